@@ -1,0 +1,196 @@
+/**
+ * Reading and writing binary values, big-endian, with bounds checked on every read: bytes from outside end in a
+ * `DecodeError`, never in a crash or an unbounded allocation. Pure.
+ * @module
+ */
+
+/** Bytes that are not what the format promises. */
+export class DecodeError extends Error {
+  /** Always `DecodeError`. */
+  override readonly name = "DecodeError";
+}
+
+const utf8Encoder = new TextEncoder();
+const utf8Decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** Appends values to a growing buffer. */
+export class ByteWriter {
+  #bytes: Uint8Array;
+  #view: DataView;
+  #length = 0;
+
+  /** @param capacity Bytes to reserve at first. @default {256} */
+  constructor(capacity = 256) {
+    this.#bytes = new Uint8Array(capacity);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Makes room for `count` more bytes and returns the offset at which they start. */
+  reserve(count: number): number {
+    const offset = this.#length;
+    const needed = offset + count;
+    if (needed > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+      grown.set(this.#bytes.subarray(0, offset));
+      this.#bytes = grown;
+      this.#view = new DataView(grown.buffer);
+    }
+    this.#length = needed;
+    return offset;
+  }
+
+  /** Writes one byte. */
+  u8(value: number): this {
+    this.#view.setUint8(this.reserve(1), value);
+    return this;
+  }
+
+  /** Writes an unsigned 32-bit integer. */
+  u32(value: number): this {
+    this.#view.setUint32(this.reserve(4), value);
+    return this;
+  }
+
+  /** Writes a non-negative safe integer as an unsigned 64-bit one. */
+  u64(value: number): this {
+    const offset = this.reserve(8);
+    this.#view.setUint32(offset, Math.floor(value / 0x1_0000_0000));
+    this.#view.setUint32(offset + 4, value >>> 0);
+    return this;
+  }
+
+  /** Writes a signed 64-bit integer. */
+  i64(value: bigint): this {
+    this.#view.setBigInt64(this.reserve(8), value);
+    return this;
+  }
+
+  /** Writes a double. */
+  f64(value: number): this {
+    this.#view.setFloat64(this.reserve(8), value);
+    return this;
+  }
+
+  /** Writes bytes as they are, without a length. */
+  raw(bytes: Uint8Array): this {
+    const offset = this.reserve(bytes.length);
+    this.#bytes.set(bytes, offset);
+    return this;
+  }
+
+  /** Writes a u32 length and the bytes. */
+  bytes(bytes: Uint8Array): this {
+    return this.u32(bytes.length).raw(bytes);
+  }
+
+  /** Writes a u32 length in bytes and the text in UTF-8. */
+  string(text: string): this {
+    const lengthAt = this.reserve(4);
+    const start = this.reserve(text.length * 3);
+    const { written } = utf8Encoder.encodeInto(text, this.#bytes.subarray(start));
+    this.#length = start + written;
+    this.#view.setUint32(lengthAt, written);
+    return this;
+  }
+
+  /** Overwrites the u32 at `offset`, which must have been written before. */
+  setU32(offset: number, value: number): void {
+    this.#view.setUint32(offset, value);
+  }
+
+  /** What was written, as a view of the internal buffer: valid until the next write. */
+  view(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** What was written, as a copy that the caller owns. */
+  copy(): Uint8Array {
+    return this.#bytes.slice(0, this.#length);
+  }
+}
+
+/** Reads values from bytes it does not own; every read throws a {@linkcode DecodeError} past the end. */
+export class ByteReader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #offset = 0;
+
+  /** @param bytes What to read; not copied. */
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** Bytes not yet read. */
+  get remaining(): number {
+    return this.#bytes.length - this.#offset;
+  }
+
+  #take(count: number): number {
+    const offset = this.#offset;
+    if (count > this.#bytes.length - offset) {
+      throw new DecodeError(`Expected ${count} more bytes at offset ${offset}: only ${this.remaining} are left`);
+    }
+    this.#offset = offset + count;
+    return offset;
+  }
+
+  /** Reads one byte. */
+  u8(): number {
+    return this.#view.getUint8(this.#take(1));
+  }
+
+  /** Reads an unsigned 32-bit integer. */
+  u32(): number {
+    return this.#view.getUint32(this.#take(4));
+  }
+
+  /** Reads an unsigned 64-bit integer that must be a safe one. */
+  u64(): number {
+    const offset = this.#take(8);
+    const value = this.#view.getUint32(offset) * 0x1_0000_0000 + this.#view.getUint32(offset + 4);
+    if (!Number.isSafeInteger(value)) throw new DecodeError(`Expected an integer below 2^53 at offset ${offset}`);
+    return value;
+  }
+
+  /** Reads a signed 64-bit integer. */
+  i64(): bigint {
+    return this.#view.getBigInt64(this.#take(8));
+  }
+
+  /** Reads a double. */
+  f64(): number {
+    return this.#view.getFloat64(this.#take(8));
+  }
+
+  /** Reads `count` bytes as a view. */
+  raw(count: number): Uint8Array {
+    const offset = this.#take(count);
+    return this.#bytes.subarray(offset, offset + count);
+  }
+
+  /** Reads a u32 length and that many bytes, as a view. */
+  bytes(): Uint8Array {
+    return this.raw(this.u32());
+  }
+
+  /** Reads a u32 length and that much UTF-8. */
+  string(): string {
+    const bytes = this.bytes();
+    try {
+      return utf8Decoder.decode(bytes);
+    } catch {
+      throw new DecodeError(`Expected UTF-8 text before offset ${this.#offset}`);
+    }
+  }
+
+  /** Asserts that nothing is left. */
+  end(): void {
+    if (this.remaining > 0) throw new DecodeError(`Expected the end at offset ${this.#offset}: ${this.remaining} bytes follow`);
+  }
+}
