@@ -191,6 +191,8 @@ export class ByteReader {
 
   /** Asserts that nothing is left. */
   end(): void {
-    if (this.remaining > 0) throw new DecodeError(`Expected the end at offset ${this.#offset}: ${this.remaining} bytes follow`);
+    if (this.remaining > 0) {
+      throw new DecodeError(`Expected the end at offset ${this.#offset}: ${this.remaining} bytes follow`);
+    }
   }
 }
