@@ -103,6 +103,11 @@ export class ByteWriter {
     this.#view.setUint32(offset, value);
   }
 
+  /** Starts over with the same buffer. */
+  clear(): void {
+    this.#length = 0;
+  }
+
   /** What was written, as a view of the internal buffer: valid until the next write. */
   view(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);

@@ -1,0 +1,149 @@
+/**
+ * The messages of the replica Worker. Types only.
+ * @module
+ */
+import type { Member, NodeId } from "../raft/message.ts";
+import type { RenderOptions } from "../sqlite/render.ts";
+
+/** How a node is to take part in the cluster; decided by the command line. */
+export interface ReplicaOptions {
+  readonly nodeId: NodeId;
+  readonly storageId: string;
+  /** Directory of the log. */
+  readonly directory: string;
+  /** Cluster address to listen on, `host:port`. */
+  readonly bindAddr: string;
+  /** Cluster address for the others. */
+  readonly advertisedAddr: string;
+  /** URL of the HTTP API for clients, for example `http://localhost:4001`. */
+  readonly apiUrl: string;
+  readonly version: string;
+  readonly isVoter: boolean;
+  /** Ways into a cluster. */
+  readonly join: readonly string[];
+  readonly joinAttempts: number;
+  readonly joinIntervalMs: number;
+  readonly bootstrapExpect: number;
+  readonly bootstrapTimeoutMs: number;
+  readonly heartbeatTimeoutMs: number;
+  readonly electionTimeoutMs: number;
+  /** Longest wait for room to propose. */
+  readonly applyTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  readonly stepdownOnShutdown: boolean;
+  readonly removeOnShutdown: boolean;
+  /** Longest HTTP request that another node may forward. */
+  readonly forwardBytesMax: number;
+}
+
+/** First message to the Worker: what it is to be, and whom it talks to. */
+export interface ReplicaOpen {
+  readonly k: "open";
+  readonly options: ReplicaOptions;
+  /** Shared memory of the node's state. */
+  readonly state: SharedArrayBuffer;
+  readonly writer: MessagePort;
+  readonly http: readonly MessagePort[];
+}
+
+/** From the supervisor, afterwards. */
+export type ToReplica = ReplicaOpen | { readonly k: "shutdown" };
+
+/** To the supervisor. */
+export type FromReplica =
+  | { readonly k: "listening" }
+  | { readonly k: "clustered" } // the node is part of a cluster and knows its leader
+  | { readonly k: "stopped" }
+  | { readonly k: "failed"; readonly message: string; readonly exitCode: number };
+
+/** An HTTP request as one node hands it to another: to be answered there as if a client had sent it. */
+export interface ForwardedRequest {
+  readonly method: string;
+  /** Path and query string. */
+  readonly target: string;
+  readonly contentType: string;
+  readonly authorization: string;
+  readonly body: Uint8Array;
+}
+
+/** The answer to a forwarded request. */
+export interface ForwardedResponse {
+  readonly status: number;
+  readonly contentType: string;
+  readonly servedBy: string;
+  readonly body: Uint8Array;
+}
+
+/** One write to be replicated. */
+export interface Proposal {
+  readonly ref: number;
+  readonly body: Uint8Array;
+  readonly options: RenderOptions;
+}
+
+/** What can be asked of the replica, by method: parameters and result. */
+export interface ReplicaMethods {
+  /** A confirmed read index that is applied here (spec/raft.md R1 to R7); refused where this node does not lead. */
+  readIndex: { params: { timeoutMs: number }; result: { index: number } };
+  /** Hands an HTTP request to the leader. */
+  forward: { params: { request: ForwardedRequest; timeoutMs: number; retries: number }; result: ForwardedResponse };
+  /** The servers with what they say of themselves, each asked now. */
+  nodes: { params: { timeoutMs: number }; result: NodeInfo[] };
+  /** Takes a server out of the cluster; on the leader. */
+  remove: { params: { id: string; timeoutMs: number }; result: { removed: boolean } };
+  /** Hands leadership over. */
+  transfer: { params: { to?: string; timeoutMs: number }; result: { leader: string | null } };
+  /** For `/status`. */
+  status: { params: Record<string, never>; result: Record<string, unknown> };
+  /** Whether the leader answers now. */
+  leaderReachable: { params: { timeoutMs: number }; result: { error?: string } };
+  /** Waits until this node has applied what the leader had committed, as of its last word. */
+  caughtUp: { params: { timeoutMs: number }; result: { error?: string } };
+}
+
+/** One server of `/nodes`. */
+export interface NodeInfo {
+  readonly id: string;
+  readonly apiAddr?: string;
+  readonly addr: string;
+  readonly version: string;
+  readonly voter: boolean;
+  readonly reachable: boolean;
+  readonly leader: boolean;
+  /** Seconds that the answer took. */
+  readonly time?: number;
+  readonly error?: string;
+}
+
+/** From an HTTP Worker. */
+export type FromHttp =
+  | { readonly k: "propose"; readonly items: readonly Proposal[] }
+  | { readonly k: "call"; readonly ref: number; readonly method: keyof ReplicaMethods; readonly params: unknown }
+  | { readonly k: "reads"; readonly refs: readonly number[]; readonly timeoutMs: number }
+  | { readonly k: "served"; readonly ref: number; readonly response: ForwardedResponse };
+
+/** Why a write has no result. `unknown` is the only case in which it may have taken effect (spec/raft.md §2.9). */
+export interface Refused {
+  readonly ref: number;
+  readonly code: "not_leader" | "not_committed" | "unknown" | "queue_full" | "too_large" | "storage_full" | "timeout";
+  /** For people. */
+  readonly message: string;
+}
+
+/** To an HTTP Worker. */
+export type ToHttp =
+  | { readonly k: "refused"; readonly items: readonly Refused[] }
+  | { readonly k: "answer"; readonly ref: number; readonly result?: unknown; readonly error?: string; readonly code?: string }
+  | { readonly k: "readIndices"; readonly refs: readonly number[]; readonly error?: string; readonly code?: string }
+  | { readonly k: "serve"; readonly ref: number; readonly request: ForwardedRequest }
+  | { readonly k: "leader"; readonly leader: LeaderInfo | null }
+  | { readonly k: "members"; readonly members: readonly Member[] };
+
+/** Who leads. */
+export interface LeaderInfo {
+  readonly id: NodeId;
+  /** Advertised cluster address. */
+  readonly addr: string;
+  /** URL of its HTTP API; empty while it has not been heard. */
+  readonly apiUrl: string;
+}

@@ -1,0 +1,44 @@
+/**
+ * Trying again, with growing pauses and jitter, until it works or is no longer wanted.
+ * @module
+ */
+
+/** How to try again. */
+export interface RetryOptions {
+  /** Ends the attempts. */
+  readonly signal: AbortSignal;
+  /** First pause; each further one doubles. */
+  readonly firstMs: number;
+  /** Longest pause. */
+  readonly mostMs: number;
+  /** Told of each failure. */
+  onError(error: Error): void;
+}
+
+/** Waits, or ends early when `signal` is aborted. */
+export function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
+    const done = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener("abort", done);
+  });
+}
+
+/** Runs `work` until it succeeds; undefined when it was given up by the signal. */
+export async function retry<T>(work: () => Promise<T>, options: RetryOptions): Promise<T | undefined> {
+  for (let wait = options.firstMs; !options.signal.aborted; wait = Math.min(wait * 2, options.mostMs)) {
+    try {
+      return await work();
+    } catch (error) {
+      if (options.signal.aborted) return undefined;
+      options.onError(error instanceof Error ? error : new Error(String(error)));
+    }
+    await pause(wait / 2 + Math.random() * wait / 2, options.signal);
+  }
+  return undefined;
+}

@@ -1,0 +1,67 @@
+/**
+ * Where each entry of the log lies: one row per batch that holds entries, in index order. Truncation shortens it. Pure.
+ * @module
+ */
+import type { Batch } from "./log_format.ts";
+import type { Index } from "../raft/message.ts";
+
+/** Where a batch lies. */
+export interface BatchPlace {
+  /** Position of the segment in the list of segments. */
+  readonly segment: number;
+  /** Offset in the file. */
+  readonly offset: number;
+  /** Bytes of the batch. */
+  readonly length: number;
+}
+
+const COLUMNS = 4; // first index, segment, offset, length
+
+/** Rows of (first index, place), 32 bytes each. */
+export class BatchIndex {
+  #rows = new Float64Array(COLUMNS * 1024);
+  #count = 0;
+  #last: Index = 0;
+
+  /** Last index held; 0 for none. */
+  get last(): Index {
+    return this.#last;
+  }
+
+  /** Takes a batch that was written at `place`. */
+  add(batch: Batch, place: BatchPlace): void {
+    if (batch.truncateFrom !== undefined) this.#truncate(batch.truncateFrom);
+    const first = batch.append[0];
+    if (!first) return;
+    const at = this.#count * COLUMNS;
+    if (at === this.#rows.length) {
+      const grown = new Float64Array(this.#rows.length * 2);
+      grown.set(this.#rows);
+      this.#rows = grown;
+    }
+    this.#rows.set([first.index, place.segment, place.offset, place.length], at);
+    this.#count++;
+    this.#last = first.index + batch.append.length - 1;
+  }
+
+  #truncate(from: Index): void {
+    while (this.#count > 0 && this.#rows[(this.#count - 1) * COLUMNS] >= from) this.#count--;
+    this.#last = Math.min(this.#last, from - 1);
+  }
+
+  /** The batch that holds `index`, with the range of entries it still stands for; undefined where none does. */
+  find(index: Index): (BatchPlace & { readonly first: Index; readonly last: Index }) | undefined {
+    if (index > this.#last || this.#count === 0 || index < this.#rows[0]) return undefined;
+    let low = 0;
+    let high = this.#count - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.#rows[middle * COLUMNS] <= index) low = middle;
+      else high = middle - 1;
+    }
+    const at = low * COLUMNS;
+    const last = low + 1 < this.#count ? this.#rows[at + COLUMNS] - 1 : this.#last;
+    const [first, segment, offset, length] = this.#rows.subarray(at, at + COLUMNS);
+    return { first, last, segment, offset, length };
+  }
+}

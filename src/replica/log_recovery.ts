@@ -1,0 +1,226 @@
+/**
+ * Reading the log at boot: what is whole is taken, what was never acknowledged is cut, and what is damaged stops the
+ * node (the table of spec/raft.md §3.3). Nothing is written or deleted here; the caller carries out what is found.
+ *
+ * A write that a crash tore and a write that rotted later look alike. They are told apart by three facts: at most one
+ * batch is in flight at a time, so a torn one is the very last; no byte of a written sector run is all zero (the mask
+ * of log_format.ts), so a torn write shows an unwritten sector; and nothing at or below the applied or commit index
+ * may be missing.
+ * @module
+ */
+import { basename, joinPath } from "./path.ts";
+import {
+  type Batch,
+  BATCH_HEADER_BYTES,
+  decodeBatch,
+  decodeBatchHeader,
+  decodeSegmentHeader,
+  type LogIdentity,
+  SECTOR_BYTES,
+  type SegmentHeader,
+} from "./log_format.ts";
+import { decodeConfig } from "../raft/configuration.ts";
+import type { Config, EntryId, HardState, Index, Term } from "../raft/message.ts";
+import { BatchIndex } from "./batch_index.ts";
+
+/** The log is damaged, or not this node's: the process ends with exit code 3, and the files stay as they are (D8). */
+export class LogDamageError extends Error {
+  /** Always `LogDamageError`. */
+  override readonly name = "LogDamageError";
+}
+
+/** A segment as found on disk. */
+export interface FoundSegment {
+  readonly path: string;
+  readonly number: number;
+  readonly firstIndex: Index;
+  /** Bytes of the file that hold the header and whole batches. */
+  validBytes: number;
+  /** Size of the file. */
+  readonly fileBytes: number;
+}
+
+/** What the log says. */
+export interface RecoveredLog {
+  readonly segments: FoundSegment[];
+  /** Newest file that a crash left without a header: to be deleted. */
+  readonly unborn?: string;
+  readonly batches: BatchIndex;
+  hard: HardState;
+  commit: Index;
+  last: EntryId;
+  readonly terms: { first: Index; term: Term }[];
+  readonly configs: Config[];
+  /** Number of the next batch. */
+  nextBatch: number;
+  /** Checksum of the last batch. */
+  chain: number;
+  /** Bytes of a torn last write that are cut off; 0 for a clean end. */
+  torn: number;
+}
+
+const SEGMENT_NAME = /^(\d{10})-(\d{16})\.log$/;
+
+/** File name of a segment. */
+export function segmentName(number: number, firstIndex: Index): string {
+  return `${String(number).padStart(10, "0")}-${String(firstIndex).padStart(16, "0")}.log`;
+}
+
+/**
+ * Reads all segments of `directory`.
+ * @param applied Last index that the state machine holds durably.
+ * @throws {LogDamageError} When the log cannot be trusted.
+ */
+export function recoverLog(directory: string, identity: LogIdentity, applied: Index): RecoveredLog {
+  const files = [...Deno.readDirSync(directory)].map((file) => file.name).filter((name) => SEGMENT_NAME.test(name)).sort();
+  const log: RecoveredLog = {
+    segments: [],
+    batches: new BatchIndex(),
+    hard: { term: 0, vote: null },
+    commit: 0,
+    last: { index: 0, term: 0 },
+    terms: [],
+    configs: [],
+    nextBatch: 1,
+    chain: 0,
+    torn: 0,
+  };
+  let unborn: string | undefined;
+  files.forEach((name, at) => {
+    const newest = at === files.length - 1;
+    if (!readSegment(log, joinPath(directory, name), { identity, newest })) unborn = joinPath(directory, name);
+  });
+  const needed = Math.max(applied, log.commit);
+  if (needed > log.last.index) {
+    throw new LogDamageError(
+      `The log in ${directory} ends at index ${log.last.index}, but index ${needed} was ` +
+        `${applied >= needed ? "applied to the database" : "committed"}: its tail is lost. Keep the files. In a cluster, remove ` +
+        `this node, empty its data directory and let it join again; a single node needs a backup`,
+    );
+  }
+  return unborn === undefined ? log : { ...log, unborn };
+}
+
+/** Takes one segment into `log`; false where the newest file never got its header. */
+function readSegment(log: RecoveredLog, path: string, { identity, newest }: { identity: LogIdentity; newest: boolean }): boolean {
+  const bytes = Deno.readFileSync(path);
+  const found = decodeSegmentHeader(bytes);
+  if (!found) {
+    if (newest && findBatch(bytes, 0, 0) === undefined) return false;
+    throw damage(path, 0, "the segment's header is damaged");
+  }
+  const { header, length } = found;
+  checkHeader(log, path, header, identity);
+  const segment: FoundSegment = {
+    path,
+    number: header.number,
+    firstIndex: header.firstIndex,
+    validBytes: length,
+    fileBytes: bytes.length,
+  };
+  const order = log.segments.push(segment) - 1;
+  if (log.hard.term < header.hard.term) log.hard = header.hard;
+  log.commit = Math.max(log.commit, header.commit);
+  let offset = length;
+  for (;;) {
+    const whole = decodeBatch(bytes.subarray(offset));
+    if (!whole || whole.header.number !== log.nextBatch || whole.header.chain !== log.chain) break;
+    takeBatch(log, path, offset, whole.batch);
+    log.batches.add(whole.batch, { segment: order, offset, length: whole.length });
+    log.nextBatch++;
+    log.chain = whole.header.crc;
+    offset += whole.length;
+    segment.validBytes = offset;
+  }
+  checkRest(log, path, bytes, { offset, newest });
+  return true;
+}
+
+function checkHeader(log: RecoveredLog, path: string, header: SegmentHeader, identity: LogIdentity): void {
+  if (header.identity.nodeId !== identity.nodeId || header.identity.storageId !== identity.storageId) {
+    throw new LogDamageError(
+      `${path} belongs to node "${header.identity.nodeId}" (storage ${header.identity.storageId}), not to ` +
+        `"${identity.nodeId}" (storage ${identity.storageId}): foreign files. Put back this node's own data directory`,
+    );
+  }
+  const previous = log.segments.at(-1);
+  if (previous && header.number !== previous.number + 1) {
+    throw damage(path, 0, `segment ${previous.number + 1} is missing before it`);
+  }
+  if (!previous && header.number !== 1) throw damage(path, 0, `segment 1 is missing before it`);
+  if (header.nextBatch !== log.nextBatch || header.chain !== log.chain) {
+    throw damage(path, 0, `it continues batch ${header.nextBatch - 1}, but the log before it ends with batch ${log.nextBatch - 1}`);
+  }
+}
+
+function takeBatch(log: RecoveredLog, path: string, offset: number, batch: Batch): void {
+  if (batch.hard) {
+    if (batch.hard.term < log.hard.term) throw damage(path, offset, `the term goes back from ${log.hard.term}`);
+    log.hard = batch.hard;
+  }
+  log.commit = Math.max(log.commit, batch.commit);
+  if (batch.truncateFrom !== undefined) truncate(log, batch.truncateFrom);
+  for (const entry of batch.append) {
+    if (entry.index !== log.last.index + 1 || entry.term < log.last.term) {
+      throw damage(path, offset, `entry ${entry.index} of term ${entry.term} follows ${log.last.index} of ${log.last.term}`);
+    }
+    if (entry.term !== log.last.term || log.terms.length === 0) log.terms.push({ first: entry.index, term: entry.term });
+    if (entry.kind === "config") log.configs.push({ ...decodeConfig(entry.body), at: entry.index });
+    log.last = { index: entry.index, term: entry.term };
+  }
+}
+
+function truncate(log: RecoveredLog, from: Index): void {
+  while (log.terms.length > 0 && log.terms[log.terms.length - 1].first >= from) log.terms.pop();
+  while (log.configs.length > 0 && log.configs[log.configs.length - 1].at >= from) log.configs.pop();
+  if (from <= log.last.index) log.last = { index: from - 1, term: log.terms.at(-1)?.term ?? 0 };
+}
+
+/** Judges what follows the last whole batch of a segment. */
+function checkRest(log: RecoveredLog, path: string, bytes: Uint8Array, { offset, newest }: { offset: number; newest: boolean }): void {
+  const lastWritten = lastNonZero(bytes);
+  if (lastWritten < offset) return; // zeros to the end: the normal end
+  if (!newest) throw damage(path, offset, "a batch in the middle of the log is damaged");
+  const later = findBatch(bytes, offset + 8, log.nextBatch);
+  if (later !== undefined) throw damage(path, offset, `a batch is damaged and whole ones follow it at offset ${later}`);
+  const header = decodeBatchHeader(bytes.subarray(offset));
+  if (header && header.number !== log.nextBatch) throw damage(path, offset, `expected batch ${log.nextBatch}, found ${header.number}`);
+  const end = header ? offset + BATCH_HEADER_BYTES + header.bodyLength : lastWritten + 1;
+  if (end <= bytes.length && !hasZeroSector(bytes, offset, end)) {
+    throw damage(path, offset, "the last batch was fully written and is damaged, and may have been acknowledged");
+  }
+  log.torn = lastWritten + 1 - offset;
+}
+
+function damage(path: string, offset: number, what: string): LogDamageError {
+  return new LogDamageError(
+    `The log is damaged: ${path} at offset ${offset}: ${what}. Nothing was changed; keep ${basename(path)} for analysis. ` +
+      "In a cluster, remove this node, empty its data directory and let it join again; a single node needs a backup",
+  );
+}
+
+function lastNonZero(bytes: Uint8Array): number {
+  let at = bytes.length - 1;
+  while (at >= 0 && bytes[at] === 0) at--;
+  return at;
+}
+
+/** Whether a sector, or the part of one, within [start, end) is all zero: it was not written. */
+function hasZeroSector(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let from = start; from < end;) {
+    const to = Math.min(end, (Math.floor(from / SECTOR_BYTES) + 1) * SECTOR_BYTES);
+    if (bytes.subarray(from, to).every((byte) => byte === 0)) return true;
+    from = to;
+  }
+  return false;
+}
+
+/** Offset of the first whole batch from `start` on whose number is above `number`; undefined where there is none. */
+function findBatch(bytes: Uint8Array, start: number, number: number): number | undefined {
+  for (let at = Math.ceil(start / 8) * 8; at + BATCH_HEADER_BYTES <= bytes.length; at += 8) {
+    if (bytes[at] !== 0x4D || bytes[at + 1] !== 0x42) continue;
+    const header = decodeBatchHeader(bytes.subarray(at));
+    if (header && header.number > number && decodeBatch(bytes.subarray(at))) return at;
+  }
+  return undefined;
+}

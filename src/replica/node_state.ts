@@ -1,0 +1,100 @@
+/**
+ * What every part of a node asks all the time: role, term, commit and applied index. It lies in shared memory, written
+ * by the replica alone, so that a weak read asks nobody (design.md §4). Numbers are doubles: indices are safe integers.
+ * @module
+ */
+import type { Role } from "../raft/effects.ts";
+
+const ROLES: readonly Role[] = ["follower", "precandidate", "candidate", "leader"];
+const FIELDS = ["role", "term", "commit", "applied", "leaderKnown", "leaderContactMs", "leaderAppendedMs", "ready"] as const;
+type Field = typeof FIELDS[number];
+
+/** Bytes of shared memory that a {@linkcode NodeState} needs. */
+export const NODE_STATE_BYTES = FIELDS.length * 8;
+
+/** A view of the shared state; single values are read and written whole. */
+export class NodeState {
+  readonly #values: Float64Array;
+
+  /** @param memory Shared memory of {@linkcode NODE_STATE_BYTES}. */
+  constructor(memory: SharedArrayBuffer) {
+    this.#values = new Float64Array(memory);
+  }
+
+  #get(field: Field): number {
+    return this.#values[FIELDS.indexOf(field)];
+  }
+
+  #set(field: Field, value: number): void {
+    this.#values[FIELDS.indexOf(field)] = value;
+  }
+
+  /** The node's part in its term. */
+  get role(): Role {
+    return ROLES[this.#values[0]];
+  }
+  set role(role: Role) {
+    this.#values[0] = ROLES.indexOf(role);
+  }
+
+  /** Whether this node believes that it leads. */
+  get isLeader(): boolean {
+    return this.#values[0] === 3;
+  }
+
+  /** Current term. */
+  get term(): number {
+    return this.#get("term");
+  }
+  set term(term: number) {
+    this.#set("term", term);
+  }
+
+  /** Highest index known to be committed. */
+  get commit(): number {
+    return this.#get("commit");
+  }
+  set commit(index: number) {
+    this.#set("commit", index);
+  }
+
+  /** Highest index that the database holds. */
+  get applied(): number {
+    return this.#get("applied");
+  }
+  set applied(index: number) {
+    this.#set("applied", index);
+  }
+
+  /** Whether a leader is known. */
+  get leaderKnown(): boolean {
+    return this.#get("leaderKnown") === 1;
+  }
+  set leaderKnown(known: boolean) {
+    this.#set("leaderKnown", known ? 1 : 0);
+  }
+
+  /** Wall clock, in ms, when the leader was last heard; 0 for never. */
+  get leaderContactMs(): number {
+    return this.#get("leaderContactMs");
+  }
+  set leaderContactMs(time: number) {
+    this.#set("leaderContactMs", time);
+  }
+
+  /** The leader's wall clock, in ms, stamped on the newest command applied here; 0 for none. */
+  get leaderAppendedMs(): number {
+    return this.#get("leaderAppendedMs");
+  }
+  set leaderAppendedMs(time: number) {
+    this.#set("leaderAppendedMs", time);
+  }
+
+  /** Whether the database is open and what was committed before the start is applied. */
+  get ready(): boolean {
+    return this.#get("ready") === 1;
+  }
+  set ready(ready: boolean) {
+    this.#set("ready", ready ? 1 : 0);
+  }
+}

@@ -1,0 +1,338 @@
+/**
+ * Drives the Raft core: carries its effects out under the ordering contract O1 to O9 (spec/raft.md §1.3), and nothing
+ * else decides when a byte leaves this node.
+ *
+ * One turn: all waiting inputs are stepped, the core is drained once, then — messages that need no disk go out, the
+ * write is handed to the log, what is committed goes to the writer, whoever waits is answered. Proposals that arrive
+ * while the disk is busy wait for it and form one batch (F3); everything else is stepped at once.
+ *
+ * A waiter is told one of three things (spec/raft.md §2.9): the result, when its entry is applied here; `not_committed`,
+ * when another entry is applied in its place; nothing more, when neither happens before its time runs out — then the
+ * asker says that the outcome is unknown.
+ * @module
+ */
+import { invariant } from "../invariant.ts";
+import type { Core, Effects, Input, Refusal } from "../raft/effects.ts";
+import type { Config, ConfigChange, Entry, Index, Message, NodeId, OutgoingMessage, Term } from "../raft/message.ts";
+import { stampCommand } from "../sql/command.ts";
+import type { ApplyEntry, FromWriter, ToWriter, Waiter } from "../sqlite/api.ts";
+import type { LogStore } from "./log_store.ts";
+import type { NodeState } from "./node_state.ts";
+
+/** Payload bytes that may wait to be proposed (F5). */
+export const PROPOSAL_BYTES_MAX = 64 * 1024 * 1024;
+/** Entries handed to the writer and not yet applied. */
+export const APPLY_ENTRIES_MAX = 4096;
+/** Payload bytes handed to the writer and not yet applied. */
+export const APPLY_BYTES_MAX = 16 * 1024 * 1024;
+/** Entries committed and not yet applied, above which proposals are refused (F5). */
+export const UNAPPLIED_ENTRIES_MAX = 20_000;
+
+/** A write that wants its result. */
+export interface WaitingProposal {
+  readonly body: Uint8Array;
+  readonly waiter: Waiter;
+}
+
+/** What the replica's surroundings do for it. */
+export interface ReplicaEvents {
+  /** Sends a message to another node, or drops it. */
+  send(message: OutgoingMessage, entries: readonly Entry[]): void;
+  /** A write that has no result and why: it is certain that it did not happen. */
+  refused(waiter: Waiter, why: Refusal | "not_committed"): void;
+  onRole(role: NonNullable<Effects["role"]>): void;
+  onConfig(config: Config): void;
+  log(line: string): void;
+}
+
+interface Placed {
+  readonly term: Term;
+  readonly waiter: Waiter;
+}
+
+/** The loop around the core. */
+export class Replica {
+  readonly #core: Core;
+  readonly #log: LogStore;
+  readonly #writer: MessagePort;
+  readonly #state: NodeState;
+  readonly #events: ReplicaEvents;
+  #inputs: Input[] = [];
+  #turnDue = false;
+  #proposals: WaitingProposal[] = [];
+  #proposalBytes = 0;
+  readonly #asked = new Map<number, Waiter>();
+  readonly #placed = new Map<Index, Placed>();
+  readonly #answers = new Map<number, { resolve(index: Index): void; reject(error: Error): void }>();
+  readonly #indexWaits: { readonly index: Index; readonly kind: "commit" | "applied"; resolve(): void }[] = [];
+  #gated: { readonly after: number; readonly m: OutgoingMessage }[] = [];
+  #nextRef = 1;
+  #commit: Index;
+  #applyTo: Index;
+  #posted: Index;
+  #applied: Index;
+  #postedBytes = 0;
+  #posts: { readonly last: Index; readonly bytes: number }[] = [];
+  #stopped = false;
+
+  /** @param applied Index that the database holds. */
+  constructor(
+    parts: { core: Core; log: LogStore; writer: MessagePort; state: NodeState; applied: Index; events: ReplicaEvents },
+  ) {
+    this.#core = parts.core;
+    this.#log = parts.log;
+    this.#writer = parts.writer;
+    this.#state = parts.state;
+    this.#events = parts.events;
+    this.#applied = this.#posted = this.#applyTo = parts.applied;
+    this.#commit = this.#core.status().commit;
+    this.#state.applied = parts.applied;
+    this.#state.commit = this.#commit;
+  }
+
+  /** The core's picture of itself. */
+  status(): ReturnType<Core["status"]> {
+    return this.#core.status();
+  }
+
+  /** Index that the database holds. */
+  get applied(): Index {
+    return this.#applied;
+  }
+
+  /** Takes an input; the turn comes when the current event is done. */
+  input(input: Input): void {
+    this.#inputs.push(input);
+    this.#schedule();
+  }
+
+  /** Takes messages of one stream, in order. */
+  receive(messages: readonly Message[]): void {
+    for (const m of messages) this.#inputs.push({ k: "message", m });
+    this.#schedule();
+  }
+
+  /** Takes writes; those beyond the limits are refused at once. */
+  propose(proposals: readonly WaitingProposal[]): void {
+    const unapplied = this.#commit - this.#applied;
+    for (const proposal of proposals) {
+      if (this.#proposalBytes > PROPOSAL_BYTES_MAX || unapplied > UNAPPLIED_ENTRIES_MAX) {
+        this.#events.refused(proposal.waiter, "queue_full");
+        continue;
+      }
+      this.#proposals.push(proposal);
+      this.#proposalBytes += proposal.body.length;
+    }
+    this.#schedule();
+  }
+
+  /** Asks for a read index that is confirmed and applied here; throws the refusal's name. */
+  async readIndex(): Promise<Index> {
+    const index = await this.#ask((ref) => ({ k: "read", ref }));
+    await this.#reached("applied", index);
+    return index;
+  }
+
+  /** Changes the configuration and waits until the change is committed. */
+  async reconfigure(change: ConfigChange): Promise<void> {
+    const index = await this.#ask((ref) => ({ k: "reconfigure", ref, change }));
+    await this.#reached("commit", index);
+  }
+
+  /** Starts a cluster with `config`. */
+  async bootstrap(config: Config): Promise<void> {
+    await this.#ask((ref) => ({ k: "bootstrap", ref, config }));
+  }
+
+  /** Hands leadership over and waits until it is done. */
+  async transfer(to?: NodeId): Promise<void> {
+    await this.#ask((ref) => to === undefined ? { k: "transfer", ref } : { k: "transfer", ref, to });
+  }
+
+  /** Resolves when the database holds `index`. */
+  async untilApplied(index: Index): Promise<void> {
+    await this.#reached("applied", index);
+  }
+
+  #ask(input: (ref: number) => Input): Promise<Index> {
+    return new Promise((resolve, reject) => {
+      const ref = this.#nextRef++;
+      this.#answers.set(ref, { resolve, reject });
+      this.input(input(ref));
+    });
+  }
+
+  #reached(kind: "commit" | "applied", index: Index): Promise<void> {
+    const now = kind === "commit" ? this.#commit : this.#applied;
+    return now >= index ? Promise.resolve() : new Promise((resolve) => this.#indexWaits.push({ index, kind, resolve }));
+  }
+
+  #wake(kind: "commit" | "applied", index: Index): void {
+    for (let i = this.#indexWaits.length - 1; i >= 0; i--) {
+      const wait = this.#indexWaits[i];
+      if (wait.kind !== kind || wait.index > index) continue;
+      this.#indexWaits.splice(i, 1);
+      wait.resolve();
+    }
+  }
+
+  #schedule(): void {
+    if (this.#turnDue) return;
+    this.#turnDue = true;
+    queueMicrotask(() => this.#turn());
+  }
+
+  #turn(): void {
+    this.#turnDue = false;
+    if (this.#stopped) return;
+    const inputs = this.#inputs;
+    this.#inputs = [];
+    for (const input of inputs) this.#core.step(input);
+    if (this.#proposals.length > 0 && !this.#log.busy) this.#stepProposals();
+    this.#carryOut(this.#core.drain());
+  }
+
+  #stepProposals(): void {
+    const now = Date.now();
+    const items = this.#proposals.map(({ body, waiter }) => {
+      const ref = this.#nextRef++;
+      this.#asked.set(ref, waiter);
+      stampCommand(body, now, Math.random() * 0x1_0000_0000 >>> 0, Math.random() * 0x1_0000_0000 >>> 0);
+      return { ref, body };
+    });
+    this.#proposals = [];
+    this.#proposalBytes = 0;
+    this.#core.step({ k: "propose", items });
+  }
+
+  #carryOut(effects: Effects): void {
+    if (effects.config) {
+      this.#log.setConfig(effects.config);
+      this.#events.onConfig(effects.config);
+    }
+    if (effects.persist) this.#log.persist(effects.persist); // entries are in the log's memory from here on
+    for (const { m, after } of effects.send) {
+      if (after === 0) this.#send(m);
+      else this.#gated.push({ after, m });
+    }
+    for (const answer of effects.proposals) this.#place(answer);
+    for (const answer of [...effects.answers, ...effects.reads]) this.#answer(answer);
+    if (effects.role) this.#setRole(effects.role);
+    if (effects.commit !== undefined) {
+      this.#commit = effects.commit;
+      this.#state.commit = effects.commit;
+      this.#wake("commit", effects.commit);
+    }
+    if (effects.apply) {
+      invariant(effects.apply.from === this.#applyTo + 1, "apply ranges leave no gap");
+      this.#applyTo = effects.apply.to;
+      this.#pumpApply();
+    }
+  }
+
+  #send(m: OutgoingMessage): void {
+    if (m.k !== "appendRange" || m.last <= m.prev.index) return this.#events.send(m, []);
+    const entries = this.#log.read(m.prev.index + 1, m.last, Infinity);
+    this.#events.send(m, entries);
+  }
+
+  #place({ ref, id, why }: Effects["proposals"][number]): void {
+    const waiter = this.#asked.get(ref);
+    this.#asked.delete(ref);
+    if (!waiter) return;
+    if (id) this.#placed.set(id.index, { term: id.term, waiter });
+    else this.#events.refused(waiter, why ?? "not_leader");
+  }
+
+  #answer(answer: { readonly ref: number; readonly why?: Refusal } & ({ readonly id: { index: Index } | null } | { readonly index: Index | null })): void {
+    const waiting = this.#answers.get(answer.ref);
+    this.#answers.delete(answer.ref);
+    const index = "id" in answer ? answer.id?.index : answer.index;
+    if (answer.why !== undefined) waiting?.reject(new RefusedError(answer.why));
+    else waiting?.resolve(index ?? 0);
+  }
+
+  #setRole(role: NonNullable<Effects["role"]>): void {
+    this.#state.role = role.role;
+    this.#state.term = role.term;
+    this.#state.leaderKnown = role.leader !== null;
+    this.#events.onRole(role);
+  }
+
+  /** The log's word that a ticket is durable. */
+  persisted(ticket: number): void {
+    const due = this.#gated.filter((message) => message.after <= ticket);
+    if (due.length > 0) {
+      this.#gated = this.#gated.filter((message) => message.after > ticket);
+      for (const { m } of due) this.#send(m);
+    }
+    this.input({ k: "persisted", ticket });
+  }
+
+  /** Hands committed entries to the writer, as many as may be under way. */
+  #pumpApply(): void {
+    while (this.#posted < this.#applyTo && this.#posted - this.#applied < APPLY_ENTRIES_MAX && this.#postedBytes < APPLY_BYTES_MAX) {
+      const from = this.#posted + 1;
+      const to = Math.min(this.#applyTo, this.#applied + APPLY_ENTRIES_MAX);
+      const entries = this.#log.read(from, to, APPLY_BYTES_MAX);
+      let bytes = 0;
+      const out: ApplyEntry[] = entries.map(({ index, term, kind, body }) => {
+        bytes += body.length;
+        const waiter = this.#takeWaiter(index, term);
+        return waiter ? { index, term, kind, body, waiter } : { index, term, kind, body };
+      });
+      this.#posted = entries[entries.length - 1].index;
+      this.#posts.push({ last: this.#posted, bytes });
+      this.#postedBytes += bytes;
+      const stamped = entries.findLast((entry) => entry.kind === "command");
+      if (stamped) this.#state.leaderAppendedMs = stampOf(stamped.body);
+      this.#toWriter({ k: "apply", entries: out });
+    }
+  }
+
+  /** X1: an entry of another term in a waiter's place means that its own was never committed. */
+  #takeWaiter(index: Index, term: Term): Waiter | undefined {
+    const placed = this.#placed.get(index);
+    if (!placed) return undefined;
+    this.#placed.delete(index);
+    if (placed.term === term) return placed.waiter;
+    this.#events.refused(placed.waiter, "not_committed");
+    return undefined;
+  }
+
+  #toWriter(message: ToWriter): void {
+    this.#writer.postMessage(message);
+  }
+
+  /** The writer's word that a COMMIT is done. */
+  appliedByWriter({ index }: Extract<FromWriter, { k: "applied" }>): void {
+    this.#applied = index;
+    this.#state.applied = index;
+    while (this.#posts.length > 0 && this.#posts[0].last <= index) this.#postedBytes -= this.#posts.shift()?.bytes ?? 0;
+    this.#core.step({ k: "applied", index });
+    this.#wake("applied", index);
+    this.#pumpApply();
+  }
+
+  /** Nothing is carried out any more. */
+  stop(): void {
+    this.#stopped = true;
+  }
+}
+
+/** The core refused: definite, and safe to try again elsewhere or later. */
+export class RefusedError extends Error {
+  /** Always `RefusedError`. */
+  override readonly name = "RefusedError";
+  readonly why: Refusal;
+
+  constructor(why: Refusal) {
+    super(why.replaceAll("_", " "));
+    this.why = why;
+  }
+}
+
+/** The leader's clock, in ms, at the front of a stamped command. */
+function stampOf(body: Uint8Array): number {
+  return body.length < 8 ? 0 : new DataView(body.buffer, body.byteOffset, 8).getFloat64(0);
+}
