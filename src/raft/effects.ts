@@ -55,6 +55,7 @@ export type Refusal =
   | "last_voter"
   | "is_leader" // the leader itself: transfer first (M6)
   | "not_caught_up" // a learner that cannot be promoted yet
+  | "invalid_change" // breaks a rule of the configuration: an address twice, another storage id, a vote from the start
   | "already_bootstrapped"
   | "transfer_timeout"
   | "leadership_lost";

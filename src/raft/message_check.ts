@@ -1,0 +1,55 @@
+/**
+ * Which messages a correct node can send at all (O9): integers that are safe and not negative, entries that follow each
+ * other. Everything else is dropped before it can reach an assertion. Pure.
+ * @module
+ */
+import type { AppendEntries, EntryId, Message, NodeId } from "./message.ts";
+
+/** Whether `m` could have been sent to `self` by a correct node. */
+export function isPlausible(m: Message, self: NodeId): boolean {
+  if (m.to !== self || m.from === self || typeof m.from !== "string" || m.from === "") return false;
+  if (!isCount(m.term)) return false;
+  switch (m.k) {
+    case "preVote":
+    case "requestVote":
+      return m.term > 0 && isId(m.last) && m.last.term <= m.term;
+    case "preVoteReply":
+      return true;
+    case "requestVoteReply":
+    case "timeoutNow":
+      return m.term > 0;
+    case "appendEntries":
+      return m.term > 0 && isCount(m.commit) && isCount(m.round) && areConsecutive(m);
+    case "appendReply":
+      return m.term > 0 && isCount(m.index) && isId(m.hint) && m.hint.index <= m.index && isCount(m.round);
+    case "heartbeat":
+    case "heartbeatReply":
+      return m.term > 0 && isCount(m.round) && (m.k === "heartbeatReply" || isCount(m.commit));
+    case "removedNotice":
+      return isCount(m.at);
+    default:
+      // A kind that a later version may send.
+      return false;
+  }
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
+
+function isId({ index, term }: EntryId): boolean {
+  return isCount(index) && isCount(term) && (index === 0) === (term === 0);
+}
+
+function areConsecutive({ prev, entries, term }: AppendEntries): boolean {
+  if (!isId(prev)) return false;
+  let index = prev.index;
+  let newest = prev.term;
+  for (const entry of entries) {
+    index++;
+    if (entry.index !== index || !isCount(entry.term) || entry.term < newest || entry.term === 0) return false;
+    if (entry.kind !== "noop" && entry.kind !== "command" && entry.kind !== "config") return false;
+    newest = entry.term;
+  }
+  return newest <= term && isCount(index);
+}

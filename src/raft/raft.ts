@@ -1,0 +1,349 @@
+/**
+ * The Raft core: a deterministic machine without I/O, clocks or randomness of its own (spec/raft.md §1). Inputs go into
+ * `step`, which only changes memory; `drain` returns one merged account of what the driver owes since the last one.
+ *
+ * What it guarantees, to a driver that keeps the ordering contract O1 to O9: at most one leader per term; a committed
+ * entry is never lost or replaced as long as a majority of voters keeps its disk; a read index covers every write that
+ * was acknowledged before the read arrived. What it assumes: messages may be lost, repeated and late, never forged;
+ * `persisted` is said only of what is on stable storage; a node that lost its disk comes back under another storage id.
+ *
+ * The alternative turned down: returning effects from each input. It is as easy to test and costs one disk write per
+ * input; draining once per turn gives group commit without a timer.
+ *
+ * This file dispatches; the chapters are election.ts, replication.ts, read_index.ts, membership.ts and transfer.ts, over
+ * the state in state.ts.
+ * @module
+ */
+import { invariant } from "../invariant.ts";
+import { ConfigHistory } from "./configuration.ts";
+import type { BootState, Core, CoreStatus, Effects, Input, Options, Rng, Ticket } from "./effects.ts";
+import {
+  checkQuorum,
+  checkStorage,
+  onPreVote,
+  onPreVoteReply,
+  onRemovedNotice,
+  onRequestVote,
+  onRequestVoteReply,
+  ownVotePersisted,
+  tickElection,
+} from "./election.ts";
+import { Log } from "./log.ts";
+import { campaignIfAlone, onBootstrap, onReconfigure, promoteLearner } from "./membership.ts";
+import type { Config, Index, Message } from "./message.ts";
+import { isPlausible } from "./message_check.ts";
+import { onPropose } from "./proposal.ts";
+import { onRead, serveReads } from "./read_index.ts";
+import {
+  advanceCommit,
+  onAppend,
+  onAppendReply,
+  onHeartbeat,
+  onHeartbeatReply,
+  onLinkDown,
+  sendAppends,
+  sendHeartbeats,
+  tickPeers,
+} from "./replication.ts";
+import {
+  becomeFollower,
+  drop,
+  type Leadership,
+  leadership,
+  type Queued,
+  type RaftState,
+  redrawTimeout,
+} from "./state.ts";
+import { onTimeoutNow, onTransfer, settleTransfer, tickTransfer, urgeTarget } from "./transfer.ts";
+
+/** Timing for ticks of 50 ms, and limits for nodes with some hundred MiB of memory. */
+export const DEFAULT_OPTIONS: Options = {
+  electionTicks: 20,
+  heartbeatTicks: 2,
+  inflightMessagesMax: 128,
+  inflightBytesMax: 8 * 1024 * 1024,
+  appendBytesMax: 1024 * 1024,
+  entryBytesMax: 64 * 1024 * 1024,
+  uncommittedBytesMax: 128 * 1024 * 1024,
+  readsMax: 10_000,
+};
+
+/** Shared by every drain in which nothing of a kind happened. */
+const NONE: readonly never[] = Object.freeze([]);
+
+/**
+ * A core in the state that storage found. Where this node is the only voter it campaigns at once: the first drain
+ * already has something to do.
+ * @throws {RangeError} When the timing options contradict each other.
+ */
+export function createCore(boot: BootState, options: Options, rng: Rng): Core {
+  if (options.heartbeatTicks < 1 || options.electionTicks <= options.heartbeatTicks) {
+    throw new RangeError(
+      `Cannot start the node as electionTicks must be > heartbeatTicks > 0: current values are ` +
+        `${options.electionTicks} and ${options.heartbeatTicks}`,
+    );
+  }
+  return new RaftCore(boot, options, rng);
+}
+
+class RaftCore implements Core {
+  readonly #state: RaftState;
+  #reportedRole: string;
+  #reportedConfig: Config;
+  #reportedCommit: Index;
+  /** Last index handed to the state machine. */
+  #applyHanded: Index;
+
+  constructor(boot: BootState, options: Options, rng: Rng) {
+    const s = createState(boot, options, rng);
+    this.#state = s;
+    this.#reportedRole = roleKey(s);
+    this.#reportedConfig = s.configs.current;
+    this.#reportedCommit = boot.commit;
+    this.#applyHanded = boot.applied;
+    redrawTimeout(s);
+    campaignIfAlone(s);
+  }
+
+  step(input: Input): void {
+    const s = this.#state;
+    switch (input.k) {
+      case "tick":
+        return tick(s);
+      case "message":
+        return receive(s, input.m);
+      case "propose":
+        return onPropose(s, input.items);
+      case "read":
+        return onRead(s, input.ref);
+      case "reconfigure":
+        return onReconfigure(s, input.ref, input.change);
+      case "transfer":
+        return onTransfer(s, input.ref, input.to);
+      case "persisted":
+        return persisted(s, input.ticket);
+      case "applied":
+        invariant(input.index <= this.#applyHanded, "more was applied than was handed out (O5)");
+        s.applied = Math.max(s.applied, input.index);
+        return;
+      case "linkDown":
+        return withLeadership(s, (lead) => onLinkDown(lead, input.peer));
+      case "storage":
+        s.storageFull = input.state === "full";
+        return;
+      case "bootstrap":
+        return onBootstrap(s, input.ref, input.config);
+    }
+  }
+
+  drain(): Effects {
+    const s = this.#state;
+    settle(s);
+    const persist = takeWrite(s);
+    const apply = this.#takeApply();
+    s.log.trimSizes(Math.min(s.commit, s.log.durable));
+    const { reads, proposals, answers, needSnapshot } = s.out;
+    if (reads.length > 0) s.out.reads = [];
+    if (proposals.length > 0) s.out.proposals = [];
+    if (answers.length > 0) s.out.answers = [];
+    if (needSnapshot.length > 0) s.out.needSnapshot = [];
+    return {
+      ...(persist && { persist }),
+      send: takeMessages(s),
+      ...(apply && { apply }),
+      reads: reads.length > 0 ? reads : NONE,
+      proposals: proposals.length > 0 ? proposals : NONE,
+      answers: answers.length > 0 ? answers : NONE,
+      needSnapshot: needSnapshot.length > 0 ? needSnapshot : NONE,
+      ...this.#takeChanges(),
+    };
+  }
+
+  /** What is committed and locally durable (O5); with a truncation in flight `durable` can only fall to the commit. */
+  #takeApply(): Effects["apply"] {
+    const to = Math.min(this.#state.commit, this.#state.log.durable);
+    if (to <= this.#applyHanded) return undefined;
+    const from = this.#applyHanded + 1;
+    this.#applyHanded = to;
+    return { from, to };
+  }
+
+  #takeChanges(): Pick<Effects, "role" | "config" | "commit"> {
+    const s = this.#state;
+    const changes: { role?: Effects["role"]; config?: Config; commit?: Index } = {};
+    if (s.out.roleWhy !== undefined) {
+      const key = roleKey(s);
+      if (key !== this.#reportedRole) {
+        changes.role = { role: s.part.role, term: s.term, leader: s.leader, why: s.out.roleWhy };
+        this.#reportedRole = key;
+      }
+      s.out.roleWhy = undefined;
+    }
+    if (s.configs.current !== this.#reportedConfig) changes.config = this.#reportedConfig = s.configs.current;
+    if (s.commit > this.#reportedCommit) changes.commit = this.#reportedCommit = s.commit;
+    return changes;
+  }
+
+  status(): CoreStatus {
+    const s = this.#state;
+    return {
+      id: s.id,
+      role: s.part.role,
+      term: s.term,
+      vote: s.vote,
+      leader: s.leader,
+      last: s.log.lastId(),
+      commit: s.commit,
+      applied: s.applied,
+      durable: s.log.durable,
+      epoch: s.log.epoch,
+      config: s.configs.current,
+      committedConfig: s.configs.committed(s.commit),
+      ticksSinceLeader: s.part.role === "leader" ? 0 : s.timer.sinceLeader,
+      progress: (leadership(s)?.peers ?? []).map((peer) => ({
+        id: peer.id,
+        state: peer.state,
+        match: peer.match,
+        next: peer.next,
+        active: peer.active,
+        ticksSinceHeard: s.timer.now - peer.heardAt,
+        inflight: peer.window.count,
+      })),
+      dropped: s.dropped,
+    };
+  }
+}
+
+function createState(boot: BootState, options: Options, rng: Rng): RaftState {
+  invariant(boot.applied <= boot.last.index, "more was applied than the log holds: it lost entries (O5)");
+  invariant(
+    boot.commit >= boot.applied && boot.commit <= boot.last.index,
+    "the commit index lies outside the log (C5)",
+  );
+  invariant(boot.hard.term >= boot.last.term, "the log is ahead of the term");
+  return {
+    id: boot.id,
+    options,
+    rng,
+    log: new Log(boot),
+    configs: new ConfigHistory(boot.configs),
+    out: { send: [], reads: [], proposals: [], answers: [], needSnapshot: [], roleWhy: undefined },
+    // No leader was heard in this life: nothing keeps this node from granting a vote.
+    timer: { now: 0, elapsed: 0, timeout: 0, sinceLeader: options.electionTicks },
+    term: boot.hard.term,
+    vote: boot.hard.vote,
+    hardDirty: false,
+    leader: null,
+    part: { role: "follower" },
+    commit: boot.commit,
+    applied: boot.applied,
+    transfer: undefined,
+    storageFull: false,
+    removedAt: 0,
+    dropped: 0,
+  };
+}
+
+function roleKey(s: RaftState): string {
+  // `removedAt` is part of what an operator is told (M8).
+  return `${s.part.role} ${s.term} ${s.removedAt} ${s.leader ?? ""}`;
+}
+
+function withLeadership(s: RaftState, act: (lead: Leadership) => void): void {
+  const lead = leadership(s);
+  if (lead !== undefined) act(lead);
+}
+
+function tick(s: RaftState): void {
+  s.timer.now++;
+  tickTransfer(s);
+  if (s.part.role !== "leader") return tickElection(s);
+  const lead = s.part;
+  checkStorage(s);
+  if (leadership(s) === lead) checkQuorum(s, lead);
+  if (leadership(s) !== lead) return;
+  tickPeers(s, lead);
+  promoteLearner(s, lead);
+  if (++lead.heartbeatElapsed >= s.options.heartbeatTicks) sendHeartbeats(s, lead);
+}
+
+function persisted(s: RaftState, ticket: Ticket): void {
+  // O6: true of the disk whatever the term is now.
+  s.log.tickets.persisted(ticket);
+  ownVotePersisted(s, ticket);
+  withLeadership(s, (lead) => lead.commitDirty = true);
+}
+
+function receive(s: RaftState, m: Message): void {
+  if (!isPlausible(m, s.id)) return drop(s);
+  switch (m.k) {
+    case "preVote":
+      return onPreVote(s, m);
+    case "preVoteReply":
+      return onPreVoteReply(s, m);
+    case "requestVote":
+      return onRequestVote(s, m);
+    case "requestVoteReply":
+      return onRequestVoteReply(s, m);
+    case "appendEntries":
+      return onAppend(s, m);
+    case "heartbeat":
+      return onHeartbeat(s, m);
+    case "appendReply":
+    case "heartbeatReply":
+      if (m.term > s.term) return becomeFollower(s, m.term, `"${m.from}" is in a higher term`);
+      // O6, L9: an answer to an older term of ours proves nothing in this one.
+      if (m.term < s.term) return;
+      return withLeadership(
+        s,
+        (lead) => m.k === "appendReply" ? onAppendReply(s, lead, m) : onHeartbeatReply(s, lead, m),
+      );
+    case "timeoutNow":
+      return onTimeoutNow(s, m);
+    case "removedNotice":
+      return onRemovedNotice(s, m);
+  }
+}
+
+/** Does what waits for the end of a turn: commit, reads, transfer, and the appends that tell of them. */
+function settle(s: RaftState): void {
+  const lead = leadership(s);
+  if (lead !== undefined) {
+    advanceCommit(s, lead);
+    if (leadership(s) === lead) {
+      serveReads(s, lead);
+      urgeTarget(s, lead);
+      sendAppends(s, lead);
+    }
+  }
+  settleTransfer(s);
+}
+
+function takeWrite(s: RaftState): Effects["persist"] {
+  if (!s.hardDirty && !s.log.hasUnsaved) return undefined;
+  const { truncateFrom, append } = s.log.takeUnsaved();
+  const ticket = s.log.tickets.issue({ last: s.log.last, hard: s.hardDirty, now: s.timer.now });
+  const hard = s.hardDirty ? { hard: { term: s.term, vote: s.vote } } : undefined;
+  s.hardDirty = false;
+  if (s.part.role === "candidate" && s.part.ownVoteTicket === Infinity) s.part.ownVoteTicket = ticket;
+  return { ticket, ...hard, ...(truncateFrom !== undefined && { truncateFrom }), append, commit: s.commit };
+}
+
+/** Gives every queued message the ticket it must wait for (O2). Comes after the write of this drain has its own. */
+function takeMessages(s: RaftState): Effects["send"] {
+  const queued = s.out.send;
+  if (queued.length === 0) return NONE;
+  s.out.send = [];
+  const messages: Effects["send"][number][] = [];
+  for (const item of queued) {
+    // O7: a promise of an older term may speak of entries that were replaced before they reached the disk.
+    if (item.gate !== "free" && item.m.term < s.term) continue;
+    messages.push({ m: item.m, after: ticketOf(s, item) });
+  }
+  return messages;
+}
+
+function ticketOf(s: RaftState, item: Queued): Ticket {
+  if (item.gate === "free") return 0;
+  return item.gate === "all" ? s.log.tickets.newest : s.log.tickets.gate(item.index);
+}
