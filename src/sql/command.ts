@@ -1,8 +1,20 @@
 /**
  * The payload of a log entry: what a request asks of the database, with the leader's time and seed. Pure.
+ *
+ * Integers big-endian; a text is its length in bytes as u32 and UTF-8:
+ *   time f64 (ms since 1970) | seed u64 | version u8 | flags u8 | count u32 | statement…
+ *   flags:     bits 0–1 kind (0 execute, 1 request, 2 query), bit 2 transaction
+ *   statement: parts u32 | part… | positional u32 | value… | named u32 (0 none, else count + 1) | (name, value)…
+ *   part:      verb (u8 length, ASCII) | parameters u32 | text
+ *   value:     tag u8: 0 NULL, 1 i64, 2 f64, 3 text, 4 blob (u32 length), 5 integer in u8
+ * (1) Time and seed are zero until the leader stamps them in place, just before it appends the entry: a node that
+ *     forwards a command has no say in either.
+ * (2) The statement is stored as split by the node that took it, so that a later version which would split a text
+ *     differently still applies an old log as it was applied before.
  * @module
  */
 
+import { ByteReader, ByteWriter, DecodeError } from "../codec/cursor.ts";
 import type { SqlPart } from "./statement.ts";
 import type { SqlValue } from "./value.ts";
 
@@ -24,4 +36,138 @@ export interface Command {
   readonly transaction: boolean;
   /** The elements of the request, in order. */
   readonly statements: readonly BoundStatement[];
+}
+
+/** Where an entry's random numbers start: 64 bits in two halves. */
+export interface Seed {
+  /** Upper 32 bits, unsigned. */
+  readonly hi: number;
+  /** Lower 32 bits, unsigned. */
+  readonly lo: number;
+}
+
+/** A command as the leader put it into the log. */
+export interface StampedCommand extends Command {
+  /** The leader's clock when it appended the entry, in milliseconds since 1970. */
+  readonly timeMs: number;
+  /** Chosen by the leader. */
+  readonly seed: Seed;
+}
+
+/** Length of the stamp that opens every encoded command. */
+export const STAMP_BYTES = 16;
+/** Largest time a stamp may hold: the end of the year 9999, the last that SQLite's date functions know. */
+export const TIME_MS_MAX = 253_402_300_799_999;
+
+const VERSION = 1;
+const KINDS = ["execute", "request", "query"] as const;
+const TRANSACTION_FLAG = 4;
+
+/** Encodes a command, unstamped. The caller owns the bytes. */
+export function encodeCommand(command: Command): Uint8Array {
+  const writer = new ByteWriter(256);
+  writer.reserve(STAMP_BYTES);
+  writer.u8(VERSION).u8(KINDS.indexOf(command.kind) | (command.transaction ? TRANSACTION_FLAG : 0));
+  writer.u32(command.statements.length);
+  for (const { parts, positional, named } of command.statements) {
+    writer.u32(parts.length);
+    for (const part of parts) encodePart(writer, part);
+    writer.u32(positional.length);
+    for (const value of positional) encodeValue(writer, value);
+    if (named === null) {
+      writer.u32(0);
+      continue;
+    }
+    const names = Object.keys(named);
+    writer.u32(names.length + 1);
+    for (const name of names) encodeValue(writer.string(name), named[name] ?? null);
+  }
+  return writer.view(); // the writer ends here, so nothing else holds the buffer
+}
+
+function encodePart(writer: ByteWriter, part: SqlPart): void {
+  writer.u8(Math.min(part.verb.length, 255));
+  for (let at = 0; at < part.verb.length && at < 255; at++) writer.u8(part.verb.charCodeAt(at) & 0x7f);
+  writer.u32(part.parameterCount).string(part.sql);
+}
+
+function encodeValue(writer: ByteWriter, value: SqlValue): void {
+  if (value === null) writer.u8(0);
+  else if (typeof value === "bigint") {
+    if (value >= 0n && value < 256n) writer.u8(5).u8(Number(value));
+    else writer.u8(1).i64(value);
+  } else if (typeof value === "number") writer.u8(2).f64(value);
+  else if (typeof value === "string") writer.u8(3).string(value);
+  else writer.u8(4).bytes(value);
+}
+
+/** Writes the leader's time and seed into an encoded command. */
+export function stampCommand(body: Uint8Array, timeMs: number, seedHi: number, seedLo: number): void {
+  const view = new DataView(body.buffer, body.byteOffset, STAMP_BYTES);
+  view.setFloat64(0, timeMs);
+  view.setUint32(8, seedHi);
+  view.setUint32(12, seedLo);
+}
+
+/**
+ * Decodes a command. BLOBs are views of `body`.
+ * @throws {DecodeError} When the bytes are not an encoded command.
+ */
+export function decodeCommand(body: Uint8Array): StampedCommand {
+  const reader = new ByteReader(body);
+  const timeMs = reader.f64();
+  // Not NaN, not beyond what the date functions can say: checked here, so that no statement meets it.
+  if (!(timeMs >= 0 && timeMs <= TIME_MS_MAX)) throw new DecodeError(`Expected a time of day, found ${timeMs}`);
+  const seed = { hi: reader.u32(), lo: reader.u32() };
+  const version = reader.u8();
+  if (version !== VERSION) throw new DecodeError(`Expected a command of version ${VERSION}, found ${version}`);
+  const flags = reader.u8();
+  const kind = KINDS[flags & 3];
+  if (kind === undefined || flags > 7) throw new DecodeError(`Expected the flags of a command, found ${flags}`);
+  const statements: BoundStatement[] = [];
+  for (let left = reader.u32(); left > 0; left--) statements.push(decodeStatement(reader));
+  reader.end();
+  return { kind, transaction: (flags & TRANSACTION_FLAG) !== 0, statements, timeMs, seed };
+}
+
+// No array is sized by a count from the bytes: every element takes at least one byte, so a false count runs out of them.
+function decodeStatement(reader: ByteReader): BoundStatement {
+  const parts: SqlPart[] = [];
+  for (let left = reader.u32(); left > 0; left--) parts.push(decodePart(reader));
+  const positional: SqlValue[] = [];
+  for (let left = reader.u32(); left > 0; left--) positional.push(decodeValue(reader));
+  const namedCount = reader.u32();
+  if (namedCount === 0) return { parts, positional, named: null };
+  const named: Record<string, SqlValue> = Object.create(null); // a parameter may be called __proto__
+  for (let left = namedCount - 1; left > 0; left--) {
+    const name = reader.string();
+    named[name] = decodeValue(reader);
+  }
+  return { parts, positional, named };
+}
+
+function decodePart(reader: ByteReader): SqlPart {
+  const verb = String.fromCharCode(...reader.raw(reader.u8()));
+  const parameterCount = reader.u32();
+  return { verb, parameterCount, sql: reader.string() };
+}
+
+function decodeValue(reader: ByteReader): SqlValue {
+  const tag = reader.u8();
+  switch (tag) {
+    case 0:
+      return null;
+    case 1:
+      return reader.i64();
+    case 2:
+      return reader.f64();
+    case 3:
+      return reader.string();
+    case 4:
+      return reader.bytes();
+    case 5:
+      return BigInt(reader.u8());
+    default:
+      throw new DecodeError(`Expected the tag of a value, found ${tag}`);
+  }
 }

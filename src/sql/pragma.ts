@@ -1,0 +1,60 @@
+/**
+ * PRAGMA statements: their name, and which of them only look at the schema. Pure.
+ * @module
+ */
+
+import { identifierName, Tokenizer } from "./tokenizer.ts";
+
+/** What a PRAGMA statement asks for. */
+export interface Pragma {
+  /** Its name in lower case, without the schema. */
+  readonly name: string;
+  /** Whether a value follows, as `= value` or `(value)`. */
+  readonly hasValue: boolean;
+}
+
+/** Reads `PRAGMA [schema.]name [= value | (value)]`; `null` when the text is something else. */
+export function parsePragma(sql: string): Pragma | null {
+  const tokens = new Tokenizer(sql);
+  if (!tokens.next() || tokens.word() !== "PRAGMA" || !tokens.next()) return null;
+  let name = identifierName(tokens.token());
+  let hasNext = tokens.next();
+  if (hasNext && tokens.token() === ".") {
+    if (!tokens.next()) return null;
+    name = identifierName(tokens.token());
+    hasNext = tokens.next();
+  }
+  return { name: name.toLowerCase(), hasValue: hasNext && tokens.kind !== "semicolon" };
+}
+
+/** Pragmas that only answer, also where they take a value (the name of a table or index, or a count). */
+export const SCHEMA_PRAGMAS: ReadonlySet<string> = new Set([
+  "collation_list",
+  "foreign_key_check",
+  "foreign_key_list",
+  "function_list",
+  "index_info",
+  "index_list",
+  "index_xinfo",
+  "integrity_check",
+  "module_list",
+  "pragma_list",
+  "quick_check",
+  "table_info",
+  "table_list",
+  "table_xinfo",
+]);
+
+/** Pragmas of {@linkcode SCHEMA_PRAGMAS} whose answer depends on the schema alone: the same on every node. */
+export const REPLICATED_SCHEMA_PRAGMAS: ReadonlySet<string> = new Set([
+  "foreign_key_check",
+  "foreign_key_list",
+  "index_info",
+  "index_list",
+  "index_xinfo",
+  "table_info",
+  "table_xinfo",
+]);
+
+/** Pragmas that store a number in the database file, like any other write. */
+export const STORED_PRAGMAS: ReadonlySet<string> = new Set(["application_id", "user_version"]);
