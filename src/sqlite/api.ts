@@ -51,10 +51,13 @@ export type ToWriter =
   | { readonly k: "status"; readonly ref: number }
   | { readonly k: "close" };
 
-/** Writer → replica; `applied` follows every COMMIT. */
+/**
+ * Writer → replica; `applied` follows every COMMIT, and every checkpoint that moved `durable`: up to there the log may
+ * be cut (spec/raft.md A8).
+ */
 export type FromWriter =
   | { readonly k: "ready"; readonly applied: number; readonly term: number }
-  | { readonly k: "applied"; readonly index: number; readonly term: number }
+  | { readonly k: "applied"; readonly index: number; readonly term: number; readonly durable: number }
   | { readonly k: "status"; readonly ref: number; readonly status: Record<string, unknown> }
   | { readonly k: "closed" }
   | { readonly k: "failed"; readonly message: string };

@@ -16,6 +16,18 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { SqlValue } from "../sql/value.ts";
 
+declare module "node:sqlite" { // what the runtime has and its type declarations lack
+  interface StatementSync {
+    setReturnArrays(enabled: boolean): void;
+  }
+  interface DatabaseSync {
+    enableDefensive?(enabled: boolean): void;
+    setAuthorizer(
+      callback: (action: number, first: string | null, second: string | null, database: string | null) => number,
+    ): void;
+  }
+}
+
 /** Longest text or BLOB in bytes; the same on every node. V8 ends the process over strings of 512 MiB. */
 export const VALUE_BYTES_MAX = 256 * 1024 * 1024;
 
@@ -196,7 +208,10 @@ export function openNodeSqlite(path: string, { readOnly, foreignKeys }: DriverOp
     allowExtension: false,
     limits: { length: VALUE_BYTES_MAX }, // ignored by runtimes that do not know it
   };
-  return new NodeDatabase(new DatabaseSync(path, options));
+  const database = new DatabaseSync(path, options);
+  // Clients cannot write the tables behind a full-text index, nor the schema as text (sqlite.org/c3ref/c_dbconfig_defensive.html).
+  database.enableDefensive?.(true);
+  return new NodeDatabase(database);
 }
 
 /** Runs a statement without parameters and returns its rows. */

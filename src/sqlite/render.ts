@@ -1,7 +1,15 @@
 /**
- * Results as JSON text.
+ * Results as JSON text, straight from the rows: no intermediate objects, one walk (spec/rqlite.md §2.6, §4). Pure.
+ *
+ * The rules in short: a column is treated by its declared type in lower case, a column without one (an expression) is
+ * named after the first row's value; integers are exact; text that is not UTF-8 has come out of SQLite with U+FFFD; a
+ * date that is none is shown as stored; a BLOB is base64 unless asked otherwise or its column is declared as text.
  * @module
  */
+
+import type { SqlValue } from "../sql/value.ts";
+import { dateFromInteger, dateFromText } from "./date_text.ts";
+import type { ResultColumn, Row } from "./driver.ts";
 
 /** How the results of a request are written. */
 export interface RenderOptions {
@@ -13,4 +21,213 @@ export interface RenderOptions {
   readonly blobArray: boolean;
   /** Column names as `table.column` where the column comes straight from a table. */
   readonly qualifyColumns: boolean;
+}
+
+/** Most characters of one request's results; V8 has no strings above 512 Mi, and the HTTP side must hold them too. */
+export const RESULTS_LENGTH_MAX = 256 * 1024 * 1024;
+
+/** Results that have no JSON form, or one too long. */
+export class RenderError extends Error {
+  /** Always `RenderError`. */
+  override readonly name = "RenderError";
+}
+
+/** What a column's declared type asks for. */
+type Treatment = "plain" | "boolean" | "date" | "text";
+
+const DATE_TYPES: ReadonlySet<string> = new Set(["date", "datetime", "timestamp"]);
+const TEXT_TYPE = /^(?:text$|json$|varchar|varying character|nchar|native character|nvarchar|clob)/;
+
+/** How to render the rows of one statement; worked out once per statement. */
+export interface Shape {
+  /** Names as JSON text, in the order of the columns. */
+  readonly names: readonly string[];
+  /** Declared types in lower case; `null` where the first row decides. */
+  readonly types: readonly (string | null)[];
+  /** What the declared types ask for. */
+  readonly treatments: readonly Treatment[];
+  /** Columns of an associative row: sorted by name, the last of equal names. */
+  readonly sorted: readonly number[];
+}
+
+/** Works out how to render a statement's rows. */
+export function shapeOf(columns: readonly ResultColumn[], qualifyColumns: boolean): Shape {
+  const names = columns.map(({ name, table }) => qualifyColumns && table !== null ? `${table}.${name}` : name);
+  const types = columns.map(({ declaredType }) => declaredType === null ? null : declaredType.toLowerCase());
+  const lastByName = new Map(names.map((name, at) => [name, at]));
+  const sorted = [...lastByName].sort(([a], [b]) => compareBytes(a, b)).map(([, at]) => at);
+  return { names: names.map(quote), types, treatments: types.map(treatmentOf), sorted };
+}
+
+function treatmentOf(type: string | null): Treatment {
+  if (type === null) return "plain";
+  if (type === "boolean") return "boolean";
+  if (DATE_TYPES.has(type)) return "date";
+  return TEXT_TYPE.test(type) ? "text" : "plain";
+}
+
+const utf8Encoder = new TextEncoder();
+const utf8Decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Order of two texts by their bytes in UTF-8, as Go sorts keys. */
+function compareBytes(a: string, b: string): number {
+  const left = utf8Encoder.encode(a);
+  const right = utf8Encoder.encode(b);
+  const length = Math.min(left.length, right.length);
+  for (let at = 0; at < length; at++) {
+    const difference = (left[at] ?? 0) - (right[at] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return left.length - right.length;
+}
+
+// deno-lint-ignore no-control-regex
+const NEEDS_ESCAPE = /["\\<>&\u2028\u2029\u0000-\u001f\ud800-\udfff]/;
+const HTML_SENSITIVE = /[<>&\u2028\u2029]/g;
+
+/** A text as a JSON string that is also safe inside HTML and JavaScript, as Go's encoder writes it. */
+export function quote(text: string): string {
+  if (!NEEDS_ESCAPE.test(text)) return `"${text}"`;
+  return JSON.stringify(text.isWellFormed() ? text : text.toWellFormed()).replace(
+    HTML_SENSITIVE,
+    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+function renderBlob(bytes: Uint8Array, treatment: Treatment, blobArray: boolean): string {
+  if (treatment === "text") return quote(utf8Decoder.decode(bytes));
+  return blobArray ? `[${bytes.join(",")}]` : `"${bytes.toBase64()}"`;
+}
+
+function renderValue(value: SqlValue, treatment: Treatment, blobArray: boolean): string {
+  if (value === null) return "null";
+  switch (typeof value) {
+    case "bigint": {
+      if (treatment === "boolean") return value > 0n ? "true" : "false";
+      const date = treatment === "date" ? dateFromInteger(value) : null;
+      return date === null ? value.toString() : `"${date}"`;
+    }
+    case "number":
+      if (!Number.isFinite(value)) throw new RenderError(`unsupported value: ${value > 0 ? "+Inf" : "-Inf"}`);
+      return String(value);
+    case "string":
+      return quote(treatment === "date" ? dateFromText(value) ?? value : value);
+    default:
+      return renderBlob(value, treatment, blobArray);
+  }
+}
+
+function inferredType(value: SqlValue | undefined): string {
+  switch (typeof value) {
+    case "bigint":
+      return "integer";
+    case "number":
+      return "real";
+    case "string":
+      return "text";
+    default:
+      return value instanceof Uint8Array ? "blob" : "";
+  }
+}
+
+/** Characters a request may still render, shared by its results. */
+export interface Budget {
+  /** Characters left. */
+  left: number;
+}
+
+/** A fresh budget of {@linkcode RESULTS_LENGTH_MAX}. */
+export function newBudget(): Budget {
+  return { left: RESULTS_LENGTH_MAX };
+}
+
+function spend(budget: Budget, length: number): void {
+  budget.left -= length;
+  if (budget.left < 0) {
+    throw new RenderError(`the results exceed ${RESULTS_LENGTH_MAX} characters: use LIMIT to read them in parts`);
+  }
+}
+
+/** Text of `,"time":seconds`, or nothing. */
+export type TimeText = "" | `,"time":${number}`;
+
+/** A read's result while its rows come in. */
+export class QueryRenderer {
+  readonly #shape: Shape;
+  readonly #options: RenderOptions;
+  readonly #budget: Budget;
+  #types: readonly string[] | null = null;
+  #rows = "";
+
+  /** @param budget What the request may still render. */
+  constructor(shape: Shape, options: RenderOptions, budget: Budget) {
+    this.#shape = shape;
+    this.#options = options;
+    this.#budget = budget;
+  }
+
+  /**
+   * Adds a row.
+   * @throws {RenderError} When a value has no JSON form or the results have become too long.
+   */
+  add(row: Row): void {
+    this.#types ??= this.#shape.types.map((type, at) => type ?? inferredType(row[at]));
+    const text = this.#options.associative ? this.#object(row) : this.#array(row);
+    spend(this.#budget, text.length + 1);
+    this.#rows = this.#rows === "" ? text : `${this.#rows},${text}`;
+  }
+
+  #array(row: Row): string {
+    const { treatments } = this.#shape;
+    const { blobArray } = this.#options;
+    let text = "[";
+    for (let at = 0; at < row.length; at++) {
+      if (at > 0) text += ",";
+      text += renderValue(row[at] ?? null, treatments[at] ?? "plain", blobArray);
+    }
+    return text + "]";
+  }
+
+  #object(row: Row): string {
+    const { treatments, names, sorted } = this.#shape;
+    const { blobArray } = this.#options;
+    let text = "{";
+    for (const at of sorted) {
+      if (text.length > 1) text += ",";
+      text += `${names[at]}:${renderValue(row[at] ?? null, treatments[at] ?? "plain", blobArray)}`;
+    }
+    return text + "}";
+  }
+
+  /** The result's text. */
+  finish(time: TimeText): string {
+    const { names, sorted, types } = this.#shape;
+    const shown = this.#types ?? types.map((type) => type ?? "");
+    if (this.#options.associative) {
+      const pairs = sorted.map((at) => `${names[at]}:${quote(shown[at] ?? "")}`).join(",");
+      return pairs === "" ? `{"rows":[]${time}}` : `{"types":{${pairs}},"rows":[${this.#rows}]${time}}`;
+    }
+    if (names.length === 0) return time === "" ? "{}" : `{${time.slice(1)}}`;
+    const head = `{"columns":[${names.join(",")}],"types":[${shown.map(quote).join(",")}]`;
+    return this.#rows === "" ? `${head}${time}}` : `${head},"values":[${this.#rows}]${time}}`;
+  }
+}
+
+/** A write's result; zero values are left out. */
+export function renderWrite(
+  { lastInsertId, rowsAffected }: { readonly lastInsertId: bigint; readonly rowsAffected: bigint },
+  associative: boolean,
+  time: TimeText,
+): string {
+  let text = "";
+  if (lastInsertId !== 0n) text += `,"last_insert_id":${lastInsertId}`;
+  if (rowsAffected !== 0n) text += `,"rows_affected":${rowsAffected}`;
+  text += time;
+  if (associative) text += ',"rows":null';
+  return `{${text.slice(1)}}`;
+}
+
+/** A failed statement's result; an associative read shows `rows` as well. */
+export function renderFailure(message: string, hasRows: boolean): string {
+  return hasRows ? `{"rows":[],"error":${quote(message)}}` : `{"error":${quote(message)}}`;
 }

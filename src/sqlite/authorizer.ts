@@ -1,0 +1,226 @@
+/**
+ * What SQL may not do here, and the words in which it is refused (spec/raft.md §4.4).
+ *
+ * Two lines of defence. {@linkcode refusal} judges a statement by its verb, before it is compiled, and gives the reason
+ * that names a way out. {@linkcode Guard} is SQLite's own authorizer: it sees through views, triggers and defaults, which
+ * the text does not show. It is installed once per connection, since installing recompiles every cached statement, and
+ * is off while the node's own statements compile. What it decided is not asked again for a cached statement: statements
+ * compiled under different rules belong into different caches.
+ * @module
+ */
+
+import { parsePragma, REPLICATED_SCHEMA_PRAGMAS, SCHEMA_PRAGMAS, STORED_PRAGMAS } from "../sql/pragma.ts";
+import type { SqlPart } from "../sql/statement.ts";
+import { Tokenizer } from "../sql/tokenizer.ts";
+import type { Authorizer } from "./driver.ts";
+
+/**
+ * Whose statement is compiled: the node's own (`off`), one whose outcome is the same on all nodes (`replicated`), or
+ * one whose rows only its asker sees (`read`).
+ */
+export type GuardMode = "off" | "replicated" | "read";
+
+/** Table with the applied index; see state_machine.ts. */
+export const SYSTEM_TABLE = "_muster";
+
+// Action codes of sqlite.org/c3ref/c_alter_table.html.
+const CREATE_INDEX = 1;
+const CREATE_TABLE = 2;
+const CREATE_TEMP_FIRST = 3;
+const CREATE_TEMP_LAST = 6;
+const CREATE_TRIGGER = 7;
+const DELETE = 9;
+const DROP_TABLE = 11;
+const DROP_TEMP_FIRST = 12;
+const DROP_TEMP_LAST = 15;
+const INSERT = 18;
+const PRAGMA = 19;
+const READ = 20;
+const TRANSACTION = 22;
+const UPDATE = 23;
+const ATTACH = 24;
+const DETACH = 25;
+const ALTER_TABLE = 26;
+const CREATE_VTABLE = 29;
+const FUNCTION = 31;
+const SAVEPOINT = 32;
+
+/** Functions whose value depends on the node, and why they are refused. */
+const NODE_FUNCTIONS: ReadonlyMap<string, string> = new Map([
+  ["total_changes", "it counts since the node opened the database"],
+  ["sqlite_version", "nodes may differ in it"],
+  ["sqlite_source_id", "nodes may differ in it"],
+  ["sqlite_compileoption_get", "nodes may differ in it"],
+  ["sqlite_compileoption_used", "nodes may differ in it"],
+  ["sqlite_log", "it writes to the node's own log"],
+  ["sqlite_offset", "it depends on the node's file"],
+  ["fts5_source_id", "nodes may differ in it"],
+]);
+const UNSAFE_FUNCTIONS: ReadonlySet<string> = new Set(["load_extension", "fts3_tokenizer"]);
+/** Virtual tables that store what they hold in the database. */
+const STORED_MODULES: ReadonlySet<string> = new Set([
+  "fts3",
+  "fts4",
+  "fts4aux",
+  "fts5",
+  "fts5vocab",
+  "geopoly",
+  "rtree",
+  "rtree_i32",
+]);
+/** Tables about the node's own file or connection. */
+const NODE_TABLES: ReadonlySet<string> = new Set([
+  "bytecode",
+  "dbstat",
+  "sqlite_dbpage",
+  "sqlite_stmt",
+  "tables_used",
+]);
+/** What the full-text index asks the connection by itself. */
+const INTERNAL_PRAGMA = "data_version";
+
+const USE_TRANSACTION = 'use the "transaction" parameter of the request instead';
+const REFUSED_VERBS: ReadonlyMap<string, string> = new Map([
+  ["BEGIN", USE_TRANSACTION],
+  ["COMMIT", USE_TRANSACTION],
+  ["END", USE_TRANSACTION],
+  ["ROLLBACK", USE_TRANSACTION],
+  ["SAVEPOINT", USE_TRANSACTION],
+  ["RELEASE", USE_TRANSACTION],
+  ["ATTACH", "a cluster replicates one database"],
+  ["DETACH", "a cluster replicates one database"],
+]);
+/** Pragmas that change something without taking a value. */
+const ACTING_PRAGMAS: ReadonlySet<string> = new Set([
+  "incremental_vacuum",
+  "optimize",
+  "shrink_memory",
+  "wal_checkpoint",
+]);
+
+/** Reason why a statement is refused whatever it holds, or `null`. */
+export function refusal(part: SqlPart, mode: "replicated" | "read"): string | null {
+  const reason = REFUSED_VERBS.get(part.verb);
+  if (reason !== undefined) return `${part.verb} is not supported: ${reason}`;
+  if (part.verb === "VACUUM") {
+    return isVacuumInto(part.sql)
+      ? "VACUUM INTO is not supported: it writes a file on the node; use a backup instead"
+      : "VACUUM must be the only statement of its request, without a transaction";
+  }
+  if (part.verb !== "PRAGMA") return null;
+  const pragma = parsePragma(part.sql);
+  if (pragma === null) return null; // a syntax error, SQLite's to report
+  const { name, hasValue } = pragma;
+  if (mode === "read") {
+    const isRead = hasValue ? SCHEMA_PRAGMAS.has(name) : !ACTING_PRAGMAS.has(name);
+    return isRead ? null : `PRAGMA ${name} is not supported${hasValue ? " with a value" : ""} in a query`;
+  }
+  if (STORED_PRAGMAS.has(name) || REPLICATED_SCHEMA_PRAGMAS.has(name)) return null;
+  return `PRAGMA ${name} is not supported in replicated statements: it concerns one connection or one node`;
+}
+
+/** Whether the text is a VACUUM with INTO. */
+export function isVacuumInto(sql: string): boolean {
+  const tokens = new Tokenizer(sql);
+  while (tokens.next()) {
+    if (tokens.word() === "INTO") return true;
+  }
+  return false;
+}
+
+/** Whether a statement changes nothing and may run where nothing is written: judged by its verb and pragma. */
+export function isReadStatement(part: SqlPart): boolean {
+  if (part.verb === "SELECT" || part.verb === "VALUES" || part.verb === "EXPLAIN") return true;
+  return part.verb === "PRAGMA" && refusal(part, "read") === null;
+}
+
+/** SQLite's authorizer, with the reason of its last refusal. */
+export class Guard {
+  /** Rules in force for what is compiled now. */
+  mode: GuardMode = "off";
+  /** Why the last compilation was refused; reset by {@linkcode Guard.takeReason}. */
+  #reason: string | null = null;
+
+  /** To be installed with `Database.setAuthorizer`. */
+  readonly authorize: Authorizer = (action, first, second) => {
+    if (this.mode === "off") return true;
+    const reason = commonReason(action, first, second) ??
+      (this.mode === "replicated" ? replicatedReason(action, first, second) : null);
+    this.#reason ??= reason;
+    return reason === null;
+  };
+
+  /** Returns why SQLite answered "not authorized", and forgets it. */
+  takeReason(): string | null {
+    const reason = this.#reason;
+    this.#reason = null;
+    return reason;
+  }
+}
+
+/** Refused in reads as well. */
+function commonReason(action: number, first: string | null, second: string | null): string | null {
+  switch (action) {
+    case ATTACH:
+      return "ATTACH is not supported: a cluster replicates one database";
+    case DETACH:
+      return "DETACH is not supported: a cluster replicates one database";
+    case TRANSACTION:
+      return `${first} is not supported: ${USE_TRANSACTION}`;
+    case SAVEPOINT:
+      return `SAVEPOINT is not supported: ${USE_TRANSACTION}`;
+    case FUNCTION: {
+      const name = second?.toLowerCase() ?? "";
+      return UNSAFE_FUNCTIONS.has(name) ? `${name}() is not supported: it loads native code` : null;
+    }
+    default:
+      if (
+        (action >= CREATE_TEMP_FIRST && action <= CREATE_TEMP_LAST) ||
+        (action >= DROP_TEMP_FIRST && action <= DROP_TEMP_LAST)
+      ) {
+        return "TEMP objects are not supported: they live in one connection of one node";
+      }
+      return null;
+  }
+}
+
+function replicatedReason(action: number, first: string | null, second: string | null): string | null {
+  const name = first?.toLowerCase() ?? "";
+  switch (action) {
+    case FUNCTION: {
+      const called = second?.toLowerCase() ?? "";
+      const reason = NODE_FUNCTIONS.get(called);
+      return reason === undefined ? null : `${called}() is not supported in replicated statements: ${reason}`;
+    }
+    case READ:
+      if (name.startsWith("pragma_") || NODE_TABLES.has(name)) {
+        return `${name} is not supported in replicated statements: it describes one node`;
+      }
+      return null;
+    case PRAGMA:
+      if (name === INTERNAL_PRAGMA || STORED_PRAGMAS.has(name) || REPLICATED_SCHEMA_PRAGMAS.has(name)) return null;
+      return `PRAGMA ${name} is not supported in replicated statements`;
+    case CREATE_VTABLE: {
+      const module = second?.toLowerCase() ?? "";
+      return STORED_MODULES.has(module)
+        ? null
+        : `virtual tables of ${module} are not supported: they describe one node`;
+    }
+    case INSERT:
+    case UPDATE:
+    case DELETE:
+    case CREATE_TABLE:
+    case DROP_TABLE:
+      return name === SYSTEM_TABLE ? systemTableReason() : null;
+    case CREATE_INDEX:
+    case CREATE_TRIGGER:
+    case ALTER_TABLE:
+      return second?.toLowerCase() === SYSTEM_TABLE ? systemTableReason() : null;
+    default:
+      return null;
+  }
+}
+
+function systemTableReason(): string {
+  return `table ${SYSTEM_TABLE} cannot be changed: it belongs to the cluster`;
+}

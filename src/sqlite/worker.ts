@@ -1,0 +1,132 @@
+/**
+ * The writer Worker: applies what the replica hands it and answers the waiters.
+ *
+ * It needs `read` and `write` on the folder of the database and nothing else. Entries that arrive while a transaction
+ * runs are applied together in the next one: under load the batches grow by themselves, without load nothing waits.
+ *
+ * States: waiting for `open` → running → closed, or failed. On an error of the environment it says `failed` and throws,
+ * which ends the process: the state on disk is that of the last COMMIT.
+ * @module
+ */
+
+import type { ApplyEntry, FromWriter, OpenWriter, Outcomes, ToWriter } from "./api.ts";
+import { BATCH_ENTRIES_MAX, openStateMachine, type StateMachine } from "./state_machine.ts";
+
+/** Size of the WAL that calls for a checkpoint, in bytes (spec/raft.md A9). */
+const CHECKPOINT_WAL_BYTES = 32 * 1024 * 1024;
+/** Batches between two looks at the size of the WAL. */
+const BATCHES_PER_LOOK = 16;
+
+/** The writer behind its ports. */
+class WriterWorker {
+  readonly #replica: MessagePort;
+  readonly #machine: StateMachine;
+  readonly #walPath: string;
+  readonly #turn = new MessageChannel();
+  #waiting: ApplyEntry[] = [];
+  #isScheduled = false;
+  #isClosed = false;
+  #batches = 0;
+
+  constructor({ path, foreignKeys, replica, http }: OpenWriter) {
+    this.#replica = replica;
+    this.#walPath = `${path}-wal`;
+    this.#machine = openStateMachine(path, {
+      foreignKeys,
+      deliver: (port, outcomes) => {
+        const message: Outcomes = { k: "outcomes", outcomes };
+        (port === 0 ? replica : http[port - 1])?.postMessage(message);
+      },
+      onApplied: () => this.#sayApplied(),
+      warn: (message) => console.warn(message),
+    });
+    replica.onmessage = ({ data }: MessageEvent<ToWriter>) => this.#take(data);
+    this.#turn.port2.onmessage = () => this.#work();
+    this.#say({ k: "ready", applied: this.#machine.applied, term: this.#machine.appliedTerm });
+  }
+
+  #say(message: FromWriter): void {
+    this.#replica.postMessage(message);
+  }
+
+  #sayApplied(): void {
+    const { applied, appliedTerm, durable } = this.#machine;
+    this.#say({ k: "applied", index: applied, term: appliedTerm, durable });
+  }
+
+  #take(message: ToWriter): void {
+    if (this.#isClosed) return;
+    switch (message.k) {
+      case "apply":
+        for (const entry of message.entries) this.#waiting.push(entry);
+        this.#schedule();
+        break;
+      case "status":
+        this.#say({ k: "status", ref: message.ref, status: this.#machine.status() });
+        break;
+      case "close":
+        this.#close();
+        break;
+    }
+  }
+
+  /** Works in a turn of its own, behind the messages that are there already. */
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#turn.port1.postMessage(null);
+  }
+
+  #work(): void {
+    this.#isScheduled = false;
+    if (this.#isClosed || this.#waiting.length === 0) return;
+    const entries = this.#waiting.length <= BATCH_ENTRIES_MAX
+      ? this.#waiting
+      : this.#waiting.slice(0, BATCH_ENTRIES_MAX);
+    this.#waiting = this.#waiting.length <= BATCH_ENTRIES_MAX ? [] : this.#waiting.slice(BATCH_ENTRIES_MAX);
+    this.#guarded(() => {
+      this.#machine.apply(entries);
+      this.#checkpointIfDue();
+    });
+    if (this.#waiting.length > 0) this.#schedule();
+  }
+
+  #checkpointIfDue(): void {
+    this.#batches++;
+    if (this.#batches % BATCHES_PER_LOOK !== 0 || Deno.statSync(this.#walPath).size < CHECKPOINT_WAL_BYTES) return;
+    if (this.#machine.checkpoint("PASSIVE").isComplete) this.#sayApplied();
+  }
+
+  #close(): void {
+    this.#isClosed = true;
+    this.#guarded(() => {
+      this.#machine.apply(this.#waiting);
+      this.#machine.close();
+    });
+    this.#say({ k: "closed" });
+    this.#turn.port1.close();
+    this.#replica.onmessage = null;
+  }
+
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#isClosed = true;
+      this.#say({ k: "failed", message: error instanceof Error ? error.message : String(error) });
+      throw error;
+    }
+  }
+}
+
+self.addEventListener("message", (event: Event) => {
+  if (!(event instanceof MessageEvent)) return;
+  const message: OpenWriter = event.data;
+  try {
+    new WriterWorker(message);
+  } catch (error) {
+    const failure: FromWriter = { k: "failed", message: error instanceof Error ? error.message : String(error) };
+    message.replica.postMessage(failure);
+    throw error;
+  }
+}, { once: true });
