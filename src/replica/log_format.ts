@@ -4,7 +4,8 @@
  *     segment  = header, padded to 512 bytes | batch | batch | … | zeros
  *     header   = magic "MUSTRLOG" | length u32 | crc32c u32 | version u8 | segment number u64 | first index u64
  *                | previous entry index u64, term u64 | next batch number u64 | crc of previous batch u32
- *                | identity (node id, storage id: strings) | hard state | commit u64 | configuration (bytes)
+ *                | identity (node id, storage id: strings) | hard state | commit u64
+ *                | configuration (its index u64, bytes)
  *     batch    = magic u32 | batch number u64 | crc of previous batch u32 | body length u32
  *                | highest batch known durable u64 | header crc32c u32 | body (masked), padded to 8 bytes
  *     body     = flags u8 | [hard state] | [truncate from u64] | commit u64 | entry count u32 | entries
@@ -22,7 +23,7 @@
  */
 import { ByteReader, ByteWriter, DecodeError } from "../codec/cursor.ts";
 import { crc32c } from "../codec/crc32c.ts";
-import { decodeConfig, encodeConfig } from "../raft/configuration.ts";
+import { decodeConfig, EMPTY_CONFIG, encodeConfig } from "../raft/configuration.ts";
 import type { Config, Entry, EntryId, EntryKind, HardState, Index } from "../raft/message.ts";
 
 /** Version of this format; a node refuses a log with another. */
@@ -105,7 +106,8 @@ export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   writer.u64(header.nextBatch).u32(header.chain);
   writer.string(header.identity.nodeId).string(header.identity.storageId);
   writeHard(writer, header.hard);
-  writer.u64(header.commit).bytes(encodeConfig(header.config));
+  writer.u64(header.commit).u64(header.config.at);
+  writer.bytes(header.config.members.length === 0 ? new Uint8Array(0) : encodeConfig(header.config));
   writer.reserve((SECTOR_BYTES - writer.length % SECTOR_BYTES) % SECTOR_BYTES);
   writer.setU32(8, writer.length);
   writer.setU32(12, crc32c(writer.view().subarray(16)));
@@ -136,7 +138,9 @@ export function decodeSegmentHeader(bytes: Uint8Array): { header: SegmentHeader;
   const identity = { nodeId: reader.string(), storageId: reader.string() };
   const hard = readHard(reader);
   const commit = reader.u64();
-  const config = decodeConfig(reader.bytes());
+  const configAt = reader.u64();
+  const members = reader.bytes();
+  const config = members.length === 0 ? EMPTY_CONFIG : decodeConfig(members, configAt);
   return { header: { identity, number, firstIndex, previous, nextBatch, chain, hard, commit, config }, length };
 }
 

@@ -165,7 +165,7 @@ function takeBatch(log: RecoveredLog, path: string, offset: number, batch: Batch
       throw damage(path, offset, `entry ${entry.index} of term ${entry.term} follows ${log.last.index} of ${log.last.term}`);
     }
     if (entry.term !== log.last.term || log.terms.length === 0) log.terms.push({ first: entry.index, term: entry.term });
-    if (entry.kind === "config") log.configs.push({ ...decodeConfig(entry.body), at: entry.index });
+    if (entry.kind === "config") log.configs.push(decodeConfig(entry.body, entry.index));
     log.last = { index: entry.index, term: entry.term };
   }
 }

@@ -300,7 +300,8 @@ export class LogStore {
     let bytes = 0;
     for (let index = from; index <= to && bytes < bytesMax;) {
       const cached = this.cached(index);
-      const more = cached ? [cached] : this.#readBatch(index, to);
+      // What a truncation replaced is in memory only until it is written: the disk is asked for what lies before.
+      const more = cached ? [cached] : this.#readBatch(index, Math.min(to, this.#cacheFirst - 1));
       for (const entry of more) {
         bytes += entry.body.length;
         if (bytes > bytesMax && entries.length > 0) return entries;

@@ -12,8 +12,8 @@
  * @module
  */
 import { invariant } from "../invariant.ts";
-import type { Core, Effects, Input, Refusal } from "../raft/effects.ts";
-import type { Config, ConfigChange, Entry, Index, Message, NodeId, OutgoingMessage, Term } from "../raft/message.ts";
+import type { ConfigChange, Core, Effects, Input, Refusal } from "../raft/effects.ts";
+import type { Config, Entry, Index, Message, NodeId, OutgoingMessage, Term } from "../raft/message.ts";
 import { stampCommand } from "../sql/command.ts";
 import type { ApplyEntry, FromWriter, ToWriter, Waiter } from "../sqlite/api.ts";
 import type { LogStore } from "./log_store.ts";
@@ -88,6 +88,7 @@ export class Replica {
     this.#commit = this.#core.status().commit;
     this.#state.applied = parts.applied;
     this.#state.commit = this.#commit;
+    this.#schedule(); // a node that is the only voter has something to do before any input comes
   }
 
   /** The core's picture of itself. */
@@ -302,6 +303,11 @@ export class Replica {
 
   #toWriter(message: ToWriter): void {
     this.#writer.postMessage(message);
+  }
+
+  /** A question that is not part of the log. */
+  askWriter(question: Exclude<ToWriter, { k: "apply" }>): void {
+    this.#toWriter(question);
   }
 
   /** The writer's word that a COMMIT is done. */

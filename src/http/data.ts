@@ -1,0 +1,182 @@
+/**
+ * The data endpoints: `/db/execute`, `/db/query`, `/db/request` (spec/rqlite.md 5 to 7).
+ *
+ * A write is one log entry. A read at level none or weak goes straight to a reader, one at level linearizable after a
+ * quorum has confirmed this leader, one at level strong through the log. Whoever runs the SQL renders the results; here
+ * they get their frame.
+ * @module
+ */
+import type { BoundStatement, Command } from "../sql/command.ts";
+import { encodeCommand } from "../sql/command.ts";
+import { isDisallowedPragma, mayRead } from "../sql/statement.ts";
+import type { RenderOptions } from "../sqlite/render.ts";
+import type { ReadResult } from "../sqlite/api.ts";
+import { decodeStatements, sqlText } from "./body.ts";
+import { indent } from "./json.ts";
+import { askLeader } from "./leadership.ts";
+import type { Level, Params } from "./params.ts";
+import { HttpError, type HttpResponse, RequestError } from "./problem.ts";
+import { ReplicaError } from "./replica_client.ts";
+import { type HttpRequest, type Services, textOf } from "./request.ts";
+
+/** What a data request came to, before its frame. */
+interface Answer {
+  readonly results: string;
+  readonly error?: string;
+  /** Log index, where the request went through the log. */
+  readonly index?: number;
+}
+
+/** Thrown inside this file when the request needs the leader and this node is not it. */
+class NotLeaderError extends Error {}
+
+/** `POST /db/execute`. */
+export async function handleExecute(request: HttpRequest, services: Services): Promise<HttpResponse> {
+  services.counters.executions++;
+  if (request.params.has("queue")) throw new HttpError(501, "queued writes are not supported yet");
+  const statements = statementsOf(request, { plainText: true });
+  return await orAskLeader(request, services, () => write(services, request.params, "execute", statements));
+}
+
+/** `GET` and `POST /db/query`. */
+export async function handleQuery(request: HttpRequest, services: Services): Promise<HttpResponse> {
+  services.counters.queries++;
+  const { params } = request;
+  const query = params.get("q");
+  if (request.method === "GET" && query === undefined) return frame({ results: "[]" }, request, services);
+  const statements = request.method === "GET" ? checked(sqlText(query ?? "")) : statementsOf(request, { plainText: true });
+  return await orAskLeader(request, services, () => read(services, params, statements, { linearizableTimeoutMs: params.linearizableTimeoutMs }));
+}
+
+/** `POST /db/request`: reads and writes in one. */
+export async function handleRequest(request: HttpRequest, services: Services): Promise<HttpResponse> {
+  services.counters.requests++;
+  const { params } = request;
+  const statements = statementsOf(request, { plainText: false });
+  return await orAskLeader(request, services, async () => {
+    const mayBeRead = params.level !== "strong" && statements.every(({ parts }) => parts.every(mayRead));
+    if (mayBeRead) {
+      const answer = await read(services, params, statements, { linearizableTimeoutMs: params.linearizableTimeoutMs, onlyIfReadOnly: true });
+      if (answer !== "writes") return answer;
+    }
+    return await write(services, params, "request", statements);
+  });
+}
+
+/** Answers here, or through the leader where only it can. */
+async function orAskLeader(request: HttpRequest, services: Services, work: () => Promise<Answer | "writes">): Promise<HttpResponse> {
+  try {
+    const answer = await work();
+    return frame(answer === "writes" ? { results: "[]" } : answer, request, services);
+  } catch (error) {
+    if (error instanceof NotLeaderError) return await askLeader(request, services, "data");
+    throw error;
+  }
+}
+
+function statementsOf(request: HttpRequest, { plainText }: { plainText: boolean }): BoundStatement[] {
+  const text = textOf(request.body);
+  return checked(plainText && request.contentType.startsWith("text/plain") ? sqlText(text) : decodeStatements(text));
+}
+
+function checked(statements: BoundStatement[]): BoundStatement[] {
+  for (const { parts } of statements) {
+    if (parts.some(({ verb, sql }) => verb === "PRAGMA" && isDisallowedPragma(sql))) throw new RequestError("disallowed pragma");
+  }
+  return statements;
+}
+
+function renderOptions(params: Params): RenderOptions {
+  return {
+    associative: params.has("associative"),
+    timings: params.has("timings"),
+    blobArray: params.has("blob_array"),
+    qualifyColumns: params.has("qualify_columns"),
+  };
+}
+
+/** Puts statements through the log. */
+async function write(services: Services, params: Params, kind: Command["kind"], statements: readonly BoundStatement[]): Promise<Answer> {
+  if (!services.state.isLeader) throw new NotLeaderError();
+  const body = encodeCommand({ kind, transaction: params.has("transaction"), statements });
+  const limitMs = params.dbTimeoutMs > 0 ? Math.min(params.dbTimeoutMs, params.timeoutMs) : params.timeoutMs;
+  const result = await services.replica.write(body, renderOptions(params), limitMs);
+  if (result === undefined) {
+    throw new RequestError(`no result within ${limitMs} ms: the write may or may not have taken effect`, "unknown");
+  }
+  if (result.k === "done") return result.outcome;
+  const { code, message } = result.refused;
+  switch (code) {
+    case "not_leader":
+      throw new NotLeaderError();
+    case "queue_full":
+    case "storage_full":
+      throw new HttpError(503, message, { retryAfter: 1 });
+    case "too_large":
+      throw new HttpError(413, message);
+    default:
+      throw new RequestError(message, code === "unknown" ? "unknown" : "none");
+  }
+}
+
+async function read(
+  services: Services,
+  params: Params,
+  statements: readonly BoundStatement[],
+  options: { linearizableTimeoutMs: number; onlyIfReadOnly?: boolean },
+): Promise<Answer | "writes"> {
+  const level = effectiveLevel(params.level, services);
+  if (level === "strong") return await write(services, params, "query", statements);
+  if (level === "none") checkFreshness(services, params);
+  else if (!services.state.isLeader) throw new NotLeaderError();
+  if (level === "linearizable") await confirm(services, options.linearizableTimeoutMs);
+  const timeoutMs = params.dbTimeoutMs > 0 ? params.dbTimeoutMs : services.options.queryTimeoutMs;
+  const result = await services.readers.read({
+    statements,
+    transaction: params.has("transaction"),
+    options: renderOptions(params),
+    timeoutMs,
+    onlyIfReadOnly: options.onlyIfReadOnly ?? false,
+  });
+  if (result?.writes) return "writes";
+  return result ?? timedOut(statements, params);
+}
+
+/** The statement that was stopped carries the error, as if it alone had failed. */
+function timedOut(statements: readonly BoundStatement[], params: Params): ReadResult {
+  const one = params.has("associative") ? `{"rows":[],"error":"query timeout"}` : `{"error":"query timeout"}`;
+  return { ref: 0, results: `[${statements.map(() => one).join(",")}]` };
+}
+
+function effectiveLevel(level: Level, { options }: Services): Exclude<Level, "auto"> {
+  return level === "auto" ? options.isVoter ? "weak" : "none" : level;
+}
+
+async function confirm(services: Services, timeoutMs: number): Promise<void> {
+  try {
+    await services.replica.confirmRead(timeoutMs);
+  } catch (error) {
+    if (!(error instanceof ReplicaError)) throw error;
+    if (error.code === "not_leader") throw new NotLeaderError();
+    throw new RequestError(error.code === "leadership_lost" ? "stale read" : error.message);
+  }
+}
+
+/** Level none with `freshness`: how long ago the leader was heard, and strictly, how old what is applied is. */
+function checkFreshness({ state }: Services, params: Params): void {
+  const limitMs = params.freshnessMs;
+  if (limitMs <= 0 || state.isLeader) return;
+  if (state.leaderContactMs === 0 || Date.now() - state.leaderContactMs > limitMs) throw new RequestError("stale read");
+  if (!params.has("freshness_strict") || state.applied >= state.commit) return;
+  if (Date.now() - state.leaderAppendedMs > limitMs) throw new RequestError("stale read");
+}
+
+function frame({ results, error, index }: Answer, request: HttpRequest, services: Services): HttpResponse {
+  const { params } = request;
+  let body = `{"results":${results}`;
+  if (error !== undefined && error !== "") body += `,"error":${JSON.stringify(error)}`;
+  if (params.has("timings")) body += `,"time":${(performance.now() - request.startedMs) / 1000}`;
+  if (params.has("raft_index") && index) body += `,"raft_index":${index}`;
+  body += "}";
+  return { status: 200, body: params.has("pretty") ? indent(body) : body, servedBy: services.options.advertisedAddr };
+}

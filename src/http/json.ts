@@ -1,0 +1,41 @@
+/**
+ * JSON answers as rqlite writes them (spec/rqlite.md 2.6): compact or indented by four spaces, `<`, `>` and `&` escaped,
+ * maps in the byte order of their keys. Pure.
+ * @module
+ */
+
+/** Escapes what Go escapes, in JSON text. */
+export function escapeHtml(json: string): string {
+  return /[<>&\u2028\u2029]/.test(json)
+    ? json.replace(/[<>&\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
+    : json;
+}
+
+/** A value as JSON, keys sorted; `undefined` fields are left out, bigints printed exactly. */
+export function stringify(value: unknown): string {
+  if (typeof value === "bigint") return String(value);
+  if (value === undefined || typeof value === "function") return "null";
+  if (typeof value !== "object" || value === null) return escapeHtml(JSON.stringify(value));
+  if (Array.isArray(value)) return `[${value.map(stringify).join(",")}]`;
+  const entries = Object.entries(value).filter(([, inner]) => inner !== undefined).sort(([a], [b]) => a < b ? -1 : 1);
+  return `{${entries.map(([key, inner]) => `${escapeHtml(JSON.stringify(key))}:${stringify(inner)}`).join(",")}}`;
+}
+
+/** Indents JSON text by four spaces, leaving every number and string as it is. */
+export function indent(json: string): string {
+  let out = "";
+  let depth = 0;
+  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{},:]|[^[\]{},:"\s]+/g)) {
+    if (token === "{" || token === "[") {
+      depth++;
+      out += `${token}\n${"    ".repeat(depth)}`;
+    } else if (token === "}" || token === "]") {
+      depth--;
+      out = out.trimEnd();
+      out += /[[{]$/.test(out) ? token : `\n${"    ".repeat(depth)}${token}`;
+    } else if (token === ",") out += `,\n${"    ".repeat(depth)}`;
+    else if (token === ":") out += ": ";
+    else out += token;
+  }
+  return out;
+}

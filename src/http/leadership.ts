@@ -1,0 +1,50 @@
+/**
+ * What to do with a request that only the leader can answer (spec/rqlite.md 10): redirect the client or hand the request
+ * on, at most one hop.
+ * @module
+ */
+import { HttpError, type HttpResponse, RequestError } from "./problem.ts";
+import type { HttpRequest, Services } from "./request.ts";
+import { ReplicaError } from "./replica_client.ts";
+
+/** A failed forward of a request that is not about data is a 500, one about data a 200 with `error`. */
+export type FailureStyle = "data" | "operation";
+
+/**
+ * Lets the leader answer.
+ * @throws {HttpError} 503 when none is known.
+ * @throws {RequestError} When the leader could not be asked, or did not answer.
+ */
+export async function askLeader(request: HttpRequest, services: Services, style: FailureStyle): Promise<HttpResponse> {
+  const { leader } = services.replica;
+  if (request.forwarded) throw new RequestError("not leader");
+  if (!leader || leader.id === services.options.nodeId) {
+    services.counters.leader_not_found++;
+    throw new HttpError(503, "leader not found");
+  }
+  if (request.params.has("redirect")) {
+    if (leader.apiUrl === "") throw new HttpError(500, "leader not found");
+    return { status: 301, body: "", location: leader.apiUrl + request.target };
+  }
+  services.counters.forwarded++;
+  const { method, target, contentType, authorization, body } = request;
+  try {
+    return await services.replica.call("forward", {
+      request: { method, target, contentType, authorization, body },
+      timeoutMs: request.params.timeoutMs,
+      retries: request.params.retries,
+    });
+  } catch (error) {
+    throw forwardError(error, services, style);
+  }
+}
+
+function forwardError(error: unknown, services: Services, style: FailureStyle): unknown {
+  if (!(error instanceof ReplicaError)) return error;
+  if (error.code === "no_leader") {
+    services.counters.leader_not_found++;
+    return new HttpError(503, "leader not found");
+  }
+  if (style === "operation") return new HttpError(500, error.message);
+  return new RequestError(error.message, error.code === "unknown" ? "unknown" : "none");
+}

@@ -1,0 +1,136 @@
+/**
+ * The cluster endpoints: `/nodes`, `/leader`, `/readyz`, `/remove` (spec/rqlite.md 13).
+ * @module
+ */
+import type { NodeInfo } from "../replica/api.ts";
+import { formatDuration } from "./duration.ts";
+import { indent, stringify } from "./json.ts";
+import { askLeader } from "./leadership.ts";
+import { HttpError, type HttpResponse } from "./problem.ts";
+import { ReplicaError } from "./replica_client.ts";
+import { type HttpRequest, type Services, textOf } from "./request.ts";
+
+/** A JSON answer, indented where asked. */
+export function json(value: unknown, request: HttpRequest): HttpResponse {
+  const text = stringify(value);
+  return { status: 200, body: request.params.has("pretty") ? indent(text) : text };
+}
+
+function node({ id, apiAddr, addr, version, voter, reachable, leader, time, error }: NodeInfo): Record<string, unknown> {
+  const timeS = time === undefined ? undefined : formatDuration(time * 1000);
+  return { id, api_addr: apiAddr, addr, version, voter, reachable, leader, time, time_s: timeS, error };
+}
+
+/** `GET /nodes`. */
+export async function handleNodes(request: HttpRequest, services: Services): Promise<HttpResponse> {
+  const { params } = request;
+  const all = await services.replica.call("nodes", { timeoutMs: params.timeoutMs });
+  const shown = all.filter(({ voter }) => voter || params.has("nonvoters")).map(node);
+  if (params.get("ver") === "2") return json({ nodes: shown }, request);
+  return json(Object.fromEntries(shown.map((one) => [String(one.id), one])), request);
+}
+
+/** `GET` and `POST /leader`. */
+export async function handleLeader(request: HttpRequest, services: Services): Promise<HttpResponse> {
+  const { leader } = services.replica;
+  if (!leader) throw new HttpError(503, "leader not found");
+  if (request.method === "GET") {
+    const all = await services.replica.call("nodes", { timeoutMs: request.params.timeoutMs });
+    const found = all.find((one) => one.leader);
+    if (!found) throw new HttpError(503, "leader not found");
+    return json(node(found), request);
+  }
+  const to = successorOf(request);
+  if (leader.id !== services.options.nodeId) return await askLeader(request, services, "operation");
+  await stepDown(services, { to, timeoutMs: request.params.timeoutMs, wait: request.params.has("wait") });
+  return { status: 200, body: "", servedBy: services.options.advertisedAddr };
+}
+
+function successorOf(request: HttpRequest): string | undefined {
+  if (request.contentType !== "application/json" || request.body.length === 0) return undefined;
+  try {
+    const { id } = JSON.parse(textOf(request.body));
+    return typeof id === "string" && id !== "" ? id : undefined;
+  } catch (error) {
+    throw new HttpError(400, `invalid JSON: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+async function stepDown(services: Services, { to, timeoutMs, wait }: { to: string | undefined; timeoutMs: number; wait: boolean }): Promise<void> {
+  const { nodeId } = services.options;
+  if (to === nodeId) throw new HttpError(500, "stepdown: cannot step down to the current Leader");
+  if (to !== undefined && !services.replica.members.some(({ id }) => id === to)) throw new HttpError(500, "stepdown: node not found in cluster");
+  if (services.replica.members.filter(({ role }) => role === "voter").length < 2) throw new HttpError(500, "stepdown: cannot find peer");
+  const done = services.replica.call("transfer", to === undefined ? { timeoutMs } : { to, timeoutMs });
+  try {
+    if (wait) await done;
+    else done.catch((error) => services.log(`stepping down failed: ${error.message}`));
+  } catch (error) {
+    throw new HttpError(500, `stepdown: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+/** `DELETE /remove`. */
+export async function handleRemove(request: HttpRequest, services: Services): Promise<HttpResponse> {
+  const id = idToRemove(request);
+  const { leader } = services.replica;
+  if (!leader) throw new HttpError(503, "leader not found");
+  if (leader.id !== services.options.nodeId) return await askLeader(request, services, "operation");
+  try {
+    await services.replica.call("remove", { id, timeoutMs: request.params.timeoutMs });
+  } catch (error) {
+    if (error instanceof ReplicaError && error.code === "not_leader") return await askLeader(request, services, "operation");
+    throw new HttpError(500, error instanceof Error ? error.message : String(error));
+  }
+  return { status: 200, body: "", servedBy: services.options.advertisedAddr };
+}
+
+function idToRemove(request: HttpRequest): string {
+  let body: unknown;
+  try {
+    body = JSON.parse(textOf(request.body));
+  } catch {
+    throw new HttpError(400, "");
+  }
+  if (typeof body !== "object" || body === null || Object.keys(body).length !== 1) throw new HttpError(400, "");
+  const id = Object.values(body)[0];
+  if (!("id" in body) || typeof id !== "string") throw new HttpError(400, "");
+  return id;
+}
+
+/** `GET /readyz`. */
+export async function handleReadyz(request: HttpRequest, services: Services): Promise<HttpResponse> {
+  const { params } = request;
+  const lines = ["[+]node ok"];
+  const answer = (status: number, line?: string): HttpResponse => ({
+    status,
+    body: [...lines, ...(line === undefined ? [] : [line])].join("\n"),
+    contentType: "text/plain; charset=utf-8",
+  });
+  if (params.has("noleader")) return answer(200);
+  if (!services.replica.leader) return answer(503, "[+]leader does not exist");
+  const reachable = await services.replica.call("leaderReachable", { timeoutMs: params.timeoutMs });
+  if (reachable.error !== undefined) return answer(503, `[+]leader not contactable: ${reachable.error}`);
+  lines.push("[+]leader ok");
+  if (!services.state.ready) return answer(503, "[+]store not ready");
+  lines.push("[+]store ok");
+  if (params.has("sync")) {
+    const { error } = await services.replica.call("caughtUp", { timeoutMs: params.timeoutMs });
+    if (error !== undefined) return answer(503, `[+]sync ${error}`);
+    lines.push("[+]sync ok");
+  }
+  const fault = await databaseFault(services);
+  return fault === undefined ? answer(200, "[+]db ok") : answer(503, `[+]db not ok: (${fault})`);
+}
+
+async function databaseFault(services: Services): Promise<string | undefined> {
+  const result = await services.readers.read({
+    statements: [{ parts: [{ sql: "SELECT 1", verb: "SELECT", parameterCount: 0 }], positional: [], named: null }],
+    transaction: false,
+    options: { associative: false, timings: false, blobArray: false, qualifyColumns: false },
+    timeoutMs: 5000,
+    onlyIfReadOnly: false,
+  });
+  if (result === undefined) return "no answer within 5s";
+  return result.results.includes(`"values":[[1]]`) ? undefined : result.results;
+}

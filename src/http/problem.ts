@@ -1,0 +1,65 @@
+/**
+ * The one place where errors become answers (spec/rqlite.md 2.4). Handlers throw; the router catches and asks here.
+ * @module
+ */
+
+/** An answer, before the headers that every answer has. */
+export interface HttpResponse {
+  readonly status: number;
+  readonly body: string | Uint8Array;
+  /** @default {"application/json; charset=utf-8"} */
+  readonly contentType?: string;
+  /** HTTP address of the node that did the work. */
+  readonly servedBy?: string;
+  /** For redirects. */
+  readonly location?: string;
+  /** Seconds after which a refused request may be tried again. */
+  readonly retryAfter?: number;
+}
+
+/** A request that cannot be answered as asked: a status and a text. */
+export class HttpError extends Error {
+  /** Always `HttpError`. */
+  override readonly name = "HttpError";
+  readonly status: number;
+  readonly retryAfter: number | undefined;
+
+  /** @param message Goes to the client; empty for no body. */
+  constructor(status: number, message: string, options: { retryAfter?: number; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.status = status;
+    this.retryAfter = options.retryAfter;
+  }
+}
+
+/**
+ * A data request that failed as a whole: status 200 with a top-level `error`, as rqlite's clients expect. `outcome` is
+ * muster's addition: `none` says that nothing was written, `unknown` that it may have been (spec/raft.md §2.9).
+ */
+export class RequestError extends Error {
+  /** Always `RequestError`. */
+  override readonly name = "RequestError";
+  readonly outcome: "none" | "unknown";
+
+  constructor(message: string, outcome: "none" | "unknown" = "none") {
+    super(message);
+    this.outcome = outcome;
+  }
+}
+
+const PLAIN = "text/plain; charset=utf-8";
+
+/** The answer to a request that failed. */
+export function problem(error: unknown, log: (line: string) => void): HttpResponse {
+  if (error instanceof RequestError) {
+    const outcome = error.outcome === "unknown" ? `,"outcome":"unknown"` : "";
+    return { status: 200, body: `{"results":[],"error":${JSON.stringify(error.message)}${outcome}}` };
+  }
+  if (error instanceof HttpError) {
+    const body = error.message === "" ? "" : `${error.message}\n`;
+    return { status: error.status, body, contentType: PLAIN, ...(error.retryAfter === undefined ? {} : { retryAfter: error.retryAfter }) };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  log(`a request failed unexpectedly: ${error instanceof Error ? error.stack : message}`);
+  return { status: 500, body: `${message}\n`, contentType: PLAIN };
+}

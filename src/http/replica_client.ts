@@ -1,0 +1,178 @@
+/**
+ * This Worker's end of the line to the replica and the writer: writes in batches, outcomes matched by number.
+ *
+ * At most one batch of writes is on its way unanswered by the event loop: what arrives meanwhile leaves together with
+ * the next, so that a message between Workers carries more the more there is to do.
+ * @module
+ */
+import type {
+  ForwardedRequest,
+  ForwardedResponse,
+  LeaderInfo,
+  Proposal,
+  Refused,
+  ReplicaMethods,
+  ToHttp,
+} from "../replica/api.ts";
+import type { Member } from "../raft/message.ts";
+import type { Outcome, Outcomes } from "../sqlite/api.ts";
+import type { RenderOptions } from "../sqlite/render.ts";
+
+/** A write's result, or why there is none. */
+export type WriteResult = { readonly k: "done"; readonly outcome: Outcome } | { readonly k: "refused"; readonly refused: Refused };
+
+/** The replica refused or failed a call. */
+export class ReplicaError extends Error {
+  /** Always `ReplicaError`. */
+  override readonly name = "ReplicaError";
+  /** Machine-readable reason, for example `not_leader`, `no_leader`, `unknown`. */
+  readonly code: string;
+
+  constructor(message: string, code: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Answers requests that other nodes forward. */
+export type Serve = (request: ForwardedRequest) => Promise<ForwardedResponse>;
+
+interface Waiting<T> {
+  resolve(value: T): void;
+  reject(error: Error): void;
+}
+
+/** The replica, seen from HTTP. */
+export class ReplicaClient {
+  /** Who leads, as last heard. */
+  leader: LeaderInfo | null = null;
+  /** Servers of the configuration in force. */
+  members: readonly Member[] = [];
+  readonly #replica: MessagePort;
+  readonly #serve: Serve;
+  readonly #writes = new Map<number, (result: WriteResult) => void>();
+  readonly #calls = new Map<number, Waiting<unknown>>();
+  readonly #reads = new Map<number, Waiting<void>>();
+  #outbox: Proposal[] = [];
+  #readOutbox: number[] = [];
+  #flushDue = false;
+  #nextRef = 1;
+
+  constructor(ports: { replica: MessagePort; writer: MessagePort }, serve: Serve) {
+    this.#replica = ports.replica;
+    this.#serve = serve;
+    ports.replica.onmessage = ({ data }: MessageEvent<ToHttp>) => this.#onReplica(data);
+    ports.writer.onmessage = ({ data }: MessageEvent<Outcomes>) => this.#onOutcomes(data);
+  }
+
+  /** Writes under way. */
+  get pending(): number {
+    return this.#writes.size;
+  }
+
+  /**
+   * Hands a command to the log.
+   * @returns undefined when nothing was heard within `timeoutMs`: the outcome is unknown.
+   */
+  write(body: Uint8Array, options: RenderOptions, timeoutMs: number): Promise<WriteResult | undefined> {
+    return new Promise((resolve) => {
+      const ref = this.#nextRef++;
+      const timer = setTimeout(() => {
+        this.#writes.delete(ref);
+        resolve(undefined);
+      }, timeoutMs);
+      this.#writes.set(ref, (result) => {
+        clearTimeout(timer);
+        resolve(result);
+      });
+      this.#outbox.push({ ref, body, options });
+      this.#schedule();
+    });
+  }
+
+  /** Resolves when what is committed now, by word of a quorum, is applied here. */
+  confirmRead(timeoutMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const ref = this.#nextRef++;
+      this.#reads.set(ref, { resolve, reject });
+      this.#readOutbox.push(ref);
+      this.#readTimeoutMs = timeoutMs;
+      this.#schedule();
+    });
+  }
+
+  #readTimeoutMs = 0;
+
+  #schedule(): void {
+    if (this.#flushDue) return;
+    this.#flushDue = true;
+    setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#flushDue = false;
+    if (this.#outbox.length > 0) {
+      const items = this.#outbox;
+      this.#outbox = [];
+      this.#replica.postMessage({ k: "propose", items });
+    }
+    if (this.#readOutbox.length > 0) {
+      const refs = this.#readOutbox;
+      this.#readOutbox = [];
+      this.#replica.postMessage({ k: "reads", refs, timeoutMs: this.#readTimeoutMs });
+    }
+  }
+
+  /** Asks the replica. */
+  call<M extends keyof ReplicaMethods>(method: M, params: ReplicaMethods[M]["params"]): Promise<ReplicaMethods[M]["result"]> {
+    return new Promise((resolve, reject) => {
+      const ref = this.#nextRef++;
+      this.#calls.set(ref, { resolve: (value) => resolve(value as ReplicaMethods[M]["result"]), reject });
+      this.#replica.postMessage({ k: "call", ref, method, params });
+    });
+  }
+
+  #onOutcomes({ outcomes }: Outcomes): void {
+    for (const outcome of outcomes) this.#settle(outcome.ref, { k: "done", outcome });
+  }
+
+  #settle(ref: number, result: WriteResult): void {
+    const write = this.#writes.get(ref);
+    this.#writes.delete(ref);
+    write?.(result);
+  }
+
+  #onReplica(message: ToHttp): void {
+    switch (message.k) {
+      case "refused":
+        for (const refused of message.items) this.#settle(refused.ref, { k: "refused", refused });
+        return;
+      case "answer": {
+        const call = this.#calls.get(message.ref);
+        this.#calls.delete(message.ref);
+        if (message.error !== undefined) call?.reject(new ReplicaError(message.error, message.code ?? "failed"));
+        else call?.resolve(message.result);
+        return;
+      }
+      case "readIndices":
+        for (const ref of message.refs) this.#settleRead(ref, message);
+        return;
+      case "serve":
+        this.#serve(message.request).then((response) => this.#replica.postMessage({ k: "served", ref: message.ref, response }));
+        return;
+      case "leader":
+        this.leader = message.leader;
+        return;
+      case "members":
+        this.members = message.members;
+        return;
+    }
+  }
+
+  #settleRead(ref: number, { error, code }: { readonly error?: string; readonly code?: string }): void {
+    const read = this.#reads.get(ref);
+    this.#reads.delete(ref);
+    if (error !== undefined) read?.reject(new ReplicaError(error, code ?? "failed"));
+    else read?.resolve();
+  }
+}

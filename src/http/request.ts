@@ -1,0 +1,53 @@
+/**
+ * A request as handlers see it, whether a client sent it here or another node forwarded it, and what handlers work with.
+ * @module
+ */
+import type { NodeState } from "../replica/node_state.ts";
+import type { HttpOptions } from "./api.ts";
+import type { Params } from "./params.ts";
+import type { Readers } from "./readers.ts";
+import type { ReplicaClient } from "./replica_client.ts";
+
+/** One request, its body read. */
+export interface HttpRequest {
+  readonly method: string;
+  readonly path: string;
+  /** Path and query string, as sent. */
+  readonly target: string;
+  readonly params: Params;
+  readonly contentType: string;
+  readonly authorization: string;
+  readonly body: Uint8Array;
+  /** Another node sent it on: it is answered here or not at all. */
+  readonly forwarded: boolean;
+  /** When it arrived, in ms of the monotonic clock. */
+  readonly startedMs: number;
+}
+
+/** What handlers need of the node. */
+export interface Services {
+  readonly options: HttpOptions;
+  readonly state: NodeState;
+  readonly replica: ReplicaClient;
+  readonly readers: Readers;
+  readonly counters: Counters;
+  log(line: string): void;
+}
+
+/** What is counted, for `/debug/vars` and `/status`. */
+export interface Counters {
+  executions: number;
+  queries: number;
+  requests: number;
+  forwarded: number;
+  served: number;
+  leader_not_found: number;
+  bad_requests: number;
+}
+
+const utf8 = new TextDecoder();
+
+/** The body as text; what is not UTF-8 becomes U+FFFD. */
+export function textOf(body: Uint8Array): string {
+  return utf8.decode(body);
+}

@@ -1,0 +1,252 @@
+/**
+ * The ports to the HTTP Workers: takes their writes, reads and questions, and lets them answer requests that other nodes
+ * forward. A request is forwarded at most one hop, to the leader, and never again once it was sent (spec/raft.md X2).
+ * @module
+ */
+import type { ReplicaNode } from "./node.ts";
+import { RefusedError, type Replica } from "./replica.ts";
+import { NotSentError, RemoteError, type RpcAnswer, type RpcClient, UnansweredError } from "./rpc.ts";
+import { type Cluster, withTimeout } from "./cluster.ts";
+import type {
+  ForwardedRequest,
+  ForwardedResponse,
+  FromHttp,
+  LeaderInfo,
+  Refused,
+  ReplicaMethods,
+  ReplicaOptions,
+  ToHttp,
+} from "./api.ts";
+import type { FromWriter, Outcome, Waiter } from "../sqlite/api.ts";
+import type { Refusal } from "../raft/effects.ts";
+import { type Rpc, textField } from "./wire.ts";
+import { DecodeError } from "../codec/cursor.ts";
+
+/** Longest wait for the writer's status. */
+const WRITER_STATUS_MS = 1000;
+/** Forwarded requests of other nodes at a time. */
+const SERVED_MAX = 8192;
+
+const REFUSED_CODES: Partial<Record<Refusal | "not_committed", Refused["code"]>> = {
+  not_committed: "not_committed",
+  queue_full: "queue_full",
+  too_large: "too_large",
+  storage_full: "storage_full",
+};
+
+const REFUSED_TEXTS: Record<Refused["code"], string> = {
+  not_leader: "not leader",
+  not_committed: "leadership lost while committing log",
+  unknown: "outcome unknown",
+  queue_full: "too many writes are waiting: try again later",
+  too_large: "the request is larger than a log entry may be",
+  storage_full: "no space left on the disk of the leader: nothing was written; free some space",
+  timeout: "timed out enqueuing operation",
+};
+
+/** Surroundings. */
+export interface HttpPortsParts {
+  readonly replica: Replica;
+  readonly cluster: Cluster;
+  readonly rpc: RpcClient;
+  readonly node: ReplicaNode;
+  readonly options: ReplicaOptions;
+}
+
+/** All HTTP Workers of this node. */
+export class HttpPorts {
+  readonly #ports: readonly MessagePort[];
+  readonly #parts: HttpPortsParts;
+  readonly #refused = new Map<number, Refused[]>();
+  readonly #served = new Map<number, (response: ForwardedResponse) => void>();
+  readonly #writerStatus: ((status: Record<string, unknown>) => void)[] = [];
+  #nextRef = 1;
+
+  /** @param ports In the order of the writer's ports 1 and up. */
+  constructor(ports: readonly MessagePort[], parts: HttpPortsParts) {
+    this.#ports = ports;
+    this.#parts = parts;
+    ports.forEach((port, at) => {
+      port.onmessage = ({ data }: MessageEvent<FromHttp>) => this.#onMessage(at + 1, data);
+    });
+  }
+
+  #post(port: number, message: ToHttp): void {
+    this.#ports[port - 1]?.postMessage(message);
+  }
+
+  /** To every HTTP Worker. */
+  broadcast(message: ToHttp): void {
+    for (const port of this.#ports) port.postMessage(message);
+  }
+
+  /** A write that did not happen. */
+  refused(waiter: Waiter, why: Refusal | "not_committed"): void {
+    const code = REFUSED_CODES[why] ?? "not_leader";
+    const waiting = this.#refused.get(waiter.port);
+    const item = { ref: waiter.ref, code, message: REFUSED_TEXTS[code] };
+    if (waiting) waiting.push(item);
+    else {
+      this.#refused.set(waiter.port, [item]);
+      queueMicrotask(() => {
+        const items = this.#refused.get(waiter.port) ?? [];
+        this.#refused.delete(waiter.port);
+        this.#post(waiter.port, { k: "refused", items });
+      });
+    }
+  }
+
+  /** Outcomes for port 0: nothing proposes under that number. */
+  outcomes(_outcomes: readonly Outcome[]): void {}
+
+  #onMessage(port: number, message: FromHttp): void {
+    switch (message.k) {
+      case "propose":
+        return this.#parts.replica.propose(message.items.map(({ ref, body, options }) => ({ body, waiter: { port, ref, options } })));
+      case "reads":
+        return void this.#readIndices(port, message);
+      case "served":
+        this.#served.get(message.ref)?.(message.response);
+        return void this.#served.delete(message.ref);
+      case "call":
+        return void this.#call(message.method, message.params).then(
+          (result) => this.#post(port, { k: "answer", ref: message.ref, result }),
+          (error) => this.#post(port, { k: "answer", ref: message.ref, ...described(error) }),
+        );
+    }
+  }
+
+  /** One round confirms all reads that came together. */
+  async #readIndices(port: number, { refs, timeoutMs }: Extract<FromHttp, { k: "reads" }>): Promise<void> {
+    try {
+      await withTimeout(this.#parts.replica.readIndex(), timeoutMs, "timeout waiting for fsm");
+      this.#post(port, { k: "readIndices", refs });
+    } catch (error) {
+      this.#post(port, { k: "readIndices", refs, ...described(error) });
+    }
+  }
+
+  async #call(method: keyof ReplicaMethods, params: unknown): Promise<unknown> {
+    switch (method) {
+      case "readIndex":
+        return { index: await this.#parts.replica.readIndex() };
+      case "forward":
+        return await this.#forward(params as ReplicaMethods["forward"]["params"]);
+      case "nodes":
+        return await this.#parts.cluster.nodes((params as ReplicaMethods["nodes"]["params"]).timeoutMs);
+      case "remove":
+        return { removed: await this.#parts.cluster.remove((params as ReplicaMethods["remove"]["params"]).id) };
+      case "transfer":
+        return await this.#transfer(params as ReplicaMethods["transfer"]["params"]);
+      case "status":
+        return { ...this.#parts.node.status(), sqlite3: await this.#askWriter() };
+      case "leaderReachable":
+        return await this.#leaderReachable(params as ReplicaMethods["leaderReachable"]["params"]);
+      case "caughtUp":
+        return await this.#caughtUp(params as ReplicaMethods["caughtUp"]["params"]);
+    }
+  }
+
+  async #transfer({ to, timeoutMs }: ReplicaMethods["transfer"]["params"]): Promise<{ leader: string | null }> {
+    await withTimeout(this.#parts.replica.transfer(to), timeoutMs, "leadership transfer timeout");
+    return { leader: this.#parts.node.leader()?.id ?? null };
+  }
+
+  async #askWriter(): Promise<Record<string, unknown>> {
+    const status = new Promise<Record<string, unknown>>((resolve) => this.#writerStatus.push(resolve));
+    if (this.#writerStatus.length === 1) this.#parts.node.askWriterStatus();
+    return await withTimeout(status, WRITER_STATUS_MS, "busy").catch(() => ({ error: "the writer is busy" }));
+  }
+
+  /** The writer's answer. */
+  writerStatus({ status }: Extract<FromWriter, { k: "status" }>): void {
+    for (const resolve of this.#writerStatus.splice(0)) resolve(status);
+  }
+
+  async #leaderReachable({ timeoutMs }: { timeoutMs: number }): Promise<{ error?: string }> {
+    const leader = this.#parts.node.leader();
+    if (!leader) return { error: "no leader" };
+    if (leader.id === this.#parts.options.nodeId) return {};
+    try {
+      await this.#parts.rpc.call(leader.addr, "meta", {}, { timeoutMs });
+      return {};
+    } catch (error) {
+      return { error: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  async #caughtUp({ timeoutMs }: { timeoutMs: number }): Promise<{ error?: string }> {
+    const leader = this.#parts.node.leader();
+    if (!leader) return { error: "no leader" };
+    try {
+      const { commit } = leader.id === this.#parts.options.nodeId
+        ? this.#parts.replica.status()
+        : (await this.#parts.rpc.call(leader.addr, "meta", {}, { timeoutMs })).head;
+      if (typeof commit !== "number") throw new DecodeError(`Expected "commit" to be a number`);
+      await withTimeout(this.#parts.replica.untilApplied(commit), timeoutMs, "timeout waiting for apply");
+      return {};
+    } catch (error) {
+      return { error: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  async #forward({ request, timeoutMs, retries }: ReplicaMethods["forward"]["params"]): Promise<ForwardedResponse> {
+    const { body, ...head } = request;
+    for (let attempt = 0;; attempt++) {
+      const leader: LeaderInfo | null = this.#parts.node.leader();
+      if (!leader || leader.id === this.#parts.options.nodeId) throw new NoLeaderError();
+      try {
+        const answer = await this.#parts.rpc.call(leader.addr, "http", { ...head }, { timeoutMs, body });
+        return decodeResponse(answer);
+      } catch (error) {
+        if (!(error instanceof NotSentError) || attempt >= retries) throw error;
+      }
+    }
+  }
+
+  /** A request that another node forwards to this one. */
+  async answerCall(rpc: Rpc): Promise<RpcAnswer> {
+    if (rpc.method !== "http") throw new RemoteError(`unknown call "${rpc.method}": upgrade this node`);
+    if (this.#served.size >= SERVED_MAX) throw new RemoteError("too many forwarded requests: try again later");
+    const request: ForwardedRequest = {
+      method: textField(rpc.head, "method"),
+      target: textField(rpc.head, "target"),
+      contentType: textField(rpc.head, "contentType"),
+      authorization: textField(rpc.head, "authorization"),
+      body: rpc.body.slice(),
+    };
+    const ref = this.#nextRef++;
+    const { body, ...head } = await new Promise<ForwardedResponse>((resolve) => {
+      this.#served.set(ref, resolve);
+      this.#post(1 + ref % this.#ports.length, { k: "serve", ref, request });
+    });
+    return { head: { ...head }, body };
+  }
+}
+
+/** No leader is known. */
+export class NoLeaderError extends Error {
+  /** Always `NoLeaderError`. */
+  override readonly name = "NoLeaderError";
+
+  constructor() {
+    super("leader not found");
+  }
+}
+
+function described(error: unknown): { error: string; code: string } {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof NoLeaderError) return { error: message, code: "no_leader" };
+  if (error instanceof UnansweredError) return { error: message, code: "unknown" };
+  if (error instanceof NotSentError) return { error: message, code: "not_sent" };
+  if (error instanceof RefusedError) return { error: message, code: error.why };
+  if (error instanceof RemoteError) return { error: message, code: message === "not leader" || message === "no leader" ? "not_leader" : "remote" };
+  return { error: message, code: "failed" };
+}
+
+function decodeResponse({ head, body }: RpcAnswer): ForwardedResponse {
+  const { status } = head;
+  if (typeof status !== "number") throw new DecodeError(`Expected "status" to be a number`);
+  return { status, contentType: textField(head, "contentType"), servedBy: textField(head, "servedBy"), body };
+}
+

@@ -1,0 +1,344 @@
+/**
+ * One replica, put together: the log, the core and its loop, the streams to the other nodes, membership, and the ports
+ * to the HTTP Workers and the writer. What each part guarantees stands in its own file; here is only who talks to whom.
+ * @module
+ */
+import { createCore, DEFAULT_OPTIONS } from "../raft/raft.ts";
+import type { Effects } from "../raft/effects.ts";
+import type { Config, Member, NodeId } from "../raft/message.ts";
+import type { FromWriter, Outcomes } from "../sqlite/api.ts";
+import type { LeaderInfo, ReplicaOpen, ReplicaOptions, ToHttp } from "./api.ts";
+import { boot } from "./boot.ts";
+import { Cluster } from "./cluster.ts";
+import { splitAddress } from "./connection.ts";
+import { HttpPorts } from "./http_ports.ts";
+import { Listener } from "./listener.ts";
+import { LogStore } from "./log_store.ts";
+import { NodeState } from "./node_state.ts";
+import { PeerStream } from "./peer.ts";
+import { Replica } from "./replica.ts";
+import { RpcClient } from "./rpc.ts";
+import { type Hello, PROTOCOL_VERSION } from "./wire.ts";
+
+/** Ticks of an election timeout; a tick is the timeout divided by it. */
+const ELECTION_TICKS = 20;
+/** After a longer pause of this process only one election timeout's worth of ticks is made up (spec/raft.md §1.4). */
+const HEARTBEAT_TICKS = 2;
+/** Streams to removed members stay this long, so that they hear of their removal (M9). */
+const REMOVED_STREAM_MS = 10_000;
+
+/** Tells the supervisor. */
+export interface NodeEvents {
+  fatal(error: Error): void;
+  log(line: string): void;
+}
+
+/** The replica of this node. */
+export class ReplicaNode {
+  readonly #options: ReplicaOptions;
+  readonly #events: NodeEvents;
+  readonly #state: NodeState;
+  readonly #log: LogStore;
+  readonly #replica: Replica;
+  readonly #cluster: Cluster;
+  readonly #rpc: RpcClient;
+  readonly #http: HttpPorts;
+  readonly #listener: Listener;
+  readonly #peers = new Map<NodeId, PeerStream>();
+  readonly #incarnation = crypto.randomUUID();
+  /** What nodes said of themselves when a stream opened. */
+  readonly #met = new Map<NodeId, Hello>();
+  readonly #stopping = new AbortController();
+  #leader: NodeId | null = null;
+  #ticker: ReturnType<typeof setInterval> | undefined;
+
+  /** @param applied Index that the writer's database holds. */
+  constructor({ options, state, writer, http }: ReplicaOpen, applied: number, events: NodeEvents) {
+    this.#options = options;
+    this.#events = events;
+    this.#state = new NodeState(state);
+    const identity = { nodeId: options.nodeId, storageId: options.storageId };
+    this.#log = LogStore.open(options.directory, { identity, applied }, {
+      onPersisted: (ticket) => this.#replica.persisted(ticket),
+      onSpace: (space) => this.#replica.input({ k: "storage", state: space }),
+      onFatal: (error) => events.fatal(error),
+      log: events.log,
+    });
+    this.#replica = this.#makeReplica(writer, applied);
+    this.#rpc = new RpcClient(() => this.#hello("rpc"), {
+      frameBytesMax: options.forwardBytesMax * 2 + 1024 * 1024,
+      connectTimeoutMs: options.connectTimeoutMs,
+    });
+    this.#cluster = new Cluster({
+      options,
+      replica: this.#replica,
+      rpc: this.#rpc,
+      leader: () => this.leader(),
+      log: events.log,
+    });
+    this.#http = new HttpPorts(http, { replica: this.#replica, cluster: this.#cluster, rpc: this.#rpc, node: this, options });
+    writer.onmessage = ({ data }: MessageEvent<FromWriter | Outcomes>) => this.#fromWriter(data);
+    this.#listener = this.#listen();
+    this.#onConfig(this.#replica.status().config);
+    this.#startTicking();
+  }
+
+  #makeReplica(writer: MessagePort, applied: number): Replica {
+    const { hard, last, terms, configs, commit } = this.#log.recovered;
+    const core = createCore(
+      {
+        id: this.#options.nodeId,
+        hard,
+        base: { index: 0, term: 0 },
+        last,
+        terms,
+        configs,
+        bytesOf: (index) => this.#log.bytesOf(index),
+        commit: Math.max(commit, applied),
+        applied,
+      },
+      { ...DEFAULT_OPTIONS, electionTicks: ELECTION_TICKS, heartbeatTicks: HEARTBEAT_TICKS },
+      { u32: () => crypto.getRandomValues(new Uint32Array(1))[0] },
+    );
+    return new Replica({
+      core,
+      log: this.#log,
+      writer,
+      state: this.#state,
+      applied,
+      events: {
+        send: (message, entries) => this.#peer(message.to)?.send(message, entries),
+        refused: (waiter, why) => this.#http.refused(waiter, why),
+        onRole: (role) => this.#onRole(role),
+        onConfig: (config) => this.#onConfig(config),
+        log: this.#events.log,
+      },
+    });
+  }
+
+  #listen(): Listener {
+    return new Listener(splitAddress(this.#options.bindAddr), {
+      hello: () => this.#hello("rpc"),
+      refuse: (caller) => this.#refuse(caller),
+      onHello: (caller) => this.#meet(caller),
+      onMessages: (messages) => this.#onMessages(messages),
+      onCall: (rpc) => this.#cluster.answer(rpc.method, rpc.head) ?? this.#http.answerCall(rpc),
+      log: this.#events.log,
+    });
+  }
+
+  #onMessages(messages: Parameters<Replica["receive"]>[0]): void {
+    this.#replica.receive(messages);
+    const leaderSpoke = messages.some((m) => m.k === "appendEntries" || m.k === "heartbeat");
+    if (leaderSpoke) this.#state.leaderContactMs = Date.now();
+  }
+
+  /** Who may talk to this node: not another cluster, not a node under a member's name with another disk (B2). */
+  #refuse(caller: Hello): string | undefined {
+    const foreign = this.#cluster.foreign(caller.clusterId);
+    if (foreign !== undefined) return foreign;
+    if (caller.purpose === "rpc") return undefined;
+    const member = this.#member(caller.id);
+    if (member && member.storageId !== caller.storageId) {
+      return `node "${caller.id}" has storage ${caller.storageId}, the cluster knows it with ${member.storageId}: ` +
+        "its data directory was replaced; it has to join again";
+    }
+    return undefined;
+  }
+
+  #hello(purpose: Hello["purpose"]): Hello {
+    const { nodeId, storageId, advertisedAddr, apiUrl, version } = this.#options;
+    const { clusterId } = this.#replica.status().config;
+    return {
+      protocol: PROTOCOL_VERSION,
+      purpose,
+      clusterId,
+      id: nodeId,
+      storageId,
+      addr: advertisedAddr,
+      apiUrl,
+      version,
+      incarnation: this.#incarnation,
+    };
+  }
+
+  #meet(hello: Hello): void {
+    const before = this.#met.get(hello.id);
+    this.#met.set(hello.id, hello);
+    if (hello.id === this.#leader && before?.apiUrl !== hello.apiUrl) this.#tellLeader();
+  }
+
+  #member(id: NodeId): Member | undefined {
+    return this.#replica.status().config.members.find((member) => member.id === id);
+  }
+
+  /** The stream to a node, by the configuration's address or, for a node that is not in it, by the one it called from. */
+  #peer(id: NodeId): PeerStream | undefined {
+    const known = this.#peers.get(id);
+    if (known) return known;
+    const addr = this.#member(id)?.addr ?? this.#met.get(id)?.addr;
+    return addr === undefined || id === this.#options.nodeId ? undefined : this.#openPeer(id, addr);
+  }
+
+  #openPeer(id: NodeId, addr: string): PeerStream {
+    const stream = new PeerStream(
+      addr,
+      {
+        id,
+        hello: () => this.#hello("raft"),
+        backoffMsMax: this.#options.electionTimeoutMs / 2,
+        timeoutMs: Math.min(this.#options.connectTimeoutMs, this.#options.electionTimeoutMs),
+      },
+      {
+        onDown: () => this.#replica.input({ k: "linkDown", peer: id }),
+        onHello: (hello) => this.#meet(hello),
+        log: this.#events.log,
+      },
+    );
+    this.#peers.set(id, stream);
+    return stream;
+  }
+
+  #onConfig(config: Config): void {
+    for (const { id, addr } of config.members) {
+      if (id === this.#options.nodeId) continue;
+      const stream = this.#peers.get(id);
+      if (stream?.addr === addr) continue;
+      stream?.close();
+      this.#openPeer(id, addr);
+    }
+    for (const id of this.#peers.keys()) {
+      if (!config.members.some((member) => member.id === id)) setTimeout(() => this.#dropPeer(id), REMOVED_STREAM_MS);
+    }
+    this.#http.broadcast({ k: "members", members: config.members });
+  }
+
+  #dropPeer(id: NodeId): void {
+    if (this.#member(id) || this.#leader === id) return;
+    this.#peers.get(id)?.close();
+    this.#peers.delete(id);
+  }
+
+  #onRole({ role, term, leader, why }: NonNullable<Effects["role"]>): void {
+    const changed = leader !== this.#leader;
+    this.#leader = leader;
+    if (changed) this.#tellLeader();
+    const { nodeId, advertisedAddr } = this.#options;
+    if (role === "leader") this.#events.log(`this node (ID=${nodeId}, addr=${advertisedAddr}) is now Leader of term ${term}: ${why}`);
+    else if (changed && leader !== null) this.#events.log(`node ${leader} at ${this.leader()?.addr ?? "?"} is now Leader of term ${term}`);
+    else if (changed) this.#events.log(`Leader is now unknown: ${why} (${role}, term ${term})`);
+  }
+
+  /** Who leads, as known here. */
+  leader(): LeaderInfo | null {
+    const id = this.#leader;
+    if (id === null) return null;
+    if (id === this.#options.nodeId) return { id, addr: this.#options.advertisedAddr, apiUrl: this.#options.apiUrl };
+    const met = this.#met.get(id);
+    const addr = this.#member(id)?.addr ?? met?.addr;
+    return addr === undefined ? null : { id, addr, apiUrl: met?.apiUrl ?? "" };
+  }
+
+  #tellLeader(): void {
+    const message: ToHttp = { k: "leader", leader: this.leader() };
+    this.#http.broadcast(message);
+  }
+
+  #fromWriter(message: FromWriter | Outcomes): void {
+    if (message.k === "applied") {
+      this.#replica.appliedByWriter(message);
+      this.#checkReady();
+    } else if (message.k === "outcomes") this.#http.outcomes(message.outcomes);
+    else if (message.k === "status") this.#http.writerStatus(message);
+    else if (message.k === "failed") this.#events.fatal(new Error(message.message));
+  }
+
+  #checkReady(): void {
+    if (!this.#state.ready && this.#state.leaderKnown) this.#state.ready = true;
+  }
+
+  #startTicking(): void {
+    const tickMs = this.#options.heartbeatTimeoutMs / ELECTION_TICKS;
+    let due = performance.now() + tickMs;
+    this.#ticker = setInterval(() => {
+      const now = performance.now();
+      const missed = Math.min(Math.floor((now - due) / tickMs) + 1, ELECTION_TICKS);
+      for (let i = 0; i < missed; i++) this.#replica.input({ k: "tick" });
+      due = Math.max(due + missed * tickMs, now);
+      this.#checkReady();
+    }, tickMs);
+  }
+
+  /** Becomes part of a cluster; see {@linkcode boot}. */
+  async boot(): Promise<void> {
+    const options = this.#options;
+    await boot({
+      options,
+      cluster: this.#cluster,
+      memberCount: () => this.#replica.status().config.members.length,
+      settled: () => {
+        const leader = this.leader();
+        const self = this.#member(options.nodeId);
+        return leader !== null && self !== undefined && self.addr === options.advertisedAddr;
+      },
+      signal: this.#stopping.signal,
+      log: this.#events.log,
+    });
+  }
+
+  /** Asks the writer for its status; the answer comes as a message. */
+  askWriterStatus(): void {
+    this.#replica.askWriter({ k: "status", ref: 0 });
+  }
+
+  /** For `/status`. */
+  status(): Record<string, unknown> {
+    const status = this.#replica.status();
+    const { heartbeatTimeoutMs, applyTimeoutMs } = this.#options;
+    return {
+      core: status,
+      leader: this.leader(),
+      lastContact: status.role === "leader" ? 0 : status.leader === null ? "never" : `${status.ticksSinceLeader * heartbeatTimeoutMs / ELECTION_TICKS}ms`,
+      voter: this.#member(this.#options.nodeId)?.role === "voter",
+      settings: {
+        apply_timeout: `${applyTimeoutMs / 1000}s`,
+        heartbeat_timeout: `${heartbeatTimeoutMs / 1000}s`,
+        election_timeout: `${this.#options.electionTimeoutMs / 1000}s`,
+      },
+      log: { persisted: this.#log.persisted },
+      peers: [...this.#peers].map(([id, stream]) => ({ id, addr: stream.addr, connected: stream.connected })),
+    };
+  }
+
+  /** Leaves office and stops, in the order of spec/rqlite.md 15.9. */
+  async shutdown(): Promise<void> {
+    this.#stopping.abort();
+    const { members } = this.#replica.status().config;
+    const alone = members.length <= 1;
+    if (this.#options.removeOnShutdown && !alone) await this.#removeSelf();
+    else if (this.#options.stepdownOnShutdown && !alone && this.#replica.status().role === "leader") {
+      await Promise.race([
+        this.#replica.transfer().catch((error) => this.#events.log(`stepping down failed: ${error.message}`)),
+        new Promise((resolve) => setTimeout(resolve, this.#options.electionTimeoutMs * 2)),
+      ]);
+    }
+    clearInterval(this.#ticker);
+    this.#replica.stop();
+    this.#listener.close();
+    for (const stream of this.#peers.values()) stream.close();
+    this.#rpc.close();
+    await this.#log.close();
+  }
+
+  async #removeSelf(): Promise<void> {
+    try {
+      const leader = this.leader();
+      if (!leader) throw new Error("no leader is known");
+      if (leader.id === this.#options.nodeId) await this.#cluster.remove(leader.id);
+      else await this.#rpc.call(leader.addr, "remove", { id: this.#options.nodeId }, { timeoutMs: 5000 });
+    } catch (error) {
+      this.#events.log(`removing this node from the cluster failed: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+}
+

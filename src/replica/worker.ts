@@ -1,0 +1,50 @@
+/**
+ * The replica Worker: Raft, the log, the streams to the other nodes. It may use the network and its own folder.
+ * @module
+ */
+import type { FromReplica, ToReplica } from "./api.ts";
+import type { FromWriter } from "../sqlite/api.ts";
+import { ClusteringError } from "./boot.ts";
+import { LogDamageError } from "./log_recovery.ts";
+import { ReplicaNode } from "./node.ts";
+import { workerScope } from "../rpc/worker_scope.ts";
+
+const scope = workerScope<ToReplica, FromReplica>();
+
+/** Exit code for damage that an operator has to look at: systemd must not restart the node into it. */
+const EXIT_DAMAGED = 3;
+
+let node: ReplicaNode | undefined;
+
+function tell(message: FromReplica): void {
+  scope.postMessage(message);
+}
+
+function fail(error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error);
+  tell({ k: "failed", message, exitCode: error instanceof LogDamageError ? EXIT_DAMAGED : 1 });
+}
+
+function log(line: string): void {
+  console.error(`[store] ${line}`);
+}
+
+scope.onmessage = ({ data }) => {
+  if (data.k === "open") {
+    data.writer.onmessage = ({ data: ready }: MessageEvent<FromWriter>) => {
+      if (ready.k === "failed") return fail(new Error(ready.message));
+      if (ready.k !== "ready") return;
+      try {
+        node = new ReplicaNode(data, ready.applied, { fatal: fail, log });
+        tell({ k: "listening" });
+        node.boot().then(() => tell({ k: "clustered" }), fail);
+      } catch (error) {
+        fail(error);
+      }
+    };
+  } else {
+    const stopped = () => tell({ k: "stopped" });
+    if (node) node.shutdown().then(stopped, fail);
+    else stopped();
+  }
+};
