@@ -1,0 +1,436 @@
+/**
+ * A whole cluster in virtual time: network, disks, crashes, members and clients around real cores, all drawn from one
+ * seed. A run has two phases (as TigerBeetle's VOPR): in the first anything may fail and only safety is checked; then
+ * everything is healed, and the cluster must elect, commit and agree within a bounded time.
+ * @module
+ */
+import type { Effects, Input } from "../../src/raft/effects.ts";
+import type { Index, Member, Message, NodeId } from "../../src/raft/message.ts";
+import { Checker, SimFailure } from "./checker.ts";
+import { Disk } from "./disk.ts";
+import { SimNode, type World } from "./node.ts";
+import { drawProfile, healed, type Profile } from "./profile.ts";
+import { Random } from "./random.ts";
+import { Schedule } from "./schedule.ts";
+
+const MILLISECOND = 1000;
+const SECOND = 1_000_000;
+const TICK = 50 * MILLISECOND;
+const MEMBERS_MAX = 6;
+
+/** How long a run takes, in virtual seconds, and whether it tells what it does. */
+export interface RunOptions {
+  /** Seconds in which anything may fail. @default {60} */
+  readonly safetySeconds?: number;
+  /** Seconds within which a healed cluster must work. @default {40} */
+  readonly livenessSeconds?: number;
+  /** Called with a line per event. */
+  readonly trace?: (line: string) => void;
+}
+
+/** What a run amounts to. */
+export interface RunResult {
+  /** Events carried out. */
+  readonly events: number;
+  /** Virtual seconds times the nodes of one cluster: one. */
+  readonly seconds: number;
+  /** Hash over all events: equal for equal seeds. */
+  readonly hash: number;
+  /** Entries committed. */
+  readonly committed: number;
+  /** Writes acknowledged to clients. */
+  readonly acked: number;
+  /** Reads granted. */
+  readonly reads: number;
+  /** Terms begun. */
+  readonly terms: number;
+  /** Configuration entries taken into a leader's log on request. */
+  readonly changes: number;
+}
+
+/** Runs one seed. @throws {SimFailure} When an invariant breaks; any other error of a core is one too. */
+export function runSeed(seed: number, options: RunOptions = {}): RunResult {
+  return new Cluster(seed, options).run();
+}
+
+class Cluster implements World {
+  readonly #seed: number;
+  readonly #options: RunOptions;
+  readonly #schedule = new Schedule();
+  readonly #checker = new Checker();
+  readonly #network: Random;
+  readonly #faults: Random;
+  readonly #clients: Random;
+  readonly #disks: Random;
+  readonly #cores: Random;
+  readonly #nodes: SimNode[] = [];
+  readonly #founders: Member[] = [];
+  /** Directed links that deliver nothing, as "from>to". */
+  readonly #cut = new Set<string>();
+  readonly #reads = new Map<number, Index>();
+  #profile: Profile;
+  #ref = 0;
+  #events = 0;
+  #hash = 0x811c9dc5;
+  #disksMade = 0;
+  #changes = 0;
+
+  constructor(seed: number, options: RunOptions) {
+    this.#seed = seed;
+    this.#options = options;
+    this.#profile = drawProfile(new Random(seed, 1));
+    this.#network = new Random(seed, 2);
+    this.#faults = new Random(seed, 3);
+    this.#clients = new Random(seed, 4);
+    this.#disks = new Random(seed, 5);
+    this.#cores = new Random(seed, 6);
+  }
+
+  run(): RunResult {
+    try {
+      this.#start();
+      this.#runUntil((this.#options.safetySeconds ?? 60) * SECOND);
+      this.#heal();
+      this.#awaitAgreement();
+    } catch (error) {
+      const at = (this.#schedule.now / SECOND).toFixed(6);
+      const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+      const faults = JSON.stringify(this.#profile);
+      throw new SimFailure(`seed ${this.#seed}, event ${this.#events}, ${at} s: ${why}\n${faults}`, { cause: error });
+    }
+    return {
+      events: this.#events,
+      seconds: this.#schedule.now / SECOND,
+      hash: this.#hash,
+      committed: this.#checker.committedCount,
+      acked: this.#checker.acked,
+      reads: this.#checker.readsGranted,
+      terms: Math.max(...this.#nodes.map((node) => node.disk.hard.term)),
+      changes: this.#changes,
+    };
+  }
+
+  #runUntil(time: number): void {
+    for (let event = this.#schedule.next(time); event !== undefined; event = this.#schedule.next(time)) {
+      this.#events++;
+      this.#mix(event.at);
+      event.run();
+    }
+  }
+
+  #mix(value: number): void {
+    this.#hash = Math.imul(this.#hash ^ (value | 0), 0x01000193) >>> 0;
+  }
+
+  // The start, and the clock of every node.
+
+  #start(): void {
+    const count = this.#profile.nodes;
+    for (let at = 1; at <= count; at++) {
+      const { id, disk } = this.#makeNode(`n${at}`);
+      this.#founders.push(member(id, disk, "voter"));
+    }
+    for (const node of this.#nodes) this.#boot(node);
+    this.#repeat(() => this.#profile.clientEvery, this.#clients, () => this.#clientOperation());
+    this.#repeat(() => this.#profile.partitionEvery, this.#faults, () => this.#partition());
+    this.#repeat(() => this.#profile.crashEvery, this.#faults, () => this.#crashOne());
+    this.#repeat(() => this.#profile.memberEvery, this.#faults, () => this.#changeMembers());
+    this.#repeat(() => this.#profile.transferEvery, this.#faults, () => this.#transfer());
+    this.#repeat(() => this.#profile.stallEvery, this.#faults, () => this.#stallDisk());
+  }
+
+  #repeat(every: () => number, random: Random, act: () => void): void {
+    const mean = every();
+    if (mean === 0) return;
+    this.#schedule.after(random.exponential(mean) + 1, () => {
+      if (every() === 0) return;
+      act();
+      this.#repeat(every, random, act);
+    });
+  }
+
+  #makeNode(id: NodeId): SimNode {
+    const disk = new Disk(`${id}-${++this.#disksMade}`);
+    this.#checker.addDisk(disk);
+    const node = new SimNode(id, disk, this, this.#checker);
+    this.#nodes.push(node);
+    return node;
+  }
+
+  #boot(node: SimNode): void {
+    node.boot(this.#profile.options, new Random(this.#cores.u32()));
+    this.note(node, () => `boots with log ${node.disk.entries.length}, term ${node.disk.hard.term}`);
+    // Clocks differ by a tenth.
+    const period = Math.round(TICK * (0.9 + this.#cores.below(200) / 1000));
+    const incarnation = node.incarnation;
+    const tick = (): void => {
+      if (node.incarnation !== incarnation || node.core === undefined) return;
+      this.#input(node, { k: "tick" });
+      this.#schedule.after(period, tick);
+    };
+    this.#schedule.after(this.#cores.below(period), tick);
+    // A founder that lost its first write has not begun yet: it bootstraps as if for the first time (M11).
+    const isFounder = this.#founders.some(({ storageId }) => storageId === node.disk.storageId);
+    const config = { at: 1, clusterId: "sim", members: this.#founders };
+    this.#input(node, isFounder ? { k: "bootstrap", ref: 0, config } : undefined);
+  }
+
+  #input(node: SimNode, input: Input | undefined): void {
+    if (node.core === undefined) return;
+    if (input !== undefined) node.inbox.push(input);
+    if (this.#profile.turnMax === 0) return node.turn();
+    if (node.turnDue) return;
+    node.turnDue = true;
+    const incarnation = node.incarnation;
+    this.#schedule.after(this.#disks.below(this.#profile.turnMax), () => {
+      if (node.incarnation === incarnation) node.turn();
+    });
+  }
+
+  // What nodes do to the world.
+
+  send(from: SimNode, m: Message): void {
+    const { loss, duplication } = this.#profile;
+    if (this.#cut.has(`${from.id}>${m.to}`) || this.#network.chance(loss)) return;
+    const incarnation = from.incarnation;
+    const storageId = from.disk.storageId;
+    const wanted = from.storageIds.get(m.to);
+    const copies = this.#network.chance(duplication) ? 2 : 1;
+    for (let copy = 0; copy < copies; copy++) {
+      const delay = 100 + this.#network.exponential(this.#profile.delayMean);
+      this.#schedule.after(delay, () => this.#deliver({ m, incarnation, storageId, wanted }));
+    }
+  }
+
+  #deliver(sent: { m: Message; incarnation: number; storageId: string; wanted: string | undefined }): void {
+    const { m, incarnation, storageId, wanted } = sent;
+    const node = this.#node(m.to);
+    if (node?.core === undefined || this.#cut.has(`${m.from}>${m.to}`)) return;
+    // B2: another storage id than the configuration's is another node under a known name.
+    if (wanted !== undefined && wanted !== node.disk.storageId) return;
+    const expected = node.storageIds.get(m.from);
+    if (expected !== undefined && expected !== storageId) return;
+    // O8: a newer process of the sender closed the connection on which this came.
+    if (incarnation < (node.heard.get(m.from) ?? 0)) return;
+    node.heard.set(m.from, incarnation);
+    this.#mix(m.term);
+    this.#mix(m.k.length);
+    this.note(node, () => `<- ${JSON.stringify(m, (key, value) => key === "body" ? undefined : value)}`);
+    this.#input(node, { k: "message", m });
+  }
+
+  write(node: SimNode): void {
+    const now = this.#schedule.now;
+    const done = Math.max(now, node.disk.busyUntil) + 20 + this.#disks.exponential(this.#profile.writeMean);
+    node.disk.busyUntil = done;
+    const incarnation = node.incarnation;
+    this.#schedule.after(done - now, () => {
+      if (node.incarnation !== incarnation || node.core === undefined) return;
+      const input = node.written();
+      if (input !== undefined) this.#input(node, input);
+    });
+  }
+
+  apply(node: SimNode, to: Index): void {
+    const incarnation = node.incarnation;
+    this.#schedule.after(this.#disks.exponential(this.#profile.applyMean), () => {
+      if (node.incarnation !== incarnation || node.core === undefined || to <= node.applied) return;
+      node.appliedTo(to);
+      this.#input(node, { k: "applied", index: to });
+    });
+  }
+
+  readDone(node: SimNode, ref: number, index: Index | null): void {
+    const floor = this.#reads.get(ref);
+    this.#reads.delete(ref);
+    if (floor !== undefined && index !== null) this.#checker.readGranted(node.id, index, floor);
+  }
+
+  answered(node: SimNode, answer: Effects["answers"][number]): void {
+    if (answer.ref > 0 && answer.id !== null) this.#changes++;
+    this.note(node, () => `answers ${JSON.stringify(answer)}`);
+  }
+
+  note(node: SimNode, text: () => string): void {
+    const trace = this.#options.trace;
+    if (trace !== undefined) trace(`${(this.#schedule.now / SECOND).toFixed(6)} ${node.id} ${text()}`);
+  }
+
+  // What the world does to nodes.
+
+  #node(id: NodeId): SimNode | undefined {
+    return this.#nodes.find((node) => node.id === id);
+  }
+
+  #alive(): SimNode[] {
+    return this.#nodes.filter((node) => node.core !== undefined);
+  }
+
+  /** Somebody who believes to lead, sometimes anybody. */
+  #target(random: Random): SimNode | undefined {
+    const alive = this.#alive();
+    const leaders = alive.filter((node) => node.role?.role === "leader");
+    return leaders.length > 0 && random.chance(0.9) ? random.pick(leaders) : random.pick(alive);
+  }
+
+  #clientOperation(): void {
+    const node = this.#target(this.#clients);
+    if (node === undefined) return;
+    if (this.#clients.chance(0.4)) {
+      const ref = ++this.#ref;
+      this.#reads.set(ref, this.#checker.ackedMax);
+      return this.#input(node, { k: "read", ref });
+    }
+    const count = this.#clients.chance(0.1) ? this.#clients.between(5, 40) : this.#clients.between(1, 3);
+    const items = Array.from({ length: count }, () => ({ ref: ++this.#ref, body: this.#body(this.#ref) }));
+    this.#input(node, { k: "propose", items });
+  }
+
+  /** Unique, and sometimes larger than the limits. */
+  #body(ref: number): Uint8Array {
+    const body = new Uint8Array(4 + this.#clients.below(8));
+    new DataView(body.buffer).setUint32(0, ref);
+    return body;
+  }
+
+  #partition(): void {
+    this.#cut.clear();
+    const ids = this.#nodes.map((node) => node.id);
+    const kind = this.#faults.below(4);
+    const isOneWay = this.#faults.chance(0.3);
+    const lonely = this.#faults.pick(ids);
+    const sides = new Set(ids.filter(() => this.#faults.chance(0.5)));
+    for (const from of ids) {
+      for (const to of ids) {
+        const isCut = kind === 0
+          ? false
+          : kind === 1
+          ? from === lonely || (!isOneWay && to === lonely)
+          : kind === 2
+          ? sides.has(from) && !sides.has(to) || (!isOneWay && !sides.has(from) && sides.has(to))
+          : this.#faults.chance(0.3);
+        if (from !== to && isCut) this.#cut.add(`${from}>${to}`);
+      }
+    }
+  }
+
+  #crashOne(): void {
+    // Now and then the whole room loses power: only what is on disks survives.
+    const victims = this.#faults.chance(0.1) ? this.#alive() : [this.#faults.pick(this.#alive())];
+    for (const node of victims) {
+      if (node === undefined) continue;
+      node.crash(this.#faults);
+      this.note(node, () => "crashes");
+      const incarnation = node.incarnation;
+      this.#schedule.after(this.#faults.exponential(this.#profile.downMean), () => {
+        if (node.core === undefined && node.incarnation === incarnation) this.#boot(node);
+      });
+    }
+  }
+
+  #stallDisk(): void {
+    const node = this.#faults.pick(this.#nodes);
+    if (node === undefined) return;
+    node.disk.busyUntil = Math.max(node.disk.busyUntil, this.#schedule.now) + this.#faults.exponential(2 * SECOND);
+  }
+
+  #transfer(): void {
+    const node = this.#target(this.#faults);
+    const to = this.#faults.pick(node?.config.members ?? [])?.id;
+    if (node === undefined) return;
+    const isOpen = this.#faults.chance(0.5);
+    this.#input(node, { k: "transfer", ref: ++this.#ref, ...(!isOpen && to !== undefined && { to }) });
+  }
+
+  #changeMembers(): void {
+    const node = this.#target(this.#faults);
+    if (node === undefined) return;
+    const members = node.config.members;
+    const ref = ++this.#ref;
+    const victim = this.#faults.pick(members);
+    const choice = this.#faults.below(4);
+    if (choice <= 1 && members.length < MEMBERS_MAX) {
+      const added = this.#newcomer();
+      added.addedAt = this.#schedule.now;
+      const role = this.#faults.chance(0.2) ? "nonvoter" : "learner";
+      this.#input(node, { k: "reconfigure", ref, change: { k: "add", member: member(added.id, added.disk, role) } });
+    } else if (victim !== undefined && choice === 2) {
+      this.#input(node, { k: "reconfigure", ref, change: { k: "remove", id: victim.id } });
+    } else if (victim !== undefined) {
+      const addr = `${victim.id}:${ref}`;
+      const change = { k: "readdress", id: victim.id, storageId: victim.storageId, addr } as const;
+      this.#input(node, { k: "reconfigure", ref, change });
+    }
+  }
+
+  /** A node without a cluster: a former member with a new disk, one that never got in, or a new one. */
+  #newcomer(): SimNode {
+    // The request to add a node may still be under way: then its disk is not to be replaced.
+    const settled = this.#schedule.now - SECOND;
+    const outside = this.#nodes.filter((node) => node.addedAt < settled && this.#isOutside(node));
+    const old = this.#faults.pick(outside);
+    if (old !== undefined && this.#faults.chance(0.7)) {
+      if (old.core !== undefined) old.crash(this.#faults);
+      old.disk = new Disk(`${old.id}-${++this.#disksMade}`);
+      this.#checker.addDisk(old.disk);
+      this.#boot(old);
+      return old;
+    }
+    const added = this.#makeNode(`n${this.#nodes.length + 1}`);
+    this.#boot(added);
+    return added;
+  }
+
+  /** Whether the node is out of every configuration that may still decide anything. */
+  #isOutside(node: SimNode): boolean {
+    const isMember = (other: SimNode) =>
+      other.config.members.some(({ storageId }) => storageId === node.disk.storageId);
+    return !this.#nodes.some((other) => isMember(other));
+  }
+
+  // The end: a healed cluster must work.
+
+  #heal(): void {
+    this.#profile = healed(this.#profile);
+    this.#cut.clear();
+    for (const node of this.#nodes) {
+      node.disk.busyUntil = Math.min(node.disk.busyUntil, this.#schedule.now);
+      if (node.core === undefined) this.#boot(node);
+    }
+  }
+
+  #awaitAgreement(): void {
+    const start = this.#checker.ackedMax;
+    const deadline = this.#schedule.now + (this.#options.livenessSeconds ?? 40) * SECOND;
+    let stopped = false;
+    while (this.#schedule.now < deadline) {
+      this.#runUntil(this.#schedule.now + SECOND / 2);
+      // New writes must be acknowledged first; then the load ends, so that equality can be asked for.
+      if (!stopped && this.#checker.ackedMax > start + 5) {
+        stopped = true;
+        this.#profile = { ...this.#profile, clientEvery: 0 };
+      }
+      if (stopped && this.#isAgreed()) return;
+      // Time passes even when nothing is scheduled.
+      this.#schedule.after(SECOND / 2, () => {});
+    }
+    const states = this.#nodes.map(({ core }) => JSON.stringify(core?.status())).join("\n");
+    throw new SimFailure(`liveness: ${stopped ? "the nodes do not agree" : "nothing new is committed"}\n${states}`);
+  }
+
+  #isAgreed(): boolean {
+    const leader = this.#nodes.filter(({ role }) => role?.role === "leader").at(-1);
+    const status = leader?.core?.status();
+    if (leader === undefined || status === undefined) return false;
+    if (status.committedConfig.at !== status.config.at || status.applied < status.last.index) return false;
+    return status.config.members.every(({ id }) => {
+      const node = this.#node(id);
+      if (node === undefined || node.applied !== leader.applied) return false;
+      return [...leader.state].every(([key, value]) => node.state.get(key) === value);
+    });
+  }
+}
+
+function member(id: NodeId, disk: Disk, role: Member["role"]): Member {
+  return { id, storageId: disk.storageId, addr: `${id}:1`, role };
+}

@@ -1,0 +1,228 @@
+/**
+ * A simulated node: a real core, and the driver of spec/raft.md §1.3 over a simulated disk.
+ * @module
+ */
+import { decodeConfig, EMPTY_CONFIG } from "../../src/raft/configuration.ts";
+import type { BootState, Core, Effects, Input, Options } from "../../src/raft/effects.ts";
+import type { Config, Entry, Index, Message, NodeId, OutgoingMessage, Term } from "../../src/raft/message.ts";
+import { createCore } from "../../src/raft/raft.ts";
+import type { Checker } from "./checker.ts";
+import { applyWrite, type Disk, type Write } from "./disk.ts";
+import type { Random } from "./random.ts";
+
+/** What a node needs of the world around it. */
+export interface World {
+  /** Takes a message off the node's hands. */
+  send(from: SimNode, m: Message): void;
+  /** Starts a write; the world calls {@linkcode SimNode.written} when it is durable. */
+  write(node: SimNode): void;
+  /** Entries were handed to the state machine; the world calls {@linkcode SimNode.appliedTo}. */
+  apply(node: SimNode, to: Index): void;
+  /** A read got its index, or null. */
+  readDone(node: SimNode, ref: number, index: Index | null): void;
+  /** A change or transfer was answered. */
+  answered(node: SimNode, answer: Effects["answers"][number]): void;
+  /** One line for a person. */
+  note(node: SimNode, text: () => string): void;
+}
+
+/** One node; survives its crashes as its disk does. */
+export class SimNode {
+  /** Process starts so far: what a later one must not see of an earlier one carries this number (O8). */
+  incarnation = 0;
+  /** The running core. */
+  core: Core | undefined;
+  /** The log in memory: what the core believes, durable or not. */
+  log: Entry[] = [];
+  /** Configuration in force. */
+  config: Config = EMPTY_CONFIG;
+  /** Role and term of the last report. */
+  role: NonNullable<Effects["role"]> | undefined;
+  /** Last commit index reported. */
+  commit: Index = 0;
+  /** Inputs that wait for the next turn. */
+  inbox: Input[] = [];
+  /** A turn is scheduled. */
+  turnDue = false;
+  /** Last index the state machine has. */
+  applied: Index = 0;
+  /** The state machine: a map, and a digest of everything applied in order. */
+  state = new Map<number, number>();
+  /** Newest incarnation of each sender that was heard. */
+  readonly heard = new Map<NodeId, number>();
+  /** Storage id under which each node is known here: connections end at a disk, not at a name (B2). */
+  readonly storageIds = new Map<NodeId, string>();
+  /** Virtual time at which it was last proposed as a member. */
+  addedAt = 0;
+  #handed: Index = 0;
+  #gated: { readonly m: OutgoingMessage; readonly after: number }[] = [];
+  #waiting = new Map<Index, Term>();
+
+  constructor(
+    readonly id: NodeId,
+    public disk: Disk,
+    private readonly world: World,
+    private readonly checker: Checker,
+  ) {}
+
+  /** Starts the process from what the disk holds. */
+  boot(options: Options, random: Random): void {
+    const disk = this.disk;
+    this.incarnation++;
+    this.log = disk.entries.slice();
+    this.applied = this.#handed = disk.applied;
+    this.state = new Map();
+    for (let index = 1; index <= disk.applied; index++) this.#change(this.log[index - 1]);
+    const boot = bootState(this.id, disk, this.log);
+    this.#configure(boot.configs.at(-1) ?? EMPTY_CONFIG);
+    this.commit = boot.commit;
+    this.role = undefined;
+    this.core = createCore(boot, options, random);
+  }
+
+  /** Kills the process. A prefix of the writes under way reaches the disk, the rest is lost. */
+  crash(random: Random): void {
+    this.core = undefined;
+    const kept = random.below(this.disk.pending.length + 1);
+    for (let count = 0; count < kept; count++) this.#complete();
+    this.disk.pending.length = 0;
+    // The state machine syncs lazily: any suffix may be gone (O5 keeps it within the log).
+    this.disk.applied = random.between(this.disk.applied, this.applied);
+    this.inbox = [];
+    this.turnDue = false;
+    this.#gated = [];
+    this.#waiting.clear();
+  }
+
+  #complete(): Write | undefined {
+    const before = this.disk.hard;
+    const write = this.disk.complete();
+    this.checker.hardWritten(this.id, before, this.disk.hard);
+    return write;
+  }
+
+  /** Steps what has gathered and carries out one drain. */
+  turn(): void {
+    const core = this.core;
+    if (core === undefined) return;
+    const inbox = this.inbox;
+    this.inbox = [];
+    this.turnDue = false;
+    for (const input of inbox) {
+      core.step(input);
+      if (input.k === "persisted") this.#release(input.ticket);
+    }
+    this.#carryOut(core.drain());
+  }
+
+  #carryOut(effects: Effects): void {
+    const { persist, apply, role, config, commit } = effects;
+    const before = this.role;
+    const previousConfig = this.config.at;
+    if (persist !== undefined) this.#persist(persist);
+    if (config !== undefined) this.#configure(config);
+    if (role !== undefined) {
+      this.role = role;
+      this.world.note(this, () => `${role.role} term ${role.term} leader ${role.leader}: ${role.why}`);
+      if (role.role === "leader") this.checker.elected(this.id, role.term, this.log);
+    }
+    if (commit !== undefined) {
+      const led = role === undefined && before?.role === "leader" ? before : undefined;
+      const leader = led && { term: led.term, config: this.config };
+      this.checker.committed({ id: this.id, log: this.log }, { from: this.commit + 1, to: commit }, leader);
+      this.commit = commit;
+      this.world.note(this, () => `commit ${commit}`);
+    }
+    if (persist !== undefined && role === undefined && before?.role === "leader") {
+      for (const entry of persist.append) {
+        if (entry.kind !== "config") continue;
+        this.checker.reconfigured(this, { entry, previous: previousConfig, commit: this.commit });
+      }
+    }
+    if (apply !== undefined) this.world.apply(this, apply.to);
+    for (const { m, after } of effects.send) {
+      if (after === 0) this.#emit(m);
+      else this.#gated.push({ m, after });
+    }
+    for (const { id } of effects.proposals) if (id !== null) this.#waiting.set(id.index, id.term);
+    for (const { ref, index } of effects.reads) this.world.readDone(this, ref, index);
+    for (const answer of effects.answers) this.world.answered(this, answer);
+  }
+
+  /** A member that is removed keeps its entry: the leader still talks to it for a while (M9). */
+  #configure(config: Config): void {
+    this.config = config;
+    for (const { id, storageId } of config.members) this.storageIds.set(id, storageId);
+  }
+
+  #persist(write: Write): void {
+    applyWrite(this.log, write);
+    this.checker.appended(this.id, this.log, write.append);
+    this.disk.pending.push(write);
+    this.world.write(this);
+  }
+
+  /** The oldest write is durable. */
+  written(): Input | undefined {
+    const write = this.#complete();
+    return write && { k: "persisted", ticket: write.ticket };
+  }
+
+  #release(ticket: number): void {
+    const waiting = this.#gated;
+    let count = 0;
+    while (count < waiting.length && waiting[count].after <= ticket) this.#emit(waiting[count++].m);
+    if (count > 0) this.#gated = waiting.slice(count);
+  }
+
+  #emit(m: OutgoingMessage): void {
+    this.checker.leaving(this.disk, m);
+    if (m.k !== "appendRange") return this.world.send(this, m);
+    // What the driver does: a range of an older epoch may name replaced entries, so it is lost.
+    if (this.core?.status().epoch !== m.epoch) return;
+    const { k: _, last, epoch: __, ...header } = m;
+    const entries = this.log.slice(m.prev.index, last);
+    this.world.send(this, { k: "appendEntries", ...header, entries });
+  }
+
+  /** The state machine has applied up to `to`. */
+  appliedTo(to: Index): void {
+    while (this.applied < to) {
+      const entry = this.log[this.applied];
+      this.checker.applied(this.id, this.disk, entry, this.applied);
+      this.#change(entry);
+      this.applied = entry.index;
+      const term = this.#waiting.get(entry.index);
+      if (term === undefined) continue;
+      this.#waiting.delete(entry.index);
+      // X1: the same term means that it is the very entry that was proposed here.
+      if (term === entry.term) this.checker.acknowledged(entry);
+    }
+  }
+
+  #change(entry: Entry): void {
+    const digest = Math.imul(this.state.get(-1) ?? 0, 31) + entry.index * 7 + entry.term;
+    this.state.set(-1, digest | 0);
+    if (entry.kind === "command") this.state.set(entry.body[0] & 15, entry.index);
+  }
+}
+
+function bootState(id: NodeId, disk: Disk, log: readonly Entry[]): BootState {
+  const terms: { first: Index; term: Term }[] = [];
+  const configs: Config[] = [];
+  for (const entry of disk.entries) {
+    if (terms.at(-1)?.term !== entry.term) terms.push({ first: entry.index, term: entry.term });
+    if (entry.kind === "config") configs.push(decodeConfig(entry.body, entry.index));
+  }
+  return {
+    id,
+    hard: disk.hard,
+    base: { index: 0, term: 0 },
+    last: { index: disk.entries.length, term: disk.entries.at(-1)?.term ?? 0 },
+    terms,
+    bytesOf: (index) => log[index - 1].body.length,
+    configs,
+    commit: Math.max(disk.applied, disk.commit),
+    applied: disk.applied,
+  };
+}

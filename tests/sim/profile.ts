@@ -1,0 +1,98 @@
+/**
+ * Which faults a run has, and how many: drawn from its seed, most of them off in most runs ("swarm"), because faults
+ * hide each other.
+ * @module
+ */
+import type { Options } from "../../src/raft/effects.ts";
+import { DEFAULT_OPTIONS } from "../../src/raft/raft.ts";
+import type { Random } from "./random.ts";
+
+/** One run's faults. Times in virtual microseconds, 0 for never. */
+export interface Profile {
+  /** Nodes at the start, all voters. */
+  readonly nodes: number;
+  /** Share of messages lost. */
+  readonly loss: number;
+  /** Share of messages delivered twice. */
+  readonly duplication: number;
+  /** Mean of the exponential part of a message's delay: reorders when it is large. */
+  readonly delayMean: number;
+  /** Mean time between partitions. */
+  readonly partitionEvery: number;
+  /** Mean time between crashes. */
+  readonly crashEvery: number;
+  /** Mean time a crashed node stays down. */
+  readonly downMean: number;
+  /** Mean time of a write to disk. */
+  readonly writeMean: number;
+  /** Mean time between pauses in which a disk does nothing. */
+  readonly stallEvery: number;
+  /** Mean time between changes of members. */
+  readonly memberEvery: number;
+  /** Mean time between leadership transfers. */
+  readonly transferEvery: number;
+  /** Mean time between client operations. */
+  readonly clientEvery: number;
+  /** Longest time for which a node's inputs gather before one drain. */
+  readonly turnMax: number;
+  /** Mean time from handing entries to the state machine until it has applied them. */
+  readonly applyMean: number;
+  /** Timing and limits of the cores. */
+  readonly options: Options;
+}
+
+const SECOND = 1_000_000;
+
+function maybe(random: Random, probability: number, draw: () => number): number {
+  // Drawn in any case: switching a fault off must not change the draws that follow.
+  const value = draw();
+  return random.chance(probability) ? value : 0;
+}
+
+/** Draws a run's faults. */
+export function drawProfile(random: Random): Profile {
+  const tight = random.chance(0.4);
+  return {
+    nodes: random.between(1, 5),
+    loss: maybe(random, 0.5, () => random.below(30) / 100),
+    duplication: maybe(random, 0.4, () => random.below(40) / 100),
+    delayMean: maybe(random, 0.7, () => random.exponential(30_000)),
+    partitionEvery: maybe(random, 0.6, () => random.between(1, 10) * SECOND),
+    crashEvery: maybe(random, 0.6, () => random.between(1, 10) * SECOND),
+    downMean: random.between(1, 5) * SECOND,
+    writeMean: random.chance(0.3) ? random.between(1, 300) * 1000 : random.between(1, 20) * 100,
+    stallEvery: maybe(random, 0.3, () => random.between(5, 20) * SECOND),
+    memberEvery: maybe(random, 0.5, () => random.between(1, 6) * SECOND),
+    transferEvery: maybe(random, 0.3, () => random.between(2, 10) * SECOND),
+    clientEvery: random.between(10, 200) * 1000,
+    turnMax: maybe(random, 0.6, () => random.between(1, 20) * 1000),
+    applyMean: maybe(random, 0.5, () => random.between(1, 100) * 1000),
+    options: {
+      ...DEFAULT_OPTIONS,
+      ...(tight && {
+        inflightMessagesMax: random.between(1, 4),
+        inflightBytesMax: random.between(16, 512),
+        appendBytesMax: random.between(1, 128),
+        uncommittedBytesMax: random.between(64, 4096),
+        entryBytesMax: 64,
+        readsMax: random.between(1, 20),
+      }),
+    },
+  };
+}
+
+/** What is left when everything is healed. */
+export function healed(profile: Profile): Profile {
+  return {
+    ...profile,
+    loss: 0,
+    duplication: 0,
+    delayMean: 2000,
+    partitionEvery: 0,
+    crashEvery: 0,
+    writeMean: 1000,
+    stallEvery: 0,
+    memberEvery: 0,
+    transferEvery: 0,
+  };
+}
