@@ -7,7 +7,7 @@
 export interface OpenHttp {
   readonly k: "open";
   readonly options: HttpOptions;
-  /** Shared memory of the node's state (src/replica/node_state.ts). */
+  /** Shared memory of the node's state (src/rpc/node_state.ts). */
   readonly state: SharedArrayBuffer;
   readonly replica: MessagePort;
   /** Carries the outcomes of writes, straight from the writer. */

@@ -42,7 +42,9 @@ export function sqlText(text: string): BoundStatement[] {
 }
 
 function decodeElement(element: Json): BoundStatement | undefined {
-  if (typeof element === "string") return element === "" ? undefined : { parts: splitStatements(element), positional: [], named: null };
+  if (typeof element === "string") {
+    return element === "" ? undefined : { parts: splitStatements(element), positional: [], named: null };
+  }
   if (!Array.isArray(element) || typeof element[0] !== "string") throw new HttpError(400, "invalid request");
   const [sql, ...parameters] = element;
   const positional: SqlValue[] = [];
@@ -81,7 +83,9 @@ function fromHex(hex: string): Uint8Array {
 
 function blobOf(values: readonly Json[]): Uint8Array {
   return Uint8Array.from(values, (value) => {
-    if (typeof value !== "bigint" || value < 0n || value > 255n) throw new HttpError(400, `unsupported type ${describe(value)}`);
+    if (typeof value !== "bigint" || value < 0n || value > 255n) {
+      throw new HttpError(400, `unsupported type ${describe(value)}`);
+    }
     return Number(value);
   });
 }
@@ -110,7 +114,13 @@ function parseJson(text: string): Json {
 }
 
 function parseExact(text: string, exact: boolean): Json {
-  if (exact) return JSON.parse(text, (_key, value, context?: { source?: string }) => typeof value === "number" ? numberOf(context?.source ?? String(value)) : value);
+  if (exact) {
+    return JSON.parse(
+      text,
+      (_key, value, context?: { source?: string }) =>
+        typeof value === "number" ? numberOf(context?.source ?? String(value)) : value,
+    );
+  }
   return integers(JSON.parse(text));
 }
 

@@ -44,8 +44,14 @@ export async function handleQuery(request: HttpRequest, services: Services): Pro
   const { params } = request;
   const query = params.get("q");
   if (request.method === "GET" && query === undefined) return frame({ results: "[]" }, request, services);
-  const statements = request.method === "GET" ? checked(sqlText(query ?? "")) : statementsOf(request, { plainText: true });
-  return await orAskLeader(request, services, () => read(services, params, statements, { linearizableTimeoutMs: params.linearizableTimeoutMs }));
+  const statements = request.method === "GET"
+    ? checked(sqlText(query ?? ""))
+    : statementsOf(request, { plainText: true });
+  return await orAskLeader(
+    request,
+    services,
+    () => read(services, params, statements, { linearizableTimeoutMs: params.linearizableTimeoutMs }),
+  );
 }
 
 /** `POST /db/request`: reads and writes in one. */
@@ -56,7 +62,10 @@ export async function handleRequest(request: HttpRequest, services: Services): P
   return await orAskLeader(request, services, async () => {
     const mayBeRead = params.level !== "strong" && statements.every(({ parts }) => parts.every(mayRead));
     if (mayBeRead) {
-      const answer = await read(services, params, statements, { linearizableTimeoutMs: params.linearizableTimeoutMs, onlyIfReadOnly: true });
+      const answer = await read(services, params, statements, {
+        linearizableTimeoutMs: params.linearizableTimeoutMs,
+        onlyIfReadOnly: true,
+      });
       if (answer !== "writes") return answer;
     }
     return await write(services, params, "request", statements);
@@ -64,7 +73,11 @@ export async function handleRequest(request: HttpRequest, services: Services): P
 }
 
 /** Answers here, or through the leader where only it can. */
-async function orAskLeader(request: HttpRequest, services: Services, work: () => Promise<Answer | "writes">): Promise<HttpResponse> {
+async function orAskLeader(
+  request: HttpRequest,
+  services: Services,
+  work: () => Promise<Answer | "writes">,
+): Promise<HttpResponse> {
   try {
     const answer = await work();
     return frame(answer === "writes" ? { results: "[]" } : answer, request, services);
@@ -81,7 +94,9 @@ function statementsOf(request: HttpRequest, { plainText }: { plainText: boolean 
 
 function checked(statements: BoundStatement[]): BoundStatement[] {
   for (const { parts } of statements) {
-    if (parts.some(({ verb, sql }) => verb === "PRAGMA" && isDisallowedPragma(sql))) throw new RequestError("disallowed pragma");
+    if (parts.some(({ verb, sql }) => verb === "PRAGMA" && isDisallowedPragma(sql))) {
+      throw new RequestError("disallowed pragma");
+    }
   }
   return statements;
 }
@@ -96,7 +111,12 @@ function renderOptions(params: Params): RenderOptions {
 }
 
 /** Puts statements through the log. */
-async function write(services: Services, params: Params, kind: Command["kind"], statements: readonly BoundStatement[]): Promise<Answer> {
+async function write(
+  services: Services,
+  params: Params,
+  kind: Command["kind"],
+  statements: readonly BoundStatement[],
+): Promise<Answer> {
   if (!services.state.isLeader) throw new NotLeaderError();
   const body = encodeCommand({ kind, transaction: params.has("transaction"), statements });
   const limitMs = params.dbTimeoutMs > 0 ? Math.min(params.dbTimeoutMs, params.timeoutMs) : params.timeoutMs;

@@ -3,7 +3,7 @@
  * @module
  */
 import type { NodeInfo } from "../replica/api.ts";
-import { formatDuration } from "./duration.ts";
+import { formatDuration } from "../codec/duration.ts";
 import { indent, stringify } from "./json.ts";
 import { askLeader } from "./leadership.ts";
 import { HttpError, type HttpResponse } from "./problem.ts";
@@ -16,7 +16,9 @@ export function json(value: unknown, request: HttpRequest): HttpResponse {
   return { status: 200, body: request.params.has("pretty") ? indent(text) : text };
 }
 
-function node({ id, apiAddr, addr, version, voter, reachable, leader, time, error }: NodeInfo): Record<string, unknown> {
+function node(
+  { id, apiAddr, addr, version, voter, reachable, leader, time, error }: NodeInfo,
+): Record<string, unknown> {
   const timeS = time === undefined ? undefined : formatDuration(time * 1000);
   return { id, api_addr: apiAddr, addr, version, voter, reachable, leader, time, time_s: timeS, error };
 }
@@ -56,11 +58,18 @@ function successorOf(request: HttpRequest): string | undefined {
   }
 }
 
-async function stepDown(services: Services, { to, timeoutMs, wait }: { to: string | undefined; timeoutMs: number; wait: boolean }): Promise<void> {
+async function stepDown(
+  services: Services,
+  { to, timeoutMs, wait }: { to: string | undefined; timeoutMs: number; wait: boolean },
+): Promise<void> {
   const { nodeId } = services.options;
   if (to === nodeId) throw new HttpError(500, "stepdown: cannot step down to the current Leader");
-  if (to !== undefined && !services.replica.members.some(({ id }) => id === to)) throw new HttpError(500, "stepdown: node not found in cluster");
-  if (services.replica.members.filter(({ role }) => role === "voter").length < 2) throw new HttpError(500, "stepdown: cannot find peer");
+  if (to !== undefined && !services.replica.members.some(({ id }) => id === to)) {
+    throw new HttpError(500, "stepdown: node not found in cluster");
+  }
+  if (services.replica.members.filter(({ role }) => role === "voter").length < 2) {
+    throw new HttpError(500, "stepdown: cannot find peer");
+  }
   const done = services.replica.call("transfer", to === undefined ? { timeoutMs } : { to, timeoutMs });
   try {
     if (wait) await done;
@@ -79,7 +88,9 @@ export async function handleRemove(request: HttpRequest, services: Services): Pr
   try {
     await services.replica.call("remove", { id, timeoutMs: request.params.timeoutMs });
   } catch (error) {
-    if (error instanceof ReplicaError && error.code === "not_leader") return await askLeader(request, services, "operation");
+    if (error instanceof ReplicaError && error.code === "not_leader") {
+      return await askLeader(request, services, "operation");
+    }
     throw new HttpError(500, error instanceof Error ? error.message : String(error));
   }
   return { status: 200, body: "", servedBy: services.options.advertisedAddr };

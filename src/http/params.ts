@@ -3,7 +3,7 @@
  * @module
  */
 import { HttpError } from "./problem.ts";
-import { parseDuration } from "./duration.ts";
+import { parseDuration } from "../codec/duration.ts";
 
 /** Read consistency. */
 export type Level = "none" | "weak" | "linearizable" | "strong" | "auto";
@@ -89,14 +89,20 @@ export class Params {
 }
 
 function check(values: ReadonlyMap<string, string>): void {
-  if (values.has("freshness_strict") && !values.has("freshness")) throw new HttpError(400, "freshness_strict requires freshness");
+  if (values.has("freshness_strict") && !values.has("freshness")) {
+    throw new HttpError(400, "freshness_strict requires freshness");
+  }
   for (const name of DURATIONS) {
     const text = values.get(name);
-    if (text !== undefined && text !== "" && parseDuration(text) === undefined) throw new HttpError(400, `${name} is not a valid duration`);
+    if (text !== undefined && text !== "" && parseDuration(text) === undefined) {
+      throw new HttpError(400, `${name} is not a valid duration`);
+    }
   }
   for (const name of INTEGERS) {
     const text = values.get(name);
-    if (text !== undefined && text !== "" && !/^[+-]?\d{1,18}$/.test(text)) throw new HttpError(400, `${name} is not a valid integer`);
+    if (text !== undefined && text !== "" && !/^[+-]?\d{1,18}$/.test(text)) {
+      throw new HttpError(400, `${name} is not a valid integer`);
+    }
   }
   if (values.get("q") === "") throw new HttpError(400, "query parameter not set");
 }

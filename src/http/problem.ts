@@ -57,7 +57,12 @@ export function problem(error: unknown, log: (line: string) => void): HttpRespon
   }
   if (error instanceof HttpError) {
     const body = error.message === "" ? "" : `${error.message}\n`;
-    return { status: error.status, body, contentType: PLAIN, ...(error.retryAfter === undefined ? {} : { retryAfter: error.retryAfter }) };
+    return {
+      status: error.status,
+      body,
+      contentType: PLAIN,
+      ...(error.retryAfter === undefined ? {} : { retryAfter: error.retryAfter }),
+    };
   }
   const message = error instanceof Error ? error.message : String(error);
   log(`a request failed unexpectedly: ${error instanceof Error ? error.stack : message}`);

@@ -179,7 +179,12 @@ export class Readers {
 
   /** Counters for `/status`. */
   status(): Record<string, number> {
-    return { readers: this.#readers.length, retired: this.#retired, waiting: this.#waiting.length, running: this.#jobs.size };
+    return {
+      readers: this.#readers.length,
+      retired: this.#retired,
+      waiting: this.#waiting.length,
+      running: this.#jobs.size,
+    };
   }
 
   /** Stops all readers after what they do. */

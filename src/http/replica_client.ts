@@ -19,7 +19,10 @@ import type { Outcome, Outcomes } from "../sqlite/api.ts";
 import type { RenderOptions } from "../sqlite/render.ts";
 
 /** A write's result, or why there is none. */
-export type WriteResult = { readonly k: "done"; readonly outcome: Outcome } | { readonly k: "refused"; readonly refused: Refused };
+export type WriteResult = { readonly k: "done"; readonly outcome: Outcome } | {
+  readonly k: "refused";
+  readonly refused: Refused;
+};
 
 /** The replica refused or failed a call. */
 export class ReplicaError extends Error {
@@ -124,7 +127,10 @@ export class ReplicaClient {
   }
 
   /** Asks the replica. */
-  call<M extends keyof ReplicaMethods>(method: M, params: ReplicaMethods[M]["params"]): Promise<ReplicaMethods[M]["result"]> {
+  call<M extends keyof ReplicaMethods>(
+    method: M,
+    params: ReplicaMethods[M]["params"],
+  ): Promise<ReplicaMethods[M]["result"]> {
     return new Promise((resolve, reject) => {
       const ref = this.#nextRef++;
       this.#calls.set(ref, { resolve: (value) => resolve(value as ReplicaMethods[M]["result"]), reject });
@@ -158,7 +164,9 @@ export class ReplicaClient {
         for (const ref of message.refs) this.#settleRead(ref, message);
         return;
       case "serve":
-        this.#serve(message.request).then((response) => this.#replica.postMessage({ k: "served", ref: message.ref, response }));
+        this.#serve(message.request).then((response) =>
+          this.#replica.postMessage({ k: "served", ref: message.ref, response })
+        );
         return;
       case "leader":
         this.leader = message.leader;

@@ -2,7 +2,7 @@
  * A request as handlers see it, whether a client sent it here or another node forwarded it, and what handlers work with.
  * @module
  */
-import type { NodeState } from "../replica/node_state.ts";
+import type { NodeState } from "../rpc/node_state.ts";
 import type { HttpOptions } from "./api.ts";
 import type { Params } from "./params.ts";
 import type { Readers } from "./readers.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { ForwardedRequest, ForwardedResponse } from "../replica/api.ts";
-import { splitAddress } from "../replica/connection.ts";
+import { splitAddress } from "../codec/address.ts";
 import { HttpError, type HttpResponse, problem } from "./problem.ts";
 import type { Services } from "./request.ts";
 import { route } from "./router.ts";
@@ -28,7 +28,9 @@ export function serveHttp(services: Services): HttpServer {
     running++;
     try {
       if (running > services.options.requestsMax) {
-        throw new HttpError(503, `too many requests at once (${services.options.requestsMax}): try again later`, { retryAfter: 1 });
+        throw new HttpError(503, `too many requests at once (${services.options.requestsMax}): try again later`, {
+          retryAfter: 1,
+        });
       }
       const startedMs = performance.now();
       const body = await readBody(request, services);
@@ -64,7 +66,10 @@ export async function serveForwarded(request: ForwardedRequest, services: Servic
   const mark = target.indexOf("?");
   const path = mark < 0 ? target : target.slice(0, mark);
   const startedMs = performance.now();
-  const response = await route({ method, path, target, contentType, authorization, body, forwarded: true, startedMs }, services);
+  const response = await route(
+    { method, path, target, contentType, authorization, body, forwarded: true, startedMs },
+    services,
+  );
   return {
     status: response.status,
     contentType: response.contentType ?? (response.body.length > 0 ? JSON_TYPE : ""),

@@ -4,7 +4,7 @@
  */
 import type { Config, Member } from "../raft/message.ts";
 import type { CoreStatus } from "../raft/effects.ts";
-import { formatDuration } from "./duration.ts";
+import { formatDuration } from "../codec/duration.ts";
 import { stringify } from "./json.ts";
 import { json } from "./nodes.ts";
 import type { HttpResponse } from "./problem.ts";
@@ -73,7 +73,11 @@ function storeOf(replica: Section, { options, state, replica: client }: Services
     addr: options.clusterAddr,
     leader: { node_id: leader?.id ?? "", addr: leader?.addr ?? "" },
     ready: state.ready,
-    nodes: core.config.members.map(({ id, addr, role }) => ({ id, addr, suffrage: role === "voter" ? "voter" : "nonvoter" })),
+    nodes: core.config.members.map(({ id, addr, role }) => ({
+      id,
+      addr,
+      suffrage: role === "voter" ? "voter" : "nonvoter",
+    })),
     raft: raftOf(core, replica),
     fsm_index: state.applied,
     db_applied_index: state.applied,
@@ -108,7 +112,8 @@ function raftOf(core: CoreStatus, replica: Section): Section {
 }
 
 function configurationText(config: Config): string {
-  const server = ({ id, addr, role }: Member) => `{Suffrage:${role === "voter" ? "Voter" : "Nonvoter"} ID:${id} Address:${addr}}`;
+  const server = ({ id, addr, role }: Member) =>
+    `{Suffrage:${role === "voter" ? "Voter" : "Nonvoter"} ID:${id} Address:${addr}}`;
   return `[${config.members.map(server).join(" ")}]`;
 }
 

@@ -2,7 +2,7 @@
  * The HTTP Worker: the API for clients. It may listen on its own address and nothing else.
  * @module
  */
-import { NodeState } from "../replica/node_state.ts";
+import { NodeState } from "../rpc/node_state.ts";
 import { workerScope } from "../rpc/worker_scope.ts";
 import type { FromHttpWorker, OpenHttp, ToHttpWorker } from "./api.ts";
 import { Readers } from "./readers.ts";

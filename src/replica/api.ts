@@ -133,7 +133,13 @@ export interface Refused {
 /** To an HTTP Worker. */
 export type ToHttp =
   | { readonly k: "refused"; readonly items: readonly Refused[] }
-  | { readonly k: "answer"; readonly ref: number; readonly result?: unknown; readonly error?: string; readonly code?: string }
+  | {
+    readonly k: "answer";
+    readonly ref: number;
+    readonly result?: unknown;
+    readonly error?: string;
+    readonly code?: string;
+  }
   | { readonly k: "readIndices"; readonly refs: readonly number[]; readonly error?: string; readonly code?: string }
   | { readonly k: "serve"; readonly ref: number; readonly request: ForwardedRequest }
   | { readonly k: "leader"; readonly leader: LeaderInfo | null }

@@ -7,7 +7,7 @@
 import type { ReplicaOptions } from "./api.ts";
 import { pause } from "./backoff.ts";
 import type { Cluster } from "./cluster.ts";
-import { splitAddress } from "./connection.ts";
+import { splitAddress } from "../codec/address.ts";
 import { WRONG_PORT_HEADER } from "./listener.ts";
 
 /** The node cannot become part of a cluster: the process ends with this message. */
@@ -82,7 +82,9 @@ async function refuseHttp(addr: string): Promise<void> {
 /** In a cluster already: says where it is now, as long as nobody has heard; never gives up. */
 async function resume(parts: BootParts): Promise<void> {
   const { options, cluster, signal, log } = parts;
-  if (options.join.length > 0) log("this node is part of a cluster already: join and bootstrap flags are not needed any more");
+  if (options.join.length > 0) {
+    log("this node is part of a cluster already: join and bootstrap flags are not needed any more");
+  }
   for (let round = 0; !parts.settled() && !signal.aborted; round++) {
     await pause(round === 0 ? 200 : 1000 + Math.random() * 1000, signal);
     if (options.join.length === 0 || parts.settled()) continue;

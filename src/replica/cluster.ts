@@ -81,7 +81,12 @@ export class Cluster {
         return this.remove(textField(head, "id")).then((removed) => ({ head: { removed }, body: EMPTY }));
       case "meta":
         return Promise.resolve({
-          head: { id: this.#options.nodeId, apiUrl: this.#options.apiUrl, version: this.#options.version, commit: this.#replica.status().commit },
+          head: {
+            id: this.#options.nodeId,
+            apiUrl: this.#options.apiUrl,
+            version: this.#options.version,
+            commit: this.#replica.status().commit,
+          },
           body: EMPTY,
         });
       default:
@@ -126,13 +131,19 @@ export class Cluster {
       return;
     }
     if (known) {
-      this.#log(`node "${member.id}" lost its data directory (storage ${known.storageId} is now ${member.storageId}): it starts anew`);
+      this.#log(
+        `node "${member.id}" lost its data directory (storage ${known.storageId} is now ${member.storageId}): it starts anew`,
+      );
       await this.#removeMember(known);
     }
     await this.#free(member);
     const role = member.role === "voter" ? "learner" : "nonvoter";
     await this.#change({ k: "add", member: { ...member, role } });
-    this.#log(`node with ID ${member.id}, at ${member.addr}, joined successfully as ${member.role === "voter" ? "voter" : "non-voter"}`);
+    this.#log(
+      `node with ID ${member.id}, at ${member.addr}, joined successfully as ${
+        member.role === "voter" ? "voter" : "non-voter"
+      }`,
+    );
   }
 
   async #free(member: Member): Promise<void> {
@@ -143,7 +154,9 @@ export class Cluster {
   }
 
   async #removeMember(member: Member): Promise<void> {
-    if (member.id === this.#options.nodeId) throw new RemoteError(`Cannot replace node "${member.id}": it is this leader`);
+    if (member.id === this.#options.nodeId) {
+      throw new RemoteError(`Cannot replace node "${member.id}": it is this leader`);
+    }
     await this.#change({ k: "remove", id: member.id });
   }
 
@@ -152,7 +165,11 @@ export class Cluster {
     const deadline = performance.now() + CALL_TIMEOUT_MS;
     for (;;) {
       try {
-        return await withTimeout(this.#replica.reconfigure(change), CALL_TIMEOUT_MS, "the change was not committed in time: is a quorum up?");
+        return await withTimeout(
+          this.#replica.reconfigure(change),
+          CALL_TIMEOUT_MS,
+          "the change was not committed in time: is a quorum up?",
+        );
       } catch (error) {
         const waits = error instanceof RefusedError && (error.why === "config_pending" || error.why === "not_ready");
         if (!waits || performance.now() > deadline) throw error;
@@ -201,7 +218,9 @@ export class Cluster {
     const expect = this.#options.bootstrapExpect;
     if (expect === 0 || this.#config.members.length > 0 || this.#leader() !== null) return nothing;
     const now = performance.now();
-    if (!this.#notified.has(member.id)) this.#log(`node "${member.id}" at ${member.addr} is ready to form a cluster of ${expect}`);
+    if (!this.#notified.has(member.id)) {
+      this.#log(`node "${member.id}" at ${member.addr} is ready to form a cluster of ${expect}`);
+    }
     this.#notified.set(member.id, { member: { ...member, role: "voter" }, untilMs: now + NOTIFY_MS });
     for (const [id, { untilMs }] of this.#notified) if (untilMs < now) this.#notified.delete(id);
     if (this.#notified.size >= expect) await this.#bootstrapWith([...this.#notified.values()].map((one) => one.member));
@@ -232,7 +251,9 @@ export class Cluster {
 
   #onPromise(clusterId: string): RpcAnswer {
     const mine = this.#config.clusterId;
-    if (mine !== "" && mine !== clusterId) throw new RemoteError(`node "${this.#options.nodeId}" belongs to cluster ${mine}`);
+    if (mine !== "" && mine !== clusterId) {
+      throw new RemoteError(`node "${this.#options.nodeId}" belongs to cluster ${mine}`);
+    }
     const now = performance.now();
     if (this.#promise && this.#promise.untilMs > now && this.#promise.clusterId !== clusterId) {
       throw new RemoteError(`node "${this.#options.nodeId}" is about to become part of another cluster`);
@@ -307,7 +328,13 @@ export class Cluster {
           time: (performance.now() - started) / 1000,
         };
       } catch (error) {
-        return { ...base, version: "", reachable: false, leader: false, error: error instanceof Error ? error.message : String(error) };
+        return {
+          ...base,
+          version: "",
+          reachable: false,
+          leader: false,
+          error: error instanceof Error ? error.message : String(error),
+        };
       }
     }));
   }
@@ -316,8 +343,15 @@ export class Cluster {
 function decodeMember(head: Record<string, unknown>): Member {
   const role = textField(head, "role");
   if (role !== "voter" && role !== "nonvoter") throw new DecodeError(`Expected role "voter" or "nonvoter"`);
-  const member: Member = { id: textField(head, "id"), storageId: textField(head, "storageId"), addr: textField(head, "addr"), role };
-  if (member.id === "" || member.id.length > 256 || member.addr.length > 256) throw new DecodeError("Expected a node id and address of 1 to 256 characters");
+  const member: Member = {
+    id: textField(head, "id"),
+    storageId: textField(head, "storageId"),
+    addr: textField(head, "addr"),
+    role,
+  };
+  if (member.id === "" || member.id.length > 256 || member.addr.length > 256) {
+    throw new DecodeError("Expected a node id and address of 1 to 256 characters");
+  }
   return member;
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 import { ByteWriter, DecodeError } from "../codec/cursor.ts";
+import { splitAddress } from "../codec/address.ts";
 import { type Frame, FrameDecoder } from "../codec/frame.ts";
 
 /** Bytes that may wait for the other end to take them. */
@@ -31,10 +32,16 @@ export class Connection {
   }
 
   /** Connects, giving up after `timeoutMs`. */
-  static async dial(addr: string, { timeoutMs, frameBytesMax }: { timeoutMs: number; frameBytesMax: number }): Promise<Connection> {
+  static async dial(
+    addr: string,
+    { timeoutMs, frameBytesMax }: { timeoutMs: number; frameBytesMax: number },
+  ): Promise<Connection> {
     const { hostname, port } = splitAddress(addr);
     const controller = new AbortController();
-    const timer = setTimeout(() => controller.abort(new Error(`no answer from ${addr} within ${timeoutMs} ms`)), timeoutMs);
+    const timer = setTimeout(
+      () => controller.abort(new Error(`no answer from ${addr} within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
     try {
       return new Connection(await Deno.connect({ hostname, port, signal: controller.signal }), frameBytesMax);
     } finally {
@@ -136,18 +143,4 @@ export class Connection {
       // the system closed it first
     }
   }
-}
-
-/**
- * Splits `host:port`; IPv6 addresses stand in brackets.
- * @throws {RangeError} When it is not of that form.
- */
-export function splitAddress(addr: string): { readonly hostname: string; readonly port: number } {
-  const colon = addr.lastIndexOf(":");
-  const port = Number(addr.slice(colon + 1));
-  if (colon < 0 || addr.slice(colon + 1) === "" || !Number.isInteger(port) || port < 0 || port > 65535) {
-    throw new RangeError(`Cannot use "${addr}" as an address: expected host:port`);
-  }
-  const hostname = addr.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
-  return { hostname: hostname === "" ? "0.0.0.0" : hostname, port };
 }

@@ -102,7 +102,9 @@ export class HttpPorts {
   #onMessage(port: number, message: FromHttp): void {
     switch (message.k) {
       case "propose":
-        return this.#parts.replica.propose(message.items.map(({ ref, body, options }) => ({ body, waiter: { port, ref, options } })));
+        return this.#parts.replica.propose(
+          message.items.map(({ ref, body, options }) => ({ body, waiter: { port, ref, options } })),
+        );
       case "reads":
         return void this.#readIndices(port, message);
       case "served":
@@ -240,7 +242,9 @@ function described(error: unknown): { error: string; code: string } {
   if (error instanceof UnansweredError) return { error: message, code: "unknown" };
   if (error instanceof NotSentError) return { error: message, code: "not_sent" };
   if (error instanceof RefusedError) return { error: message, code: error.why };
-  if (error instanceof RemoteError) return { error: message, code: message === "not leader" || message === "no leader" ? "not_leader" : "remote" };
+  if (error instanceof RemoteError) {
+    return { error: message, code: message === "not leader" || message === "no leader" ? "not_leader" : "remote" };
+  }
   return { error: message, code: "failed" };
 }
 
@@ -249,4 +253,3 @@ function decodeResponse({ head, body }: RpcAnswer): ForwardedResponse {
   if (typeof status !== "number") throw new DecodeError(`Expected "status" to be a number`);
   return { status, contentType: textField(head, "contentType"), servedBy: textField(head, "servedBy"), body };
 }
-

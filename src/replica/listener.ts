@@ -144,7 +144,10 @@ export class Listener {
         (error) => ({
           id: rpc.id,
           method: "error",
-          head: { ...(error instanceof RemoteError ? error.head : {}), error: error instanceof Error ? error.message : String(error) },
+          head: {
+            ...(error instanceof RemoteError ? error.head : {}),
+            error: error instanceof Error ? error.message : String(error),
+          },
           body: new Uint8Array(0),
         }),
       ).then((reply) => connection.send((writer) => writeRpc(writer, FRAME.reply, reply)));
@@ -162,7 +165,8 @@ export class Listener {
 async function answerStranger(connection: Connection, first: Uint8Array): Promise<void> {
   const word = new TextDecoder().decode(first);
   if (!/^(GET |POST|PUT |HEAD|DELE|OPTI|PATC)/.test(word)) throw new DecodeError("it is not a muster node");
-  const text = "This is muster's cluster port, for traffic between nodes. The HTTP API is on the address given by -http-addr.\n";
+  const text =
+    "This is muster's cluster port, for traffic between nodes. The HTTP API is on the address given by -http-addr.\n";
   connection.sendRaw(new TextEncoder().encode(
     `HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n${WRONG_PORT_HEADER}: true\r\nConnection: close\r\n` +
       `Content-Length: ${text.length}\r\n\r\n${text}`,

@@ -128,7 +128,9 @@ export function decodeSegmentHeader(bytes: Uint8Array): { header: SegmentHeader;
   const reader = new ByteReader(bytes.subarray(16, length));
   const version = reader.u8();
   if (version !== LOG_FORMAT_VERSION) {
-    throw new DecodeError(`Expected log format ${LOG_FORMAT_VERSION}: the file has ${version}; use the muster that wrote it`);
+    throw new DecodeError(
+      `Expected log format ${LOG_FORMAT_VERSION}: the file has ${version}; use the muster that wrote it`,
+    );
   }
   const number = reader.u64();
   const firstIndex = reader.u64();
@@ -234,7 +236,9 @@ function decodeBody(body: Uint8Array): Batch {
     const length = reader.u32();
     const crc = reader.u32();
     const payload = reader.raw(length);
-    if (kind === undefined || crc32c(payload) !== crc) throw new DecodeError(`Expected a whole entry ${index}: it is damaged`);
+    if (kind === undefined || crc32c(payload) !== crc) {
+      throw new DecodeError(`Expected a whole entry ${index}: it is damaged`);
+    }
     append.push({ index, term, kind, body: payload.slice() });
   }
   return { hard, truncateFrom, append, commit };

@@ -72,7 +72,8 @@ export function segmentName(number: number, firstIndex: Index): string {
  * @throws {LogDamageError} When the log cannot be trusted.
  */
 export function recoverLog(directory: string, identity: LogIdentity, applied: Index): RecoveredLog {
-  const files = [...Deno.readDirSync(directory)].map((file) => file.name).filter((name) => SEGMENT_NAME.test(name)).sort();
+  const files = [...Deno.readDirSync(directory)].map((file) => file.name).filter((name) => SEGMENT_NAME.test(name))
+    .sort();
   const log: RecoveredLog = {
     segments: [],
     batches: new BatchIndex(),
@@ -94,7 +95,9 @@ export function recoverLog(directory: string, identity: LogIdentity, applied: In
   if (needed > log.last.index) {
     throw new LogDamageError(
       `The log in ${directory} ends at index ${log.last.index}, but index ${needed} was ` +
-        `${applied >= needed ? "applied to the database" : "committed"}: its tail is lost. Keep the files. In a cluster, remove ` +
+        `${
+          applied >= needed ? "applied to the database" : "committed"
+        }: its tail is lost. Keep the files. In a cluster, remove ` +
         `this node, empty its data directory and let it join again; a single node needs a backup`,
     );
   }
@@ -102,7 +105,11 @@ export function recoverLog(directory: string, identity: LogIdentity, applied: In
 }
 
 /** Takes one segment into `log`; false where the newest file never got its header. */
-function readSegment(log: RecoveredLog, path: string, { identity, newest }: { identity: LogIdentity; newest: boolean }): boolean {
+function readSegment(
+  log: RecoveredLog,
+  path: string,
+  { identity, newest }: { identity: LogIdentity; newest: boolean },
+): boolean {
   const bytes = Deno.readFileSync(path);
   const found = decodeSegmentHeader(bytes);
   if (!found) {
@@ -149,7 +156,11 @@ function checkHeader(log: RecoveredLog, path: string, header: SegmentHeader, ide
   }
   if (!previous && header.number !== 1) throw damage(path, 0, `segment 1 is missing before it`);
   if (header.nextBatch !== log.nextBatch || header.chain !== log.chain) {
-    throw damage(path, 0, `it continues batch ${header.nextBatch - 1}, but the log before it ends with batch ${log.nextBatch - 1}`);
+    throw damage(
+      path,
+      0,
+      `it continues batch ${header.nextBatch - 1}, but the log before it ends with batch ${log.nextBatch - 1}`,
+    );
   }
 }
 
@@ -162,9 +173,15 @@ function takeBatch(log: RecoveredLog, path: string, offset: number, batch: Batch
   if (batch.truncateFrom !== undefined) truncate(log, batch.truncateFrom);
   for (const entry of batch.append) {
     if (entry.index !== log.last.index + 1 || entry.term < log.last.term) {
-      throw damage(path, offset, `entry ${entry.index} of term ${entry.term} follows ${log.last.index} of ${log.last.term}`);
+      throw damage(
+        path,
+        offset,
+        `entry ${entry.index} of term ${entry.term} follows ${log.last.index} of ${log.last.term}`,
+      );
     }
-    if (entry.term !== log.last.term || log.terms.length === 0) log.terms.push({ first: entry.index, term: entry.term });
+    if (entry.term !== log.last.term || log.terms.length === 0) {
+      log.terms.push({ first: entry.index, term: entry.term });
+    }
     if (entry.kind === "config") log.configs.push(decodeConfig(entry.body, entry.index));
     log.last = { index: entry.index, term: entry.term };
   }
@@ -177,14 +194,21 @@ function truncate(log: RecoveredLog, from: Index): void {
 }
 
 /** Judges what follows the last whole batch of a segment. */
-function checkRest(log: RecoveredLog, path: string, bytes: Uint8Array, { offset, newest }: { offset: number; newest: boolean }): void {
+function checkRest(
+  log: RecoveredLog,
+  path: string,
+  bytes: Uint8Array,
+  { offset, newest }: { offset: number; newest: boolean },
+): void {
   const lastWritten = lastNonZero(bytes);
   if (lastWritten < offset) return; // zeros to the end: the normal end
   if (!newest) throw damage(path, offset, "a batch in the middle of the log is damaged");
   const later = findBatch(bytes, offset + 8, log.nextBatch);
   if (later !== undefined) throw damage(path, offset, `a batch is damaged and whole ones follow it at offset ${later}`);
   const header = decodeBatchHeader(bytes.subarray(offset));
-  if (header && header.number !== log.nextBatch) throw damage(path, offset, `expected batch ${log.nextBatch}, found ${header.number}`);
+  if (header && header.number !== log.nextBatch) {
+    throw damage(path, offset, `expected batch ${log.nextBatch}, found ${header.number}`);
+  }
   const end = header ? offset + BATCH_HEADER_BYTES + header.bodyLength : lastWritten + 1;
   if (end <= bytes.length && !hasZeroSector(bytes, offset, end)) {
     throw damage(path, offset, "the last batch was fully written and is damaged, and may have been acknowledged");
@@ -194,7 +218,9 @@ function checkRest(log: RecoveredLog, path: string, bytes: Uint8Array, { offset,
 
 function damage(path: string, offset: number, what: string): LogDamageError {
   return new LogDamageError(
-    `The log is damaged: ${path} at offset ${offset}: ${what}. Nothing was changed; keep ${basename(path)} for analysis. ` +
+    `The log is damaged: ${path} at offset ${offset}: ${what}. Nothing was changed; keep ${
+      basename(path)
+    } for analysis. ` +
       "In a cluster, remove this node, empty its data directory and let it join again; a single node needs a backup",
   );
 }

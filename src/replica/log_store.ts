@@ -136,7 +136,9 @@ export class LogStore {
   }
 
   /** Takes one write of the core; answered by `onPersisted`. */
-  persist(write: { ticket: Ticket; hard?: HardState; truncateFrom?: Index; append: readonly Entry[]; commit: Index }): void {
+  persist(
+    write: { ticket: Ticket; hard?: HardState; truncateFrom?: Index; append: readonly Entry[]; commit: Index },
+  ): void {
     if (write.truncateFrom !== undefined) this.#truncateCache(write.truncateFrom);
     for (const entry of write.append) this.#remember(entry);
     this.#waiting.push(write);
@@ -175,7 +177,9 @@ export class LogStore {
     writer.clear();
     const place = { number: this.#nextBatch, chain: this.#chain, durableBatch: this.#nextBatch - 1 };
     const crc = writeBatch(writer, batch, place);
-    if (writer.length > BATCH_BODY_BYTES_MAX) throw new Error(`Cannot write a batch of ${writer.length} bytes to the log`);
+    if (writer.length > BATCH_BODY_BYTES_MAX) {
+      throw new Error(`Cannot write a batch of ${writer.length} bytes to the log`);
+    }
     if (this.#offset + writer.length > this.#fileBytes) await this.#rotate(batch, writer.length);
     await this.#untilSpace(async () => {
       await this.#file.seek(this.#offset, Deno.SeekMode.Start);
@@ -192,7 +196,7 @@ export class LogStore {
   async #rotate(batch: Batch, bytes: number): Promise<void> {
     const started = performance.now();
     await this.#spare;
-    const firstIndex = (batch.append[0]?.index ?? batch.truncateFrom ?? this.#persisted + 1);
+    const firstIndex = batch.append[0]?.index ?? batch.truncateFrom ?? this.#persisted + 1;
     const previous = this.#batches.last;
     const header = encodeSegmentHeader({
       identity: this.#identity,
@@ -225,7 +229,9 @@ export class LogStore {
     this.#paths.push(path);
     this.#prepareSpare();
     const elapsed = performance.now() - started;
-    if (elapsed > 1000) this.#events.log(`starting log segment ${this.#number} took ${elapsed.toFixed(0)} ms: the disk is slow`);
+    if (elapsed > 1000) {
+      this.#events.log(`starting log segment ${this.#number} took ${elapsed.toFixed(0)} ms: the disk is slow`);
+    }
   }
 
   /** Tells the log the configuration that a new segment's header is to carry. */
@@ -235,7 +241,9 @@ export class LogStore {
 
   #prepareSpare(): void {
     const path = joinPath(this.#directory, SPARE);
-    this.#spare = this.#untilSpace(() => makeZeros(path, this.#segmentBytes)).catch((error) => this.#events.onFatal(error));
+    this.#spare = this.#untilSpace(() => makeZeros(path, this.#segmentBytes)).catch((error) =>
+      this.#events.onFatal(error)
+    );
   }
 
   /** Does what may run out of space, again and again until it does not. */
@@ -251,7 +259,9 @@ export class LogStore {
       } catch (error) {
         if (!isNoSpace(error)) throw error;
         if (!full) {
-          this.#events.log(`no space left on the disk of ${this.#directory}: writes are refused until there is; free some space`);
+          this.#events.log(
+            `no space left on the disk of ${this.#directory}: writes are refused until there is; free some space`,
+          );
           this.#events.onSpace("full");
         }
         full = true;
@@ -331,7 +341,9 @@ export class LogStore {
     const entries = whole?.batch.append.filter((entry) => entry.index >= index && entry.index <= until) ?? [];
     if (entries.length === 0 || entries[0].index !== index) {
       throw new LogDamageError(
-        `The log is damaged: ${this.#paths[place.segment]} at offset ${place.offset}: the batch of entry ${index} cannot be read. ` +
+        `The log is damaged: ${
+          this.#paths[place.segment]
+        } at offset ${place.offset}: the batch of entry ${index} cannot be read. ` +
           "Keep the file; remove this node, empty its data directory and let it join again",
       );
     }
@@ -449,7 +461,9 @@ async function makeZeros(path: string, bytes: number): Promise<void> {
   const file = await Deno.open(path, { write: true, create: true, truncate: true });
   try {
     const zeros = new Uint8Array(Math.min(size, 1024 * 1024));
-    for (let written = 0; written < size;) written += await file.write(zeros.subarray(0, Math.min(zeros.length, size - written)));
+    for (let written = 0; written < size;) {
+      written += await file.write(zeros.subarray(0, Math.min(zeros.length, size - written)));
+    }
     await file.sync();
   } catch (error) {
     await Deno.remove(path); // on a full disk half a spare would only take what others need
@@ -490,4 +504,3 @@ function syncDirectorySync(path: string): void {
     directory.close();
   }
 }
-

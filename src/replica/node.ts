@@ -10,11 +10,11 @@ import type { FromWriter, Outcomes } from "../sqlite/api.ts";
 import type { LeaderInfo, ReplicaOpen, ReplicaOptions, ToHttp } from "./api.ts";
 import { boot } from "./boot.ts";
 import { Cluster } from "./cluster.ts";
-import { splitAddress } from "./connection.ts";
+import { splitAddress } from "../codec/address.ts";
 import { HttpPorts } from "./http_ports.ts";
 import { Listener } from "./listener.ts";
 import { LogStore } from "./log_store.ts";
-import { NodeState } from "./node_state.ts";
+import { NodeState } from "../rpc/node_state.ts";
 import { PeerStream } from "./peer.ts";
 import { Replica } from "./replica.ts";
 import { RpcClient } from "./rpc.ts";
@@ -76,7 +76,13 @@ export class ReplicaNode {
       leader: () => this.leader(),
       log: events.log,
     });
-    this.#http = new HttpPorts(http, { replica: this.#replica, cluster: this.#cluster, rpc: this.#rpc, node: this, options });
+    this.#http = new HttpPorts(http, {
+      replica: this.#replica,
+      cluster: this.#cluster,
+      rpc: this.#rpc,
+      node: this,
+      options,
+    });
     writer.onmessage = ({ data }: MessageEvent<FromWriter | Outcomes>) => this.#fromWriter(data);
     this.#listener = this.#listen();
     this.#onConfig(this.#replica.status().config);
@@ -224,9 +230,11 @@ export class ReplicaNode {
     this.#leader = leader;
     if (changed) this.#tellLeader();
     const { nodeId, advertisedAddr } = this.#options;
-    if (role === "leader") this.#events.log(`this node (ID=${nodeId}, addr=${advertisedAddr}) is now Leader of term ${term}: ${why}`);
-    else if (changed && leader !== null) this.#events.log(`node ${leader} at ${this.leader()?.addr ?? "?"} is now Leader of term ${term}`);
-    else if (changed) this.#events.log(`Leader is now unknown: ${why} (${role}, term ${term})`);
+    if (role === "leader") {
+      this.#events.log(`this node (ID=${nodeId}, addr=${advertisedAddr}) is now Leader of term ${term}: ${why}`);
+    } else if (changed && leader !== null) {
+      this.#events.log(`node ${leader} at ${this.leader()?.addr ?? "?"} is now Leader of term ${term}`);
+    } else if (changed) this.#events.log(`Leader is now unknown: ${why} (${role}, term ${term})`);
   }
 
   /** Who leads, as known here. */
@@ -298,7 +306,11 @@ export class ReplicaNode {
     return {
       core: status,
       leader: this.leader(),
-      lastContact: status.role === "leader" ? 0 : status.leader === null ? "never" : `${status.ticksSinceLeader * heartbeatTimeoutMs / ELECTION_TICKS}ms`,
+      lastContact: status.role === "leader"
+        ? 0
+        : status.leader === null
+        ? "never"
+        : `${status.ticksSinceLeader * heartbeatTimeoutMs / ELECTION_TICKS}ms`,
       voter: this.#member(this.#options.nodeId)?.role === "voter",
       settings: {
         apply_timeout: `${applyTimeoutMs / 1000}s`,
@@ -341,4 +353,3 @@ export class ReplicaNode {
     }
   }
 }
-

@@ -38,11 +38,18 @@ export class PeerStream {
     this.#run(id, hello, { backoffMsMax, timeoutMs });
   }
 
-  async #run(id: string, hello: () => Hello, { backoffMsMax, timeoutMs }: { backoffMsMax: number; timeoutMs: number }): Promise<void> {
+  async #run(
+    id: string,
+    hello: () => Hello,
+    { backoffMsMax, timeoutMs }: { backoffMsMax: number; timeoutMs: number },
+  ): Promise<void> {
     let complaint = "";
     while (!this.#stop.signal.aborted) {
       const connected = await retry(async () => {
-        const { connection, peer } = await openStream(this.addr, hello(), { timeoutMs, frameBytesMax: HELLO_BYTES_MAX });
+        const { connection, peer } = await openStream(this.addr, hello(), {
+          timeoutMs,
+          frameBytesMax: HELLO_BYTES_MAX,
+        });
         if (peer.id !== id) {
           connection.close();
           throw new Error(`expected node "${id}" there, found "${peer.id}"`);
@@ -53,7 +60,9 @@ export class PeerStream {
         firstMs: 20,
         mostMs: backoffMsMax,
         onError: (error) => {
-          if (error.message !== complaint) this.#events.log(`cannot reach node "${id}" at ${this.addr}: ${error.message}`);
+          if (error.message !== complaint) {
+            this.#events.log(`cannot reach node "${id}" at ${this.addr}: ${error.message}`);
+          }
           complaint = error.message;
         },
       });

@@ -17,7 +17,7 @@ import type { Config, Entry, Index, Message, NodeId, OutgoingMessage, Term } fro
 import { stampCommand } from "../sql/command.ts";
 import type { ApplyEntry, FromWriter, ToWriter, Waiter } from "../sqlite/api.ts";
 import type { LogStore } from "./log_store.ts";
-import type { NodeState } from "./node_state.ts";
+import type { NodeState } from "../rpc/node_state.ts";
 
 /** Payload bytes that may wait to be proposed (F5). */
 export const PROPOSAL_BYTES_MAX = 64 * 1024 * 1024;
@@ -245,7 +245,11 @@ export class Replica {
     else this.#events.refused(waiter, why ?? "not_leader");
   }
 
-  #answer(answer: { readonly ref: number; readonly why?: Refusal } & ({ readonly id: { index: Index } | null } | { readonly index: Index | null })): void {
+  #answer(
+    answer:
+      & { readonly ref: number; readonly why?: Refusal }
+      & ({ readonly id: { index: Index } | null } | { readonly index: Index | null }),
+  ): void {
     const waiting = this.#answers.get(answer.ref);
     this.#answers.delete(answer.ref);
     const index = "id" in answer ? answer.id?.index : answer.index;
@@ -272,7 +276,10 @@ export class Replica {
 
   /** Hands committed entries to the writer, as many as may be under way. */
   #pumpApply(): void {
-    while (this.#posted < this.#applyTo && this.#posted - this.#applied < APPLY_ENTRIES_MAX && this.#postedBytes < APPLY_BYTES_MAX) {
+    while (
+      this.#posted < this.#applyTo && this.#posted - this.#applied < APPLY_ENTRIES_MAX &&
+      this.#postedBytes < APPLY_BYTES_MAX
+    ) {
       const from = this.#posted + 1;
       const to = Math.min(this.#applyTo, this.#applied + APPLY_ENTRIES_MAX);
       const entries = this.#log.read(from, to, APPLY_BYTES_MAX);

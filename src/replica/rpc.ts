@@ -64,13 +64,20 @@ export async function openStream(
   hello: Hello,
   { timeoutMs, frameBytesMax }: { timeoutMs: number; frameBytesMax: number },
 ): Promise<{ connection: Connection; peer: Hello }> {
-  const connection = await Connection.dial(addr, { timeoutMs, frameBytesMax: Math.max(frameBytesMax, HELLO_BYTES_MAX) });
+  const connection = await Connection.dial(addr, {
+    timeoutMs,
+    frameBytesMax: Math.max(frameBytesMax, HELLO_BYTES_MAX),
+  });
   const timer = setTimeout(() => connection.close(), timeoutMs);
   try {
     connection.sendRaw(PREAMBLE);
-    connection.send((writer) => writeFrame(writer, FRAME.hello, (p) => p.raw(new TextEncoder().encode(JSON.stringify(hello)))));
+    connection.send((writer) =>
+      writeFrame(writer, FRAME.hello, (p) => p.raw(new TextEncoder().encode(JSON.stringify(hello))))
+    );
     const frame = await connection.read();
-    if (frame === undefined) throw new DecodeError(`${addr} closed the connection instead of answering: is it a muster cluster address?`);
+    if (frame === undefined) {
+      throw new DecodeError(`${addr} closed the connection instead of answering: is it a muster cluster address?`);
+    }
     if (frame.kind === FRAME.refused) throw new RemoteError(new TextDecoder().decode(frame.payload));
     if (frame.kind !== FRAME.welcome) throw new DecodeError(`${addr} did not answer as a muster node`);
     return { connection, peer: decodeHello(frame.payload) };
@@ -91,7 +98,10 @@ export class RpcClient {
   #nextId = 1;
 
   /** @param hello What this node says of itself, asked at each connection. */
-  constructor(hello: () => Hello, { frameBytesMax, connectTimeoutMs }: { frameBytesMax: number; connectTimeoutMs: number }) {
+  constructor(
+    hello: () => Hello,
+    { frameBytesMax, connectTimeoutMs }: { frameBytesMax: number; connectTimeoutMs: number },
+  ) {
     this.#hello = hello;
     this.#frameBytesMax = frameBytesMax;
     this.#connectTimeoutMs = connectTimeoutMs;
@@ -106,7 +116,9 @@ export class RpcClient {
   async call(addr: string, method: string, head: Record<string, unknown>, options: CallOptions): Promise<RpcAnswer> {
     const channel = await this.#channel(addr, options.timeoutMs);
     const id = this.#nextId++;
-    if (channel.calls.size >= CALLS_MAX) throw new NotSentError(`Cannot call ${addr}: ${CALLS_MAX} calls are waiting for it`);
+    if (channel.calls.size >= CALLS_MAX) {
+      throw new NotSentError(`Cannot call ${addr}: ${CALLS_MAX} calls are waiting for it`);
+    }
     return await new Promise<RpcAnswer>((resolve, reject) => {
       const timer = setTimeout(() => {
         channel.calls.delete(id);
@@ -146,7 +158,10 @@ export class RpcClient {
   }
 
   async #dial(addr: string, timeoutMs: number): Promise<Channel> {
-    const { connection, peer } = await openStream(addr, this.#hello(), { timeoutMs, frameBytesMax: this.#frameBytesMax });
+    const { connection, peer } = await openStream(addr, this.#hello(), {
+      timeoutMs,
+      frameBytesMax: this.#frameBytesMax,
+    });
     const channel: Channel = { connection, peer, calls: new Map() };
     this.#read(addr, channel);
     return channel;

@@ -50,7 +50,9 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 export function decodeJsonObject(bytes: Uint8Array): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(utf8.decode(bytes));
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return Object.fromEntries(Object.entries(value));
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+      return Object.fromEntries(Object.entries(value));
+    }
   } catch {
     // reported below
   }
@@ -105,7 +107,12 @@ export function writeRpc(writer: ByteWriter, kind: typeof FRAME.call | typeof FR
 /** Decodes a call or reply. */
 export function decodeRpc(payload: Uint8Array): Rpc {
   const reader = new ByteReader(payload);
-  const rpc = { id: reader.u64(), method: reader.string(), head: decodeJsonObject(reader.bytes()), body: reader.bytes() };
+  const rpc = {
+    id: reader.u64(),
+    method: reader.string(),
+    head: decodeJsonObject(reader.bytes()),
+    body: reader.bytes(),
+  };
   reader.end();
   return rpc;
 }

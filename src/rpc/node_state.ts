@@ -3,10 +3,20 @@
  * by the replica alone, so that a weak read asks nobody (design.md §4). Numbers are doubles: indices are safe integers.
  * @module
  */
-import type { Role } from "../raft/effects.ts";
 
-const ROLES: readonly Role[] = ["follower", "precandidate", "candidate", "leader"];
-const FIELDS = ["role", "term", "commit", "applied", "leaderKnown", "leaderContactMs", "leaderAppendedMs", "ready"] as const;
+const ROLES = ["follower", "precandidate", "candidate", "leader"] as const;
+/** A node's part in its term. */
+export type Role = typeof ROLES[number];
+const FIELDS = [
+  "role",
+  "term",
+  "commit",
+  "applied",
+  "leaderKnown",
+  "leaderContactMs",
+  "leaderAppendedMs",
+  "ready",
+] as const;
 type Field = typeof FIELDS[number];
 
 /** Bytes of shared memory that a {@linkcode NodeState} needs. */

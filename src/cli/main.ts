@@ -1,0 +1,74 @@
+/**
+ * The command line: one switch on the command's name. Exit codes: 0 done, 1 failed, 2 wrong usage (3: damaged data).
+ * @module
+ */
+import { serve, SERVE_HELP } from "./serve.ts";
+import { describeFlags } from "./flags.ts";
+import { SERVE_FLAGS } from "./serve_flags.ts";
+import { versionLine } from "../node/version.ts";
+
+const HELP = `muster: a replicated SQLite database whose nodes find each other
+
+Usage: muster COMMAND [flags] [arguments]
+
+Commands:
+  serve      run a node that serves SQL over HTTP and replicates it
+  version    print the version
+  help       print help, also: muster help COMMAND
+
+Examples:
+  muster serve data                          one node on localhost:4001, its data in ./data
+  muster serve -node-id 2 -http-addr localhost:4011 -raft-addr localhost:4012 -join localhost:4002 data2
+                                             a second node joins the first
+  curl -XPOST localhost:4001/db/execute -H 'Content-Type: application/json' -d '["CREATE TABLE foo (id INTEGER PRIMARY KEY, name TEXT)"]'
+                                             a client writes
+`;
+
+/** Runs a command line; resolves to the process's exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  const [command, ...rest] = args;
+  switch (command) {
+    case "serve":
+      return await serve(rest);
+    case "version":
+    case "-version":
+    case "--version":
+    case "-v":
+      if (asksForHelp(rest)) console.log("muster version: print the version\n\nUsage: muster version");
+      else console.log(versionLine());
+      return 0;
+    case undefined:
+    case "-h":
+    case "-help":
+    case "--help":
+      console.log(HELP);
+      return 0;
+    case "help":
+      return help(rest[0]);
+    default:
+      console.error(`unknown command "${command}"\n\n${HELP}`);
+      return 2;
+  }
+}
+
+function asksForHelp(args: readonly string[]): boolean {
+  return args.some((arg) => /^--?h(elp)?$/.test(arg));
+}
+
+function help(topic: string | undefined): number {
+  switch (topic) {
+    case "serve":
+      console.log(SERVE_HELP + describeFlags(SERVE_FLAGS));
+      return 0;
+    case "version":
+      console.log("muster version: print the version\n\nUsage: muster version");
+      return 0;
+    case undefined:
+    case "help":
+      console.log(HELP);
+      return 0;
+    default:
+      console.error(`unknown command "${topic}"\n\n${HELP}`);
+      return 2;
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * `muster serve`: a node that serves SQL.
+ * @module
+ */
+import { describeFlags, Flags, UsageError } from "./flags.ts";
+import { SERVE_FLAGS } from "./serve_flags.ts";
+import { configFault, type NodeConfig } from "../node/config.ts";
+import { DataDirectoryError } from "../node/data_directory.ts";
+import { Node, NodeFailure } from "../node/node.ts";
+import { versionLine } from "../node/version.ts";
+
+/** Help of the command. */
+export const SERVE_HELP = `muster serve: run a node that serves SQL over HTTP and replicates it
+
+Usage: muster serve [flags] DATA_DIR
+
+Examples:
+  muster serve data                                     one node, HTTP on localhost:4001
+  muster serve -node-id 2 -http-addr localhost:4011 -raft-addr localhost:4012 -join localhost:4002 data2
+                                                        a second one joins it
+  muster serve -bootstrap-expect 3 -join a:4002,b:4002,c:4002 -http-addr a:4001 -raft-addr a:4002 data
+                                                        three nodes form a cluster; the same -join on each
+
+Flags (those of rqlited; one dash or two, -flag value or -flag=value):
+`;
+
+/** Runs the command; resolves to the exit code. */
+export async function serve(args: readonly string[]): Promise<number> {
+  let flags: Flags;
+  try {
+    flags = Flags.parse(args, SERVE_FLAGS);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    if (error.message === "help") {
+      console.error(SERVE_HELP + describeFlags(SERVE_FLAGS));
+      return 0;
+    }
+    console.error(`${error.message}\nRun "muster serve -help" for the flags.`);
+    return 2;
+  }
+  if (flags.bool("version")) {
+    console.error(versionLine());
+    return 0;
+  }
+  const fault = argumentFault(flags);
+  if (fault !== undefined) {
+    console.error(fault);
+    return 1;
+  }
+  const config = configOf(flags);
+  const wrong = configFault(config);
+  if (wrong !== undefined) {
+    console.error(`fatal: ${wrong}`);
+    return 1;
+  }
+  return await run(config);
+}
+
+function argumentFault(flags: Flags): string | undefined {
+  const [directory, ...others] = flags.rest;
+  if (directory === undefined) return "fatal: data directory path is required";
+  if (others.length > 0) return `arguments after data directory (${directory}) are not accepted (${others.join(" ")})`;
+  return undefined;
+}
+
+function configOf(flags: Flags): NodeConfig {
+  const clusterAddr = flags.string("raft-addr");
+  const httpAddr = flags.string("http-addr");
+  return {
+    dataDirectory: flags.rest[0],
+    nodeId: flags.string("node-id"),
+    httpAddr,
+    httpAdvertisedAddr: flags.string("http-adv-addr") || httpAddr,
+    httpAllowOrigin: flags.string("http-allow-origin"),
+    httpBodyBytesMax: flags.int("http-max-body"),
+    httpRequestsMax: flags.int("http-max-requests"),
+    httpBodyTimeoutMs: flags.durationMs("http-body-timeout"),
+    queryTimeoutMs: flags.durationMs("db-query-timeout"),
+    clusterAddr,
+    clusterAdvertisedAddr: flags.string("raft-adv-addr") || clusterAddr,
+    isVoter: !flags.bool("raft-non-voter"),
+    join: flags.list("join"),
+    joinAttempts: flags.int("join-attempts"),
+    joinIntervalMs: flags.durationMs("join-interval"),
+    bootstrapExpect: flags.int("bootstrap-expect"),
+    bootstrapTimeoutMs: flags.durationMs("bootstrap-expect-timeout"),
+    heartbeatTimeoutMs: flags.durationMs("raft-heartbeat-timeout"),
+    electionTimeoutMs: flags.durationMs("raft-election-timeout"),
+    leaderLeaseTimeoutMs: flags.durationMs("raft-leader-lease-timeout"),
+    applyTimeoutMs: flags.durationMs("raft-apply-timeout"),
+    connectTimeoutMs: flags.durationMs("cluster-connect-timeout"),
+    removeOnShutdown: flags.bool("raft-cluster-remove-shutdown"),
+    stepdownOnShutdown: flags.bool("raft-shutdown-stepdown"),
+    foreignKeys: flags.bool("fk"),
+  };
+}
+
+function log(line: string): void {
+  console.error(`[muster] ${line}`);
+}
+
+/** Runs a node until a signal or a failure. */
+async function run(config: NodeConfig): Promise<number> {
+  let node: Node;
+  try {
+    node = new Node(config, log);
+  } catch (error) {
+    if (!(error instanceof DataDirectoryError)) throw error;
+    console.error(`fatal: ${error.message}`);
+    return 1;
+  }
+  const signal = untilSignal();
+  try {
+    const first = await Promise.race([node.clustered().then(() => "clustered" as const), signal]);
+    if (first === "clustered") {
+      const [host, port] = splitLast(config.httpAdvertisedAddr);
+      log(`node HTTP API available at http://${config.httpAdvertisedAddr}`);
+      log(
+        `connect with any rqlite client, for example: rqlite -H ${host} -p ${port}, or curl http://${config.httpAdvertisedAddr}/status`,
+      );
+    }
+    const name = await Promise.race([signal, node.failed()]);
+    log(`received ${name}: shutting down (again: at once)`);
+    await Promise.race([node.shutdown(), untilSignal()]);
+    log("muster server stopped");
+    return 0;
+  } catch (error) {
+    if (!(error instanceof NodeFailure)) throw error;
+    console.error(`fatal: ${error.message}`);
+    return error.exitCode;
+  }
+}
+
+function splitLast(addr: string): [string, string] {
+  const colon = addr.lastIndexOf(":");
+  return [addr.slice(0, colon), addr.slice(colon + 1)];
+}
+
+/** Resolves to the name of the next signal that asks the process to end. */
+function untilSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const name of ["SIGINT", "SIGTERM"] as const) {
+      const heard = () => {
+        Deno.removeSignalListener(name, heard);
+        resolve(name);
+      };
+      Deno.addSignalListener(name, heard);
+    }
+  });
+}

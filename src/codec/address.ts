@@ -1,0 +1,18 @@
+/**
+ * Network addresses as text. Pure.
+ * @module
+ */
+
+/**
+ * Splits `host:port`; IPv6 addresses stand in brackets.
+ * @throws {RangeError} When it is not of that form.
+ */
+export function splitAddress(addr: string): { readonly hostname: string; readonly port: number } {
+  const colon = addr.lastIndexOf(":");
+  const port = Number(addr.slice(colon + 1));
+  if (colon < 0 || addr.slice(colon + 1) === "" || !Number.isInteger(port) || port < 0 || port > 65535) {
+    throw new RangeError(`Cannot use "${addr}" as an address: expected host:port`);
+  }
+  const hostname = addr.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
+  return { hostname: hostname === "" ? "0.0.0.0" : hostname, port };
+}

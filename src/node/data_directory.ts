@@ -1,0 +1,126 @@
+/**
+ * The data directory (design.md §7): made at the first start, locked while a process uses it, and told apart from every
+ * other by a random storage id (spec/raft.md B2).
+ * @module
+ */
+
+/** The directory cannot be used; the message says why and what to do. */
+export class DataDirectoryError extends Error {
+  /** Always `DataDirectoryError`. */
+  override readonly name = "DataDirectoryError";
+}
+
+/** Version of the layout. */
+export const DIRECTORY_FORMAT_VERSION = 1;
+
+/** An opened data directory. */
+export interface DataDirectory {
+  readonly path: string;
+  readonly raft: string;
+  readonly sqlite: string;
+  readonly nodeId: string;
+  readonly storageId: string;
+  /** Whether this start made it. */
+  readonly isNew: boolean;
+  /** Gives the lock back. */
+  release(): void;
+}
+
+/**
+ * Opens `path` for the node `nodeId`.
+ * @throws {DataDirectoryError} When it is in use, belongs to another node, or has an unknown format.
+ */
+export function openDataDirectory(path: string, nodeId: string): DataDirectory {
+  const absolute = makeDirectory(path);
+  const lock = lockDirectory(absolute);
+  try {
+    const raft = makeDirectory(`${absolute}/raft`);
+    const sqlite = makeDirectory(`${absolute}/sqlite`);
+    const known = readNodeFile(`${absolute}/node.json`);
+    if (known && known.nodeId !== nodeId) {
+      throw new DataDirectoryError(
+        `${absolute} belongs to node "${known.nodeId}", not to "${nodeId}": a node's id must not change; ` +
+          `start it with -node-id ${known.nodeId}, or give this node an empty directory`,
+      );
+    }
+    const storageId = known?.storageId ?? writeNodeFile(absolute, nodeId);
+    return { path: absolute, raft, sqlite, nodeId, storageId, isNew: !known, release: () => lock.close() };
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+}
+
+function makeDirectory(path: string): string {
+  try {
+    Deno.mkdirSync(path, { recursive: true, mode: 0o750 });
+    return Deno.realPathSync(path);
+  } catch (error) {
+    throw new DataDirectoryError(
+      `Cannot make the data directory ${path}: ${error instanceof Error ? error.message : error}`,
+    );
+  }
+}
+
+function lockDirectory(path: string): Deno.FsFile {
+  let file: Deno.FsFile;
+  try {
+    file = Deno.openSync(`${path}/lock`, { create: true, read: true, write: true });
+  } catch (error) {
+    throw new DataDirectoryError(
+      `Cannot write to the data directory ${path}: ${error instanceof Error ? error.message : error}`,
+    );
+  }
+  if (file.tryLockSync(true)) return file;
+  file.close();
+  throw new DataDirectoryError(
+    `The data directory ${path} is in use by another process: stop it, or use another directory`,
+  );
+}
+
+function readNodeFile(path: string): { nodeId: string; storageId: string } | undefined {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw new DataDirectoryError(`Cannot read ${path}: ${error instanceof Error ? error.message : error}`);
+  }
+  try {
+    const { format, nodeId, storageId } = JSON.parse(text);
+    if (format !== DIRECTORY_FORMAT_VERSION) {
+      throw new DataDirectoryError(
+        `${path} has format ${format}, this muster knows ${DIRECTORY_FORMAT_VERSION}: use the version that wrote it`,
+      );
+    }
+    if (typeof nodeId === "string" && typeof storageId === "string") return { nodeId, storageId };
+  } catch (error) {
+    if (error instanceof DataDirectoryError) throw error;
+  }
+  throw new DataDirectoryError(
+    `${path} is damaged: expected JSON with format, nodeId and storageId. Restore it from a copy`,
+  );
+}
+
+/** Written once and whole: a file of its own, synced, then renamed into place. */
+function writeNodeFile(directory: string, nodeId: string): string {
+  const storageId = crypto.randomUUID();
+  const temporary = `${directory}/node.json.tmp`;
+  const file = Deno.openSync(temporary, { create: true, truncate: true, write: true });
+  try {
+    file.writeSync(
+      new TextEncoder().encode(`${JSON.stringify({ format: DIRECTORY_FORMAT_VERSION, nodeId, storageId }, null, 2)}\n`),
+    );
+    file.syncSync();
+  } finally {
+    file.close();
+  }
+  Deno.renameSync(temporary, `${directory}/node.json`);
+  const handle = Deno.openSync(directory, { read: true });
+  try {
+    handle.syncSync();
+  } finally {
+    handle.close();
+  }
+  return storageId;
+}

@@ -1,0 +1,230 @@
+/**
+ * One node: opens the data directory, starts the Workers with their permissions, connects them, and stops them in order
+ * (spec/rqlite.md 15.9). A Worker that dies ends the process with a message and a non-zero code; nothing is restarted
+ * here, systemd does that.
+ *
+ * Start: the writer first, as the log may not be cut or replayed without knowing what the database holds; then readers,
+ * which need its file; HTTP, so that `/readyz` answers while the node waits for its cluster; then the replica.
+ * @module
+ */
+import type { FromHttpWorker, ToHttpWorker } from "../http/api.ts";
+import type { FromReplica, ToReplica } from "../replica/api.ts";
+import { NODE_STATE_BYTES } from "../rpc/node_state.ts";
+import type { OpenReader, OpenWriter } from "../sqlite/api.ts";
+import type { NodeConfig } from "./config.ts";
+import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
+import { machineFacts } from "./facts.ts";
+import type { Scope } from "./permissions.ts";
+import { spawn } from "./spawn.ts";
+import { VERSION } from "./version.ts";
+
+/** Room in a forwarded request for what is not body. */
+const FORWARD_OVERHEAD_BYTES = 64 * 1024;
+/** A shutdown that takes longer is cut short: what was acknowledged is on disk in any case. */
+const SHUTDOWN_MS = 15_000;
+const DATABASE = "db.sqlite";
+
+/** The node cannot go on. */
+export class NodeFailure extends Error {
+  /** Always `NodeFailure`. */
+  override readonly name = "NodeFailure";
+  /** For the process. */
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode = 1) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** A running node. */
+export class Node {
+  readonly #config: NodeConfig;
+  readonly #directory: DataDirectory;
+  readonly #scope: Scope;
+  readonly #log: (line: string) => void;
+  readonly #startedMs = Date.now();
+  readonly #failed = Promise.withResolvers<never>();
+  readonly #clustered = Promise.withResolvers<void>();
+  readonly #stopped = {
+    replica: Promise.withResolvers<void>(),
+    http: Promise.withResolvers<void>(),
+    writer: Promise.withResolvers<void>(),
+  };
+  #replica: Worker;
+  #http: Worker;
+  readonly #writerToReplica = new MessageChannel();
+
+  /**
+   * Starts everything.
+   * @throws {import("./data_directory.ts").DataDirectoryError} When the data directory cannot be used.
+   */
+  constructor(config: NodeConfig, log: (line: string) => void) {
+    this.#config = config;
+    this.#log = log;
+    this.#failed.promise.catch(() => {}); // whoever waits for the node hears of it
+    this.#directory = openDataDirectory(config.dataDirectory, config.nodeId || config.clusterAdvertisedAddr);
+    this.#scope = {
+      raftDirectory: this.#directory.raft,
+      sqliteDirectory: this.#directory.sqlite,
+      httpAddr: config.httpAddr.startsWith(":") ? `0.0.0.0${config.httpAddr}` : config.httpAddr,
+    };
+    const state = new SharedArrayBuffer(NODE_STATE_BYTES);
+    const writerToHttp = new MessageChannel();
+    const httpToReplica = new MessageChannel();
+    this.#startWriter(writerToHttp.port1);
+    this.#http = this.#startHttp({ state, replica: httpToReplica.port1, writer: writerToHttp.port2 });
+    this.#replica = this.#startReplica(state, httpToReplica.port2);
+  }
+
+  #spawn(role: Parameters<typeof spawn>[0]): Worker {
+    return spawn(role, this.#scope, (message) => this.#fail(new NodeFailure(message)));
+  }
+
+  #fail(error: NodeFailure): void {
+    this.#failed.reject(error);
+  }
+
+  #startWriter(http: MessagePort): void {
+    const writer = this.#spawn("sqlite");
+    const { port1 } = this.#writerToReplica;
+    const open: OpenWriter = {
+      k: "open",
+      path: `${this.#directory.sqlite}/${DATABASE}`,
+      foreignKeys: this.#config.foreignKeys,
+      replica: port1,
+      http: [http],
+    };
+    writer.postMessage(open, [port1, http]);
+  }
+
+  /** A reader, connected through the port that is returned. */
+  #startReader(): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    const open: OpenReader = {
+      k: "open",
+      path: `${this.#directory.sqlite}/${DATABASE}`,
+      foreignKeys: this.#config.foreignKeys,
+      port: port1,
+    };
+    this.#spawn("reader").postMessage(open, [port1]);
+    return port2;
+  }
+
+  #startHttp(
+    { state, replica, writer }: { state: SharedArrayBuffer; replica: MessagePort; writer: MessagePort },
+  ): Worker {
+    const config = this.#config;
+    const worker = this.#spawn("http");
+    worker.addEventListener("message", ({ data }: MessageEvent<FromHttpWorker>) => {
+      if (data.k === "failed") this.#fail(new NodeFailure(data.message));
+      else if (data.k === "stopped") this.#stopped.http.resolve();
+      else if (data.k === "replaceReader") this.#tellHttp({ k: "reader", port: this.#startReader() });
+    });
+    const readers = Array.from({ length: readerCount() }, () => this.#startReader());
+    const open: ToHttpWorker = {
+      k: "open",
+      state,
+      replica,
+      writer,
+      readers,
+      options: {
+        nodeId: this.#directory.nodeId,
+        version: VERSION,
+        bindAddr: this.#scope.httpAddr,
+        advertisedAddr: config.httpAdvertisedAddr,
+        clusterAddr: config.clusterAdvertisedAddr,
+        isVoter: config.isVoter,
+        allowOrigin: config.httpAllowOrigin,
+        bodyBytesMax: config.httpBodyBytesMax,
+        requestsMax: config.httpRequestsMax,
+        bodyTimeoutMs: config.httpBodyTimeoutMs,
+        queryTimeoutMs: config.queryTimeoutMs,
+        facts: machineFacts(config, this.#directory.path),
+        startedMs: this.#startedMs,
+      },
+    };
+    worker.postMessage(open, [replica, writer, ...readers]);
+    return worker;
+  }
+
+  #tellHttp(message: ToHttpWorker): void {
+    this.#http.postMessage(message, message.k === "reader" ? [message.port] : []);
+  }
+
+  #startReplica(state: SharedArrayBuffer, http: MessagePort): Worker {
+    const config = this.#config;
+    const worker = this.#spawn("replica");
+    worker.addEventListener("message", ({ data }: MessageEvent<FromReplica>) => {
+      if (data.k === "failed") this.#fail(new NodeFailure(data.message, data.exitCode));
+      else if (data.k === "clustered") this.#clustered.resolve();
+      else if (data.k === "stopped") this.#stopped.replica.resolve();
+    });
+    const { port2: writer } = this.#writerToReplica;
+    const open: ToReplica = {
+      k: "open",
+      state,
+      writer,
+      http: [http],
+      options: {
+        nodeId: this.#directory.nodeId,
+        storageId: this.#directory.storageId,
+        directory: this.#directory.raft,
+        bindAddr: config.clusterAddr,
+        advertisedAddr: config.clusterAdvertisedAddr,
+        apiUrl: `http://${config.httpAdvertisedAddr}`,
+        version: VERSION,
+        isVoter: config.isVoter,
+        join: config.join,
+        joinAttempts: config.joinAttempts,
+        joinIntervalMs: config.joinIntervalMs,
+        bootstrapExpect: config.bootstrapExpect,
+        bootstrapTimeoutMs: config.bootstrapTimeoutMs,
+        heartbeatTimeoutMs: config.heartbeatTimeoutMs,
+        electionTimeoutMs: config.electionTimeoutMs,
+        applyTimeoutMs: config.applyTimeoutMs,
+        connectTimeoutMs: config.connectTimeoutMs,
+        stepdownOnShutdown: config.stepdownOnShutdown,
+        removeOnShutdown: config.removeOnShutdown,
+        forwardBytesMax: config.httpBodyBytesMax + FORWARD_OVERHEAD_BYTES,
+      },
+    };
+    worker.postMessage(open, [writer, http]);
+    return worker;
+  }
+
+  /** Resolves when the node is part of a cluster and knows its leader; rejects with a {@linkcode NodeFailure}. */
+  clustered(): Promise<void> {
+    return Promise.race([this.#clustered.promise, this.#failed.promise]);
+  }
+
+  /** Never resolves; rejects with a {@linkcode NodeFailure} when the node cannot go on. */
+  failed(): Promise<never> {
+    return this.#failed.promise;
+  }
+
+  /** HTTP first, so that requests under way finish; then leadership and the log; the writer ends with its last batch. */
+  async shutdown(): Promise<void> {
+    const inTime = new Promise<void>((resolve) => {
+      const timer = setTimeout(() => {
+        this.#log(`the shutdown took longer than ${SHUTDOWN_MS / 1000} s and was cut short`);
+        resolve();
+      }, SHUTDOWN_MS);
+      Deno.unrefTimer(Number(timer));
+    });
+    await Promise.race([this.#shutdown(), inTime, this.#failed.promise]);
+    this.#directory.release();
+  }
+
+  async #shutdown(): Promise<void> {
+    this.#tellHttp({ k: "shutdown" });
+    await this.#stopped.http.promise;
+    this.#replica.postMessage({ k: "shutdown" });
+    await this.#stopped.replica.promise;
+  }
+}
+
+/** Readers to begin with: a slow one must not be alone. */
+function readerCount(): number {
+  return Math.max(2, Math.min(4, navigator.hardwareConcurrency));
+}

@@ -1,0 +1,43 @@
+/**
+ * What each Worker may do (design.md §4), as data: the whole security picture. What a row does not name is denied.
+ *
+ * The http Worker reads nothing, the SQLite Workers have no network, the replica sees only its own folder. `import` and
+ * `run` are granted to none. Node-API, `ffi` and the environment are closed to all.
+ * @module
+ */
+
+/** A Worker of a node. */
+export type Role = "replica" | "sqlite" | "reader" | "http";
+
+/** Where a node's parts live and listen. */
+export interface Scope {
+  /** Folder of the log. */
+  readonly raftDirectory: string;
+  /** Folder of the database. */
+  readonly sqliteDirectory: string;
+  /** `host:port` that HTTP listens on. */
+  readonly httpAddr: string;
+}
+
+/** The table. */
+export function permissionsOf(role: Role, scope: Scope): Deno.PermissionOptionsObject {
+  const nothing = {
+    net: false,
+    read: false,
+    write: false,
+    env: false,
+    sys: false,
+    run: false,
+    ffi: false,
+    import: false,
+  } as const;
+  switch (role) {
+    case "replica": // any address: members come and go, and are known by name only when they do
+      return { ...nothing, net: true, read: [scope.raftDirectory], write: [scope.raftDirectory] };
+    case "sqlite":
+    case "reader": // a reader writes the shared memory file of the WAL
+      return { ...nothing, read: [scope.sqliteDirectory], write: [scope.sqliteDirectory] };
+    case "http":
+      return { ...nothing, net: [scope.httpAddr] };
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * Starts Workers: the only `new Worker` of the program.
+ * @module
+ */
+import { permissionsOf, type Role, type Scope } from "./permissions.ts";
+
+const MODULES: Readonly<Record<Role, URL>> = {
+  replica: new URL("../replica/worker.ts", import.meta.url),
+  sqlite: new URL("../sqlite/worker.ts", import.meta.url),
+  reader: new URL("../sqlite/reader_worker.ts", import.meta.url),
+  http: new URL("../http/worker.ts", import.meta.url),
+};
+
+/** Starts the Worker of `role`; `onDeath` is told when it ends by an error. */
+export function spawn(role: Role, scope: Scope, onDeath: (message: string) => void): Worker {
+  const worker = new Worker(MODULES[role], {
+    type: "module",
+    name: role,
+    deno: { permissions: permissionsOf(role, scope) },
+  });
+  worker.addEventListener("error", (event) => {
+    event.preventDefault();
+    onDeath(`the ${role} Worker died: ${event.message}`);
+  });
+  return worker;
+}
