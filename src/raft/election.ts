@@ -102,7 +102,7 @@ export function ownVotePersisted(s: RaftState, ticket: Ticket): void {
 
 function becomeLeader(s: RaftState): void {
   invariant(s.leader === null, "two leaders in one term (E11)");
-  const start = { last: s.log.last, now: s.timer.now };
+  const start = { last: s.log.last, now: s.timer.now, roundMin: 0 };
   const window = { messages: s.options.inflightMessagesMax, bytes: s.options.inflightBytesMax };
   const peers = s.configs.current.members
     .filter((member) => member.id !== s.id)

@@ -65,7 +65,8 @@ function appendConfig(s: RaftState, lead: Leadership, config: Config): EntryId {
 /** Makes the leader's peers those of the configuration just appended. */
 function updatePeers(s: RaftState, lead: Leadership, old: Config): void {
   const config = s.configs.current;
-  const start = { last: s.log.last, now: s.timer.now };
+  // Whoever is new starts with a new round, so that answers to earlier messages are told from answers to its own.
+  const start = { last: s.log.last, now: s.timer.now, roundMin: ++lead.round };
   const window = { messages: s.options.inflightMessagesMax, bytes: s.options.inflightBytesMax };
   const peers: Progress[] = [];
   for (const { id, storageId } of config.members) {

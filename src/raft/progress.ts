@@ -99,6 +99,8 @@ export interface Progress {
   heardAt: number;
   /** Highest read round it echoed (R3). */
   round: number;
+  /** Answers of earlier rounds come from before it was a member: from another disk under the same id (B2). */
+  readonly roundMin: number;
   /** A probe is out: wait for its answer or for the next heartbeat reply (L7). */
   probing: boolean;
   /** Tick of the last probe. */
@@ -116,7 +118,7 @@ export interface Progress {
 /** Progress of a peer of which nothing is known yet (E10). */
 export function createProgress(
   id: NodeId,
-  start: { readonly last: Index; readonly now: number },
+  start: { readonly last: Index; readonly now: number; readonly roundMin: number },
   window: { readonly messages: number; readonly bytes: number },
 ): Progress {
   return {
@@ -131,6 +133,7 @@ export function createProgress(
     active: false,
     heardAt: start.now,
     round: 0,
+    roundMin: start.roundMin,
     probing: false,
     probedAt: start.now,
     nudge: false,

@@ -302,6 +302,8 @@ function heard(s: RaftState, lead: Leadership, m: AppendReply | HeartbeatReply):
     drop(s);
     return undefined;
   }
+  // Another disk under the same id said this: counting it would commit what is not stored (B2, L9).
+  if (m.round < peer.roundMin) return undefined;
   peer.active = true;
   peer.heardAt = s.timer.now;
   if (m.round > peer.round) peer.round = m.round;

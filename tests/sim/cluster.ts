@@ -194,7 +194,8 @@ class Cluster implements World {
     if (this.#cut.has(`${from.id}>${m.to}`) || this.#network.chance(loss)) return;
     const incarnation = from.incarnation;
     const storageId = from.disk.storageId;
-    const wanted = from.storageIds.get(m.to);
+    // An answer goes back to whoever asked.
+    const wanted = m.k.endsWith("Reply") ? undefined : from.storageIds.get(m.to);
     const copies = this.#network.chance(duplication) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
       const delay = 100 + this.#network.exponential(this.#profile.delayMean);
@@ -208,7 +209,9 @@ class Cluster implements World {
     if (node?.core === undefined || this.#cut.has(`${m.from}>${m.to}`)) return;
     // B2: another storage id than the configuration's is another node under a known name.
     if (wanted !== undefined && wanted !== node.disk.storageId) return;
-    const expected = node.storageIds.get(m.from);
+    // Answers count for the disk they come from. Requests pass: a node that lags behind may know an older disk of its
+    // leader only, and would otherwise never hear of the newer one.
+    const expected = m.k.endsWith("Reply") ? node.storageIds.get(m.from) : undefined;
     if (expected !== undefined && expected !== storageId) return;
     // O8: a newer process of the sender closed the connection on which this came.
     if (incarnation < (node.heard.get(m.from) ?? 0)) return;

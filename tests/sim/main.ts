@@ -1,7 +1,7 @@
 /**
  * Runs simulations by hand:
  *
- *   deno run tests/sim/main.ts --seeds 1000 --first 1     many seeds, one line at the end
+ *   deno run tests/sim/main.ts --seeds 1000 --first 1     many seeds, a line per failure
  *   deno run tests/sim/main.ts --seed 42 --trace          one seed, a line per event
  * @module
  */
@@ -30,7 +30,8 @@ function main(args: readonly string[]): number {
     try {
       result = runSeed(at, trace && { trace });
     } catch (error) {
-      console.error(error instanceof Error ? error.message : error);
+      const text = error instanceof Error ? error.message : String(error);
+      console.error(trace === undefined ? text.split("\n")[0] : text);
       failed++;
       if (args.includes("--stop")) break;
       continue;

@@ -74,6 +74,8 @@ export class SimNode {
     this.state = new Map();
     for (let index = 1; index <= disk.applied; index++) this.#change(this.log[index - 1]);
     const boot = bootState(this.id, disk, this.log);
+    this.storageIds.clear();
+    this.heard.clear();
     this.#configure(boot.configs.at(-1) ?? EMPTY_CONFIG);
     this.commit = boot.commit;
     this.role = undefined;
