@@ -46,13 +46,15 @@ export class ByteWriter {
 
   /** Writes one byte. */
   u8(value: number): this {
-    this.#view.setUint8(this.reserve(1), value);
+    const offset = this.reserve(1);
+    this.#view.setUint8(offset, value);
     return this;
   }
 
   /** Writes an unsigned 32-bit integer. */
   u32(value: number): this {
-    this.#view.setUint32(this.reserve(4), value);
+    const offset = this.reserve(4);
+    this.#view.setUint32(offset, value);
     return this;
   }
 
@@ -66,13 +68,15 @@ export class ByteWriter {
 
   /** Writes a signed 64-bit integer. */
   i64(value: bigint): this {
-    this.#view.setBigInt64(this.reserve(8), value);
+    const offset = this.reserve(8);
+    this.#view.setBigInt64(offset, value);
     return this;
   }
 
   /** Writes a double. */
   f64(value: number): this {
-    this.#view.setFloat64(this.reserve(8), value);
+    const offset = this.reserve(8);
+    this.#view.setFloat64(offset, value);
     return this;
   }
 

@@ -7,13 +7,15 @@
  *                | identity (node id, storage id: strings) | hard state | commit u64
  *                | configuration (its index u64, bytes)
  *     batch    = magic u32 | batch number u64 | crc of previous batch u32 | body length u32
- *                | highest batch known durable u64 | header crc32c u32 | body (masked), padded to 8 bytes
+ *                | highest batch known durable u64 | body crc32c u32 | zero u32 | header crc32c u32
+ *                | body (masked), padded to 8 bytes
  *     body     = flags u8 | [hard state] | [truncate from u64] | commit u64 | entry count u32 | entries
  *     entry    = index u64 | term u64 | kind u8 | length u32 | crc32c u32 | payload
  *
  * (1) One `persist` effect is one batch; batch numbers rise by one through all segments, each names the checksum of the
  *     one before it, so that a hole or a swapped file shows.
- * (2) The batch's header checksum covers the body too, so a batch is whole or it is not a batch.
+ * (2) The header's checksum covers the body's, so it names the whole batch; checked on its own, it tells whether the
+ *     length can be believed.
  * (3) Bodies are masked so that a sector that was written is practically never all zero: recovery tells a torn write
  *     (a zero sector) from damage by it (spec/raft.md §3.3).
  * (4) Truncation is logical: a batch with `truncateFrom` k supersedes the entries from k on. Nothing is edited in place.
@@ -31,7 +33,7 @@ export const LOG_FORMAT_VERSION = 1;
 /** Smallest unit that a disk writes whole. */
 export const SECTOR_BYTES = 512;
 /** Bytes before a batch's body. */
-export const BATCH_HEADER_BYTES = 32;
+export const BATCH_HEADER_BYTES = 40;
 /** Longest body that a reader believes. */
 export const BATCH_BODY_BYTES_MAX = 256 * 1024 * 1024;
 
@@ -84,6 +86,8 @@ export interface BatchHeader {
   readonly bodyLength: number;
   /** This batch was durable when the batch was written. */
   readonly durableBatch: number;
+  readonly bodyCrc: number;
+  /** Names the batch in the next one's `chain`. */
   readonly crc: number;
 }
 
@@ -170,7 +174,7 @@ export function writeBatch(
   place: { readonly number: number; readonly chain: number; readonly durableBatch: number },
 ): number {
   const start = writer.length;
-  writer.u32(BATCH_MAGIC).u64(place.number).u32(place.chain).u32(0).u64(place.durableBatch).u32(0);
+  writer.u32(BATCH_MAGIC).u64(place.number).u32(place.chain).u32(0).u64(place.durableBatch).u32(0).u32(0).u32(0);
   const bodyStart = writer.length;
   const flags = (batch.hard ? FLAG_HARD : 0) | (batch.truncateFrom !== undefined ? FLAG_TRUNCATE : 0);
   writer.u8(flags);
@@ -186,8 +190,9 @@ export function writeBatch(
   writer.setU32(start + 16, bodyLength);
   const bytes = writer.view();
   mask(bytes.subarray(bodyStart));
-  const crc = crc32c(bytes.subarray(bodyStart), crc32c(bytes.subarray(start, start + 28)));
-  writer.setU32(start + 28, crc);
+  writer.setU32(start + 28, crc32c(bytes.subarray(bodyStart)));
+  const crc = crc32c(bytes.subarray(start, start + 36));
+  writer.setU32(start + 36, crc);
   return crc;
 }
 
@@ -195,7 +200,7 @@ export function writeBatch(
 export function decodeBatchHeader(bytes: Uint8Array): BatchHeader | undefined {
   if (bytes.length < BATCH_HEADER_BYTES) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, BATCH_HEADER_BYTES);
-  if (view.getUint32(0) !== BATCH_MAGIC) return undefined;
+  if (view.getUint32(0) !== BATCH_MAGIC || crc32c(bytes.subarray(0, 36)) !== view.getUint32(36)) return undefined;
   const bodyLength = view.getUint32(16);
   if (bodyLength > BATCH_BODY_BYTES_MAX) return undefined;
   return {
@@ -203,7 +208,8 @@ export function decodeBatchHeader(bytes: Uint8Array): BatchHeader | undefined {
     chain: view.getUint32(12),
     bodyLength,
     durableBatch: Number(view.getBigUint64(20)),
-    crc: view.getUint32(28),
+    bodyCrc: view.getUint32(28),
+    crc: view.getUint32(36),
   };
 }
 
@@ -215,7 +221,7 @@ export function decodeBatch(bytes: Uint8Array): { header: BatchHeader; batch: Ba
   const header = decodeBatchHeader(bytes);
   const end = BATCH_HEADER_BYTES + (header?.bodyLength ?? 0);
   if (!header || bytes.length < end) return undefined;
-  if (crc32c(bytes.subarray(BATCH_HEADER_BYTES, end), crc32c(bytes.subarray(0, 28))) !== header.crc) return undefined;
+  if (crc32c(bytes.subarray(BATCH_HEADER_BYTES, end)) !== header.bodyCrc) return undefined;
   const body = bytes.slice(BATCH_HEADER_BYTES, end);
   mask(body);
   return { header, batch: decodeBody(body), length: end };

@@ -1,0 +1,313 @@
+/**
+ * The durable log on real files: what is written is there again, and each row of the recovery table (spec/raft.md §3.3).
+ */
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { LogStore, type LogStoreOptions } from "../../src/replica/log_store.ts";
+import { LogDamageError } from "../../src/replica/log_recovery.ts";
+import { BATCH_HEADER_BYTES, decodeSegmentHeader, SECTOR_BYTES } from "../../src/replica/log_format.ts";
+import type { Entry } from "../../src/raft/message.ts";
+
+const IDENTITY = { nodeId: "1", storageId: "s1" };
+const SEGMENT_BYTES = 64 * 1024;
+
+interface Opened {
+  readonly store: LogStore;
+  readonly lines: string[];
+  write(batch: { entries?: readonly Entry[]; truncateFrom?: number; term?: number; commit?: number }): Promise<void>;
+}
+
+function open(directory: string, options: Partial<LogStoreOptions> = {}): Opened {
+  const waiting = new Map<number, () => void>();
+  const lines: string[] = [];
+  let ticket = 0;
+  const store = LogStore.open(directory, { identity: IDENTITY, applied: 0, segmentBytes: SEGMENT_BYTES, ...options }, {
+    onPersisted: (upTo) => {
+      for (const [at, done] of waiting) {
+        if (at > upTo) continue;
+        waiting.delete(at);
+        done();
+      }
+    },
+    onSpace: () => {},
+    onFatal: (error) => {
+      throw error;
+    },
+    log: (line) => lines.push(line),
+  });
+  return {
+    store,
+    lines,
+    write: ({ entries = [], truncateFrom, term, commit = 0 }) =>
+      new Promise((resolve) => {
+        waiting.set(++ticket, resolve);
+        const hard = term === undefined ? {} : { hard: { term, vote: "1" } };
+        store.persist({
+          ticket,
+          append: entries,
+          commit,
+          ...hard,
+          ...(truncateFrom === undefined ? {} : { truncateFrom }),
+        });
+      }),
+  };
+}
+
+function entry(index: number, term: number, text = `entry ${index}`): Entry {
+  return { index, term, kind: "command", body: new TextEncoder().encode(text) };
+}
+
+function texts(entries: readonly Entry[]): string[] {
+  return entries.map(({ body }) => new TextDecoder().decode(body));
+}
+
+async function inDirectory(work: (directory: string) => Promise<void>): Promise<void> {
+  const directory = await Deno.makeTempDir({ prefix: "muster-log-" });
+  try {
+    await work(directory);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+/** Three batches of one entry each; returns the path of the only segment and the offsets of the batches. */
+async function threeBatches(
+  directory: string,
+  bodyBytes = 10,
+): Promise<{ path: string; offsets: number[]; end: number }> {
+  const { store, write } = open(directory);
+  for (const index of [1, 2, 3]) await write({ entries: [entry(index, 1, "x".repeat(bodyBytes))], term: 1 });
+  await store.close();
+  const path = `${directory}/${segments(directory)[0]}`;
+  const bytes = Deno.readFileSync(path);
+  const offsets: number[] = [];
+  let at = decodeSegmentHeader(bytes)?.length ?? 0;
+  for (let i = 0; i < 3; i++) {
+    offsets.push(at);
+    at += BATCH_HEADER_BYTES + new DataView(bytes.buffer, at).getUint32(16);
+  }
+  return { path, offsets, end: at };
+}
+
+function segments(directory: string): string[] {
+  return [...Deno.readDirSync(directory)].map(({ name }) => name).filter((name) => name.endsWith(".log")).sort();
+}
+
+function change(path: string, work: (bytes: Uint8Array) => void): void {
+  const bytes = Deno.readFileSync(path);
+  work(bytes);
+  Deno.writeFileSync(path, bytes);
+}
+
+function refuses(directory: string, words: RegExp, options: Partial<LogStoreOptions> = {}): void {
+  const before = segments(directory).map((name) => Deno.readFileSync(`${directory}/${name}`));
+  const error = assertThrows(() => open(directory, options), LogDamageError);
+  assert(words.test(error.message), error.message);
+  const after = segments(directory).map((name) => Deno.readFileSync(`${directory}/${name}`));
+  assertEquals(after, before, "evidence is never touched");
+}
+
+Deno.test("LogStore gives back after a restart what was persisted", () =>
+  inDirectory(async (directory) => {
+    const first = open(directory);
+    await first.write({ entries: [entry(1, 1), entry(2, 1)], term: 1 });
+    await first.write({ entries: [entry(3, 2)], term: 2, commit: 2 });
+    await first.store.close();
+    const { store } = open(directory);
+    assertEquals(store.recovered.last, { index: 3, term: 2 });
+    assertEquals(store.recovered.hard, { term: 2, vote: "1" });
+    assertEquals(store.recovered.commit, 2);
+    assertEquals(store.recovered.terms, [{ first: 1, term: 1 }, { first: 3, term: 2 }]);
+    assertEquals(texts(store.read(1, 3, Infinity)), ["entry 1", "entry 2", "entry 3"]);
+    assertEquals(texts(store.read(2, 3, 1)), ["entry 2"], "at least one, then as many as fit");
+    await store.close();
+  }));
+
+Deno.test("LogStore replaces a truncated tail, in memory, on disk and after a restart", () =>
+  inDirectory(async (directory) => {
+    const first = open(directory);
+    await first.write({ entries: [1, 2, 3, 4, 5].map((index) => entry(index, 1)), term: 1 });
+    await first.store.close();
+    const second = open(directory); // nothing of it is in memory now
+    const pending = second.write({ entries: [entry(3, 2, "new 3")], truncateFrom: 3, term: 2 });
+    assertEquals(texts(second.store.read(1, 3, Infinity)), ["entry 1", "entry 2", "new 3"], "before it is on disk");
+    await pending;
+    await second.store.close();
+    const { store } = open(directory);
+    assertEquals(store.recovered.last, { index: 3, term: 2 });
+    assertEquals(texts(store.read(1, 3, Infinity)), ["entry 1", "entry 2", "new 3"]);
+    await store.close();
+  }));
+
+Deno.test("LogStore merges what waits into one batch and reports the last ticket", () =>
+  inDirectory(async (directory) => {
+    const { store, write } = open(directory);
+    await Promise.all([
+      write({ entries: [entry(1, 1)], term: 1 }),
+      write({ entries: [entry(2, 1), entry(3, 1)] }),
+      write({ entries: [entry(2, 2, "newer 2")], truncateFrom: 2, term: 2 }),
+    ]);
+    await store.close();
+    const again = open(directory);
+    assertEquals(texts(again.store.read(1, 2, Infinity)), ["entry 1", "newer 2"]);
+    assertEquals(again.store.recovered.last, { index: 2, term: 2 });
+    await again.store.close();
+  }));
+
+Deno.test("LogStore goes on through many segments and reads cold entries from them", () =>
+  inDirectory(async (directory) => {
+    const { store, write } = open(directory, { cacheBytes: 1000 });
+    for (let index = 1; index <= 100; index++) {
+      await write({ entries: [entry(index, 1, `${index} ${"y".repeat(4000)}`)], term: 1 });
+    }
+    assertEquals(texts(store.read(1, 1, Infinity))[0].slice(0, 3), "1 y");
+    assertEquals(store.read(1, 100, Infinity).length, 100);
+    await store.close();
+    assert(segments(directory).length >= 6, "segments are of the size that was asked for");
+    const again = open(directory);
+    assertEquals(again.store.recovered.last.index, 100);
+    assertEquals(again.store.read(37, 40, Infinity).map(({ index }) => index), [37, 38, 39, 40]);
+    await again.store.close();
+  }));
+
+Deno.test("LogStore takes a batch that is larger than a segment", () =>
+  inDirectory(async (directory) => {
+    const { store, write } = open(directory);
+    await write({ entries: [entry(1, 1, "z".repeat(SEGMENT_BYTES * 3))], term: 1 });
+    await write({ entries: [entry(2, 1)], term: 1 });
+    await store.close();
+    const again = open(directory);
+    assertEquals(again.store.recovered.last.index, 2);
+    await again.store.close();
+  }));
+
+Deno.test("recovery ends at zeros after the last batch", () =>
+  inDirectory(async (directory) => {
+    await threeBatches(directory);
+    const { store, lines } = open(directory);
+    assertEquals([store.recovered.last.index, lines], [3, []]);
+    await store.close();
+  }));
+
+Deno.test("recovery cuts a torn last batch that has an unwritten sector", () =>
+  inDirectory(async (directory) => {
+    const { path, offsets, end } = await threeBatches(directory, 3000);
+    const sector = Math.ceil(offsets[2] / SECTOR_BYTES) * SECTOR_BYTES + SECTOR_BYTES;
+    assert(sector + SECTOR_BYTES < end);
+    change(path, (bytes) => bytes.fill(0, sector, sector + SECTOR_BYTES));
+    const { store, lines } = open(directory);
+    assertEquals(store.recovered.last.index, 2);
+    assert(/cut \d+ bytes/.test(lines.join()));
+    await store.close();
+    const again = open(directory);
+    assertEquals([again.store.recovered.last.index, again.lines], [2, []], "it is cut once, for good");
+    await again.store.close();
+  }));
+
+Deno.test("recovery cuts a last batch that the file is too short for", () =>
+  inDirectory(async (directory) => {
+    const { path, offsets } = await threeBatches(directory, 3000);
+    Deno.truncateSync(path, offsets[2] + 100);
+    const { store } = open(directory);
+    assertEquals(store.recovered.last.index, 2);
+    await store.close();
+  }));
+
+Deno.test("recovery stops at a last batch that was fully written and is damaged", () =>
+  inDirectory(async (directory) => {
+    const { path, end } = await threeBatches(directory, 3000);
+    change(path, (bytes) => bytes[end - 100] ^= 1);
+    refuses(directory, /at offset \d+: the last batch was fully written and is damaged/);
+  }));
+
+Deno.test("recovery stops at damage in the middle of the log", () =>
+  inDirectory(async (directory) => {
+    const { path, offsets } = await threeBatches(directory);
+    change(path, (bytes) => bytes[offsets[1] + BATCH_HEADER_BYTES + 3] ^= 1);
+    refuses(
+      directory,
+      new RegExp(`at offset ${offsets[1]}: a batch is damaged and whole ones follow it at offset ${offsets[2]}`),
+    );
+  }));
+
+Deno.test("recovery stops at a torn batch in the middle, too", () =>
+  inDirectory(async (directory) => {
+    const { path, offsets } = await threeBatches(directory, 3000);
+    change(path, (bytes) => bytes.fill(0, offsets[1] + 600, offsets[1] + 1700));
+    refuses(directory, /whole ones follow/);
+  }));
+
+Deno.test("recovery stops when a torn tail lies at or below what was applied or committed", () =>
+  inDirectory(async (directory) => {
+    const { path, offsets } = await threeBatches(directory, 3000);
+    change(path, (bytes) => bytes.fill(0, offsets[2] + 600, offsets[2] + 1700));
+    refuses(directory, /ends at index 2, but index 3 was applied/, { applied: 3 });
+    const { store } = open(directory, { applied: 2 });
+    await store.close();
+  }));
+
+Deno.test("recovery stops when the database is ahead of the log", () =>
+  inDirectory(async (directory) => {
+    await threeBatches(directory);
+    refuses(directory, /ends at index 3, but index 7 was applied to the database: its tail is lost/, { applied: 7 });
+  }));
+
+async function manySegments(directory: string): Promise<string[]> {
+  const { store, write } = open(directory);
+  for (let index = 1; index <= 60; index++) await write({ entries: [entry(index, 1, "y".repeat(4000))], term: 1 });
+  await store.close();
+  const names = segments(directory);
+  assert(names.length >= 4);
+  return names.map((name) => `${directory}/${name}`);
+}
+
+Deno.test("recovery stops when a segment is missing", () =>
+  inDirectory(async (directory) => {
+    const paths = await manySegments(directory);
+    Deno.removeSync(paths[1]);
+    refuses(directory, /segment 2 is missing/);
+  }));
+
+Deno.test("recovery stops when a segment's header is damaged", () =>
+  inDirectory(async (directory) => {
+    const paths = await manySegments(directory);
+    change(paths[1], (bytes) => bytes[40] ^= 1);
+    refuses(directory, /at offset 0: the segment's header is damaged/);
+  }));
+
+Deno.test("recovery stops when an older segment lost its tail", () =>
+  inDirectory(async (directory) => {
+    const paths = await manySegments(directory);
+    change(paths[1], (bytes) => bytes.fill(0, bytes.length / 2));
+    refuses(directory, /damaged/);
+  }));
+
+Deno.test("recovery deletes a newest segment that a crash left without a header", () =>
+  inDirectory(async (directory) => {
+    const paths = await manySegments(directory);
+    const unborn = `${directory}/${String(paths.length + 1).padStart(10, "0")}-0000000000000061.log`;
+    Deno.writeFileSync(unborn, new Uint8Array(SEGMENT_BYTES));
+    const { store } = open(directory);
+    assertEquals(store.recovered.last.index, 60);
+    assertEquals(segments(directory).length, paths.length);
+    await store.close();
+  }));
+
+Deno.test("recovery stops at another node's files", () =>
+  inDirectory(async (directory) => {
+    await threeBatches(directory);
+    refuses(directory, /belongs to node "1" \(storage s1\).*foreign files/, {
+      identity: { nodeId: "1", storageId: "s2" },
+    });
+  }));
+
+Deno.test("recovery survives any single flipped bit without losing or inventing an entry", () =>
+  inDirectory(async (directory) => {
+    const { path, offsets, end } = await threeBatches(directory, 40);
+    const whole = Deno.readFileSync(path);
+    for (let at = offsets[0]; at < end; at++) {
+      const bytes = whole.slice();
+      bytes[at] ^= 1 << at % 8;
+      Deno.writeFileSync(path, bytes);
+      assertThrows(() => open(directory), LogDamageError, undefined, `bit at ${at}`);
+    }
+  }));
