@@ -65,7 +65,7 @@ const TRANSACTION_FLAG = 4;
 
 /** Encodes a command, unstamped. The caller owns the bytes. */
 export function encodeCommand(command: Command): Uint8Array {
-  const writer = new ByteWriter(256);
+  const writer = new ByteWriter(encodedBytesMax(command)); // sized once: it never grows, nor copies
   writer.reserve(STAMP_BYTES);
   writer.u8(VERSION).u8(KINDS.indexOf(command.kind) | (command.transaction ? TRANSACTION_FLAG : 0));
   writer.u32(command.statements.length);
@@ -82,7 +82,25 @@ export function encodeCommand(command: Command): Uint8Array {
     writer.u32(names.length + 1);
     for (const name of names) encodeValue(writer.string(name), named[name] ?? null);
   }
-  return writer.view(); // the writer ends here, so nothing else holds the buffer
+  return writer.copy(); // the buffer is up to three times as long, and a port would send all of it
+}
+
+/** Bytes the encoding takes at most: a UTF-16 code unit is at most three bytes of UTF-8. */
+function encodedBytesMax({ statements }: Command): number {
+  let bytes = STAMP_BYTES + 6;
+  for (const { parts, positional, named } of statements) {
+    bytes += 12;
+    for (const { verb, sql } of parts) bytes += 9 + verb.length + 3 * sql.length;
+    for (const value of positional) bytes += valueBytesMax(value);
+    if (named === null) continue;
+    for (const name of Object.keys(named)) bytes += 4 + 3 * name.length + valueBytesMax(named[name] ?? null);
+  }
+  return bytes;
+}
+
+function valueBytesMax(value: SqlValue): number {
+  if (typeof value === "string") return 5 + 3 * value.length;
+  return value instanceof Uint8Array ? 5 + value.length : 9;
 }
 
 function encodePart(writer: ByteWriter, part: SqlPart): void {

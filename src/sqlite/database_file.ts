@@ -44,16 +44,19 @@ export function isSafeVersion(version: string): boolean {
   return true;
 }
 
-/** Sets what the connection and the file need; creates the system table. */
+/**
+ * Sets what the connection and the file need; creates the system table.
+ * @throws {DatabaseFileError} When the file is not an SQLite database, or not one the node can keep.
+ */
 export function prepareDatabase(database: Database, path: string, warn: (message: string) => void): void {
-  const version = sqliteVersion(database);
+  const version = readVersion(database, path);
   if (!isSafeVersion(version)) {
     warn(
       `SQLite ${version} can corrupt a database in rare cases when it is read and checkpointed at once ` +
         `(the WAL-reset bug): use a runtime with SQLite ${VERSION_MIN.join(".")} or later`,
     );
   }
-  const mode = journalMode(database, path);
+  const mode = runOnce(database, "PRAGMA journal_mode = WAL")[0]?.[0];
   if (mode !== "wal" && path !== ":memory:") {
     throw new DatabaseFileError(`Cannot use "${path}": its journal mode stays ${String(mode)}`);
   }
@@ -70,9 +73,10 @@ export function prepareDatabase(database: Database, path: string, warn: (message
   );
 }
 
-function journalMode(database: Database, path: string): unknown {
+/** The first statement of a connection reads the file, whatever it asks. */
+function readVersion(database: Database, path: string): string {
   try {
-    return runOnce(database, "PRAGMA journal_mode = WAL")[0]?.[0];
+    return sqliteVersion(database);
   } catch (error) {
     if (!isNotDatabase(error)) throw error;
     throw new DatabaseFileError(`Cannot open "${path}": it is not an SQLite database`, { cause: error });

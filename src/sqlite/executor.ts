@@ -8,7 +8,9 @@
  * (1) Without `transaction` each statement stands alone. SQLite undoes a failing statement by itself, so there is no
  *     savepoint: it would cost more than the INSERT it guards.
  * (2) With it, the first failure rolls back to the command's savepoint and ends the command.
- * (3) ON CONFLICT ROLLBACK and RAISE(ROLLBACK) destroy the caller's transaction with all that came before (A4). Then
+ * (3) A read inside a transaction may fail it. Every replica takes it as far as its first row and no further, so that a
+ *     read of a large table holds up no replica; an error in a later row is its asker's alone, and fails nothing.
+ * (4) ON CONFLICT ROLLBACK and RAISE(ROLLBACK) destroy the caller's transaction with all that came before (A4). Then
  *     {@linkcode RestartEntry} tells the caller to begin again with that statement marked as failed: so it undoes only
  *     itself, whatever shared its transaction.
  * @module
@@ -19,7 +21,7 @@ import type { SqlPart } from "../sql/statement.ts";
 import { type Guard, isReadStatement, refusal } from "./authorizer.ts";
 import type { Bindings, Changes, Database, Row, Statement } from "./driver.ts";
 import { resultMessage, StatementError } from "./failure.ts";
-import { fetchReplicated, fetchRows } from "./fetch.ts";
+import { fetchRows } from "./fetch.ts";
 import type { Determinism } from "./functions.ts";
 import { ParameterCursor, type Prepared, PreparedCache } from "./prepared.ts";
 import {
@@ -194,40 +196,51 @@ export class Executor {
     this.#determinism.beginStatement(number);
     const showsRows = options !== null && isLast && prepared.columns.length > 0 &&
       !(command.kind === "execute" && isReadStatement(part));
-    if (showsRows) {
-      const text = this.#render(run, step, prepared, bindings);
-      if (CHANGING_VERBS.has(part.verb)) this.#note(step, this.#readCounters());
-      return text(timeSince(startedMs));
+    if (showsRows && isPrivate) return this.#renderRead(run, part, bindings, startedMs);
+    if (showsRows && !isReadStatement(part)) {
+      const rows = prepared.statement.all(bindings); // of RETURNING
+      this.#note(step, this.#readCounters());
+      return this.#render(run, rows, prepared)(timeSince(startedMs));
     }
     this.#note(step, prepared.statement.run(bindings));
     if (SCHEMA_VERBS.has(part.verb)) this.forgetStatements();
     if (options === null || !isLast) return "";
+    if (showsRows) return this.#showRead(run, part, bindings, startedMs);
     if (command.kind !== "execute" && isReadStatement(part)) return options.associative ? `{"rows":[]}` : "{}";
     return renderWrite(this.sticky, options.associative, timeSince(startedMs));
   }
 
+  /** Rows of a read for its asker; its errors are thrown. */
+  #renderRead(run: Run, part: SqlPart, bindings: Bindings, startedMs: number): string {
+    this.#guard.mode = "read";
+    const prepared = this.#private.get(part.sql);
+    return this.#render(run, fetchRows(this.#database, part, prepared, bindings), prepared)(timeSince(startedMs));
+  }
+
+  /** Rows of a read that has succeeded, as every replica saw it: what is amiss with showing it changes nothing. */
+  #showRead(run: Run, part: SqlPart, bindings: Bindings, startedMs: number): string {
+    try {
+      return this.#renderRead(run, part, bindings, startedMs);
+    } catch (error) {
+      const message = this.#guard.takeReason() ?? resultMessage(error);
+      if (message === null) throw error;
+      return renderFailure(message, false);
+    }
+  }
+
   /** Walks the rows; returns what gives the text, so that the time includes the walk. */
-  #render(run: Run, { part, isPrivate }: Step, prepared: Prepared, bindings: Bindings): (time: TimeText) => string {
+  #render(run: Run, rows: Iterable<Row>, prepared: Prepared): (time: TimeText) => string {
     const options = run.options;
     if (options === null) return () => "";
-    const rows: Iterable<Row> = isPrivate
-      ? fetchRows(this.#database, part, prepared, bindings)
-      : fetchReplicated(part, prepared, bindings);
     const renderer = new QueryRenderer(prepared.shape(options.qualifyColumns), options, run.budget);
-    let failure: string | null = null;
-    for (const row of rows) {
-      try {
-        if (failure === null) renderer.add(row);
-      } catch (error) {
-        // What cannot be shown has still happened. A replicated read goes on: elsewhere it meets its later errors too.
-        if (!(error instanceof RenderError)) throw error;
-        failure = error.message;
-        if (isPrivate) break;
-      }
+    try {
+      for (const row of rows) renderer.add(row);
+    } catch (error) {
+      if (!(error instanceof RenderError)) throw error;
+      const text = renderFailure(error.message, run.command.kind === "query" && options.associative);
+      return () => text; // what cannot be shown has still happened
     }
-    if (failure === null) return (time) => renderer.finish(time);
-    const text = renderFailure(failure, options.associative);
-    return () => text;
+    return (time) => renderer.finish(time);
   }
 
   #readCounters(): Changes {

@@ -4,12 +4,14 @@
  * `all()` is thirty times cheaper than `iterate()` for a point read, but holds every row at once and cannot be stopped:
  * a table of ten million rows would end the process. So a SELECT without a LIMIT is first run as a variant that has one;
  * only when that comes back full is the statement itself walked row by row, now and from then on. What is bounded by
- * its text (VALUES, EXPLAIN, PRAGMA, a small literal LIMIT) is read at once, anything else row by row.
+ * its text (VALUES, EXPLAIN, PRAGMA, a small literal LIMIT) is read at once, and so is what must be (see `isRandom`);
+ * anything else row by row.
  * @module
  */
 
 import { Tokenizer } from "../sql/tokenizer.ts";
 import type { Bindings, Database, Row } from "./driver.ts";
+import { StatementError } from "./failure.ts";
 import type { Fetching, Prepared } from "./prepared.ts";
 
 /** Rows read at once at most. */
@@ -38,8 +40,13 @@ function limitOf(sql: string): "none" | "small" | "other" {
   return hasLimit ? "other" : "none";
 }
 
+/** Whether the text calls for chance: run again, it gives other rows, so that the end of a walk cannot be checked. */
+function isRandom(sql: string): boolean {
+  return /random/i.test(sql);
+}
+
 function fetchingOf(database: Database, { sql, verb }: ReadText): Fetching {
-  if (verb !== "SELECT") return { by: "all" };
+  if (verb !== "SELECT" || isRandom(sql)) return { by: "all" };
   const limit = limitOf(sql);
   if (limit !== "none") return { by: limit === "small" ? "all" : "row" };
   try {
@@ -49,7 +56,10 @@ function fetchingOf(database: Database, { sql, verb }: ReadText): Fetching {
   }
 }
 
-/** Rows of a read. Walk them to the end, or return from the walk, before running anything else. */
+/**
+ * Rows of a read. Walk them to the end, or return from the walk, before running anything else.
+ * @throws {StatementError} From the walk, when the rows end early for a reason that cannot be told.
+ */
 export function fetchRows(database: Database, text: ReadText, prepared: Prepared, bindings: Bindings): Iterable<Row> {
   const fetching = prepared.fetching ??= fetchingOf(database, text);
   if (fetching.by === "all") return prepared.statement.all(bindings);
@@ -58,26 +68,19 @@ export function fetchRows(database: Database, text: ReadText, prepared: Prepared
     if (rows.length <= ROWS_AT_ONCE_MAX) return rows;
     prepared.fetching = { by: "row" };
   }
-  return prepared.statement.iterate(bindings);
-}
-
-/** Whether the text holds the word SELECT, so that a RETURNING may give any number of rows. */
-function hasSelect(sql: string): boolean {
-  const tokens = new Tokenizer(sql);
-  while (tokens.next()) {
-    if (tokens.word() === "SELECT") return true;
-  }
-  return false;
+  return walkRows(database, text, prepared, bindings);
 }
 
 /**
- * Rows of a statement that runs on every replica: itself, never a variant. Only what its text bounds is read at once.
- * Walk them to the end.
+ * Rows one by one. The driver's `iterate()` ends silently where a step fails, so the end is checked: a read that skips
+ * the rows seen must find no further one. If it fails, that is the error that was hidden.
  */
-export function fetchReplicated({ sql, verb }: ReadText, prepared: Prepared, bindings: Bindings): Iterable<Row> {
-  if (prepared.fetching === null) {
-    const isBounded = verb === "PRAGMA" || ((verb === "INSERT" || verb === "REPLACE") && !hasSelect(sql));
-    prepared.fetching = { by: isBounded ? "all" : "row" };
+function* walkRows(database: Database, { sql }: ReadText, prepared: Prepared, bindings: Bindings): Generator<Row> {
+  let count = 0;
+  for (const row of prepared.statement.iterate(bindings)) {
+    count++;
+    yield row;
   }
-  return prepared.fetching.by === "all" ? prepared.statement.all(bindings) : prepared.statement.iterate(bindings);
+  const rest = database.prepare(`SELECT * FROM (\n${sql}\n) LIMIT 1 OFFSET ${count}`).all(bindings);
+  if (rest.length > 0) throw new StatementError(`the query failed after ${count} rows`);
 }

@@ -53,6 +53,8 @@ interface Work {
   readonly command: StampedCommand | null;
 }
 
+/** VACUUM attaches its copy, which `node:sqlite` allows only with all permissions: alike on all nodes. */
+const NO_VACUUM = "VACUUM is not available: the runtime withholds it from a process with scoped permissions";
 const NOTHING_DOOMED: Doomed = new Map();
 const NO_BINDINGS = { named: null, anonymous: [] };
 
@@ -237,7 +239,7 @@ export class StateMachine {
     } catch (error) {
       const message = resultMessage(error);
       if (message === null) throw error;
-      results = renderFailure(message, false);
+      results = renderFailure(message.startsWith("too many attached") ? NO_VACUUM : message, false);
     }
     this.#executor.forgetStatements();
     this.#begin.run(NO_BINDINGS);

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { setImmediate } from "node:timers";
 import type { ApplyEntry, FromWriter, OpenWriter, Outcomes, ToWriter } from "./api.ts";
 import { BATCH_ENTRIES_MAX, openStateMachine, type StateMachine } from "./state_machine.ts";
 
@@ -22,7 +23,6 @@ class WriterWorker {
   readonly #replica: MessagePort;
   readonly #machine: StateMachine;
   readonly #walPath: string;
-  readonly #turn = new MessageChannel();
   #waiting: ApplyEntry[] = [];
   #isScheduled = false;
   #isClosed = false;
@@ -41,7 +41,6 @@ class WriterWorker {
       warn: (message) => console.warn(message),
     });
     replica.onmessage = ({ data }: MessageEvent<ToWriter>) => this.#take(data);
-    this.#turn.port2.onmessage = () => this.#work();
     this.#say({ k: "ready", applied: this.#machine.applied, term: this.#machine.appliedTerm });
   }
 
@@ -74,7 +73,7 @@ class WriterWorker {
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    this.#turn.port1.postMessage(null);
+    setImmediate(() => this.#work());
   }
 
   #work(): void {
@@ -104,7 +103,6 @@ class WriterWorker {
       this.#machine.close();
     });
     this.#say({ k: "closed" });
-    this.#turn.port1.close();
     this.#replica.onmessage = null;
   }
 
