@@ -6,31 +6,55 @@
 
 /** A node. Times in milliseconds. */
 export interface NodeConfig {
+  /** Where everything is kept; made if missing. */
   readonly dataDirectory: string;
   /** Empty: the advertised cluster address. */
   readonly nodeId: string;
+  /** HTTP bind address, `host:port`. */
   readonly httpAddr: string;
+  /** HTTP address for clients and other nodes. */
   readonly httpAdvertisedAddr: string;
+  /** CORS origin; empty for none. */
   readonly httpAllowOrigin: string;
+  /** Longest request body, in bytes. */
   readonly httpBodyBytesMax: number;
+  /** Requests at a time. */
   readonly httpRequestsMax: number;
+  /** Time for a client to send its body. */
   readonly httpBodyTimeoutMs: number;
+  /** Limit of a read that names none. */
   readonly queryTimeoutMs: number;
+  /** Bind address for traffic between nodes. */
   readonly clusterAddr: string;
+  /** Address of this node for the others. */
   readonly clusterAdvertisedAddr: string;
+  /** Whether it votes, or only receives the log. */
   readonly isVoter: boolean;
+  /** Cluster addresses to enter a cluster through. */
   readonly join: readonly string[];
+  /** Rounds over `join`. */
   readonly joinAttempts: number;
+  /** Pause between two rounds. */
   readonly joinIntervalMs: number;
+  /** Nodes that form the cluster together; 0 for none. */
   readonly bootstrapExpect: number;
+  /** Longest wait for them. */
   readonly bootstrapTimeoutMs: number;
+  /** Time without a leader until an election, up to twice that. */
   readonly heartbeatTimeoutMs: number;
+  /** At least `heartbeatTimeoutMs`. */
   readonly electionTimeoutMs: number;
+  /** At most `heartbeatTimeoutMs`; no lease is taken. */
   readonly leaderLeaseTimeoutMs: number;
+  /** Longest wait for a write to be taken. */
   readonly applyTimeoutMs: number;
+  /** Limit for connecting to another node. */
   readonly connectTimeoutMs: number;
+  /** Leave the cluster at a graceful stop. */
   readonly removeOnShutdown: boolean;
+  /** Hand leadership over at a graceful stop. */
   readonly stepdownOnShutdown: boolean;
+  /** Whether foreign keys are enforced. */
   readonly foreignKeys: boolean;
 }
 

@@ -31,6 +31,7 @@ export class NodeFailure extends Error {
   /** For the process. */
   readonly exitCode: number;
 
+  /** @param exitCode For the process. @default {1} */
   constructor(message: string, exitCode = 1) {
     super(message);
     this.exitCode = exitCode;

@@ -4,7 +4,6 @@
  */
 import type { FromReplica, ToReplica } from "./api.ts";
 import type { FromWriter } from "../sqlite/api.ts";
-import { ClusteringError } from "./boot.ts";
 import { LogDamageError } from "./log_recovery.ts";
 import { ReplicaNode } from "./node.ts";
 import { workerScope } from "../rpc/worker_scope.ts";

@@ -1,0 +1,34 @@
+/**
+ * Builds `dist/muster`: one executable with the Workers inside and the supervisor's permissions alone.
+ *
+ *     deno task compile [--deno PATH]
+ *
+ * `--deno` names another Deno to compile with, for machines where `deno compile` cannot fetch its base binary: with
+ * DENORT_BIN set it needs no download. The result runs with the SQLite of that Deno; an old one says so at its start.
+ *
+ * @module
+ */
+import { parseArgs } from "@std/cli";
+
+const { deno } = parseArgs(Deno.args, { string: ["deno"] });
+const WORKERS = ["src/replica/worker.ts", "src/sqlite/worker.ts", "src/sqlite/reader_worker.ts", "src/http/worker.ts"];
+
+const { code } = await new Deno.Command(deno ?? Deno.execPath(), {
+  args: [
+    "compile",
+    "--no-check",
+    "--allow-read",
+    "--allow-write",
+    "--allow-net",
+    "--allow-sys=hostname,networkInterfaces",
+    "--unstable-worker-options",
+    "--unstable-net",
+    ...WORKERS.flatMap((worker) => ["--include", worker]),
+    "--output",
+    "dist/muster",
+    "mod.ts",
+  ],
+  stdin: "null",
+}).spawn().status;
+if (code === 0) console.error("built dist/muster; try it: dist/muster serve data");
+Deno.exit(code);
