@@ -31,7 +31,7 @@ export class NodeFailure extends Error {
   /** For the process. */
   readonly exitCode: number;
 
-  /** @param exitCode For the process. @default {1} */
+  /** A failure for the operator; `exitCode` is the process's. */
   constructor(message: string, exitCode = 1) {
     super(message);
     this.exitCode = exitCode;

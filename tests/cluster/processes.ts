@@ -1,0 +1,267 @@
+/**
+ * Real nodes for tests, the demonstration and the benchmark: processes on free loopback ports, waited for by what they
+ * answer, ended and cleaned up whatever happens.
+ */
+
+/** How the program is started: from the source, or a binary when MUSTER_BINARY names one. */
+export function musterCommand(): { readonly command: string; readonly args: readonly string[] } {
+  const binary = Deno.env.get("MUSTER_BINARY");
+  if (binary) return { command: binary, args: [] };
+  const root = new URL("../../", import.meta.url).pathname;
+  return { command: Deno.execPath(), args: ["run", `--config=${root}deno.json`, "-P=muster", `${root}mod.ts`] };
+}
+
+/** A port that nothing listens on now. */
+export function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  return port;
+}
+
+/** Waits until `check` gives something; fails with `what` and the last error after `timeoutMs`. */
+export async function until<T>(
+  what: string,
+  check: () => Promise<T | undefined> | T | undefined,
+  timeoutMs = 30_000,
+): Promise<T> {
+  const deadline = performance.now() + timeoutMs;
+  let last: unknown;
+  while (performance.now() < deadline) {
+    try {
+      const found = await check();
+      if (found !== undefined) return found;
+      last = undefined;
+    } catch (error) {
+      last = error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error(`${what} did not happen within ${timeoutMs} ms${last === undefined ? "" : `: ${last}`}`);
+}
+
+/** One row of results, as far as tests look at it. */
+export interface Results {
+  readonly results: readonly {
+    readonly values?: readonly (readonly unknown[])[];
+    readonly error?: string;
+    readonly last_insert_id?: number;
+    readonly rows_affected?: number;
+  }[];
+  readonly error?: string;
+  readonly outcome?: string;
+}
+
+/** Where a node's parts are. */
+export interface NodePlace {
+  readonly id: string;
+  readonly directory: string;
+  readonly httpPort: number;
+  readonly clusterPort: number;
+}
+
+/** A place for a node, with free ports. */
+export function nodePlace(root: string, id: string): NodePlace {
+  return { id, directory: `${root}/${id}`, httpPort: freePort(), clusterPort: freePort() };
+}
+
+/** A running node. */
+export class NodeProcess {
+  readonly place: NodePlace;
+  readonly #child: Deno.ChildProcess;
+  readonly #output: Promise<void>;
+  #lines = "";
+  #ended: Deno.CommandStatus | undefined;
+
+  private constructor(place: NodePlace, child: Deno.ChildProcess) {
+    this.place = place;
+    this.#child = child;
+    child.status.then((status) => this.#ended = status);
+    this.#output = this.#collect(child.stderr);
+  }
+
+  /** Starts a node at `place` with further flags; does not wait. */
+  static start(place: NodePlace, flags: readonly string[] = []): NodeProcess {
+    const { command, args } = musterCommand();
+    const child = new Deno.Command(command, {
+      args: [
+        ...args,
+        "serve",
+        "-node-id",
+        place.id,
+        "-http-addr",
+        `127.0.0.1:${place.httpPort}`,
+        "-raft-addr",
+        `127.0.0.1:${place.clusterPort}`,
+        ...flags,
+        place.directory,
+      ],
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    return new NodeProcess(place, child);
+  }
+
+  async #collect(stream: ReadableStream<Uint8Array>): Promise<void> {
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) {
+      this.#lines = (this.#lines + decoder.decode(chunk, { stream: true })).slice(-200_000);
+    }
+  }
+
+  /** What it has said on stderr. */
+  get log(): string {
+    return this.#lines;
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.place.httpPort}`;
+  }
+
+  get clusterAddr(): string {
+    return `127.0.0.1:${this.place.clusterPort}`;
+  }
+
+  get running(): boolean {
+    return this.#ended === undefined;
+  }
+
+  /** Resolves when `/readyz` says so. */
+  async ready(timeoutMs = 30_000): Promise<void> {
+    try {
+      await until(`node ${this.place.id} ready`, async () => {
+        if (!this.running) throw new Error("it ended");
+        const response = await fetch(`${this.url}/readyz`, { signal: AbortSignal.timeout(2000) });
+        await response.text();
+        return response.ok ? true : undefined;
+      }, timeoutMs);
+    } catch (error) {
+      throw new Error(`${error}\n${this.log}`);
+    }
+  }
+
+  /** Sends statements to an endpoint. */
+  async send(path: string, statements: unknown, timeoutMs = 20_000): Promise<Results> {
+    const response = await fetch(`${this.url}${path}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(statements),
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${response.status} ${text}`);
+    return JSON.parse(text);
+  }
+
+  /** Runs writes; fails on any error. */
+  async execute(...statements: unknown[]): Promise<Results> {
+    return checked(await this.send("/db/execute", statements));
+  }
+
+  /** First row of a query. */
+  async row(sql: string, level = "weak"): Promise<readonly unknown[]> {
+    const { results } = checked(await this.send(`/db/query?level=${level}`, [sql]));
+    return results[0].values?.[0] ?? [];
+  }
+
+  /** Part of `/status`. */
+  async status(key: string): Promise<unknown> {
+    const response = await fetch(`${this.url}/status?key=${key}`, { signal: AbortSignal.timeout(5000) });
+    return await response.json();
+  }
+
+  /** Id of the leader as this node knows it; undefined for none. */
+  async leader(): Promise<string | undefined> {
+    const id = await this.status("store.leader.node_id");
+    return typeof id === "string" && id !== "" ? id : undefined;
+  }
+
+  /** Sends a signal and resolves to the exit status. */
+  async stop(signal: Deno.Signal = "SIGTERM"): Promise<Deno.CommandStatus> {
+    if (this.running) {
+      try {
+        this.#child.kill(signal);
+      } catch {
+        // it ended just now
+      }
+    }
+    const status = await this.#child.status;
+    await this.#output;
+    return status;
+  }
+
+  /** Resolves when it ends by itself. */
+  async ended(): Promise<Deno.CommandStatus> {
+    const status = await this.#child.status;
+    await this.#output;
+    return status;
+  }
+
+  signal(signal: Deno.Signal): void {
+    this.#child.kill(signal);
+  }
+}
+
+function checked(results: Results): Results {
+  const error = results.error ?? results.results.find((one) => one.error !== undefined)?.error;
+  if (error !== undefined) throw new Error(error);
+  return results;
+}
+
+/** Flags for nodes that form one cluster. */
+export function clusterFlags(places: readonly NodePlace[]): string[] {
+  return [
+    "-bootstrap-expect",
+    String(places.length),
+    "-join",
+    places.map(({ clusterPort }) => `127.0.0.1:${clusterPort}`).join(","),
+  ];
+}
+
+/** Runs `work` in a new directory with nodes that it starts through `start`; all is gone afterwards. */
+export async function withNodes(
+  work: (root: string, start: (place: NodePlace, flags?: readonly string[]) => NodeProcess) => Promise<void>,
+): Promise<void> {
+  const root = await Deno.makeTempDir({ prefix: "muster-test-" });
+  const nodes: NodeProcess[] = [];
+  try {
+    await work(root, (place, flags) => {
+      const node = NodeProcess.start(place, flags);
+      nodes.push(node);
+      return node;
+    });
+  } catch (error) {
+    for (const node of nodes) console.error(`── node ${node.place.id} (${node.pid}):\n${node.log.slice(-4000)}`);
+    throw error;
+  } finally {
+    await Promise.all(nodes.map((node) => node.stop("SIGKILL")));
+    await Deno.remove(root, { recursive: true });
+  }
+}
+
+/** Starts `count` nodes that form a cluster, and waits for it. */
+export async function startCluster(
+  root: string,
+  start: (place: NodePlace, flags?: readonly string[]) => NodeProcess,
+  count = 3,
+): Promise<NodeProcess[]> {
+  const places = Array.from({ length: count }, (_, at) => nodePlace(root, String(at + 1)));
+  const nodes = places.map((place) => start(place, clusterFlags(places)));
+  await Promise.all(nodes.map((node) => node.ready()));
+  return nodes;
+}
+
+/** The node that leads, as all running ones agree. */
+export async function leaderOf(nodes: readonly NodeProcess[]): Promise<NodeProcess> {
+  return await until("one leader", async () => {
+    const running = nodes.filter((node) => node.running);
+    const ids = await Promise.all(running.map((node) => node.leader().catch(() => undefined)));
+    const leader = running.find((node) => node.place.id === ids[0]);
+    return leader && ids.every((id) => id === ids[0]) ? leader : undefined;
+  });
+}
