@@ -9,6 +9,7 @@
  * @module
  */
 
+import { clockInSchema } from "../sql/clock.ts";
 import { parsePragma, REPLICATED_SCHEMA_PRAGMAS, SCHEMA_PRAGMAS, STORED_PRAGMAS } from "../sql/pragma.ts";
 import type { SqlPart } from "../sql/statement.ts";
 import { Tokenizer } from "../sql/tokenizer.ts";
@@ -79,6 +80,7 @@ const NODE_TABLES: ReadonlySet<string> = new Set([
 /** What the full-text index asks the connection by itself. */
 const INTERNAL_PRAGMA = "data_version";
 
+const NO_TEMP = "TEMP objects are not supported: they live in one connection of one node";
 const USE_TRANSACTION = 'use the "transaction" parameter of the request instead';
 const REFUSED_VERBS: ReadonlyMap<string, string> = new Map([
   ["BEGIN", USE_TRANSACTION],
@@ -106,6 +108,10 @@ export function refusal(part: SqlPart, mode: "replicated" | "read"): string | nu
     return isVacuumInto(part.sql)
       ? "VACUUM INTO is not supported: it writes a file on the node; use a backup instead"
       : "VACUUM must be the only statement of its request, without a transaction";
+  }
+  if (part.verb === "CREATE" || part.verb === "ALTER") {
+    const clock = clockInSchema(part.sql);
+    return clock === null ? null : `non-deterministic use of ${clock}() in an index, a generated column or a CHECK`;
   }
   if (part.verb !== "PRAGMA") return null;
   const pragma = parsePragma(part.sql);
@@ -142,9 +148,10 @@ export class Guard {
   #reason: string | null = null;
 
   /** To be installed with `Database.setAuthorizer`. */
-  readonly authorize: Authorizer = (action, first, second) => {
+  readonly authorize: Authorizer = (action, first, second, database) => {
     if (this.mode === "off") return true;
-    const reason = commonReason(action, first, second) ??
+    const isTemp = database === "temp" && (action === INSERT || action === CREATE_TABLE || action === DROP_TABLE);
+    const reason = (isTemp ? NO_TEMP : commonReason(action, first, second)) ??
       (this.mode === "replicated" ? replicatedReason(action, first, second) : null);
     this.#reason ??= reason;
     return reason === null;
@@ -178,7 +185,7 @@ function commonReason(action: number, first: string | null, second: string | nul
         (action >= CREATE_TEMP_FIRST && action <= CREATE_TEMP_LAST) ||
         (action >= DROP_TEMP_FIRST && action <= DROP_TEMP_LAST)
       ) {
-        return "TEMP objects are not supported: they live in one connection of one node";
+        return NO_TEMP;
       }
       return null;
   }

@@ -77,7 +77,7 @@ export class Reader {
     this.#begin.run(NO_BINDINGS);
     try {
       const version = this.#schemaVersion.all(NO_BINDINGS)[0]?.[0];
-      if (version !== this.#knownSchema) this.#prepared.clear();
+      if (version !== this.#knownSchema) this.#reloadSchema();
       this.#knownSchema = version;
       return requests.map((request) => this.#answer(request));
     } finally {
@@ -93,6 +93,12 @@ export class Reader {
   /** Closes the connection. */
   close(): void {
     this.#database.close();
+  }
+
+  /** SQLite notices a changed schema only when a statement that uses it runs; what is compiled before shows old columns. */
+  #reloadSchema(): void {
+    this.#prepared.clear();
+    runOnce(this.#database, "SELECT 1 FROM sqlite_schema LIMIT 1");
   }
 
   #answer(request: ReadRequest): ReadResult {

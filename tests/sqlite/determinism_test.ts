@@ -1,0 +1,229 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import type { ApplyEntry } from "../../src/sqlite/api.ts";
+import { Bench, entry, PLAIN, type Sql } from "./fixture.ts";
+
+/** Everything in the database, typed, as text. */
+function content(bench: Bench): string {
+  const tables = JSON.parse(
+    bench.run(["SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"], { kind: "query" }),
+  );
+  const names: string[] = tables[0].values.flat();
+  const schema = bench.run(["SELECT type, name, tbl_name, sql FROM sqlite_schema"], { kind: "query" });
+  const rows = names.filter((name) => name !== "_muster").map((name) => {
+    const columns: [string][] =
+      JSON.parse(bench.run([`SELECT name FROM pragma_table_xinfo('${name}')`], { kind: "query" }))[0].values;
+    const quoted = columns.map(([column]) => `quote("${column}")`).join(", ");
+    return name + bench.run([`SELECT ${quoted} FROM "${name}"`], { kind: "query" });
+  });
+  return [schema, ...rows].join("\n");
+}
+
+const SCRIPT: readonly Sql[][] = [
+  [
+    "CREATE TABLE t(id INTEGER PRIMARY KEY, r DEFAULT (random()), b DEFAULT (randomblob(8)), at DEFAULT CURRENT_TIMESTAMP," +
+    " d DEFAULT (date()), u DEFAULT (unixepoch('subsec')), n, day GENERATED ALWAYS AS (date(at)) STORED)",
+    "CREATE INDEX byDay ON t(strftime('%Y', at), date(at))",
+    "CREATE TABLE log(id INTEGER, r, at, now)",
+    "CREATE TRIGGER tr AFTER INSERT ON t BEGIN INSERT INTO log VALUES(new.id, random(), CURRENT_TIME, datetime('now')); END",
+    "CREATE VIEW v AS SELECT random() AS r, julianday('now') AS j, CURRENT_DATE AS d, id FROM t",
+  ],
+  ["INSERT INTO t(n) VALUES(1), (2), (3), (4), (5), (6), (7), (8)"],
+  ["INSERT INTO t(n) SELECT r FROM v", "INSERT INTO t(n) SELECT j || d FROM v"],
+  [
+    "INSERT INTO log SELECT id, 0, 0, 'order' FROM t ORDER BY random()",
+    "DELETE FROM log WHERE id IN (SELECT id FROM log ORDER BY random() LIMIT 3)",
+  ],
+  ["UPDATE t SET n = randomblob(abs(random()) % 50) WHERE id % 2", "INSERT INTO t(n) VALUES(hex(randomblob(?)))"],
+  ["INSERT OR IGNORE INTO t(id) VALUES(1)", "INSERT INTO log VALUES(last_insert_rowid(), changes(), 'a', 'b')"],
+  [
+    "CREATE TABLE auto(id INTEGER PRIMARY KEY AUTOINCREMENT, a)",
+    "INSERT INTO auto(a) VALUES(strftime('%s %f', 'now', 'localtime'))",
+  ],
+  ["INSERT INTO auto(a) VALUES(timediff('now', '2020-01-01')), (time('now', 'utc')), (datetime('NOW', '+1 day'))"],
+  [["INSERT INTO auto(a) VALUES(datetime(?)), (datetime('n' || 'ow')), (datetime(x'6e6f77'))", "now"]],
+  ["INSERT INTO t(id) VALUES(1)", "INSERT OR ROLLBACK INTO t(id) VALUES(1)", "INSERT INTO auto(a) VALUES(random())"],
+  [
+    "ALTER TABLE log ADD COLUMN extra DEFAULT 5",
+    "DELETE FROM t WHERE id % 3 = 0",
+    "INSERT INTO t(n) VALUES(changes())",
+  ],
+  ["CREATE VIRTUAL TABLE ft USING fts5(a)", "INSERT INTO ft SELECT at FROM t", "DELETE FROM ft WHERE rowid % 2"],
+  ["ANALYZE", "PRAGMA user_version = 7", "CREATE TABLE copy AS SELECT * FROM t", "DROP TABLE log"],
+];
+
+function script(): ApplyEntry[] {
+  return SCRIPT.map((statements, at) => entry(at + 1, statements, { timeMs: 1_700_000_000_000 + at * 61_007 }));
+}
+
+Deno.test("StateMachine gives the same content whatever the batches, the wall clock and who waits", async () => {
+  const contents: string[] = [];
+  for (const [size, pauseMs] of [[1, 0], [4, 30], [100, 1100]] as const) {
+    await new Promise((resolve) => setTimeout(resolve, pauseMs)); // the wall clock itself is under test here
+    using bench = new Bench();
+    const entries = script();
+    for (let at = 0; at < entries.length; at += size) {
+      const batch = entries.slice(at, at + size).map((each) => ({
+        ...each,
+        ...(size === 4 ? { waiter: { port: 1, ref: each.index, options: PLAIN } } : {}),
+      }));
+      bench.machine.apply(batch);
+    }
+    contents.push(content(bench));
+  }
+  assertEquals(contents[1], contents[0]);
+  assertEquals(contents[2], contents[0]);
+  assertStringIncludes(contents[0] ?? "", "2023-11-14");
+  assert(!(contents[0] ?? "").includes(new Date().toISOString().slice(0, 10)));
+});
+
+Deno.test("random() differs by row, statement, entry and seed", () => {
+  using bench = new Bench();
+  bench.run([
+    "CREATE TABLE t(r, b)",
+    "WITH RECURSIVE c(x) AS (VALUES(1) UNION ALL SELECT x + 1 FROM c WHERE x < 500) INSERT INTO t SELECT random(), randomblob(8) FROM c",
+  ]);
+  bench.run(["INSERT INTO t VALUES(random(), randomblob(8))", "INSERT INTO t VALUES(random(), randomblob(8))"]);
+  bench.run(["INSERT INTO t VALUES(random(), randomblob(8))"]);
+  assertEquals(
+    bench.rows("SELECT count(DISTINCT r), count(DISTINCT b), min(r) < 0, max(r) > 0, min(typeof(r)) FROM t"),
+    [
+      [503, 503, 1, 1, "integer"],
+    ],
+  );
+  assertEquals(bench.rows("SELECT length(randomblob(0)), length(randomblob(NULL)), length(randomblob('12x'))"), [[
+    1,
+    1,
+    12,
+  ]]);
+});
+
+Deno.test("Date functions are SQLite's own, but for the clock and the time zone", () => {
+  using bench = new Bench();
+  bench.run(["CREATE TABLE t(a)"], { timeMs: 0 });
+  const timeMs = Date.UTC(2024, 1, 29, 12, 34, 56, 789);
+  const rows = (sql: string) => JSON.parse(bench.run([`SELECT ${sql}`], { kind: "query", timeMs }))[0].values[0];
+  assertEquals(rows("date(), time(), datetime(), unixepoch(), strftime('%f')"), [
+    "2024-02-29",
+    "12:34:56",
+    "2024-02-29 12:34:56",
+    1709210096,
+    "56.789",
+  ]);
+  assertEquals(rows("CURRENT_DATE, CURRENT_TIME, CURRENT_TIMESTAMP"), [
+    "2024-02-29",
+    "12:34:56",
+    "2024-02-29 12:34:56",
+  ]);
+  assertEquals(rows("datetime('subsec'), unixepoch('subsec'), typeof(unixepoch()), typeof(julianday())"), [
+    "2024-02-29 12:34:56.789",
+    1709210096.789,
+    "integer",
+    "real",
+  ]);
+  assertEquals(
+    rows(
+      "date('now', '+1 month', 'start of month', '-1 day'), datetime(0, 'unixepoch'), date('2024-01-31', '+1 month')",
+    ),
+    [
+      "2024-02-29",
+      "1970-01-01 00:00:00",
+      "2024-03-02",
+    ],
+  );
+  assertEquals(rows("datetime('now', 'localtime'), datetime('2020-01-01', 'utc'), timediff('now', '2024-02-28')"), [
+    "2024-02-29 12:34:56",
+    "2020-01-01 00:00:00",
+    "+0000-00-01 12:34:56.789",
+  ]);
+  assertEquals(rows("date(NULL), date('rubbish'), strftime(NULL), strftime('%Y', NULL)"), [null, null, null, null]);
+  assertEquals(bench.run(["SELECT datetime()"], { kind: "query", timeMs: 1000 }).includes("2024-02-29"), true); // never backwards
+});
+
+Deno.test("StateMachine keeps the clock out of indexes and generated columns", () => {
+  using bench = new Bench();
+  bench.run(["CREATE TABLE t(a)"]);
+  for (
+    const expression of [
+      "datetime()",
+      "CURRENT_TIMESTAMP",
+      "random()",
+      "strftime('%s')",
+      "datetime('now')",
+      "date(a, 'now')",
+      "timediff('now', a)",
+      "unixepoch('SUBSEC')",
+    ]
+  ) {
+    assertMatch(bench.run([`CREATE INDEX i ON t(${expression})`]), /"error":/, expression);
+    assertMatch(bench.run([`CREATE TABLE g(a, b AS (${expression}))`]), /"error":/, expression);
+  }
+  assertEquals(
+    bench.run(["CREATE INDEX i ON t(date(a), datetime(a, '+1 day'))", "CREATE TABLE d(a DEFAULT (datetime('now')))"]),
+    "[{},{}]",
+  );
+});
+
+Deno.test("StateMachine refuses what nodes would not agree on, by name", () => {
+  using bench = new Bench();
+  bench.run(["CREATE TABLE t(a)", "CREATE VIEW bad AS SELECT total_changes() AS c"]);
+  const refused: readonly [string, RegExp][] = [
+    ["INSERT INTO t VALUES(total_changes())", /total_changes\(\) is not supported in replicated statements: /],
+    ["INSERT INTO t SELECT c FROM bad", /total_changes\(\)/],
+    ["INSERT INTO t VALUES(sqlite_version())", /sqlite_version\(\)/],
+    ["INSERT INTO t VALUES(sqlite_source_id())", /sqlite_source_id\(\)/],
+    ["INSERT INTO t VALUES(sqlite_compileoption_get(1))", /sqlite_compileoption_get\(\)/],
+    ["INSERT INTO t SELECT name FROM dbstat", /dbstat/],
+    ["INSERT INTO t SELECT * FROM pragma_page_count", /pragma_page_count/],
+    ["PRAGMA foreign_keys = ON", /PRAGMA foreign_keys is not supported/],
+    ["PRAGMA case_sensitive_like = 1", /PRAGMA case_sensitive_like/],
+    ["PRAGMA writable_schema(1)", /PRAGMA writable_schema/],
+    ["PRAGMA optimize", /PRAGMA optimize/],
+    ["CREATE TEMP TABLE x(a)", /TEMP objects are not supported/],
+    ["CREATE TEMPORARY VIEW x AS SELECT 1", /TEMP objects/],
+    ["CREATE TABLE temp.x(a)", /TEMP objects/],
+    ["CREATE TEMP TRIGGER x AFTER INSERT ON t BEGIN SELECT 1; END", /TEMP objects/],
+    ["ATTACH ':memory:' AS x", /ATTACH is not supported/],
+    ["DETACH x", /DETACH is not supported/],
+    ["SELECT load_extension('x')", /load_extension\(\) is not supported/],
+    ["INSERT INTO t VALUES(load_extension('x'))", /load_extension\(\) is not supported/],
+    ["BEGIN", /BEGIN is not supported: use the \\"transaction\\" parameter/],
+    ["COMMIT", /COMMIT is not supported/],
+    ["END", /END is not supported/],
+    ["ROLLBACK", /ROLLBACK is not supported/],
+    ["SAVEPOINT x", /SAVEPOINT is not supported/],
+    ["RELEASE x", /RELEASE is not supported/],
+    ["INSERT INTO _muster VALUES(1, 1, 1, 1)", /table _muster cannot be changed/],
+    ["UPDATE _MUSTER SET applied = 1", /table _muster cannot be changed/],
+    ["DELETE FROM main._muster", /table _muster cannot be changed/],
+    ["DROP TABLE _muster", /table _muster cannot be changed/],
+    ["ALTER TABLE _muster RENAME TO x", /table _muster cannot be changed/],
+    ["ALTER TABLE _muster ADD COLUMN x", /table _muster cannot be changed/],
+    ["CREATE INDEX i ON _muster(term)", /table _muster cannot be changed/],
+    ["CREATE TRIGGER x AFTER INSERT ON _muster BEGIN SELECT 1; END", /table _muster cannot be changed/],
+    ["CREATE VIRTUAL TABLE x USING dbstat", /virtual tables of dbstat/],
+    ["INSERT INTO t(rowid) VALUES(9223372036854775807)", /rowid 9223372036854775807 is not supported/],
+    ["SELECT 1 \0 garbage", /NUL/],
+  ];
+  for (const [sql, pattern] of refused) {
+    const results = bench.run([sql], { kind: "execute" });
+    assertMatch(results, pattern, sql);
+  }
+  assertEquals(bench.rows("SELECT * FROM t"), []);
+  assertEquals(bench.run(["CREATE TRIGGER x AFTER INSERT ON t BEGIN DELETE FROM _muster; END"]), "[{}]");
+  assertMatch(bench.run(["INSERT INTO t VALUES(1)"]), /table _muster cannot be changed/);
+  assertEquals(bench.rows("SELECT applied FROM _muster"), [[bench.machine.applied]]);
+});
+
+Deno.test("StateMachine allows what is stored, and what only its asker sees", () => {
+  using bench = new Bench();
+  bench.run(["CREATE TABLE t(a)"]);
+  assertEquals(bench.run(["PRAGMA user_version = 5", "PRAGMA application_id = 6"]), "[{},{}]");
+  assertEquals(bench.rows("PRAGMA user_version"), [[5]]);
+  assertStringIncludes(bench.run(["PRAGMA table_info(t)"], { kind: "request" }), '"values":[[0,"a"');
+  assertStringIncludes(bench.run(["SELECT sqlite_version()"], { kind: "query" }), '"values":[["3.');
+  assertStringIncludes(bench.run(["SELECT sqlite_version()"], { kind: "request" }), '"values":[["3.');
+  assertMatch(
+    bench.run(["SELECT sqlite_version()"], { kind: "request", transaction: true }),
+    /not supported in replicated/,
+  );
+});
