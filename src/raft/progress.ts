@@ -107,8 +107,8 @@ export interface Progress {
   probedAt: number;
   /** An empty append is owed (L10, C4). */
   nudge: boolean;
-  /** Match at the last heartbeat reply: no movement since then asks for a nudge (L10). */
-  matchAtHeartbeat: Index;
+  /** Last index sent at the last heartbeat reply: still not acknowledged at the next one asks for a nudge (L10). */
+  sentAtHeartbeat: Index;
   /** Highest commit index it was told by an append. */
   commitSent: Index;
   /** An append left since the last tick (C4). */
@@ -137,7 +137,7 @@ export function createProgress(
     probing: false,
     probedAt: start.now,
     nudge: false,
-    matchAtHeartbeat: 0,
+    sentAtHeartbeat: 0,
     commitSent: 0,
     sentSinceTick: false,
   };
@@ -148,6 +148,7 @@ export function becomeProbe(peer: Progress, next: Index): void {
   invariant(next > peer.match, "next fell to match (L9)");
   peer.state = "probe";
   peer.next = next;
+  peer.sentAtHeartbeat = 0;
   peer.probing = false;
   peer.window.clear();
 }

@@ -117,7 +117,7 @@ function sendAppend(s: RaftState, lead: Leadership, peer: Progress): void {
     if (peer.probing) return;
     peer.probing = true;
     peer.probedAt = s.timer.now;
-    emit(s, lead, peer, fit(s, peer.next, last, PROBE_BYTES_MAX).last);
+    emit(s, lead, peer, fit(s, peer.next, last, Math.min(PROBE_BYTES_MAX, s.options.appendBytesMax)).last);
     return;
   }
   while (peer.next <= last && !peer.window.isFull) {
@@ -363,9 +363,9 @@ export function onHeartbeatReply(s: RaftState, lead: Leadership, m: HeartbeatRep
     // L7, L11: ask again, but not more often than heartbeats go out: read rounds bring replies of their own.
     if (s.timer.now - peer.probedAt >= s.options.heartbeatTicks) peer.probing = false;
   } else if (peer.state === "replicate") {
-    // L10: nothing moved since the last reply though something is out. An empty append shows whether it was lost.
-    if (peer.match < peer.next - 1 && peer.match === peer.matchAtHeartbeat) peer.nudge = true;
-    peer.matchAtHeartbeat = peer.match;
+    // L10: what was out at the last reply is not acknowledged at this one. An empty append shows whether it was lost.
+    if (peer.match < peer.sentAtHeartbeat) peer.nudge = true;
+    peer.sentAtHeartbeat = peer.next - 1;
   }
 }
 
