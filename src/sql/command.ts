@@ -62,6 +62,8 @@ export const TIME_MS_MAX = 253_402_300_799_999;
 const VERSION = 1;
 const KINDS = ["execute", "request", "query"] as const;
 const TRANSACTION_FLAG = 4;
+/** Keeps a leading U+FEFF: it is part of the client's text. */
+const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Encodes a command, unstamped. The caller owns the bytes. */
 export function encodeCommand(command: Command): Uint8Array {
@@ -158,16 +160,62 @@ function decodeStatement(reader: ByteReader): BoundStatement {
   if (namedCount === 0) return { parts, positional, named: null };
   const named: Record<string, SqlValue> = Object.create(null); // a parameter may be called __proto__
   for (let left = namedCount - 1; left > 0; left--) {
-    const name = reader.string();
+    const name = decodeText(reader.bytes());
     named[name] = decodeValue(reader);
   }
   return { parts, positional, named };
 }
 
+/** A part as it was decoded before, with the bytes of its text. */
+interface KnownPart {
+  readonly text: Uint8Array;
+  readonly part: SqlPart;
+}
+
+/** Slots for parts seen lately; a log repeats few texts many times, and comparing bytes is cheaper than decoding them. */
+const KNOWN_PARTS_MAX = 512;
+/** Longer texts are decoded each time. */
+const KNOWN_TEXT_BYTES_MAX = 512;
+const knownParts: (KnownPart | undefined)[] = new Array(KNOWN_PARTS_MAX); // a memo of a pure function, bounded
+
 function decodePart(reader: ByteReader): SqlPart {
-  const verb = String.fromCharCode(...reader.raw(reader.u8()));
+  const verb = reader.raw(reader.u8());
   const parameterCount = reader.u32();
-  return { verb, parameterCount, sql: reader.string() };
+  const text = reader.bytes();
+  const slot = slotOf(text);
+  const known = knownParts[slot];
+  if (known !== undefined && isSame(known, verb, parameterCount, text)) return known.part;
+  const part = { sql: decodeText(text), verb: String.fromCharCode(...verb), parameterCount };
+  if (text.length <= KNOWN_TEXT_BYTES_MAX) knownParts[slot] = { text: text.slice(), part };
+  return part;
+}
+
+function decodeText(bytes: Uint8Array): string {
+  try {
+    return utf8Decoder.decode(bytes);
+  } catch {
+    throw new DecodeError("Expected text in UTF-8");
+  }
+}
+
+/** Slot of a text, by its length and some of its bytes. */
+function slotOf(text: Uint8Array): number {
+  let hash = text.length;
+  for (let at = 0; at < text.length; at += 5) hash = Math.imul(hash, 31) + (text[at] ?? 0) | 0;
+  return (hash >>> 0) % KNOWN_PARTS_MAX;
+}
+
+function isSame({ text: knownText, part }: KnownPart, verb: Uint8Array, count: number, text: Uint8Array): boolean {
+  if (knownText.length !== text.length || part.parameterCount !== count || part.verb.length !== verb.length) {
+    return false;
+  }
+  for (let at = 0; at < verb.length; at++) {
+    if (part.verb.charCodeAt(at) !== verb[at]) return false;
+  }
+  for (let at = 0; at < text.length; at++) {
+    if (knownText[at] !== text[at]) return false;
+  }
+  return true;
 }
 
 function decodeValue(reader: ByteReader): SqlValue {
@@ -180,7 +228,7 @@ function decodeValue(reader: ByteReader): SqlValue {
     case 2:
       return reader.f64();
     case 3:
-      return reader.string();
+      return decodeText(reader.bytes());
     case 4:
       return reader.bytes();
     case 5:

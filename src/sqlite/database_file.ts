@@ -14,6 +14,9 @@ import { sqliteVersion } from "./functions.ts";
 /** Time a connection waits for another's lock, in milliseconds. */
 export const BUSY_TIMEOUT_MS = 5000;
 
+/** Size to which the WAL is cut when it starts over after a checkpoint: its size then tells how much has come since. */
+const WAL_KEPT_BYTES = 4 * 1024 * 1024;
+
 /** A database that cannot be used. */
 export class DatabaseFileError extends Error {
   /** Always `DatabaseFileError`. */
@@ -65,6 +68,7 @@ export function prepareDatabase(database: Database, path: string, warn: (message
   runOnce(database, "PRAGMA synchronous = NORMAL");
   runOnce(database, `PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
   runOnce(database, "PRAGMA wal_autocheckpoint = 0");
+  runOnce(database, `PRAGMA journal_size_limit = ${WAL_KEPT_BYTES}`);
   runOnce(database, "PRAGMA recursive_triggers = OFF");
   runOnce(
     database,

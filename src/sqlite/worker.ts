@@ -15,7 +15,11 @@ import { BATCH_ENTRIES_MAX, openStateMachine, type StateMachine } from "./state_
 
 /** Size of the WAL that calls for a checkpoint, in bytes (spec/raft.md A9). */
 const CHECKPOINT_WAL_BYTES = 32 * 1024 * 1024;
-/** Batches between two looks at the size of the WAL. */
+/** Time after which a checkpoint is made whatever the size, so that the log can be cut. */
+const CHECKPOINT_INTERVAL_MS = 30_000;
+/** Least time between two checkpoints: one that a long reader keeps from its end is not tried again at once. */
+const CHECKPOINT_PAUSE_MS = 1000;
+/** Batches between two looks at the clock and the size of the WAL. */
 const BATCHES_PER_LOOK = 16;
 
 /** The writer behind its ports. */
@@ -27,6 +31,7 @@ class WriterWorker {
   #isScheduled = false;
   #isClosed = false;
   #batches = 0;
+  #checkpointedMs = performance.now();
 
   constructor({ path, foreignKeys, replica, http }: OpenWriter) {
     this.#replica = replica;
@@ -92,8 +97,13 @@ class WriterWorker {
 
   #checkpointIfDue(): void {
     this.#batches++;
-    if (this.#batches % BATCHES_PER_LOOK !== 0 || Deno.statSync(this.#walPath).size < CHECKPOINT_WAL_BYTES) return;
-    if (this.#machine.checkpoint("PASSIVE").isComplete) this.#sayApplied();
+    const sinceMs = performance.now() - this.#checkpointedMs;
+    if (sinceMs < CHECKPOINT_PAUSE_MS || this.#batches % BATCHES_PER_LOOK !== 0) return;
+    if (sinceMs < CHECKPOINT_INTERVAL_MS && Deno.statSync(this.#walPath).size < CHECKPOINT_WAL_BYTES) return;
+    const before = this.#machine.durable;
+    this.#machine.checkpoint("PASSIVE");
+    this.#checkpointedMs = performance.now();
+    if (this.#machine.durable !== before) this.#sayApplied();
   }
 
   #close(): void {

@@ -106,6 +106,8 @@ Deno.test("StateMachine binds parameters in every form", () => {
   assertStringIncludes(bench.run([["SELECT ?", 2n ** 63n - 1n]], { kind: "query" }), "[[9223372036854775807]]");
   assertStringIncludes(bench.run([["SELECT ?, ?", 2n ** 53n + 1n, 1]], { kind: "query" }), "[[9007199254740993,1]]");
   assertEquals(bench.rows(["SELECT typeof(?), typeof(?)", 1n, 1]), [["integer", "real"]]);
+  assertEquals(query("SELECT ?, length(?)", "\ufeffa", "\ufeffa"), [["\ufeffa", 2]]);
+  assertEquals(query("SELECT ?, hex(?)", "a\0b", "a\0b"), [["a\0b", "610062"]]);
 });
 
 Deno.test("StateMachine runs every statement of a string and stops at the first that fails", () => {
@@ -238,4 +240,34 @@ Deno.test("StateMachine runs a lone VACUUM, and refuses every other", () => {
   assertMatch(bench.run(["VACUUM", "SELECT 1"]), /must be the only statement/);
   assertMatch(bench.run(["VACUUM"], { transaction: true }), /must be the only statement/);
   assertMatch(bench.run(["VACUUM INTO '/tmp/x'"]), /VACUUM INTO is not supported/);
+});
+
+Deno.test("StateMachine leaves no read open behind, whatever became of its rows", () => {
+  using bench = new Bench();
+  const results = bench.run(
+    ["CREATE TABLE t(a)", "INSERT INTO t VALUES(1), (2), (3)", "SELECT * FROM t", "SELECT * FROM t; DROP TABLE t"],
+    { transaction: true, kind: "request" },
+  );
+  assertEquals(results.includes("error"), false);
+  assertStringIncludes(results, '"values":[[1],[2],[3]]');
+});
+
+Deno.test("StateMachine takes the first row of a replicated read as its outcome, on every node alike", () => {
+  using bench = new Bench();
+  bench.run(["CREATE TABLE t(a)", "INSERT INTO t VALUES(1), (-9223372036854775807 - 1)"]);
+  const late = "SELECT abs(a) FROM t";
+  const options = { transaction: true, kind: "request" } as const;
+  const results = bench.run([late, "INSERT INTO t VALUES(5)"], options);
+  assertMatch(results, /^\[\{"error":"integer overflow"\},\{"last_insert_id":3/);
+  bench.machine.apply([entry(bench.machine.applied + 1, [late, "INSERT INTO t VALUES(6)"], options)]);
+  bench.run([`${late} ORDER BY a`, "INSERT INTO t VALUES(7)"], options);
+  bench.machine.apply([entry(bench.machine.applied + 1, [`${late} ORDER BY a`, "INSERT INTO t VALUES(8)"], options)]);
+  assertEquals(bench.rows("SELECT a FROM t WHERE a > 1"), [[5], [6]]);
+});
+
+Deno.test("StateMachine protects what is behind a full-text index", () => {
+  using bench = new Bench();
+  bench.run(["CREATE VIRTUAL TABLE ft USING fts5(a)", "INSERT INTO ft VALUES('hello world')"]);
+  assertEquals(bench.rows("SELECT a FROM ft WHERE ft MATCH 'world'"), [["hello world"]]);
+  assertMatch(bench.run(["INSERT INTO ft_data VALUES(1, x'00')"]), /may not be modified/);
 });
