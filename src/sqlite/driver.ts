@@ -11,6 +11,7 @@
  *   later row's error goes unseen.
  * - `iterate()` ends without a word where a step fails, even the first, and costs 50 µs before its first row and 2.7 µs
  *   per row; `all()` throws, and costs 0.4 µs per row. See `fetch.ts`.
+ * - TEXT is read up to its first NUL character; it is bound and stored whole.
  * - Without `--allow-all` ATTACH is off, and VACUUM with it, which attaches its copy.
  * - A TEXT longer than V8's longest string (512 MiB) ends the process: the length limit is set below it where the
  *   runtime can (Deno 2.9).
