@@ -13,7 +13,10 @@ export class TextCache<V> {
   #young = new Map<string, V>();
   #old = new Map<string, V>();
 
-  /** @param generationSize Texts in a generation. */
+  /**
+   * Starts empty.
+   * @param generationSize Texts in a generation.
+   */
   constructor(generationSize: number) {
     this.#generationSize = generationSize;
   }

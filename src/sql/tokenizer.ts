@@ -57,7 +57,10 @@ export class Tokenizer {
   /** Offset after its last character. */
   end = 0;
 
-  /** @param text Any text. */
+  /**
+   * Starts before the first token.
+   * @param text Any text.
+   */
   constructor(text: string) {
     this.text = text;
   }

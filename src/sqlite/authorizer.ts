@@ -57,7 +57,12 @@ const NODE_FUNCTIONS: ReadonlyMap<string, string> = new Map([
   ["sqlite_offset", "it depends on the node's file"],
   ["fts5_source_id", "nodes may differ in it"],
 ]);
-const UNSAFE_FUNCTIONS: ReadonlySet<string> = new Set(["load_extension", "fts3_tokenizer"]);
+/** Functions refused everywhere, and why. */
+const UNSAFE_FUNCTIONS: ReadonlyMap<string, string> = new Map([
+  ["load_extension", "it loads native code"],
+  ["fts3_tokenizer", "it loads native code"],
+  ["optimize", "it writes from within a query; use INSERT INTO name(name) VALUES('optimize')"],
+]);
 /** Virtual tables that store what they hold in the database. */
 const STORED_MODULES: ReadonlySet<string> = new Set([
   "fts3",
@@ -118,8 +123,9 @@ export function refusal(part: SqlPart, mode: "replicated" | "read"): string | nu
   if (pragma === null) return null; // a syntax error, SQLite's to report
   const { name, hasValue } = pragma;
   if (mode === "read") {
-    const isRead = hasValue ? SCHEMA_PRAGMAS.has(name) : !ACTING_PRAGMAS.has(name);
-    return isRead ? null : `PRAGMA ${name} is not supported${hasValue ? " with a value" : ""} in a query`;
+    return isReadPragma(name, hasValue)
+      ? null
+      : `PRAGMA ${name} is not supported${hasValue ? " with a value" : ""} in a query`;
   }
   if (STORED_PRAGMAS.has(name) || REPLICATED_SCHEMA_PRAGMAS.has(name)) return null;
   return `PRAGMA ${name} is not supported in replicated statements: it concerns one connection or one node`;
@@ -152,7 +158,7 @@ export class Guard {
     if (this.mode === "off") return true;
     const isTemp = database === "temp" && (action === INSERT || action === CREATE_TABLE || action === DROP_TABLE);
     const reason = (isTemp ? NO_TEMP : commonReason(action, first, second)) ??
-      (this.mode === "replicated" ? replicatedReason(action, first, second) : null);
+      (this.mode === "replicated" ? replicatedReason(action, first, second) : readReason(action, first, second));
     this.#reason ??= reason;
     return reason === null;
   };
@@ -178,7 +184,8 @@ function commonReason(action: number, first: string | null, second: string | nul
       return `SAVEPOINT is not supported: ${USE_TRANSACTION}`;
     case FUNCTION: {
       const name = second?.toLowerCase() ?? "";
-      return UNSAFE_FUNCTIONS.has(name) ? `${name}() is not supported: it loads native code` : null;
+      const reason = UNSAFE_FUNCTIONS.get(name);
+      return reason === undefined ? null : `${name}() is not supported: ${reason}`;
     }
     default:
       if (
@@ -189,6 +196,18 @@ function commonReason(action: number, first: string | null, second: string | nul
       }
       return null;
   }
+}
+
+/** Pragmas come here as statements and, where the text does not show it, behind table-valued functions. */
+function readReason(action: number, first: string | null, second: string | null): string | null {
+  const name = first?.toLowerCase() ?? "";
+  if (action !== PRAGMA || isReadPragma(name, second !== null)) return null;
+  return `PRAGMA ${name} is not supported in a query`;
+}
+
+/** Whether a pragma changes nothing. */
+function isReadPragma(name: string, hasValue: boolean): boolean {
+  return hasValue ? SCHEMA_PRAGMAS.has(name) : !ACTING_PRAGMAS.has(name);
 }
 
 function replicatedReason(action: number, first: string | null, second: string | null): string | null {

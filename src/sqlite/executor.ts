@@ -42,7 +42,10 @@ export class RestartEntry extends Error {
   /** Number of the statement within the entry. */
   readonly statementNumber: number;
 
-  /** @param message The error to report for the statement. */
+  /**
+   * Marks the statement as one that fails.
+   * @param message The error to report for the statement.
+   */
   constructor(statementNumber: number, message: string) {
     super(message);
     this.statementNumber = statementNumber;
@@ -102,7 +105,10 @@ export class Executor {
   readonly #rollbackTo: Statement;
   readonly #counters: Statement;
 
-  /** @param guard Installed on `database`. */
+  /**
+   * Compiles what every entry needs.
+   * @param guard Installed on `database`.
+   */
   constructor(database: Database, guard: Guard, determinism: Determinism) {
     this.#database = database;
     this.#guard = guard;

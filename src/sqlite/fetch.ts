@@ -18,7 +18,7 @@ import type { Fetching, Prepared } from "./prepared.ts";
 const ROWS_AT_ONCE_MAX = 100;
 
 /** The text of a read and its verb. */
-interface ReadText {
+export interface ReadText {
   /** One statement. */
   readonly sql: string;
   /** Its verb. */

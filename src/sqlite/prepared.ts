@@ -63,7 +63,10 @@ export class PreparedCache {
   readonly #database: Database;
   readonly #cache = new TextCache<Prepared>(STATEMENTS_MAX);
 
-  /** @param database What compiles. */
+  /**
+   * Starts empty.
+   * @param database What compiles.
+   */
   constructor(database: Database) {
     this.#database = database;
   }
@@ -92,7 +95,10 @@ export class ParameterCursor {
   readonly #namedCount: number;
   #next = 0;
 
-  /** @throws {StatementError} When a name does not start with a letter. */
+  /**
+   * Starts with the first value.
+   * @throws {StatementError} When a name does not start with a letter.
+   */
   constructor({ positional, named }: BoundStatement) {
     this.#positional = positional;
     this.#named = named;

@@ -33,7 +33,7 @@ export class RenderError extends Error {
 }
 
 /** What a column's declared type asks for. */
-type Treatment = "plain" | "boolean" | "date" | "text";
+export type Treatment = "plain" | "boolean" | "date" | "text";
 
 const DATE_TYPES: ReadonlySet<string> = new Set(["date", "datetime", "timestamp"]);
 const TEXT_TYPE = /^(?:text$|json$|varchar|varying character|nchar|native character|nvarchar|clob)/;
@@ -159,7 +159,10 @@ export class QueryRenderer {
   #types: readonly string[] | null = null;
   #rows = "";
 
-  /** @param budget What the request may still render. */
+  /**
+   * Starts without rows.
+   * @param budget What the request may still render.
+   */
   constructor(shape: Shape, options: RenderOptions, budget: Budget) {
     this.#shape = shape;
     this.#options = options;

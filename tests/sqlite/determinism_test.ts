@@ -214,6 +214,30 @@ Deno.test("StateMachine refuses what nodes would not agree on, by name", () => {
   assertEquals(bench.rows("SELECT applied FROM _muster"), [[bench.machine.applied]]);
 });
 
+Deno.test("StateMachine lets no query write on one node alone", () => {
+  using bench = new Bench();
+  bench.run([
+    "CREATE TABLE t(a)",
+    "CREATE INDEX i ON t(a)",
+    "INSERT INTO t VALUES(1)",
+    "CREATE VIRTUAL TABLE f USING fts4(a)",
+    "INSERT INTO f VALUES('x')",
+  ]);
+  for (const kind of ["query", "request", "execute"] as const) {
+    for (
+      const sql of [
+        "SELECT * FROM pragma_optimize(0x10002)",
+        "SELECT * FROM pragma_optimize",
+        "SELECT optimize(f) FROM f",
+        "SELECT * FROM pragma_wal_checkpoint",
+      ]
+    ) {
+      assertMatch(bench.run([sql], { kind }), /not supported|no such table/, sql);
+    }
+  }
+  assertEquals(bench.rows("SELECT name FROM sqlite_schema WHERE name LIKE 'sqlite_stat%'"), []);
+});
+
 Deno.test("StateMachine allows what is stored, and what only its asker sees", () => {
   using bench = new Bench();
   bench.run(["CREATE TABLE t(a)"]);
