@@ -1,15 +1,18 @@
 /**
  * This Worker's end of the line to the replica and the writer: writes in batches, outcomes matched by number.
  *
- * At most one batch of writes is on its way unanswered by the event loop: what arrives meanwhile leaves together with
- * the next, so that a message between Workers carries more the more there is to do.
+ * What arrives within one turn of the event loop leaves in one message, so that a message between Workers carries more
+ * the more there is to do.
  * @module
  */
+import { Deadlines } from "../rpc/deadlines.ts";
+import { pack } from "../rpc/packed.ts";
+import { renderBits } from "../sql/render_bits.ts";
 import type {
   ForwardedRequest,
   ForwardedResponse,
+  FromHttp,
   LeaderInfo,
-  Proposal,
   Refused,
   ReplicaMethods,
   ToHttp,
@@ -54,9 +57,10 @@ export class ReplicaClient {
   readonly #replica: MessagePort;
   readonly #serve: Serve;
   readonly #writes = new Map<number, (result: WriteResult) => void>();
+  readonly #deadlines = new Deadlines();
   readonly #calls = new Map<number, Waiting<unknown>>();
   readonly #reads = new Map<number, Waiting<void>>();
-  #outbox: Proposal[] = [];
+  #outbox: { readonly ref: number; readonly body: Uint8Array; readonly render: number }[] = [];
   #readOutbox: number[] = [];
   #flushDue = false;
   #nextRef = 1;
@@ -80,15 +84,15 @@ export class ReplicaClient {
   write(body: Uint8Array, options: RenderOptions, timeoutMs: number): Promise<WriteResult | undefined> {
     return new Promise((resolve) => {
       const ref = this.#nextRef++;
-      const timer = setTimeout(() => {
+      const limit = this.#deadlines.set(timeoutMs, () => {
         this.#writes.delete(ref);
         resolve(undefined);
-      }, timeoutMs);
+      });
       this.#writes.set(ref, (result) => {
-        clearTimeout(timer);
+        this.#deadlines.clear(limit);
         resolve(result);
       });
-      this.#outbox.push({ ref, body, options });
+      this.#outbox.push({ ref, body, render: renderBits(options) });
       this.#schedule();
     });
   }
@@ -117,7 +121,13 @@ export class ReplicaClient {
     if (this.#outbox.length > 0) {
       const items = this.#outbox;
       this.#outbox = [];
-      this.#replica.postMessage({ k: "propose", items });
+      const message: FromHttp = {
+        k: "propose",
+        refs: items.map(({ ref }) => ref),
+        render: items.map(({ render }) => render),
+        bodies: pack(items.map(({ body }) => body)),
+      };
+      this.#replica.postMessage(message);
     }
     if (this.#readOutbox.length > 0) {
       const refs = this.#readOutbox;

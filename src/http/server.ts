@@ -5,6 +5,7 @@
  */
 import type { ForwardedRequest, ForwardedResponse } from "../replica/api.ts";
 import { splitAddress } from "../codec/address.ts";
+import { Deadlines } from "../rpc/deadlines.ts";
 import { HttpError, type HttpResponse, problem } from "./problem.ts";
 import type { Services } from "./request.ts";
 import { route } from "./router.ts";
@@ -16,6 +17,7 @@ export interface HttpServer {
   shutdown(): Promise<void>;
 }
 
+const deadlines = new Deadlines();
 const JSON_TYPE = "application/json; charset=utf-8";
 const EMPTY = new Uint8Array(0);
 
@@ -105,18 +107,17 @@ async function readBody(request: Request, { options }: Services): Promise<Uint8A
   if (request.body === null) return EMPTY;
   const announced = request.headers.get("content-length");
   if (announced !== null && Number(announced) > options.bodyBytesMax) throw tooLarge(options.bodyBytesMax);
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
+  const body = announced === null ? collect(request.body, options.bodyBytesMax) : request.bytes();
+  return await new Promise((resolve, reject) => {
+    const limit = deadlines.set(options.bodyTimeoutMs, () => {
       reject(new HttpError(408, `the request's body did not arrive within ${options.bodyTimeoutMs / 1000} seconds`));
-    }, options.bodyTimeoutMs);
+    });
+    const broken = (cause: unknown) =>
+      reject(
+        cause instanceof HttpError ? cause : new HttpError(400, "the request's body could not be read", { cause }),
+      );
+    body.then(resolve, broken).finally(() => deadlines.clear(limit));
   });
-  try {
-    const whole = announced === null ? collect(request.body, options.bodyBytesMax) : request.bytes();
-    return await Promise.race([whole, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function tooLarge(bytesMax: number): HttpError {

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Member, NodeId } from "../raft/message.ts";
-import type { RenderOptions } from "../sqlite/render.ts";
+import type { Packed } from "../rpc/packed.ts";
 
 /** How a node is to take part in the cluster; decided by the command line. */
 export interface ReplicaOptions {
@@ -74,11 +74,15 @@ export interface ForwardedResponse {
   readonly body: Uint8Array;
 }
 
-/** One write to be replicated. */
-export interface Proposal {
-  readonly ref: number;
-  readonly body: Uint8Array;
-  readonly options: RenderOptions;
+/** Writes to be replicated, packed: the n-th element of each list belongs to the n-th write. */
+export interface Proposals {
+  readonly k: "propose";
+  /** The asker's own numbers. */
+  readonly refs: readonly number[];
+  /** How to render the results (sql/render_bits.ts). */
+  readonly render: readonly number[];
+  /** Encoded commands, not stamped yet. */
+  readonly bodies: Packed;
 }
 
 /** What can be asked of the replica, by method: parameters and result. */
@@ -117,7 +121,7 @@ export interface NodeInfo {
 
 /** From an HTTP Worker. */
 export type FromHttp =
-  | { readonly k: "propose"; readonly items: readonly Proposal[] }
+  | Proposals
   | { readonly k: "call"; readonly ref: number; readonly method: keyof ReplicaMethods; readonly params: unknown }
   | { readonly k: "reads"; readonly refs: readonly number[]; readonly timeoutMs: number }
   | { readonly k: "served"; readonly ref: number; readonly response: ForwardedResponse };

@@ -7,11 +7,14 @@ import type { ReplicaNode } from "./node.ts";
 import { RefusedError, type Replica } from "./replica.ts";
 import { NotSentError, RemoteError, type RpcAnswer, type RpcClient, UnansweredError } from "./rpc.ts";
 import { type Cluster, withTimeout } from "./cluster.ts";
+import { unpack } from "../rpc/packed.ts";
+import { renderFlags } from "../sql/render_bits.ts";
 import type {
   ForwardedRequest,
   ForwardedResponse,
   FromHttp,
   LeaderInfo,
+  Proposals,
   Refused,
   ReplicaMethods,
   ReplicaOptions,
@@ -102,9 +105,7 @@ export class HttpPorts {
   #onMessage(port: number, message: FromHttp): void {
     switch (message.k) {
       case "propose":
-        return this.#parts.replica.propose(
-          message.items.map(({ ref, body, options }) => ({ body, waiter: { port, ref, options } })),
-        );
+        return this.#propose(port, message);
       case "reads":
         return void this.#readIndices(port, message);
       case "served":
@@ -116,6 +117,16 @@ export class HttpPorts {
           (error) => this.#post(port, { k: "answer", ref: message.ref, ...described(error) }),
         );
     }
+  }
+
+  #propose(port: number, { refs, render, bodies }: Proposals): void {
+    // Copies: an entry outlives its batch in memory, and must not keep the whole of it.
+    this.#parts.replica.propose(
+      unpack(bodies).map((body, at) => ({
+        body: body.slice(),
+        waiter: { port, ref: refs[at], options: renderFlags(render[at]) },
+      })),
+    );
   }
 
   /** One round confirms all reads that came together. */

@@ -1,0 +1,36 @@
+/**
+ * Many byte strings in one: what travels between Workers in batches. A message is cloned object by object, at about a
+ * tenth of a millisecond per hundred objects; packed, the same content is two objects. Pure.
+ * @module
+ */
+
+/** Byte strings laid end to end. */
+export interface Packed {
+  readonly bytes: Uint8Array;
+  /** Where each one ends in `bytes`. */
+  readonly ends: readonly number[];
+}
+
+/** Lays byte strings end to end. */
+export function pack(parts: readonly Uint8Array[]): Packed {
+  const ends: number[] = [];
+  let length = 0;
+  for (const part of parts) ends.push(length += part.length);
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return { bytes, ends };
+}
+
+/** The byte strings as views: they keep the whole alive. */
+export function unpack({ bytes, ends }: Packed): Uint8Array[] {
+  let start = 0;
+  return ends.map((end) => {
+    const part = bytes.subarray(start, end);
+    start = end;
+    return part;
+  });
+}
