@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { ApplyEntry } from "../../src/sqlite/api.ts";
 import { Bench, entry, PLAIN, type Sql } from "./fixture.ts";
@@ -51,7 +52,7 @@ const SCRIPT: readonly Sql[][] = [
   ["ANALYZE", "PRAGMA user_version = 7", "CREATE TABLE copy AS SELECT * FROM t", "DROP TABLE log"],
 ];
 
-function script(): ApplyEntry[] {
+function fixedScript(): ApplyEntry[] {
   return SCRIPT.map((statements, at) => entry(at + 1, statements, { timeMs: 1_700_000_000_000 + at * 61_007 }));
 }
 
@@ -60,7 +61,7 @@ Deno.test("StateMachine gives the same content whatever the batches, the wall cl
   for (const [size, pauseMs] of [[1, 0], [4, 30], [100, 1100]] as const) {
     await new Promise((resolve) => setTimeout(resolve, pauseMs)); // the wall clock itself is under test here
     using bench = new Bench();
-    const entries = script();
+    const entries = fixedScript();
     for (let at = 0; at < entries.length; at += size) {
       const batch = entries.slice(at, at + size).map((each) => ({
         ...each,
@@ -74,6 +75,75 @@ Deno.test("StateMachine gives the same content whatever the batches, the wall cl
   assertEquals(contents[2], contents[0]);
   assertStringIncludes(contents[0] ?? "", "2023-11-14");
   assert(!(contents[0] ?? "").includes(new Date().toISOString().slice(0, 10)));
+});
+
+const SETUP: readonly Sql[] = [
+  "CREATE TABLE t(id INTEGER PRIMARY KEY, u UNIQUE, r DEFAULT (random()), c CHECK(c IS NULL OR c < 5))",
+  "CREATE TABLE log(n, r)",
+  "CREATE TRIGGER tr AFTER INSERT ON log WHEN new.n = 3 BEGIN SELECT RAISE(ROLLBACK, 'three'); END",
+  "CREATE TRIGGER tf AFTER INSERT ON log WHEN new.n = 4 BEGIN SELECT RAISE(FAIL, 'four'); END",
+  "CREATE TABLE p(id INTEGER PRIMARY KEY)",
+  "CREATE TABLE k(p REFERENCES p)",
+];
+
+const statement: fc.Arbitrary<Sql> = fc.oneof(
+  fc.nat(6).map((u) => ["INSERT INTO t(u) VALUES(?)", BigInt(u)] as const),
+  fc.nat(6).map((u) => ["INSERT OR ROLLBACK INTO t(u) VALUES(?)", BigInt(u)] as const),
+  fc.nat(6).map((u) => ["INSERT OR FAIL INTO t(u) VALUES(random()), (?), (random())", BigInt(u)] as const),
+  fc.nat(6).map((n) => ["INSERT INTO log VALUES(?, random()) RETURNING r", BigInt(n)] as const),
+  fc.nat(3).map((n) => ["INSERT INTO k VALUES(?)", BigInt(n)] as const),
+  fc.nat(3).map((n) => ["INSERT INTO p VALUES(?)", BigInt(n)] as const),
+  fc.constantFrom<Sql>(
+    "INSERT INTO log SELECT last_insert_rowid(), changes()",
+    "UPDATE t SET u = u + 1",
+    "DELETE FROM t WHERE r % 2; INSERT INTO log VALUES(7, CURRENT_TIMESTAMP)",
+    "INSERT INTO t(rowid) VALUES(9223372036854775807)",
+    "CREATE TABLE n(a); INSERT INTO n VALUES(random())",
+    "CREATE TABLE d(p REFERENCES p DEFERRABLE INITIALLY DEFERRED); INSERT INTO d VALUES(1)",
+    "INSERT INTO d VALUES(2)",
+    "DROP TABLE n",
+    "ALTER TABLE log ADD COLUMN x DEFAULT 1",
+    "SELECT * FROM t",
+    "SELEC",
+  ),
+);
+
+const script: fc.Arbitrary<readonly ApplyEntry[]> = fc.array(
+  fc.record({
+    statements: fc.array(statement, { maxLength: 4 }),
+    transaction: fc.boolean(),
+    kind: fc.constantFrom("execute", "request"),
+    timeMs: fc.nat(1_000_000),
+  }),
+  { minLength: 1, maxLength: 12 },
+).map((entries) => entries.map(({ statements, ...options }, at) => entry(at + 2, statements, options)));
+
+Deno.test("StateMachine gives the same content and results for any script in any batches", () => {
+  fc.assert(
+    fc.property(script, fc.array(fc.integer({ min: 2, max: 6 })), fc.boolean(), (entries, sizes, foreignKeys) => {
+      const outcomes: unknown[] = [];
+      const contents = [[], sizes, [100]].map((cuts, replica) => {
+        using bench = new Bench(":memory:", foreignKeys);
+        bench.run(SETUP);
+        bench.delivered.length = 0;
+        for (let at = 0, batch = 0; at < entries.length; batch++) {
+          const size = cuts[batch] ?? 1;
+          const waited = entries.slice(at, at + size).map((each) => ({
+            ...each,
+            waiter: { port: 1, ref: each.index, options: PLAIN },
+          }));
+          bench.machine.apply(replica === 2 ? waited.map(({ waiter: _, ...each }) => each) : waited);
+          at += size;
+        }
+        outcomes.push(bench.delivered.map(({ outcome }) => outcome));
+        return content(bench);
+      });
+      assertEquals(contents[1], contents[0]);
+      assertEquals(contents[2], contents[0]);
+      assertEquals(outcomes[1], outcomes[0]);
+    }),
+    { numRuns: 150 },
+  );
 });
 
 Deno.test("random() differs by row, statement, entry and seed", () => {
