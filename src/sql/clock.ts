@@ -43,7 +43,10 @@ export function clockInSchema(sql: string): string | null {
   let count = 0;
   while (tokens.next()) {
     const word = tokens.word();
-    if (++count <= 3) isIndex ||= word === "INDEX"; // CREATE UNIQUE INDEX
+    if (++count <= 3) {
+      isIndex ||= word === "INDEX"; // CREATE UNIQUE INDEX
+      if (word === "VIEW" || word === "TRIGGER") return null; // evaluated when used, not stored
+    }
     isAlter ||= count === 1 && word === "ALTER";
     const frame = frames.at(-1);
     const isRecomputed = isIndex || frame?.isRecomputed === true;

@@ -22,6 +22,7 @@ Deno.test("clockInSchema() leaves the clock where it is evaluated once", () => {
       "CREATE TABLE t AS WITH x AS (SELECT datetime('now') AS a) SELECT a FROM x",
       "CREATE INDEX i ON t(date(a)) WHERE state = 'now'",
       "CREATE VIEW v AS SELECT datetime('now')",
+      "CREATE TEMP VIEW v AS SELECT * FROM (WITH x AS (SELECT datetime('now')) SELECT * FROM x)",
       "CREATE TRIGGER tr AFTER INSERT ON t BEGIN UPDATE t SET a = datetime('now'); END",
       "ALTER TABLE t ADD COLUMN b DEFAULT CURRENT_DATE",
     ]
