@@ -140,6 +140,22 @@ export class Log {
     return bytes;
   }
 
+  /**
+   * The longest range from `from` up to `to` within `bytesMax`. It ends before `from` when the first entry alone is
+   * larger, with the bytes of that entry.
+   */
+  fit(from: Index, to: Index, bytesMax: number): { readonly last: Index; readonly bytes: number } {
+    let bytes = 0;
+    let last = from - 1;
+    while (last < to) {
+      const size = this.bytesAt(last + 1);
+      if (bytes + size > bytesMax) return { last, bytes: last < from ? size : bytes };
+      bytes += size;
+      last++;
+    }
+    return { last, bytes };
+  }
+
   /** Takes one entry at the end. */
   append(entry: Entry): void {
     invariant(entry.index === this.#last + 1, "an entry does not follow the last one (L1)");

@@ -10,8 +10,8 @@
  * The alternative turned down: returning effects from each input. It is as easy to test and costs one disk write per
  * input; draining once per turn gives group commit without a timer.
  *
- * This file dispatches; the chapters are election.ts, replication.ts, read_index.ts, membership.ts and transfer.ts, over
- * the state in state.ts.
+ * This file dispatches; the chapters are election.ts, replication.ts and follower.ts, read_index.ts, membership.ts
+ * and transfer.ts, over the state in state.ts.
  * @module
  */
 import { invariant } from "../invariant.ts";
@@ -28,32 +28,24 @@ import {
   ownVotePersisted,
   tickElection,
 } from "./election.ts";
+import { onAppend, onHeartbeat } from "./follower.ts";
 import { Log } from "./log.ts";
 import { campaignIfAlone, onBootstrap, onReconfigure, promoteLearner } from "./membership.ts";
 import type { Config, Index, Message } from "./message.ts";
 import { isPlausible } from "./message_check.ts";
+import { takeMessages, takeWrite } from "./outbox.ts";
 import { onPropose } from "./proposal.ts";
 import { onRead, serveReads } from "./read_index.ts";
 import {
   advanceCommit,
-  onAppend,
   onAppendReply,
-  onHeartbeat,
   onHeartbeatReply,
   onLinkDown,
   sendAppends,
   sendHeartbeats,
   tickPeers,
 } from "./replication.ts";
-import {
-  becomeFollower,
-  drop,
-  type Leadership,
-  leadership,
-  type Queued,
-  type RaftState,
-  redrawTimeout,
-} from "./state.ts";
+import { becomeFollower, drop, type Leadership, leadership, type RaftState, redrawTimeout } from "./state.ts";
 import { onTimeoutNow, onTransfer, settleTransfer, tickTransfer, urgeTarget } from "./transfer.ts";
 
 /** Timing for ticks of 50 ms, and limits for nodes with some hundred MiB of memory. */
@@ -317,33 +309,4 @@ function settle(s: RaftState): void {
     }
   }
   settleTransfer(s);
-}
-
-function takeWrite(s: RaftState): Effects["persist"] {
-  if (!s.hardDirty && !s.log.hasUnsaved) return undefined;
-  const { truncateFrom, append } = s.log.takeUnsaved();
-  const ticket = s.log.tickets.issue({ last: s.log.last, hard: s.hardDirty, now: s.timer.now });
-  const hard = s.hardDirty ? { hard: { term: s.term, vote: s.vote } } : undefined;
-  s.hardDirty = false;
-  if (s.part.role === "candidate" && s.part.ownVoteTicket === Infinity) s.part.ownVoteTicket = ticket;
-  return { ticket, ...hard, ...(truncateFrom !== undefined && { truncateFrom }), append, commit: s.commit };
-}
-
-/** Gives every queued message the ticket it must wait for (O2). Comes after the write of this drain has its own. */
-function takeMessages(s: RaftState): Effects["send"] {
-  const queued = s.out.send;
-  if (queued.length === 0) return NONE;
-  s.out.send = [];
-  const messages: Effects["send"][number][] = [];
-  for (const item of queued) {
-    // O7: a promise of an older term may speak of entries that were replaced before they reached the disk.
-    if (item.gate !== "free" && item.m.term < s.term) continue;
-    messages.push({ m: item.m, after: ticketOf(s, item) });
-  }
-  return messages;
-}
-
-function ticketOf(s: RaftState, item: Queued): Ticket {
-  if (item.gate === "free") return 0;
-  return item.gate === "all" ? s.log.tickets.newest : s.log.tickets.gate(item.index);
 }

@@ -1,0 +1,36 @@
+/**
+ * What leaves the core with a drain: one write, and the messages with the tickets they wait for (O2, O7).
+ * @module
+ */
+import type { Effects, Ticket } from "./effects.ts";
+import type { Queued, RaftState } from "./state.ts";
+
+/** The write that is owed, with its ticket (O7); undefined when nothing changed. */
+export function takeWrite(s: RaftState): Effects["persist"] {
+  if (!s.hardDirty && !s.log.hasUnsaved) return undefined;
+  const { truncateFrom, append } = s.log.takeUnsaved();
+  const ticket = s.log.tickets.issue({ last: s.log.last, hard: s.hardDirty, now: s.timer.now });
+  const hard = s.hardDirty ? { hard: { term: s.term, vote: s.vote } } : undefined;
+  s.hardDirty = false;
+  if (s.part.role === "candidate" && s.part.ownVoteTicket === Infinity) s.part.ownVoteTicket = ticket;
+  return { ticket, ...hard, ...(truncateFrom !== undefined && { truncateFrom }), append, commit: s.commit };
+}
+
+/** Gives every queued message the ticket it must wait for (O2). Comes after the write of this drain has its own. */
+export function takeMessages(s: RaftState): Effects["send"] {
+  const queued = s.out.send;
+  if (queued.length === 0) return [];
+  s.out.send = [];
+  const messages: Effects["send"][number][] = [];
+  for (const item of queued) {
+    // O7: a promise of an older term may speak of entries that were replaced before they reached the disk.
+    if (item.gate !== "free" && item.m.term < s.term) continue;
+    messages.push({ m: item.m, after: ticketOf(s, item) });
+  }
+  return messages;
+}
+
+function ticketOf(s: RaftState, item: Queued): Ticket {
+  if (item.gate === "free") return 0;
+  return item.gate === "all" ? s.log.tickets.newest : s.log.tickets.gate(item.index);
+}
