@@ -76,6 +76,7 @@ export class Node {
     this.#startWriter(writerToHttp.port1);
     this.#http = this.#startHttp({ state, replica: httpToReplica.port1, writer: writerToHttp.port2 });
     this.#replica = this.#startReplica(state, httpToReplica.port2);
+    revokeSpentRights();
   }
 
   #spawn(role: Parameters<typeof spawn>[0]): Worker {
@@ -223,6 +224,11 @@ export class Node {
     this.#replica.postMessage({ k: "shutdown" });
     await this.#stopped.replica.promise;
   }
+}
+
+/** The Workers that use the network run, and the machine is known: from here on this process may only read and write. */
+function revokeSpentRights(): void {
+  for (const name of ["net", "sys", "env", "run", "ffi"] as const) Deno.permissions.revokeSync({ name });
 }
 
 /** Readers to begin with: a slow one must not be alone. */

@@ -59,6 +59,7 @@ const SEGMENT_BYTES = 16 * 1024 * 1024;
 const CACHE_BYTES = 32 * 1024 * 1024;
 const SPACE_RETRY_MS = 1000;
 const SPARE = "spare.tmp";
+const FRESH = "fresh.tmp";
 /** Above this a write leaves the thread, so that copying it to the page cache holds up no heartbeat. */
 const SYNC_WRITE_BYTES_MAX = 256 * 1024;
 
@@ -394,6 +395,9 @@ export class LogStore {
 /** Makes the newest segment safe to append to (D13), or the first one. */
 function prepareCurrent(directory: string, log: RecoveredLog, options: LogStoreOptions, segmentBytes: number) {
   if (log.unborn !== undefined) Deno.removeSync(log.unborn);
+  for (const leftover of [SPARE, FRESH]) {
+    if (exists(joinPath(directory, leftover))) Deno.removeSync(joinPath(directory, leftover));
+  }
   const newest = log.segments.at(-1);
   let bytes: Uint8Array;
   let path: string;
@@ -418,10 +422,19 @@ function prepareCurrent(directory: string, log: RecoveredLog, options: LogStoreO
     path = joinPath(directory, segmentName(1, 1));
     log.segments.push({ path, number: 1, firstIndex: 1, validBytes: header.length, fileBytes: bytes.length });
   }
-  const fresh = joinPath(directory, "fresh.tmp");
+  const fresh = joinPath(directory, FRESH);
   const file = Deno.openSync(fresh, { read: true, write: true, create: true, truncate: true });
-  for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
-  file.syncSync();
+  try {
+    for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
+    file.syncSync();
+  } catch (error) {
+    Deno.removeSync(fresh);
+    if (!isNoSpace(error)) throw error;
+    throw new Error(
+      `no space left on the disk of ${directory}: the log needs ${bytes.length} bytes to start; free some space`,
+      { cause: error },
+    );
+  }
   Deno.renameSync(fresh, path);
   syncDirectorySync(directory);
   const offset = log.segments[log.segments.length - 1].validBytes;

@@ -134,12 +134,13 @@ export class NodeProcess {
   /** Resolves when `/readyz` says so. */
   async ready(timeoutMs = 30_000): Promise<void> {
     try {
-      await until(`node ${this.place.id} ready`, async () => {
-        if (!this.running) throw new Error("it ended");
+      const ready = await until(`node ${this.place.id} ready`, async () => {
+        if (!this.running) return false;
         const response = await fetch(`${this.url}/readyz`, { signal: AbortSignal.timeout(2000) });
         await response.text();
         return response.ok ? true : undefined;
       }, timeoutMs);
+      if (!ready) throw new Error(`node ${this.place.id} ended instead of becoming ready`);
     } catch (error) {
       throw new Error(`${error}\n${this.log}`);
     }

@@ -1,0 +1,88 @@
+/**
+ * Full disks, on a small file system of its own: writes are refused with a clear word or the node ends with one, nothing
+ * that was acknowledged is lost, and with room again it goes on.
+ */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { type NodePlace, nodePlace, NodeProcess, until } from "./processes.ts";
+
+async function mounted(work: (path: string) => Promise<void>): Promise<void> {
+  const path = await Deno.makeTempDir({ prefix: "muster-full-" });
+  const run = async (command: string, args: string[]) =>
+    (await new Deno.Command(command, { args, stderr: "null" }).output()).success;
+  const isMounted = await run("mount", ["-t", "tmpfs", "-o", "size=64m", "tmpfs", path]);
+  try {
+    if (!isMounted) {
+      console.error("!! a small file system cannot be mounted here (not root?): the full-disk test ran without one");
+      assert(Deno.env.get("CI") === undefined, "in CI the test must run");
+      return;
+    }
+    await work(path);
+  } finally {
+    if (isMounted) await run("umount", ["-l", path]);
+    await Deno.remove(path, { recursive: true });
+  }
+}
+
+/** Fills what is left of the disk. */
+function fill(path: string): void {
+  const file = Deno.openSync(path, { create: true, write: true });
+  const chunk = new Uint8Array(256 * 1024);
+  try {
+    for (;;) file.writeSync(chunk);
+  } catch (error) {
+    assertMatch(String(error), /No space left/);
+  } finally {
+    file.close();
+  }
+}
+
+async function insert(node: NodeProcess, id: number): Promise<"done" | "refused" | "unknown"> {
+  const response = await fetch(`${node.url}/db/execute?timeout=2s`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify([["INSERT INTO t VALUES(?, ?)", id, "x".repeat(100_000)]]),
+    signal: AbortSignal.timeout(10_000),
+  }).catch(() => undefined);
+  const text = await response?.text() ?? "";
+  if (response?.status === 503) {
+    assertMatch(text, /no space left on the disk/);
+    return "refused";
+  }
+  return text.includes(`"rows_affected":1`) ? "done" : "unknown";
+}
+
+Deno.test("a full disk loses nothing, is reported, and the node goes on when there is room", () =>
+  mounted(async (root) => {
+    const place: NodePlace = nodePlace(root, "1");
+    let node = NodeProcess.start(place);
+    const acknowledged: number[] = [];
+    try {
+      await node.ready();
+      await node.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, text TEXT)");
+      for (let id = 1; id <= 20; id++) if (await insert(node, id) === "done") acknowledged.push(id);
+      assertEquals(acknowledged.length, 20);
+      fill(`${root}/filler`);
+      let answer = "done";
+      for (let id = 100; answer === "done" && node.running && id < 2000; id++) {
+        answer = await insert(node, id);
+        if (answer === "done") acknowledged.push(id);
+      }
+      assert(answer !== "done", "the disk is full");
+      const refusing = node.running && await insert(node, 5000);
+      assert(!node.running || refusing !== "done");
+      assertMatch(node.log, /no space left|full/);
+      await Deno.remove(`${root}/filler`);
+      if (node.running) {
+        await until("writes are taken again", async () => await insert(node, 6000) === "done" || undefined, 20_000);
+      }
+      await node.stop("SIGKILL");
+      node = NodeProcess.start(place);
+      await node.ready();
+      const { results } = await node.send("/db/query", ["SELECT id FROM t"]);
+      const held = new Set((results[0].values ?? []).map(([id]) => Number(id)));
+      assertEquals(acknowledged.filter((id) => !held.has(id)), []);
+      await node.execute(["INSERT INTO t VALUES(?, ?)", 9000, "room again"]);
+    } finally {
+      await node.stop("SIGKILL");
+    }
+  }));

@@ -1,0 +1,87 @@
+/**
+ * Each Worker may do what its row says and nothing else: every right is tried in a Worker with that row.
+ */
+import { assertEquals } from "@std/assert";
+import { permissionsOf, type Role } from "../../src/node/permissions.ts";
+import type { Probe } from "./probe_worker.ts";
+
+const NOTHING = {
+  read: "denied",
+  write: "denied",
+  connect: "denied",
+  listen: "denied",
+  resolve: "denied",
+  run: "denied",
+  env: "denied",
+  sys: "denied",
+  ffi: "denied",
+  import: "denied",
+};
+
+/** What each role may do at its own places: everything else is {@linkcode NOTHING}. */
+const OWN: Record<Role, (keyof typeof NOTHING)[]> = {
+  replica: ["read", "write", "connect", "listen", "resolve"],
+  sqlite: ["read", "write"],
+  reader: ["read", "write"],
+  http: ["connect"], // to its own address, which a right to listen there includes
+};
+
+async function probe(
+  role: Role,
+  scope: Parameters<typeof permissionsOf>[1],
+  places: Probe,
+): Promise<Record<string, string>> {
+  const worker = new Worker(new URL("./probe_worker.ts", import.meta.url), {
+    type: "module",
+    deno: { permissions: permissionsOf(role, scope) },
+  });
+  try {
+    return await new Promise((resolve, reject) => {
+      worker.onmessage = ({ data }) => resolve(data);
+      worker.onerror = (event) => {
+        event.preventDefault();
+        reject(new Error(event.message));
+      };
+      worker.postMessage(places);
+    });
+  } finally {
+    worker.terminate();
+  }
+}
+
+for (const role of ["replica", "sqlite", "reader", "http"] as const) {
+  Deno.test(`the ${role} Worker may do what its row of the permission table says, and nothing else`, async () => {
+    const root = await Deno.makeTempDir({ prefix: "muster-permissions-" });
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const other = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    try {
+      const scope = {
+        raftDirectory: `${root}/raft`,
+        sqliteDirectory: `${root}/sqlite`,
+        httpAddr: `127.0.0.1:${listener.addr.port}`,
+      };
+      for (const name of ["raft", "sqlite", "elsewhere"]) {
+        await Deno.mkdir(`${root}/${name}`);
+        await Deno.writeTextFile(`${root}/${name}/file`, "x");
+      }
+      const own = role === "replica" ? "raft" : "sqlite";
+      const at = (place: string, port: number): Probe => ({
+        read: `${root}/${place}/file`,
+        write: `${root}/${place}/new`,
+        connect: { hostname: "127.0.0.1", port },
+      });
+      const allowed = Object.fromEntries(OWN[role].map((right) => [right, "allowed"]));
+      const found = await probe(role, scope, at(own, listener.addr.port));
+      if (found.resolve?.startsWith("allowed")) found.resolve = "allowed"; // nobody answers there; it was let try
+      assertEquals(found, { ...NOTHING, ...allowed });
+
+      const elsewhere = await probe(role, scope, at("elsewhere", other.addr.port));
+      assertEquals([elsewhere.read, elsewhere.write], ["denied", "denied"]);
+      assertEquals(elsewhere.connect, role === "replica" ? "allowed" : "denied");
+    } finally {
+      listener.close();
+      other.close();
+      await Deno.remove(root, { recursive: true });
+    }
+  });
+}
