@@ -11,7 +11,7 @@ export class DecodeError extends Error {
 }
 
 const utf8Encoder = new TextEncoder();
-const utf8Decoder = new TextDecoder("utf-8", { fatal: true });
+const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }); // a U+FEFF is text, too
 
 /** Appends values to a growing buffer. */
 export class ByteWriter {
