@@ -67,6 +67,8 @@ class Cluster implements World {
   readonly #founders: Member[] = [];
   /** Directed links that deliver nothing, as "from>to". */
   readonly #cut = new Set<string>();
+  /** Nodes that stay broken when the others are healed: nothing is expected of them. */
+  readonly #broken = new Set<SimNode>();
   readonly #reads = new Map<number, Index>();
   #profile: Profile;
   #ref = 0;
@@ -158,6 +160,7 @@ class Cluster implements World {
   }
 
   #boot(node: SimNode): void {
+    if (this.#broken.has(node) && node.core === undefined && node.incarnation > 0) return;
     node.boot(this.#profile.options, new Random(this.#cores.u32()));
     this.note(node, () => `boots with log ${node.disk.entries.length}, term ${node.disk.hard.term}`);
     // Clocks differ by a tenth.
@@ -198,7 +201,8 @@ class Cluster implements World {
     const wanted = m.k.endsWith("Reply") ? undefined : from.storageIds.get(m.to);
     const copies = this.#network.chance(duplication) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
-      const delay = 100 + this.#network.exponential(this.#profile.delayMean);
+      const late = this.#network.chance(this.#profile.stragglers) ? this.#network.below(5 * SECOND) : 0;
+      const delay = 100 + this.#network.exponential(this.#profile.delayMean) + late;
       this.#schedule.after(delay, () => this.#deliver({ m, incarnation, storageId, wanted }));
     }
   }
@@ -394,40 +398,72 @@ class Cluster implements World {
   // The end: a healed cluster must work.
 
   #heal(): void {
+    const isStable = this.#profile.memberEvery === 0;
     this.#profile = healed(this.#profile);
     this.#cut.clear();
+    if (isStable && this.#nodes.length >= 4 && this.#faults.chance(0.5)) this.#breakMinority();
     for (const node of this.#nodes) {
       node.disk.busyUntil = Math.min(node.disk.busyUntil, this.#schedule.now);
       if (node.core === undefined) this.#boot(node);
     }
   }
 
+  /**
+   * Leaves a minority broken for good: one node reaches a single other one, the rest are dead. If that node leads, its
+   * heartbeats keep the other one from voting, and only CheckQuorum makes it resign (P7).
+   */
+  #breakMinority(): void {
+    const order = this.#nodes.map((node) => ({ node, key: this.#faults.u32() })).sort((a, b) => a.key - b.key);
+    // A node that leads is the interesting one to be cut off.
+    order.sort((a, b) => Number(a.node.role?.role === "leader") - Number(b.node.role?.role === "leader"));
+    const healthy = Math.floor(order.length / 2) + 1;
+    const half = order[order.length - 1].node;
+    for (const { node } of order.slice(healthy)) {
+      this.#broken.add(node);
+      if (node !== half && node.core !== undefined) node.crash(this.#faults);
+    }
+    for (const { node } of order.slice(1)) {
+      if (node === half) continue;
+      this.#cut.add(`${half.id}>${node.id}`);
+      this.#cut.add(`${node.id}>${half.id}`);
+    }
+  }
+
   #awaitAgreement(): void {
     const start = this.#checker.ackedMax;
-    const deadline = this.#schedule.now + (this.#options.livenessSeconds ?? 40) * SECOND;
+    const reads = this.#checker.readsGranted;
+    let deadline = this.#schedule.now + (this.#options.livenessSeconds ?? 40) * SECOND;
     let stopped = false;
+    let applied = 0;
     while (this.#schedule.now < deadline) {
       this.#runUntil(this.#schedule.now + SECOND / 2);
-      // New writes must be acknowledged first; then the load ends, so that equality can be asked for.
-      if (!stopped && this.#checker.ackedMax > start + 5) {
+      // New writes and reads must be answered first; then the load ends, so that equality can be asked for.
+      if (!stopped && this.#checker.ackedMax > start + 5 && this.#checker.readsGranted > reads + 2) {
         stopped = true;
         this.#profile = { ...this.#profile, clientEvery: 0 };
       }
       if (stopped && this.#isAgreed()) return;
+      // With a window of one small message a learner needs a while: slow is not stuck, as the log grows no more.
+      const sum = this.#nodes.reduce((total, node) => total + node.applied, 0);
+      if (stopped && sum > applied) deadline = Math.max(deadline, this.#schedule.now + 10 * SECOND);
+      applied = sum;
       // Time passes even when nothing is scheduled.
       this.#schedule.after(SECOND / 2, () => {});
     }
     const states = this.#nodes.map(({ core }) => JSON.stringify(core?.status())).join("\n");
-    throw new SimFailure(`liveness: ${stopped ? "the nodes do not agree" : "nothing new is committed"}\n${states}`);
+    throw new SimFailure(
+      `liveness: ${stopped ? "the nodes do not agree" : "nothing new is committed or read"}\n${states}`,
+    );
   }
 
   #isAgreed(): boolean {
-    const leader = this.#nodes.filter(({ role }) => role?.role === "leader").at(-1);
+    const leader = this.#nodes.findLast((node) => node.role?.role === "leader" && !this.#broken.has(node));
     const status = leader?.core?.status();
     if (leader === undefined || status === undefined) return false;
     if (status.committedConfig.at !== status.config.at || status.applied < status.last.index) return false;
     return status.config.members.every(({ id }) => {
       const node = this.#node(id);
+      if (node !== undefined && this.#broken.has(node)) return true;
       if (node === undefined || node.applied !== leader.applied) return false;
       return [...leader.state].every(([key, value]) => node.state.get(key) === value);
     });

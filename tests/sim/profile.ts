@@ -17,6 +17,8 @@ export interface Profile {
   readonly duplication: number;
   /** Mean of the exponential part of a message's delay: reorders when it is large. */
   readonly delayMean: number;
+  /** Share of messages that come up to five seconds late: after elections they know nothing of. */
+  readonly stragglers: number;
   /** Mean time between partitions. */
   readonly partitionEvery: number;
   /** Mean time between crashes. */
@@ -57,6 +59,7 @@ export function drawProfile(random: Random): Profile {
     loss: maybe(random, 0.5, () => random.below(30) / 100),
     duplication: maybe(random, 0.4, () => random.below(40) / 100),
     delayMean: maybe(random, 0.7, () => random.exponential(30_000)),
+    stragglers: maybe(random, 0.4, () => random.between(1, 50) / 1000),
     partitionEvery: maybe(random, 0.6, () => random.between(1, 10) * SECOND),
     crashEvery: maybe(random, 0.6, () => random.between(1, 10) * SECOND),
     downMean: random.between(1, 5) * SECOND,
@@ -88,6 +91,7 @@ export function healed(profile: Profile): Profile {
     loss: 0,
     duplication: 0,
     delayMean: 2000,
+    stragglers: 0,
     partitionEvery: 0,
     crashEvery: 0,
     writeMean: 1000,
