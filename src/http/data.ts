@@ -9,8 +9,8 @@
 import type { BoundStatement, Command } from "../sql/command.ts";
 import { encodeCommand } from "../sql/command.ts";
 import { isDisallowedPragma, mayRead } from "../sql/statement.ts";
-import type { RenderOptions } from "../sqlite/render.ts";
-import type { ReadResult } from "../sqlite/api.ts";
+import type { RenderOptions } from "../sql/render_options.ts";
+import type { ReadResult } from "../sql/exchange.ts";
 import { decodeStatements, sqlText } from "./body.ts";
 import { indent } from "./json.ts";
 import { askLeader } from "./leadership.ts";

@@ -13,7 +13,8 @@
  * requests wait in a bounded queue for their own time limit.
  * @module
  */
-import type { FromReader, ReadRequest, ReadResult, ToReader } from "../sqlite/api.ts";
+import { packReads, type ReadRequest, type ReadResult, unpackReadResults } from "../sql/exchange.ts";
+import type { FromReader, ToReader } from "../sqlite/api.ts";
 import { HttpError } from "./problem.ts";
 
 /** Requests handed to one reader at a time. */
@@ -62,7 +63,7 @@ export class Readers {
   add(port: MessagePort): void {
     const reader: Reader = { port, jobs: [], sinceMs: 0, slow: false, retired: false };
     port.onmessage = ({ data }: MessageEvent<FromReader>) => {
-      if (data.k === "results") this.#onResults(reader, data.results);
+      if (data.k === "results") this.#onResults(reader, unpackReadResults(data.results));
     };
     this.#readers.push(reader);
     this.#dispatch();
@@ -108,7 +109,7 @@ export class Readers {
   #send(reader: Reader): void {
     const requests = this.#batches.get(reader) ?? [];
     this.#batches.delete(reader);
-    this.#post(reader, { k: "read", requests });
+    this.#post(reader, { k: "read", requests: packReads(requests) });
   }
 
   #post(reader: Reader, message: ToReader): void {

@@ -7,7 +7,6 @@
  */
 import { Deadlines } from "../rpc/deadlines.ts";
 import { pack } from "../rpc/packed.ts";
-import { renderBits } from "../sql/render_bits.ts";
 import type {
   ForwardedRequest,
   ForwardedResponse,
@@ -18,8 +17,9 @@ import type {
   ToHttp,
 } from "../replica/api.ts";
 import type { Member } from "../raft/message.ts";
-import type { Outcome, Outcomes } from "../sqlite/api.ts";
-import type { RenderOptions } from "../sqlite/render.ts";
+import { type Outcome, unpackOutcomes } from "../sql/exchange.ts";
+import type { Outcomes } from "../sqlite/api.ts";
+import { renderBits, type RenderOptions } from "../sql/render_options.ts";
 
 /** A write's result, or why there is none. */
 export type WriteResult = { readonly k: "done"; readonly outcome: Outcome } | {
@@ -149,7 +149,7 @@ export class ReplicaClient {
   }
 
   #onOutcomes({ outcomes }: Outcomes): void {
-    for (const outcome of outcomes) this.#settle(outcome.ref, { k: "done", outcome });
+    for (const outcome of unpackOutcomes(outcomes)) this.#settle(outcome.ref, { k: "done", outcome });
   }
 
   #settle(ref: number, result: WriteResult): void {

@@ -8,7 +8,7 @@ import { RefusedError, type Replica } from "./replica.ts";
 import { NotSentError, RemoteError, type RpcAnswer, type RpcClient, UnansweredError } from "./rpc.ts";
 import { type Cluster, withTimeout } from "./cluster.ts";
 import { unpack } from "../rpc/packed.ts";
-import { renderFlags } from "../sql/render_bits.ts";
+import { renderFlags } from "../sql/render_options.ts";
 import type {
   ForwardedRequest,
   ForwardedResponse,
@@ -20,7 +20,8 @@ import type {
   ReplicaOptions,
   ToHttp,
 } from "./api.ts";
-import type { FromWriter, Outcome, Waiter } from "../sqlite/api.ts";
+import type { Waiter } from "../sql/exchange.ts";
+import type { FromWriter } from "../sqlite/api.ts";
 import type { Refusal } from "../raft/effects.ts";
 import { type Rpc, textField } from "./wire.ts";
 import { DecodeError } from "../codec/cursor.ts";
@@ -98,9 +99,6 @@ export class HttpPorts {
       });
     }
   }
-
-  /** Outcomes for port 0: nothing proposes under that number. */
-  outcomes(_outcomes: readonly Outcome[]): void {}
 
   #onMessage(port: number, message: FromHttp): void {
     switch (message.k) {

@@ -6,7 +6,7 @@
 import { createCore, DEFAULT_OPTIONS } from "../raft/raft.ts";
 import type { Effects } from "../raft/effects.ts";
 import type { Config, Member, NodeId } from "../raft/message.ts";
-import type { FromWriter, Outcomes } from "../sqlite/api.ts";
+import type { FromWriter } from "../sqlite/api.ts";
 import type { LeaderInfo, ReplicaOpen, ReplicaOptions, ToHttp } from "./api.ts";
 import { boot } from "./boot.ts";
 import { Cluster } from "./cluster.ts";
@@ -83,7 +83,7 @@ export class ReplicaNode {
       node: this,
       options,
     });
-    writer.onmessage = ({ data }: MessageEvent<FromWriter | Outcomes>) => this.#fromWriter(data);
+    writer.onmessage = ({ data }: MessageEvent<FromWriter>) => this.#fromWriter(data);
     this.#listener = this.#listen();
     this.#onConfig(this.#replica.status().config);
     this.#startTicking();
@@ -252,12 +252,11 @@ export class ReplicaNode {
     this.#http.broadcast(message);
   }
 
-  #fromWriter(message: FromWriter | Outcomes): void {
+  #fromWriter(message: FromWriter): void {
     if (message.k === "applied") {
       this.#replica.appliedByWriter(message);
       this.#checkReady();
-    } else if (message.k === "outcomes") this.#http.outcomes(message.outcomes);
-    else if (message.k === "status") this.#http.writerStatus(message);
+    } else if (message.k === "status") this.#http.writerStatus(message);
     else if (message.k === "failed") this.#events.fatal(new Error(message.message));
   }
 

@@ -15,7 +15,8 @@ import { invariant } from "../invariant.ts";
 import type { ConfigChange, Core, Effects, Input, Refusal } from "../raft/effects.ts";
 import type { Config, Entry, Index, Message, NodeId, OutgoingMessage, Term } from "../raft/message.ts";
 import { stampCommand } from "../sql/command.ts";
-import type { ApplyEntry, FromWriter, ToWriter, Waiter } from "../sqlite/api.ts";
+import { type ApplyEntry, packEntries, type Waiter } from "../sql/exchange.ts";
+import type { FromWriter, ToWriter } from "../sqlite/api.ts";
 import type { LogStore } from "./log_store.ts";
 import type { NodeState } from "../rpc/node_state.ts";
 
@@ -294,7 +295,7 @@ export class Replica {
       this.#postedBytes += bytes;
       const stamped = entries.findLast((entry) => entry.kind === "command");
       if (stamped) this.#state.leaderAppendedMs = stampOf(stamped.body);
-      this.#toWriter({ k: "apply", entries: out });
+      this.#toWriter({ k: "apply", entries: packEntries(out) });
     }
   }
 

@@ -4,32 +4,7 @@
  * @module
  */
 
-import type { BoundStatement } from "../sql/command.ts";
-import type { RenderOptions } from "./render.ts";
-
-/** Where the outcome of an entry goes: only the node that took the request has one. */
-export interface Waiter {
-  /** 0 is the replica itself (forwarded requests), 1 and up are the http Workers in the order given at open. */
-  readonly port: number;
-  /** The asker's own number for the request; comes back in the {@linkcode Outcome}. */
-  readonly ref: number;
-  /** How to render the results. */
-  readonly options: RenderOptions;
-}
-
-/** A committed log entry on its way into the database. */
-export interface ApplyEntry {
-  /** Log index; entries at or below the applied index are skipped. */
-  readonly index: number;
-  /** Term of the entry. */
-  readonly term: number;
-  /** Only commands touch the database; the others move the applied index. */
-  readonly kind: "noop" | "command" | "config";
-  /** What `encodeCommand` made, stamped by the leader; ignored for other kinds. */
-  readonly body: Uint8Array;
-  /** Who wants the results, if anyone here does. */
-  readonly waiter?: Waiter;
-}
+import type { PackedEntries, PackedOutcomes, PackedReadResults, PackedReads } from "../sql/exchange.ts";
 
 /** First message to the writer Worker, on its global scope. */
 export interface OpenWriter {
@@ -47,7 +22,7 @@ export interface OpenWriter {
 
 /** Replica → writer. */
 export type ToWriter =
-  | { readonly k: "apply"; readonly entries: readonly ApplyEntry[] }
+  | { readonly k: "apply"; readonly entries: PackedEntries }
   | { readonly k: "status"; readonly ref: number }
   | { readonly k: "close" };
 
@@ -62,24 +37,12 @@ export type FromWriter =
   | { readonly k: "closed" }
   | { readonly k: "failed"; readonly message: string };
 
-/** What one entry came to. */
-export interface Outcome {
-  /** The waiter's own number. */
-  readonly ref: number;
-  /** Log index of the entry. */
-  readonly index: number;
-  /** Text of the JSON array `results`. */
-  readonly results: string;
-  /** Top-level error: the request failed as a whole. */
-  readonly error?: string;
-}
-
 /** Writer → the port of the waiters: all outcomes of one COMMIT in one message. */
 export interface Outcomes {
   /** Message kind. */
   readonly k: "outcomes";
   /** In log order. */
-  readonly outcomes: readonly Outcome[];
+  readonly outcomes: PackedOutcomes;
 }
 
 /** First message to a reader Worker, on its global scope. */
@@ -94,39 +57,11 @@ export interface OpenReader {
   readonly port: MessagePort;
 }
 
-/** One read request. */
-export interface ReadRequest {
-  /** The asker's own number; comes back in the {@linkcode ReadResult}. */
-  readonly ref: number;
-  /** What to run, in order. */
-  readonly statements: readonly BoundStatement[];
-  /** Whether all statements see one snapshot. */
-  readonly transaction: boolean;
-  /** How to render the results. */
-  readonly options: RenderOptions;
-  /** Time for the whole request in milliseconds, checked between rows; 0 for no limit. */
-  readonly timeoutMs: number;
-  /** `/db/request`: answer `writes` instead of running when any statement is not read-only. */
-  readonly onlyIfReadOnly: boolean;
-}
-
-/** What a read request came to. */
-export interface ReadResult {
-  /** The asker's own number. */
-  readonly ref: number;
-  /** Text of the JSON array `results`. */
-  readonly results: string;
-  /** Nothing was run: a statement writes or does not compile, so the request belongs into the log. */
-  readonly writes?: true;
-  /** Top-level error. */
-  readonly error?: string;
-}
-
 /** http → reader. */
-export type ToReader = { readonly k: "read"; readonly requests: readonly ReadRequest[] } | { readonly k: "close" };
+export type ToReader = { readonly k: "read"; readonly requests: PackedReads } | { readonly k: "close" };
 
 /** Reader → http. */
 export type FromReader =
   | { readonly k: "ready" }
-  | { readonly k: "results"; readonly results: readonly ReadResult[] }
+  | { readonly k: "results"; readonly results: PackedReadResults }
   | { readonly k: "failed"; readonly message: string };

@@ -17,6 +17,7 @@
  */
 
 import type { BoundStatement, StampedCommand } from "../sql/command.ts";
+import type { RenderOptions } from "../sql/render_options.ts";
 import type { SqlPart } from "../sql/statement.ts";
 import { type Guard, isReadStatement, refusal } from "./authorizer.ts";
 import type { Bindings, Changes, Database, Row, Statement } from "./driver.ts";
@@ -30,7 +31,6 @@ import {
   QueryRenderer,
   RenderError,
   renderFailure,
-  type RenderOptions,
   renderWrite,
   type TimeText,
 } from "./render.ts";

@@ -15,7 +15,7 @@
  */
 
 import type { BoundStatement } from "../sql/command.ts";
-import type { ReadRequest, ReadResult } from "./api.ts";
+import type { ReadRequest, ReadResult } from "../sql/exchange.ts";
 import { Guard, isReadStatement, refusal } from "./authorizer.ts";
 import { BUSY_TIMEOUT_MS } from "./database_file.ts";
 import { type Bindings, type Database, openNodeSqlite, type Row, runOnce, type Statement } from "./driver.ts";

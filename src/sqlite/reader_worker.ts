@@ -4,6 +4,7 @@
  * @module
  */
 
+import { packReadResults, unpackReads } from "../sql/exchange.ts";
 import type { FromReader, OpenReader, ToReader } from "./api.ts";
 import { openReader, type Reader } from "./reader.ts";
 
@@ -23,7 +24,10 @@ function guarded<T>(port: MessagePort, work: () => T): T {
 function serve(reader: Reader, port: MessagePort): void {
   port.onmessage = ({ data }: MessageEvent<ToReader>) => {
     if (data.k === "read") {
-      say(port, { k: "results", results: guarded(port, () => reader.readAll(data.requests)) });
+      say(port, {
+        k: "results",
+        results: guarded(port, () => packReadResults(reader.readAll(unpackReads(data.requests)))),
+      });
       return;
     }
     reader.close();

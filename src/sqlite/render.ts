@@ -7,21 +7,10 @@
  * @module
  */
 
+import type { RenderOptions } from "../sql/render_options.ts";
 import type { SqlValue } from "../sql/value.ts";
 import { dateFromInteger, dateFromText } from "./date_text.ts";
 import type { ResultColumn, Row } from "./driver.ts";
-
-/** How the results of a request are written. */
-export interface RenderOptions {
-  /** Rows as objects keyed by column name instead of arrays. */
-  readonly associative: boolean;
-  /** Adds `time`, in seconds, to each result. */
-  readonly timings: boolean;
-  /** BLOBs as arrays of integers instead of base64. */
-  readonly blobArray: boolean;
-  /** Column names as `table.column` where the column comes straight from a table. */
-  readonly qualifyColumns: boolean;
-}
 
 /** Most characters of one request's results; V8 has no strings above 512 Mi, and the HTTP side must hold them too. */
 export const RESULTS_LENGTH_MAX = 256 * 1024 * 1024;

@@ -20,7 +20,7 @@
 
 import { invariant } from "../invariant.ts";
 import { decodeCommand, type StampedCommand } from "../sql/command.ts";
-import type { ApplyEntry, Outcome } from "./api.ts";
+import type { ApplyEntry, Outcome } from "../sql/exchange.ts";
 import { Guard, isVacuumInto, SYSTEM_TABLE } from "./authorizer.ts";
 import { type Checkpoint, checkpoint, prepareDatabase } from "./database_file.ts";
 import { type Database, openNodeSqlite, runOnce, type Statement } from "./driver.ts";

@@ -10,7 +10,8 @@
  */
 
 import { setImmediate } from "node:timers";
-import type { ApplyEntry, FromWriter, OpenWriter, Outcomes, ToWriter } from "./api.ts";
+import { type ApplyEntry, packOutcomes, unpackEntries } from "../sql/exchange.ts";
+import type { FromWriter, OpenWriter, Outcomes, ToWriter } from "./api.ts";
 import { BATCH_ENTRIES_MAX, openStateMachine, type StateMachine } from "./state_machine.ts";
 
 /** Size of the WAL that calls for a checkpoint, in bytes (spec/raft.md A9). */
@@ -39,7 +40,7 @@ class WriterWorker {
     this.#machine = openStateMachine(path, {
       foreignKeys,
       deliver: (port, outcomes) => {
-        const message: Outcomes = { k: "outcomes", outcomes };
+        const message: Outcomes = { k: "outcomes", outcomes: packOutcomes(outcomes) };
         (port === 0 ? replica : http[port - 1])?.postMessage(message);
       },
       onApplied: () => this.#sayApplied(),
@@ -62,7 +63,7 @@ class WriterWorker {
     if (this.#isClosed) return;
     switch (message.k) {
       case "apply":
-        for (const entry of message.entries) this.#waiting.push(entry);
+        for (const entry of unpackEntries(message.entries)) this.#waiting.push(entry);
         this.#schedule();
         break;
       case "status":

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import type { ApplyEntry } from "../../src/sqlite/api.ts";
+import type { ApplyEntry } from "../../src/sql/exchange.ts";
 import { Bench, entry, PLAIN, type Sql } from "./fixture.ts";
 
 /** Everything in the database, typed, as text. */

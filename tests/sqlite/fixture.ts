@@ -6,8 +6,8 @@
 import { type BoundStatement, type Command, encodeCommand, stampCommand } from "../../src/sql/command.ts";
 import { splitStatements } from "../../src/sql/statement.ts";
 import type { SqlValue } from "../../src/sql/value.ts";
-import type { ApplyEntry, Outcome, ReadRequest } from "../../src/sqlite/api.ts";
-import type { RenderOptions } from "../../src/sqlite/render.ts";
+import type { ApplyEntry, Outcome, ReadRequest } from "../../src/sql/exchange.ts";
+import type { RenderOptions } from "../../src/sql/render_options.ts";
 import { openStateMachine, type StateMachine } from "../../src/sqlite/state_machine.ts";
 
 /** The options of a request without parameters. */

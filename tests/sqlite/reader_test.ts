@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import type { RenderOptions } from "../../src/sqlite/render.ts";
+import type { RenderOptions } from "../../src/sql/render_options.ts";
 import { openReader, type Reader } from "../../src/sqlite/reader.ts";
 import { Bench, PLAIN, read, type Sql } from "./fixture.ts";
 

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { packEntries, packReads, unpackOutcomes } from "../../src/sql/exchange.ts";
 import type {
   FromReader,
   FromWriter,
@@ -55,12 +56,12 @@ Deno.test("the writer and reader Workers serve with nothing but their folder", {
 
   const tell = (message: ToWriter) => replica.port1.postMessage(message);
   const waiter = (ref: number) => ({ port: 1, ref, options: PLAIN });
-  tell({ k: "apply", entries: [{ ...entry(1, ["CREATE TABLE t(a)"]), waiter: waiter(7) }] });
-  tell({ k: "apply", entries: [{ ...entry(2, ["INSERT INTO t VALUES(1)"]), waiter: waiter(8) }] });
+  tell({ k: "apply", entries: packEntries([{ ...entry(1, ["CREATE TABLE t(a)"]), waiter: waiter(7) }]) });
+  tell({ k: "apply", entries: packEntries([{ ...entry(2, ["INSERT INTO t VALUES(1)"]), waiter: waiter(8) }]) });
   const refs: number[] = [];
   while (refs.length < 2) {
     const message = await outcomes.find((each): each is Outcomes => each.k === "outcomes");
-    refs.push(...message.outcomes.map(({ ref }) => ref));
+    refs.push(...unpackOutcomes(message.outcomes).map(({ ref }) => ref));
   }
   assertEquals(refs, [7, 8]);
 
@@ -70,10 +71,10 @@ Deno.test("the writer and reader Workers serve with nothing but their folder", {
   const openReader: OpenReader = { k: "open", path, foreignKeys: false, port: channel.port2 };
   reader.postMessage(openReader, [channel.port2]);
   await fromReader.find((message) => message.k === "ready");
-  const ask: ToReader = { k: "read", requests: [read(["SELECT a FROM t"])] };
+  const ask: ToReader = { k: "read", requests: packReads([read(["SELECT a FROM t"])]) };
   channel.port1.postMessage(ask);
   const { results } = await fromReader.find((message) => message.k === "results");
-  assertEquals(results[0]?.results, '[{"columns":["a"],"types":["integer"],"values":[[1]]}]');
+  assertEquals(results.results[0], '[{"columns":["a"],"types":["integer"],"values":[[1]]}]');
 
   tell({ k: "status", ref: 5 });
   const { status } = await fromWriter.find((message) => message.k === "status");

@@ -1,0 +1,34 @@
+/**
+ * How results are to be written; as a number of four bits it travels between Workers with every request. Pure.
+ * @module
+ */
+
+/** How the results of a request are written. */
+export interface RenderOptions {
+  /** Rows as objects keyed by column name instead of arrays. */
+  readonly associative: boolean;
+  /** Adds `time`, in seconds, to each result. */
+  readonly timings: boolean;
+  /** BLOBs as arrays of integers instead of base64. */
+  readonly blobArray: boolean;
+  /** Column names as `table.column` where the column comes straight from a table. */
+  readonly qualifyColumns: boolean;
+}
+
+const ALL: readonly RenderOptions[] = Array.from({ length: 16 }, (_, bits) =>
+  Object.freeze({
+    associative: (bits & 1) > 0,
+    timings: (bits & 2) > 0,
+    blobArray: (bits & 4) > 0,
+    qualifyColumns: (bits & 8) > 0,
+  }));
+
+/** Options as bits. */
+export function renderBits({ associative, timings, blobArray, qualifyColumns }: RenderOptions): number {
+  return (associative ? 1 : 0) | (timings ? 2 : 0) | (blobArray ? 4 : 0) | (qualifyColumns ? 8 : 0);
+}
+
+/** The options that {@linkcode renderBits} made bits of. */
+export function renderFlags(bits: number): RenderOptions {
+  return ALL[bits & 15];
+}
