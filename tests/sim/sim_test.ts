@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { runSeed } from "./cluster.ts";
 
 /** Seeds of one test run: about 25 s on one core. */
-const SEEDS = 400;
+const SEEDS = 800;
 const FIRST_SEED = 1;
 /** Seeds that once found something. */
 const CORPUS = [371, 537, 772, 777, 902, 981, 1100, 1867, 2058, 2074, 10_521, 10_925, 11_152];
