@@ -129,18 +129,49 @@ export function changedConfig(config: Config, change: ConfigChange): Config | Re
   return configFault(result) === undefined ? result : "invalid_change";
 }
 
+/** A node as configurations list it. */
+export interface Self {
+  /** Its node id. */
+  readonly id: NodeId;
+  /** Its disk; undefined where the id alone decides. */
+  readonly storageId?: string;
+}
+
 /** The configurations along the log: the newest one is in force, committed or not (M1). */
 export class ConfigHistory {
   readonly #configs: Config[];
-  #voters: readonly NodeId[];
+  readonly #self: Self;
+  #voters: readonly NodeId[] = [];
+  #isVoter = false;
 
-  /** @param configs Those in the log in index order, the one in force at the base first. */
-  constructor(configs: readonly Config[]) {
+  /**
+   * @param configs Those in the log in index order, the one in force at the base first.
+   * @param self Who asks.
+   */
+  constructor(configs: readonly Config[], self: Self) {
+    this.#self = self;
     this.#configs = [EMPTY_CONFIG, ...configs.filter((config) => config.at > 0)];
     for (let at = 1; at < this.#configs.length; at++) {
       invariant(this.#configs[at].at > this.#configs[at - 1].at, "configurations do not rise along the log");
     }
+    this.#refresh();
+  }
+
+  #refresh(): void {
     this.#voters = votersOf(this.current);
+    this.#isVoter = this.votesIn(this.current);
+  }
+
+  /** Whether this node, on this disk, is a voter of the one in force. */
+  get isVoter(): boolean {
+    return this.#isVoter;
+  }
+
+  /** Whether this node, on this disk, is a voter of `config`: under another storage id it is a predecessor (B2). */
+  votesIn(config: Config): boolean {
+    const member = memberOf(config, this.#self.id);
+    if (member?.role !== "voter") return false;
+    return this.#self.storageId === undefined || member.storageId === this.#self.storageId;
   }
 
   /** The one in force. */
@@ -164,14 +195,14 @@ export class ConfigHistory {
   push(config: Config): void {
     invariant(config.at > this.current.at, "a configuration does not follow the newest one");
     this.#configs.push(config);
-    this.#voters = votersOf(config);
+    this.#refresh();
   }
 
   /** Rolls back those in entries from `from` on. */
   truncate(from: Index): void {
     if (this.current.at < from) return;
     while (this.#configs.length > 1 && this.current.at >= from) this.#configs.pop();
-    this.#voters = votersOf(this.current);
+    this.#refresh();
   }
 }
 

@@ -147,6 +147,12 @@ export interface CoreStatus {
 /** Where a node starts from (B1). */
 export interface BootState {
   readonly id: NodeId;
+  /**
+   * Storage id of this node's disk (B2). A configuration that lists the node id with another disk speaks of a
+   * predecessor: a node that was removed and added again with an empty disk replays such configurations while it
+   * catches up, and must not campaign by them. Left out, the node id alone decides.
+   */
+  readonly storageId?: string;
   readonly hard: HardState;
   /** Entry just before the first one kept; {0, 0} for a whole log. */
   readonly base: EntryId;

@@ -3,7 +3,7 @@
  * @module
  */
 import { invariant } from "../invariant.ts";
-import { isVoter, memberOf } from "./configuration.ts";
+import { memberOf } from "./configuration.ts";
 import type { Ticket } from "./effects.ts";
 import type { NodeId, PreVote, PreVoteReply, RemovedNotice, RequestVote, RequestVoteReply } from "./message.ts";
 import { createProgress } from "./progress.ts";
@@ -29,13 +29,12 @@ const NO_BODY = new Uint8Array(0);
 /** Whether this node may campaign (E6); being told of its removal stops it too (M8). */
 export function mayCampaign(s: RaftState): boolean {
   if (s.storageFull || s.removedAt > 0) return false;
-  return isVoter(s.configs.current, s.id) || isVoter(s.configs.committed(s.commit), s.id);
+  return s.configs.isVoter || s.configs.votesIn(s.configs.committed(s.commit));
 }
 
 /** Whether this node is the only voter: nobody needs to be waited for. */
 export function isOnlyVoter(s: RaftState): boolean {
-  const voters = s.configs.voters;
-  return voters.length === 1 && voters[0] === s.id;
+  return s.configs.voters.length === 1 && s.configs.isVoter;
 }
 
 /** A tick of a node that does not lead. */
@@ -79,7 +78,7 @@ export function countVotes(s: RaftState, part: Candidacy): void {
   let granted = 0;
   let rejected = 0;
   for (const id of voters) {
-    const vote = id === s.id ? part.ownVote || undefined : part.votes.get(id);
+    const vote = id === s.id ? (part.ownVote && s.configs.isVoter) || undefined : part.votes.get(id);
     if (vote === true) granted++;
     else if (vote === false) rejected++;
   }
@@ -191,7 +190,8 @@ export function checkQuorum(s: RaftState, lead: Leadership): void {
   lead.quorumElapsed = 0;
   let heard = 0;
   for (const id of s.configs.voters) {
-    if (id === s.id || lead.peers.some((peer) => peer.id === id && peer.active)) heard++;
+    const isHeard = id === s.id ? s.configs.isVoter : lead.peers.some((peer) => peer.id === id && peer.active);
+    if (isHeard) heard++;
   }
   for (const peer of lead.peers) peer.active = false;
   if (heard < majority(s.configs.voters.length)) becomeFollower(s, s.term, "a majority of voters is not heard");

@@ -218,7 +218,7 @@ function createState(boot: BootState, options: Options, rng: Rng): RaftState {
     options,
     rng,
     log: new Log(boot),
-    configs: new ConfigHistory(boot.configs),
+    configs: new ConfigHistory(boot.configs, boot),
     out: { send: [], reads: [], proposals: [], answers: [], needSnapshot: [], roleWhy: undefined },
     // No leader was heard in this life: nothing keeps this node from granting a vote.
     timer: { now: 0, elapsed: 0, timeout: 0, sinceLeader: options.electionTicks },

@@ -7,7 +7,6 @@
  * @module
  */
 import { invariant } from "../invariant.ts";
-import { isVoter } from "./configuration.ts";
 import type { AppendReply, Config, Entry, EntryKind, HeartbeatReply, Index, NodeId } from "./message.ts";
 import { becomeProbe, becomeReplicate, type Progress } from "./progress.ts";
 import { quorumValue } from "./quorum.ts";
@@ -36,8 +35,9 @@ function majorityAt(
   lead: Leadership,
   of: { readonly own: number; readonly key: "match" | "round" },
 ): number {
+  const own = s.configs.isVoter ? of.own : 0;
   const values: number[] = [];
-  for (const id of s.configs.voters) values.push(id === s.id ? of.own : progressOf(lead, id)?.[of.key] ?? 0);
+  for (const id of s.configs.voters) values.push(id === s.id ? own : progressOf(lead, id)?.[of.key] ?? 0);
   return quorumValue(values);
 }
 
@@ -71,7 +71,7 @@ function configCommitted(s: RaftState, lead: Leadership, config: Config): void {
     peer.forgetAt = s.timer.now + s.options.electionTicks;
   }
   // M6: an inherited configuration may have removed the leader itself.
-  if (!isVoter(config, s.id)) becomeFollower(s, s.term, "the configuration without this node is committed");
+  if (!s.configs.isVoter) becomeFollower(s, s.term, "the configuration without this node is committed");
 }
 
 /** Queues what is due to every peer. */

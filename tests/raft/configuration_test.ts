@@ -82,7 +82,7 @@ Deno.test("changedConfig() changes one member and touches at most one vote when 
 Deno.test("ConfigHistory tells the newest and the committed one when the log grows and shrinks (M1)", () => {
   for (let seed = 1; seed <= 300; seed++) {
     const random = new Random(seed);
-    const history = new ConfigHistory([]);
+    const history = new ConfigHistory([], { id: "a" });
     let model: Config[] = [EMPTY_CONFIG];
     let last = 0;
     for (let step = 0; step < 60; step++) {

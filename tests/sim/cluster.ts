@@ -363,11 +363,32 @@ class Cluster implements World {
       this.#input(node, { k: "reconfigure", ref, change: { k: "add", member: member(added.id, added.disk, role) } });
     } else if (victim !== undefined && choice === 2) {
       this.#input(node, { k: "reconfigure", ref, change: { k: "remove", id: victim.id } });
+      if (this.#faults.chance(0.5)) this.#replaceDisk(victim, node.config.at, this.#schedule.now + 2 * SECOND);
     } else if (victim !== undefined) {
       const addr = `${victim.id}:${ref}`;
       const change = { k: "readdress", id: victim.id, storageId: victim.storageId, addr } as const;
       this.#input(node, { k: "reconfigure", ref, change });
     }
+  }
+
+  /** What an operator does after a disk was lost: as soon as the removal is committed, the node is added anew. */
+  #replaceDisk(victim: Member, since: Index, until: number): void {
+    this.#schedule.after(this.#faults.between(1, 5) * MILLISECOND, () => {
+      const node = this.#node(victim.id);
+      if (node?.disk.storageId !== victim.storageId || this.#schedule.now > until) return;
+      const leader = this.#alive().find((other) => {
+        const config = other.role?.role === "leader" ? other.core?.status().committedConfig : undefined;
+        return config !== undefined && config.at > since && config.members.every(({ id }) => id !== victim.id);
+      });
+      if (leader === undefined) return this.#replaceDisk(victim, since, until);
+      if (node.core !== undefined) node.crash(this.#faults);
+      node.disk = new Disk(`${node.id}-${++this.#disksMade}`);
+      node.addedAt = this.#schedule.now;
+      this.#checker.addDisk(node.disk);
+      this.#boot(node);
+      const change = { k: "add", member: member(node.id, node.disk, "learner") } as const;
+      this.#input(leader, { k: "reconfigure", ref: ++this.#ref, change });
+    });
   }
 
   /** A node without a cluster: a former member with a new disk, one that never got in, or a new one. */

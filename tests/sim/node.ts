@@ -218,6 +218,7 @@ function bootState(id: NodeId, disk: Disk, log: readonly Entry[]): BootState {
   }
   return {
     id,
+    storageId: disk.storageId,
     hard: disk.hard,
     base: { index: 0, term: 0 },
     last: { index: disk.entries.length, term: disk.entries.at(-1)?.term ?? 0 },
