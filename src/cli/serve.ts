@@ -74,6 +74,7 @@ function configOf(flags: Flags): NodeConfig {
     httpAllowOrigin: flags.string("http-allow-origin"),
     httpBodyBytesMax: flags.int("http-max-body"),
     httpRequestsMax: flags.int("http-max-requests"),
+    httpConnectionsMax: flags.int("http-max-conns"),
     httpBodyTimeoutMs: flags.durationMs("http-body-timeout"),
     queryTimeoutMs: flags.durationMs("db-query-timeout"),
     clusterAddr,

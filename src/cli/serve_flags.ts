@@ -100,6 +100,7 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   later("trace-profile", "string", "", "Path of a trace"),
   now("version", "bool", "false", "Print the version and exit"),
   now("http-max-body", "int", "67108864", "Longest request body in bytes (muster)"),
+  now("http-max-conns", "int", "4096", "Connections at a time (muster)"),
   now("http-max-requests", "int", "8192", "Requests at a time (muster)"),
   now("http-body-timeout", "duration", "60s", "Time for a client to send its body (muster)"),
   now("db-query-timeout", "duration", "60s", "Limit of a read that names no db_timeout (muster)"),

@@ -30,6 +30,8 @@ export interface HttpOptions {
   readonly bodyBytesMax: number;
   /** Requests at a time; more are answered 503. @default {8192} */
   readonly requestsMax: number;
+  /** Connections at a time. @default {4096} */
+  readonly connectionsMax: number;
   /** Time for a client to send its body. @default {60000} */
   readonly bodyTimeoutMs: number;
   /** Limit of a read where the request names none. @default {60000} */

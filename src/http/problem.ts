@@ -3,11 +3,14 @@
  * @module
  */
 
+/** Type of an answer that names none. */
+export const JSON_TYPE = "application/json; charset=utf-8";
+
 /** An answer, before the headers that every answer has. */
 export interface HttpResponse {
   readonly status: number;
   readonly body: string | Uint8Array;
-  /** @default {"application/json; charset=utf-8"} */
+  /** @default {JSON_TYPE} */
   readonly contentType?: string;
   /** HTTP address of the node that did the work. */
   readonly servedBy?: string;

@@ -43,6 +43,8 @@ export interface Counters {
   served: number;
   leader_not_found: number;
   bad_requests: number;
+  /** Requests under way. */
+  running: number;
 }
 
 const utf8 = new TextDecoder();

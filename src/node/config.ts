@@ -20,6 +20,8 @@ export interface NodeConfig {
   readonly httpBodyBytesMax: number;
   /** Requests at a time. */
   readonly httpRequestsMax: number;
+  /** Connections at a time. */
+  readonly httpConnectionsMax: number;
   /** Time for a client to send its body. */
   readonly httpBodyTimeoutMs: number;
   /** Limit of a read that names none. */

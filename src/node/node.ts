@@ -140,6 +140,7 @@ export class Node {
         allowOrigin: config.httpAllowOrigin,
         bodyBytesMax: config.httpBodyBytesMax,
         requestsMax: config.httpRequestsMax,
+        connectionsMax: config.httpConnectionsMax,
         bodyTimeoutMs: config.httpBodyTimeoutMs,
         queryTimeoutMs: config.queryTimeoutMs,
         facts: machineFacts(config, this.#directory.path),

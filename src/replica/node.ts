@@ -8,6 +8,7 @@ import type { Effects } from "../raft/effects.ts";
 import type { Config, Member, NodeId } from "../raft/message.ts";
 import type { FromWriter } from "../sqlite/api.ts";
 import type { LeaderInfo, ReplicaOpen, ReplicaOptions, ToHttp } from "./api.ts";
+import { pause } from "./backoff.ts";
 import { boot } from "./boot.ts";
 import { Cluster } from "./cluster.ts";
 import { splitAddress } from "../codec/address.ts";
@@ -24,6 +25,8 @@ import { type Hello, PROTOCOL_VERSION } from "./wire.ts";
 const ELECTION_TICKS = 20;
 /** After a longer pause of this process only one election timeout's worth of ticks is made up (spec/raft.md §1.4). */
 const HEARTBEAT_TICKS = 2;
+/** A writer in the middle of a long statement is not waited for longer: the log has what it has not applied. */
+const WRITER_CLOSE_MS = 5000;
 /** Streams to removed members stay this long, so that they hear of their removal (M9). */
 const REMOVED_STREAM_MS = 10_000;
 
@@ -50,6 +53,7 @@ export class ReplicaNode {
   readonly #met = new Map<NodeId, Hello>();
   readonly #stopping = new AbortController();
   #leader: NodeId | null = null;
+  #onWriterClosed: (() => void) | undefined;
   #ticker: ReturnType<typeof setInterval> | undefined;
 
   /** @param applied Index that the writer's database holds. */
@@ -257,6 +261,7 @@ export class ReplicaNode {
       this.#replica.appliedByWriter(message);
       this.#checkReady();
     } else if (message.k === "status") this.#http.writerStatus(message);
+    else if (message.k === "closed") this.#onWriterClosed?.();
     else if (message.k === "failed") this.#events.fatal(new Error(message.message));
   }
 
@@ -339,6 +344,14 @@ export class ReplicaNode {
     for (const stream of this.#peers.values()) stream.close();
     this.#rpc.close();
     await this.#log.close();
+    await this.#closeWriter();
+  }
+
+  /** The writer finishes its batch and closes the database: a clean file needs no recovery by whoever opens it next. */
+  async #closeWriter(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#onWriterClosed = resolve);
+    this.#replica.askWriter({ k: "close" });
+    await Promise.race([closed, pause(WRITER_CLOSE_MS)]);
   }
 
   async #removeSelf(): Promise<void> {

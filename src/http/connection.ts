@@ -1,0 +1,351 @@
+/**
+ * One client's connection: reads a request, answers it, reads the next.
+ *
+ * Time limits: the head must be whole within {@linkcode HEAD_TIMEOUT_MS} of its first byte, the body within
+ * `bodyTimeoutMs`, the answer must be taken within {@linkcode WRITE_TIMEOUT_MS}; an idle connection is closed after
+ * {@linkcode IDLE_TIMEOUT_MS}. A client that is too slow with a request is told 408.
+ * @module
+ */
+import { STATUS_TEXT } from "@std/http";
+import type { Deadlines } from "../rpc/deadlines.ts";
+import { ChunkedDecoder, HEAD_BYTES_MAX, parseHead, type RequestHead } from "./http1.ts";
+import { HttpError, type HttpResponse, JSON_TYPE, problem } from "./problem.ts";
+import type { Services } from "./request.ts";
+import { route } from "./router.ts";
+
+/** Time for a request line and its headers. */
+export const HEAD_TIMEOUT_MS = 10_000;
+/** Time for a client to take an answer. */
+export const WRITE_TIMEOUT_MS = 60_000;
+/** Time without a request. */
+export const IDLE_TIMEOUT_MS = 120_000;
+
+const EMPTY: Uint8Array = new Uint8Array(0);
+const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
+const latin1 = new TextDecoder("latin1");
+const encoder = new TextEncoder();
+
+/** Heads by their text: a client sends the same one again and again. */
+const headCache = new Map<string, RequestHead>();
+const HEAD_CACHE_MAX = 512;
+
+const STATUS_TEXTS: Readonly<Record<number, string>> = STATUS_TEXT;
+let dateSecond = 0;
+let dateText = "";
+
+/** The Date header's value, made once a second. */
+function date(): string {
+  const second = Math.floor(Date.now() / 1000);
+  if (second !== dateSecond) {
+    dateSecond = second;
+    dateText = new Date(second * 1000).toUTCString();
+  }
+  return dateText;
+}
+
+/** The client went away. */
+class ClosedError extends Error {}
+
+/** A connection. */
+export class ClientConnection {
+  readonly #conn: Deno.TcpConn;
+  readonly #services: Services;
+  readonly #deadlines: Deadlines;
+  readonly #baseHeaders: string;
+  #buffer = new Uint8Array(16 * 1024);
+  #start = 0;
+  #end = 0;
+  #out = new Uint8Array(4096);
+  #busy = false;
+  #finishing = false;
+  #closed = false;
+  #whenIdle: (() => void) | undefined;
+
+  /** @param conn Owned from now on. */
+  constructor(conn: Deno.TcpConn, services: Services, deadlines: Deadlines) {
+    this.#conn = conn;
+    this.#services = services;
+    this.#deadlines = deadlines;
+    const { version, allowOrigin } = services.options;
+    this.#baseHeaders = `X-Rqlite-Version: ${version}\r\nAccess-Control-Allow-Methods: OPTIONS, GET, POST\r\n` +
+      `Access-Control-Allow-Headers: Content-Type\r\n${
+        allowOrigin === "" ? "" : `Access-Control-Allow-Origin: ${allowOrigin}\r\n`
+      }`;
+    conn.setNoDelay(true);
+  }
+
+  /** Serves until the client leaves or breaks a rule; never rejects. */
+  async serve(): Promise<void> {
+    try {
+      while (!this.#finishing && await this.#serveOne());
+    } catch (error) {
+      if (error instanceof HttpError) await this.#lastWord(error);
+    } finally {
+      this.#close();
+      this.#whenIdle?.();
+    }
+  }
+
+  /** Answers an error without reading anything, and closes. */
+  async refuse(error: HttpError): Promise<void> {
+    await this.#lastWord(error);
+    this.#close();
+  }
+
+  /** Lets the request under way finish, takes no further one; resolves when the connection is closed. */
+  async finish(): Promise<void> {
+    this.#finishing = true;
+    if (this.#busy) await new Promise<void>((resolve) => this.#whenIdle = resolve);
+    this.#close();
+  }
+
+  /** One request; false when the connection is to be closed. */
+  async #serveOne(): Promise<boolean> {
+    const head = await this.#readHead();
+    if (head === undefined) return false;
+    this.#busy = true;
+    try {
+      const startedMs = performance.now();
+      const body = head.body === 0 ? EMPTY : await this.#readBody(head);
+      const response = await this.#answer(head, body, startedMs);
+      await this.#respond(response, { method: head.method, keepAlive: head.keepAlive && !this.#finishing });
+      return head.keepAlive;
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  async #answer(head: RequestHead, body: Uint8Array, startedMs: number): Promise<HttpResponse> {
+    const { options, counters, log } = this.#services;
+    if (counters.running >= options.requestsMax) {
+      const text =
+        `too many requests at once (${options.requestsMax}, the limit set by -http-max-requests): try again later`;
+      return problem(new HttpError(503, text, { retryAfter: 1 }), log);
+    }
+    counters.running++;
+    try {
+      const { method, target, headers } = head;
+      const mark = target.indexOf("?");
+      return await route({
+        method,
+        path: mark < 0 ? target : target.slice(0, mark),
+        target,
+        contentType: headers.get("content-type") ?? "",
+        authorization: headers.get("authorization") ?? "",
+        body,
+        forwarded: false,
+        startedMs,
+      }, this.#services);
+    } finally {
+      counters.running--;
+    }
+  }
+
+  /** The next head; undefined when the client left instead. */
+  async #readHead(): Promise<RequestHead | undefined> {
+    let searched = 0;
+    let startedMs = this.#end > this.#start ? performance.now() : 0;
+    for (;;) {
+      const window = this.#buffer.subarray(this.#start, Math.min(this.#end, this.#start + HEAD_BYTES_MAX));
+      const end = endOfHead(window, searched);
+      if (end !== undefined) {
+        const text = latin1.decode(window.subarray(0, end));
+        this.#start += end + 4;
+        return cachedHead(text);
+      }
+      if (window.length >= HEAD_BYTES_MAX) {
+        throw new HttpError(431, `the request's headers are longer than ${HEAD_BYTES_MAX} bytes`);
+      }
+      searched = Math.max(0, window.length - 3);
+      const limit = startedMs === 0 ? IDLE_TIMEOUT_MS : HEAD_TIMEOUT_MS - (performance.now() - startedMs);
+      const late = startedMs === 0
+        ? new ClosedError()
+        : new HttpError(408, `the request's headers did not arrive within ${HEAD_TIMEOUT_MS / 1000} seconds`);
+      if (!await this.#readMore(limit, late)) return undefined;
+      if (startedMs === 0) startedMs = performance.now();
+    }
+  }
+
+  /** Reads into the buffer; false at the end of the stream. */
+  async #readMore(limitMs: number, late: Error): Promise<boolean> {
+    if (this.#start === this.#end) this.#start = this.#end = 0;
+    if (this.#end === this.#buffer.length) this.#makeRoom();
+    const count = await this.#limited(limitMs, late, () => this.#conn.read(this.#buffer.subarray(this.#end)));
+    if (count === null) return false;
+    this.#end += count;
+    return true;
+  }
+
+  #makeRoom(): void {
+    const held = this.#end - this.#start;
+    const buffer = held * 2 > this.#buffer.length ? new Uint8Array(this.#buffer.length * 2) : this.#buffer;
+    buffer.set(this.#buffer.subarray(this.#start, this.#end));
+    this.#buffer = buffer;
+    this.#start = 0;
+    this.#end = held;
+  }
+
+  /** Closes the connection under work that takes too long: reading or writing ends, and `late` is the reason. */
+  async #limited<T>(limitMs: number, late: Error, work: () => Promise<T>): Promise<T> {
+    let expired = false;
+    const limit = this.#deadlines.set(limitMs, () => {
+      expired = true;
+      this.#expire(late);
+    });
+    try {
+      return await work();
+    } catch (error) {
+      if (expired) throw new ClosedError();
+      throw error;
+    } finally {
+      this.#deadlines.clear(limit);
+    }
+  }
+
+  /** A slow client hears why before the connection is closed under it. */
+  #expire(late: Error): void {
+    if (late instanceof HttpError) this.#lastWord(late).then(() => this.#close());
+    else this.#close();
+  }
+
+  async #readBody(head: RequestHead): Promise<Uint8Array> {
+    const { bodyBytesMax, bodyTimeoutMs } = this.#services.options;
+    const tooLarge = () =>
+      new HttpError(413, `the request's body is larger than ${bodyBytesMax} bytes, the limit set by -http-max-body`);
+    if (head.body !== "chunked" && head.body > bodyBytesMax) throw tooLarge();
+    if (head.expectsContinue) await this.#conn.write(CONTINUE);
+    const deadlineMs = performance.now() + bodyTimeoutMs;
+    const more = async () => {
+      const late = new HttpError(408, `the request's body did not arrive within ${bodyTimeoutMs / 1000} seconds`);
+      if (!await this.#readMore(Math.max(0, deadlineMs - performance.now()), late)) throw new ClosedError();
+    };
+    return head.body === "chunked"
+      ? await this.#readChunks(new ChunkedDecoder(bodyBytesMax, tooLarge), more)
+      : await this.#readLength(head.body, more);
+  }
+
+  async #readLength(length: number, more: () => Promise<void>): Promise<Uint8Array> {
+    while (this.#end - this.#start < length && this.#buffer.length < 1024 * 1024) await more();
+    const body = new Uint8Array(length);
+    let have = this.#take(body);
+    while (have < length) {
+      await more();
+      have += this.#take(body.subarray(have));
+    }
+    if (this.#buffer.length > 64 * 1024 && this.#start === this.#end) this.#buffer = new Uint8Array(16 * 1024);
+    return body;
+  }
+
+  /** Moves what has arrived to `target`, as far as it has room; returns how much. */
+  #take(target: Uint8Array): number {
+    const count = Math.min(target.length, this.#end - this.#start);
+    target.set(this.#buffer.subarray(this.#start, this.#start + count));
+    this.#start += count;
+    return count;
+  }
+
+  async #readChunks(decoder: ChunkedDecoder, more: () => Promise<void>): Promise<Uint8Array> {
+    for (;;) {
+      this.#start += decoder.push(this.#buffer.subarray(this.#start, this.#end));
+      if (decoder.done) return decoder.body();
+      await more();
+    }
+  }
+
+  async #lastWord(error: HttpError): Promise<void> {
+    try {
+      await this.#respond(problem(error, this.#services.log), { method: "", keepAlive: false });
+      await this.#conn.closeWrite();
+      await this.#discard();
+    } catch {
+      // the client is gone already
+    }
+  }
+
+  /** Takes what the client still sends, for a moment: closing with unread bytes would destroy the answer on its way. */
+  async #discard(): Promise<void> {
+    const untilMs = performance.now() + 500;
+    const scrap = new Uint8Array(64 * 1024);
+    const limit = this.#deadlines.set(500, () => this.#close());
+    try {
+      while (performance.now() < untilMs && await this.#conn.read(scrap) !== null);
+    } finally {
+      this.#deadlines.clear(limit);
+    }
+  }
+
+  async #respond(response: HttpResponse, { method, keepAlive }: { method: string; keepAlive: boolean }): Promise<void> {
+    const head = this.#responseHead(response, keepAlive);
+    const { body } = response;
+    const isSmall = typeof body === "string" && body.length < 256 * 1024;
+    // A small text is encoded behind the room that the head may take, so that both leave in one write.
+    const bodyStart = head.length + 40;
+    let small = 0;
+    let large = EMPTY;
+    if (isSmall) {
+      const room = bodyStart + body.length * 3;
+      if (room > this.#out.length) this.#out = new Uint8Array(room * 2);
+      small = encoder.encodeInto(body, this.#out.subarray(bodyStart)).written;
+    } else large = typeof body === "string" ? encoder.encode(body) : body;
+    const text = `${head}Content-Length: ${small + large.length}\r\n\r\n`;
+    const headStart = bodyStart - text.length;
+    if (bodyStart > this.#out.length) this.#out = new Uint8Array(bodyStart * 2);
+    encoder.encodeInto(text, this.#out.subarray(headStart, bodyStart));
+    const isHead = method === "HEAD";
+    await this.#write(this.#out.subarray(headStart, isHead ? bodyStart : bodyStart + small));
+    if (large.length > 0 && !isHead) await this.#write(large);
+    if (this.#out.length > 64 * 1024) this.#out = new Uint8Array(4096);
+  }
+
+  #responseHead(response: HttpResponse, keepAlive: boolean): string {
+    const { status, body, servedBy, location, retryAfter } = response;
+    const type = response.contentType ?? (body.length > 0 ? JSON_TYPE : "");
+    let head = `HTTP/1.1 ${status} ${STATUS_TEXTS[status] ?? ""}\r\n${this.#baseHeaders}Date: ${date()}\r\n`;
+    if (type !== "") head += `Content-Type: ${type}\r\n`;
+    if (status >= 400 && body.length > 0) head += "X-Content-Type-Options: nosniff\r\n";
+    if (servedBy !== undefined) head += `X-Rqlite-Served-By: ${servedBy}\r\n`;
+    if (location !== undefined) head += `Location: ${location.replace(/[^\x21-\x7e]/g, encodeURIComponent)}\r\n`;
+    if (retryAfter !== undefined) head += `Retry-After: ${retryAfter}\r\n`;
+    if (!keepAlive) head += "Connection: close\r\n";
+    return head;
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    for (let written = 0; written < bytes.length;) {
+      written += await this.#limited(
+        WRITE_TIMEOUT_MS,
+        new ClosedError(),
+        () => this.#conn.write(bytes.subarray(written)),
+      );
+    }
+  }
+
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      this.#conn.close();
+    } catch {
+      // the system closed it first
+    }
+  }
+}
+
+/** Offset of the empty line that ends a head. */
+function endOfHead(bytes: Uint8Array, from: number): number | undefined {
+  for (let at = bytes.indexOf(13, from); at >= 0 && at + 3 < bytes.length; at = bytes.indexOf(13, at + 1)) {
+    if (bytes[at + 1] === 10 && bytes[at + 2] === 13 && bytes[at + 3] === 10) return at;
+  }
+  return undefined;
+}
+
+function cachedHead(text: string): RequestHead {
+  const known = headCache.get(text);
+  if (known) return known;
+  const head = parseHead(text);
+  if (text.length < 2048) {
+    if (headCache.size >= HEAD_CACHE_MAX) headCache.clear();
+    headCache.set(text, head);
+  }
+  return head;
+}

@@ -1,0 +1,131 @@
+/**
+ * The HTTP listener over real sockets, with handlers that need no database: limits on connections, heads, bodies and time.
+ */
+import { assertEquals, assertMatch } from "@std/assert";
+import type { HttpOptions } from "../../src/http/api.ts";
+import { Readers } from "../../src/http/readers.ts";
+import { ReplicaClient } from "../../src/http/replica_client.ts";
+import type { Services } from "../../src/http/request.ts";
+import { serveHttp } from "../../src/http/server.ts";
+import { NODE_STATE_BYTES, NodeState } from "../../src/rpc/node_state.ts";
+
+const OPTIONS: HttpOptions = {
+  nodeId: "1",
+  version: "v0",
+  bindAddr: "127.0.0.1:0",
+  advertisedAddr: "h:1",
+  clusterAddr: "h:2",
+  isVoter: true,
+  allowOrigin: "https://a.example",
+  bodyBytesMax: 100_000,
+  requestsMax: 100,
+  connectionsMax: 3,
+  bodyTimeoutMs: 300,
+  queryTimeoutMs: 1000,
+  facts: {},
+  startedMs: 0,
+};
+
+async function serving(work: (port: number) => Promise<void>): Promise<void> {
+  const channels = [new MessageChannel(), new MessageChannel()];
+  const services: Services = {
+    options: OPTIONS,
+    state: new NodeState(new SharedArrayBuffer(NODE_STATE_BYTES)),
+    replica: new ReplicaClient(
+      { replica: channels[0].port1, writer: channels[1].port1 },
+      () => Promise.reject(new Error("no")),
+    ),
+    readers: new Readers([], () => {}),
+    counters: {
+      executions: 0,
+      queries: 0,
+      requests: 0,
+      forwarded: 0,
+      served: 0,
+      leader_not_found: 0,
+      bad_requests: 0,
+      running: 0,
+    },
+    log: () => {},
+  };
+  const server = serveHttp(services);
+  try {
+    await work(server.port);
+  } finally {
+    await server.shutdown();
+    for (const { port1, port2 } of channels) {
+      port1.close();
+      port2.close();
+    }
+  }
+}
+
+/** Sends raw text and returns all that comes back until the server closes. */
+async function exchange(port: number, ...texts: (string | number)[]): Promise<string> {
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  for (const text of texts) {
+    if (typeof text === "string") await conn.write(new TextEncoder().encode(text)).catch(() => {});
+    else await new Promise((resolve) => setTimeout(resolve, text));
+  }
+  return await new Response(conn.readable).text().catch(String);
+}
+
+const CLOSE = "Host: a\r\nConnection: close\r\n";
+
+Deno.test("the server answers pipelined requests in order and keeps the common headers", () =>
+  serving(async (port) => {
+    const text = await exchange(
+      port,
+      `GET /nothing HTTP/1.1\r\nHost: a\r\n\r\nOPTIONS /db/execute HTTP/1.1\r\nHost: a\r\n\r\nGET /db/execute HTTP/1.1\r\n${CLOSE}\r\n`,
+    );
+    assertEquals([...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status), ["404", "200", "405"]);
+    assertMatch(text, /X-Rqlite-Version: v0\r\nAccess-Control-Allow-Methods: OPTIONS, GET, POST\r\n/);
+    assertMatch(text, /Access-Control-Allow-Origin: https:\/\/a\.example\r\n/);
+  }));
+
+Deno.test("the server takes chunked bodies, waits for 100-continue, and sends no body to HEAD", () =>
+  serving(async (port) => {
+    const chunked = await exchange(
+      port,
+      `POST /db/execute HTTP/1.1\r\n${CLOSE}Transfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n`,
+    );
+    assertMatch(chunked, /^HTTP\/1\.1 400 [\s\S]*no statements\n$/);
+    const expecting = await exchange(
+      port,
+      `POST /db/execute HTTP/1.1\r\n${CLOSE}Expect: 100-continue\r\nContent-Length: 2\r\n\r\n`,
+      "[]",
+    );
+    assertMatch(expecting, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 400 /);
+    const headOnly = await exchange(port, `HEAD /readyz?noleader HTTP/1.1\r\n${CLOSE}\r\n`);
+    assertMatch(headOnly, /\r\n\r\n$/);
+  }));
+
+Deno.test("the server says 413, 431, 400 and 408 when a client goes beyond its limits", () =>
+  serving(async (port) => {
+    assertMatch(
+      await exchange(port, `POST /db/execute HTTP/1.1\r\n${CLOSE}Content-Length: 100001\r\n\r\nxxxx`),
+      /413 [\s\S]*larger than 100000 bytes, the limit set by -http-max-body/,
+    );
+    assertMatch(
+      await exchange(port, `GET / HTTP/1.1\r\n${CLOSE}X: ${"y".repeat(70_000)}`),
+      /431 [\s\S]*longer than 65536 bytes/,
+    );
+    assertMatch(await exchange(port, "\x16\x03\x01 this is no HTTP\r\n\r\n"), /400 [\s\S]*request line is malformed/);
+    assertMatch(
+      await exchange(port, `POST /db/execute HTTP/1.1\r\n${CLOSE}Content-Length: 10\r\n\r\n[`, 600),
+      /408 [\s\S]*did not arrive within 0\.3 seconds/,
+    );
+  }));
+
+Deno.test("the server refuses connections above its limit with a word, and takes new ones when others leave", () =>
+  serving(async (port) => {
+    const open = await Promise.all([1, 2, 3].map(() => Deno.connect({ hostname: "127.0.0.1", port })));
+    assertMatch(await exchange(port), /503 [\s\S]*too many connections \(3, the limit set by -http-max-conns\)/);
+    for (const conn of open) conn.close();
+    const deadline = performance.now() + 5000;
+    let text = "";
+    while (!text.includes("404") && performance.now() < deadline) {
+      text = await exchange(port, `GET /x HTTP/1.1\r\n${CLOSE}\r\n`);
+    }
+    assertMatch(text, /404/);
+  }));
