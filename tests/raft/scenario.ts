@@ -3,7 +3,8 @@
  * moved by hand, and every effect is printed.
  *
  *   cluster a b c             voters that hold the first configuration, durable and committed
- *   node d [log=1,1,2] [term=2] [vote=a] [commit=1] [applied=1] [voters=a,b] [learners=c] [nonvoters=d]     one node; entry 1 is the configuration
+ *   node a [log=1,1,2] [term=2] [vote=a] [commit=1] [applied=1] [voters=a,b] [learners=c] [nonvoters=d] [storage=disk-a]
+ *                             one node; entry 1 is the configuration
  *   fresh d                   a node with nothing
  *   set electionTicks=10 …    options of nodes made later; electionTicks=10 heartbeatTicks=2 unless set
  *   elect a                   ticks, delivers and writes until a leads and has committed; prints only the end
@@ -41,6 +42,7 @@ interface ScriptNode {
   hard: HardState;
   commit: number;
   applied: number;
+  readonly storageId: string;
   writes: Write[];
   gated: { m: OutgoingMessage; after: number }[];
 }
@@ -191,7 +193,8 @@ export class Scenario {
     const hard = { term: Number(facts?.term ?? terms.at(-1) ?? 0), vote: facts?.vote ?? null };
     const commit = Number(facts?.commit ?? Math.min(1, log.length));
     const applied = Number(facts?.applied ?? commit);
-    this.#boot({ id, log: [], disk: log, hard, commit, applied, writes: [], gated: [] });
+    const storageId = facts?.storage ?? `disk-${id}`;
+    this.#boot({ id, storageId, log: [], disk: log, hard, commit, applied, writes: [], gated: [] });
   }
 
   #boot(facts: Omit<ScriptNode, "core">): void {
@@ -357,12 +360,16 @@ export class Scenario {
   }
 }
 
-function bootState({ id, disk, hard, commit, applied }: Omit<ScriptNode, "core">, log: readonly Entry[]): BootState {
+function bootState(
+  { id, storageId, disk, hard, commit, applied }: Omit<ScriptNode, "core">,
+  log: readonly Entry[],
+): BootState {
   const terms: { first: number; term: number }[] = [];
   for (const { index, term } of disk) if (terms.at(-1)?.term !== term) terms.push({ first: index, term });
   const configs = disk.filter((entry) => entry.kind === "config").map((entry) => decodeConfig(entry.body, entry.index));
   return {
     id,
+    storageId,
     hard,
     base: { index: 0, term: 0 },
     last: { index: disk.length, term: disk.at(-1)?.term ?? 0 },
