@@ -36,9 +36,9 @@ export function decodeStatements(text: string): BoundStatement[] {
   return statements;
 }
 
-/** One SQL text without parameters; an empty one has no statement. */
+/** One SQL text without parameters; an empty one has no statement, one that holds none has an empty result. */
 export function sqlText(text: string): BoundStatement[] {
-  return text.trim() === "" ? [] : [{ parts: splitStatements(text), positional: [], named: null }];
+  return text === "" ? [] : [{ parts: splitStatements(text), positional: [], named: null }];
 }
 
 function decodeElement(element: Json): BoundStatement | undefined {
@@ -102,13 +102,14 @@ function parseJson(text: string): Json {
   const exact = INEXACT.test(text);
   try {
     return parseExact(text, exact);
-  } catch {
+  } catch (error) {
+    if (error instanceof HttpError) throw error;
     const end = endOfArray(text);
     if (end === undefined || end === text.length) throw new HttpError(400, "invalid JSON body");
     try {
       return parseExact(text.slice(0, end), exact); // what follows the array is ignored, as rqlite does
-    } catch {
-      throw new HttpError(400, "invalid JSON body");
+    } catch (error) {
+      throw error instanceof HttpError ? error : new HttpError(400, "invalid JSON body");
     }
   }
 }
@@ -125,13 +126,14 @@ function parseExact(text: string, exact: boolean): Json {
 }
 
 function numberOf(source: string): bigint | number {
-  if (!/^-?\d+$/.test(source)) return finite(Number(source));
+  if (!/^-?\d+$/.test(source)) return finite(source);
   const integer = BigInt(source);
-  return integer > INT64_MAX || integer < INT64_MIN ? finite(Number(source)) : integer;
+  return integer > INT64_MAX || integer < INT64_MIN ? finite(source) : integer;
 }
 
-function finite(value: number): number {
-  if (!Number.isFinite(value)) throw new RangeError("out of range");
+function finite(source: string): number {
+  const value = Number(source);
+  if (!Number.isFinite(value)) throw new HttpError(400, `invalid number ${source}`);
   return value;
 }
 

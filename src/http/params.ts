@@ -11,6 +11,7 @@ export type Level = "none" | "weak" | "linearizable" | "strong" | "auto";
 const LEVELS: readonly string[] = ["none", "weak", "linearizable", "strong", "auto"];
 const DURATIONS = ["timeout", "freshness", "db_timeout", "linearizable_timeout"];
 const INTEGERS = ["retries", "trailing_logs"];
+const DURATION_MAX_MS = 2 ** 63 / 1e6;
 const FORWARD_TIMEOUT_MS = 30_000;
 const LINEARIZABLE_TIMEOUT_MS = 10_000;
 
@@ -54,7 +55,7 @@ export class Params {
 
   #duration(name: string, otherwise: number): number {
     const text = this.#values.get(name);
-    return text === undefined || text === "" ? otherwise : parseDuration(text) ?? otherwise;
+    return text === undefined ? otherwise : parseDuration(text) ?? otherwise;
   }
 
   /** Read consistency; an unknown name is weak. */
@@ -94,17 +95,29 @@ function check(values: ReadonlyMap<string, string>): void {
   }
   for (const name of DURATIONS) {
     const text = values.get(name);
-    if (text !== undefined && text !== "" && parseDuration(text) === undefined) {
+    if (text !== undefined && !isDuration(text)) {
       throw new HttpError(400, `${name} is not a valid duration`);
     }
   }
   for (const name of INTEGERS) {
     const text = values.get(name);
-    if (text !== undefined && text !== "" && !/^[+-]?\d{1,18}$/.test(text)) {
+    if (text !== undefined && !isInt64(text)) {
       throw new HttpError(400, `${name} is not a valid integer`);
     }
   }
   if (values.get("q") === "") throw new HttpError(400, "query parameter not set");
+}
+
+/** Whether it is a duration that 64 bits of nanoseconds hold. */
+function isDuration(text: string): boolean {
+  const ms = parseDuration(text);
+  return ms !== undefined && Math.abs(ms) <= DURATION_MAX_MS;
+}
+
+function isInt64(text: string): boolean {
+  if (!/^[+-]?\d+$/.test(text)) return false;
+  const value = BigInt(text.replace("+", ""));
+  return BigInt.asIntN(64, value) === value;
 }
 
 /** Undoes URL escaping; `+` is a space. */

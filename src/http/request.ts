@@ -47,9 +47,9 @@ export interface Counters {
   running: number;
 }
 
-const utf8 = new TextDecoder();
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** The body as text; what is not UTF-8 becomes U+FFFD. */
+/** The body as text; what is not UTF-8 becomes U+FFFD. A byte order mark stays: it is no JSON. */
 export function textOf(body: Uint8Array): string {
   return utf8.decode(body);
 }

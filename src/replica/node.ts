@@ -5,7 +5,7 @@
  */
 import { createCore, DEFAULT_OPTIONS } from "../raft/raft.ts";
 import type { Effects } from "../raft/effects.ts";
-import type { Config, Member, NodeId } from "../raft/message.ts";
+import type { Config, Entry, Member, Message, NodeId, OutgoingMessage } from "../raft/message.ts";
 import type { FromWriter } from "../sqlite/api.ts";
 import type { LeaderInfo, ReplicaOpen, ReplicaOptions, ToHttp } from "./api.ts";
 import { pause } from "./backoff.ts";
@@ -51,6 +51,10 @@ export class ReplicaNode {
   readonly #incarnation = crypto.randomUUID();
   /** What nodes said of themselves when a stream opened. */
   readonly #met = new Map<NodeId, Hello>();
+  /** Disks by the newest configuration that named the node. */
+  readonly #disks = new Map<NodeId, string>();
+  /** Disks behind the Raft streams that came in last. */
+  readonly #callers = new Map<NodeId, string>();
   readonly #stopping = new AbortController();
   #leader: NodeId | null = null;
   #onWriterClosed: (() => void) | undefined;
@@ -98,6 +102,7 @@ export class ReplicaNode {
     const core = createCore(
       {
         id: this.#options.nodeId,
+        storageId: this.#options.storageId,
         hard,
         base: { index: 0, term: 0 },
         last,
@@ -117,7 +122,7 @@ export class ReplicaNode {
       state: this.#state,
       applied,
       events: {
-        send: (message, entries) => this.#peer(message.to)?.send(message, entries),
+        send: (message, entries) => this.#send(message, entries),
         refused: (waiter, why) => this.#http.refused(waiter, why),
         onRole: (role) => this.#onRole(role),
         onConfig: (config) => this.#onConfig(config),
@@ -129,31 +134,24 @@ export class ReplicaNode {
   #listen(): Listener {
     return new Listener(splitAddress(this.#options.bindAddr), {
       hello: () => this.#hello("rpc"),
-      refuse: (caller) => this.#refuse(caller),
+      refuse: (caller) => this.#cluster.foreign(caller.clusterId),
       onHello: (caller) => this.#meet(caller),
-      onMessages: (messages) => this.#onMessages(messages),
+      onMessages: (messages, caller) => this.#onMessages(messages, caller),
       onCall: (rpc) => this.#cluster.answer(rpc.method, rpc.head) ?? this.#http.answerCall(rpc),
       log: this.#events.log,
     });
   }
 
-  #onMessages(messages: Parameters<Replica["receive"]>[0]): void {
-    this.#replica.receive(messages);
+  /**
+   * Messages go from disk to disk, not from name to name (B2). A reply counts only from the disk that the configuration
+   * names; a request is taken from any, as a node that lags may not know yet that the sender's disk was replaced.
+   */
+  #onMessages(messages: readonly Message[], caller: Hello): void {
+    this.#callers.set(caller.id, caller.storageId);
+    const isKnownDisk = caller.storageId === this.#disks.get(caller.id);
+    this.#replica.receive(isKnownDisk ? messages : messages.filter((m) => !isReply(m)));
     const leaderSpoke = messages.some((m) => m.k === "appendEntries" || m.k === "heartbeat");
     if (leaderSpoke) this.#state.leaderContactMs = Date.now();
-  }
-
-  /** Who may talk to this node: not another cluster, not a node under a member's name with another disk (B2). */
-  #refuse(caller: Hello): string | undefined {
-    const foreign = this.#cluster.foreign(caller.clusterId);
-    if (foreign !== undefined) return foreign;
-    if (caller.purpose === "rpc") return undefined;
-    const member = this.#member(caller.id);
-    if (member && member.storageId !== caller.storageId) {
-      return `node "${caller.id}" has storage ${caller.storageId}, the cluster knows it with ${member.storageId}: ` +
-        "its data directory was replaced; it has to join again";
-    }
-    return undefined;
   }
 
   #hello(purpose: Hello["purpose"]): Hello {
@@ -180,6 +178,13 @@ export class ReplicaNode {
 
   #member(id: NodeId): Member | undefined {
     return this.#replica.status().config.members.find((member) => member.id === id);
+  }
+
+  /** A request goes to the disk that the configuration names, a reply to the one that asked. */
+  #send(message: OutgoingMessage, entries: readonly Entry[]): void {
+    const stream = this.#peer(message.to);
+    const disk = isReply(message) ? this.#callers.get(message.to) : this.#disks.get(message.to);
+    if (stream && stream.storageId === disk) stream.send(message, entries);
   }
 
   /** The stream to a node, by the configuration's address or, for a node that is not in it, by the one it called from. */
@@ -210,7 +215,8 @@ export class ReplicaNode {
   }
 
   #onConfig(config: Config): void {
-    for (const { id, addr } of config.members) {
+    for (const { id, addr, storageId } of config.members) {
+      this.#disks.set(id, storageId);
       if (id === this.#options.nodeId) continue;
       const stream = this.#peers.get(id);
       if (stream?.addr === addr) continue;
@@ -364,4 +370,9 @@ export class ReplicaNode {
       this.#events.log(`removing this node from the cluster failed: ${error instanceof Error ? error.message : error}`);
     }
   }
+}
+
+/** Whether a message answers another one. */
+function isReply({ k }: Message | OutgoingMessage): boolean {
+  return k === "preVoteReply" || k === "requestVoteReply" || k === "appendReply" || k === "heartbeatReply";
 }

@@ -25,6 +25,7 @@ export class PeerStream {
   readonly addr: string;
   readonly #events: PeerEvents;
   #connection: Connection | undefined;
+  #storageId = "";
   readonly #stop = new AbortController();
 
   /** Starts connecting. */
@@ -69,6 +70,7 @@ export class PeerStream {
       if (!connected) return;
       complaint = "";
       this.#connection = connected.connection;
+      this.#storageId = connected.peer.storageId;
       this.#events.onHello(connected.peer);
       await this.#untilClosed(connected.connection);
       this.#connection = undefined;
@@ -84,6 +86,11 @@ export class PeerStream {
       // rubbish on a one-way stream ends it
     }
     connection.close();
+  }
+
+  /** Disk behind the other end, as it said itself; empty while never connected. */
+  get storageId(): string {
+    return this.#storageId;
   }
 
   /** Whether messages go out now. */

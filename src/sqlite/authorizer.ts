@@ -82,8 +82,8 @@ const NODE_TABLES: ReadonlySet<string> = new Set([
   "sqlite_stmt",
   "tables_used",
 ]);
-/** What the full-text index asks the connection by itself. */
-const INTERNAL_PRAGMA = "data_version";
+/** What FTS5 and RTREE ask the connection by themselves; the page size is the same on every node. */
+const INTERNAL_PRAGMAS: ReadonlySet<string> = new Set(["data_version", "page_size"]);
 
 const NO_TEMP = "TEMP objects are not supported: they live in one connection of one node";
 const USE_TRANSACTION = 'use the "transaction" parameter of the request instead';
@@ -224,7 +224,8 @@ function replicatedReason(action: number, first: string | null, second: string |
       }
       return null;
     case PRAGMA:
-      if (name === INTERNAL_PRAGMA || STORED_PRAGMAS.has(name) || REPLICATED_SCHEMA_PRAGMAS.has(name)) return null;
+      if (INTERNAL_PRAGMAS.has(name) && second === null) return null;
+      if (STORED_PRAGMAS.has(name) || REPLICATED_SCHEMA_PRAGMAS.has(name)) return null;
       return `PRAGMA ${name} is not supported in replicated statements`;
     case CREATE_VTABLE: {
       const module = second?.toLowerCase() ?? "";

@@ -3,8 +3,9 @@
  * @module
  */
 
-// YYYY-MM-DD, optionally HH:MM[:SS[.fff]] after a space or T, optionally an offset, optionally Z.
-const DATE = /^(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?([+-]\d\d:\d\d)?)?Z?$/;
+// YYYY-MM-DD, optionally HH:MM[:SS[.fff]] after a space or T, optionally an offset, optionally Z. As Go reads it, an
+// hour may have one digit, and a comma may stand before the fraction.
+const DATE = /^(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d?):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?([+-]\d\d:\d\d)?)?Z?$/;
 
 /** Above this magnitude an integer counts milliseconds, below it seconds. */
 const SECONDS_MAX = 1_000_000_000_000n;
@@ -31,7 +32,7 @@ export function dateFromText(text: string): string | null {
     Number(day) <= daysInMonth(Number(year), Number(month));
   if (!isDate || Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return null;
   const zone = offset === "" || offset === "+00:00" || offset === "-00:00" ? "Z" : offset;
-  return `${year}-${month}-${day}T${hour}:${minute}:${second}${fraction(digits)}${zone}`;
+  return `${year}-${month}-${day}T${hour.padStart(2, "0")}:${minute}:${second}${fraction(digits)}${zone}`;
 }
 
 /** RFC 3339 text of a unix time in seconds or milliseconds, or `null` beyond the years 0 to 9999. */

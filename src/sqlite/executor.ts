@@ -139,7 +139,6 @@ export class Executor {
     let texts = "";
     let number = 0;
     for (const statement of command.statements) {
-      if (statement.parts.length === 0) continue; // a comment yields no result
       const { text, hasFailed } = this.#runElement(run, statement, number);
       number += statement.parts.length;
       if (options !== null) texts = texts === "" ? text : `${texts},${text}`;
@@ -155,6 +154,7 @@ export class Executor {
   #runElement(run: Run, statement: BoundStatement, firstNumber: number): { text: string; hasFailed: boolean } {
     const { kind, transaction } = run.command;
     const { parts } = statement;
+    if (parts.length === 0) return { text: this.#renderNothing(run), hasFailed: false };
     let number = firstNumber;
     try {
       const cursor = new ParameterCursor(statement);
@@ -193,27 +193,44 @@ export class Executor {
     const mode = isPrivate ? "read" : "replicated";
     const refused = refusal(part, mode);
     if (refused !== null) throw new StatementError(refused);
-    if (command.kind === "query" && !isPrivate) throw new StatementError(WRITE_IN_QUERY);
     if (isPrivate && options === null) return "";
 
     this.#guard.mode = mode;
     const prepared = (isPrivate ? this.#private : this.#replicated).get(part.sql);
+    if (command.kind === "query" && !isPrivate) throw new StatementError(WRITE_IN_QUERY);
     const bindings = cursor.take(part, prepared);
     this.#determinism.beginStatement(number);
     const showsRows = options !== null && isLast && prepared.columns.length > 0 &&
       !(command.kind === "execute" && isReadStatement(part));
     if (showsRows && isPrivate) return this.#renderRead(run, part, bindings, startedMs);
     if (showsRows && !isReadStatement(part)) {
-      const rows = prepared.statement.all(bindings); // of RETURNING
+      const rows = this.#noting(step, () => prepared.statement.all(bindings)); // of RETURNING
       this.#note(step, this.#readCounters());
       return this.#render(run, rows, prepared)(timeSince(startedMs));
     }
-    this.#note(step, prepared.statement.run(bindings));
+    this.#note(step, this.#noting(step, () => prepared.statement.run(bindings)));
     if (SCHEMA_VERBS.has(part.verb)) this.forgetStatements();
     if (options === null || !isLast) return "";
     if (showsRows) return this.#showRead(run, part, bindings, startedMs);
     if (command.kind !== "execute" && isReadStatement(part)) return options.associative ? `{"rows":[]}` : "{}";
     return renderWrite(this.sticky, options.associative, timeSince(startedMs));
+  }
+
+  /** Runs a statement; if it fails, what it left in SQLite's counters shows in later results, as it does in rqlite's. */
+  #noting<T>({ part }: Step, run: () => T): T {
+    try {
+      return run();
+    } catch (error) {
+      if (CHANGING_VERBS.has(part.verb)) this.#keep(this.#readCounters());
+      throw error;
+    }
+  }
+
+  /** Result of a text that holds no statement: a comment, white space. */
+  #renderNothing({ command, options }: Run): string {
+    if (options === null) return "";
+    if (!options.associative) return "{}";
+    return command.kind === "execute" ? `{"rows":null}` : `{"rows":[]}`;
   }
 
   /** Rows of a read for its asker; its errors are thrown. */
@@ -264,6 +281,10 @@ export class Executor {
       // After it SQLite would pick rowids at random, each replica its own.
       throw new RestartEntry(number, `rowid ${LARGEST_ROWID} is not supported in replicated statements`);
     }
+    this.#keep({ changes, lastInsertRowid });
+  }
+
+  #keep({ changes, lastInsertRowid }: Changes): void {
     this.sticky = {
       lastInsertId: lastInsertRowid === 0n ? this.sticky.lastInsertId : lastInsertRowid,
       rowsAffected: changes,

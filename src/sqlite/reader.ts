@@ -109,8 +109,9 @@ export class Reader {
     const run: Run = { request, deadlineMs, budget: newBudget() };
     let texts = "";
     for (const statement of request.statements) {
-      if (statement.parts.length === 0) continue; // a comment yields no result
-      const text = this.#element(run, statement);
+      const text = statement.parts.length === 0
+        ? request.options.associative ? `{"rows":[]}` : "{}" // a comment, or white space
+        : this.#element(run, statement);
       texts = texts === "" ? text : `${texts},${text}`;
     }
     return { ref: request.ref, results: `[${texts}]` };

@@ -98,7 +98,7 @@ function renderValue(value: SqlValue, treatment: Treatment, blobArray: boolean):
     }
     case "number":
       if (!Number.isFinite(value)) throw new RenderError(`unsupported value: ${value > 0 ? "+Inf" : "-Inf"}`);
-      return String(value);
+      return Object.is(value, -0) ? "-0" : String(value);
     case "string":
       return quote(treatment === "date" ? dateFromText(value) ?? value : value);
     default:
