@@ -4,7 +4,7 @@
  */
 import type { NodeInfo } from "../replica/api.ts";
 import { formatDuration } from "../codec/duration.ts";
-import { indent, stringify } from "./json.ts";
+import { escapeHtml, indent, stringify } from "./json.ts";
 import { askLeader } from "./leadership.ts";
 import { HttpError, type HttpResponse } from "./problem.ts";
 import { ReplicaError } from "./replica_client.ts";
@@ -12,24 +12,29 @@ import { type HttpRequest, type Services, textOf } from "./request.ts";
 
 /** A JSON answer, indented where asked. */
 export function json(value: unknown, request: HttpRequest): HttpResponse {
-  const text = stringify(value);
+  return jsonText(stringify(value), request);
+}
+
+function jsonText(text: string, request: HttpRequest): HttpResponse {
   return { status: 200, body: request.params.has("pretty") ? indent(text) : text };
 }
 
-function node(
+/** A node as JSON, its fields in rqlite's order. */
+function nodeText(
   { id, apiAddr, addr, version, voter, reachable, leader, time, error }: NodeInfo,
-): Record<string, unknown> {
+): string {
   const timeS = time === undefined ? undefined : formatDuration(time * 1000);
-  return { id, api_addr: apiAddr, addr, version, voter, reachable, leader, time, time_s: timeS, error };
+  const fields = { id, api_addr: apiAddr, addr, version, voter, reachable, leader, time, time_s: timeS, error };
+  return escapeHtml(JSON.stringify(fields));
 }
 
 /** `GET /nodes`. */
 export async function handleNodes(request: HttpRequest, services: Services): Promise<HttpResponse> {
   const { params } = request;
   const all = await services.replica.call("nodes", { timeoutMs: params.timeoutMs });
-  const shown = all.filter(({ voter }) => voter || params.has("nonvoters")).map(node);
-  if (params.get("ver") === "2") return json({ nodes: shown }, request);
-  return json(Object.fromEntries(shown.map((one) => [String(one.id), one])), request);
+  const shown = all.filter(({ voter }) => voter || params.has("nonvoters")).sort((a, b) => a.id < b.id ? -1 : 1);
+  if (params.get("ver") === "2") return jsonText(`{"nodes":[${shown.map(nodeText).join(",")}]}`, request);
+  return jsonText(`{${shown.map((one) => `${JSON.stringify(one.id)}:${nodeText(one)}`).join(",")}}`, request);
 }
 
 /** `GET` and `POST /leader`. */
@@ -40,7 +45,7 @@ export async function handleLeader(request: HttpRequest, services: Services): Pr
     const all = await services.replica.call("nodes", { timeoutMs: request.params.timeoutMs });
     const found = all.find((one) => one.leader);
     if (!found) throw new HttpError(503, "leader not found");
-    return json(node(found), request);
+    return jsonText(nodeText(found), request);
   }
   const to = successorOf(request);
   if (leader.id !== services.options.nodeId) return await askLeader(request, services, "operation");

@@ -59,10 +59,10 @@ export function problem(error: unknown, log: (line: string) => void): HttpRespon
     return { status: 200, body: `{"results":[],"error":${JSON.stringify(error.message)}${outcome}}` };
   }
   if (error instanceof HttpError) {
-    const body = error.message === "" ? "" : `${error.message}\n`;
+    if (error.message === "") return { status: error.status, body: "", contentType: "" };
     return {
       status: error.status,
-      body,
+      body: `${error.message}\n`,
       contentType: PLAIN,
       ...(error.retryAfter === undefined ? {} : { retryAfter: error.retryAfter }),
     };

@@ -23,7 +23,7 @@ const STATES: Readonly<Record<CoreStatus["role"], string>> = {
 export async function handleStatus(request: HttpRequest, services: Services): Promise<HttpResponse> {
   const status = await statusOf(services);
   const path = request.params.get("key");
-  if (path === undefined) return json(status, request);
+  if (path === undefined || path === "") return json(status, request);
   return { status: 200, body: stringify(pick(status, path)) };
 }
 

@@ -78,6 +78,8 @@ interface Run {
   readonly options: RenderOptions | null;
   readonly doomed: Doomed;
   readonly budget: Budget;
+  /** Whether a read has compiled and now runs: its failure shows in the shape of its result. */
+  isReading: boolean;
 }
 
 /** One statement of a command. */
@@ -133,7 +135,7 @@ export class Executor {
    * @throws {RestartEntry} When the entry must be run again. Other exceptions are the environment's: stop.
    */
   execute(command: StampedCommand, options: RenderOptions | null, doomed: Doomed): string {
-    const run: Run = { command, options, doomed, budget: newBudget() };
+    const run: Run = { command, options, doomed, budget: newBudget(), isReading: false };
     const isAtomic = command.transaction && command.kind !== "query";
     if (isAtomic) this.#savepoint.run(NO_BINDINGS);
     let texts = "";
@@ -180,14 +182,14 @@ export class Executor {
     const message = error instanceof StatementError ? error.message : reason ?? resultMessage(error);
     if (message === null) throw error;
     if (!this.#database.isTransaction) throw new RestartEntry(number, message);
-    const hasRows = run.command.kind === "query" && run.options?.associative === true;
-    return { text: run.options === null ? "" : renderFailure(message, hasRows), hasFailed: true };
+    return { text: run.options === null ? "" : renderFailure(message, showsNoRows(run)), hasFailed: true };
   }
 
   #runPart(run: Run, step: Step, cursor: ParameterCursor): string {
     const { part, number, isPrivate, isLast } = step;
     const { options, command } = run;
     const startedMs = options?.timings === true ? performance.now() : 0;
+    run.isReading = false;
     const doom = run.doomed.get(number);
     if (doom !== undefined) throw new StatementError(doom);
     const mode = isPrivate ? "read" : "replicated";
@@ -198,6 +200,7 @@ export class Executor {
     this.#guard.mode = mode;
     const prepared = (isPrivate ? this.#private : this.#replicated).get(part.sql);
     if (command.kind === "query" && !isPrivate) throw new StatementError(WRITE_IN_QUERY);
+    run.isReading = command.kind !== "execute" && isReadStatement(part);
     const bindings = cursor.take(part, prepared);
     this.#determinism.beginStatement(number);
     const showsRows = options !== null && isLast && prepared.columns.length > 0 &&
@@ -247,7 +250,7 @@ export class Executor {
     } catch (error) {
       const message = this.#guard.takeReason() ?? resultMessage(error);
       if (message === null) throw error;
-      return renderFailure(message, false);
+      return renderFailure(message, showsNoRows(run));
     }
   }
 
@@ -260,7 +263,7 @@ export class Executor {
       for (const row of rows) renderer.add(row);
     } catch (error) {
       if (!(error instanceof RenderError)) throw error;
-      const text = renderFailure(error.message, run.command.kind === "query" && options.associative);
+      const text = renderFailure(error.message, showsNoRows(run));
       return () => text; // what cannot be shown has still happened
     }
     return (time) => renderer.finish(time);
@@ -290,6 +293,11 @@ export class Executor {
       rowsAffected: changes,
     };
   }
+}
+
+/** Whether a failure is shown as a read without rows. */
+function showsNoRows({ command, options, isReading }: Run): boolean {
+  return options?.associative === true && (command.kind === "query" || isReading);
 }
 
 /** The `time` field for what began at `startedMs`, or nothing when that is 0. */

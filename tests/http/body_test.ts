@@ -83,6 +83,7 @@ Deno.test("decodeStatements() refuses other bodies with rqlite's words", () => {
     ["[]", "no statements"],
     [`[["x", {"a": {"b": 1}}]]`, "unsupported type map[string]interface {}"],
     [`[["x", [256]]]`, "unsupported type 256"],
+    [`[["x", 1e999]]`, "invalid number 1e999"],
     [`["x" `.repeat(3), "invalid JSON body"],
   ];
   for (const [body, message] of cases) {
@@ -92,17 +93,21 @@ Deno.test("decodeStatements() refuses other bodies with rqlite's words", () => {
   assertThrows(() => decodeStatements("[".repeat(200_000) + "]".repeat(200_000)), HttpError);
 });
 
-Deno.test("sqlText() takes one SQL text, an empty one is no statement", () => {
+Deno.test("sqlText() takes one SQL text, an empty one is no statement, a blank one has no parts", () => {
   assertEquals(sqlText("SELECT 1; SELECT 2")[0].parts.length, 2);
-  assertEquals(sqlText("  "), []);
+  assertEquals(sqlText(""), []);
+  assertEquals(sqlText("  "), [{ parts: [], positional: [], named: null }]);
 });
 
 Deno.test("Params checks durations, integers and dependencies before anything else", () => {
   const cases: [string, string][] = [
     ["timeout=5", "timeout is not a valid duration"],
+    ["timeout=", "timeout is not a valid duration"],
+    ["freshness=9999999999h", "freshness is not a valid duration"],
     ["db_timeout=x", "db_timeout is not a valid duration"],
     ["freshness_strict", "freshness_strict requires freshness"],
     ["retries=x", "retries is not a valid integer"],
+    ["retries=9223372036854775808", "retries is not a valid integer"],
     ["q=", "query parameter not set"],
     ["a=%zz", `invalid URL escape "%zz"`],
     ["a=%2", `invalid URL escape "%2"`],
@@ -115,7 +120,7 @@ Deno.test("Params checks durations, integers and dependencies before anything el
 });
 
 Deno.test("Params takes flags by presence, the first of repeated values, and any spelling of a level", () => {
-  const params = Params.parse("pretty=false&level=STRONG&level=none&q=a%20b+c%C3%A9&timeout=1.5s&retries=2&freshness=");
+  const params = Params.parse("pretty=false&level=STRONG&level=none&q=a%20b+c%C3%A9&timeout=1.5s&retries=%2B2");
   assertEquals([
     params.has("pretty"),
     params.level,

@@ -265,6 +265,40 @@ Deno.test("StateMachine takes the first row of a replicated read as its outcome,
   assertEquals(bench.rows("SELECT a FROM t WHERE a > 1"), [[5], [6]]);
 });
 
+Deno.test("StateMachine shows what a failed statement left in the counters, and a failed read as one without rows", () => {
+  using bench = new Bench();
+  bench.run([TABLE, "INSERT INTO t(id) VALUES(5)"]);
+  assertEquals(
+    bench.run(["INSERT INTO t(id) VALUES(5)", "SELECT 1"]),
+    `[{"error":"UNIQUE constraint failed: t.id"},{"last_insert_id":5}]`,
+  );
+  assertEquals(
+    bench.run(["INSERT INTO t(id) VALUES(8), (5)", "SELECT 1", "SELECT nope"]),
+    `[{"error":"UNIQUE constraint failed: t.id"},{"last_insert_id":8},{"error":"no such column: nope"}]`,
+  );
+  const request = { kind: "request" as const, transaction: true, render: { associative: true } };
+  assertEquals(
+    bench.run(["SELECT abs(-9223372036854775807 - 1)"], request),
+    `[{"rows":[],"error":"integer overflow"}]`,
+  );
+  assertEquals(bench.run(["SELECT nope"], request), `[{"error":"no such column: nope"}]`);
+});
+
+Deno.test("StateMachine gives a text without a statement an empty result", () => {
+  using bench = new Bench();
+  assertEquals(bench.run(["-- nothing", " ", "CREATE TABLE t(a)"]), "[{},{},{}]");
+  const associative = { render: { associative: true } };
+  assertEquals(bench.run(["-- nothing"], associative), `[{"rows":null}]`);
+  assertEquals(bench.run(["-- nothing"], { ...associative, kind: "query" }), `[{"rows":[]}]`);
+});
+
+Deno.test("StateMachine keeps R*Trees", () => {
+  using bench = new Bench();
+  bench.run(["CREATE VIRTUAL TABLE r USING rtree(id, low, high)", "INSERT INTO r VALUES(1, 0, 5), (2, 10, 20)"]);
+  assertEquals(bench.rows("SELECT id FROM r WHERE low > 5"), [[2]]);
+  assertMatch(bench.run(["PRAGMA page_size = 512"]), /not supported/);
+});
+
 Deno.test("StateMachine protects what is behind a full-text index", () => {
   using bench = new Bench();
   bench.run(["CREATE VIRTUAL TABLE ft USING fts5(a)", "INSERT INTO ft VALUES('hello world')"]);
