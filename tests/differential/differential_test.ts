@@ -1,0 +1,47 @@
+/**
+ * muster against the real rqlite: the same requests to both, the answers compared to the byte. Where they are meant to
+ * differ the case says why, and fails once they no longer do.
+ */
+import { BODIES } from "./bodies.ts";
+import type { Theme } from "./case.ts";
+import { ENDPOINTS } from "./endpoints.ts";
+import { ERRORS } from "./errors.ts";
+import { Pair } from "./pair.ts";
+import { PARAMETERS } from "./parameters.ts";
+import { randomTheme } from "./random.ts";
+import { HAS_RQLITE } from "./rqlite.ts";
+import { SQL } from "./sql.ts";
+import { TRANSACTIONS } from "./transactions.ts";
+import { VALUES } from "./values.ts";
+
+const SEED = Number(Deno.env.get("DIFFERENTIAL_SEED") ?? Date.now() % 2 ** 31);
+
+const THEMES: readonly Theme[] = [
+  BODIES,
+  PARAMETERS,
+  VALUES,
+  ERRORS,
+  SQL,
+  TRANSACTIONS,
+  ENDPOINTS,
+  randomTheme(SEED),
+];
+
+Deno.test({
+  name: "muster answers as rqlite does",
+  ignore: !HAS_RQLITE,
+  fn: async (t) => {
+    const pair = await Pair.start();
+    try {
+      for (const theme of THEMES) {
+        await t.step(theme.name, async () => {
+          const faults = await pair.run(theme);
+          if (faults.length > 0) throw new Error(`${faults.length} differ:\n${faults.join("\n")}`);
+        });
+      }
+    } finally {
+      await pair.stop();
+    }
+    console.log(`${pair.compared} answers compared`);
+  },
+});

@@ -1,0 +1,216 @@
+/**
+ * A muster and an rqlite node side by side: both get every request, and where their answers differ it is noted.
+ *
+ * Only what must vary is made equal before the comparison: times, log indices, and the addresses and versions of the
+ * nodes. Everything else counts to the byte: the order of keys, the form of numbers, white space.
+ * @module
+ */
+import { nodePlace, NodeProcess } from "../cluster/processes.ts";
+import type { Call, Case, Expected, Theme } from "./case.ts";
+import { post } from "./case.ts";
+import { type Rqlite, startRqlite } from "./rqlite.ts";
+
+/** Headers that are compared. The others are the servers' own (Date, Content-Length, Vary) or differ by version. */
+const HEADERS = [
+  "access-control-allow-methods",
+  "access-control-allow-origin",
+  "location",
+  "www-authenticate",
+  "x-content-type-options",
+];
+const REQUEST_MS = 5_000;
+
+/** An answer, normalised. */
+interface Answer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly headers: string;
+  readonly body: string;
+}
+
+/** Two nodes that get the same requests. */
+export class Pair {
+  readonly #root: string;
+  readonly #muster: NodeProcess;
+  readonly #rqlite: Rqlite;
+  /** Answers compared so far. */
+  compared = 0;
+
+  private constructor(root: string, muster: NodeProcess, rqlite: Rqlite) {
+    this.#root = root;
+    this.#muster = muster;
+    this.#rqlite = rqlite;
+  }
+
+  /** Starts both and waits until they are ready. */
+  static async start(): Promise<Pair> {
+    const root = await Deno.makeTempDir({ prefix: "muster-differential-" });
+    const muster = NodeProcess.start(nodePlace(root, "1"));
+    try {
+      const rqlite = await startRqlite(root, "1");
+      await muster.ready();
+      return new Pair(root, muster, rqlite);
+    } catch (error) {
+      await muster.stop("SIGKILL");
+      await Deno.remove(root, { recursive: true });
+      throw error;
+    }
+  }
+
+  /** Ends both. */
+  async stop(): Promise<void> {
+    await Promise.all([this.#muster.stop("SIGKILL"), this.#rqlite.stop()]);
+    await Deno.remove(this.#root, { recursive: true });
+  }
+
+  /** Runs a theme's cases; returns a text for each that is not as it should be. */
+  async run({ cases }: Theme): Promise<string[]> {
+    const faults: string[] = [];
+    await this.#clear();
+    for (const one of cases) {
+      try {
+        const fault = await this.#runCase(one);
+        if (fault !== undefined) faults.push(fault);
+      } catch (error) {
+        faults.push(
+          `── ${one.name}\n   ${one.request.method} ${one.request.path}${bodyText(one.request)}\n   ${error}`,
+        );
+        break; // a node that no longer answers would not answer the rest either
+      }
+    }
+    return faults;
+  }
+
+  async #runCase({ name, setup, request, intended }: Case): Promise<string | undefined> {
+    if (setup !== undefined) {
+      await this.#clear();
+      await this.#onBoth(setup);
+    }
+    const [muster, rqlite] = await Promise.all([
+      this.#send(this.#muster.url, request),
+      this.#send(this.#rqlite.url, request),
+    ]);
+    this.compared++;
+    const difference = differenceOf(muster, rqlite);
+    const head = `── ${name}\n   ${request.method} ${request.path}${bodyText(request)}`;
+    if (intended === undefined) return difference === undefined ? undefined : `${head}${difference}`;
+    if (difference === undefined) {
+      return `${head}\n   is listed as an intended difference, yet there is none: ${muster.body}`;
+    }
+    const unmet = unmetBy(muster, rqlite, intended.muster);
+    return unmet === undefined ? undefined : `${head}\n   differs otherwise than intended: ${unmet}${difference}`;
+  }
+
+  /** Leaves both without tables, and with the same last insert id and rows affected. */
+  async #clear(): Promise<void> {
+    await Promise.all([this.#muster.url, this.#rqlite.url].map(async (url) => {
+      for (const [type, name] of await objectsOf(url)) {
+        await send(url, post("/db/execute", [`DROP ${type} IF EXISTS "${name.replaceAll('"', '""')}"`]));
+      }
+      const reset = ["CREATE TABLE reset(a INTEGER PRIMARY KEY)", "INSERT INTO reset VALUES(7)", "DROP TABLE reset"];
+      const answer = await send(url, post("/db/execute", reset));
+      if (answer.body.includes("error")) throw new Error(`Cannot clear the database: ${answer.body}`);
+    }));
+  }
+
+  async #onBoth(setup: readonly unknown[]): Promise<void> {
+    if (setup.length === 0) return;
+    for (const url of [this.#muster.url, this.#rqlite.url]) {
+      const { body } = await send(url, post("/db/execute", setup));
+      // rqlite's readers show a column's old declared type until they have read the schema anew.
+      await send(url, post("/db/query", ["SELECT count(*) FROM sqlite_schema"]));
+      if (body.includes(`"error"`)) throw new Error(`Cannot set up ${JSON.stringify(setup)} on ${url}: ${body}`);
+    }
+  }
+
+  async #send(url: string, call: Call): Promise<Answer> {
+    return normalised(await send(url, call), [
+      [url.replace("http://", ""), "«http»"],
+      [this.#muster.clusterAddr, "«cluster»"],
+      [this.#rqlite.clusterAddr, "«cluster»"],
+    ]);
+  }
+}
+
+async function objectsOf(url: string): Promise<[string, string][]> {
+  const sql = "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view', 'trigger') " +
+    "AND name NOT LIKE 'sqlite@_%' ESCAPE '@' AND name <> '_muster' " +
+    // The tables behind a virtual one go with it.
+    "ORDER BY sql NOT LIKE 'CREATE VIRTUAL%', type = 'table'";
+  const { body } = await send(url, post("/db/query", [sql]));
+  const { results: [{ values }] }: { results: { values?: [string, string][] }[] } = JSON.parse(body);
+  return values ?? [];
+}
+
+async function send(url: string, { method, path, body, contentType }: Call): Promise<Answer & { servedBy: string }> {
+  const headers: Record<string, string> = body === undefined
+    ? {}
+    : { "Content-Type": contentType ?? "application/json" };
+  const response = await fetch(`${url}${path}`, {
+    method,
+    headers,
+    redirect: "manual",
+    signal: AbortSignal.timeout(REQUEST_MS),
+    ...(body === undefined ? {} : { body: new Uint8Array(body) }),
+  });
+  return {
+    status: response.status,
+    contentType: response.headers.get("content-type") ?? "",
+    headers: HEADERS.map((name) => [name, response.headers.get(name)]).filter(([, value]) => value !== null).join(" "),
+    body: await response.text(),
+    servedBy: response.headers.get("x-rqlite-served-by") ?? "",
+  };
+}
+
+function normalised({ status, contentType, headers, body }: Answer, addresses: readonly [string, string][]): Answer {
+  let text = body
+    .replace(/"time":( ?)[0-9.e-]+/g, `"time":$1«time»`)
+    .replace(/"version":( ?)"[^"]*"/g, `"version":$1"«version»"`)
+    .replace(/"time_s":( ?)"[^"]*"/g, `"time_s":$1«time»`)
+    .replaceAll("\ufffd", "\\ufffd") // the same character, written in two ways
+    .replace(/"raft_index":( ?)[0-9]+/g, `"raft_index":$1«index»`);
+  let where = headers;
+  for (const [address, name] of addresses) {
+    text = text.replaceAll(address, name);
+    where = where.replaceAll(address, name);
+  }
+  return { status, contentType, headers: where, body: text };
+}
+
+/** Where two answers part, readable; undefined where they are the same. */
+function differenceOf(muster: Answer, rqlite: Answer): string | undefined {
+  let text = "";
+  for (const part of ["status", "contentType", "headers", "body"] as const) {
+    if (muster[part] === rqlite[part]) continue;
+    text += `\n   ${part}\n     muster: ${around(String(muster[part]), String(rqlite[part]))}`;
+    text += `\n     rqlite: ${around(String(rqlite[part]), String(muster[part]))}`;
+  }
+  return text === "" ? undefined : text;
+}
+
+/** A text in quotes; of a long one, what lies around the first difference. */
+function around(text: string, other: string): string {
+  if (text.length <= 400) return JSON.stringify(text);
+  let at = 0;
+  while (at < text.length && text[at] === other[at]) at++;
+  const from = Math.max(0, at - 150);
+  return `${from > 0 ? "…" : ""}${JSON.stringify(text.slice(from, at + 200))}${at + 200 < text.length ? "…" : ""}`;
+}
+
+function unmetBy(answer: Answer, rqlite: Answer, expected: Expected): string | undefined {
+  if (expected.status !== undefined && expected.status !== answer.status) return `status is not ${expected.status}`;
+  if (expected.contentType !== undefined && expected.contentType !== answer.contentType) {
+    return `Content-Type is not ${expected.contentType}`;
+  }
+  const { body } = expected;
+  if (body === undefined) return undefined;
+  if (body instanceof RegExp) return body.test(answer.body) ? undefined : `the body does not match ${body}`;
+  const wanted = typeof body === "string" ? body : body(rqlite.body);
+  return answer.body === wanted ? undefined : `the body is not ${JSON.stringify(wanted)}`;
+}
+
+function bodyText({ body }: Call): string {
+  if (body === undefined) return "";
+  const text = new TextDecoder().decode(body);
+  return ` ${text.length > 600 ? `${text.slice(0, 600)}…` : text}`;
+}
