@@ -158,16 +158,13 @@ export class ClientConnection {
       }
       searched = Math.max(0, window.length - 3);
       const limit = startedMs === 0 ? IDLE_TIMEOUT_MS : HEAD_TIMEOUT_MS - (performance.now() - startedMs);
-      const late = startedMs === 0
-        ? new ClosedError()
-        : new HttpError(408, `the request's headers did not arrive within ${HEAD_TIMEOUT_MS / 1000} seconds`);
-      if (!await this.#readMore(limit, late)) return undefined;
+      if (!await this.#readMore(limit, startedMs === 0 ? undefined : lateHead)) return undefined;
       if (startedMs === 0) startedMs = performance.now();
     }
   }
 
   /** Reads into the buffer; false at the end of the stream. */
-  async #readMore(limitMs: number, late: Error): Promise<boolean> {
+  async #readMore(limitMs: number, late: (() => HttpError) | undefined): Promise<boolean> {
     if (this.#start === this.#end) this.#start = this.#end = 0;
     if (this.#end === this.#buffer.length) this.#makeRoom();
     const count = await this.#limited(limitMs, late, () => this.#conn.read(this.#buffer.subarray(this.#end)));
@@ -185,8 +182,8 @@ export class ClientConnection {
     this.#end = held;
   }
 
-  /** Closes the connection under work that takes too long: reading or writing ends, and `late` is the reason. */
-  async #limited<T>(limitMs: number, late: Error, work: () => Promise<T>): Promise<T> {
+  /** Closes the connection under work that takes too long; before that, `late` makes the last word to the client. */
+  async #limited<T>(limitMs: number, late: (() => HttpError) | undefined, work: () => Promise<T>): Promise<T> {
     let expired = false;
     const limit = this.#deadlines.set(limitMs, () => {
       expired = true;
@@ -203,8 +200,8 @@ export class ClientConnection {
   }
 
   /** A slow client hears why before the connection is closed under it. */
-  #expire(late: Error): void {
-    if (late instanceof HttpError) this.#lastWord(late).then(() => this.#close());
+  #expire(late: (() => HttpError) | undefined): void {
+    if (late) this.#lastWord(late()).then(() => this.#close());
     else this.#close();
   }
 
@@ -215,8 +212,8 @@ export class ClientConnection {
     if (head.body !== "chunked" && head.body > bodyBytesMax) throw tooLarge();
     if (head.expectsContinue) await this.#conn.write(CONTINUE);
     const deadlineMs = performance.now() + bodyTimeoutMs;
+    const late = () => new HttpError(408, `the request's body did not arrive within ${bodyTimeoutMs / 1000} seconds`);
     const more = async () => {
-      const late = new HttpError(408, `the request's body did not arrive within ${bodyTimeoutMs / 1000} seconds`);
       if (!await this.#readMore(Math.max(0, deadlineMs - performance.now()), late)) throw new ClosedError();
     };
     return head.body === "chunked"
@@ -314,7 +311,7 @@ export class ClientConnection {
     for (let written = 0; written < bytes.length;) {
       written += await this.#limited(
         WRITE_TIMEOUT_MS,
-        new ClosedError(),
+        undefined,
         () => this.#conn.write(bytes.subarray(written)),
       );
     }
@@ -329,6 +326,10 @@ export class ClientConnection {
       // the system closed it first
     }
   }
+}
+
+function lateHead(): HttpError {
+  return new HttpError(408, `the request's headers did not arrive within ${HEAD_TIMEOUT_MS / 1000} seconds`);
 }
 
 /** Offset of the empty line that ends a head. */

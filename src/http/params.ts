@@ -14,6 +14,9 @@ const INTEGERS = ["retries", "trailing_logs"];
 const DURATION_MAX_MS = 2 ** 63 / 1e6;
 const FORWARD_TIMEOUT_MS = 30_000;
 const LINEARIZABLE_TIMEOUT_MS = 10_000;
+/** Query strings remembered, and the longest of them. */
+const PARSED_MAX = 512;
+const PARSED_LENGTH_MAX = 1024;
 
 /** The parameters of one request. */
 export class Params {
@@ -24,6 +27,8 @@ export class Params {
   }
 
   static readonly #NONE = new Params(new Map());
+  /** By their text: a client sends the same ones again and again. */
+  static readonly #parsed = new Map<string, Params>();
 
   /**
    * Reads a query string, without its `?`.
@@ -31,16 +36,12 @@ export class Params {
    */
   static parse(query: string): Params {
     if (query === "") return Params.#NONE;
-    const values = new Map<string, string>();
-    for (const pair of query.split("&")) {
-      if (pair === "") continue;
-      if (pair.includes(";")) throw new HttpError(400, "invalid semicolon separator in query");
-      const equals = pair.indexOf("=");
-      const name = unescape(equals < 0 ? pair : pair.slice(0, equals));
-      if (!values.has(name)) values.set(name, equals < 0 ? "" : unescape(pair.slice(equals + 1)));
-    }
-    check(values);
-    return new Params(values);
+    const known = Params.#parsed.get(query);
+    if (known) return known;
+    const params = new Params(parseQuery(query));
+    if (Params.#parsed.size >= PARSED_MAX) Params.#parsed.clear();
+    if (query.length <= PARSED_LENGTH_MAX) Params.#parsed.set(query, params);
+    return params;
   }
 
   /** Whether a flag is present, whatever its value. */
@@ -89,6 +90,19 @@ export class Params {
   }
 }
 
+function parseQuery(query: string): ReadonlyMap<string, string> {
+  const values = new Map<string, string>();
+  for (const pair of query.split("&")) {
+    if (pair === "") continue;
+    if (pair.includes(";")) throw new HttpError(400, "invalid semicolon separator in query");
+    const equals = pair.indexOf("=");
+    const name = unescape(equals < 0 ? pair : pair.slice(0, equals));
+    if (!values.has(name)) values.set(name, equals < 0 ? "" : unescape(pair.slice(equals + 1)));
+  }
+  check(values);
+  return values;
+}
+
 function check(values: ReadonlyMap<string, string>): void {
   if (values.has("freshness_strict") && !values.has("freshness")) {
     throw new HttpError(400, "freshness_strict requires freshness");
@@ -120,18 +134,16 @@ function isInt64(text: string): boolean {
   return BigInt.asIntN(64, value) === value;
 }
 
-/** Undoes URL escaping; `+` is a space. */
+const utf8 = new TextDecoder();
+
+/** Undoes URL escaping; `+` is a space, bytes that are not UTF-8 become U+FFFD. */
 function unescape(text: string): string {
   if (!text.includes("%") && !text.includes("+")) return text;
   const spaced = text.replaceAll("+", " ");
   const bad = /%(?![0-9a-fA-F]{2}).{0,2}/s.exec(spaced);
   if (bad) throw new HttpError(400, `invalid URL escape ${JSON.stringify(bad[0])}`);
-  const bytes = new Uint8Array(spaced.length * 3);
-  let length = 0;
-  const encoder = new TextEncoder();
-  for (const part of spaced.split(/(%[0-9a-fA-F]{2})/)) {
-    if (part.startsWith("%")) bytes[length++] = parseInt(part.slice(1), 16);
-    else length += encoder.encodeInto(part, bytes.subarray(length)).written;
-  }
-  return new TextDecoder().decode(bytes.subarray(0, length));
+  return spaced.replace(/(?:%[0-9a-fA-F]{2})+/g, (escaped) => {
+    const bytes = Uint8Array.from(escaped.slice(1).split("%"), (hex) => parseInt(hex, 16));
+    return utf8.decode(bytes);
+  });
 }

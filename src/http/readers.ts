@@ -1,10 +1,10 @@
 /**
  * The reader Workers, shared out so that no read waits behind a slow one.
  *
- * Several requests are handed to a reader at a time, because a message between Workers costs more than a point read.
- * If the first of them is not answered within {@linkcode SLOW_MS}, the reader is taken to be busy with it: those behind
- * it are given to other readers as well (a read twice is harmless; the second answer is dropped) and it gets nothing
- * new until it answers.
+ * A message between Workers costs more than a point read, so what waits is handed over in batches: a reader gets its
+ * next one when it has answered the last, and what arrives meanwhile makes the next one larger. If the first request of a
+ * batch is not answered within {@linkcode SLOW_MS}, the reader is taken to be busy with it: those behind it are given to
+ * other readers as well (a read twice is harmless; the second answer is dropped) and it gets nothing new until it answers.
  *
  * At the time limit of a request its client gets `query timeout`. A running SQLite call cannot be interrupted through
  * `node:sqlite`: a statement that yields rows is stopped between two of them, one that computes without yielding any
@@ -17,8 +17,8 @@ import { packReads, type ReadRequest, type ReadResult, unpackReadResults } from 
 import type { FromReader, ToReader } from "../sqlite/api.ts";
 import { HttpError } from "./problem.ts";
 
-/** Requests handed to one reader at a time. */
-export const READER_DEPTH_MAX = 32;
+/** Requests of one batch. */
+export const BATCH_MAX = 64;
 /** A reader that does not answer for this long is busy with a slow statement. */
 export const SLOW_MS = 10;
 /** Retired readers that still work. */
@@ -47,10 +47,10 @@ export class Readers {
   readonly #readers: Reader[] = [];
   readonly #jobs = new Map<number, Job>();
   #waiting: number[] = [];
-  readonly #batches = new Map<Reader, ReadRequest[]>();
   readonly #replace: () => void;
   #watch: ReturnType<typeof setInterval> | undefined;
   #retired = 0;
+  #isScheduled = false;
   #nextRef = 1;
 
   /** @param replace Asks the supervisor for one more reader. */
@@ -82,47 +82,42 @@ export class Readers {
       const ref = this.#nextRef++;
       this.#jobs.set(ref, { request: { ...request, ref }, deadlineMs: performance.now() + request.timeoutMs, resolve });
       this.#waiting.push(ref);
-      this.#dispatch();
+      this.#schedule();
       this.#watch ??= setInterval(() => this.#check(), SLOW_MS);
     });
   }
 
-  /** Gives what waits to the readers that are least loaded. */
-  #dispatch(): void {
-    while (this.#waiting.length > 0) {
-      const reader = this.#leastLoaded();
-      if (!reader) return;
-      const ref = this.#waiting.shift();
-      const job = ref === undefined ? undefined : this.#jobs.get(ref);
-      if (ref === undefined || !job) continue; // ended by its time limit while it waited
-      if (reader.jobs.length === 0) reader.sinceMs = performance.now();
-      reader.jobs.push(ref);
-      const batch = this.#batches.get(reader);
-      if (batch) batch.push(job.request);
-      else {
-        this.#batches.set(reader, [job.request]);
-        queueMicrotask(() => this.#send(reader));
-      }
-    }
+  /** Once per turn of the event loop, so that what arrives in one turn leaves together. */
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.#dispatch();
+    });
   }
 
-  #send(reader: Reader): void {
-    const requests = this.#batches.get(reader) ?? [];
-    this.#batches.delete(reader);
-    this.#post(reader, { k: "read", requests: packReads(requests) });
+  /** Shares what waits among the readers that have nothing to do. */
+  #dispatch(): void {
+    if (this.#waiting.length === 0) return;
+    const free = this.#readers.filter((reader) => reader.jobs.length === 0 && !reader.slow && !reader.retired);
+    for (const [at, reader] of free.entries()) {
+      const share = Math.min(BATCH_MAX, Math.ceil(this.#waiting.length / (free.length - at)));
+      const requests: ReadRequest[] = [];
+      for (const ref of this.#waiting.splice(0, share)) {
+        const job = this.#jobs.get(ref);
+        if (!job) continue; // ended by its time limit while it waited
+        reader.jobs.push(ref);
+        requests.push(job.request);
+      }
+      if (requests.length === 0) continue;
+      reader.sinceMs = performance.now();
+      this.#post(reader, { k: "read", requests: packReads(requests) });
+    }
   }
 
   #post(reader: Reader, message: ToReader): void {
     reader.port.postMessage(message);
-  }
-
-  #leastLoaded(): Reader | undefined {
-    let best: Reader | undefined;
-    for (const reader of this.#readers) {
-      if (reader.slow || reader.retired || reader.jobs.length >= READER_DEPTH_MAX) continue;
-      if (!best || reader.jobs.length < best.jobs.length) best = reader;
-    }
-    return best;
   }
 
   #onResults(reader: Reader, results: readonly ReadResult[]): void {
@@ -136,7 +131,7 @@ export class Readers {
     reader.sinceMs = performance.now();
     reader.slow = false;
     if (reader.retired && reader.jobs.length === 0) this.#close(reader);
-    if (this.#waiting.length > 0) this.#dispatch();
+    this.#dispatch();
   }
 
   #close(reader: Reader): void {

@@ -110,8 +110,10 @@ export class ReplicaClient {
 
   #readTimeoutMs = 0;
 
+  /** A lone write leaves at once; others wait for the end of the turn, to leave together. */
   #schedule(): void {
     if (this.#flushDue) return;
+    if (this.#writes.size + this.#reads.size === 1) return this.#flush();
     this.#flushDue = true;
     setImmediate(() => this.#flush());
   }
