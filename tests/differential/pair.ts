@@ -10,7 +10,10 @@ import type { Call, Case, Expected, Theme } from "./case.ts";
 import { post } from "./case.ts";
 import { type Rqlite, startRqlite } from "./rqlite.ts";
 
-/** Headers that are compared. The others are the servers' own (Date, Content-Length, Vary) or differ by version. */
+/**
+ * Headers that are compared. The others are the servers' own (Date, Content-Length) or differ by version: rqlite 8 sends
+ * no X-RQLITE-SERVED-BY, and Access-Control-Allow-Headers as if authentication were on (spec/rqlite.md 2.3).
+ */
 const HEADERS = [
   "access-control-allow-methods",
   "access-control-allow-origin",
@@ -18,7 +21,7 @@ const HEADERS = [
   "www-authenticate",
   "x-content-type-options",
 ];
-const REQUEST_MS = 5_000;
+const REQUEST_MS = 10_000;
 
 /** An answer, normalised. */
 interface Answer {
@@ -35,6 +38,8 @@ export class Pair {
   readonly #rqlite: Rqlite;
   /** Answers compared so far. */
   compared = 0;
+  /** Reasons of the intended differences seen so far. */
+  readonly reasons = new Set<string>();
 
   private constructor(root: string, muster: NodeProcess, rqlite: Rqlite) {
     this.#root = root;
@@ -97,6 +102,7 @@ export class Pair {
     if (difference === undefined) {
       return `${head}\n   is listed as an intended difference, yet there is none: ${muster.body}`;
     }
+    this.reasons.add(intended.reason);
     const unmet = unmetBy(muster, rqlite, intended.muster);
     return unmet === undefined ? undefined : `${head}\n   differs otherwise than intended: ${unmet}${difference}`;
   }

