@@ -62,6 +62,7 @@ const GOOD: NodeConfig = {
   httpAllowOrigin: "",
   httpBodyBytesMax: 1,
   httpRequestsMax: 1,
+  httpConnectionsMax: 1,
   httpBodyTimeoutMs: 1,
   queryTimeoutMs: 1,
   clusterAddr: "localhost:4002",
