@@ -6,6 +6,7 @@ import { BODIES } from "./bodies.ts";
 import type { Theme } from "./case.ts";
 import { ENDPOINTS } from "./endpoints.ts";
 import { ERRORS } from "./errors.ts";
+import { FOLLOWERS } from "./followers.ts";
 import { Pair } from "./pair.ts";
 import { PARAMETERS } from "./parameters.ts";
 import { randomTheme } from "./random.ts";
@@ -28,21 +29,29 @@ const THEMES: readonly Theme[] = [
   randomTheme(SEED),
 ];
 
+async function compare(t: Deno.TestContext, starting: Promise<Pair>, themes: readonly Theme[]): Promise<void> {
+  const pair = await starting;
+  try {
+    for (const theme of themes) {
+      await t.step(theme.name, async () => {
+        const faults = await pair.run(theme);
+        if (faults.length > 0) throw new Error(`${faults.length} differ:\n${faults.join("\n")}`);
+      });
+    }
+  } finally {
+    await pair.stop();
+  }
+  console.log(`${pair.compared} answers compared; they differ, as intended, for ${pair.reasons.size} reasons`);
+}
+
 Deno.test({
   name: "muster answers as rqlite does",
   ignore: !HAS_RQLITE,
-  fn: async (t) => {
-    const pair = await Pair.start();
-    try {
-      for (const theme of THEMES) {
-        await t.step(theme.name, async () => {
-          const faults = await pair.run(theme);
-          if (faults.length > 0) throw new Error(`${faults.length} differ:\n${faults.join("\n")}`);
-        });
-      }
-    } finally {
-      await pair.stop();
-    }
-    console.log(`${pair.compared} answers compared; they differ, as intended, for ${pair.reasons.size} reasons`);
-  },
+  fn: (t) => compare(t, Pair.start(), THEMES),
+});
+
+Deno.test({
+  name: "a follower answers as one of rqlite does",
+  ignore: !HAS_RQLITE,
+  fn: (t) => compare(t, Pair.startFollowers(), [FOLLOWERS]),
 });

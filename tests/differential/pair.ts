@@ -5,10 +5,10 @@
  * nodes. Everything else counts to the byte: the order of keys, the form of numbers, white space.
  * @module
  */
-import { nodePlace, NodeProcess } from "../cluster/processes.ts";
+import { leaderOf, nodePlace, NodeProcess, startCluster, until } from "../cluster/processes.ts";
 import type { Call, Case, Expected, Theme } from "./case.ts";
 import { post } from "./case.ts";
-import { type Rqlite, startRqlite } from "./rqlite.ts";
+import { type Rqlite, startRqlite, startRqliteCluster } from "./rqlite.ts";
 
 /**
  * Headers that are compared. The others are the servers' own (Date, Content-Length) or differ by version: rqlite 8 sends
@@ -31,20 +31,31 @@ interface Answer {
   readonly body: string;
 }
 
-/** Two nodes that get the same requests. */
+/** What is asked of each side, and what must be stopped in the end. */
+interface Sides {
+  readonly root: string;
+  readonly muster: Side;
+  readonly rqlite: Side;
+  readonly nodes: readonly { stop(signal: "SIGKILL"): Promise<unknown> }[];
+}
+
+/** Where requests go. */
+interface Side {
+  readonly url: string;
+  /** Addresses in answers, and what to write instead. */
+  readonly names: readonly (readonly [address: string, name: string])[];
+}
+
+/** A muster and an rqlite node that get the same requests. */
 export class Pair {
-  readonly #root: string;
-  readonly #muster: NodeProcess;
-  readonly #rqlite: Rqlite;
+  readonly #sides: Sides;
   /** Answers compared so far. */
   compared = 0;
   /** Reasons of the intended differences seen so far. */
   readonly reasons = new Set<string>();
 
-  private constructor(root: string, muster: NodeProcess, rqlite: Rqlite) {
-    this.#root = root;
-    this.#muster = muster;
-    this.#rqlite = rqlite;
+  private constructor(sides: Sides) {
+    this.#sides = sides;
   }
 
   /** Starts both and waits until they are ready. */
@@ -54,7 +65,7 @@ export class Pair {
     try {
       const rqlite = await startRqlite(root, "1");
       await muster.ready();
-      return new Pair(root, muster, rqlite);
+      return new Pair({ root, muster: sideOf(muster), rqlite: sideOf(rqlite), nodes: [muster, rqlite] });
     } catch (error) {
       await muster.stop("SIGKILL");
       await Deno.remove(root, { recursive: true });
@@ -62,10 +73,32 @@ export class Pair {
     }
   }
 
+  /** Starts two clusters of three; requests go to a follower of each. */
+  static async startFollowers(): Promise<Pair> {
+    const root = await Deno.makeTempDir({ prefix: "muster-differential-" });
+    const nodes: { stop(signal: "SIGKILL"): Promise<unknown> }[] = [];
+    try {
+      const musters = await startCluster(root, (place, flags) => {
+        const node = NodeProcess.start(place, flags);
+        nodes.push(node);
+        return node;
+      });
+      const rqlites = await startRqliteCluster(root, 3);
+      nodes.push(...rqlites);
+      const muster = await followerOf(musters, await leaderOf(musters));
+      const rqlite = await followerOf(rqlites, await rqliteLeaderOf(rqlites));
+      return new Pair({ root, muster, rqlite, nodes });
+    } catch (error) {
+      await Promise.all(nodes.map((node) => node.stop("SIGKILL")));
+      await Deno.remove(root, { recursive: true });
+      throw error;
+    }
+  }
+
   /** Ends both. */
   async stop(): Promise<void> {
-    await Promise.all([this.#muster.stop("SIGKILL"), this.#rqlite.stop()]);
-    await Deno.remove(this.#root, { recursive: true });
+    await Promise.all(this.#sides.nodes.map((node) => node.stop("SIGKILL")));
+    await Deno.remove(this.#sides.root, { recursive: true });
   }
 
   /** Runs a theme's cases; returns a text for each that is not as it should be. */
@@ -91,10 +124,10 @@ export class Pair {
       await this.#clear();
       await this.#onBoth(setup);
     }
-    const [muster, rqlite] = await Promise.all([
-      this.#send(this.#muster.url, request),
-      this.#send(this.#rqlite.url, request),
-    ]);
+    const { muster: left, rqlite: right } = this.#sides;
+    const [muster, rqlite] = await Promise.all(
+      [left, right].map(async ({ url, names }) => normalised(await send(url, request), names)),
+    );
     this.compared++;
     const difference = differenceOf(muster, rqlite);
     const head = `── ${name}\n   ${request.method} ${request.path}${bodyText(request)}`;
@@ -109,7 +142,7 @@ export class Pair {
 
   /** Leaves both without tables, and with the same last insert id and rows affected. */
   async #clear(): Promise<void> {
-    await Promise.all([this.#muster.url, this.#rqlite.url].map(async (url) => {
+    await Promise.all(this.#urls.map(async (url) => {
       for (const [type, name] of await objectsOf(url)) {
         await send(url, post("/db/execute", [`DROP ${type} IF EXISTS "${name.replaceAll('"', '""')}"`]));
       }
@@ -121,7 +154,7 @@ export class Pair {
 
   async #onBoth(setup: readonly unknown[]): Promise<void> {
     if (setup.length === 0) return;
-    for (const url of [this.#muster.url, this.#rqlite.url]) {
+    for (const url of this.#urls) {
       const { body } = await send(url, post("/db/execute", setup));
       // rqlite's readers show a column's old declared type until they have read the schema anew.
       await send(url, post("/db/query", ["SELECT count(*) FROM sqlite_schema"]));
@@ -129,13 +162,40 @@ export class Pair {
     }
   }
 
-  async #send(url: string, call: Call): Promise<Answer> {
-    return normalised(await send(url, call), [
-      [url.replace("http://", ""), "«http»"],
-      [this.#muster.clusterAddr, "«cluster»"],
-      [this.#rqlite.clusterAddr, "«cluster»"],
-    ]);
+  get #urls(): readonly string[] {
+    return [this.#sides.muster.url, this.#sides.rqlite.url];
   }
+}
+
+/** Addresses of a node. */
+interface Place {
+  readonly url: string;
+  readonly clusterAddr: string;
+}
+
+function sideOf(node: Place, name = ""): Side {
+  return {
+    url: node.url,
+    names: [[node.url.replace("http://", ""), `«${name}http»`], [node.clusterAddr, `«${name}cluster»`]],
+  };
+}
+
+/** A node that follows, with the names of its leader's addresses besides its own. */
+function followerOf(nodes: readonly Place[], leader: Place): Side {
+  const follower = nodes.find((node) => node !== leader);
+  if (follower === undefined) throw new Error("No node follows");
+  return { url: follower.url, names: [...sideOf(follower).names, ...sideOf(leader, "leader's ").names] };
+}
+
+async function rqliteLeaderOf(nodes: readonly Rqlite[]): Promise<Rqlite> {
+  return await until("a leader of rqlite", async () => {
+    for (const node of nodes) {
+      const { body } = await send(node.url, { method: "GET", path: "/status?key=store.leader.addr" });
+      const leader = nodes.find(({ clusterAddr }) => JSON.stringify(clusterAddr) === body);
+      if (leader !== undefined) return leader;
+    }
+    return undefined;
+  });
 }
 
 async function objectsOf(url: string): Promise<[string, string][]> {
@@ -148,7 +208,7 @@ async function objectsOf(url: string): Promise<[string, string][]> {
   return values ?? [];
 }
 
-async function send(url: string, { method, path, body, contentType }: Call): Promise<Answer & { servedBy: string }> {
+async function send(url: string, { method, path, body, contentType }: Call): Promise<Answer> {
   const headers: Record<string, string> = body === undefined
     ? {}
     : { "Content-Type": contentType ?? "application/json" };
@@ -164,11 +224,10 @@ async function send(url: string, { method, path, body, contentType }: Call): Pro
     contentType: response.headers.get("content-type") ?? "",
     headers: HEADERS.map((name) => [name, response.headers.get(name)]).filter(([, value]) => value !== null).join(" "),
     body: await response.text(),
-    servedBy: response.headers.get("x-rqlite-served-by") ?? "",
   };
 }
 
-function normalised({ status, contentType, headers, body }: Answer, addresses: readonly [string, string][]): Answer {
+function normalised({ status, contentType, headers, body }: Answer, addresses: Side["names"]): Answer {
   let text = body
     .replace(/"time":( ?)[0-9.e-]+/g, `"time":$1«time»`)
     .replace(/"version":( ?)"[^"]*"/g, `"version":$1"«version»"`)
