@@ -39,6 +39,7 @@ export type Input =
   | { readonly k: "persisted"; readonly ticket: Ticket } // this and all earlier writes are durable
   | { readonly k: "applied"; readonly index: Index }
   | { readonly k: "linkDown"; readonly peer: NodeId }
+  | { readonly k: "refused"; readonly peer: NodeId } // the peer's machine answers that nothing listens at its address
   | { readonly k: "storage"; readonly state: "ok" | "full" }
   | { readonly k: "bootstrap"; readonly ref: number; readonly config: Config }; // only on an empty log (M11)
 

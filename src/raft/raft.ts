@@ -22,6 +22,7 @@ import {
   checkStorage,
   onPreVote,
   onPreVoteReply,
+  onRefused,
   onRemovedNotice,
   onRequestVote,
   onRequestVoteReply,
@@ -120,6 +121,8 @@ class RaftCore implements Core {
         return;
       case "linkDown":
         return withLeadership(s, (lead) => onLinkDown(lead, input.peer));
+      case "refused":
+        return onRefused(s, input.peer);
       case "storage":
         s.storageFull = input.state === "full";
         return;

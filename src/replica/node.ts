@@ -206,6 +206,7 @@ export class ReplicaNode {
       },
       {
         onDown: () => this.#replica.input({ k: "linkDown", peer: id }),
+        onRefused: () => this.#replica.input({ k: "refused", peer: id }),
         onHello: (hello) => this.#meet(hello),
         log: this.#events.log,
       },

@@ -13,6 +13,8 @@ import type { Entry, OutgoingMessage } from "../raft/message.ts";
 export interface PeerEvents {
   /** The stream broke: what was in flight may be lost. */
   onDown(): void;
+  /** The other end's machine says that nothing listens there: its process is gone. */
+  onRefused(): void;
   /** The other node told who it is. */
   onHello(peer: Hello): void;
   /** A line for the operator. */
@@ -61,6 +63,7 @@ export class PeerStream {
         firstMs: 20,
         mostMs: backoffMsMax,
         onError: (error) => {
+          if (error instanceof Deno.errors.ConnectionRefused) this.#events.onRefused();
           if (error.message !== complaint) {
             this.#events.log(`cannot reach node "${id}" at ${this.addr}: ${error.message}`);
           }

@@ -158,6 +158,8 @@ export class Scenario {
         return this.#step(node, { k: "storage", state: id === "full" ? "full" : "ok" });
       case "linkdown":
         return this.#step(node, { k: "linkDown", peer: id });
+      case "refused":
+        return this.#step(node, { k: "refused", peer: id });
       case "bootstrap": {
         const members = [node.id, ...args].map((voter) => member(voter, "voter"));
         return this.#step(node, { k: "bootstrap", ref, config: { at: 1, clusterId: "test", members } });

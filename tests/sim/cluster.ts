@@ -321,6 +321,14 @@ class Cluster implements World {
     }
   }
 
+  /** Some of the others hear at once that its process is gone; one that is not may be told so, too. */
+  #tellRefused(gone: SimNode): void {
+    const peer = (this.#faults.chance(0.2) ? this.#faults.pick(this.#nodes)?.id : undefined) ?? gone.id;
+    for (const node of this.#nodes) {
+      if (node.core !== undefined && node.id !== peer && this.#faults.chance(0.5)) this.#input(node, { k: "refused", peer });
+    }
+  }
+
   #crashOne(): void {
     // Now and then the whole room loses power: only what is on disks survives.
     const victims = this.#faults.chance(0.1) ? this.#alive() : [this.#faults.pick(this.#alive())];
@@ -328,6 +336,7 @@ class Cluster implements World {
       if (node === undefined) continue;
       node.crash(this.#faults);
       this.note(node, () => "crashes");
+      this.#tellRefused(node);
       const incarnation = node.incarnation;
       this.#schedule.after(this.#faults.exponential(this.#profile.downMean), () => {
         if (node.core === undefined && node.incarnation === incarnation) this.#boot(node);
