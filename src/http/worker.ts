@@ -28,7 +28,16 @@ function open(message: OpenHttp): void {
     state: new NodeState(message.state),
     replica: new ReplicaClient(message, (request) => serveForwarded(request, made)),
     readers,
-    counters: { executions: 0, queries: 0, requests: 0, forwarded: 0, served: 0, leader_not_found: 0, bad_requests: 0, running: 0 },
+    counters: {
+      executions: 0,
+      queries: 0,
+      requests: 0,
+      forwarded: 0,
+      served: 0,
+      leader_not_found: 0,
+      bad_requests: 0,
+      running: 0,
+    },
     log,
   };
   services = made;

@@ -325,7 +325,9 @@ class Cluster implements World {
   #tellRefused(gone: SimNode): void {
     const peer = (this.#faults.chance(0.2) ? this.#faults.pick(this.#nodes)?.id : undefined) ?? gone.id;
     for (const node of this.#nodes) {
-      if (node.core !== undefined && node.id !== peer && this.#faults.chance(0.5)) this.#input(node, { k: "refused", peer });
+      if (node.core !== undefined && node.id !== peer && this.#faults.chance(0.5)) {
+        this.#input(node, { k: "refused", peer });
+      }
     }
   }
 
