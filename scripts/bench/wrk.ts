@@ -41,7 +41,6 @@ function lua(bodies: readonly string[]): string {
   const several = `
 local requests, at = {}, 0
 function init(args)
-  wrk.init(args)
   for _, body in ipairs(bodies) do table.insert(requests, wrk.format(nil, nil, nil, body)) end
 end
 function request()

@@ -6,7 +6,7 @@
 /** What a cell may hold: text, or a number that is shown with separators of thousands. */
 export type Cell = string | number;
 
-const QUANTITY = /^([-+]?[\d,]+(\.\d+)?( ?(ms|s|MB|%|×))?|–|)$/;
+const QUANTITY = /^([-+]?[\d,]+(\.\d+)?( ?(ms|s|\/s|MB|%|×))?|–|)$/;
 
 /** How a table is laid out. */
 export interface TableOptions {

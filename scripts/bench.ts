@@ -1,0 +1,257 @@
+/**
+ * Measures muster on this machine, alone or in turn with the real rqlite.
+ *
+ *     deno task bench [--vs rqlite] [--seconds N] [--rounds N] [--only PATTERN] [--data MIB] [--json FILE]
+ *
+ * Phases alternate: muster, rqlite, rqlite, muster, …, so that what else the machine does hits both alike; the figures are
+ * medians over the rounds. While one is measured the other's nodes idle. Progress goes to stderr, the table to stdout.
+ * MUSTER_BINARY names an executable to measure instead of the source. Exits 1 when a phase or a request failed, 2 for wrong
+ * usage, 130 when interrupted.
+ *
+ * @module
+ */
+import { parseArgs } from "@std/cli";
+import { HAS_RQLITE } from "../tests/differential/rqlite.ts";
+import { type LoadGenerator, loadGenerator } from "./bench/load.ts";
+import { describeMachine } from "./bench/machine.ts";
+import {
+  isIdle,
+  isRate,
+  type Measurement,
+  measurements,
+  prepare,
+  type Sample,
+  type Site,
+} from "./bench/measurements.ts";
+import { failuresOf, figure, jsonReport, renderReport, type Result } from "./bench/report.ts";
+import { type BenchNode, MUSTER, RQLITE, type System } from "./bench/systems.ts";
+
+const USAGE = `Usage: deno task bench [flags]
+
+  --vs rqlite      measure the real rqlite in turn (Linux on x64 alone)
+  --seconds N      length of a phase (default 4)
+  --rounds N       phases of each measurement and system; the figures are their medians (default 3)
+  --only PATTERN   only measurements whose name matches this regular expression
+  --data MIB       data a node holds when its start is measured (default 20)
+  --json FILE      write everything there too
+  --list           show the names of the measurements
+  --help           show this`;
+const PAUSE_MS = 300;
+const SETTLE_MS = 3000;
+const WARM_SECONDS = 1;
+
+interface Options {
+  readonly systems: readonly System[];
+  readonly seconds: number;
+  readonly rounds: number;
+  readonly selected: readonly Measurement[];
+  readonly jsonPath: string | undefined;
+}
+
+/** Wrong use of the command line. */
+class UsageError extends Error {}
+
+function readOptions(args: readonly string[]): Options {
+  const unknown: string[] = [];
+  const flags = parseArgs([...args], {
+    string: ["vs", "seconds", "rounds", "only", "data", "json"],
+    default: { seconds: "4", rounds: "3", data: "20", only: "" },
+    unknown: (name: string) => void unknown.push(name),
+  });
+  if (unknown.length > 0) throw new UsageError(`Cannot understand ${unknown.join(" ")}`);
+  if (flags.vs !== undefined && flags.vs !== "rqlite") throw new UsageError(`Cannot compare with "${flags.vs}"`);
+  const [seconds, rounds, dataMb] = (["seconds", "rounds", "data"] as const).map((name) => {
+    const value = Number(flags[name]);
+    if (Number.isInteger(value) && value >= 1) return value;
+    throw new UsageError(`Cannot take --${name} as it must be a whole number >= 1: current value is "${flags[name]}"`);
+  });
+  let pattern: RegExp;
+  try {
+    pattern = new RegExp(flags.only);
+  } catch (error) {
+    throw new UsageError(`Cannot take --only: ${error instanceof Error ? error.message : error}`);
+  }
+  const all = measurements(dataMb);
+  const selected = all.filter(({ id }) => pattern.test(id));
+  if (selected.length === 0) {
+    throw new UsageError(`Cannot find a measurement for "${flags.only}" among ${all.map(({ id }) => id).join(", ")}`);
+  }
+  return { systems: flags.vs ? [MUSTER, RQLITE] : [MUSTER], seconds, rounds, selected, jsonPath: flags.json };
+}
+
+/** Runs the measurements, and ends whatever it has started. */
+class Bench {
+  readonly #options: Options;
+  readonly #root: string;
+  readonly #generator: LoadGenerator;
+  readonly #running = new Set<BenchNode>();
+  readonly #started = performance.now();
+  #phases = 0;
+  #hasEnded = false;
+
+  constructor(options: Options, root: string, generator: LoadGenerator) {
+    this.#options = options;
+    this.#root = root;
+    this.#generator = generator;
+  }
+
+  /** Runs all, grouped by the nodes they need; results come in the order of the table. */
+  async run(): Promise<Result[]> {
+    const { selected, systems } = this.#options;
+    const results = new Map(selected.map((measurement): [Measurement, Result] => [measurement, {
+      measurement,
+      bySystem: new Map(systems.map(({ name }) => [name, { samples: [], errors: [] }])),
+    }]));
+    for (const count of [1, 3, 0] as const) {
+      const group = selected.filter(({ nodes }) => nodes === count);
+      if (group.length === 0) continue;
+      const nodes = new Map<System, BenchNode[]>();
+      for (const system of systems) nodes.set(system, count === 0 ? [] : await this.#start(system, count));
+      if (group.some(isIdle)) await pause(SETTLE_MS); // what the start left to do
+      let isPrepared = count === 0;
+      for (const measurement of group) {
+        if (!isPrepared && !isIdle(measurement)) {
+          for (const started of nodes.values()) await prepare(started);
+          isPrepared = true;
+        }
+        const result = results.get(measurement);
+        if (result) await this.#measure(result, nodes);
+      }
+      await this.end();
+    }
+    return [...results.values()];
+  }
+
+  /** Ends all nodes. */
+  async end(isLast = false): Promise<void> {
+    this.#hasEnded ||= isLast;
+    const nodes = [...this.#running];
+    this.#running.clear();
+    await Promise.all(nodes.map((node) => node.stop()));
+  }
+
+  async #start(system: System, count: number): Promise<BenchNode[]> {
+    console.error(`starting ${system.name}, ${count === 1 ? "one node" : `${count} nodes`}`);
+    const nodes = await system.start(this.#root, count);
+    for (const node of nodes) this.#running.add(node);
+    if (!this.#hasEnded) return nodes;
+    await this.end();
+    throw new Error("Cannot start nodes: the benchmark has ended");
+  }
+
+  async #measure({ measurement, bySystem }: Result, nodes: ReadonlyMap<System, readonly BenchNode[]>): Promise<void> {
+    const { rounds, seconds, systems } = this.#options;
+    // Nodes that a measurement starts for itself are ended by it, and by `end` when it is interrupted.
+    const site = (system: System): Site => ({
+      system: { name: system.name, start: (root, count) => this.#startFor(system, root, count) },
+      nodes: nodes.get(system) ?? [],
+      root: this.#root,
+      generator: this.#generator,
+      seconds,
+    });
+    const sites = new Map(systems.map((system) => [system, site(system)]));
+    for (let round = 1; round <= rounds; round++) {
+      for (const system of round % 2 === 1 ? systems : systems.toReversed()) {
+        const place = sites.get(system);
+        const into = bySystem.get(system.name);
+        if (place === undefined || into === undefined || this.#hasEnded) return;
+        let said: string;
+        try {
+          if (round === 1 && isRate(measurement.unit)) await measurement.run({ ...place, seconds: WARM_SECONDS });
+          const sample = await measurement.run(place);
+          into.samples.push(sample);
+          said = describe(sample, measurement);
+        } catch (error) {
+          if (this.#hasEnded) return;
+          said = `FAILED: ${error instanceof Error ? error.message : error}`;
+          into.errors.push(said);
+        }
+        this.#progress(`${measurement.id}, round ${round} of ${rounds}, ${system.name}: ${said}`);
+        await pause(PAUSE_MS);
+      }
+    }
+  }
+
+  async #startFor(system: System, root: string, count: number): Promise<BenchNode[]> {
+    const nodes = await system.start(root, count);
+    return nodes.map((node) => this.#tracked(node));
+  }
+
+  /** The node, known to `end` while it runs. */
+  #tracked(node: BenchNode): BenchNode {
+    this.#running.add(node);
+    return {
+      ...node,
+      stop: async (signal) => {
+        await node.stop(signal);
+        this.#running.delete(node);
+      },
+      restart: async () => this.#tracked(await node.restart()),
+    };
+  }
+
+  #progress(text: string): void {
+    const total = this.#options.selected.length * this.#options.rounds * this.#options.systems.length;
+    this.#phases++;
+    const elapsed = (performance.now() - this.#started) / 1000;
+    const rest = elapsed / this.#phases * (total - this.#phases);
+    console.error(`[${this.#phases}/${total}, ETA ${rest.toFixed(0)} s] ${text}`);
+  }
+}
+
+function describe({ value, p50Ms, failures, firstFailure }: Sample, { unit }: Measurement): string {
+  const parts = [figure(value, unit)];
+  if (p50Ms !== undefined) parts.push(`p50 ${p50Ms.toFixed(2)} ms`);
+  if (failures) parts.push(`${failures} FAILED: ${firstFailure}`);
+  return parts.join(", ");
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Runs the benchmark; resolves to its exit code. */
+async function main(args: readonly string[]): Promise<number> {
+  if (args.includes("--help") || args.includes("-h")) {
+    console.log(USAGE);
+    return 0;
+  }
+  if (args.includes("--list")) {
+    console.log(measurements(20).map(({ id, title }) => `${id.padEnd(18)} ${title}`).join("\n"));
+    return 0;
+  }
+  let options: Options;
+  try {
+    options = readOptions(args);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(`${error.message}\n\n${USAGE}`);
+    return 2;
+  }
+  if (options.systems.includes(RQLITE) && !HAS_RQLITE) {
+    console.error("Cannot compare with rqlite on this machine: its binary is for Linux on x64");
+    return 1;
+  }
+  const interrupted = Promise.withResolvers<undefined>();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    Deno.addSignalListener(signal, () => interrupted.resolve(undefined));
+  }
+  const root = await Deno.makeTempDir({ prefix: "muster-bench-" });
+  const generator = await loadGenerator();
+  const bench = new Bench(options, root, generator);
+  try {
+    const { seconds, rounds, systems } = options;
+    const machine = await describeMachine(root);
+    const run = { machine, generator: generator.name, seconds, rounds, systems: systems.map(({ name }) => name) };
+    const results = await Promise.race([bench.run(), interrupted.promise]);
+    if (results === undefined) return 130;
+    console.log(`\n${renderReport(run, results)}`);
+    if (options.jsonPath !== undefined) await Deno.writeTextFile(options.jsonPath, jsonReport(run, results));
+    return failuresOf(results) === 0 ? 0 : 1;
+  } finally {
+    await bench.end(true);
+    await Deno.remove(root, { recursive: true });
+  }
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -1,0 +1,323 @@
+/**
+ * What the benchmark measures, and what muster is to reach: on a machine with two processors and an fdatasync of 0.19 ms.
+ * @module
+ */
+import type { LoadGenerator } from "./load.ts";
+import { processorSeconds, residentBytes } from "./machine.ts";
+import { type BenchNode, leaderAmong, send, type System } from "./systems.ts";
+
+const ROWS_PER_BULK = 1000;
+const BULK_CONNECTIONS = 4;
+const POINTS = 10_000;
+const POINT_REQUESTS = 500;
+const READ_CONNECTIONS = 32;
+const FILL_ROW_BYTES = 1000;
+const ATTEMPT_MS = 500;
+const FAILOVER_MS_MAX = 30_000;
+const MIB = 1_048_576;
+
+/** Of a figure. */
+export type Unit = "/s" | "ms" | "MB" | "%";
+
+/** What one phase yields. */
+export interface Sample {
+  /** In the unit of the measurement. */
+  readonly value: number;
+  /** Median latency, for load. */
+  readonly p50Ms?: number;
+  /** Of 99 in 100, for load. */
+  readonly p99Ms?: number;
+  /** Requests that failed, and rows acknowledged that are not there. @default {0} */
+  readonly failures?: number;
+  /** What the first failure said. */
+  readonly firstFailure?: string;
+}
+
+/** Where a phase runs. */
+export interface Site {
+  /** Under measurement. */
+  readonly system: System;
+  /** Its running nodes, as many as the measurement asks for. */
+  readonly nodes: readonly BenchNode[];
+  /** For data and temporary files. */
+  readonly root: string;
+  /** For load. */
+  readonly generator: LoadGenerator;
+  /** Of a phase. */
+  readonly seconds: number;
+}
+
+/** One line of the report. */
+export interface Measurement {
+  /** Name for `--only`. */
+  readonly id: string;
+  /** What it is, for people. */
+  readonly title: string;
+  /** Of its figure. */
+  readonly unit: Unit;
+  /** Nodes it runs on, shared with others of that number; 0 when it starts its own. */
+  readonly nodes: 0 | 1 | 3;
+  /** What muster has to reach: at least for rates, at most for the rest. */
+  readonly aim?: number;
+  /** What muster's median latency may be. */
+  readonly aimP50Ms?: number;
+  /** How many times rqlite muster is to reach in the end. */
+  readonly aimRatio?: number;
+  /** Measures once. */
+  run(site: Site): Promise<Sample>;
+}
+
+/** Whether more is better. */
+export function isRate(unit: Unit): boolean {
+  return unit === "/s";
+}
+
+/** Tables and rows that the measurements need. */
+export async function prepare(nodes: readonly BenchNode[]): Promise<void> {
+  const leader = await leaderAmong(nodes);
+  const schema = ["writes", "bulk", "points"].map((name) =>
+    `CREATE TABLE ${name} (id INTEGER PRIMARY KEY, name TEXT, age INTEGER)`
+  );
+  await send(leader, "/db/execute", JSON.stringify(schema));
+  for (let done = 0; done < POINTS; done += ROWS_PER_BULK) {
+    await send(leader, "/db/execute?transaction", insertMany("points"));
+  }
+}
+
+/** All measurements, in the order they run and are shown. `dataMb` is what a node holds when its start is measured. */
+export function measurements(dataMb: number): Measurement[] {
+  return [
+    memory("memory/idle", "resident memory, idle", 160),
+    idleProcessor(),
+    write(1, 1, { aim: 1700, aimP50Ms: 0.55, aimRatio: 1 }),
+    write(1, 32, { aim: 16_000, aimRatio: 3 }),
+    write(1, 128, { aim: 28_000, aimRatio: 5 }),
+    write(3, 1, { aim: 800, aimP50Ms: 1.2, aimRatio: 1 }),
+    write(3, 32, { aim: 7500, aimRatio: 3 }),
+    write(3, 128, { aim: 12_500, aimRatio: 5 }),
+    read("none", 30_000),
+    read("weak", 30_000),
+    read("linearizable", 30_000),
+    read("strong", 15_000),
+    bulk(),
+    memory("memory/loaded", "resident memory after this load", undefined),
+    startEmpty(),
+    startWithData(dataMb),
+    failover(),
+  ];
+}
+
+function write(
+  nodes: 1 | 3,
+  connections: number,
+  aims: Pick<Measurement, "aim" | "aimP50Ms" | "aimRatio">,
+): Measurement {
+  return {
+    id: `write/${nodes}/${connections}`,
+    title: `INSERT, ${count(nodes, "node")}, ${count(connections, "connection")}`,
+    unit: "/s",
+    nodes,
+    ...aims,
+    run: (site) => insertLoad(site, { name: "writes", body: insertOne("writes"), rows: 1, connections }),
+  };
+}
+
+function bulk(): Measurement {
+  return {
+    id: "bulk",
+    title: `rows, ${ROWS_PER_BULK} INSERTs a request, 3 nodes, ${BULK_CONNECTIONS} connections`,
+    unit: "/s",
+    nodes: 3,
+    aim: 200_000,
+    run: (site) =>
+      insertLoad(site, {
+        name: "bulk",
+        body: insertMany("bulk"),
+        rows: ROWS_PER_BULK,
+        connections: BULK_CONNECTIONS,
+      }),
+  };
+}
+
+/** Load that inserts rows, at the leader. Afterwards as many rows must be there as were acknowledged. */
+async function insertLoad(
+  { nodes, generator, seconds, root }: Site,
+  { name, body, rows, connections }: { name: string; body: string; rows: number; connections: number },
+): Promise<Sample> {
+  const leader = await leaderAmong(nodes);
+  const path = rows === 1 ? "/db/execute" : "/db/execute?transaction";
+  const before = await lastId(leader, name);
+  const load = { url: leader.url + path, bodies: [body], connections, seconds };
+  const result = await generator.run(load, root);
+  const acknowledged = (result.requests - Math.min(result.failures, result.requests)) * rows;
+  const missing = Math.max(0, acknowledged - (await lastId(leader, name) - before));
+  return {
+    value: result.perSecond * rows,
+    p50Ms: result.p50Ms,
+    p99Ms: result.p99Ms,
+    failures: result.failures + missing,
+    firstFailure: missing > 0 ? `${missing} acknowledged rows are not there` : result.firstFailure,
+  };
+}
+
+async function lastId(leader: BenchNode, name: string): Promise<number> {
+  const rows = await send(leader, "/db/query?level=strong", JSON.stringify([`SELECT max(id) FROM ${name}`]));
+  return Number(rows[0]?.[0] ?? 0);
+}
+
+function read(level: string, aim: number): Measurement {
+  const bodies = Array.from(
+    { length: POINT_REQUESTS },
+    (_, at) => JSON.stringify([["SELECT * FROM points WHERE id = ?", 1 + at * 7919 % POINTS]]), // spread, not random
+  );
+  return {
+    id: `read/${level}`,
+    title: `SELECT, ${level}, 1 node, ${READ_CONNECTIONS} connections`,
+    unit: "/s",
+    nodes: 1,
+    aim,
+    aimRatio: 2,
+    async run({ nodes: [node], generator, seconds, root }) {
+      const url = `${node.url}/db/query?level=${level}`;
+      const { perSecond, ...rest } = await generator.run({ url, bodies, connections: READ_CONNECTIONS, seconds }, root);
+      return { value: perSecond, ...rest };
+    },
+  };
+}
+
+/** Of the node that has most. */
+function memory(id: string, title: string, aim: number | undefined): Measurement {
+  return {
+    id,
+    title: `${title}, 3 nodes`,
+    unit: "MB",
+    nodes: 3,
+    aim,
+    async run({ nodes }) {
+      const bytes = await Promise.all(nodes.map(({ pid }) => residentBytes(pid)));
+      return { value: Math.max(...bytes) / 1_000_000 };
+    },
+  };
+}
+
+/** Of the node that uses most, in percent of one processor. */
+function idleProcessor(): Measurement {
+  return {
+    id: "processor/idle",
+    title: "processor time, idle, 3 nodes",
+    unit: "%",
+    nodes: 3,
+    aim: 1,
+    async run({ nodes, seconds }) {
+      const started = performance.now();
+      const before = await Promise.all(nodes.map(({ pid }) => processorSeconds(pid)));
+      await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+      const after = await Promise.all(nodes.map(({ pid }) => processorSeconds(pid)));
+      const elapsed = (performance.now() - started) / 1000;
+      return { value: Math.max(...after.map((used, at) => used - before[at])) / elapsed * 100 };
+    },
+  };
+}
+
+/** Whether the nodes are to be left alone before it: it measures what they do by themselves. */
+export function isIdle({ id }: Measurement): boolean {
+  return id.endsWith("/idle");
+}
+
+function startEmpty(): Measurement {
+  return {
+    id: "start/empty",
+    title: "start to ready, 1 node, no data",
+    unit: "ms",
+    nodes: 0,
+    async run({ system, root }) {
+      const prepared = await Deno.makeTempDir({ dir: root });
+      const started = performance.now();
+      const [node] = await system.start(prepared, 1);
+      const value = performance.now() - started;
+      await node.stop();
+      return { value };
+    },
+  };
+}
+
+function startWithData(dataMb: number): Measurement {
+  const filled = new Map<System, BenchNode>();
+  return {
+    id: "start/data",
+    title: `start to ready, 1 node, ${dataMb} MiB of data`,
+    unit: "ms",
+    nodes: 0,
+    aim: 1000,
+    async run({ system, root }) {
+      let node = filled.get(system);
+      if (node === undefined) {
+        [node] = await system.start(root, 1);
+        await fill(node, dataMb).finally(() => node?.stop("SIGTERM"));
+      }
+      const started = performance.now();
+      node = await node.restart();
+      const value = performance.now() - started;
+      await node.stop("SIGTERM");
+      filled.set(system, node);
+      return { value };
+    },
+  };
+}
+
+async function fill(node: BenchNode, dataMb: number): Promise<void> {
+  await send(node, "/db/execute", JSON.stringify(["CREATE TABLE filled (id INTEGER PRIMARY KEY, name TEXT)"]));
+  const statement = ["INSERT INTO filled(name) VALUES(?)", "x".repeat(FILL_ROW_BYTES)];
+  const request = JSON.stringify(Array.from({ length: ROWS_PER_BULK }, () => statement));
+  const requests = Math.ceil(dataMb * MIB / (FILL_ROW_BYTES * ROWS_PER_BULK));
+  for (let done = 0; done < requests; done++) await send(node, "/db/execute?transaction", request);
+}
+
+function failover(): Measurement {
+  return {
+    id: "failover",
+    title: "leader killed to next write, 3 nodes",
+    unit: "ms",
+    nodes: 0,
+    aim: 1500,
+    async run({ system, root }) {
+      const nodes = await system.start(root, 3);
+      try {
+        const leader = await leaderAmong(nodes);
+        await send(leader, "/db/execute", JSON.stringify(["CREATE TABLE writes (id INTEGER PRIMARY KEY, name, age)"]));
+        const started = performance.now();
+        await leader.stop("SIGKILL");
+        await Promise.any(nodes.filter((node) => node !== leader).map((node) => writeUntilAccepted(node, started)));
+        return { value: performance.now() - started };
+      } finally {
+        await Promise.all(nodes.map((node) => node.stop()));
+      }
+    },
+  };
+}
+
+async function writeUntilAccepted(node: BenchNode, started: number): Promise<void> {
+  for (;;) {
+    try {
+      await send(node, "/db/execute", insertOne("writes"), ATTEMPT_MS);
+      return;
+    } catch (error) {
+      if (performance.now() - started > FAILOVER_MS_MAX) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+}
+
+function insertOne(name: string): string {
+  return JSON.stringify([[`INSERT INTO ${name}(name, age) VALUES(?, ?)`, "fiona", 20]]);
+}
+
+function insertMany(name: string): string {
+  return JSON.stringify(
+    Array.from({ length: ROWS_PER_BULK }, (_, at) => [`INSERT INTO ${name}(name, age) VALUES(?, ?)`, "fiona", at]),
+  );
+}
+
+function count(value: number, unit: string): string {
+  return `${value} ${unit}${value === 1 ? "" : "s"}`;
+}
