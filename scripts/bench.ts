@@ -39,6 +39,7 @@ const USAGE = `Usage: deno task bench [flags]
 const PAUSE_MS = 300;
 const SETTLE_MS = 3000;
 const WARM_SECONDS = 1;
+const ENDING_MS_MAX = 10_000;
 
 interface Options {
   readonly systems: readonly System[];
@@ -106,7 +107,10 @@ class Bench {
       const group = selected.filter(({ nodes }) => nodes === count);
       if (group.length === 0) continue;
       const nodes = new Map<System, BenchNode[]>();
-      for (const system of systems) nodes.set(system, count === 0 ? [] : await this.#start(system, count));
+      if (count > 0) console.error(`starting ${count} × ${systems.map(({ name }) => name).join(" and ")}`);
+      for (const system of systems) {
+        nodes.set(system, count === 0 ? [] : await this.#startNodes(system, this.#root, count));
+      }
       if (group.some(isIdle)) await pause(SETTLE_MS); // what the start left to do
       let isPrepared = count === 0;
       for (const measurement of group) {
@@ -130,20 +134,11 @@ class Bench {
     await Promise.all(nodes.map((node) => node.stop()));
   }
 
-  async #start(system: System, count: number): Promise<BenchNode[]> {
-    console.error(`starting ${system.name}, ${count === 1 ? "one node" : `${count} nodes`}`);
-    const nodes = await system.start(this.#root, count);
-    for (const node of nodes) this.#running.add(node);
-    if (!this.#hasEnded) return nodes;
-    await this.end();
-    throw new Error("Cannot start nodes: the benchmark has ended");
-  }
-
   async #measure({ measurement, bySystem }: Result, nodes: ReadonlyMap<System, readonly BenchNode[]>): Promise<void> {
     const { rounds, seconds, systems } = this.#options;
     // Nodes that a measurement starts for itself are ended by it, and by `end` when it is interrupted.
     const site = (system: System): Site => ({
-      system: { name: system.name, start: (root, count) => this.#startFor(system, root, count) },
+      system: { name: system.name, start: (root, count) => this.#startNodes(system, root, count) },
       nodes: nodes.get(system) ?? [],
       root: this.#root,
       generator: this.#generator,
@@ -172,9 +167,11 @@ class Bench {
     }
   }
 
-  async #startFor(system: System, root: string, count: number): Promise<BenchNode[]> {
-    const nodes = await system.start(root, count);
-    return nodes.map((node) => this.#tracked(node));
+  async #startNodes(system: System, root: string, count: number): Promise<BenchNode[]> {
+    const nodes = (await system.start(root, count)).map((node) => this.#tracked(node));
+    if (!this.#hasEnded) return nodes;
+    await this.end();
+    throw new Error("Cannot start nodes: the benchmark has ended");
   }
 
   /** The node, known to `end` while it runs. */
@@ -243,8 +240,14 @@ async function main(args: readonly string[]): Promise<number> {
     const { seconds, rounds, systems } = options;
     const machine = await describeMachine(root);
     const run = { machine, generator: generator.name, seconds, rounds, systems: systems.map(({ name }) => name) };
-    const results = await Promise.race([bench.run(), interrupted.promise]);
-    if (results === undefined) return 130;
+    const running = bench.run();
+    const results = await Promise.race([running, interrupted.promise]);
+    if (results === undefined) {
+      console.error("interrupted: stopping the nodes …");
+      await bench.end(true);
+      await Promise.race([running.catch(() => {}), pause(ENDING_MS_MAX)]); // what is starting now must end too
+      return 130;
+    }
     console.log(`\n${renderReport(run, results)}`);
     if (options.jsonPath !== undefined) await Deno.writeTextFile(options.jsonPath, jsonReport(run, results));
     return failuresOf(results) === 0 ? 0 : 1;

@@ -258,9 +258,12 @@ function startWithData(dataMb: number): Measurement {
       const started = performance.now();
       node = await node.restart();
       const value = performance.now() - started;
+      const rows = await send(node, "/db/query", JSON.stringify(["SELECT count(*) FROM filled"]));
       await node.stop("SIGTERM");
       filled.set(system, node);
-      return { value };
+      const wanted = fillRequests(dataMb) * ROWS_PER_BULK;
+      if (rows[0]?.[0] === wanted) return { value };
+      return { value, failures: 1, firstFailure: `${rows} rows after the start instead of ${wanted}` };
     },
   };
 }
@@ -269,8 +272,11 @@ async function fill(node: BenchNode, dataMb: number): Promise<void> {
   await send(node, "/db/execute", JSON.stringify(["CREATE TABLE filled (id INTEGER PRIMARY KEY, name TEXT)"]));
   const statement = ["INSERT INTO filled(name) VALUES(?)", "x".repeat(FILL_ROW_BYTES)];
   const request = JSON.stringify(Array.from({ length: ROWS_PER_BULK }, () => statement));
-  const requests = Math.ceil(dataMb * MIB / (FILL_ROW_BYTES * ROWS_PER_BULK));
-  for (let done = 0; done < requests; done++) await send(node, "/db/execute?transaction", request);
+  for (let done = 0; done < fillRequests(dataMb); done++) await send(node, "/db/execute?transaction", request);
+}
+
+function fillRequests(dataMb: number): number {
+  return Math.ceil(dataMb * MIB / (FILL_ROW_BYTES * ROWS_PER_BULK));
 }
 
 function failover(): Measurement {
