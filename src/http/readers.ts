@@ -87,9 +87,10 @@ export class Readers {
     });
   }
 
-  /** Once per turn of the event loop, so that what arrives in one turn leaves together. */
+  /** A lone read leaves at once; others once per turn of the event loop, so that what arrives in one turn leaves together. */
   #schedule(): void {
     if (this.#isScheduled) return;
+    if (this.#jobs.size === 1) return this.#dispatch();
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;

@@ -149,7 +149,8 @@ export class LogStore {
     this.#waiting.push(write);
     if (this.#writing) return;
     this.#writing = true;
-    setImmediate(() => this.#pump()); // after the messages of this turn have left: followers write at the same time
+    // Behind the messages of this turn, which leave a microtask after they were queued: followers write at the same time.
+    Promise.resolve().then(() => {}).then(() => this.#pump());
   }
 
   /** Whether a write is under way: proposals that wait for it go into the next batch together. */

@@ -1,15 +1,14 @@
 /**
  * The writer Worker: applies what the replica hands it and answers the waiters.
  *
- * It needs `read` and `write` on the folder of the database and nothing else. Entries that arrive while a transaction
- * runs are applied together in the next one: under load the batches grow by themselves, without load nothing waits.
+ * It needs `read` and `write` on the folder of the database and nothing else. The entries of one message are one
+ * transaction: the replica hands over what was committed together, so under load the batches grow by themselves.
  *
  * States: waiting for `open` → running → closed, or failed. On an error of the environment it says `failed` and throws,
  * which ends the process: the state on disk is that of the last COMMIT.
  * @module
  */
 
-import { setImmediate } from "node:timers";
 import { type ApplyEntry, packOutcomes, unpackEntries } from "../sql/exchange.ts";
 import type { FromWriter, OpenWriter, Outcomes, ToWriter } from "./api.ts";
 import { BATCH_ENTRIES_MAX, openStateMachine, type StateMachine } from "./state_machine.ts";
@@ -29,7 +28,6 @@ class WriterWorker {
   readonly #machine: StateMachine;
   readonly #walPath: string;
   #waiting: ApplyEntry[] = [];
-  #isScheduled = false;
   #isClosed = false;
   #batches = 0;
   #checkpointedMs = performance.now();
@@ -64,7 +62,7 @@ class WriterWorker {
     switch (message.k) {
       case "apply":
         for (const entry of unpackEntries(message.entries)) this.#waiting.push(entry);
-        this.#schedule();
+        this.#work();
         break;
       case "status":
         this.#say({ k: "status", ref: message.ref, status: this.#machine.status() });
@@ -75,25 +73,15 @@ class WriterWorker {
     }
   }
 
-  /** Works in a turn of its own, behind the messages that are there already. */
-  #schedule(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    setImmediate(() => this.#work());
-  }
-
+  /** Applies what waits at once: a turn of the event loop more would cost as much as the transaction. */
   #work(): void {
-    this.#isScheduled = false;
-    if (this.#isClosed || this.#waiting.length === 0) return;
-    const entries = this.#waiting.length <= BATCH_ENTRIES_MAX
-      ? this.#waiting
-      : this.#waiting.slice(0, BATCH_ENTRIES_MAX);
-    this.#waiting = this.#waiting.length <= BATCH_ENTRIES_MAX ? [] : this.#waiting.slice(BATCH_ENTRIES_MAX);
-    this.#guarded(() => {
-      this.#machine.apply(entries);
-      this.#checkpointIfDue();
-    });
-    if (this.#waiting.length > 0) this.#schedule();
+    while (this.#waiting.length > 0 && !this.#isClosed) {
+      const entries = this.#waiting.splice(0, BATCH_ENTRIES_MAX);
+      this.#guarded(() => {
+        this.#machine.apply(entries);
+        this.#checkpointIfDue();
+      });
+    }
   }
 
   #checkpointIfDue(): void {
