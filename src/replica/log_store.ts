@@ -16,6 +16,7 @@ import { ByteWriter } from "../codec/cursor.ts";
 import type { Config, Entry, HardState, Index } from "../raft/message.ts";
 import type { Ticket } from "../raft/effects.ts";
 import type { BatchIndex } from "./batch_index.ts";
+import { EntryCache } from "./entry_cache.ts";
 import {
   type Batch,
   BATCH_BODY_BYTES_MAX,
@@ -73,7 +74,6 @@ export class LogStore {
   readonly #events: LogEvents;
   readonly #identity: LogIdentity;
   readonly #segmentBytes: number;
-  readonly #cacheBytes: number;
   readonly #batches: BatchIndex;
   readonly #paths: string[];
   readonly #writer = new ByteWriter(64 * 1024);
@@ -90,10 +90,7 @@ export class LogStore {
   /** Recent time of a sync: rises at once, falls slowly. */
   #syncMs = 0;
   #spare: Promise<void> | undefined;
-  #cache: (Entry | undefined)[] = [];
-  #cacheHead = 0;
-  #cacheFirst: Index;
-  #cacheSize = 0;
+  readonly #cache: EntryCache;
   #persisted: Index;
   #readFile: { segment: number; file: Deno.FsFile } | undefined;
   #closed = false;
@@ -105,13 +102,12 @@ export class LogStore {
     this.#events = events;
     this.#identity = options.identity;
     this.#segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
-    this.#cacheBytes = options.cacheBytes ?? CACHE_BYTES;
     this.#batches = batches;
     this.#nextBatch = log.nextBatch;
     this.#chain = log.chain;
     this.#hard = log.hard;
     this.#config = log.configs.at(-1) ?? { at: 0, clusterId: "", members: [] };
-    this.#cacheFirst = log.last.index + 1;
+    this.#cache = new EntryCache(log.last.index + 1, options.cacheBytes ?? CACHE_BYTES);
     this.#persisted = log.last.index;
     const current = prepareCurrent(directory, log, options, this.#segmentBytes);
     this.#paths = log.segments.map((segment) => segment.path);
@@ -144,8 +140,8 @@ export class LogStore {
   persist(
     write: { ticket: Ticket; hard?: HardState; truncateFrom?: Index; append: readonly Entry[]; commit: Index },
   ): void {
-    if (write.truncateFrom !== undefined) this.#truncateCache(write.truncateFrom);
-    for (const entry of write.append) this.#remember(entry);
+    if (write.truncateFrom !== undefined) this.#cache.truncate(write.truncateFrom);
+    for (const entry of write.append) this.#cache.push(entry);
     this.#waiting.push(write);
     if (this.#writing) return;
     this.#writing = true;
@@ -169,7 +165,7 @@ export class LogStore {
         if (batch.truncateFrom !== undefined) this.#persisted = Math.min(this.#persisted, batch.truncateFrom - 1);
         if (last) this.#persisted = last.index;
         if (batch.hard) this.#hard = batch.hard;
-        this.#shrinkCache();
+        this.#cache.shrink(this.#persisted);
         this.#events.onPersisted(pending[pending.length - 1].ticket);
       }
     } catch (error) {
@@ -291,48 +287,26 @@ export class LogStore {
     }
   }
 
-  /** One entry if it is in memory. */
-  cached(index: Index): Entry | undefined {
-    return index < this.#cacheFirst ? undefined : this.#cache[index - this.#cacheFirst + this.#cacheHead];
-  }
-
   /** Payload bytes of an entry, exact while it is in memory, otherwise the mean of its batch. */
   bytesOf(index: Index): number {
-    const entry = this.cached(index);
+    const entry = this.#cache.get(index);
     if (entry) return entry.body.length;
     const batch = this.#batches.find(index);
     return batch ? Math.ceil(batch.length / (batch.last - batch.first + 1)) : 0;
   }
 
   /**
-   * Entries `from … to`, at least one and then as many as fit into `bytesMax`, from memory when all are there.
-   * @returns undefined where they have to be read from disk: then {@linkcode LogStore.read} has them.
-   */
-  recent(from: Index, to: Index, bytesMax: number): Entry[] | undefined {
-    const entries: Entry[] = [];
-    let bytes = 0;
-    for (let index = from; index <= to; index++) {
-      const entry = this.cached(index);
-      if (!entry) return index === from ? undefined : entries;
-      bytes += entry.body.length;
-      if (bytes > bytesMax && entries.length > 0) break;
-      entries.push(entry);
-    }
-    return entries;
-  }
-
-  /**
-   * As {@linkcode LogStore.recent}, reading from disk what is no longer in memory. Synchronous: a page of a file that
-   * was written lately.
+   * Entries `from … to`, at least one and then as many as fit into `bytesMax`; what is no longer in memory is read from
+   * disk, on this thread: a page of a file that was written lately.
    * @throws {LogDamageError} When what is read is damaged (D9).
    */
   read(from: Index, to: Index, bytesMax: number): Entry[] {
     const entries: Entry[] = [];
     let bytes = 0;
     for (let index = from; index <= to && bytes < bytesMax;) {
-      const cached = this.cached(index);
+      const cached = this.#cache.get(index);
       // What a truncation replaced is in memory only until it is written: the disk is asked for what lies before.
-      const more = cached ? [cached] : this.#readBatch(index, Math.min(to, this.#cacheFirst - 1));
+      const more = cached ? [cached] : this.#readBatch(index, Math.min(to, this.#cache.first - 1));
       for (const entry of more) {
         bytes += entry.body.length;
         if (bytes > bytesMax && entries.length > 0) return entries;
@@ -369,37 +343,6 @@ export class LogStore {
       );
     }
     return entries;
-  }
-
-  #remember(entry: Entry): void {
-    if (this.#cache.length === this.#cacheHead) {
-      this.#cache = [];
-      this.#cacheHead = 0;
-      this.#cacheFirst = entry.index;
-    }
-    this.#cache.push(entry);
-    this.#cacheSize += entry.body.length + 64;
-  }
-
-  #truncateCache(from: Index): void {
-    while (this.#cache.length > this.#cacheHead && this.#cacheFirst + this.#cache.length - this.#cacheHead > from) {
-      this.#cacheSize -= (this.#cache.pop()?.body.length ?? 0) + 64;
-    }
-  }
-
-  /** Drops the oldest durable entries beyond the limit. */
-  #shrinkCache(): void {
-    while (this.#cacheSize > this.#cacheBytes && this.#cacheFirst <= this.#persisted) {
-      const entry = this.#cache[this.#cacheHead];
-      if (!entry) return;
-      this.#cache[this.#cacheHead++] = undefined;
-      this.#cacheFirst++;
-      this.#cacheSize -= entry.body.length + 64;
-    }
-    if (this.#cacheHead > 4096 && this.#cacheHead * 2 > this.#cache.length) {
-      this.#cache = this.#cache.slice(this.#cacheHead);
-      this.#cacheHead = 0;
-    }
   }
 
   /** Ends after the write that is under way; what still waits is not written. */
