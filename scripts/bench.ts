@@ -39,6 +39,7 @@ const USAGE = `Usage: deno task bench [flags]
 const PAUSE_MS = 300;
 const SETTLE_MS = 3000;
 const WARM_SECONDS = 1;
+const LOG_CHARACTERS = 600;
 const ENDING_MS_MAX = 10_000;
 
 interface Options {
@@ -160,6 +161,9 @@ class Bench {
           if (this.#hasEnded) return;
           said = `FAILED: ${error instanceof Error ? error.message : error}`;
           into.errors.push(said);
+          for (const { id, pid, log } of place.nodes) {
+            console.error(`── ${system.name} node ${id} (${pid}) said last:\n${log().slice(-LOG_CHARACTERS)}`);
+          }
         }
         this.#progress(`${measurement.id}, round ${round} of ${rounds}, ${system.name}: ${said}`);
         await pause(PAUSE_MS);

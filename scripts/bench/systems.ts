@@ -5,6 +5,8 @@
 import { clusterFlags, type NodePlace, nodePlace, NodeProcess, until } from "../../tests/cluster/processes.ts";
 import { type Rqlite, rqliteBinary, startRqlite, startRqliteCluster } from "../../tests/differential/rqlite.ts";
 
+const LEADER_MS_MAX = 15_000;
+
 /** A running node of either system. */
 export interface BenchNode {
   /** In its cluster. */
@@ -13,6 +15,8 @@ export interface BenchNode {
   readonly url: string;
   /** Of its process. */
   readonly pid: number;
+  /** What it has said on stderr, the last of it. */
+  log(): string;
   /** Ends it and waits for that. @default {"SIGKILL"} */
   stop(signal?: "SIGKILL" | "SIGTERM"): Promise<void>;
   /** Starts it again with its data after it has ended, and waits until it is ready; for a node without others only. */
@@ -59,11 +63,18 @@ async function startMuster(place: NodePlace, flags: readonly string[]): Promise<
     await stop();
     throw error;
   }
-  return { id: place.id, url: node.url, pid: node.pid, stop, restart: () => startMuster(place, flags) };
+  return {
+    id: place.id,
+    url: node.url,
+    pid: node.pid,
+    log: () => node.log,
+    stop,
+    restart: () => startMuster(place, flags),
+  };
 }
 
-function rqliteNode(directory: string, id: string, { url, pid, stop }: Rqlite): BenchNode {
-  return { id, url, pid, stop, restart: async () => rqliteNode(directory, id, await startRqlite(directory, id)) };
+function rqliteNode(directory: string, id: string, { url, pid, log, stop }: Rqlite): BenchNode {
+  return { id, url, pid, log, stop, restart: async () => rqliteNode(directory, id, await startRqlite(directory, id)) };
 }
 
 /** All nodes, or none: when one failed the others are ended. */
@@ -84,7 +95,7 @@ export async function leaderAmong(nodes: readonly BenchNode[]): Promise<BenchNod
     }));
     const leader = nodes.find(({ id }) => id === ids[0]);
     return ids.every((id) => id === ids[0]) ? leader : undefined;
-  });
+  }, LEADER_MS_MAX);
 }
 
 /** Rows of the first statement of an answer. */
