@@ -2,6 +2,7 @@
  * The Worker of `generator.ts`: takes one `Load`, answers with its `LoadResult`.
  * @module
  */
+import { workerScope } from "../../src/rpc/worker_scope.ts";
 import type { Load, LoadResult } from "./load.ts";
 
 const READ_BYTES = 65_536;
@@ -98,6 +99,5 @@ async function run({ url, bodies, connections, seconds }: Load): Promise<LoadRes
   };
 }
 
-addEventListener("message", async (event: MessageEvent<Load>) => {
-  postMessage(await run(event.data));
-});
+const scope = workerScope<Load, LoadResult>();
+scope.onmessage = async ({ data }) => scope.postMessage(await run(data));

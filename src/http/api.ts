@@ -12,7 +12,6 @@ export interface OpenHttp {
   readonly replica: MessagePort;
   /** Carries the outcomes of writes, straight from the writer. */
   readonly writer: MessagePort;
-  readonly readers: readonly MessagePort[];
 }
 
 /** What the command line decides about HTTP. */
@@ -45,7 +44,7 @@ export interface HttpOptions {
 /** Supervisor → HTTP Worker. */
 export type ToHttpWorker =
   | OpenHttp
-  | { readonly k: "reader"; readonly port: MessagePort } // in the place of one that was retired
+  | { readonly k: "reader"; readonly port: MessagePort } // one more to share reads among
   | { readonly k: "shutdown" };
 
 /** HTTP Worker → supervisor. */

@@ -54,9 +54,8 @@ export class Readers {
   #nextRef = 1;
 
   /** @param replace Asks the supervisor for one more reader. */
-  constructor(ports: readonly MessagePort[], replace: () => void) {
+  constructor(replace: () => void) {
     this.#replace = replace;
-    for (const port of ports) this.add(port);
   }
 
   /** Takes one more reader into use. */

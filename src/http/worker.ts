@@ -22,7 +22,7 @@ function log(line: string): void {
 }
 
 function open(message: OpenHttp): void {
-  const readers = new Readers(message.readers, () => scope.postMessage({ k: "replaceReader" }));
+  const readers = new Readers(() => scope.postMessage({ k: "replaceReader" }));
   const made: Services = {
     options: message.options,
     state: new NodeState(message.state),

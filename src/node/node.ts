@@ -3,8 +3,9 @@
  * (spec/rqlite.md 15.9). A Worker that dies ends the process with a message and a non-zero code; nothing is restarted
  * here, systemd does that.
  *
- * Start: the writer first, as the log may not be cut or replayed without knowing what the database holds; then readers,
- * which need its file; HTTP, so that `/readyz` answers while the node waits for its cluster; then the replica.
+ * Start: the writer first, as the log may not be cut or replayed without knowing what the database holds; HTTP, so that
+ * `/readyz` answers while the node waits for its cluster; the replica, which waits for the writer's word; and when that
+ * has come, the readers, which need the writer's file.
  * @module
  */
 import type { FromHttpWorker, ToHttpWorker } from "../http/api.ts";
@@ -100,8 +101,8 @@ export class Node {
     writer.postMessage(open, [port1, http]);
   }
 
-  /** A reader, connected through the port that is returned. */
-  #startReader(): MessagePort {
+  /** Starts a reader and hands HTTP the line to it. */
+  #addReader(): void {
     const { port1, port2 } = new MessageChannel();
     const open: OpenReader = {
       k: "open",
@@ -110,7 +111,7 @@ export class Node {
       port: port1,
     };
     this.#spawn("reader").postMessage(open, [port1]);
-    return port2;
+    this.#tellHttp({ k: "reader", port: port2 });
   }
 
   #startHttp(
@@ -121,15 +122,13 @@ export class Node {
     worker.addEventListener("message", ({ data }: MessageEvent<FromHttpWorker>) => {
       if (data.k === "failed") this.#fail(new NodeFailure(data.message));
       else if (data.k === "stopped") this.#stopped.http.resolve();
-      else if (data.k === "replaceReader") this.#tellHttp({ k: "reader", port: this.#startReader() });
+      else if (data.k === "replaceReader") this.#addReader();
     });
-    const readers = Array.from({ length: readerCount() }, () => this.#startReader());
     const open: ToHttpWorker = {
       k: "open",
       state,
       replica,
       writer,
-      readers,
       options: {
         nodeId: this.#directory.nodeId,
         version: VERSION,
@@ -147,7 +146,7 @@ export class Node {
         startedMs: this.#startedMs,
       },
     };
-    worker.postMessage(open, [replica, writer, ...readers]);
+    worker.postMessage(open, [replica, writer]);
     return worker;
   }
 
@@ -160,6 +159,7 @@ export class Node {
     const worker = this.#spawn("replica");
     worker.addEventListener("message", ({ data }: MessageEvent<FromReplica>) => {
       if (data.k === "failed") this.#fail(new NodeFailure(data.message, data.exitCode));
+      else if (data.k === "listening") { for (let reader = 0; reader < readerCount(); reader++) this.#addReader(); }
       else if (data.k === "clustered") this.#clustered.resolve();
       else if (data.k === "stopped") this.#stopped.replica.resolve();
     });

