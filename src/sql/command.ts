@@ -62,6 +62,10 @@ export const TIME_MS_MAX = 253_402_300_799_999;
 const VERSION = 1;
 const KINDS = ["execute", "request", "query"] as const;
 const TRANSACTION_FLAG = 4;
+/** In the place of a count of parts: those of the statement before. */
+const SAME_PARTS = 0xffff_ffff;
+/** Texts up to this length are decoded byte by byte where they are ASCII, which is quicker than asking the decoder. */
+const SHORT_TEXT_BYTES_MAX = 24;
 /** Keeps a leading U+FEFF: it is part of the client's text. */
 const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -71,9 +75,14 @@ export function encodeCommand(command: Command): Uint8Array {
   writer.reserve(STAMP_BYTES);
   writer.u8(VERSION).u8(KINDS.indexOf(command.kind) | (command.transaction ? TRANSACTION_FLAG : 0));
   writer.u32(command.statements.length);
+  let before: readonly SqlPart[] = [];
   for (const { parts, positional, named } of command.statements) {
-    writer.u32(parts.length);
-    for (const part of parts) encodePart(writer, part);
+    if (isSameText(parts, before)) writer.u32(SAME_PARTS);
+    else {
+      writer.u32(parts.length);
+      for (const part of parts) encodePart(writer, part);
+    }
+    before = parts;
     writer.u32(positional.length);
     for (const value of positional) encodeValue(writer, value);
     if (named === null) {
@@ -85,6 +94,12 @@ export function encodeCommand(command: Command): Uint8Array {
     for (const name of names) encodeValue(writer.string(name), named[name] ?? null);
   }
   return writer.copy(); // the buffer is up to three times as long, and a port would send all of it
+}
+
+/** Whether a statement has the text of the one before it: a bulk request repeats one text a thousand times. */
+function isSameText(parts: readonly SqlPart[], before: readonly SqlPart[]): boolean {
+  if (parts.length === 0 || parts.length !== before.length) return false;
+  return parts === before || parts.every(({ sql }, at) => sql === before[at]?.sql);
 }
 
 /** Bytes the encoding takes at most: a UTF-16 code unit is at most three bytes of UTF-8. */
@@ -145,15 +160,14 @@ export function decodeCommand(body: Uint8Array): StampedCommand {
   const kind = KINDS[flags & 3];
   if (kind === undefined || flags > 7) throw new DecodeError(`Expected the flags of a command, found ${flags}`);
   const statements: BoundStatement[] = [];
-  for (let left = reader.u32(); left > 0; left--) statements.push(decodeStatement(reader));
+  for (let left = reader.u32(); left > 0; left--) statements.push(decodeStatement(reader, statements.at(-1)?.parts));
   reader.end();
   return { kind, transaction: (flags & TRANSACTION_FLAG) !== 0, statements, timeMs, seed };
 }
 
 // No array is sized by a count from the bytes: every element takes at least one byte, so a false count runs out of them.
-function decodeStatement(reader: ByteReader): BoundStatement {
-  const parts: SqlPart[] = [];
-  for (let left = reader.u32(); left > 0; left--) parts.push(decodePart(reader));
+function decodeStatement(reader: ByteReader, before: readonly SqlPart[] | undefined): BoundStatement {
+  const parts = decodeParts(reader, before);
   const positional: SqlValue[] = [];
   for (let left = reader.u32(); left > 0; left--) positional.push(decodeValue(reader));
   const namedCount = reader.u32();
@@ -164,6 +178,17 @@ function decodeStatement(reader: ByteReader): BoundStatement {
     named[name] = decodeValue(reader);
   }
   return { parts, positional, named };
+}
+
+function decodeParts(reader: ByteReader, before: readonly SqlPart[] | undefined): readonly SqlPart[] {
+  const count = reader.u32();
+  if (count === SAME_PARTS) {
+    if (before === undefined) throw new DecodeError("Expected the parts of the first statement");
+    return before;
+  }
+  const parts: SqlPart[] = [];
+  for (let left = count; left > 0; left--) parts.push(decodePart(reader));
+  return parts;
 }
 
 /** A part as it was decoded before, with the bytes of its text. */
@@ -191,6 +216,12 @@ function decodePart(reader: ByteReader): SqlPart {
 }
 
 function decodeText(bytes: Uint8Array): string {
+  if (bytes.length <= SHORT_TEXT_BYTES_MAX) {
+    let text = "";
+    let at = 0;
+    for (; at < bytes.length && bytes[at] < 0x80; at++) text += String.fromCharCode(bytes[at]);
+    if (at === bytes.length) return text;
+  }
   try {
     return utf8Decoder.decode(bytes);
   } catch {
