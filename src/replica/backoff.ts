@@ -3,6 +3,8 @@
  * @module
  */
 
+import { delay } from "@std/async";
+
 /** How to try again. */
 export interface RetryOptions {
   /** Ends the attempts. */
@@ -16,17 +18,8 @@ export interface RetryOptions {
 }
 
 /** Waits, or ends early when `signal` is aborted. */
-export function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal?.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal?.addEventListener("abort", done);
-  });
+export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  await delay(ms, { signal }).catch(() => {}); // aborting is the other way to the end of the pause
 }
 
 /** Runs `work` until it succeeds; undefined when it was given up by the signal. */
