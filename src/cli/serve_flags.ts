@@ -60,7 +60,12 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
     "At most the heartbeat timeout; muster's leader takes no lease, so it changes nothing else",
   ),
   now("raft-commit-timeout", "duration", "50ms", "Accepted for rqlite's sake: muster commits without waiting"),
-  now("raft-apply-timeout", "duration", "10s", "Longest wait for a write to be taken"),
+  now(
+    "raft-apply-timeout",
+    "duration",
+    "10s",
+    "Accepted for rqlite's sake: a write that cannot be taken is refused at once",
+  ),
   now("raft-log-level", "string", "WARN", "Accepted for rqlite's sake: every rare event is logged"),
   later("raft-remove-shutdown", "bool", "false", "Stop Raft when this node is removed from the cluster"),
   now("raft-cluster-remove-shutdown", "bool", "false", "Remove this node from the cluster when it shuts down"),

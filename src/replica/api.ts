@@ -87,8 +87,6 @@ export interface Proposals {
 
 /** What can be asked of the replica, by method: parameters and result. */
 export interface ReplicaMethods {
-  /** A confirmed read index that is applied here (spec/raft.md R1 to R7); refused where this node does not lead. */
-  readIndex: { params: { timeoutMs: number }; result: { index: number } };
   /** Hands an HTTP request to the leader. */
   forward: { params: { request: ForwardedRequest; timeoutMs: number; retries: number }; result: ForwardedResponse };
   /** The servers with what they say of themselves, each asked now. */

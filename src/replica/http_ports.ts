@@ -139,8 +139,6 @@ export class HttpPorts {
 
   async #call(method: keyof ReplicaMethods, params: unknown): Promise<unknown> {
     switch (method) {
-      case "readIndex":
-        return { index: await this.#parts.replica.readIndex() };
       case "forward":
         return await this.#forward(params as ReplicaMethods["forward"]["params"]);
       case "nodes":

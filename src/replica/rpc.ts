@@ -54,7 +54,6 @@ const EMPTY = new Uint8Array(0);
 
 interface Channel {
   readonly connection: Connection;
-  readonly peer: Hello;
   readonly calls: Map<number, { resolve(answer: RpcAnswer): void; reject(error: Error): void }>;
 }
 
@@ -158,11 +157,11 @@ export class RpcClient {
   }
 
   async #dial(addr: string, timeoutMs: number): Promise<Channel> {
-    const { connection, peer } = await openStream(addr, this.#hello(), {
+    const { connection } = await openStream(addr, this.#hello(), {
       timeoutMs,
       frameBytesMax: this.#frameBytesMax,
     });
-    const channel: Channel = { connection, peer, calls: new Map() };
+    const channel: Channel = { connection, calls: new Map() };
     this.#read(addr, channel);
     return channel;
   }
