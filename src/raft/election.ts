@@ -41,8 +41,16 @@ export function isOnlyVoter(s: RaftState): boolean {
 export function tickElection(s: RaftState): void {
   s.timer.elapsed++;
   s.timer.sinceLeader++;
-  if (s.timer.elapsed < s.timer.timeout || !mayCampaign(s)) return;
+  if (s.timer.elapsed < s.timer.timeout) return;
+  if (!mayCampaign(s)) return forgetLeader(s);
   preCampaign(s, `no leader was heard for ${s.timer.elapsed} ticks`);
+}
+
+/** A node that may not campaign, a non-voter or a removed one, does not go on naming a leader that it lost. */
+function forgetLeader(s: RaftState): void {
+  if (s.leader === null) return;
+  s.leader = null;
+  noteRole(s, `no leader was heard for ${s.timer.elapsed} ticks, and this node may not campaign`);
 }
 
 /**

@@ -246,6 +246,7 @@ export class ReplicaNode {
     } else if (changed && leader !== null) {
       this.#events.log(`node ${leader} at ${this.leader()?.addr ?? "?"} is now Leader of term ${term}`);
     } else if (changed) this.#events.log(`Leader is now unknown: ${why} (${role}, term ${term})`);
+    else this.#events.log(`this node is ${role} in term ${term}: ${why}`);
   }
 
   /** Who leads, as known here. */
