@@ -125,10 +125,8 @@ export class ClientConnection {
     counters.running++;
     try {
       const { method, target, headers } = head;
-      const mark = target.indexOf("?");
       return await route({
         method,
-        path: mark < 0 ? target : target.slice(0, mark),
         target,
         contentType: headers.get("content-type") ?? "",
         authorization: headers.get("authorization") ?? "",

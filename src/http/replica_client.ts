@@ -61,7 +61,7 @@ export class ReplicaClient {
   readonly #calls = new Map<number, Waiting<unknown>>();
   readonly #reads = new Map<number, Waiting<void>>();
   #outbox: { readonly ref: number; readonly body: Uint8Array; readonly render: number }[] = [];
-  #readOutbox: number[] = [];
+  #readOutbox: { readonly ref: number; readonly timeoutMs: number }[] = [];
   #flushDue = false;
   #nextRef = 1;
 
@@ -101,14 +101,13 @@ export class ReplicaClient {
   confirmRead(timeoutMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const ref = this.#nextRef++;
-      this.#reads.set(ref, { resolve, reject });
-      this.#readOutbox.push(ref);
-      this.#readTimeoutMs = timeoutMs;
+      const limit = this.#deadlines.set(timeoutMs, () => this.#settleRead(ref, { error: "timeout waiting for fsm" }));
+      const clear = () => this.#deadlines.clear(limit);
+      this.#reads.set(ref, { resolve: () => (clear(), resolve()), reject: (error) => (clear(), reject(error)) });
+      this.#readOutbox.push({ ref, timeoutMs });
       this.#schedule();
     });
   }
-
-  #readTimeoutMs = 0;
 
   /** A lone write leaves at once; others wait for the end of the turn, to leave together. */
   #schedule(): void {
@@ -132,9 +131,14 @@ export class ReplicaClient {
       this.#replica.postMessage(message);
     }
     if (this.#readOutbox.length > 0) {
-      const refs = this.#readOutbox;
+      const reads = this.#readOutbox;
       this.#readOutbox = [];
-      this.#replica.postMessage({ k: "reads", refs, timeoutMs: this.#readTimeoutMs });
+      const message: FromHttp = {
+        k: "reads",
+        refs: reads.map(({ ref }) => ref),
+        timeoutMs: Math.max(...reads.map(({ timeoutMs }) => timeoutMs)), // each has its own limit here
+      };
+      this.#replica.postMessage(message);
     }
   }
 

@@ -11,7 +11,6 @@ import type { ReplicaClient } from "./replica_client.ts";
 /** One request, its body read. */
 export interface HttpRequest {
   readonly method: string;
-  readonly path: string;
   /** Path and query string, as sent. */
   readonly target: string;
   readonly params: Params;
@@ -32,6 +31,20 @@ export interface Services {
   readonly readers: Readers;
   readonly counters: Counters;
   log(line: string): void;
+}
+
+/** Counters of a fresh start. */
+export function newCounters(): Counters {
+  return {
+    executions: 0,
+    queries: 0,
+    requests: 0,
+    forwarded: 0,
+    served: 0,
+    leader_not_found: 0,
+    bad_requests: 0,
+    running: 0,
+  };
 }
 
 /** What is counted, for `/debug/vars` and `/status`. */

@@ -49,7 +49,8 @@ export async function route(request: Omit<HttpRequest, "params">, services: Serv
   try {
     const mark = request.target.indexOf("?");
     const params = Params.parse(mark < 0 ? "" : request.target.slice(mark + 1));
-    const found = ROUTES.find(({ path, isPrefix }) => isPrefix ? request.path.startsWith(path) : request.path === path);
+    const asked = mark < 0 ? request.target : request.target.slice(0, mark);
+    const found = ROUTES.find(({ path, isPrefix }) => isPrefix ? asked.startsWith(path) : asked === path);
     if (!found) throw new HttpError(404, "");
     if (found.methods.length > 0 && !found.methods.includes(request.method)) throw new HttpError(405, "");
     return await found.handler({ ...request, params }, services);

@@ -66,11 +66,9 @@ async function accept(
 export async function serveForwarded(request: ForwardedRequest, services: Services): Promise<ForwardedResponse> {
   services.counters.served++;
   const { method, target, contentType, authorization, body } = request;
-  const mark = target.indexOf("?");
-  const path = mark < 0 ? target : target.slice(0, mark);
   const startedMs = performance.now();
   const response: HttpResponse = await route(
-    { method, path, target, contentType, authorization, body, forwarded: true, startedMs },
+    { method, target, contentType, authorization, body, forwarded: true, startedMs },
     services,
   );
   return {

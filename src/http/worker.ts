@@ -7,7 +7,7 @@ import { workerScope } from "../rpc/worker_scope.ts";
 import type { FromHttpWorker, OpenHttp, ToHttpWorker } from "./api.ts";
 import { Readers } from "./readers.ts";
 import { ReplicaClient } from "./replica_client.ts";
-import type { Services } from "./request.ts";
+import { newCounters, type Services } from "./request.ts";
 import { type HttpServer, serveForwarded, serveHttp } from "./server.ts";
 
 const scope = workerScope<ToHttpWorker, FromHttpWorker>();
@@ -28,16 +28,7 @@ function open(message: OpenHttp): void {
     state: new NodeState(message.state),
     replica: new ReplicaClient(message, (request) => serveForwarded(request, made)),
     readers,
-    counters: {
-      executions: 0,
-      queries: 0,
-      requests: 0,
-      forwarded: 0,
-      served: 0,
-      leader_not_found: 0,
-      bad_requests: 0,
-      running: 0,
-    },
+    counters: newCounters(),
     log,
   };
   services = made;

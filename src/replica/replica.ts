@@ -300,7 +300,8 @@ export class Replica {
       this.#postedBytes += bytes;
       const stamped = entries.findLast((entry) => entry.kind === "command");
       if (stamped) this.#state.leaderAppendedMs = stampOf(stamped.body);
-      this.#toWriter({ k: "apply", entries: packEntries(out) });
+      const message: ToWriter = { k: "apply", entries: packEntries(out) };
+      this.#writer.postMessage(message);
     }
   }
 
@@ -314,13 +315,9 @@ export class Replica {
     return undefined;
   }
 
-  #toWriter(message: ToWriter): void {
-    this.#writer.postMessage(message);
-  }
-
   /** A question that is not part of the log. */
   askWriter(question: Exclude<ToWriter, { k: "apply" }>): void {
-    this.#toWriter(question);
+    this.#writer.postMessage(question);
   }
 
   /** The writer's word that a COMMIT is done. */

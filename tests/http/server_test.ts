@@ -5,7 +5,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import type { HttpOptions } from "../../src/http/api.ts";
 import { Readers } from "../../src/http/readers.ts";
 import { ReplicaClient } from "../../src/http/replica_client.ts";
-import type { Services } from "../../src/http/request.ts";
+import { newCounters, type Services } from "../../src/http/request.ts";
 import { serveHttp } from "../../src/http/server.ts";
 import { NODE_STATE_BYTES, NodeState } from "../../src/rpc/node_state.ts";
 
@@ -36,16 +36,7 @@ async function serving(work: (port: number) => Promise<void>): Promise<void> {
       () => Promise.reject(new Error("no")),
     ),
     readers: new Readers(() => {}),
-    counters: {
-      executions: 0,
-      queries: 0,
-      requests: 0,
-      forwarded: 0,
-      served: 0,
-      leader_not_found: 0,
-      bad_requests: 0,
-      running: 0,
-    },
+    counters: newCounters(),
     log: () => {},
   };
   const server = serveHttp(services);

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { ByteWriter, DecodeError } from "../../src/codec/cursor.ts";
-import { FrameDecoder } from "../../src/codec/frame.ts";
+import { type Frame, FrameDecoder } from "../../src/codec/frame.ts";
 import {
   decodeHello,
   decodeRaftMessage,
@@ -35,15 +35,21 @@ const MESSAGES: OutgoingMessage[] = [
   { k: "removedNotice", ...HEADER, at: 3 },
 ];
 
+/** The frame that a message travels in. */
+function sent(message: OutgoingMessage): Frame {
+  const writer = new ByteWriter();
+  writeRaftMessage(writer, message, message.k === "appendRange" ? ENTRIES : []);
+  const decoder = new FrameDecoder(RAFT_FRAME_BYTES_MAX);
+  decoder.push(writer.view());
+  const frame = decoder.next();
+  if (frame === undefined) throw new Error(`Expected a whole frame for ${message.k}`);
+  return frame;
+}
+
 Deno.test("every Raft message arrives as it was sent", () => {
   for (const message of MESSAGES) {
-    const writer = new ByteWriter();
-    writeRaftMessage(writer, message, message.k === "appendRange" ? ENTRIES : []);
-    const decoder = new FrameDecoder(RAFT_FRAME_BYTES_MAX);
-    decoder.push(writer.view());
-    const frame = decoder.next();
-    assert(frame !== undefined);
-    const found = decodeRaftMessage(frame?.kind ?? 0, frame?.payload ?? new Uint8Array());
+    const { kind, payload } = sent(message);
+    const found = decodeRaftMessage(kind, payload);
     if (message.k === "appendRange") {
       const { prev, commit, round } = message;
       assertEquals(found, { k: "appendEntries", ...HEADER, prev, commit, round, entries: ENTRIES });
@@ -80,16 +86,11 @@ Deno.test("rubbish is a DecodeError, or nothing", () => {
 
 Deno.test("a damaged Raft message is a DecodeError or another message, never a crash", () => {
   for (const message of MESSAGES) {
-    const writer = new ByteWriter();
-    writeRaftMessage(writer, message, message.k === "appendRange" ? ENTRIES : []);
-    const decoder = new FrameDecoder(RAFT_FRAME_BYTES_MAX);
-    decoder.push(writer.view());
-    const frame = decoder.next();
-    const payload = frame?.payload ?? new Uint8Array();
+    const { kind, payload } = sent(message);
     for (let at = 0; at < Math.min(payload.length, 120); at++) {
       for (const bytes of [payload.subarray(0, at), payload.map((byte, i) => i === at ? byte ^ 0xff : byte)]) {
         try {
-          decodeRaftMessage(frame?.kind ?? 0, bytes);
+          decodeRaftMessage(kind, bytes);
         } catch (error) {
           assert(error instanceof DecodeError, String(error));
         }
