@@ -11,7 +11,13 @@
 import { parseArgs } from "@std/cli";
 
 const { deno } = parseArgs(Deno.args, { string: ["deno"] });
-const WORKERS = ["src/replica/worker.ts", "src/sqlite/worker.ts", "src/sqlite/reader_worker.ts", "src/http/worker.ts"];
+const WORKERS = [
+  "src/replica/worker.ts",
+  "src/sqlite/worker.ts",
+  "src/sqlite/reader_worker.ts",
+  "src/http/worker.ts",
+  "src/discovery/worker.ts",
+];
 
 const { code } = await new Deno.Command(deno ?? Deno.execPath(), {
   args: [
@@ -20,6 +26,7 @@ const { code } = await new Deno.Command(deno ?? Deno.execPath(), {
     "--allow-read",
     "--allow-write",
     "--allow-net",
+    "--allow-env",
     "--allow-sys=hostname,networkInterfaces",
     "--unstable-worker-options",
     "--unstable-net",

@@ -14,7 +14,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   replica: ["raft", "sql", "codec", "rpc", "invariant"],
   sqlite: ["sql", "codec", "rpc", "invariant"],
   http: ["sql", "codec", "rpc", "invariant"],
-  node: ["raft", "sql", "replica", "sqlite", "http", "codec", "rpc", "invariant"],
+  discovery: ["codec", "rpc", "invariant"],
+  node: ["raft", "sql", "replica", "sqlite", "http", "discovery", "codec", "rpc", "invariant"],
   cli: ["node", "codec", "rpc", "invariant"],
 };
 const PURE = ["raft", "sql", "codec"];

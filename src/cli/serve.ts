@@ -6,6 +6,7 @@ import { describeFlags, Flags, UsageError } from "./flags.ts";
 import { SERVE_FLAGS } from "./serve_flags.ts";
 import { configFault, type NodeConfig } from "../node/config.ts";
 import { DataDirectoryError } from "../node/data_directory.ts";
+import { ConfigError, readDiscovery } from "../node/discovery.ts";
 import { Node, NodeFailure } from "../node/node.ts";
 import { versionLine } from "../node/version.ts";
 
@@ -20,6 +21,10 @@ Examples:
                                                         a second one joins it
   muster serve -bootstrap-expect 3 -join a:4002,b:4002,c:4002 -http-addr a:4001 -raft-addr a:4002 data
                                                         three nodes form a cluster; the same -join on each
+  muster serve -disco-mode=dns -disco-config '{"name":"muster.example.com"}' -bootstrap-expect 3 -http-addr a:4001 -raft-addr a:4002 data
+                                                        the same, by the addresses of a name in DNS
+  muster serve -disco-mode=etcd-kv -disco-key prod -disco-config etcd.json -http-addr a:4001 -raft-addr a:4002 data
+                                                        the same, by a key in etcd; the first node starts the cluster
 
 Flags (those of rqlited; one dash or two, -flag value or -flag=value):
 `;
@@ -85,6 +90,9 @@ function configOf(flags: Flags): NodeConfig {
     joinIntervalMs: flags.durationMs("join-interval"),
     bootstrapExpect: flags.int("bootstrap-expect"),
     bootstrapTimeoutMs: flags.durationMs("bootstrap-expect-timeout"),
+    discoMode: flags.string("disco-mode"),
+    discoKey: flags.string("disco-key"),
+    discoConfig: flags.string("disco-config"),
     heartbeatTimeoutMs: flags.durationMs("raft-heartbeat-timeout"),
     electionTimeoutMs: flags.durationMs("raft-election-timeout"),
     leaderLeaseTimeoutMs: flags.durationMs("raft-leader-lease-timeout"),
@@ -104,9 +112,10 @@ function log(line: string): void {
 async function run(config: NodeConfig): Promise<number> {
   let node: Node;
   try {
-    node = new Node(config, log);
+    const discovery = readDiscovery(config, (line) => console.error(`[disco] ${line}`));
+    node = new Node(config, discovery, log);
   } catch (error) {
-    if (!(error instanceof DataDirectoryError)) throw error;
+    if (!(error instanceof DataDirectoryError || error instanceof ConfigError)) throw error;
     console.error(`fatal: ${error.message}`);
     return 1;
   }

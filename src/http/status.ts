@@ -61,6 +61,7 @@ async function statusOf(services: Services): Promise<Section> {
     },
     cluster: { addr: options.clusterAddr, api_addr: options.advertisedAddr, https: "false" },
     store: storeOf(replica, services),
+    ...(replica.disco === undefined ? {} : { disco: replica.disco }),
   };
 }
 

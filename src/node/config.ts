@@ -42,6 +42,12 @@ export interface NodeConfig {
   readonly bootstrapExpect: number;
   /** Longest wait for them. */
   readonly bootstrapTimeoutMs: number;
+  /** Way of discovery: `consul-kv`, `etcd-kv`, `dns`, `dns-srv`; empty for none. */
+  readonly discoMode: string;
+  /** Keeps the clusters of one Consul or etcd apart. */
+  readonly discoKey: string;
+  /** JSON, or the path of a file with it. */
+  readonly discoConfig: string;
   /** Time without a leader until an election, up to twice that. */
   readonly heartbeatTimeoutMs: number;
   /** At least `heartbeatTimeoutMs`. */
@@ -64,7 +70,7 @@ const UNROUTABLE = ["0.0.0.0", "::"];
 
 /** What is wrong with a configuration, in rqlite's words and order; undefined for nothing. */
 export function configFault(config: NodeConfig): string | undefined {
-  return addressFault(config) ?? joinFault(config) ?? timingFault(config);
+  return addressFault(config) ?? joinFault(config) ?? discoveryFault(config) ?? timingFault(config);
 }
 
 function split(addr: string): { host: string; port: string } | undefined {
@@ -100,7 +106,9 @@ function addressFault(
   return undefined;
 }
 
-function joinFault({ bootstrapExpect, isVoter, join, clusterAdvertisedAddr }: NodeConfig): string | undefined {
+function joinFault(
+  { bootstrapExpect, isVoter, join, clusterAdvertisedAddr, discoMode }: NodeConfig,
+): string | undefined {
   if (bootstrapExpect > 0 && !isVoter) return "bootstrapping only applicable to voting nodes";
   for (const addr of join) {
     if (!addr.includes(":")) return `${addr} is an invalid join address`;
@@ -108,7 +116,25 @@ function joinFault({ bootstrapExpect, isVoter, join, clusterAdvertisedAddr }: No
       return "node cannot join with itself unless bootstrapping";
     }
   }
+  if (discoMode !== "" && join.length > 0) return "disco mode cannot be used when also explicitly joining a cluster";
   return undefined;
+}
+
+function discoveryFault({ discoMode, bootstrapExpect, isVoter }: NodeConfig): string | undefined {
+  switch (discoMode) {
+    case "":
+      return undefined;
+    case "consul-kv":
+    case "etcd-kv":
+      return bootstrapExpect > 0 ? `bootstrapping not applicable when using ${discoMode}` : undefined;
+    case "dns":
+    case "dns-srv":
+      return isVoter && bootstrapExpect === 0
+        ? `bootstrap-expect value required when using ${discoMode} with a voting node`
+        : undefined;
+    default:
+      return "disco mode must be one of consul-kv, etcd-kv, dns, or dns-srv";
+  }
 }
 
 function timingFault(

@@ -8,12 +8,14 @@
  * has come, the readers, which need the writer's file.
  * @module
  */
+import type { DiscoveryOptions, OpenDiscovery } from "../discovery/api.ts";
 import type { FromHttpWorker, ToHttpWorker } from "../http/api.ts";
-import type { FromReplica, ToReplica } from "../replica/api.ts";
+import type { DiscoveryUse, FromReplica, ToReplica } from "../replica/api.ts";
 import { NODE_STATE_BYTES } from "../rpc/node_state.ts";
 import type { OpenReader, OpenWriter } from "../sqlite/api.ts";
 import type { NodeConfig } from "./config.ts";
 import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
+import { discoveryAddrs } from "./discovery.ts";
 import { machineFacts } from "./facts.ts";
 import type { Scope } from "./permissions.ts";
 import { spawn } from "./spawn.ts";
@@ -59,9 +61,10 @@ export class Node {
 
   /**
    * Starts everything.
+   * @param discovery How it finds the other nodes, read by {@linkcode import("./discovery.ts").readDiscovery}.
    * @throws {import("./data_directory.ts").DataDirectoryError} When the data directory cannot be used.
    */
-  constructor(config: NodeConfig, log: (line: string) => void) {
+  constructor(config: NodeConfig, discovery: DiscoveryOptions | undefined, log: (line: string) => void) {
     this.#config = config;
     this.#log = log;
     this.#failed.promise.catch(() => {}); // whoever waits for the node hears of it
@@ -70,13 +73,14 @@ export class Node {
       raftDirectory: this.#directory.raft,
       sqliteDirectory: this.#directory.sqlite,
       httpAddr: config.httpAddr.startsWith(":") ? `0.0.0.0${config.httpAddr}` : config.httpAddr,
+      discoveryAddrs: discovery ? discoveryAddrs(discovery) : [],
     };
     const state = new SharedArrayBuffer(NODE_STATE_BYTES);
     const writerToHttp = new MessageChannel();
     const httpToReplica = new MessageChannel();
     this.#startWriter(writerToHttp.port1);
     this.#http = this.#startHttp({ state, replica: httpToReplica.port1, writer: writerToHttp.port2 });
-    this.#replica = this.#startReplica(state, httpToReplica.port2);
+    this.#replica = this.#startReplica(state, httpToReplica.port2, discovery);
     revokeSpentRights();
   }
 
@@ -154,7 +158,15 @@ export class Node {
     this.#http.postMessage(message, message.k === "reader" ? [message.port] : []);
   }
 
-  #startReplica(state: SharedArrayBuffer, http: MessagePort): Worker {
+  /** The other end of the line to the discovery Worker. */
+  #startDiscovery(options: DiscoveryOptions): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    const open: OpenDiscovery = { k: "open", options, replica: port1 };
+    this.#spawn("discovery").postMessage(open, [port1]);
+    return port2;
+  }
+
+  #startReplica(state: SharedArrayBuffer, http: MessagePort, discovery: DiscoveryOptions | undefined): Worker {
     const config = this.#config;
     const worker = this.#spawn("replica");
     worker.addEventListener("message", ({ data }: MessageEvent<FromReplica>) => {
@@ -164,11 +176,13 @@ export class Node {
       else if (data.k === "stopped") this.#stopped.replica.resolve();
     });
     const { port2: writer } = this.#writerToReplica;
+    const discoveryPort = discovery && this.#startDiscovery(discovery);
     const open: ToReplica = {
       k: "open",
       state,
       writer,
       http: [http],
+      discovery: discoveryPort,
       options: {
         nodeId: this.#directory.nodeId,
         storageId: this.#directory.storageId,
@@ -183,6 +197,7 @@ export class Node {
         joinIntervalMs: config.joinIntervalMs,
         bootstrapExpect: config.bootstrapExpect,
         bootstrapTimeoutMs: config.bootstrapTimeoutMs,
+        discovery: discovery && discoveryUse(discovery),
         heartbeatTimeoutMs: config.heartbeatTimeoutMs,
         electionTimeoutMs: config.electionTimeoutMs,
         applyTimeoutMs: config.applyTimeoutMs,
@@ -192,7 +207,7 @@ export class Node {
         forwardBytesMax: config.httpBodyBytesMax + FORWARD_OVERHEAD_BYTES,
       },
     };
-    worker.postMessage(open, [writer, http]);
+    worker.postMessage(open, discoveryPort ? [writer, http, discoveryPort] : [writer, http]);
     return worker;
   }
 
@@ -230,6 +245,12 @@ export class Node {
 /** The Workers that use the network run, and the machine is known: from here on this process may only read and write. */
 function revokeSpentRights(): void {
   for (const name of ["net", "sys", "env", "run", "ffi"] as const) Deno.permissions.revokeSync({ name });
+}
+
+function discoveryUse(options: DiscoveryOptions): DiscoveryUse {
+  return "deadAfterMs" in options
+    ? { kind: "register", deadAfterMs: options.deadAfterMs }
+    : { kind: "addresses", deadAfterMs: 0 };
 }
 
 /** Readers to begin with: a slow one must not be alone. */

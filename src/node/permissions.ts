@@ -1,13 +1,13 @@
 /**
  * What each Worker may do (design.md §4), as data: the whole security picture. What a row does not name is denied.
  *
- * The http Worker reads nothing, the SQLite Workers have no network, the replica sees only its own folder. `import` and
+ * The http and discovery Workers read nothing, the SQLite Workers have no network, the replica sees only its own folder. `import` and
  * `run` are granted to none. Node-API, `ffi` and the environment are closed to all.
  * @module
  */
 
 /** A Worker of a node. */
-export type Role = "replica" | "sqlite" | "reader" | "http";
+export type Role = "replica" | "sqlite" | "reader" | "http" | "discovery";
 
 /** Where a node's parts live and listen. */
 export interface Scope {
@@ -17,6 +17,8 @@ export interface Scope {
   readonly sqliteDirectory: string;
   /** `host:port` that HTTP listens on. */
   readonly httpAddr: string;
+  /** What discovery may reach, `host:port` each; `any`: the system's name servers, which may change while it runs. */
+  readonly discoveryAddrs: readonly string[] | "any";
 }
 
 /** The table. */
@@ -39,5 +41,7 @@ export function permissionsOf(role: Role, scope: Scope): Deno.PermissionOptionsO
       return { ...nothing, read: [scope.sqliteDirectory], write: [scope.sqliteDirectory] };
     case "http":
       return { ...nothing, net: [scope.httpAddr] };
+    case "discovery":
+      return { ...nothing, net: scope.discoveryAddrs === "any" ? true : [...scope.discoveryAddrs] };
   }
 }

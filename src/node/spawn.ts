@@ -9,6 +9,7 @@ const MODULES: Readonly<Record<Role, URL>> = {
   sqlite: new URL("../sqlite/worker.ts", import.meta.url),
   reader: new URL("../sqlite/reader_worker.ts", import.meta.url),
   http: new URL("../http/worker.ts", import.meta.url),
+  discovery: new URL("../discovery/worker.ts", import.meta.url),
 };
 
 /** Starts the Worker of `role`; `onDeath` is told when it ends by an error. */

@@ -25,6 +25,8 @@ export interface ReplicaOptions {
   readonly joinIntervalMs: number;
   readonly bootstrapExpect: number;
   readonly bootstrapTimeoutMs: number;
+  /** Present in a mode of discovery. */
+  readonly discovery: DiscoveryUse | undefined;
   readonly heartbeatTimeoutMs: number;
   readonly electionTimeoutMs: number;
   /** Longest wait for room to propose. */
@@ -36,6 +38,13 @@ export interface ReplicaOptions {
   readonly forwardBytesMax: number;
 }
 
+/** What discovery gives: the addresses of all nodes, or a key with the leader's record. */
+export interface DiscoveryUse {
+  readonly kind: "addresses" | "register";
+  /** Grace time of a dead record; 0: it is never replaced. */
+  readonly deadAfterMs: number;
+}
+
 /** First message to the Worker: what it is to be, and whom it talks to. */
 export interface ReplicaOpen {
   readonly k: "open";
@@ -44,6 +53,8 @@ export interface ReplicaOpen {
   readonly state: SharedArrayBuffer;
   readonly writer: MessagePort;
   readonly http: readonly MessagePort[];
+  /** Present with {@linkcode ReplicaOptions.discovery}. */
+  readonly discovery: MessagePort | undefined;
 }
 
 /** From the supervisor, afterwards. */

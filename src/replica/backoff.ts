@@ -22,6 +22,11 @@ export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   await delay(ms, { signal }).catch(() => {}); // aborting is the other way to the end of the pause
 }
 
+/** Half of `ms` to all of it, at random, so that nodes started together do not stay in step. */
+export function jitter(ms: number): number {
+  return ms / 2 + Math.random() * ms / 2;
+}
+
 /** Runs `work` until it succeeds; undefined when it was given up by the signal. */
 export async function retry<T>(work: () => Promise<T>, options: RetryOptions): Promise<T | undefined> {
   for (let wait = options.firstMs; !options.signal.aborted; wait = Math.min(wait * 2, options.mostMs)) {
@@ -31,7 +36,7 @@ export async function retry<T>(work: () => Promise<T>, options: RetryOptions): P
       if (options.signal.aborted) return undefined;
       options.onError(error instanceof Error ? error : new Error(String(error)));
     }
-    await pause(wait / 2 + Math.random() * wait / 2, options.signal);
+    await pause(jitter(wait), options.signal);
   }
   return undefined;
 }

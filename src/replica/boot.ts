@@ -1,39 +1,21 @@
 /**
- * What a node does to become part of a cluster, once its log is open (spec/rqlite.md 15.1 to 15.4): resume, join, form
- * one with others, or start one alone. The same flags may stand on every node and stay for ever: a node that is in a
+ * What a node does to become part of a cluster, once its log is open (spec/rqlite.md 15.1 to 15.4, 16.1): resume, join,
+ * form one with others, or start one alone. The same flags may stand on every node and stay for ever: a node that is in a
  * cluster already only tells the others where it is now.
  * @module
  */
-import type { ReplicaOptions } from "./api.ts";
-import { pause } from "./backoff.ts";
-import type { Cluster } from "./cluster.ts";
+import { jitter, pause } from "./backoff.ts";
+import { bootLoop } from "./boot_loop.ts";
+import { type BootParts, ClusteringError, entryAddresses, untilSettled, untilSettledFor } from "./boot_parts.ts";
 import { splitAddress } from "../codec/address.ts";
 import { WRONG_PORT_HEADER } from "./listener.ts";
-
-/** The node cannot become part of a cluster: the process ends with this message. */
-export class ClusteringError extends Error {
-  /** Always `ClusteringError`. */
-  override readonly name = "ClusteringError";
-
-  constructor(message: string) {
-    super(`clustering failure: ${message}`);
-  }
-}
-
-/** Surroundings of the boot. */
-export interface BootParts {
-  readonly options: ReplicaOptions;
-  readonly cluster: Cluster;
-  /** Members of the stored configuration; 0 for a new node. */
-  memberCount(): number;
-  /** Whether a leader is known, and has this node at its present address. */
-  settled(): boolean;
-  /** Ends the waiting at a shutdown. */
-  readonly signal: AbortSignal;
-  log(line: string): void;
-}
+import { Progress } from "./progress.ts";
+import { registerLoop } from "./register_loop.ts";
 
 const PROBE_TIMEOUT_MS = 2000;
+/** A node that is in a cluster looks for its leader this often at most, and at least every {@linkcode RESUME_MS_MAX}. */
+const RESUME_MS = 1000;
+const RESUME_MS_MAX = 8000;
 
 /**
  * Resolves when this node knows the leader of its cluster.
@@ -44,15 +26,21 @@ export async function boot(parts: BootParts): Promise<void> {
   const isMember = parts.memberCount() > 0;
   await Promise.all(options.join.map(refuseHttp));
   if (isMember) return await resume(parts);
-  if (options.join.length === 0) {
-    if (!options.isVoter) {
-      throw new ClusteringError("cannot create a new non-voting node without joining it to an existing cluster");
-    }
-    log("no cluster to join: starting one of this node alone");
-    await cluster.bootstrapAlone();
-    return await untilSettled(parts);
+  if (options.discovery?.kind === "register") return await registerLoop(parts);
+  if (options.bootstrapExpect > 0 && (options.join.length > 0 || options.discovery)) return await bootLoop(parts);
+  if (options.join.length > 0) return await joinLoop(parts);
+  if (options.discovery) return await bootLoop(parts); // a read replica: it joins what the names lead to
+  if (!options.isVoter) {
+    throw new ClusteringError("cannot create a new non-voting node without joining it to an existing cluster");
   }
-  return options.bootstrapExpect > 0 ? await bootLoop(parts) : await joinLoop(parts);
+  if (options.bootstrapExpect > 0) {
+    log(
+      `-bootstrap-expect ${options.bootstrapExpect} has no effect without -join or -disco-mode to find the others by`,
+    );
+  }
+  log("no cluster to join: starting one of this node alone");
+  await cluster.bootstrapAlone();
+  return await untilSettled(parts);
 }
 
 /** Any HTTP answer means that the wrong port was given (15.2). */
@@ -81,20 +69,29 @@ async function refuseHttp(addr: string): Promise<void> {
 
 /** In a cluster already: says where it is now, as long as nobody has heard; never gives up. */
 async function resume(parts: BootParts): Promise<void> {
-  const { options, cluster, signal, log } = parts;
-  if (options.join.length > 0) {
-    log("this node is part of a cluster already: join and bootstrap flags are not needed any more");
+  const { options, cluster, signal } = parts;
+  if (options.join.length > 0 || options.discovery) {
+    parts.log(
+      "this node is part of a cluster already: join, bootstrap and discovery flags are not needed for it any more",
+    );
   }
-  for (let round = 0; !parts.settled() && !signal.aborted; round++) {
-    await pause(round === 0 ? 200 : 1000 + Math.random() * 1000, signal);
-    if (options.join.length === 0 || parts.settled()) continue;
-    const outcome = await cluster.joinOnce(options.join.filter((addr) => addr !== options.advertisedAddr));
-    if (round % 10 === 9 && "reasons" in outcome) log(`still waiting for a leader (${outcome.reasons.join("; ")})`);
+  const progress = new Progress(parts.log);
+  await untilSettledFor(parts, 200);
+  for (let waitMs = RESUME_MS; !parts.settled() && !signal.aborted; waitMs = Math.min(waitMs * 1.5, RESUME_MS_MAX)) {
+    try {
+      const others = (await entryAddresses(parts)).filter((addr) => addr !== options.advertisedAddr);
+      const outcome = await cluster.joinOnce(others);
+      const reasons = "reasons" in outcome ? outcome.reasons : [];
+      if (!parts.settled()) progress.say(`waiting for a leader of this node's cluster${because(reasons)}`);
+    } catch (error) {
+      progress.say(`waiting for a leader of this node's cluster (${error instanceof Error ? error.message : error})`);
+    }
+    await untilSettledFor(parts, jitter(waitMs));
   }
 }
 
-async function untilSettled(parts: BootParts): Promise<void> {
-  while (!parts.settled() && !parts.signal.aborted) await pause(5, parts.signal);
+function because(reasons: readonly string[]): string {
+  return reasons.length === 0 ? "" : ` (${reasons.join("; ")})`;
 }
 
 async function joinLoop(parts: BootParts): Promise<void> {
@@ -109,36 +106,4 @@ async function joinLoop(parts: BootParts): Promise<void> {
     if (attempt < options.joinAttempts) await pause(options.joinIntervalMs, signal);
   }
   if (!signal.aborted) throw new ClusteringError("failed to join cluster: failed to join cluster");
-}
-
-/** Join an existing cluster if there is one, otherwise help to form one (15.4). */
-async function bootLoop(parts: BootParts): Promise<void> {
-  const { options, cluster, signal, log } = parts;
-  const deadline = performance.now() + options.bootstrapTimeoutMs;
-  let complaint = "";
-  for (let round = 0; !signal.aborted; round++) {
-    if (parts.settled()) return log("boot operation marked done: a leader is known");
-    if (performance.now() > deadline) throw new ClusteringError("boot timeout");
-    if (parts.memberCount() === 0) {
-      const outcome = await cluster.joinOnce(options.join);
-      if ("joined" in outcome) {
-        log(`successfully joined cluster at ${outcome.joined}`);
-        return await untilSettled(parts);
-      }
-      try {
-        if (options.isVoter) await cluster.notify(options.join);
-        complaint = "";
-      } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
-        if (why !== complaint) log(`waiting for ${options.bootstrapExpect} nodes to form a cluster: ${why}`);
-        complaint = why;
-      }
-    }
-    await pauseUnlessSettled(parts, round < 5 ? 200 + Math.random() * 200 : 1000 + Math.random() * 1000);
-  }
-}
-
-async function pauseUnlessSettled(parts: BootParts, ms: number): Promise<void> {
-  const until = performance.now() + ms;
-  while (performance.now() < until && !parts.settled() && !parts.signal.aborted) await pause(10, parts.signal);
 }

@@ -11,7 +11,7 @@
  * @module
  */
 import { RefusedError, type Replica } from "./replica.ts";
-import { RemoteError, type RpcAnswer, type RpcClient } from "./rpc.ts";
+import { NotSentError, RemoteError, type RpcAnswer, type RpcClient } from "./rpc.ts";
 import { DecodeError } from "../codec/cursor.ts";
 import { sortedConfig } from "../raft/configuration.ts";
 import type { Config, Member } from "../raft/message.ts";
@@ -36,6 +36,17 @@ export interface ClusterParts {
   log(line: string): void;
 }
 
+/** What was found at an address. */
+export interface Probed {
+  readonly addr: string;
+  /** In a cluster; in none; something that does not answer as a node; nobody, as no connection can be made. */
+  readonly state: "member" | "idle" | "silent" | "nobody";
+  /** For people, unless it is a member. */
+  readonly why: string;
+}
+
+/** Limit of connecting, and again of the answer, when it is asked whether a node is there. */
+const PROBE_TIMEOUT_MS = 2000;
 const EMPTY = new Uint8Array(0);
 
 /** Membership calls of one node. */
@@ -46,7 +57,7 @@ export class Cluster {
   readonly #leader: () => LeaderInfo | null;
   readonly #log: (line: string) => void;
   readonly #notified = new Map<string, { member: Member; untilMs: number }>();
-  #promise: { clusterId: string; untilMs: number } | undefined;
+  #promise: { clusterId: string; holders: Set<string>; untilMs: number } | undefined;
   #bootstrapping = false;
   #membershipChange: Promise<unknown> = Promise.resolve();
 
@@ -76,7 +87,9 @@ export class Cluster {
       case "notify":
         return this.#onNotify(decodeMember(head));
       case "promise":
-        return Promise.resolve(this.#onPromise(textField(head, "clusterId")));
+        return Promise.resolve(this.#onPromise(textField(head, "clusterId"), textField(head, "by")));
+      case "release":
+        return Promise.resolve(this.#onRelease(textField(head, "clusterId"), textField(head, "by")));
       case "remove":
         return this.remove(textField(head, "id")).then((removed) => ({ head: { removed }, body: EMPTY }));
       case "meta":
@@ -85,6 +98,7 @@ export class Cluster {
             id: this.#options.nodeId,
             apiUrl: this.#options.apiUrl,
             version: this.#options.version,
+            clusterId: this.#config.clusterId,
             commit: this.#replica.status().commit,
           },
           body: EMPTY,
@@ -227,6 +241,11 @@ export class Cluster {
     return nothing;
   }
 
+  /** Ids of the nodes that are ready to form a cluster. */
+  get ready(): string[] {
+    return [...this.#notified.keys()].sort();
+  }
+
   async #bootstrapWith(candidates: readonly Member[]): Promise<void> {
     const sorted = sortedConfig({ at: 0, clusterId: "", members: candidates }).members;
     const members = sorted.slice(0, this.#options.bootstrapExpect);
@@ -234,12 +253,7 @@ export class Cluster {
     this.#bootstrapping = true;
     try {
       const config: Config = { at: 1, clusterId: await clusterIdOf(members), members };
-      const promises = members.map((member) =>
-        member.id === this.#options.nodeId
-          ? Promise.resolve(this.#onPromise(config.clusterId))
-          : this.#rpc.call(member.addr, "promise", { clusterId: config.clusterId }, { timeoutMs: CALL_TIMEOUT_MS })
-      );
-      await Promise.all(promises);
+      await this.#collectPromises(config);
       this.#log(`reached expected bootstrap count of ${members.length}, starting cluster bootstrap`);
       await this.#replica.bootstrap(config);
     } catch (error) {
@@ -249,7 +263,21 @@ export class Cluster {
     }
   }
 
-  #onPromise(clusterId: string): RpcAnswer {
+  /** All members or none: where one refuses, the others get their word back, so that another set can form at once. */
+  async #collectPromises({ clusterId, members }: Config): Promise<void> {
+    const head = { clusterId, by: this.#options.nodeId };
+    const ask = (member: Member, method: "promise" | "release") =>
+      member.id === this.#options.nodeId
+        ? method === "promise" ? this.#onPromise(clusterId, head.by) : this.#onRelease(clusterId, head.by)
+        : this.#rpc.call(member.addr, method, head, { timeoutMs: CALL_TIMEOUT_MS });
+    const outcomes = await Promise.allSettled(members.map(async (member) => await ask(member, "promise")));
+    const refusal = outcomes.find((outcome) => outcome.status === "rejected");
+    if (!refusal) return;
+    await Promise.allSettled(members.map(async (member) => await ask(member, "release")));
+    throw refusal.reason;
+  }
+
+  #onPromise(clusterId: string, by: string): RpcAnswer {
     const mine = this.#config.clusterId;
     if (mine !== "" && mine !== clusterId) {
       throw new RemoteError(`node "${this.#options.nodeId}" belongs to cluster ${mine}`);
@@ -258,7 +286,17 @@ export class Cluster {
     if (this.#promise && this.#promise.untilMs > now && this.#promise.clusterId !== clusterId) {
       throw new RemoteError(`node "${this.#options.nodeId}" is about to become part of another cluster`);
     }
-    this.#promise = { clusterId, untilMs: now + PROMISE_MS };
+    const holders = this.#promise?.clusterId === clusterId ? this.#promise.holders : new Set<string>();
+    this.#promise = { clusterId, holders: holders.add(by), untilMs: now + PROMISE_MS };
+    return { head: {}, body: EMPTY };
+  }
+
+  /** Takes the promise back once all that hold it have given it up: another holder may have bootstrapped by it. */
+  #onRelease(clusterId: string, by: string): RpcAnswer {
+    if (this.#promise?.clusterId === clusterId) {
+      this.#promise.holders.delete(by);
+      if (this.#promise.holders.size === 0) this.#promise = undefined;
+    }
     return { head: {}, body: EMPTY };
   }
 
@@ -302,11 +340,37 @@ export class Cluster {
     return { reasons };
   }
 
-  /** Tells the nodes at `addrs` that this one is ready; stops at the first failure, which the next round repeats. */
-  async notify(addrs: readonly string[]): Promise<void> {
-    for (const addr of addrs) {
-      await this.#rpc.call(addr, "notify", { ...this.self }, { timeoutMs: CALL_TIMEOUT_MS });
-    }
+  /** Asks the nodes at `addrs`, all at once, whether they are part of a cluster. */
+  async probe(addrs: readonly string[]): Promise<Probed[]> {
+    return await Promise.all(addrs.map(async (addr): Promise<Probed> => {
+      try {
+        const { head } = await this.#rpc.call(addr, "meta", {}, { timeoutMs: PROBE_TIMEOUT_MS });
+        return textField(head, "clusterId") === ""
+          ? { addr, state: "idle", why: "it is in no cluster itself" }
+          : { addr, state: "member", why: "" };
+      } catch (error) {
+        const why = error instanceof Error ? error.message.replace(`Cannot reach ${addr}: `, "") : String(error);
+        const isNobody = error instanceof NotSentError && !error.reached;
+        return { addr, state: error instanceof RemoteError ? "member" : isNobody ? "nobody" : "silent", why };
+      }
+    }));
+  }
+
+  /**
+   * Tells the nodes that were found idle that this one is ready.
+   * @returns Those that could not be told, or had not been found.
+   */
+  async notify(probed: readonly Probed[]): Promise<Probed[]> {
+    const awaited = await Promise.all(probed.map(async (one): Promise<Probed | undefined> => {
+      if (one.state !== "idle") return one;
+      try {
+        await this.#rpc.call(one.addr, "notify", { ...this.self }, { timeoutMs: CALL_TIMEOUT_MS });
+        return undefined;
+      } catch (error) {
+        return { ...one, state: "silent", why: error instanceof Error ? error.message : String(error) };
+      }
+    }));
+    return awaited.filter((one) => one !== undefined);
   }
 
   /** All servers, each asked now what it says of itself (spec/rqlite.md 13.1). */

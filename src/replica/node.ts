@@ -11,6 +11,7 @@ import type { LeaderInfo, ReplicaOpen, ReplicaOptions, ToHttp } from "./api.ts";
 import { pause } from "./backoff.ts";
 import { boot } from "./boot.ts";
 import { Cluster } from "./cluster.ts";
+import { Discovery } from "./discovery.ts";
 import { splitAddress } from "../codec/address.ts";
 import { HttpPorts } from "./http_ports.ts";
 import { Listener } from "./listener.ts";
@@ -46,6 +47,7 @@ export class ReplicaNode {
   readonly #cluster: Cluster;
   readonly #rpc: RpcClient;
   readonly #http: HttpPorts;
+  readonly #discovery: Discovery | undefined;
   readonly #listener: Listener;
   readonly #peers = new Map<NodeId, PeerStream>();
   readonly #incarnation = crypto.randomUUID();
@@ -61,11 +63,12 @@ export class ReplicaNode {
   #ticker: ReturnType<typeof setInterval> | undefined;
 
   /** @param applied Index that the writer's database holds. */
-  constructor({ options, state, writer, http }: ReplicaOpen, applied: number, events: NodeEvents) {
+  constructor({ options, state, writer, http, discovery }: ReplicaOpen, applied: number, events: NodeEvents) {
     this.#options = options;
     this.#events = events;
     this.#state = new NodeState(state);
     const identity = { nodeId: options.nodeId, storageId: options.storageId };
+    this.#discovery = discovery && new Discovery(discovery);
     this.#log = LogStore.open(options.directory, { identity, applied }, {
       onPersisted: (ticket) => this.#replica.persisted(ticket),
       onSpace: (space) => this.#replica.input({ k: "storage", state: space }),
@@ -240,7 +243,8 @@ export class ReplicaNode {
     const changed = leader !== this.#leader;
     this.#leader = leader;
     if (changed) this.#tellLeader();
-    const { nodeId, advertisedAddr } = this.#options;
+    const { nodeId, advertisedAddr, apiUrl } = this.#options;
+    this.#discovery?.lead(role === "leader" ? { id: nodeId, apiAddr: apiUrl, addr: advertisedAddr } : null);
     if (role === "leader") {
       this.#events.log(`this node (ID=${nodeId}, addr=${advertisedAddr}) is now Leader of term ${term}: ${why}`);
     } else if (changed && leader !== null) {
@@ -295,6 +299,7 @@ export class ReplicaNode {
     await boot({
       options,
       cluster: this.#cluster,
+      discovery: this.#discovery,
       memberCount: () => this.#replica.status().config.members.length,
       settled: () => {
         const leader = this.leader();
@@ -330,6 +335,7 @@ export class ReplicaNode {
         election_timeout: `${this.#options.electionTimeoutMs / 1000}s`,
       },
       log: { persisted: this.#log.persisted },
+      ...(this.#discovery ? { disco: this.#discovery.status } : {}),
       peers: [...this.#peers].map(([id, stream]) => ({ id, addr: stream.addr, connected: stream.connected })),
     };
   }
@@ -337,6 +343,7 @@ export class ReplicaNode {
   /** Leaves office and stops, in the order of spec/rqlite.md 15.9. */
   async shutdown(): Promise<void> {
     this.#stopping.abort();
+    this.#discovery?.lead(null);
     const { members } = this.#replica.status().config;
     const alone = members.length <= 1;
     if (this.#options.removeOnShutdown && !alone) await this.#removeSelf();

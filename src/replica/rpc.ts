@@ -13,6 +13,13 @@ import { DecodeError } from "../codec/cursor.ts";
 export class NotSentError extends Error {
   /** Always `NotSentError`. */
   override readonly name = "NotSentError";
+  /** Whether something took the connection, although it did not answer as a node does. */
+  readonly reached: boolean;
+
+  constructor(message: string, { reached = false } = {}) {
+    super(message);
+    this.reached = reached;
+  }
 }
 
 /** The call was sent and not answered: its outcome is unknown. */
@@ -152,7 +159,9 @@ export class RpcClient {
     } catch (error) {
       if (this.#channels.get(addr) === made) this.#channels.delete(addr);
       if (error instanceof RemoteError) throw error;
-      throw new NotSentError(`Cannot reach ${addr}: ${error instanceof Error ? error.message : error}`);
+      throw new NotSentError(`Cannot reach ${addr}: ${error instanceof Error ? error.message : error}`, {
+        reached: error instanceof DecodeError,
+      });
     }
   }
 
