@@ -8,7 +8,7 @@ import { freePort, until } from "../cluster/processes.ts";
 import { run, ServiceProcess } from "./process.ts";
 
 const HOST = "127.0.0.1";
-const READY_NAME = "ready.muster.invalid";
+const READY_NAME = "ready.peer.test"; // not under "invalid": Deno.resolveDns would not even ask
 const VISIBLE_MS = 10_000;
 
 /** One SRV record (RFC 2782). */

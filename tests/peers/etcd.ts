@@ -64,8 +64,7 @@ export class EtcdServer {
    * @throws {Error} When it does not become healthy; nothing is left running.
    */
   static async start(directory: string, options: EtcdOptions = {}): Promise<EtcdServer> {
-    const place = newPlace(directory, "etcd-1");
-    const [server] = await EtcdServer.startAll([place], options);
+    const [server] = await EtcdServer.startAll(newPlaces(directory, 1), options);
     return server;
   }
 
@@ -206,8 +205,7 @@ export class EtcdServer {
  * @throws {Error} When one does not become healthy; nothing is left running.
  */
 export async function startEtcdCluster(directory: string, count: number): Promise<EtcdServer[]> {
-  const places = Array.from({ length: count }, (_, at) => newPlace(directory, `etcd-${at + 1}`));
-  return await EtcdServer.startAll(places, {});
+  return await EtcdServer.startAll(newPlaces(directory, count), {});
 }
 
 /** Runs `work` with a cluster of one in a new directory; all is gone afterwards. */
@@ -225,8 +223,14 @@ export async function withEtcd(options: EtcdOptions, work: (etcd: EtcdServer) =>
   }
 }
 
-function newPlace(directory: string, name: string): Place {
-  return { name, directory, clientPort: freePort(), peerPort: freePort() };
+/** Places of members, no two on one port: `freePort` may give the same again. */
+function newPlaces(directory: string, count: number): Place[] {
+  const ports = new Set<number>();
+  while (ports.size < 2 * count) ports.add(freePort());
+  const all = [...ports];
+  return Array.from({ length: count }, (_, at) => (
+    { name: `etcd-${at + 1}`, directory, clientPort: all[2 * at], peerPort: all[2 * at + 1] }
+  ));
 }
 
 /** First key after all that start with `prefix` (etcd's rule for a range of one prefix); its last byte must rise. */
