@@ -56,6 +56,8 @@ export interface Results {
 export interface NodePlace {
   readonly id: string;
   readonly directory: string;
+  /** Loopback address of the cluster port. @default {"127.0.0.1"} */
+  readonly host?: string;
   readonly httpPort: number;
   readonly clusterPort: number;
 }
@@ -63,6 +65,19 @@ export interface NodePlace {
 /** A place for a node, with free ports. */
 export function nodePlace(root: string, id: string): NodePlace {
   return { id, directory: `${root}/${id}`, httpPort: freePort(), clusterPort: freePort() };
+}
+
+/** Cluster address of a place. */
+export function clusterAddrOf({ host = "127.0.0.1", clusterPort }: NodePlace): string {
+  return `${host}:${clusterPort}`;
+}
+
+/** How a node is started, where that differs from the usual. */
+export interface StartOptions {
+  /** Further environment variables. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Program that gets the command line as its arguments and replaces itself by it. */
+  readonly wrapper?: readonly string[];
 }
 
 /** A running node. */
@@ -81,10 +96,12 @@ export class NodeProcess {
   }
 
   /** Starts a node at `place` with further flags; does not wait. */
-  static start(place: NodePlace, flags: readonly string[] = []): NodeProcess {
-    const { command, args } = musterCommand();
+  static start(place: NodePlace, flags: readonly string[] = [], { env, wrapper = [] }: StartOptions = {}): NodeProcess {
+    const { command: program, args } = musterCommand();
+    const [command, ...before] = [...wrapper, program];
     const child = new Deno.Command(command, {
       args: [
+        ...before,
         ...args,
         "serve",
         "-node-id",
@@ -92,10 +109,11 @@ export class NodeProcess {
         "-http-addr",
         `127.0.0.1:${place.httpPort}`,
         "-raft-addr",
-        `127.0.0.1:${place.clusterPort}`,
+        clusterAddrOf(place),
         ...flags,
         place.directory,
       ],
+      env: { ...env },
       stdin: "null",
       stdout: "null",
       stderr: "piped",
@@ -124,7 +142,7 @@ export class NodeProcess {
   }
 
   get clusterAddr(): string {
-    return `127.0.0.1:${this.place.clusterPort}`;
+    return clusterAddrOf(this.place);
   }
 
   get running(): boolean {
@@ -220,19 +238,20 @@ export function clusterFlags(places: readonly NodePlace[]): string[] {
     "-bootstrap-expect",
     String(places.length),
     "-join",
-    places.map(({ clusterPort }) => `127.0.0.1:${clusterPort}`).join(","),
+    places.map(clusterAddrOf).join(","),
   ];
 }
 
+/** Starts a node and sees to its end. */
+export type StartNode = (place: NodePlace, flags?: readonly string[], options?: StartOptions) => NodeProcess;
+
 /** Runs `work` in a new directory with nodes that it starts through `start`; all is gone afterwards. */
-export async function withNodes(
-  work: (root: string, start: (place: NodePlace, flags?: readonly string[]) => NodeProcess) => Promise<void>,
-): Promise<void> {
+export async function withNodes(work: (root: string, start: StartNode) => Promise<void>): Promise<void> {
   const root = await Deno.makeTempDir({ prefix: "muster-test-" });
   const nodes: NodeProcess[] = [];
   try {
-    await work(root, (place, flags) => {
-      const node = NodeProcess.start(place, flags);
+    await work(root, (place, flags, options) => {
+      const node = NodeProcess.start(place, flags, options);
       nodes.push(node);
       return node;
     });
@@ -246,11 +265,7 @@ export async function withNodes(
 }
 
 /** Starts `count` nodes that form a cluster, and waits for it. */
-export async function startCluster(
-  root: string,
-  start: (place: NodePlace, flags?: readonly string[]) => NodeProcess,
-  count = 3,
-): Promise<NodeProcess[]> {
+export async function startCluster(root: string, start: StartNode, count = 3): Promise<NodeProcess[]> {
   const places = Array.from({ length: count }, (_, at) => nodePlace(root, String(at + 1)));
   const nodes = places.map((place) => start(place, clusterFlags(places)));
   await Promise.all(nodes.map((node) => node.ready()));
