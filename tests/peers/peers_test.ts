@@ -247,6 +247,7 @@ Deno.test("the KV server writes under conditions", async () => {
       [500, "No path to datacenter"],
     ]);
     assertEquals((await ask("PUT", "a", { body: new Uint8Array(512 * 1024) })).status, 200);
+    assertEquals((await ask("GET", "a?raw")).text.length, 512 * 1024); // comes compressed
     const large = await ask("PUT", "a", { body: new Uint8Array(512 * 1024 + 1) });
     assertEquals(large.status, 413);
     assertMatch(large.text, /^Request body\(524289 bytes\) too large, max size: 524288 bytes\. See /);

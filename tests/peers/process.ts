@@ -75,11 +75,6 @@ export class ServiceProcess {
     return this.#log;
   }
 
-  /** Of its process. */
-  get pid(): number {
-    return this.#child.pid;
-  }
-
   /** Whether it has not ended yet. */
   get isRunning(): boolean {
     return !this.#hasEnded;
@@ -105,8 +100,8 @@ export class ServiceProcess {
   signal(signal: Deno.Signal): void {
     try {
       this.#child.kill(signal);
-    } catch (error) {
-      if (!this.#hasEnded && !(error instanceof TypeError)) throw error; // TypeError: it ended just now
+    } catch {
+      // it has ended
     }
   }
 
