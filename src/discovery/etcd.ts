@@ -112,7 +112,8 @@ export class EtcdKey implements KvStore {
     if (this.#token !== "") headers.Authorization = this.#token;
     const { status, text } = await send(server, { method: "POST", path, headers, body: JSON.stringify(body) });
     const answer = decodeObject(text);
-    if (status === 200 && answer) return answer;
+    if (status === 200 && answer?.header) return answer;
+    if (status === 200) throw new StoreError(`${nameOf(server)}: expected an answer of etcd, got "${excerpt(text)}"`);
     const why = `${status} ${typeof answer?.error === "string" ? excerpt(answer.error) : excerpt(text)}`;
     if (status >= 500) throw new UnavailableError(`${nameOf(server)}: ${why}`);
     throw new RefusedError(`${this.name}: ${why}`, answer?.code);

@@ -116,5 +116,6 @@ const REASONS: Readonly<Record<string, string>> = {
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return "code" in error && typeof error.code === "string" ? REASONS[error.code] ?? error.message : error.message;
+  const code = "code" in error ? String(error.code) : "";
+  return code.startsWith("HPE_") ? "the answer is not HTTP; does it speak TLS?" : REASONS[code] ?? error.message;
 }
