@@ -241,9 +241,9 @@ export class Cluster {
     return nothing;
   }
 
-  /** Ids of the nodes that are ready to form a cluster. */
+  /** Ids of the nodes that are known to be ready to form a cluster; this one is. */
   get ready(): string[] {
-    return [...this.#notified.keys()].sort();
+    return [...new Set([...this.#notified.keys(), this.#options.nodeId])].sort();
   }
 
   async #bootstrapWith(candidates: readonly Member[]): Promise<void> {
@@ -349,7 +349,8 @@ export class Cluster {
           ? { addr, state: "idle", why: "it is in no cluster itself" }
           : { addr, state: "member", why: "" };
       } catch (error) {
-        const why = error instanceof Error ? error.message.replace(`Cannot reach ${addr}: `, "") : String(error);
+        const message = error instanceof Error ? error.message : String(error);
+        const why = message.replace(`Cannot reach ${addr}: `, "").replace(/ \(os error \d+\)$/, "");
         const isNobody = error instanceof NotSentError && !error.reached;
         return { addr, state: error instanceof RemoteError ? "member" : isNobody ? "nobody" : "silent", why };
       }

@@ -277,8 +277,9 @@ export class ReplicaNode {
     else if (message.k === "failed") this.#events.fatal(new Error(message.message));
   }
 
+  /** Ready: it knows the leader, and its own part in the cluster. */
   #checkReady(): void {
-    if (!this.#state.ready && this.#state.leaderKnown) this.#state.ready = true;
+    if (!this.#state.ready && this.#state.leaderKnown && this.#member(this.#options.nodeId)) this.#state.ready = true;
   }
 
   #startTicking(): void {

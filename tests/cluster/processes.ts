@@ -11,12 +11,18 @@ export function musterCommand(): { readonly command: string; readonly args: read
   return { command: Deno.execPath(), args: ["run", `--config=${root}deno.json`, "-P=muster", `${root}mod.ts`] };
 }
 
-/** A port that nothing listens on now. */
+const portsGiven = new Set<number>();
+
+/** A port that nothing listens on now, and that was not given to anybody else here. */
 export function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
+  for (;;) {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr;
+    listener.close();
+    if (portsGiven.has(port)) continue;
+    portsGiven.add(port);
+    return port;
+  }
 }
 
 /** Waits until `check` gives something; fails with `what` and the last error after `timeoutMs`. */
