@@ -39,7 +39,7 @@ Deno.test("wrong flags are refused in Go's words", () => {
     [["-fk=maybe"], `invalid boolean value "maybe" for -fk: parse error`],
     [["-join-interval", "5"], `invalid value "5" for flag -join-interval: parse error`],
     [["-auth", "file"], "not supported yet: -auth"],
-    [["-disco-mode=dns"], "not supported yet: -disco-mode"],
+    [["-join-as=me"], "not supported yet: -join-as"],
     [["-on-disk-path", "x"], "flag provided but not defined: -on-disk-path"],
   ];
   for (const [args, message] of cases) assertEquals(assertThrows(() => parse(...args), UsageError).message, message);
@@ -73,6 +73,9 @@ const GOOD: NodeConfig = {
   joinIntervalMs: 3000,
   bootstrapExpect: 0,
   bootstrapTimeoutMs: 1,
+  discoMode: "",
+  discoKey: "rqlite",
+  discoConfig: "",
   heartbeatTimeoutMs: 1000,
   electionTimeoutMs: 1000,
   leaderLeaseTimeoutMs: 0,

@@ -24,6 +24,7 @@ const OWN: Record<Role, (keyof typeof NOTHING)[]> = {
   sqlite: ["read", "write"],
   reader: ["read", "write"],
   http: ["connect"], // to its own address, which a right to listen there includes
+  discovery: ["connect"], // to the servers that the configuration names
 };
 
 async function probe(
@@ -49,7 +50,7 @@ async function probe(
   }
 }
 
-for (const role of ["replica", "sqlite", "reader", "http"] as const) {
+for (const role of ["replica", "sqlite", "reader", "http", "discovery"] as const) {
   Deno.test(`the ${role} Worker may do what its row of the permission table says, and nothing else`, async () => {
     const root = await Deno.makeTempDir({ prefix: "muster-permissions-" });
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -59,6 +60,7 @@ for (const role of ["replica", "sqlite", "reader", "http"] as const) {
         raftDirectory: `${root}/raft`,
         sqliteDirectory: `${root}/sqlite`,
         httpAddr: `127.0.0.1:${listener.addr.port}`,
+        discoveryAddrs: [`127.0.0.1:${listener.addr.port}`],
       };
       for (const name of ["raft", "sqlite", "elsewhere"]) {
         await Deno.mkdir(`${root}/${name}`);
@@ -85,3 +87,19 @@ for (const role of ["replica", "sqlite", "reader", "http"] as const) {
     }
   });
 }
+
+Deno.test("the discovery Worker that asks the system's name servers may use the network, and nothing else", async () => {
+  const scope = { raftDirectory: "/nowhere", sqliteDirectory: "/nowhere", httpAddr: "127.0.0.1:1" };
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const file = await Deno.makeTempFile({ prefix: "muster-permissions-" });
+  try {
+    const { port } = listener.addr;
+    const places: Probe = { read: file, write: file, connect: { hostname: "127.0.0.1", port } };
+    const found = await probe("discovery", { ...scope, discoveryAddrs: "any" }, places);
+    if (found.resolve?.startsWith("allowed")) found.resolve = "allowed"; // nobody answers there; it was let try
+    assertEquals(found, { ...NOTHING, connect: "allowed", listen: "allowed", resolve: "allowed" });
+  } finally {
+    listener.close();
+    await Deno.remove(file);
+  }
+});

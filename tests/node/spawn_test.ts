@@ -2,10 +2,15 @@
 import { assertMatch } from "@std/assert";
 import { spawn } from "../../src/node/spawn.ts";
 
-for (const role of ["replica", "sqlite", "reader", "http"] as const) {
+for (const role of ["replica", "sqlite", "reader", "http", "discovery"] as const) {
   Deno.test(`the death of the ${role} Worker is reported with its reason`, async () => {
     const directory = await Deno.makeTempDir({ prefix: "muster-spawn-" });
-    const scope = { raftDirectory: directory, sqliteDirectory: directory, httpAddr: "127.0.0.1:1" };
+    const scope = {
+      raftDirectory: directory,
+      sqliteDirectory: directory,
+      httpAddr: "127.0.0.1:1",
+      discoveryAddrs: [],
+    };
     try {
       const message = await new Promise<string>((resolve) => {
         // No Worker expects to be told nothing: it throws, as it would at any other broken assumption.
