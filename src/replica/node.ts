@@ -10,7 +10,7 @@ import type { FromWriter } from "../sqlite/api.ts";
 import type { LeaderInfo, ReplicaOpen, ReplicaOptions, ToHttp } from "./api.ts";
 import { pause } from "./backoff.ts";
 import { boot } from "./boot.ts";
-import { Cluster } from "./cluster.ts";
+import { CALL_TIMEOUT_MS, Cluster } from "./cluster.ts";
 import { Discovery } from "./discovery.ts";
 import { splitAddress } from "../codec/address.ts";
 import { HttpPorts } from "./http_ports.ts";
@@ -28,6 +28,11 @@ const ELECTION_TICKS = 20;
 const HEARTBEAT_TICKS = 2;
 /** A writer in the middle of a long statement is not waited for longer: the log has what it has not applied. */
 const WRITER_CLOSE_MS = 5000;
+/** A node that leaves at its end tries so often, waiting so long for a leader each time; all in all so long. */
+const LEAVE_ATTEMPTS = 5;
+const LEAVE_LEADER_MS = 1000;
+const LEAVE_RETRY_MS = 250;
+const LEAVE_MS = 8000;
 /** Streams to removed members stay this long, so that they hear of their removal (M9). */
 const REMOVED_STREAM_MS = 10_000;
 
@@ -277,9 +282,11 @@ export class ReplicaNode {
     else if (message.k === "failed") this.#events.fatal(new Error(message.message));
   }
 
-  /** Ready: it knows the leader, and its own part in the cluster. */
+  /** Ready: it knows the leader, and has its part in the cluster; one that is to vote does. */
   #checkReady(): void {
-    if (!this.#state.ready && this.#state.leaderKnown && this.#member(this.#options.nodeId)) this.#state.ready = true;
+    if (this.#state.ready || !this.#state.leaderKnown) return;
+    const self = this.#member(this.#options.nodeId);
+    if (self && self.role !== "learner") this.#state.ready = true;
   }
 
   #startTicking(): void {
@@ -341,13 +348,17 @@ export class ReplicaNode {
     };
   }
 
-  /** Leaves office and stops, in the order of spec/rqlite.md 15.9. */
+  /**
+   * Leaves office and stops, in the order of spec/rqlite.md 15.9.
+   * @throws {Error} When the node was to leave the cluster and could not; it has stopped all the same.
+   */
   async shutdown(): Promise<void> {
     this.#stopping.abort();
     this.#discovery?.lead(null);
     const { members } = this.#replica.status().config;
     const alone = members.length <= 1;
-    if (this.#options.removeOnShutdown && !alone) await this.#removeSelf();
+    let failure: Error | undefined;
+    if (this.#options.removeOnShutdown && !alone) failure = await this.#leave();
     else if (this.#options.stepdownOnShutdown && !alone && this.#replica.status().role === "leader") {
       await Promise.race([
         this.#replica.transfer().catch((error) => this.#events.log(`stepping down failed: ${error.message}`)),
@@ -361,6 +372,7 @@ export class ReplicaNode {
     this.#rpc.close();
     await this.#log.close();
     await this.#closeWriter();
+    if (failure) throw failure;
   }
 
   /** The writer finishes its batch and closes the database: a clean file needs no recovery by whoever opens it next. */
@@ -370,15 +382,32 @@ export class ReplicaNode {
     await Promise.race([closed, pause(WRITER_CLOSE_MS)]);
   }
 
-  async #removeSelf(): Promise<void> {
-    try {
-      const leader = this.leader();
-      if (!leader) throw new Error("no leader is known");
-      if (leader.id === this.#options.nodeId) await this.#cluster.remove(leader.id);
-      else await this.#rpc.call(leader.addr, "remove", { id: this.#options.nodeId }, { timeoutMs: 5000 });
-    } catch (error) {
-      this.#events.log(`removing this node from the cluster failed: ${error instanceof Error ? error.message : error}`);
+  /** Has the leader take this node out; why that failed, after all attempts. */
+  async #leave(): Promise<Error | undefined> {
+    let why = "";
+    const deadline = performance.now() + LEAVE_MS;
+    for (let attempt = 0; attempt < LEAVE_ATTEMPTS && performance.now() < deadline; attempt++) {
+      if (attempt > 0) await pause(LEAVE_RETRY_MS);
+      try {
+        await this.#removeSelf();
+        return undefined;
+      } catch (error) {
+        why = error instanceof Error ? error.message : String(error);
+        this.#events.log(`leaving the cluster failed (attempt ${attempt + 1} of ${LEAVE_ATTEMPTS}): ${why}`);
+      }
     }
+    return new Error(
+      `this node could not leave the cluster: ${why}. It is still a member; remove it on another node: ` +
+        `curl -XDELETE http://NODE/remove -d '{"id":"${this.#options.nodeId}"}'`,
+    );
+  }
+
+  async #removeSelf(): Promise<void> {
+    for (let waited = 0; !this.leader() && waited < LEAVE_LEADER_MS; waited += 20) await pause(20);
+    const leader = this.leader();
+    if (!leader) throw new Error("no leader is known");
+    if (leader.id === this.#options.nodeId) await this.#cluster.remove(leader.id);
+    else await this.#rpc.call(leader.addr, "remove", { id: this.#options.nodeId }, { timeoutMs: CALL_TIMEOUT_MS });
   }
 }
 
