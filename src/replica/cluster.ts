@@ -39,6 +39,8 @@ export interface ClusterParts {
 /** What was found at an address. */
 export interface Probed {
   readonly addr: string;
+  /** Id of the node that answered. */
+  readonly id?: string;
   /** In a cluster; in none; something that does not answer as a node; nobody, as no connection can be made. */
   readonly state: "member" | "idle" | "silent" | "nobody";
   /** For people, unless it is a member. */
@@ -124,11 +126,22 @@ export class Cluster {
 
   async #onJoin(member: Member): Promise<RpcAnswer> {
     this.#refuseFollower();
+    await this.#refuseUnreachable(member);
     return await this.#serialised(async () => {
       this.#refuseFollower();
       await this.#admit(member);
       return { head: {}, body: EMPTY };
     });
+  }
+
+  /** A node that cannot be reached under the address that it gives would be a member that never hears anything. */
+  async #refuseUnreachable({ id, addr }: Member): Promise<void> {
+    const [{ state, id: found, why }] = await this.probe([addr]);
+    if (found === id) return;
+    const reason = found === undefined
+      ? `node "${id}" cannot be reached at ${addr} from the leader: ${state === "nobody" ? why : `${state}, ${why}`}`
+      : `the leader finds node "${found}", not "${id}", at ${addr}`;
+    throw new RemoteError(`${reason}; check -raft-adv-addr of node "${id}"`);
   }
 
   /** The table of spec/rqlite.md 15.3; an address taken by another id is freed, as that node cannot be there any more. */
@@ -345,9 +358,10 @@ export class Cluster {
     return await Promise.all(addrs.map(async (addr): Promise<Probed> => {
       try {
         const { head } = await this.#rpc.call(addr, "meta", {}, { timeoutMs: PROBE_TIMEOUT_MS });
+        const id = textField(head, "id");
         return textField(head, "clusterId") === ""
-          ? { addr, state: "idle", why: "it is in no cluster itself" }
-          : { addr, state: "member", why: "" };
+          ? { addr, id, state: "idle", why: "it is in no cluster itself" }
+          : { addr, id, state: "member", why: "" };
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
         const why = message.replace(`Cannot reach ${addr}: `, "").replace(/ \(os error \d+\)$/, "");

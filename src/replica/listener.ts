@@ -49,9 +49,15 @@ export class Listener {
   readonly #streams = new Map<string, Connection>();
   #strangers = 0;
 
-  /** Binds at once; throws what the system says when it cannot. */
+  /** Binds at once; throws an error that names the address when it cannot. */
   constructor({ hostname, port }: { hostname: string; port: number }, handlers: ListenerHandlers) {
-    this.#listener = Deno.listen({ hostname, port });
+    try {
+      this.#listener = Deno.listen({ hostname, port });
+    } catch (error) {
+      throw new Error(
+        `cannot listen on cluster address ${hostname}:${port}: ${error instanceof Error ? error.message : error}`,
+      );
+    }
     this.#handlers = handlers;
     this.#accept();
   }

@@ -139,7 +139,7 @@ Deno.test("a port in use ends the node with a message", () =>
     assertMatch(second.log, /fatal: cannot listen on HTTP address/);
     const third = start({ ...nodePlace(root, "3"), clusterPort: first.place.clusterPort });
     assert((await third.ended()).code !== 0);
-    assertMatch(third.log, /fatal: .*[Aa]ddress/);
+    assertMatch(third.log, /fatal: cannot listen on cluster address 127.0.0.1:\d+: Address already in use/);
   }));
 
 Deno.test("rubbish on the HTTP and cluster ports harms nothing", () =>

@@ -122,6 +122,26 @@ Deno.test("-join: names, a voter too many, a read replica, one that is found at 
     await itself.ready();
   }));
 
+Deno.test("a node that gives an address where it is not is refused with a word on it", () =>
+  withNodes(async (root, start) => {
+    const leader = start(nodePlace(root, "1"));
+    await leader.ready();
+    const flags = [`-join=localhost:${leader.place.clusterPort}`, "-join-attempts=1"];
+    const nowhere = freePort();
+    const cases: [string, RegExp][] = [
+      [leader.clusterAddr, /the leader finds node "1", not "2", at .*; check -raft-adv-addr of node "2"/],
+      [`127.0.0.1:${nowhere}`, /node "2" cannot be reached at .* from the leader: Connection refused; check -raft-adv/],
+      ["no-such-host.test:4002", /node "2" cannot be reached at no-such-host.test:4002 from the leader/],
+    ];
+    for (const [addr, line] of cases) {
+      const node = start(nodePlace(root, "2"), [...flags, `-raft-adv-addr=${addr}`]);
+      assertEquals((await node.ended()).code, 1);
+      assertMatch(node.log, line);
+      await Deno.remove(node.place.directory, { recursive: true });
+    }
+    assertEquals(await voters(leader), ["1"]);
+  }));
+
 for (const mode of ["consul-kv", "etcd-kv"] as const) {
   /** Runs `work` with the service, as what the tests below do to it. */
   const withStore = async (
