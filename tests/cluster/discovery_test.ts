@@ -2,13 +2,15 @@
  * Every way of automatic clustering, with real processes and the real services: the same flags on every node, whatever
  * the order of starts, whatever the service does.
  *
- * MUSTER_ROUNDS=20 forms that many clusters of 3 and of 5 per way, and prints how long each took from the last start.
+ * MUSTER_ROUNDS=20 forms that many clusters of 3 and of 5 per way, and prints how long each took from the last start;
+ * MUSTER_STAGGER=20 starts their nodes at random within as many seconds.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { leaderOf, type NodePlace, type NodeProcess, type StartNode, until, withNodes } from "./processes.ts";
 import { type Way, WAYS } from "./ways.ts";
 
 const ROUNDS = Number(Deno.env.get("MUSTER_ROUNDS") ?? 0);
+const STAGGER_MS = Number(Deno.env.get("MUSTER_STAGGER") ?? 0) * 1000;
 
 /** Runs `work` with a way and nodes; all is gone afterwards. */
 async function withWay(
@@ -86,7 +88,10 @@ for (const name of Object.keys(WAYS)) {
           await withWay(name, async (way, start) => {
             const founders = places(way, ids);
             await way.publish(founders);
-            const nodes = founders.map((place) => start(place, way.flags(founders)));
+            const nodes = await Promise.all(founders.map(async (place) => {
+              await new Promise((resolve) => setTimeout(resolve, Math.random() * STAGGER_MS));
+              return start(place, way.flags(founders));
+            }));
             const started = performance.now();
             await oneCluster(nodes, ids);
             took.push(performance.now() - started);
