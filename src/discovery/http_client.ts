@@ -6,7 +6,7 @@
  * @module
  */
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
-import { request as httpsRequest } from "node:https";
+import { Agent, request as httpsRequest } from "node:https";
 import type { HttpServer } from "./api.ts";
 
 /** Longest answer taken. */
@@ -71,10 +71,11 @@ export async function send(server: HttpServer, request: Request): Promise<Answer
 
 function begin({ hostname, port, tls }: HttpServer, { method, path, headers, body }: Request): ClientRequest {
   const length = body === undefined ? {} : { "Content-Length": String(new TextEncoder().encode(body).length) };
-  const options = { hostname, port, method, path, headers: { ...headers, ...length }, agent: false };
-  if (!tls) return httpRequest(options);
+  const options = { hostname, port, method, path, headers: { ...headers, ...length } };
+  if (!tls) return httpRequest({ ...options, agent: false });
   return httpsRequest({
     ...options,
+    agent: new Agent({ keepAlive: false }), // "false", the same in Node, fails on Deno 2.7
     ca: [...tls.ca],
     ...(tls.cert === "" ? {} : { cert: tls.cert, key: tls.key }),
     ...(tls.serverName === "" ? {} : { servername: tls.serverName }),

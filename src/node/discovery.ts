@@ -29,7 +29,7 @@ const FILE_BYTES_MAX = 4 * 1024 * 1024;
 export function readDiscovery(config: NodeConfig, warn: (line: string) => void): DiscoveryOptions | undefined {
   const mode = MODES.find((one) => one === config.discoMode);
   if (mode === undefined) return undefined;
-  return discoveryOptions({
+  const options = discoveryOptions({
     mode,
     key: config.discoKey,
     text: expandVariables(fileOrText(config.discoConfig), variable),
@@ -41,6 +41,20 @@ export function readDiscovery(config: NodeConfig, warn: (line: string) => void):
     systemCertificates,
     warn,
   });
+  warnOfOldRuntime(options, warn);
+  return options;
+}
+
+/** Tried on Deno 2.7.11: its `node:https` disregards the other name, and takes no certificate that it cannot verify. */
+function warnOfOldRuntime(options: DiscoveryOptions, warn: (line: string) => void): void {
+  const servers = "endpoints" in options ? options.endpoints : "server" in options ? [options.server] : [];
+  const [major, minor] = Deno.version.deno.split(".").map(Number);
+  const isOld = major < 2 || major === 2 && minor < 9;
+  if (isOld && servers.some(({ tls }) => tls?.insecure || tls?.serverName)) {
+    warn(
+      `Deno ${Deno.version.deno} can neither skip the check of a certificate nor check it against another name: 2.9 can`,
+    );
+  }
 }
 
 /** What the discovery Worker may reach. */

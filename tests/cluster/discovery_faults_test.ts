@@ -3,9 +3,10 @@
  * refuse, flags that make no sense; and that no secret is told.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { makeCertificates } from "../peers/certificates.ts";
 import { ConsulKvServer } from "../peers/consul_kv.ts";
 import { dig, DnsServer } from "../peers/dns.ts";
-import { withEtcd } from "../peers/etcd.ts";
+import { startEtcdCluster, withEtcd } from "../peers/etcd.ts";
 import {
   clusterAddrOf,
   freePort,
@@ -255,6 +256,59 @@ for (const mode of ["consul-kv", "etcd-kv"] as const) {
       })
     ));
 }
+
+Deno.test("etcd-kv and consul-kv: TLS with client certificates and a token, from files that the node reads at its start", () =>
+  withNodes(async (root, start) => {
+    await Deno.mkdir(`${root}/tls`);
+    const certificates = await makeCertificates(`${root}/tls`);
+    const files = { ca_file: certificates.ca, cert_file: certificates.clientCert, key_file: certificates.clientKey };
+    const consul = await ConsulKvServer.start({ certificates, clientAuth: true, token: "right" });
+    try {
+      await withEtcd({ certificates, clientAuth: true }, async (etcd) => {
+        await Deno.writeTextFile(`${root}/token`, "right\n");
+        await Deno.writeTextFile(`${root}/etcd.json`, JSON.stringify({ endpoints: ["${ETCD}"], TLS: files }));
+        const env = { ETCD: etcd.endpoint, CONSUL_HTTP_ADDR: consul.url };
+        const ways = {
+          etcd: ["-disco-mode=etcd-kv", `-disco-config=${root}/etcd.json`],
+          consul: [
+            "-disco-mode=consul-kv",
+            `-disco-config=${JSON.stringify({ token_file: `${root}/token`, tls_config: files })}`,
+          ],
+        };
+        await Promise.all(
+          Object.entries(ways).map(async ([name, flags]) => {
+            const nodes = ["1", "2"].map((id) => start(nodePlace(`${root}/${name}`, id), flags, { env }));
+            await Promise.all(nodes.map((node) => node.ready()));
+            for (const node of nodes) await untilVoters(node, ["1", "2"]);
+          }),
+        );
+      });
+    } finally {
+      await consul.stop();
+    }
+  }));
+
+Deno.test("etcd-kv: of three members one is gone from the start, another goes and comes back", () =>
+  withNodes(async (root, start) => {
+    const members = await startEtcdCluster(root, 3);
+    try {
+      const flags = [
+        "-disco-mode=etcd-kv",
+        `-disco-config=${JSON.stringify({ endpoints: members.map(({ endpoint }) => endpoint) })}`,
+      ];
+      await members[0].kill();
+      const nodes = ["1", "2"].map((id) => start(nodePlace(root, id), flags));
+      await Promise.all(nodes.map((node) => node.ready()));
+      await members[1].kill(); // one of three: the key can be neither read nor written
+      nodes.push(start(nodePlace(root, "3"), flags));
+      await says(nodes[2], /discovery failed, trying again: key \/rqlite\/leader of etcd/);
+      await members[0].restart();
+      await Promise.all(nodes.map((node) => node.ready()));
+      for (const node of nodes) await untilVoters(node, ["1", "2", "3"]);
+    } finally {
+      await Promise.all(members.map((member) => member.stop()));
+    }
+  }));
 
 Deno.test("a service that refuses, or is not there, is waited for with a clear line and without its secrets", () =>
   withNodes(async (root, start) => {
