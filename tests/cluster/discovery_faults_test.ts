@@ -66,7 +66,9 @@ Deno.test("dns: NXDOMAIN first, addresses that come one by one, and one where no
     await untilVoters(nodes[0], ["1", "2", "3"]);
     const disco = await nodes[0].status("disco") as Record<string, unknown>;
     assertEquals([disco.mode, disco.name, disco.port, disco.last_error], ["dns", "late.test", clusterPort, ""]);
-    assertEquals(disco.last_addresses, [...hosts, nobody].map((host) => `${host}:${clusterPort}`));
+    // Whichever lookup was the last before the cluster stood: these were in each.
+    const known = JSON.stringify(disco.last_addresses);
+    for (const host of [hosts[0], hosts[1], nobody]) assert(known.includes(`"${host}:${clusterPort}"`), known);
   }));
 
 Deno.test("dns: the system's resolver is asked, /etc/hosts included", () =>
