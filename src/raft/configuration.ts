@@ -139,7 +139,7 @@ export interface Self {
 
 /** The configurations along the log: the newest one is in force, committed or not (M1). */
 export class ConfigHistory {
-  readonly #configs: Config[];
+  #configs: Config[];
   readonly #self: Self;
   #voters: readonly NodeId[] = [];
   #isVoter = false;
@@ -195,6 +195,18 @@ export class ConfigHistory {
   push(config: Config): void {
     invariant(config.at > this.current.at, "a configuration does not follow the newest one");
     this.#configs.push(config);
+    this.#refresh();
+  }
+
+  /** Forgets those that were replaced at or below `index` (M1): the one in force there stays. */
+  compact(index: Index): void {
+    const inForce = this.committed(index);
+    this.#configs = this.#configs.slice(this.#configs.indexOf(inForce));
+  }
+
+  /** Puts the configuration of a snapshot in the place of all (S1). */
+  reset(config: Config): void {
+    this.#configs = [config];
     this.#refresh();
   }
 

@@ -38,6 +38,9 @@ export type Input =
   | { readonly k: "transfer"; readonly ref: number; readonly to?: NodeId }
   | { readonly k: "persisted"; readonly ticket: Ticket } // this and all earlier writes are durable
   | { readonly k: "applied"; readonly index: Index }
+  | { readonly k: "compacted"; readonly index: Index } // the log was cut up to here; all of it is applied durably
+  | { readonly k: "snapshotReceived"; readonly base: EntryId; readonly config: Config } // whole, verified, staged
+  | { readonly k: "snapshotSent"; readonly peer: NodeId; readonly index: Index | null } // the peer has it; null: failed
   | { readonly k: "linkDown"; readonly peer: NodeId }
   | { readonly k: "refused"; readonly peer: NodeId } // the peer's machine answers that nothing listens at its address
   | { readonly k: "storage"; readonly state: "ok" | "full" }
@@ -67,6 +70,8 @@ export interface Effects {
   readonly persist?: {
     readonly ticket: Ticket;
     readonly hard?: HardState;
+    /** The staged snapshot takes the place of database and log; `append` follows its base. */
+    readonly install?: { readonly base: EntryId; readonly config: Config };
     /** Entries from here on are superseded by `append`. */
     readonly truncateFrom?: Index;
     readonly append: readonly Entry[];
@@ -119,6 +124,8 @@ export interface CoreStatus {
   readonly term: Term;
   readonly vote: NodeId | null;
   readonly leader: NodeId | null;
+  /** Entry before the first one kept. */
+  readonly base: EntryId;
   readonly last: EntryId;
   readonly commit: Index;
   readonly applied: Index;

@@ -5,8 +5,8 @@
 import { DecodeError } from "../codec/cursor.ts";
 import { invariant } from "../invariant.ts";
 import { decodeConfig } from "./configuration.ts";
-import type { AppendEntries, AppendReply, Config, Entry, Heartbeat, Index } from "./message.ts";
-import { becomeFollower, commitTo, drop, noteRole, type RaftState, restartTimer, send } from "./state.ts";
+import type { AppendEntries, AppendReply, Config, Entry, EntryId, Heartbeat, Index } from "./message.ts";
+import { becomeFollower, commitTo, drop, leadership, noteRole, type RaftState, restartTimer, send } from "./state.ts";
 
 /** Takes what a leader of our term or a higher one says about itself (E4, E11). */
 function followLeader(s: RaftState, m: AppendEntries | Heartbeat): void {
@@ -115,4 +115,19 @@ export function onHeartbeat(s: RaftState, m: Heartbeat): void {
     commitTo(s, m.commit);
   }
   send(s, { k: "heartbeatReply", from: s.id, to: m.from, term: s.term, round: m.round });
+}
+
+/**
+ * A snapshot lies ready, whole and verified (S7). What this node has committed already, or holds anyway, needs none;
+ * otherwise it takes the place of database and log with the next write.
+ */
+export function onSnapshotReceived(s: RaftState, base: EntryId, config: Config): void {
+  if (base.index <= s.commit) return;
+  // Whoever made it leads a term that this node will hear of first.
+  if (base.term > s.term || leadership(s) !== undefined) return drop(s);
+  if (s.log.termAt(base.index) === base.term) return void commitTo(s, base.index);
+  s.log.install(base, s.commit);
+  s.configs.reset(config);
+  s.commit = base.index;
+  s.applied = base.index;
 }

@@ -20,14 +20,20 @@ interface TermRun {
   readonly term: Term;
 }
 
+/** What must be written: an installed snapshot first, then a truncation, then new entries. */
+export interface Unsaved {
+  readonly install: EntryId | undefined;
+  readonly truncateFrom: Index | undefined;
+  readonly append: readonly Entry[];
+}
+
 /** The log as the core sees it. */
 export class Log {
-  /** Entry before the first one kept. */
-  readonly base: EntryId;
   /** Which writes are durable. */
   readonly tickets: Tickets;
   readonly #bytesOf: (index: Index) => number;
-  readonly #runs: TermRun[];
+  #base: EntryId;
+  #runs: TermRun[];
   #last: Index;
   #epoch = 0;
   #sizes: number[] = [];
@@ -35,10 +41,11 @@ export class Log {
   #sizesBase: Index;
   #unsaved: Entry[] = [];
   #truncateFrom: Index | undefined;
+  #install: EntryId | undefined;
 
   /** @param boot What storage found. */
   constructor(boot: BootState) {
-    this.base = boot.base;
+    this.#base = boot.base;
     this.tickets = new Tickets(boot.last.index);
     this.#bytesOf = boot.bytesOf;
     this.#runs = boot.terms.map(({ first, term }) => ({ first, term }));
@@ -61,6 +68,11 @@ export class Log {
     invariant(term === boot.last.term, "the last term run does not end in the last entry");
   }
 
+  /** Entry before the first one kept. */
+  get base(): EntryId {
+    return this.#base;
+  }
+
   /** Last index; that of the base when nothing follows it. */
   get last(): Index {
     return this.#last;
@@ -69,7 +81,7 @@ export class Log {
   /** Term of the last entry. */
   get lastTerm(): Term {
     const runs = this.#runs;
-    return runs.length > 0 ? runs[runs.length - 1].term : this.base.term;
+    return runs.length > 0 ? runs[runs.length - 1].term : this.#base.term;
   }
 
   /** Index and term of the last entry. */
@@ -89,13 +101,13 @@ export class Log {
 
   /** Whether a write is owed to the disk. */
   get hasUnsaved(): boolean {
-    return this.#unsaved.length > 0 || this.#truncateFrom !== undefined;
+    return this.#unsaved.length > 0 || this.#truncateFrom !== undefined || this.#install !== undefined;
   }
 
   /** Term of the entry at `index`, or `undefined` below the base and above the last. */
   termAt(index: Index): Term | undefined {
-    if (index > this.#last || index < this.base.index) return undefined;
-    if (index === this.base.index) return this.base.term;
+    if (index > this.#last || index < this.#base.index) return undefined;
+    if (index === this.#base.index) return this.#base.term;
     return this.#runs[this.#runAt(index)].term;
   }
 
@@ -119,13 +131,13 @@ export class Log {
    * base has a higher term the answer is the index below the base: what was compacted counts as a possible match.
    */
   lastIndexAtMost(index: Index, term: Term): Index {
-    if (index < this.base.index) return index;
+    if (index < this.#base.index) return index;
     let at = Math.min(index, this.#last);
     for (let run = this.#runAt(at); run >= 0; run--) {
       if (this.#runs[run].term <= term) return at;
       at = this.#runs[run].first - 1;
     }
-    return this.base.term <= term ? Math.min(at, this.base.index) : Math.max(0, this.base.index - 1);
+    return this.#base.term <= term ? Math.min(at, this.#base.index) : Math.max(0, this.#base.index - 1);
   }
 
   /** Payload bytes of the entry at `index`. */
@@ -171,7 +183,7 @@ export class Log {
 
   /** Removes the entries from `from` on. */
   truncate(from: Index): void {
-    invariant(from > this.base.index && from <= this.#last, "truncation outside the log");
+    invariant(from > this.#base.index && from <= this.#last, "truncation outside the log");
     while (this.#runs.length > 0 && this.#runs[this.#runs.length - 1].first >= from) this.#runs.pop();
     const kept = from - 1 - this.#sizesBase;
     if (kept >= 0) {
@@ -193,9 +205,34 @@ export class Log {
     this.tickets.touch(from);
   }
 
+  /** Forgets the entries up to `index`, which were cut off (S2). */
+  compact(index: Index): void {
+    if (index <= this.#base.index) return;
+    const term = this.termAt(index);
+    invariant(term !== undefined, "the log was cut behind its end");
+    this.#base = { index, term };
+    const first = this.#runAt(index + 1);
+    if (index === this.#last) this.#runs = [];
+    else this.#runs = [{ first: index + 1, term: this.#runs[first].term }, ...this.#runs.slice(first + 1)];
+  }
+
+  /** Puts a snapshot that ends in `base` in the place of the whole log; `kept` entries at its front stay durable (S7). */
+  install(base: EntryId, kept: Index): void {
+    invariant(base.index > kept, "a snapshot ends below what is committed");
+    this.tickets.touch(kept + 1);
+    this.#base = this.#install = base;
+    this.#runs = [];
+    this.#last = this.#sizesBase = base.index;
+    this.#sizes = [];
+    this.#unsaved = [];
+    this.#truncateFrom = undefined;
+    this.#epoch++;
+  }
+
   /** Hands over what must be written: everything from the lowest touched index to the last, once (O7). */
-  takeUnsaved(): { readonly truncateFrom: Index | undefined; readonly append: readonly Entry[] } {
-    const taken = { truncateFrom: this.#truncateFrom, append: this.#unsaved };
+  takeUnsaved(): Unsaved {
+    const taken = { install: this.#install, truncateFrom: this.#truncateFrom, append: this.#unsaved };
+    this.#install = undefined;
     this.#truncateFrom = undefined;
     this.#unsaved = [];
     return taken;

@@ -8,12 +8,13 @@ import type { Queued, RaftState } from "./state.ts";
 /** The write that is owed, with its ticket (O7); undefined when nothing changed. */
 export function takeWrite(s: RaftState): Effects["persist"] {
   if (!s.hardDirty && !s.log.hasUnsaved) return undefined;
-  const { truncateFrom, append } = s.log.takeUnsaved();
+  const { install: base, truncateFrom, append } = s.log.takeUnsaved();
   const ticket = s.log.tickets.issue({ last: s.log.last, hard: s.hardDirty, now: s.timer.now });
   const hard = s.hardDirty ? { hard: { term: s.term, vote: s.vote } } : undefined;
   s.hardDirty = false;
   if (s.part.role === "candidate" && s.part.ownVoteTicket === Infinity) s.part.ownVoteTicket = ticket;
-  return { ticket, ...hard, ...(truncateFrom !== undefined && { truncateFrom }), append, commit: s.commit };
+  const install = base && { install: { base, config: s.configs.committed(base.index) } };
+  return { ticket, ...hard, ...install, ...(truncateFrom !== undefined && { truncateFrom }), append, commit: s.commit };
 }
 
 /** Gives every queued message the ticket it must wait for (O2). Comes after the write of this drain has its own. */

@@ -29,7 +29,7 @@ import {
   ownVotePersisted,
   tickElection,
 } from "./election.ts";
-import { onAppend, onHeartbeat } from "./follower.ts";
+import { onAppend, onHeartbeat, onSnapshotReceived } from "./follower.ts";
 import { Log } from "./log.ts";
 import { campaignIfAlone, onBootstrap, onReconfigure, promoteLearner } from "./membership.ts";
 import type { Config, Index, Message } from "./message.ts";
@@ -42,6 +42,7 @@ import {
   onAppendReply,
   onHeartbeatReply,
   onLinkDown,
+  onSnapshotSent,
   sendAppends,
   sendHeartbeats,
   tickPeers,
@@ -119,6 +120,17 @@ class RaftCore implements Core {
         invariant(input.index <= this.#applyHanded, "more was applied than was handed out (O5)");
         s.applied = Math.max(s.applied, input.index);
         return;
+      case "compacted":
+        invariant(input.index <= s.applied, "the log was cut above what is applied (S2)");
+        s.log.compact(input.index);
+        return s.configs.compact(input.index);
+      case "snapshotReceived":
+        onSnapshotReceived(s, input.base, input.config);
+        // What it holds is not applied entry by entry.
+        if (s.log.base.index > this.#applyHanded) this.#applyHanded = s.log.base.index;
+        return;
+      case "snapshotSent":
+        return withLeadership(s, (lead) => onSnapshotSent(s, lead, input.peer, input.index));
       case "linkDown":
         return withLeadership(s, (lead) => onLinkDown(lead, input.peer));
       case "refused":
@@ -187,6 +199,7 @@ class RaftCore implements Core {
       term: s.term,
       vote: s.vote,
       leader: s.leader,
+      base: s.log.base,
       last: s.log.lastId(),
       commit: s.commit,
       applied: s.applied,

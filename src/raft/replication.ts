@@ -82,6 +82,8 @@ export function sendAppends(s: RaftState, lead: Leadership): void {
 function sendAppend(s: RaftState, lead: Leadership, peer: Progress): void {
   if (peer.state === "snapshot") return;
   if (peer.next <= s.log.base.index) {
+    // S4: one that is not heard gets none; M9: nor one that was removed.
+    if (!peer.active || peer.forgetAt !== Infinity) return;
     peer.state = "snapshot";
     peer.window.clear();
     s.out.needSnapshot.push(peer.id);
@@ -228,4 +230,12 @@ export function onLinkDown(lead: Leadership, id: NodeId): void {
   becomeProbe(peer, peer.match + 1);
   // The next heartbeat reply shows that it can be reached again.
   peer.probing = true;
+}
+
+/** Leader: the driver has sent a peer its snapshot, up to `index`, or could not (S11). */
+export function onSnapshotSent(s: RaftState, lead: Leadership, id: NodeId, index: Index | null): void {
+  const peer = progressOf(lead, id);
+  if (peer?.state !== "snapshot") return;
+  const next = index === null ? peer.next : Math.min(index, s.log.last) + 1;
+  becomeProbe(peer, Math.max(peer.match + 1, next));
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Config, Entry, HardState, Index, NodeId, OutgoingMessage, Term } from "../../src/raft/message.ts";
-import type { Disk } from "./disk.ts";
+import type { Disk, Snapshot } from "./disk.ts";
 
 /** A broken invariant: the run's finding. */
 export class SimFailure extends Error {
@@ -40,6 +40,10 @@ export class Checker {
   acked = 0;
   /** Granted reads. */
   readsGranted = 0;
+  /** Logs cut. */
+  compactions = 0;
+  /** Snapshots installed. */
+  installs = 0;
 
   /** Every disk that ever existed, by storage id: a delayed answer may speak of one that is gone. */
   addDisk(disk: Disk): void {
@@ -138,6 +142,35 @@ export class Checker {
     const known = this.#committed[entry.index - 1];
     const isSame = known?.term === entry.term && known.hash === entryHash(entry);
     check(isSame, `I6: ${node} applies ${entry.index}, which is not the committed entry`);
+  }
+
+  /** I12: no log is cut above what its state machine holds durably. */
+  compacted(node: NodeId, disk: Disk, index: Index): void {
+    check(index <= disk.applied, `I12: ${node} cuts its log at ${index}, above the ${disk.applied} it holds durably`);
+    this.compactions++;
+  }
+
+  /** What was cut off cannot be sent. */
+  sending(node: NodeId, disk: Disk, previous: Index): void {
+    check(
+      previous >= disk.base.index,
+      `I12: ${node} sends entries after ${previous}, but its log begins after ${disk.base.index}`,
+    );
+  }
+
+  /** A snapshot stands for committed entries, whole and in order. */
+  installed(node: NodeId, { base, prefix, config }: Snapshot): void {
+    check(prefix.length === base.index, `I6: ${node} installs a snapshot of ${prefix.length} entries as ${base.index}`);
+    check(base.index <= this.#committed.length, `I3: ${node} installs a snapshot above what is committed`);
+    for (let at = 0; at < prefix.length; at++) {
+      const isSame = prefix[at].term === this.#committed[at].term && entryHash(prefix[at]) === this.#committed[at].hash;
+      check(isSame, `I3: ${node} installs a snapshot that differs at ${at + 1}`);
+    }
+    check(
+      config.at <= base.index,
+      `S1: ${node} installs a configuration of ${config.at} with a snapshot of ${base.index}`,
+    );
+    this.installs++;
   }
 
   /** I8: nothing that depends on the disk leaves before it is there. */

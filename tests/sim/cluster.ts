@@ -46,6 +46,10 @@ export interface RunResult {
   readonly terms: number;
   /** Configuration entries taken into a leader's log on request. */
   readonly changes: number;
+  /** Logs cut behind a checkpoint. */
+  readonly compactions: number;
+  /** Snapshots installed. */
+  readonly installs: number;
 }
 
 /** Runs one seed. @throws {SimFailure} When an invariant breaks; any other error of a core is one too. */
@@ -63,6 +67,7 @@ class Cluster implements World {
   readonly #clients: Random;
   readonly #disks: Random;
   readonly #cores: Random;
+  readonly #snapshots: Random;
   readonly #nodes: SimNode[] = [];
   readonly #founders: Member[] = [];
   /** Directed links that deliver nothing, as "from>to". */
@@ -86,6 +91,7 @@ class Cluster implements World {
     this.#clients = new Random(seed, 4);
     this.#disks = new Random(seed, 5);
     this.#cores = new Random(seed, 6);
+    this.#snapshots = new Random(seed, 7);
   }
 
   run(): RunResult {
@@ -109,6 +115,8 @@ class Cluster implements World {
       reads: this.#checker.readsGranted,
       terms: Math.max(...this.#nodes.map((node) => node.disk.hard.term)),
       changes: this.#changes,
+      compactions: this.#checker.compactions,
+      installs: this.#checker.installs,
     };
   }
 
@@ -139,6 +147,7 @@ class Cluster implements World {
     this.#repeat(() => this.#profile.memberEvery, this.#faults, () => this.#changeMembers());
     this.#repeat(() => this.#profile.transferEvery, this.#faults, () => this.#transfer());
     this.#repeat(() => this.#profile.stallEvery, this.#faults, () => this.#stallDisk());
+    this.#repeat(() => this.#profile.compactEvery, this.#snapshots, () => this.#compact());
   }
 
   #repeat(every: () => number, random: Random, act: () => void): void {
@@ -245,6 +254,37 @@ class Cluster implements World {
       node.appliedTo(to);
       this.#input(node, { k: "applied", index: to });
     });
+  }
+
+  /** Copied and sent in one go; on its way it may be lost, and either end may crash. */
+  snapshot(from: SimNode, to: NodeId): void {
+    const snapshot = from.copy();
+    const { incarnation } = from;
+    from.pins.set(to, snapshot.base.index);
+    const wanted = from.storageIds.get(to);
+    const isLost = this.#snapshots.chance(this.#profile.loss);
+    const done = (index: Index | null) => {
+      if (from.core === undefined || from.incarnation !== incarnation) return;
+      from.pins.delete(to);
+      this.#input(from, { k: "snapshotSent", peer: to, index });
+    };
+    this.#schedule.after(1 + this.#snapshots.exponential(this.#profile.snapshotMean), () => {
+      const node = this.#node(to);
+      const isReached = node?.core !== undefined && node.disk.storageId === wanted && !isLost &&
+        !this.#cut.has(`${from.id}>${to}`) && from.core !== undefined && from.incarnation === incarnation;
+      if (!isReached) return done(null);
+      this.note(node, () => `receives a snapshot of ${snapshot.base.index} from ${from.id}`);
+      this.#input(node, node.stage(snapshot));
+      this.#schedule.after(1 + this.#snapshots.below(5 * MILLISECOND), () => done(snapshot.base.index));
+    });
+  }
+
+  #compact(): void {
+    const node = this.#snapshots.pick(this.#alive());
+    if (node === undefined) return;
+    const input = node.compact(this.#snapshots.below(8));
+    if (input !== undefined) this.#input(node, input);
+    this.note(node, () => `cuts its log at ${node.disk.base.index}`);
   }
 
   readDone(node: SimNode, ref: number, index: Index | null): void {

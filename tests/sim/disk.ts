@@ -3,13 +3,27 @@
  * @module
  */
 import type { Effects } from "../../src/raft/effects.ts";
-import type { Entry, HardState, Index } from "../../src/raft/message.ts";
+import type { Config, Entry, EntryId, HardState, Index } from "../../src/raft/message.ts";
 
-/** What a core asks to be written. */
-export type Write = NonNullable<Effects["persist"]>;
+/** A copy of a state machine, as it goes from node to node. */
+export interface Snapshot {
+  readonly base: EntryId;
+  readonly config: Config;
+  /** The state machine's contents. */
+  readonly state: ReadonlyMap<number, number>;
+  /** The entries that it stands for: the simulation keeps what real logs forget, to compare with. */
+  readonly prefix: readonly Entry[];
+}
+
+/** What a core asks to be written, with the snapshot that it is to install. */
+export type Write = NonNullable<Effects["persist"]> & { readonly snapshot?: Snapshot };
 
 /** Replays a write onto a log. */
 export function applyWrite(entries: Entry[], write: Write): void {
+  if (write.snapshot) {
+    entries.length = 0;
+    for (const entry of write.snapshot.prefix) entries.push(entry);
+  }
   const from = write.truncateFrom ?? write.append[0]?.index;
   if (from !== undefined && from <= entries.length) entries.length = from - 1;
   for (const entry of write.append) entries.push(entry);
@@ -19,6 +33,8 @@ export function applyWrite(entries: Entry[], write: Write): void {
 export class Disk {
   /** Durable entries: index i at i - 1. */
   readonly entries: Entry[] = [];
+  /** Entry before the first one that the node still knows. */
+  base: EntryId = { index: 0, term: 0 };
   /** Durable term and vote. */
   hard: HardState = { term: 0, vote: null };
   /** Durable commit hint (C5). */
@@ -38,6 +54,10 @@ export class Disk {
     const write = this.pending.shift();
     if (write === undefined) return undefined;
     applyWrite(this.entries, write);
+    if (write.snapshot) {
+      this.base = write.snapshot.base;
+      this.applied = this.base.index;
+    }
     if (write.hard !== undefined) this.hard = write.hard;
     this.commit = Math.max(this.commit, write.commit);
     return write;

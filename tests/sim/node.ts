@@ -7,7 +7,7 @@ import type { BootState, Core, Effects, Input, Options } from "../../src/raft/ef
 import type { Config, Entry, Index, Message, NodeId, OutgoingMessage, Term } from "../../src/raft/message.ts";
 import { createCore } from "../../src/raft/raft.ts";
 import type { Checker } from "./checker.ts";
-import { applyWrite, type Disk, type Write } from "./disk.ts";
+import { applyWrite, type Disk, type Snapshot, type Write } from "./disk.ts";
 import type { Random } from "./random.ts";
 
 /** What a node needs of the world around it. */
@@ -22,6 +22,8 @@ export interface World {
   readDone(node: SimNode, ref: number, index: Index | null): void;
   /** A change or transfer was answered. */
   answered(node: SimNode, answer: Effects["answers"][number]): void;
+  /** A peer needs a snapshot; the world answers with a `snapshotSent` input. */
+  snapshot(from: SimNode, to: NodeId): void;
   /** One line for a person. */
   note(node: SimNode, text: () => string): void;
 }
@@ -52,6 +54,10 @@ export class SimNode {
   readonly heard = new Map<NodeId, number>();
   /** Storage id under which each node is known here: connections end at a disk, not at a name (B2). */
   readonly storageIds = new Map<NodeId, string>();
+  /** Snapshots being sent: their logs must go on where they end (S6). */
+  readonly pins = new Map<NodeId, Index>();
+  /** Snapshots received whole and not installed yet, newest last. */
+  #staged: Snapshot[] = [];
   /** Virtual time at which it was last proposed as a member. */
   addedAt = 0;
   #handed: Index = 0;
@@ -74,6 +80,8 @@ export class SimNode {
     this.state = new Map();
     for (let index = 1; index <= disk.applied; index++) this.#change(this.log[index - 1]);
     const boot = bootState(this.id, disk, this.log);
+    this.#staged = [];
+    this.pins.clear();
     this.storageIds.clear();
     this.heard.clear();
     this.#configure(boot.configs.at(-1) ?? EMPTY_CONFIG);
@@ -89,7 +97,7 @@ export class SimNode {
     for (let count = 0; count < kept; count++) this.#complete();
     this.disk.pending.length = 0;
     // The state machine syncs lazily: any suffix may be gone (O5 keeps it within the log).
-    this.disk.applied = random.between(this.disk.applied, this.applied);
+    this.disk.applied = random.between(this.disk.applied, Math.max(this.disk.applied, this.applied));
     this.inbox = [];
     this.turnDue = false;
     this.#gated = [];
@@ -118,7 +126,7 @@ export class SimNode {
   }
 
   #carryOut(effects: Effects): void {
-    const { persist, apply, role, config, commit } = effects;
+    const { persist, apply, role, config, commit, needSnapshot } = effects;
     const before = this.role;
     const previousConfig = this.config.at;
     if (persist !== undefined) this.#persist(persist);
@@ -142,6 +150,7 @@ export class SimNode {
       }
     }
     if (apply !== undefined) this.world.apply(this, apply.to);
+    for (const peer of needSnapshot) this.world.snapshot(this, peer);
     for (const { m, after } of effects.send) {
       if (after === 0) this.#emit(m);
       else this.#gated.push({ m, after });
@@ -157,17 +166,52 @@ export class SimNode {
     for (const { id, storageId } of config.members) this.storageIds.set(id, storageId);
   }
 
-  #persist(write: Write): void {
+  #persist(effect: NonNullable<Effects["persist"]>): void {
+    const base = effect.install?.base;
+    const snapshot = base && this.#staged.findLast((one) => one.base.index === base.index);
+    const write: Write = snapshot ? { ...effect, snapshot } : effect;
+    if (snapshot) this.checker.installed(this.id, snapshot);
     applyWrite(this.log, write);
     this.checker.appended(this.id, this.log, write.append);
     this.disk.pending.push(write);
     this.world.write(this);
   }
 
-  /** The oldest write is durable. */
+  /** The oldest write is durable; a snapshot takes the place of the state machine with it. */
   written(): Input | undefined {
     const write = this.#complete();
+    if (write?.snapshot) {
+      this.applied = write.snapshot.base.index;
+      this.state = new Map(write.snapshot.state);
+      this.#staged = this.#staged.filter(({ base }) => base.index > this.applied);
+      for (const index of this.#waiting.keys()) if (index <= this.applied) this.#waiting.delete(index);
+    }
     return write && { k: "persisted", ticket: write.ticket };
+  }
+
+  /** A copy of what is applied, with the configuration in force there (S1, A18). */
+  copy(): Snapshot {
+    const prefix = this.log.slice(0, this.applied);
+    const entry = prefix.findLast(({ kind }) => kind === "config");
+    const config = entry ? decodeConfig(entry.body, entry.index) : EMPTY_CONFIG;
+    const base = { index: this.applied, term: prefix.at(-1)?.term ?? 0 };
+    return { base, config, state: new Map(this.state), prefix };
+  }
+
+  /** A snapshot has arrived whole. */
+  stage(snapshot: Snapshot): Input {
+    this.#staged.push(snapshot);
+    return { k: "snapshotReceived", base: snapshot.base, config: snapshot.config };
+  }
+
+  /** A checkpoint, and the log cut behind it, `trailing` entries short of it (S2). */
+  compact(trailing: number): Input | undefined {
+    this.disk.applied = Math.max(this.disk.applied, this.applied);
+    const index = Math.min(this.disk.applied - trailing, ...this.pins.values());
+    if (index <= this.disk.base.index) return undefined;
+    this.checker.compacted(this.id, this.disk, index);
+    this.disk.base = { index, term: this.disk.entries[index - 1].term };
+    return { k: "compacted", index };
   }
 
   #release(ticket: number): void {
@@ -183,12 +227,15 @@ export class SimNode {
     // What the driver does: a range of an older epoch may name replaced entries, so it is lost.
     if (this.core?.status().epoch !== m.epoch) return;
     const { k: _, last, epoch: __, ...header } = m;
+    this.checker.sending(this.id, this.disk, m.prev.index);
     const entries = this.log.slice(m.prev.index, last);
     this.world.send(this, { k: "appendEntries", ...header, entries });
   }
 
   /** The state machine has applied up to `to`. */
   appliedTo(to: Index): void {
+    // Handed out before a snapshot took its place.
+    if (to > this.log.length) return;
     while (this.applied < to) {
       const entry = this.log[this.applied];
       this.checker.applied(this.id, this.disk, entry, this.applied);
@@ -213,14 +260,18 @@ function bootState(id: NodeId, disk: Disk, log: readonly Entry[]): BootState {
   const terms: { first: Index; term: Term }[] = [];
   const configs: Config[] = [];
   for (const entry of disk.entries) {
+    if (entry.kind === "config") {
+      if (entry.index <= disk.base.index) configs.length = 0;
+      configs.push(decodeConfig(entry.body, entry.index));
+    }
+    if (entry.index <= disk.base.index) continue;
     if (terms.at(-1)?.term !== entry.term) terms.push({ first: entry.index, term: entry.term });
-    if (entry.kind === "config") configs.push(decodeConfig(entry.body, entry.index));
   }
   return {
     id,
     storageId: disk.storageId,
     hard: disk.hard,
-    base: { index: 0, term: 0 },
+    base: disk.base,
     last: { index: disk.entries.length, term: disk.entries.at(-1)?.term ?? 0 },
     terms,
     bytesOf: (index) => log[index - 1].body.length,

@@ -1,6 +1,6 @@
 /**
  * Which faults a run has, and how many: drawn from its seed, most of them off in most runs ("swarm"), because faults
- * hide each other.
+ * hide each other. A named profile has one class of faults always and the others never.
  * @module
  */
 import type { Options } from "../../src/raft/effects.ts";
@@ -39,11 +39,34 @@ export interface Profile {
   readonly turnMax: number;
   /** Mean time from handing entries to the state machine until it has applied them. */
   readonly applyMean: number;
+  /** Mean time between two checkpoints that cut a log, with few entries left behind. */
+  readonly compactEvery: number;
+  /** Mean time of copying, sending and installing a snapshot. */
+  readonly snapshotMean: number;
   /** Timing and limits of the cores. */
   readonly options: Options;
 }
 
 const SECOND = 1_000_000;
+
+/** The profiles by name, and what each is. */
+export const PROFILES = {
+  swarm: "every class of faults by chance, most of them off in most runs",
+  calm: "no faults at all",
+  network: "messages lost, repeated, late and out of order",
+  partitions: "links cut, one way or both, in changing patterns",
+  crashes: "nodes, or all of them at once, lose power and come back",
+  disks: "slow writes, and disks that hang for a while",
+  membership: "nodes added, removed, moved, replaced with an empty disk; leadership transferred",
+} as const;
+
+/** Name of a profile. */
+export type ProfileName = keyof typeof PROFILES;
+
+/** Whether there is a profile of that name. */
+export function isProfileName(name: string): name is ProfileName {
+  return Object.hasOwn(PROFILES, name);
+}
 
 function maybe(random: Random, probability: number, draw: () => number): number {
   // Drawn in any case: switching a fault off must not change the draws that follow.
@@ -51,22 +74,23 @@ function maybe(random: Random, probability: number, draw: () => number): number 
   return random.chance(probability) ? value : 0;
 }
 
-/** Draws a run's faults. */
-export function drawProfile(random: Random): Profile {
+/** Draws a run's faults. @param name Which of {@linkcode PROFILES}. */
+export function drawProfile(random: Random, name: ProfileName = "swarm"): Profile {
+  const share = (of: ProfileName, probability: number) => name === "swarm" ? probability : name === of ? 1 : 0;
   const tight = random.chance(0.4);
   return {
     nodes: random.between(1, 5),
-    loss: maybe(random, 0.5, () => random.below(30) / 100),
-    duplication: maybe(random, 0.4, () => random.below(40) / 100),
-    delayMean: maybe(random, 0.7, () => random.exponential(30_000)),
-    stragglers: maybe(random, 0.4, () => random.between(1, 50) / 1000),
-    partitionEvery: maybe(random, 0.6, () => random.between(1, 10) * SECOND),
-    crashEvery: maybe(random, 0.6, () => random.between(1, 10) * SECOND),
+    loss: maybe(random, share("network", 0.5), () => random.below(30) / 100),
+    duplication: maybe(random, share("network", 0.4), () => random.below(40) / 100),
+    delayMean: maybe(random, share("network", 0.7), () => random.exponential(30_000)),
+    stragglers: maybe(random, share("network", 0.4), () => random.between(1, 50) / 1000),
+    partitionEvery: maybe(random, share("partitions", 0.6), () => random.between(1, 10) * SECOND),
+    crashEvery: maybe(random, share("crashes", 0.6), () => random.between(1, 10) * SECOND),
     downMean: random.between(1, 5) * SECOND,
-    writeMean: random.chance(0.3) ? random.between(1, 300) * 1000 : random.between(1, 20) * 100,
-    stallEvery: maybe(random, 0.3, () => random.between(5, 20) * SECOND),
-    memberEvery: maybe(random, 0.5, () => random.between(1, 6) * SECOND),
-    transferEvery: maybe(random, 0.3, () => random.between(2, 10) * SECOND),
+    writeMean: random.chance(share("disks", 0.3)) ? random.between(1, 300) * 1000 : random.between(1, 20) * 100,
+    stallEvery: maybe(random, share("disks", 0.3), () => random.between(5, 20) * SECOND),
+    memberEvery: maybe(random, share("membership", 0.5), () => random.between(1, 6) * SECOND),
+    transferEvery: maybe(random, share("membership", 0.3), () => random.between(2, 10) * SECOND),
     clientEvery: random.between(10, 200) * 1000,
     turnMax: maybe(random, 0.6, () => random.between(1, 20) * 1000),
     applyMean: maybe(random, 0.5, () => random.between(1, 100) * 1000),
@@ -81,6 +105,8 @@ export function drawProfile(random: Random): Profile {
         readsMax: random.between(1, 20),
       }),
     },
+    compactEvery: maybe(random, 0.6, () => random.between(1, 30) * SECOND / 10),
+    snapshotMean: random.between(1, 2000) * 1000,
   };
 }
 
@@ -98,5 +124,6 @@ export function healed(profile: Profile): Profile {
     stallEvery: 0,
     memberEvery: 0,
     transferEvery: 0,
+    snapshotMean: 10_000,
   };
 }
