@@ -7,9 +7,11 @@
 import type { Effects, Input } from "../../src/raft/effects.ts";
 import type { Index, Member, Message, NodeId } from "../../src/raft/message.ts";
 import { Checker, SimFailure } from "./checker.ts";
+import { Coverage, type Mark } from "./coverage.ts";
 import { Disk } from "./disk.ts";
+import { RunFailure } from "./failure.ts";
 import { SimNode, type World } from "./node.ts";
-import { drawProfile, healed, type Profile } from "./profile.ts";
+import { drawProfile, healed, type Profile, type ProfileName } from "./profile.ts";
 import { Random } from "./random.ts";
 import { Schedule } from "./schedule.ts";
 
@@ -24,6 +26,10 @@ export interface RunOptions {
   readonly safetySeconds?: number;
   /** Seconds within which a healed cluster must work. @default {40} */
   readonly livenessSeconds?: number;
+  /** Which faults. @default {"swarm"} */
+  readonly profile?: ProfileName;
+  /** Ends the run after this many events. */
+  readonly until?: number;
   /** Called with a line per event. */
   readonly trace?: (line: string) => void;
 }
@@ -50,14 +56,17 @@ export interface RunResult {
   readonly compactions: number;
   /** Snapshots installed. */
   readonly installs: number;
+  /** How often rare situations came up. */
+  readonly marks: ReadonlyMap<Mark, number>;
 }
 
-/** Runs one seed. @throws {SimFailure} When an invariant breaks; any other error of a core is one too. */
+/** Runs one seed. @throws {RunFailure} When an invariant breaks; any other error of a core is one too. */
 export function runSeed(seed: number, options: RunOptions = {}): RunResult {
   return new Cluster(seed, options).run();
 }
 
 class Cluster implements World {
+  readonly coverage = new Coverage();
   readonly #seed: number;
   readonly #options: RunOptions;
   readonly #schedule = new Schedule();
@@ -85,7 +94,7 @@ class Cluster implements World {
   constructor(seed: number, options: RunOptions) {
     this.#seed = seed;
     this.#options = options;
-    this.#profile = drawProfile(new Random(seed, 1));
+    this.#profile = drawProfile(new Random(seed, 1), options.profile);
     this.#network = new Random(seed, 2);
     this.#faults = new Random(seed, 3);
     this.#clients = new Random(seed, 4);
@@ -98,13 +107,12 @@ class Cluster implements World {
     try {
       this.#start();
       this.#runUntil((this.#options.safetySeconds ?? 60) * SECOND);
-      this.#heal();
-      this.#awaitAgreement();
+      if (!this.#isOver) this.#heal();
+      if (!this.#isOver) this.#awaitAgreement();
     } catch (error) {
-      const at = (this.#schedule.now / SECOND).toFixed(6);
-      const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
       const faults = JSON.stringify(this.#profile);
-      throw new SimFailure(`seed ${this.#seed}, event ${this.#events}, ${at} s: ${why}\n${faults}`, { cause: error });
+      const seconds = this.#schedule.now / SECOND;
+      throw new RunFailure({ seed: this.#seed, event: this.#events, seconds, faults }, error);
     }
     return {
       events: this.#events,
@@ -117,7 +125,12 @@ class Cluster implements World {
       changes: this.#changes,
       compactions: this.#checker.compactions,
       installs: this.#checker.installs,
+      marks: this.coverage.counts,
     };
+  }
+
+  get #isOver(): boolean {
+    return this.#options.until !== undefined && this.#events >= this.#options.until;
   }
 
   #runUntil(time: number): void {
@@ -125,6 +138,7 @@ class Cluster implements World {
       this.#events++;
       this.#mix(event.at);
       event.run();
+      if (this.#isOver) return;
     }
   }
 
@@ -221,16 +235,19 @@ class Cluster implements World {
     const node = this.#node(m.to);
     if (node?.core === undefined || this.#cut.has(`${m.from}>${m.to}`)) return;
     // B2: another storage id than the configuration's is another node under a known name.
-    if (wanted !== undefined && wanted !== node.disk.storageId) return;
+    if (wanted !== undefined && wanted !== node.disk.storageId) {
+      return this.coverage.hit("message for a replaced disk dropped");
+    }
     // Answers count for the disk they come from. Requests pass: a node that lags behind may know an older disk of its
     // leader only, and would otherwise never hear of the newer one.
     const expected = m.k.endsWith("Reply") ? node.storageIds.get(m.from) : undefined;
     if (expected !== undefined && expected !== storageId) return;
     // O8: a newer process of the sender closed the connection on which this came.
-    if (incarnation < (node.heard.get(m.from) ?? 0)) return;
+    if (incarnation < (node.heard.get(m.from) ?? 0)) return this.coverage.hit("message of an earlier process dropped");
     node.heard.set(m.from, incarnation);
     this.#mix(m.term);
     this.#mix(m.k.length);
+    this.coverage.delivered(node, m);
     this.note(node, () => `<- ${JSON.stringify(m, (key, value) => key === "body" ? undefined : value)}`);
     this.#input(node, { k: "message", m });
   }
@@ -434,6 +451,7 @@ class Cluster implements World {
       if (leader === undefined) return this.#replaceDisk(victim, since, until);
       if (node.core !== undefined) node.crash(this.#faults);
       node.disk = new Disk(`${node.id}-${++this.#disksMade}`);
+      this.coverage.hit("member replaced with an empty disk");
       node.addedAt = this.#schedule.now;
       this.#checker.addDisk(node.disk);
       this.#boot(node);
@@ -509,6 +527,7 @@ class Cluster implements World {
     let applied = 0;
     while (this.#schedule.now < deadline) {
       this.#runUntil(this.#schedule.now + SECOND / 2);
+      if (this.#isOver) return;
       // New writes and reads must be answered first; then the load ends, so that equality can be asked for.
       if (!stopped && this.#checker.ackedMax > start + 5 && this.#checker.readsGranted > reads + 2) {
         stopped = true;

@@ -7,11 +7,14 @@ import type { BootState, Core, Effects, Input, Options } from "../../src/raft/ef
 import type { Config, Entry, Index, Message, NodeId, OutgoingMessage, Term } from "../../src/raft/message.ts";
 import { createCore } from "../../src/raft/raft.ts";
 import type { Checker } from "./checker.ts";
+import type { Coverage } from "./coverage.ts";
 import { applyWrite, type Disk, type Snapshot, type Write } from "./disk.ts";
 import type { Random } from "./random.ts";
 
 /** What a node needs of the world around it. */
 export interface World {
+  /** Counts rare situations. */
+  readonly coverage: Coverage;
   /** Takes a message off the node's hands. */
   send(from: SimNode, m: Message): void;
   /** Starts a write; the world calls {@linkcode SimNode.written} when it is durable. */
@@ -94,10 +97,12 @@ export class SimNode {
   crash(random: Random): void {
     this.core = undefined;
     const kept = random.below(this.disk.pending.length + 1);
+    this.world.coverage.crashed(this, kept);
     for (let count = 0; count < kept; count++) this.#complete();
     this.disk.pending.length = 0;
     // The state machine syncs lazily: any suffix may be gone (O5 keeps it within the log).
     this.disk.applied = random.between(this.disk.applied, Math.max(this.disk.applied, this.applied));
+    if (this.disk.applied < this.applied) this.world.coverage.hit("applied entries lost at crash");
     this.inbox = [];
     this.turnDue = false;
     this.#gated = [];
@@ -122,7 +127,9 @@ export class SimNode {
       core.step(input);
       if (input.k === "persisted") this.#release(input.ticket);
     }
-    this.#carryOut(core.drain());
+    const effects = core.drain();
+    this.world.coverage.drained(this, effects);
+    this.#carryOut(effects);
   }
 
   #carryOut(effects: Effects): void {
