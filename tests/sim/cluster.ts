@@ -462,8 +462,8 @@ class Cluster implements World {
 
   /** A node without a cluster: a former member with a new disk, one that never got in, or a new one. */
   #newcomer(): SimNode {
-    // The request to add a node may still be under way: then its disk is not to be replaced.
-    const settled = this.#schedule.now - SECOND;
+    // The request to add a node may still be under way, and stragglers with it: then its disk is not to be replaced.
+    const settled = this.#schedule.now - 10 * SECOND;
     const outside = this.#nodes.filter((node) => node.addedAt < settled && this.#isOutside(node));
     const old = this.#faults.pick(outside);
     if (old !== undefined && this.#faults.chance(0.7)) {
