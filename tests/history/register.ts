@@ -1,0 +1,60 @@
+/**
+ * The model of a register: one text, absent at first, that is read, written, compared-and-set and appended to. Pure.
+ * @module
+ */
+import { type Operation, relevant } from "./history.ts";
+
+/** What a client asks of the register with a key. */
+export type RegisterRequest =
+  | { readonly key: number; readonly kind: "read" }
+  | { readonly key: number; readonly kind: "write"; readonly value: string }
+  | { readonly key: number; readonly kind: "cas"; readonly expected: string; readonly value: string }
+  | { readonly key: number; readonly kind: "append"; readonly value: string };
+
+/** Content of a register; null before the first write. */
+export type Content = string | null;
+
+/** A read's content, whether a compare-and-set took place, true for writes and appends. */
+export type RegisterAnswer = Content | boolean;
+
+/** An operation on a register. */
+export type RegisterOperation = Operation<RegisterRequest, RegisterAnswer>;
+
+/** What a correct register answers in a state, and its next state. */
+export function applyRegister(state: Content, request: RegisterRequest): { answer: RegisterAnswer; next: Content } {
+  switch (request.kind) {
+    case "read":
+      return { answer: state, next: state };
+    case "write":
+      return { answer: true, next: request.value };
+    case "cas":
+      return state === request.expected ? { answer: true, next: request.value } : { answer: false, next: state };
+    case "append":
+      return { answer: true, next: (state ?? "") + request.value };
+  }
+}
+
+/** State after an operation at `state`, or undefined when a correct register cannot have answered so there. */
+export function step(state: Content, { request, outcome, answer }: RegisterOperation): Content | undefined {
+  const expected = applyRegister(state, request);
+  return outcome === "unknown" || expected.answer === answer ? expected.next : undefined;
+}
+
+/** The operations that {@linkcode relevant} keeps. */
+export function relevantToRegisters(operations: readonly RegisterOperation[]): RegisterOperation[] {
+  return relevant(operations, ({ kind }) => kind === "read");
+}
+
+/** An operation in one line. */
+export function describeRegisterOperation(operation: RegisterOperation): string {
+  const { process, request, outcome, answer, invokedAt, returnedAt, index } = operation;
+  const what = request.kind === "read"
+    ? "read"
+    : request.kind === "cas"
+    ? `cas ${JSON.stringify(request.expected)} → ${JSON.stringify(request.value)}`
+    : `${request.kind} ${JSON.stringify(request.value)}`;
+  const told = outcome === "done" ? JSON.stringify(answer) : outcome;
+  const at = index === undefined ? "" : ` at index ${index}`;
+  const end = returnedAt === Infinity ? "…" : returnedAt.toFixed(3);
+  return `process ${process}: key ${request.key} ${what} = ${told}${at} [${invokedAt.toFixed(3)}, ${end}]`;
+}
