@@ -15,6 +15,7 @@ const WORKERS = [
   "src/replica/worker.ts",
   "src/sqlite/worker.ts",
   "src/sqlite/reader_worker.ts",
+  "src/sqlite/snapshot_worker.ts",
   "src/http/worker.ts",
   "src/discovery/worker.ts",
 ];

@@ -68,6 +68,12 @@ export class Readers {
     this.#dispatch();
   }
 
+  /** Has every reader open the database anew: another file has taken its place. */
+  reopen(): void {
+    const message: ToReader = { k: "reopen" };
+    for (const reader of this.#readers) reader.port.postMessage(message);
+  }
+
   /**
    * Runs a read.
    * @returns undefined at the time limit.

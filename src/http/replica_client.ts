@@ -50,6 +50,8 @@ interface Waiting<T> {
 
 /** The replica, seen from HTTP. */
 export class ReplicaClient {
+  /** Called when another file has taken the database's place. */
+  onDatabaseReplaced: () => void = () => {};
   /** Who leads, as last heard. */
   leader: LeaderInfo | null = null;
   /** Servers of the configuration in force. */
@@ -184,6 +186,8 @@ export class ReplicaClient {
           this.#replica.postMessage({ k: "served", ref: message.ref, response })
         );
         return;
+      case "databaseReplaced":
+        return this.onDatabaseReplaced();
       case "leader":
         this.leader = message.leader;
         return;

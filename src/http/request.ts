@@ -43,6 +43,8 @@ export function newCounters(): Counters {
     served: 0,
     leader_not_found: 0,
     bad_requests: 0,
+    user_snapshots: 0,
+    user_reaps: 0,
     running: 0,
   };
 }
@@ -56,6 +58,8 @@ export interface Counters {
   served: number;
   leader_not_found: number;
   bad_requests: number;
+  user_snapshots: number;
+  user_reaps: number;
   /** Requests under way. */
   running: number;
 }

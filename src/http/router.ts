@@ -7,6 +7,7 @@ import { handleLeader, handleNodes, handleReadyz, handleRemove } from "./nodes.t
 import { Params } from "./params.ts";
 import { HttpError, type HttpResponse, problem } from "./problem.ts";
 import type { HttpRequest, Services } from "./request.ts";
+import { handleReap, handleSnapshot } from "./snapshot.ts";
 import { handleStatus, handleVars } from "./status.ts";
 
 /** Answers one kind of request. */
@@ -39,8 +40,8 @@ const ROUTES: readonly Route[] = [
   { path: "/db/load", isPrefix: true, methods: ["POST"], handler: later("/db/load") },
   { path: "/db/sql", isPrefix: true, methods: ["GET", "POST"], handler: later("/db/sql") },
   { path: "/boot", isPrefix: false, methods: ["POST"], handler: later("/boot") },
-  { path: "/snapshot", isPrefix: false, methods: ["POST"], handler: later("/snapshot") },
-  { path: "/reap", isPrefix: false, methods: ["POST"], handler: later("/reap") },
+  { path: "/snapshot", isPrefix: false, methods: ["POST"], handler: handleSnapshot },
+  { path: "/reap", isPrefix: false, methods: ["POST"], handler: handleReap },
 ];
 
 /** Answers a request; never throws. */

@@ -31,6 +31,7 @@ function open(message: OpenHttp): void {
     counters: newCounters(),
     log,
   };
+  made.replica.onDatabaseReplaced = () => readers.reopen();
   services = made;
   try {
     server = serveHttp(made);

@@ -12,7 +12,7 @@ import type { DiscoveryOptions, OpenDiscovery } from "../discovery/api.ts";
 import type { FromHttpWorker, ToHttpWorker } from "../http/api.ts";
 import type { DiscoveryUse, FromReplica, ToReplica } from "../replica/api.ts";
 import { NODE_STATE_BYTES } from "../rpc/node_state.ts";
-import type { OpenReader, OpenWriter } from "../sqlite/api.ts";
+import type { OpenReader, OpenSnapshot, OpenWriter } from "../sqlite/api.ts";
 import type { NodeConfig } from "./config.ts";
 import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
 import { discoveryAddrs } from "./discovery.ts";
@@ -166,6 +166,14 @@ export class Node {
     return port2;
   }
 
+  /** The other end of the line to the snapshot Worker. */
+  #startSnapshots(): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    const open: OpenSnapshot = { path: `${this.#directory.sqlite}/${DATABASE}`, replica: port1 };
+    this.#spawn("snapshot").postMessage(open, [port1]);
+    return port2;
+  }
+
   #startReplica(state: SharedArrayBuffer, http: MessagePort, discovery: DiscoveryOptions | undefined): Worker {
     const config = this.#config;
     const worker = this.#spawn("replica");
@@ -176,12 +184,14 @@ export class Node {
       else if (data.k === "stopped") this.#stopped.replica.resolve();
     });
     const { port2: writer } = this.#writerToReplica;
+    const snapshots = this.#startSnapshots();
     const discoveryPort = discovery && this.#startDiscovery(discovery);
     const open: ToReplica = {
       k: "open",
       state,
       writer,
       http: [http],
+      snapshots,
       discovery: discoveryPort,
       options: {
         nodeId: this.#directory.nodeId,
@@ -207,7 +217,7 @@ export class Node {
         forwardBytesMax: config.httpBodyBytesMax + FORWARD_OVERHEAD_BYTES,
       },
     };
-    worker.postMessage(open, discoveryPort ? [writer, http, discoveryPort] : [writer, http]);
+    worker.postMessage(open, [writer, http, snapshots, ...(discoveryPort ? [discoveryPort] : [])]);
     return worker;
   }
 

@@ -7,7 +7,7 @@
  */
 
 /** A Worker of a node. */
-export type Role = "replica" | "sqlite" | "reader" | "http" | "discovery";
+export type Role = "replica" | "sqlite" | "reader" | "snapshot" | "http" | "discovery";
 
 /** Where a node's parts live and listen. */
 export interface Scope {
@@ -37,6 +37,7 @@ export function permissionsOf(role: Role, scope: Scope): Deno.PermissionOptionsO
     case "replica": // any address: members come and go, and are known by name only when they do
       return { ...nothing, net: true, read: [scope.raftDirectory], write: [scope.raftDirectory] };
     case "sqlite":
+    case "snapshot":
     case "reader": // a reader writes the shared memory file of the WAL
       return { ...nothing, read: [scope.sqliteDirectory], write: [scope.sqliteDirectory] };
     case "http":

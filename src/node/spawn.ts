@@ -8,6 +8,7 @@ const MODULES: Readonly<Record<Role, URL>> = {
   replica: new URL("../replica/worker.ts", import.meta.url),
   sqlite: new URL("../sqlite/worker.ts", import.meta.url),
   reader: new URL("../sqlite/reader_worker.ts", import.meta.url),
+  snapshot: new URL("../sqlite/snapshot_worker.ts", import.meta.url),
   http: new URL("../http/worker.ts", import.meta.url),
   discovery: new URL("../discovery/worker.ts", import.meta.url),
 };

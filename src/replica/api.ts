@@ -53,6 +53,7 @@ export interface ReplicaOpen {
   readonly state: SharedArrayBuffer;
   readonly writer: MessagePort;
   readonly http: readonly MessagePort[];
+  readonly snapshots: MessagePort;
   /** Present with {@linkcode ReplicaOptions.discovery}. */
   readonly discovery: MessagePort | undefined;
 }
@@ -106,6 +107,8 @@ export interface ReplicaMethods {
   remove: { params: { id: string; timeoutMs: number }; result: { removed: boolean } };
   /** Hands leadership over. */
   transfer: { params: { to?: string; timeoutMs: number }; result: { leader: string | null } };
+  /** Makes what is applied durable and cuts the log behind it; `done` false: there was nothing to do. */
+  snapshot: { params: { trailing: number; timeoutMs: number }; result: { done: boolean } };
   /** For `/status`. */
   status: { params: Record<string, never>; result: Record<string, unknown> };
   /** Whether the leader answers now. */
@@ -155,6 +158,7 @@ export type ToHttp =
   }
   | { readonly k: "readIndices"; readonly refs: readonly number[]; readonly error?: string; readonly code?: string }
   | { readonly k: "serve"; readonly ref: number; readonly request: ForwardedRequest }
+  | { readonly k: "databaseReplaced" } // readers have to open it again
   | { readonly k: "leader"; readonly leader: LeaderInfo | null }
   | { readonly k: "members"; readonly members: readonly Member[] };
 

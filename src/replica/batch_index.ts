@@ -7,7 +7,7 @@ import type { Index } from "../raft/message.ts";
 
 /** Where a batch lies. */
 export interface BatchPlace {
-  /** Position of the segment in the list of segments. */
+  /** Number of the segment. */
   readonly segment: number;
   /** Offset in the file. */
   readonly offset: number;
@@ -47,6 +47,28 @@ export class BatchIndex {
   #truncate(from: Index): void {
     while (this.#count > 0 && this.#rows[(this.#count - 1) * COLUMNS] >= from) this.#count--;
     this.#last = Math.min(this.#last, from - 1);
+  }
+
+  /** First index held in the segments from `segment` on; that behind the last where they hold none. */
+  firstIn(segment: number): Index {
+    for (let at = 0; at < this.#count; at++) {
+      if (this.#rows[at * COLUMNS + 1] >= segment) return this.#rows[at * COLUMNS];
+    }
+    return this.#last + 1;
+  }
+
+  /** Forgets the batches of the segments before `segment`. */
+  cut(segment: number): void {
+    let cut = 0;
+    while (cut < this.#count && this.#rows[cut * COLUMNS + 1] < segment) cut++;
+    this.#rows.copyWithin(0, cut * COLUMNS, this.#count * COLUMNS);
+    this.#count -= cut;
+  }
+
+  /** Starts anew behind `last`. */
+  reset(last: Index): void {
+    this.#count = 0;
+    this.#last = last;
   }
 
   /** The batch that holds `index`, with the range of entries it still stands for; undefined where none does. */

@@ -50,6 +50,14 @@ export class EntryCache {
     }
   }
 
+  /** Forgets everything; `first` is the next entry. */
+  reset(first: Index): void {
+    this.#entries = [];
+    this.#head = 0;
+    this.#first = first;
+    this.#bytes = 0;
+  }
+
   /** Drops the oldest entries beyond the limit, as far as they are durable. */
   shrink(persisted: Index): void {
     while (this.#bytes > this.#bytesMax && this.#first <= persisted) {

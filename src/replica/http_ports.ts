@@ -147,6 +147,10 @@ export class HttpPorts {
         return { removed: await this.#parts.cluster.remove((params as ReplicaMethods["remove"]["params"]).id) };
       case "transfer":
         return await this.#transfer(params as ReplicaMethods["transfer"]["params"]);
+      case "snapshot": {
+        const { trailing, timeoutMs } = params as ReplicaMethods["snapshot"]["params"];
+        return { done: await withTimeout(this.#parts.node.snapshot(trailing), timeoutMs, "timeout") };
+      }
       case "status":
         return { ...this.#parts.node.status(), sqlite3: await this.#askWriter() };
       case "leaderReachable":

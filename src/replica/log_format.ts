@@ -5,7 +5,7 @@
  *     header   = magic "MUSTRLOG" | length u32 | crc32c u32 | version u8 | segment number u64 | first index u64
  *                | previous entry index u64, term u64 | next batch number u64 | crc of previous batch u32
  *                | identity (node id, storage id: strings) | hard state | commit u64
- *                | configuration (its index u64, bytes)
+ *                | configuration (its index u64, bytes) | restart u8
  *     batch    = magic u32 | batch number u64 | crc of previous batch u32 | body length u32
  *                | highest batch known durable u64 | body crc32c u32 | zero u32 | header crc32c u32
  *                | body (masked), padded to 8 bytes
@@ -29,7 +29,7 @@ import { decodeConfig, EMPTY_CONFIG, encodeConfig } from "../raft/configuration.
 import type { Config, Entry, EntryId, EntryKind, HardState, Index } from "../raft/message.ts";
 
 /** Version of this format; a node refuses a log with another. */
-export const LOG_FORMAT_VERSION = 1;
+export const LOG_FORMAT_VERSION = 2;
 /** Smallest unit that a disk writes whole. */
 export const SECTOR_BYTES = 512;
 /** Bytes before a batch's body. */
@@ -51,7 +51,10 @@ export interface LogIdentity {
   readonly storageId: string;
 }
 
-/** First block of a segment: enough to start from it without any older one (D1). */
+/**
+ * First block of a segment: enough to start from it without any older one (D1), provided that `previous` is committed:
+ * then nothing in this segment or behind it supersedes what lies before.
+ */
 export interface SegmentHeader {
   readonly identity: LogIdentity;
   /** Rises by one from 1. */
@@ -68,6 +71,8 @@ export interface SegmentHeader {
   readonly commit: Index;
   /** Configuration in force at `previous`. */
   readonly config: Config;
+  /** A snapshot that ends in `previous` was installed: all older segments are void (S8). */
+  readonly isRestart: boolean;
 }
 
 /** One durable write. */
@@ -112,6 +117,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   writeHard(writer, header.hard);
   writer.u64(header.commit).u64(header.config.at);
   writer.bytes(header.config.members.length === 0 ? new Uint8Array(0) : encodeConfig(header.config));
+  writer.u8(header.isRestart ? 1 : 0);
   writer.reserve((SECTOR_BYTES - writer.length % SECTOR_BYTES) % SECTOR_BYTES);
   writer.setU32(8, writer.length);
   writer.setU32(12, crc32c(writer.view().subarray(16)));
@@ -147,7 +153,11 @@ export function decodeSegmentHeader(bytes: Uint8Array): { header: SegmentHeader;
   const configAt = reader.u64();
   const members = reader.bytes();
   const config = members.length === 0 ? EMPTY_CONFIG : decodeConfig(members, configAt);
-  return { header: { identity, number, firstIndex, previous, nextBatch, chain, hard, commit, config }, length };
+  const isRestart = reader.u8() === 1;
+  return {
+    header: { identity, number, firstIndex, previous, nextBatch, chain, hard, commit, config, isRestart },
+    length,
+  };
 }
 
 /** XORs the body in place; doing it twice undoes it. */

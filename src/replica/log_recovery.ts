@@ -34,6 +34,8 @@ export interface FoundSegment {
   readonly path: string;
   readonly number: number;
   readonly firstIndex: Index;
+  /** Entry before it. */
+  readonly previous: EntryId;
   /** Bytes of the file that hold the header and whole batches. */
   validBytes: number;
   /** Size of the file. */
@@ -43,6 +45,10 @@ export interface FoundSegment {
 /** What the log says. */
 export interface RecoveredLog {
   readonly segments: FoundSegment[];
+  /** Segments that an installed snapshot made void: to be deleted. */
+  readonly void: string[];
+  /** Entry before the first one kept. */
+  base: EntryId;
   /** Newest file that a crash left without a header: to be deleted. */
   readonly unborn?: string;
   readonly batches: BatchIndex;
@@ -59,6 +65,8 @@ export interface RecoveredLog {
   torn: number;
 }
 
+/** More than a header of some hundred members takes. */
+const HEADER_BYTES_MAX = 256 * 1024;
 const SEGMENT_NAME = /^(\d{10})-(\d{16})\.log$/;
 
 /** File name of a segment. */
@@ -76,6 +84,8 @@ export function recoverLog(directory: string, identity: LogIdentity, applied: In
     .sort();
   const log: RecoveredLog = {
     segments: [],
+    void: [],
+    base: { index: 0, term: 0 },
     batches: new BatchIndex(),
     hard: { term: 0, vote: null },
     commit: 0,
@@ -91,6 +101,13 @@ export function recoverLog(directory: string, identity: LogIdentity, applied: In
     const newest = at === files.length - 1;
     if (!readSegment(log, joinPath(directory, name), { identity, newest })) unborn = joinPath(directory, name);
   });
+  if (applied < log.base.index) {
+    throw new LogDamageError(
+      `The log in ${directory} begins after index ${log.base.index}, but the database holds only index ${applied}: it is ` +
+        "older than the log. Keep the files. In a cluster, remove this node, empty its data directory and let it join " +
+        "again; a single node needs a backup",
+    );
+  }
   const needed = Math.max(applied, log.commit);
   if (needed > log.last.index) {
     throw new LogDamageError(
@@ -102,6 +119,29 @@ export function recoverLog(directory: string, identity: LogIdentity, applied: In
     );
   }
   return unborn === undefined ? log : { ...log, unborn };
+}
+
+/** Entry before the first one that the log in `directory` keeps, from the headers alone; undefined for an empty log. */
+export function readLogBase(directory: string): EntryId | undefined {
+  const names = [...Deno.readDirSync(directory)].map((file) => file.name).filter((name) => SEGMENT_NAME.test(name))
+    .sort();
+  let base: EntryId | undefined;
+  for (const name of names) {
+    const header = readHeader(joinPath(directory, name));
+    if (header && (base === undefined || header.isRestart)) base = header.previous;
+  }
+  return base;
+}
+
+function readHeader(path: string): SegmentHeader | undefined {
+  const file = Deno.openSync(path);
+  try {
+    const bytes = new Uint8Array(HEADER_BYTES_MAX);
+    const count = file.readSync(bytes) ?? 0;
+    return decodeSegmentHeader(bytes.subarray(0, count))?.header;
+  } finally {
+    file.close();
+  }
 }
 
 /** Takes one segment into `log`; false where the newest file never got its header. */
@@ -118,14 +158,16 @@ function readSegment(
   }
   const { header, length } = found;
   checkHeader(log, path, header, identity);
+  if (log.segments.length === 0 || header.isRestart) startFrom(log, header);
   const segment: FoundSegment = {
     path,
     number: header.number,
     firstIndex: header.firstIndex,
+    previous: header.previous,
     validBytes: length,
     fileBytes: bytes.length,
   };
-  const order = log.segments.push(segment) - 1;
+  log.segments.push(segment);
   if (log.hard.term < header.hard.term) log.hard = header.hard;
   log.commit = Math.max(log.commit, header.commit);
   let offset = length;
@@ -133,7 +175,7 @@ function readSegment(
     const whole = decodeBatch(bytes.subarray(offset));
     if (!whole || whole.header.number !== log.nextBatch || whole.header.chain !== log.chain) break;
     takeBatch(log, path, offset, whole.batch);
-    log.batches.add(whole.batch, { segment: order, offset, length: whole.length });
+    log.batches.add(whole.batch, { segment: header.number, offset, length: whole.length });
     log.nextBatch++;
     log.chain = whole.header.crc;
     offset += whole.length;
@@ -154,7 +196,7 @@ function checkHeader(log: RecoveredLog, path: string, header: SegmentHeader, ide
   if (previous && header.number !== previous.number + 1) {
     throw damage(path, 0, `segment ${previous.number + 1} is missing before it`);
   }
-  if (!previous && header.number !== 1) throw damage(path, 0, `segment 1 is missing before it`);
+  if (!previous) return; // older ones were cut off: the database must hold what they held
   if (header.nextBatch !== log.nextBatch || header.chain !== log.chain) {
     throw damage(
       path,
@@ -162,6 +204,19 @@ function checkHeader(log: RecoveredLog, path: string, header: SegmentHeader, ide
       `it continues batch ${header.nextBatch - 1}, but the log before it ends with batch ${log.nextBatch - 1}`,
     );
   }
+}
+
+/** Nothing before this segment counts: it was cut off, or a snapshot took its place. */
+function startFrom(log: RecoveredLog, header: SegmentHeader): void {
+  for (const { path } of log.segments) log.void.push(path);
+  log.segments.length = 0;
+  log.batches.reset(header.previous.index);
+  log.base = log.last = header.previous;
+  log.terms.length = 0;
+  log.configs.length = 0;
+  if (header.config.at > 0) log.configs.push(header.config);
+  log.nextBatch = header.nextBatch;
+  log.chain = header.chain;
 }
 
 function takeBatch(log: RecoveredLog, path: string, offset: number, batch: Batch): void {
@@ -190,7 +245,7 @@ function takeBatch(log: RecoveredLog, path: string, offset: number, batch: Batch
 function truncate(log: RecoveredLog, from: Index): void {
   while (log.terms.length > 0 && log.terms[log.terms.length - 1].first >= from) log.terms.pop();
   while (log.configs.length > 0 && log.configs[log.configs.length - 1].at >= from) log.configs.pop();
-  if (from <= log.last.index) log.last = { index: from - 1, term: log.terms.at(-1)?.term ?? 0 };
+  if (from <= log.last.index) log.last = { index: from - 1, term: log.terms.at(-1)?.term ?? log.base.term };
 }
 
 /** Judges what follows the last whole batch of a segment. */

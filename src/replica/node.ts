@@ -10,7 +10,7 @@ import type { FromWriter } from "../sqlite/api.ts";
 import type { LeaderInfo, ReplicaOpen, ReplicaOptions, ToHttp } from "./api.ts";
 import { pause } from "./backoff.ts";
 import { boot } from "./boot.ts";
-import { CALL_TIMEOUT_MS, Cluster } from "./cluster.ts";
+import { CALL_TIMEOUT_MS, Cluster, withTimeout } from "./cluster.ts";
 import { Discovery } from "./discovery.ts";
 import { splitAddress } from "../codec/address.ts";
 import { HttpPorts } from "./http_ports.ts";
@@ -20,6 +20,9 @@ import { NodeState } from "../rpc/node_state.ts";
 import { PeerStream } from "./peer.ts";
 import { Replica } from "./replica.ts";
 import { RpcClient } from "./rpc.ts";
+import { SnapshotClient } from "./snapshot_client.ts";
+import { SnapshotReceiver } from "./snapshot_receiver.ts";
+import { SnapshotSender } from "./snapshot_sender.ts";
 import { type Hello, PROTOCOL_VERSION } from "./wire.ts";
 
 /** Ticks of an election timeout; a tick is the timeout divided by it. */
@@ -33,6 +36,13 @@ const LEAVE_ATTEMPTS = 5;
 const LEAVE_LEADER_MS = 1000;
 const LEAVE_RETRY_MS = 250;
 const LEAVE_MS = 8000;
+/** What stays of the log behind the applied index, so that a node that was down for a while catches up from it (S3). */
+const LOG_KEPT_BYTES = 64 * 1024 * 1024;
+/** A log that is longer is cut even if a copy on its way needs it: its receiver gets another one (S6). */
+const PINNED_BYTES_MAX = 4 * 1024 * 1024 * 1024;
+const INSTALL_TIMEOUT_MS = 120_000;
+/** Longest answer to a piece of a snapshot. */
+const BULK_ANSWER_BYTES_MAX = 1024 * 1024;
 /** Streams to removed members stay this long, so that they hear of their removal (M9). */
 const REMOVED_STREAM_MS = 10_000;
 
@@ -63,12 +73,25 @@ export class ReplicaNode {
   /** Disks behind the Raft streams that came in last. */
   readonly #callers = new Map<NodeId, string>();
   readonly #stopping = new AbortController();
+  readonly #receiver: SnapshotReceiver;
+  readonly #sender: SnapshotSender;
+  #bulkRpc: RpcClient | undefined;
   #leader: NodeId | null = null;
+  /** Entries up to here survive without the log. */
+  #durable = 0;
+  /** Times that the log was cut. */
+  #cuts = 0;
+  #onAdopted: (() => void) | undefined;
+  #onCheckpoint: ((durable: number) => void) | undefined;
   #onWriterClosed: (() => void) | undefined;
   #ticker: ReturnType<typeof setInterval> | undefined;
 
   /** @param applied Index that the writer's database holds. */
-  constructor({ options, state, writer, http, discovery }: ReplicaOpen, applied: number, events: NodeEvents) {
+  constructor(
+    { options, state, writer, http, discovery, snapshots }: ReplicaOpen,
+    applied: number,
+    events: NodeEvents,
+  ) {
     this.#options = options;
     this.#events = events;
     this.#state = new NodeState(state);
@@ -77,6 +100,7 @@ export class ReplicaNode {
     this.#log = LogStore.open(options.directory, { identity, applied }, {
       onPersisted: (ticket) => this.#replica.persisted(ticket),
       onSpace: (space) => this.#replica.input({ k: "storage", state: space }),
+      onInstall: (base) => this.#adopt(base.index),
       onFatal: (error) => events.fatal(error),
       log: events.log,
     });
@@ -85,6 +109,9 @@ export class ReplicaNode {
       frameBytesMax: options.forwardBytesMax * 2 + 1024 * 1024,
       connectTimeoutMs: options.connectTimeoutMs,
     });
+    const snapshotClient = new SnapshotClient(snapshots);
+    this.#receiver = this.#makeReceiver(snapshotClient);
+    this.#sender = this.#makeSender(snapshotClient);
     this.#cluster = new Cluster({
       options,
       replica: this.#replica,
@@ -112,7 +139,7 @@ export class ReplicaNode {
         id: this.#options.nodeId,
         storageId: this.#options.storageId,
         hard,
-        base: { index: 0, term: 0 },
+        base: this.#log.base,
         last,
         terms,
         configs,
@@ -134,9 +161,73 @@ export class ReplicaNode {
         refused: (waiter, why) => this.#http.refused(waiter, why),
         onRole: (role) => this.#onRole(role),
         onConfig: (config) => this.#onConfig(config),
+        needSnapshot: (peer) => void this.#sender.send(peer),
+        onDurable: (index) => this.#cutLog(index, LOG_KEPT_BYTES),
         log: this.#events.log,
       },
     });
+  }
+
+  #makeReceiver(snapshots: SnapshotClient): SnapshotReceiver {
+    return new SnapshotReceiver({
+      snapshots,
+      leader: () => this.#leader,
+      commit: () => this.#replica.status().commit,
+      received: async (base, config) => {
+        this.#replica.input({ k: "snapshotReceived", base, config });
+        await withTimeout(this.#replica.untilApplied(base.index), INSTALL_TIMEOUT_MS, "the snapshot was not installed");
+      },
+      log: this.#events.log,
+    });
+  }
+
+  #makeSender(snapshots: SnapshotClient): SnapshotSender {
+    // Connections of its own: heartbeats and forwarded requests do not queue behind megabytes (F7).
+    this.#bulkRpc = new RpcClient(() => this.#hello("rpc"), {
+      frameBytesMax: BULK_ANSWER_BYTES_MAX,
+      connectTimeoutMs: this.#options.connectTimeoutMs,
+    });
+    return new SnapshotSender({
+      snapshots,
+      rpc: this.#bulkRpc,
+      addrOf: (peer) => this.#member(peer)?.addr,
+      base: () => this.#log.base.index,
+      configAt: (index) => this.#log.configAt(index),
+      matchOf: (peer) => this.#replica.status().progress.find(({ id }) => id === peer)?.match ?? Infinity,
+      onSent: (peer, index) => this.#replica.input({ k: "snapshotSent", peer, index }),
+      log: this.#events.log,
+    });
+  }
+
+  /** The log's new segment is durable: the staged copy takes the database's place. */
+  async #adopt(index: number): Promise<void> {
+    const adopted = new Promise<void>((resolve) => this.#onAdopted = resolve);
+    this.#replica.askWriter({ k: "adopt" });
+    await adopted;
+    this.#replica.installed(index);
+    this.#http.broadcast({ k: "databaseReplaced" });
+  }
+
+  /** Cuts the log behind what the database holds durably (S2); the core hears of it before anything else happens. */
+  #cutLog(durable: number, keepBytes: number): boolean {
+    const pinned = this.#log.bytes > PINNED_BYTES_MAX ? Infinity : this.#sender.pinned;
+    const base = this.#log.cut(Math.min(durable, pinned), { keepBytes });
+    if (!base) return false;
+    this.#cuts++;
+    this.#replica.input({ k: "compacted", index: base.index });
+    this.#events.log(`cut the log: it begins after index ${base.index} now and has ${this.#log.bytes} bytes`);
+    return true;
+  }
+
+  /** `POST /snapshot`: a checkpoint, and the log cut behind it but for `trailing` entries. Whether anything was done. */
+  async snapshot(trailing: number): Promise<boolean> {
+    const before = this.#durable;
+    const answered = new Promise<number>((resolve) => this.#onCheckpoint = resolve);
+    this.#replica.askWriter({ k: "checkpoint" });
+    const durable = await answered;
+    const index = Math.min(durable, this.#replica.applied - trailing);
+    if (index > this.#log.base.index) await this.#log.rotate();
+    return this.#cutLog(index, 0) || durable > before;
   }
 
   #listen(): Listener {
@@ -145,7 +236,9 @@ export class ReplicaNode {
       refuse: (caller) => this.#cluster.foreign(caller.clusterId),
       onHello: (caller) => this.#meet(caller),
       onMessages: (messages, caller) => this.#onMessages(messages, caller),
-      onCall: (rpc) => this.#cluster.answer(rpc.method, rpc.head) ?? this.#http.answerCall(rpc),
+      onCall: (rpc, caller) =>
+        this.#receiver.answer(rpc, caller.id) ?? this.#cluster.answer(rpc.method, rpc.head) ??
+          this.#http.answerCall(rpc),
       log: this.#events.log,
     });
   }
@@ -276,8 +369,12 @@ export class ReplicaNode {
   #fromWriter(message: FromWriter): void {
     if (message.k === "applied") {
       this.#replica.appliedByWriter(message);
+      this.#durable = message.durable;
+      this.#onCheckpoint?.(message.durable);
+      this.#onCheckpoint = undefined;
       this.#checkReady();
-    } else if (message.k === "status") this.#http.writerStatus(message);
+    } else if (message.k === "ready") this.#onAdopted?.();
+    else if (message.k === "status") this.#http.writerStatus(message);
     else if (message.k === "closed") this.#onWriterClosed?.();
     else if (message.k === "failed") this.#events.fatal(new Error(message.message));
   }
@@ -342,7 +439,8 @@ export class ReplicaNode {
         heartbeat_timeout: `${heartbeatTimeoutMs / 1000}s`,
         election_timeout: `${this.#options.electionTimeoutMs / 1000}s`,
       },
-      log: { persisted: this.#log.persisted },
+      log: { persisted: this.#log.persisted, bytes: this.#log.bytes, cuts: this.#cuts },
+      snapshots: { sent: this.#sender.sent, installed: this.#receiver.installed },
       ...(this.#discovery ? { disco: this.#discovery.status } : {}),
       peers: [...this.#peers].map(([id, stream]) => ({ id, addr: stream.addr, connected: stream.connected })),
     };
@@ -369,7 +467,9 @@ export class ReplicaNode {
     this.#replica.stop();
     this.#listener.close();
     for (const stream of this.#peers.values()) stream.close();
+    this.#sender.close();
     this.#rpc.close();
+    this.#bulkRpc?.close();
     await this.#log.close();
     await this.#closeWriter();
     if (failure) throw failure;

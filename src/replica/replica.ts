@@ -43,6 +43,10 @@ export interface ReplicaEvents {
   refused(waiter: Waiter, why: Refusal | "not_committed"): void;
   onRole(role: NonNullable<Effects["role"]>): void;
   onConfig(config: Config): void;
+  /** A peer needs entries that the log no longer has. */
+  needSnapshot(peer: NodeId): void;
+  /** Entries up to `index` survive without the log. */
+  onDurable(index: Index): void;
   log(line: string): void;
 }
 
@@ -75,6 +79,9 @@ export class Replica {
   #posted: Index;
   #applied: Index;
   #postedBytes = 0;
+  #durable: Index = 0;
+  /** A snapshot is about to take the database's place: nothing is handed to it until then. */
+  #installing = false;
   #posts: { readonly last: Index; readonly bytes: number }[] = [];
   #stopped = false;
 
@@ -217,6 +224,7 @@ export class Replica {
       this.#log.setConfig(effects.config);
       this.#events.onConfig(effects.config);
     }
+    if (effects.persist?.install) this.#installing = true;
     if (effects.persist) this.#log.persist(effects.persist); // entries are in the log's memory from here on
     for (const { m, after } of effects.send) {
       if (after === 0) this.#send(m);
@@ -225,6 +233,7 @@ export class Replica {
     for (const answer of effects.proposals) this.#place(answer);
     for (const answer of [...effects.answers, ...effects.reads]) this.#answer(answer);
     if (effects.role) this.#setRole(effects.role);
+    for (const peer of effects.needSnapshot) this.#events.needSnapshot(peer);
     if (effects.commit !== undefined) {
       this.#commit = effects.commit;
       this.#state.commit = effects.commit;
@@ -283,7 +292,7 @@ export class Replica {
   /** Hands committed entries to the writer, as many as may be under way. */
   #pumpApply(): void {
     while (
-      this.#posted < this.#applyTo && this.#posted - this.#applied < APPLY_ENTRIES_MAX &&
+      !this.#installing && this.#posted < this.#applyTo && this.#posted - this.#applied < APPLY_ENTRIES_MAX &&
       this.#postedBytes < APPLY_BYTES_MAX
     ) {
       const from = this.#posted + 1;
@@ -321,11 +330,26 @@ export class Replica {
   }
 
   /** The writer's word that a COMMIT is done. */
-  appliedByWriter({ index }: Extract<FromWriter, { k: "applied" }>): void {
+  appliedByWriter({ index, durable }: Extract<FromWriter, { k: "applied" }>): void {
+    if (index < this.#applied) return; // said before a snapshot took the database's place
     this.#applied = index;
     this.#state.applied = index;
     while (this.#posts.length > 0 && this.#posts[0].last <= index) this.#postedBytes -= this.#posts.shift()?.bytes ?? 0;
     this.#core.step({ k: "applied", index });
+    this.#wake("applied", index);
+    this.#pumpApply();
+    if (durable > this.#durable) this.#events.onDurable(this.#durable = durable);
+  }
+
+  /** A snapshot has taken the database's place: it holds `index`. What waited for entries below will not be told more. */
+  installed(index: Index): void {
+    this.#installing = false;
+    this.#applied = this.#posted = index;
+    this.#applyTo = Math.max(this.#applyTo, index);
+    this.#posts = [];
+    this.#postedBytes = 0;
+    this.#state.applied = index;
+    for (const at of this.#placed.keys()) if (at <= index) this.#placed.delete(at);
     this.#wake("applied", index);
     this.#pumpApply();
   }

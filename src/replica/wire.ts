@@ -66,6 +66,15 @@ export function textField(object: Record<string, unknown>, name: string): string
   return value;
 }
 
+/** Reads a field that counts something; missing or of another kind is a {@linkcode DecodeError}. */
+export function numberField(object: Record<string, unknown>, name: string): number {
+  const value = object[name];
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) {
+    throw new DecodeError(`Expected "${name}" to be a whole number`);
+  }
+  return value;
+}
+
 /** Decodes a hello or welcome. */
 export function decodeHello(payload: Uint8Array): Hello {
   const object = decodeJsonObject(payload);

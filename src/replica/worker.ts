@@ -3,8 +3,8 @@
  * @module
  */
 import type { FromReplica, ToReplica } from "./api.ts";
-import type { FromWriter } from "../sqlite/api.ts";
-import { LogDamageError } from "./log_recovery.ts";
+import type { FromWriter, ToWriter } from "../sqlite/api.ts";
+import { LogDamageError, readLogBase } from "./log_recovery.ts";
 import { ReplicaNode } from "./node.ts";
 import { workerScope } from "../rpc/worker_scope.ts";
 
@@ -12,6 +12,8 @@ const scope = workerScope<ToReplica, FromReplica>();
 
 /** Exit code for damage that an operator has to look at: systemd must not restart the node into it. */
 const EXIT_DAMAGED = 3;
+
+const ADOPT: ToWriter = { k: "adopt" };
 
 let node: ReplicaNode | undefined;
 
@@ -34,6 +36,9 @@ scope.onmessage = ({ data }) => {
       if (ready.k === "failed") return fail(new Error(ready.message));
       if (ready.k !== "ready") return;
       try {
+        // A crash between the two halves of an installation: the log has the snapshot, the database has not yet (S8).
+        const base = readLogBase(data.options.directory)?.index ?? 0;
+        if (base > ready.applied && ready.staged === base) return data.writer.postMessage(ADOPT);
         node = new ReplicaNode(data, ready.applied, { fatal: fail, log });
         tell({ k: "listening" });
         node.boot().then(() => tell({ k: "clustered" }), fail);

@@ -24,6 +24,8 @@ export interface OpenWriter {
 export type ToWriter =
   | { readonly k: "apply"; readonly entries: PackedEntries }
   | { readonly k: "status"; readonly ref: number }
+  | { readonly k: "checkpoint" } // whatever the size of the WAL; answered by `applied`
+  | { readonly k: "adopt" } // the staged snapshot takes the database's place; answered by `ready`
   | { readonly k: "close" };
 
 /**
@@ -31,7 +33,13 @@ export type ToWriter =
  * be cut (spec/raft.md A8).
  */
 export type FromWriter =
-  | { readonly k: "ready"; readonly applied: number; readonly term: number }
+  | {
+    readonly k: "ready";
+    readonly applied: number;
+    readonly term: number;
+    /** Index of the snapshot that lies ready to take the database's place; 0 for none. */
+    readonly staged: number;
+  }
   | { readonly k: "applied"; readonly index: number; readonly term: number; readonly durable: number }
   | { readonly k: "status"; readonly ref: number; readonly status: Record<string, unknown> }
   | { readonly k: "closed" }
@@ -43,6 +51,47 @@ export interface Outcomes {
   readonly k: "outcomes";
   /** In log order. */
   readonly outcomes: PackedOutcomes;
+}
+
+/** A snapshot: a copy of the database as a file, and where in the log it stands. */
+export interface SnapshotPart {
+  /** Names this very copy: others of the same index differ in their bytes. */
+  readonly id: string;
+  readonly bytes: number;
+  /** CRC-32 of the whole file. */
+  readonly crc: number;
+  /** Last entry that it holds. */
+  readonly applied: number;
+  readonly term: number;
+}
+
+/** First message to the snapshot Worker, on its global scope. */
+export interface OpenSnapshot {
+  /** Path of the database file. */
+  readonly path: string;
+  /** Carries {@linkcode ToSnapshot} in and {@linkcode FromSnapshot} out. */
+  readonly replica: MessagePort;
+}
+
+/** What the snapshot Worker can be asked. */
+export type SnapshotRequest =
+  | { readonly k: "copy" } // → SnapshotPart
+  | { readonly k: "read"; readonly offset: number; readonly length: number } // of the copy made last → Uint8Array
+  | { readonly k: "begin"; readonly part: SnapshotPart } // → bytes that are here already
+  | { readonly k: "write"; readonly id: string; readonly offset: number; readonly chunk: Uint8Array }
+  | { readonly k: "stage"; readonly part: SnapshotPart }; // verified whole, ready to be adopted
+
+/** Replica → snapshot Worker. */
+export interface ToSnapshot {
+  readonly ref: number;
+  readonly request: SnapshotRequest;
+}
+
+/** Snapshot Worker → replica. */
+export interface FromSnapshot {
+  readonly ref: number;
+  readonly result?: unknown;
+  readonly error?: string;
 }
 
 /** First message to a reader Worker, on its global scope. */
@@ -58,7 +107,10 @@ export interface OpenReader {
 }
 
 /** http → reader. */
-export type ToReader = { readonly k: "read"; readonly requests: PackedReads } | { readonly k: "close" };
+export type ToReader =
+  | { readonly k: "read"; readonly requests: PackedReads }
+  | { readonly k: "reopen" } // another file has taken the database's place
+  | { readonly k: "close" };
 
 /** Reader → http. */
 export type FromReader =

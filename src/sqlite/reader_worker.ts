@@ -21,7 +21,8 @@ function guarded<T>(port: MessagePort, work: () => T): T {
   }
 }
 
-function serve(reader: Reader, port: MessagePort): void {
+function serve(open: () => Reader, port: MessagePort): void {
+  let reader = open();
   port.onmessage = ({ data }: MessageEvent<ToReader>) => {
     if (data.k === "read") {
       say(port, {
@@ -31,7 +32,8 @@ function serve(reader: Reader, port: MessagePort): void {
       return;
     }
     reader.close();
-    port.close();
+    if (data.k === "reopen") reader = guarded(port, open);
+    else port.close();
   };
   say(port, { k: "ready" });
 }
@@ -39,5 +41,5 @@ function serve(reader: Reader, port: MessagePort): void {
 self.addEventListener("message", (event: Event) => {
   if (!(event instanceof MessageEvent)) return;
   const { path, foreignKeys, port }: OpenReader = event.data;
-  serve(guarded(port, () => openReader(path, { foreignKeys })), port);
+  guarded(port, () => serve(() => openReader(path, { foreignKeys }), port));
 }, { once: true });

@@ -11,6 +11,7 @@
 
 import { type ApplyEntry, packOutcomes, unpackEntries } from "../sql/exchange.ts";
 import type { FromWriter, OpenWriter, Outcomes, ToWriter } from "./api.ts";
+import { adoptStaged, positionOf, type SnapshotPaths, snapshotPaths } from "./snapshot_file.ts";
 import { BATCH_ENTRIES_MAX, openStateMachine, type StateMachine } from "./state_machine.ts";
 
 /** Size of the WAL that calls for a checkpoint, in bytes (spec/raft.md A9). */
@@ -25,7 +26,9 @@ const BATCHES_PER_LOOK = 16;
 /** The writer behind its ports. */
 class WriterWorker {
   readonly #replica: MessagePort;
-  readonly #machine: StateMachine;
+  readonly #open: () => StateMachine;
+  readonly #paths: SnapshotPaths;
+  #machine: StateMachine;
   readonly #walPath: string;
   #waiting: ApplyEntry[] = [];
   #isClosed = false;
@@ -35,17 +38,36 @@ class WriterWorker {
   constructor({ path, foreignKeys, replica, http }: OpenWriter) {
     this.#replica = replica;
     this.#walPath = `${path}-wal`;
-    this.#machine = openStateMachine(path, {
-      foreignKeys,
-      deliver: (port, outcomes) => {
-        const message: Outcomes = { k: "outcomes", outcomes: packOutcomes(outcomes) };
-        (port === 0 ? replica : http[port - 1])?.postMessage(message);
-      },
-      onApplied: () => this.#sayApplied(),
-      warn: (message) => console.warn(message),
-    });
+    this.#paths = snapshotPaths(path);
+    this.#open = () =>
+      openStateMachine(path, {
+        foreignKeys,
+        deliver: (port, outcomes) => {
+          const message: Outcomes = { k: "outcomes", outcomes: packOutcomes(outcomes) };
+          (port === 0 ? replica : http[port - 1])?.postMessage(message);
+        },
+        onApplied: () => this.#sayApplied(),
+        warn: (message) => console.warn(message),
+      });
+    this.#machine = this.#open();
     replica.onmessage = ({ data }: MessageEvent<ToWriter>) => this.#take(data);
-    this.#say({ k: "ready", applied: this.#machine.applied, term: this.#machine.appliedTerm });
+    this.#sayReady();
+  }
+
+  #sayReady(): void {
+    const { applied, appliedTerm } = this.#machine;
+    this.#say({ k: "ready", applied, term: appliedTerm, staged: positionOf(this.#paths.staged)?.applied ?? 0 });
+  }
+
+  /** A snapshot takes the place of the database: what waited for it is part of it, or comes again. */
+  #adopt(): void {
+    this.#guarded(() => {
+      this.#waiting = [];
+      this.#machine.close();
+      adoptStaged(this.#paths);
+      this.#machine = this.#open();
+    });
+    this.#sayReady();
   }
 
   #say(message: FromWriter): void {
@@ -66,6 +88,13 @@ class WriterWorker {
         break;
       case "status":
         this.#say({ k: "status", ref: message.ref, status: this.#machine.status() });
+        break;
+      case "checkpoint":
+        this.#guarded(() => this.#checkpoint());
+        this.#sayApplied();
+        break;
+      case "adopt":
+        this.#adopt();
         break;
       case "close":
         this.#close();
@@ -90,9 +119,13 @@ class WriterWorker {
     if (sinceMs < CHECKPOINT_PAUSE_MS || this.#batches % BATCHES_PER_LOOK !== 0) return;
     if (sinceMs < CHECKPOINT_INTERVAL_MS && Deno.statSync(this.#walPath).size < CHECKPOINT_WAL_BYTES) return;
     const before = this.#machine.durable;
+    this.#checkpoint();
+    if (this.#machine.durable !== before) this.#sayApplied();
+  }
+
+  #checkpoint(): void {
     this.#machine.checkpoint("PASSIVE");
     this.#checkpointedMs = performance.now();
-    if (this.#machine.durable !== before) this.#sayApplied();
   }
 
   #close(): void {

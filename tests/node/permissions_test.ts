@@ -23,6 +23,7 @@ const OWN: Record<Role, (keyof typeof NOTHING)[]> = {
   replica: ["read", "write", "connect", "listen", "resolve"],
   sqlite: ["read", "write"],
   reader: ["read", "write"],
+  snapshot: ["read", "write"],
   http: ["connect"], // to its own address, which a right to listen there includes
   discovery: ["connect"], // to the servers that the configuration names
 };
@@ -50,7 +51,7 @@ async function probe(
   }
 }
 
-for (const role of ["replica", "sqlite", "reader", "http", "discovery"] as const) {
+for (const role of ["replica", "sqlite", "reader", "snapshot", "http", "discovery"] as const) {
   Deno.test(`the ${role} Worker may do what its row of the permission table says, and nothing else`, async () => {
     const root = await Deno.makeTempDir({ prefix: "muster-permissions-" });
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

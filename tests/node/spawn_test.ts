@@ -2,7 +2,7 @@
 import { assertMatch } from "@std/assert";
 import { spawn } from "../../src/node/spawn.ts";
 
-for (const role of ["replica", "sqlite", "reader", "http", "discovery"] as const) {
+for (const role of ["replica", "sqlite", "reader", "snapshot", "http", "discovery"] as const) {
   Deno.test(`the death of the ${role} Worker is reported with its reason`, async () => {
     const directory = await Deno.makeTempDir({ prefix: "muster-spawn-" });
     const scope = {

@@ -2,10 +2,10 @@
  * The durable log on real files: what is written is there again, and each row of the recovery table (spec/raft.md §3.3).
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { LogStore, type LogStoreOptions } from "../../src/replica/log_store.ts";
-import { LogDamageError } from "../../src/replica/log_recovery.ts";
+import { LogStore, type LogStoreOptions, type LogWrite } from "../../src/replica/log_store.ts";
+import { LogDamageError, readLogBase } from "../../src/replica/log_recovery.ts";
 import { BATCH_HEADER_BYTES, decodeSegmentHeader, SECTOR_BYTES } from "../../src/replica/log_format.ts";
-import type { Entry } from "../../src/raft/message.ts";
+import type { Config, Entry, EntryId } from "../../src/raft/message.ts";
 
 const IDENTITY = { nodeId: "1", storageId: "s1" };
 const SEGMENT_BYTES = 64 * 1024;
@@ -13,12 +13,21 @@ const SEGMENT_BYTES = 64 * 1024;
 interface Opened {
   readonly store: LogStore;
   readonly lines: string[];
-  write(batch: { entries?: readonly Entry[]; truncateFrom?: number; term?: number; commit?: number }): Promise<void>;
+  /** Snapshots that took the log's place. */
+  readonly installed: EntryId[];
+  write(batch: {
+    entries?: readonly Entry[];
+    truncateFrom?: number;
+    term?: number;
+    commit?: number;
+    install?: LogWrite["install"];
+  }): Promise<void>;
 }
 
 function open(directory: string, options: Partial<LogStoreOptions> = {}): Opened {
   const waiting = new Map<number, () => void>();
   const lines: string[] = [];
+  const installed: EntryId[] = [];
   let ticket = 0;
   const store = LogStore.open(directory, { identity: IDENTITY, applied: 0, segmentBytes: SEGMENT_BYTES, ...options }, {
     onPersisted: (upTo) => {
@@ -29,6 +38,7 @@ function open(directory: string, options: Partial<LogStoreOptions> = {}): Opened
       }
     },
     onSpace: () => {},
+    onInstall: (base) => Promise.resolve(void installed.push(base)),
     onFatal: (error) => {
       throw error;
     },
@@ -37,7 +47,8 @@ function open(directory: string, options: Partial<LogStoreOptions> = {}): Opened
   return {
     store,
     lines,
-    write: ({ entries = [], truncateFrom, term, commit = 0 }) =>
+    installed,
+    write: ({ entries = [], truncateFrom, term, commit = 0, install }) =>
       new Promise((resolve) => {
         waiting.set(++ticket, resolve);
         const hard = term === undefined ? {} : { hard: { term, vote: "1" } };
@@ -47,6 +58,7 @@ function open(directory: string, options: Partial<LogStoreOptions> = {}): Opened
           commit,
           ...hard,
           ...(truncateFrom === undefined ? {} : { truncateFrom }),
+          ...(install && { install }),
         });
       }),
   };
@@ -310,4 +322,113 @@ Deno.test("recovery survives any single flipped bit without losing or inventing 
       Deno.writeFileSync(path, bytes);
       assertThrows(() => open(directory), LogDamageError, undefined, `bit at ${at}`);
     }
+  }));
+
+/** A configuration at `at`, told apart by its cluster id. */
+function config(at: number): Config {
+  return { at, clusterId: `c${at}`, members: [{ id: "1", storageId: "s1", addr: "a:1", role: "voter" }] };
+}
+
+Deno.test("LogStore.cut() deletes whole segments that hold nothing above the index, and the rest is read as before", () =>
+  inDirectory(async (directory) => {
+    const { store, write } = open(directory);
+    for (let index = 1; index <= 10; index++) {
+      await write({ entries: [entry(index, 1)], term: 1, commit: index });
+      if (index % 3 === 0) await store.rotate(); // segments begin with 1, 4, 7, 10
+    }
+    assertEquals(segments(directory).length, 4);
+    assertEquals(store.cut(2, { keepBytes: 0 }), undefined);
+    assertEquals(store.cut(7, { keepBytes: 0 }), { index: 6, term: 1 });
+    assertEquals(segments(directory).length, 2);
+    assertEquals(store.base, { index: 6, term: 1 });
+    assertEquals(texts(store.read(7, 10, Infinity)), [7, 8, 9, 10].map((index) => `entry ${index}`));
+    assertEquals(store.cut(10, { keepBytes: 2 * SEGMENT_BYTES }), undefined, "so much stays in any case");
+    await store.close();
+
+    const again = open(directory, { applied: 8 });
+    assertEquals([again.store.base, again.store.recovered.last], [{ index: 6, term: 1 }, { index: 10, term: 1 }]);
+    assertEquals(again.store.recovered.terms, [{ first: 7, term: 1 }]);
+    assertEquals(again.store.recovered.hard, { term: 1, vote: "1" });
+    await again.write({ entries: [entry(11, 2)], term: 2 });
+    assertEquals(texts(again.store.read(7, 11, Infinity)).length, 5);
+    await again.store.close();
+    refuses(directory, /begins after index 6, but the database holds only index 5/, { applied: 5 });
+  }));
+
+Deno.test("LogStore.cut() keeps a segment whose successor supersedes entries of it", () =>
+  inDirectory(async (directory) => {
+    const { store, write } = open(directory);
+    await write({ entries: [1, 2, 3].map((index) => entry(index, 1)), term: 1 });
+    await store.rotate();
+    await write({ entries: [entry(4, 1)] });
+    await write({ truncateFrom: 3, entries: [entry(3, 2, "new 3"), entry(4, 2, "new 4")], term: 2, commit: 4 });
+    assertEquals(store.cut(4, { keepBytes: 0 }), undefined);
+    await store.rotate();
+    assertEquals(store.cut(4, { keepBytes: 0 }), { index: 4, term: 2 });
+    await store.close();
+    const again = open(directory, { applied: 4 });
+    assertEquals(again.store.base, { index: 4, term: 2 });
+    await again.store.close();
+  }));
+
+Deno.test("LogStore.configAt() knows the configuration in force from the base on, after a cut and a restart too", () =>
+  inDirectory(async (directory) => {
+    const { store, write } = open(directory);
+    store.setConfig(config(1));
+    await write({ entries: [entry(1, 1), entry(2, 1)], term: 1, commit: 2 });
+    await store.rotate();
+    store.setConfig(config(3));
+    await write({ entries: [entry(3, 1)], commit: 3 });
+    await store.rotate();
+    store.setConfig(config(4));
+    store.setConfig(config(3)); // a truncation brought it back
+    assertEquals([2, 3, 4].map((index) => store.configAt(index).at), [1, 3, 3]);
+    assertEquals(store.cut(3, { keepBytes: 0 }), { index: 3, term: 1 });
+    await store.close();
+    const again = open(directory, { applied: 3 });
+    assertEquals(again.store.recovered.configs, [config(3)]);
+    assertEquals(again.store.configAt(3), config(3));
+    await again.store.close();
+  }));
+
+Deno.test("LogStore installs a snapshot in the place of all that was there, at once and after a restart", () =>
+  inDirectory(async (directory) => {
+    const { store, write, installed } = open(directory);
+    await write({ entries: [1, 2, 3].map((index) => entry(index, 1)), term: 1, commit: 1 });
+    const install = { base: { index: 100, term: 3 }, config: config(90) };
+    await write({ install, term: 3, commit: 100 });
+    assertEquals(installed, [install.base]);
+    assertEquals(segments(directory).length, 1);
+    await write({ entries: [entry(101, 3)], commit: 100 });
+    assertEquals(texts(store.read(101, 101, Infinity)), ["entry 101"]);
+    await store.close();
+    const again = open(directory, { applied: 100 });
+    const { base, last, terms, configs, hard, commit } = again.store.recovered;
+    assertEquals([base, last, terms, configs, hard, commit], [
+      install.base,
+      { index: 101, term: 3 },
+      [{ first: 101, term: 3 }],
+      [install.config],
+      { term: 3, vote: "1" },
+      100,
+    ]);
+    assertEquals(readLogBase(directory), install.base);
+    await again.store.close();
+  }));
+
+Deno.test("an installation that a crash cut short before the old segments were gone is finished at the next start", () =>
+  inDirectory(async (directory) => {
+    const { store, write } = open(directory);
+    await write({ entries: [entry(1, 1), entry(2, 1)], term: 1, commit: 1 });
+    const [old] = segments(directory);
+    const kept = Deno.readFileSync(`${directory}/${old}`);
+    await write({ install: { base: { index: 9, term: 2 }, config: config(5) }, term: 2, commit: 9 });
+    await store.close();
+    Deno.writeFileSync(`${directory}/${old}`, kept); // as if the process had ended before
+    assertEquals(readLogBase(directory), { index: 9, term: 2 });
+    refuses(directory, /begins after index 9, but the database holds only index 1/, { applied: 1 });
+    const again = open(directory, { applied: 9 });
+    assertEquals(again.store.base, { index: 9, term: 2 });
+    assertEquals(segments(directory).includes(old), false);
+    await again.store.close();
   }));

@@ -1,0 +1,58 @@
+/**
+ * The replica's end of the line to the snapshot Worker.
+ * @module
+ */
+import type { FromSnapshot, SnapshotPart, SnapshotRequest, ToSnapshot } from "../sqlite/api.ts";
+
+/** Asks the snapshot Worker; a failure is an error for people. */
+export class SnapshotClient {
+  readonly #port: MessagePort;
+  readonly #calls = new Map<number, PromiseWithResolvers<unknown>>();
+  #nextRef = 1;
+
+  /** @param port Owned from now on. */
+  constructor(port: MessagePort) {
+    this.#port = port;
+    port.onmessage = ({ data: { ref, result, error } }: MessageEvent<FromSnapshot>) => {
+      const call = this.#calls.get(ref);
+      this.#calls.delete(ref);
+      if (error === undefined) call?.resolve(result);
+      else call?.reject(new Error(error));
+    };
+  }
+
+  async #ask(request: SnapshotRequest): Promise<unknown> {
+    const message: ToSnapshot = { ref: this.#nextRef++, request };
+    const call = Promise.withResolvers<unknown>();
+    this.#calls.set(message.ref, call);
+    this.#port.postMessage(message);
+    return await call.promise;
+  }
+
+  // What the Worker answers is of this process: its types are those of SnapshotRequest.
+
+  /** Makes a copy of the database, in the place of the last one. */
+  async copy(): Promise<SnapshotPart> {
+    return await this.#ask({ k: "copy" }) as SnapshotPart;
+  }
+
+  /** A piece of the copy made last. */
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    return await this.#ask({ k: "read", offset, length }) as Uint8Array;
+  }
+
+  /** Begins to receive, or goes on: how many bytes are here already. */
+  async begin(part: SnapshotPart): Promise<number> {
+    return await this.#ask({ k: "begin", part }) as number;
+  }
+
+  /** Takes the next piece. */
+  async write(id: string, offset: number, chunk: Uint8Array): Promise<void> {
+    await this.#ask({ k: "write", id, offset, chunk });
+  }
+
+  /** Verifies what arrived and stages it. */
+  async stage(part: SnapshotPart): Promise<void> {
+    await this.#ask({ k: "stage", part });
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * Copies of the database as files, on their way from node to node (spec/raft.md §4.6, S5, S8). Beside `db.sqlite`:
+ *
+ *     copy.sqlite      a copy made here, to be sent
+ *     incoming.part    one that arrives, as far as it has come; incoming.json says which
+ *     staged.sqlite    one that has arrived whole and was verified: it may take the database's place
+ *
+ * A copy's position in the log is what it says itself, never an index remembered before copying (A18).
+ * @module
+ */
+import { backup, DatabaseSync } from "node:sqlite";
+import { crc32 } from "node:zlib";
+import type { SnapshotPart } from "./api.ts";
+import { SYSTEM_TABLE } from "./authorizer.ts";
+import { openNodeSqlite, runOnce } from "./driver.ts";
+
+/** Bytes read at a time where a whole file is. */
+const PAGE_BYTES = 1024 * 1024;
+
+/** A snapshot that cannot be used; the message says why. */
+export class SnapshotError extends Error {
+  /** Always `SnapshotError`. */
+  override readonly name = "SnapshotError";
+}
+
+/** Where the files of a database lie. */
+export interface SnapshotPaths {
+  readonly database: string;
+  readonly copy: string;
+  readonly incoming: string;
+  readonly label: string;
+  readonly staged: string;
+}
+
+/** The files beside the database at `path`. */
+export function snapshotPaths(path: string): SnapshotPaths {
+  const directory = path.slice(0, path.lastIndexOf("/"));
+  return {
+    database: path,
+    copy: `${directory}/copy.sqlite`,
+    incoming: `${directory}/incoming.part`,
+    label: `${directory}/incoming.json`,
+    staged: `${directory}/staged.sqlite`,
+  };
+}
+
+/** Index and term of the last entry that the database in a file holds; undefined where there is no such file. */
+export function positionOf(path: string): { applied: number; term: number } | undefined {
+  if (!exists(path)) return undefined;
+  const database = openNodeSqlite(path, { readOnly: true, foreignKeys: false });
+  try {
+    const [applied, term] = runOnce(database, `SELECT applied, term FROM ${SYSTEM_TABLE} WHERE id = 0`)[0] ?? [];
+    if (typeof applied !== "bigint" || typeof term !== "bigint") throw new SnapshotError(`${path} holds no position`);
+    return { applied: Number(applied), term: Number(term) };
+  } finally {
+    database.close();
+    removeDatabase(path, { keepMain: true });
+  }
+}
+
+/** Copies the database while it is written to (A19): one step, so that writers never make it start again. */
+export async function copyDatabase(paths: SnapshotPaths): Promise<SnapshotPart> {
+  removeDatabase(paths.copy);
+  const source = new DatabaseSync(paths.database, { readOnly: true });
+  try {
+    await backup(source, paths.copy, { rate: -1 });
+  } finally {
+    source.close();
+  }
+  const position = positionOf(paths.copy);
+  if (!position) throw new SnapshotError("the copy vanished");
+  const { size: bytes, crc } = checksum(paths.copy);
+  return { id: `${position.applied}-${position.term}-${crc}`, bytes, crc, ...position };
+}
+
+/** A piece of the copy. */
+export function readCopy(paths: SnapshotPaths, offset: number, length: number): Uint8Array {
+  const file = Deno.openSync(paths.copy);
+  try {
+    file.seekSync(offset, Deno.SeekMode.Start);
+    return readUpTo(file, length);
+  } finally {
+    file.close();
+  }
+}
+
+/** Begins to receive `part`, or goes on where an earlier attempt ended. @returns Bytes that are here already. */
+export function beginIncoming(paths: SnapshotPaths, part: SnapshotPart): number {
+  if (exists(paths.incoming) && readText(paths.label) === part.id) {
+    const { size } = Deno.statSync(paths.incoming);
+    if (size <= part.bytes) return size;
+  }
+  Deno.writeFileSync(paths.incoming, new Uint8Array(0));
+  Deno.writeTextFileSync(paths.label, part.id);
+  return 0;
+}
+
+/** Takes the next piece; it must begin where the last one ended. */
+export function writeIncoming(
+  paths: SnapshotPaths,
+  id: string,
+  { offset, chunk }: { offset: number; chunk: Uint8Array },
+) {
+  if (readText(paths.label) !== id) throw new SnapshotError("another snapshot is being received");
+  const file = Deno.openSync(paths.incoming, { write: true });
+  try {
+    const { size } = file.statSync();
+    if (size !== offset) {
+      throw new SnapshotError(`a piece at ${offset} does not follow the ${size} bytes that are here`);
+    }
+    file.seekSync(offset, Deno.SeekMode.Start);
+    for (let written = 0; written < chunk.length;) written += file.writeSync(chunk.subarray(written));
+  } finally {
+    file.close();
+  }
+}
+
+/**
+ * Verifies what has arrived and stages it.
+ * @throws {SnapshotError} When it is not what was announced: it is thrown away.
+ */
+export function stageIncoming(paths: SnapshotPaths, part: SnapshotPart): void {
+  try {
+    const { size, crc } = checksum(paths.incoming);
+    if (size !== part.bytes || crc !== part.crc) {
+      throw new SnapshotError(`what arrived has ${size} bytes and checksum ${crc}, not ${part.bytes} and ${part.crc}`);
+    }
+    checkDatabase(paths.incoming, part);
+  } catch (error) {
+    removeDatabase(paths.incoming);
+    throw error;
+  }
+  const file = Deno.openSync(paths.incoming, { read: true, write: true });
+  try {
+    file.syncSync();
+  } finally {
+    file.close();
+  }
+  removeDatabase(paths.staged);
+  Deno.renameSync(paths.incoming, paths.staged);
+  Deno.removeSync(paths.label);
+  syncDirectory(paths);
+}
+
+function checkDatabase(path: string, { applied, term }: SnapshotPart): void {
+  const database = openNodeSqlite(path, { readOnly: true, foreignKeys: false });
+  try {
+    const verdict = runOnce(database, "PRAGMA quick_check(1)")[0]?.[0];
+    if (verdict !== "ok") throw new SnapshotError(`the database that arrived is damaged: ${verdict}`);
+  } finally {
+    database.close();
+  }
+  const found = positionOf(path);
+  if (found?.applied !== applied || found.term !== term) {
+    throw new SnapshotError(`the database that arrived ends at ${found?.applied}, not at ${applied}`);
+  }
+}
+
+/** Puts the staged copy in the place of the database, whose connections must be closed. */
+export function adoptStaged(paths: SnapshotPaths): void {
+  // Without its old WAL first: a reader must never find that one beside the new file.
+  removeDatabase(paths.database);
+  Deno.renameSync(paths.staged, paths.database);
+  removeDatabase(paths.staged);
+  syncDirectory(paths);
+}
+
+/** Forgets copies that nobody will ask for: they belong to an earlier life. */
+export function discardLeftovers(paths: SnapshotPaths): void {
+  removeDatabase(paths.copy);
+  removeDatabase(paths.staged);
+}
+
+/** Removes a database with its side files. */
+function removeDatabase(path: string, { keepMain = false } = {}): void {
+  for (const name of [`${path}-wal`, `${path}-shm`, ...(keepMain ? [] : [path])]) {
+    if (exists(name)) Deno.removeSync(name);
+  }
+}
+
+function checksum(path: string): { size: number; crc: number } {
+  const file = Deno.openSync(path);
+  try {
+    let crc = 0;
+    let size = 0;
+    for (;;) {
+      const piece = readUpTo(file, PAGE_BYTES);
+      if (piece.length === 0) return { size, crc };
+      crc = crc32(piece, crc);
+      size += piece.length;
+    }
+  } finally {
+    file.close();
+  }
+}
+
+function readUpTo(file: Deno.FsFile, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let read = 0;
+  while (read < length) {
+    const count = file.readSync(bytes.subarray(read));
+    if (count === null) break;
+    read += count;
+  }
+  return bytes.subarray(0, read);
+}
+
+function readText(path: string): string {
+  return exists(path) ? Deno.readTextFileSync(path) : "";
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+function syncDirectory({ database }: SnapshotPaths): void {
+  const directory = Deno.openSync(database.slice(0, database.lastIndexOf("/")));
+  try {
+    directory.syncSync();
+  } finally {
+    directory.close();
+  }
+}
