@@ -138,8 +138,13 @@ export const RIGHT_WITNESS: readonly Canned<RegisterOperation>[] = [
     ],
   },
   {
-    name: "a key with an unknown write is left out",
-    operations: [at(1, write(1, [1, 2], "a")), unknown(write(2, [3, 4], "b")), read(3, [5, 6], "b")],
+    name: "what came after an unknown write is left out",
+    operations: [
+      at(1, write(1, [1, 2], "a")),
+      unknown(write(2, [3, 4], "b")),
+      read(3, [5, 6], "b"),
+      at(3, cas(1, [7, 8], "b", "c", true)),
+    ],
   },
 ];
 
@@ -154,6 +159,23 @@ export const WRONG_WITNESS: readonly Canned<RegisterOperation>[] = [
   {
     name: "a stale read",
     operations: [at(1, write(1, [1, 2], "a")), at(2, write(1, [3, 4], "b")), read(2, [5, 6], "a")],
+  },
+  {
+    name: "a stale read before an unknown write",
+    operations: [
+      at(1, write(1, [1, 2], "a")),
+      at(2, write(1, [3, 4], "b")),
+      read(2, [5, 6], "a"),
+      unknown(write(1, [7, 8], "c")),
+    ],
+  },
+  {
+    name: "an answer before an unknown write that the log does not give",
+    operations: [
+      at(1, write(1, [1, 2], "a")),
+      at(2, cas(1, [3, 4], "b", "c", true)),
+      unknown(write(1, [5, 6], "c")),
+    ],
   },
   {
     name: "a read of the future",

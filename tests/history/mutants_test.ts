@@ -68,7 +68,10 @@ const MUTANTS: readonly Mutant[] = [
   ["log_witness", `answer !== operation.answer`, `false`],
   ["log_witness", `end > low &&`, ``],
   ["log_witness", `&& index < high`, ``],
-  ["log_witness", `skippedKeys++;\n      continue;`, `skippedKeys++;`],
+  ["log_witness", `index <= limit`, `true`],
+  ["log_witness", `index <= limit`, `limit === Infinity`],
+  ["log_witness", `one.returnedAt < end`, `true`],
+  ["log_witness", `one.returnedAt < end`, `end === Infinity`],
   ["log_witness", `state = next;`, ``],
 ];
 

@@ -1,0 +1,99 @@
+/**
+ * Torments a real cluster on this machine while clients use it, and checks every answer they got.
+ *
+ *     deno task chaos --minutes N [--nodes 3|5] [--seed S] [--faults LIST] [--keep]
+ *
+ * The same seed draws the same faults; what they meet depends on the machine. Progress goes to stderr, the report to
+ * stdout. MUSTER_BINARY names an executable to torment instead of the source. Exits 0 when all is well, 1 when anything
+ * is not, 2 for wrong usage, 130 when interrupted.
+ *
+ * @module
+ */
+import { parseArgs } from "@std/cli";
+import { renderReport } from "./chaos/report.ts";
+import { ChaosRun } from "./chaos/run.ts";
+import { FAULT_KINDS, type FaultKind } from "./chaos/schedule.ts";
+
+const USAGE = `Usage: deno task chaos --minutes N [flags]
+
+  --minutes N      length of the load; fractions are fine
+  --nodes 3|5      nodes of the cluster (default 3)
+  --seed S         whole number that the faults are drawn from (default: another one each time)
+  --faults LIST    of ${FAULT_KINDS.join(",")} (default: all)
+  --keep           keep the histories and the nodes' logs, also when all is well
+  --help           show this
+
+Partitions and slow links need root and "ip" (network namespaces), the full disk needs root and "mount".`;
+
+interface Options {
+  readonly seconds: number;
+  readonly nodes: number;
+  readonly seed: number;
+  readonly kinds: readonly FaultKind[];
+  readonly keep: boolean;
+}
+
+/** Wrong use of the command line. */
+class UsageError extends Error {}
+
+function readOptions(args: readonly string[]): Options {
+  const unknown: string[] = [];
+  const flags = parseArgs([...args], {
+    string: ["minutes", "nodes", "seed", "faults"],
+    boolean: ["keep"],
+    default: { nodes: "3", seed: String(Math.floor(Math.random() * 1_000_000)), faults: FAULT_KINDS.join() },
+    unknown: (name: string) => void unknown.push(name),
+  });
+  if (unknown.length > 0) throw new UsageError(`Cannot understand ${unknown.join(" ")}`);
+  const minutes = Number(flags.minutes ?? NaN);
+  if (!(minutes > 0 && minutes < Infinity)) {
+    throw new UsageError(`Cannot take --minutes as it must be a number > 0: current value is "${flags.minutes ?? ""}"`);
+  }
+  const nodes = Number(flags.nodes);
+  if (nodes !== 3 && nodes !== 5) throw new UsageError(`Cannot take --nodes: it must be 3 or 5, not "${flags.nodes}"`);
+  const seed = Number(flags.seed);
+  if (flags.seed === "" || !Number.isSafeInteger(seed) || seed < 0) {
+    throw new UsageError(`Cannot take --seed: it must be a whole number, not "${flags.seed}"`);
+  }
+  const names = flags.faults.split(",");
+  const kinds = FAULT_KINDS.filter((kind) => names.includes(kind));
+  if (kinds.length !== names.length) {
+    throw new UsageError(`Cannot take --faults: each must be one of ${FAULT_KINDS.join(", ")}, not "${flags.faults}"`);
+  }
+  return { seconds: minutes * 60, nodes, seed, kinds, keep: flags.keep };
+}
+
+/** Runs; resolves to the exit code. */
+async function main(args: readonly string[]): Promise<number> {
+  if (args.includes("--help") || args.includes("-h")) {
+    console.log(USAGE);
+    return 0;
+  }
+  let options: Options;
+  try {
+    options = readOptions(args);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(`${error.message}\n\n${USAGE}`);
+    return 2;
+  }
+  const interrupted = Promise.withResolvers<undefined>();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    Deno.addSignalListener(signal, () => interrupted.resolve(undefined));
+  }
+  console.error(`seed ${options.seed}`);
+  const run = new ChaosRun({ ...options, say: (line) => console.error(line) });
+  try {
+    const report = await Promise.race([run.run(), interrupted.promise]);
+    if (report === undefined) {
+      console.error("interrupted: stopping the nodes …");
+      return 130;
+    }
+    console.log(`\n${renderReport(report)}`);
+    return report.violations.length === 0 ? 0 : 1;
+  } finally {
+    await run.close();
+  }
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

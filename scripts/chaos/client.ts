@@ -1,0 +1,66 @@
+/**
+ * One request and what is known of it afterwards. Nothing is sent twice.
+ *
+ * Not done: the connection could not be opened, the node refused (4xx, 503), or its answer has an `error` without
+ * `"outcome":"unknown"`. Unknown: everything else that is no result, above all a broken connection and a time-out.
+ * @module
+ */
+
+/** Rows and counts of one statement. */
+export interface StatementResult {
+  readonly values?: readonly (readonly unknown[])[];
+  readonly rows_affected?: number;
+  readonly error?: string;
+}
+
+/** What became of a request. */
+export type Reply =
+  | { readonly outcome: "done"; readonly results: readonly StatementResult[]; readonly index: number | undefined }
+  | { readonly outcome: "notDone" | "unknown"; readonly reason: string };
+
+interface Body {
+  readonly results: readonly StatementResult[];
+  readonly error?: string;
+  readonly outcome?: string;
+  readonly raft_index?: number;
+}
+
+const REASON_CHARACTERS = 90;
+
+/** Sends statements to an endpoint with its parameters. */
+export async function send(url: string, statements: readonly unknown[], timeoutMs: number): Promise<Reply> {
+  let status: number;
+  let text: string;
+  try {
+    const response = await fetch(url, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(statements),
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    status = response.status;
+    text = await response.text();
+  } catch (error) {
+    return failure(error);
+  }
+  if (status !== 200) {
+    const isRefused = status === 503 || (status >= 400 && status < 500);
+    return { outcome: isRefused ? "notDone" : "unknown", reason: `${status} ${shortened(text)}` };
+  }
+  const body: Body = JSON.parse(text);
+  const error = body.error ?? body.results.find((one) => one.error !== undefined)?.error;
+  if (error === undefined) return { outcome: "done", results: body.results, index: body.raft_index };
+  return { outcome: body.outcome === "unknown" ? "unknown" : "notDone", reason: shortened(error) };
+}
+
+/** A request without an answer: `fetch` says in the cause whether there was a connection at all. */
+function failure(error: unknown): Reply {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  if (/client error \(Connect\)/.test(message)) return { outcome: "notDone", reason: "no connection" };
+  return { outcome: "unknown", reason: /timed out/.test(message) ? "no answer in time" : "the connection broke" };
+}
+
+function shortened(text: string): string {
+  return text.trim().replace(/\d{3,}/g, "#").slice(0, REASON_CHARACTERS);
+}

@@ -1,0 +1,232 @@
+/**
+ * A run: a cluster, clients at work all the time, one fault after the other, and at the end the verdict. Whatever happens,
+ * processes, namespaces, mounts and directories are gone afterwards.
+ * @module
+ */
+import { send } from "./client.ts";
+import { ChaosCluster, type ChaosNode } from "./cluster.ts";
+import { inject, type Stage } from "./faults.ts";
+import { Lists, LISTS_SCHEMA } from "./lists.ts";
+import { Network } from "./network.ts";
+import { Registers, REGISTERS_SCHEMA } from "./registers.ts";
+import { describeFault, type FaultKind, schedule } from "./schedule.ts";
+import { SmallDisk } from "./small_disk.ts";
+import { Tally } from "./tally.ts";
+import { type Checked, checkHistories, compareNodes, readAll } from "./verdict.ts";
+import { pause } from "./workload.ts";
+
+const PROGRESS_MS = 5000;
+const DISK_MB_PER_MINUTE = 64;
+const DISK_MB_MIN = 128;
+const SHOWN_MAX = 5;
+
+/** How a run is made. */
+export interface ChaosOptions {
+  /** Length of the load; it goes on until each kind of fault has been there once. */
+  readonly seconds: number;
+  readonly nodes: number;
+  readonly seed: number;
+  readonly kinds: readonly FaultKind[];
+  /** Keeps the histories and the nodes' logs in any case. */
+  readonly keep: boolean;
+  /** Takes lines of progress. */
+  readonly say: (line: string) => void;
+}
+
+/** What came out. */
+export interface ChaosReport {
+  readonly options: ChaosOptions;
+  readonly seconds: number;
+  readonly tally: Tally;
+  readonly longestGapMs: number;
+  /** Faults that were done. */
+  readonly faults: ReadonlyMap<FaultKind, number>;
+  /** Kinds that this machine does not permit, and why. */
+  readonly missing: ReadonlyMap<FaultKind, string>;
+  readonly checked: Checked;
+  /** What is wrong; none: the run is fine. */
+  readonly violations: readonly string[];
+  /** Where histories and logs are, if they were kept. */
+  readonly keptAt: string | undefined;
+}
+
+/** A run, from its start to its clearing up. */
+export class ChaosRun {
+  readonly #options: ChaosOptions;
+  readonly #missing = new Map<FaultKind, string>();
+  readonly #faults = new Map<FaultKind, number>();
+  readonly #violations: string[] = [];
+  #making: Promise<string> | undefined;
+  #root: string | undefined;
+  #network: Network | undefined;
+  #disk: SmallDisk | undefined;
+  #cluster: ChaosCluster | undefined;
+  #isClosed = false;
+
+  constructor(options: ChaosOptions) {
+    this.#options = options;
+  }
+
+  /** Runs. @throws {Error} When the cluster did not even start, or the run was closed meanwhile. */
+  async run(): Promise<ChaosReport> {
+    const cluster = await this.#start();
+    const { seed } = this.#options;
+    const started = performance.now();
+    const tally = new Tally(started);
+    const clients = { urls: cluster.nodes.map(({ url }) => url), tally };
+    const registers = new Registers(clients, { seed, process: 1 });
+    const lists = new Lists(clients, { seed, process: 101 });
+    const progress = setInterval(() => this.#progress(started, tally), PROGRESS_MS);
+    try {
+      await this.#injectAll(cluster, started);
+    } catch (error) {
+      if (this.#isClosed) throw error;
+      this.#violations.push(`the cluster did not recover: ${error instanceof Error ? error.message : error}`);
+    } finally {
+      clearInterval(progress);
+      await Promise.all([registers.stop(), lists.stop()]);
+    }
+    const ended = performance.now();
+    const longestGapMs = tally.longestGapMs(ended);
+    this.#options.say("all healed; reading everything");
+    await this.#readBack(cluster, registers, lists);
+    this.#options.say(`checking ${registers.operations.length} operations, ${lists.transactions.length} transactions`);
+    const checked = checkHistories(registers.operations, lists.transactions);
+    this.#violations.push(...cluster.unexpected, ...checked.violations);
+    const isKept = this.#options.keep || this.#violations.length > 0;
+    return {
+      options: this.#options,
+      seconds: (ended - started) / 1000,
+      tally,
+      longestGapMs,
+      faults: this.#faults,
+      missing: this.#missing,
+      checked,
+      violations: this.#violations,
+      keptAt: isKept ? await this.#keep(cluster, registers, lists) : undefined,
+    };
+  }
+
+  /** Ends and removes all that was started; also in the middle of a run. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#making?.catch(() => {}); // what is half made could not be removed
+    await this.#cluster?.close();
+    await this.#network?.close();
+    await this.#disk?.close();
+    if (this.#root !== undefined) await Deno.remove(this.#root, { recursive: true });
+    this.#root = this.#network = this.#disk = undefined;
+  }
+
+  async #start(): Promise<ChaosCluster> {
+    const { nodes, say } = this.#options;
+    this.#making = this.#make();
+    const root = await this.#making;
+    const lastDirectory = this.#disk ? `${this.#disk.path}/data` : `${root}/${nodes}`;
+    const cluster = new ChaosCluster({ root, count: nodes, network: this.#network, lastDirectory });
+    this.#cluster = cluster;
+    if (this.#isClosed) throw new Error("The run was closed"); // while the network was made
+    say(`starting ${nodes} nodes${this.#network ? ", each in a network namespace" : ""}`);
+    for (const node of cluster.nodes) cluster.start(node);
+    await cluster.settled();
+    const schema = await send(`${(await cluster.leader()).url}/db/execute?x`, [REGISTERS_SCHEMA, LISTS_SCHEMA], 10_000);
+    if (schema.outcome !== "done") throw new Error(`Cannot make the tables: ${schema.reason}`);
+    return cluster;
+  }
+
+  /** Directory, network and disk. */
+  async #make(): Promise<string> {
+    const { nodes, seconds } = this.#options;
+    const root = await Deno.makeTempDir({ prefix: "muster-chaos-" });
+    this.#root = root;
+    if (this.#has("partition") || this.#has("slow")) {
+      this.#network = await Network.create(nodes + 1).catch((error) => this.#lacks(["partition", "slow"], error));
+    }
+    if (this.#has("disk")) {
+      const sizeMb = Math.round(DISK_MB_MIN + DISK_MB_PER_MINUTE * seconds / 60);
+      this.#disk = await SmallDisk.mount(`${root}/small`, sizeMb).catch((error) => this.#lacks(["disk"], error));
+    }
+    return root;
+  }
+
+  #has(kind: FaultKind): boolean {
+    return this.#options.kinds.includes(kind);
+  }
+
+  #lacks(kinds: readonly FaultKind[], error: unknown): undefined {
+    const reason = error instanceof Error ? error.message : String(error);
+    for (const kind of kinds) if (this.#has(kind)) this.#missing.set(kind, reason);
+    this.#options.say(`!! NO ${kinds.join(" AND NO ").toUpperCase()} FAULTS HERE: ${reason}`);
+    return undefined;
+  }
+
+  async #injectAll(cluster: ChaosCluster, started: number): Promise<void> {
+    const { seed, nodes, kinds, seconds, say } = this.#options;
+    const stage: Stage = { cluster, network: this.#network, disk: this.#disk };
+    const possible = kinds.filter((kind) => !this.#missing.has(kind));
+    const longestMs = Math.min(5000, Math.max(1000, seconds * 1000 / 20));
+    const planned = schedule({ seed, kinds, nodes, longestMs });
+    const isOver = () =>
+      performance.now() - started >= seconds * 1000 && possible.every((kind) => this.#faults.has(kind));
+    while (!isOver() && !this.#isClosed) {
+      if (possible.length === 0) {
+        await pause(PROGRESS_MS);
+        continue;
+      }
+      const { fault, calmMs } = planned.next().value;
+      if (this.#missing.has(fault.kind)) continue;
+      const before = performance.now();
+      say(`${this.#clock(started)} ${describeFault(fault)}`);
+      await inject(stage, fault);
+      this.#faults.set(fault.kind, (this.#faults.get(fault.kind) ?? 0) + 1);
+      say(`${this.#clock(started)}   whole again after ${((performance.now() - before) / 1000).toFixed(1)} s`);
+      await pause(calmMs);
+    }
+  }
+
+  /** What all nodes hold goes into the histories, as one last read. */
+  async #readBack(cluster: ChaosCluster, registers: Registers, lists: Lists): Promise<void> {
+    try {
+      await cluster.settled();
+      const from = performance.now();
+      const content = await readAll(cluster.nodes[0], "linearizable");
+      const time = [from, performance.now()] as const;
+      registers.addLastRead(content.registers, time);
+      lists.addLastRead(content.lists, time);
+      this.#violations.push(...await compareNodes(cluster));
+    } catch (error) {
+      if (this.#isClosed) throw error;
+      this.#violations.push(`the nodes could not be read: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+
+  async #keep(cluster: ChaosCluster, registers: Registers, lists: Lists): Promise<string> {
+    const directory = await Deno.makeTempDir({ prefix: "muster-chaos-kept-" });
+    const write = (name: string, value: unknown) =>
+      Deno.writeTextFile(`${directory}/${name}.json`, JSON.stringify(value, undefined, 1));
+    await write("registers", registers.operations);
+    await write("lists", lists.transactions);
+    await write("violations", this.#violations);
+    if (this.#options.keep) {
+      const text = ({ log, process }: ChaosNode) => log + (process?.running ? process.log : "");
+      for (const node of cluster.nodes) await Deno.writeTextFile(`${directory}/node${node.id}.log`, text(node));
+    }
+    return directory;
+  }
+
+  #clock(started: number): string {
+    return `[${((performance.now() - started) / 1000).toFixed(0)} s]`;
+  }
+
+  #progress(started: number, tally: Tally): void {
+    const { seconds, say } = this.#options;
+    const { done, notDone, unknown } = tally.total;
+    const faults = [...this.#faults.values()].reduce((sum, count) => sum + count, 0);
+    const left = Math.max(0, seconds - (performance.now() - started) / 1000);
+    say(
+      `${this.#clock(started)} ${done} done, ${notDone} not done, ${unknown} unknown; ${faults} faults; ` +
+        `ETA ${left.toFixed(0)} s`,
+    );
+    for (const line of this.#cluster?.unexpected.slice(0, SHOWN_MAX) ?? []) say(`!! ${line}`);
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * What the run comes to: the nodes hold the same, and some order of the operations explains every answer.
+ * @module
+ */
+import { until } from "../../tests/cluster/processes.ts";
+import { checkLinearizability, explainViolation } from "../../tests/history/linearizability.ts";
+import { checkListAppend, explainAnomaly, type Transaction } from "../../tests/history/list_append.ts";
+import { checkLogWitness } from "../../tests/history/log_witness.ts";
+import type { RegisterOperation } from "../../tests/history/register.ts";
+import { send } from "./client.ts";
+import type { ChaosCluster, ChaosNode } from "./cluster.ts";
+
+const READ_MS_MAX = 30_000;
+const UNDECIDED_MAX = 0.01;
+
+type Rows = readonly (readonly unknown[])[];
+
+/** What a node, or the cluster, holds. */
+export interface Content {
+  readonly registers: Rows;
+  readonly lists: Rows;
+}
+
+/** Result of the checkers. */
+export interface Checked {
+  /** Keys of registers. */
+  readonly keys: number;
+  /** Keys whose search was given up. */
+  readonly undecided: number;
+  /** Operations that the log was a witness for. */
+  readonly witnessed: number;
+  readonly transactions: number;
+  /** What is wrong, each in one text. */
+  readonly violations: readonly string[];
+}
+
+/** Reads everything at a node. Reads are safe to repeat. */
+export async function readAll(node: ChaosNode, level: "none" | "linearizable"): Promise<Content> {
+  return await until(`everything from node ${node.id}`, async () => {
+    const reply = await send(`${node.url}/db/query?transaction&level=${level}&linearizable_timeout=5s`, [
+      "SELECT k, v FROM registers ORDER BY k",
+      "SELECT k, v FROM lists ORDER BY k",
+    ], READ_MS_MAX);
+    if (reply.outcome !== "done") throw new Error(reply.reason);
+    const [registers, lists] = reply.results.map(({ values }) => values ?? []);
+    return { registers, lists };
+  }, READ_MS_MAX);
+}
+
+/** Waits until all nodes have applied the same, and compares what they hold; returns how they differ. */
+export async function compareNodes(cluster: ChaosCluster): Promise<string[]> {
+  const index = await until("the same applied index everywhere", async () => {
+    const [first, ...others] = await Promise.all(cluster.nodes.map((node) => cluster.status(node)));
+    const applied = first?.store.raft.applied_index;
+    const isSame = others.every((status) =>
+      status?.store.raft.applied_index === applied && status?.store.raft.last_log_index === applied
+    );
+    return isSame ? applied : undefined;
+  });
+  const [first, ...others] = await Promise.all(cluster.nodes.map(async (node) => ({
+    id: node.id,
+    text: JSON.stringify(await readAll(node, "none")),
+  })));
+  return others.filter(({ text }) => text !== first.text).map(({ id, text }) =>
+    `nodes ${first.id} and ${id} differ at index ${index}: ${difference(first.text, text)}`
+  );
+}
+
+function difference(a: string, b: string): string {
+  let at = 0;
+  while (at < a.length && a[at] === b[at]) at++;
+  const around = (text: string) => JSON.stringify(text.slice(Math.max(0, at - 60), at + 60));
+  return `${around(a)} and ${around(b)}`;
+}
+
+/** Lets the checkers look at the histories. */
+export function checkHistories(
+  operations: readonly RegisterOperation[],
+  transactions: readonly Transaction[],
+): Checked {
+  const { keys, violations, undecided } = checkLinearizability(operations);
+  const { compared, faults } = checkLogWitness(operations);
+  const texts = [
+    ...violations.map((violation) => explainViolation(violation)),
+    ...faults.map((fault) => `log witness: ${fault}`),
+    ...checkListAppend(transactions).map(explainAnomaly),
+  ];
+  if (undecided.length > keys * UNDECIDED_MAX) texts.push(`${undecided.length} of ${keys} keys are undecided`);
+  return {
+    keys,
+    undecided: undecided.length,
+    witnessed: compared,
+    transactions: transactions.length,
+    violations: texts,
+  };
+}
