@@ -158,6 +158,11 @@ export class Checker {
     );
   }
 
+  /** A peer has its snapshot: the log must go on from there, or the peer needs another one, without end (S6). */
+  continued(node: NodeId, disk: Disk, index: Index): void {
+    check(index >= disk.base.index, `S6: ${node} sent a snapshot of ${index} but cut its log at ${disk.base.index}`);
+  }
+
   /** A snapshot stands for committed entries, whole and in order. */
   installed(node: NodeId, { base, prefix, config }: Snapshot): void {
     check(prefix.length === base.index, `I6: ${node} installs a snapshot of ${prefix.length} entries as ${base.index}`);

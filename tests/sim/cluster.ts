@@ -282,6 +282,7 @@ class Cluster implements World {
     const isLost = this.#snapshots.chance(this.#profile.loss);
     const done = (index: Index | null) => {
       if (from.core === undefined || from.incarnation !== incarnation) return;
+      if (index !== null && from.pins.get(to) === index) this.#checker.continued(from.id, from.disk, index);
       from.pins.delete(to);
       this.#input(from, { k: "snapshotSent", peer: to, index });
     };

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Effects, Refusal } from "../../src/raft/effects.ts";
-import type { Config, Entry, Index, Message, NodeId, OutgoingMessage, Term } from "../../src/raft/message.ts";
+import type { Config, Entry, EntryId, Index, Message, NodeId, OutgoingMessage, Term } from "../../src/raft/message.ts";
 import type { Disk } from "./disk.ts";
 
 /** Every mark. */
@@ -45,6 +45,12 @@ export const MARKS = [
   "write kept and never acknowledged at crash",
   "applied entries lost at crash",
   "leader crashed",
+  "restart from a cut log",
+  "peer needs a snapshot",
+  "snapshot installed",
+  "snapshot of an older term installed",
+  "snapshot in the place of uncommitted entries",
+  "crash while a snapshot was being installed",
 ] as const;
 
 /** Name of a mark. */
@@ -113,6 +119,8 @@ export class Coverage {
   drained(node: Observed, effects: Effects): void {
     const { persist, role, config, commit } = effects;
     if (persist?.truncateFrom !== undefined) this.#truncated(node, persist.truncateFrom);
+    if (persist?.install !== undefined) this.#installed(node, persist.install.base);
+    if (effects.needSnapshot.length > 0) this.hit("peer needs a snapshot");
     if (role !== undefined) this.#changedRole(node, role);
     if (config !== undefined && (role ?? node.role)?.role === "leader") this.#reconfigured(node, config);
     if (commit !== undefined && role === undefined && node.role?.role === "leader") this.#committed(node, effects);
@@ -139,6 +147,12 @@ export class Coverage {
     if (node.disk.pending.some(({ append }) => append.some(({ index }) => index >= from))) {
       this.hit("write in flight overwritten");
     }
+  }
+
+  #installed(node: Observed, base: EntryId): void {
+    this.hit("snapshot installed");
+    if (base.term < (node.role?.term ?? 0)) this.hit("snapshot of an older term installed");
+    if (node.log.length > node.commit) this.hit("snapshot in the place of uncommitted entries");
   }
 
   #changedRole(node: Observed, role: NonNullable<Effects["role"]>): void {
@@ -188,7 +202,11 @@ export class Coverage {
     if (kept < pending.length) this.hit("torn write dropped at crash");
     if (kept > 0) this.hit("write kept and never acknowledged at crash");
     if (pending.slice(kept).some(({ hard }) => typeof hard?.vote === "string")) this.hit("vote lost at crash");
+    if (pending.slice(kept).some(({ install }) => install !== undefined)) {
+      this.hit("crash while a snapshot was being installed");
+    }
     if (node.role?.role === "leader") this.hit("leader crashed");
+    if (node.disk.base.index > 0) this.hit("restart from a cut log");
   }
 }
 

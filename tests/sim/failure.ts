@@ -26,8 +26,8 @@ export class RunFailure extends SimFailure {
     this.reason = reason;
   }
 
-  /** Short name of what broke: `I7`, `liveness`, or `assertion` for the core's own. */
+  /** Short name of what broke: `I7`, `S6`, `liveness`, or `assertion` for the core's own. */
   get invariant(): string {
-    return /^(I\d+|liveness)/.exec(this.reason)?.[0] ?? "assertion";
+    return /^([A-Z]\d+|liveness)/.exec(this.reason)?.[0] ?? "assertion";
   }
 }

@@ -1,52 +1,111 @@
 /**
- * Runs simulations by hand:
- *
- *   deno run tests/sim/main.ts --seeds 1000 --first 1     many seeds, a line per failure
- *   deno run tests/sim/main.ts --seed 42 --trace          one seed, a line per event
+ * Runs simulations by hand: `deno task sim --help`. Exits 0 when no seed failed, 1 when one did, 2 on wrong usage.
  * @module
  */
-import { type RunResult, runSeed } from "./cluster.ts";
+import { parseArgs } from "@std/cli";
+import { type BatchOptions, describeSummary, runBatch } from "./batch.ts";
+import { BUGS } from "./bugs/list.ts";
+import { runAllBugs, runBug } from "./bugs/run.ts";
+import { isProfileName, PROFILES } from "./profile.ts";
 
-function option(args: readonly string[], name: string): number | undefined {
-  const at = args.indexOf(`--${name}`);
-  if (at < 0) return undefined;
-  const value = Number(args[at + 1]);
-  if (!Number.isSafeInteger(value) || value < 0) {
-    throw new RangeError(`Cannot simulate as --${name} must be a whole number: current value is ${args[at + 1]}`);
-  }
-  return value;
+const HELP = `Whole clusters under faults, each run drawn from its seed.
+
+deno task sim [--seeds N] [--first S] [--profile P] [--stop]
+deno task sim --seed S [--until N] [--trace] [--profile P]
+deno task sim --bug K [the same options]
+deno task sim --bugs
+
+  --seeds N    so many seeds (default 100), counting up from
+  --first S    the first one (default 1)
+  --stop       end with the first failure
+  --seed S     one seed
+  --until N    end it after N events
+  --trace      print every event
+  --profile P  which faults (default swarm):
+${Object.entries(PROFILES).map(([name, what]) => `               ${name.padEnd(11)}${what}`).join("\n")}
+  --bug K      run with bug K seeded into a copy of the code; a failure means that it is caught
+  --bugs       run all ${BUGS.length} of them, and print which seed and invariant caught each
+
+Exit codes: 0 no failure, 1 a failure, with --bugs one that was not caught, 2 wrong usage.`;
+
+/** The command line was wrong. */
+class UsageError extends Error {
+  /** Always `UsageError`. */
+  override readonly name = "UsageError";
 }
 
-function main(args: readonly string[]): number {
-  const seed = option(args, "seed");
-  const first = seed ?? option(args, "first") ?? 1;
-  const seeds = seed === undefined ? option(args, "seeds") ?? 100 : 1;
-  const trace = args.includes("--trace") ? (line: string) => console.log(line) : undefined;
-  const started = performance.now();
-  const total = { events: 0, seconds: 0, committed: 0, acked: 0, reads: 0, terms: 0, changes: 0 };
-  let failed = 0;
-  for (let at = first; at < first + seeds; at++) {
-    let result: RunResult;
-    try {
-      result = runSeed(at, trace && { trace });
-    } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
-      console.error(trace === undefined ? text.split("\n")[0] : text);
-      failed++;
-      if (args.includes("--stop")) break;
-      continue;
-    }
-    for (const key of ["events", "seconds", "committed", "acked", "reads", "terms", "changes"] as const) {
-      total[key] += result[key];
-    }
-    if (seeds === 1) console.log(`hash ${result.hash.toString(16)}`);
-  }
-  const minutes = (performance.now() - started) / 60_000;
-  const rate = Math.round(total.events / minutes / 60);
-  const hours = (total.seconds / 3600 / minutes).toFixed(1);
-  console.log(`${seeds} seeds, ${failed} failed, ${JSON.stringify(total)}`);
-  console.log(`${rate} events/s, ${hours} simulated cluster-hours per minute`);
-  return failed === 0 ? 0 : 1;
+interface Flags {
+  readonly batch: BatchOptions;
+  /** Set where the command line says how many seeds. */
+  readonly isCounted: boolean;
+  readonly bug?: string;
+  readonly bugs: boolean;
+  readonly help: boolean;
 }
 
-if (import.meta.main) Deno.exit(main(Deno.args));
+function readFlags(args: readonly string[]): Flags {
+  const flags = parseArgs([...args], {
+    string: ["seeds", "first", "seed", "until", "profile", "bug"],
+    boolean: ["trace", "stop", "bugs", "help"],
+    unknown: (arg: string) => {
+      throw new UsageError(`unknown argument "${arg}"`);
+    },
+  });
+  const seed = wholeNumber("seed", flags.seed);
+  const until = wholeNumber("until", flags.until);
+  const profile = flags.profile ?? "swarm";
+  if (!isProfileName(profile)) throw new UsageError(`unknown profile "${profile}"`);
+  if (seed === undefined && (until !== undefined || flags.trace)) {
+    throw new UsageError("--until and --trace need --seed");
+  }
+  if (seed !== undefined && (flags.seeds ?? flags.first) !== undefined) {
+    throw new UsageError("--seed goes without --seeds and --first");
+  }
+  if (flags.bugs && args.length > 1) throw new UsageError("--bugs goes alone");
+  if (flags.bug !== undefined && !BUGS.some(({ id }) => id === flags.bug)) {
+    throw new UsageError(`unknown bug "${flags.bug}": there are ${BUGS.map(({ id }) => id).join(", ")}`);
+  }
+  return {
+    batch: {
+      first: seed ?? wholeNumber("first", flags.first) ?? 1,
+      seeds: seed === undefined ? wholeNumber("seeds", flags.seeds) ?? 100 : 1,
+      profile,
+      ...(until !== undefined && { until }),
+      trace: flags.trace,
+      stop: flags.stop,
+    },
+    isCounted: (flags.seed ?? flags.seeds ?? flags.first ?? flags.profile) !== undefined,
+    ...(flags.bug !== undefined && { bug: flags.bug }),
+    bugs: flags.bugs,
+    help: flags.help,
+  };
+}
+
+function wholeNumber(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^\d{1,15}$/.test(text)) throw new UsageError(`--${name} must be a whole number: current value is "${text}"`);
+  return Number(text);
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  let flags: Flags;
+  try {
+    flags = readFlags(args);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(`${error.message}\nRun deno task sim --help.`);
+    return 2;
+  }
+  if (flags.help) {
+    console.log(HELP);
+    return 0;
+  }
+  if (flags.bugs) return await runAllBugs() ? 0 : 1;
+  const bug = BUGS.find(({ id }) => id === flags.bug);
+  if (bug !== undefined) return await runBug(bug, flags.isCounted ? flags.batch : undefined);
+  const summary = runBatch(flags.batch, { showProgress: Deno.stderr.isTerminal() && !flags.batch.trace });
+  console.log(describeSummary(summary));
+  return summary.failures === 0 ? 0 : 1;
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -57,6 +57,8 @@ export const PROFILES = {
   partitions: "links cut, one way or both, in changing patterns",
   crashes: "nodes, or all of them at once, lose power and come back",
   disks: "slow writes, and disks that hang for a while",
+  snapshots: "logs cut short, so that peers need a copy of the database",
+  echoes: "many messages seconds late, across changing partitions and leaders: old answers meet new terms",
   membership: "nodes added, removed, moved, replaced with an empty disk; leadership transferred",
 } as const;
 
@@ -77,20 +79,25 @@ function maybe(random: Random, probability: number, draw: () => number): number 
 /** Draws a run's faults. @param name Which of {@linkcode PROFILES}. */
 export function drawProfile(random: Random, name: ProfileName = "swarm"): Profile {
   const share = (of: ProfileName, probability: number) => name === "swarm" ? probability : name === of ? 1 : 0;
+  const hasEchoes = name === "echoes";
   const tight = random.chance(0.4);
   return {
     nodes: random.between(1, 5),
     loss: maybe(random, share("network", 0.5), () => random.below(30) / 100),
     duplication: maybe(random, share("network", 0.4), () => random.below(40) / 100),
     delayMean: maybe(random, share("network", 0.7), () => random.exponential(30_000)),
-    stragglers: maybe(random, share("network", 0.4), () => random.between(1, 50) / 1000),
-    partitionEvery: maybe(random, share("partitions", 0.6), () => random.between(1, 10) * SECOND),
+    stragglers: maybe(
+      random,
+      hasEchoes ? 1 : share("network", 0.4),
+      () => random.between(1, 50) / (hasEchoes ? 150 : 1000),
+    ),
+    partitionEvery: maybe(random, hasEchoes ? 1 : share("partitions", 0.6), () => random.between(1, 10) * SECOND),
     crashEvery: maybe(random, share("crashes", 0.6), () => random.between(1, 10) * SECOND),
     downMean: random.between(1, 5) * SECOND,
     writeMean: random.chance(share("disks", 0.3)) ? random.between(1, 300) * 1000 : random.between(1, 20) * 100,
     stallEvery: maybe(random, share("disks", 0.3), () => random.between(5, 20) * SECOND),
-    memberEvery: maybe(random, share("membership", 0.5), () => random.between(1, 6) * SECOND),
-    transferEvery: maybe(random, share("membership", 0.3), () => random.between(2, 10) * SECOND),
+    memberEvery: maybe(random, hasEchoes ? 0.4 : share("membership", 0.5), () => random.between(1, 6) * SECOND),
+    transferEvery: maybe(random, hasEchoes ? 0.7 : share("membership", 0.3), () => random.between(2, 10) * SECOND),
     clientEvery: random.between(10, 200) * 1000,
     turnMax: maybe(random, 0.6, () => random.between(1, 20) * 1000),
     applyMean: maybe(random, 0.5, () => random.between(1, 100) * 1000),
@@ -105,7 +112,7 @@ export function drawProfile(random: Random, name: ProfileName = "swarm"): Profil
         readsMax: random.between(1, 20),
       }),
     },
-    compactEvery: maybe(random, 0.6, () => random.between(1, 30) * SECOND / 10),
+    compactEvery: maybe(random, share("snapshots", 0.6), () => random.between(1, 30) * SECOND / 10),
     snapshotMean: random.between(1, 2000) * 1000,
   };
 }

@@ -1,0 +1,50 @@
+/**
+ * What a seeded bug is. Pure data.
+ * @module
+ */
+import type { ProfileName } from "../profile.ts";
+
+/** Who must notice a bug. */
+export type Catcher =
+  | {
+    readonly by: "simulation";
+    /** Seeds within which it must fail. */
+    readonly seeds: number;
+    /** The first of them. @default {1} */
+    readonly first?: number;
+    /** Which faults. @default {"swarm"} */
+    readonly profile?: ProfileName;
+  }
+  | {
+    readonly by: "test";
+    /** The test file that must fail. */
+    readonly file: string;
+  };
+
+/** One change of the code that breaks a rule. */
+export interface Bug {
+  /** Number in spec/raft.md §5.5, with a letter where there are several of a kind; `c` and a number for the checker. */
+  readonly id: string;
+  /** What is wrong. */
+  readonly title: string;
+  /** What it would do to a user. */
+  readonly symptom: string;
+  /** The file to be changed. */
+  readonly file: string;
+  /** Text that occurs in it exactly once. */
+  readonly find: string;
+  /** What takes its place. */
+  readonly replace: string;
+  /** Who must notice. */
+  readonly caught: Catcher;
+}
+
+/** A bug of the list that cannot be seeded, as there is nothing yet that could have it. */
+export interface Absent {
+  /** Number in spec/raft.md §5.5. */
+  readonly id: string;
+  /** What would be wrong. */
+  readonly title: string;
+  /** Why it does not apply. */
+  readonly reason: string;
+}

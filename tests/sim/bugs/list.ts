@@ -1,0 +1,445 @@
+/**
+ * The seeded bugs of spec/raft.md §5.5: small changes that break one rule each, and who must notice them. They are text,
+ * applied to a copy of the code (run.ts), so that the code itself has no switch for them; text that no longer occurs is
+ * an error, so that the list keeps up with the code.
+ * @module
+ */
+import type { Absent, Bug } from "./bug.ts";
+
+const swarm = (seeds: number) => ({ by: "simulation", seeds } as const);
+const echoes = (seeds: number) => ({ by: "simulation", seeds, profile: "echoes" } as const);
+const test = (file: string) => ({ by: "test", file } as const);
+
+const CONSENSUS: readonly Bug[] = [
+  {
+    id: "1",
+    title: "entries of older terms are committed by counting copies (C1)",
+    symptom: "a committed entry is overwritten after two changes of leader",
+    file: "src/raft/replication.ts",
+    find: "if (index <= s.commit || s.log.termAt(index) !== s.term) return;",
+    replace: "if (index <= s.commit) return;",
+    caught: swarm(100),
+  },
+  {
+    id: "2",
+    title: "votes, and requests for them, leave before they are durable (O2)",
+    symptom: "two leaders in one term after a crash",
+    file: "src/raft/state.ts",
+    find: 's.out.send.push({ m, gate: "all", index: 0 });',
+    replace: 's.out.send.push({ m, gate: "free", index: 0 });',
+    caught: swarm(100),
+  },
+  {
+    id: "2b",
+    title: "a vote is never written to disk (E2)",
+    symptom: "two votes of one node in one term after a crash",
+    file: "src/raft/election.ts",
+    find: "    s.vote = m.from;\n    s.hardDirty = true;",
+    replace: "    s.vote = m.from;",
+    caught: swarm(100),
+  },
+  {
+    id: "3",
+    title: "a follower acknowledges entries before they are durable (O2)",
+    symptom: "an acknowledged write is lost with the power",
+    file: "src/raft/follower.ts",
+    find: 'gate: "log",',
+    replace: 'gate: "free",',
+    caught: swarm(100),
+  },
+  {
+    id: "4",
+    title: "the leader counts itself before its own write is durable (O4)",
+    symptom: "an acknowledged write is lost with the power of a single node",
+    file: "src/raft/replication.ts",
+    find: "own: s.log.durable,",
+    replace: "own: s.log.last,",
+    caught: swarm(100),
+  },
+  {
+    id: "5",
+    title: "a follower cuts its log behind every append (L3)",
+    symptom: "a delayed short append erases acknowledged entries",
+    file: "src/raft/follower.ts",
+    find: "  if (known === entries.length) return;\n",
+    replace: `  if (known === entries.length) {
+    const end = entries.at(-1)?.index ?? s.log.last;
+    if (end >= s.commit && end < s.log.last) {
+      s.log.truncate(end + 1);
+      s.configs.truncate(end + 1);
+    }
+    return;
+  }
+`,
+    caught: swarm(100),
+  },
+  {
+    id: "6",
+    title: "a follower commits as far as its own log reaches (L5)",
+    symptom: "a stale suffix is applied, and nodes differ",
+    file: "src/raft/follower.ts",
+    find: "commitTo(s, Math.min(m.commit, match));",
+    replace: "commitTo(s, Math.min(m.commit, s.log.last));",
+    caught: echoes(600),
+  },
+  {
+    id: "7",
+    title: "an append reply reports the follower's own last index (L4)",
+    symptom: "a commit without a majority",
+    file: "src/raft/follower.ts",
+    find: "  sendAccepted(s, m, match);",
+    replace: "  sendAccepted(s, m, s.log.last);",
+    caught: swarm(200),
+  },
+  {
+    id: "7b",
+    title: "a leader takes acknowledgements of an older term (L9)",
+    symptom: "a commit without a majority",
+    file: "src/raft/raft.ts",
+    find: "      if (m.term < s.term) return;\n",
+    replace: "",
+    caught: test("tests/raft/scenarios_test.ts"),
+  },
+  {
+    id: "7c",
+    title: "a leader takes acknowledgements of a member's former disk (L9, B2)",
+    symptom: "a commit without a majority",
+    file: "src/raft/replication.ts",
+    find: "  if (m.round < peer.roundMin) return undefined;\n",
+    replace: "",
+    caught: swarm(2000),
+  },
+  {
+    id: "12",
+    title: "a configuration is not rolled back with its entry (M1)",
+    symptom: "a wrong quorum",
+    file: "src/raft/follower.ts",
+    find: "    s.configs.truncate(first);\n",
+    replace: "",
+    caught: swarm(500),
+  },
+  {
+    id: "12b",
+    title: "a leader outside of its configuration counts itself (M6)",
+    symptom: "a commit by a minority",
+    file: "src/raft/replication.ts",
+    find: "const own = s.configs.isVoter ? of.own : 0;\n  const values: number[] = [];",
+    replace: "const own = of.own;\n  const values: number[] = s.configs.isVoter ? [] : [own];",
+    caught: test("tests/raft/scenarios_test.ts"),
+  },
+  {
+    id: "15",
+    title: "the acknowledgement of an old write marks replaced entries as durable (O3)",
+    symptom: "entries are counted or read that are not on disk",
+    file: "src/raft/tickets.ts",
+    find:
+      "    for (let at = acknowledged; at < pending.length; at++) durable = Math.min(durable, pending[at].touched - 1);\n",
+    replace: "",
+    caught: swarm(2000),
+  },
+  {
+    id: "21",
+    title: "the window of messages in flight is never freed after a loss (L7)",
+    symptom: "a peer that gets no more entries",
+    file: "src/raft/progress.ts",
+    find: "  clear(): void {\n    this.#count = 0;\n    this.#bytesInFlight = 0;\n",
+    replace: "  clear(): void {\n",
+    caught: swarm(100),
+  },
+  {
+    id: "21b",
+    title: "lost appends are never noticed (L10)",
+    symptom: "a peer that gets no more entries",
+    file: "src/raft/replication.ts",
+    find: "    if (peer.match < peer.sentAtHeartbeat) peer.nudge = true;\n",
+    replace: "",
+    caught: swarm(100),
+  },
+  {
+    id: "23",
+    title: "granting a pre-vote restarts the election timer (E4)",
+    symptom: "no leader for a long time",
+    file: "src/raft/election.ts",
+    find: '  send(s, { k: "preVoteReply", from: s.id, to: m.from, term: granted ? m.term : s.term, granted });',
+    replace: "  if (granted) restartTimer(s);\n" +
+      '  send(s, { k: "preVoteReply", from: s.id, to: m.from, term: granted ? m.term : s.term, granted });',
+    caught: test("tests/raft/scenarios_test.ts"),
+  },
+];
+
+const READS: readonly Bug[] = [
+  {
+    id: "8",
+    title: "a read index is given out before the first commit of the term (R1)",
+    symptom: "a new leader returns an old value",
+    file: "src/raft/read_index.ts",
+    find: "} else if (s.commit < lead.firstIndex) {",
+    replace: "} else if (s.commit < 0) {",
+    caught: swarm(200),
+  },
+  {
+    id: "9",
+    title: "a read is confirmed by a round that began before it (R2)",
+    symptom: "a stale read after a partition",
+    file: "src/raft/read_index.ts",
+    find: "    lead.reads.push({ ref, index: s.commit, round: lead.round + 1 });\n  }",
+    replace: "    lead.reads.push({ ref, index: s.commit, round: lead.round });\n  }",
+    caught: swarm(500),
+  },
+  {
+    id: "9b",
+    title: "any answer confirms the newest round (R4)",
+    symptom: "a stale read after a pause",
+    file: "src/raft/replication.ts",
+    find: "  if (m.round > peer.round) peer.round = m.round;",
+    replace: "  peer.round = lead.round;",
+    caught: echoes(2000),
+  },
+  {
+    id: "9c",
+    title: "learners confirm reads (M4, R3)",
+    symptom: "a stale read after a partition",
+    file: "src/raft/replication.ts",
+    find: "  for (const id of s.configs.voters) values.push(",
+    replace:
+      '  const counted = of.key === "round" ? s.configs.current.members.map(({ id }) => id) : s.configs.voters;\n' +
+      "  for (const id of counted) values.push(",
+    caught: swarm(5000),
+  },
+];
+
+const MEMBERSHIP: readonly Bug[] = [
+  {
+    id: "11",
+    title: "the configuration changes before the first commit of the term (M2a)",
+    symptom: "disjoint majorities, two leaders commit",
+    file: "src/raft/membership.ts",
+    find: '  if (s.commit < lead.firstIndex) return "not_ready";\n',
+    replace: "",
+    caught: swarm(100),
+  },
+  {
+    id: "11b",
+    title: "two changes of the configuration at a time (M2b)",
+    symptom: "disjoint majorities, two leaders commit",
+    file: "src/raft/membership.ts",
+    find: '  if (s.configs.current.at > s.commit) return "config_pending";\n',
+    replace: "",
+    caught: swarm(100),
+  },
+  {
+    id: "19",
+    title: "an empty disk inherits what the former one acknowledged (B2)",
+    symptom: "a commit without a majority",
+    file: "src/raft/membership.ts",
+    find: "const isSame = peer?.sendMax === Infinity && memberOf(old, id)?.storageId === storageId;",
+    replace: "const isSame = peer !== undefined;",
+    caught: swarm(2000),
+  },
+  {
+    id: "19b",
+    title: "a node with an empty disk campaigns as its predecessor (B2)",
+    symptom: "a leader without the committed entries",
+    file: "src/raft/configuration.ts",
+    find: "return this.#self.storageId === undefined || member.storageId === this.#self.storageId;",
+    replace: "return true;",
+    caught: test("tests/raft/scenarios_test.ts"),
+  },
+  {
+    id: "19c",
+    title: "messages reach whichever disk has the name (B2; the driver as simulated)",
+    symptom: "a node with an empty disk votes and acknowledges as its predecessor",
+    file: "tests/sim/cluster.ts",
+    find: "if (wanted !== undefined && wanted !== node.disk.storageId) {",
+    replace: "if (wanted === null) {",
+    caught: swarm(500),
+  },
+];
+
+const SNAPSHOTS: readonly Bug[] = [
+  {
+    id: "13",
+    title: "a snapshot drops a log that goes on beyond it (S7)",
+    symptom: "acknowledged entries are lost",
+    file: "src/raft/follower.ts",
+    find: "  if (s.log.termAt(base.index) === base.term) return void commitTo(s, base.index);\n",
+    replace: "",
+    caught: test("tests/raft/snapshot_received_test.ts"),
+  },
+  {
+    id: "13b",
+    title: "a snapshot keeps a log that contradicts it (S7)",
+    symptom: "entries that were never committed are applied",
+    file: "src/raft/follower.ts",
+    find: "if (s.log.termAt(base.index) === base.term) return void",
+    replace: "if (s.log.termAt(base.index) !== undefined) return void",
+    caught: swarm(2000),
+  },
+  {
+    id: "13c",
+    title: "entries that an installed snapshot stands for are handed out once more (S7)",
+    symptom: "entries are applied twice",
+    file: "src/raft/raft.ts",
+    find: "        if (s.log.base.index > this.#applyHanded) this.#applyHanded = s.log.base.index;\n",
+    replace: "",
+    caught: test("tests/raft/snapshot_received_test.ts"),
+  },
+  {
+    id: "14",
+    title: "the log is cut above what the database holds durably (S2; the driver as simulated)",
+    symptom: "a gap between database and log after a power loss",
+    file: "tests/sim/node.ts",
+    find:
+      "    this.disk.applied = Math.max(this.disk.applied, this.applied);\n    const index = Math.min(this.disk.applied",
+    replace: "    const index = Math.min(this.applied",
+    caught: swarm(100),
+  },
+  {
+    id: "22",
+    title: "the log is cut behind a snapshot that is being sent (S6; the driver as simulated)",
+    symptom: "snapshots without end",
+    file: "tests/sim/node.ts",
+    find: "Math.min(this.disk.applied - trailing, ...this.pins.values());",
+    replace: "this.disk.applied - trailing;",
+    caught: swarm(200),
+  },
+];
+
+const AROUND: readonly Bug[] = [
+  {
+    id: "16",
+    title: "the applied index is written in a later transaction than its entry (A1)",
+    symptom: "an entry is applied twice after a crash",
+    file: "src/sqlite/state_machine.ts",
+    find:
+      "    this.#advance.run({ named: null, anonymous: [BigInt(entry.index), BigInt(entry.term), this.#timeMs] });\n",
+    replace: "    const row = { named: null, anonymous: [BigInt(entry.index), BigInt(entry.term), this.#timeMs] };\n" +
+      "    const self = Object(this);\n" +
+      "    self.late?.();\n" +
+      "    self.late = () => this.#advance.run(row);\n",
+    caught: test("tests/sqlite/exactly_once_test.ts"),
+  },
+  {
+    id: "17",
+    title: "a full disk is recorded as the result of an entry (§4.3)",
+    symptom: "nodes differ",
+    file: "src/sqlite/failure.ts",
+    find: "new Set([ERROR, TOOBIG, CONSTRAINT, MISMATCH, AUTH, RANGE])",
+    replace: "new Set([ERROR, 13, TOOBIG, CONSTRAINT, MISMATCH, AUTH, RANGE])",
+    caught: test("tests/sqlite/failure_test.ts"),
+  },
+  {
+    id: "18",
+    title: "random() is SQLite's own, in triggers and everywhere (§4.4)",
+    symptom: "nodes differ",
+    file: "src/sqlite/functions.ts",
+    find: '    name: "random",',
+    replace: '    name: "random_",',
+    caught: test("tests/sqlite/determinism_test.ts"),
+  },
+  {
+    id: "20",
+    title: "a received entry is a view of the buffer that the next one is read into",
+    symptom: "an entry changes after it was acknowledged",
+    file: "src/codec/frame.ts",
+    find: "payload: this.#buffer.slice(this.#start + FRAME_HEADER_BYTES, end)",
+    replace: "payload: this.#buffer.subarray(this.#start + FRAME_HEADER_BYTES, end)",
+    caught: test("tests/codec/frame_owner_test.ts"),
+  },
+  {
+    id: "24",
+    title: "a damaged batch is cut off although whole ones follow it (§3.3)",
+    symptom: "a node forgets what it acknowledged",
+    file: "src/replica/log_recovery.ts",
+    find: "  if (later !== undefined) throw damage(",
+    replace: "  if (later === -1) throw damage(",
+    caught: test("tests/replica/log_store_test.ts"),
+  },
+  {
+    id: "25",
+    title: "a forwarded request that may have arrived is sent again (X2)",
+    symptom: "a write is carried out twice",
+    file: "src/replica/http_ports.ts",
+    find: "if (!(error instanceof NotSentError) || attempt >= retries) throw error;",
+    replace: "if (attempt >= retries) throw error;",
+    caught: test("tests/replica/forward_test.ts"),
+  },
+];
+
+const CHECKER = "tests/sim/checker.ts";
+const CHECKER_TEST = test("tests/sim/checker_test.ts");
+
+/** Mutations of the checker itself: its own test must notice that a broken history is accepted. */
+const CHECKERS: readonly Bug[] = [
+  {
+    id: "c1",
+    title: "checker: two leaders in one term are accepted (I1)",
+    symptom: "the simulation is blind",
+    file: CHECKER,
+    find: "check(other === undefined || other === node, `I1:",
+    replace: "check(other === undefined || other !== undefined, `I1:",
+    caught: CHECKER_TEST,
+  },
+  {
+    id: "c3",
+    title: "checker: another entry is accepted in a committed one's place (I3)",
+    symptom: "the simulation is blind",
+    file: CHECKER,
+    find: "check(isSame, `I3: ${node.id} commits another entry at ${index}`);",
+    replace: "check(isSame || !isSame, `I3: ${node.id} commits another entry at ${index}`);",
+    caught: CHECKER_TEST,
+  },
+  {
+    id: "c7",
+    title: "checker: half of the voters are accepted as a majority (I7)",
+    symptom: "the simulation is blind",
+    file: CHECKER,
+    find: "check(copies * 2 > voters,",
+    replace: "check(copies * 2 >= voters,",
+    caught: CHECKER_TEST,
+  },
+  {
+    id: "c8",
+    title: "checker: a vote before it is durable is accepted (I8)",
+    symptom: "the simulation is blind",
+    file: CHECKER,
+    find: "check(disk.hard.vote === vote,",
+    replace: "check(disk.hard.vote !== undefined,",
+    caught: CHECKER_TEST,
+  },
+  {
+    id: "c10",
+    title: "checker: a lost write is accepted (I10)",
+    symptom: "the simulation is blind",
+    file: CHECKER,
+    find: "check(isSame, `I10:",
+    replace: "check(isSame !== undefined, `I10:",
+    caught: CHECKER_TEST,
+  },
+  {
+    id: "c11",
+    title: "checker: a stale read is accepted (I11)",
+    symptom: "the simulation is blind",
+    file: CHECKER,
+    find: "check(index >= floor,",
+    replace: "check(index <= floor || index >= floor,",
+    caught: CHECKER_TEST,
+  },
+];
+
+/** All bugs, in the order of their numbers. */
+export const BUGS: readonly Bug[] = [...CONSENSUS, ...READS, ...MEMBERSHIP, ...SNAPSHOTS, ...AROUND, ...CHECKERS]
+  .toSorted((a, b) => order(a.id) - order(b.id) || (a.id < b.id ? -1 : 1));
+
+/** What is not there to be broken. */
+export const ABSENT: readonly Absent[] = [
+  {
+    id: "10",
+    title: "a lease counted from receipt, kept during a transfer, or granted after a restart",
+    reason: "there are no lease reads (R10)",
+  },
+];
+
+function order(id: string): number {
+  return id.startsWith("c") ? 1000 + Number(id.slice(1)) : Number.parseInt(id);
+}
