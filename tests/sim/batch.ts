@@ -72,7 +72,11 @@ export function runBatch(options: BatchOptions, { showProgress = false } = {}): 
   return summary;
 }
 
-function runOne(seed: number, { profile, until, trace }: BatchOptions, summary: Summary): RunFailure | undefined {
+function runOne(
+  seed: number,
+  { seeds, profile, until, trace }: BatchOptions,
+  summary: Summary,
+): RunFailure | undefined {
   let result: RunResult;
   try {
     result = runSeed(seed, {
@@ -87,11 +91,11 @@ function runOne(seed: number, { profile, until, trace }: BatchOptions, summary: 
   summary.events += result.events;
   summary.seconds += result.seconds;
   for (const [mark, count] of result.marks) summary.marks.set(mark, (summary.marks.get(mark) ?? 0) + count);
-  if (trace) console.log(`hash ${result.hash.toString(16)}`);
+  if (seeds === 1) console.log(`hash ${result.hash.toString(16)}`);
   return undefined;
 }
 
-/** What failed, where, and how to see it again; `describeFailure` of one bug is read by bugs/run.ts. */
+/** What failed, where, and how to see it again; bugs/run.ts reads the first line. */
 function describeFailure(failure: RunFailure, { profile, bug, trace }: BatchOptions): string {
   const isEventKnown = failure.invariant !== "liveness";
   const replay = [

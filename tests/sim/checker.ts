@@ -33,8 +33,8 @@ export class Checker {
   readonly #leaders = new Map<Term, NodeId>();
   readonly #known = new Map<number, KnownEntry>();
   readonly #disks = new Map<string, Disk>();
-  /** Terms and hashes of committed entries: index i at i - 1. */
-  readonly #committed: { readonly term: Term; readonly hash: number }[] = [];
+  /** Terms and hashes of committed entries, and the term in which each was committed: index i at i - 1. */
+  readonly #committed: { readonly term: Term; readonly hash: number; readonly committedIn: Term }[] = [];
   #ackedMax: Index = 0;
   /** Acknowledged writes. */
   acked = 0;
@@ -76,13 +76,17 @@ export class Checker {
     }
   }
 
-  /** I1, I4. */
+  /**
+   * I1, I4. Late votes can elect a leader of a term that is over already: it owes nothing to the terms after its own,
+   * in which it will find nobody to follow it.
+   */
   elected(node: NodeId, term: Term, log: readonly Entry[]): void {
     const other = this.#leaders.get(term);
     check(other === undefined || other === node, `I1: ${node} and ${other} lead term ${term}`);
     this.#leaders.set(term, node);
-    check(log.length >= this.#committed.length, `I4: leader ${node} of ${term} lacks committed entries`);
     for (let at = 0; at < this.#committed.length; at++) {
+      if (this.#committed[at].committedIn >= term) continue;
+      check(at < log.length, `I4: leader ${node} of ${term} lacks committed entries`);
       check(log[at].term === this.#committed[at].term, `I4: leader ${node} of ${term} differs at ${at + 1}`);
     }
   }
@@ -106,7 +110,7 @@ export class Checker {
       const entry = node.log[index - 1];
       const known = this.#committed[index - 1];
       if (known === undefined) {
-        this.#committed.push({ term: entry.term, hash: entryHash(entry) });
+        this.#committed.push({ term: entry.term, hash: entryHash(entry), committedIn: leader?.term ?? entry.term });
       } else {
         const isSame = known.term === entry.term && known.hash === entryHash(entry);
         check(isSame, `I3: ${node.id} commits another entry at ${index}`);

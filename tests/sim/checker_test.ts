@@ -75,6 +75,16 @@ Deno.test("Checker finds a leader without the committed entries (I4)", () => {
   assertThrows(() => checker.elected("b", 2, [entry(1, 1), entry(2, 2)]), SimFailure, "I4: leader b of 2 differs at 2");
 });
 
+Deno.test("Checker asks a leader elected by late votes for nothing that a later term committed (I4)", () => {
+  const log = [entry(1, 1), entry(2, 3)];
+  const { checker } = cluster(log);
+  checker.elected("a", 3, log.slice(0, 1));
+  commits(checker, "a", log.slice(0, 1));
+  checker.committed({ id: "a", log }, { from: 2, to: 2 }, { term: 3, config: CONFIG });
+  checker.elected("b", 2, log.slice(0, 1));
+  assertThrows(() => checker.elected("b", 4, log.slice(0, 1)), SimFailure, "I4: leader b of 4 lacks");
+});
+
 Deno.test("Checker finds two contents of one index and term (I5)", () => {
   const { checker } = cluster([]);
   checker.appended("a", [entry(1, 1, "x")], [entry(1, 1, "x")]);
