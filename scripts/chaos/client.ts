@@ -5,6 +5,7 @@
  * `"outcome":"unknown"`. Unknown: everything else that is no result, above all a broken connection and a time-out.
  * @module
  */
+import { type Answer, NoAnswerError, NotSentError, postOnce } from "./http_once.ts";
 
 /** Rows and counts of one statement. */
 export interface StatementResult {
@@ -29,20 +30,15 @@ const REASON_CHARACTERS = 90;
 
 /** Sends statements to an endpoint with its parameters. */
 export async function send(url: string, statements: readonly unknown[], timeoutMs: number): Promise<Reply> {
-  let status: number;
-  let text: string;
+  let answer: Answer;
   try {
-    const response = await fetch(url, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(statements),
-      signal: AbortSignal.timeout(timeoutMs),
-    });
-    status = response.status;
-    text = await response.text();
+    answer = await postOnce(url, JSON.stringify(statements), timeoutMs);
   } catch (error) {
-    return failure(error);
+    if (error instanceof NotSentError) return { outcome: "notDone", reason: error.message };
+    if (error instanceof NoAnswerError) return { outcome: "unknown", reason: error.message };
+    throw error;
   }
+  const { status, text } = answer;
   if (status !== 200) {
     const isRefused = status === 503 || (status >= 400 && status < 500);
     return { outcome: isRefused ? "notDone" : "unknown", reason: `${status} ${shortened(text)}` };
@@ -51,14 +47,6 @@ export async function send(url: string, statements: readonly unknown[], timeoutM
   const error = body.error ?? body.results.find((one) => one.error !== undefined)?.error;
   if (error === undefined) return { outcome: "done", results: body.results, index: body.raft_index };
   return { outcome: body.outcome === "unknown" ? "unknown" : "notDone", reason: shortened(error) };
-}
-
-/** A request without an answer: `fetch` says in the cause whether there was a connection at all. */
-function failure(error: unknown): Reply {
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  const message = cause instanceof Error ? cause.message : String(cause);
-  if (/client error \(Connect\)/.test(message)) return { outcome: "notDone", reason: "no connection" };
-  return { outcome: "unknown", reason: /timed out/.test(message) ? "no answer in time" : "the connection broke" };
 }
 
 function shortened(text: string): string {

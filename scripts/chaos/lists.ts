@@ -79,9 +79,9 @@ export class Lists {
     if (reply.outcome === "done") {
       open.done(now, answerOf(micros, reply.results), reply.index);
       if (appends) this.#tally.written(now);
-    } else if (reply.outcome === "notDone") open.notDone(now);
+    } else if (reply.outcome === "notDone") open.notDone(now, reply.reason);
     else {
-      open.unknown();
+      open.unknown(reply.reason);
       for (const { kind, key } of micros) if (kind === "append") this.#leave(key);
     }
     return reply;

@@ -80,9 +80,9 @@ export class Registers {
       open.done(now, answer, reply.index);
       if (request.kind !== "read") this.#tally.written(now);
       if (typeof answer === "string") slot.seen = answer;
-    } else if (reply.outcome === "notDone") open.notDone(now);
+    } else if (reply.outcome === "notDone") open.notDone(now, reply.reason);
     else {
-      open.unknown();
+      open.unknown(reply.reason);
       if (request.kind !== "read" && this.#slots[at] === slot) this.#slots[at] = this.#newSlot();
     }
     return reply;

@@ -2,8 +2,9 @@
  * A short run of `deno task chaos`: each kind of fault on three nodes while clients work, then the verdict; and that it
  * leaves nothing behind, and refuses what it does not understand.
  */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { renderReport } from "../../scripts/chaos/report.ts";
+import { NoAnswerError, NotSentError, postOnce } from "../../scripts/chaos/http_once.ts";
 import { ChaosRun } from "../../scripts/chaos/run.ts";
 import { describeFault, FAULT_KINDS, schedule } from "../../scripts/chaos/schedule.ts";
 import { checkHistories } from "../../scripts/chaos/verdict.ts";
@@ -47,6 +48,35 @@ Deno.test("every answer under every kind of fault has its place in one order, an
   } finally {
     await run.close();
   }
+});
+
+Deno.test("chaos: a request is sent once, and it is known whether it may have arrived", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const url = `http://127.0.0.1:${listener.addr.port}/`;
+  const chunk = new Uint8Array(4096);
+  const serve = async (answer?: string): Promise<string> => {
+    const connection = await listener.accept();
+    const text = new TextDecoder().decode(chunk.subarray(0, await connection.read(chunk) ?? 0));
+    if (answer !== undefined) await connection.write(new TextEncoder().encode(answer));
+    connection.close();
+    return text;
+  };
+  const answer = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n[é]";
+  const [got] = await Promise.all([
+    postOnce(url, "[]", 5000),
+    serve(answer.replace("3", "4")),
+  ]);
+  assertEquals(got, { status: 200, text: "[é]" });
+  for (const part of [undefined, answer.replace("3", "9"), "HTTP/1.1 200 OK\r\n"]) {
+    const [, text] = await Promise.all([
+      assertRejects(() => postOnce(url, "[]", 5000), NoAnswerError, "the connection broke"),
+      serve(part),
+    ]);
+    assertMatch(text, /^POST \/ HTTP/);
+  }
+  await assertRejects(() => postOnce(url, "[]", 50), NoAnswerError, "no answer in time");
+  listener.close();
+  await assertRejects(() => postOnce(url, "[]", 5000), NotSentError);
 });
 
 Deno.test("chaos: wrong histories end in violations", () => {

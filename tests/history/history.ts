@@ -22,13 +22,15 @@ export interface Operation<Request, Answer> {
   readonly answer?: Answer;
   /** Log index that the answer named. */
   readonly index?: number;
+  /** Why it is not done, for the reader of a violation. */
+  readonly note?: string;
 }
 
 /** Ends an operation, once. */
 export interface OpenOperation<Answer> {
   done(at: number, answer: Answer, index?: number): void;
-  notDone(at: number): void;
-  unknown(): void;
+  notDone(at: number, note?: string): void;
+  unknown(note?: string): void;
 }
 
 /** Collects operations as they happen. */
@@ -52,8 +54,8 @@ export class History<Request, Answer> {
     return {
       done: (at, answer, index) =>
         end({ ...open, returnedAt: at, outcome: "done", answer, ...(index === undefined ? {} : { index }) }),
-      notDone: (at) => end({ ...open, returnedAt: at, outcome: "notDone" }),
-      unknown: () => end(open),
+      notDone: (at, note) => end({ ...open, returnedAt: at, outcome: "notDone", ...(note && { note }) }),
+      unknown: (note) => end({ ...open, ...(note && { note }) }),
     };
   }
 

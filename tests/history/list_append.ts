@@ -15,6 +15,8 @@
 import type { Operation } from "./history.ts";
 import { type Edge, findCycles } from "./list_append_cycles.ts";
 
+const STEPS_SHOWN_MAX = 8;
+
 /** One step of a transaction. */
 export type Micro =
   | { readonly kind: "append"; readonly key: number; readonly element: number }
@@ -76,20 +78,26 @@ export function explainAnomaly({ kind, detail, transactions }: Anomaly): string 
 }
 
 /** A transaction in one line. */
-export function describeTransaction({ process, request, answer, outcome, invokedAt, returnedAt }: Transaction): string {
+export function describeTransaction(transaction: Transaction): string {
+  const { process, request, answer, outcome, invokedAt, returnedAt, note } = transaction;
   let reads = 0;
   const micros = request.map((micro) => {
     if (micro.kind === "append") return `append ${micro.key}: ${micro.element}`;
     const read = answer?.[reads++];
     return `read ${micro.key}: ${read === undefined ? "?" : `[${read.slice(-12).join(" ")}]`}`;
   });
+  if (micros.length > STEPS_SHOWN_MAX) micros.splice(STEPS_SHOWN_MAX, Infinity, "…");
   const end = returnedAt === Infinity ? "…" : returnedAt.toFixed(3);
-  return `process ${process}: {${micros.join(", ")}} ${outcome} [${invokedAt.toFixed(3)}, ${end}]`;
+  return `process ${process}: {${micros.join(", ")}} ${outcome}${note ? ` (${note})` : ""} [${
+    invokedAt.toFixed(3)
+  }, ${end}]`;
 }
 
 class Check {
   readonly #transactions: readonly Transaction[];
   readonly #anomalies: Anomaly[] = [];
+  /** Faults of single elements, each told once however many have read it. */
+  readonly #told = new Set<string>();
   readonly #writers = new Map<string, Writer>();
   readonly #reads: Read[] = [];
   /** Longest read of each list. */
@@ -125,6 +133,13 @@ class Check {
 
   #report(kind: AnomalyKind, detail: string, transactions: readonly Transaction[]): void {
     this.#anomalies.push({ kind, detail, transactions });
+  }
+
+  #reportElement(kind: AnomalyKind, place: readonly [key: number, element: number], concerned: readonly Transaction[]) {
+    const detail = `${place[1]} in list ${place[0]}`;
+    if (this.#told.has(`${kind} ${detail}`)) return;
+    this.#told.add(`${kind} ${detail}`);
+    this.#report(kind, detail, concerned);
   }
 
   #collectAppends(transaction: Transaction): void {
@@ -169,15 +184,15 @@ class Check {
     list.forEach((element, at) => {
       const writer = this.#writers.get(`${key}:${element}`);
       if (writer === undefined) {
-        this.#report("unexpected element", `nobody appended ${element} to list ${key}`, [transaction]);
+        this.#reportElement("unexpected element", [key, element], [transaction]);
       } else if (writer.transaction.outcome === "notDone") {
-        this.#report("aborted read", `${element} in list ${key}`, [transaction, writer.transaction]);
+        this.#reportElement("aborted read", [key, element], [transaction, writer.transaction]);
       } else if (writer.transaction === transaction) {
         this.#report("internal", `list ${key} had ${element} before the transaction appended it`, [transaction]);
       } else if (
         writer.fromLast > 0 && this.#writers.get(`${key}:${list[at + 1]}`)?.transaction !== writer.transaction
       ) {
-        this.#report("intermediate read", `${element} in list ${key}`, [transaction, writer.transaction]);
+        this.#reportElement("intermediate read", [key, element], [transaction, writer.transaction]);
       }
     });
   }

@@ -47,13 +47,13 @@ export function relevantToRegisters(operations: readonly RegisterOperation[]): R
 
 /** An operation in one line. */
 export function describeRegisterOperation(operation: RegisterOperation): string {
-  const { process, request, outcome, answer, invokedAt, returnedAt, index } = operation;
+  const { process, request, outcome, answer, invokedAt, returnedAt, index, note } = operation;
   const what = request.kind === "read"
     ? "read"
     : request.kind === "cas"
     ? `cas ${JSON.stringify(request.expected)} → ${JSON.stringify(request.value)}`
     : `${request.kind} ${JSON.stringify(request.value)}`;
-  const told = outcome === "done" ? JSON.stringify(answer) : outcome;
+  const told = outcome === "done" ? JSON.stringify(answer) : `${outcome}${note ? ` (${note})` : ""}`;
   const at = index === undefined ? "" : ` at index ${index}`;
   const end = returnedAt === Infinity ? "…" : returnedAt.toFixed(3);
   return `process ${process}: key ${request.key} ${what} = ${told}${at} [${invokedAt.toFixed(3)}, ${end}]`;
