@@ -188,6 +188,8 @@ export class SimNode {
   written(): Input | undefined {
     const write = this.#complete();
     if (write?.snapshot) {
+      // Its log begins anew: what it was sending in an earlier term does not lead up to it.
+      this.pins.clear();
       this.applied = write.snapshot.base.index;
       this.state = new Map(write.snapshot.state);
       this.#staged = this.#staged.filter(({ base }) => base.index > this.applied);
