@@ -29,6 +29,9 @@ Examples:
 Flags (those of rqlited; one dash or two, -flag value or -flag=value):
 `;
 
+/** Stands for 0, as in rqlite. */
+const SNAPSHOT_ENTRIES = 8192;
+
 /** Runs the command; resolves to the exit code. */
 export async function serve(args: readonly string[]): Promise<number> {
   let flags: Flags;
@@ -62,6 +65,9 @@ export async function serve(args: readonly string[]): Promise<number> {
 }
 
 function argumentFault(flags: Flags): string | undefined {
+  for (const name of ["raft-reap-node-timeout", "raft-reap-read-only-node-timeout"]) {
+    if (flags.has(name) && flags.durationMs(name) <= 0) return `fatal: -${name} must be greater than 0`;
+  }
   const [directory, ...others] = flags.rest;
   if (directory === undefined) return "fatal: data directory path is required";
   if (others.length > 0) return `arguments after data directory (${directory}) are not accepted (${others.join(" ")})`;
@@ -99,6 +105,12 @@ function configOf(flags: Flags): NodeConfig {
     applyTimeoutMs: flags.durationMs("raft-apply-timeout"),
     connectTimeoutMs: flags.durationMs("cluster-connect-timeout"),
     removeOnShutdown: flags.bool("raft-cluster-remove-shutdown"),
+    stopWhenRemoved: flags.bool("raft-remove-shutdown"),
+    reapVoterMs: flags.durationMs("raft-reap-node-timeout"),
+    reapNonVoterMs: flags.durationMs("raft-reap-read-only-node-timeout"),
+    snapshotEntries: flags.int("raft-snap") || SNAPSHOT_ENTRIES,
+    snapshotWalBytes: flags.int("raft-snap-wal-size"),
+    snapshotIntervalMs: flags.durationMs("raft-snap-int"),
     stepdownOnShutdown: flags.bool("raft-shutdown-stepdown"),
     foreignKeys: flags.bool("fk"),
   };

@@ -91,7 +91,7 @@ function storeOf(replica: Section, { options, state, replica: client }: Services
 
 function raftOf(core: CoreStatus, replica: Section): Section {
   return {
-    state: STATES[core.role],
+    state: replica.isShutDown === true ? "Shutdown" : STATES[core.role],
     term: core.term,
     last_log_index: core.last.index,
     last_log_term: core.last.term,

@@ -60,6 +60,18 @@ export interface NodeConfig {
   readonly connectTimeoutMs: number;
   /** Leave the cluster at a graceful stop. */
   readonly removeOnShutdown: boolean;
+  /** Stop Raft when the node is removed. */
+  readonly stopWhenRemoved: boolean;
+  /** Time after which the leader removes a voter that it does not hear; 0: never. */
+  readonly reapVoterMs: number;
+  /** The same for read replicas. */
+  readonly reapNonVoterMs: number;
+  /** Entries after which a checkpoint is due. */
+  readonly snapshotEntries: number;
+  /** Bytes of WAL after which one is due; 0: whatever its size. */
+  readonly snapshotWalBytes: number;
+  /** Least time between two. */
+  readonly snapshotIntervalMs: number;
   /** Hand leadership over at a graceful stop. */
   readonly stepdownOnShutdown: boolean;
   /** Whether foreign keys are enforced. */

@@ -99,6 +99,11 @@ export class Node {
       k: "open",
       path: `${this.#directory.sqlite}/${DATABASE}`,
       foreignKeys: this.#config.foreignKeys,
+      checkpoint: {
+        entries: this.#config.snapshotEntries,
+        walBytes: this.#config.snapshotWalBytes,
+        intervalMs: this.#config.snapshotIntervalMs,
+      },
       replica: port1,
       http: [http],
     };
@@ -212,6 +217,9 @@ export class Node {
         electionTimeoutMs: config.electionTimeoutMs,
         applyTimeoutMs: config.applyTimeoutMs,
         connectTimeoutMs: config.connectTimeoutMs,
+        stopWhenRemoved: config.stopWhenRemoved,
+        reapVoterMs: config.reapVoterMs,
+        reapNonVoterMs: config.reapNonVoterMs,
         stepdownOnShutdown: config.stepdownOnShutdown,
         removeOnShutdown: config.removeOnShutdown,
         forwardBytesMax: config.httpBodyBytesMax + FORWARD_OVERHEAD_BYTES,

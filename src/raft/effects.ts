@@ -135,6 +135,8 @@ export interface CoreStatus {
   readonly config: Config;
   /** Newest configuration that is committed. */
   readonly committedConfig: Config;
+  /** A leader says that the cluster goes on without this node (M8). */
+  readonly isRemoved: boolean;
   /** Ticks since the leader was last heard; 0 on the leader. */
   readonly ticksSinceLeader: number;
   /** Leader only: what is known of each peer. */

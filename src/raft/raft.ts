@@ -207,6 +207,7 @@ class RaftCore implements Core {
       epoch: s.log.epoch,
       config: s.configs.current,
       committedConfig: s.configs.committed(s.commit),
+      isRemoved: s.removedAt > 0,
       ticksSinceLeader: s.part.role === "leader" ? 0 : s.timer.sinceLeader,
       progress: (leadership(s)?.peers ?? []).map((peer) => ({
         id: peer.id,

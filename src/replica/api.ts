@@ -34,6 +34,12 @@ export interface ReplicaOptions {
   readonly connectTimeoutMs: number;
   readonly stepdownOnShutdown: boolean;
   readonly removeOnShutdown: boolean;
+  /** Stop Raft when this node was removed from the cluster. */
+  readonly stopWhenRemoved: boolean;
+  /** Time after which a voter that is not heard is removed; 0: never. */
+  readonly reapVoterMs: number;
+  /** The same for the others. */
+  readonly reapNonVoterMs: number;
   /** Longest HTTP request that another node may forward. */
   readonly forwardBytesMax: number;
 }

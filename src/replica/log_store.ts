@@ -316,8 +316,9 @@ export class LogStore {
     this.#configs.push(config);
   }
 
-  /** Begins a segment, so that all before it can be cut off; resolves when it is in use. */
+  /** Begins a segment, so that all before it can be cut off, unless one has just begun; resolves when it is in use. */
   async rotate(): Promise<void> {
+    if (this.#segments[this.#segments.length - 1].previous.index === this.#batches.last) return;
     this.#rotationDue = true;
     await new Promise<void>((resolve) => {
       this.#onRotated.push(resolve);

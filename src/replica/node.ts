@@ -10,7 +10,7 @@ import type { FromWriter } from "../sqlite/api.ts";
 import type { LeaderInfo, ReplicaOpen, ReplicaOptions, ToHttp } from "./api.ts";
 import { pause } from "./backoff.ts";
 import { boot } from "./boot.ts";
-import { CALL_TIMEOUT_MS, Cluster, withTimeout } from "./cluster.ts";
+import { CALL_TIMEOUT_MS, Cluster } from "./cluster.ts";
 import { Discovery } from "./discovery.ts";
 import { splitAddress } from "../codec/address.ts";
 import { HttpPorts } from "./http_ports.ts";
@@ -18,11 +18,10 @@ import { Listener } from "./listener.ts";
 import { LogStore } from "./log_store.ts";
 import { NodeState } from "../rpc/node_state.ts";
 import { PeerStream } from "./peer.ts";
+import { Reaper } from "./reaper.ts";
 import { Replica } from "./replica.ts";
 import { RpcClient } from "./rpc.ts";
-import { SnapshotClient } from "./snapshot_client.ts";
-import { SnapshotReceiver } from "./snapshot_receiver.ts";
-import { SnapshotSender } from "./snapshot_sender.ts";
+import { Snapshots } from "./snapshots.ts";
 import { type Hello, PROTOCOL_VERSION } from "./wire.ts";
 
 /** Ticks of an election timeout; a tick is the timeout divided by it. */
@@ -36,11 +35,6 @@ const LEAVE_ATTEMPTS = 5;
 const LEAVE_LEADER_MS = 1000;
 const LEAVE_RETRY_MS = 250;
 const LEAVE_MS = 8000;
-/** What stays of the log behind the applied index, so that a node that was down for a while catches up from it (S3). */
-const LOG_KEPT_BYTES = 64 * 1024 * 1024;
-/** A log that is longer is cut even if a copy on its way needs it: its receiver gets another one (S6). */
-const PINNED_BYTES_MAX = 4 * 1024 * 1024 * 1024;
-const INSTALL_TIMEOUT_MS = 120_000;
 /** Longest answer to a piece of a snapshot. */
 const BULK_ANSWER_BYTES_MAX = 1024 * 1024;
 /** Streams to removed members stay this long, so that they hear of their removal (M9). */
@@ -73,16 +67,12 @@ export class ReplicaNode {
   /** Disks behind the Raft streams that came in last. */
   readonly #callers = new Map<NodeId, string>();
   readonly #stopping = new AbortController();
-  readonly #receiver: SnapshotReceiver;
-  readonly #sender: SnapshotSender;
-  #bulkRpc: RpcClient | undefined;
+  readonly #snapshots: Snapshots;
+  readonly #reaper: Reaper;
   #leader: NodeId | null = null;
-  /** Entries up to here survive without the log. */
-  #durable = 0;
-  /** Times that the log was cut. */
-  #cuts = 0;
-  #onAdopted: (() => void) | undefined;
-  #onCheckpoint: ((durable: number) => void) | undefined;
+  /** Whether this node has been part of a cluster in this life. */
+  #wasMember = false;
+  #isShutDown = false;
   #onWriterClosed: (() => void) | undefined;
   #ticker: ReturnType<typeof setInterval> | undefined;
 
@@ -100,7 +90,7 @@ export class ReplicaNode {
     this.#log = LogStore.open(options.directory, { identity, applied }, {
       onPersisted: (ticket) => this.#replica.persisted(ticket),
       onSpace: (space) => this.#replica.input({ k: "storage", state: space }),
-      onInstall: (base) => this.#adopt(base.index),
+      onInstall: (base) => this.#snapshots.adopt(base.index),
       onFatal: (error) => events.fatal(error),
       log: events.log,
     });
@@ -109,14 +99,20 @@ export class ReplicaNode {
       frameBytesMax: options.forwardBytesMax * 2 + 1024 * 1024,
       connectTimeoutMs: options.connectTimeoutMs,
     });
-    const snapshotClient = new SnapshotClient(snapshots);
-    this.#receiver = this.#makeReceiver(snapshotClient);
-    this.#sender = this.#makeSender(snapshotClient);
+    this.#snapshots = this.#makeSnapshots(snapshots);
     this.#cluster = new Cluster({
       options,
       replica: this.#replica,
       rpc: this.#rpc,
       leader: () => this.leader(),
+      log: events.log,
+    });
+    this.#reaper = new Reaper({
+      voterMs: options.reapVoterMs,
+      nonVoterMs: options.reapNonVoterMs,
+      tickMs: options.heartbeatTimeoutMs / ELECTION_TICKS,
+      status: () => this.#replica.status(),
+      remove: (id) => this.#cluster.remove(id),
       log: events.log,
     });
     this.#http = new HttpPorts(http, {
@@ -161,73 +157,32 @@ export class ReplicaNode {
         refused: (waiter, why) => this.#http.refused(waiter, why),
         onRole: (role) => this.#onRole(role),
         onConfig: (config) => this.#onConfig(config),
-        needSnapshot: (peer) => void this.#sender.send(peer),
-        onDurable: (index) => this.#cutLog(index, LOG_KEPT_BYTES),
+        needSnapshot: (peer) => void this.#snapshots.send(peer),
         log: this.#events.log,
       },
     });
   }
 
-  #makeReceiver(snapshots: SnapshotClient): SnapshotReceiver {
-    return new SnapshotReceiver({
-      snapshots,
-      leader: () => this.#leader,
-      commit: () => this.#replica.status().commit,
-      received: async (base, config) => {
-        this.#replica.input({ k: "snapshotReceived", base, config });
-        await withTimeout(this.#replica.untilApplied(base.index), INSTALL_TIMEOUT_MS, "the snapshot was not installed");
-      },
-      log: this.#events.log,
-    });
-  }
-
-  #makeSender(snapshots: SnapshotClient): SnapshotSender {
-    // Connections of its own: heartbeats and forwarded requests do not queue behind megabytes (F7).
-    this.#bulkRpc = new RpcClient(() => this.#hello("rpc"), {
+  #makeSnapshots(port: MessagePort): Snapshots {
+    const rpc = new RpcClient(() => this.#hello("rpc"), {
       frameBytesMax: BULK_ANSWER_BYTES_MAX,
       connectTimeoutMs: this.#options.connectTimeoutMs,
     });
-    return new SnapshotSender({
-      snapshots,
-      rpc: this.#bulkRpc,
+    return new Snapshots({
+      port,
+      log: this.#log,
+      replica: this.#replica,
+      rpc,
+      leader: () => this.#leader,
       addrOf: (peer) => this.#member(peer)?.addr,
-      base: () => this.#log.base.index,
-      configAt: (index) => this.#log.configAt(index),
-      matchOf: (peer) => this.#replica.status().progress.find(({ id }) => id === peer)?.match ?? Infinity,
-      onSent: (peer, index) => this.#replica.input({ k: "snapshotSent", peer, index }),
-      log: this.#events.log,
+      onReplaced: () => this.#http.broadcast({ k: "databaseReplaced" }),
+      note: this.#events.log,
     });
   }
 
-  /** The log's new segment is durable: the staged copy takes the database's place. */
-  async #adopt(index: number): Promise<void> {
-    const adopted = new Promise<void>((resolve) => this.#onAdopted = resolve);
-    this.#replica.askWriter({ k: "adopt" });
-    await adopted;
-    this.#replica.installed(index);
-    this.#http.broadcast({ k: "databaseReplaced" });
-  }
-
-  /** Cuts the log behind what the database holds durably (S2); the core hears of it before anything else happens. */
-  #cutLog(durable: number, keepBytes: number): boolean {
-    const pinned = this.#log.bytes > PINNED_BYTES_MAX ? Infinity : this.#sender.pinned;
-    const base = this.#log.cut(Math.min(durable, pinned), { keepBytes });
-    if (!base) return false;
-    this.#cuts++;
-    this.#replica.input({ k: "compacted", index: base.index });
-    this.#events.log(`cut the log: it begins after index ${base.index} now and has ${this.#log.bytes} bytes`);
-    return true;
-  }
-
-  /** `POST /snapshot`: a checkpoint, and the log cut behind it but for `trailing` entries. Whether anything was done. */
+  /** `POST /snapshot`; see {@linkcode Snapshots.take}. */
   async snapshot(trailing: number): Promise<boolean> {
-    const before = this.#durable;
-    const answered = new Promise<number>((resolve) => this.#onCheckpoint = resolve);
-    this.#replica.askWriter({ k: "checkpoint" });
-    const durable = await answered;
-    const index = Math.min(durable, this.#replica.applied - trailing);
-    if (index > this.#log.base.index) await this.#log.rotate();
-    return this.#cutLog(index, 0) || durable > before;
+    return await this.#snapshots.take(trailing);
   }
 
   #listen(): Listener {
@@ -237,7 +192,7 @@ export class ReplicaNode {
       onHello: (caller) => this.#meet(caller),
       onMessages: (messages, caller) => this.#onMessages(messages, caller),
       onCall: (rpc, caller) =>
-        this.#receiver.answer(rpc, caller.id) ?? this.#cluster.answer(rpc.method, rpc.head) ??
+        this.#snapshots.answer(rpc, caller.id) ?? this.#cluster.answer(rpc.method, rpc.head) ??
           this.#http.answerCall(rpc),
       log: this.#events.log,
     });
@@ -369,11 +324,9 @@ export class ReplicaNode {
   #fromWriter(message: FromWriter): void {
     if (message.k === "applied") {
       this.#replica.appliedByWriter(message);
-      this.#durable = message.durable;
-      this.#onCheckpoint?.(message.durable);
-      this.#onCheckpoint = undefined;
+      this.#snapshots.fromWriter(message);
       this.#checkReady();
-    } else if (message.k === "ready") this.#onAdopted?.();
+    } else if (message.k === "ready" || message.k === "checkpointed") this.#snapshots.fromWriter(message);
     else if (message.k === "status") this.#http.writerStatus(message);
     else if (message.k === "closed") this.#onWriterClosed?.();
     else if (message.k === "failed") this.#events.fatal(new Error(message.message));
@@ -395,7 +348,22 @@ export class ReplicaNode {
       for (let i = 0; i < missed; i++) this.#replica.input({ k: "tick" });
       due = Math.max(due + missed * tickMs, now);
       this.#checkReady();
+      if (this.#options.stopWhenRemoved) this.#stopIfRemoved();
     }, tickMs);
+  }
+
+  /** `-raft-remove-shutdown`: a node that was taken out takes no part any more; HTTP goes on answering. */
+  #stopIfRemoved(): void {
+    const { config, commit, isRemoved } = this.#replica.status();
+    const isIn = this.#member(this.#options.nodeId)?.storageId === this.#options.storageId;
+    if (isIn) this.#wasMember = true;
+    if (!this.#wasMember || !(isRemoved || !isIn && config.at <= commit)) return;
+    this.#events.log("this node was removed from its cluster: Raft is shut down, as -raft-remove-shutdown says");
+    this.#isShutDown = true;
+    clearInterval(this.#ticker);
+    this.#replica.stop();
+    this.#state.leaderKnown = false;
+    for (const stream of this.#peers.values()) stream.close();
   }
 
   /** Becomes part of a cluster; see {@linkcode boot}. */
@@ -427,6 +395,7 @@ export class ReplicaNode {
     const { heartbeatTimeoutMs, applyTimeoutMs } = this.#options;
     return {
       core: status,
+      isShutDown: this.#isShutDown,
       leader: this.leader(),
       lastContact: status.role === "leader"
         ? 0
@@ -439,8 +408,9 @@ export class ReplicaNode {
         heartbeat_timeout: `${heartbeatTimeoutMs / 1000}s`,
         election_timeout: `${this.#options.electionTimeoutMs / 1000}s`,
       },
-      log: { persisted: this.#log.persisted, bytes: this.#log.bytes, cuts: this.#cuts },
-      snapshots: { sent: this.#sender.sent, installed: this.#receiver.installed },
+      log: { persisted: this.#log.persisted, bytes: this.#log.bytes },
+      snapshots: this.#snapshots.status(),
+      nodes_reaped_ok: this.#reaper.reaped,
       ...(this.#discovery ? { disco: this.#discovery.status } : {}),
       peers: [...this.#peers].map(([id, stream]) => ({ id, addr: stream.addr, connected: stream.connected })),
     };
@@ -467,9 +437,9 @@ export class ReplicaNode {
     this.#replica.stop();
     this.#listener.close();
     for (const stream of this.#peers.values()) stream.close();
-    this.#sender.close();
+    this.#snapshots.close();
+    this.#reaper.close();
     this.#rpc.close();
-    this.#bulkRpc?.close();
     await this.#log.close();
     await this.#closeWriter();
     if (failure) throw failure;

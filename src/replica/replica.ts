@@ -45,8 +45,6 @@ export interface ReplicaEvents {
   onConfig(config: Config): void;
   /** A peer needs entries that the log no longer has. */
   needSnapshot(peer: NodeId): void;
-  /** Entries up to `index` survive without the log. */
-  onDurable(index: Index): void;
   log(line: string): void;
 }
 
@@ -79,7 +77,6 @@ export class Replica {
   #posted: Index;
   #applied: Index;
   #postedBytes = 0;
-  #durable: Index = 0;
   /** A snapshot is about to take the database's place: nothing is handed to it until then. */
   #installing = false;
   #posts: { readonly last: Index; readonly bytes: number }[] = [];
@@ -330,7 +327,7 @@ export class Replica {
   }
 
   /** The writer's word that a COMMIT is done. */
-  appliedByWriter({ index, durable }: Extract<FromWriter, { k: "applied" }>): void {
+  appliedByWriter({ index }: Extract<FromWriter, { k: "applied" }>): void {
     if (index < this.#applied) return; // said before a snapshot took the database's place
     this.#applied = index;
     this.#state.applied = index;
@@ -338,7 +335,6 @@ export class Replica {
     this.#core.step({ k: "applied", index });
     this.#wake("applied", index);
     this.#pumpApply();
-    if (durable > this.#durable) this.#events.onDurable(this.#durable = durable);
   }
 
   /** A snapshot has taken the database's place: it holds `index`. What waited for entries below will not be told more. */

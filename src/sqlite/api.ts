@@ -14,17 +14,27 @@ export interface OpenWriter {
   readonly path: string;
   /** Whether foreign keys are enforced (`-fk`): the same on every node. */
   readonly foreignKeys: boolean;
+  /** When a checkpoint is due. */
+  readonly checkpoint: CheckpointRule;
   /** Carries {@linkcode ToWriter} in, {@linkcode FromWriter} and the outcomes of port 0 out. */
   readonly replica: MessagePort;
   /** Ports 1 and up: {@linkcode Outcomes} out. */
   readonly http: readonly MessagePort[];
 }
 
+/** A checkpoint is due after so many entries or bytes of WAL, and not sooner than `intervalMs` after the last one. */
+export interface CheckpointRule {
+  readonly entries: number;
+  /** 0: whatever its size. */
+  readonly walBytes: number;
+  readonly intervalMs: number;
+}
+
 /** Replica → writer. */
 export type ToWriter =
   | { readonly k: "apply"; readonly entries: PackedEntries }
   | { readonly k: "status"; readonly ref: number }
-  | { readonly k: "checkpoint" } // whatever the size of the WAL; answered by `applied`
+  | { readonly k: "checkpoint" } // whatever the size of the WAL; answered by `checkpointed`
   | { readonly k: "adopt" } // the staged snapshot takes the database's place; answered by `ready`
   | { readonly k: "close" };
 
@@ -41,6 +51,7 @@ export type FromWriter =
     readonly staged: number;
   }
   | { readonly k: "applied"; readonly index: number; readonly term: number; readonly durable: number }
+  | { readonly k: "checkpointed"; readonly durable: number }
   | { readonly k: "status"; readonly ref: number; readonly status: Record<string, unknown> }
   | { readonly k: "closed" }
   | { readonly k: "failed"; readonly message: string };

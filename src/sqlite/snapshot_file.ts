@@ -17,6 +17,9 @@ import { openNodeSqlite, runOnce } from "./driver.ts";
 /** Bytes read at a time where a whole file is. */
 const PAGE_BYTES = 1024 * 1024;
 
+/** What arrives is synced after so many bytes. */
+const SYNC_BYTES = 16 * 1024 * 1024;
+
 /** A snapshot that cannot be used; the message says why. */
 export class SnapshotError extends Error {
   /** Always `SnapshotError`. */
@@ -110,6 +113,8 @@ export function writeIncoming(
     }
     file.seekSync(offset, Deno.SeekMode.Start);
     for (let written = 0; written < chunk.length;) written += file.writeSync(chunk.subarray(written));
+    // Now and then, so that the last sync does not hold up everybody on this disk for a gigabyte.
+    if (Math.floor(offset / SYNC_BYTES) !== Math.floor((offset + chunk.length) / SYNC_BYTES)) file.syncDataSync();
   } finally {
     file.close();
   }

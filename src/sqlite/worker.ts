@@ -10,14 +10,12 @@
  */
 
 import { type ApplyEntry, packOutcomes, unpackEntries } from "../sql/exchange.ts";
-import type { FromWriter, OpenWriter, Outcomes, ToWriter } from "./api.ts";
+import type { CheckpointRule, FromWriter, OpenWriter, Outcomes, ToWriter } from "./api.ts";
 import { adoptStaged, positionOf, type SnapshotPaths, snapshotPaths } from "./snapshot_file.ts";
 import { BATCH_ENTRIES_MAX, openStateMachine, type StateMachine } from "./state_machine.ts";
 
-/** Size of the WAL that calls for a checkpoint, in bytes (spec/raft.md A9). */
+/** Size of the WAL that calls for a checkpoint whatever the rule says, in bytes (spec/raft.md A9). */
 const CHECKPOINT_WAL_BYTES = 32 * 1024 * 1024;
-/** Time after which a checkpoint is made whatever the size, so that the log can be cut. */
-const CHECKPOINT_INTERVAL_MS = 30_000;
 /** Least time between two checkpoints: one that a long reader keeps from its end is not tried again at once. */
 const CHECKPOINT_PAUSE_MS = 1000;
 /** Batches between two looks at the clock and the size of the WAL. */
@@ -33,9 +31,12 @@ class WriterWorker {
   #waiting: ApplyEntry[] = [];
   #isClosed = false;
   #batches = 0;
+  readonly #rule: CheckpointRule;
   #checkpointedMs = performance.now();
+  #checkpointedAt = 0;
 
-  constructor({ path, foreignKeys, replica, http }: OpenWriter) {
+  constructor({ path, foreignKeys, checkpoint, replica, http }: OpenWriter) {
+    this.#rule = checkpoint;
     this.#replica = replica;
     this.#walPath = `${path}-wal`;
     this.#paths = snapshotPaths(path);
@@ -91,7 +92,7 @@ class WriterWorker {
         break;
       case "checkpoint":
         this.#guarded(() => this.#checkpoint());
-        this.#sayApplied();
+        this.#say({ k: "checkpointed", durable: this.#machine.durable });
         break;
       case "adopt":
         this.#adopt();
@@ -117,7 +118,10 @@ class WriterWorker {
     this.#batches++;
     const sinceMs = performance.now() - this.#checkpointedMs;
     if (sinceMs < CHECKPOINT_PAUSE_MS || this.#batches % BATCHES_PER_LOOK !== 0) return;
-    if (sinceMs < CHECKPOINT_INTERVAL_MS && Deno.statSync(this.#walPath).size < CHECKPOINT_WAL_BYTES) return;
+    const { entries, walBytes, intervalMs } = this.#rule;
+    const wal = Deno.statSync(this.#walPath).size;
+    const isDue = this.#machine.applied - this.#checkpointedAt >= entries || walBytes > 0 && wal >= walBytes;
+    if (wal < CHECKPOINT_WAL_BYTES && (sinceMs < intervalMs || !isDue)) return;
     const before = this.#machine.durable;
     this.#checkpoint();
     if (this.#machine.durable !== before) this.#sayApplied();
@@ -126,6 +130,7 @@ class WriterWorker {
   #checkpoint(): void {
     this.#machine.checkpoint("PASSIVE");
     this.#checkpointedMs = performance.now();
+    this.#checkpointedAt = this.#machine.applied;
   }
 
   #close(): void {

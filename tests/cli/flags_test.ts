@@ -82,6 +82,12 @@ const GOOD: NodeConfig = {
   applyTimeoutMs: 1,
   connectTimeoutMs: 1,
   removeOnShutdown: false,
+  stopWhenRemoved: false,
+  reapVoterMs: 0,
+  reapNonVoterMs: 0,
+  snapshotEntries: 8192,
+  snapshotWalBytes: 4194304,
+  snapshotIntervalMs: 10_000,
   stepdownOnShutdown: true,
   foreignKeys: false,
 };

@@ -248,3 +248,38 @@ Deno.test("a truncated and a bit-flipped log stop the node with exit code 3 and 
     assert((await fifth.ended()).code !== 0);
     assertMatch(fifth.log, /fatal: /);
   }));
+
+Deno.test("a voter and a read replica that are not heard are reaped; one that is removed shuts its Raft down if told to", () =>
+  withNodes(async (root, start) => {
+    const places = ["1", "2", "3"].map((id) => nodePlace(root, id));
+    const flags = [
+      ...clusterFlags(places),
+      "-raft-reap-node-timeout=2s",
+      "-raft-reap-read-only-node-timeout=1s",
+      "-raft-remove-shutdown",
+    ];
+    const nodes = places.map((place) => start(place, flags));
+    const replica = start(nodePlace(root, "4"), ["-raft-non-voter", `-join=${nodes[0].clusterAddr}`]);
+    await Promise.all([...nodes, replica].map((node) => node.ready()));
+    const leader = await leaderOf(nodes);
+    const ids = async () => (await leader.status("store.nodes") as { id: string }[]).map(({ id }) => id).join();
+    const gone = nodes.find((node) => node !== leader) ?? leader;
+    await Promise.all([gone.stop("SIGKILL"), replica.stop("SIGKILL")]);
+    await until("the read replica is reaped", async () => !(await ids()).includes("4") || undefined);
+    await until("the voter is reaped", async () => !(await ids()).includes(gone.place.id) || undefined);
+    assertMatch(leader.log, /successfully reaped non-voting node 4/);
+    assertMatch(leader.log, new RegExp(`successfully reaped voting node ${gone.place.id}`));
+
+    const [removed] = nodes.filter((node) => node !== leader && node !== gone);
+    const response = await fetch(`${leader.url}/remove`, {
+      method: "DELETE",
+      body: JSON.stringify({ id: removed.place.id }),
+    });
+    assertEquals([response.status, await response.text()], [200, ""]);
+    await until(
+      "its Raft is shut down",
+      async () => await removed.status("store.raft.state") === "Shutdown" || undefined,
+    );
+    await leader.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)");
+    assertEquals(await ids(), leader.place.id);
+  }));

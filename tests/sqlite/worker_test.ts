@@ -41,6 +41,8 @@ function spawn(file: string, dir: string): Worker {
   return new Worker(new URL(file, SOURCE), { type: "module", deno: { permissions: { read: [dir], write: [dir] } } });
 }
 
+const CHECKPOINT = { entries: 8192, walBytes: 0, intervalMs: 10_000 };
+
 Deno.test("the writer and reader Workers serve with nothing but their folder", { ignore: !mayReadSource }, async () => {
   const dir = Deno.makeTempDirSync();
   const path = `${dir}/db.sqlite`;
@@ -49,7 +51,14 @@ Deno.test("the writer and reader Workers serve with nothing but their folder", {
   const fromWriter = new Inbox<FromWriter>(replica.port1);
   const outcomes = new Inbox<Outcomes>(http.port1);
   const writer = spawn("worker.ts", dir);
-  const open: OpenWriter = { k: "open", path, foreignKeys: false, replica: replica.port2, http: [http.port2] };
+  const open: OpenWriter = {
+    k: "open",
+    path,
+    foreignKeys: false,
+    checkpoint: CHECKPOINT,
+    replica: replica.port2,
+    http: [http.port2],
+  };
   writer.postMessage(open, [replica.port2, http.port2]);
   const ready = await fromWriter.find((message) => message.k === "ready");
   assertEquals([ready.applied, ready.term], [0, 0]);
