@@ -204,7 +204,7 @@ const READS: readonly Bug[] = [
     replace:
       '  const counted = of.key === "round" ? s.configs.current.members.map(({ id }) => id) : s.configs.voters;\n' +
       "  for (const id of counted) values.push(",
-    caught: swarm(5000),
+    caught: swarm(4500),
   },
 ];
 
@@ -295,6 +295,15 @@ const SNAPSHOTS: readonly Bug[] = [
     caught: swarm(100),
   },
   {
+    id: "14b",
+    title: "the log is cut above what the database holds durably (S2; the log's files)",
+    symptom: "a gap between database and log after a power loss",
+    file: "src/replica/log_store.ts",
+    find: "bytes < keepBytes || previous.index > index ||",
+    replace: "bytes < keepBytes ||",
+    caught: test("tests/replica/log_store_test.ts"),
+  },
+  {
     id: "22",
     title: "the log is cut behind a snapshot that is being sent (S6; the driver as simulated)",
     symptom: "snapshots without end",
@@ -302,6 +311,15 @@ const SNAPSHOTS: readonly Bug[] = [
     find: "Math.min(this.disk.applied - trailing, ...this.pins.values());",
     replace: "this.disk.applied - trailing;",
     caught: swarm(200),
+  },
+  {
+    id: "22b",
+    title: "the log is cut behind a snapshot that is being sent (S6; the driver)",
+    symptom: "snapshots without end",
+    file: "src/replica/snapshot_sender.ts",
+    find: "return Math.min(Infinity, ...this.#pins.values());",
+    replace: "return Infinity;",
+    caught: test("tests/replica/snapshot_sender_test.ts"),
   },
 ];
 
