@@ -67,11 +67,16 @@ async function stop({ cluster }: Stage, { who, ms }: Of<"pause">): Promise<void>
 }
 
 async function part({ cluster, network }: Stage, { shape, who, other, ms }: Of<"partition">): Promise<void> {
-  const from = cluster.nodes.indexOf(await chosen(cluster, who));
-  const others = cluster.nodes.map((_, at) => at).filter((at) => at !== from);
-  const reached = shape === "link" ? [(from + other) % cluster.nodes.length] : others;
-  const out: Way[] = shape === "deaf" ? [] : reached.map((to) => ({ from, to }));
-  const back: Way[] = shape === "mute" ? [] : reached.map((to) => ({ from: to, to: from }));
+  const count = cluster.nodes.length;
+  const first = cluster.nodes.indexOf(await chosen(cluster, who));
+  const size = shape === "isolate" ? Math.floor((count - 1) / 2) : 1;
+  const group = Array.from({ length: size }, (_, at) => (first + at) % count);
+  const rest = shape === "link"
+    ? [(first + other) % count]
+    : cluster.nodes.map((_, at) => at).filter((at) => !group.includes(at));
+  const pairs = group.flatMap((from) => rest.map((to): Way => ({ from, to })));
+  const out = shape === "deaf" ? [] : pairs;
+  const back = shape === "mute" ? [] : pairs.map(({ from, to }): Way => ({ from: to, to: from }));
   await network?.cut([...out, ...back]);
   await pause(ms);
 }

@@ -20,7 +20,10 @@ export type Fault =
   | { readonly kind: "pause"; readonly who: Target; readonly ms: number }
   | {
     readonly kind: "partition";
-    /** isolate: no word to or from it; mute: none from it; deaf: none to it; link: none between it and `other`. */
+    /**
+     * isolate: no word between the largest minority that starts with it and the rest; mute: none from it; deaf: none to
+     * it; link: none between it and `other`.
+     */
     readonly shape: "isolate" | "mute" | "deaf" | "link";
     readonly who: Target;
     /** Nodes on from `who`. */
