@@ -109,6 +109,7 @@ function raftOf(core: CoreStatus, replica: Section): Section {
     last_snapshot_term: core.base.term,
     log: replica.log,
     snapshots: replica.snapshots,
+    last_agreement: replica.agreement,
     peers: replica.peers,
     progress: core.progress,
     dropped_messages: core.dropped,

@@ -12,6 +12,7 @@ import { pause } from "./backoff.ts";
 import { boot } from "./boot.ts";
 import { CALL_TIMEOUT_MS, Cluster } from "./cluster.ts";
 import { Discovery } from "./discovery.ts";
+import { Divergence } from "./divergence.ts";
 import { splitAddress } from "../codec/address.ts";
 import { HttpPorts } from "./http_ports.ts";
 import { Listener } from "./listener.ts";
@@ -69,6 +70,9 @@ export class ReplicaNode {
   readonly #stopping = new AbortController();
   readonly #snapshots: Snapshots;
   readonly #reaper: Reaper;
+  readonly #divergence: Divergence;
+  readonly #digests = new Map<number, (digest: number | null) => void>();
+  #nextRef = 1;
   #leader: NodeId | null = null;
   /** Whether this node has been part of a cluster in this life. */
   #wasMember = false;
@@ -105,6 +109,15 @@ export class ReplicaNode {
       replica: this.#replica,
       rpc: this.#rpc,
       leader: () => this.leader(),
+      log: events.log,
+    });
+    this.#divergence = new Divergence({
+      nodeId: options.nodeId,
+      status: () => this.#replica.status(),
+      applied: () => this.#replica.applied,
+      own: (index) => this.#digestAt(index),
+      rpc: this.#rpc,
+      fatal: events.fatal,
       log: events.log,
     });
     this.#reaper = new Reaper({
@@ -180,6 +193,14 @@ export class ReplicaNode {
     });
   }
 
+  #digestAt(index: number): Promise<number | null> {
+    return new Promise((resolve) => {
+      const ref = this.#nextRef++;
+      this.#digests.set(ref, resolve);
+      this.#replica.askWriter({ k: "digest", ref, index });
+    });
+  }
+
   /** `POST /snapshot`; see {@linkcode Snapshots.take}. */
   async snapshot(trailing: number): Promise<boolean> {
     return await this.#snapshots.take(trailing);
@@ -192,7 +213,8 @@ export class ReplicaNode {
       onHello: (caller) => this.#meet(caller),
       onMessages: (messages, caller) => this.#onMessages(messages, caller),
       onCall: (rpc, caller) =>
-        this.#snapshots.answer(rpc, caller.id) ?? this.#cluster.answer(rpc.method, rpc.head) ??
+        this.#snapshots.answer(rpc, caller.id) ?? this.#divergence.answer(rpc, caller.id) ??
+          this.#cluster.answer(rpc.method, rpc.head) ??
           this.#http.answerCall(rpc),
       log: this.#events.log,
     });
@@ -328,7 +350,10 @@ export class ReplicaNode {
       this.#checkReady();
     } else if (message.k === "ready" || message.k === "checkpointed") this.#snapshots.fromWriter(message);
     else if (message.k === "status") this.#http.writerStatus(message);
-    else if (message.k === "closed") this.#onWriterClosed?.();
+    else if (message.k === "digest") {
+      this.#digests.get(message.ref)?.(message.digest);
+      this.#digests.delete(message.ref);
+    } else if (message.k === "closed") this.#onWriterClosed?.();
     else if (message.k === "failed") this.#events.fatal(new Error(message.message));
   }
 
@@ -410,6 +435,7 @@ export class ReplicaNode {
       },
       log: { persisted: this.#log.persisted, bytes: this.#log.bytes },
       snapshots: this.#snapshots.status(),
+      agreement: this.#divergence.agreement,
       nodes_reaped_ok: this.#reaper.reaped,
       ...(this.#discovery ? { disco: this.#discovery.status } : {}),
       peers: [...this.#peers].map(([id, stream]) => ({ id, addr: stream.addr, connected: stream.connected })),
@@ -439,6 +465,7 @@ export class ReplicaNode {
     for (const stream of this.#peers.values()) stream.close();
     this.#snapshots.close();
     this.#reaper.close();
+    this.#divergence.close();
     this.#rpc.close();
     await this.#log.close();
     await this.#closeWriter();

@@ -4,6 +4,7 @@
  */
 import type { FromReplica, ToReplica } from "./api.ts";
 import type { FromWriter, ToWriter } from "../sqlite/api.ts";
+import { DivergenceError } from "./divergence.ts";
 import { LogDamageError, readLogBase } from "./log_recovery.ts";
 import { ReplicaNode } from "./node.ts";
 import { workerScope } from "../rpc/worker_scope.ts";
@@ -23,7 +24,11 @@ function tell(message: FromReplica): void {
 
 function fail(error: unknown): void {
   const message = error instanceof Error ? error.message : String(error);
-  tell({ k: "failed", message, exitCode: error instanceof LogDamageError ? EXIT_DAMAGED : 1 });
+  tell({ k: "failed", message, exitCode: isDamage(error) ? EXIT_DAMAGED : 1 });
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof LogDamageError || error instanceof DivergenceError;
 }
 
 function log(line: string): void {

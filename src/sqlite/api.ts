@@ -34,6 +34,7 @@ export interface CheckpointRule {
 export type ToWriter =
   | { readonly k: "apply"; readonly entries: PackedEntries }
   | { readonly k: "status"; readonly ref: number }
+  | { readonly k: "digest"; readonly ref: number; readonly index: number } // answered by `digest`
   | { readonly k: "checkpoint" } // whatever the size of the WAL; answered by `checkpointed`
   | { readonly k: "adopt" } // the staged snapshot takes the database's place; answered by `ready`
   | { readonly k: "close" };
@@ -52,6 +53,7 @@ export type FromWriter =
   }
   | { readonly k: "applied"; readonly index: number; readonly term: number; readonly durable: number }
   | { readonly k: "checkpointed"; readonly durable: number }
+  | { readonly k: "digest"; readonly ref: number; readonly digest: number | null } // null: not known here
   | { readonly k: "status"; readonly ref: number; readonly status: Record<string, unknown> }
   | { readonly k: "closed" }
   | { readonly k: "failed"; readonly message: string };

@@ -73,7 +73,8 @@ export function prepareDatabase(database: Database, path: string, warn: (message
   runOnce(
     database,
     `CREATE TABLE IF NOT EXISTS ${SYSTEM_TABLE}` +
-      "(id INTEGER PRIMARY KEY CHECK(id = 0), applied INTEGER NOT NULL, term INTEGER NOT NULL, time_ms REAL NOT NULL)",
+      "(id INTEGER PRIMARY KEY CHECK(id = 0), applied INTEGER NOT NULL, term INTEGER NOT NULL, " +
+      "time_ms REAL NOT NULL, digest INTEGER)",
   );
 }
 

@@ -19,6 +19,7 @@
 import type { BoundStatement, StampedCommand } from "../sql/command.ts";
 import type { RenderOptions } from "../sql/render_options.ts";
 import type { SqlPart } from "../sql/statement.ts";
+import type { Digest } from "./digest.ts";
 import { type Guard, isReadStatement, refusal } from "./authorizer.ts";
 import type { Bindings, Changes, Database, Row, Statement } from "./driver.ts";
 import { resultMessage, StatementError } from "./failure.ts";
@@ -100,6 +101,7 @@ export class Executor {
   readonly #database: Database;
   readonly #guard: Guard;
   readonly #determinism: Determinism;
+  readonly #digest: Digest;
   readonly #replicated: PreparedCache;
   readonly #private: PreparedCache;
   readonly #savepoint: Statement;
@@ -111,7 +113,11 @@ export class Executor {
    * Compiles what every entry needs.
    * @param guard Installed on `database`.
    */
-  constructor(database: Database, guard: Guard, determinism: Determinism) {
+  constructor(
+    database: Database,
+    { guard, determinism, digest }: { guard: Guard; determinism: Determinism; digest: Digest },
+  ) {
+    this.#digest = digest;
     this.#database = database;
     this.#guard = guard;
     this.#determinism = determinism;
@@ -158,30 +164,39 @@ export class Executor {
     const { parts } = statement;
     if (parts.length === 0) return { text: this.#renderNothing(run), hasFailed: false };
     let number = firstNumber;
+    let isPrivate = false;
     try {
       const cursor = new ParameterCursor(statement);
       let text = "";
       for (let at = 0; at < parts.length; at++) {
         const part = parts[at];
         if (part === undefined) break;
-        const isPrivate = isReadStatement(part) && (kind === "query" || (!transaction && parts.length === 1));
+        isPrivate = isReadStatement(part) && (kind === "query" || (!transaction && parts.length === 1));
         number = firstNumber + at;
         text = this.#runPart(run, { part, number, isLast: at === parts.length - 1, isPrivate }, cursor);
       }
       return { text, hasFailed: false };
     } catch (error) {
-      return this.#fail(run, error, number);
+      return this.#fail(run, error, { number, isPrivate });
     } finally {
       this.#guard.mode = "off";
     }
   }
 
-  #fail(run: Run, error: unknown, number: number): { text: string; hasFailed: boolean } {
+  #fail(
+    run: Run,
+    error: unknown,
+    { number, isPrivate }: { number: number; isPrivate: boolean },
+  ): { text: string; hasFailed: boolean } {
     if (error instanceof RestartEntry) throw error;
     const reason = this.#guard.takeReason();
     const message = error instanceof StatementError ? error.message : reason ?? resultMessage(error);
     if (message === null) throw error;
     if (!this.#database.isTransaction) throw new RestartEntry(number, message);
+    if (!isPrivate) {
+      this.#digest.mix(-1 - number);
+      this.#digest.mixText(message);
+    }
     return { text: run.options === null ? "" : renderFailure(message, showsNoRows(run)), hasFailed: true };
   }
 
@@ -284,6 +299,9 @@ export class Executor {
       // After it SQLite would pick rowids at random, each replica its own.
       throw new RestartEntry(number, `rowid ${LARGEST_ROWID} is not supported in replicated statements`);
     }
+    this.#digest.mix(number);
+    this.#digest.mixBig(changes);
+    this.#digest.mixBig(lastInsertRowid);
     this.#keep({ changes, lastInsertRowid });
   }
 

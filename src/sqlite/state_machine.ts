@@ -23,6 +23,7 @@ import { decodeCommand, type StampedCommand } from "../sql/command.ts";
 import type { ApplyEntry, Outcome } from "../sql/exchange.ts";
 import { Guard, isVacuumInto, SYSTEM_TABLE } from "./authorizer.ts";
 import { type Checkpoint, checkpoint, prepareDatabase } from "./database_file.ts";
+import { Digest } from "./digest.ts";
 import { type Database, openNodeSqlite, runOnce, type Statement } from "./driver.ts";
 import { type Doomed, Executor, RestartEntry, type Sticky } from "./executor.ts";
 import { isConstraint, resultMessage } from "./failure.ts";
@@ -62,6 +63,7 @@ const NO_BINDINGS = { named: null, anonymous: [] };
 interface Before {
   readonly sticky: Sticky;
   readonly timeMs: number;
+  readonly digest: number;
 }
 
 /** The state machine; one per database, and the only writer of it. */
@@ -82,6 +84,9 @@ export class StateMachine {
   readonly #begin: Statement;
   readonly #commit: Statement;
   readonly #advance: Statement;
+  readonly #storeDigest: Statement;
+  /** Digests of what was applied (A15). */
+  readonly digest = new Digest();
   #timeMs = 0;
   #hasDeferredKeys: boolean;
 
@@ -94,12 +99,17 @@ export class StateMachine {
     this.#clockless = openNodeSqlite(":memory:", { readOnly: false, foreignKeys: false });
     defineFunctions(this.#database, this.#clockless, this.#determinism);
     this.#database.setAuthorizer(this.#guard.authorize);
-    this.#executor = new Executor(this.#database, this.#guard, this.#determinism);
+    this.#executor = new Executor(this.#database, {
+      guard: this.#guard,
+      determinism: this.#determinism,
+      digest: this.digest,
+    });
     this.#begin = this.#database.prepare("BEGIN IMMEDIATE");
     this.#commit = this.#database.prepare("COMMIT");
     this.#advance = this.#database.prepare(
       `INSERT OR REPLACE INTO ${SYSTEM_TABLE}(id, applied, term, time_ms) VALUES(0, ?, ?, ?)`,
     );
+    this.#storeDigest = this.#database.prepare(`UPDATE ${SYSTEM_TABLE} SET digest = ? WHERE id = 0`);
     this.#readPosition();
     this.#hasDeferredKeys = this.#findDeferredKeys();
     this.checkpoint("TRUNCATE");
@@ -170,7 +180,7 @@ export class StateMachine {
     try {
       this.#begin.run(NO_BINDINGS);
       for (const work of batch) answers.push(this.#run(work, NOTHING_DOOMED));
-      this.#commit.run(NO_BINDINGS);
+      this.#commitWithDigest();
     } catch (error) {
       this.#undo(before);
       // Only COMMIT lets a broken constraint through.
@@ -191,7 +201,7 @@ export class StateMachine {
       try {
         this.#begin.run(NO_BINDINGS);
         const outcome = this.#run(work, doomed);
-        this.#commit.run(NO_BINDINGS);
+        this.#commitWithDigest();
         return this.#finish([work], [outcome]);
       } catch (error) {
         this.#undo(before);
@@ -212,18 +222,27 @@ export class StateMachine {
     if (command !== null) this.#timeMs = Math.max(this.#timeMs, command.timeMs);
     this.#advance.run({ named: null, anonymous: [BigInt(entry.index), BigInt(entry.term), this.#timeMs] });
     let results = "[]";
+    this.digest.mix(entry.index);
+    this.digest.mix(entry.term);
     if (command !== null) {
       this.#determinism.beginEntry(this.#timeMs, command.seed);
       results = this.#executor.execute(command, entry.waiter?.options ?? null, doomed);
     }
+    this.digest.keep(entry.index);
     return { ref: entry.waiter?.ref ?? 0, index: entry.index, results };
+  }
+
+  /** The digest of the last entry is part of the transaction, those of the others are in memory. */
+  #commitWithDigest(): void {
+    this.#storeDigest.run({ named: null, anonymous: [BigInt(this.digest.value)] });
+    this.#commit.run(NO_BINDINGS);
   }
 
   /** Counts an entry whose COMMIT failed, without its effects. */
   #refuse(work: Work, error: string): Outcome {
     this.#begin.run(NO_BINDINGS);
     const outcome = this.#run({ entry: work.entry, command: null }, NOTHING_DOOMED);
-    this.#commit.run(NO_BINDINGS);
+    this.#commitWithDigest();
     return { ...outcome, error };
   }
 
@@ -245,18 +264,19 @@ export class StateMachine {
     this.#begin.run(NO_BINDINGS);
     if (command !== null) this.#timeMs = Math.max(this.#timeMs, command.timeMs);
     const outcome = this.#run({ entry, command: null }, NOTHING_DOOMED);
-    this.#commit.run(NO_BINDINGS);
+    this.#commitWithDigest();
     return { ...outcome, results: `[${results}]` };
   }
 
   #before(): Before {
-    return { sticky: this.#executor.sticky, timeMs: this.#timeMs };
+    return { sticky: this.#executor.sticky, timeMs: this.#timeMs, digest: this.digest.value };
   }
 
-  #undo({ sticky, timeMs }: Before): void {
+  #undo({ sticky, timeMs, digest }: Before): void {
     if (this.#database.isTransaction) runOnce(this.#database, "ROLLBACK");
     this.#executor.sticky = sticky;
     this.#timeMs = timeMs;
+    this.digest.value = digest;
     this.#executor.forgetStatements();
   }
 
@@ -294,12 +314,14 @@ export class StateMachine {
   }
 
   #readPosition(): void {
-    const [applied, term, timeMs] =
-      runOnce(this.#database, `SELECT applied, term, time_ms FROM ${SYSTEM_TABLE} WHERE id = 0`)[0] ?? [];
+    const [applied, term, timeMs, digest] =
+      runOnce(this.#database, `SELECT applied, term, time_ms, digest FROM ${SYSTEM_TABLE} WHERE id = 0`)[0] ?? [];
     if (typeof applied !== "bigint" || typeof term !== "bigint" || typeof timeMs !== "number") return; // a new database
     this.applied = Number(applied);
     this.appliedTerm = Number(term);
     this.#timeMs = timeMs;
+    if (typeof digest === "bigint") this.digest.value = Number(digest);
+    this.digest.keep(this.applied);
   }
 }
 

@@ -90,6 +90,9 @@ class WriterWorker {
       case "status":
         this.#say({ k: "status", ref: message.ref, status: this.#machine.status() });
         break;
+      case "digest":
+        this.#say({ k: "digest", ref: message.ref, digest: this.#machine.digest.at(message.index) ?? null });
+        break;
       case "checkpoint":
         this.#guarded(() => this.#checkpoint());
         this.#say({ k: "checkpointed", durable: this.#machine.durable });

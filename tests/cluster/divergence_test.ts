@@ -1,0 +1,42 @@
+/** A replica whose data differ from the majority's is found out and stops; those that agree say so. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { DatabaseSync } from "node:sqlite";
+import { clusterFlags, leaderOf, type NodeProcess, startCluster, until, withNodes } from "./processes.ts";
+
+async function agreedAt(node: NodeProcess): Promise<number> {
+  return Number((await node.status("store.raft.last_agreement") as { index?: number } | null)?.index ?? 0);
+}
+
+Deno.test("a replica whose database was changed behind its back stops with exit code 3; the others agree and go on", () =>
+  withNodes(async (root, start) => {
+    const nodes = await startCluster(root, start);
+    const leader = await leaderOf(nodes);
+    await leader.execute(
+      "CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER)",
+      "INSERT INTO t VALUES(1, 1), (2, 2), (3, 3)",
+    );
+    await leader.execute("INSERT INTO t VALUES(4, 4) RETURNING *", "INSERT INTO nowhere VALUES(1)").catch(() => {});
+    const written = Number(await leader.status("store.raft.applied_index"));
+    await until("all agree", async () => await agreedAt(leader) >= written || undefined);
+    assertEquals((await leader.status("store.raft.last_agreement") as { nodes: number }).nodes, 3);
+
+    const victim = nodes.find((node) => node !== leader) ?? leader;
+    await victim.stop("SIGTERM");
+    const database = new DatabaseSync(`${victim.place.directory}/sqlite/db.sqlite`);
+    database.exec("DELETE FROM t WHERE id = 2");
+    database.close();
+    const back = start(victim.place, clusterFlags(nodes.map(({ place }) => place)));
+    await back.ready();
+    await leader.execute("UPDATE t SET v = v + 1");
+    assertEquals((await back.ended()).code, 3);
+    assertMatch(
+      back.log,
+      /the database of node "\d" differs from that of the majority, as of index \d+: this node stops/,
+    );
+    assertMatch(leader.log, /REPLICAS DIFFER after index \d+/);
+
+    await leader.execute("UPDATE t SET v = v + 1");
+    const later = Number(await leader.status("store.raft.applied_index"));
+    await until("the others agree", async () => await agreedAt(leader) >= later || undefined);
+    for (const node of nodes.filter((one) => one !== victim)) assert(node.running);
+  }));
