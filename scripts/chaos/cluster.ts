@@ -1,6 +1,6 @@
 /**
- * The nodes under test: real processes, each in a namespace of its own where there are such, started again with the flags
- * they had. It knows which of them were ended on purpose, and tells of the others.
+ * The nodes under test: real processes, each in a namespace of its own where there are such, started again with the
+ * flags they had. It knows which of them were ended on purpose, and tells of the others.
  * @module
  */
 import {

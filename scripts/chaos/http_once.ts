@@ -1,6 +1,7 @@
 /**
- * One HTTP request on a connection of its own, sent once. Not by `fetch`: when a kept connection breaks, that sends a POST
- * a second time though the server may have had the first (Deno 2.9.6), and may then report that it could not connect.
+ * One HTTP request on a connection of its own, sent once. Not by `fetch`: when a kept connection breaks, that sends a
+ * POST a second time though the server may have had the first (Deno 2.9.6), and may then report that it could not
+ * connect.
  * @module
  */
 

@@ -1,6 +1,6 @@
 /**
- * The workload of transactions: each reads and appends to a few lists, some end in an error and must leave nothing. A list
- * is left when it is long, or when the outcome of a transaction on it is unknown.
+ * The workload of transactions: each reads and appends to a few lists, some end in an error and must leave nothing. A
+ * list is left when it is long, or when the outcome of a transaction on it is unknown.
  * @module
  */
 import { History } from "../../tests/history/history.ts";

@@ -1,6 +1,6 @@
 /**
- * The workload of registers: read, written, compared-and-set and appended to by several clients at a time. A key is left
- * after some hundred operations, or when the outcome of one is unknown: the search for an order stays short.
+ * The workload of registers: read, written, compared-and-set and appended to by several clients at a time. A key is
+ * left after some hundred operations, or when the outcome of one is unknown: the search for an order stays short.
  * @module
  */
 import { History } from "../../tests/history/history.ts";

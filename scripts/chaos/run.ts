@@ -1,6 +1,6 @@
 /**
- * A run: a cluster, clients at work all the time, one fault after the other, and at the end the verdict. Whatever happens,
- * processes, namespaces, mounts and directories are gone afterwards.
+ * A run: a cluster, clients at work all the time, one fault after the other, and at the end the verdict. Whatever
+ * happens, processes, namespaces, mounts and directories are gone afterwards.
  * @module
  */
 import { send } from "./client.ts";

@@ -1,6 +1,6 @@
 /**
- * Which faults come, in which order, for how long: all of it from the seed. Each kind comes once before any comes again.
- * Pure.
+ * Which faults come, in which order, for how long: all of it from the seed. Each kind comes once before any comes
+ * again. Pure.
  * @module
  */
 import { Random } from "../../tests/sim/random.ts";

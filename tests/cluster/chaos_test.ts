@@ -25,7 +25,7 @@ function chaos(args: readonly string[], env: Record<string, string> = {}): Deno.
   }).spawn();
 }
 
-Deno.test("every answer under every kind of fault has its place in one order, and all nodes hold the same", async () => {
+Deno.test("answers under every kind of fault fit one order, and all nodes hold the same", async () => {
   const seed = Math.floor(Math.random() * 1_000_000);
   console.log(`seed ${seed}`);
   const run = new ChaosRun({
@@ -102,7 +102,7 @@ Deno.test("chaos: the same seed draws the same faults, and each kind comes once 
   for (const fault of faults) assertMatch(describeFault(fault), /\w/);
 });
 
-Deno.test("chaos: interrupted in the middle it exits 130 and leaves no process, directory, mount or namespace", async () => {
+Deno.test("chaos: interrupted in the middle it exits 130 and leaves no directory, mount or namespace", async () => {
   const directory = await Deno.makeTempDir({ prefix: "muster-chaos-test-" });
   const child = chaos(["--minutes", "5"], { TMPDIR: directory });
   try {

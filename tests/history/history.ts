@@ -1,6 +1,6 @@
 /**
- * The record of what clients did and saw, for the checkers beside this file (spec/raft.md §5.2). Pure: times are numbers
- * that the caller gives, all from one clock.
+ * The record of what clients did and saw, for the checkers beside this file (spec/raft.md §5.2). Pure: times are
+ * numbers that the caller gives, all from one clock.
  *
  * A process is a client that has one operation open at a time. An operation is `done` (its answer came), `notDone` (it
  * certainly had no effect) or `unknown` (it may take effect at any time from its call on, or never).

@@ -3,10 +3,10 @@
  * comes before one that had returned before it was called? Wing and Gong's search with Lowe's memoisation, as in
  * porcupine (Lowe, "Testing for linearizability", 2017; spec/raft.md §5.2). Pure.
  *
- * Each key is checked by itself (linearizability is local). Calls and returns stand in a doubly linked list by time. The
- * walk takes the first call that the model allows, lifts it and its return out and starts again; at a return whose call
- * was not taken it goes back. A set of operations taken together with the state they led to is tried once. The search is
- * bounded by steps, not by time, so that the same history has the same verdict everywhere.
+ * Each key is checked by itself (linearizability is local). Calls and returns stand in a doubly linked list by time.
+ * The walk takes the first call that the model allows, lifts it and its return out and starts again; at a return
+ * whose call was not taken it goes back. A set of operations taken together with the state they led to is tried once.
+ * The search is bounded by steps, not by time, so that the same history has the same verdict everywhere.
  * @module
  */
 import { partition } from "./history.ts";

@@ -69,7 +69,7 @@ Deno.test("linearizability: a search that is too long is undecided, not wrong", 
   assertEquals(checkLinearizability(operations, 2), { keys: 1, violations: [], undecided: [1] });
 });
 
-Deno.test("linearizability: random histories of a correct register are accepted, with one answer changed as all orders say", () => {
+Deno.test("linearizability: random right histories are accepted, with one answer changed as all orders say", () => {
   let rejected = 0;
   fc.assert(
     fc.property(

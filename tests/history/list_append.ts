@@ -4,9 +4,9 @@
  *
  * Every appended integer is unique, so a list says who wrote it and in which order. The longest read of a list is its
  * version order; from that follow write-write, write-read and read-write edges, and from the clock real-time edges. A
- * cycle of edges is an anomaly, as is what needs no graph: a lost append, an element twice or from nowhere, an append of
- * an aborted transaction or of the middle of one that was read, reads that disagree on the order, a transaction that
- * does not see itself.
+ * cycle of edges is an anomaly, as is what needs no graph: a lost append, an element twice or from nowhere, an append
+ * of an aborted transaction or of the middle of one that was read, reads that disagree on the order, a transaction
+ * that does not see itself.
  *
  * (1) No false alarm: whatever is named here, no order of the transactions explains.
  * (2) Nothing is missed in histories in which every list is read once more after all appends.
@@ -250,7 +250,7 @@ class Check {
     return edges;
   }
 
-  /** Writers of elements that no read has, by list: the longest read is the start of the order, so they come after it. */
+  /** Writers of elements that no read has, by list: the longest read is its start, so they come after it. */
   #unreadAppends(): Map<number, Transaction[]> {
     const unread = new Map<number, Transaction[]>();
     for (const [name, { transaction }] of this.#writers) {

@@ -106,7 +106,7 @@ Deno.test("list-append: a cycle is shown with its edges and transactions", () =>
   );
 });
 
-Deno.test("list-append: random histories of a correct database are accepted, with one read changed as all orders say", () => {
+Deno.test("list-append: random right histories are accepted, with one read changed as all orders say", () => {
   let rejected = 0;
   fc.assert(
     fc.property(

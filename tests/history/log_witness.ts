@@ -8,8 +8,8 @@
  * (3) A read without an index equals the state at some index that is at least that of every operation that had returned
  *     before it was invoked, and below that of every operation invoked after it had returned.
  *
- * A write of unknown outcome stands at an index that nobody said, above those that had been told before it was invoked: of
- * its key, (2) and (3) look at what came before.
+ * A write of unknown outcome stands at an index that nobody said, above those that had been told before it was
+ * invoked: of its key, (2) and (3) look at what came before.
  * @module
  */
 import { partition } from "./history.ts";
