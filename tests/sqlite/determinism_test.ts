@@ -58,6 +58,7 @@ function fixedScript(): ApplyEntry[] {
 
 Deno.test("StateMachine gives the same content whatever the batches, the wall clock and who waits", async () => {
   const contents: string[] = [];
+  const digests = new Set<number>();
   for (const [size, pauseMs] of [[1, 0], [4, 30], [100, 1100]] as const) {
     await new Promise((resolve) => setTimeout(resolve, pauseMs)); // the wall clock itself is under test here
     using bench = new Bench();
@@ -69,8 +70,10 @@ Deno.test("StateMachine gives the same content whatever the batches, the wall cl
       }));
       bench.machine.apply(batch);
     }
+    digests.add(bench.machine.digest.value);
     contents.push(content(bench));
   }
+  assertEquals(digests.size, 1);
   assertEquals(contents[1], contents[0]);
   assertEquals(contents[2], contents[0]);
   assertStringIncludes(contents[0] ?? "", "2023-11-14");
@@ -122,6 +125,7 @@ Deno.test("StateMachine gives the same content and results for any script in any
   fc.assert(
     fc.property(script, fc.array(fc.integer({ min: 2, max: 6 })), fc.boolean(), (entries, sizes, foreignKeys) => {
       const outcomes: unknown[] = [];
+      const digests = new Set<number>();
       const contents = [[], sizes, [100]].map((cuts, replica) => {
         using bench = new Bench(":memory:", foreignKeys);
         bench.run(SETUP);
@@ -136,11 +140,13 @@ Deno.test("StateMachine gives the same content and results for any script in any
           at += size;
         }
         outcomes.push(bench.delivered.map(({ outcome }) => outcome));
+        digests.add(bench.machine.digest.value);
         return content(bench);
       });
       assertEquals(contents[1], contents[0]);
       assertEquals(contents[2], contents[0]);
       assertEquals(outcomes[1], outcomes[0]);
+      assertEquals(digests.size, 1, "one digest, whoever waits");
     }),
     { numRuns: 150 },
   );
