@@ -434,8 +434,10 @@ function decodeMember(head: Record<string, unknown>): Member {
   return member;
 }
 
-async function clusterIdOf(members: readonly Member[]): Promise<string> {
-  const text = JSON.stringify(members.map(({ id, storageId, addr }) => [id, storageId, addr]));
+/** Names a cluster by its first members; one that is recovered also by the cluster that it was. */
+export async function clusterIdOf(members: readonly Member[], before?: string): Promise<string> {
+  const places = members.map(({ id, storageId, addr }) => [id, storageId, addr]);
+  const text = JSON.stringify(before === undefined ? places : [before, places]);
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
   return [...digest.subarray(0, 16)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

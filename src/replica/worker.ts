@@ -2,11 +2,12 @@
  * The replica Worker: Raft, the log, the streams to the other nodes. It may use the network and its own folder.
  * @module
  */
-import type { FromReplica, ToReplica } from "./api.ts";
+import type { FromReplica, ReplicaOpen, ToReplica } from "./api.ts";
 import type { FromWriter, ToWriter } from "../sqlite/api.ts";
 import { DivergenceError } from "./divergence.ts";
 import { LogDamageError, readLogBase } from "./log_recovery.ts";
 import { ReplicaNode } from "./node.ts";
+import { recoverByFile } from "./recovery.ts";
 import { workerScope } from "../rpc/worker_scope.ts";
 
 const scope = workerScope<ToReplica, FromReplica>();
@@ -35,21 +36,24 @@ function log(line: string): void {
   console.error(`[store] ${line}`);
 }
 
+async function run(open: ReplicaOpen, applied: number): Promise<void> {
+  const { options, writer } = open;
+  const recovered = await recoverByFile({ options, writer, applied, fatal: fail, log });
+  node = new ReplicaNode(open, recovered, { fatal: fail, log });
+  tell({ k: "listening" });
+  await node.boot();
+  tell({ k: "clustered" });
+}
+
 scope.onmessage = ({ data }) => {
   if (data.k === "open") {
     data.writer.onmessage = ({ data: ready }: MessageEvent<FromWriter>) => {
       if (ready.k === "failed") return fail(new Error(ready.message));
       if (ready.k !== "ready") return;
-      try {
-        // A crash between the two halves of an installation: the log has the snapshot, the database has not yet (S8).
-        const base = readLogBase(data.options.directory)?.index ?? 0;
-        if (base > ready.applied && ready.staged === base) return data.writer.postMessage(ADOPT);
-        node = new ReplicaNode(data, ready.applied, { fatal: fail, log });
-        tell({ k: "listening" });
-        node.boot().then(() => tell({ k: "clustered" }), fail);
-      } catch (error) {
-        fail(error);
-      }
+      // A crash between the two halves of an installation: the log has the snapshot, the database has not yet (S8).
+      const base = readLogBase(data.options.directory)?.index ?? 0;
+      if (base > ready.applied && ready.staged === base) return data.writer.postMessage(ADOPT);
+      run(data, ready.applied).catch(fail);
     };
   } else {
     const stopped = () => tell({ k: "stopped" });
