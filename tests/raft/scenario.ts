@@ -19,6 +19,7 @@
  *   crash a                   loses what is not durable, and starts again
  *   status a, progress a, log a
  *   propose a x yy | read a | add a d [nonvoter] | promote a d | remove a b | readdress a b addr [storage]
+ *   compact a 3 | snapshot a b (what a has applied arrives at b) | sent a b 3 | sent a b failed
  *   transfer a [b] | bootstrap a b c (first one does it) | storage a full | linkdown a b
  *   inject a kind key=value … a message out of nowhere; ids as index/term, entries=index/term,…
  *                             with voters=a,b the first entry is a configuration
@@ -54,6 +55,8 @@ export class Scenario {
   #options: Options = { ...DEFAULT_OPTIONS, electionTicks: 10, heartbeatTicks: 2 };
   #output: string[] = [];
   #delivered = new Map<string, Message>();
+  /** What snapshots hold, by their last index. */
+  readonly #snapshots = new Map<number, Entry[]>();
   #ref = 0;
   #gathering: string | undefined;
 
@@ -156,6 +159,12 @@ export class Scenario {
         return this.#step(node, { k: "transfer", ref, ...(id !== undefined && { to: id }) });
       case "storage":
         return this.#step(node, { k: "storage", state: id === "full" ? "full" : "ok" });
+      case "compact":
+        return this.#step(node, { k: "compacted", index: Number(id) });
+      case "snapshot":
+        return this.#snapshot(node, this.#node(id));
+      case "sent":
+        return this.#step(node, { k: "snapshotSent", peer: id, index: second === "failed" ? null : Number(second) });
       case "linkdown":
         return this.#step(node, { k: "linkDown", peer: id });
       case "refused":
@@ -167,6 +176,16 @@ export class Scenario {
       default:
         throw new Error(`Cannot run the command "${name}"`);
     }
+  }
+
+  /** A copy of all that `from` has applied arrives at `to`. */
+  #snapshot(from: ScriptNode, to: ScriptNode): void {
+    const prefix = from.log.slice(0, from.core.status().applied);
+    const base = prefix[prefix.length - 1];
+    const entry = prefix.findLast(({ kind }) => kind === "config") ?? prefix[0];
+    this.#snapshots.set(base.index, prefix);
+    const config = decodeConfig(entry.body, entry.index);
+    this.#step(to, { k: "snapshotReceived", base: { index: base.index, term: base.term }, config });
   }
 
   #node(id: string): ScriptNode {
@@ -226,6 +245,7 @@ export class Scenario {
     const print = (text: string): void => this.#print(node.id, text);
     if (role !== undefined) print(`${role.role} of term ${role.term}, leader ${role.leader ?? "none"} (${role.why})`);
     if (persist !== undefined) {
+      if (persist.install !== undefined) node.log = [...(this.#snapshots.get(persist.install.base.index) ?? [])];
       if (persist.truncateFrom !== undefined) node.log.length = persist.truncateFrom - 1;
       node.log.push(...persist.append);
       node.writes.push(persist);
@@ -260,6 +280,7 @@ export class Scenario {
   #written(node: ScriptNode): void {
     const write = node.writes.shift();
     if (write === undefined) return;
+    if (write.install !== undefined) node.disk = [...(this.#snapshots.get(write.install.base.index) ?? [])];
     if (write.truncateFrom !== undefined) node.disk.length = write.truncateFrom - 1;
     node.disk.push(...write.append);
     node.hard = write.hard ?? node.hard;
@@ -411,8 +432,9 @@ function showConfig({ at, members }: Config): string {
   }`;
 }
 
-function showWrite({ ticket, hard, truncateFrom, append, commit }: Write): string {
+function showWrite({ ticket, hard, install, truncateFrom, append, commit }: Write): string {
   const parts = [
+    install && `install the snapshot of ${show(install.base)}`,
     hard && `term ${hard.term} vote ${hard.vote ?? "none"}`,
     truncateFrom !== undefined && `truncate from ${truncateFrom}`,
     append.length > 0 && `append ${append.map((entry) => `${show(entry)} ${entry.kind}`).join(", ")}`,
