@@ -52,6 +52,12 @@ export async function until<T>(
   throw new Error(`${what} did not happen within ${timeoutMs} ms${last === undefined ? "" : `: ${last}`}`);
 }
 
+/**
+ * A connection for each request: over one that is kept, `fetch` sends a POST again when the server closes it meanwhile
+ * (tried on Deno 2.9.6), and a write would be made twice.
+ */
+const sendOnce = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
+
 /** One row of results, as far as tests look at it. */
 export interface Results {
   readonly results: readonly {
@@ -182,6 +188,7 @@ export class NodeProcess {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(statements),
+      client: sendOnce,
       signal: AbortSignal.timeout(timeoutMs),
     });
     const text = await response.text();
