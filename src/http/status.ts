@@ -123,11 +123,11 @@ function configurationText(config: Config): string {
 }
 
 /** `GET /debug/vars`. */
-export function handleVars(request: HttpRequest, services: Services): HttpResponse {
+export async function handleVars(request: HttpRequest, services: Services): Promise<HttpResponse> {
   const groups: Section = {
     http: { ...services.counters },
     readers: services.readers.status(),
-    store: { applied_index: services.state.applied, commit_index: services.state.commit },
+    ...await services.replica.call("counters", {}),
   };
   const key = request.params.get("key");
   return json(key === undefined ? groups : { [key]: groups[key] ?? {} }, request);

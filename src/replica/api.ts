@@ -115,6 +115,8 @@ export interface ReplicaMethods {
   transfer: { params: { to?: string; timeoutMs: number }; result: { leader: string | null } };
   /** Makes what is applied durable and cuts the log behind it; `done` false: there was nothing to do. */
   snapshot: { params: { trailing: number; timeoutMs: number }; result: { done: boolean } };
+  /** For `/debug/vars`, by group. */
+  counters: { params: Record<string, never>; result: Record<string, Record<string, number>> };
   /** For `/status`. */
   status: { params: Record<string, never>; result: Record<string, unknown> };
   /** Whether the leader answers now. */

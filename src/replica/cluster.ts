@@ -61,6 +61,8 @@ export class Cluster {
   readonly #notified = new Map<string, { member: Member; untilMs: number }>();
   #promise: { clusterId: string; holders: Set<string>; untilMs: number } | undefined;
   #bootstrapping = false;
+  /** What happened here as leader, for `/debug/vars`, by rqlite's names. */
+  readonly counters = { num_join_req: 0, num_joins: 0, num_ignored_joins: 0, num_removed_before_joins: 0 };
   #membershipChange: Promise<unknown> = Promise.resolve();
 
   constructor(parts: ClusterParts) {
@@ -125,6 +127,7 @@ export class Cluster {
   }
 
   async #onJoin(member: Member): Promise<RpcAnswer> {
+    this.counters.num_join_req++;
     this.#refuseFollower();
     await this.#refuseUnreachable(member);
     return await this.#serialised(async () => {
@@ -149,6 +152,7 @@ export class Cluster {
     const known = this.#config.members.find(({ id }) => id === member.id);
     if (known && known.storageId === member.storageId) {
       if (known.addr === member.addr) {
+        this.counters.num_ignored_joins++;
         this.#log(`node "${member.id}" at ${member.addr} already member of cluster, ignoring join request`);
         return;
       }
@@ -162,10 +166,12 @@ export class Cluster {
         `node "${member.id}" lost its data directory (storage ${known.storageId} is now ${member.storageId}): it starts anew`,
       );
       await this.#removeMember(known);
+      this.counters.num_removed_before_joins++;
     }
     await this.#free(member);
     const role = member.role === "voter" ? "learner" : "nonvoter";
     await this.#change({ k: "add", member: { ...member, role } });
+    this.counters.num_joins++;
     this.#log(
       `node with ID ${member.id}, at ${member.addr}, joined successfully as ${
         member.role === "voter" ? "voter" : "non-voter"

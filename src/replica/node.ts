@@ -77,6 +77,7 @@ export class ReplicaNode {
   /** Whether this node has been part of a cluster in this life. */
   #wasMember = false;
   #isShutDown = false;
+  #leaderChanges = 0;
   #onWriterClosed: (() => void) | undefined;
   #ticker: ReturnType<typeof setInterval> | undefined;
 
@@ -317,7 +318,10 @@ export class ReplicaNode {
   #onRole({ role, term, leader, why }: NonNullable<Effects["role"]>): void {
     const changed = leader !== this.#leader;
     this.#leader = leader;
-    if (changed) this.#tellLeader();
+    if (changed) {
+      this.#leaderChanges++;
+      this.#tellLeader();
+    }
     const { nodeId, advertisedAddr, apiUrl } = this.#options;
     this.#discovery?.lead(role === "leader" ? { id: nodeId, apiAddr: apiUrl, addr: advertisedAddr } : null);
     if (role === "leader") {
@@ -412,6 +416,28 @@ export class ReplicaNode {
   /** Asks the writer for its status; the answer comes as a message. */
   askWriterStatus(): void {
     this.#replica.askWriter({ k: "status", ref: 0 });
+  }
+
+  /** For `/debug/vars`: what happened in this life of the node. */
+  counters(): Record<string, Record<string, number>> {
+    const { num_join_req, ...joins } = this.#cluster.counters;
+    const { sent, installed, log_cuts } = this.#snapshots.status();
+    const { dropped, term, commit, applied } = this.#replica.status();
+    return {
+      cluster: { num_join_req },
+      store: {
+        ...joins,
+        num_snapshots: log_cuts,
+        num_snapshots_sent: sent,
+        num_restores: installed,
+        nodes_reaped_ok: this.#reaper.reaped,
+        dropped_messages: dropped,
+        leader_changes: this.#leaderChanges,
+        term,
+        commit_index: commit,
+        applied_index: applied,
+      },
+    };
   }
 
   /** For `/status`. */

@@ -66,6 +66,9 @@ Deno.test("a log is cut behind what is applied; a new node gets a copy of the da
     await fourth.ready();
     assertMatch(fourth.log, /installed the snapshot up to index \d+/);
     assertEquals(await fourth.status("store.raft.snapshots"), { sent: 0, installed: 1, log_cuts: 0 });
+    const { store, cluster } = await (await fetch(`${leader.url}/debug/vars`)).json();
+    assertEquals([store.num_joins, store.num_snapshots_sent, cluster.num_join_req >= 1], [1, 1, true]);
+    assert(store.num_snapshots >= 1);
     await fourth.execute("INSERT INTO t VALUES(100000, 'after')");
     const all = [...nodes, fourth];
     await untilEqual(all);
