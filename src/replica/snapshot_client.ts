@@ -21,11 +21,11 @@ export class SnapshotClient {
     };
   }
 
-  async #ask(request: SnapshotRequest): Promise<unknown> {
+  async #ask(request: SnapshotRequest, transfer: Transferable[] = []): Promise<unknown> {
     const message: ToSnapshot = { ref: this.#nextRef++, request };
     const call = Promise.withResolvers<unknown>();
     this.#calls.set(message.ref, call);
-    this.#port.postMessage(message);
+    this.#port.postMessage(message, transfer);
     return await call.promise;
   }
 
@@ -46,9 +46,9 @@ export class SnapshotClient {
     return await this.#ask({ k: "begin", part }) as number;
   }
 
-  /** Takes the next piece. */
-  async write(id: string, offset: number, chunk: Uint8Array): Promise<void> {
-    await this.#ask({ k: "write", id, offset, chunk });
+  /** Takes the next piece, with the memory it lies in. */
+  async write(id: string, offset: number, chunk: Uint8Array<ArrayBuffer>): Promise<void> {
+    await this.#ask({ k: "write", id, offset, chunk }, [chunk.buffer]);
   }
 
   /** Verifies what arrived and stages it. */

@@ -42,7 +42,7 @@ workerScope<OpenSnapshot, never>().onmessage = ({ data: { path, replica } }) => 
       } catch (error) {
         reply = { ref, error: error instanceof Error ? error.message : String(error) };
       }
-      replica.postMessage(reply);
+      replica.postMessage(reply, reply.result instanceof Uint8Array ? [reply.result.buffer] : []);
     });
   };
 };
