@@ -5,7 +5,7 @@
  *
  * Start: the writer first, as the log may not be cut or replayed without knowing what the database holds; HTTP, so that
  * `/readyz` answers while the node waits for its cluster; the replica, which waits for the writer's word; and when that
- * has come, the readers, which need the writer's file.
+ * has come, the readers, which need the writer's file. The snapshot Worker starts when the replica first needs it.
  * @module
  */
 import type { DiscoveryOptions, OpenDiscovery } from "../discovery/api.ts";
@@ -58,6 +58,7 @@ export class Node {
   #replica: Worker;
   #http: Worker;
   readonly #writerToReplica = new MessageChannel();
+  readonly #snapshotLine = new MessageChannel();
 
   /**
    * Starts everything.
@@ -171,12 +172,11 @@ export class Node {
     return port2;
   }
 
-  /** The other end of the line to the snapshot Worker. */
-  #startSnapshots(): MessagePort {
-    const { port1, port2 } = new MessageChannel();
-    const open: OpenSnapshot = { path: `${this.#directory.sqlite}/${DATABASE}`, replica: port1 };
-    this.#spawn("snapshot").postMessage(open, [port1]);
-    return port2;
+  /** What is said through the line before it starts waits there. */
+  #startSnapshots(): void {
+    const { port1: replica } = this.#snapshotLine;
+    const open: OpenSnapshot = { path: `${this.#directory.sqlite}/${DATABASE}`, replica };
+    this.#spawn("snapshot").postMessage(open, [replica]);
   }
 
   #startReplica(state: SharedArrayBuffer, http: MessagePort, discovery: DiscoveryOptions | undefined): Worker {
@@ -185,11 +185,12 @@ export class Node {
     worker.addEventListener("message", ({ data }: MessageEvent<FromReplica>) => {
       if (data.k === "failed") this.#fail(new NodeFailure(data.message, data.exitCode));
       else if (data.k === "listening") { for (let reader = 0; reader < readerCount(); reader++) this.#addReader(); }
+      else if (data.k === "wantSnapshots") this.#startSnapshots();
       else if (data.k === "clustered") this.#clustered.resolve();
       else if (data.k === "stopped") this.#stopped.replica.resolve();
     });
     const { port2: writer } = this.#writerToReplica;
-    const snapshots = this.#startSnapshots();
+    const { port2: snapshots } = this.#snapshotLine;
     const discoveryPort = discovery && this.#startDiscovery(discovery);
     const open: ToReplica = {
       k: "open",

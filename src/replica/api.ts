@@ -70,6 +70,7 @@ export type ToReplica = ReplicaOpen | { readonly k: "shutdown" };
 /** To the supervisor. */
 export type FromReplica =
   | { readonly k: "listening" }
+  | { readonly k: "wantSnapshots" } // the snapshot Worker is to be started
   | { readonly k: "clustered" } // the node is part of a cluster and knows its leader
   | { readonly k: "stopped" }
   | { readonly k: "failed"; readonly message: string; readonly exitCode: number };

@@ -43,6 +43,8 @@ const REMOVED_STREAM_MS = 10_000;
 
 /** Tells the supervisor. */
 export interface NodeEvents {
+  /** The snapshot Worker is needed from now on. */
+  wantSnapshots(): void;
   fatal(error: Error): void;
   log(line: string): void;
 }
@@ -184,6 +186,7 @@ export class ReplicaNode {
     });
     return new Snapshots({
       port,
+      wake: this.#events.wantSnapshots,
       log: this.#log,
       replica: this.#replica,
       rpc,

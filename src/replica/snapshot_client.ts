@@ -10,9 +10,16 @@ export class SnapshotClient {
   readonly #calls = new Map<number, PromiseWithResolvers<unknown>>();
   #nextRef = 1;
 
-  /** @param port Owned from now on. */
-  constructor(port: MessagePort) {
+  readonly #wake: () => void;
+  #isAwake = false;
+
+  /**
+   * @param port Owned from now on.
+   * @param wake Has the Worker started, before it is asked for the first time: most nodes never need it.
+   */
+  constructor(port: MessagePort, wake: () => void) {
     this.#port = port;
+    this.#wake = wake;
     port.onmessage = ({ data: { ref, result, error } }: MessageEvent<FromSnapshot>) => {
       const call = this.#calls.get(ref);
       this.#calls.delete(ref);
@@ -22,6 +29,8 @@ export class SnapshotClient {
   }
 
   async #ask(request: SnapshotRequest, transfer: Transferable[] = []): Promise<unknown> {
+    if (!this.#isAwake) this.#wake();
+    this.#isAwake = true;
     const message: ToSnapshot = { ref: this.#nextRef++, request };
     const call = Promise.withResolvers<unknown>();
     this.#calls.set(message.ref, call);

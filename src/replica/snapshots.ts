@@ -25,6 +25,8 @@ const INSTALL_TIMEOUT_MS = 120_000;
 export interface SnapshotsParts {
   /** The line to the snapshot Worker. */
   readonly port: MessagePort;
+  /** Starts that Worker. */
+  wake(): void;
   readonly log: LogStore;
   readonly replica: Replica;
   /** Connections of their own: heartbeats and forwarded requests do not queue behind megabytes (F7). */
@@ -51,7 +53,7 @@ export class Snapshots {
   constructor(parts: SnapshotsParts) {
     this.#parts = parts;
     const { log, replica, rpc, note } = parts;
-    const snapshots = new SnapshotClient(parts.port);
+    const snapshots = new SnapshotClient(parts.port, parts.wake);
     this.#receiver = new SnapshotReceiver({
       snapshots,
       leader: parts.leader,

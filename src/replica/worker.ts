@@ -39,7 +39,7 @@ function log(line: string): void {
 async function run(open: ReplicaOpen, applied: number): Promise<void> {
   const { options, writer } = open;
   const recovered = await recoverByFile({ options, writer, applied, fatal: fail, log });
-  node = new ReplicaNode(open, recovered, { fatal: fail, log });
+  node = new ReplicaNode(open, recovered, { fatal: fail, wantSnapshots: () => tell({ k: "wantSnapshots" }), log });
   tell({ k: "listening" });
   await node.boot();
   tell({ k: "clustered" });
