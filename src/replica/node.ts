@@ -75,6 +75,8 @@ export class ReplicaNode {
   readonly #divergence: Divergence;
   readonly #digests = new Map<number, (digest: number | null) => void>();
   #nextRef = 1;
+  /** What the disk has no room for. */
+  readonly #full = new Set<"log" | "database">();
   #leader: NodeId | null = null;
   /** Whether this node has been part of a cluster in this life. */
   #wasMember = false;
@@ -96,7 +98,7 @@ export class ReplicaNode {
     this.#discovery = discovery && new Discovery(discovery);
     this.#log = LogStore.open(options.directory, { identity, applied }, {
       onPersisted: (ticket) => this.#replica.persisted(ticket),
-      onSpace: (space) => this.#replica.input({ k: "storage", state: space }),
+      onSpace: (space) => this.#onSpace("log", space),
       onInstall: (base) => this.#snapshots.adopt(base.index),
       onFatal: (error) => events.fatal(error),
       log: events.log,
@@ -195,6 +197,13 @@ export class ReplicaNode {
       onReplaced: () => this.#http.broadcast({ k: "databaseReplaced" }),
       note: this.#events.log,
     });
+  }
+
+  /** Writes are taken only while there is room for both the log and the database. */
+  #onSpace(of: "log" | "database", state: "ok" | "full"): void {
+    if (state === "full") this.#full.add(of);
+    else this.#full.delete(of);
+    this.#replica.input({ k: "storage", state: this.#full.size > 0 ? "full" : "ok" });
   }
 
   #digestAt(index: number): Promise<number | null> {
@@ -357,6 +366,7 @@ export class ReplicaNode {
       this.#checkReady();
     } else if (message.k === "ready" || message.k === "checkpointed") this.#snapshots.fromWriter(message);
     else if (message.k === "status") this.#http.writerStatus(message);
+    else if (message.k === "space") this.#onSpace("database", message.state);
     else if (message.k === "digest") {
       this.#digests.get(message.ref)?.(message.digest);
       this.#digests.delete(message.ref);

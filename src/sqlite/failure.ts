@@ -14,6 +14,7 @@ export class StatementError extends Error {
 }
 
 const ERROR = 1;
+const FULL = 13;
 const TOOBIG = 18;
 const CONSTRAINT = 19;
 const MISMATCH = 20;
@@ -49,6 +50,11 @@ export function resultMessage(error: unknown): string | null {
 /** Whether a constraint was broken; a COMMIT fails with it over a deferred foreign key. */
 export function isConstraint(error: unknown): boolean {
   return ((sqliteCode(error) ?? 0) & 0xff) === CONSTRAINT;
+}
+
+/** Whether the disk is full. */
+export function isDiskFull(error: unknown): boolean {
+  return ((sqliteCode(error) ?? 0) & 0xff) === FULL;
 }
 
 /** Whether a write was attempted on a read-only connection. */

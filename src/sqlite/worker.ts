@@ -12,12 +12,18 @@
 import { type ApplyEntry, packOutcomes, unpackEntries } from "../sql/exchange.ts";
 import type { CheckpointRule, FromWriter, OpenWriter, Outcomes, ToWriter } from "./api.ts";
 import { adoptStaged, positionOf, type SnapshotPaths, snapshotPaths } from "./snapshot_file.ts";
+import { Ballast, BALLAST_BYTES } from "./ballast.ts";
+import { isDiskFull } from "./failure.ts";
 import { BATCH_ENTRIES_MAX, openStateMachine, type StateMachine } from "./state_machine.ts";
 
 /** Size of the WAL that calls for a checkpoint whatever the rule says, in bytes (spec/raft.md A9). */
 const CHECKPOINT_WAL_BYTES = 32 * 1024 * 1024;
 /** Least time between two checkpoints: one that a long reader keeps from its end is not tried again at once. */
 const CHECKPOINT_PAUSE_MS = 1000;
+/** The ballast is made when the start is over. */
+const BALLAST_DELAY_MS = 500;
+/** Pause between two looks whether a full disk has room again. */
+const ROOM_LOOK_MS = 1000;
 /** Batches between two looks at the clock and the size of the WAL. */
 const BATCHES_PER_LOOK = 16;
 
@@ -28,6 +34,7 @@ class WriterWorker {
   readonly #paths: SnapshotPaths;
   #machine: StateMachine;
   readonly #walPath: string;
+  readonly #ballast: Ballast;
   #waiting: ApplyEntry[] = [];
   #isClosed = false;
   #batches = 0;
@@ -51,8 +58,15 @@ class WriterWorker {
         warn: (message) => console.warn(message),
       });
     this.#machine = this.#open();
+    this.#ballast = new Ballast(`${path.slice(0, path.lastIndexOf("/"))}/ballast`);
+    setTimeout(() => this.#fillBallast(), BALLAST_DELAY_MS);
     replica.onmessage = ({ data }: MessageEvent<ToWriter>) => this.#take(data);
     this.#sayReady();
+  }
+
+  #fillBallast(): void {
+    if (this.#isClosed || this.#ballast.fill()) return;
+    console.error(`[store] no room for a ballast of ${BALLAST_BYTES} bytes: this node stops if its disk runs full`);
   }
 
   #sayReady(): void {
@@ -94,7 +108,7 @@ class WriterWorker {
         this.#say({ k: "digest", ref: message.ref, digest: this.#machine.digest.at(message.index) ?? null });
         break;
       case "checkpoint":
-        this.#guarded(() => this.#checkpoint());
+        this.#guarded(() => this.#withRoom(() => this.#checkpoint()));
         this.#say({ k: "checkpointed", durable: this.#machine.durable });
         break;
       case "adopt":
@@ -111,10 +125,35 @@ class WriterWorker {
     while (this.#waiting.length > 0 && !this.#isClosed) {
       const entries = this.#waiting.splice(0, BATCH_ENTRIES_MAX);
       this.#guarded(() => {
-        this.#machine.apply(entries);
-        this.#checkpointIfDue();
+        this.#withRoom(() => this.#machine.apply(entries));
+        this.#withRoom(() => this.#checkpointIfDue());
       });
     }
+  }
+
+  /** What fails on a full disk is done again in the room that the ballast gives up; without that, the node stops. */
+  #withRoom(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!isDiskFull(error) || !this.#ballast.release()) throw error;
+      console.error(
+        "[store] the disk of the database is full: writes are refused until there is room; free some space",
+      );
+      this.#say({ k: "space", state: "full" });
+      this.#awaitRoom();
+      work();
+    }
+  }
+
+  #awaitRoom(): void {
+    const timer = setInterval(() => {
+      if (!this.#isClosed && !this.#ballast.fill()) return;
+      clearInterval(timer);
+      if (this.#isClosed) return;
+      console.error("[store] the disk of the database has room again: writes are taken");
+      this.#say({ k: "space", state: "ok" });
+    }, ROOM_LOOK_MS);
   }
 
   #checkpointIfDue(): void {
