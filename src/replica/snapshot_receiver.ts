@@ -27,6 +27,7 @@ export interface ReceiverParts {
 /** Answers the calls of a snapshot's sender. */
 export class SnapshotReceiver {
   readonly #parts: ReceiverParts;
+  #isInstalling = false;
   /** Copies installed. */
   installed = 0;
 
@@ -66,10 +67,17 @@ export class SnapshotReceiver {
     return { head: {}, body: EMPTY };
   }
 
+  /** One at a time: the copy that is staged must be the one that the log is told of. */
   async #end(part: SnapshotPart, config: Config, caller: NodeId): Promise<RpcAnswer> {
     this.#refuseStranger(caller);
-    await this.#parts.snapshots.stage(part);
-    await this.#parts.received({ index: part.applied, term: part.term }, config);
+    if (this.#isInstalling) throw new RemoteError("another snapshot is being installed");
+    this.#isInstalling = true;
+    try {
+      await this.#parts.snapshots.stage(part);
+      await this.#parts.received({ index: part.applied, term: part.term }, config);
+    } finally {
+      this.#isInstalling = false;
+    }
     this.installed++;
     this.#parts.log(`installed the snapshot up to index ${part.applied}`);
     return { head: {}, body: EMPTY };
