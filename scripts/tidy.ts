@@ -8,14 +8,15 @@
 /** What a folder of src/ may import besides itself. `type:` means types of that folder's api.ts or of a core only. */
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
   codec: ["invariant"],
+  disk: ["invariant"],
   rpc: ["invariant"],
   raft: ["codec", "rpc", "invariant"],
   sql: ["codec", "rpc", "invariant"],
-  replica: ["raft", "sql", "codec", "rpc", "invariant"],
-  sqlite: ["sql", "codec", "rpc", "invariant"],
+  replica: ["raft", "sql", "disk", "codec", "rpc", "invariant"],
+  sqlite: ["sql", "disk", "codec", "rpc", "invariant"],
   http: ["sql", "codec", "rpc", "invariant"],
   discovery: ["codec", "rpc", "invariant"],
-  node: ["raft", "sql", "replica", "sqlite", "http", "discovery", "codec", "rpc", "invariant"],
+  node: ["raft", "sql", "replica", "sqlite", "http", "discovery", "disk", "codec", "rpc", "invariant"],
   cli: ["node", "codec", "rpc", "invariant"],
 };
 const PURE = ["raft", "sql", "codec"];

@@ -3,6 +3,7 @@
  * other by a random storage id (spec/raft.md B2).
  * @module
  */
+import { syncDirectory } from "../disk/files.ts";
 
 /** The directory cannot be used; the message says why and what to do. */
 export class DataDirectoryError extends Error {
@@ -116,11 +117,6 @@ function writeNodeFile(directory: string, nodeId: string): string {
     file.close();
   }
   Deno.renameSync(temporary, `${directory}/node.json`);
-  const handle = Deno.openSync(directory, { read: true });
-  try {
-    handle.syncSync();
-  } finally {
-    handle.close();
-  }
+  syncDirectory(directory);
   return storageId;
 }

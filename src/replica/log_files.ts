@@ -2,6 +2,7 @@
  * The log's files: made ahead of use, prepared at boot, written and synced.
  * @module
  */
+import { exists, syncDirectory } from "../disk/files.ts";
 import { EMPTY_CONFIG } from "../raft/configuration.ts";
 import { encodeSegmentHeader, type LogIdentity, SECTOR_BYTES } from "./log_format.ts";
 import { type RecoveredLog, segmentName } from "./log_recovery.ts";
@@ -72,7 +73,7 @@ export function prepareCurrent(
     );
   }
   Deno.renameSync(fresh, path);
-  syncDirectorySync(directory);
+  syncDirectory(directory);
   const offset = log.segments[log.segments.length - 1].validBytes;
   return { file, offset, fileBytes: bytes.length, number: newest?.number ?? 1 };
 }
@@ -104,36 +105,16 @@ export async function makeZeros(path: string, bytes: number): Promise<void> {
   }
 }
 
-/** Whether there is such a file. */
-export function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
 /** Whether an error says that the disk is full. */
 export function isNoSpace(error: unknown): boolean {
   return error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT");
 }
 
-/** Makes created, renamed and removed names durable. */
-export async function syncDirectory(path: string): Promise<void> {
+/** As `syncDirectory`, without holding up this thread. */
+export async function syncDirectoryLater(path: string): Promise<void> {
   const directory = await Deno.open(path, { read: true });
   try {
     await directory.sync();
-  } finally {
-    directory.close();
-  }
-}
-
-function syncDirectorySync(path: string): void {
-  const directory = Deno.openSync(path, { read: true });
-  try {
-    directory.syncSync();
   } finally {
     directory.close();
   }

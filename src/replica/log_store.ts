@@ -29,8 +29,9 @@ import {
   type LogIdentity,
   writeBatch,
 } from "./log_format.ts";
+import { exists } from "../disk/files.ts";
 import { EMPTY_CONFIG } from "../raft/configuration.ts";
-import { exists, isNoSpace, makeZeros, prepareCurrent, SPARE, syncDirectory, writeAll } from "./log_files.ts";
+import { isNoSpace, makeZeros, prepareCurrent, SPARE, syncDirectoryLater, writeAll } from "./log_files.ts";
 import { LogDamageError, type RecoveredLog, recoverLog, segmentName } from "./log_recovery.ts";
 import { joinPath } from "./path.ts";
 
@@ -289,7 +290,7 @@ export class LogStore {
     });
     const path = joinPath(this.#directory, segmentName(this.#number + 1, firstIndex));
     await Deno.rename(spare, path);
-    await syncDirectory(this.#directory);
+    await syncDirectoryLater(this.#directory);
     this.#file.close();
     this.#file = file;
     this.#fileBytes = (await file.stat()).size;

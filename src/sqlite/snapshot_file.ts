@@ -10,6 +10,7 @@
  */
 import { backup, DatabaseSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
+import { exists, syncDirectory } from "../disk/files.ts";
 import type { SnapshotPart } from "./api.ts";
 import { SYSTEM_TABLE } from "./authorizer.ts";
 import { openNodeSqlite, runOnce } from "./driver.ts";
@@ -39,7 +40,7 @@ export interface SnapshotPaths {
 
 /** The files beside the database at `path`. */
 export function snapshotPaths(path: string): SnapshotPaths {
-  const directory = path.slice(0, path.lastIndexOf("/"));
+  const directory = directoryOf(path);
   return {
     database: path,
     copy: `${directory}/copy.sqlite`,
@@ -157,7 +158,7 @@ export function stageIncoming(paths: SnapshotPaths, part: SnapshotPart): void {
   removeDatabase(paths.staged);
   Deno.renameSync(paths.incoming, paths.staged);
   Deno.removeSync(paths.label);
-  syncDirectory(paths);
+  syncDirectory(directoryOf(paths.database));
 }
 
 function checkDatabase(path: string, { applied, term }: SnapshotPart): void {
@@ -180,7 +181,7 @@ export function adoptStaged(paths: SnapshotPaths): void {
   removeDatabase(paths.database);
   Deno.renameSync(paths.staged, paths.database);
   removeDatabase(paths.staged);
-  syncDirectory(paths);
+  syncDirectory(directoryOf(paths.database));
 }
 
 /** Forgets copies that nobody will ask for: they belong to an earlier life. */
@@ -227,21 +228,6 @@ function readText(path: string): string {
   return exists(path) ? Deno.readTextFileSync(path) : "";
 }
 
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
-function syncDirectory({ database }: SnapshotPaths): void {
-  const directory = Deno.openSync(database.slice(0, database.lastIndexOf("/")));
-  try {
-    directory.syncSync();
-  } finally {
-    directory.close();
-  }
+function directoryOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
 }
