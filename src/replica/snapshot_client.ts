@@ -45,6 +45,11 @@ export class SnapshotClient {
     return await this.#ask({ k: "copy" }) as SnapshotPart;
   }
 
+  /** Removes the copy made last. */
+  async drop(): Promise<void> {
+    await this.#ask({ k: "drop" });
+  }
+
   /** A piece of the copy made last. */
   async read(offset: number, length: number): Promise<Uint8Array> {
     return await this.#ask({ k: "read", offset, length }) as Uint8Array;
@@ -56,8 +61,8 @@ export class SnapshotClient {
   }
 
   /** Takes the next piece, with the memory it lies in. */
-  async write(id: string, offset: number, chunk: Uint8Array<ArrayBuffer>): Promise<void> {
-    await this.#ask({ k: "write", id, offset, chunk }, [chunk.buffer]);
+  async write(id: string, offset: number, chunk: Uint8Array): Promise<void> {
+    await this.#ask({ k: "write", id, offset, chunk }, chunk.buffer instanceof ArrayBuffer ? [chunk.buffer] : []);
   }
 
   /** Verifies what arrived and stages it. */

@@ -25,6 +25,9 @@ const RETRY_MS = 2000;
 /** After a copy was taken, the log is kept for its receiver to go on with for so long at most. */
 const FOLLOW_MS = 60_000;
 
+/** A copy that nobody is being sent takes room on the disk for so long. */
+const COPY_KEPT_MS = 60_000;
+
 /** Surroundings. */
 export interface SenderParts {
   readonly snapshots: SnapshotClient;
@@ -47,6 +50,7 @@ export class SnapshotSender {
   /** Serves every node that needs one as long as the log goes on behind it. */
   #copy: Promise<SnapshotPart> | undefined;
   #users = 0;
+  #dropTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #stop = new AbortController();
   /** Copies sent whole. */
   sent = 0;
@@ -81,7 +85,16 @@ export class SnapshotSender {
     } finally {
       this.#pins.delete(peer);
       this.#users--;
+      clearTimeout(this.#dropTimer);
+      // A node that failed in the middle goes on with the same copy, if it comes back soon.
+      this.#dropTimer = setTimeout(() => this.#dropCopy(), COPY_KEPT_MS);
     }
+  }
+
+  #dropCopy(): void {
+    if (this.#users > 0 || this.#copy === undefined) return;
+    this.#copy = undefined;
+    this.#parts.snapshots.drop().catch((error) => this.#parts.log(`removing a copy failed: ${error.message}`));
   }
 
   /** The copy in use if the log goes on behind it; a new one takes its place when nobody reads it. */
@@ -134,6 +147,7 @@ export class SnapshotSender {
 
   /** Ends what is under way. */
   close(): void {
+    clearTimeout(this.#dropTimer);
     this.#stop.abort();
   }
 }

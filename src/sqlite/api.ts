@@ -90,6 +90,7 @@ export interface OpenSnapshot {
 /** What the snapshot Worker can be asked. */
 export type SnapshotRequest =
   | { readonly k: "copy" } // → SnapshotPart
+  | { readonly k: "drop" } // the copy is not needed any more
   | { readonly k: "read"; readonly offset: number; readonly length: number } // of the copy made last → Uint8Array
   | { readonly k: "begin"; readonly part: SnapshotPart } // → bytes that are here already
   | { readonly k: "write"; readonly id: string; readonly offset: number; readonly chunk: Uint8Array }

@@ -80,6 +80,9 @@ export async function copyDatabase(paths: SnapshotPaths): Promise<SnapshotPart> 
       rate: COPY_PAGES,
       progress: () => (copy ??= Deno.openSync(paths.copy, { read: true, write: true })).syncDataSync(),
     });
+  } catch (error) {
+    removeDatabase(paths.copy); // half a copy would only take what others need
+    throw error;
   } finally {
     source.close();
     copy?.close();
@@ -184,10 +187,9 @@ export function adoptStaged(paths: SnapshotPaths): void {
   syncDirectory(directoryOf(paths.database));
 }
 
-/** Forgets copies that nobody will ask for: they belong to an earlier life. */
-export function discardLeftovers(paths: SnapshotPaths): void {
+/** Removes the copy: nobody will ask for it any more. */
+export function dropCopy(paths: SnapshotPaths): void {
   removeDatabase(paths.copy);
-  removeDatabase(paths.staged);
 }
 
 /** Removes a database with its side files. */

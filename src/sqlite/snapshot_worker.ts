@@ -8,6 +8,7 @@ import type { FromSnapshot, OpenSnapshot, SnapshotRequest, ToSnapshot } from "./
 import {
   beginIncoming,
   copyDatabase,
+  dropCopy,
   readCopy,
   type SnapshotPaths,
   snapshotPaths,
@@ -19,6 +20,8 @@ async function answer(paths: SnapshotPaths, request: SnapshotRequest): Promise<u
   switch (request.k) {
     case "copy":
       return await copyDatabase(paths);
+    case "drop":
+      return dropCopy(paths);
     case "read":
       return readCopy(paths, request.offset, request.length);
     case "begin":
@@ -32,6 +35,7 @@ async function answer(paths: SnapshotPaths, request: SnapshotRequest): Promise<u
 
 workerScope<OpenSnapshot, never>().onmessage = ({ data: { path, replica } }) => {
   const paths = snapshotPaths(path);
+  dropCopy(paths); // of an earlier life
   // One after the other: a piece must not be written while another one is.
   let turn: Promise<unknown> = Promise.resolve();
   replica.onmessage = ({ data: { ref, request } }: MessageEvent<ToSnapshot>) => {
@@ -42,7 +46,8 @@ workerScope<OpenSnapshot, never>().onmessage = ({ data: { path, replica } }) => 
       } catch (error) {
         reply = { ref, error: error instanceof Error ? error.message : String(error) };
       }
-      replica.postMessage(reply, reply.result instanceof Uint8Array ? [reply.result.buffer] : []);
+      const buffer = reply.result instanceof Uint8Array ? reply.result.buffer : undefined;
+      replica.postMessage(reply, buffer instanceof ArrayBuffer ? [buffer] : []); // handed over, not copied
     });
   };
 };
