@@ -16,3 +16,8 @@ export function splitAddress(addr: string): { readonly hostname: string; readonl
   const hostname = addr.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
   return { hostname: hostname === "" ? "0.0.0.0" : hostname, port };
 }
+
+/** The text of an address: the inverse of {@linkcode splitAddress}. */
+export function joinAddress(hostname: string, port: number): string {
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}

@@ -6,6 +6,7 @@
  * The runtime itself reads the two files, so no right to read files is needed, only the one to reach the name servers.
  * @module
  */
+import { joinAddress } from "../codec/address.ts";
 import type { DnsOptions, NameServer, SrvOptions } from "./api.ts";
 
 /** Limit of one question to one server. */
@@ -21,7 +22,7 @@ export async function lookupAddresses(options: DnsOptions | SrvOptions): Promise
 
 async function lookupName({ name, port, servers, hosts }: DnsOptions): Promise<string[]> {
   if (hosts.length > 0) return [...hosts];
-  return (await ipsOf(name, servers)).map((ip) => join(ip, port));
+  return (await ipsOf(name, servers)).map((ip) => joinAddress(ip, port));
 }
 
 async function lookupService({ name, service, servers }: SrvOptions): Promise<string[]> {
@@ -31,7 +32,7 @@ async function lookupService({ name, service, servers }: SrvOptions): Promise<st
   const found = await Promise.all(
     targets.slice(0, ADDRESSES_MAX).map(async ({ target, port }) => {
       const ips = await ipsOf(target.replace(/\.$/, ""), servers);
-      return ips.map((ip) => join(ip, port));
+      return ips.map((ip) => joinAddress(ip, port));
     }),
   );
   if (found.length === 0) throw new Error(`${question} has no SRV record`);
@@ -64,7 +65,7 @@ async function ask<T>(
       return await question({ ...(nameServer && { nameServer }), signal: AbortSignal.timeout(LOOKUP_TIMEOUT_MS) });
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return [];
-      const by = nameServer ? ` by ${join(nameServer.ipAddr, nameServer.port)}` : "";
+      const by = nameServer ? ` by ${joinAddress(nameServer.ipAddr, nameServer.port)}` : "";
       failures.push(`looking up ${name}${by} failed: ${reasonOf(error)}`);
     }
   }
@@ -74,8 +75,4 @@ async function ask<T>(
 function reasonOf(error: unknown): string {
   if (error instanceof DOMException && error.name === "TimeoutError") return `no answer within ${LOOKUP_TIMEOUT_MS} ms`;
   return error instanceof Error ? error.message : String(error);
-}
-
-function join(ip: string, port: number): string {
-  return ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`;
 }

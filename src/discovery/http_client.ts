@@ -7,6 +7,7 @@
  */
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
 import { Agent, request as httpsRequest } from "node:https";
+import { joinAddress } from "../codec/address.ts";
 import type { HttpServer } from "./api.ts";
 
 /** Longest answer taken. */
@@ -42,7 +43,7 @@ export class UnreachableError extends Error {
 
 /** The server as operators write it. */
 export function nameOf({ hostname, port, tls }: HttpServer): string {
-  return `${tls ? "https" : "http"}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+  return `${tls ? "https" : "http"}://${joinAddress(hostname, port)}`;
 }
 
 /**

@@ -4,7 +4,7 @@
  * its own name and address.
  * @module
  */
-import { delay } from "@std/async";
+import { jitter, pause } from "../rpc/backoff.ts";
 import type { Found, LeaderRecord } from "./api.ts";
 import type { KvStore } from "./kv_store.ts";
 import { decodeRecord, encodeRecord } from "./record.ts";
@@ -102,7 +102,7 @@ export class Register {
         const why = error instanceof Error ? error.message : String(error);
         if (why !== complaint) this.#events.log(`reporting this leader's address failed, trying again: ${why}`);
         complaint = why;
-        await pause(retryMs / 2 + Math.random() * retryMs / 2, signal);
+        await pause(jitter(retryMs), signal);
         retryMs = Math.min(retryMs * 2, REPORT_INTERVAL_MS);
       }
     }
@@ -117,8 +117,4 @@ export class Register {
         "If that node is no member of this cluster, two clusters share the key: give one another -disco-key",
     );
   }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, { signal }).catch(() => {}); // aborting is the other way to the end of the pause
 }

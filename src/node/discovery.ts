@@ -8,7 +8,7 @@ import { discoveryOptions, MODES } from "../discovery/config.ts";
 import { ConfigError, expandVariables } from "../discovery/fields.ts";
 
 export { ConfigError };
-import { splitAddress } from "../codec/address.ts";
+import { joinAddress, splitAddress } from "../codec/address.ts";
 import type { NodeConfig } from "./config.ts";
 
 /** Where systems keep the certificates that they trust; the first that is there is taken, as Go's library does. */
@@ -59,15 +59,16 @@ function warnOfOldRuntime(options: DiscoveryOptions, warn: (line: string) => voi
 
 /** What the discovery Worker may reach. */
 export function discoveryAddrs(options: DiscoveryOptions): readonly string[] | "any" {
-  const join = (host: string, port: number) => host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
   switch (options.mode) {
     case "dns":
     case "dns-srv":
-      return options.servers.length === 0 ? "any" : options.servers.map(({ ipAddr, port }) => join(ipAddr, port));
+      return options.servers.length === 0
+        ? "any"
+        : options.servers.map(({ ipAddr, port }) => joinAddress(ipAddr, port));
     case "consul-kv":
-      return [join(options.server.hostname, options.server.port)];
+      return [joinAddress(options.server.hostname, options.server.port)];
     case "etcd-kv":
-      return options.endpoints.map(({ hostname, port }) => join(hostname, port));
+      return options.endpoints.map(({ hostname, port }) => joinAddress(hostname, port));
   }
 }
 

@@ -4,7 +4,7 @@
  * cluster already only tells the others where it is now.
  * @module
  */
-import { jitter, pause } from "./backoff.ts";
+import { jitter, pause } from "../rpc/backoff.ts";
 import { bootLoop } from "./boot_loop.ts";
 import { type BootParts, ClusteringError, entryAddresses, untilSettled, untilSettledFor } from "./boot_parts.ts";
 import { splitAddress } from "../codec/address.ts";

@@ -4,7 +4,7 @@
  * command line, or DNS, whose answer may change from round to round.
  * @module
  */
-import { jitter } from "./backoff.ts";
+import { jitter } from "../rpc/backoff.ts";
 import { type BootParts, ClusteringError, entryAddresses, untilSettled, untilSettledFor } from "./boot_parts.ts";
 import type { Probed } from "./cluster.ts";
 import { Progress } from "./progress.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import type { ReplicaOptions } from "./api.ts";
-import { pause } from "./backoff.ts";
+import { pause } from "../rpc/backoff.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Discovery } from "./discovery.ts";
 

@@ -16,7 +16,7 @@ import { DecodeError } from "../codec/cursor.ts";
 import { sortedConfig } from "../raft/configuration.ts";
 import type { Config, Member } from "../raft/message.ts";
 import type { LeaderInfo, NodeInfo, ReplicaOptions } from "./api.ts";
-import { pause } from "./backoff.ts";
+import { pause } from "../rpc/backoff.ts";
 import { textField } from "./wire.ts";
 
 /** A promise to belong to one cluster alone holds this long without word from it. */

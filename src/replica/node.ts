@@ -8,7 +8,7 @@ import type { Effects } from "../raft/effects.ts";
 import type { Config, Entry, Member, Message, NodeId, OutgoingMessage } from "../raft/message.ts";
 import type { FromWriter } from "../sqlite/api.ts";
 import type { LeaderInfo, ReplicaOpen, ReplicaOptions, ToHttp } from "./api.ts";
-import { pause } from "./backoff.ts";
+import { pause } from "../rpc/backoff.ts";
 import { boot } from "./boot.ts";
 import { CALL_TIMEOUT_MS, Cluster } from "./cluster.ts";
 import { Discovery } from "./discovery.ts";

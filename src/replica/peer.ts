@@ -3,7 +3,7 @@
  * matters. Reconnecting backs off with jitter up to half an election timeout (F8).
  * @module
  */
-import { retry } from "./backoff.ts";
+import { retry } from "../rpc/backoff.ts";
 import type { Connection } from "./connection.ts";
 import { openStream } from "./rpc.ts";
 import { type Hello, HELLO_BYTES_MAX, writeRaftMessage } from "./wire.ts";

@@ -9,7 +9,7 @@
  * @module
  */
 import type { Found, LeaderRecord } from "../discovery/api.ts";
-import { jitter } from "./backoff.ts";
+import { jitter } from "../rpc/backoff.ts";
 import { type BootParts, untilSettled, untilSettledFor } from "./boot_parts.ts";
 import type { Discovery } from "./discovery.ts";
 import { Progress } from "./progress.ts";

@@ -8,7 +8,7 @@
 import { encodeConfig } from "../raft/configuration.ts";
 import type { Config, Index, NodeId } from "../raft/message.ts";
 import type { SnapshotPart } from "../sqlite/api.ts";
-import { jitter, pause } from "./backoff.ts";
+import { jitter, pause } from "../rpc/backoff.ts";
 import type { RpcClient } from "./rpc.ts";
 import type { SnapshotClient } from "./snapshot_client.ts";
 import { numberField } from "./wire.ts";
