@@ -20,11 +20,6 @@ export class Ballast {
     this.#bytes = bytes;
   }
 
-  /** Whether the file is there. */
-  get isFilled(): boolean {
-    return this.#isFilled;
-  }
-
   /** Makes the file, if it is not there; false where the disk has no room for it. */
   fill(): boolean {
     if (this.#isFilled || this.#isThere()) return this.#isFilled = true;
