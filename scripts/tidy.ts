@@ -11,15 +11,17 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   disk: ["invariant"],
   rpc: ["invariant"],
   raft: ["codec", "rpc", "invariant"],
+  gossip: ["codec", "invariant"],
   sql: ["codec", "rpc", "invariant"],
   replica: ["raft", "sql", "disk", "codec", "rpc", "invariant"],
   sqlite: ["sql", "disk", "codec", "rpc", "invariant"],
+  membership: ["gossip", "disk", "codec", "rpc", "invariant"],
   http: ["sql", "codec", "rpc", "invariant"],
   discovery: ["codec", "rpc", "invariant"],
   node: ["raft", "sql", "replica", "sqlite", "http", "discovery", "disk", "codec", "rpc", "invariant"],
   cli: ["node", "codec", "rpc", "invariant"],
 };
-const PURE = ["raft", "sql", "codec"];
+const PURE = ["raft", "gossip", "sql", "codec"];
 const IMPURE =
   /\b(Deno\.|Date\.now|new Date\(\)|performance\.|Math\.random|crypto\.|setTimeout|setInterval|queueMicrotask|console\.|fetch\(|await |"node:)/;
 const FILE_LINES_MAX = 600;
