@@ -8,6 +8,7 @@ import { configFault, type NodeConfig } from "../node/config.ts";
 import { DataDirectoryError } from "../node/data_directory.ts";
 import { ConfigError, readDiscovery } from "../node/discovery.ts";
 import { Node, NodeFailure } from "../node/node.ts";
+import { logger } from "../rpc/log.ts";
 import { versionLine } from "../node/version.ts";
 
 /** Help of the command. */
@@ -116,15 +117,13 @@ function configOf(flags: Flags): NodeConfig {
   };
 }
 
-function log(line: string): void {
-  console.error(`[muster] ${line}`);
-}
+const log = logger("muster");
 
 /** Runs a node until a signal or a failure. */
 async function run(config: NodeConfig): Promise<number> {
   let node: Node;
   try {
-    const discovery = readDiscovery(config, (line) => console.error(`[disco] ${line}`));
+    const discovery = readDiscovery(config, logger("disco"));
     node = new Node(config, discovery, log);
   } catch (error) {
     if (!(error instanceof DataDirectoryError || error instanceof ConfigError)) throw error;

@@ -8,6 +8,7 @@ import { ConsulKey } from "./consul.ts";
 import { lookupAddresses } from "./dns.ts";
 import { EtcdKey } from "./etcd.ts";
 import { Register, REPORT_INTERVAL_MS } from "./register.ts";
+import { logger } from "../rpc/log.ts";
 import { workerScope } from "../rpc/worker_scope.ts";
 
 /** Pause between two looks at the key, as `/status` shows it. */
@@ -96,9 +97,7 @@ function registerWay(options: Extract<DiscoveryOptions, { mode: "consul-kv" | "e
   };
 }
 
-function log(line: string): void {
-  console.error(`[disco] ${line}`);
-}
+const log = logger("disco");
 
 workerScope<OpenDiscovery, never>().onmessage = ({ data: { options, replica } }) => {
   const tell = (message: FromDiscovery) => replica.postMessage(message);

@@ -7,6 +7,7 @@ import { workerScope } from "../rpc/worker_scope.ts";
 import type { FromHttpWorker, OpenHttp, ToHttpWorker } from "./api.ts";
 import { Readers } from "./readers.ts";
 import { ReplicaClient } from "./replica_client.ts";
+import { logger } from "../rpc/log.ts";
 import { newCounters, type Services } from "./request.ts";
 import { type HttpServer, serveForwarded, serveHttp } from "./server.ts";
 
@@ -17,9 +18,7 @@ const SHUTDOWN_MS = 5000;
 let services: Services | undefined;
 let server: HttpServer | undefined;
 
-function log(line: string): void {
-  console.error(`[http] ${line}`);
-}
+const log = logger("http");
 
 function open(message: OpenHttp): void {
   const readers = new Readers(() => scope.postMessage({ k: "replaceReader" }));

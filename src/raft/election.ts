@@ -137,6 +137,8 @@ function becomeLeader(s: RaftState): void {
     commitDirty: true,
     heartbeatElapsed: 0,
     quorumElapsed: 0,
+    handOvers: 0,
+    handOverAt: 0,
   };
   s.part = lead;
   s.leader = s.id;

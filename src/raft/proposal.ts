@@ -25,8 +25,8 @@ export function onPropose(s: RaftState, items: Extract<Input, { k: "propose" }>[
 }
 
 function whyBlocked(s: RaftState): Refusal | undefined {
-  if (isTransferring(s)) return "transferring";
-  return s.storageFull ? "storage_full" : undefined;
+  if (s.storageFull) return "storage_full";
+  return isTransferring(s) ? "transferring" : undefined;
 }
 
 function whyRefused(s: RaftState, lead: Leadership, bytes: number): Refusal | undefined {

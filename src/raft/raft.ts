@@ -48,7 +48,7 @@ import {
   tickPeers,
 } from "./replication.ts";
 import { becomeFollower, drop, type Leadership, leadership, type RaftState, redrawTimeout } from "./state.ts";
-import { onTimeoutNow, onTransfer, settleTransfer, tickTransfer, urgeTarget } from "./transfer.ts";
+import { handOverInTrouble, onTimeoutNow, onTransfer, settleTransfer, tickTransfer, urgeTarget } from "./transfer.ts";
 
 /** Timing for ticks of 50 ms, and limits for nodes with some hundred MiB of memory. */
 export const DEFAULT_OPTIONS: Options = {
@@ -268,6 +268,7 @@ function tick(s: RaftState): void {
   tickTransfer(s);
   if (s.part.role !== "leader") return tickElection(s);
   const lead = s.part;
+  handOverInTrouble(s, lead);
   checkStorage(s);
   if (leadership(s) === lead) checkQuorum(s, lead);
   if (leadership(s) !== lead) return;

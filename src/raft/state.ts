@@ -61,12 +61,15 @@ export interface Leadership {
   heartbeatElapsed: number;
   /** Ticks since the last CheckQuorum. */
   quorumElapsed: number;
+  /** Times it tried to hand over as its own disk is in trouble, and the tick before which it does not try again. */
+  handOvers: number;
+  handOverAt: number;
 }
 
 /** What this node is. */
 export type Part = { readonly role: "follower" } | Candidacy | Leadership;
 
-/** A leadership transfer that this node was asked for (T1 to T6); it outlives the leadership, to learn who won. */
+/** A leadership transfer that is asked for (T1 to T6), or that a disk in trouble calls for; it outlives the leadership, to learn who won. */
 export interface Transfer {
   /** Who is to lead. */
   readonly to: NodeId;

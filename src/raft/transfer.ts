@@ -45,6 +45,23 @@ function bestTarget(s: RaftState, lead: Leadership): NodeId | undefined {
   return best?.id;
 }
 
+/**
+ * A leader whose disk is full, or has been silent for half an election timeout, hands over by itself (P6, D15). The target
+ * may be in the same plight, which it tells by not campaigning: the next attempt goes to another one.
+ */
+export function handOverInTrouble(s: RaftState, lead: Leadership): void {
+  if (s.transfer !== undefined || s.timer.now < lead.handOverAt) return;
+  const { electionTicks } = s.options;
+  const issuedAt = s.log.tickets.oldestIssuedAt ?? s.timer.now;
+  if (!s.storageFull && s.timer.now - issuedAt <= electionTicks / 2) return;
+  const targets = lead.peers.filter((peer) => isVoter(s.configs.current, peer.id) && isReachable(s, peer));
+  if (targets.length === 0) return;
+  targets.sort((a, b) => b.match - a.match || (a.id < b.id ? -1 : 1));
+  const to = targets[lead.handOvers++ % targets.length].id;
+  lead.handOverAt = s.timer.now + 4 * electionTicks;
+  s.transfer = { to, term: s.term, refs: [], deadline: s.timer.now + electionTicks, sentAt: undefined };
+}
+
 function isReachable(s: RaftState, peer: Progress): boolean {
   return peer.state !== "snapshot" && s.timer.now - peer.heardAt < s.options.electionTicks && peer.match > 0;
 }

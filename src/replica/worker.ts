@@ -8,6 +8,7 @@ import { DivergenceError } from "./divergence.ts";
 import { LogDamageError, readLogBase } from "./log_recovery.ts";
 import { ReplicaNode } from "./node.ts";
 import { recoverByFile } from "./recovery.ts";
+import { logger } from "../rpc/log.ts";
 import { workerScope } from "../rpc/worker_scope.ts";
 
 const scope = workerScope<ToReplica, FromReplica>();
@@ -32,9 +33,7 @@ function isDamage(error: unknown): boolean {
   return error instanceof LogDamageError || error instanceof DivergenceError;
 }
 
-function log(line: string): void {
-  console.error(`[store] ${line}`);
-}
+const log = logger("store");
 
 async function run(open: ReplicaOpen, applied: number): Promise<void> {
   const { options, writer } = open;

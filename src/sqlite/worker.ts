@@ -12,6 +12,7 @@
 import { type ApplyEntry, packOutcomes, unpackEntries } from "../sql/exchange.ts";
 import type { CheckpointRule, FromWriter, OpenWriter, Outcomes, ToWriter } from "./api.ts";
 import { adoptStaged, positionOf, type SnapshotPaths, snapshotPaths } from "./snapshot_file.ts";
+import { logger } from "../rpc/log.ts";
 import { Ballast, BALLAST_BYTES } from "./ballast.ts";
 import { isDiskFull } from "./failure.ts";
 import { BATCH_ENTRIES_MAX, openStateMachine, type StateMachine } from "./state_machine.ts";
@@ -26,6 +27,8 @@ const BALLAST_DELAY_MS = 500;
 const ROOM_LOOK_MS = 1000;
 /** Batches between two looks at the clock and the size of the WAL. */
 const BATCHES_PER_LOOK = 16;
+
+const log = logger("store");
 
 /** The writer behind its ports. */
 class WriterWorker {
@@ -55,7 +58,7 @@ class WriterWorker {
           (port === 0 ? replica : http[port - 1])?.postMessage(message);
         },
         onApplied: () => this.#sayApplied(),
-        warn: (message) => console.warn(message),
+        warn: log,
       });
     this.#machine = this.#open();
     this.#ballast = new Ballast(`${path.slice(0, path.lastIndexOf("/"))}/ballast`);
@@ -66,7 +69,7 @@ class WriterWorker {
 
   #fillBallast(): void {
     if (this.#isClosed || this.#ballast.fill()) return;
-    console.error(`[store] no room for a ballast of ${BALLAST_BYTES} bytes: this node stops if its disk runs full`);
+    log(`no room for a ballast of ${BALLAST_BYTES} bytes: this node stops if its disk runs full`);
   }
 
   #sayReady(): void {
@@ -137,9 +140,7 @@ class WriterWorker {
       work();
     } catch (error) {
       if (!isDiskFull(error) || !this.#ballast.release()) throw error;
-      console.error(
-        "[store] the disk of the database is full: writes are refused until there is room; free some space",
-      );
+      log("the disk of the database is full: writes are refused until there is room; free some space");
       this.#say({ k: "space", state: "full" });
       this.#awaitRoom();
       work();
@@ -151,7 +152,7 @@ class WriterWorker {
       if (!this.#isClosed && !this.#ballast.fill()) return;
       clearInterval(timer);
       if (this.#isClosed) return;
-      console.error("[store] the disk of the database has room again: writes are taken");
+      log("the disk of the database has room again: writes are taken");
       this.#say({ k: "space", state: "ok" });
     }, ROOM_LOOK_MS);
   }
