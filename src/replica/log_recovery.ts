@@ -8,7 +8,6 @@
  * may be missing.
  * @module
  */
-import { basename, joinPath } from "./path.ts";
 import {
   type Batch,
   BATCH_HEADER_BYTES,
@@ -22,6 +21,8 @@ import {
 import { decodeConfig } from "../raft/configuration.ts";
 import type { Config, EntryId, HardState, Index, Term } from "../raft/message.ts";
 import { BatchIndex } from "./batch_index.ts";
+import type { LogDisk } from "./log_disk.ts";
+import { basename } from "./path.ts";
 
 /** The log is damaged, or not this node's: the process ends with exit code 3, and the files stay as they are (D8). */
 export class LogDamageError extends Error {
@@ -31,7 +32,8 @@ export class LogDamageError extends Error {
 
 /** A segment as found on disk. */
 export interface FoundSegment {
-  readonly path: string;
+  /** Name of its file. */
+  readonly name: string;
   readonly number: number;
   readonly firstIndex: Index;
   /** Entry before it. */
@@ -45,7 +47,7 @@ export interface FoundSegment {
 /** What the log says. */
 export interface RecoveredLog {
   readonly segments: FoundSegment[];
-  /** Segments that an installed snapshot made void: to be deleted. */
+  /** Files of segments that an installed snapshot made void: to be deleted. */
   readonly void: string[];
   /** Entry before the first one kept. */
   base: EntryId;
@@ -66,7 +68,7 @@ export interface RecoveredLog {
 }
 
 /** More than a header of some hundred members takes. */
-const HEADER_BYTES_MAX = 256 * 1024;
+export const HEADER_BYTES_MAX = 256 * 1024;
 const SEGMENT_NAME = /^(\d{10})-(\d{16})\.log$/;
 
 /** File name of a segment. */
@@ -75,13 +77,13 @@ export function segmentName(number: number, firstIndex: Index): string {
 }
 
 /**
- * Reads all segments of `directory`.
+ * Reads all segments.
  * @param applied Last index that the state machine holds durably.
  * @throws {LogDamageError} When the log cannot be trusted.
  */
-export function recoverLog(directory: string, identity: LogIdentity, applied: Index): RecoveredLog {
-  const files = [...Deno.readDirSync(directory)].map((file) => file.name).filter((name) => SEGMENT_NAME.test(name))
-    .sort();
+export function recoverLog(disk: LogDisk, identity: LogIdentity, applied: Index): RecoveredLog {
+  const directory = disk.pathOf("");
+  const files = segmentFiles(disk);
   const log: RecoveredLog = {
     segments: [],
     void: [],
@@ -99,7 +101,7 @@ export function recoverLog(directory: string, identity: LogIdentity, applied: In
   let unborn: string | undefined;
   files.forEach((name, at) => {
     const newest = at === files.length - 1;
-    if (!readSegment(log, joinPath(directory, name), { identity, newest })) unborn = joinPath(directory, name);
+    if (!readSegment(log, disk, name, { identity, newest })) unborn = name;
   });
   if (applied < log.base.index) {
     throw new LogDamageError(
@@ -121,24 +123,26 @@ export function recoverLog(directory: string, identity: LogIdentity, applied: In
   return unborn === undefined ? log : { ...log, unborn };
 }
 
-/** Entry before the first one that the log in `directory` keeps, from the headers alone; undefined for an empty log. */
-export function readLogBase(directory: string): EntryId | undefined {
-  const names = [...Deno.readDirSync(directory)].map((file) => file.name).filter((name) => SEGMENT_NAME.test(name))
-    .sort();
+/** Names of the segments' files, oldest first. */
+function segmentFiles(disk: LogDisk): string[] {
+  return disk.list().filter((name) => SEGMENT_NAME.test(name)).sort();
+}
+
+/** Entry before the first one that the log keeps, from the headers alone; undefined for an empty log. */
+export function readLogBase(disk: LogDisk): EntryId | undefined {
   let base: EntryId | undefined;
-  for (const name of names) {
-    const header = readHeader(joinPath(directory, name));
+  for (const name of segmentFiles(disk)) {
+    const header = decodeSegmentHeader(readFile(disk, name, HEADER_BYTES_MAX))?.header;
     if (header && (base === undefined || header.isRestart)) base = header.previous;
   }
   return base;
 }
 
-function readHeader(path: string): SegmentHeader | undefined {
-  const file = Deno.openSync(path);
+/** The first `bytesMax` bytes of a file, or all. */
+export function readFile(disk: LogDisk, name: string, bytesMax = Infinity): Uint8Array {
+  const file = disk.open(name);
   try {
-    const bytes = new Uint8Array(HEADER_BYTES_MAX);
-    const count = file.readSync(bytes) ?? 0;
-    return decodeSegmentHeader(bytes.subarray(0, count))?.header;
+    return file.read(0, Math.min(file.bytes, bytesMax));
   } finally {
     file.close();
   }
@@ -147,10 +151,12 @@ function readHeader(path: string): SegmentHeader | undefined {
 /** Takes one segment into `log`; false where the newest file never got its header. */
 function readSegment(
   log: RecoveredLog,
-  path: string,
+  disk: LogDisk,
+  name: string,
   { identity, newest }: { identity: LogIdentity; newest: boolean },
 ): boolean {
-  const bytes = Deno.readFileSync(path);
+  const path = disk.pathOf(name);
+  const bytes = readFile(disk, name);
   const found = decodeSegmentHeader(bytes);
   if (!found) {
     if (newest && findBatch(bytes, 0, 0) === undefined) return false;
@@ -160,7 +166,7 @@ function readSegment(
   checkHeader(log, path, header, identity);
   if (log.segments.length === 0 || header.isRestart) startFrom(log, header);
   const segment: FoundSegment = {
-    path,
+    name,
     number: header.number,
     firstIndex: header.firstIndex,
     previous: header.previous,
@@ -208,7 +214,7 @@ function checkHeader(log: RecoveredLog, path: string, header: SegmentHeader, ide
 
 /** Nothing before this segment counts: it was cut off, or a snapshot took its place. */
 function startFrom(log: RecoveredLog, header: SegmentHeader): void {
-  for (const { path } of log.segments) log.void.push(path);
+  for (const { name } of log.segments) log.void.push(name);
   log.segments.length = 0;
   log.batches.reset(header.previous.index);
   log.base = log.last = header.previous;

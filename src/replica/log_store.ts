@@ -29,11 +29,11 @@ import {
   type LogIdentity,
   writeBatch,
 } from "./log_format.ts";
-import { exists } from "../disk/files.ts";
 import { EMPTY_CONFIG } from "../raft/configuration.ts";
-import { isNoSpace, makeZeros, prepareCurrent, SPARE, syncDirectoryLater, writeAll } from "./log_files.ts";
+import { isNoSpace, type LogDisk, type LogFile } from "./log_disk.ts";
+import { prepareCurrent, SPARE } from "./log_prepare.ts";
 import { LogDamageError, type RecoveredLog, recoverLog, segmentName } from "./log_recovery.ts";
-import { joinPath } from "./path.ts";
+import { Signal, Task, type Wait, type Work } from "./log_task.ts";
 
 /** What the log tells its owner. */
 export interface LogEvents {
@@ -41,8 +41,8 @@ export interface LogEvents {
   onPersisted(ticket: Ticket): void;
   /** The disk is full, or has room again. */
   onSpace(state: "ok" | "full"): void;
-  /** A snapshot up to `base` has taken the log's place; resolves when it has taken the database's, too. */
-  onInstall(base: EntryId): Promise<void>;
+  /** A snapshot up to `base` has taken the log's place; ends when it has taken the database's, too. */
+  onInstall(base: EntryId): Wait;
   /** The log cannot go on: the process must end without answering anything. */
   onFatal(error: Error): void;
   /** A line for the operator. */
@@ -71,7 +71,8 @@ interface Pending extends LogWrite {
 
 /** A segment in use. */
 interface Segment {
-  readonly path: string;
+  /** Name of its file. */
+  readonly name: string;
   readonly number: number;
   /** Entry before its first one. */
   readonly previous: EntryId;
@@ -81,14 +82,14 @@ interface Segment {
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 const CACHE_BYTES = 32 * 1024 * 1024;
 const SPACE_RETRY_MS = 1000;
-/** A disk whose syncs take longer is waited for in the background. */
-const INLINE_SYNC_MS_MAX = 5;
+/** What takes longer is told. */
+const SLOW_MS = 1000;
 
 /** The log of one node. */
 export class LogStore {
   /** What was found at the start. */
   readonly recovered: Omit<RecoveredLog, "batches" | "segments" | "void">;
-  readonly #directory: string;
+  readonly #disk: LogDisk;
   readonly #events: LogEvents;
   readonly #identity: LogIdentity;
   readonly #segmentBytes: number;
@@ -96,7 +97,7 @@ export class LogStore {
   /** Oldest first. */
   readonly #segments: Segment[];
   readonly #writer = new ByteWriter(64 * 1024);
-  #file: Deno.FsFile;
+  #file: LogFile;
   #offset: number;
   #fileBytes: number;
   #number: number;
@@ -107,23 +108,21 @@ export class LogStore {
   readonly #configs: Config[];
   #waiting: Pending[] = [];
   #writing = false;
-  /** Recent time of a sync: rises at once, falls slowly. */
-  #syncMs = 0;
-  #spare: Promise<void> | undefined;
+  #pumping: Wait;
+  #spare: Wait;
   readonly #cache: EntryCache;
   #persisted: Index;
-  #readFile: { segment: number; file: Deno.FsFile } | undefined;
+  #readFile: { segment: number; file: LogFile } | undefined;
   #closed = false;
   /** A segment was asked for; the next write begins it. */
-  #rotationDue = false;
-  readonly #onRotated: (() => void)[] = [];
+  #rotationDue: Signal | undefined;
   #lastTicket: Ticket = 0;
   #commit: Index;
 
-  private constructor(directory: string, options: LogStoreOptions, events: LogEvents, log: RecoveredLog) {
+  private constructor(disk: LogDisk, options: LogStoreOptions, events: LogEvents, log: RecoveredLog) {
     const { batches, segments, void: _, ...recovered } = log;
     this.recovered = recovered;
-    this.#directory = directory;
+    this.#disk = disk;
     this.#events = events;
     this.#identity = options.identity;
     this.#segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
@@ -135,9 +134,9 @@ export class LogStore {
     this.#cache = new EntryCache(log.last.index + 1, options.cacheBytes ?? CACHE_BYTES);
     this.#persisted = log.last.index;
     this.#commit = log.commit;
-    const current = prepareCurrent(directory, log, { identity: options.identity, segmentBytes: this.#segmentBytes });
-    this.#segments = segments.map(({ path, number, previous, fileBytes }) => ({
-      path,
+    const current = prepareCurrent(disk, log, { identity: options.identity, segmentBytes: this.#segmentBytes });
+    this.#segments = segments.map(({ name, number, previous, fileBytes }) => ({
+      name,
       number,
       previous,
       bytes: fileBytes,
@@ -149,15 +148,15 @@ export class LogStore {
   }
 
   /**
-   * Recovers the log in `directory`, which must exist.
+   * Recovers the log on `disk`.
    * @throws {LogDamageError} When it cannot be trusted; nothing was changed then.
    */
-  static open(directory: string, options: LogStoreOptions, events: LogEvents): LogStore {
-    const log = recoverLog(directory, options.identity, options.applied);
+  static open(disk: LogDisk, options: LogStoreOptions, events: LogEvents): LogStore {
+    const log = recoverLog(disk, options.identity, options.applied);
     if (log.torn > 0) {
       events.log(`cut ${log.torn} bytes of a write that a crash tore at the end of the log; it was never acknowledged`);
     }
-    const store = new LogStore(directory, options, events, log);
+    const store = new LogStore(disk, options, events, log);
     store.#prepareSpare();
     return store;
   }
@@ -187,8 +186,7 @@ export class LogStore {
     this.#waiting.push(write);
     if (this.#writing) return;
     this.#writing = true;
-    // Behind the messages of this turn, which leave a microtask after they were queued: followers write at the same time.
-    Promise.resolve().then(() => {}).then(() => this.#pump());
+    this.#pumping = new Task(this.#pump());
   }
 
   /** Whether a write is under way: proposals that wait for it go into the next batch together. */
@@ -196,13 +194,14 @@ export class LogStore {
     return this.#writing;
   }
 
-  async #pump(): Promise<void> {
+  *#pump(): Work {
     try {
+      yield this.#disk.afterMessages();
       while (this.#waiting.length > 0 && !this.#closed) {
         const pending = this.#waiting;
         this.#waiting = [];
         const batch = merge(pending);
-        await this.#write(batch);
+        yield* this.#write(batch);
         const last = batch.append.at(-1);
         if (batch.install) this.#persisted = batch.install.base.index;
         if (batch.truncateFrom !== undefined) this.#persisted = Math.min(this.#persisted, batch.truncateFrom - 1);
@@ -212,13 +211,17 @@ export class LogStore {
         this.#events.onPersisted(pending[pending.length - 1].ticket);
       }
     } catch (error) {
-      this.#events.onFatal(error instanceof Error ? error : new Error(String(error)));
+      this.#fail(error);
     } finally {
       this.#writing = false;
     }
   }
 
-  async #write(batch: LogWrite): Promise<void> {
+  #fail(error: unknown): void {
+    this.#events.onFatal(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  *#write(batch: LogWrite): Work {
     const writer = this.#writer;
     writer.clear();
     const place = { number: this.#nextBatch, chain: this.#chain, durableBatch: this.#nextBatch - 1 };
@@ -227,44 +230,38 @@ export class LogStore {
       throw new Error(`Cannot write a batch of ${writer.length} bytes to the log`);
     }
     const isFull = this.#offset + writer.length > this.#fileBytes;
-    if (isFull || this.#rotationDue || batch.install) await this.#rotate(batch, writer.length);
-    await this.#untilSpace(async () => {
-      this.#file.seekSync(this.#offset, Deno.SeekMode.Start);
-      await writeAll(this.#file, writer.view());
-      await this.#sync();
-    });
+    if (isFull || this.#rotationDue || batch.install) yield* this.#rotate(batch, writer.length);
+    yield* this.#untilSpace(() => new Task(this.#writeDurably(this.#file, this.#offset, writer.view())));
     if (batch.install) this.#batches.reset(batch.install.base.index);
     this.#batches.add(batch, { segment: this.#number, offset: this.#offset, length: writer.length });
     this.#offset += writer.length;
     this.#nextBatch++;
     this.#chain = crc;
-    if (batch.install) await this.#install(batch.install.base);
+    if (batch.install) yield* this.#install(batch.install.base);
   }
 
   /** The new segment is durable: the database follows, then the old segments go (S8). */
-  async #install(base: EntryId): Promise<void> {
-    await this.#events.onInstall(base);
+  *#install(base: EntryId): Work {
+    yield this.#events.onInstall(base);
     this.#dropSegments(this.#number);
   }
 
-  /**
-   * Waits for the disk on this thread while the disk is quick, as two changes of thread cost a quarter of what the sync
-   * itself takes (0.04 of 0.16 ms); on a slow disk, or a slow moment, in the background, so that heartbeats go on.
-   */
-  async #sync(): Promise<void> {
-    const started = performance.now();
-    if (this.#syncMs < INLINE_SYNC_MS_MAX) this.#file.syncDataSync();
-    else await this.#file.syncData();
-    const elapsed = performance.now() - started;
-    // One slow sync makes the next ones go to the background, some quick ones bring them back.
-    this.#syncMs = elapsed > this.#syncMs ? elapsed : this.#syncMs * 0.9 + elapsed * 0.1;
-    if (elapsed > 1000) this.#events.log(`a write to the log took ${elapsed.toFixed(0)} ms: the disk is slow`);
+  *#writeDurably(file: LogFile, offset: number, bytes: Uint8Array): Work {
+    const started = this.#disk.nowMs();
+    yield file.write(offset, bytes);
+    yield file.sync();
+    this.#tellSlow(started, "a write to the log");
   }
 
-  /** Starts the next segment; the batch's own sync makes its header durable. */
-  async #rotate(batch: LogWrite, bytes: number): Promise<void> {
-    const started = performance.now();
-    await this.#spare;
+  #tellSlow(startedMs: number, what: string): void {
+    const elapsed = this.#disk.nowMs() - startedMs;
+    if (elapsed > SLOW_MS) this.#events.log(`${what} took ${elapsed.toFixed(0)} ms: the disk is slow`);
+  }
+
+  /** Starts the next segment; its header and its name are durable before anything is written behind them. */
+  *#rotate(batch: LogWrite, bytes: number): Work {
+    const started = this.#disk.nowMs();
+    yield this.#spare;
     const previous = batch.install?.base ?? this.#idAt((batch.truncateFrom ?? this.#batches.last + 1) - 1);
     const firstIndex = previous.index + 1;
     const header = encodeSegmentHeader({
@@ -275,35 +272,30 @@ export class LogStore {
       nextBatch: this.#nextBatch,
       chain: this.#chain,
       hard: batch.install && batch.hard ? batch.hard : this.#hard,
-      commit: batch.commit,
+      commit: Math.min(batch.commit, previous.index), // what it promises is durable before the batch is
       config: batch.install?.config ?? this.configAt(previous.index),
       isRestart: batch.install !== undefined,
     });
-    const spare = joinPath(this.#directory, SPARE);
     const needed = header.length + bytes;
-    if (needed > this.#segmentBytes) await this.#untilSpace(() => makeZeros(spare, needed));
-    else if (!exists(spare)) await this.#untilSpace(() => makeZeros(spare, this.#segmentBytes));
-    const file = await Deno.open(spare, { read: true, write: true });
-    await this.#untilSpace(async () => {
-      file.seekSync(0, Deno.SeekMode.Start);
-      await writeAll(file, header);
-    });
-    const path = joinPath(this.#directory, segmentName(this.#number + 1, firstIndex));
-    await Deno.rename(spare, path);
-    await syncDirectoryLater(this.#directory);
+    if (needed > this.#segmentBytes) yield* this.#untilSpace(() => this.#disk.makeZeros(SPARE, needed));
+    else if (!this.#disk.exists(SPARE)) {
+      yield* this.#untilSpace(() => this.#disk.makeZeros(SPARE, this.#segmentBytes));
+    }
+    const file = this.#disk.open(SPARE);
+    yield* this.#untilSpace(() => new Task(this.#writeDurably(file, 0, header)));
+    const name = segmentName(this.#number + 1, firstIndex);
+    yield this.#disk.rename(SPARE, name);
+    yield this.#disk.sync();
     this.#file.close();
     this.#file = file;
-    this.#fileBytes = (await file.stat()).size;
+    this.#fileBytes = file.bytes;
     this.#offset = header.length;
     this.#number++;
-    this.#segments.push({ path, number: this.#number, previous, bytes: this.#fileBytes });
-    this.#rotationDue = false;
-    for (const resolve of this.#onRotated.splice(0)) resolve();
+    this.#segments.push({ name, number: this.#number, previous, bytes: this.#fileBytes });
+    this.#rotationDue?.resolve();
+    this.#rotationDue = undefined;
     this.#prepareSpare();
-    const elapsed = performance.now() - started;
-    if (elapsed > 1000) {
-      this.#events.log(`starting log segment ${this.#number} took ${elapsed.toFixed(0)} ms: the disk is slow`);
-    }
+    this.#tellSlow(started, `starting log segment ${this.#number}`);
   }
 
   /** Index and term of an entry that is kept, or of the base. */
@@ -317,14 +309,17 @@ export class LogStore {
     this.#configs.push(config);
   }
 
-  /** Begins a segment, so that all before it can be cut off, unless one has just begun; resolves when it is in use. */
-  async rotate(): Promise<void> {
+  /** Begins a segment, so that all before it can be cut off, unless one has just begun; ends when it is in use. */
+  rotate(): Wait {
     if (this.#segments[this.#segments.length - 1].previous.index === this.#batches.last) return;
-    this.#rotationDue = true;
-    await new Promise<void>((resolve) => {
-      this.#onRotated.push(resolve);
-      this.persist({ ticket: this.#lastTicket, append: [], commit: this.#commit });
-    });
+    const rotated = this.#rotationDue ??= new Signal();
+    this.#writeNothing();
+    return rotated;
+  }
+
+  /** A batch of no entries. */
+  #writeNothing(): void {
+    this.persist({ ticket: this.#lastTicket, append: [], commit: this.#commit });
   }
 
   /**
@@ -356,7 +351,7 @@ export class LogStore {
       this.#readFile = undefined;
     }
     while (this.#configs.length > 1 && this.#configs[1].at <= this.base.index) this.#configs.shift();
-    for (const { path } of dropped) Deno.removeSync(path);
+    for (const { name } of dropped) this.#disk.remove(name);
   }
 
   /** Bytes of all segments. */
@@ -365,17 +360,22 @@ export class LogStore {
   }
 
   #prepareSpare(): void {
-    const path = joinPath(this.#directory, SPARE);
-    this.#spare = this.#untilSpace(() => makeZeros(path, this.#segmentBytes)).catch((error) =>
-      this.#events.onFatal(error)
-    );
+    this.#spare = new Task(this.#makeSpare());
+  }
+
+  *#makeSpare(): Work {
+    try {
+      yield* this.#untilSpace(() => this.#disk.makeZeros(SPARE, this.#segmentBytes));
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   /** Does what may run out of space, again and again until it does not. */
-  async #untilSpace(work: () => Promise<void>): Promise<void> {
+  *#untilSpace(work: () => Wait): Work {
     for (let full = false; !this.#closed;) {
       try {
-        await work();
+        yield work();
         if (full) {
           this.#events.log("the disk has room again: writes are taken");
           this.#events.onSpace("ok");
@@ -385,12 +385,12 @@ export class LogStore {
         if (!isNoSpace(error)) throw error;
         if (!full) {
           this.#events.log(
-            `no space left on the disk of ${this.#directory}: writes are refused until there is; free some space`,
+            `no space left on the disk of ${this.#disk.pathOf("")}: writes are refused until there is; free some space`,
           );
           this.#events.onSpace("full");
         }
         full = true;
-        await new Promise((resolve) => setTimeout(resolve, SPACE_RETRY_MS));
+        yield this.#disk.pause(SPACE_RETRY_MS);
       }
     }
   }
@@ -427,42 +427,38 @@ export class LogStore {
 
   #readBatch(index: Index, to: Index): Entry[] {
     const place = this.#batches.find(index);
-    if (!place) throw new LogDamageError(`Entry ${index} is not in the log in ${this.#directory}`);
+    if (!place) throw new LogDamageError(`Entry ${index} is not in the log in ${this.#disk.pathOf("")}`);
+    const name = this.#nameOf(place.segment);
     if (this.#readFile?.segment !== place.segment) {
       this.#readFile?.file.close();
-      this.#readFile = { segment: place.segment, file: Deno.openSync(this.#pathOf(place.segment)) };
+      this.#readFile = { segment: place.segment, file: this.#disk.open(name) };
     }
-    const bytes = new Uint8Array(place.length);
-    this.#readFile.file.seekSync(place.offset, Deno.SeekMode.Start);
-    for (let read = 0; read < bytes.length;) {
-      const count = this.#readFile.file.readSync(bytes.subarray(read));
-      if (count === null) break;
-      read += count;
-    }
+    const bytes = this.#readFile.file.read(place.offset, place.length);
     const whole = decodeBatch(bytes);
     const until = Math.min(to, place.last);
     const entries = whole?.batch.append.filter((entry) => entry.index >= index && entry.index <= until) ?? [];
     if (entries.length === 0 || entries[0].index !== index) {
       throw new LogDamageError(
         `The log is damaged: ${
-          this.#pathOf(place.segment)
-        } at offset ${place.offset}: the batch of entry ${index} cannot be read. ` +
+          this.#disk.pathOf(name)
+        } at offset ${place.offset}: the batch of entry ${index} cannot ` +
+          "be read. " +
           "Keep the file; remove this node, empty its data directory and let it join again",
       );
     }
     return entries;
   }
 
-  #pathOf(segment: number): string {
+  #nameOf(segment: number): string {
     const found = this.#segments.find(({ number }) => number === segment);
-    if (!found) throw new LogDamageError(`Segment ${segment} of the log in ${this.#directory} is gone`);
-    return found.path;
+    if (!found) throw new LogDamageError(`Segment ${segment} of the log in ${this.#disk.pathOf("")} is gone`);
+    return found.name;
   }
 
   /** Ends after the write that is under way; what still waits is not written. */
   async close(): Promise<void> {
     this.#closed = true;
-    while (this.#writing) await new Promise((resolve) => setTimeout(resolve, 1));
+    await this.#pumping;
     await this.#spare;
     this.#file.close();
     this.#readFile?.file.close();

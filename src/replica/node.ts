@@ -16,6 +16,7 @@ import { Divergence } from "./divergence.ts";
 import { splitAddress } from "../codec/address.ts";
 import { HttpPorts } from "./http_ports.ts";
 import { Listener } from "./listener.ts";
+import { FileDisk } from "./log_files.ts";
 import { LogStore } from "./log_store.ts";
 import { NodeState } from "../rpc/node_state.ts";
 import { PeerStream } from "./peer.ts";
@@ -96,7 +97,7 @@ export class ReplicaNode {
     this.#state = new NodeState(state);
     const identity = { nodeId: options.nodeId, storageId: options.storageId };
     this.#discovery = discovery && new Discovery(discovery);
-    this.#log = LogStore.open(options.directory, { identity, applied }, {
+    this.#log = LogStore.open(new FileDisk(options.directory), { identity, applied }, {
       onPersisted: (ticket) => this.#replica.persisted(ticket),
       onSpace: (space) => this.#onSpace("log", space),
       onInstall: (base) => this.#snapshots.adopt(base.index),

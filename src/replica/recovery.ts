@@ -11,6 +11,7 @@ import { packEntries } from "../sql/exchange.ts";
 import type { FromWriter, ToWriter } from "../sqlite/api.ts";
 import type { ReplicaOptions } from "./api.ts";
 import { clusterIdOf } from "./cluster.ts";
+import { FileDisk } from "./log_files.ts";
 import { LogStore } from "./log_store.ts";
 import { joinPath } from "./path.ts";
 
@@ -97,7 +98,7 @@ export async function recoverByFile(parts: RecoveryParts): Promise<Index> {
     throw error;
   });
   if (text === undefined) return applied;
-  const store = LogStore.open(directory, { identity: { nodeId, storageId }, applied }, {
+  const store = LogStore.open(new FileDisk(directory), { identity: { nodeId, storageId }, applied }, {
     onPersisted: () => onPersisted.resolve(),
     onSpace: () => {},
     onInstall: () => Promise.resolve(),

@@ -5,6 +5,7 @@
 import type { FromReplica, ReplicaOpen, ToReplica } from "./api.ts";
 import type { FromWriter, ToWriter } from "../sqlite/api.ts";
 import { DivergenceError } from "./divergence.ts";
+import { FileDisk } from "./log_files.ts";
 import { LogDamageError, readLogBase } from "./log_recovery.ts";
 import { ReplicaNode } from "./node.ts";
 import { recoverByFile } from "./recovery.ts";
@@ -50,7 +51,7 @@ scope.onmessage = ({ data }) => {
       if (ready.k === "failed") return fail(new Error(ready.message));
       if (ready.k !== "ready") return;
       // A crash between the two halves of an installation: the log has the snapshot, the database has not yet (S8).
-      const base = readLogBase(data.options.directory)?.index ?? 0;
+      const base = readLogBase(new FileDisk(data.options.directory))?.index ?? 0;
       if (base > ready.applied && ready.staged === base) return data.writer.postMessage(ADOPT);
       run(data, ready.applied).catch(fail);
     };

@@ -2,6 +2,7 @@
  * The durable log on real files: what is written is there again, and each row of the recovery table (spec/raft.md §3.3).
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { FileDisk } from "../../src/replica/log_files.ts";
 import { LogStore, type LogStoreOptions, type LogWrite } from "../../src/replica/log_store.ts";
 import { LogDamageError, readLogBase } from "../../src/replica/log_recovery.ts";
 import { BATCH_HEADER_BYTES, decodeSegmentHeader, SECTOR_BYTES } from "../../src/replica/log_format.ts";
@@ -29,7 +30,12 @@ function open(directory: string, options: Partial<LogStoreOptions> = {}): Opened
   const lines: string[] = [];
   const installed: EntryId[] = [];
   let ticket = 0;
-  const store = LogStore.open(directory, { identity: IDENTITY, applied: 0, segmentBytes: SEGMENT_BYTES, ...options }, {
+  const store = LogStore.open(new FileDisk(directory), {
+    identity: IDENTITY,
+    applied: 0,
+    segmentBytes: SEGMENT_BYTES,
+    ...options,
+  }, {
     onPersisted: (upTo) => {
       for (const [at, done] of waiting) {
         if (at > upTo) continue;
@@ -412,7 +418,7 @@ Deno.test("LogStore installs a snapshot in the place of all that was there, at o
       { term: 3, vote: "1" },
       100,
     ]);
-    assertEquals(readLogBase(directory), install.base);
+    assertEquals(readLogBase(new FileDisk(directory)), install.base);
     await again.store.close();
   }));
 
@@ -425,7 +431,7 @@ Deno.test("an installation that a crash cut short before the old segments were g
     await write({ install: { base: { index: 9, term: 2 }, config: config(5) }, term: 2, commit: 9 });
     await store.close();
     Deno.writeFileSync(`${directory}/${old}`, kept); // as if the process had ended before
-    assertEquals(readLogBase(directory), { index: 9, term: 2 });
+    assertEquals(readLogBase(new FileDisk(directory)), { index: 9, term: 2 });
     refuses(directory, /begins after index 9, but the database holds only index 1/, { applied: 1 });
     const again = open(directory, { applied: 9 });
     assertEquals(again.store.base, { index: 9, term: 2 });
