@@ -7,7 +7,7 @@ import { handleLeader, handleNodes, handleReadyz, handleRemove } from "./nodes.t
 import { Params } from "./params.ts";
 import { HttpError, type HttpResponse, problem } from "./problem.ts";
 import type { HttpRequest, Services } from "./request.ts";
-import { handleReap, handleSnapshot } from "./snapshot.ts";
+import { handleReap, handleSnapshot, handleVerify } from "./snapshot.ts";
 import { handleStatus, handleVars } from "./status.ts";
 
 /** Answers one kind of request. */
@@ -41,6 +41,7 @@ const ROUTES: readonly Route[] = [
   { path: "/db/sql", isPrefix: true, methods: ["GET", "POST"], handler: later("/db/sql") },
   { path: "/boot", isPrefix: false, methods: ["POST"], handler: later("/boot") },
   { path: "/snapshot", isPrefix: false, methods: ["POST"], handler: handleSnapshot },
+  { path: "/verify", isPrefix: false, methods: ["POST"], handler: handleVerify },
   { path: "/reap", isPrefix: false, methods: ["POST"], handler: handleReap },
 ];
 

@@ -2,6 +2,7 @@
  * `POST /snapshot` and `POST /reap` (spec/rqlite.md 13.5, 13.6). The database is its own snapshot: to take one is to make
  * what is applied durable and to cut the log behind it. The log is cut by whole segments, so at least `trailing_logs` entries stay;
  * the request begins a segment, for the next one to cut at. No copies are stored, so there are none to consolidate.
+ * `POST /verify` is muster's own: it compares the content of all replicas at one index.
  * @module
  */
 import { HttpError, type HttpResponse } from "./problem.ts";
@@ -22,6 +23,15 @@ export async function handleSnapshot(request: HttpRequest, services: Services): 
     return { status: done ? 200 : 204, body: "" };
   } catch (error) {
     throw new HttpError(500, error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** `POST /verify`: 200 with the hash of each node's content, 503 when no comparison was possible. */
+export async function handleVerify(_request: HttpRequest, services: Services): Promise<HttpResponse> {
+  try {
+    return { status: 200, body: `${JSON.stringify(await services.replica.call("verify", {}))}\n` };
+  } catch (error) {
+    throw new HttpError(503, error instanceof Error ? error.message : String(error));
   }
 }
 

@@ -116,6 +116,8 @@ export interface ReplicaMethods {
   transfer: { params: { to?: string; timeoutMs: number }; result: { leader: string | null } };
   /** Makes what is applied durable and cuts the log behind it; `done` false: there was nothing to do. */
   snapshot: { params: { trailing: number; timeoutMs: number }; result: { done: boolean } };
+  /** Compares the content of all replicas; see verification.ts. */
+  verify: { params: Record<string, never>; result: Record<string, unknown> };
   /** For `/debug/vars`, by group. */
   counters: { params: Record<string, never>; result: Record<string, Record<string, number>> };
   /** For `/status`. */

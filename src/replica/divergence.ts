@@ -141,7 +141,8 @@ export class Divergence {
   }
 }
 
-function divergence(nodeId: NodeId, index: Index): DivergenceError {
+/** Why a node with other data than the majority stops, and what to do. */
+export function divergence(nodeId: NodeId, index: Index): DivergenceError {
   return new DivergenceError(
     `the database of node "${nodeId}" differs from that of the majority, as of index ${index}: this node stops. Keep its ` +
       "data directory for analysis; then remove the node, empty the directory and let it join again",

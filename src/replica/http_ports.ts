@@ -151,6 +151,8 @@ export class HttpPorts {
         const { trailing, timeoutMs } = params as ReplicaMethods["snapshot"]["params"];
         return { done: await withTimeout(this.#parts.node.snapshot(trailing), timeoutMs, "timeout") };
       }
+      case "verify":
+        return await this.#parts.node.verify();
       case "counters":
         return this.#parts.node.counters();
       case "status":

@@ -11,10 +11,11 @@ import type { LeaderInfo, ReplicaOpen, ReplicaOptions, ToHttp } from "./api.ts";
 import { pause } from "../rpc/backoff.ts";
 import { boot } from "./boot.ts";
 import { CALL_TIMEOUT_MS, Cluster } from "./cluster.ts";
+import { writerFailure } from "./damage.ts";
 import { Discovery } from "./discovery.ts";
 import { Divergence } from "./divergence.ts";
 import { splitAddress } from "../codec/address.ts";
-import { HttpPorts } from "./http_ports.ts";
+import { HttpPorts, NoLeaderError } from "./http_ports.ts";
 import { Listener } from "./listener.ts";
 import { FileDisk } from "./log_files.ts";
 import { LogStore } from "./log_store.ts";
@@ -23,7 +24,9 @@ import { PeerStream } from "./peer.ts";
 import { Reaper } from "./reaper.ts";
 import { Replica } from "./replica.ts";
 import { RpcClient } from "./rpc.ts";
+import { SnapshotClient } from "./snapshot_client.ts";
 import { Snapshots } from "./snapshots.ts";
+import { Verification } from "./verification.ts";
 import { type Hello, PROTOCOL_VERSION } from "./wire.ts";
 
 /** Ticks of an election timeout; a tick is the timeout divided by it. */
@@ -37,6 +40,8 @@ const LEAVE_ATTEMPTS = 5;
 const LEAVE_LEADER_MS = 1000;
 const LEAVE_RETRY_MS = 250;
 const LEAVE_MS = 8000;
+/** Hashing all replicas takes seconds per gigabyte. */
+const VERIFY_TIMEOUT_MS = 3_600_000;
 /** Longest answer to a piece of a snapshot. */
 const BULK_ANSWER_BYTES_MAX = 1024 * 1024;
 /** Streams to removed members stay this long, so that they hear of their removal (M9). */
@@ -74,6 +79,7 @@ export class ReplicaNode {
   readonly #snapshots: Snapshots;
   readonly #reaper: Reaper;
   readonly #divergence: Divergence;
+  readonly #verification: Verification;
   readonly #digests = new Map<number, (digest: number | null) => void>();
   #nextRef = 1;
   /** What the disk has no room for. */
@@ -109,7 +115,17 @@ export class ReplicaNode {
       frameBytesMax: options.forwardBytesMax * 2 + 1024 * 1024,
       connectTimeoutMs: options.connectTimeoutMs,
     });
-    this.#snapshots = this.#makeSnapshots(snapshots);
+    const snapshotClient = new SnapshotClient(snapshots, events.wantSnapshots);
+    this.#snapshots = this.#makeSnapshots(snapshotClient);
+    this.#verification = new Verification({
+      nodeId: options.nodeId,
+      replica: this.#replica,
+      snapshots: snapshotClient,
+      rpc: this.#rpc,
+      status: () => this.#replica.status(),
+      fatal: events.fatal,
+      log: events.log,
+    });
     this.#cluster = new Cluster({
       options,
       replica: this.#replica,
@@ -182,14 +198,13 @@ export class ReplicaNode {
     });
   }
 
-  #makeSnapshots(port: MessagePort): Snapshots {
+  #makeSnapshots(snapshots: SnapshotClient): Snapshots {
     const rpc = new RpcClient(() => this.#hello("rpc"), {
       frameBytesMax: BULK_ANSWER_BYTES_MAX,
       connectTimeoutMs: this.#options.connectTimeoutMs,
     });
     return new Snapshots({
-      port,
-      wake: this.#events.wantSnapshots,
+      snapshots,
       log: this.#log,
       replica: this.#replica,
       rpc,
@@ -197,6 +212,7 @@ export class ReplicaNode {
       addrOf: (peer) => this.#member(peer)?.addr,
       onReplaced: () => this.#http.broadcast({ k: "databaseReplaced" }),
       note: this.#events.log,
+      fatal: this.#events.fatal,
     });
   }
 
@@ -220,6 +236,17 @@ export class ReplicaNode {
     return await this.#snapshots.take(trailing);
   }
 
+  /**
+   * Compares the content of all replicas; see {@linkcode Verification.run}.
+   * @throws {Error} When no leader is known, or it could not be done.
+   */
+  async verify(): Promise<Record<string, unknown>> {
+    const leader = this.leader();
+    if (!leader) throw new NoLeaderError();
+    if (leader.id === this.#options.nodeId) return await this.#verification.run();
+    return (await this.#rpc.call(leader.addr, "verify", {}, { timeoutMs: VERIFY_TIMEOUT_MS })).head;
+  }
+
   #listen(): Listener {
     return new Listener(splitAddress(this.#options.bindAddr), {
       hello: () => this.#hello("rpc"),
@@ -228,6 +255,7 @@ export class ReplicaNode {
       onMessages: (messages, caller) => this.#onMessages(messages, caller),
       onCall: (rpc, caller) =>
         this.#snapshots.answer(rpc, caller.id) ?? this.#divergence.answer(rpc, caller.id) ??
+          this.#verification.answer(rpc, caller.id) ??
           this.#cluster.answer(rpc.method, rpc.head) ??
           this.#http.answerCall(rpc),
       log: this.#events.log,
@@ -372,7 +400,7 @@ export class ReplicaNode {
       this.#digests.get(message.ref)?.(message.digest);
       this.#digests.delete(message.ref);
     } else if (message.k === "closed") this.#onWriterClosed?.();
-    else if (message.k === "failed") this.#events.fatal(new Error(message.message));
+    else if (message.k === "failed") this.#events.fatal(writerFailure(message));
   }
 
   /** Ready: it knows the leader, and has its part in the cluster; one that is to vote does. */

@@ -77,6 +77,8 @@ export class Replica {
   #posted: Index;
   #applied: Index;
   #postedBytes = 0;
+  /** Nothing behind this is handed to the writer. */
+  #holdAt: Index = Infinity;
   /** A snapshot is about to take the database's place: nothing is handed to it until then. */
   #installing = false;
   #posts: { readonly last: Index; readonly bytes: number }[] = [];
@@ -286,14 +288,31 @@ export class Replica {
     this.input({ k: "persisted", ticket });
   }
 
+  /**
+   * Hands nothing behind `index` to the writer until {@linkcode Replica.release}.
+   * @returns false when the writer has more than that already.
+   */
+  hold(index: Index): boolean {
+    if (this.#posted > index) return false;
+    this.#holdAt = index;
+    return true;
+  }
+
+  /** Ends a hold. */
+  release(): void {
+    this.#holdAt = Infinity;
+    this.#pumpApply();
+  }
+
   /** Hands committed entries to the writer, as many as may be under way. */
   #pumpApply(): void {
+    const end = Math.min(this.#applyTo, this.#holdAt);
     while (
-      !this.#installing && this.#posted < this.#applyTo && this.#posted - this.#applied < APPLY_ENTRIES_MAX &&
+      !this.#installing && this.#posted < end && this.#posted - this.#applied < APPLY_ENTRIES_MAX &&
       this.#postedBytes < APPLY_BYTES_MAX
     ) {
       const from = this.#posted + 1;
-      const to = Math.min(this.#applyTo, this.#applied + APPLY_ENTRIES_MAX);
+      const to = Math.min(end, this.#applied + APPLY_ENTRIES_MAX);
       const entries = this.#log.read(from, to, APPLY_BYTES_MAX);
       let bytes = 0;
       const out: ApplyEntry[] = entries.map(({ index, term, kind, body }) => {

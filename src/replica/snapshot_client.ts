@@ -2,6 +2,7 @@
  * The replica's end of the line to the snapshot Worker.
  * @module
  */
+import { DatabaseDamageError } from "./damage.ts";
 import type { FromSnapshot, SnapshotPart, SnapshotRequest, ToSnapshot } from "../sqlite/api.ts";
 
 /** Asks the snapshot Worker; a failure is an error for people. */
@@ -20,11 +21,11 @@ export class SnapshotClient {
   constructor(port: MessagePort, wake: () => void) {
     this.#port = port;
     this.#wake = wake;
-    port.onmessage = ({ data: { ref, result, error } }: MessageEvent<FromSnapshot>) => {
+    port.onmessage = ({ data: { ref, result, error, isDamage } }: MessageEvent<FromSnapshot>) => {
       const call = this.#calls.get(ref);
       this.#calls.delete(ref);
       if (error === undefined) call?.resolve(result);
-      else call?.reject(new Error(error));
+      else call?.reject(isDamage ? new DatabaseDamageError(error) : new Error(error));
     };
   }
 
@@ -43,6 +44,21 @@ export class SnapshotClient {
   /** Makes a copy of the database, in the place of the last one. */
   async copy(): Promise<SnapshotPart> {
     return await this.#ask({ k: "copy" }) as SnapshotPart;
+  }
+
+  /** Resolves when it runs, and has done what it was asked before. */
+  async wakeUp(): Promise<void> {
+    await this.#ask({ k: "awake" });
+  }
+
+  /** Holds on to the database as it is now: which index it has applied. */
+  async view(): Promise<number> {
+    return await this.#ask({ k: "view" }) as number;
+  }
+
+  /** Hashes the content of the view, and lets go of it. */
+  async hash(): Promise<string> {
+    return await this.#ask({ k: "hash" }) as string;
   }
 
   /** Removes the copy made last. */

@@ -9,6 +9,7 @@ import { encodeConfig } from "../raft/configuration.ts";
 import type { Config, Index, NodeId } from "../raft/message.ts";
 import type { SnapshotPart } from "../sqlite/api.ts";
 import { jitter, pause } from "../rpc/backoff.ts";
+import { DatabaseDamageError } from "./damage.ts";
 import type { RpcClient } from "./rpc.ts";
 import type { SnapshotClient } from "./snapshot_client.ts";
 import { numberField } from "./wire.ts";
@@ -40,6 +41,7 @@ export interface SenderParts {
   matchOf(peer: NodeId): Index;
   /** Tells the core. */
   onSent(peer: NodeId, index: Index | null): void;
+  fatal(error: Error): void;
   log(line: string): void;
 }
 
@@ -77,6 +79,7 @@ export class SnapshotSender {
       this.#parts.onSent(peer, part.applied);
       await this.#untilFollowing(peer, part.applied);
     } catch (error) {
+      if (error instanceof DatabaseDamageError) this.#parts.fatal(error);
       this.#parts.log(
         `sending node "${peer}" a snapshot failed, trying again: ${error instanceof Error ? error.message : error}`,
       );

@@ -10,7 +10,7 @@ import { withTimeout } from "./cluster.ts";
 import type { LogStore } from "./log_store.ts";
 import type { Replica } from "./replica.ts";
 import type { RpcAnswer, RpcClient } from "./rpc.ts";
-import { SnapshotClient } from "./snapshot_client.ts";
+import type { SnapshotClient } from "./snapshot_client.ts";
 import { SnapshotReceiver } from "./snapshot_receiver.ts";
 import { SnapshotSender } from "./snapshot_sender.ts";
 import type { Rpc } from "./wire.ts";
@@ -23,10 +23,7 @@ const INSTALL_TIMEOUT_MS = 120_000;
 
 /** Surroundings. */
 export interface SnapshotsParts {
-  /** The line to the snapshot Worker. */
-  readonly port: MessagePort;
-  /** Starts that Worker. */
-  wake(): void;
+  readonly snapshots: SnapshotClient;
   readonly log: LogStore;
   readonly replica: Replica;
   /** Connections of their own: heartbeats and forwarded requests do not queue behind megabytes (F7). */
@@ -36,6 +33,7 @@ export interface SnapshotsParts {
   /** Another file has taken the database's place. */
   onReplaced(): void;
   note(line: string): void;
+  fatal(error: Error): void;
 }
 
 /** Snapshots of one node. */
@@ -52,8 +50,7 @@ export class Snapshots {
 
   constructor(parts: SnapshotsParts) {
     this.#parts = parts;
-    const { log, replica, rpc, note } = parts;
-    const snapshots = new SnapshotClient(parts.port, parts.wake);
+    const { log, replica, rpc, note, snapshots } = parts;
     this.#receiver = new SnapshotReceiver({
       snapshots,
       leader: parts.leader,
@@ -72,6 +69,7 @@ export class Snapshots {
       configAt: (index) => log.configAt(index),
       matchOf: (peer) => replica.status().progress.find(({ id }) => id === peer)?.match ?? Infinity,
       onSent: (peer, index) => replica.input({ k: "snapshotSent", peer, index }),
+      fatal: parts.fatal,
       log: note,
     });
   }

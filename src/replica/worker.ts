@@ -4,9 +4,9 @@
  */
 import type { FromReplica, ReplicaOpen, ToReplica } from "./api.ts";
 import type { FromWriter, ToWriter } from "../sqlite/api.ts";
-import { DivergenceError } from "./divergence.ts";
+import { isDamage, writerFailure } from "./damage.ts";
 import { FileDisk } from "./log_files.ts";
-import { LogDamageError, readLogBase } from "./log_recovery.ts";
+import { readLogBase } from "./log_recovery.ts";
 import { ReplicaNode } from "./node.ts";
 import { recoverByFile } from "./recovery.ts";
 import { logger } from "../rpc/log.ts";
@@ -19,6 +19,8 @@ const EXIT_DAMAGED = 3;
 
 const ADOPT: ToWriter = { k: "adopt" };
 
+type WriterReady = Extract<FromWriter, { k: "ready" }>;
+
 let node: ReplicaNode | undefined;
 
 function tell(message: FromReplica): void {
@@ -30,30 +32,37 @@ function fail(error: unknown): void {
   tell({ k: "failed", message, exitCode: isDamage(error) ? EXIT_DAMAGED : 1 });
 }
 
-function isDamage(error: unknown): boolean {
-  return error instanceof LogDamageError || error instanceof DivergenceError;
-}
-
 const log = logger("store");
 
-async function run(open: ReplicaOpen, applied: number): Promise<void> {
+async function run(open: ReplicaOpen, { applied, tainted }: WriterReady): Promise<void> {
   const { options, writer } = open;
   const recovered = await recoverByFile({ options, writer, applied, fatal: fail, log });
   node = new ReplicaNode(open, recovered, { fatal: fail, wantSnapshots: () => tell({ k: "wantSnapshots" }), log });
   tell({ k: "listening" });
   await node.boot();
   tell({ k: "clustered" });
+  if (tainted !== undefined) await verifyAfterDoubt(node, tainted);
+}
+
+/** A database that was in doubt may hold an old page that looks whole (D14): only the other nodes can tell. */
+async function verifyAfterDoubt(node: ReplicaNode, tainted: string): Promise<void> {
+  log(`the database was left in doubt (${tainted}), has passed a check and was written anew`);
+  try {
+    await node.verify();
+  } catch (error) {
+    log(`its content could not be compared with the other nodes': POST /verify does it (${String(error)})`);
+  }
 }
 
 scope.onmessage = ({ data }) => {
   if (data.k === "open") {
     data.writer.onmessage = ({ data: ready }: MessageEvent<FromWriter>) => {
-      if (ready.k === "failed") return fail(new Error(ready.message));
+      if (ready.k === "failed") return fail(writerFailure(ready));
       if (ready.k !== "ready") return;
       // A crash between the two halves of an installation: the log has the snapshot, the database has not yet (S8).
       const base = readLogBase(new FileDisk(data.options.directory))?.index ?? 0;
       if (base > ready.applied && ready.staged === base) return data.writer.postMessage(ADOPT);
-      run(data, ready.applied).catch(fail);
+      run(data, ready).catch(fail);
     };
   } else {
     const stopped = () => tell({ k: "stopped" });

@@ -50,6 +50,8 @@ export type FromWriter =
     readonly term: number;
     /** Index of the snapshot that lies ready to take the database's place; 0 for none. */
     readonly staged: number;
+    /** The database was in doubt after a failed read or write, and has passed a check: why it was. */
+    readonly tainted?: string;
   }
   | { readonly k: "applied"; readonly index: number; readonly term: number; readonly durable: number }
   | { readonly k: "checkpointed"; readonly durable: number }
@@ -57,7 +59,7 @@ export type FromWriter =
   | { readonly k: "digest"; readonly ref: number; readonly digest: number | null } // null: not known here
   | { readonly k: "status"; readonly ref: number; readonly status: Record<string, unknown> }
   | { readonly k: "closed" }
-  | { readonly k: "failed"; readonly message: string };
+  | { readonly k: "failed"; readonly message: string; readonly isDamage: boolean };
 
 /** Writer → the port of the waiters: all outcomes of one COMMIT in one message. */
 export interface Outcomes {
@@ -94,7 +96,10 @@ export type SnapshotRequest =
   | { readonly k: "read"; readonly offset: number; readonly length: number } // of the copy made last → Uint8Array
   | { readonly k: "begin"; readonly part: SnapshotPart } // → bytes that are here already
   | { readonly k: "write"; readonly id: string; readonly offset: number; readonly chunk: Uint8Array }
-  | { readonly k: "stage"; readonly part: SnapshotPart }; // verified whole, ready to be adopted
+  | { readonly k: "stage"; readonly part: SnapshotPart } // verified whole, ready to be adopted
+  | { readonly k: "awake" } // answered when what was asked before is done
+  | { readonly k: "view" } // holds on to the database as it is now → applied index
+  | { readonly k: "hash" }; // of the content of that view, which ends → SHA-256 in hex
 
 /** Replica → snapshot Worker. */
 export interface ToSnapshot {
@@ -107,6 +112,8 @@ export interface FromSnapshot {
   readonly ref: number;
   readonly result?: unknown;
   readonly error?: string;
+  /** The error is that of a damaged database: the node must stop. */
+  readonly isDamage?: boolean;
 }
 
 /** First message to a reader Worker, on its global scope. */

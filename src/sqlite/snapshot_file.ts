@@ -14,6 +14,7 @@ import { exists, syncDirectory } from "../disk/files.ts";
 import type { SnapshotPart } from "./api.ts";
 import { SYSTEM_TABLE } from "./authorizer.ts";
 import { openNodeSqlite, runOnce } from "./driver.ts";
+import { damaged, taints } from "./taint.ts";
 
 /** Bytes read at a time where a whole file is. */
 const PAGE_BYTES = 1024 * 1024;
@@ -87,10 +88,31 @@ export async function copyDatabase(paths: SnapshotPaths): Promise<SnapshotPart> 
     source.close();
     copy?.close();
   }
+  scrub(paths);
   const position = positionOf(paths.copy);
   if (!position) throw new SnapshotError("the copy vanished");
   const { size: bytes, crc } = checksum(paths.copy);
   return { id: `${position.applied}-${position.term}-${crc}`, bytes, crc, ...position };
+}
+
+/** A copy that is damaged comes from a damaged database (D11). */
+function scrub(paths: SnapshotPaths): void {
+  const verdict = quickCheck(paths.copy);
+  if (verdict === "ok") return;
+  removeDatabase(paths.copy);
+  throw damaged(paths.database, verdict);
+}
+
+function quickCheck(path: string): string {
+  const database = openNodeSqlite(path, { readOnly: true, foreignKeys: false });
+  try {
+    return String(runOnce(database, "PRAGMA quick_check(1)")[0]?.[0]);
+  } catch (error) {
+    if (!taints(error) || !(error instanceof Error)) throw error;
+    return error.message;
+  } finally {
+    database.close();
+  }
 }
 
 /** A piece of the copy. */
@@ -165,13 +187,8 @@ export function stageIncoming(paths: SnapshotPaths, part: SnapshotPart): void {
 }
 
 function checkDatabase(path: string, { applied, term }: SnapshotPart): void {
-  const database = openNodeSqlite(path, { readOnly: true, foreignKeys: false });
-  try {
-    const verdict = runOnce(database, "PRAGMA quick_check(1)")[0]?.[0];
-    if (verdict !== "ok") throw new SnapshotError(`the database that arrived is damaged: ${verdict}`);
-  } finally {
-    database.close();
-  }
+  const verdict = quickCheck(path);
+  if (verdict !== "ok") throw new SnapshotError(`the database that arrived is damaged: ${verdict}`);
   const found = positionOf(path);
   if (found?.applied !== applied || found.term !== term) {
     throw new SnapshotError(`the database that arrived ends at ${found?.applied}, not at ${applied}`);

@@ -3,7 +3,11 @@
  * `read` and `write` on the folder of the database and nothing else; what takes long here holds up nothing else.
  * @module
  */
+import { damaged, DamagedDatabaseError, taints } from "./taint.ts";
 import { workerScope } from "../rpc/worker_scope.ts";
+import { SYSTEM_TABLE } from "./authorizer.ts";
+import { contentHash, IncompleteReadError } from "./content_hash.ts";
+import { type Database, openNodeSqlite, runOnce } from "./driver.ts";
 import type { FromSnapshot, OpenSnapshot, SnapshotRequest, ToSnapshot } from "./api.ts";
 import {
   beginIncoming,
@@ -30,6 +34,36 @@ async function answer(paths: SnapshotPaths, request: SnapshotRequest): Promise<u
       return writeIncoming(paths, request.id, request);
     case "stage":
       return stageIncoming(paths, request.part);
+    case "awake":
+      return;
+    case "view":
+      return openView(paths.database);
+    case "hash":
+      return hashView(paths.database);
+  }
+}
+
+/** The database as it was when it was asked for. */
+let view: Database | undefined;
+
+/** @returns The index that the view has applied. */
+function openView(path: string): number {
+  view?.close();
+  view = openNodeSqlite(path, { readOnly: true, foreignKeys: false });
+  runOnce(view, "BEGIN");
+  return Number(runOnce(view, `SELECT applied FROM ${SYSTEM_TABLE} WHERE id = 0`)[0]?.[0] ?? 0n);
+}
+
+function hashView(path: string): string {
+  if (!view) throw new Error("there is no view to hash");
+  try {
+    return contentHash(view);
+  } catch (error) {
+    if (!(error instanceof IncompleteReadError || taints(error))) throw error;
+    throw damaged(path, error instanceof Error ? error.message : String(error));
+  } finally {
+    view.close();
+    view = undefined;
   }
 }
 
@@ -44,7 +78,8 @@ workerScope<OpenSnapshot, never>().onmessage = ({ data: { path, replica } }) => 
       try {
         reply = { ref, result: await answer(paths, request) };
       } catch (error) {
-        reply = { ref, error: error instanceof Error ? error.message : String(error) };
+        const isDamage = error instanceof DamagedDatabaseError;
+        reply = { ref, error: error instanceof Error ? error.message : String(error), isDamage };
       }
       const buffer = reply.result instanceof Uint8Array ? reply.result.buffer : undefined;
       replica.postMessage(reply, buffer instanceof ArrayBuffer ? [buffer] : []); // handed over, not copied

@@ -15,6 +15,7 @@ import { adoptStaged, positionOf, type SnapshotPaths, snapshotPaths } from "./sn
 import { logger } from "../rpc/log.ts";
 import { Ballast, BALLAST_BYTES } from "./ballast.ts";
 import { isDiskFull } from "./failure.ts";
+import { DamagedDatabaseError, healTainted, markTainted, taints } from "./taint.ts";
 import { BATCH_ENTRIES_MAX, openStateMachine, type StateMachine } from "./state_machine.ts";
 
 /** Size of the WAL that calls for a checkpoint whatever the rule says, in bytes (spec/raft.md A9). */
@@ -40,6 +41,8 @@ class WriterWorker {
   readonly #ballast: Ballast;
   #waiting: ApplyEntry[] = [];
   #isClosed = false;
+  /** Why the database was in doubt at the start. */
+  #tainted: string | undefined;
   #batches = 0;
   readonly #rule: CheckpointRule;
   #checkpointedMs = performance.now();
@@ -60,6 +63,7 @@ class WriterWorker {
         onApplied: () => this.#sayApplied(),
         warn: log,
       });
+    this.#tainted = healTainted(path);
     this.#machine = this.#open();
     this.#ballast = new Ballast(`${path.slice(0, path.lastIndexOf("/"))}/ballast`);
     setTimeout(() => this.#fillBallast(), BALLAST_DELAY_MS);
@@ -74,7 +78,14 @@ class WriterWorker {
 
   #sayReady(): void {
     const { applied, appliedTerm } = this.#machine;
-    this.#say({ k: "ready", applied, term: appliedTerm, staged: positionOf(this.#paths.staged)?.applied ?? 0 });
+    this.#say({
+      k: "ready",
+      applied,
+      term: appliedTerm,
+      staged: positionOf(this.#paths.staged)?.applied ?? 0,
+      tainted: this.#tainted,
+    });
+    this.#tainted = undefined;
   }
 
   /** A snapshot takes the place of the database: what waited for it is part of it, or comes again. */
@@ -191,7 +202,12 @@ class WriterWorker {
       work();
     } catch (error) {
       this.#isClosed = true;
-      this.#say({ k: "failed", message: error instanceof Error ? error.message : String(error) });
+      let message = error instanceof Error ? error.message : String(error);
+      if (taints(error)) {
+        markTainted(this.#paths.database, message);
+        message = `${this.#paths.database} cannot be trusted any more (${message}): the next start checks it first`;
+      }
+      this.#say({ k: "failed", message, isDamage: false });
       throw error;
     }
   }
@@ -203,8 +219,10 @@ self.addEventListener("message", (event: Event) => {
   try {
     new WriterWorker(message);
   } catch (error) {
-    const failure: FromWriter = { k: "failed", message: error instanceof Error ? error.message : String(error) };
+    const isDamage = error instanceof DamagedDatabaseError;
+    const text = error instanceof Error ? error.message : String(error);
+    const failure: FromWriter = { k: "failed", message: text, isDamage };
     message.replica.postMessage(failure);
-    throw error;
+    if (!isDamage) throw error; // who waits for the replica's word is told the exit code by it
   }
 }, { once: true });

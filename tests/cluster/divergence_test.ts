@@ -40,3 +40,41 @@ Deno.test("a replica whose database was changed behind its back stops with exit 
     await until("the others agree", async () => await agreedAt(leader) >= later || undefined);
     for (const node of nodes.filter((one) => one !== victim)) assert(node.running);
   }));
+
+Deno.test("POST /verify on any node compares the content of all at one index while writes go on, and finds a changed row", () =>
+  withNodes(async (root, start) => {
+    const nodes = await startCluster(root, start);
+    const leader = await leaderOf(nodes);
+    const follower = nodes.find((node) => node !== leader) ?? leader;
+    await leader.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)", "INSERT INTO t VALUES(1, 1.5), (2, x'00')");
+    let isWriting = true;
+    const writes = (async () => {
+      while (isWriting) await leader.execute("INSERT INTO t(v) VALUES(randomblob(10))");
+    })();
+    const loaded = await verify(follower);
+    isWriting = false;
+    await writes;
+    assertEquals(loaded.status, 200);
+    assert(loaded.report.equal, JSON.stringify(loaded.report));
+    assertEquals(Object.keys(loaded.report.nodes).sort(), nodes.map(({ place }) => place.id).sort());
+
+    await follower.stop("SIGTERM");
+    const database = new DatabaseSync(`${follower.place.directory}/sqlite/db.sqlite`);
+    database.exec("UPDATE t SET v = 1.25 WHERE id = 1");
+    database.close();
+    const back = start(follower.place, clusterFlags(nodes.map(({ place }) => place)));
+    await back.ready();
+    const { report } = await verify(leader);
+    assertEquals(report.equal, false);
+    assertEquals(new Set(Object.values(report.nodes)).size, 2);
+    assertEquals((await back.ended()).code, 3);
+    assertMatch(leader.log, /contents compared at index \d+: THEY DIFFER/);
+  }));
+
+async function verify(
+  node: NodeProcess,
+): Promise<{ status: number; report: { index: number; equal: boolean; nodes: Record<string, string> } }> {
+  const response = await fetch(`${node.url}/verify`, { method: "POST" });
+  const text = await response.text();
+  return { status: response.status, report: response.ok ? JSON.parse(text) : { text } };
+}
