@@ -8,6 +8,7 @@
  */
 import type { BoundStatement, Command } from "../sql/command.ts";
 import { encodeCommand } from "../sql/command.ts";
+import { isAboutCatalog, resolveCatalogNames } from "../sql/catalog.ts";
 import { isDisallowedPragma, mayRead } from "../sql/statement.ts";
 import type { RenderOptions } from "../sql/render_options.ts";
 import type { ReadResult } from "../sql/exchange.ts";
@@ -93,6 +94,12 @@ function statementsOf(request: HttpRequest, { plainText }: { plainText: boolean 
 }
 
 function checked(statements: BoundStatement[]): BoundStatement[] {
+  if (statements.some(({ parts }) => parts.some(({ sql }) => isAboutCatalog(sql)))) {
+    statements = statements.map((statement) => ({
+      ...statement,
+      parts: statement.parts.map((part) => ({ ...part, sql: resolveCatalogNames(part.sql) })),
+    }));
+  }
   for (const { parts } of statements) {
     if (parts.some(({ verb, sql }) => verb === "PRAGMA" && isDisallowedPragma(sql))) {
       throw new RequestError("disallowed pragma");

@@ -3,7 +3,7 @@
  *
  * Integers big-endian; a text is its length in bytes as u32 and UTF-8:
  *   time f64 (ms since 1970) | seed u64 | version u8 | flags u8 | count u32 | statement…
- *   flags:     bits 0–1 kind (0 execute, 1 request, 2 query), bit 2 transaction
+ *   flags:     bits 0–1 kind (0 execute, 1 request, 2 query), bit 2 transaction, bit 3 the cluster's own
  *   statement: parts u32 | part… | positional u32 | value… | named u32 (0 none, else count + 1) | (name, value)…
  *   part:      verb (u8 length, ASCII) | parameters u32 | text
  *   value:     tag u8: 0 NULL, 1 i64, 2 f64, 3 text, 4 blob (u32 length), 5 integer in u8
@@ -34,6 +34,8 @@ export interface Command {
   readonly kind: "execute" | "request" | "query";
   /** Whether all statements take effect or none. */
   readonly transaction: boolean;
+  /** The cluster's own: it may write the catalog. No request of a client becomes one. @default {false} */
+  readonly isSystem?: boolean;
   /** The elements of the request, in order. */
   readonly statements: readonly BoundStatement[];
 }
@@ -62,6 +64,7 @@ export const TIME_MS_MAX = 253_402_300_799_999;
 const VERSION = 1;
 const KINDS = ["execute", "request", "query"] as const;
 const TRANSACTION_FLAG = 4;
+const SYSTEM_FLAG = 8;
 /** In the place of a count of parts: those of the statement before. */
 const SAME_PARTS = 0xffff_ffff;
 /** Texts up to this length are decoded byte by byte where they are ASCII, which is quicker than asking the decoder. */
@@ -73,7 +76,8 @@ const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 export function encodeCommand(command: Command): Uint8Array {
   const writer = new ByteWriter(encodedBytesMax(command)); // sized once: it never grows, nor copies
   writer.reserve(STAMP_BYTES);
-  writer.u8(VERSION).u8(KINDS.indexOf(command.kind) | (command.transaction ? TRANSACTION_FLAG : 0));
+  const flags = (command.transaction ? TRANSACTION_FLAG : 0) | (command.isSystem ? SYSTEM_FLAG : 0);
+  writer.u8(VERSION).u8(KINDS.indexOf(command.kind) | flags);
   writer.u32(command.statements.length);
   let before: readonly SqlPart[] = [];
   for (const { parts, positional, named } of command.statements) {
@@ -158,11 +162,14 @@ export function decodeCommand(body: Uint8Array): StampedCommand {
   if (version !== VERSION) throw new DecodeError(`Expected a command of version ${VERSION}, found ${version}`);
   const flags = reader.u8();
   const kind = KINDS[flags & 3];
-  if (kind === undefined || flags > 7) throw new DecodeError(`Expected the flags of a command, found ${flags}`);
+  if (kind === undefined || flags > 15) throw new DecodeError(`Expected the flags of a command, found ${flags}`);
   const statements: BoundStatement[] = [];
   for (let left = reader.u32(); left > 0; left--) statements.push(decodeStatement(reader, statements.at(-1)?.parts));
   reader.end();
-  return { kind, transaction: (flags & TRANSACTION_FLAG) !== 0, statements, timeMs, seed };
+  const transaction = (flags & TRANSACTION_FLAG) !== 0;
+  return flags & SYSTEM_FLAG
+    ? { kind, transaction, isSystem: true, statements, timeMs, seed }
+    : { kind, transaction, statements, timeMs, seed };
 }
 
 // No array is sized by a count from the bytes: every element takes at least one byte, so a false count runs out of them.

@@ -18,7 +18,7 @@ export interface OpenWriter {
   readonly checkpoint: CheckpointRule;
   /** Carries {@linkcode ToWriter} in, {@linkcode FromWriter} and the outcomes of port 0 out. */
   readonly replica: MessagePort;
-  /** Ports 1 and up: {@linkcode Outcomes} out. */
+  /** Ports 1 and up: {@linkcode Outcomes} and {@linkcode CatalogChanged} out. */
   readonly http: readonly MessagePort[];
 }
 
@@ -67,6 +67,12 @@ export interface Outcomes {
   readonly k: "outcomes";
   /** In log order. */
   readonly outcomes: PackedOutcomes;
+}
+
+/** Writer → every http Worker: the cluster's own tables may have changed. */
+export interface CatalogChanged {
+  /** Message kind. */
+  readonly k: "catalogChanged";
 }
 
 /** A snapshot: a copy of the database as a file, and where in the log it stands. */

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { CATALOG_PREFIX } from "../sql/catalog.ts";
 import { clockInSchema } from "../sql/clock.ts";
 import { parsePragma, REPLICATED_SCHEMA_PRAGMAS, SCHEMA_PRAGMAS, STORED_PRAGMAS } from "../sql/pragma.ts";
 import type { SqlPart } from "../sql/statement.ts";
@@ -16,10 +17,10 @@ import { Tokenizer } from "../sql/tokenizer.ts";
 import type { Authorizer } from "./driver.ts";
 
 /**
- * Whose statement is compiled: the node's own (`off`), one whose outcome is the same on all nodes (`replicated`), or
- * one whose rows only its asker sees (`read`).
+ * Whose statement is compiled: the node's own (`off`), one whose outcome is the same on all nodes (`replicated`, and
+ * `system` where it is the cluster's own and may write the catalog), or one whose rows only its asker sees (`read`).
  */
-export type GuardMode = "off" | "replicated" | "read";
+export type GuardMode = "off" | "replicated" | "system" | "read";
 
 /** Table with the applied index; see state_machine.ts. */
 export const SYSTEM_TABLE = "_muster";
@@ -34,6 +35,7 @@ const DELETE = 9;
 const DROP_TABLE = 11;
 const DROP_TEMP_FIRST = 12;
 const DROP_TEMP_LAST = 15;
+const DROP_TRIGGER = 16;
 const INSERT = 18;
 const PRAGMA = 19;
 const READ = 20;
@@ -158,7 +160,8 @@ export class Guard {
     if (this.mode === "off") return true;
     const isTemp = database === "temp" && (action === INSERT || action === CREATE_TABLE || action === DROP_TABLE);
     const reason = (isTemp ? NO_TEMP : commonReason(action, first, second)) ??
-      (this.mode === "replicated" ? replicatedReason(action, first, second) : readReason(action, first, second));
+      (this.mode === "read" ? readReason(action, first, second) : replicatedReason(action, first, second)) ??
+      (this.mode === "replicated" ? ownTableReason(action, first, second) : null);
     this.#reason ??= reason;
     return reason === null;
   };
@@ -233,21 +236,28 @@ function replicatedReason(action: number, first: string | null, second: string |
         ? null
         : `virtual tables of ${module} are not supported: they describe one node`;
     }
-    case INSERT:
-    case UPDATE:
-    case DELETE:
-    case CREATE_TABLE:
-    case DROP_TABLE:
-      return name === SYSTEM_TABLE ? systemTableReason() : null;
-    case CREATE_INDEX:
-    case CREATE_TRIGGER:
-    case ALTER_TABLE:
-      return second?.toLowerCase() === SYSTEM_TABLE ? systemTableReason() : null;
     default:
       return null;
   }
 }
 
-function systemTableReason(): string {
-  return `table ${SYSTEM_TABLE} cannot be changed: it belongs to the cluster`;
+/** The cluster's own tables, and what hangs on them, are not for clients to change. */
+function ownTableReason(action: number, first: string | null, second: string | null): string | null {
+  let table: string | undefined;
+  switch (action) {
+    case INSERT:
+    case UPDATE:
+    case DELETE:
+    case CREATE_TABLE:
+    case DROP_TABLE:
+      table = first?.toLowerCase();
+      break;
+    case CREATE_INDEX:
+    case CREATE_TRIGGER:
+    case DROP_TRIGGER:
+    case ALTER_TABLE:
+      table = second?.toLowerCase();
+  }
+  if (table !== SYSTEM_TABLE && !table?.startsWith(CATALOG_PREFIX)) return null;
+  return `table ${table} cannot be changed: it belongs to the cluster`;
 }

@@ -104,6 +104,7 @@ export class Executor {
   readonly #digest: Digest;
   readonly #replicated: PreparedCache;
   readonly #private: PreparedCache;
+  readonly #system: PreparedCache;
   readonly #savepoint: Statement;
   readonly #release: Statement;
   readonly #rollbackTo: Statement;
@@ -123,6 +124,7 @@ export class Executor {
     this.#determinism = determinism;
     this.#replicated = new PreparedCache(database);
     this.#private = new PreparedCache(database);
+    this.#system = new PreparedCache(database);
     this.#savepoint = database.prepare("SAVEPOINT entry");
     this.#release = database.prepare("RELEASE entry");
     this.#rollbackTo = database.prepare("ROLLBACK TO entry");
@@ -133,6 +135,7 @@ export class Executor {
   forgetStatements(): void {
     this.#replicated.clear();
     this.#private.clear();
+    this.#system.clear();
   }
 
   /**
@@ -212,8 +215,9 @@ export class Executor {
     if (refused !== null) throw new StatementError(refused);
     if (isPrivate && options === null) return "";
 
-    this.#guard.mode = mode;
-    const prepared = (isPrivate ? this.#private : this.#replicated).get(part.sql);
+    this.#guard.mode = command.isSystem && !isPrivate ? "system" : mode;
+    const cache = isPrivate ? this.#private : command.isSystem ? this.#system : this.#replicated;
+    const prepared = cache.get(part.sql);
     if (command.kind === "query" && !isPrivate) throw new StatementError(WRITE_IN_QUERY);
     run.isReading = command.kind !== "execute" && isReadStatement(part);
     const bindings = cursor.take(part, prepared);

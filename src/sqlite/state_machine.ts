@@ -44,6 +44,8 @@ export interface StateMachineOptions {
   readonly deliver: (port: number, outcomes: readonly Outcome[]) => void;
   /** Told after each COMMIT. */
   readonly onApplied?: (index: number, term: number) => void;
+  /** Told after a COMMIT in which the cluster's own statements ran. */
+  readonly onSystem?: () => void;
   /** Told what an operator should know. */
   readonly warn?: (message: string) => void;
 }
@@ -297,6 +299,7 @@ export class StateMachine {
     }
     if (this.#options.foreignKeys && batch.length === 1) this.#hasDeferredKeys = this.#findDeferredKeys();
     for (const [port, list] of byPort) this.#options.deliver(port, list);
+    if (batch.some(({ command }) => command?.isSystem)) this.#options.onSystem?.();
     this.#options.onApplied?.(this.applied, this.appliedTerm);
   }
 

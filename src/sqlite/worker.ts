@@ -10,7 +10,7 @@
  */
 
 import { type ApplyEntry, packOutcomes, unpackEntries } from "../sql/exchange.ts";
-import type { CheckpointRule, FromWriter, OpenWriter, Outcomes, ToWriter } from "./api.ts";
+import type { CatalogChanged, CheckpointRule, FromWriter, OpenWriter, Outcomes, ToWriter } from "./api.ts";
 import { adoptStaged, positionOf, type SnapshotPaths, snapshotPaths } from "./snapshot_file.ts";
 import { logger } from "../rpc/log.ts";
 import { Ballast, BALLAST_BYTES } from "./ballast.ts";
@@ -61,6 +61,10 @@ class WriterWorker {
           (port === 0 ? replica : http[port - 1])?.postMessage(message);
         },
         onApplied: () => this.#sayApplied(),
+        onSystem: () => {
+          const message: CatalogChanged = { k: "catalogChanged" };
+          for (const port of http) port.postMessage(message);
+        },
         warn: log,
       });
     this.#tainted = healTainted(path);

@@ -10,7 +10,7 @@ function content(bench: Bench): string {
   );
   const names: string[] = tables[0].values.flat();
   const schema = bench.run(["SELECT type, name, tbl_name, sql FROM sqlite_schema"], { kind: "query" });
-  const rows = names.filter((name) => name !== "_muster").map((name) => {
+  const rows = names.filter((name) => !name.startsWith("_muster")).map((name) => {
     const columns: [string][] =
       JSON.parse(bench.run([`SELECT name FROM pragma_table_xinfo('${name}')`], { kind: "query" }))[0].values;
     const quoted = columns.map(([column]) => `quote("${column}")`).join(", ");
