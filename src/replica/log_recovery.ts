@@ -159,7 +159,9 @@ function readSegment(
   const bytes = readFile(disk, name);
   const found = decodeSegmentHeader(bytes);
   if (!found) {
-    if (newest && findBatch(bytes, 0, 0) === undefined) return false;
+    // Its header is durable before it gets its name. (Earlier builds could leave it without one in a crash.)
+    const isUnwritten = bytes.subarray(0, SECTOR_BYTES).every((byte) => byte === 0);
+    if (newest && isUnwritten && findBatch(bytes, 0, 0) === undefined) return false;
     throw damage(path, 0, "the segment's header is damaged");
   }
   const { header, length } = found;
@@ -270,7 +272,9 @@ function checkRest(
   if (header && header.number !== log.nextBatch) {
     throw damage(path, offset, `expected batch ${log.nextBatch}, found ${header.number}`);
   }
-  const end = header ? offset + BATCH_HEADER_BYTES + header.bodyLength : lastWritten + 1;
+  // Of a header that lies in two sectors, the second may be the one that was not written.
+  const headerEnd = offset + BATCH_HEADER_BYTES;
+  const end = header ? headerEnd + header.bodyLength : Math.max(headerEnd, lastWritten + 1);
   if (end <= bytes.length && !hasZeroSector(bytes, offset, end)) {
     throw damage(path, offset, "the last batch was fully written and is damaged, and may have been acknowledged");
   }

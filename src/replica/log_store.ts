@@ -217,7 +217,9 @@ export class LogStore {
     }
   }
 
+  /** Nothing is written any more: what failed may be on disk or not, and a later success would vouch for it (D12). */
   #fail(error: unknown): void {
+    this.#closed = true;
     this.#events.onFatal(error instanceof Error ? error : new Error(String(error)));
   }
 

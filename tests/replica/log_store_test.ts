@@ -221,6 +221,20 @@ Deno.test("recovery cuts a torn last batch that has an unwritten sector", () =>
     await again.store.close();
   }));
 
+Deno.test("recovery cuts a torn last batch whose header lies in two sectors, either of them unwritten", () =>
+  inDirectory(async (directory) => {
+    const { path, offsets, end } = await threeBatches(directory, 146); // batches of 240 bytes
+    const boundary = Math.ceil(offsets[2] / SECTOR_BYTES) * SECTOR_BYTES;
+    assert(offsets[2] < boundary && boundary < offsets[2] + BATCH_HEADER_BYTES, `${offsets}`);
+    const whole = Deno.readFileSync(path);
+    for (const [from, to] of [[offsets[2], boundary], [boundary, end]]) {
+      Deno.writeFileSync(path, whole.slice().fill(0, from, to));
+      const { store } = open(directory);
+      assertEquals(store.recovered.last.index, 2);
+      await store.close();
+    }
+  }));
+
 Deno.test("recovery cuts a last batch that the file is too short for", () =>
   inDirectory(async (directory) => {
     const { path, offsets } = await threeBatches(directory, 3000);
@@ -289,6 +303,18 @@ Deno.test("recovery stops when a segment's header is damaged", () =>
   inDirectory(async (directory) => {
     const paths = await manySegments(directory);
     change(paths[1], (bytes) => bytes[40] ^= 1);
+    refuses(directory, /at offset 0: the segment's header is damaged/);
+  }));
+
+Deno.test("recovery stops when the only segment's header and first batch are damaged", () =>
+  inDirectory(async (directory) => {
+    const { store, write } = open(directory);
+    await write({ entries: [entry(1, 1)], term: 1 });
+    await store.close();
+    change(`${directory}/${segments(directory)[0]}`, (bytes) => {
+      bytes[180] ^= 1;
+      bytes[560] ^= 1;
+    });
     refuses(directory, /at offset 0: the segment's header is damaged/);
   }));
 
