@@ -9,8 +9,11 @@ import type { Index, Member, Message, NodeId } from "../../src/raft/message.ts";
 import { Checker, SimFailure } from "./checker.ts";
 import { Coverage, type Mark } from "./coverage.ts";
 import { Disk } from "./disk.ts";
+import { DiskFaults } from "./disk_faults.ts";
 import { RunFailure } from "./failure.ts";
+import { type DiskError, type DiskWorld, Killed, SimFiles } from "./files.ts";
 import { SimNode, type World } from "./node.ts";
+import { Stopped } from "./node_log.ts";
 import { drawProfile, healed, type Profile, type ProfileName } from "./profile.ts";
 import { Random } from "./random.ts";
 import { Schedule } from "./schedule.ts";
@@ -77,6 +80,8 @@ class Cluster implements World {
   readonly #disks: Random;
   readonly #cores: Random;
   readonly #snapshots: Random;
+  readonly #files: Random;
+  readonly #diskFaults: DiskFaults;
   readonly #nodes: SimNode[] = [];
   readonly #founders: Member[] = [];
   /** Directed links that deliver nothing, as "from>to". */
@@ -94,13 +99,22 @@ class Cluster implements World {
   constructor(seed: number, options: RunOptions) {
     this.#seed = seed;
     this.#options = options;
-    this.#profile = drawProfile(new Random(seed, 1), options.profile);
+    this.#profile = drawProfile(new Random(seed, 1), new Random(seed, 8), options.profile);
     this.#network = new Random(seed, 2);
     this.#faults = new Random(seed, 3);
     this.#clients = new Random(seed, 4);
     this.#disks = new Random(seed, 5);
     this.#cores = new Random(seed, 6);
     this.#snapshots = new Random(seed, 7);
+    this.#files = new Random(seed, 9);
+    this.#diskFaults = new DiskFaults({
+      schedule: this.#schedule,
+      random: this.#files,
+      running: () => this.#alive(),
+      restart: (node) => this.#restart(node),
+      hit: (mark) => this.coverage.hit(mark),
+      note: (node, text) => this.note(node, text),
+    });
   }
 
   run(): RunResult {
@@ -162,6 +176,13 @@ class Cluster implements World {
     this.#repeat(() => this.#profile.transferEvery, this.#faults, () => this.#transfer());
     this.#repeat(() => this.#profile.stallEvery, this.#faults, () => this.#stallDisk());
     this.#repeat(() => this.#profile.compactEvery, this.#snapshots, () => this.#compact());
+    const log = () => this.#profile.log;
+    this.#repeat(() => log()?.failEvery ?? 0, this.#files, () => this.#diskFaults.fail());
+    this.#repeat(() => log()?.fullEvery ?? 0, this.#files, () => this.#diskFaults.fill());
+    this.#repeat(() => log()?.stuckEvery ?? 0, this.#files, () => this.#diskFaults.stick());
+    // Where members change, a damaged one may be all that is left.
+    const isStable = this.#profile.memberEvery === 0 && count >= 3;
+    if (isStable) this.#repeat(() => log()?.flipAfter ?? 0, this.#files, () => this.#diskFaults.flip());
   }
 
   #repeat(every: () => number, random: Random, act: () => void): void {
@@ -175,16 +196,22 @@ class Cluster implements World {
   }
 
   #makeNode(id: NodeId): SimNode {
-    const disk = new Disk(`${id}-${++this.#disksMade}`);
-    this.#checker.addDisk(disk);
+    const disk = this.#makeDisk(id);
     const node = new SimNode(id, disk, this, this.#checker);
     this.#nodes.push(node);
     return node;
   }
 
+  /** An empty disk. */
+  #makeDisk(id: NodeId): Disk {
+    const disk = new Disk(`${id}-${++this.#disksMade}`, this.#profile.log && new SimFiles());
+    this.#checker.addDisk(disk);
+    return disk;
+  }
+
   #boot(node: SimNode): void {
     if (this.#broken.has(node) && node.core === undefined && node.incarnation > 0) return;
-    node.boot(this.#profile.options, new Random(this.#cores.u32()));
+    if (!this.#opens(node)) return;
     this.note(node, () => `boots with log ${node.disk.entries.length}, term ${node.disk.hard.term}`);
     // Clocks differ by a tenth.
     const period = Math.round(TICK * (0.9 + this.#cores.below(200) / 1000));
@@ -199,6 +226,83 @@ class Cluster implements World {
     const isFounder = this.#founders.some(({ storageId }) => storageId === node.disk.storageId);
     const config = { at: 1, clusterId: "sim", members: this.#founders };
     this.#input(node, isFounder ? { k: "bootstrap", ref: 0, config } : undefined);
+  }
+
+  /** Starts a node's process, which its disk may prevent. */
+  #opens(node: SimNode): boolean {
+    const { log, options } = this.#profile;
+    const { files } = node.disk;
+    if (files) {
+      files.isStuck = false;
+      files.killAfter = this.#files.chance(log?.killedStarts ?? 0) ? this.#files.between(1, 10) : 0;
+    }
+    try {
+      node.boot(options, new Random(this.#cores.u32()), log ?? { segmentBytes: 0, cacheBytes: 0 });
+      return true;
+    } catch (error) {
+      if (error instanceof Stopped) {
+        this.coverage.hit("node stopped by damage at its start");
+        this.#broken.add(node);
+      } else if (error instanceof Killed) {
+        this.coverage.hit("node killed while it started");
+        this.#crash(node);
+      } else if (error instanceof Error && error.message.startsWith("no space left")) {
+        this.coverage.hit("start refused by a full disk");
+        this.#bootLater(node);
+      } else throw error;
+      this.note(node, () => `does not start: ${error.message}`);
+      return false;
+    } finally {
+      if (files) files.killAfter = 0;
+    }
+  }
+
+  #bootLater(node: SimNode): void {
+    const { incarnation } = node;
+    this.#schedule.after(this.#files.exponential(this.#profile.downMean), () => {
+      if (node.core === undefined && node.incarnation === incarnation) this.#boot(node);
+    });
+  }
+
+  /** The process ends, by itself or with the power, and is started again later. */
+  #crash(node: SimNode): void {
+    node.crash(this.#files, { isPowerLost: this.#files.chance(this.#profile.log?.powerLoss ?? 1) });
+    this.#bootLater(node);
+  }
+
+  #restart(node: SimNode): void {
+    node.crash(this.#files, { isPowerLost: false });
+    this.#boot(node);
+  }
+
+  diskWorld(node: SimNode): DiskWorld {
+    const { incarnation } = node;
+    const after = (delay: number, then: () => void) =>
+      this.#schedule.after(delay, () => {
+        if (node.incarnation === incarnation && node.core !== undefined) then();
+      });
+    return {
+      nowMs: () => this.#schedule.now / MILLISECOND,
+      later: (then) => after(this.#writeTime(node), then),
+      pause: (ms, then) => after(ms * MILLISECOND, then),
+    };
+  }
+
+  ends(node: SimNode, error: DiskError | Stopped): void {
+    const { incarnation } = node;
+    // Whatever it does in the same turn may happen still.
+    this.#schedule.after(0, () => {
+      if (node.incarnation !== incarnation || node.core === undefined) return;
+      this.note(node, () => `ends: ${error.message}`);
+      if (!(error instanceof Stopped)) return this.#crash(node);
+      this.coverage.hit("node stopped by damage while it ran");
+      this.#broken.add(node);
+      node.crash(this.#files, { isPowerLost: false });
+    });
+  }
+
+  input(node: SimNode, input: Input): void {
+    this.#input(node, input);
   }
 
   #input(node: SimNode, input: Input | undefined): void {
@@ -253,15 +357,19 @@ class Cluster implements World {
   }
 
   write(node: SimNode): void {
-    const now = this.#schedule.now;
-    const done = Math.max(now, node.disk.busyUntil) + 20 + this.#disks.exponential(this.#profile.writeMean);
-    node.disk.busyUntil = done;
     const incarnation = node.incarnation;
-    this.#schedule.after(done - now, () => {
+    this.#schedule.after(this.#writeTime(node), () => {
       if (node.incarnation !== incarnation || node.core === undefined) return;
       const input = node.written();
       if (input !== undefined) this.#input(node, input);
     });
+  }
+
+  /** Time until a write that begins now is done: one after the other. */
+  #writeTime({ disk }: SimNode): number {
+    const now = this.#schedule.now;
+    disk.busyUntil = Math.max(now, disk.busyUntil) + 20 + this.#disks.exponential(this.#profile.writeMean);
+    return disk.busyUntil - now;
   }
 
   apply(node: SimNode, to: Index): void {
@@ -300,9 +408,8 @@ class Cluster implements World {
   #compact(): void {
     const node = this.#snapshots.pick(this.#alive());
     if (node === undefined) return;
-    const input = node.compact(this.#snapshots.below(8));
-    if (input !== undefined) this.#input(node, input);
-    this.note(node, () => `cuts its log at ${node.disk.base.index}`);
+    const isRotating = this.#profile.log !== undefined && this.#files.chance(0.5);
+    node.compact(this.#snapshots.below(8), { isRotating });
   }
 
   readDone(node: SimNode, ref: number, index: Index | null): void {
@@ -394,7 +501,7 @@ class Cluster implements World {
     const victims = this.#faults.chance(0.1) ? this.#alive() : [this.#faults.pick(this.#alive())];
     for (const node of victims) {
       if (node === undefined) continue;
-      node.crash(this.#faults);
+      node.crash(this.#faults, { isPowerLost: this.#files.chance(this.#profile.log?.powerLoss ?? 1) });
       this.note(node, () => "crashes");
       this.#tellRefused(node);
       const incarnation = node.incarnation;
@@ -451,10 +558,9 @@ class Cluster implements World {
       });
       if (leader === undefined) return this.#replaceDisk(victim, since, until);
       if (node.core !== undefined) node.crash(this.#faults);
-      node.disk = new Disk(`${node.id}-${++this.#disksMade}`);
+      node.disk = this.#makeDisk(node.id);
       this.coverage.hit("member replaced with an empty disk");
       node.addedAt = this.#schedule.now;
-      this.#checker.addDisk(node.disk);
       this.#boot(node);
       const change = { k: "add", member: member(node.id, node.disk, "learner") } as const;
       this.#input(leader, { k: "reconfigure", ref: ++this.#ref, change });
@@ -469,8 +575,7 @@ class Cluster implements World {
     const old = this.#faults.pick(outside);
     if (old !== undefined && this.#faults.chance(0.7)) {
       if (old.core !== undefined) old.crash(this.#faults);
-      old.disk = new Disk(`${old.id}-${++this.#disksMade}`);
-      this.#checker.addDisk(old.disk);
+      old.disk = this.#makeDisk(old.id);
       this.#boot(old);
       return old;
     }
@@ -492,7 +597,9 @@ class Cluster implements World {
     const isStable = this.#profile.memberEvery === 0;
     this.#profile = healed(this.#profile);
     this.#cut.clear();
-    if (isStable && this.#nodes.length >= 4 && this.#faults.chance(0.5)) this.#breakMinority();
+    this.#diskFaults.heal(this.#nodes);
+    const isWhole = this.#diskFaults.damaged === undefined;
+    if (isStable && isWhole && this.#nodes.length >= 4 && this.#faults.chance(0.5)) this.#breakMinority();
     for (const node of this.#nodes) {
       node.disk.busyUntil = Math.min(node.disk.busyUntil, this.#schedule.now);
       if (node.core === undefined) this.#boot(node);

@@ -6,7 +6,7 @@
  */
 import type { Effects, Refusal } from "../../src/raft/effects.ts";
 import type { Config, Entry, EntryId, Index, Message, NodeId, OutgoingMessage, Term } from "../../src/raft/message.ts";
-import type { Disk } from "./disk.ts";
+import type { Disk, Write } from "./disk.ts";
 
 /** Every mark. */
 export const MARKS = [
@@ -51,6 +51,18 @@ export const MARKS = [
   "snapshot of an older term installed",
   "snapshot in the place of uncommitted entries",
   "crash while a snapshot was being installed",
+  "torn tail cut",
+  "sectors torn at power loss",
+  "names lost at power loss",
+  "log out of space",
+  "proposal refused by a full disk",
+  "start refused by a full disk",
+  "node ended by a failed write",
+  "node ended by a failed sync",
+  "node killed while it started",
+  "disk stuck until the restart",
+  "node stopped by damage at its start",
+  "node stopped by damage while it ran",
 ] as const;
 
 /** Name of a mark. */
@@ -131,6 +143,7 @@ export class Coverage {
     for (const { why } of effects.proposals) {
       if (why === "transferring") this.hit("proposal refused during a transfer");
       else if (why === "queue_full") this.hit("proposal refused by a full queue");
+      else if (why === "storage_full") this.hit("proposal refused by a full disk");
     }
     for (const { why } of effects.answers) {
       const mark = why && ANSWER_MARKS[why];
@@ -196,9 +209,14 @@ export class Coverage {
     }
   }
 
-  /** A node loses power; `kept` of its writes under way reach the disk. */
-  crashed(node: Observed, kept: number): void {
-    const { pending } = node.disk;
+  /** Power was lost: what became of the files. */
+  lostPower(loss: { lostSectors: number; keptSectors: number; lostNames: number }): void {
+    if (loss.lostSectors > 0 && loss.keptSectors > 0) this.hit("sectors torn at power loss");
+    if (loss.lostNames > 0) this.hit("names lost at power loss");
+  }
+
+  /** A node's process ended; `kept` of its writes under way reached the disk. */
+  crashed(node: Observed, pending: readonly Write[], kept: number): void {
     if (kept < pending.length) this.hit("torn write dropped at crash");
     if (kept > 0) this.hit("write kept and never acknowledged at crash");
     if (pending.slice(kept).some(({ hard }) => typeof hard?.vote === "string")) this.hit("vote lost at crash");

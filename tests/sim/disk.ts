@@ -1,8 +1,11 @@
 /**
- * A simulated log on disk: whole writes become durable in ticket order; a crash keeps a prefix of those under way.
+ * What a node's disk holds. By itself a simplified log: whole writes become durable in ticket order, and a crash keeps a
+ * prefix of those under way. With files, the real log is under it: then this is what the log has promised to hold, and
+ * what it gives back at the next start is compared with it.
  * @module
  */
 import type { Effects } from "../../src/raft/effects.ts";
+import type { SimFiles } from "./files.ts";
 import type { Config, Entry, EntryId, HardState, Index } from "../../src/raft/message.ts";
 
 /** A copy of a state machine, as it goes from node to node. */
@@ -45,9 +48,11 @@ export class Disk {
   readonly pending: Write[] = [];
   /** Virtual time at which the last write under way is done. */
   busyUntil = 0;
+  /** Snapshots received whole and not installed yet, newest last. */
+  staged: Snapshot[] = [];
 
-  /** @param storageId Names the disk. */
-  constructor(readonly storageId: string) {}
+  /** @param storageId Names the disk. @param files Of the real log, where the node has one. */
+  constructor(readonly storageId: string, readonly files?: SimFiles) {}
 
   /** Makes the oldest write durable. */
   complete(): Write | undefined {

@@ -6,9 +6,11 @@ import { decodeConfig, EMPTY_CONFIG } from "../../src/raft/configuration.ts";
 import type { BootState, Core, Effects, Input, Options } from "../../src/raft/effects.ts";
 import type { Config, Entry, Index, Message, NodeId, OutgoingMessage, Term } from "../../src/raft/message.ts";
 import { createCore } from "../../src/raft/raft.ts";
-import type { Checker } from "./checker.ts";
+import { type Checker, SimFailure } from "./checker.ts";
 import type { Coverage } from "./coverage.ts";
 import { applyWrite, type Disk, type Snapshot, type Write } from "./disk.ts";
+import { DiskError, type DiskWorld, SimDisk } from "./files.ts";
+import { type LogSizes, NodeLog, Stopped, stopReason } from "./node_log.ts";
 import type { Random } from "./random.ts";
 
 /** What a node needs of the world around it. */
@@ -27,6 +29,12 @@ export interface World {
   answered(node: SimNode, answer: Effects["answers"][number]): void;
   /** A peer needs a snapshot; the world answers with a `snapshotSent` input. */
   snapshot(from: SimNode, to: NodeId): void;
+  /** Something for the core of a node. */
+  input(node: SimNode, input: Input): void;
+  /** Time for the disk of a node that has the real log. */
+  diskWorld(node: SimNode): DiskWorld;
+  /** The process of a node ends by itself: its disk failed, or holds damage. */
+  ends(node: SimNode, error: DiskError | Stopped): void;
   /** One line for a person. */
   note(node: SimNode, text: () => string): void;
 }
@@ -59,11 +67,12 @@ export class SimNode {
   readonly storageIds = new Map<NodeId, string>();
   /** Snapshots being sent: their logs must go on where they end (S6). */
   readonly pins = new Map<NodeId, Index>();
-  /** Snapshots received whole and not installed yet, newest last. */
-  #staged: Snapshot[] = [];
   /** Virtual time at which it was last proposed as a member. */
   addedAt = 0;
-  #handed: Index = 0;
+  /** The real log, where the disk has files. */
+  #files: NodeLog | undefined;
+  /** The log has a snapshot that the state machine has not yet. */
+  #isInstalling = false;
   #gated: { readonly m: OutgoingMessage; readonly after: number }[] = [];
   #waiting = new Map<Index, Term>();
 
@@ -74,16 +83,21 @@ export class SimNode {
     private readonly checker: Checker,
   ) {}
 
-  /** Starts the process from what the disk holds. */
-  boot(options: Options, random: Random): void {
+  /**
+   * Starts the process from what the disk holds.
+   * @throws {Stopped} When that is damaged, as it may be.
+   */
+  boot(options: Options, random: Random, sizes: LogSizes): void {
     const disk = this.disk;
     this.incarnation++;
+    this.applied = disk.applied;
+    this.#files = this.#openLog(sizes, random);
     this.log = disk.entries.slice();
-    this.applied = this.#handed = disk.applied;
+    this.applied = disk.applied;
+    this.#isInstalling = false;
     this.state = new Map();
     for (let index = 1; index <= disk.applied; index++) this.#change(this.log[index - 1]);
-    const boot = bootState(this.id, disk, this.log);
-    this.#staged = [];
+    const boot = this.#files?.bootState(this.id) ?? bootState(this.id, disk, this.log);
     this.pins.clear();
     this.storageIds.clear();
     this.heard.clear();
@@ -93,13 +107,59 @@ export class SimNode {
     this.core = createCore(boot, options, random);
   }
 
-  /** Kills the process. A prefix of the writes under way reaches the disk, the rest is lost. */
-  crash(random: Random): void {
-    this.core = undefined;
-    const kept = random.below(this.disk.pending.length + 1);
-    this.world.coverage.crashed(this, kept);
-    for (let count = 0; count < kept; count++) this.#complete();
+  #openLog(sizes: LogSizes, random: Random): NodeLog | undefined {
+    const { files } = this.disk;
+    if (files === undefined) return undefined;
+    const { world } = this;
+    const disk = new SimDisk(files, world.diskWorld(this), random);
+    const log = new NodeLog(this.id, this.disk, {
+      disk,
+      sizes,
+      events: {
+        onPersisted: (ticket) => this.#persisted(ticket),
+        onSpace: (state) => {
+          if (state === "full") world.coverage.hit("log out of space");
+          world.input(this, { k: "storage", state });
+        },
+        onInstall: (base) => ({
+          then: (done) => {
+            world.diskWorld(this).later(() => {
+              this.#adopt(base.index);
+              done();
+            });
+          },
+        }),
+        onFatal: (error) => {
+          if (!(error instanceof DiskError)) return world.ends(this, stopReason(error, files));
+          world.coverage.hit(error.during === "sync" ? "node ended by a failed sync" : "node ended by a failed write");
+          world.ends(this, error);
+        },
+        log: (line) => {
+          if (line.startsWith("cut ")) world.coverage.hit("torn tail cut");
+          world.note(this, () => line);
+        },
+      },
+    });
+    const pending = this.disk.pending.slice();
+    const kept = log.reconcile(() => this.#complete());
+    world.coverage.crashed(this, pending, kept);
     this.disk.pending.length = 0;
+    return log;
+  }
+
+  /** Kills the process. A prefix of the writes under way reaches the disk, the rest is lost; of files, see there. */
+  crash(random: Random, { isPowerLost = true } = {}): void {
+    this.core = undefined;
+    const { disk } = this;
+    if (disk.files !== undefined) {
+      if (isPowerLost) this.world.coverage.lostPower(disk.files.losePower(random));
+    } else {
+      const kept = random.below(disk.pending.length + 1);
+      this.world.coverage.crashed(this, disk.pending, kept);
+      for (let count = 0; count < kept; count++) this.#complete();
+      disk.pending.length = 0;
+    }
+    this.#files = undefined;
     // The state machine syncs lazily: any suffix may be gone (O5 keeps it within the log).
     this.disk.applied = random.between(this.disk.applied, Math.max(this.disk.applied, this.applied));
     if (this.disk.applied < this.applied) this.world.coverage.hit("applied entries lost at crash");
@@ -136,6 +196,7 @@ export class SimNode {
     const { persist, apply, role, config, commit, needSnapshot } = effects;
     const before = this.role;
     const previousConfig = this.config.at;
+    if (config !== undefined) this.#files?.setConfig(config);
     if (persist !== undefined) this.#persist(persist);
     if (config !== undefined) this.#configure(config);
     if (role !== undefined) {
@@ -175,27 +236,42 @@ export class SimNode {
 
   #persist(effect: NonNullable<Effects["persist"]>): void {
     const base = effect.install?.base;
-    const snapshot = base && this.#staged.findLast((one) => one.base.index === base.index);
+    const snapshot = base && this.disk.staged.findLast((one) => one.base.index === base.index);
     const write: Write = snapshot ? { ...effect, snapshot } : effect;
     if (snapshot) this.checker.installed(this.id, snapshot);
     applyWrite(this.log, write);
     this.checker.appended(this.id, this.log, write.append);
     this.disk.pending.push(write);
-    this.world.write(this);
+    if (snapshot) this.#isInstalling = true;
+    if (this.#files === undefined) return this.world.write(this);
+    this.#files.persist(write);
   }
 
   /** The oldest write is durable; a snapshot takes the place of the state machine with it. */
   written(): Input | undefined {
     const write = this.#complete();
-    if (write?.snapshot) {
-      // Its log begins anew: what it was sending in an earlier term does not lead up to it.
-      this.pins.clear();
-      this.applied = write.snapshot.base.index;
-      this.state = new Map(write.snapshot.state);
-      this.#staged = this.#staged.filter(({ base }) => base.index > this.applied);
-      for (const index of this.#waiting.keys()) if (index <= this.applied) this.#waiting.delete(index);
-    }
+    if (write?.snapshot) this.#adopt(write.snapshot.base.index);
     return write && { k: "persisted", ticket: write.ticket };
+  }
+
+  /** The real log's word. */
+  #persisted(ticket: number): void {
+    const { pending } = this.disk;
+    while (pending.length > 0 && pending[0].ticket <= ticket) this.#complete();
+    this.world.input(this, { k: "persisted", ticket });
+  }
+
+  /** A snapshot takes the place of the state machine. */
+  #adopt(index: Index): void {
+    const snapshot = this.disk.staged.findLast(({ base }) => base.index === index);
+    if (snapshot === undefined) throw new SimFailure(`S8: ${this.id} has no copy of ${index} to install`);
+    // Its log begins anew: what it was sending in an earlier term does not lead up to it.
+    this.pins.clear();
+    this.#isInstalling = false;
+    this.applied = this.disk.applied = index;
+    this.state = new Map(snapshot.state);
+    this.disk.staged = this.disk.staged.filter(({ base }) => base.index > index);
+    for (const at of this.#waiting.keys()) if (at <= index) this.#waiting.delete(at);
   }
 
   /** A copy of what is applied, with the configuration in force there (S1, A18). */
@@ -203,24 +279,38 @@ export class SimNode {
     const prefix = this.log.slice(0, this.applied);
     const entry = prefix.findLast(({ kind }) => kind === "config");
     const config = entry ? decodeConfig(entry.body, entry.index) : EMPTY_CONFIG;
+    if (!this.#isInstalling) {
+      const at = this.#files?.configAt(this.applied).at ?? config.at;
+      if (at !== config.at) throw new SimFailure(`S1: the log of ${this.id} names the configuration of ${at}`);
+    }
     const base = { index: this.applied, term: prefix.at(-1)?.term ?? 0 };
     return { base, config, state: new Map(this.state), prefix };
   }
 
   /** A snapshot has arrived whole. */
   stage(snapshot: Snapshot): Input {
-    this.#staged.push(snapshot);
+    this.disk.staged.push(snapshot);
     return { k: "snapshotReceived", base: snapshot.base, config: snapshot.config };
   }
 
-  /** A checkpoint, and the log cut behind it, `trailing` entries short of it (S2). */
-  compact(trailing: number): Input | undefined {
+  /** A checkpoint, and the log cut behind it, `trailing` entries short of it (S2), or at the next whole segment. */
+  compact(trailing: number, { isRotating }: { isRotating: boolean }): void {
     this.disk.applied = Math.max(this.disk.applied, this.applied);
-    const index = Math.min(this.disk.applied - trailing, ...this.pins.values());
-    if (index <= this.disk.base.index) return undefined;
-    this.checker.compacted(this.id, this.disk, index);
-    this.disk.base = { index, term: this.disk.entries[index - 1].term };
-    return { k: "compacted", index };
+    const wanted = this.disk.applied - trailing;
+    if (!isRotating || this.#files === undefined) return this.#cut(wanted);
+    this.#files.rotate(() => this.#cut(wanted));
+  }
+
+  #cut(wanted: Index): void {
+    const { disk } = this;
+    const index = Math.min(wanted, ...this.pins.values());
+    if (index <= disk.base.index) return;
+    const base = this.#files === undefined ? { index, term: disk.entries[index - 1].term } : this.#files.cut(index);
+    if (base === undefined) return;
+    this.checker.compacted(this.id, disk, base.index);
+    disk.base = base;
+    this.world.input(this, { k: "compacted", index: base.index });
+    this.world.note(this, () => `cuts its log at ${base.index}`);
   }
 
   #release(ticket: number): void {
@@ -237,16 +327,28 @@ export class SimNode {
     if (this.core?.status().epoch !== m.epoch) return;
     const { k: _, last, epoch: __, ...header } = m;
     this.checker.sending(this.id, this.disk, m.prev.index);
-    const entries = this.log.slice(m.prev.index, last);
+    const entries = this.#read(m.prev.index + 1, last);
+    if (entries === undefined) return;
     this.world.send(this, { k: "appendEntries", ...header, entries });
+  }
+
+  /** Entries `from … to`; undefined where the node ends, as they are damaged. */
+  #read(from: Index, to: Index): readonly Entry[] | undefined {
+    if (this.#files === undefined || from > to) return this.log.slice(from - 1, to);
+    try {
+      return this.#files.read(from, to);
+    } catch (error) {
+      if (!(error instanceof Stopped)) throw error;
+      this.world.ends(this, error);
+      return undefined;
+    }
   }
 
   /** The state machine has applied up to `to`. */
   appliedTo(to: Index): void {
     // Handed out before a snapshot took its place.
-    if (to > this.log.length) return;
-    while (this.applied < to) {
-      const entry = this.log[this.applied];
+    if (to > this.log.length || this.#isInstalling && this.#files !== undefined) return;
+    for (const entry of this.#read(this.applied + 1, to) ?? []) {
       this.checker.applied(this.id, this.disk, entry, this.applied);
       this.#change(entry);
       this.applied = entry.index;

@@ -5,6 +5,7 @@
  */
 import type { Options } from "../../src/raft/effects.ts";
 import { DEFAULT_OPTIONS } from "../../src/raft/raft.ts";
+import type { LogSizes } from "./node_log.ts";
 import type { Random } from "./random.ts";
 
 /** One run's faults. Times in virtual microseconds, 0 for never. */
@@ -45,9 +46,29 @@ export interface Profile {
   readonly snapshotMean: number;
   /** Timing and limits of the cores. */
   readonly options: Options;
+  /** The real log over simulated files; undefined for the simplified disk. */
+  readonly log: LogFaults | undefined;
+}
+
+/** The real log's sizes, and what its disks do wrong. */
+export interface LogFaults extends LogSizes {
+  /** Share of crashes in which the power is lost, not only the process. */
+  readonly powerLoss: number;
+  /** Share of starts that are cut short by the end of the process. */
+  readonly killedStarts: number;
+  /** Mean time between failed writes or syncs. */
+  readonly failEvery: number;
+  /** Mean time between times in which a disk is full. */
+  readonly fullEvery: number;
+  /** Mean time between disks that hang until their node is started anew. */
+  readonly stuckEvery: number;
+  /** Mean time until a bit changes on one disk of the cluster. */
+  readonly flipAfter: number;
 }
 
 const SECOND = 1_000_000;
+/** Share of runs with the real log. */
+const LOG_SHARE = 0.25;
 
 /** The profiles by name, and what each is. */
 export const PROFILES = {
@@ -57,6 +78,7 @@ export const PROFILES = {
   partitions: "links cut, one way or both, in changing patterns",
   crashes: "nodes, or all of them at once, lose power and come back",
   disks: "slow writes, and disks that hang for a while",
+  files: "the real log over files: torn writes, lost names, errors, full and stuck disks, changed bits",
   snapshots: "logs cut short, so that peers need a copy of the database",
   echoes: "many messages seconds late, across changing partitions and leaders: old answers meet new terms",
   membership: "nodes added, removed, moved, replaced with an empty disk; leadership transferred",
@@ -76,8 +98,8 @@ function maybe(random: Random, probability: number, draw: () => number): number 
   return random.chance(probability) ? value : 0;
 }
 
-/** Draws a run's faults. @param name Which of {@linkcode PROFILES}. */
-export function drawProfile(random: Random, name: ProfileName = "swarm"): Profile {
+/** Draws a run's faults. @param files Draws those of the real log's disks. @param name Which of {@linkcode PROFILES}. */
+export function drawProfile(random: Random, files: Random, name: ProfileName = "swarm"): Profile {
   const share = (of: ProfileName, probability: number) => name === "swarm" ? probability : name === of ? 1 : 0;
   const hasEchoes = name === "echoes";
   const tight = random.chance(0.4);
@@ -92,7 +114,7 @@ export function drawProfile(random: Random, name: ProfileName = "swarm"): Profil
       () => random.between(1, 50) / (hasEchoes ? 150 : 1000),
     ),
     partitionEvery: maybe(random, hasEchoes ? 1 : share("partitions", 0.6), () => random.between(1, 10) * SECOND),
-    crashEvery: maybe(random, share("crashes", 0.6), () => random.between(1, 10) * SECOND),
+    crashEvery: maybe(random, name === "files" ? 1 : share("crashes", 0.6), () => random.between(1, 10) * SECOND),
     downMean: random.between(1, 5) * SECOND,
     writeMean: random.chance(share("disks", 0.3)) ? random.between(1, 300) * 1000 : random.between(1, 20) * 100,
     stallEvery: maybe(random, share("disks", 0.3), () => random.between(5, 20) * SECOND),
@@ -112,9 +134,31 @@ export function drawProfile(random: Random, name: ProfileName = "swarm"): Profil
         readsMax: random.between(1, 20),
       }),
     },
-    compactEvery: maybe(random, share("snapshots", 0.6), () => random.between(1, 30) * SECOND / 10),
+    compactEvery: maybe(
+      random,
+      name === "files" ? 0.6 : share("snapshots", 0.6),
+      () => random.between(1, 30) * SECOND / 10,
+    ),
     snapshotMean: random.between(1, 2000) * 1000,
+    log: drawLog(files, name),
   };
+}
+
+/** Whether a run has the real log, and what goes wrong with its files. */
+function drawLog(random: Random, name: ProfileName): LogFaults | undefined {
+  const share = (probability: number) => name === "files" ? Math.max(probability, 0.5) : probability;
+  const isReal = random.chance(name === "files" ? 1 : LOG_SHARE);
+  const log: LogFaults = {
+    segmentBytes: 4096 << random.below(4),
+    cacheBytes: random.below(3) * 2048,
+    powerLoss: random.chance(0.3) ? 1 : random.below(100) / 100,
+    killedStarts: maybe(random, share(0.3), () => random.below(50) / 100),
+    failEvery: maybe(random, share(0.3), () => random.between(2, 20) * SECOND),
+    fullEvery: maybe(random, share(0.3), () => random.between(2, 20) * SECOND),
+    stuckEvery: maybe(random, share(0.2), () => random.between(5, 30) * SECOND),
+    flipAfter: maybe(random, share(0.3), () => random.between(1, 40) * SECOND),
+  };
+  return isReal && name !== "calm" ? log : undefined;
 }
 
 /** What is left when everything is healed. */
@@ -132,5 +176,6 @@ export function healed(profile: Profile): Profile {
     memberEvery: 0,
     transferEvery: 0,
     snapshotMean: 10_000,
+    log: profile.log && { ...profile.log, killedStarts: 0, failEvery: 0, fullEvery: 0, stuckEvery: 0, flipAfter: 0 },
   };
 }

@@ -302,8 +302,8 @@ const SNAPSHOTS: readonly Bug[] = [
     symptom: "a gap between database and log after a power loss",
     file: "tests/sim/node.ts",
     find:
-      "    this.disk.applied = Math.max(this.disk.applied, this.applied);\n    const index = Math.min(this.disk.applied",
-    replace: "    const index = Math.min(this.applied",
+      "    this.disk.applied = Math.max(this.disk.applied, this.applied);\n    const wanted = this.disk.applied - trailing;",
+    replace: "    const wanted = this.applied - trailing;",
     caught: swarm(100),
   },
   {
@@ -320,8 +320,8 @@ const SNAPSHOTS: readonly Bug[] = [
     title: "the log is cut behind a snapshot that is being sent (S6; the driver as simulated)",
     symptom: "snapshots without end",
     file: "tests/sim/node.ts",
-    find: "Math.min(this.disk.applied - trailing, ...this.pins.values());",
-    replace: "this.disk.applied - trailing;",
+    find: "Math.min(wanted, ...this.pins.values());",
+    replace: "wanted;",
     caught: swarm(200),
   },
   {
