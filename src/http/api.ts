@@ -12,11 +12,29 @@ export interface OpenHttp {
   readonly replica: MessagePort;
   /** Carries the outcomes of writes, straight from the writer. */
   readonly writer: MessagePort;
+  /** The line to the membership Worker, with {@linkcode HttpOptions.agent}. */
+  readonly membership?: MessagePort;
 }
+
+/** What an agent says of itself. */
+export interface AgentOptions {
+  readonly nodeName: string;
+  readonly nodeId: string;
+  readonly datacenter: string;
+  /** A client agent keeps no data: what is replicated, it asks a server for. */
+  readonly isServer: boolean;
+  readonly bootstrap: boolean;
+  readonly meta: Readonly<Record<string, string>>;
+}
+
+/** What only the supervisor can do. */
+export type SupervisorTask = "leave" | "reload";
 
 /** What the command line decides about HTTP. */
 export interface HttpOptions {
   readonly nodeId: string;
+  /** Present in an agent. */
+  readonly agent?: AgentOptions;
   readonly version: string;
   readonly bindAddr: string;
   /** Advertised HTTP address, `host:port`. */
@@ -45,11 +63,28 @@ export interface HttpOptions {
 export type ToHttpWorker =
   | OpenHttp
   | { readonly k: "reader"; readonly port: MessagePort } // one more to share reads among
+  | { readonly k: "lookups"; readonly port: MessagePort } // of the name server: paths of the API in, answers out
+  | { readonly k: "done"; readonly ref: number; readonly error?: string } // answers `ask`
   | { readonly k: "shutdown" };
 
 /** HTTP Worker → supervisor. */
 export type FromHttpWorker =
   | { readonly k: "listening"; readonly port: number }
   | { readonly k: "replaceReader" } // one is stuck in a statement: another is wanted
+  | { readonly k: "ask"; readonly ref: number; readonly task: SupervisorTask }
   | { readonly k: "stopped" }
   | { readonly k: "failed"; readonly message: string };
+
+/** Name server → HTTP Worker: a GET of the API. */
+export interface Lookup {
+  readonly ref: number;
+  /** Path and query string. */
+  readonly target: string;
+}
+
+/** HTTP Worker → name server. */
+export interface LookupAnswer {
+  readonly ref: number;
+  readonly status: number;
+  readonly body: string;
+}

@@ -21,6 +21,7 @@ export const WRITE_TIMEOUT_MS = 60_000;
 export const IDLE_TIMEOUT_MS = 120_000;
 
 const EMPTY: Uint8Array = new Uint8Array(0);
+const CRLF = new TextEncoder().encode("\r\n");
 const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
 const latin1 = new TextDecoder("latin1");
 const encoder = new TextEncoder();
@@ -108,6 +109,7 @@ export class ClientConnection {
       const startedMs = performance.now();
       const body = head.body === 0 ? EMPTY : await this.#readBody(head);
       const response = await this.#answer(head, body, startedMs);
+      if (response.stream) return await this.#respondStream(response, response.stream);
       await this.#respond(response, { method: head.method, keepAlive: head.keepAlive && !this.#finishing });
       return head.keepAlive;
     } finally {
@@ -292,8 +294,37 @@ export class ClientConnection {
     if (this.#out.length > 64 * 1024) this.#out = new Uint8Array(4096);
   }
 
+  /** Sends what comes in chunks; the connection closes afterwards, and what comes ends with the connection. */
+  async #respondStream(response: HttpResponse, stream: AsyncIterable<string>): Promise<false> {
+    const head = `${this.#responseHead(response, false)}Transfer-Encoding: chunked\r\n\r\n`;
+    await this.#write(encoder.encode(head));
+    const parts = stream[Symbol.asyncIterator]();
+    const gone = this.#untilGone();
+    try {
+      for (;;) {
+        const part = await Promise.race([parts.next(), gone]);
+        if (part === undefined || part.done) break;
+        const bytes = encoder.encode(part.value);
+        if (bytes.length === 0) continue;
+        await this.#write(encoder.encode(`${bytes.length.toString(16)}\r\n`));
+        await this.#write(bytes);
+        await this.#write(CRLF);
+      }
+      await this.#write(encoder.encode("0\r\n\r\n"));
+    } finally {
+      await parts.return?.();
+    }
+    return false;
+  }
+
+  /** Resolves when the client has nothing more to say, or the server is to stop: what it sends meanwhile is not read. */
+  async #untilGone(): Promise<undefined> {
+    const scrap = new Uint8Array(256);
+    while (!this.#finishing && await this.#conn.read(scrap).catch(() => null) !== null);
+  }
+
   #responseHead(response: HttpResponse, keepAlive: boolean): string {
-    const { status, body, servedBy, location, retryAfter } = response;
+    const { status, body, servedBy, location, retryAfter, headers } = response;
     const type = response.contentType ?? (body.length > 0 ? JSON_TYPE : "");
     let head = `HTTP/1.1 ${status} ${STATUS_TEXTS[status] ?? ""}\r\n${this.#baseHeaders}Date: ${date()}\r\n`;
     if (type !== "") head += `Content-Type: ${type}\r\n`;
@@ -301,6 +332,7 @@ export class ClientConnection {
     if (servedBy !== undefined) head += `X-Rqlite-Served-By: ${servedBy}\r\n`;
     if (location !== undefined) head += `Location: ${location.replace(/[^\x21-\x7e]/g, encodeURIComponent)}\r\n`;
     if (retryAfter !== undefined) head += `Retry-After: ${retryAfter}\r\n`;
+    if (headers) { for (const [name, value] of Object.entries(headers)) head += `${name}: ${value}\r\n`; }
     if (!keepAlive) head += "Connection: close\r\n";
     return head;
   }

@@ -39,6 +39,24 @@ export async function askLeader(request: HttpRequest, services: Services, style:
   }
 }
 
+/** A client agent keeps no data: a server answers, or has its leader do so. */
+export async function relay(request: HttpRequest, services: Services): Promise<HttpResponse> {
+  services.counters.forwarded++;
+  const { method, target, contentType, authorization, body } = request;
+  try {
+    return await services.replica.call("forward", {
+      request: { method, target, contentType, authorization, body },
+      timeoutMs: request.params.timeoutMs,
+      retries: request.params.retries,
+    });
+  } catch (error) {
+    if (error instanceof ReplicaError && error.code === "no_servers") {
+      throw new HttpError(503, "no servers known: join a pool that has one", { retryAfter: 1 });
+    }
+    throw forwardError(error, services, target.startsWith("/db/") ? "data" : "operation");
+  }
+}
+
 function forwardError(error: unknown, services: Services, style: FailureStyle): unknown {
   if (!(error instanceof ReplicaError)) return error;
   if (error.code === "no_leader") {

@@ -18,7 +18,7 @@ import type {
 } from "../replica/api.ts";
 import type { Member } from "../raft/message.ts";
 import { type Outcome, unpackOutcomes } from "../sql/exchange.ts";
-import type { Outcomes } from "../sqlite/api.ts";
+import type { CatalogChanged, Outcomes } from "../sqlite/api.ts";
 import { renderBits, type RenderOptions } from "../sql/render_options.ts";
 
 /** A write's result, or why there is none. */
@@ -52,6 +52,10 @@ interface Waiting<T> {
 export class ReplicaClient {
   /** Called when another file has taken the database's place. */
   onDatabaseReplaced: () => void = () => {};
+  /** Called when the cluster's own tables may have changed. */
+  onCatalogChanged: () => void = () => {};
+  /** Called when it becomes known who leads, or unknown. */
+  onLeader: () => void = () => {};
   /** Who leads, as last heard. */
   leader: LeaderInfo | null = null;
   /** Servers of the configuration in force. */
@@ -71,7 +75,10 @@ export class ReplicaClient {
     this.#replica = ports.replica;
     this.#serve = serve;
     ports.replica.onmessage = ({ data }: MessageEvent<ToHttp>) => this.#onReplica(data);
-    ports.writer.onmessage = ({ data }: MessageEvent<Outcomes>) => this.#onOutcomes(data);
+    ports.writer.onmessage = ({ data }: MessageEvent<Outcomes | CatalogChanged>) => {
+      if (data.k === "outcomes") this.#onOutcomes(data);
+      else this.onCatalogChanged();
+    };
   }
 
   /** Writes under way. */
@@ -190,7 +197,7 @@ export class ReplicaClient {
         return this.onDatabaseReplaced();
       case "leader":
         this.leader = message.leader;
-        return;
+        return this.onLeader();
       case "members":
         this.members = message.members;
         return;

@@ -3,10 +3,14 @@
  * @module
  */
 import type { NodeState } from "../rpc/node_state.ts";
-import type { HttpOptions } from "./api.ts";
+import type { LogLevel } from "../rpc/log.ts";
+import type { AgentOptions, HttpOptions, SupervisorTask } from "./api.ts";
+import type { Catalog } from "./catalog.ts";
 import type { Params } from "./params.ts";
+import type { PoolClient } from "./pool_client.ts";
 import type { Readers } from "./readers.ts";
 import type { ReplicaClient } from "./replica_client.ts";
+import type { EventLog } from "./v1/events.ts";
 
 /** One request, its body read. */
 export interface HttpRequest {
@@ -29,8 +33,20 @@ export interface Services {
   readonly state: NodeState;
   readonly replica: ReplicaClient;
   readonly readers: Readers;
+  readonly catalog: Catalog;
+  /** Present in an agent (`muster agent`). */
+  readonly agent: Agent | undefined;
   readonly counters: Counters;
-  log(line: string): void;
+  log(line: string, level?: LogLevel): void;
+}
+
+/** What makes a node an agent: a member of a gossip pool. */
+export interface Agent {
+  readonly options: AgentOptions;
+  readonly pool: PoolClient;
+  readonly events: EventLog;
+  /** Has the supervisor do what concerns the whole process; rejects with a reason for people. */
+  askSupervisor(what: SupervisorTask): Promise<void>;
 }
 
 /** Counters of a fresh start. */

@@ -9,6 +9,8 @@ import { HttpError, type HttpResponse, problem } from "./problem.ts";
 import type { HttpRequest, Services } from "./request.ts";
 import { handleReap, handleSnapshot, handleVerify } from "./snapshot.ts";
 import { handleStatus, handleVars } from "./status.ts";
+import { relay } from "./leadership.ts";
+import { routeV1 } from "./v1/router.ts";
 
 /** Answers one kind of request. */
 type Handler = (request: HttpRequest, services: Services) => HttpResponse | Promise<HttpResponse>;
@@ -45,6 +47,11 @@ const ROUTES: readonly Route[] = [
   { path: "/reap", isPrefix: false, methods: ["POST"], handler: handleReap },
 ];
 
+/** What a client agent answers by itself; the rest is a server's. */
+function isLocal(path: string): boolean {
+  return ["/status", "/readyz", "/debug/vars"].some((one) => path.startsWith(one));
+}
+
 /** Answers a request; never throws. */
 export async function route(request: Omit<HttpRequest, "params">, services: Services): Promise<HttpResponse> {
   if (request.method === "OPTIONS") return { status: 200, body: "" };
@@ -52,6 +59,10 @@ export async function route(request: Omit<HttpRequest, "params">, services: Serv
     const mark = request.target.indexOf("?");
     const params = Params.parse(mark < 0 ? "" : request.target.slice(mark + 1));
     const asked = mark < 0 ? request.target : request.target.slice(0, mark);
+    if (asked.startsWith("/v1/")) return await routeV1({ ...request, params }, services);
+    if (services.options.agent?.isServer === false && !isLocal(asked)) {
+      return await relay({ ...request, params }, services);
+    }
     const found = ROUTES.find(({ path, isPrefix }) => isPrefix ? asked.startsWith(path) : asked === path);
     if (!found) throw new HttpError(404, "");
     if (found.methods.length > 0 && !found.methods.includes(request.method)) throw new HttpError(405, "");

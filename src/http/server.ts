@@ -65,16 +65,17 @@ async function accept(
 /** Answers what another node sent on, as if a client had sent it here. */
 export async function serveForwarded(request: ForwardedRequest, services: Services): Promise<ForwardedResponse> {
   services.counters.served++;
-  const { method, target, contentType, authorization, body } = request;
+  const { method, target, contentType, authorization, relayed, body } = request;
   const startedMs = performance.now();
   const response: HttpResponse = await route(
-    { method, target, contentType, authorization, body, forwarded: true, startedMs },
+    { method, target, contentType, authorization, body, forwarded: !relayed, startedMs },
     services,
   );
   return {
     status: response.status,
     contentType: response.contentType ?? (response.body.length > 0 ? JSON_TYPE : ""),
     servedBy: services.options.advertisedAddr,
+    ...(response.headers ? { headers: response.headers } : {}),
     body: typeof response.body === "string" ? new TextEncoder().encode(response.body) : response.body,
   };
 }

@@ -4,16 +4,24 @@
  */
 import { NodeState } from "../rpc/node_state.ts";
 import { workerScope } from "../rpc/worker_scope.ts";
-import type { FromHttpWorker, OpenHttp, ToHttpWorker } from "./api.ts";
+import type { FromHttpWorker, Lookup, LookupAnswer, OpenHttp, ToHttpWorker } from "./api.ts";
+import { Catalog } from "./catalog.ts";
+import { PoolClient } from "./pool_client.ts";
 import { Readers } from "./readers.ts";
 import { ReplicaClient } from "./replica_client.ts";
 import { logger } from "../rpc/log.ts";
-import { newCounters, type Services } from "./request.ts";
+import { Reconciler } from "./reconciler.ts";
+import { type Agent, newCounters, type Services } from "./request.ts";
+import { route } from "./router.ts";
 import { type HttpServer, serveForwarded, serveHttp } from "./server.ts";
+import { EventLog } from "./v1/events.ts";
 
 const scope = workerScope<ToHttpWorker, FromHttpWorker>();
 /** In-flight requests get this long at a shutdown. */
 const SHUTDOWN_MS = 5000;
+
+/** A request of the name server. */
+const LOOKUP = { method: "GET", contentType: "", authorization: "", body: new Uint8Array(0), forwarded: false };
 
 let services: Services | undefined;
 let server: HttpServer | undefined;
@@ -22,15 +30,23 @@ const log = logger("http");
 
 function open(message: OpenHttp): void {
   const readers = new Readers(() => scope.postMessage({ k: "replaceReader" }));
+  const catalog: Catalog = new Catalog(() => made);
   const made: Services = {
     options: message.options,
     state: new NodeState(message.state),
     replica: new ReplicaClient(message, (request) => serveForwarded(request, made)),
     readers,
     counters: newCounters(),
+    catalog,
+    agent: agentOf(message),
     log,
   };
-  made.replica.onDatabaseReplaced = () => readers.reopen();
+  made.replica.onDatabaseReplaced = () => (readers.reopen(), catalog.changed());
+  made.replica.onCatalogChanged = () => catalog.changed();
+  if (made.agent?.options.isServer) {
+    const reconciler = new Reconciler(made);
+    made.replica.onLeader = () => (reconciler.soon(), catalog.changed());
+  }
   services = made;
   try {
     server = serveHttp(made);
@@ -42,6 +58,50 @@ function open(message: OpenHttp): void {
   }
 }
 
+/** Tasks of the supervisor that are waited for. */
+const asked = new Map<number, PromiseWithResolvers<void>>();
+
+function agentOf({ options, membership }: OpenHttp): Agent | undefined {
+  if (!options.agent || !membership) return undefined;
+  const pool = new PoolClient(membership);
+  const events = new EventLog(options.agent.nodeName);
+  pool.onEvent((event) => events.take(event));
+  return {
+    options: options.agent,
+    pool,
+    events,
+    askSupervisor: async (task) => {
+      const ref = asked.size === 0 ? 1 : Math.max(...asked.keys()) + 1;
+      const waiting = Promise.withResolvers<void>();
+      asked.set(ref, waiting);
+      scope.postMessage({ k: "ask", ref, task });
+      await waiting.promise;
+    },
+  };
+}
+
+function onDone({ ref, error }: Extract<ToHttpWorker, { k: "done" }>): void {
+  const waiting = asked.get(ref);
+  asked.delete(ref);
+  if (error === undefined) waiting?.resolve();
+  else waiting?.reject(new Error(error));
+}
+
+/** The name server asks as a client would, by the paths of the API. */
+function answerLookups(port: MessagePort): void {
+  port.onmessage = async ({ data: { ref, target } }: MessageEvent<Lookup>) => {
+    if (!services) return;
+    const startedMs = performance.now();
+    const { status, body } = await route({ ...LOOKUP, target, startedMs }, services);
+    const answer: LookupAnswer = {
+      ref,
+      status,
+      body: typeof body === "string" ? body : new TextDecoder().decode(body),
+    };
+    port.postMessage(answer);
+  };
+}
+
 async function shutdown(): Promise<void> {
   await Promise.race([server?.shutdown(), new Promise((resolve) => setTimeout(resolve, SHUTDOWN_MS))]);
   services?.readers.close();
@@ -51,5 +111,7 @@ async function shutdown(): Promise<void> {
 scope.onmessage = ({ data }) => {
   if (data.k === "open") open(data);
   else if (data.k === "reader") services?.readers.add(data.port);
+  else if (data.k === "lookups") answerLookups(data.port);
+  else if (data.k === "done") onDone(data);
   else shutdown();
 };

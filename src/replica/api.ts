@@ -82,6 +82,8 @@ export interface ForwardedRequest {
   readonly target: string;
   readonly contentType: string;
   readonly authorization: string;
+  /** It comes from a client agent, which sends everything on: the answerer may itself ask the leader. */
+  readonly relayed?: boolean;
   readonly body: Uint8Array;
 }
 
@@ -90,6 +92,7 @@ export interface ForwardedResponse {
   readonly status: number;
   readonly contentType: string;
   readonly servedBy: string;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
 }
 

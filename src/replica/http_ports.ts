@@ -230,6 +230,7 @@ export class HttpPorts {
       target: textField(rpc.head, "target"),
       contentType: textField(rpc.head, "contentType"),
       authorization: textField(rpc.head, "authorization"),
+      relayed: rpc.head.relayed === true,
       body: rpc.body.slice(),
     };
     const ref = this.#nextRef++;
@@ -263,8 +264,25 @@ function described(error: unknown): { error: string; code: string } {
   return { error: message, code: "failed" };
 }
 
-function decodeResponse({ head, body }: RpcAnswer): ForwardedResponse {
-  const { status } = head;
+/**
+ * Decodes the answer to a forwarded request.
+ * @throws {DecodeError} When it is none.
+ */
+export function decodeResponse({ head, body }: RpcAnswer): ForwardedResponse {
+  const { status, headers } = head;
   if (typeof status !== "number") throw new DecodeError(`Expected "status" to be a number`);
-  return { status, contentType: textField(head, "contentType"), servedBy: textField(head, "servedBy"), body };
+  const decoded = { status, contentType: textField(head, "contentType"), servedBy: textField(head, "servedBy"), body };
+  return headers === undefined ? decoded : { ...decoded, headers: decodeHeaders(headers) };
+}
+
+function decodeHeaders(value: unknown): Record<string, string> {
+  if (typeof value !== "object" || value === null) throw new DecodeError(`Expected "headers" to be an object`);
+  const headers: Record<string, string> = {};
+  for (const [name, text] of Object.entries(value)) {
+    if (typeof text !== "string" || !/^[\x20-\x7e]*$/.test(text) || !/^[\w-]+$/.test(name)) {
+      throw new DecodeError(`Expected header "${name}" to be a line of ASCII text`);
+    }
+    headers[name] = text;
+  }
+  return headers;
 }

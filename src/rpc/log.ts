@@ -1,12 +1,66 @@
 /**
  * The log of a process: one line per event on standard error, with the part it comes from and the local time, as rqlite
- * writes it: `[store] 2026/11/22 09:30:00 this node is now Leader …`. Secrets have no place in it.
+ * writes it: `[store] 2026/11/22 09:30:00 this node is now Leader …`. Every line also goes to the Workers of this process
+ * that listen, for `muster monitor`; one that is slow to listen loses lines. Secrets have no place in it.
  * @module
  */
 
+/** How much a line matters. */
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** A line as it is told to whoever listens. */
+export interface LogLine {
+  readonly atMs: number;
+  readonly level: LogLevel;
+  readonly part: string;
+  readonly line: string;
+}
+
+/** Levels from the least to the most. */
+export const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+
+const CHANNEL = "muster-log";
+let channel: BroadcastChannel | undefined;
+
 /** Writes lines under the name of a part. */
-export function logger(part: string): (line: string) => void {
-  return (line) => console.error(`[${part}] ${timestamp(new Date())} ${line}`);
+export function logger(part: string): (line: string, level?: LogLevel) => void {
+  return (line, level = "info") => {
+    const at = new Date();
+    console.error(`[${part}] ${timestamp(at)} ${line}`);
+    if (!isWorker()) return;
+    channel ??= new BroadcastChannel(CHANNEL);
+    const message: LogLine = { atMs: at.getTime(), level, part, line };
+    channel.postMessage(message);
+  };
+}
+
+/**
+ * The lines of this process's Workers from now on, until the walk is left.
+ * @param keptMax Lines kept for a slow reader; the oldest are lost.
+ */
+export async function* logLines(keptMax = 1024): AsyncGenerator<LogLine> {
+  const listening = new BroadcastChannel(CHANNEL);
+  const kept: LogLine[] = [];
+  let wake = () => {};
+  listening.onmessage = ({ data }: MessageEvent<LogLine>) => {
+    if (kept.length >= keptMax) kept.shift();
+    kept.push(data);
+    wake();
+  };
+  try {
+    for (;;) {
+      const next = kept.shift();
+      if (next) yield next;
+      else await new Promise<void>((resolve) => wake = resolve);
+    }
+  } finally {
+    listening.close();
+  }
+}
+
+/** The supervisor's own lines are few, and a channel there would keep a process alive that has ended its work. */
+function isWorker(): boolean {
+  return "WorkerGlobalScope" in globalThis;
 }
 
 /** Local time as Go's `log` writes it, in seconds. */

@@ -1,0 +1,136 @@
+/**
+ * `/v1/agent`: this agent and the gossip pool as it sees it (spec/consul.md 7.1). Needs no leader and no server.
+ * @module
+ */
+import type { MemberRecord } from "../../membership/api.ts";
+import { LOG_LEVELS, type LogLine, logLines } from "../../rpc/log.ts";
+import { PoolError } from "../pool_client.ts";
+import { HttpError, type HttpResponse } from "../problem.ts";
+import type { Agent, HttpRequest, Services } from "../request.ts";
+import { agentStats } from "./stats.ts";
+import { DONE, v1Json } from "./respond.ts";
+
+/** Numbers of the states of a member (spec/consul.md 7.1.2). */
+const STATUS_NUMBERS: Readonly<Record<MemberRecord["status"], number>> = { alive: 1, leaving: 2, left: 3, failed: 4 };
+
+/** The agent's part of the services; 404 in a node without one. */
+export function agentOf({ agent }: Services): Agent {
+  if (!agent) throw new HttpError(404, "this node is not an agent: start it with muster agent");
+  return agent;
+}
+
+/** A member as the API shows it. */
+export function memberJson(member: MemberRecord): Record<string, unknown> {
+  return {
+    Name: member.name,
+    Addr: member.addr,
+    Port: member.port,
+    Tags: member.tags,
+    Status: STATUS_NUMBERS[member.status],
+    ProtocolMin: member.protocolMin,
+    ProtocolMax: member.protocolMax,
+    ProtocolCur: member.protocolCur,
+    DelegateMin: member.delegateMin,
+    DelegateMax: member.delegateMax,
+    DelegateCur: member.delegateCur,
+  };
+}
+
+/** `GET /v1/agent/self`. */
+export async function self(request: HttpRequest, services: Services): Promise<HttpResponse> {
+  const { options, pool } = agentOf(services);
+  const [members, coordinate] = await Promise.all([pool.members(), pool.call("coordinate", {})]);
+  const own = members.find(({ name }) => name === options.nodeName);
+  return v1Json({
+    Config: {
+      Datacenter: options.datacenter,
+      PrimaryDatacenter: options.datacenter,
+      NodeName: options.nodeName,
+      NodeID: options.nodeId,
+      Server: options.isServer,
+      Revision: "",
+      Version: services.options.version,
+      BuildDate: "",
+    },
+    DebugConfig: {},
+    Coord: coordinate && {
+      Vec: coordinate.vec,
+      Error: coordinate.error,
+      Adjustment: coordinate.adjustment,
+      Height: coordinate.height,
+    },
+    Member: own && memberJson(own),
+    Stats: await agentStats(services),
+    Meta: options.meta,
+  }, request);
+}
+
+/** `GET /v1/agent/members`. */
+export async function members(request: HttpRequest, services: Services): Promise<HttpResponse> {
+  const all = request.params.has("wan") && request.params.get("wan") !== "0"
+    ? []
+    : await agentOf(services).pool.members();
+  return v1Json(all.map(memberJson), request);
+}
+
+/** `PUT /v1/agent/join/ADDR`. */
+export async function join(_request: HttpRequest, services: Services, address: string): Promise<HttpResponse> {
+  if (address === "") throw new HttpError(400, "Missing address to join");
+  services.log(`(LAN) joining: lan_addresses=[${address}]`);
+  const { joined, errors } = await agentOf(services).pool.call("join", { addresses: [address] });
+  if (joined === 0) throw new HttpError(500, errors.join("; "));
+  services.log(`(LAN) joined: number_of_nodes=${joined}`);
+  return DONE;
+}
+
+/** `PUT /v1/agent/leave`: answered when the others were told; then the process ends. */
+export async function leave(_request: HttpRequest, services: Services): Promise<HttpResponse> {
+  await agentOf(services).askSupervisor("leave");
+  return DONE;
+}
+
+/** `PUT /v1/agent/reload`. */
+export async function reload(_request: HttpRequest, services: Services): Promise<HttpResponse> {
+  try {
+    await agentOf(services).askSupervisor("reload");
+    return DONE;
+  } catch (error) {
+    throw new HttpError(500, error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** `PUT /v1/agent/force-leave/NAME`, `?prune`. */
+export async function forceLeave(request: HttpRequest, services: Services, name: string): Promise<HttpResponse> {
+  const { pool } = agentOf(services);
+  const known = (await pool.members()).some((member) => member.name === name);
+  if (!known) throw new HttpError(500, `agent: No node found with name '${name}'`);
+  await pool.call("forceLeave", { name, prune: request.params.has("prune") });
+  return DONE;
+}
+
+/** `GET /v1/agent/monitor`, `?loglevel=`, `?logjson`: the log as it comes. */
+export function monitor(request: HttpRequest): HttpResponse {
+  const level = (request.params.get("loglevel") ?? "info").toLowerCase().replace(/^err$/, "error");
+  const least = LOG_LEVELS.findIndex((one) => one === (level === "trace" ? "debug" : level));
+  if (least < 0) throw new HttpError(400, `Unknown log level: ${level}`);
+  const render = request.params.has("logjson") ? jsonLine : textLine;
+  return { status: 200, body: "", contentType: "text/plain; charset=utf-8", stream: monitored(least, render) };
+}
+
+async function* monitored(least: number, render: (line: LogLine) => string): AsyncGenerator<string> {
+  for await (const line of logLines()) if (LOG_LEVELS.indexOf(line.level) >= least) yield render(line);
+}
+
+function textLine({ atMs, level, part, line }: LogLine): string {
+  return `${new Date(atMs).toISOString()} ${`[${level.toUpperCase()}]`.padEnd(7)} ${part}: ${line}\n`;
+}
+
+function jsonLine({ atMs, level, part, line }: LogLine): string {
+  const at = new Date(atMs).toISOString();
+  return `${JSON.stringify({ "@level": level, "@message": line, "@module": part, "@timestamp": at })}\n`;
+}
+
+/** What a refusal of the pool is to a client. */
+export function poolProblem(error: unknown): unknown {
+  return error instanceof PoolError ? new HttpError(500, error.message) : error;
+}

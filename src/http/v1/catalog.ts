@@ -1,0 +1,199 @@
+/**
+ * `/v1/catalog` and `/v1/status` (spec/consul.md 7.2, 7.7): nodes with what runs on them, from the replicated catalog.
+ * @module
+ */
+import type { CatalogRow } from "../catalog.ts";
+import { HttpError, type HttpResponse } from "../problem.ts";
+import type { HttpRequest, Services } from "../request.ts";
+import { v1Json, v1Read } from "./respond.ts";
+
+const NODES = "SELECT * FROM _muster_nodes";
+
+/** `GET /v1/catalog/datacenters`. */
+export function datacenters(request: HttpRequest, { agent }: Services): HttpResponse {
+  return v1Json([agent?.options.datacenter], request);
+}
+
+/** `GET /v1/catalog/nodes`, `?node-meta=key:value` repeatable. */
+export async function nodes(request: HttpRequest, services: Services): Promise<HttpResponse> {
+  const wanted = new URLSearchParams(request.target.split("?")[1]).getAll("node-meta").map((pair) =>
+    pair.split(":", 2)
+  );
+  return await v1Read(request, services, async () => {
+    const { rows: [found], index } = await services.catalog.read(["nodes"], [{ sql: `${NODES} ORDER BY name` }]);
+    const all = found.map(nodeJson);
+    return { value: all.filter(({ Meta }) => wanted.every(([key, value]) => Meta[key] === value)), index };
+  });
+}
+
+/** `GET /v1/catalog/node/NAME`. */
+export async function node(request: HttpRequest, services: Services, name: string): Promise<HttpResponse> {
+  return await v1Read(request, services, async () => {
+    const { found, services: list, index } = await nodeWithServices(services, name);
+    if (!found) return { value: null, index };
+    return { value: { Node: found, Services: Object.fromEntries(list.map((one) => [one.ID, one])) }, index };
+  });
+}
+
+/** `GET /v1/catalog/node-services/NAME`. */
+export async function nodeServices(request: HttpRequest, services: Services, name: string): Promise<HttpResponse> {
+  return await v1Read(request, services, async () => {
+    const { found, services: list, index } = await nodeWithServices(services, name);
+    return { value: { Node: found ?? null, Services: list }, index };
+  });
+}
+
+async function nodeWithServices(services: Services, name: string) {
+  if (name === "") throw new HttpError(400, "Missing node name");
+  const { rows: [[row], list], index } = await services.catalog.read(["nodes", "services"], [
+    { sql: `${NODES} WHERE name = ? OR id = ? LIMIT 1`, positional: [name, name] },
+    {
+      sql:
+        "SELECT * FROM _muster_services WHERE node = (SELECT name FROM _muster_nodes WHERE name = ? OR id = ? LIMIT 1) " +
+        "ORDER BY id",
+      positional: [name, name],
+    },
+  ]);
+  return { found: row && nodeJson(row), services: list.map(serviceJson), index };
+}
+
+/** `GET /v1/catalog/services`: names with all tags of their instances. */
+export async function serviceNames(request: HttpRequest, services: Services): Promise<HttpResponse> {
+  return await v1Read(request, services, async () => {
+    const sql = "SELECT name, tags FROM _muster_services ORDER BY name";
+    const { rows: [list], index } = await services.catalog.read(["services"], [{ sql }]);
+    const tags = new Map<string, Set<string>>();
+    for (const row of list) {
+      const known = tags.get(text(row.name)) ?? new Set();
+      for (const tag of parsed<string[]>(row.tags)) known.add(tag);
+      tags.set(text(row.name), known);
+    }
+    return { value: Object.fromEntries([...tags].map(([name, all]) => [name, [...all].sort()])), index };
+  });
+}
+
+/** `GET /v1/catalog/service/NAME`: its instances with their nodes, whatever their health. */
+export async function service(request: HttpRequest, services: Services, name: string): Promise<HttpResponse> {
+  if (name === "") throw new HttpError(400, "Missing service name");
+  const tags = new URLSearchParams(request.target.split("?")[1]).getAll("tag");
+  return await v1Read(request, services, async () => {
+    const { rows: [list], index } = await services.catalog.read(["nodes", "services"], [{
+      sql: "SELECT s.*, n.name AS node_name, n.id AS node_id, n.address AS node_address, n.datacenter, " +
+        "n.tagged_addresses, n.meta AS node_meta FROM _muster_services s JOIN _muster_nodes n ON n.name = s.node " +
+        "WHERE s.name = ? COLLATE NOCASE ORDER BY s.node, s.id",
+      positional: [name],
+    }]);
+    const all = list.map(instanceJson);
+    return { value: all.filter(({ ServiceTags }) => tags.every((tag) => ServiceTags.includes(tag))), index };
+  });
+}
+
+/** `GET /v1/health/node/NAME`: its checks. */
+export async function nodeChecks(request: HttpRequest, services: Services, name: string): Promise<HttpResponse> {
+  return await checksWhere(request, services, { sql: "node = ?", positional: [name] });
+}
+
+/** `GET /v1/health/state/STATE`: checks in that state, or `any`. */
+export async function checksInState(request: HttpRequest, services: Services, state: string): Promise<HttpResponse> {
+  if (state === "") throw new HttpError(400, "Missing check state");
+  return await checksWhere(request, services, { sql: "? IN ('any', status)", positional: [state] });
+}
+
+async function checksWhere(
+  request: HttpRequest,
+  services: Services,
+  where: { sql: string; positional: string[] },
+): Promise<HttpResponse> {
+  return await v1Read(request, services, async () => {
+    const sql = `SELECT * FROM _muster_checks WHERE ${where.sql} ORDER BY node, id`;
+    const { rows: [list], index } = await services.catalog.read(["checks"], [{ sql, positional: where.positional }]);
+    return { value: list.map(checkJson), index };
+  });
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : String(value ?? "");
+}
+
+/** JSON that this program has stored. */
+function parsed<T>(value: unknown): T {
+  return JSON.parse(text(value));
+}
+
+function nodeJson(row: CatalogRow) {
+  return {
+    ID: text(row.id),
+    Node: text(row.name),
+    Address: text(row.address),
+    Datacenter: text(row.datacenter),
+    TaggedAddresses: parsed<Record<string, string>>(row.tagged_addresses),
+    Meta: parsed<Record<string, string>>(row.meta),
+    CreateIndex: Number(row.create_index),
+    ModifyIndex: Number(row.modify_index),
+  };
+}
+
+function serviceJson(row: CatalogRow) {
+  return {
+    ID: text(row.id),
+    Service: text(row.name),
+    Tags: parsed<string[]>(row.tags),
+    Address: text(row.address),
+    TaggedAddresses: {},
+    Meta: parsed<Record<string, string>>(row.meta),
+    Port: Number(row.port),
+    Weights: { Passing: 1, Warning: 1 },
+    EnableTagOverride: false,
+    Proxy: {},
+    Connect: {},
+    CreateIndex: Number(row.create_index),
+    ModifyIndex: Number(row.modify_index),
+  };
+}
+
+function instanceJson(row: CatalogRow) {
+  return {
+    ID: text(row.node_id),
+    Node: text(row.node_name),
+    Address: text(row.node_address),
+    Datacenter: text(row.datacenter),
+    TaggedAddresses: parsed<Record<string, string>>(row.tagged_addresses),
+    NodeMeta: parsed<Record<string, string>>(row.node_meta),
+    ServiceKind: "",
+    ServiceID: text(row.id),
+    ServiceName: text(row.name),
+    ServiceTags: parsed<string[]>(row.tags),
+    ServiceAddress: text(row.address),
+    ServiceTaggedAddresses: {},
+    ServiceWeights: { Passing: 1, Warning: 1 },
+    ServiceMeta: parsed<Record<string, string>>(row.meta),
+    ServicePort: Number(row.port),
+    ServiceSocketPath: "",
+    ServiceEnableTagOverride: false,
+    ServiceProxy: {},
+    ServiceConnect: {},
+    CreateIndex: Number(row.create_index),
+    ModifyIndex: Number(row.modify_index),
+  };
+}
+
+function checkJson(row: CatalogRow) {
+  return {
+    Node: text(row.node),
+    CheckID: text(row.id),
+    Name: text(row.name),
+    Status: text(row.status),
+    Notes: text(row.notes),
+    Output: text(row.output),
+    ServiceID: text(row.service_id),
+    ServiceName: text(row.service_name),
+    ServiceTags: [],
+    Type: text(row.type),
+    Interval: "",
+    Timeout: "",
+    ExposedPort: 0,
+    Definition: {},
+    CreateIndex: Number(row.create_index),
+    ModifyIndex: Number(row.modify_index),
+  };
+}

@@ -1,0 +1,148 @@
+/**
+ * What all answers of `/v1` share (spec/consul.md 6): plain-text errors, JSON that is indented where asked, the consistency
+ * modes, blocking queries and their headers.
+ * @module
+ */
+import { parseDuration } from "../../codec/duration.ts";
+import { CatalogError } from "../catalog.ts";
+import { HttpError, type HttpResponse } from "../problem.ts";
+import { ReplicaError } from "../replica_client.ts";
+import type { HttpRequest, Services } from "../request.ts";
+
+const PLAIN = "text/plain; charset=utf-8";
+/** A blocking query waits this long by default, and at most. */
+const WAIT_MS = 300_000;
+const WAIT_MS_MAX = 600_000;
+/** Blocking queries under way. */
+const WAITING_MAX = 10_000;
+/** Beyond the wait itself, for a query that another node answers. */
+const FORWARD_MARGIN_MS = 10_000;
+const NO_LEADER = "No cluster leader";
+
+/** JSON, indented by four spaces and ended by a newline where `pretty` asks for it. */
+export function v1Json(value: unknown, request: HttpRequest): HttpResponse {
+  const isPretty = request.params.has("pretty");
+  return { status: 200, body: isPretty ? `${JSON.stringify(value, null, 4)}\n` : JSON.stringify(value) };
+}
+
+/** An empty answer that means success. */
+export const DONE: HttpResponse = { status: 200, body: "" };
+
+/** An error as Consul tells it: a plain text. */
+export function v1Problem(error: unknown, log: (line: string) => void): HttpResponse {
+  if (error instanceof HttpError) {
+    return { status: error.status, body: error.message, contentType: PLAIN };
+  }
+  if (!(error instanceof CatalogError || error instanceof ReplicaError)) {
+    log(`a request failed unexpectedly: ${error instanceof Error ? error.stack : error}`);
+  }
+  return { status: 500, body: error instanceof Error ? error.message : String(error), contentType: PLAIN };
+}
+
+/** What a read of replicated state came to. */
+export interface Indexed {
+  readonly value: unknown;
+  /** Log index of its last change. */
+  readonly index: number;
+}
+
+/** How a read is to be answered. */
+interface ReadMode {
+  readonly consistency: "default" | "stale" | "consistent";
+  /** The caller knows the state up to here; 0: none. */
+  readonly index: number;
+  readonly waitMs: number;
+}
+
+function modeOf({ params }: HttpRequest): ReadMode {
+  const isStale = params.has("stale");
+  const isConsistent = params.has("consistent");
+  if (isStale && isConsistent) {
+    throw new HttpError(400, "Cannot specify ?stale with ?consistent, conflicting semantics.");
+  }
+  const index = params.get("index") ?? "0";
+  if (!/^\d{1,15}$/.test(index)) throw new HttpError(400, "Invalid index");
+  const wait = params.get("wait");
+  const waitMs = wait === undefined ? WAIT_MS : parseDuration(wait);
+  if (waitMs === undefined || waitMs < 0) throw new HttpError(400, "Invalid wait time");
+  return {
+    consistency: isStale ? "stale" : isConsistent ? "consistent" : "default",
+    index: Number(index),
+    waitMs: Math.min(waitMs || WAIT_MS, WAIT_MS_MAX),
+  };
+}
+
+/**
+ * Answers a read of replicated state: here when stale or leading, by the leader otherwise; at once, or when its index is
+ * above the one that the request names. A value of `undefined` is answered 404, with the headers.
+ */
+export async function v1Read(
+  request: HttpRequest,
+  services: Services,
+  read: () => Promise<Indexed>,
+): Promise<HttpResponse> {
+  const mode = modeOf(request);
+  const { state, replica } = services;
+  if (mode.consistency !== "stale" && !state.isLeader) {
+    return await toLeader(request, services, mode.index > 0 ? mode.waitMs : 0);
+  }
+  if (mode.consistency === "consistent") await replica.confirmRead(FORWARD_MARGIN_MS);
+  let found = await read();
+  if (mode.index > 0 && found.index <= mode.index) found = await blocked(services, mode, read);
+  const headers = {
+    "X-Consul-Index": String(found.index),
+    "X-Consul-KnownLeader": String(replica.leader !== null),
+    "X-Consul-LastContact": String(state.isLeader ? 0 : Math.max(0, Date.now() - state.leaderContactMs)),
+    "X-Consul-Effective-Consistency": mode.consistency === "default" ? "leader" : mode.consistency,
+    "Vary": "Accept-Encoding",
+  };
+  if (found.value === undefined) return { status: 404, body: "", headers };
+  return { ...v1Json(found.value, request), headers };
+}
+
+/** Waits until the index has passed, or the time: up to a sixteenth more of it, so that many do not return at once. */
+async function blocked(services: Services, mode: ReadMode, read: () => Promise<Indexed>): Promise<Indexed> {
+  const { catalog, state } = services;
+  if (catalog.waiting >= WAITING_MAX) throw new HttpError(429, `${WAITING_MAX} blocking queries are waiting`);
+  const deadline = performance.now() + mode.waitMs * (1 + Math.random() / 16);
+  for (;;) {
+    const found = await read();
+    const leftMs = deadline - performance.now();
+    if (found.index > mode.index || leftMs <= 0) return found;
+    await catalog.untilChanged(leftMs);
+    if (mode.consistency !== "stale" && !state.isLeader) throw new HttpError(500, NO_LEADER);
+  }
+}
+
+/**
+ * Has the leader answer.
+ * @throws {HttpError} 500 when there is none, or it does not answer.
+ */
+export async function toLeader(request: HttpRequest, services: Services, waitMs = 0): Promise<HttpResponse> {
+  const { leader } = services.replica;
+  if (!leader || leader.id === services.options.nodeId || request.forwarded) throw new HttpError(500, NO_LEADER);
+  return await forward(request, services, waitMs);
+}
+
+/** Hands a request on: to the leader, or by a client agent to any server. */
+export async function forward(request: HttpRequest, services: Services, waitMs = 0): Promise<HttpResponse> {
+  services.counters.forwarded++;
+  const { method, target, contentType, authorization, body } = request;
+  try {
+    return await services.replica.call("forward", {
+      request: { method, target, contentType, authorization, body },
+      timeoutMs: waitMs * 1.0625 + FORWARD_MARGIN_MS,
+      retries: 2,
+    });
+  } catch (error) {
+    if (!(error instanceof ReplicaError)) throw error;
+    if (error.code === "no_leader") throw new HttpError(500, NO_LEADER);
+    if (error.code === "no_servers") throw new HttpError(500, "No known Consul servers");
+    throw new HttpError(500, `rpc error making call: ${error.message}`);
+  }
+}
+
+/** How long a request may block, for whoever hands it on unread. */
+export function blockingMs(request: HttpRequest): number {
+  return request.params.has("index") && request.params.get("index") !== "0" ? modeOf(request).waitMs : 0;
+}
