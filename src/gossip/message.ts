@@ -46,6 +46,9 @@ export type State = (typeof STATE)[keyof typeof STATE];
 /** Bytes that tags may take (spec/gossip.md 2.9). */
 export const META_BYTES_MAX = 512;
 
+/** Bytes of a node's versions: fewer crash real peers, none poisons their version check (8.4). */
+const VERSION_BYTES = 6;
+
 const source = {
   sourceAddr: field("SourceAddr", bin, { omitsEmpty: true }),
   sourcePort: field("SourcePort", u16, { omitsEmpty: true }),
@@ -153,5 +156,5 @@ export function decodeAlive(bytes: Uint8Array, offset: number): Alive {
 export function checkIdentity(name: string, { addr, vsn }: { addr: Uint8Array; vsn: Uint8Array }): void {
   if (name === "") throw new DecodeError("a node without a name");
   if (addr.length !== 4 && addr.length !== 16) throw new DecodeError(`an address of ${addr.length} bytes`);
-  if (vsn.length !== 0 && vsn.length < 6) throw new DecodeError(`${vsn.length} version bytes`);
+  if (vsn.length !== VERSION_BYTES) throw new DecodeError(`${vsn.length} version bytes`);
 }

@@ -1,0 +1,224 @@
+/**
+ * Who is alive, suspect, dead or gone: the rules of SWIM's suspicion mechanism as memberlist has them
+ * (spec/gossip.md 4.2, 4.3; SWIM §4.2). Pure.
+ *
+ * Of two messages about a node the one with the higher incarnation wins, and only the node itself raises its
+ * incarnation. What changes nothing is not sent on.
+ * @module
+ */
+import { formatIp } from "./ip.ts";
+import { sameBytes } from "./keyring.ts";
+import { ACCUSATION, type Accusation, ALIVE, type Alive, type PushNode, STATE, type State, TYPE } from "./message.ts";
+import { encodeMessage } from "./msgpack.ts";
+import { endpointOf, isGone, NODES_MAX, type SwimNode } from "./node_table.ts";
+import { Suspicion, suspicionBounds } from "./suspicion.ts";
+import type { SwimState } from "./swim_state.ts";
+import { areVersionsSound, incompatibility } from "./version.ts";
+
+function broadcastAlive<E>(state: SwimState<E>, key: string, alive: Alive, onFinished?: () => void): void {
+  state.queue.push(encodeMessage(TYPE.alive, ALIVE, alive), { key, onFinished });
+}
+
+function broadcastAccusation<E>(
+  state: SwimState<E>,
+  type: typeof TYPE.suspect | typeof TYPE.dead,
+  accusation: Accusation,
+  onFinished?: () => void,
+): void {
+  state.queue.push(encodeMessage(type, ACCUSATION, accusation), { key: accusation.node, onFinished });
+}
+
+function setState<E>(state: SwimState<E>, node: SwimNode, to: State): void {
+  node.state = to;
+  node.changedMs = state.nowMs;
+}
+
+function cancelSuspicion<E>(state: SwimState<E>, name: string): void {
+  const suspicion = state.suspicions.get(name);
+  if (!suspicion) return;
+  state.timers.cancel(suspicion.timer);
+  state.suspicions.delete(name);
+}
+
+/** What a node tells of itself. */
+export function ownAlive<E>(state: SwimState<E>, incarnation: number): Alive {
+  const { name, addr, port, vsn } = state.options;
+  return { incarnation, node: name, addr, port, meta: state.delegate.meta(), vsn };
+}
+
+/** A node says that it is there, or somebody says so for it (4.2). */
+export function applyAlive<E>(state: SwimState<E>, message: Alive): void {
+  const { name, port } = state.options;
+  const alive = message.port === 0 ? { ...message, port } : message;
+  if (state.isLeaving && alive.node === name) return;
+  if (!areVersionsSound(alive.vsn)) return state.drop("protocol version(s) are wrong", alive.node);
+  const refusal = state.delegate.refuseAlive(alive);
+  if (refusal !== undefined) return state.drop("ignoring alive message", refusal);
+  let node = state.table.get(alive.node);
+  let isReplacing = false;
+  if (!node) {
+    if (alive.incarnation === 0) return;
+    if (state.table.size >= NODES_MAX) return state.drop("too many nodes", alive.node);
+    node = newNode(alive, state.nowMs);
+    state.table.add(node);
+  } else if (!sameBytes(node.addr, alive.addr) || node.port !== alive.port) {
+    isReplacing = mayReplace(state, node);
+    if (!isReplacing) return state.delegate.onConflict(node, alive);
+  }
+  const isSelf = alive.node === name;
+  if (!isSelf && !isReplacing && alive.incarnation <= node.incarnation) return;
+  if (isSelf && alive.incarnation < node.incarnation) return;
+  cancelSuspicion(state, node.name);
+  if (isSelf) {
+    const { incarnation, meta, vsn } = node;
+    if (alive.incarnation === incarnation && sameBytes(alive.meta, meta) && sameBytes(alive.vsn, vsn)) return;
+    state.log("warn", `Refuting an alive message for '${alive.node}' (incarnation ${alive.incarnation})`);
+    return refute(state, node, alive.incarnation);
+  }
+  broadcastAlive(state, alive.node, alive);
+  accept(state, node, alive);
+}
+
+function newNode({ node, addr, port, meta, vsn }: Alive, nowMs: number): SwimNode {
+  return { name: node, addr, port, meta, vsn, incarnation: 0, state: STATE.dead, changedMs: nowMs };
+}
+
+function mayReplace<E>({ options, nowMs }: SwimState<E>, node: SwimNode): boolean {
+  const { deadNodeReclaimMs } = options.config;
+  return node.state === STATE.left ||
+    node.state === STATE.dead && deadNodeReclaimMs > 0 && nowMs - node.changedMs > deadNodeReclaimMs;
+}
+
+function accept<E>(state: SwimState<E>, node: SwimNode, alive: Alive): void {
+  const wasGone = isGone(node);
+  const isNews = !sameBytes(node.meta, alive.meta);
+  node.vsn = alive.vsn;
+  node.incarnation = alive.incarnation;
+  node.meta = alive.meta;
+  node.addr = alive.addr;
+  node.port = alive.port;
+  if (node.state !== STATE.alive) setState(state, node, STATE.alive);
+  if (wasGone) state.delegate.onJoin(node);
+  else if (isNews) state.delegate.onUpdate(node);
+}
+
+/** The node tells of itself anew: at its start, and when its tags change. */
+export function announce<E>(state: SwimState<E>, onFinished?: () => void): void {
+  const alive = ownAlive(state, state.nextIncarnation());
+  let node = state.self;
+  if (!node) {
+    node = newNode(alive, state.nowMs);
+    state.table.add(node);
+  }
+  broadcastAlive(state, alive.node, alive, onFinished);
+  accept(state, node, alive);
+}
+
+/** Somebody could not reach a node (4.3). */
+export function applySuspect<E>(state: SwimState<E>, suspect: Accusation): void {
+  const node = state.table.get(suspect.node);
+  if (!node || suspect.incarnation < node.incarnation) return;
+  const running = state.suspicions.get(node.name);
+  if (running) {
+    if (running.confirm(suspect.from)) {
+      broadcastAccusation(state, TYPE.suspect, suspect);
+      armSuspicion(state, node, running);
+    }
+    return;
+  }
+  if (node.state !== STATE.alive) return;
+  if (node.name === state.options.name) {
+    state.log("warn", `Refuting a suspect message (from: ${suspect.from})`);
+    return refute(state, node, suspect.incarnation);
+  }
+  broadcastAccusation(state, TYPE.suspect, suspect);
+  node.incarnation = suspect.incarnation;
+  setState(state, node, STATE.suspect);
+  const bounds = suspicionBounds(state.options.config, state.table.size);
+  const suspicion = new Suspicion(suspect.from, state.nowMs, bounds);
+  state.suspicions.set(node.name, suspicion);
+  armSuspicion(state, node, suspicion);
+}
+
+function armSuspicion<E>(state: SwimState<E>, node: SwimNode, suspicion: Suspicion): void {
+  const { timers, options } = state;
+  timers.cancel(suspicion.timer);
+  const { changedMs } = node;
+  suspicion.timer = timers.at(suspicion.dueMs, () => {
+    if (node.state !== STATE.suspect || node.changedMs !== changedMs) return;
+    const { confirmations } = suspicion;
+    state.log("info", `Marking ${node.name} as failed, suspect timeout reached (${confirmations} peer confirmations)`);
+    applyDead(state, { incarnation: node.incarnation, node: node.name, from: options.name });
+  });
+}
+
+/** A node is dead, or left: then it says so itself (4.3). */
+export function applyDead<E>(state: SwimState<E>, dead: Accusation, onFinished?: () => void): void {
+  const node = state.table.get(dead.node);
+  if (!node || dead.incarnation < node.incarnation) return;
+  cancelSuspicion(state, node.name);
+  if (isGone(node)) return;
+  if (node.name === state.options.name && !state.isLeaving) {
+    state.log("warn", `Refuting a dead message (from: ${dead.from})`);
+    return refute(state, node, dead.incarnation);
+  }
+  broadcastAccusation(state, TYPE.dead, dead, onFinished);
+  node.incarnation = dead.incarnation;
+  setState(state, node, dead.from === dead.node ? STATE.left : STATE.dead);
+  state.delegate.onLeave(node);
+}
+
+function refute<E>(state: SwimState<E>, self: SwimNode, accused: number): void {
+  let incarnation = state.nextIncarnation();
+  if (accused >= incarnation) incarnation = state.incarnation = (accused + 1) >>> 0;
+  self.incarnation = incarnation;
+  state.awareness.apply(1);
+  // by address, not by name: what is queued about the node is not replaced
+  broadcastAlive(state, formatIp(self.addr), ownAlive(state, incarnation));
+}
+
+/**
+ * Takes in what another node knows (4.3, 4.9). Nobody is dead by this alone: its subject may refute.
+ * @returns Why nothing was taken; undefined when all was.
+ */
+export function mergeNodes<E>(state: SwimState<E>, nodes: readonly PushNode[]): string | undefined {
+  const refusal = incompatibility(state.table.nodes, nodes) ?? state.delegate.refuseMerge(nodes);
+  if (refusal !== undefined) return refusal;
+  for (const { name, incarnation, ...node } of nodes) {
+    const accusation = { incarnation, node: name, from: state.options.name };
+    if (node.state === STATE.alive) {
+      applyAlive(state, { incarnation, node: name, addr: node.addr, port: node.port, meta: node.meta, vsn: node.vsn });
+    } else if (node.state === STATE.left) applyDead(state, { ...accusation, from: name });
+    else applySuspect(state, accusation);
+  }
+  return undefined;
+}
+
+/** Everything that is known, for a push/pull: the node itself and the gone included. */
+export function allNodes<E>({ table }: SwimState<E>): PushNode[] {
+  return table.nodes.map(({ name, addr, port, meta, incarnation, state, vsn }) => ({
+    name,
+    addr,
+    port,
+    meta,
+    incarnation,
+    state,
+    vsn,
+  }));
+}
+
+/** Leaves: others are told by the node itself. `onFinished` is called when that was sent often enough. */
+export function announceLeave<E>(state: SwimState<E>, onFinished: () => void): void {
+  state.isLeaving = true;
+  const { self } = state;
+  if (!self) return onFinished();
+  const { name, incarnation } = self;
+  applyDead(state, { incarnation, node: name, from: name }, onFinished);
+  if (!state.table.nodes.some((node) => node !== self && !isGone(node))) onFinished();
+}
+
+/** Text of a node for log lines. */
+export function describe(node: SwimNode): string {
+  const { host, port } = endpointOf(node);
+  return `${node.name} ${host}:${port}`;
+}
