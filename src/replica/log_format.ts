@@ -84,6 +84,11 @@ export interface Batch {
   readonly commit: Index;
 }
 
+/** Whether a batch says nothing but that those before it are durable: a seal (D5), or what only begins a segment. */
+export function isEmpty({ hard, truncateFrom, append }: Batch): boolean {
+  return hard === undefined && truncateFrom === undefined && append.length === 0;
+}
+
 /** What a batch's header says. */
 export interface BatchHeader {
   readonly number: number;

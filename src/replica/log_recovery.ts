@@ -14,6 +14,7 @@ import {
   decodeBatch,
   decodeBatchHeader,
   decodeSegmentHeader,
+  isEmpty,
   type LogIdentity,
   SECTOR_BYTES,
   type SegmentHeader,
@@ -63,6 +64,8 @@ export interface RecoveredLog {
   nextBatch: number;
   /** Checksum of the last batch. */
   chain: number;
+  /** The last batch is a seal, or there is none (D5). */
+  isSealed: boolean;
   /** Bytes of a torn last write that are cut off; 0 for a clean end. */
   torn: number;
 }
@@ -96,6 +99,7 @@ export function recoverLog(disk: LogDisk, identity: LogIdentity, applied: Index)
     configs: [],
     nextBatch: 1,
     chain: 0,
+    isSealed: true,
     torn: 0,
   };
   let unborn: string | undefined;
@@ -161,7 +165,7 @@ function readSegment(
   if (!found) {
     // Its header is durable before it gets its name. (Earlier builds could leave it without one in a crash.)
     const isUnwritten = bytes.subarray(0, SECTOR_BYTES).every((byte) => byte === 0);
-    if (newest && isUnwritten && findBatch(bytes, 0, 0) === undefined) return false;
+    if (newest && isUnwritten && findWitness(bytes, 0, 0) === undefined) return false;
     throw damage(path, 0, "the segment's header is damaged");
   }
   const { header, length } = found;
@@ -184,6 +188,7 @@ function readSegment(
     if (!whole || whole.header.number !== log.nextBatch || whole.header.chain !== log.chain) break;
     takeBatch(log, path, offset, whole.batch);
     log.batches.add(whole.batch, { segment: header.number, offset, length: whole.length });
+    log.isSealed = isEmpty(whole.batch);
     log.nextBatch++;
     log.chain = whole.header.crc;
     offset += whole.length;
@@ -266,8 +271,10 @@ function checkRest(
   const lastWritten = lastNonZero(bytes);
   if (lastWritten < offset) return; // zeros to the end: the normal end
   if (!newest) throw damage(path, offset, "a batch in the middle of the log is damaged");
-  const later = findBatch(bytes, offset + 8, log.nextBatch);
-  if (later !== undefined) throw damage(path, offset, `a batch is damaged and whole ones follow it at offset ${later}`);
+  const later = findWitness(bytes, offset + 8, log.nextBatch);
+  if (later !== undefined) {
+    throw damage(path, offset, `a batch is damaged, which was durable as the one at offset ${later} says`);
+  }
   const header = decodeBatchHeader(bytes.subarray(offset));
   if (header && header.number !== log.nextBatch) {
     throw damage(path, offset, `expected batch ${log.nextBatch}, found ${header.number}`);
@@ -281,7 +288,8 @@ function checkRest(
   log.torn = lastWritten + 1 - offset;
 }
 
-function damage(path: string, offset: number, what: string): LogDamageError {
+/** What an operator is told of damage in the file `path`. */
+export function damage(path: string, offset: number, what: string): LogDamageError {
   return new LogDamageError(
     `The log is damaged: ${path} at offset ${offset}: ${what}. Nothing was changed; keep ${
       basename(path)
@@ -306,12 +314,16 @@ function hasZeroSector(bytes: Uint8Array, start: number, end: number): boolean {
   return false;
 }
 
-/** Offset of the first whole batch from `start` on whose number is above `number`; undefined where there is none. */
-function findBatch(bytes: Uint8Array, start: number, number: number): number | undefined {
+/**
+ * Offset of the first batch from `start` on that was written when batch `number` was durable; undefined where there is
+ * none. Its header says so, whatever became of its body: each batch vouches for the one before it, and a seal (D5) for
+ * the last.
+ */
+function findWitness(bytes: Uint8Array, start: number, number: number): number | undefined {
   for (let at = Math.ceil(start / 8) * 8; at + BATCH_HEADER_BYTES <= bytes.length; at += 8) {
     if (bytes[at] !== 0x4D || bytes[at + 1] !== 0x42) continue;
     const header = decodeBatchHeader(bytes.subarray(at));
-    if (header && header.number > number && decodeBatch(bytes.subarray(at))) return at;
+    if (header && header.durableBatch >= number) return at;
   }
   return undefined;
 }

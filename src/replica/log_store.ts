@@ -13,6 +13,9 @@
  *     kept supersedes what is gone (S2). A snapshot is installed by a segment whose header says so: when that is durable,
  *     all older ones are void, and the database is exchanged before anything else is done (S8).
  *
+ * (6) When no batch has followed the last one for a tick, an empty one is written behind it, once: it tells recovery that
+ *     the last one was durable, so that damage to it is not taken for a torn write (D5).
+ *
  * Segments are made ahead of use, full of zeros and synced, so that a batch only overwrites (0.11 instead of 0.16 ms).
  * @module
  */
@@ -26,6 +29,7 @@ import {
   BATCH_BODY_BYTES_MAX,
   decodeBatch,
   encodeSegmentHeader,
+  isEmpty,
   type LogIdentity,
   writeBatch,
 } from "./log_format.ts";
@@ -33,6 +37,7 @@ import { EMPTY_CONFIG } from "../raft/configuration.ts";
 import { isNoSpace, type LogDisk, type LogFile } from "./log_disk.ts";
 import { prepareCurrent, SPARE } from "./log_prepare.ts";
 import { LogDamageError, type RecoveredLog, recoverLog, segmentName } from "./log_recovery.ts";
+import { LogScrub } from "./log_scrub.ts";
 import { Signal, Task, type Wait, type Work } from "./log_task.ts";
 
 /** What the log tells its owner. */
@@ -58,6 +63,8 @@ export interface LogStoreOptions {
   readonly segmentBytes?: number;
   /** Bytes of recent entries kept in memory. @default {33554432} */
   readonly cacheBytes?: number;
+  /** Bytes of old segments that are read again each tick. @default {65536} */
+  readonly scrubBytes?: number;
 }
 
 /** What goes to the disk together: a snapshot first, if any, then what a batch holds. */
@@ -81,6 +88,8 @@ interface Segment {
 
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 const CACHE_BYTES = 32 * 1024 * 1024;
+/** At twenty ticks a second about 1.3 MB/s, each piece in a fraction of a millisecond. */
+const SCRUB_BYTES = 64 * 1024;
 const SPACE_RETRY_MS = 1000;
 /** What takes longer is told. */
 const SLOW_MS = 1000;
@@ -114,6 +123,11 @@ export class LogStore {
   #persisted: Index;
   #readFile: { segment: number; file: LogFile } | undefined;
   #closed = false;
+  #isSealed: boolean;
+  /** Number of the next batch at the last tick. */
+  #batchAtTick = 0;
+  readonly #scrub: LogScrub;
+  readonly #scrubBytes: number;
   /** A segment was asked for; the next write begins it. */
   #rotationDue: Signal | undefined;
   #lastTicket: Ticket = 0;
@@ -134,6 +148,9 @@ export class LogStore {
     this.#cache = new EntryCache(log.last.index + 1, options.cacheBytes ?? CACHE_BYTES);
     this.#persisted = log.last.index;
     this.#commit = log.commit;
+    this.#isSealed = log.isSealed;
+    this.#scrub = new LogScrub(disk);
+    this.#scrubBytes = options.scrubBytes ?? SCRUB_BYTES;
     const current = prepareCurrent(disk, log, { identity: options.identity, segmentBytes: this.#segmentBytes });
     this.#segments = segments.map(({ name, number, previous, fileBytes }) => ({
       name,
@@ -194,6 +211,24 @@ export class LogStore {
     return this.#writing;
   }
 
+  /** To be called once a tick: seals the last batch when none has followed it (D5), and reads old ones again (D11). */
+  tick(): void {
+    if (this.#closed) return;
+    const isIdle = !this.#writing && this.#batchAtTick === this.#nextBatch;
+    this.#batchAtTick = this.#nextBatch;
+    if (isIdle && !this.#isSealed) this.#writeNothing();
+    try {
+      this.#scrub.step(this.#segments, this.#scrubBytes);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Times that all old segments were read again. */
+  get scrubs(): number {
+    return this.#scrub.passes;
+  }
+
   *#pump(): Work {
     try {
       yield this.#disk.afterMessages();
@@ -239,6 +274,7 @@ export class LogStore {
     this.#offset += writer.length;
     this.#nextBatch++;
     this.#chain = crc;
+    this.#isSealed = isEmpty(batch) && !batch.install;
     if (batch.install) yield* this.#install(batch.install.base);
   }
 
@@ -464,6 +500,7 @@ export class LogStore {
     await this.#spare;
     this.#file.close();
     this.#readFile?.file.close();
+    this.#scrub.close();
   }
 }
 

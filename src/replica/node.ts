@@ -418,6 +418,7 @@ export class ReplicaNode {
       const missed = Math.min(Math.floor((now - due) / tickMs) + 1, ELECTION_TICKS);
       for (let i = 0; i < missed; i++) this.#replica.input({ k: "tick" });
       due = Math.max(due + missed * tickMs, now);
+      this.#log.tick();
       this.#checkReady();
       if (this.#options.stopWhenRemoved) this.#stopIfRemoved();
     }, tickMs);
@@ -501,7 +502,7 @@ export class ReplicaNode {
         heartbeat_timeout: `${heartbeatTimeoutMs / 1000}s`,
         election_timeout: `${this.#options.electionTimeoutMs / 1000}s`,
       },
-      log: { persisted: this.#log.persisted, bytes: this.#log.bytes },
+      log: { persisted: this.#log.persisted, bytes: this.#log.bytes, scrubs: this.#log.scrubs },
       snapshots: this.#snapshots.status(),
       agreement: this.#divergence.agreement,
       nodes_reaped_ok: this.#reaper.reaped,

@@ -3,7 +3,7 @@
  * that was acknowledged is lost, and with room again it goes on.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { type NodePlace, nodePlace, NodeProcess, until } from "./processes.ts";
+import { type NodePlace, nodePlace, NodeProcess, until, withNodes } from "./processes.ts";
 
 async function mounted(work: (path: string) => Promise<void>): Promise<void> {
   const path = await Deno.makeTempDir({ prefix: "muster-full-" });
@@ -50,6 +50,31 @@ async function insert(node: NodeProcess, id: number): Promise<"done" | "refused"
   }
   return text.includes(`"rows_affected":1`) ? "done" : "unknown";
 }
+
+Deno.test("a node whose log changed on disk finds that by reading it again, and stops with exit code 3", () =>
+  withNodes(async (root, start) => {
+    const node = start(nodePlace(root, "1"));
+    await node.ready();
+    await node.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)");
+    for (let id = 1; id <= 10; id++) await node.execute(["INSERT INTO t VALUES(?)", id]);
+    // Behind a new segment the one before it stays, as entries of it are to be kept.
+    const response = await fetch(`${node.url}/snapshot?trailing_logs=5`, { method: "POST" });
+    assertEquals(response.status, 200, await response.text());
+    const raft = `${node.place.directory}/raft`;
+    const [oldest, newest] = [...Deno.readDirSync(raft)].map(({ name }) => name).filter((name) => name.endsWith(".log"))
+      .sort();
+    assert(newest !== undefined, "a new segment was begun");
+    const file = await Deno.open(`${raft}/${oldest}`, { read: true, write: true });
+    const byte = new Uint8Array(1);
+    await file.seek(700, Deno.SeekMode.Start);
+    await file.read(byte);
+    byte[0] ^= 1;
+    await file.seek(700, Deno.SeekMode.Start);
+    await file.write(byte);
+    file.close();
+    assertEquals((await node.ended()).code, 3);
+    assertMatch(node.log, new RegExp(`${oldest} at offset \\d+: batch \\d+.* damaged, as reading it once more shows`));
+  }));
 
 Deno.test("a full disk loses nothing, is reported, and the node goes on when there is room", () =>
   mounted(async (root) => {

@@ -257,7 +257,9 @@ Deno.test("recovery stops at damage in the middle of the log", () =>
     change(path, (bytes) => bytes[offsets[1] + BATCH_HEADER_BYTES + 3] ^= 1);
     refuses(
       directory,
-      new RegExp(`at offset ${offsets[1]}: a batch is damaged and whole ones follow it at offset ${offsets[2]}`),
+      new RegExp(
+        `at offset ${offsets[1]}: a batch is damaged, which was durable as the one at offset ${offsets[2]} says`,
+      ),
     );
   }));
 
@@ -265,7 +267,7 @@ Deno.test("recovery stops at a torn batch in the middle, too", () =>
   inDirectory(async (directory) => {
     const { path, offsets } = await threeBatches(directory, 3000);
     change(path, (bytes) => bytes.fill(0, offsets[1] + 600, offsets[1] + 1700));
-    refuses(directory, /whole ones follow/);
+    refuses(directory, /a batch is damaged, which was durable/);
   }));
 
 Deno.test("recovery stops when a torn tail lies at or below what was applied or committed", () =>
@@ -353,6 +355,93 @@ Deno.test("recovery survives any single flipped bit without losing or inventing 
       bytes[at] ^= 1 << at % 8;
       Deno.writeFileSync(path, bytes);
       assertThrows(() => open(directory), LogDamageError, undefined, `bit at ${at}`);
+    }
+  }));
+
+Deno.test("LogStore seals its last batch when none follows for a tick, once, and not again after a restart", () =>
+  inDirectory(async (directory) => {
+    const first = open(directory);
+    for (const index of [1, 2, 3]) {
+      await first.write({ entries: [entry(index, 1)], term: 1 });
+      first.store.tick();
+    }
+    const unsealed = writtenBytes(directory);
+    for (let tick = 0; tick < 5; tick++) await tickOnce(first.store);
+    await first.store.close();
+    const sealed = writtenBytes(directory);
+    assertEquals(sealed - unsealed, 56, "one empty batch");
+    const second = open(directory);
+    assertEquals(second.store.recovered.last.index, 3);
+    for (let tick = 0; tick < 5; tick++) await tickOnce(second.store);
+    await second.store.close();
+    assertEquals(writtenBytes(directory), sealed);
+  }));
+
+Deno.test("recovery stops at a lost last batch that a seal vouches for, however torn the seal is", () =>
+  inDirectory(async (directory) => {
+    const { store, write } = open(directory);
+    await write({ entries: [entry(1, 1, "x".repeat(3000))], term: 1 });
+    await tickOnce(store);
+    await tickOnce(store);
+    await store.close();
+    const path = `${directory}/${segments(directory)[0]}`;
+    const end = writtenBytes(directory);
+    change(path, (bytes) => {
+      bytes.fill(0, 1024, 2048); // a sector run that reads as never written
+      bytes.fill(0, end - 8, end);
+    });
+    refuses(directory, /at offset 512: a batch is damaged, which was durable as the one at offset \d+ says/);
+  }));
+
+/** A tick, and whatever it begins to write. */
+async function tickOnce(store: LogStore): Promise<void> {
+  store.tick();
+  while (store.busy) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Bytes up to the last that is not zero, of the only segment. */
+function writtenBytes(directory: string): number {
+  const [name] = segments(directory);
+  return Deno.readFileSync(`${directory}/${name}`).findLastIndex((byte) => byte !== 0) + 1;
+}
+
+/** Ticks until all sealed segments were read again. */
+function scrub(store: LogStore): void {
+  const passes = store.scrubs;
+  for (let tick = 0; store.scrubs === passes; tick++) {
+    assert(tick < 100_000, "it comes to an end");
+    store.tick();
+  }
+}
+
+Deno.test("LogStore reads its sealed segments again, piece by piece, while it is written to and cut", () =>
+  inDirectory(async (directory) => {
+    const { store, write } = open(directory, { scrubBytes: 1000 });
+    for (let index = 1; index <= 80; index++) {
+      await write({ entries: [entry(index, 1, "y".repeat(4000))], term: 1, commit: index });
+      store.tick();
+      if (index === 60) store.cut(40, { keepBytes: 0 });
+    }
+    scrub(store);
+    scrub(store);
+    await store.close();
+  }));
+
+Deno.test("LogStore ends at any bit that changes in a sealed segment, and names the file and the place", () =>
+  inDirectory(async (directory) => {
+    const paths = await manySegments(directory);
+    const size = Deno.statSync(paths[1]).size;
+    const end = Deno.readFileSync(paths[1]).findLastIndex((byte) => byte !== 0) + 1;
+    const { store } = open(directory, { scrubBytes: 5000 });
+    scrub(store);
+    await store.close();
+    for (const at of [10, 100, SECTOR_BYTES + 3, SECTOR_BYTES + 60, 20_000, end - 1, end, size - 1]) {
+      const { store } = open(directory, { scrubBytes: 5000 });
+      change(paths[1], (bytes) => bytes[at] ^= 16);
+      const error = assertThrows(() => scrub(store), LogDamageError, undefined, `byte ${at}`);
+      assert(new RegExp(`${paths[1]} at offset \\d+: .* damaged, as reading it once more shows`).test(error.message));
+      change(paths[1], (bytes) => bytes[at] ^= 16);
+      await store.close();
     }
   }));
 
