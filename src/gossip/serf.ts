@@ -111,7 +111,8 @@ export class Serf {
   #refuse(name: string, meta: Uint8Array): string | undefined {
     const { admission } = this.state.options;
     if (!admission || name === this.state.name) return undefined;
-    return admission.refuse({ name, tags: tagsOf(this.state, meta) }, this.state.members.values());
+    const { tags, members } = this.state;
+    return admission.refuse({ name, tags: tagsOf(this.state, meta) }, tags, members.values());
   }
 
   #broadcasts(

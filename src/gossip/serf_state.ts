@@ -73,6 +73,7 @@ export interface Admission {
   /** Why not; undefined: it is. */
   refuse(
     candidate: { name: string; tags: ReadonlyMap<string, string> },
+    own: ReadonlyMap<string, string>,
     members: Iterable<SerfMember>,
   ): string | undefined;
 }

@@ -11,32 +11,33 @@ const TAG_BYTES = 16;
 const BLOCK_BYTES = 16;
 
 /** AES-GCM with a nonce of 12 bytes. */
-export const aesGcm: Aead = {
-  seal(key, nonce, plaintext, aad) {
-    if (key.length === 24) return seal192(key, nonce, plaintext, aad);
-    const cipher = createCipheriv(key.length === 16 ? "aes-128-gcm" : "aes-256-gcm", key, nonce);
-    cipher.setAAD(aad);
-    const ciphertext = cipher.update(plaintext);
-    cipher.final();
-    return join(ciphertext, cipher.getAuthTag());
-  },
-  open(key, nonce, sealed, aad) {
-    if (sealed.length < TAG_BYTES) return undefined;
-    const ciphertext = sealed.subarray(0, sealed.length - TAG_BYTES);
-    const tag = sealed.subarray(sealed.length - TAG_BYTES);
-    if (key.length === 24) return open192(key, nonce, { ciphertext, tag }, aad);
-    const decipher = createDecipheriv(key.length === 16 ? "aes-128-gcm" : "aes-256-gcm", key, nonce);
-    decipher.setAAD(aad);
-    decipher.setAuthTag(tag);
-    const plaintext = decipher.update(ciphertext);
-    try {
-      decipher.final();
-    } catch {
-      return undefined; // another key, or changed on the way
-    }
-    return new Uint8Array(plaintext.buffer, plaintext.byteOffset, plaintext.length);
-  },
-};
+export const aesGcm: Aead = { seal, open };
+
+function seal(key: Uint8Array, nonce: Uint8Array, plaintext: Uint8Array, aad: Uint8Array): Uint8Array {
+  if (key.length === 24) return seal192(key, nonce, plaintext, aad);
+  const cipher = createCipheriv(key.length === 16 ? "aes-128-gcm" : "aes-256-gcm", key, nonce);
+  cipher.setAAD(aad);
+  const ciphertext = cipher.update(plaintext);
+  cipher.final();
+  return join(ciphertext, cipher.getAuthTag());
+}
+
+function open(key: Uint8Array, nonce: Uint8Array, sealed: Uint8Array, aad: Uint8Array): Uint8Array | undefined {
+  if (sealed.length < TAG_BYTES) return undefined;
+  const ciphertext = sealed.subarray(0, sealed.length - TAG_BYTES);
+  const tag = sealed.subarray(sealed.length - TAG_BYTES);
+  if (key.length === 24) return open192(key, nonce, { ciphertext, tag }, aad);
+  const decipher = createDecipheriv(key.length === 16 ? "aes-128-gcm" : "aes-256-gcm", key, nonce);
+  decipher.setAAD(aad);
+  decipher.setAuthTag(tag);
+  const plaintext = decipher.update(ciphertext);
+  try {
+    decipher.final();
+  } catch {
+    return undefined; // another key, or changed on the way
+  }
+  return new Uint8Array(plaintext.buffer, plaintext.byteOffset, plaintext.length);
+}
 
 function join(a: Uint8Array, b: Uint8Array): Uint8Array {
   const joined = new Uint8Array(a.length + b.length);

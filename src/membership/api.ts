@@ -249,7 +249,9 @@ export type ToMembership =
     readonly params: unknown;
   }
   /** A TCP connection that begins like gossip; its bytes, the first included, come as {@linkcode StreamMessage}. */
-  | { readonly k: "stream"; readonly remote: string; readonly port: MessagePort };
+  | { readonly k: "stream"; readonly remote: string; readonly port: MessagePort }
+  /** Another Worker that may ask the same and is told the same events, through a port of its own. */
+  | { readonly k: "client"; readonly port: MessagePort };
 
 /** From membership, through its port. */
 export type FromMembership =

@@ -1,0 +1,64 @@
+/**
+ * The calls of other Workers, through their ports.
+ * @module
+ */
+import { PortStream } from "./gossip_stream.ts";
+import type { FromMembership, MembershipMethods, ToMembership } from "./api.ts";
+import type { Membership } from "./membership.ts";
+
+/** What each method does with its parameters. */
+type Methods = {
+  readonly [M in keyof MembershipMethods]: (
+    params: MembershipMethods[M]["params"],
+    ref: number,
+  ) => MembershipMethods[M]["result"] | Promise<MembershipMethods[M]["result"]>;
+};
+
+function methodsOf(membership: Membership, tell: (message: FromMembership) => void): Methods {
+  const nothing = async (work: void | Promise<void>) => {
+    await work;
+    return null;
+  };
+  return {
+    members: () => membership.members(),
+    join: ({ addresses, replay }) => membership.join(addresses, { replay }),
+    leave: () => nothing(membership.leave()),
+    forceLeave: ({ name, prune }) => nothing(membership.forceLeave(name, { prune })),
+    setTags: ({ tags }) => nothing(membership.setTags(tags)),
+    fireEvent: ({ name, payload, coalesce }) => nothing(membership.fireEvent(name, payload, { coalesce })),
+    query: (options, ref) => nothing(membership.query(options, (answer) => tell({ k: "query-answer", ref, answer }))),
+    respond: ({ ref, payload }) => nothing(membership.respond(ref, payload)),
+    keysInstall: (request) => membership.keys("install", request),
+    keysUse: (request) => membership.keys("use", request),
+    keysRemove: (request) => membership.keys("remove", request),
+    keysList: (request) => membership.keys("list", request),
+    stats: () => membership.stats(),
+    coordinate: ({ name }) => membership.coordinate(name) ?? null,
+    close: () => nothing(membership.close()),
+  };
+}
+
+/**
+ * Answers the calls that come through `port`, and through the ports of further clients that it brings.
+ * @param clients Ports that are told of events; further ones are added.
+ */
+export function serveCalls(membership: Membership, port: MessagePort, clients: Set<MessagePort>): void {
+  const tell = (message: FromMembership) => port.postMessage(message);
+  const methods = methodsOf(membership, tell);
+  port.onmessage = async ({ data }: MessageEvent<ToMembership>) => {
+    if (data.k === "stream") return membership.serveStream(new PortStream(data.port), data.remote);
+    if (data.k === "client") {
+      clients.add(data.port);
+      return serveCalls(membership, data.port, clients);
+    }
+    const { ref, method, params } = data;
+    try {
+      // The parameters are of this process: their types are those of MembershipMethods.
+      const call = methods[method] as (params: unknown, ref: number) => unknown;
+      tell({ k: "answer", ref, result: await call(params, ref) });
+    } catch (error) {
+      tell({ k: "answer", ref, error: error instanceof Error ? error.message : String(error) });
+    }
+  };
+  tell({ k: "open", local: membership.local });
+}

@@ -1,0 +1,77 @@
+/**
+ * From what a node is configured to be to what the core needs.
+ * @module
+ */
+import type { Cipher } from "../gossip/cipher.ts";
+import { parseIp } from "../gossip/ip.ts";
+import { decodeKeyText } from "../gossip/key_text.ts";
+import { Keyring } from "../gossip/keyring.ts";
+import { SERF_DEFAULTS, type SerfConfig, SWIM_PROFILES, type SwimConfig } from "../gossip/profile.ts";
+import type { SerfOptions } from "../gossip/serf_state.ts";
+import { DELEGATE_MAX, DELEGATE_MIN, versionBytes } from "../gossip/version.ts";
+import { admissionOf } from "./admission.ts";
+import { aesGcm } from "./aes_gcm.ts";
+import type { Endpoint, MembershipConfig, Tuning } from "./api.ts";
+import { readKeyring, writeKeyring } from "./files.ts";
+
+const NAME_CHARACTERS_MAX = 128;
+const LABEL_BYTES_MAX = 255;
+
+/** What the core is given, all but the way out. */
+export type CoreOptions = Omit<SerfOptions, "swim"> & { readonly swim: Omit<SerfOptions["swim"], "emit"> };
+
+/** Values of `tuning` for the keys of `base`, where they are given. */
+function tuned<T extends object>(base: T, tuning: Tuning): T {
+  const given = Object.entries(tuning).filter(([key, value]) => key in base && value !== undefined);
+  return { ...base, ...Object.fromEntries(given) };
+}
+
+/**
+ * Checks the configuration and reads or begins the keyring.
+ * @throws {RangeError} When the name, the address or the label cannot be used.
+ * @throws {KeyringError} When a key or the keyring cannot be.
+ */
+export function coreOptions(config: MembershipConfig, local: Endpoint, restored: SerfOptions["restored"]): CoreOptions {
+  const { name, tags, tuning = {}, delegateProtocol = DELEGATE_MAX, resolveConflicts = true } = config;
+  if (name === "" || name.length > NAME_CHARACTERS_MAX) {
+    throw new RangeError(`Cannot use the node name "${name}": expected 1 to ${NAME_CHARACTERS_MAX} characters`);
+  }
+  if (delegateProtocol < DELEGATE_MIN || delegateProtocol > DELEGATE_MAX) {
+    throw new RangeError(`Cannot speak Serf protocol ${delegateProtocol}: expected ${DELEGATE_MIN} to ${DELEGATE_MAX}`);
+  }
+  const { host, port } = config.advertise ?? local;
+  const addr = parseIp(host);
+  if (!addr || addr.every((byte) => byte === 0)) {
+    throw new RangeError(
+      `Cannot advertise "${host}" for gossip: expected the IP address at which others reach this node`,
+    );
+  }
+  const label = new TextEncoder().encode(config.label ?? "");
+  if (label.length > LABEL_BYTES_MAX) throw new RangeError(`Cannot use a label of more than ${LABEL_BYTES_MAX} bytes`);
+  const swimConfig: SwimConfig = tuned(SWIM_PROFILES[config.profile ?? "lan"], tuning);
+  const serfConfig: SerfConfig = tuned(SERF_DEFAULTS, tuning);
+  return {
+    swim: {
+      name,
+      addr,
+      port: port === 0 ? local.port : port,
+      vsn: versionBytes(delegateProtocol),
+      config: swimConfig,
+      wrapping: { compression: config.compression ?? true, cipher: cipherOf(config), label },
+      random: Math.random,
+    },
+    config: serfConfig,
+    tags: new Map(Object.entries(tags)),
+    admission: config.admission && admissionOf(config.admission),
+    restored,
+    resolveConflicts,
+  };
+}
+
+function cipherOf({ directory, encryptionKey }: MembershipConfig): Cipher | undefined {
+  const kept = directory === undefined ? undefined : readKeyring(directory);
+  const keyring = kept ?? (encryptionKey === undefined ? undefined : new Keyring([decodeKeyText(encryptionKey)]));
+  if (!keyring) return undefined;
+  if (!kept && directory !== undefined) writeKeyring(directory, keyring);
+  return { keyring, aead: aesGcm, randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)) };
+}
