@@ -218,6 +218,7 @@ class Cluster implements World {
     const incarnation = node.incarnation;
     const tick = (): void => {
       if (node.incarnation !== incarnation || node.core === undefined) return;
+      node.tick();
       this.#input(node, { k: "tick" });
       this.#schedule.after(period, tick);
     };
@@ -237,7 +238,7 @@ class Cluster implements World {
       files.killAfter = this.#files.chance(log?.killedStarts ?? 0) ? this.#files.between(1, 10) : 0;
     }
     try {
-      node.boot(options, new Random(this.#cores.u32()), log ?? { segmentBytes: 0, cacheBytes: 0 });
+      node.boot(options, new Random(this.#cores.u32()), log);
       return true;
     } catch (error) {
       if (error instanceof Stopped) {

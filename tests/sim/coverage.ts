@@ -63,6 +63,8 @@ export const MARKS = [
   "disk stuck until the restart",
   "node stopped by damage at its start",
   "node stopped by damage while it ran",
+  "damage found by reading the log again",
+  "last batch sealed",
 ] as const;
 
 /** Name of a mark. */

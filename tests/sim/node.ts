@@ -87,7 +87,7 @@ export class SimNode {
    * Starts the process from what the disk holds.
    * @throws {Stopped} When that is damaged, as it may be.
    */
-  boot(options: Options, random: Random, sizes: LogSizes): void {
+  boot(options: Options, random: Random, sizes: LogSizes | undefined): void {
     const disk = this.disk;
     this.incarnation++;
     this.applied = disk.applied;
@@ -107,9 +107,9 @@ export class SimNode {
     this.core = createCore(boot, options, random);
   }
 
-  #openLog(sizes: LogSizes, random: Random): NodeLog | undefined {
+  #openLog(sizes: LogSizes | undefined, random: Random): NodeLog | undefined {
     const { files } = this.disk;
-    if (files === undefined) return undefined;
+    if (files === undefined || sizes === undefined) return undefined;
     const { world } = this;
     const disk = new SimDisk(files, world.diskWorld(this), random);
     const log = new NodeLog(this.id, this.disk, {
@@ -130,6 +130,9 @@ export class SimNode {
           },
         }),
         onFatal: (error) => {
+          if (error.message.includes("reading it once more")) {
+            world.coverage.hit("damage found by reading the log again");
+          }
           if (!(error instanceof DiskError)) return world.ends(this, stopReason(error, files));
           world.coverage.hit(error.during === "sync" ? "node ended by a failed sync" : "node ended by a failed write");
           world.ends(this, error);
@@ -174,6 +177,11 @@ export class SimNode {
     const write = this.disk.complete();
     this.checker.hardWritten(this.id, before, this.disk.hard);
     return write;
+  }
+
+  /** The clock of the process, as far as it is not the core's. */
+  tick(): void {
+    if (this.#files?.tick()) this.world.coverage.hit("last batch sealed");
   }
 
   /** Steps what has gathered and carries out one drain. */

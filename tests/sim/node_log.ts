@@ -19,7 +19,12 @@ export interface LogSizes {
   readonly segmentBytes: number;
   /** Bytes of entries kept in memory. */
   readonly cacheBytes: number;
+  /** Bytes that are read again each tick. */
+  readonly scrubBytes: number;
 }
+
+/** Newest entries that are read after a start: older ones are when they are applied or sent. */
+const COMPARED = 64;
 
 /** The node stops by spec/raft.md §3.3 or D9, as its files were damaged. */
 export class Stopped extends Error {
@@ -88,11 +93,11 @@ export class NodeLog {
     this.#disk.hard = hard;
     this.#disk.base = this.#store.base;
     this.#disk.commit = this.#store.recovered.commit;
-    this.#compare(this.#store.base.index + 1);
+    this.#compare(Math.max(this.#store.base.index, entries.length - COMPARED) + 1);
     return kept;
   }
 
-  /** All that is kept reads as it was written. */
+  /** What is kept reads as it was written. */
   #compare(from: Index): void {
     const { entries } = this.#disk;
     for (const entry of this.read(from, entries.length)) {
@@ -142,6 +147,13 @@ export class NodeLog {
   /** Cuts whole segments off; the new base, where it moved. */
   cut(index: Index): EntryId | undefined {
     return this.#store.cut(index, { keepBytes: 0 });
+  }
+
+  /** @returns Whether a seal is written now (D5). */
+  tick(): boolean {
+    const wasBusy = this.#store.busy;
+    this.#store.tick();
+    return this.#store.busy && !wasBusy;
   }
 
   /** Begins a segment; calls `done` when it is in use. */

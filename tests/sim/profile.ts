@@ -150,7 +150,8 @@ function drawLog(random: Random, name: ProfileName): LogFaults | undefined {
   const isReal = random.chance(name === "files" ? 1 : LOG_SHARE);
   const log: LogFaults = {
     segmentBytes: 4096 << random.below(4),
-    cacheBytes: random.below(3) * 2048,
+    cacheBytes: [0, 8192, 1024 * 1024][random.below(3)],
+    scrubBytes: 256,
     powerLoss: random.chance(0.3) ? 1 : random.below(100) / 100,
     killedStarts: maybe(random, share(0.3), () => random.below(50) / 100),
     failEvery: maybe(random, share(0.3), () => random.between(2, 20) * SECOND),
