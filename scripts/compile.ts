@@ -18,6 +18,8 @@ const WORKERS = [
   "src/sqlite/snapshot_worker.ts",
   "src/http/worker.ts",
   "src/discovery/worker.ts",
+  "src/agent/worker.ts",
+  "src/nameserver/worker.ts",
 ];
 
 const { code } = await new Deno.Command(deno ?? Deno.execPath(), {

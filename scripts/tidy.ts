@@ -13,12 +13,15 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   raft: ["codec", "rpc", "invariant"],
   gossip: ["codec", "invariant"],
   sql: ["codec", "rpc", "invariant"],
-  replica: ["raft", "sql", "disk", "codec", "rpc", "invariant"],
+  replica: ["raft", "sql", "membership", "disk", "codec", "rpc", "invariant"],
   sqlite: ["sql", "disk", "codec", "rpc", "invariant"],
   membership: ["gossip", "disk", "codec", "rpc", "invariant"],
-  http: ["sql", "codec", "rpc", "invariant"],
+  agent: ["membership", "replica", "codec", "rpc", "invariant"],
+  http: ["sql", "membership", "codec", "rpc", "invariant"],
+  nameserver: ["dns", "codec", "rpc", "invariant"],
+  dns: ["codec", "invariant"],
   discovery: ["codec", "rpc", "invariant"],
-  node: ["raft", "sql", "replica", "sqlite", "http", "discovery", "disk", "codec", "rpc", "invariant"],
+  node: ["raft", "sql", "replica", "sqlite", "http", "membership", "discovery", "disk", "codec", "rpc", "invariant"],
   cli: ["node", "codec", "rpc", "invariant"],
 };
 const PURE = ["raft", "gossip", "sql", "codec"];

@@ -8,7 +8,8 @@ import { parseDuration } from "../codec/duration.ts";
 /** One flag. */
 export interface FlagSpec {
   readonly name: string;
-  readonly kind: "string" | "int" | "bool" | "duration";
+  /** `strings` may be repeated, and keeps every value. */
+  readonly kind: "string" | "strings" | "int" | "bool" | "duration";
   /** As it would be typed. */
   readonly value: string;
   readonly help: string;
@@ -29,16 +30,18 @@ const FALSE = ["0", "f", "F", "false", "FALSE", "False"];
 export class Flags {
   readonly #specs: ReadonlyMap<string, FlagSpec>;
   readonly #given: ReadonlyMap<string, string>;
+  readonly #repeated: ReadonlyMap<string, readonly string[]>;
   /** Arguments after the flags. */
   readonly rest: readonly string[];
 
   private constructor(
     specs: ReadonlyMap<string, FlagSpec>,
     given: ReadonlyMap<string, string>,
-    rest: readonly string[],
+    { repeated, rest }: { repeated: ReadonlyMap<string, readonly string[]>; rest: readonly string[] },
   ) {
     this.#specs = specs;
     this.#given = given;
+    this.#repeated = repeated;
     this.rest = rest;
   }
 
@@ -49,6 +52,7 @@ export class Flags {
   static parse(args: readonly string[], specs: readonly FlagSpec[]): Flags {
     const known = new Map(specs.map((spec) => [spec.name, spec]));
     const given = new Map<string, string>();
+    const repeated = new Map<string, string[]>();
     let at = 0;
     for (; at < args.length; at++) {
       const arg = args[at];
@@ -74,8 +78,9 @@ export class Flags {
       }
       check(spec, value);
       given.set(name, value);
+      if (spec.kind === "strings") repeated.set(name, [...repeated.get(name) ?? [], value]);
     }
-    const flags = new Flags(known, given, args.slice(at));
+    const flags = new Flags(known, given, { repeated, rest: args.slice(at) });
     flags.#refuseUnsupported();
     return flags;
   }
@@ -116,6 +121,11 @@ export class Flags {
     return parseDuration(this.string(name)) ?? 0;
   }
 
+  /** Every value of a flag that may be repeated. */
+  all(name: string): readonly string[] {
+    return this.#repeated.get(name) ?? [];
+  }
+
   /** A comma list; empty for none. */
   list(name: string): string[] {
     const text = this.string(name);
@@ -148,7 +158,7 @@ export function describeFlags(specs: readonly FlagSpec[]): string {
     const standard = value === "" || value === "false"
       ? ""
       : ` (default ${kind === "string" ? JSON.stringify(value) : value})`;
-    return `  -${name}${kind === "bool" ? "" : ` ${kind}`}\n    \t${help}${standard}${
+    return `  -${name}${kind === "bool" ? "" : ` ${kind === "strings" ? "string" : kind}`}\n    \t${help}${standard}${
       supported ? "" : " [not supported yet]"
     }`;
   }).join("\n");

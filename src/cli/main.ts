@@ -2,6 +2,8 @@
  * The command line: one switch on the command's name. Exit codes: 0 done, 1 failed, 2 wrong usage (3: damaged data).
  * @module
  */
+import { agent, AGENT_HELP } from "./agent.ts";
+import { AGENT_FLAGS } from "./agent_flags.ts";
 import { serve, SERVE_HELP } from "./serve.ts";
 import { describeFlags } from "./flags.ts";
 import { SERVE_FLAGS } from "./serve_flags.ts";
@@ -13,6 +15,7 @@ Usage: muster COMMAND [flags] [arguments]
 
 Commands:
   serve      run a node that serves SQL over HTTP and replicates it
+  agent      run a member of a pool of nodes that find each other, as consul agent does
   version    print the version
   help       print help, also: muster help COMMAND
 
@@ -30,6 +33,8 @@ export async function main(args: readonly string[]): Promise<number> {
   switch (command) {
     case "serve":
       return await serve(rest);
+    case "agent":
+      return await agent(rest);
     case "version":
     case "-version":
     case "--version":
@@ -59,6 +64,9 @@ function help(topic: string | undefined): number {
   switch (topic) {
     case "serve":
       console.log(SERVE_HELP + describeFlags(SERVE_FLAGS));
+      return 0;
+    case "agent":
+      console.log(AGENT_HELP + describeFlags(AGENT_FLAGS));
       return 0;
     case "version":
       console.log("muster version: print the version\n\nUsage: muster version");

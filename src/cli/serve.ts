@@ -117,6 +117,11 @@ function configOf(flags: Flags): NodeConfig {
   };
 }
 
+/** What a node is where nothing else is said. */
+export function nodeDefaults(): NodeConfig {
+  return configOf(Flags.parse(["data"], SERVE_FLAGS));
+}
+
 const log = logger("muster");
 
 /** Runs a node until a signal or a failure. */

@@ -34,6 +34,7 @@ export class CatalogError extends Error {
 export class Catalog {
   readonly #services: () => Services;
   readonly #waiting = new Set<() => void>();
+  #hasSchema = false;
 
   /** @param services Asked at each call: the catalog is one of them. */
   constructor(services: () => Services) {
@@ -65,6 +66,7 @@ export class Catalog {
     const fault = parsed.find(({ error }) => error !== undefined)?.error;
     if (fault?.startsWith("no such table")) return { rows: reads.map(() => []), index: 1 }; // nothing was ever written
     if (fault !== undefined) throw new CatalogError(fault);
+    this.#hasSchema = true;
     const [[first], ...rows] = parsed.map((one) => one.rows ?? []);
     return { rows, index: Math.max(1, Number(first?.value ?? 1)) };
   }
@@ -74,7 +76,8 @@ export class Catalog {
    * @throws {CatalogError} When it was refused, or nothing was heard of it in time.
    */
   async write(writes: readonly CatalogWrite[]): Promise<void> {
-    const statements = [...CATALOG_SCHEMA.map((sql) => ({ sql })), ...writes].map(bound);
+    const schema = this.#hasSchema ? [] : CATALOG_SCHEMA.map((sql) => ({ sql }));
+    const statements = [...schema, ...writes].map(bound);
     const body = encodeCommand({ kind: "execute", transaction: true, isSystem: true, statements });
     const result = await this.#services().replica.write(body, OPTIONS, WRITE_TIMEOUT_MS);
     if (result === undefined) throw new CatalogError("no answer in time: the catalog may or may not have been written");

@@ -7,10 +7,10 @@ import type { LogLevel } from "../rpc/log.ts";
 import type { AgentOptions, HttpOptions, SupervisorTask } from "./api.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Params } from "./params.ts";
-import type { PoolClient } from "./pool_client.ts";
+import type { PoolClient } from "../membership/client.ts";
 import type { Readers } from "./readers.ts";
 import type { ReplicaClient } from "./replica_client.ts";
-import type { EventLog } from "./v1/events.ts";
+import type { EventLog } from "./v1_events.ts";
 
 /** One request, its body read. */
 export interface HttpRequest {

@@ -10,7 +10,7 @@ import type { HttpRequest, Services } from "./request.ts";
 import { handleReap, handleSnapshot, handleVerify } from "./snapshot.ts";
 import { handleStatus, handleVars } from "./status.ts";
 import { relay } from "./leadership.ts";
-import { routeV1 } from "./v1/router.ts";
+import { routeV1 } from "./v1_router.ts";
 
 /** Answers one kind of request. */
 type Handler = (request: HttpRequest, services: Services) => HttpResponse | Promise<HttpResponse>;

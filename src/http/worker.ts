@@ -6,7 +6,7 @@ import { NodeState } from "../rpc/node_state.ts";
 import { workerScope } from "../rpc/worker_scope.ts";
 import type { FromHttpWorker, Lookup, LookupAnswer, OpenHttp, ToHttpWorker } from "./api.ts";
 import { Catalog } from "./catalog.ts";
-import { PoolClient } from "./pool_client.ts";
+import { PoolClient } from "../membership/client.ts";
 import { Readers } from "./readers.ts";
 import { ReplicaClient } from "./replica_client.ts";
 import { logger } from "../rpc/log.ts";
@@ -14,7 +14,7 @@ import { Reconciler } from "./reconciler.ts";
 import { type Agent, newCounters, type Services } from "./request.ts";
 import { route } from "./router.ts";
 import { type HttpServer, serveForwarded, serveHttp } from "./server.ts";
-import { EventLog } from "./v1/events.ts";
+import { EventLog } from "./v1_events.ts";
 
 const scope = workerScope<ToHttpWorker, FromHttpWorker>();
 /** In-flight requests get this long at a shutdown. */

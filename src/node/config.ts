@@ -3,14 +3,60 @@
  * by `node/` alone; each part gets the few values it uses. Pure.
  * @module
  */
+import type { NameServerSettings } from "../nameserver/api.ts";
+
+/** What makes a node an agent: its part in a gossip pool (spec/consul.md 3.1). Times in milliseconds. */
+export interface AgentConfig {
+  readonly nodeName: string;
+  readonly datacenter: string;
+  /** A client agent keeps no data. */
+  readonly isServer: boolean;
+  /** Found a cluster alone, without asking anybody. */
+  readonly bootstrap: boolean;
+  readonly meta: Readonly<Record<string, string>>;
+  /** Members to join through at the start; it fails where none of them answers. */
+  readonly startJoin: readonly string[];
+  /** The same, tried until one answers. */
+  readonly retryJoin: readonly string[];
+  readonly retryIntervalMs: number;
+  /** Attempts; 0: without end. */
+  readonly retryMax: number;
+  readonly rejoinAfterLeave: boolean;
+  /** Base64; empty for none. */
+  readonly encryptionKey: string;
+  /** DNS domains, the primary one first, each ending in a dot. */
+  readonly domains: readonly string[];
+  /** `host:port` of the name server; empty for none. */
+  readonly dnsAddr: string;
+  readonly dns: NameServerSettings;
+  readonly leaveOnTerminate: boolean;
+  readonly skipLeaveOnInterrupt: boolean;
+  /** Everything is thrown away at the end. */
+  readonly isDev: boolean;
+  readonly reconnectTimeoutMs: number;
+  /** Differences from Consul's own settings of gossip in a LAN. */
+  readonly gossip: GossipTuning;
+}
+
+/** Settings of gossip (`gossip_lan`). */
+export interface GossipTuning {
+  readonly gossipIntervalMs?: number;
+  readonly gossipNodes?: number;
+  readonly probeIntervalMs?: number;
+  readonly probeTimeoutMs?: number;
+  readonly retransmitMult?: number;
+  readonly suspicionMult?: number;
+}
 
 /** A node. Times in milliseconds. */
 export interface NodeConfig {
   /** Where everything is kept; made if missing. */
   readonly dataDirectory: string;
-  /** Empty: the advertised cluster address. */
+  /** Present in an agent. */
+  readonly agent?: AgentConfig;
+  /** Empty: the advertised cluster address; in an agent a random one that is kept. */
   readonly nodeId: string;
-  /** HTTP bind address, `host:port`. */
+  /** HTTP bind address, `host:port`; empty in an agent without HTTP. */
   readonly httpAddr: string;
   /** HTTP address for clients and other nodes. */
   readonly httpAdvertisedAddr: string;

@@ -19,6 +19,8 @@ export interface DataDirectory {
   readonly path: string;
   readonly raft: string;
   readonly sqlite: string;
+  /** What is remembered of the gossip pool. */
+  readonly gossip: string;
   readonly nodeId: string;
   readonly storageId: string;
   /** Whether this start made it. */
@@ -28,7 +30,7 @@ export interface DataDirectory {
 }
 
 /**
- * Opens `path` for the node `nodeId`.
+ * Opens `path` for the node `nodeId`; empty: the one it has, or a new random one.
  * @throws {DataDirectoryError} When it is in use, belongs to another node, or has an unknown format.
  */
 export function openDataDirectory(path: string, nodeId: string): DataDirectory {
@@ -38,14 +40,16 @@ export function openDataDirectory(path: string, nodeId: string): DataDirectory {
     const raft = makeDirectory(`${absolute}/raft`);
     const sqlite = makeDirectory(`${absolute}/sqlite`);
     const known = readNodeFile(`${absolute}/node.json`);
-    if (known && known.nodeId !== nodeId) {
+    const gossip = makeDirectory(`${absolute}/gossip`);
+    const id = nodeId || known?.nodeId || crypto.randomUUID();
+    if (known && known.nodeId !== id) {
       throw new DataDirectoryError(
-        `${absolute} belongs to node "${known.nodeId}", not to "${nodeId}": a node's id must not change; ` +
+        `${absolute} belongs to node "${known.nodeId}", not to "${id}": a node's id must not change; ` +
           `start it with -node-id ${known.nodeId}, or give this node an empty directory`,
       );
     }
-    const storageId = known?.storageId ?? writeNodeFile(absolute, nodeId);
-    return { path: absolute, raft, sqlite, nodeId, storageId, isNew: !known, release: () => lock.close() };
+    const storageId = known?.storageId ?? writeNodeFile(absolute, id);
+    return { path: absolute, raft, sqlite, gossip, nodeId: id, storageId, isNew: !known, release: () => lock.close() };
   } catch (error) {
     lock.close();
     throw error;

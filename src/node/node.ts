@@ -3,17 +3,22 @@
  * (spec/rqlite.md 15.9). A Worker that dies ends the process with a message and a non-zero code; nothing is restarted
  * here, systemd does that.
  *
+ * A client agent (`muster agent` without `-server`) keeps no data: it has HTTP, the membership Worker, which is also its
+ * way to the servers, and the name server, and nothing else.
+ *
  * Start: the writer first, as the log may not be cut or replayed without knowing what the database holds; HTTP, so that
  * `/readyz` answers while the node waits for its cluster; the replica, which waits for the writer's word; and when that
  * has come, the readers, which need the writer's file. The snapshot Worker starts when the replica first needs it.
  * @module
  */
 import type { DiscoveryOptions, OpenDiscovery } from "../discovery/api.ts";
-import type { FromHttpWorker, ToHttpWorker } from "../http/api.ts";
+import type { AgentOptions, FromHttpWorker, ToHttpWorker } from "../http/api.ts";
 import type { DiscoveryUse, FromReplica, ToReplica } from "../replica/api.ts";
 import { NODE_STATE_BYTES } from "../rpc/node_state.ts";
 import type { OpenReader, OpenSnapshot, OpenWriter } from "../sqlite/api.ts";
-import type { NodeConfig } from "./config.ts";
+import type { NameServerSettings } from "../nameserver/api.ts";
+import { AgentParts } from "./agent.ts";
+import type { AgentConfig, NodeConfig } from "./config.ts";
 import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
 import { discoveryAddrs } from "./discovery.ts";
 import { machineFacts } from "./facts.ts";
@@ -49,14 +54,18 @@ export class Node {
   readonly #log: (line: string) => void;
   readonly #startedMs = Date.now();
   readonly #failed = Promise.withResolvers<never>();
+  readonly #left = Promise.withResolvers<void>();
   readonly #clustered = Promise.withResolvers<void>();
   readonly #stopped = {
     replica: Promise.withResolvers<void>(),
     http: Promise.withResolvers<void>(),
     writer: Promise.withResolvers<void>(),
   };
-  #replica: Worker;
-  #http: Worker;
+  /** Present unless this is a client agent. */
+  readonly #replica: Worker | undefined;
+  readonly #http: Worker;
+  readonly #agent: AgentParts | undefined;
+  #isLeaving = false;
   readonly #writerToReplica = new MessageChannel();
   readonly #snapshotLine = new MessageChannel();
 
@@ -69,20 +78,39 @@ export class Node {
     this.#config = config;
     this.#log = log;
     this.#failed.promise.catch(() => {}); // whoever waits for the node hears of it
-    this.#directory = openDataDirectory(config.dataDirectory, config.nodeId || config.clusterAdvertisedAddr);
+    const isServer = config.agent?.isServer ?? true;
+    const nodeId = config.nodeId || (config.agent ? "" : config.clusterAdvertisedAddr);
+    this.#directory = openDataDirectory(config.dataDirectory, nodeId);
     this.#scope = {
       raftDirectory: this.#directory.raft,
       sqliteDirectory: this.#directory.sqlite,
       httpAddr: config.httpAddr.startsWith(":") ? `0.0.0.0${config.httpAddr}` : config.httpAddr,
       discoveryAddrs: discovery ? discoveryAddrs(discovery) : [],
+      gossipDirectory: this.#directory.gossip,
+      dnsAddr: config.agent?.dnsAddr ?? "",
+      recursors: config.agent?.dns.recursors ?? [],
     };
     const state = new SharedArrayBuffer(NODE_STATE_BYTES);
     const writerToHttp = new MessageChannel();
     const httpToReplica = new MessageChannel();
-    this.#startWriter(writerToHttp.port1);
+    if (isServer) this.#startWriter(writerToHttp.port1);
+    this.#agent = config.agent && this.#startAgent(config.agent, state, httpToReplica.port2);
     this.#http = this.#startHttp({ state, replica: httpToReplica.port1, writer: writerToHttp.port2 });
-    this.#replica = this.#startReplica(state, httpToReplica.port2, discovery);
+    if (isServer) this.#replica = this.#startReplica(state, httpToReplica.port2, discovery);
     revokeSpentRights();
+  }
+
+  #startAgent(agent: AgentConfig, state: SharedArrayBuffer, http: MessagePort): AgentParts {
+    const apiUrl = `http://${this.#config.httpAdvertisedAddr}`;
+    return new AgentParts({
+      config: this.#config,
+      agent,
+      directory: this.#directory,
+      relay: agent.isServer ? undefined : { port: http, state, apiUrl, version: VERSION },
+      spawn: (role) => this.#spawn(role),
+      fail: (message) => this.#fail(new NodeFailure(message)),
+      log: this.#log,
+    });
   }
 
   #spawn(role: Parameters<typeof spawn>[0]): Worker {
@@ -133,14 +161,17 @@ export class Node {
       if (data.k === "failed") this.#fail(new NodeFailure(data.message));
       else if (data.k === "stopped") this.#stopped.http.resolve();
       else if (data.k === "replaceReader") this.#addReader();
+      else if (data.k === "ask") this.#onAsked(data);
     });
     const open: ToHttpWorker = {
       k: "open",
       state,
       replica,
       writer,
+      ...(this.#agent ? { membership: this.#agent.lines.http } : {}),
       options: {
         nodeId: this.#directory.nodeId,
+        ...(config.agent ? { agent: agentOptions(config.agent, this.#directory.nodeId) } : {}),
         version: VERSION,
         bindAddr: this.#scope.httpAddr,
         advertisedAddr: config.httpAdvertisedAddr,
@@ -156,7 +187,11 @@ export class Node {
         startedMs: this.#startedMs,
       },
     };
-    worker.postMessage(open, [replica, writer]);
+    worker.postMessage(open, [replica, writer, ...(open.membership ? [open.membership] : [])]);
+    const { port1, port2 } = new MessageChannel();
+    const lookups: ToHttpWorker = { k: "lookups", port: port1 };
+    if (this.#agent) worker.postMessage(lookups, [port1]);
+    this.#agent?.startNameServer(port2);
     return worker;
   }
 
@@ -199,6 +234,7 @@ export class Node {
       http: [http],
       snapshots,
       discovery: discoveryPort,
+      pool: this.#agent?.lines.replica,
       options: {
         nodeId: this.#directory.nodeId,
         storageId: this.#directory.storageId,
@@ -212,8 +248,9 @@ export class Node {
         joinAttempts: config.joinAttempts,
         joinIntervalMs: config.joinIntervalMs,
         bootstrapExpect: config.bootstrapExpect,
+        bootstrapAlone: config.agent?.bootstrap ?? false,
         bootstrapTimeoutMs: config.bootstrapTimeoutMs,
-        discovery: discovery && discoveryUse(discovery),
+        discovery: config.agent ? { kind: "pool", deadAfterMs: 0 } : discovery && discoveryUse(discovery),
         heartbeatTimeoutMs: config.heartbeatTimeoutMs,
         electionTimeoutMs: config.electionTimeoutMs,
         applyTimeoutMs: config.applyTimeoutMs,
@@ -226,7 +263,8 @@ export class Node {
         forwardBytesMax: config.httpBodyBytesMax + FORWARD_OVERHEAD_BYTES,
       },
     };
-    worker.postMessage(open, [writer, http, snapshots, ...(discoveryPort ? [discoveryPort] : [])]);
+    const optional = [open.discovery, open.pool].filter((port) => port !== undefined);
+    worker.postMessage(open, [writer, http, snapshots, ...optional]);
     return worker;
   }
 
@@ -256,14 +294,70 @@ export class Node {
   async #shutdown(): Promise<void> {
     this.#tellHttp({ k: "shutdown" });
     await this.#stopped.http.promise;
-    this.#replica.postMessage({ k: "shutdown" });
+    await this.#agent?.close();
+    await this.#stopReplica({ leave: false });
+  }
+
+  /** Once: whoever asks again waits for the first. */
+  async #stopReplica({ leave }: { leave: boolean }): Promise<void> {
+    if (!this.#replica) return;
+    const message: ToReplica = { k: "shutdown", leave };
+    if (!this.#isLeaving) this.#replica.postMessage(message);
     await this.#stopped.replica.promise;
+  }
+
+  /** Joins the pool as the configuration says; rejects when that is given up. */
+  async join(): Promise<void> {
+    await this.#agent?.join();
+  }
+
+  /** Leaves pool and cluster gracefully (spec/consul.md 9.2); the node is still to be shut down. */
+  async leave(): Promise<void> {
+    this.#log("Gracefully shutting down agent...");
+    await this.#agent?.leave();
+    const stopped = this.#stopReplica({ leave: true });
+    this.#isLeaving = true;
+    await stopped;
+    this.#left.resolve();
+  }
+
+  /** Resolves when a client had this node leave. */
+  left(): Promise<void> {
+    return this.#left.promise;
+  }
+
+  /** Id of this node. */
+  get id(): string {
+    return this.#directory.nodeId;
+  }
+
+  /** What `/v1/agent/reload` and SIGHUP do; set by the command. */
+  onReload: () => Promise<void> = () => Promise.resolve();
+
+  /** Takes new settings of the name server into use. */
+  setDns(settings: NameServerSettings): void {
+    this.#agent?.setDns(settings);
+  }
+
+  async #onAsked({ ref, task }: Extract<FromHttpWorker, { k: "ask" }>): Promise<void> {
+    try {
+      await (task === "leave" ? this.leave() : this.onReload());
+      this.#tellHttp({ k: "done", ref });
+    } catch (error) {
+      this.#tellHttp({ k: "done", ref, error: error instanceof Error ? error.message : String(error) });
+    }
   }
 }
 
 /** The Workers that use the network run, and the machine is known: from here on this process may only read and write. */
 function revokeSpentRights(): void {
   for (const name of ["net", "sys", "env", "run", "ffi"] as const) Deno.permissions.revokeSync({ name });
+}
+
+/** What HTTP may know of an agent: not its keys. */
+function agentOptions(agent: AgentConfig, nodeId: string): AgentOptions {
+  const { nodeName, datacenter, isServer, bootstrap, meta } = agent;
+  return { nodeId, nodeName, datacenter, isServer, bootstrap, meta };
 }
 
 function discoveryUse(options: DiscoveryOptions): DiscoveryUse {

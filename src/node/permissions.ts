@@ -1,13 +1,13 @@
 /**
  * What each Worker may do (design.md §4), as data: the whole security picture. What a row does not name is denied.
  *
- * The http and discovery Workers read nothing, the SQLite Workers have no network, the replica sees only its own folder. `import` and
+ * The http, discovery and nameserver Workers read nothing, the SQLite Workers have no network, the replica sees only its own folder. `import` and
  * `run` are granted to none. Node-API, `ffi` and the environment are closed to all.
  * @module
  */
 
 /** A Worker of a node. */
-export type Role = "replica" | "sqlite" | "reader" | "snapshot" | "http" | "discovery";
+export type Role = "replica" | "sqlite" | "reader" | "snapshot" | "http" | "discovery" | "membership" | "nameserver";
 
 /** Where a node's parts live and listen. */
 export interface Scope {
@@ -17,6 +17,12 @@ export interface Scope {
   readonly sqliteDirectory: string;
   /** `host:port` that HTTP listens on. */
   readonly httpAddr: string;
+  /** Folder of what is remembered of the gossip pool. */
+  readonly gossipDirectory: string;
+  /** `host:port` that the name server listens on. */
+  readonly dnsAddr: string;
+  /** Upstream name servers, `host:port` each. */
+  readonly recursors: readonly string[];
   /** What discovery may reach, `host:port` each; `any`: the system's name servers, which may change while it runs. */
   readonly discoveryAddrs: readonly string[] | "any";
 }
@@ -41,7 +47,11 @@ export function permissionsOf(role: Role, scope: Scope): Deno.PermissionOptionsO
     case "reader": // a reader writes the shared memory file of the WAL
       return { ...nothing, read: [scope.sqliteDirectory], write: [scope.sqliteDirectory] };
     case "http":
-      return { ...nothing, net: [scope.httpAddr] };
+      return { ...nothing, net: scope.httpAddr === "" ? false : [scope.httpAddr] };
+    case "membership": // any address, as with the replica
+      return { ...nothing, net: true, read: [scope.gossipDirectory], write: [scope.gossipDirectory] };
+    case "nameserver":
+      return { ...nothing, net: [scope.dnsAddr, ...scope.recursors] };
     case "discovery":
       return { ...nothing, net: scope.discoveryAddrs === "any" ? true : [...scope.discoveryAddrs] };
   }

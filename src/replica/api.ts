@@ -24,6 +24,8 @@ export interface ReplicaOptions {
   readonly joinAttempts: number;
   readonly joinIntervalMs: number;
   readonly bootstrapExpect: number;
+  /** Start a cluster of this node alone at the first start, without asking anybody. */
+  readonly bootstrapAlone: boolean;
   readonly bootstrapTimeoutMs: number;
   /** Present in a mode of discovery. */
   readonly discovery: DiscoveryUse | undefined;
@@ -44,9 +46,9 @@ export interface ReplicaOptions {
   readonly forwardBytesMax: number;
 }
 
-/** What discovery gives: the addresses of all nodes, or a key with the leader's record. */
+/** What discovery gives: the addresses of all nodes, a key with the leader's record, or the servers of the gossip pool. */
 export interface DiscoveryUse {
-  readonly kind: "addresses" | "register";
+  readonly kind: "addresses" | "register" | "pool";
   /** Grace time of a dead record; 0: it is never replaced. */
   readonly deadAfterMs: number;
 }
@@ -60,12 +62,14 @@ export interface ReplicaOpen {
   readonly writer: MessagePort;
   readonly http: readonly MessagePort[];
   readonly snapshots: MessagePort;
-  /** Present with {@linkcode ReplicaOptions.discovery}. */
+  /** Present with {@linkcode ReplicaOptions.discovery} of a service. */
   readonly discovery: MessagePort | undefined;
+  /** The line to the membership Worker, in a node that gossips. */
+  readonly pool: MessagePort | undefined;
 }
 
 /** From the supervisor, afterwards. */
-export type ToReplica = ReplicaOpen | { readonly k: "shutdown" };
+export type ToReplica = ReplicaOpen | { readonly k: "shutdown"; readonly leave: boolean };
 
 /** To the supervisor. */
 export type FromReplica =

@@ -26,6 +26,11 @@ export async function boot(parts: BootParts): Promise<void> {
   const isMember = parts.memberCount() > 0;
   await Promise.all(options.join.map(refuseHttp));
   if (isMember) return await resume(parts);
+  if (options.bootstrapAlone) {
+    log("starting a cluster of this node alone, as -bootstrap says");
+    await cluster.bootstrapAlone();
+    return await untilSettled(parts);
+  }
   if (options.discovery?.kind === "register") return await registerLoop(parts);
   if (options.bootstrapExpect > 0 && (options.join.length > 0 || options.discovery)) return await bootLoop(parts);
   if (options.join.length > 0) return await joinLoop(parts);

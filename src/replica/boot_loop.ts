@@ -61,6 +61,9 @@ async function enter(parts: BootParts, progress: Progress): Promise<boolean> {
 
 function awaitedText({ cluster, options }: BootParts, awaited: readonly Probed[]): string {
   const ready = cluster.ready;
+  if (options.bootstrapExpect === 0) {
+    return `no cluster found yet, waiting for a server that has one${awaitedOf(awaited)}`;
+  }
   const known = `${ready.length} of ${options.bootstrapExpect} nodes known (${ready.join(", ")})`;
   if (awaited.length > 0) return `${known}${awaitedOf(awaited)}`;
   return ready.length < options.bootstrapExpect

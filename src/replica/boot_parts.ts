@@ -6,6 +6,7 @@ import type { ReplicaOptions } from "./api.ts";
 import { pause } from "../rpc/backoff.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Discovery } from "./discovery.ts";
+import type { Pool } from "./pool.ts";
 
 /** The node cannot become part of a cluster: the process ends with this message. */
 export class ClusteringError extends Error {
@@ -23,6 +24,8 @@ export interface BootParts {
   readonly cluster: Cluster;
   /** Present in a mode of discovery. */
   readonly discovery: Discovery | undefined;
+  /** Present in a node that gossips. */
+  readonly pool: Pool | undefined;
   /** Members of the stored configuration; 0 for a new node. */
   memberCount(): number;
   /** Whether a leader is known, and has this node at its present address. */
@@ -33,10 +36,12 @@ export interface BootParts {
 }
 
 /** The cluster addresses to enter through, as of now: from the command line, DNS, or the leader's record. */
-export async function entryAddresses({ options, discovery }: BootParts): Promise<readonly string[]> {
+export async function entryAddresses({ options, discovery, pool }: BootParts): Promise<readonly string[]> {
   switch (options.discovery?.kind) {
     case undefined:
       return options.join;
+    case "pool":
+      return [...options.join, ...await pool?.serverAddrs() ?? []];
     case "addresses":
       return await discovery?.call("addresses", {}) ?? [];
     case "register": {

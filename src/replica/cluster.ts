@@ -119,6 +119,21 @@ export class Cluster {
     }
   }
 
+  /**
+   * A member is at another address now, as gossip tells: the leader finds it there and says so in the configuration.
+   * @throws {RemoteError} When this node does not lead, or another node answers there.
+   */
+  async readdress(id: string, addr: string): Promise<void> {
+    this.#refuseFollower();
+    const known = this.#config.members.find((member) => member.id === id);
+    if (!known || known.addr === addr) return;
+    await this.#refuseUnreachable({ ...known, addr });
+    await this.#serialised(async () => {
+      this.#refuseFollower();
+      await this.#admit({ ...known, addr });
+    });
+  }
+
   /** One change of membership at a time: each sees the configuration that the one before left. */
   #serialised<T>(work: () => Promise<T>): Promise<T> {
     const next = this.#membershipChange.then(work, work);

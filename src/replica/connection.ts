@@ -113,6 +113,12 @@ export class Connection {
     return bytes;
   }
 
+  /** Reads whatever comes next, outside the frame format; null at the end of the stream. */
+  async readSome(): Promise<Uint8Array | null> {
+    const count = await this.#conn.read(this.#chunk).catch(() => null);
+    return count === null ? null : this.#chunk.slice(0, count);
+  }
+
   /**
    * Reads the next frame.
    * @returns undefined at the end of the stream.

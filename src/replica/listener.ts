@@ -5,6 +5,7 @@
  */
 import { DecodeError } from "../codec/cursor.ts";
 import { type Frame, writeFrame } from "../codec/frame.ts";
+import { GOSSIP_FIRST_BYTES } from "../membership/api.ts";
 import { Connection } from "./connection.ts";
 import {
   decodeHello,
@@ -34,6 +35,8 @@ export interface ListenerHandlers {
   /** A text to refuse the caller with, or undefined to welcome it. */
   refuse(caller: Hello): string | undefined;
   onHello(caller: Hello): void;
+  /** A connection that speaks gossip, with the bytes that it began with; in a node that gossips. */
+  onGossip?(connection: Connection, first: Uint8Array): Promise<void>;
   onMessages(messages: readonly Message[], caller: Hello): void;
   /** Answers a call; a thrown {@linkcode RemoteError} is sent back with its facts. */
   onCall(rpc: Rpc, caller: Hello): Promise<RpcAnswer>;
@@ -103,6 +106,10 @@ export class Listener {
     try {
       const first = await connection.readRaw(PREAMBLE.length).catch(() => undefined);
       if (first === undefined) return; // a port scan or a health check
+      if (GOSSIP_FIRST_BYTES.includes(first[0]) && this.#handlers.onGossip) {
+        clearTimeout(timer);
+        return await this.#handlers.onGossip(connection, first);
+      }
       if (first.some((byte, i) => byte !== PREAMBLE[i])) return await answerStranger(connection, first);
       const frame = await connection.read();
       if (frame?.kind !== FRAME.hello) throw new DecodeError("expected a hello");

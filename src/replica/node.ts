@@ -9,17 +9,21 @@ import type { Config, Entry, Member, Message, NodeId, OutgoingMessage } from "..
 import type { FromWriter } from "../sqlite/api.ts";
 import type { LeaderInfo, ReplicaOpen, ReplicaOptions, ToHttp } from "./api.ts";
 import { pause } from "../rpc/backoff.ts";
+import type { Connection } from "./connection.ts";
 import { boot } from "./boot.ts";
-import { CALL_TIMEOUT_MS, Cluster } from "./cluster.ts";
+import { Cluster } from "./cluster.ts";
 import { writerFailure } from "./damage.ts";
 import { Discovery } from "./discovery.ts";
 import { Divergence } from "./divergence.ts";
 import { splitAddress } from "../codec/address.ts";
 import { HttpPorts, NoLeaderError } from "./http_ports.ts";
+import { bridgeGossip } from "./gossip_bridge.ts";
+import { leaveCluster, type LeavingParts } from "./leaving.ts";
 import { Listener } from "./listener.ts";
 import { FileDisk } from "./log_files.ts";
 import { LogStore } from "./log_store.ts";
 import { NodeState } from "../rpc/node_state.ts";
+import { Pool } from "./pool.ts";
 import { PeerStream } from "./peer.ts";
 import { Reaper } from "./reaper.ts";
 import { Replica } from "./replica.ts";
@@ -35,11 +39,6 @@ const ELECTION_TICKS = 20;
 const HEARTBEAT_TICKS = 2;
 /** A writer in the middle of a long statement is not waited for longer: the log has what it has not applied. */
 const WRITER_CLOSE_MS = 5000;
-/** A node that leaves at its end tries so often, waiting so long for a leader each time; all in all so long. */
-const LEAVE_ATTEMPTS = 5;
-const LEAVE_LEADER_MS = 1000;
-const LEAVE_RETRY_MS = 250;
-const LEAVE_MS = 8000;
 /** Hashing all replicas takes seconds per gigabyte. */
 const VERIFY_TIMEOUT_MS = 3_600_000;
 /** Longest answer to a piece of a snapshot. */
@@ -80,6 +79,7 @@ export class ReplicaNode {
   readonly #reaper: Reaper;
   readonly #divergence: Divergence;
   readonly #verification: Verification;
+  readonly #pool: Pool | undefined;
   readonly #digests = new Map<number, (digest: number | null) => void>();
   #nextRef = 1;
   /** What the disk has no room for. */
@@ -94,7 +94,7 @@ export class ReplicaNode {
 
   /** @param applied Index that the writer's database holds. */
   constructor(
-    { options, state, writer, http, discovery, snapshots }: ReplicaOpen,
+    { options, state, writer, http, discovery, snapshots, pool }: ReplicaOpen,
     applied: number,
     events: NodeEvents,
   ) {
@@ -158,6 +158,7 @@ export class ReplicaNode {
       options,
     });
     writer.onmessage = ({ data }: MessageEvent<FromWriter>) => this.#fromWriter(data);
+    this.#pool = pool && this.#makePool(pool);
     this.#listener = this.#listen();
     this.#onConfig(this.#replica.status().config);
     this.#startTicking();
@@ -216,6 +217,19 @@ export class ReplicaNode {
     });
   }
 
+  #makePool(port: MessagePort): Pool {
+    return new Pool({
+      port,
+      nodeId: this.#options.nodeId,
+      bootstrapExpect: this.#options.bootstrapExpect,
+      status: () => this.#replica.status(),
+      remove: (id) => this.#cluster.remove(id),
+      readdress: (id, addr) => this.#cluster.readdress(id, addr),
+      onMoved: () => this.#onConfig(this.#replica.status().config),
+      log: this.#events.log,
+    });
+  }
+
   /** Writes are taken only while there is room for both the log and the database. */
   #onSpace(of: "log" | "database", state: "ok" | "full"): void {
     if (state === "full") this.#full.add(of);
@@ -252,6 +266,7 @@ export class ReplicaNode {
       hello: () => this.#hello("rpc"),
       refuse: (caller) => this.#cluster.foreign(caller.clusterId),
       onHello: (caller) => this.#meet(caller),
+      ...(this.#pool ? { onGossip: (connection, first) => this.#onGossip(connection, first) } : {}),
       onMessages: (messages, caller) => this.#onMessages(messages, caller),
       onCall: (rpc, caller) =>
         this.#snapshots.answer(rpc, caller.id) ?? this.#divergence.answer(rpc, caller.id) ??
@@ -260,6 +275,12 @@ export class ReplicaNode {
           this.#http.answerCall(rpc),
       log: this.#events.log,
     });
+  }
+
+  async #onGossip(connection: Connection, first: Uint8Array): Promise<void> {
+    const { port1, port2 } = new MessageChannel();
+    this.#pool?.handOver(connection.remote, port2);
+    await bridgeGossip(connection, first, port1);
   }
 
   /**
@@ -311,8 +332,14 @@ export class ReplicaNode {
   #peer(id: NodeId): PeerStream | undefined {
     const known = this.#peers.get(id);
     if (known) return known;
-    const addr = this.#member(id)?.addr ?? this.#met.get(id)?.addr;
+    const addr = this.#addrOf(id) ?? this.#met.get(id)?.addr;
     return addr === undefined || id === this.#options.nodeId ? undefined : this.#openPeer(id, addr);
+  }
+
+  /** Where gossip says that a member is: it may have moved while there was no leader to write it down. */
+  #addrOf(id: NodeId): string | undefined {
+    const member = this.#member(id);
+    return member && (this.#pool?.addrOf(id) ?? member.addr);
   }
 
   #openPeer(id: NodeId, addr: string): PeerStream {
@@ -336,9 +363,10 @@ export class ReplicaNode {
   }
 
   #onConfig(config: Config): void {
-    for (const { id, addr, storageId } of config.members) {
+    for (const { id, storageId, addr: configured } of config.members) {
       this.#disks.set(id, storageId);
       if (id === this.#options.nodeId) continue;
+      const addr = this.#pool?.addrOf(id) ?? configured;
       const stream = this.#peers.get(id);
       if (stream?.addr === addr) continue;
       stream?.close();
@@ -379,7 +407,7 @@ export class ReplicaNode {
     if (id === null) return null;
     if (id === this.#options.nodeId) return { id, addr: this.#options.advertisedAddr, apiUrl: this.#options.apiUrl };
     const met = this.#met.get(id);
-    const addr = this.#member(id)?.addr ?? met?.addr;
+    const addr = this.#addrOf(id) ?? met?.addr;
     return addr === undefined ? null : { id, addr, apiUrl: met?.apiUrl ?? "" };
   }
 
@@ -445,6 +473,7 @@ export class ReplicaNode {
       options,
       cluster: this.#cluster,
       discovery: this.#discovery,
+      pool: this.#pool,
       memberCount: () => this.#replica.status().config.members.length,
       settled: () => {
         const leader = this.leader();
@@ -515,13 +544,13 @@ export class ReplicaNode {
    * Leaves office and stops, in the order of spec/rqlite.md 15.9.
    * @throws {Error} When the node was to leave the cluster and could not; it has stopped all the same.
    */
-  async shutdown(): Promise<void> {
+  async shutdown({ leave }: { leave: boolean }): Promise<void> {
     this.#stopping.abort();
     this.#discovery?.lead(null);
     const { members } = this.#replica.status().config;
     const alone = members.length <= 1;
     let failure: Error | undefined;
-    if (this.#options.removeOnShutdown && !alone) failure = await this.#leave();
+    if ((leave || this.#options.removeOnShutdown) && !alone) failure = await leaveCluster(this.#leaving());
     else if (this.#options.stepdownOnShutdown && !alone && this.#replica.status().role === "leader") {
       await Promise.race([
         this.#replica.transfer().catch((error) => this.#events.log(`stepping down failed: ${error.message}`)),
@@ -530,6 +559,7 @@ export class ReplicaNode {
     }
     clearInterval(this.#ticker);
     this.#replica.stop();
+    this.#pool?.close();
     this.#listener.close();
     for (const stream of this.#peers.values()) stream.close();
     this.#snapshots.close();
@@ -541,39 +571,21 @@ export class ReplicaNode {
     if (failure) throw failure;
   }
 
+  #leaving(): LeavingParts {
+    return {
+      nodeId: this.#options.nodeId,
+      cluster: this.#cluster,
+      rpc: this.#rpc,
+      leader: () => this.leader(),
+      log: this.#events.log,
+    };
+  }
+
   /** The writer finishes its batch and closes the database: a clean file needs no recovery by whoever opens it next. */
   async #closeWriter(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#onWriterClosed = resolve);
     this.#replica.askWriter({ k: "close" });
     await Promise.race([closed, pause(WRITER_CLOSE_MS)]);
-  }
-
-  /** Has the leader take this node out; why that failed, after all attempts. */
-  async #leave(): Promise<Error | undefined> {
-    let why = "";
-    const deadline = performance.now() + LEAVE_MS;
-    for (let attempt = 0; attempt < LEAVE_ATTEMPTS && performance.now() < deadline; attempt++) {
-      if (attempt > 0) await pause(LEAVE_RETRY_MS);
-      try {
-        await this.#removeSelf();
-        return undefined;
-      } catch (error) {
-        why = error instanceof Error ? error.message : String(error);
-        this.#events.log(`leaving the cluster failed (attempt ${attempt + 1} of ${LEAVE_ATTEMPTS}): ${why}`);
-      }
-    }
-    return new Error(
-      `this node could not leave the cluster: ${why}. It is still a member; remove it on another node: ` +
-        `curl -XDELETE http://NODE/remove -d '{"id":"${this.#options.nodeId}"}'`,
-    );
-  }
-
-  async #removeSelf(): Promise<void> {
-    for (let waited = 0; !this.leader() && waited < LEAVE_LEADER_MS; waited += 20) await pause(20);
-    const leader = this.leader();
-    if (!leader) throw new Error("no leader is known");
-    if (leader.id === this.#options.nodeId) await this.#cluster.remove(leader.id);
-    else await this.#rpc.call(leader.addr, "remove", { id: this.#options.nodeId }, { timeoutMs: CALL_TIMEOUT_MS });
   }
 }
 

@@ -66,7 +66,7 @@ scope.onmessage = ({ data }) => {
     };
   } else {
     const stopped = () => tell({ k: "stopped" });
-    if (node) node.shutdown().then(stopped, fail);
+    if (node) node.shutdown(data).then(stopped, fail);
     else stopped();
   }
 };

@@ -39,11 +39,12 @@ const KEYS: Readonly<Record<string, string>> = {
 export const CATALOG_SCHEMA: readonly string[] = [
   `CREATE TABLE IF NOT EXISTS ${CATALOG_PREFIX}index(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID`,
   ...CATALOG_TABLES.flatMap((name) => [
+    `INSERT OR IGNORE INTO ${CATALOG_PREFIX}index VALUES('${name}', ${NOW})`,
     `CREATE TABLE IF NOT EXISTS ${CATALOG_PREFIX}${name}(${COLUMNS[name]}, create_index INTEGER NOT NULL, ` +
     `modify_index INTEGER NOT NULL${KEYS[name] ?? ""}) WITHOUT ROWID`,
     ...["INSERT", "UPDATE", "DELETE"].map((event) =>
       `CREATE TRIGGER IF NOT EXISTS ${CATALOG_PREFIX}${name}_${event.toLowerCase()} AFTER ${event} ON ${CATALOG_PREFIX}${name} ` +
-      `BEGIN INSERT OR REPLACE INTO ${CATALOG_PREFIX}index VALUES('${name}', ${NOW}); END`
+      `BEGIN UPDATE ${CATALOG_PREFIX}index SET value = ${NOW} WHERE name = '${name}'; END`
     ),
   ]),
 ];

@@ -5,6 +5,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import type { HttpOptions } from "../../src/http/api.ts";
 import { Readers } from "../../src/http/readers.ts";
 import { ReplicaClient } from "../../src/http/replica_client.ts";
+import { Catalog } from "../../src/http/catalog.ts";
 import { newCounters, type Services } from "../../src/http/request.ts";
 import { serveHttp } from "../../src/http/server.ts";
 import { NODE_STATE_BYTES, NodeState } from "../../src/rpc/node_state.ts";
@@ -37,6 +38,8 @@ async function serving(work: (port: number) => Promise<void>): Promise<void> {
     ),
     readers: new Readers(() => {}),
     counters: newCounters(),
+    catalog: new Catalog(() => services),
+    agent: undefined,
     log: () => {},
   };
   const server = serveHttp(services);

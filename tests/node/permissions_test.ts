@@ -25,6 +25,8 @@ const OWN: Record<Role, (keyof typeof NOTHING)[]> = {
   reader: ["read", "write"],
   snapshot: ["read", "write"],
   http: ["connect"], // to its own address, which a right to listen there includes
+  membership: ["read", "write", "connect", "listen", "resolve"],
+  nameserver: ["connect"], // to its own address and the upstream servers
   discovery: ["connect"], // to the servers that the configuration names
 };
 
@@ -51,7 +53,9 @@ async function probe(
   }
 }
 
-for (const role of ["replica", "sqlite", "reader", "snapshot", "http", "discovery"] as const) {
+for (
+  const role of ["replica", "sqlite", "reader", "snapshot", "http", "discovery", "membership", "nameserver"] as const
+) {
   Deno.test(`the ${role} Worker may do what its row of the permission table says, and nothing else`, async () => {
     const root = await Deno.makeTempDir({ prefix: "muster-permissions-" });
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -61,13 +65,16 @@ for (const role of ["replica", "sqlite", "reader", "snapshot", "http", "discover
         raftDirectory: `${root}/raft`,
         sqliteDirectory: `${root}/sqlite`,
         httpAddr: `127.0.0.1:${listener.addr.port}`,
+        gossipDirectory: `${root}/gossip`,
+        dnsAddr: `127.0.0.1:${listener.addr.port}`,
+        recursors: [],
         discoveryAddrs: [`127.0.0.1:${listener.addr.port}`],
       };
-      for (const name of ["raft", "sqlite", "elsewhere"]) {
+      for (const name of ["raft", "sqlite", "gossip", "elsewhere"]) {
         await Deno.mkdir(`${root}/${name}`);
         await Deno.writeTextFile(`${root}/${name}/file`, "x");
       }
-      const own = role === "replica" ? "raft" : "sqlite";
+      const own = role === "replica" ? "raft" : role === "membership" ? "gossip" : "sqlite";
       const at = (place: string, port: number): Probe => ({
         read: `${root}/${place}/file`,
         write: `${root}/${place}/new`,
@@ -80,7 +87,7 @@ for (const role of ["replica", "sqlite", "reader", "snapshot", "http", "discover
 
       const elsewhere = await probe(role, scope, at("elsewhere", other.addr.port));
       assertEquals([elsewhere.read, elsewhere.write], ["denied", "denied"]);
-      assertEquals(elsewhere.connect, role === "replica" ? "allowed" : "denied");
+      assertEquals(elsewhere.connect, ["replica", "membership"].includes(role) ? "allowed" : "denied");
     } finally {
       listener.close();
       other.close();
@@ -90,7 +97,14 @@ for (const role of ["replica", "sqlite", "reader", "snapshot", "http", "discover
 }
 
 Deno.test("the discovery Worker that asks the system's name servers may use the network, and nothing else", async () => {
-  const scope = { raftDirectory: "/nowhere", sqliteDirectory: "/nowhere", httpAddr: "127.0.0.1:1" };
+  const scope = {
+    raftDirectory: "/nowhere",
+    sqliteDirectory: "/nowhere",
+    gossipDirectory: "/nowhere",
+    httpAddr: "127.0.0.1:1",
+    dnsAddr: "",
+    recursors: [],
+  };
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const file = await Deno.makeTempFile({ prefix: "muster-permissions-" });
   try {

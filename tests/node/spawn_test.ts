@@ -2,13 +2,18 @@
 import { assertMatch } from "@std/assert";
 import { spawn } from "../../src/node/spawn.ts";
 
-for (const role of ["replica", "sqlite", "reader", "snapshot", "http", "discovery"] as const) {
+for (
+  const role of ["replica", "sqlite", "reader", "snapshot", "http", "discovery", "membership", "nameserver"] as const
+) {
   Deno.test(`the death of the ${role} Worker is reported with its reason`, async () => {
     const directory = await Deno.makeTempDir({ prefix: "muster-spawn-" });
     const scope = {
       raftDirectory: directory,
       sqliteDirectory: directory,
       httpAddr: "127.0.0.1:1",
+      gossipDirectory: directory,
+      dnsAddr: "127.0.0.1:1",
+      recursors: [],
       discoveryAddrs: [],
     };
     try {

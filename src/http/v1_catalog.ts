@@ -2,10 +2,10 @@
  * `/v1/catalog` and `/v1/status` (spec/consul.md 7.2, 7.7): nodes with what runs on them, from the replicated catalog.
  * @module
  */
-import type { CatalogRow } from "../catalog.ts";
-import { HttpError, type HttpResponse } from "../problem.ts";
-import type { HttpRequest, Services } from "../request.ts";
-import { v1Json, v1Read } from "./respond.ts";
+import type { CatalogRow } from "./catalog.ts";
+import { HttpError, type HttpResponse } from "./problem.ts";
+import type { HttpRequest, Services } from "./request.ts";
+import { v1Json, v1Read } from "./v1_respond.ts";
 
 const NODES = "SELECT * FROM _muster_nodes";
 

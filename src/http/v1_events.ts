@@ -3,12 +3,12 @@
  * (spec/consul.md 7.8). Each agent keeps the last ones it has seen.
  * @module
  */
-import { encodeBase64Bytes } from "../../codec/base64.ts";
-import type { MembershipEvent } from "../../membership/api.ts";
-import { HttpError, type HttpResponse } from "../problem.ts";
-import type { HttpRequest, Services } from "../request.ts";
-import { agentOf, poolProblem } from "./agent.ts";
-import { v1Json } from "./respond.ts";
+import { encodeBase64Bytes } from "../codec/base64.ts";
+import type { MembershipEvent } from "../membership/api.ts";
+import { HttpError, type HttpResponse } from "./problem.ts";
+import type { HttpRequest, Services } from "./request.ts";
+import { agentOf, poolProblem } from "./v1_agent.ts";
+import { v1Json } from "./v1_respond.ts";
 
 /** Events that an agent keeps. */
 export const EVENTS_MAX = 256;

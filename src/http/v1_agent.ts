@@ -2,13 +2,13 @@
  * `/v1/agent`: this agent and the gossip pool as it sees it (spec/consul.md 7.1). Needs no leader and no server.
  * @module
  */
-import type { MemberRecord } from "../../membership/api.ts";
-import { LOG_LEVELS, type LogLine, logLines } from "../../rpc/log.ts";
-import { PoolError } from "../pool_client.ts";
-import { HttpError, type HttpResponse } from "../problem.ts";
-import type { Agent, HttpRequest, Services } from "../request.ts";
-import { agentStats } from "./stats.ts";
-import { DONE, v1Json } from "./respond.ts";
+import type { MemberRecord } from "../membership/api.ts";
+import { LOG_LEVELS, type LogLine, logLines } from "../rpc/log.ts";
+import { PoolError } from "../membership/client.ts";
+import { HttpError, type HttpResponse } from "./problem.ts";
+import type { Agent, HttpRequest, Services } from "./request.ts";
+import { agentStats } from "./v1_stats.ts";
+import { DONE, v1Json } from "./v1_respond.ts";
 
 /** Numbers of the states of a member (spec/consul.md 7.1.2). */
 const STATUS_NUMBERS: Readonly<Record<MemberRecord["status"], number>> = { alive: 1, leaving: 2, left: 3, failed: 4 };

@@ -3,11 +3,11 @@
  * modes, blocking queries and their headers.
  * @module
  */
-import { parseDuration } from "../../codec/duration.ts";
-import { CatalogError } from "../catalog.ts";
-import { HttpError, type HttpResponse } from "../problem.ts";
-import { ReplicaError } from "../replica_client.ts";
-import type { HttpRequest, Services } from "../request.ts";
+import { parseDuration } from "../codec/duration.ts";
+import { CatalogError } from "./catalog.ts";
+import { HttpError, type HttpResponse } from "./problem.ts";
+import { ReplicaError } from "./replica_client.ts";
+import type { HttpRequest, Services } from "./request.ts";
 
 const PLAIN = "text/plain; charset=utf-8";
 /** A blocking query waits this long by default, and at most. */

@@ -2,8 +2,8 @@
  * The figures of `muster info` and of `/v1/agent/self` (spec/consul.md 3.5): sections of texts.
  * @module
  */
-import type { CoreStatus } from "../../raft/effects.ts";
-import type { Services } from "../request.ts";
+import type { CoreStatus } from "../raft/effects.ts";
+import type { Services } from "./request.ts";
 
 /** Sections, each with its figures; every value is a text. */
 export type Stats = Readonly<Record<string, Readonly<Record<string, string>>>>;

@@ -3,13 +3,13 @@
  * client agent hands such a request on.
  * @module
  */
-import { HttpError, type HttpResponse } from "../problem.ts";
-import type { HttpRequest, Services } from "../request.ts";
-import * as agent from "./agent.ts";
-import * as catalog from "./catalog.ts";
-import * as events from "./events.ts";
-import * as operator from "./operator.ts";
-import { blockingMs, forward, v1Problem } from "./respond.ts";
+import { HttpError, type HttpResponse } from "./problem.ts";
+import type { HttpRequest, Services } from "./request.ts";
+import * as agent from "./v1_agent.ts";
+import * as catalog from "./v1_catalog.ts";
+import * as events from "./v1_events.ts";
+import * as operator from "./v1_operator.ts";
+import { blockingMs, forward, v1Problem } from "./v1_respond.ts";
 
 /** Answers one kind of request; `rest` is the path behind the route's, percent-decoded. */
 type Handler = (request: HttpRequest, services: Services, rest: string) => HttpResponse | Promise<HttpResponse>;

@@ -2,12 +2,12 @@
  * `/v1/status` and `/v1/operator`: the Raft cluster and the keys of the pool (spec/consul.md 7.7).
  * @module
  */
-import type { CoreStatus } from "../../raft/effects.ts";
-import type { KeyResult } from "../../membership/api.ts";
-import { HttpError, type HttpResponse } from "../problem.ts";
-import { type HttpRequest, type Services, textOf } from "../request.ts";
-import { agentOf, poolProblem } from "./agent.ts";
-import { DONE, toLeader, v1Json } from "./respond.ts";
+import type { CoreStatus } from "../raft/effects.ts";
+import type { KeyResult } from "../membership/api.ts";
+import { HttpError, type HttpResponse } from "./problem.ts";
+import { type HttpRequest, type Services, textOf } from "./request.ts";
+import { agentOf, poolProblem } from "./v1_agent.ts";
+import { DONE, toLeader, v1Json } from "./v1_respond.ts";
 
 const TRANSFER_TIMEOUT_MS = 10_000;
 

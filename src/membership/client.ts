@@ -1,14 +1,8 @@
 /**
- * This Worker's end of the line to the membership Worker: the gossip pool as this agent sees it, and what it can be asked.
+ * One end of a line to the membership Worker: the gossip pool as this agent sees it, and what it can be asked.
  * @module
  */
-import type {
-  FromMembership,
-  MemberRecord,
-  MembershipEvent,
-  MembershipMethods,
-  ToMembership,
-} from "../membership/api.ts";
+import type { FromMembership, MemberRecord, MembershipEvent, MembershipMethods, ToMembership } from "./api.ts";
 
 /** Calls under way at a time. */
 const CALLS_MAX = 1024;
@@ -19,7 +13,7 @@ export class PoolError extends Error {
   override readonly name = "PoolError";
 }
 
-/** The gossip pool, seen from HTTP. */
+/** The gossip pool, seen from elsewhere in the process. */
 export class PoolClient {
   readonly #port: MessagePort;
   readonly #calls = new Map<number, PromiseWithResolvers<unknown>>();

@@ -1,0 +1,175 @@
+/**
+ * A client agent's way to the servers (spec/consul.md 9.11): it keeps no data, so whatever is replicated it hands to a
+ * server over the cluster port, and to the next one where that does not take it. A request that was sent and not answered
+ * is not sent again (spec/raft.md X2). It speaks to HTTP as a replica does.
+ * @module
+ */
+import { joinAddress } from "../codec/address.ts";
+import type { MemberRecord } from "../membership/api.ts";
+import type { ForwardedResponse, FromHttp, LeaderInfo, ReplicaMethods, ToHttp } from "../replica/api.ts";
+import { decodeResponse } from "../replica/http_ports.ts";
+import { NotSentError, RemoteError, RpcClient, UnansweredError } from "../replica/rpc.ts";
+import { type Hello, PROTOCOL_VERSION } from "../replica/wire.ts";
+import { NodeState } from "../rpc/node_state.ts";
+
+const CONNECT_TIMEOUT_MS = 3000;
+const ANSWER_BYTES_MAX = 512 * 1024 * 1024;
+/** Another server takes over now and then, so that load follows servers that come. */
+const REBALANCE_MS = 150_000;
+
+/** What this agent says of itself to servers. */
+export interface RelayOptions {
+  readonly nodeId: string;
+  readonly version: string;
+  readonly apiUrl: string;
+}
+
+/** There is no server to ask. */
+class NoServerError extends Error {}
+
+/** Hands requests to servers. */
+export class Relay {
+  readonly #port: MessagePort;
+  readonly #state: NodeState;
+  readonly #rpc: RpcClient;
+  /** Cluster addresses, the one in use first. */
+  #servers: string[] = [];
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  /** @param port Carries FromHttp in and ToHttp out. */
+  constructor(port: MessagePort, state: SharedArrayBuffer, { nodeId, version, apiUrl }: RelayOptions) {
+    this.#port = port;
+    this.#state = new NodeState(state);
+    const hello: Hello = {
+      protocol: PROTOCOL_VERSION,
+      purpose: "rpc",
+      clusterId: "",
+      id: nodeId,
+      storageId: "",
+      addr: "",
+      apiUrl,
+      version,
+      incarnation: crypto.randomUUID(),
+    };
+    this.#rpc = new RpcClient(() => hello, { frameBytesMax: ANSWER_BYTES_MAX, connectTimeoutMs: CONNECT_TIMEOUT_MS });
+    this.#timer = setInterval(() => this.#shuffle(), REBALANCE_MS * (1 + Math.random() / 4));
+    port.onmessage = ({ data }: MessageEvent<FromHttp>) => this.#onMessage(data);
+  }
+
+  /** The members of the pool now. */
+  setMembers(members: readonly MemberRecord[]): void {
+    const addrs = members.filter(({ status, tags }) => status === "alive" && tags.role === "consul").map(serverAddr);
+    const kept = this.#servers.filter((addr) => addrs.includes(addr));
+    const added = addrs.filter((addr) => !kept.includes(addr));
+    for (const addr of added) kept.splice(Math.floor(Math.random() * (kept.length + 1)), 0, addr);
+    const isChanged = (kept.length > 0) !== this.#state.ready;
+    this.#servers = kept;
+    this.#state.ready = kept.length > 0;
+    if (isChanged) this.#tell({ k: "leader", leader: kept.length > 0 ? this.#anyServer() : null });
+  }
+
+  /** A client agent knows servers, not which of them leads. */
+  #anyServer(): LeaderInfo {
+    return { id: "", addr: this.#servers[0], apiUrl: "" };
+  }
+
+  #shuffle(): void {
+    for (let at = this.#servers.length - 1; at > 0; at--) {
+      const other = Math.floor(Math.random() * (at + 1));
+      [this.#servers[at], this.#servers[other]] = [this.#servers[other], this.#servers[at]];
+    }
+  }
+
+  #tell(message: ToHttp): void {
+    this.#port.postMessage(message);
+  }
+
+  #onMessage(message: FromHttp): void {
+    switch (message.k) {
+      case "call":
+        return void this.#call(message.method, message.params).then(
+          (result) => this.#tell({ k: "answer", ref: message.ref, result }),
+          (error) => this.#tell({ k: "answer", ref: message.ref, ...described(error) }),
+        );
+      case "propose":
+        return this.#tell({
+          k: "refused",
+          items: message.refs.map((ref) => ({ ref, code: "not_leader", message: "this is a client agent" })),
+        });
+      case "reads":
+        return this.#tell({
+          k: "readIndices",
+          refs: message.refs,
+          error: "this is a client agent",
+          code: "not_leader",
+        });
+      case "served":
+        return;
+    }
+  }
+
+  async #call(method: keyof ReplicaMethods, params: unknown): Promise<unknown> {
+    switch (method) {
+      case "forward":
+        return await this.#forward(params as ReplicaMethods["forward"]["params"]); // of this process
+      case "counters":
+        return {};
+      case "status":
+        return { servers: this.#servers };
+      case "leaderReachable":
+        return await this.#reachable(params as ReplicaMethods["leaderReachable"]["params"]);
+      default:
+        throw new RemoteError(`a client agent has no "${method}"`);
+    }
+  }
+
+  async #forward({ request, timeoutMs }: ReplicaMethods["forward"]["params"]): Promise<ForwardedResponse> {
+    const { body, ...head } = request;
+    let failure: unknown = new NoServerError();
+    for (const addr of [...this.#servers]) {
+      try {
+        return decodeResponse(await this.#rpc.call(addr, "http", { ...head, relayed: true }, { timeoutMs, body }));
+      } catch (error) {
+        if (!(error instanceof NotSentError)) throw error;
+        failure = error;
+        this.#demote(addr);
+      }
+    }
+    throw failure;
+  }
+
+  /** A server that could not be reached is asked last from now on. */
+  #demote(addr: string): void {
+    this.#servers = [...this.#servers.filter((one) => one !== addr), ...this.#servers.filter((one) => one === addr)];
+  }
+
+  async #reachable({ timeoutMs }: { timeoutMs: number }): Promise<{ error?: string }> {
+    for (const addr of [...this.#servers]) {
+      try {
+        await this.#rpc.call(addr, "meta", {}, { timeoutMs });
+        return {};
+      } catch {
+        this.#demote(addr);
+      }
+    }
+    return { error: "no server answers" };
+  }
+
+  /** Ends what is under way. */
+  close(): void {
+    clearInterval(this.#timer);
+    this.#rpc.close();
+  }
+}
+
+function serverAddr({ addr, port, tags }: MemberRecord): string {
+  return joinAddress(addr, /^\d{1,5}$/.test(tags.port ?? "") ? Number(tags.port) : port);
+}
+
+function described(error: unknown): { error: string; code: string } {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof NoServerError) return { error: "no known servers", code: "no_servers" };
+  if (error instanceof UnansweredError) return { error: message, code: "unknown" };
+  if (error instanceof NotSentError) return { error: message, code: "not_sent" };
+  return { error: message, code: error instanceof RemoteError ? "remote" : "failed" };
+}

@@ -1,0 +1,75 @@
+/**
+ * The flags of `muster agent`: those of `consul agent` (spec/consul.md 3.1), and the key of the configuration file that
+ * each one sets. Data.
+ * @module
+ */
+import type { FlagSpec } from "./flags.ts";
+
+/** A flag of the agent. */
+export interface AgentFlag extends FlagSpec {
+  /** Key that it sets, with a dot inside a block; empty for one that is no setting. */
+  readonly key: string;
+}
+
+type Kind = FlagSpec["kind"];
+
+const flag =
+  (supported: boolean) => (name: string, kind: Kind, key: string, value: string, help: string): AgentFlag => ({
+    name,
+    kind,
+    key,
+    value,
+    help,
+    supported,
+  });
+const now = flag(true);
+const later = flag(false);
+
+/** All flags of `agent`; where a default is shown, it is that of the setting. */
+export const AGENT_FLAGS: readonly AgentFlag[] = [
+  now("server", "bool", "server", "false", "Run as a server, which keeps the data; otherwise as a client agent"),
+  now("bootstrap", "bool", "bootstrap", "false", "This server founds the cluster alone, at once; one per datacenter"),
+  now("bootstrap-expect", "int", "bootstrap_expect", "0", "Servers that found the cluster together; alike on each"),
+  now("data-dir", "string", "data_dir", "", "Directory of everything that is kept"),
+  now("node", "string", "node_name", "", "Name of this node, unique in the pool; the host's name if not set"),
+  now("node-id", "string", "node_id", "", "ID of this node; a random one that is kept if not set"),
+  now("node-meta", "strings", "node_meta", "", "key:value to describe this node by; repeatable"),
+  now("bind", "string", "bind_addr", "0.0.0.0", "Address to listen on for traffic between nodes"),
+  now("advertise", "string", "advertise_addr", "", "Address told to the others; the bind address if not set"),
+  now("client", "string", "client_addr", "127.0.0.1", "Address to listen on for HTTP and DNS"),
+  now("config-dir", "strings", "", "", "Directory whose .json and .hcl files are read in order; repeatable"),
+  now("config-file", "strings", "", "", "Configuration file, .json or .hcl; repeatable"),
+  now(
+    "join",
+    "strings",
+    "start_join",
+    "",
+    "Member to join the pool through at the start; repeatable; it fails if none answers",
+  ),
+  now("retry-join", "strings", "retry_join", "", "The same, tried until one answers; repeatable"),
+  now("retry-interval", "duration", "retry_interval", "30s", "Pause between two attempts of -retry-join"),
+  now("retry-max", "int", "retry_max", "0", "Attempts of -retry-join; 0: without end"),
+  now("rejoin", "bool", "rejoin_after_leave", "false", "Go back to the pool even after having left it"),
+  now("encrypt", "string", "encrypt", "", "Key of the gossip, base64 of 32 bytes (muster keygen); kept once given"),
+  now("datacenter", "string", "datacenter", "dc1", "Name of the datacenter"),
+  now("domain", "string", "domain", "", "DNS domain; consul. and muster. if not set"),
+  now("alt-domain", "string", "alt_domain", "", "Second DNS domain"),
+  now("dns-port", "int", "ports.dns", "8600", "Port of the name server; -1: none"),
+  now("http-port", "int", "ports.http", "8500", "Port of the HTTP API; -1: none"),
+  now("serf-lan-port", "int", "ports.serf_lan", "8301", "Port for traffic between nodes, TCP and UDP"),
+  now("recursor", "strings", "recursors", "", "DNS server for names outside of the domains; repeatable"),
+  now("dev", "bool", "", "false", "A server of its own on 127.0.0.1 that keeps nothing"),
+  now("log-level", "string", "log_level", "info", "Least level of the log: trace, debug, info, warn, error"),
+  now("pid-file", "string", "pid_file", "", "File to write the process id to"),
+  now("read-replica", "bool", "read_replica", "false", "A server that receives the data and never votes"),
+  now("non-voting-server", "bool", "read_replica", "false", "The older name of -read-replica"),
+  now("server-port", "int", "ports.server", "0", "Of no effect: servers use the port of -serf-lan-port for everything"),
+  later("https-port", "int", "ports.https", "-1", "Port of the HTTPS API"),
+  later("advertise-wan", "string", "advertise_addr_wan", "", "Address told to other datacenters"),
+  later("join-wan", "strings", "start_join_wan", "", "Server of another datacenter to join"),
+  later("retry-join-wan", "strings", "retry_join_wan", "", "The same, tried until one answers"),
+  later("serf-wan-port", "int", "ports.serf_wan", "-1", "Port for gossip between datacenters"),
+  later("enable-script-checks", "bool", "enable_script_checks", "false", "Allow checks that run a program"),
+  later("enable-local-script-checks", "bool", "enable_local_script_checks", "false", "Allow them from files"),
+  later("ui", "bool", "ui", "false", "Serve the console"),
+];

@@ -1,0 +1,42 @@
+/**
+ * The messages of the name server's Worker. Types only.
+ * @module
+ */
+
+/** Settings of the answers (`dns_config`, spec/consul.md 8.8). Seconds, unless the name says otherwise. */
+export interface NameServerSettings {
+  readonly nodeTtl: number;
+  /** Most answers over UDP without EDNS. */
+  readonly udpAnswerLimit: number;
+  /** Most addresses in an answer; 0: any number. */
+  readonly aRecordLimit: number;
+  readonly enableTruncate: boolean;
+  readonly nodeMetaTxt: boolean;
+  readonly disableCompression: boolean;
+  /** Upstream servers, `host:port`. */
+  readonly recursors: readonly string[];
+  readonly recursorTimeoutMs: number;
+  readonly recursorStrategy: "sequential" | "random";
+  readonly soa: { readonly refresh: number; readonly retry: number; readonly expire: number; readonly minTtl: number };
+}
+
+/** First message to the Worker. */
+export interface OpenNameServer {
+  readonly k: "open";
+  /** `host:port` of UDP and TCP. */
+  readonly addr: string;
+  /** The primary domain first, each ending in a dot, lower case. */
+  readonly domains: readonly string[];
+  readonly datacenter: string;
+  readonly settings: NameServerSettings;
+  /** Carries `Lookup` (src/http/api.ts) out and `LookupAnswer` in: GETs of `/v1/…`, answered by this agent. */
+  readonly lookups: MessagePort;
+}
+
+/** To the Worker. */
+export type ToNameServer = OpenNameServer | { readonly k: "settings"; readonly settings: NameServerSettings };
+
+/** From the Worker. */
+export type FromNameServer =
+  | { readonly k: "listening" }
+  | { readonly k: "failed"; readonly message: string };

@@ -1,0 +1,111 @@
+/**
+ * What an agent has besides a node's other parts: its place in a gossip pool and the name server; and the way out of the
+ * pool at a graceful leave.
+ * @module
+ */
+import type { FromPool, OpenPool, RelayOpen } from "../agent/api.ts";
+import { PoolClient } from "../membership/client.ts";
+import type { FromNameServer, NameServerSettings, OpenNameServer, ToNameServer } from "../nameserver/api.ts";
+import type { AgentConfig, NodeConfig } from "./config.ts";
+import type { DataDirectory } from "./data_directory.ts";
+import type { Role } from "./permissions.ts";
+import { joinAtStart, membershipConfig } from "./pool.ts";
+
+/** What the node does for it. */
+export interface AgentPartsOptions {
+  readonly config: NodeConfig;
+  readonly agent: AgentConfig;
+  readonly directory: DataDirectory;
+  /** In a client agent: the line to HTTP in the place of a replica. */
+  readonly relay: Pick<RelayOpen, "port" | "state" | "apiUrl" | "version"> | undefined;
+  spawn(role: Role): Worker;
+  fail(message: string): void;
+  log(line: string): void;
+}
+
+/** The pool and the name server of an agent. */
+export class AgentParts {
+  readonly #options: AgentPartsOptions;
+  readonly #pool: PoolClient;
+  readonly #opened = Promise.withResolvers<void>();
+  readonly #stopping = new AbortController();
+  readonly #worker: Worker;
+  #nameServer: Worker | undefined;
+  /** Lines to the membership Worker: for HTTP, and in a server for the replica. */
+  readonly lines: { readonly http: MessagePort; readonly replica: MessagePort | undefined };
+
+  /** Starts the membership Worker. */
+  constructor(options: AgentPartsOptions) {
+    this.#options = options;
+    const { config, agent, directory, relay } = options;
+    const own = new MessageChannel();
+    const http = new MessageChannel();
+    const replica = agent.isServer ? new MessageChannel() : undefined;
+    this.#pool = new PoolClient(own.port1);
+    this.#pool.onEvent((event) => {
+      if (event.type === "fatal") options.fail(event.reason);
+    });
+    this.lines = { http: http.port1, replica: replica?.port1 };
+    this.#worker = options.spawn("membership");
+    this.#worker.addEventListener("message", ({ data }: MessageEvent<FromPool>) => {
+      if (data.k === "opened") this.#opened.resolve();
+      else options.fail(data.message);
+    });
+    const ports = [own.port2, http.port2, ...(replica ? [replica.port2] : [])];
+    const open: OpenPool = {
+      k: "open",
+      config: membershipConfig(config, agent, directory),
+      ports,
+      ...(relay ? { relay: { ...relay, nodeId: directory.nodeId } } : {}),
+    };
+    this.#worker.postMessage(open, [...ports, ...(relay ? [relay.port] : [])]);
+  }
+
+  /** Starts the name server, which asks through `lookups`. */
+  startNameServer(lookups: MessagePort): void {
+    const { agent, spawn, fail } = this.#options;
+    if (agent.dnsAddr === "") return;
+    const worker = this.#nameServer = spawn("nameserver");
+    worker.addEventListener("message", ({ data }: MessageEvent<FromNameServer>) => {
+      if (data.k === "failed") fail(data.message);
+    });
+    const open: OpenNameServer = {
+      k: "open",
+      addr: agent.dnsAddr,
+      domains: agent.domains,
+      datacenter: agent.datacenter,
+      settings: agent.dns,
+      lookups,
+    };
+    worker.postMessage(open, [lookups]);
+  }
+
+  /** Takes new settings of the name server into use. */
+  setDns(settings: NameServerSettings): void {
+    const message: ToNameServer = { k: "settings", settings };
+    this.#nameServer?.postMessage(message);
+  }
+
+  /**
+   * Joins the pool as the configuration says.
+   * @throws {import("./pool.ts").JoinError} When that is given up.
+   */
+  async join(): Promise<void> {
+    await this.#opened.promise;
+    await joinAtStart(this.#pool, this.#options.agent, { signal: this.#stopping.signal, log: this.#options.log });
+  }
+
+  /** Leaves the pool; resolves when the others were told. */
+  async leave(): Promise<void> {
+    this.#stopping.abort();
+    await this.#pool.call("leave", {});
+  }
+
+  /** Ends without leaving. */
+  async close(): Promise<void> {
+    this.#stopping.abort();
+    await this.#pool.call("close", {}).catch(() => {}); // it is to be gone in any case
+    this.#worker.terminate();
+    this.#nameServer?.terminate();
+  }
+}
