@@ -24,7 +24,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   node: ["raft", "sql", "replica", "sqlite", "http", "membership", "discovery", "disk", "codec", "rpc", "invariant"],
   cli: ["node", "codec", "rpc", "invariant"],
 };
-const PURE = ["raft", "gossip", "sql", "codec"];
+const PURE = ["raft", "gossip", "dns", "sql", "codec"];
 const IMPURE =
   /\b(Deno\.|Date\.now|new Date\(\)|performance\.|Math\.random|crypto\.|setTimeout|setInterval|queueMicrotask|console\.|fetch\(|await |"node:)/;
 const FILE_LINES_MAX = 600;

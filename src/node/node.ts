@@ -87,8 +87,6 @@ export class Node {
       httpAddr: config.httpAddr.startsWith(":") ? `0.0.0.0${config.httpAddr}` : config.httpAddr,
       discoveryAddrs: discovery ? discoveryAddrs(discovery) : [],
       gossipDirectory: this.#directory.gossip,
-      dnsAddr: config.agent?.dnsAddr ?? "",
-      recursors: config.agent?.dns.recursors ?? [],
     };
     const state = new SharedArrayBuffer(NODE_STATE_BYTES);
     const writerToHttp = new MessageChannel();

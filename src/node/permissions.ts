@@ -19,10 +19,6 @@ export interface Scope {
   readonly httpAddr: string;
   /** Folder of what is remembered of the gossip pool. */
   readonly gossipDirectory: string;
-  /** `host:port` that the name server listens on. */
-  readonly dnsAddr: string;
-  /** Upstream name servers, `host:port` each. */
-  readonly recursors: readonly string[];
   /** What discovery may reach, `host:port` each; `any`: the system's name servers, which may change while it runs. */
   readonly discoveryAddrs: readonly string[] | "any";
 }
@@ -50,8 +46,8 @@ export function permissionsOf(role: Role, scope: Scope): Deno.PermissionOptionsO
       return { ...nothing, net: scope.httpAddr === "" ? false : [scope.httpAddr] };
     case "membership": // any address, as with the replica
       return { ...nothing, net: true, read: [scope.gossipDirectory], write: [scope.gossipDirectory] };
-    case "nameserver":
-      return { ...nothing, net: [scope.dnsAddr, ...scope.recursors] };
+    case "nameserver": // any address: the runtime asks for a right to each address that an answer over UDP goes to
+      return { ...nothing, net: true };
     case "discovery":
       return { ...nothing, net: scope.discoveryAddrs === "any" ? true : [...scope.discoveryAddrs] };
   }

@@ -26,7 +26,7 @@ const OWN: Record<Role, (keyof typeof NOTHING)[]> = {
   snapshot: ["read", "write"],
   http: ["connect"], // to its own address, which a right to listen there includes
   membership: ["read", "write", "connect", "listen", "resolve"],
-  nameserver: ["connect"], // to its own address and the upstream servers
+  nameserver: ["connect", "listen", "resolve"],
   discovery: ["connect"], // to the servers that the configuration names
 };
 
@@ -66,8 +66,6 @@ for (
         sqliteDirectory: `${root}/sqlite`,
         httpAddr: `127.0.0.1:${listener.addr.port}`,
         gossipDirectory: `${root}/gossip`,
-        dnsAddr: `127.0.0.1:${listener.addr.port}`,
-        recursors: [],
         discoveryAddrs: [`127.0.0.1:${listener.addr.port}`],
       };
       for (const name of ["raft", "sqlite", "gossip", "elsewhere"]) {
@@ -87,7 +85,7 @@ for (
 
       const elsewhere = await probe(role, scope, at("elsewhere", other.addr.port));
       assertEquals([elsewhere.read, elsewhere.write], ["denied", "denied"]);
-      assertEquals(elsewhere.connect, ["replica", "membership"].includes(role) ? "allowed" : "denied");
+      assertEquals(elsewhere.connect, ["replica", "membership", "nameserver"].includes(role) ? "allowed" : "denied");
     } finally {
       listener.close();
       other.close();
@@ -102,8 +100,6 @@ Deno.test("the discovery Worker that asks the system's name servers may use the 
     sqliteDirectory: "/nowhere",
     gossipDirectory: "/nowhere",
     httpAddr: "127.0.0.1:1",
-    dnsAddr: "",
-    recursors: [],
   };
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const file = await Deno.makeTempFile({ prefix: "muster-permissions-" });

@@ -12,8 +12,6 @@ for (
       sqliteDirectory: directory,
       httpAddr: "127.0.0.1:1",
       gossipDirectory: directory,
-      dnsAddr: "127.0.0.1:1",
-      recursors: [],
       discoveryAddrs: [],
     };
     try {
