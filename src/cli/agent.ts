@@ -10,7 +10,7 @@ import { JoinError } from "../node/pool.ts";
 import { VERSION } from "../node/version.ts";
 import { logger } from "../rpc/log.ts";
 import { AGENT_FLAGS } from "./agent_flags.ts";
-import { type AgentSetup, agentSetup, dnsSettings } from "./agent_config.ts";
+import { type AgentSetup, agentSetup, dnsSettings, type Machine } from "./agent_config.ts";
 import { describeFlags, Flags, UsageError } from "./flags.ts";
 import { nodeDefaults } from "./serve.ts";
 import { Settings, SettingsError } from "./settings.ts";
@@ -46,8 +46,10 @@ export async function agent(args: readonly string[]): Promise<number> {
   try {
     flags = Flags.parse(args, AGENT_FLAGS);
     if (flags.bool("dev")) devDirectory = Deno.makeTempDirSync({ prefix: "muster-dev-" });
+    // Asked for once: the running process gives up the right to ask.
+    const machine = { hostname: Deno.hostname(), interfaces: Deno.networkInterfaces() };
     if (flags.rest.length > 0) throw new SettingsError(`Unexpected extra arguments: [${flags.rest.join(" ")}]`);
-    return await run(flags, devDirectory);
+    return await run({ flags, devDirectory, machine });
   } catch (error) {
     return usage(error);
   } finally {
@@ -67,7 +69,7 @@ function usage(error: unknown): number {
   return 1;
 }
 
-function setupOf(flags: Flags, devDirectory: string): { settings: Settings; setup: AgentSetup } {
+function setupOf({ flags, devDirectory, machine }: Start): { settings: Settings; setup: AgentSetup } {
   const settings = Settings.load(flags);
   const level = settings.text("log_level", "info").toLowerCase();
   if (!LOG_LEVELS.includes(level)) {
@@ -76,14 +78,21 @@ function setupOf(flags: Flags, devDirectory: string): { settings: Settings; setu
   const setup = agentSetup(settings, {
     isDev: flags.bool("dev"),
     standard: nodeDefaults(),
-    machine: { hostname: Deno.hostname(), interfaces: Deno.networkInterfaces() },
+    machine,
     devDirectory,
   });
   return { settings, setup };
 }
 
-async function run(flags: Flags, devDirectory: string): Promise<number> {
-  const { settings, setup } = setupOf(flags, devDirectory);
+/** What the process was started with. */
+interface Start {
+  readonly flags: Flags;
+  readonly devDirectory: string;
+  readonly machine: Machine;
+}
+
+async function run(start: Start): Promise<number> {
+  const { settings, setup } = setupOf(start);
   const { config } = setup;
   for (const warning of setup.warnings) log(warning, "warn");
   console.log("==> Starting Muster agent...");
@@ -91,14 +100,8 @@ async function run(flags: Flags, devDirectory: string): Promise<number> {
   console.log(banner(node.id, setup));
   const pidFile = settings.text("pid_file");
   if (pidFile !== "") Deno.writeTextFileSync(pidFile, `${Deno.pid}\n`);
-  node.onReload = () => Promise.resolve(reload(node, flags, devDirectory));
-  const stopReloading = onSignal("SIGHUP", () => {
-    try {
-      reload(node, flags, devDirectory);
-    } catch (error) {
-      log(`reload failed, the old settings stay: ${error instanceof Error ? error.message : error}`, "error");
-    }
-  });
+  node.onReload = () => reload(node, start);
+  const stopReloading = onSignal("SIGHUP", () => reload(node, start).catch(() => {})); // it has said why
   try {
     return await live(node, config, setup);
   } finally {
@@ -159,11 +162,17 @@ async function leave(node: Node): Promise<number> {
 }
 
 /** Takes into use what may change while the agent runs: so far the settings of the name server. */
-function reload(node: Node, flags: Flags, devDirectory: string): void {
-  const { settings, setup } = setupOf(flags, devDirectory);
-  for (const warning of setup.warnings) log(warning, "warn");
-  node.setDns(dnsSettings(settings));
-  log("Configuration reloaded; names, addresses, ports and joins need a restart");
+function reload(node: Node, start: Start): Promise<void> {
+  try {
+    const { settings, setup } = setupOf(start);
+    for (const warning of setup.warnings) log(warning, "warn");
+    node.setDns(dnsSettings(settings));
+    log("Configuration reloaded; names, addresses, ports and joins need a restart");
+    return Promise.resolve();
+  } catch (error) {
+    log(`reload failed, the old settings stay: ${error instanceof Error ? error.message : error}`, "error");
+    return Promise.reject(error);
+  }
 }
 
 function banner(nodeId: string, { agent, config }: AgentSetup): string {

@@ -37,18 +37,20 @@ export interface AgentSetup {
  */
 export function agentSetup(
   settings: Settings,
-  { isDev, standard, machine, devDirectory }: {
+  { isDev, standard, machine, devDirectory, validateOnly = false }: {
     isDev: boolean;
     standard: NodeConfig;
     machine: Machine;
     /** For `-dev`: where everything is kept for as long as it runs. */
     devDirectory: string;
+    /** Whether a data directory may be missing, which a flag may give later. */
+    validateOnly?: boolean;
   },
 ): AgentSetup {
   const isServer = isDev || settings.flag("server", false);
   check(settings, { isDev, isServer });
   const dataDirectory = isDev ? devDirectory : settings.text("data_dir");
-  if (dataDirectory === "") throw new SettingsError("data_dir cannot be empty");
+  if (dataDirectory === "" && !validateOnly) throw new SettingsError("data_dir cannot be empty");
   const bind = isDev && !settings.has("bind_addr") ? "127.0.0.1" : settings.text("bind_addr", "0.0.0.0");
   const advertise = advertised(settings.text("advertise_addr"), bind, machine);
   const port = settings.number("ports.serf_lan", PORT.cluster);

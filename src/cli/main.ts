@@ -4,10 +4,15 @@
  */
 import { agent, AGENT_HELP } from "./agent.ts";
 import { AGENT_FLAGS } from "./agent_flags.ts";
+import { CLUSTER_COMMANDS } from "./cluster_commands.ts";
+import { type Command, helpOf, runCommand } from "./command.ts";
+import { POOL_COMMANDS } from "./pool_commands.ts";
 import { serve, SERVE_HELP } from "./serve.ts";
 import { describeFlags } from "./flags.ts";
 import { SERVE_FLAGS } from "./serve_flags.ts";
 import { versionLine } from "../node/version.ts";
+
+const COMMANDS: readonly Command[] = [...POOL_COMMANDS, ...CLUSTER_COMMANDS];
 
 const HELP = `muster: a replicated SQLite database whose nodes find each other
 
@@ -18,6 +23,9 @@ Commands:
   agent      run a member of a pool of nodes that find each other, as consul agent does
   version    print the version
   help       print help, also: muster help COMMAND
+
+Commands that speak to an agent (-http-addr says where it is):
+${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(29)} ${summary}`).join("\n")}
 
 Examples:
   muster serve data                          one node on localhost:4001, its data in ./data
@@ -49,18 +57,31 @@ export async function main(args: readonly string[]): Promise<number> {
       console.log(HELP);
       return 0;
     case "help":
-      return help(rest[0]);
-    default:
-      console.error(`unknown command "${command}"\n\n${HELP}`);
+      return help(rest);
+    default: {
+      const found = commandOf(args);
+      if (found) return await runCommand(found.command, found.rest);
+      console.error(`unknown command "${args.filter((arg) => !arg.startsWith("-")).join(" ")}"\n\n${HELP}`);
       return 2;
+    }
   }
+}
+
+/** The client command that the arguments begin with; of several words, the longest first. */
+function commandOf(args: readonly string[]): { command: Command; rest: readonly string[] } | undefined {
+  for (const command of COMMANDS) {
+    const words = command.name.split(" ");
+    if (words.every((word, at) => args[at] === word)) return { command, rest: args.slice(words.length) };
+  }
+  return undefined;
 }
 
 function asksForHelp(args: readonly string[]): boolean {
   return args.some((arg) => /^--?h(elp)?$/.test(arg));
 }
 
-function help(topic: string | undefined): number {
+function help(topics: readonly string[]): number {
+  const [topic] = topics;
   switch (topic) {
     case "serve":
       console.log(SERVE_HELP + describeFlags(SERVE_FLAGS));
@@ -75,8 +96,14 @@ function help(topic: string | undefined): number {
     case "help":
       console.log(HELP);
       return 0;
-    default:
+    default: {
+      const found = commandOf(topics);
+      if (found) {
+        console.log(helpOf(found.command));
+        return 0;
+      }
       console.error(`unknown command "${topic}"\n\n${HELP}`);
       return 2;
+    }
   }
 }
