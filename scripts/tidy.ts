@@ -80,7 +80,7 @@ function checkSizes(path: string, lines: readonly string[]): void {
     if (opens && start < 0) {
       start = at;
       margin = opens[1];
-    } else if (start >= 0 && line === `${margin}}`) {
+    } else if (start >= 0 && (line === `${margin}}` || line === `${margin}},`)) {
       if (at - start + 1 > FUNCTION_LINES_MAX) {
         faults.push(`${path}:${start + 1}: a function of ${at - start + 1} lines, more than ${FUNCTION_LINES_MAX}`);
       }
