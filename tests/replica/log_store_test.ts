@@ -537,6 +537,22 @@ Deno.test("LogStore installs a snapshot in the place of all that was there, at o
     await again.store.close();
   }));
 
+Deno.test("a new segment's header promises no commit of the batch behind it, which a power loss may take", () =>
+  inDirectory(async (directory) => {
+    const { store, write } = open(directory);
+    await write({ entries: [entry(1, 1)], term: 1, commit: 1 });
+    const rotated = store.rotate();
+    await write({ entries: [entry(2, 1), entry(3, 1)], commit: 3 }); // a follower that catches up
+    await rotated;
+    await store.close();
+    const path = `${directory}/${segments(directory)[1]}`;
+    assertEquals(decodeSegmentHeader(Deno.readFileSync(path))?.header.commit, 1);
+    change(path, (bytes) => bytes.fill(0, SECTOR_BYTES));
+    const again = open(directory, { applied: 1 });
+    assertEquals(again.store.recovered.last.index, 1);
+    await again.store.close();
+  }));
+
 Deno.test("an installation that a crash cut short before the old segments were gone is finished at the next start", () =>
   inDirectory(async (directory) => {
     const { store, write } = open(directory);

@@ -35,6 +35,8 @@ export class Checker {
   readonly #disks = new Map<string, Disk>();
   /** Terms and hashes of committed entries, and the term in which each was committed: index i at i - 1. */
   readonly #committed: { readonly term: Term; readonly hash: number; readonly committedIn: Term }[] = [];
+  /** Digest of the state machines after index i, at i. */
+  readonly #digests: number[] = [];
   #ackedMax: Index = 0;
   /** Acknowledged writes. */
   acked = 0;
@@ -146,6 +148,12 @@ export class Checker {
     const known = this.#committed[entry.index - 1];
     const isSame = known?.term === entry.term && known.hash === entryHash(entry);
     check(isSame, `I6: ${node} applies ${entry.index}, which is not the committed entry`);
+  }
+
+  /** I15: what was applied in the same order has the same digest, on all nodes and after each start. */
+  digested(node: NodeId, index: Index, digest: number): void {
+    const known = this.#digests[index] ??= digest;
+    check(known === digest, `I15: ${node} has the digest ${digest} after ${index}, others ${known}`);
   }
 
   /** I12: no log is cut above what its state machine holds durably. */

@@ -6,12 +6,16 @@
  */
 import type { Effects, Input } from "../../src/raft/effects.ts";
 import type { Index, Member, Message, NodeId } from "../../src/raft/message.ts";
+import { stampCommand } from "../../src/sql/command.ts";
 import { Checker, SimFailure } from "./checker.ts";
+import { Clocks } from "./clocks.ts";
 import { Coverage, type Mark } from "./coverage.ts";
 import { Disk } from "./disk.ts";
 import { DiskFaults } from "./disk_faults.ts";
 import { RunFailure } from "./failure.ts";
 import { type DiskError, type DiskWorld, Killed, SimFiles } from "./files.ts";
+import { DigestMachine, type Machine, SqliteMachine, Statements } from "./machine.ts";
+import { Network } from "./network.ts";
 import { SimNode, type World } from "./node.ts";
 import { Stopped } from "./node_log.ts";
 import { drawProfile, healed, type Profile, type ProfileName } from "./profile.ts";
@@ -20,7 +24,6 @@ import { Schedule } from "./schedule.ts";
 
 const MILLISECOND = 1000;
 const SECOND = 1_000_000;
-const TICK = 50 * MILLISECOND;
 const MEMBERS_MAX = 6;
 
 /** How long a run takes, in virtual seconds, and whether it tells what it does. */
@@ -74,7 +77,8 @@ class Cluster implements World {
   readonly #options: RunOptions;
   readonly #schedule = new Schedule();
   readonly #checker = new Checker();
-  readonly #network: Random;
+  readonly #network: Network;
+  readonly #clocks: Clocks;
   readonly #faults: Random;
   readonly #clients: Random;
   readonly #disks: Random;
@@ -82,10 +86,9 @@ class Cluster implements World {
   readonly #snapshots: Random;
   readonly #files: Random;
   readonly #diskFaults: DiskFaults;
+  readonly #statements = new Statements();
   readonly #nodes: SimNode[] = [];
   readonly #founders: Member[] = [];
-  /** Directed links that deliver nothing, as "from>to". */
-  readonly #cut = new Set<string>();
   /** Nodes that stay broken when the others are healed: nothing is expected of them. */
   readonly #broken = new Set<SimNode>();
   readonly #reads = new Map<number, Index>();
@@ -99,16 +102,37 @@ class Cluster implements World {
   constructor(seed: number, options: RunOptions) {
     this.#seed = seed;
     this.#options = options;
-    this.#profile = drawProfile(new Random(seed, 1), new Random(seed, 8), options.profile);
-    this.#network = new Random(seed, 2);
+    this.#profile = drawProfile(seed, options.profile);
     this.#faults = new Random(seed, 3);
     this.#clients = new Random(seed, 4);
     this.#disks = new Random(seed, 5);
     this.#cores = new Random(seed, 6);
     this.#snapshots = new Random(seed, 7);
     this.#files = new Random(seed, 9);
+    const { coverage } = this;
+    const schedule = this.#schedule;
+    this.#network = new Network({
+      schedule,
+      coverage,
+      random: new Random(seed, 2),
+      faults: this.#faults,
+      profile: () => this.#profile,
+      nodes: () => this.#nodes,
+      arrived: (node, m) => this.#arrived(node, m),
+    });
+    this.#clocks = new Clocks({
+      schedule,
+      coverage,
+      random: new Random(seed, 11),
+      faults: () => this.#profile.clocks,
+      tick: (node) => {
+        node.tick();
+        this.#input(node, { k: "tick" });
+      },
+      note: (node, text) => this.note(node, text),
+    });
     this.#diskFaults = new DiskFaults({
-      schedule: this.#schedule,
+      schedule,
       random: this.#files,
       running: () => this.#alive(),
       restart: (node) => this.#restart(node),
@@ -170,19 +194,22 @@ class Cluster implements World {
     }
     for (const node of this.#nodes) this.#boot(node);
     this.#repeat(() => this.#profile.clientEvery, this.#clients, () => this.#clientOperation());
-    this.#repeat(() => this.#profile.partitionEvery, this.#faults, () => this.#partition());
+    this.#repeat(() => this.#profile.partitionEvery, this.#faults, () => this.#network.partition());
     this.#repeat(() => this.#profile.crashEvery, this.#faults, () => this.#crashOne());
     this.#repeat(() => this.#profile.memberEvery, this.#faults, () => this.#changeMembers());
     this.#repeat(() => this.#profile.transferEvery, this.#faults, () => this.#transfer());
     this.#repeat(() => this.#profile.stallEvery, this.#faults, () => this.#stallDisk());
     this.#repeat(() => this.#profile.compactEvery, this.#snapshots, () => this.#compact());
+    const pickRunning = () => this.#files.pick(this.#alive());
+    this.#repeat(() => this.#profile.clocks.freezeEvery, this.#files, () => this.#clocks.freeze(pickRunning()));
+    this.#repeat(() => this.#profile.clocks.jumpEvery, this.#files, () => this.#clocks.jump(pickRunning()));
     const log = () => this.#profile.log;
     this.#repeat(() => log()?.failEvery ?? 0, this.#files, () => this.#diskFaults.fail());
     this.#repeat(() => log()?.fullEvery ?? 0, this.#files, () => this.#diskFaults.fill());
     this.#repeat(() => log()?.stuckEvery ?? 0, this.#files, () => this.#diskFaults.stick());
     // Where members change, a damaged one may be all that is left.
     const isStable = this.#profile.memberEvery === 0 && count >= 3;
-    if (isStable) this.#repeat(() => log()?.flipAfter ?? 0, this.#files, () => this.#diskFaults.flip());
+    if (isStable) this.#repeat(() => log()?.damageEvery ?? 0, this.#files, () => this.#diskFaults.damage());
   }
 
   #repeat(every: () => number, random: Random, act: () => void): void {
@@ -213,16 +240,9 @@ class Cluster implements World {
     if (this.#broken.has(node) && node.core === undefined && node.incarnation > 0) return;
     if (!this.#opens(node)) return;
     this.note(node, () => `boots with log ${node.disk.entries.length}, term ${node.disk.hard.term}`);
-    // Clocks differ by a tenth.
-    const period = Math.round(TICK * (0.9 + this.#cores.below(200) / 1000));
-    const incarnation = node.incarnation;
-    const tick = (): void => {
-      if (node.incarnation !== incarnation || node.core === undefined) return;
-      node.tick();
-      this.#input(node, { k: "tick" });
-      this.#schedule.after(period, tick);
-    };
-    this.#schedule.after(this.#cores.below(period), tick);
+    // All clocks differ by a tenth.
+    const pace = 0.9 + this.#cores.below(200) / 1000;
+    this.#clocks.start(node, { pace, phase: this.#cores.below(1000) / 1000 });
     // A founder that lost its first write has not begun yet: it bootstraps as if for the first time (M11).
     const isFounder = this.#founders.some(({ storageId }) => storageId === node.disk.storageId);
     const config = { at: 1, clusterId: "sim", members: this.#founders };
@@ -276,11 +296,23 @@ class Cluster implements World {
     this.#boot(node);
   }
 
+  get isSqlite(): boolean {
+    return this.#profile.isSqlite;
+  }
+
+  machine(): Machine {
+    if (!this.isSqlite) return new DigestMachine();
+    this.coverage.hit("real state machine");
+    return new SqliteMachine();
+  }
+
   diskWorld(node: SimNode): DiskWorld {
     const { incarnation } = node;
     const after = (delay: number, then: () => void) =>
       this.#schedule.after(delay, () => {
-        if (node.incarnation === incarnation && node.core !== undefined) then();
+        if (node.incarnation !== incarnation || node.core === undefined) return;
+        if (node.isFrozen) node.late.push(then);
+        else then();
       });
     return {
       nowMs: () => this.#schedule.now / MILLISECOND,
@@ -309,47 +341,23 @@ class Cluster implements World {
   #input(node: SimNode, input: Input | undefined): void {
     if (node.core === undefined) return;
     if (input !== undefined) node.inbox.push(input);
+    if (node.isFrozen) return;
     if (this.#profile.turnMax === 0) return node.turn();
     if (node.turnDue) return;
     node.turnDue = true;
     const incarnation = node.incarnation;
     this.#schedule.after(this.#disks.below(this.#profile.turnMax), () => {
-      if (node.incarnation === incarnation) node.turn();
+      if (node.incarnation === incarnation && !node.isFrozen) node.turn();
     });
   }
 
   // What nodes do to the world.
 
   send(from: SimNode, m: Message): void {
-    const { loss, duplication } = this.#profile;
-    if (this.#cut.has(`${from.id}>${m.to}`) || this.#network.chance(loss)) return;
-    const incarnation = from.incarnation;
-    const storageId = from.disk.storageId;
-    // An answer goes back to whoever asked.
-    const wanted = m.k.endsWith("Reply") ? undefined : from.storageIds.get(m.to);
-    const copies = this.#network.chance(duplication) ? 2 : 1;
-    for (let copy = 0; copy < copies; copy++) {
-      const late = this.#network.chance(this.#profile.stragglers) ? this.#network.below(5 * SECOND) : 0;
-      const delay = 100 + this.#network.exponential(this.#profile.delayMean) + late;
-      this.#schedule.after(delay, () => this.#deliver({ m, incarnation, storageId, wanted }));
-    }
+    this.#network.send(from, m);
   }
 
-  #deliver(sent: { m: Message; incarnation: number; storageId: string; wanted: string | undefined }): void {
-    const { m, incarnation, storageId, wanted } = sent;
-    const node = this.#node(m.to);
-    if (node?.core === undefined || this.#cut.has(`${m.from}>${m.to}`)) return;
-    // B2: another storage id than the configuration's is another node under a known name.
-    if (wanted !== undefined && wanted !== node.disk.storageId) {
-      return this.coverage.hit("message for a replaced disk dropped");
-    }
-    // Answers count for the disk they come from. Requests pass: a node that lags behind may know an older disk of its
-    // leader only, and would otherwise never hear of the newer one.
-    const expected = m.k.endsWith("Reply") ? node.storageIds.get(m.from) : undefined;
-    if (expected !== undefined && expected !== storageId) return;
-    // O8: a newer process of the sender closed the connection on which this came.
-    if (incarnation < (node.heard.get(m.from) ?? 0)) return this.coverage.hit("message of an earlier process dropped");
-    node.heard.set(m.from, incarnation);
+  #arrived(node: SimNode, m: Message): void {
     this.#mix(m.term);
     this.#mix(m.k.length);
     this.coverage.delivered(node, m);
@@ -398,7 +406,7 @@ class Cluster implements World {
     this.#schedule.after(1 + this.#snapshots.exponential(this.#profile.snapshotMean), () => {
       const node = this.#node(to);
       const isReached = node?.core !== undefined && node.disk.storageId === wanted && !isLost &&
-        !this.#cut.has(`${from.id}>${to}`) && from.core !== undefined && from.incarnation === incarnation;
+        !this.#network.isCut(from.id, to) && from.core !== undefined && from.incarnation === incarnation;
       if (!isReached) return done(null);
       this.note(node, () => `receives a snapshot of ${snapshot.base.index} from ${from.id}`);
       this.#input(node, node.stage(snapshot));
@@ -455,36 +463,20 @@ class Cluster implements World {
       return this.#input(node, { k: "read", ref });
     }
     const count = this.#clients.chance(0.1) ? this.#clients.between(5, 40) : this.#clients.between(1, 3);
-    const items = Array.from({ length: count }, () => ({ ref: ++this.#ref, body: this.#body(this.#ref) }));
+    const items = Array.from({ length: count }, () => ({ ref: ++this.#ref, body: this.#body(node, this.#ref) }));
     this.#input(node, { k: "propose", items });
   }
 
   /** Unique, and sometimes larger than the limits. */
-  #body(ref: number): Uint8Array {
+  #body(node: SimNode, ref: number): Uint8Array {
+    if (this.#profile.isSqlite) {
+      const command = this.#statements.draw(this.#clients, ref);
+      stampCommand(command, this.#clocks.stampMs(node), this.#clients.u32(), this.#clients.u32());
+      return command;
+    }
     const body = new Uint8Array(4 + this.#clients.below(8));
     new DataView(body.buffer).setUint32(0, ref);
     return body;
-  }
-
-  #partition(): void {
-    this.#cut.clear();
-    const ids = this.#nodes.map((node) => node.id);
-    const kind = this.#faults.below(4);
-    const isOneWay = this.#faults.chance(0.3);
-    const lonely = this.#faults.pick(ids);
-    const sides = new Set(ids.filter(() => this.#faults.chance(0.5)));
-    for (const from of ids) {
-      for (const to of ids) {
-        const isCut = kind === 0
-          ? false
-          : kind === 1
-          ? from === lonely || (!isOneWay && to === lonely)
-          : kind === 2
-          ? sides.has(from) && !sides.has(to) || (!isOneWay && !sides.has(from) && sides.has(to))
-          : this.#faults.chance(0.3);
-        if (from !== to && isCut) this.#cut.add(`${from}>${to}`);
-      }
-    }
   }
 
   /** Some of the others hear at once that its process is gone; one that is not may be told so, too. */
@@ -559,7 +551,7 @@ class Cluster implements World {
       });
       if (leader === undefined) return this.#replaceDisk(victim, since, until);
       if (node.core !== undefined) node.crash(this.#faults);
-      node.disk = this.#makeDisk(node.id);
+      node.replaceDisk(this.#makeDisk(node.id));
       this.coverage.hit("member replaced with an empty disk");
       node.addedAt = this.#schedule.now;
       this.#boot(node);
@@ -576,7 +568,7 @@ class Cluster implements World {
     const old = this.#faults.pick(outside);
     if (old !== undefined && this.#faults.chance(0.7)) {
       if (old.core !== undefined) old.crash(this.#faults);
-      old.disk = this.#makeDisk(old.id);
+      old.replaceDisk(this.#makeDisk(old.id));
       this.#boot(old);
       return old;
     }
@@ -597,7 +589,8 @@ class Cluster implements World {
   #heal(): void {
     const isStable = this.#profile.memberEvery === 0;
     this.#profile = healed(this.#profile);
-    this.#cut.clear();
+    this.#network.heal();
+    for (const node of this.#alive()) this.#clocks.thaw(node);
     this.#diskFaults.heal(this.#nodes);
     const isWhole = this.#diskFaults.damaged === undefined;
     if (isStable && isWhole && this.#nodes.length >= 4 && this.#faults.chance(0.5)) this.#breakMinority();
@@ -622,9 +615,7 @@ class Cluster implements World {
       if (node !== half && node.core !== undefined) node.crash(this.#faults);
     }
     for (const { node } of order.slice(1)) {
-      if (node === half) continue;
-      this.#cut.add(`${half.id}>${node.id}`);
-      this.#cut.add(`${node.id}>${half.id}`);
+      if (node !== half) this.#network.separate(half.id, node.id);
     }
   }
 
@@ -664,8 +655,7 @@ class Cluster implements World {
     return status.config.members.every(({ id }) => {
       const node = this.#node(id);
       if (node !== undefined && this.#broken.has(node)) return true;
-      if (node === undefined || node.applied !== leader.applied) return false;
-      return [...leader.state].every(([key, value]) => node.state.get(key) === value);
+      return node?.applied === leader.applied; // and so its contents are the same (I15)
     });
   }
 }

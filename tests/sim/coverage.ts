@@ -65,6 +65,10 @@ export const MARKS = [
   "node stopped by damage while it ran",
   "damage found by reading the log again",
   "last batch sealed",
+  "leader stood still",
+  "inputs piled up while a node stood still",
+  "stamp older than the one before",
+  "real state machine",
 ] as const;
 
 /** Name of a mark. */

@@ -6,14 +6,15 @@
  */
 import type { Effects } from "../../src/raft/effects.ts";
 import type { SimFiles } from "./files.ts";
+import type { Machine } from "./machine.ts";
 import type { Config, Entry, EntryId, HardState, Index } from "../../src/raft/message.ts";
 
 /** A copy of a state machine, as it goes from node to node. */
 export interface Snapshot {
   readonly base: EntryId;
   readonly config: Config;
-  /** The state machine's contents. */
-  readonly state: ReadonlyMap<number, number>;
+  /** Makes a state machine of its contents. */
+  readonly restore: () => Machine;
   /** The entries that it stands for: the simulation keeps what real logs forget, to compare with. */
   readonly prefix: readonly Entry[];
 }

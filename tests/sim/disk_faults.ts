@@ -25,7 +25,7 @@ export interface DiskFaultsParts {
 /** The faults of one cluster's disks. */
 export class DiskFaults {
   readonly #parts: DiskFaultsParts;
-  /** The node whose bits changed: no other's do, so that a majority keeps each committed entry. */
+  /** The node whose files changed: no other's do, so that a majority keeps each committed entry. */
   damaged: SimNode | undefined;
 
   constructor(parts: DiskFaultsParts) {
@@ -67,14 +67,14 @@ export class DiskFaults {
     });
   }
 
-  /** A bit changes; always on the same disk. */
-  flip(): void {
+  /** What a disk holds changes; always the same disk's. */
+  damage(): void {
     const picked = this.damaged?.disk.files ? { node: this.damaged, files: this.damaged.disk.files } : this.#pick();
     if (!picked) return;
-    const place = picked.files.flipBit(this.#parts.random);
+    const place = picked.files.damage(this.#parts.random);
     if (place === undefined) return;
     this.damaged = picked.node;
-    this.#parts.note(picked.node, () => `has another bit in ${place}`);
+    this.#parts.note(picked.node, () => `has damage in ${place}`);
   }
 
   /** All disks work again; those that hang after a restart of their nodes. */

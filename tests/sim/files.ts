@@ -60,6 +60,15 @@ class Content {
     this.durable.set(this.cached.subarray(from, from + SECTOR_BYTES), from);
   }
 
+  flip(at: number, bits: number): void {
+    this.durable[at] ^= bits;
+    this.cached[at] ^= bits;
+  }
+
+  erase(sector: number): void {
+    for (const bytes of [this.durable, this.cached]) bytes.fill(0, sector * SECTOR_BYTES, (sector + 1) * SECTOR_BYTES);
+  }
+
   /** The power is gone: a sector that is not synced is kept where `keeps` says so. */
   losePower(keeps: () => boolean): void {
     if (this.dirty.size === 0 && !this.isAbandoned && this.durable.length === this.cached.length) return;
@@ -73,6 +82,14 @@ class Content {
     this.isAbandoned = false;
     this.cached = this.durable.slice();
   }
+}
+
+/** Offset of the last batch, by its first bytes. */
+function lastBatch(bytes: Uint8Array): number {
+  for (let at = bytes.length - 8; at > 0; at -= 8) {
+    if (bytes[at] === 0x4D && bytes[at + 1] === 0x42 && bytes[at + 2] === 0xA7 && bytes[at + 3] === 0xC1) return at;
+  }
+  return 0;
 }
 
 /** How a loss of power treats what is not synced. */
@@ -136,19 +153,28 @@ export class SimFiles {
     return { lostSectors, keptSectors, lostNames };
   }
 
-  /** Changes a bit of what a log file holds durably. @returns Where; undefined where there is none to be changed. */
-  flipBit(random: Random): string | undefined {
-    const name = random.pick(this.list().filter((one) => one.endsWith(".log")));
+  /**
+   * Changes what a log file holds durably: a bit, or a sector that reads as if it had never been written.
+   * @returns Where; undefined where there is nothing to be changed.
+   */
+  damage(random: Random): string | undefined {
+    const names = this.list().filter((name) => name.endsWith(".log")).sort();
+    const name = random.pick(names);
     const content = name === undefined ? undefined : this.#names.get(name);
     if (content === undefined || content.durable.length < content.cached.length) return undefined;
-    // The zeros behind the last batch are not worth it.
-    const end = content.durable.findLastIndex((byte) => byte !== 0) + 1;
-    const at = random.below(Math.min(end + 20, content.durable.length));
-    const bit = 1 << random.below(8);
-    content.durable[at] ^= bit;
-    content.cached[at] ^= bit;
     this.isDamaged = true;
-    return `${name} at ${at}`;
+    if (random.chance(0.3)) {
+      // The last batch of all may lawfully be taken for one that was never written (spec/raft.md §3.3).
+      const end = name === names.at(-1) ? lastBatch(content.durable) : content.durable.length;
+      const sector = random.below(Math.floor(end / SECTOR_BYTES));
+      if (end >= SECTOR_BYTES) content.erase(sector);
+      return `sector ${sector} of ${name}`;
+    }
+    // Of the zeros behind the last batch only the first are worth it.
+    const end = content.durable.findLastIndex((byte) => byte !== 0) + 20;
+    const at = random.below(Math.min(end, content.durable.length));
+    content.flip(at, 1 << random.below(8));
+    return `byte ${at} of ${name}`;
   }
 }
 

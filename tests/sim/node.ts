@@ -10,6 +10,7 @@ import { type Checker, SimFailure } from "./checker.ts";
 import type { Coverage } from "./coverage.ts";
 import { applyWrite, type Disk, type Snapshot, type Write } from "./disk.ts";
 import { DiskError, type DiskWorld, SimDisk } from "./files.ts";
+import type { Machine } from "./machine.ts";
 import { type LogSizes, NodeLog, Stopped, stopReason } from "./node_log.ts";
 import type { Random } from "./random.ts";
 
@@ -31,6 +32,10 @@ export interface World {
   snapshot(from: SimNode, to: NodeId): void;
   /** Something for the core of a node. */
   input(node: SimNode, input: Input): void;
+  /** Whether the state machines are the real ones. */
+  readonly isSqlite: boolean;
+  /** An empty state machine. */
+  machine(): Machine;
   /** Time for the disk of a node that has the real log. */
   diskWorld(node: SimNode): DiskWorld;
   /** The process of a node ends by itself: its disk failed, or holds damage. */
@@ -59,8 +64,12 @@ export class SimNode {
   turnDue = false;
   /** Last index the state machine has. */
   applied: Index = 0;
-  /** The state machine: a map, and a digest of everything applied in order. */
-  state = new Map<number, number>();
+  /** It stands still: inputs gather, and what the disk answers waits. */
+  isFrozen = false;
+  /** What waits. */
+  readonly late: (() => void)[] = [];
+  /** What entries are applied to. */
+  #machine: Machine | undefined;
   /** Newest incarnation of each sender that was heard. */
   readonly heard = new Map<NodeId, number>();
   /** Storage id under which each node is known here: connections end at a disk, not at a name (B2). */
@@ -93,10 +102,13 @@ export class SimNode {
     this.applied = disk.applied;
     this.#files = this.#openLog(sizes, random);
     this.log = disk.entries.slice();
+    if (this.applied !== disk.applied) this.#dropMachine(); // an installation was finished
     this.applied = disk.applied;
     this.#isInstalling = false;
-    this.state = new Map();
-    for (let index = 1; index <= disk.applied; index++) this.#change(this.log[index - 1]);
+    if (this.#machine === undefined) {
+      this.#machine = this.world.machine();
+      this.#machine.apply(this.log.slice(0, disk.applied), this.#onDigest);
+    }
     const boot = this.#files?.bootState(this.id) ?? bootState(this.id, disk, this.log);
     this.pins.clear();
     this.storageIds.clear();
@@ -106,6 +118,20 @@ export class SimNode {
     this.role = undefined;
     this.core = createCore(boot, options, random);
   }
+
+  #dropMachine(): void {
+    this.#machine?.close();
+    this.#machine = undefined;
+  }
+
+  /** An empty disk takes the place of what the node had; it must not run. */
+  replaceDisk(disk: Disk): void {
+    this.disk = disk;
+    this.#dropMachine();
+  }
+
+  /** I15. */
+  readonly #onDigest = (index: Index, digest: number): void => this.checker.digested(this.id, index, digest);
 
   #openLog(sizes: LogSizes | undefined, random: Random): NodeLog | undefined {
     const { files } = this.disk;
@@ -119,7 +145,8 @@ export class SimNode {
         onPersisted: (ticket) => this.#persisted(ticket),
         onSpace: (state) => {
           if (state === "full") world.coverage.hit("log out of space");
-          world.input(this, { k: "storage", state });
+          // Not within the turn in which it is found out.
+          world.diskWorld(this).pause(0, () => world.input(this, { k: "storage", state }));
         },
         onInstall: (base) => ({
           then: (done) => {
@@ -163,8 +190,13 @@ export class SimNode {
       disk.pending.length = 0;
     }
     this.#files = undefined;
+    this.isFrozen = false;
+    this.late.length = 0;
     // The state machine syncs lazily: any suffix may be gone (O5 keeps it within the log).
     this.disk.applied = random.between(this.disk.applied, Math.max(this.disk.applied, this.applied));
+    // To apply a log anew takes the real state machine long.
+    if (this.world.isSqlite && random.chance(0.7)) this.disk.applied = this.applied;
+    if (this.disk.applied !== this.applied) this.#dropMachine();
     if (this.disk.applied < this.applied) this.world.coverage.hit("applied entries lost at crash");
     this.inbox = [];
     this.turnDue = false;
@@ -277,7 +309,8 @@ export class SimNode {
     this.pins.clear();
     this.#isInstalling = false;
     this.applied = this.disk.applied = index;
-    this.state = new Map(snapshot.state);
+    this.#machine?.close();
+    this.#machine = snapshot.restore();
     this.disk.staged = this.disk.staged.filter(({ base }) => base.index > index);
     for (const at of this.#waiting.keys()) if (at <= index) this.#waiting.delete(at);
   }
@@ -292,7 +325,8 @@ export class SimNode {
       if (at !== config.at) throw new SimFailure(`S1: the log of ${this.id} names the configuration of ${at}`);
     }
     const base = { index: this.applied, term: prefix.at(-1)?.term ?? 0 };
-    return { base, config, state: new Map(this.state), prefix };
+    const machine = this.#machine ?? this.world.machine();
+    return { base, config, restore: machine.freeze(prefix), prefix };
   }
 
   /** A snapshot has arrived whole. */
@@ -356,9 +390,9 @@ export class SimNode {
   appliedTo(to: Index): void {
     // Handed out before a snapshot took its place.
     if (to > this.log.length || this.#isInstalling && this.#files !== undefined) return;
-    for (const entry of this.#read(this.applied + 1, to) ?? []) {
+    const entries = this.#read(this.applied + 1, to) ?? [];
+    for (const entry of entries) {
       this.checker.applied(this.id, this.disk, entry, this.applied);
-      this.#change(entry);
       this.applied = entry.index;
       const term = this.#waiting.get(entry.index);
       if (term === undefined) continue;
@@ -366,12 +400,14 @@ export class SimNode {
       // X1: the same term means that it is the very entry that was proposed here.
       if (term === entry.term) this.checker.acknowledged(entry);
     }
+    this.#machine?.apply(entries, this.#onDigest);
   }
 
-  #change(entry: Entry): void {
-    const digest = Math.imul(this.state.get(-1) ?? 0, 31) + entry.index * 7 + entry.term;
-    this.state.set(-1, digest | 0);
-    if (entry.kind === "command") this.state.set(entry.body[0] & 15, entry.index);
+  /** It goes on with what has gathered. */
+  thaw(): void {
+    this.isFrozen = false;
+    for (const then of this.late.splice(0)) then();
+    if (this.inbox.length > 0) this.turn();
   }
 }
 

@@ -6,7 +6,7 @@
 import type { Options } from "../../src/raft/effects.ts";
 import { DEFAULT_OPTIONS } from "../../src/raft/raft.ts";
 import type { LogSizes } from "./node_log.ts";
-import type { Random } from "./random.ts";
+import { Random } from "./random.ts";
 
 /** One run's faults. Times in virtual microseconds, 0 for never. */
 export interface Profile {
@@ -48,6 +48,20 @@ export interface Profile {
   readonly options: Options;
   /** The real log over simulated files; undefined for the simplified disk. */
   readonly log: LogFaults | undefined;
+  /** What clocks do wrong. */
+  readonly clocks: ClockFaults;
+  /** Whether the state machines are the real ones. */
+  readonly isSqlite: boolean;
+}
+
+/** What clocks do wrong. */
+export interface ClockFaults {
+  /** Ticks are up to so many times as quick, or as slow. */
+  readonly spread: number;
+  /** Mean time between pauses in which a process does nothing. */
+  readonly freezeEvery: number;
+  /** Mean time between jumps of a wall clock. */
+  readonly jumpEvery: number;
 }
 
 /** The real log's sizes, and what its disks do wrong. */
@@ -62,13 +76,15 @@ export interface LogFaults extends LogSizes {
   readonly fullEvery: number;
   /** Mean time between disks that hang until their node is started anew. */
   readonly stuckEvery: number;
-  /** Mean time until a bit changes on one disk of the cluster. */
-  readonly flipAfter: number;
+  /** Mean time between changes of what one disk of the cluster holds. */
+  readonly damageEvery: number;
 }
 
 const SECOND = 1_000_000;
 /** Share of runs with the real log. */
 const LOG_SHARE = 0.25;
+/** Share of runs with the real state machine. */
+const SQLITE_SHARE = 0.1;
 
 /** The profiles by name, and what each is. */
 export const PROFILES = {
@@ -79,6 +95,8 @@ export const PROFILES = {
   crashes: "nodes, or all of them at once, lose power and come back",
   disks: "slow writes, and disks that hang for a while",
   files: "the real log over files: torn writes, lost names, errors, full and stuck disks, changed bits",
+  clocks: "clocks at half or twice the speed, jumps of time, processes that stand still",
+  sqlite: "the real state machine, on SQLite in memory; crashes, and logs cut short",
   snapshots: "logs cut short, so that peers need a copy of the database",
   echoes: "many messages seconds late, across changing partitions and leaders: old answers meet new terms",
   membership: "nodes added, removed, moved, replaced with an empty disk; leadership transferred",
@@ -98,10 +116,35 @@ function maybe(random: Random, probability: number, draw: () => number): number 
   return random.chance(probability) ? value : 0;
 }
 
-/** Draws a run's faults. @param files Draws those of the real log's disks. @param name Which of {@linkcode PROFILES}. */
-export function drawProfile(random: Random, files: Random, name: ProfileName = "swarm"): Profile {
+/** Draws a run's faults. @param name Which of {@linkcode PROFILES}. */
+export function drawProfile(seed: number, name: ProfileName = "swarm"): Profile {
+  const profile = drawConsensus(new Random(seed, 1), name);
+  const log = drawLog(new Random(seed, 8), name);
+  const { clocks, isSqlite } = drawClocks(new Random(seed, 10), name);
+  return { ...profile, log, clocks, isSqlite, ...(isSqlite && forCommands(profile)) };
+}
+
+/** Real commands are larger, and slower. */
+function forCommands({ options, clientEvery }: Pick<Profile, "options" | "clientEvery">): Partial<Profile> {
+  const entryBytesMax = Math.max(options.entryBytesMax, 4096);
+  const uncommittedBytesMax = Math.max(options.uncommittedBytesMax, 16 * 1024);
+  return { options: { ...options, entryBytesMax, uncommittedBytesMax }, clientEvery: clientEvery * 5 };
+}
+
+function drawClocks(random: Random, name: ProfileName): Pick<Profile, "clocks" | "isSqlite"> {
+  const share = (probability: number) => name === "swarm" ? probability : name === "clocks" ? 1 : 0;
+  const clocks = {
+    spread: 1 + maybe(random, share(0.3), () => random.below(101) / 100),
+    freezeEvery: maybe(random, share(0.3), () => random.between(2, 15) * SECOND),
+    jumpEvery: maybe(random, share(0.3), () => random.between(1, 20) * SECOND),
+  };
+  return { clocks, isSqlite: random.chance(name === "swarm" ? SQLITE_SHARE : 0) || name === "sqlite" };
+}
+
+function drawConsensus(random: Random, name: ProfileName): Omit<Profile, "log" | "clocks" | "isSqlite"> {
   const share = (of: ProfileName, probability: number) => name === "swarm" ? probability : name === of ? 1 : 0;
   const hasEchoes = name === "echoes";
+  const hasCrashes = name === "files" || name === "sqlite";
   const tight = random.chance(0.4);
   return {
     nodes: random.between(1, 5),
@@ -114,7 +157,7 @@ export function drawProfile(random: Random, files: Random, name: ProfileName = "
       () => random.between(1, 50) / (hasEchoes ? 150 : 1000),
     ),
     partitionEvery: maybe(random, hasEchoes ? 1 : share("partitions", 0.6), () => random.between(1, 10) * SECOND),
-    crashEvery: maybe(random, name === "files" ? 1 : share("crashes", 0.6), () => random.between(1, 10) * SECOND),
+    crashEvery: maybe(random, hasCrashes ? 1 : share("crashes", 0.6), () => random.between(1, 10) * SECOND),
     downMean: random.between(1, 5) * SECOND,
     writeMean: random.chance(share("disks", 0.3)) ? random.between(1, 300) * 1000 : random.between(1, 20) * 100,
     stallEvery: maybe(random, share("disks", 0.3), () => random.between(5, 20) * SECOND),
@@ -136,11 +179,10 @@ export function drawProfile(random: Random, files: Random, name: ProfileName = "
     },
     compactEvery: maybe(
       random,
-      name === "files" ? 0.6 : share("snapshots", 0.6),
+      hasCrashes ? 0.6 : share("snapshots", 0.6),
       () => random.between(1, 30) * SECOND / 10,
     ),
     snapshotMean: random.between(1, 2000) * 1000,
-    log: drawLog(files, name),
   };
 }
 
@@ -157,7 +199,7 @@ function drawLog(random: Random, name: ProfileName): LogFaults | undefined {
     failEvery: maybe(random, share(0.3), () => random.between(2, 20) * SECOND),
     fullEvery: maybe(random, share(0.3), () => random.between(2, 20) * SECOND),
     stuckEvery: maybe(random, share(0.2), () => random.between(5, 30) * SECOND),
-    flipAfter: maybe(random, share(0.3), () => random.between(1, 40) * SECOND),
+    damageEvery: maybe(random, share(0.3), () => random.between(1, 40) * SECOND),
   };
   return isReal && name !== "calm" ? log : undefined;
 }
@@ -177,6 +219,7 @@ export function healed(profile: Profile): Profile {
     memberEvery: 0,
     transferEvery: 0,
     snapshotMean: 10_000,
-    log: profile.log && { ...profile.log, killedStarts: 0, failEvery: 0, fullEvery: 0, stuckEvery: 0, flipAfter: 0 },
+    log: profile.log && { ...profile.log, killedStarts: 0, failEvery: 0, fullEvery: 0, stuckEvery: 0, damageEvery: 0 },
+    clocks: { ...profile.clocks, freezeEvery: 0, jumpEvery: 0 },
   };
 }

@@ -19,6 +19,7 @@ import type { Absent, Bug } from "./bug.ts";
 
 const swarm = (seeds: number) => ({ by: "simulation", seeds } as const);
 const echoes = (seeds: number) => ({ by: "simulation", seeds, profile: "echoes" } as const);
+const files = (seeds: number) => ({ by: "simulation", seeds, profile: "files" } as const);
 const test = (file: string) => ({ by: "test", file } as const);
 
 const CONSENSUS: readonly Bug[] = [
@@ -261,7 +262,7 @@ const MEMBERSHIP: readonly Bug[] = [
     id: "19c",
     title: "messages reach whichever disk has the name (B2; the driver as simulated)",
     symptom: "a node with an empty disk votes and acknowledges as its predecessor",
-    file: "tests/sim/cluster.ts",
+    file: "tests/sim/network.ts",
     find: "if (wanted !== undefined && wanted !== node.disk.storageId) {",
     replace: "if (wanted === null) {",
     caught: swarm(500),
@@ -313,7 +314,7 @@ const SNAPSHOTS: readonly Bug[] = [
     file: "src/replica/log_store.ts",
     find: "bytes < keepBytes || previous.index > index ||",
     replace: "bytes < keepBytes ||",
-    caught: test("tests/replica/log_store_test.ts"),
+    caught: files(100),
   },
   {
     id: "22",
@@ -332,6 +333,75 @@ const SNAPSHOTS: readonly Bug[] = [
     find: "return Math.min(Infinity, ...this.#pins.values());",
     replace: "return Infinity;",
     caught: test("tests/replica/snapshot_sender_test.ts"),
+  },
+];
+
+const STORE = "src/replica/log_store.ts";
+
+/** The log's files. */
+const LOG: readonly Bug[] = [
+  {
+    id: "26",
+    title: "a batch counts as durable before its sync (D2)",
+    symptom: "an acknowledged write is lost with the power",
+    file: STORE,
+    find: "    yield file.write(offset, bytes);\n    yield file.sync();",
+    replace: "    yield file.write(offset, bytes);",
+    caught: files(100),
+  },
+  {
+    id: "27",
+    title: "the name of a new segment is never synced (D6)",
+    symptom: "a segment is gone with the power",
+    file: STORE,
+    find: "    yield this.#disk.sync();\n    this.#file.close();",
+    replace: "    this.#file.close();",
+    caught: files(100),
+  },
+  {
+    id: "28",
+    title: "a segment gets batches before its header is durable (D6)",
+    symptom: "a node does not start after a power loss",
+    file: STORE,
+    find: "this.#untilSpace(() => new Task(this.#writeDurably(file, 0, header)));",
+    replace: "this.#untilSpace(() => file.write(0, header));",
+    caught: { ...files(300), first: 200 },
+  },
+  {
+    id: "28b",
+    title: "a segment's header promises a commit of what comes behind it (C5)",
+    symptom: "a node does not start after a power loss",
+    file: STORE,
+    find: "commit: Math.min(batch.commit, previous.index),",
+    replace: "commit: batch.commit,",
+    caught: test("tests/replica/log_store_test.ts"),
+  },
+  {
+    id: "29",
+    title: "what was read at the start is not made durable before more is written (D13)",
+    symptom: "a node forgets what it acknowledged after a restart",
+    file: "src/replica/log_prepare.ts",
+    find: "    file.syncNow();\n",
+    replace: "",
+    caught: files(100),
+  },
+  {
+    id: "30",
+    title: "a torn write is taken for damage where its header lies in two sectors (§3.3)",
+    symptom: "a node does not start after a power loss",
+    file: "src/replica/log_recovery.ts",
+    find: "Math.max(headerEnd, lastWritten + 1);",
+    replace: "lastWritten + 1;",
+    caught: files(200),
+  },
+  {
+    id: "31",
+    title: "a full disk's write is given up, not repeated (D15)",
+    symptom: "an acknowledged write is lost",
+    file: STORE,
+    find: "        yield this.#disk.pause(SPACE_RETRY_MS);",
+    replace: "        return;",
+    caught: files(100),
   },
 ];
 
@@ -365,7 +435,7 @@ const AROUND: readonly Bug[] = [
     file: "src/sqlite/functions.ts",
     find: '    name: "random",',
     replace: '    name: "random_",',
-    caught: test("tests/sqlite/determinism_test.ts"),
+    caught: { by: "simulation", seeds: 20, profile: "sqlite" },
   },
   {
     id: "20",
@@ -381,9 +451,9 @@ const AROUND: readonly Bug[] = [
     title: "a damaged batch is cut off although whole ones follow it (§3.3)",
     symptom: "a node forgets what it acknowledged",
     file: "src/replica/log_recovery.ts",
-    find: "  if (later !== undefined) throw damage(",
-    replace: "  if (later === -1) throw damage(",
-    caught: test("tests/replica/log_store_test.ts"),
+    find: "  if (later !== undefined) {",
+    replace: "  if (later === -1) {",
+    caught: { ...files(300), first: 100 },
   },
   {
     id: "25",
@@ -458,7 +528,15 @@ const CHECKERS: readonly Bug[] = [
 ];
 
 /** All bugs, in the order of their numbers. */
-export const BUGS: readonly Bug[] = [...CONSENSUS, ...READS, ...MEMBERSHIP, ...SNAPSHOTS, ...AROUND, ...CHECKERS]
+export const BUGS: readonly Bug[] = [
+  ...CONSENSUS,
+  ...READS,
+  ...MEMBERSHIP,
+  ...SNAPSHOTS,
+  ...LOG,
+  ...AROUND,
+  ...CHECKERS,
+]
   .toSorted((a, b) => order(a.id) - order(b.id) || (a.id < b.id ? -1 : 1));
 
 /** What is not there to be broken. */
