@@ -15,6 +15,7 @@ import { DiskFaults } from "./disk_faults.ts";
 import { RunFailure } from "./failure.ts";
 import { type DiskError, type DiskWorld, Killed, SimFiles } from "./files.ts";
 import { DigestMachine, type Machine, SqliteMachine, Statements } from "./machine.ts";
+import { member, Members } from "./members.ts";
 import { Network } from "./network.ts";
 import { SimNode, type World } from "./node.ts";
 import { Stopped } from "./node_log.ts";
@@ -24,7 +25,6 @@ import { Schedule } from "./schedule.ts";
 
 const MILLISECOND = 1000;
 const SECOND = 1_000_000;
-const MEMBERS_MAX = 6;
 
 /** How long a run takes, in virtual seconds, and whether it tells what it does. */
 export interface RunOptions {
@@ -79,6 +79,7 @@ class Cluster implements World {
   readonly #checker = new Checker();
   readonly #network: Network;
   readonly #clocks: Clocks;
+  readonly #members: Members;
   readonly #faults: Random;
   readonly #clients: Random;
   readonly #disks: Random;
@@ -109,8 +110,7 @@ class Cluster implements World {
     this.#cores = new Random(seed, 6);
     this.#snapshots = new Random(seed, 7);
     this.#files = new Random(seed, 9);
-    const { coverage } = this;
-    const schedule = this.#schedule;
+    const [coverage, schedule] = [this.coverage, this.#schedule];
     this.#network = new Network({
       schedule,
       coverage,
@@ -125,11 +125,20 @@ class Cluster implements World {
       coverage,
       random: new Random(seed, 11),
       faults: () => this.#profile.clocks,
-      tick: (node) => {
-        node.tick();
-        this.#input(node, { k: "tick" });
-      },
+      tick: (node) => this.input(node, node.tick()),
       note: (node, text) => this.note(node, text),
+    });
+    this.#members = new Members({
+      schedule,
+      coverage,
+      random: this.#faults,
+      nodes: () => this.#nodes,
+      target: () => this.#target(this.#faults),
+      makeNode: (id) => this.#makeNode(id),
+      makeDisk: (id) => this.#makeDisk(id),
+      boot: (node) => this.#boot(node),
+      input: (node, input) => this.input(node, input),
+      nextRef: () => ++this.#ref,
     });
     this.#diskFaults = new DiskFaults({
       schedule,
@@ -148,9 +157,8 @@ class Cluster implements World {
       if (!this.#isOver) this.#heal();
       if (!this.#isOver) this.#awaitAgreement();
     } catch (error) {
-      const faults = JSON.stringify(this.#profile);
-      const seconds = this.#schedule.now / SECOND;
-      throw new RunFailure({ seed: this.#seed, event: this.#events, seconds, faults }, error);
+      const at = { seed: this.#seed, event: this.#events, seconds: this.#schedule.now / SECOND };
+      throw new RunFailure({ ...at, faults: JSON.stringify(this.#profile) }, error);
     }
     return {
       events: this.#events,
@@ -168,7 +176,7 @@ class Cluster implements World {
   }
 
   get #isOver(): boolean {
-    return this.#options.until !== undefined && this.#events >= this.#options.until;
+    return this.#events >= (this.#options.until ?? Infinity);
   }
 
   #runUntil(time: number): void {
@@ -196,13 +204,13 @@ class Cluster implements World {
     this.#repeat(() => this.#profile.clientEvery, this.#clients, () => this.#clientOperation());
     this.#repeat(() => this.#profile.partitionEvery, this.#faults, () => this.#network.partition());
     this.#repeat(() => this.#profile.crashEvery, this.#faults, () => this.#crashOne());
-    this.#repeat(() => this.#profile.memberEvery, this.#faults, () => this.#changeMembers());
+    this.#repeat(() => this.#profile.memberEvery, this.#faults, () => this.#members.change());
     this.#repeat(() => this.#profile.transferEvery, this.#faults, () => this.#transfer());
     this.#repeat(() => this.#profile.stallEvery, this.#faults, () => this.#stallDisk());
     this.#repeat(() => this.#profile.compactEvery, this.#snapshots, () => this.#compact());
-    const pickRunning = () => this.#files.pick(this.#alive());
-    this.#repeat(() => this.#profile.clocks.freezeEvery, this.#files, () => this.#clocks.freeze(pickRunning()));
-    this.#repeat(() => this.#profile.clocks.jumpEvery, this.#files, () => this.#clocks.jump(pickRunning()));
+    const anyone = () => this.#files.pick(this.#alive());
+    this.#repeat(() => this.#profile.clocks.freezeEvery, this.#files, () => this.#clocks.freeze(anyone()));
+    this.#repeat(() => this.#profile.clocks.jumpEvery, this.#files, () => this.#clocks.jump(anyone()));
     const log = () => this.#profile.log;
     this.#repeat(() => log()?.failEvery ?? 0, this.#files, () => this.#diskFaults.fail());
     this.#repeat(() => log()?.fullEvery ?? 0, this.#files, () => this.#diskFaults.fill());
@@ -246,7 +254,7 @@ class Cluster implements World {
     // A founder that lost its first write has not begun yet: it bootstraps as if for the first time (M11).
     const isFounder = this.#founders.some(({ storageId }) => storageId === node.disk.storageId);
     const config = { at: 1, clusterId: "sim", members: this.#founders };
-    this.#input(node, isFounder ? { k: "bootstrap", ref: 0, config } : undefined);
+    this.input(node, isFounder ? { k: "bootstrap", ref: 0, config } : undefined);
   }
 
   /** Starts a node's process, which its disk may prevent. */
@@ -334,16 +342,11 @@ class Cluster implements World {
     });
   }
 
-  input(node: SimNode, input: Input): void {
-    this.#input(node, input);
-  }
-
-  #input(node: SimNode, input: Input | undefined): void {
+  input(node: SimNode, input: Input | undefined): void {
     if (node.core === undefined) return;
     if (input !== undefined) node.inbox.push(input);
-    if (node.isFrozen) return;
+    if (node.isFrozen || node.turnDue) return;
     if (this.#profile.turnMax === 0) return node.turn();
-    if (node.turnDue) return;
     node.turnDue = true;
     const incarnation = node.incarnation;
     this.#schedule.after(this.#disks.below(this.#profile.turnMax), () => {
@@ -362,7 +365,7 @@ class Cluster implements World {
     this.#mix(m.k.length);
     this.coverage.delivered(node, m);
     this.note(node, () => `<- ${JSON.stringify(m, (key, value) => key === "body" ? undefined : value)}`);
-    this.#input(node, { k: "message", m });
+    this.input(node, { k: "message", m });
   }
 
   write(node: SimNode): void {
@@ -370,7 +373,7 @@ class Cluster implements World {
     this.#schedule.after(this.#writeTime(node), () => {
       if (node.incarnation !== incarnation || node.core === undefined) return;
       const input = node.written();
-      if (input !== undefined) this.#input(node, input);
+      if (input !== undefined) this.input(node, input);
     });
   }
 
@@ -386,7 +389,7 @@ class Cluster implements World {
     this.#schedule.after(this.#disks.exponential(this.#profile.applyMean), () => {
       if (node.incarnation !== incarnation || node.core === undefined || to <= node.applied) return;
       node.appliedTo(to);
-      this.#input(node, { k: "applied", index: to });
+      this.input(node, { k: "applied", index: to });
     });
   }
 
@@ -401,7 +404,7 @@ class Cluster implements World {
       if (from.core === undefined || from.incarnation !== incarnation) return;
       if (index !== null && from.pins.get(to) === index) this.#checker.continued(from.id, from.disk, index);
       from.pins.delete(to);
-      this.#input(from, { k: "snapshotSent", peer: to, index });
+      this.input(from, { k: "snapshotSent", peer: to, index });
     };
     this.#schedule.after(1 + this.#snapshots.exponential(this.#profile.snapshotMean), () => {
       const node = this.#node(to);
@@ -409,7 +412,7 @@ class Cluster implements World {
         !this.#network.isCut(from.id, to) && from.core !== undefined && from.incarnation === incarnation;
       if (!isReached) return done(null);
       this.note(node, () => `receives a snapshot of ${snapshot.base.index} from ${from.id}`);
-      this.#input(node, node.stage(snapshot));
+      this.input(node, node.stage(snapshot));
       this.#schedule.after(1 + this.#snapshots.below(5 * MILLISECOND), () => done(snapshot.base.index));
     });
   }
@@ -460,11 +463,11 @@ class Cluster implements World {
     if (this.#clients.chance(0.4)) {
       const ref = ++this.#ref;
       this.#reads.set(ref, this.#checker.ackedMax);
-      return this.#input(node, { k: "read", ref });
+      return this.input(node, { k: "read", ref });
     }
     const count = this.#clients.chance(0.1) ? this.#clients.between(5, 40) : this.#clients.between(1, 3);
     const items = Array.from({ length: count }, () => ({ ref: ++this.#ref, body: this.#body(node, this.#ref) }));
-    this.#input(node, { k: "propose", items });
+    this.input(node, { k: "propose", items });
   }
 
   /** Unique, and sometimes larger than the limits. */
@@ -484,7 +487,7 @@ class Cluster implements World {
     const peer = (this.#faults.chance(0.2) ? this.#faults.pick(this.#nodes)?.id : undefined) ?? gone.id;
     for (const node of this.#nodes) {
       if (node.core !== undefined && node.id !== peer && this.#faults.chance(0.5)) {
-        this.#input(node, { k: "refused", peer });
+        this.input(node, { k: "refused", peer });
       }
     }
   }
@@ -505,9 +508,8 @@ class Cluster implements World {
   }
 
   #stallDisk(): void {
-    const node = this.#faults.pick(this.#nodes);
-    if (node === undefined) return;
-    node.disk.busyUntil = Math.max(node.disk.busyUntil, this.#schedule.now) + this.#faults.exponential(2 * SECOND);
+    const disk = this.#faults.pick(this.#nodes)?.disk;
+    if (disk) disk.busyUntil = Math.max(disk.busyUntil, this.#schedule.now) + this.#faults.exponential(2 * SECOND);
   }
 
   #transfer(): void {
@@ -515,73 +517,7 @@ class Cluster implements World {
     const to = this.#faults.pick(node?.config.members ?? [])?.id;
     if (node === undefined) return;
     const isOpen = this.#faults.chance(0.5);
-    this.#input(node, { k: "transfer", ref: ++this.#ref, ...(!isOpen && to !== undefined && { to }) });
-  }
-
-  #changeMembers(): void {
-    const node = this.#target(this.#faults);
-    if (node === undefined) return;
-    const members = node.config.members;
-    const ref = ++this.#ref;
-    const victim = this.#faults.pick(members);
-    const choice = this.#faults.below(4);
-    if (choice <= 1 && members.length < MEMBERS_MAX) {
-      const added = this.#newcomer();
-      added.addedAt = this.#schedule.now;
-      const role = this.#faults.chance(0.2) ? "nonvoter" : "learner";
-      this.#input(node, { k: "reconfigure", ref, change: { k: "add", member: member(added.id, added.disk, role) } });
-    } else if (victim !== undefined && choice === 2) {
-      this.#input(node, { k: "reconfigure", ref, change: { k: "remove", id: victim.id } });
-      if (this.#faults.chance(0.5)) this.#replaceDisk(victim, node.config.at, this.#schedule.now + 2 * SECOND);
-    } else if (victim !== undefined) {
-      const addr = `${victim.id}:${ref}`;
-      const change = { k: "readdress", id: victim.id, storageId: victim.storageId, addr } as const;
-      this.#input(node, { k: "reconfigure", ref, change });
-    }
-  }
-
-  /** What an operator does after a disk was lost: as soon as the removal is committed, the node is added anew. */
-  #replaceDisk(victim: Member, since: Index, until: number): void {
-    this.#schedule.after(this.#faults.between(1, 5) * MILLISECOND, () => {
-      const node = this.#node(victim.id);
-      if (node?.disk.storageId !== victim.storageId || this.#schedule.now > until) return;
-      const leader = this.#alive().find((other) => {
-        const config = other.role?.role === "leader" ? other.core?.status().committedConfig : undefined;
-        return config !== undefined && config.at > since && config.members.every(({ id }) => id !== victim.id);
-      });
-      if (leader === undefined) return this.#replaceDisk(victim, since, until);
-      if (node.core !== undefined) node.crash(this.#faults);
-      node.replaceDisk(this.#makeDisk(node.id));
-      this.coverage.hit("member replaced with an empty disk");
-      node.addedAt = this.#schedule.now;
-      this.#boot(node);
-      const change = { k: "add", member: member(node.id, node.disk, "learner") } as const;
-      this.#input(leader, { k: "reconfigure", ref: ++this.#ref, change });
-    });
-  }
-
-  /** A node without a cluster: a former member with a new disk, one that never got in, or a new one. */
-  #newcomer(): SimNode {
-    // The request to add a node may still be under way, and stragglers with it: then its disk is not to be replaced.
-    const settled = this.#schedule.now - 10 * SECOND;
-    const outside = this.#nodes.filter((node) => node.addedAt < settled && this.#isOutside(node));
-    const old = this.#faults.pick(outside);
-    if (old !== undefined && this.#faults.chance(0.7)) {
-      if (old.core !== undefined) old.crash(this.#faults);
-      old.replaceDisk(this.#makeDisk(old.id));
-      this.#boot(old);
-      return old;
-    }
-    const added = this.#makeNode(`n${this.#nodes.length + 1}`);
-    this.#boot(added);
-    return added;
-  }
-
-  /** Whether the node is out of every configuration that may still decide anything. */
-  #isOutside(node: SimNode): boolean {
-    const isMember = (other: SimNode) =>
-      other.config.members.some(({ storageId }) => storageId === node.disk.storageId);
-    return !this.#nodes.some((other) => isMember(other));
+    this.input(node, { k: "transfer", ref: ++this.#ref, ...(!isOpen && to !== undefined && { to }) });
   }
 
   // The end: a healed cluster must work.
@@ -658,8 +594,4 @@ class Cluster implements World {
       return node?.applied === leader.applied; // and so its contents are the same (I15)
     });
   }
-}
-
-function member(id: NodeId, disk: Disk, role: Member["role"]): Member {
-  return { id, storageId: disk.storageId, addr: `${id}:1`, role };
 }

@@ -211,9 +211,10 @@ export class SimNode {
     return write;
   }
 
-  /** The clock of the process, as far as it is not the core's. */
-  tick(): void {
+  /** A tick of the process's clock: the log hears of it first, then the core. */
+  tick(): Input {
     if (this.#files?.tick()) this.world.coverage.hit("last batch sealed");
+    return { k: "tick" };
   }
 
   /** Steps what has gathered and carries out one drain. */
