@@ -55,6 +55,15 @@ export class MsgpackReader {
     return this.#bytes[this.offset];
   }
 
+  /** Whether exactly these bytes stand here; they are taken then. */
+  takes(expected: Uint8Array): boolean {
+    const at = this.offset;
+    if (expected.length > this.#bytes.length - at) return false;
+    for (let i = 0; i < expected.length; i++) if (this.#bytes[at + i] !== expected[i]) return false;
+    this.offset = at + expected.length;
+    return true;
+  }
+
   /** Whether nil stands here; it is taken then. */
   nil(): boolean {
     if (this.peek() !== 0xc0) return false;
@@ -310,11 +319,17 @@ export const f64: Kind<number> = {
   write: (writer, value) => void writer.u8(0xcb).f64(value),
 };
 
+const SHORT_ASCII = /^[\0-\x7f]{0,31}$/;
+
 /** UTF-8 text. */
 export const str: Kind<string> = {
   zero: "",
   read: (reader) => reader.string(),
-  write: (writer, value) => writeRaw(writer, encoder.encode(value)),
+  write(writer, value) {
+    if (!SHORT_ASCII.test(value)) return writeRaw(writer, encoder.encode(value));
+    writer.u8(0xa0 | value.length); // most are: cheaper than the encoder
+    for (let at = 0; at < value.length; at++) writer.u8(value.charCodeAt(at));
+  },
 };
 
 /** Bytes; none is nil. */
@@ -392,33 +407,45 @@ function isEmpty(value: unknown): boolean {
 
 /** A map with fixed keys, by field. */
 export function struct<const F extends Fields>(fields: F): Kind<ValueOf<F>> {
-  const ordered = Object.entries(fields).sort(([, a], [, b]) => a.key < b.key ? -1 : 1);
-  const byKey = new Map(ordered.map(([name, { key, kind }]) => [key, { name, kind }]));
-  const zero = Object.fromEntries(ordered.map(([name, { kind }]) => [name, kind.zero])) as ValueOf<F>;
-  const mayOmit = ordered.some(([, { omitsEmpty }]) => omitsEmpty);
+  const ordered = Object.entries(fields)
+    .map(([name, { key, kind, omitsEmpty }]) => ({ name, kind, omitsEmpty, key, head: keyBytes(key) }))
+    .sort((a, b) => a.key < b.key ? -1 : 1);
+  const byKey = new Map(ordered.map((one) => [one.key, one]));
+  const zero = Object.fromEntries(ordered.map(({ name, kind }) => [name, kind.zero])) as ValueOf<F>;
+  const mayOmit = ordered.some(({ omitsEmpty }) => omitsEmpty);
   return {
     zero,
     read(reader) {
       const value: Record<string, unknown> = { ...zero };
+      let expected = 0; // real encoders write keys in order
       for (let left = reader.map(); left > 0; left--) {
-        const known = byKey.get(reader.string());
+        const isExpected = expected < ordered.length && reader.takes(ordered[expected].head);
+        const known = isExpected ? ordered[expected] : byKey.get(reader.string());
         if (known === undefined) reader.skip();
         else value[known.name] = reader.nil() ? known.kind.zero : known.kind.read(reader);
+        if (known !== undefined) expected = ordered.indexOf(known) + 1;
       }
       return value as ValueOf<F>;
     },
     write(writer, value) {
       const record: Readonly<Record<string, unknown>> = value;
       const present = mayOmit
-        ? ordered.filter(([name, { omitsEmpty }]) => !omitsEmpty || !isEmpty(record[name]))
+        ? ordered.filter(({ name, omitsEmpty }) => !omitsEmpty || !isEmpty(record[name]))
         : ordered;
       writeMapHead(writer, present.length);
-      for (const [name, { key, kind }] of present) {
-        str.write(writer, key);
+      for (const { name, kind, head } of present) {
+        writer.raw(head);
         kind.write(writer, record[name]);
       }
     },
   };
+}
+
+/** A key as it is written. */
+function keyBytes(key: string): Uint8Array {
+  const writer = new ByteWriter(key.length + 1);
+  str.write(writer, key);
+  return writer.copy();
 }
 
 /**

@@ -36,6 +36,7 @@ export class Engine {
   #isSettling = false;
   #isClosed = false;
   #sending = 0;
+  #reading: Promise<void> = Promise.resolve();
   /** Datagrams in and out. */
   readonly packets = { received: 0, sent: 0, unsent: 0 };
 
@@ -48,7 +49,7 @@ export class Engine {
   /** Begins to live, and to read datagrams. */
   start(): void {
     this.turn((serf, nowMs) => serf.start(nowMs));
-    this.#read();
+    this.#reading = this.#read();
   }
 
   /** One turn of the core; what it wants done is done when it is over. */
@@ -138,8 +139,8 @@ export class Engine {
     }, waitMs);
   }
 
-  /** Stops at once. */
-  close(): void {
+  /** Stops at once; resolves when the port is free. */
+  async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     try {
@@ -147,5 +148,6 @@ export class Engine {
     } catch {
       // closed before
     }
+    await this.#reading;
   }
 }

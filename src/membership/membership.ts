@@ -59,6 +59,7 @@ export class Membership {
   readonly #coalescer: Coalescer;
   readonly #log: LimitedLog;
   readonly #clocksTimer: ReturnType<typeof setInterval> | undefined;
+  #accepting: Promise<void> = Promise.resolve();
   #isClosed = false;
 
   /**
@@ -100,7 +101,8 @@ export class Membership {
     this.#streams.engine = this.#engine;
     const known = [...this.#snapshot?.snapshot.alive ?? []].filter(([name]) => name !== config.name);
     this.#engine.start();
-    if (this.#sockets.tcp) acceptStreams(this.#sockets.tcp, (stream, remote) => this.serveStream(stream, remote));
+    const { tcp } = this.#sockets;
+    if (tcp) this.#accepting = acceptStreams(tcp, (stream, remote) => this.serveStream(stream, remote));
     if (this.#snapshot) this.#clocksTimer = setInterval(() => this.#rememberClocks(), CLOCKS_MS);
     this.#rejoin(known);
   }
@@ -133,7 +135,7 @@ export class Membership {
   }
 
   #remember(type: SerfEvent["type"], { name, addr, port }: MemberRecord): void {
-    if (type === "member-join") this.#snapshot?.add({ k: "alive", name, address: joinAddress(addr, port) });
+    if (type === "member-join" || type === "member-update") this.#snapshot?.add({ k: "alive", name, address: joinAddress(addr, port) });
     if (type === "member-leave" || type === "member-failed") this.#snapshot?.add({ k: "not-alive", name });
   }
 
@@ -307,16 +309,17 @@ export class Membership {
     }
   }
 
-  /** Ends at once, without leaving. */
-  close(): void {
+  /** Ends at once, without leaving; resolves when the port is free. */
+  async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearInterval(this.#clocksTimer);
     this.#rememberClocks();
-    this.#engine.close();
+    const reading = this.#engine.close();
     this.#streams.close();
     this.#closeSockets();
     this.#coalescer.close();
     this.#snapshot?.close();
+    await Promise.all([reading, this.#accepting]);
   }
 }

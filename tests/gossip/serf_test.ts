@@ -348,6 +348,7 @@ Deno.test("who is not let in is in no list, and the join says why", () => {
   const admission = {
     refuse: ({ name, tags }: { name: string; tags: ReadonlyMap<string, string> }, own: ReadonlyMap<string, string>) =>
       tags.get("dc") === own.get("dc") ? undefined : `Member '${name}' part of wrong datacenter`,
+    isSame: () => false,
   };
   const pool = VirtualPool.formed(2, { tags: new Map([["dc", "a"]]), admission });
   const stranger = pool.start("s", 9, { tags: new Map([["dc", "b"]]), admission });

@@ -27,7 +27,7 @@ export interface VirtualNode<E> {
   readonly swim: Swim<E>;
   /** Takes nothing any more. */
   isDown: boolean;
-  /** Does nothing until then; what comes meanwhile waits. */
+  /** Neither sends nor receives until then, while its timers run on (the anomaly of the Lifeguard paper, §V). */
   blockedUntilMs: number;
   packets: number;
   bytes: number;
@@ -106,7 +106,7 @@ export class VirtualNetwork<E> {
   }
 
   #carryOut(node: VirtualNode<E>, effect: Effect<E>): void {
-    if (effect.k === "packet") this.#send(node, effect.to, effect.bytes);
+    if (effect.k === "packet") this.#when(node, () => this.#send(node, effect.to, effect.bytes));
     else if (effect.k === "exchange") this.#exchange(node, effect);
     else if (effect.k === "event") this.onEvent(node, effect.event);
     else this.onLog(node, effect.text);
@@ -119,7 +119,7 @@ export class VirtualNetwork<E> {
     this.#at(dueMs, () => {
       if (node.tickMs !== dueMs) return;
       node.tickMs = Infinity;
-      this.#when(node, () => this.turn(node, (swim, nowMs) => swim.tick(nowMs)));
+      if (!node.isDown) this.turn(node, (swim, nowMs) => swim.tick(nowMs));
     });
   }
 
