@@ -66,6 +66,11 @@ export interface RecoveredLog {
   chain: number;
   /** The last batch is a seal, or there is none (D5). */
   isSealed: boolean;
+  /**
+   * What was kept supersedes entries from before it: a crash cut the deletion of old segments short, and the log begins
+   * with a later one.
+   */
+  isHeadless: boolean;
   /** Bytes of a torn last write that are cut off; 0 for a clean end. */
   torn: number;
 }
@@ -100,6 +105,7 @@ export function recoverLog(disk: LogDisk, identity: LogIdentity, applied: Index)
     nextBatch: 1,
     chain: 0,
     isSealed: true,
+    isHeadless: false,
     torn: 0,
   };
   let unborn: string | undefined;
@@ -107,6 +113,12 @@ export function recoverLog(disk: LogDisk, identity: LogIdentity, applied: Index)
     const newest = at === files.length - 1;
     if (!readSegment(log, disk, name, { identity, newest })) unborn = name;
   });
+  if (log.isHeadless) {
+    throw new LogDamageError(
+      `The log in ${directory} has lost its oldest segments: what is there continues entries that are gone. Keep the ` +
+        "files. In a cluster, remove this node, empty its data directory and let it join again; a single node needs a backup",
+    );
+  }
   if (applied < log.base.index) {
     throw new LogDamageError(
       `The log in ${directory} begins after index ${log.base.index}, but the database holds only index ${applied}: it is ` +
@@ -170,7 +182,7 @@ function readSegment(
   }
   const { header, length } = found;
   checkHeader(log, path, header, identity);
-  if (log.segments.length === 0 || header.isRestart) startFrom(log, header);
+  if (log.segments.length === 0 || header.isRestart || log.isHeadless) startFrom(log, header);
   const segment: FoundSegment = {
     name,
     number: header.number,
@@ -224,6 +236,7 @@ function startFrom(log: RecoveredLog, header: SegmentHeader): void {
   for (const { name } of log.segments) log.void.push(name);
   log.segments.length = 0;
   log.batches.reset(header.previous.index);
+  log.isHeadless = false;
   log.base = log.last = header.previous;
   log.terms.length = 0;
   log.configs.length = 0;
@@ -256,6 +269,7 @@ function takeBatch(log: RecoveredLog, path: string, offset: number, batch: Batch
 }
 
 function truncate(log: RecoveredLog, from: Index): void {
+  if (from <= log.base.index) log.isHeadless = true;
   while (log.terms.length > 0 && log.terms[log.terms.length - 1].first >= from) log.terms.pop();
   while (log.configs.length > 0 && log.configs[log.configs.length - 1].at >= from) log.configs.pop();
   if (from <= log.last.index) log.last = { index: from - 1, term: log.terms.at(-1)?.term ?? log.base.term };

@@ -485,11 +485,20 @@ Deno.test("LogStore.cut() keeps a segment whose successor supersedes entries of 
     await write({ truncateFrom: 3, entries: [entry(3, 2, "new 3"), entry(4, 2, "new 4")], term: 2, commit: 4 });
     assertEquals(store.cut(4, { keepBytes: 0 }), undefined);
     await store.rotate();
+    const superseding = segments(directory)[1];
+    const kept = Deno.readFileSync(`${directory}/${superseding}`);
     assertEquals(store.cut(4, { keepBytes: 0 }), { index: 4, term: 2 });
     await store.close();
     const again = open(directory, { applied: 4 });
     assertEquals(again.store.base, { index: 4, term: 2 });
     await again.store.close();
+
+    // A crash while the old segments were deleted, one after the other: the next start finishes it.
+    Deno.writeFileSync(`${directory}/${superseding}`, kept);
+    const third = open(directory, { applied: 4 });
+    assertEquals([third.store.base, third.store.recovered.terms], [{ index: 4, term: 2 }, []]);
+    await third.store.close();
+    assertEquals(segments(directory).length, 1);
   }));
 
 Deno.test("LogStore.configAt() knows the configuration in force from the base on, after a cut and a restart too", () =>

@@ -15,7 +15,7 @@ const REPEATED = 100;
 /** Marks that hundreds of seeds reach once: left to long runs, or any change of the draws would fail the sample. */
 const RARE: readonly string[] = ["crash while a snapshot was being installed"];
 /** Seeds that once found something. */
-const CORPUS = [371, 537, 772, 777, 902, 981, 1100, 1130, 1867, 2058, 2074, 10_521, 10_925, 11_152, 100_850];
+const CORPUS = [371, 537, 772, 777, 902, 981, 1100, 1130, 1867, 2058, 2074, 10_521, 10_925, 11_152, 100_850, 503_515];
 
 Deno.test("a cluster keeps its invariants and recovers when anything may fail", () => {
   const reached = new Set<string>();

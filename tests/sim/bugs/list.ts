@@ -395,6 +395,15 @@ const LOG: readonly Bug[] = [
     caught: files(200),
   },
   {
+    id: "30b",
+    title: "a log whose oldest segments were half deleted begins in the middle (D6)",
+    symptom: "a node does not start after a crash",
+    file: "src/replica/log_recovery.ts",
+    find: "  if (from <= log.base.index) log.isHeadless = true;\n",
+    replace: "",
+    caught: test("tests/replica/log_store_test.ts"),
+  },
+  {
     id: "31",
     title: "a full disk's write is given up, not repeated (D15)",
     symptom: "an acknowledged write is lost",
