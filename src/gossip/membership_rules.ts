@@ -62,8 +62,11 @@ export function applyAlive<E>(state: SwimState<E>, message: Alive): void {
     node = newNode(alive, state.nowMs);
     state.table.add(node);
   } else if (!sameBytes(node.addr, alive.addr) || node.port !== alive.port) {
-    isReplacing = mayReplace(state, node);
+    const hasMoved = alive.node !== name && state.delegate.hasMoved?.(node, alive) === true;
+    isReplacing = mayReplace(state, node) || hasMoved && node.state !== STATE.alive;
+    if (hasMoved && !isReplacing) state.moves.set(node.name, alive);
     if (!isReplacing) return state.delegate.onConflict(node, alive);
+    state.moves.delete(node.name);
   }
   const isSelf = alive.node === name;
   if (!isSelf && !isReplacing && alive.incarnation <= node.incarnation) return;
@@ -91,7 +94,7 @@ function mayReplace<E>({ options, nowMs }: SwimState<E>, node: SwimNode): boolea
 
 function accept<E>(state: SwimState<E>, node: SwimNode, alive: Alive): void {
   const wasGone = isGone(node);
-  const isNews = !sameBytes(node.meta, alive.meta);
+  const isNews = !sameBytes(node.meta, alive.meta) || !sameBytes(node.addr, alive.addr) || node.port !== alive.port;
   node.vsn = alive.vsn;
   node.incarnation = alive.incarnation;
   node.meta = alive.meta;
@@ -138,6 +141,15 @@ export function applySuspect<E>(state: SwimState<E>, suspect: Accusation): void 
   const suspicion = new Suspicion(suspect.from, state.nowMs, bounds);
   state.suspicions.set(node.name, suspicion);
   armSuspicion(state, node, suspicion);
+  followMove(state, node);
+}
+
+/** The old address does not answer: the node is where it says that it has moved to. */
+function followMove<E>(state: SwimState<E>, node: SwimNode): void {
+  const moved = state.moves.get(node.name);
+  if (!moved) return;
+  state.moves.delete(node.name);
+  applyAlive(state, moved);
 }
 
 function armSuspicion<E>(state: SwimState<E>, node: SwimNode, suspicion: Suspicion): void {

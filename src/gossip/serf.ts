@@ -95,6 +95,10 @@ export class Serf {
       onLeave: (node) => nodeGone(this.state, node),
       onUpdate: (node) => nodeUpdated(this.state, node),
       onConflict: (existing, other) => this.#internal.onConflict(existing, other),
+      hasMoved: (existing, other) => {
+        const of = (meta: Uint8Array) => tagsOf(this.state, meta);
+        return this.state.options.admission?.isSame?.(of(existing.meta), of(other.meta)) ?? false;
+      },
       pingPayload: () => encodeCoordinate(this.state.coordinates.own),
       onPingAck: (node, rttMs, payload) => this.#onPingAck(node, rttMs, payload),
       refuseAlive: ({ node, meta }) => this.#refuse(node, meta),

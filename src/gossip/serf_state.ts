@@ -76,6 +76,8 @@ export interface Admission {
     own: ReadonlyMap<string, string>,
     members: Iterable<SerfMember>,
   ): string | undefined;
+  /** Whether two members of one name are one node, which has moved. @default {false} */
+  isSame?(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean;
 }
 
 /** What a node is, and what it needs. */

@@ -31,6 +31,11 @@ export interface SwimDelegate {
   onUpdate(node: SwimNode): void;
   /** A live node's name is claimed from another address. */
   onConflict(existing: SwimNode, other: Alive): void;
+  /**
+   * Whether a claim from another address is by the same node, which has moved, rather than by another one of its name.
+   * @default never
+   */
+  hasMoved?(existing: SwimNode, other: Alive): boolean;
   /** Rides on acks. */
   pingPayload(): Uint8Array;
   /** An ack of a direct probe came. */
@@ -80,6 +85,8 @@ export class SwimState<E> {
   readonly queue = new BroadcastQueue(QUEUE_MAX);
   readonly awareness: Awareness;
   readonly suspicions = new Map<string, Suspicion>();
+  /** Nodes that say they have moved while their old address has not failed yet; by name, so at most one per node. */
+  readonly moves = new Map<string, Alive>();
   /** By sequence number. */
   readonly acks = new Map<number, AckHandler>();
   readonly exchanges = new Map<number, (result: ExchangeResult) => void>();

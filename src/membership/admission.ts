@@ -33,5 +33,10 @@ export function admissionOf(policy: AdmissionPolicy): Admission {
       }
       return undefined;
     },
+    isSame(one, other) {
+      const { uniqueTag } = policy;
+      const value = uniqueTag === undefined ? undefined : one.get(uniqueTag);
+      return uniqueTag !== undefined && value !== undefined && value !== "" && other.get(uniqueTag) === value;
+    },
   };
 }

@@ -150,7 +150,11 @@ export interface Tuning {
 export interface AdmissionPolicy {
   /** Tags that must have this node's own value, such as `dc` and `segment`. */
   readonly sameTags?: readonly string[];
-  /** Tag whose value no two members may have, such as `id`. */
+  /**
+   * Tag whose value no two members may have, such as `id`. A member that appears at another address with the same value is
+   * the same node: it is followed there as soon as the old address does not answer. (Memberlist itself waits until the old
+   * one is dead for a while, if it ever lets a name move.)
+   */
   readonly uniqueTag?: string;
   /** Tags and the values they must have, such as `role` in a pool of servers. */
   readonly requiredTags?: Readonly<Record<string, string>>;

@@ -16,6 +16,9 @@ const DELEGATE_PROTOCOL = 4;
 /** Tags of all agents: versions of the protocol between agents. */
 const VERSIONS = { vsn: "2", vsn_min: "2", vsn_max: "3" };
 
+/** Pause after the first failed attempt of retry-join; it doubles up to the one that is configured. */
+const FIRST_RETRY_MS = 500;
+
 /** The pool is closed to this agent: the process ends with this message. */
 export class JoinError extends Error {
   /** Always `JoinError`. */
@@ -83,11 +86,10 @@ export async function joinAtStart(
     const { joined, errors } = await pool.call("join", { addresses: retryJoin });
     if (joined > 0) return log(`Join cluster completed. Synced with initial agents: cluster=LAN num_agents=${joined}`);
     if (retryMax > 0 && attempt >= retryMax) throw new JoinError("max join LAN retry exhausted, exiting");
-    log(
-      `Join cluster failed, will retry: cluster=LAN retry_interval=${retryIntervalMs / 1000}s error="${
-        errors.join("; ")
-      }"`,
-    );
-    await pause(retryIntervalMs, signal);
+    // Nodes that are started together find each other at once; who is alone does not knock every second for ever.
+    const waitMs = Math.min(retryIntervalMs, FIRST_RETRY_MS * 2 ** Math.min(attempt - 1, 20));
+    const why = errors.length === 0 ? "No servers to join" : errors.join("; ");
+    log(`Join cluster failed, will retry: cluster=LAN retry_interval=${waitMs / 1000}s error="${why}"`);
+    await pause(waitMs, signal);
   }
 }

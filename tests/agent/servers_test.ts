@@ -1,0 +1,127 @@
+/**
+ * Servers that find each other by gossip form a Raft cluster, take later ones in and let those go that leave; clients reach
+ * it through any of them; nodes that move to other addresses are found again (spec/consul.md 9.6, 9.7).
+ */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { until } from "../cluster/processes.ts";
+import { agentPlace, type AgentProcess, leaderAmong, type StartAgent, withAgents } from "./agents.ts";
+
+async function threeServers(root: string, start: StartAgent): Promise<AgentProcess[]> {
+  const places = ["s1", "s2", "s3"].map((name) => agentPlace(root, name));
+  const first = `${places[0].host}:${places[0].port}`;
+  const servers = places.map((place) => start(place, "-server", "-bootstrap-expect=3", `-retry-join=${first}`));
+  await leaderAmong(servers);
+  return servers;
+}
+
+Deno.test("three servers wait for the third, elect a leader, and serve SQL through a client; one leaves, one dies", () =>
+  withAgents(async (root, start) => {
+    const places = ["s1", "s2", "s3"].map((name) => agentPlace(root, name));
+    const join = `-retry-join=${places[0].host}:${places[0].port}`;
+    const servers = places.slice(0, 2).map((place) => start(place, "-server", "-bootstrap-expect=3", join));
+    for (const server of servers) await server.up();
+    await servers[0].sees("s2", "alive");
+    await until("two of three wait", () => /2 of 3 nodes known/.test(servers[0].log) || undefined);
+    assertEquals(await servers[0].leader(), undefined);
+    const { status, text } = await servers[0].http("GET", "/v1/catalog/nodes");
+    assertEquals([status, text], [500, "No cluster leader"]);
+
+    servers.push(start(places[2], "-server", "-bootstrap-expect=3", join));
+    const leader = await leaderAmong(servers);
+    const client = start(agentPlace(root, "c1"), join);
+    await client.up();
+    await client.sees("s1", "alive");
+    await until(
+      "the client writes",
+      () => client.sql("CREATE TABLE IF NOT EXISTS t(v)").then(() => true, () => undefined),
+    );
+    await client.sql("INSERT INTO t VALUES(1)");
+    assertEquals(await client.sql("SELECT v FROM t"), [[1]]);
+    await until("the catalog holds all four", async () => {
+      const rows = await client.sql("SELECT name FROM muster.nodes ORDER BY name");
+      return rows.flat().join() === "c1,s1,s2,s3" || undefined;
+    });
+    for (const server of servers) {
+      assertEquals((await server.sql("SELECT count(*) FROM muster.members WHERE status = 'alive'")).flat(), [4]);
+    }
+
+    const other = servers.find((server) => server !== leader) ?? leader;
+    const left = await other.muster("leave");
+    assertEquals([left.code, left.stdout], [0, "Graceful leave complete\n"], left.stderr);
+    assertEquals(await other.ended(), 0);
+    const rest = servers.filter((server) => server !== other);
+    await until("two peers", async () => (await leader.get("/v1/status/peers")).length === 2 || undefined);
+    await leader.sees(other.place.name, "left");
+    await until("it is out of the catalog", async () => {
+      return (await leader.get(`/v1/catalog/node/${other.place.name}`)) === null || undefined;
+    });
+
+    const again = start(other.place, "-server", join, "-rejoin");
+    await until("three peers", async () => (await leader.get("/v1/status/peers")).length === 3 || undefined);
+    const three = [...rest, again];
+    await leaderAmong(three);
+    await leader.stop("SIGKILL");
+    const living = three.filter((server) => server !== leader);
+    await leaderAmong(living);
+    await until("writes go on", () => client.sql("INSERT INTO t VALUES(2)").then(() => true, () => undefined));
+    await living[0].sees(leader.place.name, "failed");
+    await until("its check is critical", async () => {
+      const [check] = await living[0].get(`/v1/health/node/${leader.place.name}`);
+      return check?.Status === "critical" || undefined;
+    });
+    assertEquals((await living[0].get("/v1/status/peers")).length, 3);
+  }));
+
+Deno.test("servers that move are found by gossip: one by one, and all at once as long as one known address answers", () =>
+  withAgents(async (root, start) => {
+    let servers = await threeServers(root, start);
+    await servers[0].sql("CREATE TABLE t(v)");
+    const moved = async (server: AgentProcess, host: string, ...flags: string[]) => {
+      await server.stop("SIGTERM");
+      const { name, directory } = server.place;
+      return start({ ...agentPlace(root, name, host), directory }, "-server", ...flags);
+    };
+    for (let at = 0; at < 3; at++) {
+      servers[at] = await moved(servers[at], `127.0.0.${11 + at}`);
+      await leaderAmong(servers);
+      await until("its new address is in the configuration", async () => {
+        return (await servers[(at + 1) % 3].get("/v1/status/peers")).includes(servers[at].addr) || undefined;
+      });
+      await servers[at].sql(`INSERT INTO t VALUES(${at})`);
+    }
+    assertEquals((await servers[0].sql("SELECT count(*) FROM t")).flat(), [3]);
+
+    // All three at once, none where it was; one new address is known to the others.
+    await Promise.all(servers.map((server) => server.stop("SIGKILL")));
+    const places = servers.map(({ place: { name, directory } }, at) => ({
+      ...agentPlace(root, name, `127.0.0.${21 + at}`),
+      directory,
+    }));
+    const known = `-retry-join=${places[0].host}:${places[0].port}`;
+    servers = places.map((place) => start(place, "-server", known));
+    await leaderAmong(servers);
+    await until("all new addresses are in the configuration", async () => {
+      const peers: string[] = await servers[0].get("/v1/status/peers");
+      return servers.every(({ addr }) => peers.includes(addr)) || undefined;
+    });
+    await servers[1].sql("INSERT INTO t VALUES(9)");
+    assertEquals((await servers[2].sql("SELECT count(*) FROM t")).flat(), [4]);
+  }));
+
+Deno.test("all servers restarted at once elect again; a server that expects another number is named", () =>
+  withAgents(async (root, start) => {
+    const servers = await threeServers(root, start);
+    await servers[0].sql("CREATE TABLE t(v)", "INSERT INTO t VALUES(7)");
+    await Promise.all(servers.map((server) => server.stop("SIGKILL")));
+    const again = servers.map(({ place }) => start(place, "-server", "-bootstrap-expect=3"));
+    await leaderAmong(again);
+    assertEquals((await again[2].sql("SELECT v FROM t")).flat(), [7]);
+
+    const odd = agentPlace(root, "odd");
+    const even = agentPlace(root, "even");
+    const first = start(odd, "-server", "-bootstrap-expect=2");
+    const second = start(even, "-server", "-bootstrap-expect=3", `-retry-join=${odd.host}:${odd.port}`);
+    await until("it is named", () => /Member odd has a conflicting expect value/.test(second.log) || undefined);
+    assert(first.running);
+    assertMatch(first.log, /bootstrap_expect = 2: A cluster with 2 servers will provide no failure tolerance/);
+  }));
