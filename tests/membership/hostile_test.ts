@@ -7,7 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import { until } from "../cluster/processes.ts";
 import { ACK, encodePing, PING, TYPE } from "../../src/gossip/message.ts";
 import { decode, encodeMessage, NO_BYTES } from "../../src/gossip/msgpack.ts";
-import { compressed } from "../../src/gossip/packet.ts";
+import { compressed, openPacket } from "../../src/gossip/packet.ts";
 import { encodePushPull, StreamDecoder, type StreamMessage } from "../../src/gossip/stream.ts";
 import { versionBytes } from "../../src/gossip/version.ts";
 import { bytesOf } from "../gossip/hex.ts";
@@ -37,7 +37,8 @@ class Stranger {
     await this.send(encodePing({ seqNo, node: "", ...NO_SOURCE }));
     for (;;) {
       const [answer] = await this.#socket.receive();
-      if (answer[0] === TYPE.ack && decode(ACK, answer, 1).seqNo === seqNo) return;
+      const { messages } = openPacket(answer, plain); // news may ride along
+      if (messages.some((message) => message[0] === TYPE.ack && decode(ACK, message, 1).seqNo === seqNo)) return;
     }
   }
 
@@ -64,7 +65,7 @@ async function request(node: OurNode, bytes: Uint8Array, pieces = bytes.length):
   const received: number[] = [];
   try {
     const size = Math.max(1, Math.ceil(bytes.length / pieces));
-    for (let at = 0; at < bytes.length; at += size) await conn.write(bytes.subarray(at, at + size));
+    for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at, at + size));
     const chunk = new Uint8Array(64 * 1024);
     for (let count = await conn.read(chunk); count !== null; count = await conn.read(chunk)) {
       for (const byte of chunk.subarray(0, count)) received.push(byte);
