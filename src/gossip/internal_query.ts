@@ -82,7 +82,7 @@ export class InternalQueries {
     } catch (error) {
       if (!(error instanceof DecodeError) && !(error instanceof KeyringError)) throw error;
       response = { ...response, message: error.message };
-      this.#state.net.log("error", `Failed to ${operation} key: ${error.message}`);
+      this.#state.net.log("warn", `Failed to ${operation} key: ${error.message}`);
     }
     let answer = encodeMessage(SERF.keyResponse, KEY_RESPONSE, response);
     const total = response.keys.length;

@@ -27,7 +27,7 @@ import { PROTOCOL_WITH_CRC } from "./version.ts";
 /** Slots of the buffer of queries that were seen. */
 const QUERY_SLOTS = 512;
 const SLOT_QUERIES_MAX = 256;
-/** Questions that may still be answered. */
+/** Questions that may still be answered: beyond, the oldest cannot. */
 const OPEN_MAX = 1024;
 /** A question is open no longer than this, whatever it says. */
 const TIMEOUT_MS_MAX = 3_600_000;
@@ -170,12 +170,17 @@ export class Queries {
   #take(query: QueryMessage): void {
     const { net } = this.#state;
     if ((query.flags & QUERY_FLAG.ack) !== 0) this.#answer(query, { flags: QUERY_FLAG.ack, payload: NO_BYTES });
-    if (this.#open.size >= OPEN_MAX) return net.drop("too many open queries");
+    const [oldest] = this.#open.keys();
+    if (this.#open.size >= OPEN_MAX) this.#open.delete(oldest);
     const ref = ++this.#lastRef;
     const timeoutMs = Math.min(Number(query.timeout / NS_PER_MS), TIMEOUT_MS_MAX);
     this.#open.set(ref, { message: query, deadlineMs: net.nowMs + timeoutMs });
-    net.timers.at(net.nowMs + timeoutMs, () => this.#open.delete(ref));
     this.#deliver(ref, query);
+  }
+
+  /** A question will not be answered any more. */
+  forget(ref: number): void {
+    this.#open.delete(ref);
   }
 
   /**

@@ -67,7 +67,10 @@ export class Serf {
     this.state = new SerfState(options, this.#delegate());
     this.#events = new UserEvents(this.state);
     this.#queries = new Queries(this.state, (ref, query) => {
-      if (query.name.startsWith(INTERNAL_PREFIX)) return this.#internal.take(ref, query);
+      if (query.name.startsWith(INTERNAL_PREFIX)) {
+        this.#internal.take(ref, query);
+        return this.#queries.forget(ref);
+      }
       const { name, payload, ltime, sourceNode } = query;
       const timeoutMs = Number(query.timeout / 1_000_000n);
       this.state.tell({ type: "query", query: { ref, name, payload, ltime, from: sourceNode, timeoutMs } });

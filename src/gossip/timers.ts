@@ -10,14 +10,30 @@ export interface Timer {
   action: (() => void) | undefined;
 }
 
+/** Cancelled timers that may stay in the heap until they are due. */
+const COMPACT_MIN = 64;
+
+interface Entry {
+  readonly timer: Timer;
+  readonly order: number;
+}
+
+function byDue(a: Entry, b: Entry): number {
+  return a.timer.dueMs - b.timer.dueMs || a.order - b.order;
+}
+
 /** What is due, soonest first; equal times in the order in which they were set. */
 export class Timers {
-  readonly #heap: { timer: Timer; order: number }[] = [];
+  #heap: Entry[] = [];
   #order = 0;
+  #cancelled = 0;
 
   /** When the next one is due; undefined when there is none. */
   get nextMs(): number | undefined {
-    while (this.#heap.length > 0 && this.#heap[0].timer.action === undefined) this.#pop();
+    while (this.#heap.length > 0 && this.#heap[0].timer.action === undefined) {
+      this.#pop();
+      this.#cancelled = Math.max(0, this.#cancelled - 1);
+    }
     return this.#heap[0]?.timer.dueMs;
   }
 
@@ -31,7 +47,12 @@ export class Timers {
 
   /** Forgets a timer; harmless when it has fired. */
   cancel(timer: Timer | undefined): void {
-    if (timer) timer.action = undefined;
+    if (timer?.action === undefined) return;
+    timer.action = undefined;
+    this.#cancelled++;
+    if (this.#cancelled < COMPACT_MIN || this.#cancelled < this.#heap.length / 2) return;
+    this.#heap = this.#heap.filter((one) => one.timer.action !== undefined).sort(byDue); // sorted: a heap
+    this.#cancelled = 0;
   }
 
   /** Fires what is due by `nowMs`. */
@@ -45,9 +66,7 @@ export class Timers {
   }
 
   #isBefore(a: number, b: number): boolean {
-    const [first, second] = [this.#heap[a], this.#heap[b]];
-    return first.timer.dueMs < second.timer.dueMs ||
-      first.timer.dueMs === second.timer.dueMs && first.order < second.order;
+    return byDue(this.#heap[a], this.#heap[b]) < 0;
   }
 
   #swap(a: number, b: number): void {
@@ -63,7 +82,7 @@ export class Timers {
     }
   }
 
-  #pop(): { timer: Timer; order: number } {
+  #pop(): Entry {
     const top = this.#heap[0];
     this.#swap(0, this.#heap.length - 1);
     this.#heap.pop();

@@ -61,6 +61,7 @@ export class Membership {
   readonly #clocksTimer: ReturnType<typeof setInterval> | undefined;
   #accepting: Promise<void> = Promise.resolve();
   #isClosed = false;
+  #joinsWithoutReplay = 0;
 
   /**
    * Starts a node; it calls on the members that it remembers.
@@ -135,7 +136,9 @@ export class Membership {
   }
 
   #remember(type: SerfEvent["type"], { name, addr, port }: MemberRecord): void {
-    if (type === "member-join" || type === "member-update") this.#snapshot?.add({ k: "alive", name, address: joinAddress(addr, port) });
+    if (type === "member-join" || type === "member-update") {
+      this.#snapshot?.add({ k: "alive", name, address: joinAddress(addr, port) });
+    }
     if (type === "member-leave" || type === "member-failed") this.#snapshot?.add({ k: "not-alive", name });
   }
 
@@ -188,7 +191,8 @@ export class Membership {
     const errors: string[] = [];
     let joined = 0;
     const { state } = this.#engine.serf;
-    state.ignoresOldEvents = !replay;
+    if (!replay) this.#joinsWithoutReplay++;
+    state.ignoresOldEvents = this.#joinsWithoutReplay > 0;
     const call = async (address: string) => {
       try {
         for (const to of await resolveJoinAddress(address, this.local.port)) {
@@ -205,7 +209,8 @@ export class Membership {
     for (let at = 0; at < addresses.length; at += JOINS_AT_A_TIME) {
       await Promise.all(addresses.slice(at, at + JOINS_AT_A_TIME).map(call));
     }
-    state.ignoresOldEvents = false;
+    if (!replay) this.#joinsWithoutReplay--;
+    state.ignoresOldEvents = this.#joinsWithoutReplay > 0;
     if (joined > 0) this.#engine.turn((serf, nowMs) => serf.joined(nowMs));
     return { joined, errors };
   }

@@ -13,6 +13,10 @@ import { Pattern } from "../../src/gossip/pattern.ts";
 import type { QueryParams } from "../../src/gossip/query.ts";
 import { decodeTags, encodeTags } from "../../src/gossip/serf_message.ts";
 import { decodeSnapshot, encodeSnapshot, encodeSnapshotLine, isCompactionDue } from "../../src/gossip/snapshot.ts";
+import { openPacket } from "../../src/gossip/packet.ts";
+import { TYPE } from "../../src/gossip/message.ts";
+import { SERF } from "../../src/gossip/serf_message.ts";
+import { refusedTags } from "./dialect.ts";
 import { bytesOf, hex } from "./hex.ts";
 import { type PoolMember, VirtualPool } from "./virtual_pool.ts";
 
@@ -414,4 +418,38 @@ Deno.test("a snapshot is read back; a torn line, rubbish and a leave are as they
   fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 200 }), (rubbish) => {
     decodeSnapshot(`${rubbish}\n`, keep);
   }));
+});
+
+Deno.test("no datagram is longer than 1405 bytes, and none has a text or bytes that old peers refuse (29, 40)", () => {
+  const plain = { compression: false, cipher: undefined, label: NO_BYTES };
+  for (const options of [{}, { keys: [new Uint8Array(32)], label: "a label of some length" }]) {
+    const tags = new Map([["a", "x".repeat(200)], ["ü", "y".repeat(40)]]);
+    const pool = VirtualPool.formed(30, { ...options, tags });
+    let longest = 0;
+    const refused: string[] = [];
+    const check = (message: Uint8Array): void => {
+      const [type, subtype] = message;
+      refused.push(...refusedTags(message, type === TYPE.user ? 2 : 1)); // of a relay, the head
+      assert(type !== TYPE.user || subtype <= SERF.relay);
+    };
+    pool.network.onPacket = (_, to, bytes) => {
+      longest = Math.max(longest, bytes.length);
+      if (!("keys" in options)) {
+        openPacket(bytes, plain).messages.forEach((message) => message.length > 2 && check(message));
+      }
+      assert(to.port > 0);
+    };
+    for (const [at, member] of pool.members.entries()) {
+      pool.turn(
+        member,
+        (serf, nowMs) => serf.fireEvent({ name: `e${at}`, payload: new Uint8Array(400), coalesce: false }, nowMs),
+      );
+      pool.turn(member, (serf, nowMs) => serf.setTags(new Map([["b", "z".repeat(480)]]), nowMs, () => {}));
+    }
+    pool.members[3].node.isDown = true;
+    ask(pool, { ...everyone, name: "q", relayFactor: 3 });
+    pool.network.run(30_000);
+    assert(longest > 1000 && longest <= 1405, String(longest));
+    assertEquals(refused, []);
+  }
 });

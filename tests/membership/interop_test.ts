@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { until } from "../cluster/processes.ts";
+import { freePort, until } from "../cluster/processes.ts";
 import type { QueryAnswer } from "../../src/membership/api.ts";
 import { OurNode } from "./our_node.ts";
 import { SerfAgent } from "./serf_agent.ts";
@@ -307,4 +307,45 @@ Deno.test("an event of before the join is replayed to ours when it wants that (1
     );
     assertEquals(wantsNot.userEvents, ["new:2"]);
   });
+});
+
+Deno.test("UDP to ours blocked, TCP open: real says so and keeps ours alive (6)", async () => {
+  const advertised = freePort();
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: advertised }); // and no UDP there
+  const conns: Deno.Conn[] = [];
+  try {
+    await withPeers(async (start) => {
+      const o1 = await start.ours("o1", { advertise: { host: "127.0.0.1", port: advertised } });
+      const forwarding = (async () => {
+        for await (const conn of listener) {
+          const onward = await Deno.connect({ hostname: "127.0.0.1", port: o1.membership.local.port });
+          conns.push(conn, onward);
+          conn.readable.pipeTo(onward.writable).catch(() => {});
+          onward.readable.pipeTo(conn.writable).catch(() => {});
+        }
+      })();
+      const r1 = await start.serf("r1");
+      await o1.join(r1.address);
+      await r1.sees("o1", "alive");
+      await r1.logs("Was able to connect to o1", 15_000);
+      const seen = r1.log.split("Was able to connect to o1").length;
+      await until(
+        "it goes on",
+        () => r1.log.split("Was able to connect to o1").length >= seen + 4 || undefined,
+        20_000,
+      );
+      await r1.sees("o1", "alive");
+      assert(!r1.log.includes("Suspect o1"));
+      listener.close();
+      await forwarding.catch(() => {});
+    });
+  } finally {
+    for (const conn of conns) {
+      try {
+        conn.close();
+      } catch {
+        // closed by its streams
+      }
+    }
+  }
 });

@@ -6,6 +6,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { freePort, until } from "../cluster/processes.ts";
 import type { FromMembership, MemberRecord, MembershipEvent, ToMembership } from "../../src/membership/api.ts";
 import { serveCalls } from "../../src/membership/calls.ts";
+import { SnapshotFile } from "../../src/membership/files.ts";
 import { Coalescer } from "../../src/membership/coalescer.ts";
 import { PortStream } from "../../src/membership/gossip_stream.ts";
 import { LimitedLog } from "../../src/membership/log_limit.ts";
@@ -229,4 +230,31 @@ Deno.test("the log lets so many lines through, and counts the rest", () => {
   assertEquals(lines.length, 50);
   log.write("warn", "later", 1000);
   assertEquals(lines.slice(50), ["950 lines were left out", "later"]);
+});
+
+Deno.test("the snapshot file stays small and keeps who is alive (36)", async () => {
+  const directory = await Deno.makeTempDir({ prefix: "muster-snapshot-" });
+  const errors: unknown[] = [];
+  const open = () => new SnapshotFile(directory, { rejoinAfterLeave: false, onError: (error) => errors.push(error) });
+  try {
+    const file = open();
+    for (let at = 0; at < 20_000; at++) {
+      const name = `node ${at % 50}`;
+      if (at % 3 === 0) file.add({ k: "not-alive", name });
+      else file.add({ k: "alive", name, address: `10.0.0.1:${1 + at}` });
+      if (at % 100 === 0) file.flush();
+    }
+    file.add({ k: "clocks", clocks: { member: 5n, event: 6n, query: 7n } });
+    const { alive } = file.snapshot;
+    file.close();
+    const path = `${directory}/members.snapshot`;
+    assert((await Deno.stat(path)).size < 140_000);
+    await Deno.writeTextFile(path, "alive: torn 10.0", { append: true });
+    const again = open();
+    assertEquals([again.snapshot.alive, again.snapshot.clocks], [alive, { member: 5n, event: 6n, query: 7n }]);
+    again.close();
+    assertEquals(errors, []);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
 });
