@@ -11,6 +11,7 @@ import type { MemberRecord } from "../membership/api.ts";
 import { type CatalogWrite, remove, upsert } from "../sql/catalog.ts";
 import type { CatalogRow } from "./catalog.ts";
 import type { Services } from "./request.ts";
+import { sortedJson } from "./v1_register.ts";
 
 const PERIOD_MS = 60_000;
 /** Events come in groups: a pool of hundreds starts at once. */
@@ -125,7 +126,7 @@ export function catalogWrites(
     put("members", ["name"], found.members.get(key), memberRow(member));
     if (member.status === "left" && member.name !== nodeName) continue;
     present.add(key);
-    put("nodes", ["name"], found.nodes.get(key), nodeRow(member, datacenter));
+    put("nodes", ["name"], found.nodes.get(key), nodeRow(member, datacenter, found.nodes.get(key)));
     if (member.tags.role === "consul") put("services", ["node", "id"], found.services.get(key), serviceRow(member));
     put("checks", ["node", "id"], found.checks.get(key), checkRow(member));
   }
@@ -145,10 +146,12 @@ function memberRow({ name, addr, port, status, tags }: MemberRecord): Row {
   return { name, address: addr, port: BigInt(port), status, tags: sortedJson(tags) };
 }
 
-function nodeRow({ name, addr, tags }: MemberRecord, datacenter: string): Row {
+/** What the node itself says of it, its metadata, is left as it is. */
+function nodeRow({ name, addr, tags }: MemberRecord, datacenter: string, known: CatalogRow | undefined): Row {
   const family = addr.includes(":") ? "ipv6" : "ipv4";
   const tagged = { lan: addr, [`lan_${family}`]: addr, wan: addr, [`wan_${family}`]: addr };
-  const meta = { "consul-network-segment": "", "consul-version": buildOf(tags) };
+  const before: Record<string, string> = known ? JSON.parse(String(known.meta ?? "{}")) : {};
+  const meta = { ...before, "consul-network-segment": "", "consul-version": buildOf(tags) };
   return {
     name,
     id: tags.id ?? "",
@@ -198,9 +201,4 @@ function checkRow({ name, status }: MemberRecord): Row {
 
 function buildOf(tags: Readonly<Record<string, string>>): string {
   return (tags.build ?? "").split(":")[0];
-}
-
-/** The same text for the same pairs, in whatever order they come. */
-function sortedJson(pairs: Readonly<Record<string, string>>): string {
-  return JSON.stringify(Object.fromEntries(Object.entries(pairs).sort(([a], [b]) => (a < b ? -1 : 1))));
 }

@@ -9,6 +9,7 @@ import * as agent from "./v1_agent.ts";
 import * as catalog from "./v1_catalog.ts";
 import * as events from "./v1_events.ts";
 import * as operator from "./v1_operator.ts";
+import * as register from "./v1_register.ts";
 import { blockingMs, forward, v1Problem } from "./v1_respond.ts";
 
 /** Answers one kind of request; `rest` is the path behind the route's, percent-decoded. */
@@ -55,6 +56,8 @@ const ROUTES: readonly Route[] = [
   replicated("/v1/catalog/node-services/", GET, catalog.nodeServices),
   replicated("/v1/catalog/services", GET, catalog.serviceNames),
   replicated("/v1/catalog/service/", GET, catalog.service),
+  replicated("/v1/catalog/register", PUT, register.register),
+  replicated("/v1/catalog/deregister", PUT, register.deregister),
   replicated("/v1/health/node/", GET, catalog.nodeChecks),
   replicated("/v1/health/state/", GET, catalog.checksInState),
   replicated("/v1/status/leader", GET, operator.statusLeader),

@@ -5,6 +5,7 @@
 import { NodeState } from "../rpc/node_state.ts";
 import { workerScope } from "../rpc/worker_scope.ts";
 import type { FromHttpWorker, Lookup, LookupAnswer, OpenHttp, ToHttpWorker } from "./api.ts";
+import { AntiEntropy } from "./anti_entropy.ts";
 import { Catalog } from "./catalog.ts";
 import { PoolClient } from "../membership/client.ts";
 import { Readers } from "./readers.ts";
@@ -47,6 +48,7 @@ function open(message: OpenHttp): void {
     const reconciler = new Reconciler(made);
     made.replica.onLeader = () => (reconciler.soon(), catalog.changed());
   }
+  if (made.agent) new AntiEntropy(made);
   services = made;
   try {
     server = serveHttp(made);

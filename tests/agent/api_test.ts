@@ -1,0 +1,221 @@
+/**
+ * The API and the commands of agents, over real processes: events, keys, blocking queries and consistency, reload, monitor,
+ * names in conflict, the domain name server with upstream servers and rubbish (spec/consul.md 3, 6 to 9).
+ */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { until } from "../cluster/processes.ts";
+import { DnsServer } from "../peers/dns.ts";
+import { agentPlace, type AgentProcess, dig, muster, withAgents } from "./agents.ts";
+
+const KEY = "l4C6PDiGKaSRwviKYvaI64OeaR0SUWjmRx8fWQ9oO7s=";
+
+/** A server that leads, and a client, in one pool. */
+async function pair(
+  root: string,
+  start: (place: ReturnType<typeof agentPlace>, ...flags: string[]) => AgentProcess,
+  ...flags: string[]
+): Promise<[server: AgentProcess, client: AgentProcess]> {
+  const server = start(agentPlace(root, "server"), "-server", "-bootstrap-expect=1", ...flags);
+  const client = start(agentPlace(root, "client"), `-retry-join=${server.addr}`, ...flags);
+  await Promise.all([server.up(), client.up()]);
+  await until("it leads", () => server.leader());
+  await client.sees("server", "alive");
+  await until("both are in the catalog", async () => (await server.get("/v1/catalog/nodes")).length === 2 || undefined);
+  return [server, client];
+}
+
+Deno.test("reads block until the index passes, say how fresh they are, and follow their consistency mode", () =>
+  withAgents(async (root, start) => {
+    const [server, client] = await pair(root, start);
+    const first = await client.http("GET", "/v1/catalog/nodes");
+    const index = Number(first.headers.get("x-consul-index"));
+    assert(index > 0);
+    assertEquals(first.headers.get("x-consul-knownleader"), "true");
+    assertEquals(first.headers.get("x-consul-lastcontact"), "0");
+    assertEquals(first.headers.get("x-consul-effective-consistency"), "leader");
+    for (const mode of ["stale", "consistent"]) {
+      const { headers, status } = await client.http("GET", `/v1/catalog/nodes?${mode}`);
+      assertEquals([status, headers.get("x-consul-effective-consistency")], [200, mode]);
+    }
+    const both = await client.http("GET", "/v1/catalog/nodes?stale&consistent");
+    assertEquals([both.status, both.text], [400, "Cannot specify ?stale with ?consistent, conflicting semantics."]);
+    assertEquals((await client.http("GET", "/v1/catalog/nodes?index=x")).text, "Invalid index");
+    assertEquals((await client.http("GET", "/v1/catalog/nodes?index=1&wait=x")).text, "Invalid wait time");
+    assertEquals((await client.http("GET", "/v1/catalog/nodes?dc=other")).text, "No path to datacenter");
+    const wrong = await client.http("GET", "/v1/agent/leave");
+    assertEquals([wrong.status, wrong.text, wrong.headers.get("allow")], [405, "method GET not allowed", "PUT"]);
+    assertEquals((await client.http("GET", "/v1/none")).status, 404);
+
+    // Nothing happens: the wait runs out, with the same index. Then something does.
+    const quiet = await client.http("GET", `/v1/catalog/nodes?index=${index}&wait=100ms`);
+    assertEquals(quiet.headers.get("x-consul-index"), String(index));
+    const waiting = client.http("GET", `/v1/catalog/nodes?index=${index}&wait=25s`);
+    const put = JSON.stringify({ Node: "by-hand", Address: "192.0.2.7", NodeMeta: { made: "by hand" } });
+    assertEquals((await client.http("PUT", "/v1/catalog/register", put)).text, "true");
+    const woken = await waiting;
+    assert(Number(woken.headers.get("x-consul-index")) > index);
+    assertMatch(woken.text, /by-hand/);
+    assertEquals((await server.get("/v1/catalog/nodes?node-meta=made:by%20hand")).length, 1);
+    assertEquals(await dig(server.place, "by-hand.node.consul", "TXT", "+short"), '"made=by hand"');
+    assertEquals((await client.http("PUT", "/v1/catalog/deregister", `{"Node":"by-hand"}`)).text, "true");
+    assertEquals(await server.get("/v1/catalog/node/by-hand"), null);
+    assertEquals((await client.http("PUT", "/v1/catalog/register", "{")).status, 400);
+    assertMatch((await client.http("GET", "/v1/catalog/nodes?pretty")).text, /^\[\n {4}\{/);
+
+    // Without its server the client says so, and still knows the pool.
+    await server.stop("SIGKILL");
+    await client.sees("server", "failed");
+    assertEquals((await client.http("GET", "/v1/catalog/nodes")).text, "No known Consul servers");
+    assertMatch((await client.http("GET", "/db/query?q=SELECT+1")).text, /no servers known/);
+  }));
+
+Deno.test("events, node metadata, info, list-peers, reload, monitor and keys by the command line", () =>
+  withAgents(async (root, start) => {
+    const settings = `${root}/settings`;
+    await Deno.mkdir(settings);
+    await Deno.writeTextFile(`${settings}/a.hcl`, `dns_config { node_ttl = "1s" }\nnode_meta { rack = "r1" }`);
+    const [server, client] = await pair(root, start, `-config-dir=${settings}`, `-encrypt=${KEY}`);
+    assertMatch(client.log, /Gossip Encryption: true/);
+    assert(!client.log.includes(KEY) && !server.log.includes(KEY), "a key is a secret");
+
+    const fired = await client.muster("event", "-name=deploy", "-node=^ser", "payload");
+    assertMatch(fired.stdout, /^Event ID: [0-9a-f-]{36}\n$/);
+    await until("the server has heard it", async () => {
+      const [event] = await server.get("/v1/event/list?name=deploy");
+      return event?.Payload === btoa("payload") && event.NodeFilter === "^ser" || undefined;
+    });
+    assertEquals(await client.get("/v1/event/list"), []);
+
+    await until("the metadata is in the catalog", async () => {
+      return (await server.get("/v1/catalog/node/client")).Node.Meta.rack === "r1" || undefined;
+    });
+    const answer = await dig(client.place, "client.node.consul", "ANY", "+noall", "+answer");
+    assertMatch(answer, /client\.node\.consul\.\s+1\s+IN\s+A\s+127\.0\.0\.1/);
+    assertMatch(answer, /client\.node\.consul\.\s+1\s+IN\s+TXT\s+"rack=r1"/);
+
+    await Deno.writeTextFile(`${settings}/a.hcl`, `dns_config { node_ttl = "9s" }`);
+    const reloaded = await client.muster("reload");
+    assertEquals([reloaded.code, reloaded.stdout], [0, "Configuration reload triggered\n"], reloaded.stderr);
+    await until("the new time to live", async () => {
+      return /\s9\s+IN\s+A\s/.test(await dig(client.place, "client.node.consul", "+noall", "+answer")) || undefined;
+    });
+    await Deno.writeTextFile(`${settings}/a.hcl`, `dns_config { node_ttl = `);
+    const broken = await client.muster("reload");
+    assertEquals(broken.code, 1);
+    assertMatch(broken.stderr, /Error reloading: .*a\.hcl: line 1: expected a value/);
+    const invalid = await muster(["validate", settings]);
+    assertEquals(invalid.code, 1);
+    assertMatch(invalid.stderr, /^Config validation failed: .*line 1/);
+    await Deno.writeTextFile(`${settings}/a.hcl`, `dns_config { node_ttl = "9s" }`);
+    assertEquals((await muster(["validate", settings])).stdout, "Configuration is valid!\n");
+
+    const { stdout: info } = await server.muster("info");
+    assertMatch(info, /^agent:\n(\t.*\n)+build:\n/);
+    assertMatch(info, /raft:\n(\t.*\n)*\tstate = Leader\n/);
+    assertMatch(info, /serf_lan:\n(\t.*\n)*\tencrypted = true\n/);
+    const { stdout: peers } = await client.muster("operator", "raft", "list-peers");
+    assertMatch(
+      peers,
+      /^Node +ID +Address +State +Voter +RaftProtocol +Commit Index +Trails Leader By\nserver +\S{36} +\S+ +leader +true +3 +\d+ +_\n$/,
+    );
+    const nodes = await client.muster("catalog", "nodes");
+    assertMatch(nodes.stdout, /^Node +ID +Address +DC\nclient +\w{8} +127\.0\.0\.1 +dc1\nserver/);
+    assertEquals((await client.muster("operator", "raft", "remove-peer")).code, 1);
+
+    const { stdout: second } = await muster(["keygen"]);
+    const keys = async () => (await client.muster("keyring", "-list")).stdout;
+    assertMatch(await keys(), new RegExp(`dc1 \\(LAN\\):\n  ${KEY.replace("+", "\\+")} \\[2/2\\]`));
+    for (const [action, key] of [["install", second.trim()], ["use", second.trim()], ["remove", KEY]]) {
+      const { code, stderr } = await client.muster("keyring", `-${action}=${key}`);
+      assertEquals([code, stderr.trim()], [0, ""]);
+    }
+    const left = await keys();
+    assert(left.includes(`  ${second.trim()} [2/2]`) && !left.includes(KEY), left);
+    await server.sees("client", "alive");
+
+    const monitor = fetch(`${client.url}/v1/agent/monitor?loglevel=info`);
+    const reader = (await monitor).body?.pipeThrough(new TextDecoderStream()).getReader();
+    await client.muster("join", server.addr);
+    let said = "";
+    await until("a line of the log", async () => {
+      said += (await reader?.read())?.value ?? "";
+      return /^\d{4}-\d\d-\d\dT.* \[INFO\]  http: \(LAN\) joining: lan_addresses=/m.test(said) || undefined;
+    });
+    await reader?.cancel();
+  }));
+
+Deno.test("a name or an id twice, another datacenter, another key: refused, and the pool goes on", () =>
+  withAgents(async (root, start) => {
+    const [server] = await pair(root, start);
+    const other = start(agentPlace(root, "other"), "-datacenter=dc2");
+    const locked = start(agentPlace(root, "locked"), `-encrypt=${KEY}`);
+    await Promise.all([other.up(), locked.up()]);
+    const refused = await other.muster("join", server.addr);
+    assertEquals(refused.code, 1);
+    assertMatch(refused.stderr, /Failed to join any nodes/);
+    await until(
+      "the server says why",
+      () => /Member 'other' part of wrong datacenter 'dc2'/.test(server.log) || undefined,
+    );
+    assertEquals((await locked.muster("join", server.addr)).code, 1);
+    const { NodeID } = (await server.get("/v1/agent/self")).Config;
+    const clone = start(agentPlace(root, "clone"), `-node-id=${NodeID}`);
+    await clone.up();
+    assertEquals((await clone.muster("join", server.addr)).code, 1);
+    await until("it is named", () => /Member 'clone' has conflicting node ID/.test(server.log) || undefined);
+    assertEquals(Object.keys(await server.members()).sort(), ["client", "server"]);
+    const twin = start({ ...agentPlace(root, "client"), directory: `${root}/twin` }, `-retry-join=${server.addr}`);
+    await until("the conflict is logged", () => /Conflicting address for a node: client/.test(server.log) || undefined);
+    assertEquals((await server.members()).client, "alive");
+    assert(twin.running);
+  }));
+
+Deno.test("the name server asks upstream servers for other names, and shrugs rubbish off", () =>
+  withAgents(async (root, start) => {
+    const upstream = await DnsServer.start(root);
+    try {
+      await upstream.setAddresses("www.peer.test", ["192.0.2.80"]);
+      const [server, client] = await pair(root, start, `-recursor=127.0.0.1:1`, `-recursor=${upstream.address}`);
+      for (const more of [[], ["+tcp"]]) {
+        assertEquals(await dig(client.place, "www.peer.test", "+short", ...more), "192.0.2.80");
+        assertMatch(await dig(client.place, "none.peer.test", ...more), /status: NXDOMAIN/);
+      }
+      assertMatch(await dig(client.place, "client.node.consul"), /flags: qr aa rd ra;/);
+      assertEquals(await dig(server.place, "CLIENT.node.CONSUL", "+short", "+tcp"), "127.0.0.1");
+      assertMatch(await dig(server.place, "CLIENT.node.CONSUL"), /;CLIENT\.node\.CONSUL\./);
+      assertMatch(await dig(server.place, "client.node.consul", "+noedns"), /ANSWER: 1/);
+      assertMatch(await dig(server.place, "client.node.consul", "+edns=7", "+noednsneg"), /status: BADVERS/);
+      assertMatch(await dig(server.place, "client.node.consul", "AXFR", "+tcp"), /Transfer failed|NOTIMP/);
+      assertMatch(await dig(server.place, "client.node.dc7.consul"), /status: NXDOMAIN/);
+      assertEquals(await dig(server.place, "-x", "127.0.0.1", "+short").then((text) => text.split("\n").sort()), [
+        "client.node.dc1.consul.",
+        "server.node.dc1.consul.",
+      ]);
+      assertMatch(await dig(server.place, "consul", "NS"), /server\.node\.dc1\.consul\.\s+0\s+IN\s+A\s+127\.0\.0\.1/);
+
+      const { host, dnsPort } = server.place;
+      const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+      const to = { transport: "udp", hostname: host, port: dnsPort } as const;
+      for (let length = 0; length < 600; length++) {
+        await socket.send(crypto.getRandomValues(new Uint8Array(length)), to);
+      }
+      socket.close();
+      // Half a query is answered FORMERR, with its id.
+      const asker = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+      const half = Uint8Array.of(0xab, 0xcd, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 5, 97);
+      // It may be lost behind the rubbish, as anything over UDP: asked again until it is answered.
+      const timer = setInterval(() => asker.send(half, to), 100);
+      const [answer] = await asker.receive();
+      clearInterval(timer);
+      asker.close();
+      assertEquals([answer[0], answer[1], answer[3] & 15], [0xab, 0xcd, 1]);
+      for (const bytes of [[0, 0], [255, 255, 1], [0, 12, 1, 2, 3]]) {
+        const conn = await Deno.connect({ hostname: host, port: dnsPort });
+        await conn.write(Uint8Array.from(bytes));
+        conn.close();
+      }
+      assertEquals(await dig(server.place, "client.node.consul", "+short"), "127.0.0.1");
+    } finally {
+      await upstream.stop();
+    }
+  }));
