@@ -48,7 +48,10 @@ function join(a: Uint8Array, b: Uint8Array): Uint8Array {
 
 /** Encrypts or decrypts by counter; counter 1 is the tag's. */
 function counterMode(key: Uint8Array, nonce: Uint8Array, { input, counter }: { input: Uint8Array; counter: number }) {
-  return createCipheriv("aes-192-ctr", key, join(nonce, Uint8Array.of(0, 0, 0, counter))).update(input);
+  const cipher = createCipheriv("aes-192-ctr", key, join(nonce, Uint8Array.of(0, 0, 0, counter)));
+  const output = cipher.update(input);
+  cipher.final(); // gives the cipher's memory back
+  return output;
 }
 
 function seal192(key: Uint8Array, nonce: Uint8Array, plaintext: Uint8Array, aad: Uint8Array): Uint8Array {
@@ -69,6 +72,7 @@ function open192(
 function tag192(key: Uint8Array, nonce: Uint8Array, ciphertext: Uint8Array, aad: Uint8Array): Uint8Array {
   const ecb = createCipheriv("aes-192-ecb", key, null);
   const hashKey = ecb.update(new Uint8Array(BLOCK_BYTES));
+  ecb.final();
   return Uint8Array.from(counterMode(key, nonce, { input: ghash(hashKey, aad, ciphertext), counter: 1 }));
 }
 
@@ -101,13 +105,19 @@ function ghash(hashKey: Uint8Array, aad: Uint8Array, ciphertext: Uint8Array): Ui
 
 /** Product in GF(2^128), bit by bit: the first bit is the highest of the first word. */
 function multiply(x: Words, y: Words): Words {
-  const product = new Uint32Array(4);
-  const v = y.slice();
+  let [p0, p1, p2, p3] = [0, 0, 0, 0];
+  let [v0, v1, v2, v3] = y;
   for (let bit = 0; bit < 128; bit++) {
-    if (x[bit >>> 5] >>> (31 - (bit & 31)) & 1) { for (let i = 0; i < 4; i++) product[i] ^= v[i]; }
-    const isOdd = v[3] & 1;
-    for (let i = 3; i > 0; i--) v[i] = v[i] >>> 1 | v[i - 1] << 31;
-    v[0] = v[0] >>> 1 ^ (isOdd ? 0xe100_0000 : 0);
+    const mask = -(x[bit >>> 5] >>> (31 - (bit & 31)) & 1); // all ones where the bit is set
+    p0 ^= v0 & mask;
+    p1 ^= v1 & mask;
+    p2 ^= v2 & mask;
+    p3 ^= v3 & mask;
+    const carry = -(v3 & 1) & 0xe100_0000;
+    v3 = v3 >>> 1 | v2 << 31;
+    v2 = v2 >>> 1 | v1 << 31;
+    v1 = v1 >>> 1 | v0 << 31;
+    v0 = v0 >>> 1 ^ carry;
   }
-  return product;
+  return Uint32Array.of(p0, p1, p2, p3);
 }

@@ -105,7 +105,7 @@ Deno.test("calls through a port: results, errors, events, answers of queries, a 
     } finally {
       await membership.close();
       port1.close();
-      port2.close();
+      for (const client of clients) client.close();
     }
   });
 });
