@@ -13,6 +13,8 @@ export interface AgentPlace {
   readonly httpPort: number;
   readonly dnsPort: number;
   readonly directory: string;
+  /** Program that gets the command line and replaces itself by it. */
+  readonly wrapper?: readonly string[];
 }
 
 /** A place with free ports; its data are in `root`. */
@@ -59,9 +61,11 @@ export class AgentProcess {
   /** Starts `muster agent` at `place`; does not wait. */
   constructor(place: AgentPlace, flags: readonly string[]) {
     this.place = place;
-    const { command, args } = musterCommand();
+    const { command: program, args } = musterCommand();
+    const [command, ...before] = [...place.wrapper ?? [], program];
     this.#child = new Deno.Command(command, {
       args: [
+        ...before,
         ...args,
         "agent",
         `-node=${place.name}`,

@@ -4,6 +4,7 @@
  * of their own (network namespaces) where that is allowed.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { Network } from "../../scripts/chaos/network.ts";
 import { until } from "../cluster/processes.ts";
 import { agentPlace, type AgentProcess, dig, withAgents } from "./agents.ts";
 
@@ -113,3 +114,43 @@ Deno.test("the story: two agents, one member each; join; both see both; DNS answ
     assertEquals(await again.sql("SELECT count(*) FROM kept"), [[0]]);
     assert(again.running);
   }));
+
+Deno.test("the story on two machines of their own: join, names, a cable pulled and put back, a graceful leave", async () => {
+  let network: Network;
+  try {
+    network = await Network.create(2);
+  } catch (error) {
+    return console.log(`NOT TESTED: network namespaces are not permitted here: ${error}`);
+  }
+  try {
+    await withAgents(async (root, start) => {
+      const machine = (at: number, name: string) => ({
+        ...agentPlace(root, name, network.host(at)),
+        ...{ port: 8301, httpPort: 8500, dnsPort: 8600, wrapper: network.wrapper(at) },
+      });
+      const one = start(machine(0, "agent-one"), "-server", "-bootstrap-expect=1");
+      const two = start(machine(1, "agent-two"));
+      await Promise.all([one.up(), two.up()]);
+      assertEquals(
+        (await one.muster("join", network.host(1))).stdout,
+        "Successfully joined cluster by contacting 1 nodes.\n",
+      );
+      await two.sees("agent-one", "alive");
+      await until("dig finds agent-two", async () => {
+        return await dig(one.place, "agent-two.node.consul", "+short") === network.host(1) || undefined;
+      });
+      const ways = [{ from: 0, to: 1 }, { from: 1, to: 0 }];
+      await network.cut(ways);
+      await Promise.all([one.sees("agent-two", "failed"), two.sees("agent-one", "failed")]);
+      assertEquals((await two.http("GET", "/v1/catalog/nodes")).status, 500);
+      await network.heal();
+      // Whom it has lost it still tells its news for half a minute, and calls on now and then.
+      await Promise.all([one.sees("agent-two", "alive", 90_000), two.sees("agent-one", "alive", 90_000)]);
+      assertEquals((await two.muster("leave")).code, 0);
+      assertEquals(await two.ended(), 0);
+      await one.sees("agent-two", "left");
+    });
+  } finally {
+    await network.close();
+  }
+});
