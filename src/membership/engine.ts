@@ -37,12 +37,16 @@ export class Engine {
   #isClosed = false;
   #sending = 0;
   #reading: Promise<void> = Promise.resolve();
+  /** A socket bound to IPv6 reaches IPv4 by mapped addresses alone. */
+  readonly #isIpv6: boolean;
   /** Datagrams in and out. */
   readonly packets = { received: 0, sent: 0, unsent: 0 };
 
   /** @throws {TagsError} When the tags are too large. */
   constructor(options: Omit<SerfOptions, "swim"> & { swim: Omit<SerfOptions["swim"], "emit"> }, parts: EngineParts) {
     this.#parts = parts;
+    const { addr } = parts.socket;
+    this.#isIpv6 = addr.transport === "udp" && addr.hostname.includes(":");
     this.serf = new Serf({ ...options, swim: { ...options.swim, emit: (effect) => void this.#outbox.push(effect) } });
   }
 
@@ -120,7 +124,8 @@ export class Engine {
       return;
     }
     this.#sending++;
-    this.#parts.socket.send(bytes, { transport: "udp", hostname: host, port }).then(
+    const hostname = this.#isIpv6 && !host.includes(":") ? `::ffff:${host}` : host;
+    this.#parts.socket.send(bytes, { transport: "udp", hostname, port }).then(
       () => void this.packets.sent++,
       () => void this.packets.unsent++, // no route, a buffer full, a closed port: as if the network had lost it
     ).finally(() => this.#sending--);

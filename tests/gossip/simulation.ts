@@ -191,14 +191,15 @@ export function accuse(
   return { suspicions: pool.suspicions, falseDeaths, healthyFalseDeaths, victims: victims.size };
 }
 
-/** Seconds from the healing of a partition in halves until everybody has everybody alive. */
-export function healPartition(size: number, seed: number): number {
+/** Seconds from the healing of a partition in halves, held for `heldMs` after all noticed it, until all have all alive. */
+export function healPartition(size: number, seed: number, heldMs: number): number {
   const swim = SWIM_PROFILES.lan;
   const pool = VirtualPool.formed(size, { swim }, seed);
   const { network, members } = pool;
   network.sideOf = (address) => Number(address.split(".")[3]) % 2;
   const isSplit = () => members.every(({ serf }) => serf.state.count("failed") >= Math.floor(size / 2));
   if (!network.run(600_000, isSplit)) throw new Error("the partition was not noticed");
+  network.run(heldMs);
   network.sideOf = () => 0;
   const healedMs = network.nowMs;
   if (!network.run(600_000, () => members.every(({ serf }) => serf.state.count("alive") === size))) {

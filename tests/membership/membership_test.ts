@@ -144,6 +144,36 @@ Deno.test("admission: another datacenter and a second node of one id are refused
   });
 });
 
+function hasIpv6(): boolean {
+  try {
+    Deno.listen({ hostname: "::1", port: 0 }).close();
+    return true;
+  } catch {
+    console.warn("no IPv6 on this machine: its test is skipped");
+    return false;
+  }
+}
+
+const ipv6Test = {
+  name: "IPv6: a pool on ::1, and nodes bound to all addresses that are reached by IPv4",
+  ignore: !hasIpv6(),
+};
+Deno.test(ipv6Test, async () => {
+  await withNodes(async (start) => {
+    const at = (host: string) => ({ bind: { host, port: freePort() } });
+    const [a, b] = [await start("a", at("::1")), await start("b", at("::1"))];
+    assertEquals((await a.membership.join([`[::1]:${b.membership.local.port}`])).joined, 1);
+    await b.sees("a", "alive");
+    const all = at("::");
+    const c = await start("c", { ...all, advertise: { host: "127.0.0.1", port: all.bind.port } });
+    const d = await start("d");
+    await c.join(d.address);
+    await until("c pings d", () => c.membership.coordinate("d"), 10_000);
+    await until("d pings c", () => d.membership.coordinate("c"), 10_000);
+    assertEquals(d.member("c")?.addr, "127.0.0.1");
+  });
+});
+
 Deno.test("a node that cannot be started says why, and leaves nothing behind", async () => {
   const bind = { host: "127.0.0.1", port: freePort() };
   const config = { name: "n", bind, tags: {} };
