@@ -97,7 +97,7 @@ export class Statements {
   draw(random: Random, ref: number): Uint8Array {
     const count = random.chance(0.2) ? random.between(2, 4) : 1;
     const statements = Array.from({ length: count }, (): BoundStatement => {
-      const isSeldom = ref <= 2 * SCHEMA.length || random.chance(0.03);
+      const isSeldom = ref <= 2 * SCHEMA.length || random.chance(0.015);
       const parts = isSeldom ? this.#seldom[ref % SELDOM.length] : this.#often[random.below(TEXTS.length)];
       return { parts, positional: parts[0].sql.includes("?") ? [BigInt(ref)] : [], named: null };
     });

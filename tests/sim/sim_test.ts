@@ -7,7 +7,7 @@ import { type RunResult, runSeed } from "./cluster.ts";
 import { MARKS } from "./coverage.ts";
 import { isProfileName, PROFILES } from "./profile.ts";
 
-/** Seeds of one test run: about 25 s on one core. */
+/** Seeds of one test run: about a minute on one core. */
 const SEEDS = 800;
 const FIRST_SEED = 1;
 /** Every so many of them is run twice. */
