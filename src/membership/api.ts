@@ -236,14 +236,6 @@ export interface MembershipMethods {
   close: { params: Record<string, never>; result: null };
 }
 
-/** First message to the Worker. */
-export interface OpenMembership {
-  readonly k: "open";
-  readonly config: MembershipConfig;
-  /** Carries {@linkcode ToMembership} in and {@linkcode FromMembership} out. */
-  readonly port: MessagePort;
-}
-
 /** To membership, through its port. */
 export type ToMembership =
   | {
