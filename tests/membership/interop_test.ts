@@ -9,6 +9,8 @@ import type { QueryAnswer } from "../../src/membership/api.ts";
 import { OurNode } from "./our_node.ts";
 import { SerfAgent } from "./serf_agent.ts";
 
+/** Limit for a death to be noticed: some 4 to 6 s with a confirmation, 18 s of suspicion when that is lost (4.4). */
+const DEATH_MS = 30_000;
 const KEY_32 = btoa("0123456789abcdef0123456789abcdef");
 const KEY_16 = btoa("0123456789abcdef");
 const NEW_KEY = btoa("fedcba9876543210fedcba9876543210");
@@ -97,17 +99,17 @@ for (const variant of VARIANTS) {
       const o2 = await start.ours("o2", variant.ours);
       await r2.must("join", r1.address);
       await o1.join(r1.address);
-      assertEquals((await r1.sees("o1", "alive", 2000)).tags, { role: "db", "ä": "ö" });
-      await Promise.all([r2.sees("o1", "alive", 3000), o1.sees("r2", "alive", 3000)]);
+      assertEquals((await r1.sees("o1", "alive")).tags, { role: "db", "ä": "ö" });
+      await Promise.all([r2.sees("o1", "alive"), o1.sees("r2", "alive")]);
       assertEquals(o1.member("r1")?.tags, { role: "web" });
       assert((await r2.must("join", o2.address)).includes("Successfully joined")); // real joins ours
       await Promise.all([r1.sees("o2", "alive"), o1.sees("o2", "alive"), o2.sees("r1", "alive")]);
 
       await r1.must("tags", "-set", "role=cache");
-      await until("ours hears of the tags", () => o1.member("r1")?.tags.role === "cache" || undefined, 2000);
+      await until("ours hears of the tags", () => o1.member("r1")?.tags.role === "cache" || undefined);
       assert(o1.told("member-update").includes("r1"));
       await o1.membership.setTags({ role: "db2" });
-      await r1.logs("EventMemberUpdate: o1");
+      await r1.logs(/EventMemberUpdate: o1/);
       assertEquals((await r1.sees("o1", "alive")).tags, { role: "db2" });
 
       await eventReaches(
@@ -149,15 +151,14 @@ for (const variant of VARIANTS) {
         return true;
       });
 
-      // an intent that passes somebody by is made up for by the next push/pull
       await r2.must("leave");
-      await o1.sees("r2", "left", 20_000);
+      await o1.sees("r2", "left");
       await o2.membership.leave();
-      await r1.sees("o2", "left", 20_000);
-      await r1.logs("EventMemberLeave: o2");
-      await until("o1 is alone with r1", () => o1.member("o2")?.status === "left" || undefined, 20_000);
+      await r1.sees("o2", "left");
+      await r1.logs(/EventMemberLeave.*: o2/);
+      await until("o1 is alone with r1", () => o1.member("o2")?.status === "left" || undefined);
       await r1.must("leave"); // of two, the other one hears the intent for certain
-      await o1.sees("r1", "left", 3000);
+      await o1.sees("r1", "left");
       assert(!o1.told("member-failed").includes("r1"));
     });
   });
@@ -175,10 +176,11 @@ Deno.test("real killed and restarted, ours killed and restarted; reconnecting bo
 
     await r1.kill();
     const killedMs = performance.now();
-    await Promise.all([o1.sees("r1", "failed", 10_000), o2.sees("r1", "failed", 10_000)]);
+    await Promise.all([o1.sees("r1", "failed", DEATH_MS), o2.sees("r1", "failed", DEATH_MS)]);
     assert(performance.now() - killedMs > 2500, "not before the suspicion was over");
     assert([o1, o2].some(({ log }) => log.some((line) => line.includes("Suspect r1 has failed"))));
-    // nobody tells the restarted one where the others are
+    // Nobody tells the restarted one where the others are. When it refutes its death before one of them has called on
+    // it, it is told by the next push/pull.
     const again = await start.serf("r1", { config, port: r1.port });
     await Promise.all([
       o1.sees("r1", "alive"),
@@ -189,24 +191,28 @@ Deno.test("real killed and restarted, ours killed and restarted; reconnecting bo
 
     const bind = { host: "127.0.0.1", port: o2.membership.local.port };
     await o2.membership.close();
-    await Promise.all([again.sees("o2", "failed", 10_000), o1.sees("o2", "failed", 10_000)]);
+    await Promise.all([again.sees("o2", "failed", DEATH_MS), o1.sees("o2", "failed", DEATH_MS)]);
     const back = await start.ours("o2", { bind, tuning });
-    await Promise.all([again.sees("o2", "alive"), o1.sees("o2", "alive"), back.sees("r1", "alive")]);
+    await Promise.all([
+      again.sees("o2", "alive"),
+      o1.sees("o2", "alive"),
+      back.sees("r1", "alive"),
+    ]);
     await back.membership.leave();
     await back.membership.close();
-    await again.sees("o2", "left", 3000);
+    await again.sees("o2", "left");
     const third = await start.ours("o2", { bind });
     await third.join(again.address);
     await Promise.all([again.sees("o2", "alive"), o1.sees("o2", "alive")]);
 
     await third.membership.close();
-    await Promise.all([again.sees("o2", "failed", 10_000), o1.sees("o2", "failed", 10_000)]);
+    await Promise.all([again.sees("o2", "failed", DEATH_MS), o1.sees("o2", "failed", DEATH_MS)]);
     await again.must("force-leave", "o2");
-    await o1.sees("o2", "left", 3000);
+    await o1.sees("o2", "left");
     await again.must("force-leave", "-prune", "o2");
-    await o1.sees("o2", undefined, 3000);
+    await o1.sees("o2", undefined);
     await again.must("leave");
-    await o1.sees("r1", "left", 3000);
+    await o1.sees("r1", "left");
   });
 });
 
@@ -287,7 +293,7 @@ Deno.test("a real node facing a forged claim to its name stays up by our votes (
     await r1.sees("o2", "alive");
     const forger = await start.ours("r1", { resolveConflicts: false });
     await forger.membership.join([r1.address]);
-    await r1.logs("majority in name conflict resolution", 10_000);
+    await r1.logs(/majority in name conflict resolution/);
     assert(r1.isRunning && !r1.log.includes("minority"));
   }, /Node name conflicts with another node|Conflicting address for r1/);
 });
@@ -327,7 +333,7 @@ Deno.test("UDP to ours blocked, TCP open: real says so and keeps ours alive (6)"
       const r1 = await start.serf("r1");
       await o1.join(r1.address);
       await r1.sees("o1", "alive");
-      await r1.logs("Was able to connect to o1", 15_000);
+      await r1.logs(/Was able to connect to o1/);
       const seen = r1.log.split("Was able to connect to o1").length;
       await until(
         "it goes on",

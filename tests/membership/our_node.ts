@@ -4,6 +4,7 @@
  */
 import { freePort, until } from "../cluster/processes.ts";
 import type { MemberRecord, MembershipConfig, MembershipEvent } from "../../src/membership/api.ts";
+import { SPREAD_MS } from "./serf_agent.ts";
 import { Membership } from "../../src/membership/membership.ts";
 
 /** A member and what it told. */
@@ -54,7 +55,7 @@ export class OurNode {
   }
 
   /** Waits until it lists `name` so; `undefined`: not at all. */
-  async sees(name: string, status: string | undefined, timeoutMs = 5000): Promise<void> {
+  async sees(name: string, status: string | undefined, timeoutMs = SPREAD_MS): Promise<void> {
     await until(`${this.name} lists ${name} as ${status}`, () => {
       const found = this.member(name)?.status;
       if (found !== status) throw new Error(found ?? "not listed");
