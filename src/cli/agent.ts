@@ -8,7 +8,7 @@ import { DataDirectoryError } from "../node/data_directory.ts";
 import { Node, NodeFailure } from "../node/node.ts";
 import { JoinError } from "../node/pool.ts";
 import { VERSION } from "../node/version.ts";
-import { logger } from "../rpc/log.ts";
+import { logger, setLogLevel } from "../rpc/log.ts";
 import { AGENT_FLAGS } from "./agent_flags.ts";
 import { type AgentSetup, agentSetup, dnsSettings, type Machine } from "./agent_config.ts";
 import { describeFlags, Flags, UsageError } from "./flags.ts";
@@ -36,7 +36,6 @@ Flags (those of consul agent; one dash or two, -flag value or -flag=value):
 
 /** A graceful leave that takes longer is cut short. */
 const LEAVE_MS = 15_000;
-const LOG_LEVELS = ["trace", "debug", "info", "warn", "err", "error"];
 const log = logger("agent");
 
 /** Runs the command; resolves to the exit code. */
@@ -71,10 +70,6 @@ function usage(error: unknown): number {
 
 function setupOf({ flags, devDirectory, machine }: Start): { settings: Settings; setup: AgentSetup } {
   const settings = Settings.load(flags);
-  const level = settings.text("log_level", "info").toLowerCase();
-  if (!LOG_LEVELS.includes(level)) {
-    throw new SettingsError(`Invalid log level: ${level}. Valid log levels are: ${LOG_LEVELS.join(", ")}`);
-  }
   const setup = agentSetup(settings, {
     isDev: flags.bool("dev"),
     standard: nodeDefaults(),
@@ -94,6 +89,7 @@ interface Start {
 async function run(start: Start): Promise<number> {
   const { settings, setup } = setupOf(start);
   const { config } = setup;
+  setLogLevel(setup.agent.logLevel);
   for (const warning of setup.warnings) log(warning, "warn");
   console.log("==> Starting Muster agent...");
   const node = new Node(config, undefined, log);

@@ -4,6 +4,7 @@
  */
 import { joinAddress } from "../codec/address.ts";
 import type { AgentConfig, GossipTuning, NodeConfig } from "../node/config.ts";
+import type { LogLevel } from "../rpc/log.ts";
 import { type Settings, SettingsError } from "./settings.ts";
 
 /** Ports by default (spec/consul.md §2). */
@@ -197,10 +198,27 @@ function agentConfig(
     dns: dnsSettings(settings),
     leaveOnTerminate: settings.flag("leave_on_terminate", !isServer),
     skipLeaveOnInterrupt: settings.flag("skip_leave_on_interrupt", isServer),
+    logLevel: logLevel(settings, isDev),
     isDev,
     reconnectTimeoutMs: settings.durationMs("reconnect_timeout", RECONNECT_TIMEOUT_MS),
     gossip: gossipTuning(settings),
   };
+}
+
+/** Consul's words for levels; there is nothing below debug here. */
+function logLevel(settings: Settings, isDev: boolean): LogLevel {
+  const words: Readonly<Record<string, LogLevel>> = {
+    trace: "debug",
+    debug: "debug",
+    info: "info",
+    warn: "warn",
+    err: "error",
+    error: "error",
+  };
+  const word = settings.text("log_level", isDev ? "debug" : "info").toLowerCase();
+  const level = words[word];
+  if (level) return level;
+  throw new SettingsError(`Invalid log level: ${word}. Valid log levels are: ${Object.keys(words).join(", ")}`);
 }
 
 /** Both names by default: who comes from Consul finds his. */

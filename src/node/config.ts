@@ -4,6 +4,7 @@
  * @module
  */
 import type { NameServerSettings } from "../nameserver/api.ts";
+import type { LogLevel } from "../rpc/log.ts";
 
 /** What makes a node an agent: its part in a gossip pool (spec/consul.md 3.1). Times in milliseconds. */
 export interface AgentConfig {
@@ -31,6 +32,8 @@ export interface AgentConfig {
   readonly dns: NameServerSettings;
   readonly leaveOnTerminate: boolean;
   readonly skipLeaveOnInterrupt: boolean;
+  /** Least level of the lines of the log. */
+  readonly logLevel: LogLevel;
   /** Everything is thrown away at the end. */
   readonly isDev: boolean;
   readonly reconnectTimeoutMs: number;

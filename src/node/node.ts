@@ -112,7 +112,7 @@ export class Node {
   }
 
   #spawn(role: Parameters<typeof spawn>[0]): Worker {
-    return spawn(role, this.#scope, (message) => this.#fail(new NodeFailure(message)));
+    return spawn(role, this.#scope, (message) => this.#fail(new NodeFailure(message)), this.#config.agent?.logLevel);
   }
 
   #fail(error: NodeFailure): void {

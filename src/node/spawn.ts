@@ -2,6 +2,7 @@
  * Starts Workers: the only `new Worker` of the program.
  * @module
  */
+import type { LogLevel } from "../rpc/log.ts";
 import { permissionsOf, type Role, type Scope } from "./permissions.ts";
 
 const MODULES: Readonly<Record<Role, URL>> = {
@@ -15,11 +16,11 @@ const MODULES: Readonly<Record<Role, URL>> = {
   discovery: new URL("../discovery/worker.ts", import.meta.url),
 };
 
-/** Starts the Worker of `role`; `onDeath` is told when it ends by an error. */
-export function spawn(role: Role, scope: Scope, onDeath: (message: string) => void): Worker {
+/** Starts the Worker of `role`; `onDeath` is told when it ends by an error; see rpc/log.ts for `logLevel`. */
+export function spawn(role: Role, scope: Scope, onDeath: (message: string) => void, logLevel?: LogLevel): Worker {
   const worker = new Worker(MODULES[role], {
     type: "module",
-    name: role,
+    name: logLevel === undefined ? role : `${role}@${logLevel}`,
     deno: { permissions: permissionsOf(role, scope) },
   });
   worker.addEventListener("error", (event) => {

@@ -11,6 +11,9 @@ import { type Frame, FrameDecoder } from "../codec/frame.ts";
 /** Bytes that may wait for the other end to take them. */
 export const SEND_QUEUE_BYTES_MAX = 96 * 1024 * 1024;
 
+/** A buffer of this size is used again: a snapshot fills some megabytes at a time, and making them anew takes memory. */
+const KEPT_BYTES = 8 * 1024 * 1024;
+
 /** A stream of frames over TCP. */
 export class Connection {
   readonly #conn: Deno.Conn;
@@ -84,7 +87,7 @@ export class Connection {
         [this.#waiting, this.#writing] = [this.#writing, this.#waiting];
         const bytes = this.#writing.view();
         for (let written = 0; written < bytes.length;) written += await this.#conn.write(bytes.subarray(written));
-        if (this.#writing.length > 4 * 1024 * 1024) this.#writing = new ByteWriter(16 * 1024);
+        if (this.#writing.length > KEPT_BYTES) this.#writing = new ByteWriter(16 * 1024);
         else this.#writing.clear();
       }
     } catch {

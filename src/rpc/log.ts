@@ -21,12 +21,29 @@ export const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"
 
 const CHANNEL = "muster-log";
 let channel: BroadcastChannel | undefined;
+/** Lines of lower levels are not written; whoever listens hears them all the same. */
+let least = levelOfName(threadName());
+
+function threadName(): unknown {
+  return "name" in globalThis ? globalThis.name : undefined;
+}
+
+/** A Worker hears of its level by its name, `role@level`, so that it holds from its first line on. */
+function levelOfName(name: unknown): LogLevel {
+  const level = typeof name === "string" ? name.split("@")[1] : undefined;
+  return LOG_LEVELS.find((one) => one === level) ?? "debug";
+}
+
+/** Sets the level in this thread; Workers have theirs by {@linkcode levelOfName}. */
+export function setLogLevel(level: LogLevel): void {
+  least = level;
+}
 
 /** Writes lines under the name of a part. */
 export function logger(part: string): (line: string, level?: LogLevel) => void {
   return (line, level = "info") => {
     const at = new Date();
-    console.error(`[${part}] ${timestamp(at)} ${line}`);
+    if (LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(least)) console.error(`[${part}] ${timestamp(at)} ${line}`);
     if (!isWorker()) return;
     channel ??= new BroadcastChannel(CHANNEL);
     const message: LogLine = { atMs: at.getTime(), level, part, line };
