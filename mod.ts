@@ -7,7 +7,9 @@
 import { main } from "./src/cli/main.ts";
 
 export { main };
-export { type NodeConfig } from "./src/node/config.ts";
+export { type AgentConfig, type GossipTuning, type NodeConfig } from "./src/node/config.ts";
+export { type NameServerSettings } from "./src/nameserver/api.ts";
+export { type LogLevel } from "./src/rpc/log.ts";
 export { Node, NodeFailure } from "./src/node/node.ts";
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -139,7 +139,7 @@ Deno.test("events, node metadata, info, list-peers, reload, monitor and keys by 
     let said = "";
     await until("a line of the log", async () => {
       said += (await reader?.read())?.value ?? "";
-      return /^\d{4}-\d\d-\d\dT.* \[INFO\]  http: \(LAN\) joining: lan_addresses=/m.test(said) || undefined;
+      return /^\d{4}-\d\d-\d\dT.* \[INFO\] {2}http: \(LAN\) joining: lan_addresses=/m.test(said) || undefined;
     });
     await reader?.cancel();
   }));
