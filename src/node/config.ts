@@ -8,20 +8,25 @@ import type { LogLevel } from "../rpc/log.ts";
 
 /** What makes a node an agent: its part in a gossip pool (spec/consul.md 3.1). Times in milliseconds. */
 export interface AgentConfig {
+  /** Unique in the pool. */
   readonly nodeName: string;
+  /** Lower case. */
   readonly datacenter: string;
   /** A client agent keeps no data. */
   readonly isServer: boolean;
   /** Found a cluster alone, without asking anybody. */
   readonly bootstrap: boolean;
+  /** What describes it in the catalog. */
   readonly meta: Readonly<Record<string, string>>;
   /** Members to join through at the start; it fails where none of them answers. */
   readonly startJoin: readonly string[];
   /** The same, tried until one answers. */
   readonly retryJoin: readonly string[];
+  /** Longest pause between two attempts. */
   readonly retryIntervalMs: number;
   /** Attempts; 0: without end. */
   readonly retryMax: number;
+  /** Go back to the pool even after having left it. */
   readonly rejoinAfterLeave: boolean;
   /** Base64; empty for none. */
   readonly encryptionKey: string;
@@ -29,13 +34,17 @@ export interface AgentConfig {
   readonly domains: readonly string[];
   /** `host:port` of the name server; empty for none. */
   readonly dnsAddr: string;
+  /** Settings of the name server. */
   readonly dns: NameServerSettings;
+  /** Whether SIGTERM is a graceful leave. */
   readonly leaveOnTerminate: boolean;
+  /** Whether SIGINT is none. */
   readonly skipLeaveOnInterrupt: boolean;
   /** Least level of the lines of the log. */
   readonly logLevel: LogLevel;
   /** Everything is thrown away at the end. */
   readonly isDev: boolean;
+  /** Time after which a failed member is forgotten. */
   readonly reconnectTimeoutMs: number;
   /** Differences from Consul's own settings of gossip in a LAN. */
   readonly gossip: GossipTuning;
@@ -43,11 +52,17 @@ export interface AgentConfig {
 
 /** Settings of gossip (`gossip_lan`). */
 export interface GossipTuning {
+  /** Pause between two rounds of gossip. */
   readonly gossipIntervalMs?: number;
+  /** Nodes that hear of each round. */
   readonly gossipNodes?: number;
+  /** Pause between two probes. */
   readonly probeIntervalMs?: number;
+  /** Time for the answer to one. */
   readonly probeTimeoutMs?: number;
+  /** How often a message is sent on, times the logarithm of the size of the pool. */
   readonly retransmitMult?: number;
+  /** How long a suspicion lasts, times the same. */
   readonly suspicionMult?: number;
 }
 
