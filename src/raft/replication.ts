@@ -195,6 +195,8 @@ function measureCatchUp(s: RaftState, peer: Progress): void {
   if (!round.caughtUp) round.slowRounds++;
   round.target = s.log.last;
   round.startedAt = s.timer.now;
+  // Nothing came meanwhile: the next round is over as it begins. Without writes there would be no other.
+  if (peer.match >= round.target) round.caughtUp = true;
 }
 
 function rejected(s: RaftState, peer: Progress, m: AppendReply): void {
