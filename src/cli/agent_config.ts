@@ -13,6 +13,7 @@ const RETRY_INTERVAL_MS = 30_000;
 const RECONNECT_TIMEOUT_MS = 72 * 3_600_000;
 const RECONNECT_TIMEOUT_MS_MIN = 8 * 3_600_000;
 const ANY = ["0.0.0.0", "::", "[::]"];
+const DOMAIN = /^\.?[\w-]{1,63}(\.[\w-]{1,63}){0,8}\.?$/;
 /** Retry-join by a cloud's own catalog. */
 const PROVIDER = /(?:^|\s)provider=(\S+)/;
 /** What an alternative domain cannot begin with. */
@@ -100,7 +101,35 @@ function check(settings: Settings, { isDev, isServer }: { isDev: boolean; isServ
     ],
   ];
   for (const [isFault, text] of faults) if (isFault) throw new SettingsError(text);
+  checkNumbers(settings);
   checkLists(settings);
+}
+
+/** Ports that nobody can listen at, and figures that make no sense below nothing. */
+function checkNumbers(settings: Settings): void {
+  for (const [name, least] of [["http", -1], ["dns", -1], ["serf_lan", 0]] as const) {
+    const port = settings.number(`ports.${name}`, 0);
+    if (port < least || port > 65_535) {
+      const none = least < 0 ? ", or -1 for none" : "";
+      throw new SettingsError(`ports.${name} must be a port from 0 to 65535${none}: current value is ${port}`);
+    }
+  }
+  const names = ["udp_answer_limit", "a_record_limit", "soa.refresh", "soa.retry", "soa.expire", "soa.min_ttl"];
+  for (const key of ["retry_max", ...names.map((name) => `dns_config.${name}`)]) {
+    if (settings.number(key, 0) < 0) throw new SettingsError(`${key} cannot be negative`);
+  }
+  if (settings.durationMs("dns_config.node_ttl", 0) < 0) {
+    throw new SettingsError("dns_config.node_ttl cannot be negative");
+  }
+  for (const key of ["retry_interval", "dns_config.recursor_timeout"]) {
+    if (settings.durationMs(key, 1) <= 0) throw new SettingsError(`${key} must be positive`);
+  }
+  for (const key of ["domain", "alt_domain"]) {
+    const isOff = key === "alt_domain" && settings.text(key) === "";
+    if (settings.has(key) && !isOff && !DOMAIN.test(settings.text(key))) {
+      throw new SettingsError(`${key} is not a DNS name: ${JSON.stringify(settings.text(key))}`);
+    }
+  }
 }
 
 function checkLists(settings: Settings): void {
@@ -248,7 +277,12 @@ export function dnsSettings(settings: Settings): AgentConfig["dns"] {
     recursors,
     recursorTimeoutMs: settings.durationMs("dns_config.recursor_timeout", 2000),
     recursorStrategy: strategy,
-    soa: { refresh: 3600, retry: 600, expire: 86_400, minTtl: 0 },
+    soa: {
+      refresh: settings.number("dns_config.soa.refresh", 3600),
+      retry: settings.number("dns_config.soa.retry", 600),
+      expire: settings.number("dns_config.soa.expire", 86_400),
+      minTtl: settings.number("dns_config.soa.min_ttl", 0),
+    },
   };
 }
 
@@ -282,6 +316,9 @@ function advice(settings: Settings, { expect, nodeName }: { expect: number; node
     );
   }
   if (expect > 1) lines.push(`bootstrap_expect > 0: expecting ${expect} servers`);
+  for (const [name, what] of [["https", "no HTTPS"], ["serf_wan", "no gossip between datacenters"]]) {
+    if (settings.number(`ports.${name}`, -1) >= 0) lines.push(`ports.${name} has no effect: there is ${what} yet`);
+  }
   if (settings.flag("bootstrap", false)) lines.push("bootstrap = true: do not enable unless necessary");
   if (!/^[A-Za-z0-9-]{1,63}$/.test(nodeName)) {
     lines.push(

@@ -16,17 +16,27 @@ export class SettingsError extends Error {
 }
 
 /** What is wanted of a value. */
-type Kind = "text" | "texts" | "number" | "flag" | "duration" | "texts by name" | Readonly<Record<string, string>>;
+type Kind = "text" | "texts" | "number" | "flag" | "duration" | "texts by name" | "later" | Block;
+/** Keys within a block. */
+interface Block {
+  readonly [key: string]: Kind;
+}
 
-const PORTS = {
+/** Keys of a block that Consul knows and that have no effect here, or not yet. */
+function laterKeys(names: string): Record<string, "later"> {
+  return Object.fromEntries(names.split(" ").map((name) => [name, "later"]));
+}
+
+const PORTS: Block = {
   dns: "number",
   http: "number",
   https: "number",
   serf_lan: "number",
   serf_wan: "number",
   server: "number",
+  ...laterKeys("grpc grpc_tls sidecar_min_port sidecar_max_port expose_min_port expose_max_port"),
 };
-const GOSSIP = {
+const GOSSIP: Block = {
   gossip_interval: "duration",
   gossip_nodes: "number",
   probe_interval: "duration",
@@ -34,7 +44,7 @@ const GOSSIP = {
   retransmit_mult: "number",
   suspicion_mult: "number",
 };
-const DNS = {
+const DNS: Block = {
   node_ttl: "duration",
   udp_answer_limit: "number",
   a_record_limit: "number",
@@ -43,11 +53,12 @@ const DNS = {
   disable_compression: "flag",
   recursor_timeout: "duration",
   recursor_strategy: "text",
-  soa: "any",
+  soa: { refresh: "number", retry: "number", expire: "number", min_ttl: "number" },
+  ...laterKeys("allow_stale max_stale service_ttl only_passing use_cache cache_max_age prefer_namespace"),
 };
 
 /** Keys and their kinds. */
-const KEYS: Readonly<Record<string, Kind>> = {
+const KEYS: Block = {
   advertise_addr: "text",
   alt_domain: "text",
   bind_addr: "text",
@@ -92,6 +103,8 @@ const LATER: ReadonlySet<string> = new Set(
     "start_join_wan syslog_facility telemetry tls translate_wan_addrs ui ui_config ui_dir unix_sockets use_streaming_backend " +
     "verify_incoming verify_outgoing verify_server_hostname watches").split(" "),
 );
+
+const NO_EFFECT = "has no effect in this version";
 
 /** The merged settings, typed at the moment of reading; every value was checked when it was loaded. */
 export class Settings {
@@ -151,8 +164,10 @@ export class Settings {
     }
     if (!isObject(parsed)) throw new SettingsError(`Error parsing ${path}: expected an object of settings`);
     for (const [key, value] of Object.entries(parsed)) {
-      if (key in KEYS) merge(this.#values, key, checked(`${path}: ${key}`, value, KEYS[key]));
-      else if (LATER.has(key)) this.warnings.push(`${path}: "${key}" has no effect in this version`);
+      if (Object.hasOwn(KEYS, key)) {
+        const where = { path: `${path}: ${key}`, warnings: this.warnings };
+        merge(this.#values, key, checked(where, value, KEYS[key]));
+      } else if (LATER.has(key)) this.warnings.push(`${path}: "${key}" ${NO_EFFECT}`);
       else throw new SettingsError(`${path}: invalid config key ${key}`);
     }
   }
@@ -175,10 +190,7 @@ export class Settings {
   }
 
   #at(key: string): unknown {
-    const [block, inner] = key.split(".");
-    const value = this.#values[block];
-    if (inner === undefined) return value;
-    return isObject(value) ? value[inner] : undefined;
+    return key.split(".").reduce<unknown>((value, name) => isObject(value) ? value[name] : undefined, this.#values);
   }
 
   /** Whether it was set. */
@@ -238,20 +250,31 @@ function merge(target: Record<string, unknown>, key: string, value: unknown): vo
   else target[key] = value;
 }
 
+/** Where a value stands, and who hears of what is left out. */
+interface Where {
+  readonly path: string;
+  readonly warnings: string[];
+}
+
+function checkedBlock({ path, warnings }: Where, block: Record<string, unknown>, kinds: Block): unknown {
+  const known = Object.entries(block).filter(([key]) => {
+    if (!Object.hasOwn(kinds, key)) throw new SettingsError(`${path}: invalid config key ${key}`);
+    if (kinds[key] === "later") warnings.push(`${path}: "${key}" ${NO_EFFECT}`);
+    return kinds[key] !== "later";
+  });
+  return Object.fromEntries(
+    known.map(([key, value]) => [key, checked({ path: `${path}.${key}`, warnings }, value, kinds[key])]),
+  );
+}
+
 /** The value in the form in which it is kept. */
-function checked(where: string, value: unknown, kind: Kind): unknown {
+function checked(where: Where, value: unknown, kind: Kind): unknown {
   const fail = (wanted: string): never => {
-    throw new SettingsError(`${where}: expected ${wanted}, found ${JSON.stringify(value)}`);
+    throw new SettingsError(`${where.path}: expected ${wanted}, found ${JSON.stringify(value)}`);
   };
   if (typeof kind === "object") {
     if (Array.isArray(value) && value.length === 1) value = value[0]; // a block of HCL
-    if (!isObject(value)) return fail("a block");
-    return Object.fromEntries(
-      Object.entries(value).map(([key, inner]) => {
-        if (!(key in kind)) throw new SettingsError(`${where}: invalid config key ${key}`);
-        return [key, checked(`${where}.${key}`, inner, kind[key] as Kind)];
-      }),
-    );
+    return isObject(value) ? checkedBlock(where, value, kind) : fail("a block");
   }
   switch (kind) {
     case "text":

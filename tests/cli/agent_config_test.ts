@@ -147,3 +147,45 @@ Deno.test("an even number of servers, and a name unfit for DNS, are warned of", 
   assertMatch(warnings.join("\n"), /bootstrap_expect > 0: expecting 4 servers/);
   assertMatch(warnings.join("\n"), /Node name "under_score" will not be discoverable via DNS/);
 });
+
+Deno.test("keys within blocks that have no effect yet are named, those of the zone's SOA are taken", () =>
+  withFiles({
+    "a.hcl": `ports { grpc = 8502 https = 8501 }
+      dns_config { allow_stale = true service_ttl { "*" = "5s" } soa { min_ttl = 60 refresh = 7 } }`,
+  }, (directory) => {
+    const { agent, warnings } = setup(["-data-dir=d", `-config-dir=${directory}`]);
+    assertEquals(agent.dns.soa, { refresh: 7, retry: 600, expire: 86_400, minTtl: 60 });
+    assertEquals(warnings.map((line) => line.replace(/^.*: /, "")), [
+      '"grpc" has no effect in this version',
+      '"allow_stale" has no effect in this version',
+      '"service_ttl" has no effect in this version',
+      "there is no HTTPS yet",
+    ]);
+  }));
+
+Deno.test("names that every object has are no keys", () =>
+  withFiles({
+    "a.json": `{"toString": 1}`,
+    "b.json": `{"__proto__": {"server": true}}`,
+    "c.json": `{"ports": {"constructor": 1}}`,
+  }, (directory) => {
+    for (const name of ["a", "b", "c"]) {
+      const start = () => setup(["-data-dir=d", `-config-file=${directory}/${name}.json`]);
+      assertThrows(start, SettingsError, "invalid config key");
+    }
+  }));
+
+Deno.test("ports that nobody can listen at, figures below nothing, and domains that are no names are refused", () => {
+  const faults: [string, string][] = [
+    ["-http-port=70000", "ports.http must be a port from 0 to 65535, or -1 for none: current value is 70000"],
+    ["-dns-port=-2", "ports.dns must be a port"],
+    ["-serf-lan-port=-1", "ports.serf_lan must be a port from 0 to 65535: current value is -1"],
+    ["-retry-interval=-1s", "retry_interval must be positive"],
+    ["-retry-max=-1", "retry_max cannot be negative"],
+    ["-domain=foo bar", 'domain is not a DNS name: "foo bar"'],
+    ["-domain=", 'domain is not a DNS name: ""'],
+    ["-alt-domain=a..b", "alt_domain is not a DNS name"],
+  ];
+  for (const [flag, text] of faults) assertThrows(() => setup(["-data-dir=d", flag]), SettingsError, text);
+  assertEquals(setup(["-data-dir=d", "-domain=.Example.org.", "-alt-domain="]).agent.domains, ["example.org."]);
+});
