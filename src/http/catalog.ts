@@ -35,6 +35,7 @@ export class Catalog {
   readonly #services: () => Services;
   readonly #waiting = new Set<() => void>();
   #hasSchema = false;
+  #changes = 0;
 
   /** @param services Asked at each call: the catalog is one of them. */
   constructor(services: () => Services) {
@@ -89,11 +90,18 @@ export class Catalog {
 
   /** Something of it may have changed. */
   changed(): void {
+    this.#changes++;
     for (const wake of this.#waiting) wake();
   }
 
-  /** Resolves at the next change, or after `ms`. */
-  async untilChanged(ms: number): Promise<void> {
+  /** Changes that this node has heard of, to tell {@linkcode Catalog.untilChanged} from where on. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** Resolves at the first change after `since`, after `ms`, or when the wait is `over`. */
+  async untilChanged(since: number, ms: number, over?: Promise<void>): Promise<void> {
+    if (this.#changes !== since) return; // heard of while the caller was reading
     await new Promise<void>((resolve) => {
       const wake = () => {
         clearTimeout(timer);
@@ -102,6 +110,7 @@ export class Catalog {
       };
       const timer = setTimeout(wake, ms);
       this.#waiting.add(wake);
+      over?.then(wake);
     });
   }
 

@@ -61,6 +61,11 @@ export class ClientConnection {
   #finishing = false;
   #closed = false;
   #whenIdle: (() => void) | undefined;
+  /** A read into the buffer that began while a request was answered. */
+  #ahead: Promise<number | null> | undefined;
+  /** Ends what waits for the sake of the request under way. */
+  #endWait: (() => void) | undefined;
+  readonly #whenOver = () => this.#untilOver(() => this.#leftWhileWaiting());
 
   /** @param conn Owned from now on. */
   constructor(conn: Deno.TcpConn, services: Services, deadlines: Deadlines) {
@@ -96,6 +101,7 @@ export class ClientConnection {
   /** Lets the request under way finish, takes no further one; resolves when the connection is closed. */
   async finish(): Promise<void> {
     this.#finishing = true;
+    this.#endWait?.();
     if (this.#busy) await new Promise<void>((resolve) => this.#whenIdle = resolve);
     this.#close();
   }
@@ -109,12 +115,27 @@ export class ClientConnection {
       const startedMs = performance.now();
       const body = head.body === 0 ? EMPTY : await this.#readBody(head);
       const response = await this.#answer(head, body, startedMs);
-      if (response.stream) return await this.#respondStream(response, response.stream);
+      if (response.stream && head.method !== "HEAD") return await this.#respondStream(response, response.stream);
       await this.#respond(response, { method: head.method, keepAlive: head.keepAlive && !this.#finishing });
       return head.keepAlive;
     } finally {
       this.#busy = false;
+      this.#endWait = undefined;
     }
+  }
+
+  /** Resolves when there is nobody to wait for any more: the client has left, or the server is to stop. */
+  #untilOver(left: () => Promise<void>): Promise<void> {
+    return new Promise((resolve) => {
+      this.#endWait = resolve;
+      if (this.#finishing) resolve();
+      left().then(resolve, resolve);
+    });
+  }
+
+  /** What a client sends while it waits is kept for its next request, and says that it is there. */
+  async #leftWhileWaiting(): Promise<void> {
+    if (await (this.#ahead ??= this.#read()) !== null) await new Promise(() => {});
   }
 
   async #answer(head: RequestHead, body: Uint8Array, startedMs: number): Promise<HttpResponse> {
@@ -135,6 +156,7 @@ export class ClientConnection {
         body,
         forwarded: false,
         startedMs,
+        whenOver: this.#whenOver,
       }, this.#services);
     } finally {
       counters.running--;
@@ -165,12 +187,18 @@ export class ClientConnection {
 
   /** Reads into the buffer; false at the end of the stream. */
   async #readMore(limitMs: number, late: (() => HttpError) | undefined): Promise<boolean> {
-    if (this.#start === this.#end) this.#start = this.#end = 0;
-    if (this.#end === this.#buffer.length) this.#makeRoom();
-    const count = await this.#limited(limitMs, late, () => this.#conn.read(this.#buffer.subarray(this.#end)));
+    const reading = this.#ahead;
+    this.#ahead = undefined;
+    const count = await this.#limited(limitMs, late, () => reading ?? this.#read());
     if (count === null) return false;
     this.#end += count;
     return true;
+  }
+
+  #read(): Promise<number | null> {
+    if (this.#start === this.#end) this.#start = this.#end = 0;
+    if (this.#end === this.#buffer.length) this.#makeRoom();
+    return this.#conn.read(this.#buffer.subarray(this.#end));
   }
 
   #makeRoom(): void {
@@ -229,7 +257,8 @@ export class ClientConnection {
       await more();
       have += this.#take(body.subarray(have));
     }
-    if (this.#buffer.length > 64 * 1024 && this.#start === this.#end) this.#buffer = new Uint8Array(16 * 1024);
+    const isUnused = this.#start === this.#end && this.#ahead === undefined;
+    if (this.#buffer.length > 64 * 1024 && isUnused) this.#buffer = new Uint8Array(16 * 1024);
     return body;
   }
 
@@ -295,32 +324,24 @@ export class ClientConnection {
   }
 
   /** Sends what comes in chunks; the connection closes afterwards, and what comes ends with the connection. */
-  async #respondStream(response: HttpResponse, stream: AsyncIterable<string>): Promise<false> {
+  async #respondStream(response: HttpResponse, stream: NonNullable<HttpResponse["stream"]>): Promise<false> {
     const head = `${this.#responseHead(response, false)}Transfer-Encoding: chunked\r\n\r\n`;
     await this.#write(encoder.encode(head));
-    const parts = stream[Symbol.asyncIterator]();
-    const gone = this.#untilGone();
-    try {
-      for (;;) {
-        const part = await Promise.race([parts.next(), gone]);
-        if (part === undefined || part.done) break;
-        const bytes = encoder.encode(part.value);
-        if (bytes.length === 0) continue;
-        await this.#write(encoder.encode(`${bytes.length.toString(16)}\r\n`));
-        await this.#write(bytes);
-        await this.#write(CRLF);
-      }
-      await this.#write(encoder.encode("0\r\n\r\n"));
-    } finally {
-      await parts.return?.();
+    for await (const part of stream(this.#untilOver(() => this.#untilGone()))) {
+      const bytes = encoder.encode(part);
+      if (bytes.length === 0) continue;
+      await this.#write(encoder.encode(`${bytes.length.toString(16)}\r\n`));
+      await this.#write(bytes);
+      await this.#write(CRLF);
     }
+    await this.#write(encoder.encode("0\r\n\r\n"));
     return false;
   }
 
-  /** Resolves when the client has nothing more to say, or the server is to stop: what it sends meanwhile is not read. */
-  async #untilGone(): Promise<undefined> {
+  /** Resolves when the client has nothing more to say: what it says is not read. */
+  async #untilGone(): Promise<void> {
     const scrap = new Uint8Array(256);
-    while (!this.#finishing && await this.#conn.read(scrap).catch(() => null) !== null);
+    while (await this.#conn.read(scrap) !== null);
   }
 
   #responseHead(response: HttpResponse, keepAlive: boolean): string {

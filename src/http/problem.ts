@@ -18,8 +18,8 @@ export interface HttpResponse {
   readonly location?: string;
   /** Further headers; of this program's making, never a client's text. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** In the place of a body: what is sent as it comes, in chunks, until it ends or the client leaves. */
-  readonly stream?: AsyncIterable<string>;
+  /** In the place of a body: what is sent as it comes, in chunks. It must end soon after `over` has resolved. */
+  readonly stream?: (over: Promise<void>) => AsyncIterable<string>;
   /** Seconds after which a refused request may be tried again. */
   readonly retryAfter?: number;
 }

@@ -25,6 +25,8 @@ export interface HttpRequest {
   readonly forwarded: boolean;
   /** When it arrived, in ms of the monotonic clock. */
   readonly startedMs: number;
+  /** Resolves when waiting on is of no use: the client has left, or this node stops. Absent where no client waits. */
+  readonly whenOver?: () => Promise<void>;
 }
 
 /** What handlers need of the node. */

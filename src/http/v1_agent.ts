@@ -67,14 +67,22 @@ export async function self(request: HttpRequest, services: Services): Promise<Ht
 
 /** `GET /v1/agent/members`. */
 export async function members(request: HttpRequest, services: Services): Promise<HttpResponse> {
-  const all = request.params.has("wan") && request.params.get("wan") !== "0"
-    ? []
-    : await agentOf(services).pool.members();
+  const all = asksForWan(request) ? [] : await agentOf(services).pool.members();
   return v1Json(all.map(memberJson), request);
 }
 
+function asksForWan({ params }: HttpRequest): boolean {
+  return params.has("wan") && params.get("wan") !== "0";
+}
+
+/** What is meant for another pool must not be done in this one. */
+function refuseWan(request: HttpRequest): void {
+  if (asksForWan(request)) throw new HttpError(501, "a pool across datacenters (wan) is not supported yet");
+}
+
 /** `PUT /v1/agent/join/ADDR`. */
-export async function join(_request: HttpRequest, services: Services, address: string): Promise<HttpResponse> {
+export async function join(request: HttpRequest, services: Services, address: string): Promise<HttpResponse> {
+  refuseWan(request);
   if (address === "") throw new HttpError(400, "Missing address to join");
   services.log(`(LAN) joining: lan_addresses=[${address}]`);
   const { joined, errors } = await agentOf(services).pool.call("join", { addresses: [address] });
@@ -101,6 +109,7 @@ export async function reload(_request: HttpRequest, services: Services): Promise
 
 /** `PUT /v1/agent/force-leave/NAME`, `?prune`. */
 export async function forceLeave(request: HttpRequest, services: Services, name: string): Promise<HttpResponse> {
+  refuseWan(request);
   const { pool } = agentOf(services);
   const known = (await pool.members()).some((member) => member.name === name);
   if (!known) throw new HttpError(500, `agent: No node found with name '${name}'`);
@@ -114,11 +123,20 @@ export function monitor(request: HttpRequest): HttpResponse {
   const least = LOG_LEVELS.findIndex((one) => one === (level === "trace" ? "debug" : level));
   if (least < 0) throw new HttpError(400, `Unknown log level: ${level}`);
   const render = request.params.has("logjson") ? jsonLine : textLine;
-  return { status: 200, body: "", contentType: "text/plain; charset=utf-8", stream: monitored(least, render) };
+  return {
+    status: 200,
+    body: "",
+    contentType: "text/plain; charset=utf-8",
+    stream: (over) => monitored(least, render, over),
+  };
 }
 
-async function* monitored(least: number, render: (line: LogLine) => string): AsyncGenerator<string> {
-  for await (const line of logLines()) if (LOG_LEVELS.indexOf(line.level) >= least) yield render(line);
+async function* monitored(
+  least: number,
+  render: (line: LogLine) => string,
+  over: Promise<void>,
+): AsyncGenerator<string> {
+  for await (const line of logLines(over)) if (LOG_LEVELS.indexOf(line.level) >= least) yield render(line);
 }
 
 function textLine({ atMs, level, part, line }: LogLine): string {

@@ -8,13 +8,12 @@ import type { MembershipEvent } from "../membership/api.ts";
 import { HttpError, type HttpResponse } from "./problem.ts";
 import type { HttpRequest, Services } from "./request.ts";
 import { agentOf, poolProblem } from "./v1_agent.ts";
-import { v1Json } from "./v1_respond.ts";
+import { blockingWaitMs, v1Json, WAITING_MAX } from "./v1_respond.ts";
 
 /** Events that an agent keeps. */
 export const EVENTS_MAX = 256;
 /** In front of the names of these events in the pool, to tell them from others. */
 const PREFIX = "consul:event:";
-const WAIT_MS = 300_000;
 
 /** A user event as the API shows it. */
 interface UserEvent {
@@ -63,8 +62,9 @@ export class EventLog {
     return name === undefined ? this.#events : this.#events.filter((event) => event.Name === name);
   }
 
-  /** Resolves at the next event, or after `ms`. */
-  async untilNext(ms: number): Promise<void> {
+  /** Resolves at the next event, after `ms`, or when the wait is `over`. */
+  async untilNext(ms: number, over: Promise<void> | undefined): Promise<void> {
+    if (this.#waiting.size >= WAITING_MAX) throw new HttpError(429, `${WAITING_MAX} blocking queries are waiting`);
     await new Promise<void>((resolve) => {
       const wake = () => {
         clearTimeout(timer);
@@ -73,6 +73,7 @@ export class EventLog {
       };
       const timer = setTimeout(wake, ms);
       this.#waiting.add(wake);
+      over?.then(wake);
     });
   }
 }
@@ -138,11 +139,15 @@ function checkPattern(filter: string): void {
 /** `GET /v1/event/list`, `?name=`: blocks only while the index given is that of the last event. */
 export async function list(request: HttpRequest, services: Services): Promise<HttpResponse> {
   const { events } = agentOf(services);
-  const name = request.params.get("name");
-  const known = request.params.get("index");
+  const name = request.params.get("name") || undefined;
+  const known = request.params.get("index") || "0";
+  const deadline = performance.now() + blockingWaitMs(request);
+  const over = known === "0" ? undefined : request.whenOver?.();
+  let isOver = false;
+  over?.then(() => isOver = true);
   let found = events.list(name);
-  if (known !== undefined && known !== "0" && known === indexOf(found)) {
-    await events.untilNext(WAIT_MS);
+  while (known === indexOf(found) && !isOver && performance.now() < deadline) {
+    await events.untilNext(deadline - performance.now(), over); // which may be one of another name
     found = events.list(name);
   }
   return { ...v1Json(found, request), headers: { "X-Consul-Index": indexOf(found) } };

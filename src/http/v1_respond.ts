@@ -14,7 +14,7 @@ const PLAIN = "text/plain; charset=utf-8";
 const WAIT_MS = 300_000;
 const WAIT_MS_MAX = 600_000;
 /** Blocking queries under way. */
-const WAITING_MAX = 10_000;
+export const WAITING_MAX = 10_000;
 /** Beyond the wait itself, for a query that another node answers. */
 const FORWARD_MARGIN_MS = 10_000;
 const NO_LEADER = "No cluster leader";
@@ -54,22 +54,27 @@ interface ReadMode {
   readonly waitMs: number;
 }
 
-function modeOf({ params }: HttpRequest): ReadMode {
+function modeOf(request: HttpRequest): ReadMode {
+  const { params } = request;
   const isStale = params.has("stale");
   const isConsistent = params.has("consistent");
   if (isStale && isConsistent) {
     throw new HttpError(400, "Cannot specify ?stale with ?consistent, conflicting semantics.");
   }
-  const index = params.get("index") ?? "0";
+  const index = params.get("index") || "0";
   if (!/^\d{1,15}$/.test(index)) throw new HttpError(400, "Invalid index");
-  const wait = params.get("wait");
-  const waitMs = wait === undefined ? WAIT_MS : parseDuration(wait);
-  if (waitMs === undefined || waitMs < 0) throw new HttpError(400, "Invalid wait time");
   return {
     consistency: isStale ? "stale" : isConsistent ? "consistent" : "default",
     index: Number(index),
-    waitMs: Math.min(waitMs || WAIT_MS, WAIT_MS_MAX),
+    waitMs: blockingWaitMs(request),
   };
+}
+
+/** How long a blocking query may wait. */
+export function blockingWaitMs({ params }: HttpRequest): number {
+  const waitMs = parseDuration(params.get("wait") || "0");
+  if (waitMs === undefined || waitMs < 0) throw new HttpError(400, "Invalid wait time");
+  return Math.min(waitMs || WAIT_MS, WAIT_MS_MAX);
 }
 
 /**
@@ -88,7 +93,9 @@ export async function v1Read(
   }
   if (mode.consistency === "consistent") await replica.confirmRead(FORWARD_MARGIN_MS);
   let found = await read();
-  if (mode.index > 0 && found.index <= mode.index) found = await blocked(services, mode, read);
+  if (mode.index > 0 && found.index <= mode.index) {
+    found = await blocked(services, { mode, read, over: request.whenOver?.() });
+  }
   const headers = {
     "X-Consul-Index": String(found.index),
     "X-Consul-KnownLeader": String(replica.leader !== null),
@@ -100,18 +107,33 @@ export async function v1Read(
   return { ...v1Json(found.value, request), headers };
 }
 
+/** A read that waits for a change. */
+interface Blocked {
+  readonly mode: ReadMode;
+  readonly read: () => Promise<Indexed>;
+  /** Nobody waits for it any more. */
+  readonly over: Promise<void> | undefined;
+}
+
 /** Waits until the index has passed, or the time: up to a sixteenth more of it, so that many do not return at once. */
-async function blocked(services: Services, mode: ReadMode, read: () => Promise<Indexed>): Promise<Indexed> {
+async function blocked(services: Services, { mode, read, over }: Blocked): Promise<Indexed> {
   const { catalog, state } = services;
   if (catalog.waiting >= WAITING_MAX) throw new HttpError(429, `${WAITING_MAX} blocking queries are waiting`);
-  const deadline = performance.now() + mode.waitMs * (1 + Math.random() / 16);
+  let isOver = false;
+  over?.then(() => isOver = true);
+  const deadline = performance.now() + jittered(mode.waitMs);
   for (;;) {
+    const since = catalog.changes;
     const found = await read();
     const leftMs = deadline - performance.now();
-    if (found.index > mode.index || leftMs <= 0) return found;
-    await catalog.untilChanged(leftMs);
+    if (found.index > mode.index || leftMs <= 0 || isOver) return found;
+    await catalog.untilChanged(since, leftMs, over);
     if (mode.consistency !== "stale" && !state.isLeader) throw new HttpError(500, NO_LEADER);
   }
+}
+
+function jittered(waitMs: number): number {
+  return waitMs * (1 + Math.random() / 16);
 }
 
 /**
@@ -129,11 +151,17 @@ export async function forward(request: HttpRequest, services: Services, waitMs =
   services.counters.forwarded++;
   const { method, target, contentType, authorization, body } = request;
   try {
-    return await services.replica.call("forward", {
+    const answer = services.replica.call("forward", {
       request: { method, target, contentType, authorization, body },
       timeoutMs: waitMs * 1.0625 + FORWARD_MARGIN_MS,
       retries: 2,
     });
+    if (waitMs === 0 || !request.whenOver) return await answer;
+    const over = request.whenOver().then(() => new HttpError(503, "this node stops"));
+    const first = await Promise.race([answer, over]);
+    if (!(first instanceof HttpError)) return first;
+    answer.catch(() => {}); // nobody waits for it
+    throw first;
   } catch (error) {
     if (!(error instanceof ReplicaError)) throw error;
     if (error.code === "no_leader") throw new HttpError(500, NO_LEADER);
@@ -144,5 +172,6 @@ export async function forward(request: HttpRequest, services: Services, waitMs =
 
 /** How long a request may block, for whoever hands it on unread. */
 export function blockingMs(request: HttpRequest): number {
-  return request.params.has("index") && request.params.get("index") !== "0" ? modeOf(request).waitMs : 0;
+  const mode = modeOf(request);
+  return mode.index > 0 ? mode.waitMs : 0;
 }

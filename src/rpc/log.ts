@@ -53,19 +53,25 @@ export function logger(part: string): (line: string, level?: LogLevel) => void {
 
 /**
  * The lines of this process's Workers from now on, until the walk is left.
+ * @param over Ends the walk when it resolves, also while no line comes.
  * @param keptMax Lines kept for a slow reader; the oldest are lost.
  */
-export async function* logLines(keptMax = 1024): AsyncGenerator<LogLine> {
+export async function* logLines(over: Promise<void>, keptMax = 1024): AsyncGenerator<LogLine> {
   const listening = new BroadcastChannel(CHANNEL);
   const kept: LogLine[] = [];
   let wake = () => {};
+  let isOver = false;
+  over.then(() => {
+    isOver = true;
+    wake();
+  });
   listening.onmessage = ({ data }: MessageEvent<LogLine>) => {
     if (kept.length >= keptMax) kept.shift();
     kept.push(data);
     wake();
   };
   try {
-    for (;;) {
+    while (!isOver) {
       const next = kept.shift();
       if (next) yield next;
       else await new Promise<void>((resolve) => wake = resolve);

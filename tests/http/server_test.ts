@@ -6,8 +6,10 @@ import type { HttpOptions } from "../../src/http/api.ts";
 import { Readers } from "../../src/http/readers.ts";
 import { ReplicaClient } from "../../src/http/replica_client.ts";
 import { Catalog } from "../../src/http/catalog.ts";
-import { newCounters, type Services } from "../../src/http/request.ts";
+import { type Agent, newCounters, type Services } from "../../src/http/request.ts";
 import { serveHttp } from "../../src/http/server.ts";
+import { EventLog } from "../../src/http/v1_events.ts";
+import { PoolClient } from "../../src/membership/client.ts";
 import { NODE_STATE_BYTES, NodeState } from "../../src/rpc/node_state.ts";
 
 const OPTIONS: HttpOptions = {
@@ -27,8 +29,25 @@ const OPTIONS: HttpOptions = {
   startedMs: 0,
 };
 
-async function serving(work: (port: number) => Promise<void>): Promise<void> {
-  const channels = [new MessageChannel(), new MessageChannel()];
+/** What of an agent needs no pool: its events. */
+function agentOf(line: MessagePort): Agent {
+  return {
+    options: {
+      nodeName: "n",
+      nodeId: "1",
+      datacenter: "dc1",
+      isServer: true,
+      bootstrap: false,
+      meta: {},
+    },
+    pool: new PoolClient(line),
+    events: new EventLog("n"),
+    askSupervisor: () => Promise.reject(new Error("no")),
+  };
+}
+
+async function serving(work: (port: number, services: Services) => Promise<void>): Promise<void> {
+  const channels = [new MessageChannel(), new MessageChannel(), new MessageChannel()];
   const services: Services = {
     options: OPTIONS,
     state: new NodeState(new SharedArrayBuffer(NODE_STATE_BYTES)),
@@ -39,12 +58,12 @@ async function serving(work: (port: number) => Promise<void>): Promise<void> {
     readers: new Readers(() => {}),
     counters: newCounters(),
     catalog: new Catalog(() => services),
-    agent: undefined,
+    agent: agentOf(channels[2].port1),
     log: () => {},
   };
   const server = serveHttp(services);
   try {
-    await work(server.port);
+    await work(server.port, services);
   } finally {
     await server.shutdown();
     for (const { port1, port2 } of channels) {
@@ -123,3 +142,63 @@ Deno.test("the server refuses connections above its limit with a word, and takes
     }
     assertMatch(text, /404/);
   }));
+
+/** Waits for what happens soon, or fails. */
+async function soon(what: string, isSo: () => boolean): Promise<void> {
+  for (let left = 100; !isSo(); left--) {
+    if (left === 0) throw new Error(`it did not happen: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function asking(port: number, ...targets: string[]): Promise<Deno.TcpConn> {
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  const text = targets.map((target) => `GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`).join("");
+  await conn.write(new TextEncoder().encode(text));
+  return conn;
+}
+
+const BLOCKING = "/v1/event/list?index=1&wait=10m";
+
+Deno.test("a client that leaves ends the wait for its answer", () =>
+  serving(async (port, { counters }) => {
+    for (let round = 0; round < 5; round++) { // more than the connections there may be
+      const conn = await asking(port, BLOCKING);
+      await soon("the query waits", () => counters.running === 1);
+      conn.close();
+      await soon("the query ends", () => counters.running === 0);
+    }
+    for (let round = 0; round < 5; round++) {
+      const conn = await asking(port, "/v1/agent/monitor?loglevel=error");
+      assertMatch(new TextDecoder().decode(await readSome(conn)), /^HTTP\/1\.1 200 OK/);
+      conn.close();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    const head = await exchange(port, `HEAD /v1/agent/monitor HTTP/1.1\r\n${CLOSE}\r\n`);
+    assertMatch(head, /^HTTP\/1\.1 200 OK[\s\S]*\r\n\r\n$/);
+  }));
+
+Deno.test("what a client sends while it waits is answered afterwards, and a server that stops ends the wait", async () => {
+  let conn: Deno.TcpConn | undefined;
+  await serving(async (port, { counters, agent }) => {
+    conn = await asking(port, BLOCKING);
+    await soon("the query waits", () => counters.running === 1);
+    await conn.write(new TextEncoder().encode(`GET /v1/event/list HTTP/1.1\r\nHost: a\r\n\r\n`));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assertEquals(counters.running, 1);
+    const payload = new TextEncoder().encode(`{"ID":"00000000-0000-0000-0000-000000000002"}`);
+    agent?.events.take({ type: "user", name: "consul:event:x", payload, ltime: 1n, coalesce: false });
+    let text = "";
+    while (text.split("HTTP/1.1 200").length < 3) text += new TextDecoder().decode(await readSome(conn));
+    assertEquals([...text.matchAll(/X-Consul-Index: 2\r/g)].length, 2);
+    await conn.write(new TextEncoder().encode(`GET ${BLOCKING.replace("=1", "=2")} HTTP/1.1\r\nHost: a\r\n\r\n`));
+    await soon("the query waits", () => counters.running === 1);
+  }); // which waits for the requests under way
+  assertMatch(new TextDecoder().decode(conn && await readSome(conn)), /^HTTP\/1\.1 200 OK/);
+  conn?.close();
+});
+
+async function readSome(conn: Deno.TcpConn): Promise<Uint8Array> {
+  const bytes = new Uint8Array(4096);
+  return bytes.subarray(0, await conn.read(bytes) ?? 0);
+}
