@@ -88,7 +88,21 @@ export class AgentApi {
 
   /** Gets JSON; what it holds is for the caller to look at. */
   async get(path: string): Promise<unknown> {
-    return await (await this.send("GET", path)).json();
+    return await this.json("GET", path);
+  }
+
+  /**
+   * Sends a request whose answer is JSON.
+   * @throws {ApiError} When nobody answers, the answer is an error, or it is no JSON.
+   */
+  async json(method: string, path: string, body?: string): Promise<unknown> {
+    const response = await this.send(method, path, body);
+    try {
+      return await response.json();
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new ApiError(`the answer is not that of an agent (${why}): is http-addr right?`);
+    }
   }
 
   /** Follows what the agent sends until it ends, or `signal` is aborted; no time limit. */

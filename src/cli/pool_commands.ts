@@ -136,7 +136,8 @@ const forceLeave: Command = {
   ],
   async run({ flags, args, api }: Call) {
     if (args.length !== 1) throw new CommandError("A single node name must be specified to force leave.");
-    const path = `/v1/agent/force-leave/${encodeURIComponent(args[0])}${flags.bool("prune") ? "?prune=1" : ""}`;
+    const query = ["prune", "wan"].filter((one) => flags.bool(one)).map((one) => `${one}=1`).join("&");
+    const path = `/v1/agent/force-leave/${encodeURIComponent(args[0])}${query === "" ? "" : `?${query}`}`;
     await told("Error force leaving", () => api().send("PUT", path));
     return 0;
   },
@@ -178,7 +179,7 @@ const event: Command = {
     const query = ["node", "service", "tag"].filter((one) => flags.string(one) !== "")
       .map((one) => `${one}=${encodeURIComponent(flags.string(one))}`).join("&");
     const path = `/v1/event/fire/${encodeURIComponent(name)}${query === "" ? "" : `?${query}`}`;
-    const fired = await told("Error firing event", async () => (await api().send("PUT", path, args[0])).json());
+    const fired = await told("Error firing event", () => api().json("PUT", path, args[0]));
     console.log(`Event ID: ${text(fired, "ID")}`);
     return 0;
   },
@@ -275,6 +276,7 @@ const monitor: Command = {
       }
     } catch (error) {
       if (stop.signal.aborted) return 0;
+      if (error instanceof Deno.errors.BrokenPipe) return 0; // whoever read this has heard enough
       if (error instanceof ApiError) throw new CommandError(`Error starting monitor: ${error.message}`);
       if (!(error instanceof TypeError)) throw error; // the connection broke
     }

@@ -1,6 +1,6 @@
 /**
  * The agent's own word in the catalog (spec/consul.md 9.8): gossip tells that a node is there, the node itself tells what
- * describes it. It looks whether the catalog says so at the start, at every event of the pool, and about once a minute, and
+ * describes it. It looks whether the catalog says so at the start, when it or a server comes or goes, and about once a minute, and
  * registers where it differs.
  * @module
  */
@@ -22,8 +22,11 @@ export class AntiEntropy {
   /** @param services Those of an agent. */
   constructor(services: Services) {
     this.#services = services;
-    services.agent?.pool.onEvent(({ type }) => {
-      if (type !== "user" && type !== "query") this.#in(GATHER_MS);
+    const own = services.agent?.options.nodeName;
+    services.agent?.pool.onEvent((event) => {
+      if (!("members" in event)) return;
+      // In a pool of hundreds not every agent may ask for every other one that comes.
+      if (event.members.some(({ name, tags }) => name === own || tags.role === "consul")) this.#in(GATHER_MS);
     });
     this.#in(GATHER_MS);
   }

@@ -47,6 +47,9 @@ const ROUTES: readonly Route[] = [
   { path: "/reap", isPrefix: false, methods: ["POST"], handler: handleReap },
 ];
 
+/** Health checks of an agent ask for its root. */
+const GREETING: HttpResponse = { status: 200, body: "Consul Agent\n", contentType: "text/plain; charset=utf-8" };
+
 /** What a client agent answers by itself; the rest is a server's. */
 function isLocal(path: string): boolean {
   return ["/status", "/readyz", "/debug/vars"].some((one) => path.startsWith(one));
@@ -54,12 +57,13 @@ function isLocal(path: string): boolean {
 
 /** Answers a request; never throws. */
 export async function route(request: Omit<HttpRequest, "params">, services: Services): Promise<HttpResponse> {
-  if (request.method === "OPTIONS") return { status: 200, body: "" };
+  if (request.method === "OPTIONS" && !request.target.startsWith("/v1/")) return { status: 200, body: "" };
   try {
     const mark = request.target.indexOf("?");
     const params = Params.parse(mark < 0 ? "" : request.target.slice(mark + 1));
     const asked = mark < 0 ? request.target : request.target.slice(0, mark);
     if (asked.startsWith("/v1/")) return await routeV1({ ...request, params }, services);
+    if (asked === "/" && services.options.agent) return GREETING;
     if (services.options.agent?.isServer === false && !isLocal(asked)) {
       return await relay({ ...request, params }, services);
     }

@@ -63,12 +63,13 @@ export async function register(request: HttpRequest, services: Services): Promis
   const kept = Object.entries(own).filter(([key]) => key.startsWith("consul-"));
   const family = address.includes(":") ? "ipv6" : "ipv4";
   const tagged = { lan: address, [`lan_${family}`]: address, ...texts(body, "TaggedAddresses") };
+  const isWhereItWas = known?.address === address && body.TaggedAddresses === undefined;
   await services.catalog.write([upsert("nodes", ["name"], {
     name,
     id: text(body, "ID") || String(known?.id ?? ""),
     address,
     datacenter,
-    tagged_addresses: known && body.TaggedAddresses === undefined ? String(known.tagged_addresses) : sortedJson(tagged),
+    tagged_addresses: isWhereItWas ? String(known.tagged_addresses) : sortedJson(tagged),
     meta: sortedJson({ ...texts(body, "NodeMeta"), ...Object.fromEntries(kept) }),
   })]);
   return v1Json(true, request);

@@ -75,6 +75,11 @@ export async function routeV1(request: HttpRequest, services: Services): Promise
     const route = ROUTES.find(({ path }) => path.endsWith("/") ? asked.startsWith(path) : asked === path);
     if (!route) throw new HttpError(404, "");
     checkDatacenter(request, options.datacenter);
+    if (request.method === "OPTIONS") {
+      return { status: 200, body: "", headers: { Allow: ["OPTIONS", ...route.methods].join(",") } };
+    }
+    // What cannot be filtered must not look as if it had been.
+    if (request.params.get("filter")) throw new HttpError(501, "filter expressions are not supported yet");
     if (!route.methods.includes(request.method)) {
       const response = v1Problem(new HttpError(405, `method ${request.method} not allowed`), services.log);
       return { ...response, headers: { Allow: route.methods.join(",") } };
