@@ -95,10 +95,10 @@ async function run(start: Start): Promise<number> {
   const node = new Node(config, undefined, log);
   console.log(banner(node.id, setup));
   const pidFile = settings.text("pid_file");
-  if (pidFile !== "") Deno.writeTextFileSync(pidFile, `${Deno.pid}\n`);
   node.onReload = () => reload(node, start);
   const stopReloading = onSignal("SIGHUP", () => reload(node, start).catch(() => {})); // it has said why
   try {
+    if (pidFile !== "") writePidFile(pidFile); // now that nobody else has the data directory
     return await live(node, config, setup);
   } finally {
     stopReloading();
@@ -112,7 +112,8 @@ async function live(node: Node, config: NodeConfig, { agent: { isServer } }: Age
   try {
     const joined = node.join().then(() => new Promise<never>(() => {}));
     log("Consul agent running!");
-    if (isServer) node.clustered().then(() => log(`SQL and HTTP at http://${config.httpAdvertisedAddr}`), () => {});
+    const place = config.httpAddr === "" ? "no address: -http-port=-1" : `http://${config.httpAdvertisedAddr}`;
+    if (isServer) node.clustered().then(() => log(`SQL and HTTP at ${place}`), () => {});
     const end = await Promise.race([signal, node.failed(), joined, node.left().then(() => "leave" as const)]);
     return await stop(node, end, config);
   } catch (error) {
@@ -212,6 +213,14 @@ function nextSignal(): Promise<"SIGINT" | "SIGTERM"> {
 function onSignal(name: Deno.Signal, heard: () => void): () => void {
   Deno.addSignalListener(name, heard);
   return () => Deno.removeSignalListener(name, heard);
+}
+
+function writePidFile(path: string): void {
+  try {
+    Deno.writeTextFileSync(path, `${Deno.pid}\n`);
+  } catch (error) {
+    throw new SettingsError(`Cannot write the pid file ${path}: ${error instanceof Error ? error.message : error}`);
+  }
 }
 
 function removeQuietly(path: string): void {

@@ -50,6 +50,7 @@ function open(message: OpenHttp): void {
   }
   if (made.agent) new AntiEntropy(made);
   services = made;
+  if (message.options.bindAddr === "") return scope.postMessage({ k: "listening", port: 0 }); // -http-port=-1
   try {
     server = serveHttp(made);
     log(`service listening on ${message.options.bindAddr}`);
