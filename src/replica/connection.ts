@@ -12,7 +12,7 @@ import { type Frame, FrameDecoder } from "../codec/frame.ts";
 export const SEND_QUEUE_BYTES_MAX = 96 * 1024 * 1024;
 
 /** A buffer of this size is used again: a snapshot fills some megabytes at a time, and making them anew takes memory. */
-const KEPT_BYTES = 8 * 1024 * 1024;
+const KEPT_BYTES = 4 * 1024 * 1024;
 
 /** A stream of frames over TCP. */
 export class Connection {

@@ -15,9 +15,9 @@ import type { SnapshotClient } from "./snapshot_client.ts";
 import { numberField } from "./wire.ts";
 
 /** Bytes of a piece. */
-export const PIECE_BYTES = 1024 * 1024;
+export const PIECE_BYTES = 256 * 1024;
 /** Pieces on their way at a time. */
-const PIECES_MAX = 4;
+const PIECES_MAX = 8;
 /** A piece that is not taken within this time ends the attempt. */
 const PIECE_TIMEOUT_MS = 30_000;
 /** The receiver checks and installs the whole: some seconds per gigabyte. */
