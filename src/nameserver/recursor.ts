@@ -4,6 +4,7 @@
  * @module
  */
 import { splitAddress } from "../codec/address.ts";
+import { addressBytes } from "../dns/address.ts";
 import type { NameServerSettings } from "./api.ts";
 import { readExactly } from "./read_exactly.ts";
 
@@ -38,6 +39,7 @@ export async function askRecursors(
 /** Takes the answer from the server that was asked, with the id that was asked by, and nothing else. */
 async function askUdp(query: Uint8Array, addr: string, timeoutMs: number): Promise<Uint8Array> {
   const { hostname, port } = splitAddress(addr);
+  const asked = addressBytes(hostname);
   const any = hostname.includes(":") ? "::" : "0.0.0.0";
   const socket = Deno.listenDatagram({ transport: "udp", hostname: any, port: 0 });
   const timer = setTimeout(() => socket.close(), timeoutMs);
@@ -45,7 +47,7 @@ async function askUdp(query: Uint8Array, addr: string, timeoutMs: number): Promi
     await socket.send(query, { transport: "udp", hostname, port });
     for (;;) {
       const [answer, from] = await socket.receive();
-      const isFrom = from.transport === "udp" && from.port === port;
+      const isFrom = from.transport === "udp" && from.port === port && isAt(from.hostname, asked);
       if (isFrom && isAnswerTo(answer, query)) return answer.slice();
     }
   } finally {
@@ -56,6 +58,12 @@ async function askUdp(query: Uint8Array, addr: string, timeoutMs: number): Promi
       // the timer did
     }
   }
+}
+
+/** Which address a name stands for is the system's to know. */
+function isAt(address: string, asked: Uint8Array | undefined): boolean {
+  const bytes = addressBytes(address);
+  return asked === undefined || bytes !== undefined && bytes.join() === asked.join();
 }
 
 async function askTcp(query: Uint8Array, addr: string, timeoutMs: number): Promise<Uint8Array> {

@@ -69,6 +69,7 @@ export class NameServer {
   readonly #domains: readonly Name[];
   readonly #datacenter: string;
   readonly #log: (line: string) => void;
+  readonly #ownHost: string;
   #settings: NameServerSettings;
   #underWay = 0;
   #connections = 0;
@@ -87,8 +88,9 @@ export class NameServer {
     this.#catalog = catalog;
     this.#domains = options.domains.map((domain) => nameOf(domain) ?? []);
     this.#datacenter = options.datacenter;
-    this.#settings = options.settings;
     this.#log = log;
+    this.#ownHost = hostname;
+    this.#settings = this.#usable(options.settings);
     this.#serveUdp();
     this.#serveTcp();
   }
@@ -100,7 +102,23 @@ export class NameServer {
 
   /** Takes new settings into use. */
   set settings(settings: NameServerSettings) {
-    this.#settings = settings;
+    this.#settings = this.#usable(settings);
+  }
+
+  /** An upstream server that is this one would be asked what it asks, again and again. */
+  #usable(settings: NameServerSettings): NameServerSettings {
+    const recursors = settings.recursors.filter((addr) => !this.#isOwn(addr));
+    for (const addr of settings.recursors) {
+      if (!recursors.includes(addr)) this.#log(`the upstream server ${addr} is this agent itself: it is not asked`);
+    }
+    return { ...settings, recursors };
+  }
+
+  #isOwn(addr: string): boolean {
+    const { hostname, port } = splitAddress(addr);
+    if (port !== this.port) return false;
+    const isAny = this.#ownHost === "0.0.0.0" || this.#ownHost === "::";
+    return hostname === this.#ownHost || isAny && /^127\.|^::1$|^localhost$/.test(hostname);
   }
 
   async #serveUdp(): Promise<void> {
