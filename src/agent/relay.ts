@@ -7,7 +7,7 @@
 import { joinAddress } from "../codec/address.ts";
 import type { MemberRecord } from "../membership/api.ts";
 import type { ForwardedResponse, FromHttp, LeaderInfo, ReplicaMethods, ToHttp } from "../replica/api.ts";
-import { decodeResponse } from "../replica/http_ports.ts";
+import { decodeResponse } from "../replica/forwarded.ts";
 import { NotSentError, RemoteError, RpcClient, UnansweredError } from "../replica/rpc.ts";
 import { type Hello, PROTOCOL_VERSION } from "../replica/wire.ts";
 import { NodeState } from "../rpc/node_state.ts";

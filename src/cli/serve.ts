@@ -6,7 +6,6 @@ import { describeFlags, Flags, UsageError } from "./flags.ts";
 import { SERVE_FLAGS } from "./serve_flags.ts";
 import { configFault, type NodeConfig } from "../node/config.ts";
 import { DataDirectoryError } from "../node/data_directory.ts";
-import { ConfigError, readDiscovery } from "../node/discovery.ts";
 import { Node, NodeFailure } from "../node/node.ts";
 import { logger } from "../rpc/log.ts";
 import { versionLine } from "../node/version.ts";
@@ -127,11 +126,12 @@ const log = logger("muster");
 /** Runs a node until a signal or a failure. */
 async function run(config: NodeConfig): Promise<number> {
   let node: Node;
+  // Only where it is asked for: what reads its configuration takes several MB of memory.
+  const discovery = config.discoMode === "" ? undefined : await import("../node/discovery.ts");
   try {
-    const discovery = readDiscovery(config, logger("disco"));
-    node = new Node(config, discovery, log);
+    node = new Node(config, discovery?.readDiscovery(config, logger("disco")), log);
   } catch (error) {
-    if (!(error instanceof DataDirectoryError || error instanceof ConfigError)) throw error;
+    if (!(error instanceof DataDirectoryError || discovery && error instanceof discovery.ConfigError)) throw error;
     console.error(`fatal: ${error.message}`);
     return 1;
   }

@@ -2,7 +2,6 @@
  * Addresses to join (spec/gossip.md 4.8): `host`, `host:port`, `[v6]:port`, a bare IPv6 address, `name/` in front.
  * @module
  */
-import { lookup } from "node:dns/promises";
 import { formatIp, parseIp } from "../gossip/ip.ts";
 import type { Endpoint } from "./api.ts";
 
@@ -33,6 +32,7 @@ export async function resolveJoinAddress(text: string, defaultPort: number): Pro
   const { host, port } = splitJoinAddress(text, defaultPort);
   const ip = parseIp(host);
   if (ip) return [{ host: formatIp(ip), port }];
+  const { lookup } = await import("node:dns/promises"); // takes memory that most agents, given addresses, never need
   const found = await lookup(host, { all: true });
   return found.slice(0, ADDRESSES_MAX).map(({ address }) => ({ host: address, port }));
 }

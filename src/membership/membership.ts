@@ -30,7 +30,8 @@ import { Engine } from "./engine.ts";
 import { SnapshotFile, writeKeyring } from "./files.ts";
 import { resolveJoinAddress } from "./join_address.ts";
 import { LimitedLog } from "./log_limit.ts";
-import { coreOptions } from "./options.ts";
+import type { Cipher } from "../gossip/cipher.ts";
+import { cipherOf, coreOptions } from "./options.ts";
 import { keyResultOf, recordOf } from "./record.ts";
 import { acceptStreams, bindSockets, type Sockets } from "./sockets.ts";
 import { statsOf } from "./stats.ts";
@@ -70,16 +71,20 @@ export class Membership {
    * @throws {TagsError} When its tags are too large.
    * @throws {Error} When the address is not free.
    */
-  static start(config: MembershipConfig, parts: MembershipParts = {}): Promise<Membership> {
-    return Promise.resolve(new Membership(config, parts));
+  static async start(config: MembershipConfig, parts: MembershipParts = {}): Promise<Membership> {
+    if (config.directory !== undefined) Deno.mkdirSync(config.directory, { recursive: true });
+    return new Membership(config, await cipherOf(config), parts);
   }
 
-  private constructor(config: MembershipConfig, { onEvent = () => {}, log = () => {} }: MembershipParts) {
+  private constructor(
+    config: MembershipConfig,
+    cipher: Cipher | undefined,
+    { onEvent = () => {}, log = () => {} }: MembershipParts,
+  ) {
     this.#config = config;
     this.#log = new LimitedLog((level, text) => log(text, level));
     const { directory, rejoinAfterLeave = false } = config;
     if (directory !== undefined) {
-      Deno.mkdirSync(directory, { recursive: true });
       const onError = (error: unknown) =>
         this.#log.write("error", `the snapshot cannot be written: ${error}`, performance.now());
       this.#snapshot = new SnapshotFile(directory, { rejoinAfterLeave, onError });
@@ -89,7 +94,8 @@ export class Membership {
     this.#streams = new StreamService(config.tuning?.streamTimeoutMs ?? profile.streamTimeoutMs);
     this.#sockets = bindSockets(config.bind, config.ownListener ?? true);
     try {
-      this.#engine = new Engine(coreOptions(config, this.#sockets.local, this.#snapshot?.snapshot.clocks), {
+      const { local } = this.#sockets;
+      this.#engine = new Engine(coreOptions(config, { local, restored: this.#snapshot?.snapshot.clocks, cipher }), {
         socket: this.#sockets.udp,
         log: this.#log,
         onEvent: (event) => this.#onEvent(event),

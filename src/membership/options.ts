@@ -10,7 +10,6 @@ import { SERF_DEFAULTS, type SerfConfig, SWIM_PROFILES, type SwimConfig } from "
 import type { SerfOptions } from "../gossip/serf_state.ts";
 import { DELEGATE_MAX, DELEGATE_MIN, versionBytes } from "../gossip/version.ts";
 import { admissionOf } from "./admission.ts";
-import { aesGcm } from "./aes_gcm.ts";
 import type { Endpoint, MembershipConfig, Tuning } from "./api.ts";
 import { readKeyring, writeKeyring } from "./files.ts";
 
@@ -27,11 +26,14 @@ function tuned<T extends object>(base: T, tuning: Tuning): T {
 }
 
 /**
- * Checks the configuration and reads or begins the keyring.
+ * Checks the configuration.
+ * @param surroundings Where the node listens, what it remembers, and what {@linkcode cipherOf} gave.
  * @throws {RangeError} When the name, the address or the label cannot be used.
- * @throws {KeyringError} When a key or the keyring cannot be.
  */
-export function coreOptions(config: MembershipConfig, local: Endpoint, restored: SerfOptions["restored"]): CoreOptions {
+export function coreOptions(
+  config: MembershipConfig,
+  { local, restored, cipher }: { local: Endpoint; restored: SerfOptions["restored"]; cipher: Cipher | undefined },
+): CoreOptions {
   const { name, tags, tuning = {}, delegateProtocol = DELEGATE_MAX, resolveConflicts = true } = config;
   if (name === "" || name.length > NAME_CHARACTERS_MAX) {
     throw new RangeError(`Cannot use the node name "${name}": expected 1 to ${NAME_CHARACTERS_MAX} characters`);
@@ -57,7 +59,7 @@ export function coreOptions(config: MembershipConfig, local: Endpoint, restored:
       port: port === 0 ? local.port : port,
       vsn: versionBytes(delegateProtocol),
       config: swimConfig,
-      wrapping: { compression: config.compression ?? true, cipher: cipherOf(config), label },
+      wrapping: { compression: config.compression ?? true, cipher, label },
       random: Math.random,
     },
     config: serfConfig,
@@ -68,10 +70,15 @@ export function coreOptions(config: MembershipConfig, local: Endpoint, restored:
   };
 }
 
-function cipherOf({ directory, encryptionKey }: MembershipConfig): Cipher | undefined {
+/**
+ * Reads or begins the keyring; undefined for a pool without encryption, which is spared the memory of the cipher, too.
+ * @throws {KeyringError} When a key or the keyring cannot be used.
+ */
+export async function cipherOf({ directory, encryptionKey }: MembershipConfig): Promise<Cipher | undefined> {
   const kept = directory === undefined ? undefined : readKeyring(directory);
   const keyring = kept ?? (encryptionKey === undefined ? undefined : new Keyring([decodeKeyText(encryptionKey)]));
   if (!keyring) return undefined;
   if (!kept && directory !== undefined) writeKeyring(directory, keyring);
+  const { aesGcm } = await import("./aes_gcm.ts");
   return { keyring, aead: aesGcm, randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)) };
 }

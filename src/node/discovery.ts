@@ -8,7 +8,7 @@ import { discoveryOptions, MODES } from "../discovery/config.ts";
 import { ConfigError, expandVariables } from "../discovery/fields.ts";
 
 export { ConfigError };
-import { joinAddress, splitAddress } from "../codec/address.ts";
+import { splitAddress } from "../codec/address.ts";
 import type { NodeConfig } from "./config.ts";
 
 /** Where systems keep the certificates that they trust; the first that is there is taken, as Go's library does. */
@@ -54,21 +54,6 @@ function warnOfOldRuntime(options: DiscoveryOptions, warn: (line: string) => voi
     warn(
       `Deno ${Deno.version.deno} can neither skip the check of a certificate nor check it against another name: 2.9 can`,
     );
-  }
-}
-
-/** What the discovery Worker may reach. */
-export function discoveryAddrs(options: DiscoveryOptions): readonly string[] | "any" {
-  switch (options.mode) {
-    case "dns":
-    case "dns-srv":
-      return options.servers.length === 0
-        ? "any"
-        : options.servers.map(({ ipAddr, port }) => joinAddress(ipAddr, port));
-    case "consul-kv":
-      return [joinAddress(options.server.hostname, options.server.port)];
-    case "etcd-kv":
-      return options.endpoints.map(({ hostname, port }) => joinAddress(hostname, port));
   }
 }
 

@@ -20,9 +20,8 @@ import type { NameServerSettings } from "../nameserver/api.ts";
 import { AgentParts } from "./agent.ts";
 import type { AgentConfig, NodeConfig } from "./config.ts";
 import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
-import { discoveryAddrs } from "./discovery.ts";
 import { machineFacts } from "./facts.ts";
-import type { Scope } from "./permissions.ts";
+import { discoveryAddrs, type Scope } from "./permissions.ts";
 import { spawn } from "./spawn.ts";
 import { VERSION } from "./version.ts";
 

@@ -6,6 +6,9 @@
  * @module
  */
 
+import { joinAddress } from "../codec/address.ts";
+import type { DiscoveryOptions } from "../discovery/api.ts";
+
 /** A Worker of a node. */
 export type Role = "replica" | "sqlite" | "reader" | "snapshot" | "http" | "discovery" | "membership" | "nameserver";
 
@@ -50,5 +53,20 @@ export function permissionsOf(role: Role, scope: Scope): Deno.PermissionOptionsO
       return { ...nothing, net: true };
     case "discovery":
       return { ...nothing, net: scope.discoveryAddrs === "any" ? true : [...scope.discoveryAddrs] };
+  }
+}
+
+/** What the discovery Worker may reach. */
+export function discoveryAddrs(options: DiscoveryOptions): readonly string[] | "any" {
+  switch (options.mode) {
+    case "dns":
+    case "dns-srv":
+      return options.servers.length === 0
+        ? "any"
+        : options.servers.map(({ ipAddr, port }) => joinAddress(ipAddr, port));
+    case "consul-kv":
+      return [joinAddress(options.server.hostname, options.server.port)];
+    case "etcd-kv":
+      return options.endpoints.map(({ hostname, port }) => joinAddress(hostname, port));
   }
 }

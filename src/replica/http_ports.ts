@@ -23,6 +23,7 @@ import type {
 import type { Waiter } from "../sql/exchange.ts";
 import type { FromWriter } from "../sqlite/api.ts";
 import type { Refusal } from "../raft/effects.ts";
+import { decodeResponse } from "./forwarded.ts";
 import { type Rpc, textField } from "./wire.ts";
 import { DecodeError } from "../codec/cursor.ts";
 
@@ -262,27 +263,4 @@ function described(error: unknown): { error: string; code: string } {
     return { error: message, code: message === "not leader" || message === "no leader" ? "not_leader" : "remote" };
   }
   return { error: message, code: "failed" };
-}
-
-/**
- * Decodes the answer to a forwarded request.
- * @throws {DecodeError} When it is none.
- */
-export function decodeResponse({ head, body }: RpcAnswer): ForwardedResponse {
-  const { status, headers } = head;
-  if (typeof status !== "number") throw new DecodeError(`Expected "status" to be a number`);
-  const decoded = { status, contentType: textField(head, "contentType"), servedBy: textField(head, "servedBy"), body };
-  return headers === undefined ? decoded : { ...decoded, headers: decodeHeaders(headers) };
-}
-
-function decodeHeaders(value: unknown): Record<string, string> {
-  if (typeof value !== "object" || value === null) throw new DecodeError(`Expected "headers" to be an object`);
-  const headers: Record<string, string> = {};
-  for (const [name, text] of Object.entries(value)) {
-    if (typeof text !== "string" || !/^[\x20-\x7e]*$/.test(text) || !/^[\w-]+$/.test(name)) {
-      throw new DecodeError(`Expected header "${name}" to be a line of ASCII text`);
-    }
-    headers[name] = text;
-  }
-  return headers;
 }
