@@ -13,6 +13,9 @@ const OPTIONS = { associative: true, timings: false, blobArray: false, qualifyCo
 const READ_TIMEOUT_MS = 10_000;
 const WRITE_TIMEOUT_MS = 10_000;
 
+/** The check that speaks for the agent of a node. */
+export const SERF_HEALTH = "serfHealth";
+
 /** A row by column. */
 export type CatalogRow = Readonly<Record<string, unknown>>;
 

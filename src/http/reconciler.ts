@@ -9,7 +9,7 @@
  */
 import type { MemberRecord } from "../membership/api.ts";
 import { type CatalogWrite, remove, upsert } from "../sql/catalog.ts";
-import type { CatalogRow } from "./catalog.ts";
+import { type CatalogRow, SERF_HEALTH } from "./catalog.ts";
 import type { Services } from "./request.ts";
 import { sortedJson } from "./v1_register.ts";
 
@@ -20,9 +20,6 @@ const GATHER_MS = 100;
 const RETRY_MS = 2000;
 /** Rows written by one entry of the log at most. */
 const WRITES_MAX = 500;
-
-/** The check that speaks for the agent itself. */
-export const SERF_HEALTH = "serfHealth";
 
 /** Keeps the catalog in step with the pool while this node leads. */
 export class Reconciler {

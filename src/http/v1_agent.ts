@@ -84,6 +84,9 @@ function refuseWan(request: HttpRequest): void {
 export async function join(request: HttpRequest, services: Services, address: string): Promise<HttpResponse> {
   refuseWan(request);
   if (address === "") throw new HttpError(400, "Missing address to join");
+  if (!/^[\x21-\x7e]{1,300}$/.test(address)) {
+    throw new HttpError(400, "Invalid address to join: expected IP, host or host:port");
+  }
   services.log(`(LAN) joining: lan_addresses=[${address}]`);
   const { joined, errors } = await agentOf(services).pool.call("join", { addresses: [address] });
   if (joined === 0) throw new HttpError(500, errors.join("; "));

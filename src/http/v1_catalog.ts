@@ -9,6 +9,12 @@ import { v1Json, v1Read } from "./v1_respond.ts";
 
 const NODES = "SELECT * FROM _muster_nodes";
 
+/** All values of a parameter. */
+function repeated({ target }: HttpRequest, name: string): string[] {
+  const mark = target.indexOf("?");
+  return mark < 0 ? [] : new URLSearchParams(target.slice(mark)).getAll(name);
+}
+
 /** `GET /v1/catalog/datacenters`. */
 export function datacenters(request: HttpRequest, { agent }: Services): HttpResponse {
   return v1Json([agent?.options.datacenter], request);
@@ -16,9 +22,10 @@ export function datacenters(request: HttpRequest, { agent }: Services): HttpResp
 
 /** `GET /v1/catalog/nodes`, `?node-meta=key:value` repeatable. */
 export async function nodes(request: HttpRequest, services: Services): Promise<HttpResponse> {
-  const wanted = new URLSearchParams(request.target.split("?")[1]).getAll("node-meta").map((pair) =>
-    pair.split(":", 2)
-  );
+  const wanted = repeated(request, "node-meta").map((pair) => {
+    const [key] = pair.split(":", 1);
+    return [key, pair.slice(key.length + 1)];
+  });
   return await v1Read(request, services, async () => {
     const { rows: [found], index } = await services.catalog.read(["nodes"], [{ sql: `${NODES} ORDER BY name` }]);
     const all = found.map(nodeJson);
@@ -75,7 +82,7 @@ export async function serviceNames(request: HttpRequest, services: Services): Pr
 /** `GET /v1/catalog/service/NAME`: its instances with their nodes, whatever their health. */
 export async function service(request: HttpRequest, services: Services, name: string): Promise<HttpResponse> {
   if (name === "") throw new HttpError(400, "Missing service name");
-  const tags = new URLSearchParams(request.target.split("?")[1]).getAll("tag");
+  const tags = repeated(request, "tag");
   return await v1Read(request, services, async () => {
     const { rows: [list], index } = await services.catalog.read(["nodes", "services"], [{
       sql: "SELECT s.*, n.name AS node_name, n.id AS node_id, n.address AS node_address, n.datacenter, " +

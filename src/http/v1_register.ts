@@ -4,12 +4,18 @@
  * @module
  */
 import { type CatalogWrite, remove, upsert } from "../sql/catalog.ts";
+import { SERF_HEALTH } from "./catalog.ts";
 import { HttpError, type HttpResponse } from "./problem.ts";
 import { type HttpRequest, type Services, textOf } from "./request.ts";
 import { agentOf } from "./v1_agent.ts";
 import { toLeader, v1Json } from "./v1_respond.ts";
 
 const META_PAIRS_MAX = 64;
+/** Bytes of a key or value, of a name, an address or an id: what is in the catalog goes to every node, and into memory. */
+const META_CHARS_MAX = 512;
+const NAME_CHARS_MAX = 255;
+// deno-lint-ignore no-control-regex -- control characters are what it looks for
+const CONTROL = /[\x00-\x1f\x7f]/;
 
 /** A body of JSON, as texts and objects by name. */
 function bodyOf(request: HttpRequest): Record<string, unknown> {
@@ -29,6 +35,10 @@ function text(body: Record<string, unknown>, name: string): string {
   const value = body[name];
   if (value === undefined || value === null) return "";
   if (typeof value !== "string") throw new HttpError(400, `Request decode failed: expected "${name}" to be a text`);
+  if (value.length > NAME_CHARS_MAX || CONTROL.test(value)) {
+    const most = `at most ${NAME_CHARS_MAX} characters, none of them a control character`;
+    throw new HttpError(400, `Request decode failed: expected "${name}" to have ${most}`);
+  }
   return value;
 }
 
@@ -39,7 +49,16 @@ function texts(body: Record<string, unknown>, name: string): Record<string, stri
     throw new HttpError(400, `Request decode failed: expected "${name}" to hold texts by name`);
   }
   if (entries.length > META_PAIRS_MAX) throw new HttpError(400, `Invalid ${name}: more than ${META_PAIRS_MAX} pairs`);
+  if (entries.some(([key, one]) => key.length > META_CHARS_MAX || String(one).length > META_CHARS_MAX)) {
+    throw new HttpError(400, `Invalid ${name}: a key or value is longer than ${META_CHARS_MAX} characters`);
+  }
   return Object.fromEntries(entries.map(([key, one]) => [key, String(one)]));
+}
+
+/** There is one datacenter. */
+function checkDatacenter(body: Record<string, unknown>, services: Services): void {
+  const asked = text(body, "Datacenter").toLowerCase();
+  if (asked !== "" && asked !== agentOf(services).options.datacenter) throw new HttpError(500, "No path to datacenter");
 }
 
 /** `PUT /v1/catalog/register`; services and checks are not supported yet. */
@@ -54,11 +73,21 @@ export async function register(request: HttpRequest, services: Services): Promis
       throw new HttpError(501, `registering a ${key} is not supported yet`);
     }
   }
+  checkDatacenter(body, services);
   if (!services.state.isLeader) return await toLeader(request, services);
   const { datacenter } = agentOf(services).options;
-  const { rows: [[known]] } = await services.catalog.read([], [
+  const { rows: [[known], [alive]] } = await services.catalog.read([], [
     { sql: "SELECT * FROM _muster_nodes WHERE name = ?", positional: [name] },
+    {
+      sql: `SELECT 1 FROM _muster_checks WHERE node = ? AND id = '${SERF_HEALTH}' AND status = 'passing'`,
+      positional: [name],
+    },
   ]);
+  const id = text(body, "ID");
+  if (alive && id !== "" && known?.id !== id) {
+    const holder = `node ${known?.id} with name ${known?.name} (${known?.address})`;
+    throw new HttpError(500, `Node name ${name} is reserved by ${holder}`);
+  }
   const own: Record<string, string> = known ? JSON.parse(String(known.meta)) : {};
   const kept = Object.entries(own).filter(([key]) => key.startsWith("consul-"));
   const family = address.includes(":") ? "ipv6" : "ipv4";
@@ -66,7 +95,7 @@ export async function register(request: HttpRequest, services: Services): Promis
   const isWhereItWas = known?.address === address && body.TaggedAddresses === undefined;
   await services.catalog.write([upsert("nodes", ["name"], {
     name,
-    id: text(body, "ID") || String(known?.id ?? ""),
+    id: id || String(known?.id ?? ""),
     address,
     datacenter,
     tagged_addresses: isWhereItWas ? String(known.tagged_addresses) : sortedJson(tagged),
@@ -81,6 +110,7 @@ export async function deregister(request: HttpRequest, services: Services): Prom
   const node = text(body, "Node");
   const [service, check] = [text(body, "ServiceID"), text(body, "CheckID")];
   if (node === "") throw new HttpError(500, "Must provide node");
+  checkDatacenter(body, services);
   if (!services.state.isLeader) return await toLeader(request, services);
   await services.catalog.write(removals(node, service, check));
   return v1Json(true, request);

@@ -60,6 +60,7 @@ Deno.test("reads block until the index passes, say how fresh they are, and follo
     assertEquals((await client.http("PUT", "/v1/catalog/deregister", `{"Node":"by-hand"}`)).text, "true");
     assertEquals(await server.get("/v1/catalog/node/by-hand"), null);
     assertEquals((await client.http("PUT", "/v1/catalog/register", "{")).status, 400);
+    await refusals(server, client);
     assertMatch((await client.http("GET", "/v1/catalog/nodes?pretty")).text, /^\[\n {4}\{/);
 
     // Without its server the client says so, and still knows the pool.
@@ -68,6 +69,37 @@ Deno.test("reads block until the index passes, say how fresh they are, and follo
     assertEquals((await client.http("GET", "/v1/catalog/nodes")).text, "No known Consul servers");
     assertMatch((await client.http("GET", "/db/query?q=SELECT+1")).text, /no servers known/);
   }));
+
+/** What is not to be done, or not as asked. */
+async function refusals(server: AgentProcess, client: AgentProcess): Promise<void> {
+  const put = async (body: Record<string, unknown>) => {
+    const { status, text } = await client.http("PUT", "/v1/catalog/register", JSON.stringify(body));
+    return [status, text.replace(/[0-9a-f-]{36}/, "ID")];
+  };
+  const [name, address] = ["url", "192.0.2.8"];
+  assertEquals(await put({ Node: name, Address: address, NodeMeta: { at: "http://x:1/" } }), [200, "true"]);
+  assertEquals((await server.get("/v1/catalog/nodes?node-meta=at:http://x:1/")).length, 1);
+  assertEquals(await server.get("/v1/catalog/nodes?node-meta=other"), []);
+  await put({ Node: name, Address: "192.0.2.9" });
+  assertEquals((await server.get("/v1/catalog/node/url")).Node.TaggedAddresses.lan, "192.0.2.9");
+  await client.http("PUT", "/v1/catalog/deregister", `{"Node":"url"}`);
+
+  const reserved = "Node name CLIENT is reserved by node ID with name client (127.0.0.1)";
+  assertEquals(await put({ Node: "CLIENT", Address: address, ID: "another" }), [500, reserved]);
+  assertEquals(await put({ Node: "x", Address: address, Datacenter: "dc9" }), [500, "No path to datacenter"]);
+  assertEquals((await put({ Node: "nul\0x", Address: address }))[0], 400);
+  assertEquals((await put({ Node: "x".repeat(300), Address: address }))[0], 400);
+  assertEquals((await put({ Node: "x", Address: address, NodeMeta: { a: "x".repeat(600) } }))[0], 400);
+  assertEquals((await client.http("GET", "/v1/catalog/nodes?filter=Node==x")).status, 501);
+  assertEquals((await client.http("PUT", `/v1/agent/join/${server.addr}?wan=1`)).status, 501);
+  assertEquals((await client.http("PUT", "/v1/agent/join/a%0Ab")).status, 400);
+  const wan = await client.muster("join", "-wan", server.addr);
+  assertEquals([wan.code, wan.stderr.split("\n")[1]], [1, "Failed to join any nodes."]);
+  assertEquals((await client.muster("force-leave", "-wan", "server")).code, 1);
+  const options = await client.http("OPTIONS", "/v1/agent/self");
+  assertEquals([options.status, options.headers.get("allow")], [200, "OPTIONS,GET,HEAD"]);
+  assertEquals((await client.http("GET", "/")).text, "Consul Agent\n");
+}
 
 Deno.test("events, node metadata, info, list-peers, reload, monitor and keys by the command line", () =>
   withAgents(async (root, start) => {
