@@ -22,6 +22,8 @@ export interface EngineParts {
   readonly socket: Deno.DatagramConn;
   readonly log: LimitedLog;
   onEvent(event: SerfEvent): void;
+  /** Told at the end of each turn. */
+  onTurn(): void;
   /** Dials, sends, reads one answer. */
   exchange(to: Endpoint, request: Uint8Array, timeoutMs: number): Promise<ExchangeResult>;
 }
@@ -97,6 +99,7 @@ export class Engine {
       this.#isSettling = false;
     }
     this.#arm();
+    this.#parts.onTurn();
   }
 
   #carryOut(effect: Effect<SerfEvent>): void {

@@ -38,7 +38,7 @@ import { statsOf } from "./stats.ts";
 import { StreamService } from "./stream_service.ts";
 import { SWIM_PROFILES } from "../gossip/profile.ts";
 
-/** How often the clocks are remembered. */
+/** How long after they have moved the clocks are remembered. */
 const CLOCKS_MS = 500;
 /** Addresses that are called on at a time. */
 const JOINS_AT_A_TIME = 8;
@@ -59,7 +59,7 @@ export class Membership {
   readonly #snapshot: SnapshotFile | undefined;
   readonly #coalescer: Coalescer;
   readonly #log: LimitedLog;
-  readonly #clocksTimer: ReturnType<typeof setInterval> | undefined;
+  #clocksTimer: ReturnType<typeof setTimeout> | undefined;
   #accepting: Promise<void> = Promise.resolve();
   #isClosed = false;
   #joinsWithoutReplay = 0;
@@ -99,6 +99,7 @@ export class Membership {
         socket: this.#sockets.udp,
         log: this.#log,
         onEvent: (event) => this.#onEvent(event),
+        onTurn: () => this.#watchClocks(),
         exchange: (to, request, timeoutMs) => this.#streams.exchange({ to, request, timeoutMs }),
       });
     } catch (error) {
@@ -110,7 +111,6 @@ export class Membership {
     this.#engine.start();
     const { tcp } = this.#sockets;
     if (tcp) this.#accepting = acceptStreams(tcp, (stream, remote) => this.serveStream(stream, remote));
-    if (this.#snapshot) this.#clocksTimer = setInterval(() => this.#rememberClocks(), CLOCKS_MS);
     this.#rejoin(known);
   }
 
@@ -148,13 +148,27 @@ export class Membership {
     if (type === "member-leave" || type === "member-failed") this.#snapshot?.add({ k: "not-alive", name });
   }
 
+  /** Whether the clocks stand elsewhere than remembered. */
+  #haveClocksMoved(snapshot: SnapshotFile): boolean {
+    const { clock, eventClock, queryClock } = this.#engine.serf.state;
+    const { member, event, query } = snapshot.snapshot.clocks;
+    return clock.time - 1n !== member || eventClock.time - 1n !== event || queryClock.time - 1n !== query;
+  }
+
+  #watchClocks(): void {
+    if (!this.#snapshot || this.#isClosed || this.#clocksTimer !== undefined) return;
+    if (!this.#haveClocksMoved(this.#snapshot)) return;
+    this.#clocksTimer = setTimeout(() => {
+      this.#clocksTimer = undefined;
+      this.#rememberClocks();
+    }, CLOCKS_MS);
+  }
+
   #rememberClocks(): void {
+    if (!this.#snapshot || !this.#haveClocksMoved(this.#snapshot)) return;
     const { clock, eventClock, queryClock } = this.#engine.serf.state;
     const clocks = { member: clock.time - 1n, event: eventClock.time - 1n, query: queryClock.time - 1n };
-    const { member, event, query } = this.#snapshot?.snapshot.clocks ?? clocks;
-    if (clocks.member !== member || clocks.event !== event || clocks.query !== query) {
-      this.#snapshot?.add({ k: "clocks", clocks });
-    }
+    this.#snapshot.add({ k: "clocks", clocks });
   }
 
   #saveKeyring(): void {
@@ -324,7 +338,7 @@ export class Membership {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    clearInterval(this.#clocksTimer);
+    clearTimeout(this.#clocksTimer);
     this.#rememberClocks();
     const reading = this.#engine.close();
     this.#streams.close();
