@@ -64,6 +64,7 @@ export type ToHttpWorker =
   | OpenHttp
   | { readonly k: "reader"; readonly port: MessagePort } // one more to share reads among
   | { readonly k: "lookups"; readonly port: MessagePort } // of the name server: paths of the API in, answers out
+  | { readonly k: "names"; readonly port: MessagePort } // serve DNS, too; carries what a name server's Worker is told
   | { readonly k: "done"; readonly ref: number; readonly error?: string } // answers `ask`
   | { readonly k: "shutdown" };
 

@@ -1,5 +1,6 @@
 /**
- * The HTTP Worker: the API for clients. It may listen on its own address and nothing else.
+ * The HTTP Worker: the API for clients. It may listen on its own address and nothing else. In a client agent it is also the
+ * name server, which may send anywhere (see node/permissions.ts).
  * @module
  */
 import { NodeState } from "../rpc/node_state.ts";
@@ -105,6 +106,12 @@ function answerLookups(port: MessagePort): void {
   };
 }
 
+/** Loaded where it is wanted, in client agents alone. */
+async function startNameServer(port: MessagePort): Promise<void> {
+  const { serveNames } = await import("../nameserver/service.ts");
+  serveNames(port);
+}
+
 async function shutdown(): Promise<void> {
   await Promise.race([server?.shutdown(), new Promise((resolve) => setTimeout(resolve, SHUTDOWN_MS))]);
   services?.readers.close();
@@ -115,6 +122,7 @@ scope.onmessage = ({ data }) => {
   if (data.k === "open") open(data);
   else if (data.k === "reader") services?.readers.add(data.port);
   else if (data.k === "lookups") answerLookups(data.port);
+  else if (data.k === "names") startNameServer(data.port);
   else if (data.k === "done") onDone(data);
   else shutdown();
 };

@@ -41,7 +41,10 @@ export interface OpenNameServer {
 }
 
 /** To the Worker. */
-export type ToNameServer = OpenNameServer | { readonly k: "settings"; readonly settings: NameServerSettings };
+export type ToNameServer =
+  | OpenNameServer
+  | { readonly k: "settings"; readonly settings: NameServerSettings }
+  | { readonly k: "close" };
 
 /** From the Worker. */
 export type FromNameServer =

@@ -4,6 +4,7 @@
  * @module
  */
 import type { FromPool, OpenPool, RelayOpen } from "../agent/api.ts";
+import type { ToHttpWorker } from "../http/api.ts";
 import { PoolClient } from "../membership/client.ts";
 import type { FromNameServer, NameServerSettings, OpenNameServer, ToNameServer } from "../nameserver/api.ts";
 import type { AgentConfig, NodeConfig } from "./config.ts";
@@ -30,7 +31,7 @@ export class AgentParts {
   readonly #opened = Promise.withResolvers<void>();
   readonly #stopping = new AbortController();
   readonly #worker: Worker;
-  #nameServer: Worker | undefined;
+  #nameServer: Worker | MessagePort | undefined;
   /** Lines to the membership Worker: for HTTP, and in a server for the replica. */
   readonly lines: { readonly http: MessagePort; readonly replica: MessagePort | undefined };
 
@@ -61,14 +62,17 @@ export class AgentParts {
     this.#worker.postMessage(open, [...ports, ...(relay ? [relay.port] : [])]);
   }
 
-  /** Starts the name server, which asks through `lookups`. */
-  startNameServer(lookups: MessagePort): void {
+  /**
+   * Starts the name server, which asks through `lookups`: in a server in a Worker of its own, in a client agent within
+   * `front`, which serves HTTP there.
+   */
+  startNameServer(lookups: MessagePort, front: Worker): void {
     const { agent, spawn, fail } = this.#options;
     if (agent.dnsAddr === "") return;
-    const worker = this.#nameServer = spawn("nameserver");
-    worker.addEventListener("message", ({ data }: MessageEvent<FromNameServer>) => {
+    const line = this.#nameServer = agent.isServer ? spawn("nameserver") : lineInto(front);
+    line.onmessage = ({ data }: MessageEvent<FromNameServer>) => {
       if (data.k === "failed") fail(data.message);
-    });
+    };
     const open: OpenNameServer = {
       k: "open",
       addr: agent.dnsAddr,
@@ -77,7 +81,7 @@ export class AgentParts {
       settings: agent.dns,
       lookups,
     };
-    worker.postMessage(open, [lookups]);
+    line.postMessage(open, [lookups]);
   }
 
   /** Takes new settings of the name server into use. */
@@ -106,6 +110,16 @@ export class AgentParts {
     this.#stopping.abort();
     await this.#pool.call("close", {}).catch(() => {}); // it is to be gone in any case
     this.#worker.terminate();
-    this.#nameServer?.terminate();
+    const closing: ToNameServer = { k: "close" };
+    this.#nameServer?.postMessage(closing);
+    if (this.#nameServer instanceof Worker) this.#nameServer.terminate();
   }
+}
+
+/** A line to a name server that is to start within the HTTP Worker. */
+function lineInto(front: Worker): MessagePort {
+  const { port1, port2 } = new MessageChannel();
+  const message: ToHttpWorker = { k: "names", port: port2 };
+  front.postMessage(message, [port2]);
+  return port1;
 }

@@ -3,8 +3,8 @@
  * (spec/rqlite.md 15.9). A Worker that dies ends the process with a message and a non-zero code; nothing is restarted
  * here, systemd does that.
  *
- * A client agent (`muster agent` without `-server`) keeps no data: it has HTTP, the membership Worker, which is also its
- * way to the servers, and the name server, and nothing else.
+ * A client agent (`muster agent` without `-server`) keeps no data: it has one Worker for HTTP and the name server, and the
+ * membership Worker, which is also its way to the servers, and nothing else.
  *
  * Start: the writer first, as the log may not be cut or replayed without knowing what the database holds; HTTP, so that
  * `/readyz` answers while the node waits for its cluster; the replica, which waits for the writer's word; and when that
@@ -153,7 +153,8 @@ export class Node {
     { state, replica, writer }: { state: SharedArrayBuffer; replica: MessagePort; writer: MessagePort },
   ): Worker {
     const config = this.#config;
-    const worker = this.#spawn("http");
+    const { agent } = config;
+    const worker = this.#spawn(agent && !agent.isServer && agent.dnsAddr !== "" ? "front" : "http");
     worker.addEventListener("message", ({ data }: MessageEvent<FromHttpWorker>) => {
       if (data.k === "failed") this.#fail(new NodeFailure(data.message));
       else if (data.k === "stopped") this.#stopped.http.resolve();
@@ -188,7 +189,7 @@ export class Node {
     const { port1, port2 } = new MessageChannel();
     const lookups: ToHttpWorker = { k: "lookups", port: port1 };
     if (this.#agent) worker.postMessage(lookups, [port1]);
-    this.#agent?.startNameServer(port2);
+    this.#agent?.startNameServer(port2, worker);
     return worker;
   }
 

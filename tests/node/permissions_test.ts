@@ -25,6 +25,7 @@ const OWN: Record<Role, (keyof typeof NOTHING)[]> = {
   reader: ["read", "write"],
   snapshot: ["read", "write"],
   http: ["connect"], // to its own address, which a right to listen there includes
+  front: ["connect", "listen", "resolve"], // it is the name server, too
   membership: ["read", "write", "connect", "listen", "resolve"],
   nameserver: ["connect", "listen", "resolve"],
   discovery: ["connect"], // to the servers that the configuration names
@@ -54,7 +55,17 @@ async function probe(
 }
 
 for (
-  const role of ["replica", "sqlite", "reader", "snapshot", "http", "discovery", "membership", "nameserver"] as const
+  const role of [
+    "replica",
+    "sqlite",
+    "reader",
+    "snapshot",
+    "http",
+    "front",
+    "discovery",
+    "membership",
+    "nameserver",
+  ] as const
 ) {
   Deno.test(`the ${role} Worker may do what its row of the permission table says, and nothing else`, async () => {
     const root = await Deno.makeTempDir({ prefix: "muster-permissions-" });

@@ -3,7 +3,17 @@ import { assertMatch } from "@std/assert";
 import { spawn } from "../../src/node/spawn.ts";
 
 for (
-  const role of ["replica", "sqlite", "reader", "snapshot", "http", "discovery", "membership", "nameserver"] as const
+  const role of [
+    "replica",
+    "sqlite",
+    "reader",
+    "snapshot",
+    "http",
+    "front",
+    "discovery",
+    "membership",
+    "nameserver",
+  ] as const
 ) {
   Deno.test(`the death of the ${role} Worker is reported with its reason`, async () => {
     const directory = await Deno.makeTempDir({ prefix: "muster-spawn-" });
