@@ -96,7 +96,10 @@ for (
 
       const elsewhere = await probe(role, scope, at("elsewhere", other.addr.port));
       assertEquals([elsewhere.read, elsewhere.write], ["denied", "denied"]);
-      assertEquals(elsewhere.connect, ["replica", "membership", "nameserver"].includes(role) ? "allowed" : "denied");
+      assertEquals(
+        elsewhere.connect,
+        ["replica", "membership", "front", "nameserver"].includes(role) ? "allowed" : "denied",
+      );
     } finally {
       listener.close();
       other.close();
