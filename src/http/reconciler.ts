@@ -118,8 +118,7 @@ export function catalogWrites(
     if (!isSame) writes.push(upsert(table, keys, row));
   };
   const present = new Set<string>();
-  for (const member of members) {
-    const key = member.name.toLowerCase();
+  for (const [key, member] of holders(members, found)) {
     put("members", ["name"], found.members.get(key), memberRow(member));
     if (member.status === "left" && member.name !== nodeName) continue;
     present.add(key);
@@ -137,6 +136,22 @@ export function catalogWrites(
     if (!names.has(key)) writes.push(remove("members", { name: String(name) }));
   }
   return writes;
+}
+
+/**
+ * Members by the name that the catalog and DNS know them by, in lower case. Where several share one, which gossip takes for
+ * two names, one that is up has it, and it keeps it (spec/consul.md 9.5).
+ */
+function holders(members: readonly MemberRecord[], { nodes }: Found): Map<string, MemberRecord> {
+  const held = new Map<string, MemberRecord>();
+  for (const member of members) {
+    const key = member.name.toLowerCase();
+    const rank = ({ status, tags }: MemberRecord) =>
+      (status === "alive" ? 2 : 0) + (tags.id !== undefined && tags.id === nodes.get(key)?.id ? 1 : 0);
+    const other = held.get(key);
+    if (!other || rank(member) > rank(other)) held.set(key, member);
+  }
+  return held;
 }
 
 function memberRow({ name, addr, port, status, tags }: MemberRecord): Row {

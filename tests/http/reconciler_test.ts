@@ -88,3 +88,12 @@ Deno.test("the leader never deregisters itself", () => {
   const before = after([member("me", "alive", "consul")]);
   assertEquals(said(catalogWrites([member("me", "left", "consul")], before, OWN)), ["+members me"]);
 });
+
+Deno.test("of two members whose names differ in case alone, one that is up has the name, and keeps it", () => {
+  const [first, second] = [member("A_b", "alive"), member("a_B", "alive")];
+  const before = after([first, second]);
+  assertEquals([...before.nodes.values()].map(({ name }) => name), ["A_b"]);
+  assertEquals(catalogWrites([second, first], before, OWN), []);
+  const writes = catalogWrites([member("A_b", "failed"), second], before, OWN);
+  assertEquals(said(writes).slice(0, 2), ["+members a_B", "+nodes a_B"]);
+});
