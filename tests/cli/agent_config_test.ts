@@ -2,7 +2,7 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { type AgentSetup, agentSetup, type Machine } from "../../src/cli/agent_config.ts";
 import { AGENT_FLAGS } from "../../src/cli/agent_flags.ts";
-import { Flags } from "../../src/cli/flags.ts";
+import { Flags, UsageError } from "../../src/cli/flags.ts";
 import { nodeDefaults } from "../../src/cli/serve.ts";
 import { Settings, SettingsError } from "../../src/cli/settings.ts";
 
@@ -188,4 +188,9 @@ Deno.test("ports that nobody can listen at, figures below nothing, and domains t
   ];
   for (const [flag, text] of faults) assertThrows(() => setup(["-data-dir=d", flag]), SettingsError, text);
   assertEquals(setup(["-data-dir=d", "-domain=.Example.org.", "-alt-domain="]).agent.domains, ["example.org."]);
+});
+
+Deno.test("flags of Consul that are of no use yet are refused by name, unless they say what is so anyway", () => {
+  assertThrows(() => setup(["-data-dir=d", "-log-json"]), UsageError, "not supported yet: -log-json");
+  assertEquals(setup(["-data-dir=d", "-raft-protocol=3", "-log-json=false"]).warnings, []);
 });
