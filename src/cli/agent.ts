@@ -92,6 +92,7 @@ async function run(start: Start): Promise<number> {
   setLogLevel(setup.agent.logLevel);
   for (const warning of setup.warnings) log(warning, "warn");
   console.log("==> Starting Muster agent...");
+  if (isFile(config.dataDirectory)) throw new SettingsError(`data_dir "${config.dataDirectory}" is not a directory`);
   const node = new Node(config, undefined, log);
   console.log(banner(node.id, setup));
   const pidFile = settings.text("pid_file");
@@ -220,6 +221,14 @@ function writePidFile(path: string): void {
     Deno.writeTextFileSync(path, `${Deno.pid}\n`);
   } catch (error) {
     throw new SettingsError(`Cannot write the pid file ${path}: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+function isFile(path: string): boolean {
+  try {
+    return !Deno.statSync(path).isDirectory;
+  } catch {
+    return false; // it will be made, or the attempt says why not
   }
 }
 

@@ -239,7 +239,7 @@ export class Node {
         directory: this.#directory.raft,
         bindAddr: config.clusterAddr,
         advertisedAddr: config.clusterAdvertisedAddr,
-        apiUrl: `http://${config.httpAdvertisedAddr}`,
+        apiUrl: config.httpAddr === "" ? "" : `http://${config.httpAdvertisedAddr}`, // an agent's -http-port=-1
         version: VERSION,
         isVoter: config.isVoter,
         join: config.join,

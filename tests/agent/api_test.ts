@@ -251,3 +251,21 @@ Deno.test("the name server asks upstream servers for other names, and shrugs rub
       await upstream.stop();
     }
   }));
+
+Deno.test("an agent without HTTP still answers names, and ends without a trace of what it cannot write", () =>
+  withAgents(async (root, start) => {
+    const quiet = start(agentPlace(root, "quiet"), "-server", "-bootstrap-expect=1", "-http-port=-1");
+    await until(
+      "it answers",
+      async () => (await dig(quiet.place, "quiet.node.consul", "+short")) === "127.0.0.1" || undefined,
+    );
+    assertMatch(quiet.log, /\(HTTP: -1, /);
+    const flags = ["agent", "-bind=127.0.0.1", `-data-dir=${root}/none`, "-http-port=-1", "-dns-port=-1"];
+    const wrong = await muster([...flags, `-serf-lan-port=${agentPlace(root, "x").port}`, `-pid-file=${root}/no/pid`]);
+    assertEquals(wrong.code, 1);
+    assertMatch(wrong.stderr, /^==> Cannot write the pid file .*\/no\/pid: No such file/m);
+    assert(!wrong.stderr.includes("    at "), wrong.stderr);
+    await Deno.writeTextFile(`${root}/file`, "");
+    const file = await muster(["agent", "-bind=127.0.0.1", `-data-dir=${root}/file`]);
+    assertEquals([file.code, file.stderr.trim()], [1, `==> data_dir "${root}/file" is not a directory`]);
+  }));
