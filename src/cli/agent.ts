@@ -137,6 +137,7 @@ async function stop(node: Node, end: string, { agent }: NodeConfig): Promise<num
     await Promise.race([node.shutdown(), nextSignal()]);
     return 1;
   }
+  if (end === "leave") log("Graceful exit completed");
   const code = end === "leave" ? 0 : await leave(node);
   await Promise.race([node.shutdown(), nextSignal()]);
   log(`Exit code: code=${code}`);

@@ -64,9 +64,15 @@ export function applyAlive<E>(state: SwimState<E>, message: Alive): void {
   } else if (!sameBytes(node.addr, alive.addr) || node.port !== alive.port) {
     const hasMoved = alive.node !== name && state.delegate.hasMoved?.(node, alive) === true;
     isReplacing = mayReplace(state, node) || hasMoved && node.state !== STATE.alive;
-    if (hasMoved && !isReplacing) state.moves.set(node.name, alive);
+    if (hasMoved && !isReplacing) {
+      if (isLateNews(state, node, alive)) return;
+      if (state.moves.size >= NODES_MAX) state.moves.clear();
+      state.moves.set(node.name, alive);
+    }
     if (!isReplacing) return state.delegate.onConflict(node, alive);
     state.moves.delete(node.name);
+    if (state.movedFrom.size >= NODES_MAX) state.movedFrom.clear(); // names come and go
+    if (hasMoved) state.movedFrom.set(node.name, { addr: node.addr, port: node.port });
   }
   const isSelf = alive.node === name;
   if (!isSelf && !isReplacing && alive.incarnation <= node.incarnation) return;
@@ -84,6 +90,13 @@ export function applyAlive<E>(state: SwimState<E>, message: Alive): void {
 
 function newNode({ node, addr, port, meta, vsn }: Alive, nowMs: number): SwimNode {
   return { name: node, addr, port, meta, vsn, incarnation: 0, state: STATE.dead, changedMs: nowMs };
+}
+
+/** Whether a claim is what was known of the node before it moved: some member had not heard of the move yet. */
+function isLateNews<E>(state: SwimState<E>, node: SwimNode, alive: Alive): boolean {
+  const before = state.movedFrom.get(node.name);
+  if (!before || alive.incarnation > node.incarnation) return false;
+  return sameBytes(before.addr, alive.addr) && before.port === alive.port;
 }
 
 function mayReplace<E>({ options, nowMs }: SwimState<E>, node: SwimNode): boolean {

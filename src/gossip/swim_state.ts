@@ -87,6 +87,8 @@ export class SwimState<E> {
   readonly suspicions = new Map<string, Suspicion>();
   /** Nodes that say they have moved while their old address has not failed yet; by name, so at most one per node. */
   readonly moves = new Map<string, Alive>();
+  /** Where nodes were that have moved: late news from there is no new move. By name. */
+  readonly movedFrom = new Map<string, { readonly addr: Uint8Array; readonly port: number }>();
   /** By sequence number. */
   readonly acks = new Map<number, AckHandler>();
   readonly exchanges = new Map<number, (result: ExchangeResult) => void>();

@@ -8,7 +8,7 @@
  * @module
  */
 import { joinAddress } from "../codec/address.ts";
-import type { FromMembership, MemberRecord, ToMembership } from "../membership/api.ts";
+import type { FromMembership, MemberRecord, MembershipEvent, ToMembership } from "../membership/api.ts";
 import type { CoreStatus } from "../raft/effects.ts";
 import type { Member, NodeId } from "../raft/message.ts";
 import { Progress } from "./progress.ts";
@@ -36,6 +36,8 @@ export class Pool {
   readonly #parts: PoolParts;
   readonly #progress: Progress;
   #servers: readonly MemberRecord[] = [];
+  /** Ids of members that the pool has forgotten: failed or gone for longer than the reconnect timeout. */
+  readonly #reaped = new Set<string>();
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #answers = new Map<number, (members: readonly MemberRecord[]) => void>();
   #nextRef = 1;
@@ -45,13 +47,19 @@ export class Pool {
     this.#parts = parts;
     this.#progress = new Progress(parts.log);
     parts.port.onmessage = ({ data }: MessageEvent<FromMembership>) => {
-      if (data.k === "event" && data.event.type.startsWith("member-")) this.#refresh();
+      if (data.k === "event") this.#onEvent(data.event);
       if (data.k !== "answer") return;
       // `members` is all that is asked here, and cannot fail.
       this.#answers.get(data.ref)?.(Array.isArray(data.result) ? data.result : []);
       this.#answers.delete(data.ref);
     };
     this.#timer = setInterval(() => this.#refresh(), COMPARE_MS);
+    this.#refresh();
+  }
+
+  #onEvent(event: MembershipEvent): void {
+    if (!("members" in event)) return;
+    if (event.type === "member-reap") { for (const { tags } of event.members) this.#reaped.add(tags.id ?? ""); }
     this.#refresh();
   }
 
@@ -114,14 +122,18 @@ export class Pool {
     }
   }
 
+  /** The leader's own address included: it may have been elected at its new one before anybody wrote that down. */
   async #amendMember({ id, addr }: Member): Promise<void> {
-    if (id === this.#parts.nodeId) return;
     const known = this.#servers.filter(({ tags }) => tags.id === id);
     const now = known.find(({ status }) => status === "alive");
     if (now && addrOf(now) !== addr) await this.#parts.readdress(id, addrOf(now));
-    else if (!now && known.some(({ status }) => status === "left")) {
-      this.#parts.log(`server "${known[0].name}" (${id}) has left the pool: it is removed from the cluster`);
+    else if (
+      !now && id !== this.#parts.nodeId &&
+      (known.some(({ status }) => status === "left") || known.length === 0 && this.#reaped.has(id))
+    ) {
+      this.#parts.log(`server "${known[0]?.name ?? "?"}" (${id}) has left the pool: it is removed from the cluster`);
       await this.#parts.remove(id);
+      this.#reaped.delete(id);
     }
   }
 

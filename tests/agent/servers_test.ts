@@ -70,6 +70,11 @@ Deno.test("three servers wait for the third, elect a leader, and serve SQL throu
       return check?.Status === "critical" || undefined;
     });
     assertEquals((await living[0].get("/v1/status/peers")).length, 3);
+    // A failed server keeps its vote until it is pruned, or reaped.
+    assertEquals((await living[0].muster("force-leave", "-prune", leader.place.name)).code, 0);
+    await until("it is out of the cluster", async () => {
+      return (await living[0].get("/v1/status/peers")).length === 2 || undefined;
+    });
   }));
 
 Deno.test("servers that move are found by gossip: one by one, and all at once as long as one known address answers", () =>

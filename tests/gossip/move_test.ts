@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { formatIp } from "../../src/gossip/ip.ts";
-import { applyDead, applySuspect } from "../../src/gossip/membership_rules.ts";
+import { applyAlive, applyDead, applySuspect, ownAlive } from "../../src/gossip/membership_rules.ts";
 import { decodeSnapshot, encodeSnapshotLine } from "../../src/gossip/snapshot.ts";
 import { admissionOf } from "../../src/membership/admission.ts";
 import { type PoolMember, VirtualPool } from "./virtual_pool.ts";
@@ -184,4 +184,22 @@ Deno.test("what is remembered of a node that moved is its new address", () => {
   }
   const { alive } = decodeSnapshot(text, { rejoinAfterLeave: false });
   assertEquals(alive.get("n2"), `${NEW}:7946`);
+});
+
+Deno.test("late news of the old address is no new move: a false suspicion does not lead back to it", () => {
+  const { pool, old, others: [first, ...rest] } = formed();
+  const late = ownAlive(old.serf.state.net, old.serf.state.net.self?.incarnation ?? 1);
+  const moved = start(pool, "n2", 20, "id-2");
+  pool.join(moved, first);
+  old.node.isDown = true;
+  assert(pool.network.run(20_000, () => [first, ...rest].every((member) => seen(member)[0] === NEW)));
+  pool.network.run(5000);
+  const { net } = first.serf.state;
+  pool.turn(first, () => applyAlive(net, late));
+  assertEquals(net.moves.size, 0);
+  const incarnation = net.table.get("n2")?.incarnation ?? 0;
+  pool.turn(first, () => applySuspect(net, { incarnation, node: "n2", from: "n3" }));
+  assertEquals(seen(first)[0], NEW);
+  assert(pool.network.run(10_000, () => net.suspicions.size === 0));
+  assertEquals(seen(first), [NEW, "alive"]);
 });
