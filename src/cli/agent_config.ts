@@ -171,13 +171,20 @@ function base64Length(text: string): number {
   }
 }
 
+/** Without brackets, and IPv6 in the one form in which gossip tells it: addresses are compared as texts. */
+function plainAddress(text: string): string {
+  const bare = text.replace(/^\[(.*)\]$/, "$1");
+  if (!bare.includes(":")) return bare;
+  return URL.parse(`http://[${bare}]`)?.hostname.slice(1, -1) ?? bare;
+}
+
 /** The address told to others: given, or bound to, or the machine's only private one. */
 function advertised(given: string, bind: string, machine: Machine): string {
   if (given !== "") {
     if (ANY.includes(given)) throw new SettingsError("Advertise address cannot be 0.0.0.0, :: or [::]");
-    return given.replace(/^\[(.*)\]$/, "$1");
+    return plainAddress(given);
   }
-  if (!ANY.includes(bind)) return bind.replace(/^\[(.*)\]$/, "$1");
+  if (!ANY.includes(bind)) return plainAddress(bind);
   const addresses = machine.interfaces.filter(({ family, address }) => family === "IPv4" && isPrivate(address));
   const real = addresses.filter(({ address }) => !address.startsWith("127."));
   const found = new Set((real.length > 0 ? real : addresses).map(({ address }) => address));

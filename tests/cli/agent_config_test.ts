@@ -117,6 +117,7 @@ Deno.test("one private address is taken, another interface's public one is not; 
   assertEquals(at(machine()), "127.0.0.1:8301");
   assertEquals(at(machine("100.64.0.1")), "100.64.0.1:8301");
   assertEquals(setup(["-data-dir=d", "-bind=::1"]).config.clusterAddr, "[::1]:8301");
+  assertEquals(setup(["-data-dir=d", "-bind=[2001:DB8:0:0::1]"]).config.clusterAdvertisedAddr, "[2001:db8::1]:8301");
   const { config } = setup(["-data-dir=d", "-bind=0.0.0.0", "-advertise=203.0.113.1"], machine("10.0.0.1", "10.0.0.2"));
   assertEquals(config.clusterAdvertisedAddr, "203.0.113.1:8301");
 });
