@@ -8,6 +8,7 @@ import { type BoundStatement, encodeCommand } from "../sql/command.ts";
 import { splitStatements } from "../sql/statement.ts";
 import type { SqlValue } from "../sql/value.ts";
 import type { Services } from "./request.ts";
+import { Waits } from "./waits.ts";
 
 const OPTIONS = { associative: true, timings: false, blobArray: false, qualifyColumns: false };
 const READ_TIMEOUT_MS = 10_000;
@@ -36,7 +37,7 @@ export class CatalogError extends Error {
 /** The catalog of one node. */
 export class Catalog {
   readonly #services: () => Services;
-  readonly #waiting = new Set<() => void>();
+  readonly #waits = new Waits();
   #hasSchema = false;
   #changes = 0;
 
@@ -94,7 +95,7 @@ export class Catalog {
   /** Something of it may have changed. */
   changed(): void {
     this.#changes++;
-    for (const wake of this.#waiting) wake();
+    this.#waits.wake();
   }
 
   /** Changes that this node has heard of, to tell {@linkcode Catalog.untilChanged} from where on. */
@@ -105,21 +106,12 @@ export class Catalog {
   /** Resolves at the first change after `since`, after `ms`, or when the wait is `over`. */
   async untilChanged(since: number, ms: number, over?: Promise<void>): Promise<void> {
     if (this.#changes !== since) return; // heard of while the caller was reading
-    await new Promise<void>((resolve) => {
-      const wake = () => {
-        clearTimeout(timer);
-        this.#waiting.delete(wake);
-        resolve();
-      };
-      const timer = setTimeout(wake, ms);
-      this.#waiting.add(wake);
-      over?.then(wake);
-    });
+    await this.#waits.until(ms, over);
   }
 
   /** Blocking queries under way. */
   get waiting(): number {
-    return this.#waiting.size;
+    return this.#waits.size;
   }
 }
 

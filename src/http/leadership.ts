@@ -26,34 +26,33 @@ export async function askLeader(request: HttpRequest, services: Services, style:
     if (leader.apiUrl === "") throw new HttpError(500, "leader not found");
     return { status: 301, body: "", location: leader.apiUrl + request.target };
   }
-  services.counters.forwarded++;
-  const { method, target, contentType, authorization, body } = request;
   try {
-    return await services.replica.call("forward", {
-      request: { method, target, contentType, authorization, body },
-      timeoutMs: request.params.timeoutMs,
-      retries: request.params.retries,
-    });
+    return await handOn(request, services);
   } catch (error) {
     throw forwardError(error, services, style);
   }
 }
 
+/** Another node answers as if the client had asked it. */
+async function handOn(request: HttpRequest, services: Services): Promise<HttpResponse> {
+  services.counters.forwarded++;
+  const { method, target, contentType, authorization, body, params } = request;
+  return await services.replica.call("forward", {
+    request: { method, target, contentType, authorization, body },
+    timeoutMs: params.timeoutMs,
+    retries: params.retries,
+  });
+}
+
 /** A client agent keeps no data: a server answers, or has its leader do so. */
 export async function relay(request: HttpRequest, services: Services): Promise<HttpResponse> {
-  services.counters.forwarded++;
-  const { method, target, contentType, authorization, body } = request;
   try {
-    return await services.replica.call("forward", {
-      request: { method, target, contentType, authorization, body },
-      timeoutMs: request.params.timeoutMs,
-      retries: request.params.retries,
-    });
+    return await handOn(request, services);
   } catch (error) {
     if (error instanceof ReplicaError && error.code === "no_servers") {
       throw new HttpError(503, "no servers known: join a pool that has one", { retryAfter: 1 });
     }
-    throw forwardError(error, services, target.startsWith("/db/") ? "data" : "operation");
+    throw forwardError(error, services, request.target.startsWith("/db/") ? "data" : "operation");
   }
 }
 

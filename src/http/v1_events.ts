@@ -9,6 +9,7 @@ import { HttpError, type HttpResponse } from "./problem.ts";
 import type { HttpRequest, Services } from "./request.ts";
 import { agentOf, poolProblem } from "./v1_agent.ts";
 import { blockingWaitMs, v1Json, WAITING_MAX } from "./v1_respond.ts";
+import { Waits } from "./waits.ts";
 
 /** Events that an agent keeps. */
 export const EVENTS_MAX = 256;
@@ -35,7 +36,7 @@ type Carried = Pick<UserEvent, "ID" | "Payload" | "NodeFilter" | "ServiceFilter"
 export class EventLog {
   readonly #nodeName: string;
   #events: UserEvent[] = [];
-  readonly #waiting = new Set<() => void>();
+  readonly #waits = new Waits();
 
   /** @param nodeName Against which events' filters are held. */
   constructor(nodeName: string) {
@@ -54,7 +55,7 @@ export class EventLog {
       LTime: Number(event.ltime),
     };
     this.#events = [...this.#events.slice(-(EVENTS_MAX - 1)), one];
-    for (const wake of this.#waiting) wake();
+    this.#waits.wake();
   }
 
   /** Events of a name, or all; oldest first. */
@@ -64,17 +65,8 @@ export class EventLog {
 
   /** Resolves at the next event, after `ms`, or when the wait is `over`. */
   async untilNext(ms: number, over: Promise<void> | undefined): Promise<void> {
-    if (this.#waiting.size >= WAITING_MAX) throw new HttpError(429, `${WAITING_MAX} blocking queries are waiting`);
-    await new Promise<void>((resolve) => {
-      const wake = () => {
-        clearTimeout(timer);
-        this.#waiting.delete(wake);
-        resolve();
-      };
-      const timer = setTimeout(wake, ms);
-      this.#waiting.add(wake);
-      over?.then(wake);
-    });
+    if (this.#waits.size >= WAITING_MAX) throw new HttpError(429, `${WAITING_MAX} blocking queries are waiting`);
+    await this.#waits.until(ms, over);
   }
 }
 
