@@ -1,19 +1,32 @@
 /**
  * A client agent's way to the servers (spec/consul.md 9.11): it keeps no data, so whatever is replicated it hands to a
- * server over the cluster port, and to the next one where that does not take it. A request that was sent and not answered
- * is not sent again (spec/raft.md X2). It speaks to HTTP as a replica does.
+ * server over the cluster port, and to the next one where that does not take it or knows no leader. While none of them
+ * knows one, which an election takes, it asks them again. A request that was sent and not answered is not sent again
+ * (spec/raft.md X2). It speaks to HTTP as a replica does.
  * @module
  */
 import { joinAddress } from "../codec/address.ts";
 import type { MemberRecord } from "../membership/api.ts";
 import type { ForwardedResponse, FromHttp, LeaderInfo, ReplicaMethods, ToHttp } from "../replica/api.ts";
 import { decodeResponse } from "../replica/forwarded.ts";
-import { NotSentError, RemoteError, RpcClient, UnansweredError } from "../replica/rpc.ts";
+import {
+  type CallOptions,
+  CanceledError,
+  NotSentError,
+  RemoteError,
+  RpcClient,
+  UnansweredError,
+} from "../replica/rpc.ts";
 import { type Hello, PROTOCOL_VERSION } from "../replica/wire.ts";
+import { jitter, pause } from "../rpc/backoff.ts";
 import { NodeState } from "../rpc/node_state.ts";
 
 const CONNECT_TIMEOUT_MS = 3000;
 const ANSWER_BYTES_MAX = 512 * 1024 * 1024;
+/** While there is no leader, a request is held for so long, and the servers are asked again with these pauses. */
+const HOLD_MS = 7000;
+const HOLD_PAUSE_MS = 100;
+const HOLD_PAUSE_MS_MAX = 1600;
 /** Another server takes over now and then, so that load follows servers that come. */
 const REBALANCE_MS = 150_000;
 
@@ -34,6 +47,8 @@ export class Relay {
   readonly #rpc: RpcClient;
   /** Cluster addresses, the one in use first. */
   #servers: string[] = [];
+  /** For calls under way, how to say that nobody waits for the answer any more. */
+  readonly #cancels = new Map<number, AbortController>();
   readonly #timer: ReturnType<typeof setInterval>;
 
   /** @param port Carries FromHttp in and ToHttp out. */
@@ -87,10 +102,9 @@ export class Relay {
   #onMessage(message: FromHttp): void {
     switch (message.k) {
       case "call":
-        return void this.#call(message.method, message.params).then(
-          (result) => this.#tell({ k: "answer", ref: message.ref, result }),
-          (error) => this.#tell({ k: "answer", ref: message.ref, ...described(error) }),
-        );
+        return void this.#answer(message);
+      case "cancel":
+        return this.#cancels.get(message.ref)?.abort();
       case "propose":
         return this.#tell({
           k: "refused",
@@ -108,10 +122,22 @@ export class Relay {
     }
   }
 
-  async #call(method: keyof ReplicaMethods, params: unknown): Promise<unknown> {
+  async #answer({ ref, method, params }: Extract<FromHttp, { k: "call" }>): Promise<void> {
+    const cancel = new AbortController();
+    this.#cancels.set(ref, cancel);
+    try {
+      this.#tell({ k: "answer", ref, result: await this.#call(method, params, cancel.signal) });
+    } catch (error) {
+      this.#tell({ k: "answer", ref, ...described(error) });
+    } finally {
+      this.#cancels.delete(ref);
+    }
+  }
+
+  async #call(method: keyof ReplicaMethods, params: unknown, canceled: AbortSignal): Promise<unknown> {
     switch (method) {
       case "forward":
-        return await this.#forward(params as ReplicaMethods["forward"]["params"]); // of this process
+        return await this.#forward(params as ReplicaMethods["forward"]["params"], canceled); // of this process
       case "counters":
         return {};
       case "status":
@@ -123,22 +149,40 @@ export class Relay {
     }
   }
 
-  async #forward({ request, timeoutMs }: ReplicaMethods["forward"]["params"]): Promise<ForwardedResponse> {
+  async #forward(
+    { request, timeoutMs }: ReplicaMethods["forward"]["params"],
+    canceled: AbortSignal,
+  ): Promise<ForwardedResponse> {
     const { body, ...head } = request;
+    const over = new Promise<void>((resolve) => canceled.addEventListener("abort", () => resolve()));
+    const holdUntil = performance.now() + Math.min(timeoutMs, HOLD_MS);
+    for (let pauseMs = HOLD_PAUSE_MS;; pauseMs = Math.min(pauseMs * 2, HOLD_PAUSE_MS_MAX)) {
+      const answer = await this.#askEach({ ...head, relayed: true }, { timeoutMs, body, over });
+      if (!answer.leaderless || canceled.aborted || performance.now() + pauseMs > holdUntil) return answer;
+      await pause(jitter(pauseMs), canceled);
+    }
+  }
+
+  /** The answer of the first server that takes the request and knows a leader, or the last one's that knows none. */
+  async #askEach(head: Record<string, unknown>, options: CallOptions): Promise<ForwardedResponse> {
     let failure: unknown = new NoServerError();
+    let leaderless: ForwardedResponse | undefined;
     for (const addr of [...this.#servers]) {
       try {
-        return decodeResponse(await this.#rpc.call(addr, "http", { ...head, relayed: true }, { timeoutMs, body }));
+        const answer = decodeResponse(await this.#rpc.call(addr, "http", head, options));
+        if (!answer.leaderless) return answer;
+        leaderless = answer;
       } catch (error) {
         if (!(error instanceof NotSentError)) throw error;
         failure = error;
-        this.#demote(addr);
       }
+      this.#demote(addr);
     }
+    if (leaderless) return leaderless;
     throw failure;
   }
 
-  /** A server that could not be reached is asked last from now on. */
+  /** A server that could not be reached, or knows no leader, is asked last from now on. */
   #demote(addr: string): void {
     this.#servers = [...this.#servers.filter((one) => one !== addr), ...this.#servers.filter((one) => one === addr)];
   }
@@ -170,6 +214,7 @@ function described(error: unknown): { error: string; code: string } {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof NoServerError) return { error: "no known servers", code: "no_servers" };
   if (error instanceof UnansweredError) return { error: message, code: "unknown" };
+  if (error instanceof CanceledError) return { error: message, code: "canceled" };
   if (error instanceof NotSentError) return { error: message, code: "not_sent" };
   return { error: message, code: error instanceof RemoteError ? "remote" : "failed" };
 }

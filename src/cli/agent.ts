@@ -10,7 +10,7 @@ import { JoinError } from "../node/pool.ts";
 import { VERSION } from "../node/version.ts";
 import { logger, setLogLevel } from "../rpc/log.ts";
 import { AGENT_FLAGS } from "./agent_flags.ts";
-import { type AgentSetup, agentSetup, dnsSettings, type Machine } from "./agent_config.ts";
+import { type AgentSetup, agentSetup, type Machine } from "./agent_config.ts";
 import { describeFlags, Flags, UsageError } from "./flags.ts";
 import { nodeDefaults } from "./serve.ts";
 import { Settings, SettingsError } from "./settings.ts";
@@ -160,13 +160,13 @@ async function leave(node: Node): Promise<number> {
   return 0;
 }
 
-/** Takes into use what may change while the agent runs: so far the settings of the name server. */
+/** Takes into use what may change while the agent runs. */
 function reload(node: Node, start: Start): Promise<void> {
   try {
-    const { settings, setup } = setupOf(start);
+    const { setup } = setupOf(start);
     for (const warning of setup.warnings) log(warning, "warn");
-    node.setDns(dnsSettings(settings));
-    log("Configuration reloaded; names, addresses, ports and joins need a restart");
+    node.reload(setup.agent);
+    log("Configuration reloaded: DNS, log_level and node_meta; everything else needs a restart");
     return Promise.resolve();
   } catch (error) {
     log(`reload failed, the old settings stay: ${error instanceof Error ? error.message : error}`, "error");

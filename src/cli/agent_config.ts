@@ -10,6 +10,8 @@ import { type Settings, SettingsError } from "./settings.ts";
 /** Ports by default (spec/consul.md §2). */
 const PORT = { http: 8500, dns: 8600, cluster: 8301 };
 const RETRY_INTERVAL_MS = 30_000;
+/** Waits of blocking queries (spec/consul.md 6.3). */
+const QUERY_TIME_MS = { standard: 300_000, most: 600_000 };
 const RECONNECT_TIMEOUT_MS = 72 * 3_600_000;
 const RECONNECT_TIMEOUT_MS_MIN = 8 * 3_600_000;
 const ANY = ["0.0.0.0", "::", "[::]"];
@@ -121,7 +123,7 @@ function checkNumbers(settings: Settings): void {
   if (settings.durationMs("dns_config.node_ttl", 0) < 0) {
     throw new SettingsError("dns_config.node_ttl cannot be negative");
   }
-  for (const key of ["retry_interval", "dns_config.recursor_timeout"]) {
+  for (const key of ["retry_interval", "dns_config.recursor_timeout", "default_query_time", "max_query_time"]) {
     if (settings.durationMs(key, 1) <= 0) throw new SettingsError(`${key} must be positive`);
   }
   for (const key of ["domain", "alt_domain"]) {
@@ -237,6 +239,10 @@ function agentConfig(
     logLevel: logLevel(settings, isDev),
     isDev,
     reconnectTimeoutMs: settings.durationMs("reconnect_timeout", RECONNECT_TIMEOUT_MS),
+    queryTimeMs: {
+      standard: settings.durationMs("default_query_time", QUERY_TIME_MS.standard),
+      most: settings.durationMs("max_query_time", QUERY_TIME_MS.most),
+    },
     gossip: gossipTuning(settings),
   };
 }
@@ -265,7 +271,7 @@ function domains(settings: Settings): string[] {
 }
 
 /** The answers of the name server, as the settings say; they may be changed while it runs. */
-export function dnsSettings(settings: Settings): AgentConfig["dns"] {
+function dnsSettings(settings: Settings): AgentConfig["dns"] {
   const seconds = (key: string, otherwise: number) => Math.round(settings.durationMs(key, otherwise * 1000) / 1000);
   const strategy = settings.text("dns_config.recursor_strategy", "sequential");
   if (strategy !== "sequential" && strategy !== "random") {

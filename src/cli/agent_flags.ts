@@ -59,6 +59,14 @@ export const AGENT_FLAGS: readonly AgentFlag[] = [
   now("serf-lan-port", "int", "ports.serf_lan", "8301", "Port for traffic between nodes, TCP and UDP"),
   now("recursor", "strings", "recursors", "", "DNS server for names outside of the domains; repeatable"),
   now("dev", "bool", "", "false", "A server of its own on 127.0.0.1 that keeps nothing"),
+  now(
+    "default-query-time",
+    "duration",
+    "default_query_time",
+    "300s",
+    "How long a blocking query waits if it does not say",
+  ),
+  now("max-query-time", "duration", "max_query_time", "600s", "How long a blocking query waits at most"),
   now("log-level", "string", "log_level", "info", "Least level of the log: trace, debug, info, warn, error"),
   now("pid-file", "string", "pid_file", "", "File to write the process id to"),
   now("read-replica", "bool", "read_replica", "false", "A server that receives the data and never votes"),
@@ -89,8 +97,6 @@ export const AGENT_FLAGS: readonly AgentFlag[] = [
   later("log-rotate-duration", "duration", "", "24h", "Age at which the log's file is replaced"),
   later("log-rotate-max-files", "int", "", "0", "Older files of the log that are kept"),
   later("syslog", "bool", "", "false", "Log to syslog"),
-  later("default-query-time", "duration", "", "300s", "How long a blocking query waits"),
-  later("max-query-time", "duration", "", "600s", "How long a blocking query waits at most"),
   later("protocol", "int", "", "2", "Version of the protocol between agents"),
   later("raft-protocol", "int", "", "3", "Version of Raft's protocol"),
 ];

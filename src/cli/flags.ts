@@ -17,6 +17,12 @@ export interface FlagSpec {
   readonly supported: boolean;
 }
 
+/** One value of a flag that may be repeated. */
+export interface Given {
+  readonly name: string;
+  readonly value: string;
+}
+
 /** Wrong usage: exit code 2. */
 export class UsageError extends Error {
   /** Always `UsageError`. */
@@ -30,14 +36,14 @@ const FALSE = ["0", "f", "F", "false", "FALSE", "False"];
 export class Flags {
   readonly #specs: ReadonlyMap<string, FlagSpec>;
   readonly #given: ReadonlyMap<string, string>;
-  readonly #repeated: ReadonlyMap<string, readonly string[]>;
+  readonly #repeated: readonly Given[];
   /** Arguments after the flags. */
   readonly rest: readonly string[];
 
   private constructor(
     specs: ReadonlyMap<string, FlagSpec>,
     given: ReadonlyMap<string, string>,
-    { repeated, rest }: { repeated: ReadonlyMap<string, readonly string[]>; rest: readonly string[] },
+    { repeated, rest }: { repeated: readonly Given[]; rest: readonly string[] },
   ) {
     this.#specs = specs;
     this.#given = given;
@@ -52,7 +58,7 @@ export class Flags {
   static parse(args: readonly string[], specs: readonly FlagSpec[]): Flags {
     const known = new Map(specs.map((spec) => [spec.name, spec]));
     const given = new Map<string, string>();
-    const repeated = new Map<string, string[]>();
+    const repeated: Given[] = [];
     let at = 0;
     for (; at < args.length; at++) {
       const arg = args[at];
@@ -78,7 +84,7 @@ export class Flags {
       }
       check(spec, value);
       given.set(name, value);
-      if (spec.kind === "strings") repeated.set(name, [...repeated.get(name) ?? [], value]);
+      if (spec.kind === "strings") repeated.push({ name, value });
     }
     const flags = new Flags(known, given, { repeated, rest: args.slice(at) });
     flags.#refuseUnsupported();
@@ -123,7 +129,12 @@ export class Flags {
 
   /** Every value of a flag that may be repeated. */
   all(name: string): readonly string[] {
-    return this.#repeated.get(name) ?? [];
+    return this.inOrder([name]).map(({ value }) => value);
+  }
+
+  /** Every value of several flags that may be repeated, as they stood on the command line. */
+  inOrder(names: readonly string[]): readonly Given[] {
+    return this.#repeated.filter(({ name }) => names.includes(name));
   }
 
   /** A comma list; empty for none. */

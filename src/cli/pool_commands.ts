@@ -4,6 +4,7 @@
  * @module
  */
 import { encodeBase64Bytes } from "../codec/base64.ts";
+import { Pattern } from "../codec/pattern.ts";
 import { AgentApi, ApiError, fieldOf, list, pairs, table, text } from "./agent_api.ts";
 import { boolFlag, type Call, type Command, CommandError, textFlag, told } from "./command.ts";
 
@@ -44,15 +45,15 @@ const members: Command = {
     boolFlag("wan", "The pool of servers of all datacenters"),
   ],
   async run({ flags, api }: Call) {
-    let pattern: RegExp;
+    let pattern: Pattern;
     try {
-      pattern = new RegExp(flags.string("status"));
+      pattern = new Pattern(flags.string("status"));
     } catch (error) {
       throw new CommandError(`Failed to compile status regexp: ${error instanceof Error ? error.message : error}`);
     }
     const path = `/v1/agent/members${flags.bool("wan") ? "?wan=1" : ""}`;
     const all = list(await told("Error retrieving members", () => api().get(path)));
-    const shown = all.filter((member) => pattern.test(statusOf(member))).sort(byRoleAndName);
+    const shown = all.filter((member) => pattern.matches(statusOf(member))).sort(byRoleAndName);
     if (shown.length === 0) return 2;
     console.log(table(flags.bool("detailed") ? detailed(shown) : standard(shown)));
     return 0;

@@ -16,7 +16,8 @@ export class SettingsError extends Error {
 }
 
 /** What is wanted of a value. */
-type Kind = "text" | "texts" | "number" | "flag" | "duration" | "texts by name" | "later" | Block;
+/** `secret` is a text that no message shows. */
+type Kind = "text" | "secret" | "texts" | "number" | "flag" | "duration" | "texts by name" | "later" | Block;
 /** Keys within a block. */
 interface Block {
   readonly [key: string]: Kind;
@@ -67,12 +68,14 @@ const KEYS: Block = {
   client_addr: "text",
   data_dir: "text",
   datacenter: "text",
+  default_query_time: "duration",
   dns_config: DNS,
   domain: "text",
-  encrypt: "text",
+  encrypt: "secret",
   gossip_lan: GOSSIP,
   leave_on_terminate: "flag",
   log_level: "text",
+  max_query_time: "duration",
   node_id: "text",
   node_meta: "texts by name",
   node_name: "text",
@@ -118,8 +121,10 @@ export class Settings {
    */
   static load(flags: Flags): Settings {
     const settings = new Settings();
-    for (const path of flags.all("config-file")) settings.addFile(path);
-    for (const directory of flags.all("config-dir")) settings.addDirectory(directory);
+    for (const { name, value } of flags.inOrder(["config-file", "config-dir"])) {
+      if (name === "config-file") settings.addFile(value);
+      else settings.addDirectory(value);
+    }
     settings.#addFlags(flags);
     return settings;
   }
@@ -270,7 +275,8 @@ function checkedBlock({ path, warnings }: Where, block: Record<string, unknown>,
 /** The value in the form in which it is kept. */
 function checked(where: Where, value: unknown, kind: Kind): unknown {
   const fail = (wanted: string): never => {
-    throw new SettingsError(`${where.path}: expected ${wanted}, found ${JSON.stringify(value)}`);
+    const found = kind === "secret" ? "another kind of value" : JSON.stringify(value);
+    throw new SettingsError(`${where.path}: expected ${wanted}, found ${found}`);
   };
   if (typeof kind === "object") {
     if (Array.isArray(value) && value.length === 1) value = value[0]; // a block of HCL
@@ -278,6 +284,7 @@ function checked(where: Where, value: unknown, kind: Kind): unknown {
   }
   switch (kind) {
     case "text":
+    case "secret":
       return typeof value === "string" ? value : fail("a text");
     case "number":
       return typeof value === "number" && Number.isInteger(value) ? value : fail("a whole number");

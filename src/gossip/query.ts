@@ -7,7 +7,7 @@ import { ByteWriter, DecodeError } from "../codec/cursor.ts";
 import { type Endpoint, formatIp } from "./ip.ts";
 import { decode, encodeMessage, MsgpackReader, NO_BYTES } from "./msgpack.ts";
 import { endpointOf } from "./node_table.ts";
-import { Pattern } from "./pattern.ts";
+import { Pattern } from "../codec/pattern.ts";
 import {
   FILTER,
   NODE_FILTER,

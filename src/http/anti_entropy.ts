@@ -1,7 +1,7 @@
 /**
  * The agent's own word in the catalog (spec/consul.md 9.8): gossip tells that a node is there, the node itself tells what
- * describes it. It looks whether the catalog says so at the start, when it or a server comes or goes, and about once a minute, and
- * registers where it differs.
+ * describes it. It looks whether the catalog says so at the start, when it or a server comes or goes, when what it has to
+ * say changes, and about once a minute, and registers where it differs.
  * @module
  */
 import type { HttpRequest, Services } from "./request.ts";
@@ -26,8 +26,13 @@ export class AntiEntropy {
     services.agent?.pool.onEvent((event) => {
       if (!("members" in event)) return;
       // In a pool of hundreds not every agent may ask for every other one that comes.
-      if (event.members.some(({ name, tags }) => name === own || tags.role === "consul")) this.#in(GATHER_MS);
+      if (event.members.some(({ name, tags }) => name === own || tags.role === "consul")) this.soon();
     });
+    this.soon();
+  }
+
+  /** Looks within half a second. */
+  soon(): void {
     this.#in(GATHER_MS);
   }
 
@@ -37,7 +42,7 @@ export class AntiEntropy {
   }
 
   async #run(): Promise<void> {
-    if (this.#isBusy) return this.#in(GATHER_MS);
+    if (this.#isBusy) return this.soon();
     this.#isBusy = true;
     const isDone = await this.#sync().catch(() => false);
     this.#isBusy = false;

@@ -25,6 +25,8 @@ export interface AgentOptions {
   readonly isServer: boolean;
   readonly bootstrap: boolean;
   readonly meta: Readonly<Record<string, string>>;
+  /** How long a blocking query waits that does not say, and how long one waits at most. */
+  readonly queryTimeMs: { readonly standard: number; readonly most: number };
 }
 
 /** What only the supervisor can do. */
@@ -65,6 +67,7 @@ export type ToHttpWorker =
   | { readonly k: "reader"; readonly port: MessagePort } // one more to share reads among
   | { readonly k: "lookups"; readonly port: MessagePort } // of the name server: paths of the API in, answers out
   | { readonly k: "names"; readonly port: MessagePort } // serve DNS, too; carries what a name server's Worker is told
+  | { readonly k: "meta"; readonly meta: Readonly<Record<string, string>> } // what describes this agent, anew
   | { readonly k: "done"; readonly ref: number; readonly error?: string } // answers `ask`
   | { readonly k: "shutdown" };
 

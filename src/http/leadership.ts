@@ -17,10 +17,10 @@ export type FailureStyle = "data" | "operation";
  */
 export async function askLeader(request: HttpRequest, services: Services, style: FailureStyle): Promise<HttpResponse> {
   const { leader } = services.replica;
-  if (request.forwarded) throw new RequestError("not leader");
+  if (request.forwarded) throw new RequestError("not leader", "none", { leaderless: true });
   if (!leader || leader.id === services.options.nodeId) {
     services.counters.leader_not_found++;
-    throw new HttpError(503, "leader not found");
+    throw new HttpError(503, "leader not found", { leaderless: true });
   }
   if (request.params.has("redirect")) {
     if (leader.apiUrl === "") throw new HttpError(500, "leader not found");
@@ -60,8 +60,9 @@ function forwardError(error: unknown, services: Services, style: FailureStyle): 
   if (!(error instanceof ReplicaError)) return error;
   if (error.code === "no_leader") {
     services.counters.leader_not_found++;
-    return new HttpError(503, "leader not found");
+    return new HttpError(503, "leader not found", { leaderless: true });
   }
-  if (style === "operation") return new HttpError(500, error.message);
-  return new RequestError(error.message, error.code === "unknown" ? "unknown" : "none");
+  const leaderless = error.code === "not_sent";
+  if (style === "operation") return new HttpError(500, error.message, { leaderless });
+  return new RequestError(error.message, error.code === "unknown" ? "unknown" : "none", { leaderless });
 }

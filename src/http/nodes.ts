@@ -40,11 +40,11 @@ export async function handleNodes(request: HttpRequest, services: Services): Pro
 /** `GET` and `POST /leader`. */
 export async function handleLeader(request: HttpRequest, services: Services): Promise<HttpResponse> {
   const { leader } = services.replica;
-  if (!leader) throw new HttpError(503, "leader not found");
+  if (!leader) throw new HttpError(503, "leader not found", { leaderless: true });
   if (request.method === "GET") {
     const all = await services.replica.call("nodes", { timeoutMs: request.params.timeoutMs });
     const found = all.find((one) => one.leader);
-    if (!found) throw new HttpError(503, "leader not found");
+    if (!found) throw new HttpError(503, "leader not found", { leaderless: true });
     return jsonText(nodeText(found), request);
   }
   const to = successorOf(request);
@@ -88,7 +88,7 @@ async function stepDown(
 export async function handleRemove(request: HttpRequest, services: Services): Promise<HttpResponse> {
   const id = idToRemove(request);
   const { leader } = services.replica;
-  if (!leader) throw new HttpError(503, "leader not found");
+  if (!leader) throw new HttpError(503, "leader not found", { leaderless: true });
   if (leader.id !== services.options.nodeId) return await askLeader(request, services, "operation");
   try {
     await services.replica.call("remove", { id, timeoutMs: request.params.timeoutMs });

@@ -22,6 +22,8 @@ export interface HttpResponse {
   readonly stream?: (over: Promise<void>) => AsyncIterable<string>;
   /** Seconds after which a refused request may be tried again. */
   readonly retryAfter?: number;
+  /** Nothing was done, as no leader is known here or it cannot be reached: another node may know more, or this one soon. */
+  readonly leaderless?: boolean;
 }
 
 /** A request that cannot be answered as asked: a status and a text. */
@@ -30,12 +32,19 @@ export class HttpError extends Error {
   override readonly name = "HttpError";
   readonly status: number;
   readonly retryAfter: number | undefined;
+  /** See {@linkcode HttpResponse.leaderless}. */
+  readonly leaderless: boolean;
 
   /** @param message Goes to the client; empty for no body. */
-  constructor(status: number, message: string, options: { retryAfter?: number; cause?: unknown } = {}) {
+  constructor(
+    status: number,
+    message: string,
+    options: { retryAfter?: number; leaderless?: boolean; cause?: unknown } = {},
+  ) {
     super(message, { cause: options.cause });
     this.status = status;
     this.retryAfter = options.retryAfter;
+    this.leaderless = options.leaderless ?? false;
   }
 }
 
@@ -47,10 +56,13 @@ export class RequestError extends Error {
   /** Always `RequestError`. */
   override readonly name = "RequestError";
   readonly outcome: "none" | "unknown";
+  /** See {@linkcode HttpResponse.leaderless}. */
+  readonly leaderless: boolean;
 
-  constructor(message: string, outcome: "none" | "unknown" = "none") {
+  constructor(message: string, outcome: "none" | "unknown" = "none", { leaderless = false } = {}) {
     super(message);
     this.outcome = outcome;
+    this.leaderless = leaderless;
   }
 }
 
@@ -60,7 +72,8 @@ const PLAIN = "text/plain; charset=utf-8";
 export function problem(error: unknown, log: (line: string) => void): HttpResponse {
   if (error instanceof RequestError) {
     const outcome = error.outcome === "unknown" ? `,"outcome":"unknown"` : "";
-    return { status: 200, body: `{"results":[],"error":${JSON.stringify(error.message)}${outcome}}` };
+    const body = `{"results":[],"error":${JSON.stringify(error.message)}${outcome}}`;
+    return { status: 200, body, ...(error.leaderless ? { leaderless: true } : {}) };
   }
   if (error instanceof HttpError) {
     if (error.message === "") return { status: error.status, body: "", contentType: "" };
@@ -69,6 +82,7 @@ export function problem(error: unknown, log: (line: string) => void): HttpRespon
       body: `${error.message}\n`,
       contentType: PLAIN,
       ...(error.retryAfter === undefined ? {} : { retryAfter: error.retryAfter }),
+      ...(error.leaderless ? { leaderless: true } : {}),
     };
   }
   const message = error instanceof Error ? error.message : String(error);

@@ -40,8 +40,8 @@ export class ReplicaError extends Error {
   }
 }
 
-/** Answers requests that other nodes forward. */
-export type Serve = (request: ForwardedRequest) => Promise<ForwardedResponse>;
+/** Answers requests that other nodes forward; nobody waits for the answer when it is `over`. */
+export type Serve = (request: ForwardedRequest, over: Promise<void>) => Promise<ForwardedResponse>;
 
 interface Waiting<T> {
   resolve(value: T): void;
@@ -66,6 +66,8 @@ export class ReplicaClient {
   readonly #deadlines = new Deadlines();
   readonly #calls = new Map<number, Waiting<unknown>>();
   readonly #reads = new Map<number, Waiting<void>>();
+  /** For requests of other nodes under way, how to say that nobody waits for the answer. */
+  readonly #served = new Map<number, () => void>();
   #outbox: { readonly ref: number; readonly body: Uint8Array; readonly render: number }[] = [];
   #readOutbox: { readonly ref: number; readonly timeoutMs: number }[] = [];
   #flushDue = false;
@@ -151,15 +153,20 @@ export class ReplicaClient {
     }
   }
 
-  /** Asks the replica. */
+  /**
+   * Asks the replica.
+   * @param over Nobody waits for the answer any more: it need not come, and is a failure if it has not.
+   */
   call<M extends keyof ReplicaMethods>(
     method: M,
     params: ReplicaMethods[M]["params"],
+    over?: Promise<void>,
   ): Promise<ReplicaMethods[M]["result"]> {
     return new Promise((resolve, reject) => {
       const ref = this.#nextRef++;
       this.#calls.set(ref, { resolve: (value) => resolve(value as ReplicaMethods[M]["result"]), reject });
-      this.#replica.postMessage({ k: "call", ref, method, params });
+      this.#post({ k: "call", ref, method, params });
+      over?.then(() => this.#calls.has(ref) && this.#post({ k: "cancel", ref }));
     });
   }
 
@@ -189,10 +196,9 @@ export class ReplicaClient {
         for (const ref of message.refs) this.#settleRead(ref, message);
         return;
       case "serve":
-        this.#serve(message.request).then((response) =>
-          this.#replica.postMessage({ k: "served", ref: message.ref, response })
-        );
-        return;
+        return void this.#serveOne(message);
+      case "serveOver":
+        return this.#served.get(message.ref)?.();
       case "databaseReplaced":
         return this.onDatabaseReplaced();
       case "leader":
@@ -202,6 +208,18 @@ export class ReplicaClient {
         this.members = message.members;
         return;
     }
+  }
+
+  async #serveOne({ ref, request }: Extract<ToHttp, { k: "serve" }>): Promise<void> {
+    const over = Promise.withResolvers<void>();
+    this.#served.set(ref, over.resolve);
+    const response = await this.#serve(request, over.promise);
+    this.#served.delete(ref);
+    this.#post({ k: "served", ref, response });
+  }
+
+  #post(message: FromHttp): void {
+    this.#replica.postMessage(message);
   }
 
   #settleRead(ref: number, { error, code }: { readonly error?: string; readonly code?: string }): void {

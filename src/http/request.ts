@@ -44,7 +44,8 @@ export interface Services {
 
 /** What makes a node an agent: a member of a gossip pool. */
 export interface Agent {
-  readonly options: AgentOptions;
+  /** What describes it may change while it runs. */
+  options: AgentOptions;
   readonly pool: PoolClient;
   readonly events: EventLog;
   /** Has the supervisor do what concerns the whole process; rejects with a reason for people. */

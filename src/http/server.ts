@@ -62,13 +62,17 @@ async function accept(
   }
 }
 
-/** Answers what another node sent on, as if a client had sent it here. */
-export async function serveForwarded(request: ForwardedRequest, services: Services): Promise<ForwardedResponse> {
+/** Answers what another node sent on, as if a client had sent it here; when it is `over`, nobody waits for the answer. */
+export async function serveForwarded(
+  request: ForwardedRequest,
+  services: Services,
+  over: Promise<void>,
+): Promise<ForwardedResponse> {
   services.counters.served++;
   const { method, target, contentType, authorization, relayed, body } = request;
   const startedMs = performance.now();
   const response: HttpResponse = await route(
-    { method, target, contentType, authorization, body, forwarded: !relayed, startedMs },
+    { method, target, contentType, authorization, body, forwarded: !relayed, startedMs, whenOver: () => over },
     services,
   );
   return {
@@ -76,6 +80,7 @@ export async function serveForwarded(request: ForwardedRequest, services: Servic
     contentType: response.contentType ?? (response.body.length > 0 ? JSON_TYPE : ""),
     servedBy: services.options.advertisedAddr,
     ...(response.headers ? { headers: response.headers } : {}),
+    ...(response.leaderless ? { leaderless: true } : {}),
     body: typeof response.body === "string" ? new TextEncoder().encode(response.body) : response.body,
   };
 }

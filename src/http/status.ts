@@ -125,7 +125,7 @@ function configurationText(config: Config): string {
 /** `GET /debug/vars`. */
 export async function handleVars(request: HttpRequest, services: Services): Promise<HttpResponse> {
   const groups: Section = {
-    http: { ...services.counters },
+    http: { ...services.counters, blocking: services.catalog.waiting },
     readers: services.readers.status(),
     ...await services.replica.call("counters", {}),
   };

@@ -4,6 +4,7 @@
  * @module
  */
 import { encodeBase64Bytes } from "../codec/base64.ts";
+import { Pattern } from "../codec/pattern.ts";
 import type { MembershipEvent } from "../membership/api.ts";
 import { HttpError, type HttpResponse } from "./problem.ts";
 import type { HttpRequest, Services } from "./request.ts";
@@ -73,7 +74,7 @@ export class EventLog {
 function isFor(nodeName: string, filter: string): boolean {
   if (filter === "") return true;
   try {
-    return new RegExp(filter).test(nodeName);
+    return new Pattern(filter).matches(nodeName);
   } catch {
     return false; // the sender checks it; another version may know other patterns
   }
@@ -122,7 +123,7 @@ export async function fire(request: HttpRequest, services: Services, name: strin
 
 function checkPattern(filter: string): void {
   try {
-    new RegExp(filter);
+    new Pattern(filter);
   } catch (error) {
     throw new HttpError(400, `Invalid filter "${filter}": ${error instanceof Error ? error.message : error}`);
   }
@@ -133,7 +134,7 @@ export async function list(request: HttpRequest, services: Services): Promise<Ht
   const { events } = agentOf(services);
   const name = request.params.get("name") || undefined;
   const known = request.params.get("index") || "0";
-  const deadline = performance.now() + blockingWaitMs(request);
+  const deadline = performance.now() + blockingWaitMs(request, services);
   const over = known === "0" ? undefined : request.whenOver?.();
   let isOver = false;
   over?.then(() => isOver = true);

@@ -10,13 +10,12 @@ import { ReplicaError } from "./replica_client.ts";
 import type { HttpRequest, Services } from "./request.ts";
 
 const PLAIN = "text/plain; charset=utf-8";
-/** A blocking query waits this long by default, and at most. */
-const WAIT_MS = 300_000;
-const WAIT_MS_MAX = 600_000;
 /** Blocking queries under way. */
 export const WAITING_MAX = 10_000;
 /** Beyond the wait itself, for a query that another node answers. */
 const FORWARD_MARGIN_MS = 10_000;
+/** Of a node that is no agent, and has no such queries. */
+const NO_QUERY_TIME = { standard: 0, most: 0 };
 const NO_LEADER = "No cluster leader";
 
 /** JSON, indented by four spaces and ended by a newline where `pretty` asks for it. */
@@ -31,7 +30,8 @@ export const DONE: HttpResponse = { status: 200, body: "" };
 /** An error as Consul tells it: a plain text. */
 export function v1Problem(error: unknown, log: (line: string) => void): HttpResponse {
   if (error instanceof HttpError) {
-    return { status: error.status, body: error.message, contentType: PLAIN };
+    const { status, message, leaderless } = error;
+    return { status, body: message, contentType: PLAIN, ...(leaderless ? { leaderless } : {}) };
   }
   if (!(error instanceof CatalogError || error instanceof ReplicaError)) {
     log(`a request failed unexpectedly: ${error instanceof Error ? error.stack : error}`);
@@ -54,7 +54,7 @@ interface ReadMode {
   readonly waitMs: number;
 }
 
-function modeOf(request: HttpRequest): ReadMode {
+function modeOf(request: HttpRequest, services: Services): ReadMode {
   const { params } = request;
   const isStale = params.has("stale");
   const isConsistent = params.has("consistent");
@@ -66,15 +66,16 @@ function modeOf(request: HttpRequest): ReadMode {
   return {
     consistency: isStale ? "stale" : isConsistent ? "consistent" : "default",
     index: Number(index),
-    waitMs: blockingWaitMs(request),
+    waitMs: blockingWaitMs(request, services),
   };
 }
 
 /** How long a blocking query may wait. */
-export function blockingWaitMs({ params }: HttpRequest): number {
+export function blockingWaitMs({ params }: HttpRequest, { agent }: Services): number {
   const waitMs = parseDuration(params.get("wait") || "0");
   if (waitMs === undefined || waitMs < 0) throw new HttpError(400, "Invalid wait time");
-  return Math.min(waitMs || WAIT_MS, WAIT_MS_MAX);
+  const { standard, most } = agent?.options.queryTimeMs ?? NO_QUERY_TIME;
+  return Math.min(waitMs || standard, most);
 }
 
 /**
@@ -86,7 +87,7 @@ export async function v1Read(
   services: Services,
   read: () => Promise<Indexed>,
 ): Promise<HttpResponse> {
-  const mode = modeOf(request);
+  const mode = modeOf(request, services);
   const { state, replica } = services;
   if (mode.consistency !== "stale" && !state.isLeader) {
     return await toLeader(request, services, mode.index > 0 ? mode.waitMs : 0);
@@ -128,7 +129,7 @@ async function blocked(services: Services, { mode, read, over }: Blocked): Promi
     const leftMs = deadline - performance.now();
     if (found.index > mode.index || leftMs <= 0 || isOver) return found;
     await catalog.untilChanged(since, leftMs, over);
-    if (mode.consistency !== "stale" && !state.isLeader) throw new HttpError(500, NO_LEADER);
+    if (mode.consistency !== "stale" && !state.isLeader) throw new HttpError(500, NO_LEADER, { leaderless: true });
   }
 }
 
@@ -142,36 +143,36 @@ function jittered(waitMs: number): number {
  */
 export async function toLeader(request: HttpRequest, services: Services, waitMs = 0): Promise<HttpResponse> {
   const { leader } = services.replica;
-  if (!leader || leader.id === services.options.nodeId || request.forwarded) throw new HttpError(500, NO_LEADER);
+  if (!leader || leader.id === services.options.nodeId || request.forwarded) {
+    throw new HttpError(500, NO_LEADER, { leaderless: true });
+  }
   return await forward(request, services, waitMs);
 }
 
-/** Hands a request on: to the leader, or by a client agent to any server. */
+/** Hands a request on: to the leader, or by a client agent to any server; with its own limit of a wait. */
 export async function forward(request: HttpRequest, services: Services, waitMs = 0): Promise<HttpResponse> {
   services.counters.forwarded++;
-  const { method, target, contentType, authorization, body } = request;
+  const { method, contentType, authorization, body, params } = request;
+  const target = waitMs === 0 || params.get("wait") ? request.target : `${request.target}&wait=${waitMs}ms`;
   try {
-    const answer = services.replica.call("forward", {
+    const asked = {
       request: { method, target, contentType, authorization, body },
       timeoutMs: waitMs * 1.0625 + FORWARD_MARGIN_MS,
       retries: 2,
-    });
-    if (waitMs === 0 || !request.whenOver) return await answer;
-    const over = request.whenOver().then(() => new HttpError(503, "this node stops"));
-    const first = await Promise.race([answer, over]);
-    if (!(first instanceof HttpError)) return first;
-    answer.catch(() => {}); // nobody waits for it
-    throw first;
+    };
+    return await services.replica.call("forward", asked, waitMs === 0 ? undefined : request.whenOver?.());
   } catch (error) {
     if (!(error instanceof ReplicaError)) throw error;
-    if (error.code === "no_leader") throw new HttpError(500, NO_LEADER);
+    if (error.code === "no_leader") throw new HttpError(500, NO_LEADER, { leaderless: true });
+    if (error.code === "canceled") throw new HttpError(503, "this node stops");
     if (error.code === "no_servers") throw new HttpError(500, "No known Consul servers");
-    throw new HttpError(500, `rpc error making call: ${error.message}`);
+    const leaderless = error.code === "not_sent";
+    throw new HttpError(500, `rpc error making call: ${error.message}`, { leaderless });
   }
 }
 
 /** How long a request may block, for whoever hands it on unread. */
-export function blockingMs(request: HttpRequest): number {
-  const mode = modeOf(request);
+export function blockingMs(request: HttpRequest, services: Services): number {
+  const mode = modeOf(request, services);
   return mode.index > 0 ? mode.waitMs : 0;
 }

@@ -84,7 +84,7 @@ export async function routeV1(request: HttpRequest, services: Services): Promise
       const response = v1Problem(new HttpError(405, `method ${request.method} not allowed`), services.log);
       return { ...response, headers: { Allow: route.methods.join(",") } };
     }
-    if (!route.isLocal && !options.isServer) return await forward(request, services, blockingMs(request));
+    if (!route.isLocal && !options.isServer) return await forward(request, services, blockingMs(request, services));
     return await route.handler(request, services, decoded(asked.slice(route.path.length)));
   } catch (error) {
     return v1Problem(agent.poolProblem(error), services.log);

@@ -26,6 +26,7 @@ const SHUTDOWN_MS = 5000;
 const LOOKUP = { method: "GET", contentType: "", authorization: "", body: new Uint8Array(0), forwarded: false };
 
 let services: Services | undefined;
+let antiEntropy: AntiEntropy | undefined;
 let server: HttpServer | undefined;
 
 const log = logger("http");
@@ -36,7 +37,7 @@ function open(message: OpenHttp): void {
   const made: Services = {
     options: message.options,
     state: new NodeState(message.state),
-    replica: new ReplicaClient(message, (request) => serveForwarded(request, made)),
+    replica: new ReplicaClient(message, (request, over) => serveForwarded(request, made, over)),
     readers,
     counters: newCounters(),
     catalog,
@@ -49,7 +50,7 @@ function open(message: OpenHttp): void {
     const reconciler = new Reconciler(made);
     made.replica.onLeader = () => (reconciler.soon(), catalog.changed());
   }
-  if (made.agent) new AntiEntropy(made);
+  if (made.agent) antiEntropy = new AntiEntropy(made);
   services = made;
   if (message.options.bindAddr === "") return scope.postMessage({ k: "listening", port: 0 }); // -http-port=-1
   try {
@@ -82,6 +83,14 @@ function agentOf({ options, membership }: OpenHttp): Agent | undefined {
       await waiting.promise;
     },
   };
+}
+
+/** Metadata of this node, anew: the catalog is to say so, too. */
+function setMeta(meta: Readonly<Record<string, string>>): void {
+  const agent = services?.agent;
+  if (!agent) return;
+  agent.options = { ...agent.options, meta };
+  antiEntropy?.soon();
 }
 
 function onDone({ ref, error }: Extract<ToHttpWorker, { k: "done" }>): void {
@@ -123,6 +132,7 @@ scope.onmessage = ({ data }) => {
   else if (data.k === "reader") services?.readers.add(data.port);
   else if (data.k === "lookups") answerLookups(data.port);
   else if (data.k === "names") startNameServer(data.port);
+  else if (data.k === "meta") setMeta(data.meta);
   else if (data.k === "done") onDone(data);
   else shutdown();
 };

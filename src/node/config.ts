@@ -46,6 +46,8 @@ export interface AgentConfig {
   readonly isDev: boolean;
   /** Time after which a failed member is forgotten. */
   readonly reconnectTimeoutMs: number;
+  /** How long a blocking query waits that does not say, and how long one waits at most. */
+  readonly queryTimeMs: { readonly standard: number; readonly most: number };
   /** Differences from Consul's own settings of gossip in a LAN. */
   readonly gossip: GossipTuning;
 }

@@ -16,7 +16,7 @@ import type { AgentOptions, FromHttpWorker, ToHttpWorker } from "../http/api.ts"
 import type { DiscoveryUse, FromReplica, ToReplica } from "../replica/api.ts";
 import { NODE_STATE_BYTES } from "../rpc/node_state.ts";
 import type { OpenReader, OpenSnapshot, OpenWriter } from "../sqlite/api.ts";
-import type { NameServerSettings } from "../nameserver/api.ts";
+import { type LogLevel, setLogLevel } from "../rpc/log.ts";
 import { AgentParts } from "./agent.ts";
 import type { AgentConfig, NodeConfig } from "./config.ts";
 import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
@@ -64,6 +64,8 @@ export class Node {
   readonly #replica: Worker | undefined;
   readonly #http: Worker;
   readonly #agent: AgentParts | undefined;
+  /** Of Workers to come. */
+  #logLevel: LogLevel | undefined;
   #isLeaving = false;
   readonly #writerToReplica = new MessageChannel();
   readonly #snapshotLine = new MessageChannel();
@@ -75,6 +77,7 @@ export class Node {
    */
   constructor(config: NodeConfig, discovery: DiscoveryOptions | undefined, log: (line: string) => void) {
     this.#config = config;
+    this.#logLevel = config.agent?.logLevel;
     this.#log = log;
     this.#failed.promise.catch(() => {}); // whoever waits for the node hears of it
     const isServer = config.agent?.isServer ?? true;
@@ -111,7 +114,7 @@ export class Node {
   }
 
   #spawn(role: Parameters<typeof spawn>[0]): Worker {
-    return spawn(role, this.#scope, (message) => this.#fail(new NodeFailure(message)), this.#config.agent?.logLevel);
+    return spawn(role, this.#scope, (message) => this.#fail(new NodeFailure(message)), this.#logLevel);
   }
 
   #fail(error: NodeFailure): void {
@@ -332,9 +335,12 @@ export class Node {
   /** What `/v1/agent/reload` and SIGHUP do; set by the command. */
   onReload: () => Promise<void> = () => Promise.resolve();
 
-  /** Takes new settings of the name server into use. */
-  setDns(settings: NameServerSettings): void {
-    this.#agent?.setDns(settings);
+  /** Takes into use what may change while an agent runs. */
+  reload({ dns, logLevel, meta }: Pick<AgentConfig, "dns" | "logLevel" | "meta">): void {
+    this.#logLevel = logLevel;
+    setLogLevel(logLevel);
+    this.#agent?.setDns(dns);
+    this.#tellHttp({ k: "meta", meta });
   }
 
   async #onAsked({ ref, task }: Extract<FromHttpWorker, { k: "ask" }>): Promise<void> {
@@ -354,8 +360,8 @@ function revokeSpentRights(): void {
 
 /** What HTTP may know of an agent: not its keys. */
 function agentOptions(agent: AgentConfig, nodeId: string): AgentOptions {
-  const { nodeName, datacenter, isServer, bootstrap, meta } = agent;
-  return { nodeId, nodeName, datacenter, isServer, bootstrap, meta };
+  const { nodeName, datacenter, isServer, bootstrap, meta, queryTimeMs } = agent;
+  return { nodeId, nodeName, datacenter, isServer, bootstrap, meta, queryTimeMs };
 }
 
 function discoveryUse(options: DiscoveryOptions): DiscoveryUse {

@@ -97,6 +97,8 @@ export interface ForwardedResponse {
   readonly contentType: string;
   readonly servedBy: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Nothing was done, as no leader is known there or it cannot be reached: it may be asked again, or another node. */
+  readonly leaderless?: boolean;
   readonly body: Uint8Array;
 }
 
@@ -153,6 +155,7 @@ export interface NodeInfo {
 export type FromHttp =
   | Proposals
   | { readonly k: "call"; readonly ref: number; readonly method: keyof ReplicaMethods; readonly params: unknown }
+  | { readonly k: "cancel"; readonly ref: number } // nobody waits for the answer to this call any more
   | { readonly k: "reads"; readonly refs: readonly number[]; readonly timeoutMs: number }
   | { readonly k: "served"; readonly ref: number; readonly response: ForwardedResponse };
 
@@ -176,6 +179,7 @@ export type ToHttp =
   }
   | { readonly k: "readIndices"; readonly refs: readonly number[]; readonly error?: string; readonly code?: string }
   | { readonly k: "serve"; readonly ref: number; readonly request: ForwardedRequest }
+  | { readonly k: "serveOver"; readonly ref: number } // nobody waits for the answer to this request any more
   | { readonly k: "databaseReplaced" } // readers have to open it again
   | { readonly k: "leader"; readonly leader: LeaderInfo | null }
   | { readonly k: "members"; readonly members: readonly Member[] };

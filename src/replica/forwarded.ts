@@ -14,7 +14,13 @@ import { textField } from "./wire.ts";
 export function decodeResponse({ head, body }: RpcAnswer): ForwardedResponse {
   const { status, headers } = head;
   if (typeof status !== "number") throw new DecodeError(`Expected "status" to be a number`);
-  const decoded = { status, contentType: textField(head, "contentType"), servedBy: textField(head, "servedBy"), body };
+  const decoded = {
+    status,
+    contentType: textField(head, "contentType"),
+    servedBy: textField(head, "servedBy"),
+    ...(head.leaderless === true ? { leaderless: true } : {}),
+    body,
+  };
   return headers === undefined ? decoded : { ...decoded, headers: decodeHeaders(headers) };
 }
 

@@ -5,7 +5,7 @@
  */
 import type { ReplicaNode } from "./node.ts";
 import { RefusedError, type Replica } from "./replica.ts";
-import { NotSentError, RemoteError, type RpcAnswer, type RpcClient, UnansweredError } from "./rpc.ts";
+import { CanceledError, NotSentError, RemoteError, type RpcAnswer, type RpcClient, UnansweredError } from "./rpc.ts";
 import { type Cluster, withTimeout } from "./cluster.ts";
 import { unpack } from "../rpc/packed.ts";
 import { renderFlags } from "../sql/render_options.ts";
@@ -64,6 +64,8 @@ export class HttpPorts {
   readonly #parts: HttpPortsParts;
   readonly #refused = new Map<number, Refused[]>();
   readonly #served = new Map<number, (response: ForwardedResponse) => void>();
+  /** By port and number, how to say that nobody waits for the answer to a call any more. */
+  readonly #cancels = new Map<string, () => void>();
   readonly #writerStatus: ((status: Record<string, unknown>) => void)[] = [];
   #nextRef = 1;
 
@@ -110,11 +112,23 @@ export class HttpPorts {
       case "served":
         this.#served.get(message.ref)?.(message.response);
         return void this.#served.delete(message.ref);
+      case "cancel":
+        return this.#cancels.get(`${port} ${message.ref}`)?.();
       case "call":
-        return void this.#call(message.method, message.params).then(
-          (result) => this.#post(port, { k: "answer", ref: message.ref, result }),
-          (error) => this.#post(port, { k: "answer", ref: message.ref, ...described(error) }),
-        );
+        return void this.#answer(port, message);
+    }
+  }
+
+  async #answer(port: number, { ref, method, params }: Extract<FromHttp, { k: "call" }>): Promise<void> {
+    const over = Promise.withResolvers<void>();
+    const key = `${port} ${ref}`;
+    this.#cancels.set(key, over.resolve);
+    try {
+      this.#post(port, { k: "answer", ref, result: await this.#call(method, params, over.promise) });
+    } catch (error) {
+      this.#post(port, { k: "answer", ref, ...described(error) });
+    } finally {
+      this.#cancels.delete(key);
     }
   }
 
@@ -138,10 +152,10 @@ export class HttpPorts {
     }
   }
 
-  async #call(method: keyof ReplicaMethods, params: unknown): Promise<unknown> {
+  async #call(method: keyof ReplicaMethods, params: unknown, over: Promise<void>): Promise<unknown> {
     switch (method) {
       case "forward":
-        return await this.#forward(params as ReplicaMethods["forward"]["params"]);
+        return await this.#forward(params as ReplicaMethods["forward"]["params"], over);
       case "nodes":
         return await this.#parts.cluster.nodes((params as ReplicaMethods["nodes"]["params"]).timeoutMs);
       case "remove":
@@ -208,13 +222,16 @@ export class HttpPorts {
     }
   }
 
-  async #forward({ request, timeoutMs, retries }: ReplicaMethods["forward"]["params"]): Promise<ForwardedResponse> {
+  async #forward(
+    { request, timeoutMs, retries }: ReplicaMethods["forward"]["params"],
+    over: Promise<void>,
+  ): Promise<ForwardedResponse> {
     const { body, ...head } = request;
     for (let attempt = 0;; attempt++) {
       const leader: LeaderInfo | null = this.#parts.node.leader();
       if (!leader || leader.id === this.#parts.options.nodeId) throw new NoLeaderError();
       try {
-        const answer = await this.#parts.rpc.call(leader.addr, "http", { ...head }, { timeoutMs, body });
+        const answer = await this.#parts.rpc.call(leader.addr, "http", { ...head }, { timeoutMs, body, over });
         return decodeResponse(answer);
       } catch (error) {
         if (!(error instanceof NotSentError) || attempt >= retries) throw error;
@@ -222,8 +239,8 @@ export class HttpPorts {
     }
   }
 
-  /** A request that another node forwards to this one. */
-  async answerCall(rpc: Rpc): Promise<RpcAnswer> {
+  /** A request that another node forwards to this one, until nobody waits for it any more. */
+  async answerCall(rpc: Rpc, over: Promise<void>): Promise<RpcAnswer> {
     if (rpc.method !== "http") throw new RemoteError(`unknown call "${rpc.method}": upgrade this node`);
     if (this.#served.size >= SERVED_MAX) throw new RemoteError("too many forwarded requests: try again later");
     const request: ForwardedRequest = {
@@ -237,7 +254,9 @@ export class HttpPorts {
     const ref = this.#nextRef++;
     const { body, ...head } = await new Promise<ForwardedResponse>((resolve) => {
       this.#served.set(ref, resolve);
-      this.#post(1 + ref % this.#ports.length, { k: "serve", ref, request });
+      const port = 1 + ref % this.#ports.length;
+      this.#post(port, { k: "serve", ref, request });
+      over.then(() => this.#served.has(ref) && this.#post(port, { k: "serveOver", ref }));
     });
     return { head: { ...head }, body };
   }
@@ -257,6 +276,7 @@ function described(error: unknown): { error: string; code: string } {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof NoLeaderError) return { error: message, code: "no_leader" };
   if (error instanceof UnansweredError) return { error: message, code: "unknown" };
+  if (error instanceof CanceledError) return { error: message, code: "canceled" };
   if (error instanceof NotSentError) return { error: message, code: "not_sent" };
   if (error instanceof RefusedError) return { error: message, code: error.why };
   if (error instanceof RemoteError) {

@@ -8,6 +8,7 @@ import { type Frame, writeFrame } from "../codec/frame.ts";
 import { GOSSIP_FIRST_BYTES } from "../membership/api.ts";
 import { Connection } from "./connection.ts";
 import {
+  decodeCancel,
   decodeHello,
   decodeRaftMessage,
   decodeRpc,
@@ -38,8 +39,8 @@ export interface ListenerHandlers {
   /** A connection that speaks gossip, with the bytes that it began with; in a node that gossips. */
   onGossip?(connection: Connection, first: Uint8Array): Promise<void>;
   onMessages(messages: readonly Message[], caller: Hello): void;
-  /** Answers a call; a thrown {@linkcode RemoteError} is sent back with its facts. */
-  onCall(rpc: Rpc, caller: Hello): Promise<RpcAnswer>;
+  /** Answers a call, unless it is `over` before; a thrown {@linkcode RemoteError} is sent back with its facts. */
+  onCall(rpc: Rpc, caller: Hello, over: Promise<void>): Promise<RpcAnswer>;
   log(line: string): void;
 }
 
@@ -149,22 +150,40 @@ export class Listener {
   }
 
   async #serveRpc(connection: Connection, caller: Hello): Promise<void> {
-    for (let frame: Frame | undefined; (frame = await connection.read()) !== undefined;) {
-      if (frame.kind !== FRAME.call) continue;
-      const rpc = decodeRpc(frame.payload);
-      this.#handlers.onCall(rpc, caller).then(
-        (answer) => ({ id: rpc.id, method: "ok", ...answer }),
-        (error) => ({
-          id: rpc.id,
-          method: "error",
-          head: {
-            ...(error instanceof RemoteError ? error.head : {}),
-            error: error instanceof Error ? error.message : String(error),
-          },
-          body: new Uint8Array(0),
-        }),
-      ).then((reply) => connection.send((writer) => writeRpc(writer, FRAME.reply, reply)));
+    const running = new Map<number, () => void>();
+    try {
+      for (let frame: Frame | undefined; (frame = await connection.read()) !== undefined;) {
+        if (frame.kind === FRAME.call) this.#answer(connection, caller, { rpc: decodeRpc(frame.payload), running });
+        else if (frame.kind === FRAME.cancel) running.get(decodeCancel(frame.payload))?.();
+      }
+    } finally {
+      for (const end of running.values()) end();
     }
+  }
+
+  /** Answers one call; `running` has for each how to say that nobody waits for it. */
+  #answer(
+    connection: Connection,
+    caller: Hello,
+    { rpc, running }: { rpc: Rpc; running: Map<number, () => void> },
+  ): void {
+    const over = Promise.withResolvers<void>();
+    running.set(rpc.id, over.resolve);
+    this.#handlers.onCall(rpc, caller, over.promise).then(
+      (answer) => ({ id: rpc.id, method: "ok", ...answer }),
+      (error) => ({
+        id: rpc.id,
+        method: "error",
+        head: {
+          ...(error instanceof RemoteError ? error.head : {}),
+          error: error instanceof Error ? error.message : String(error),
+        },
+        body: new Uint8Array(0),
+      }),
+    ).then((reply) => {
+      running.delete(rpc.id);
+      connection.send((writer) => writeRpc(writer, FRAME.reply, reply));
+    });
   }
 
   /** Stops listening and closes everything. */

@@ -268,11 +268,11 @@ export class ReplicaNode {
       onHello: (caller) => this.#meet(caller),
       ...(this.#pool ? { onGossip: (connection, first) => this.#onGossip(connection, first) } : {}),
       onMessages: (messages, caller) => this.#onMessages(messages, caller),
-      onCall: (rpc, caller) =>
+      onCall: (rpc, caller, over) =>
         this.#snapshots.answer(rpc, caller.id) ?? this.#divergence.answer(rpc, caller.id) ??
           this.#verification.answer(rpc, caller.id) ??
           this.#cluster.answer(rpc.method, rpc.head) ??
-          this.#http.answerCall(rpc),
+          this.#http.answerCall(rpc, over),
       log: this.#events.log,
     });
   }

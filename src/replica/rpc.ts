@@ -5,7 +5,17 @@
  * @module
  */
 import { Connection } from "./connection.ts";
-import { decodeHello, decodeRpc, FRAME, type Hello, HELLO_BYTES_MAX, PREAMBLE, type Rpc, writeRpc } from "./wire.ts";
+import {
+  decodeHello,
+  decodeRpc,
+  FRAME,
+  type Hello,
+  HELLO_BYTES_MAX,
+  PREAMBLE,
+  type Rpc,
+  writeCancel,
+  writeRpc,
+} from "./wire.ts";
 import { writeFrame } from "../codec/frame.ts";
 import { DecodeError } from "../codec/cursor.ts";
 
@@ -26,6 +36,12 @@ export class NotSentError extends Error {
 export class UnansweredError extends Error {
   /** Always `UnansweredError`. */
   override readonly name = "UnansweredError";
+}
+
+/** The call was sent, and given up before its answer because nobody waited for it any more. */
+export class CanceledError extends Error {
+  /** Always `CanceledError`. */
+  override readonly name = "CanceledError";
 }
 
 /** The other node answered with a refusal. */
@@ -52,6 +68,8 @@ export interface CallOptions {
   /** For connecting, and again for the answer. */
   readonly timeoutMs: number;
   readonly body?: Uint8Array;
+  /** Nobody waits for the answer any more: the other node hears of it and may stop. */
+  readonly over?: Promise<void>;
 }
 
 /** Calls that one connection carries at a time. */
@@ -117,6 +135,7 @@ export class RpcClient {
    * Calls `method` at `addr`.
    * @throws {NotSentError} When no connection could be made.
    * @throws {UnansweredError} When the connection broke or the time ran out after sending.
+   * @throws {CanceledError} When nobody waits any more.
    * @throws {RemoteError} When the other node refused.
    */
   async call(addr: string, method: string, head: Record<string, unknown>, options: CallOptions): Promise<RpcAnswer> {
@@ -140,6 +159,13 @@ export class RpcClient {
         channel.calls.delete(id);
         reject(new NotSentError(`Cannot call ${addr}: it does not take what is sent to it`));
       }
+      options.over?.then(() => {
+        const call = channel.calls.get(id);
+        if (!call) return;
+        channel.calls.delete(id);
+        call.reject(new CanceledError(`nobody waits for the answer of ${addr} any more`));
+        channel.connection.send((writer) => writeCancel(writer, id));
+      });
     });
   }
 

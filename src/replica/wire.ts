@@ -24,7 +24,7 @@ export const HELLO_BYTES_MAX = 16 * 1024;
 export const RAFT_FRAME_BYTES_MAX = 80 * 1024 * 1024;
 
 /** Frame kinds that are not Raft messages. */
-export const FRAME = { hello: 1, welcome: 2, refused: 3, call: 4, reply: 5 } as const;
+export const FRAME = { hello: 1, welcome: 2, refused: 3, call: 4, reply: 5, cancel: 6 } as const;
 
 /** What a node says of itself at the start of a stream, both ways. */
 export interface Hello {
@@ -111,6 +111,19 @@ export function writeRpc(writer: ByteWriter, kind: typeof FRAME.call | typeof FR
   writeFrame(writer, kind, (payload) => {
     payload.u64(rpc.id).string(rpc.method).string(JSON.stringify(rpc.head)).bytes(rpc.body);
   });
+}
+
+/** Appends a word that nobody waits for the reply to a call any more. */
+export function writeCancel(writer: ByteWriter, id: number): void {
+  writeFrame(writer, FRAME.cancel, (payload) => payload.u64(id));
+}
+
+/** Decodes the number of a call that nobody waits for any more. */
+export function decodeCancel(payload: Uint8Array): number {
+  const reader = new ByteReader(payload);
+  const id = reader.u64();
+  reader.end();
+  return id;
 }
 
 /** Decodes a call or reply. */

@@ -20,6 +20,8 @@ export interface LogLine {
 export const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
 const CHANNEL = "muster-log";
+/** Carries a new level to the Workers. */
+const LEVEL_CHANNEL = "muster-log-level";
 let channel: BroadcastChannel | undefined;
 /** Lines of lower levels are not written; whoever listens hears them all the same. */
 let least = levelOfName(threadName());
@@ -34,9 +36,18 @@ function levelOfName(name: unknown): LogLevel {
   return LOG_LEVELS.find((one) => one === level) ?? "debug";
 }
 
-/** Sets the level in this thread; Workers have theirs by {@linkcode levelOfName}. */
+/** Sets the level of the process: of this thread and of the Workers that run; later ones have theirs by their name. */
 export function setLogLevel(level: LogLevel): void {
   least = level;
+  const told = new BroadcastChannel(LEVEL_CHANNEL);
+  told.postMessage(level);
+  told.close();
+}
+
+if (isWorker()) {
+  new BroadcastChannel(LEVEL_CHANNEL).onmessage = ({ data }: MessageEvent<LogLevel>) => {
+    least = data;
+  };
 }
 
 /** Writes lines under the name of a part. */

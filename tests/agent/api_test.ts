@@ -50,6 +50,14 @@ Deno.test("reads block until the index passes, say how fresh they are, and follo
     const quiet = await client.http("GET", `/v1/catalog/nodes?index=${index}&wait=100ms`);
     assertEquals(quiet.headers.get("x-consul-index"), String(index));
     const waiting = client.http("GET", `/v1/catalog/nodes?index=${index}&wait=25s`);
+    await holds(server, 1);
+    // Who has gone is waited for nowhere: the server hears of it from the client agent.
+    const gone = new AbortController();
+    const left = fetch(`${client.url}/v1/catalog/nodes?index=${index}&wait=5m`, { signal: gone.signal });
+    await holds(server, 2);
+    gone.abort();
+    await left.catch(() => {});
+    await holds(server, 1);
     const put = JSON.stringify({ Node: "by-hand", Address: "192.0.2.7", NodeMeta: { made: "by hand" } });
     assertEquals((await client.http("PUT", "/v1/catalog/register", put)).text, "true");
     const woken = await waiting;
@@ -69,6 +77,13 @@ Deno.test("reads block until the index passes, say how fresh they are, and follo
     assertEquals((await client.http("GET", "/v1/catalog/nodes")).text, "No known Consul servers");
     assertMatch((await client.http("GET", "/db/query?q=SELECT+1")).text, /no servers known/);
   }));
+
+/** Waits until a server holds so many blocking queries. */
+async function holds(server: AgentProcess, count: number): Promise<void> {
+  await until(`${count} blocking queries`, async () => {
+    return (await server.get("/debug/vars")).http.blocking === count || undefined;
+  });
+}
 
 /** What is not to be done, or not as asked. */
 async function refusals(server: AgentProcess, client: AgentProcess): Promise<void> {
@@ -125,12 +140,18 @@ Deno.test("events, node metadata, info, list-peers, reload, monitor and keys by 
     assertMatch(answer, /client\.node\.consul\.\s+1\s+IN\s+A\s+127\.0\.0\.1/);
     assertMatch(answer, /client\.node\.consul\.\s+1\s+IN\s+TXT\s+"rack=r1"/);
 
-    await Deno.writeTextFile(`${settings}/a.hcl`, `dns_config { node_ttl = "9s" }`);
+    const changed = `dns_config { node_ttl = "9s" }\nnode_meta { rack = "r2" }\nlog_level = "warn"`;
+    await Deno.writeTextFile(`${settings}/a.hcl`, changed);
     const reloaded = await client.muster("reload");
     assertEquals([reloaded.code, reloaded.stdout], [0, "Configuration reload triggered\n"], reloaded.stderr);
     await until("the new time to live", async () => {
       return /\s9\s+IN\s+A\s/.test(await dig(client.place, "client.node.consul", "+noall", "+answer")) || undefined;
     });
+    await until("the new metadata", async () => {
+      return (await server.get("/v1/catalog/node/client")).Node.Meta.rack === "r2" || undefined;
+    });
+    await client.muster("join", server.addr);
+    assert(!/joining: lan_addresses/.test(client.log), "the log is quieter now");
     await Deno.writeTextFile(`${settings}/a.hcl`, `dns_config { node_ttl = `);
     const broken = await client.muster("reload");
     assertEquals(broken.code, 1);

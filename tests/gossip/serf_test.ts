@@ -9,7 +9,7 @@ import { CoordinateClient, distance, ORIGIN } from "../../src/gossip/coordinate.
 import { encodeKeyText } from "../../src/gossip/key_text.ts";
 import type { KeyTally } from "../../src/gossip/internal_query.ts";
 import { NO_BYTES } from "../../src/gossip/msgpack.ts";
-import { Pattern } from "../../src/gossip/pattern.ts";
+import { Pattern } from "../../src/codec/pattern.ts";
 import type { QueryParams } from "../../src/gossip/query.ts";
 import { decodeTags, encodeTags } from "../../src/gossip/serf_message.ts";
 import { decodeSnapshot, encodeSnapshot, encodeSnapshotLine, isCompactionDue } from "../../src/gossip/snapshot.ts";

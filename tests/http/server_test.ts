@@ -39,6 +39,7 @@ function agentOf(line: MessagePort): Agent {
       isServer: true,
       bootstrap: false,
       meta: {},
+      queryTimeMs: { standard: 300_000, most: 600_000 },
     },
     pool: new PoolClient(line),
     events: new EventLog("n"),

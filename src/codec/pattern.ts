@@ -1,12 +1,12 @@
 /**
- * Regular expressions of query filters (spec/gossip.md 5.8), in time linear in the text: a pattern comes from another
- * node, and JavaScript's own expressions can be made to run for years. The common part of RE2: literals, `.`, classes,
+ * Regular expressions of filters (spec/gossip.md 5.8), in time linear in the text: a pattern comes from another node or
+ * a client, and JavaScript's own expressions can be made to run for years. The common part of RE2: literals, `.`, classes,
  * `\d \w \s \b` and their opposites, groups, `|`, `* + ? {n,m}`, `^ $ \A \z`, `(?i)` at the start. Pure.
  *
  * A pattern becomes a program whose threads all go forward through the text together (Thompson; Pike).
  * @module
  */
-import { DecodeError } from "../codec/cursor.ts";
+import { DecodeError } from "./cursor.ts";
 
 /** Instructions of a program, and repetitions of a part. */
 const PROGRAM_MAX = 10_000;
