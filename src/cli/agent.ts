@@ -113,7 +113,7 @@ async function live(node: Node, config: NodeConfig, { agent: { isServer } }: Age
   try {
     const joined = node.join().then(() => new Promise<never>(() => {}));
     log("Consul agent running!");
-    const place = config.httpAddr === "" ? "no address: -http-port=-1" : `http://${config.httpAdvertisedAddr}`;
+    const place = config.httpAddrs.length === 0 ? "no address: -http-port=-1" : `http://${config.httpAdvertisedAddr}`;
     if (isServer) node.clustered().then(() => log(`SQL and HTTP at ${place}`), () => {});
     const end = await Promise.race([signal, node.failed(), joined, node.left().then(() => "leave" as const)]);
     return await stop(node, end, config);
@@ -175,9 +175,9 @@ function reload(node: Node, start: Start): Promise<void> {
 }
 
 function banner(nodeId: string, { agent, config }: AgentSetup): string {
-  const portOf = (addr: string) => addr === "" ? "-1" : addr.slice(addr.lastIndexOf(":") + 1);
+  const portOf = (addr: string | undefined) => addr === undefined ? "-1" : addr.slice(addr.lastIndexOf(":") + 1);
   const hostOf = (addr: string) => addr.slice(0, addr.lastIndexOf(":"));
-  const client = hostOf(config.httpAddr || agent.dnsAddr || "127.0.0.1:0");
+  const clients = (config.httpAddrs.length > 0 ? config.httpAddrs : agent.dnsAddrs).map(hostOf);
   const lines: [string, string][] = [
     ["Version", `'${VERSION}'`],
     ["Build Date", "''"],
@@ -187,8 +187,8 @@ function banner(nodeId: string, { agent, config }: AgentSetup): string {
     ["Server", `${agent.isServer} (Bootstrap: ${agent.bootstrap})`],
     [
       "Client Addr",
-      `[${client}] (HTTP: ${portOf(config.httpAddr)}, HTTPS: -1, gRPC: -1, gRPC-TLS: -1, DNS: ${
-        portOf(agent.dnsAddr)
+      `[${clients.join(" ")}] (HTTP: ${portOf(config.httpAddrs[0])}, HTTPS: -1, gRPC: -1, gRPC-TLS: -1, DNS: ${
+        portOf(agent.dnsAddrs[0])
       })`,
     ],
     ["Cluster Addr", `${hostOf(config.clusterAdvertisedAddr)} (LAN: ${portOf(config.clusterAdvertisedAddr)}, WAN: -1)`],

@@ -82,7 +82,8 @@ export class AgentApi {
       const text = (await response.text()).trim();
       throw new ApiError(`Unexpected response code: ${response.status} (${text})`);
     }
-    const why = failure instanceof Error ? failure.message : String(failure);
+    const cause = failure instanceof Error && failure.cause instanceof Error ? failure.cause : failure;
+    const why = cause instanceof Error ? cause.message : String(cause);
     throw new ApiError(`${why}; is an agent running there? -http-addr or MUSTER_HTTP_ADDR says where it is`);
   }
 

@@ -58,19 +58,19 @@ export function agentSetup(
   const bind = isDev && !settings.has("bind_addr") ? "127.0.0.1" : settings.text("bind_addr", "0.0.0.0");
   const advertise = advertised(settings.text("advertise_addr"), bind, machine);
   const port = settings.number("ports.serf_lan", PORT.cluster);
-  const client = clientAddr(settings.text("client_addr", "127.0.0.1"));
+  const clients = clientAddrs(settings.text("client_addr", "127.0.0.1"));
   const httpPort = settings.number("ports.http", PORT.http);
   const isVoter = !settings.flag("read_replica", false);
   const expect = settings.number("bootstrap_expect", 0);
-  const agent = agentConfig(settings, { isDev, isServer, client, hostname: machine.hostname });
+  const agent = agentConfig(settings, { isDev, isServer, clients, hostname: machine.hostname });
   return {
     agent,
     config: {
       ...standard,
       dataDirectory,
       nodeId: settings.text("node_id"),
-      httpAddr: httpPort < 0 ? "" : joinAddress(client, httpPort),
-      httpAdvertisedAddr: joinAddress(ANY.includes(client) ? advertise : client, Math.max(httpPort, 0)),
+      httpAddrs: httpPort < 0 ? [] : clients.map((host) => joinAddress(host, httpPort)),
+      httpAdvertisedAddr: joinAddress(ANY.includes(clients[0]) ? advertise : clients[0], Math.max(httpPort, 0)),
       clusterAddr: joinAddress(bind, port),
       clusterAdvertisedAddr: joinAddress(advertise, port),
       isVoter,
@@ -206,16 +206,21 @@ function isPrivate(address: string): boolean {
     a === 172 && b >= 16 && b < 32 || a === 192 && b === 168;
 }
 
-function clientAddr(text: string): string {
-  const [first, ...more] = text.trim().split(/\s+/);
-  if (more.length > 0) throw new SettingsError(`client_addr: several addresses are not supported yet: ${text}`);
-  if (first.startsWith("unix:")) throw new SettingsError("DNS address cannot be a unix socket");
-  return first.replace(/^\[(.*)\]$/, "$1");
+/** Addresses for clients, separated by blanks. */
+function clientAddrs(text: string): string[] {
+  const addrs = text.trim().split(/\s+/);
+  if (addrs.some((addr) => addr.startsWith("unix:"))) throw new SettingsError("DNS address cannot be a unix socket");
+  return [...new Set(addrs.map((addr) => addr.replace(/^\[(.*)\]$/, "$1")))];
 }
 
 function agentConfig(
   settings: Settings,
-  { isDev, isServer, client, hostname }: { isDev: boolean; isServer: boolean; client: string; hostname: string },
+  { isDev, isServer, clients, hostname }: {
+    isDev: boolean;
+    isServer: boolean;
+    clients: readonly string[];
+    hostname: string;
+  },
 ): AgentConfig {
   const dnsPort = settings.number("ports.dns", PORT.dns);
   const datacenter = settings.text("datacenter", "dc1").toLowerCase();
@@ -232,7 +237,7 @@ function agentConfig(
     rejoinAfterLeave: settings.flag("rejoin_after_leave", false),
     encryptionKey: settings.text("encrypt"),
     domains: domains(settings),
-    dnsAddr: dnsPort < 0 ? "" : joinAddress(client, dnsPort),
+    dnsAddrs: dnsPort < 0 ? [] : clients.map((host) => joinAddress(host, dnsPort)),
     dns: dnsSettings(settings),
     leaveOnTerminate: settings.flag("leave_on_terminate", !isServer),
     skipLeaveOnInterrupt: settings.flag("skip_leave_on_interrupt", isServer),

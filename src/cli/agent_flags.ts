@@ -36,7 +36,13 @@ export const AGENT_FLAGS: readonly AgentFlag[] = [
   now("node-meta", "strings", "node_meta", "", "key:value to describe this node by; repeatable"),
   now("bind", "string", "bind_addr", "0.0.0.0", "Address to listen on for traffic between nodes"),
   now("advertise", "string", "advertise_addr", "", "Address told to the others; the bind address if not set"),
-  now("client", "string", "client_addr", "127.0.0.1", "Address to listen on for HTTP and DNS"),
+  now(
+    "client",
+    "string",
+    "client_addr",
+    "127.0.0.1",
+    'Address to listen on for HTTP and DNS, or several of them: "127.0.0.1 10.0.0.1"',
+  ),
   now("config-dir", "strings", "", "", "Directory whose .json and .hcl files are read in order; repeatable"),
   now("config-file", "strings", "", "", "Configuration file, .json or .hcl; repeatable"),
   now(

@@ -80,7 +80,7 @@ function configOf(flags: Flags): NodeConfig {
   return {
     dataDirectory: flags.rest[0],
     nodeId: flags.string("node-id"),
-    httpAddr,
+    httpAddrs: [httpAddr],
     httpAdvertisedAddr: flags.string("http-adv-addr") || httpAddr,
     httpAllowOrigin: flags.string("http-allow-origin"),
     httpBodyBytesMax: flags.int("http-max-body"),

@@ -318,9 +318,9 @@ function flagsOf(query: Query, answer: Answer, isTruncated: boolean): number {
     (query.checkingDisabled ? 0x10 : 0) | (answer.rcode & 15);
 }
 
-/** The shortest answer to what could not be decoded. */
-export function encodeFormatError(id: number): Uint8Array {
-  return new Message(false).u16(id).u16(0x8000 | RCODE.FORMERR).u16(0).u16(0).u16(0).u16(0).bytes();
+/** The shortest answer: to what could not be decoded, FORMERR. */
+export function encodeFailure(id: number, rcode: number): Uint8Array {
+  return new Message(false).u16(id).u16(0x8000 | rcode).u16(0).u16(0).u16(0).u16(0).bytes();
 }
 
 function optBytes({ clientSubnet }: Edns): number {

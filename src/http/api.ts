@@ -38,7 +38,8 @@ export interface HttpOptions {
   /** Present in an agent. */
   readonly agent?: AgentOptions;
   readonly version: string;
-  readonly bindAddr: string;
+  /** None in an agent without HTTP. */
+  readonly bindAddrs: readonly string[];
   /** Advertised HTTP address, `host:port`. */
   readonly advertisedAddr: string;
   /** Advertised cluster address. */

@@ -12,27 +12,45 @@ import { HttpError, type HttpResponse, JSON_TYPE } from "./problem.ts";
 import type { Services } from "./request.ts";
 import { route } from "./router.ts";
 
-/** An open listener. */
+/** Open listeners. */
 export interface HttpServer {
+  /** Of the first address. */
   readonly port: number;
   /** Takes no more connections and resolves when the requests under way are answered. */
   shutdown(): Promise<void>;
 }
 
-/** Listens at the address in the options. */
+/**
+ * Listens at the addresses in the options.
+ * @throws {Error} Naming the first address that it cannot have.
+ */
 export function serveHttp(services: Services): HttpServer {
-  const { hostname, port } = splitAddress(services.options.bindAddr);
-  const listener = Deno.listen({ hostname, port });
+  const listeners = listenAtAll(services.options.bindAddrs);
   const connections = new Set<ClientConnection>();
   const deadlines = new Deadlines();
-  accept(listener, services, { connections, deadlines });
+  for (const listener of listeners) accept(listener, services, { connections, deadlines });
   return {
-    port: listener.addr.port,
+    port: listeners[0].addr.port,
     async shutdown() {
-      listener.close();
+      for (const listener of listeners) listener.close();
       await Promise.all([...connections].map((connection) => connection.finish()));
     },
   };
+}
+
+function listenAtAll(addrs: readonly string[]): Deno.TcpListener[] {
+  const listeners: Deno.TcpListener[] = [];
+  for (const addr of addrs) {
+    try {
+      const { hostname, port } = splitAddress(addr);
+      listeners.push(Deno.listen({ hostname, port }));
+    } catch (error) {
+      for (const listener of listeners) listener.close();
+      const why = error instanceof Error ? error.message : error;
+      throw new Error(`cannot listen on HTTP address ${addr}: ${why}`, { cause: error });
+    }
+  }
+  return listeners;
 }
 
 async function accept(

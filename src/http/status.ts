@@ -50,7 +50,7 @@ async function statusOf(services: Services): Promise<Section> {
       uptime: formatDuration(now - options.startedMs),
     },
     http: {
-      bind_addr: options.bindAddr,
+      bind_addr: options.bindAddrs.join(" "),
       auth: "disabled",
       ...(options.allowOrigin === "" ? {} : { allow_origin: options.allowOrigin }),
       tls: { enabled: "false" },

@@ -52,14 +52,15 @@ function open(message: OpenHttp): void {
   }
   if (made.agent) antiEntropy = new AntiEntropy(made);
   services = made;
-  if (message.options.bindAddr === "") return scope.postMessage({ k: "listening", port: 0 }); // -http-port=-1
+  const { bindAddrs } = message.options;
+  if (bindAddrs.length === 0) return scope.postMessage({ k: "listening", port: 0 }); // -http-port=-1
   try {
     server = serveHttp(made);
-    log(`service listening on ${message.options.bindAddr}`);
+    for (const addr of bindAddrs) log(`service listening on ${addr}`);
     scope.postMessage({ k: "listening", port: server.port });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    scope.postMessage({ k: "failed", message: `cannot listen on HTTP address ${message.options.bindAddr}: ${why}` });
+    scope.postMessage({ k: "failed", message: why });
   }
 }
 

@@ -30,8 +30,8 @@ export interface NameServerSettings {
 /** First message to the Worker. */
 export interface OpenNameServer {
   readonly k: "open";
-  /** `host:port` of UDP and TCP. */
-  readonly addr: string;
+  /** Each `host:port`, of UDP and TCP. */
+  readonly addrs: readonly string[];
   /** The primary domain first, each ending in a dot, lower case. */
   readonly domains: readonly string[];
   readonly datacenter: string;

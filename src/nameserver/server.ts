@@ -1,5 +1,5 @@
 /**
- * The name server: DNS over UDP and TCP at one address (spec/consul.md 8). Nodes come from the catalog, as this agent can ask
+ * The name server: DNS over UDP and TCP (spec/consul.md 8). Nodes come from the catalog, as this agent can ask
  * for it, stale and without a leader; names outside of the domains from the upstream servers, where there are some.
  *
  * What cannot be decoded is answered FORMERR, or not at all where an answer could start a loop. Queries under way,
@@ -25,7 +25,7 @@ import {
   decodeQuery,
   DnsFormatError,
   encodeAnswer,
-  encodeFormatError,
+  encodeFailure,
   type Fit,
   idOf,
   type Name,
@@ -63,41 +63,50 @@ export interface CatalogSource {
 
 /** An open name server. */
 export class NameServer {
-  readonly #udp: Deno.DatagramConn;
-  readonly #tcp: Deno.TcpListener;
+  readonly #udp: Deno.DatagramConn[] = [];
+  readonly #tcp: Deno.TcpListener[] = [];
   readonly #catalog: CatalogSource;
   readonly #domains: readonly Name[];
   readonly #datacenter: string;
   readonly #log: (line: string) => void;
-  readonly #ownHost: string;
+  readonly #ownHosts: string[] = [];
   #settings: NameServerSettings;
   #underWay = 0;
   #connections = 0;
   readonly #open = new Set<Deno.TcpConn>();
 
-  /** Binds at once; throws where the address is not free. */
+  /**
+   * Binds at once.
+   * @throws {Error} Naming the first address that it cannot have.
+   */
   constructor(options: Omit<OpenNameServer, "k" | "lookups">, catalog: CatalogSource, log: (line: string) => void) {
-    const { hostname, port } = splitAddress(options.addr);
-    this.#tcp = Deno.listen({ hostname, port });
-    try {
-      this.#udp = Deno.listenDatagram({ transport: "udp", hostname, port: this.#tcp.addr.port });
-    } catch (error) {
-      this.#tcp.close();
-      throw error;
-    }
+    for (const addr of options.addrs) this.#bind(addr);
     this.#catalog = catalog;
     this.#domains = options.domains.map((domain) => nameOf(domain) ?? []);
     this.#datacenter = options.datacenter;
     this.#log = log;
-    this.#ownHost = hostname;
     this.#settings = this.#usable(options.settings);
-    this.#serveUdp();
-    this.#serveTcp();
+    for (const udp of this.#udp) this.#serveUdp(udp);
+    for (const tcp of this.#tcp) this.#serveTcp(tcp);
   }
 
-  /** Where it listens. */
+  #bind(addr: string): void {
+    try {
+      const { hostname, port } = splitAddress(addr);
+      const tcp = Deno.listen({ hostname, port });
+      this.#tcp.push(tcp);
+      this.#udp.push(Deno.listenDatagram({ transport: "udp", hostname, port: tcp.addr.port }));
+      this.#ownHosts.push(hostname);
+    } catch (error) {
+      this.close();
+      const why = error instanceof Error ? error.message : error;
+      throw new Error(`cannot listen on DNS address ${addr}: ${why}`, { cause: error });
+    }
+  }
+
+  /** Where it listens, at the first of its addresses. */
   get port(): number {
-    return this.#tcp.addr.port;
+    return this.#tcp[0].addr.port;
   }
 
   /** Takes new settings into use. */
@@ -117,15 +126,15 @@ export class NameServer {
   #isOwn(addr: string): boolean {
     const { hostname, port } = splitAddress(addr);
     if (port !== this.port) return false;
-    const isAny = this.#ownHost === "0.0.0.0" || this.#ownHost === "::";
-    return hostname === this.#ownHost || isAny && /^127\.|^::1$|^localhost$/.test(hostname);
+    const isAny = this.#ownHosts.some((own) => own === "0.0.0.0" || own === "::");
+    return this.#ownHosts.includes(hostname) || isAny && /^127\.|^::1$|^localhost$/.test(hostname);
   }
 
-  async #serveUdp(): Promise<void> {
+  async #serveUdp(udp: Deno.DatagramConn): Promise<void> {
     for (;;) {
       let received: [Uint8Array, Deno.Addr];
       try {
-        received = await this.#udp.receive();
+        received = await udp.receive();
       } catch (error) {
         if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return;
         continue; // the last answer was refused by its receiver
@@ -133,16 +142,16 @@ export class NameServer {
       const [bytes, from] = received;
       if (this.#underWay >= QUERIES_MAX) continue;
       this.#answer(bytes.slice(), "udp").then(async (answer) => {
-        if (answer) await this.#udp.send(answer, from);
+        if (answer) await udp.send(answer, from);
       }).catch(() => {}); // the asker is gone, or this server is
     }
   }
 
-  async #serveTcp(): Promise<void> {
+  async #serveTcp(tcp: Deno.TcpListener): Promise<void> {
     for (;;) {
       let conn: Deno.TcpConn;
       try {
-        conn = await this.#tcp.accept();
+        conn = await tcp.accept();
       } catch (error) {
         if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return;
         await new Promise((resolve) => setTimeout(resolve, 100)); // too many open files, say
@@ -184,14 +193,15 @@ export class NameServer {
   /** The bytes of the answer; undefined where there is to be none. */
   async #answer(bytes: Uint8Array, protocol: Protocol): Promise<Uint8Array | undefined> {
     this.#underWay++;
+    const id = idOf(bytes);
     try {
       const query = decodeQuery(bytes);
       const outcome = await this.#resolve(query, bytes, protocol);
       return outcome instanceof Uint8Array ? outcome : encodeAnswer(query, outcome, this.#fit(query, protocol));
     } catch (error) {
-      if (!(error instanceof DnsFormatError)) this.#log(`a query failed unexpectedly: ${error}`);
-      const id = idOf(bytes);
-      return id === undefined ? undefined : encodeFormatError(id);
+      if (error instanceof DnsFormatError) return id === undefined ? undefined : encodeFailure(id, RCODE.FORMERR);
+      this.#log(`a query failed unexpectedly: ${error instanceof Error ? error.stack : error}`);
+      return id === undefined ? undefined : encodeFailure(id, RCODE.SERVFAIL);
     } finally {
       this.#underWay--;
     }
@@ -266,8 +276,7 @@ export class NameServer {
 
   /** Stops listening and closes everything. */
   close(): void {
-    this.#tcp.close();
-    this.#udp.close();
+    for (const socket of [...this.#tcp, ...this.#udp]) socket.close();
     for (const conn of this.#open) close(conn);
   }
 }

@@ -29,12 +29,11 @@ export function serveNames(line: NameServerLine): void {
 function open(options: OpenNameServer, line: NameServerLine): NameServer | undefined {
   try {
     const server = new NameServer(options, new CatalogByPort(options.lookups), log);
-    log(`Started DNS server: address=${options.addr} domains=${options.domains.join(",")}`);
+    log(`Started DNS server: address=${options.addrs.join(",")} domains=${options.domains.join(",")}`);
     line.postMessage({ k: "listening" });
     return server;
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    line.postMessage({ k: "failed", message: `cannot listen on DNS address ${options.addr}: ${why}` });
+    line.postMessage({ k: "failed", message: error instanceof Error ? error.message : String(error) });
     return undefined;
   }
 }

@@ -68,14 +68,14 @@ export class AgentParts {
    */
   startNameServer(lookups: MessagePort, front: Worker): void {
     const { agent, spawn, fail } = this.#options;
-    if (agent.dnsAddr === "") return;
+    if (agent.dnsAddrs.length === 0) return;
     const line = this.#nameServer = agent.isServer ? spawn("nameserver") : lineInto(front);
     line.onmessage = ({ data }: MessageEvent<FromNameServer>) => {
       if (data.k === "failed") fail(data.message);
     };
     const open: OpenNameServer = {
       k: "open",
-      addr: agent.dnsAddr,
+      addrs: agent.dnsAddrs,
       domains: agent.domains,
       datacenter: agent.datacenter,
       settings: agent.dns,

@@ -32,8 +32,8 @@ export interface AgentConfig {
   readonly encryptionKey: string;
   /** DNS domains, the primary one first, each ending in a dot. */
   readonly domains: readonly string[];
-  /** `host:port` of the name server; empty for none. */
-  readonly dnsAddr: string;
+  /** `host:port` of the name server, one for each client address; empty for none. */
+  readonly dnsAddrs: readonly string[];
   /** Settings of the name server. */
   readonly dns: NameServerSettings;
   /** Whether SIGTERM is a graceful leave. */
@@ -76,8 +76,8 @@ export interface NodeConfig {
   readonly agent?: AgentConfig;
   /** Empty: the advertised cluster address; in an agent a random one that is kept. */
   readonly nodeId: string;
-  /** HTTP bind address, `host:port`; empty in an agent without HTTP. */
-  readonly httpAddr: string;
+  /** HTTP bind addresses, `host:port`; one, or in an agent one for each client address, or none. */
+  readonly httpAddrs: readonly string[];
   /** HTTP address for clients and other nodes. */
   readonly httpAdvertisedAddr: string;
   /** CORS origin; empty for none. */
@@ -159,13 +159,13 @@ function split(addr: string): { host: string; port: string } | undefined {
 }
 
 function addressFault(
-  { httpAddr, httpAdvertisedAddr, clusterAddr, clusterAdvertisedAddr }: NodeConfig,
+  { httpAddrs, httpAdvertisedAddr, clusterAddr, clusterAdvertisedAddr }: NodeConfig,
 ): string | undefined {
-  if (httpAddr === clusterAddr) return "HTTP and Raft addresses must differ";
-  if (httpAddr.startsWith("http") || httpAdvertisedAddr.startsWith("http")) {
+  if (httpAddrs.includes(clusterAddr)) return "HTTP and Raft addresses must differ";
+  if ([...httpAddrs, httpAdvertisedAddr].some((addr) => addr.startsWith("http"))) {
     return "HTTP options should not include protocol (http:// or https://)";
   }
-  if (!split(httpAddr)) return "HTTP bind address not valid";
+  if (!httpAddrs.every(split)) return "HTTP bind address not valid";
   const httpAdvertised = split(httpAdvertisedAddr);
   if (!httpAdvertised) return "HTTP advertised HTTP address not valid";
   if (UNROUTABLE.includes(httpAdvertised.host)) {

@@ -86,7 +86,7 @@ export class Node {
     this.#scope = {
       raftDirectory: this.#directory.raft,
       sqliteDirectory: this.#directory.sqlite,
-      httpAddr: config.httpAddr.startsWith(":") ? `0.0.0.0${config.httpAddr}` : config.httpAddr,
+      httpAddrs: config.httpAddrs.map((addr) => addr.startsWith(":") ? `0.0.0.0${addr}` : addr),
       discoveryAddrs: discovery ? discoveryAddrs(discovery) : [],
       gossipDirectory: this.#directory.gossip,
     };
@@ -157,7 +157,7 @@ export class Node {
   ): Worker {
     const config = this.#config;
     const { agent } = config;
-    const worker = this.#spawn(agent && !agent.isServer && agent.dnsAddr !== "" ? "front" : "http");
+    const worker = this.#spawn(agent && !agent.isServer && agent.dnsAddrs.length > 0 ? "front" : "http");
     worker.addEventListener("message", ({ data }: MessageEvent<FromHttpWorker>) => {
       if (data.k === "failed") this.#fail(new NodeFailure(data.message));
       else if (data.k === "stopped") this.#stopped.http.resolve();
@@ -174,7 +174,7 @@ export class Node {
         nodeId: this.#directory.nodeId,
         ...(config.agent ? { agent: agentOptions(config.agent, this.#directory.nodeId) } : {}),
         version: VERSION,
-        bindAddr: this.#scope.httpAddr,
+        bindAddrs: this.#scope.httpAddrs,
         advertisedAddr: config.httpAdvertisedAddr,
         clusterAddr: config.clusterAdvertisedAddr,
         isVoter: config.isVoter,
@@ -242,7 +242,7 @@ export class Node {
         directory: this.#directory.raft,
         bindAddr: config.clusterAddr,
         advertisedAddr: config.clusterAdvertisedAddr,
-        apiUrl: config.httpAddr === "" ? "" : `http://${config.httpAdvertisedAddr}`, // an agent's -http-port=-1
+        apiUrl: config.httpAddrs.length === 0 ? "" : `http://${config.httpAdvertisedAddr}`, // an agent's -http-port=-1
         version: VERSION,
         isVoter: config.isVoter,
         join: config.join,

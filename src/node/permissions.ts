@@ -32,7 +32,7 @@ export interface Scope {
   /** Folder of the database. */
   readonly sqliteDirectory: string;
   /** `host:port` that HTTP listens on. */
-  readonly httpAddr: string;
+  readonly httpAddrs: readonly string[];
   /** Folder of what is remembered of the gossip pool. */
   readonly gossipDirectory: string;
   /** What discovery may reach, `host:port` each; `any`: the system's name servers, which may change while it runs. */
@@ -59,7 +59,7 @@ export function permissionsOf(role: Role, scope: Scope): Deno.PermissionOptionsO
     case "reader": // a reader writes the shared memory file of the WAL
       return { ...nothing, read: [scope.sqliteDirectory], write: [scope.sqliteDirectory] };
     case "http":
-      return { ...nothing, net: scope.httpAddr === "" ? false : [scope.httpAddr] };
+      return { ...nothing, net: scope.httpAddrs.length === 0 ? false : [...scope.httpAddrs] };
     case "membership": // any address, as with the replica
       return { ...nothing, net: true, read: [scope.gossipDirectory], write: [scope.gossipDirectory] };
     case "front":

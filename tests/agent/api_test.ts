@@ -281,6 +281,16 @@ Deno.test("an agent without HTTP still answers names, and ends without a trace o
       async () => (await dig(quiet.place, "quiet.node.consul", "+short")) === "127.0.0.1" || undefined,
     );
     assertMatch(quiet.log, /\(HTTP: -1, /);
+    const both = start(agentPlace(root, "both"), "-client=127.0.0.1 127.0.0.9", `-retry-join=${quiet.addr}`);
+    await both.up();
+    assertMatch(both.log, /Client Addr: \[127\.0\.0\.1 127\.0\.0\.9\] \(HTTP: \d+, /);
+    await both.sees("quiet", "alive");
+    const second = { ...both.place, host: "127.0.0.9" };
+    for (const protocol of ["+notcp", "+tcp"]) {
+      assertEquals(await dig(second, "quiet.node.consul", "+short", protocol), "127.0.0.1");
+    }
+    const members = await fetch(`http://127.0.0.9:${second.httpPort}/v1/agent/members`);
+    assertEquals((await members.json()).length, 2);
     const flags = ["agent", "-bind=127.0.0.1", `-data-dir=${root}/none`, "-http-port=-1", "-dns-port=-1"];
     const wrong = await muster([...flags, `-serf-lan-port=${agentPlace(root, "x").port}`, `-pid-file=${root}/no/pid`]);
     assertEquals(wrong.code, 1);

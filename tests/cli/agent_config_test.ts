@@ -40,8 +40,8 @@ Deno.test("an agent is a client by default, with Consul's ports, name, domains a
   const { config, agent, warnings } = setup(["-data-dir=d"]);
   assertEquals(warnings, []);
   assertEquals(
-    [config.clusterAddr, config.clusterAdvertisedAddr, config.httpAddr, agent.dnsAddr],
-    ["0.0.0.0:8301", "10.1.2.3:8301", "127.0.0.1:8500", "127.0.0.1:8600"],
+    [config.clusterAddr, config.clusterAdvertisedAddr, config.httpAddrs, agent.dnsAddrs],
+    ["0.0.0.0:8301", "10.1.2.3:8301", ["127.0.0.1:8500"], ["127.0.0.1:8600"]],
   );
   assertEquals(
     [agent.isServer, agent.nodeName, agent.datacenter, agent.domains],
@@ -69,13 +69,31 @@ Deno.test("files come in order, then flags: the last value wins, lists are joine
     ]);
     assertEquals(agent.nodeName, "flag");
     assertEquals(agent.retryJoin, ["x", "y", "z", "w"]);
-    assertEquals([agent.dnsAddr, config.httpAddr], ["", "127.0.0.1:3"]);
+    assertEquals([agent.dnsAddrs, config.httpAddrs], [[], ["127.0.0.1:3"]]);
     assertEquals(agent.meta, { p: "1", q: "2:3" });
     assertEquals(agent.reconnectTimeoutMs, 9 * 3_600_000);
     assertEquals(warnings.length, 2);
     assertMatch(warnings[0], /b\.hcl: "service" has no effect in this version/);
     assertMatch(warnings[1], /skipping file .*note\.txt/);
   }));
+
+Deno.test("files and directories count in the order in which they are named", () =>
+  withFiles(
+    { "f.json": `{"node_name": "file", "client_addr": "127.0.0.1 [::1]  127.0.0.1"}` },
+    (one) =>
+      withFiles({ "d.json": `{"node_name": "directory"}` }, (other) => {
+        const file = `-config-file=${one}/f.json`;
+        const directory = `-config-dir=${other}`;
+        assertEquals(setup(["-data-dir=d", file, directory]).agent.nodeName, "directory");
+        const { agent, config } = setup(["-data-dir=d", directory, file, "-default-query-time=1m"]);
+        assertEquals(agent.nodeName, "file");
+        assertEquals(agent.queryTimeMs, { standard: 60_000, most: 600_000 });
+        assertEquals([config.httpAddrs, agent.dnsAddrs], [
+          ["127.0.0.1:8500", "[::1]:8500"],
+          ["127.0.0.1:8600", "[::1]:8600"],
+        ]);
+      }),
+  ));
 
 Deno.test("what is wrong is told in Consul's words", () => {
   const faults: [string[], RegExp, Machine?][] = [
@@ -130,6 +148,11 @@ Deno.test("a file with an unknown key, or a value of another kind, is refused by
     [`{"ports": {"dsn": 1}}`, /ports: invalid config key dsn$/],
     [`{"retry_interval": "soon"}`, /retry_interval: expected a duration/],
     [`{"retry_join": [1]}`, /retry_join: expected a list of texts/],
+    [
+      `{"encrypt": ["l4C6PDiGKaSRwviKYvaI64OeaR0SUWjmRx8fWQ9oO7s="]}`,
+      /encrypt: expected a text, found another kind of value$/,
+    ],
+    [`{"max_query_time": "0s"}`, /max_query_time must be positive$/],
     [`{"gossip_lan": {"probe_interval": "1x"}}`, /gossip_lan\.probe_interval: expected a duration/],
     [`[1]`, /expected an object of settings$/],
     [`{`, /^Error parsing /],

@@ -57,7 +57,7 @@ Deno.test("every flag of rqlited is known", () => {
 const GOOD: NodeConfig = {
   dataDirectory: "d",
   nodeId: "",
-  httpAddr: "localhost:4001",
+  httpAddrs: ["localhost:4001"],
   httpAdvertisedAddr: "localhost:4001",
   httpAllowOrigin: "",
   httpBodyBytesMax: 1,
@@ -95,9 +95,9 @@ const GOOD: NodeConfig = {
 Deno.test("a configuration is checked with rqlite's texts", () => {
   const cases: [Partial<NodeConfig>, string | undefined][] = [
     [{}, undefined],
-    [{ httpAddr: "localhost:4002" }, "HTTP and Raft addresses must differ"],
-    [{ httpAddr: "http://localhost:4001" }, "HTTP options should not include protocol (http:// or https://)"],
-    [{ httpAddr: "localhost" }, "HTTP bind address not valid"],
+    [{ httpAddrs: ["localhost:4002"] }, "HTTP and Raft addresses must differ"],
+    [{ httpAddrs: ["http://localhost:4001"] }, "HTTP options should not include protocol (http:// or https://)"],
+    [{ httpAddrs: ["localhost"] }, "HTTP bind address not valid"],
     [{ httpAdvertisedAddr: "localhost" }, "HTTP advertised HTTP address not valid"],
     [
       { httpAdvertisedAddr: "0.0.0.0:4001" },
@@ -114,7 +114,7 @@ Deno.test("a configuration is checked with rqlite's texts", () => {
     [{ join: ["http://nonsense"] }, undefined],
     [{ join: ["localhost:4002"] }, "node cannot join with itself unless bootstrapping"],
     [{ join: ["localhost:4002"], bootstrapExpect: 1 }, undefined],
-    [{ httpAddr: ":4001", httpAdvertisedAddr: ":4001" }, undefined],
+    [{ httpAddrs: [":4001"], httpAdvertisedAddr: ":4001" }, undefined],
   ];
   for (const [change, fault] of cases) assertEquals(configFault({ ...GOOD, ...change }), fault);
 });

@@ -7,7 +7,7 @@ import {
   DnsFormatError,
   type DnsRecord,
   encodeAnswer,
-  encodeFormatError,
+  encodeFailure,
   type Fit,
   idOf,
   type Query,
@@ -106,7 +106,7 @@ Deno.test("idOf() tells what may be answered: never an answer, never half a head
   assertEquals(idOf(query("a")), 0x1234);
   assertEquals(idOf(Uint8Array.from(header({ flags: 0x8180 }))), undefined);
   assertEquals(idOf(new Uint8Array(11)), undefined);
-  assertEquals([...encodeFormatError(0x1234)], [0x12, 0x34, 0x80, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+  assertEquals([...encodeFailure(0x1234, RCODE.FORMERR)], [0x12, 0x34, 0x80, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
 });
 
 Deno.test("encodeAnswer() echoes the question byte for byte and points to names that were written", () => {

@@ -15,7 +15,7 @@ import { NODE_STATE_BYTES, NodeState } from "../../src/rpc/node_state.ts";
 const OPTIONS: HttpOptions = {
   nodeId: "1",
   version: "v0",
-  bindAddr: "127.0.0.1:0",
+  bindAddrs: ["127.0.0.1:0"],
   advertisedAddr: "h:1",
   clusterAddr: "h:2",
   isVoter: true,

@@ -75,7 +75,7 @@ for (
       const scope = {
         raftDirectory: `${root}/raft`,
         sqliteDirectory: `${root}/sqlite`,
-        httpAddr: `127.0.0.1:${listener.addr.port}`,
+        httpAddrs: [`127.0.0.1:${listener.addr.port}`],
         gossipDirectory: `${root}/gossip`,
         discoveryAddrs: [`127.0.0.1:${listener.addr.port}`],
       };
@@ -113,7 +113,7 @@ Deno.test("the discovery Worker that asks the system's name servers may use the 
     raftDirectory: "/nowhere",
     sqliteDirectory: "/nowhere",
     gossipDirectory: "/nowhere",
-    httpAddr: "127.0.0.1:1",
+    httpAddrs: ["127.0.0.1:1"],
   };
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const file = await Deno.makeTempFile({ prefix: "muster-permissions-" });

@@ -20,7 +20,7 @@ for (
     const scope = {
       raftDirectory: directory,
       sqliteDirectory: directory,
-      httpAddr: "127.0.0.1:1",
+      httpAddrs: ["127.0.0.1:1"],
       gossipDirectory: directory,
       discoveryAddrs: [],
     };
