@@ -6,6 +6,9 @@
  * `--deno` names another Deno to compile with, for machines where `deno compile` cannot fetch its base binary: with
  * DENORT_BIN set it needs no download. The result runs with the SQLite of that Deno; an old one says so at its start.
  *
+ * Every package of the lock file would be put into the executable, and into the memory of whoever runs it, those of the
+ * tests and the demonstration too: it is compiled with a lock of its own that holds only what the program itself uses.
+ *
  * @module
  */
 import { parseArgs } from "@std/cli";
@@ -22,10 +25,26 @@ const WORKERS = [
   "src/nameserver/worker.ts",
 ];
 
+/** Packages of the program; the compiler says when one is missing. */
+const PACKAGES = ["deno-std", "jsonc-parser"];
+const LOCK = "dist/deno.lock";
+
+function lockOfProgram(): string {
+  const isUsed = ([name]: [string, unknown]) => PACKAGES.some((one) => name.replace(/^npm:/, "").startsWith(`${one}@`));
+  const { version, specifiers, npm } = JSON.parse(Deno.readTextFileSync("deno.lock"));
+  const [used, locked] = [specifiers, npm].map((all) => Object.fromEntries(Object.entries(all).filter(isUsed)));
+  return JSON.stringify({ version, specifiers: used, npm: locked });
+}
+
+Deno.mkdirSync("dist", { recursive: true });
+Deno.writeTextFileSync(LOCK, lockOfProgram());
 const { code } = await new Deno.Command(deno ?? Deno.execPath(), {
   args: [
     "compile",
     "--no-check",
+    "--lock",
+    LOCK,
+    "--frozen",
     "--allow-read",
     "--allow-write",
     "--allow-net",
