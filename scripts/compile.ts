@@ -25,15 +25,27 @@ const WORKERS = [
   "src/nameserver/worker.ts",
 ];
 
-/** Packages of the program; the compiler says when one is missing. */
-const PACKAGES = ["deno-std", "jsonc-parser"];
 const LOCK = "dist/deno.lock";
 
+/** Adds the packages, as `name@version`, that a module and all that it imports use. */
+function addPackages(used: Set<string>, module: string): void {
+  const { stdout } = new Deno.Command(Deno.execPath(), { args: ["info", "--json", module] }).outputSync();
+  const { modules, npmPackages } = JSON.parse(new TextDecoder().decode(stdout));
+  const add = (name: string) => {
+    if (used.has(name)) return;
+    used.add(name);
+    npmPackages[name].dependencies.forEach(add);
+  };
+  for (const { npmPackage } of modules) if (npmPackage) add(npmPackage);
+}
+
 function lockOfProgram(): string {
-  const isUsed = ([name]: [string, unknown]) => PACKAGES.some((one) => name.replace(/^npm:/, "").startsWith(`${one}@`));
+  const used = new Set<string>();
+  for (const module of ["mod.ts", ...WORKERS]) addPackages(used, module);
+  const isUsed = ([name]: [string, unknown]) => used.has(name.replace(/^npm:/, ""));
   const { version, specifiers, npm } = JSON.parse(Deno.readTextFileSync("deno.lock"));
-  const [used, locked] = [specifiers, npm].map((all) => Object.fromEntries(Object.entries(all).filter(isUsed)));
-  return JSON.stringify({ version, specifiers: used, npm: locked });
+  const [named, locked] = [specifiers, npm].map((all) => Object.fromEntries(Object.entries(all).filter(isUsed)));
+  return JSON.stringify({ version, specifiers: named, npm: locked });
 }
 
 Deno.mkdirSync("dist", { recursive: true });
@@ -44,7 +56,6 @@ const { code } = await new Deno.Command(deno ?? Deno.execPath(), {
     "--no-check",
     "--lock",
     LOCK,
-    "--frozen",
     "--allow-read",
     "--allow-write",
     "--allow-net",
