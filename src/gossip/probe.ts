@@ -21,6 +21,7 @@ import { endpointOf, isGone, type SwimNode, VSN } from "./node_table.ts";
 import { send, sendToNode } from "./spread.ts";
 import { sealStream } from "./stream.ts";
 import type { SwimState } from "./swim_state.ts";
+import type { Timer } from "./timers.ts";
 import { PROTOCOL_WITH_NACK, PROTOCOL_WITH_STREAM_PING } from "./version.ts";
 
 /** Pings for others under way at a time; more is no cluster but an attack. */
@@ -44,6 +45,7 @@ class Probe<E> {
   readonly #seqNo: number;
   readonly #sentMs: number;
   readonly #deadlineMs: number;
+  #timers: readonly Timer[] = [];
   #isDirect = true;
   #nacksWanted = 0;
   #nacks = 0;
@@ -70,13 +72,16 @@ class Probe<E> {
       const accusation = { incarnation: this.#node.incarnation, node: this.#node.name, from: name };
       sendToNode(state, this.#node, [this.#ping(), encodeMessage(TYPE.suspect, ACCUSATION, accusation)]);
     } else send(state, endpointOf(this.#node), this.#ping());
-    state.timers.at(this.#sentMs + config.probeTimeoutMs, () => this.#askOthers());
-    state.timers.at(this.#deadlineMs, () => this.#conclude());
+    this.#timers = [
+      state.timers.at(this.#sentMs + config.probeTimeoutMs, () => this.#askOthers()),
+      state.timers.at(this.#deadlineMs, () => this.#conclude()),
+    ];
   }
 
   #end(): boolean {
     if (!this.#state.acks.delete(this.#seqNo)) return false;
     this.#state.isProbing = false;
+    for (const timer of this.#timers) this.#state.timers.cancel(timer);
     return true;
   }
 

@@ -90,6 +90,10 @@ export class Serf {
   #delegate(): SwimDelegate {
     return {
       meta: () => encodeTags(this.state.tags),
+      hasBroadcasts: () => {
+        const { intentQueue, queryQueue, eventQueue } = this.state;
+        return intentQueue.length + queryQueue.length + eventQueue.length > 0;
+      },
       broadcasts: (room) => this.#broadcasts(room),
       onUserMessage: (message) => this.#onMessage(message),
       localState: () => this.#localState(),

@@ -21,6 +21,10 @@ import { type ExchangeResult, type SwimDelegate, type SwimOptions, SwimState } f
 export class Swim<E> {
   /** Its state, for the rules and the layer above. */
   readonly state: SwimState<E>;
+  /** When the next round of gossip is due, if there is anything to say. */
+  #gossipMs = Infinity;
+  /** Nothing was to be said when that was last looked at. */
+  #isQuiet = false;
 
   constructor(options: SwimOptions<E>, delegate: SwimDelegate) {
     this.state = new SwimState(options, delegate);
@@ -32,20 +36,37 @@ export class Swim<E> {
     const { gossipIntervalMs, probeIntervalMs, pushPullIntervalMs: baseMs } = state.options.config;
     state.nowMs = nowMs;
     announce(state);
+    this.#gossipMs = nowMs + state.options.random() * gossipIntervalMs;
     state.repeat(() => probeIntervalMs, () => probeNext(state));
-    state.repeat(() => gossipIntervalMs, () => gossip(state));
     state.repeat(() => pushPullIntervalMs(baseMs, state.table.size), () => pushPullRandom(state));
   }
 
   /** Does what is due; to be called at {@linkcode nextMs} or soon after. */
   tick(nowMs: number): void {
-    this.state.nowMs = nowMs;
-    this.state.timers.run(nowMs);
+    const { state } = this;
+    state.nowMs = nowMs;
+    state.timers.run(nowMs);
+    if (this.#nextGossipMs() > nowMs) return;
+    this.#gossipMs = nowMs + state.options.config.gossipIntervalMs;
+    gossip(state);
   }
 
-  /** When {@linkcode tick} is due. */
+  /** When {@linkcode tick} is due; to be looked at after each call. */
   get nextMs(): number | undefined {
-    return this.state.timers.nextMs;
+    const nextMs = Math.min(this.state.timers.nextMs ?? Infinity, this.#nextGossipMs());
+    return nextMs === Infinity ? undefined : nextMs;
+  }
+
+  /** An idle node is not woken for rounds without anything to say: they have passed when there is something again. */
+  #nextGossipMs(): number {
+    const { queue, delegate, nowMs, options } = this.state;
+    const isQuiet = queue.length === 0 && !delegate.hasBroadcasts();
+    if (this.#isQuiet && !isQuiet && this.#gossipMs < nowMs) {
+      const { gossipIntervalMs } = options.config;
+      this.#gossipMs += Math.ceil((nowMs - this.#gossipMs) / gossipIntervalMs) * gossipIntervalMs;
+    }
+    this.#isQuiet = isQuiet;
+    return isQuiet ? Infinity : this.#gossipMs;
   }
 
   /** Takes a datagram. */

@@ -18,6 +18,8 @@ import type { StreamMessage } from "./stream.ts";
 export interface SwimDelegate {
   /** What this node tells of itself: tags. */
   meta(): Uint8Array;
+  /** Whether user messages wait to ride along. */
+  hasBroadcasts(): boolean;
   /** User messages to ride along, each with `overhead` bytes. */
   broadcasts(room: { overhead: number; bytesMax: number; countMax: number }): Uint8Array[];
   /** A user message came; the bytes may be kept. */
@@ -100,7 +102,6 @@ export class SwimState<E> {
   isLeaving = false;
   isProbing = false;
   exchangeRef = 0;
-  readonly periodic = new Set<Timer>();
 
   constructor(options: SwimOptions<E>, delegate: SwimDelegate) {
     this.options = options;
@@ -144,12 +145,10 @@ export class SwimState<E> {
   /** Calls `action` after a random part of `everyMs()`, and then each `everyMs()`. */
   repeat(everyMs: () => number, action: () => void): void {
     const again = (afterMs: number) => {
-      const timer = this.timers.at(this.nowMs + afterMs, () => {
-        this.periodic.delete(timer);
+      this.timers.at(this.nowMs + afterMs, () => {
         again(everyMs());
         action();
       });
-      this.periodic.add(timer);
     };
     again(this.options.random() * everyMs());
   }

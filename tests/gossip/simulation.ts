@@ -79,6 +79,7 @@ export class SimulatedPool {
 function quiet(onLeave: (node: SwimNode) => void): SwimDelegate {
   return {
     meta: () => NO_BYTES,
+    hasBroadcasts: () => false,
     broadcasts: () => [],
     onUserMessage() {},
     localState: () => NO_BYTES,
