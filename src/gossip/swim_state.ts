@@ -11,7 +11,7 @@ import { NodeTable, type SwimNode } from "./node_table.ts";
 import type { Wrapping } from "./packet.ts";
 import type { SwimConfig } from "./profile.ts";
 import { Awareness, type Suspicion } from "./suspicion.ts";
-import { type Timer, Timers } from "./timers.ts";
+import { Timers } from "./timers.ts";
 import type { StreamMessage } from "./stream.ts";
 
 /** The layer above: Serf, or nothing. It is called within the turn, and must not throw. */
