@@ -76,6 +76,7 @@ export function agentSetup(
       isVoter,
       bootstrapExpect: isServer ? expect : 0,
       bootstrapTimeoutMs: Infinity,
+      rejoinsDamaged: settings.flag("rejoin_damaged", false),
       agent,
     },
     warnings: [...settings.warnings, ...advice(settings, { expect, nodeName: agent.nodeName })],

@@ -76,6 +76,13 @@ export const AGENT_FLAGS: readonly AgentFlag[] = [
   now("log-level", "string", "log_level", "info", "Least level of the log: trace, debug, info, warn, error"),
   now("pid-file", "string", "pid_file", "", "File to write the process id to"),
   now("read-replica", "bool", "read_replica", "false", "A server that receives the data and never votes"),
+  now(
+    "rejoin-damaged",
+    "bool",
+    "rejoin_damaged",
+    "false",
+    "If a server's data are found damaged, set them aside at the next start and be filled anew by the others",
+  ),
   now("non-voting-server", "bool", "read_replica", "false", "The older name of -read-replica"),
   now("server-port", "int", "ports.server", "0", "Of no effect: servers use the port of -serf-lan-port for everything"),
   later("https-port", "int", "ports.https", "-1", "Port of the HTTPS API"),

@@ -111,6 +111,7 @@ function configOf(flags: Flags): NodeConfig {
     snapshotEntries: flags.int("raft-snap") || SNAPSHOT_ENTRIES,
     snapshotWalBytes: flags.int("raft-snap-wal-size"),
     snapshotIntervalMs: flags.durationMs("raft-snap-int"),
+    rejoinsDamaged: flags.bool("raft-rejoin-damaged"),
     stepdownOnShutdown: flags.bool("raft-shutdown-stepdown"),
     foreignKeys: flags.bool("fk"),
   };

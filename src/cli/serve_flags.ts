@@ -69,6 +69,12 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   now("raft-log-level", "string", "WARN", "Accepted for rqlite's sake: every rare event is logged"),
   now("raft-remove-shutdown", "bool", "false", "Stop Raft when this node is removed from the cluster"),
   now("raft-cluster-remove-shutdown", "bool", "false", "Remove this node from the cluster when it shuts down"),
+  now(
+    "raft-rejoin-damaged",
+    "bool",
+    "false",
+    "If this node's data are found damaged, set them aside at the next start and be filled anew by the other nodes",
+  ),
   now("raft-shutdown-stepdown", "bool", "true", "Hand leadership over before shutting down"),
   now("raft-reap-node-timeout", "duration", "0h", "Time after which an unreachable voter is removed"),
   now("raft-reap-read-only-node-timeout", "duration", "0h", "Time after which an unreachable non-voter is removed"),

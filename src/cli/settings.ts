@@ -85,6 +85,7 @@ const KEYS: Block = {
   reconnect_timeout: "duration",
   recursors: "texts",
   rejoin_after_leave: "flag",
+  rejoin_damaged: "flag",
   retry_interval: "duration",
   retry_join: "texts",
   retry_max: "number",

@@ -138,6 +138,8 @@ export interface NodeConfig {
   readonly snapshotWalBytes: number;
   /** Least time between two. */
   readonly snapshotIntervalMs: number;
+  /** Set data that were found damaged aside and be filled anew, rather than wait for an operator. */
+  readonly rejoinsDamaged: boolean;
   /** Hand leadership over at a graceful stop. */
   readonly stepdownOnShutdown: boolean;
   /** Whether foreign keys are enforced. */

@@ -3,7 +3,7 @@
  * other by a random storage id (spec/raft.md B2).
  * @module
  */
-import { syncDirectory } from "../disk/files.ts";
+import { readDamage, setAside, writeDurably } from "./damage.ts";
 
 /** The directory cannot be used; the message says why and what to do. */
 export class DataDirectoryError extends Error {
@@ -25,18 +25,22 @@ export interface DataDirectory {
   readonly storageId: string;
   /** Whether this start made it. */
   readonly isNew: boolean;
+  /** Members through which the node goes back into its cluster, as its data were set aside; it must not found one. */
+  readonly rejoin: readonly string[];
   /** Gives the lock back. */
   release(): void;
 }
 
 /**
  * Opens `path` for the node `nodeId`; empty: the one it has, or a new random one.
+ * @param rejoinsDamaged Whether data that were found damaged are set aside (see damage.ts).
  * @throws {DataDirectoryError} When it is in use, belongs to another node, or has an unknown format.
  */
-export function openDataDirectory(path: string, nodeId: string): DataDirectory {
+export function openDataDirectory(path: string, nodeId: string, { rejoinsDamaged = false } = {}): DataDirectory {
   const absolute = makeDirectory(path);
   const lock = lockDirectory(absolute);
   try {
+    if (rejoinsDamaged) replaceDamaged(absolute);
     const raft = makeDirectory(`${absolute}/raft`);
     const sqlite = makeDirectory(`${absolute}/sqlite`);
     const known = readNodeFile(`${absolute}/node.json`);
@@ -49,10 +53,32 @@ export function openDataDirectory(path: string, nodeId: string): DataDirectory {
       );
     }
     const storageId = known?.storageId ?? writeNodeFile(absolute, id);
-    return { path: absolute, raft, sqlite, gossip, nodeId: id, storageId, isNew: !known, release: () => lock.close() };
+    return {
+      path: absolute,
+      raft,
+      sqlite,
+      gossip,
+      nodeId: id,
+      storageId,
+      isNew: !known,
+      rejoin: known?.rejoin ?? [],
+      release: () => lock.close(),
+    };
   } catch (error) {
     lock.close();
     throw error;
+  }
+}
+
+/** What an earlier start found damaged gives way to a new beginning under the same name. */
+function replaceDamaged(path: string): void {
+  try {
+    const damage = readDamage(path);
+    if (damage) setAside(path, damage, () => writeNodeFile(path, damage.nodeId, damage.members));
+  } catch (error) {
+    throw new DataDirectoryError(
+      `Cannot set the damaged data in ${path} aside: ${error instanceof Error ? error.message : error}`,
+    );
   }
 }
 
@@ -83,7 +109,7 @@ function lockDirectory(path: string): Deno.FsFile {
   );
 }
 
-function readNodeFile(path: string): { nodeId: string; storageId: string } | undefined {
+function readNodeFile(path: string): { nodeId: string; storageId: string; rejoin: string[] } | undefined {
   let text: string;
   try {
     text = Deno.readTextFileSync(path);
@@ -92,13 +118,15 @@ function readNodeFile(path: string): { nodeId: string; storageId: string } | und
     throw new DataDirectoryError(`Cannot read ${path}: ${error instanceof Error ? error.message : error}`);
   }
   try {
-    const { format, nodeId, storageId } = JSON.parse(text);
+    const { format, nodeId, storageId, rejoin = [] } = JSON.parse(text);
     if (format !== DIRECTORY_FORMAT_VERSION) {
       throw new DataDirectoryError(
         `${path} has format ${format}, this muster knows ${DIRECTORY_FORMAT_VERSION}: use the version that wrote it`,
       );
     }
-    if (typeof nodeId === "string" && typeof storageId === "string") return { nodeId, storageId };
+    if (typeof nodeId === "string" && typeof storageId === "string" && Array.isArray(rejoin)) {
+      return { nodeId, storageId, rejoin: rejoin.map(String) };
+    }
   } catch (error) {
     if (error instanceof DataDirectoryError) throw error;
   }
@@ -107,20 +135,9 @@ function readNodeFile(path: string): { nodeId: string; storageId: string } | und
   );
 }
 
-/** Written once and whole: a file of its own, synced, then renamed into place. */
-function writeNodeFile(directory: string, nodeId: string): string {
+function writeNodeFile(directory: string, nodeId: string, rejoin: readonly string[] = []): string {
   const storageId = crypto.randomUUID();
-  const temporary = `${directory}/node.json.tmp`;
-  const file = Deno.openSync(temporary, { create: true, truncate: true, write: true });
-  try {
-    file.writeSync(
-      new TextEncoder().encode(`${JSON.stringify({ format: DIRECTORY_FORMAT_VERSION, nodeId, storageId }, null, 2)}\n`),
-    );
-    file.syncSync();
-  } finally {
-    file.close();
-  }
-  Deno.renameSync(temporary, `${directory}/node.json`);
-  syncDirectory(directory);
+  const content = { format: DIRECTORY_FORMAT_VERSION, nodeId, storageId, ...(rejoin.length > 0 ? { rejoin } : {}) };
+  writeDurably(directory, "node.json", `${JSON.stringify(content, null, 2)}\n`);
   return storageId;
 }

@@ -19,6 +19,7 @@ import type { OpenReader, OpenSnapshot, OpenWriter } from "../sqlite/api.ts";
 import { type LogLevel, setLogLevel } from "../rpc/log.ts";
 import { AgentParts } from "./agent.ts";
 import type { AgentConfig, NodeConfig } from "./config.ts";
+import { noteDamage } from "./damage.ts";
 import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
 import { machineFacts } from "./facts.ts";
 import { discoveryAddrs, type Scope } from "./permissions.ts";
@@ -82,7 +83,8 @@ export class Node {
     this.#failed.promise.catch(() => {}); // whoever waits for the node hears of it
     const isServer = config.agent?.isServer ?? true;
     const nodeId = config.nodeId || (config.agent ? "" : config.clusterAdvertisedAddr);
-    this.#directory = openDataDirectory(config.dataDirectory, nodeId);
+    const { dataDirectory, rejoinsDamaged } = config;
+    this.#directory = openDataDirectory(dataDirectory, nodeId, { rejoinsDamaged });
     this.#scope = {
       raftDirectory: this.#directory.raft,
       sqliteDirectory: this.#directory.sqlite,
@@ -219,7 +221,7 @@ export class Node {
     const config = this.#config;
     const worker = this.#spawn("replica");
     worker.addEventListener("message", ({ data }: MessageEvent<FromReplica>) => {
-      if (data.k === "failed") this.#fail(new NodeFailure(data.message, data.exitCode));
+      if (data.k === "failed") this.#onReplicaFailed(data);
       else if (data.k === "listening") { for (let reader = 0; reader < readerCount(); reader++) this.#addReader(); }
       else if (data.k === "wantSnapshots") this.#startSnapshots();
       else if (data.k === "clustered") this.#clustered.resolve();
@@ -251,6 +253,7 @@ export class Node {
         bootstrapExpect: config.bootstrapExpect,
         bootstrapAlone: config.agent?.bootstrap ?? false,
         bootstrapTimeoutMs: config.bootstrapTimeoutMs,
+        rejoin: this.#directory.rejoin,
         discovery: config.agent ? { kind: "pool", deadAfterMs: 0 } : discovery && discoveryUse(discovery),
         heartbeatTimeoutMs: config.heartbeatTimeoutMs,
         electionTimeoutMs: config.electionTimeoutMs,
@@ -267,6 +270,14 @@ export class Node {
     const optional = [open.discovery, open.pool].filter((port) => port !== undefined);
     worker.postMessage(open, [writer, http, snapshots, ...optional]);
     return worker;
+  }
+
+  /** Damage ends the process for good, unless the next start may heal it: the code tells systemd which. */
+  #onReplicaFailed({ message, exitCode, members }: Extract<FromReplica, { k: "failed" }>): void {
+    const { path, nodeId } = this.#directory;
+    const healing = this.#config.rejoinsDamaged ? noteDamage(path, { nodeId, reason: message, members }) : undefined;
+    if (healing === undefined) return this.#fail(new NodeFailure(message, exitCode));
+    this.#fail(new NodeFailure(`${message}\n${healing}`));
   }
 
   /** Resolves when the node is part of a cluster and knows its leader; rejects with a {@linkcode NodeFailure}. */

@@ -27,6 +27,8 @@ export interface ReplicaOptions {
   /** Start a cluster of this node alone at the first start, without asking anybody. */
   readonly bootstrapAlone: boolean;
   readonly bootstrapTimeoutMs: number;
+  /** Members through which it goes back into the cluster that it was in, its data being lost; it founds none. */
+  readonly rejoin: readonly string[];
   /** Present in a mode of discovery. */
   readonly discovery: DiscoveryUse | undefined;
   readonly heartbeatTimeoutMs: number;
@@ -77,7 +79,13 @@ export type FromReplica =
   | { readonly k: "wantSnapshots" } // the snapshot Worker is to be started
   | { readonly k: "clustered" } // the node is part of a cluster and knows its leader
   | { readonly k: "stopped" }
-  | { readonly k: "failed"; readonly message: string; readonly exitCode: number };
+  | {
+    readonly k: "failed";
+    readonly message: string;
+    readonly exitCode: number;
+    /** Where its data are damaged: cluster addresses of other members. */
+    readonly members: readonly string[];
+  };
 
 /** An HTTP request as one node hands it to another: to be answered there as if a client had sent it. */
 export interface ForwardedRequest {

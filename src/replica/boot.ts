@@ -26,6 +26,10 @@ export async function boot(parts: BootParts): Promise<void> {
   const isMember = parts.memberCount() > 0;
   await Promise.all(options.join.map(refuseHttp));
   if (isMember) return await resume(parts);
+  if (options.rejoin.length > 0) {
+    log(`this node's data were set aside as damaged: it joins the cluster again, through ${options.rejoin.join(", ")}`);
+    return await joinLoop(parts, options.rejoin);
+  }
   if (options.bootstrapAlone) {
     log("starting a cluster of this node alone, as -bootstrap says");
     await cluster.bootstrapAlone();
@@ -33,7 +37,7 @@ export async function boot(parts: BootParts): Promise<void> {
   }
   if (options.discovery?.kind === "register") return await registerLoop(parts);
   if (options.bootstrapExpect > 0 && (options.join.length > 0 || options.discovery)) return await bootLoop(parts);
-  if (options.join.length > 0) return await joinLoop(parts);
+  if (options.join.length > 0) return await joinLoop(parts, options.join);
   if (options.discovery) return await bootLoop(parts); // a read replica: it joins what the names lead to
   if (!options.isVoter) {
     throw new ClusteringError("cannot create a new non-voting node without joining it to an existing cluster");
@@ -99,10 +103,10 @@ function because(reasons: readonly string[]): string {
   return reasons.length === 0 ? "" : ` (${reasons.join("; ")})`;
 }
 
-async function joinLoop(parts: BootParts): Promise<void> {
+async function joinLoop(parts: BootParts, addresses: readonly string[]): Promise<void> {
   const { options, cluster, signal, log } = parts;
   for (let attempt = 1; attempt <= options.joinAttempts && !signal.aborted; attempt++) {
-    const outcome = await cluster.joinOnce(options.join);
+    const outcome = await cluster.joinOnce(addresses);
     if ("joined" in outcome) {
       log(`successfully joined cluster at ${outcome.joined}`);
       return await untilSettled(parts);

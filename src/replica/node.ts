@@ -22,6 +22,7 @@ import { leaveCluster, type LeavingParts } from "./leaving.ts";
 import { Listener } from "./listener.ts";
 import { FileDisk } from "./log_files.ts";
 import { LogStore } from "./log_store.ts";
+import { MemberFile } from "./member_file.ts";
 import { NodeState } from "../rpc/node_state.ts";
 import { Pool } from "./pool.ts";
 import { PeerStream } from "./peer.ts";
@@ -80,6 +81,7 @@ export class ReplicaNode {
   readonly #divergence: Divergence;
   readonly #verification: Verification;
   readonly #pool: Pool | undefined;
+  readonly #memberFile: MemberFile;
   readonly #digests = new Map<number, (digest: number | null) => void>();
   #nextRef = 1;
   /** What the disk has no room for. */
@@ -159,6 +161,7 @@ export class ReplicaNode {
     });
     writer.onmessage = ({ data }: MessageEvent<FromWriter>) => this.#fromWriter(data);
     this.#pool = pool && this.#makePool(pool);
+    this.#memberFile = new MemberFile(options.directory, events.log);
     this.#listener = this.#listen();
     this.#onConfig(this.#replica.status().config);
     this.#startTicking();
@@ -375,6 +378,7 @@ export class ReplicaNode {
     for (const id of this.#peers.keys()) {
       if (!config.members.some((member) => member.id === id)) setTimeout(() => this.#dropPeer(id), REMOVED_STREAM_MS);
     }
+    this.#memberFile.write(config);
     this.#http.broadcast({ k: "members", members: config.members });
   }
 
@@ -566,7 +570,7 @@ export class ReplicaNode {
     this.#reaper.close();
     this.#divergence.close();
     this.#rpc.close();
-    await this.#log.close();
+    await Promise.all([this.#log.close(), this.#memberFile.flush()]);
     await this.#closeWriter();
     if (failure) throw failure;
   }

@@ -2,11 +2,12 @@
  * The replica Worker: Raft, the log, the streams to the other nodes. It may use the network and its own folder.
  * @module
  */
-import type { FromReplica, ReplicaOpen, ToReplica } from "./api.ts";
+import type { FromReplica, ReplicaOpen, ReplicaOptions, ToReplica } from "./api.ts";
 import type { FromWriter, ToWriter } from "../sqlite/api.ts";
 import { isDamage, writerFailure } from "./damage.ts";
 import { FileDisk } from "./log_files.ts";
 import { readLogBase } from "./log_recovery.ts";
+import { waysBack } from "./member_file.ts";
 import { ReplicaNode } from "./node.ts";
 import { recoverByFile } from "./recovery.ts";
 import { logger } from "../rpc/log.ts";
@@ -22,14 +23,18 @@ const ADOPT: ToWriter = { k: "adopt" };
 type WriterReady = Extract<FromWriter, { k: "ready" }>;
 
 let node: ReplicaNode | undefined;
+let fail: (error: unknown) => void = () => {};
 
 function tell(message: FromReplica): void {
   scope.postMessage(message);
 }
 
-function fail(error: unknown): void {
-  const message = error instanceof Error ? error.message : String(error);
-  tell({ k: "failed", message, exitCode: isDamage(error) ? EXIT_DAMAGED : 1 });
+function failing({ directory, nodeId, join }: ReplicaOptions): (error: unknown) => void {
+  return (error) => {
+    const message = error instanceof Error ? error.message : String(error);
+    if (!isDamage(error)) return tell({ k: "failed", message, exitCode: 1, members: [] });
+    tell({ k: "failed", message, exitCode: EXIT_DAMAGED, members: waysBack(directory, nodeId, join) });
+  };
 }
 
 const log = logger("store");
@@ -56,6 +61,7 @@ async function verifyAfterDoubt(node: ReplicaNode, tainted: string): Promise<voi
 
 scope.onmessage = ({ data }) => {
   if (data.k === "open") {
+    fail = failing(data.options);
     data.writer.onmessage = ({ data: ready }: MessageEvent<FromWriter>) => {
       if (ready.k === "failed") return fail(writerFailure(ready));
       if (ready.k !== "ready") return;

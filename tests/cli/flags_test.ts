@@ -73,6 +73,7 @@ const GOOD: NodeConfig = {
   joinIntervalMs: 3000,
   bootstrapExpect: 0,
   bootstrapTimeoutMs: 1,
+  rejoinsDamaged: false,
   discoMode: "",
   discoKey: "rqlite",
   discoConfig: "",
