@@ -73,7 +73,7 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
     "raft-rejoin-damaged",
     "bool",
     "false",
-    "If this node's data are found damaged, set them aside at the next start and be filled anew by the other nodes",
+    "(muster) If this node's data are found damaged, set them aside at the next start, and let the other nodes fill it anew",
   ),
   now("raft-shutdown-stepdown", "bool", "true", "Hand leadership over before shutting down"),
   now("raft-reap-node-timeout", "duration", "0h", "Time after which an unreachable voter is removed"),
