@@ -9,6 +9,7 @@
 import { STATUS_TEXT } from "@std/http";
 import type { Deadlines } from "../rpc/deadlines.ts";
 import { ChunkedDecoder, HEAD_BYTES_MAX, parseHead, type RequestHead } from "./http1.ts";
+import { compressed } from "./gzip.ts";
 import { HttpError, type HttpResponse, JSON_TYPE, problem } from "./problem.ts";
 import type { Services } from "./request.ts";
 import { route } from "./router.ts";
@@ -148,7 +149,7 @@ export class ClientConnection {
     counters.running++;
     try {
       const { method, target, headers } = head;
-      return await route({
+      const response = await route({
         method,
         target,
         contentType: headers.get("content-type") ?? "",
@@ -158,6 +159,7 @@ export class ClientConnection {
         startedMs,
         whenOver: this.#whenOver,
       }, this.#services);
+      return target.startsWith("/v1/") ? await compressed(response, headers.get("accept-encoding")) : response;
     } finally {
       counters.running--;
     }

@@ -5,13 +5,29 @@
 import type { MemberRecord } from "../membership/api.ts";
 import { LOG_LEVELS, type LogLine, logLines } from "../rpc/log.ts";
 import { PoolError } from "../membership/client.ts";
+import type { Fields } from "./filter.ts";
 import { HttpError, type HttpResponse } from "./problem.ts";
 import type { Agent, HttpRequest, Services } from "./request.ts";
 import { agentStats } from "./v1_stats.ts";
-import { DONE, v1Json } from "./v1_respond.ts";
+import { chosen, DONE, v1Json } from "./v1_respond.ts";
 
 /** Numbers of the states of a member (spec/consul.md 7.1.2). */
 const STATUS_NUMBERS: Readonly<Record<MemberRecord["status"], number>> = { alive: 1, leaving: 2, left: 3, failed: 4 };
+
+/** What a filter may name of a member. */
+const MEMBER_FIELDS: Fields = {
+  Name: "text",
+  Addr: "text",
+  Port: "number",
+  Tags: "map",
+  Status: "number",
+  ProtocolMin: "number",
+  ProtocolMax: "number",
+  ProtocolCur: "number",
+  DelegateMin: "number",
+  DelegateMax: "number",
+  DelegateCur: "number",
+};
 
 /** The agent's part of the services; 404 in a node without one. */
 export function agentOf({ agent }: Services): Agent {
@@ -68,7 +84,7 @@ export async function self(request: HttpRequest, services: Services): Promise<Ht
 /** `GET /v1/agent/members`. */
 export async function members(request: HttpRequest, services: Services): Promise<HttpResponse> {
   const all = asksForWan(request) ? [] : await agentOf(services).pool.members();
-  return v1Json(all.map(memberJson), request);
+  return v1Json(chosen(all.map(memberJson), request, MEMBER_FIELDS), request);
 }
 
 function asksForWan({ params }: HttpRequest): boolean {

@@ -3,11 +3,54 @@
  * @module
  */
 import type { CatalogRow } from "./catalog.ts";
+import type { Fields } from "./filter.ts";
 import { HttpError, type HttpResponse } from "./problem.ts";
 import type { HttpRequest, Services } from "./request.ts";
-import { v1Json, v1Read } from "./v1_respond.ts";
+import { chosen, v1Json, v1Read } from "./v1_respond.ts";
 
 const NODES = "SELECT * FROM _muster_nodes";
+/** What a filter may name of a node, of an instance of a service, and of a check. */
+const NODE_FIELDS: Fields = {
+  ID: "text",
+  Node: "text",
+  Address: "text",
+  Datacenter: "text",
+  TaggedAddresses: "map",
+  Meta: "map",
+  CreateIndex: "number",
+  ModifyIndex: "number",
+};
+const INSTANCE_FIELDS: Fields = {
+  ID: "text",
+  Node: "text",
+  Address: "text",
+  Datacenter: "text",
+  TaggedAddresses: "map",
+  NodeMeta: "map",
+  ServiceID: "text",
+  ServiceName: "text",
+  ServiceTags: "texts",
+  ServiceAddress: "text",
+  ServiceMeta: "map",
+  ServicePort: "number",
+  ServiceEnableTagOverride: "flag",
+  CreateIndex: "number",
+  ModifyIndex: "number",
+};
+const CHECK_FIELDS: Fields = {
+  Node: "text",
+  CheckID: "text",
+  Name: "text",
+  Status: "text",
+  Notes: "text",
+  Output: "text",
+  ServiceID: "text",
+  ServiceName: "text",
+  ServiceTags: "texts",
+  Type: "text",
+  CreateIndex: "number",
+  ModifyIndex: "number",
+};
 
 /** All values of a parameter. */
 function repeated({ target }: HttpRequest, name: string): string[] {
@@ -28,8 +71,8 @@ export async function nodes(request: HttpRequest, services: Services): Promise<H
   });
   return await v1Read(request, services, async () => {
     const { rows: [found], index } = await services.catalog.read(["nodes"], [{ sql: `${NODES} ORDER BY name` }]);
-    const all = found.map(nodeJson);
-    return { value: all.filter(({ Meta }) => wanted.every(([key, value]) => Meta[key] === value)), index };
+    const all = found.map(nodeJson).filter(({ Meta }) => wanted.every(([key, value]) => Meta[key] === value));
+    return { value: chosen(all, request, NODE_FIELDS), index };
   });
 }
 
@@ -90,8 +133,8 @@ export async function service(request: HttpRequest, services: Services, name: st
         "WHERE s.name = ? COLLATE NOCASE ORDER BY s.node, s.id",
       positional: [name],
     }]);
-    const all = list.map(instanceJson);
-    return { value: all.filter(({ ServiceTags }) => tags.every((tag) => ServiceTags.includes(tag))), index };
+    const all = list.map(instanceJson).filter(({ ServiceTags }) => tags.every((tag) => ServiceTags.includes(tag)));
+    return { value: chosen(all, request, INSTANCE_FIELDS), index };
   });
 }
 
@@ -114,7 +157,7 @@ async function checksWhere(
   return await v1Read(request, services, async () => {
     const sql = `SELECT * FROM _muster_checks WHERE ${where.sql} ORDER BY node, id`;
     const { rows: [list], index } = await services.catalog.read(["checks"], [{ sql, positional: where.positional }]);
-    return { value: list.map(checkJson), index };
+    return { value: chosen(list.map(checkJson), request, CHECK_FIELDS), index };
   });
 }
 

@@ -5,6 +5,7 @@
  */
 import { parseDuration } from "../codec/duration.ts";
 import { CatalogError } from "./catalog.ts";
+import { compileFilter, type Fields, FilterError } from "./filter.ts";
 import { HttpError, type HttpResponse } from "./problem.ts";
 import { ReplicaError } from "./replica_client.ts";
 import type { HttpRequest, Services } from "./request.ts";
@@ -22,6 +23,25 @@ const NO_LEADER = "No cluster leader";
 export function v1Json(value: unknown, request: HttpRequest): HttpResponse {
   const isPretty = request.params.has("pretty");
   return { status: 200, body: isPretty ? `${JSON.stringify(value, null, 4)}\n` : JSON.stringify(value) };
+}
+
+/**
+ * Those that the request's filter lets through.
+ * @throws {HttpError} 400 when that is no filter, or not one for these fields.
+ */
+export function chosen<T extends Record<string, unknown>>(
+  all: readonly T[],
+  { params }: HttpRequest,
+  fields: Fields,
+): readonly T[] {
+  const filter = params.get("filter");
+  if (!filter) return all;
+  try {
+    return all.filter(compileFilter(filter, fields));
+  } catch (error) {
+    if (!(error instanceof FilterError)) throw error;
+    throw new HttpError(400, `Failed to create filter: ${error.message}`);
+  }
 }
 
 /** An empty answer that means success. */

@@ -67,6 +67,15 @@ const ROUTES: readonly Route[] = [
   replicated("/v1/operator/raft/transfer-leader", ["POST", "PUT"], operator.raftTransfer),
 ];
 
+/** Routes that take a filter. */
+const FILTERED: readonly string[] = [
+  "/v1/agent/members",
+  "/v1/catalog/nodes",
+  "/v1/catalog/service/",
+  "/v1/health/node/",
+  "/v1/health/state/",
+];
+
 /** Answers a request below `/v1/`; never throws. */
 export async function routeV1(request: HttpRequest, services: Services): Promise<HttpResponse> {
   try {
@@ -79,7 +88,9 @@ export async function routeV1(request: HttpRequest, services: Services): Promise
       return { status: 200, body: "", headers: { Allow: ["OPTIONS", ...route.methods].join(",") } };
     }
     // What cannot be filtered must not look as if it had been.
-    if (request.params.get("filter")) throw new HttpError(501, "filter expressions are not supported yet");
+    if (request.params.get("filter") && !FILTERED.includes(route.path)) {
+      throw new HttpError(501, "filter expressions are not supported yet");
+    }
     if (!route.methods.includes(request.method)) {
       const response = v1Problem(new HttpError(405, `method ${request.method} not allowed`), services.log);
       return { ...response, headers: { Allow: route.methods.join(",") } };

@@ -105,7 +105,20 @@ async function refusals(server: AgentProcess, client: AgentProcess): Promise<voi
   assertEquals((await put({ Node: "nul\0x", Address: address }))[0], 400);
   assertEquals((await put({ Node: "x".repeat(300), Address: address }))[0], 400);
   assertEquals((await put({ Node: "x", Address: address, NodeMeta: { a: "x".repeat(600) } }))[0], 400);
-  assertEquals((await client.http("GET", "/v1/catalog/nodes?filter=Node==x")).status, 501);
+  const filtered = async (path: string, filter: string) => {
+    const { status, text } = await client.http("GET", `${path}?filter=${encodeURIComponent(filter)}`);
+    return status === 200 ? JSON.parse(text).map((one: { Node?: string; Name: string }) => one.Node ?? one.Name) : text;
+  };
+  assertEquals(await filtered("/v1/catalog/nodes", 'Node matches "^cli" and Meta["consul-version"] != ""'), ["client"]);
+  assertEquals(await filtered("/v1/agent/members", "Tags.role == consul or Status == 4"), ["server"]);
+  assertEquals(await filtered("/v1/health/state/any", `"serf" in CheckID and Node != server`), ["client"]);
+  assertMatch(await filtered("/v1/catalog/nodes", "Nmae == x"), /^Failed to create filter: there is no field Nmae/);
+  assertEquals((await client.http("GET", "/v1/catalog/services?filter=x")).status, 501);
+  const curl = await new Deno.Command("curl", { args: ["-si", "--compressed", `${client.url}/v1/agent/self`] })
+    .output();
+  const answer = new TextDecoder().decode(curl.stdout);
+  assertMatch(answer, /^content-encoding: gzip\r$/im);
+  assertEquals(JSON.parse(answer.split("\r\n\r\n")[1]).Config.NodeName, "client");
   assertEquals((await client.http("PUT", `/v1/agent/join/${server.addr}?wan=1`)).status, 501);
   assertEquals((await client.http("PUT", "/v1/agent/join/a%0Ab")).status, 400);
   const wan = await client.muster("join", "-wan", server.addr);
