@@ -77,6 +77,7 @@ export function agentSetup(
       bootstrapExpect: isServer ? expect : 0,
       bootstrapTimeoutMs: Infinity,
       rejoinsDamaged: settings.flag("rejoin_damaged", false),
+      leaseReads: settings.flag("raft_lease_reads", false),
       agent,
     },
     warnings: [...settings.warnings, ...advice(settings, { expect, nodeName: agent.nodeName })],

@@ -4,6 +4,7 @@
  * @module
  */
 import type { FlagSpec } from "./flags.ts";
+import { LEASE_READS_HELP } from "./serve_flags.ts";
 
 /** A flag of the agent. */
 export interface AgentFlag extends FlagSpec {
@@ -84,6 +85,7 @@ export const AGENT_FLAGS: readonly AgentFlag[] = [
     "If a server's data are found damaged, set them aside at the next start and be filled anew by the others",
   ),
   now("non-voting-server", "bool", "read_replica", "false", "The older name of -read-replica"),
+  now("raft-lease-reads", "bool", "raft_lease_reads", "false", LEASE_READS_HELP),
   now("server-port", "int", "ports.server", "0", "Of no effect: servers use the port of -serf-lan-port for everything"),
   later("https-port", "int", "ports.https", "-1", "Port of the HTTPS API"),
   later("advertise-wan", "string", "advertise_addr_wan", "", "Address told to other datacenters"),

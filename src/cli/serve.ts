@@ -102,6 +102,7 @@ function configOf(flags: Flags): NodeConfig {
     heartbeatTimeoutMs: flags.durationMs("raft-heartbeat-timeout"),
     electionTimeoutMs: flags.durationMs("raft-election-timeout"),
     leaderLeaseTimeoutMs: flags.durationMs("raft-leader-lease-timeout"),
+    leaseReads: flags.bool("raft-lease-reads"),
     applyTimeoutMs: flags.durationMs("raft-apply-timeout"),
     connectTimeoutMs: flags.durationMs("cluster-connect-timeout"),
     removeOnShutdown: flags.bool("raft-cluster-remove-shutdown"),

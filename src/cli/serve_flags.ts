@@ -14,6 +14,12 @@ const flag = (supported: boolean) => (name: string, kind: FlagSpec["kind"], valu
 const now = flag(true);
 const later = flag(false);
 
+/** What `-raft-lease-reads` gives, and what it takes. */
+export const LEASE_READS_HELP =
+  "Answer linearizable reads without asking the other nodes, while a lease holds; set it on every node. It trusts the " +
+  "machines' clocks to run alike within a tenth, and a machine that is suspended unnoticed may answer with old data; a " +
+  "leader that dies is replaced only after the heartbeat timeout (muster)";
+
 /** All flags of `serve`. */
 export const SERVE_FLAGS: readonly FlagSpec[] = [
   now("node-id", "string", "", "Unique ID for node; the advertised Raft address if not set. Must never change"),
@@ -57,7 +63,7 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
     "raft-leader-lease-timeout",
     "duration",
     "0s",
-    "At most the heartbeat timeout; muster's leader takes no lease, so it changes nothing else",
+    "At most the heartbeat timeout; of no other effect (see raft-lease-reads)",
   ),
   now("raft-commit-timeout", "duration", "50ms", "Accepted for rqlite's sake: muster commits without waiting"),
   now(
@@ -115,4 +121,5 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   now("http-max-requests", "int", "8192", "Requests at a time (muster)"),
   now("http-body-timeout", "duration", "60s", "Time for a client to send its body (muster)"),
   now("db-query-timeout", "duration", "60s", "Limit of a read that names no db_timeout (muster)"),
+  now("raft-lease-reads", "bool", "false", LEASE_READS_HELP),
 ];

@@ -81,6 +81,7 @@ const KEYS: Block = {
   node_name: "text",
   pid_file: "text",
   ports: PORTS,
+  raft_lease_reads: "flag",
   read_replica: "flag",
   reconnect_timeout: "duration",
   recursors: "texts",

@@ -15,6 +15,7 @@ import type { ReadResult } from "../sql/exchange.ts";
 import { decodeStatements, sqlText } from "./body.ts";
 import { indent } from "./json.ts";
 import { askLeader } from "./leadership.ts";
+import { readLinearizably } from "./linearizable.ts";
 import type { Level, Params } from "./params.ts";
 import { HttpError, type HttpResponse, RequestError } from "./problem.ts";
 import { ReplicaError } from "./replica_client.ts";
@@ -156,15 +157,16 @@ async function read(
   if (level === "strong") return await write(services, params, "query", statements);
   if (level === "none") checkFreshness(services, params);
   else if (!services.state.isLeader) throw new NotLeaderError();
-  if (level === "linearizable") await confirm(services, options.linearizableTimeoutMs);
   const timeoutMs = params.dbTimeoutMs > 0 ? params.dbTimeoutMs : services.options.queryTimeoutMs;
-  const result = await services.readers.read({
-    statements,
-    transaction: params.has("transaction"),
-    options: renderOptions(params),
-    timeoutMs,
-    onlyIfReadOnly: options.onlyIfReadOnly ?? false,
-  });
+  const run = () =>
+    services.readers.read({
+      statements,
+      transaction: params.has("transaction"),
+      options: renderOptions(params),
+      timeoutMs,
+      onlyIfReadOnly: options.onlyIfReadOnly ?? false,
+    });
+  const result = await (level === "linearizable" ? linearizable(services, options.linearizableTimeoutMs, run) : run());
   if (result?.writes) return "writes";
   return result ?? timedOut(statements, params);
 }
@@ -179,9 +181,13 @@ function effectiveLevel(level: Level, { options }: Services): Exclude<Level, "au
   return level === "auto" ? options.isVoter ? "weak" : "none" : level;
 }
 
-async function confirm(services: Services, timeoutMs: number): Promise<void> {
+async function linearizable(
+  services: Services,
+  timeoutMs: number,
+  run: () => Promise<ReadResult | undefined>,
+): Promise<ReadResult | undefined> {
   try {
-    await services.replica.confirmRead(timeoutMs);
+    return await readLinearizably(services, timeoutMs, run);
   } catch (error) {
     if (!(error instanceof ReplicaError)) throw error;
     if (error.code === "not_leader") throw new NotLeaderError();

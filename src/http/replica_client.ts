@@ -5,6 +5,7 @@
  * the more there is to do.
  * @module
  */
+import { RemoteClock } from "../rpc/clock.ts";
 import { Deadlines } from "../rpc/deadlines.ts";
 import { pack } from "../rpc/packed.ts";
 import type {
@@ -56,6 +57,8 @@ export class ReplicaClient {
   onCatalogChanged: () => void = () => {};
   /** Called when it becomes known who leads, or unknown. */
   onLeader: () => void = () => {};
+  /** The clocks as the replica has them. */
+  readonly clock = new RemoteClock();
   /** Who leads, as last heard. */
   leader: LeaderInfo | null = null;
   /** Servers of the configuration in force. */
@@ -65,11 +68,11 @@ export class ReplicaClient {
   readonly #writes = new Map<number, (result: WriteResult) => void>();
   readonly #deadlines = new Deadlines();
   readonly #calls = new Map<number, Waiting<unknown>>();
-  readonly #reads = new Map<number, Waiting<void>>();
+  readonly #reads = new Map<number, Waiting<{ readonly byLease: boolean }>>();
   /** For requests of other nodes under way, how to say that nobody waits for the answer. */
   readonly #served = new Map<number, () => void>();
   #outbox: { readonly ref: number; readonly body: Uint8Array; readonly render: number }[] = [];
-  #readOutbox: { readonly ref: number; readonly timeoutMs: number }[] = [];
+  #readOutbox: { readonly ref: number; readonly timeoutMs: number; readonly byRound: boolean }[] = [];
   #flushDue = false;
   #nextRef = 1;
 
@@ -108,14 +111,17 @@ export class ReplicaClient {
     });
   }
 
-  /** Resolves when what is committed now, by word of a quorum, is applied here. */
-  confirmRead(timeoutMs: number): Promise<void> {
+  /**
+   * Resolves when what is committed now, by word of a quorum, is applied here.
+   * @param byRound Whether the quorum is to be asked now; otherwise a lease may do, of which the result tells.
+   */
+  confirmRead(timeoutMs: number, { byRound } = { byRound: true }): Promise<{ readonly byLease: boolean }> {
     return new Promise((resolve, reject) => {
       const ref = this.#nextRef++;
       const limit = this.#deadlines.set(timeoutMs, () => this.#settleRead(ref, { error: "timeout waiting for fsm" }));
       const clear = () => this.#deadlines.clear(limit);
-      this.#reads.set(ref, { resolve: () => (clear(), resolve()), reject: (error) => (clear(), reject(error)) });
-      this.#readOutbox.push({ ref, timeoutMs });
+      this.#reads.set(ref, { resolve: (how) => (clear(), resolve(how)), reject: (error) => (clear(), reject(error)) });
+      this.#readOutbox.push({ ref, timeoutMs, byRound });
       this.#schedule();
     });
   }
@@ -148,6 +154,8 @@ export class ReplicaClient {
         k: "reads",
         refs: reads.map(({ ref }) => ref),
         timeoutMs: Math.max(...reads.map(({ timeoutMs }) => timeoutMs)), // each has its own limit here
+        byRound: reads.some(({ byRound }) => byRound),
+        nowMs: performance.now(),
       };
       this.#replica.postMessage(message);
     }
@@ -193,6 +201,7 @@ export class ReplicaClient {
         return;
       }
       case "readIndices":
+        if (message.aheadMs !== undefined) this.clock.heard(message.aheadMs);
         for (const ref of message.refs) this.#settleRead(ref, message);
         return;
       case "serve":
@@ -222,10 +231,10 @@ export class ReplicaClient {
     this.#replica.postMessage(message);
   }
 
-  #settleRead(ref: number, { error, code }: { readonly error?: string; readonly code?: string }): void {
+  #settleRead(ref: number, { error, code, byLease = false }: Partial<Extract<ToHttp, { k: "readIndices" }>>): void {
     const read = this.#reads.get(ref);
     this.#reads.delete(ref);
     if (error !== undefined) read?.reject(new ReplicaError(error, code ?? "failed"));
-    else read?.resolve();
+    else read?.resolve({ byLease });
   }
 }

@@ -61,6 +61,8 @@ export function newCounters(): Counters {
     forwarded: 0,
     served: 0,
     leader_not_found: 0,
+    reads_by_lease: 0,
+    leases_lost: 0,
     bad_requests: 0,
     user_snapshots: 0,
     user_reaps: 0,
@@ -76,6 +78,10 @@ export interface Counters {
   forwarded: number;
   served: number;
   leader_not_found: number;
+  /** Linearizable reads that a lease vouched for (R10). */
+  reads_by_lease: number;
+  /** Those whose lease was gone when they were done: repeated after a round. */
+  leases_lost: number;
   bad_requests: number;
   user_snapshots: number;
   user_reaps: number;

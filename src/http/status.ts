@@ -105,6 +105,7 @@ function raftOf(core: CoreStatus, replica: Section): Section {
     latest_configuration_index: core.config.at,
     cluster_id: core.config.clusterId,
     voter: replica.voter,
+    lease_reads: replica.leaseReads,
     last_snapshot_index: core.base.index,
     last_snapshot_term: core.base.term,
     log: replica.log,

@@ -118,8 +118,10 @@ export interface NodeConfig {
   readonly heartbeatTimeoutMs: number;
   /** At least `heartbeatTimeoutMs`. */
   readonly electionTimeoutMs: number;
-  /** At most `heartbeatTimeoutMs`; no lease is taken. */
+  /** At most `heartbeatTimeoutMs`; of no other effect. */
   readonly leaderLeaseTimeoutMs: number;
+  /** Whether leaders take leases for linearizable reads, and this node promises what they need. */
+  readonly leaseReads: boolean;
   /** Longest wait for a write to be taken. */
   readonly applyTimeoutMs: number;
   /** Limit for connecting to another node. */

@@ -257,6 +257,7 @@ export class Node {
         discovery: config.agent ? { kind: "pool", deadAfterMs: 0 } : discovery && discoveryUse(discovery),
         heartbeatTimeoutMs: config.heartbeatTimeoutMs,
         electionTimeoutMs: config.electionTimeoutMs,
+        leaseReads: config.leaseReads,
         applyTimeoutMs: config.applyTimeoutMs,
         connectTimeoutMs: config.connectTimeoutMs,
         stopWhenRemoved: config.stopWhenRemoved,

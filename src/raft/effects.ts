@@ -5,6 +5,7 @@
  * (spec/raft.md §1.3). Pure data.
  * @module
  */
+import type { ClockReading, Lease } from "../rpc/lease.ts";
 import type {
   Config,
   Entry,
@@ -31,6 +32,7 @@ export type ConfigChange =
 /** What the core is told. */
 export type Input =
   | { readonly k: "tick" } // exactly one logical tick
+  | { readonly k: "clock"; readonly now: ClockReading } // first in every turn, where there are leases (lease.ts)
   | { readonly k: "message"; readonly m: Message }
   | { readonly k: "propose"; readonly items: readonly { readonly ref: number; readonly body: Uint8Array }[] }
   | { readonly k: "read"; readonly ref: number } // wants a read index
@@ -102,6 +104,8 @@ export interface Effects {
   readonly commit?: Index;
   /** Peers whose next entry is no longer in the log: they need a snapshot. */
   readonly needSnapshot: readonly NodeId[];
+  /** The lease as it is now, to take the last one's place before any message leaves; missing without the option. */
+  readonly lease?: Lease;
 }
 
 /** A node's part in its term. */
@@ -197,6 +201,16 @@ export interface Options {
   readonly uncommittedBytesMax: number;
   /** Reads waiting for a round. @default {10000} */
   readonly readsMax: number;
+  /** Lease reads (R10); missing: this node takes no lease and promises nothing. */
+  readonly lease?: LeaseOptions;
+}
+
+/** What a node promises to leaders, in ms of its monotonic clock (lease.ts). */
+export interface LeaseOptions {
+  /** It votes for nobody for so long after it heard a leader. */
+  readonly promiseMs: number;
+  /** The same after its start, on account of an earlier process: 0 when that promised nothing. */
+  readonly quietMs: number;
 }
 
 /** Random numbers, injected so that a run can be repeated. */

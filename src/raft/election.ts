@@ -6,6 +6,7 @@ import { invariant } from "../invariant.ts";
 import { memberOf } from "./configuration.ts";
 import type { Ticket } from "./effects.ts";
 import type { NodeId, PreVote, PreVoteReply, RemovedNotice, RequestVote, RequestVoteReply } from "./message.ts";
+import { isBound } from "./lease.ts";
 import { createProgress } from "./progress.ts";
 import { majority } from "./quorum.ts";
 import { appendOwn } from "./replication.ts";
@@ -41,7 +42,7 @@ export function isOnlyVoter(s: RaftState): boolean {
 export function tickElection(s: RaftState): void {
   s.timer.elapsed++;
   s.timer.sinceLeader++;
-  if (s.timer.elapsed < s.timer.timeout) return;
+  if (s.timer.elapsed < s.timer.timeout || isBound(s)) return;
   if (!mayCampaign(s)) return forgetLeader(s);
   preCampaign(s, `no leader was heard for ${s.timer.elapsed} ticks`);
 }
@@ -62,7 +63,9 @@ export function onRefused(s: RaftState, peer: NodeId): void {
   if (s.part.role === "leader" || s.leader !== peer) return;
   s.timer.sinceLeader = s.options.electionTicks;
   const quarter = Math.max(1, s.options.electionTicks >> 2);
-  s.timer.timeout = Math.min(s.timer.timeout, s.timer.elapsed + 1 + s.rng.u32() % quarter);
+  // Whom a promise binds can but be ready when it ends (R10).
+  const earliest = s.options.lease === undefined ? s.timer.elapsed : Math.max(s.timer.elapsed, s.options.electionTicks);
+  s.timer.timeout = Math.min(s.timer.timeout, earliest + 1 + s.rng.u32() % quarter);
 }
 
 /** Asks whether an election could be won, before the term is raised (P1). */
@@ -133,6 +136,8 @@ function becomeLeader(s: RaftState): void {
     round: 0,
     earlyReads: [],
     reads: [],
+    rounds: [],
+    isHandedOver: false,
     uncommittedBytes: s.log.bytesBetween(s.commit + 1, s.log.last),
     commitDirty: true,
     heartbeatElapsed: 0,
@@ -151,7 +156,7 @@ function becomeLeader(s: RaftState): void {
 /** Somebody asks whether it could win (P1, P2): nothing changes here. */
 export function onPreVote(s: RaftState, m: PreVote): void {
   if (noticeRemoved(s, m.from)) return;
-  const granted = m.term > s.term && isUpToDate(s, m.last) && !hasLiveLeader(s);
+  const granted = m.term > s.term && isUpToDate(s, m.last) && !hasLiveLeader(s) && !isBound(s);
   send(s, { k: "preVoteReply", from: s.id, to: m.from, term: granted ? m.term : s.term, granted });
 }
 
@@ -168,6 +173,8 @@ export function onRequestVote(s: RaftState, m: RequestVote): void {
   if (noticeRemoved(s, m.from)) return;
   // P4: while a leader lives the request is not even seen, or a node that cannot hear it would depose it for ever.
   if (m.term > s.term && hasLiveLeader(s) && !m.transfer) return;
+  // R10: also when the term has moved on since the promise.
+  if (isBound(s) && !m.transfer) return;
   if (m.term > s.term) becomeFollower(s, m.term, `"${m.from}" campaigns in a higher term`);
   const isFree = s.vote === m.from || (s.vote === null && s.leader === null);
   const granted = m.term === s.term && isFree && isUpToDate(s, m.last);

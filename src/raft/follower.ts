@@ -5,6 +5,7 @@
 import { DecodeError } from "../codec/cursor.ts";
 import { invariant } from "../invariant.ts";
 import { decodeConfig } from "./configuration.ts";
+import { promise } from "./lease.ts";
 import type { AppendEntries, AppendReply, Config, Entry, EntryId, Heartbeat, Index } from "./message.ts";
 import { becomeFollower, commitTo, drop, leadership, noteRole, type RaftState, restartTimer, send } from "./state.ts";
 
@@ -21,6 +22,7 @@ function followLeader(s: RaftState, m: AppendEntries | Heartbeat): void {
   s.removedAt = 0;
   s.timer.sinceLeader = 0;
   restartTimer(s);
+  promise(s);
   if (isNew) noteRole(s, `"${m.from}" leads`);
 }
 

@@ -2,7 +2,7 @@
  * The words of the Raft engine: entries, configurations and the messages between nodes. Pure data.
  *
  * Every message names its sender, its receiver and a term. The cluster id and the sender's storage id travel once per
- * stream, not per message (src/replica/). `append` and `heartbeat` carry the number of the leader's read round, which
+ * stream, not per message (src/replica/), as does what its process promises. `append` and `heartbeat` carry the number of the leader's read round, which
  * replies echo (spec/raft.md §2.7).
  * @module
  */
@@ -134,6 +134,7 @@ export interface AppendReply extends Header {
   /** When not ok: where to probe next (L6). */
   readonly hint: EntryId;
   readonly round: number;
+  readonly promiseMs?: number;
 }
 /** Keeps followers from campaigning and opens a read round. */
 export interface Heartbeat extends Header {
@@ -146,6 +147,11 @@ export interface Heartbeat extends Header {
 export interface HeartbeatReply extends Header {
   readonly k: "heartbeatReply";
   readonly round: number;
+  /**
+   * How long the sender's process votes for nobody after a message of a leader (R10); missing or 0: it promises nothing. The
+   * receiver's driver fills it in, from what the process said of itself when its stream opened.
+   */
+  readonly promiseMs?: number;
 }
 /** Leadership transfer: campaign at once (dissertation §3.10). */
 export interface TimeoutNow extends Header {

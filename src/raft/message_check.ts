@@ -21,10 +21,12 @@ export function isPlausible(m: Message, self: NodeId): boolean {
     case "appendEntries":
       return m.term > 0 && isCount(m.commit) && isCount(m.round) && areConsecutive(m);
     case "appendReply":
-      return m.term > 0 && isCount(m.index) && isId(m.hint) && m.hint.index <= m.index && isCount(m.round);
+      return m.term > 0 && isCount(m.index) && isId(m.hint) && m.hint.index <= m.index && isCount(m.round) &&
+        isCount(m.promiseMs ?? 0);
     case "heartbeat":
+      return m.term > 0 && isCount(m.round) && isCount(m.commit);
     case "heartbeatReply":
-      return m.term > 0 && isCount(m.round) && (m.k === "heartbeatReply" || isCount(m.commit));
+      return m.term > 0 && isCount(m.round) && isCount(m.promiseMs ?? 0);
     case "removedNotice":
       return isCount(m.at);
     default:

@@ -99,6 +99,8 @@ export interface Progress {
   heardAt: number;
   /** Highest read round it echoed (R3). */
   round: number;
+  /** What its process promises, by its last answer; 0 for nothing (R10). */
+  promiseMs: number;
   /** Answers of earlier rounds come from before it was a member: from another disk under the same id (B2). */
   readonly roundMin: number;
   /** A probe is out: wait for its answer or for the next heartbeat reply (L7). */
@@ -133,6 +135,7 @@ export function createProgress(
     active: false,
     heardAt: start.now,
     round: 0,
+    promiseMs: 0,
     roundMin: start.roundMin,
     probing: false,
     probedAt: start.now,

@@ -10,8 +10,8 @@
  * The alternative turned down: returning effects from each input. It is as easy to test and costs one disk write per
  * input; draining once per turn gives group commit without a timer.
  *
- * This file dispatches; the chapters are election.ts, replication.ts and follower.ts, read_index.ts, membership.ts
- * and transfer.ts, over the state in state.ts.
+ * This file dispatches; the chapters are election.ts, replication.ts and follower.ts, read_index.ts and lease.ts,
+ * membership.ts and transfer.ts, over the state in state.ts.
  * @module
  */
 import { invariant } from "../invariant.ts";
@@ -30,6 +30,7 @@ import {
   tickElection,
 } from "./election.ts";
 import { onAppend, onHeartbeat, onSnapshotReceived } from "./follower.ts";
+import { currentLease, onClock, startRound } from "./lease.ts";
 import { Log } from "./log.ts";
 import { campaignIfAlone, onBootstrap, onReconfigure, promoteLearner } from "./membership.ts";
 import type { Config, Index, Message } from "./message.ts";
@@ -104,6 +105,8 @@ class RaftCore implements Core {
     switch (input.k) {
       case "tick":
         return tick(s);
+      case "clock":
+        return onClock(s, input.now);
       case "message":
         return receive(s, input.m);
       case "propose":
@@ -162,6 +165,7 @@ class RaftCore implements Core {
       proposals: proposals.length > 0 ? proposals : NONE,
       answers: answers.length > 0 ? answers : NONE,
       needSnapshot: needSnapshot.length > 0 ? needSnapshot : NONE,
+      ...(s.options.lease && { lease: currentLease(s) }),
       ...this.#takeChanges(),
     };
   }
@@ -239,6 +243,8 @@ function createState(boot: BootState, options: Options, rng: Rng): RaftState {
     out: { send: [], reads: [], proposals: [], answers: [], needSnapshot: [], roleWhy: undefined },
     // No leader was heard in this life: nothing keeps this node from granting a vote.
     timer: { now: 0, elapsed: 0, timeout: 0, sinceLeader: options.electionTicks },
+    clock: undefined,
+    boundUntilMs: 0,
     term: boot.hard.term,
     vote: boot.hard.vote,
     hardDirty: false,
@@ -274,7 +280,9 @@ function tick(s: RaftState): void {
   if (leadership(s) !== lead) return;
   tickPeers(s, lead);
   promoteLearner(s, lead);
-  if (++lead.heartbeatElapsed >= s.options.heartbeatTicks) sendHeartbeats(s, lead);
+  if (++lead.heartbeatElapsed < s.options.heartbeatTicks) return;
+  if (s.options.lease) startRound(s, lead);
+  sendHeartbeats(s, lead);
 }
 
 function persisted(s: RaftState, ticket: Ticket): void {

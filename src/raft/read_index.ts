@@ -6,6 +6,7 @@
  * both let a delayed one confirm a read that arrived after it was sent (R4).
  * @module
  */
+import { startRound } from "./lease.ts";
 import { confirmedRound, sendHeartbeats } from "./replication.ts";
 import { type Leadership, leadership, type RaftState } from "./state.ts";
 
@@ -32,7 +33,7 @@ export function serveReads(s: RaftState, lead: Leadership): void {
   }
   grant(s, lead);
   if (lead.reads.length === 0 || lead.reads[0].round <= lead.round) return;
-  lead.round++;
+  startRound(s, lead);
   sendHeartbeats(s, lead);
   // R9: where this node is the only voter, its own word is a majority.
   grant(s, lead);

@@ -163,6 +163,7 @@ function heard(s: RaftState, lead: Leadership, m: AppendReply | HeartbeatReply):
   peer.active = true;
   peer.heardAt = s.timer.now;
   if (m.round > peer.round) peer.round = m.round;
+  peer.promiseMs = m.promiseMs ?? 0;
   return peer;
 }
 

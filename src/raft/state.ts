@@ -53,6 +53,10 @@ export interface Leadership {
   earlyReads: number[];
   /** Reads in order of arrival, thus in order of their rounds. */
   reads: WaitingRead[];
+  /** Rounds and when they were sent, by the monotonic clock, oldest first; empty without leases (R10). */
+  rounds: { readonly round: number; readonly sentMs: number }[];
+  /** It has told somebody to campaign: no lease any more in this term (T5). */
+  isHandedOver: boolean;
   /** Payload bytes behind the commit index (F5). */
   uncommittedBytes: number;
   /** Something happened that may move the commit index (C2). */
@@ -135,8 +139,12 @@ export interface RaftState {
   readonly configs: ConfigHistory;
   /** What is owed to the driver. */
   readonly out: Outbox;
-  /** Clocks. */
+  /** Clocks, in ticks. */
   readonly timer: Timer;
+  /** The machine's clocks as last told: the monotonic one, and what the wall clock was ahead at first (R10). */
+  clock: { ms: number; readonly skewMs: number } | undefined;
+  /** Until then, by the monotonic clock, a promise keeps this node from voting (R10). */
+  boundUntilMs: number;
   /** Current term; never falls (E1). */
   term: Term;
   /** Who got the vote of this term. */
@@ -181,6 +189,12 @@ export function restartTimer(s: RaftState): void {
 /** Whether a leader was heard within the election timeout: then nobody else is to be elected (P2, P4). */
 export function hasLiveLeader(s: RaftState): boolean {
   return s.leader !== null && (s.part.role === "leader" || s.timer.sinceLeader < s.options.electionTicks);
+}
+
+/** Whether the disk is full, or has been silent for half an election timeout: the leader is to hand over (P6, D15). */
+export function isDiskInTrouble(s: RaftState): boolean {
+  const issuedAt = s.log.tickets.oldestIssuedAt ?? s.timer.now;
+  return s.storageFull || s.timer.now - issuedAt > s.options.electionTicks / 2;
 }
 
 /** Whether (term, index) of another log is at least as new as ours, entries still being written included (E3). */

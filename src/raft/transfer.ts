@@ -9,7 +9,7 @@ import { campaign, mayCampaign } from "./election.ts";
 import type { NodeId, TimeoutNow } from "./message.ts";
 import type { Progress } from "./progress.ts";
 import { progressOf } from "./replication.ts";
-import { type Leadership, leadership, type RaftState, refuse, send } from "./state.ts";
+import { isDiskInTrouble, type Leadership, leadership, type RaftState, refuse, send } from "./state.ts";
 
 /** Whether this node leads and is handing over: no proposals, no configuration changes (T1, M2c). */
 export function isTransferring(s: RaftState): boolean {
@@ -52,8 +52,7 @@ function bestTarget(s: RaftState, lead: Leadership): NodeId | undefined {
 export function handOverInTrouble(s: RaftState, lead: Leadership): void {
   if (s.transfer !== undefined || s.timer.now < lead.handOverAt) return;
   const { electionTicks } = s.options;
-  const issuedAt = s.log.tickets.oldestIssuedAt ?? s.timer.now;
-  if (!s.storageFull && s.timer.now - issuedAt <= electionTicks / 2) return;
+  if (!isDiskInTrouble(s)) return;
   const targets = lead.peers.filter((peer) => isVoter(s.configs.current, peer.id) && isReachable(s, peer));
   if (targets.length === 0) return;
   targets.sort((a, b) => b.match - a.match || (a.id < b.id ? -1 : 1));
@@ -73,6 +72,8 @@ export function urgeTarget(s: RaftState, lead: Leadership): void {
   if (progressOf(lead, transfer.to)?.match !== s.log.last) return;
   if (transfer.sentAt !== undefined && s.timer.now - transfer.sentAt < s.options.heartbeatTicks) return;
   transfer.sentAt = s.timer.now;
+  // T5: it may arrive at any time from now on.
+  lead.isHandedOver = true;
   send(s, { k: "timeoutNow", from: s.id, to: transfer.to, term: s.term });
 }
 

@@ -33,6 +33,8 @@ export interface ReplicaOptions {
   readonly discovery: DiscoveryUse | undefined;
   readonly heartbeatTimeoutMs: number;
   readonly electionTimeoutMs: number;
+  /** Take leases for reads, and promise what they need (R10). */
+  readonly leaseReads: boolean;
   /** Longest wait for room to propose. */
   readonly applyTimeoutMs: number;
   readonly connectTimeoutMs: number;
@@ -164,7 +166,15 @@ export type FromHttp =
   | Proposals
   | { readonly k: "call"; readonly ref: number; readonly method: keyof ReplicaMethods; readonly params: unknown }
   | { readonly k: "cancel"; readonly ref: number } // nobody waits for the answer to this call any more
-  | { readonly k: "reads"; readonly refs: readonly number[]; readonly timeoutMs: number }
+  | {
+    readonly k: "reads";
+    readonly refs: readonly number[];
+    readonly timeoutMs: number;
+    /** A lease is not enough. */
+    readonly byRound: boolean;
+    /** The asker's monotonic clock. */
+    readonly nowMs: number;
+  }
   | { readonly k: "served"; readonly ref: number; readonly response: ForwardedResponse };
 
 /** Why a write has no result. `unknown` is the only case in which it may have taken effect (spec/raft.md §2.9). */
@@ -185,7 +195,16 @@ export type ToHttp =
     readonly error?: string;
     readonly code?: string;
   }
-  | { readonly k: "readIndices"; readonly refs: readonly number[]; readonly error?: string; readonly code?: string }
+  | {
+    readonly k: "readIndices";
+    readonly refs: readonly number[];
+    readonly error?: string;
+    readonly code?: string;
+    /** Only a lease vouches for them: it must still hold when the transaction is open. */
+    readonly byLease?: boolean;
+    /** Where leases are on: this clock, at the arrival of the question, less the asker's when it asked. */
+    readonly aheadMs?: number;
+  }
   | { readonly k: "serve"; readonly ref: number; readonly request: ForwardedRequest }
   | { readonly k: "serveOver"; readonly ref: number } // nobody waits for the answer to this request any more
   | { readonly k: "databaseReplaced" } // readers have to open it again

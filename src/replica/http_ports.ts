@@ -142,11 +142,14 @@ export class HttpPorts {
     );
   }
 
-  /** One round confirms all reads that came together. */
-  async #readIndices(port: number, { refs, timeoutMs }: Extract<FromHttp, { k: "reads" }>): Promise<void> {
+  /** One round confirms all reads that came together, if a lease does not. */
+  async #readIndices(port: number, message: Extract<FromHttp, { k: "reads" }>): Promise<void> {
+    const { refs, timeoutMs, byRound, nowMs } = message;
+    const { replica, options } = this.#parts;
+    const aheadMs = performance.now() - nowMs;
     try {
-      await withTimeout(this.#parts.replica.readIndex(), timeoutMs, "timeout waiting for fsm");
-      this.#post(port, { k: "readIndices", refs });
+      const byLease = await withTimeout(replica.readIndex({ byRound }), timeoutMs, "timeout waiting for fsm");
+      this.#post(port, { k: "readIndices", refs, byLease, ...(options.leaseReads && { aheadMs }) });
     } catch (error) {
       this.#post(port, { k: "readIndices", refs, ...described(error) });
     }

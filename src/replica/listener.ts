@@ -138,7 +138,7 @@ export class Listener {
       for (let frame: Frame | undefined; (frame = await connection.read()) !== undefined;) {
         const messages: Message[] = [];
         for (let next: Frame | undefined = frame; next !== undefined; next = connection.readNow()) {
-          const message = decodeRaftMessage(next.kind, next.payload);
+          const message = decodeRaftMessage(next.kind, next.payload, caller.promiseMs);
           if (message && message.from === caller.id) messages.push(message);
         }
         if (connection.closed) return;

@@ -4,7 +4,7 @@
  * @module
  */
 import { createCore, DEFAULT_OPTIONS } from "../raft/raft.ts";
-import type { Effects } from "../raft/effects.ts";
+import type { Effects, LeaseOptions } from "../raft/effects.ts";
 import type { Config, Entry, Member, Message, NodeId, OutgoingMessage } from "../raft/message.ts";
 import type { FromWriter } from "../sqlite/api.ts";
 import type { LeaderInfo, ReplicaOpen, ReplicaOptions, ToHttp } from "./api.ts";
@@ -26,6 +26,7 @@ import { MemberFile } from "./member_file.ts";
 import { NodeState } from "../rpc/node_state.ts";
 import { Pool } from "./pool.ts";
 import { PeerStream } from "./peer.ts";
+import { keepPromise } from "./promise.ts";
 import { Reaper } from "./reaper.ts";
 import { Replica } from "./replica.ts";
 import { RpcClient } from "./rpc.ts";
@@ -34,9 +35,8 @@ import { Snapshots } from "./snapshots.ts";
 import { Verification } from "./verification.ts";
 import { type Hello, PROTOCOL_VERSION } from "./wire.ts";
 
-/** Ticks of an election timeout; a tick is the timeout divided by it. */
+/** Ticks of an election timeout; no more are made up after a longer pause of this process (spec/raft.md §1.4). */
 const ELECTION_TICKS = 20;
-/** After a longer pause of this process only one election timeout's worth of ticks is made up (spec/raft.md §1.4). */
 const HEARTBEAT_TICKS = 2;
 /** A writer in the middle of a long statement is not waited for longer: the log has what it has not applied. */
 const WRITER_CLOSE_MS = 5000;
@@ -63,6 +63,7 @@ export class ReplicaNode {
   readonly #log: LogStore;
   readonly #replica: Replica;
   readonly #cluster: Cluster;
+  readonly #lease: LeaseOptions | undefined;
   readonly #rpc: RpcClient;
   readonly #http: HttpPorts;
   readonly #discovery: Discovery | undefined;
@@ -112,6 +113,7 @@ export class ReplicaNode {
       onFatal: (error) => events.fatal(error),
       log: events.log,
     });
+    this.#lease = keepPromise(options.directory, options.leaseReads ? Math.floor(options.heartbeatTimeoutMs) : 0);
     this.#replica = this.#makeReplica(writer, applied);
     this.#rpc = new RpcClient(() => this.#hello("rpc"), {
       frameBytesMax: options.forwardBytesMax * 2 + 1024 * 1024,
@@ -182,7 +184,7 @@ export class ReplicaNode {
         commit: Math.max(commit, applied),
         applied,
       },
-      { ...DEFAULT_OPTIONS, electionTicks: ELECTION_TICKS, heartbeatTicks: HEARTBEAT_TICKS },
+      { ...DEFAULT_OPTIONS, electionTicks: ELECTION_TICKS, heartbeatTicks: HEARTBEAT_TICKS, lease: this.#lease },
       { u32: () => crypto.getRandomValues(new Uint32Array(1))[0] },
     );
     return new Replica({
@@ -191,6 +193,7 @@ export class ReplicaNode {
       writer,
       state: this.#state,
       applied,
+      isTimed: this.#lease !== undefined,
       events: {
         send: (message, entries) => this.#send(message, entries),
         refused: (waiter, why) => this.#http.refused(waiter, why),
@@ -311,6 +314,7 @@ export class ReplicaNode {
       apiUrl,
       version,
       incarnation: this.#incarnation,
+      ...(this.#lease && { promiseMs: this.#lease.promiseMs }),
     };
   }
 
@@ -530,6 +534,7 @@ export class ReplicaNode {
         ? "never"
         : `${status.ticksSinceLeader * heartbeatTimeoutMs / ELECTION_TICKS}ms`,
       voter: this.#member(this.#options.nodeId)?.role === "voter",
+      leaseReads: this.#options.leaseReads ? this.#replica.hasLease ? "lease held" : "on" : "off",
       settings: {
         apply_timeout: `${applyTimeoutMs / 1000}s`,
         heartbeat_timeout: `${heartbeatTimeoutMs / 1000}s`,

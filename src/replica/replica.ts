@@ -18,6 +18,8 @@ import { stampCommand } from "../sql/command.ts";
 import { type ApplyEntry, packEntries, type Waiter } from "../sql/exchange.ts";
 import type { FromWriter, ToWriter } from "../sqlite/api.ts";
 import type { LogStore } from "./log_store.ts";
+import { readClocks } from "../rpc/clock.ts";
+import { leaseHolds, NO_LEASE } from "../rpc/lease.ts";
 import type { NodeState } from "../rpc/node_state.ts";
 
 /** Payload bytes that may wait to be proposed (F5). */
@@ -59,6 +61,7 @@ export class Replica {
   readonly #log: LogStore;
   readonly #writer: MessagePort;
   readonly #state: NodeState;
+  readonly #isTimed: boolean;
   readonly #events: ReplicaEvents;
   #inputs: Input[] = [];
   #turnDue = false;
@@ -86,12 +89,22 @@ export class Replica {
 
   /** @param applied Index that the database holds. */
   constructor(
-    parts: { core: Core; log: LogStore; writer: MessagePort; state: NodeState; applied: Index; events: ReplicaEvents },
+    parts: {
+      core: Core;
+      log: LogStore;
+      writer: MessagePort;
+      state: NodeState;
+      applied: Index;
+      /** Whether the core is to be told the time: it takes leases, or is bound by a promise. */
+      isTimed: boolean;
+      events: ReplicaEvents;
+    },
   ) {
     this.#core = parts.core;
     this.#log = parts.log;
     this.#writer = parts.writer;
     this.#state = parts.state;
+    this.#isTimed = parts.isTimed;
     this.#events = parts.events;
     this.#applied = this.#posted = this.#applyTo = parts.applied;
     this.#commit = this.#core.status().commit;
@@ -137,11 +150,19 @@ export class Replica {
     this.#schedule({ afterOthers: this.#lastProposals > 1 });
   }
 
-  /** Asks for a read index that is confirmed and applied here; throws the refusal's name. */
-  async readIndex(): Promise<Index> {
-    const index = await this.#ask((ref) => ({ k: "read", ref }));
-    await this.#reached("applied", index);
-    return index;
+  /**
+   * Waits for a read index that is applied here; throws the refusal's name.
+   * @returns Whether a lease alone vouches for it, which must still hold when the transaction is open (R10).
+   */
+  async readIndex({ byRound }: { byRound: boolean }): Promise<boolean> {
+    const byLease = !byRound && this.hasLease;
+    await this.#reached("applied", byLease ? this.#commit : await this.#ask((ref) => ({ k: "read", ref })));
+    return byLease;
+  }
+
+  /** Whether this node leads by a lease that holds. */
+  get hasLease(): boolean {
+    return leaseHolds(this.#state.lease, readClocks());
   }
 
   /** Changes the configuration and waits until the change is committed. */
@@ -199,6 +220,8 @@ export class Replica {
     if (this.#stopped) return;
     const inputs = this.#inputs;
     this.#inputs = [];
+    // After the inputs were taken: none of them arrived later than this.
+    if (this.#isTimed) this.#core.step({ k: "clock", now: readClocks() });
     for (const input of inputs) this.#core.step(input);
     if (this.#proposals.length > 0 && !this.#log.busy) this.#stepProposals();
     this.#carryOut(this.#core.drain());
@@ -219,6 +242,12 @@ export class Replica {
   }
 
   #carryOut(effects: Effects): void {
+    if (effects.commit !== undefined) {
+      this.#commit = effects.commit;
+      this.#state.commit = effects.commit;
+      this.#wake("commit", effects.commit);
+    }
+    if (effects.lease) this.#state.lease = effects.lease;
     if (effects.config) {
       this.#log.setConfig(effects.config);
       this.#events.onConfig(effects.config);
@@ -233,11 +262,6 @@ export class Replica {
     for (const answer of [...effects.answers, ...effects.reads]) this.#answer(answer);
     if (effects.role) this.#setRole(effects.role);
     for (const peer of effects.needSnapshot) this.#events.needSnapshot(peer);
-    if (effects.commit !== undefined) {
-      this.#commit = effects.commit;
-      this.#state.commit = effects.commit;
-      this.#wake("commit", effects.commit);
-    }
     if (effects.apply) {
       invariant(effects.apply.from === this.#applyTo + 1, "apply ranges leave no gap");
       this.#applyTo = effects.apply.to;
@@ -372,6 +396,7 @@ export class Replica {
   /** Nothing is carried out any more. */
   stop(): void {
     this.#stopped = true;
+    this.#state.lease = NO_LEASE;
   }
 }
 

@@ -39,6 +39,8 @@ export interface Hello {
   readonly version: string;
   /** Random per process start: messages of an earlier life are not taken (O8). */
   readonly incarnation: string;
+  /** What this process promises to leaders it hears, in ms (R10); missing, as from older versions: nothing. */
+  readonly promiseMs?: number;
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
@@ -93,6 +95,7 @@ export function decodeHello(payload: Uint8Array): Hello {
     apiUrl: textField(object, "apiUrl"),
     version: textField(object, "version"),
     incarnation: textField(object, "incarnation"),
+    ...(object.promiseMs !== undefined && { promiseMs: numberField(object, "promiseMs") }),
   };
 }
 
@@ -202,16 +205,18 @@ function writeAppend(payload: ByteWriter, m: AppendRange, entries: readonly Entr
 
 /**
  * Decodes a Raft message; entries' bodies are views of `payload`, which the frame decoder made for this message alone.
+ * @param promiseMs What the sender promises, by its hello: part of its replies.
  * @returns undefined for a kind that this version does not know: to be counted and skipped.
  */
-export function decodeRaftMessage(kind: number, payload: Uint8Array): Message | undefined {
+export function decodeRaftMessage(kind: number, payload: Uint8Array, promiseMs?: number): Message | undefined {
   const k = RAFT_KINDS[kind - RAFT_KIND_FIRST];
   if (k === undefined) return undefined;
   const reader = new ByteReader(payload);
   const header = { from: reader.string(), to: reader.string(), term: reader.u64() };
   const message = readFields(reader, k, header);
   reader.end();
-  return message;
+  const isPromise = promiseMs !== undefined && (message.k === "appendReply" || message.k === "heartbeatReply");
+  return isPromise ? { ...message, promiseMs } : message;
 }
 
 function readFields(

@@ -3,6 +3,7 @@
  * by the replica alone, so that a weak read asks nobody (design.md §4). Numbers are doubles: indices are safe integers.
  * @module
  */
+import type { Lease } from "./lease.ts";
 
 const ROLES = ["follower", "precandidate", "candidate", "leader"] as const;
 /** A node's part in its term. */
@@ -16,6 +17,8 @@ const FIELDS = [
   "leaderContactMs",
   "leaderAppendedMs",
   "ready",
+  "leaseEndMs",
+  "leaseSkewMs",
 ] as const;
 type Field = typeof FIELDS[number];
 
@@ -98,6 +101,18 @@ export class NodeState {
   }
   set leaderAppendedMs(time: number) {
     this.#set("leaderAppendedMs", time);
+  }
+
+  /**
+   * The lease, by the replica's monotonic clock. A new one is set after the commit index that it vouches for, and none
+   * before any message leaves that ends it. Its parts are not read as a whole: the end goes first when it is withdrawn.
+   */
+  get lease(): Lease {
+    return { endMs: this.#get("leaseEndMs"), skewMs: this.#get("leaseSkewMs") };
+  }
+  set lease({ endMs, skewMs }: Lease) {
+    this.#set("leaseEndMs", endMs);
+    this.#set("leaseSkewMs", skewMs);
   }
 
   /** Whether the database is open and what was committed before the start is applied. */

@@ -80,6 +80,7 @@ const GOOD: NodeConfig = {
   heartbeatTimeoutMs: 1000,
   electionTimeoutMs: 1000,
   leaderLeaseTimeoutMs: 0,
+  leaseReads: false,
   applyTimeoutMs: 1,
   connectTimeoutMs: 1,
   removeOnShutdown: false,

@@ -1,0 +1,101 @@
+/**
+ * Lease reads (spec/raft.md R10, dissertation §6.4.1): for a while after a majority has answered, the leader knows that
+ * nobody else can have been elected, and need not ask again. An option, as it trusts clocks; nothing here happens
+ * without it.
+ *
+ * The promise. A node that has heard a leader votes for nobody for `promiseMs` of its own monotonic clock, itself
+ * included; only the leader's own hand-over (T3) lifts that. Ticks would not do: a driver makes up missed ones in bursts.
+ * A restart forgets whom it heard, so a node that may have promised in an earlier process is as bound for `quietMs` after
+ * its start. Nodes without the option promise nothing, and say so: their answers count for no lease.
+ *
+ * The lease. For each voter: the time at which the round was sent that it has echoed last, plus what that voter promises,
+ * less the drift of clocks and a margin; then what a majority reaches, the leader included, by the configuration now in
+ * force.
+ *
+ * Why nobody else commits while it holds. Whoever leads a later term was elected by a majority, of this configuration or of
+ * its neighbour along the log (as an entry of this term is committed, R1, M2). That majority shares a node with the one
+ * behind the lease: not this leader, which has not voted since; so one that promised, after the round was sent, and voted
+ * when its promise was over: after the lease. Or it was elected by a hand-over: then this leader sent `timeoutNow`, and from
+ * then on has no lease in this term (T5), or another leader of a later term did, of which the same is true.
+ *
+ * Clocks may differ in pace by {@linkcode DRIFT}. A machine that was suspended is noticed by its wall clock, if that is
+ * right afterwards (rpc/lease.ts); then all rounds are forgotten, and fresh ones have to be answered.
+ * @module
+ */
+import { areTogether, type ClockReading, CLOCKS_APART_MS_MAX, type Lease, NO_LEASE } from "../rpc/lease.ts";
+import { quorumValue } from "./quorum.ts";
+import { progressOf } from "./replication.ts";
+import { isDiskInTrouble, type Leadership, leadership, type RaftState } from "./state.ts";
+
+/** No clock runs faster than another one by more than this share. */
+const DRIFT = 0.1;
+/** Twice what clocks of one machine may be apart unnoticed, before the round and after it, and some for timers. */
+const MARGIN_MS = 2 * CLOCKS_APART_MS_MAX + 10;
+/** Rounds whose time is remembered, spread over an election timeout: older ones are worth nothing. */
+const ROUNDS_MAX = 32;
+
+/** The clocks of this machine now; comes before everything else that a turn steps. */
+export function onClock(s: RaftState, now: ClockReading): void {
+  const { lease } = s.options;
+  if (lease === undefined) return;
+  if (s.clock === undefined) {
+    s.boundUntilMs = now.ms + lease.quietMs;
+  } else if (areTogether(now, s.clock.skewMs)) {
+    s.clock.ms = Math.max(s.clock.ms, now.ms);
+    return;
+  } else {
+    const lead = leadership(s);
+    if (lead !== undefined) lead.rounds = [];
+  }
+  s.clock = { ms: now.ms, skewMs: now.wallMs - now.ms };
+}
+
+/** Promises the leader that was just heard to vote for nobody for a while. */
+export function promise(s: RaftState): void {
+  const { lease } = s.options;
+  if (lease === undefined || s.clock === undefined) return;
+  s.boundUntilMs = Math.max(s.boundUntilMs, s.clock.ms + lease.promiseMs);
+}
+
+/** Whether a promise keeps this node from voting, for itself or others. */
+export function isBound(s: RaftState): boolean {
+  return s.options.lease !== undefined && (s.clock === undefined || s.clock.ms < s.boundUntilMs);
+}
+
+/** Starts a round of heartbeats, and notes when: before any of its messages leaves. */
+export function startRound(s: RaftState, lead: Leadership): void {
+  lead.round++;
+  const { lease } = s.options;
+  if (lease === undefined || s.clock === undefined) return;
+  const newest = lead.rounds.at(-1);
+  // One that is left out counts as the one before it: from an earlier time, thus for less.
+  if (newest !== undefined && s.clock.ms - newest.sentMs < lease.promiseMs / ROUNDS_MAX) return;
+  lead.rounds.push({ round: lead.round, sentMs: s.clock.ms });
+  if (lead.rounds.length > ROUNDS_MAX) lead.rounds.shift();
+}
+
+/** The lease as it is now. */
+export function currentLease(s: RaftState): Lease {
+  const lead = leadership(s);
+  const { lease } = s.options;
+  if (lead === undefined || lease === undefined || s.clock === undefined) return NO_LEASE;
+  if (lead.isHandedOver || s.commit < lead.firstIndex || isDiskInTrouble(s)) return NO_LEASE;
+  const ends: number[] = [];
+  for (const id of s.configs.voters) {
+    ends.push(id === s.id && s.configs.isVoter ? s.clock.ms + worthMs(lease.promiseMs) : endBy(lead, id));
+  }
+  return { endMs: quorumValue(ends), skewMs: s.clock.skewMs };
+}
+
+/** Until when a voter's promise to this leader is sure to be kept; 0 when it gave none. */
+function endBy(lead: Leadership, id: string): number {
+  const peer = progressOf(lead, id);
+  if (peer === undefined) return 0;
+  const sent = lead.rounds.findLast(({ round }) => round <= peer.round);
+  return sent === undefined || peer.promiseMs === 0 ? 0 : sent.sentMs + worthMs(peer.promiseMs);
+}
+
+/** What a promise is worth to somebody with another clock. */
+function worthMs(promiseMs: number): number {
+  return promiseMs * (1 - DRIFT) - MARGIN_MS;
+}

@@ -1,0 +1,54 @@
+/**
+ * What a node promises to leaders (spec/raft.md R10; raft/lease.ts) outlives its process: the next one is as bound, whatever
+ * its flags say. So the promise is written down before the first is made, durably, in a file `raft/promise` that holds a
+ * number of milliseconds; a shorter one, or none, takes its place when the longer one has run out.
+ * @module
+ */
+import { syncDirectory } from "../disk/files.ts";
+import type { LeaseOptions } from "../raft/effects.ts";
+
+const NAME = "promise";
+
+/**
+ * What the core is to promise.
+ * @param promiseMs What this process promises; 0: nothing.
+ * @returns undefined where neither this process nor an earlier one promises anything.
+ * @throws {Error} When the file cannot be read or written, or is damaged.
+ */
+export function keepPromise(directory: string, promiseMs: number): LeaseOptions | undefined {
+  const quietMs = read(directory);
+  if (promiseMs > quietMs) write(directory, promiseMs);
+  else if (promiseMs < quietMs) Deno.unrefTimer(Number(setTimeout(() => write(directory, promiseMs), 2 * quietMs)));
+  return promiseMs === 0 && quietMs === 0 ? undefined : { promiseMs, quietMs };
+}
+
+function read(directory: string): number {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(`${directory}/${NAME}`);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw error;
+  }
+  if (!/^\d{1,12}\n$/.test(text)) {
+    throw new Error(
+      `${directory}/${NAME} is damaged: expected a number of milliseconds. Remove it while the node is stopped, ` +
+        "and leave the node stopped for longer than its heartbeat timeout",
+    );
+  }
+  return Number(text);
+}
+
+/** Whole and durable: a file of its own, synced, then renamed into place. */
+function write(directory: string, promiseMs: number): void {
+  const temporary = `${directory}/${NAME}.tmp`;
+  const file = Deno.openSync(temporary, { create: true, truncate: true, write: true });
+  try {
+    file.writeSync(new TextEncoder().encode(`${Math.ceil(promiseMs)}\n`));
+    file.syncSync();
+  } finally {
+    file.close();
+  }
+  Deno.renameSync(temporary, `${directory}/${NAME}`);
+  syncDirectory(directory);
+}
