@@ -33,7 +33,7 @@ import {
   type LogIdentity,
   writeBatch,
 } from "./log_format.ts";
-import { EMPTY_CONFIG } from "../raft/configuration.ts";
+import { decodeConfig, EMPTY_CONFIG } from "../raft/configuration.ts";
 import { isNoSpace, type LogDisk, type LogFile } from "./log_disk.ts";
 import { prepareCurrent, SPARE } from "./log_prepare.ts";
 import { LogDamageError, type RecoveredLog, recoverLog, segmentName } from "./log_recovery.ts";
@@ -199,7 +199,11 @@ export class LogStore {
     this.#commit = write.commit;
     if (write.install) this.#cache.reset(write.install.base.index + 1);
     if (write.truncateFrom !== undefined) this.#cache.truncate(write.truncateFrom);
-    for (const entry of write.append) this.#cache.push(entry);
+    for (const entry of write.append) {
+      this.#cache.push(entry);
+      // Of several in one write each may be the one in force where a segment begins.
+      if (entry.kind === "config") this.setConfig(decodeConfig(entry.body, entry.index));
+    }
     this.#waiting.push(write);
     if (this.#writing) return;
     this.#writing = true;

@@ -6,6 +6,7 @@ import { FileDisk } from "../../src/replica/log_files.ts";
 import { LogStore, type LogStoreOptions, type LogWrite } from "../../src/replica/log_store.ts";
 import { LogDamageError, readLogBase } from "../../src/replica/log_recovery.ts";
 import { BATCH_HEADER_BYTES, decodeSegmentHeader, SECTOR_BYTES } from "../../src/replica/log_format.ts";
+import { encodeConfig } from "../../src/raft/configuration.ts";
 import type { Config, Entry, EntryId } from "../../src/raft/message.ts";
 
 const IDENTITY = { nodeId: "1", storageId: "s1" };
@@ -519,6 +520,20 @@ Deno.test("LogStore.configAt() knows the configuration in force from the base on
     assertEquals(again.store.recovered.configs, [config(3)]);
     assertEquals(again.store.configAt(3), config(3));
     await again.store.close();
+  }));
+
+Deno.test("LogStore.configAt() knows every configuration of one write, of which it is told the last alone", () =>
+  inDirectory(async (directory) => {
+    const { store, write } = open(directory);
+    const changes = [1, 2, 3].map((index): Entry => ({
+      ...entry(index, 1),
+      kind: "config",
+      body: encodeConfig(config(index)),
+    }));
+    store.setConfig(config(3));
+    await write({ entries: changes, term: 1, commit: 3 });
+    assertEquals([1, 2, 3].map((index) => store.configAt(index)), [1, 2, 3].map(config));
+    await store.close();
   }));
 
 Deno.test("LogStore installs a snapshot in the place of all that was there, at once and after a restart", () =>
