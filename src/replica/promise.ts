@@ -18,7 +18,7 @@ const NAME = "promise";
 export function keepPromise(directory: string, promiseMs: number): LeaseOptions | undefined {
   const quietMs = read(directory);
   if (promiseMs > quietMs) write(directory, promiseMs);
-  else if (promiseMs < quietMs) Deno.unrefTimer(Number(setTimeout(() => write(directory, promiseMs), 2 * quietMs)));
+  else if (promiseMs < quietMs) Deno.unrefTimer(Number(setTimeout(() => lower(directory, promiseMs), 2 * quietMs)));
   return promiseMs === 0 && quietMs === 0 ? undefined : { promiseMs, quietMs };
 }
 
@@ -37,6 +37,14 @@ function read(directory: string): number {
     );
   }
   return Number(text);
+}
+
+function lower(directory: string, promiseMs: number): void {
+  try {
+    write(directory, promiseMs);
+  } catch {
+    // The longer promise stays on record: the next start is patient for longer than it need be.
+  }
 }
 
 /** Whole and durable: a file of its own, synced, then renamed into place. */

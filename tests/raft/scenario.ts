@@ -7,6 +7,9 @@
  *                             one node; entry 1 is the configuration
  *   fresh d                   a node with nothing
  *   set electionTicks=10 …    options of nodes made later; electionTicks=10 heartbeatTicks=2 unless set
+ *   promise 1000              nodes made later promise leaders so much (R10); after a crash they keep to it
+ *   time 100 [a b …]          the clocks of all machines go on by so many ms, or of these
+ *   suspend a 100             the machine of a stands still, and its monotonic clock with it
  *   elect a                   ticks, delivers and writes until a leads and has committed; prints only the end
  *   tick a [n]                n ticks, one by one
  *   deliver a [b] [n]         the (n) messages for a (from b)
@@ -28,7 +31,7 @@
  * @module
  */
 import { decodeConfig, encodeConfig } from "../../src/raft/configuration.ts";
-import type { BootState, ConfigChange, Core, Effects, Input, Options } from "../../src/raft/effects.ts";
+import type { BootState, ConfigChange, Core, Effects, Input, LeaseOptions, Options } from "../../src/raft/effects.ts";
 import type { Config, Entry, EntryId, HardState, Member, Message, OutgoingMessage } from "../../src/raft/message.ts";
 import { createCore, DEFAULT_OPTIONS } from "../../src/raft/raft.ts";
 
@@ -46,6 +49,10 @@ interface ScriptNode {
   readonly storageId: string;
   writes: Write[];
   gated: { m: OutgoingMessage; after: number }[];
+  lease: LeaseOptions | undefined;
+  clock: { ms: number; wallMs: number };
+  /** End of its lease, as printed last. */
+  leaseEndMs: number;
 }
 
 /** Runs the commands of one script. */
@@ -53,6 +60,7 @@ export class Scenario {
   readonly #nodes = new Map<string, ScriptNode>();
   #flying: Message[] = [];
   #options: Options = { ...DEFAULT_OPTIONS, electionTicks: 10, heartbeatTicks: 2 };
+  #promiseMs = 0;
   #output: string[] = [];
   #delivered = new Map<string, Message>();
   /** What snapshots hold, by their last index. */
@@ -79,6 +87,17 @@ export class Scenario {
       case "set":
         this.#options = { ...this.#options, ...Object.fromEntries(args.map((arg) => numberPair(arg))) };
         return;
+      case "promise":
+        this.#promiseMs = Number(id);
+        return;
+      case "time":
+        for (const node of this.#nodes.values()) {
+          if (args.length > 1 && !args.includes(node.id, 1)) continue;
+          this.#pass(node, { ms: Number(id), wallMs: Number(id) });
+        }
+        return;
+      case "suspend":
+        return this.#pass(this.#node(id), { ms: 0, wallMs: Number(second) });
       case "cluster":
         for (const each of args) this.#make(each, { voters: args.join(",") });
         return;
@@ -194,6 +213,12 @@ export class Scenario {
     return node;
   }
 
+  /** Time passes, by the clocks of one machine. */
+  #pass(node: ScriptNode, by: { readonly ms: number; readonly wallMs: number }): void {
+    node.clock = { ms: node.clock.ms + by.ms, wallMs: node.clock.wallMs + by.wallMs };
+    this.#step(node);
+  }
+
   #print(id: string, text: string): void {
     this.#output.push(`${id}: ${text}`);
   }
@@ -215,27 +240,31 @@ export class Scenario {
     const commit = Number(facts?.commit ?? Math.min(1, log.length));
     const applied = Number(facts?.applied ?? commit);
     const storageId = facts?.storage ?? `disk-${id}`;
-    this.#boot({ id, storageId, log: [], disk: log, hard, commit, applied, writes: [], gated: [] });
+    const lease = this.#promiseMs > 0 ? { promiseMs: this.#promiseMs, quietMs: 0 } : undefined;
+    const time = { lease, clock: { ms: 0, wallMs: 0 }, leaseEndMs: 0 };
+    this.#boot({ id, storageId, log: [], disk: log, hard, commit, applied, writes: [], gated: [], ...time });
   }
 
   #boot(facts: Omit<ScriptNode, "core">): void {
     const log = facts.disk.slice();
     const offset = facts.id.charCodeAt(0) - 97;
     const boot = bootState(facts, log);
-    const core = createCore(boot, this.#options, { u32: () => offset });
+    const core = createCore(boot, { ...this.#options, lease: facts.lease }, { u32: () => offset });
     const node: ScriptNode = { ...facts, core, log, writes: [], gated: [] };
     this.#nodes.set(facts.id, node);
-    this.#carryOut(node, core.drain());
+    this.#step(node);
   }
 
   #crash(node: ScriptNode): void {
     this.#print(node.id, `loses ${node.writes.length} writes`);
-    this.#boot({ ...node, commit: Math.max(node.commit, node.applied) });
+    const lease = node.lease && { ...node.lease, quietMs: node.lease.promiseMs };
+    this.#boot({ ...node, commit: Math.max(node.commit, node.applied), lease, leaseEndMs: 0 });
   }
 
-  #step(node: ScriptNode, input: Input): void {
+  #step(node: ScriptNode, input?: Input): void {
     const dropped = node.core.status().dropped;
-    node.core.step(input);
+    if (node.lease !== undefined) node.core.step({ k: "clock", now: node.clock });
+    if (input !== undefined) node.core.step(input);
     if (node.core.status().dropped > dropped) this.#print(node.id, "drops it");
     if (this.#gathering !== node.id) this.#carryOut(node, node.core.drain());
   }
@@ -257,6 +286,9 @@ export class Scenario {
     if (config !== undefined) print(showConfig(config));
     if (commit !== undefined) print(`commit ${commit}`);
     for (const peer of needSnapshot) print(`needs a snapshot for ${peer}`);
+    const leaseEndMs = effects.lease?.endMs ?? 0;
+    if (leaseEndMs !== node.leaseEndMs) print(leaseEndMs === 0 ? "no lease" : `lease until ${leaseEndMs}`);
+    node.leaseEndMs = leaseEndMs;
     if (apply !== undefined) {
       print(`apply ${apply.from}..${apply.to}`);
       node.core.step({ k: "applied", index: apply.to });
@@ -304,7 +336,9 @@ export class Scenario {
     this.#delivered.set(`${m.from}>${m.to}`, m);
     if (!this.#nodes.has(m.to)) return;
     this.#print(m.to, `<- ${m.from} ${showMessage(m)}`);
-    this.#step(this.#node(m.to), { k: "message", m });
+    const promise = this.#nodes.get(m.from)?.lease;
+    const isReply = m.k === "appendReply" || m.k === "heartbeatReply";
+    this.#step(this.#node(m.to), { k: "message", m: isReply ? { ...m, promiseMs: promise?.promiseMs } : m });
   }
 
   #stabilize(ids: readonly string[]): void {
@@ -377,6 +411,7 @@ export class Scenario {
       granted: fields.granted === "yes",
       ok: fields.ok === "yes",
       transfer: fields.transfer === "yes",
+      promiseMs: Number(fields.promise ?? 0),
     };
     // The script may build what no correct node sends, which is the point.
     this.#step(this.#node(to), { k: "message", m: m as Message });

@@ -38,6 +38,8 @@ export class Checker {
   /** Digest of the state machines after index i, at i. */
   readonly #digests: number[] = [];
   #ackedMax: Index = 0;
+  /** Newest term in which something was committed. */
+  #committedTerm: Term = 0;
   /** Acknowledged writes. */
   acked = 0;
   /** Granted reads. */
@@ -112,7 +114,9 @@ export class Checker {
       const entry = node.log[index - 1];
       const known = this.#committed[index - 1];
       if (known === undefined) {
-        this.#committed.push({ term: entry.term, hash: entryHash(entry), committedIn: leader?.term ?? entry.term });
+        const committedIn = leader?.term ?? entry.term;
+        this.#committed.push({ term: entry.term, hash: entryHash(entry), committedIn });
+        this.#committedTerm = Math.max(this.#committedTerm, committedIn);
       } else {
         const isSame = known.term === entry.term && known.hash === entryHash(entry);
         check(isSame, `I3: ${node.id} commits another entry at ${index}`);
@@ -224,6 +228,12 @@ export class Checker {
     check(isSame, `I10: the write at ${entry.index} was acknowledged but is not committed`);
     this.acked++;
     this.#ackedMax = Math.max(this.#ackedMax, entry.index);
+  }
+
+  /** R10: what a lease serves is the newest state when it is served: no later term has committed anything. */
+  leaseServed(node: NodeId, term: Term): void {
+    const newest = this.#committedTerm;
+    check(newest <= term, `R10: ${node} serves a read by its lease of ${term} though ${newest} has committed`);
   }
 
   /** I11, in its simple form: a read sees every write acknowledged before it was asked for. */

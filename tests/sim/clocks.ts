@@ -3,6 +3,7 @@
  * while (a collection of garbage, a virtual machine on the move) while messages pile up.
  * @module
  */
+import type { ClockReading } from "../../src/rpc/lease.ts";
 import type { Coverage } from "./coverage.ts";
 import type { SimNode } from "./node.ts";
 import type { ClockFaults } from "./profile.ts";
@@ -24,6 +25,8 @@ export interface ClocksParts {
   readonly random: Random;
   /** The faults of now. */
   faults(): ClockFaults;
+  /** Whether clocks may differ by no more than leases allow. */
+  areTrusted(): boolean;
   /** One tick for a node. */
   tick(node: SimNode): void;
   note(node: SimNode, text: () => string): void;
@@ -34,6 +37,8 @@ export class Clocks {
   readonly #parts: ClocksParts;
   /** What each node's wall clock is ahead, in ms. */
   readonly #ahead = new Map<string, number>();
+  /** Monotonic clocks: when each would have begun, had it run all the time, and microseconds of right time per its own. */
+  readonly #monotonic = new Map<string, { began: number; readonly pace: number; stoppedAt: number | undefined }>();
   #stamped = 0;
 
   constructor(parts: ClocksParts) {
@@ -44,8 +49,11 @@ export class Clocks {
   start(node: SimNode, { pace, phase }: { pace: number; phase: number }): void {
     const { random, schedule } = this.#parts;
     const { spread } = this.#parts.faults();
-    const period = Math.round(TICK * pace * spread ** (random.below(2001) / 1000 - 1));
+    const isTrusted = this.#parts.areTrusted();
+    const drawn = pace * spread ** (random.below(2001) / 1000 - 1);
+    const period = Math.round(TICK * (isTrusted ? 1 + (pace - 1) / 2 : drawn));
     const { incarnation } = node;
+    this.#monotonic.set(node.id, { began: schedule.now, pace: period / TICK, stoppedAt: undefined });
     let missed = 0;
     const tick = (): void => {
       if (node.incarnation !== incarnation || node.core === undefined) return;
@@ -66,6 +74,7 @@ export class Clocks {
     node.isFrozen = true;
     this.#parts.note(node, () => "stands still");
     if (node.role?.role === "leader") this.#parts.coverage.hit("leader stood still");
+    if (this.#parts.areTrusted() && this.#parts.random.chance(0.5)) this.#suspend(node);
     this.#parts.schedule.after(this.#parts.random.exponential(2 * 20 * TICK), () => {
       if (node.incarnation === incarnation && node.core !== undefined) this.thaw(node);
     });
@@ -74,13 +83,37 @@ export class Clocks {
   /** It goes on with what has gathered. */
   thaw(node: SimNode): void {
     if (!node.isFrozen) return;
+    const clock = this.#monotonic.get(node.id);
+    if (clock?.stoppedAt !== undefined) {
+      clock.began += this.#parts.schedule.now - clock.stoppedAt;
+      clock.stoppedAt = undefined;
+    }
     if (node.inbox.length >= 10) this.#parts.coverage.hit("inputs piled up while a node stood still");
     node.thaw();
   }
 
-  /** The wall clock of a node jumps, back or on. */
+  /** Its whole machine stands still, and the monotonic clock with it. */
+  #suspend(node: SimNode): void {
+    const clock = this.#monotonic.get(node.id);
+    if (clock === undefined) return;
+    clock.stoppedAt = this.#parts.schedule.now;
+    if (node.lease.endMs > this.read(node).ms) this.#parts.coverage.hit("machine suspended with a lease");
+  }
+
+  /** What the clocks of a node's machine say. */
+  read(node: SimNode): ClockReading {
+    const { now } = this.#parts.schedule;
+    const { began, pace, stoppedAt } = this.#monotonic.get(node.id) ?? { began: now, pace: 1, stoppedAt: undefined };
+    return { ms: ((stoppedAt ?? now) - began) / pace / 1000, wallMs: this.#wallMs(node) };
+  }
+
+  #wallMs(node: SimNode): number {
+    return EPOCH_MS + this.#parts.schedule.now / 1000 + (this.#ahead.get(node.id) ?? 0);
+  }
+
+  /** The wall clock of a node jumps, back or on; one that hides a suspension is beyond what leases can bear. */
   jump(node: SimNode | undefined): void {
-    if (node === undefined) return;
+    if (node === undefined || this.#monotonic.get(node.id)?.stoppedAt !== undefined) return;
     const { random } = this.#parts;
     const ms = random.exponential(random.chance(0.5) ? HOUR_MS : 1000) * (random.chance(0.5) ? 1 : -1);
     this.#ahead.set(node.id, (this.#ahead.get(node.id) ?? 0) + ms);
@@ -88,7 +121,7 @@ export class Clocks {
 
   /** What a node's wall clock says, in ms since 1970: for a stamp. */
   stampMs(node: SimNode): number {
-    const now = EPOCH_MS + this.#parts.schedule.now / 1000 + (this.#ahead.get(node.id) ?? 0);
+    const now = this.#wallMs(node);
     if (now < this.#stamped) this.#parts.coverage.hit("stamp older than the one before");
     return this.#stamped = now;
   }

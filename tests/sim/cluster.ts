@@ -21,6 +21,7 @@ import { SimNode, type World } from "./node.ts";
 import { Stopped } from "./node_log.ts";
 import { drawProfile, healed, type Profile, type ProfileName } from "./profile.ts";
 import { Random } from "./random.ts";
+import { Reads } from "./reads.ts";
 import { Schedule } from "./schedule.ts";
 
 const MILLISECOND = 1000;
@@ -73,12 +74,13 @@ export function runSeed(seed: number, options: RunOptions = {}): RunResult {
 
 class Cluster implements World {
   readonly coverage = new Coverage();
+  readonly clocks: Clocks;
+  readonly reads: Reads;
   readonly #seed: number;
   readonly #options: RunOptions;
   readonly #schedule = new Schedule();
   readonly #checker = new Checker();
   readonly #network: Network;
-  readonly #clocks: Clocks;
   readonly #members: Members;
   readonly #faults: Random;
   readonly #clients: Random;
@@ -92,7 +94,6 @@ class Cluster implements World {
   readonly #founders: Member[] = [];
   /** Nodes that stay broken when the others are healed: nothing is expected of them. */
   readonly #broken = new Set<SimNode>();
-  readonly #reads = new Map<number, Index>();
   #profile: Profile;
   #ref = 0;
   #events = 0;
@@ -120,13 +121,24 @@ class Cluster implements World {
       nodes: () => this.#nodes,
       arrived: (node, m) => this.#arrived(node, m),
     });
-    this.#clocks = new Clocks({
+    this.clocks = new Clocks({
       schedule,
       coverage,
       random: new Random(seed, 11),
       faults: () => this.#profile.clocks,
+      areTrusted: () => this.#profile.leases !== undefined,
       tick: (node) => this.input(node, node.tick()),
       note: (node, text) => this.note(node, text),
+    });
+    this.reads = new Reads({
+      schedule,
+      coverage,
+      random: new Random(seed, 13),
+      checker: this.#checker,
+      clocks: this.clocks,
+      leases: () => this.#profile.leases,
+      nodes: () => this.#nodes,
+      nextRef: () => ++this.#ref,
     });
     this.#members = new Members({
       schedule,
@@ -209,8 +221,8 @@ class Cluster implements World {
     this.#repeat(() => this.#profile.stallEvery, this.#faults, () => this.#stallDisk());
     this.#repeat(() => this.#profile.compactEvery, this.#snapshots, () => this.#compact());
     const anyone = () => this.#files.pick(this.#alive());
-    this.#repeat(() => this.#profile.clocks.freezeEvery, this.#files, () => this.#clocks.freeze(anyone()));
-    this.#repeat(() => this.#profile.clocks.jumpEvery, this.#files, () => this.#clocks.jump(anyone()));
+    this.#repeat(() => this.#profile.clocks.freezeEvery, this.#files, () => this.clocks.freeze(anyone()));
+    this.#repeat(() => this.#profile.clocks.jumpEvery, this.#files, () => this.clocks.jump(anyone()));
     const log = () => this.#profile.log;
     this.#repeat(() => log()?.failEvery ?? 0, this.#files, () => this.#diskFaults.fail());
     this.#repeat(() => log()?.fullEvery ?? 0, this.#files, () => this.#diskFaults.fill());
@@ -250,7 +262,7 @@ class Cluster implements World {
     this.note(node, () => `boots with log ${node.disk.entries.length}, term ${node.disk.hard.term}`);
     // All clocks differ by a tenth.
     const pace = 0.9 + this.#cores.below(200) / 1000;
-    this.#clocks.start(node, { pace, phase: this.#cores.below(1000) / 1000 });
+    this.clocks.start(node, { pace, phase: this.#cores.below(1000) / 1000 });
     // A founder that lost its first write has not begun yet: it bootstraps as if for the first time (M11).
     const isFounder = this.#founders.some(({ storageId }) => storageId === node.disk.storageId);
     const config = { at: 1, clusterId: "sim", members: this.#founders };
@@ -266,7 +278,7 @@ class Cluster implements World {
       files.killAfter = this.#files.chance(log?.killedStarts ?? 0) ? this.#files.between(1, 10) : 0;
     }
     try {
-      node.boot(options, new Random(this.#cores.u32()), log);
+      node.boot({ ...options, lease: this.reads.promiseOf(node) }, new Random(this.#cores.u32()), log);
       return true;
     } catch (error) {
       if (error instanceof Stopped) {
@@ -364,6 +376,7 @@ class Cluster implements World {
     this.#mix(m.term);
     this.#mix(m.k.length);
     this.coverage.delivered(node, m);
+    this.reads.arrived(node, m);
     this.note(node, () => `<- ${JSON.stringify(m, (key, value) => key === "body" ? undefined : value)}`);
     this.input(node, { k: "message", m });
   }
@@ -424,12 +437,6 @@ class Cluster implements World {
     node.compact(this.#snapshots.below(8), { isRotating });
   }
 
-  readDone(node: SimNode, ref: number, index: Index | null): void {
-    const floor = this.#reads.get(ref);
-    this.#reads.delete(ref);
-    if (floor !== undefined && index !== null) this.#checker.readGranted(node.id, index, floor);
-  }
-
   answered(node: SimNode, answer: Effects["answers"][number]): void {
     if (answer.ref > 0 && answer.id !== null) this.#changes++;
     this.note(node, () => `answers ${JSON.stringify(answer)}`);
@@ -460,11 +467,7 @@ class Cluster implements World {
   #clientOperation(): void {
     const node = this.#target(this.#clients);
     if (node === undefined) return;
-    if (this.#clients.chance(0.4)) {
-      const ref = ++this.#ref;
-      this.#reads.set(ref, this.#checker.ackedMax);
-      return this.input(node, { k: "read", ref });
-    }
+    if (this.#clients.chance(0.4)) return this.reads.ask(node);
     const count = this.#clients.chance(0.1) ? this.#clients.between(5, 40) : this.#clients.between(1, 3);
     const items = Array.from({ length: count }, () => ({ ref: ++this.#ref, body: this.#body(node, this.#ref) }));
     this.input(node, { k: "propose", items });
@@ -474,7 +477,7 @@ class Cluster implements World {
   #body(node: SimNode, ref: number): Uint8Array {
     if (this.#profile.isSqlite) {
       const command = this.#statements.draw(this.#clients, ref);
-      stampCommand(command, this.#clocks.stampMs(node), this.#clients.u32(), this.#clients.u32());
+      stampCommand(command, this.clocks.stampMs(node), this.#clients.u32(), this.#clients.u32());
       return command;
     }
     const body = new Uint8Array(4 + this.#clients.below(8));
@@ -526,7 +529,7 @@ class Cluster implements World {
     const isStable = this.#profile.memberEvery === 0;
     this.#profile = healed(this.#profile);
     this.#network.heal();
-    for (const node of this.#alive()) this.#clocks.thaw(node);
+    for (const node of this.#alive()) this.clocks.thaw(node);
     this.#diskFaults.heal(this.#nodes);
     const isWhole = this.#diskFaults.damaged === undefined;
     if (isStable && isWhole && this.#nodes.length >= 4 && this.#faults.chance(0.5)) this.#breakMinority();

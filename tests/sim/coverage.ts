@@ -69,6 +69,10 @@ export const MARKS = [
   "inputs piled up while a node stood still",
   "stamp older than the one before",
   "real state machine",
+  "read served by a lease",
+  "lease ran out under a read",
+  "restarted node kept its promise",
+  "machine suspended with a lease",
 ] as const;
 
 /** Name of a mark. */

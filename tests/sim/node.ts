@@ -3,29 +3,34 @@
  * @module
  */
 import { decodeConfig, EMPTY_CONFIG } from "../../src/raft/configuration.ts";
-import type { BootState, Core, Effects, Input, Options } from "../../src/raft/effects.ts";
+import type { BootState, Core, Effects, Input, LeaseOptions, Options } from "../../src/raft/effects.ts";
 import type { Config, Entry, Index, Message, NodeId, OutgoingMessage, Term } from "../../src/raft/message.ts";
 import { createCore } from "../../src/raft/raft.ts";
+import { type Lease, NO_LEASE } from "../../src/rpc/lease.ts";
 import { type Checker, SimFailure } from "./checker.ts";
+import type { Clocks } from "./clocks.ts";
 import type { Coverage } from "./coverage.ts";
 import { applyWrite, type Disk, type Snapshot, type Write } from "./disk.ts";
 import { DiskError, type DiskWorld, SimDisk } from "./files.ts";
 import type { Machine } from "./machine.ts";
 import { type LogSizes, NodeLog, Stopped, stopReason } from "./node_log.ts";
 import type { Random } from "./random.ts";
+import type { Reads } from "./reads.ts";
 
 /** What a node needs of the world around it. */
 export interface World {
   /** Counts rare situations. */
   readonly coverage: Coverage;
+  /** What clients read. */
+  readonly reads: Reads;
+  /** Tells the time. */
+  readonly clocks: Clocks;
   /** Takes a message off the node's hands. */
   send(from: SimNode, m: Message): void;
   /** Starts a write; the world calls {@linkcode SimNode.written} when it is durable. */
   write(node: SimNode): void;
   /** Entries were handed to the state machine; the world calls {@linkcode SimNode.appliedTo}. */
   apply(node: SimNode, to: Index): void;
-  /** A read got its index, or null. */
-  readDone(node: SimNode, ref: number, index: Index | null): void;
   /** A change or transfer was answered. */
   answered(node: SimNode, answer: Effects["answers"][number]): void;
   /** A peer needs a snapshot; the world answers with a `snapshotSent` input. */
@@ -58,6 +63,10 @@ export class SimNode {
   role: NonNullable<Effects["role"]> | undefined;
   /** Last commit index reported. */
   commit: Index = 0;
+  /** Lease as last reported. */
+  lease: Lease = NO_LEASE;
+  /** What this process promises (R10). */
+  promise: LeaseOptions | undefined;
   /** Inputs that wait for the next turn. */
   inbox: Input[] = [];
   /** A turn is scheduled. */
@@ -116,6 +125,7 @@ export class SimNode {
     this.#configure(boot.configs.at(-1) ?? EMPTY_CONFIG);
     this.commit = boot.commit;
     this.role = undefined;
+    this.promise = options.lease;
     this.core = createCore(boot, options, random);
   }
 
@@ -180,6 +190,7 @@ export class SimNode {
   /** Kills the process. A prefix of the writes under way reaches the disk, the rest is lost; of files, see there. */
   crash(random: Random, { isPowerLost = true } = {}): void {
     this.core = undefined;
+    this.lease = NO_LEASE;
     const { disk } = this;
     if (disk.files !== undefined) {
       if (isPowerLost) this.world.coverage.lostPower(disk.files.losePower(random));
@@ -224,6 +235,7 @@ export class SimNode {
     const inbox = this.inbox;
     this.inbox = [];
     this.turnDue = false;
+    if (this.promise !== undefined) core.step({ k: "clock", now: this.world.clocks.read(this) });
     for (const input of inbox) {
       core.step(input);
       if (input.k === "persisted") this.#release(input.ticket);
@@ -237,13 +249,17 @@ export class SimNode {
     const { persist, apply, role, config, commit, needSnapshot } = effects;
     const before = this.role;
     const previousConfig = this.config.at;
+    this.lease = effects.lease ?? NO_LEASE;
     if (config !== undefined) this.#files?.setConfig(config);
     if (persist !== undefined) this.#persist(persist);
     if (config !== undefined) this.#configure(config);
     if (role !== undefined) {
       this.role = role;
       this.world.note(this, () => `${role.role} term ${role.term} leader ${role.leader}: ${role.why}`);
-      if (role.role === "leader") this.checker.elected(this.id, role.term, this.log);
+      if (role.role === "leader") {
+        this.checker.elected(this.id, role.term, this.log);
+        this.world.reads.elected(this, role.term);
+      }
     }
     if (commit !== undefined) {
       const led = role === undefined && before?.role === "leader" ? before : undefined;
@@ -265,7 +281,7 @@ export class SimNode {
       else this.#gated.push({ m, after });
     }
     for (const { id } of effects.proposals) if (id !== null) this.#waiting.set(id.index, id.term);
-    for (const { ref, index } of effects.reads) this.world.readDone(this, ref, index);
+    for (const { ref, index } of effects.reads) this.world.reads.done(this, ref, index);
     for (const answer of effects.answers) this.world.answered(this, answer);
   }
 
@@ -323,7 +339,9 @@ export class SimNode {
     const config = entry ? decodeConfig(entry.body, entry.index) : EMPTY_CONFIG;
     if (!this.#isInstalling) {
       const at = this.#files?.configAt(this.applied).at ?? config.at;
-      if (at !== config.at) throw new SimFailure(`S1: the log of ${this.id} names the configuration of ${at}`);
+      if (at !== config.at) {
+        throw new SimFailure(`S1: the log of ${this.id} names the configuration of ${at} instead of ${config.at}`);
+      }
     }
     const base = { index: this.applied, term: prefix.at(-1)?.term ?? 0 };
     const machine = this.#machine ?? this.world.machine();
@@ -365,7 +383,7 @@ export class SimNode {
 
   #emit(m: OutgoingMessage): void {
     this.checker.leaving(this.disk, m);
-    if (m.k !== "appendRange") return this.world.send(this, m);
+    if (m.k !== "appendRange") return this.world.send(this, this.#withPromise(m));
     // What the driver does: a range of an older epoch may name replaced entries, so it is lost.
     if (this.core?.status().epoch !== m.epoch) return;
     const { k: _, last, epoch: __, ...header } = m;
@@ -373,6 +391,17 @@ export class SimNode {
     const entries = this.#read(m.prev.index + 1, last);
     if (entries === undefined) return;
     this.world.send(this, { k: "appendEntries", ...header, entries });
+  }
+
+  /** A process's promise is part of its replies, whichever way it was told. */
+  #withPromise(m: Exclude<OutgoingMessage, { k: "appendRange" }>): Message {
+    const isReply = m.k === "appendReply" || m.k === "heartbeatReply";
+    return isReply && this.promise !== undefined ? { ...m, promiseMs: this.promise.promiseMs } : m;
+  }
+
+  /** Something for its core. */
+  input(input: Input): void {
+    this.world.input(this, input);
   }
 
   /** Entries `from … to`; undefined where the node ends, as they are damaged. */

@@ -50,6 +50,8 @@ export interface Profile {
   readonly log: LogFaults | undefined;
   /** What clocks do wrong. */
   readonly clocks: ClockFaults;
+  /** Reads by lease; undefined for none. */
+  readonly leases: Leases | undefined;
   /** Whether the state machines are the real ones. */
   readonly isSqlite: boolean;
 }
@@ -62,6 +64,14 @@ export interface ClockFaults {
   readonly freezeEvery: number;
   /** Mean time between jumps of a wall clock. */
   readonly jumpEvery: number;
+}
+
+/** Reads by lease (R10). */
+export interface Leases {
+  /** Whether some nodes promise nothing, in some of their lives. */
+  readonly isMixed: boolean;
+  /** Mean time between two steps of a read. */
+  readonly stepMean: number;
 }
 
 /** The real log's sizes, and what its disks do wrong. */
@@ -85,6 +95,8 @@ const SECOND = 1_000_000;
 const LOG_SHARE = 0.25;
 /** Share of runs with the real state machine. */
 const SQLITE_SHARE = 0.1;
+/** Share of runs with leases. */
+const LEASES_SHARE = 0.15;
 
 /** The profiles by name, and what each is. */
 export const PROFILES = {
@@ -99,6 +111,7 @@ export const PROFILES = {
   sqlite: "the real state machine, on SQLite in memory; crashes, and logs cut short",
   snapshots: "logs cut short, so that peers need a copy of the database",
   echoes: "many messages seconds late, across changing partitions and leaders: old answers meet new terms",
+  leases: "linearizable reads by lease under every class of faults; clocks are alike within a tenth",
   membership: "nodes added, removed, moved, replaced with an empty disk; leadership transferred",
 } as const;
 
@@ -118,10 +131,29 @@ function maybe(random: Random, probability: number, draw: () => number): number 
 
 /** Draws a run's faults. @param name Which of {@linkcode PROFILES}. */
 export function drawProfile(seed: number, name: ProfileName = "swarm"): Profile {
-  const profile = drawConsensus(new Random(seed, 1), name);
+  const profile = drawConsensus(new Random(seed, 1), name === "leases" ? "swarm" : name);
   const log = drawLog(new Random(seed, 8), name);
   const { clocks, isSqlite } = drawClocks(new Random(seed, 10), name);
-  return { ...profile, log, clocks, isSqlite, ...(isSqlite && forCommands(profile)) };
+  const drawn = { ...profile, log, clocks, isSqlite, ...(isSqlite && forCommands(profile)) };
+  return { ...drawn, ...drawLeases(new Random(seed, 12), name, drawn) };
+}
+
+/** Whether a run has leases; what else they need to be put to the test, where that is the point. */
+function drawLeases(
+  random: Random,
+  name: ProfileName,
+  { clocks, transferEvery }: Pick<Profile, "clocks" | "transferEvery">,
+): Pick<Profile, "leases" | "clocks" | "transferEvery"> {
+  const isOn = random.chance(name === "swarm" ? LEASES_SHARE : 0) || name === "leases";
+  if (!isOn) return { leases: undefined, clocks, transferEvery };
+  const freezeEvery = maybe(random, 0.8, () => random.between(1, 8) * SECOND);
+  const handOverEvery = maybe(random, 0.4, () => random.between(2, 10) * SECOND);
+  const isPoint = name === "leases";
+  return {
+    leases: { isMixed: random.chance(0.3), stepMean: maybe(random, 0.8, () => random.between(1, 60) * 1000) },
+    clocks: { ...clocks, spread: 1, ...(isPoint && { freezeEvery }) },
+    transferEvery: isPoint ? handOverEvery : transferEvery,
+  };
 }
 
 /** Real commands are larger, and slower. */
@@ -132,7 +164,8 @@ function forCommands({ options, clientEvery }: Pick<Profile, "options" | "client
 }
 
 function drawClocks(random: Random, name: ProfileName): Pick<Profile, "clocks" | "isSqlite"> {
-  const share = (probability: number) => name === "swarm" ? probability : name === "clocks" ? 1 : 0;
+  const share = (probability: number) =>
+    name === "swarm" || name === "leases" ? probability : name === "clocks" ? 1 : 0;
   const clocks = {
     spread: 1 + maybe(random, share(0.3), () => random.below(101) / 100),
     freezeEvery: maybe(random, share(0.3), () => random.between(2, 15) * SECOND),
@@ -141,7 +174,7 @@ function drawClocks(random: Random, name: ProfileName): Pick<Profile, "clocks" |
   return { clocks, isSqlite: random.chance(name === "swarm" ? SQLITE_SHARE : 0) || name === "sqlite" };
 }
 
-function drawConsensus(random: Random, name: ProfileName): Omit<Profile, "log" | "clocks" | "isSqlite"> {
+function drawConsensus(random: Random, name: ProfileName): Omit<Profile, "log" | "clocks" | "leases" | "isSqlite"> {
   const share = (of: ProfileName, probability: number) => name === "swarm" ? probability : name === of ? 1 : 0;
   const hasEchoes = name === "echoes";
   const hasCrashes = name === "files" || name === "sqlite";
