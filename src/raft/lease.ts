@@ -23,6 +23,7 @@
  * @module
  */
 import { areTogether, type ClockReading, CLOCKS_APART_MS_MAX, type Lease, NO_LEASE } from "../rpc/lease.ts";
+import type { NodeId } from "./message.ts";
 import { quorumValue } from "./quorum.ts";
 import { progressOf } from "./replication.ts";
 import { isDiskInTrouble, type Leadership, leadership, type RaftState } from "./state.ts";
@@ -80,19 +81,26 @@ export function currentLease(s: RaftState): Lease {
   const { lease } = s.options;
   if (lead === undefined || lease === undefined || s.clock === undefined) return NO_LEASE;
   if (lead.isHandedOver || s.commit < lead.firstIndex || isDiskInTrouble(s)) return NO_LEASE;
+  const own: Promised = { sentMs: s.clock.ms, promiseMs: s.configs.isVoter ? lease.promiseMs : 0 };
   const ends: number[] = [];
   for (const id of s.configs.voters) {
-    ends.push(id === s.id && s.configs.isVoter ? s.clock.ms + worthMs(lease.promiseMs) : endBy(lead, id));
+    const { sentMs, promiseMs } = id === s.id ? own : promiseTo(lead, id);
+    // No more than this node itself promises: whoever says more may have been misunderstood.
+    ends.push(promiseMs === 0 ? 0 : sentMs + worthMs(Math.min(promiseMs, lease.promiseMs)));
   }
   return { endMs: quorumValue(ends), skewMs: s.clock.skewMs };
 }
 
-/** Until when a voter's promise to this leader is sure to be kept; 0 when it gave none. */
-function endBy(lead: Leadership, id: string): number {
+/** What a voter has promised, 0 for nothing, and when the round was sent to which it has. */
+interface Promised {
+  readonly sentMs: number;
+  readonly promiseMs: number;
+}
+
+function promiseTo(lead: Leadership, id: NodeId): Promised {
   const peer = progressOf(lead, id);
-  if (peer === undefined) return 0;
-  const sent = lead.rounds.findLast(({ round }) => round <= peer.round);
-  return sent === undefined || peer.promiseMs === 0 ? 0 : sent.sentMs + worthMs(peer.promiseMs);
+  const sent = peer && lead.rounds.findLast(({ round }) => round <= peer.round);
+  return sent === undefined ? { sentMs: 0, promiseMs: 0 } : { sentMs: sent.sentMs, promiseMs: peer?.promiseMs ?? 0 };
 }
 
 /** What a promise is worth to somebody with another clock. */

@@ -48,8 +48,10 @@ Deno.test("an agent is a client by default, with Consul's ports, name, domains a
     [false, "host-1", "dc1", ["consul.", "muster."]],
   );
   assertEquals([agent.leaveOnTerminate, agent.skipLeaveOnInterrupt], [true, false]);
-  const { agent: server } = setup(["-data-dir=d", "-server", "-bootstrap-expect=3"]);
+  const { agent: server, config: plain } = setup(["-data-dir=d", "-server", "-bootstrap-expect=3"]);
   assertEquals([server.leaveOnTerminate, server.skipLeaveOnInterrupt], [false, true]);
+  assertEquals(plain.leaseReads, false);
+  assertEquals(setup(["-data-dir=d", "-server", "-raft-lease-reads"]).config.leaseReads, true);
 });
 
 Deno.test("files come in order, then flags: the last value wins, lists are joined, blocks merged", () =>
