@@ -32,7 +32,7 @@ export type ConfigChange =
 /** What the core is told. */
 export type Input =
   | { readonly k: "tick" } // exactly one logical tick
-  | { readonly k: "clock"; readonly now: ClockReading } // first in every turn, where there are leases (lease.ts)
+  | { readonly k: "clock"; readonly now: ClockReading } // first in every turn (lease.ts)
   | { readonly k: "message"; readonly m: Message }
   | { readonly k: "propose"; readonly items: readonly { readonly ref: number; readonly body: Uint8Array }[] }
   | { readonly k: "read"; readonly ref: number } // wants a read index

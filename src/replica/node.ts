@@ -193,7 +193,6 @@ export class ReplicaNode {
       writer,
       state: this.#state,
       applied,
-      isTimed: this.#lease !== undefined,
       events: {
         send: (message, entries) => this.#send(message, entries),
         refused: (waiter, why) => this.#http.refused(waiter, why),

@@ -61,7 +61,6 @@ export class Replica {
   readonly #log: LogStore;
   readonly #writer: MessagePort;
   readonly #state: NodeState;
-  readonly #isTimed: boolean;
   readonly #events: ReplicaEvents;
   #inputs: Input[] = [];
   #turnDue = false;
@@ -89,22 +88,12 @@ export class Replica {
 
   /** @param applied Index that the database holds. */
   constructor(
-    parts: {
-      core: Core;
-      log: LogStore;
-      writer: MessagePort;
-      state: NodeState;
-      applied: Index;
-      /** Whether the core is to be told the time: it takes leases, or is bound by a promise. */
-      isTimed: boolean;
-      events: ReplicaEvents;
-    },
+    parts: { core: Core; log: LogStore; writer: MessagePort; state: NodeState; applied: Index; events: ReplicaEvents },
   ) {
     this.#core = parts.core;
     this.#log = parts.log;
     this.#writer = parts.writer;
     this.#state = parts.state;
-    this.#isTimed = parts.isTimed;
     this.#events = parts.events;
     this.#applied = this.#posted = this.#applyTo = parts.applied;
     this.#commit = this.#core.status().commit;
@@ -221,7 +210,7 @@ export class Replica {
     const inputs = this.#inputs;
     this.#inputs = [];
     // After the inputs were taken: none of them arrived later than this.
-    if (this.#isTimed) this.#core.step({ k: "clock", now: readClocks() });
+    this.#core.step({ k: "clock", now: readClocks() });
     for (const input of inputs) this.#core.step(input);
     if (this.#proposals.length > 0 && !this.#log.busy) this.#stepProposals();
     this.#carryOut(this.#core.drain());

@@ -7,7 +7,28 @@ import { BUGS } from "./bugs/list.ts";
 import { catchBug, mutate, MutationError } from "./bugs/run.ts";
 
 /** Quick ones: together some seconds. */
-const QUICK = ["1", "2", "3", "4", "5", "8", "11", "14", "14b", "18", "20", "21", "25", "26", "27", "29", "c7", "c11"];
+const QUICK = [
+  "1",
+  "2",
+  "3",
+  "4",
+  "5",
+  "8",
+  "10b",
+  "10d",
+  "11",
+  "14",
+  "14b",
+  "18",
+  "20",
+  "21",
+  "25",
+  "26",
+  "27",
+  "29",
+  "c7",
+  "c11",
+];
 
 Deno.test("every seeded bug has an id of its own and fits the code as it is now", () => {
   assertEquals(new Set(BUGS.map(({ id }) => id)).size, BUGS.length);

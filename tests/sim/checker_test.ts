@@ -148,3 +148,10 @@ Deno.test("Checker finds a read that does not see an acknowledged write (I11)", 
   const { checker } = cluster([]);
   assertThrows(() => checker.readGranted("b", 4, 5), SimFailure, "I11: b grants a read at 4");
 });
+
+Deno.test("Checker finds a read by a lease whose term is over (R10)", () => {
+  const { checker } = cluster([]);
+  commits(checker, "a", [entry(1, 1)]);
+  checker.leaseServed("b", 1);
+  assertThrows(() => checker.leaseServed("b", 0), SimFailure, "R10: b serves a read by its lease of 0 though 1");
+});

@@ -48,6 +48,7 @@ Deno.test("a cluster keeps its invariants and recovers when anything may fail", 
 
 Deno.test("a cluster keeps its invariants with the seeds that once broke one", () => {
   for (const seed of CORPUS) runSeed(seed);
+  runSeed(381, { profile: "leases" });
 });
 
 Deno.test("a cluster keeps its invariants under every profile of faults", () => {

@@ -16,9 +16,13 @@
  *     14b  1 I12     24  238 D2          26     1 I16   27     1 I16         28   348 I16         29     1 I16
  *     18   1 I15                         30   109 I16   31     1 I16
  *
+ * With the profile leases:
+ *
+ *     10 110 R10      10b 39 R10         10d 31 R10         10h 48 R10
+ *
  * The others are caught by the tests they name. Whole clusters come too seldom into what 7b (no seed of 3500), 9c (one of
- * 4000), 13 (500), 19b (800), 23 and 28b (1100) need, and never into 12b: a node that is removed does not learn of it
- * before the others commit it (M9).
+ * 4000), 10c and 10g (380), 10f (500), 13 (500), 19b (800), 23 and 28b (1100) need, and never into 12b: a node that is
+ * removed does not learn of it before the others commit it (M9).
  * @module
  */
 import type { Absent, Bug } from "./bug.ts";
@@ -617,6 +621,15 @@ const CHECKERS: readonly Bug[] = [
     file: CHECKER,
     find: "check(index >= floor,",
     replace: "check(index <= floor || index >= floor,",
+    caught: CHECKER_TEST,
+  },
+  {
+    id: "c12",
+    title: "checker: a lease that is over is accepted (R10)",
+    symptom: "the simulation is blind",
+    file: CHECKER,
+    find: "check(newest <= term,",
+    replace: "check(newest <= term || newest > term,",
     caught: CHECKER_TEST,
   },
 ];
