@@ -50,7 +50,7 @@ Deno.test("linearizable reads are served by leases, and none is stale when the l
     assert((await counters(leader)).reads_by_lease > READS / 2);
   }));
 
-Deno.test("a voter that is started without the option keeps what it promised, and leases go on with the others", () =>
+Deno.test("there are no leases where no other node promises any more, and what was promised is on disk", () =>
   withNodes(async (root, start) => {
     const places = ["1", "2", "3"].map((id) => nodePlace(root, id));
     const flags = clusterFlags(places);

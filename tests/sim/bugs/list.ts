@@ -7,7 +7,7 @@
  *
  *     1    1 I7      5     1 assertion   8      4 I11   11     7 I9          15    47 I6          21     4 liveness
  *     2    1 I8      6   289 I3 echoes   9     27 I11   11b    4 I9          19     8 assertion   21b    4 liveness
- *     2b   1 I8      7     4 I3          9b   709 I11 e 12    35 assertion   19c    8 assertion   22     3 S6
+ *     2b   1 I8      7     4 I3          9b   709 I11 e 12     7 assertion   19c    8 assertion   22     3 S6
  *     3    1 I8      7c  362 assertion                  13b   63 I3
  *     4    1 I7                                         14     1 I12
  *
