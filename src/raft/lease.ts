@@ -12,11 +12,13 @@
  * less the drift of clocks and a margin; then what a majority reaches, the leader included, by the configuration now in
  * force.
  *
- * Why nobody else commits while it holds. Whoever leads a later term was elected by a majority, of this configuration or of
- * its neighbour along the log (as an entry of this term is committed, R1, M2). That majority shares a node with the one
- * behind the lease: not this leader, which has not voted since; so one that promised, after the round was sent, and voted
- * when its promise was over: after the lease. Or it was elected by a hand-over: then this leader sent `timeoutNow`, and from
- * then on has no lease in this term (T5), or another leader of a later term did, of which the same is true.
+ * Why nobody else commits while it holds. The first leader of a later term was elected by a majority, of this configuration
+ * or of the one before it (as an entry of this term is committed, its log has it: R1, M2). That majority shares a node with
+ * the one behind the lease: not this leader, which has not voted since; so one that promised, after the round was sent, and
+ * voted when its promise was over, thus after the lease. Or the vote was for a hand-over: of this leader, which has no lease
+ * in this term from the moment it sent `timeoutNow` (T5); an older leader's is for a term that is over.
+ *
+ * Who is the only voter campaigns at once, promise or not: nobody else can have been elected by that configuration.
  *
  * Clocks may differ in pace by {@linkcode DRIFT}. A machine that was suspended is noticed by its wall clock, if that is
  * right afterwards (rpc/lease.ts); then all rounds are forgotten, and fresh ones have to be answered.
