@@ -23,3 +23,18 @@ export function syncDirectory(path: string): void {
     directory.close();
   }
 }
+
+/** Writes a file whole or not at all, and durably. */
+export function writeDurably(directory: string, name: string, text: string): void {
+  const temporary = `${directory}/${name}.tmp`;
+  const file = Deno.openSync(temporary, { create: true, truncate: true, write: true });
+  try {
+    const bytes = new TextEncoder().encode(text);
+    for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
+    file.syncSync();
+  } finally {
+    file.close();
+  }
+  Deno.renameSync(temporary, `${directory}/${name}`);
+  syncDirectory(directory);
+}

@@ -8,7 +8,7 @@
  * operator's case. Each step is durable before the next, and is done again by the next start where a crash came between.
  * @module
  */
-import { exists, syncDirectory } from "../disk/files.ts";
+import { exists, syncDirectory, writeDurably } from "../disk/files.ts";
 
 const NOTE = "damaged.json";
 const PREFIX = "damaged-";
@@ -41,21 +41,6 @@ export function noteDamage(
   const damage: Damage = { nodeId, reason, aside, members };
   writeDurably(path, NOTE, `${JSON.stringify(damage, null, 2)}\n`);
   return `the next start sets the data aside in ${path}/${aside}, and the other nodes fill this one anew`;
-}
-
-/** Writes a file whole or not at all. */
-export function writeDurably(directory: string, name: string, text: string): void {
-  const temporary = `${directory}/${name}.tmp`;
-  const file = Deno.openSync(temporary, { create: true, truncate: true, write: true });
-  try {
-    const bytes = new TextEncoder().encode(text);
-    for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
-    file.syncSync();
-  } finally {
-    file.close();
-  }
-  Deno.renameSync(temporary, `${directory}/${name}`);
-  syncDirectory(directory);
 }
 
 /** What an earlier start noted; undefined for nothing. */

@@ -3,7 +3,8 @@
  * other by a random storage id (spec/raft.md B2).
  * @module
  */
-import { readDamage, setAside, writeDurably } from "./damage.ts";
+import { writeDurably } from "../disk/files.ts";
+import { readDamage, setAside } from "./damage.ts";
 
 /** The directory cannot be used; the message says why and what to do. */
 export class DataDirectoryError extends Error {

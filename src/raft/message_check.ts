@@ -3,7 +3,7 @@
  * other. Everything else is dropped before it can reach an assertion. Pure.
  * @module
  */
-import type { AppendEntries, EntryId, Message, NodeId } from "./message.ts";
+import type { AppendEntries, EntryId, Message, NodeId, OutgoingMessage } from "./message.ts";
 
 /** Whether `m` could have been sent to `self` by a correct node. */
 export function isPlausible(m: Message, self: NodeId): boolean {
@@ -33,6 +33,11 @@ export function isPlausible(m: Message, self: NodeId): boolean {
       // A kind that a later version may send.
       return false;
   }
+}
+
+/** Whether a message answers another one. */
+export function isReply({ k }: Message | OutgoingMessage): boolean {
+  return k === "preVoteReply" || k === "requestVoteReply" || k === "appendReply" || k === "heartbeatReply";
 }
 
 function isCount(value: number): boolean {

@@ -6,6 +6,7 @@
 import { createCore, DEFAULT_OPTIONS } from "../raft/raft.ts";
 import type { Effects, LeaseOptions } from "../raft/effects.ts";
 import type { Config, Entry, Member, Message, NodeId, OutgoingMessage } from "../raft/message.ts";
+import { isReply } from "../raft/message_check.ts";
 import type { FromWriter } from "../sqlite/api.ts";
 import type { LeaderInfo, ReplicaOpen, ReplicaOptions, ToHttp } from "./api.ts";
 import { pause } from "../rpc/backoff.ts";
@@ -595,9 +596,4 @@ export class ReplicaNode {
     this.#replica.askWriter({ k: "close" });
     await Promise.race([closed, pause(WRITER_CLOSE_MS)]);
   }
-}
-
-/** Whether a message answers another one. */
-function isReply({ k }: Message | OutgoingMessage): boolean {
-  return k === "preVoteReply" || k === "requestVoteReply" || k === "appendReply" || k === "heartbeatReply";
 }

@@ -4,7 +4,7 @@
  * number of milliseconds; a shorter one, or none, takes its place when the longer one has run out.
  * @module
  */
-import { syncDirectory } from "../disk/files.ts";
+import { writeDurably } from "../disk/files.ts";
 import type { LeaseOptions } from "../raft/effects.ts";
 
 const NAME = "promise";
@@ -17,7 +17,7 @@ const NAME = "promise";
  */
 export function keepPromise(directory: string, promiseMs: number): LeaseOptions | undefined {
   const quietMs = read(directory);
-  if (promiseMs > quietMs) write(directory, promiseMs);
+  if (promiseMs > quietMs) writeDurably(directory, NAME, `${promiseMs}\n`);
   else if (promiseMs < quietMs) Deno.unrefTimer(Number(setTimeout(() => lower(directory, promiseMs), 2 * quietMs)));
   return promiseMs === 0 && quietMs === 0 ? undefined : { promiseMs, quietMs };
 }
@@ -41,22 +41,8 @@ function read(directory: string): number {
 
 function lower(directory: string, promiseMs: number): void {
   try {
-    write(directory, promiseMs);
+    writeDurably(directory, NAME, `${promiseMs}\n`);
   } catch {
     // The longer promise stays on record: the next start is patient for longer than it need be.
   }
-}
-
-/** Whole and durable: a file of its own, synced, then renamed into place. */
-function write(directory: string, promiseMs: number): void {
-  const temporary = `${directory}/${NAME}.tmp`;
-  const file = Deno.openSync(temporary, { create: true, truncate: true, write: true });
-  try {
-    file.writeSync(new TextEncoder().encode(`${Math.ceil(promiseMs)}\n`));
-    file.syncSync();
-  } finally {
-    file.close();
-  }
-  Deno.renameSync(temporary, `${directory}/${NAME}`);
-  syncDirectory(directory);
 }
