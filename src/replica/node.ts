@@ -196,6 +196,7 @@ export class ReplicaNode {
         refused: (waiter, why) => this.#http.refused(waiter, why),
         onRole: (role) => this.#onRole(role),
         onConfig: (config) => this.#onConfig(config),
+        fatal: (error) => this.#events.fatal(error),
         needSnapshot: (peer) => void this.#snapshots.send(peer),
         log: this.#events.log,
       },
