@@ -5,6 +5,7 @@
 import { decodeConfig, EMPTY_CONFIG } from "../../src/raft/configuration.ts";
 import type { BootState, Core, Effects, Input, Options } from "../../src/raft/effects.ts";
 import type { Config, Entry, Index, Message, NodeId, OutgoingMessage, Term } from "../../src/raft/message.ts";
+import { LostEntriesError } from "../../src/raft/lost_entries.ts";
 import { createCore } from "../../src/raft/raft.ts";
 import { type Checker, SimFailure } from "./checker.ts";
 import type { Coverage } from "./coverage.ts";
@@ -130,6 +131,12 @@ export class SimNode {
     this.#dropMachine();
   }
 
+  /** An older content takes the place of what its disk holds; it must not run. */
+  restoreDisk(image: Disk): void {
+    this.disk.restore(image);
+    this.#dropMachine();
+  }
+
   /** I15. */
   readonly #onDigest = (index: Index, digest: number): void => this.checker.digested(this.id, index, digest);
 
@@ -225,12 +232,25 @@ export class SimNode {
     this.inbox = [];
     this.turnDue = false;
     for (const input of inbox) {
-      core.step(input);
+      if (!this.#step(core, input)) return;
       if (input.k === "persisted") this.#release(input.ticket);
     }
     const effects = core.drain();
     this.world.coverage.drained(this, effects);
     this.#carryOut(effects);
+  }
+
+  /** @returns Whether the core goes on: one that finds out that its disk is an old one does not (B3, I16). */
+  #step(core: Core, input: Input): boolean {
+    try {
+      core.step(input);
+      return true;
+    } catch (error) {
+      if (!(error instanceof LostEntriesError) || !this.disk.isRestored) throw error;
+      this.world.coverage.hit("restored old disk noticed");
+      this.world.ends(this, new Stopped(error.message));
+      return false;
+    }
   }
 
   #carryOut(effects: Effects): void {
