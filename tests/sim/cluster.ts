@@ -311,8 +311,12 @@ class Cluster implements World {
     this.#mix(m.term);
     this.#mix(m.k.length);
     this.coverage.delivered(node, m);
-    this.note(node, () => `<- ${JSON.stringify(m, (key, value) => key === "body" ? undefined : value)}`);
+    if (this.#options.trace !== undefined) this.#noteMessage(node, m);
     this.input(node, { k: "message", m });
+  }
+
+  #noteMessage(node: SimNode, m: Message): void {
+    this.note(node, () => `<- ${JSON.stringify(m, (key, value) => key === "body" ? undefined : value)}`);
   }
 
   write(node: SimNode): void {
@@ -425,7 +429,7 @@ class Cluster implements World {
       return command;
     }
     const body = new Uint8Array(4 + this.#clients.below(8));
-    new DataView(body.buffer).setUint32(0, ref);
+    for (let at = 0; at < 4; at++) body[at] = ref >>> (24 - 8 * at);
     return body;
   }
 

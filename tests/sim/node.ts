@@ -279,14 +279,22 @@ export class SimNode {
       }
     }
     if (apply !== undefined) this.world.apply(this, apply.to);
-    for (const peer of needSnapshot) this.world.snapshot(this, peer);
-    for (const { m, after } of effects.send) {
+    if (needSnapshot.length > 0) { for (const peer of needSnapshot) this.world.snapshot(this, peer); }
+    if (effects.send.length > 0) this.#sendAll(effects.send);
+    if (effects.proposals.length + effects.reads.length + effects.answers.length > 0) this.#answer(effects);
+  }
+
+  #sendAll(messages: Effects["send"]): void {
+    for (const { m, after } of messages) {
       if (after === 0) this.#emit(m);
       else this.#gated.push({ m, after });
     }
-    for (const { id } of effects.proposals) if (id !== null) this.#waiting.set(id.index, id.term);
-    for (const { ref, index } of effects.reads) this.world.readDone(this, ref, index);
-    for (const answer of effects.answers) this.world.answered(this, answer);
+  }
+
+  #answer({ proposals, reads, answers }: Effects): void {
+    for (const { id } of proposals) if (id !== null) this.#waiting.set(id.index, id.term);
+    for (const { ref, index } of reads) this.world.readDone(this, ref, index);
+    for (const answer of answers) this.world.answered(this, answer);
   }
 
   /** A member that is removed keeps its entry: the leader still talks to it for a while (M9). */
@@ -388,11 +396,11 @@ export class SimNode {
     if (m.k !== "appendRange") return this.world.send(this, m);
     // What the driver does: a range of an older epoch may name replaced entries, so it is lost.
     if (this.core?.status().epoch !== m.epoch) return;
-    const { k: _, last, epoch: __, ...header } = m;
-    this.checker.sending(this.id, this.disk, m.prev.index);
-    const entries = this.#read(m.prev.index + 1, last);
+    const { from, to, term, prev, commit, round } = m;
+    this.checker.sending(this.id, this.disk, prev.index);
+    const entries = this.#read(prev.index + 1, m.last);
     if (entries === undefined) return;
-    this.world.send(this, { k: "appendEntries", ...header, entries });
+    this.world.send(this, { k: "appendEntries", from, to, term, prev, entries, commit, round });
   }
 
   /** Entries `from … to`; undefined where the node ends, as they are damaged. */
