@@ -476,7 +476,7 @@ class Cluster implements World {
     this.#network.heal();
     for (const node of this.#alive()) this.#clocks.thaw(node);
     this.#diskFaults.heal(this.#nodes);
-    if (isStable && this.#diskFaults.isWhole && this.#nodes.length >= 4 && this.#faults.chance(0.5)) {
+    if (isStable && this.#diskFaults.checkWhole() && this.#nodes.length >= 4 && this.#faults.chance(0.5)) {
       this.#breakMinority();
     }
     for (const node of this.#nodes) {

@@ -10,6 +10,11 @@ import { BATCH_HEADER_BYTES, decodeBatchHeader, SECTOR_BYTES } from "../../src/r
 import type { Content, SimFiles } from "./files.ts";
 import type { Random } from "./random.ts";
 
+/** What goes wrong with a disk. */
+export type Damage = "bit" | "sector" | "misdirected";
+
+const DAMAGES: readonly Damage[] = ["bit", "sector", "misdirected"];
+
 /** Where a batch lies in its file. */
 interface Place {
   readonly number: number;
@@ -35,10 +40,16 @@ export function damageFiles(files: SimFiles, random: Random): string | undefined
   const found = logFiles(files);
   const file = random.pick(found);
   const to = random.pick(found);
-  const kind = random.below(3);
   if (file === undefined || to === undefined) return undefined;
-  if (kind === 0) return misdirect(files, { file, to }, random);
-  return kind === 1 ? erase(files, file, random) : flip(files, file, random);
+  // A disk goes wrong in one way: so it is known what a later stop has found.
+  const kind = files.damage ?? random.pick(DAMAGES);
+  const place = kind === "misdirected"
+    ? misdirect({ file, to }, random)
+    : kind === "sector"
+    ? erase(file, random)
+    : flip(file, random);
+  if (place !== undefined) files.damage = kind;
+  return place;
 }
 
 /** The log's files that are whole on disk, oldest first. */
@@ -49,14 +60,9 @@ function logFiles(files: SimFiles): LogFileFound[] {
     const content = files.find(name);
     if (content === undefined || content.durable.length < content.cached.length) continue;
     const batches = batchesOf(content.durable);
-    const last = name === names.at(-1) ? batches.toSorted((a, b) => a.number - b.number).at(-1) : undefined;
-    found.push({
-      name,
-      content,
-      batches,
-      last,
-      end: name === names.at(-1) ? last?.start ?? 0 : content.durable.length,
-    });
+    const isNewest = name === names.at(-1);
+    const last = isNewest ? batches.toSorted((a, b) => a.number - b.number).at(-1) : undefined;
+    found.push({ name, content, batches, last, end: isNewest ? last?.start ?? 0 : content.durable.length });
   }
   return found;
 }
@@ -77,29 +83,23 @@ function sectorOf(offset: number): number {
   return Math.floor(offset / SECTOR_BYTES) * SECTOR_BYTES;
 }
 
-function flip(files: SimFiles, { name, content }: LogFileFound, random: Random): string {
+function flip({ name, content }: LogFileFound, random: Random): string {
   // Of the zeros behind the last batch only the first are worth it.
   const end = content.durable.findLastIndex((byte) => byte !== 0) + 20;
   const at = random.below(Math.min(end, content.durable.length));
   content.flip(at, 1 << random.below(8));
-  files.damages.add("bit");
   return `byte ${at} of ${name}`;
 }
 
-function erase(files: SimFiles, { name, content, end }: LogFileFound, random: Random): string | undefined {
+function erase({ name, content, end }: LogFileFound, random: Random): string | undefined {
   if (end < SECTOR_BYTES) return undefined;
   const sector = random.below(Math.floor(end / SECTOR_BYTES));
   content.overwrite(sector * SECTOR_BYTES, new Uint8Array(SECTOR_BYTES));
-  files.damages.add("sector");
   return `sector ${sector} of ${name}`;
 }
 
 /** Moves the sectors that one batch was written to. */
-function misdirect(
-  files: SimFiles,
-  { file, to }: { file: LogFileFound; to: LogFileFound },
-  random: Random,
-): string | undefined {
+function misdirect({ file, to }: { file: LogFileFound; to: LogFileFound }, random: Random): string | undefined {
   const batch = random.pick(file.batches.filter((one) => one !== file.last));
   if (batch === undefined || file.content.dirty.size + to.content.dirty.size > 0) return undefined;
   const from = sectorOf(batch.start);
@@ -113,7 +113,6 @@ function misdirect(
   const end = isFollowed ? sectorOf(batch.end) : batch.end;
   if (end > batch.start) file.content.overwrite(batch.start, new Uint8Array(end - batch.start));
   to.content.overwrite(at, moved);
-  files.damages.add("misdirected");
   return `the write to offset ${batch.start} of ${file.name}, which went to ${at} of ${to.name}`;
 }
 

@@ -43,8 +43,8 @@ export class DiskFaults {
     this.#parts = parts;
   }
 
-  /** Whether all disks hold what was written to them. */
-  get isWhole(): boolean {
+  /** Finds out whether all disks hold what was written to them, or hold it again. */
+  checkWhole(): boolean {
     const disk = this.#damaged?.disk;
     if (disk === undefined) return true;
     if (disk !== this.#forgotten?.disk || !isUpToDate(disk, this.#forgotten.held)) return false;
@@ -56,8 +56,7 @@ export class DiskFaults {
 
   /** A node that damage stopped has a new disk, and all that was committed on it; unless that is damaged by now, too. */
   repaired(node: SimNode): void {
-    const isDamaged = (node.disk.files?.damages.size ?? 0) > 0;
-    if (this.#damaged === node && !isDamaged) this.#damaged = this.#forgotten = undefined;
+    if (this.#damaged === node && node.disk.files?.damage === undefined) this.#damaged = this.#forgotten = undefined;
   }
 
   #files(node: SimNode | undefined): { node: SimNode; files: SimFiles } | undefined {
@@ -101,7 +100,7 @@ export class DiskFaults {
 
   /** What a disk holds changes; the same disk's until that is noticed and its node is set up anew. */
   damage(): void {
-    const picked = this.isWhole ? this.#pick() : this.#files(this.#damaged);
+    const picked = this.checkWhole() ? this.#pick() : this.#files(this.#damaged);
     if (!picked || this.#forgotten !== undefined) return;
     const place = damageFiles(picked.files, this.#parts.random);
     if (place === undefined) return;
@@ -114,7 +113,7 @@ export class DiskFaults {
     const { schedule, random, nodes } = this.#parts;
     const node = random.pick(nodes().filter(({ core }) => core !== undefined));
     const delay = random.exponential(3 * SECOND);
-    if (node === undefined || !this.isWhole) return;
+    if (node === undefined || !this.checkWhole()) return;
     const image = { node, disk: node.disk.image() };
     this.#image = image;
     schedule.after(delay, () => {
@@ -128,7 +127,7 @@ export class DiskFaults {
     if (image?.node !== node) return;
     const { nodes, committed, coverage, note } = this.#parts;
     const { disk } = node;
-    if (!this.isWhole || !mayRestore(node, image.disk, { nodes: nodes(), committed: committed() })) return;
+    if (!this.checkWhole() || !mayRestore(node, image.disk, { nodes: nodes(), committed: committed() })) return;
     this.#image = undefined;
     this.#damaged = node;
     this.#forgotten = { disk, held: { hard: disk.hard, entries: disk.entries.slice() } };

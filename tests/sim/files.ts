@@ -10,6 +10,7 @@
 import type { LogDisk, LogFile } from "../../src/replica/log_disk.ts";
 import { SECTOR_BYTES } from "../../src/replica/log_format.ts";
 import type { Wait } from "../../src/replica/log_task.ts";
+import type { Damage } from "./damage.ts";
 import type { Random } from "./random.ts";
 
 /** What a disk does wrong by itself: an error with the code of the operating system's. */
@@ -113,8 +114,8 @@ export class SimFiles {
   failures = 0;
   /** Nothing comes to an end any more, until the node is started anew. */
   isStuck = false;
-  /** What was changed: it may be found damaged. */
-  readonly damages = new Set<"bit" | "sector" | "misdirected">();
+  /** What was done to it, and may be found; undefined for a whole disk. */
+  damage: Damage | undefined;
   /** Operations until the process dies in the middle of one; 0 for never. */
   killAfter = 0;
 

@@ -79,7 +79,7 @@ export class Processes {
     } catch (error) {
       if (error instanceof Stopped) {
         coverage.hit("node stopped by damage at its start");
-        if (isMisdirected(node)) coverage.hit("misdirected write found at a start");
+        if (files?.damage === "misdirected") coverage.hit("misdirected write found at a start");
         this.#stop(node);
       } else if (error instanceof Killed) {
         coverage.hit("node killed while it started");
@@ -125,7 +125,9 @@ export class Processes {
       this.#parts.note(node, () => `ends: ${error.message}`);
       if (!(error instanceof Stopped)) return this.crash(node);
       this.#parts.coverage.hit("node stopped by damage while it ran");
-      if (isMisdirected(node)) this.#parts.coverage.hit("misdirected write found while the node ran");
+      if (node.disk.files?.damage === "misdirected") {
+        this.#parts.coverage.hit("misdirected write found while the node ran");
+      }
       node.crash(this.#parts.files, { isPowerLost: false });
       this.#stop(node);
     });
@@ -141,9 +143,4 @@ export class Processes {
       this.#parts.repair(node);
     });
   }
-}
-
-/** Whether a misdirected write is all that is wrong with a node's files. */
-function isMisdirected({ disk: { files } }: SimNode): boolean {
-  return files?.damages.size === 1 && files.damages.has("misdirected");
 }
