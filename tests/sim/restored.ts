@@ -14,10 +14,9 @@
  * (1) One such node at a time, counted with the damaged ones, in a settled configuration of three voters or more.
  * (2) All that it forgets of the log is durable on every other voter: without it, nobody wins an election, and every
  *     commit that counted it stands without it.
- * (3) It forgets no vote, or no other candidate can ask for one in that term: all others are durably in its term or
- *     above, and none of them but the one that it voted for campaigns there. It did not campaign there itself: it would
- *     again, and be elected a second time by the same votes.
- *
+ * (3) It forgets no vote, or its log ends with an entry of the term in which it voted. By (2) all others hold that entry:
+ *     none of them still campaigns in that term, and none votes there for a log without it, which is what this node has
+ *     should it campaign there itself.
  * (4) What the node gets back is a beginning of what it held. A heartbeat names what was acknowledged by its index alone,
  *     so entries of a deposed leader in the same place would pass for it, and be committed (L5).
  *
@@ -26,7 +25,7 @@
  * later term remembers nothing and brings the node up to date like any other, and all is well.
  * @module
  */
-import type { Config } from "../../src/raft/message.ts";
+import type { Config, EntryId } from "../../src/raft/message.ts";
 import type { Disk } from "./disk.ts";
 import type { SimNode } from "./node.ts";
 
@@ -40,43 +39,35 @@ export function mayRestore(
   if (image.storageId !== disk.storageId || !forgets(disk, image)) return false;
   const config = nodes.reduce<Config>((newest, one) => one.config.at > newest.at ? one.config : newest, node.config);
   if (config.at > committed || config.members.filter(({ role }) => role === "voter").length < 3) return false;
-  const others: { readonly node: SimNode; readonly isVoter: boolean }[] = [];
-  for (const member of config.members) {
-    const other = nodes.find(({ disk }) => disk.storageId === member.storageId);
-    if (other === undefined) return false;
-    if (other !== node) others.push({ node: other, isVoter: member.role === "voter" });
-  }
-  if (others.length !== config.members.length - 1) return false;
+  if (config.members.every(({ storageId }) => storageId !== disk.storageId)) return false;
   const last = disk.entries.at(-1);
-  const isKept = others.every(({ node: { disk: { entries } }, isVoter }) =>
-    !isVoter || last === undefined || entries[last.index - 1]?.term === last.term
+  const holdsLast = (other: SimNode | undefined) =>
+    other !== undefined && (last === undefined || isHeld(last, other.disk));
+  const areKept = config.members.every(({ role, storageId }) =>
+    role !== "voter" || holdsLast(nodes.find((other) => other.disk.storageId === storageId))
   );
-  const first = image.entries.at(-1);
-  const isBeginning = first === undefined || disk.entries[first.index - 1]?.term === first.term;
-  return isKept && isBeginning && (isSameVote(disk, image) || isVoteOver(node, others.map((other) => other.node)));
+  const lastKept = image.entries.at(-1);
+  const isBeginning = lastKept === undefined || isHeld(lastKept, disk);
+  return areKept && isBeginning && (isSameVote(disk, image) || last?.term === disk.hard.term);
+}
+
+/** Whether a disk holds an entry, and with it all before (I5). */
+function isHeld({ index, term }: EntryId, disk: Pick<Disk, "entries">): boolean {
+  return disk.entries[index - 1]?.term === term;
 }
 
 /** Whether there is anything that the image does not hold. */
 function forgets(disk: Disk, image: Disk): boolean {
   const last = disk.entries.at(-1);
-  return !isSameVote(disk, image) || (last !== undefined && image.entries[last.index - 1]?.term !== last.term);
+  return !isSameVote(disk, image) || (last !== undefined && !isHeld(last, image));
 }
 
 function isSameVote({ hard }: Disk, image: Disk): boolean {
   return hard.term === image.hard.term && hard.vote === image.hard.vote;
 }
 
-function isVoteOver({ id, disk: { hard: { term, vote } } }: SimNode, others: readonly SimNode[]): boolean {
-  return vote !== id && others.every((other) => {
-    const status = other.core?.status();
-    const isRival = status?.role === "candidate" && status.term === term && other.id !== vote;
-    return other.disk.hard.term >= term && !isRival;
-  });
-}
-
 /** Whether a restored node holds again all that it had forgotten. */
 export function isUpToDate(disk: Disk, forgotten: Pick<Disk, "hard" | "entries">): boolean {
   const last = forgotten.entries.at(-1);
-  return disk.hard.term >= forgotten.hard.term &&
-    (last === undefined || disk.entries[last.index - 1]?.term === last.term);
+  return disk.hard.term >= forgotten.hard.term && (last === undefined || isHeld(last, disk));
 }
