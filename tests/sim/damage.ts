@@ -38,7 +38,8 @@ interface LogFileFound {
  */
 export function damageFiles(files: SimFiles, random: Random): string | undefined {
   const found = logFiles(files);
-  const file = random.pick(found);
+  // Of the newest one, nothing is read again before the next start.
+  const file = random.chance(0.5) ? found.at(-1) : random.pick(found);
   const to = random.pick(found);
   if (file === undefined || to === undefined) return undefined;
   // A disk goes wrong in one way: so it is known what a later stop has found.
@@ -100,7 +101,8 @@ function erase({ name, content, end }: LogFileFound, random: Random): string | u
 
 /** Moves the sectors that one batch was written to. */
 function misdirect({ file, to }: { file: LogFileFound; to: LogFileFound }, random: Random): string | undefined {
-  const batch = random.pick(file.batches.filter((one) => one !== file.last));
+  const others = file.batches.filter((one) => one !== file.last);
+  const batch = random.pick(others.filter((one) => rightEnd(one, file) > one.start)) ?? random.pick(others);
   if (batch === undefined || file.content.dirty.size + to.content.dirty.size > 0) return undefined;
   const from = sectorOf(batch.start);
   // What was written behind it later was not there yet.
@@ -108,12 +110,15 @@ function misdirect({ file, to }: { file: LogFileFound; to: LogFileFound }, rando
   moved.set(file.content.durable.subarray(from, batch.end));
   const at = wrongPlace(to, moved.length, random);
   if (at === undefined || (to === file && at === from)) return undefined;
-  // The sector in which the next batch begins was written once more with that one, and well.
-  const isFollowed = file.batches.some(({ start }) => start === batch.end);
-  const end = isFollowed ? sectorOf(batch.end) : batch.end;
+  const end = rightEnd(batch, file);
   if (end > batch.start) file.content.overwrite(batch.start, new Uint8Array(end - batch.start));
   to.content.overwrite(at, moved);
   return `the write to offset ${batch.start} of ${file.name}, which went to ${at} of ${to.name}`;
+}
+
+/** Where the right place ends: the sector in which the next batch begins was written once more with that one, and well. */
+function rightEnd({ end }: Place, { batches }: LogFileFound): number {
+  return batches.some(({ start }) => start === end) ? sectorOf(end) : end;
 }
 
 /** A run of sectors anywhere, except over the last batch of all. */
