@@ -274,8 +274,7 @@ export class ReplicaNode {
       onMessages: (messages, caller) => this.#onMessages(messages, caller),
       onCall: (rpc, caller, over) =>
         this.#snapshots.answer(rpc, caller.id) ?? this.#divergence.answer(rpc, caller.id) ??
-          this.#verification.answer(rpc, caller.id) ??
-          this.#cluster.answer(rpc.method, rpc.head) ??
+          this.#verification.answer(rpc, caller.id) ?? this.#cluster.answer(rpc.method, rpc.head) ??
           this.#http.answerCall(rpc, over),
       log: this.#events.log,
     });
