@@ -6,6 +6,7 @@ import { DecodeError } from "../codec/cursor.ts";
 import { invariant } from "../invariant.ts";
 import { decodeConfig } from "./configuration.ts";
 import { promise } from "./lease.ts";
+import { LostEntriesError } from "./lost_entries.ts";
 import type { AppendEntries, AppendReply, Config, Entry, EntryId, Heartbeat, Index } from "./message.ts";
 import { becomeFollower, commitTo, drop, leadership, noteRole, type RaftState, restartTimer, send } from "./state.ts";
 
@@ -113,7 +114,7 @@ export function onHeartbeat(s: RaftState, m: Heartbeat): void {
   if (m.term >= s.term) {
     followLeader(s, m);
     // L5: what the leader knows to match here was durable here. If it is gone, so is an acknowledged write: stop.
-    invariant(m.commit <= s.log.last, "acknowledged entries are missing from the log (L5)");
+    if (m.commit > s.log.last) throw new LostEntriesError(m.commit, s.log.last);
     commitTo(s, m.commit);
   }
   send(s, { k: "heartbeatReply", from: s.id, to: m.from, term: s.term, round: m.round });

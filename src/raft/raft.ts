@@ -63,6 +63,9 @@ export const DEFAULT_OPTIONS: Options = {
   readsMax: 10_000,
 };
 
+/** Effects in the making. */
+type Draft = { -readonly [Key in keyof Effects]: Effects[Key] };
+
 /** Shared by every drain in which nothing of a kind happened. */
 const NONE: readonly never[] = Object.freeze([]);
 
@@ -148,26 +151,35 @@ class RaftCore implements Core {
 
   drain(): Effects {
     const s = this.#state;
+    const { out } = s;
     settle(s);
+    // Set one by one: most drains have nothing but a message or two, and spreading what is not there costs the most.
+    const effects: Draft = { send: NONE, reads: NONE, proposals: NONE, answers: NONE, needSnapshot: NONE };
     const persist = takeWrite(s);
+    if (persist !== undefined) effects.persist = persist;
+    if (out.send.length > 0) effects.send = takeMessages(s);
     const apply = this.#takeApply();
+    if (apply !== undefined) effects.apply = apply;
     s.log.trimSizes(Math.min(s.commit, s.log.durable));
-    const { reads, proposals, answers, needSnapshot } = s.out;
-    if (reads.length > 0) s.out.reads = [];
-    if (proposals.length > 0) s.out.proposals = [];
-    if (answers.length > 0) s.out.answers = [];
-    if (needSnapshot.length > 0) s.out.needSnapshot = [];
-    return {
-      ...(persist && { persist }),
-      send: takeMessages(s),
-      ...(apply && { apply }),
-      reads: reads.length > 0 ? reads : NONE,
-      proposals: proposals.length > 0 ? proposals : NONE,
-      answers: answers.length > 0 ? answers : NONE,
-      needSnapshot: needSnapshot.length > 0 ? needSnapshot : NONE,
-      ...(s.options.lease && { lease: currentLease(s) }),
-      ...this.#takeChanges(),
-    };
+    if (out.reads.length > 0) {
+      effects.reads = out.reads;
+      out.reads = [];
+    }
+    if (out.proposals.length > 0) {
+      effects.proposals = out.proposals;
+      out.proposals = [];
+    }
+    if (out.answers.length > 0) {
+      effects.answers = out.answers;
+      out.answers = [];
+    }
+    if (out.needSnapshot.length > 0) {
+      effects.needSnapshot = out.needSnapshot;
+      out.needSnapshot = [];
+    }
+    if (s.options.lease !== undefined) effects.lease = currentLease(s);
+    this.#takeChanges(effects);
+    return effects;
   }
 
   /** What is committed and locally durable (O5); with a truncation in flight `durable` can only fall to the commit. */
@@ -179,20 +191,18 @@ class RaftCore implements Core {
     return { from, to };
   }
 
-  #takeChanges(): Pick<Effects, "role" | "config" | "commit"> {
+  #takeChanges(effects: Draft): void {
     const s = this.#state;
-    const changes: { role?: Effects["role"]; config?: Config; commit?: Index } = {};
     if (s.out.roleWhy !== undefined) {
       const key = roleKey(s);
       if (key !== this.#reportedRole) {
-        changes.role = { role: s.part.role, term: s.term, leader: s.leader, why: s.out.roleWhy };
+        effects.role = { role: s.part.role, term: s.term, leader: s.leader, why: s.out.roleWhy };
         this.#reportedRole = key;
       }
       s.out.roleWhy = undefined;
     }
-    if (s.configs.current !== this.#reportedConfig) changes.config = this.#reportedConfig = s.configs.current;
-    if (s.commit > this.#reportedCommit) changes.commit = this.#reportedCommit = s.commit;
-    return changes;
+    if (s.configs.current !== this.#reportedConfig) effects.config = this.#reportedConfig = s.configs.current;
+    if (s.commit > this.#reportedCommit) effects.commit = this.#reportedCommit = s.commit;
   }
 
   status(): CoreStatus {

@@ -13,11 +13,13 @@ export interface BatchPlace {
   readonly offset: number;
   /** Bytes of the batch. */
   readonly length: number;
+  /** Checksum of its header: another batch in its place is told by it. */
+  readonly crc: number;
 }
 
-const COLUMNS = 4; // first index, segment, offset, length
+const COLUMNS = 5; // first index, segment, offset, length, checksum
 
-/** Rows of (first index, place), 32 bytes each. */
+/** Rows of (first index, place), 40 bytes each. */
 export class BatchIndex {
   #rows = new Float64Array(COLUMNS * 1024);
   #count = 0;
@@ -39,7 +41,7 @@ export class BatchIndex {
       grown.set(this.#rows);
       this.#rows = grown;
     }
-    this.#rows.set([first.index, place.segment, place.offset, place.length], at);
+    this.#rows.set([first.index, place.segment, place.offset, place.length, place.crc], at);
     this.#count++;
     this.#last = first.index + batch.append.length - 1;
   }
@@ -83,7 +85,7 @@ export class BatchIndex {
     }
     const at = low * COLUMNS;
     const last = low + 1 < this.#count ? this.#rows[at + COLUMNS] - 1 : this.#last;
-    const [first, segment, offset, length] = this.#rows.subarray(at, at + COLUMNS);
-    return { first, last, segment, offset, length };
+    const [first, segment, offset, length, crc] = this.#rows.subarray(at, at + COLUMNS);
+    return { first, last, segment, offset, length, crc };
   }
 }

@@ -2,6 +2,7 @@
  * What of this node's own files is damaged: it stops with exit code 3, which systemd does not restart into.
  * @module
  */
+import { LostEntriesError } from "../raft/lost_entries.ts";
 import type { FromWriter } from "../sqlite/api.ts";
 import { DivergenceError } from "./divergence.ts";
 import { LogDamageError } from "./log_recovery.ts";
@@ -14,7 +15,8 @@ export class DatabaseDamageError extends Error {
 
 /** Whether an operator has to look at the data directory before this node starts again. */
 export function isDamage(error: unknown): boolean {
-  return error instanceof LogDamageError || error instanceof DivergenceError || error instanceof DatabaseDamageError;
+  return error instanceof LogDamageError || error instanceof LostEntriesError || error instanceof DivergenceError ||
+    error instanceof DatabaseDamageError;
 }
 
 /** The writer's last word as an error. */

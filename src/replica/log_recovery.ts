@@ -199,7 +199,8 @@ function readSegment(
     const whole = decodeBatch(bytes.subarray(offset));
     if (!whole || whole.header.number !== log.nextBatch || whole.header.chain !== log.chain) break;
     takeBatch(log, path, offset, whole.batch);
-    log.batches.add(whole.batch, { segment: header.number, offset, length: whole.length });
+    const place = { segment: header.number, offset, length: whole.length, crc: whole.header.crc };
+    log.batches.add(whole.batch, place);
     log.isSealed = isEmpty(whole.batch);
     log.nextBatch++;
     log.chain = whole.header.crc;

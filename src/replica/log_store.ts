@@ -274,7 +274,7 @@ export class LogStore {
     if (isFull || this.#rotationDue || batch.install) yield* this.#rotate(batch, writer.length);
     yield* this.#untilSpace(() => new Task(this.#writeDurably(this.#file, this.#offset, writer.view())));
     if (batch.install) this.#batches.reset(batch.install.base.index);
-    this.#batches.add(batch, { segment: this.#number, offset: this.#offset, length: writer.length });
+    this.#batches.add(batch, { segment: this.#number, offset: this.#offset, length: writer.length, crc });
     this.#offset += writer.length;
     this.#nextBatch++;
     this.#chain = crc;
@@ -478,7 +478,9 @@ export class LogStore {
     const bytes = this.#readFile.file.read(place.offset, place.length);
     const whole = decodeBatch(bytes);
     const until = Math.min(to, place.last);
-    const entries = whole?.batch.append.filter((entry) => entry.index >= index && entry.index <= until) ?? [];
+    // A batch that was written here by mistake may be whole, and even hold the same indices (D9).
+    const batch = whole?.header.crc === place.crc ? whole.batch : undefined;
+    const entries = batch?.append.filter((entry) => entry.index >= index && entry.index <= until) ?? [];
     if (entries.length === 0 || entries[0].index !== index) {
       throw new LogDamageError(
         `The log is damaged: ${

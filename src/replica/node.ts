@@ -199,6 +199,7 @@ export class ReplicaNode {
         refused: (waiter, why) => this.#http.refused(waiter, why),
         onRole: (role) => this.#onRole(role),
         onConfig: (config) => this.#onConfig(config),
+        fatal: (error) => this.#events.fatal(error),
         needSnapshot: (peer) => void this.#snapshots.send(peer),
         log: this.#events.log,
       },
@@ -276,8 +277,7 @@ export class ReplicaNode {
       onMessages: (messages, caller) => this.#onMessages(messages, caller),
       onCall: (rpc, caller, over) =>
         this.#snapshots.answer(rpc, caller.id) ?? this.#divergence.answer(rpc, caller.id) ??
-          this.#verification.answer(rpc, caller.id) ??
-          this.#cluster.answer(rpc.method, rpc.head) ??
+          this.#verification.answer(rpc, caller.id) ?? this.#cluster.answer(rpc.method, rpc.head) ??
           this.#http.answerCall(rpc, over),
       log: this.#events.log,
     });

@@ -13,6 +13,7 @@
  */
 import { invariant } from "../invariant.ts";
 import type { ConfigChange, Core, Effects, Input, Refusal } from "../raft/effects.ts";
+import { LostEntriesError } from "../raft/lost_entries.ts";
 import type { Config, Entry, Index, Message, NodeId, OutgoingMessage, Term } from "../raft/message.ts";
 import { stampCommand } from "../sql/command.ts";
 import { type ApplyEntry, packEntries, type Waiter } from "../sql/exchange.ts";
@@ -47,6 +48,8 @@ export interface ReplicaEvents {
   onConfig(config: Config): void;
   /** A peer needs entries that the log no longer has. */
   needSnapshot(peer: NodeId): void;
+  /** This node must not go on. */
+  fatal(error: Error): void;
   log(line: string): void;
 }
 
@@ -209,9 +212,15 @@ export class Replica {
     if (this.#stopped) return;
     const inputs = this.#inputs;
     this.#inputs = [];
-    // After the inputs were taken: none of them arrived later than this.
-    this.#core.step({ k: "clock", now: readClocks() });
-    for (const input of inputs) this.#core.step(input);
+    try {
+      // After the inputs were taken: none of them arrived later than this.
+      this.#core.step({ k: "clock", now: readClocks() });
+      for (const input of inputs) this.#core.step(input);
+    } catch (error) {
+      if (!(error instanceof LostEntriesError)) throw error;
+      this.#stopped = true; // nothing more leaves this node
+      return this.#events.fatal(error);
+    }
     if (this.#proposals.length > 0 && !this.#log.busy) this.#stepProposals();
     this.#carryOut(this.#core.drain());
   }

@@ -30,6 +30,7 @@
  * Timeouts are electionTicks, plus one for b, two for c, and so on.
  * @module
  */
+import { InvariantError } from "../../src/invariant.ts";
 import { decodeConfig, encodeConfig } from "../../src/raft/configuration.ts";
 import type { BootState, ConfigChange, Core, Effects, Input, LeaseOptions, Options } from "../../src/raft/effects.ts";
 import type { Config, Entry, EntryId, HardState, Member, Message, OutgoingMessage } from "../../src/raft/message.ts";
@@ -75,7 +76,7 @@ export class Scenario {
     try {
       this.#command(name, args);
     } catch (error) {
-      if (!(error instanceof Error) || error.name !== "InvariantError") throw error;
+      if (!(error instanceof InvariantError)) throw error;
       this.#output.push(`stops: ${error.message}`);
     }
     return this.#output.length > 0 ? this.#output.join("\n") : "ok";

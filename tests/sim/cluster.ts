@@ -13,12 +13,13 @@ import { Coverage, type Mark } from "./coverage.ts";
 import { Disk } from "./disk.ts";
 import { DiskFaults } from "./disk_faults.ts";
 import { RunFailure } from "./failure.ts";
-import { type DiskError, type DiskWorld, Killed, SimFiles } from "./files.ts";
+import { type DiskError, type DiskWorld, SimFiles } from "./files.ts";
 import { DigestMachine, type Machine, SqliteMachine, Statements } from "./machine.ts";
 import { member, Members } from "./members.ts";
 import { Network } from "./network.ts";
 import { SimNode, type World } from "./node.ts";
-import { Stopped } from "./node_log.ts";
+import type { Stopped } from "./node_log.ts";
+import { Processes } from "./processes.ts";
 import { drawProfile, healed, type Profile, type ProfileName } from "./profile.ts";
 import { Random } from "./random.ts";
 import { Reads } from "./reads.ts";
@@ -88,12 +89,11 @@ class Cluster implements World {
   readonly #cores: Random;
   readonly #snapshots: Random;
   readonly #files: Random;
+  readonly #processes: Processes;
   readonly #diskFaults: DiskFaults;
   readonly #statements = new Statements();
   readonly #nodes: SimNode[] = [];
   readonly #founders: Member[] = [];
-  /** Nodes that stay broken when the others are healed: nothing is expected of them. */
-  readonly #broken = new Set<SimNode>();
   #profile: Profile;
   #ref = 0;
   #events = 0;
@@ -148,16 +148,32 @@ class Cluster implements World {
       target: () => this.#target(this.#faults),
       makeNode: (id) => this.#makeNode(id),
       makeDisk: (id) => this.#makeDisk(id),
-      boot: (node) => this.#boot(node),
+      boot: (node) => this.#processes.boot(node),
       input: (node, input) => this.input(node, input),
       nextRef: () => ++this.#ref,
     });
+    this.#processes = new Processes({
+      schedule,
+      coverage,
+      clocks: this.clocks,
+      cores: this.#cores,
+      files: this.#files,
+      profile: () => this.#profile,
+      founders: () => this.#founders,
+      input: (node, input) => this.input(node, input),
+      note: (node, text) => this.note(node, text),
+      promiseOf: (node) => this.reads.promiseOf(node),
+      starting: (node) => this.#diskFaults.starting(node),
+      repair: (node) => this.#members.rejoin(node, () => this.#diskFaults.repaired(node)),
+    });
     this.#diskFaults = new DiskFaults({
       schedule,
+      coverage,
       random: this.#files,
-      running: () => this.#alive(),
-      restart: (node) => this.#restart(node),
-      hit: (mark) => this.coverage.hit(mark),
+      nodes: () => this.#nodes,
+      committed: () => this.#checker.committedCount,
+      crash: (node) => this.#processes.crash(node),
+      restart: (node) => this.#processes.restart(node),
       note: (node, text) => this.note(node, text),
     });
   }
@@ -212,7 +228,7 @@ class Cluster implements World {
       const { id, disk } = this.#makeNode(`n${at}`);
       this.#founders.push(member(id, disk, "voter"));
     }
-    for (const node of this.#nodes) this.#boot(node);
+    for (const node of this.#nodes) this.#processes.boot(node);
     this.#repeat(() => this.#profile.clientEvery, this.#clients, () => this.#clientOperation());
     this.#repeat(() => this.#profile.partitionEvery, this.#faults, () => this.#network.partition());
     this.#repeat(() => this.#profile.crashEvery, this.#faults, () => this.#crashOne());
@@ -228,8 +244,9 @@ class Cluster implements World {
     this.#repeat(() => log()?.fullEvery ?? 0, this.#files, () => this.#diskFaults.fill());
     this.#repeat(() => log()?.stuckEvery ?? 0, this.#files, () => this.#diskFaults.stick());
     // Where members change, a damaged one may be all that is left.
-    const isStable = this.#profile.memberEvery === 0 && count >= 3;
-    if (isStable) this.#repeat(() => log()?.damageEvery ?? 0, this.#files, () => this.#diskFaults.damage());
+    if (this.#profile.memberEvery > 0 || count < 3) return;
+    this.#repeat(() => log()?.damageEvery ?? 0, this.#files, () => this.#diskFaults.damage());
+    this.#repeat(() => this.#profile.restoreEvery, this.#files, () => this.#diskFaults.turnBack());
   }
 
   #repeat(every: () => number, random: Random, act: () => void): void {
@@ -254,66 +271,6 @@ class Cluster implements World {
     const disk = new Disk(`${id}-${++this.#disksMade}`, this.#profile.log && new SimFiles());
     this.#checker.addDisk(disk);
     return disk;
-  }
-
-  #boot(node: SimNode): void {
-    if (this.#broken.has(node) && node.core === undefined && node.incarnation > 0) return;
-    if (!this.#opens(node)) return;
-    this.note(node, () => `boots with log ${node.disk.entries.length}, term ${node.disk.hard.term}`);
-    // All clocks differ by a tenth.
-    const pace = 0.9 + this.#cores.below(200) / 1000;
-    this.clocks.start(node, { pace, phase: this.#cores.below(1000) / 1000 });
-    // A founder that lost its first write has not begun yet: it bootstraps as if for the first time (M11).
-    const isFounder = this.#founders.some(({ storageId }) => storageId === node.disk.storageId);
-    const config = { at: 1, clusterId: "sim", members: this.#founders };
-    this.input(node, isFounder ? { k: "bootstrap", ref: 0, config } : undefined);
-  }
-
-  /** Starts a node's process, which its disk may prevent. */
-  #opens(node: SimNode): boolean {
-    const { log, options } = this.#profile;
-    const { files } = node.disk;
-    if (files) {
-      files.isStuck = false;
-      files.killAfter = this.#files.chance(log?.killedStarts ?? 0) ? this.#files.between(1, 10) : 0;
-    }
-    try {
-      node.boot({ ...options, lease: this.reads.promiseOf(node) }, new Random(this.#cores.u32()), log);
-      return true;
-    } catch (error) {
-      if (error instanceof Stopped) {
-        this.coverage.hit("node stopped by damage at its start");
-        this.#broken.add(node);
-      } else if (error instanceof Killed) {
-        this.coverage.hit("node killed while it started");
-        this.#crash(node);
-      } else if (error instanceof Error && error.message.startsWith("no space left")) {
-        this.coverage.hit("start refused by a full disk");
-        this.#bootLater(node);
-      } else throw error;
-      this.note(node, () => `does not start: ${error.message}`);
-      return false;
-    } finally {
-      if (files) files.killAfter = 0;
-    }
-  }
-
-  #bootLater(node: SimNode): void {
-    const { incarnation } = node;
-    this.#schedule.after(this.#files.exponential(this.#profile.downMean), () => {
-      if (node.core === undefined && node.incarnation === incarnation) this.#boot(node);
-    });
-  }
-
-  /** The process ends, by itself or with the power, and is started again later. */
-  #crash(node: SimNode): void {
-    node.crash(this.#files, { isPowerLost: this.#files.chance(this.#profile.log?.powerLoss ?? 1) });
-    this.#bootLater(node);
-  }
-
-  #restart(node: SimNode): void {
-    node.crash(this.#files, { isPowerLost: false });
-    this.#boot(node);
   }
 
   get isSqlite(): boolean {
@@ -342,16 +299,7 @@ class Cluster implements World {
   }
 
   ends(node: SimNode, error: DiskError | Stopped): void {
-    const { incarnation } = node;
-    // Whatever it does in the same turn may happen still.
-    this.#schedule.after(0, () => {
-      if (node.incarnation !== incarnation || node.core === undefined) return;
-      this.note(node, () => `ends: ${error.message}`);
-      if (!(error instanceof Stopped)) return this.#crash(node);
-      this.coverage.hit("node stopped by damage while it ran");
-      this.#broken.add(node);
-      node.crash(this.#files, { isPowerLost: false });
-    });
+    this.#processes.ends(node, error);
   }
 
   input(node: SimNode, input: Input | undefined): void {
@@ -377,8 +325,12 @@ class Cluster implements World {
     this.#mix(m.k.length);
     this.coverage.delivered(node, m);
     this.reads.arrived(node, m);
-    this.note(node, () => `<- ${JSON.stringify(m, (key, value) => key === "body" ? undefined : value)}`);
+    if (this.#options.trace !== undefined) this.#noteMessage(node, m);
     this.input(node, { k: "message", m });
+  }
+
+  #noteMessage(node: SimNode, m: Message): void {
+    this.note(node, () => `<- ${JSON.stringify(m, (key, value) => key === "body" ? undefined : value)}`);
   }
 
   write(node: SimNode): void {
@@ -481,7 +433,7 @@ class Cluster implements World {
       return command;
     }
     const body = new Uint8Array(4 + this.#clients.below(8));
-    new DataView(body.buffer).setUint32(0, ref);
+    for (let at = 0; at < 4; at++) body[at] = ref >>> (24 - 8 * at);
     return body;
   }
 
@@ -503,10 +455,7 @@ class Cluster implements World {
       node.crash(this.#faults, { isPowerLost: this.#files.chance(this.#profile.log?.powerLoss ?? 1) });
       this.note(node, () => "crashes");
       this.#tellRefused(node);
-      const incarnation = node.incarnation;
-      this.#schedule.after(this.#faults.exponential(this.#profile.downMean), () => {
-        if (node.core === undefined && node.incarnation === incarnation) this.#boot(node);
-      });
+      this.#processes.bootLater(node, this.#faults);
     }
   }
 
@@ -531,11 +480,12 @@ class Cluster implements World {
     this.#network.heal();
     for (const node of this.#alive()) this.clocks.thaw(node);
     this.#diskFaults.heal(this.#nodes);
-    const isWhole = this.#diskFaults.damaged === undefined;
-    if (isStable && isWhole && this.#nodes.length >= 4 && this.#faults.chance(0.5)) this.#breakMinority();
+    if (isStable && this.#diskFaults.checkWhole() && this.#nodes.length >= 4 && this.#faults.chance(0.5)) {
+      this.#breakMinority();
+    }
     for (const node of this.#nodes) {
       node.disk.busyUntil = Math.min(node.disk.busyUntil, this.#schedule.now);
-      if (node.core === undefined) this.#boot(node);
+      if (node.core === undefined) this.#processes.boot(node);
     }
   }
 
@@ -550,7 +500,7 @@ class Cluster implements World {
     const healthy = Math.floor(order.length / 2) + 1;
     const half = order[order.length - 1].node;
     for (const { node } of order.slice(healthy)) {
-      this.#broken.add(node);
+      this.#processes.broken.add(node);
       if (node !== half && node.core !== undefined) node.crash(this.#faults);
     }
     for (const { node } of order.slice(1)) {
@@ -561,7 +511,8 @@ class Cluster implements World {
   #awaitAgreement(): void {
     const start = this.#checker.ackedMax;
     const reads = this.#checker.readsGranted;
-    let deadline = this.#schedule.now + (this.#options.livenessSeconds ?? 40) * SECOND;
+    const limit = (this.#options.livenessSeconds ?? 40) * SECOND;
+    let deadline = this.#schedule.now + limit;
     let stopped = false;
     let applied = 0;
     while (this.#schedule.now < deadline) {
@@ -577,6 +528,8 @@ class Cluster implements World {
       const sum = this.#nodes.reduce((total, node) => total + node.applied, 0);
       if (stopped && sum > applied) deadline = Math.max(deadline, this.#schedule.now + 10 * SECOND);
       applied = sum;
+      // What is found damaged only now has to be set up anew first.
+      deadline = Math.max(deadline, this.#processes.stoppedAt + limit);
       // Time passes even when nothing is scheduled.
       this.#schedule.after(SECOND / 2, () => {});
     }
@@ -587,13 +540,13 @@ class Cluster implements World {
   }
 
   #isAgreed(): boolean {
-    const leader = this.#nodes.findLast((node) => node.role?.role === "leader" && !this.#broken.has(node));
+    const leader = this.#nodes.findLast((node) => node.role?.role === "leader" && !this.#processes.broken.has(node));
     const status = leader?.core?.status();
     if (leader === undefined || status === undefined) return false;
     if (status.committedConfig.at !== status.config.at || status.applied < status.last.index) return false;
     return status.config.members.every(({ id }) => {
       const node = this.#node(id);
-      if (node !== undefined && this.#broken.has(node)) return true;
+      if (node !== undefined && this.#processes.broken.has(node)) return true;
       return node?.applied === leader.applied; // and so its contents are the same (I15)
     });
   }

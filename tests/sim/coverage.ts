@@ -64,6 +64,12 @@ export const MARKS = [
   "node stopped by damage at its start",
   "node stopped by damage while it ran",
   "damage found by reading the log again",
+  "misdirected write found at a start",
+  "misdirected write found while the node ran",
+  "old disk restored",
+  "restored old disk noticed",
+  "restored old disk brought up to date",
+  "node stopped by damage was wiped and caught up",
   "last batch sealed",
   "leader stood still",
   "inputs piled up while a node stood still",
@@ -102,7 +108,20 @@ const ROLE_MARKS: ReadonlyMap<string, Mark> = new Map([
   ["a majority refused its vote", "candidate refused by a majority"],
 ]);
 
-const ANSWER_MARKS: { readonly [why in Refusal]?: Mark } = {
+type RefusalMarks = { readonly [why in Refusal]?: Mark };
+
+const READ_MARKS: RefusalMarks = {
+  leadership_lost: "read refused at step-down",
+  queue_full: "read refused by a full queue",
+};
+
+const PROPOSAL_MARKS: RefusalMarks = {
+  transferring: "proposal refused during a transfer",
+  queue_full: "proposal refused by a full queue",
+  storage_full: "proposal refused by a full disk",
+};
+
+const ANSWER_MARKS: RefusalMarks = {
   config_pending: "change refused while another is open",
   not_ready: "change refused before a commit of the term",
   not_caught_up: "promotion refused for a lagging learner",
@@ -146,20 +165,18 @@ export class Coverage {
     if (role !== undefined) this.#changedRole(node, role);
     if (config !== undefined && (role ?? node.role)?.role === "leader") this.#reconfigured(node, config);
     if (commit !== undefined && role === undefined && node.role?.role === "leader") this.#committed(node, effects);
-    for (const { why } of effects.reads) {
-      if (why === "leadership_lost") this.hit("read refused at step-down");
-      else if (why === "queue_full") this.hit("read refused by a full queue");
-    }
-    for (const { why } of effects.proposals) {
-      if (why === "transferring") this.hit("proposal refused during a transfer");
-      else if (why === "queue_full") this.hit("proposal refused by a full queue");
-      else if (why === "storage_full") this.hit("proposal refused by a full disk");
-    }
-    for (const { why } of effects.answers) {
-      const mark = why && ANSWER_MARKS[why];
+    // Asking for the length first: most turns have none of them, and this is among the hottest places.
+    if (effects.reads.length > 0) this.#refused(effects.reads, READ_MARKS);
+    if (effects.proposals.length > 0) this.#refused(effects.proposals, PROPOSAL_MARKS);
+    if (effects.answers.length > 0) this.#refused(effects.answers, ANSWER_MARKS);
+    if (effects.send.length > 0) { for (const { m } of effects.send) this.#sent(node, m); }
+  }
+
+  #refused(answers: readonly { readonly why?: Refusal }[], marks: RefusalMarks): void {
+    for (const { why } of answers) {
+      const mark = why && marks[why];
       if (mark !== undefined) this.hit(mark);
     }
-    for (const { m } of effects.send) this.#sent(node, m);
   }
 
   #truncated(node: Observed, from: Index): void {

@@ -52,6 +52,9 @@ export class Disk {
   /** Snapshots received whole and not installed yet, newest last. */
   staged: Snapshot[] = [];
 
+  /** An older content was put back: this node may have forgotten what others remember. */
+  isRestored = false;
+
   /** @param storageId Names the disk. @param files Of the real log, where the node has one. */
   constructor(readonly storageId: string, readonly files?: SimFiles) {}
 
@@ -67,5 +70,31 @@ export class Disk {
     if (write.hard !== undefined) this.hard = write.hard;
     this.commit = Math.max(this.commit, write.commit);
     return write;
+  }
+
+  /** A copy of what it holds durably, and of the writes under way that its files may hold already. */
+  image(): Disk {
+    const image = new Disk(this.storageId, this.files?.image());
+    image.#take(this);
+    return image;
+  }
+
+  /** Holds what `image` holds, under the same name (B3). */
+  restore(image: Disk): void {
+    this.#take(image);
+    if (image.files !== undefined) this.files?.restore(image.files);
+    this.isRestored = true;
+  }
+
+  #take(other: Disk): void {
+    this.entries.length = 0;
+    for (const entry of other.entries) this.entries.push(entry);
+    this.base = other.base;
+    this.hard = other.hard;
+    this.commit = other.commit;
+    this.applied = other.applied;
+    this.pending.length = 0;
+    if (this.files !== undefined) { for (const write of other.pending) this.pending.push(write); }
+    this.staged = other.staged.slice();
   }
 }

@@ -10,6 +10,7 @@
 import type { LogDisk, LogFile } from "../../src/replica/log_disk.ts";
 import { SECTOR_BYTES } from "../../src/replica/log_format.ts";
 import type { Wait } from "../../src/replica/log_task.ts";
+import type { Damage } from "./damage.ts";
 import type { Random } from "./random.ts";
 
 /** What a disk does wrong by itself: an error with the code of the operating system's. */
@@ -24,7 +25,7 @@ export class DiskError extends Error {
 }
 
 /** One file: what reads see, and what survives a loss of power. */
-class Content {
+export class Content {
   cached: Uint8Array;
   durable: Uint8Array = new Uint8Array(0);
   /** Sectors to be synced. */
@@ -60,13 +61,25 @@ class Content {
     this.durable.set(this.cached.subarray(from, from + SECTOR_BYTES), from);
   }
 
+  /** Changes bits of a byte. */
   flip(at: number, bits: number): void {
     this.durable[at] ^= bits;
     this.cached[at] ^= bits;
   }
 
-  erase(sector: number): void {
-    for (const bytes of [this.durable, this.cached]) bytes.fill(0, sector * SECTOR_BYTES, (sector + 1) * SECTOR_BYTES);
+  /** Changes what is durable; reads see it, as nothing keeps old data in memory for ever. */
+  overwrite(at: number, bytes: Uint8Array): void {
+    this.durable.set(bytes, at);
+    this.cached.set(bytes, at);
+  }
+
+  /** What a machine that is started with a copy of the platter finds. */
+  image(): Content {
+    const image = new Content(this.cached.length);
+    image.durable = new Uint8Array(this.cached.length);
+    image.durable.set(this.durable);
+    image.cached = image.durable.slice();
+    return image;
   }
 
   /** The power is gone: a sector that is not synced is kept where `keeps` says so. */
@@ -82,14 +95,6 @@ class Content {
     this.isAbandoned = false;
     this.cached = this.durable.slice();
   }
-}
-
-/** Offset of the last batch, by its first bytes. */
-function lastBatch(bytes: Uint8Array): number {
-  for (let at = bytes.length - 8; at > 0; at -= 8) {
-    if (bytes[at] === 0x4D && bytes[at + 1] === 0x42 && bytes[at + 2] === 0xA7 && bytes[at + 3] === 0xC1) return at;
-  }
-  return 0;
 }
 
 /** How a loss of power treats what is not synced. */
@@ -109,8 +114,8 @@ export class SimFiles {
   failures = 0;
   /** Nothing comes to an end any more, until the node is started anew. */
   isStuck = false;
-  /** Bits were changed: what is found damaged may be so. */
-  isDamaged = false;
+  /** What was done to it, and may be found; undefined for a whole disk. */
+  damage: Damage | undefined;
   /** Operations until the process dies in the middle of one; 0 for never. */
   killAfter = 0;
 
@@ -153,28 +158,18 @@ export class SimFiles {
     return { lostSectors, keptSectors, lostNames };
   }
 
-  /**
-   * Changes what a log file holds durably: a bit, or a sector that reads as if it had never been written.
-   * @returns Where; undefined where there is nothing to be changed.
-   */
-  damage(random: Random): string | undefined {
-    const names = this.list().filter((name) => name.endsWith(".log")).sort();
-    const name = random.pick(names);
-    const content = name === undefined ? undefined : this.#names.get(name);
-    if (content === undefined || content.durable.length < content.cached.length) return undefined;
-    this.isDamaged = true;
-    if (random.chance(0.3)) {
-      // The last batch of all may lawfully be taken for one that was never written (spec/raft.md §3.3).
-      const end = name === names.at(-1) ? lastBatch(content.durable) : content.durable.length;
-      const sector = random.below(Math.floor(end / SECTOR_BYTES));
-      if (end >= SECTOR_BYTES) content.erase(sector);
-      return `sector ${sector} of ${name}`;
-    }
-    // Of the zeros behind the last batch only the first are worth it.
-    const end = content.durable.findLastIndex((byte) => byte !== 0) + 20;
-    const at = random.below(Math.min(end, content.durable.length));
-    content.flip(at, 1 << random.below(8));
-    return `byte ${at} of ${name}`;
+  /** A copy of what is durable. */
+  image(): SimFiles {
+    const image = new SimFiles();
+    for (const [name, content] of this.#durableNames) image.#durableNames.set(name, content.image());
+    return image;
+  }
+
+  /** Holds what `image` holds, in the place of everything. */
+  restore(image: SimFiles): void {
+    this.#durableNames = image.image().#durableNames;
+    this.#names = new Map(this.#durableNames);
+    this.#changes.length = 0;
   }
 }
 

@@ -2,7 +2,7 @@
  * Changes of members: nodes that are added, removed, moved, and replaced with an empty disk.
  * @module
  */
-import type { Input } from "../../src/raft/effects.ts";
+import type { ConfigChange, Input } from "../../src/raft/effects.ts";
 import type { Index, Member, NodeId } from "../../src/raft/message.ts";
 import type { Coverage } from "./coverage.ts";
 import type { Disk } from "./disk.ts";
@@ -84,6 +84,39 @@ export class Members {
       this.#parts.boot(node);
       const change = { k: "add", member: member(node.id, node.disk, "learner") } as const;
       this.#parts.input(leader, { k: "reconfigure", ref: this.#parts.nextRef(), change });
+    });
+  }
+
+  /**
+   * What an operator does with a node that stopped because of damage: its directory is emptied, and it asks to join,
+   * again and again until it has a vote. The leader does what src/replica/cluster.ts does: another storage id under a
+   * known name means that the disk is another one, so the old member goes before the new one comes (B2).
+   */
+  rejoin(node: SimNode, then: () => void): void {
+    node.replaceDisk(this.#parts.makeDisk(node.id));
+    this.#parts.boot(node);
+    this.#join(node, then);
+  }
+
+  #join(node: SimNode, then: () => void): void {
+    const { storageId } = node.disk;
+    this.#parts.schedule.after(this.#parts.random.between(20, 500) * MILLISECOND, () => {
+      if (node.disk.storageId !== storageId) return; // it was wiped once more
+      const leaders = this.#parts.nodes().filter((one) => one.core !== undefined && one.role?.role === "leader");
+      const leader = this.#parts.random.pick(leaders);
+      const config = leader?.core?.status().committedConfig;
+      const known = config?.members.find(({ id }) => id === node.id);
+      if (known?.storageId === storageId && known.role === "voter") {
+        this.#parts.coverage.hit("node stopped by damage was wiped and caught up");
+        return then();
+      }
+      if (leader !== undefined && config !== undefined && known?.storageId !== storageId) {
+        const change: ConfigChange = known === undefined
+          ? { k: "add", member: member(node.id, node.disk, "learner") }
+          : { k: "remove", id: known.id };
+        this.#parts.input(leader, { k: "reconfigure", ref: this.#parts.nextRef(), change });
+      }
+      this.#join(node, then);
     });
   }
 

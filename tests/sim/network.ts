@@ -45,7 +45,7 @@ export class Network {
 
   /** Whether nothing goes that way. */
   isCut(from: NodeId, to: NodeId): boolean {
-    return this.#cut.has(`${from}>${to}`);
+    return this.#cut.size > 0 && this.#cut.has(`${from}>${to}`);
   }
 
   /** Cuts a link both ways. */
@@ -67,12 +67,13 @@ export class Network {
     const incarnation = from.incarnation;
     const storageId = from.disk.storageId;
     // An answer goes back to whoever asked.
-    const wanted = m.k.endsWith("Reply") ? undefined : from.storageIds.get(m.to);
+    const wanted = isReply(m) ? undefined : from.storageIds.get(m.to);
+    const sent = { m, incarnation, storageId, wanted };
     const copies = random.chance(duplication) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
       const late = random.chance(stragglers) ? random.below(5 * SECOND) : 0;
       const delay = 100 + random.exponential(delayMean) + late;
-      schedule.after(delay, () => this.#deliver({ m, incarnation, storageId, wanted }));
+      schedule.after(delay, () => this.#deliver(sent));
     }
   }
 
@@ -86,7 +87,7 @@ export class Network {
     }
     // Answers count for the disk they come from. Requests pass: a node that lags behind may know an older disk of its
     // leader only, and would otherwise never hear of the newer one.
-    const expected = m.k.endsWith("Reply") ? node.storageIds.get(m.from) : undefined;
+    const expected = isReply(m) ? node.storageIds.get(m.from) : undefined;
     if (expected !== undefined && expected !== storageId) return;
     // O8: a newer process of the sender closed the connection on which this came.
     if (incarnation < (node.heard.get(m.from) ?? 0)) return coverage.hit("message of an earlier process dropped");
@@ -116,4 +117,8 @@ export class Network {
       }
     }
   }
+}
+
+function isReply({ k }: Message): boolean {
+  return k === "appendReply" || k === "heartbeatReply" || k === "requestVoteReply" || k === "preVoteReply";
 }

@@ -5,6 +5,7 @@
 import { decodeConfig, EMPTY_CONFIG } from "../../src/raft/configuration.ts";
 import type { BootState, Core, Effects, Input, LeaseOptions, Options } from "../../src/raft/effects.ts";
 import type { Config, Entry, Index, Message, NodeId, OutgoingMessage, Term } from "../../src/raft/message.ts";
+import { LostEntriesError } from "../../src/raft/lost_entries.ts";
 import { createCore } from "../../src/raft/raft.ts";
 import { type Lease, NO_LEASE } from "../../src/rpc/lease.ts";
 import { type Checker, SimFailure } from "./checker.ts";
@@ -140,6 +141,12 @@ export class SimNode {
     this.#dropMachine();
   }
 
+  /** An older content takes the place of what its disk holds; it must not run. */
+  restoreDisk(image: Disk): void {
+    this.disk.restore(image);
+    this.#dropMachine();
+  }
+
   /** I15. */
   readonly #onDigest = (index: Index, digest: number): void => this.checker.digested(this.id, index, digest);
 
@@ -237,12 +244,25 @@ export class SimNode {
     this.turnDue = false;
     if (this.promise !== undefined) core.step({ k: "clock", now: this.world.clocks.read(this) });
     for (const input of inbox) {
-      core.step(input);
+      if (!this.#step(core, input)) return;
       if (input.k === "persisted") this.#release(input.ticket);
     }
     const effects = core.drain();
     this.world.coverage.drained(this, effects);
     this.#carryOut(effects);
+  }
+
+  /** @returns Whether the core goes on: one that finds out that its disk is an old one does not (B3, I16). */
+  #step(core: Core, input: Input): boolean {
+    try {
+      core.step(input);
+      return true;
+    } catch (error) {
+      if (!(error instanceof LostEntriesError) || !this.disk.isRestored) throw error;
+      this.world.coverage.hit("restored old disk noticed");
+      this.world.ends(this, new Stopped(error.message));
+      return false;
+    }
   }
 
   #carryOut(effects: Effects): void {
@@ -275,14 +295,22 @@ export class SimNode {
       }
     }
     if (apply !== undefined) this.world.apply(this, apply.to);
-    for (const peer of needSnapshot) this.world.snapshot(this, peer);
-    for (const { m, after } of effects.send) {
+    if (needSnapshot.length > 0) { for (const peer of needSnapshot) this.world.snapshot(this, peer); }
+    if (effects.send.length > 0) this.#sendAll(effects.send);
+    if (effects.proposals.length + effects.reads.length + effects.answers.length > 0) this.#answer(effects);
+  }
+
+  #sendAll(messages: Effects["send"]): void {
+    for (const { m, after } of messages) {
       if (after === 0) this.#emit(m);
       else this.#gated.push({ m, after });
     }
-    for (const { id } of effects.proposals) if (id !== null) this.#waiting.set(id.index, id.term);
-    for (const { ref, index } of effects.reads) this.world.reads.done(this, ref, index);
-    for (const answer of effects.answers) this.world.answered(this, answer);
+  }
+
+  #answer({ proposals, reads, answers }: Effects): void {
+    for (const { id } of proposals) if (id !== null) this.#waiting.set(id.index, id.term);
+    for (const { ref, index } of reads) this.world.reads.done(this, ref, index);
+    for (const answer of answers) this.world.answered(this, answer);
   }
 
   /** A member that is removed keeps its entry: the leader still talks to it for a while (M9). */
@@ -386,11 +414,11 @@ export class SimNode {
     if (m.k !== "appendRange") return this.world.send(this, this.#withPromise(m));
     // What the driver does: a range of an older epoch may name replaced entries, so it is lost.
     if (this.core?.status().epoch !== m.epoch) return;
-    const { k: _, last, epoch: __, ...header } = m;
-    this.checker.sending(this.id, this.disk, m.prev.index);
-    const entries = this.#read(m.prev.index + 1, last);
+    const { from, to, term, prev, commit, round } = m;
+    this.checker.sending(this.id, this.disk, prev.index);
+    const entries = this.#read(prev.index + 1, m.last);
     if (entries === undefined) return;
-    this.world.send(this, { k: "appendEntries", ...header, entries });
+    this.world.send(this, { k: "appendEntries", from, to, term, prev, entries, commit, round });
   }
 
   /** A process's promise is part of its replies, whichever way it was told. */

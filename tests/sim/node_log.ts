@@ -38,7 +38,7 @@ export class Stopped extends Error {
  */
 export function stopReason(error: unknown, files: SimFiles | undefined): Stopped {
   if (!(error instanceof LogDamageError)) throw error;
-  if (!files?.isDamaged) throw new SimFailure(`I16: a node stops without reason: ${error.message}`);
+  if (files?.damage === undefined) throw new SimFailure(`I16: a node stops without reason: ${error.message}`);
   return new Stopped(error.message);
 }
 

@@ -46,6 +46,8 @@ export interface Profile {
   readonly snapshotMean: number;
   /** Timing and limits of the cores. */
   readonly options: Options;
+  /** Mean time between copies of a disk that are put back after a crash. */
+  readonly restoreEvery: number;
   /** The real log over simulated files; undefined for the simplified disk. */
   readonly log: LogFaults | undefined;
   /** What clocks do wrong. */
@@ -106,7 +108,7 @@ export const PROFILES = {
   partitions: "links cut, one way or both, in changing patterns",
   crashes: "nodes, or all of them at once, lose power and come back",
   disks: "slow writes, and disks that hang for a while",
-  files: "the real log over files: torn writes, lost names, errors, full and stuck disks, changed bits",
+  files: "the real log over files: torn writes, lost names, errors, full and stuck disks, damage, old disks restored",
   clocks: "clocks at half or twice the speed, jumps of time, processes that stand still",
   sqlite: "the real state machine, on SQLite in memory; crashes, and logs cut short",
   snapshots: "logs cut short, so that peers need a copy of the database",
@@ -134,8 +136,11 @@ export function drawProfile(seed: number, name: ProfileName = "swarm"): Profile 
   const profile = drawConsensus(new Random(seed, 1), name === "leases" ? "swarm" : name);
   const log = drawLog(new Random(seed, 8), name);
   const { clocks, isSqlite } = drawClocks(new Random(seed, 10), name);
-  const drawn = { ...profile, log, clocks, isSqlite, ...(isSqlite && forCommands(profile)) };
-  return { ...drawn, ...drawLeases(new Random(seed, 12), name, drawn) };
+  const share = name === "files" ? 0.4 : name === "swarm" ? 0.2 : 0;
+  const restored = new Random(seed, 12);
+  const restoreEvery = maybe(restored, share, () => restored.between(5, 20) * SECOND);
+  const drawn = { ...profile, restoreEvery, log, clocks, isSqlite, ...(isSqlite && forCommands(profile)) };
+  return { ...drawn, ...drawLeases(new Random(seed, 14), name, drawn) };
 }
 
 /** Whether a run has leases; what else they need to be put to the test, where that is the point. */
@@ -174,7 +179,10 @@ function drawClocks(random: Random, name: ProfileName): Pick<Profile, "clocks" |
   return { clocks, isSqlite: random.chance(name === "swarm" ? SQLITE_SHARE : 0) || name === "sqlite" };
 }
 
-function drawConsensus(random: Random, name: ProfileName): Omit<Profile, "log" | "clocks" | "leases" | "isSqlite"> {
+function drawConsensus(
+  random: Random,
+  name: ProfileName,
+): Omit<Profile, "restoreEvery" | "log" | "clocks" | "leases" | "isSqlite"> {
   const share = (of: ProfileName, probability: number) => name === "swarm" ? probability : name === of ? 1 : 0;
   const hasEchoes = name === "echoes";
   const hasCrashes = name === "files" || name === "sqlite";
@@ -252,6 +260,7 @@ export function healed(profile: Profile): Profile {
     memberEvery: 0,
     transferEvery: 0,
     snapshotMean: 10_000,
+    restoreEvery: 0,
     log: profile.log && { ...profile.log, killedStarts: 0, failEvery: 0, fullEvery: 0, stuckEvery: 0, damageEvery: 0 },
     clocks: { ...profile.clocks, freezeEvery: 0, jumpEvery: 0 },
   };

@@ -1,5 +1,5 @@
 /**
- * What a seeded bug is. Pure data.
+ * What a seeded bug is, and the usual ways to be caught. Pure data.
  * @module
  */
 import type { ProfileName } from "../profile.ts";
@@ -47,4 +47,14 @@ export interface Absent {
   readonly title: string;
   /** Why it does not apply. */
   readonly reason: string;
+}
+
+/** Caught by the simulation of the log's files, within so many seeds from the first. */
+export function files(seeds: number, first = 1): Catcher {
+  return { by: "simulation", seeds, first, profile: "files" };
+}
+
+/** Caught by the tests in a file. */
+export function test(file: string): Catcher {
+  return { by: "test", file };
 }

@@ -13,8 +13,8 @@
  *
  * With the profile files, over the real log, and with sqlite, over the real state machine:
  *
- *     14b  1 I12     24  238 D2          26     1 I16   27     1 I16         28   348 I16         29     1 I16
- *     18   1 I15                         30   109 I16   31     1 I16
+ *     14b  1 I12     24   37 D2          26     1 I16   27     1 I16         28   472 D2          29     1 I16
+ *     18   3 I15                         30   109 I16   31     1 I16         32    39 liveness    34    42 D2
  *
  * With the profile leases:
  *
@@ -25,13 +25,12 @@
  * removed does not learn of it before the others commit it (M9).
  * @module
  */
-import type { Absent, Bug } from "./bug.ts";
+import { type Absent, type Bug, files, test } from "./bug.ts";
+import { LOG_BUGS } from "./log_list.ts";
 
 const swarm = (seeds: number) => ({ by: "simulation", seeds } as const);
 const echoes = (seeds: number) => ({ by: "simulation", seeds, profile: "echoes" } as const);
-const files = (seeds: number) => ({ by: "simulation", seeds, profile: "files" } as const);
 const leases = (seeds: number) => ({ by: "simulation", seeds, profile: "leases" } as const);
-const test = (file: string) => ({ by: "test", file } as const);
 
 const CONSENSUS: readonly Bug[] = [
   {
@@ -425,84 +424,6 @@ const SNAPSHOTS: readonly Bug[] = [
   },
 ];
 
-const STORE = "src/replica/log_store.ts";
-
-/** The log's files. */
-const LOG: readonly Bug[] = [
-  {
-    id: "26",
-    title: "a batch counts as durable before its sync (D2)",
-    symptom: "an acknowledged write is lost with the power",
-    file: STORE,
-    find: "    yield file.write(offset, bytes);\n    yield file.sync();",
-    replace: "    yield file.write(offset, bytes);",
-    caught: files(100),
-  },
-  {
-    id: "27",
-    title: "the name of a new segment is never synced (D6)",
-    symptom: "a segment is gone with the power",
-    file: STORE,
-    find: "    yield this.#disk.sync();\n    this.#file.close();",
-    replace: "    this.#file.close();",
-    caught: files(100),
-  },
-  {
-    id: "28",
-    title: "a segment gets batches before its header is durable (D6)",
-    symptom: "a node does not start after a power loss",
-    file: STORE,
-    find: "this.#untilSpace(() => new Task(this.#writeDurably(file, 0, header)));",
-    replace: "this.#untilSpace(() => file.write(0, header));",
-    caught: { ...files(300), first: 200 },
-  },
-  {
-    id: "28b",
-    title: "a segment's header promises a commit of what comes behind it (C5)",
-    symptom: "a node does not start after a power loss",
-    file: STORE,
-    find: "commit: Math.min(batch.commit, previous.index),",
-    replace: "commit: batch.commit,",
-    caught: test("tests/replica/log_store_test.ts"),
-  },
-  {
-    id: "29",
-    title: "what was read at the start is not made durable before more is written (D13)",
-    symptom: "a node forgets what it acknowledged after a restart",
-    file: "src/replica/log_prepare.ts",
-    find: "    file.syncNow();\n",
-    replace: "",
-    caught: files(100),
-  },
-  {
-    id: "30",
-    title: "a torn write is taken for damage where its header lies in two sectors (§3.3)",
-    symptom: "a node does not start after a power loss",
-    file: "src/replica/log_recovery.ts",
-    find: "Math.max(headerEnd, lastWritten + 1);",
-    replace: "lastWritten + 1;",
-    caught: files(200),
-  },
-  {
-    id: "30b",
-    title: "a log whose oldest segments were half deleted begins in the middle (D6)",
-    symptom: "a node does not start after a crash",
-    file: "src/replica/log_recovery.ts",
-    find: "  if (from <= log.base.index) log.isHeadless = true;\n",
-    replace: "",
-    caught: test("tests/replica/log_store_test.ts"),
-  },
-  {
-    id: "31",
-    title: "a full disk's write is given up, not repeated (D15)",
-    symptom: "an acknowledged write is lost",
-    file: STORE,
-    find: "        yield this.#disk.pause(SPACE_RETRY_MS);",
-    replace: "        return;",
-    caught: files(100),
-  },
-];
-
 const AROUND: readonly Bug[] = [
   {
     id: "16",
@@ -551,7 +472,7 @@ const AROUND: readonly Bug[] = [
     file: "src/replica/log_recovery.ts",
     find: "  if (later !== undefined) {",
     replace: "  if (later === -1) {",
-    caught: { ...files(300), first: 100 },
+    caught: files(200),
   },
   {
     id: "25",
@@ -641,7 +562,7 @@ export const BUGS: readonly Bug[] = [
   ...LEASES,
   ...MEMBERSHIP,
   ...SNAPSHOTS,
-  ...LOG,
+  ...LOG_BUGS,
   ...AROUND,
   ...CHECKERS,
 ]

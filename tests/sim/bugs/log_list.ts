@@ -1,0 +1,126 @@
+/**
+ * The seeded bugs around the log's files and what disks hold: part of list.ts.
+ * @module
+ */
+import { type Bug, files, test } from "./bug.ts";
+
+const STORE = "src/replica/log_store.ts";
+
+const FILES: readonly Bug[] = [
+  {
+    id: "26",
+    title: "a batch counts as durable before its sync (D2)",
+    symptom: "an acknowledged write is lost with the power",
+    file: STORE,
+    find: "    yield file.write(offset, bytes);\n    yield file.sync();",
+    replace: "    yield file.write(offset, bytes);",
+    caught: files(100),
+  },
+  {
+    id: "27",
+    title: "the name of a new segment is never synced (D6)",
+    symptom: "a segment is gone with the power",
+    file: STORE,
+    find: "    yield this.#disk.sync();\n    this.#file.close();",
+    replace: "    this.#file.close();",
+    caught: files(100),
+  },
+  {
+    id: "28",
+    title: "a segment gets batches before its header is durable (D6)",
+    symptom: "a node does not start after a power loss",
+    file: STORE,
+    find: "this.#untilSpace(() => new Task(this.#writeDurably(file, 0, header)));",
+    replace: "this.#untilSpace(() => file.write(0, header));",
+    caught: files(300, 300),
+  },
+  {
+    id: "28b",
+    title: "a segment's header promises a commit of what comes behind it (C5)",
+    symptom: "a node does not start after a power loss",
+    file: STORE,
+    find: "commit: Math.min(batch.commit, previous.index),",
+    replace: "commit: batch.commit,",
+    caught: test("tests/replica/log_store_test.ts"),
+  },
+  {
+    id: "29",
+    title: "what was read at the start is not made durable before more is written (D13)",
+    symptom: "a node forgets what it acknowledged after a restart",
+    file: "src/replica/log_prepare.ts",
+    find: "    file.syncNow();\n",
+    replace: "",
+    caught: files(100),
+  },
+  {
+    id: "30",
+    title: "a torn write is taken for damage where its header lies in two sectors (§3.3)",
+    symptom: "a node does not start after a power loss",
+    file: "src/replica/log_recovery.ts",
+    find: "Math.max(headerEnd, lastWritten + 1);",
+    replace: "lastWritten + 1;",
+    caught: files(200),
+  },
+  {
+    id: "30b",
+    title: "a log whose oldest segments were half deleted begins in the middle (D6)",
+    symptom: "a node does not start after a crash",
+    file: "src/replica/log_recovery.ts",
+    find: "  if (from <= log.base.index) log.isHeadless = true;\n",
+    replace: "",
+    caught: test("tests/replica/log_store_test.ts"),
+  },
+  {
+    id: "31",
+    title: "a full disk's write is given up, not repeated (D15)",
+    symptom: "an acknowledged write is lost",
+    file: STORE,
+    find: "        yield this.#disk.pause(SPACE_RETRY_MS);",
+    replace: "        return;",
+    caught: files(100),
+  },
+];
+
+const OLD_DISKS: readonly Bug[] = [
+  {
+    id: "32",
+    title: "a node goes on that lacks what its leader was told it holds (B3, L5)",
+    symptom: "a node whose disk is an older copy of itself stays behind, and votes",
+    file: "src/raft/follower.ts",
+    find:
+      "    if (m.commit > s.log.last) throw new LostEntriesError(m.commit, s.log.last);\n    commitTo(s, m.commit);",
+    replace: "    commitTo(s, Math.min(m.commit, s.log.last));",
+    caught: files(300),
+  },
+  {
+    id: "32b",
+    title: "a node that finds its disk to be an older copy is started again (B3; exit code 3)",
+    symptom: "it votes between one start and the next end",
+    file: "src/replica/damage.ts",
+    find: "error instanceof LogDamageError || error instanceof LostEntriesError ||",
+    replace: "error instanceof LogDamageError ||",
+    caught: test("tests/replica/damage_test.ts"),
+  },
+  {
+    id: "33",
+    title: "a whole batch in the place of another one is read as that one (D9)",
+    symptom: "entries that were replaced are sent and applied",
+    file: STORE,
+    find: "const batch = whole?.header.crc === place.crc ? whole.batch : undefined;",
+    replace: "const batch = whole?.batch;",
+    caught: test("tests/replica/log_misdirected_test.ts"),
+  },
+  {
+    id: "34",
+    title: "the log ends where nothing is in the place of the next batch, whatever follows (§3.3)",
+    symptom: "a node forgets what it acknowledged when a write landed elsewhere",
+    file: "src/replica/log_recovery.ts",
+    find: "  if (lastWritten < offset) return;",
+    replace:
+      "  if (lastWritten < offset || bytes.subarray(offset, offset + BATCH_HEADER_BYTES).every((byte) => byte === 0)) return;",
+    caught: files(300),
+  },
+];
+
+/** All of them. */
+export const LOG_BUGS: readonly Bug[] = [...FILES, ...OLD_DISKS];
