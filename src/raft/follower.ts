@@ -113,11 +113,20 @@ function rejection(s: RaftState, m: AppendEntries): AppendReply {
 export function onHeartbeat(s: RaftState, m: Heartbeat): void {
   if (m.term >= s.term) {
     followLeader(s, m);
-    // L5: what the leader knows to match here was durable here. If it is gone, so is an acknowledged write: stop.
-    if (m.commit > s.log.last) throw new LostEntriesError(m.commit, s.log.last);
-    commitTo(s, m.commit);
+    checkHolds(s, m.commit);
+    if (m.commit.term > 0) commitTo(s, m.commit.index);
   }
   send(s, { k: "heartbeatReply", from: s.id, to: m.from, term: s.term, round: m.round });
+}
+
+/**
+ * L5, B3: what the leader knows to match here was durable here.
+ * @throws {LostEntriesError} When it is gone, or another entry is in its place: so is an acknowledged write.
+ */
+function checkHolds({ log }: RaftState, { index, term }: EntryId): void {
+  const held = log.termAt(index);
+  const isOther = term > 0 && held !== undefined && held !== term;
+  if (index > log.last || isOther) throw new LostEntriesError(index, log.last);
 }
 
 /**

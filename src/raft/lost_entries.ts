@@ -10,7 +10,7 @@ export class LostEntriesError extends InvariantError {
   /** @param index What was acknowledged. @param last Where the log ends. */
   constructor(index: number, last: number) {
     super(
-      `The log ends at index ${last} and does not hold what this node acknowledged up to index ${index} (L5): its data ` +
+      `The log, which ends at index ${last}, does not hold what this node acknowledged up to index ${index} (L5): its data ` +
         "directory is an older copy of itself, or its disk lost writes. Keep the files; in a cluster, remove this node, " +
         "empty its data directory and let it join again",
     );

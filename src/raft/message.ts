@@ -139,8 +139,11 @@ export interface AppendReply extends Header {
 /** Keeps followers from campaigning and opens a read round. */
 export interface Heartbeat extends Header {
   readonly k: "heartbeat";
-  /** The lesser of the leader's commit index and what it knows to match at the receiver (L5). */
-  readonly commit: Index;
+  /**
+   * The lesser of the leader's commit index and what it knows to match at the receiver (L5), with the term of the entry there:
+   * an older copy of the receiver's disk may hold another one in its place. Term 0: the leader's log does not reach so far back.
+   */
+  readonly commit: EntryId;
   readonly round: number;
 }
 /** Answers {@linkcode Heartbeat}. */

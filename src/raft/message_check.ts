@@ -24,7 +24,8 @@ export function isPlausible(m: Message, self: NodeId): boolean {
       return m.term > 0 && isCount(m.index) && isId(m.hint) && m.hint.index <= m.index && isCount(m.round) &&
         isCount(m.promiseMs ?? 0);
     case "heartbeat":
-      return m.term > 0 && isCount(m.round) && isCount(m.commit);
+      return m.term > 0 && isCount(m.round) && isCount(m.commit.index) && isCount(m.commit.term) &&
+        m.commit.term <= m.term;
     case "heartbeatReply":
       return m.term > 0 && isCount(m.round) && isCount(m.promiseMs ?? 0);
     case "removedNotice":

@@ -134,7 +134,8 @@ function emit(s: RaftState, peer: Progress, { last, round }: { last: Index; roun
 export function sendHeartbeats(s: RaftState, lead: Leadership): void {
   lead.heartbeatElapsed = 0;
   for (const peer of lead.peers) {
-    const commit = Math.min(peer.match, s.commit);
+    const index = Math.min(peer.match, s.commit);
+    const commit = { index, term: s.log.termAt(index) ?? 0 };
     send(s, { k: "heartbeat", from: s.id, to: peer.id, term: s.term, commit, round: lead.round });
   }
 }

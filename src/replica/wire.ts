@@ -188,7 +188,7 @@ function writeFields(payload: ByteWriter, m: OutgoingMessage, entries: readonly 
     case "appendReply":
       return void writeId(payload.u8(m.ok ? 1 : 0).u64(m.index), m.hint).u64(m.round);
     case "heartbeat":
-      return void payload.u64(m.commit).u64(m.round);
+      return void writeId(payload, m.commit).u64(m.round);
     case "heartbeatReply":
       return void payload.u64(m.round);
     case "removedNotice":
@@ -237,7 +237,7 @@ function readFields(
     case "appendReply":
       return { k, ...header, ok: reader.u8() === 1, index: reader.u64(), hint: readId(reader), round: reader.u64() };
     case "heartbeat":
-      return { k, ...header, commit: reader.u64(), round: reader.u64() };
+      return { k, ...header, commit: readId(reader), round: reader.u64() };
     case "heartbeatReply":
       return { k, ...header, round: reader.u64() };
     case "removedNotice":

@@ -406,7 +406,7 @@ export class Scenario {
       hint: id(fields.hint),
       entries,
       index: Number(fields.index ?? 0),
-      commit: Number(fields.commit ?? 0),
+      commit: kind === "heartbeat" ? id(fields.commit) : Number(fields.commit ?? 0),
       round: Number(fields.round ?? 0),
       at: Number(fields.at ?? 0),
       granted: fields.granted === "yes",
@@ -502,7 +502,7 @@ function showMessage(m: Message | OutgoingMessage): string {
         ? `${head} matches ${m.index} round ${m.round}`
         : `${head} rejects ${m.index}, hint ${show(m.hint)} round ${m.round}`;
     case "heartbeat":
-      return `${head} commit ${m.commit} round ${m.round}`;
+      return `${head} commit ${show(m.commit)} round ${m.round}`;
     case "heartbeatReply":
       return `${head} round ${m.round}`;
     case "timeoutNow":

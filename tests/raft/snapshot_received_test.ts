@@ -42,7 +42,10 @@ Deno.test("a snapshot that contradicts the log takes its place, and what follows
   const core = follower();
   // A leader of term 3, whose snapshot ends in an entry of its own: the entries here were never committed.
   const last = { index: 7, term: 3 };
-  core.step({ k: "message", m: { k: "heartbeat", from: "b", to: "a", term: 3, commit: 4, round: 1 } });
+  core.step({
+    k: "message",
+    m: { k: "heartbeat", from: "b", to: "a", term: 3, commit: { index: 4, term: 2 }, round: 1 },
+  });
   core.step({ k: "snapshotReceived", base: last, config: CONFIG });
   const { persist } = core.drain();
   assertEquals(persist?.install, { base: last, config: CONFIG });

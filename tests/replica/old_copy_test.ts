@@ -48,7 +48,7 @@ Deno.test("Replica ends with damage, and sends nothing, when its leader remember
         log: () => {},
       },
     });
-    replica.receive([{ k: "heartbeat", from: "b", to: "a", term: 1, commit: 5, round: 1 }]);
+    replica.receive([{ k: "heartbeat", from: "b", to: "a", term: 1, commit: { index: 5, term: 1 }, round: 1 }]);
     assert(isDamage(await ended.promise));
     replica.receive([{ k: "preVote", from: "c", to: "a", term: 2, last: { index: 9, term: 1 } }]);
     await new Promise((resolve) => setTimeout(resolve, 0));

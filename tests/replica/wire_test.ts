@@ -29,7 +29,7 @@ const MESSAGES: OutgoingMessage[] = [
   { k: "requestVoteReply", ...HEADER, granted: false },
   { k: "appendRange", ...HEADER, prev: LAST, last: 15, commit: 11, round: 4, epoch: 0 },
   { k: "appendReply", ...HEADER, ok: false, index: 12, hint: { index: 9, term: 3 }, round: 4 },
-  { k: "heartbeat", ...HEADER, commit: 2 ** 40, round: 5 },
+  { k: "heartbeat", ...HEADER, commit: { index: 2 ** 40, term: 3 }, round: 5 },
   { k: "heartbeatReply", ...HEADER, round: 5 },
   { k: "timeoutNow", ...HEADER },
   { k: "removedNotice", ...HEADER, at: 3 },

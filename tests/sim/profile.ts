@@ -137,10 +137,10 @@ export function drawProfile(seed: number, name: ProfileName = "swarm"): Profile 
   const log = drawLog(new Random(seed, 8), name);
   const { clocks, isSqlite } = drawClocks(new Random(seed, 10), name);
   const share = name === "files" ? 0.4 : name === "swarm" ? 0.2 : 0;
-  const restored = new Random(seed, 12);
+  const restored = new Random(seed, 14);
   const restoreEvery = maybe(restored, share, () => restored.between(5, 20) * SECOND);
   const drawn = { ...profile, restoreEvery, log, clocks, isSqlite, ...(isSqlite && forCommands(profile)) };
-  return { ...drawn, ...drawLeases(new Random(seed, 14), name, drawn) };
+  return { ...drawn, ...drawLeases(new Random(seed, 12), name, drawn) };
 }
 
 /** Whether a run has leases; what else they need to be put to the test, where that is the point. */

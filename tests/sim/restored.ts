@@ -17,8 +17,6 @@
  * (3) It forgets no vote, or its log ends with an entry of the term in which it voted. By (2) all others hold that entry:
  *     none of them still campaigns in that term, and none votes there for a log without it, which is what this node has
  *     should it campaign there itself.
- * (4) What the node gets back is a beginning of what it held. A heartbeat names what was acknowledged by its index alone,
- *     so entries of a deposed leader in the same place would pass for it, and be committed (L5).
  *
  * Noticing is demanded by the liveness phase. The leader of the same term does not send again what it was told is there:
  * the node stays behind for as long as that one leads, unless it stops (L5), is wiped and joins again. A leader of a
@@ -46,9 +44,7 @@ export function mayRestore(
   const areKept = config.members.every(({ role, storageId }) =>
     role !== "voter" || holdsLast(nodes.find((other) => other.disk.storageId === storageId))
   );
-  const lastKept = image.entries.at(-1);
-  const isBeginning = lastKept === undefined || isHeld(lastKept, disk);
-  return areKept && isBeginning && (isSameVote(disk, image) || last?.term === disk.hard.term);
+  return areKept && (isSameVote(disk, image) || last?.term === disk.hard.term);
 }
 
 /** Whether a disk holds an entry, and with it all before (I5). */

@@ -87,9 +87,8 @@ const OLD_DISKS: readonly Bug[] = [
     title: "a node goes on that lacks what its leader was told it holds (B3, L5)",
     symptom: "a node whose disk is an older copy of itself stays behind, and votes",
     file: "src/raft/follower.ts",
-    find:
-      "    if (m.commit > s.log.last) throw new LostEntriesError(m.commit, s.log.last);\n    commitTo(s, m.commit);",
-    replace: "    commitTo(s, Math.min(m.commit, s.log.last));",
+    find: "    checkHolds(s, m.commit);\n    if (m.commit.term > 0) commitTo(s, m.commit.index);",
+    replace: "    commitTo(s, Math.min(m.commit.index, s.log.last));",
     caught: files(300),
   },
   {
@@ -100,6 +99,15 @@ const OLD_DISKS: readonly Bug[] = [
     find: "error instanceof LogDamageError || error instanceof LostEntriesError ||",
     replace: "error instanceof LogDamageError ||",
     caught: test("tests/replica/damage_test.ts"),
+  },
+  {
+    id: "32c",
+    title: "a heartbeat commits whatever entry is in the place of the one that it names (L5)",
+    symptom: "a node whose disk is an older copy of itself commits entries of a deposed leader",
+    file: "src/raft/follower.ts",
+    find: "const isOther = term > 0 && held !== undefined && held !== term;",
+    replace: "const isOther = false;",
+    caught: test("tests/raft/scenarios_test.ts"),
   },
   {
     id: "33",
