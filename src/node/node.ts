@@ -276,9 +276,14 @@ export class Node {
   /** Damage ends the process for good, unless the next start may heal it: the code tells systemd which. */
   #onReplicaFailed({ message, exitCode, members }: Extract<FromReplica, { k: "failed" }>): void {
     const { path, nodeId } = this.#directory;
-    const healing = this.#config.rejoinsDamaged ? noteDamage(path, { nodeId, reason: message, members }) : undefined;
-    if (healing === undefined) return this.#fail(new NodeFailure(message, exitCode));
-    this.#fail(new NodeFailure(`${message}\n${healing}`));
+    let healing: string | undefined;
+    try {
+      if (this.#config.rejoinsDamaged) healing = noteDamage(path, { nodeId, reason: message, members });
+    } catch (error) {
+      this.#log(`could not note the damage in ${path}: ${error instanceof Error ? error.message : error}`);
+    }
+    if (healing === undefined) this.#fail(new NodeFailure(message, exitCode));
+    else this.#fail(new NodeFailure(`${message}\n${healing}`));
   }
 
   /** Resolves when the node is part of a cluster and knows its leader; rejects with a {@linkcode NodeFailure}. */
