@@ -1,7 +1,7 @@
 /**
  * Torments a real cluster on this machine while clients use it, and checks every answer they got.
  *
- *     deno task chaos --minutes N [--nodes 3|5] [--seed S] [--faults LIST] [--keep]
+ *     deno task chaos --minutes N [--nodes 3|5] [--seed S] [--faults LIST] [--leases] [--keep]
  *
  * The same seed draws the same faults; what they meet depends on the machine. Progress goes to stderr, the report to
  * stdout. MUSTER_BINARY names an executable to torment instead of the source. Exits 0 when all is well, 1 when anything
@@ -20,6 +20,7 @@ const USAGE = `Usage: deno task chaos --minutes N [flags]
   --nodes 3|5      nodes of the cluster (default 3)
   --seed S         whole number that the faults are drawn from (default: another one each time)
   --faults LIST    of ${FAULT_KINDS.join(",")} (default: all)
+  --leases         answer linearizable reads by leases (-raft-lease-reads)
   --keep           keep the histories and the nodes' logs, also when all is well
   --help           show this
 
@@ -30,6 +31,7 @@ interface Options {
   readonly nodes: number;
   readonly seed: number;
   readonly kinds: readonly FaultKind[];
+  readonly leases: boolean;
   readonly keep: boolean;
 }
 
@@ -40,7 +42,7 @@ function readOptions(args: readonly string[]): Options {
   const unknown: string[] = [];
   const flags = parseArgs([...args], {
     string: ["minutes", "nodes", "seed", "faults"],
-    boolean: ["keep"],
+    boolean: ["keep", "leases"],
     default: { nodes: "3", seed: String(Math.floor(Math.random() * 1_000_000)), faults: FAULT_KINDS.join() },
     unknown: (name: string) => void unknown.push(name),
   });
@@ -60,7 +62,7 @@ function readOptions(args: readonly string[]): Options {
   if (kinds.length !== names.length) {
     throw new UsageError(`Cannot take --faults: each must be one of ${FAULT_KINDS.join(", ")}, not "${flags.faults}"`);
   }
-  return { seconds: minutes * 60, nodes, seed, kinds, keep: flags.keep };
+  return { seconds: minutes * 60, nodes, seed, kinds, leases: flags.leases, keep: flags.keep };
 }
 
 /** Runs; resolves to the exit code. */

@@ -49,6 +49,8 @@ export interface ClusterOptions {
   readonly network: Network | undefined;
   /** Data directory of the last node. */
   readonly lastDirectory: string;
+  /** Whether linearizable reads are answered by leases. */
+  readonly leases: boolean;
 }
 
 /** The nodes, and one more that comes and goes. */
@@ -61,7 +63,7 @@ export class ChaosCluster {
   #mayEnd: ChaosNode | undefined;
   #isClosed = false;
 
-  constructor({ root, count, network, lastDirectory }: ClusterOptions) {
+  constructor({ root, count, network, lastDirectory, leases }: ClusterOptions) {
     const places = Array.from({ length: count + 1 }, (_, at): NodePlace => {
       const place = nodePlace(root, String(at + 1));
       const directory = at === count - 1 ? lastDirectory : place.directory;
@@ -77,7 +79,7 @@ export class ChaosCluster {
         id: place.id,
         url: `http://${address}`,
         place,
-        flags: ["-http-addr", address, ...flags],
+        flags: ["-http-addr", address, ...flags, ...(leases ? ["-raft-lease-reads"] : [])],
         wrapper: network?.wrapper(at) ?? [],
         process: undefined,
         log: "",

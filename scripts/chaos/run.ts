@@ -27,6 +27,8 @@ export interface ChaosOptions {
   readonly nodes: number;
   readonly seed: number;
   readonly kinds: readonly FaultKind[];
+  /** Whether linearizable reads are answered by leases (`-raft-lease-reads`). */
+  readonly leases: boolean;
   /** Keeps the histories and the nodes' logs in any case. */
   readonly keep: boolean;
   /** Takes lines of progress. */
@@ -119,11 +121,11 @@ export class ChaosRun {
   }
 
   async #start(): Promise<ChaosCluster> {
-    const { nodes, say } = this.#options;
+    const { nodes, leases, say } = this.#options;
     this.#making = this.#make();
     const root = await this.#making;
     const lastDirectory = this.#disk ? `${this.#disk.path}/data` : `${root}/${nodes}`;
-    const cluster = new ChaosCluster({ root, count: nodes, network: this.#network, lastDirectory });
+    const cluster = new ChaosCluster({ root, count: nodes, network: this.#network, lastDirectory, leases });
     this.#cluster = cluster;
     if (this.#isClosed) throw new Error("The run was closed"); // while the network was made
     say(`starting ${nodes} nodes${this.#network ? ", each in a network namespace" : ""}`);

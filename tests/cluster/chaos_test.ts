@@ -33,6 +33,7 @@ Deno.test("answers under every kind of fault fit one order, and all nodes hold t
     nodes: 3,
     seed,
     kinds: FAULT_KINDS,
+    leases: false,
     keep: false,
     say: (line) => console.error(line),
   });
