@@ -9,6 +9,7 @@ import { PoolClient } from "../membership/client.ts";
 import type { FromNameServer, NameServerSettings, OpenNameServer, ToNameServer } from "../nameserver/api.ts";
 import type { AgentConfig, NodeConfig } from "./config.ts";
 import type { DataDirectory } from "./data_directory.ts";
+import { type Part, partAt } from "./here.ts";
 import type { Role } from "./permissions.ts";
 import { joinAtStart, membershipConfig } from "./pool.ts";
 
@@ -19,7 +20,7 @@ export interface AgentPartsOptions {
   readonly directory: DataDirectory;
   /** In a client agent: the line to HTTP in the place of a replica. */
   readonly relay: Pick<RelayOpen, "port" | "state" | "apiUrl" | "version"> | undefined;
-  spawn(role: Role): Worker;
+  spawn(role: Role): Part;
   fail(message: string): void;
   log(line: string): void;
 }
@@ -30,8 +31,8 @@ export class AgentParts {
   readonly #pool: PoolClient;
   readonly #opened = Promise.withResolvers<void>();
   readonly #stopping = new AbortController();
-  readonly #worker: Worker;
-  #nameServer: Worker | MessagePort | undefined;
+  readonly #membership: Part;
+  #nameServer: Part | undefined;
   /** Lines to the membership Worker: for HTTP, and in a server for the replica. */
   readonly lines: { readonly http: MessagePort; readonly replica: MessagePort | undefined };
 
@@ -47,8 +48,8 @@ export class AgentParts {
       if (event.type === "fatal") options.fail(event.reason);
     });
     this.lines = { http: http.port1, replica: replica?.port1 };
-    this.#worker = options.spawn("membership");
-    this.#worker.addEventListener("message", ({ data }: MessageEvent<FromPool>) => {
+    this.#membership = options.spawn("membership");
+    this.#membership.addEventListener("message", ({ data }: MessageEvent<FromPool>) => {
       if (data.k === "opened") this.#opened.resolve();
       else options.fail(data.message);
     });
@@ -59,20 +60,19 @@ export class AgentParts {
       ports,
       ...(relay ? { relay: { ...relay, nodeId: directory.nodeId } } : {}),
     };
-    this.#worker.postMessage(open, [...ports, ...(relay ? [relay.port] : [])]);
+    this.#membership.postMessage(open, [...ports, ...(relay ? [relay.port] : [])]);
   }
 
   /**
-   * Starts the name server, which asks through `lookups`: in a server in a Worker of its own, in a client agent within
-   * `front`, which serves HTTP there.
+   * Starts the name server, which asks through `lookups`: in a server in a Worker of its own, in a client agent by HTTP.
    */
-  startNameServer(lookups: MessagePort, front: Worker): void {
+  startNameServer(lookups: MessagePort, http: Part): void {
     const { agent, spawn, fail } = this.#options;
     if (agent.dnsAddrs.length === 0) return;
-    const line = this.#nameServer = agent.isServer ? spawn("nameserver") : lineInto(front);
-    line.onmessage = ({ data }: MessageEvent<FromNameServer>) => {
+    const line = this.#nameServer = agent.isServer ? spawn("nameserver") : lineInto(http);
+    line.addEventListener("message", ({ data }: MessageEvent<FromNameServer>) => {
       if (data.k === "failed") fail(data.message);
-    };
+    });
     const open: OpenNameServer = {
       k: "open",
       addrs: agent.dnsAddrs,
@@ -109,17 +109,17 @@ export class AgentParts {
   async close(): Promise<void> {
     this.#stopping.abort();
     await this.#pool.call("close", {}).catch(() => {}); // it is to be gone in any case
-    this.#worker.terminate();
+    this.#membership.terminate();
     const closing: ToNameServer = { k: "close" };
     this.#nameServer?.postMessage(closing);
-    if (this.#nameServer instanceof Worker) this.#nameServer.terminate();
+    this.#nameServer?.terminate();
   }
 }
 
-/** A line to a name server that is to start within the HTTP Worker. */
-function lineInto(front: Worker): MessagePort {
+/** A line to a name server that HTTP is to start. */
+function lineInto(http: Part): Part {
   const { port1, port2 } = new MessageChannel();
   const message: ToHttpWorker = { k: "names", port: port2 };
-  front.postMessage(message, [port2]);
-  return port1;
+  http.postMessage(message, [port2]);
+  return partAt(port1);
 }

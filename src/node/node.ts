@@ -3,8 +3,8 @@
  * (spec/rqlite.md 15.9). A Worker that dies ends the process with a message and a non-zero code; nothing is restarted
  * here, systemd does that.
  *
- * A client agent (`muster agent` without `-server`) keeps no data: it has one Worker for HTTP and the name server, and the
- * membership Worker, which is also its way to the servers, and nothing else.
+ * A client agent (`muster agent` without `-server`) keeps no data: it has HTTP, the name server, and gossip, which is also its
+ * way to the servers, all in this thread.
  *
  * Start: the writer first, as the log may not be cut or replayed without knowing what the database holds; HTTP, so that
  * `/readyz` answers while the node waits for its cluster; the replica, which waits for the writer's word; and when that
@@ -22,6 +22,7 @@ import type { AgentConfig, NodeConfig } from "./config.ts";
 import { noteDamage } from "./damage.ts";
 import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
 import { machineFacts } from "./facts.ts";
+import { type Part, runHere } from "./here.ts";
 import { discoveryAddrs, type Scope } from "./permissions.ts";
 import { spawn } from "./spawn.ts";
 import { VERSION } from "./version.ts";
@@ -63,7 +64,7 @@ export class Node {
   };
   /** Present unless this is a client agent. */
   readonly #replica: Worker | undefined;
-  readonly #http: Worker;
+  readonly #http: Part;
   readonly #agent: AgentParts | undefined;
   /** Of Workers to come. */
   #logLevel: LogLevel | undefined;
@@ -99,7 +100,7 @@ export class Node {
     this.#agent = config.agent && this.#startAgent(config.agent, state, httpToReplica.port2);
     this.#http = this.#startHttp({ state, replica: httpToReplica.port1, writer: writerToHttp.port2 });
     if (isServer) this.#replica = this.#startReplica(state, httpToReplica.port2, discovery);
-    revokeSpentRights();
+    revokeSpentRights({ isClient: !isServer });
   }
 
   #startAgent(agent: AgentConfig, state: SharedArrayBuffer, http: MessagePort): AgentParts {
@@ -109,7 +110,7 @@ export class Node {
       agent,
       directory: this.#directory,
       relay: agent.isServer ? undefined : { port: http, state, apiUrl, version: VERSION },
-      spawn: (role) => this.#spawn(role),
+      spawn: (role) => role === "membership" ? this.#start(role) : this.#spawn(role),
       fail: (message) => this.#fail(new NodeFailure(message)),
       log: this.#log,
     });
@@ -117,6 +118,12 @@ export class Node {
 
   #spawn(role: Parameters<typeof spawn>[0]): Worker {
     return spawn(role, this.#scope, (message) => this.#fail(new NodeFailure(message)), this.#logLevel);
+  }
+
+  /** In a Worker, or in this thread. */
+  #start(role: "http" | "membership"): Part {
+    const isClient = this.#config.agent?.isServer === false;
+    return isClient ? runHere(role, (message) => this.#fail(new NodeFailure(message))) : this.#spawn(role);
   }
 
   #fail(error: NodeFailure): void {
@@ -156,10 +163,9 @@ export class Node {
 
   #startHttp(
     { state, replica, writer }: { state: SharedArrayBuffer; replica: MessagePort; writer: MessagePort },
-  ): Worker {
+  ): Part {
     const config = this.#config;
-    const { agent } = config;
-    const worker = this.#spawn(agent && !agent.isServer && agent.dnsAddrs.length > 0 ? "front" : "http");
+    const worker = this.#start("http");
     worker.addEventListener("message", ({ data }: MessageEvent<FromHttpWorker>) => {
       if (data.k === "failed") this.#fail(new NodeFailure(data.message));
       else if (data.k === "stopped") this.#stopped.http.resolve();
@@ -370,9 +376,13 @@ export class Node {
   }
 }
 
-/** The Workers that use the network run, and the machine is known: from here on this process may only read and write. */
-function revokeSpentRights(): void {
-  for (const name of ["net", "sys", "env", "run", "ffi"] as const) Deno.permissions.revokeSync({ name });
+/**
+ * The Workers that use the network run, and the machine is known: from here on this thread may only read and write; that of a
+ * client agent has no Workers and uses the network itself.
+ */
+function revokeSpentRights({ isClient }: { isClient: boolean }): void {
+  for (const name of ["sys", "env", "run", "ffi"] as const) Deno.permissions.revokeSync({ name });
+  if (!isClient) Deno.permissions.revokeSync({ name: "net" });
 }
 
 /** What HTTP may know of an agent: not its keys. */

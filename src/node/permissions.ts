@@ -4,9 +4,7 @@
  * The http, discovery and nameserver Workers read nothing, the SQLite Workers have no network, the replica sees only its own folder. `import` and
  * `run` are granted to none. Node-API, `ffi` and the environment are closed to all.
  *
- * In a client agent HTTP and the name server are one Worker, `front`: a Worker takes 9 MB, a tenth of an idle client agent.
- * What is given up is that HTTP could send nowhere. It still reads nothing and holds no key, as a client agent has no data
- * there; gossip, which holds the pool's keys and must not wait for any request, keeps its own. Servers keep both apart.
+ * A client agent has no Workers (see here.ts): it has the rights of its process, which keeps the network.
  * @module
  */
 
@@ -20,7 +18,6 @@ export type Role =
   | "reader"
   | "snapshot"
   | "http"
-  | "front"
   | "discovery"
   | "membership"
   | "nameserver";
@@ -62,7 +59,6 @@ export function permissionsOf(role: Role, scope: Scope): Deno.PermissionOptionsO
       return { ...nothing, net: scope.httpAddrs.length === 0 ? false : [...scope.httpAddrs] };
     case "membership": // any address, as with the replica
       return { ...nothing, net: true, read: [scope.gossipDirectory], write: [scope.gossipDirectory] };
-    case "front":
     case "nameserver": // any address: the runtime asks for a right to each address that an answer over UDP goes to
       return { ...nothing, net: true };
     case "discovery":

@@ -11,7 +11,6 @@ const MODULES: Readonly<Record<Role, URL>> = {
   reader: new URL("../sqlite/reader_worker.ts", import.meta.url),
   snapshot: new URL("../sqlite/snapshot_worker.ts", import.meta.url),
   http: new URL("../http/worker.ts", import.meta.url),
-  front: new URL("../http/worker.ts", import.meta.url),
   membership: new URL("../agent/worker.ts", import.meta.url),
   nameserver: new URL("../nameserver/worker.ts", import.meta.url),
   discovery: new URL("../discovery/worker.ts", import.meta.url),

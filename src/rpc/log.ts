@@ -23,6 +23,7 @@ const CHANNEL = "muster-log";
 /** Carries a new level to the Workers. */
 const LEVEL_CHANNEL = "muster-log-level";
 let channel: BroadcastChannel | undefined;
+let isShared = false;
 /** Lines of lower levels are not written; whoever listens hears them all the same. */
 let least = levelOfName(threadName());
 
@@ -50,12 +51,17 @@ if (isWorker()) {
   };
 }
 
+/** Has whoever listens hear this thread's lines, too: where it is the only one, and does a Worker's work. */
+export function shareLog(): void {
+  isShared = true;
+}
+
 /** Writes lines under the name of a part. */
 export function logger(part: string): (line: string, level?: LogLevel) => void {
   return (line, level = "info") => {
     const at = new Date();
     if (LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(least)) console.error(`[${part}] ${timestamp(at)} ${line}`);
-    if (!isWorker()) return;
+    if (!isWorker() && !isShared) return;
     channel ??= new BroadcastChannel(CHANNEL);
     const message: LogLine = { atMs: at.getTime(), level, part, line };
     channel.postMessage(message);

@@ -25,7 +25,6 @@ const OWN: Record<Role, (keyof typeof NOTHING)[]> = {
   reader: ["read", "write"],
   snapshot: ["read", "write"],
   http: ["connect"], // to its own address, which a right to listen there includes
-  front: ["connect", "listen", "resolve"], // it is the name server, too
   membership: ["read", "write", "connect", "listen", "resolve"],
   nameserver: ["connect", "listen", "resolve"],
   discovery: ["connect"], // to the servers that the configuration names
@@ -61,7 +60,6 @@ for (
     "reader",
     "snapshot",
     "http",
-    "front",
     "discovery",
     "membership",
     "nameserver",
@@ -98,7 +96,7 @@ for (
       assertEquals([elsewhere.read, elsewhere.write], ["denied", "denied"]);
       assertEquals(
         elsewhere.connect,
-        ["replica", "membership", "front", "nameserver"].includes(role) ? "allowed" : "denied",
+        ["replica", "membership", "nameserver"].includes(role) ? "allowed" : "denied",
       );
     } finally {
       listener.close();

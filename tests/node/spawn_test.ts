@@ -9,7 +9,6 @@ for (
     "reader",
     "snapshot",
     "http",
-    "front",
     "discovery",
     "membership",
     "nameserver",
