@@ -23,6 +23,7 @@ const CHANNEL = "muster-log";
 /** Carries a new level to the Workers. */
 const LEVEL_CHANNEL = "muster-log-level";
 let channel: BroadcastChannel | undefined;
+let levels: BroadcastChannel | undefined;
 let isShared = false;
 /** Lines of lower levels are not written; whoever listens hears them all the same. */
 let least = levelOfName(threadName());
@@ -40,9 +41,8 @@ function levelOfName(name: unknown): LogLevel {
 /** Sets the level of the process: of this thread and of the Workers that run; later ones have theirs by their name. */
 export function setLogLevel(level: LogLevel): void {
   least = level;
-  const told = new BroadcastChannel(LEVEL_CHANNEL);
-  told.postMessage(level);
-  told.close();
+  levels ??= new BroadcastChannel(LEVEL_CHANNEL); // never closed: the runtime fails others of the thread after that
+  levels.postMessage(level);
 }
 
 if (isWorker()) {
