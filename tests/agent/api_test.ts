@@ -114,7 +114,7 @@ async function refusals(server: AgentProcess, client: AgentProcess): Promise<voi
   assertEquals(await filtered("/v1/health/state/any", `"serf" in CheckID and Node != server`), ["client"]);
   assertMatch(await filtered("/v1/catalog/nodes", "Nmae == x"), /^Failed to create filter: there is no field Nmae/);
   assertEquals((await client.http("GET", "/v1/catalog/services?filter=x")).status, 501);
-  const curl = await new Deno.Command("curl", { args: ["-si", "--compressed", `${client.url}/v1/agent/self`] })
+  const curl = await new Deno.Command("curl", { args: ["-si", "--compressed", `${client.url}/v1/agent/self?pretty`] })
     .output();
   const answer = new TextDecoder().decode(curl.stdout);
   assertMatch(answer, /^content-encoding: gzip\r$/im);
