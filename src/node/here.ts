@@ -5,7 +5,6 @@
  * request is read in the thread that gossips, and with the rights of the process.
  * @module
  */
-import v8 from "node:v8";
 import { shareLog } from "../rpc/log.ts";
 import type { WorkerScope } from "../rpc/worker_scope.ts";
 
@@ -27,15 +26,8 @@ const SERVICES: Readonly<
   membership: () => import("../agent/service.ts"),
 };
 
-/**
- * The engine's nursery stays as it begins, at 1 MB: it would grow to 16 MB and more for a process that is idle nearly always
- * and keeps next to nothing.
- */
-const SMALL_NURSERY = "--semi-space-growth-factor=1";
-
 /** Runs a part in this thread; what is said to it before it is loaded waits. `onDeath` is told when it cannot be loaded. */
 export function runHere(role: keyof typeof SERVICES, onDeath: (message: string) => void): Part {
-  v8.setFlagsFromString(SMALL_NURSERY);
   shareLog();
   const { port1, port2 } = new MessageChannel();
   SERVICES[role]().then(({ serve }) => serve(port2), (error) => onDeath(`${role} could not be loaded: ${error}`));
