@@ -1,7 +1,7 @@
 /**
  * The parts of a client agent, run in this thread. Servers have a Worker for each part, with rights of its own, and so that
  * nobody waits for anybody. A client agent keeps no data and hands everything on, so there is little to keep apart, and a
- * Worker takes 9 MB: as one thread it takes two thirds of the memory that it takes with two Workers. What is given up: a
+ * Worker takes 9 MB: as one thread it has three quarters of the memory that it has with two Workers. What is given up: a
  * request is read in the thread that gossips, and with the rights of the process.
  * @module
  */
