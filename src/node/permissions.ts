@@ -11,16 +11,20 @@
 import { joinAddress } from "../codec/address.ts";
 import type { DiscoveryOptions } from "../discovery/api.ts";
 
+/** The Workers of a node. */
+export const ROLES = [
+  "replica",
+  "sqlite",
+  "reader",
+  "snapshot",
+  "http",
+  "discovery",
+  "membership",
+  "nameserver",
+] as const;
+
 /** A Worker of a node. */
-export type Role =
-  | "replica"
-  | "sqlite"
-  | "reader"
-  | "snapshot"
-  | "http"
-  | "discovery"
-  | "membership"
-  | "nameserver";
+export type Role = typeof ROLES[number];
 
 /** Where a node's parts live and listen. */
 export interface Scope {

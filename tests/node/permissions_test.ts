@@ -2,7 +2,7 @@
  * Each Worker may do what its row says and nothing else: every right is tried in a Worker with that row.
  */
 import { assertEquals } from "@std/assert";
-import { permissionsOf, type Role } from "../../src/node/permissions.ts";
+import { permissionsOf, type Role, ROLES } from "../../src/node/permissions.ts";
 import type { Probe } from "./probe_worker.ts";
 
 const NOTHING = {
@@ -53,18 +53,7 @@ async function probe(
   }
 }
 
-for (
-  const role of [
-    "replica",
-    "sqlite",
-    "reader",
-    "snapshot",
-    "http",
-    "discovery",
-    "membership",
-    "nameserver",
-  ] as const
-) {
+for (const role of ROLES) {
   Deno.test(`the ${role} Worker may do what its row of the permission table says, and nothing else`, async () => {
     const root = await Deno.makeTempDir({ prefix: "muster-permissions-" });
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

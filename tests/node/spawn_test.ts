@@ -1,19 +1,9 @@
 /** A Worker that dies is reported, which ends the process (src/node/node.ts). */
 import { assertMatch } from "@std/assert";
+import { ROLES } from "../../src/node/permissions.ts";
 import { spawn } from "../../src/node/spawn.ts";
 
-for (
-  const role of [
-    "replica",
-    "sqlite",
-    "reader",
-    "snapshot",
-    "http",
-    "discovery",
-    "membership",
-    "nameserver",
-  ] as const
-) {
+for (const role of ROLES) {
   Deno.test(`the death of the ${role} Worker is reported with its reason`, async () => {
     const directory = await Deno.makeTempDir({ prefix: "muster-spawn-" });
     const scope = {
