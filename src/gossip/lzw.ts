@@ -16,6 +16,16 @@ const CODES = 1 << WIDTH_MAX;
 const SLOTS = 4 * CODES; // open addressing, at most a quarter full
 const NONE = -1;
 
+/*
+ * Tables that every call starts anew and none leaves to another: 116 KB, which a call of its own would leave to the
+ * garbage collector with every datagram, and that counts buffers outside its heap late.
+ */
+const keys = new Int32Array(SLOTS);
+const codes = new Uint16Array(SLOTS);
+const prefix = new Uint16Array(CODES);
+const suffix = new Uint8Array(CODES);
+const lengths = new Uint16Array(CODES);
+
 /** Codes into bytes, least significant bit first. */
 class BitWriter {
   readonly bytes: ByteWriter;
@@ -41,8 +51,7 @@ class BitWriter {
 /** Compresses. */
 export function compress(input: Uint8Array): Uint8Array {
   const out = new BitWriter(input.length + 16);
-  const keys = new Int32Array(SLOTS).fill(NONE);
-  const codes = new Uint16Array(SLOTS);
+  keys.fill(NONE);
   let high = END;
   let width = WIDTH_MIN;
   out.code(CLEAR, width);
@@ -87,9 +96,7 @@ export function compress(input: Uint8Array): Uint8Array {
  * @throws {DecodeError} At a code that cannot be, an end too early, or more output than `bytesMax`.
  */
 export function decompress(input: Uint8Array, bytesMax: number): Uint8Array {
-  const prefix = new Uint16Array(CODES);
-  const suffix = new Uint8Array(CODES);
-  const lengths = new Uint16Array(CODES).fill(1, 0, CLEAR);
+  lengths.fill(1, 0, CLEAR);
   for (let literal = 0; literal < CLEAR; literal++) suffix[literal] = literal;
   let output = new Uint8Array(Math.min(bytesMax, Math.max(256, input.length * 4)));
   let length = 0;

@@ -94,6 +94,27 @@ Deno.test("LZW gives back any bytes, and cuts a bomb at its limit", () => {
   }));
 });
 
+Deno.test("what LZW makes of bytes does not depend on what it was given before", () => {
+  const outcome = (bytes: Uint8Array): string => {
+    try {
+      return hex(decompress(bytes, 10_000));
+    } catch (error) {
+      return String(error);
+    }
+  };
+  const dirty = Uint8Array.from({ length: 9000 }, (_, at) => at * at >>> 5);
+  const packed = compress(dirty);
+  fc.assert(fc.property(fc.uint8Array({ minLength: 1, maxLength: 300 }), fc.nat(), (bytes, cut) => {
+    const damaged = compress(bytes);
+    damaged[cut % damaged.length] ^= 1 << cut % 8;
+    const [fresh, freshPacked] = [outcome(damaged), hex(compress(bytes))];
+    decompress(packed, dirty.length);
+    compress(dirty);
+    assertEquals(outcome(damaged), fresh);
+    assertEquals(hex(compress(bytes)), freshPacked);
+  }));
+});
+
 Deno.test("a ping is written as captured, and read", () => {
   const ping = { seqNo: 1, node: "n1", sourceAddr: bytesOf("7f000003"), sourcePort: 7946, sourceNode: "n2" };
   assertEquals(hex(encodePing(ping)), PING_HEX);
