@@ -6,7 +6,7 @@
  * MUSTER_STAGGER=20 starts their nodes at random within as many seconds.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { leaderOf, type NodePlace, type NodeProcess, type StartNode, until, withNodes } from "./processes.ts";
+import { leaderOf, type NodePlace, type NodeProcess, type StartNode, until, withNodes } from "../cluster/processes.ts";
 import { type Way, WAYS } from "./ways.ts";
 
 const ROUNDS = Number(Deno.env.get("MUSTER_ROUNDS") ?? 0);

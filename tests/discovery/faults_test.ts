@@ -16,7 +16,7 @@ import {
   type StartNode,
   until,
   withNodes,
-} from "./processes.ts";
+} from "../cluster/processes.ts";
 
 async function withDns(work: (dns: DnsServer, root: string, start: StartNode) => Promise<void>): Promise<void> {
   await withNodes(async (root, start) => {

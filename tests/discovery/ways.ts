@@ -1,13 +1,13 @@
 /**
  * The five ways in which nodes find each other, each with its real service, behind one interface: the tests of
- * tests/cluster/discovery_test.ts are the same for all of them.
+ * tests/discovery/cluster_test.ts are the same for all of them.
  *
  * Consul is a server of its KV API in this tree; with MUSTER_TEST_CONSUL=host:port it is that real one.
  */
 import { ConsulKvServer } from "../peers/consul_kv.ts";
 import { DnsServer } from "../peers/dns.ts";
 import { EtcdServer } from "../peers/etcd.ts";
-import { clusterAddrOf, freePort, type NodePlace, nodePlace } from "./processes.ts";
+import { clusterAddrOf, freePort, type NodePlace, nodePlace } from "../cluster/processes.ts";
 
 /** A way, its service running. */
 export interface Way {
