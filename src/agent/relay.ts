@@ -8,19 +8,15 @@
 import { joinAddress } from "../codec/address.ts";
 import type { MemberRecord } from "../membership/api.ts";
 import type { ForwardedResponse, FromHttp, LeaderInfo, ReplicaMethods, ToHttp } from "../replica/api.ts";
+import { Calls, type DescribedError, describeFailure } from "../replica/calls.ts";
 import { decodeResponse } from "../replica/forwarded.ts";
-import {
-  type CallOptions,
-  CanceledError,
-  NotSentError,
-  RemoteError,
-  RpcClient,
-  UnansweredError,
-} from "../replica/rpc.ts";
+import { type CallOptions, NotSentError, RemoteError, RpcClient } from "../replica/rpc.ts";
 import { type Hello, PROTOCOL_VERSION } from "../replica/wire.ts";
 import { jitter, pause } from "../rpc/backoff.ts";
 import { NodeState } from "../rpc/node_state.ts";
 
+/** All calls come from the one HTTP part that a client agent has. */
+const HTTP = 1;
 const CONNECT_TIMEOUT_MS = 3000;
 const ANSWER_BYTES_MAX = 512 * 1024 * 1024;
 /** While there is no leader, a request is held for so long, and the servers are asked again with these pauses. */
@@ -47,8 +43,7 @@ export class Relay {
   readonly #rpc: RpcClient;
   /** Cluster addresses, the one in use first. */
   #servers: string[] = [];
-  /** For calls under way, how to say that nobody waits for the answer any more. */
-  readonly #cancels = new Map<number, AbortController>();
+  readonly #calls = new Calls(described);
   readonly #timer: ReturnType<typeof setInterval>;
 
   /** @param port Carries FromHttp in and ToHttp out. */
@@ -104,7 +99,7 @@ export class Relay {
       case "call":
         return void this.#answer(message);
       case "cancel":
-        return this.#cancels.get(message.ref)?.abort();
+        return this.#calls.cancel(HTTP, message.ref);
       case "propose":
         return this.#tell({
           k: "refused",
@@ -123,21 +118,13 @@ export class Relay {
   }
 
   async #answer({ ref, method, params }: Extract<FromHttp, { k: "call" }>): Promise<void> {
-    const cancel = new AbortController();
-    this.#cancels.set(ref, cancel);
-    try {
-      this.#tell({ k: "answer", ref, result: await this.#call(method, params, cancel.signal) });
-    } catch (error) {
-      this.#tell({ k: "answer", ref, ...described(error) });
-    } finally {
-      this.#cancels.delete(ref);
-    }
+    this.#tell(await this.#calls.answer(HTTP, ref, (over) => this.#call(method, params, over)));
   }
 
-  async #call(method: keyof ReplicaMethods, params: unknown, canceled: AbortSignal): Promise<unknown> {
+  async #call(method: keyof ReplicaMethods, params: unknown, over: Promise<void>): Promise<unknown> {
     switch (method) {
       case "forward":
-        return await this.#forward(params as ReplicaMethods["forward"]["params"], canceled); // of this process
+        return await this.#forward(params as ReplicaMethods["forward"]["params"], over); // of this process
       case "counters":
         return {};
       case "status":
@@ -151,15 +138,16 @@ export class Relay {
 
   async #forward(
     { request, timeoutMs }: ReplicaMethods["forward"]["params"],
-    canceled: AbortSignal,
+    over: Promise<void>,
   ): Promise<ForwardedResponse> {
     const { body, ...head } = request;
-    const over = new Promise<void>((resolve) => canceled.addEventListener("abort", () => resolve()));
+    const hold = new AbortController();
+    over.then(() => hold.abort());
     const holdUntil = performance.now() + Math.min(timeoutMs, HOLD_MS);
     for (let pauseMs = HOLD_PAUSE_MS;; pauseMs = Math.min(pauseMs * 2, HOLD_PAUSE_MS_MAX)) {
       const answer = await this.#askEach({ ...head, relayed: true }, { timeoutMs, body, over });
-      if (!answer.leaderless || canceled.aborted || performance.now() + pauseMs > holdUntil) return answer;
-      await pause(jitter(pauseMs), canceled);
+      if (!answer.leaderless || hold.signal.aborted || performance.now() + pauseMs > holdUntil) return answer;
+      await pause(jitter(pauseMs), hold.signal);
     }
   }
 
@@ -210,11 +198,6 @@ function serverAddr({ addr, port, tags }: MemberRecord): string {
   return joinAddress(addr, /^\d{1,5}$/.test(tags.port ?? "") ? Number(tags.port) : port);
 }
 
-function described(error: unknown): { error: string; code: string } {
-  const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof NoServerError) return { error: "no known servers", code: "no_servers" };
-  if (error instanceof UnansweredError) return { error: message, code: "unknown" };
-  if (error instanceof CanceledError) return { error: message, code: "canceled" };
-  if (error instanceof NotSentError) return { error: message, code: "not_sent" };
-  return { error: message, code: error instanceof RemoteError ? "remote" : "failed" };
+function described(error: unknown): DescribedError {
+  return error instanceof NoServerError ? { error: "no known servers", code: "no_servers" } : describeFailure(error);
 }

@@ -5,7 +5,8 @@
  */
 import type { ReplicaNode } from "./node.ts";
 import { RefusedError, type Replica } from "./replica.ts";
-import { CanceledError, NotSentError, RemoteError, type RpcAnswer, type RpcClient, UnansweredError } from "./rpc.ts";
+import { Calls, type DescribedError, describeFailure } from "./calls.ts";
+import { NotSentError, RemoteError, type RpcAnswer, type RpcClient } from "./rpc.ts";
 import { type Cluster, withTimeout } from "./cluster.ts";
 import { unpack } from "../rpc/packed.ts";
 import { renderFlags } from "../sql/render_options.ts";
@@ -64,8 +65,7 @@ export class HttpPorts {
   readonly #parts: HttpPortsParts;
   readonly #refused = new Map<number, Refused[]>();
   readonly #served = new Map<number, (response: ForwardedResponse) => void>();
-  /** By port and number, how to say that nobody waits for the answer to a call any more. */
-  readonly #cancels = new Map<string, () => void>();
+  readonly #calls = new Calls(described);
   readonly #writerStatus: ((status: Record<string, unknown>) => void)[] = [];
   #nextRef = 1;
 
@@ -113,23 +113,14 @@ export class HttpPorts {
         this.#served.get(message.ref)?.(message.response);
         return void this.#served.delete(message.ref);
       case "cancel":
-        return this.#cancels.get(`${port} ${message.ref}`)?.();
+        return this.#calls.cancel(port, message.ref);
       case "call":
         return void this.#answer(port, message);
     }
   }
 
   async #answer(port: number, { ref, method, params }: Extract<FromHttp, { k: "call" }>): Promise<void> {
-    const over = Promise.withResolvers<void>();
-    const key = `${port} ${ref}`;
-    this.#cancels.set(key, over.resolve);
-    try {
-      this.#post(port, { k: "answer", ref, result: await this.#call(method, params, over.promise) });
-    } catch (error) {
-      this.#post(port, { k: "answer", ref, ...described(error) });
-    } finally {
-      this.#cancels.delete(key);
-    }
+    this.#post(port, await this.#calls.answer(port, ref, (over) => this.#call(method, params, over)));
   }
 
   #propose(port: number, { refs, render, bodies }: Proposals): void {
@@ -275,15 +266,9 @@ export class NoLeaderError extends Error {
   }
 }
 
-function described(error: unknown): { error: string; code: string } {
-  const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof NoLeaderError) return { error: message, code: "no_leader" };
-  if (error instanceof UnansweredError) return { error: message, code: "unknown" };
-  if (error instanceof CanceledError) return { error: message, code: "canceled" };
-  if (error instanceof NotSentError) return { error: message, code: "not_sent" };
-  if (error instanceof RefusedError) return { error: message, code: error.why };
-  if (error instanceof RemoteError) {
-    return { error: message, code: message === "not leader" || message === "no leader" ? "not_leader" : "remote" };
-  }
-  return { error: message, code: "failed" };
+function described(error: unknown): DescribedError {
+  if (error instanceof NoLeaderError) return { error: error.message, code: "no_leader" };
+  if (error instanceof RefusedError) return { error: error.message, code: error.why };
+  const isLeaderless = error instanceof RemoteError && ["not leader", "no leader"].includes(error.message);
+  return isLeaderless ? { error: error.message, code: "not_leader" } : describeFailure(error);
 }
