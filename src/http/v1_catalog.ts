@@ -9,7 +9,10 @@ import type { HttpRequest, Services } from "./request.ts";
 import { chosen, v1Json, v1Read } from "./v1_respond.ts";
 
 const NODES = "SELECT * FROM _muster_nodes";
-/** What a filter may name of a node, of an instance of a service, and of a check. */
+/** Instances of services, each with its node. */
+const INSTANCES = "SELECT s.*, n.name AS node_name, n.id AS node_id, n.address AS node_address, n.datacenter, " +
+  "n.tagged_addresses, n.meta AS node_meta FROM _muster_services s JOIN _muster_nodes n ON n.name = s.node";
+/** What a filter may name of a node, of a service on a node, of an instance of a service, and of a check. */
 const NODE_FIELDS: Fields = {
   ID: "text",
   Node: "text",
@@ -17,6 +20,18 @@ const NODE_FIELDS: Fields = {
   Datacenter: "text",
   TaggedAddresses: "map",
   Meta: "map",
+  CreateIndex: "number",
+  ModifyIndex: "number",
+};
+const SERVICE_FIELDS: Fields = {
+  ID: "text",
+  Service: "text",
+  Tags: "texts",
+  Address: "text",
+  TaggedAddresses: "map",
+  Meta: "map",
+  Port: "number",
+  EnableTagOverride: "flag",
   CreateIndex: "number",
   ModifyIndex: "number",
 };
@@ -81,7 +96,8 @@ export async function node(request: HttpRequest, services: Services, name: strin
   return await v1Read(request, services, async () => {
     const { found, services: list, index } = await nodeWithServices(services, name);
     if (!found) return { value: null, index };
-    return { value: { Node: found, Services: Object.fromEntries(list.map((one) => [one.ID, one])) }, index };
+    const some = chosen(list, request, SERVICE_FIELDS);
+    return { value: { Node: found, Services: Object.fromEntries(some.map((one) => [one.ID, one])) }, index };
   });
 }
 
@@ -89,7 +105,7 @@ export async function node(request: HttpRequest, services: Services, name: strin
 export async function nodeServices(request: HttpRequest, services: Services, name: string): Promise<HttpResponse> {
   return await v1Read(request, services, async () => {
     const { found, services: list, index } = await nodeWithServices(services, name);
-    return { value: { Node: found ?? null, Services: list }, index };
+    return { value: { Node: found ?? null, Services: chosen(list, request, SERVICE_FIELDS) }, index };
   });
 }
 
@@ -107,16 +123,16 @@ async function nodeWithServices(services: Services, name: string) {
   return { found: row && nodeJson(row), services: list.map(serviceJson), index };
 }
 
-/** `GET /v1/catalog/services`: names with all tags of their instances. */
+/** `GET /v1/catalog/services`: names with all tags of their instances, those of the instances that a filter lets through. */
 export async function serviceNames(request: HttpRequest, services: Services): Promise<HttpResponse> {
+  const tables = request.params.get("filter") ? ["nodes", "services"] as const : ["services"] as const;
   return await v1Read(request, services, async () => {
-    const sql = "SELECT name, tags FROM _muster_services ORDER BY name";
-    const { rows: [list], index } = await services.catalog.read(["services"], [{ sql }]);
+    const { rows: [list], index } = await services.catalog.read(tables, [{ sql: `${INSTANCES} ORDER BY s.name` }]);
     const tags = new Map<string, Set<string>>();
-    for (const row of list) {
-      const known = tags.get(text(row.name)) ?? new Set();
-      for (const tag of parsed<string[]>(row.tags)) known.add(tag);
-      tags.set(text(row.name), known);
+    for (const { ServiceName, ServiceTags } of chosen(list.map(instanceJson), request, INSTANCE_FIELDS)) {
+      const known = tags.get(ServiceName) ?? new Set();
+      for (const tag of ServiceTags) known.add(tag);
+      tags.set(ServiceName, known);
     }
     return { value: Object.fromEntries([...tags].map(([name, all]) => [name, [...all].sort()])), index };
   });
@@ -128,9 +144,7 @@ export async function service(request: HttpRequest, services: Services, name: st
   const tags = repeated(request, "tag");
   return await v1Read(request, services, async () => {
     const { rows: [list], index } = await services.catalog.read(["nodes", "services"], [{
-      sql: "SELECT s.*, n.name AS node_name, n.id AS node_id, n.address AS node_address, n.datacenter, " +
-        "n.tagged_addresses, n.meta AS node_meta FROM _muster_services s JOIN _muster_nodes n ON n.name = s.node " +
-        "WHERE s.name = ? COLLATE NOCASE ORDER BY s.node, s.id",
+      sql: `${INSTANCES} WHERE s.name = ? COLLATE NOCASE ORDER BY s.node, s.id`,
       positional: [name],
     }]);
     const all = list.map(instanceJson).filter(({ ServiceTags }) => tags.every((tag) => ServiceTags.includes(tag)));

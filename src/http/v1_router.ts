@@ -71,6 +71,9 @@ const ROUTES: readonly Route[] = [
 const FILTERED: readonly string[] = [
   "/v1/agent/members",
   "/v1/catalog/nodes",
+  "/v1/catalog/node/",
+  "/v1/catalog/node-services/",
+  "/v1/catalog/services",
   "/v1/catalog/service/",
   "/v1/health/node/",
   "/v1/health/state/",
@@ -89,7 +92,7 @@ export async function routeV1(request: HttpRequest, services: Services): Promise
     }
     // What cannot be filtered must not look as if it had been.
     if (request.params.get("filter") && !FILTERED.includes(route.path)) {
-      throw new HttpError(501, "filter expressions are not supported yet");
+      throw new HttpError(501, "filter expressions are not supported here");
     }
     if (!route.methods.includes(request.method)) {
       const response = v1Problem(new HttpError(405, `method ${request.method} not allowed`), services.log);

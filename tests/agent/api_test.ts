@@ -69,6 +69,7 @@ Deno.test("reads block until the index passes, say how fresh they are, and follo
     assertEquals(await server.get("/v1/catalog/node/by-hand"), null);
     assertEquals((await client.http("PUT", "/v1/catalog/register", "{")).status, 400);
     await refusals(server, client);
+    await filters(client);
     assertMatch((await client.http("GET", "/v1/catalog/nodes?pretty")).text, /^\[\n {4}\{/);
 
     // Without its server the client says so, and still knows the pool.
@@ -83,6 +84,30 @@ async function holds(server: AgentProcess, count: number): Promise<void> {
   await until(`${count} blocking queries`, async () => {
     return (await server.get("/debug/vars")).http.blocking === count || undefined;
   });
+}
+
+/** What a filter lets through, wherever there can be one. */
+async function filters(client: AgentProcess): Promise<void> {
+  const get = async (path: string, filter: string) => {
+    const { status, text } = await client.http("GET", `/v1/${path}?filter=${encodeURIComponent(filter)}`);
+    return status === 200 ? JSON.parse(text) : text;
+  };
+  const names = async (path: string, filter: string) =>
+    (await get(path, filter)).map((one: { Node?: string; Name: string }) => one.Node ?? one.Name);
+  assertEquals(await names("catalog/nodes", 'Node matches "^cli" and Meta["consul-version"] != ""'), ["client"]);
+  assertEquals(await names("agent/members", "Tags.role == consul or Status == 4"), ["server"]);
+  assertEquals(await names("health/state/any", `"serf" in CheckID and Node != server`), ["client"]);
+  assertEquals(await get("catalog/services", "Node == server and ServiceName == consul"), { consul: [] });
+  assertEquals(await get("catalog/services", "Node == client"), {});
+  assertEquals(await names("catalog/service/consul", "ServicePort != 0"), ["server"]);
+  assertEquals(await get("catalog/service/consul", "v1 in ServiceTags"), []);
+  assertEquals(Object.keys((await get("catalog/node/server", "Service == consul")).Services), ["consul"]);
+  assertEquals((await get("catalog/node/server", "Tags is not empty")).Services, {});
+  assertEquals((await get("catalog/node-services/server", "Port != 0")).Services[0].Service, "consul");
+  assertEquals((await get("catalog/node-services/server", "Port == 0")).Services, []);
+  assertMatch(await get("catalog/nodes", "Nmae == x"), /^Failed to create filter: there is no field Nmae/);
+  assertMatch(await get("catalog/services", "Port == 81"), /^Failed to create filter: there is no field Port/);
+  assertEquals(await get("event/list", "Name == x"), "filter expressions are not supported here");
 }
 
 /** What is not to be done, or not as asked. */
@@ -105,15 +130,6 @@ async function refusals(server: AgentProcess, client: AgentProcess): Promise<voi
   assertEquals((await put({ Node: "nul\0x", Address: address }))[0], 400);
   assertEquals((await put({ Node: "x".repeat(300), Address: address }))[0], 400);
   assertEquals((await put({ Node: "x", Address: address, NodeMeta: { a: "x".repeat(600) } }))[0], 400);
-  const filtered = async (path: string, filter: string) => {
-    const { status, text } = await client.http("GET", `${path}?filter=${encodeURIComponent(filter)}`);
-    return status === 200 ? JSON.parse(text).map((one: { Node?: string; Name: string }) => one.Node ?? one.Name) : text;
-  };
-  assertEquals(await filtered("/v1/catalog/nodes", 'Node matches "^cli" and Meta["consul-version"] != ""'), ["client"]);
-  assertEquals(await filtered("/v1/agent/members", "Tags.role == consul or Status == 4"), ["server"]);
-  assertEquals(await filtered("/v1/health/state/any", `"serf" in CheckID and Node != server`), ["client"]);
-  assertMatch(await filtered("/v1/catalog/nodes", "Nmae == x"), /^Failed to create filter: there is no field Nmae/);
-  assertEquals((await client.http("GET", "/v1/catalog/services?filter=x")).status, 501);
   const curl = await new Deno.Command("curl", { args: ["-si", "--compressed", `${client.url}/v1/agent/self?pretty`] })
     .output();
   const answer = new TextDecoder().decode(curl.stdout);

@@ -13,13 +13,16 @@ export function musterCommand(): { readonly command: string; readonly args: read
 
 const portsGiven = new Set<number>();
 
+/** What tests running beside others may take (scripts/ok.ts gives each lane its own), `FIRST-LAST`. */
+const [FIRST_PORT, LAST_PORT] = (Deno.env.get("MUSTER_TEST_PORTS") ?? "10000-29999").split("-").map(Number);
+
 /**
  * A port that nothing listens on now, and that was not given to anybody else here. Below the range from which the system
  * takes ports for outgoing connections: one of those could take it before its owner starts.
  */
 export function freePort(): number {
   for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT + 1 - FIRST_PORT));
     if (portsGiven.has(port)) continue;
     portsGiven.add(port);
     try {
