@@ -1,55 +1,90 @@
 /**
- * Proves a change: format, lint, types, documentation, layers, all tests; one after the other, each with its time.
- * Ends with `N passed, N failed`. Exits 1 when anything failed, after having run everything.
+ * Proves a change: format, lint, types, documentation, layers, all tests, each with its time. Ends with `N passed, N failed`.
+ * Exits 1 when anything failed, after having run everything.
+ *
+ * The tests run in two lanes side by side: most of them wait for processes, for one another's time-outs and for elections, so
+ * that two take little longer than one. Each lane has ports of its own.
  *
  * @module
  */
 
+/** Something to run. */
 interface Step {
   readonly name: string;
   readonly args: readonly string[];
+  /** Ports that its tests may take, `FIRST-LAST`. */
+  readonly ports?: string;
+  /** Before each line that it prints, where two print at once. */
+  readonly mark?: string;
 }
 
-const STEPS: readonly Step[] = [
+const CHECKS: readonly Step[] = [
   { name: "format", args: ["fmt", "--check"] },
   { name: "lint", args: ["lint"] },
   { name: "types", args: ["check", "mod.ts", "src", "tests", "scripts"] },
   { name: "documentation", args: ["doc", "--lint", "mod.ts"] },
   { name: "layers", args: ["run", "--allow-read=src", "scripts/tidy.ts"] },
-  { name: "tests", args: ["test", "-P=test", "--no-check", "tests", ...Deno.args] },
 ];
 
-/** Runs deno with `args`, showing its output, and returns that as text too. */
-async function run(args: readonly string[]): Promise<{ success: boolean; output: string }> {
-  const child = new Deno.Command(Deno.execPath(), { args: [...args], stdin: "null", stdout: "piped", stderr: "piped" })
-    .spawn();
-  const parts: string[] = [];
-  const show = async (stream: ReadableStream<Uint8Array>, out: { writeSync(bytes: Uint8Array): number }) => {
-    for await (const chunk of stream) {
-      for (let written = 0; written < chunk.length;) written += out.writeSync(chunk.subarray(written));
-      parts.push(new TextDecoder().decode(chunk));
-    }
-  };
-  await Promise.all([show(child.stdout, Deno.stdout), show(child.stderr, Deno.stderr)]);
-  const { success } = await child.status;
-  return { success, output: parts.join("") };
+/** Folders of tests in the first lane: they take about as long as all others. */
+const FIRST_LANE = ["cluster", "deploy", "differential", "sim"];
+
+function lanes(): Step[] {
+  const folders = [...Deno.readDirSync("tests")].filter(({ isDirectory }) => isDirectory).map(({ name }) => name)
+    .sort();
+  const others = folders.filter((folder) => !FIRST_LANE.includes(folder));
+  const test = (some: readonly string[]) => ["test", "-P=test", "--no-check", ...some.map((one) => `tests/${one}`)];
+  return [
+    { name: "tests, first lane", args: [...test(FIRST_LANE), ...Deno.args], ports: "10000-19999", mark: "1 " },
+    { name: "tests, second lane", args: [...test(others), ...Deno.args], ports: "20000-29999", mark: "2 " },
+  ];
 }
 
 let passed = 0;
 let failed = 0;
-for (const { name, args } of STEPS) {
+
+/** The lines of what a program prints, as they come. */
+async function* linesOf(stream: ReadableStream<BufferSource>): AsyncGenerator<string> {
+  let rest = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
+  }
+  if (rest !== "") yield rest;
+}
+
+/** Runs deno, showing what it prints; counts what it reports, or itself as one. */
+async function run({ name, args, ports, mark = "" }: Step): Promise<void> {
   const started = performance.now();
   console.error(`── ${name}`);
-  const { success, output } = await run(args);
+  const env: Record<string, string> = ports ? { MUSTER_TEST_PORTS: ports } : {};
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [...args],
+    env,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  })
+    .spawn();
+  const counts: number[][] = [];
+  const show = async (stream: ReadableStream<BufferSource>, out: (line: string) => void) => {
+    for await (const line of linesOf(stream)) {
+      out(mark + line);
+      // deno-lint-ignore no-control-regex -- colours are control characters
+      const found = /\| (\d+) passed.*\| (\d+) failed/.exec(line.replace(/\x1b\[[0-9;]*m/g, ""));
+      if (found) counts.push([Number(found[1]), Number(found[2])]);
+    }
+  };
+  await Promise.all([show(child.stdout, console.log), show(child.stderr, console.error)]);
+  const { success } = await child.status;
   console.error(`── ${name}: ${success ? "ok" : "FAILED"} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
-  // deno-lint-ignore no-control-regex -- colours are control characters
-  const counts = [...output.replace(/\x1b\[[0-9;]*m/g, "").matchAll(/\| (\d+) passed.*\| (\d+) failed/g)].at(-1);
-  if (counts) {
-    passed += Number(counts[1]);
-    failed += Number(counts[2]);
-    if (!success && Number(counts[2]) === 0) failed++;
-  } else if (success) passed++;
-  else failed++;
+  const [good, bad] = counts.at(-1) ?? [success ? 1 : 0, 0];
+  passed += good;
+  failed += success ? bad : Math.max(bad, 1);
 }
+
+for (const check of CHECKS) await run(check);
+await Promise.all(lanes().map(run));
 console.log(`${passed} passed, ${failed} failed`);
 Deno.exit(failed === 0 ? 0 : 1);
