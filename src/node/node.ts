@@ -69,6 +69,8 @@ export class Node {
   /** Of Workers to come. */
   #logLevel: LogLevel | undefined;
   #isLeaving = false;
+  /** The first reader: it loads while the log is read, and has no database yet. */
+  #idleReader: Worker | undefined;
   readonly #writerToReplica = new MessageChannel();
   readonly #snapshotLine = new MessageChannel();
 
@@ -96,10 +98,12 @@ export class Node {
     const state = new SharedArrayBuffer(NODE_STATE_BYTES);
     const writerToHttp = new MessageChannel();
     const httpToReplica = new MessageChannel();
-    if (isServer) this.#startWriter(writerToHttp.port1);
     this.#agent = config.agent && this.#startAgent(config.agent, state, httpToReplica.port2);
-    this.#http = this.#startHttp({ state, replica: httpToReplica.port1, writer: writerToHttp.port2 });
+    // Starting a Worker holds this thread up: first those that the others wait for, the one with most to load before all.
     if (isServer) this.#replica = this.#startReplica(state, httpToReplica.port2, discovery);
+    if (isServer) this.#startWriter(writerToHttp.port1);
+    this.#http = this.#startHttp({ state, replica: httpToReplica.port1, writer: writerToHttp.port2 });
+    if (isServer) this.#idleReader = this.#spawn("reader");
     revokeSpentRights({ isClient: !isServer });
   }
 
@@ -157,7 +161,9 @@ export class Node {
       foreignKeys: this.#config.foreignKeys,
       port: port1,
     };
-    this.#spawn("reader").postMessage(open, [port1]);
+    const reader = this.#idleReader ?? this.#spawn("reader");
+    this.#idleReader = undefined;
+    reader.postMessage(open, [port1]);
     this.#tellHttp({ k: "reader", port: port2 });
   }
 

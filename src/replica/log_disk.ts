@@ -46,6 +46,7 @@ export interface LogFile {
   read(offset: number, length: number): Uint8Array;
   /** Writes all of `bytes`, whose owner must leave them alone until that has ended. */
   write(offset: number, bytes: Uint8Array): Wait;
+  writeNow(offset: number, bytes: Uint8Array): void;
   /** Makes what was written durable. */
   sync(): Wait;
   syncNow(): void;

@@ -145,8 +145,13 @@ class OpenFile implements LogFile {
   }
 
   write(offset: number, bytes: Uint8Array): Wait {
+    if (bytes.length <= SYNC_WRITE_BYTES_MAX) return void this.writeNow(offset, bytes);
     this.#file.seekSync(offset, Deno.SeekMode.Start);
-    if (bytes.length > SYNC_WRITE_BYTES_MAX) return this.#writeLater(bytes);
+    return this.#writeLater(bytes);
+  }
+
+  writeNow(offset: number, bytes: Uint8Array): void {
+    this.#file.seekSync(offset, Deno.SeekMode.Start);
     for (let written = 0; written < bytes.length;) written += this.#file.writeSync(bytes.subarray(written));
   }
 

@@ -313,10 +313,20 @@ export function damage(path: string, offset: number, what: string): LogDamageErr
   );
 }
 
+/** Place of the last byte that is not zero; -1 where all are. By words: a new segment has millions of zeros. */
 function lastNonZero(bytes: Uint8Array): number {
-  let at = bytes.length - 1;
-  while (at >= 0 && bytes[at] === 0) at--;
-  return at;
+  const { buffer, byteOffset } = bytes;
+  let end = bytes.length;
+  while (end > 0 && (byteOffset + end) % 4 !== 0 && bytes[end - 1] === 0) end--;
+  if ((byteOffset + end) % 4 === 0) {
+    const first = Math.ceil(byteOffset / 4);
+    const words = new Int32Array(buffer, first * 4, Math.max(0, (byteOffset + end) / 4 - first));
+    let count = words.length;
+    while (count > 0 && words[count - 1] === 0) count--;
+    end = first * 4 + count * 4 - byteOffset;
+  }
+  while (end > 0 && bytes[end - 1] === 0) end--;
+  return end - 1;
 }
 
 /** Whether a sector, or the part of one, within [start, end) is all zero: it was not written. */

@@ -35,7 +35,7 @@ import {
 } from "./log_format.ts";
 import { decodeConfig, EMPTY_CONFIG } from "../raft/configuration.ts";
 import { isNoSpace, type LogDisk, type LogFile } from "./log_disk.ts";
-import { prepareCurrent, SPARE } from "./log_prepare.ts";
+import { FRESH, prepareCurrent, SPARE, UNREADY } from "./log_prepare.ts";
 import { LogDamageError, type RecoveredLog, recoverLog, segmentName } from "./log_recovery.ts";
 import { LogScrub } from "./log_scrub.ts";
 import { Signal, Task, type Wait, type Work } from "./log_task.ts";
@@ -90,6 +90,8 @@ const SEGMENT_BYTES = 16 * 1024 * 1024;
 const CACHE_BYTES = 32 * 1024 * 1024;
 /** At twenty ticks a second about 1.3 MB/s, each piece in a fraction of a millisecond. */
 const SCRUB_BYTES = 64 * 1024;
+/** After the start. */
+const SPARE_DELAY_MS = 2000;
 const SPACE_RETRY_MS = 1000;
 /** What takes longer is told. */
 const SLOW_MS = 1000;
@@ -118,7 +120,10 @@ export class LogStore {
   #waiting: Pending[] = [];
   #writing = false;
   #pumping: Wait;
+  /** Present from when the spare segment for this one's end is made. */
   #spare: Wait;
+  /** A start has more urgent things to write. */
+  readonly #spareDueMs: number;
   readonly #cache: EntryCache;
   #persisted: Index;
   #readFile: { segment: number; file: LogFile } | undefined;
@@ -162,6 +167,7 @@ export class LogStore {
     this.#offset = current.offset;
     this.#fileBytes = current.fileBytes;
     this.#number = current.number;
+    this.#spareDueMs = disk.nowMs() + SPARE_DELAY_MS;
   }
 
   /**
@@ -173,9 +179,7 @@ export class LogStore {
     if (log.torn > 0) {
       events.log(`cut ${log.torn} bytes of a write that a crash tore at the end of the log; it was never acknowledged`);
     }
-    const store = new LogStore(disk, options, events, log);
-    store.#prepareSpare();
-    return store;
+    return new LogStore(disk, options, events, log);
   }
 
   /** Index of the last entry that is durable. */
@@ -218,6 +222,7 @@ export class LogStore {
   /** To be called once a tick: seals the last batch when none has followed it (D5), and reads old ones again (D11). */
   tick(): void {
     if (this.#closed) return;
+    if (this.#disk.nowMs() >= this.#spareDueMs) this.#prepareSpare();
     const isIdle = !this.#writing && this.#batchAtTick === this.#nextBatch;
     this.#batchAtTick = this.#nextBatch;
     if (isIdle && !this.#isSealed) this.#writeNothing();
@@ -276,6 +281,7 @@ export class LogStore {
     if (batch.install) this.#batches.reset(batch.install.base.index);
     this.#batches.add(batch, { segment: this.#number, offset: this.#offset, length: writer.length, crc });
     this.#offset += writer.length;
+    if (this.#offset > this.#fileBytes / 4) this.#prepareSpare();
     this.#nextBatch++;
     this.#chain = crc;
     this.#isSealed = isEmpty(batch) && !batch.install;
@@ -304,6 +310,7 @@ export class LogStore {
   *#rotate(batch: LogWrite, bytes: number): Work {
     const started = this.#disk.nowMs();
     yield this.#spare;
+    this.#spare = undefined;
     const previous = batch.install?.base ?? this.#idAt((batch.truncateFrom ?? this.#batches.last + 1) - 1);
     const firstIndex = previous.index + 1;
     const header = encodeSegmentHeader({
@@ -319,14 +326,15 @@ export class LogStore {
       isRestart: batch.install !== undefined,
     });
     const needed = header.length + bytes;
-    if (needed > this.#segmentBytes) yield* this.#untilSpace(() => this.#disk.makeZeros(SPARE, needed));
-    else if (!this.#disk.exists(SPARE)) {
-      yield* this.#untilSpace(() => this.#disk.makeZeros(SPARE, this.#segmentBytes));
-    }
-    const file = this.#disk.open(SPARE);
+    const segmentBytes = Math.max(needed, this.#segmentBytes);
+    if (segmentBytes === this.#segmentBytes && this.#disk.exists(SPARE)) {
+      yield this.#disk.rename(SPARE, FRESH);
+      yield this.#disk.sync();
+    } else yield* this.#untilSpace(() => this.#disk.makeZeros(FRESH, segmentBytes));
+    const file = this.#disk.open(FRESH);
     yield* this.#untilSpace(() => new Task(this.#writeDurably(file, 0, header)));
     const name = segmentName(this.#number + 1, firstIndex);
-    yield this.#disk.rename(SPARE, name);
+    yield this.#disk.rename(FRESH, name);
     yield this.#disk.sync();
     this.#file.close();
     this.#file = file;
@@ -401,13 +409,16 @@ export class LogStore {
     return this.#segments.reduce((sum, segment) => sum + segment.bytes, 0);
   }
 
+  /** Has a spare segment made, unless there is one or it is being made. */
   #prepareSpare(): void {
-    this.#spare = new Task(this.#makeSpare());
+    this.#spare ??= new Task(this.#makeSpare());
   }
 
   *#makeSpare(): Work {
+    if (this.#disk.exists(SPARE)) return;
     try {
-      yield* this.#untilSpace(() => this.#disk.makeZeros(SPARE, this.#segmentBytes));
+      yield* this.#untilSpace(() => this.#disk.makeZeros(UNREADY, this.#segmentBytes));
+      if (this.#disk.exists(UNREADY)) yield this.#disk.rename(UNREADY, SPARE); // not where the log was closed before
     } catch (error) {
       this.#fail(error);
     }

@@ -199,6 +199,32 @@ Deno.test("LogStore takes a batch that is larger than a segment", () =>
     await again.store.close();
   }));
 
+Deno.test("LogStore starts in its spare segment if there is a whole one of that size, and makes another", () =>
+  inDirectory(async (directory) => {
+    const inodeOf = (name: string) => Deno.statSync(`${directory}/${name}`).ino;
+    const quarter = SEGMENT_BYTES / 4;
+    const first = open(directory);
+    await first.write({ entries: [entry(1, 1, "x".repeat(quarter))], term: 1 });
+    await first.store.close();
+    const spare = inodeOf("spare");
+
+    Deno.writeFileSync(`${directory}/spare.tmp`, new Uint8Array(10)); // a crash cut the making of one short
+    Deno.writeFileSync(`${directory}/fresh.tmp`, new Uint8Array(10).fill(7));
+    const second = open(directory);
+    assertEquals(inodeOf(segments(directory)[0]), spare);
+    assertEquals(Deno.readFileSync(`${directory}/${segments(directory)[0]}`).length, SEGMENT_BYTES);
+    assertEquals([...Deno.readDirSync(directory)].map(({ name }) => name), segments(directory));
+    await second.write({ entries: [entry(2, 1)] });
+    await second.store.close();
+    assert(inodeOf("spare") !== spare);
+
+    Deno.truncateSync(`${directory}/spare`, 512); // of a node with smaller segments
+    const third = open(directory);
+    assertEquals(texts(third.store.read(1, 2, Infinity)), ["x".repeat(quarter), "entry 2"]);
+    assertEquals(Deno.readFileSync(`${directory}/${segments(directory)[0]}`).length, SEGMENT_BYTES);
+    await third.store.close();
+  }));
+
 Deno.test("recovery ends at zeros after the last batch", () =>
   inDirectory(async (directory) => {
     await threeBatches(directory);

@@ -57,6 +57,8 @@ export const MARKS = [
   "log out of space",
   "proposal refused by a full disk",
   "start refused by a full disk",
+  "start failed by its disk",
+  "start on a spare segment",
   "node ended by a failed write",
   "node ended by a failed sync",
   "node killed while it started",

@@ -304,6 +304,13 @@ export class SimDisk implements LogDisk {
     throw new DiskError("ENOSPC", "write");
   }
 
+  /** Makes a file durable, or takes it for durable from now on although it is not (D12). */
+  syncNowOf(content: Content): void {
+    if (!this.#fails()) return content.sync();
+    content.abandon();
+    throw new DiskError("EIO", "sync");
+  }
+
   #fails(): boolean {
     if (this.files.failures === 0) return false;
     this.files.failures--;
@@ -338,13 +345,18 @@ class SimFile implements LogFile {
     return undefined;
   }
 
+  writeNow(offset: number, bytes: Uint8Array): void {
+    this.disk.step();
+    this.disk.write(this.content, offset, bytes);
+  }
+
   sync(): Wait {
     return this.disk.wait(() => this.content.sync(), () => this.content.abandon());
   }
 
   syncNow(): void {
     this.disk.step();
-    this.content.sync();
+    this.disk.syncNowOf(this.content);
   }
 
   close(): void {}

@@ -5,9 +5,10 @@
  */
 import type { Input, LeaseOptions } from "../../src/raft/effects.ts";
 import type { Member } from "../../src/raft/message.ts";
+import { SPARE } from "../../src/replica/log_prepare.ts";
 import type { Clocks } from "./clocks.ts";
 import type { Coverage } from "./coverage.ts";
-import { type DiskError, Killed } from "./files.ts";
+import { DiskError, Killed } from "./files.ts";
 import type { SimNode } from "./node.ts";
 import { Stopped } from "./node_log.ts";
 import type { Profile } from "./profile.ts";
@@ -75,8 +76,10 @@ export class Processes {
       files.isStuck = false;
       files.killAfter = this.#parts.files.chance(log?.killedStarts ?? 0) ? this.#parts.files.between(1, 10) : 0;
     }
+    const hasSpare = files?.find(SPARE) !== undefined;
     try {
       node.boot({ ...options, lease: this.#parts.promiseOf(node) }, new Random(cores.u32()), log);
+      if (hasSpare) coverage.hit("start on a spare segment");
       return true;
     } catch (error) {
       if (error instanceof Stopped) {
@@ -85,6 +88,9 @@ export class Processes {
         this.#stop(node);
       } else if (error instanceof Killed) {
         coverage.hit("node killed while it started");
+        this.crash(node);
+      } else if (error instanceof DiskError) {
+        coverage.hit("start failed by its disk");
         this.crash(node);
       } else if (error instanceof Error && error.message.startsWith("no space left")) {
         coverage.hit("start refused by a full disk");
