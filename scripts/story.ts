@@ -9,8 +9,8 @@
  * @module
  */
 import { parseArgs } from "@std/cli";
-import { agentPlace, type AgentProcess, dig, withAgents } from "../tests/agent/agents.ts";
-import { until } from "../tests/cluster/processes.ts";
+import { agentPlace, type AgentProcess, dig, type StartAgent, withAgents } from "../tests/agent/agents.ts";
+import { Interrupted, until, untilInterrupted } from "../tests/cluster/processes.ts";
 
 const USAGE = `Usage: deno task story [--no-wait]
 
@@ -37,7 +37,7 @@ async function lookUp(agent: AgentProcess, name: string): Promise<string> {
   return shown;
 }
 
-async function tell(root: string, start: (place: ReturnType<typeof agentPlace>, ...flags: string[]) => AgentProcess) {
+async function tell(root: string, start: StartAgent) {
   title("A server, agent-one, and a client, agent-two: nobody has told them of each other");
   const one = start(agentPlace(root, "agent-one", "127.0.0.2"), "-server", "-bootstrap-expect=1");
   let two = start(agentPlace(root, "agent-two", "127.0.0.3"));
@@ -95,6 +95,13 @@ async function tell(root: string, start: (place: ReturnType<typeof agentPlace>, 
   return { one, two };
 }
 
+async function play(root: string, start: StartAgent, { waits }: { waits: boolean }): Promise<void> {
+  const { one, two } = await tell(root, start);
+  if (!waits) return;
+  console.log(`\nBoth run until Ctrl-C: HTTP at ${one.url} and ${two.url}; try muster monitor, info, event -name=x.`);
+  await new Promise<void>(() => {});
+}
+
 async function main(): Promise<number> {
   const flags = parseArgs(Deno.args, {
     boolean: ["no-wait", "help"],
@@ -108,16 +115,10 @@ async function main(): Promise<number> {
     return 0;
   }
   try {
-    await withAgents(async (root, start) => {
-      const { one, two } = await tell(root, start);
-      if (flags["no-wait"]) return;
-      console.log(
-        `\nBoth run until Ctrl-C: HTTP at ${one.url} and ${two.url}; try muster monitor, info, event -name=x.`,
-      );
-      await new Promise<void>((resolve) => Deno.addSignalListener("SIGINT", resolve));
-    });
+    await withAgents((root, start) => untilInterrupted(play(root, start, { waits: !flags["no-wait"] })));
     return 0;
   } catch (error) {
+    if (error instanceof Interrupted) return 0;
     console.error(error instanceof Error ? error.message : error);
     return 1;
   }

@@ -3,8 +3,8 @@
  * from the last start until every agent sees every other one, and what an idle client agent takes of memory and processor.
  */
 import { parseArgs } from "@std/cli";
-import { agentPlace, type AgentProcess, leaderAmong, withAgents } from "../tests/agent/agents.ts";
-import { until } from "../tests/cluster/processes.ts";
+import { agentPlace, type AgentProcess, leaderAmong, type StartAgent, withAgents } from "../tests/agent/agents.ts";
+import { until, untilInterrupted } from "../tests/cluster/processes.ts";
 
 const HELP = `Start a pool of agents on this machine and measure it.
 
@@ -66,41 +66,51 @@ async function main(): Promise<void> {
   });
   if (flags.help) return console.log(HELP);
   const [clientCount, serverCount, seconds] = [flags.clients, flags.servers, flags.seconds].map(Number);
-  await withAgents(async (root, start) => {
-    const places = Array.from({ length: serverCount }, (_, at) => agentPlace(root, `server-${at + 1}`));
-    const join = `-retry-join=${places[0].host}:${places[0].port}`;
-    const servers = places.map((place) => start(place, "-server", `-bootstrap-expect=${serverCount}`, join));
-    await leaderAmong(servers);
-    const clients: AgentProcess[] = [];
-    let lastMs = performance.now();
-    while (clients.length < clientCount) {
-      const count = Math.min(STARTS_AT_A_TIME, clientCount - clients.length);
-      const some = Array.from(
-        { length: count },
-        (_, at) => start(agentPlace(root, `client-${clients.length + at + 1}`), join),
-      );
-      lastMs = performance.now();
-      clients.push(...some);
-      await Promise.all(some.map((client) => client.up())); // starting costs a second of processor time each
-    }
-    const all = [...servers, ...clients];
-    await Promise.all(all.map((agent) =>
-      until(`${agent.place.name} sees all`, async () => {
-        const states = Object.values(await agent.members());
-        return states.length === all.length && states.every((state) => state === "alive") || undefined;
-      }, 120_000)
-    ));
-    console.log(
-      `${all.length} agents: all see all ${((performance.now() - lastMs) / 1000).toFixed(1)} s after the last starts`,
+  await withAgents((root, start) => untilInterrupted(swarm(start, { root, clientCount, serverCount, seconds })));
+}
+
+async function swarm(
+  start: StartAgent,
+  { root, clientCount, serverCount, seconds }: {
+    root: string;
+    clientCount: number;
+    serverCount: number;
+    seconds: number;
+  },
+): Promise<void> {
+  const places = Array.from({ length: serverCount }, (_, at) => agentPlace(root, `server-${at + 1}`));
+  const join = `-retry-join=${places[0].host}:${places[0].port}`;
+  const servers = places.map((place) => start(place, "-server", `-bootstrap-expect=${serverCount}`, join));
+  await leaderAmong(servers);
+  const clients: AgentProcess[] = [];
+  let lastMs = performance.now();
+  while (clients.length < clientCount) {
+    const count = Math.min(STARTS_AT_A_TIME, clientCount - clients.length);
+    const some = Array.from(
+      { length: count },
+      (_, at) => start(agentPlace(root, `client-${clients.length + at + 1}`), join),
     );
-    await new Promise((resolve) => setTimeout(resolve, 5000));
-    console.log(`${clients.length} idle clients, ${seconds} s:`);
-    await measure(clients, seconds);
-    console.log(`${servers.length} servers, ${seconds} s:`);
-    await measure(servers, seconds);
-    const failed = all.filter(({ log }) => log.includes("EventMemberFailed")).length;
-    console.log(`agents that took a member for failed: ${failed}`);
-  });
+    lastMs = performance.now();
+    clients.push(...some);
+    await Promise.all(some.map((client) => client.up())); // starting costs a second of processor time each
+  }
+  const all = [...servers, ...clients];
+  await Promise.all(all.map((agent) =>
+    until(`${agent.place.name} sees all`, async () => {
+      const states = Object.values(await agent.members());
+      return states.length === all.length && states.every((state) => state === "alive") || undefined;
+    }, 120_000)
+  ));
+  console.log(
+    `${all.length} agents: all see all ${((performance.now() - lastMs) / 1000).toFixed(1)} s after the last starts`,
+  );
+  await new Promise((resolve) => setTimeout(resolve, 5000));
+  console.log(`${clients.length} idle clients, ${seconds} s:`);
+  await measure(clients, seconds);
+  console.log(`${servers.length} servers, ${seconds} s:`);
+  await measure(servers, seconds);
+  const failed = all.filter(({ log }) => log.includes("EventMemberFailed")).length;
+  console.log(`agents that took a member for failed: ${failed}`);
 }
 
 await main();

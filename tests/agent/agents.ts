@@ -2,7 +2,7 @@
  * Real agents for tests and the demonstration: processes on loopback addresses and free ports, the command line, `dig`;
  * waited for by what they say, ended and cleaned up whatever happens.
  */
-import { freePort, musterCommand, until } from "../cluster/processes.ts";
+import { freePort, Interrupted, musterCommand, until } from "../cluster/processes.ts";
 
 /** Where an agent's parts are. */
 export interface AgentPlace {
@@ -208,7 +208,7 @@ export async function withAgents(work: (root: string, start: StartAgent) => Prom
       return agent;
     });
   } catch (error) {
-    for (const agent of agents) {
+    for (const agent of error instanceof Interrupted ? [] : agents) {
       console.error(`── agent ${agent.place.name} (${agent.pid}):\n${agent.log.slice(-6000)}`);
     }
     throw error;

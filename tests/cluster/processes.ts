@@ -55,6 +55,22 @@ export async function until<T>(
   throw new Error(`${what} did not happen within ${timeoutMs} ms${last === undefined ? "" : `: ${last}`}`);
 }
 
+/** This program was told to end. */
+export class Interrupted extends Error {}
+
+/**
+ * What a tool does; fails as soon as the program is told to end, so that what it has started is ended, too. Told once more, it
+ * goes on ending.
+ */
+export async function untilInterrupted(work: Promise<void>): Promise<void> {
+  const told = Promise.withResolvers<never>();
+  const fail = () => told.reject(new Interrupted("interrupted"));
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  for (const signal of signals) Deno.addSignalListener(signal, fail);
+  await Promise.race([work, told.promise]);
+  for (const signal of signals) Deno.removeSignalListener(signal, fail);
+}
+
 /**
  * A connection for each request: over one that is kept, `fetch` sends a POST again when the server closes it meanwhile
  * (tried on Deno 2.9.6), and a write would be made twice.
