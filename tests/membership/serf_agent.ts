@@ -8,6 +8,8 @@ import { findProgram } from "../peers/process.ts";
 
 const LOG_CHARACTERS_MAX = 2_000_000;
 const READY_MS = 10_000;
+/** Of its own command line, which hangs up when it has what it wanted, while answers to a query still come. */
+const CLIENT_GONE = /agent\.ipc: /;
 /**
  * Limit for news to reach somebody. It mostly takes a fraction of a second; but in a small pool a message goes to two
  * neighbours only, and who is passed by hears it in one of the next push/pulls, each 15 s (spec/gossip.md 4.7, 4.8).
@@ -126,7 +128,8 @@ export class SerfAgent {
 
   /** Lines that tell of errors, other than those that `allowed` describes. */
   errors(allowed?: RegExp): string[] {
-    return this.#log.split("\n").filter((line) => line.includes("[ERR]") && !allowed?.test(line));
+    const lines = this.#log.split("\n").filter((line) => line.includes("[ERR]") && !CLIENT_GONE.test(line));
+    return lines.filter((line) => !allowed?.test(line));
   }
 
   /** Runs a command of the client against it. */
