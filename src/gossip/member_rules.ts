@@ -5,14 +5,17 @@
  */
 import { parseDuration } from "../codec/duration.ts";
 import { DecodeError } from "../codec/cursor.ts";
+import { STATE } from "./message.ts";
 import { encodeMessage } from "./msgpack.ts";
 import { endpointOf, NODES_MAX, type SwimNode } from "./node_table.ts";
 import { decodeTags, JOIN, type JoinIntent, LEAVE, type LeaveIntent, SERF } from "./serf_message.ts";
 import type { BufferedIntent, SerfMember, SerfState } from "./serf_state.ts";
-import { pushPull } from "./spread.ts";
+import { pushPull, sendUser } from "./spread.ts";
 
 /** Intents about unknown members that are kept. */
 const INTENTS_MAX = 4096;
+/** Members that are told straight that this node leaves; in a larger pool gossip is repeated often enough. */
+const GOODBYES_MAX = 32;
 /** Tag by which a member asks for another {@linkcode SerfConfig.reconnectTimeoutMs}. */
 const RECONNECT_TIMEOUT_TAG = "rc_tm";
 
@@ -156,8 +159,19 @@ export function announceLeaveIntent(
   applyLeaveIntent(state, intent);
   if (!hasListeners) return onSent();
   const once = onceOnly(onSent);
-  state.intentQueue.push(encodeMessage(SERF.leave, LEAVE, intent), { onFinished: once });
+  const message = encodeMessage(SERF.leave, LEAVE, intent);
+  if (node === state.name) sayGoodbye(state, message);
+  state.intentQueue.push(message, { onFinished: once });
   state.net.timers.at(state.net.nowMs + state.options.config.broadcastTimeoutMs, once);
+}
+
+/**
+ * Tells members straight that this node leaves. Gossip goes to neighbours at random, in a small pool each message a few times
+ * only, and may pass somebody by, who would then take this node for failed (spec/gossip.md 5.3).
+ */
+function sayGoodbye({ net, name }: SerfState, message: Uint8Array): void {
+  const others = net.table.pick(GOODBYES_MAX, (node) => node.name !== name && node.state === STATE.alive);
+  for (const other of others) sendUser(net, endpointOf(other), message);
 }
 
 /** A function that acts the first time alone. */

@@ -266,6 +266,23 @@ Deno.test("a node that leaves is left, not failed, and comes back under its name
   );
 });
 
+Deno.test("nobody in a small pool takes a node that leaves for failed, whomever gossip passes by", () => {
+  for (let seed = 1; seed <= 60; seed++) {
+    const pool = VirtualPool.formed(3 + seed % 4, {}, seed);
+    const leaver = pool.members[1];
+    const others = pool.members.filter((one) => one !== leaver);
+    let isGone = false;
+    pool.turn(leaver, (serf, nowMs) => serf.leave(nowMs, () => isGone = true));
+    assert(pool.network.run(12_000, () => isGone));
+    leaver.node.isDown = true;
+    assert(
+      pool.network.run(30_000, () => others.every((one) => VirtualPool.statusOf(one, "n2") === "left")),
+      `seed ${seed}: ${others.map((one) => VirtualPool.statusOf(one, "n2"))}`,
+    );
+    for (const one of others) assertEquals(eventsOf(one, "member-failed"), [], `seed ${seed}`);
+  }
+});
+
 Deno.test("a node that dies is failed and comes back by the others' reconnecting (10, 34)", () => {
   const pool = VirtualPool.formed(3, { config: { reconnectIntervalMs: 2000 } });
   const [us, other, third] = pool.members;

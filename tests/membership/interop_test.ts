@@ -152,7 +152,8 @@ for (const variant of VARIANTS) {
       });
 
       await r2.must("leave");
-      await o1.sees("r2", "left");
+      // Real's intent may pass ours by, and then it failed for ours as it would for real.
+      await until("r2 is gone", () => ["left", "failed"].includes(o1.member("r2")?.status ?? "") || undefined);
       await o2.membership.leave();
       await r1.sees("o2", "left");
       await r1.logs(/EventMemberLeave.*: o2/);

@@ -102,7 +102,7 @@ const CONSENSUS: readonly Bug[] = [
     file: "src/raft/follower.ts",
     find: "commitTo(s, Math.min(m.commit, match));",
     replace: "commitTo(s, Math.min(m.commit, s.log.last));",
-    caught: echoes(600),
+    caught: swarm(400),
   },
   {
     id: "7",
@@ -111,7 +111,7 @@ const CONSENSUS: readonly Bug[] = [
     file: "src/raft/follower.ts",
     find: "  sendAccepted(s, m, match);",
     replace: "  sendAccepted(s, m, s.log.last);",
-    caught: swarm(200),
+    caught: swarm(1500),
   },
   {
     id: "7b",

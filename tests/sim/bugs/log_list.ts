@@ -126,7 +126,7 @@ const OLD_DISKS: readonly Bug[] = [
     find: "  if (lastWritten < offset) return;",
     replace:
       "  if (lastWritten < offset || bytes.subarray(offset, offset + BATCH_HEADER_BYTES).every((byte) => byte === 0)) return;",
-    caught: files(300),
+    caught: files(400),
   },
 ];
 
