@@ -96,6 +96,9 @@ const SPACE_RETRY_MS = 1000;
 /** What takes longer is told. */
 const SLOW_MS = 1000;
 
+/** The log was closed before something was written. */
+class ClosedError extends Error {}
+
 /** The log of one node. */
 export class LogStore {
   /** What was found at the start. */
@@ -264,6 +267,7 @@ export class LogStore {
   /** Nothing is written any more: what failed may be on disk or not, and a later success would vouch for it (D12). */
   #fail(error: unknown): void {
     this.#closed = true;
+    if (error instanceof ClosedError) return;
     this.#events.onFatal(error instanceof Error ? error : new Error(String(error)));
   }
 
@@ -309,8 +313,8 @@ export class LogStore {
   /** Starts the next segment; its header and its name are durable before anything is written behind them. */
   *#rotate(batch: LogWrite, bytes: number): Work {
     const started = this.#disk.nowMs();
+    this.#prepareSpare();
     yield this.#spare;
-    this.#spare = undefined;
     const previous = batch.install?.base ?? this.#idAt((batch.truncateFrom ?? this.#batches.last + 1) - 1);
     const firstIndex = previous.index + 1;
     const header = encodeSegmentHeader({
@@ -326,11 +330,10 @@ export class LogStore {
       isRestart: batch.install !== undefined,
     });
     const needed = header.length + bytes;
-    const segmentBytes = Math.max(needed, this.#segmentBytes);
-    if (segmentBytes === this.#segmentBytes && this.#disk.exists(SPARE)) {
+    if (needed <= this.#segmentBytes && this.#disk.exists(SPARE)) {
       yield this.#disk.rename(SPARE, FRESH);
       yield this.#disk.sync();
-    } else yield* this.#untilSpace(() => this.#disk.makeZeros(FRESH, segmentBytes));
+    } else yield* this.#untilSpace(() => this.#disk.makeZeros(FRESH, Math.max(needed, this.#segmentBytes)));
     const file = this.#disk.open(FRESH);
     yield* this.#untilSpace(() => new Task(this.#writeDurably(file, 0, header)));
     const name = segmentName(this.#number + 1, firstIndex);
@@ -344,6 +347,7 @@ export class LogStore {
     this.#segments.push({ name, number: this.#number, previous, bytes: this.#fileBytes });
     this.#rotationDue?.resolve();
     this.#rotationDue = undefined;
+    this.#spare = undefined;
     this.#prepareSpare();
     this.#tellSlow(started, `starting log segment ${this.#number}`);
   }
@@ -418,7 +422,7 @@ export class LogStore {
     if (this.#disk.exists(SPARE)) return;
     try {
       yield* this.#untilSpace(() => this.#disk.makeZeros(UNREADY, this.#segmentBytes));
-      if (this.#disk.exists(UNREADY)) yield this.#disk.rename(UNREADY, SPARE); // not where the log was closed before
+      yield this.#disk.rename(UNREADY, SPARE);
     } catch (error) {
       this.#fail(error);
     }
@@ -446,6 +450,7 @@ export class LogStore {
         yield this.#disk.pause(SPACE_RETRY_MS);
       }
     }
+    throw new ClosedError(); // it was not done, and nobody may be told that it was
   }
 
   /** Payload bytes of an entry, exact while it is in memory, otherwise the mean of its batch. */
