@@ -125,11 +125,15 @@ async function nodeWithServices(services: Services, name: string) {
 
 /** `GET /v1/catalog/services`: names with all tags of their instances, those of the instances that a filter lets through. */
 export async function serviceNames(request: HttpRequest, services: Services): Promise<HttpResponse> {
-  const tables = request.params.get("filter") ? ["nodes", "services"] as const : ["services"] as const;
+  const isFiltered = Boolean(request.params.get("filter"));
+  const tables = isFiltered ? ["nodes", "services"] : ["services"];
   return await v1Read(request, services, async () => {
     const { rows: [list], index } = await services.catalog.read(tables, [{ sql: `${INSTANCES} ORDER BY s.name` }]);
     const tags = new Map<string, Set<string>>();
-    for (const { ServiceName, ServiceTags } of chosen(list.map(instanceJson), request, INSTANCE_FIELDS)) {
+    const some = isFiltered
+      ? chosen(list.map(instanceJson), request, INSTANCE_FIELDS)
+      : list.map((row) => ({ ServiceName: text(row.name), ServiceTags: parsed<string[]>(row.tags) }));
+    for (const { ServiceName, ServiceTags } of some) {
       const known = tags.get(ServiceName) ?? new Set();
       for (const tag of ServiceTags) known.add(tag);
       tags.set(ServiceName, known);

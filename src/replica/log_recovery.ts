@@ -315,15 +315,13 @@ export function damage(path: string, offset: number, what: string): LogDamageErr
 
 /** Place of the last byte that is not zero; -1 where all are. By words: a new segment has millions of zeros. */
 function lastNonZero(bytes: Uint8Array): number {
-  const { buffer, byteOffset } = bytes;
   let end = bytes.length;
-  while (end > 0 && (byteOffset + end) % 4 !== 0 && bytes[end - 1] === 0) end--;
-  if ((byteOffset + end) % 4 === 0) {
-    const first = Math.ceil(byteOffset / 4);
-    const words = new Int32Array(buffer, first * 4, Math.max(0, (byteOffset + end) / 4 - first));
+  while (end % 4 !== 0 && bytes[end - 1] === 0) end--;
+  if (end % 4 === 0 && bytes.byteOffset % 4 === 0) {
+    const words = new Int32Array(bytes.buffer, bytes.byteOffset, end / 4);
     let count = words.length;
     while (count > 0 && words[count - 1] === 0) count--;
-    end = first * 4 + count * 4 - byteOffset;
+    end = 4 * count;
   }
   while (end > 0 && bytes[end - 1] === 0) end--;
   return end - 1;

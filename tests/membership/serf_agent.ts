@@ -9,7 +9,7 @@ import { findProgram } from "../peers/process.ts";
 const LOG_CHARACTERS_MAX = 2_000_000;
 const READY_MS = 10_000;
 /** Of its own command line, which hangs up when it has what it wanted, while answers to a query still come. */
-const CLIENT_GONE = /agent\.ipc: /;
+const CLIENT_GONE = /agent\.ipc: (?:Failed to stream (?:ack|response) to|failed to decode request header: read tcp)/;
 /**
  * Limit for news to reach somebody. It mostly takes a fraction of a second; but in a small pool a message goes to two
  * neighbours only, and who is passed by hears it in one of the next push/pulls, each 15 s (spec/gossip.md 4.7, 4.8).

@@ -6,15 +6,15 @@
  * The seed, counting from 1, at which the simulation met each, and the invariant that broke; "assertion" is the core's own:
  *
  *     1    1 I7      5     1 assertion   8      4 I11   11     7 I9          15    47 I6          21     4 liveness
- *     2    1 I8      6   289 I3 echoes   9     27 I11   11b    4 I9          19     8 assertion   21b    4 liveness
- *     2b   3 I8      7     4 assertion   9b   709 I11 e 12     7 assertion   19c    3 assertion   22     3 S6
+ *     2    1 I8      6   238 I3          9     27 I11   11b    4 I9          19     8 assertion   21b    4 liveness
+ *     2b   3 I8      7  1212 assertion   9b   709 I11 e 12     7 assertion   19c    3 assertion   22     3 S6
  *     3    1 I8      7c  362 assertion                  13b   63 I3
  *     4    1 I7                                         14     1 I12
  *
  * With the profile files, over the real log, and with sqlite, over the real state machine:
  *
  *     14b  1 I12     24   37 D2          26     1 I16   27     1 I16         28   348 I16         29     1 I16
- *     18   3 I15                         30   109 I16   31     1 I16         32   113 liveness    34    42 D2
+ *     18   3 I15                         30   109 I16   31     1 I16         32   113 liveness    34   311 D2
  *
  * With the profile leases:
  *
