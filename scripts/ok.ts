@@ -1,6 +1,6 @@
 /**
- * Proves a change: format, lint, types, documentation, layers, all tests, each with its time. Ends with `N passed, N failed`.
- * Exits 1 when anything failed, after having run everything.
+ * Proves a change: format, lint, types, documentation, layers, all tests, each with its time. Ends with what failed, repeated
+ * where nobody has to look for it, and `N passed, N failed`. Exits 1 when anything failed, after having run everything.
  *
  * The tests run in two lanes side by side: many of them wait for processes, time-outs and elections, so that both lanes take
  * three quarters of the time that they take one after the other. Each lane has ports of its own.
@@ -40,8 +40,13 @@ function lanes(): Step[] {
   ];
 }
 
+/** Lines of a failed step that are repeated at the end, at most: the first ones, which name the first error. */
+const REPEATED_LINES = 120;
+
 let passed = 0;
 let failed = 0;
+/** What is repeated at the end. */
+const failures: string[] = [];
 
 /** The lines of what a program prints, as they come. */
 async function* linesOf(stream: ReadableStream<BufferSource>): AsyncGenerator<string> {
@@ -68,11 +73,14 @@ async function run({ name, args, ports, mark = "" }: Step): Promise<void> {
   })
     .spawn();
   const counts: number[][] = [];
+  const lines: string[] = [];
   const show = async (stream: ReadableStream<BufferSource>, out: (line: string) => void) => {
     for await (const line of linesOf(stream)) {
       out(mark + line);
       // deno-lint-ignore no-control-regex -- colours are control characters
-      const found = /\| (\d+) passed.*\| (\d+) failed/.exec(line.replace(/\x1b\[[0-9;]*m/g, ""));
+      const plain = line.replace(/\x1b\[[0-9;]*m/g, "");
+      lines.push(plain);
+      const found = /\| (\d+) passed.*\| (\d+) failed/.exec(plain);
       if (found) counts.push([Number(found[1]), Number(found[2])]);
     }
   };
@@ -82,9 +90,17 @@ async function run({ name, args, ports, mark = "" }: Step): Promise<void> {
   const [good, bad] = counts.at(-1) ?? [success ? 1 : 0, 0];
   passed += good;
   failed += success ? bad : Math.max(bad, 1);
+  if (!success) failures.push(`── ${name}: FAILED`, ...explained(lines).map((line) => mark + line));
+}
+
+/** What a failed step says of its failures: from the heading of `deno test` for them on, or else its last lines. */
+function explained(lines: readonly string[]): readonly string[] {
+  const heading = lines.findIndex((line) => line.trim() === "ERRORS");
+  return heading < 0 ? lines.slice(-REPEATED_LINES) : lines.slice(heading).slice(0, REPEATED_LINES);
 }
 
 for (const check of CHECKS) await run(check);
 await Promise.all(lanes().map(run));
+for (const line of failures) console.log(line);
 console.log(`${passed} passed, ${failed} failed`);
 Deno.exit(failed === 0 ? 0 : 1);
