@@ -2,10 +2,14 @@
  * The compiled executable: built as a user builds it, then three nodes run from it.
  */
 import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async";
 import { clusterFlags, leaderOf, startCluster, until, withNodes } from "./processes.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const TOOLCHAIN_SCRIPT = new URL("../../../shared/tools/denort.sh", import.meta.url).pathname;
+
+/** The toolchain is downloaded: the registry may be out of reach for a moment. */
+const TOOLCHAIN_ATTEMPTS = 4;
 
 async function run(
   command: string,
@@ -26,7 +30,11 @@ async function build(): Promise<void> {
   const plain = await run(Deno.execPath(), ["task", "compile"]);
   if (plain.success) return console.error("!! the executable was built by plain `deno task compile`");
   const toolchain = `${ROOT}dist/toolchain`;
-  const made = await run("bash", [TOOLCHAIN_SCRIPT, toolchain]);
+  let made = await run("bash", [TOOLCHAIN_SCRIPT, toolchain]);
+  for (let attempt = 1; !made.success && attempt < TOOLCHAIN_ATTEMPTS; attempt++) {
+    await delay(attempt * 2000);
+    made = await run("bash", [TOOLCHAIN_SCRIPT, toolchain]);
+  }
   assert(made.success, `neither way of building worked:\n${plain.output}\n${made.output}`);
   const env = { DENORT_BIN: `${toolchain}/denort`, DENO_TLS_CA_STORE: "system" };
   const built = await run(Deno.execPath(), ["task", "compile", "--deno", `${toolchain}/deno`], env);
