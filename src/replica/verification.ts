@@ -57,7 +57,7 @@ export class Verification {
     if (status().role !== "leader") throw new Error("not leader");
     const { members } = status().config;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const index = await this.#chooseIndex();
+      const index = await this.#chooseIndex(2 << attempt);
       const answers = await Promise.all(members.map((member) => this.#ask(member, index)));
       if (answers.some(({ late }) => late)) continue;
       const nodes = Object.fromEntries(
@@ -76,13 +76,13 @@ export class Verification {
     throw new Error("the nodes could not be held at one index: try again when there are fewer writes");
   }
 
-  /** The last index where nothing is written, one that comes soon where something is. */
-  async #chooseIndex(): Promise<Index> {
+  /** The last index where nothing is written, one that comes in `ahead` times {@linkcode RATE_MS} where something is. */
+  async #chooseIndex(ahead: number): Promise<Index> {
     const { status } = this.#parts;
     const before = status().last.index;
     await pause(RATE_MS);
     const { index } = status().last;
-    return index + 2 * (index - before);
+    return index + ahead * (index - before);
   }
 
   async #ask({ id, addr }: Member, index: Index): Promise<{ hash?: string; error?: string; late?: boolean }> {

@@ -252,9 +252,12 @@ export class NodeProcess {
     return status;
   }
 
-  /** Resolves when it ends by itself. */
+  /**
+   * Resolves when it ends by itself.
+   * @throws {Error} When it has not within a minute.
+   */
   async ended(): Promise<Deno.CommandStatus> {
-    const status = await this.#child.status;
+    const status = await until(`the end of node ${this.place.id}`, () => this.#ended, 60_000);
     await this.#output;
     return status;
   }
