@@ -6,7 +6,7 @@
  * @module
  */
 import { parseArgs } from "@std/cli";
-import { until } from "../../tests/cluster/processes.ts";
+import { Interrupted, until, untilInterrupted } from "../../tests/cluster/processes.ts";
 import { OurNode } from "../../tests/membership/our_node.ts";
 import { SerfAgent } from "../../tests/membership/serf_agent.ts";
 import { Random } from "../../tests/sim/random.ts";
@@ -133,7 +133,7 @@ console.log(`seed ${seed}, ${minutes} minutes`);
 const random = new Random(Number(seed));
 const pool = new Pool(random);
 const agreedMs: number[] = [];
-try {
+async function torment(): Promise<void> {
   for (const name of NAMES) await pool.start(name);
   agreedMs.push(await pool.agree());
   const endMs = performance.now() + Number(minutes) * 60_000;
@@ -144,6 +144,13 @@ try {
     agreedMs.push(tookMs);
     console.log(`${acts.join(", ")}: agreed after ${(tookMs / 1000).toFixed(1)} s`);
   }
+}
+
+try {
+  await untilInterrupted(torment());
+} catch (error) {
+  if (!(error instanceof Interrupted)) throw error;
+  console.log("told to end: what was so far");
 } finally {
   await pool.close();
 }
