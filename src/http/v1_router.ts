@@ -86,17 +86,17 @@ export async function routeV1(request: HttpRequest, services: Services): Promise
     const asked = request.target.split("?", 1)[0];
     const route = ROUTES.find(({ path }) => path.endsWith("/") ? asked.startsWith(path) : asked === path);
     if (!route) throw new HttpError(404, "");
-    checkDatacenter(request, options.datacenter);
     if (request.method === "OPTIONS") {
       return { status: 200, body: "", headers: { Allow: ["OPTIONS", ...route.methods].join(",") } };
-    }
-    // What cannot be filtered must not look as if it had been.
-    if (request.params.get("filter") && !FILTERED.includes(route.path)) {
-      throw new HttpError(501, "filter expressions are not supported here");
     }
     if (!route.methods.includes(request.method)) {
       const response = v1Problem(new HttpError(405, `method ${request.method} not allowed`), services.log);
       return { ...response, headers: { Allow: route.methods.join(",") } };
+    }
+    checkDatacenter(request, options.datacenter);
+    // What cannot be filtered must not look as if it had been.
+    if (request.params.get("filter") && !FILTERED.includes(route.path)) {
+      throw new HttpError(501, "filter expressions are not supported here");
     }
     if (!route.isLocal && !options.isServer) return await forward(request, services, blockingMs(request, services));
     return await route.handler(request, services, decoded(asked.slice(route.path.length)));

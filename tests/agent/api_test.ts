@@ -44,6 +44,7 @@ Deno.test("reads block until the index passes, say how fresh they are, and follo
     assertEquals((await client.http("GET", "/v1/catalog/nodes?dc=other")).text, "No path to datacenter");
     const wrong = await client.http("GET", "/v1/agent/leave");
     assertEquals([wrong.status, wrong.text, wrong.headers.get("allow")], [405, "method GET not allowed", "PUT"]);
+    assertEquals((await client.http("PUT", "/v1/catalog/nodes?dc=other")).status, 405);
     assertEquals((await client.http("GET", "/v1/none")).status, 404);
 
     // Nothing happens: the wait runs out, with the same index. Then something does.
