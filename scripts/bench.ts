@@ -11,6 +11,7 @@
  * @module
  */
 import { parseArgs } from "@std/cli";
+import { interruption } from "../tests/cluster/processes.ts";
 import { HAS_RQLITE } from "../tests/differential/rqlite.ts";
 import { type LoadGenerator, loadGenerator } from "./bench/load.ts";
 import { describeMachine } from "./bench/machine.ts";
@@ -233,10 +234,7 @@ async function main(args: readonly string[]): Promise<number> {
     console.error("Cannot compare with rqlite on this machine: its binary is for Linux on x64");
     return 1;
   }
-  const interrupted = Promise.withResolvers<undefined>();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    Deno.addSignalListener(signal, () => interrupted.resolve(undefined));
-  }
+  const interrupted = interruption();
   const root = await Deno.makeTempDir({ prefix: "muster-bench-" });
   const generator = await loadGenerator();
   const bench = new Bench(options, root, generator);
@@ -245,7 +243,7 @@ async function main(args: readonly string[]): Promise<number> {
     const machine = await describeMachine(root);
     const run = { machine, generator: generator.name, seconds, rounds, systems: systems.map(({ name }) => name) };
     const running = bench.run();
-    const results = await Promise.race([running, interrupted.promise]);
+    const results = await Promise.race([running, interrupted]);
     if (results === undefined) {
       console.error("interrupted: stopping the nodes …");
       await bench.end(true);

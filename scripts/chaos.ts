@@ -10,9 +10,10 @@
  * @module
  */
 import { parseArgs } from "@std/cli";
+import { interruption } from "../tests/cluster/processes.ts";
 import { renderReport } from "./chaos/report.ts";
-import { ChaosRun } from "./chaos/run.ts";
-import { FAULT_KINDS, type FaultKind } from "./chaos/schedule.ts";
+import { type ChaosOptions, ChaosRun } from "./chaos/run.ts";
+import { FAULT_KINDS } from "./chaos/schedule.ts";
 
 const USAGE = `Usage: deno task chaos --minutes N [flags]
 
@@ -26,14 +27,7 @@ const USAGE = `Usage: deno task chaos --minutes N [flags]
 
 Partitions and slow links need root and "ip" (network namespaces), the full disk needs root and "mount".`;
 
-interface Options {
-  readonly seconds: number;
-  readonly nodes: number;
-  readonly seed: number;
-  readonly kinds: readonly FaultKind[];
-  readonly leases: boolean;
-  readonly keep: boolean;
-}
+type Options = Omit<ChaosOptions, "say">;
 
 /** Wrong use of the command line. */
 class UsageError extends Error {}
@@ -79,14 +73,11 @@ async function main(args: readonly string[]): Promise<number> {
     console.error(`${error.message}\n\n${USAGE}`);
     return 2;
   }
-  const interrupted = Promise.withResolvers<undefined>();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    Deno.addSignalListener(signal, () => interrupted.resolve(undefined));
-  }
+  const interrupted = interruption();
   console.error(`seed ${options.seed}`);
   const run = new ChaosRun({ ...options, say: (line) => console.error(line) });
   try {
-    const report = await Promise.race([run.run(), interrupted.promise]);
+    const report = await Promise.race([run.run(), interrupted]);
     if (report === undefined) {
       console.error("interrupted: stopping the nodes …");
       return 130;

@@ -10,7 +10,7 @@
  * @module
  */
 import { parseArgs } from "@std/cli";
-import { clusterFlags, leaderOf, nodePlace, NodeProcess, until } from "../tests/cluster/processes.ts";
+import { clusterFlags, interruption, leaderOf, nodePlace, NodeProcess, until } from "../tests/cluster/processes.ts";
 import { loadCities, showQueries } from "./demo/queries.ts";
 import { loseLeader, regain, showSame } from "./demo/failover.ts";
 import { duration, table, thousands } from "./terminal/table.ts";
@@ -133,10 +133,7 @@ async function main(args: readonly string[]): Promise<number> {
     console.error(unknown.length > 0 ? `Cannot understand ${unknown.join(" ")}\n\n${USAGE}` : USAGE);
     return unknown.length > 0 ? 2 : 0;
   }
-  const interrupted = Promise.withResolvers<void>();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    Deno.addSignalListener(signal, () => interrupted.resolve());
-  }
+  const interrupted = interruption();
   const root = await Deno.makeTempDir({ prefix: "muster-demo-" });
   const stage = new Stage(root);
   const started = performance.now();
@@ -144,13 +141,13 @@ async function main(args: readonly string[]): Promise<number> {
   let code = 130;
   try {
     const played = demonstrate(stage).then(() => code = 0);
-    await Promise.race([played, interrupted.promise]);
+    await Promise.race([played, interrupted]);
     if (code === 0) {
       console.log(`\nAll as expected, in ${thousands(Math.round((performance.now() - started) / 1000))} s.`);
       if (flags.wait) {
         await showInvitation(stage.nodes);
         console.log("\nCtrl-C stops the nodes and removes their data.");
-        await interrupted.promise;
+        await interrupted;
       }
     }
   } catch (error) {

@@ -58,6 +58,16 @@ export async function until<T>(
 /** This program was told to end. */
 export class Interrupted extends Error {}
 
+/** By which a tool is told to end. */
+const ENDING = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** Resolves when the program is told to end; it is up to its tool then to do so. */
+export function interruption(): Promise<undefined> {
+  const told = Promise.withResolvers<undefined>();
+  for (const signal of ENDING) Deno.addSignalListener(signal, () => told.resolve(undefined));
+  return told.promise;
+}
+
 /**
  * What a tool does; fails as soon as the program is told to end, so that what it has started is ended, too. Told once more, it
  * goes on ending.
@@ -65,10 +75,9 @@ export class Interrupted extends Error {}
 export async function untilInterrupted(work: Promise<void>): Promise<void> {
   const told = Promise.withResolvers<never>();
   const fail = () => told.reject(new Interrupted("interrupted"));
-  const signals = ["SIGINT", "SIGTERM"] as const;
-  for (const signal of signals) Deno.addSignalListener(signal, fail);
+  for (const signal of ENDING) Deno.addSignalListener(signal, fail);
   await Promise.race([work, told.promise]);
-  for (const signal of signals) Deno.removeSignalListener(signal, fail);
+  for (const signal of ENDING) Deno.removeSignalListener(signal, fail);
 }
 
 /**
