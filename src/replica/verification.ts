@@ -49,8 +49,9 @@ export class Verification {
 
   /**
    * Has all nodes hash their content at one index; on the leader.
-   * @returns `index`, `equal`, and `nodes`: each one's hash, or why there is none.
-   * @throws {Error} When this node does not lead, or no index could be agreed on.
+   * @returns `index`; `equal`, whether all that answered hold the same; `complete`, whether all answered; and `nodes`: each
+   * one's hash, or why there is none.
+   * @throws {Error} When this node does not lead, no index could be agreed on, or no node could hash its content.
    */
   async run(): Promise<Record<string, unknown>> {
     const { status, log } = this.#parts;
@@ -64,14 +65,17 @@ export class Verification {
         members.map(({ id }, at) => [id, answers[at].hash ?? `error: ${answers[at].error}`]),
       );
       const hashes = new Set(answers.flatMap(({ hash }) => hash ?? []));
+      if (hashes.size === 0) throw new Error(`no node could hash its content: ${JSON.stringify(nodes)}`);
       const isEqual = hashes.size === 1;
+      const [compared, silent] = [true, false].map((has) =>
+        members.filter((_, at) => (answers[at].hash !== undefined) === has).map(({ id }) => id).join(", ")
+      );
       log(
-        `contents compared at index ${index}: ${isEqual ? "equal" : "THEY DIFFER"} on ${
-          members.map(({ id }) => id).join(", ")
-        }`,
+        `contents compared at index ${index}: ${isEqual ? "equal" : "THEY DIFFER"} on ${compared}` +
+          (silent === "" ? "" : `; not compared: ${silent}`),
       );
       if (!isEqual) await this.#stopMinority(index, members, answers.map(({ hash }) => hash));
-      return { index, equal: isEqual, nodes };
+      return { index, equal: isEqual, complete: silent === "", nodes };
     }
     throw new Error("the nodes could not be held at one index: try again when there are fewer writes");
   }

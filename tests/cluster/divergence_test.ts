@@ -55,10 +55,16 @@ Deno.test("POST /verify on any node compares the content of all at one index whi
     isWriting = false;
     await writes;
     assertEquals(loaded.status, 200);
-    assert(loaded.report.equal, JSON.stringify(loaded.report));
+    assert(loaded.report.equal && loaded.report.complete, JSON.stringify(loaded.report));
     assertEquals(Object.keys(loaded.report.nodes).sort(), nodes.map(({ place }) => place.id).sort());
 
     await follower.stop("SIGTERM");
+    const { report: partial } = await verify(leader);
+    assertEquals([partial.equal, partial.complete], [true, false]);
+    assertMatch(partial.nodes[follower.place.id], /^error: /);
+    const line = new RegExp(`equal on \\d, \\d; not compared: ${follower.place.id}`);
+    await until("it is logged", () => line.test(leader.log) || undefined);
+
     const database = new DatabaseSync(`${follower.place.directory}/sqlite/db.sqlite`);
     database.exec("UPDATE t SET v = 1.25 WHERE id = 1");
     database.close();
@@ -73,7 +79,9 @@ Deno.test("POST /verify on any node compares the content of all at one index whi
 
 async function verify(
   node: NodeProcess,
-): Promise<{ status: number; report: { index: number; equal: boolean; nodes: Record<string, string> } }> {
+): Promise<
+  { status: number; report: { index: number; equal: boolean; complete: boolean; nodes: Record<string, string> } }
+> {
   const response = await fetch(`${node.url}/verify`, { method: "POST" });
   const text = await response.text();
   return { status: response.status, report: response.ok ? JSON.parse(text) : { text } };
