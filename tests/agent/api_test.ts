@@ -152,7 +152,7 @@ Deno.test("events, node metadata, info, list-peers, reload, monitor and keys by 
     await Deno.mkdir(settings);
     await Deno.writeTextFile(`${settings}/a.hcl`, `dns_config { node_ttl = "1s" }\nnode_meta { rack = "r1" }`);
     const [server, client] = await pair(root, start, `-config-dir=${settings}`, `-encrypt=${KEY}`);
-    assertMatch(client.log, /Gossip Encryption: true/);
+    await client.says(/Gossip Encryption: true/);
     assert(!client.log.includes(KEY) && !server.log.includes(KEY), "a key is a secret");
 
     const fired = await client.muster("event", "-name=deploy", "-node=^ser", "payload");
@@ -245,10 +245,10 @@ Deno.test("a name or an id twice, another datacenter, another key: refused, and 
     const clone = start(agentPlace(root, "clone"), `-node-id=${NodeID}`);
     await clone.up();
     assertEquals((await clone.muster("join", server.addr)).code, 1);
-    await until("it is named", () => /Member 'clone' has conflicting node ID/.test(server.log) || undefined);
+    await server.says(/Member 'clone' has conflicting node ID/);
     assertEquals(Object.keys(await server.members()).sort(), ["client", "server"]);
     const twin = start({ ...agentPlace(root, "client"), directory: `${root}/twin` }, `-retry-join=${server.addr}`);
-    await until("the conflict is logged", () => /Conflicting address for a node: client/.test(server.log) || undefined);
+    await server.says(/Conflicting address for a node: client/);
     assertEquals((await server.members()).client, "alive");
     assert(twin.running);
   }));
@@ -310,10 +310,10 @@ Deno.test("an agent without HTTP still answers names, and ends without a trace o
       "it answers",
       async () => (await dig(quiet.place, "quiet.node.consul", "+short")) === "127.0.0.1" || undefined,
     );
-    assertMatch(quiet.log, /\(HTTP: -1, /);
+    await quiet.says(/\(HTTP: -1, /);
     const both = start(agentPlace(root, "both"), "-client=127.0.0.1 127.0.0.9", `-retry-join=${quiet.addr}`);
     await both.up();
-    assertMatch(both.log, /Client Addr: \[127\.0\.0\.1 127\.0\.0\.9\] \(HTTP: \d+, /);
+    await both.says(/Client Addr: \[127\.0\.0\.1 127\.0\.0\.9\] \(HTTP: \d+, /);
     await both.sees("quiet", "alive");
     const second = { ...both.place, host: "127.0.0.9" };
     for (const protocol of ["+notcp", "+tcp"]) {

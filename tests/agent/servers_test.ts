@@ -2,7 +2,7 @@
  * Servers that find each other by gossip form a Raft cluster, take later ones in and let those go that leave; clients reach
  * it through any of them; nodes that move to other addresses are found again (spec/consul.md 9.6, 9.7).
  */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { until } from "../cluster/processes.ts";
 import { agentPlace, type AgentProcess, leaderAmong, type StartAgent, withAgents } from "./agents.ts";
 
@@ -127,7 +127,7 @@ Deno.test("all servers restarted at once elect again; a server that expects anot
     const even = agentPlace(root, "even");
     const first = start(odd, "-server", "-bootstrap-expect=2");
     const second = start(even, "-server", "-bootstrap-expect=3", `-retry-join=${odd.host}:${odd.port}`);
-    await until("it is named", () => /Member odd has a conflicting expect value/.test(second.log) || undefined);
+    await second.says(/Member odd has a conflicting expect value/);
     assert(first.running);
-    assertMatch(first.log, /bootstrap_expect = 2: A cluster with 2 servers will provide no failure tolerance/);
+    await first.says(/bootstrap_expect = 2: A cluster with 2 servers will provide no failure tolerance/);
   }));

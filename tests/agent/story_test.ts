@@ -29,7 +29,7 @@ Deno.test("the story: two agents, one member each; join; both see both; DNS answ
     const client = ["agent-two", two.addr, "alive", "client", "0.1.0", "2", "dc1", "default", "<default>"];
     assertEquals(await membersShown(one), [header, server]);
     assertEquals(await membersShown(two), [header, client]);
-    assertMatch(one.log, /Server: true \(Bootstrap: false\)/);
+    await one.says(/Server: true \(Bootstrap: false\)/);
 
     const nobody = await two.http("GET", "/v1/catalog/nodes");
     assertEquals([nobody.status, nobody.text], [500, "No known Consul servers"]);

@@ -33,7 +33,7 @@ Deno.test("a replica whose database was changed behind its back stops with exit 
       back.log,
       /the database of node "\d" differs from that of the majority, as of index \d+: this node stops/,
     );
-    assertMatch(leader.log, /REPLICAS DIFFER after index \d+/);
+    await leader.says(/REPLICAS DIFFER after index \d+/);
 
     await leader.execute("UPDATE t SET v = v + 1");
     const later = Number(await leader.status("store.raft.applied_index"));
@@ -62,8 +62,7 @@ Deno.test("POST /verify on any node compares the content of all at one index whi
     const { report: partial } = await verify(leader);
     assertEquals([partial.equal, partial.complete], [true, false]);
     assertMatch(partial.nodes[follower.place.id], /^error: /);
-    const line = new RegExp(`equal on \\d, \\d; not compared: ${follower.place.id}`);
-    await until("it is logged", () => line.test(leader.log) || undefined);
+    await leader.says(new RegExp(`equal on \\d, \\d; not compared: ${follower.place.id}`));
 
     const database = new DatabaseSync(`${follower.place.directory}/sqlite/db.sqlite`);
     database.exec("UPDATE t SET v = 1.25 WHERE id = 1");
@@ -74,7 +73,7 @@ Deno.test("POST /verify on any node compares the content of all at one index whi
     assertEquals(report.equal, false);
     assertEquals(new Set(Object.values(report.nodes)).size, 2);
     assertEquals((await back.ended()).code, 3);
-    assertMatch(leader.log, /contents compared at index \d+: THEY DIFFER/);
+    await leader.says(/contents compared at index \d+: THEY DIFFER/);
   }));
 
 async function verify(

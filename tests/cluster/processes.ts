@@ -179,6 +179,14 @@ export class NodeProcess {
     return this.#lines;
   }
 
+  /**
+   * Waits until it has said something like `pattern`: what it answers may arrive before what it said earlier.
+   * @throws {Error} When it does not within 30 s.
+   */
+  async says(pattern: RegExp): Promise<void> {
+    await until(`node ${this.place.id} saying ${pattern}`, () => pattern.test(this.log) || undefined);
+  }
+
   get pid(): number {
     return this.#child.pid;
   }

@@ -54,8 +54,8 @@ Deno.test("a damaged node sets its data aside, is filled anew and votes again; t
 
     const back = start(victim.place, flags);
     await back.ready();
-    assertMatch(back.log, /this node's data were set aside as damaged: it joins the cluster again, through 127/);
-    assertMatch(leader.log, /lost its data directory/);
+    await back.says(/this node's data were set aside as damaged: it joins the cluster again, through 127/);
+    await leader.says(/lost its data directory/);
     assertEquals(await back.row("SELECT count(*), sum(v) FROM t", "none"), [3, 9]);
     const after = JSON.parse(await Deno.readTextFile(`${victim.place.directory}/node.json`));
     assertEquals(after.nodeId, before.nodeId);

@@ -2,7 +2,7 @@
  * Logs that are cut, and nodes that get a copy of the database instead: new ones, ones that were away too long, ones that
  * die in the middle of it; with real processes.
  */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { clusterFlags, leaderOf, nodePlace, type NodeProcess, startCluster, until, withNodes } from "./processes.ts";
 
 /** Asks for a snapshot; whether there was anything to do. */
@@ -64,7 +64,7 @@ Deno.test("a log is cut behind what is applied; a new node gets a copy of the da
     const flags = clusterFlags(nodes.map(({ place }) => place));
     const fourth = start(nodePlace(root, "4"), flags);
     await fourth.ready();
-    assertMatch(fourth.log, /installed the snapshot up to index \d+/);
+    await fourth.says(/installed the snapshot up to index \d+/);
     assertEquals(await fourth.status("store.raft.snapshots"), { sent: 0, installed: 1, log_cuts: 0 });
     const { store, cluster } = await (await fetch(`${leader.url}/debug/vars`)).json();
     assertEquals([store.num_joins, store.num_snapshots_sent, cluster.num_join_req >= 1], [1, 1, true]);
@@ -100,7 +100,7 @@ Deno.test("a follower that was away while the log was cut gets a copy while writ
     })();
     let back = start(away.place, flags);
     for (let deaths = 0; deaths < 3; deaths++) {
-      await until("the copy arrives", () => /receiving a snapshot/.test(back.log) || undefined);
+      await back.says(/receiving a snapshot/);
       await back.stop("SIGKILL");
       back = start(away.place, flags);
     }
