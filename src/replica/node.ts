@@ -19,6 +19,7 @@ import { Divergence } from "./divergence.ts";
 import { splitAddress } from "../codec/address.ts";
 import { HttpPorts, NoLeaderError } from "./http_ports.ts";
 import { bridgeGossip } from "./gossip_bridge.ts";
+import { KnownLeader } from "./known_leader.ts";
 import { leaveCluster, type LeavingParts } from "./leaving.ts";
 import { Listener } from "./listener.ts";
 import { FileDisk } from "./log_files.ts";
@@ -88,11 +89,10 @@ export class ReplicaNode {
   #nextRef = 1;
   /** What the disk has no room for. */
   readonly #full = new Set<"log" | "database">();
-  #leader: NodeId | null = null;
+  readonly #leader: KnownLeader;
   /** Whether this node has been part of a cluster in this life. */
   #wasMember = false;
   #isShutDown = false;
-  #leaderChanges = 0;
   #onWriterClosed: (() => void) | undefined;
   #ticker: ReturnType<typeof setInterval> | undefined;
 
@@ -106,6 +106,12 @@ export class ReplicaNode {
     this.#events = events;
     this.#state = new NodeState(state);
     const identity = { nodeId: options.nodeId, storageId: options.storageId };
+    this.#leader = new KnownLeader({
+      self: { id: options.nodeId, addr: options.advertisedAddr, apiUrl: options.apiUrl },
+      addrOf: (id) => this.#addrOf(id) ?? this.#met.get(id)?.addr,
+      apiUrlOf: (id) => this.#met.get(id)?.apiUrl,
+      tell: (leader) => this.#http.broadcast({ k: "leader", leader }),
+    });
     this.#discovery = discovery && new Discovery(discovery);
     this.#log = LogStore.open(new FileDisk(options.directory), { identity, applied }, {
       onPersisted: (ticket) => this.#replica.persisted(ticket),
@@ -216,8 +222,8 @@ export class ReplicaNode {
       log: this.#log,
       replica: this.#replica,
       rpc,
-      leader: () => this.#leader,
-      addrOf: (peer) => this.#member(peer)?.addr,
+      leader: () => this.#leader.id,
+      addrOf: (peer) => this.#addrOf(peer),
       onReplaced: () => this.#http.broadcast({ k: "databaseReplaced" }),
       note: this.#events.log,
       fatal: this.#events.fatal,
@@ -319,9 +325,8 @@ export class ReplicaNode {
   }
 
   #meet(hello: Hello): void {
-    const before = this.#met.get(hello.id);
     this.#met.set(hello.id, hello);
-    if (hello.id === this.#leader && before?.apiUrl !== hello.apiUrl) this.#tellLeader();
+    this.#leader.update();
   }
 
   #member(id: NodeId): Member | undefined {
@@ -384,21 +389,17 @@ export class ReplicaNode {
     }
     this.#memberFile.write(config);
     this.#http.broadcast({ k: "members", members: config.members });
+    this.#leader.update();
   }
 
   #dropPeer(id: NodeId): void {
-    if (this.#member(id) || this.#leader === id) return;
+    if (this.#member(id) || this.#leader.id === id) return;
     this.#peers.get(id)?.close();
     this.#peers.delete(id);
   }
 
   #onRole({ role, term, leader, why }: NonNullable<Effects["role"]>): void {
-    const changed = leader !== this.#leader;
-    this.#leader = leader;
-    if (changed) {
-      this.#leaderChanges++;
-      this.#tellLeader();
-    }
+    const changed = this.#leader.set(leader);
     const { nodeId, advertisedAddr, apiUrl } = this.#options;
     this.#discovery?.lead(role === "leader" ? { id: nodeId, apiAddr: apiUrl, addr: advertisedAddr } : null);
     if (role === "leader") {
@@ -411,17 +412,7 @@ export class ReplicaNode {
 
   /** Who leads, as known here. */
   leader(): LeaderInfo | null {
-    const id = this.#leader;
-    if (id === null) return null;
-    if (id === this.#options.nodeId) return { id, addr: this.#options.advertisedAddr, apiUrl: this.#options.apiUrl };
-    const met = this.#met.get(id);
-    const addr = this.#addrOf(id) ?? met?.addr;
-    return addr === undefined ? null : { id, addr, apiUrl: met?.apiUrl ?? "" };
-  }
-
-  #tellLeader(): void {
-    const message: ToHttp = { k: "leader", leader: this.leader() };
-    this.#http.broadcast(message);
+    return this.#leader.info;
   }
 
   #fromWriter(message: FromWriter): void {
@@ -512,7 +503,7 @@ export class ReplicaNode {
         num_restores: installed,
         nodes_reaped_ok: this.#reaper.reaped,
         dropped_messages: dropped,
-        leader_changes: this.#leaderChanges,
+        leader_changes: this.#leader.changes,
         term,
         commit_index: commit,
         applied_index: applied,
