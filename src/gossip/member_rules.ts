@@ -14,8 +14,13 @@ import { pushPull, sendUser } from "./spread.ts";
 
 /** Intents about unknown members that are kept. */
 const INTENTS_MAX = 4096;
-/** Members that are told straight that this node leaves; in a larger pool gossip is repeated often enough. */
-const GOODBYES_MAX = 32;
+/**
+ * Each push/pull raises the time of a member that left by one (spec/gossip.md 5.6), so that others may be ahead of what is
+ * known here, and would take an intent with the next time for an old one.
+ */
+const STATUS_TIME_AHEAD = 1000n;
+/** Members that are told straight that one leaves; in a larger pool gossip is repeated often enough. */
+const TOLD_STRAIGHT_MAX = 32;
 /** Tag by which a member asks for another {@linkcode SerfConfig.reconnectTimeoutMs}. */
 const RECONNECT_TIMEOUT_TAG = "rc_tm";
 
@@ -154,23 +159,26 @@ export function announceLeaveIntent(
   { node, prune }: { node: string; prune: boolean },
   onSent: () => void,
 ): void {
+  const known = state.members.get(node)?.statusLTime ?? 0n;
+  if (node !== state.name) state.clock.witness(known + STATUS_TIME_AHEAD);
   const intent = { ltime: state.clock.stamp(), node, prune };
   const hasListeners = state.hasOthersAlive;
   applyLeaveIntent(state, intent);
   if (!hasListeners) return onSent();
   const once = onceOnly(onSent);
   const message = encodeMessage(SERF.leave, LEAVE, intent);
-  if (node === state.name) sayGoodbye(state, message);
+  sayStraight(state, message);
   state.intentQueue.push(message, { onFinished: once });
   state.net.timers.at(state.net.nowMs + state.options.config.broadcastTimeoutMs, once);
 }
 
 /**
- * Tells members straight that this node leaves. Gossip goes to neighbours at random, in a small pool each message a few times
- * only, and may pass somebody by, who would then take this node for failed (spec/gossip.md 5.3).
+ * Tells members straight that one leaves. Gossip goes to neighbours at random, dead ones among them, in a small pool each
+ * message a few times only, and may pass somebody by, who would then take a leaver for failed (spec/gossip.md 5.3), or keep
+ * for ever what was pruned.
  */
-function sayGoodbye({ net, name }: SerfState, message: Uint8Array): void {
-  const others = net.table.pick(GOODBYES_MAX, (node) => node.name !== name && node.state === STATE.alive);
+function sayStraight({ net, name }: SerfState, message: Uint8Array): void {
+  const others = net.table.pick(TOLD_STRAIGHT_MAX, (node) => node.name !== name && node.state === STATE.alive);
   for (const other of others) sendUser(net, endpointOf(other), message);
 }
 

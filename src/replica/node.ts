@@ -8,7 +8,7 @@ import type { Effects, LeaseOptions } from "../raft/effects.ts";
 import type { Config, Entry, Member, Message, NodeId, OutgoingMessage } from "../raft/message.ts";
 import { isReply } from "../raft/message_check.ts";
 import type { FromWriter } from "../sqlite/api.ts";
-import type { LeaderInfo, ReplicaOpen, ReplicaOptions, ToHttp } from "./api.ts";
+import type { LeaderInfo, ReplicaOpen, ReplicaOptions } from "./api.ts";
 import { pause } from "../rpc/backoff.ts";
 import type { Connection } from "./connection.ts";
 import { boot } from "./boot.ts";

@@ -283,6 +283,41 @@ Deno.test("nobody in a small pool takes a node that leaves for failed, whomever 
   }
 });
 
+Deno.test("a prune reaches everybody in a small pool with dead nodes, which gossip counts among its neighbours", () => {
+  for (let seed = 1; seed <= 60; seed++) {
+    const pool = VirtualPool.formed(4, { config: { reconnectIntervalMs: 3_600_000 } }, seed);
+    const [us, other, ...dead] = pool.members;
+    for (const one of dead) one.node.isDown = true;
+    const haveFailed = (one: typeof us) => dead.every(({ name }) => VirtualPool.statusOf(one, name) === "failed");
+    assert(pool.network.run(60_000, () => haveFailed(us) && haveFailed(other)));
+    for (const { name } of dead) {
+      pool.turn(us, (serf, nowMs) => serf.forceLeave({ node: name, prune: true }, nowMs, () => {}));
+    }
+    assert(
+      pool.network.run(5000, () => other.serf.state.members.size === 2),
+      `seed ${seed}: ${dead.map(({ name }) => VirtualPool.statusOf(other, name))}`,
+    );
+  }
+});
+
+Deno.test("a prune counts whatever time push/pulls have given to the member that left meanwhile", () => {
+  for (let seed = 1; seed <= 40; seed++) {
+    const pool = VirtualPool.formed(5, {}, seed);
+    const dead = pool.members[4];
+    const others = pool.members.slice(0, 4);
+    const us = others[0];
+    dead.node.isDown = true;
+    const are = (status: string) => others.every((one) => VirtualPool.statusOf(one, dead.name) === status);
+    assert(pool.network.run(60_000, () => are("failed")));
+    pool.turn(us, (serf, nowMs) => serf.forceLeave({ node: dead.name, prune: false }, nowMs, () => {}));
+    assert(pool.network.run(60_000, () => are("left")));
+    pool.network.run(seed * 10_000);
+    pool.turn(us, (serf, nowMs) => serf.forceLeave({ node: dead.name, prune: true }, nowMs, () => {}));
+    const times = others.map((one) => one.serf.state.members.get(dead.name)?.statusLTime);
+    assert(pool.network.run(5000, () => others.every((one) => one.serf.state.members.size === 4)), `${seed}: ${times}`);
+  }
+});
+
 Deno.test("a node that dies is failed and comes back by the others' reconnecting (10, 34)", () => {
   const pool = VirtualPool.formed(3, { config: { reconnectIntervalMs: 2000 } });
   const [us, other, third] = pool.members;

@@ -210,8 +210,11 @@ Deno.test("real killed and restarted, ours killed and restarted; reconnecting bo
     await Promise.all([again.sees("o2", "failed", DEATH_MS), o1.sees("o2", "failed", DEATH_MS)]);
     await again.must("force-leave", "o2");
     await o1.sees("o2", "left");
-    await again.must("force-leave", "-prune", "o2");
-    await o1.sees("o2", undefined);
+    // Real sends it twice in a pool of this size, and may send both to the dead one.
+    await until("o2 is forgotten", async () => {
+      await again.must("force-leave", "-prune", "o2");
+      return o1.member("o2") === undefined || undefined;
+    });
     await again.must("leave");
     await o1.sees("r1", "left");
   });
