@@ -24,8 +24,12 @@ const CHECKPOINT_WAL_BYTES = 32 * 1024 * 1024;
 const CHECKPOINT_PAUSE_MS = 1000;
 /** The ballast is made when the start is over. */
 const BALLAST_DELAY_MS = 500;
+/** Pause between two attempts to make the ballast where there was no room for it. */
+const BALLAST_RETRY_MS = 30_000;
 /** Pause between two looks whether a full disk has room again. */
 const ROOM_LOOK_MS = 1000;
+const NO_BALLAST_LEFT = "no space left on the disk of the database, and no ballast to give up: " +
+  "free some space and start this node again; all that was acknowledged is in its log";
 /** Batches between two looks at the clock and the size of the WAL. */
 const BATCHES_PER_LOOK = 16;
 
@@ -75,9 +79,12 @@ class WriterWorker {
     this.#sayReady();
   }
 
-  #fillBallast(): void {
+  #fillBallast(isFirst = true): void {
     if (this.#isClosed || this.#ballast.fill()) return;
-    log(`no room for a ballast of ${BALLAST_BYTES} bytes: this node stops if its disk runs full`);
+    if (isFirst) {
+      log(`no room for a ballast of ${BALLAST_BYTES} bytes: until there is, this node stops if its disk runs full`);
+    }
+    setTimeout(() => this.#fillBallast(false), BALLAST_RETRY_MS);
   }
 
   #sayReady(): void {
@@ -154,7 +161,8 @@ class WriterWorker {
     try {
       work();
     } catch (error) {
-      if (!isDiskFull(error) || !this.#ballast.release()) throw error;
+      if (!isDiskFull(error)) throw error;
+      if (!this.#ballast.release()) throw new Error(NO_BALLAST_LEFT, { cause: error });
       log("the disk of the database is full: writes are refused until there is room; free some space");
       this.#say({ k: "space", state: "full" });
       this.#awaitRoom();
