@@ -95,7 +95,7 @@ export class ChaosCluster {
     if (node.process?.running) return;
     const process = NodeProcess.start(node.place, node.flags, { wrapper: node.wrapper });
     node.process = process;
-    process.ended().then(({ code, signal }) => {
+    process.whenEnded().then(({ code, signal }) => {
       node.log = (node.log + process.log).slice(-400_000);
       if (this.#stopping.has(process) || this.#isClosed || this.#mayEnd === node) return;
       this.unexpected.push(

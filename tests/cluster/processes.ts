@@ -264,19 +264,23 @@ export class NodeProcess {
         // it ended just now
       }
     }
+    return await this.whenEnded();
+  }
+
+  /** Resolves when it ends, however long that takes. */
+  async whenEnded(): Promise<Deno.CommandStatus> {
     const status = await this.#child.status;
     await this.#output;
     return status;
   }
 
   /**
-   * Resolves when it ends by itself.
+   * Waits until it ends by itself.
    * @throws {Error} When it has not within a minute.
    */
   async ended(): Promise<Deno.CommandStatus> {
-    const status = await until(`the end of node ${this.place.id}`, () => this.#ended, 60_000);
-    await this.#output;
-    return status;
+    await until(`the end of node ${this.place.id}`, () => this.running ? undefined : true, 60_000);
+    return await this.whenEnded();
   }
 
   signal(signal: Deno.Signal): void {
