@@ -4,7 +4,7 @@
  *     deno task compile [--deno PATH]
  *
  * `--deno` names another Deno to compile with, for machines where `deno compile` cannot fetch its base binary: with
- * DENORT_BIN set it needs no download. The result runs with the SQLite of that Deno; an old one says so at its start.
+ * DENORT_BIN set it needs no download. The SQLite library of this machine is inside.
  *
  * Every package of the lock file would be put into the executable, and into the memory of whoever runs it, those of the
  * tests and the demonstration too: it is compiled with a lock of its own that holds only what the program itself uses.
@@ -12,6 +12,7 @@
  * @module
  */
 import { parseArgs } from "@std/cli";
+import { bundledLibrary } from "../src/sqlite/library.ts";
 
 const { deno } = parseArgs(Deno.args, { string: ["deno"] });
 const WORKERS = [
@@ -25,6 +26,7 @@ const WORKERS = [
   "src/nameserver/worker.ts",
 ];
 
+const ROOT = new URL("../", import.meta.url).pathname;
 const LOCK = "dist/deno.lock";
 
 /** Adds the packages, as `name@version`, that a module and all that it imports use. */
@@ -63,7 +65,10 @@ const { code } = await new Deno.Command(deno ?? Deno.execPath(), {
     "--allow-sys=hostname,networkInterfaces",
     "--unstable-worker-options",
     "--unstable-net",
+    "--allow-ffi",
     ...WORKERS.flatMap((worker) => ["--include", worker]),
+    "--include",
+    bundledLibrary().slice(ROOT.length),
     "--output",
     "dist/muster",
     "mod.ts",

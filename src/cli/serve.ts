@@ -115,6 +115,9 @@ function configOf(flags: Flags): NodeConfig {
     rejoinsDamaged: flags.bool("raft-rejoin-damaged"),
     stepdownOnShutdown: flags.bool("raft-shutdown-stepdown"),
     foreignKeys: flags.bool("fk"),
+    sqliteLibrary: flags.string("sqlite-library"),
+    maxSteps: flags.int("db-max-steps"),
+    tempBytesMax: flags.int("db-max-temp-size"),
   };
 }
 

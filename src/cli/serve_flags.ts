@@ -14,6 +14,11 @@ const flag = (supported: boolean) => (name: string, kind: FlagSpec["kind"], valu
 const now = flag(true);
 const later = flag(false);
 
+/** What `-db-max-steps` is. */
+const MAX_STEPS_HELP =
+  "Steps of SQLite's virtual machine that a write may take, by default a minute's worth or two; beyond them its statement " +
+  "fails, on every node alike (muster)";
+
 /** What `-raft-lease-reads` gives, and what it takes. */
 export const LEASE_READS_HELP =
   "Answer linearizable reads without asking the other nodes, while a lease holds; set it on every node. It trusts the " +
@@ -121,5 +126,8 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   now("http-max-requests", "int", "8192", "Requests at a time (muster)"),
   now("http-body-timeout", "duration", "60s", "Time for a client to send its body (muster)"),
   now("db-query-timeout", "duration", "60s", "Limit of a read that names no db_timeout (muster)"),
+  now("db-max-steps", "int", "4000000000", MAX_STEPS_HELP),
+  now("db-max-temp-size", "int", "1073741824", "Bytes that a temporary file of a read may take (muster)"),
+  now("sqlite-library", "string", "", "SQLite library to use in place of the one that comes with muster (muster)"),
   now("raft-lease-reads", "bool", "false", LEASE_READS_HELP),
 ];

@@ -3,6 +3,8 @@
  * @module
  */
 
+import type { ReaderLine } from "../sqlite/api.ts";
+
 /** First message to the Worker. */
 export interface OpenHttp {
   readonly k: "open";
@@ -65,7 +67,7 @@ export interface HttpOptions {
 /** Supervisor → HTTP Worker. */
 export type ToHttpWorker =
   | OpenHttp
-  | { readonly k: "reader"; readonly port: MessagePort } // one more to share reads among
+  | { readonly k: "reader"; readonly line: ReaderLine } // one more to share reads among
   | { readonly k: "lookups"; readonly port: MessagePort } // of the name server: paths of the API in, answers out
   | { readonly k: "names"; readonly port: MessagePort } // serve DNS, too; carries what a name server's Worker is told
   | { readonly k: "meta"; readonly meta: Readonly<Record<string, string>> } // what describes this agent, anew
@@ -75,7 +77,6 @@ export type ToHttpWorker =
 /** HTTP Worker → supervisor. */
 export type FromHttpWorker =
   | { readonly k: "listening"; readonly port: number }
-  | { readonly k: "replaceReader" } // one is stuck in a statement: another is wanted
   | { readonly k: "ask"; readonly ref: number; readonly task: SupervisorTask }
   | { readonly k: "stopped" }
   | { readonly k: "failed"; readonly message: string };

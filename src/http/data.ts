@@ -52,7 +52,11 @@ export async function handleQuery(request: HttpRequest, services: Services): Pro
   return await orAskLeader(
     request,
     services,
-    () => read(services, params, statements, { linearizableTimeoutMs: params.linearizableTimeoutMs }),
+    () =>
+      read(services, params, statements, {
+        linearizableTimeoutMs: params.linearizableTimeoutMs,
+        whenOver: request.whenOver,
+      }),
   );
 }
 
@@ -67,6 +71,7 @@ export async function handleRequest(request: HttpRequest, services: Services): P
       const answer = await read(services, params, statements, {
         linearizableTimeoutMs: params.linearizableTimeoutMs,
         onlyIfReadOnly: true,
+        whenOver: request.whenOver,
       });
       if (answer !== "writes") return answer;
     }
@@ -126,7 +131,8 @@ async function write(
   statements: readonly BoundStatement[],
 ): Promise<Answer> {
   if (!services.state.isLeader) throw new NotLeaderError();
-  const body = encodeCommand({ kind, transaction: params.has("transaction"), statements });
+  const readTimeoutMs = params.dbTimeoutMs > 0 ? params.dbTimeoutMs : services.options.queryTimeoutMs;
+  const body = encodeCommand({ kind, transaction: params.has("transaction"), statements, readTimeoutMs });
   const limitMs = params.dbTimeoutMs > 0 ? Math.min(params.dbTimeoutMs, params.timeoutMs) : params.timeoutMs;
   const result = await services.replica.write(body, renderOptions(params), limitMs);
   if (result === undefined) {
@@ -151,7 +157,7 @@ async function read(
   services: Services,
   params: Params,
   statements: readonly BoundStatement[],
-  options: { linearizableTimeoutMs: number; onlyIfReadOnly?: boolean },
+  options: { linearizableTimeoutMs: number; onlyIfReadOnly?: boolean; whenOver: (() => Promise<void>) | undefined },
 ): Promise<Answer | "writes"> {
   const level = effectiveLevel(params.level, services);
   if (level === "strong") return await write(services, params, "query", statements);
@@ -165,7 +171,7 @@ async function read(
       options: renderOptions(params),
       timeoutMs,
       onlyIfReadOnly: options.onlyIfReadOnly ?? false,
-    });
+    }, options.whenOver);
   const result = await (level === "linearizable" ? linearizable(services, options.linearizableTimeoutMs, run) : run());
   if (result?.writes) return "writes";
   return result ?? timedOut(statements, params);

@@ -33,7 +33,7 @@ let server: HttpServer | undefined;
 const log = logger("http");
 
 function open(message: OpenHttp): void {
-  const readers = new Readers(() => scope.postMessage({ k: "replaceReader" }));
+  const readers = new Readers();
   const catalog: Catalog = new Catalog(() => made);
   const made: Services = {
     options: message.options,
@@ -134,7 +134,7 @@ export function serve(line: WorkerScope<ToHttpWorker, FromHttpWorker>): void {
   scope = line;
   line.onmessage = ({ data }) => {
     if (data.k === "open") open(data);
-    else if (data.k === "reader") services?.readers.add(data.port);
+    else if (data.k === "reader") services?.readers.add(data.line);
     else if (data.k === "lookups") answerLookups(data.port);
     else if (data.k === "names") startNameServer(data.port);
     else if (data.k === "meta") setMeta(data.meta);

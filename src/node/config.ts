@@ -146,6 +146,12 @@ export interface NodeConfig {
   readonly stepdownOnShutdown: boolean;
   /** Whether foreign keys are enforced. */
   readonly foreignKeys: boolean;
+  /** Path of another SQLite library; empty for the one that belongs to this machine. */
+  readonly sqliteLibrary: string;
+  /** Steps of SQLite's virtual machine that a log entry may take: the leader's holds. */
+  readonly maxSteps: number;
+  /** Bytes of each temporary file of a read. */
+  readonly tempBytesMax: number;
 }
 
 const UNROUTABLE = ["0.0.0.0", "::"];

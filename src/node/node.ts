@@ -16,6 +16,8 @@ import type { AgentOptions, FromHttpWorker, ToHttpWorker } from "../http/api.ts"
 import type { DiscoveryUse, FromReplica, ToReplica } from "../replica/api.ts";
 import { NODE_STATE_BYTES } from "../rpc/node_state.ts";
 import type { OpenReader, OpenSnapshot, OpenWriter } from "../sqlite/api.ts";
+import { Control, TICKET } from "../sqlite/control.ts";
+import { bundledLibrary } from "../sqlite/library.ts";
 import { type LogLevel, setLogLevel } from "../rpc/log.ts";
 import { AgentParts } from "./agent.ts";
 import type { AgentConfig, NodeConfig } from "./config.ts";
@@ -29,6 +31,8 @@ import { VERSION } from "./version.ts";
 
 /** Room in a forwarded request for what is not body. */
 const FORWARD_OVERHEAD_BYTES = 64 * 1024;
+/** A statement that the writer is at gets this long at a shutdown; then it is ended, and comes again at the next start. */
+const WRITER_GRACE_MS = 2000;
 /** A shutdown that takes longer is cut short: what was acknowledged is on disk in any case. */
 const SHUTDOWN_MS = 15_000;
 const DATABASE = "db.sqlite";
@@ -71,6 +75,8 @@ export class Node {
   #isLeaving = false;
   /** The first reader: it loads while the log is read, and has no database yet. */
   #idleReader: Worker | undefined;
+  readonly #writerControl = new Control();
+  readonly #readerControls: Control[] = [];
   readonly #writerToReplica = new MessageChannel();
   readonly #snapshotLine = new MessageChannel();
 
@@ -94,6 +100,7 @@ export class Node {
       httpAddrs: config.httpAddrs.map((addr) => addr.startsWith(":") ? `0.0.0.0${addr}` : addr),
       discoveryAddrs: discovery ? discoveryAddrs(discovery) : [],
       gossipDirectory: this.#directory.gossip,
+      sqliteLibrary: config.sqliteLibrary || bundledLibrary(),
     };
     const state = new SharedArrayBuffer(NODE_STATE_BYTES);
     const writerToHttp = new MessageChannel();
@@ -141,6 +148,8 @@ export class Node {
       k: "open",
       path: `${this.#directory.sqlite}/${DATABASE}`,
       foreignKeys: this.#config.foreignKeys,
+      library: this.#scope.sqliteLibrary,
+      control: this.#writerControl.shared,
       checkpoint: {
         entries: this.#config.snapshotEntries,
         walBytes: this.#config.snapshotWalBytes,
@@ -155,16 +164,21 @@ export class Node {
   /** Starts a reader and hands HTTP the line to it. */
   #addReader(): void {
     const { port1, port2 } = new MessageChannel();
+    const control = new Control();
+    this.#readerControls.push(control);
     const open: OpenReader = {
       k: "open",
       path: `${this.#directory.sqlite}/${DATABASE}`,
       foreignKeys: this.#config.foreignKeys,
+      library: this.#scope.sqliteLibrary,
+      control: control.shared,
+      tempBytesMax: this.#config.tempBytesMax,
       port: port1,
     };
     const reader = this.#idleReader ?? this.#spawn("reader");
     this.#idleReader = undefined;
     reader.postMessage(open, [port1]);
-    this.#tellHttp({ k: "reader", port: port2 });
+    this.#tellHttp({ k: "reader", line: { port: port2, control: control.shared, ticketAt: TICKET } });
   }
 
   #startHttp(
@@ -175,7 +189,6 @@ export class Node {
     worker.addEventListener("message", ({ data }: MessageEvent<FromHttpWorker>) => {
       if (data.k === "failed") this.#fail(new NodeFailure(data.message));
       else if (data.k === "stopped") this.#stopped.http.resolve();
-      else if (data.k === "replaceReader") this.#addReader();
       else if (data.k === "ask") this.#onAsked(data);
     });
     const open: ToHttpWorker = {
@@ -211,7 +224,7 @@ export class Node {
   }
 
   #tellHttp(message: ToHttpWorker): void {
-    this.#http.postMessage(message, message.k === "reader" ? [message.port] : []);
+    this.#http.postMessage(message, message.k === "reader" ? [message.line.port] : []);
   }
 
   /** The other end of the line to the discovery Worker. */
@@ -225,7 +238,8 @@ export class Node {
   /** What is said through the line before it starts waits there. */
   #startSnapshots(): void {
     const { port1: replica } = this.#snapshotLine;
-    const open: OpenSnapshot = { path: `${this.#directory.sqlite}/${DATABASE}`, replica };
+    const library = this.#scope.sqliteLibrary;
+    const open: OpenSnapshot = { path: `${this.#directory.sqlite}/${DATABASE}`, library, replica };
     this.#spawn("snapshot").postMessage(open, [replica]);
   }
 
@@ -271,6 +285,7 @@ export class Node {
         electionTimeoutMs: config.electionTimeoutMs,
         leaseReads: config.leaseReads,
         applyTimeoutMs: config.applyTimeoutMs,
+        maxSteps: config.maxSteps,
         connectTimeoutMs: config.connectTimeoutMs,
         stopWhenRemoved: config.stopWhenRemoved,
         reapVoterMs: config.reapVoterMs,
@@ -333,7 +348,10 @@ export class Node {
     if (!this.#replica) return;
     const message: ToReplica = { k: "shutdown", leave };
     if (!this.#isLeaving) this.#replica.postMessage(message);
+    for (const control of this.#readerControls) control.ticket.cancelAll();
+    const timer = setTimeout(() => this.#writerControl.ticket.cancelAll(), WRITER_GRACE_MS);
     await this.#stopped.replica.promise;
+    clearTimeout(timer);
   }
 
   /** Joins the pool as the configuration says; rejects when that is given up. */

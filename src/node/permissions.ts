@@ -2,7 +2,8 @@
  * What each Worker may do (design.md §4), as data: the whole security picture. What a row does not name is denied.
  *
  * The http, discovery and nameserver Workers read nothing, the SQLite Workers have no network, the replica sees only its own folder. `import` and
- * `run` are granted to none. Node-API, `ffi` and the environment are closed to all.
+ * `run` are granted to none. The environment is closed to all. Only the SQLite Workers load native code, and only their
+ * library; none of them has the network.
  *
  * A client agent has no Workers (see here.ts): it has the rights of its process, which keeps the network.
  * @module
@@ -34,6 +35,8 @@ export interface Scope {
   readonly sqliteDirectory: string;
   /** `host:port` that HTTP listens on. */
   readonly httpAddrs: readonly string[];
+  /** Path of the SQLite library. */
+  readonly sqliteLibrary: string;
   /** Folder of what is remembered of the gossip pool. */
   readonly gossipDirectory: string;
   /** What discovery may reach, `host:port` each; `any`: the system's name servers, which may change while it runs. */
@@ -58,7 +61,12 @@ export function permissionsOf(role: Role, scope: Scope): Deno.PermissionOptionsO
     case "sqlite":
     case "snapshot":
     case "reader": // a reader writes the shared memory file of the WAL
-      return { ...nothing, read: [scope.sqliteDirectory], write: [scope.sqliteDirectory] };
+      return {
+        ...nothing,
+        read: [scope.sqliteDirectory, scope.sqliteLibrary],
+        write: [scope.sqliteDirectory],
+        ffi: [scope.sqliteLibrary], // native code: it has no network, and can open no other library, libc neither
+      };
     case "http":
       return { ...nothing, net: scope.httpAddrs.length === 0 ? false : [...scope.httpAddrs] };
     case "membership": // any address, as with the replica

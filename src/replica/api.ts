@@ -37,6 +37,8 @@ export interface ReplicaOptions {
   readonly leaseReads: boolean;
   /** Longest wait for room to propose. */
   readonly applyTimeoutMs: number;
+  /** Steps of SQLite's virtual machine that an entry may take, where this node leads. */
+  readonly maxSteps: number;
   readonly connectTimeoutMs: number;
   readonly stepdownOnShutdown: boolean;
   readonly removeOnShutdown: boolean;

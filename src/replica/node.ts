@@ -198,6 +198,7 @@ export class ReplicaNode {
       core,
       log: this.#log,
       writer,
+      maxSteps: this.#options.maxSteps,
       state: this.#state,
       applied,
       events: {

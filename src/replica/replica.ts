@@ -60,6 +60,7 @@ interface Placed {
 
 /** The loop around the core. */
 export class Replica {
+  readonly #maxSteps: number;
   readonly #core: Core;
   readonly #log: LogStore;
   readonly #writer: MessagePort;
@@ -91,8 +92,17 @@ export class Replica {
 
   /** @param applied Index that the database holds. */
   constructor(
-    parts: { core: Core; log: LogStore; writer: MessagePort; state: NodeState; applied: Index; events: ReplicaEvents },
+    parts: {
+      core: Core;
+      log: LogStore;
+      writer: MessagePort;
+      state: NodeState;
+      applied: Index;
+      events: ReplicaEvents;
+      maxSteps: number;
+    },
   ) {
+    this.#maxSteps = parts.maxSteps;
     this.#core = parts.core;
     this.#log = parts.log;
     this.#writer = parts.writer;
@@ -231,7 +241,7 @@ export class Replica {
     const items = this.#proposals.map(({ body, waiter }) => {
       const ref = this.#nextRef++;
       this.#asked.set(ref, waiter);
-      stampCommand(body, now, Math.random() * 0x1_0000_0000 >>> 0, Math.random() * 0x1_0000_0000 >>> 0);
+      stampCommand(body, { timeMs: now, seed: { hi: randomWord(), lo: randomWord() }, maxSteps: this.#maxSteps });
       return { ref, body };
     });
     this.#proposals = [];
@@ -408,6 +418,10 @@ export class RefusedError extends Error {
     super(why.replaceAll("_", " "));
     this.why = why;
   }
+}
+
+function randomWord(): number {
+  return Math.random() * 0x1_0000_0000 >>> 0;
 }
 
 /** The leader's clock, in ms, at the front of a stamped command. */

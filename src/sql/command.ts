@@ -2,13 +2,14 @@
  * The payload of a log entry: what a request asks of the database, with the leader's time and seed. Pure.
  *
  * Integers big-endian; a text is its length in bytes as u32 and UTF-8:
- *   time f64 (ms since 1970) | seed u64 | version u8 | flags u8 | count u32 | statement…
+ *   time f64 (ms since 1970) | seed u64 | version u8 | flags u8 | steps f64 | read timeout u32 (ms) | count u32 | statement…
  *   flags:     bits 0–1 kind (0 execute, 1 request, 2 query), bit 2 transaction, bit 3 the cluster's own
  *   statement: parts u32 | part… | positional u32 | value… | named u32 (0 none, else count + 1) | (name, value)…
  *   part:      verb (u8 length, ASCII) | parameters u32 | text
  *   value:     tag u8: 0 NULL, 1 i64, 2 f64, 3 text, 4 blob (u32 length), 5 integer in u8
- * (1) Time and seed are zero until the leader stamps them in place, just before it appends the entry: a node that
- *     forwards a command has no say in either.
+ * (1) Time, seed and steps are zero until the leader stamps them in place, just before it appends the entry: a node that
+ *     forwards a command has no say in them. Steps are what the entry may do, counted in steps of SQLite's virtual
+ *     machine: every replica ends it at the same place. Version 1 has no steps and no timeout.
  * (2) The statement is stored as split by the node that took it, so that a later version which would split a text
  *     differently still applies an old log as it was applied before.
  * @module
@@ -38,6 +39,8 @@ export interface Command {
   readonly isSystem?: boolean;
   /** The elements of the request, in order. */
   readonly statements: readonly BoundStatement[];
+  /** Time for what only its asker sees (reads at level strong), in milliseconds; 0 for no limit. @default {0} */
+  readonly readTimeoutMs?: number;
 }
 
 /** Where an entry's random numbers start: 64 bits in two halves. */
@@ -54,14 +57,38 @@ export interface StampedCommand extends Command {
   readonly timeMs: number;
   /** Chosen by the leader. */
   readonly seed: Seed;
+  /** Steps of SQLite's virtual machine that the entry may take. */
+  readonly maxSteps: number;
+  /** Time for what only its asker sees, in milliseconds; 0 for no limit. */
+  readonly readTimeoutMs: number;
 }
 
-/** Length of the stamp that opens every encoded command. */
+/** What the leader puts into a command. */
+export interface Stamp {
+  /** Its clock, in milliseconds since 1970. */
+  readonly timeMs: number;
+  /** Where the random numbers start. */
+  readonly seed: Seed;
+  /** Steps that the entry may take. */
+  readonly maxSteps: number;
+}
+
+/**
+ * Steps that an entry may take where nothing else is said (`-db-max-steps`): worth a minute or two. An entry of an earlier
+ * version has as many.
+ */
+export const MAX_STEPS_DEFAULT = 4_000_000_000;
+
+/** Length of the stamp that opens every encoded command; steps follow behind version and flags. */
 export const STAMP_BYTES = 16;
+const STEPS_AT = STAMP_BYTES + 2;
+const HEAD_BYTES = STEPS_AT + 12;
 /** Largest time a stamp may hold: the end of the year 9999, the last that SQLite's date functions know. */
 export const TIME_MS_MAX = 253_402_300_799_999;
 
-const VERSION = 1;
+const VERSION = 2;
+/** The version without steps and timeout. */
+const VERSION_BEFORE = 1;
 const KINDS = ["execute", "request", "query"] as const;
 const TRANSACTION_FLAG = 4;
 const SYSTEM_FLAG = 8;
@@ -78,6 +105,7 @@ export function encodeCommand(command: Command): Uint8Array {
   writer.reserve(STAMP_BYTES);
   const flags = (command.transaction ? TRANSACTION_FLAG : 0) | (command.isSystem ? SYSTEM_FLAG : 0);
   writer.u8(VERSION).u8(KINDS.indexOf(command.kind) | flags);
+  writer.f64(0).u32(Math.min(Math.max(0, command.readTimeoutMs ?? 0), 0xffff_ffff));
   writer.u32(command.statements.length);
   let before: readonly SqlPart[] = [];
   for (const { parts, positional, named } of command.statements) {
@@ -108,7 +136,7 @@ function isSameText(parts: readonly SqlPart[], before: readonly SqlPart[]): bool
 
 /** Bytes the encoding takes at most: a UTF-16 code unit is at most three bytes of UTF-8. */
 function encodedBytesMax({ statements }: Command): number {
-  let bytes = STAMP_BYTES + 6;
+  let bytes = HEAD_BYTES + 4;
   for (const { parts, positional, named } of statements) {
     bytes += 12;
     for (const { verb, sql } of parts) bytes += 9 + verb.length + 3 * sql.length;
@@ -140,12 +168,14 @@ function encodeValue(writer: ByteWriter, value: SqlValue): void {
   else writer.u8(4).bytes(value);
 }
 
-/** Writes the leader's time and seed into an encoded command. */
-export function stampCommand(body: Uint8Array, timeMs: number, seedHi: number, seedLo: number): void {
-  const view = new DataView(body.buffer, body.byteOffset, STAMP_BYTES);
+/** Writes what the leader decides into an encoded command. */
+export function stampCommand(body: Uint8Array, { timeMs, seed, maxSteps }: Stamp): void {
+  const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   view.setFloat64(0, timeMs);
-  view.setUint32(8, seedHi);
-  view.setUint32(12, seedLo);
+  view.setUint32(8, seed.hi);
+  view.setUint32(12, seed.lo);
+  // One of an earlier version, handed on by a node that was not brought up to date, has no place for it.
+  if (body[STAMP_BYTES] === VERSION) view.setFloat64(STEPS_AT, maxSteps);
 }
 
 /**
@@ -159,17 +189,21 @@ export function decodeCommand(body: Uint8Array): StampedCommand {
   if (!(timeMs >= 0 && timeMs <= TIME_MS_MAX)) throw new DecodeError(`Expected a time of day, found ${timeMs}`);
   const seed = { hi: reader.u32(), lo: reader.u32() };
   const version = reader.u8();
-  if (version !== VERSION) throw new DecodeError(`Expected a command of version ${VERSION}, found ${version}`);
+  if (version !== VERSION && version !== VERSION_BEFORE) {
+    throw new DecodeError(`Expected a command of version ${VERSION}, found ${version}`);
+  }
   const flags = reader.u8();
   const kind = KINDS[flags & 3];
   if (kind === undefined || flags > 15) throw new DecodeError(`Expected the flags of a command, found ${flags}`);
+  const maxSteps = version === VERSION ? reader.f64() : MAX_STEPS_DEFAULT;
+  if (!(maxSteps >= 0)) throw new DecodeError(`Expected a number of steps, found ${maxSteps}`);
+  const readTimeoutMs = version === VERSION ? reader.u32() : 0;
   const statements: BoundStatement[] = [];
   for (let left = reader.u32(); left > 0; left--) statements.push(decodeStatement(reader, statements.at(-1)?.parts));
   reader.end();
   const transaction = (flags & TRANSACTION_FLAG) !== 0;
-  return flags & SYSTEM_FLAG
-    ? { kind, transaction, isSystem: true, statements, timeMs, seed }
-    : { kind, transaction, statements, timeMs, seed };
+  const stamped = { kind, transaction, statements, timeMs, seed, maxSteps, readTimeoutMs };
+  return flags & SYSTEM_FLAG ? { ...stamped, isSystem: true } : stamped;
 }
 
 // No array is sized by a count from the bytes: every element takes at least one byte, so a false count runs out of them.

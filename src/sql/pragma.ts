@@ -11,6 +11,8 @@ export interface Pragma {
   readonly name: string;
   /** Whether a value follows, as `= value` or `(value)`. */
   readonly hasValue: boolean;
+  /** The value in upper case, without its quotes; empty where none follows. */
+  readonly value: string;
 }
 
 /** Reads `PRAGMA [schema.]name [= value | (value)]`; `null` when the text is something else. */
@@ -24,7 +26,15 @@ export function parsePragma(sql: string): Pragma | null {
     name = identifierName(tokens.token());
     hasNext = tokens.next();
   }
-  return { name: name.toLowerCase(), hasValue: hasNext && tokens.kind !== "semicolon" };
+  const hasValue = hasNext && tokens.kind !== "semicolon";
+  const value = hasValue && tokens.next() ? identifierName(tokens.token()).toUpperCase() : "";
+  return { name: name.toLowerCase(), hasValue, value };
+}
+
+/** Whether the value of a pragma switches it on, as SQLite reads it (`sqlite3GetBoolean`). */
+export function isOn(value: string): boolean {
+  if (/^\d/.test(value)) return Number.parseInt(value, 10) % 256 !== 0;
+  return value === "ON" || value === "YES" || value === "TRUE";
 }
 
 /** Pragmas that only answer, also where they take a value (the name of a table or index, or a count). */
@@ -56,5 +66,8 @@ export const REPLICATED_SCHEMA_PRAGMAS: ReadonlySet<string> = new Set([
   "table_xinfo",
 ]);
 
-/** Pragmas that store a number in the database file, like any other write. */
-export const STORED_PRAGMAS: ReadonlySet<string> = new Set(["application_id", "user_version"]);
+/** Pragmas that change the database file, like any other write. */
+export const STORED_PRAGMAS: ReadonlySet<string> = new Set(["application_id", "incremental_vacuum", "user_version"]);
+
+/** Pragmas that hold, once set, for the rest of their request. */
+export const REQUEST_PRAGMAS: ReadonlySet<string> = new Set(["defer_foreign_keys", "foreign_keys"]);

@@ -10,15 +10,18 @@
 /** Remembers values by text, at most twice `generationSize` of them. */
 export class TextCache<V> {
   readonly #generationSize: number;
+  readonly #drop: (value: V) => void;
   #young = new Map<string, V>();
   #old = new Map<string, V>();
 
   /**
    * Starts empty.
    * @param generationSize Texts in a generation.
+   * @param drop Told of each value that is forgotten. @default Nobody is.
    */
-  constructor(generationSize: number) {
+  constructor(generationSize: number, drop: (value: V) => void = () => {}) {
     this.#generationSize = generationSize;
+    this.#drop = drop;
   }
 
   /** Returns what is remembered for `text`. */
@@ -26,13 +29,17 @@ export class TextCache<V> {
     const young = this.#young.get(text);
     if (young !== undefined) return young;
     const old = this.#old.get(text);
-    if (old !== undefined) this.set(text, old);
+    if (old !== undefined) {
+      this.#old.delete(text);
+      this.set(text, old);
+    }
     return old;
   }
 
   /** Remembers `value` for `text`. */
   set(text: string, value: V): void {
     if (this.#young.size >= this.#generationSize) {
+      for (const forgotten of this.#old.values()) this.#drop(forgotten);
       this.#old = this.#young;
       this.#young = new Map();
     }
@@ -41,6 +48,7 @@ export class TextCache<V> {
 
   /** Forgets everything. */
   clear(): void {
+    for (const generation of [this.#young, this.#old]) for (const value of generation.values()) this.#drop(value);
     this.#young.clear();
     this.#old.clear();
   }

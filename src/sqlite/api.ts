@@ -14,6 +14,10 @@ export interface OpenWriter {
   readonly path: string;
   /** Whether foreign keys are enforced (`-fk`): the same on every node. */
   readonly foreignKeys: boolean;
+  /** Path of the SQLite library. */
+  readonly library: string;
+  /** Shared with whoever may end what runs; see control.ts. */
+  readonly control: SharedArrayBuffer;
   /** When a checkpoint is due. */
   readonly checkpoint: CheckpointRule;
   /** Carries {@linkcode ToWriter} in, {@linkcode FromWriter} and the outcomes of port 0 out. */
@@ -91,6 +95,8 @@ export interface SnapshotPart {
 export interface OpenSnapshot {
   /** Path of the database file. */
   readonly path: string;
+  /** Path of the SQLite library. */
+  readonly library: string;
   /** Carries {@linkcode ToSnapshot} in and {@linkcode FromSnapshot} out. */
   readonly replica: MessagePort;
 }
@@ -130,8 +136,24 @@ export interface OpenReader {
   readonly path: string;
   /** Whether foreign keys are enforced; only shown in pragmas. */
   readonly foreignKeys: boolean;
+  /** Path of the SQLite library. */
+  readonly library: string;
+  /** Shared with whoever may end what runs; see control.ts. */
+  readonly control: SharedArrayBuffer;
+  /** Bytes of each temporary file of a statement (`-db-max-temp-size`). */
+  readonly tempBytesMax: number;
   /** Carries {@linkcode ToReader} in and {@linkcode FromReader} out. */
   readonly port: MessagePort;
+}
+
+/** The http side of a reader. */
+export interface ReaderLine {
+  /** Carries {@linkcode ToReader} out and {@linkcode FromReader} in. */
+  readonly port: MessagePort;
+  /** Where the reader says which request it is at, and where it is told which one is to end. */
+  readonly control: SharedArrayBuffer;
+  /** Offset of these two words. */
+  readonly ticketAt: number;
 }
 
 /** http → reader. */

@@ -1,26 +1,30 @@
 /**
- * What SQL may not do here, and the words in which it is refused (spec/raft.md §4.4).
+ * What SQL may not do here, and the words in which it is refused (spec/raft.md §4.4). Pure.
  *
  * Two lines of defence. {@linkcode refusal} judges a statement by its verb, before it is compiled, and gives the reason
- * that names a way out. {@linkcode Guard} is SQLite's own authorizer: it sees through views, triggers and defaults, which
- * the text does not show. It is installed once per connection, since installing recompiles every cached statement, and
- * is off while the node's own statements compile. What it decided is not asked again for a cached statement: statements
- * compiled under different rules belong into different caches.
+ * that names a way out. {@linkcode reasonAgainst} judges what SQLite's authorizer has recorded while it compiled: this
+ * sees through views, triggers and defaults, which the text does not show. A statement is judged once, when it is
+ * compiled: those that are compiled under different rules belong into different caches.
  * @module
  */
 
 import { CATALOG_PREFIX } from "../sql/catalog.ts";
-import { clockInSchema } from "../sql/clock.ts";
-import { parsePragma, REPLICATED_SCHEMA_PRAGMAS, SCHEMA_PRAGMAS, STORED_PRAGMAS } from "../sql/pragma.ts";
+import {
+  parsePragma,
+  REPLICATED_SCHEMA_PRAGMAS,
+  REQUEST_PRAGMAS,
+  SCHEMA_PRAGMAS,
+  STORED_PRAGMAS,
+} from "../sql/pragma.ts";
 import type { SqlPart } from "../sql/statement.ts";
 import { Tokenizer } from "../sql/tokenizer.ts";
-import type { Authorizer } from "./driver.ts";
+import type { Action } from "./driver.ts";
 
 /**
- * Whose statement is compiled: the node's own (`off`), one whose outcome is the same on all nodes (`replicated`, and
- * `system` where it is the cluster's own and may write the catalog), or one whose rows only its asker sees (`read`).
+ * Whose statement is compiled: one whose outcome is the same on all nodes (`replicated`, and `system` where it is the
+ * cluster's own and may write the catalog), or one whose rows only its asker sees (`read`).
  */
-export type GuardMode = "off" | "replicated" | "system" | "read";
+export type GuardMode = "replicated" | "system" | "read";
 
 /** Table with the applied index; see state_machine.ts. */
 export const SYSTEM_TABLE = "_muster";
@@ -44,7 +48,9 @@ const UPDATE = 23;
 const ATTACH = 24;
 const DETACH = 25;
 const ALTER_TABLE = 26;
+const ANALYZE = 28;
 const CREATE_VTABLE = 29;
+const DROP_VTABLE = 30;
 const FUNCTION = 31;
 const SAVEPOINT = 32;
 
@@ -116,10 +122,6 @@ export function refusal(part: SqlPart, mode: "replicated" | "read"): string | nu
       ? "VACUUM INTO is not supported: it writes a file on the node; use a backup instead"
       : "VACUUM must be the only statement of its request, without a transaction";
   }
-  if (part.verb === "CREATE" || part.verb === "ALTER") {
-    const clock = clockInSchema(part.sql);
-    return clock === null ? null : `non-deterministic use of ${clock}() in an index, a generated column or a CHECK`;
-  }
   if (part.verb !== "PRAGMA") return null;
   const pragma = parsePragma(part.sql);
   if (pragma === null) return null; // a syntax error, SQLite's to report
@@ -130,6 +132,11 @@ export function refusal(part: SqlPart, mode: "replicated" | "read"): string | nu
       : `PRAGMA ${name} is not supported${hasValue ? " with a value" : ""} in a query`;
   }
   if (STORED_PRAGMAS.has(name) || REPLICATED_SCHEMA_PRAGMAS.has(name)) return null;
+  if (REQUEST_PRAGMAS.has(name) && hasValue) return null;
+  if (name === "auto_vacuum" && hasValue) {
+    return "PRAGMA auto_vacuum must be the only statement of its request, without a transaction: it rewrites the database";
+  }
+  if (name === "optimize") return "PRAGMA optimize is not supported: what it does depends on the node; use ANALYZE";
   return `PRAGMA ${name} is not supported in replicated statements: it concerns one connection or one node`;
 }
 
@@ -148,30 +155,47 @@ export function isReadStatement(part: SqlPart): boolean {
   return part.verb === "PRAGMA" && refusal(part, "read") === null;
 }
 
-/** SQLite's authorizer, with the reason of its last refusal. */
-export class Guard {
-  /** Rules in force for what is compiled now. */
-  mode: GuardMode = "off";
-  /** Why the last compilation was refused; reset by {@linkcode Guard.takeReason}. */
-  #reason: string | null = null;
+/** What a statement touches beyond rows of ordinary tables. */
+export interface Effects {
+  /** Tables and views that it writes, by triggers and keys as well; in lower case. */
+  readonly writes: readonly string[];
+  /** Whether it makes or drops a virtual table. */
+  readonly makesVirtualTable: boolean;
+  /** Whether it writes the statistics of the planner. */
+  readonly writesStatistics: boolean;
+}
 
-  /** To be installed with `Database.setAuthorizer`. */
-  readonly authorize: Authorizer = (action, first, second, database) => {
-    if (this.mode === "off") return true;
+/** Reads the effects from what was recorded while a statement compiled. */
+export function effectsOf(actions: readonly Action[]): Effects {
+  const writes = new Set<string>();
+  let makesVirtualTable = false;
+  let writesStatistics = false;
+  for (const { action, first, second } of actions) {
+    if (action === INSERT || action === UPDATE || action === DELETE || action === DROP_TABLE) {
+      const table = first?.toLowerCase() ?? "";
+      writes.add(table);
+      writesStatistics ||= table.startsWith("sqlite_stat");
+    } else if (action === ALTER_TABLE) {
+      writes.add(second?.toLowerCase() ?? "");
+    } else if (action === CREATE_VTABLE || action === DROP_VTABLE) {
+      makesVirtualTable = true;
+    } else if (action === ANALYZE) {
+      writesStatistics = true;
+    }
+  }
+  return { writes: [...writes], makesVirtualTable, writesStatistics };
+}
+
+/** Why a statement may not run by what it would do, or `null`. */
+export function reasonAgainst(actions: readonly Action[], mode: GuardMode, verb: string): string | null {
+  for (const { action, first, second, database } of actions) {
     const isTemp = database === "temp" && (action === INSERT || action === CREATE_TABLE || action === DROP_TABLE);
     const reason = (isTemp ? NO_TEMP : commonReason(action, first, second)) ??
-      (this.mode === "read" ? readReason(action, first, second) : replicatedReason(action, first, second)) ??
-      (this.mode === "replicated" ? ownTableReason(action, first, second) : null);
-    this.#reason ??= reason;
-    return reason === null;
-  };
-
-  /** Returns why SQLite answered "not authorized", and forgets it. */
-  takeReason(): string | null {
-    const reason = this.#reason;
-    this.#reason = null;
-    return reason;
+      (mode === "read" ? readReason(action, first, second) : replicatedReason({ action, first, second }, verb)) ??
+      (mode === "replicated" ? ownTableReason(action, first, second) : null);
+    if (reason !== null) return reason;
   }
+  return null;
 }
 
 /** Refused in reads as well. */
@@ -203,9 +227,10 @@ function commonReason(action: number, first: string | null, second: string | nul
 
 /** Pragmas come here as statements and, where the text does not show it, behind table-valued functions. */
 function readReason(action: number, first: string | null, second: string | null): string | null {
-  const name = first?.toLowerCase() ?? "";
-  if (action !== PRAGMA || isReadPragma(name, second !== null)) return null;
-  return `PRAGMA ${name} is not supported in a query`;
+  let name = first?.toLowerCase() ?? "";
+  if (action === READ && name.startsWith("pragma_")) name = name.slice("pragma_".length);
+  else if (action !== PRAGMA) return null;
+  return isReadPragma(name, second !== null) ? null : `PRAGMA ${name} is not supported in a query`;
 }
 
 /** Whether a pragma changes nothing. */
@@ -213,7 +238,7 @@ function isReadPragma(name: string, hasValue: boolean): boolean {
   return hasValue ? SCHEMA_PRAGMAS.has(name) : !ACTING_PRAGMAS.has(name);
 }
 
-function replicatedReason(action: number, first: string | null, second: string | null): string | null {
+function replicatedReason({ action, first, second }: Omit<Action, "database">, verb: string): string | null {
   const name = first?.toLowerCase() ?? "";
   switch (action) {
     case FUNCTION: {
@@ -222,6 +247,8 @@ function replicatedReason(action: number, first: string | null, second: string |
       return reason === undefined ? null : `${called}() is not supported in replicated statements: ${reason}`;
     }
     case READ:
+      // SQLite itself looks whether the rows that are there satisfy the new column (sqlite.org/lang_altertable.html §4).
+      if (name === "pragma_quick_check" && verb === "ALTER") return null;
       if (name.startsWith("pragma_") || NODE_TABLES.has(name)) {
         return `${name} is not supported in replicated statements: it describes one node`;
       }
@@ -229,6 +256,7 @@ function replicatedReason(action: number, first: string | null, second: string |
     case PRAGMA:
       if (INTERNAL_PRAGMAS.has(name) && second === null) return null;
       if (STORED_PRAGMAS.has(name) || REPLICATED_SCHEMA_PRAGMAS.has(name)) return null;
+      if (REQUEST_PRAGMAS.has(name) && second !== null) return null;
       return `PRAGMA ${name} is not supported in replicated statements`;
     case CREATE_VTABLE: {
       const module = second?.toLowerCase() ?? "";

@@ -9,7 +9,6 @@
 import { SYSTEM_TABLE } from "./authorizer.ts";
 import { type Database, runOnce } from "./driver.ts";
 import { isNotDatabase } from "./failure.ts";
-import { sqliteVersion } from "./functions.ts";
 
 /** Time a connection waits for another's lock, in milliseconds. */
 export const BUSY_TIMEOUT_MS = 5000;
@@ -33,32 +32,12 @@ export interface Checkpoint {
   readonly moved: number;
 }
 
-/** First version without the WAL-reset race (sqlite.org/releaselog/3_51_3.html); 3.52.0 was withdrawn. */
-const VERSION_MIN = [3, 51, 3] as const;
-
-/** Whether a version of SQLite may be used with several connections. */
-export function isSafeVersion(version: string): boolean {
-  if (version === "3.52.0") return false;
-  const numbers = version.split(".").map(Number);
-  for (const [at, wanted] of VERSION_MIN.entries()) {
-    const found = numbers[at] ?? 0;
-    if (found !== wanted) return found > wanted;
-  }
-  return true;
-}
-
 /**
  * Sets what the connection and the file need; creates the system table.
  * @throws {DatabaseFileError} When the file is not an SQLite database, or not one the node can keep.
  */
-export function prepareDatabase(database: Database, path: string, warn: (message: string) => void): void {
-  const version = readVersion(database, path);
-  if (!isSafeVersion(version)) {
-    warn(
-      `SQLite ${version} can corrupt a database in rare cases when it is read and checkpointed at once ` +
-        `(the WAL-reset bug): use a runtime with SQLite ${VERSION_MIN.join(".")} or later`,
-    );
-  }
+export function prepareDatabase(database: Database, path: string): void {
+  refuseForeignFile(database, path);
   const mode = runOnce(database, "PRAGMA journal_mode = WAL")[0]?.[0];
   if (mode !== "wal" && path !== ":memory:") {
     throw new DatabaseFileError(`Cannot use "${path}": its journal mode stays ${String(mode)}`);
@@ -70,6 +49,7 @@ export function prepareDatabase(database: Database, path: string, warn: (message
   runOnce(database, "PRAGMA wal_autocheckpoint = 0");
   runOnce(database, `PRAGMA journal_size_limit = ${WAL_KEPT_BYTES}`);
   runOnce(database, "PRAGMA recursive_triggers = OFF");
+  runOnce(database, "PRAGMA temp_store = FILE");
   runOnce(
     database,
     `CREATE TABLE IF NOT EXISTS ${SYSTEM_TABLE}` +
@@ -78,10 +58,10 @@ export function prepareDatabase(database: Database, path: string, warn: (message
   );
 }
 
-/** The first statement of a connection reads the file, whatever it asks. */
-function readVersion(database: Database, path: string): string {
+/** The first statement of a connection that reads the file tells whether it is one. */
+function refuseForeignFile(database: Database, path: string): void {
   try {
-    return sqliteVersion(database);
+    runOnce(database, "PRAGMA schema_version");
   } catch (error) {
     if (!isNotDatabase(error)) throw error;
     throw new DatabaseFileError(`Cannot open "${path}": it is not an SQLite database`, { cause: error });

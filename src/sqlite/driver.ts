@@ -1,51 +1,60 @@
 /**
- * What the state machine and the readers need of an SQLite library, and its default implementation on `node:sqlite`.
+ * SQLite through our own library: connections and prepared statements, after the interface of `@db/sqlite`.
  *
- * What `node:sqlite` of Deno 2.7 to 2.9 does, found by trying:
  * - A JavaScript `number` binds as REAL even when whole, a `bigint` as INTEGER: just what {@linkcode SqlValue} means.
- * - Integers are read exactly only with `setReadBigInts(true)`; it costs about a tenth and is always on.
- * - `prepare()` compiles the first statement of a text and ignores the rest. Text after a NUL is ignored too.
- * - Exceptions of prepared statements carry `errcode`; those of `exec()` do not, so `exec()` is not offered. An
- *   exception thrown in a user function arrives as it was thrown.
- * - `run()` takes one step and resets. That is all of a write, RETURNING or not, but only the first row of a read: a
- *   later row's error goes unseen.
- * - `iterate()` ends without a word where a step fails, even the first, and costs 50 µs before its first row and 2.7 µs
- *   per row; `all()` throws, and costs 0.4 µs per row. See `fetch.ts`.
- * - TEXT is read up to its first NUL character; it is bound and stored whole.
- * - Without `--allow-all` ATTACH is off, and VACUUM with it, which attaches its copy.
- * - A TEXT longer than V8's longest string (512 MiB) ends the process: the length limit is set below it where the
- *   runtime can (Deno 2.9).
+ *   Integers are exact, TEXT is whole whatever it holds; bytes that are no UTF-8 come out as U+FFFD.
+ * - A statement runs under the limits of the {@linkcode Control} that it is given, the connection's own by default, which
+ *   has none. It is stopped at a limit, or by another thread through the control, whatever it computes.
+ * - What failed is a {@linkcode SqliteError}, with SQLite's extended code, the reason why it was stopped, and the last
+ *   operation on a file that failed meanwhile.
+ * - While a statement compiles, the authorizer records what it would do ({@linkcode Database.prepare}); PRAGMAs, which
+ *   act when they are compiled, are refused there unless they are let through.
+ * - A connection that was closed and a statement that was finalized refuse to be used.
+ *
  * @module
  */
 
-import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { SqlValue } from "../sql/value.ts";
+import { Control, type FileKind, type Stop } from "./control.ts";
+import { bundledLibrary, openLibrary, type Symbols } from "./library.ts";
+import { Packer, type Row, textOf, unpackRows } from "./packing.ts";
 
-declare module "node:sqlite" { // what the runtime has and its type declarations lack
-  interface StatementSync {
-    setReturnArrays(enabled: boolean): void;
-  }
-  interface DatabaseSync {
-    enableDefensive?(enabled: boolean): void;
-    setAuthorizer(
-      callback: (action: number, first: string | null, second: string | null, database: string | null) => number,
-    ): void;
-  }
-}
+export type { Row } from "./packing.ts";
 
-/** Longest text or BLOB in bytes; the same on every node. V8 ends the process over strings of 512 MiB. */
+/** Longest text or BLOB in bytes; the same on every node. V8 has no strings of 512 MiB. */
 export const VALUE_BYTES_MAX = 256 * 1024 * 1024;
+/** Bytes that a row of a result may take. */
+export const ROW_BYTES_MAX = 512 * 1024 * 1024;
 
-/** A row of results. */
-export type Row = readonly SqlValue[];
+/** Rows are fetched in pieces of so many bytes. */
+const PIECE_BYTES = 64 * 1024;
+/** Looks of the compiler before it gives up: some seconds' worth. A thousand steps are between two of them. */
+const COMPILE_LOOKS = 2_000n;
+/** Instructions of one statement: of views upon views, say. */
+const INSTRUCTIONS_MAX = 2_000_000;
+/** Arguments of one function, as in rqlite's build. */
+const ARGUMENTS_MAX = 127;
 
-/** Parameters in the form the driver binds. */
-export interface Bindings {
-  /** By full name, prefix included; `null` when the statement has no named parameters. */
-  readonly named: Record<string, SqlValue> | null;
-  /** The parameters without a name, in order. */
-  readonly anonymous: readonly SqlValue[];
-}
+const OK = 0;
+const ROW = 100;
+const DONE = 101;
+/** `sqlite3_open_v2()` (sqlite.org/c3ref/c_open_autoproxy.html): read, read and write, create. */
+const OPEN_READ = 0x1;
+const OPEN_WRITE = 0x2 | 0x4;
+/** The options of a connection that can be set. */
+export const CONFIG = {
+  foreignKeys: 1002,
+  triggers: 1003,
+  stablePlans: 1007,
+  defensive: 1010,
+  doubleQuotedDml: 1013,
+  doubleQuotedDdl: 1014,
+  trustedSchema: 1017,
+} as const;
+/** `sqlite3_limit()` (sqlite.org/c3ref/c_limit_attached.html). */
+const LIMIT_LENGTH = 0;
+const LIMIT_INSTRUCTIONS = 5;
+const LIMIT_ARGUMENTS = 6;
 
 /** A column of a result. */
 export interface ResultColumn {
@@ -59,170 +68,429 @@ export interface ResultColumn {
 
 /** What a write did. */
 export interface Changes {
-  /** `sqlite3_changes` after the statement. */
+  /** `sqlite3_changes64` after the statement. */
   readonly changes: bigint;
   /** `sqlite3_last_insert_rowid` after the statement. */
   readonly lastInsertRowid: bigint;
 }
 
-/** A prepared statement. */
-export interface Statement {
-  /** Columns of its result; empty for a statement that returns none. */
-  columns(): readonly ResultColumn[];
-  /** Runs a write to its end; of a read, only as far as its first row. */
-  run(bindings: Bindings): Changes;
-  /** Runs it to its end and returns its rows. */
-  all(bindings: Bindings): readonly Row[];
-  /**
-   * Runs it row by row. Must be walked to the end or returned from before the next statement. It may end early, without
-   * an error, where SQLite met one: whoever needs all rows must check.
-   */
-  iterate(bindings: Bindings): Iterable<Row>;
+/** Something that a statement does, as SQLite's authorizer is told while it compiles (sqlite.org/c3ref/set_authorizer.html). */
+export interface Action {
+  /** Code of the action. */
+  readonly action: number;
+  /** First argument. */
+  readonly first: string | null;
+  /** Second argument; of a read always `null`. */
+  readonly second: string | null;
+  /** Database concerned, `main` or `temp`. */
+  readonly database: string | null;
 }
 
-/** A function callable from SQL. */
-export interface SqlFunction {
-  /** Its name; replaces a built-in one. */
-  readonly name: string;
-  /** Number of arguments, or -1 for any. */
-  readonly argumentCount: number;
-  /** Whether SQLite may use it in indexes and generated columns and evaluate it once per statement. */
-  readonly isDeterministic: boolean;
-  /** Computes the value. */
-  readonly call: (...args: SqlValue[]) => SqlValue;
-}
+/** An error of SQLite. */
+export class SqliteError extends Error {
+  /** Always `SqliteError`. */
+  override readonly name = "SqliteError";
+  /** Extended result code. */
+  readonly code: number;
+  /** Why it was stopped; `none` where it failed by itself. */
+  readonly stop: Stop;
+  /** The operation on a file that failed last meanwhile: SQLite's code (0: none failed), the system's, the file. */
+  readonly io: { readonly code: number; readonly errno: number; readonly file: FileKind };
 
-/** Decides at compile time: returns whether the action is allowed (sqlite.org/c3ref/set_authorizer.html). */
-export type Authorizer = (
-  action: number,
-  first: string | null,
-  second: string | null,
-  database: string | null,
-) => boolean;
-
-/** An open connection. */
-export interface Database {
-  /** Whether a transaction is open (not autocommit). */
-  readonly isTransaction: boolean;
-  /** Compiles one statement. */
-  prepare(sql: string): Statement;
-  /** Registers a function, replacing a built-in one of that name. */
-  defineFunction(definition: SqlFunction): void;
-  /** Installs the authorizer; once, as it recompiles every cached statement. */
-  setAuthorizer(authorizer: Authorizer): void;
-  /** Closes the connection. */
-  close(): void;
+  /** @param control As the call has left it. */
+  constructor(message: string, code: number, control: Control) {
+    super(message);
+    this.code = code;
+    this.stop = control.stop;
+    this.io = { code: control.ioCode, errno: control.ioErrno, file: control.ioFile };
+  }
 }
 
 /** How to open a database. */
-export interface DriverOptions {
+export interface OpenOptions {
   /** Refuses all writes. */
   readonly readOnly: boolean;
   /** Whether foreign keys are enforced. */
   readonly foreignKeys: boolean;
+  /** Path of the library. @default {bundledLibrary()} */
+  readonly library?: string;
 }
 
-const NO_BINDINGS: Bindings = { named: null, anonymous: [] };
+const utf8Encoder = new TextEncoder();
 
-function isRow(row: unknown): row is Row {
-  return Array.isArray(row);
+function terminated(text: string): Uint8Array<ArrayBuffer> {
+  return utf8Encoder.encode(`${text}\0`);
 }
 
-class NodeStatement implements Statement {
-  readonly #statement: StatementSync;
+/** A connection. */
+export class Database {
+  /** Of statements that are given none: no limits. */
+  readonly control = new Control();
+  readonly #symbols: Symbols;
+  readonly #packer = new Packer();
+  #handle = 0n;
+  #isTransaction = false;
+  /** Those that were not finalized. */
+  readonly #statements = new Set<Statement>();
+  #hasDeferredViolations = false;
+  #piece = new Uint8Array(PIECE_BYTES);
+  /** The statement whose rows are walked. */
+  #walking: Statement | null = null;
 
-  constructor(statement: StatementSync) {
-    statement.setReadBigInts(true);
-    statement.setReturnArrays(true);
-    this.#statement = statement;
+  /**
+   * Opens a connection, with rqlite's settings: double-quoted text that names nothing is a string, foreign keys as asked.
+   * Clients can neither write the tables behind a full-text index nor the schema as text.
+   * @param path A file, or `:memory:`.
+   * @throws {SqliteError} When it cannot be opened.
+   */
+  constructor(path: string, { readOnly, foreignKeys, library = bundledLibrary() }: OpenOptions) {
+    this.#symbols = openLibrary(library);
+    const out = new BigInt64Array(1);
+    const temporary = path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : "";
+    const code = this.#symbols.muster_open(
+      terminated(path),
+      readOnly ? OPEN_READ : OPEN_WRITE,
+      terminated(temporary),
+      this.control.bytes,
+      new Uint8Array(out.buffer),
+    );
+    this.control.setRandom(0, 0, 0, 0);
+    this.#handle = out[0];
+    if (code !== OK) {
+      const error = this.#handle === 0n ? new SqliteError("out of memory", code, this.control) : this.#error(code);
+      if (this.#handle !== 0n) this.close();
+      throw error;
+    }
+    const connection = this.#symbols.muster_connection(this.#handle);
+    this.#symbols.sqlite3_limit(connection, LIMIT_LENGTH, VALUE_BYTES_MAX);
+    this.#symbols.sqlite3_limit(connection, LIMIT_INSTRUCTIONS, INSTRUCTIONS_MAX);
+    this.#symbols.sqlite3_limit(connection, LIMIT_ARGUMENTS, ARGUMENTS_MAX);
+    this.configure("foreignKeys", foreignKeys);
+    this.configure("defensive", true);
   }
 
+  /** Whether a transaction is open, as of the last call. */
+  get isTransaction(): boolean {
+    return this.#isTransaction;
+  }
+
+  /** Whether deferred foreign keys are violated in the open transaction, as of the last call. */
+  get hasDeferredViolations(): boolean {
+    return this.#hasDeferredViolations;
+  }
+
+  /** Whether it was not closed. */
+  get isOpen(): boolean {
+    return this.#handle !== 0n;
+  }
+
+  /** Native handle of the connection. @throws {TypeError} When it was closed. */
+  get handle(): bigint {
+    if (this.#handle === 0n) throw new TypeError("The database connection is closed");
+    return this.#handle;
+  }
+
+  /** The native functions. */
+  get symbols(): Symbols {
+    return this.#symbols;
+  }
+
+  /** Sets an option of the connection, whether or not a transaction is open. @returns What holds then. */
+  configure(option: keyof typeof CONFIG, isOn: boolean): boolean {
+    return this.#symbols.muster_config(this.handle, CONFIG[option], isOn ? 1 : 0) === 1;
+  }
+
+  /**
+   * Compiles the first statement of a text.
+   * @param mayPragma Whether PRAGMAs with a value may act.
+   * @throws {SqliteError} When it does not compile.
+   */
+  prepare(sql: string, { mayPragma = true, control = this.control } = {}): Statement {
+    const text = utf8Encoder.encode(sql);
+    const { bytes } = control;
+    const code = this.#symbols.muster_prepare(
+      this.handle,
+      text,
+      text.length,
+      mayPragma ? 1 : 0,
+      COMPILE_LOOKS,
+      bytes,
+    );
+    this.#sync(control);
+    if (code !== OK || control.stop !== "none") throw this.#error(code, control);
+    const statement = new Statement(this, control);
+    if (!statement.isEmpty) this.#statements.add(statement);
+    return statement;
+  }
+
+  /** What the statement that was compiled last would do, and tried to where it did not compile. */
+  actions(): Action[] {
+    const length = this.#symbols.muster_events(this.handle, new Uint8Array(0), 0);
+    const bytes = new Uint8Array(length);
+    this.#symbols.muster_events(this.handle, bytes, length);
+    const view = new DataView(bytes.buffer);
+    const actions: Action[] = [];
+    for (let at = 0; at < length;) {
+      const action = bytes[at];
+      const present = bytes[at + 1];
+      at += 2;
+      const [first = null, second = null, database = null] = [0, 1, 2, 3].map((bit) => {
+        if ((present & (1 << bit)) === 0) return null;
+        const from = at + 4;
+        at = from + view.getUint32(at, true);
+        return textOf(bytes, from, at);
+      });
+      actions.push({ action, first, second, database });
+    }
+    return actions;
+  }
+
+  /** Lets the counts of all statements begin anew, those of virtual tables included: what a budget counts then is the same everywhere. */
+  recount(): void {
+    this.#symbols.muster_recount(this.handle);
+  }
+
+  /** Begins to copy the database into that of another connection; hold a read transaction here meanwhile. */
+  backup(target: Database): Backup {
+    return new Backup(this, target);
+  }
+
+  /** Closes the connection and finalizes its statements. */
+  close(): void {
+    if (this.#handle === 0n) return;
+    for (const statement of [...this.#statements]) statement.finalize();
+    const handle = this.#handle;
+    this.#handle = 0n;
+    this.#symbols.muster_close(handle);
+  }
+
+  /** @internal Ends a statement. */
+  finalize(statement: Statement): void {
+    if (!this.#statements.delete(statement)) return;
+    this.#symbols.muster_finalize(this.handle, statement.handle);
+  }
+
+  /** @internal Runs a statement to its end. */
+  run(statement: bigint, values: readonly SqlValue[], control: Control): void {
+    this.#refuseNesting();
+    const packed = this.#packer.pack(values);
+    const code = this.#symbols.muster_run(this.handle, statement, packed, packed.length, control.bytes);
+    this.#sync(control);
+    if (code !== DONE) throw this.#error(code, control);
+  }
+
+  /** @internal Gives the pieces of a statement's rows; each is valid until the next is asked for. */
+  *pieces(owner: Statement, values: readonly SqlValue[], control: Control): Generator<Uint8Array> {
+    this.#refuseNesting();
+    this.#walking = owner;
+    let code = ROW;
+    try {
+      const packed = this.#packer.pack(values);
+      code = this.#rows(owner.handle, packed, packed.length, control);
+      for (;;) {
+        if (code !== ROW && code !== DONE) throw this.#error(code, control);
+        if (control.used > 0) yield this.#piece.subarray(0, control.used);
+        if (code === DONE) return;
+        this.#fit(control);
+        code = this.#rows(owner.handle, new Uint8Array(0), -1, control);
+      }
+    } finally {
+      this.#walking = null;
+      if (code === ROW && this.#handle !== 0n) {
+        this.#symbols.muster_reset(this.handle, owner.handle, this.control.bytes);
+      }
+    }
+  }
+
+  #rows(statement: bigint, values: Uint8Array<ArrayBuffer>, length: number, control: Control): number {
+    const { bytes } = control;
+    const piece = this.#piece;
+    const code = this.#symbols.muster_rows(this.handle, statement, values, length, piece, piece.length, bytes);
+    this.#sync(control);
+    return code;
+  }
+
+  /** Makes room for the next row. */
+  #fit({ needed }: Control): void {
+    if (needed > ROW_BYTES_MAX) throw new RowTooLargeError(needed);
+    const length = Math.max(needed, PIECE_BYTES);
+    if (this.#piece.length < needed || this.#piece.length > length * 4) this.#piece = new Uint8Array(length);
+  }
+
+  #refuseNesting(): void {
+    if (this.#walking) throw new TypeError("Cannot run a statement while the rows of another one are walked");
+  }
+
+  #sync(control: Control): void {
+    this.#isTransaction = !control.isAutocommit;
+    this.#hasDeferredViolations = control.hasDeferredViolations;
+  }
+
+  /** @internal The error that the connection reports. */
+  lastError(code = 1): SqliteError {
+    return this.#error(code);
+  }
+
+  #error(code: number, control = this.control): SqliteError {
+    let bytes = new Uint8Array(1024);
+    const length = this.#symbols.muster_error(this.#handle, bytes, bytes.length);
+    if (length > bytes.length) {
+      bytes = new Uint8Array(length);
+      this.#symbols.muster_error(this.#handle, bytes, bytes.length);
+    }
+    return new SqliteError(textOf(bytes, 4, length), code, control);
+  }
+}
+
+/** A copy that is being made (sqlite.org/c3ref/backup_finish.html). */
+export class Backup {
+  readonly #target: Database;
+  #handle: bigint;
+
+  /** Use {@linkcode Database.backup}. */
+  constructor(source: Database, target: Database) {
+    this.#target = target;
+    const { symbols } = target;
+    this.#handle = symbols.sqlite3_backup_init(
+      symbols.muster_connection(target.handle),
+      terminated("main"),
+      symbols.muster_connection(source.handle),
+      terminated("main"),
+    );
+    if (this.#handle === 0n) throw target.lastError();
+  }
+
+  /**
+   * Copies some pages.
+   * @returns Whether there are more.
+   * @throws {SqliteError} When it fails.
+   */
+  step(pages: number): boolean {
+    const code = this.#target.symbols.sqlite3_backup_step(this.#handle, pages);
+    if (code !== OK && code !== DONE) throw this.#target.lastError(code);
+    return code === OK;
+  }
+
+  /** Ends it, whole or not. @throws {SqliteError} When a page could not be copied. */
+  finish(): void {
+    const handle = this.#handle;
+    this.#handle = 0n;
+    if (handle === 0n) return;
+    const code = this.#target.symbols.sqlite3_backup_finish(handle);
+    if (code !== OK) throw this.#target.lastError(code);
+  }
+}
+
+/** A row does not fit into memory. */
+export class RowTooLargeError extends Error {
+  /** Always `RowTooLargeError`. */
+  override readonly name = "RowTooLargeError";
+
+  /** @param bytes What the row takes. */
+  constructor(bytes: number) {
+    super(`a row of ${bytes} bytes exceeds the limit of ${ROW_BYTES_MAX} bytes: select fewer columns or parts of them`);
+  }
+}
+
+/** A prepared statement. */
+export class Statement {
+  /** Whether it changes nothing. */
+  readonly isReadOnly: boolean;
+  /** Number of its parameters. */
+  readonly parameterCount: number;
+  readonly #database: Database;
+  readonly #columnCount: number;
+  #handle: bigint;
+  #columns: readonly ResultColumn[] | undefined;
+
+  /** Use {@linkcode Database.prepare}. */
+  constructor(database: Database, control: Control) {
+    this.#database = database;
+    this.#handle = control.statement;
+    this.#columnCount = control.columns;
+    this.parameterCount = control.parameters;
+    this.isReadOnly = control.isReadOnly;
+  }
+
+  /** Whether the text held no statement. */
+  get isEmpty(): boolean {
+    return this.#handle === 0n;
+  }
+
+  /** Native handle. @throws {TypeError} When it was finalized. */
+  get handle(): bigint {
+    if (this.#handle === 0n) throw new TypeError("The statement is finalized");
+    return this.#handle;
+  }
+
+  /** Columns of its result; empty for a statement that returns none. */
   columns(): readonly ResultColumn[] {
-    return this.#statement.columns().map(({ name, table, type }) => ({ name, table, declaredType: type }));
+    return this.#columns ??= this.#columnCount === 0 ? [] : this.#readColumns();
   }
 
-  run({ named, anonymous }: Bindings): Changes {
-    const { changes, lastInsertRowid } = named === null
-      ? this.#statement.run(...anonymous)
-      : this.#statement.run(named, ...anonymous);
-    return { changes: BigInt(changes), lastInsertRowid: BigInt(lastInsertRowid) };
+  /** Runs it to its end; its rows go nowhere. */
+  run(values: readonly SqlValue[] = [], control: Control = this.#database.control): Changes {
+    this.#database.run(this.handle, values, control);
+    return { changes: control.changes, lastInsertRowid: control.rowid };
   }
 
-  all({ named, anonymous }: Bindings): readonly Row[] {
-    const rows: readonly unknown[] = named === null
-      ? this.#statement.all(...anonymous)
-      : this.#statement.all(named, ...anonymous);
-    if (!rows.every(isRow)) throw new TypeError("Expected rows as arrays from node:sqlite");
+  /** Runs it to its end and returns its rows. */
+  all(values: readonly SqlValue[] = [], control: Control = this.#database.control): Row[] {
+    const rows: Row[] = [];
+    for (const piece of this.pieces(values, control)) rows.push(...unpackRows(piece, this.#columnCount));
     return rows;
   }
 
-  *iterate({ named, anonymous }: Bindings): Iterable<Row> {
-    const rows: Iterable<unknown> = named === null
-      ? this.#statement.iterate(...anonymous)
-      : this.#statement.iterate(named, ...anonymous);
-    for (const row of rows) {
-      if (!isRow(row)) throw new TypeError("Expected rows as arrays from node:sqlite");
-      yield row;
+  /** Runs it row by row; nothing else may run on the connection meanwhile. */
+  *iterate(values: readonly SqlValue[] = [], control: Control = this.#database.control): Generator<Row> {
+    for (const piece of this.pieces(values, control)) yield* unpackRows(piece, this.#columnCount);
+  }
+
+  /** Runs it and gives its rows as packed bytes, many at a time; each piece is valid until the next is asked for. */
+  pieces(values: readonly SqlValue[] = [], control: Control = this.#database.control): Generator<Uint8Array> {
+    return this.#database.pieces(this, values, control);
+  }
+
+  /** Ends it; it cannot be used after that. */
+  finalize(): void {
+    if (this.#handle === 0n) return;
+    this.#database.finalize(this);
+    this.#handle = 0n;
+  }
+
+  #readColumns(): readonly ResultColumn[] {
+    const { symbols } = this.#database;
+    let bytes = new Uint8Array(4096);
+    const length = symbols.muster_columns(this.handle, bytes, bytes.length);
+    if (length > bytes.length) {
+      bytes = new Uint8Array(length);
+      symbols.muster_columns(this.handle, bytes, bytes.length);
     }
+    return columnsOf(bytes, this.#columnCount);
   }
 }
 
-class NodeDatabase implements Database {
-  readonly #database: DatabaseSync;
+const NULL_LENGTH = 0xffff_ffff;
 
-  constructor(database: DatabaseSync) {
-    this.#database = database;
-  }
-
-  get isTransaction(): boolean {
-    return this.#database.isTransaction;
-  }
-
-  prepare(sql: string): Statement {
-    return new NodeStatement(this.#database.prepare(sql));
-  }
-
-  defineFunction({ name, argumentCount, isDeterministic, call }: SqlFunction): void {
-    const options = { deterministic: isDeterministic, useBigIntArguments: true, varargs: argumentCount < 0 };
-    const implementation = (...args: SqlValue[]) => call(...args);
-    // node:sqlite takes the number of arguments from the function's `length`.
-    Object.defineProperty(implementation, "length", { value: Math.max(argumentCount, 0) });
-    this.#database.function(name, options, implementation);
-  }
-
-  setAuthorizer(authorizer: Authorizer): void {
-    const allowed = 0;
-    const denied = 1;
-    this.#database.setAuthorizer((action, first, second, database) =>
-      authorizer(action, first, second, database) ? allowed : denied
-    );
-  }
-
-  close(): void {
-    this.#database.close();
-  }
-}
-
-/**
- * Opens a connection through `node:sqlite`, with rqlite's settings: double-quoted text that names nothing is a string,
- * foreign keys as asked.
- * @param path A file, or `:memory:`.
- */
-export function openNodeSqlite(path: string, { readOnly, foreignKeys }: DriverOptions): Database {
-  const options = {
-    readOnly,
-    enableForeignKeyConstraints: foreignKeys,
-    enableDoubleQuotedStringLiterals: true,
-    allowExtension: false,
-    limits: { length: VALUE_BYTES_MAX }, // ignored by runtimes that do not know it
+function columnsOf(bytes: Uint8Array, count: number): ResultColumn[] {
+  const view = new DataView(bytes.buffer);
+  let at = 0;
+  const next = (): string | null => {
+    const length = view.getUint32(at, true);
+    at += 4;
+    if (length === NULL_LENGTH) return null;
+    at += length;
+    return textOf(bytes, at - length, at);
   };
-  const database = new DatabaseSync(path, options);
-  // Clients cannot write the tables behind a full-text index, nor the schema as text (sqlite.org/c3ref/c_dbconfig_defensive.html).
-  database.enableDefensive?.(true);
-  return new NodeDatabase(database);
+  return Array.from({ length: count }, () => ({ name: next() ?? "", table: next(), declaredType: next() }));
 }
 
 /** Runs a statement without parameters and returns its rows. */
 export function runOnce(database: Database, sql: string): readonly Row[] {
-  return database.prepare(sql).all(NO_BINDINGS);
+  const statement = database.prepare(sql);
+  try {
+    return statement.all();
+  } finally {
+    statement.finalize();
+  }
 }

@@ -6,25 +6,31 @@
  * level strong) do not run at all where nobody asks.
  *
  * (1) Without `transaction` each statement stands alone. SQLite undoes a failing statement by itself, so there is no
- *     savepoint: it would cost more than the INSERT it guards.
- * (2) With it, the first failure rolls back to the command's savepoint and ends the command.
- * (3) A read inside a transaction may fail it. Every replica takes it as far as its first row and no further, so that a
- *     read of a large table holds up no replica; an error in a later row is its asker's alone, and fails nothing.
- * (4) ON CONFLICT ROLLBACK and RAISE(ROLLBACK) destroy the caller's transaction with all that came before (A4). Then
- *     {@linkcode RestartEntry} tells the caller to begin again with that statement marked as failed: so it undoes only
- *     itself, whatever shared its transaction.
+ *     savepoint: it would cost more than the INSERT it guards. Where foreign keys are deferred, which SQLite checks at
+ *     COMMIT alone, there is one, and they are checked behind each statement.
+ * (2) With it, the first failure rolls back to the command's savepoint and ends the command. A read in it runs to its
+ *     end on every replica, as it may fail in any row.
+ * (3) A statement that is stopped at a limit, or runs out of memory, destroys the caller's transaction with all that came
+ *     before (A4). Then {@linkcode RestartEntry} tells the caller to begin again with that statement marked as failed:
+ *     so it undoes only itself, whatever shared its transaction. What an entry may do is counted over all its attempts.
+ * (4) What depends on where a transaction ends, or changes what a connection keeps in mind of the schema (virtual tables,
+ *     the schema itself, the planner's statistics, keys whose check a request has put off), runs in a transaction of its
+ *     own entry: {@linkcode IsolateEntry}.
  * @module
  */
 
 import type { BoundStatement, StampedCommand } from "../sql/command.ts";
+import { isOn, parsePragma, REQUEST_PRAGMAS } from "../sql/pragma.ts";
 import type { RenderOptions } from "../sql/render_options.ts";
 import type { SqlPart } from "../sql/statement.ts";
+import type { SqlValue } from "../sql/value.ts";
+import { isReadStatement, refusal } from "./authorizer.ts";
+import type { Control } from "./control.ts";
+import { Determinism } from "./determinism.ts";
 import type { Digest } from "./digest.ts";
-import { type Guard, isReadStatement, refusal } from "./authorizer.ts";
-import type { Bindings, Changes, Database, Row, Statement } from "./driver.ts";
-import { resultMessage, StatementError } from "./failure.ts";
-import { fetchRows } from "./fetch.ts";
-import type { Determinism } from "./functions.ts";
+import { type Database, runOnce, SqliteError, type Statement } from "./driver.ts";
+import { causeOf, type Limits, resultMessage, StatementError } from "./failure.ts";
+import { unpackRows } from "./packing.ts";
 import { ParameterCursor, type Prepared, PreparedCache } from "./prepared.ts";
 import {
   type Budget,
@@ -35,6 +41,8 @@ import {
   renderWrite,
   type TimeText,
 } from "./render.ts";
+import { readSchemaFacts, type SchemaFacts } from "./schema_facts.ts";
+import { findDamage } from "./soundness.ts";
 
 /** The entry must be run again, in a transaction of its own, with one statement marked as failed. */
 export class RestartEntry extends Error {
@@ -53,6 +61,20 @@ export class RestartEntry extends Error {
   }
 }
 
+/** The entry must be run in a transaction of its own; `sql` is why. */
+export class IsolateEntry extends Error {
+  /** Always `IsolateEntry`. */
+  override readonly name = "IsolateEntry";
+  /** The statement; empty where the entry as a whole is why. */
+  readonly sql: string;
+
+  /** @param sql Text of the statement. */
+  constructor(sql: string) {
+    super("the entry needs a transaction of its own");
+    this.sql = sql;
+  }
+}
+
 /** Statements known to fail, by number, with their errors. */
 export type Doomed = ReadonlyMap<number, string>;
 
@@ -67,20 +89,36 @@ export interface Sticky {
 /** The error of a write where only reads are allowed. */
 export const WRITE_IN_QUERY = "attempt to change database via query operation";
 
-const LARGEST_ROWID = 9_223_372_036_854_775_807n;
-const NO_BINDINGS: Bindings = { named: null, anonymous: [] };
+/** Bytes that the large values of one statement may take together, on every node alike. */
+export const STATEMENT_VALUE_BYTES_MAX = 512 * 1024 * 1024;
+const FOREIGN_KEY_FAILED = "FOREIGN KEY constraint failed";
 const CHANGING_VERBS: ReadonlySet<string> = new Set(["INSERT", "REPLACE", "UPDATE", "DELETE"]);
-const SCHEMA_VERBS: ReadonlySet<string> = new Set(["CREATE", "DROP", "ALTER", "ANALYZE", "REINDEX"]);
+/** Verbs that change the schema or what is known of it. */
+export const SCHEMA_VERBS: ReadonlySet<string> = new Set(["CREATE", "DROP", "ALTER", "ANALYZE", "REINDEX"]);
 
 /** How the statements of one command are run. */
 interface Run {
   readonly command: StampedCommand;
+  /** Whether the transaction holds no other entry. */
+  readonly isSolitary: boolean;
   /** `null` when nobody waits for the results. */
   readonly options: RenderOptions | null;
   readonly doomed: Doomed;
   readonly budget: Budget;
   /** Whether a read has compiled and now runs: its failure shows in the shape of its result. */
   isReading: boolean;
+  /** Whether the request has put off the check of its foreign keys to its end. */
+  isDeferring: boolean;
+}
+
+/** How an entry is to be run. */
+export interface RunOptions {
+  /** `null` when nobody waits for the results. */
+  readonly options: RenderOptions | null;
+  /** Statements that are known to fail. */
+  readonly doomed: Doomed;
+  /** Whether the transaction holds no other entry. */
+  readonly isSolitary: boolean;
 }
 
 /** One statement of a command. */
@@ -94,12 +132,26 @@ interface Step {
   readonly isPrivate: boolean;
 }
 
+/** What an {@linkcode Executor} works with. */
+export interface ExecutorParts {
+  /** Limits, time and randomness of the replicated statements. */
+  readonly control: Control;
+  /** Those of the statements that only their asker sees. */
+  readonly privateControl: Control;
+  /** Takes in what every replica does. */
+  readonly digest: Digest;
+  /** Whether foreign keys are enforced, unless a request says otherwise. */
+  readonly foreignKeys: boolean;
+}
+
 /** Runs commands on one connection. */
 export class Executor {
   /** Kept for rendering alone; SQL sees normalised values. Restored by whoever runs an entry again. */
   sticky: Sticky = { lastInsertId: 0n, rowsAffected: 0n };
+  /** Whether what the planner goes by may be other than what is stored: the schema must be read anew. */
+  hasStalePlans = false;
   readonly #database: Database;
-  readonly #guard: Guard;
+  readonly #parts: ExecutorParts;
   readonly #determinism: Determinism;
   readonly #digest: Digest;
   readonly #replicated: PreparedCache;
@@ -108,45 +160,78 @@ export class Executor {
   readonly #savepoint: Statement;
   readonly #release: Statement;
   readonly #rollbackTo: Statement;
-  readonly #counters: Statement;
+  readonly #statementSavepoint: Statement;
+  readonly #statementRelease: Statement;
+  readonly #statementRollback: Statement;
+  #facts: SchemaFacts | undefined;
+  /** Whether the request that runs has switched foreign keys on or off for itself. */
+  #hasOwnForeignKeys = false;
+  #limits: Limits = { steps: 0, valueBytes: STATEMENT_VALUE_BYTES_MAX, tempBytes: 0 };
 
-  /**
-   * Compiles what every entry needs.
-   * @param guard Installed on `database`.
-   */
-  constructor(
-    database: Database,
-    { guard, determinism, digest }: { guard: Guard; determinism: Determinism; digest: Digest },
-  ) {
-    this.#digest = digest;
+  /** Compiles what every entry needs. */
+  constructor(database: Database, parts: ExecutorParts) {
+    this.#parts = parts;
+    this.#digest = parts.digest;
     this.#database = database;
-    this.#guard = guard;
-    this.#determinism = determinism;
-    this.#replicated = new PreparedCache(database);
-    this.#private = new PreparedCache(database);
-    this.#system = new PreparedCache(database);
+    this.#determinism = new Determinism(parts.control);
+    this.#replicated = new PreparedCache(database, "replicated", parts.control);
+    this.#private = new PreparedCache(database, "read", parts.privateControl);
+    this.#system = new PreparedCache(database, "system", parts.control);
     this.#savepoint = database.prepare("SAVEPOINT entry");
     this.#release = database.prepare("RELEASE entry");
     this.#rollbackTo = database.prepare("ROLLBACK TO entry");
-    this.#counters = database.prepare("SELECT changes(), last_insert_rowid()");
+    this.#statementSavepoint = database.prepare("SAVEPOINT statement");
+    this.#statementRelease = database.prepare("RELEASE statement");
+    this.#statementRollback = database.prepare("ROLLBACK TO statement");
   }
 
-  /** Forgets compiled statements: after a rollback or VACUUM, the schema may be another. */
+  /** Forgets compiled statements and what is known of the schema: after a rollback or VACUUM, it may be another. */
   forgetStatements(): void {
     this.#replicated.clear();
     this.#private.clear();
     this.#system.clear();
+    this.#facts = undefined;
+  }
+
+  /** What is known of the schema as it is now. */
+  get facts(): SchemaFacts {
+    return this.#facts ??= readSchemaFacts(this.#database);
   }
 
   /**
-   * Runs a command inside the open transaction.
-   * @returns The text of `results`; `[]` when nobody waits.
-   * @throws {RestartEntry} When the entry must be run again. Other exceptions are the environment's: stop.
+   * Begins an entry: its clock, its seed and its budget, which holds for all attempts to run it.
+   * @param steps Left of the budget.
    */
-  execute(command: StampedCommand, options: RenderOptions | null, doomed: Doomed): string {
-    const run: Run = { command, options, doomed, budget: newBudget(), isReading: false };
+  beginEntry(command: StampedCommand, timeMs: number, steps: number): void {
+    const { control, privateControl } = this.#parts;
+    this.#limits = { ...this.#limits, steps: command.maxSteps };
+    this.#determinism.beginEntry(timeMs, command.seed);
+    control.valueBytes = STATEMENT_VALUE_BYTES_MAX;
+    control.steps = steps;
+    privateControl.nowMs = timeMs;
+    privateControl.valueBytes = STATEMENT_VALUE_BYTES_MAX;
+    privateControl.steps = command.maxSteps;
+    privateControl.timeoutMs = command.readTimeoutMs > 0 ? command.readTimeoutMs : -1;
+  }
+
+  /**
+   * Runs a command inside the open transaction, after {@linkcode Executor.beginEntry}.
+   * @returns The text of `results`; `[]` when nobody waits.
+   * @throws {RestartEntry} When the entry must be run again.
+   * @throws {IsolateEntry} When it must be run alone. Other exceptions are the environment's: stop.
+   */
+  execute(command: StampedCommand, { options, doomed, isSolitary }: RunOptions): string {
+    const run: Run = {
+      command,
+      options,
+      doomed,
+      isSolitary,
+      budget: newBudget(),
+      isReading: false,
+      isDeferring: false,
+    };
     const isAtomic = command.transaction && command.kind !== "query";
-    if (isAtomic) this.#savepoint.run(NO_BINDINGS);
+    if (isAtomic) this.#savepoint.run();
     let texts = "";
     let number = 0;
     for (const statement of command.statements) {
@@ -154,11 +239,13 @@ export class Executor {
       number += statement.parts.length;
       if (options !== null) texts = texts === "" ? text : `${texts},${text}`;
       if (!hasFailed || !isAtomic) continue;
-      this.#rollbackTo.run(NO_BINDINGS);
-      this.forgetStatements();
+      this.#rollbackTo.run();
+      this.forgetStatements(); // a schema that was changed is the old one again
       break;
     }
-    if (isAtomic) this.#release.run(NO_BINDINGS);
+    if (isAtomic) this.#release.run();
+    // COMMIT would find the same, and undo the entries that share the transaction as well.
+    if (!isSolitary && this.#database.hasDeferredViolations) throw new IsolateEntry("");
     return `[${texts}]`;
   }
 
@@ -181,8 +268,6 @@ export class Executor {
       return { text, hasFailed: false };
     } catch (error) {
       return this.#fail(run, error, { number, isPrivate });
-    } finally {
-      this.#guard.mode = "off";
     }
   }
 
@@ -191,16 +276,26 @@ export class Executor {
     error: unknown,
     { number, isPrivate }: { number: number; isPrivate: boolean },
   ): { text: string; hasFailed: boolean } {
-    if (error instanceof RestartEntry) throw error;
-    const reason = this.#guard.takeReason();
-    const message = error instanceof StatementError ? error.message : reason ?? resultMessage(error);
+    if (error instanceof RestartEntry || error instanceof IsolateEntry) throw error;
+    const message = resultMessage(error, this.#limits) ?? this.#excused(error);
     if (message === null) throw error;
-    if (!this.#database.isTransaction) throw new RestartEntry(number, message);
-    if (!isPrivate) {
+    if (!isPrivate && run.command.kind !== "query") {
+      // One that was stopped may have come to its end all the same, with a wrong value somewhere.
+      const isStopped = error instanceof SqliteError && error.stop !== "none";
+      if (!this.#database.isTransaction || isStopped) throw new RestartEntry(number, message);
       this.#digest.mix(-1 - number);
       this.#digest.mixText(message);
     }
     return { text: run.options === null ? "" : renderFailure(message, showsNoRows(run)), hasFailed: true };
+  }
+
+  /**
+   * The message of an error that looks like damage of a database that has none: what a client brought about must not
+   * end a node, each time that it comes to the entry. `null` for any other.
+   */
+  #excused(error: unknown): string | null {
+    if (causeOf(error) !== "damage" || !(error instanceof Error) || !this.#database.isTransaction) return null;
+    return findDamage(this.#database) === undefined ? error.message : null;
   }
 
   #runPart(run: Run, step: Step, cursor: ParameterCursor): string {
@@ -210,32 +305,95 @@ export class Executor {
     run.isReading = false;
     const doom = run.doomed.get(number);
     if (doom !== undefined) throw new StatementError(doom);
-    const mode = isPrivate ? "read" : "replicated";
-    const refused = refusal(part, mode);
+    const refused = refusal(part, isPrivate ? "read" : "replicated");
     if (refused !== null) throw new StatementError(refused);
     if (isPrivate && options === null) return "";
+    if (!isPrivate && this.#setsForRequest(run, part)) {
+      return options === null || !isLast ? "" : renderWrite(this.sticky, options.associative, timeSince(startedMs));
+    }
 
-    this.#guard.mode = command.isSystem && !isPrivate ? "system" : mode;
     const cache = isPrivate ? this.#private : command.isSystem ? this.#system : this.#replicated;
-    const prepared = cache.get(part.sql);
+    const prepared = cache.get(part);
     if (command.kind === "query" && !isPrivate) throw new StatementError(WRITE_IN_QUERY);
     run.isReading = command.kind !== "execute" && isReadStatement(part);
-    const bindings = cursor.take(part, prepared);
-    this.#determinism.beginStatement(number);
+    const values = cursor.take(part, prepared);
     const showsRows = options !== null && isLast && prepared.columns.length > 0 &&
       !(command.kind === "execute" && isReadStatement(part));
-    if (showsRows && isPrivate) return this.#renderRead(run, part, bindings, startedMs);
-    if (showsRows && !isReadStatement(part)) {
-      const rows = this.#noting(step, () => prepared.statement.all(bindings)); // of RETURNING
-      this.#note(step, this.#readCounters());
-      return this.#render(run, rows, prepared)(timeSince(startedMs));
+    if (isPrivate) {
+      if (showsRows) return this.#renderRead(run, prepared, values, startedMs);
+      prepared.statement.run(values, this.#parts.privateControl);
+    } else {
+      this.#isolate(run, part, prepared);
+      this.#determinism.beginStatement(number);
+      const time = this.#alone(run, () =>
+        this.#noting(step, () => {
+          if (showsRows) return this.#renderRows(run, prepared, values, this.#parts.control);
+          prepared.statement.run(values, this.#parts.control);
+          return null;
+        }));
+      this.#note(step, this.#parts.control);
+      if (SCHEMA_VERBS.has(part.verb)) this.forgetStatements();
+      if (time !== null) return time(timeSince(startedMs));
     }
-    this.#note(step, this.#noting(step, () => prepared.statement.run(bindings)));
-    if (SCHEMA_VERBS.has(part.verb)) this.forgetStatements();
     if (options === null || !isLast) return "";
-    if (showsRows) return this.#showRead(run, part, bindings, startedMs);
     if (command.kind !== "execute" && isReadStatement(part)) return options.associative ? `{"rows":[]}` : "{}";
     return renderWrite(this.sticky, options.associative, timeSince(startedMs));
+  }
+
+  /** Takes `PRAGMA foreign_keys` and `defer_foreign_keys`, which hold for the rest of the request. */
+  #setsForRequest(run: Run, { verb, sql }: SqlPart): boolean {
+    const pragma = verb === "PRAGMA" ? parsePragma(sql) : null;
+    if (pragma === null || !REQUEST_PRAGMAS.has(pragma.name)) return false;
+    if (!run.isSolitary) throw new IsolateEntry(sql);
+    if (pragma.name === "foreign_keys") {
+      this.#database.configure("foreignKeys", isOn(pragma.value));
+      this.#hasOwnForeignKeys = true;
+      this.forgetStatements();
+    } else {
+      run.isDeferring = isOn(pragma.value);
+      runOnce(this.#database, `PRAGMA defer_foreign_keys = ${run.isDeferring ? "ON" : "OFF"}`);
+    }
+    return true;
+  }
+
+  /** Puts back what a request has set for itself; to be called when its transaction has ended. */
+  endRequestPragmas(): void {
+    if (!this.#hasOwnForeignKeys) return; // the other one ends with the transaction
+    this.#hasOwnForeignKeys = false;
+    this.#database.configure("foreignKeys", this.#parts.foreignKeys);
+    this.forgetStatements();
+  }
+
+  /** Refuses to run beside other entries what must not (4). */
+  #isolate(run: Run, { sql, verb }: SqlPart, { effects }: Prepared): void {
+    const { virtualTables } = this.facts;
+    const touchesPlans = effects.writesStatistics || SCHEMA_VERBS.has(verb);
+    const touchesVirtual = effects.makesVirtualTable ||
+      virtualTables.size > 0 && effects.writes.some((table) => virtualTables.has(table));
+    if (!touchesPlans && !touchesVirtual) return;
+    if (!run.isSolitary) throw new IsolateEntry(sql);
+    if (touchesPlans) this.hasStalePlans = true;
+    if (touchesVirtual) this.#database.recount();
+  }
+
+  /** Runs a statement so that a deferred key that it violates undoes it alone (1). */
+  #alone<T>(run: Run, work: () => T): T {
+    const { command, isDeferring } = run;
+    if (command.transaction || isDeferring || !this.facts.hasDeferredKeys) return work();
+    this.#statementSavepoint.run();
+    let result: T;
+    try {
+      result = work();
+      if (this.#database.hasDeferredViolations) throw new StatementError(FOREIGN_KEY_FAILED);
+    } catch (error) {
+      if (this.#database.isTransaction && causeOf(error) === "statement") {
+        this.#statementRollback.run();
+        this.#statementRelease.run();
+      }
+      throw error;
+    }
+    this.#statementRelease.run();
+    return result;
   }
 
   /** Runs a statement; if it fails, what it left in SQLite's counters shows in later results, as it does in rqlite's. */
@@ -243,7 +401,7 @@ export class Executor {
     try {
       return run();
     } catch (error) {
-      if (CHANGING_VERBS.has(part.verb)) this.#keep(this.#readCounters());
+      if (CHANGING_VERBS.has(part.verb)) this.#keep(this.#parts.control);
       throw error;
     }
   }
@@ -255,63 +413,53 @@ export class Executor {
     return command.kind === "execute" ? `{"rows":null}` : `{"rows":[]}`;
   }
 
-  /** Rows of a read for its asker; its errors are thrown. */
-  #renderRead(run: Run, part: SqlPart, bindings: Bindings, startedMs: number): string {
-    this.#guard.mode = "read";
-    const prepared = this.#private.get(part.sql);
-    return this.#render(run, fetchRows(this.#database, part, prepared, bindings), prepared)(timeSince(startedMs));
+  /** Rows of a read for its asker. */
+  #renderRead(run: Run, prepared: Prepared, values: readonly SqlValue[], startedMs: number): string {
+    return this.#renderRows(run, prepared, values, this.#parts.privateControl)(timeSince(startedMs));
   }
 
-  /** Rows of a read that has succeeded, as every replica saw it: what is amiss with showing it changes nothing. */
-  #showRead(run: Run, part: SqlPart, bindings: Bindings, startedMs: number): string {
-    try {
-      return this.#renderRead(run, part, bindings, startedMs);
-    } catch (error) {
-      const message = this.#guard.takeReason() ?? resultMessage(error);
-      if (message === null) throw error;
-      return renderFailure(message, showsNoRows(run));
-    }
-  }
-
-  /** Walks the rows; returns what gives the text, so that the time includes the walk. */
-  #render(run: Run, rows: Iterable<Row>, prepared: Prepared): (time: TimeText) => string {
-    const options = run.options;
+  /**
+   * Runs a statement to its end, whatever can be shown of its rows: what cannot has still happened.
+   * @returns What gives the text, so that the time includes the walk.
+   */
+  #renderRows(
+    { options, budget, command }: Run,
+    prepared: Prepared,
+    values: readonly SqlValue[],
+    control: Control,
+  ): (time: TimeText) => string {
     if (options === null) return () => "";
-    const renderer = new QueryRenderer(prepared.shape(options.qualifyColumns), options, run.budget);
-    try {
-      for (const row of rows) renderer.add(row);
-    } catch (error) {
-      if (!(error instanceof RenderError)) throw error;
-      const text = renderFailure(error.message, showsNoRows(run));
-      return () => text; // what cannot be shown has still happened
+    const renderer = new QueryRenderer(prepared.shape(options.qualifyColumns), options, budget);
+    let amiss: RenderError | undefined;
+    for (const piece of prepared.statement.pieces(values, control)) {
+      if (amiss) continue;
+      try {
+        for (const row of unpackRows(piece, prepared.columns.length)) renderer.add(row);
+      } catch (error) {
+        if (!(error instanceof RenderError)) throw error;
+        amiss = error;
+        if (control === this.#parts.privateControl) break;
+      }
     }
-    return (time) => renderer.finish(time);
-  }
-
-  #readCounters(): Changes {
-    const [changes, lastInsertRowid] = this.#counters.all(NO_BINDINGS)[0] ?? [];
-    if (typeof changes !== "bigint" || typeof lastInsertRowid !== "bigint") {
-      throw new TypeError("Expected changes() and last_insert_rowid() as integers");
-    }
-    return { changes, lastInsertRowid };
+    const message = amiss?.message;
+    if (message === undefined) return (time) => renderer.finish(time);
+    const hasRows = options.associative &&
+      (command.kind === "query" || command.kind === "request" && prepared.statement.isReadOnly);
+    return () => renderFailure(message, hasRows);
   }
 
   /** Takes over what a write did. The writer sets the rowid to 0 before each entry (A3), so 0 means: none was inserted. */
-  #note({ part, number }: Step, { changes, lastInsertRowid }: Changes): void {
+  #note({ part, number }: Step, { changes, rowid }: Control): void {
     if (!CHANGING_VERBS.has(part.verb)) return;
-    if (lastInsertRowid === LARGEST_ROWID) {
-      // After it SQLite would pick rowids at random, each replica its own.
-      throw new RestartEntry(number, `rowid ${LARGEST_ROWID} is not supported in replicated statements`);
-    }
     this.#digest.mix(number);
     this.#digest.mixBig(changes);
-    this.#digest.mixBig(lastInsertRowid);
-    this.#keep({ changes, lastInsertRowid });
+    this.#digest.mixBig(rowid);
+    this.#keep({ changes, rowid });
   }
 
-  #keep({ changes, lastInsertRowid }: Changes): void {
+  #keep({ changes, rowid }: Pick<Control, "changes" | "rowid">): void {
     this.sticky = {
-      lastInsertId: lastInsertRowid === 0n ? this.sticky.lastInsertId : lastInsertRowid,
+      lastInsertId: rowid === 0n ? this.sticky.lastInsertId : rowid,
       rowsAffected: changes,
     };
   }

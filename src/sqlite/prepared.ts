@@ -1,6 +1,6 @@
 /**
- * Prepared statements by their text, with what is worked out once for each, and the binding of a request's parameters
- * to the statements of its string.
+ * Prepared statements by their text, with what is worked out once for each, and the order of a request's parameters for
+ * the statements of its string.
  * @module
  */
 
@@ -8,8 +8,10 @@ import { type BoundStatement } from "../sql/command.ts";
 import { parameterNames, type SqlPart } from "../sql/statement.ts";
 import { TextCache } from "../sql/text_cache.ts";
 import type { SqlValue } from "../sql/value.ts";
-import type { Bindings, Database, ResultColumn, Statement } from "./driver.ts";
-import { isMisuse, StatementError } from "./failure.ts";
+import { type Effects, effectsOf, type GuardMode, reasonAgainst } from "./authorizer.ts";
+import type { Control } from "./control.ts";
+import type { Database, ResultColumn, Statement } from "./driver.ts";
+import { StatementError } from "./failure.ts";
 import { type Shape, shapeOf } from "./render.ts";
 
 /** Statements kept by a connection, in each of two generations. */
@@ -25,16 +27,17 @@ export class Prepared {
   readonly columns: readonly ResultColumn[];
   /** Names of its parameters by number; empty when none has a name. */
   readonly names: readonly (string | null)[];
-  /** How `fetch.ts` reads its rows; `null` until it has looked. */
-  fetching: Fetching | null = null;
+  /** What it touches. */
+  readonly effects: Effects;
   #plain: Shape | null = null;
   #qualified: Shape | null = null;
 
-  /** Compiles `sql`, one statement. */
-  constructor(database: Database, sql: string) {
-    this.statement = compile(database, sql);
-    this.columns = this.statement.columns();
+  /** Takes over a statement that was compiled and judged. */
+  constructor(statement: Statement, sql: string, effects: Effects) {
+    this.statement = statement;
+    this.columns = statement.columns();
     this.names = parameterNames(sql);
+    this.effects = effects;
   }
 
   /** How to render its rows. */
@@ -44,45 +47,64 @@ export class Prepared {
   }
 }
 
-/** Way of reading rows: all at once, all of a variant with a LIMIT first, or one by one. */
-export type Fetching = { readonly by: "all" | "row" } | { readonly by: "limited"; readonly variant: Statement };
-
-function compile(database: Database, sql: string): Statement {
-  // SQLite would stop reading at a NUL without a word.
-  if (sql.includes("\0")) throw new StatementError("the SQL text holds a NUL character");
-  try {
-    return database.prepare(sql);
-  } catch (error) {
-    if (isMisuse(error)) throw new StatementError("the SQL text holds no statement");
-    throw error;
-  }
-}
-
-/** The prepared statements of a connection. */
+/** The prepared statements of a connection that were compiled under the same rules. */
 export class PreparedCache {
   readonly #database: Database;
-  readonly #cache = new TextCache<Prepared>(STATEMENTS_MAX);
+  readonly #mode: GuardMode;
+  readonly #control: Control;
+  readonly #cache = new TextCache<Prepared>(STATEMENTS_MAX, ({ statement }) => statement.finalize());
+  /** The last statement that was too long to be kept. */
+  #loose: Prepared | null = null;
 
-  /**
-   * Starts empty.
-   * @param database What compiles.
-   */
-  constructor(database: Database) {
+  /** Starts empty. */
+  constructor(database: Database, mode: GuardMode, control: Control) {
     this.#database = database;
+    this.#mode = mode;
+    this.#control = control;
   }
 
-  /** Returns the statement for a text, compiling it if need be. */
-  get(sql: string): Prepared {
+  /**
+   * Returns the statement for a text, compiling it if need be.
+   * @throws {StatementError} When it is not allowed.
+   */
+  get(part: SqlPart): Prepared {
+    const { sql } = part;
     const cached = this.#cache.get(sql);
     if (cached !== undefined) return cached;
-    const prepared = new Prepared(this.#database, sql);
+    const prepared = this.#compile(part);
     if (sql.length <= KEPT_TEXT_LENGTH_MAX) this.#cache.set(sql, prepared);
+    else this.#loose = prepared;
     return prepared;
   }
 
   /** Forgets all: after a change of schema, columns and plans are others. */
   clear(): void {
     this.#cache.clear();
+    this.#dropLoose();
+  }
+
+  #dropLoose(): void {
+    this.#loose?.statement.finalize();
+    this.#loose = null;
+  }
+
+  #compile({ sql, verb }: SqlPart): Prepared {
+    this.#dropLoose();
+    // SQLite would stop reading at a NUL without a word.
+    if (sql.includes("\0")) throw new StatementError("the SQL text holds a NUL character");
+    let statement: Statement;
+    try {
+      statement = this.#database.prepare(sql, { mayPragma: verb === "PRAGMA", control: this.#control });
+    } catch (error) {
+      const reason = reasonAgainst(this.#database.actions(), this.#mode, verb);
+      throw reason === null ? error : new StatementError(reason);
+    }
+    if (statement.isEmpty) throw new StatementError("the SQL text holds no statement");
+    const actions = this.#database.actions();
+    const reason = reasonAgainst(actions, this.#mode, verb);
+    if (reason === null) return new Prepared(statement, sql, effectsOf(actions));
+    statement.finalize();
+    throw new StatementError(reason);
   }
 }
 
@@ -110,11 +132,11 @@ export class ParameterCursor {
   }
 
   /**
-   * Bindings for the next statement. Parameters with a name that was given take that value, the others take the
-   * positional values in order; a name that was not given, when the count is right, is NULL.
+   * Values for the parameters of the next statement, by number. Parameters with a name that was given take that value, the
+   * others take the positional values in order; a name that was not given, when the count is right, is NULL.
    * @throws {StatementError} When there are too few values.
    */
-  take(part: SqlPart, prepared: Prepared): Bindings {
+  take(part: SqlPart, prepared: Prepared): readonly SqlValue[] {
     const wanted = part.parameterCount;
     const given = this.#positional.length - this.#next + this.#namedCount;
     if (given < wanted) {
@@ -123,23 +145,16 @@ export class ParameterCursor {
     if (prepared.names.length === 0) {
       const from = this.#next;
       this.#next = Math.min(from + wanted, this.#positional.length);
-      if (from === 0 && this.#positional.length <= wanted) return { named: null, anonymous: this.#positional };
-      return { named: null, anonymous: this.#positional.slice(from, from + wanted) };
+      if (from === 0 && this.#positional.length <= wanted) return this.#positional;
+      return this.#positional.slice(from, from + wanted);
     }
-    return this.#takeNamed(prepared.names, wanted);
-  }
-
-  #takeNamed(names: readonly (string | null)[], wanted: number): Bindings {
-    const named: Record<string, SqlValue> = {};
-    const anonymous: SqlValue[] = [];
+    const values: SqlValue[] = [];
     for (let at = 0; at < wanted; at++) {
-      const name = names[at] ?? null;
-      const given = name === null ? undefined : this.#byName(name.slice(1));
-      const value = given === undefined ? this.#positional[this.#next++] ?? null : given;
-      if (name === null) anonymous.push(value);
-      else named[name] = value;
+      const name = prepared.names[at] ?? null;
+      const value = name === null ? undefined : this.#byName(name.slice(1));
+      values.push(value === undefined ? this.#positional[this.#next++] ?? null : value);
     }
-    return { named, anonymous };
+    return values;
   }
 
   #byName(name: string): SqlValue | undefined {

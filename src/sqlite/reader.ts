@@ -8,33 +8,42 @@
  * The connection is opened read-only, with `query_only`, and an authorizer that refuses ATTACH, transactions and
  * whatever loads native code: SQLite is outside the runtime's sandbox.
  *
- * Time limit: `node:sqlite` cannot interrupt a running call. The clock is looked at between rows, and between
- * statements; a single long step (a sort, an aggregate over a large table) runs to its end. What that may cost is
- * bounded by the HTTP side, which answers its client in time and retires the reader.
+ * A request is ended at its time limit, or when the HTTP side says so through the shared control: in the midst of
+ * whatever it computes. What its values, its rows and its temporary files may take is limited. Where the disk of the
+ * temporary files is full, its statement fails, and nothing else.
  * @module
  */
 
 import type { BoundStatement } from "../sql/command.ts";
 import type { ReadRequest, ReadResult } from "../sql/exchange.ts";
-import { Guard, isReadStatement, refusal } from "./authorizer.ts";
+import { isReadStatement, refusal } from "./authorizer.ts";
+import { Control, UNLIMITED } from "./control.ts";
 import { BUSY_TIMEOUT_MS } from "./database_file.ts";
-import { type Bindings, type Database, openNodeSqlite, type Row, runOnce, type Statement } from "./driver.ts";
+import { Database, runOnce, SqliteError, type Statement } from "./driver.ts";
 import { timeSince, WRITE_IN_QUERY } from "./executor.ts";
-import { isReadOnly, resultMessage, StatementError } from "./failure.ts";
-import { fetchRows } from "./fetch.ts";
+import { causeOf, isReadOnly, type Limits, resultMessage, StatementError } from "./failure.ts";
 import { ParameterCursor, PreparedCache } from "./prepared.ts";
+import { unpackRows } from "./packing.ts";
 import { type Budget, newBudget, QueryRenderer, RenderError, renderFailure } from "./render.ts";
 import { describePragmas } from "./status.ts";
+
+/** Bytes that the large values of a read may take together. */
+export const READ_VALUE_BYTES_MAX = 512 * 1024 * 1024;
+/** Bytes of each temporary file of a read (`-db-max-temp-size`). */
+export const READ_TEMP_BYTES_DEFAULT = 1024 * 1024 * 1024;
+const QUERY_TIMEOUT = "query timeout";
 
 /** How to open a reader. */
 export interface ReaderOptions {
   /** Whether foreign keys are enforced; only shown in pragmas. */
   readonly foreignKeys: boolean;
+  /** Path of the SQLite library. @default The one that belongs to this machine. */
+  readonly library?: string;
+  /** Where another thread can end what runs. @default {new Control()} */
+  readonly control?: Control;
+  /** Bytes of each temporary file of a statement. @default {READ_TEMP_BYTES_DEFAULT} */
+  readonly tempBytesMax?: number;
 }
-
-const NO_BINDINGS: Bindings = { named: null, anonymous: [] };
-/** Rows between two looks at the clock. */
-const ROWS_PER_LOOK = 32;
 
 /** A request on its way. */
 interface Run {
@@ -47,7 +56,8 @@ interface Run {
 /** Answers read requests. */
 export class Reader {
   readonly #database: Database;
-  readonly #guard = new Guard();
+  readonly #control: Control;
+  readonly #limits: Limits;
   readonly #prepared: PreparedCache;
   readonly #begin: Statement;
   readonly #commit: Statement;
@@ -55,10 +65,13 @@ export class Reader {
   #knownSchema: unknown = null;
 
   /** Use {@linkcode openReader}. */
-  constructor(database: Database) {
+  constructor(database: Database, control: Control, tempBytesMax: number) {
     this.#database = database;
-    database.setAuthorizer(this.#guard.authorize);
-    this.#prepared = new PreparedCache(database);
+    this.#control = control;
+    this.#limits = { steps: 0, valueBytes: READ_VALUE_BYTES_MAX, tempBytes: tempBytesMax };
+    control.valueBytes = READ_VALUE_BYTES_MAX;
+    control.tempBytes = tempBytesMax;
+    this.#prepared = new PreparedCache(database, "read", control);
     this.#begin = database.prepare("BEGIN");
     this.#commit = database.prepare("COMMIT");
     this.#schemaVersion = database.prepare("PRAGMA schema_version");
@@ -74,14 +87,15 @@ export class Reader {
    * @throws {Error} On an error of the environment: the reader is of no further use.
    */
   readAll(requests: readonly ReadRequest[]): readonly ReadResult[] {
-    this.#begin.run(NO_BINDINGS);
+    this.#begin.run();
     try {
-      const version = this.#schemaVersion.all(NO_BINDINGS)[0]?.[0];
+      const version = this.#schemaVersion.all()[0]?.[0];
       if (version !== this.#knownSchema) this.#reloadSchema();
       this.#knownSchema = version;
       return requests.map((request) => this.#answer(request));
     } finally {
-      if (this.#database.isTransaction) this.#commit.run(NO_BINDINGS);
+      if (this.#database.isTransaction) this.#commit.run();
+      this.#control.ticket.current = 0;
     }
   }
 
@@ -102,11 +116,13 @@ export class Reader {
   }
 
   #answer(request: ReadRequest): ReadResult {
+    this.#control.ticket.current = request.ref;
+    this.#control.timeoutMs = UNLIMITED;
+    const deadlineMs = request.timeoutMs > 0 ? performance.now() + request.timeoutMs : Infinity;
+    const run: Run = { request, deadlineMs, budget: newBudget() };
     if (request.onlyIfReadOnly && !request.statements.every((statement) => this.#isReadOnly(statement))) {
       return { ref: request.ref, results: "[]", writes: true };
     }
-    const deadlineMs = request.timeoutMs > 0 ? performance.now() + request.timeoutMs : Infinity;
-    const run: Run = { request, deadlineMs, budget: newBudget() };
     let texts = "";
     for (const statement of request.statements) {
       const text = statement.parts.length === 0
@@ -121,15 +137,11 @@ export class Reader {
   #isReadOnly({ parts }: BoundStatement): boolean {
     if (!parts.every(isReadStatement)) return false;
     try {
-      this.#guard.mode = "read";
-      for (const { sql } of parts) this.#prepared.get(sql);
+      for (const part of parts) this.#prepared.get(part);
       return true;
     } catch (error) {
-      this.#guard.takeReason();
-      if (resultMessage(error) === null) throw error;
+      if (this.#messageOf(error) === null) throw error;
       return false;
-    } finally {
-      this.#guard.mode = "off";
     }
   }
 
@@ -143,15 +155,22 @@ export class Reader {
       }
       return text;
     } catch (error) {
-      const reason = this.#guard.takeReason();
-      const message = error instanceof StatementError || error instanceof RenderError
-        ? error.message
-        : reason ?? (isReadOnly(error) ? WRITE_IN_QUERY : resultMessage(error));
+      const message = this.#messageOf(error);
       if (message === null) throw error;
       return renderFailure(message, run.request.options.associative);
-    } finally {
-      this.#guard.mode = "off";
     }
+  }
+
+  /** The error of a statement, or `null` where the reader cannot go on. */
+  #messageOf(error: unknown): string | null {
+    if (error instanceof RenderError) return error.message;
+    if (isReadOnly(error)) return WRITE_IN_QUERY;
+    const message = resultMessage(error, this.#limits);
+    if (message !== null || !(error instanceof SqliteError)) return message;
+    if (causeOf(error) === "cancelled") return QUERY_TIMEOUT; // or nobody is there to read it
+    // Temporary files and memory concern this statement alone; the files of the database concern everybody.
+    const isAboutDatabase = error.io.file === "database" || error.io.file === "wal";
+    return causeOf(error) === "environment" && !isAboutDatabase ? error.message : null;
   }
 
   #part(run: Run, { parts }: BoundStatement, at: number, cursor: ParameterCursor): string {
@@ -161,30 +180,33 @@ export class Reader {
     const startedMs = options.timings ? performance.now() : 0;
     if (!isReadStatement(part)) {
       if (part.verb !== "PRAGMA" && refusal(part, "read") === null) {
-        this.#guard.mode = "read";
-        this.#prepared.get(part.sql); // a statement that does not compile says so
+        this.#prepared.get(part); // a statement that does not compile says so
         throw new StatementError(WRITE_IN_QUERY);
       }
       throw new StatementError(refusal(part, "read") ?? WRITE_IN_QUERY);
     }
-    if (performance.now() > run.deadlineMs) throw new StatementError("query timeout");
-    this.#guard.mode = "read";
-    const prepared = this.#prepared.get(part.sql);
-    const rows = fetchRows(this.#database, part, prepared, cursor.take(part, prepared));
+    this.#look(run);
+    const prepared = this.#prepared.get(part);
+    const values = cursor.take(part, prepared);
+    this.#look(run);
+    if (at < parts.length - 1) {
+      prepared.statement.run(values, this.#control);
+      return "";
+    }
     const renderer = new QueryRenderer(prepared.shape(options.qualifyColumns), options, run.budget);
-    const isShown = at === parts.length - 1;
-    walk(rows, run.deadlineMs, isShown ? renderer : null);
-    return isShown ? renderer.finish(timeSince(startedMs)) : "";
+    for (const piece of prepared.statement.pieces(values, this.#control)) {
+      for (const row of unpackRows(piece, prepared.columns.length)) renderer.add(row);
+      this.#look(run);
+    }
+    return renderer.finish(timeSince(startedMs));
   }
-}
 
-/** Takes the rows, with a look at the clock now and then. */
-function walk(rows: Iterable<Row>, deadlineMs: number, renderer: QueryRenderer | null): void {
-  let count = 0;
-  for (const row of rows) {
-    renderer?.add(row);
-    count++;
-    if (count % ROWS_PER_LOOK === 0 && performance.now() > deadlineMs) throw new StatementError("query timeout");
+  /** Ends a request whose time is over; gives the next call what is left. */
+  #look({ deadlineMs }: Run): void {
+    if (deadlineMs === Infinity) return;
+    const leftMs = deadlineMs - performance.now();
+    if (leftMs <= 0) throw new StatementError(QUERY_TIMEOUT);
+    this.#control.timeoutMs = leftMs;
   }
 }
 
@@ -192,9 +214,13 @@ function walk(rows: Iterable<Row>, deadlineMs: number, renderer: QueryRenderer |
  * Opens a read-only connection to a database that the writer has opened before.
  * @throws {Error} When the file cannot be opened.
  */
-export function openReader(path: string, { foreignKeys }: ReaderOptions): Reader {
-  const database = openNodeSqlite(path, { readOnly: true, foreignKeys });
+export function openReader(
+  path: string,
+  { foreignKeys, library, control = new Control(), tempBytesMax = READ_TEMP_BYTES_DEFAULT }: ReaderOptions,
+): Reader {
+  const database = new Database(path, { readOnly: true, foreignKeys, ...(library ? { library } : {}) });
   runOnce(database, `PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
   runOnce(database, "PRAGMA query_only = ON");
-  return new Reader(database);
+  runOnce(database, "PRAGMA temp_store = FILE");
+  return new Reader(database, control, tempBytesMax);
 }

@@ -6,33 +6,37 @@
 
 import { packReadResults, unpackReads } from "../sql/exchange.ts";
 import type { FromReader, OpenReader, ToReader } from "./api.ts";
+import { Control } from "./control.ts";
 import { openReader, type Reader } from "./reader.ts";
+import { markTainted, taints } from "./taint.ts";
 
 function say(port: MessagePort, message: FromReader): void {
   port.postMessage(message);
 }
 
-function guarded<T>(port: MessagePort, work: () => T): T {
+/** What ends a reader ends the node; where the database is in doubt, the next start checks it. */
+function guarded<T>(port: MessagePort, path: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
+    if (taints(error)) markTainted(path, error instanceof Error ? error.message : String(error));
     say(port, { k: "failed", message: error instanceof Error ? error.message : String(error) });
     throw error;
   }
 }
 
-function serve(open: () => Reader, port: MessagePort): void {
+function serve(open: () => Reader, path: string, port: MessagePort): void {
   let reader = open();
   port.onmessage = ({ data }: MessageEvent<ToReader>) => {
     if (data.k === "read") {
       say(port, {
         k: "results",
-        results: guarded(port, () => packReadResults(reader.readAll(unpackReads(data.requests)))),
+        results: guarded(port, path, () => packReadResults(reader.readAll(unpackReads(data.requests)))),
       });
       return;
     }
     reader.close();
-    if (data.k === "reopen") reader = guarded(port, open);
+    if (data.k === "reopen") reader = guarded(port, path, open);
     else port.close();
   };
   say(port, { k: "ready" });
@@ -40,6 +44,7 @@ function serve(open: () => Reader, port: MessagePort): void {
 
 self.addEventListener("message", (event: Event) => {
   if (!(event instanceof MessageEvent)) return;
-  const { path, foreignKeys, port }: OpenReader = event.data;
-  guarded(port, () => serve(() => openReader(path, { foreignKeys }), port));
+  const { path, foreignKeys, library, control, tempBytesMax, port }: OpenReader = event.data;
+  const options = { foreignKeys, library, control: new Control(control), tempBytesMax };
+  guarded(port, path, () => serve(() => openReader(path, options), path, port));
 }, { once: true });

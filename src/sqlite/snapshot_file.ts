@@ -8,13 +8,13 @@
  * A copy's position in the log is what it says itself, never an index remembered before copying (A18).
  * @module
  */
-import { backup, DatabaseSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import { exists, syncDirectory } from "../disk/files.ts";
 import type { SnapshotPart } from "./api.ts";
 import { SYSTEM_TABLE } from "./authorizer.ts";
-import { openNodeSqlite, runOnce } from "./driver.ts";
-import { damaged, taints } from "./taint.ts";
+import { type Backup, Database, type OpenOptions, runOnce } from "./driver.ts";
+import { findDamage } from "./soundness.ts";
+import { damaged } from "./taint.ts";
 
 /** Bytes read at a time where a whole file is. */
 const PAGE_BYTES = 1024 * 1024;
@@ -37,10 +37,14 @@ export interface SnapshotPaths {
   readonly incoming: string;
   readonly label: string;
   readonly staged: string;
+  /** Path of the SQLite library; undefined: the one that belongs to this machine. */
+  readonly library: string | undefined;
 }
 
+const READING: OpenOptions = { readOnly: true, foreignKeys: false };
+
 /** The files beside the database at `path`. */
-export function snapshotPaths(path: string): SnapshotPaths {
+export function snapshotPaths(path: string, library?: string): SnapshotPaths {
   const directory = directoryOf(path);
   return {
     database: path,
@@ -48,13 +52,14 @@ export function snapshotPaths(path: string): SnapshotPaths {
     incoming: `${directory}/incoming.part`,
     label: `${directory}/incoming.json`,
     staged: `${directory}/staged.sqlite`,
+    library,
   };
 }
 
 /** Index and term of the last entry that the database in a file holds; undefined where there is no such file. */
-export function positionOf(path: string): { applied: number; term: number } | undefined {
+export function positionOf(path: string, library?: string): { applied: number; term: number } | undefined {
   if (!exists(path)) return undefined;
-  const database = openNodeSqlite(path, { readOnly: true, foreignKeys: false });
+  const database = new Database(path, { ...READING, ...(library ? { library } : {}) });
   try {
     const [applied, term] = runOnce(database, `SELECT applied, term FROM ${SYSTEM_TABLE} WHERE id = 0`)[0] ?? [];
     if (typeof applied !== "bigint" || typeof term !== "bigint") throw new SnapshotError(`${path} holds no position`);
@@ -70,26 +75,32 @@ export function positionOf(path: string): { applied: number; term: number } | un
  * copied: without it, every write by another connection would make the copy start again. Each piece is synced by itself,
  * as one sync of a gigabyte at the end would hold up the log's for as long.
  */
-export async function copyDatabase(paths: SnapshotPaths): Promise<SnapshotPart> {
+export function copyDatabase(paths: SnapshotPaths): SnapshotPart {
   removeDatabase(paths.copy);
-  const source = new DatabaseSync(paths.database, { readOnly: true });
-  let copy: Deno.FsFile | undefined;
+  const library = paths.library ? { library: paths.library } : {};
+  const source = new Database(paths.database, { ...READING, ...library });
+  const target = new Database(paths.copy, { readOnly: false, foreignKeys: false, ...library });
+  const file = Deno.openSync(paths.copy, { read: true, write: true });
+  let copying: Backup | undefined;
   try {
-    source.exec("BEGIN");
-    source.prepare(`SELECT applied FROM ${SYSTEM_TABLE}`).get();
-    await backup(source, paths.copy, {
-      rate: COPY_PAGES,
-      progress: () => (copy ??= Deno.openSync(paths.copy, { read: true, write: true })).syncDataSync(),
-    });
+    runOnce(source, "BEGIN");
+    runOnce(source, `SELECT applied FROM ${SYSTEM_TABLE}`);
+    copying = source.backup(target);
+    while (copying.step(COPY_PAGES)) file.syncDataSync();
+    copying.finish();
+    file.syncDataSync();
   } catch (error) {
+    copying?.finish();
+    target.close();
     removeDatabase(paths.copy); // half a copy would only take what others need
     throw error;
   } finally {
     source.close();
-    copy?.close();
+    target.close();
+    file.close();
   }
   scrub(paths);
-  const position = positionOf(paths.copy);
+  const position = positionOf(paths.copy, paths.library);
   if (!position) throw new SnapshotError("the copy vanished");
   const { size: bytes, crc } = checksum(paths.copy);
   return { id: `${position.applied}-${position.term}-${crc}`, bytes, crc, ...position };
@@ -97,19 +108,16 @@ export async function copyDatabase(paths: SnapshotPaths): Promise<SnapshotPart> 
 
 /** A copy that is damaged comes from a damaged database (D11). */
 function scrub(paths: SnapshotPaths): void {
-  const verdict = quickCheck(paths.copy);
-  if (verdict === "ok") return;
+  const damage = damageOf(paths.copy, paths.library);
+  if (damage === undefined) return;
   removeDatabase(paths.copy);
-  throw damaged(paths.database, verdict);
+  throw damaged(paths.database, damage);
 }
 
-function quickCheck(path: string): string {
-  const database = openNodeSqlite(path, { readOnly: true, foreignKeys: false });
+function damageOf(path: string, library: string | undefined): string | undefined {
+  const database = new Database(path, { ...READING, ...(library ? { library } : {}) });
   try {
-    return String(runOnce(database, "PRAGMA quick_check(1)")[0]?.[0]);
-  } catch (error) {
-    if (!taints(error) || !(error instanceof Error)) throw error;
-    return error.message;
+    return findDamage(database);
   } finally {
     database.close();
   }
@@ -169,7 +177,7 @@ export function stageIncoming(paths: SnapshotPaths, part: SnapshotPart): void {
     if (size !== part.bytes || crc !== part.crc) {
       throw new SnapshotError(`what arrived has ${size} bytes and checksum ${crc}, not ${part.bytes} and ${part.crc}`);
     }
-    checkDatabase(paths.incoming, part);
+    checkDatabase(paths, part);
   } catch (error) {
     removeDatabase(paths.incoming);
     throw error;
@@ -186,10 +194,10 @@ export function stageIncoming(paths: SnapshotPaths, part: SnapshotPart): void {
   syncDirectory(directoryOf(paths.database));
 }
 
-function checkDatabase(path: string, { applied, term }: SnapshotPart): void {
-  const verdict = quickCheck(path);
-  if (verdict !== "ok") throw new SnapshotError(`the database that arrived is damaged: ${verdict}`);
-  const found = positionOf(path);
+function checkDatabase({ incoming, library }: SnapshotPaths, { applied, term }: SnapshotPart): void {
+  const damage = damageOf(incoming, library);
+  if (damage !== undefined) throw new SnapshotError(`the database that arrived is damaged: ${damage}`);
+  const found = positionOf(incoming, library);
   if (found?.applied !== applied || found.term !== term) {
     throw new SnapshotError(`the database that arrived ends at ${found?.applied}, not at ${applied}`);
   }

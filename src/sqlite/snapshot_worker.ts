@@ -3,11 +3,12 @@
  * `read` and `write` on the folder of the database and nothing else; what takes long here holds up nothing else.
  * @module
  */
-import { damaged, DamagedDatabaseError, taints } from "./taint.ts";
+import { damaged, DamagedDatabaseError } from "./taint.ts";
 import { workerScope } from "../rpc/worker_scope.ts";
 import { SYSTEM_TABLE } from "./authorizer.ts";
-import { contentHash, IncompleteReadError } from "./content_hash.ts";
-import { type Database, openNodeSqlite, runOnce } from "./driver.ts";
+import { contentHash } from "./content_hash.ts";
+import { Database, runOnce } from "./driver.ts";
+import { causeOf } from "./failure.ts";
 import type { FromSnapshot, OpenSnapshot, SnapshotRequest, ToSnapshot } from "./api.ts";
 import {
   beginIncoming,
@@ -20,10 +21,10 @@ import {
   writeIncoming,
 } from "./snapshot_file.ts";
 
-async function answer(paths: SnapshotPaths, request: SnapshotRequest): Promise<unknown> {
+function answer(paths: SnapshotPaths, request: SnapshotRequest): unknown {
   switch (request.k) {
     case "copy":
-      return await copyDatabase(paths);
+      return copyDatabase(paths);
     case "drop":
       return dropCopy(paths);
     case "read":
@@ -37,7 +38,7 @@ async function answer(paths: SnapshotPaths, request: SnapshotRequest): Promise<u
     case "awake":
       return;
     case "view":
-      return openView(paths.database);
+      return openView(paths);
     case "hash":
       return hashView(paths.database);
   }
@@ -47,9 +48,9 @@ async function answer(paths: SnapshotPaths, request: SnapshotRequest): Promise<u
 let view: Database | undefined;
 
 /** @returns The index that the view has applied. */
-function openView(path: string): number {
+function openView({ database: path, library }: SnapshotPaths): number {
   view?.close();
-  view = openNodeSqlite(path, { readOnly: true, foreignKeys: false });
+  view = new Database(path, { readOnly: true, foreignKeys: false, ...(library ? { library } : {}) });
   runOnce(view, "BEGIN");
   return Number(runOnce(view, `SELECT applied FROM ${SYSTEM_TABLE} WHERE id = 0`)[0]?.[0] ?? 0n);
 }
@@ -59,7 +60,7 @@ function hashView(path: string): string {
   try {
     return contentHash(view);
   } catch (error) {
-    if (!(error instanceof IncompleteReadError || taints(error))) throw error;
+    if (causeOf(error) !== "damage") throw error;
     throw damaged(path, error instanceof Error ? error.message : String(error));
   } finally {
     view.close();
@@ -67,16 +68,16 @@ function hashView(path: string): string {
   }
 }
 
-workerScope<OpenSnapshot, never>().onmessage = ({ data: { path, replica } }) => {
-  const paths = snapshotPaths(path);
+workerScope<OpenSnapshot, never>().onmessage = ({ data: { path, library, replica } }) => {
+  const paths = snapshotPaths(path, library);
   dropCopy(paths); // of an earlier life
   // One after the other: a piece must not be written while another one is.
   let turn: Promise<unknown> = Promise.resolve();
   replica.onmessage = ({ data: { ref, request } }: MessageEvent<ToSnapshot>) => {
-    turn = turn.then(async () => {
+    turn = turn.then(() => {
       let reply: FromSnapshot;
       try {
-        reply = { ref, result: await answer(paths, request) };
+        reply = { ref, result: answer(paths, request) };
       } catch (error) {
         const isDamage = error instanceof DamagedDatabaseError;
         reply = { ref, error: error instanceof Error ? error.message : String(error), isDamage };

@@ -8,26 +8,33 @@
  *
  * (1) Entries rise by one; those at or below the applied index are skipped.
  * (2) Many entries share a SQLite transaction (A2), and nothing may depend on which: the meaning of an entry is what it
- *     does in a transaction of its own. When sharing would show (a destroyed transaction, A4; deferred foreign keys,
- *     which are checked at COMMIT), entries run singly.
+ *     does in a transaction of its own. When sharing would show (a destroyed transaction, A4; virtual tables, whose
+ *     modules work at COMMIT; statistics of the planner; deferred foreign keys that are violated), entries run singly.
  * (3) The row is written first in each entry, by INSERT OR REPLACE: this also sets `last_insert_rowid()` to 0 and
  *     `changes()` to 1, which would otherwise carry a connection's history into the data (A3).
  * (4) Waiters are answered after COMMIT.
  * (5) An entry's clock never runs backwards: it is the largest stamp so far, kept in the row.
- * (6) Errors of the environment are thrown, and the state machine is of no further use (spec/raft.md §4.3).
+ * (6) An entry always comes to a result, whatever it holds: what cannot be decoded, what fails in a way that nobody
+ *     foresaw. Only the environment, damage and cancellation are thrown (spec/raft.md §4.3); what failed for want of room
+ *     on the disk may be tried again.
+ * (7) Statements go by the schema as it is stored, never by what a connection has seen before: statistics that were dropped,
+ *     the order in which tables came. It decides in which order INSERT … SELECT takes its rows and keys are checked. So the
+ *     schema is read anew behind each entry that touches it or the statistics, as a node that starts reads it.
  * @module
  */
 
 import { invariant } from "../invariant.ts";
 import { decodeCommand, type StampedCommand } from "../sql/command.ts";
+import { parsePragma } from "../sql/pragma.ts";
+import { TextCache } from "../sql/text_cache.ts";
 import type { ApplyEntry, Outcome } from "../sql/exchange.ts";
-import { Guard, isVacuumInto, SYSTEM_TABLE } from "./authorizer.ts";
+import { isVacuumInto, SYSTEM_TABLE } from "./authorizer.ts";
+import { Control } from "./control.ts";
 import { type Checkpoint, checkpoint, prepareDatabase } from "./database_file.ts";
 import { Digest } from "./digest.ts";
-import { type Database, openNodeSqlite, runOnce, type Statement } from "./driver.ts";
-import { type Doomed, Executor, RestartEntry, type Sticky } from "./executor.ts";
-import { isConstraint, resultMessage } from "./failure.ts";
-import { defineFunctions, Determinism } from "./functions.ts";
+import { Database, runOnce, SqliteError, type Statement } from "./driver.ts";
+import { type Doomed, Executor, IsolateEntry, RestartEntry, SCHEMA_VERBS, type Sticky } from "./executor.ts";
+import { causeOf, isConstraint } from "./failure.ts";
 import { renderFailure, renderWrite } from "./render.ts";
 import { describeWriter } from "./status.ts";
 
@@ -38,6 +45,10 @@ export const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 
 /** How to open a state machine. */
 export interface StateMachineOptions {
+  /** Path of the SQLite library. @default The one that belongs to this machine. */
+  readonly library?: string;
+  /** Where another thread can end what runs. @default {new Control()} */
+  readonly control?: Control;
   /** Whether foreign keys are enforced: the same on every node. */
   readonly foreignKeys: boolean;
   /** Takes the outcomes for one port, in log order, after their COMMIT. */
@@ -54,12 +65,16 @@ export interface StateMachineOptions {
 interface Work {
   readonly entry: ApplyEntry;
   readonly command: StampedCommand | null;
+  /** Why it could not be decoded. */
+  readonly error?: string;
 }
 
-/** VACUUM attaches its copy, which `node:sqlite` allows only with all permissions: alike on all nodes. */
-const NO_VACUUM = "VACUUM is not available: the runtime withholds it from a process with scoped permissions";
 const NOTHING_DOOMED: Doomed = new Map();
-const NO_BINDINGS = { named: null, anonymous: [] };
+/** Texts that are known to need a transaction of their own. */
+const SOLITARY_TEXTS_MAX = 256;
+/** Attempts at one entry; beyond, its statements that have not run yet fail. */
+const ATTEMPTS_MAX = 32;
+const TOO_MANY_ATTEMPTS = "not run: too many statements of this request have exceeded a limit";
 
 /** What must be put back when a transaction is run again. */
 interface Before {
@@ -79,9 +94,8 @@ export class StateMachine {
   readonly #path: string;
   readonly #options: StateMachineOptions;
   readonly #database: Database;
-  readonly #clockless: Database;
-  readonly #guard = new Guard();
-  readonly #determinism = new Determinism();
+  /** Of the replicated statements. */
+  readonly #control: Control;
   readonly #executor: Executor;
   readonly #begin: Statement;
   readonly #commit: Statement;
@@ -90,21 +104,22 @@ export class StateMachine {
   /** Digests of what was applied (A15). */
   readonly digest = new Digest();
   #timeMs = 0;
-  #hasDeferredKeys: boolean;
+  readonly #solitaryTexts = new TextCache<true>(SOLITARY_TEXTS_MAX);
 
   /** Use {@linkcode openStateMachine}. */
   constructor(path: string, options: StateMachineOptions) {
     this.#path = path;
     this.#options = options;
-    this.#database = openNodeSqlite(path, { readOnly: false, foreignKeys: options.foreignKeys });
-    prepareDatabase(this.#database, path, options.warn ?? (() => {}));
-    this.#clockless = openNodeSqlite(":memory:", { readOnly: false, foreignKeys: false });
-    defineFunctions(this.#database, this.#clockless, this.#determinism);
-    this.#database.setAuthorizer(this.#guard.authorize);
+    const { foreignKeys, library } = options;
+    this.#control = options.control ?? new Control();
+    this.#database = new Database(path, { readOnly: false, foreignKeys, ...(library ? { library } : {}) });
+    this.#database.configure("stablePlans", true);
+    prepareDatabase(this.#database, path);
     this.#executor = new Executor(this.#database, {
-      guard: this.#guard,
-      determinism: this.#determinism,
+      control: this.#control,
+      privateControl: new Control(),
       digest: this.digest,
+      foreignKeys,
     });
     this.#begin = this.#database.prepare("BEGIN IMMEDIATE");
     this.#commit = this.#database.prepare("COMMIT");
@@ -113,7 +128,6 @@ export class StateMachine {
     );
     this.#storeDigest = this.#database.prepare(`UPDATE ${SYSTEM_TABLE} SET digest = ? WHERE id = 0`);
     this.#readPosition();
-    this.#hasDeferredKeys = this.#findDeferredKeys();
     this.checkpoint("TRUNCATE");
   }
 
@@ -129,7 +143,7 @@ export class StateMachine {
       if (entry.index < next) continue;
       invariant(entry.index === next, `entry ${entry.index} follows the applied index ${next - 1}`);
       next++;
-      const work: Work = { entry, command: entry.kind === "command" ? decodeCommand(entry.body) : null };
+      const work = workOf(entry);
       const isSolitary = work.command !== null && this.#isSolitary(work.command);
       if (isSolitary || batch.length >= BATCH_ENTRIES_MAX || bytes > BATCH_BYTES_MAX) {
         this.#applyBatch(batch);
@@ -170,7 +184,6 @@ export class StateMachine {
   /** Closes the connections. */
   close(): void {
     this.#database.close();
-    this.#clockless.close();
   }
 
   /** Runs a batch in one transaction, or, when entries turn out to disturb each other, entry by entry. */
@@ -180,13 +193,18 @@ export class StateMachine {
     const before = this.#before();
     const answers: Outcome[] = [];
     try {
-      this.#begin.run(NO_BINDINGS);
-      for (const work of batch) answers.push(this.#run(work, NOTHING_DOOMED));
+      this.#begin.run();
+      for (const work of batch) {
+        const attempt: Attempt = { doomed: NOTHING_DOOMED, isSolitary: false, steps: work.command?.maxSteps ?? 0 };
+        const outcome = this.#run(work, attempt);
+        answers.push(work.error === undefined ? outcome : { ...outcome, error: work.error });
+      }
       this.#commitWithDigest();
     } catch (error) {
       this.#undo(before);
       // Only COMMIT lets a broken constraint through.
-      if (!(error instanceof RestartEntry) && !isConstraint(error)) throw error;
+      if (isForeseen(error) && !isConstraint(error)) throw error;
+      if (error instanceof IsolateEntry && error.sql !== "") this.#solitaryTexts.set(error.sql, true);
       for (const work of batch) this.#applySingly(work);
       return;
     }
@@ -195,79 +213,110 @@ export class StateMachine {
 
   /** Runs an entry in a transaction of its own, again for each statement that destroys it. */
   #applySingly(work: Work): void {
-    const vacuum = work.command === null ? null : vacuumOf(work.command);
-    if (vacuum !== null) return this.#finish([work], [this.#vacuum(work, vacuum)]);
+    const rewriting = work.command === null ? null : rewritingOf(work.command);
+    if (rewriting !== null) return this.#finish([work], [this.#rewrite(work, rewriting)]);
     const before = this.#before();
     const doomed = new Map<number, string>();
+    let steps = work.command?.maxSteps ?? 0;
     for (;;) {
       try {
-        this.#begin.run(NO_BINDINGS);
-        const outcome = this.#run(work, doomed);
+        this.#begin.run();
+        const outcome = this.#run(work, { doomed, isSolitary: true, steps });
         this.#commitWithDigest();
+        this.#endEntry();
         return this.#finish([work], [outcome]);
       } catch (error) {
         this.#undo(before);
         if (error instanceof RestartEntry) {
           invariant(!doomed.has(error.statementNumber), "a statement marked as failed has run");
           doomed.set(error.statementNumber, error.message);
+          steps = Math.max(0, this.#control.steps);
+          if (doomed.size >= ATTEMPTS_MAX && work.command) doomRest(work.command, doomed);
         } else if (isConstraint(error)) {
-          return this.#finish([work], [this.#refuse(work, resultMessage(error) ?? "constraint failed")]);
-        } else {
+          return this.#finish([work], [this.#refuse(work, error instanceof Error ? error.message : String(error))]);
+        } else if (isForeseen(error)) {
           throw error;
+        } else {
+          return this.#finish([work], [this.#refuse(work, `internal error: ${String(error)}`)]);
         }
       }
     }
   }
 
   /** Runs an entry inside the open transaction. */
-  #run({ entry, command }: Work, doomed: Doomed): Outcome {
+  #run({ entry, command }: Work, { doomed, isSolitary, steps }: Attempt): Outcome {
     if (command !== null) this.#timeMs = Math.max(this.#timeMs, command.timeMs);
-    this.#advance.run({ named: null, anonymous: [BigInt(entry.index), BigInt(entry.term), this.#timeMs] });
+    this.#advance.run([BigInt(entry.index), BigInt(entry.term), this.#timeMs]);
     let results = "[]";
     this.digest.mix(entry.index);
     this.digest.mix(entry.term);
     if (command !== null) {
-      this.#determinism.beginEntry(this.#timeMs, command.seed);
-      results = this.#executor.execute(command, entry.waiter?.options ?? null, doomed);
+      this.#executor.beginEntry(command, this.#timeMs, steps);
+      results = this.#executor.execute(command, { options: entry.waiter?.options ?? null, doomed, isSolitary });
     }
     this.digest.keep(entry.index);
     return { ref: entry.waiter?.ref ?? 0, index: entry.index, results };
   }
 
-  /** The digest of the last entry is part of the transaction, those of the others are in memory. */
-  #commitWithDigest(): void {
-    this.#storeDigest.run({ named: null, anonymous: [BigInt(this.digest.value)] });
-    this.#commit.run(NO_BINDINGS);
+  /** What an entry has set for itself ends, and what the planner has learnt is read anew (7). */
+  #endEntry(): void {
+    this.#executor.endRequestPragmas();
+    if (!this.#executor.hasStalePlans) return;
+    this.#executor.hasStalePlans = false;
+    this.#executor.forgetStatements();
+    runOnce(this.#database, "PRAGMA writable_schema = RESET"); // SQLite's way to read the whole schema again
   }
 
-  /** Counts an entry whose COMMIT failed, without its effects. */
+  /** The digest of the last entry is part of the transaction, those of the others are in memory. */
+  #commitWithDigest(): void {
+    this.#storeDigest.run([BigInt(this.digest.value)]);
+    this.#commit.run();
+  }
+
+  /** Counts an entry that came to nothing, without its effects. */
   #refuse(work: Work, error: string): Outcome {
-    this.#begin.run(NO_BINDINGS);
-    const outcome = this.#run({ entry: work.entry, command: null }, NOTHING_DOOMED);
+    this.#begin.run();
+    this.digest.mixText(error);
+    const outcome = this.#run({ entry: work.entry, command: null }, NO_ATTEMPT);
     this.#commitWithDigest();
     return { ...outcome, error };
   }
 
   /**
-   * VACUUM runs outside a transaction, so the index follows in one of its own; after a crash in between it runs again,
-   * which changes nothing more.
+   * VACUUM and `PRAGMA auto_vacuum` run outside a transaction, so the index follows in one of its own; after a crash in
+   * between it runs again, which changes nothing more. What they do is bounded by the size of the database, so they have no budget.
    */
-  #vacuum({ entry, command }: Work, sql: string): Outcome {
+  #rewrite({ entry, command }: Work, sql: string): Outcome {
     const options = entry.waiter?.options ?? null;
     let results = renderWrite(this.#executor.sticky, options?.associative ?? false, "");
-    try {
-      this.#database.prepare(sql).run(NO_BINDINGS);
-    } catch (error) {
-      const message = resultMessage(error);
-      if (message === null) throw error;
-      results = renderFailure(message.startsWith("too many attached") ? NO_VACUUM : message, false);
-    }
     this.#executor.forgetStatements();
-    this.#begin.run(NO_BINDINGS);
+    this.#control.free();
+    try {
+      const before = runOnce(this.#database, "PRAGMA auto_vacuum")[0]?.[0];
+      this.#runFreely(sql);
+      // From none to some and back takes a VACUUM; what the pragma asks for holds in this connection until then.
+      if (!isVacuum(sql) && (before === 0n) !== isNone(sql)) this.#runFreely("VACUUM");
+    } catch (error) {
+      if (causeOf(error) !== "statement" || !(error instanceof Error)) throw error;
+      results = renderFailure(error.message, false);
+    }
+    this.#executor.hasStalePlans = true;
+    this.#endEntry();
+    this.#begin.run();
     if (command !== null) this.#timeMs = Math.max(this.#timeMs, command.timeMs);
-    const outcome = this.#run({ entry, command: null }, NOTHING_DOOMED);
+    const outcome = this.#run({ entry, command: null }, NO_ATTEMPT);
     this.#commitWithDigest();
     return { ...outcome, results: `[${results}]` };
+  }
+
+  /** Runs a statement without limits, but so that another thread can end it. */
+  #runFreely(sql: string): void {
+    const statement = this.#database.prepare(sql);
+    try {
+      statement.run([], this.#control);
+    } finally {
+      statement.finalize();
+    }
   }
 
   #before(): Before {
@@ -280,6 +329,7 @@ export class StateMachine {
     this.#timeMs = timeMs;
     this.digest.value = digest;
     this.#executor.forgetStatements();
+    this.#endEntry();
   }
 
   /** After COMMIT: moves on and answers. */
@@ -297,23 +347,17 @@ export class StateMachine {
       if (list === undefined) byPort.set(port, [outcome]);
       else list.push(outcome);
     }
-    if (this.#options.foreignKeys && batch.length === 1) this.#hasDeferredKeys = this.#findDeferredKeys();
     for (const [port, list] of byPort) this.#options.deliver(port, list);
     if (batch.some(({ command }) => command?.isSystem)) this.#options.onSystem?.();
     this.#options.onApplied?.(this.applied, this.appliedTerm);
   }
 
-  /** Whether an entry may share its transaction with none: VACUUM, and whatever deferred foreign keys may touch. */
+  /** Whether an entry is known to need a transaction of its own; others say so when they run. */
   #isSolitary(command: StampedCommand): boolean {
-    if (this.#hasDeferredKeys || vacuumOf(command) !== null) return true;
-    if (!this.#options.foreignKeys) return false;
-    return command.statements.some(({ parts }) => parts.some(({ sql }) => /deferr/i.test(sql)));
-  }
-
-  #findDeferredKeys(): boolean {
-    if (!this.#options.foreignKeys) return false;
-    const sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%deferr%' LIMIT 1";
-    return runOnce(this.#database, sql).length > 0;
+    if (rewritingOf(command) !== null) return true;
+    return command.statements.some(({ parts }) =>
+      parts.some(({ sql, verb }) => SCHEMA_VERBS.has(verb) || this.#solitaryTexts.get(sql))
+    );
   }
 
   #readPosition(): void {
@@ -328,11 +372,58 @@ export class StateMachine {
   }
 }
 
-/** The text of a command that is a lone VACUUM of this database, or `null`. */
-function vacuumOf({ statements, transaction, kind }: StampedCommand): string | null {
+/** How an entry is run. */
+interface Attempt {
+  readonly doomed: Doomed;
+  readonly isSolitary: boolean;
+  readonly steps: number;
+}
+
+const NO_ATTEMPT: Attempt = { doomed: NOTHING_DOOMED, isSolitary: true, steps: 0 };
+
+/** An entry that cannot be decoded comes to an error, the same everywhere: it must end no node. */
+function workOf(entry: ApplyEntry): Work {
+  if (entry.kind !== "command") return { entry, command: null };
+  try {
+    return { entry, command: decodeCommand(entry.body) };
+  } catch (error) {
+    return {
+      entry,
+      command: null,
+      error: `the entry cannot be read: ${error instanceof Error ? error.message : error}`,
+    };
+  }
+}
+
+/** Whether an error is one that is dealt with by whoever drives the state machine. */
+function isForeseen(error: unknown): boolean {
+  return error instanceof SqliteError && causeOf(error) !== "statement";
+}
+
+/** Marks all statements behind the last one that failed. */
+function doomRest({ statements }: StampedCommand, doomed: Map<number, string>): void {
+  let count = 0;
+  for (const { parts } of statements) count += parts.length;
+  for (let number = Math.max(...doomed.keys()) + 1; number < count; number++) doomed.set(number, TOO_MANY_ATTEMPTS);
+}
+
+function isVacuum(sql: string): boolean {
+  return parsePragma(sql) === null;
+}
+
+/** Whether a `PRAGMA auto_vacuum` asks for none, as SQLite reads its value. */
+function isNone(sql: string): boolean {
+  const value = parsePragma(sql)?.value ?? "";
+  return !["FULL", "INCREMENTAL", "1", "2"].includes(value);
+}
+
+/** The text of a command that is a lone VACUUM of this database or a lone `PRAGMA auto_vacuum = …`, or `null`. */
+function rewritingOf({ statements, transaction, kind }: StampedCommand): string | null {
   const part = statements.length === 1 && statements[0]?.parts.length === 1 ? statements[0].parts[0] : undefined;
-  if (part === undefined || part.verb !== "VACUUM" || transaction || kind === "query") return null;
-  return isVacuumInto(part.sql) ? null : part.sql;
+  if (part === undefined || transaction || kind === "query") return null;
+  if (part.verb === "VACUUM") return isVacuumInto(part.sql) ? null : part.sql;
+  const pragma = part.verb === "PRAGMA" ? parsePragma(part.sql) : null;
+  return pragma?.name === "auto_vacuum" && pragma.hasValue ? part.sql : null;
 }
 
 /**

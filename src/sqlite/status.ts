@@ -4,7 +4,6 @@
  */
 
 import { type Database, runOnce } from "./driver.ts";
-import { sqliteVersion } from "./functions.ts";
 
 const PRAGMAS = ["synchronous", "journal_mode", "foreign_keys", "wal_autocheckpoint", "busy_timeout"] as const;
 const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"] as const;
@@ -55,4 +54,9 @@ export function describeWriter(database: Database, path: string): Record<string,
     pragmas: { rw, ro: rw },
     transaction: { rw: database.isTransaction, ro: false },
   };
+}
+
+/** Version of SQLite. */
+export function sqliteVersion(database: Database): string {
+  return String(value(database, "SELECT sqlite_version()"));
 }

@@ -5,12 +5,12 @@
  * @module
  */
 import { exists, syncDirectory } from "../disk/files.ts";
-import { openNodeSqlite, runOnce } from "./driver.ts";
-import { sqliteCode } from "./failure.ts";
+import { Database, runOnce } from "./driver.ts";
+import { causeOf, isAboutTemporaryFile, sqliteCode } from "./failure.ts";
+import { findDamage } from "./soundness.ts";
 
-/** SQLite's primary codes for an error of the disk and a malformed page. */
+/** SQLite's primary code for an error of the disk. */
 const IOERR = 10;
-const CORRUPT = 11;
 
 /** A database that must not be used as it is; the process ends with exit code 3. */
 export class DamagedDatabaseError extends Error {
@@ -18,10 +18,12 @@ export class DamagedDatabaseError extends Error {
   override readonly name = "DamagedDatabaseError";
 }
 
-/** Whether an error leaves what is on disk in doubt. */
+/** Whether an error leaves what is on disk in doubt: damage, or a failed operation on a file of the database. */
 export function taints(error: unknown): boolean {
-  const code = (sqliteCode(error) ?? 0) & 0xff;
-  return code === IOERR || code === CORRUPT;
+  const cause = causeOf(error);
+  if (cause === "damage") return true;
+  const isAboutDisk = ((sqliteCode(error) ?? 0) & 0xff) === IOERR;
+  return cause === "environment" && isAboutDisk && !isAboutTemporaryFile(error);
 }
 
 function markerOf(path: string): string {
@@ -43,12 +45,12 @@ export function markTainted(path: string, why: string): void {
  * @returns Why it was, or undefined where it is not.
  * @throws {DamagedDatabaseError} When it does not pass: marker and file stay.
  */
-export function healTainted(path: string): string | undefined {
+export function healTainted(path: string, library?: string): string | undefined {
   const marker = markerOf(path);
   if (!exists(marker)) return undefined;
   const why = Deno.readTextFileSync(marker).trim();
   if (exists(path)) {
-    checkAndMerge(path);
+    checkAndMerge(path, library);
     rewrite(path);
   }
   Deno.removeSync(marker);
@@ -57,20 +59,20 @@ export function healTainted(path: string): string | undefined {
 }
 
 /** A full check, and everything of the WAL in the file itself. */
-function checkAndMerge(path: string): void {
-  let verdict: unknown;
+function checkAndMerge(path: string, library: string | undefined): void {
+  let damage: string | undefined;
   try {
-    const database = openNodeSqlite(path, { readOnly: false, foreignKeys: false });
+    const database = new Database(path, { readOnly: false, foreignKeys: false, ...(library ? { library } : {}) });
     try {
-      verdict = runOnce(database, "PRAGMA integrity_check(1)")[0]?.[0];
-      if (verdict === "ok") runOnce(database, "PRAGMA wal_checkpoint(TRUNCATE)");
+      damage = findDamage(database);
+      if (damage === undefined) runOnce(database, "PRAGMA wal_checkpoint(TRUNCATE)");
     } finally {
       database.close();
     }
   } catch (error) {
-    verdict = error instanceof Error ? error.message : String(error);
+    damage = error instanceof Error ? error.message : String(error);
   }
-  if (verdict !== "ok") throw damaged(path, String(verdict));
+  if (damage !== undefined) throw damaged(path, damage);
 }
 
 /** What an operator does about a damaged database. */

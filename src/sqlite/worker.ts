@@ -1,11 +1,12 @@
 /**
  * The writer Worker: applies what the replica hands it and answers the waiters.
  *
- * It needs `read` and `write` on the folder of the database and nothing else. The entries of one message are one
+ * It needs `read` and `write` on the folder of the database, `ffi` for the library, and nothing else. The entries of one message are one
  * transaction: the replica hands over what was committed together, so under load the batches grow by themselves.
  *
- * States: waiting for `open` → running → closed, or failed. On an error of the environment it says `failed` and throws,
- * which ends the process: the state on disk is that of the last COMMIT.
+ * States: waiting for `open` → running → closed, or failed. While its disk is full or another process holds a lock, it
+ * keeps what is to be applied and tries again. On another error of the environment it says `failed` and throws, which ends
+ * the process: the state on disk is that of the last COMMIT.
  * @module
  */
 
@@ -14,7 +15,8 @@ import type { CatalogChanged, CheckpointRule, FromWriter, OpenWriter, Outcomes, 
 import { adoptStaged, positionOf, type SnapshotPaths, snapshotPaths } from "./snapshot_file.ts";
 import { logger } from "../rpc/log.ts";
 import { Ballast, BALLAST_BYTES } from "./ballast.ts";
-import { isDiskFull } from "./failure.ts";
+import { Control } from "./control.ts";
+import { causeOf, isDiskFull, isLocked } from "./failure.ts";
 import { DamagedDatabaseError, healTainted, markTainted, taints } from "./taint.ts";
 import { BATCH_ENTRIES_MAX, openStateMachine, type StateMachine } from "./state_machine.ts";
 
@@ -28,8 +30,12 @@ const BALLAST_DELAY_MS = 500;
 const BALLAST_RETRY_MS = 30_000;
 /** Pause between two looks whether a full disk has room again. */
 const ROOM_LOOK_MS = 1000;
-const NO_BALLAST_LEFT = "no space left on the disk of the database, and no ballast to give up: " +
-  "free some space and start this node again; all that was acknowledged is in its log";
+/** Pauses between two attempts to apply what could not be applied, the first and the longest. */
+const RETRY_MS = 1000;
+const RETRY_MS_MAX = 30_000;
+const NO_ROOM =
+  "no space left on the disk of the database: committed writes wait to be applied, reads go on; free some space";
+const LOCKED = "another process holds a lock on the database: committed writes wait to be applied; end that process";
 /** Batches between two looks at the clock and the size of the WAL. */
 const BATCHES_PER_LOOK = 16;
 
@@ -51,15 +57,23 @@ class WriterWorker {
   readonly #rule: CheckpointRule;
   #checkpointedMs = performance.now();
   #checkpointedAt = 0;
+  /** Attempts at what could not be applied for want of room, or for a lock of another process. */
+  #attempts = 0;
+  readonly #library: string;
+  readonly #control: Control;
 
-  constructor({ path, foreignKeys, checkpoint, replica, http }: OpenWriter) {
+  constructor({ path, foreignKeys, library, control, checkpoint, replica, http }: OpenWriter) {
+    this.#library = library;
+    this.#control = new Control(control);
     this.#rule = checkpoint;
     this.#replica = replica;
     this.#walPath = `${path}-wal`;
-    this.#paths = snapshotPaths(path);
+    this.#paths = snapshotPaths(path, library);
     this.#open = () =>
       openStateMachine(path, {
         foreignKeys,
+        library,
+        control: this.#control,
         deliver: (port, outcomes) => {
           const message: Outcomes = { k: "outcomes", outcomes: packOutcomes(outcomes) };
           (port === 0 ? replica : http[port - 1])?.postMessage(message);
@@ -69,22 +83,37 @@ class WriterWorker {
           const message: CatalogChanged = { k: "catalogChanged" };
           for (const port of http) port.postMessage(message);
         },
-        warn: log,
       });
-    this.#tainted = healTainted(path);
-    this.#machine = this.#open();
+    this.#tainted = healTainted(path, library);
     this.#ballast = new Ballast(`${path.slice(0, path.lastIndexOf("/"))}/ballast`);
+    this.#machine = this.#openWithRoom();
     setTimeout(() => this.#fillBallast(), BALLAST_DELAY_MS);
     replica.onmessage = ({ data }: MessageEvent<ToWriter>) => this.#take(data);
     this.#sayReady();
   }
 
+  /** A node that was killed while its disk was full starts in the room of the ballast. */
+  #openWithRoom(): StateMachine {
+    try {
+      return this.#open();
+    } catch (error) {
+      if (!isDiskFull(error) || !this.#ballast.release()) throw error;
+      return this.#open();
+    }
+  }
+
   #fillBallast(isFirst = true): void {
     if (this.#isClosed || this.#ballast.fill()) return;
     if (isFirst) {
-      log(`no room for a ballast of ${BALLAST_BYTES} bytes: until there is, this node stops if its disk runs full`);
+      log(
+        `no room for a ballast of ${BALLAST_BYTES} bytes: until there is, a full disk keeps this node from applying writes`,
+      );
     }
     setTimeout(() => this.#fillBallast(false), BALLAST_RETRY_MS);
+  }
+
+  get #isEnding(): boolean {
+    return this.#isClosed || this.#control.ticket.isCancelled;
   }
 
   #sayReady(): void {
@@ -93,7 +122,7 @@ class WriterWorker {
       k: "ready",
       applied,
       term: appliedTerm,
-      staged: positionOf(this.#paths.staged)?.applied ?? 0,
+      staged: positionOf(this.#paths.staged, this.#library)?.applied ?? 0,
       tainted: this.#tainted,
     });
     this.#tainted = undefined;
@@ -133,7 +162,7 @@ class WriterWorker {
         this.#say({ k: "digest", ref: message.ref, digest: this.#machine.digest.at(message.index) ?? null });
         break;
       case "checkpoint":
-        this.#guarded(() => this.#withRoom(() => this.#checkpoint()));
+        this.#guarded(() => this.#checkpoint());
         this.#say({ k: "checkpointed", durable: this.#machine.durable });
         break;
       case "adopt":
@@ -145,34 +174,51 @@ class WriterWorker {
     }
   }
 
-  /** Applies what waits at once: a turn of the event loop more would cost as much as the transaction. */
+  /**
+   * Applies what waits at once: a turn of the event loop more would cost as much as the transaction. What cannot be applied
+   * for want of room, or as another process has locked the database, is tried again and again: it harms nobody but this node.
+   */
   #work(): void {
-    while (this.#waiting.length > 0 && !this.#isClosed) {
+    while (this.#waiting.length > 0 && !this.#isEnding && this.#attempts === 0) {
       const entries = this.#waiting.splice(0, BATCH_ENTRIES_MAX);
       this.#guarded(() => {
-        this.#withRoom(() => this.#machine.apply(entries));
-        this.#withRoom(() => this.#checkpointIfDue());
+        try {
+          this.#machine.apply(entries);
+          this.#checkpointIfDue();
+        } catch (error) {
+          if (!this.#mayTryAgain(error)) throw error;
+          this.#waiting.unshift(...entries.filter(({ index }) => index > this.#machine.applied));
+        }
       });
     }
   }
 
-  /** What fails on a full disk is done again in the room that the ballast gives up; without that, the node stops. */
-  #withRoom(work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      if (!isDiskFull(error)) throw error;
-      if (!this.#ballast.release()) throw new Error(NO_BALLAST_LEFT, { cause: error });
+  /** Arranges for another attempt where there is hope; at once where the ballast gives room. */
+  #mayTryAgain(error: unknown): boolean {
+    const isFull = isDiskFull(error);
+    if (!isFull && !isLocked(error)) return false;
+    if (isFull && this.#ballast.release()) {
       log("the disk of the database is full: writes are refused until there is room; free some space");
       this.#say({ k: "space", state: "full" });
       this.#awaitRoom();
-      work();
+      return true;
     }
+    if (this.#attempts === 0) log(isFull ? NO_ROOM : LOCKED);
+    if (isFull) this.#say({ k: "space", state: "full" });
+    const attempts = this.#attempts + 1;
+    this.#attempts = attempts;
+    setTimeout(() => {
+      this.#attempts = 0;
+      this.#work();
+      if (this.#attempts > 0) this.#attempts = attempts;
+      else if (isFull) this.#awaitRoom();
+    }, Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** (attempts - 1)));
+    return true;
   }
 
   #awaitRoom(): void {
     const timer = setInterval(() => {
-      if (!this.#isClosed && !this.#ballast.fill()) return;
+      if (!this.#isClosed && (this.#attempts > 0 || !this.#ballast.fill())) return;
       clearInterval(timer);
       if (this.#isClosed) return;
       log("the disk of the database has room again: writes are taken");
@@ -202,17 +248,28 @@ class WriterWorker {
   #close(): void {
     this.#isClosed = true;
     this.#guarded(() => {
-      this.#machine.apply(this.#waiting);
+      // What cannot be applied now comes again at the next start.
+      if (this.#attempts === 0 && !this.#control.ticket.isCancelled) this.#applyRest();
       this.#machine.close();
     });
     this.#say({ k: "closed" });
     this.#replica.onmessage = null;
   }
 
+  #applyRest(): void {
+    try {
+      this.#machine.apply(this.#waiting);
+    } catch (error) {
+      if (causeOf(error) !== "cancelled" && !isDiskFull(error) && !isLocked(error)) throw error;
+    }
+  }
+
   #guarded(work: () => void): void {
     try {
       work();
     } catch (error) {
+      // The node is on its way down and has ended what ran: it comes again at the next start.
+      if (causeOf(error) === "cancelled") return;
       this.#isClosed = true;
       let message = error instanceof Error ? error.message : String(error);
       if (taints(error)) {

@@ -92,6 +92,9 @@ const GOOD: NodeConfig = {
   snapshotIntervalMs: 10_000,
   stepdownOnShutdown: true,
   foreignKeys: false,
+  sqliteLibrary: "",
+  maxSteps: 1,
+  tempBytesMax: 1,
 };
 
 Deno.test("a configuration is checked with rqlite's texts", () => {

@@ -56,7 +56,7 @@ async function serving(work: (port: number, services: Services) => Promise<void>
       { replica: channels[0].port1, writer: channels[1].port1 },
       () => Promise.reject(new Error("no")),
     ),
-    readers: new Readers(() => {}),
+    readers: new Readers(),
     counters: newCounters(),
     catalog: new Catalog(() => services),
     agent: agentOf(channels[2].port1),

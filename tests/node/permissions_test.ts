@@ -3,6 +3,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { permissionsOf, type Role, ROLES } from "../../src/node/permissions.ts";
+import { bundledLibrary } from "../../src/sqlite/library.ts";
 import type { Probe } from "./probe_worker.ts";
 
 const NOTHING = {
@@ -14,16 +15,20 @@ const NOTHING = {
   run: "denied",
   env: "denied",
   sys: "denied",
-  ffi: "denied",
+  library: "denied",
+  otherLibrary: "denied",
+  libc: "denied",
+  pointer: "denied",
+  callback: "denied",
   import: "denied",
 };
 
 /** What each role may do at its own places: everything else is {@linkcode NOTHING}. */
 const OWN: Record<Role, (keyof typeof NOTHING)[]> = {
   replica: ["read", "write", "connect", "listen", "resolve"],
-  sqlite: ["read", "write"],
-  reader: ["read", "write"],
-  snapshot: ["read", "write"],
+  sqlite: ["read", "write", "library"],
+  reader: ["read", "write", "library"],
+  snapshot: ["read", "write", "library"],
   http: ["connect"], // to its own address, which a right to listen there includes
   membership: ["read", "write", "connect", "listen", "resolve"],
   nameserver: ["connect", "listen", "resolve"],
@@ -65,6 +70,7 @@ for (const role of ROLES) {
         httpAddrs: [`127.0.0.1:${listener.addr.port}`],
         gossipDirectory: `${root}/gossip`,
         discoveryAddrs: [`127.0.0.1:${listener.addr.port}`],
+        sqliteLibrary: bundledLibrary(),
       };
       for (const name of ["raft", "sqlite", "gossip", "elsewhere"]) {
         await Deno.mkdir(`${root}/${name}`);
@@ -75,6 +81,7 @@ for (const role of ROLES) {
         read: `${root}/${place}/file`,
         write: `${root}/${place}/new`,
         connect: { hostname: "127.0.0.1", port },
+        library: bundledLibrary(),
       });
       const allowed = Object.fromEntries(OWN[role].map((right) => [right, "allowed"]));
       const found = await probe(role, scope, at(own, listener.addr.port));
@@ -101,12 +108,18 @@ Deno.test("the discovery Worker that asks the system's name servers may use the 
     sqliteDirectory: "/nowhere",
     gossipDirectory: "/nowhere",
     httpAddrs: ["127.0.0.1:1"],
+    sqliteLibrary: bundledLibrary(),
   };
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const file = await Deno.makeTempFile({ prefix: "muster-permissions-" });
   try {
     const { port } = listener.addr;
-    const places: Probe = { read: file, write: file, connect: { hostname: "127.0.0.1", port } };
+    const places: Probe = {
+      read: file,
+      write: file,
+      connect: { hostname: "127.0.0.1", port },
+      library: bundledLibrary(),
+    };
     const found = await probe("discovery", { ...scope, discoveryAddrs: "any" }, places);
     if (found.resolve?.startsWith("allowed")) found.resolve = "allowed"; // nobody answers there; it was let try
     assertEquals(found, { ...NOTHING, connect: "allowed", listen: "allowed", resolve: "allowed" });

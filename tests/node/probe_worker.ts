@@ -8,6 +8,8 @@ export interface Probe {
   readonly read: string;
   readonly write: string;
   readonly connect: { readonly hostname: string; readonly port: number };
+  /** Path of the SQLite library. */
+  readonly library: string;
 }
 
 const scope = workerScope<Probe, Record<string, string>>();
@@ -32,7 +34,11 @@ scope.onmessage = async ({ data }) => {
     run: await attempt(() => new Deno.Command("true").output()),
     env: await attempt(() => Deno.env.get("HOME")),
     sys: await attempt(() => Deno.hostname()),
-    ffi: await attempt(() => Deno.dlopen("libc.so.6", {})),
+    library: await attempt(() => Deno.dlopen(data.library, {}).close()),
+    otherLibrary: await attempt(() => Deno.dlopen(data.library.replace(/[^/]*$/, "other.so"), {})),
+    libc: await attempt(() => Deno.dlopen("libc.so.6", {})),
+    pointer: await attempt(() => Deno.UnsafePointer.create(1n)),
+    callback: await attempt(() => new Deno.UnsafeCallback({ parameters: [], result: "i32" }, () => 1).close()),
     import: await attempt(() => import("http" + "://127.0.0.1:1/x.ts")),
   });
 };

@@ -36,6 +36,7 @@ Deno.test("Replica ends with damage, and sends nothing, when its leader remember
       core,
       log,
       writer: port1,
+      maxSteps: 1e9,
       state: new NodeState(new SharedArrayBuffer(NODE_STATE_BYTES)),
       applied: 0,
       events: {

@@ -6,7 +6,7 @@
  */
 import type { Effects, Input } from "../../src/raft/effects.ts";
 import type { Index, Member, Message, NodeId } from "../../src/raft/message.ts";
-import { stampCommand } from "../../src/sql/command.ts";
+import { MAX_STEPS_DEFAULT, stampCommand } from "../../src/sql/command.ts";
 import { Checker, SimFailure } from "./checker.ts";
 import { Clocks } from "./clocks.ts";
 import { Coverage, type Mark } from "./coverage.ts";
@@ -429,7 +429,11 @@ class Cluster implements World {
   #body(node: SimNode, ref: number): Uint8Array {
     if (this.#profile.isSqlite) {
       const command = this.#statements.draw(this.#clients, ref);
-      stampCommand(command, this.clocks.stampMs(node), this.#clients.u32(), this.#clients.u32());
+      stampCommand(command, {
+        timeMs: this.clocks.stampMs(node),
+        seed: { hi: this.#clients.u32(), lo: this.#clients.u32() },
+        maxSteps: MAX_STEPS_DEFAULT,
+      });
       return command;
     }
     const body = new Uint8Array(4 + this.#clients.below(8));

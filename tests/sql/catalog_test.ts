@@ -41,7 +41,7 @@ function machineOf(): {
     run(isSystem, ...sql) {
       const statements = sql.map((one) => bind(one));
       const body = encodeCommand({ kind: "request", transaction: true, isSystem, statements });
-      stampCommand(body, 1_700_000_000_000, 1, 2);
+      stampCommand(body, { timeMs: 1_700_000_000_000, seed: { hi: 1, lo: 2 }, maxSteps: 1e9 });
       index++;
       machine.apply([{ index, term: 1, kind: "command", body, waiter: { port: 1, ref: 1, options: PLAIN } }]);
       return results;

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { DecodeError } from "../../src/codec/cursor.ts";
-import { type Command, decodeCommand, encodeCommand, stampCommand } from "../../src/sql/command.ts";
+import { type Command, decodeCommand, encodeCommand, MAX_STEPS_DEFAULT, stampCommand } from "../../src/sql/command.ts";
 import { splitStatements } from "../../src/sql/statement.ts";
 import type { SqlValue } from "../../src/sql/value.ts";
 
@@ -31,12 +31,12 @@ function plain(named: Readonly<Record<string, SqlValue>> | null): [string, SqlVa
 }
 
 Deno.test("decodeCommand() gives back what encodeCommand() took, with the stamp", () => {
-  fc.assert(fc.property(command, fc.nat(), fc.nat(), fc.nat(), (given, timeMs, hi, lo) => {
+  fc.assert(fc.property(command, fc.nat(), fc.nat(), fc.nat(), fc.maxSafeNat(), (given, timeMs, hi, lo, maxSteps) => {
     const body = encodeCommand(given);
     assertEquals(decodeCommand(body).timeMs, 0);
-    stampCommand(body, timeMs, hi, lo);
+    stampCommand(body, { timeMs, seed: { hi, lo }, maxSteps });
     const { timeMs: time, seed, ...found } = decodeCommand(body);
-    assertEquals([time, seed], [timeMs, { hi, lo }]);
+    assertEquals([time, seed, found.maxSteps], [timeMs, { hi, lo }, maxSteps]);
     assertEquals([found.kind, found.transaction], [given.kind, given.transaction]);
     assertEquals(
       found.statements.map(({ parts, positional, named }) => ({ parts, positional, named: plain(named) })),
@@ -85,7 +85,21 @@ Deno.test("decodeCommand() refuses a cut or changed command", () => {
     changed[at] = (changed[at] ?? 0) ^ 0xff;
     decodes(changed);
   }
-  stampCommand(body, Number.NaN, 0, 0);
+  stampCommand(body, { timeMs: Number.NaN, seed: { hi: 0, lo: 0 }, maxSteps: 1 });
   assertThrows(() => decodeCommand(body), DecodeError);
-  assert(body.length < 100);
+  assert(body.length < 110);
+});
+
+Deno.test("decodeCommand() reads what an earlier version has written into the log", () => {
+  const hex = "4278bcfe5680007b" + "0000000100000002" + "01" + "00" + "00000001" + // stamp, version, flags, count
+    "00000001" + "06494e53455254" + "00000001" + "0000000c" + "494e5345525420494e544f20" + // one part: INSERT, 1, text
+    "00000001" + "0507" + "00000000"; // one value: 7; no names
+  const { timeMs, seed, maxSteps, readTimeoutMs, statements } = decodeCommand(Uint8Array.fromHex(hex));
+  assertEquals([timeMs, seed], [1_700_000_000_000.03, { hi: 1, lo: 2 }]);
+  assertEquals([maxSteps, readTimeoutMs], [MAX_STEPS_DEFAULT, 0]);
+  assertEquals(statements, [{
+    parts: [{ sql: "INSERT INTO ", verb: "INSERT", parameterCount: 1 }],
+    positional: [7n],
+    named: null,
+  }]);
 });

@@ -2,7 +2,7 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { contentHash } from "../../src/sqlite/content_hash.ts";
-import { openNodeSqlite } from "../../src/sqlite/driver.ts";
+import { Database } from "../../src/sqlite/driver.ts";
 
 const SCHEMA = `
   CREATE TABLE a (id INTEGER PRIMARY KEY, v);
@@ -23,7 +23,7 @@ function hashOf(directory: string, ...sql: string[]): string {
   const writer = new DatabaseSync(path);
   for (const text of [SCHEMA, ...sql]) writer.exec(text);
   writer.close();
-  const database = openNodeSqlite(path, { readOnly: true, foreignKeys: false });
+  const database = new Database(path, { readOnly: true, foreignKeys: false });
   try {
     return contentHash(database);
   } finally {

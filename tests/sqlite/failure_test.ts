@@ -1,29 +1,16 @@
 import { assertEquals } from "@std/assert";
-import { isSafeVersion } from "../../src/sqlite/database_file.ts";
-import { resultMessage, StatementError } from "../../src/sqlite/failure.ts";
+import { Control } from "../../src/sqlite/control.ts";
+import { SqliteError } from "../../src/sqlite/driver.ts";
+import { causeOf, EXTENDED_CODES, RESULT_CODES, StatementError } from "../../src/sqlite/failure.ts";
 
-function sqliteError(errcode: number): Error {
-  return Object.assign(new Error(`code ${errcode}`), { code: "ERR_SQLITE_ERROR", errcode });
-}
-
-Deno.test("resultMessage() takes as results what is the same on every node", () => {
-  // ERROR, TOOBIG, CONSTRAINT, MISMATCH, AUTH, RANGE; CONSTRAINT_UNIQUE; CORRUPT_VTAB
-  for (const code of [1, 18, 19, 20, 23, 25, 2067, 267]) assertEquals(resultMessage(sqliteError(code)), `code ${code}`);
-  assertEquals(resultMessage(new StatementError("no")), "no");
-});
-
-Deno.test("resultMessage() leaves the errors of the environment alone", () => {
-  // INTERNAL, PERM, ABORT, BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, MISUSE,
-  // NOTADB; IOERR_FSYNC, BUSY_SNAPSHOT, CORRUPT_INDEX
-  const codes = [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 21, 26, 1034, 517, 779];
-  for (const code of codes) assertEquals(resultMessage(sqliteError(code)), null, `${code}`);
-  assertEquals(resultMessage(new RangeError("from a callback")), null);
-  assertEquals(resultMessage("text"), null);
-});
-
-Deno.test("isSafeVersion() knows the versions with the WAL-reset bug", () => {
-  for (const version of ["3.51.3", "3.53.2", "3.60.0", "4.0.0", "3.52.1"]) assertEquals(isSafeVersion(version), true);
-  for (const version of ["3.51.2", "3.50.2", "3.7.0", "3.52.0", "2.9.9", ""]) {
-    assertEquals(isSafeVersion(version), false);
+Deno.test("causeOf() knows every primary code of SQLite, and judges an unknown one as the environment's", () => {
+  assertEquals([...RESULT_CODES.keys()], Array.from({ length: 28 }, (_, at) => at + 1));
+  assertEquals(causeOf(new SqliteError("x", 99, new Control())), "environment");
+  assertEquals(causeOf(new SqliteError("x", 8 | 99 << 8, new Control())), "environment"); // as its primary code
+  for (const [code, { rule }] of EXTENDED_CODES) {
+    if (rule === "statement") assertEquals(causeOf(new SqliteError("x", code, new Control())), "statement");
   }
+  assertEquals(causeOf(new StatementError("no")), "statement");
+  assertEquals(causeOf(new RangeError("from nowhere")), "environment");
+  assertEquals(causeOf("text"), "environment");
 });

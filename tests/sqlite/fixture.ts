@@ -3,7 +3,13 @@
  * @module
  */
 
-import { type BoundStatement, type Command, encodeCommand, stampCommand } from "../../src/sql/command.ts";
+import {
+  type BoundStatement,
+  type Command,
+  encodeCommand,
+  MAX_STEPS_DEFAULT,
+  stampCommand,
+} from "../../src/sql/command.ts";
 import { splitStatements } from "../../src/sql/statement.ts";
 import type { SqlValue } from "../../src/sql/value.ts";
 import type { ApplyEntry, Outcome, ReadRequest } from "../../src/sql/exchange.ts";
@@ -36,13 +42,15 @@ export function bind(sql: Sql): BoundStatement {
 export interface EntryOptions extends Partial<Omit<Command, "statements">> {
   /** The leader's time. @default {1_700_000_000_123} */
   readonly timeMs?: number;
+  /** @default {MAX_STEPS_DEFAULT} */
+  readonly maxSteps?: number;
 }
 
 /** A stamped, unaddressed entry. */
 export function entry(index: number, statements: readonly Sql[], options: EntryOptions = {}): ApplyEntry {
-  const { kind = "execute", transaction = false, timeMs = 1_700_000_000_123 } = options;
+  const { kind = "execute", transaction = false, timeMs = 1_700_000_000_123, maxSteps = MAX_STEPS_DEFAULT } = options;
   const body = encodeCommand({ kind, transaction, statements: statements.map(bind) });
-  stampCommand(body, timeMs, 0xdead_beef, index);
+  stampCommand(body, { timeMs, seed: { hi: 0xdead_beef, lo: index }, maxSteps });
   return { index, term: 1, kind: "command", body };
 }
 

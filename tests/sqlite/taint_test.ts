@@ -2,6 +2,8 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { exists } from "../../src/disk/files.ts";
+import { Control, type FileKind } from "../../src/sqlite/control.ts";
+import { SqliteError } from "../../src/sqlite/driver.ts";
 import { DamagedDatabaseError, healTainted, markTainted, taints } from "../../src/sqlite/taint.ts";
 
 function withDatabase(work: (path: string) => void): void {
@@ -58,7 +60,10 @@ Deno.test("healTainted() stops at damage, every time, and keeps the file", () =>
   }));
 
 Deno.test("taints() tells an error of the disk from one of a statement", () => {
-  const coded = (errcode: number) => Object.assign(new Error("x"), { errcode });
-  for (const errcode of [10, 11, 10 | 5 << 8, 11 | 1 << 8]) assert(taints(coded(errcode)), `${errcode}`);
+  const coded = (code: number, file: FileKind = "database") =>
+    Object.assign(new SqliteError("x", code, new Control()), { io: { code, errno: 5, file } });
+  for (const code of [10, 11, 10 | 5 << 8]) assert(taints(coded(code)), `${code}`);
+  assert(!taints(coded(10 | 5 << 8, "temporary")));
+  assert(!taints(coded(11 | 1 << 8))); // a full-text index that disagrees with what it indexes
   for (const error of [coded(19), coded(13), coded(1), new Error("x"), undefined]) assert(!taints(error));
 });

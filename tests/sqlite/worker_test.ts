@@ -9,6 +9,8 @@ import type {
   ToReader,
   ToWriter,
 } from "../../src/sqlite/api.ts";
+import { Control } from "../../src/sqlite/control.ts";
+import { bundledLibrary } from "../../src/sqlite/library.ts";
 import { entry, PLAIN, read } from "./fixture.ts";
 
 const SOURCE = new URL("../../src/sqlite/", import.meta.url);
@@ -38,9 +40,13 @@ class Inbox<T> {
 }
 
 function spawn(file: string, dir: string): Worker {
-  return new Worker(new URL(file, SOURCE), { type: "module", deno: { permissions: { read: [dir], write: [dir] } } });
+  return new Worker(new URL(file, SOURCE), {
+    type: "module",
+    deno: { permissions: { read: [dir], write: [dir], ffi: [LIBRARY] } },
+  });
 }
 
+const LIBRARY = bundledLibrary();
 const CHECKPOINT = { entries: 8192, walBytes: 0, intervalMs: 10_000 };
 
 Deno.test("the writer and reader Workers serve with nothing but their folder", { ignore: !mayReadSource }, async () => {
@@ -55,6 +61,8 @@ Deno.test("the writer and reader Workers serve with nothing but their folder", {
     k: "open",
     path,
     foreignKeys: false,
+    library: LIBRARY,
+    control: new Control().shared,
     checkpoint: CHECKPOINT,
     replica: replica.port2,
     http: [http.port2],
@@ -77,7 +85,15 @@ Deno.test("the writer and reader Workers serve with nothing but their folder", {
   const channel = new MessageChannel();
   const fromReader = new Inbox<FromReader>(channel.port1);
   const reader = spawn("reader_worker.ts", dir);
-  const openReader: OpenReader = { k: "open", path, foreignKeys: false, port: channel.port2 };
+  const openReader: OpenReader = {
+    k: "open",
+    path,
+    foreignKeys: false,
+    library: LIBRARY,
+    control: new Control().shared,
+    tempBytesMax: 1024 * 1024,
+    port: channel.port2,
+  };
   reader.postMessage(openReader, [channel.port2]);
   await fromReader.find((message) => message.k === "ready");
   const ask: ToReader = { k: "read", requests: packReads([read(["SELECT a FROM t"])]) };

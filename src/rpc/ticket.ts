@@ -1,0 +1,45 @@
+/**
+ * What a Worker works for, and who may end it: two words of shared memory. The Worker says which request it is at, another
+ * thread names the request that is to end; native code looks at both while it computes.
+ * @module
+ */
+
+/** Bytes of the two words: ticket, cancel. */
+export const TICKET_BYTES = 8;
+/** In the place of a ticket: whatever runs, and all that follows. */
+const ANY = -1;
+
+/** The two words. */
+export class Ticket {
+  readonly #words: Int32Array;
+
+  /** @param offset Of the two words in `shared`, a multiple of four. */
+  constructor(shared: SharedArrayBuffer, offset: number) {
+    this.#words = new Int32Array(shared, offset, TICKET_BYTES / 4);
+  }
+
+  /** Number of the request that is worked for; 0 for none. */
+  get current(): number {
+    return Atomics.load(this.#words, 0);
+  }
+
+  set current(ticket: number) {
+    Atomics.store(this.#words, 0, ticket);
+  }
+
+  /** Ends the request of that number, if it is the one that runs. */
+  cancel(ticket: number): void {
+    const before = Atomics.load(this.#words, 1);
+    if (before !== ANY) Atomics.compareExchange(this.#words, 1, before, ticket); // one that ends all stays
+  }
+
+  /** Ends whatever runs, and all that follows. */
+  cancelAll(): void {
+    Atomics.store(this.#words, 1, ANY);
+  }
+
+  /** Whether {@linkcode Ticket.cancelAll} was called. */
+  get isCancelled(): boolean {
+    return Atomics.load(this.#words, 1) === ANY;
+  }
+}
