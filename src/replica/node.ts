@@ -430,9 +430,12 @@ export class ReplicaNode {
     else if (message.k === "failed") this.#events.fatal(writerFailure(message));
   }
 
-  /** Ready: it knows the leader, and has its part in the cluster; one that is to vote does. */
+  /**
+   * Ready: it knows the leader, holds everything that was committed before this one led, and has its part in the cluster; one
+   * that is to vote does.
+   */
   #checkReady(): void {
-    if (this.#state.ready || !this.#state.leaderKnown) return;
+    if (this.#state.ready || !this.#state.leaderKnown || this.#state.appliedTerm !== this.#state.term) return;
     const self = this.#member(this.#options.nodeId);
     if (self && self.role !== "learner") this.#state.ready = true;
   }

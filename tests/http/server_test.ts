@@ -27,6 +27,7 @@ const OPTIONS: HttpOptions = {
   connectionsMax: 3,
   bodyTimeoutMs: 300,
   queryTimeoutMs: 1000,
+  heartbeatTimeoutMs: 1000,
   facts: {},
   startedMs: 0,
 };
