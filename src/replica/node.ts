@@ -141,6 +141,9 @@ export class ReplicaNode {
       options,
       replica: this.#replica,
       rpc: this.#rpc,
+      incarnation: this.#incarnation,
+      electionTicks: ELECTION_TICKS,
+      addrOf: (id) => this.#addrOf(id),
       leader: () => this.leader(),
       log: events.log,
     });
@@ -324,7 +327,10 @@ export class ReplicaNode {
     };
   }
 
+  /** A stranger under a member's id does not take its place here: the configuration says whose disk it is. */
   #meet(hello: Hello): void {
+    const disk = this.#disks.get(hello.id);
+    if (disk !== hello.storageId && disk !== undefined && disk === this.#met.get(hello.id)?.storageId) return;
     this.#met.set(hello.id, hello);
     this.#leader.update();
   }
