@@ -63,8 +63,6 @@ interface Placed {
 interface Post {
   readonly last: Index;
   readonly bytes: number;
-  /** That of the last one. */
-  readonly term: Term;
   /** The leader's clock at the newest command, if there is one. */
   readonly stampMs: number | undefined;
 }
@@ -376,10 +374,9 @@ export class Replica {
         const waiter = this.#takeWaiter(index, term);
         return waiter ? { index, term, kind, body, waiter } : { index, term, kind, body };
       });
-      const { index: last, term } = entries[entries.length - 1];
+      this.#posted = entries[entries.length - 1].index;
       const stamped = entries.findLast((entry) => entry.kind === "command");
-      this.#posted = last;
-      this.#posts.push({ last, bytes, term, stampMs: stamped && stampOf(stamped.body) });
+      this.#posts.push({ last: this.#posted, bytes, stampMs: stamped && stampOf(stamped.body) });
       this.#postedBytes += bytes;
       const message: ToWriter = { k: "apply", entries: packEntries(out) };
       this.#writer.postMessage(message);
@@ -402,10 +399,11 @@ export class Replica {
   }
 
   /** The writer's word that a COMMIT is done. */
-  appliedByWriter({ index }: Extract<FromWriter, { k: "applied" }>): void {
+  appliedByWriter({ index, term }: Extract<FromWriter, { k: "applied" }>): void {
     if (index < this.#applied) return; // said before a snapshot took the database's place
     this.#applied = index;
     this.#noteApplied();
+    this.#state.appliedTerm = term;
     while (this.#posts.length > 0 && this.#posts[0].last <= index) this.#settle(this.#posts.shift());
     this.#core.step({ k: "applied", index });
     this.#wake("applied", index);
@@ -415,7 +413,6 @@ export class Replica {
   #settle(post: Post | undefined): void {
     if (post === undefined) return;
     this.#postedBytes -= post.bytes;
-    this.#state.appliedTerm = post.term;
     if (post.stampMs !== undefined) this.#state.leaderAppendedMs = post.stampMs;
   }
 
