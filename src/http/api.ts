@@ -47,6 +47,8 @@ export interface HttpOptions {
   /** Advertised cluster address. */
   readonly clusterAddr: string;
   readonly isVoter: boolean;
+  /** A leader that no majority has answered for so long may have been replaced. */
+  readonly heartbeatTimeoutMs: number;
   readonly allowOrigin: string;
   /** Bytes of a request's body. @default {67108864} */
   readonly bodyBytesMax: number;

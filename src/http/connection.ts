@@ -3,12 +3,20 @@
  *
  * Time limits: the head must be whole within {@linkcode HEAD_TIMEOUT_MS} of its first byte, the body within
  * `bodyTimeoutMs`, the answer must be taken within {@linkcode WRITE_TIMEOUT_MS}; an idle connection is closed after
- * {@linkcode IDLE_TIMEOUT_MS}. A client that is too slow with a request is told 408.
+ * {@linkcode IDLE_TIMEOUT_MS}. A client that is too slow with a request is told 408. Empty lines before a request line are
+ * no part of it: a connection with nothing else is idle, and they do not prolong that.
  * @module
  */
 import { STATUS_TEXT } from "@std/http";
 import type { Deadlines } from "../rpc/deadlines.ts";
-import { ChunkedDecoder, HEAD_BYTES_MAX, parseHead, type RequestHead } from "./http1.ts";
+import {
+  ChunkedDecoder,
+  EMPTY_LINE_BYTES_MAX,
+  emptyLineBytes,
+  HEAD_BYTES_MAX,
+  parseHead,
+  type RequestHead,
+} from "./http1.ts";
 import { compressed } from "./gzip.ts";
 import { HttpError, type HttpResponse, JSON_TYPE, problem } from "./problem.ts";
 import type { Services } from "./request.ts";
@@ -24,7 +32,6 @@ export const IDLE_TIMEOUT_MS = 120_000;
 const EMPTY: Uint8Array = new Uint8Array(0);
 const CRLF = new TextEncoder().encode("\r\n");
 const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
-const latin1 = new TextDecoder("latin1");
 const encoder = new TextEncoder();
 
 /** Heads by their text: a client sends the same one again and again. */
@@ -44,6 +51,9 @@ function date(): string {
   }
   return dateText;
 }
+
+/** Value of the header Connection; empty for what the client expects anyway. */
+type ConnectionOption = "" | "close" | "keep-alive";
 
 /** The client went away. */
 class ClosedError extends Error {}
@@ -75,9 +85,8 @@ export class ClientConnection {
     this.#deadlines = deadlines;
     const { version, allowOrigin } = services.options;
     this.#baseHeaders = `X-Rqlite-Version: ${version}\r\nAccess-Control-Allow-Methods: OPTIONS, GET, POST\r\n` +
-      `Access-Control-Allow-Headers: Content-Type\r\n${
-        allowOrigin === "" ? "" : `Access-Control-Allow-Origin: ${allowOrigin}\r\n`
-      }`;
+      "Access-Control-Allow-Headers: Content-Type, Authorization\r\nAccess-Control-Allow-Credentials: true\r\n" +
+      (allowOrigin === "" ? "" : `Access-Control-Allow-Origin: ${allowOrigin}\r\n`);
     conn.setNoDelay(true);
   }
 
@@ -116,8 +125,12 @@ export class ClientConnection {
       const startedMs = performance.now();
       const body = head.body === 0 ? EMPTY : await this.#readBody(head);
       const response = await this.#answer(head, body, startedMs);
-      if (response.stream && head.method !== "HEAD") return await this.#respondStream(response, response.stream);
-      await this.#respond(response, { method: head.method, keepAlive: head.keepAlive && !this.#finishing });
+      if (response.stream && head.method !== "HEAD") {
+        return await this.#respondStream(response, { stream: response.stream, isChunked: !head.isHttp10 });
+      }
+      const keepAlive = head.keepAlive && !this.#finishing;
+      const connection = !keepAlive ? "close" : head.isHttp10 ? "keep-alive" : "";
+      await this.#respond(response, { method: head.method, connection });
       return head.keepAlive;
     } finally {
       this.#busy = false;
@@ -167,13 +180,19 @@ export class ClientConnection {
 
   /** The next head; undefined when the client left instead. */
   async #readHead(): Promise<RequestHead | undefined> {
+    const idleUntilMs = performance.now() + IDLE_TIMEOUT_MS;
+    let emptyBytes = 0;
     let searched = 0;
-    let startedMs = this.#end > this.#start ? performance.now() : 0;
+    let startedMs: number | undefined;
     for (;;) {
+      if (searched === 0) emptyBytes = this.#skipEmptyLines(emptyBytes);
+      const now = performance.now();
+      if (this.#end > this.#start) startedMs ??= now;
+      else startedMs = undefined; // what looked like a beginning was the first half of an empty line
       const window = this.#buffer.subarray(this.#start, Math.min(this.#end, this.#start + HEAD_BYTES_MAX));
       const end = endOfHead(window, searched);
       if (end !== undefined) {
-        const text = latin1.decode(window.subarray(0, end));
+        const text = byteText(window.subarray(0, end));
         this.#start += end + 4;
         return cachedHead(text);
       }
@@ -181,10 +200,17 @@ export class ClientConnection {
         throw new HttpError(431, `the request's headers are longer than ${HEAD_BYTES_MAX} bytes`);
       }
       searched = Math.max(0, window.length - 3);
-      const limit = startedMs === 0 ? IDLE_TIMEOUT_MS : HEAD_TIMEOUT_MS - (performance.now() - startedMs);
-      if (!await this.#readMore(limit, startedMs === 0 ? undefined : lateHead)) return undefined;
-      if (startedMs === 0) startedMs = performance.now();
+      const limit = startedMs === undefined ? idleUntilMs - now : HEAD_TIMEOUT_MS - (now - startedMs);
+      if (!await this.#readMore(Math.max(0, limit), startedMs === undefined ? undefined : lateHead)) return undefined;
     }
+  }
+
+  /** @returns Bytes of empty lines before this request line so far. */
+  #skipEmptyLines(before: number): number {
+    const bytes = emptyLineBytes(this.#buffer.subarray(this.#start, this.#end));
+    this.#start += bytes;
+    if (before + bytes <= EMPTY_LINE_BYTES_MAX) return before + bytes;
+    throw new HttpError(400, `more than ${EMPTY_LINE_BYTES_MAX} bytes of empty lines come before the request line`);
   }
 
   /** Reads into the buffer; false at the end of the stream. */
@@ -282,7 +308,7 @@ export class ClientConnection {
 
   async #lastWord(error: HttpError): Promise<void> {
     try {
-      await this.#respond(problem(error, this.#services.log), { method: "", keepAlive: false });
+      await this.#respond(problem(error, this.#services.log), { method: "", connection: "close" });
       await this.#conn.closeWrite();
       await this.#discard();
     } catch {
@@ -302,8 +328,11 @@ export class ClientConnection {
     }
   }
 
-  async #respond(response: HttpResponse, { method, keepAlive }: { method: string; keepAlive: boolean }): Promise<void> {
-    const head = this.#responseHead(response, keepAlive);
+  async #respond(
+    response: HttpResponse,
+    { method, connection }: { method: string; connection: ConnectionOption },
+  ): Promise<void> {
+    const head = this.#responseHead(response, connection);
     const { body } = response;
     const isSmall = typeof body === "string" && body.length < 256 * 1024;
     // A small text is encoded behind the room that the head may take, so that both leave in one write.
@@ -325,18 +354,21 @@ export class ClientConnection {
     if (this.#out.length > 64 * 1024) this.#out = new Uint8Array(4096);
   }
 
-  /** Sends what comes in chunks; the connection closes afterwards, and what comes ends with the connection. */
-  async #respondStream(response: HttpResponse, stream: NonNullable<HttpResponse["stream"]>): Promise<false> {
-    const head = `${this.#responseHead(response, false)}Transfer-Encoding: chunked\r\n\r\n`;
-    await this.#write(encoder.encode(head));
+  /** Sends what comes as it comes; the connection closes afterwards, and what comes ends with the connection. */
+  async #respondStream(
+    response: HttpResponse,
+    { stream, isChunked }: { stream: NonNullable<HttpResponse["stream"]>; isChunked: boolean },
+  ): Promise<false> {
+    const head = this.#responseHead(response, "close");
+    await this.#write(encoder.encode(isChunked ? `${head}Transfer-Encoding: chunked\r\n\r\n` : `${head}\r\n`));
     for await (const part of stream(this.#untilOver(() => this.#untilGone()))) {
       const bytes = encoder.encode(part);
       if (bytes.length === 0) continue;
-      await this.#write(encoder.encode(`${bytes.length.toString(16)}\r\n`));
+      if (isChunked) await this.#write(encoder.encode(`${bytes.length.toString(16)}\r\n`));
       await this.#write(bytes);
-      await this.#write(CRLF);
+      if (isChunked) await this.#write(CRLF);
     }
-    await this.#write(encoder.encode("0\r\n\r\n"));
+    if (isChunked) await this.#write(encoder.encode("0\r\n\r\n"));
     return false;
   }
 
@@ -346,7 +378,7 @@ export class ClientConnection {
     while (await this.#conn.read(scrap) !== null);
   }
 
-  #responseHead(response: HttpResponse, keepAlive: boolean): string {
+  #responseHead(response: HttpResponse, connection: ConnectionOption): string {
     const { status, body, servedBy, location, retryAfter, headers } = response;
     const type = response.contentType ?? (body.length > 0 ? JSON_TYPE : "");
     let head = `HTTP/1.1 ${status} ${STATUS_TEXTS[status] ?? ""}\r\n${this.#baseHeaders}Date: ${date()}\r\n`;
@@ -356,7 +388,7 @@ export class ClientConnection {
     if (location !== undefined) head += `Location: ${location.replace(/[^\x21-\x7e]/g, encodeURIComponent)}\r\n`;
     if (retryAfter !== undefined) head += `Retry-After: ${retryAfter}\r\n`;
     if (headers) { for (const [name, value] of Object.entries(headers)) head += `${name}: ${value}\r\n`; }
-    if (!keepAlive) head += "Connection: close\r\n";
+    if (connection !== "") head += `Connection: ${connection}\r\n`;
     return head;
   }
 
@@ -383,6 +415,11 @@ export class ClientConnection {
 
 function lateHead(): HttpError {
   return new HttpError(408, `the request's headers did not arrive within ${HEAD_TIMEOUT_MS / 1000} seconds`);
+}
+
+/** One character per byte, which the encoding that is called latin1 does not give: it is windows-1252. */
+function byteText(bytes: Uint8Array): string {
+  return Reflect.apply(String.fromCharCode, undefined, bytes);
 }
 
 /** Offset of the empty line that ends a head. */

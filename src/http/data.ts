@@ -1,8 +1,8 @@
 /**
  * The data endpoints: `/db/execute`, `/db/query`, `/db/request` (spec/rqlite.md 5 to 7).
  *
- * A write is one log entry. A read at level none or weak goes straight to a reader, one at level linearizable after a
- * quorum has confirmed this leader, one at level strong through the log. Whoever runs the SQL renders the results; here
+ * A write is one log entry. A read at level none or weak goes straight to a reader, unless this leader has to be confirmed
+ * first (freshness.ts), one at level linearizable after a quorum has confirmed it, one at level strong through the log. Whoever runs the SQL renders the results; here
  * they get their frame.
  * @module
  */
@@ -13,6 +13,7 @@ import { isDisallowedPragma, mayRead } from "../sql/statement.ts";
 import type { RenderOptions } from "../sql/render_options.ts";
 import type { ReadResult } from "../sql/exchange.ts";
 import { decodeStatements, sqlText } from "./body.ts";
+import { isConfirmedLeader, isFresh } from "./freshness.ts";
 import { indent } from "./json.ts";
 import { askLeader } from "./leadership.ts";
 import { readLinearizably } from "./linearizable.ts";
@@ -161,8 +162,11 @@ async function read(
 ): Promise<Answer | "writes"> {
   const level = effectiveLevel(params.level, services);
   if (level === "strong") return await write(services, params, "query", statements);
-  if (level === "none") checkFreshness(services, params);
-  else if (!services.state.isLeader) throw new NotLeaderError();
+  if (level !== "none" && !services.state.isLeader) throw new NotLeaderError();
+  const isConfirmed = level === "none"
+    ? isFresh(services, { limitMs: params.freshnessMs, isStrict: params.has("freshness_strict") })
+    : level === "weak" && isConfirmedLeader(services);
+  if (level === "none" && !isConfirmed && !services.state.isLeader) throw new RequestError("stale read");
   const timeoutMs = params.dbTimeoutMs > 0 ? params.dbTimeoutMs : services.options.queryTimeoutMs;
   const run = () =>
     services.readers.read({
@@ -172,7 +176,8 @@ async function read(
       timeoutMs,
       onlyIfReadOnly: options.onlyIfReadOnly ?? false,
     }, options.whenOver);
-  const result = await (level === "linearizable" ? linearizable(services, options.linearizableTimeoutMs, run) : run());
+  const { linearizableTimeoutMs: confirmMs } = options;
+  const result = await (isConfirmed ? run() : readConfirmed(services, { level, timeoutMs: confirmMs }, run));
   if (result?.writes) return "writes";
   return result ?? timedOut(statements, params);
 }
@@ -187,27 +192,21 @@ function effectiveLevel(level: Level, { options }: Services): Exclude<Level, "au
   return level === "auto" ? options.isVoter ? "weak" : "none" : level;
 }
 
-async function linearizable(
+/** Reads once this leader is confirmed; where it is not, the levels differ in what the client hears. */
+async function readConfirmed(
   services: Services,
-  timeoutMs: number,
+  { level, timeoutMs }: { level: "none" | "weak" | "linearizable"; timeoutMs: number },
   run: () => Promise<ReadResult | undefined>,
 ): Promise<ReadResult | undefined> {
   try {
     return await readLinearizably(services, timeoutMs, run);
   } catch (error) {
     if (!(error instanceof ReplicaError)) throw error;
-    if (error.code === "not_leader") throw new NotLeaderError();
-    throw new RequestError(error.code === "leadership_lost" ? "stale read" : error.message);
+    if (level === "none") throw new RequestError("stale read");
+    const isLost = error.code === "leadership_lost";
+    if (error.code === "not_leader" || isLost && level === "weak") throw new NotLeaderError();
+    throw new RequestError(isLost ? "stale read" : error.message);
   }
-}
-
-/** Level none with `freshness`: how long ago the leader was heard, and strictly, how old what is applied is. */
-function checkFreshness({ state }: Services, params: Params): void {
-  const limitMs = params.freshnessMs;
-  if (limitMs <= 0 || state.isLeader) return;
-  if (state.leaderContactMs === 0 || Date.now() - state.leaderContactMs > limitMs) throw new RequestError("stale read");
-  if (!params.has("freshness_strict") || state.applied >= state.commit) return;
-  if (Date.now() - state.leaderAppendedMs > limitMs) throw new RequestError("stale read");
 }
 
 function frame({ results, error, index }: Answer, request: HttpRequest, services: Services): HttpResponse {

@@ -13,6 +13,8 @@ import { HttpError } from "./problem.ts";
 export const HEAD_BYTES_MAX = 64 * 1024;
 /** Header fields of a request. */
 export const HEADERS_MAX = 100;
+/** Bytes of empty lines before a request line. */
+export const EMPTY_LINE_BYTES_MAX = 16;
 
 /** The head of a request. */
 export interface RequestHead {
@@ -25,24 +27,43 @@ export interface RequestHead {
   readonly body: number | "chunked";
   /** Whether the connection stays open after the answer. */
   readonly keepAlive: boolean;
+  /** The client speaks HTTP/1.0: it knows no chunks, and takes a connection for closed unless it is told otherwise. */
+  readonly isHttp10: boolean;
   /** The client waits for a word before it sends the body. */
   readonly expectsContinue: boolean;
 }
 
-const REQUEST_LINE = /^([A-Z]{1,20}) (\S+) HTTP\/1\.([01])$/;
+// deno-lint-ignore no-control-regex -- a target may hold any byte but spaces and control characters
+const REQUEST_LINE = /^([A-Z]{1,20}) ([^\x00-\x20\x7f]+) HTTP\/1\.([01])$/;
 const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/;
 // deno-lint-ignore no-control-regex -- control characters are what it looks for
 const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
-const LIST_FIELDS = [
-  "accept",
-  "accept-encoding",
-  "connection",
-  "cookie",
-  "x-forwarded-for",
-  "via",
-  "cache-control",
-  "accept-language",
+/**
+ * Fields that have one value: two that differ could be read two ways. Any other that repeats is a list (RFC 9110 §5.3), as
+ * proxies make one of their own fields.
+ */
+const SINGLE_FIELDS = [
+  "host",
+  "content-length",
+  "transfer-encoding",
+  "content-type",
+  "authorization",
+  "expect",
 ];
+const CR = 13;
+const LF = 10;
+
+/**
+ * Bytes of the empty lines that `bytes` begins with. Old clients send one behind the body of a POST; a server skips it
+ * before a request line (RFC 9112 §2.2). A lone LF ends such a line, too: there is nothing in it to be read two ways.
+ */
+export function emptyLineBytes(bytes: Uint8Array): number {
+  for (let at = 0;;) {
+    if (bytes[at] === LF) at++;
+    else if (bytes[at] === CR && bytes[at + 1] === LF) at += 2;
+    else return at;
+  }
+}
 
 /**
  * Parses a head, without the empty line that ended it; one character per byte.
@@ -62,10 +83,11 @@ export function parseHead(text: string): RequestHead {
   const connection = (headers.get("connection") ?? "").toLowerCase();
   return {
     method,
-    target: originForm(target),
+    target: escapeBytes(originForm(target)),
     headers,
     body: bodyLength(headers),
     keepAlive: minor === "1" ? !/\bclose\b/.test(connection) : /\bkeep-alive\b/.test(connection),
+    isHttp10: minor === "0",
     expectsContinue: minor === "1" && (headers.get("expect") ?? "").toLowerCase() === "100-continue",
   };
 }
@@ -78,8 +100,9 @@ function parseFields(fields: readonly string[]): Map<string, string> {
     const name = match[1].toLowerCase();
     const before = headers.get(name);
     if (before === undefined) headers.set(name, match[2]);
-    else if (LIST_FIELDS.includes(name)) headers.set(name, `${before}, ${match[2]}`);
+    else if (!SINGLE_FIELDS.includes(name)) headers.set(name, `${before}, ${match[2]}`);
     else if (before !== match[2]) throw new HttpError(400, `the header ${name} is there twice, and differs`);
+    else if (name === "transfer-encoding") throw new HttpError(400, "the body is coded twice: use chunked once");
   }
   return headers;
 }
@@ -90,6 +113,11 @@ function originForm(target: string): string {
   if (!absolute) throw new HttpError(400, "the request's target is malformed: expected a path");
   const path = absolute[1] ?? "/";
   return path.startsWith("/") ? path : `/${path}`;
+}
+
+/** Clients such as curl send the bytes of a text as they are: escaped, they are read as UTF-8 like all others. */
+function escapeBytes(target: string): string {
+  return target.replace(/[^\x21-\x7e]/g, (char) => `%${char.charCodeAt(0).toString(16)}`);
 }
 
 function bodyLength(headers: ReadonlyMap<string, string>): number | "chunked" {

@@ -3,12 +3,16 @@
  * @module
  */
 import type { NodeInfo } from "../replica/api.ts";
+import type { NodeState } from "../rpc/node_state.ts";
 import { formatDuration } from "../codec/duration.ts";
 import { escapeHtml, indent, stringify } from "./json.ts";
 import { askLeader } from "./leadership.ts";
 import { HttpError, type HttpResponse } from "./problem.ts";
 import { ReplicaError } from "./replica_client.ts";
 import { type HttpRequest, type Services, textOf } from "./request.ts";
+
+/** A node whose database is behind with what is committed for longer than this is not ready. */
+const APPLY_WAIT_MS_MAX = 5000;
 
 /** A JSON answer, indented where asked. */
 export function json(value: unknown, request: HttpRequest): HttpResponse {
@@ -128,7 +132,8 @@ export async function handleReadyz(request: HttpRequest, services: Services): Pr
   const reachable = await services.replica.call("leaderReachable", { timeoutMs: params.timeoutMs });
   if (reachable.error !== undefined) return answer(503, `[+]leader not contactable: ${reachable.error}`);
   lines.push("[+]leader ok");
-  if (!services.state.ready) return answer(503, "[+]store not ready");
+  const unready = storeFault(services.state, Date.now());
+  if (unready !== undefined) return answer(503, `[+]store not ready${unready}`);
   lines.push("[+]store ok");
   if (params.has("sync")) {
     const { error } = await services.replica.call("caughtUp", { timeoutMs: params.timeoutMs });
@@ -137,6 +142,20 @@ export async function handleReadyz(request: HttpRequest, services: Services): Pr
   }
   const fault = await databaseFault(services);
   return fault === undefined ? answer(200, "[+]db ok") : answer(503, `[+]db not ok: (${fault})`);
+}
+
+/**
+ * Why the store is not ready, empty where there is no more to say: the node has not begun its part yet, or the database is
+ * behind with what is committed.
+ */
+export function storeFault(state: NodeState, nowMs: number): string | undefined {
+  if (!state.ready) return "";
+  const { waitingSinceMs: sinceMs } = state;
+  if (sinceMs === 0 || nowMs - sinceMs <= APPLY_WAIT_MS_MAX) return undefined;
+  const count = Math.max(1, state.commit - state.applied);
+  const waiting = count === 1 ? "1 committed entry waits" : `${count} committed entries wait`;
+  const since = `${new Date(sinceMs).toISOString()} (${formatDuration(nowMs - sinceMs)})`;
+  return `: ${waiting} to be applied, the first since ${since}`;
 }
 
 async function databaseFault(services: Services): Promise<string | undefined> {

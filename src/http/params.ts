@@ -75,7 +75,7 @@ export class Params {
     return this.#duration("db_timeout", 0);
   }
 
-  /** How old what a non-leader shows at level none may be; 0 for any age. */
+  /** How old what this node shows at level none may be; 0 for any age. */
   get freshnessMs(): number {
     return this.#duration("freshness", 0);
   }

@@ -6,6 +6,7 @@
 import { parseDuration } from "../codec/duration.ts";
 import { CatalogError } from "./catalog.ts";
 import { compileFilter, type Fields, FilterError } from "./filter.ts";
+import { isConfirmedLeader } from "./freshness.ts";
 import { HttpError, type HttpResponse } from "./problem.ts";
 import { ReplicaError } from "./replica_client.ts";
 import type { HttpRequest, Services } from "./request.ts";
@@ -112,7 +113,9 @@ export async function v1Read(
   if (mode.consistency !== "stale" && !state.isLeader) {
     return await toLeader(request, services, mode.index > 0 ? mode.waitMs : 0);
   }
-  if (mode.consistency === "consistent") await replica.confirmRead(FORWARD_MARGIN_MS);
+  if (mode.consistency !== "stale" && (mode.consistency === "consistent" || !isConfirmedLeader(services))) {
+    await replica.confirmRead(FORWARD_MARGIN_MS);
+  }
   let found = await read();
   if (mode.index > 0 && found.index <= mode.index) {
     found = await blocked(services, { mode, read, over: request.whenOver?.() });

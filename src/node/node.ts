@@ -211,6 +211,7 @@ export class Node {
         connectionsMax: config.httpConnectionsMax,
         bodyTimeoutMs: config.httpBodyTimeoutMs,
         queryTimeoutMs: config.queryTimeoutMs,
+        heartbeatTimeoutMs: config.heartbeatTimeoutMs,
         facts: machineFacts(config, this.#directory.path),
         startedMs: this.#startedMs,
       },

@@ -32,7 +32,7 @@ export type ConfigChange =
 /** What the core is told. */
 export type Input =
   | { readonly k: "tick" } // exactly one logical tick
-  | { readonly k: "clock"; readonly now: ClockReading } // first in every turn (lease.ts)
+  | { readonly k: "clock"; readonly now: ClockReading } // first in every turn (lease.ts, rounds.ts)
   | { readonly k: "message"; readonly m: Message }
   | { readonly k: "propose"; readonly items: readonly { readonly ref: number; readonly body: Uint8Array }[] }
   | { readonly k: "read"; readonly ref: number } // wants a read index
@@ -104,6 +104,11 @@ export interface Effects {
   readonly commit?: Index;
   /** Peers whose next entry is no longer in the log: they need a snapshot. */
   readonly needSnapshot: readonly NodeId[];
+  /**
+   * When the newest round was sent that a majority has echoed, by the wall clock; 0 for never, or where this node does not
+   * lead; Infinity where it needs nobody. Missing where no clock is told. To be published behind the commit index.
+   */
+  readonly confirmedMs?: number;
   /** The lease as it is now, to take the last one's place before any message leaves; missing without the option. */
   readonly lease?: Lease;
 }
@@ -133,6 +138,8 @@ export interface CoreStatus {
   readonly last: EntryId;
   readonly commit: Index;
   readonly applied: Index;
+  /** Term of the entry at `applied`; 0 for none. */
+  readonly appliedTerm: Term;
   readonly durable: Index;
   /** Truncation epoch of the log, compared with {@linkcode AppendRange.epoch}. */
   readonly epoch: number;

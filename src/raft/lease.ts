@@ -1,7 +1,7 @@
 /**
  * Lease reads (spec/raft.md R10, dissertation §6.4.1): for a while after a majority has answered, the leader knows that
- * nobody else can have been elected, and need not ask again. An option, as it trusts clocks; nothing here happens
- * without it.
+ * nobody else can have been elected, and need not ask again. An option, as it trusts clocks; without it nothing happens
+ * here but that the clock is noted (rounds.ts).
  *
  * The promise. A node that has heard a leader votes for nobody for `promiseMs` of its own monotonic clock, itself
  * included; only the leader's own hand-over (T3) lifts that. Ticks would not do: a driver makes up missed ones in bursts.
@@ -28,21 +28,19 @@ import { areTogether, type ClockReading, CLOCKS_APART_MS_MAX, type Lease, NO_LEA
 import type { NodeId } from "./message.ts";
 import { quorumValue } from "./quorum.ts";
 import { progressOf } from "./replication.ts";
+import { roundSentMs } from "./rounds.ts";
 import { isDiskInTrouble, type Leadership, leadership, type RaftState } from "./state.ts";
 
 /** No clock runs faster than another one by more than this share. */
 const DRIFT = 0.1;
 /** Twice what clocks of one machine may be apart unnoticed, before the round and after it, and some for timers. */
 const MARGIN_MS = 2 * CLOCKS_APART_MS_MAX + 10;
-/** Rounds whose time is remembered, spread over an election timeout: older ones are worth nothing. */
-const ROUNDS_MAX = 32;
 
 /** The clocks of this machine now; comes before everything else that a turn steps. */
 export function onClock(s: RaftState, now: ClockReading): void {
   const { lease } = s.options;
-  if (lease === undefined) return;
   if (s.clock === undefined) {
-    s.boundUntilMs = now.ms + lease.quietMs;
+    if (lease !== undefined) s.boundUntilMs = now.ms + lease.quietMs;
   } else if (areTogether(now, s.clock.skewMs)) {
     s.clock.ms = Math.max(s.clock.ms, now.ms);
     return;
@@ -63,18 +61,6 @@ export function promise(s: RaftState): void {
 /** Whether a promise keeps this node from voting, for itself or others. */
 export function isBound(s: RaftState): boolean {
   return s.options.lease !== undefined && (s.clock === undefined || s.clock.ms < s.boundUntilMs);
-}
-
-/** Starts a round of heartbeats, and notes when: before any of its messages leaves. */
-export function startRound(s: RaftState, lead: Leadership): void {
-  lead.round++;
-  const { lease } = s.options;
-  if (lease === undefined || s.clock === undefined) return;
-  const newest = lead.rounds.at(-1);
-  // One that is left out counts as the one before it: from an earlier time, thus for less.
-  if (newest !== undefined && s.clock.ms - newest.sentMs < lease.promiseMs / ROUNDS_MAX) return;
-  lead.rounds.push({ round: lead.round, sentMs: s.clock.ms });
-  if (lead.rounds.length > ROUNDS_MAX) lead.rounds.shift();
 }
 
 /** The lease as it is now. */
@@ -101,8 +87,8 @@ interface Promised {
 
 function promiseTo(lead: Leadership, id: NodeId): Promised {
   const peer = progressOf(lead, id);
-  const sent = peer && lead.rounds.findLast(({ round }) => round <= peer.round);
-  return sent === undefined ? { sentMs: 0, promiseMs: 0 } : { sentMs: sent.sentMs, promiseMs: peer?.promiseMs ?? 0 };
+  const sentMs = peer && roundSentMs(lead, peer.round);
+  return sentMs === undefined ? { sentMs: 0, promiseMs: 0 } : { sentMs, promiseMs: peer?.promiseMs ?? 0 };
 }
 
 /** What a promise is worth to somebody with another clock. */

@@ -10,7 +10,7 @@
  * The alternative turned down: returning effects from each input. It is as easy to test and costs one disk write per
  * input; draining once per turn gives group commit without a timer.
  *
- * This file dispatches; the chapters are election.ts, replication.ts and follower.ts, read_index.ts and lease.ts,
+ * This file dispatches; the chapters are election.ts, replication.ts and follower.ts, rounds.ts, read_index.ts and lease.ts,
  * membership.ts and transfer.ts, over the state in state.ts.
  * @module
  */
@@ -30,7 +30,7 @@ import {
   tickElection,
 } from "./election.ts";
 import { onAppend, onHeartbeat, onSnapshotReceived } from "./follower.ts";
-import { currentLease, onClock, startRound } from "./lease.ts";
+import { currentLease, onClock } from "./lease.ts";
 import { Log } from "./log.ts";
 import { campaignIfAlone, onBootstrap, onReconfigure, promoteLearner } from "./membership.ts";
 import type { Config, Index, Message } from "./message.ts";
@@ -48,6 +48,7 @@ import {
   sendHeartbeats,
   tickPeers,
 } from "./replication.ts";
+import { confirmedMs, startRound } from "./rounds.ts";
 import { becomeFollower, drop, type Leadership, leadership, type RaftState, redrawTimeout } from "./state.ts";
 import { handOverInTrouble, onTimeoutNow, onTransfer, settleTransfer, tickTransfer, urgeTarget } from "./transfer.ts";
 
@@ -177,6 +178,7 @@ class RaftCore implements Core {
       effects.needSnapshot = out.needSnapshot;
       out.needSnapshot = [];
     }
+    if (s.clock !== undefined) effects.confirmedMs = confirmedMs(s);
     if (s.options.lease !== undefined) effects.lease = currentLease(s);
     this.#takeChanges(effects);
     return effects;
@@ -217,6 +219,7 @@ class RaftCore implements Core {
       last: s.log.lastId(),
       commit: s.commit,
       applied: s.applied,
+      appliedTerm: s.log.termAt(s.applied) ?? 0,
       durable: s.log.durable,
       epoch: s.log.epoch,
       config: s.configs.current,
@@ -291,7 +294,7 @@ function tick(s: RaftState): void {
   tickPeers(s, lead);
   promoteLearner(s, lead);
   if (++lead.heartbeatElapsed < s.options.heartbeatTicks) return;
-  if (s.options.lease) startRound(s, lead);
+  if (s.clock !== undefined) startRound(s, lead);
   sendHeartbeats(s, lead);
 }
 

@@ -6,8 +6,8 @@
  * both let a delayed one confirm a read that arrived after it was sent (R4).
  * @module
  */
-import { startRound } from "./lease.ts";
 import { confirmedRound, sendHeartbeats } from "./replication.ts";
+import { startRound } from "./rounds.ts";
 import { type Leadership, leadership, type RaftState } from "./state.ts";
 
 /** Takes a read, or refuses it. */

@@ -53,8 +53,8 @@ export interface Leadership {
   earlyReads: number[];
   /** Reads in order of arrival, thus in order of their rounds. */
   reads: WaitingRead[];
-  /** Rounds and when they were sent, by the monotonic clock, oldest first; empty without leases (R10). */
-  rounds: { readonly round: number; readonly sentMs: number }[];
+  /** Rounds and when they were sent, by the monotonic clock, oldest first; empty where no clock is told (rounds.ts). */
+  rounds: { readonly round: number; readonly tick: number; readonly sentMs: number }[];
   /** It has told somebody to campaign: no lease any more in this term (T5). */
   isHandedOver: boolean;
   /** Payload bytes behind the commit index (F5). */

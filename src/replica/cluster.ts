@@ -14,9 +14,10 @@ import { RefusedError, type Replica } from "./replica.ts";
 import { NotSentError, RemoteError, type RpcAnswer, type RpcClient } from "./rpc.ts";
 import { DecodeError } from "../codec/cursor.ts";
 import { sortedConfig } from "../raft/configuration.ts";
-import type { Config, Member } from "../raft/message.ts";
+import type { Config, Member, NodeId } from "../raft/message.ts";
 import type { LeaderInfo, NodeInfo, ReplicaOptions } from "./api.ts";
 import { pause } from "../rpc/backoff.ts";
+import { refuseNamesake } from "./namesake.ts";
 import { textField } from "./wire.ts";
 
 /** A promise to belong to one cluster alone holds this long without word from it. */
@@ -31,6 +32,12 @@ export interface ClusterParts {
   readonly options: ReplicaOptions;
   readonly replica: Replica;
   readonly rpc: RpcClient;
+  /** Random per process. */
+  readonly incarnation: string;
+  /** Ticks of an election timeout. */
+  readonly electionTicks: number;
+  /** Where a member is; it may have moved since the configuration was written. */
+  addrOf(id: NodeId): string | undefined;
   /** The leader as known here. */
   leader(): LeaderInfo | null;
   log(line: string): void;
@@ -41,6 +48,9 @@ export interface Probed {
   readonly addr: string;
   /** Id of the node that answered. */
   readonly id?: string;
+  /** Its disk, and what its process is told by; absent where an older version answered. */
+  readonly storageId?: string;
+  readonly process?: string;
   /** In a cluster; in none; something that does not answer as a node; nobody, as no connection can be made. */
   readonly state: "member" | "idle" | "silent" | "nobody";
   /** For people, unless it is a member. */
@@ -56,6 +66,7 @@ export class Cluster {
   readonly #options: ReplicaOptions;
   readonly #replica: Replica;
   readonly #rpc: RpcClient;
+  readonly #parts: ClusterParts;
   readonly #leader: () => LeaderInfo | null;
   readonly #log: (line: string) => void;
   readonly #notified = new Map<string, { member: Member; untilMs: number }>();
@@ -69,6 +80,7 @@ export class Cluster {
     this.#options = parts.options;
     this.#replica = parts.replica;
     this.#rpc = parts.rpc;
+    this.#parts = parts;
     this.#leader = parts.leader;
     this.#log = parts.log;
   }
@@ -103,6 +115,8 @@ export class Cluster {
             apiUrl: this.#options.apiUrl,
             version: this.#options.version,
             clusterId: this.#config.clusterId,
+            storageId: this.#options.storageId,
+            incarnation: this.#parts.incarnation,
             commit: this.#replica.status().commit,
           },
           body: EMPTY,
@@ -125,13 +139,13 @@ export class Cluster {
    */
   async readdress(id: string, addr: string): Promise<void> {
     this.#refuseFollower();
-    const known = this.#config.members.find((member) => member.id === id);
+    const known = this.#member(id);
     if (!known || known.addr === addr) return;
-    await this.#refuseUnreachable({ ...known, addr });
-    await this.#serialised(async () => {
-      this.#refuseFollower();
-      await this.#admit({ ...known, addr });
-    });
+    await this.#enter({ ...known, addr });
+  }
+
+  #member(id: NodeId): Member | undefined {
+    return this.#config.members.find((member) => member.id === id);
   }
 
   /** One change of membership at a time: each sees the configuration that the one before left. */
@@ -144,18 +158,46 @@ export class Cluster {
   async #onJoin(member: Member): Promise<RpcAnswer> {
     this.counters.num_join_req++;
     this.#refuseFollower();
-    await this.#refuseUnreachable(member);
-    return await this.#serialised(async () => {
+    await this.#enter(member);
+    return { head: {}, body: EMPTY };
+  }
+
+  /** Takes a node in, or at another address, if it is there and its id is free for it. */
+  async #enter(member: Member): Promise<void> {
+    const found = await this.#refuseUnreachable(member);
+    const checked = await this.#refuseNamesake(member, found);
+    await this.#serialised(async () => {
       this.#refuseFollower();
+      const known = this.#member(member.id);
+      // Two may have asked at once: the second one meets the first.
+      if (known?.storageId !== checked?.storageId || known?.addr !== checked?.addr) {
+        await this.#refuseNamesake(member, found);
+      }
       await this.#admit(member);
-      return { head: {}, body: EMPTY };
     });
   }
 
+  /** @returns The member that has the id, which is not alive elsewhere; undefined where there is none. */
+  async #refuseNamesake({ id, storageId }: Member, found: Probed): Promise<Member | undefined> {
+    const known = this.#member(id);
+    if (!known) return undefined;
+    await refuseNamesake({ known, storageId, found }, {
+      addrOf: this.#parts.addrOf,
+      probe: (addrs) => this.probe(addrs),
+      isHeard: (member) => {
+        const { progress } = this.#replica.status();
+        return progress.some((peer) => peer.id === member && peer.ticksSinceHeard < this.#parts.electionTicks);
+      },
+    });
+    return known;
+  }
+
   /** A node that cannot be reached under the address that it gives would be a member that never hears anything. */
-  async #refuseUnreachable({ id, addr }: Member): Promise<void> {
-    const [{ state, id: found, why }] = await this.probe([addr]);
-    if (found === id) return;
+  async #refuseUnreachable({ id, storageId, addr }: Member): Promise<Probed> {
+    const [probed] = await this.probe([addr]);
+    const { state, id: found, why } = probed;
+    if (found === id && (probed.storageId ?? storageId) === storageId) return probed;
+    if (found === id) throw new RemoteError(`the leader finds a node "${id}" with another data directory at ${addr}`);
     const reason = found === undefined
       ? `node "${id}" cannot be reached at ${addr} from the leader: ${state === "nobody" ? why : `${state}, ${why}`}`
       : `the leader finds node "${found}", not "${id}", at ${addr}`;
@@ -164,7 +206,7 @@ export class Cluster {
 
   /** The table of spec/rqlite.md 15.3; an address taken by another id is freed, as that node cannot be there any more. */
   async #admit(member: Member): Promise<void> {
-    const known = this.#config.members.find(({ id }) => id === member.id);
+    const known = this.#member(member.id);
     if (known && known.storageId === member.storageId) {
       if (known.addr === member.addr) {
         this.counters.num_ignored_joins++;
@@ -233,7 +275,7 @@ export class Cluster {
   async remove(id: string): Promise<boolean> {
     this.#refuseFollower();
     return await this.#serialised(async () => {
-      const member = this.#config.members.find((one) => one.id === id);
+      const member = this.#member(id);
       if (!member) return false;
       const voters = this.#config.members.filter(({ role }) => role === "voter");
       if (member.role === "voter" && voters.length === 1) {
@@ -379,10 +421,16 @@ export class Cluster {
     return await Promise.all(addrs.map(async (addr): Promise<Probed> => {
       try {
         const { head } = await this.#rpc.call(addr, "meta", {}, { timeoutMs: PROBE_TIMEOUT_MS });
-        const id = textField(head, "id");
+        const { storageId, incarnation } = head;
+        const who = {
+          addr,
+          id: textField(head, "id"),
+          ...(typeof storageId === "string" && { storageId }),
+          ...(typeof incarnation === "string" && { process: incarnation }),
+        };
         return textField(head, "clusterId") === ""
-          ? { addr, id, state: "idle", why: "it is in no cluster itself" }
-          : { addr, id, state: "member", why: "" };
+          ? { ...who, state: "idle", why: "it is in no cluster itself" }
+          : { ...who, state: "member", why: "" };
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
         const why = message.replace(`Cannot reach ${addr}: `, "").replace(/ \(os error \d+\)$/, "");

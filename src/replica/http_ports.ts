@@ -192,9 +192,10 @@ export class HttpPorts {
   async #leaderReachable({ timeoutMs }: { timeoutMs: number }): Promise<{ error?: string }> {
     const leader = this.#parts.node.leader();
     if (!leader) return { error: "no leader" };
-    if (leader.id === this.#parts.options.nodeId) return {};
     try {
-      await this.#parts.rpc.call(leader.addr, "meta", {}, { timeoutMs });
+      // One that leads may have been cut off, or suspended: only the others know whether it still does.
+      if (leader.id !== this.#parts.options.nodeId) await this.#parts.rpc.call(leader.addr, "meta", {}, { timeoutMs });
+      else await withTimeout(this.#parts.replica.confirmLeadership(), timeoutMs, "no answer from a majority");
       return {};
     } catch (error) {
       return { error: error instanceof Error ? error.message : String(error) };

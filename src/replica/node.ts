@@ -141,6 +141,9 @@ export class ReplicaNode {
       options,
       replica: this.#replica,
       rpc: this.#rpc,
+      incarnation: this.#incarnation,
+      electionTicks: ELECTION_TICKS,
+      addrOf: (id) => this.#addrOf(id),
       leader: () => this.leader(),
       log: events.log,
     });
@@ -325,7 +328,10 @@ export class ReplicaNode {
     };
   }
 
+  /** A stranger under a member's id does not take its place here: the configuration says whose disk it is. */
   #meet(hello: Hello): void {
+    const disk = this.#disks.get(hello.id);
+    if (disk !== hello.storageId && disk !== undefined && disk === this.#met.get(hello.id)?.storageId) return;
     this.#met.set(hello.id, hello);
     this.#leader.update();
   }
@@ -431,9 +437,12 @@ export class ReplicaNode {
     else if (message.k === "failed") this.#events.fatal(writerFailure(message));
   }
 
-  /** Ready: it knows the leader, and has its part in the cluster; one that is to vote does. */
+  /**
+   * Ready: it knows the leader, holds everything that was committed before this one led, and has its part in the cluster; one
+   * that is to vote does.
+   */
   #checkReady(): void {
-    if (this.#state.ready || !this.#state.leaderKnown) return;
+    if (this.#state.ready || !this.#state.leaderKnown || this.#state.appliedTerm !== this.#state.term) return;
     const self = this.#member(this.#options.nodeId);
     if (self && self.role !== "learner") this.#state.ready = true;
   }

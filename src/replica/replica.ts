@@ -18,6 +18,7 @@ import type { Config, Entry, Index, Message, NodeId, OutgoingMessage, Term } fro
 import { stampCommand } from "../sql/command.ts";
 import { type ApplyEntry, packEntries, type Waiter } from "../sql/exchange.ts";
 import type { FromWriter, ToWriter } from "../sqlite/api.ts";
+import { ApplyLag } from "./apply_lag.ts";
 import type { LogStore } from "./log_store.ts";
 import { readClocks } from "../rpc/clock.ts";
 import { leaseHolds, NO_LEASE } from "../rpc/lease.ts";
@@ -58,6 +59,14 @@ interface Placed {
   readonly waiter: Waiter;
 }
 
+/** Entries on their way to the writer. */
+interface Post {
+  readonly last: Index;
+  readonly bytes: number;
+  /** The leader's clock at the newest command, if there is one. */
+  readonly stampMs: number | undefined;
+}
+
 /** The loop around the core. */
 export class Replica {
   readonly #maxSteps: number;
@@ -87,7 +96,8 @@ export class Replica {
   #holdAt: Index = Infinity;
   /** A snapshot is about to take the database's place: nothing is handed to it until then. */
   #installing = false;
-  #posts: { readonly last: Index; readonly bytes: number }[] = [];
+  #posts: Post[] = [];
+  readonly #lag: ApplyLag;
   #stopped = false;
 
   /** @param applied Index that the database holds. */
@@ -109,9 +119,13 @@ export class Replica {
     this.#state = parts.state;
     this.#events = parts.events;
     this.#applied = this.#posted = this.#applyTo = parts.applied;
-    this.#commit = this.#core.status().commit;
+    const { commit, appliedTerm } = this.#core.status();
+    this.#commit = commit;
     this.#state.applied = parts.applied;
-    this.#state.commit = this.#commit;
+    this.#state.appliedTerm = appliedTerm;
+    this.#state.commit = commit;
+    this.#lag = new ApplyLag(parts.applied);
+    this.#noteCommit();
     this.#schedule(); // a node that is the only voter has something to do before any input comes
   }
 
@@ -160,6 +174,11 @@ export class Replica {
     const byLease = !byRound && this.hasLease;
     await this.#reached("applied", byLease ? this.#commit : await this.#ask((ref) => ({ k: "read", ref })));
     return byLease;
+  }
+
+  /** Has a majority confirm that this node leads; throws the refusal's name. */
+  async confirmLeadership(): Promise<void> {
+    await this.#ask((ref) => ({ k: "read", ref }));
   }
 
   /** Whether this node leads by a lease that holds. */
@@ -253,8 +272,10 @@ export class Replica {
     if (effects.commit !== undefined) {
       this.#commit = effects.commit;
       this.#state.commit = effects.commit;
+      this.#noteCommit();
       this.#wake("commit", effects.commit);
     }
+    this.#state.confirmedMs = effects.confirmedMs ?? 0;
     if (effects.lease) this.#state.lease = effects.lease;
     if (effects.config) {
       this.#log.setConfig(effects.config);
@@ -275,6 +296,17 @@ export class Replica {
       this.#applyTo = effects.apply.to;
       this.#pumpApply();
     }
+  }
+
+  #noteCommit(): void {
+    this.#lag.committed(this.#commit, Date.now());
+    this.#state.waitingSinceMs = this.#lag.sinceMs;
+  }
+
+  #noteApplied(): void {
+    this.#state.applied = this.#applied;
+    this.#lag.applied(this.#applied);
+    this.#state.waitingSinceMs = this.#lag.sinceMs;
   }
 
   #send(m: OutgoingMessage): void {
@@ -353,10 +385,9 @@ export class Replica {
         return waiter ? { index, term, kind, body, waiter } : { index, term, kind, body };
       });
       this.#posted = entries[entries.length - 1].index;
-      this.#posts.push({ last: this.#posted, bytes });
-      this.#postedBytes += bytes;
       const stamped = entries.findLast((entry) => entry.kind === "command");
-      if (stamped) this.#state.leaderAppendedMs = stampOf(stamped.body);
+      this.#posts.push({ last: this.#posted, bytes, stampMs: stamped && stampOf(stamped.body) });
+      this.#postedBytes += bytes;
       const message: ToWriter = { k: "apply", entries: packEntries(out) };
       this.#writer.postMessage(message);
     }
@@ -378,14 +409,21 @@ export class Replica {
   }
 
   /** The writer's word that a COMMIT is done. */
-  appliedByWriter({ index }: Extract<FromWriter, { k: "applied" }>): void {
+  appliedByWriter({ index, term }: Extract<FromWriter, { k: "applied" }>): void {
     if (index < this.#applied) return; // said before a snapshot took the database's place
     this.#applied = index;
-    this.#state.applied = index;
-    while (this.#posts.length > 0 && this.#posts[0].last <= index) this.#postedBytes -= this.#posts.shift()?.bytes ?? 0;
+    this.#noteApplied();
+    this.#state.appliedTerm = term;
+    while (this.#posts.length > 0 && this.#posts[0].last <= index) this.#settle(this.#posts.shift());
     this.#core.step({ k: "applied", index });
     this.#wake("applied", index);
     this.#pumpApply();
+  }
+
+  #settle(post: Post | undefined): void {
+    if (post === undefined) return;
+    this.#postedBytes -= post.bytes;
+    if (post.stampMs !== undefined) this.#state.leaderAppendedMs = post.stampMs;
   }
 
   /** A snapshot has taken the database's place: it holds `index`. What waited for entries below will not be told more. */
@@ -395,7 +433,8 @@ export class Replica {
     this.#applyTo = Math.max(this.#applyTo, index);
     this.#posts = [];
     this.#postedBytes = 0;
-    this.#state.applied = index;
+    this.#noteApplied();
+    this.#state.appliedTerm = this.#core.status().appliedTerm;
     for (const at of this.#placed.keys()) if (at <= index) this.#placed.delete(at);
     this.#wake("applied", index);
     this.#pumpApply();
@@ -405,6 +444,7 @@ export class Replica {
   stop(): void {
     this.#stopped = true;
     this.#state.lease = NO_LEASE;
+    this.#state.role = "follower";
   }
 }
 

@@ -19,6 +19,9 @@ const FIELDS = [
   "ready",
   "leaseEndMs",
   "leaseSkewMs",
+  "confirmedMs",
+  "appliedTerm",
+  "waitingSinceMs",
 ] as const;
 type Field = typeof FIELDS[number];
 
@@ -113,6 +116,37 @@ export class NodeState {
   set lease({ endMs, skewMs }: Lease) {
     this.#set("leaseEndMs", endMs);
     this.#set("leaseSkewMs", skewMs);
+  }
+
+  /**
+   * Wall clock, in ms, of this leader's last word to the others that a majority has answered: until then nobody else led. 0
+   * for none in this term, and where this node does not lead; Infinity where it is a majority by itself. Set behind the
+   * commit index.
+   */
+  get confirmedMs(): number {
+    return this.#get("confirmedMs");
+  }
+  set confirmedMs(time: number) {
+    this.#set("confirmedMs", time);
+  }
+
+  /**
+   * Term of the newest entry that the database is known to hold. Where it is the current term, everything that was committed
+   * before that term began is applied.
+   */
+  get appliedTerm(): number {
+    return this.#get("appliedTerm");
+  }
+  set appliedTerm(term: number) {
+    this.#set("appliedTerm", term);
+  }
+
+  /** Wall clock, in ms, when the oldest entry was committed that waits to be applied; 0 where none does. */
+  get waitingSinceMs(): number {
+    return this.#get("waitingSinceMs");
+  }
+  set waitingSinceMs(time: number) {
+    this.#set("waitingSinceMs", time);
   }
 
   /** Whether the database is open and what was committed before the start is applied. */

@@ -12,9 +12,11 @@ import { type Rqlite, startRqlite, startRqliteCluster } from "./rqlite.ts";
 
 /**
  * Headers that are compared. The others are the servers' own (Date, Content-Length) or differ by version: rqlite 8 sends
- * no X-RQLITE-SERVED-BY, and Access-Control-Allow-Headers as if authentication were on (spec/rqlite.md 2.3).
+ * no X-RQLITE-SERVED-BY.
  */
 const HEADERS = [
+  "access-control-allow-credentials",
+  "access-control-allow-headers",
   "access-control-allow-methods",
   "access-control-allow-origin",
   "location",

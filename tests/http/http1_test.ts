@@ -1,7 +1,7 @@
 /** HTTP/1.1 as bytes: what is taken, what is refused and how. */
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { ChunkedDecoder, parseHead } from "../../src/http/http1.ts";
+import { ChunkedDecoder, emptyLineBytes, parseHead } from "../../src/http/http1.ts";
 import { HttpError } from "../../src/http/problem.ts";
 
 function head(...lines: string[]): string {
@@ -12,7 +12,14 @@ Deno.test("parseHead() takes a request line and headers", () => {
   const { headers, ...rest } = parseHead(
     head("POST /db/execute?x=1 HTTP/1.1", "Host: a", "Content-Type:  text/plain ", "Content-Length: 12"),
   );
-  assertEquals(rest, { method: "POST", target: "/db/execute?x=1", body: 12, keepAlive: true, expectsContinue: false });
+  assertEquals(rest, {
+    method: "POST",
+    target: "/db/execute?x=1",
+    body: 12,
+    keepAlive: true,
+    isHttp10: false,
+    expectsContinue: false,
+  });
   assertEquals([...headers], [["host", "a"], ["content-type", "text/plain"], ["content-length", "12"]]);
 });
 
@@ -31,6 +38,35 @@ Deno.test("parseHead() takes the path of an absolute target", () => {
   assertEquals(parseHead(head("GET http://h HTTP/1.1", "Host: a")).target, "/");
 });
 
+Deno.test("parseHead() escapes the bytes of a text that a client sends as they are", () => {
+  const bytes = new TextEncoder().encode("/db/query?q=SELECT'\u00e0\u20ac'");
+  assertEquals(
+    parseHead(head(`GET ${String.fromCharCode(...bytes)} HTTP/1.1`, "Host: a")).target,
+    "/db/query?q=SELECT'%c3%a0%e2%82%ac'",
+  );
+});
+
+Deno.test("parseHead() joins fields that repeat, as proxies make them, and takes one length that is told twice", () => {
+  const { headers, body } = parseHead(
+    head(
+      "POST / HTTP/1.1",
+      "Host: a",
+      "X-Forwarded-Host: b",
+      "X-Forwarded-Host: c",
+      "Content-Length: 1",
+      "Content-Length: 1",
+    ),
+  );
+  assertEquals([headers.get("x-forwarded-host"), body], ["b, c", 1]);
+});
+
+Deno.test("emptyLineBytes() counts whole lines before whatever else comes", () => {
+  const counts = ["", "GET", "\r\n", "\n", "\r\n\r\nGET", "\r", "\r\n\r", "\rGET", " \r\n"].map((text) =>
+    emptyLineBytes(new TextEncoder().encode(text))
+  );
+  assertEquals(counts, [0, 0, 2, 1, 4, 0, 2, 0, 0]);
+});
+
 Deno.test("parseHead() refuses what is malformed or could be read two ways", () => {
   const cases: [number, string[]][] = [
     [400, ["GET /"]],
@@ -47,6 +83,8 @@ Deno.test("parseHead() refuses what is malformed or could be read two ways", () 
     [400, ["GET / HTTP/1.1", "Host: a", "Host: b"]],
     [400, ["POST / HTTP/1.1", "Host: a", "Content-Length: 1", "Content-Length: 2"]],
     [400, ["POST / HTTP/1.1", "Host: a", "Content-Length: 1", "Transfer-Encoding: chunked"]],
+    [400, ["POST / HTTP/1.1", "Host: a", "Transfer-Encoding: chunked", "Transfer-Encoding: chunked"]],
+    [400, ["POST / HTTP/1.1", "Host: a", "Content-Type: a/b", "Content-Type: a/c"]],
     [400, ["POST / HTTP/1.1", "Host: a", "Content-Length: +1"]],
     [400, ["POST / HTTP/1.1", "Host: a", "Content-Length: 0x1"]],
     [501, ["POST / HTTP/1.1", "Host: a", "Transfer-Encoding: gzip, chunked"]],

@@ -1,8 +1,9 @@
 /**
  * The HTTP listener over real sockets, with handlers that need no database: limits on connections, heads, bodies and time.
  */
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { HttpOptions } from "../../src/http/api.ts";
+import { ClientConnection, HEAD_TIMEOUT_MS } from "../../src/http/connection.ts";
 import { Readers } from "../../src/http/readers.ts";
 import { ReplicaClient } from "../../src/http/replica_client.ts";
 import { Catalog } from "../../src/http/catalog.ts";
@@ -10,6 +11,7 @@ import { type Agent, newCounters, type Services } from "../../src/http/request.t
 import { serveHttp } from "../../src/http/server.ts";
 import { EventLog } from "../../src/http/v1_events.ts";
 import { PoolClient } from "../../src/membership/client.ts";
+import { Deadlines } from "../../src/rpc/deadlines.ts";
 import { NODE_STATE_BYTES, NodeState } from "../../src/rpc/node_state.ts";
 
 const OPTIONS: HttpOptions = {
@@ -25,6 +27,7 @@ const OPTIONS: HttpOptions = {
   connectionsMax: 3,
   bodyTimeoutMs: 300,
   queryTimeoutMs: 1000,
+  heartbeatTimeoutMs: 1000,
   facts: {},
   startedMs: 0,
 };
@@ -95,6 +98,91 @@ Deno.test("the server answers pipelined requests in order and keeps the common h
     assertEquals([...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status), ["404", "200", "405"]);
     assertMatch(text, /X-Rqlite-Version: v0\r\nAccess-Control-Allow-Methods: OPTIONS, GET, POST\r\n/);
     assertMatch(text, /Access-Control-Allow-Origin: https:\/\/a\.example\r\n/);
+  }));
+
+Deno.test("the server tells browsers the same with every answer, so that a page may send Authorization", () =>
+  serving(async (port) => {
+    const tooLong = `GET / HTTP/1.1\r\n${CLOSE}X: ${"y".repeat(70_000)}`;
+    const requests = [
+      `OPTIONS /db/execute HTTP/1.1\r\n${CLOSE}Origin: https://a.example\r\nAccess-Control-Request-Method: POST\r\n\r\n`,
+      `GET /readyz?noleader HTTP/1.1\r\n${CLOSE}\r\n`,
+      `GET /nothing HTTP/1.1\r\n${CLOSE}\r\n`,
+      tooLong,
+    ];
+    const answers: string[] = [];
+    for (const text of requests) answers.push(await exchange(port, text));
+    assertEquals(answers.map((text) => /^HTTP\/1\.1 (\d+)/.exec(text)?.[1]), ["200", "200", "404", "431"]);
+    for (const text of answers) {
+      assertEquals([...text.matchAll(/^Access-Control-Allow-(.*)\r$/gm)].map(([, field]) => field), [
+        "Methods: OPTIONS, GET, POST",
+        "Headers: Content-Type, Authorization",
+        "Credentials: true",
+        "Origin: https://a.example",
+      ]);
+    }
+  }));
+
+const BODY = "[]";
+const POST = `POST /db/execute HTTP/1.1\r\nHost: a\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`;
+const LAST = `GET /readyz?noleader HTTP/1.1\r\n${CLOSE}\r\n`;
+
+Deno.test("the server skips empty lines before a request, however they arrive, and not for ever", () =>
+  serving(async (port) => {
+    const statuses = async (...texts: string[]) =>
+      [...(await exchange(port, ...texts)).matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status);
+    assertEquals(await statuses(`${POST}\r\n`, LAST), ["400", "200"]);
+    assertEquals(await statuses(`${POST}\r\n${LAST}`), ["400", "200"]);
+    assertEquals(await statuses(`${POST}\r`, "\n", LAST), ["400", "200"]);
+    assertEquals(await statuses(`${POST}\n${LAST}`), ["400", "200"]);
+    assertEquals(await statuses(`\r\n\r\n${LAST}`), ["200"]);
+    assertEquals(await statuses(`\rGET${LAST}`), ["400"]);
+    assertMatch(
+      await exchange(port, ...Array.from({ length: 20 }, () => "\r\n")),
+      /^HTTP\/1\.1 400 [\s\S]*more than 16 bytes of empty lines/,
+    );
+  }));
+
+/** Notes limits, and lets none of them expire. */
+class NotedDeadlines extends Deadlines {
+  readonly limitsMs: number[] = [];
+
+  override set(ms: number): number {
+    return this.limitsMs.push(ms);
+  }
+}
+
+Deno.test("a connection with empty lines and nothing else is idle, not slow, and is not kept longer by more of them", () =>
+  serving(async (_, services) => {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const client = await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
+    const deadlines = new NotedDeadlines();
+    const { limitsMs } = deadlines;
+    const served = new ClientConnection(await listener.accept(), services, deadlines).serve();
+    for (const [at, text] of ["\r\n", "\r", "\n", "GET"].entries()) {
+      await soon("it waits for more", () => limitsMs.length === at + 1);
+      await client.write(new TextEncoder().encode(text));
+    }
+    await soon("it waits for the head", () => limitsMs.length === 5);
+    assertEquals(limitsMs.map((ms) => ms > HEAD_TIMEOUT_MS), [true, true, false, true, false]);
+    assert(limitsMs[0] > limitsMs[1] && limitsMs[1] > limitsMs[3]);
+    client.close();
+    await served;
+  }));
+
+Deno.test("a client of HTTP/1.0 hears that its connection is kept, and gets a stream without chunks", () =>
+  serving(async (port) => {
+    const kept = await exchange(
+      port,
+      `GET /readyz?noleader HTTP/1.0\r\nConnection: keep-alive\r\n\r\n`,
+      `GET /readyz?noleader HTTP/1.0\r\n\r\n`,
+    );
+    assertEquals([...kept.matchAll(/^Connection: (.*)\r$/gm)].map(([, option]) => option), ["keep-alive", "close"]);
+    const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+    await conn.write(new TextEncoder().encode("GET /v1/agent/monitor?loglevel=error HTTP/1.0\r\n\r\n"));
+    const text = new TextDecoder().decode(await readSome(conn));
+    assertMatch(text, /^HTTP\/1\.1 200 OK[\s\S]*\r\nConnection: close\r\n\r\n/);
+    assertEquals(/transfer-encoding/i.test(text), false);
+    conn.close();
   }));
 
 Deno.test("the server takes chunked bodies, waits for 100-continue, and sends no body to HEAD", () =>

@@ -307,6 +307,15 @@ const LEASES: readonly Bug[] = [
     replace: "return Math.abs(wallMs - ms - skewMs) <= Infinity;",
     caught: leases(500),
   },
+  {
+    id: "10i",
+    title: "a majority's word is as young as the newest round, whichever it has echoed (R3, R10)",
+    symptom: "a stale read at level none with freshness, or weak, after a pause",
+    file: "src/raft/rounds.ts",
+    find: "lead.rounds.findLast((noted) => noted.round <= round)",
+    replace: "lead.rounds.at(-1)",
+    caught: test("tests/raft/rounds_test.ts"),
+  },
 ];
 
 const MEMBERSHIP: readonly Bug[] = [
