@@ -7,7 +7,7 @@
  * @module
  */
 import type { BoundStatement, Command } from "../sql/command.ts";
-import { encodeCommand } from "../sql/command.ts";
+import { encodeCommand, STEPS_PER_MS } from "../sql/command.ts";
 import { isAboutCatalog, resolveCatalogNames } from "../sql/catalog.ts";
 import { isDisallowedPragma, mayRead } from "../sql/statement.ts";
 import type { RenderOptions } from "../sql/render_options.ts";
@@ -124,6 +124,12 @@ function renderOptions(params: Params): RenderOptions {
   };
 }
 
+/**
+ * A `db_timeout` ends a write on every node after the steps that stand for it; its result is waited for a little longer,
+ * as it says more than that the outcome is unknown.
+ */
+const WRITE_GRACE_MS = 250;
+
 /** Puts statements through the log. */
 async function write(
   services: Services,
@@ -133,8 +139,11 @@ async function write(
 ): Promise<Answer> {
   if (!services.state.isLeader) throw new NotLeaderError();
   const readTimeoutMs = params.dbTimeoutMs > 0 ? params.dbTimeoutMs : services.options.queryTimeoutMs;
-  const body = encodeCommand({ kind, transaction: params.has("transaction"), statements, readTimeoutMs });
-  const limitMs = params.dbTimeoutMs > 0 ? Math.min(params.dbTimeoutMs, params.timeoutMs) : params.timeoutMs;
+  const wantedSteps = kind === "query" ? 0 : params.dbTimeoutMs * STEPS_PER_MS;
+  const body = encodeCommand({ kind, transaction: params.has("transaction"), statements, readTimeoutMs, wantedSteps });
+  const limitMs = params.dbTimeoutMs > 0
+    ? Math.min(params.dbTimeoutMs * 1.5 + WRITE_GRACE_MS, params.timeoutMs)
+    : params.timeoutMs;
   const result = await services.replica.write(body, renderOptions(params), limitMs);
   if (result === undefined) {
     throw new RequestError(`no result within ${limitMs} ms: the write may or may not have taken effect`, "unknown");

@@ -77,6 +77,9 @@ export class Node {
   #idleReader: Worker | undefined;
   readonly #writerControl = new Control();
   readonly #readerControls: Control[] = [];
+  /** Whether Workers with a right to the SQLite library are still to start. */
+  #startsReaders = true;
+  #startsSnapshots = true;
   readonly #writerToReplica = new MessageChannel();
   readonly #snapshotLine = new MessageChannel();
 
@@ -242,6 +245,19 @@ export class Node {
     const library = this.#scope.sqliteLibrary;
     const open: OpenSnapshot = { path: `${this.#directory.sqlite}/${DATABASE}`, library, replica };
     this.#spawn("snapshot").postMessage(open, [replica]);
+    this.#startsSnapshots = false;
+    this.#revokeLibrary();
+  }
+
+  /** Takes the right to the SQLite library from this thread, when no further Worker is to have it. */
+  #revokeLibrary(): void {
+    if (!this.#startsReaders && !this.#startsSnapshots) Deno.permissions.revokeSync({ name: "ffi" });
+  }
+
+  #startReaders(): void {
+    for (let reader = 0; reader < readerCount(); reader++) this.#addReader();
+    this.#startsReaders = false;
+    this.#revokeLibrary();
   }
 
   #startReplica(state: SharedArrayBuffer, http: MessagePort, discovery: DiscoveryOptions | undefined): Worker {
@@ -249,7 +265,7 @@ export class Node {
     const worker = this.#spawn("replica");
     worker.addEventListener("message", ({ data }: MessageEvent<FromReplica>) => {
       if (data.k === "failed") this.#onReplicaFailed(data);
-      else if (data.k === "listening") { for (let reader = 0; reader < readerCount(); reader++) this.#addReader(); }
+      else if (data.k === "listening") this.#startReaders();
       else if (data.k === "wantSnapshots") this.#startSnapshots();
       else if (data.k === "clustered") this.#clustered.resolve();
       else if (data.k === "stopped") this.#stopped.replica.resolve();
@@ -406,8 +422,9 @@ export class Node {
  * client agent has no Workers and uses the network itself.
  */
 function revokeSpentRights({ isClient }: { isClient: boolean }): void {
-  for (const name of ["sys", "env", "run", "ffi"] as const) Deno.permissions.revokeSync({ name });
-  if (!isClient) Deno.permissions.revokeSync({ name: "net" });
+  for (const name of ["sys", "env", "run"] as const) Deno.permissions.revokeSync({ name });
+  // A Worker gets at most what this thread has: the library stays open to it until the last SQLite Worker has started.
+  Deno.permissions.revokeSync({ name: isClient ? "ffi" : "net" });
 }
 
 /** What HTTP may know of an agent: not its keys. */

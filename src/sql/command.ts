@@ -41,6 +41,8 @@ export interface Command {
   readonly statements: readonly BoundStatement[];
   /** Time for what only its asker sees (reads at level strong), in milliseconds; 0 for no limit. @default {0} */
   readonly readTimeoutMs?: number;
+  /** Steps that are enough by the asker's own word; 0: as many as the leader allows. @default {0} */
+  readonly wantedSteps?: number;
 }
 
 /** Where an entry's random numbers start: 64 bits in two halves. */
@@ -52,7 +54,7 @@ export interface Seed {
 }
 
 /** A command as the leader put it into the log. */
-export interface StampedCommand extends Command {
+export interface StampedCommand extends Omit<Command, "wantedSteps"> {
   /** The leader's clock when it appended the entry, in milliseconds since 1970. */
   readonly timeMs: number;
   /** Chosen by the leader. */
@@ -78,8 +80,10 @@ export interface Stamp {
  * version has as many.
  */
 export const MAX_STEPS_DEFAULT = 4_000_000_000;
+/** Steps that stand for a millisecond of a `db_timeout`, which must end a write at the same place on every node. */
+export const STEPS_PER_MS = 50_000;
 
-/** Length of the stamp that opens every encoded command; steps follow behind version and flags. */
+/** Length of the stamp that opens every encoded command; steps, too, are the leader's, behind version and flags. */
 export const STAMP_BYTES = 16;
 const STEPS_AT = STAMP_BYTES + 2;
 const HEAD_BYTES = STEPS_AT + 12;
@@ -105,7 +109,7 @@ export function encodeCommand(command: Command): Uint8Array {
   writer.reserve(STAMP_BYTES);
   const flags = (command.transaction ? TRANSACTION_FLAG : 0) | (command.isSystem ? SYSTEM_FLAG : 0);
   writer.u8(VERSION).u8(KINDS.indexOf(command.kind) | flags);
-  writer.f64(0).u32(Math.min(Math.max(0, command.readTimeoutMs ?? 0), 0xffff_ffff));
+  writer.f64(command.wantedSteps ?? 0).u32(Math.min(Math.max(0, command.readTimeoutMs ?? 0), 0xffff_ffff));
   writer.u32(command.statements.length);
   let before: readonly SqlPart[] = [];
   for (const { parts, positional, named } of command.statements) {
@@ -175,7 +179,9 @@ export function stampCommand(body: Uint8Array, { timeMs, seed, maxSteps }: Stamp
   view.setUint32(8, seed.hi);
   view.setUint32(12, seed.lo);
   // One of an earlier version, handed on by a node that was not brought up to date, has no place for it.
-  if (body[STAMP_BYTES] === VERSION) view.setFloat64(STEPS_AT, maxSteps);
+  if (body[STAMP_BYTES] !== VERSION) return;
+  const wanted = view.getFloat64(STEPS_AT);
+  view.setFloat64(STEPS_AT, wanted > 0 ? Math.min(wanted, maxSteps) : maxSteps);
 }
 
 /**

@@ -318,6 +318,7 @@ export class Executor {
     run.isReading = command.kind !== "execute" && isReadStatement(part);
     const values = cursor.take(part, prepared);
     const showsRows = options !== null && isLast && prepared.columns.length > 0 &&
+      !SCHEMA_VERBS.has(part.verb) && // ALTER looks at rows by a SELECT of SQLite's own
       !(command.kind === "execute" && isReadStatement(part));
     if (isPrivate) {
       if (showsRows) return this.#renderRead(run, prepared, values, startedMs);

@@ -114,7 +114,7 @@ export function resultMessage(error: unknown, limits: Limits): string | null {
   if (!(error instanceof SqliteError)) return error.message;
   switch (error.stop) {
     case "steps":
-      return `statement exceeded its limit of ${limits.steps} steps (-db-max-steps)`;
+      return `statement exceeded its limit of ${limits.steps} steps (-db-max-steps, db_timeout)`;
     case "time":
       return "query timeout";
     case "memory":

@@ -33,6 +33,7 @@ Deno.test("Replica tells since when entries wait, and the leader's clock once th
     ),
     log,
     writer: port1,
+    maxSteps: 1e9,
     state,
     applied: 0,
     events: {
