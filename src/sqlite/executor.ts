@@ -11,7 +11,7 @@
  * (2) With it, the first failure rolls back to the command's savepoint and ends the command. A read in it runs to its
  *     end on every replica, as it may fail in any row.
  * (3) A statement that is stopped at a limit, or runs out of memory, destroys the caller's transaction with all that came
- *     before (A4). Then {@linkcode RestartEntry} tells the caller to begin again with that statement marked as failed:
+ *     before (A4); one that fails while it changes the schema may leave SQLite with another one in memory than on disk. Then {@linkcode RestartEntry} tells the caller to begin again with that statement marked as failed:
  *     so it undoes only itself, whatever shared its transaction. What an entry may do is counted over all its attempts.
  * (4) What depends on where a transaction ends, or changes what a connection keeps in mind of the schema (virtual tables,
  *     the schema itself, the planner's statistics, keys whose check a request has put off), runs in a transaction of its
@@ -109,6 +109,8 @@ interface Run {
   isReading: boolean;
   /** Whether the request has put off the check of its foreign keys to its end. */
   isDeferring: boolean;
+  /** Whether a statement has begun to change the schema. */
+  changesSchema: boolean;
 }
 
 /** How an entry is to be run. */
@@ -229,6 +231,7 @@ export class Executor {
       budget: newBudget(),
       isReading: false,
       isDeferring: false,
+      changesSchema: false,
     };
     const isAtomic = command.transaction && command.kind !== "query";
     if (isAtomic) this.#savepoint.run();
@@ -261,7 +264,8 @@ export class Executor {
       for (let at = 0; at < parts.length; at++) {
         const part = parts[at];
         if (part === undefined) break;
-        isPrivate = isReadStatement(part) && (kind === "query" || (!transaction && parts.length === 1));
+        isPrivate = isReadStatement(part) &&
+          (kind === "query" || (!transaction && parts.length === 1 && part.verb !== "EXPLAIN")); // which sets changes()
         number = firstNumber + at;
         text = this.#runPart(run, { part, number, isLast: at === parts.length - 1, isPrivate }, cursor);
       }
@@ -282,7 +286,8 @@ export class Executor {
     if (!isPrivate && run.command.kind !== "query") {
       // One that was stopped may have come to its end all the same, with a wrong value somewhere.
       const isStopped = error instanceof SqliteError && error.stop !== "none";
-      if (!this.#database.isTransaction || isStopped) throw new RestartEntry(number, message);
+      // A schema statement that fails while it runs may leave in memory what is not on disk.
+      if (!this.#database.isTransaction || isStopped || run.changesSchema) throw new RestartEntry(number, message);
       this.#digest.mix(-1 - number);
       this.#digest.mixText(message);
     }
@@ -302,7 +307,7 @@ export class Executor {
     const { part, number, isPrivate, isLast } = step;
     const { options, command } = run;
     const startedMs = options?.timings === true ? performance.now() : 0;
-    run.isReading = false;
+    run.isReading = run.changesSchema = false;
     const doom = run.doomed.get(number);
     if (doom !== undefined) throw new StatementError(doom);
     const refused = refusal(part, isPrivate ? "read" : "replicated");
@@ -326,12 +331,14 @@ export class Executor {
     } else {
       this.#isolate(run, part, prepared);
       this.#determinism.beginStatement(number);
+      run.changesSchema = SCHEMA_VERBS.has(part.verb);
       const time = this.#alone(run, () =>
         this.#noting(step, () => {
           if (showsRows) return this.#renderRows(run, prepared, values, this.#parts.control);
           prepared.statement.run(values, this.#parts.control);
           return null;
         }));
+      run.changesSchema = false;
       this.#note(step, this.#parts.control);
       if (SCHEMA_VERBS.has(part.verb)) this.forgetStatements();
       if (time !== null) return time(timeSince(startedMs));

@@ -73,8 +73,9 @@ const NOTHING_DOOMED: Doomed = new Map();
 /** Texts that are known to need a transaction of their own. */
 const SOLITARY_TEXTS_MAX = 256;
 /** Attempts at one entry; beyond, its statements that have not run yet fail. */
-const ATTEMPTS_MAX = 32;
-const TOO_MANY_ATTEMPTS = "not run: too many statements of this request have exceeded a limit";
+const ATTEMPTS_MAX = 100;
+const TOO_MANY_ATTEMPTS =
+  `not run: ${ATTEMPTS_MAX} statements of this request have exceeded a limit or failed to change the schema`;
 
 /** What must be put back when a transaction is run again. */
 interface Before {
