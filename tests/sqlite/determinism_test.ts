@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotMatch, assertStringIncludes } from "@std/assert";
 import type { ApplyEntry } from "../../src/sql/exchange.ts";
 import { Bench, entry, PLAIN, type Sql } from "./fixture.ts";
 
