@@ -60,6 +60,7 @@ export interface NodeEvents {
 /** The replica of this node. */
 export class ReplicaNode {
   readonly #options: ReplicaOptions;
+  readonly #sqlite: string;
   readonly #events: NodeEvents;
   readonly #state: NodeState;
   readonly #log: LogStore;
@@ -96,13 +97,17 @@ export class ReplicaNode {
   #onWriterClosed: (() => void) | undefined;
   #ticker: ReturnType<typeof setInterval> | undefined;
 
-  /** @param applied Index that the writer's database holds. */
+  /**
+   * @param sqlite Version and options of this node's SQLite.
+   * @param applied Index that the writer's database holds.
+   */
   constructor(
-    { options, state, writer, http, discovery, snapshots, pool }: ReplicaOpen,
+    { options, state, writer, http, discovery, snapshots, pool, sqlite }: ReplicaOpen & { sqlite: string },
     applied: number,
     events: NodeEvents,
   ) {
     this.#options = options;
+    this.#sqlite = sqlite;
     this.#events = events;
     this.#state = new NodeState(state);
     const identity = { nodeId: options.nodeId, storageId: options.storageId };
@@ -323,6 +328,7 @@ export class ReplicaNode {
       addr: advertisedAddr,
       apiUrl,
       version,
+      sqlite: this.#sqlite,
       incarnation: this.#incarnation,
       ...(this.#lease && { promiseMs: this.#lease.promiseMs }),
     };
@@ -332,8 +338,15 @@ export class ReplicaNode {
   #meet(hello: Hello): void {
     const disk = this.#disks.get(hello.id);
     if (disk !== hello.storageId && disk !== undefined && disk === this.#met.get(hello.id)?.storageId) return;
+    const isNews = hello.sqlite !== undefined && hello.sqlite !== this.#met.get(hello.id)?.sqlite;
     this.#met.set(hello.id, hello);
     this.#leader.update();
+    if (isNews && hello.sqlite !== this.#sqlite) {
+      this.#events.log(
+        `WARNING: node ${hello.id} has SQLite ${hello.sqlite}, this one ${this.#sqlite}: statements may come to other ` +
+          "results there, and the replicas differ; use the same muster and the same -sqlite-library on every node",
+      );
+    }
   }
 
   #member(id: NodeId): Member | undefined {

@@ -39,6 +39,8 @@ export interface Hello {
   readonly version: string;
   /** Random per process start: messages of an earlier life are not taken (O8). */
   readonly incarnation: string;
+  /** Version and options of the node's SQLite; missing, as from older versions: not told. */
+  readonly sqlite?: string;
   /** What this process promises to leaders it hears, in ms (R10); missing, as from older versions: nothing. */
   readonly promiseMs?: number;
 }
@@ -95,6 +97,7 @@ export function decodeHello(payload: Uint8Array): Hello {
     apiUrl: textField(object, "apiUrl"),
     version: textField(object, "version"),
     incarnation: textField(object, "incarnation"),
+    ...(object.sqlite !== undefined && { sqlite: textField(object, "sqlite") }),
     ...(object.promiseMs !== undefined && { promiseMs: numberField(object, "promiseMs") }),
   };
 }

@@ -39,10 +39,10 @@ function failing({ directory, nodeId, join }: ReplicaOptions): (error: unknown) 
 
 const log = logger("store");
 
-async function run(open: ReplicaOpen, { applied, tainted }: WriterReady): Promise<void> {
+async function run(open: ReplicaOpen, { applied, tainted, sqlite }: WriterReady): Promise<void> {
   const { options, writer } = open;
   const recovered = await recoverByFile({ options, writer, applied, fatal: fail, log });
-  node = new ReplicaNode(open, recovered, { fatal: fail, wantSnapshots: () => tell({ k: "wantSnapshots" }), log });
+  node = new ReplicaNode({ ...open, sqlite }, recovered, { fatal: fail, wantSnapshots: () => tell({ k: "wantSnapshots" }), log });
   tell({ k: "listening" });
   await node.boot();
   tell({ k: "clustered" });

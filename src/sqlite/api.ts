@@ -54,6 +54,8 @@ export type FromWriter =
     readonly term: number;
     /** Index of the snapshot that lies ready to take the database's place; 0 for none. */
     readonly staged: number;
+    /** Version and options of SQLite, which should be the same on every node. */
+    readonly sqlite: string;
     /** The database was in doubt after a failed read or write, and has passed a check: why it was. */
     readonly tainted?: string;
   }

@@ -36,7 +36,7 @@ import { Database, runOnce, SqliteError, type Statement } from "./driver.ts";
 import { type Doomed, Executor, IsolateEntry, RestartEntry, SCHEMA_VERBS, type Sticky } from "./executor.ts";
 import { causeOf, isConstraint } from "./failure.ts";
 import { renderFailure, renderWrite } from "./render.ts";
-import { describeWriter } from "./status.ts";
+import { describeWriter, identityOf } from "./status.ts";
 
 /** Entries in one SQLite transaction at most. */
 export const BATCH_ENTRIES_MAX = 1024;
@@ -159,6 +159,11 @@ export class StateMachine {
       bytes += entry.body.length;
     }
     this.#applyBatch(batch);
+  }
+
+  /** Version and options of SQLite, see {@linkcode identityOf}. */
+  get sqlite(): string {
+    return identityOf(this.#database);
   }
 
   /** What `/status` shows of the database. */

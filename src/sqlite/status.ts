@@ -3,6 +3,7 @@
  * @module
  */
 
+import { crc32 } from "node:zlib";
 import { type Database, runOnce } from "./driver.ts";
 
 const PRAGMAS = ["synchronous", "journal_mode", "foreign_keys", "wal_autocheckpoint", "busy_timeout"] as const;
@@ -54,6 +55,17 @@ export function describeWriter(database: Database, path: string): Record<string,
     pragmas: { rw, ro: rw },
     transaction: { rw: database.isTransaction, ro: false },
   };
+}
+
+/** Options that say how the library was built, not what it does. */
+const BUILD_OPTIONS = /^(?:COMPILER=|ATOMIC_INTRINSICS|MUTEX_|HAVE_|SYSTEM_MALLOC)/;
+
+/** Names a build of SQLite: its version, its sources and its options. Two builds with one name compute the same. */
+export function identityOf(database: Database): string {
+  const [[version, source]] = runOnce(database, "SELECT sqlite_version(), sqlite_source_id()");
+  const options = runOnce(database, "PRAGMA compile_options").map(([option]) => String(option));
+  const text = options.filter((option) => !BUILD_OPTIONS.test(option)).join(" ");
+  return `${version} (${String(source).slice(20, 30)}, options ${crc32(text).toString(16)})`;
 }
 
 /** Version of SQLite. */

@@ -122,6 +122,7 @@ class WriterWorker {
       k: "ready",
       applied,
       term: appliedTerm,
+      sqlite: this.#machine.sqlite,
       staged: positionOf(this.#paths.staged, this.#library)?.applied ?? 0,
       tainted: this.#tainted,
     });
