@@ -79,6 +79,7 @@ export type ToHttpWorker =
 /** HTTP Worker → supervisor. */
 export type FromHttpWorker =
   | { readonly k: "listening"; readonly port: number }
+  | { readonly k: "wantReader" } // slow reads wait
   | { readonly k: "ask"; readonly ref: number; readonly task: SupervisorTask }
   | { readonly k: "stopped" }
   | { readonly k: "failed"; readonly message: string };

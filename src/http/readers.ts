@@ -1,10 +1,14 @@
 /**
- * The reader Workers, shared out so that no read waits behind a slow one.
+ * The reader Workers, shared out so that no read waits long behind a slow one.
  *
  * A message between Workers costs more than a point read, so what waits is handed over in batches: a reader gets its
- * next one when it has answered the last, and what arrives meanwhile makes the next one larger. If the first request of a
- * batch is not answered within {@linkcode SLOW_MS}, the reader is taken to be busy with it: those behind it are given to
- * other readers as well (a read twice is harmless; the second answer is dropped) and it gets nothing new until it answers.
+ * next one when it has answered the last, and what arrives meanwhile makes the next one larger.
+ *
+ * Reads have levels (a multilevel feedback queue): all begin at the lowest. One that has run for its level's slice while
+ * others wait is ended, and begins again a level higher, where slices are five times as long: what it has computed in vain
+ * is a quarter of what it computes then. Lower levels go first, and one reader takes only the two lowest. So a point read
+ * waits for some slices of the lowest levels at most, whatever else runs. More readers are started when reads wait for
+ * the higher levels.
  *
  * A reader ends a request at its time limit by itself, whatever it computes. A request whose client has left, and one
  * that is not answered a moment behind its limit, is ended from here through the words that a reader shares.
@@ -17,8 +21,18 @@ import { HttpError } from "./problem.ts";
 
 /** Requests of one batch. */
 export const BATCH_MAX = 64;
-/** A reader that does not answer for this long is busy with a slow statement. */
-export const SLOW_MS = 10;
+/** Pause between two looks at what runs. */
+const LOOK_MS = 10;
+/** What a read of each level may run while others wait. */
+export const SLICES_MS: readonly number[] = [20, 100, 500, 2500, 12_500];
+/** The slice of the lowest level where many wait. */
+const SHORT_SLICE_MS = 5;
+/** So many are many. */
+const MANY_WAITING = 8;
+/** The first reader takes no reads beyond this level. */
+const RESERVED_LEVEL_MAX = 1;
+/** Readers that are started at most. */
+export const READERS_MAX = 8;
 /** A client is watched from here on: most are answered before. */
 const WATCHED_AFTER_MS = 50;
 /** What a reader may take to notice that a time limit has passed. */
@@ -29,40 +43,54 @@ export const WAITING_MAX = 10_000;
 const REF_MAX = 0x7fff_ffff;
 
 interface Job {
-  readonly request: ReadRequest;
+  readonly request: Omit<ReadRequest, "ref">;
   readonly startedMs: number;
   readonly deadlineMs: number;
   readonly resolve: (result: ReadResult | undefined) => void;
+  /** Index into {@linkcode SLICES_MS}. */
+  level: number;
   /** Resolves when the client has left; undefined once it is watched, and where nobody can tell. */
   whenOver: (() => Promise<void>) | undefined;
+  isOver: boolean;
 }
 
 interface Reader {
   readonly port: MessagePort;
   readonly ticket: Ticket;
   /** Handed over and not answered, oldest first. */
-  readonly jobs: number[];
-  /** When the oldest became the oldest. */
+  jobs: number[];
+  /** The request that it is at, and since when. */
+  current: number;
   sinceMs: number;
-  slow: boolean;
 }
 
 /** All readers. */
 export class Readers {
   readonly #readers: Reader[] = [];
+  /** By reference, which a request gets anew when it is handed over again. */
   readonly #jobs = new Map<number, Job>();
-  #waiting: number[] = [];
+  /** What waits, by level. */
+  readonly #waiting: Job[][] = SLICES_MS.map(() => []);
+  readonly #wantReader: () => void;
+  #wanted = 0;
+  #waitingCount = 0;
   #watch: ReturnType<typeof setInterval> | undefined;
   #isScheduled = false;
   #nextRef = 1;
 
+  /** @param wantReader Asks the supervisor for one more reader. */
+  constructor(wantReader: () => void = () => {}) {
+    this.#wantReader = wantReader;
+  }
+
   /** Takes one more reader into use. */
   add({ port, control, ticketAt }: ReaderLine): void {
-    const reader: Reader = { port, ticket: new Ticket(control, ticketAt), jobs: [], sinceMs: 0, slow: false };
+    const reader: Reader = { port, ticket: new Ticket(control, ticketAt), jobs: [], current: 0, sinceMs: 0 };
     port.onmessage = ({ data }: MessageEvent<FromReader>) => {
       if (data.k === "results") this.#onResults(reader, unpackReadResults(data.results));
     };
     this.#readers.push(reader);
+    this.#wanted = Math.max(this.#wanted, this.#readers.length);
     this.#dispatch();
   }
 
@@ -79,25 +107,27 @@ export class Readers {
    * @throws {HttpError} 503 when too many wait.
    */
   read(request: Omit<ReadRequest, "ref">, whenOver?: () => Promise<void>): Promise<ReadResult | undefined> {
-    if (this.#waiting.length >= WAITING_MAX) {
+    if (this.#waitingCount >= WAITING_MAX) {
       throw new HttpError(503, `too many reads are waiting (${WAITING_MAX}): try again later`, { retryAfter: 1 });
     }
     return new Promise((resolve) => {
-      const ref = this.#nextRef;
-      this.#nextRef = ref % REF_MAX + 1;
       const startedMs = performance.now();
       const deadlineMs = request.timeoutMs > 0 ? startedMs + request.timeoutMs : Infinity;
-      this.#jobs.set(ref, { request: { ...request, ref }, startedMs, deadlineMs, resolve, whenOver });
-      this.#waiting.push(ref);
+      this.#wait({ request, startedMs, deadlineMs, resolve, level: 0, whenOver, isOver: false });
       this.#schedule();
-      this.#watch ??= setInterval(() => this.#check(), SLOW_MS);
+      this.#watch ??= setInterval(() => this.#look(), LOOK_MS);
     });
+  }
+
+  #wait(job: Job): void {
+    this.#waiting[job.level].push(job);
+    this.#waitingCount++;
   }
 
   /** A lone read leaves at once; others once per turn of the event loop, so that what arrives in one turn leaves together. */
   #schedule(): void {
     if (this.#isScheduled) return;
-    if (this.#jobs.size === 1) return this.#dispatch();
+    if (this.#jobs.size === 0 && this.#waitingCount === 1) return this.#dispatch();
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
@@ -107,23 +137,41 @@ export class Readers {
 
   /** Shares what waits among the readers that have nothing to do. */
   #dispatch(): void {
-    if (this.#waiting.length === 0) return;
-    const free = this.#readers.filter((reader) => reader.jobs.length === 0 && !reader.slow);
-    for (const [at, reader] of free.entries()) {
-      const share = Math.min(BATCH_MAX, Math.ceil(this.#waiting.length / (free.length - at)));
-      const requests: ReadRequest[] = [];
-      for (const ref of this.#waiting.splice(0, share)) {
-        const job = this.#jobs.get(ref);
-        if (!job) continue; // ended by its time limit while it waited
-        reader.jobs.push(ref);
-        // What it has waited counts.
-        const leftMs = job.deadlineMs - performance.now();
-        requests.push(job.deadlineMs === Infinity ? job.request : { ...job.request, timeoutMs: Math.max(1, leftMs) });
-      }
-      if (requests.length === 0) continue;
-      reader.sinceMs = performance.now();
-      this.#post(reader, { k: "read", requests: packReads(requests) });
+    if (this.#waitingCount === 0) return;
+    const free = this.#readers.filter((reader) => reader.jobs.length === 0);
+    for (let at = free.length - 1; at >= 0 && this.#waitingCount > 0; at--) {
+      const reader = free[at];
+      const levelMax = reader === this.#readers[0] ? RESERVED_LEVEL_MAX : SLICES_MS.length - 1;
+      const level = this.#waiting.findIndex((jobs) => jobs.length > 0);
+      if (level > levelMax) continue;
+      // What has turned out to be slow goes alone; it holds up nothing that was handed over behind it.
+      const share = level > 0 ? 1 : Math.min(BATCH_MAX, Math.ceil(this.#waiting[0].length / (at + 1)));
+      this.#handOver(reader, this.#waiting[level].splice(0, share));
     }
+  }
+
+  #handOver(reader: Reader, jobs: readonly Job[]): void {
+    const now = performance.now();
+    const isCrowded = this.#waitingCount > MANY_WAITING;
+    this.#waitingCount -= jobs.length;
+    const requests: ReadRequest[] = [];
+    for (const job of jobs) {
+      if (job.isOver) continue; // ended while it waited
+      const ref = this.#nextRef;
+      this.#nextRef = ref % REF_MAX + 1;
+      this.#jobs.set(ref, job);
+      reader.jobs.push(ref);
+      // What it has waited counts.
+      let timeoutMs = job.deadlineMs === Infinity ? 0 : Math.max(1, job.deadlineMs - now);
+      if (isCrowded && job.level === 0) {
+        timeoutMs = timeoutMs === 0 ? SHORT_SLICE_MS : Math.min(timeoutMs, SHORT_SLICE_MS);
+      }
+      requests.push({ ...job.request, ref, timeoutMs });
+    }
+    if (requests.length === 0) return;
+    reader.current = requests[0].ref;
+    reader.sinceMs = now;
+    this.#post(reader, { k: "read", requests: packReads(requests) });
   }
 
   #post(reader: Reader, message: ToReader): void {
@@ -131,60 +179,91 @@ export class Readers {
   }
 
   #onResults(reader: Reader, results: readonly ReadResult[]): void {
+    reader.jobs = [];
+    reader.current = 0;
+    const now = performance.now();
     for (const result of results) {
-      const at = reader.jobs.indexOf(result.ref);
-      if (at >= 0) reader.jobs.splice(at, 1);
       const job = this.#jobs.get(result.ref);
+      if (!job) continue; // given up, or handed over again
       this.#jobs.delete(result.ref);
-      job?.resolve(result);
+      if (result.isLate && now < job.deadlineMs) this.#raise(job); // its slice was over, not its time
+      else this.#resolve(job, result);
     }
-    reader.sinceMs = performance.now();
-    reader.slow = false;
     this.#dispatch();
   }
 
-  /** Looks for slow readers, for time limits that have passed, and for clients that have left. */
-  #check(): void {
+  #resolve(job: Job, result: ReadResult | undefined): void {
+    job.isOver = true;
+    job.resolve(result);
+  }
+
+  /** Has a read wait a level higher. */
+  #raise(job: Job): void {
+    job.level = Math.min(job.level + 1, SLICES_MS.length - 1);
+    this.#wait(job);
+  }
+
+  /** Looks for slices and time limits that have passed, and for clients that have left. */
+  #look(): void {
     const now = performance.now();
-    for (const reader of this.#readers) {
-      if (reader.jobs.length > 0 && !reader.slow && now - reader.sinceMs > SLOW_MS) this.#setAside(reader);
-      const { current } = reader.ticket;
-      if (current > 0 && !this.#jobs.has(current)) reader.ticket.cancel(current); // nobody waits for it any more
+    for (const reader of this.#readers) this.#lookAt(reader, now);
+    for (const jobs of this.#waiting) for (const job of jobs) this.#lookAtJob(job, now);
+    for (const job of this.#jobs.values()) this.#lookAtJob(job, now);
+    for (const [ref, { isOver }] of this.#jobs) if (isOver) this.#jobs.delete(ref);
+    const isSlow = this.#waiting.some((jobs, level) => level > RESERVED_LEVEL_MAX && jobs.length > 0);
+    if (isSlow && this.#wanted === this.#readers.length && this.#wanted < READERS_MAX) {
+      this.#wanted++;
+      this.#wantReader();
     }
-    for (const [ref, job] of this.#jobs) {
-      if (now > job.deadlineMs + GRACE_MS) this.#end(ref);
-      else if (job.whenOver && now - job.startedMs > WATCHED_AFTER_MS) {
-        job.whenOver().then(() => this.#end(ref));
-        job.whenOver = undefined;
-      }
-    }
-    if (this.#jobs.size === 0 && this.#readers.every((reader) => reader.jobs.length === 0)) {
+    this.#dispatch();
+    if (this.#jobs.size === 0 && this.#waitingCount === 0 && this.#readers.every(({ jobs }) => jobs.length === 0)) {
       clearInterval(this.#watch);
       this.#watch = undefined;
     }
   }
 
-  /** Gives a request up; a reader that is at it is told so. */
-  #end(ref: number): void {
-    const job = this.#jobs.get(ref);
-    this.#jobs.delete(ref);
-    job?.resolve(undefined);
-    for (const { ticket } of this.#readers) if (ticket.current === ref) ticket.cancel(ref);
+  #lookAt(reader: Reader, now: number): void {
+    if (reader.jobs.length === 0) return;
+    const { current } = reader.ticket;
+    const job = this.#jobs.get(current);
+    if (current > 0 && (!job || job.isOver)) reader.ticket.cancel(current); // nobody waits for it any more
+    if (current !== reader.current) {
+      reader.current = current;
+      reader.sinceMs = now;
+    } else if (job && now - reader.sinceMs > SLICES_MS[job.level]) {
+      this.#moveOn(reader, current, job);
+    }
   }
 
-  /** Leaves a busy reader with its first request, and gives those behind it to others as well. */
-  #setAside(reader: Reader): void {
-    reader.slow = true;
-    const behind = reader.jobs.splice(1).filter((ref) => this.#jobs.has(ref));
-    this.#waiting = [...behind, ...this.#waiting];
-    this.#dispatch();
+  /** A read has used up its slice: those behind it go elsewhere, and it makes way where any wait. */
+  #moveOn(reader: Reader, ref: number, job: Job): void {
+    for (const behind of reader.jobs) {
+      const other = behind === ref ? undefined : this.#jobs.get(behind);
+      if (!other) continue;
+      this.#jobs.delete(behind);
+      this.#wait(other);
+    }
+    reader.jobs = [ref];
+    if (this.#waitingCount === 0) return;
+    this.#jobs.delete(ref);
+    this.#raise(job);
+    reader.ticket.cancel(ref);
+  }
+
+  #lookAtJob(job: Job, now: number): void {
+    if (job.isOver) return;
+    if (now > job.deadlineMs + GRACE_MS) this.#resolve(job, undefined);
+    else if (job.whenOver && now - job.startedMs > WATCHED_AFTER_MS) {
+      job.whenOver().then(() => this.#resolve(job, undefined));
+      job.whenOver = undefined;
+    }
   }
 
   /** Counters for `/status`. */
   status(): Record<string, number> {
     return {
       readers: this.#readers.length,
-      waiting: this.#waiting.length,
+      waiting: this.#waitingCount,
       running: this.#jobs.size,
     };
   }

@@ -33,7 +33,7 @@ let server: HttpServer | undefined;
 const log = logger("http");
 
 function open(message: OpenHttp): void {
-  const readers = new Readers();
+  const readers = new Readers(() => scope.postMessage({ k: "wantReader" }));
   const catalog: Catalog = new Catalog(() => made);
   const made: Services = {
     options: message.options,

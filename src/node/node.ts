@@ -14,6 +14,7 @@
 import type { DiscoveryOptions, OpenDiscovery } from "../discovery/api.ts";
 import type { AgentOptions, FromHttpWorker, ToHttpWorker } from "../http/api.ts";
 import type { DiscoveryUse, FromReplica, ToReplica } from "../replica/api.ts";
+import { READERS_MAX } from "../http/readers.ts";
 import { NODE_STATE_BYTES } from "../rpc/node_state.ts";
 import type { OpenReader, OpenSnapshot, OpenWriter } from "../sqlite/api.ts";
 import { Control, TICKET } from "../sqlite/control.ts";
@@ -77,8 +78,7 @@ export class Node {
   #idleReader: Worker | undefined;
   readonly #writerControl = new Control();
   readonly #readerControls: Control[] = [];
-  /** Whether Workers with a right to the SQLite library are still to start. */
-  #startsReaders = true;
+  /** Whether the snapshot Worker is still to start. */
   #startsSnapshots = true;
   readonly #writerToReplica = new MessageChannel();
   readonly #snapshotLine = new MessageChannel();
@@ -181,6 +181,7 @@ export class Node {
     const reader = this.#idleReader ?? this.#spawn("reader");
     this.#idleReader = undefined;
     reader.postMessage(open, [port1]);
+    this.#revokeLibrary();
     this.#tellHttp({ k: "reader", line: { port: port2, control: control.shared, ticketAt: TICKET } });
   }
 
@@ -192,6 +193,7 @@ export class Node {
     worker.addEventListener("message", ({ data }: MessageEvent<FromHttpWorker>) => {
       if (data.k === "failed") this.#fail(new NodeFailure(data.message));
       else if (data.k === "stopped") this.#stopped.http.resolve();
+      else if (data.k === "wantReader") this.#addReader();
       else if (data.k === "ask") this.#onAsked(data);
     });
     const open: ToHttpWorker = {
@@ -251,13 +253,13 @@ export class Node {
 
   /** Takes the right to the SQLite library from this thread, when no further Worker is to have it. */
   #revokeLibrary(): void {
-    if (!this.#startsReaders && !this.#startsSnapshots) Deno.permissions.revokeSync({ name: "ffi" });
+    if (this.#readerControls.length === READERS_MAX && !this.#startsSnapshots) {
+      Deno.permissions.revokeSync({ name: "ffi" });
+    }
   }
 
   #startReaders(): void {
     for (let reader = 0; reader < readerCount(); reader++) this.#addReader();
-    this.#startsReaders = false;
-    this.#revokeLibrary();
   }
 
   #startReplica(state: SharedArrayBuffer, http: MessagePort, discovery: DiscoveryOptions | undefined): Worker {

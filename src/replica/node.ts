@@ -3,6 +3,7 @@
  * to the HTTP Workers and the writer. What each part guarantees stands in its own file; here is only who talks to whom.
  * @module
  */
+import { Acquaintances } from "./acquaintances.ts";
 import { createCore, DEFAULT_OPTIONS } from "../raft/raft.ts";
 import type { Effects, LeaseOptions } from "../raft/effects.ts";
 import type { Config, Entry, Member, Message, NodeId, OutgoingMessage } from "../raft/message.ts";
@@ -74,7 +75,7 @@ export class ReplicaNode {
   readonly #peers = new Map<NodeId, PeerStream>();
   readonly #incarnation = crypto.randomUUID();
   /** What nodes said of themselves when a stream opened. */
-  readonly #met = new Map<NodeId, Hello>();
+  readonly #met: Acquaintances;
   /** Disks by the newest configuration that named the node. */
   readonly #disks = new Map<NodeId, string>();
   /** Disks behind the Raft streams that came in last. */
@@ -108,6 +109,7 @@ export class ReplicaNode {
   ) {
     this.#options = options;
     this.#sqlite = sqlite;
+    this.#met = new Acquaintances(sqlite, events.log);
     this.#events = events;
     this.#state = new NodeState(state);
     const identity = { nodeId: options.nodeId, storageId: options.storageId };
@@ -338,15 +340,8 @@ export class ReplicaNode {
   #meet(hello: Hello): void {
     const disk = this.#disks.get(hello.id);
     if (disk !== hello.storageId && disk !== undefined && disk === this.#met.get(hello.id)?.storageId) return;
-    const isNews = hello.sqlite !== undefined && hello.sqlite !== this.#met.get(hello.id)?.sqlite;
-    this.#met.set(hello.id, hello);
+    this.#met.meet(hello);
     this.#leader.update();
-    if (isNews && hello.sqlite !== this.#sqlite) {
-      this.#events.log(
-        `WARNING: node ${hello.id} has SQLite ${hello.sqlite}, this one ${this.#sqlite}: statements may come to other ` +
-          "results there, and the replicas differ; use the same muster and the same -sqlite-library on every node",
-      );
-    }
   }
 
   #member(id: NodeId): Member | undefined {

@@ -42,7 +42,11 @@ const log = logger("store");
 async function run(open: ReplicaOpen, { applied, tainted, sqlite }: WriterReady): Promise<void> {
   const { options, writer } = open;
   const recovered = await recoverByFile({ options, writer, applied, fatal: fail, log });
-  node = new ReplicaNode({ ...open, sqlite }, recovered, { fatal: fail, wantSnapshots: () => tell({ k: "wantSnapshots" }), log });
+  node = new ReplicaNode({ ...open, sqlite }, recovered, {
+    fatal: fail,
+    wantSnapshots: () => tell({ k: "wantSnapshots" }),
+    log,
+  });
   tell({ k: "listening" });
   await node.boot();
   tell({ k: "clustered" });

@@ -57,7 +57,7 @@ export interface ReadRequest {
   readonly transaction: boolean;
   /** How to render the results. */
   readonly options: RenderOptions;
-  /** Time for the whole request in milliseconds, checked between rows; 0 for no limit. */
+  /** Time for the whole request in milliseconds; 0 for no limit. */
   readonly timeoutMs: number;
   /** `/db/request`: answer `writes` instead of running when any statement is not read-only. */
   readonly onlyIfReadOnly: boolean;
@@ -71,6 +71,8 @@ export interface ReadResult {
   readonly results: string;
   /** Nothing was run: a statement writes or does not compile, so the request belongs into the log. */
   readonly writes?: true;
+  /** It was ended at its time limit, or as it was cancelled. */
+  readonly isLate?: true;
   /** Top-level error. */
   readonly error?: string;
 }
@@ -198,6 +200,8 @@ export interface PackedReadResults {
   readonly results: readonly string[];
   /** Positions of those that were not run because they write. */
   readonly writes: readonly number[];
+  /** Positions of those that were ended at their time limit, or as they were cancelled. */
+  readonly late: readonly number[];
   /** Position and text of those that failed as a whole. */
   readonly errors: readonly (readonly [number, string])[];
 }
@@ -208,14 +212,16 @@ export function packReadResults(items: readonly ReadResult[]): PackedReadResults
     refs: items.map(({ ref }) => ref),
     results: items.map(({ results }) => results),
     writes: items.flatMap(({ writes }, at) => writes ? [at] : []),
+    late: items.flatMap(({ isLate }, at) => isLate ? [at] : []),
     errors: errorsOf(items),
   };
 }
 
 /** The results again. */
-export function unpackReadResults({ refs, results, writes, errors }: PackedReadResults): ReadResult[] {
+export function unpackReadResults({ refs, results, writes, late, errors }: PackedReadResults): ReadResult[] {
   const items: ReadResult[] = refs.map((ref, at) => ({ ref, results: results[at] }));
   for (const at of writes) items[at] = { ...items[at], writes: true };
+  for (const at of late) items[at] = { ...items[at], isLate: true };
   for (const [at, error] of errors) items[at] = { ...items[at], error };
   return items;
 }

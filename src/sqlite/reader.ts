@@ -51,6 +51,8 @@ interface Run {
   /** When it must end, on the clock of `performance.now()`. */
   readonly deadlineMs: number;
   readonly budget: Budget;
+  /** Whether its time was over before it came to its end. */
+  isLate: boolean;
 }
 
 /** Answers read requests. */
@@ -119,7 +121,7 @@ export class Reader {
     this.#control.ticket.current = request.ref;
     this.#control.timeoutMs = UNLIMITED;
     const deadlineMs = request.timeoutMs > 0 ? performance.now() + request.timeoutMs : Infinity;
-    const run: Run = { request, deadlineMs, budget: newBudget() };
+    const run: Run = { request, deadlineMs, budget: newBudget(), isLate: false };
     if (request.onlyIfReadOnly && !request.statements.every((statement) => this.#isReadOnly(statement))) {
       return { ref: request.ref, results: "[]", writes: true };
     }
@@ -130,7 +132,8 @@ export class Reader {
         : this.#element(run, statement);
       texts = texts === "" ? text : `${texts},${text}`;
     }
-    return { ref: request.ref, results: `[${texts}]` };
+    const result = { ref: request.ref, results: `[${texts}]` };
+    return run.isLate ? { ...result, isLate: true } : result;
   }
 
   /** Whether every statement of the string reads, and compiles. */
@@ -157,6 +160,7 @@ export class Reader {
     } catch (error) {
       const message = this.#messageOf(error);
       if (message === null) throw error;
+      run.isLate ||= message === QUERY_TIMEOUT;
       return renderFailure(message, run.request.options.associative);
     }
   }
