@@ -159,6 +159,8 @@ export function isReadStatement(part: SqlPart): boolean {
 export interface Effects {
   /** Tables and views that it writes, by triggers and keys as well; in lower case. */
   readonly writes: readonly string[];
+  /** Tables and views that it reads. */
+  readonly reads: readonly string[];
   /** Whether it makes or drops a virtual table. */
   readonly makesVirtualTable: boolean;
   /** Whether it writes the statistics of the planner. */
@@ -168,6 +170,7 @@ export interface Effects {
 /** Reads the effects from what was recorded while a statement compiled. */
 export function effectsOf(actions: readonly Action[]): Effects {
   const writes = new Set<string>();
+  const reads = new Set<string>();
   let makesVirtualTable = false;
   let writesStatistics = false;
   for (const { action, first, second } of actions) {
@@ -175,6 +178,8 @@ export function effectsOf(actions: readonly Action[]): Effects {
       const table = first?.toLowerCase() ?? "";
       writes.add(table);
       writesStatistics ||= table.startsWith("sqlite_stat");
+    } else if (action === READ) {
+      reads.add(first?.toLowerCase() ?? "");
     } else if (action === ALTER_TABLE) {
       writes.add(second?.toLowerCase() ?? "");
     } else if (action === CREATE_VTABLE || action === DROP_VTABLE) {
@@ -183,7 +188,7 @@ export function effectsOf(actions: readonly Action[]): Effects {
       writesStatistics = true;
     }
   }
-  return { writes: [...writes], makesVirtualTable, writesStatistics };
+  return { writes: [...writes], reads: [...reads], makesVirtualTable, writesStatistics };
 }
 
 /** Why a statement may not run by what it would do, or `null`. */

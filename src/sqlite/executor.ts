@@ -24,7 +24,7 @@ import { isOn, parsePragma, REQUEST_PRAGMAS } from "../sql/pragma.ts";
 import type { RenderOptions } from "../sql/render_options.ts";
 import type { SqlPart } from "../sql/statement.ts";
 import type { SqlValue } from "../sql/value.ts";
-import { isReadStatement, refusal } from "./authorizer.ts";
+import { type Effects, isReadStatement, refusal } from "./authorizer.ts";
 import type { Control } from "./control.ts";
 import { Determinism } from "./determinism.ts";
 import type { Digest } from "./digest.ts";
@@ -150,8 +150,8 @@ export interface ExecutorParts {
 export class Executor {
   /** Kept for rendering alone; SQL sees normalised values. Restored by whoever runs an entry again. */
   sticky: Sticky = { lastInsertId: 0n, rowsAffected: 0n };
-  /** Whether what the planner goes by may be other than what is stored: the schema must be read anew. */
-  hasStalePlans = false;
+  /** Whether what the connection has in mind may be other than what is stored: the schema must be read anew. */
+  hasStaleSchema = false;
   readonly #database: Database;
   readonly #parts: ExecutorParts;
   readonly #determinism: Determinism;
@@ -326,6 +326,7 @@ export class Executor {
       !SCHEMA_VERBS.has(part.verb) && // ALTER looks at rows by a SELECT of SQLite's own
       !(command.kind === "execute" && isReadStatement(part));
     if (isPrivate) {
+      this.#noteReads(prepared.effects);
       if (showsRows) return this.#renderRead(run, prepared, values, startedMs);
       prepared.statement.run(values, this.#parts.privateControl);
     } else {
@@ -374,14 +375,23 @@ export class Executor {
 
   /** Refuses to run beside other entries what must not (4). */
   #isolate(run: Run, { sql, verb }: SqlPart, { effects }: Prepared): void {
-    const { virtualTables } = this.facts;
     const touchesPlans = effects.writesStatistics || SCHEMA_VERBS.has(verb);
-    const touchesVirtual = effects.makesVirtualTable ||
-      virtualTables.size > 0 && effects.writes.some((table) => virtualTables.has(table));
+    const touchesVirtual = effects.makesVirtualTable || this.#isAboutVirtual(effects.writes);
+    this.#noteReads(effects);
     if (!touchesPlans && !touchesVirtual) return;
     if (!run.isSolitary) throw new IsolateEntry(sql);
-    if (touchesPlans) this.hasStalePlans = true;
+    this.hasStaleSchema = true;
     if (touchesVirtual) this.#database.recount();
+  }
+
+  #isAboutVirtual(tables: readonly string[]): boolean {
+    const { virtualTables } = this.facts;
+    return virtualTables.size > 0 && tables.some((table) => virtualTables.has(table));
+  }
+
+  /** The module of a virtual table remembers what it has read, which may show in what it writes later. */
+  #noteReads({ reads }: Effects): void {
+    if (this.#isAboutVirtual(reads)) this.hasStaleSchema = true;
   }
 
   /** Runs a statement so that a deferred key that it violates undoes it alone (1). */

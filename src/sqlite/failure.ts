@@ -74,7 +74,6 @@ export const EXTENDED_CODES: ReadonlyMap<number, { readonly name: string; readon
 const BUSY = 5;
 const FULL = 13;
 const PROTOCOL = 15;
-const CONSTRAINT = 19;
 const READONLY = 8;
 const NOT_A_DATABASE = 26;
 
@@ -126,11 +125,6 @@ export function resultMessage(error: unknown, limits: Limits): string | null {
     default:
       return error.message;
   }
-}
-
-/** Whether a constraint was broken; a COMMIT fails with it over a deferred foreign key. */
-export function isConstraint(error: unknown): boolean {
-  return primaryCode(error) === CONSTRAINT;
 }
 
 /** Whether the disk of the database or of the temporary files is full. */

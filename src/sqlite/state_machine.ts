@@ -19,7 +19,8 @@
  *     on the disk may be tried again.
  * (7) Statements go by the schema as it is stored, never by what a connection has seen before: statistics that were dropped,
  *     the order in which tables came. It decides in which order INSERT … SELECT takes its rows and keys are checked. So the
- *     schema is read anew behind each entry that touches it or the statistics, as a node that starts reads it.
+ *     schema is read anew behind each entry that touches it, the statistics or a virtual table, whose module remembers things
+ *     too, as a node that starts reads it.
  * @module
  */
 
@@ -34,7 +35,7 @@ import { type Checkpoint, checkpoint, prepareDatabase } from "./database_file.ts
 import { Digest } from "./digest.ts";
 import { Database, runOnce, SqliteError, type Statement } from "./driver.ts";
 import { type Doomed, Executor, IsolateEntry, RestartEntry, SCHEMA_VERBS, type Sticky } from "./executor.ts";
-import { causeOf, isConstraint } from "./failure.ts";
+import { causeOf } from "./failure.ts";
 import { renderFailure, renderWrite } from "./render.ts";
 import { describeWriter, identityOf } from "./status.ts";
 
@@ -208,8 +209,7 @@ export class StateMachine {
       this.#commitWithDigest();
     } catch (error) {
       this.#undo(before);
-      // Only COMMIT lets a broken constraint through.
-      if (isForeseen(error) && !isConstraint(error)) throw error;
+      if (isForeseen(error)) throw error;
       if (error instanceof IsolateEntry && error.sql !== "") this.#solitaryTexts.set(error.sql, true);
       for (const work of batch) this.#applySingly(work);
       return;
@@ -238,12 +238,12 @@ export class StateMachine {
           doomed.set(error.statementNumber, error.message);
           steps = Math.max(0, this.#control.steps);
           if (doomed.size >= ATTEMPTS_MAX && work.command) doomRest(work.command, doomed);
-        } else if (isConstraint(error)) {
-          return this.#finish([work], [this.#refuse(work, error instanceof Error ? error.message : String(error))]);
         } else if (isForeseen(error)) {
           throw error;
         } else {
-          return this.#finish([work], [this.#refuse(work, `internal error: ${String(error)}`)]);
+          // COMMIT checks deferred keys, and the modules of virtual tables work in it. Whatever it is, it is the entry's.
+          const message = error instanceof SqliteError ? error.message : `internal error: ${String(error)}`;
+          return this.#finish([work], [this.#refuse(work, message)]);
         }
       }
     }
@@ -264,11 +264,11 @@ export class StateMachine {
     return { ref: entry.waiter?.ref ?? 0, index: entry.index, results };
   }
 
-  /** What an entry has set for itself ends, and what the planner has learnt is read anew (7). */
+  /** What an entry has set for itself ends, and what the connection has in mind is read anew (7). */
   #endEntry(): void {
     this.#executor.endRequestPragmas();
-    if (!this.#executor.hasStalePlans) return;
-    this.#executor.hasStalePlans = false;
+    if (!this.#executor.hasStaleSchema) return;
+    this.#executor.hasStaleSchema = false;
     this.#executor.forgetStatements();
     runOnce(this.#database, "PRAGMA writable_schema = RESET"); // SQLite's way to read the whole schema again
   }
@@ -306,7 +306,7 @@ export class StateMachine {
       if (causeOf(error) !== "statement" || !(error instanceof Error)) throw error;
       results = renderFailure(error.message, false);
     }
-    this.#executor.hasStalePlans = true;
+    this.#executor.hasStaleSchema = true;
     this.#endEntry();
     this.#begin.run();
     if (command !== null) this.#timeMs = Math.max(this.#timeMs, command.timeMs);
