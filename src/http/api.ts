@@ -5,6 +5,13 @@
 
 import type { ReaderLine } from "../sqlite/api.ts";
 
+/** Where in shared memory a record lies. */
+export interface ActivityPlace {
+  readonly shared: SharedArrayBuffer;
+  /** Its offset. */
+  readonly at: number;
+}
+
 /** First message to the Worker. */
 export interface OpenHttp {
   readonly k: "open";
@@ -12,6 +19,8 @@ export interface OpenHttp {
   /** Shared memory of the node's state (src/rpc/node_state.ts). */
   readonly state: SharedArrayBuffer;
   readonly replica: MessagePort;
+  /** Where the writer says what it is at (src/rpc/activity.ts); absent where there is none. */
+  readonly activity?: ActivityPlace;
   /** Carries the outcomes of writes, straight from the writer. */
   readonly writer: MessagePort;
   /** The line to the membership Worker, with {@linkcode HttpOptions.agent}. */

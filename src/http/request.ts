@@ -2,6 +2,7 @@
  * A request as handlers see it, whether a client sent it here or another node forwarded it, and what handlers work with.
  * @module
  */
+import type { Activity } from "../rpc/activity.ts";
 import type { NodeState } from "../rpc/node_state.ts";
 import type { LogLevel } from "../rpc/log.ts";
 import type { AgentOptions, HttpOptions, SupervisorTask } from "./api.ts";
@@ -33,6 +34,8 @@ export interface HttpRequest {
 export interface Services {
   readonly options: HttpOptions;
   readonly state: NodeState;
+  /** What the writer is at; undefined where there is none. */
+  readonly activity: Activity | undefined;
   readonly replica: ReplicaClient;
   readonly readers: Readers;
   readonly catalog: Catalog;

@@ -3,6 +3,7 @@
  * a client agent, in the process's only thread; there it starts the name server, too.
  * @module
  */
+import { Activity } from "../rpc/activity.ts";
 import { NodeState } from "../rpc/node_state.ts";
 import type { WorkerScope } from "../rpc/worker_scope.ts";
 import type { FromHttpWorker, Lookup, LookupAnswer, OpenHttp, ToHttpWorker } from "./api.ts";
@@ -38,6 +39,7 @@ function open(message: OpenHttp): void {
   const made: Services = {
     options: message.options,
     state: new NodeState(message.state),
+    activity: message.activity && new Activity(message.activity.shared, message.activity.at),
     replica: new ReplicaClient(message, (request, over) => serveForwarded(request, made, over)),
     readers,
     counters: newCounters(),

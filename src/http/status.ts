@@ -4,6 +4,7 @@
  */
 import type { Config, Member } from "../raft/message.ts";
 import type { CoreStatus } from "../raft/effects.ts";
+import type { Work } from "../rpc/activity.ts";
 import { formatDuration } from "../codec/duration.ts";
 import { stringify } from "./json.ts";
 import { json } from "./nodes.ts";
@@ -65,7 +66,7 @@ async function statusOf(services: Services): Promise<Section> {
   };
 }
 
-function storeOf(replica: Section, { options, state, replica: client }: Services): Section {
+function storeOf(replica: Section, { options, state, activity, replica: client }: Services): Section {
   const core = replica.core as CoreStatus;
   const leader = client.leader;
   return {
@@ -84,9 +85,16 @@ function storeOf(replica: Section, { options, state, replica: client }: Services
     db_applied_index: state.applied,
     fsm_term: core.term,
     leader_appended_at_time: state.leaderAppendedMs === 0 ? "" : new Date(state.leaderAppendedMs).toISOString(),
-    sqlite3: replica.sqlite3,
+    sqlite3: { ...replica.sqlite3 as Section, ...writingOf(activity?.work) },
     ...(replica.settings as Section),
   };
+}
+
+/** What the writer is at, where that takes long enough to be seen. */
+function writingOf(work: Work | undefined): Section {
+  if (!work) return {};
+  const { kind, index, sinceMs, steps } = work;
+  return { writing: { kind, index, since: new Date(sinceMs).toISOString(), steps } };
 }
 
 function raftOf(core: CoreStatus, replica: Section): Section {

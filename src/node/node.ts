@@ -17,7 +17,7 @@ import type { DiscoveryUse, FromReplica, ToReplica } from "../replica/api.ts";
 import { READERS_MAX } from "../http/readers.ts";
 import { NODE_STATE_BYTES } from "../rpc/node_state.ts";
 import type { OpenReader, OpenSnapshot, OpenWriter } from "../sqlite/api.ts";
-import { Control, TICKET } from "../sqlite/control.ts";
+import { ACTIVITY, Control, TICKET } from "../sqlite/control.ts";
 import { bundledLibrary } from "../sqlite/library.ts";
 import { type LogLevel, setLogLevel } from "../rpc/log.ts";
 import { AgentParts } from "./agent.ts";
@@ -201,6 +201,7 @@ export class Node {
       state,
       replica,
       writer,
+      ...(this.#replica ? { activity: { shared: this.#writerControl.shared, at: ACTIVITY } } : {}),
       ...(this.#agent ? { membership: this.#agent.lines.http } : {}),
       options: {
         nodeId: this.#directory.nodeId,

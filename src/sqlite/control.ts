@@ -4,12 +4,15 @@
  * @module
  */
 
+import { Activity, ACTIVITY_BYTES } from "../rpc/activity.ts";
 import { Ticket, TICKET_BYTES } from "../rpc/ticket.ts";
 
 /** Offset of the request that is worked for, and of the one that is to end. */
 export const TICKET = 128;
+/** Offset of what the writer is at; the native part does not know it. */
+export const ACTIVITY = TICKET + TICKET_BYTES;
 /** Bytes of the structure. */
-export const CONTROL_BYTES = TICKET + TICKET_BYTES;
+export const CONTROL_BYTES = ACTIVITY + ACTIVITY_BYTES;
 
 const STEPS = 0;
 const NOW_MS = 8;
@@ -54,6 +57,8 @@ export class Control {
   readonly bytes: Uint8Array;
   /** Which request it is at, and who may end it. */
   readonly ticket: Ticket;
+  /** What the writer is at. */
+  readonly activity: Activity;
   readonly #view: DataView;
   readonly #words: Int32Array;
 
@@ -64,6 +69,7 @@ export class Control {
     this.#view = new DataView(this.shared);
     this.#words = new Int32Array(this.shared);
     this.ticket = new Ticket(this.shared, TICKET);
+    this.activity = new Activity(this.shared, ACTIVITY);
     if (!shared) this.free();
   }
 

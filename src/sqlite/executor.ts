@@ -210,6 +210,7 @@ export class Executor {
     this.#determinism.beginEntry(timeMs, command.seed);
     control.valueBytes = STATEMENT_VALUE_BYTES_MAX;
     control.steps = steps;
+    control.activity.noteSteps(steps);
     privateControl.nowMs = timeMs;
     privateControl.valueBytes = STATEMENT_VALUE_BYTES_MAX;
     privateControl.steps = command.maxSteps;

@@ -197,6 +197,7 @@ export class StateMachine {
   #applyBatch(batch: readonly Work[]): void {
     const last = batch.at(-1);
     if (last === undefined) return;
+    this.#control.activity.begin("entries", this.applied + 1);
     const before = this.#before();
     const answers: Outcome[] = [];
     try {
@@ -221,6 +222,7 @@ export class StateMachine {
   #applySingly(work: Work): void {
     const rewriting = work.command === null ? null : rewritingOf(work.command);
     if (rewriting !== null) return this.#finish([work], [this.#rewrite(work, rewriting)]);
+    this.#control.activity.begin("entries", work.entry.index);
     const before = this.#before();
     const doomed = new Map<number, string>();
     let steps = work.command?.maxSteps ?? 0;
@@ -297,6 +299,8 @@ export class StateMachine {
     let results = renderWrite(this.#executor.sticky, options?.associative ?? false, "");
     this.#executor.forgetStatements();
     this.#control.free();
+    this.#control.activity.begin("vacuum", entry.index);
+    this.#control.activity.noteSteps(this.#control.steps);
     try {
       const before = runOnce(this.#database, "PRAGMA auto_vacuum")[0]?.[0];
       this.#runFreely(sql);
@@ -342,6 +346,7 @@ export class StateMachine {
   #finish(batch: readonly Work[], outcomes: readonly Outcome[]): void {
     const last = batch.at(-1);
     if (last === undefined) return;
+    this.#control.activity.end();
     this.applied = last.entry.index;
     this.appliedTerm = last.entry.term;
     const byPort = new Map<number, Outcome[]>();

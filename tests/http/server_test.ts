@@ -55,6 +55,7 @@ async function serving(work: (port: number, services: Services) => Promise<void>
   const services: Services = {
     options: OPTIONS,
     state: new NodeState(new SharedArrayBuffer(NODE_STATE_BYTES)),
+    activity: undefined,
     replica: new ReplicaClient(
       { replica: channels[0].port1, writer: channels[1].port1 },
       () => Promise.reject(new Error("no")),

@@ -1,0 +1,62 @@
+/**
+ * What the writer is at, in memory that other Workers read: while it runs a statement it answers nobody.
+ *
+ *     f64 kind | f64 index | f64 since | f64 steps at the beginning, of which those left are the first i64 of the memory
+ * @module
+ */
+
+/** Bytes of the record. */
+export const ACTIVITY_BYTES = 32;
+
+/** The kinds of work, in the order of their numbers; `none` first. */
+const KINDS = ["none", "entries", "vacuum"] as const;
+
+/** What the writer is at. */
+export interface Work {
+  /** Log entries from an index on, or a database that is written anew. */
+  readonly kind: Exclude<typeof KINDS[number], "none">;
+  /** Log index of the first entry. */
+  readonly index: number;
+  /** When it began, in milliseconds since 1970. */
+  readonly sinceMs: number;
+  /** Steps of SQLite's virtual machine since then. */
+  readonly steps: number;
+}
+
+/** The record. */
+export class Activity {
+  readonly #fields: Float64Array;
+  readonly #stepsLeft: BigInt64Array;
+
+  /** @param offset Of the record in `shared`, a multiple of eight. */
+  constructor(shared: SharedArrayBuffer, offset: number) {
+    this.#fields = new Float64Array(shared, offset, ACTIVITY_BYTES / 8);
+    this.#stepsLeft = new BigInt64Array(shared, 0, 1);
+  }
+
+  /** Notes what begins. */
+  begin(kind: Work["kind"], index: number): void {
+    this.#fields[1] = index;
+    this.#fields[2] = Date.now();
+    this.#fields[3] = -1;
+    this.#fields[0] = KINDS.indexOf(kind);
+  }
+
+  /** Notes with how many steps the entry begins that is at its turn. */
+  noteSteps(steps: number): void {
+    this.#fields[3] = steps;
+  }
+
+  /** It is done. */
+  end(): void {
+    this.#fields[0] = 0;
+  }
+
+  /** What the writer is at; undefined while it waits. */
+  get work(): Work | undefined {
+    const [kind = 0, index = 0, sinceMs = 0, steps = -1] = this.#fields;
+    const name = KINDS[kind] ?? "none";
+    if (name === "none") return undefined;
+    return { kind: name, index, sinceMs, steps: steps < 0 ? 0 : Math.max(0, steps - Number(this.#stepsLeft[0])) };
+  }
+}
