@@ -33,6 +33,8 @@ const MANY_WAITING = 8;
 const RESERVED_LEVEL_MAX = 1;
 /** Readers that are started at most. */
 export const READERS_MAX = 8;
+/** A read of a batch that takes less than this is not worth a message of its own. */
+const CHEAP_MS = 0.1;
 /** A client is watched from here on: most are answered before. */
 const WATCHED_AFTER_MS = 50;
 /** What a reader may take to notice that a time limit has passed. */
@@ -74,6 +76,8 @@ export class Readers {
   readonly #wantReader: () => void;
   #wanted = 0;
   #waitingCount = 0;
+  /** Whether the reads of the last batch took so little that sharing them out would cost more. */
+  #isCheap = true;
   #watch: ReturnType<typeof setInterval> | undefined;
   #isScheduled = false;
   #nextRef = 1;
@@ -145,8 +149,8 @@ export class Readers {
       const level = this.#waiting.findIndex((jobs) => jobs.length > 0);
       if (level > levelMax) continue;
       // What has turned out to be slow goes alone; it holds up nothing that was handed over behind it.
-      const share = level > 0 ? 1 : Math.min(BATCH_MAX, Math.ceil(this.#waiting[0].length / (at + 1)));
-      this.#handOver(reader, this.#waiting[level].splice(0, share));
+      const share = level > 0 ? 1 : this.#isCheap ? BATCH_MAX : Math.ceil(this.#waiting[0].length / (at + 1));
+      this.#handOver(reader, this.#waiting[level].splice(0, Math.min(share, BATCH_MAX)));
     }
   }
 
@@ -179,9 +183,10 @@ export class Readers {
   }
 
   #onResults(reader: Reader, results: readonly ReadResult[]): void {
+    const now = performance.now();
+    this.#isCheap = now - reader.sinceMs < CHEAP_MS * reader.jobs.length;
     reader.jobs = [];
     reader.current = 0;
-    const now = performance.now();
     for (const result of results) {
       const job = this.#jobs.get(result.ref);
       if (!job) continue; // given up, or handed over again
