@@ -72,13 +72,21 @@ export function createTable(context: Context): string {
   model.tables.push(table);
   const options = [plan.kind === "withoutRowid" ? "WITHOUT ROWID" : "", plan.isStrict ? "STRICT" : ""].filter(Boolean);
   const exists = draw.chance(0.1) ? "IF NOT EXISTS " : "";
-  return `CREATE TABLE ${exists}${name}(${[...defined.map(({ sql }) => sql), ...constraints].join(", ")}) ${options.join(", ")}`.trim();
+  return `CREATE TABLE ${exists}${name}(${[...defined.map(({ sql }) => sql), ...constraints].join(", ")}) ${
+    options.join(", ")
+  }`.trim();
 }
 
 function createFromSelect(context: Context, name: string): string {
   const { draw, model } = context;
   const types = draw.several(1, 3, () => draw.pick(PLAIN_TYPES));
-  const columns = types.map((type, at) => ({ name: `n${at}`, type, isGenerated: false, isUnique: false, isNotNull: false }));
+  const columns = types.map((type, at) => ({
+    name: `n${at}`,
+    type,
+    isGenerated: false,
+    isUnique: false,
+    isNotNull: false,
+  }));
   const sql = context.values.literally(() => select(context, { types, limit: 10, isSimple: true }));
   model.tables.push({ name, kind: "rowid", columns, isAutoincrement: false, isStrict: false, conflictTargets: [] });
   const names = columns.map((column) => column.name).join(", ");
@@ -118,17 +126,38 @@ export function defineColumn(
   }
   const isUnique = draw.chance(0.08);
   const isNotNull = draw.chance(0.1);
-  const parent = draw.kind("foreign-key", 0.12) ? draw.pick([...context.model.tables.map((table) => table.name), name]) : undefined;
+  const parent = draw.kind("foreign-key", 0.12) ? parentOf(context, name) : undefined;
   const sql = [
     head,
     isNotNull ? `NOT NULL${draw.pick(["", "", " ON CONFLICT REPLACE", " ON CONFLICT IGNORE"])}` : "",
-    isUnique ? `UNIQUE${draw.pick(["", "", " ON CONFLICT REPLACE", " ON CONFLICT IGNORE", draw.kind("rollback", 0.5) ? " ON CONFLICT ROLLBACK" : ""])}` : "",
+    isUnique
+      ? `UNIQUE${
+        draw.pick([
+          "",
+          "",
+          " ON CONFLICT REPLACE",
+          " ON CONFLICT IGNORE",
+          draw.kind("rollback", 0.5) ? " ON CONFLICT ROLLBACK" : "",
+        ])
+      }`
+      : "",
     draw.chance(0.2) || isNotNull ? `DEFAULT ${defaultValue(context, type, plan.isStrict)}` : "",
     draw.chance(0.1) ? `CHECK(${check(context, columnName, type)})` : "",
     draw.chance(0.08) && type === "text" ? `COLLATE ${draw.pick(["NOCASE", "RTRIM", "BINARY"])}` : "",
     parent === undefined ? "" : references(context, parent),
   ].filter((part) => part !== "").join(" ");
-  return { sql, column: { name: columnName, type, isGenerated: false, isUnique, isNotNull, ...(parent ? { parent } : {}) } };
+  return {
+    sql,
+    column: { name: columnName, type, isGenerated: false, isUnique, isNotNull, ...(parent ? { parent } : {}) },
+  };
+}
+
+/** Mostly a table whose key can be referred to, now and then the table itself or one that cannot. */
+function parentOf({ draw, model }: Context, name: string): string {
+  const fitting = model.tables.filter(({ columns }) => columns[0].name === "id").map((table) => table.name);
+  return fitting.length > 0 && draw.chance(0.8)
+    ? draw.pick(fitting)
+    : draw.pick([...model.tables.map((table) => table.name), name]);
 }
 
 function generatedClause(context: Context, earlier: readonly Defined[], type: ValueType): string | undefined {
@@ -145,18 +174,28 @@ function defaultValue(context: Context, type: ValueType, isStrict: boolean): str
   const { draw } = context;
   const isFree = !isStrict || type === "any" || type === "date";
   return context.values.literally(() => {
-    if (isFree && draw.kind("clock", 0.25)) return draw.pick(["CURRENT_TIMESTAMP", "CURRENT_DATE", "(datetime('now'))", "(unixepoch('subsec'))"]);
-    if ((isFree || type === "int") && draw.kind("random", 0.25)) return isFree ? draw.pick(["(random())", "(hex(randomblob(4)))"]) : "(random())";
+    if (isFree && draw.kind("clock", 0.25)) {
+      return draw.pick(["CURRENT_TIMESTAMP", "CURRENT_DATE", "(datetime('now'))", "(unixepoch('subsec'))"]);
+    }
+    if ((isFree || type === "int") && draw.kind("random", 0.25)) {
+      return isFree ? draw.pick(["(random())", "(hex(randomblob(4)))"]) : "(random())";
+    }
     const value = valueOf(draw, type);
-    return draw.chance(0.7) ? `(${literal(value ?? 1n)})` : `(${expression(context, { columns: [], isPure: false }, type, 1)})`;
+    return draw.chance(0.7)
+      ? `(${literal(value ?? 1n)})`
+      : `(${expression(context, { columns: [], isPure: false }, type, 1)})`;
   });
 }
 
 function check(context: Context, name: string, type: ValueType): string {
   const { draw } = context;
-  if (draw.chance(0.6)) return draw.pick([`length(${name}) < 100000`, `typeof(${name}) <> 'x'`, `${name} IS NULL OR ${name} <> 'bad'`]);
+  if (draw.chance(0.6)) {
+    return draw.pick([`length(${name}) < 100000`, `typeof(${name}) <> 'x'`, `${name} IS NULL OR ${name} <> 'bad'`]);
+  }
   if (type === "date") {
-    return context.values.literally(() => `${dateExpression(context, { columns: [{ sql: name, type }], isPure: true }, name)} IS NOT 'x'`);
+    return context.values.literally(() =>
+      `${dateExpression(context, { columns: [{ sql: name, type }], isPure: true }, name)} IS NOT 'x'`
+    );
   }
   const scope: Scope = { columns: [{ sql: name, type }], isPure: true };
   return context.values.literally(() => `${condition(context, scope, 1)} OR 1`);
@@ -185,10 +224,12 @@ function tableConstraints(context: Context, table: Table): string[] {
   if (draw.chance(0.06)) {
     const columns = table.columns.map(({ name, type }) => ({ sql: name, type }));
     const text = context.values.literally(() => condition(context, { columns, isPure: true }, 1));
-    constraints.push(`${draw.pick(["", `CONSTRAINT k${draw.below(9)} `])}CHECK(${text} OR ${draw.pick(plain).name} IS NOT 99)`);
+    constraints.push(
+      `${draw.pick(["", `CONSTRAINT k${draw.below(9)} `])}CHECK(${text} OR ${draw.pick(plain).name} IS NOT 99)`,
+    );
   }
   if (model.tables.length > 0 && draw.kind("foreign-key", 0.06)) {
-    constraints.push(`FOREIGN KEY(${draw.pick(plain).name}) ${references(context, model.anyTable(draw).name)}`);
+    constraints.push(`FOREIGN KEY(${draw.pick(plain).name}) ${references(context, parentOf(context, table.name))}`);
   }
   return constraints;
 }

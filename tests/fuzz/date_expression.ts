@@ -26,7 +26,21 @@ const MODIFIERS = [
   "+2.5 hours",
   "rubbish",
 ];
-const FORMATS = ["%Y", "%H:%M:%f", "%s", "%j %W %w", "%J", "%F %T", "%G-%V-%u", "%p %I %k", "%%", "%R", "%e %U", "%q", ""];
+const FORMATS = [
+  "%Y",
+  "%H:%M:%f",
+  "%s",
+  "%j %W %w",
+  "%J",
+  "%F %T",
+  "%G-%V-%u",
+  "%p %I %k",
+  "%%",
+  "%R",
+  "%e %U",
+  "%q",
+  "",
+];
 const CLOCK = [
   "CURRENT_TIMESTAMP",
   "CURRENT_DATE",

@@ -24,15 +24,23 @@ export function createIndex(context: Context): string {
   const terms = draw.several(1, 3, () => {
     const isExpression = draw.kind("expression-index", 0.25);
     const term = isExpression
-      ? `(${values.literally(() => expression(context, scope, draw.pick<ValueType>(["int", "text", "date", "json", "real"]), 2))})`
+      ? `(${
+        values.literally(() =>
+          expression(context, scope, draw.pick<ValueType>(["int", "text", "date", "json", "real"]), 2)
+        )
+      })`
       : draw.pick(table.columns).name;
     return term + draw.pick(["", "", " DESC", " COLLATE NOCASE"]);
   });
-  const where = draw.kind("expression-index", 0.15) ? ` WHERE ${values.literally(() => condition(context, scope, 1))}` : "";
+  const where = draw.kind("expression-index", 0.15)
+    ? ` WHERE ${values.literally(() => condition(context, scope, 1))}`
+    : "";
   const unique = draw.chance(0.12) ? "UNIQUE " : "";
   if (unique !== "" && where === "") table.conflictTargets.push(terms.join(", "));
   model.indexes.push({ name, table: table.name });
-  return `CREATE ${unique}INDEX ${draw.chance(0.1) ? "IF NOT EXISTS " : ""}${name} ON ${table.name}(${terms.join(", ")})${where}`;
+  return `CREATE ${unique}INDEX ${draw.chance(0.1) ? "IF NOT EXISTS " : ""}${name} ON ${table.name}(${
+    terms.join(", ")
+  })${where}`;
 }
 
 /** CREATE VIEW. */
@@ -41,21 +49,32 @@ export function createView(context: Context): string {
   const name = model.freshName(draw, "v");
   const types = draw.several(1, 3, () => draw.pick<ValueType>(["int", "text", "real", "date"]));
   const sql = values.literally(() => select(context, { types, depth: 1, limit: 20 }));
-  const columns = types.map((type, at) => ({ name: `n${at}`, type, isGenerated: false, isUnique: false, isNotNull: false }));
+  const columns = types.map((type, at) => ({
+    name: `n${at}`,
+    type,
+    isGenerated: false,
+    isUnique: false,
+    isNotNull: false,
+  }));
   model.views.push({ name, kind: "view", columns, isAutoincrement: false, isStrict: false, conflictTargets: [] });
   return `CREATE VIEW ${name}(${columns.map((column) => column.name).join(", ")}) AS ${sql}`;
 }
 
 /** CREATE TRIGGER. */
-export function createTrigger(context: Context): string {
+export function createTrigger(context: Context, on?: Table): string {
   const { draw, model, values } = context;
-  const onView = model.views.length > 0 && draw.chance(0.15);
-  const table = onView ? draw.pick(model.views) : model.anyTable(draw);
+  const table = on ?? model.anyTable(draw);
+  const isView = table.kind === "view";
   const name = model.freshName(draw, "r");
-  const event = draw.weighted([[5, "INSERT"], [2, "UPDATE"], [2, "DELETE"], [1, `UPDATE OF ${draw.pick(table.columns).name}`]]);
+  const event = draw.weighted([[isView ? 20 : 5, "INSERT"], [2, "UPDATE"], [2, "DELETE"], [
+    1,
+    `UPDATE OF ${draw.pick(table.columns).name}`,
+  ]]);
   const sides = event === "INSERT" ? ["new"] : event === "DELETE" ? ["old"] : ["new", "old"];
-  const columns = sides.flatMap((side) => table.columns.map(({ name: column, type }) => ({ sql: `${side}.${column}`, type })));
-  const time = onView ? "INSTEAD OF" : draw.pick(["BEFORE", "AFTER", "AFTER", ""]);
+  const columns = sides.flatMap((side) =>
+    table.columns.map(({ name: column, type }) => ({ sql: `${side}.${column}`, type }))
+  );
+  const time = isView ? "INSTEAD OF" : draw.pick(["BEFORE", "AFTER", "AFTER", ""]);
   const scope: Scope = { columns, isPure: false };
   const when = draw.chance(0.35) ? ` WHEN ${values.literally(() => condition(context, scope, 1))}` : "";
   const body = values.literally(() => draw.several(1, 2, () => triggerStatement(context, scope)));
@@ -69,13 +88,27 @@ function triggerStatement(context: Context, scope: Scope): string {
   const target = model.anyTable(draw);
   const raise = () => {
     const how = draw.kind("rollback", 0.3) ? "ROLLBACK" : draw.pick(["ABORT", "FAIL", "IGNORE"]);
-    const call = how === "IGNORE" ? "RAISE(IGNORE)" : `RAISE(${how}, ${draw.pick(["'raised'", "'x' || 1", "printf('%d', 5)"])})`;
-    return `SELECT CASE WHEN ${condition(context, scope, 0)} AND ${draw.pick(scope.columns).sql} = ${draw.below(5)} THEN ${call} END`;
+    const call = how === "IGNORE"
+      ? "RAISE(IGNORE)"
+      : `RAISE(${how}, ${draw.pick(["'raised'", "'x' || 1", "printf('%d', 5)"])})`;
+    return `SELECT CASE WHEN ${condition(context, scope, 0)} AND ${draw.pick(scope.columns).sql} = ${
+      draw.below(5)
+    } THEN ${call} END`;
   };
   return draw.weighted<() => string>([
     [5, () => oneRow(context, target, scope)],
     [1, () => oneRow(context, draw.pick([...model.tables, ...model.virtuals]), scope)],
-    [1, () => `UPDATE ${target.name} SET ${storable(context, target).name} = ${draw.pick(scope.columns).sql} WHERE ${condition(context, { columns: target.columns.map(({ name, type }) => ({ sql: name, type })), isPure: false }, 1)}`],
+    [
+      1,
+      () =>
+        `UPDATE ${target.name} SET ${storable(context, target).name} = ${draw.pick(scope.columns).sql} WHERE ${
+          condition(
+            context,
+            { columns: target.columns.map(({ name, type }) => ({ sql: name, type })), isPure: false },
+            1,
+          )
+        }`,
+    ],
     [1, () => `DELETE FROM ${target.name} WHERE ${draw.pick(target.columns).name} = ${draw.pick(scope.columns).sql}`],
     [1, raise],
     [1, () => `SELECT ${expression(context, scope, "any", 1)}`],
@@ -96,21 +129,27 @@ function oneRow(context: Context, target: Table, scope: Scope): string {
     return expression(context, scope, column.type, 1);
   });
   const names = columns.map(({ name }) => name).join(", ");
-  const select = draw.kind("insert-select", 0.1) ? ` SELECT ${list.join(", ")} FROM ${context.model.anyTable(draw).name} LIMIT 2` : "";
-  return `INSERT ${draw.pick(["", "OR IGNORE ", "OR REPLACE "])}INTO ${target.name}(${names})${select || ` VALUES(${list.join(", ")})`}`;
+  const select = draw.kind("insert-select", 0.1)
+    ? ` SELECT ${list.join(", ")} FROM ${context.model.anyTable(draw).name} LIMIT 2`
+    : "";
+  return `INSERT ${draw.pick(["", "OR IGNORE ", "OR REPLACE "])}INTO ${target.name}(${names})${
+    select || ` VALUES(${list.join(", ")})`
+  }`;
 }
 
 /** DROP of anything. */
 export function drop(context: Context): string {
   const { draw, model } = context;
   const exists = draw.chance(0.3) ? "IF EXISTS " : "";
-  const [type, list] = draw.pick([
-    ["INDEX", model.indexes],
-    ["TRIGGER", model.triggers],
-    ["VIEW", model.views],
-    ["TABLE", draw.chance(0.4) ? model.virtuals : model.tables],
-  ] as const);
-  if (list.length === 0 || (list === model.tables && list.length < 3)) return `DROP ${type} IF EXISTS nothing`;
+  const [type, list] = draw.pick(
+    [
+      ["INDEX", model.indexes],
+      ["TRIGGER", model.triggers],
+      ["VIEW", model.views],
+      ["TABLE", draw.chance(0.4) ? model.virtuals : model.tables],
+    ] as const,
+  );
+  if (list.length === 0 || (list === model.tables && list.length < 3)) return `DROP ${type} IF EXISTS missing`;
   const { name } = draw.pick<{ name: string }>(list);
   for (const names of [model.indexes, model.triggers]) remove(names, (one) => one.name === name);
   const table = [...model.tables, ...model.virtuals, ...model.views].find((one) => one.name === name);
@@ -188,7 +227,7 @@ function renameColumn({ draw }: Context, table: Table): string {
 
 function dropColumn({ draw }: Context, table: Table): string {
   const plain = table.columns.filter(({ isUnique, name }) => !isUnique && name !== table.idColumn);
-  if (plain.length < 2) return `ALTER TABLE ${table.name} DROP COLUMN nothing`;
+  if (plain.length < 2) return `ALTER TABLE ${table.name} DROP COLUMN missing`;
   const column = draw.pick(plain);
   remove(table.columns, (one) => one === column);
   return `ALTER TABLE ${table.name} DROP COLUMN ${column.name}`;
@@ -198,6 +237,9 @@ function dropColumn({ draw }: Context, table: Table): string {
 export function changeView(context: Context): string {
   const { draw, model } = context;
   const view = draw.pick(model.views);
+  if (!model.triggers.some(({ table }) => table === view.name) && draw.kind("trigger", 0.9)) {
+    return createTrigger(context, view);
+  }
   return draw.weighted<() => string>([
     [3, () => insert(context, view)],
     [1, () => update(context, view)],

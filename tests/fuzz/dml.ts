@@ -9,7 +9,14 @@ import type { Column, Table } from "./model.ts";
 import { columnsOf, scopeOf, select } from "./select.ts";
 import { valueOf } from "./values.ts";
 
-const ROWIDS = ["9223372036854775807", "9223372036854775806", "-9223372036854775808", "0", "-1", "(9223372036854775807 - 1)"];
+const ROWIDS = [
+  "9223372036854775807",
+  "9223372036854775806",
+  "-9223372036854775808",
+  "0",
+  "-1",
+  "(9223372036854775807 - 1)",
+];
 /** Rows that one INSERT ... SELECT adds at most. */
 const SELECTED_ROWS_MAX = 12;
 
@@ -24,7 +31,7 @@ export function columnValue(context: Context, column: Column, { isExpression = f
   const { draw, model, values } = context;
   const isInteger = column.type === "int";
   if (column.parent !== undefined && draw.chance(0.9)) {
-    return draw.chance(0.2) ? "NULL" : `(SELECT ${draw.pick(["min", "max"])}(rowid) FROM ${column.parent})`;
+    return draw.chance(0.2) ? "NULL" : parentKey(context, column.parent);
   }
   if (isInteger && column.isUnique && draw.kind("rowid-max", 0.02)) return draw.pick(ROWIDS);
   if (column.isUnique && draw.chance(0.85)) {
@@ -35,6 +42,12 @@ export function columnValue(context: Context, column: Column, { isExpression = f
   if (isExpression && draw.chance(0.4)) return expression(context, scopeOf(context, []), column.type, 2);
   const value = valueOf(draw, column.type);
   return values.sql(value === null && column.isNotNull && draw.chance(0.9) ? 1n : value, draw);
+}
+
+/** A key of a table that a foreign key leads to. */
+function parentKey({ draw, model }: Context, name: string): string {
+  const parent = model.tables.find((table) => table.name === name);
+  return `(SELECT ${draw.pick(["min", "max"])}(${parent?.columns[0].name ?? "rowid"}) FROM ${name})`;
 }
 
 /** Columns that an INSERT names: those it must, and some more. */
@@ -52,7 +65,9 @@ export function returning(context: Context, table: Table): string {
   if (!draw.chance(0.12)) return "";
   if (draw.chance(0.4)) return " RETURNING *";
   const scope = scopeOf(context, table.columns.map(({ name, type }) => ({ sql: name, type })));
-  return ` RETURNING ${draw.several(1, 2, () => expression(context, { ...scope, subquery: undefined }, "any", 1)).join(", ")}`;
+  return ` RETURNING ${
+    draw.several(1, 2, () => expression(context, { ...scope, subquery: undefined }, "any", 1)).join(", ")
+  }`;
 }
 
 /** An INSERT or REPLACE. */
@@ -93,7 +108,9 @@ function fitting(context: Context, columns: readonly Column[]): string | undefin
     if (wanted.isUnique && wanted.type === "int") return scattered(context);
     return same.length > 0 ? draw.pick(same).name : draw.pick(["NULL", "1", "'s'"]);
   });
-  const where = draw.chance(0.7) ? ` WHERE ${condition(context, scopeOf(context, columnsOf(table, table.name)), 1)}` : "";
+  const where = draw.chance(0.7)
+    ? ` WHERE ${condition(context, scopeOf(context, columnsOf(table, table.name)), 1)}`
+    : "";
   return `SELECT ${list.join(", ")} FROM ${table.name}${where} LIMIT ${SELECTED_ROWS_MAX}`;
 }
 
@@ -103,11 +120,15 @@ function bulkSource(context: Context, columns: readonly Column[], hasRowid: bool
   const list = columns.map((column) => {
     if (column.isUnique && column.type === "int") return "x + abs(random() % 1000000)";
     if (column.isUnique) return "'b' || x || hex(randomblob(3))";
-    return draw.chance(0.6) ? draw.pick(["x", "x % 10", "'v' || x", "(1000 - x) / 5"]) : expression(context, scope, column.type, 1);
+    return draw.chance(0.6)
+      ? draw.pick(["x", "x % 10", "'v' || x", "(1000 - x) / 5"])
+      : expression(context, scope, column.type, 1);
   });
   if (hasRowid) list.unshift("x");
   if (list.join().includes("random")) draw.used.add("random");
-  return ` WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT ${draw.between(50, 400)}) SELECT ${list.join(", ")} FROM c`;
+  return ` WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT ${draw.between(50, 400)}) SELECT ${
+    list.join(", ")
+  } FROM c`;
 }
 
 function upsert(context: Context, table: Table): string {
@@ -142,7 +163,12 @@ export function update(context: Context, table: Table): string {
   const columns = table.columns.map(({ name, type }) => ({ sql: source ? `${table.name}.${name}` : name, type }));
   const scope = scopeOf(context, source ? [...columns, ...columnsOf(source, "f")] : columns);
   const isEdge = column.type === "int" && draw.kind("rowid-max", column.name === table.idColumn ? 0.2 : 0.01);
-  const value = () => isEdge ? draw.pick(ROWIDS) : draw.chance(0.5) ? expression(context, scope, column.type, 2) : columnValue(context, column);
+  const value = () =>
+    isEdge
+      ? draw.pick(ROWIDS)
+      : draw.chance(0.5)
+      ? expression(context, scope, column.type, 2)
+      : columnValue(context, column);
   const other = settable(context, table);
   const set = other !== undefined && other !== column && draw.chance(0.15)
     ? `(${column.name}, ${other.name}) = (${value()}, ${columnValue(context, other)})`
@@ -180,10 +206,18 @@ export function withChange(context: Context, table: Table): string {
   const first = draw.pick(source.columns).name;
   const cte = `WITH w(a) AS${hint} (SELECT ${first} FROM ${source.name} LIMIT 10)`;
   const columns = insertColumns(context, table);
-  const list = columns.map((column) => column.isUnique && column.type === "int" ? scattered(context) : draw.pick(["a", columnValue(context, column)]));
+  const list = columns.map((column) =>
+    column.isUnique && column.type === "int" ? scattered(context) : draw.pick(["a", columnValue(context, column)])
+  );
   return draw.weighted<() => string>([
-    [2, () => `${cte} INSERT INTO ${table.name}(${columns.map(({ name }) => name).join(", ")}) SELECT ${list.join(", ")} FROM w`],
+    [
+      2,
+      () =>
+        `${cte} INSERT INTO ${table.name}(${columns.map(({ name }) => name).join(", ")}) SELECT ${
+          list.join(", ")
+        } FROM w`,
+    ],
     [1, () => `${cte} DELETE FROM ${table.name} WHERE ${draw.pick(table.columns).name} IN (SELECT a FROM w)`],
-    [1, () => `${cte} UPDATE ${table.name} SET ${columns[0].name} = ${list[0]} WHERE EXISTS (SELECT 1 FROM w)`],
+    [1, () => `${cte} UPDATE ${table.name} SET ${columns[0].name} = (SELECT a FROM w) WHERE EXISTS (SELECT 1 FROM w)`],
   ])();
 }

@@ -22,8 +22,12 @@ export function dumpFile(path: string): string[] {
       return statement.all() as unknown as unknown[][];
     };
     const lines = [`user_version ${all("PRAGMA user_version")} application_id ${all("PRAGMA application_id")}`];
-    for (const row of all("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name")) lines.push(`schema ${row.join(" | ")}`);
-    const tables = all("SELECT name, wr FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'shadow') AND name <> 'sqlite_schema' ORDER BY name");
+    for (const row of all("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name")) {
+      lines.push(`schema ${row.join(" | ")}`);
+    }
+    const tables = all(
+      "SELECT name, wr FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'shadow') AND name <> 'sqlite_schema' ORDER BY name",
+    );
     for (const [name, isKeyed] of tables) lines.push(...dumpTable(all, String(name), isKeyed === 1n));
     return lines;
   } finally {
@@ -34,9 +38,13 @@ export function dumpFile(path: string): string[] {
 function dumpTable(all: (sql: string) => unknown[][], name: string, isKeyed: boolean): string[] {
   const columns = all(`SELECT name FROM pragma_table_xinfo('${name.replaceAll("'", "''")}') WHERE hidden <> 2`);
   const names = columns.map(([column]) => String(column));
-  const rowid = isKeyed ? undefined : ["rowid", "_rowid_", "oid"].find((alias) => !names.some((one) => one.toLowerCase() === alias));
+  const rowid = isKeyed
+    ? undefined
+    : ["rowid", "_rowid_", "oid"].find((alias) => !names.some((one) => one.toLowerCase() === alias));
   const quoted = names.map((column) => `"${column.replaceAll('"', '""')}"`);
-  const terms = quoted.map((column) => `CASE typeof(${column}) WHEN 'text' THEN CAST(${column} AS BLOB) ELSE ${column} END, typeof(${column})`);
+  const terms = quoted.map((column) =>
+    `CASE typeof(${column}) WHEN 'text' THEN CAST(${column} AS BLOB) ELSE ${column} END, typeof(${column})`
+  );
   const rows = all(`SELECT ${[...(rowid ? [rowid] : []), ...terms].join(", ")} FROM "${name.replaceAll('"', '""')}"`);
   const lines = rows.map((row) => `${name} ${row.map(show).join(" | ")}`);
   return isKeyed || rowid === undefined ? lines.sort() : lines;

@@ -62,7 +62,9 @@ export function condition(context: Context, scope: Scope, depth = 2): string {
   const { draw } = context;
   if (depth <= 0 || draw.chance(0.6)) return comparison(context, scope, depth - 1);
   const one = condition(context, scope, depth - 1);
-  return draw.chance(0.15) ? `NOT (${one})` : `(${one} ${draw.pick(["AND", "OR"])} ${condition(context, scope, depth - 1)})`;
+  return draw.chance(0.15)
+    ? `NOT (${one})`
+    : `(${one} ${draw.pick(["AND", "OR"])} ${condition(context, scope, depth - 1)})`;
 }
 
 function comparison(context: Context, scope: Scope, depth: number): string {
@@ -141,7 +143,9 @@ function real(context: Context, scope: Scope, depth: number): string {
   const { draw, values } = context;
   const make = (type: ValueType = "real") => expression(context, scope, type, depth);
   if (draw.kind("math", 0.03)) return mathCall(context, make);
-  if (draw.kind("infinity", 0.02)) return draw.pick(["1e308 * 10", "-1e999", "9e999 - 9e999", "0.0 / 0.0", "1e999 % 3"]);
+  if (draw.kind("infinity", 0.02)) {
+    return draw.pick(["1e308 * 10", "-1e999", "9e999 - 9e999", "0.0 / 0.0", "1e999 % 3"]);
+  }
   const form = draw.weighted<() => string>([
     [6, () => `(${make()} ${draw.pick(["+", "-", "*", "/"])} ${make(draw.pick(["int", "real"]))})`],
     [2, () => `round(${make()}${draw.pick(["", ", 2", ", -1", ", 30"])})`],
@@ -155,7 +159,22 @@ function real(context: Context, scope: Scope, depth: number): string {
 }
 
 function mathCall({ draw }: Context, make: () => string): string {
-  const one = ["sqrt", "exp", "ln", "log10", "log2", "sin", "cos", "tan", "asin", "atanh", "ceil", "floor", "trunc", "degrees"];
+  const one = [
+    "sqrt",
+    "exp",
+    "ln",
+    "log10",
+    "log2",
+    "sin",
+    "cos",
+    "tan",
+    "asin",
+    "atanh",
+    "ceil",
+    "floor",
+    "trunc",
+    "degrees",
+  ];
   return draw.weighted<() => string>([
     [5, () => `${draw.pick(one)}(${make()})`],
     [1, () => `${draw.pick(["pow", "mod", "atan2", "log"])}(${make()}, ${make()})`],
@@ -163,7 +182,23 @@ function mathCall({ draw }: Context, make: () => string): string {
   ])();
 }
 
-const FORMATS = ["%d", "%5.2f", "%s", "%q", "%Q", "%x", "%,d", "%08.3e", "%g", "%!.17g", "%c", "%-10s|", "%%", "%w", "%.3s"];
+const FORMATS = [
+  "%d",
+  "%5.2f",
+  "%s",
+  "%q",
+  "%Q",
+  "%x",
+  "%,d",
+  "%08.3e",
+  "%g",
+  "%!.17g",
+  "%c",
+  "%-10s|",
+  "%%",
+  "%w",
+  "%.3s",
+];
 
 function text(context: Context, scope: Scope, depth: number): string {
   const { draw, values } = context;
@@ -174,7 +209,13 @@ function text(context: Context, scope: Scope, depth: number): string {
   }
   const form = draw.weighted<() => string>([
     [6, () => `(${make()} || ${make(draw.pick(["text", "int"]))})`],
-    [3, () => `${draw.pick(["upper", "lower", "trim", "ltrim", "rtrim", "hex", "quote", "typeof", "unistr_quote"])}(${make()})`],
+    [
+      3,
+      () =>
+        `${
+          draw.pick(["upper", "lower", "trim", "ltrim", "rtrim", "hex", "quote", "typeof", "unistr_quote"])
+        }(${make()})`,
+    ],
     [2, () => `substr(${make()}, ${draw.between(-4, 4)}${draw.chance(0.5) ? `, ${draw.between(-2, 5)}` : ""})`],
     [2, () => `replace(${make()}, ${leaf(context, scope, "text")}, ${leaf(context, scope, "text")})`],
     [2, () => `trim(${make()}, ${leaf(context, scope, "text")})`],
@@ -195,8 +236,12 @@ function text(context: Context, scope: Scope, depth: number): string {
 function blob(context: Context, scope: Scope, depth: number): string {
   const { draw, values } = context;
   const make = (type: ValueType) => expression(context, scope, type, depth);
-  if (!scope.isPure && draw.kind("random", 0.08)) return `randomblob(${draw.pick(["0", "3", "8", "-1", "NULL", "'5x'", "40"])})`;
-  if (draw.kind("large", 0.03)) return `${draw.pick(["zeroblob", scope.isPure ? "zeroblob" : "randomblob"])}(${draw.between(2000, 100_000)})`;
+  if (!scope.isPure && draw.kind("random", 0.08)) {
+    return `randomblob(${draw.pick(["0", "3", "8", "-1", "NULL", "'5x'", "40"])})`;
+  }
+  if (draw.kind("large", 0.03)) {
+    return `${draw.pick(["zeroblob", scope.isPure ? "zeroblob" : "randomblob"])}(${draw.between(2000, 100_000)})`;
+  }
   if (draw.kind("huge", 0.01)) return `zeroblob(${draw.pick(["2147483647", "9223372036854775807", "400000000"])})`;
   const form = draw.weighted<() => string>([
     [3, () => `CAST(${make("text")} AS BLOB)`],

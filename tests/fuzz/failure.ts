@@ -50,13 +50,16 @@ export function messageOf(error: unknown): string {
 
 /** A message without what is by chance: names, numbers, paths. */
 export function normalized(message: string): string {
-  return message.replaceAll(/"[^"]*"|'[^']*'|`[^`]*`/g, "?").replaceAll(/\S*\/\S+/g, "/").replaceAll(/\d+/g, "#").replaceAll(
-    /\b(?:[a-z]+#|main\.\S+|\S+\.\S+)\b\S*/g,
-    "?",
-  ).slice(0, 120);
+  return message.replaceAll(/"[^"]*"|'[^']*'|`[^`]*`/g, "?").replaceAll(/\S*\/\S+/g, "/").replaceAll(/\d+/g, "#")
+    .replaceAll(
+      /\b(?:[a-z]+#|main\.\S+|\S+\.\S+)\b\S*/g,
+      "?",
+    ).slice(0, 120);
 }
 
 /** What two failures have in common when they are taken for the same while a case is made smaller. */
 export function signature({ kind, message }: Failure): string {
-  return kind === "diverge" || kind === "results" || kind === "hang" || kind === "crash" ? kind : `${kind}: ${normalized(message)}`;
+  return kind === "diverge" || kind === "results" || kind === "hang" || kind === "crash"
+    ? kind
+    : `${kind}: ${normalized(message)}`;
 }

@@ -22,6 +22,7 @@ const PRODUCTIONS: readonly Weighted<Production>[] = [
   [60, (context) => remove(context, context.model.anyTable(context.draw))],
   [25, (context) => withChange(context, context.model.anyTable(context.draw))],
   [60, select],
+  [60, useVirtual],
   [14, createTable],
   [24, createIndex],
   [10, (context) => context.draw.kind("view", 1) ? createView(context) : undefined],
@@ -30,7 +31,6 @@ const PRODUCTIONS: readonly Weighted<Production>[] = [
   [26, (context) => context.draw.kind("alter", 1) ? alter(context) : undefined],
   [14, drop],
   [10, createVirtual],
-  [60, useVirtual],
   [24, statistics],
   [12, sequence],
   [14, pragma],
@@ -39,6 +39,9 @@ const PRODUCTIONS: readonly Weighted<Production>[] = [
   [10, explain],
   [12, broken],
 ];
+
+/** What mostly stands in a transaction: schema changes there are undone with it, which the model does not see. */
+const ROW_PRODUCTIONS = PRODUCTIONS.slice(0, 6);
 
 /** Attempts to draw a production whose kind is on, before a plain INSERT takes its place. */
 const ATTEMPTS_MAX = 8;
@@ -71,7 +74,14 @@ export class Generator {
       after: {},
       isCompared: false,
     };
-    if (at === 0) return { ...rest, kind: "execute", transaction: false, elements: draw.several(2, 4, () => this.#element(createTable)) };
+    if (at === 0) {
+      return {
+        ...rest,
+        kind: "execute",
+        transaction: false,
+        elements: draw.several(2, 4, () => this.#element(createTable)),
+      };
+    }
     if (draw.chance(0.01)) return { ...rest, kind: "noop", transaction: false, elements: [] };
     if (draw.chance(0.012)) {
       const element = this.#element(vacuum);
@@ -79,7 +89,10 @@ export class Generator {
     }
     const kind = draw.weighted<Item["kind"]>([[12, "execute"], [6, "request"], [1, "query"]]);
     const count = draw.weighted([[10, 1], [5, 2], [3, 3], [2, draw.between(4, 6)]]);
-    const elements = Array.from({ length: count }, () => this.#element(kind === "query" && draw.chance(0.8) ? select : undefined));
+    const elements = Array.from(
+      { length: count },
+      () => this.#element(kind === "query" && draw.chance(0.8) ? select : undefined),
+    );
     return { ...rest, kind, transaction: kind !== "query" && draw.chance(0.3), elements };
   }
 
@@ -91,25 +104,32 @@ export class Generator {
     this.#timeMs = Math.min(Math.max(this.#timeMs, 0), TIME_MS_MAX);
   }
 
-  #element(production?: Production): Element {
+  #element(production: Production | undefined, productions = PRODUCTIONS): Element {
     const draw = this.#draw;
     draw.used.clear();
     const style = draw.weighted<ParameterStyle>([[5, "literal"], [4, "positional"], [1, "named"]]);
     const values = new Values(style);
     const context: Context = { draw, model: this.#model, values };
-    let sql = this.#statement(context, production);
+    let sql = this.#statement(context, productions, production);
     if (production === undefined && style !== "named" && draw.chance(0.06)) {
-      for (let more = draw.between(1, 2); more > 0; more--) sql += `;${draw.pick(["", " ", "\n-- and\n"])}${this.#statement(context)}`;
+      for (let more = draw.between(1, 2); more > 0; more--) {
+        sql += `;${draw.pick(["", " ", "\n-- and\n"])}${this.#statement(context, productions)}`;
+      }
       if (draw.chance(0.3)) sql += ";";
     }
     const { positional, named } = values;
-    return { sql, positional, named: style === "named" && Object.keys(named).length > 0 ? named : null, kinds: [...draw.used] };
+    return {
+      sql,
+      positional,
+      named: style === "named" && Object.keys(named).length > 0 ? named : null,
+      kinds: [...draw.used],
+    };
   }
 
-  #statement(context: Context, production?: Production): string {
+  #statement(context: Context, productions: typeof PRODUCTIONS, production?: Production): string {
     if (production !== undefined) return production(context) ?? "";
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      const sql = this.#draw.weighted(PRODUCTIONS)(context);
+      const sql = this.#draw.weighted(productions)(context);
       if (sql !== undefined) return sql;
     }
     return insert(context, this.#model.anyTable(this.#draw));

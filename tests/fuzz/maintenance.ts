@@ -18,11 +18,20 @@ export function statistics(context: Context): string | undefined {
   const { draw, model } = context;
   const table = model.anyTable(draw);
   const index = model.indexes.length > 0 ? draw.pick(model.indexes) : undefined;
-  if (draw.kind("stat-drop", 0.06)) return `DROP TABLE ${draw.pick(["sqlite_stat1", "IF EXISTS sqlite_stat4", "IF EXISTS sqlite_stat1"])}`;
+  if (draw.kind("stat-drop", 0.06)) {
+    return `DROP TABLE ${draw.pick(["sqlite_stat1", "IF EXISTS sqlite_stat4", "IF EXISTS sqlite_stat1"])}`;
+  }
   if (draw.kind("stat-write", 0.35)) {
-    const statistic = literal(draw.pick(["1000000 1", "1000 900 800", "10 1", "5000000 5000000", "unordered", "1 1 1 sz=10", ""]));
+    const statistic = literal(
+      draw.pick(["1000000 1", "1000 900 800", "10 1", "5000000 5000000", "unordered", "1 1 1 sz=10", ""]),
+    );
     return draw.weighted([
-      [3, `INSERT INTO sqlite_stat1(tbl, idx, stat) VALUES(${literal(bare(table.name))}, ${index ? literal(bare(index.name)) : "NULL"}, ${statistic})`],
+      [
+        3,
+        `INSERT INTO sqlite_stat1(tbl, idx, stat) VALUES(${literal(bare(table.name))}, ${
+          index ? literal(bare(index.name)) : "NULL"
+        }, ${statistic})`,
+      ],
       [2, `UPDATE sqlite_stat1 SET stat = ${statistic}${draw.pick(["", ` WHERE tbl = ${literal(bare(table.name))}`])}`],
       [2, `DELETE FROM sqlite_stat1${draw.pick(["", " WHERE idx IS NULL", " WHERE rowid % 2"])}`],
       [1, "DELETE FROM sqlite_stat4"],
@@ -30,7 +39,13 @@ export function statistics(context: Context): string | undefined {
     ]);
   }
   if (!draw.kind("analyze", 1)) return undefined;
-  return draw.pick(["ANALYZE", "ANALYZE main", `ANALYZE ${table.name}`, `ANALYZE ${index?.name ?? ""}`, "ANALYZE sqlite_schema"]);
+  return draw.pick([
+    "ANALYZE",
+    "ANALYZE main",
+    `ANALYZE ${table.name}`,
+    `ANALYZE ${index?.name ?? ""}`,
+    "ANALYZE sqlite_schema",
+  ]);
 }
 
 /** A write to the counters of AUTOINCREMENT. */
@@ -40,7 +55,9 @@ export function sequence(context: Context): string | undefined {
   const counting = model.tables.filter(({ isAutoincrement }) => isAutoincrement);
   const name = literal(bare((counting.length > 0 ? draw.pick(counting) : model.anyTable(draw)).name));
   const isEnd = draw.kind("rowid-max", 0.15);
-  const value = isEnd ? draw.pick(["9223372036854775807", "9223372036854775806", "'9223372036854775807'"]) : draw.pick(["5", "100", "-3", "NULL", "'12'", "2.5", "x'31'"]);
+  const value = isEnd
+    ? draw.pick(["9223372036854775807", "9223372036854775806", "'9223372036854775807'"])
+    : draw.pick(["5", "100", "-3", "NULL", "'12'", "2.5", "x'31'"]);
   return draw.weighted([
     [4, `UPDATE sqlite_sequence SET seq = ${value}${draw.pick(["", ` WHERE name = ${name}`])}`],
     [2, `INSERT INTO sqlite_sequence(name, seq) VALUES(${name}, ${value})`],
@@ -167,7 +184,12 @@ export function refused(context: Context): string | undefined {
 /** REINDEX. */
 export function reindex({ draw, model }: Context): string | undefined {
   if (!draw.kind("reindex", 1)) return undefined;
-  return draw.pick(["REINDEX", "REINDEX NOCASE", `REINDEX ${model.anyTable(draw).name}`, `REINDEX ${model.indexes[0]?.name ?? "RTRIM"}`]);
+  return draw.pick([
+    "REINDEX",
+    "REINDEX NOCASE",
+    `REINDEX ${model.anyTable(draw).name}`,
+    `REINDEX ${model.indexes[0]?.name ?? "RTRIM"}`,
+  ]);
 }
 
 /** VACUUM. */
@@ -193,6 +215,21 @@ export function broken(context: Context): string | undefined {
     [2, () => good.replace(/ \w+/, "")],
     [1, () => good.replace(/(\w+)$/, "nowhere.$1")],
     [1, () => `${good}\0 rest`],
-    [1, () => draw.pick(["", "-- nothing", ";;", "/* open", "SELECT '", "\ufeffSELECT 1", "EXPLAIN", "WITH", "SELECT 1 \u2028", "\u00a0SELECT 2"])],
+    [
+      1,
+      () =>
+        draw.pick([
+          "",
+          "-- nothing",
+          ";;",
+          "/* open",
+          "SELECT '",
+          "\ufeffSELECT 1",
+          "EXPLAIN",
+          "WITH",
+          "SELECT 1 \u2028",
+          "\u00a0SELECT 2",
+        ]),
+    ],
   ])();
 }

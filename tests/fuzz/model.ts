@@ -62,7 +62,14 @@ export class Model {
   freshName(draw: Draw, prefix: string): string {
     const name = `${prefix}${++this.#count}`;
     if (draw.chance(0.93)) return name;
-    return draw.pick([`"${name} x"`, `[${name};y]`, `"${name}""q"`, `${name}_ä`, `\`${name} order\``, `"SELECT ${name}"`]);
+    return draw.pick([
+      `"${name} x"`,
+      `[${name};y]`,
+      `"${name}""q"`,
+      `${name}_ä`,
+      `\`${name} order\``,
+      `"SELECT ${name}"`,
+    ]);
   }
 
   /** A number that was not drawn before. */

@@ -8,6 +8,7 @@ import { encodeCommand, stampCommand } from "../../src/sql/command.ts";
 import type { ApplyEntry, Outcome } from "../../src/sql/exchange.ts";
 import { renderFlags } from "../../src/sql/render_options.ts";
 import { splitStatements } from "../../src/sql/statement.ts";
+import { Tokenizer } from "../../src/sql/tokenizer.ts";
 import { contentHash } from "../../src/sqlite/content_hash.ts";
 import { type Database, openNodeSqlite, runOnce } from "../../src/sqlite/driver.ts";
 import {
@@ -39,6 +40,16 @@ export function makeEntry(item: Item, index: number): ApplyEntry {
 /** The statements of a string, one by one. */
 export function splitText(sql: string): string[] {
   return splitStatements(sql).map((part) => part.sql);
+}
+
+/** The tokens of a string, each with a space in front where there was one. */
+export function tokensOf(sql: string): string[] {
+  const list: string[] = [];
+  const tokens = new Tokenizer(sql);
+  for (let end = 0; tokens.next(); end = tokens.end) {
+    list.push(`${tokens.start > end ? " " : ""}${sql.slice(tokens.start, tokens.end)}`);
+  }
+  return list;
 }
 
 /** What a replica says of itself, to be compared. */

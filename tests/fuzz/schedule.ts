@@ -6,9 +6,6 @@
 import type { Action, Case, Item } from "./case.ts";
 import type { Draw } from "./draw.ts";
 
-/** Replicas that are there from the start. */
-export const REPLICAS = 3;
-
 /** Renders nothing, plainly, or in one of the other ways. */
 function waitersOf(draw: Draw, count: number): (number | null)[] {
   const bits = draw.pick([0, 0, 1, 4, 8, 13]);
@@ -27,22 +24,32 @@ function action(draw: Draw): Action {
   ])();
 }
 
+/** Entries without a schedule. */
+export interface Unscheduled {
+  readonly seed: number;
+  readonly items: readonly Item[];
+  /** Replicas that are there from the start. */
+  readonly replicas: number;
+}
+
 /** Gives each replica its batches and faults. One more replica joins midway now and then. */
-export function schedule(draw: Draw, { seed, items }: { seed: number; items: readonly Item[] }): Case {
-  const joiner = draw.kind("snapshot", 0.5) ? REPLICAS : undefined;
+export function schedule(draw: Draw, { seed, items, replicas }: Unscheduled): Case {
+  const joiner = draw.kind("snapshot", 0.5) ? replicas : undefined;
   const joinsAt = draw.below(Math.max(1, items.length));
-  const pauses = Array.from({ length: REPLICAS + 1 }, () => draw.pick([0.02, 0.1, 0.3, 1]));
+  const pauses = Array.from({ length: replicas + 1 }, () => draw.pick([0.02, 0.1, 0.3, 1]));
   const chunk = draw.between(12, 40);
   const scheduled = items.map((item, at): Item => {
     const after: Record<number, Action> = {};
-    for (let replica = 0; replica < REPLICAS; replica++) {
-      if (draw.chance(pauses[replica])) after[replica] = pauses[replica] === 1 && draw.chance(0.9) ? "cut" : action(draw);
+    for (let replica = 0; replica < replicas; replica++) {
+      if (draw.chance(pauses[replica])) {
+        after[replica] = pauses[replica] === 1 && draw.chance(0.9) ? "cut" : action(draw);
+      }
     }
     if (joiner !== undefined && at > joinsAt && draw.chance(pauses[joiner])) after[joiner] = action(draw);
     if (joiner === undefined && draw.chance(0.004)) after[0] = "join 1";
-    if (joiner !== undefined && at === joinsAt) after[joiner] = `join ${draw.below(REPLICAS)}`;
+    if (joiner !== undefined && at === joinsAt) after[joiner] = `join ${draw.below(replicas)}`;
     return { ...item, after, isCompared: at % chunk === chunk - 1 };
   });
-  const count = joiner === undefined ? REPLICAS : REPLICAS + 1;
+  const count = joiner === undefined ? replicas : replicas + 1;
   return { seed, foreignKeys: draw.chance(0.4), waiters: waitersOf(draw, count), items: scheduled };
 }

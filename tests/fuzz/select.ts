@@ -48,7 +48,8 @@ export function scopeOf(context: Context, columns: readonly ColumnRef[]): Scope 
 /** A query. */
 export function select(context: Context, options: SelectOptions = {}): string {
   const { draw } = context;
-  const types = options.types ?? draw.several(1, 4, () => draw.pick<ValueType>(["int", "int", "text", "any", "real", "date", "json"]));
+  const types = options.types ??
+    draw.several(1, 4, () => draw.pick<ValueType>(["int", "int", "text", "any", "real", "date", "json"]));
   const depth = options.depth ?? 2;
   if (options.isSimple || depth <= 0) return core(context, types, options) + tail(context, types, options);
   return draw.weighted<() => string>([
@@ -74,7 +75,9 @@ function tail({ draw }: Context, types: readonly ValueType[], { limit = 0 }: Sel
     if (draw.kind("random", 0.1)) text += ", random()";
   }
   if (limit > 0) return `${text} LIMIT ${limit}`;
-  return draw.chance(0.3) ? `${text} LIMIT ${draw.between(0, 20)}${draw.chance(0.3) ? ` OFFSET ${draw.below(4)}` : ""}` : text;
+  return draw.chance(0.3)
+    ? `${text} LIMIT ${draw.between(0, 20)}${draw.chance(0.3) ? ` OFFSET ${draw.below(4)}` : ""}`
+    : text;
 }
 
 function core(context: Context, types: readonly ValueType[], options: SelectOptions): string {
@@ -83,7 +86,9 @@ function core(context: Context, types: readonly ValueType[], options: SelectOpti
   const scope = scopeOf(context, [...source.columns, ...(options.outer ?? [])]);
   const distinct = draw.chance(0.1) ? "DISTINCT " : "";
   const depth = draw.chance(0.5) ? 0 : Math.max(0, (options.depth ?? 2) - 1);
-  const columns = types.map((type, at) => expression(context, scope, type, depth) + (draw.chance(0.2) ? ` AS c${at}` : ""));
+  const columns = types.map((type, at) =>
+    expression(context, scope, type, depth) + (draw.chance(0.2) ? ` AS c${at}` : "")
+  );
   const where = draw.chance(0.5) ? ` WHERE ${condition(context, scope, 1)}` : "";
   return `SELECT ${distinct}${columns.join(", ")} FROM ${source.sql}${where}`;
 }
@@ -132,7 +137,9 @@ function indexHint({ draw, model }: Context, table: Table): string {
 function compound(context: Context, types: readonly ValueType[], options: SelectOptions): string {
   const { draw } = context;
   const parts = draw.several(2, 3, () => core(context, types, { ...options, depth: 1 }));
-  const sql = parts.reduce((text, part) => `${text} ${draw.pick(["UNION", "UNION ALL", "EXCEPT", "INTERSECT"])} ${part}`);
+  const sql = parts.reduce((text, part) =>
+    `${text} ${draw.pick(["UNION", "UNION ALL", "EXCEPT", "INTERSECT"])} ${part}`
+  );
   return sql + tail(context, types, options);
 }
 
@@ -164,16 +171,25 @@ function aggregate(context: Context, scope: Scope, type: ValueType): string {
   const filter = draw.chance(0.15) ? ` FILTER (WHERE ${condition(context, scope, 0)})` : "";
   switch (type) {
     case "int":
-      return draw.pick(["count(*)", `count(DISTINCT ${any()})`, `count(${any()})`, `max(${leaf(context, scope, "int")})`]) + filter;
+      return draw.pick([
+        "count(*)",
+        `count(DISTINCT ${any()})`,
+        `count(${any()})`,
+        `max(${leaf(context, scope, "int")})`,
+      ]) + filter;
     case "real":
       return draw.kind("overflow", 0.2)
         ? `sum(${leaf(context, scope, "int")})${filter}`
         : `${draw.pick(["avg", "total"])}(${any()})${filter}`;
     case "json":
-      return draw.pick([`json_group_array(${leaf(context, scope, "int")})`, `json_group_object(${leaf(context, scope, "text")}, 1)`]) +
+      return draw.pick([
+        `json_group_array(${leaf(context, scope, "int")})`,
+        `json_group_object(${leaf(context, scope, "text")}, 1)`,
+      ]) +
         filter;
     default:
-      return draw.pick([`min(${any()})`, `max(${any()})`, `group_concat(${any()}, '/')`, `string_agg(${any()}, ',')`]) + filter;
+      return draw.pick([`min(${any()})`, `max(${any()})`, `group_concat(${any()}, '/')`, `string_agg(${any()}, ',')`]) +
+        filter;
   }
 }
 
@@ -184,7 +200,8 @@ function grouped(context: Context, types: readonly ValueType[], options: SelectO
   const columns = types.map((type) => aggregate(context, scope, type));
   const group = draw.chance(0.7) ? ` GROUP BY ${leaf(context, scope, "any")}` : "";
   const having = group !== "" && draw.chance(0.3) ? " HAVING count(*) > 1" : "";
-  return `SELECT ${columns.join(", ")} FROM ${source.sql}${group}${having}` + (options.limit ? ` LIMIT ${options.limit}` : "");
+  return `SELECT ${columns.join(", ")} FROM ${source.sql}${group}${having}` +
+    (options.limit ? ` LIMIT ${options.limit}` : "");
 }
 
 const FRAMES = [
@@ -203,10 +220,19 @@ function windowed(context: Context, types: readonly ValueType[], options: Select
   const calls = types.map((type) => {
     const call = type === "int"
       ? draw.pick(["row_number()", "rank()", "dense_rank()", "ntile(3)", "count(*)"])
-      : draw.pick([`lag(${any()}, 1)`, `lead(${any()})`, `first_value(${any()})`, `nth_value(${any()}, 2)`, `max(${any()})`, "cume_dist()"]);
+      : draw.pick([
+        `lag(${any()}, 1)`,
+        `lead(${any()})`,
+        `first_value(${any()})`,
+        `nth_value(${any()}, 2)`,
+        `max(${any()})`,
+        "cume_dist()",
+      ]);
     return `${call} OVER w`;
   });
   const partition = draw.chance(0.5) ? `PARTITION BY ${any()} ` : "";
-  return `SELECT ${calls.join(", ")} FROM ${source.sql} WINDOW w AS (${partition}ORDER BY ${any()}${draw.pick(FRAMES)})` +
+  return `SELECT ${calls.join(", ")} FROM ${source.sql} WINDOW w AS (${partition}ORDER BY ${any()}${
+    draw.pick(FRAMES)
+  })` +
     (options.limit ? ` LIMIT ${options.limit}` : "");
 }

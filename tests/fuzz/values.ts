@@ -12,8 +12,36 @@ export type ValueType = "int" | "real" | "text" | "blob" | "date" | "json" | "an
 /** Types that a value can have by itself. */
 export const PLAIN_TYPES: readonly Exclude<ValueType, "any">[] = ["int", "real", "text", "blob", "date", "json"];
 
-const WORDS = ["ann", "Bob", "x", "", " ", "hello world", "running dogs", "it's", "A;B", "-- no", "100%", "_", "null", "abc"];
-const FOREIGN = ["Straße", "ÄÖÜäöü", "İstanbul ı", "ǆ", "ﬀ", "e\u0301", "日本語", "😀 x", "\ufeffbom", "Ω\u2126", "\u00a0", "ÿ"];
+const WORDS = [
+  "ann",
+  "Bob",
+  "x",
+  "",
+  " ",
+  "hello world",
+  "running dogs",
+  "it's",
+  "A;B",
+  "-- no",
+  "100%",
+  "_",
+  "null",
+  "abc",
+];
+const FOREIGN = [
+  "Straße",
+  "ÄÖÜäöü",
+  "İstanbul ı",
+  "ǆ",
+  "ﬀ",
+  "e\u0301",
+  "日本語",
+  "😀 x",
+  "\ufeffbom",
+  "Ω\u2126",
+  "\u00a0",
+  "ÿ",
+];
 const DATES = [
   "2024-02-29",
   "2023-11-14 22:13:20",
@@ -30,7 +58,7 @@ const DATE_WORDS = ["now", "NOW", "subsec", "localtime", "utc", "subsecond", "au
 const JSON_TEXTS = [
   '{"a":1,"b":[1,2,{"c":null}]}',
   "[]",
-  "[1,2.5,\"x\",null,true]",
+  '[1,2.5,"x",null,true]',
   '{"a":"Ä","title":"t"}',
   "{}",
   '"text"',
@@ -52,7 +80,18 @@ const EDGE_INTEGERS = [
   256n,
   65536n,
 ];
-const EDGE_REALS = [0, -0, 1e308, -1e308, 5e-324, 9223372036854775807, 9223372036854775000, 0.1, 1e15, 123456789012345680];
+const EDGE_REALS = [
+  0,
+  -0,
+  1e308,
+  -1e308,
+  5e-324,
+  9223372036854775807,
+  9223372036854775000,
+  0.1,
+  1e15,
+  123456789012345680,
+];
 
 /** An integer; small mostly. */
 export function integerValue(draw: Draw): bigint {

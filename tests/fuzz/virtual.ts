@@ -25,7 +25,9 @@ export function createVirtual(context: Context): string {
 
 /** Name of a table and the columns that hold text, for external content. */
 function contentOf({ draw, model }: Context): { table: Table; columns: string[] } | undefined {
-  const fitting = model.tables.filter(({ kind, columns }) => kind === "rowid" && columns.some(({ type }) => type === "text"));
+  const fitting = model.tables.filter(({ kind, columns }) =>
+    kind === "rowid" && columns.some(({ type }) => type === "text")
+  );
   if (fitting.length === 0) return undefined;
   const table = draw.pick(fitting);
   return { table, columns: table.columns.filter(({ type }) => type === "text").map(({ name }) => name) };
@@ -37,7 +39,14 @@ function createFts5(context: Context): string {
   const content = draw.kind("fts-external", 0.3) ? contentOf(context) : undefined;
   const isContentless = content === undefined && draw.kind("fts-external", 0.15);
   const columns = content?.columns ?? draw.several(1, 3, (at) => `a${at}`);
-  const options = draw.sample(["tokenize='porter unicode61'", "tokenize='trigram'", "prefix='2 3'", "detail=none", "detail=column", "columnsize=0"], draw.below(3));
+  const options = draw.sample([
+    "tokenize='porter unicode61'",
+    "tokenize='trigram'",
+    "prefix='2 3'",
+    "detail=none",
+    "detail=column",
+    "columnsize=0",
+  ], draw.below(3));
   if (options.filter((one) => one.startsWith("tokenize")).length > 1) options.pop();
   if (options.filter((one) => one.startsWith("detail")).length > 1) options.pop();
   if (content !== undefined) {
@@ -55,7 +64,9 @@ function createFts5(context: Context): string {
     conflictTargets: [],
   });
   const unindexed = columns.length > 1 && draw.chance(0.2) ? " UNINDEXED" : "";
-  return `CREATE VIRTUAL TABLE ${name} USING fts5(${[...columns.slice(0, -1), columns[columns.length - 1] + unindexed, ...options].join(", ")})`;
+  return `CREATE VIRTUAL TABLE ${name} USING fts5(${
+    [...columns.slice(0, -1), columns[columns.length - 1] + unindexed, ...options].join(", ")
+  })`;
 }
 
 function createFts3(context: Context): string {
@@ -63,7 +74,10 @@ function createFts3(context: Context): string {
   const name = model.freshName(draw, "g");
   const version = draw.pick(["fts3", "fts4"]);
   const columns = draw.several(1, 2, (at) => `a${at}`);
-  const options = draw.sample(["tokenize=porter", ...(version === "fts4" ? ['prefix="2"', "matchinfo=fts3", "order=desc", "compress=x"] : [])], draw.below(2))
+  const options = draw.sample([
+    "tokenize=porter",
+    ...(version === "fts4" ? ['prefix="2"', "matchinfo=fts3", "order=desc", "compress=x"] : []),
+  ], draw.below(2))
     .filter((option) => option !== "compress=x");
   const isContentless = version === "fts4" && draw.kind("fts-external", 0.15);
   if (isContentless) options.push('content=""');
@@ -93,8 +107,18 @@ function createRtree(context: Context): string {
     isNotNull: false,
   }));
   const extra = draw.chance(0.3) ? ["+note TEXT"] : [];
-  model.virtuals.push({ name, kind: "rtree", columns, idColumn: "id", isAutoincrement: false, isStrict: false, conflictTargets: [] });
-  return `CREATE VIRTUAL TABLE ${name} USING ${draw.pick(["rtree", "rtree", "rtree_i32"])}(${["id", ...names, ...extra].join(", ")})`;
+  model.virtuals.push({
+    name,
+    kind: "rtree",
+    columns,
+    idColumn: "id",
+    isAutoincrement: false,
+    isStrict: false,
+    conflictTargets: [],
+  });
+  return `CREATE VIRTUAL TABLE ${name} USING ${draw.pick(["rtree", "rtree", "rtree_i32"])}(${
+    ["id", ...names, ...extra].join(", ")
+  })`;
 }
 
 function createVocabulary(context: Context): string {
@@ -103,7 +127,14 @@ function createVocabulary(context: Context): string {
   if (of.length === 0) return createFts5(context);
   const table = draw.pick(of);
   const name = model.freshName(draw, "o");
-  model.virtuals.push({ name, kind: "vocab", columns: [{ ...textColumn("term") }], isAutoincrement: false, isStrict: false, conflictTargets: [] });
+  model.virtuals.push({
+    name,
+    kind: "vocab",
+    columns: [{ ...textColumn("term") }],
+    isAutoincrement: false,
+    isStrict: false,
+    conflictTargets: [],
+  });
   if (table.kind === "fts3") return `CREATE VIRTUAL TABLE ${name} USING fts4aux(${table.name})`;
   return `CREATE VIRTUAL TABLE ${name} USING fts5vocab(${table.name}, ${draw.pick(["row", "col", "instance"])})`;
 }
@@ -123,7 +154,9 @@ export function useVirtual(context: Context): string {
 
 function useShadow({ draw }: Context, table: Table): string {
   const bare = table.name.replace(/["[\]`]/g, "");
-  const shadow = `"${bare}_${draw.pick(["data", "idx", "content", "docsize", "config", "segments", "segdir", "stat", "node", "rowid", "parent"])}"`;
+  const shadow = `"${bare}_${
+    draw.pick(["data", "idx", "content", "docsize", "config", "segments", "segdir", "stat", "node", "rowid", "parent"])
+  }"`;
   return draw.pick([
     `DELETE FROM ${shadow}`,
     `UPDATE ${shadow} SET rowid = rowid + 1`,
@@ -147,19 +180,46 @@ function useRtree({ draw, model, values }: Context, table: Table): string {
     }
     return list.join(", ");
   };
-  const id = () => draw.kind("rowid-max", 0.03) ? "9223372036854775807" : draw.pick(["NULL", values.sql(model.fresh(), draw)]);
+  const id = () =>
+    draw.kind("rowid-max", 0.03) ? "9223372036854775807" : draw.pick(["NULL", values.sql(model.fresh(), draw)]);
   const names = table.columns.map(({ name }) => name).join(", ");
   return draw.weighted<() => string>([
-    [6, () => `INSERT ${draw.pick(["", "OR REPLACE ", "OR IGNORE "])}INTO ${table.name}(${names}) VALUES (${id()}, ${box()}), (NULL, ${box()})`],
+    [
+      6,
+      () =>
+        `INSERT ${
+          draw.pick(["", "OR REPLACE ", "OR IGNORE "])
+        }INTO ${table.name}(${names}) VALUES (${id()}, ${box()}), (NULL, ${box()})`,
+    ],
     [2, () => `UPDATE ${table.name} SET x0 = x0 - ${draw.below(5)} WHERE id % 3 = ${draw.below(3)}`],
     [2, () => `DELETE FROM ${table.name} WHERE x0 > ${draw.between(-20, 60)}`],
     [2, () => `SELECT id FROM ${table.name} WHERE x1 >= ${draw.between(-50, 0)} AND x0 <= ${draw.between(0, 50)}`],
-    [1, () => `INSERT INTO ${table.name}(${names}) SELECT NULL, ${table.columns.slice(1).map(({ name }) => `${name} + 1`).join(", ")} FROM ${table.name} LIMIT 5`],
+    [
+      1,
+      () =>
+        `INSERT INTO ${table.name}(${names}) SELECT NULL, ${
+          table.columns.slice(1).map(({ name }) => `${name} + 1`).join(", ")
+        } FROM ${table.name} LIMIT 5`,
+    ],
     [1, () => `SELECT rtreecheck('${table.name.replace(/["[\]`]/g, "")}')`],
   ])();
 }
 
-const QUERIES = ["w1", "w1 OR w2", '"w1 w2"', "w*", "running", "w1 NOT w3", "NEAR(w1 w2)", "a0 : w1", "äöü", "hello", "^w1", "w1 AND", ""];
+const QUERIES = [
+  "w1",
+  "w1 OR w2",
+  '"w1 w2"',
+  "w*",
+  "running",
+  "w1 NOT w3",
+  "NEAR(w1 w2)",
+  "a0 : w1",
+  "äöü",
+  "hello",
+  "^w1",
+  "w1 AND",
+  "",
+];
 
 function useFullText(context: Context, table: Table): string {
   const { draw, model, values } = context;
@@ -170,14 +230,54 @@ function useFullText(context: Context, table: Table): string {
   const key = table.kind === "fts3" ? "docid" : "rowid";
   return draw.weighted<() => string>([
     [5, () => `INSERT INTO ${table.name}(${names.join(", ")}) VALUES (${texts()})`],
-    [3, () => `INSERT ${draw.pick(["", "OR REPLACE "])}INTO ${table.name}(${key}, ${names.join(", ")}) VALUES (${rowid()}, ${texts()}), (${rowid()}, ${texts()})`],
-    [2, () => `UPDATE ${table.name} SET ${draw.pick(names)} = ${values.sql(textValue(draw), draw)} WHERE rowid % 4 = ${draw.below(4)}`],
-    [2, () => `DELETE FROM ${table.name} WHERE ${draw.pick([`rowid = ${rowid()}`, `rowid % 5 = 1`, `${names[0]} MATCH 'w1'`])}`],
-    [3, () => `SELECT rowid FROM ${table.name} WHERE ${table.name} MATCH ${literal(draw.pick(QUERIES))}${draw.pick([" ORDER BY rank", "", " LIMIT 3"])}`],
+    [
+      3,
+      () =>
+        `INSERT ${draw.pick(["", "OR REPLACE "])}INTO ${table.name}(${key}, ${
+          names.join(", ")
+        }) VALUES (${rowid()}, ${texts()}), (${rowid()}, ${texts()})`,
+    ],
+    [
+      2,
+      () =>
+        `UPDATE ${table.name} SET ${draw.pick(names)} = ${values.sql(textValue(draw), draw)} WHERE rowid % 4 = ${
+          draw.below(4)
+        }`,
+    ],
+    [
+      2,
+      () =>
+        `DELETE FROM ${table.name} WHERE ${
+          draw.pick([`rowid = ${rowid()}`, `rowid % 5 = 1`, `${names[0]} MATCH 'w1'`])
+        }`,
+    ],
+    [
+      3,
+      () =>
+        `SELECT rowid FROM ${table.name} WHERE ${table.name} MATCH ${literal(draw.pick(QUERIES))}${
+          draw.pick([" ORDER BY rank", "", " LIMIT 3"])
+        }`,
+    ],
     [1, () => `SELECT snippet(${table.name}), ${names[0]} FROM ${table.name} WHERE ${names[0]} MATCH 'w1 w2' LIMIT 4`],
-    [1, () => `SELECT highlight(${table.name}, 0, '[', ']'), bm25(${table.name}) FROM ${table.name} WHERE ${table.name} MATCH 'w2'`],
-    [2, () => `INSERT INTO ${table.name}(${names.join(", ")}) SELECT ${names.map(() => draw.pick(model.anyTable(draw).columns).name).join(", ")} FROM ${model.anyTable(draw).name} LIMIT 6`],
-    [1, () => `INSERT INTO ${model.anyTable(draw).name} SELECT rowid FROM ${table.name} WHERE ${table.name} MATCH 'w1 OR w2 OR w3' LIMIT 5`],
+    [
+      1,
+      () =>
+        `SELECT highlight(${table.name}, 0, '[', ']'), bm25(${table.name}) FROM ${table.name} WHERE ${table.name} MATCH 'w2'`,
+    ],
+    [
+      2,
+      () =>
+        `INSERT INTO ${table.name}(${names.join(", ")}) SELECT ${
+          names.map(() => draw.pick(model.anyTable(draw).columns).name).join(", ")
+        } FROM ${model.anyTable(draw).name} LIMIT 6`,
+    ],
+    [
+      1,
+      () =>
+        `INSERT INTO ${
+          model.anyTable(draw).name
+        } SELECT rowid FROM ${table.name} WHERE ${table.name} MATCH 'w1 OR w2 OR w3' LIMIT 5`,
+    ],
   ])();
 }
 
@@ -197,12 +297,20 @@ const SETTINGS = [
 function command({ draw, values }: Context, table: Table): string {
   const self = table.name;
   if (table.kind === "fts3") {
-    return `INSERT INTO ${self}(${self}) VALUES('${draw.pick(["optimize", "rebuild", "integrity-check", "merge=8,4", "automerge=2", "merge=500,2", "nonsense"])}')`;
+    return `INSERT INTO ${self}(${self}) VALUES('${
+      draw.pick(["optimize", "rebuild", "integrity-check", "merge=8,4", "automerge=2", "merge=500,2", "nonsense"])
+    }')`;
   }
   const names = table.columns.map(({ name }) => name).join(", ");
   const texts = () => table.columns.map(() => values.sql(textValue(draw), draw)).join(", ");
   return draw.weighted<() => string>([
-    [3, () => `INSERT INTO ${self}(${self}) VALUES('${draw.pick(["optimize", "rebuild", "integrity-check", "delete-all", "flush", "nonsense"])}')`],
+    [
+      3,
+      () =>
+        `INSERT INTO ${self}(${self}) VALUES('${
+          draw.pick(["optimize", "rebuild", "integrity-check", "delete-all", "flush", "nonsense"])
+        }')`,
+    ],
     [3, () => `INSERT INTO ${self}(${self}, rank) VALUES(${draw.pick(SETTINGS)})`],
     [2, () => `INSERT INTO ${self}(${self}, rowid, ${names}) VALUES('delete', ${draw.between(1, 40)}, ${texts()})`],
   ])();
