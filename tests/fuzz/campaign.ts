@@ -109,6 +109,7 @@ export class Campaign {
     let testCase = original;
     let failure = first;
     for (const finding of this.findings) {
+      if (signature(finding.failure) !== signature(failure)) continue;
       const smaller = withoutKinds(testCase, finding.kinds);
       if (elementCount(smaller) === elementCount(testCase)) continue;
       const verdict = await this.#run(smaller);

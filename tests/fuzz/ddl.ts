@@ -163,10 +163,10 @@ export function alter(context: Context): string {
   const table = draw.chance(0.06) && model.virtuals.length > 0 ? draw.pick(model.virtuals) : model.anyTable(draw);
   if (draw.kind("alter-check", 0.3)) return alterWithCheck(context, table);
   return draw.weighted<() => string>([
-    [3, () => addColumn(context, table)],
-    [2, () => rename(context, table)],
-    [2, () => renameColumn(context, table)],
-    [2, () => dropColumn(context, table)],
+    [4, () => addColumn(context, table)],
+    [1, () => rename(context, table)],
+    [1, () => renameColumn(context, table)],
+    [1, () => dropColumn(context, table)],
   ])();
 }
 

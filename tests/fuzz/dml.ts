@@ -118,14 +118,12 @@ function bulkSource(context: Context, columns: readonly Column[], hasRowid: bool
   const { draw } = context;
   const scope = { columns: [{ sql: "x", type: "int" as const }], isPure: false };
   const list = columns.map((column) => {
-    if (column.isUnique && column.type === "int") return "x + abs(random() % 1000000)";
-    if (column.isUnique) return "'b' || x || hex(randomblob(3))";
+    if (column.isUnique) return draw.kind("random", 1) ? "x + abs(random() % 1000000)" : "x";
     return draw.chance(0.6)
       ? draw.pick(["x", "x % 10", "'v' || x", "(1000 - x) / 5"])
       : expression(context, scope, column.type, 1);
   });
   if (hasRowid) list.unshift("x");
-  if (list.join().includes("random")) draw.used.add("random");
   return ` WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT ${draw.between(50, 400)}) SELECT ${
     list.join(", ")
   } FROM c`;

@@ -240,7 +240,7 @@ function blob(context: Context, scope: Scope, depth: number): string {
     return `randomblob(${draw.pick(["0", "3", "8", "-1", "NULL", "'5x'", "40"])})`;
   }
   if (draw.kind("large", 0.03)) {
-    return `${draw.pick(["zeroblob", scope.isPure ? "zeroblob" : "randomblob"])}(${draw.between(2000, 100_000)})`;
+    return `${!scope.isPure && draw.kind("random", 0.5) ? "randomblob" : "zeroblob"}(${draw.between(2000, 100_000)})`;
   }
   if (draw.kind("huge", 0.01)) return `zeroblob(${draw.pick(["2147483647", "9223372036854775807", "400000000"])})`;
   const form = draw.weighted<() => string>([

@@ -59,7 +59,7 @@ export function normalized(message: string): string {
 
 /** What two failures have in common when they are taken for the same while a case is made smaller. */
 export function signature({ kind, message }: Failure): string {
-  return kind === "diverge" || kind === "results" || kind === "hang" || kind === "crash"
-    ? kind
-    : `${kind}: ${normalized(message)}`;
+  if (kind === "results" || kind === "hang" || kind === "crash") return kind;
+  if (kind === "diverge") return `diverge: ${message.split(" of ")[0]}`;
+  return `${kind}: ${normalized(message)}`;
 }

@@ -89,11 +89,13 @@ export class Generator {
     }
     const kind = draw.weighted<Item["kind"]>([[12, "execute"], [6, "request"], [1, "query"]]);
     const count = draw.weighted([[10, 1], [5, 2], [3, 3], [2, draw.between(4, 6)]]);
-    const elements = Array.from(
-      { length: count },
-      () => this.#element(kind === "query" && draw.chance(0.8) ? select : undefined),
-    );
-    return { ...rest, kind, transaction: kind !== "query" && draw.chance(0.3), elements };
+    const transaction = kind !== "query" && draw.chance(0.3);
+    const productions = kind === "query" || transaction && draw.chance(0.75) ? ROW_PRODUCTIONS : PRODUCTIONS;
+    const elements = Array.from({ length: count }, () => {
+      const production = kind === "query" && draw.chance(0.85) ? select : undefined;
+      return this.#element(production, productions);
+    });
+    return { ...rest, kind, transaction, elements };
   }
 
   /** Mostly forward, now and then back or far ahead: a leader's clock may be anything. */
@@ -111,7 +113,7 @@ export class Generator {
     const values = new Values(style);
     const context: Context = { draw, model: this.#model, values };
     let sql = this.#statement(context, productions, production);
-    if (production === undefined && style !== "named" && draw.chance(0.06)) {
+    if (style !== "named" && this.#model.tables.length > 1 && draw.kind("several", 0.06)) {
       for (let more = draw.between(1, 2); more > 0; more--) {
         sql += `;${draw.pick(["", " ", "\n-- and\n"])}${this.#statement(context, productions)}`;
       }

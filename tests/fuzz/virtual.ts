@@ -146,18 +146,26 @@ export function useVirtual(context: Context): string {
   const table = draw.pick(model.virtuals);
   if (table.kind !== "vocab") draw.used.add(table.kind === "rtree" ? "rtree" : table.kind === "fts5" ? "fts5" : "fts3");
   if (table.isExternal) draw.used.add("fts-external");
-  if (draw.kind("shadow-write", 0.04)) return useShadow(context, table);
+  if (draw.kind("shadow-write", 0.04)) return changeShadow(context, table);
+  if (table.kind !== "vocab" && draw.kind("shadow-read", 0.05)) return readShadow(context, table);
   if (table.kind === "vocab") return `SELECT * FROM ${table.name} ORDER BY 1 LIMIT 5`;
   if (table.kind === "rtree") return useRtree(context, table);
   return useFullText(context, table);
 }
 
-function useShadow({ draw }: Context, table: Table): string {
-  const bare = table.name.replace(/["[\]`]/g, "");
-  const shadow = `"${bare}_${
-    draw.pick(["data", "idx", "content", "docsize", "config", "segments", "segdir", "stat", "node", "rowid", "parent"])
-  }"`;
-  return draw.pick([
+const SHADOWS: Readonly<Record<string, readonly string[]>> = {
+  fts5: ["data", "idx", "content", "docsize", "config"],
+  fts3: ["content", "segments", "segdir", "docsize", "stat"],
+  rtree: ["node", "rowid", "parent"],
+};
+
+function shadowOf({ draw }: Context, table: Table): string {
+  return `"${table.name.replace(/["[\]`]/g, "")}_${draw.pick(SHADOWS[table.kind] ?? ["data"])}"`;
+}
+
+function changeShadow(context: Context, table: Table): string {
+  const shadow = shadowOf(context, table);
+  return context.draw.pick([
     `DELETE FROM ${shadow}`,
     `UPDATE ${shadow} SET rowid = rowid + 1`,
     `INSERT INTO ${shadow} DEFAULT VALUES`,
@@ -166,6 +174,18 @@ function useShadow({ draw }: Context, table: Table): string {
     `ALTER TABLE ${shadow} RENAME TO nowhere`,
     `CREATE INDEX shadowed ON ${shadow}(id)`,
   ]);
+}
+
+/** Stores what only the inner state of a virtual table decides. */
+function readShadow(context: Context, table: Table): string {
+  const { draw, model } = context;
+  const target = model.anyTable(draw);
+  const column = draw.pick(target.columns.filter(({ isGenerated }) => !isGenerated)).name;
+  const source = shadowOf(context, table);
+  const what = draw.pick(["count(*)", "hex(group_concat(rowid))", "max(rowid)"]);
+  return draw.chance(0.7)
+    ? `INSERT OR IGNORE INTO ${target.name}(${column}) SELECT ${what} FROM ${source}`
+    : `UPDATE OR IGNORE ${target.name} SET ${column} = (SELECT ${what} FROM ${source})`;
 }
 
 function useRtree({ draw, model, values }: Context, table: Table): string {
@@ -195,7 +215,7 @@ function useRtree({ draw, model, values }: Context, table: Table): string {
     [2, () => `DELETE FROM ${table.name} WHERE x0 > ${draw.between(-20, 60)}`],
     [2, () => `SELECT id FROM ${table.name} WHERE x1 >= ${draw.between(-50, 0)} AND x0 <= ${draw.between(0, 50)}`],
     [
-      1,
+      draw.kind("rtree-self", 0.3) ? 3 : 0,
       () =>
         `INSERT INTO ${table.name}(${names}) SELECT NULL, ${
           table.columns.slice(1).map(({ name }) => `${name} + 1`).join(", ")
