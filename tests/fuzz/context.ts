@@ -9,7 +9,7 @@ import type { Model } from "./model.ts";
 import { literal } from "./values.ts";
 
 /** How an element carries its values. */
-export type ParameterStyle = "literal" | "positional" | "named";
+export type ParameterStyle = "literal" | "positional" | "numbered" | "named";
 
 /** Values of one element: in its text, or beside it. */
 export class Values {
@@ -31,6 +31,10 @@ export class Values {
     if (this.#style === "positional") {
       this.positional.push(value);
       return "?";
+    }
+    if (this.#style === "numbered") {
+      if (this.positional.length > 0 && draw.chance(0.1)) return `?${draw.between(1, this.positional.length)}`;
+      return `?${this.positional.push(value)}`;
     }
     const name = `p${Object.keys(this.named).length}`;
     this.named[name] = value;

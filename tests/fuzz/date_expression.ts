@@ -73,7 +73,7 @@ function modifiers({ draw }: Context, scope: Scope): string {
 export function dateExpression(context: Context, scope: Scope, time: string): string {
   const { draw } = context;
   if (!scope.isPure && draw.kind("clock", 0.15)) return draw.pick(CLOCK);
-  if (scope.isPure && draw.kind("clock-schema", 0.01)) return draw.pick(CLOCK);
+  if (scope.isPure && draw.kind("clock-schema", 0.05)) return draw.pick(CLOCK);
   const argument = draw.kind("date-word", 0.03)
     ? draw.pick(["'n' || 'ow'", "lower('NOW')", "'no'||'w'", "x'6e6f77'", "substr('xnow', 2)"])
     : draw.chance(0.3)

@@ -4,7 +4,7 @@
  */
 
 import type { Context } from "./context.ts";
-import { condition, expression, leaf } from "./expression.ts";
+import { type ColumnRef, condition, expression, leaf } from "./expression.ts";
 import type { Column, Table } from "./model.ts";
 import { columnsOf, scopeOf, select } from "./select.ts";
 import { valueOf } from "./values.ts";
@@ -83,7 +83,7 @@ export function insert(context: Context, table: Table): string {
   if (draw.kind("bulk", 0.012)) return head + bulkSource(context, columns, hasRowid);
   if (!hasRowid && draw.kind("insert-select", table.isAutoincrement ? 0.45 : 0.2)) {
     const types = columns.map(({ type }) => type);
-    const source = draw.chance(0.4) ? fitting(context, columns) : undefined;
+    const source = draw.chance(0.5) ? fitting(context, columns) : undefined;
     return `${head} ${source ?? select(context, { types, limit: draw.between(1, SELECTED_ROWS_MAX), depth: 1 })}` +
       returning(context, table);
   }
@@ -99,19 +99,44 @@ function scattered({ draw }: Context): string {
   return draw.kind("random", 1) ? "abs(random() % 1000000000)" : "NULL";
 }
 
-/** A SELECT of columns as they are, in the order that the plan gives; undefined where no table fits. */
-function fitting(context: Context, columns: readonly Column[]): string | undefined {
+/** A SELECT of columns as they are, in the order that the plan gives, from one table or two. */
+function fitting(context: Context, columns: readonly Column[]): string {
   const { draw, model } = context;
   const table = model.anyTable(draw);
+  const other = draw.chance(0.25) ? model.anyTable(draw) : undefined;
+  const alias = other ? "a" : table.name;
   const list = columns.map((wanted) => {
     const same = table.columns.filter(({ type }) => wanted.type === "any" || type === wanted.type);
     if (wanted.isUnique && wanted.type === "int") return scattered(context);
-    return same.length > 0 ? draw.pick(same).name : draw.pick(["NULL", "1", "'s'"]);
+    return same.length > 0 ? `${alias}.${draw.pick(same).name}` : draw.pick(["NULL", "1", "'s'"]);
   });
-  const where = draw.chance(0.7)
-    ? ` WHERE ${condition(context, scopeOf(context, columnsOf(table, table.name)), 1)}`
+  const refs = columnsOf(table, alias);
+  const scope = scopeOf(context, other ? [...refs, ...columnsOf(other, "b")] : refs);
+  const on = other
+    ? ` AS a JOIN ${other.name} AS b ON ${draw.pick(refs).sql} = ${draw.pick(columnsOf(other, "b")).sql}`
     : "";
-  return `SELECT ${list.join(", ")} FROM ${table.name}${where} LIMIT ${SELECTED_ROWS_MAX}`;
+  const conditions = draw.several(
+    draw.chance(0.3) ? 0 : 1,
+    3,
+    () => rangeCondition(context, refs) ?? condition(context, scope, 1),
+  );
+  const where = conditions.length > 0 ? ` WHERE ${conditions.join(" AND ")}` : "";
+  const limit = draw.kind("plan-order", 0.8) ? SELECTED_ROWS_MAX : 1000;
+  return `SELECT ${list.join(", ")} FROM ${table.name}${on}${where} LIMIT ${limit}`;
+}
+
+/** A range that an index can serve. */
+function rangeCondition({ draw }: Context, refs: readonly ColumnRef[]): string | undefined {
+  const numbers = refs.filter(({ type }) => type === "int" || type === "real");
+  if (numbers.length === 0 || draw.chance(0.4)) return undefined;
+  const { sql } = draw.pick(numbers);
+  const low = draw.between(-5, 20);
+  return draw.pick([
+    `${sql} BETWEEN ${low} AND ${low + draw.between(0, 200)}`,
+    `${sql} > ${low}`,
+    `${sql} < ${low + 50}`,
+    `${sql} IN (1, 2, 3, ${low})`,
+  ]);
 }
 
 function bulkSource(context: Context, columns: readonly Column[], hasRowid: boolean): string {
@@ -168,7 +193,14 @@ export function update(context: Context, table: Table): string {
       ? expression(context, scope, column.type, 2)
       : columnValue(context, column);
   const other = settable(context, table);
-  const set = other !== undefined && other !== column && draw.chance(0.15)
+  const pair = other !== undefined && other !== column && source === undefined && draw.chance(0.05)
+    ? `(${column.name}, ${other.name}) = (${
+      select(context, { types: [column.type, other.type], outer: columns, limit: 1, depth: 1, isSimple: true })
+    })`
+    : undefined;
+  const set = pair !== undefined
+    ? pair
+    : other !== undefined && other !== column && draw.chance(0.15)
     ? `(${column.name}, ${other.name}) = (${value()}, ${columnValue(context, other)})`
     : `${column.name} = ${value()}`;
   const from = source ? ` FROM ${source.name} AS f` : "";

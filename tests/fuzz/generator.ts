@@ -9,7 +9,7 @@ import { createTable } from "./create.ts";
 import { alter, changeView, createIndex, createTrigger, createView, drop } from "./ddl.ts";
 import { insert, remove, update, withChange } from "./dml.ts";
 import type { Draw, Weighted } from "./draw.ts";
-import { broken, explain, pragma, refused, reindex, sequence, statistics, vacuum } from "./maintenance.ts";
+import { broken, catalogRead, explain, pragma, refused, reindex, sequence, statistics, vacuum } from "./maintenance.ts";
 import { Model } from "./model.ts";
 import { select } from "./select.ts";
 import { createVirtual, useVirtual } from "./virtual.ts";
@@ -35,6 +35,7 @@ const PRODUCTIONS: readonly Weighted<Production>[] = [
   [12, sequence],
   [14, pragma],
   [10, refused],
+  [16, catalogRead],
   [6, reindex],
   [10, explain],
   [12, broken],
@@ -109,17 +110,21 @@ export class Generator {
   #element(production: Production | undefined, productions = PRODUCTIONS): Element {
     const draw = this.#draw;
     draw.used.clear();
-    const style = draw.weighted<ParameterStyle>([[5, "literal"], [4, "positional"], [1, "named"]]);
+    const style = draw.weighted<ParameterStyle>([[5, "literal"], [4, "positional"], [1, "numbered"], [1, "named"]]);
     const values = new Values(style);
     const context: Context = { draw, model: this.#model, values };
     let sql = this.#statement(context, productions, production);
-    if (style !== "named" && this.#model.tables.length > 1 && draw.kind("several", 0.06)) {
+    if (
+      (style === "literal" || style === "positional") && this.#model.tables.length > 1 && draw.kind("several", 0.06)
+    ) {
       for (let more = draw.between(1, 2); more > 0; more--) {
         sql += `;${draw.pick(["", " ", "\n-- and\n"])}${this.#statement(context, productions)}`;
       }
       if (draw.chance(0.3)) sql += ";";
     }
-    const { positional, named } = values;
+    const { named } = values;
+    const isShort = values.positional.length > 0 && draw.kind("broken", 0.01);
+    const positional = isShort ? values.positional.slice(1) : values.positional;
     return {
       sql,
       positional,

@@ -48,6 +48,36 @@ export function statistics(context: Context): string | undefined {
   ]);
 }
 
+const CATALOGS: readonly (readonly [table: string, columns: readonly string[]])[] = [
+  ["sqlite_schema", ["name", "sql", "rootpage", "type", "tbl_name", "rowid"]],
+  ["sqlite_master", ["name", "rootpage", "length(sql)"]],
+  ["sqlite_stat1", ["tbl", "idx", "stat", "rowid"]],
+  ["sqlite_stat4", ["neq", "hex(sample)", "rowid"]],
+  ["sqlite_sequence", ["name", "seq", "rowid"]],
+  ["pragma_table_info('t1')", ["name", "dflt_value"]],
+  ["pragma_index_list('t1')", ["name", "seq"]],
+  ["pragma_foreign_key_list('t2')", ["id", "on_delete"]],
+  ["pragma_function_list", ["name"]],
+  ["pragma_table_list", ["name"]],
+  ["pragma_collation_list", ["name"]],
+];
+
+/** Stores what the database says of itself. */
+export function catalogRead({ draw, model }: Context): string | undefined {
+  if (!draw.kind("catalog-read", 1)) return undefined;
+  const target = model.anyTable(draw);
+  const column = draw.pick(target.columns.filter(({ isGenerated }) => !isGenerated)).name;
+  const [table, columns] = draw.pick(CATALOGS);
+  if (table.startsWith("sqlite_stat")) draw.used.add("analyze");
+  const list = draw.pick(columns);
+  const limit = draw.pick(["", " LIMIT 3", " LIMIT 2 OFFSET 1", " ORDER BY 1 LIMIT 5"]);
+  return draw.chance(0.7)
+    ? `INSERT OR IGNORE INTO ${target.name}(${column}) SELECT ${list} FROM ${table}${limit}`
+    : `UPDATE OR IGNORE ${target.name} SET ${column} = (SELECT ${
+      draw.pick(["max", "group_concat", "count"])
+    }(${list}) FROM ${table})`;
+}
+
 /** A write to the counters of AUTOINCREMENT. */
 export function sequence(context: Context): string | undefined {
   const { draw, model } = context;

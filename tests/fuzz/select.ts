@@ -102,6 +102,13 @@ function from(context: Context, depth: number): Source {
   const join = draw.pick(["JOIN", "LEFT JOIN", "CROSS JOIN", ",", "INNER JOIN", "RIGHT JOIN", "FULL JOIN"]);
   if (join === "," || draw.chance(0.1)) return { sql: `${first.sql} ${join} ${second.sql}`, columns };
   if (first.columns.length === 0 || second.columns.length === 0) return { sql: `${first.sql}, ${second.sql}`, columns };
+  if (draw.chance(0.1)) {
+    const common = first.columns.map(({ sql }) => sql.slice(2)).filter((name) =>
+      second.columns.some(({ sql }) => sql === `b.${name}` && name !== "rowid")
+    );
+    if (common.length > 0) return { sql: `${first.sql} ${join} ${second.sql} USING (${draw.pick(common)})`, columns };
+    if (join === "JOIN") return { sql: `${first.sql} NATURAL JOIN ${second.sql}`, columns };
+  }
   const on = draw.chance(0.7)
     ? `${draw.pick(first.columns).sql} ${draw.pick(["=", "<", "IS"])} ${draw.pick(second.columns).sql}`
     : condition(context, { columns, isPure: false }, 1);
@@ -209,6 +216,7 @@ const FRAMES = [
   " ROWS BETWEEN 1 PRECEDING AND CURRENT ROW",
   " RANGE UNBOUNDED PRECEDING",
   " GROUPS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING EXCLUDE TIES",
+  " RANGE BETWEEN 2 PRECEDING AND 3 FOLLOWING",
   " ROWS BETWEEN 2 PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW",
 ];
 
