@@ -6,7 +6,7 @@
  *
  * The rounds run in a process of their own, so that an entry that ends the process or never ends itself is found as well:
  * it is then made small by further processes. Progress goes to stderr, findings to stdout. Exits 0 when nothing was found,
- * 1 when anything was, 2 for wrong usage.
+ * 1 when anything was, 2 for wrong usage, 3 when a replayed case fails.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { parseArgs } from "@std/cli";
 import { Campaign, type Finding } from "../tests/fuzz/campaign.ts";
 import { type Case, readCase, showCase, writeCase } from "../tests/fuzz/case.ts";
 import type { Failure } from "../tests/fuzz/failure.ts";
-import { isKind, type Kind, KINDS, selectedKinds } from "../tests/fuzz/kinds.ts";
+import { isKind, type Kind, KINDS, selectedKinds } from "../tests/fuzz/grammar/kinds.ts";
 import { fastDirectory, runCase } from "../tests/fuzz/run.ts";
 import { shrink } from "../tests/fuzz/shrink.ts";
 
@@ -41,6 +41,8 @@ ${Object.entries(KINDS).map(([name, text]) => `  ${name.padEnd(17)} ${text}`).jo
 const CHILD_ATTEMPTS_MAX = 150;
 /** Seconds after which a smaller case counts as one that hangs too. */
 const CHILD_HANG_SECONDS = 8;
+/** Exit code of a replay that fails as cases do; any other one but 0 is the end of the process. */
+const FAILED = 3;
 /** Name of the file in which a child keeps the case that it runs. */
 const CURRENT = "current.json";
 
@@ -141,7 +143,7 @@ async function runRounds({ minutes, seed, entries, replicas, kinds, child = "." 
   say({ k: "end", counts: campaign.findings.map(({ count }: Finding) => count), errors });
 }
 
-/** One case; exits 1 when it fails. */
+/** One case. */
 async function replay({ replay: file = "", kinds, child, isShrinking }: Options): Promise<number> {
   let testCase = readCase(Deno.readTextFileSync(file));
   const directory = child ?? fastDirectory();
@@ -155,7 +157,7 @@ async function replay({ replay: file = "", kinds, child, isShrinking }: Options)
   }
   if (child === undefined) console.log(showCase(testCase));
   console.log(failure === undefined ? "passes" : `fails: ${failure.kind}: ${failure.message}\n${failure.detail ?? ""}`);
-  return failure === undefined ? 0 : 1;
+  return failure === undefined ? 0 : FAILED;
 }
 
 /** Runs rounds in a child until it ends; resolves to how it ended where that was not as planned. */
@@ -195,7 +197,8 @@ class Supervisor {
 
   #spawn(args: readonly string[]): Deno.ChildProcess {
     const script = new URL(import.meta.url).pathname;
-    const all = ["run", "-P=tool", "--no-check", script, "--child", this.#directory, ...args];
+    const permissions = fastDirectory() === undefined ? "-P=tool" : "-A";
+    const all = ["run", permissions, "--no-check", script, "--child", this.#directory, ...args];
     return new Deno.Command(Deno.execPath(), { args: all, stdin: "null", stdout: "piped", stderr: "piped" }).spawn();
   }
 
@@ -263,7 +266,9 @@ class Supervisor {
   async #shrinkInChildren(failure: Failure): Promise<void> {
     const file = `${this.#directory}/${CURRENT}`;
     const original = readCase(Deno.readTextFileSync(file));
-    console.error(`${failure.kind} at seed ${original.seed}: ${failure.message}; making it small`);
+    console.error(
+      `${failure.kind} at seed ${original.seed}: ${failure.message}; making it small\n${failure.detail ?? ""}`,
+    );
     const small = await shrink(original, {
       attemptsMax: CHILD_ATTEMPTS_MAX,
       fails: (testCase) => this.#failsInChild(testCase, failure.kind === "hang"),
@@ -286,7 +291,7 @@ class Supervisor {
       new Response(child.stderr).text(),
     ]);
     clearTimeout(timer);
-    return isHang ? hasHung : code > 1 && !hasHung;
+    return isHang ? hasHung : code !== 0 && code !== FAILED && !hasHung;
   }
 }
 

@@ -5,10 +5,10 @@
  */
 
 import { type Case, type Element, elementCount } from "./case.ts";
-import { Draw } from "./draw.ts";
+import { Draw } from "./grammar/draw.ts";
 import { type Failure, normalized, signature } from "./failure.ts";
-import { Generator } from "./generator.ts";
-import type { Kind } from "./kinds.ts";
+import { Generator } from "./grammar/generator.ts";
+import type { Kind } from "./grammar/kinds.ts";
 import { runCase, type RunOptions, type Verdict } from "./run.ts";
 import { schedule } from "./schedule.ts";
 import { shrink } from "./shrink.ts";

@@ -8,7 +8,7 @@
  */
 
 import type { SqlValue } from "../../src/sql/value.ts";
-import type { Kind } from "./kinds.ts";
+import type { Kind } from "./grammar/kinds.ts";
 
 /** One element of a request: its text and parameters. */
 export interface Element {

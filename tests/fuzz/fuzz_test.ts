@@ -1,7 +1,7 @@
 import { Campaign } from "./campaign.ts";
 import { showCase, writeCase } from "./case.ts";
 import { KNOWN_FAULTS } from "./known.ts";
-import { selectedKinds } from "./kinds.ts";
+import { selectedKinds } from "./grammar/kinds.ts";
 import { fastDirectory } from "./run.ts";
 
 const KINDS_ON = selectedKinds({ without: KNOWN_FAULTS });

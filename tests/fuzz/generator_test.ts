@@ -2,7 +2,7 @@ import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { Campaign, makeCase } from "./campaign.ts";
 import { readCase, showCase, writeCase } from "./case.ts";
 import { KNOWN_FAULTS } from "./known.ts";
-import { isKind, type Kind, KINDS, selectedKinds } from "./kinds.ts";
+import { isKind, type Kind, KINDS, selectedKinds } from "./grammar/kinds.ts";
 import { fastDirectory } from "./run.ts";
 
 const ALL = selectedKinds({});

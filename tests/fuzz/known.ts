@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Kind } from "./kinds.ts";
+import type { Kind } from "./grammar/kinds.ts";
 
 /** What the tests leave out. */
 export const KNOWN_FAULTS: readonly Kind[] = [];

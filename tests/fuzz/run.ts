@@ -8,7 +8,7 @@ import type { ApplyEntry } from "../../src/sql/exchange.ts";
 import type { Action, Case, Item } from "./case.ts";
 import { differenceOf, dumpFile } from "./dump.ts";
 import { type Failure, FailureError, type FailureKind, messageOf } from "./failure.ts";
-import type { Kind } from "./kinds.ts";
+import type { Kind } from "./grammar/kinds.ts";
 import { makeEntry, Replica } from "./replica.ts";
 
 /** Share of a WAL that a power loss leaves. */
@@ -37,7 +37,7 @@ export interface RunOptions {
   readonly sabotage?: (item: Item, replica: number) => Item;
 }
 
-/** Where temporary files cost no disk, if there is such a place. */
+/** Where temporary files cost no disk, if there is such a place: the runtime gives it out with all permissions only. */
 export function fastDirectory(): string | undefined {
   try {
     return Deno.statSync("/dev/shm").isDirectory ? "/dev/shm" : undefined;

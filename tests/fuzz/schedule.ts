@@ -4,7 +4,7 @@
  */
 
 import type { Action, Case, Item } from "./case.ts";
-import type { Draw } from "./draw.ts";
+import type { Draw } from "./grammar/draw.ts";
 
 /** Renders nothing, plainly, or in one of the other ways. */
 function waitersOf(draw: Draw, count: number): (number | null)[] {

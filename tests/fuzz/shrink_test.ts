@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { makeCase } from "./campaign.ts";
 import { type Case, elementCount, type Item, showCase } from "./case.ts";
-import { selectedKinds } from "./kinds.ts";
+import { selectedKinds } from "./grammar/kinds.ts";
 import { KNOWN_FAULTS } from "./known.ts";
 import { fastDirectory, runCase } from "./run.ts";
 import { shrink } from "./shrink.ts";

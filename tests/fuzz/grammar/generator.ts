@@ -3,13 +3,24 @@
  * @module
  */
 
-import type { Element, Item } from "./case.ts";
+import type { Element, Item } from "../case.ts";
 import { type Context, type ParameterStyle, Values } from "./context.ts";
 import { createTable } from "./create.ts";
 import { alter, changeView, createIndex, createTrigger, createView, drop } from "./ddl.ts";
 import { insert, remove, update, withChange } from "./dml.ts";
 import type { Draw, Weighted } from "./draw.ts";
-import { broken, catalogRead, explain, pragma, refused, reindex, sequence, statistics, vacuum } from "./maintenance.ts";
+import {
+  broken,
+  catalogRead,
+  endless,
+  explain,
+  pragma,
+  refused,
+  reindex,
+  sequence,
+  statistics,
+  vacuum,
+} from "./maintenance.ts";
 import { Model } from "./model.ts";
 import { select } from "./select.ts";
 import { createVirtual, useVirtual } from "./virtual.ts";
@@ -36,6 +47,7 @@ const PRODUCTIONS: readonly Weighted<Production>[] = [
   [14, pragma],
   [10, refused],
   [16, catalogRead],
+  [6, endless],
   [6, reindex],
   [10, explain],
   [12, broken],

@@ -263,3 +263,23 @@ export function broken(context: Context): string | undefined {
     ],
   ])();
 }
+
+/** A statement that goes on for ever, or for hours. */
+export function endless({ draw, model }: Context): string | undefined {
+  if (!draw.kind("endless", 1)) return undefined;
+  const target = model.anyTable(draw);
+  const column = draw.pick(target.columns.filter(({ isGenerated }) => !isGenerated)).name;
+  const counter = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c)";
+  const many = Array.from({ length: 12 }, (_, at) => `sqlite_schema AS s${at}`).join(", ");
+  return draw.pick([
+    `${counter} SELECT count(*) FROM c`,
+    `INSERT INTO ${target.name}(${column}) ${counter} SELECT x FROM c`,
+    `UPDATE ${target.name} SET ${column} = (${counter} SELECT max(x) FROM c)`,
+    `DELETE FROM ${target.name} WHERE EXISTS (${counter} SELECT 1 FROM c WHERE x < 0)`,
+    `SELECT count(*) FROM ${many}`,
+    `INSERT INTO ${target.name}(${column}) SELECT count(*) FROM ${many}`,
+    "SELECT instr(zeroblob(40000000), CAST(zeroblob(20000000) || 'x' AS BLOB))",
+    "SELECT length(replace(hex(zeroblob(20000000)), hex(zeroblob(10000000)) || '1', ''))",
+    `${counter} SELECT group_concat(x) FROM c`,
+  ]);
+}

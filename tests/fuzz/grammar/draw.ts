@@ -3,8 +3,8 @@
  * @module
  */
 
-import { invariant } from "../../src/invariant.ts";
-import { Random } from "../sim/random.ts";
+import { invariant } from "../../../src/invariant.ts";
+import { Random } from "../../sim/random.ts";
 import type { Kind } from "./kinds.ts";
 
 /** A choice with its weight. */

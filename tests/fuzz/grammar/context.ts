@@ -3,7 +3,7 @@
  * @module
  */
 
-import type { SqlValue } from "../../src/sql/value.ts";
+import type { SqlValue } from "../../../src/sql/value.ts";
 import type { Draw } from "./draw.ts";
 import type { Model } from "./model.ts";
 import { literal } from "./values.ts";

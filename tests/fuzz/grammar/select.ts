@@ -152,13 +152,12 @@ function compound(context: Context, types: readonly ValueType[], options: Select
 
 function withRecursion(context: Context, types: readonly ValueType[], options: SelectOptions): string {
   const { draw } = context;
-  const isEndless = draw.kind("endless", 0.05);
-  const limit = isEndless ? "" : ` LIMIT ${options.limit || draw.between(1, 30)}`;
+  const limit = ` LIMIT ${options.limit || draw.between(1, 30)}`;
   const union = draw.pick(["UNION ALL", "UNION ALL", "UNION"]);
   const step = draw.pick(["x + 1", "x * 2 + 1", "x - 3", "x + 1"]);
   const cte = `WITH RECURSIVE c(x) AS (VALUES(${draw.between(0, 5)}) ${union} SELECT ${step} FROM c${limit})`;
   const scope = scopeOf(context, [{ sql: "c.x", type: "int" }, ...(options.outer ?? [])]);
-  const columns = isEndless ? types.map(() => "count(*)") : types.map((type) => expression(context, scope, type, 1));
+  const columns = types.map((type) => expression(context, scope, type, 1));
   return `${cte} SELECT ${columns.join(", ")} FROM c`;
 }
 
