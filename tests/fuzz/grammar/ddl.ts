@@ -60,9 +60,21 @@ export function createView(context: Context): string {
   return `CREATE VIEW ${name}(${columns.map((column) => column.name).join(", ")}) AS ${sql}`;
 }
 
+/** Triggers at a time: each multiplies the rows that the others add. */
+const TRIGGERS_MAX = 4;
+/** Rows of a table above which most triggers on it rest. */
+const TRIGGERED_ROWS_MAX = 100;
+
+function dropTrigger({ draw, model }: Context): string {
+  const { name } = draw.pick(model.triggers);
+  remove(model.triggers, (one) => one.name === name);
+  return `DROP TRIGGER ${name}`;
+}
+
 /** CREATE TRIGGER. */
 export function createTrigger(context: Context, on?: Table): string {
   const { draw, model, values } = context;
+  if (model.triggers.length >= TRIGGERS_MAX) return dropTrigger(context);
   const table = on ?? model.anyTable(draw);
   const isView = table.kind === "view";
   const name = model.freshName(draw, "r");
@@ -76,7 +88,11 @@ export function createTrigger(context: Context, on?: Table): string {
   );
   const time = isView ? "INSTEAD OF" : draw.pick(["BEFORE", "AFTER", "AFTER", ""]);
   const scope: Scope = { columns, isPure: false };
-  const when = draw.chance(0.35) ? ` WHEN ${values.literally(() => condition(context, scope, 1))}` : "";
+  const conditions = [
+    ...(draw.chance(0.85) ? [`(SELECT count(*) FROM ${table.name}) < ${TRIGGERED_ROWS_MAX}`] : []),
+    ...(draw.chance(0.35) ? [values.literally(() => condition(context, { ...scope, subquery: undefined }, 1))] : []),
+  ];
+  const when = conditions.length > 0 ? ` WHEN ${conditions.join(" AND ")}` : "";
   const body = values.literally(() => draw.several(1, 2, () => triggerStatement(context, scope)));
   model.triggers.push({ name, table: table.name });
   const each = draw.chance(0.3) ? " FOR EACH ROW" : "";

@@ -149,7 +149,7 @@ function bulkSource(context: Context, columns: readonly Column[], hasRowid: bool
       : expression(context, scope, column.type, 1);
   });
   if (hasRowid) list.unshift("x");
-  return ` WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT ${draw.between(50, 400)}) SELECT ${
+  return ` WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT ${draw.between(50, 250)}) SELECT ${
     list.join(", ")
   } FROM c`;
 }

@@ -26,6 +26,7 @@ export interface SelectOptions {
 /** A source of rows in a FROM. */
 interface Source {
   readonly sql: string;
+  readonly isJoin?: boolean;
   readonly columns: readonly ColumnRef[];
 }
 
@@ -83,7 +84,8 @@ function tail({ draw }: Context, types: readonly ValueType[], { limit = 0 }: Sel
 function core(context: Context, types: readonly ValueType[], options: SelectOptions): string {
   const { draw } = context;
   const source = from(context, (options.depth ?? 2) - 1);
-  const scope = scopeOf(context, [...source.columns, ...(options.outer ?? [])]);
+  const all = scopeOf(context, [...source.columns, ...(options.outer ?? [])]);
+  const scope = source.isJoin ? { ...all, subquery: undefined } : all; // three loops within each other are enough
   const distinct = draw.chance(0.1) ? "DISTINCT " : "";
   const depth = draw.chance(0.5) ? 0 : Math.max(0, (options.depth ?? 2) - 1);
   const columns = types.map((type, at) =>
@@ -94,9 +96,12 @@ function core(context: Context, types: readonly ValueType[], options: SelectOpti
 }
 
 function from(context: Context, depth: number): Source {
-  const { draw } = context;
   const first = oneSource(context, "a", depth);
-  if (!draw.chance(0.2)) return first;
+  return context.draw.chance(0.2) ? { ...joined(context, first, depth), isJoin: true } : first;
+}
+
+function joined(context: Context, first: Source, depth: number): Source {
+  const { draw } = context;
   const second = oneSource(context, "b", depth);
   const columns = [...first.columns, ...second.columns];
   const join = draw.pick(["JOIN", "LEFT JOIN", "CROSS JOIN", ",", "INNER JOIN", "RIGHT JOIN", "FULL JOIN"]);
