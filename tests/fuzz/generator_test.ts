@@ -39,7 +39,7 @@ Deno.test("The generator uses every kind that is on, and none that is off", () =
       for (const { sql } of elements) assert(!/using fts5\(|^vacuum(?! into)/i.test(sql), sql);
     }
   }
-  const schedules: Kind[] = ["crash", "restart", "snapshot", "endless"];
+  const schedules: Kind[] = ["batches", "crash", "restart", "snapshot", "endless"];
   const wanted = Object.keys(KINDS).filter(isKind).filter((kind) =>
     !kind.startsWith("check-") && !schedules.includes(kind)
   );

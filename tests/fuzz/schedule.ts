@@ -36,7 +36,8 @@ export interface Unscheduled {
 export function schedule(draw: Draw, { seed, items, replicas }: Unscheduled): Case {
   const joiner = draw.kind("snapshot", 0.5) ? replicas : undefined;
   const joinsAt = draw.below(Math.max(1, items.length));
-  const pauses = Array.from({ length: replicas + 1 }, () => draw.pick([0.02, 0.1, 0.3, 1]));
+  const isBatched = draw.has("batches");
+  const pauses = Array.from({ length: replicas + 1 }, () => isBatched ? draw.pick([0.02, 0.1, 0.3, 1]) : 1);
   const chunk = draw.between(12, 40);
   const scheduled = items.map((item, at): Item => {
     const after: Record<number, Action> = {};

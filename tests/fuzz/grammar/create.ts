@@ -5,7 +5,7 @@
 
 import type { Context } from "./context.ts";
 import { dateExpression } from "./date_expression.ts";
-import { condition, expression, type Scope } from "./expression.ts";
+import { type ColumnRef, condition, expression, type Scope } from "./expression.ts";
 import type { Column, Table } from "./model.ts";
 import { select } from "./select.ts";
 import { literal, PLAIN_TYPES, valueOf, type ValueType } from "./values.ts";
@@ -165,9 +165,32 @@ function generatedClause(context: Context, earlier: readonly Defined[], type: Va
   const kind = draw.kind("virtual-column", 0.08) ? "VIRTUAL" : draw.kind("stored-column", 0.06) ? "STORED" : undefined;
   if (kind === undefined) return undefined;
   const columns = earlier.map(({ column }) => ({ sql: column.name, type: column.type }));
-  const sql = context.values.literally(() => expression(context, { columns, isPure: true }, type, 2));
+  const sql = context.values.literally(() =>
+    draw.chance(0.5)
+      ? usualComputation(context, draw.pick(columns))
+      : expression(context, { columns, isPure: true }, type, 2)
+  );
   const always = draw.pick(["GENERATED ALWAYS AS", "AS"]);
   return ` ${always} (${sql})${kind === "VIRTUAL" && draw.chance(0.4) ? "" : ` ${kind}`}`;
+}
+
+/** What people compute from a column; some of it fails on some values. */
+function usualComputation({ draw }: Context, { sql, type }: ColumnRef): string {
+  switch (type) {
+    case "json":
+      return draw.pick([
+        `json_extract(${sql}, '$.a')`,
+        `${sql} ->> '$.title'`,
+        `json_array_length(${sql})`,
+        `${sql} -> '$.b'`,
+      ]);
+    case "date":
+      return draw.pick([`date(${sql})`, `strftime('%Y', ${sql})`, `unixepoch(${sql}, '+1 day')`]);
+    case "int":
+      return draw.kind("overflow", 0.3) ? `abs(${sql})` : draw.pick([`${sql} * 2`, `${sql} % 10`, `${sql} || ''`]);
+    default:
+      return draw.pick([`lower(${sql})`, `length(${sql})`, `hex(${sql})`, `coalesce(${sql}, 'none')`]);
+  }
 }
 
 function defaultValue(context: Context, type: ValueType, isStrict: boolean): string {

@@ -61,6 +61,7 @@ export const KINDS = {
   "check-dump": "check: every stored value is equal, read by a library of its own at the end",
   "check-results": "check: rendered results are equal where two replicas render",
   "check-integrity": "check: PRAGMA integrity_check",
+  "batches": "batches of several entries, cut differently on each replica",
   "crash": "replicas that end without closing, and lose recent commits",
   "restart": "replicas that are closed and opened again",
   "snapshot": "replicas made from the snapshot of another one",

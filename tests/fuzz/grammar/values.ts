@@ -140,7 +140,7 @@ export function dateValue(draw: Draw): SqlValue {
 
 /** A JSON text. */
 export function jsonValue(draw: Draw): string {
-  return draw.kind("bad-json", 0.03) ? draw.pick(BAD_JSON_TEXTS) : draw.pick(JSON_TEXTS);
+  return draw.kind("bad-json", 0.06) ? draw.pick(BAD_JSON_TEXTS) : draw.pick(JSON_TEXTS);
 }
 
 /** A value of a type; NULL now and then. */
