@@ -38,9 +38,9 @@ Kinds:
 ${Object.entries(KINDS).map(([name, text]) => `  ${name.padEnd(17)} ${text}`).join("\n")}`;
 
 /** Cases tried to make a hang or the end of a process small: each is a process of its own. */
-const CHILD_ATTEMPTS_MAX = 150;
+const CHILD_ATTEMPTS_MAX = 80;
 /** Seconds after which a smaller case counts as one that hangs too. */
-const CHILD_HANG_SECONDS = 8;
+const CHILD_HANG_SECONDS = 5;
 /** Exit code of a replay that fails as cases do; any other one but 0 is the end of the process. */
 const FAILED = 3;
 /** Name of the file in which a child keeps the case that it runs. */

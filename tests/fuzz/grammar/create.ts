@@ -5,7 +5,7 @@
 
 import type { Context } from "./context.ts";
 import { dateExpression } from "./date_expression.ts";
-import { type ColumnRef, condition, expression, type Scope } from "./expression.ts";
+import { condition, expression, type Scope } from "./expression.ts";
 import type { Column, Table } from "./model.ts";
 import { select } from "./select.ts";
 import { literal, PLAIN_TYPES, valueOf, type ValueType } from "./values.ts";
@@ -167,7 +167,7 @@ function generatedClause(context: Context, earlier: readonly Defined[], type: Va
   const columns = earlier.map(({ column }) => ({ sql: column.name, type: column.type }));
   const sql = context.values.literally(() =>
     draw.chance(0.5)
-      ? usualComputation(context, draw.pick(columns))
+      ? usualComputation(context, earlier.map(({ column }) => column))
       : expression(context, { columns, isPure: true }, type, 2)
   );
   const always = draw.pick(["GENERATED ALWAYS AS", "AS"]);
@@ -175,7 +175,9 @@ function generatedClause(context: Context, earlier: readonly Defined[], type: Va
 }
 
 /** What people compute from a column; some of it fails on some values. */
-function usualComputation({ draw }: Context, { sql, type }: ColumnRef): string {
+export function usualComputation({ draw }: Context, columns: readonly Column[]): string {
+  const telling = columns.filter(({ type }) => type === "json" || type === "date");
+  const { name: sql, type } = draw.pick(telling.length > 0 && draw.chance(0.7) ? telling : columns);
   switch (type) {
     case "json":
       return draw.pick([

@@ -4,7 +4,7 @@
  */
 
 import type { Context } from "./context.ts";
-import { defineColumn } from "./create.ts";
+import { defineColumn, usualComputation } from "./create.ts";
 import { insert, remove as removeRows, update } from "./dml.ts";
 import { condition, expression, type Scope } from "./expression.ts";
 import { type Column, remove, type Table } from "./model.ts";
@@ -203,20 +203,54 @@ function alterWithCheck(context: Context, table: Table): string {
     table.columns.push({ name, type, isGenerated, isUnique: false, isNotNull: false });
     return `${head} ADD COLUMN ${name} ${rest}`;
   };
+  if (draw.kind("virtual-column", 0.2)) {
+    const type = draw.pick<ValueType>(["json", "int", "date", "text"]);
+    const sql = values.literally(() =>
+      draw.chance(0.6) ? usualComputation(context, table.columns) : expression(context, pureScope(table), type, 2)
+    );
+    return add(type, `${table.isStrict ? "ANY" : ""}${draw.pick(["", "", " NOT NULL"])} AS (${sql})`, true);
+  }
   return draw.weighted<() => string>([
     [2, () => add("text", "TEXT NOT NULL DEFAULT 'new' CHECK(length(" + name + ") < 99999)")],
     [1, () => add("int", "INTEGER DEFAULT 5 NOT NULL")],
     [1, () => add("int", `INTEGER CHECK(${name} IS NULL OR ${column.name} IS NOT ${name})`)],
-    [draw.kind("virtual-column", 1) ? 2 : 0, () => {
-      const type = draw.pick<ValueType>(["json", "int", "date", "text"]);
-      const sql = values.literally(() => expression(context, pureScope(table), type, 2));
-      return add(type, `${table.isStrict ? "ANY" : ""}${draw.pick(["", " NOT NULL"])} AS (${sql})`, true);
-    }],
     [1, () => `${head} ALTER COLUMN ${column.name} SET NOT NULL`],
     [1, () => `${head} ALTER ${column.name} DROP NOT NULL`],
     [1, () => `${head} ADD CONSTRAINT k${draw.below(4)} CHECK(length(${column.name}) < 200000)`],
     [1, () => `${head} DROP CONSTRAINT k${draw.below(4)}`],
   ])();
+}
+
+const SPOILED: readonly (readonly [value: string, computation: string])[] = [
+  ["'not json'", "json_extract(?, '$.a')"],
+  ["'{'", "? -> '$.a'"],
+  ["(-9223372036854775807 - 1)", "abs(?)"],
+  ["'now'", "date(?)"],
+  ["'2024-05-06'", "datetime(?, 'local' || 'time')"],
+  ["'utc'", "datetime('2024-01-01', ?)"],
+  ["'now'", "strftime('%Y', ?)"],
+];
+
+/** A row, and a column after it that cannot be computed for it: legal, as long as nobody reads that column. */
+export function spoil(context: Context): string | undefined {
+  const { draw, model } = context;
+  const table = model.anyTable(draw);
+  const column = storable(context, table);
+  const [value, computation] = draw.pick(SPOILED);
+  const needed = computation.includes("json") || computation.includes("->")
+    ? "bad-json"
+    : value.startsWith("(")
+    ? "overflow"
+    : "date-word";
+  if (!draw.has(needed) || !draw.kind("virtual-column", 1)) return undefined;
+  draw.used.add(needed);
+  const name = `s${draw.below(1000)}`;
+  const insertion = `INSERT OR IGNORE INTO ${table.name}(${column.name}) VALUES(${value})`;
+  const sql = `${insertion}; ALTER TABLE ${table.name} ADD COLUMN ${name} ${table.isStrict ? "ANY " : ""}AS (${
+    computation.replace("?", column.name)
+  })`;
+  table.columns.push({ name, type: "any", isGenerated: true, isUnique: false, isNotNull: false });
+  return sql;
 }
 
 function rename(context: Context, table: Table): string {
@@ -242,7 +276,9 @@ function renameColumn({ draw }: Context, table: Table): string {
 }
 
 function dropColumn({ draw }: Context, table: Table): string {
-  const plain = table.columns.filter(({ isUnique, name }) => !isUnique && name !== table.idColumn);
+  const plain = table.columns.filter(({ isUnique, isGenerated, name }) =>
+    !isUnique && !isGenerated && name !== table.idColumn
+  );
   if (plain.length < 2) return `ALTER TABLE ${table.name} DROP COLUMN missing`;
   const column = draw.pick(plain);
   remove(table.columns, (one) => one === column);

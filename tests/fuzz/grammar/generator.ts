@@ -6,7 +6,7 @@
 import type { Element, Item } from "../case.ts";
 import { type Context, type ParameterStyle, Values } from "./context.ts";
 import { createTable } from "./create.ts";
-import { alter, changeView, createIndex, createTrigger, createView, drop } from "./ddl.ts";
+import { alter, changeView, createIndex, createTrigger, createView, drop, spoil } from "./ddl.ts";
 import { insert, remove, update, withChange } from "./dml.ts";
 import type { Draw, Weighted } from "./draw.ts";
 import {
@@ -41,6 +41,7 @@ const PRODUCTIONS: readonly Weighted<Production>[] = [
   [10, (context) => context.model.views.length > 0 ? changeView(context) : undefined],
   [26, (context) => context.draw.kind("alter", 1) ? alter(context) : undefined],
   [14, drop],
+  [4, spoil],
   [10, createVirtual],
   [24, statistics],
   [12, sequence],

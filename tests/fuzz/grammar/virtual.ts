@@ -203,6 +203,10 @@ function useRtree({ draw, model, values }: Context, table: Table): string {
   const id = () =>
     draw.kind("rowid-max", 0.03) ? "9223372036854775807" : draw.pick(["NULL", values.sql(model.fresh(), draw)]);
   const names = table.columns.map(({ name }) => name).join(", ");
+  if (draw.kind("rtree-self", 0.05)) {
+    const moved = table.columns.slice(1).map(({ name }) => `${name} + 1`).join(", ");
+    return `INSERT INTO ${table.name}(${names}) SELECT NULL, ${moved} FROM ${table.name} LIMIT 5`;
+  }
   return draw.weighted<() => string>([
     [
       6,
@@ -214,13 +218,6 @@ function useRtree({ draw, model, values }: Context, table: Table): string {
     [2, () => `UPDATE ${table.name} SET x0 = x0 - ${draw.below(5)} WHERE id % 3 = ${draw.below(3)}`],
     [2, () => `DELETE FROM ${table.name} WHERE x0 > ${draw.between(-20, 60)}`],
     [2, () => `SELECT id FROM ${table.name} WHERE x1 >= ${draw.between(-50, 0)} AND x0 <= ${draw.between(0, 50)}`],
-    [
-      draw.kind("rtree-self", 0.3) ? 3 : 0,
-      () =>
-        `INSERT INTO ${table.name}(${names}) SELECT NULL, ${
-          table.columns.slice(1).map(({ name }) => `${name} + 1`).join(", ")
-        } FROM ${table.name} LIMIT 5`,
-    ],
     [1, () => `SELECT rtreecheck('${table.name.replace(/["[\]`]/g, "")}')`],
   ])();
 }
