@@ -77,7 +77,7 @@ for (const { name, change, pattern } of SABOTAGES) {
       const { failure } = await runCase(testCase, options);
       if (failure?.kind !== "diverge") continue;
       const small = await shrink(testCase, {
-        attemptsMax: 1500,
+        attemptsMax: 700,
         fails: async (candidate) => (await runCase(candidate, options)).failure?.kind === "diverge",
       });
       assert(small.items.length <= 5, showCase(small));

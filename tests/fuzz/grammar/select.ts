@@ -226,7 +226,7 @@ const FRAMES = [
 
 function windowed(context: Context, types: readonly ValueType[], options: SelectOptions): string {
   const { draw } = context;
-  const source = from(context, 0);
+  const source = oneSource(context, "a", 0); // a frame with EXCLUDE takes the square of the rows
   const scope = scopeOf(context, source.columns);
   const any = () => leaf(context, scope, "any");
   const calls = types.map((type) => {
