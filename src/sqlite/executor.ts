@@ -25,7 +25,7 @@ import type { RenderOptions } from "../sql/render_options.ts";
 import type { SqlPart } from "../sql/statement.ts";
 import type { SqlValue } from "../sql/value.ts";
 import { type Effects, isReadStatement, refusal } from "./authorizer.ts";
-import type { Control } from "./control.ts";
+import { type Control, UNLIMITED } from "./control.ts";
 import { Determinism } from "./determinism.ts";
 import type { Digest } from "./digest.ts";
 import { type Database, runOnce, SqliteError, type Statement } from "./driver.ts";
@@ -213,8 +213,8 @@ export class Executor {
     control.activity.noteSteps(steps);
     privateControl.nowMs = timeMs;
     privateControl.valueBytes = STATEMENT_VALUE_BYTES_MAX;
-    privateControl.steps = command.maxSteps;
-    privateControl.timeoutMs = command.readTimeoutMs > 0 ? command.readTimeoutMs : -1;
+    privateControl.steps = command.readTimeoutMs > 0 ? UNLIMITED : command.maxSteps;
+    privateControl.timeoutMs = command.readTimeoutMs > 0 ? command.readTimeoutMs : UNLIMITED;
   }
 
   /**

@@ -34,12 +34,8 @@ export const CASES: readonly Case[] = [
           "INSERT INTO orders(what) VALUES(1)",
           sql,
         ]);
-        assertEquals(
-          await c.text("execute", ["INSERT INTO orders(what) VALUES(2)"]),
-          sql.startsWith("UPDATE orders")
-            ? '[{"last_insert_id":2,"rows_affected":1}]'
-            : '[{"error":"database or disk is full"}]',
-        );
+        const text = await c.text("execute", ["INSERT INTO orders(what) VALUES(2)"]);
+        assertEquals(text, '[{"error":"database or disk is full"}]', sql);
       }
     },
   },
@@ -348,15 +344,15 @@ export const CASES: readonly Case[] = [
     name: "25 to 37 values, names and texts that are right stay right",
     async run(c) {
       await c.x("execute", [
-        "CREATE TABLE d(b BOOLEAN, da DATE, dt DATETIME, ts TIMESTAMP)",
-        "INSERT INTO d VALUES(NULL,NULL,NULL,NULL)",
+        "CREATE TABLE dates(b BOOLEAN, da DATE, dt DATETIME, ts TIMESTAMP)",
+        "INSERT INTO dates VALUES(NULL,NULL,NULL,NULL)",
       ]);
-      assertEquals(await c.everywhere("SELECT * FROM d"), [[null, null, null, null]]);
+      assertEquals(await c.everywhere("SELECT * FROM dates"), [[null, null, null, null]]);
       await c.x("execute", [
-        "DELETE FROM d",
-        "INSERT INTO d VALUES(2, 1706842979630, '2024-02-02 03:02:59.63', 'no date')",
+        "DELETE FROM dates",
+        "INSERT INTO dates VALUES(2, 1706842979630, '2024-02-02 03:02:59.63', 'no date')",
       ]);
-      assertEquals(await c.everywhere("SELECT * FROM d"), [[
+      assertEquals(await c.everywhere("SELECT * FROM dates"), [[
         true,
         "2024-02-02T03:02:59.63Z",
         "2024-02-02T03:02:59.63Z",

@@ -11,6 +11,12 @@ const SHOWN_MAX = 6;
 /** Characters shown of a line. */
 const SHOWN_LENGTH = 300;
 
+declare module "node:sqlite" { // what the runtime has and its type declarations lack
+  interface StatementSync {
+    setReturnArrays(enabled: boolean): void;
+  }
+}
+
 /** Everything stored, a line per row, each led by the name of its table. */
 export function dumpFile(path: string): string[] {
   const database = new DatabaseSync(path, { readOnly: true });

@@ -1,10 +1,9 @@
 import { Campaign } from "./campaign.ts";
 import { showCase, writeCase } from "./case.ts";
-import { KNOWN_FAULTS } from "./known.ts";
 import { selectedKinds } from "./grammar/kinds.ts";
 import { fastDirectory } from "./run.ts";
 
-const KINDS_ON = selectedKinds({ without: KNOWN_FAULTS });
+const KINDS_ON = selectedKinds({});
 /** How long the random run goes on. */
 const RANDOM_MS = Number(Deno.env.get("MUSTER_FUZZ_SECONDS") ?? "60") * 1000;
 /** Rounds that are the same each time. */

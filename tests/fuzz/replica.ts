@@ -4,13 +4,13 @@
  * @module
  */
 
-import { encodeCommand, stampCommand } from "../../src/sql/command.ts";
+import { encodeCommand, MAX_STEPS_DEFAULT, stampCommand } from "../../src/sql/command.ts";
 import type { ApplyEntry, Outcome } from "../../src/sql/exchange.ts";
 import { renderFlags } from "../../src/sql/render_options.ts";
 import { splitStatements } from "../../src/sql/statement.ts";
 import { Tokenizer } from "../../src/sql/tokenizer.ts";
 import { contentHash } from "../../src/sqlite/content_hash.ts";
-import { type Database, openNodeSqlite, runOnce } from "../../src/sqlite/driver.ts";
+import { Database, runOnce } from "../../src/sqlite/driver.ts";
 import {
   adoptStaged,
   beginIncoming,
@@ -33,7 +33,7 @@ export function makeEntry(item: Item, index: number): ApplyEntry {
   const { kind, transaction, elements, timeMs, seed: [hi, lo] } = item;
   const statements = elements.map(({ sql, positional, named }) => ({ parts: splitStatements(sql), positional, named }));
   const body = encodeCommand({ kind, transaction, statements });
-  stampCommand(body, timeMs, hi, lo);
+  stampCommand(body, { timeMs, seed: { hi, lo }, maxSteps: MAX_STEPS_DEFAULT });
   return { index, term: 1, kind: "command", body };
 }
 
@@ -156,9 +156,9 @@ export class Replica {
   }
 
   /** Takes the snapshot of another replica in its own place. */
-  async adopt(source: Replica): Promise<void> {
+  adopt(source: Replica): void {
     const from = snapshotPaths(source.path);
-    const part = await copyDatabase(from);
+    const part = copyDatabase(from);
     const to = snapshotPaths(this.path);
     beginIncoming(to, part);
     for (let offset = 0; offset < part.bytes; offset += PIECE_BYTES) {
@@ -193,7 +193,7 @@ export class Replica {
   }
 
   #reader(): Database {
-    return this.#view ??= openNodeSqlite(this.path, { readOnly: true, foreignKeys: false });
+    return this.#view ??= new Database(this.path, { readOnly: true, foreignKeys: false });
   }
 
   #closeView(): void {

@@ -2,7 +2,6 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { makeCase } from "./campaign.ts";
 import { type Case, elementCount, type Item, showCase } from "./case.ts";
 import { selectedKinds } from "./grammar/kinds.ts";
-import { KNOWN_FAULTS } from "./known.ts";
 import { fastDirectory, runCase } from "./run.ts";
 import { shrink } from "./shrink.ts";
 
@@ -65,7 +64,7 @@ const SABOTAGES: readonly { name: string; change: (item: Item) => Item; pattern:
 
 for (const { name, change, pattern } of SABOTAGES) {
   Deno.test(`The fuzzer finds a replica with ${name} and makes the case small`, async () => {
-    const kinds = selectedKinds({ without: [...KNOWN_FAULTS, "crash"] });
+    const kinds = selectedKinds({ without: ["crash"] });
     const options = {
       kinds,
       directory: fastDirectory(),
