@@ -12,7 +12,6 @@ import { isAboutCatalog, resolveCatalogNames } from "../sql/catalog.ts";
 import { isDisallowedPragma, mayRead } from "../sql/statement.ts";
 import type { RenderOptions } from "../sql/render_options.ts";
 import type { ReadResult } from "../sql/exchange.ts";
-import { storeFault } from "./nodes.ts";
 import { decodeStatements, sqlText } from "./body.ts";
 import { isConfirmedLeader, isFresh } from "./freshness.ts";
 import { indent } from "./json.ts";
@@ -131,13 +130,6 @@ function renderOptions(params: Params): RenderOptions {
  */
 const WRITE_GRACE_MS = 250;
 
-/** A write that would wait behind a long one is refused: nothing was done is a better answer than unknown. */
-function refuseBacklog({ state }: Services): void {
-  const fault = state.ready ? storeFault(state, Date.now()) : undefined;
-  if (fault === undefined) return;
-  throw new HttpError(503, `the database is behind${fault}: nothing was written, try again later`, { retryAfter: 1 });
-}
-
 /** Puts statements through the log. */
 async function write(
   services: Services,
@@ -146,7 +138,6 @@ async function write(
   statements: readonly BoundStatement[],
 ): Promise<Answer> {
   if (!services.state.isLeader) throw new NotLeaderError();
-  refuseBacklog(services);
   const readTimeoutMs = params.dbTimeoutMs > 0 ? params.dbTimeoutMs : services.options.queryTimeoutMs;
   const wantedSteps = kind === "query" ? 0 : params.dbTimeoutMs * STEPS_PER_MS;
   const body = encodeCommand({ kind, transaction: params.has("transaction"), statements, readTimeoutMs, wantedSteps });
@@ -163,6 +154,7 @@ async function write(
     case "not_leader":
       throw new NotLeaderError();
     case "queue_full":
+    case "behind":
     case "storage_full":
       throw new HttpError(503, message, { retryAfter: 1 });
     case "too_large":

@@ -166,7 +166,7 @@ export class Readers {
       this.#jobs.set(ref, job);
       reader.jobs.push(ref);
       // What it has waited counts.
-      let timeoutMs = job.deadlineMs === Infinity ? 0 : Math.max(1, job.deadlineMs - now);
+      let timeoutMs = job.deadlineMs === Infinity ? 0 : Math.max(1e-3, job.deadlineMs - now);
       if (isCrowded && job.level === 0) {
         timeoutMs = timeoutMs === 0 ? SHORT_SLICE_MS : Math.min(timeoutMs, SHORT_SLICE_MS);
       }

@@ -182,7 +182,15 @@ export type FromHttp =
 /** Why a write has no result. `unknown` is the only case in which it may have taken effect (spec/raft.md §2.9). */
 export interface Refused {
   readonly ref: number;
-  readonly code: "not_leader" | "not_committed" | "unknown" | "queue_full" | "too_large" | "storage_full" | "timeout";
+  readonly code:
+    | "not_leader"
+    | "not_committed"
+    | "unknown"
+    | "queue_full"
+    | "behind"
+    | "too_large"
+    | "storage_full"
+    | "timeout";
   /** For people. */
   readonly message: string;
 }

@@ -33,8 +33,9 @@ const WRITER_STATUS_MS = 1000;
 /** Forwarded requests of other nodes at a time. */
 const SERVED_MAX = 8192;
 
-const REFUSED_CODES: Partial<Record<Refusal | "not_committed", Refused["code"]>> = {
+const REFUSED_CODES: Partial<Record<Refusal | "not_committed" | "behind", Refused["code"]>> = {
   not_committed: "not_committed",
+  behind: "behind",
   queue_full: "queue_full",
   too_large: "too_large",
   storage_full: "storage_full",
@@ -45,6 +46,8 @@ const REFUSED_TEXTS: Record<Refused["code"], string> = {
   not_committed: "leadership lost while committing log",
   unknown: "outcome unknown",
   queue_full: "too many writes are waiting: try again later",
+  behind:
+    "the database is busy with an earlier write, and committed ones wait behind it: nothing was written, try again later",
   too_large: "the request is larger than a log entry may be",
   storage_full: "no space left on the disk of the leader: nothing was written; free some space",
   timeout: "timed out enqueuing operation",
@@ -88,7 +91,7 @@ export class HttpPorts {
   }
 
   /** A write that did not happen. */
-  refused(waiter: Waiter, why: Refusal | "not_committed"): void {
+  refused(waiter: Waiter, why: Refusal | "not_committed" | "behind"): void {
     const code = REFUSED_CODES[why] ?? "not_leader";
     const waiting = this.#refused.get(waiter.port);
     const item = { ref: waiter.ref, code, message: REFUSED_TEXTS[code] };

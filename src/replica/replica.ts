@@ -24,6 +24,8 @@ import { readClocks } from "../rpc/clock.ts";
 import { leaseHolds, NO_LEASE } from "../rpc/lease.ts";
 import type { NodeState } from "../rpc/node_state.ts";
 
+/** Writes are refused while a committed entry has waited for longer than this to be applied. */
+const BEHIND_MS = 5000;
 /** Payload bytes that may wait to be proposed (F5). */
 export const PROPOSAL_BYTES_MAX = 64 * 1024 * 1024;
 /** Entries handed to the writer and not yet applied. */
@@ -44,7 +46,7 @@ export interface ReplicaEvents {
   /** Sends a message to another node, or drops it. */
   send(message: OutgoingMessage, entries: readonly Entry[]): void;
   /** A write that has no result and why: it is certain that it did not happen. */
-  refused(waiter: Waiter, why: Refusal | "not_committed"): void;
+  refused(waiter: Waiter, why: Refusal | "not_committed" | "behind"): void;
   onRole(role: NonNullable<Effects["role"]>): void;
   onConfig(config: Config): void;
   /** A peer needs entries that the log no longer has. */
@@ -69,6 +71,7 @@ interface Post {
 
 /** The loop around the core. */
 export class Replica {
+  #isStorageFull = false;
   readonly #maxSteps: number;
   readonly #core: Core;
   readonly #log: LogStore;
@@ -141,6 +144,7 @@ export class Replica {
 
   /** Takes an input; the turn comes when the current event is done. */
   input(input: Input): void {
+    if (input.k === "storage") this.#isStorageFull = input.state === "full"; // which is refused for that
     this.#inputs.push(input);
     this.#schedule();
   }
@@ -154,9 +158,16 @@ export class Replica {
   /** Takes writes; those beyond the limits are refused at once. */
   propose(proposals: readonly WaitingProposal[]): void {
     const unapplied = this.#commit - this.#applied;
+    // That nothing was done is a better answer than unknown, which is what would come of waiting.
+    const { sinceMs } = this.#lag;
+    const isBehind = sinceMs > 0 && Date.now() - sinceMs > BEHIND_MS && !this.#isStorageFull;
     for (const proposal of proposals) {
       if (this.#proposalBytes > PROPOSAL_BYTES_MAX || unapplied > UNAPPLIED_ENTRIES_MAX) {
         this.#events.refused(proposal.waiter, "queue_full");
+        continue;
+      }
+      if (isBehind) {
+        this.#events.refused(proposal.waiter, "behind");
         continue;
       }
       this.#proposals.push(proposal);

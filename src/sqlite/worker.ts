@@ -59,6 +59,9 @@ class WriterWorker {
   #checkpointedAt = 0;
   /** Attempts at what could not be applied for want of room, or for a lock of another process. */
   #attempts = 0;
+  #isPaused = false;
+  /** Whether the ballast was given up and is to be made again. */
+  #isAwaitingRoom = false;
   readonly #library: string;
   readonly #control: Control;
 
@@ -180,7 +183,7 @@ class WriterWorker {
    * for want of room, or as another process has locked the database, is tried again and again: it harms nobody but this node.
    */
   #work(): void {
-    while (this.#waiting.length > 0 && !this.#isEnding && this.#attempts === 0) {
+    while (this.#waiting.length > 0 && !this.#isEnding && !this.#isPaused) {
       const entries = this.#waiting.splice(0, BATCH_ENTRIES_MAX);
       this.#guarded(() => {
         try {
@@ -204,26 +207,38 @@ class WriterWorker {
       this.#awaitRoom();
       return true;
     }
-    if (this.#attempts === 0) log(isFull ? NO_ROOM : LOCKED);
-    if (isFull) this.#say({ k: "space", state: "full" });
-    const attempts = this.#attempts + 1;
-    this.#attempts = attempts;
-    setTimeout(() => {
-      this.#attempts = 0;
-      this.#work();
-      if (this.#attempts > 0) this.#attempts = attempts;
-      else if (isFull) this.#awaitRoom();
-    }, Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** (attempts - 1)));
+    this.#pause(isFull);
     return true;
   }
 
+  /** Waits for another attempt, each time for longer. */
+  #pause(isFull: boolean): void {
+    if (this.#attempts === 0) log(isFull ? NO_ROOM : LOCKED);
+    if (isFull) this.#say({ k: "space", state: "full" });
+    this.#isPaused = true;
+    const pauseMs = Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** this.#attempts);
+    this.#attempts++;
+    setTimeout(() => {
+      this.#isPaused = false;
+      this.#work();
+      if (this.#isPaused || this.#isEnding) return;
+      this.#attempts = 0;
+      if (isFull && !this.#isAwaitingRoom) this.#sayRoom(); // else the ballast is to come first
+    }, pauseMs);
+  }
+
+  #sayRoom(): void {
+    log("the disk of the database has room again: writes are taken");
+    this.#say({ k: "space", state: "ok" });
+  }
+
   #awaitRoom(): void {
+    this.#isAwaitingRoom = true;
     const timer = setInterval(() => {
-      if (!this.#isClosed && (this.#attempts > 0 || !this.#ballast.fill())) return;
+      if (!this.#isClosed && (this.#isPaused || !this.#ballast.fill())) return;
       clearInterval(timer);
-      if (this.#isClosed) return;
-      log("the disk of the database has room again: writes are taken");
-      this.#say({ k: "space", state: "ok" });
+      this.#isAwaitingRoom = false;
+      if (!this.#isClosed) this.#sayRoom();
     }, ROOM_LOOK_MS);
   }
 
@@ -250,7 +265,7 @@ class WriterWorker {
     this.#isClosed = true;
     this.#guarded(() => {
       // What cannot be applied now comes again at the next start.
-      if (this.#attempts === 0 && !this.#control.ticket.isCancelled) this.#applyRest();
+      if (!this.#isPaused && !this.#control.ticket.isCancelled) this.#applyRest();
       this.#machine.close();
     });
     this.#say({ k: "closed" });
