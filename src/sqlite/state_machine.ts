@@ -204,10 +204,10 @@ export class StateMachine {
       this.#begin.run();
       for (const work of batch) {
         const attempt: Attempt = { doomed: NOTHING_DOOMED, isSolitary: false, steps: work.command?.maxSteps ?? 0 };
-        const outcome = this.#run(work, attempt);
-        answers.push(work.error === undefined ? outcome : { ...outcome, error: work.error });
+        answers.push(this.#run(work, attempt));
       }
       this.#commitWithDigest();
+      this.#endEntry();
     } catch (error) {
       this.#undo(before);
       if (isForeseen(error)) throw error;
@@ -252,7 +252,7 @@ export class StateMachine {
   }
 
   /** Runs an entry inside the open transaction. */
-  #run({ entry, command }: Work, { doomed, isSolitary, steps }: Attempt): Outcome {
+  #run({ entry, command, error }: Work, { doomed, isSolitary, steps }: Attempt): Outcome {
     if (command !== null) this.#timeMs = Math.max(this.#timeMs, command.timeMs);
     this.#advance.run([BigInt(entry.index), BigInt(entry.term), this.#timeMs]);
     let results = "[]";
@@ -263,7 +263,8 @@ export class StateMachine {
       results = this.#executor.execute(command, { options: entry.waiter?.options ?? null, doomed, isSolitary });
     }
     this.digest.keep(entry.index);
-    return { ref: entry.waiter?.ref ?? 0, index: entry.index, results };
+    const outcome = { ref: entry.waiter?.ref ?? 0, index: entry.index, results };
+    return error === undefined ? outcome : { ...outcome, error };
   }
 
   /** What an entry has set for itself ends, and what the connection has in mind is read anew (7). */

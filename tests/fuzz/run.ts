@@ -16,6 +16,11 @@ const KEPT_SHARE = 0.6;
 
 /** What virtual tables say of themselves in an integrity check: some of it is said of healthy tables. */
 const OWN_VERDICT = /unable to validate the inverted index|malformed inverted index/;
+/**
+ * A fault of SQLite's own, 3.40 to 3.53 at least, alike on every replica: `INSERT INTO t(c) VALUES(json_patch(1,1))` enters an
+ * index on `json_object('a', c)` as JSON within JSON, and is looked for there as text.
+ */
+const MISSING_FROM_INDEX = /^row \d+ missing from index (\S+)$/;
 
 /** What a case came to. */
 export interface Verdict {
@@ -259,13 +264,20 @@ class Run {
 
   #checkIntegrity(replica: Replica, at: number): void {
     const lines = this.#guarded("integrity", at, () => replica.integrity());
-    const bad = lines.find((line) => line !== "ok" && !OWN_VERDICT.test(line));
+    const bad = lines.find((line) =>
+      line !== "ok" && !OWN_VERDICT.test(line) && !this.#isAboutJsonIndex(replica, line)
+    );
     if (bad === undefined) return;
     throw new FailureError({
       kind: "integrity",
       message: bad,
       detail: `replica ${at}, entry ${this.#at}\n${lines.join("\n")}`,
     });
+  }
+
+  #isAboutJsonIndex(replica: Replica, line: string): boolean {
+    const [, index] = MISSING_FROM_INDEX.exec(line) ?? [];
+    return index !== undefined && /json/i.test(replica.schemaOf(index));
   }
 
   #compareFiles(): void {
