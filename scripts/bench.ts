@@ -13,6 +13,7 @@
 import { parseArgs } from "@std/cli";
 import { interruption } from "../tests/cluster/processes.ts";
 import { HAS_RQLITE } from "../tests/differential/rqlite.ts";
+import { benchDriver } from "./bench/driver.ts";
 import { type LoadGenerator, loadGenerator } from "./bench/load.ts";
 import { describeMachine } from "./bench/machine.ts";
 import {
@@ -35,8 +36,10 @@ const USAGE = `Usage: deno task bench [flags]
   --only PATTERN   only measurements whose name matches this regular expression
   --data MIB       data a node holds when its start is measured (default 20)
   --json FILE      write everything there too
+  --driver         measure the SQLite driver alone, in turn with the runtime's node:sqlite
   --list           show the names of the measurements
   --help           show this`;
+const DRIVER_ROUNDS = 5;
 const PAUSE_MS = 300;
 const SETTLE_MS = 3000;
 const WARM_SECONDS = 1;
@@ -216,6 +219,10 @@ function pause(ms: number): Promise<void> {
 async function main(args: readonly string[]): Promise<number> {
   if (args.includes("--help") || args.includes("-h")) {
     console.log(USAGE);
+    return 0;
+  }
+  if (args.includes("--driver")) {
+    benchDriver(DRIVER_ROUNDS);
     return 0;
   }
   if (args.includes("--list")) {

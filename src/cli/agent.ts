@@ -63,8 +63,9 @@ function usage(error: unknown): number {
   }
   if (error instanceof UsageError) console.error(`${error.message}\nRun "muster agent -help" for the flags.`);
   else if (error instanceof SettingsError) console.error(`==> ${error.message}`);
-  else if (error instanceof DataDirectoryError) console.error(`==> Error starting agent: ${error.message}`);
-  else throw error;
+  else if (error instanceof DataDirectoryError || error instanceof NodeFailure) {
+    console.error(`==> Error starting agent: ${error.message}`);
+  } else throw error;
   return 1;
 }
 

@@ -136,7 +136,9 @@ async function run(config: NodeConfig): Promise<number> {
   try {
     node = new Node(config, discovery?.readDiscovery(config, logger("disco")), log);
   } catch (error) {
-    if (!(error instanceof DataDirectoryError || discovery && error instanceof discovery.ConfigError)) throw error;
+    const isForeseen = error instanceof DataDirectoryError || error instanceof NodeFailure ||
+      discovery && error instanceof discovery.ConfigError;
+    if (!isForeseen) throw error;
     console.error(`fatal: ${error.message}`);
     return 1;
   }

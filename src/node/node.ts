@@ -18,7 +18,7 @@ import { READERS_MAX } from "../http/readers.ts";
 import { NODE_STATE_BYTES } from "../rpc/node_state.ts";
 import type { OpenReader, OpenSnapshot, OpenWriter } from "../sqlite/api.ts";
 import { ACTIVITY, Control, TICKET } from "../sqlite/control.ts";
-import { bundledLibrary } from "../sqlite/library.ts";
+import { bundledLibrary, requireLibrary } from "../sqlite/library.ts";
 import { type LogLevel, setLogLevel } from "../rpc/log.ts";
 import { AgentParts } from "./agent.ts";
 import type { AgentConfig, NodeConfig } from "./config.ts";
@@ -87,6 +87,7 @@ export class Node {
    * Starts everything.
    * @param discovery How it finds the other nodes, read by {@linkcode import("./discovery.ts").readDiscovery}.
    * @throws {import("./data_directory.ts").DataDirectoryError} When the data directory cannot be used.
+   * @throws {NodeFailure} When the SQLite library cannot be used.
    */
   constructor(config: NodeConfig, discovery: DiscoveryOptions | undefined, log: (line: string) => void) {
     this.#config = config;
@@ -96,6 +97,7 @@ export class Node {
     const isServer = config.agent?.isServer ?? true;
     const nodeId = config.nodeId || (config.agent ? "" : config.clusterAdvertisedAddr);
     const { dataDirectory, rejoinsDamaged } = config;
+    const library = isServer ? usableLibrary(config.sqliteLibrary) : "";
     this.#directory = openDataDirectory(dataDirectory, nodeId, { rejoinsDamaged });
     this.#scope = {
       raftDirectory: this.#directory.raft,
@@ -103,7 +105,7 @@ export class Node {
       httpAddrs: config.httpAddrs.map((addr) => addr.startsWith(":") ? `0.0.0.0${addr}` : addr),
       discoveryAddrs: discovery ? discoveryAddrs(discovery) : [],
       gossipDirectory: this.#directory.gossip,
-      sqliteLibrary: config.sqliteLibrary || bundledLibrary(),
+      sqliteLibrary: library,
     };
     const state = new SharedArrayBuffer(NODE_STATE_BYTES);
     const writerToHttp = new MessageChannel();
@@ -428,6 +430,16 @@ function revokeSpentRights({ isClient }: { isClient: boolean }): void {
   for (const name of ["sys", "env", "run"] as const) Deno.permissions.revokeSync({ name });
   // A Worker gets at most what this thread has: the library stays open to it until the last SQLite Worker has started.
   Deno.permissions.revokeSync({ name: isClient ? "ffi" : "net" });
+}
+
+function usableLibrary(path: string): string {
+  try {
+    const library = path || bundledLibrary();
+    requireLibrary(library);
+    return library;
+  } catch (error) {
+    throw new NodeFailure(error instanceof Error ? error.message : String(error));
+  }
 }
 
 /** What HTTP may know of an agent: not its keys. */

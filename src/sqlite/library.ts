@@ -34,6 +34,25 @@ export class LibraryError extends Error {
   override readonly name = "LibraryError";
 }
 
+const ANOTHER_WAY = "build it again with `deno task sqlite-library`, or name another one with -sqlite-library PATH";
+
+/**
+ * Makes sure that the Workers can open the library at `path`, before any of them is started.
+ * @throws {LibraryError} When it is not there, or when this process may not open it.
+ */
+export function requireLibrary(path: string): void {
+  try {
+    Deno.statSync(path);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new LibraryError(`Cannot load the SQLite library "${path}" (${why}): restore the file, ${ANOTHER_WAY}`);
+  }
+  if (Deno.permissions.querySync({ name: "ffi", path }).state === "granted") return;
+  throw new LibraryError(
+    `Cannot load the SQLite library "${path}": Deno was not given the right to it; start muster with --allow-ffi=${path}`,
+  );
+}
+
 const SYMBOLS = {
   muster_open: { parameters: ["buffer", "i32", "buffer", "buffer", "buffer"], result: "i32" },
   muster_close: { parameters: ["usize"], result: "i32" },
@@ -75,8 +94,7 @@ export function openLibrary(path: string = bundledLibrary()): Symbols {
   } catch (error) {
     const why = error instanceof Error ? error.message.split("\n", 1)[0] : String(error);
     throw new LibraryError(
-      `Cannot load the SQLite library "${path}" (${why}): restore the file, build it again with ` +
-        "`deno task sqlite-library`, or name another one with -sqlite-library PATH",
+      `Cannot load the SQLite library "${path}" (${why}): restore the file, ${ANOTHER_WAY}`,
     );
   }
 }
