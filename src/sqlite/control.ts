@@ -127,7 +127,7 @@ export class Control {
   }
 
   /** `sqlite3_last_insert_rowid()` after the last call. */
-  get rowid(): bigint {
+  get lastInsertRowid(): bigint {
     return this.#view.getBigInt64(ROWID, true);
   }
 

@@ -66,7 +66,7 @@ export interface ResultColumn {
   readonly declaredType: string | null;
 }
 
-/** What a write did. */
+/** What a write did, until the next call with the same control. */
 export interface Changes {
   /** `sqlite3_changes64` after the statement. */
   readonly changes: bigint;
@@ -117,6 +117,7 @@ export interface OpenOptions {
 }
 
 const utf8Encoder = new TextEncoder();
+const NOTHING = new Uint8Array(0);
 
 function terminated(text: string): Uint8Array<ArrayBuffer> {
   return utf8Encoder.encode(`${text}\0`);
@@ -273,8 +274,9 @@ export class Database {
   /** @internal Runs a statement to its end. */
   run(statement: bigint, values: readonly SqlValue[], control: Control): void {
     this.#refuseNesting();
-    const packed = this.#packer.pack(values);
-    const code = this.#symbols.muster_run(this.handle, statement, packed, packed.length, control.bytes);
+    const packer = this.#packer;
+    const length = packer.pack(values);
+    const code = this.#symbols.muster_run(this.handle, statement, packer.bytes, length, control.bytes);
     this.#sync(control);
     if (code !== DONE) throw this.#error(code, control);
   }
@@ -285,14 +287,14 @@ export class Database {
     this.#walking = owner;
     let code = ROW;
     try {
-      const packed = this.#packer.pack(values);
-      code = this.#rows(owner.handle, packed, packed.length, control);
+      const length = this.#packer.pack(values);
+      code = this.#rows(owner.handle, this.#packer.bytes, length, control);
       for (;;) {
         if (code !== ROW && code !== DONE) throw this.#error(code, control);
         if (control.used > 0) yield this.#piece.subarray(0, control.used);
         if (code === DONE) return;
         this.#fit(control);
-        code = this.#rows(owner.handle, new Uint8Array(0), -1, control);
+        code = this.#rows(owner.handle, NOTHING, -1, control);
       }
     } finally {
       this.#walking = null;
@@ -431,7 +433,7 @@ export class Statement {
   /** Runs it to its end; its rows go nowhere. */
   run(values: readonly SqlValue[] = [], control: Control = this.#database.control): Changes {
     this.#database.run(this.handle, values, control);
-    return { changes: control.changes, lastInsertRowid: control.rowid };
+    return control;
   }
 
   /** Runs it to its end and returns its rows. */

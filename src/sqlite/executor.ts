@@ -28,7 +28,7 @@ import { type Effects, isReadStatement, refusal } from "./authorizer.ts";
 import { type Control, UNLIMITED } from "./control.ts";
 import { Determinism } from "./determinism.ts";
 import type { Digest } from "./digest.ts";
-import { type Database, runOnce, SqliteError, type Statement } from "./driver.ts";
+import { type Changes, type Database, runOnce, SqliteError, type Statement } from "./driver.ts";
 import { causeOf, type Limits, resultMessage, StatementError } from "./failure.ts";
 import { unpackRows } from "./packing.ts";
 import { ParameterCursor, type Prepared, PreparedCache } from "./prepared.ts";
@@ -468,15 +468,15 @@ export class Executor {
   }
 
   /** Takes over what a write did. The writer sets the rowid to 0 before each entry (A3), so 0 means: none was inserted. */
-  #note({ part, number }: Step, { changes, rowid }: Control): void {
+  #note({ part, number }: Step, { changes, lastInsertRowid: rowid }: Control): void {
     if (!CHANGING_VERBS.has(part.verb)) return;
     this.#digest.mix(number);
     this.#digest.mixBig(changes);
     this.#digest.mixBig(rowid);
-    this.#keep({ changes, rowid });
+    this.#keep({ changes, lastInsertRowid: rowid });
   }
 
-  #keep({ changes, rowid }: Pick<Control, "changes" | "rowid">): void {
+  #keep({ changes, lastInsertRowid: rowid }: Changes): void {
     this.sticky = {
       lastInsertId: rowid === 0n ? this.sticky.lastInsertId : rowid,
       rowsAffected: changes,
