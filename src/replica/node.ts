@@ -4,6 +4,7 @@
  * @module
  */
 import { Acquaintances } from "./acquaintances.ts";
+import { WriterDigests } from "./writer_digests.ts";
 import { createCore, DEFAULT_OPTIONS } from "../raft/raft.ts";
 import type { Effects, LeaseOptions } from "../raft/effects.ts";
 import type { Config, Entry, Member, Message, NodeId, OutgoingMessage } from "../raft/message.ts";
@@ -87,8 +88,7 @@ export class ReplicaNode {
   readonly #verification: Verification;
   readonly #pool: Pool | undefined;
   readonly #memberFile: MemberFile;
-  readonly #digests = new Map<number, (digest: number | null) => void>();
-  #nextRef = 1;
+  readonly #digests = new WriterDigests((message) => this.#replica.askWriter(message));
   /** What the disk has no room for. */
   readonly #full = new Set<"log" | "database">();
   readonly #leader: KnownLeader;
@@ -158,7 +158,7 @@ export class ReplicaNode {
       nodeId: options.nodeId,
       status: () => this.#replica.status(),
       applied: () => this.#replica.applied,
-      own: (index) => this.#digestAt(index),
+      own: (index) => this.#digests.at(index),
       rpc: this.#rpc,
       fatal: events.fatal,
       log: events.log,
@@ -259,14 +259,6 @@ export class ReplicaNode {
     if (state === "full") this.#full.add(of);
     else this.#full.delete(of);
     this.#replica.input({ k: "storage", state: this.#full.size > 0 ? "full" : "ok" });
-  }
-
-  #digestAt(index: number): Promise<number | null> {
-    return new Promise((resolve) => {
-      const ref = this.#nextRef++;
-      this.#digests.set(ref, resolve);
-      this.#replica.askWriter({ k: "digest", ref, index });
-    });
   }
 
   /** `POST /snapshot`; see {@linkcode Snapshots.take}. */
@@ -438,10 +430,8 @@ export class ReplicaNode {
     } else if (message.k === "ready" || message.k === "checkpointed") this.#snapshots.fromWriter(message);
     else if (message.k === "status") this.#http.writerStatus(message);
     else if (message.k === "space") this.#onSpace("database", message.state);
-    else if (message.k === "digest") {
-      this.#digests.get(message.ref)?.(message.digest);
-      this.#digests.delete(message.ref);
-    } else if (message.k === "closed") this.#onWriterClosed?.();
+    else if (message.k === "digest") this.#digests.take(message);
+    else if (message.k === "closed") this.#onWriterClosed?.();
     else if (message.k === "failed") this.#events.fatal(writerFailure(message));
   }
 

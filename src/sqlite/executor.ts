@@ -11,8 +11,9 @@
  * (2) With it, the first failure rolls back to the command's savepoint and ends the command. A read in it runs to its
  *     end on every replica, as it may fail in any row.
  * (3) A statement that is stopped at a limit, or runs out of memory, destroys the caller's transaction with all that came
- *     before (A4); one that fails while it changes the schema may leave SQLite with another one in memory than on disk. Then {@linkcode RestartEntry} tells the caller to begin again with that statement marked as failed:
- *     so it undoes only itself, whatever shared its transaction. What an entry may do is counted over all its attempts.
+ *     before (A4); one that fails while it changes the schema may leave SQLite with another one in memory than on disk.
+ *     Then {@linkcode RestartEntry} tells the caller to begin again with that statement marked as failed: so it undoes
+ *     only itself, whatever shared its transaction. What an entry may do is counted over all its attempts.
  * (4) What depends on where a transaction ends, or changes what a connection keeps in mind of the schema (virtual tables,
  *     the schema itself, the planner's statistics, keys whose check a request has put off), runs in a transaction of its
  *     own entry: {@linkcode IsolateEntry}.
