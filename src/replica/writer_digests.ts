@@ -4,14 +4,16 @@
  */
 import type { FromWriter, ToWriter } from "../sqlite/api.ts";
 
+type Question = Extract<ToWriter, { k: "digest" }>;
+
 /** Questions under way. */
 export class WriterDigests {
   readonly #asked = new Map<number, (digest: number | null) => void>();
   #nextRef = 1;
-  readonly #ask: (message: ToWriter) => void;
+  readonly #ask: (message: Question) => void;
 
   /** @param ask Posts a message to the writer. */
-  constructor(ask: (message: ToWriter) => void) {
+  constructor(ask: (message: Question) => void) {
     this.#ask = ask;
   }
 
