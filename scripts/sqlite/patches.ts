@@ -1,5 +1,5 @@
 /**
- * The changes to SQLite's source that the library needs, each as a text that must occur just so often. They do three
+ * The changes to SQLite's source that the library needs, each as a text that must occur just so often. They do four
  * things and no more.
  *
  * (1) Bytes of `sqlite3_randomness()` that end up in data come from `muster_randomness()`, which draws them from the
@@ -10,6 +10,8 @@
  * (3) What depends on the host, or reaches beyond its statement, does so no longer: the time zone, and the conflict
  *     clause ROLLBACK, which would undo the other requests that share a transaction. A statement that stands alone, and
  *     a request that is all or nothing, come to the same with ABORT.
+ *
+ * (4) A fault of SQLite that an ordinary request brings about is mended.
  *
  * A version of SQLite in which one of them no longer fits is refused by the build: look at it, then mend the text here.
  * @module
@@ -53,6 +55,13 @@ export const PATCHES: readonly Patch[] = [
     why: "the rowid that is picked at random where the largest is in use",
     find: "sqlite3_randomness(sizeof(v), &v);",
     replace: "muster_randomness(sizeof(v), &v);",
+  },
+  {
+    why:
+      "with foreign keys on, REPLACE of a row in a table whose largest rowid is in use stores the new row out of order: " +
+      "its rowid was picked at random, and the insertion goes by where an earlier search left the cursor",
+    find: "  seekResult = ((pOp->p5 & OPFLAG_USESEEKRESULT) ? pC->seekResult : 0);",
+    replace: "  seekResult = ((pOp->p5 & OPFLAG_USESEEKRESULT) && !pC->useRandomRowid ? pC->seekResult : 0);",
   },
   {
     why: "instr() compares the needle at every place of the haystack",

@@ -267,7 +267,7 @@ export class Executor {
         const part = parts[at];
         if (part === undefined) break;
         isPrivate = isReadStatement(part) &&
-          (kind === "query" || (!transaction && parts.length === 1 && part.verb !== "EXPLAIN")); // which sets changes()
+          (kind === "query" || (!transaction && parts.length === 1 && this.#leavesNoTrace(part)));
         number = firstNumber + at;
         text = this.#runPart(run, { part, number, isLast: at === parts.length - 1, isPrivate }, cursor);
       }
@@ -275,6 +275,14 @@ export class Executor {
     } catch (error) {
       return this.#fail(run, error, { number, isPrivate });
     }
+  }
+
+  /**
+   * Whether a read changes nothing for the statements behind it: EXPLAIN sets changes(), and the module of a virtual table
+   * remembers what it has read. Those run on every replica.
+   */
+  #leavesNoTrace({ verb }: SqlPart): boolean {
+    return verb !== "EXPLAIN" && this.facts.virtualTables.size === 0;
   }
 
   #fail(

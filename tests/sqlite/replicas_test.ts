@@ -61,6 +61,11 @@ const LOGS: Readonly<Record<string, Log>> = {
     [["SELECT * FROM f5 WHERE f5 MATCH 'a'"], { kind: "query" }],
     [["INSERT INTO f5(f5) VALUES('delete-all')", "DROP"]],
   ],
+  "a full-text index is read, then written, by one request": [
+    [["CREATE VIRTUAL TABLE f9 USING fts5(a0, content='')"]],
+    [["INSERT INTO f9(f9, rank) VALUES('rank', 'bm25(2.0)')"]],
+    [["SELECT 1 FROM f9", "INSERT INTO f9(f9) VALUES('delete-all')"], { kind: "request" }],
+  ],
   "ANALYZE goes through the tables in their order": [
     [["CREATE TABLE t1(c0 REFERENCES t1, c1)", "CREATE TABLE t2(id INTEGER PRIMARY KEY AUTOINCREMENT, c0)"]],
     [["INSERT INTO t1 VALUES(1,1)", "INSERT INTO t2(c0) VALUES(1)"]],
