@@ -93,7 +93,9 @@ try {
 async function compare(rebuilt: string, kept: string): Promise<void> {
   const [found, wanted] = [await sha256(await Deno.readFile(rebuilt)), await sha256(await Deno.readFile(kept))];
   if (found !== wanted) {
-    throw new Error(`the library that is kept (${wanted}) is not what its sources make (${found}): build it again`);
+    throw new Error(
+      `the library that is kept (${wanted}) is not what its sources make (${found}): build it again with \`deno task sqlite-library\``,
+    );
   }
   console.log(`${kept} is what its sources make: ${found}`);
 }

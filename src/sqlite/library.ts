@@ -34,7 +34,8 @@ export class LibraryError extends Error {
   override readonly name = "LibraryError";
 }
 
-const SYMBOLS = {
+/** What it exports for us. */
+export const SYMBOLS = {
   muster_open: { parameters: ["buffer", "i32", "buffer", "buffer", "buffer"], result: "i32" },
   muster_close: { parameters: ["usize"], result: "i32" },
   muster_connection: { parameters: ["usize"], result: "usize" },
