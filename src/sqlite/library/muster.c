@@ -411,11 +411,12 @@ static int bindAll(sqlite3_stmt *s, const u8 *p, int n, sqlite3_destructor_type 
   return rc;
 }
 
-/* Enters a call that begins a statement: binds, then counts from zero. SQLITE_ROW: may be stepped. */
-static int enterAnew(Muster *m, sqlite3_stmt *s, const u8 *values, int n, sqlite3_destructor_type keep, Control *c){
+/* Enters a call that begins a statement, binds and counts from zero, or goes on with it. SQLITE_ROW: may be stepped. */
+static int enterFor(Muster *m, sqlite3_stmt *s, const u8 *values, int n, sqlite3_destructor_type keep, Control *c){
   int rc;
-  enter(m, c, IDLE);
-  if( !s || n<0 ) return SQLITE_MISUSE;
+  enter(m, c, n<0 ? RUNNING : IDLE);
+  if( !s || n<-1 ) return SQLITE_MISUSE;
+  if( n<0 ) return sqlite3_stmt_busy(s) ? SQLITE_ROW : SQLITE_MISUSE; /* it has ended, or never begun */
   if( m->pending==s ) m->pending = 0;
   rc = bindAll(s, values, n, keep);
   sqlite3_stmt_status(s, SQLITE_STMTSTATUS_VM_STEP, 1);
@@ -434,7 +435,7 @@ static int ended(Muster *m, sqlite3_stmt *s, int rc){
 }
 
 int muster_run(Muster *m, sqlite3_stmt *s, const u8 *values, int n, Control *c){
-  int rc = enterAnew(m, s, values, n, SQLITE_STATIC, c);
+  int rc = enterFor(m, s, values, n, SQLITE_STATIC, c);
   while( rc==SQLITE_ROW && !c->stop ) rc = sqlite3_step(s);
   return ended(m, s, rc);
 }
@@ -463,11 +464,9 @@ static i64 putRow(sqlite3_stmt *s, int columns, u8 *out, i64 at, int capacity){
 }
 
 int muster_rows(Muster *m, sqlite3_stmt *s, const u8 *values, int n, u8 *out, int capacity, Control *c){
-  int columns = sqlite3_column_count(s), rc = SQLITE_ROW, isKept = n<0 && m->pending==s;
+  int columns = sqlite3_column_count(s), isKept = n<0 && m->pending==s;
+  int rc = enterFor(m, s, values, n, SQLITE_TRANSIENT, c);
   i64 at = 0;
-  if( n>=0 ) rc = enterAnew(m, s, values, n, SQLITE_TRANSIENT, c);
-  else enter(m, c, RUNNING);
-  if( n<0 && !sqlite3_stmt_busy(s) ) rc = SQLITE_MISUSE; /* it has ended, or never begun */
   while( rc==SQLITE_ROW ){
     i64 end;
     if( !isKept && (rc = sqlite3_step(s))!=SQLITE_ROW ) break;

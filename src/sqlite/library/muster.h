@@ -81,7 +81,7 @@ EXPORT int muster_columns(sqlite3_stmt *s, u8 *out, int capacity);
 /* Message of the last error, in the same form. */
 EXPORT int muster_error(Muster *m, u8 *out, int capacity);
 
-/* Binds `n` bytes of packed values, runs the statement to its end, and resets it; its rows go nowhere. */
+/* Binds `n` bytes of packed values, or goes on with -1; runs the statement to its end, resets it. Rows go nowhere. */
 EXPORT int muster_run(Muster *m, sqlite3_stmt *s, const u8 *values, int n, Control *c);
 
 /* Rows of a statement, as many as `out` holds. With `n` of 0 or more it begins: binds and steps; with -1 it goes on.

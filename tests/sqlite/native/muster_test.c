@@ -214,6 +214,8 @@ static void testPieces(const char *encoding){
     CHECK( rc==SQLITE_DONE && rows==20 );
     CHECK( muster_rows(m, s, 0, -1, 0, 0, &c)==SQLITE_MISUSE ); /* it has ended */
   }
+  /* the rest of the rows may go nowhere */
+  CHECK( muster_rows(m, s, 0, 0, 0, 0, &c)==SQLITE_ROW && muster_run(m, s, 0, -1, &c)==SQLITE_DONE );
   /* a statement that is run while its rows are walked begins anew; finalized, nothing of it is kept */
   CHECK( muster_rows(m, s, 0, 0, 0, 0, &c)==SQLITE_ROW && c.needed>0 );
   CHECK( muster_run(m, s, 0, 0, &c)==SQLITE_DONE );
