@@ -383,7 +383,9 @@ export class Backup {
    * @throws {SqliteError} When it fails.
    */
   step(pages: number): boolean {
-    const code = this.#target.symbols.sqlite3_backup_step(this.#handle, pages);
+    if (this.#handle === 0n) throw new TypeError("The copy is finished");
+    const { symbols, handle, control } = this.#target;
+    const code = symbols.muster_backup_step(handle, this.#handle, pages, control.bytes);
     if (code !== OK && code !== DONE) throw this.#target.lastError(code);
     return code === OK;
   }

@@ -68,11 +68,12 @@ function sort(database: Database): Fate {
   return fateOf(() => runOnce(database, SORT));
 }
 
-/** Leaves this process so many bytes of addresses more than it has. */
-function limitMemory(bytes: number): void {
-  const script = 'prlimit --pid $1 --as=$(( $(cut -d" " -f1 /proc/$1/statm) * 4096 + $2 ))';
-  const { success } = new Deno.Command("sh", { args: ["-c", script, "sh", String(Deno.pid), String(bytes)] })
-    .outputSync();
+/** Sets how many bytes of addresses this process may have: so many more than it has, or any number again. */
+function limitMemory(bytes: number | undefined): void {
+  const limit = bytes === undefined ? "unlimited" : `$(( $(cut -d" " -f1 /proc/$1/statm) * 4096 + ${bytes} ))`;
+  const { success } = new Deno.Command("sh", {
+    args: ["-c", `prlimit --pid $1 --as=${limit}:`, "sh", String(Deno.pid)], // the soft limit, which can be put back
+  }).outputSync();
   if (!success) throw new Error("prlimit failed");
 }
 
@@ -103,11 +104,24 @@ const SCENARIOS: Readonly<Record<string, (folder: string) => Fate>> = {
     database.close();
     return fate;
   },
+  "back up": (folder) => {
+    const source = open(":memory:");
+    runOnce(source, "CREATE TABLE t AS SELECT zeroblob(3000000) AS a");
+    const target = open(`${folder}/copy`);
+    const copy = source.backup(target);
+    const fate = fateOf(() => {
+      while (copy.step(10));
+    });
+    source.close();
+    target.close();
+    return fate;
+  },
   memory: () => {
     const database = open(":memory:");
     const statement = database.prepare("SELECT length(randomblob(250000000))");
-    limitMemory(100_000_000);
+    limitMemory(240_000_000); // the runtime needs some of it
     const fate = fateOf(() => statement.run());
+    limitMemory(undefined);
     if (fateOf(() => runOnce(database, "SELECT 1")).code !== 0) throw new Error("the connection is of no further use");
     database.close();
     return fate;

@@ -66,6 +66,8 @@ Deno.test(
         assert(fate.io.file === file || file === "database" && fate.io.file === "wal", fate.io.file); // its journal, too
         assertEquals([fate.isDiskFull, fate.isAboutTemporaryFile], [true, false]);
       }
+      const copy = await inShell("back up", folder, small, NAMESPACE);
+      assertEquals([copy.code, copy.io.errno, copy.cause, copy.isDiskFull], [13, ENOSPC, "environment", true]);
       const fate = await inShell("sort", folder, small, NAMESPACE);
       assertEquals([fate.code, fate.io.errno, fate.io.file, fate.cause], [13, ENOSPC, "temporary", "environment"]);
       assertEquals([fate.isDiskFull, fate.isAboutTemporaryFile], [true, true]);

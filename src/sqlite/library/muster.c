@@ -259,8 +259,7 @@ static int onAuthorize(void *arg, int action, const char *a, const char *b, cons
 /* ---- Calls ------------------------------------------------------------------------------------------------------ */
 static void enter(Muster *m, Control *c, int phase){
   c->stop = STOP_NONE;
-  c->ioCode = c->ioErrno = c->ioFile = 0;
-  c->used = c->needed = 0;
+  c->ioCode = c->ioErrno = c->ioFile = c->used = c->needed = 0;
   m->c = c; m->phase = phase; current = m;
   m->untilMs = c->timeoutMs<0 ? 0 : monotonicMs() + (double)c->timeoutMs + 1e-3;
 }
@@ -488,8 +487,11 @@ int muster_rows(Muster *m, sqlite3_stmt *s, const u8 *values, int n, u8 *out, in
 }
 
 void muster_reset(Muster *m, sqlite3_stmt *s, Control *c){
-  enter(m, c, IDLE);
-  ended(m, s, SQLITE_OK);
+  enter(m, c, IDLE); ended(m, s, SQLITE_OK);
+}
+
+int muster_backup_step(Muster *m, sqlite3_backup *b, int pages, Control *c){
+  enter(m, c, IDLE); return leave(m, sqlite3_backup_step(b, pages));
 }
 
 void muster_recount(Muster *m){

@@ -92,6 +92,9 @@ EXPORT int muster_rows(Muster *m, sqlite3_stmt *s, const u8 *values, int n, u8 *
 /* Gives up the rest of a statement's rows. */
 EXPORT void muster_reset(Muster *m, sqlite3_stmt *s, Control *c);
 
+/* sqlite3_backup_step() of a copy into `m`. */
+EXPORT int muster_backup_step(Muster *m, sqlite3_backup *b, int pages, Control *c);
+
 /* Lets the counts of every statement begin from zero, those of virtual tables as well. */
 EXPORT void muster_recount(Muster *m);
 

@@ -366,9 +366,9 @@ static void testBackup(void){
   Muster *source = opened(":memory:", &c), *target = opened(":memory:", &d);
   executed(source, "CREATE TABLE t AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<5000) SELECT i FROM n", &c);
   sqlite3_backup *b = sqlite3_backup_init(muster_connection(target), "main", muster_connection(source), "main");
-  CHECK( b && sqlite3_backup_step(b, 1)==SQLITE_OK );
+  CHECK( b && muster_backup_step(target, b, 1, &d)==SQLITE_OK );
   CHECK( muster_close(source)==SQLITE_OK );
-  CHECK( sqlite3_backup_step(b, -1)==SQLITE_DONE && sqlite3_backup_finish(b)==SQLITE_OK );
+  CHECK( muster_backup_step(target, b, -1, &d)==SQLITE_DONE && sqlite3_backup_finish(b)==SQLITE_OK );
   CHECK( executed(target, "SELECT * FROM t", &d)==SQLITE_DONE );
   CHECK( muster_close(target)==SQLITE_OK );
 }
