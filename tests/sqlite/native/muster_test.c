@@ -275,6 +275,10 @@ static void testHeld(void){
     freely(&c);
     packEnd(&p);
   }
+  /* what grows gives back what it had: all its sizes together would be too much */
+  c.valueBytes = 5000000;
+  CHECK( executed(m, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<20)"
+    "SELECT length(group_concat(printf('%.*c', 100000, 'x'))) FROM n", &c)==SQLITE_DONE );
   muster_finalize(m, s);
   CHECK( muster_close(m)==SQLITE_OK );
 }
