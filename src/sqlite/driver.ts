@@ -282,7 +282,12 @@ export class Database {
   }
 
   /** @internal Gives the pieces of a statement's rows; each is valid until the next is asked for. */
-  *pieces(owner: Statement, values: readonly SqlValue[], control: Control): Generator<Uint8Array> {
+  *pieces(
+    owner: Statement,
+    values: readonly SqlValue[],
+    control: Control,
+    { toTheEnd = false } = {},
+  ): Generator<Uint8Array> {
     this.#refuseNesting();
     this.#walking = owner;
     let code = ROW;
@@ -293,6 +298,11 @@ export class Database {
         if (code !== ROW && code !== DONE) throw this.#error(code, control);
         if (control.used > 0) yield this.#piece.subarray(0, control.used);
         if (code === DONE) return;
+        if (control.needed > ROW_BYTES_MAX) {
+          const error = new RowTooLargeError(control.needed);
+          if (toTheEnd) code = this.#finish(owner.handle, control);
+          throw error;
+        }
         this.#fit(control);
         code = this.#rows(owner.handle, NOTHING, -1, control);
       }
@@ -302,6 +312,14 @@ export class Database {
         this.#symbols.muster_reset(this.handle, owner.handle, this.control.bytes);
       }
     }
+  }
+
+  /** Runs a statement whose rows are walked to its end; the rest of them goes nowhere. */
+  #finish(statement: bigint, control: Control): number {
+    const code = this.#symbols.muster_run(this.handle, statement, new Uint8Array(0), -1, control.bytes);
+    this.#sync(control);
+    if (code !== DONE) throw this.#error(code, control);
+    return code;
   }
 
   #rows(statement: bigint, values: Uint8Array<ArrayBuffer>, length: number, control: Control): number {
@@ -314,7 +332,6 @@ export class Database {
 
   /** Makes room for the next row. */
   #fit({ needed }: Control): void {
-    if (needed > ROW_BYTES_MAX) throw new RowTooLargeError(needed);
     const length = Math.max(needed, PIECE_BYTES);
     if (this.#piece.length < needed || this.#piece.length > length * 4) this.#piece = new Uint8Array(length);
   }
@@ -368,7 +385,9 @@ export class Backup {
    * @throws {SqliteError} When it fails.
    */
   step(pages: number): boolean {
-    const code = this.#target.symbols.sqlite3_backup_step(this.#handle, pages);
+    if (this.#handle === 0n) throw new TypeError("The copy is finished");
+    const { symbols, handle, control } = this.#target;
+    const code = symbols.muster_backup_step(handle, this.#handle, pages, control.bytes);
     if (code !== OK && code !== DONE) throw this.#target.lastError(code);
     return code === OK;
   }
@@ -448,9 +467,17 @@ export class Statement {
     for (const piece of this.pieces(values, control)) yield* unpackRows(piece, this.#columnCount);
   }
 
-  /** Runs it and gives its rows as packed bytes, many at a time; each piece is valid until the next is asked for. */
-  pieces(values: readonly SqlValue[] = [], control: Control = this.#database.control): Generator<Uint8Array> {
-    return this.#database.pieces(this, values, control);
+  /**
+   * Runs it and gives its rows as packed bytes, many at a time; each piece is valid until the next is asked for.
+   * @param options `toTheEnd`: whether it runs to its end even where a row is too large.
+   * @throws {RowTooLargeError} When a row exceeds {@linkcode ROW_BYTES_MAX}.
+   */
+  pieces(
+    values: readonly SqlValue[] = [],
+    control: Control = this.#database.control,
+    options: { readonly toTheEnd?: boolean } = {},
+  ): Generator<Uint8Array> {
+    return this.#database.pieces(this, values, control, options);
   }
 
   /** Ends it; it cannot be used after that. */

@@ -29,7 +29,7 @@ import { type Effects, isReadStatement, refusal } from "./authorizer.ts";
 import { type Control, UNLIMITED } from "./control.ts";
 import { Determinism } from "./determinism.ts";
 import type { Digest } from "./digest.ts";
-import { type Changes, type Database, runOnce, SqliteError, type Statement } from "./driver.ts";
+import { type Changes, type Database, RowTooLargeError, runOnce, SqliteError, type Statement } from "./driver.ts";
 import { causeOf, type Limits, resultMessage, StatementError } from "./failure.ts";
 import { unpackRows } from "./packing.ts";
 import { ParameterCursor, type Prepared, PreparedCache } from "./prepared.ts";
@@ -458,16 +458,22 @@ export class Executor {
   ): (time: TimeText) => string {
     if (options === null) return () => "";
     const renderer = new QueryRenderer(prepared.shape(options.qualifyColumns), options, budget);
-    let amiss: RenderError | undefined;
-    for (const piece of prepared.statement.pieces(values, control)) {
-      if (amiss) continue;
-      try {
-        for (const row of unpackRows(piece, prepared.columns.length)) renderer.add(row);
-      } catch (error) {
-        if (!(error instanceof RenderError)) throw error;
-        amiss = error;
-        if (control === this.#parts.privateControl) break;
+    const toTheEnd = control !== this.#parts.privateControl;
+    let amiss: Error | undefined;
+    try {
+      for (const piece of prepared.statement.pieces(values, control, { toTheEnd })) {
+        if (amiss) continue;
+        try {
+          for (const row of unpackRows(piece, prepared.columns.length)) renderer.add(row);
+        } catch (error) {
+          if (!(error instanceof RenderError)) throw error;
+          amiss = error;
+          if (!toTheEnd) break;
+        }
       }
+    } catch (error) {
+      if (!(error instanceof RowTooLargeError)) throw error;
+      amiss ??= error;
     }
     const message = amiss?.message;
     if (message === undefined) return (time) => renderer.finish(time);

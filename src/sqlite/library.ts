@@ -53,7 +53,8 @@ export function requireLibrary(path: string): void {
   );
 }
 
-const SYMBOLS = {
+/** What it exports for us. */
+export const SYMBOLS = {
   muster_open: { parameters: ["buffer", "i32", "buffer", "buffer", "buffer"], result: "i32" },
   muster_close: { parameters: ["usize"], result: "i32" },
   muster_connection: { parameters: ["usize"], result: "usize" },
@@ -69,7 +70,7 @@ const SYMBOLS = {
   muster_recount: { parameters: ["usize"], result: "void" },
   sqlite3_limit: { parameters: ["usize", "i32", "i32"], result: "i32" },
   sqlite3_backup_init: { parameters: ["usize", "buffer", "usize", "buffer"], result: "usize" },
-  sqlite3_backup_step: { parameters: ["usize", "i32"], result: "i32" },
+  muster_backup_step: { parameters: ["usize", "usize", "i32", "buffer"], result: "i32" },
   sqlite3_backup_finish: { parameters: ["usize"], result: "i32" },
   sqlite3_backup_remaining: { parameters: ["usize"], result: "i32" },
   sqlite3_backup_pagecount: { parameters: ["usize"], result: "i32" },

@@ -1,5 +1,5 @@
 /** The fingerprint of what was applied: the same for the same history, another one for any other, kept through a restart. */
-import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { Digest, DIGESTS_KEPT } from "../../src/sqlite/digest.ts";
 import { Bench, entry } from "./fixture.ts";
@@ -68,4 +68,34 @@ Deno.test("the digest goes on where it was after a restart, and shows when the s
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
+});
+
+Deno.test("StateMachine comes to the same whether somebody waits for the rows or not, also where one is too large", () => {
+  const history: readonly (readonly [readonly string[], { kind?: "request"; transaction?: boolean }])[] = [
+    [["CREATE TABLE t(a INTEGER PRIMARY KEY, b CHECK(b>0))"], {}],
+    [[
+      "INSERT INTO t VALUES(1, 1)",
+      "SELECT zeroblob(200000000+a), zeroblob(200000000+a), zeroblob(200000000+a) FROM t",
+      "INSERT INTO t VALUES(2, 2)",
+    ], { kind: "request", transaction: true }],
+    [["INSERT INTO t VALUES(3, 3), (4, 4) RETURNING a, zeroblob(100000000+a), zeroblob(100000000+a)"], {}],
+    [["EXPLAIN PRAGMA ignore_check_constraints = ON"], { kind: "request", transaction: true }],
+    [["INSERT INTO t VALUES(5, -1)"], {}],
+  ];
+  const values = [true, false].map((isAwaited) => {
+    using bench = new Bench();
+    history.forEach(([statements, options], at) => {
+      if (isAwaited) bench.run(statements, options);
+      else bench.machine.apply([entry(at + 1, statements, options)]);
+    });
+    if (isAwaited) {
+      const texts = bench.delivered.map(({ outcome }) => outcome.results);
+      assertStringIncludes(texts[1], "a row of 600000018 bytes exceeds the limit of 536870912 bytes");
+      assertStringIncludes(texts[4], "CHECK constraint failed"); // the pragma has not acted
+    }
+    const before = bench.machine.digest.value;
+    assertEquals(bench.rows("SELECT a FROM t ORDER BY a"), [[1], [2], [3], [4]]);
+    return before;
+  });
+  assertEquals(values[0], values[1]);
 });

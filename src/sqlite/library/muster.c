@@ -1,90 +1,58 @@
 /*
 ** The native part of muster: what SQLite needs beside it so that TypeScript can drive it through a foreign function
-** interface. It binds, steps and copies rows in one call, counts what a statement does, and tells what has happened.
-** It decides nothing: limits, policy, classification of errors and rendering are TypeScript (driver.ts, failure.ts).
+** interface (muster.h). It binds, steps and copies rows in one call, counts what a statement does, and tells what has
+** happened. It decides nothing: limits, policy, judging errors and rendering are TypeScript (driver.ts, failure.ts).
 **
-** A connection is a Muster. All calls of one connection come from one thread. While a call runs, the thread's variable
-** `current` points to its Muster and Muster.c to the caller's Control, so that code deep inside SQLite (the allocator, the
-** virtual file system, the loops named in scripts/sqlite/patches.ts) finds the statement that it works for.
+** A connection is a Muster. While a call runs, the thread's variable `current` points to it, and Muster.c to the
+** caller's Control, so that code deep inside SQLite (the allocator, the virtual file system, the loops named in
+** scripts/sqlite/patches.ts) finds the statement that it works for.
 **
 ** (1) A statement is stopped between two looks by onProgress(); a look comes after every GRAIN steps of the virtual
 **     machine and after every GRAIN units of work inside one step. Both counts begin at zero with each statement, so
 **     that a budget ends a statement at the same place on every machine.
 ** (2) Once stopped, a statement reports SQLITE_INTERRUPT and Control.stop, even where it came to its end.
-** (3) Values pass as a tag (the fundamental type codes of SQLite) and, in the machine's little-endian order:
-**     1 i64 | 2 f64 | 3 u32 length, text | 4 u32 length, bytes | 5 nothing.
-** (4) Nothing is written past the capacity that the caller names; what does not fit is reported by its size.
+** (3) What a statement may do is the same whether its rows are copied, in however many calls, or go nowhere: some
+**     replicas show them, others do not. So neither binding nor copying counts, and texts are bound in one way alone.
 */
-#include "sqlite3.h"
+#include "muster.h"
 #include <errno.h>
-#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #ifdef _WIN32
 # include <windows.h>
-# define EXPORT __declspec(dllexport)
-#else
-# define EXPORT __attribute__((visibility("default")))
 #endif
-
-typedef int64_t i64;
-typedef uint32_t u32;
-typedef unsigned char u8;
 
 #define GRAIN 1000              /* steps, or units of work, between two looks */
 #define LARGE (128*1024)        /* allocations from here on count as values: no page is as large */
 #define UNIX_EPOCH_MS 210866760000000LL  /* 1970-01-01 as a Julian day, in milliseconds */
 #define EVENTS_MAX (4*1024*1024)
+#define KINDS_MAX 8             /* kinds of file that the system's file system has; unix has six */
 
-/* What a statement may do and what it did; control.ts has the same offsets. It may lie in memory shared with others. */
-typedef struct Control {
-  i64 steps;          /*  0 in/out: steps left */
-  i64 nowMs;          /*  8 in: the time that the date functions see, ms since 1970; negative: the system's */
-  i64 timeoutMs;      /* 16 in: time for this call; negative: no limit */
-  i64 valueBytes;     /* 24 in: what its large allocations may hold together */
-  i64 tempBytes;      /* 32 in: length of each temporary file; negative: no limit */
-  u32 random[4];      /* 40 in/out: state of the generator; all zero: the system's randomness */
-  i64 changes;        /* 56 out: sqlite3_changes64() */
-  i64 rowid;          /* 64 out: sqlite3_last_insert_rowid() */
-  i64 statement;      /* 72 out: the prepared statement */
-  int32_t stop;       /* 80 out: why it was stopped, one of STOP_* */
-  int32_t autocommit; /* 84 out: no transaction is open */
-  int32_t deferred;   /* 88 out: deferred foreign keys are violated */
-  int32_t columns;    /* 92 out, of prepare */
-  int32_t parameters; /* 96 out, of prepare */
-  int32_t readonly;   /* 100 out, of prepare: 1 reads only, 2 is an EXPLAIN */
-  int32_t used;       /* 104 out: bytes written to the caller's buffer */
-  int32_t needed;     /* 108 out: bytes that the next row takes, where the buffer is too short for it */
-  int32_t ioCode;     /* 112 out: result code of the last failed operation on a file; 0: none failed */
-  int32_t ioErrno;    /* 116 out: the system's number for it */
-  int32_t ioFile;     /* 120 out: the file, one of FILE_* */
-  int32_t tail;       /* 124 out, of prepare: bytes of the text that were used */
-  volatile int32_t ticket; /* 128 in: number of the request that the caller works for */
-  volatile int32_t cancel; /* 132 in, by any thread, at any time: end the request of that number; -1: end any */
-} Control;
-
-enum { STOP_NONE, STOP_STEPS, STOP_TIME, STOP_CANCELLED, STOP_MEMORY, STOP_TEMP, STOP_COMPILE };
-enum { FILE_NONE, FILE_DATABASE, FILE_WAL, FILE_TEMPORARY, FILE_OTHER };
 enum { IDLE, COMPILING, RUNNING };
 
-typedef struct Muster {
+/* What a statement has used. */
+typedef struct Meter {
+  i64 held;                     /* bytes of large allocations; while compiling, of all */
+  i64 work;                     /* units since the last look */
+  u32 epoch;                    /* marks the allocations that count: those of earlier statements do not */
+} Meter;
+
+struct Muster {
   sqlite3 *db;
   Control *c;                   /* of the call that runs */
   double untilMs;               /* when the call must end; 0: no limit */
   int phase;
-  i64 held;                     /* bytes of large allocations; while compiling, of all */
-  i64 work;                     /* units since the last look */
+  int mayPragma;                /* PRAGMAs with a value may be compiled, and act */
   i64 compileLooks;             /* looks left to the compiler */
+  Meter meter;
   sqlite3_stmt *pending;        /* has a row that did not fit */
-  u8 deny[256];                 /* actions that are refused while compiling; 2: with an argument */
   u8 *events;                   /* the authorizer's, since the last prepare */
   int eventBytes, eventCapacity, lastEvent;
-} Muster;
+};
 
 static _Thread_local Muster *current;
-static sqlite3_vfs *systemVfs;
-static sqlite3_vfs vfs;
-static sqlite3_mem_methods systemMemory;
+static sqlite3_vfs *systemVfs, vfs;
 
 static double monotonicMs(void){
 #ifdef _WIN32
@@ -96,8 +64,13 @@ static double monotonicMs(void){
 #endif
 }
 
-/* ---- Looks: the progress handler, and work inside a step ------------------------------------------------------- */
+/* A failure that the statement did not bring about: SQLite's code, the system's number, the file. */
+static void note(int rc, int number, int kind){
+  Control *c = current ? current->c : 0;
+  if( c ){ c->ioCode = rc; c->ioErrno = number; c->ioFile = kind; }
+}
 
+/* ---- Looks: the progress handler, and work inside a step ------------------------------------------------------- */
 static int stopped(Muster *m, int why){
   if( m->c->stop==STOP_NONE ) m->c->stop = why;
   return 1;
@@ -105,224 +78,214 @@ static int stopped(Muster *m, int why){
 
 static int onProgress(void *arg){
   Muster *m = arg;
-  if( !m->c ) return 0;
-  if( m->c->stop ) return 1;
-  if( m->phase==COMPILING ){
-    if( --m->compileLooks<0 ) return stopped(m, STOP_COMPILE);
-  }else if( m->phase==RUNNING && (m->c->steps -= GRAIN)<0 ){
-    return stopped(m, STOP_STEPS);
-  }
-  if( m->c->cancel && (m->c->cancel==-1 || m->c->cancel==m->c->ticket) ) return stopped(m, STOP_CANCELLED);
-  if( m->untilMs>0 && monotonicMs()>m->untilMs ) return stopped(m, STOP_TIME);
-  return 0;
+  Control *c = m->c;
+  if( !c ) return 0;
+  if( c->stop ) return 1;
+  if( m->phase==COMPILING && --m->compileLooks<0 ) return stopped(m, STOP_COMPILE);
+  if( m->phase==RUNNING && (c->steps -= GRAIN)<0 ) return stopped(m, STOP_STEPS);
+  if( c->cancel && (c->cancel==-1 || c->cancel==c->ticket) ) return stopped(m, STOP_CANCELLED);
+  return m->untilMs>0 && monotonicMs()>m->untilMs ? stopped(m, STOP_TIME) : 0;
 }
 
 /* Called by SQLite's own long loops, see scripts/sqlite/patches.ts. Not zero: return early, the result is not used. */
 int muster_work(i64 units){
   Muster *m = current;
   if( !m || !m->c ) return 0;
-  m->work += units;
-  if( m->work<GRAIN ) return m->c->stop!=0;
-  for(; m->work>=GRAIN; m->work -= GRAIN) if( onProgress(m) ){ m->work = 0; return 1; }
-  return 0;
+  m->meter.work += units;
+  for(; m->meter.work>=GRAIN; m->meter.work -= GRAIN) if( onProgress(m) ) return 1;
+  return m->c->stop!=STOP_NONE;
 }
 
 /* ---- Randomness: xoshiro128** (Blackman and Vigna, 2018) from the statement's own state ------------------------ */
-
 static u32 rotl(u32 x, int k){ return (x<<k) | (x>>(32-k)); }
 
 /* Takes the place of sqlite3_randomness() wherever its bytes end up in data. */
 void muster_randomness(int n, void *out){
-  Muster *m = current;
-  u32 *s = m && m->c ? m->c->random : 0;
-  u8 *p = out;
+  u32 *s = current && current->c ? current->c->random : 0;
   if( !s || !(s[0]|s[1]|s[2]|s[3]) ){ sqlite3_randomness(n, out); return; }
-  while( n>0 ){
+  for(int k=0; k<n; k += 4){
     u32 r = rotl(s[1]*5, 7)*9, t = s[1]<<9;
-    int k = n<4 ? n : 4;
     s[2] ^= s[0]; s[3] ^= s[1]; s[1] ^= s[2]; s[0] ^= s[3]; s[2] ^= t; s[3] = rotl(s[3], 11);
-    for(int i=0; i<k; i++) *p++ = (u8)(r>>(8*i));
-    n -= k;
+    for(int i=0; i<4 && i<n-k; i++) ((u8*)out)[k+i] = (u8)(r>>(8*i));
   }
   muster_work(1);
 }
 
 /* ---- Memory: what large values hold is counted and limited ----------------------------------------------------- */
+typedef struct Block { u32 size, epoch; } Block; /* in front of each allocation; epoch 0: does not count */
 
-static int counted(int n){ return current && (n>=LARGE || current->phase==COMPILING); }
-
-static int mayHold(int n){
+static int isCounted(int n){
   Muster *m = current;
-  if( !counted(n) || !m->c || m->phase==IDLE || m->held+n<=m->c->valueBytes ) return 1;
-  stopped(m, STOP_MEMORY);
+  return m && m->c && (m->phase==COMPILING || (m->phase==RUNNING && n>=LARGE));
+}
+static int mayHold(int n){
+  if( !isCounted(n) || n<=current->c->valueBytes - current->meter.held ) return 1;
+  stopped(current, STOP_MEMORY);
   return 0;
 }
-static void *memAllocate(int n){
-  void *p = mayHold(n) ? systemMemory.xMalloc(n) : 0;
-  if( p && counted(systemMemory.xSize(p)) ) current->held += systemMemory.xSize(p);
-  return p;
+static void *hold(Block *b, int n){
+  if( !b ){ note(SQLITE_NOMEM, ENOMEM, FILE_NONE); return 0; }
+  b->size = (u32)n;
+  b->epoch = isCounted(n) ? current->meter.epoch : 0;
+  if( b->epoch ) current->meter.held += n;
+  return b+1;
 }
-static void memFree(void *p){
-  if( p && counted(systemMemory.xSize(p)) ) current->held -= systemMemory.xSize(p);
-  systemMemory.xFree(p);
-}
+static void release(Block b){ if( b.epoch && current && b.epoch==current->meter.epoch ) current->meter.held -= b.size; }
+static void *memAllocate(int n){ return mayHold(n) ? hold(malloc(sizeof(Block)+(size_t)n), n) : 0; }
+static void memFree(void *p){ release(((Block*)p)[-1]); free((Block*)p-1); }
 static void *memResize(void *p, int n){
-  int before = p ? systemMemory.xSize(p) : 0;
-  void *q = mayHold(n) ? systemMemory.xRealloc(p, n) : 0;
-  if( q && counted(before) ) current->held -= before;
-  if( q && counted(systemMemory.xSize(q)) ) current->held += systemMemory.xSize(q);
+  Block before = ((Block*)p)[-1];
+  void *q = mayHold(n) ? hold(realloc((Block*)p-1, sizeof(Block)+(size_t)n), n) : 0;
+  if( q ) release(before);
   return q;
+}
+static int memSize(void *p){ return (int)((Block*)p)[-1].size; }
+
+/* Begins to count. */
+static void begin(Meter *meter){
+  static u32 epochs;
+  meter->held = meter->work = 0;
+  do meter->epoch = __atomic_add_fetch(&epochs, 1, __ATOMIC_RELAXED); while( meter->epoch==0 );
 }
 
 /* ---- The virtual file system: the system's, with the statement's clock, and a note of every failure ------------ */
-
 typedef struct Tail { const sqlite3_io_methods *real; int kind; } Tail; /* behind the system's own sqlite3_file */
-typedef struct Methods { const sqlite3_io_methods *real; sqlite3_io_methods ours; } Methods;
-static Methods methods[8];
-static int methodCount;
 
 static Tail *tailOf(sqlite3_file *f){ return (Tail*)((char*)f + ((systemVfs->szOsFile+7)&~7)); }
 
-static int noted(int rc, int kind){
-  int number = errno;
-  if( rc!=SQLITE_OK && rc!=SQLITE_IOERR_SHORT_READ && rc!=SQLITE_NOTFOUND && current && current->c ){
-    Control *c = current->c;
-    int systems = systemVfs->xGetLastError ? systemVfs->xGetLastError(systemVfs, 0, 0) : number;
-    c->ioCode = rc; c->ioErrno = systems ? systems : number; c->ioFile = kind;
+static int noted(sqlite3_file *f, int rc){
+  if( rc!=SQLITE_OK && rc!=SQLITE_IOERR_SHORT_READ ){
+    int number = errno, systems = systemVfs->xGetLastError ? systemVfs->xGetLastError(systemVfs, 0, 0) : 0;
+    note(rc, systems ? systems : number, tailOf(f)->kind);
   }
   return rc;
 }
 static int fileRead(sqlite3_file *f, void *p, int n, sqlite3_int64 at){
-  return noted(tailOf(f)->real->xRead(f, p, n, at), tailOf(f)->kind);
+  return noted(f, tailOf(f)->real->xRead(f, p, n, at));
 }
 static int fileWrite(sqlite3_file *f, const void *p, int n, sqlite3_int64 at){
-  Tail *t = tailOf(f);
-  if( t->kind==FILE_TEMPORARY && current && current->c && current->c->tempBytes>=0 && at+n>current->c->tempBytes ){
+  Control *c = current ? current->c : 0;
+  if( c && tailOf(f)->kind==FILE_TEMPORARY && c->tempBytes>=0 && at>c->tempBytes-n ){
     stopped(current, STOP_TEMP);
     return SQLITE_FULL;
   }
-  errno = 0;
-  return noted(t->real->xWrite(f, p, n, at), t->kind);
+  errno = 0; /* it stays so where less than asked for was written, for want of room */
+  return noted(f, tailOf(f)->real->xWrite(f, p, n, at));
 }
-static int fileTruncate(sqlite3_file *f, sqlite3_int64 n){
-  return noted(tailOf(f)->real->xTruncate(f, n), tailOf(f)->kind);
-}
-static int fileSync(sqlite3_file *f, int flags){
-  return noted(tailOf(f)->real->xSync(f, flags), tailOf(f)->kind);
-}
-static int fileSize(sqlite3_file *f, sqlite3_int64 *n){
-  return noted(tailOf(f)->real->xFileSize(f, n), tailOf(f)->kind);
+static int fileTruncate(sqlite3_file *f, sqlite3_int64 n){ return noted(f, tailOf(f)->real->xTruncate(f, n)); }
+static int fileSync(sqlite3_file *f, int flags){ return noted(f, tailOf(f)->real->xSync(f, flags)); }
+static int fileSize(sqlite3_file *f, sqlite3_int64 *n){ return noted(f, tailOf(f)->real->xFileSize(f, n)); }
+static int fileShmMap(sqlite3_file *f, int region, int size, int extend, void volatile **out){
+  int rc = tailOf(f)->real->xShmMap(f, region, size, extend, out);
+  return (rc&0xff)==SQLITE_READONLY ? rc : noted(f, rc); /* so a reader learns that nobody writes */
 }
 
-/* The system's methods with ours in front. Called under the mutex of vfsOpen(); 0: there are more kinds than known. */
+/* The system's methods with ours in front. Called under a mutex; 0: there are more kinds than known. */
 static const sqlite3_io_methods *methodsFor(const sqlite3_io_methods *real){
-  int i;
-  for(i=0; i<methodCount; i++) if( methods[i].real==real ) return &methods[i].ours;
-  if( i==8 ) return 0;
-  methods[i].real = real;
-  methods[i].ours = *real;
-  methods[i].ours.xRead = fileRead; methods[i].ours.xWrite = fileWrite; methods[i].ours.xTruncate = fileTruncate;
-  methods[i].ours.xSync = fileSync; methods[i].ours.xFileSize = fileSize;
-  methodCount++;
-  return &methods[i].ours;
+  static struct { const sqlite3_io_methods *real; sqlite3_io_methods ours; } methods[KINDS_MAX];
+  static int count;
+  sqlite3_io_methods *ours;
+  for(int i=0; i<count; i++) if( methods[i].real==real ) return &methods[i].ours;
+  if( count==KINDS_MAX ) return 0;
+  methods[count].real = real;
+  ours = &methods[count++].ours;
+  *ours = *real;
+  ours->xRead = fileRead; ours->xWrite = fileWrite; ours->xTruncate = fileTruncate;
+  ours->xSync = fileSync; ours->xFileSize = fileSize;
+  if( real->iVersion>=2 && real->xShmMap ) ours->xShmMap = fileShmMap;
+  return ours;
 }
 static int vfsOpen(sqlite3_vfs *v, const char *name, sqlite3_file *f, int flags, int *out){
   int kind = flags & SQLITE_OPEN_MAIN_DB ? FILE_DATABASE : flags & (SQLITE_OPEN_WAL|SQLITE_OPEN_MAIN_JOURNAL) ? FILE_WAL
     : flags & SQLITE_OPEN_SUPER_JOURNAL ? FILE_OTHER : FILE_TEMPORARY;
   int rc = systemVfs->xOpen(v, name, f, flags, out);
+  tailOf(f)->kind = kind;
+  tailOf(f)->real = f->pMethods;
   if( f->pMethods ){
     sqlite3_mutex *mutex = sqlite3_mutex_alloc(SQLITE_MUTEX_STATIC_APP1);
     const sqlite3_io_methods *ours;
     sqlite3_mutex_enter(mutex);
     ours = methodsFor(f->pMethods);
     sqlite3_mutex_leave(mutex);
-    tailOf(f)->real = f->pMethods;
-    tailOf(f)->kind = kind;
     if( ours ) f->pMethods = ours;
   }
-  return noted(rc, kind);
+  return noted(f, rc);
 }
 static int vfsTime(sqlite3_vfs *v, sqlite3_int64 *now){
-  if( current && current->c && current->c->nowMs>=0 ){
-    *now = current->c->nowMs + UNIX_EPOCH_MS;
-    return SQLITE_OK;
-  }
-  return systemVfs->xCurrentTimeInt64(v, now);
-}
-
-/* ---- Events of the authorizer: recorded for TypeScript, which judges them after the compilation ----------------- */
-
-/* A record: u8 action | u8 which arguments are there | for each of them u32 length, text. */
-static int onAuthorize(void *arg, int action, const char *a, const char *b, const char *database, const char *inner){
-  Muster *m = arg;
-  const char *texts[4] = { a, action==SQLITE_READ ? 0 : b, database, inner };
-  u32 lengths[4];
-  int bytes = 2, at, i;
-  if( m->phase!=COMPILING ) return SQLITE_OK;
-  for(i=0; i<4; i++) bytes += texts[i] ? 4 + (int)(lengths[i] = (u32)strlen(texts[i])) : 0;
-  if( m->eventBytes+bytes>m->eventCapacity ){
-    int capacity = (m->eventBytes+bytes)*2;
-    u8 *grown = capacity<=EVENTS_MAX ? sqlite3_realloc(m->events, capacity) : 0;
-    if( !grown ){ stopped(m, STOP_COMPILE); return SQLITE_DENY; }
-    m->events = grown;
-    m->eventCapacity = capacity;
-  }
-  at = m->eventBytes;
-  m->events[at++] = (u8)action;
-  m->events[at++] = (u8)((texts[0]!=0) | (texts[1]!=0)<<1 | (texts[2]!=0)<<2 | (texts[3]!=0)<<3);
-  for(i=0; i<4; i++) if( texts[i] ){
-    memcpy(m->events+at, &lengths[i], 4);
-    memcpy(m->events+at+4, texts[i], lengths[i]);
-    at += 4 + (int)lengths[i];
-  }
-  bytes = at - m->eventBytes;
-  if( m->lastEvent<0 || m->eventBytes-m->lastEvent!=bytes || memcmp(m->events+m->lastEvent, m->events+m->eventBytes, bytes) ){
-    m->lastEvent = m->eventBytes; /* the same event again, as one for each column, is recorded once */
-    m->eventBytes = at;
-  }
-  if( action>=0 && action<256 && (m->deny[action]==1 || (m->deny[action]==2 && b)) ) return SQLITE_DENY;
+  if( !current || !current->c || current->c->nowMs<0 ) return systemVfs->xCurrentTimeInt64(v, now);
+  *now = current->c->nowMs + UNIX_EPOCH_MS;
   return SQLITE_OK;
 }
 
-/* ---- Calls ------------------------------------------------------------------------------------------------------ */
+/* Puts u32 length, text at out[at] if there is room for it; returns where it ends. */
+static i64 putText(u8 *out, int capacity, i64 at, const char *text){
+  size_t n = text ? strlen(text) : 0;
+  u32 length = text ? (u32)n : 0xffffffff; /* which stands for NULL */
+  if( at+4+(i64)n>capacity ) return at + 4 + (i64)n;
+  memcpy(out+at, &length, 4);
+  if( n ) memcpy(out+at+4, text, n);
+  return at + 4 + (i64)n;
+}
 
+/* ---- Events of the authorizer: recorded for TypeScript, which judges them after the compilation ----------------- */
+static int onAuthorize(void *arg, int action, const char *a, const char *b, const char *database, const char *inner){
+  Muster *m = arg;
+  const char *texts[4] = { a, action==SQLITE_READ ? 0 : b, database, inner };
+  i64 bytes = 2;
+  int at = m->eventBytes;
+  u8 *record;
+  if( m->phase!=COMPILING ) return SQLITE_OK;
+  for(int i=0; i<4; i++) bytes += texts[i] ? 4 + (i64)strlen(texts[i]) : 0;
+  if( at+bytes>m->eventCapacity ){
+    u8 *grown = at+bytes<=EVENTS_MAX/2 ? sqlite3_realloc(m->events, (int)(at+bytes)*2) : 0;
+    if( !grown ){ stopped(m, STOP_COMPILE); return SQLITE_DENY; }
+    m->events = grown;
+    m->eventCapacity = (int)(at+bytes)*2;
+  }
+  record = m->events + at;
+  record[0] = (u8)action; record[1] = 0;
+  at = 2;
+  for(int i=0; i<4; i++) if( texts[i] ){
+    record[1] |= (u8)(1<<i);
+    at = (int)putText(record, (int)bytes, at, texts[i]);
+  }
+  if( m->eventBytes-m->lastEvent!=at || memcmp(m->events+m->lastEvent, record, at) ){
+    m->lastEvent = m->eventBytes; /* the same event again, as one for each column, is recorded once */
+    m->eventBytes += at;
+  }
+  return action==SQLITE_PRAGMA && b && !m->mayPragma ? SQLITE_DENY : SQLITE_OK;
+}
+
+/* ---- Calls ------------------------------------------------------------------------------------------------------ */
 static void enter(Muster *m, Control *c, int phase){
   c->stop = STOP_NONE;
-  c->ioCode = c->ioErrno = c->ioFile = 0;
-  c->used = c->needed = 0;
-  m->c = c;
-  m->phase = phase;
-  m->work = 0;
-  m->untilMs = c->timeoutMs<0 ? 0 : monotonicMs() + c->timeoutMs + 1e-3;
-  current = m;
+  c->ioCode = c->ioErrno = c->ioFile = c->used = c->needed = 0;
+  m->c = c; m->phase = phase; current = m;
+  m->untilMs = c->timeoutMs<0 ? 0 : monotonicMs() + (double)c->timeoutMs + 1e-3;
 }
 static int leave(Muster *m, int rc){
   Control *c = m->c;
   int deferred = 0, high = 0;
   if( c->stop && m->phase==RUNNING ) rc = SQLITE_INTERRUPT;
-  c->autocommit = sqlite3_get_autocommit(m->db);
+  c->autocommit = !m->db || sqlite3_get_autocommit(m->db);
   if( !c->autocommit ) sqlite3_db_status(m->db, SQLITE_DBSTATUS_DEFERRED_FKS, &deferred, &high, 0);
   c->deferred = deferred;
-  m->phase = IDLE;
-  m->c = 0;
-  current = 0;
+  m->c = 0; m->phase = IDLE; current = 0;
   return rc;
 }
 
 /* Prepares the process, once: allocator, file system, folder of temporary files. */
 static int start(const char *temporary){
-  static volatile int state;
-  int expected = 0, rc = SQLITE_OK;
+  static sqlite3_mem_methods memory;
+  static int state; /* 0 untouched, 1 at it, 2 done, 3 failed */
+  int expected = 0, rc;
   if( !__atomic_compare_exchange_n(&state, &expected, 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) ){
-    while( __atomic_load_n(&state, __ATOMIC_SEQ_CST)==1 ){} /* another thread is at it, for microseconds */
-    return __atomic_load_n(&state, __ATOMIC_SEQ_CST)==2 ? SQLITE_OK : SQLITE_ERROR;
+    while( (expected = __atomic_load_n(&state, __ATOMIC_SEQ_CST))==1 ){} /* another thread is at it, for microseconds */
+    return expected==2 ? SQLITE_OK : SQLITE_ERROR;
   }
-  rc = sqlite3_config(SQLITE_CONFIG_GETMALLOC, &systemMemory);
-  if( rc==SQLITE_OK ){
-    sqlite3_mem_methods ours = systemMemory;
-    ours.xMalloc = memAllocate; ours.xFree = memFree; ours.xRealloc = memResize;
-    rc = sqlite3_config(SQLITE_CONFIG_MALLOC, &ours);
-  }
+  rc = sqlite3_config(SQLITE_CONFIG_GETMALLOC, &memory);
+  memory.xMalloc = memAllocate; memory.xFree = memFree; memory.xRealloc = memResize; memory.xSize = memSize;
+  if( rc==SQLITE_OK ) rc = sqlite3_config(SQLITE_CONFIG_MALLOC, &memory);
   if( rc==SQLITE_OK ) rc = sqlite3_initialize();
   if( rc==SQLITE_OK ){
     systemVfs = sqlite3_vfs_find(0);
@@ -338,8 +301,7 @@ static int start(const char *temporary){
   return rc;
 }
 
-/* Opens a connection. `out` takes the Muster, also where opening failed: muster_error() tells why, muster_close() ends it. */
-EXPORT int muster_open(const char *path, int flags, const char *temporary, Control *c, i64 *out){
+int muster_open(const char *path, int flags, const char *temporary, Control *c, i64 *out){
   static const u32 always[4] = { 0x6d757374, 0x65720001, 0x9e3779b9, 0x85ebca6b };
   Muster *m;
   int rc = start(temporary);
@@ -358,125 +320,108 @@ EXPORT int muster_open(const char *path, int flags, const char *temporary, Contr
   return leave(m, rc);
 }
 
-/* The caller has finalized its statements; those of virtual tables go with them. */
-EXPORT int muster_close(Muster *m){
-  int rc;
-  current = m; /* what is freed was counted */
-  rc = sqlite3_close_v2(m->db);
+int muster_close(Muster *m){
+  sqlite3 *db = m->db;
+  if( db ) sqlite3_progress_handler(db, 0, 0, 0); /* it lives on while a copy of it is made */
+  if( db ) sqlite3_set_authorizer(db, 0, 0);
   sqlite3_free(m->events);
-  current = 0;
   sqlite3_free(m);
-  return rc;
+  return sqlite3_close_v2(db);
 }
 
-EXPORT sqlite3 *muster_connection(Muster *m){ return m->db; }
+sqlite3 *muster_connection(Muster *m){ return m->db; }
 
-/* `deny`: 256 bytes, one for each action of the authorizer. */
-EXPORT void muster_policy(Muster *m, const u8 *deny){ memcpy(m->deny, deny, sizeof(m->deny)); }
-
-/* The two-argument forms of sqlite3_db_config(): sets, and returns what holds then; -1: unknown. */
-EXPORT int muster_config(Muster *m, int what, int value){
-  int now = -1;
-  return sqlite3_db_config(m->db, what, value, &now)==SQLITE_OK ? now : -1;
+int muster_config(Muster *m, int what, int value){
+  int now = -1; /* those below take pointers */
+  return what>=SQLITE_DBCONFIG_ENABLE_FKEY && sqlite3_db_config(m->db, what, value, &now)==SQLITE_OK ? now : -1;
 }
 
-/* Compiles the first statement of a text; `mayPragma` lets PRAGMAs with a value through. */
-EXPORT int muster_prepare(Muster *m, const char *sql, int n, int mayPragma, i64 looks, Control *c){
+int muster_prepare(Muster *m, const char *sql, int n, int mayPragma, i64 looks, Control *c){
   static const u32 always[4] = { 0x70726570, 0x61726501, 0x9e3779b9, 0x85ebca6b };
   sqlite3_stmt *s = 0;
-  const char *tail = sql;
-  u8 pragma = m->deny[SQLITE_PRAGMA];
-  i64 held = m->held;
+  const char *tail = 0;
+  Meter meter = m->meter; /* of a statement whose rows are walked */
   u32 random[4];
   int rc;
   enter(m, c, COMPILING);
-  m->held = 0;
-  m->compileLooks = looks;
-  m->eventBytes = 0;
-  m->lastEvent = -1;
-  if( mayPragma ) m->deny[SQLITE_PRAGMA] = 0;
+  begin(&m->meter);
+  m->mayPragma = mayPragma; m->compileLooks = looks;
+  m->eventBytes = m->lastEvent = 0;
   memcpy(random, c->random, sizeof(random));
   memcpy(c->random, always, sizeof(always)); /* names that SQLite makes up for columns */
-  rc = sqlite3_prepare_v3(m->db, sql, n, SQLITE_PREPARE_PERSISTENT, &s, &tail);
+  rc = n<0 ? SQLITE_MISUSE : sqlite3_prepare_v3(m->db, n ? sql : "", n, SQLITE_PREPARE_PERSISTENT, &s, &tail);
   memcpy(c->random, random, sizeof(random));
-  m->deny[SQLITE_PRAGMA] = pragma;
-  m->held = held;
+  m->meter = meter;
   c->statement = (i64)(intptr_t)s;
-  c->tail = (int)(tail - sql);
-  if( s ){
-    c->columns = sqlite3_column_count(s);
-    c->parameters = sqlite3_bind_parameter_count(s);
-    c->readonly = (sqlite3_stmt_readonly(s) ? 1 : 0) | (sqlite3_stmt_isexplain(s) ? 2 : 0);
-  }
+  c->tail = n>0 && tail ? (int)(tail - sql) : 0;
+  c->columns = sqlite3_column_count(s);
+  c->parameters = s ? sqlite3_bind_parameter_count(s) : 0;
+  c->readonly = s ? (sqlite3_stmt_readonly(s) ? 1 : 0) | (sqlite3_stmt_isexplain(s) ? 2 : 0) : 0;
   return leave(m, rc);
 }
 
-EXPORT int muster_finalize(Muster *m, sqlite3_stmt *s){
-  int rc;
-  current = m;
+int muster_finalize(Muster *m, sqlite3_stmt *s){
   if( m->pending==s ) m->pending = 0;
-  rc = sqlite3_finalize(s);
-  current = 0;
-  return rc;
+  return sqlite3_finalize(s);
 }
 
-/* Copies the events of the last compilation; returns their bytes, also where there is no room for them. */
-EXPORT int muster_events(Muster *m, u8 *out, int capacity){
-  if( m->eventBytes<=capacity ) memcpy(out, m->events, m->eventBytes);
+int muster_events(Muster *m, u8 *out, int capacity){
+  if( m->eventBytes>0 && m->eventBytes<=capacity ) memcpy(out, m->events, m->eventBytes);
   return m->eventBytes;
 }
 
-static int putText(u8 *out, int capacity, int at, const char *text){
-  int n = text ? (int)strlen(text) : 0;
-  if( at+4+n<=capacity ){
-    u32 length = text ? (u32)n : 0xffffffff; /* which stands for NULL */
-    memcpy(out+at, &length, 4);
-    if( n ) memcpy(out+at+4, text, n);
-  }
-  return at + 4 + n;
-}
+static int clamped(i64 bytes){ return bytes>INT32_MAX ? INT32_MAX : (int)bytes; }
 
-/* Name, table and declared type of each column; returns the bytes that they take. */
-EXPORT int muster_columns(sqlite3_stmt *s, u8 *out, int capacity){
-  int at = 0;
+int muster_columns(sqlite3_stmt *s, u8 *out, int capacity){
+  i64 at = 0;
   for(int i=0; i<sqlite3_column_count(s); i++){
     at = putText(out, capacity, at, sqlite3_column_name(s, i));
     at = putText(out, capacity, at, sqlite3_column_table_name(s, i));
     at = putText(out, capacity, at, sqlite3_column_decltype(s, i));
   }
-  return at;
+  return clamped(at);
 }
 
-/* Message of the last error. */
-EXPORT int muster_error(Muster *m, u8 *out, int capacity){ return putText(out, capacity, 0, sqlite3_errmsg(m->db)); }
+int muster_error(Muster *m, u8 *out, int capacity){ return clamped(putText(out, capacity, 0, sqlite3_errmsg(m->db))); }
 
+/* Bytes of a value behind its tag, without those of a text or a BLOB. */
+static int widthOf(int tag){ return tag==SQLITE_NULL ? 0 : tag==SQLITE_INTEGER || tag==SQLITE_FLOAT ? 8 : 4; }
+
+/* Binds packed values. `keep`: of BLOBs; texts are always copied, as SQLite copies those without a NUL later (3). */
 static int bindAll(sqlite3_stmt *s, const u8 *p, int n, sqlite3_destructor_type keep){
-  int at = 0, rc = SQLITE_OK;
+  int rc = SQLITE_OK;
+  sqlite3_reset(s);
   sqlite3_clear_bindings(s);
-  for(int i=1; at<n && rc==SQLITE_OK; i++){
-    int tag = p[at++];
-    if( tag==SQLITE_INTEGER || tag==SQLITE_FLOAT ){
-      i64 v;
-      double d;
-      if( at+8>n ) return SQLITE_MISUSE;
-      memcpy(&v, p+at, 8);
-      memcpy(&d, p+at, 8);
-      rc = tag==SQLITE_INTEGER ? sqlite3_bind_int64(s, i, v) : sqlite3_bind_double(s, i, d);
-      at += 8;
-    }else if( tag==SQLITE_TEXT || tag==SQLITE_BLOB ){
-      u32 length;
-      if( at+4>n ) return SQLITE_MISUSE;
-      memcpy(&length, p+at, 4);
-      at += 4;
-      if( length>(u32)(n-at) ) return SQLITE_MISUSE;
-      rc = tag==SQLITE_TEXT ? sqlite3_bind_text64(s, i, (const char*)p+at, length, keep, SQLITE_UTF8)
-        : length==0 ? sqlite3_bind_zeroblob(s, i, 0) : sqlite3_bind_blob64(s, i, p+at, length, keep);
-      at += (int)length;
-    }else if( tag!=SQLITE_NULL ){
-      return SQLITE_MISUSE;
-    }
+  for(int i=1, at=0; at<n && rc==SQLITE_OK; i++){
+    int tag = p[at++], width = widthOf(tag);
+    u32 length = 0;
+    i64 v = 0;
+    double d = 0;
+    if( tag<SQLITE_INTEGER || tag>SQLITE_NULL || width>n-at ) return SQLITE_MISUSE;
+    if( width ) memcpy(tag==SQLITE_INTEGER ? (void*)&v : width==8 ? (void*)&d : (void*)&length, p+at, width);
+    at += width;
+    if( length>(u32)(n-at) ) return SQLITE_MISUSE;
+    rc = tag==SQLITE_INTEGER ? sqlite3_bind_int64(s, i, v) : tag==SQLITE_FLOAT ? sqlite3_bind_double(s, i, d)
+      : tag==SQLITE_NULL ? sqlite3_bind_null(s, i)
+      : tag==SQLITE_TEXT ? sqlite3_bind_text64(s, i, (const char*)p+at, length, SQLITE_TRANSIENT, SQLITE_UTF8)
+      : length==0 ? sqlite3_bind_zeroblob(s, i, 0) : sqlite3_bind_blob64(s, i, p+at, length, keep);
+    at += (int)length;
   }
   return rc;
+}
+
+/* Enters a call that begins a statement, binds and counts from zero, or goes on with it. SQLITE_ROW: may be stepped. */
+static int enterFor(Muster *m, sqlite3_stmt *s, const u8 *values, int n, sqlite3_destructor_type keep, Control *c){
+  int rc;
+  enter(m, c, n<0 ? RUNNING : IDLE);
+  if( !s || n<-1 ) return SQLITE_MISUSE;
+  if( n<0 ) return sqlite3_stmt_busy(s) ? SQLITE_ROW : SQLITE_MISUSE; /* it has ended, or never begun */
+  if( m->pending==s ) m->pending = 0;
+  rc = bindAll(s, values, n, keep);
+  sqlite3_stmt_status(s, SQLITE_STMTSTATUS_VM_STEP, 1);
+  begin(&m->meter);
+  m->phase = RUNNING;
+  return rc==SQLITE_OK ? SQLITE_ROW : rc;
 }
 
 static int ended(Muster *m, sqlite3_stmt *s, int rc){
@@ -484,96 +429,72 @@ static int ended(Muster *m, sqlite3_stmt *s, int rc){
   m->c->rowid = sqlite3_last_insert_rowid(m->db);
   if( m->pending==s ) m->pending = 0;
   sqlite3_reset(s);
-  sqlite3_clear_bindings(s);
-  return rc;
+  if( s ) sqlite3_clear_bindings(s);
+  return leave(m, rc);
 }
 
-/* Binds `n` bytes of packed values, runs the statement to its end, and resets it; its rows go nowhere. */
-EXPORT int muster_run(Muster *m, sqlite3_stmt *s, const u8 *values, int n, Control *c){
-  int rc;
-  enter(m, c, RUNNING);
-  sqlite3_stmt_status(s, SQLITE_STMTSTATUS_VM_STEP, 1);
-  rc = bindAll(s, values, n, SQLITE_STATIC);
-  m->held = 0;
-  if( rc==SQLITE_OK ) while( (rc = sqlite3_step(s))==SQLITE_ROW && !c->stop ){}
-  return leave(m, ended(m, s, rc));
+int muster_run(Muster *m, sqlite3_stmt *s, const u8 *values, int n, Control *c){
+  int rc = enterFor(m, s, values, n, SQLITE_STATIC, c);
+  while( rc==SQLITE_ROW && !c->stop ) rc = sqlite3_step(s);
+  return ended(m, s, rc);
 }
 
-/* Bytes that the current row takes. */
-static i64 rowBytes(sqlite3_stmt *s, int columns){
-  i64 bytes = 0;
+/* Puts the current row at out[at] as far as it fits, and returns where it ends or would end; -1: no memory. Texts in
+** UTF-8 are read as bytes: as texts, SQLite would copy each for the sake of a NUL behind it. */
+static i64 putRow(sqlite3_stmt *s, int columns, u8 *out, i64 at, int capacity){
   for(int i=0; i<columns; i++){
-    int tag = sqlite3_column_type(s, i);
-    bytes += tag==SQLITE_NULL ? 1 : tag==SQLITE_TEXT || tag==SQLITE_BLOB ? 5 + (i64)sqlite3_column_bytes(s, i) : 9;
-  }
-  return bytes;
-}
-
-static int putRow(sqlite3_stmt *s, int columns, u8 *out, int at){
-  for(int i=0; i<columns; i++){
-    int tag = sqlite3_column_type(s, i);
-    out[at++] = (u8)tag;
-    if( tag==SQLITE_INTEGER || tag==SQLITE_FLOAT ){
-      i64 v = sqlite3_column_int64(s, i);
-      double d = sqlite3_column_double(s, i);
-      memcpy(out+at, tag==SQLITE_INTEGER ? (void*)&v : (void*)&d, 8);
-      at += 8;
-    }else if( tag!=SQLITE_NULL ){
-      const void *p = tag==SQLITE_BLOB ? sqlite3_column_blob(s, i) : (const void*)sqlite3_column_text(s, i);
-      u32 length = (u32)sqlite3_column_bytes(s, i);
-      if( !p ) length = 0;
-      memcpy(out+at, &length, 4);
-      if( length ) memcpy(out+at+4, p, length);
-      at += 4 + (int)length;
+    int tag = sqlite3_column_type(s, i), width = widthOf(tag);
+    i64 v = tag==SQLITE_INTEGER ? sqlite3_column_int64(s, i) : 0;
+    double d = tag==SQLITE_FLOAT ? sqlite3_column_double(s, i) : 0;
+    int isWide = tag==SQLITE_TEXT && sqlite3_value_encoding(sqlite3_column_value(s, i))!=SQLITE_UTF8;
+    const void *p = isWide ? sqlite3_column_text(s, i) : 0;
+    u32 length = width==4 ? (u32)sqlite3_column_bytes(s, i) : 0;
+    int fits = at+1+width+length<=capacity;
+    if( length && fits && !isWide ) p = sqlite3_column_blob(s, i);
+    if( !p && (isWide || (length && fits)) ) return -1;
+    if( fits ){
+      out[at] = (u8)tag;
+      if( width ) memcpy(out+at+1, tag==SQLITE_INTEGER ? (void*)&v : width==8 ? (void*)&d : (void*)&length, width);
+      if( length ) memcpy(out+at+5, p, length);
     }
+    at += 1 + width + (i64)length;
   }
   return at;
 }
 
-/*
-** Rows of a statement, as many as `out` holds. With `n` of 0 or more it begins: binds and steps; with -1 it goes on.
-** SQLITE_ROW: there is more, and where Control.needed is not 0, the next row takes that many bytes. Otherwise it has
-** ended and is reset.
-*/
-EXPORT int muster_rows(Muster *m, sqlite3_stmt *s, const u8 *values, int n, u8 *out, int capacity, Control *c){
-  int columns = sqlite3_column_count(s), rc = SQLITE_ROW, at = 0, isKept = m->pending==s;
-  enter(m, c, RUNNING);
-  if( n>=0 ){
-    sqlite3_stmt_status(s, SQLITE_STMTSTATUS_VM_STEP, 1);
-    sqlite3_reset(s);
-    m->held = 0;
-    isKept = 0;
-    rc = bindAll(s, values, n, SQLITE_TRANSIENT);
-    if( rc==SQLITE_OK ) rc = SQLITE_ROW;
-  }
+int muster_rows(Muster *m, sqlite3_stmt *s, const u8 *values, int n, u8 *out, int capacity, Control *c){
+  int columns = sqlite3_column_count(s), isKept = n<0 && m->pending==s;
+  int rc = enterFor(m, s, values, n, SQLITE_TRANSIENT, c);
+  i64 at = 0;
   while( rc==SQLITE_ROW ){
-    i64 bytes;
+    i64 end;
     if( !isKept && (rc = sqlite3_step(s))!=SQLITE_ROW ) break;
     if( c->stop ) break;
     isKept = 0;
-    bytes = rowBytes(s, columns);
-    if( bytes>capacity-at ){
+    m->phase = IDLE; /* (3) */
+    end = putRow(s, columns, out, at, capacity);
+    m->phase = RUNNING;
+    if( end>capacity ){
       m->pending = s;
-      c->needed = bytes>INT32_MAX ? INT32_MAX : (int)bytes;
-      c->used = at;
+      c->needed = clamped(end-at); c->used = (int)at;
       return leave(m, SQLITE_ROW);
     }
-    at = putRow(s, columns, out, at);
+    if( end<0 ) rc = SQLITE_NOMEM;
+    else at = end;
   }
-  m->pending = 0;
-  c->used = at;
-  return leave(m, ended(m, s, rc));
+  c->used = (int)at;
+  return ended(m, s, rc);
 }
 
-/* Gives up the rest of a statement's rows. */
-EXPORT void muster_reset(Muster *m, sqlite3_stmt *s, Control *c){
-  enter(m, c, IDLE);
-  leave(m, ended(m, s, SQLITE_OK));
+void muster_reset(Muster *m, sqlite3_stmt *s, Control *c){
+  enter(m, c, IDLE); ended(m, s, SQLITE_OK);
 }
 
-/* Counts of every statement from zero, those of virtual tables as well (1). */
-EXPORT void muster_recount(Muster *m){
-  for(sqlite3_stmt *s = sqlite3_next_stmt(m->db, 0); s; s = sqlite3_next_stmt(m->db, s)){
-    sqlite3_stmt_status(s, SQLITE_STMTSTATUS_VM_STEP, 1);
-  }
+int muster_backup_step(Muster *m, sqlite3_backup *b, int pages, Control *c){
+  enter(m, c, IDLE); return leave(m, sqlite3_backup_step(b, pages));
+}
+
+void muster_recount(Muster *m){
+  sqlite3_stmt *s = 0;
+  while( (s = sqlite3_next_stmt(m->db, s))!=0 ) sqlite3_stmt_status(s, SQLITE_STMTSTATUS_VM_STEP, 1);
 }

@@ -1,0 +1,97 @@
+/**
+ * Fetches SQLite's source, changes it as patches.ts says, and lays it out with the native part of muster, ready to be
+ * compiled. Used to build the library, and by the tests of the native part.
+ * @module
+ */
+import { patched } from "./patches.ts";
+
+const SOURCE_PACKAGE = "better-sqlite3@12.11.1";
+/** Of its sqlite3.c: SQLite 3.53.2. */
+const SOURCE_SHA256 = "60d2f39a3726cd6b9021da6f4e868608d66fbb6528a9f513dc8ffcc640493422";
+/** Attempts to fetch a package. */
+const FETCH_ATTEMPTS = 4;
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+/** The folder of the native part and the libraries. */
+export const LIBRARY = `${ROOT}src/sqlite/library`;
+
+/** After what rqlite's own SQLite reports (`PRAGMA compile_options`), and what muster needs beyond that. */
+const OPTIONS = [
+  "SQLITE_DQS=3", // double-quoted text that names nothing is a string, as in rqlite
+  "SQLITE_THREADSAFE=2", // a connection belongs to one thread
+  "SQLITE_ENABLE_COLUMN_METADATA", // names of tables in results
+  "SQLITE_ENABLE_DBSTAT_VTAB",
+  "SQLITE_ENABLE_FTS3",
+  "SQLITE_ENABLE_FTS3_PARENTHESIS",
+  "SQLITE_ENABLE_FTS5",
+  "SQLITE_ENABLE_RTREE",
+  "SQLITE_ENABLE_GEOPOLY",
+  "SQLITE_ENABLE_MATH_FUNCTIONS",
+  "SQLITE_ENABLE_UPDATE_DELETE_LIMIT",
+  "SQLITE_ENABLE_SESSION",
+  "SQLITE_ENABLE_PREUPDATE_HOOK",
+  "SQLITE_DEFAULT_MEMSTATUS=0", // no lock at every allocation
+  "SQLITE_DEFAULT_WAL_SYNCHRONOUS=1",
+  "SQLITE_OMIT_SHARED_CACHE",
+  "SQLITE_USE_URI=0",
+  "SQLITE_WITHOUT_ZONEMALLOC", // sizes of allocations are the same on every platform
+];
+const UNIX_OPTIONS = ["HAVE_LOCALTIME_R=1", "HAVE_USLEEP=1", "USE_PREAD=1"];
+const LINUX_OPTIONS = [...UNIX_OPTIONS, "HAVE_FDATASYNC=1", "_GNU_SOURCE"];
+const WINDOWS_OPTIONS = ["HAVE_LOCALTIME_S=1", "SQLITE_API=__declspec(dllexport)"];
+
+/** Options of the compiler for SQLite on a platform, as `-DNAME=VALUE`. */
+export function definitions(os: string): string[] {
+  const own = os === "linux" ? LINUX_OPTIONS : os === "darwin" ? UNIX_OPTIONS : WINDOWS_OPTIONS;
+  return [...OPTIONS, ...own].map((option) => `-D${option}`);
+}
+
+/**
+ * Runs a program in a folder.
+ * @throws {Error} When it fails, with what it printed.
+ */
+export async function run(command: string, args: readonly string[], cwd: string): Promise<void> {
+  const { success, stderr, stdout } = await new Deno.Command(command, {
+    args: [...args],
+    cwd,
+    stdin: "null",
+    env: { ZIG_GLOBAL_CACHE_DIR: `${cwd}/cache`, ZIG_LOCAL_CACHE_DIR: `${cwd}/cache` },
+  }).output();
+  if (success) return;
+  const decoder = new TextDecoder();
+  throw new Error(`${command} ${args.join(" ")} failed:\n${decoder.decode(stdout)}${decoder.decode(stderr)}`);
+}
+
+/** Runs a program that fetches something; a registry may be out of reach for a moment. */
+export async function fetched(command: string, args: readonly string[], cwd: string): Promise<void> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await run(command, args, cwd);
+    } catch (error) {
+      if (attempt === FETCH_ATTEMPTS) throw error;
+      await new Promise((resolve) => setTimeout(resolve, attempt * 2000));
+    }
+  }
+}
+
+/** SHA-256 of some bytes, in hexadecimal. */
+export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+}
+
+/**
+ * Puts the sources into the folder where they are built, by names without a path: these end up in the library.
+ * @param folder Where sqlite3.c and sqlite3.h lie. @default Those that belong to muster are fetched.
+ */
+export async function prepareSources(work: string, folder?: string): Promise<void> {
+  if (folder === undefined) {
+    await fetched("npm", ["pack", "--silent", SOURCE_PACKAGE], work);
+    await run("tar", ["xzf", `${SOURCE_PACKAGE.replace("@", "-")}.tgz`], work);
+    folder = `${work}/package/deps/sqlite3`;
+    const found = await sha256(await Deno.readFile(`${folder}/sqlite3.c`));
+    if (found !== SOURCE_SHA256) throw new Error(`${SOURCE_PACKAGE} has another sqlite3.c than it had: ${found}`);
+  }
+  await Deno.writeTextFile(`${work}/sqlite3.c`, patched(await Deno.readTextFile(`${folder}/sqlite3.c`)));
+  await Deno.copyFile(`${folder}/sqlite3.h`, `${work}/sqlite3.h`);
+  for (const name of ["muster.c", "muster.h"]) await Deno.copyFile(`${LIBRARY}/${name}`, `${work}/${name}`);
+}
