@@ -27,7 +27,7 @@ const CHECKS: readonly Step[] = [
 ];
 
 /** Folders of tests in the first lane: they take about as long as all others. */
-const FIRST_LANE = ["cluster", "deploy", "differential", "sim"];
+const FIRST_LANE = ["cluster", "deploy", "differential", "faults", "fuzz", "sim"];
 
 function lanes(): Step[] {
   const folders = [...Deno.readDirSync("tests")].filter(({ isDirectory }) => isDirectory).map(({ name }) => name)

@@ -1,0 +1,131 @@
+/**
+ * Reads are shared out so that none waits long behind slow ones: with readers that answer when the test says so.
+ */
+import { assertEquals } from "@std/assert";
+import { Readers } from "../../src/http/readers.ts";
+import { Ticket, TICKET_BYTES } from "../../src/rpc/ticket.ts";
+import { packReadResults, type ReadRequest, type ReadResult, unpackReads } from "../../src/sql/exchange.ts";
+import type { ToReader } from "../../src/sqlite/api.ts";
+
+const OPTIONS = { associative: false, timings: false, blobArray: false, qualifyColumns: false };
+
+/** A reader of the test's. */
+class FakeReader {
+  readonly ticket: Ticket;
+  readonly #port: MessagePort;
+  readonly #shared = new SharedArrayBuffer(TICKET_BYTES);
+  readonly #words = new Int32Array(this.#shared);
+  readonly #batches: ReadRequest[][] = [];
+  #wake: () => void = () => {};
+
+  constructor(readers: Readers) {
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port2;
+    this.ticket = new Ticket(this.#shared, 0);
+    port2.onmessage = ({ data }: MessageEvent<ToReader>) => {
+      if (data.k !== "read") return;
+      this.#batches.push(unpackReads(data.requests));
+      this.#wake();
+    };
+    readers.add({ port: port1, control: this.#shared, ticketAt: 0 });
+  }
+
+  /** The next batch; the reader is at its first request from then on. */
+  async next(): Promise<ReadRequest[]> {
+    while (this.#batches.length === 0) await new Promise<void>((resolve) => this.#wake = resolve);
+    const batch = this.#batches.shift() ?? [];
+    this.ticket.current = batch[0].ref;
+    return batch;
+  }
+
+  /** Resolves when the request that it is at is to end. */
+  async cancelled(): Promise<void> {
+    while (this.#words[1] !== this.ticket.current) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+
+  answer(batch: readonly ReadRequest[], rest: Partial<ReadResult> = {}): void {
+    this.ticket.current = 0;
+    const results = batch.map(({ ref, statements }) => ({ ref, results: statements[0].parts[0].sql, ...rest }));
+    this.#port.postMessage({ k: "results", results: packReadResults(results) });
+  }
+
+  close(): void {
+    this.#port.close();
+  }
+}
+
+function request(sql: string, timeoutMs = 60_000): Omit<ReadRequest, "ref"> {
+  const statements = [{ parts: [{ sql, verb: "SELECT", parameterCount: 0 }], positional: [], named: null }];
+  return { statements, transaction: false, options: OPTIONS, timeoutMs, onlyIfReadOnly: false };
+}
+
+const textsOf = (batch: readonly ReadRequest[]) => batch.map(({ statements }) => statements[0].parts[0].sql);
+
+async function withReaders(
+  count: number,
+  work: (readers: Readers, fakes: FakeReader[]) => Promise<void>,
+): Promise<void> {
+  const readers = new Readers();
+  const fakes = Array.from({ length: count }, () => new FakeReader(readers));
+  try {
+    await work(readers, fakes);
+  } finally {
+    readers.close();
+    for (const fake of fakes) fake.close();
+  }
+}
+
+Deno.test("Readers have a slow read make way for one that waits, and begin again with it later", () =>
+  withReaders(1, async (readers, [fake]) => {
+    const slow = readers.read(request("slow"));
+    const first = await fake.next();
+    const quick = readers.read(request("quick"));
+    await fake.cancelled();
+    fake.answer(first, { isLate: true });
+    const second = await fake.next();
+    assertEquals(textsOf(second), ["quick"]);
+    fake.answer(second);
+    assertEquals((await quick)?.results, "quick");
+    const third = await fake.next();
+    assertEquals(textsOf(third), ["slow"]);
+    fake.answer(third);
+    assertEquals((await slow)?.results, "slow");
+  }));
+
+Deno.test("Readers end a read whose client has left", () =>
+  withReaders(1, async (readers, [fake]) => {
+    const client = Promise.withResolvers<void>();
+    const read = readers.read(request("long"), () => client.promise);
+    const batch = await fake.next();
+    client.resolve();
+    assertEquals(await read, undefined);
+    await fake.cancelled();
+    fake.answer(batch, { isLate: true });
+  }));
+
+Deno.test("Readers answer at the time limit, whatever a reader does, and end what it does", () =>
+  withReaders(1, async (readers, [fake]) => {
+    const read = readers.read(request("stuck", 30));
+    const batch = await fake.next();
+    assertEquals(await read, undefined);
+    await fake.cancelled();
+    fake.answer(batch);
+  }));
+
+Deno.test("Readers keep one reader for quick reads", () =>
+  withReaders(2, async (readers, [reserved, other]) => {
+    // Slow reads rise beyond the level that the first reader takes.
+    const slow = [readers.read(request("a")), readers.read(request("b"))];
+    for (let round = 0; round < 2; round++) {
+      for (const fake of [other, reserved]) fake.answer(await fake.next(), { isLate: true });
+    }
+    const high = await other.next();
+    const quick = readers.read(request("quick"));
+    const low = await reserved.next();
+    assertEquals(textsOf(low), ["quick"]);
+    reserved.answer(low);
+    assertEquals((await quick)?.results, "quick");
+    other.answer(high);
+    other.answer(await other.next());
+    assertEquals((await Promise.all(slow)).map((result) => result?.results), ["a", "b"]);
+  }));
