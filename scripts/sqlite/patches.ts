@@ -52,6 +52,37 @@ export const PATCHES: readonly Patch[] = [
       "    int iIdx;                          /* Index of child node in parent */",
   },
   {
+    why:
+      "a value of a hundred megabytes takes as long as a million steps, and statements that run straight on, or rows as large, are looked at every thousand steps alone",
+    find: "static Mem *out2Prerelease(Vdbe *p, VdbeOp *pOp){\n",
+    replace:
+      "/* Work for the text and the bytes that a function has read and written. */\nstatic int workOfValues(int argc, sqlite3_value **argv, const Mem *pOut){\n  i64 n = pOut && (pOut->flags & (MEM_Str|MEM_Blob)) ? pOut->n : 0;\n  int i;\n  for(i=0; i<argc; i++) if( argv[i]->flags & (MEM_Str|MEM_Blob) ) n += argv[i]->n;\n  return n>=4096 && muster_work(n/64);\n}\n\nstatic Mem *out2Prerelease(Vdbe *p, VdbeOp *pOp){\n",
+  },
+  {
+    why: "the same: a conversion",
+    find: "  rc = sqlite3VdbeMemCast(pIn1, pOp->p2, encoding);\n",
+    replace:
+      "  if( workOfValues(1, &pIn1, 0) ){ rc = SQLITE_INTERRUPT; goto abort_due_to_error; }\n  rc = sqlite3VdbeMemCast(pIn1, pOp->p2, encoding);\n",
+  },
+  {
+    why: "the same: a concatenation",
+    find: "  memcpy(&pOut->z[pIn2->n], pIn1->z, pIn1->n);\n",
+    replace:
+      "  memcpy(&pOut->z[pIn2->n], pIn1->z, pIn1->n);\n  if( nByte>=4096 && muster_work(nByte/64) ){ rc = SQLITE_INTERRUPT; goto abort_due_to_error; }\n",
+  },
+  {
+    why: "the same: a comparison",
+    find: "    res = sqlite3MemCompare(pIn3, pIn1, pOp->p4.pColl);\n  }\n",
+    replace:
+      "    res = sqlite3MemCompare(pIn3, pIn1, pOp->p4.pColl);\n    if( (flags1 & flags3 & (MEM_Str|MEM_Blob)) && pIn1->n>=4096 && pIn3->n>=4096\n     && muster_work((pIn1->n<pIn3->n ? pIn1->n : pIn3->n)/64) ){ rc = SQLITE_INTERRUPT; goto abort_due_to_error; }\n  }\n",
+  },
+  {
+    why: "the same: a row that is put together",
+    find: "  nByte = nHdr+nData;\n",
+    replace:
+      "  nByte = nHdr+nData;\n  if( nByte>=4096 && muster_work(nByte/64) ){ rc = SQLITE_INTERRUPT; goto abort_due_to_error; }\n",
+  },
+  {
     why: "the rowid that is picked at random where the largest is in use",
     find: "sqlite3_randomness(sizeof(v), &v);",
     replace: "muster_randomness(sizeof(v), &v);",
@@ -62,6 +93,24 @@ export const PATCHES: readonly Patch[] = [
       "its rowid was picked at random, and the insertion goes by where an earlier search left the cursor",
     find: "  seekResult = ((pOp->p5 & OPFLAG_USESEEKRESULT) ? pC->seekResult : 0);",
     replace: "  seekResult = ((pOp->p5 & OPFLAG_USESEEKRESULT) && !pC->useRandomRowid ? pC->seekResult : 0);",
+  },
+  {
+    why: "the same: a step of an aggregate",
+    find: "  (pCtx->pFunc->xSFunc)(pCtx,pCtx->argc,pCtx->argv); /* IMP: R-24505-23230 */\n",
+    replace:
+      "  (pCtx->pFunc->xSFunc)(pCtx,pCtx->argc,pCtx->argv); /* IMP: R-24505-23230 */\n  if( workOfValues(pCtx->argc, pCtx->argv, 0) ){ rc = SQLITE_INTERRUPT; goto abort_due_to_error; }\n",
+  },
+  {
+    why: "the same: a function",
+    find: "  (*pCtx->pFunc->xSFunc)(pCtx, pCtx->argc, pCtx->argv);/* IMP: R-24505-23230 */\n",
+    replace:
+      "  (*pCtx->pFunc->xSFunc)(pCtx, pCtx->argc, pCtx->argv);/* IMP: R-24505-23230 */\n  if( workOfValues(pCtx->argc, pCtx->argv, pOut) ){ rc = SQLITE_INTERRUPT; goto abort_due_to_error; }\n",
+  },
+  {
+    why: "rows of megabytes are sorted in one step",
+    find: "    res = pTask->xCompare(\n        pTask, &bCached, SRVAL(p1), p1->nVal, SRVAL(p2), p2->nVal\n    );\n",
+    replace:
+      "    res = muster_work((p1->nVal<p2->nVal ? p1->nVal : p2->nVal)/64) ? 0 : pTask->xCompare(\n        pTask, &bCached, SRVAL(p1), p1->nVal, SRVAL(p2), p2->nVal\n    );\n",
   },
   {
     why: "instr() compares the needle at every place of the haystack",
@@ -126,10 +175,61 @@ export const PATCHES: readonly Patch[] = [
       "    if( muster_work(10) ) return SQLITE_INTERRUPT;\n",
   },
   {
+    why: "snippet() of FTS3 and FTS4 tries a place for each match in a row",
+    find: "    while( !fts3SnippetNextCandidate(&sIter) ){\n",
+    replace: "    while( !muster_work(1+nList) && !fts3SnippetNextCandidate(&sIter) ){\n",
+  },
+  {
+    why: "matchinfo() of FTS3 and FTS4 goes through the matches of all phrases in a row",
+    find:
+      "      LcsIterator *pAdv = 0;      /* The iterator to advance by one position */\n      int nThisLcs = 0;           /* LCS for the current iterator positions */\n",
+    replace:
+      "      LcsIterator *pAdv = 0;      /* The iterator to advance by one position */\n      int nThisLcs = 0;           /* LCS for the current iterator positions */\n\n      if( muster_work(1+pInfo->nPhrase) ){ rc = SQLITE_INTERRUPT; goto matchinfo_lcs_out; }\n",
+  },
+  {
+    why: "offsets() of FTS3 and FTS4 reads the row from its beginning",
+    find:
+      "      int iMinPos = 0x7FFFFFFF;   /* Position of next token */\n      TermOffset *pTerm = 0;      /* TermOffset associated with next token */\n",
+    replace:
+      "      int iMinPos = 0x7FFFFFFF;   /* Position of next token */\n      TermOffset *pTerm = 0;      /* TermOffset associated with next token */\n\n      if( muster_work(1+nToken) ){ rc = SQLITE_INTERRUPT; break; }\n",
+  },
+  {
+    why: "the length of a JSON array, for a path like $[#-1], is counted anew for each path",
+    find: "  for(i=iRoot+n; n>0 && i<iEnd; i+=sz+n, k++){\n    n = jsonbPayloadSize(pParse, i, &sz);\n",
+    replace:
+      "  for(i=iRoot+n; n>0 && i<iEnd && !muster_work(1); i+=sz+n, k++){\n    n = jsonbPayloadSize(pParse, i, &sz);\n",
+  },
+  {
+    why: "each change of a JSON value moves what is behind it",
+    find:
+      "    memmove(&pParse->aBlob[iDel+nIns],\n            &pParse->aBlob[iDel+nDel],\n            pParse->nBlob - (iDel+nDel));\n",
+    replace:
+      "    if( muster_work((pParse->nBlob - (iDel+nDel))/64) ){ pParse->oom = 1; return; }\n    memmove(&pParse->aBlob[iDel+nIns],\n            &pParse->aBlob[iDel+nDel],\n            pParse->nBlob - (iDel+nDel));\n",
+  },
+  {
     why: "a JSON text of a hundred megabytes is parsed in one step",
     find: "  const char *z = pParse->zJson;\njson_parse_restart:",
     replace:
       "  const char *z = pParse->zJson;\n  if( muster_work(1) ){ pParse->iErr = i; return -1; }\njson_parse_restart:",
+  },
+  {
+    why: "a JSON value of a hundred megabytes is written out in one step",
+    find:
+      "  u32 sz, n, j, iEnd;\n\n  n = jsonbPayloadSize(pParse, i, &sz);\n  if( n==0 ){\n    pOut->eErr |= JSTRING_MALFORMED;\n    return pParse->nBlob+1;\n",
+    replace:
+      "  u32 sz, n, j, iEnd;\n\n  n = jsonbPayloadSize(pParse, i, &sz);\n  if( n==0 || muster_work(1+sz/256) ){\n    pOut->eErr |= JSTRING_MALFORMED;\n    return pParse->nBlob+1;\n",
+  },
+  {
+    why: "each path of a JSON function looks through the labels of an object",
+    find:
+      "    while( j<iEnd ){\n      int rawLabel;\n      const char *zLabel;\n      x = pParse->aBlob[j] & 0x0f;\n      if( x<JSONB_TEXT || x>JSONB_TEXTRAW ) return JSON_LOOKUP_ERROR;\n",
+    replace:
+      "    while( j<iEnd ){\n      int rawLabel;\n      const char *zLabel;\n      if( muster_work(1) ) return JSON_LOOKUP_ERROR;\n      x = pParse->aBlob[j] & 0x0f;\n      if( x<JSONB_TEXT || x>JSONB_TEXTRAW ) return JSON_LOOKUP_ERROR;\n",
+  },
+  {
+    why: "each path of a JSON function looks through the elements of an array",
+    find: "    while( j<iEnd ){\n      if( kk==0 ){\n",
+    replace: "    while( j<iEnd ){\n      if( muster_work(1) ) return JSON_LOOKUP_ERROR;\n      if( kk==0 ){\n",
   },
   {
     why: "json_patch() looks through the target for each label of the patch",
@@ -160,15 +260,40 @@ export const PATCHES: readonly Patch[] = [
       "    if( rc==SQLITE_OK && ic==iCol && iOff>=iPos && iOff<iEnd ){",
   },
   {
+    why: "highlight() and snippet() of FTS5 copy all that they have written for each token",
+    find: '    if( n<0 ) n = (int)strlen(z);\n    p->zOut = sqlite3_mprintf("%z%.*s", p->zOut, n, z);\n',
+    replace:
+      '    if( n<0 ) n = (int)strlen(z);\n    if( muster_work(1+p->iOff/64) ){ *pRc = SQLITE_INTERRUPT; return; }\n    p->zOut = sqlite3_mprintf("%z%.*s", p->zOut, n, z);\n',
+  },
+  {
+    why: "NEAR of FTS5 goes through the matches of all phrases in a row",
+    find: "        iMin = iMax - pNear->apPhrase[i]->nTerm - pNear->nNear;\n",
+    replace:
+      "        if( muster_work(1) ) goto ismatch_out;\n        iMin = iMax - pNear->apPhrase[i]->nTerm - pNear->nNear;\n",
+  },
+  {
     why: "a query of FTS5 may pass over any number of entries in one step, and `optimize` merges all of them",
     find: "  int bUseFrom = bFrom;\n  assert( pIter->base.bEof==0 );\n  while( p->rc==SQLITE_OK ){\n",
     replace: "  int bUseFrom = bFrom;\n  assert( pIter->base.bEof==0 );\n  while( p->rc==SQLITE_OK ){\n" +
       "    if( muster_work(3) ){ p->rc = SQLITE_INTERRUPT; break; }\n",
   },
   {
+    why: "a query of FTS5 copies all that it has of AND or OR for each further term",
+    find:
+      "      nByte = SZ_FTS5EXPRNODE(nChild);\n      pRet = (Fts5ExprNode*)sqlite3Fts5MallocZero(&pParse->rc, nByte);\n",
+    replace:
+      "      nByte = SZ_FTS5EXPRNODE(nChild);\n      if( muster_work(1+nChild/4) ) pParse->rc = SQLITE_INTERRUPT;\n      pRet = (Fts5ExprNode*)sqlite3Fts5MallocZero(&pParse->rc, nByte);\n",
+  },
+  {
     why: "values of fts5_locale() begin with a mark that is drawn when a connection is opened",
     find: "sqlite3_randomness(sizeof(pGlobal->aLocaleHdr), pGlobal->aLocaleHdr);",
     replace: "muster_randomness(sizeof(pGlobal->aLocaleHdr), pGlobal->aLocaleHdr);",
+  },
+  {
+    why: "the matches of FTS5 in a row are put in order: every phrase for each of them",
+    find: "        if( iBest<0 ) break;\n\n        nInst++;\n",
+    replace:
+      "        if( iBest<0 ) break;\n        if( muster_work(1+nIter/4) ){ rc = SQLITE_INTERRUPT; break; }\n\n        nInst++;\n",
   },
 ];
 

@@ -68,6 +68,14 @@ function argumentFault(flags: Flags): string | undefined {
   for (const name of ["raft-reap-node-timeout", "raft-reap-read-only-node-timeout"]) {
     if (flags.has(name) && flags.durationMs(name) <= 0) return `fatal: -${name} must be greater than 0`;
   }
+  for (const name of ["db-max-steps", "db-max-temp-size"]) {
+    if (flags.int(name) <= 0) return `fatal: -${name} must be greater than 0`;
+  }
+  const library = flags.string("sqlite-library");
+  // The writer would be refused it, with the runtime's own message.
+  if (library !== "" && Deno.permissions.querySync({ name: "ffi", path: library }).state !== "granted") {
+    return `fatal: -sqlite-library: the runtime may not load "${library}": start it with --allow-ffi="${library}"`;
+  }
   const [directory, ...others] = flags.rest;
   if (directory === undefined) return "fatal: data directory path is required";
   if (others.length > 0) return `arguments after data directory (${directory}) are not accepted (${others.join(" ")})`;

@@ -118,6 +118,8 @@ Deno.test("Reader refuses writes and what reaches outside the database", () => {
     assertStringIncludes(show(reader, "PRAGMA table_info(t)"), '"a"');
     assertStringIncludes(show(reader, "PRAGMA integrity_check"), '"ok"');
     assertStringIncludes(show(reader, "EXPLAIN INSERT INTO t VALUES(1)"), '"opcode"');
+    assertMatch(show(reader, "EXPLAIN PRAGMA query_only = 0"), /PRAGMA query_only is not supported/);
+    assertStringIncludes(show(reader, "PRAGMA query_only"), '"values":[[1]]');
     assertStringIncludes(show(reader, "SELECT sqlite_version()"), '"values":[["3.');
   });
 });

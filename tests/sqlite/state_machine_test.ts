@@ -90,6 +90,18 @@ Deno.test("StateMachine refuses writes at level strong", () => {
   assertEquals(bench.rows("PRAGMA user_version"), [[0]]);
 });
 
+Deno.test("StateMachine lets no PRAGMA take effect behind EXPLAIN", () => {
+  using bench = new Bench();
+  bench.run([TABLE]);
+  for (const pragma of ["query_only = 1", "case_sensitive_like(1)", "main.foreign_keys = 0", "writable_schema = 1"]) {
+    for (const sql of [`EXPLAIN PRAGMA ${pragma}`, `EXPLAIN QUERY PLAN PRAGMA ${pragma}`]) {
+      assertMatch(bench.run([sql]), /not supported|not authorized/, sql);
+    }
+  }
+  assertEquals(bench.run(["INSERT INTO t(id) VALUES(1)"]), `[${OK(1)}]`);
+  assertEquals(bench.rows("SELECT 'A' LIKE 'a'"), [[1]]);
+});
+
 Deno.test("StateMachine binds parameters in every form", () => {
   using bench = new Bench();
   const query = (sql: string, ...values: (string | bigint | Record<string, string>)[]) => bench.rows([sql, ...values]);
