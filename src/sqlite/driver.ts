@@ -26,13 +26,6 @@ export const VALUE_BYTES_MAX = 256 * 1024 * 1024;
 /** Bytes that a row of a result may take. */
 export const ROW_BYTES_MAX = 512 * 1024 * 1024;
 
-/**
- * Actions of the authorizer that are refused during compilation, by code: a PRAGMA with a value, which takes effect as
- * it compiles, behind EXPLAIN as well. {@linkcode Database.prepare} can let one through.
- */
-const POLICY = new Uint8Array(256);
-POLICY[19] = 2; // SQLITE_PRAGMA, where an argument is given
-
 /** Rows are fetched in pieces of so many bytes. */
 const PIECE_BYTES = 64 * 1024;
 /** Looks of the compiler before it gives up: some seconds' worth. A thousand steps are between two of them. */
@@ -173,7 +166,6 @@ export class Database {
     this.#symbols.sqlite3_limit(connection, LIMIT_LENGTH, VALUE_BYTES_MAX);
     this.#symbols.sqlite3_limit(connection, LIMIT_INSTRUCTIONS, INSTRUCTIONS_MAX);
     this.#symbols.sqlite3_limit(connection, LIMIT_ARGUMENTS, ARGUMENTS_MAX);
-    this.#symbols.muster_policy(this.#handle, POLICY);
     this.configure("foreignKeys", foreignKeys);
     this.configure("defensive", true);
   }

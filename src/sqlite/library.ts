@@ -58,7 +58,6 @@ export const SYMBOLS = {
   muster_open: { parameters: ["buffer", "i32", "buffer", "buffer", "buffer"], result: "i32" },
   muster_close: { parameters: ["usize"], result: "i32" },
   muster_connection: { parameters: ["usize"], result: "usize" },
-  muster_policy: { parameters: ["usize", "buffer"], result: "void" },
   muster_config: { parameters: ["usize", "i32", "i32"], result: "i32" },
   muster_prepare: { parameters: ["usize", "buffer", "i32", "i32", "i64", "buffer"], result: "i32" },
   muster_finalize: { parameters: ["usize", "usize"], result: "i32" },
