@@ -35,6 +35,7 @@ const CREATE_TABLE = 2;
 const CREATE_TEMP_FIRST = 3;
 const CREATE_TEMP_LAST = 6;
 const CREATE_TRIGGER = 7;
+const CREATE_VIEW = 8;
 const DELETE = 9;
 const DROP_TABLE = 11;
 const DROP_TEMP_FIRST = 12;
@@ -282,6 +283,8 @@ function ownTableReason(action: number, first: string | null, second: string | n
     case UPDATE:
     case DELETE:
     case CREATE_TABLE:
+    case CREATE_VIEW:
+    case CREATE_VTABLE:
     case DROP_TABLE:
       table = first?.toLowerCase();
       break;

@@ -12,8 +12,8 @@ import type { SqlValue } from "../sql/value.ts";
 import { dateFromInteger, dateFromText } from "./date_text.ts";
 import type { ResultColumn, Row } from "./driver.ts";
 
-/** Most characters of one request's results; V8 has no strings above 512 Mi, and the HTTP side must hold them too. */
-export const RESULTS_LENGTH_MAX = 256 * 1024 * 1024;
+/** Most characters of one request's results: on its way to the client an answer takes six times its length in memory. */
+export const RESULTS_LENGTH_MAX = 64 * 1024 * 1024;
 
 /** Results that have no JSON form, or one too long. */
 export class RenderError extends Error {

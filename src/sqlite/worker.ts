@@ -35,6 +35,8 @@ const RETRY_MS = 1000;
 const RETRY_MS_MAX = 30_000;
 const NO_ROOM =
   "no space left on the disk of the database: committed writes wait to be applied, reads go on; free some space";
+const NO_ROOM_TO_START =
+  "no space left on the disk of the database: this node starts as soon as there is some; free some space";
 const LOCKED = "another process holds a lock on the database: committed writes wait to be applied; end that process";
 /** Batches between two looks at the clock and the size of the WAL. */
 const BATCHES_PER_LOOK = 16;
@@ -95,13 +97,21 @@ class WriterWorker {
     this.#sayReady();
   }
 
-  /** A node that was killed while its disk was full starts in the room of the ballast. */
+  /**
+   * A node that was killed while its disk was full starts in the room of the ballast. Where that is used up already it
+   * waits for room: ending would only have it started again, into the same.
+   */
   #openWithRoom(): StateMachine {
-    try {
-      return this.#open();
-    } catch (error) {
-      if (!isDiskFull(error) || !this.#ballast.release()) throw error;
-      return this.#open();
+    const pause = new Int32Array(new SharedArrayBuffer(4));
+    for (let attempts = 0;; attempts++) {
+      try {
+        return this.#open();
+      } catch (error) {
+        if (!isDiskFull(error) || this.#control.ticket.isCancelled) throw error;
+        if (this.#ballast.release()) continue;
+        if (attempts === 0) log(NO_ROOM_TO_START);
+        Atomics.wait(pause, 0, 0, ROOM_LOOK_MS); // nothing can be done before
+      }
     }
   }
 

@@ -102,6 +102,13 @@ Deno.test("StateMachine lets no PRAGMA take effect behind EXPLAIN", () => {
   assertEquals(bench.rows("SELECT 'A' LIKE 'a'"), [[1]]);
 });
 
+Deno.test("StateMachine keeps the names of the cluster's tables from views and virtual tables", () => {
+  using bench = new Bench();
+  for (const sql of ["CREATE VIEW _muster_x AS SELECT 1", "CREATE VIRTUAL TABLE _MUSTER_x USING fts5(a)"]) {
+    assertMatch(bench.run([sql]), /belongs to the cluster/, sql);
+  }
+});
+
 Deno.test("StateMachine binds parameters in every form", () => {
   using bench = new Bench();
   const query = (sql: string, ...values: (string | bigint | Record<string, string>)[]) => bench.rows([sql, ...values]);
