@@ -121,10 +121,12 @@ export class ClientConnection {
     const head = await this.#readHead();
     if (head === undefined) return false;
     this.#busy = true;
+    let release: (() => void) | undefined;
     try {
       const startedMs = performance.now();
       const body = head.body === 0 ? EMPTY : await this.#readBody(head);
       const response = await this.#answer(head, body, startedMs);
+      release = response.release;
       if (response.stream && head.method !== "HEAD") {
         return await this.#respondStream(response, { stream: response.stream, isChunked: !head.isHttp10 });
       }
@@ -133,6 +135,7 @@ export class ClientConnection {
       await this.#respond(response, { method: head.method, connection });
       return head.keepAlive;
     } finally {
+      release?.();
       this.#busy = false;
       this.#endWait = undefined;
     }

@@ -130,6 +130,9 @@ function renderOptions(params: Params): RenderOptions {
  */
 const WRITE_GRACE_MS = 250;
 
+/** Answers of fewer characters are not counted: they come and go. */
+const HELD_LENGTH_MIN = 1024 * 1024;
+
 /** Puts statements through the log. */
 async function write(
   services: Services,
@@ -226,5 +229,7 @@ function frame({ results, error, index }: Answer, request: HttpRequest, services
   if (params.has("timings")) body += `,"time":${(performance.now() - request.startedMs) / 1000}`;
   if (params.has("raft_index") && index) body += `,"raft_index":${index}`;
   body += "}";
-  return { status: 200, body: params.has("pretty") ? indent(body) : body, servedBy: services.options.advertisedAddr };
+  if (params.has("pretty")) body = indent(body);
+  const release = body.length < HELD_LENGTH_MIN ? undefined : services.readers.hold(body.length);
+  return { status: 200, body, servedBy: services.options.advertisedAddr, ...(release ? { release } : {}) };
 }

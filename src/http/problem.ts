@@ -20,6 +20,8 @@ export interface HttpResponse {
   readonly headers?: Readonly<Record<string, string>>;
   /** In the place of a body: what is sent as it comes, in chunks. It must end soon after `over` has resolved. */
   readonly stream?: (over: Promise<void>) => AsyncIterable<string>;
+  /** To be called when the answer is sent, or will not be: gives back the memory that it was granted. */
+  readonly release?: () => void;
   /** Seconds after which a refused request may be tried again. */
   readonly retryAfter?: number;
   /** Nothing was done, as no leader is known here or it cannot be reached: another node may know more, or this one soon. */

@@ -10,6 +10,9 @@
  * waits for some slices of the lowest levels at most, whatever else runs. More readers are started when reads wait for
  * the higher levels.
  *
+ * Large answers that are still on their way to their clients are counted. While they are too large together, only reads of
+ * the lowest level run, for short slices: what comes of those is small.
+ *
  * A reader ends a request at its time limit by itself, whatever it computes. A request whose client has left, and one
  * that is not answered a moment behind its limit, is ended from here through the words that a reader shares.
  * @module
@@ -31,8 +34,10 @@ const SHORT_SLICE_MS = 5;
 const MANY_WAITING = 8;
 /** The first reader takes no reads beyond this level. */
 const RESERVED_LEVEL_MAX = 1;
+/** Characters of large answers on their way, beyond which no further one is begun. */
+export const HELD_LENGTH_MAX = 96 * 1024 * 1024;
 /** Readers that are started at most. */
-export const READERS_MAX = 8;
+export const READERS_MAX = 4;
 /** A read of a batch that takes less than this is not worth a message of its own. */
 const CHEAP_MS = 0.1;
 /** A client is watched from here on: most are answered before. */
@@ -80,6 +85,8 @@ export class Readers {
   #isCheap = true;
   #watch: ReturnType<typeof setInterval> | undefined;
   #isScheduled = false;
+  /** Characters of large answers on their way. */
+  #held = 0;
   #nextRef = 1;
 
   /** @param wantReader Asks the supervisor for one more reader. */
@@ -123,6 +130,20 @@ export class Readers {
     });
   }
 
+  /**
+   * Counts a large answer that is on its way.
+   * @returns To be called when it is gone.
+   */
+  hold(length: number): () => void {
+    this.#held += length;
+    let isHeld = true;
+    return () => {
+      if (isHeld) this.#held -= length;
+      isHeld = false;
+      this.#dispatch();
+    };
+  }
+
   #wait(job: Job): void {
     this.#waiting[job.level].push(job);
     this.#waitingCount++;
@@ -145,7 +166,7 @@ export class Readers {
     const free = this.#readers.filter((reader) => reader.jobs.length === 0);
     for (let at = free.length - 1; at >= 0 && this.#waitingCount > 0; at--) {
       const reader = free[at];
-      const levelMax = reader === this.#readers[0] ? RESERVED_LEVEL_MAX : SLICES_MS.length - 1;
+      const levelMax = this.#isFull ? 0 : reader === this.#readers[0] ? RESERVED_LEVEL_MAX : SLICES_MS.length - 1;
       const level = this.#waiting.findIndex((jobs) => jobs.length > 0);
       if (level > levelMax) continue;
       // What has turned out to be slow goes alone; it holds up nothing that was handed over behind it.
@@ -154,9 +175,13 @@ export class Readers {
     }
   }
 
+  get #isFull(): boolean {
+    return this.#held > HELD_LENGTH_MAX;
+  }
+
   #handOver(reader: Reader, jobs: readonly Job[]): void {
     const now = performance.now();
-    const isCrowded = this.#waitingCount > MANY_WAITING;
+    const isCrowded = this.#isFull || this.#waitingCount > MANY_WAITING;
     this.#waitingCount -= jobs.length;
     const requests: ReadRequest[] = [];
     for (const job of jobs) {
@@ -270,6 +295,7 @@ export class Readers {
       readers: this.#readers.length,
       waiting: this.#waitingCount,
       running: this.#jobs.size,
+      held: this.#held,
     };
   }
 

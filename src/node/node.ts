@@ -360,9 +360,16 @@ export class Node {
 
   async #shutdown(): Promise<void> {
     this.#tellHttp({ k: "shutdown" });
+    this.#endStatements();
     await this.#stopped.http.promise;
     await this.#agent?.close();
     await this.#stopReplica({ leave: false });
+  }
+
+  /** Reads end at once, a write that runs a little later: it comes again at the next start. */
+  #endStatements(): void {
+    for (const control of this.#readerControls) control.ticket.cancelAll();
+    Deno.unrefTimer(Number(setTimeout(() => this.#writerControl.ticket.cancelAll(), WRITER_GRACE_MS)));
   }
 
   /** Once: whoever asks again waits for the first. */
@@ -370,10 +377,8 @@ export class Node {
     if (!this.#replica) return;
     const message: ToReplica = { k: "shutdown", leave };
     if (!this.#isLeaving) this.#replica.postMessage(message);
-    for (const control of this.#readerControls) control.ticket.cancelAll();
-    const timer = setTimeout(() => this.#writerControl.ticket.cancelAll(), WRITER_GRACE_MS);
+    if (!leave) this.#endStatements(); // one that leaves still has to apply that it was removed
     await this.#stopped.replica.promise;
-    clearTimeout(timer);
   }
 
   /** Joins the pool as the configuration says; rejects when that is given up. */
