@@ -14,8 +14,11 @@ import { makeEntry, Replica } from "./replica.ts";
 /** Share of a WAL that a power loss leaves. */
 const KEPT_SHARE = 0.6;
 
-/** What virtual tables say of themselves in an integrity check: some of it is said of healthy tables. */
-const OWN_VERDICT = /unable to validate the inverted index|malformed inverted index/;
+/**
+ * What virtual tables say of themselves in an integrity check: some of it is said of healthy tables, some comes of faults of
+ * their modules that are alike on every replica (FTS5 with `detail=none` and `secure-delete`).
+ */
+const OWN_VERDICT = /unable to validate the inverted index|malformed inverted index|fts5: checksum mismatch/;
 /**
  * A fault of SQLite's own, 3.40 to 3.53 at least, alike on every replica: `INSERT INTO t(c) VALUES(json_patch(1,1))` enters an
  * index on `json_object('a', c)` as JSON within JSON, and is looked for there as text.
