@@ -40,6 +40,8 @@ export const HELD_LENGTH_MAX = 96 * 1024 * 1024;
 export const READERS_MAX = 4;
 /** A read of a batch that takes less than this is not worth a message of its own. */
 const CHEAP_MS = 0.1;
+/** A reader of cheap reads is waited for this long before another one is given what waits. */
+const ANSWERING_MS = 1;
 /** A client is watched from here on: most are answered before. */
 const WATCHED_AFTER_MS = 50;
 /** What a reader may take to notice that a time limit has passed. */
@@ -162,7 +164,7 @@ export class Readers {
 
   /** Shares what waits among the readers that have nothing to do. */
   #dispatch(): void {
-    if (this.#waitingCount === 0) return;
+    if (this.#waitingCount === 0 || this.#isAnswering()) return;
     const free = this.#readers.filter((reader) => reader.jobs.length === 0);
     for (let at = free.length - 1; at >= 0 && this.#waitingCount > 0; at--) {
       const reader = free[at];
@@ -173,6 +175,16 @@ export class Readers {
       const share = level > 0 ? 1 : this.#isCheap ? BATCH_MAX : Math.ceil(this.#waiting[0].length / (at + 1));
       this.#handOver(reader, this.#waiting[level].splice(0, Math.min(share, BATCH_MAX)));
     }
+  }
+
+  /**
+   * Whether a reader is about to answer cheap reads: what waits goes with what comes meanwhile, as a message costs more than
+   * the reads in it.
+   */
+  #isAnswering(): boolean {
+    if (!this.#isCheap) return false;
+    const now = performance.now();
+    return this.#readers.some(({ jobs, sinceMs }) => jobs.length > 0 && now - sinceMs < ANSWERING_MS);
   }
 
   get #isFull(): boolean {

@@ -31,6 +31,17 @@ export function parsePragma(sql: string): Pragma | null {
   return { name: name.toLowerCase(), hasValue, value };
 }
 
+/** The PRAGMA behind an EXPLAIN; `null` when the text is something else. */
+export function explainedPragma(sql: string): Pragma | null {
+  const tokens = new Tokenizer(sql);
+  if (!tokens.next() || tokens.word() !== "EXPLAIN") return null;
+  while (tokens.next()) {
+    const word = tokens.word();
+    if (word !== "QUERY" && word !== "PLAN") return parsePragma(sql.slice(tokens.start));
+  }
+  return null;
+}
+
 /** Whether the value of a pragma switches it on, as SQLite reads it (`sqlite3GetBoolean`). */
 export function isOn(value: string): boolean {
   if (/^\d/.test(value)) return Number.parseInt(value, 10) % 256 !== 0;

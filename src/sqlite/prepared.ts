@@ -5,6 +5,7 @@
  */
 
 import { type BoundStatement } from "../sql/command.ts";
+import { explainedPragma, SCHEMA_PRAGMAS } from "../sql/pragma.ts";
 import { parameterNames, type SqlPart } from "../sql/statement.ts";
 import { TextCache } from "../sql/text_cache.ts";
 import type { SqlValue } from "../sql/value.ts";
@@ -94,7 +95,7 @@ export class PreparedCache {
     if (sql.includes("\0")) throw new StatementError("the SQL text holds a NUL character");
     let statement: Statement;
     try {
-      statement = this.#database.prepare(sql, { mayPragma: verb === "PRAGMA", control: this.#control });
+      statement = this.#database.prepare(sql, { mayPragma: mayPragma(sql, verb), control: this.#control });
     } catch (error) {
       const reason = reasonAgainst(this.#database.actions(), this.#mode, verb);
       throw reason === null ? error : new StatementError(reason);
@@ -106,6 +107,11 @@ export class PreparedCache {
     statement.finalize();
     throw new StatementError(reason);
   }
+}
+
+/** A PRAGMA was judged by its text; behind an EXPLAIN, where it takes effect as well, it must be one that only answers. */
+function mayPragma(sql: string, verb: string): boolean {
+  return verb === "PRAGMA" || verb === "EXPLAIN" && SCHEMA_PRAGMAS.has(explainedPragma(sql)?.name ?? "");
 }
 
 const STARTS_WITH_LETTER = /^\p{L}/u;
