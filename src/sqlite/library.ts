@@ -94,8 +94,9 @@ export function openLibrary(path: string = bundledLibrary()): Symbols {
     return symbols;
   } catch (error) {
     const why = error instanceof Error ? error.message.split("\n", 1)[0] : String(error);
-    throw new LibraryError(
-      `Cannot load the SQLite library "${path}" (${why}): restore the file, ${ANOTHER_WAY}`,
-    );
+    const wayOut = why.includes("failed to map segment") // the executable unpacks the library there
+      ? "the folder of temporary files is mounted noexec: name another one in the environment variable TMPDIR"
+      : `restore the file, ${ANOTHER_WAY}`;
+    throw new LibraryError(`Cannot load the SQLite library "${path}" (${why}): ${wayOut}`);
   }
 }
