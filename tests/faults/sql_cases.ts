@@ -146,9 +146,10 @@ export const CASES: readonly Case[] = [
       const reads = Array.from({ length: 20 }, () => c.text("query?db_timeout=200ms", [ENDLESS]));
       for (const text of await Promise.all(reads)) assertEquals(text, '[{"error":"query timeout"}]');
       assertMatch(await c.text("query?db_timeout=2s", ["SELECT 1"]), /"values":\[\[1\]\]/);
-      for (const kind of ["query?level=strong&db_timeout=200ms", "request?level=strong&db_timeout=200ms"]) {
-        assertMatch(await c.text(kind, [ENDLESS]), /"error":"query timeout"/);
-      }
+      assertMatch(await c.text("query?level=strong&db_timeout=200ms", [ENDLESS]), /"error":"query timeout"/);
+      // Beside virtual tables it runs on every replica, which end it by its steps.
+      const read = await c.text("request?level=strong&db_timeout=200ms", [ENDLESS]);
+      assertMatch(read, /"error":"(?:query timeout|statement exceeded its limit of 10000000 steps)/);
       const limit = /"error":"statement exceeded its limit of 5000000 steps/;
       for (const path of ["execute", "request", "execute?transaction"]) {
         const [before = path, flag = ""] = path.split("?");

@@ -113,7 +113,7 @@ Deno.test(
     if (!await canMount()) return;
     // Every folder that SQLite would take instead is read-only.
     const hide = "unset TMPDIR SQLITE_TMPDIR && mount -t tmpfs tmpfs /mnt && " +
-      "for d in /var/tmp /usr/tmp /tmp; do [ ! -d $d ] || mount -t tmpfs -o ro tmpfs $d; done && cd /tmp";
+      "for d in /var/tmp /usr/tmp /tmp; do [ ! -d $d ] || { mount --bind $d $d && mount -o remount,bind,ro $d; }; done && cd /tmp";
     const fate = await inShell("sort without a folder", "/mnt", hide, NAMESPACE);
     assertEquals([fate.code, fate.cause, fate.io.file], [10 | 25 << 8, "environment", "temporary"]);
     assertEquals(fate.isAboutTemporaryFile, true);
