@@ -125,12 +125,6 @@ export class Replica {
     return runOnce(this.#reader(), "PRAGMA integrity_check(5)").map(([line]) => String(line));
   }
 
-  /** Text of the statement that made an index or a table. */
-  schemaOf(name: string): string {
-    const quoted = `'${name.replaceAll("'", "''")}'`;
-    return String(runOnce(this.#reader(), `SELECT sql FROM sqlite_schema WHERE name = ${quoted}`)[0]?.[0] ?? "");
-  }
-
   /** Moves the WAL into the file. */
   checkpoint(mode: "PASSIVE" | "TRUNCATE"): void {
     this.#closeView();
