@@ -38,10 +38,6 @@ const RESERVED_LEVEL_MAX = 1;
 export const HELD_LENGTH_MAX = 96 * 1024 * 1024;
 /** Readers that are started at most. */
 export const READERS_MAX = 4;
-/** A read of a batch that takes less than this is not worth a message of its own. */
-const CHEAP_MS = 0.1;
-/** A reader of cheap reads is waited for this long before another one is given what waits. */
-const ANSWERING_MS = 1;
 /** A client is watched from here on: most are answered before. */
 const WATCHED_AFTER_MS = 50;
 /** What a reader may take to notice that a time limit has passed. */
@@ -83,8 +79,6 @@ export class Readers {
   readonly #wantReader: () => void;
   #wanted = 0;
   #waitingCount = 0;
-  /** Whether the reads of the last batch took so little that sharing them out would cost more. */
-  #isCheap = true;
   #watch: ReturnType<typeof setInterval> | undefined;
   #isScheduled = false;
   /** Characters of large answers on their way. */
@@ -164,7 +158,7 @@ export class Readers {
 
   /** Shares what waits among the readers that have nothing to do. */
   #dispatch(): void {
-    if (this.#waitingCount === 0 || this.#isAnswering()) return;
+    if (this.#waitingCount === 0) return;
     const free = this.#readers.filter((reader) => reader.jobs.length === 0);
     for (let at = free.length - 1; at >= 0 && this.#waitingCount > 0; at--) {
       const reader = free[at];
@@ -172,19 +166,9 @@ export class Readers {
       const level = this.#waiting.findIndex((jobs) => jobs.length > 0);
       if (level > levelMax) continue;
       // What has turned out to be slow goes alone; it holds up nothing that was handed over behind it.
-      const share = level > 0 ? 1 : this.#isCheap ? BATCH_MAX : Math.ceil(this.#waiting[0].length / (at + 1));
+      const share = level > 0 ? 1 : Math.ceil(this.#waiting[0].length / (at + 1));
       this.#handOver(reader, this.#waiting[level].splice(0, Math.min(share, BATCH_MAX)));
     }
-  }
-
-  /**
-   * Whether a reader is about to answer cheap reads: what waits goes with what comes meanwhile, as a message costs more than
-   * the reads in it.
-   */
-  #isAnswering(): boolean {
-    if (!this.#isCheap) return false;
-    const now = performance.now();
-    return this.#readers.some(({ jobs, sinceMs }) => jobs.length > 0 && now - sinceMs < ANSWERING_MS);
   }
 
   get #isFull(): boolean {
@@ -221,7 +205,6 @@ export class Readers {
 
   #onResults(reader: Reader, results: readonly ReadResult[]): void {
     const now = performance.now();
-    this.#isCheap = now - reader.sinceMs < CHEAP_MS * reader.jobs.length;
     reader.jobs = [];
     reader.current = 0;
     for (const result of results) {
