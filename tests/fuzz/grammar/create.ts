@@ -6,7 +6,7 @@
 import type { Context } from "./context.ts";
 import { dateExpression } from "./date_expression.ts";
 import { condition, expression, type Scope } from "./expression.ts";
-import type { Column, Table } from "./model.ts";
+import { type Column, selectedTable, type Table } from "./model.ts";
 import { select } from "./select.ts";
 import { literal, PLAIN_TYPES, valueOf, type ValueType } from "./values.ts";
 
@@ -80,16 +80,10 @@ export function createTable(context: Context): string {
 function createFromSelect(context: Context, name: string): string {
   const { draw, model } = context;
   const types = draw.several(1, 3, () => draw.pick(PLAIN_TYPES));
-  const columns = types.map((type, at) => ({
-    name: `n${at}`,
-    type,
-    isGenerated: false,
-    isUnique: false,
-    isNotNull: false,
-  }));
+  const table = selectedTable(name, "rowid", types);
   const sql = context.values.literally(() => select(context, { types, limit: 10, isSimple: true }));
-  model.tables.push({ name, kind: "rowid", columns, isAutoincrement: false, isStrict: false, conflictTargets: [] });
-  const names = columns.map((column) => column.name).join(", ");
+  model.tables.push(table);
+  const names = table.columns.map((column) => column.name).join(", ");
   return `CREATE TABLE ${name} AS WITH q(${names}) AS (${sql}) SELECT ${names} FROM q`;
 }
 

@@ -7,7 +7,7 @@ import type { Context } from "./context.ts";
 import { defineColumn, usualComputation } from "./create.ts";
 import { insert, remove as removeRows, update } from "./dml.ts";
 import { condition, expression, type Scope } from "./expression.ts";
-import { type Column, remove, type Table } from "./model.ts";
+import { type Column, remove, selectedTable, type Table } from "./model.ts";
 import { select } from "./select.ts";
 import type { ValueType } from "./values.ts";
 
@@ -49,15 +49,9 @@ export function createView(context: Context): string {
   const name = model.freshName(draw, "v");
   const types = draw.several(1, 3, () => draw.pick<ValueType>(["int", "text", "real", "date"]));
   const sql = values.literally(() => select(context, { types, depth: 1, limit: 20 }));
-  const columns = types.map((type, at) => ({
-    name: `n${at}`,
-    type,
-    isGenerated: false,
-    isUnique: false,
-    isNotNull: false,
-  }));
-  model.views.push({ name, kind: "view", columns, isAutoincrement: false, isStrict: false, conflictTargets: [] });
-  return `CREATE VIEW ${name}(${columns.map((column) => column.name).join(", ")}) AS ${sql}`;
+  const table = selectedTable(name, "view", types);
+  model.views.push(table);
+  return `CREATE VIEW ${name}(${table.columns.map((column) => column.name).join(", ")}) AS ${sql}`;
 }
 
 /** Triggers at a time: each multiplies the rows that the others add. */

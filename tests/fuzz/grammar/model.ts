@@ -99,3 +99,15 @@ export class Model {
 export function remove<T>(list: T[], test: (item: T) => boolean): void {
   for (let at = list.length - 1; at >= 0; at--) if (test(list[at])) list.splice(at, 1);
 }
+
+/** What the SELECT of an AS clause makes: columns n0, n1, …, of which nothing is known but their types. */
+export function selectedTable(name: string, kind: "rowid" | "view", types: readonly ValueType[]): Table {
+  const columns = types.map((type, at) => ({
+    name: `n${at}`,
+    type,
+    isGenerated: false,
+    isUnique: false,
+    isNotNull: false,
+  }));
+  return { name, kind, columns, isAutoincrement: false, isStrict: false, conflictTargets: [] };
+}
