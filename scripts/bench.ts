@@ -27,6 +27,7 @@ import {
 } from "./bench/measurements.ts";
 import { failuresOf, figure, jsonReport, renderReport, type Result } from "./bench/report.ts";
 import { type BenchNode, MUSTER, RQLITE, type System } from "./bench/systems.ts";
+import { optionsOrExitCode, UsageError } from "./usage.ts";
 
 const USAGE = `Usage: deno task bench [flags]
 
@@ -55,9 +56,9 @@ interface Options {
 }
 
 /** Wrong use of the command line. */
-class UsageError extends Error {}
-
-function readOptions(args: readonly string[]): Options {
+function readOptions(args: readonly string[]): Options | "driver" | "list" {
+  if (args.includes("--driver")) return "driver";
+  if (args.includes("--list")) return "list";
   const unknown: string[] = [];
   const flags = parseArgs([...args], {
     string: ["vs", "seconds", "rounds", "only", "data", "json"],
@@ -217,25 +218,15 @@ function pause(ms: number): Promise<void> {
 
 /** Runs the benchmark; resolves to its exit code. */
 async function main(args: readonly string[]): Promise<number> {
-  if (args.includes("--help") || args.includes("-h")) {
-    console.log(USAGE);
-    return 0;
-  }
-  if (args.includes("--driver")) {
+  const options = optionsOrExitCode(args, USAGE, readOptions);
+  if (typeof options === "number") return options;
+  if (options === "driver") {
     benchDriver(DRIVER_ROUNDS);
     return 0;
   }
-  if (args.includes("--list")) {
+  if (options === "list") {
     console.log(measurements(20).map(({ id, title }) => `${id.padEnd(18)} ${title}`).join("\n"));
     return 0;
-  }
-  let options: Options;
-  try {
-    options = readOptions(args);
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(`${error.message}\n\n${USAGE}`);
-    return 2;
   }
   if (options.systems.includes(RQLITE) && !HAS_RQLITE) {
     console.error("Cannot compare with rqlite on this machine: its binary is for Linux on x64");

@@ -14,6 +14,7 @@ import { interruption } from "../tests/cluster/processes.ts";
 import { renderReport } from "./chaos/report.ts";
 import { type ChaosOptions, ChaosRun } from "./chaos/run.ts";
 import { FAULT_KINDS } from "./chaos/schedule.ts";
+import { optionsOrExitCode, UsageError } from "./usage.ts";
 
 const USAGE = `Usage: deno task chaos --minutes N [flags]
 
@@ -30,8 +31,6 @@ Partitions and slow links need root and "ip" (network namespaces), the full disk
 type Options = Omit<ChaosOptions, "say">;
 
 /** Wrong use of the command line. */
-class UsageError extends Error {}
-
 function readOptions(args: readonly string[]): Options {
   const unknown: string[] = [];
   const flags = parseArgs([...args], {
@@ -61,18 +60,8 @@ function readOptions(args: readonly string[]): Options {
 
 /** Runs; resolves to the exit code. */
 async function main(args: readonly string[]): Promise<number> {
-  if (args.includes("--help") || args.includes("-h")) {
-    console.log(USAGE);
-    return 0;
-  }
-  let options: Options;
-  try {
-    options = readOptions(args);
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(`${error.message}\n\n${USAGE}`);
-    return 2;
-  }
+  const options = optionsOrExitCode(args, USAGE, readOptions);
+  if (typeof options === "number") return options;
   const interrupted = interruption();
   console.error(`seed ${options.seed}`);
   const run = new ChaosRun({ ...options, say: (line) => console.error(line) });

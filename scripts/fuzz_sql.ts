@@ -17,6 +17,7 @@ import type { Failure } from "../tests/fuzz/failure.ts";
 import { isKind, type Kind, KINDS, selectedKinds } from "../tests/fuzz/grammar/kinds.ts";
 import { fastDirectory, runCase } from "../tests/fuzz/run.ts";
 import { shrink } from "../tests/fuzz/shrink.ts";
+import { optionsOrExitCode, UsageError } from "./usage.ts";
 
 const USAGE = `Usage: deno task fuzz-sql --minutes N [flags]
        deno task fuzz-sql --replay FILE [--shrink] [flags]
@@ -47,8 +48,6 @@ const FAILED = 3;
 const CURRENT = "current.json";
 
 /** Wrong use of the command line. */
-class UsageError extends Error {}
-
 interface Options {
   readonly minutes: number;
   readonly seed: number;
@@ -317,18 +316,8 @@ function passedOn(args: readonly string[]): string[] {
 
 /** Runs; resolves to the exit code. */
 async function main(args: readonly string[]): Promise<number> {
-  if (args.includes("--help") || args.includes("-h")) {
-    console.log(USAGE);
-    return 0;
-  }
-  let options: Options;
-  try {
-    options = readOptions(args);
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(`${error.message}\n\n${USAGE}`);
-    return 2;
-  }
+  const options = optionsOrExitCode(args, USAGE, readOptions);
+  if (typeof options === "number") return options;
   if (options.replay !== undefined) return await replay(options);
   if (options.child !== undefined) {
     await runRounds(options);
