@@ -8,7 +8,7 @@
  * @module
  */
 import { STATUS_TEXT } from "@std/http";
-import type { Deadlines } from "../rpc/deadlines.ts";
+import type { Deadline, Deadlines } from "../rpc/deadlines.ts";
 import {
   ChunkedDecoder,
   EMPTY_LINE_BYTES_MAX,
@@ -34,9 +34,17 @@ const CRLF = new TextEncoder().encode("\r\n");
 const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
 const encoder = new TextEncoder();
 
-/** Heads by their text: a client sends the same one again and again. */
+/** Heads by their text: clients of one kind send the same ones. */
 const headCache = new Map<string, RequestHead>();
 const HEAD_CACHE_MAX = 512;
+/** A head up to this length is remembered by its connection: the next one is likely to be the same, byte for byte. */
+const KNOWN_HEAD_BYTES_MAX = 2048;
+
+/** A head, and the bytes it was read from, the empty line included. */
+interface KnownHead {
+  readonly bytes: Uint8Array;
+  readonly head: RequestHead;
+}
 
 const STATUS_TEXTS: Readonly<Record<number, string>> = STATUS_TEXT;
 let dateSecond = 0;
@@ -63,6 +71,12 @@ export class ClientConnection {
   readonly #conn: Deno.TcpConn;
   readonly #services: Services;
   readonly #deadlines: Deadlines;
+  /** Of the read or the write under way. */
+  readonly #deadline: Deadline;
+  /** What the client is told when {@linkcode ClientConnection.#deadline} expires, if anything. */
+  #late: (() => HttpError) | undefined;
+  #isExpired = false;
+  #knownHead: KnownHead | undefined;
   readonly #baseHeaders: string;
   #buffer = new Uint8Array(16 * 1024);
   #start = 0;
@@ -83,6 +97,7 @@ export class ClientConnection {
     this.#conn = conn;
     this.#services = services;
     this.#deadlines = deadlines;
+    this.#deadline = deadlines.add(() => this.#expire());
     const { version, allowOrigin } = services.options;
     this.#baseHeaders = `X-Rqlite-Version: ${version}\r\nAccess-Control-Allow-Methods: OPTIONS, GET, POST\r\n` +
       "Access-Control-Allow-Headers: Content-Type, Authorization\r\nAccess-Control-Allow-Credentials: true\r\n" +
@@ -124,7 +139,7 @@ export class ClientConnection {
     let release: (() => void) | undefined;
     try {
       const startedMs = performance.now();
-      const body = head.body === 0 ? EMPTY : await this.#readBody(head);
+      const body = this.#bodyAtHand(head) ?? await this.#readBody(head);
       const response = await this.#answer(head, body, startedMs);
       release = response.release;
       if (response.stream && head.method !== "HEAD") {
@@ -192,12 +207,19 @@ export class ClientConnection {
       const now = performance.now();
       if (this.#end > this.#start) startedMs ??= now;
       else startedMs = undefined; // what looked like a beginning was the first half of an empty line
+      if (
+        searched === 0 && this.#knownHead && startsWith(this.#buffer, this.#start, this.#end, this.#knownHead.bytes)
+      ) {
+        this.#start += this.#knownHead.bytes.length;
+        return this.#knownHead.head;
+      }
       const window = this.#buffer.subarray(this.#start, Math.min(this.#end, this.#start + HEAD_BYTES_MAX));
       const end = endOfHead(window, searched);
       if (end !== undefined) {
-        const text = byteText(window.subarray(0, end));
+        const head = cachedHead(byteText(window.subarray(0, end)));
         this.#start += end + 4;
-        return cachedHead(text);
+        if (end <= KNOWN_HEAD_BYTES_MAX) this.#knownHead = { bytes: window.slice(0, end + 4), head };
+        return head;
       }
       if (window.length >= HEAD_BYTES_MAX) {
         throw new HttpError(431, `the request's headers are longer than ${HEAD_BYTES_MAX} bytes`);
@@ -220,7 +242,9 @@ export class ClientConnection {
   async #readMore(limitMs: number, late: (() => HttpError) | undefined): Promise<boolean> {
     const reading = this.#ahead;
     this.#ahead = undefined;
-    const count = await this.#limited(limitMs, late, () => reading ?? this.#read());
+    this.#limit(limitMs, late);
+    const count = await (reading ?? this.#read());
+    this.#deadline.clear();
     if (count === null) return false;
     this.#end += count;
     return true;
@@ -241,27 +265,29 @@ export class ClientConnection {
     this.#end = held;
   }
 
-  /** Closes the connection under work that takes too long; before that, `late` makes the last word to the client. */
-  async #limited<T>(limitMs: number, late: (() => HttpError) | undefined, work: () => Promise<T>): Promise<T> {
-    let expired = false;
-    const limit = this.#deadlines.set(limitMs, () => {
-      expired = true;
-      this.#expire(late);
-    });
-    try {
-      return await work();
-    } catch (error) {
-      if (expired) throw new ClosedError();
-      throw error;
-    } finally {
-      this.#deadlines.clear(limit);
-    }
+  /**
+   * Closes the connection under what takes longer than `limitMs`, which then rejects; before that, `late` makes the last
+   * word to the client. To be cleared behind it.
+   */
+  #limit(limitMs: number, late?: () => HttpError): void {
+    this.#late = late;
+    this.#deadline.set(limitMs);
   }
 
-  /** A slow client hears why before the connection is closed under it. */
-  #expire(late: (() => HttpError) | undefined): void {
+  /** A slow client hears why before the connection is closed under it, unless it does not even take that. */
+  #expire(): void {
+    const late = this.#isExpired ? undefined : this.#late;
+    this.#isExpired = true;
     if (late) this.#lastWord(late()).then(() => this.#close());
     else this.#close();
+  }
+
+  /** The body where all of it has come with the head, as that of a small request does. */
+  #bodyAtHand({ body, expectsContinue }: RequestHead): Uint8Array | undefined {
+    if (body === 0) return EMPTY;
+    if (expectsContinue) return undefined;
+    const isHere = body !== "chunked" && body <= this.#end - this.#start && body <= this.#services.options.bodyBytesMax;
+    return isHere ? this.#buffer.slice(this.#start, this.#start += body) : undefined;
   }
 
   async #readBody(head: RequestHead): Promise<Uint8Array> {
@@ -323,11 +349,11 @@ export class ClientConnection {
   async #discard(): Promise<void> {
     const untilMs = performance.now() + 500;
     const scrap = new Uint8Array(64 * 1024);
-    const limit = this.#deadlines.set(500, () => this.#close());
+    const limit = this.#deadlines.start(500, () => this.#close());
     try {
       while (performance.now() < untilMs && await this.#conn.read(scrap) !== null);
     } finally {
-      this.#deadlines.clear(limit);
+      this.#deadlines.remove(limit);
     }
   }
 
@@ -397,17 +423,16 @@ export class ClientConnection {
 
   async #write(bytes: Uint8Array): Promise<void> {
     for (let written = 0; written < bytes.length;) {
-      written += await this.#limited(
-        WRITE_TIMEOUT_MS,
-        undefined,
-        () => this.#conn.write(bytes.subarray(written)),
-      );
+      this.#limit(WRITE_TIMEOUT_MS);
+      written += await this.#conn.write(written === 0 ? bytes : bytes.subarray(written));
+      this.#deadline.clear();
     }
   }
 
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#deadlines.remove(this.#deadline);
     try {
       this.#conn.close();
     } catch {
@@ -431,6 +456,13 @@ function endOfHead(bytes: Uint8Array, from: number): number | undefined {
     if (bytes[at + 1] === 10 && bytes[at + 2] === 13 && bytes[at + 3] === 10) return at;
   }
   return undefined;
+}
+
+/** Whether `bytes` has `beginning` at `from`, before `to`. */
+function startsWith(bytes: Uint8Array, from: number, to: number, beginning: Uint8Array): boolean {
+  if (to - from < beginning.length) return false;
+  for (let at = 0; at < beginning.length; at++) if (bytes[from + at] !== beginning[at]) return false;
+  return true;
 }
 
 function cachedHead(text: string): RequestHead {

@@ -100,19 +100,30 @@ function statementsOf(request: HttpRequest, { plainText }: { plainText: boolean 
   return checked(plainText && request.contentType.startsWith("text/plain") ? sqlText(text) : decodeStatements(text));
 }
 
-function checked(statements: BoundStatement[]): BoundStatement[] {
-  if (statements.some(({ parts }) => parts.some(({ sql }) => isAboutCatalog(sql)))) {
-    statements = statements.map((statement) => ({
-      ...statement,
-      parts: statement.parts.map((part) => ({ ...part, sql: resolveCatalogNames(part.sql) })),
-    }));
+function checked(statements: readonly BoundStatement[]): BoundStatement[] {
+  return statements.map((statement) => {
+    const parts = allowedParts(statement.parts);
+    return parts === statement.parts ? statement : { ...statement, parts };
+  });
+}
+
+/** Parts as they are run, for as long as what split them remembers them. */
+const knownParts = new WeakMap<BoundStatement["parts"], BoundStatement["parts"]>();
+
+/**
+ * The parts of a statement with the names of the catalog as they are stored.
+ * @throws {RequestError} When a pragma is not for clients.
+ */
+function allowedParts(parts: BoundStatement["parts"]): BoundStatement["parts"] {
+  const known = knownParts.get(parts);
+  if (known !== undefined) return known;
+  if (parts.some(({ verb, sql }) => verb === "PRAGMA" && isDisallowedPragma(sql))) {
+    throw new RequestError("disallowed pragma");
   }
-  for (const { parts } of statements) {
-    if (parts.some(({ verb, sql }) => verb === "PRAGMA" && isDisallowedPragma(sql))) {
-      throw new RequestError("disallowed pragma");
-    }
-  }
-  return statements;
+  const isPlain = !parts.some(({ sql }) => isAboutCatalog(sql));
+  const allowed = isPlain ? parts : parts.map((part) => ({ ...part, sql: resolveCatalogNames(part.sql) }));
+  knownParts.set(parts, allowed);
+  return allowed;
 }
 
 function renderOptions(params: Params): RenderOptions {
@@ -128,7 +139,7 @@ function renderOptions(params: Params): RenderOptions {
  * A `db_timeout` ends a write on every node after the steps that stand for it; its result is waited for a little longer,
  * as it says more than that the outcome is unknown.
  */
-const WRITE_GRACE_MS = 250;
+const WRITE_GRACE_MS = 2000;
 
 /** Answers of fewer characters are not counted: they come and go. */
 const HELD_LENGTH_MIN = 1024 * 1024;
@@ -145,7 +156,7 @@ async function write(
   const wantedSteps = kind === "query" ? 0 : params.dbTimeoutMs * STEPS_PER_MS;
   const body = encodeCommand({ kind, transaction: params.has("transaction"), statements, readTimeoutMs, wantedSteps });
   const limitMs = params.dbTimeoutMs > 0
-    ? Math.min(params.dbTimeoutMs * 1.5 + WRITE_GRACE_MS, params.timeoutMs)
+    ? Math.min(params.dbTimeoutMs * 2 + WRITE_GRACE_MS, params.timeoutMs)
     : params.timeoutMs;
   const result = await services.replica.write(body, renderOptions(params), limitMs);
   if (result === undefined) {

@@ -1,8 +1,9 @@
 /**
  * The reader Workers, shared out so that no read waits long behind a slow one.
  *
- * A message between Workers costs more than a point read, so what waits is handed over in batches: a reader gets its
- * next one when it has answered the last, and what arrives meanwhile makes the next one larger.
+ * A message between Workers costs more than a point read, and so does waking one: what waits is handed over in batches. A
+ * reader gets its next one when it has answered the last, and what arrives meanwhile makes the next one larger. While
+ * reads take as little as that, they go to one reader; others get their share where what waits is worth waking them.
  *
  * Reads have levels (a multilevel feedback queue): all begin at the lowest. One that has run for its level's slice while
  * others wait is ended, and begins again a level higher, where slices are five times as long: what it has computed in vain
@@ -26,6 +27,10 @@ import { HttpError } from "./problem.ts";
 export const BATCH_MAX = 64;
 /** Pause between two looks at what runs. */
 const LOOK_MS = 10;
+/** Work that is worth waking one more reader for. */
+const WORTH_WAKING_MS = 1;
+/** Weight of the last batch in what a read is expected to take. */
+const LAST_BATCH_WEIGHT = 1 / 16;
 /** What a read of each level may run while others wait. */
 export const SLICES_MS: readonly number[] = [20, 100, 500, 2500, 12_500];
 /** The slice of the lowest level where many wait. */
@@ -64,6 +69,8 @@ interface Reader {
   readonly ticket: Ticket;
   /** Handed over and not answered, oldest first. */
   jobs: number[];
+  /** When they were handed over. */
+  handedOverMs: number;
   /** The request that it is at, and since when. */
   current: number;
   sinceMs: number;
@@ -83,6 +90,8 @@ export class Readers {
   #isScheduled = false;
   /** Characters of large answers on their way. */
   #held = 0;
+  /** What a read takes, as its share of a batch, by the last ones. */
+  #expectedMs = 0;
   #nextRef = 1;
 
   /** @param wantReader Asks the supervisor for one more reader. */
@@ -92,7 +101,14 @@ export class Readers {
 
   /** Takes one more reader into use. */
   add({ port, control, ticketAt }: ReaderLine): void {
-    const reader: Reader = { port, ticket: new Ticket(control, ticketAt), jobs: [], current: 0, sinceMs: 0 };
+    const reader: Reader = {
+      port,
+      ticket: new Ticket(control, ticketAt),
+      jobs: [],
+      handedOverMs: 0,
+      current: 0,
+      sinceMs: 0,
+    };
     port.onmessage = ({ data }: MessageEvent<FromReader>) => {
       if (data.k === "results") this.#onResults(reader, unpackReadResults(data.results));
     };
@@ -158,7 +174,7 @@ export class Readers {
 
   /** Shares what waits among the readers that have nothing to do. */
   #dispatch(): void {
-    if (this.#waitingCount === 0) return;
+    if (this.#waitingCount === 0 || this.#isWorthWaiting(performance.now())) return;
     const free = this.#readers.filter((reader) => reader.jobs.length === 0);
     for (let at = free.length - 1; at >= 0 && this.#waitingCount > 0; at--) {
       const reader = free[at];
@@ -166,9 +182,20 @@ export class Readers {
       const level = this.#waiting.findIndex((jobs) => jobs.length > 0);
       if (level > levelMax) continue;
       // What has turned out to be slow goes alone; it holds up nothing that was handed over behind it.
-      const share = level > 0 ? 1 : Math.ceil(this.#waiting[0].length / (at + 1));
+      const share = level > 0 ? 1 : Math.ceil(this.#waiting[0].length / Math.min(at + 1, this.#readersWorthwhile));
       this.#handOver(reader, this.#waiting[level].splice(0, Math.min(share, BATCH_MAX)));
     }
+  }
+
+  /** Readers for what waits at the lowest level. */
+  get #readersWorthwhile(): number {
+    return Math.max(1, Math.ceil(this.#waiting[0].length * this.#expectedMs / WORTH_WAKING_MS));
+  }
+
+  /** Whether a reader that is about to answer had better take what waits, too. */
+  #isWorthWaiting(now: number): boolean {
+    if (this.#waiting[0].length < this.#waitingCount || this.#readersWorthwhile > 1) return false;
+    return this.#readers.some(({ jobs, handedOverMs }) => jobs.length > 0 && now - handedOverMs < WORTH_WAKING_MS);
   }
 
   get #isFull(): boolean {
@@ -195,7 +222,7 @@ export class Readers {
     }
     if (requests.length === 0) return;
     reader.current = requests[0].ref;
-    reader.sinceMs = now;
+    reader.handedOverMs = reader.sinceMs = now;
     this.#post(reader, { k: "read", requests: packReads(requests) });
   }
 
@@ -205,6 +232,7 @@ export class Readers {
 
   #onResults(reader: Reader, results: readonly ReadResult[]): void {
     const now = performance.now();
+    this.#expectedMs += ((now - reader.handedOverMs) / results.length - this.#expectedMs) * LAST_BATCH_WEIGHT;
     reader.jobs = [];
     reader.current = 0;
     for (const result of results) {

@@ -98,12 +98,12 @@ export class ReplicaClient {
   write(body: Uint8Array, options: RenderOptions, timeoutMs: number): Promise<WriteResult | undefined> {
     return new Promise((resolve) => {
       const ref = this.#nextRef++;
-      const limit = this.#deadlines.set(timeoutMs, () => {
+      const limit = this.#deadlines.start(timeoutMs, () => {
         this.#writes.delete(ref);
         resolve(undefined);
       });
       this.#writes.set(ref, (result) => {
-        this.#deadlines.clear(limit);
+        this.#deadlines.remove(limit);
         resolve(result);
       });
       this.#outbox.push({ ref, body, render: renderBits(options) });
@@ -118,8 +118,8 @@ export class ReplicaClient {
   confirmRead(timeoutMs: number, { byRound } = { byRound: true }): Promise<{ readonly byLease: boolean }> {
     return new Promise((resolve, reject) => {
       const ref = this.#nextRef++;
-      const limit = this.#deadlines.set(timeoutMs, () => this.#settleRead(ref, { error: "timeout waiting for fsm" }));
-      const clear = () => this.#deadlines.clear(limit);
+      const limit = this.#deadlines.start(timeoutMs, () => this.#settleRead(ref, { error: "timeout waiting for fsm" }));
+      const clear = () => this.#deadlines.remove(limit);
       this.#reads.set(ref, { resolve: (how) => (clear(), resolve(how)), reject: (error) => (clear(), reject(error)) });
       this.#readOutbox.push({ ref, timeoutMs, byRound });
       this.#schedule();

@@ -11,7 +11,7 @@ import { type Agent, newCounters, type Services } from "../../src/http/request.t
 import { serveHttp } from "../../src/http/server.ts";
 import { EventLog } from "../../src/http/v1_events.ts";
 import { PoolClient } from "../../src/membership/client.ts";
-import { Deadlines } from "../../src/rpc/deadlines.ts";
+import { Deadline, Deadlines } from "../../src/rpc/deadlines.ts";
 import { NODE_STATE_BYTES, NodeState } from "../../src/rpc/node_state.ts";
 
 const OPTIONS: HttpOptions = {
@@ -147,8 +147,21 @@ Deno.test("the server skips empty lines before a request, however they arrive, a
 class NotedDeadlines extends Deadlines {
   readonly limitsMs: number[] = [];
 
-  override set(ms: number): number {
-    return this.limitsMs.push(ms);
+  override add(): Deadline {
+    return new NotedDeadline(this);
+  }
+}
+
+class NotedDeadline extends Deadline {
+  readonly #owner: NotedDeadlines;
+
+  constructor(owner: NotedDeadlines) {
+    super(owner, () => {});
+    this.#owner = owner;
+  }
+
+  override set(ms: number): void {
+    this.#owner.limitsMs.push(ms);
   }
 }
 
