@@ -85,7 +85,7 @@ export interface Sticky {
 export const WRITE_IN_QUERY = "attempt to change database via query operation";
 
 /** Bytes that the large values of one statement may take together, on every node alike. */
-export const STATEMENT_VALUE_BYTES_MAX = 512 * 1024 * 1024;
+export const STATEMENT_VALUE_BYTES_MAX = 256 * 1024 * 1024;
 const FOREIGN_KEY_FAILED = "FOREIGN KEY constraint failed";
 const CHANGING_VERBS: ReadonlySet<string> = new Set(["INSERT", "REPLACE", "UPDATE", "DELETE"]);
 /** Verbs that change the schema or what is known of it. */

@@ -33,7 +33,7 @@ import { NoRoomError, QueryRenderer, RenderError, renderFailure, Room } from "./
 import { describePragmas } from "./status.ts";
 
 /** Bytes that the large values of a read may take together. */
-export const READ_VALUE_BYTES_MAX = 512 * 1024 * 1024;
+export const READ_VALUE_BYTES_MAX = 256 * 1024 * 1024;
 /** Bytes of each temporary file of a read (`-db-max-temp-size`). */
 export const READ_TEMP_BYTES_DEFAULT = 1024 * 1024 * 1024;
 /** Rows of this size take much memory while they are rendered. */
