@@ -18,16 +18,21 @@ import {
   type RequestHead,
 } from "./http1.ts";
 import { compressed } from "./gzip.ts";
+import type { HeldAnswer } from "./held_answer.ts";
 import { HttpError, type HttpResponse, JSON_TYPE, problem } from "./problem.ts";
 import type { Services } from "./request.ts";
 import { route } from "./router.ts";
 
 /** Time for a request line and its headers. */
 export const HEAD_TIMEOUT_MS = 10_000;
-/** Time for a client to take an answer. */
+/** Time for a client to take an answer, or so much of a longer one. */
 export const WRITE_TIMEOUT_MS = 60_000;
+const WRITE_BYTES = 256 * 1024;
 /** Time without a request. */
 export const IDLE_TIMEOUT_MS = 120_000;
+
+/** A text shorter than this leaves in one write with its head: it takes six times as much room meanwhile. */
+const SMALL_LENGTH = 16 * 1024;
 
 const EMPTY: Uint8Array = new Uint8Array(0);
 const CRLF = new TextEncoder().encode("\r\n");
@@ -136,12 +141,12 @@ export class ClientConnection {
     const head = await this.#readHead();
     if (head === undefined) return false;
     this.#busy = true;
-    let release: (() => void) | undefined;
+    let held: HeldAnswer | undefined;
     try {
       const startedMs = performance.now();
       const body = this.#bodyAtHand(head) ?? await this.#readBody(head);
       const response = await this.#answer(head, body, startedMs);
-      release = response.release;
+      held = response.held;
       if (response.stream && head.method !== "HEAD") {
         return await this.#respondStream(response, { stream: response.stream, isChunked: !head.isHttp10 });
       }
@@ -150,7 +155,7 @@ export class ClientConnection {
       await this.#respond(response, { method: head.method, connection });
       return head.keepAlive;
     } finally {
-      release?.();
+      held?.release();
       this.#busy = false;
       this.#endWait = undefined;
     }
@@ -362,8 +367,8 @@ export class ClientConnection {
     { method, connection }: { method: string; connection: ConnectionOption },
   ): Promise<void> {
     const head = this.#responseHead(response, connection);
-    const { body } = response;
-    const isSmall = typeof body === "string" && body.length < 256 * 1024;
+    const { body, held } = response;
+    const isSmall = typeof body === "string" && body.length < SMALL_LENGTH;
     // A small text is encoded behind the room that the head may take, so that both leave in one write.
     const bodyStart = head.length + 40;
     let small = 0;
@@ -373,13 +378,14 @@ export class ClientConnection {
       if (room > this.#out.length) this.#out = new Uint8Array(room * 2);
       small = encoder.encodeInto(body, this.#out.subarray(bodyStart)).written;
     } else large = typeof body === "string" ? encoder.encode(body) : body;
-    const text = `${head}Content-Length: ${small + large.length}\r\n\r\n`;
+    const text = `${head}Content-Length: ${held?.length ?? small + large.length}\r\n\r\n`;
     const headStart = bodyStart - text.length;
     if (bodyStart > this.#out.length) this.#out = new Uint8Array(bodyStart * 2);
     encoder.encodeInto(text, this.#out.subarray(headStart, bodyStart));
     const isHead = method === "HEAD";
     await this.#write(this.#out.subarray(headStart, isHead ? bodyStart : bodyStart + small));
     if (large.length > 0 && !isHead) await this.#write(large);
+    if (held && !isHead) { for (let part = held.next(); part; part = held.next()) await this.#write(part); }
     if (this.#out.length > 64 * 1024) this.#out = new Uint8Array(4096);
   }
 
@@ -409,7 +415,7 @@ export class ClientConnection {
 
   #responseHead(response: HttpResponse, connection: ConnectionOption): string {
     const { status, body, servedBy, location, retryAfter, headers } = response;
-    const type = response.contentType ?? (body.length > 0 ? JSON_TYPE : "");
+    const type = response.contentType ?? (body.length > 0 || response.held ? JSON_TYPE : "");
     let head = `HTTP/1.1 ${status} ${STATUS_TEXTS[status] ?? ""}\r\n${this.#baseHeaders}Date: ${date()}\r\n`;
     if (type !== "") head += `Content-Type: ${type}\r\n`;
     if (status >= 400 && body.length > 0) head += "X-Content-Type-Options: nosniff\r\n";
@@ -422,9 +428,12 @@ export class ClientConnection {
   }
 
   async #write(bytes: Uint8Array): Promise<void> {
-    for (let written = 0; written < bytes.length;) {
+    for (let from = 0; from < bytes.length; from += WRITE_BYTES) {
+      const piece = bytes.length <= WRITE_BYTES ? bytes : bytes.subarray(from, from + WRITE_BYTES);
       this.#limit(WRITE_TIMEOUT_MS);
-      written += await this.#conn.write(written === 0 ? bytes : bytes.subarray(written));
+      for (let written = 0; written < piece.length;) {
+        written += await this.#conn.write(written === 0 ? piece : piece.subarray(written));
+      }
       this.#deadline.clear();
     }
   }

@@ -11,16 +11,19 @@
  * waits for some slices of the lowest levels at most, whatever else runs. More readers are started when reads wait for
  * the higher levels.
  *
- * Large answers that are still on their way to their clients are counted. While they are too large together, only reads of
- * the lowest level run, for short slices: what comes of those is small.
+ * Large answers that are still on their way to their clients are counted (rpc/answer_budget.ts). A read whose answer finds
+ * no room ends, and begins again when a whole answer has room; it is refused when that takes too long. Reads with small
+ * answers need no room.
  *
  * A reader ends a request at its time limit by itself, whatever it computes. A request whose client has left, and one
  * that is not answered a moment behind its limit, is ended from here through the words that a reader shares.
  * @module
  */
+import { AnswerBudget, READ_ANSWERS_BYTES_MAX } from "../rpc/answer_budget.ts";
 import { Ticket } from "../rpc/ticket.ts";
 import { packReads, type ReadRequest, type ReadResult, unpackReadResults } from "../sql/exchange.ts";
 import type { FromReader, ReaderLine, ToReader } from "../sqlite/api.ts";
+import { dropResults } from "./held_answer.ts";
 import { HttpError } from "./problem.ts";
 
 /** Requests of one batch. */
@@ -39,8 +42,10 @@ const SHORT_SLICE_MS = 5;
 const MANY_WAITING = 8;
 /** The first reader takes no reads beyond this level. */
 const RESERVED_LEVEL_MAX = 1;
-/** Characters of large answers on their way, beyond which no further one is begun. */
-export const HELD_LENGTH_MAX = 96 * 1024 * 1024;
+/** Room that a read is given whose answer has found none: more than any answer takes, and all of it where that was not enough. */
+const ROOM_BYTES = 64 * 1024 * 1024;
+/** A read that has waited for room for so long is refused. */
+export const ROOM_TIMEOUT_MS = 10_000;
 /** Readers that are started at most. */
 export const READERS_MAX = 4;
 /** A client is watched from here on: most are answered before. */
@@ -57,11 +62,17 @@ interface Job {
   readonly startedMs: number;
   readonly deadlineMs: number;
   readonly resolve: (result: ReadResult | undefined) => void;
+  readonly reject: (error: HttpError) => void;
   /** Index into {@linkcode SLICES_MS}. */
   level: number;
   /** Resolves when the client has left; undefined once it is watched, and where nobody can tell. */
   whenOver: (() => Promise<void>) | undefined;
   isOver: boolean;
+  /** How often its answer has found no room, and when that began. */
+  roomless: number;
+  roomlessSinceMs: number;
+  /** Room that is kept for it. */
+  promised: number;
 }
 
 interface Reader {
@@ -88,15 +99,21 @@ export class Readers {
   #waitingCount = 0;
   #watch: ReturnType<typeof setInterval> | undefined;
   #isScheduled = false;
-  /** Characters of large answers on their way. */
-  #held = 0;
   /** What a read takes, as its share of a batch, by the last ones. */
   #expectedMs = 0;
+  /** What waits for room, and the bytes that are kept for what does not wait any more. */
+  #roomless: Job[] = [];
+  #promised = 0;
+  readonly #answers: AnswerBudget;
   #nextRef = 1;
 
-  /** @param wantReader Asks the supervisor for one more reader. */
-  constructor(wantReader: () => void = () => {}) {
+  /**
+   * @param wantReader Asks the supervisor for one more reader.
+   * @param answers Counts the bytes of large answers. @default {new AnswerBudget()}
+   */
+  constructor(wantReader: () => void = () => {}, answers = new AnswerBudget()) {
     this.#wantReader = wantReader;
+    this.#answers = answers;
   }
 
   /** Takes one more reader into use. */
@@ -127,33 +144,20 @@ export class Readers {
    * Runs a read.
    * @param whenOver Resolves when the client has left; called for reads that take long.
    * @returns undefined at the time limit.
-   * @throws {HttpError} 503 when too many wait.
+   * @throws {HttpError} 503 when too many wait, or its answer has found no room for too long.
    */
   read(request: Omit<ReadRequest, "ref">, whenOver?: () => Promise<void>): Promise<ReadResult | undefined> {
     if (this.#waitingCount >= WAITING_MAX) {
       throw new HttpError(503, `too many reads are waiting (${WAITING_MAX}): try again later`, { retryAfter: 1 });
     }
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       const startedMs = performance.now();
       const deadlineMs = request.timeoutMs > 0 ? startedMs + request.timeoutMs : Infinity;
-      this.#wait({ request, startedMs, deadlineMs, resolve, level: 0, whenOver, isOver: false });
+      const fresh = { level: 0, isOver: false, roomless: 0, roomlessSinceMs: 0, promised: 0 };
+      this.#wait({ request, startedMs, deadlineMs, resolve, reject, whenOver, ...fresh });
       this.#schedule();
       this.#watch ??= setInterval(() => this.#look(), LOOK_MS);
     });
-  }
-
-  /**
-   * Counts a large answer that is on its way.
-   * @returns To be called when it is gone.
-   */
-  hold(length: number): () => void {
-    this.#held += length;
-    let isHeld = true;
-    return () => {
-      if (isHeld) this.#held -= length;
-      isHeld = false;
-      this.#dispatch();
-    };
   }
 
   #wait(job: Job): void {
@@ -178,7 +182,7 @@ export class Readers {
     const free = this.#readers.filter((reader) => reader.jobs.length === 0);
     for (let at = free.length - 1; at >= 0 && this.#waitingCount > 0; at--) {
       const reader = free[at];
-      const levelMax = this.#isFull ? 0 : reader === this.#readers[0] ? RESERVED_LEVEL_MAX : SLICES_MS.length - 1;
+      const levelMax = reader === this.#readers[0] ? RESERVED_LEVEL_MAX : SLICES_MS.length - 1;
       const level = this.#waiting.findIndex((jobs) => jobs.length > 0);
       if (level > levelMax) continue;
       // What has turned out to be slow goes alone; it holds up nothing that was handed over behind it.
@@ -198,13 +202,35 @@ export class Readers {
     return this.#readers.some(({ jobs, handedOverMs }) => jobs.length > 0 && now - handedOverMs < WORTH_WAKING_MS);
   }
 
-  get #isFull(): boolean {
-    return this.#held > HELD_LENGTH_MAX;
+  /** Lets reads begin again whose answers have room now; none overtakes another. */
+  #admit(): void {
+    for (let job = this.#roomless[0]; job; job = this.#roomless[0]) {
+      const wanted = job.roomless > 1 ? READ_ANSWERS_BYTES_MAX : ROOM_BYTES;
+      if (!job.isOver && this.#answers.taken + this.#promised + wanted > READ_ANSWERS_BYTES_MAX) return;
+      this.#roomless.shift();
+      if (job.isOver) continue;
+      job.promised = wanted;
+      this.#promised += wanted;
+      this.#wait(job);
+    }
+  }
+
+  /** What was kept for a read is in use, or not needed. */
+  #endPromise(job: Job): void {
+    this.#promised -= job.promised;
+    job.promised = 0;
+  }
+
+  /** Has a read wait for room. */
+  #awaitRoom(job: Job, now: number): void {
+    this.#endPromise(job);
+    if (job.roomless++ === 0) job.roomlessSinceMs = now;
+    this.#roomless.push(job);
   }
 
   #handOver(reader: Reader, jobs: readonly Job[]): void {
     const now = performance.now();
-    const isCrowded = this.#isFull || this.#waitingCount > MANY_WAITING;
+    const isCrowded = this.#waitingCount > MANY_WAITING;
     this.#waitingCount -= jobs.length;
     const requests: ReadRequest[] = [];
     for (const job of jobs) {
@@ -237,9 +263,12 @@ export class Readers {
     reader.current = 0;
     for (const result of results) {
       const job = this.#jobs.get(result.ref);
-      if (!job) continue; // given up, or handed over again
-      this.#jobs.delete(result.ref);
-      if (result.isLate && now < job.deadlineMs) this.#raise(job); // its slice was over, not its time
+      if (job) this.#jobs.delete(result.ref);
+      const isSliceOver = result.isLate && job !== undefined && now < job.deadlineMs; // not its time
+      if (!job || job.isOver || isSliceOver) dropResults(result.results, this.#answers);
+      if (!job || job.isOver) continue; // given up, or handed over again
+      if (result.isTooLarge) this.#awaitRoom(job, now);
+      else if (isSliceOver) this.#raise(job);
       else this.#resolve(job, result);
     }
     this.#dispatch();
@@ -247,6 +276,7 @@ export class Readers {
 
   #resolve(job: Job, result: ReadResult | undefined): void {
     job.isOver = true;
+    this.#endPromise(job);
     job.resolve(result);
   }
 
@@ -262,6 +292,8 @@ export class Readers {
     for (const reader of this.#readers) this.#lookAt(reader, now);
     for (const jobs of this.#waiting) for (const job of jobs) this.#lookAtJob(job, now);
     for (const job of this.#jobs.values()) this.#lookAtJob(job, now);
+    for (const job of this.#roomless) this.#lookAtJob(job, now);
+    this.#admit();
     for (const [ref, { isOver }] of this.#jobs) if (isOver) this.#jobs.delete(ref);
     const isSlow = this.#waiting.some((jobs, level) => level > RESERVED_LEVEL_MAX && jobs.length > 0);
     if (isSlow && this.#wanted === this.#readers.length && this.#wanted < READERS_MAX) {
@@ -269,7 +301,8 @@ export class Readers {
       this.#wantReader();
     }
     this.#dispatch();
-    if (this.#jobs.size === 0 && this.#waitingCount === 0 && this.#readers.every(({ jobs }) => jobs.length === 0)) {
+    const isIdle = this.#jobs.size === 0 && this.#waitingCount === 0 && this.#roomless.length === 0;
+    if (isIdle && this.#readers.every(({ jobs }) => jobs.length === 0)) {
       clearInterval(this.#watch);
       this.#watch = undefined;
     }
@@ -306,10 +339,18 @@ export class Readers {
   #lookAtJob(job: Job, now: number): void {
     if (job.isOver) return;
     if (now > job.deadlineMs + GRACE_MS) this.#resolve(job, undefined);
+    else if (job.roomless > 0 && job.promised === 0 && now - job.roomlessSinceMs > ROOM_TIMEOUT_MS) this.#refuse(job);
     else if (job.whenOver && now - job.startedMs > WATCHED_AFTER_MS) {
       job.whenOver().then(() => this.#resolve(job, undefined));
       job.whenOver = undefined;
     }
+  }
+
+  #refuse(job: Job): void {
+    job.isOver = true;
+    const text = `too many large answers are on their way to clients (${READ_ANSWERS_BYTES_MAX} bytes at a time): ` +
+      "try again later, or read less at a time with LIMIT";
+    job.reject(new HttpError(503, text, { retryAfter: 1 }));
   }
 
   /** Counters for `/status`. */
@@ -318,7 +359,8 @@ export class Readers {
       readers: this.#readers.length,
       waiting: this.#waitingCount,
       running: this.#jobs.size,
-      held: this.#held,
+      waiting_for_room: this.#roomless.length,
+      answer_bytes: this.#answers.taken,
     };
   }
 

@@ -1,6 +1,7 @@
 /**
  * The HTTP listener over real sockets, with handlers that need no database: limits on connections, heads, bodies and time.
  */
+import { AnswerBudget } from "../../src/rpc/answer_budget.ts";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { HttpOptions } from "../../src/http/api.ts";
 import { ClientConnection, HEAD_TIMEOUT_MS } from "../../src/http/connection.ts";
@@ -52,6 +53,7 @@ function agentOf(line: MessagePort): Agent {
 
 async function serving(work: (port: number, services: Services) => Promise<void>): Promise<void> {
   const channels = [new MessageChannel(), new MessageChannel(), new MessageChannel()];
+  const answers = new AnswerBudget();
   const services: Services = {
     options: OPTIONS,
     state: new NodeState(new SharedArrayBuffer(NODE_STATE_BYTES)),
@@ -59,8 +61,10 @@ async function serving(work: (port: number, services: Services) => Promise<void>
     replica: new ReplicaClient(
       { replica: channels[0].port1, writer: channels[1].port1 },
       () => Promise.reject(new Error("no")),
+      answers,
     ),
-    readers: new Readers(),
+    readers: new Readers(() => {}, answers),
+    answers,
     counters: newCounters(),
     catalog: new Catalog(() => services),
     agent: agentOf(channels[2].port1),
