@@ -2,7 +2,15 @@
  * Nodes that claim an id which another one has: refused as long as that one lives, taken in when it does not.
  */
 import { assertEquals, assertMatch } from "@std/assert";
-import { clusterFlags, leaderOf, nodePlace, type NodeProcess, startCluster, until, withNodes } from "./processes.ts";
+import {
+  clusterFlags,
+  leaderOf,
+  nodePlace,
+  type NodeProcess,
+  startCluster,
+  until,
+  withNodes,
+} from "../harness/processes.ts";
 
 const ONCE = ["-join-attempts=1"];
 

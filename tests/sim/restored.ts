@@ -23,7 +23,7 @@
  * later term remembers nothing and brings the node up to date like any other, and all is well.
  * @module
  */
-import type { Config, EntryId } from "../../src/raft/message.ts";
+import type { Config, EntryId } from "../../src/core/raft/message.ts";
 import type { Disk } from "./disk.ts";
 import type { SimNode } from "./node.ts";
 

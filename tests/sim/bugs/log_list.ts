@@ -4,7 +4,7 @@
  */
 import { type Bug, files, test } from "./bug.ts";
 
-const STORE = "src/replica/log_store.ts";
+const STORE = "src/drivers/log/store.ts";
 
 const FILES: readonly Bug[] = [
   {
@@ -41,13 +41,13 @@ const FILES: readonly Bug[] = [
     file: STORE,
     find: "commit: Math.min(batch.commit, previous.index),",
     replace: "commit: batch.commit,",
-    caught: test("tests/replica/log_store_test.ts"),
+    caught: test("tests/drivers/log/store_test.ts"),
   },
   {
     id: "29",
     title: "what was read at the start is not made durable before more is written (D13)",
     symptom: "a node forgets what it acknowledged after a restart",
-    file: "src/replica/log_prepare.ts",
+    file: "src/drivers/log/prepare.ts",
     find: "    file.syncNow();\n",
     replace: "",
     caught: files(100),
@@ -56,7 +56,7 @@ const FILES: readonly Bug[] = [
     id: "30",
     title: "a torn write is taken for damage where its header lies in two sectors (§3.3)",
     symptom: "a node does not start after a power loss",
-    file: "src/replica/log_recovery.ts",
+    file: "src/drivers/log/recovery.ts",
     find: "Math.max(headerEnd, lastWritten + 1);",
     replace: "lastWritten + 1;",
     caught: files(200),
@@ -65,10 +65,10 @@ const FILES: readonly Bug[] = [
     id: "30b",
     title: "a log whose oldest segments were half deleted begins in the middle (D6)",
     symptom: "a node does not start after a crash",
-    file: "src/replica/log_recovery.ts",
+    file: "src/drivers/log/recovery.ts",
     find: "  if (from <= log.base.index) log.isHeadless = true;\n",
     replace: "",
-    caught: test("tests/replica/log_store_test.ts"),
+    caught: test("tests/drivers/log/store_test.ts"),
   },
   {
     id: "31",
@@ -86,7 +86,7 @@ const OLD_DISKS: readonly Bug[] = [
     id: "32",
     title: "a node goes on that lacks what its leader was told it holds (B3, L5)",
     symptom: "a node whose disk is an older copy of itself stays behind, and votes",
-    file: "src/raft/follower.ts",
+    file: "src/core/raft/follower.ts",
     find: "    checkHolds(s, m.commit);\n    if (m.commit.term > 0) commitTo(s, m.commit.index);",
     replace: "    commitTo(s, Math.min(m.commit.index, s.log.last));",
     caught: files(300),
@@ -95,19 +95,19 @@ const OLD_DISKS: readonly Bug[] = [
     id: "32b",
     title: "a node that finds its disk to be an older copy is started again (B3; exit code 3)",
     symptom: "it votes between one start and the next end",
-    file: "src/replica/damage.ts",
+    file: "src/drivers/replica/damage.ts",
     find: "error instanceof LogDamageError || error instanceof LostEntriesError ||",
     replace: "error instanceof LogDamageError ||",
-    caught: test("tests/replica/damage_test.ts"),
+    caught: test("tests/drivers/replica/damage_test.ts"),
   },
   {
     id: "32c",
     title: "a heartbeat commits whatever entry is in the place of the one that it names (L5)",
     symptom: "a node whose disk is an older copy of itself commits entries of a deposed leader",
-    file: "src/raft/follower.ts",
+    file: "src/core/raft/follower.ts",
     find: "const isOther = term > 0 && held !== undefined && held !== term;",
     replace: "const isOther = false;",
-    caught: test("tests/raft/scenarios_test.ts"),
+    caught: test("tests/core/raft/scenarios_test.ts"),
   },
   {
     id: "33",
@@ -116,13 +116,13 @@ const OLD_DISKS: readonly Bug[] = [
     file: STORE,
     find: "const batch = whole?.header.crc === place.crc ? whole.batch : undefined;",
     replace: "const batch = whole?.batch;",
-    caught: test("tests/replica/log_misdirected_test.ts"),
+    caught: test("tests/drivers/log/misdirected_test.ts"),
   },
   {
     id: "34",
     title: "the log ends where nothing is in the place of the next batch, whatever follows (§3.3)",
     symptom: "a node forgets what it acknowledged when a write landed elsewhere",
-    file: "src/replica/log_recovery.ts",
+    file: "src/drivers/log/recovery.ts",
     find: "  if (lastWritten < offset) return;",
     replace:
       "  if (lastWritten < offset || bytes.subarray(offset, offset + BATCH_HEADER_BYTES).every((byte) => byte === 0)) return;",
