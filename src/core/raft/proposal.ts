@@ -8,6 +8,18 @@ import { appendOwn } from "./replication.ts";
 import { type Leadership, leadership, type RaftState } from "./state.ts";
 import { isTransferring } from "./transfer.ts";
 
+/** The core refused: definite, and safe to try again elsewhere or later. */
+export class RefusedError extends Error {
+  /** Always `RefusedError`. */
+  override readonly name = "RefusedError";
+  readonly why: Refusal;
+
+  constructor(why: Refusal) {
+    super(why.replaceAll("_", " "));
+    this.why = why;
+  }
+}
+
 /** Takes each item into the log or refuses it. */
 export function onPropose(s: RaftState, items: Extract<Input, { k: "propose" }>["items"]): void {
   const lead = leadership(s);

@@ -6,7 +6,7 @@
  */
 import { jitter } from "../../base/worker/backoff.ts";
 import { type BootParts, ClusteringError, entryAddresses, untilSettled, untilSettledFor } from "./boot_parts.ts";
-import type { Probed } from "./cluster.ts";
+import type { Probed } from "./probed.ts";
 import { Progress } from "./progress.ts";
 
 /** Rounds that follow quickly: nodes started together find each other at once. */

@@ -10,14 +10,17 @@
  * a member cannot both be promised.
  * @module
  */
-import { RefusedError, type Replica } from "../replica/replica.ts";
+import { RefusedError } from "../../core/raft/proposal.ts";
 import { NotSentError, RemoteError, type RpcAnswer, type RpcClient } from "../transport/rpc.ts";
 import { DecodeError } from "../../base/codec/cursor.ts";
+import type { ConfigChange, Core } from "../../core/raft/effects.ts";
 import { sortedConfig } from "../../core/raft/configuration.ts";
 import type { Config, Member, NodeId } from "../../core/raft/message.ts";
 import type { LeaderInfo, NodeInfo, ReplicaOptions } from "../replica/api.ts";
 import { pause } from "../../base/worker/backoff.ts";
 import { refuseNamesake } from "./namesake.ts";
+import type { Probed } from "./probed.ts";
+import { withTimeout } from "../../base/worker/with_timeout.ts";
 import { textField } from "../transport/wire.ts";
 
 /** A promise to belong to one cluster alone holds this long without word from it. */
@@ -27,10 +30,22 @@ export const NOTIFY_MS = 20_000;
 /** Limit of one call between nodes that changes no data. */
 export const CALL_TIMEOUT_MS = 5_000;
 
+/** What the cluster asks of the Raft core, through its driver. */
+export interface Consensus {
+  /** The core's picture of itself. */
+  status(): ReturnType<Core["status"]>;
+  /** Changes one member. */
+  reconfigure(change: ConfigChange): Promise<void>;
+  /** Hands leadership over. */
+  transfer(to?: NodeId): Promise<void>;
+  /** Gives a new node its first configuration. */
+  bootstrap(config: Config): Promise<void>;
+}
+
 /** Surroundings. */
 export interface ClusterParts {
   readonly options: ReplicaOptions;
-  readonly replica: Replica;
+  readonly replica: Consensus;
   readonly rpc: RpcClient;
   /** Random per process. */
   readonly incarnation: string;
@@ -43,20 +58,6 @@ export interface ClusterParts {
   log(line: string): void;
 }
 
-/** What was found at an address. */
-export interface Probed {
-  readonly addr: string;
-  /** Id of the node that answered. */
-  readonly id?: string;
-  /** Its disk, and what its process is told by; absent where an older version answered. */
-  readonly storageId?: string;
-  readonly process?: string;
-  /** In a cluster; in none; something that does not answer as a node; nobody, as no connection can be made. */
-  readonly state: "member" | "idle" | "silent" | "nobody";
-  /** For people, unless it is a member. */
-  readonly why: string;
-}
-
 /** Limit of connecting, and again of the answer, when it is asked whether a node is there. */
 const PROBE_TIMEOUT_MS = 2000;
 const EMPTY = new Uint8Array(0);
@@ -64,7 +65,7 @@ const EMPTY = new Uint8Array(0);
 /** Membership calls of one node. */
 export class Cluster {
   readonly #options: ReplicaOptions;
-  readonly #replica: Replica;
+  readonly #replica: Consensus;
   readonly #rpc: RpcClient;
   readonly #parts: ClusterParts;
   readonly #leader: () => LeaderInfo | null;
@@ -251,7 +252,7 @@ export class Cluster {
   }
 
   /** A change of the configuration, waiting for its turn for a while. */
-  async #change(change: Parameters<Replica["reconfigure"]>[0]): Promise<void> {
+  async #change(change: ConfigChange): Promise<void> {
     const deadline = performance.now() + CALL_TIMEOUT_MS;
     for (;;) {
       try {
@@ -509,17 +510,4 @@ export async function clusterIdOf(members: readonly Member[], before?: string): 
   const text = JSON.stringify(before === undefined ? places : [before, places]);
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
   return [...digest.subarray(0, 16)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** Fails with `message` when `work` takes longer than `ms`. */
-export async function withTimeout<T>(work: Promise<T>, ms: number, message: string): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  try {
-    return await Promise.race([
-      work,
-      new Promise<never>((_, reject) => timer = setTimeout(() => reject(new Error(message)), ms)),
-    ]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

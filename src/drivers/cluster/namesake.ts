@@ -5,7 +5,7 @@
  * @module
  */
 import type { Member, NodeId } from "../../core/raft/message.ts";
-import type { Probed } from "./cluster.ts";
+import type { Probed } from "./probed.ts";
 import { RemoteError } from "../transport/rpc.ts";
 
 /** A node that asks to be taken for the member `known`. */

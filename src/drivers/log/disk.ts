@@ -1,5 +1,5 @@
 /**
- * What the log asks of a disk: one directory of files. The real one is log_files.ts; the simulation has one that loses
+ * What the log asks of a disk: one directory of files. The real one is files.ts; the simulation has one that loses
  * power, tears writes and fills up (tests/sim). Pure types.
  *
  * What is written is durable only after `sync()` of the file; a name, made or changed, after `sync()` of the directory.

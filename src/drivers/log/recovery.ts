@@ -4,7 +4,7 @@
  *
  * A write that a crash tore and a write that rotted later look alike. They are told apart by three facts: at most one
  * batch is in flight at a time, so a torn one is the very last; no byte of a written sector run is all zero (the mask
- * of log_format.ts), so a torn write shows an unwritten sector; and nothing at or below the applied or commit index
+ * of format.ts), so a torn write shows an unwritten sector; and nothing at or below the applied or commit index
  * may be missing.
  * @module
  */

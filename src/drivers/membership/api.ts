@@ -244,7 +244,7 @@ export type ToMembership =
     readonly method: keyof MembershipMethods;
     readonly params: unknown;
   }
-  /** A TCP connection that begins like gossip; its bytes, the first included, come as {@linkcode StreamMessage}. */
+  /** A TCP connection that begins like gossip; its bytes, the first included, come as `StreamMessage` (base/net/byte_stream.ts). */
   | { readonly k: "stream"; readonly remote: string; readonly port: MessagePort }
   /** Another Worker that may ask the same and is told the same events, through a port of its own. */
   | { readonly k: "client"; readonly port: MessagePort };
@@ -255,28 +255,3 @@ export type FromMembership =
   | { readonly k: "answer"; readonly ref: number; readonly result?: unknown; readonly error?: string }
   | { readonly k: "query-answer"; readonly ref: number; readonly answer: QueryAnswer }
   | { readonly k: "event"; readonly event: MembershipEvent };
-
-/**
- * Both ways on the port of a handed-in connection. `ack` gives the bytes that membership has taken: the sender keeps at
- * most {@linkcode STREAM_WINDOW_BYTES} on the way.
- */
-export type StreamMessage =
-  | { readonly k: "bytes"; readonly bytes: Uint8Array }
-  | { readonly k: "ack"; readonly count: number }
-  | { readonly k: "end" };
-
-/** Bytes on the way in a handed-in connection before the sender waits. */
-export const STREAM_WINDOW_BYTES = 256 * 1024;
-
-/** First bytes of a TCP connection that mean gossip: memberlist's types, and the label header. */
-export const GOSSIP_FIRST_BYTES: readonly number[] = [0, 6, 8, 9, 10, 244];
-
-/** A duplex stream of bytes, wherever the socket is. */
-export interface GossipStream {
-  /** Bytes as they come, never empty; null at the end. The bytes are the reader's. Rejects when the stream breaks. */
-  read(): Promise<Uint8Array | null>;
-  /** Resolves when the bytes were taken. */
-  write(bytes: Uint8Array): Promise<void>;
-  /** Closes both ways; harmless when repeated. A pending read ends. */
-  close(): void;
-}

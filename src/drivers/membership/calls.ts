@@ -2,7 +2,7 @@
  * The calls of other Workers, through their ports.
  * @module
  */
-import { PortStream } from "./gossip_stream.ts";
+import { PortStream } from "../../base/net/byte_stream.ts";
 import type { FromMembership, MembershipMethods, ToMembership } from "./api.ts";
 import type { Membership } from "./membership.ts";
 

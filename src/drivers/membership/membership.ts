@@ -15,7 +15,6 @@ import type { LogLevel } from "../../core/swim/effect.ts";
 import type {
   Coordinate,
   Endpoint,
-  GossipStream,
   JoinResult,
   KeyResult,
   KeyText,
@@ -25,6 +24,7 @@ import type {
   QueryAnswer,
   QueryOptions,
 } from "./api.ts";
+import type { ByteStream } from "../../base/net/byte_stream.ts";
 import { Coalescer } from "./coalescer.ts";
 import { Engine } from "./engine.ts";
 import { SnapshotFile, writeKeyring } from "./files.ts";
@@ -194,7 +194,7 @@ export class Membership {
   }
 
   /** Takes a stream that begins like gossip and was accepted elsewhere; owned from now on. */
-  serveStream(stream: GossipStream, remote: string): void {
+  serveStream(stream: ByteStream, remote: string): void {
     this.#streams.serve(stream, remote);
   }
 

@@ -2,8 +2,9 @@
  * The sockets of gossip: UDP and TCP at one address and port.
  * @module
  */
-import type { Endpoint, GossipStream } from "./api.ts";
-import { TcpStream } from "./gossip_stream.ts";
+import type { Endpoint } from "./api.ts";
+import type { ByteStream } from "../../base/net/byte_stream.ts";
+import { TcpStream } from "../../base/net/byte_stream.ts";
 
 /** Attempts to find a port that is free for both, where the system may choose. */
 const ATTEMPTS = 20;
@@ -42,7 +43,7 @@ export function bindSockets({ host, port }: Endpoint, withListener: boolean): So
 /** Takes connections until the listener is closed. */
 export async function acceptStreams(
   listener: Deno.TcpListener,
-  serve: (stream: GossipStream, remote: string) => void,
+  serve: (stream: ByteStream, remote: string) => void,
 ): Promise<void> {
   for (;;) {
     try {

@@ -6,9 +6,9 @@ import { DecodeError } from "../../base/codec/cursor.ts";
 import type { Endpoint } from "../../core/swim/ip.ts";
 import { FirstLayerError, type StreamDecoder, type StreamMessage } from "../../core/swim/stream.ts";
 import type { ExchangeResult } from "../../core/swim/swim_state.ts";
-import type { GossipStream } from "./api.ts";
+import type { ByteStream } from "../../base/net/byte_stream.ts";
 import type { Engine } from "./engine.ts";
-import { TcpStream } from "./gossip_stream.ts";
+import { TcpStream } from "../../base/net/byte_stream.ts";
 
 /** Requests under way at a time (spec/gossip.md 3.3). */
 export const STREAMS_MAX = 128;
@@ -20,7 +20,7 @@ const DRAINED_BYTES_MAX = 1024 * 1024;
 /** Answers and makes requests. */
 export class StreamService {
   readonly #timeoutMs: number;
-  readonly #open = new Set<GossipStream>();
+  readonly #open = new Set<ByteStream>();
   #serving = 0;
   #bufferedBytes = 0;
   #engine: Engine | undefined;
@@ -35,7 +35,7 @@ export class StreamService {
   }
 
   /** Takes a stream that somebody else opened. */
-  async serve(stream: GossipStream, remote: string): Promise<void> {
+  async serve(stream: ByteStream, remote: string): Promise<void> {
     const engine = this.#engine;
     if (!engine || this.#serving >= STREAMS_MAX) {
       engine?.turn(({ state }) => state.net.drop("Too many streams"));
@@ -57,7 +57,7 @@ export class StreamService {
     }
   }
 
-  async #answer(engine: Engine, stream: GossipStream, limit: TimeLimit): Promise<void> {
+  async #answer(engine: Engine, stream: ByteStream, limit: TimeLimit): Promise<void> {
     let request: StreamMessage;
     try {
       request = await this.#read(stream, engine.serf.state.swim.decoder("request"));
@@ -76,7 +76,7 @@ export class StreamService {
   }
 
   /** Reads the one message of a stream. */
-  async #read(stream: GossipStream, decoder: StreamDecoder): Promise<StreamMessage> {
+  async #read(stream: ByteStream, decoder: StreamDecoder): Promise<StreamMessage> {
     let counted = 0;
     try {
       for (;;) {
@@ -102,7 +102,7 @@ export class StreamService {
       () => controller.abort(new Error(`no answer within ${Math.round(timeoutMs)} ms`)),
       timeoutMs,
     );
-    let stream: GossipStream | undefined;
+    let stream: ByteStream | undefined;
     try {
       stream = await TcpStream.dial(to, controller.signal);
       this.#open.add(stream);
@@ -129,11 +129,11 @@ export class StreamService {
 
 /** Closes a stream when its time is over. */
 class TimeLimit {
-  readonly #stream: GossipStream;
+  readonly #stream: ByteStream;
   readonly #ms: number;
   #timer: ReturnType<typeof setTimeout>;
 
-  constructor(stream: GossipStream, ms: number) {
+  constructor(stream: ByteStream, ms: number) {
     this.#stream = stream;
     this.#ms = ms;
     this.#timer = setTimeout(() => stream.close(), ms);
@@ -150,7 +150,7 @@ class TimeLimit {
 }
 
 /** Reads on for a while: closing with bytes unread would reset the connection, and the answer with it. */
-async function drain(stream: GossipStream): Promise<void> {
+async function drain(stream: ByteStream): Promise<void> {
   let left = DRAINED_BYTES_MAX;
   while (left > 0) {
     const chunk = await stream.read().catch(() => null);

@@ -3,11 +3,12 @@
  * forward. A request is forwarded at most one hop, to the leader, and never again once it was sent (spec/raft.md X2).
  * @module
  */
-import type { ReplicaNode } from "./node.ts";
-import { RefusedError, type Replica } from "./replica.ts";
+import { RefusedError } from "../../core/raft/proposal.ts";
+import type { Replica } from "./replica.ts";
 import { Calls, type DescribedError, describeFailure } from "./calls.ts";
 import { NotSentError, RemoteError, type RpcAnswer, type RpcClient } from "../transport/rpc.ts";
-import { type Cluster, withTimeout } from "../cluster/cluster.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import { withTimeout } from "../../base/worker/with_timeout.ts";
 import { unpack } from "../../base/codec/packed.ts";
 import { renderFlags } from "../../core/sql/render_options.ts";
 import type {
@@ -53,12 +54,28 @@ const REFUSED_TEXTS: Record<Refused["code"], string> = {
   timeout: "timed out enqueuing operation",
 };
 
+/** What is asked of the node as a whole. */
+export interface NodeParts {
+  /** Who leads, as far as known. */
+  leader(): LeaderInfo | null;
+  /** Makes what is applied durable and cuts the log; whether there was anything to do. */
+  snapshot(trailing: number): Promise<boolean>;
+  /** Compares the content of all replicas. */
+  verify(): Promise<Record<string, unknown>>;
+  /** For `/debug/vars`, by group. */
+  counters(): Record<string, Record<string, number>>;
+  /** For `/status`. */
+  status(): Record<string, unknown>;
+  /** Has the writer tell its status. */
+  askWriterStatus(): void;
+}
+
 /** Surroundings. */
 export interface HttpPortsParts {
   readonly replica: Replica;
   readonly cluster: Cluster;
   readonly rpc: RpcClient;
-  readonly node: ReplicaNode;
+  readonly node: NodeParts;
   readonly options: ReplicaOptions;
 }
 

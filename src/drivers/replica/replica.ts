@@ -15,6 +15,7 @@ import { invariant } from "../../invariant.ts";
 import type { ConfigChange, Core, Effects, Input, Refusal } from "../../core/raft/effects.ts";
 import { LostEntriesError } from "../../core/raft/lost_entries.ts";
 import type { Config, Entry, Index, Message, NodeId, OutgoingMessage, Term } from "../../core/raft/message.ts";
+import { RefusedError } from "../../core/raft/proposal.ts";
 import { stampCommand } from "../../core/sql/command.ts";
 import { type ApplyEntry, packEntries, type Waiter } from "../../core/sql/exchange.ts";
 import type { FromWriter, ToWriter } from "../sqlite/api.ts";
@@ -456,18 +457,6 @@ export class Replica {
     this.#stopped = true;
     this.#state.lease = NO_LEASE;
     this.#state.role = "follower";
-  }
-}
-
-/** The core refused: definite, and safe to try again elsewhere or later. */
-export class RefusedError extends Error {
-  /** Always `RefusedError`. */
-  override readonly name = "RefusedError";
-  readonly why: Refusal;
-
-  constructor(why: Refusal) {
-    super(why.replaceAll("_", " "));
-    this.why = why;
   }
 }
 

@@ -6,7 +6,7 @@
  */
 import type { Index, NodeId } from "../../core/raft/message.ts";
 import type { FromWriter } from "../sqlite/api.ts";
-import { withTimeout } from "../cluster/cluster.ts";
+import { withTimeout } from "../../base/worker/with_timeout.ts";
 import type { LogStore } from "../log/store.ts";
 import type { Replica } from "./replica.ts";
 import type { RpcAnswer, RpcClient } from "../transport/rpc.ts";

@@ -7,7 +7,7 @@
 import type { CoreStatus } from "../../core/raft/effects.ts";
 import type { Index, Member, NodeId } from "../../core/raft/message.ts";
 import { pause } from "../../base/worker/backoff.ts";
-import { withTimeout } from "../cluster/cluster.ts";
+import { withTimeout } from "../../base/worker/with_timeout.ts";
 import { DatabaseDamageError } from "./damage.ts";
 import { divergence } from "./divergence.ts";
 import type { Replica } from "./replica.ts";

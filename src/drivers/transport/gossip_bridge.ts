@@ -3,7 +3,7 @@
  * in each direction, so that a peer that does not read holds up nobody.
  * @module
  */
-import { PortStream } from "../membership/gossip_stream.ts";
+import { PortStream } from "../../base/net/byte_stream.ts";
 import type { Connection } from "./connection.ts";
 
 /** Longest life of such a connection: an exchange of state takes seconds. */

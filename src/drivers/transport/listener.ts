@@ -5,7 +5,6 @@
  */
 import { DecodeError } from "../../base/codec/cursor.ts";
 import { type Frame, writeFrame } from "../../base/codec/frame.ts";
-import { GOSSIP_FIRST_BYTES } from "../membership/api.ts";
 import { Connection } from "./connection.ts";
 import {
   decodeCancel,
@@ -21,6 +20,9 @@ import {
 } from "./wire.ts";
 import { RemoteError, type RpcAnswer } from "./rpc.ts";
 import type { Message } from "../../core/raft/message.ts";
+
+/** First bytes of a TCP connection that mean gossip: memberlist's types, and the label header. */
+const GOSSIP_FIRST_BYTES: readonly number[] = [0, 6, 8, 9, 10, 244];
 
 /** Connections at a time. */
 export const CONNECTIONS_MAX = 1024;

@@ -1,7 +1,7 @@
 /** Who may be taken for a member: what is found where that one was decides. */
 import { assertEquals, assertRejects } from "@std/assert";
 import type { Member } from "../../../src/core/raft/message.ts";
-import type { Probed } from "../../../src/drivers/cluster/cluster.ts";
+import type { Probed } from "../../../src/drivers/cluster/probed.ts";
 import { refuseNamesake } from "../../../src/drivers/cluster/namesake.ts";
 import { RemoteError } from "../../../src/drivers/transport/rpc.ts";
 

@@ -14,7 +14,7 @@ import { Control } from "../../../src/drivers/libsqlite/control.ts";
 import { bundledLibrary } from "../../../src/drivers/libsqlite/library.ts";
 import { entry, PLAIN, read } from "./fixture.ts";
 
-const SOURCE = new URL("../../../src/sqlite/", import.meta.url);
+const SOURCE = new URL("../../../src/drivers/sqlite/", import.meta.url);
 /** A Worker's modules are read with the permissions of its parent. */
 const mayReadSource = Deno.permissions.querySync({ name: "read", path: SOURCE }).state === "granted";
 if (!mayReadSource) console.warn("SKIPPED: the tests of the SQLite Workers need --allow-read on the sources");

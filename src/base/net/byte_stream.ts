@@ -1,14 +1,34 @@
 /**
- * Streams of gossip, wherever the socket is: in this Worker, or in another one that hands the connection in.
+ * Duplex streams of bytes, wherever the socket is: in this Worker, or in another one that hands the connection in.
  * @module
  */
-import type { Endpoint, GossipStream, StreamMessage } from "./api.ts";
-import { STREAM_WINDOW_BYTES } from "./api.ts";
+
+/** A duplex stream of bytes. */
+export interface ByteStream {
+  /** Bytes as they come, never empty; null at the end. The bytes are the reader's. Rejects when the stream breaks. */
+  read(): Promise<Uint8Array | null>;
+  /** Resolves when the bytes were taken. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Closes both ways; harmless when repeated. A pending read ends. */
+  close(): void;
+}
+
+/**
+ * Both ways on the port of a handed-in connection. `ack` gives the bytes that the receiver has taken: the sender keeps at
+ * most {@linkcode STREAM_WINDOW_BYTES} on the way.
+ */
+export type StreamMessage =
+  | { readonly k: "bytes"; readonly bytes: Uint8Array }
+  | { readonly k: "ack"; readonly count: number }
+  | { readonly k: "end" };
+
+/** Bytes on the way in a handed-in connection before the sender waits. */
+export const STREAM_WINDOW_BYTES = 256 * 1024;
 
 const CHUNK_BYTES = 64 * 1024;
 
 /** A TCP connection. */
-export class TcpStream implements GossipStream {
+export class TcpStream implements ByteStream {
   readonly #conn: Deno.Conn;
   readonly #chunk = new Uint8Array(CHUNK_BYTES);
   #isClosed = false;
@@ -19,7 +39,7 @@ export class TcpStream implements GossipStream {
   }
 
   /** Connects, giving up when `signal` says so. */
-  static async dial({ host, port }: Endpoint, signal: AbortSignal): Promise<TcpStream> {
+  static async dial({ host, port }: { host: string; port: number }, signal: AbortSignal): Promise<TcpStream> {
     return new TcpStream(await Deno.connect({ hostname: host, port, signal }));
   }
 
@@ -44,7 +64,7 @@ export class TcpStream implements GossipStream {
 }
 
 /** A connection whose bytes come and go through a port. Both ends use it: it is its own counterpart. */
-export class PortStream implements GossipStream {
+export class PortStream implements ByteStream {
   readonly #port: MessagePort;
   readonly #received: Uint8Array[] = [];
   #wakeReader: (() => void) | undefined;

@@ -1,0 +1,18 @@
+/**
+ * What is at an address where a node of the cluster might be. Types only.
+ * @module
+ */
+
+/** What was found at an address. */
+export interface Probed {
+  readonly addr: string;
+  /** Id of the node that answered. */
+  readonly id?: string;
+  /** Its disk, and what its process is told by; absent where an older version answered. */
+  readonly storageId?: string;
+  readonly process?: string;
+  /** In a cluster; in none; something that does not answer as a node; nobody, as no connection can be made. */
+  readonly state: "member" | "idle" | "silent" | "nobody";
+  /** For people, unless it is a member. */
+  readonly why: string;
+}
