@@ -96,11 +96,15 @@ export async function serveForwarded(
   );
   const { held } = response;
   const answer = held?.whole() ?? response.body;
+  const headers = {
+    ...response.headers,
+    ...(response.retryAfter === undefined ? {} : { "Retry-After": String(response.retryAfter) }),
+  };
   const forwarded = {
     status: response.status,
     contentType: response.contentType ?? (answer.length > 0 ? JSON_TYPE : ""),
     servedBy: services.options.advertisedAddr,
-    ...(response.headers ? { headers: response.headers } : {}),
+    ...(Object.keys(headers).length > 0 ? { headers } : {}),
     ...(response.leaderless ? { leaderless: true } : {}),
     body: typeof answer === "string" ? new TextEncoder().encode(answer) : answer,
   };

@@ -17,6 +17,7 @@ import { isConfirmedLeader, isFresh } from "../../app/database/freshness.ts";
 import { indent } from "../http/json.ts";
 import { askLeader } from "../../app/database/leadership.ts";
 import { readLinearizably } from "../../app/database/linearizable.ts";
+import { formatDuration } from "../../base/codec/duration.ts";
 import { countedBytes, PART_LENGTH, type ResultText } from "../../core/sql/result_text.ts";
 import { HeldAnswer, takeText } from "../../app/database/held_answer.ts";
 import type { Level, Params } from "../http/params.ts";
@@ -148,6 +149,24 @@ export const PRETTY_LENGTH_MAX = 1024 * 1024;
 
 const encoder = new TextEncoder();
 
+/** What comes behind one entry that takes so long would wait for nobody knows how long. */
+const LONG_ENTRY_MS = 1000;
+
+/**
+ * Refuses what would wait behind an entry that is taking long: that nothing was done, heard at once, is worth more than
+ * an outcome that may stay unknown.
+ */
+function refuseBehindLong({ activity, state }: Services): void {
+  const work = state.waitingSinceMs > 0 ? activity?.work : undefined;
+  const tookMs = work ? Date.now() - work.sinceMs : 0;
+  if (!work || tookMs <= LONG_ENTRY_MS) return;
+  const { kind, index, sinceMs, steps } = work;
+  const what = kind === "vacuum" ? `entry ${index}, a VACUUM,` : `entry ${index}`;
+  const text = `the database has been busy with ${what} since ${new Date(sinceMs).toISOString()} ` +
+    `(${formatDuration(tookMs)}, ${steps} steps): nothing was written, try again later`;
+  throw new HttpError(503, text, { retryAfter: 1 });
+}
+
 /** Puts statements through the log. */
 async function write(
   services: Services,
@@ -156,6 +175,7 @@ async function write(
   statements: readonly BoundStatement[],
 ): Promise<Answer> {
   if (!services.state.isLeader) throw new NotLeaderError();
+  refuseBehindLong(services);
   const readTimeoutMs = params.dbTimeoutMs > 0 ? params.dbTimeoutMs : services.options.queryTimeoutMs;
   const wantedSteps = kind === "query" ? 0 : params.dbTimeoutMs * STEPS_PER_MS;
   const body = encodeCommand({ kind, transaction: params.has("transaction"), statements, readTimeoutMs, wantedSteps });

@@ -117,7 +117,8 @@ const SCENARIOS: Readonly<Record<string, (folder: string) => Fate>> = {
     return fate;
   },
   memory: () => {
-    const database = open(":memory:");
+    const valueBytesMax = 256 * 1024 * 1024; // above the limit of one value, so that memory is what lacks
+    const database = new Database(":memory:", { readOnly: false, foreignKeys: false, valueBytesMax });
     const statement = database.prepare("SELECT length(randomblob(250000000))");
     limitMemory(240_000_000); // the runtime needs some of it
     const fate = fateOf(() => statement.run());
