@@ -7,8 +7,10 @@ import { LOG_LEVELS, type LogLine, logLines } from "../../base/worker/log.ts";
 import { PoolError } from "../../drivers/membership/client.ts";
 import type { Fields } from "./filter.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
-import type { Agent, HttpRequest, Services } from "../http/request.ts";
-import { agentStats } from "./stats.ts";
+import type { HttpRequest } from "../http/request.ts";
+import type { Agent } from "../../app/agent/agent.ts";
+import type { AgentParts, ConsulParts } from "./parts.ts";
+import { agentStats, type StatsParts } from "./stats.ts";
 import { chosen, DONE, v1Json } from "./respond.ts";
 
 /** Numbers of the states of a member (spec/consul.md 7.1.2). */
@@ -29,8 +31,8 @@ const MEMBER_FIELDS: Fields = {
   DelegateCur: "number",
 };
 
-/** The agent's part of the services; 404 in a node without one. */
-export function agentOf({ agent }: Services): Agent {
+/** The agent; 404 in a node without one. */
+export function agentOf({ agent }: AgentParts): Agent {
   if (!agent) throw new HttpError(404, "this node is not an agent: start it with muster agent");
   return agent;
 }
@@ -53,8 +55,8 @@ export function memberJson(member: MemberRecord): Record<string, unknown> {
 }
 
 /** `GET /v1/agent/self`. */
-export async function self(request: HttpRequest, services: Services): Promise<HttpResponse> {
-  const { options, pool } = agentOf(services);
+export async function self(request: HttpRequest, parts: StatsParts): Promise<HttpResponse> {
+  const { options, pool } = agentOf(parts);
   const [members, coordinate] = await Promise.all([pool.members(), pool.call("coordinate", {})]);
   const own = members.find(({ name }) => name === options.nodeName);
   return v1Json({
@@ -65,7 +67,7 @@ export async function self(request: HttpRequest, services: Services): Promise<Ht
       NodeID: options.nodeId,
       Server: options.isServer,
       Revision: "",
-      Version: services.options.version,
+      Version: parts.options.version,
       BuildDate: "",
     },
     DebugConfig: {},
@@ -76,14 +78,14 @@ export async function self(request: HttpRequest, services: Services): Promise<Ht
       Height: coordinate.height,
     },
     Member: own && memberJson(own),
-    Stats: await agentStats(services),
+    Stats: await agentStats(parts),
     Meta: options.meta,
   }, request);
 }
 
 /** `GET /v1/agent/members`. */
-export async function members(request: HttpRequest, services: Services): Promise<HttpResponse> {
-  const all = asksForWan(request) ? [] : await agentOf(services).pool.members();
+export async function members(request: HttpRequest, parts: AgentParts): Promise<HttpResponse> {
+  const all = asksForWan(request) ? [] : await agentOf(parts).pool.members();
   return v1Json(chosen(all.map(memberJson), request, MEMBER_FIELDS), request);
 }
 
@@ -97,29 +99,33 @@ function refuseWan(request: HttpRequest): void {
 }
 
 /** `PUT /v1/agent/join/ADDR`. */
-export async function join(request: HttpRequest, services: Services, address: string): Promise<HttpResponse> {
+export async function join(
+  request: HttpRequest,
+  parts: Pick<ConsulParts, "agent" | "log">,
+  address: string,
+): Promise<HttpResponse> {
   refuseWan(request);
   if (address === "") throw new HttpError(400, "Missing address to join");
   if (!/^[\x21-\x7e]{1,300}$/.test(address)) {
     throw new HttpError(400, "Invalid address to join: expected IP, host or host:port");
   }
-  services.log(`(LAN) joining: lan_addresses=[${address}]`);
-  const { joined, errors } = await agentOf(services).pool.call("join", { addresses: [address] });
+  parts.log(`(LAN) joining: lan_addresses=[${address}]`);
+  const { joined, errors } = await agentOf(parts).pool.call("join", { addresses: [address] });
   if (joined === 0) throw new HttpError(500, errors.join("; "));
-  services.log(`(LAN) joined: number_of_nodes=${joined}`);
+  parts.log(`(LAN) joined: number_of_nodes=${joined}`);
   return DONE;
 }
 
 /** `PUT /v1/agent/leave`: answered when the others were told; then the process ends. */
-export async function leave(_request: HttpRequest, services: Services): Promise<HttpResponse> {
-  await agentOf(services).askSupervisor("leave");
+export async function leave(_request: HttpRequest, parts: AgentParts): Promise<HttpResponse> {
+  await agentOf(parts).askSupervisor("leave");
   return DONE;
 }
 
 /** `PUT /v1/agent/reload`. */
-export async function reload(_request: HttpRequest, services: Services): Promise<HttpResponse> {
+export async function reload(_request: HttpRequest, parts: AgentParts): Promise<HttpResponse> {
   try {
-    await agentOf(services).askSupervisor("reload");
+    await agentOf(parts).askSupervisor("reload");
     return DONE;
   } catch (error) {
     throw new HttpError(500, error instanceof Error ? error.message : String(error));
@@ -127,9 +133,9 @@ export async function reload(_request: HttpRequest, services: Services): Promise
 }
 
 /** `PUT /v1/agent/force-leave/NAME`, `?prune`. */
-export async function forceLeave(request: HttpRequest, services: Services, name: string): Promise<HttpResponse> {
+export async function forceLeave(request: HttpRequest, parts: AgentParts, name: string): Promise<HttpResponse> {
   refuseWan(request);
-  const { pool } = agentOf(services);
+  const { pool } = agentOf(parts);
   const known = (await pool.members()).some((member) => member.name === name);
   if (!known) throw new HttpError(500, `agent: No node found with name '${name}'`);
   await pool.call("forceLeave", { name, prune: request.params.has("prune") });

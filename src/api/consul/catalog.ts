@@ -5,7 +5,8 @@
 import type { CatalogRow } from "../../app/agent/catalog.ts";
 import type { Fields } from "./filter.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
-import type { HttpRequest, Services } from "../http/request.ts";
+import type { HttpRequest } from "../http/request.ts";
+import type { AgentParts, ReadParts } from "./parts.ts";
 import { chosen, v1Json, v1Read } from "./respond.ts";
 
 const NODES = "SELECT * FROM _muster_nodes";
@@ -74,27 +75,27 @@ function repeated({ target }: HttpRequest, name: string): string[] {
 }
 
 /** `GET /v1/catalog/datacenters`. */
-export function datacenters(request: HttpRequest, { agent }: Services): HttpResponse {
+export function datacenters(request: HttpRequest, { agent }: AgentParts): HttpResponse {
   return v1Json([agent?.options.datacenter], request);
 }
 
 /** `GET /v1/catalog/nodes`, `?node-meta=key:value` repeatable. */
-export async function nodes(request: HttpRequest, services: Services): Promise<HttpResponse> {
+export async function nodes(request: HttpRequest, parts: ReadParts): Promise<HttpResponse> {
   const wanted = repeated(request, "node-meta").map((pair) => {
     const [key] = pair.split(":", 1);
     return [key, pair.slice(key.length + 1)];
   });
-  return await v1Read(request, services, async () => {
-    const { rows: [found], index } = await services.catalog.read(["nodes"], [{ sql: `${NODES} ORDER BY name` }]);
+  return await v1Read(request, parts, async () => {
+    const { rows: [found], index } = await parts.catalog.read(["nodes"], [{ sql: `${NODES} ORDER BY name` }]);
     const all = found.map(nodeJson).filter(({ Meta }) => wanted.every(([key, value]) => Meta[key] === value));
     return { value: chosen(all, request, NODE_FIELDS), index };
   });
 }
 
 /** `GET /v1/catalog/node/NAME`. */
-export async function node(request: HttpRequest, services: Services, name: string): Promise<HttpResponse> {
-  return await v1Read(request, services, async () => {
-    const { found, services: list, index } = await nodeWithServices(services, name);
+export async function node(request: HttpRequest, parts: ReadParts, name: string): Promise<HttpResponse> {
+  return await v1Read(request, parts, async () => {
+    const { found, services: list, index } = await nodeWithServices(parts, name);
     if (!found) return { value: null, index };
     const some = chosen(list, request, SERVICE_FIELDS);
     return { value: { Node: found, Services: Object.fromEntries(some.map((one) => [one.ID, one])) }, index };
@@ -102,16 +103,16 @@ export async function node(request: HttpRequest, services: Services, name: strin
 }
 
 /** `GET /v1/catalog/node-services/NAME`. */
-export async function nodeServices(request: HttpRequest, services: Services, name: string): Promise<HttpResponse> {
-  return await v1Read(request, services, async () => {
-    const { found, services: list, index } = await nodeWithServices(services, name);
+export async function nodeServices(request: HttpRequest, parts: ReadParts, name: string): Promise<HttpResponse> {
+  return await v1Read(request, parts, async () => {
+    const { found, services: list, index } = await nodeWithServices(parts, name);
     return { value: { Node: found ?? null, Services: chosen(list, request, SERVICE_FIELDS) }, index };
   });
 }
 
-async function nodeWithServices(services: Services, name: string) {
+async function nodeWithServices(parts: ReadParts, name: string) {
   if (name === "") throw new HttpError(400, "Missing node name");
-  const { rows: [[row], list], index } = await services.catalog.read(["nodes", "services"], [
+  const { rows: [[row], list], index } = await parts.catalog.read(["nodes", "services"], [
     { sql: `${NODES} WHERE name = ? OR id = ? LIMIT 1`, positional: [name, name] },
     {
       sql:
@@ -124,11 +125,11 @@ async function nodeWithServices(services: Services, name: string) {
 }
 
 /** `GET /v1/catalog/services`: names with all tags of their instances, those of the instances that a filter lets through. */
-export async function serviceNames(request: HttpRequest, services: Services): Promise<HttpResponse> {
+export async function serviceNames(request: HttpRequest, parts: ReadParts): Promise<HttpResponse> {
   const isFiltered = Boolean(request.params.get("filter"));
   const tables = isFiltered ? ["nodes", "services"] : ["services"];
-  return await v1Read(request, services, async () => {
-    const { rows: [list], index } = await services.catalog.read(tables, [{ sql: `${INSTANCES} ORDER BY s.name` }]);
+  return await v1Read(request, parts, async () => {
+    const { rows: [list], index } = await parts.catalog.read(tables, [{ sql: `${INSTANCES} ORDER BY s.name` }]);
     const tags = new Map<string, Set<string>>();
     const some = isFiltered
       ? chosen(list.map(instanceJson), request, INSTANCE_FIELDS)
@@ -143,11 +144,11 @@ export async function serviceNames(request: HttpRequest, services: Services): Pr
 }
 
 /** `GET /v1/catalog/service/NAME`: its instances with their nodes, whatever their health. */
-export async function service(request: HttpRequest, services: Services, name: string): Promise<HttpResponse> {
+export async function service(request: HttpRequest, parts: ReadParts, name: string): Promise<HttpResponse> {
   if (name === "") throw new HttpError(400, "Missing service name");
   const tags = repeated(request, "tag");
-  return await v1Read(request, services, async () => {
-    const { rows: [list], index } = await services.catalog.read(["nodes", "services"], [{
+  return await v1Read(request, parts, async () => {
+    const { rows: [list], index } = await parts.catalog.read(["nodes", "services"], [{
       sql: `${INSTANCES} WHERE s.name = ? COLLATE NOCASE ORDER BY s.node, s.id`,
       positional: [name],
     }]);
@@ -157,24 +158,24 @@ export async function service(request: HttpRequest, services: Services, name: st
 }
 
 /** `GET /v1/health/node/NAME`: its checks. */
-export async function nodeChecks(request: HttpRequest, services: Services, name: string): Promise<HttpResponse> {
-  return await checksWhere(request, services, { sql: "node = ?", positional: [name] });
+export async function nodeChecks(request: HttpRequest, parts: ReadParts, name: string): Promise<HttpResponse> {
+  return await checksWhere(request, parts, { sql: "node = ?", positional: [name] });
 }
 
 /** `GET /v1/health/state/STATE`: checks in that state, or `any`. */
-export async function checksInState(request: HttpRequest, services: Services, state: string): Promise<HttpResponse> {
+export async function checksInState(request: HttpRequest, parts: ReadParts, state: string): Promise<HttpResponse> {
   if (state === "") throw new HttpError(400, "Missing check state");
-  return await checksWhere(request, services, { sql: "? IN ('any', status)", positional: [state] });
+  return await checksWhere(request, parts, { sql: "? IN ('any', status)", positional: [state] });
 }
 
 async function checksWhere(
   request: HttpRequest,
-  services: Services,
+  parts: ReadParts,
   where: { sql: string; positional: string[] },
 ): Promise<HttpResponse> {
-  return await v1Read(request, services, async () => {
+  return await v1Read(request, parts, async () => {
     const sql = `SELECT * FROM _muster_checks WHERE ${where.sql} ORDER BY node, id`;
-    const { rows: [list], index } = await services.catalog.read(["checks"], [{ sql, positional: where.positional }]);
+    const { rows: [list], index } = await parts.catalog.read(["checks"], [{ sql, positional: where.positional }]);
     return { value: chosen(list.map(checkJson), request, CHECK_FIELDS), index };
   });
 }

@@ -5,28 +5,29 @@
 import type { CoreStatus } from "../../core/raft/effects.ts";
 import type { KeyResult } from "../../drivers/membership/api.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
-import { type HttpRequest, type Services, textOf } from "../http/request.ts";
+import { type HttpRequest, textOf } from "../http/request.ts";
 import { agentOf, poolProblem } from "./agent.ts";
 import { DONE, toLeader, v1Json } from "./respond.ts";
+import type { ConsulParts } from "./parts.ts";
 
 const TRANSFER_TIMEOUT_MS = 10_000;
 
 /** `GET /v1/status/leader`: its cluster address, empty where none is known. */
-export function statusLeader(request: HttpRequest, { replica }: Services): HttpResponse {
+export function statusLeader(request: HttpRequest, { replica }: ConsulParts): HttpResponse {
   return v1Json(replica.leader?.addr ?? "", request);
 }
 
 /** `GET /v1/status/peers`: cluster addresses of the voters. */
-export function statusPeers(request: HttpRequest, { replica }: Services): HttpResponse {
+export function statusPeers(request: HttpRequest, { replica }: ConsulParts): HttpResponse {
   return v1Json(replica.members.filter(({ role }) => role === "voter").map(({ addr }) => addr), request);
 }
 
 /** `GET /v1/operator/raft/configuration`, `?stale`. */
-export async function raftConfiguration(request: HttpRequest, services: Services): Promise<HttpResponse> {
-  if (!services.state.isLeader && !request.params.has("stale")) return await toLeader(request, services);
+export async function raftConfiguration(request: HttpRequest, parts: ConsulParts): Promise<HttpResponse> {
+  if (!parts.state.isLeader && !request.params.has("stale")) return await toLeader(request, parts);
   const [{ core: value }, members] = await Promise.all([
-    services.replica.call("status", {}),
-    agentOf(services).pool.members(),
+    parts.replica.call("status", {}),
+    agentOf(parts).pool.members(),
   ]);
   const core = value as CoreStatus; // the replica's own word
   const names = new Map(members.map(({ name, tags }) => [tags.id, name]));
@@ -46,7 +47,7 @@ export async function raftConfiguration(request: HttpRequest, services: Services
 }
 
 /** `DELETE /v1/operator/raft/peer?id=` or `?address=`. */
-export async function raftRemovePeer(request: HttpRequest, services: Services): Promise<HttpResponse> {
+export async function raftRemovePeer(request: HttpRequest, parts: ConsulParts): Promise<HttpResponse> {
   const id = request.params.get("id") ?? "";
   const address = request.params.get("address") ?? "";
   if (id === "" && address === "") {
@@ -54,27 +55,27 @@ export async function raftRemovePeer(request: HttpRequest, services: Services): 
     throw new HttpError(400, text);
   }
   if (id !== "" && address !== "") throw new HttpError(400, "Must specify only one of ?id or ?address");
-  if (!services.state.isLeader) return await toLeader(request, services);
-  const member = services.replica.members.find((one) => id !== "" ? one.id === id : one.addr === address);
+  if (!parts.state.isLeader) return await toLeader(request, parts);
+  const member = parts.replica.members.find((one) => id !== "" ? one.id === id : one.addr === address);
   if (!member) {
     const asked = id !== "" ? `id "${id}"` : `address "${address}"`;
     throw new HttpError(500, `${asked} was not found in the Raft configuration`);
   }
-  await services.replica.call("remove", { id: member.id, timeoutMs: TRANSFER_TIMEOUT_MS });
+  await parts.replica.call("remove", { id: member.id, timeoutMs: TRANSFER_TIMEOUT_MS });
   return DONE;
 }
 
 /** `POST /v1/operator/raft/transfer-leader`, `?id=`. */
-export async function raftTransfer(request: HttpRequest, services: Services): Promise<HttpResponse> {
-  if (!services.state.isLeader) return await toLeader(request, services);
+export async function raftTransfer(request: HttpRequest, parts: ConsulParts): Promise<HttpResponse> {
+  if (!parts.state.isLeader) return await toLeader(request, parts);
   const to = request.params.get("id");
-  await services.replica.call("transfer", { ...(to ? { to } : {}), timeoutMs: TRANSFER_TIMEOUT_MS });
+  await parts.replica.call("transfer", { ...(to ? { to } : {}), timeoutMs: TRANSFER_TIMEOUT_MS });
   return v1Json({ Success: true }, request);
 }
 
 /** `/v1/operator/keyring`: GET lists, POST installs, PUT uses, DELETE removes; the pool is asked by gossip. */
-export async function keyring(request: HttpRequest, services: Services): Promise<HttpResponse> {
-  const { pool, options } = agentOf(services);
+export async function keyring(request: HttpRequest, parts: ConsulParts): Promise<HttpResponse> {
+  const { pool, options } = agentOf(parts);
   const relay = request.params.get("relay-factor") ?? "0";
   if (!/^[0-5]$/.test(relay)) throw new HttpError(400, "Error parsing relay factor: expected 0 to 5");
   const relayFactor = Number(relay);

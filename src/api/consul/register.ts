@@ -3,11 +3,11 @@
  * their agents. What a live agent or gossip says comes back by itself.
  * @module
  */
-import { type CatalogWrite, remove, upsert } from "../../core/catalog/catalog.ts";
-import { SERF_HEALTH } from "../../app/agent/catalog.ts";
+import { deregister as deregisterFrom, NameTakenError, registerNode } from "../../app/agent/registration.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
-import { type HttpRequest, type Services, textOf } from "../http/request.ts";
+import { type HttpRequest, textOf } from "../http/request.ts";
 import { agentOf } from "./agent.ts";
+import type { AgentParts, ReadParts } from "./parts.ts";
 import { toLeader, v1Json } from "./respond.ts";
 
 const META_PAIRS_MAX = 64;
@@ -56,13 +56,13 @@ function texts(body: Record<string, unknown>, name: string): Record<string, stri
 }
 
 /** There is one datacenter. */
-function checkDatacenter(body: Record<string, unknown>, services: Services): void {
+function checkDatacenter(body: Record<string, unknown>, parts: AgentParts): void {
   const asked = text(body, "Datacenter").toLowerCase();
-  if (asked !== "" && asked !== agentOf(services).options.datacenter) throw new HttpError(500, "No path to datacenter");
+  if (asked !== "" && asked !== agentOf(parts).options.datacenter) throw new HttpError(500, "No path to datacenter");
 }
 
 /** `PUT /v1/catalog/register`; services and checks are not supported yet. */
-export async function register(request: HttpRequest, services: Services): Promise<HttpResponse> {
+export async function register(request: HttpRequest, parts: ReadParts): Promise<HttpResponse> {
   const body = bodyOf(request);
   const name = text(body, "Node");
   const address = text(body, "Address");
@@ -73,58 +73,31 @@ export async function register(request: HttpRequest, services: Services): Promis
       throw new HttpError(501, `registering a ${key} is not supported yet`);
     }
   }
-  checkDatacenter(body, services);
-  if (!services.state.isLeader) return await toLeader(request, services);
-  const { datacenter } = agentOf(services).options;
-  const { rows: [[known], [alive]] } = await services.catalog.read([], [
-    { sql: "SELECT * FROM _muster_nodes WHERE name = ?", positional: [name] },
-    {
-      sql: `SELECT 1 FROM _muster_checks WHERE node = ? AND id = '${SERF_HEALTH}' AND status = 'passing'`,
-      positional: [name],
-    },
-  ]);
-  const id = text(body, "ID");
-  if (alive && id !== "" && known?.id !== id) {
-    const holder = `node ${known?.id} with name ${known?.name} (${known?.address})`;
-    throw new HttpError(500, `Node name ${name} is reserved by ${holder}`);
-  }
-  const own: Record<string, string> = known ? JSON.parse(String(known.meta)) : {};
-  const kept = Object.entries(own).filter(([key]) => key.startsWith("consul-"));
-  const family = address.includes(":") ? "ipv6" : "ipv4";
-  const tagged = { lan: address, [`lan_${family}`]: address, ...texts(body, "TaggedAddresses") };
-  const isWhereItWas = known?.address === address && body.TaggedAddresses === undefined;
-  await services.catalog.write([upsert("nodes", ["name"], {
+  checkDatacenter(body, parts);
+  if (!parts.state.isLeader) return await toLeader(request, parts);
+  const node = {
     name,
-    id: id || String(known?.id ?? ""),
     address,
-    datacenter,
-    tagged_addresses: isWhereItWas ? String(known.tagged_addresses) : sortedJson(tagged),
-    meta: sortedJson({ ...texts(body, "NodeMeta"), ...Object.fromEntries(kept) }),
-  })]);
+    id: text(body, "ID"),
+    taggedAddresses: body.TaggedAddresses === undefined ? undefined : texts(body, "TaggedAddresses"),
+    meta: texts(body, "NodeMeta"),
+  };
+  try {
+    await registerNode(parts.catalog, agentOf(parts).options.datacenter, node);
+  } catch (error) {
+    throw error instanceof NameTakenError ? new HttpError(500, error.message) : error;
+  }
   return v1Json(true, request);
 }
 
 /** `PUT /v1/catalog/deregister`: a node with all that belongs to it, one of its services, or one of its checks. */
-export async function deregister(request: HttpRequest, services: Services): Promise<HttpResponse> {
+export async function deregister(request: HttpRequest, parts: ReadParts): Promise<HttpResponse> {
   const body = bodyOf(request);
   const node = text(body, "Node");
   const [service, check] = [text(body, "ServiceID"), text(body, "CheckID")];
   if (node === "") throw new HttpError(500, "Must provide node");
-  checkDatacenter(body, services);
-  if (!services.state.isLeader) return await toLeader(request, services);
-  await services.catalog.write(removals(node, service, check));
+  checkDatacenter(body, parts);
+  if (!parts.state.isLeader) return await toLeader(request, parts);
+  await deregisterFrom(parts.catalog, { node, service, check });
   return v1Json(true, request);
-}
-
-function removals(node: string, service: string, check: string): CatalogWrite[] {
-  if (service !== "") {
-    return [remove("services", { node, id: service }), remove("checks", { node, service_id: service })];
-  }
-  if (check !== "") return [remove("checks", { node, id: check })];
-  return [remove("services", { node }), remove("checks", { node }), remove("nodes", { name: node })];
-}
-
-/** The same text for the same pairs, in whatever order they come. */
-export function sortedJson(pairs: Readonly<Record<string, string>>): string {
-  return JSON.stringify(Object.fromEntries(Object.entries(pairs).sort(([a], [b]) => (a < b ? -1 : 1))));
 }

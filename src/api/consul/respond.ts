@@ -5,15 +5,15 @@
  */
 import { parseDuration } from "../../base/codec/duration.ts";
 import { CatalogError } from "../../app/agent/catalog.ts";
+import { TooManyWaitError } from "../../app/agent/waits.ts";
 import { compileFilter, type Fields, FilterError } from "./filter.ts";
 import { isConfirmedLeader } from "../../app/database/freshness.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
+import type { AgentParts, ForwardParts, ReadParts } from "./parts.ts";
 import { ReplicaError } from "../../app/database/replica_client.ts";
-import type { HttpRequest, Services } from "../http/request.ts";
+import type { HttpRequest } from "../http/request.ts";
 
 const PLAIN = "text/plain; charset=utf-8";
-/** Blocking queries under way. */
-export const WAITING_MAX = 10_000;
 /** Beyond the wait itself, for a query that another node answers. */
 const FORWARD_MARGIN_MS = 10_000;
 /** Of a node that is no agent, and has no such queries. */
@@ -54,6 +54,7 @@ export function v1Problem(error: unknown, log: (line: string) => void): HttpResp
     const { status, message, leaderless } = error;
     return { status, body: message, contentType: PLAIN, ...(leaderless ? { leaderless } : {}) };
   }
+  if (error instanceof TooManyWaitError) return { status: 429, body: error.message, contentType: PLAIN };
   if (!(error instanceof CatalogError || error instanceof ReplicaError)) {
     log(`a request failed unexpectedly: ${error instanceof Error ? error.stack : error}`);
   }
@@ -75,7 +76,7 @@ interface ReadMode {
   readonly waitMs: number;
 }
 
-function modeOf(request: HttpRequest, services: Services): ReadMode {
+function modeOf(request: HttpRequest, parts: AgentParts): ReadMode {
   const { params } = request;
   const isStale = params.has("stale");
   const isConsistent = params.has("consistent");
@@ -87,12 +88,12 @@ function modeOf(request: HttpRequest, services: Services): ReadMode {
   return {
     consistency: isStale ? "stale" : isConsistent ? "consistent" : "default",
     index: Number(index),
-    waitMs: blockingWaitMs(request, services),
+    waitMs: blockingWaitMs(request, parts),
   };
 }
 
 /** How long a blocking query may wait. */
-export function blockingWaitMs({ params }: HttpRequest, { agent }: Services): number {
+export function blockingWaitMs({ params }: HttpRequest, { agent }: AgentParts): number {
   const waitMs = parseDuration(params.get("wait") || "0");
   if (waitMs === undefined || waitMs < 0) throw new HttpError(400, "Invalid wait time");
   const { standard, most } = agent?.options.queryTimeMs ?? NO_QUERY_TIME;
@@ -105,20 +106,20 @@ export function blockingWaitMs({ params }: HttpRequest, { agent }: Services): nu
  */
 export async function v1Read(
   request: HttpRequest,
-  services: Services,
+  parts: ReadParts,
   read: () => Promise<Indexed>,
 ): Promise<HttpResponse> {
-  const mode = modeOf(request, services);
-  const { state, replica } = services;
+  const mode = modeOf(request, parts);
+  const { state, replica } = parts;
   if (mode.consistency !== "stale" && !state.isLeader) {
-    return await toLeader(request, services, mode.index > 0 ? mode.waitMs : 0);
+    return await toLeader(request, parts, mode.index > 0 ? mode.waitMs : 0);
   }
-  if (mode.consistency !== "stale" && (mode.consistency === "consistent" || !isConfirmedLeader(services))) {
+  if (mode.consistency !== "stale" && (mode.consistency === "consistent" || !isConfirmedLeader(parts))) {
     await replica.confirmRead(FORWARD_MARGIN_MS);
   }
   let found = await read();
   if (mode.index > 0 && found.index <= mode.index) {
-    found = await blocked(services, { mode, read, over: request.whenOver?.() });
+    found = await blocked(parts, { mode, read, over: request.whenOver?.() });
   }
   const headers = {
     "X-Consul-Index": String(found.index),
@@ -140,9 +141,8 @@ interface Blocked {
 }
 
 /** Waits until the index has passed, or the time: up to a sixteenth more of it, so that many do not return at once. */
-async function blocked(services: Services, { mode, read, over }: Blocked): Promise<Indexed> {
-  const { catalog, state } = services;
-  if (catalog.waiting >= WAITING_MAX) throw new HttpError(429, `${WAITING_MAX} blocking queries are waiting`);
+async function blocked(parts: ReadParts, { mode, read, over }: Blocked): Promise<Indexed> {
+  const { catalog, state } = parts;
   let isOver = false;
   over?.then(() => isOver = true);
   const deadline = performance.now() + jittered(mode.waitMs);
@@ -164,17 +164,17 @@ function jittered(waitMs: number): number {
  * Has the leader answer.
  * @throws {HttpError} 500 when there is none, or it does not answer.
  */
-export async function toLeader(request: HttpRequest, services: Services, waitMs = 0): Promise<HttpResponse> {
-  const { leader } = services.replica;
-  if (!leader || leader.id === services.options.nodeId || request.forwarded) {
+export async function toLeader(request: HttpRequest, parts: ForwardParts, waitMs = 0): Promise<HttpResponse> {
+  const { leader } = parts.replica;
+  if (!leader || leader.id === parts.options.nodeId || request.forwarded) {
     throw new HttpError(500, NO_LEADER, { leaderless: true });
   }
-  return await forward(request, services, waitMs);
+  return await forward(request, parts, waitMs);
 }
 
 /** Hands a request on: to the leader, or by a client agent to any server; with its own limit of a wait. */
-export async function forward(request: HttpRequest, services: Services, waitMs = 0): Promise<HttpResponse> {
-  services.counters.forwarded++;
+export async function forward(request: HttpRequest, parts: ForwardParts, waitMs = 0): Promise<HttpResponse> {
+  parts.counters.forwarded++;
   const { method, contentType, authorization, body, params } = request;
   const target = waitMs === 0 || params.get("wait") ? request.target : `${request.target}&wait=${waitMs}ms`;
   try {
@@ -183,7 +183,7 @@ export async function forward(request: HttpRequest, services: Services, waitMs =
       timeoutMs: waitMs * 1.0625 + FORWARD_MARGIN_MS,
       retries: 2,
     };
-    return await services.replica.call("forward", asked, waitMs === 0 ? undefined : request.whenOver?.());
+    return await parts.replica.call("forward", asked, waitMs === 0 ? undefined : request.whenOver?.());
   } catch (error) {
     if (!(error instanceof ReplicaError)) throw error;
     if (error.code === "no_leader") throw new HttpError(500, NO_LEADER, { leaderless: true });
@@ -195,7 +195,7 @@ export async function forward(request: HttpRequest, services: Services, waitMs =
 }
 
 /** How long a request may block, for whoever hands it on unread. */
-export function blockingMs(request: HttpRequest, services: Services): number {
-  const mode = modeOf(request, services);
+export function blockingMs(request: HttpRequest, parts: AgentParts): number {
+  const mode = modeOf(request, parts);
   return mode.index > 0 ? mode.waitMs : 0;
 }

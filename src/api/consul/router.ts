@@ -4,16 +4,17 @@
  * @module
  */
 import { HttpError, type HttpResponse } from "../http/problem.ts";
-import type { HttpRequest, Services } from "../http/request.ts";
+import type { HttpRequest } from "../http/request.ts";
 import * as agent from "./agent.ts";
 import * as catalog from "./catalog.ts";
 import * as events from "./events.ts";
 import * as operator from "./operator.ts";
 import * as register from "./register.ts";
 import { blockingMs, forward, v1Problem } from "./respond.ts";
+import type { ConsulParts } from "./parts.ts";
 
 /** Answers one kind of request; `rest` is the path behind the route's, percent-decoded. */
-type Handler = (request: HttpRequest, services: Services, rest: string) => HttpResponse | Promise<HttpResponse>;
+type Handler = (request: HttpRequest, parts: ConsulParts, rest: string) => HttpResponse | Promise<HttpResponse>;
 
 interface Route {
   /** Ends in `/` where a name follows. */
@@ -80,9 +81,9 @@ const FILTERED: readonly string[] = [
 ];
 
 /** Answers a request below `/v1/`; never throws. */
-export async function routeV1(request: HttpRequest, services: Services): Promise<HttpResponse> {
+export async function routeV1(request: HttpRequest, parts: ConsulParts): Promise<HttpResponse> {
   try {
-    const { options } = agent.agentOf(services);
+    const { options } = agent.agentOf(parts);
     const asked = request.target.split("?", 1)[0];
     const route = ROUTES.find(({ path }) => path.endsWith("/") ? asked.startsWith(path) : asked === path);
     if (!route) throw new HttpError(404, "");
@@ -90,7 +91,7 @@ export async function routeV1(request: HttpRequest, services: Services): Promise
       return { status: 200, body: "", headers: { Allow: ["OPTIONS", ...route.methods].join(",") } };
     }
     if (!route.methods.includes(request.method)) {
-      const response = v1Problem(new HttpError(405, `method ${request.method} not allowed`), services.log);
+      const response = v1Problem(new HttpError(405, `method ${request.method} not allowed`), parts.log);
       return { ...response, headers: { Allow: route.methods.join(",") } };
     }
     checkDatacenter(request, options.datacenter);
@@ -98,10 +99,10 @@ export async function routeV1(request: HttpRequest, services: Services): Promise
     if (request.params.get("filter") && !FILTERED.includes(route.path)) {
       throw new HttpError(501, "filter expressions are not supported here");
     }
-    if (!route.isLocal && !options.isServer) return await forward(request, services, blockingMs(request, services));
-    return await route.handler(request, services, decoded(asked.slice(route.path.length)));
+    if (!route.isLocal && !options.isServer) return await forward(request, parts, blockingMs(request, parts));
+    return await route.handler(request, parts, decoded(asked.slice(route.path.length)));
   } catch (error) {
-    return v1Problem(agent.poolProblem(error), services.log);
+    return v1Problem(agent.poolProblem(error), parts.log);
   }
 }
 

@@ -3,14 +3,17 @@
  * @module
  */
 import type { CoreStatus } from "../../core/raft/effects.ts";
-import type { Services } from "../http/request.ts";
+import type { ConsulParts } from "./parts.ts";
+
+/** What the figures come from. */
+export type StatsParts = Pick<ConsulParts, "agent" | "options" | "replica" | "state">;
 
 /** Sections, each with its figures; every value is a text. */
 export type Stats = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 /** What this agent counts. */
-export async function agentStats(services: Services): Promise<Stats> {
-  const { agent, options } = services;
+export async function agentStats(parts: StatsParts): Promise<Stats> {
+  const { agent, options } = parts;
   if (!agent) return {};
   const [gossip, members] = await Promise.all([agent.pool.call("stats", {}), agent.pool.members()]);
   const servers = members.filter(({ tags, status }) => tags.role === "consul" && status === "alive");
@@ -23,23 +26,23 @@ export async function agentStats(services: Services): Promise<Stats> {
   if (!agent.options.isServer) {
     return { ...common, consul: { acl: "disabled", known_servers: String(servers.length), server: "false" } };
   }
-  const { leader } = services.replica;
+  const { leader } = parts.replica;
   return {
     ...common,
     consul: {
       acl: "disabled",
       bootstrap: String(agent.options.bootstrap),
       known_datacenters: "1",
-      leader: String(services.state.isLeader),
+      leader: String(parts.state.isLeader),
       leader_addr: leader?.addr ?? "",
       server: "true",
     },
-    raft: await raft(services),
+    raft: await raft(parts),
   };
 }
 
-async function raft(services: Services): Promise<Record<string, string>> {
-  const status = await services.replica.call("status", {});
+async function raft(parts: StatsParts): Promise<Record<string, string>> {
+  const status = await parts.replica.call("status", {});
   const core = status.core as CoreStatus; // the replica's own word
   const states: Readonly<Record<CoreStatus["role"], string>> = {
     leader: "Leader",

@@ -20,8 +20,7 @@ import {
 import { compressed } from "./gzip.ts";
 import type { HeldAnswer } from "../../app/database/held_answer.ts";
 import { HttpError, type HttpResponse, JSON_TYPE, problem } from "./problem.ts";
-import type { Services } from "./request.ts";
-import { route } from "../rqlite/router.ts";
+import type { HttpRequest } from "./request.ts";
 
 /** Time for a request line and its headers. */
 export const HEAD_TIMEOUT_MS = 10_000;
@@ -71,10 +70,29 @@ type ConnectionOption = "" | "close" | "keep-alive";
 /** The client went away. */
 class ClosedError extends Error {}
 
+/** What a connection works with. */
+export interface ConnectionParts {
+  readonly options: {
+    readonly version: string;
+    readonly allowOrigin: string;
+    /** Requests at a time, of all connections. */
+    readonly requestsMax: number;
+    /** Bytes of a request's body. */
+    readonly bodyBytesMax: number;
+    /** Time for a client to send its body. */
+    readonly bodyTimeoutMs: number;
+  };
+  /** Requests under way, of all connections. */
+  readonly counters: { running: number };
+  /** Answers a request; never throws. */
+  route(request: Omit<HttpRequest, "params">): Promise<HttpResponse>;
+  log(line: string): void;
+}
+
 /** A connection. */
 export class ClientConnection {
   readonly #conn: Deno.TcpConn;
-  readonly #services: Services;
+  readonly #parts: ConnectionParts;
   readonly #deadlines: Deadlines;
   /** Of the read or the write under way. */
   readonly #deadline: Deadline;
@@ -98,12 +116,12 @@ export class ClientConnection {
   readonly #whenOver = () => this.#untilOver(() => this.#leftWhileWaiting());
 
   /** @param conn Owned from now on. */
-  constructor(conn: Deno.TcpConn, services: Services, deadlines: Deadlines) {
+  constructor(conn: Deno.TcpConn, parts: ConnectionParts, deadlines: Deadlines) {
     this.#conn = conn;
-    this.#services = services;
+    this.#parts = parts;
     this.#deadlines = deadlines;
     this.#deadline = deadlines.add(() => this.#expire());
-    const { version, allowOrigin } = services.options;
+    const { version, allowOrigin } = parts.options;
     this.#baseHeaders = `X-Rqlite-Version: ${version}\r\nAccess-Control-Allow-Methods: OPTIONS, GET, POST\r\n` +
       "Access-Control-Allow-Headers: Content-Type, Authorization\r\nAccess-Control-Allow-Credentials: true\r\n" +
       (allowOrigin === "" ? "" : `Access-Control-Allow-Origin: ${allowOrigin}\r\n`);
@@ -176,7 +194,7 @@ export class ClientConnection {
   }
 
   async #answer(head: RequestHead, body: Uint8Array, startedMs: number): Promise<HttpResponse> {
-    const { options, counters, log } = this.#services;
+    const { options, counters, log } = this.#parts;
     if (counters.running >= options.requestsMax) {
       const text =
         `too many requests at once (${options.requestsMax}, the limit set by -http-max-requests): try again later`;
@@ -185,7 +203,7 @@ export class ClientConnection {
     counters.running++;
     try {
       const { method, target, headers } = head;
-      const response = await route({
+      const response = await this.#parts.route({
         method,
         target,
         contentType: headers.get("content-type") ?? "",
@@ -194,7 +212,7 @@ export class ClientConnection {
         forwarded: false,
         startedMs,
         whenOver: this.#whenOver,
-      }, this.#services);
+      });
       return target.startsWith("/v1/") ? await compressed(response, headers.get("accept-encoding")) : response;
     } finally {
       counters.running--;
@@ -291,12 +309,12 @@ export class ClientConnection {
   #bodyAtHand({ body, expectsContinue }: RequestHead): Uint8Array | undefined {
     if (body === 0) return EMPTY;
     if (expectsContinue) return undefined;
-    const isHere = body !== "chunked" && body <= this.#end - this.#start && body <= this.#services.options.bodyBytesMax;
+    const isHere = body !== "chunked" && body <= this.#end - this.#start && body <= this.#parts.options.bodyBytesMax;
     return isHere ? this.#buffer.slice(this.#start, this.#start += body) : undefined;
   }
 
   async #readBody(head: RequestHead): Promise<Uint8Array> {
-    const { bodyBytesMax, bodyTimeoutMs } = this.#services.options;
+    const { bodyBytesMax, bodyTimeoutMs } = this.#parts.options;
     const tooLarge = () =>
       new HttpError(413, `the request's body is larger than ${bodyBytesMax} bytes, the limit set by -http-max-body`);
     if (head.body !== "chunked" && head.body > bodyBytesMax) throw tooLarge();
@@ -342,7 +360,7 @@ export class ClientConnection {
 
   async #lastWord(error: HttpError): Promise<void> {
     try {
-      await this.#respond(problem(error, this.#services.log), { method: "", connection: "close" });
+      await this.#respond(problem(error, this.#parts.log), { method: "", connection: "close" });
       await this.#conn.closeWrite();
       await this.#discard();
     } catch {

@@ -2,11 +2,9 @@
  * Query parameters (spec/rqlite.md 2.5): validated on every request before it is routed. Pure.
  * @module
  */
+import type { Level } from "../../app/database/database.ts";
 import { HttpError } from "./problem.ts";
 import { parseDuration } from "../../base/codec/duration.ts";
-
-/** Read consistency. */
-export type Level = "none" | "weak" | "linearizable" | "strong" | "auto";
 
 const LEVELS: readonly string[] = ["none", "weak", "linearizable", "strong", "auto"];
 const DURATIONS = ["timeout", "freshness", "db_timeout", "linearizable_timeout"];

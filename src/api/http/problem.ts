@@ -3,6 +3,7 @@
  * @module
  */
 
+import { BusyError, RequestError, TooLargeError } from "../../app/database/errors.ts";
 import type { HeldAnswer } from "../../app/database/held_answer.ts";
 
 /** Type of an answer that names none. */
@@ -52,28 +53,20 @@ export class HttpError extends Error {
   }
 }
 
-/**
- * A data request that failed as a whole: status 200 with a top-level `error`, as rqlite's clients expect. `outcome` is
- * muster's addition: `none` says that nothing was written, `unknown` that it may have been (spec/raft.md §2.9).
- */
-export class RequestError extends Error {
-  /** Always `RequestError`. */
-  override readonly name = "RequestError";
-  readonly outcome: "none" | "unknown";
-  /** See {@linkcode HttpResponse.leaderless}. */
-  readonly leaderless: boolean;
-
-  constructor(message: string, outcome: "none" | "unknown" = "none", { leaderless = false } = {}) {
-    super(message);
-    this.outcome = outcome;
-    this.leaderless = leaderless;
-  }
-}
-
 const PLAIN = "text/plain; charset=utf-8";
 
-/** The answer to a request that failed. */
-export function problem(error: unknown, log: (line: string) => void): HttpResponse {
+/** What HTTP calls an error of an operation, where it has a name for it. */
+function asHttpError(error: unknown): unknown {
+  if (error instanceof BusyError) return new HttpError(503, error.message, { retryAfter: 1 });
+  return error instanceof TooLargeError ? new HttpError(413, error.message) : error;
+}
+
+/**
+ * The answer to a request that failed. One about data that failed as a whole has status 200 and a top-level `error`, as
+ * rqlite's clients expect; `outcome` is muster's addition.
+ */
+export function problem(thrown: unknown, log: (line: string) => void): HttpResponse {
+  const error = asHttpError(thrown);
   if (error instanceof RequestError) {
     const outcome = error.outcome === "unknown" ? `,"outcome":"unknown"` : "";
     const body = `{"results":[],"error":${JSON.stringify(error.message)}${outcome}}`;

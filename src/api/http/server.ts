@@ -5,13 +5,18 @@
  * @module
  */
 import { splitAddress } from "../../base/codec/address.ts";
-import type { ForwardedRequest, ForwardedResponse } from "../../drivers/replica/api.ts";
 import { Deadlines } from "../../base/worker/deadlines.ts";
-import { ClientConnection } from "./connection.ts";
-import type { HeldAnswer } from "../../app/database/held_answer.ts";
-import { HttpError, type HttpResponse, JSON_TYPE } from "./problem.ts";
-import type { Services } from "./request.ts";
-import { route } from "../rqlite/router.ts";
+import { ClientConnection, type ConnectionParts } from "./connection.ts";
+import { HttpError } from "./problem.ts";
+
+/** What the server works with. */
+export interface ServerParts extends ConnectionParts {
+  readonly options: ConnectionParts["options"] & {
+    readonly bindAddrs: readonly string[];
+    /** Connections at a time. */
+    readonly connectionsMax: number;
+  };
+}
 
 /** Open listeners. */
 export interface HttpServer {
@@ -25,11 +30,11 @@ export interface HttpServer {
  * Listens at the addresses in the options.
  * @throws {Error} Naming the first address that it cannot have.
  */
-export function serveHttp(services: Services): HttpServer {
-  const listeners = listenAtAll(services.options.bindAddrs);
+export function serveHttp(parts: ServerParts): HttpServer {
+  const listeners = listenAtAll(parts.options.bindAddrs);
   const connections = new Set<ClientConnection>();
   const deadlines = new Deadlines();
-  for (const listener of listeners) accept(listener, services, { connections, deadlines });
+  for (const listener of listeners) accept(listener, parts, { connections, deadlines });
   return {
     port: listeners[0].addr.port,
     async shutdown() {
@@ -56,7 +61,7 @@ function listenAtAll(addrs: readonly string[]): Deno.TcpListener[] {
 
 async function accept(
   listener: Deno.TcpListener,
-  services: Services,
+  parts: ServerParts,
   { connections, deadlines }: { connections: Set<ClientConnection>; deadlines: Deadlines },
 ): Promise<void> {
   for (;;) {
@@ -65,48 +70,18 @@ async function accept(
       conn = await listener.accept();
     } catch (error) {
       if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return;
-      services.log(`accepting a connection failed: ${error instanceof Error ? error.message : error}`);
+      parts.log(`accepting a connection failed: ${error instanceof Error ? error.message : error}`);
       await new Promise((resolve) => setTimeout(resolve, 100)); // out of file descriptors, most likely
       continue;
     }
-    const connection = new ClientConnection(conn, services, deadlines);
-    if (connections.size >= services.options.connectionsMax) {
+    const connection = new ClientConnection(conn, parts, deadlines);
+    if (connections.size >= parts.options.connectionsMax) {
       const text =
-        `too many connections (${services.options.connectionsMax}, the limit set by -http-max-conns): try again later`;
+        `too many connections (${parts.options.connectionsMax}, the limit set by -http-max-conns): try again later`;
       connection.refuse(new HttpError(503, text, { retryAfter: 1 }));
       continue;
     }
     connections.add(connection);
     connection.serve().finally(() => connections.delete(connection));
   }
-}
-
-/** Answers what another node sent on, as if a client had sent it here; when it is `over`, nobody waits for the answer. */
-export async function serveForwarded(
-  request: ForwardedRequest,
-  services: Services,
-  over: Promise<void>,
-): Promise<{ response: ForwardedResponse; held?: HeldAnswer }> {
-  services.counters.served++;
-  const { method, target, contentType, authorization, relayed, body } = request;
-  const startedMs = performance.now();
-  const response: HttpResponse = await route(
-    { method, target, contentType, authorization, body, forwarded: !relayed, startedMs, whenOver: () => over },
-    services,
-  );
-  const { held } = response;
-  const answer = held?.whole() ?? response.body;
-  const headers = {
-    ...response.headers,
-    ...(response.retryAfter === undefined ? {} : { "Retry-After": String(response.retryAfter) }),
-  };
-  const forwarded = {
-    status: response.status,
-    contentType: response.contentType ?? (answer.length > 0 ? JSON_TYPE : ""),
-    servedBy: services.options.advertisedAddr,
-    ...(Object.keys(headers).length > 0 ? { headers } : {}),
-    ...(response.leaderless ? { leaderless: true } : {}),
-    body: typeof answer === "string" ? new TextEncoder().encode(answer) : answer,
-  };
-  return held ? { response: { ...forwarded, isHeld: true }, held } : { response: forwarded };
 }

@@ -2,6 +2,7 @@
  * The messages of the name server's Worker. Types only.
  * @module
  */
+import type { CatalogNode } from "../../core/dns/answer.ts";
 
 /** Settings of the answers (`dns_config`, spec/consul.md 8.8). Seconds, unless the name says otherwise. */
 export interface NameServerSettings {
@@ -36,7 +37,7 @@ export interface OpenNameServer {
   readonly domains: readonly string[];
   readonly datacenter: string;
   readonly settings: NameServerSettings;
-  /** Carries `Lookup` (src/api/server/api.ts) out and `LookupAnswer` in: GETs of `/v1/…`, answered by this agent. */
+  /** Carries {@linkcode Lookup} out and {@linkcode LookupAnswer} in. */
   readonly lookups: MessagePort;
 }
 
@@ -50,3 +51,18 @@ export type ToNameServer =
 export type FromNameServer =
   | { readonly k: "listening" }
   | { readonly k: "failed"; readonly message: string };
+
+/** To whoever has the catalog: a node by its name, all nodes, or the servers. */
+export interface Lookup {
+  readonly ref: number;
+  readonly what: "node" | "nodes" | "servers";
+  /** Empty, unless a node is asked for. */
+  readonly name: string;
+}
+
+/** The answer: what was found, or why it cannot be told. */
+export interface LookupAnswer {
+  readonly ref: number;
+  readonly nodes?: readonly CatalogNode[];
+  readonly error?: string;
+}

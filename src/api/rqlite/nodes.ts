@@ -7,10 +7,19 @@ import type { NodeInfo } from "../../drivers/replica/api.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 import { formatDuration } from "../../base/codec/duration.ts";
 import { escapeHtml, indent, stringify } from "../http/json.ts";
-import { askLeader } from "../../app/database/leadership.ts";
+import { askLeader, type LeaderParts } from "./leadership.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import { ReplicaError } from "../../app/database/replica_client.ts";
-import { type HttpRequest, type Services, textOf } from "../http/request.ts";
+import { type HttpRequest, textOf } from "../http/request.ts";
+import type { Readers } from "../../app/database/readers.ts";
+
+/** What the cluster endpoints work with. */
+export interface NodesParts extends LeaderParts {
+  readonly state: NodeState;
+  readonly readers: Readers;
+  readonly options: LeaderParts["options"] & { readonly advertisedAddr: string };
+  log(line: string): void;
+}
 
 /** A node whose database is behind with what is committed for longer than this is not ready. */
 const APPLY_WAIT_MS_MAX = 5000;
@@ -34,28 +43,28 @@ function nodeText(
 }
 
 /** `GET /nodes`. */
-export async function handleNodes(request: HttpRequest, services: Services): Promise<HttpResponse> {
+export async function handleNodes(request: HttpRequest, parts: NodesParts): Promise<HttpResponse> {
   const { params } = request;
-  const all = await services.replica.call("nodes", { timeoutMs: params.timeoutMs });
+  const all = await parts.replica.call("nodes", { timeoutMs: params.timeoutMs });
   const shown = all.filter(({ voter }) => voter || params.has("nonvoters")).sort((a, b) => a.id < b.id ? -1 : 1);
   if (params.get("ver") === "2") return jsonText(`{"nodes":[${shown.map(nodeText).join(",")}]}`, request);
   return jsonText(`{${shown.map((one) => `${JSON.stringify(one.id)}:${nodeText(one)}`).join(",")}}`, request);
 }
 
 /** `GET` and `POST /leader`. */
-export async function handleLeader(request: HttpRequest, services: Services): Promise<HttpResponse> {
-  const { leader } = services.replica;
+export async function handleLeader(request: HttpRequest, parts: NodesParts): Promise<HttpResponse> {
+  const { leader } = parts.replica;
   if (!leader) throw new HttpError(503, "leader not found", { leaderless: true });
   if (request.method === "GET") {
-    const all = await services.replica.call("nodes", { timeoutMs: request.params.timeoutMs });
+    const all = await parts.replica.call("nodes", { timeoutMs: request.params.timeoutMs });
     const found = all.find((one) => one.leader);
     if (!found) throw new HttpError(503, "leader not found", { leaderless: true });
     return jsonText(nodeText(found), request);
   }
   const to = successorOf(request);
-  if (leader.id !== services.options.nodeId) return await askLeader(request, services, "operation");
-  await stepDown(services, { to, timeoutMs: request.params.timeoutMs, wait: request.params.has("wait") });
-  return { status: 200, body: "", servedBy: services.options.advertisedAddr };
+  if (leader.id !== parts.options.nodeId) return await askLeader(request, parts, "operation");
+  await stepDown(parts, { to, timeoutMs: request.params.timeoutMs, wait: request.params.has("wait") });
+  return { status: 200, body: "", servedBy: parts.options.advertisedAddr };
 }
 
 function successorOf(request: HttpRequest): string | undefined {
@@ -69,41 +78,41 @@ function successorOf(request: HttpRequest): string | undefined {
 }
 
 async function stepDown(
-  services: Services,
+  parts: NodesParts,
   { to, timeoutMs, wait }: { to: string | undefined; timeoutMs: number; wait: boolean },
 ): Promise<void> {
-  const { nodeId } = services.options;
+  const { nodeId } = parts.options;
   if (to === nodeId) throw new HttpError(500, "stepdown: cannot step down to the current Leader");
-  if (to !== undefined && !services.replica.members.some(({ id }) => id === to)) {
+  if (to !== undefined && !parts.replica.members.some(({ id }) => id === to)) {
     throw new HttpError(500, "stepdown: node not found in cluster");
   }
-  if (services.replica.members.filter(({ role }) => role === "voter").length < 2) {
+  if (parts.replica.members.filter(({ role }) => role === "voter").length < 2) {
     throw new HttpError(500, "stepdown: cannot find peer");
   }
-  const done = services.replica.call("transfer", to === undefined ? { timeoutMs } : { to, timeoutMs });
+  const done = parts.replica.call("transfer", to === undefined ? { timeoutMs } : { to, timeoutMs });
   try {
     if (wait) await done;
-    else done.catch((error) => services.log(`stepping down failed: ${error.message}`));
+    else done.catch((error) => parts.log(`stepping down failed: ${error.message}`));
   } catch (error) {
     throw new HttpError(500, `stepdown: ${error instanceof Error ? error.message : error}`);
   }
 }
 
 /** `DELETE /remove`. */
-export async function handleRemove(request: HttpRequest, services: Services): Promise<HttpResponse> {
+export async function handleRemove(request: HttpRequest, parts: NodesParts): Promise<HttpResponse> {
   const id = idToRemove(request);
-  const { leader } = services.replica;
+  const { leader } = parts.replica;
   if (!leader) throw new HttpError(503, "leader not found", { leaderless: true });
-  if (leader.id !== services.options.nodeId) return await askLeader(request, services, "operation");
+  if (leader.id !== parts.options.nodeId) return await askLeader(request, parts, "operation");
   try {
-    await services.replica.call("remove", { id, timeoutMs: request.params.timeoutMs });
+    await parts.replica.call("remove", { id, timeoutMs: request.params.timeoutMs });
   } catch (error) {
     if (error instanceof ReplicaError && error.code === "not_leader") {
-      return await askLeader(request, services, "operation");
+      return await askLeader(request, parts, "operation");
     }
     throw new HttpError(500, error instanceof Error ? error.message : String(error));
   }
-  return { status: 200, body: "", servedBy: services.options.advertisedAddr };
+  return { status: 200, body: "", servedBy: parts.options.advertisedAddr };
 }
 
 function idToRemove(request: HttpRequest): string {
@@ -120,7 +129,7 @@ function idToRemove(request: HttpRequest): string {
 }
 
 /** `GET /readyz`. */
-export async function handleReadyz(request: HttpRequest, services: Services): Promise<HttpResponse> {
+export async function handleReadyz(request: HttpRequest, parts: NodesParts): Promise<HttpResponse> {
   const { params } = request;
   const lines = ["[+]node ok"];
   const answer = (status: number, line?: string): HttpResponse => ({
@@ -129,19 +138,19 @@ export async function handleReadyz(request: HttpRequest, services: Services): Pr
     contentType: "text/plain; charset=utf-8",
   });
   if (params.has("noleader")) return answer(200);
-  if (!services.replica.leader) return answer(503, "[+]leader does not exist");
-  const reachable = await services.replica.call("leaderReachable", { timeoutMs: params.timeoutMs });
+  if (!parts.replica.leader) return answer(503, "[+]leader does not exist");
+  const reachable = await parts.replica.call("leaderReachable", { timeoutMs: params.timeoutMs });
   if (reachable.error !== undefined) return answer(503, `[+]leader not contactable: ${reachable.error}`);
   lines.push("[+]leader ok");
-  const unready = storeFault(services.state, Date.now());
+  const unready = storeFault(parts.state, Date.now());
   if (unready !== undefined) return answer(503, `[+]store not ready${unready}`);
   lines.push("[+]store ok");
   if (params.has("sync")) {
-    const { error } = await services.replica.call("caughtUp", { timeoutMs: params.timeoutMs });
+    const { error } = await parts.replica.call("caughtUp", { timeoutMs: params.timeoutMs });
     if (error !== undefined) return answer(503, `[+]sync ${error}`);
     lines.push("[+]sync ok");
   }
-  const fault = await databaseFault(services);
+  const fault = await databaseFault(parts);
   return fault === undefined ? answer(200, "[+]db ok") : answer(503, `[+]db not ok: (${fault})`);
 }
 
@@ -159,8 +168,8 @@ export function storeFault(state: NodeState, nowMs: number): string | undefined 
   return `: ${waiting} to be applied, the first since ${since}`;
 }
 
-async function databaseFault(services: Services): Promise<string | undefined> {
-  const result = await services.readers.read({
+async function databaseFault(parts: NodesParts): Promise<string | undefined> {
+  const result = await parts.readers.read({
     statements: [{ parts: [{ sql: "SELECT 1", verb: "SELECT", parameterCount: 0 }], positional: [], named: null }],
     transaction: false,
     options: { associative: false, timings: false, blobArray: false, qualifyColumns: false },
@@ -168,6 +177,6 @@ async function databaseFault(services: Services): Promise<string | undefined> {
     onlyIfReadOnly: false,
   });
   if (result === undefined) return "no answer within 5s";
-  const text = takeText(result.results, services.answers);
+  const text = takeText(result.results, parts.answers);
   return text.includes(`"values":[[1]]`) ? undefined : text;
 }

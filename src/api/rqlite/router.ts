@@ -1,19 +1,19 @@
 /**
- * From a request to an answer: parameters, route, method, handler, in the order of spec/rqlite.md 2.2. Needs no socket.
+ * The paths of rqlite's API: route, method, handler.
  * @module
  */
-import { handleExecute, handleQuery, handleRequest } from "./data.ts";
-import { handleLeader, handleNodes, handleReadyz, handleRemove } from "./nodes.ts";
-import { Params } from "../http/params.ts";
-import { HttpError, type HttpResponse, problem } from "../http/problem.ts";
-import type { HttpRequest, Services } from "../http/request.ts";
-import { handleReap, handleSnapshot, handleVerify } from "./snapshot.ts";
-import { handleStatus, handleVars } from "./status.ts";
-import { relay } from "../../app/database/leadership.ts";
-import { routeV1 } from "../consul/router.ts";
+import { HttpError, type HttpResponse } from "../http/problem.ts";
+import type { HttpRequest } from "../http/request.ts";
+import { type DataParts, handleExecute, handleQuery, handleRequest } from "./data.ts";
+import { handleLeader, handleNodes, handleReadyz, handleRemove, type NodesParts } from "./nodes.ts";
+import { handleReap, handleSnapshot, handleVerify, type SnapshotParts } from "./snapshot.ts";
+import { handleStatus, handleVars, type StatusParts } from "./status.ts";
+
+/** What the handlers of this API work with, together. */
+export type RqliteParts = DataParts & NodesParts & SnapshotParts & StatusParts;
 
 /** Answers one kind of request. */
-type Handler = (request: HttpRequest, services: Services) => HttpResponse | Promise<HttpResponse>;
+type Handler = (request: HttpRequest, parts: RqliteParts) => HttpResponse | Promise<HttpResponse>;
 
 interface Route {
   readonly path: string;
@@ -47,32 +47,13 @@ const ROUTES: readonly Route[] = [
   { path: "/reap", isPrefix: false, methods: ["POST"], handler: handleReap },
 ];
 
-/** Health checks of an agent ask for its root. */
-const GREETING: HttpResponse = { status: 200, body: "Consul Agent\n", contentType: "text/plain; charset=utf-8" };
-
-/** What a client agent answers by itself; the rest is a server's. */
-function isLocal(path: string): boolean {
-  return ["/status", "/readyz", "/debug/vars"].some((one) => path.startsWith(one));
-}
-
-/** Answers a request; never throws. */
-export async function route(request: Omit<HttpRequest, "params">, services: Services): Promise<HttpResponse> {
-  if (request.method === "OPTIONS" && !request.target.startsWith("/v1/")) return { status: 200, body: "" };
-  try {
-    const mark = request.target.indexOf("?");
-    const params = Params.parse(mark < 0 ? "" : request.target.slice(mark + 1));
-    const asked = mark < 0 ? request.target : request.target.slice(0, mark);
-    if (asked.startsWith("/v1/")) return await routeV1({ ...request, params }, services);
-    if (asked === "/" && services.options.agent) return GREETING;
-    if (services.options.agent?.isServer === false && !isLocal(asked)) {
-      return await relay({ ...request, params }, services);
-    }
-    const found = ROUTES.find(({ path, isPrefix }) => isPrefix ? asked.startsWith(path) : asked === path);
-    if (!found) throw new HttpError(404, "");
-    if (found.methods.length > 0 && !found.methods.includes(request.method)) throw new HttpError(405, "");
-    return await found.handler({ ...request, params }, services);
-  } catch (error) {
-    if (error instanceof HttpError && error.status === 400) services.counters.bad_requests++;
-    return problem(error, services.log);
-  }
+/**
+ * Answers a request of rqlite's API.
+ * @throws {HttpError} 404 or 405; and what the handlers throw.
+ */
+export async function routeRqlite(request: HttpRequest, path: string, parts: RqliteParts): Promise<HttpResponse> {
+  const found = ROUTES.find((route) => route.isPrefix ? path.startsWith(route.path) : path === route.path);
+  if (!found) throw new HttpError(404, "");
+  if (found.methods.length > 0 && !found.methods.includes(request.method)) throw new HttpError(405, "");
+  return await found.handler(request, parts);
 }

@@ -6,20 +6,28 @@
  * @module
  */
 import { HttpError, type HttpResponse } from "../http/problem.ts";
-import type { HttpRequest, Services } from "../http/request.ts";
+import type { HttpRequest } from "../http/request.ts";
+import type { Counters } from "../../app/database/counters.ts";
+import type { ReplicaClient } from "../../app/database/replica_client.ts";
+
+/** What these endpoints work with. */
+export interface SnapshotParts {
+  readonly replica: ReplicaClient;
+  readonly counters: Pick<Counters, "user_snapshots" | "user_reaps">;
+}
 
 /** Entries that stay in the log where the request names no number: rqlite's default. */
 const TRAILING_LOGS = 10_240;
 const TIMEOUT_MS = 60_000;
 
 /** `POST /snapshot`: 204 when there was nothing to do. */
-export async function handleSnapshot(request: HttpRequest, services: Services): Promise<HttpResponse> {
+export async function handleSnapshot(request: HttpRequest, parts: SnapshotParts): Promise<HttpResponse> {
   const asked = Number(request.params.get("trailing_logs") || 0);
   if (asked < 0) throw new HttpError(400, "trailing_logs is not a valid integer");
-  services.counters.user_snapshots++;
+  parts.counters.user_snapshots++;
   try {
     const params = { trailing: asked || TRAILING_LOGS, timeoutMs: TIMEOUT_MS };
-    const { done } = await services.replica.call("snapshot", params);
+    const { done } = await parts.replica.call("snapshot", params);
     return { status: done ? 200 : 204, body: "" };
   } catch (error) {
     throw new HttpError(500, error instanceof Error ? error.message : String(error));
@@ -27,16 +35,16 @@ export async function handleSnapshot(request: HttpRequest, services: Services): 
 }
 
 /** `POST /verify`: 200 with the hash of each node's content, 503 when no comparison was possible. */
-export async function handleVerify(_request: HttpRequest, services: Services): Promise<HttpResponse> {
+export async function handleVerify(_request: HttpRequest, parts: SnapshotParts): Promise<HttpResponse> {
   try {
-    return { status: 200, body: `${JSON.stringify(await services.replica.call("verify", {}))}\n` };
+    return { status: 200, body: `${JSON.stringify(await parts.replica.call("verify", {}))}\n` };
   } catch (error) {
     throw new HttpError(503, error instanceof Error ? error.message : String(error));
   }
 }
 
 /** `POST /reap`. */
-export function handleReap(_request: HttpRequest, services: Services): HttpResponse {
-  services.counters.user_reaps++;
+export function handleReap(_request: HttpRequest, parts: SnapshotParts): HttpResponse {
+  parts.counters.user_reaps++;
   return { status: 200, body: '{"snapshots_reaped":0,"wals_checkpointed":0}\n' };
 }

@@ -4,12 +4,39 @@
  */
 import type { Config, Member } from "../../core/raft/message.ts";
 import type { CoreStatus } from "../../core/raft/effects.ts";
-import type { Work } from "../../base/worker/activity.ts";
+import type { Activity, Work } from "../../base/worker/activity.ts";
 import { formatDuration } from "../../base/codec/duration.ts";
 import { stringify } from "../http/json.ts";
 import { json } from "./nodes.ts";
 import type { HttpResponse } from "../http/problem.ts";
-import type { HttpRequest, Services } from "../http/request.ts";
+import type { HttpRequest } from "../http/request.ts";
+import type { Catalog } from "../../app/agent/catalog.ts";
+import type { Counters } from "../../app/database/counters.ts";
+import type { Readers } from "../../app/database/readers.ts";
+import type { ReplicaClient } from "../../app/database/replica_client.ts";
+import type { NodeState } from "../../base/worker/node_state.ts";
+
+/** What is shown. */
+export interface StatusParts {
+  readonly state: NodeState;
+  /** What the writer is at; undefined where there is none. */
+  readonly activity: Activity | undefined;
+  readonly replica: ReplicaClient;
+  readonly readers: Readers;
+  readonly catalog: Catalog;
+  readonly counters: Counters;
+  readonly options: {
+    readonly nodeId: string;
+    readonly bindAddrs: readonly string[];
+    readonly allowOrigin: string;
+    readonly advertisedAddr: string;
+    readonly clusterAddr: string;
+    /** Facts that do not change while the node runs. */
+    readonly facts: Readonly<Record<string, unknown>>;
+    /** Start of the process, wall clock in ms. */
+    readonly startedMs: number;
+  };
+}
 
 type Section = Record<string, unknown>;
 
@@ -21,8 +48,8 @@ const STATES: Readonly<Record<CoreStatus["role"], string>> = {
 };
 
 /** `GET /status`. */
-export async function handleStatus(request: HttpRequest, services: Services): Promise<HttpResponse> {
-  const status = await statusOf(services);
+export async function handleStatus(request: HttpRequest, parts: StatusParts): Promise<HttpResponse> {
+  const status = await statusOf(parts);
   const path = request.params.get("key");
   if (path === undefined || path === "") return json(status, request);
   return { status: 200, body: stringify(pick(status, path)) };
@@ -39,10 +66,10 @@ function pick(value: unknown, path: string): unknown {
   return value;
 }
 
-async function statusOf(services: Services): Promise<Section> {
-  const { options, counters } = services;
+async function statusOf(parts: StatusParts): Promise<Section> {
+  const { options, counters } = parts;
   const now = Date.now();
-  const replica: Section = await services.replica.call("status", {});
+  const replica: Section = await parts.replica.call("status", {});
   return {
     ...options.facts,
     node: {
@@ -57,16 +84,16 @@ async function statusOf(services: Services): Promise<Section> {
       tls: { enabled: "false" },
       cluster: { timeout: formatDuration(30_000), local_node_addr: options.clusterAddr },
       counters: { ...counters },
-      readers: services.readers.status(),
-      writes_pending: services.replica.pending,
+      readers: parts.readers.status(),
+      writes_pending: parts.replica.pending,
     },
     cluster: { addr: options.clusterAddr, api_addr: options.advertisedAddr, https: "false" },
-    store: storeOf(replica, services),
+    store: storeOf(replica, parts),
     ...(replica.disco === undefined ? {} : { disco: replica.disco }),
   };
 }
 
-function storeOf(replica: Section, { options, state, activity, replica: client }: Services): Section {
+function storeOf(replica: Section, { options, state, activity, replica: client }: StatusParts): Section {
   const core = replica.core as CoreStatus;
   const leader = client.leader;
   return {
@@ -132,11 +159,11 @@ function configurationText(config: Config): string {
 }
 
 /** `GET /debug/vars`. */
-export async function handleVars(request: HttpRequest, services: Services): Promise<HttpResponse> {
+export async function handleVars(request: HttpRequest, parts: StatusParts): Promise<HttpResponse> {
   const groups: Section = {
-    http: { ...services.counters, blocking: services.catalog.waiting },
-    readers: services.readers.status(),
-    ...await services.replica.call("counters", {}),
+    http: { ...parts.counters, blocking: parts.catalog.waiting },
+    readers: parts.readers.status(),
+    ...await parts.replica.call("counters", {}),
   };
   const key = request.params.get("key");
   return json(key === undefined ? groups : { [key]: groups[key] ?? {} }, request);

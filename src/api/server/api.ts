@@ -3,6 +3,7 @@
  * @module
  */
 
+import type { AgentOptions, SupervisorTask } from "../../app/agent/agent.ts";
 import type { ReaderLine } from "../../drivers/sqlite/api.ts";
 
 /** Where in shared memory a record lies. */
@@ -28,22 +29,6 @@ export interface OpenHttp {
   /** The line to the membership Worker, with {@linkcode HttpOptions.agent}. */
   readonly membership?: MessagePort;
 }
-
-/** What an agent says of itself. */
-export interface AgentOptions {
-  readonly nodeName: string;
-  readonly nodeId: string;
-  readonly datacenter: string;
-  /** A client agent keeps no data: what is replicated, it asks a server for. */
-  readonly isServer: boolean;
-  readonly bootstrap: boolean;
-  readonly meta: Readonly<Record<string, string>>;
-  /** How long a blocking query waits that does not say, and how long one waits at most. */
-  readonly queryTimeMs: { readonly standard: number; readonly most: number };
-}
-
-/** What only the supervisor can do. */
-export type SupervisorTask = "leave" | "reload";
 
 /** What the command line decides about HTTP. */
 export interface HttpOptions {
@@ -81,7 +66,7 @@ export interface HttpOptions {
 export type ToHttpWorker =
   | OpenHttp
   | { readonly k: "reader"; readonly line: ReaderLine } // one more to share reads among
-  | { readonly k: "lookups"; readonly port: MessagePort } // of the name server: paths of the API in, answers out
+  | { readonly k: "lookups"; readonly port: MessagePort } // of the name server: `Lookup` in, `LookupAnswer` out (api/nameserver/api.ts)
   | { readonly k: "names"; readonly port: MessagePort } // serve DNS, too; carries what a name server's Worker is told
   | { readonly k: "meta"; readonly meta: Readonly<Record<string, string>> } // what describes this agent, anew
   | { readonly k: "done"; readonly ref: number; readonly error?: string } // answers `ask`
@@ -94,17 +79,3 @@ export type FromHttpWorker =
   | { readonly k: "ask"; readonly ref: number; readonly task: SupervisorTask }
   | { readonly k: "stopped" }
   | { readonly k: "failed"; readonly message: string };
-
-/** Name server → HTTP Worker: a GET of the API. */
-export interface Lookup {
-  readonly ref: number;
-  /** Path and query string. */
-  readonly target: string;
-}
-
-/** HTTP Worker → name server. */
-export interface LookupAnswer {
-  readonly ref: number;
-  readonly status: number;
-  readonly body: string;
-}

@@ -7,7 +7,9 @@ import { Activity } from "../../base/worker/activity.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { NodeState } from "../../base/worker/node_state.ts";
 import type { WorkerScope } from "../../base/worker/worker_scope.ts";
-import type { FromHttpWorker, Lookup, LookupAnswer, OpenHttp, ToHttpWorker } from "./api.ts";
+import type { CatalogNode } from "../../core/dns/answer.ts";
+import type { Lookup, LookupAnswer } from "../nameserver/api.ts";
+import type { FromHttpWorker, OpenHttp, ToHttpWorker } from "./api.ts";
 import { AntiEntropy } from "../../app/agent/anti_entropy.ts";
 import { Catalog } from "../../app/agent/catalog.ts";
 import { PoolClient } from "../../drivers/membership/client.ts";
@@ -15,59 +17,76 @@ import { Readers } from "../../app/database/readers.ts";
 import { ReplicaClient } from "../../app/database/replica_client.ts";
 import { logger } from "../../base/worker/log.ts";
 import { Reconciler } from "../../app/agent/reconciler.ts";
-import { type Agent, newCounters, type Services } from "../http/request.ts";
-import { route } from "../rqlite/router.ts";
-import { type HttpServer, serveForwarded, serveHttp } from "../http/server.ts";
-import { EventLog } from "../consul/events.ts";
+import type { Agent } from "../../app/agent/agent.ts";
+import { EventLog } from "../../app/agent/event_log.ts";
+import { LocalNodes, type NodeSource, RemoteNodes, serverAccess } from "../../app/agent/nodes.ts";
+import { newCounters } from "../../app/database/counters.ts";
+import { Database } from "../../app/database/database.ts";
+import { type HttpServer, serveHttp } from "../http/server.ts";
+import { serveForwarded } from "./forwarded.ts";
+import { route } from "./router.ts";
+import type { Services } from "./services.ts";
 
 /** In-flight requests get this long at a shutdown. */
 const SHUTDOWN_MS = 5000;
-
-/** A request of the name server. */
-const LOOKUP = { method: "GET", contentType: "", authorization: "", body: new Uint8Array(0), forwarded: false };
 
 /** The line to the supervisor; there is one HTTP in a thread. */
 let scope: Pick<WorkerScope<ToHttpWorker, FromHttpWorker>, "postMessage"> = { postMessage() {} };
 let services: Services | undefined;
 let antiEntropy: AntiEntropy | undefined;
+/** Where the name server looks nodes up. */
+let nodeSource: NodeSource | undefined;
 let server: HttpServer | undefined;
 
 const log = logger("http");
 
 function open(message: OpenHttp): void {
+  const { options } = message;
   const answers = new AnswerBudget(message.answers);
   const readers = new Readers(() => scope.postMessage({ k: "wantReader" }), answers);
-  const catalog: Catalog = new Catalog(() => made);
-  const made: Services = {
-    options: message.options,
+  const replica = new ReplicaClient(message, (request, over) => serveForwarded(request, made, over), answers);
+  const parts = {
+    options,
     state: new NodeState(message.state),
     activity: message.activity && new Activity(message.activity.shared, message.activity.at),
-    replica: new ReplicaClient(message, (request, over) => serveForwarded(request, made, over), answers),
+    replica,
     readers,
     answers,
     counters: newCounters(),
-    catalog,
-    agent: agentOf(message),
-    log,
   };
-  made.replica.onDatabaseReplaced = () => (readers.reopen(), catalog.changed());
-  made.replica.onCatalogChanged = () => catalog.changed();
-  if (made.agent?.options.isServer) {
-    const reconciler = new Reconciler(made);
-    made.replica.onLeader = () => (reconciler.soon(), catalog.changed());
-  }
-  if (made.agent) antiEntropy = new AntiEntropy(made);
+  const catalog = new Catalog(parts);
+  const agent = agentOf(message);
+  const made: Services = { ...parts, database: new Database(parts), catalog, agent, log };
+  replica.onDatabaseReplaced = () => (readers.reopen(), catalog.changed());
+  replica.onCatalogChanged = () => catalog.changed();
+  if (agent) openAgent(made, agent);
   services = made;
-  const { bindAddrs } = message.options;
+  const { bindAddrs } = options;
   if (bindAddrs.length === 0) return scope.postMessage({ k: "listening", port: 0 }); // -http-port=-1
   try {
-    server = serveHttp(made);
+    server = serveHttp({ ...made, route: (request) => route(request, made) });
     for (const addr of bindAddrs) log(`service listening on ${addr}`);
     scope.postMessage({ k: "listening", port: server.port });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     scope.postMessage({ k: "failed", message: why });
   }
+}
+
+/** What an agent does of itself: on a server the leader keeps the catalog in step with the pool. */
+function openAgent({ catalog, state, replica }: Services, agent: Agent): void {
+  const remote = new RemoteNodes(replica);
+  const { isServer, datacenter } = agent.options;
+  const nodes = isServer ? new LocalNodes(catalog) : remote;
+  nodeSource = nodes;
+  if (isServer) {
+    const reconciler = new Reconciler({ agent, catalog, state, log });
+    replica.onLeader = () => (reconciler.soon(), catalog.changed());
+  }
+  const access = nodes instanceof LocalNodes
+    ? serverAccess({ catalog, datacenter, nodes, leader: remote, isLeader: () => state.isLeader })
+    : remote;
+  antiEntropy = new AntiEntropy({ agent, access, log });
 }
 
 /** Tasks of the supervisor that are waited for. */
@@ -107,19 +126,23 @@ function onDone({ ref, error }: Extract<ToHttpWorker, { k: "done" }>): void {
   else waiting?.reject(new Error(error));
 }
 
-/** The name server asks as a client would, by the paths of the API. */
+/** Answers the questions of the name server. */
 function answerLookups(port: MessagePort): void {
-  port.onmessage = async ({ data: { ref, target } }: MessageEvent<Lookup>) => {
-    if (!services) return;
-    const startedMs = performance.now();
-    const { status, body } = await route({ ...LOOKUP, target, startedMs }, services);
-    const answer: LookupAnswer = {
-      ref,
-      status,
-      body: typeof body === "string" ? body : new TextDecoder().decode(body),
-    };
+  port.onmessage = async ({ data: { ref, what, name } }: MessageEvent<Lookup>) => {
+    if (!nodeSource) return;
+    const answer = await lookUp(nodeSource, what, name).then(
+      (nodes): LookupAnswer => ({ ref, nodes }),
+      (error): LookupAnswer => ({ ref, error: error instanceof Error ? error.message : String(error) }),
+    );
     port.postMessage(answer);
   };
+}
+
+async function lookUp(source: NodeSource, what: Lookup["what"], name: string): Promise<readonly CatalogNode[]> {
+  if (what === "nodes") return await source.nodes();
+  if (what === "servers") return await source.servers();
+  const node = await source.node(name);
+  return node ? [node] : [];
 }
 
 /** Loaded where it is wanted, in client agents alone. */

@@ -4,26 +4,46 @@
  * say changes, and about once a minute, and registers where it differs.
  * @module
  */
-import type { HttpRequest, Services } from "../../api/http/request.ts";
-import { Params } from "../../api/http/params.ts";
-import { routeV1 } from "../../api/consul/router.ts";
+import type { LogLevel } from "../../base/worker/log.ts";
+import type { Agent } from "./agent.ts";
+import type { NodeRegistration } from "./registration.ts";
 
 const PERIOD_MS = 60_000;
 const STAGGER_MS = 15_000;
 const GATHER_MS = 500;
 const RETRY_MS = 5000;
 
+/** The catalog as an agent reaches it: in its own database, or through a server. */
+export interface CatalogAccess {
+  /** A node as the catalog has it; undefined where there is none. Rejects when it cannot be told. */
+  node(name: string): Promise<KnownNode | undefined>;
+  /** Registers a node; rejects with a reason for people. */
+  register(node: NodeRegistration): Promise<void>;
+}
+
+/** What the catalog says of a node. */
+export interface KnownNode {
+  readonly address: string;
+  readonly meta: Readonly<Record<string, string>>;
+}
+
+/** What anti-entropy works with. */
+export interface AntiEntropyParts {
+  readonly agent: Agent;
+  readonly access: CatalogAccess;
+  log(line: string, level?: LogLevel): void;
+}
+
 /** Keeps the metadata of this node in the catalog. */
 export class AntiEntropy {
-  readonly #services: Services;
+  readonly #parts: AntiEntropyParts;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isBusy = false;
 
-  /** @param services Those of an agent. */
-  constructor(services: Services) {
-    this.#services = services;
-    const own = services.agent?.options.nodeName;
-    services.agent?.pool.onEvent((event) => {
+  constructor(parts: AntiEntropyParts) {
+    this.#parts = parts;
+    const own = parts.agent.options.nodeName;
+    parts.agent.pool.onEvent((event) => {
       if (!("members" in event)) return;
       // In a pool of hundreds not every agent may ask for every other one that comes.
       if (event.members.some(({ name, tags }) => name === own || tags.role === "consul")) this.soon();
@@ -51,38 +71,21 @@ export class AntiEntropy {
 
   /** Whether the catalog now says what this agent says. */
   async #sync(): Promise<boolean> {
-    const options = this.#services.agent?.options;
-    if (!options) return true;
-    const name = encodeURIComponent(options.nodeName);
-    const read = await this.#ask("GET", `/v1/catalog/node/${name}`);
-    if (read.status !== 200) return false;
-    const node: { Address?: string; ID?: string; Meta?: Record<string, string> } | undefined = JSON.parse(read.body)
-      ?.Node;
+    const { agent: { options }, access, log } = this.#parts;
+    const node = await access.node(options.nodeName);
     if (!node) return false; // the leader registers it first
-    const known = Object.entries(node.Meta ?? {}).filter(([key]) => !key.startsWith("consul-"));
+    const known = Object.entries(node.meta).filter(([key]) => !key.startsWith("consul-"));
     const isSame = known.length === Object.keys(options.meta).length &&
       known.every(([key, value]) => options.meta[key] === value);
     if (isSame) return true;
-    const body = { Node: options.nodeName, ID: options.nodeId, Address: node.Address, NodeMeta: options.meta };
-    const written = await this.#ask("PUT", "/v1/catalog/register", JSON.stringify(body));
-    if (written.status !== 200) this.#services.log(`failed to sync remote state: ${written.body}`, "warn");
-    return written.status === 200;
-  }
-
-  async #ask(method: string, target: string, body = ""): Promise<{ status: number; body: string }> {
-    const request: HttpRequest = {
-      method,
-      target,
-      params: Params.parse(""),
-      contentType: "application/json",
-      authorization: "",
-      body: new TextEncoder().encode(body),
-      forwarded: false,
-      startedMs: performance.now(),
-    };
-    const response = await routeV1(request, this.#services);
-    const text = typeof response.body === "string" ? response.body : new TextDecoder().decode(response.body);
-    return { status: response.status, body: text };
+    const { nodeName: name, nodeId: id, meta } = options;
+    try {
+      await access.register({ name, id, address: node.address, taggedAddresses: undefined, meta });
+      return true;
+    } catch (error) {
+      log(`failed to sync remote state: ${error instanceof Error ? error.message : error}`, "warn");
+      return false;
+    }
   }
 
   /** Ends the work. */

@@ -8,7 +8,9 @@ import { CATALOG_PREFIX, CATALOG_SCHEMA, type CatalogWrite } from "../../core/ca
 import { type BoundStatement, encodeCommand } from "../../core/sql/command.ts";
 import { splitStatements } from "../../core/sql/statement.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
-import type { Services } from "../../api/http/request.ts";
+import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
+import type { Readers } from "../database/readers.ts";
+import type { ReplicaClient } from "../database/replica_client.ts";
 import { Waits } from "./waits.ts";
 
 const OPTIONS = { associative: true, timings: false, blobArray: false, qualifyColumns: false };
@@ -35,16 +37,22 @@ export class CatalogError extends Error {
   override readonly name = "CatalogError";
 }
 
+/** What the catalog works with. */
+export interface CatalogParts {
+  readonly readers: Readers;
+  readonly replica: ReplicaClient;
+  readonly answers: AnswerBudget;
+}
+
 /** The catalog of one node. */
 export class Catalog {
-  readonly #services: () => Services;
+  readonly #parts: CatalogParts;
   readonly #waits = new Waits();
   #hasSchema = false;
   #changes = 0;
 
-  /** @param services Asked at each call: the catalog is one of them. */
-  constructor(services: () => Services) {
-    this.#services = services;
+  constructor(parts: CatalogParts) {
+    this.#parts = parts;
   }
 
   /**
@@ -60,7 +68,7 @@ export class Catalog {
     const index = {
       sql: `SELECT coalesce(max(value), 1) AS value FROM ${CATALOG_PREFIX}index WHERE name IN (${list})`,
     };
-    const result = await this.#services().readers.read({
+    const result = await this.#parts.readers.read({
       statements: [index, ...reads].map(bound),
       transaction: true,
       options: OPTIONS,
@@ -69,7 +77,7 @@ export class Catalog {
     });
     if (result === undefined) throw new CatalogError("reading the catalog timed out");
     const parsed: { rows?: CatalogRow[]; error?: string }[] = JSON.parse(
-      takeText(result.results, this.#services().answers),
+      takeText(result.results, this.#parts.answers),
     );
     const fault = parsed.find(({ error }) => error !== undefined)?.error;
     if (fault?.startsWith("no such table")) return { rows: reads.map(() => []), index: 1 }; // nothing was ever written
@@ -87,10 +95,10 @@ export class Catalog {
     const schema = this.#hasSchema ? [] : CATALOG_SCHEMA.map((sql) => ({ sql }));
     const statements = [...schema, ...writes].map(bound);
     const body = encodeCommand({ kind: "execute", transaction: true, isSystem: true, statements });
-    const result = await this.#services().replica.write(body, OPTIONS, WRITE_TIMEOUT_MS);
+    const result = await this.#parts.replica.write(body, OPTIONS, WRITE_TIMEOUT_MS);
     if (result === undefined) throw new CatalogError("no answer in time: the catalog may or may not have been written");
     if (result.k === "refused") throw new CatalogError(result.refused.message);
-    const parsed: { error?: string }[] = JSON.parse(takeText(result.outcome.results, this.#services().answers));
+    const parsed: { error?: string }[] = JSON.parse(takeText(result.outcome.results, this.#parts.answers));
     const fault = result.outcome.error ?? parsed.find(({ error }) => error !== undefined)?.error;
     if (fault !== undefined) throw new CatalogError(fault);
   }

@@ -9,9 +9,11 @@
  */
 import type { MemberRecord } from "../../drivers/membership/api.ts";
 import { type CatalogWrite, remove, upsert } from "../../core/catalog/catalog.ts";
-import { type CatalogRow, SERF_HEALTH } from "./catalog.ts";
-import type { Services } from "../../api/http/request.ts";
-import { sortedJson } from "../../api/consul/register.ts";
+import { type Catalog, type CatalogRow, SERF_HEALTH } from "./catalog.ts";
+import type { NodeState } from "../../base/worker/node_state.ts";
+import type { LogLevel } from "../../base/worker/log.ts";
+import type { Agent } from "./agent.ts";
+import { sortedJson } from "./registration.ts";
 
 const PERIOD_MS = 60_000;
 /** Events come in groups: a pool of hundreds starts at once. */
@@ -21,17 +23,25 @@ const RETRY_MS = 2000;
 /** Rows written by one entry of the log at most. */
 const WRITES_MAX = 500;
 
+/** What the reconciler works with. */
+export interface ReconcilerParts {
+  readonly agent: Agent;
+  readonly catalog: Catalog;
+  readonly state: NodeState;
+  log(line: string, level?: LogLevel): void;
+}
+
 /** Keeps the catalog in step with the pool while this node leads. */
 export class Reconciler {
-  readonly #services: Services;
+  readonly #parts: ReconcilerParts;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #dueMs = Infinity;
   #isBusy = false;
   #isClosed = false;
 
-  constructor(services: Services) {
-    this.#services = services;
-    services.agent?.pool.onEvent(() => this.soon());
+  constructor(parts: ReconcilerParts) {
+    this.#parts = parts;
+    parts.agent.pool.onEvent(() => this.soon());
     this.#schedule(GATHER_MS);
   }
 
@@ -54,11 +64,11 @@ export class Reconciler {
     this.#isBusy = true;
     let nextMs = PERIOD_MS;
     try {
-      if (this.#services.state.isLeader) await this.#reconcile();
+      if (this.#parts.state.isLeader) await this.#reconcile();
     } catch (error) {
       nextMs = RETRY_MS;
       const why = error instanceof Error ? error.message : String(error);
-      if (this.#services.state.isLeader) this.#services.log(`failed to reconcile the catalog: ${why}`, "warn");
+      if (this.#parts.state.isLeader) this.#parts.log(`failed to reconcile the catalog: ${why}`, "warn");
     } finally {
       this.#isBusy = false;
       this.#schedule(nextMs);
@@ -66,8 +76,7 @@ export class Reconciler {
   }
 
   async #reconcile(): Promise<void> {
-    const { agent, catalog } = this.#services;
-    if (!agent) return;
+    const { agent, catalog } = this.#parts;
     const members = await agent.pool.members();
     const { rows: [nodes, services, checks, known] } = await catalog.read([], [
       { sql: "SELECT * FROM _muster_nodes" },

@@ -3,6 +3,19 @@
  * @module
  */
 
+/** Waits under way at a time, of each kind. */
+export const WAITING_MAX = 10_000;
+
+/** Too many wait already. */
+export class TooManyWaitError extends Error {
+  /** Always `TooManyWaitError`. */
+  override readonly name = "TooManyWaitError";
+
+  constructor() {
+    super(`${WAITING_MAX} blocking queries are waiting`);
+  }
+}
+
 /** Waits for one kind of event. */
 export class Waits {
   readonly #waiting = new Set<() => void>();
@@ -17,8 +30,12 @@ export class Waits {
     for (const wake of this.#waiting) wake();
   }
 
-  /** Resolves when it happens, after `ms`, or when the wait is `over`. */
+  /**
+   * Resolves when it happens, after `ms`, or when the wait is `over`.
+   * @throws {TooManyWaitError} When as many wait as may.
+   */
   async until(ms: number, over?: Promise<void>): Promise<void> {
+    if (this.#waiting.size >= WAITING_MAX) throw new TooManyWaitError();
     await new Promise<void>((resolve) => {
       const wake = () => {
         clearTimeout(timer);

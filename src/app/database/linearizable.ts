@@ -13,12 +13,18 @@
 import type { ReadResult } from "../../core/sql/exchange.ts";
 import { leaseHolds } from "../../base/worker/lease.ts";
 import { dropResults } from "./held_answer.ts";
-import type { Services } from "../../api/http/request.ts";
+import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
+import type { NodeState } from "../../base/worker/node_state.ts";
+import type { Counters } from "./counters.ts";
+import type { ReplicaClient } from "./replica_client.ts";
 
-/** What of the services it takes. */
-export type ReadServices = Pick<Services, "state" | "counters" | "answers"> & {
-  readonly replica: Pick<Services["replica"], "confirmRead" | "clock">;
-};
+/** What it works with. */
+export interface ReadParts {
+  readonly state: NodeState;
+  readonly counters: Pick<Counters, "reads_by_lease" | "leases_lost">;
+  readonly answers: AnswerBudget;
+  readonly replica: Pick<ReplicaClient, "confirmRead" | "clock">;
+}
 
 /**
  * Runs a read linearizably.
@@ -27,18 +33,16 @@ export type ReadServices = Pick<Services, "state" | "counters" | "answers"> & {
  * @throws {import("./replica_client.ts").ReplicaError} When this node does not lead, or cannot confirm it in time.
  */
 export async function readLinearizably(
-  services: ReadServices,
+  parts: ReadParts,
   timeoutMs: number,
   run: () => Promise<ReadResult | undefined>,
 ): Promise<ReadResult | undefined> {
-  const { state, counters, replica, answers } = services;
+  const { state, counters, replica, answers } = parts;
   const { term } = state;
-  const { byLease } = isCovered(services)
-    ? { byLease: true }
-    : await replica.confirmRead(timeoutMs, { byRound: false });
+  const { byLease } = isCovered(parts) ? { byLease: true } : await replica.confirmRead(timeoutMs, { byRound: false });
   const result = await run();
   if (!byLease || result === undefined || result.writes) return result;
-  if (hasLease(services) && state.term === term) {
+  if (hasLease(parts) && state.term === term) {
     counters.reads_by_lease++;
     return result;
   }
@@ -49,10 +53,10 @@ export async function readLinearizably(
 }
 
 /** Whether a lease holds, and all that it vouches for is applied. In this order: what is acknowledged later is no matter. */
-function isCovered(services: ReadServices): boolean {
-  return hasLease(services) && services.state.applied >= services.state.commit;
+function isCovered(parts: ReadParts): boolean {
+  return hasLease(parts) && parts.state.applied >= parts.state.commit;
 }
 
-function hasLease({ state, replica }: ReadServices): boolean {
+function hasLease({ state, replica }: ReadParts): boolean {
   return leaseHolds(state.lease, replica.clock.read());
 }

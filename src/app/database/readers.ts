@@ -24,7 +24,7 @@ import { Ticket } from "../../base/worker/ticket.ts";
 import { packReads, type ReadRequest, type ReadResult, unpackReadResults } from "../../core/sql/exchange.ts";
 import type { FromReader, ReaderLine, ToReader } from "../../drivers/sqlite/api.ts";
 import { dropResults } from "./held_answer.ts";
-import { HttpError } from "../../api/http/problem.ts";
+import { BusyError } from "./errors.ts";
 
 /** Requests of one batch. */
 export const BATCH_MAX = 64;
@@ -62,7 +62,7 @@ interface Job {
   readonly startedMs: number;
   readonly deadlineMs: number;
   readonly resolve: (result: ReadResult | undefined) => void;
-  readonly reject: (error: HttpError) => void;
+  readonly reject: (error: BusyError) => void;
   /** Index into {@linkcode SLICES_MS}. */
   level: number;
   /** Resolves when the client has left; undefined once it is watched, and where nobody can tell. */
@@ -144,11 +144,11 @@ export class Readers {
    * Runs a read.
    * @param whenOver Resolves when the client has left; called for reads that take long.
    * @returns undefined at the time limit.
-   * @throws {HttpError} 503 when too many wait, or its answer has found no room for too long.
+   * @throws {BusyError} When too many wait, or its answer has found no room for too long.
    */
   read(request: Omit<ReadRequest, "ref">, whenOver?: () => Promise<void>): Promise<ReadResult | undefined> {
     if (this.#waitingCount >= WAITING_MAX) {
-      throw new HttpError(503, `too many reads are waiting (${WAITING_MAX}): try again later`, { retryAfter: 1 });
+      throw new BusyError(`too many reads are waiting (${WAITING_MAX}): try again later`);
     }
     return new Promise((resolve, reject) => {
       const startedMs = performance.now();
@@ -350,7 +350,7 @@ export class Readers {
     job.isOver = true;
     const text = `too many large answers are on their way to clients (${READ_ANSWERS_BYTES_MAX} bytes at a time): ` +
       "try again later, or read less at a time with LIMIT";
-    job.reject(new HttpError(503, text, { retryAfter: 1 }));
+    job.reject(new BusyError(text));
   }
 
   /** Counters for `/status`. */

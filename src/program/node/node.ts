@@ -12,7 +12,8 @@
  * @module
  */
 import type { DiscoveryOptions, OpenDiscovery } from "../../drivers/discovery/api.ts";
-import type { AgentOptions, FromHttpWorker, ToHttpWorker } from "../../api/server/api.ts";
+import type { AgentOptions } from "../../app/agent/agent.ts";
+import type { FromHttpWorker, ToHttpWorker } from "../../api/server/api.ts";
 import type { DiscoveryUse, FromReplica, ToReplica } from "../../drivers/replica/api.ts";
 import { READERS_MAX } from "../../app/database/readers.ts";
 import { NODE_STATE_BYTES } from "../../base/worker/node_state.ts";

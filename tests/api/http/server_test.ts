@@ -8,9 +8,13 @@ import { ClientConnection, HEAD_TIMEOUT_MS } from "../../../src/api/http/connect
 import { Readers } from "../../../src/app/database/readers.ts";
 import { ReplicaClient } from "../../../src/app/database/replica_client.ts";
 import { Catalog } from "../../../src/app/agent/catalog.ts";
-import { type Agent, newCounters, type Services } from "../../../src/api/http/request.ts";
-import { serveHttp } from "../../../src/api/http/server.ts";
-import { EventLog } from "../../../src/api/consul/events.ts";
+import type { Agent } from "../../../src/app/agent/agent.ts";
+import { newCounters } from "../../../src/app/database/counters.ts";
+import { Database } from "../../../src/app/database/database.ts";
+import { route } from "../../../src/api/server/router.ts";
+import type { Services } from "../../../src/api/server/services.ts";
+import { serveHttp, type ServerParts } from "../../../src/api/http/server.ts";
+import { EventLog } from "../../../src/app/agent/event_log.ts";
 import { PoolClient } from "../../../src/drivers/membership/client.ts";
 import { Deadline, Deadlines } from "../../../src/base/worker/deadlines.ts";
 import { NODE_STATE_BYTES, NodeState } from "../../../src/base/worker/node_state.ts";
@@ -51,10 +55,10 @@ function agentOf(line: MessagePort): Agent {
   };
 }
 
-async function serving(work: (port: number, services: Services) => Promise<void>): Promise<void> {
+async function serving(work: (port: number, parts: ServerParts & Services) => Promise<void>): Promise<void> {
   const channels = [new MessageChannel(), new MessageChannel(), new MessageChannel()];
   const answers = new AnswerBudget();
-  const services: Services = {
+  const parts = {
     options: OPTIONS,
     state: new NodeState(new SharedArrayBuffer(NODE_STATE_BYTES)),
     activity: undefined,
@@ -66,13 +70,18 @@ async function serving(work: (port: number, services: Services) => Promise<void>
     readers: new Readers(() => {}, answers),
     answers,
     counters: newCounters(),
-    catalog: new Catalog(() => services),
+  };
+  const services: Services = {
+    ...parts,
+    database: new Database(parts),
+    catalog: new Catalog(parts),
     agent: agentOf(channels[2].port1),
     log: () => {},
   };
-  const server = serveHttp(services);
+  const serverParts: ServerParts & Services = { ...services, route: (request) => route(request, services) };
+  const server = serveHttp(serverParts);
   try {
-    await work(server.port, services);
+    await work(server.port, serverParts);
   } finally {
     await server.shutdown();
     for (const { port1, port2 } of channels) {
@@ -170,12 +179,12 @@ class NotedDeadline extends Deadline {
 }
 
 Deno.test("a connection with empty lines and nothing else is idle, not slow, and is not kept longer by more of them", () =>
-  serving(async (_, services) => {
+  serving(async (_, parts) => {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const client = await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
     const deadlines = new NotedDeadlines();
     const { limitsMs } = deadlines;
-    const served = new ClientConnection(await listener.accept(), services, deadlines).serve();
+    const served = new ClientConnection(await listener.accept(), parts, deadlines).serve();
     for (const [at, text] of ["\r\n", "\r", "\n", "GET"].entries()) {
       await soon("it waits for more", () => limitsMs.length === at + 1);
       await client.write(new TextEncoder().encode(text));

@@ -3,8 +3,8 @@
  */
 import { AnswerBudget } from "../../../src/base/worker/answer_budget.ts";
 import { assertEquals, assertRejects } from "@std/assert";
-import { readLinearizably, type ReadServices } from "../../../src/app/database/linearizable.ts";
-import { newCounters } from "../../../src/api/http/request.ts";
+import { readLinearizably, type ReadParts } from "../../../src/app/database/linearizable.ts";
+import { newCounters } from "../../../src/app/database/counters.ts";
 import { readClocks, RemoteClock } from "../../../src/base/worker/clock.ts";
 import { type Lease, NO_LEASE } from "../../../src/base/worker/lease.ts";
 import { NODE_STATE_BYTES, NodeState } from "../../../src/base/worker/node_state.ts";
@@ -12,7 +12,7 @@ import { NODE_STATE_BYTES, NodeState } from "../../../src/base/worker/node_state
 const RESULT = { ref: 1, results: "[]" };
 
 /** A leader in term 3 that has applied what it committed; its confirmations are noted. */
-function leader({ hasLease = true } = {}): ReadServices & { readonly asked: boolean[]; readonly lease: Lease } {
+function leader({ hasLease = true } = {}): ReadParts & { readonly asked: boolean[]; readonly lease: Lease } {
   const state = new NodeState(new SharedArrayBuffer(NODE_STATE_BYTES));
   const { ms, wallMs } = readClocks();
   const lease = { endMs: ms + 60_000, skewMs: wallMs - ms };

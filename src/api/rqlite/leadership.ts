@@ -1,14 +1,24 @@
 /**
- * What to do with a request that only the leader can answer (spec/rqlite.md 10): redirect the client or hand the request
- * on, at most one hop.
+ * What to do with a request that only the leader can answer (rqlite's request forwarding): redirect the client or hand the
+ * request on, at most one hop.
  * @module
  */
-import { ANSWERS_BYTES_MAX } from "../../base/worker/answer_budget.ts";
+import type { Counters } from "../../app/database/counters.ts";
+import { RequestError } from "../../app/database/errors.ts";
+import { HeldAnswer } from "../../app/database/held_answer.ts";
+import { type ReplicaClient, ReplicaError } from "../../app/database/replica_client.ts";
+import { type AnswerBudget, ANSWERS_BYTES_MAX } from "../../base/worker/answer_budget.ts";
 import { PART_LENGTH } from "../../core/sql/result_text.ts";
-import { HeldAnswer } from "./held_answer.ts";
-import { HttpError, type HttpResponse, RequestError } from "../../api/http/problem.ts";
-import type { HttpRequest, Services } from "../../api/http/request.ts";
-import { ReplicaError } from "./replica_client.ts";
+import { HttpError, type HttpResponse } from "../http/problem.ts";
+import type { HttpRequest } from "../http/request.ts";
+
+/** What handing on works with. */
+export interface LeaderParts {
+  readonly replica: ReplicaClient;
+  readonly answers: AnswerBudget;
+  readonly counters: Pick<Counters, "forwarded" | "leader_not_found">;
+  readonly options: { readonly nodeId: string };
+}
 
 /** A failed forward of a request that is not about data is a 500, one about data a 200 with `error`. */
 export type FailureStyle = "data" | "operation";
@@ -18,11 +28,11 @@ export type FailureStyle = "data" | "operation";
  * @throws {HttpError} 503 when none is known.
  * @throws {RequestError} When the leader could not be asked, or did not answer.
  */
-export async function askLeader(request: HttpRequest, services: Services, style: FailureStyle): Promise<HttpResponse> {
-  const { leader } = services.replica;
+export async function askLeader(request: HttpRequest, parts: LeaderParts, style: FailureStyle): Promise<HttpResponse> {
+  const { leader } = parts.replica;
   if (request.forwarded) throw new RequestError("not leader", "none", { leaderless: true });
-  if (!leader || leader.id === services.options.nodeId) {
-    services.counters.leader_not_found++;
+  if (!leader || leader.id === parts.options.nodeId) {
+    parts.counters.leader_not_found++;
     throw new HttpError(503, "leader not found", { leaderless: true });
   }
   if (request.params.has("redirect")) {
@@ -30,17 +40,17 @@ export async function askLeader(request: HttpRequest, services: Services, style:
     return { status: 301, body: "", location: leader.apiUrl + request.target };
   }
   try {
-    return counted(await handOn(request, services), request, services);
+    return counted(await handOn(request, parts), request, parts);
   } catch (error) {
-    throw forwardError(error, services, style);
+    throw forwardError(error, parts, style);
   }
 }
 
 /** Another node answers as if the client had asked it. */
-async function handOn(request: HttpRequest, services: Services): Promise<HttpResponse> {
-  services.counters.forwarded++;
+async function handOn(request: HttpRequest, parts: LeaderParts): Promise<HttpResponse> {
+  parts.counters.forwarded++;
   const { method, target, contentType, authorization, body, params } = request;
-  return await services.replica.call("forward", {
+  return await parts.replica.call("forward", {
     request: { method, target, contentType, authorization, body },
     timeoutMs: params.timeoutMs,
     retries: params.retries,
@@ -52,7 +62,7 @@ async function handOn(request: HttpRequest, services: Services): Promise<HttpRes
  * @throws {HttpError} 503 when a read's answer has no room beside those on their way.
  * @throws {RequestError} When that of a write has none: what it did is not known.
  */
-function counted(response: HttpResponse, { target }: HttpRequest, { answers }: Services): HttpResponse {
+function counted(response: HttpResponse, { target }: HttpRequest, { answers }: LeaderParts): HttpResponse {
   const { body } = response;
   if (typeof body === "string" || body.length < PART_LENGTH) return response;
   if (answers.take(body.length, ANSWERS_BYTES_MAX)) {
@@ -66,21 +76,21 @@ function counted(response: HttpResponse, { target }: HttpRequest, { answers }: S
 }
 
 /** A client agent keeps no data: a server answers, or has its leader do so. */
-export async function relay(request: HttpRequest, services: Services): Promise<HttpResponse> {
+export async function relay(request: HttpRequest, parts: LeaderParts): Promise<HttpResponse> {
   try {
-    return counted(await handOn(request, services), request, services);
+    return counted(await handOn(request, parts), request, parts);
   } catch (error) {
     if (error instanceof ReplicaError && error.code === "no_servers") {
       throw new HttpError(503, "no servers known: join a pool that has one", { retryAfter: 1 });
     }
-    throw forwardError(error, services, request.target.startsWith("/db/") ? "data" : "operation");
+    throw forwardError(error, parts, request.target.startsWith("/db/") ? "data" : "operation");
   }
 }
 
-function forwardError(error: unknown, services: Services, style: FailureStyle): unknown {
+function forwardError(error: unknown, parts: LeaderParts, style: FailureStyle): unknown {
   if (!(error instanceof ReplicaError)) return error;
   if (error.code === "no_leader") {
-    services.counters.leader_not_found++;
+    parts.counters.leader_not_found++;
     return new HttpError(503, "leader not found", { leaderless: true });
   }
   const leaderless = error.code === "not_sent";

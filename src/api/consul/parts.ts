@@ -1,0 +1,38 @@
+/**
+ * What the handlers of `/v1` work with; each names what it takes. Types only.
+ * @module
+ */
+import type { Agent } from "../../app/agent/agent.ts";
+import type { Catalog } from "../../app/agent/catalog.ts";
+import type { Counters } from "../../app/database/counters.ts";
+import type { ReplicaClient } from "../../app/database/replica_client.ts";
+import type { LogLevel } from "../../base/worker/log.ts";
+import type { NodeState } from "../../base/worker/node_state.ts";
+
+/** What there is in a node. */
+export interface ConsulParts {
+  readonly options: {
+    readonly nodeId: string;
+    readonly version: string;
+    /** A leader that no majority has answered for so long may have been replaced. */
+    readonly heartbeatTimeoutMs: number;
+    /** Facts about the machine and the program. */
+    readonly facts: Readonly<Record<string, unknown>>;
+  };
+  readonly state: NodeState;
+  readonly replica: ReplicaClient;
+  readonly catalog: Catalog;
+  /** Present in an agent (`muster agent`). */
+  readonly agent: Agent | undefined;
+  readonly counters: Pick<Counters, "forwarded">;
+  log(line: string, level?: LogLevel): void;
+}
+
+/** What handlers about this agent and its pool work with. */
+export type AgentParts = Pick<ConsulParts, "agent">;
+
+/** What handing a request on works with. */
+export type ForwardParts = Pick<ConsulParts, "agent" | "options" | "replica" | "counters">;
+
+/** What a read of the catalog works with. */
+export type ReadParts = ForwardParts & Pick<ConsulParts, "state" | "catalog">;

@@ -1,0 +1,33 @@
+/**
+ * What a node has for the handlers of its two APIs, put together. Each handler names the few things of it that it uses.
+ * @module
+ */
+import type { Agent } from "../../app/agent/agent.ts";
+import type { Catalog } from "../../app/agent/catalog.ts";
+import type { Counters } from "../../app/database/counters.ts";
+import type { Database } from "../../app/database/database.ts";
+import type { Readers } from "../../app/database/readers.ts";
+import type { ReplicaClient } from "../../app/database/replica_client.ts";
+import type { Activity } from "../../base/worker/activity.ts";
+import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
+import type { LogLevel } from "../../base/worker/log.ts";
+import type { NodeState } from "../../base/worker/node_state.ts";
+import type { HttpOptions } from "./api.ts";
+
+/** What handlers need of the node. */
+export interface Services {
+  readonly options: HttpOptions;
+  readonly state: NodeState;
+  /** What the writer is at; undefined where there is none. */
+  readonly activity: Activity | undefined;
+  readonly replica: ReplicaClient;
+  readonly readers: Readers;
+  readonly database: Database;
+  /** Counts the bytes of long answers. */
+  readonly answers: AnswerBudget;
+  readonly catalog: Catalog;
+  /** Present in an agent (`muster agent`). */
+  readonly agent: Agent | undefined;
+  readonly counters: Counters;
+  log(line: string, level?: LogLevel): void;
+}

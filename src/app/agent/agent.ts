@@ -1,0 +1,32 @@
+/**
+ * An agent: a member of a gossip pool, as the operations about it and its pool see it. Types only.
+ * @module
+ */
+import type { PoolClient } from "../../drivers/membership/client.ts";
+import type { EventLog } from "./event_log.ts";
+
+/** What an agent says of itself. */
+export interface AgentOptions {
+  readonly nodeName: string;
+  readonly nodeId: string;
+  readonly datacenter: string;
+  /** A client agent keeps no data: what is replicated, it asks a server for. */
+  readonly isServer: boolean;
+  readonly bootstrap: boolean;
+  readonly meta: Readonly<Record<string, string>>;
+  /** How long a blocking query waits that does not say, and how long one waits at most. */
+  readonly queryTimeMs: { readonly standard: number; readonly most: number };
+}
+
+/** What only the supervisor can do. */
+export type SupervisorTask = "leave" | "reload";
+
+/** What makes a node an agent: a member of a gossip pool. */
+export interface Agent {
+  /** What describes it may change while it runs. */
+  options: AgentOptions;
+  readonly pool: PoolClient;
+  readonly events: EventLog;
+  /** Has the supervisor do what concerns the whole process; rejects with a reason for people. */
+  askSupervisor(what: SupervisorTask): Promise<void>;
+}

@@ -1,0 +1,93 @@
+/**
+ * The user events that an agent has seen, and who waits for the next one. They are spread by gossip and not by the log: no
+ * order across nodes, no promise of arrival.
+ * @module
+ */
+import { Pattern } from "../../base/codec/pattern.ts";
+import type { MembershipEvent } from "../../drivers/membership/api.ts";
+import { Waits } from "./waits.ts";
+
+/** Events that an agent keeps. */
+export const EVENTS_MAX = 256;
+/** In front of the names of these events in the pool, to tell them from others. */
+export const EVENT_PREFIX = "consul:event:";
+
+/** A user event as the API shows it. */
+export interface UserEvent {
+  readonly ID: string;
+  readonly Name: string;
+  /** Base64. */
+  readonly Payload: string | null;
+  readonly NodeFilter: string;
+  readonly ServiceFilter: string;
+  readonly TagFilter: string;
+  readonly Version: number;
+  readonly LTime: number;
+}
+
+/** What travels as the payload in the pool. */
+export type CarriedEvent = Pick<UserEvent, "ID" | "Payload" | "NodeFilter" | "ServiceFilter" | "TagFilter">;
+
+/** The events that this agent has seen. */
+export class EventLog {
+  readonly #nodeName: string;
+  #events: UserEvent[] = [];
+  readonly #waits = new Waits();
+
+  /** @param nodeName Against which events' filters are held. */
+  constructor(nodeName: string) {
+    this.#nodeName = nodeName;
+  }
+
+  /** Takes what happened in the pool; what is no user event of these, or not for this node, is left. */
+  take(event: MembershipEvent): void {
+    if (event.type !== "user" || !event.name.startsWith(EVENT_PREFIX)) return;
+    const carried = decodeCarried(event.payload);
+    if (!carried || !isFor(this.#nodeName, carried.NodeFilter)) return;
+    const one: UserEvent = {
+      ...carried,
+      Name: event.name.slice(EVENT_PREFIX.length),
+      Version: 1,
+      LTime: Number(event.ltime),
+    };
+    this.#events = [...this.#events.slice(-(EVENTS_MAX - 1)), one];
+    this.#waits.wake();
+  }
+
+  /** Events of a name, or all; oldest first. */
+  list(name: string | undefined): readonly UserEvent[] {
+    return name === undefined ? this.#events : this.#events.filter((event) => event.Name === name);
+  }
+
+  /** Resolves at the next event, after `ms`, or when the wait is `over`. */
+  async untilNext(ms: number, over: Promise<void> | undefined): Promise<void> {
+    await this.#waits.until(ms, over);
+  }
+}
+
+function isFor(nodeName: string, filter: string): boolean {
+  if (filter === "") return true;
+  try {
+    return new Pattern(filter).matches(nodeName);
+  } catch {
+    return false; // the sender checks it; another version may know other patterns
+  }
+}
+
+function decodeCarried(payload: Uint8Array): CarriedEvent | undefined {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload));
+    if (typeof value !== "object" || value === null) return undefined;
+    const fields = Object.fromEntries(Object.entries(value));
+    const text = (name: string) => typeof fields[name] === "string" ? fields[name] : "";
+    return {
+      ID: text("ID"),
+      Payload: typeof fields.Payload === "string" ? fields.Payload : null,
+      NodeFilter: text("NodeFilter"),
+      ServiceFilter: text("ServiceFilter"),
+      TagFilter: text("TagFilter"),
+    };
+  } catch {
+    return undefined;
+  }
+}

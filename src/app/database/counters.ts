@@ -1,0 +1,41 @@
+/**
+ * What a node counts of its clients' requests, for `/status` and `/debug/vars`.
+ * @module
+ */
+
+/** Counters of a fresh start. */
+export function newCounters(): Counters {
+  return {
+    executions: 0,
+    queries: 0,
+    requests: 0,
+    forwarded: 0,
+    served: 0,
+    leader_not_found: 0,
+    reads_by_lease: 0,
+    leases_lost: 0,
+    bad_requests: 0,
+    user_snapshots: 0,
+    user_reaps: 0,
+    running: 0,
+  };
+}
+
+/** What is counted, for `/debug/vars` and `/status`. */
+export interface Counters {
+  executions: number;
+  queries: number;
+  requests: number;
+  forwarded: number;
+  served: number;
+  leader_not_found: number;
+  /** Linearizable reads that a lease vouched for (R10). */
+  reads_by_lease: number;
+  /** Those whose lease was gone when they were done: repeated after a round. */
+  leases_lost: number;
+  bad_requests: number;
+  user_snapshots: number;
+  user_reaps: number;
+  /** Requests under way. */
+  running: number;
+}

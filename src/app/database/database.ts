@@ -1,0 +1,244 @@
+/**
+ * The database as the clients of any protocol use it: statements in, results out.
+ *
+ * A write is one log entry. A read at level none or weak goes straight to a reader, unless this leader has to be confirmed
+ * first (freshness.ts), one at level linearizable after a quorum has confirmed it, one at level strong through the log. Whoever
+ * runs the SQL renders the results.
+ *
+ * What only the leader can do ends with a {@linkcode NotLeaderError} elsewhere, before anything is done: the protocol decides
+ * whether the leader is asked, or the client told where it is.
+ * @module
+ */
+import type { Activity } from "../../base/worker/activity.ts";
+import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
+import type { NodeState } from "../../base/worker/node_state.ts";
+import { formatDuration } from "../../base/codec/duration.ts";
+import { isAboutCatalog, resolveCatalogNames } from "../../core/catalog/catalog.ts";
+import { type BoundStatement, type Command, encodeCommand, STEPS_PER_MS } from "../../core/sql/command.ts";
+import type { ReadResult } from "../../core/sql/exchange.ts";
+import type { RenderOptions } from "../../core/sql/render_options.ts";
+import type { ResultText } from "../../core/sql/result_text.ts";
+import { isDisallowedPragma, mayRead } from "../../core/sql/statement.ts";
+import type { Counters } from "./counters.ts";
+import { BusyError, NotLeaderError, RequestError, TooLargeError } from "./errors.ts";
+import { type FreshnessBound, isConfirmedLeader, isFresh } from "./freshness.ts";
+import { readLinearizably } from "./linearizable.ts";
+import type { Readers } from "./readers.ts";
+import { type ReplicaClient, ReplicaError } from "./replica_client.ts";
+
+/** Read consistency; `auto` is weak on a voter and none elsewhere. */
+export type Level = "none" | "weak" | "linearizable" | "strong" | "auto";
+
+/** Statements with how they are to be run. */
+export interface DataRequest {
+  readonly statements: readonly BoundStatement[];
+  /** Whether all of them take effect or none, and see one state. */
+  readonly transaction: boolean;
+  /** How the results are written. */
+  readonly options: RenderOptions;
+  readonly level: Level;
+  /** How old what is read at level none may be. */
+  readonly freshness: FreshnessBound;
+  /** Limit of the database's work, in ms; 0: the node's own. */
+  readonly dbTimeoutMs: number;
+  /** Longest wait for a write, in ms. */
+  readonly timeoutMs: number;
+  /** Longest wait for the word of a majority, in ms. */
+  readonly linearizableTimeoutMs: number;
+  /** Resolves when nobody waits for the answer any more; asked for reads that take long. */
+  readonly whenOver?: (() => Promise<void>) | undefined;
+}
+
+/** What a request came to. */
+export interface Answer {
+  /** Text of the JSON array `results`. */
+  readonly results: ResultText;
+  /** The request failed as a whole. */
+  readonly error?: string;
+  /** Log index, where the request went through the log. */
+  readonly index?: number;
+}
+
+/** What the database works with. */
+export interface DatabaseParts {
+  readonly state: NodeState;
+  /** What the writer is at; undefined where there is none. */
+  readonly activity: Activity | undefined;
+  readonly replica: ReplicaClient;
+  readonly readers: Readers;
+  readonly answers: AnswerBudget;
+  readonly counters: Counters;
+  readonly options: {
+    readonly isVoter: boolean;
+    /** A leader that no majority has answered for so long may have been replaced. */
+    readonly heartbeatTimeoutMs: number;
+    /** Limit of a read where the request names none, in ms. */
+    readonly queryTimeoutMs: number;
+  };
+}
+
+/**
+ * A `db_timeout` ends a write on every node after the steps that stand for it; its result is waited for a little longer,
+ * as it says more than that the outcome is unknown.
+ */
+const WRITE_GRACE_MS = 2000;
+/** What comes behind one entry that takes so long would wait for nobody knows how long. */
+const LONG_ENTRY_MS = 1000;
+
+/** A node's database. */
+export class Database {
+  readonly #parts: DatabaseParts;
+
+  constructor(parts: DatabaseParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Runs writes.
+   * @throws {NotLeaderError} Elsewhere than on the leader.
+   * @throws {BusyError | TooLargeError | RequestError} When it was refused, or its outcome is unknown.
+   */
+  async execute(request: DataRequest): Promise<Answer> {
+    return await this.#write(request, "execute", allowed(request.statements));
+  }
+
+  /**
+   * Runs reads.
+   * @throws {NotLeaderError} When the level wants the leader, and this node does not lead.
+   * @throws {BusyError | RequestError} When it was refused.
+   */
+  async query(request: DataRequest): Promise<Answer> {
+    const answer = await this.#read(request, allowed(request.statements), { onlyIfReadOnly: false });
+    return answer === "writes" ? { results: "[]" } : answer;
+  }
+
+  /**
+   * Runs reads and writes.
+   * @throws {NotLeaderError | BusyError | TooLargeError | RequestError} As the others.
+   */
+  async request(request: DataRequest): Promise<Answer> {
+    const statements = allowed(request.statements);
+    const mayBeRead = request.level !== "strong" && statements.every(({ parts }) => parts.every(mayRead));
+    const answer = mayBeRead ? await this.#read(request, statements, { onlyIfReadOnly: true }) : "writes";
+    return answer === "writes" ? await this.#write(request, "request", statements) : answer;
+  }
+
+  /** Puts statements through the log. */
+  async #write(
+    request: DataRequest,
+    kind: Command["kind"],
+    statements: readonly BoundStatement[],
+  ): Promise<Answer> {
+    const { state, replica, options } = this.#parts;
+    if (!state.isLeader) throw new NotLeaderError();
+    refuseBehindLong(this.#parts);
+    const { transaction, dbTimeoutMs, timeoutMs } = request;
+    const readTimeoutMs = dbTimeoutMs > 0 ? dbTimeoutMs : options.queryTimeoutMs;
+    const wantedSteps = kind === "query" ? 0 : dbTimeoutMs * STEPS_PER_MS;
+    const body = encodeCommand({ kind, transaction, statements, readTimeoutMs, wantedSteps });
+    const limitMs = dbTimeoutMs > 0 ? Math.min(dbTimeoutMs * 2 + WRITE_GRACE_MS, timeoutMs) : timeoutMs;
+    const result = await replica.write(body, request.options, limitMs);
+    if (result === undefined) {
+      throw new RequestError(`no result within ${limitMs} ms: the write may or may not have taken effect`, "unknown");
+    }
+    if (result.k === "done") return result.outcome;
+    const { code, message } = result.refused;
+    switch (code) {
+      case "not_leader":
+        throw new NotLeaderError();
+      case "queue_full":
+      case "behind":
+      case "storage_full":
+        throw new BusyError(message);
+      case "too_large":
+        throw new TooLargeError(message);
+      default:
+        throw new RequestError(message, code === "unknown" ? "unknown" : "none");
+    }
+  }
+
+  async #read(
+    request: DataRequest,
+    statements: readonly BoundStatement[],
+    { onlyIfReadOnly }: { onlyIfReadOnly: boolean },
+  ): Promise<Answer | "writes"> {
+    const { state, readers, options } = this.#parts;
+    const level = request.level === "auto" ? options.isVoter ? "weak" : "none" : request.level;
+    if (level === "strong") return await this.#write(request, "query", statements);
+    if (level !== "none" && !state.isLeader) throw new NotLeaderError();
+    const isConfirmed = level === "none"
+      ? isFresh(this.#parts, request.freshness)
+      : level === "weak" && isConfirmedLeader(this.#parts);
+    if (level === "none" && !isConfirmed && !state.isLeader) throw new RequestError("stale read");
+    const { transaction, dbTimeoutMs, whenOver } = request;
+    const timeoutMs = dbTimeoutMs > 0 ? dbTimeoutMs : options.queryTimeoutMs;
+    const run = () =>
+      readers.read({ statements, transaction, options: request.options, timeoutMs, onlyIfReadOnly }, whenOver);
+    const result = await (isConfirmed ? run() : this.#confirmed(level, request.linearizableTimeoutMs, run));
+    if (result?.writes) return "writes";
+    return result ?? { results: timedOut(request) };
+  }
+
+  /** Reads once this leader is confirmed; where it is not, the levels differ in what the client hears. */
+  async #confirmed(
+    level: "none" | "weak" | "linearizable",
+    timeoutMs: number,
+    run: () => Promise<ReadResult | undefined>,
+  ): Promise<ReadResult | undefined> {
+    try {
+      return await readLinearizably(this.#parts, timeoutMs, run);
+    } catch (error) {
+      if (!(error instanceof ReplicaError)) throw error;
+      if (level === "none") throw new RequestError("stale read");
+      const isLost = error.code === "leadership_lost";
+      if (error.code === "not_leader" || isLost && level === "weak") throw new NotLeaderError();
+      throw new RequestError(isLost ? "stale read" : error.message);
+    }
+  }
+}
+
+/** Statements as they are run: with the names of the catalog as they are stored. */
+function allowed(statements: readonly BoundStatement[]): readonly BoundStatement[] {
+  return statements.map((statement) => {
+    const parts = allowedParts(statement.parts);
+    return parts === statement.parts ? statement : { ...statement, parts };
+  });
+}
+
+/** Parts as they are run, for as long as what split them remembers them. */
+const knownParts = new WeakMap<BoundStatement["parts"], BoundStatement["parts"]>();
+
+/** @throws {RequestError} When a pragma is not for clients. */
+function allowedParts(parts: BoundStatement["parts"]): BoundStatement["parts"] {
+  const known = knownParts.get(parts);
+  if (known !== undefined) return known;
+  if (parts.some(({ verb, sql }) => verb === "PRAGMA" && isDisallowedPragma(sql))) {
+    throw new RequestError("disallowed pragma");
+  }
+  const isPlain = !parts.some(({ sql }) => isAboutCatalog(sql));
+  const resolved = isPlain ? parts : parts.map((part) => ({ ...part, sql: resolveCatalogNames(part.sql) }));
+  knownParts.set(parts, resolved);
+  return resolved;
+}
+
+/**
+ * Refuses what would wait behind an entry that is taking long: that nothing was done, heard at once, is worth more than
+ * an outcome that may stay unknown.
+ */
+function refuseBehindLong({ activity, state }: DatabaseParts): void {
+  const work = state.waitingSinceMs > 0 ? activity?.work : undefined;
+  const tookMs = work ? Date.now() - work.sinceMs : 0;
+  if (!work || tookMs <= LONG_ENTRY_MS) return;
+  const { kind, index, sinceMs, steps } = work;
+  const what = kind === "vacuum" ? `entry ${index}, a VACUUM,` : `entry ${index}`;
+  throw new BusyError(
+    `the database has been busy with ${what} since ${new Date(sinceMs).toISOString()} ` +
+      `(${formatDuration(tookMs)}, ${steps} steps): nothing was written, try again later`,
+  );
+}
+
+/** The statement that was stopped carries the error, as if it alone had failed. */
+function timedOut({ statements, options }: DataRequest): string {
+  const one = options.associative ? `{"rows":[],"error":"query timeout"}` : `{"error":"query timeout"}`;
+  return `[${statements.map(() => one).join(",")}]`;
+}
