@@ -5,6 +5,7 @@
 
 import { BusyError, RequestError, TooLargeError } from "../../app/database/errors.ts";
 import type { HeldAnswer } from "../../app/database/held_answer.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Type of an answer that names none. */
 export const JSON_TYPE = "application/json; charset=utf-8";
@@ -82,7 +83,7 @@ export function problem(thrown: unknown, log: (line: string) => void): HttpRespo
       ...(error.leaderless ? { leaderless: true } : {}),
     };
   }
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   log(`a request failed unexpectedly: ${error instanceof Error ? error.stack : message}`);
   return { status: 500, body: `${message}\n`, contentType: PLAIN };
 }

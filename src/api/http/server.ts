@@ -8,6 +8,7 @@ import { splitAddress } from "../../base/codec/address.ts";
 import { Deadlines } from "../../base/worker/deadlines.ts";
 import { ClientConnection, type ConnectionParts } from "./connection.ts";
 import { HttpError } from "./problem.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** What the server works with. */
 export interface ServerParts extends ConnectionParts {
@@ -52,7 +53,7 @@ function listenAtAll(addrs: readonly string[]): Deno.TcpListener[] {
       listeners.push(Deno.listen({ hostname, port }));
     } catch (error) {
       for (const listener of listeners) listener.close();
-      const why = error instanceof Error ? error.message : error;
+      const why = messageOf(error);
       throw new Error(`cannot listen on HTTP address ${addr}: ${why}`, { cause: error });
     }
   }
@@ -70,7 +71,7 @@ async function accept(
       conn = await listener.accept();
     } catch (error) {
       if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return;
-      parts.log(`accepting a connection failed: ${error instanceof Error ? error.message : error}`);
+      parts.log(`accepting a connection failed: ${messageOf(error)}`);
       await new Promise((resolve) => setTimeout(resolve, 100)); // out of file descriptors, most likely
       continue;
     }

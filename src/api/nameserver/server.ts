@@ -18,7 +18,7 @@ import {
   refusal,
   type Zone,
 } from "../../core/dns/answer.ts";
-import { addressBytes } from "../../core/dns/address.ts";
+import { parseIp } from "../../base/codec/ip.ts";
 import { lookupOf } from "../../core/dns/lookup.ts";
 import {
   type Answer,
@@ -38,6 +38,7 @@ import {
 import type { NameServerSettings, OpenNameServer } from "./api.ts";
 import { readExactly } from "../../base/net/read_exactly.ts";
 import { askRecursors, type Protocol } from "./recursor.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Queries under way; more are dropped, as UDP may do. */
 const QUERIES_MAX = 2000;
@@ -99,7 +100,7 @@ export class NameServer {
       this.#ownHosts.push(hostname);
     } catch (error) {
       this.close();
-      const why = error instanceof Error ? error.message : error;
+      const why = messageOf(error);
       throw new Error(`cannot listen on DNS address ${addr}: ${why}`, { cause: error });
     }
   }
@@ -249,7 +250,7 @@ export class NameServer {
           return noSuchName(zone);
       }
     } catch (error) {
-      this.#log(`the catalog could not be asked: ${error instanceof Error ? error.message : error}`);
+      this.#log(`the catalog could not be asked: ${messageOf(error)}`);
       return refusal(recursion, RCODE.SERVFAIL);
     }
   }
@@ -282,7 +283,7 @@ export class NameServer {
 }
 
 function isAt(address: string, wanted: Uint8Array): boolean {
-  const bytes = addressBytes(address);
+  const bytes = parseIp(address);
   return bytes?.length === wanted.length && bytes.every((byte, at) => byte === wanted[at]);
 }
 

@@ -7,6 +7,7 @@ import { logger } from "../../base/worker/log.ts";
 import type { FromNameServer, OpenNameServer, ToNameServer } from "./api.ts";
 import { CatalogByPort } from "./catalog.ts";
 import { NameServer } from "./server.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** The line to the supervisor: a Worker's scope, or a port. */
 export interface NameServerLine {
@@ -33,7 +34,7 @@ function open(options: OpenNameServer, line: NameServerLine): NameServer | undef
     line.postMessage({ k: "listening" });
     return server;
   } catch (error) {
-    line.postMessage({ k: "failed", message: error instanceof Error ? error.message : String(error) });
+    line.postMessage({ k: "failed", message: messageOf(error) });
     return undefined;
   }
 }

@@ -26,6 +26,7 @@ import { type HttpServer, serveHttp } from "../http/server.ts";
 import { serveForwarded } from "./forwarded.ts";
 import { route } from "./router.ts";
 import type { Services } from "./services.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** In-flight requests get this long at a shutdown. */
 const SHUTDOWN_MS = 5000;
@@ -68,7 +69,7 @@ function open(message: OpenHttp): void {
     for (const addr of bindAddrs) log(`service listening on ${addr}`);
     scope.postMessage({ k: "listening", port: server.port });
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     scope.postMessage({ k: "failed", message: why });
   }
 }
@@ -132,7 +133,7 @@ function answerLookups(port: MessagePort): void {
     if (!nodeSource) return;
     const answer = await lookUp(nodeSource, what, name).then(
       (nodes): LookupAnswer => ({ ref, nodes }),
-      (error): LookupAnswer => ({ ref, error: error instanceof Error ? error.message : String(error) }),
+      (error): LookupAnswer => ({ ref, error: messageOf(error) }),
     );
     port.postMessage(answer);
   };

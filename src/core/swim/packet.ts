@@ -53,15 +53,6 @@ export function compound(messages: readonly Uint8Array[]): Uint8Array {
   return writer.copy();
 }
 
-/** Puts messages into as few datagrams as the count of a compound allows. */
-export function compounds(messages: readonly Uint8Array[]): Uint8Array[] {
-  const packets: Uint8Array[] = [];
-  for (let at = 0; at < messages.length; at += COMPOUND_PARTS_MAX) {
-    packets.push(compound(messages.slice(at, at + COMPOUND_PARTS_MAX)));
-  }
-  return packets;
-}
-
 /** A message inside a compressed one. */
 export function compressed(message: Uint8Array): Uint8Array {
   return encodeMessage(TYPE.compress, COMPRESSED, { algo: 0, buf: compress(message) });

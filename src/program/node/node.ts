@@ -31,6 +31,7 @@ import { type Part, runHere } from "./here.ts";
 import { discoveryAddrs, type Scope } from "./permissions.ts";
 import { spawn } from "./spawn.ts";
 import { VERSION } from "./version.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Room in a forwarded request for what is not body. */
 const FORWARD_OVERHEAD_BYTES = 64 * 1024;
@@ -335,7 +336,7 @@ export class Node {
     try {
       if (this.#config.rejoinsDamaged) healing = noteDamage(path, { nodeId, reason: message, members });
     } catch (error) {
-      this.#log(`could not note the damage in ${path}: ${error instanceof Error ? error.message : error}`);
+      this.#log(`could not note the damage in ${path}: ${messageOf(error)}`);
     }
     if (healing === undefined) this.#fail(new NodeFailure(message, exitCode));
     else this.#fail(new NodeFailure(`${message}\n${healing}`));
@@ -428,7 +429,7 @@ export class Node {
       await (task === "leave" ? this.leave() : this.onReload());
       this.#tellHttp({ k: "done", ref });
     } catch (error) {
-      this.#tellHttp({ k: "done", ref, error: error instanceof Error ? error.message : String(error) });
+      this.#tellHttp({ k: "done", ref, error: messageOf(error) });
     }
   }
 }
@@ -449,7 +450,7 @@ function usableLibrary(path: string): string {
     requireLibrary(library);
     return library;
   } catch (error) {
-    throw new NodeFailure(error instanceof Error ? error.message : String(error));
+    throw new NodeFailure(messageOf(error));
   }
 }
 
