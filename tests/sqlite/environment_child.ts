@@ -118,7 +118,7 @@ const SCENARIOS: Readonly<Record<string, (folder: string) => Fate>> = {
   },
   memory: () => {
     const database = open(":memory:");
-    const statement = database.prepare("SELECT length(randomblob(250000000))");
+    const statement = database.prepare(`SELECT ${Array(5).fill("randomblob(60000000)").join()}`);
     limitMemory(240_000_000); // the runtime needs some of it
     const fate = fateOf(() => statement.run());
     limitMemory(undefined);
