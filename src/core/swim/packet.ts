@@ -22,7 +22,6 @@ export const PACKET_BYTES = 1400;
 export const COMPOUND_HEAD_BYTES = 2;
 /** What a compound adds for each part. */
 export const COMPOUND_PART_BYTES = 2;
-const COMPOUND_PARTS_MAX = 255;
 const CRC_BYTES = 5;
 const DEPTH_MAX = 8;
 const MESSAGES_MAX = 4096;

@@ -3,7 +3,7 @@
  * and calls on. Strangers get a clear word and are closed; connections and time are limited.
  * @module
  */
-import { DecodeError } from "../../base/codec/cursor.ts";
+import { type ByteWriter, DecodeError } from "../../base/codec/cursor.ts";
 import { type Frame, writeFrame } from "../../base/codec/frame.ts";
 import { Connection } from "./connection.ts";
 import {
@@ -199,13 +199,11 @@ export class Listener {
   }
 }
 
-/** Sends an answer; one that finds the queue full waits for its turn. */
+/** Sends an answer; long ones one after the other. */
 async function send(connection: Connection, reply: Rpc, onSent: (() => void) | undefined): Promise<void> {
-  while (!connection.send((writer) => writeRpc(writer, FRAME.reply, reply)) && !connection.closed) {
-    await connection.drained();
-  }
-  if (!onSent) return;
-  await connection.drained();
+  const write = (writer: ByteWriter) => writeRpc(writer, FRAME.reply, reply);
+  if (!onSent) return void connection.send(write);
+  await connection.sendLong(write);
   onSent();
 }
 

@@ -129,7 +129,8 @@ export class AgentApi {
 
 /** Whether no connection could be made: in the runtime's words, as it has no class for it. */
 function isUnsent(error: unknown): boolean {
-  return error instanceof TypeError && error.message.includes("client error (Connect)");
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  return messageOf(cause).includes("client error (Connect)");
 }
 
 function baseUrl(address: string): string {
