@@ -23,21 +23,25 @@ export interface ServerParts extends ConnectionParts {
 export interface HttpServer {
   /** Of the first address. */
   readonly port: number;
+  /** Begins to take connections; until then they wait. */
+  start(): void;
   /** Takes no more connections and resolves when the requests under way are answered. */
   shutdown(): Promise<void>;
 }
 
 /**
- * Listens at the addresses in the options.
+ * Listens at the addresses in the options, and answers from {@linkcode HttpServer.start} on.
  * @throws {Error} Naming the first address that it cannot have.
  */
 export function serveHttp(parts: ServerParts): HttpServer {
   const listeners = listenAtAll(parts.options.bindAddrs);
   const connections = new Set<ClientConnection>();
   const deadlines = new Deadlines();
-  for (const listener of listeners) accept(listener, parts, { connections, deadlines });
   return {
     port: listeners[0].addr.port,
+    start() {
+      for (const listener of listeners) accept(listener, parts, { connections, deadlines });
+    },
     async shutdown() {
       for (const listener of listeners) listener.close();
       await Promise.all([...connections].map((connection) => connection.finish()));

@@ -77,7 +77,7 @@ export class NameServer {
   readonly #open = new Set<Deno.TcpConn>();
 
   /**
-   * Binds at once.
+   * Binds at once, and answers from {@linkcode NameServer.start} on.
    * @throws {Error} Naming the first address that it cannot have.
    */
   constructor(options: Omit<OpenNameServer, "k" | "lookups">, catalog: CatalogSource, log: (line: string) => void) {
@@ -87,6 +87,10 @@ export class NameServer {
     this.#datacenter = options.datacenter;
     this.#log = log;
     this.#settings = this.#usable(options.settings);
+  }
+
+  /** Begins to answer; until then questions wait. */
+  start(): void {
     for (const udp of this.#udp) this.#serveUdp(udp);
     for (const tcp of this.#tcp) this.#serveTcp(tcp);
   }

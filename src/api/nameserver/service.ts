@@ -22,6 +22,7 @@ export function serveNames(line: NameServerLine): void {
   let server: NameServer | undefined;
   line.onmessage = ({ data }) => {
     if (data.k === "open") server = open(data, line);
+    else if (data.k === "serve") server?.start();
     else if (data.k === "close") server?.close();
     else if (server) server.settings = data.settings;
   };

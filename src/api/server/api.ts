@@ -65,6 +65,7 @@ export interface HttpOptions {
 /** Supervisor → HTTP Worker. */
 export type ToHttpWorker =
   | OpenHttp
+  | { readonly k: "serve" } // all listeners of the node are open: answer
   | { readonly k: "reader"; readonly line: ReaderLine } // one more to share reads among
   | { readonly k: "lookups"; readonly port: MessagePort } // of the name server: `Lookup` in, `LookupAnswer` out (api/nameserver/api.ts)
   | { readonly k: "names"; readonly port: MessagePort } // serve DNS, too; carries what a name server's Worker is told

@@ -163,6 +163,7 @@ export function serve(line: WorkerScope<ToHttpWorker, FromHttpWorker>): void {
   scope = line;
   line.onmessage = ({ data }) => {
     if (data.k === "open") open(data);
+    else if (data.k === "serve") server?.start();
     else if (data.k === "reader") services?.readers.add(data.line);
     else if (data.k === "lookups") answerLookups(data.port);
     else if (data.k === "names") startNameServer(data.port);

@@ -6,9 +6,10 @@
  * A client agent (`muster agent` without `-server`) keeps no data: it has HTTP, the name server, and gossip, which is also its
  * way to the servers, all in this thread.
  *
- * Start: the writer first, as the log may not be cut or replayed without knowing what the database holds; HTTP, so that
- * `/readyz` answers while the node waits for its cluster; the replica, which waits for the writer's word; and when that
- * has come, the readers, which need the writer's file. The snapshot Worker starts when the replica first needs it.
+ * Start: the writer first, as the log may not be cut or replayed without knowing what the database holds; HTTP; the
+ * replica, which waits for the writer's word; and when that has come, the readers, which need the writer's file. When all
+ * listeners are open, HTTP and the name server begin to answer: `/readyz` does so while the node waits for its cluster. The
+ * snapshot Worker starts when the replica first needs it.
  * @module
  */
 import type { DiscoveryOptions, OpenDiscovery } from "../../drivers/discovery/api.ts";
@@ -65,6 +66,7 @@ export class Node {
   readonly #failed = Promise.withResolvers<never>();
   readonly #left = Promise.withResolvers<void>();
   readonly #clustered = Promise.withResolvers<void>();
+  readonly #listening = { replica: Promise.withResolvers<void>(), http: Promise.withResolvers<void>() };
   readonly #stopped = {
     replica: Promise.withResolvers<void>(),
     http: Promise.withResolvers<void>(),
@@ -120,7 +122,22 @@ export class Node {
     if (isServer) this.#startWriter(writerToHttp.port1);
     this.#http = this.#startHttp({ state, replica: httpToReplica.port1, writer: writerToHttp.port2 });
     if (isServer) this.#idleReader = this.#spawn("reader");
+    else this.#listening.replica.resolve();
     revokeSpentRights({ isClient: !isServer });
+    this.#serveWhenOpen();
+  }
+
+  /** Clients are answered when everything listens: what they ask next must find it (a join, a question to the name server). */
+  async #serveWhenOpen(): Promise<void> {
+    const { replica, http } = this.#listening;
+    await Promise.all([replica.promise, http.promise, this.#agent?.listening()]);
+    this.#tellHttp({ k: "serve" });
+    this.#agent?.serve();
+  }
+
+  #onReplicaListening(): void {
+    this.#startReaders();
+    this.#listening.replica.resolve();
   }
 
   #startAgent(agent: AgentConfig, state: SharedArrayBuffer, http: MessagePort): AgentParts {
@@ -200,6 +217,7 @@ export class Node {
     const worker = this.#start("http");
     worker.addEventListener("message", ({ data }: MessageEvent<FromHttpWorker>) => {
       if (data.k === "failed") this.#fail(new NodeFailure(data.message));
+      else if (data.k === "listening") this.#listening.http.resolve();
       else if (data.k === "stopped") this.#stopped.http.resolve();
       else if (data.k === "wantReader") this.#addReader();
       else if (data.k === "ask") this.#onAsked(data);
@@ -277,7 +295,7 @@ export class Node {
     const worker = this.#spawn("replica");
     worker.addEventListener("message", ({ data }: MessageEvent<FromReplica>) => {
       if (data.k === "failed") this.#onReplicaFailed(data);
-      else if (data.k === "listening") this.#startReaders();
+      else if (data.k === "listening") this.#onReplicaListening();
       else if (data.k === "wantSnapshots") this.#startSnapshots();
       else if (data.k === "clustered") this.#clustered.resolve();
       else if (data.k === "stopped") this.#stopped.replica.resolve();

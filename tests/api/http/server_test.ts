@@ -80,6 +80,7 @@ async function serving(work: (port: number, parts: ServerParts & Services) => Pr
   };
   const serverParts: ServerParts & Services = { ...services, route: (request) => route(request, services) };
   const server = serveHttp(serverParts);
+  server.start();
   try {
     await work(server.port, serverParts);
   } finally {
