@@ -153,7 +153,7 @@ export function monitor(request: HttpRequest): HttpResponse {
     status: 200,
     body: "",
     contentType: "text/plain; charset=utf-8",
-    stream: (over) => monitored(least, render, over),
+    stream: { pieces: (over) => monitored(least, render, over) },
   };
 }
 

@@ -20,6 +20,7 @@ import { READERS_MAX } from "../../app/database/readers.ts";
 import { NODE_STATE_BYTES } from "../../base/worker/node_state.ts";
 import type { OpenReader, OpenSnapshot, OpenWriter } from "../../drivers/sqlite/api.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
+import type { OpenBackups } from "../../drivers/backup/api.ts";
 import { ACTIVITY, Control, TICKET } from "../../drivers/libsqlite/control.ts";
 import { bundledLibrary, requireLibrary } from "../../drivers/libsqlite/library.ts";
 import { type LogLevel, setLogLevel } from "../../base/worker/log.ts";
@@ -86,6 +87,8 @@ export class Node {
   readonly #answers = new AnswerBudget();
   /** Whether the snapshot Worker is still to start. */
   #startsSnapshots = true;
+  /** Whether the backup Worker is still to start. */
+  #startsBackups = true;
   readonly #writerToReplica = new MessageChannel();
   readonly #snapshotLine = new MessageChannel();
 
@@ -220,6 +223,7 @@ export class Node {
       else if (data.k === "listening") this.#listening.http.resolve();
       else if (data.k === "stopped") this.#stopped.http.resolve();
       else if (data.k === "wantReader") this.#addReader();
+      else if (data.k === "wantBackups") this.#startBackups();
       else if (data.k === "ask") this.#onAsked(data);
     });
     const open: ToHttpWorker = {
@@ -258,7 +262,8 @@ export class Node {
   }
 
   #tellHttp(message: ToHttpWorker): void {
-    this.#http.postMessage(message, message.k === "reader" ? [message.line.port] : []);
+    const ports = message.k === "reader" ? [message.line.port] : message.k === "backups" ? [message.port] : [];
+    this.#http.postMessage(message, ports);
   }
 
   /** The other end of the line to the discovery Worker. */
@@ -279,9 +284,22 @@ export class Node {
     this.#revokeLibrary();
   }
 
+  #startBackups(): void {
+    const { port1, port2 } = new MessageChannel();
+    const open: OpenBackups = {
+      path: `${this.#directory.sqlite}/${DATABASE}`,
+      library: this.#scope.sqliteLibrary,
+      port: port1,
+    };
+    this.#spawn("backup").postMessage(open, [port1]);
+    this.#startsBackups = false;
+    this.#revokeLibrary();
+    this.#tellHttp({ k: "backups", port: port2 });
+  }
+
   /** Takes the right to the SQLite library from this thread, when no further Worker is to have it. */
   #revokeLibrary(): void {
-    if (this.#readerControls.length === READERS_MAX && !this.#startsSnapshots) {
+    if (this.#readerControls.length === READERS_MAX && !this.#startsSnapshots && !this.#startsBackups) {
       Deno.permissions.revokeSync({ name: "ffi" });
     }
   }
