@@ -31,6 +31,12 @@ export class TooLargeError extends Error {
   override readonly name = "TooLargeError";
 }
 
+/** A database file was not loaded, as something is wrong with it; nothing has changed. */
+export class LoadError extends Error {
+  /** Always `LoadError`. */
+  override readonly name = "LoadError";
+}
+
 /** Only the leader can do it, and this node does not lead. Nothing was done. */
 export class NotLeaderError extends Error {
   /** Always `NotLeaderError`. */

@@ -130,6 +130,7 @@ export function resultMessage(error: unknown, limits: Limits): string | null {
 
 /** Whether the disk of the database or of the temporary files is full. */
 export function isDiskFull(error: unknown): boolean {
+  if (error instanceof Error && "code" in error && error.code === "ENOSPC") return true; // by the runtime, not by SQLite
   return primaryCode(error) === FULL && causeOf(error) === "environment";
 }
 
