@@ -3,7 +3,7 @@
  * other. Everything else is dropped before it can reach an assertion. Pure.
  * @module
  */
-import type { AppendEntries, EntryId, Message, NodeId, OutgoingMessage } from "./message.ts";
+import type { AppendEntries, EntryId, Mark, Message, NodeId, OutgoingMessage } from "./message.ts";
 
 /** Whether `m` could have been sent to `self` by a correct node. */
 export function isPlausible(m: Message, self: NodeId): boolean {
@@ -30,6 +30,10 @@ export function isPlausible(m: Message, self: NodeId): boolean {
       return m.term > 0 && isCount(m.round) && isCount(m.promiseMs ?? 0);
     case "removedNotice":
       return isCount(m.at);
+    case "recall":
+      return true;
+    case "marks":
+      return m.marks.every(isMark);
     default:
       // A kind that a later version may send.
       return false;
@@ -47,6 +51,11 @@ function isCount(value: number): boolean {
 
 function isId({ index, term }: EntryId): boolean {
   return isCount(index) && isCount(term) && (index === 0) === (term === 0);
+}
+
+function isMark({ storageId, term, vote, entry }: Mark): boolean {
+  if (typeof storageId !== "string" || vote !== null && typeof vote !== "string") return false;
+  return isCount(term) && isCount(entry.index) && isCount(entry.term) && entry.term <= term;
 }
 
 function areConsecutive({ prev, entries, term }: AppendEntries): boolean {

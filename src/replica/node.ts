@@ -40,8 +40,7 @@ import { Verification } from "./verification.ts";
 import { type Hello, PROTOCOL_VERSION } from "./wire.ts";
 
 /** Ticks of an election timeout; no more are made up after a longer pause of this process (spec/raft.md §1.4). */
-const ELECTION_TICKS = 20;
-const HEARTBEAT_TICKS = 2;
+const ELECTION_TICKS = DEFAULT_OPTIONS.electionTicks;
 /** A writer in the middle of a long statement is not waited for longer: the log has what it has not applied. */
 const WRITER_CLOSE_MS = 5000;
 /** Hashing all replicas takes seconds per gigabyte. */
@@ -201,7 +200,7 @@ export class ReplicaNode {
         commit: Math.max(commit, applied),
         applied,
       },
-      { ...DEFAULT_OPTIONS, electionTicks: ELECTION_TICKS, heartbeatTicks: HEARTBEAT_TICKS, lease: this.#lease },
+      { ...DEFAULT_OPTIONS, recall: true, lease: this.#lease },
       { u32: () => crypto.getRandomValues(new Uint32Array(1))[0] },
     );
     return new Replica({
@@ -340,10 +339,11 @@ export class ReplicaNode {
     return this.#replica.status().config.members.find((member) => member.id === id);
   }
 
-  /** A request goes to the disk that the configuration names, a reply to the one that asked. */
+  /** A request goes to the disk that the configuration names, where it names the node, a reply to the one that asked. */
   #send(message: OutgoingMessage, entries: readonly Entry[]): void {
     const stream = this.#peer(message.to);
-    const disk = isReply(message) ? this.#callers.get(message.to) : this.#disks.get(message.to);
+    const caller = this.#callers.get(message.to);
+    const disk = isReply(message) ? caller : this.#disks.get(message.to) ?? caller;
     if (stream && stream.storageId === disk) stream.send(message, entries);
   }
 
