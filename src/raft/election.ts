@@ -20,7 +20,7 @@ import {
   noteRole,
   type RaftState,
   redrawTimeout,
-  remember,
+  rememberVote,
   restartTimer,
   send,
   sendDurable,
@@ -193,7 +193,7 @@ export function onRequestVoteReply(s: RaftState, m: RequestVoteReply): void {
   if (m.term > s.term) return becomeFollower(s, m.term, `"${m.from}" is in a higher term`);
   if (s.part.role !== "candidate" || m.term !== s.term) return;
   s.part.votes.set(m.from, m.granted);
-  if (m.granted) remember(s, m.from, { vote: s.id, entry: { index: 0, term: 0 } });
+  if (m.granted) rememberVote(s, m.from);
   countVotes(s, s.part);
 }
 

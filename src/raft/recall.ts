@@ -15,7 +15,8 @@
  * (1) a majority of voters, itself included, has answered its question, or a node that leads has, and
  * (2) every other member has answered, or its machine said that nothing listens there, or an election timeout is over.
  *
- * It stops with {@linkcode LostEntriesError} when a mark of its own disk names what the disk does not hold. (1) costs no
+ * It stops with {@linkcode LostEntriesError} when a mark of its own disk names what the disk does not hold; also later, when
+ * it hears of one only then, or refuses an append behind what it acknowledged to this very leader, which then tells it. (1) costs no
  * availability: without a majority there is nothing to vote for or to acknowledge. It also keeps a copy inert that runs
  * beside the living original, as answers go to the original's address. (2) makes a node wait for those that remember, but
  * not for ever for a member that is silent.
@@ -84,7 +85,7 @@ export function onRecall(s: RaftState, m: Recall): void {
 export function onMarks(s: RaftState, m: Marks): void {
   for (const mark of m.marks) {
     if (mark.storageId !== s.storageId) s.marks.add(mark);
-    else if (s.check !== undefined) checkMark(s, mark);
+    else checkMark(s, mark);
   }
   if (!m.isAnswer || s.check === undefined) return;
   s.check.answered.add(m.from);

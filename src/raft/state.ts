@@ -239,16 +239,24 @@ export function noteRole(s: RaftState, why: string): void {
   s.out.roleWhy = why;
 }
 
-/** Keeps what a member's disk holds in this term. */
-export function remember(s: RaftState, id: NodeId, held: Pick<Mark, "vote" | "entry">): void {
+/** Candidate: keeps that a member voted for this node. */
+export function rememberVote(s: RaftState, voter: NodeId): void {
+  const mark = matchMark(s, voter, 0);
+  if (mark !== undefined) s.marks.add({ ...mark, vote: s.id });
+}
+
+/** What a member's disk holds that has acknowledged `match` in this term; undefined for a node that is none. */
+export function matchMark(s: RaftState, id: NodeId, match: Index): Mark | undefined {
   const storageId = memberOf(s.configs.current, id)?.storageId;
-  if (storageId !== undefined) s.marks.add({ storageId, term: s.term, ...held });
+  if (storageId === undefined) return undefined;
+  return { storageId, term: s.term, vote: null, entry: { index: match, term: s.log.termAt(match) ?? 0 } };
 }
 
 /** Leader: keeps what its peers acknowledged in this term, as its progress is gone with its office. */
 export function rememberMatches(s: RaftState): void {
   for (const { id, match } of leadership(s)?.peers ?? []) {
-    if (match > 0) remember(s, id, { vote: null, entry: { index: match, term: s.log.termAt(match) ?? 0 } });
+    const mark = match > 0 ? matchMark(s, id, match) : undefined;
+    if (mark !== undefined) s.marks.add(mark);
   }
 }
 

@@ -14,7 +14,7 @@
  * With the profile files, over the real log, and with sqlite, over the real state machine:
  *
  *     14b  1 I12     24   37 D2          26     1 I16   27     1 I16         28   348 I16         29     1 I16
- *     18   3 I15                         30   109 I16   31     1 I16         32   113 liveness    34   311 D2
+ *     18   3 I15                         30   109 I16   31     1 I16         32   120 liveness    34   311 D2
  *     32d 15 L5
  *
  * With the profile leases:

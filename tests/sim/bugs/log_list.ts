@@ -87,7 +87,7 @@ const OLD_DISKS: readonly Bug[] = [
     title: "a node goes on that lacks what its leader was told it holds (B3, L5)",
     symptom: "a node whose disk is an older copy of itself stays behind, and votes",
     file: "src/raft/follower.ts",
-    find: "    checkHolds(s, m.commit);\n    if (m.commit.term > 0) commitTo(s, m.commit.index);",
+    find: "    checkHolds(s.log, m.commit);\n    if (m.commit.term > 0) commitTo(s, m.commit.index);",
     replace: "    commitTo(s, Math.min(m.commit.index, s.log.last));",
     caught: files(300),
   },
