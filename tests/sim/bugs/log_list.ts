@@ -104,7 +104,7 @@ const OLD_DISKS: readonly Bug[] = [
     id: "32c",
     title: "a heartbeat commits whatever entry is in the place of the one that it names (L5)",
     symptom: "a node whose disk is an older copy of itself commits entries of a deposed leader",
-    file: "src/raft/follower.ts",
+    file: "src/raft/lost_entries.ts",
     find: "const isOther = term > 0 && held !== undefined && held !== term;",
     replace: "const isOther = false;",
     caught: test("tests/raft/scenarios_test.ts"),
