@@ -45,6 +45,11 @@ export function isReply({ k }: Message | OutgoingMessage): boolean {
   return k === "preVoteReply" || k === "requestVoteReply" || k === "appendReply" || k === "heartbeatReply";
 }
 
+/** Whether a message may go to any disk under the receiver's id: a node that lags may know an older one only (recall.ts). */
+export function isForAnyDisk({ k }: Message | OutgoingMessage): boolean {
+  return k === "recall" || k === "marks";
+}
+
 function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
 }

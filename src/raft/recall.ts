@@ -12,8 +12,9 @@
  *
  * Check. A node that starts with a log neither votes nor acknowledges nor campaigns, and takes no snapshot, until
  *
- * (1) a majority of voters, itself included, has answered its question, or a node that leads has, and
- * (2) every other member has answered, or its machine said that nothing listens there, or an election timeout is over.
+ * (1) it has heard from a majority of voters, itself included, or from a node that leads, and
+ * (2) every other member and that leader has answered its question, or its machine said that nothing listens there, or an
+ *     election timeout is over. A node of an older version does not answer, but it is heard.
  *
  * It stops with {@linkcode LostEntriesError} when a mark of its own disk names what the disk does not hold; also later, when
  * it hears of one only then, or refuses an append behind what it acknowledged to this very leader, which then tells it. (1) costs no
@@ -41,7 +42,7 @@ import { checkHolds, LostEntriesError } from "./lost_entries.ts";
 import { campaignIfAlone } from "./membership.ts";
 import type { Mark, Marks, Message, NodeId, Recall } from "./message.ts";
 import { majority } from "./quorum.ts";
-import { leadership, type RaftState, rememberMatches, restartTimer, send, sendDurable } from "./state.ts";
+import { type Check, leadership, type RaftState, rememberMatches, restartTimer, send, sendDurable } from "./state.ts";
 
 /** What this node will not take back within its term; true of the disk once all that is written now is durable. */
 function ownMark(s: RaftState): Mark {
@@ -88,6 +89,7 @@ export function onMarks(s: RaftState, m: Marks): void {
     else checkMark(s, mark);
   }
   if (!m.isAnswer || s.check === undefined) return;
+  s.check.heard.add(m.from);
   s.check.answered.add(m.from);
   settleCheck(s);
 }
@@ -102,7 +104,7 @@ function checkMark(s: RaftState, { term, vote, entry }: Mark): void {
 
 /** Begins the check, unless there is nobody to ask. */
 export function startCheck(s: RaftState): void {
-  s.check = { answered: new Set(), gone: new Set(), leader: undefined };
+  s.check = { heard: new Set(), answered: new Set(), gone: new Set(), leader: undefined };
   settleCheck(s);
 }
 
@@ -110,9 +112,7 @@ export function startCheck(s: RaftState): void {
 export function tickCheck(s: RaftState): void {
   const { check } = s;
   if (check === undefined) return;
-  for (const to of others(s)) if (!check.answered.has(to)) ask(s, to);
-  const { leader } = check;
-  if (leader !== undefined && !check.answered.has(leader) && !others(s).includes(leader)) ask(s, leader);
+  for (const to of asked(s, check)) if (!check.answered.has(to)) ask(s, to);
   settleCheck(s);
 }
 
@@ -120,17 +120,24 @@ function ask(s: RaftState, to: NodeId): void {
   send(s, { k: "recall", from: s.id, to, term: s.term });
 }
 
-function others(s: RaftState): NodeId[] {
-  return s.configs.current.members.map(({ id }) => id).filter((id) => id !== s.id);
+/** All other members, and the leader, which this node's configuration may not know yet. */
+function asked(s: RaftState, { leader }: Check): ReadonlySet<NodeId> {
+  const ids = new Set(s.configs.current.members.map(({ id }) => id));
+  if (leader !== undefined) ids.add(leader);
+  ids.delete(s.id);
+  return ids;
 }
 
-/** Before the check is over, messages count as lost, but for marks; of a leader's, it is noted who leads. */
+/** Before the check is over, all messages but marks count as lost; it is noted who sent them, and who leads. */
 export function whileChecked(s: RaftState, m: Message): void {
   const { check } = s;
+  if (check === undefined) return;
+  check.heard.add(m.from);
   const isLeaders = m.k === "appendEntries" || m.k === "heartbeat";
-  if (check === undefined || !isLeaders || m.term < s.term || check.leader === m.from) return;
-  check.leader = m.from;
-  if (!check.answered.has(m.from)) ask(s, m.from);
+  if (isLeaders && m.term >= s.term && check.leader !== m.from) {
+    check.leader = m.from;
+    if (!check.answered.has(m.from)) ask(s, m.from);
+  }
   settleCheck(s);
 }
 
@@ -144,12 +151,12 @@ export function onGone(s: RaftState, id: NodeId): void {
 function settleCheck(s: RaftState): void {
   const { check } = s;
   if (check === undefined) return;
-  const { answered, gone, leader } = check;
-  const { voters } = s.configs;
-  const heard = voters.filter((id) => id === s.id ? s.configs.isVoter : answered.has(id)).length;
-  const hasQuorum = heard >= majority(voters.length) || leader !== undefined && answered.has(leader);
-  const hasAll = others(s).every((id) => answered.has(id) || gone.has(id));
-  if (others(s).length > 0 && !(hasQuorum && (hasAll || s.timer.now >= s.options.electionTicks))) return;
+  const { voters, isVoter } = s.configs;
+  const heard = voters.filter((id) => id === s.id ? isVoter : check.heard.has(id)).length;
+  const hasQuorum = check.leader !== undefined || heard >= majority(voters.length);
+  const ids = asked(s, check);
+  const hasAll = [...ids].every((id) => check.answered.has(id) || check.gone.has(id));
+  if (ids.size > 0 && !(hasQuorum && (hasAll || s.timer.now >= s.options.electionTicks))) return;
   s.check = undefined;
   restartTimer(s);
   campaignIfAlone(s);

@@ -128,6 +128,8 @@ export interface Timer {
 
 /** Whom a node has heard that asks what it promised (recall.ts). */
 export interface Check {
+  /** Nodes of which anything was heard. */
+  readonly heard: Set<NodeId>;
   /** Nodes that answered. */
   readonly answered: Set<NodeId>;
   /** Nodes at whose address nothing listened. */

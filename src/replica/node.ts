@@ -8,7 +8,7 @@ import { WriterDigests } from "./writer_digests.ts";
 import { createCore, DEFAULT_OPTIONS } from "../raft/raft.ts";
 import type { Effects, LeaseOptions } from "../raft/effects.ts";
 import type { Config, Entry, Member, Message, NodeId, OutgoingMessage } from "../raft/message.ts";
-import { isReply } from "../raft/message_check.ts";
+import { isForAnyDisk, isReply } from "../raft/message_check.ts";
 import type { FromWriter } from "../sqlite/api.ts";
 import type { LeaderInfo, ReplicaOpen, ReplicaOptions } from "./api.ts";
 import { pause } from "../rpc/backoff.ts";
@@ -339,12 +339,11 @@ export class ReplicaNode {
     return this.#replica.status().config.members.find((member) => member.id === id);
   }
 
-  /** A request goes to the disk that the configuration names, where it names the node, a reply to the one that asked. */
+  /** A request goes to the disk that the configuration names, a reply to the one that asked; what names disks itself, to any. */
   #send(message: OutgoingMessage, entries: readonly Entry[]): void {
     const stream = this.#peer(message.to);
-    const caller = this.#callers.get(message.to);
-    const disk = isReply(message) ? caller : this.#disks.get(message.to) ?? caller;
-    if (stream && stream.storageId === disk) stream.send(message, entries);
+    const disk = isReply(message) ? this.#callers.get(message.to) : this.#disks.get(message.to);
+    if (stream && (stream.storageId === disk || isForAnyDisk(message))) stream.send(message, entries);
   }
 
   /** The stream to a node, by the configuration's address or, for a node that is not in it, by the one it called from. */

@@ -123,7 +123,7 @@ const OLD_DISKS: readonly Bug[] = [
     title: "a node that starts takes a majority's word for what it promised (B3, recall.ts)",
     symptom: "an older copy of a node's disk is taken in unless the right node answers first",
     file: "src/raft/recall.ts",
-    find: "const hasAll = others(s).every((id) => answered.has(id) || gone.has(id));",
+    find: "const hasAll = [...ids].every((id) => check.answered.has(id) || check.gone.has(id));",
     replace: "const hasAll = true;",
     caught: test("tests/raft/scenarios_test.ts"),
   },
