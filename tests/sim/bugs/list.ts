@@ -19,7 +19,7 @@
  *
  * With the profile leases:
  *
- *     10 254 R10      10b  3 R10         10d 31 R10         10h 45 R10
+ *     10 254 R10      10b 67 R10         10d 106 R10        10h 45 R10
  *
  * The others are caught by the tests they name. Whole clusters come too seldom into what 7b (no seed of 3500), 9c (one of
  * 4000), 10c and 10g (380), 10f (500), 13 (500), 19b (800), 23 and 28b (1100) need, and never into 12b: a node that is
