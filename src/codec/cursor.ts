@@ -10,6 +10,8 @@ export class DecodeError extends Error {
   override readonly name = "DecodeError";
 }
 
+/** Texts up to this length are encoded here where they are ASCII, which is quicker than asking the encoder. */
+const SHORT_TEXT_LENGTH_MAX = 24;
 const utf8Encoder = new TextEncoder();
 const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }); // a U+FEFF is text, too
 
@@ -96,10 +98,21 @@ export class ByteWriter {
   string(text: string): this {
     const lengthAt = this.reserve(4);
     const start = this.reserve(text.length * 3);
-    const { written } = utf8Encoder.encodeInto(text, this.#bytes.subarray(start));
+    const isShort = text.length <= SHORT_TEXT_LENGTH_MAX && this.#ascii(text, start);
+    const written = isShort ? text.length : utf8Encoder.encodeInto(text, this.#bytes.subarray(start)).written;
     this.#length = start + written;
     this.#view.setUint32(lengthAt, written);
     return this;
+  }
+
+  /** Writes a text at `start`; false where it is not ASCII. */
+  #ascii(text: string, start: number): boolean {
+    for (let at = 0; at < text.length; at++) {
+      const code = text.charCodeAt(at);
+      if (code >= 0x80) return false;
+      this.#bytes[start + at] = code;
+    }
+    return true;
   }
 
   /** Overwrites the u32 at `offset`, which must have been written before. */

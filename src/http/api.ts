@@ -18,6 +18,8 @@ export interface OpenHttp {
   readonly options: HttpOptions;
   /** Shared memory of the node's state (src/rpc/node_state.ts). */
   readonly state: SharedArrayBuffer;
+  /** Counts the bytes of answers in flight (src/rpc/answer_budget.ts). */
+  readonly answers: SharedArrayBuffer;
   readonly replica: MessagePort;
   /** Where the writer says what it is at (src/rpc/activity.ts); absent where there is none. */
   readonly activity?: ActivityPlace;

@@ -29,11 +29,22 @@ export function decodeStatements(text: string): BoundStatement[] {
   if (!Array.isArray(body)) throw new HttpError(400, "invalid request");
   if (body.length === 0) throw new HttpError(400, "no statements");
   const statements: BoundStatement[] = [];
+  const split = repeatedSplit();
   for (const element of body) {
-    const statement = decodeElement(element);
+    const statement = decodeElement(element, split);
     if (statement) statements.push(statement);
   }
   return statements;
+}
+
+/** Splits texts, of which one often is the same as the one before it: comparing the two costs less than looking it up. */
+function repeatedSplit(): typeof splitStatements {
+  let before = "";
+  let parts = splitStatements(before);
+  return (sql) => {
+    if (sql !== before) parts = splitStatements(before = sql);
+    return parts;
+  };
 }
 
 /** One SQL text without parameters; an empty one has no statement, one that holds none has an empty result. */
@@ -41,21 +52,22 @@ export function sqlText(text: string): BoundStatement[] {
   return text === "" ? [] : [{ parts: splitStatements(text), positional: [], named: null }];
 }
 
-function decodeElement(element: Json): BoundStatement | undefined {
+function decodeElement(element: Json, split: typeof splitStatements): BoundStatement | undefined {
   if (typeof element === "string") {
-    return element === "" ? undefined : { parts: splitStatements(element), positional: [], named: null };
+    return element === "" ? undefined : { parts: split(element), positional: [], named: null };
   }
   if (!Array.isArray(element) || typeof element[0] !== "string") throw new HttpError(400, "invalid request");
-  const [sql, ...parameters] = element;
+  const sql = element[0];
   const positional: SqlValue[] = [];
   let named: Record<string, SqlValue> | null = null;
-  for (const parameter of parameters) {
+  for (let at = 1; at < element.length; at++) {
+    const parameter = element[at];
     if (typeof parameter === "object" && parameter !== null && !Array.isArray(parameter)) {
       named ??= Object.create(null) as Record<string, SqlValue>;
       for (const [name, value] of Object.entries(parameter)) named[name] = bind(value);
     } else positional.push(bind(parameter));
   }
-  return sql === "" ? undefined : { parts: splitStatements(sql), positional, named };
+  return sql === "" ? undefined : { parts: split(sql), positional, named };
 }
 
 function bind(value: Json): SqlValue {

@@ -3,6 +3,7 @@
  * log, waited for by blocking queries.
  * @module
  */
+import { takeText } from "./held_answer.ts";
 import { CATALOG_PREFIX, CATALOG_SCHEMA, type CatalogWrite } from "../sql/catalog.ts";
 import { type BoundStatement, encodeCommand } from "../sql/command.ts";
 import { splitStatements } from "../sql/statement.ts";
@@ -67,7 +68,9 @@ export class Catalog {
       onlyIfReadOnly: false,
     });
     if (result === undefined) throw new CatalogError("reading the catalog timed out");
-    const parsed: { rows?: CatalogRow[]; error?: string }[] = JSON.parse(result.results);
+    const parsed: { rows?: CatalogRow[]; error?: string }[] = JSON.parse(
+      takeText(result.results, this.#services().answers),
+    );
     const fault = parsed.find(({ error }) => error !== undefined)?.error;
     if (fault?.startsWith("no such table")) return { rows: reads.map(() => []), index: 1 }; // nothing was ever written
     if (fault !== undefined) throw new CatalogError(fault);
@@ -87,7 +90,7 @@ export class Catalog {
     const result = await this.#services().replica.write(body, OPTIONS, WRITE_TIMEOUT_MS);
     if (result === undefined) throw new CatalogError("no answer in time: the catalog may or may not have been written");
     if (result.k === "refused") throw new CatalogError(result.refused.message);
-    const parsed: { error?: string }[] = JSON.parse(result.outcome.results);
+    const parsed: { error?: string }[] = JSON.parse(takeText(result.outcome.results, this.#services().answers));
     const fault = result.outcome.error ?? parsed.find(({ error }) => error !== undefined)?.error;
     if (fault !== undefined) throw new CatalogError(fault);
   }

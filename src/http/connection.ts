@@ -8,7 +8,7 @@
  * @module
  */
 import { STATUS_TEXT } from "@std/http";
-import type { Deadlines } from "../rpc/deadlines.ts";
+import type { Deadline, Deadlines } from "../rpc/deadlines.ts";
 import {
   ChunkedDecoder,
   EMPTY_LINE_BYTES_MAX,
@@ -18,25 +18,38 @@ import {
   type RequestHead,
 } from "./http1.ts";
 import { compressed } from "./gzip.ts";
+import type { HeldAnswer } from "./held_answer.ts";
 import { HttpError, type HttpResponse, JSON_TYPE, problem } from "./problem.ts";
 import type { Services } from "./request.ts";
 import { route } from "./router.ts";
 
 /** Time for a request line and its headers. */
 export const HEAD_TIMEOUT_MS = 10_000;
-/** Time for a client to take an answer. */
+/** Time for a client to take an answer, or so much of a longer one. */
 export const WRITE_TIMEOUT_MS = 60_000;
+const WRITE_BYTES = 256 * 1024;
 /** Time without a request. */
 export const IDLE_TIMEOUT_MS = 120_000;
+
+/** A text shorter than this leaves in one write with its head: it takes six times as much room meanwhile. */
+const SMALL_LENGTH = 16 * 1024;
 
 const EMPTY: Uint8Array = new Uint8Array(0);
 const CRLF = new TextEncoder().encode("\r\n");
 const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
 const encoder = new TextEncoder();
 
-/** Heads by their text: a client sends the same one again and again. */
+/** Heads by their text: clients of one kind send the same ones. */
 const headCache = new Map<string, RequestHead>();
 const HEAD_CACHE_MAX = 512;
+/** A head up to this length is remembered by its connection: the next one is likely to be the same, byte for byte. */
+const KNOWN_HEAD_BYTES_MAX = 2048;
+
+/** A head, and the bytes it was read from, the empty line included. */
+interface KnownHead {
+  readonly bytes: Uint8Array;
+  readonly head: RequestHead;
+}
 
 const STATUS_TEXTS: Readonly<Record<number, string>> = STATUS_TEXT;
 let dateSecond = 0;
@@ -63,6 +76,12 @@ export class ClientConnection {
   readonly #conn: Deno.TcpConn;
   readonly #services: Services;
   readonly #deadlines: Deadlines;
+  /** Of the read or the write under way. */
+  readonly #deadline: Deadline;
+  /** What the client is told when {@linkcode ClientConnection.#deadline} expires, if anything. */
+  #late: (() => HttpError) | undefined;
+  #isExpired = false;
+  #knownHead: KnownHead | undefined;
   readonly #baseHeaders: string;
   #buffer = new Uint8Array(16 * 1024);
   #start = 0;
@@ -83,6 +102,7 @@ export class ClientConnection {
     this.#conn = conn;
     this.#services = services;
     this.#deadlines = deadlines;
+    this.#deadline = deadlines.add(() => this.#expire());
     const { version, allowOrigin } = services.options;
     this.#baseHeaders = `X-Rqlite-Version: ${version}\r\nAccess-Control-Allow-Methods: OPTIONS, GET, POST\r\n` +
       "Access-Control-Allow-Headers: Content-Type, Authorization\r\nAccess-Control-Allow-Credentials: true\r\n" +
@@ -121,12 +141,12 @@ export class ClientConnection {
     const head = await this.#readHead();
     if (head === undefined) return false;
     this.#busy = true;
-    let release: (() => void) | undefined;
+    let held: HeldAnswer | undefined;
     try {
       const startedMs = performance.now();
-      const body = head.body === 0 ? EMPTY : await this.#readBody(head);
+      const body = this.#bodyAtHand(head) ?? await this.#readBody(head);
       const response = await this.#answer(head, body, startedMs);
-      release = response.release;
+      held = response.held;
       if (response.stream && head.method !== "HEAD") {
         return await this.#respondStream(response, { stream: response.stream, isChunked: !head.isHttp10 });
       }
@@ -135,7 +155,7 @@ export class ClientConnection {
       await this.#respond(response, { method: head.method, connection });
       return head.keepAlive;
     } finally {
-      release?.();
+      held?.release();
       this.#busy = false;
       this.#endWait = undefined;
     }
@@ -192,12 +212,19 @@ export class ClientConnection {
       const now = performance.now();
       if (this.#end > this.#start) startedMs ??= now;
       else startedMs = undefined; // what looked like a beginning was the first half of an empty line
+      if (
+        searched === 0 && this.#knownHead && startsWith(this.#buffer, this.#start, this.#end, this.#knownHead.bytes)
+      ) {
+        this.#start += this.#knownHead.bytes.length;
+        return this.#knownHead.head;
+      }
       const window = this.#buffer.subarray(this.#start, Math.min(this.#end, this.#start + HEAD_BYTES_MAX));
       const end = endOfHead(window, searched);
       if (end !== undefined) {
-        const text = byteText(window.subarray(0, end));
+        const head = cachedHead(byteText(window.subarray(0, end)));
         this.#start += end + 4;
-        return cachedHead(text);
+        if (end <= KNOWN_HEAD_BYTES_MAX) this.#knownHead = { bytes: window.slice(0, end + 4), head };
+        return head;
       }
       if (window.length >= HEAD_BYTES_MAX) {
         throw new HttpError(431, `the request's headers are longer than ${HEAD_BYTES_MAX} bytes`);
@@ -220,7 +247,9 @@ export class ClientConnection {
   async #readMore(limitMs: number, late: (() => HttpError) | undefined): Promise<boolean> {
     const reading = this.#ahead;
     this.#ahead = undefined;
-    const count = await this.#limited(limitMs, late, () => reading ?? this.#read());
+    this.#limit(limitMs, late);
+    const count = await (reading ?? this.#read());
+    this.#deadline.clear();
     if (count === null) return false;
     this.#end += count;
     return true;
@@ -241,27 +270,29 @@ export class ClientConnection {
     this.#end = held;
   }
 
-  /** Closes the connection under work that takes too long; before that, `late` makes the last word to the client. */
-  async #limited<T>(limitMs: number, late: (() => HttpError) | undefined, work: () => Promise<T>): Promise<T> {
-    let expired = false;
-    const limit = this.#deadlines.set(limitMs, () => {
-      expired = true;
-      this.#expire(late);
-    });
-    try {
-      return await work();
-    } catch (error) {
-      if (expired) throw new ClosedError();
-      throw error;
-    } finally {
-      this.#deadlines.clear(limit);
-    }
+  /**
+   * Closes the connection under what takes longer than `limitMs`, which then rejects; before that, `late` makes the last
+   * word to the client. To be cleared behind it.
+   */
+  #limit(limitMs: number, late?: () => HttpError): void {
+    this.#late = late;
+    this.#deadline.set(limitMs);
   }
 
-  /** A slow client hears why before the connection is closed under it. */
-  #expire(late: (() => HttpError) | undefined): void {
+  /** A slow client hears why before the connection is closed under it, unless it does not even take that. */
+  #expire(): void {
+    const late = this.#isExpired ? undefined : this.#late;
+    this.#isExpired = true;
     if (late) this.#lastWord(late()).then(() => this.#close());
     else this.#close();
+  }
+
+  /** The body where all of it has come with the head, as that of a small request does. */
+  #bodyAtHand({ body, expectsContinue }: RequestHead): Uint8Array | undefined {
+    if (body === 0) return EMPTY;
+    if (expectsContinue) return undefined;
+    const isHere = body !== "chunked" && body <= this.#end - this.#start && body <= this.#services.options.bodyBytesMax;
+    return isHere ? this.#buffer.slice(this.#start, this.#start += body) : undefined;
   }
 
   async #readBody(head: RequestHead): Promise<Uint8Array> {
@@ -323,11 +354,11 @@ export class ClientConnection {
   async #discard(): Promise<void> {
     const untilMs = performance.now() + 500;
     const scrap = new Uint8Array(64 * 1024);
-    const limit = this.#deadlines.set(500, () => this.#close());
+    const limit = this.#deadlines.start(500, () => this.#close());
     try {
       while (performance.now() < untilMs && await this.#conn.read(scrap) !== null);
     } finally {
-      this.#deadlines.clear(limit);
+      this.#deadlines.remove(limit);
     }
   }
 
@@ -336,8 +367,8 @@ export class ClientConnection {
     { method, connection }: { method: string; connection: ConnectionOption },
   ): Promise<void> {
     const head = this.#responseHead(response, connection);
-    const { body } = response;
-    const isSmall = typeof body === "string" && body.length < 256 * 1024;
+    const { body, held } = response;
+    const isSmall = typeof body === "string" && body.length < SMALL_LENGTH;
     // A small text is encoded behind the room that the head may take, so that both leave in one write.
     const bodyStart = head.length + 40;
     let small = 0;
@@ -347,13 +378,14 @@ export class ClientConnection {
       if (room > this.#out.length) this.#out = new Uint8Array(room * 2);
       small = encoder.encodeInto(body, this.#out.subarray(bodyStart)).written;
     } else large = typeof body === "string" ? encoder.encode(body) : body;
-    const text = `${head}Content-Length: ${small + large.length}\r\n\r\n`;
+    const text = `${head}Content-Length: ${held?.length ?? small + large.length}\r\n\r\n`;
     const headStart = bodyStart - text.length;
     if (bodyStart > this.#out.length) this.#out = new Uint8Array(bodyStart * 2);
     encoder.encodeInto(text, this.#out.subarray(headStart, bodyStart));
     const isHead = method === "HEAD";
     await this.#write(this.#out.subarray(headStart, isHead ? bodyStart : bodyStart + small));
     if (large.length > 0 && !isHead) await this.#write(large);
+    if (held && !isHead) { for (let part = held.next(); part; part = held.next()) await this.#write(part); }
     if (this.#out.length > 64 * 1024) this.#out = new Uint8Array(4096);
   }
 
@@ -383,7 +415,7 @@ export class ClientConnection {
 
   #responseHead(response: HttpResponse, connection: ConnectionOption): string {
     const { status, body, servedBy, location, retryAfter, headers } = response;
-    const type = response.contentType ?? (body.length > 0 ? JSON_TYPE : "");
+    const type = response.contentType ?? (body.length > 0 || response.held ? JSON_TYPE : "");
     let head = `HTTP/1.1 ${status} ${STATUS_TEXTS[status] ?? ""}\r\n${this.#baseHeaders}Date: ${date()}\r\n`;
     if (type !== "") head += `Content-Type: ${type}\r\n`;
     if (status >= 400 && body.length > 0) head += "X-Content-Type-Options: nosniff\r\n";
@@ -396,18 +428,20 @@ export class ClientConnection {
   }
 
   async #write(bytes: Uint8Array): Promise<void> {
-    for (let written = 0; written < bytes.length;) {
-      written += await this.#limited(
-        WRITE_TIMEOUT_MS,
-        undefined,
-        () => this.#conn.write(bytes.subarray(written)),
-      );
+    for (let from = 0; from < bytes.length; from += WRITE_BYTES) {
+      const piece = bytes.length <= WRITE_BYTES ? bytes : bytes.subarray(from, from + WRITE_BYTES);
+      this.#limit(WRITE_TIMEOUT_MS);
+      for (let written = 0; written < piece.length;) {
+        written += await this.#conn.write(written === 0 ? piece : piece.subarray(written));
+      }
+      this.#deadline.clear();
     }
   }
 
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#deadlines.remove(this.#deadline);
     try {
       this.#conn.close();
     } catch {
@@ -431,6 +465,13 @@ function endOfHead(bytes: Uint8Array, from: number): number | undefined {
     if (bytes[at + 1] === 10 && bytes[at + 2] === 13 && bytes[at + 3] === 10) return at;
   }
   return undefined;
+}
+
+/** Whether `bytes` has `beginning` at `from`, before `to`. */
+function startsWith(bytes: Uint8Array, from: number, to: number, beginning: Uint8Array): boolean {
+  if (to - from < beginning.length) return false;
+  for (let at = 0; at < beginning.length; at++) if (bytes[from + at] !== beginning[at]) return false;
+  return true;
 }
 
 function cachedHead(text: string): RequestHead {

@@ -17,6 +17,8 @@ import { isConfirmedLeader, isFresh } from "./freshness.ts";
 import { indent } from "./json.ts";
 import { askLeader } from "./leadership.ts";
 import { readLinearizably } from "./linearizable.ts";
+import { countedBytes, PART_LENGTH, type ResultText } from "../sql/result_text.ts";
+import { HeldAnswer, takeText } from "./held_answer.ts";
 import type { Level, Params } from "./params.ts";
 import { HttpError, type HttpResponse, RequestError } from "./problem.ts";
 import { ReplicaError } from "./replica_client.ts";
@@ -24,7 +26,7 @@ import { type HttpRequest, type Services, textOf } from "./request.ts";
 
 /** What a data request came to, before its frame. */
 interface Answer {
-  readonly results: string;
+  readonly results: ResultText;
   readonly error?: string;
   /** Log index, where the request went through the log. */
   readonly index?: number;
@@ -100,19 +102,30 @@ function statementsOf(request: HttpRequest, { plainText }: { plainText: boolean 
   return checked(plainText && request.contentType.startsWith("text/plain") ? sqlText(text) : decodeStatements(text));
 }
 
-function checked(statements: BoundStatement[]): BoundStatement[] {
-  if (statements.some(({ parts }) => parts.some(({ sql }) => isAboutCatalog(sql)))) {
-    statements = statements.map((statement) => ({
-      ...statement,
-      parts: statement.parts.map((part) => ({ ...part, sql: resolveCatalogNames(part.sql) })),
-    }));
+function checked(statements: readonly BoundStatement[]): BoundStatement[] {
+  return statements.map((statement) => {
+    const parts = allowedParts(statement.parts);
+    return parts === statement.parts ? statement : { ...statement, parts };
+  });
+}
+
+/** Parts as they are run, for as long as what split them remembers them. */
+const knownParts = new WeakMap<BoundStatement["parts"], BoundStatement["parts"]>();
+
+/**
+ * The parts of a statement with the names of the catalog as they are stored.
+ * @throws {RequestError} When a pragma is not for clients.
+ */
+function allowedParts(parts: BoundStatement["parts"]): BoundStatement["parts"] {
+  const known = knownParts.get(parts);
+  if (known !== undefined) return known;
+  if (parts.some(({ verb, sql }) => verb === "PRAGMA" && isDisallowedPragma(sql))) {
+    throw new RequestError("disallowed pragma");
   }
-  for (const { parts } of statements) {
-    if (parts.some(({ verb, sql }) => verb === "PRAGMA" && isDisallowedPragma(sql))) {
-      throw new RequestError("disallowed pragma");
-    }
-  }
-  return statements;
+  const isPlain = !parts.some(({ sql }) => isAboutCatalog(sql));
+  const allowed = isPlain ? parts : parts.map((part) => ({ ...part, sql: resolveCatalogNames(part.sql) }));
+  knownParts.set(parts, allowed);
+  return allowed;
 }
 
 function renderOptions(params: Params): RenderOptions {
@@ -128,10 +141,12 @@ function renderOptions(params: Params): RenderOptions {
  * A `db_timeout` ends a write on every node after the steps that stand for it; its result is waited for a little longer,
  * as it says more than that the outcome is unknown.
  */
-const WRITE_GRACE_MS = 250;
+const WRITE_GRACE_MS = 2000;
 
-/** Answers of fewer characters are not counted: they come and go. */
-const HELD_LENGTH_MIN = 1024 * 1024;
+/** Longer answers are not indented. */
+export const PRETTY_LENGTH_MAX = 1024 * 1024;
+
+const encoder = new TextEncoder();
 
 /** Puts statements through the log. */
 async function write(
@@ -145,7 +160,7 @@ async function write(
   const wantedSteps = kind === "query" ? 0 : params.dbTimeoutMs * STEPS_PER_MS;
   const body = encodeCommand({ kind, transaction: params.has("transaction"), statements, readTimeoutMs, wantedSteps });
   const limitMs = params.dbTimeoutMs > 0
-    ? Math.min(params.dbTimeoutMs * 1.5 + WRITE_GRACE_MS, params.timeoutMs)
+    ? Math.min(params.dbTimeoutMs * 2 + WRITE_GRACE_MS, params.timeoutMs)
     : params.timeoutMs;
   const result = await services.replica.write(body, renderOptions(params), limitMs);
   if (result === undefined) {
@@ -222,14 +237,27 @@ async function readConfirmed(
   }
 }
 
-function frame({ results, error, index }: Answer, request: HttpRequest, services: Services): HttpResponse {
+/**
+ * The results in their frame. Those in parts are counted already; what becomes longer here is counted as well, whatever
+ * room there is: it is there.
+ */
+function frame({ results, error, index }: Answer, request: HttpRequest, { options, answers }: Services): HttpResponse {
   const { params } = request;
-  let body = `{"results":${results}`;
-  if (error !== undefined && error !== "") body += `,"error":${JSON.stringify(error)}`;
-  if (params.has("timings")) body += `,"time":${(performance.now() - request.startedMs) / 1000}`;
-  if (params.has("raft_index") && index) body += `,"raft_index":${index}`;
-  body += "}";
-  if (params.has("pretty")) body = indent(body);
-  const release = body.length < HELD_LENGTH_MIN ? undefined : services.readers.hold(body.length);
-  return { status: 200, body, servedBy: services.options.advertisedAddr, ...(release ? { release } : {}) };
+  let tail = "";
+  if (error !== undefined && error !== "") tail += `,"error":${JSON.stringify(error)}`;
+  if (params.has("timings")) tail += `,"time":${(performance.now() - request.startedMs) / 1000}`;
+  if (params.has("raft_index") && index) tail += `,"raft_index":${index}`;
+  tail += "}";
+  const answer = { status: 200, body: "", servedBy: options.advertisedAddr };
+  const counted = countedBytes(results);
+  if (!params.has("pretty") || counted > PRETTY_LENGTH_MAX) {
+    if (typeof results === "string") return { ...answer, body: `{"results":${results}${tail}` };
+    const parts = [encoder.encode(`{"results":`), ...results, encoder.encode(tail)];
+    return { ...answer, held: new HeldAnswer(parts, answers, counted) };
+  }
+  const body = indent(`{"results":${takeText(results, answers)}${tail}`);
+  if (body.length < PART_LENGTH) return { ...answer, body };
+  const bytes = encoder.encode(body);
+  answers.add(bytes.length);
+  return { ...answer, held: new HeldAnswer([bytes], answers, bytes.length) };
 }

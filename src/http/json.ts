@@ -21,21 +21,20 @@ export function stringify(value: unknown): string {
   return `{${entries.map(([key, inner]) => `${escapeHtml(JSON.stringify(key))}:${stringify(inner)}`).join(",")}}`;
 }
 
-/** Indents JSON text by four spaces, leaving every number and string as it is. */
+/** Indents JSON text by four spaces, leaving every number and string as it is; in time that grows with its length alone. */
 export function indent(json: string): string {
   let out = "";
   let depth = 0;
+  let isOpened = false; // the last token opened an array or object
+  const newLine = () => `\n${"    ".repeat(depth)}`;
   for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{},:]|[^[\]{},:"\s]+/g)) {
-    if (token === "{" || token === "[") {
-      depth++;
-      out += `${token}\n${"    ".repeat(depth)}`;
-    } else if (token === "}" || token === "]") {
-      depth--;
-      out = out.trimEnd();
-      out += /[[{]$/.test(out) ? token : `\n${"    ".repeat(depth)}${token}`;
-    } else if (token === ",") out += `,\n${"    ".repeat(depth)}`;
-    else if (token === ":") out += ": ";
-    else out += token;
+    const closes = token === "}" || token === "]";
+    if (closes) depth--;
+    if (isOpened !== closes) out += newLine(); // an empty one stays in its line
+    isOpened = token === "{" || token === "[";
+    if (isOpened) depth++;
+    if (token === ",") out += `,${newLine()}`;
+    else out += token === ":" ? ": " : token;
   }
   return out;
 }

@@ -3,6 +3,9 @@
  * on, at most one hop.
  * @module
  */
+import { ANSWERS_BYTES_MAX } from "../rpc/answer_budget.ts";
+import { PART_LENGTH } from "../sql/result_text.ts";
+import { HeldAnswer } from "./held_answer.ts";
 import { HttpError, type HttpResponse, RequestError } from "./problem.ts";
 import type { HttpRequest, Services } from "./request.ts";
 import { ReplicaError } from "./replica_client.ts";
@@ -27,7 +30,7 @@ export async function askLeader(request: HttpRequest, services: Services, style:
     return { status: 301, body: "", location: leader.apiUrl + request.target };
   }
   try {
-    return await handOn(request, services);
+    return counted(await handOn(request, services), request, services);
   } catch (error) {
     throw forwardError(error, services, style);
   }
@@ -44,10 +47,28 @@ async function handOn(request: HttpRequest, services: Services): Promise<HttpRes
   });
 }
 
+/**
+ * Counts a long answer of another node, which is here already.
+ * @throws {HttpError} 503 when a read's answer has no room beside those on their way.
+ * @throws {RequestError} When that of a write has none: what it did is not known.
+ */
+function counted(response: HttpResponse, { target }: HttpRequest, { answers }: Services): HttpResponse {
+  const { body } = response;
+  if (typeof body === "string" || body.length < PART_LENGTH) return response;
+  if (answers.take(body.length, ANSWERS_BYTES_MAX)) {
+    return { ...response, body: "", held: new HeldAnswer([body], answers, body.length) };
+  }
+  const why = `too many large answers are on their way to clients (${ANSWERS_BYTES_MAX} bytes at a time)`;
+  if (!target.startsWith("/db/execute") && !target.startsWith("/db/request")) {
+    throw new HttpError(503, `${why}: try again later, or read less at a time with LIMIT`, { retryAfter: 1 });
+  }
+  throw new RequestError(`${why}, and the one of the leader has no room: the write may have taken effect`, "unknown");
+}
+
 /** A client agent keeps no data: a server answers, or has its leader do so. */
 export async function relay(request: HttpRequest, services: Services): Promise<HttpResponse> {
   try {
-    return await handOn(request, services);
+    return counted(await handOn(request, services), request, services);
   } catch (error) {
     if (error instanceof ReplicaError && error.code === "no_servers") {
       throw new HttpError(503, "no servers known: join a pool that has one", { retryAfter: 1 });

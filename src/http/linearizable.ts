@@ -12,10 +12,11 @@
  */
 import type { ReadResult } from "../sql/exchange.ts";
 import { leaseHolds } from "../rpc/lease.ts";
+import { dropResults } from "./held_answer.ts";
 import type { Services } from "./request.ts";
 
 /** What of the services it takes. */
-export type ReadServices = Pick<Services, "state" | "counters"> & {
+export type ReadServices = Pick<Services, "state" | "counters" | "answers"> & {
   readonly replica: Pick<Services["replica"], "confirmRead" | "clock">;
 };
 
@@ -30,7 +31,7 @@ export async function readLinearizably(
   timeoutMs: number,
   run: () => Promise<ReadResult | undefined>,
 ): Promise<ReadResult | undefined> {
-  const { state, counters, replica } = services;
+  const { state, counters, replica, answers } = services;
   const { term } = state;
   const { byLease } = isCovered(services)
     ? { byLease: true }
@@ -42,6 +43,7 @@ export async function readLinearizably(
     return result;
   }
   counters.leases_lost++;
+  dropResults(result.results, answers);
   await replica.confirmRead(timeoutMs, { byRound: true });
   return await run();
 }

@@ -2,6 +2,7 @@
  * The cluster endpoints: `/nodes`, `/leader`, `/readyz`, `/remove` (spec/rqlite.md 13).
  * @module
  */
+import { takeText } from "./held_answer.ts";
 import type { NodeInfo } from "../replica/api.ts";
 import type { NodeState } from "../rpc/node_state.ts";
 import { formatDuration } from "../codec/duration.ts";
@@ -167,5 +168,6 @@ async function databaseFault(services: Services): Promise<string | undefined> {
     onlyIfReadOnly: false,
   });
   if (result === undefined) return "no answer within 5s";
-  return result.results.includes(`"values":[[1]]`) ? undefined : result.results;
+  const text = takeText(result.results, services.answers);
+  return text.includes(`"values":[[1]]`) ? undefined : text;
 }

@@ -3,6 +3,8 @@
  * @module
  */
 
+import type { HeldAnswer } from "./held_answer.ts";
+
 /** Type of an answer that names none. */
 export const JSON_TYPE = "application/json; charset=utf-8";
 
@@ -20,8 +22,8 @@ export interface HttpResponse {
   readonly headers?: Readonly<Record<string, string>>;
   /** In the place of a body: what is sent as it comes, in chunks. It must end soon after `over` has resolved. */
   readonly stream?: (over: Promise<void>) => AsyncIterable<string>;
-  /** To be called when the answer is sent, or will not be: gives back the memory that it was granted. */
-  readonly release?: () => void;
+  /** In the place of a body: a long answer in parts. Whoever gets the response releases it. */
+  readonly held?: HeldAnswer;
   /** Seconds after which a refused request may be tried again. */
   readonly retryAfter?: number;
   /** Nothing was done, as no leader is known here or it cannot be reached: another node may know more, or this one soon. */

@@ -18,7 +18,9 @@ import type {
   ToHttp,
 } from "../replica/api.ts";
 import type { Member } from "../raft/message.ts";
+import type { AnswerBudget } from "../rpc/answer_budget.ts";
 import { type Outcome, unpackOutcomes } from "../sql/exchange.ts";
+import { dropResults, type HeldAnswer } from "./held_answer.ts";
 import type { CatalogChanged, Outcomes } from "../sqlite/api.ts";
 import { renderBits, type RenderOptions } from "../sql/render_options.ts";
 
@@ -42,7 +44,10 @@ export class ReplicaError extends Error {
 }
 
 /** Answers requests that other nodes forward; nobody waits for the answer when it is `over`. */
-export type Serve = (request: ForwardedRequest, over: Promise<void>) => Promise<ForwardedResponse>;
+export type Serve = (
+  request: ForwardedRequest,
+  over: Promise<void>,
+) => Promise<{ response: ForwardedResponse; held?: HeldAnswer }>;
 
 interface Waiting<T> {
   resolve(value: T): void;
@@ -65,18 +70,22 @@ export class ReplicaClient {
   members: readonly Member[] = [];
   readonly #replica: MessagePort;
   readonly #serve: Serve;
+  readonly #answers: AnswerBudget;
   readonly #writes = new Map<number, (result: WriteResult) => void>();
   readonly #deadlines = new Deadlines();
   readonly #calls = new Map<number, Waiting<unknown>>();
   readonly #reads = new Map<number, Waiting<{ readonly byLease: boolean }>>();
   /** For requests of other nodes under way, how to say that nobody waits for the answer. */
   readonly #served = new Map<number, () => void>();
+  /** Long answers on their way to other nodes. */
+  readonly #held = new Map<number, HeldAnswer>();
   #outbox: { readonly ref: number; readonly body: Uint8Array; readonly render: number }[] = [];
   #readOutbox: { readonly ref: number; readonly timeoutMs: number; readonly byRound: boolean }[] = [];
   #flushDue = false;
   #nextRef = 1;
 
-  constructor(ports: { replica: MessagePort; writer: MessagePort }, serve: Serve) {
+  constructor(ports: { replica: MessagePort; writer: MessagePort }, serve: Serve, answers: AnswerBudget) {
+    this.#answers = answers;
     this.#replica = ports.replica;
     this.#serve = serve;
     ports.replica.onmessage = ({ data }: MessageEvent<ToHttp>) => this.#onReplica(data);
@@ -98,12 +107,12 @@ export class ReplicaClient {
   write(body: Uint8Array, options: RenderOptions, timeoutMs: number): Promise<WriteResult | undefined> {
     return new Promise((resolve) => {
       const ref = this.#nextRef++;
-      const limit = this.#deadlines.set(timeoutMs, () => {
+      const limit = this.#deadlines.start(timeoutMs, () => {
         this.#writes.delete(ref);
         resolve(undefined);
       });
       this.#writes.set(ref, (result) => {
-        this.#deadlines.clear(limit);
+        this.#deadlines.remove(limit);
         resolve(result);
       });
       this.#outbox.push({ ref, body, render: renderBits(options) });
@@ -118,8 +127,8 @@ export class ReplicaClient {
   confirmRead(timeoutMs: number, { byRound } = { byRound: true }): Promise<{ readonly byLease: boolean }> {
     return new Promise((resolve, reject) => {
       const ref = this.#nextRef++;
-      const limit = this.#deadlines.set(timeoutMs, () => this.#settleRead(ref, { error: "timeout waiting for fsm" }));
-      const clear = () => this.#deadlines.clear(limit);
+      const limit = this.#deadlines.start(timeoutMs, () => this.#settleRead(ref, { error: "timeout waiting for fsm" }));
+      const clear = () => this.#deadlines.remove(limit);
       this.#reads.set(ref, { resolve: (how) => (clear(), resolve(how)), reject: (error) => (clear(), reject(error)) });
       this.#readOutbox.push({ ref, timeoutMs, byRound });
       this.#schedule();
@@ -185,7 +194,8 @@ export class ReplicaClient {
   #settle(ref: number, result: WriteResult): void {
     const write = this.#writes.get(ref);
     this.#writes.delete(ref);
-    write?.(result);
+    if (write) write(result);
+    else if (result.k === "done") dropResults(result.outcome.results, this.#answers); // nobody waits for it
   }
 
   #onReplica(message: ToHttp): void {
@@ -208,6 +218,9 @@ export class ReplicaClient {
         return void this.#serveOne(message);
       case "serveOver":
         return this.#served.get(message.ref)?.();
+      case "sent":
+        this.#held.get(message.ref)?.release();
+        return void this.#held.delete(message.ref);
       case "databaseReplaced":
         return this.onDatabaseReplaced();
       case "leader":
@@ -222,9 +235,14 @@ export class ReplicaClient {
   async #serveOne({ ref, request }: Extract<ToHttp, { k: "serve" }>): Promise<void> {
     const over = Promise.withResolvers<void>();
     this.#served.set(ref, over.resolve);
-    const response = await this.#serve(request, over.promise);
+    const { response, held } = await this.#serve(request, over.promise);
     this.#served.delete(ref);
-    this.#post({ k: "served", ref, response });
+    if (held) this.#held.set(ref, held);
+    const message: FromHttp = { k: "served", ref, response };
+    this.#replica.postMessage(
+      message,
+      held && response.body.buffer instanceof ArrayBuffer ? [response.body.buffer] : [],
+    );
   }
 
   #post(message: FromHttp): void {

@@ -2,6 +2,7 @@
  * A request as handlers see it, whether a client sent it here or another node forwarded it, and what handlers work with.
  * @module
  */
+import type { AnswerBudget } from "../rpc/answer_budget.ts";
 import type { Activity } from "../rpc/activity.ts";
 import type { NodeState } from "../rpc/node_state.ts";
 import type { LogLevel } from "../rpc/log.ts";
@@ -38,6 +39,8 @@ export interface Services {
   readonly activity: Activity | undefined;
   readonly replica: ReplicaClient;
   readonly readers: Readers;
+  /** Counts the bytes of long answers. */
+  readonly answers: AnswerBudget;
   readonly catalog: Catalog;
   /** Present in an agent (`muster agent`). */
   readonly agent: Agent | undefined;

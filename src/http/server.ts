@@ -8,6 +8,7 @@ import { splitAddress } from "../codec/address.ts";
 import type { ForwardedRequest, ForwardedResponse } from "../replica/api.ts";
 import { Deadlines } from "../rpc/deadlines.ts";
 import { ClientConnection } from "./connection.ts";
+import type { HeldAnswer } from "./held_answer.ts";
 import { HttpError, type HttpResponse, JSON_TYPE } from "./problem.ts";
 import type { Services } from "./request.ts";
 import { route } from "./router.ts";
@@ -85,7 +86,7 @@ export async function serveForwarded(
   request: ForwardedRequest,
   services: Services,
   over: Promise<void>,
-): Promise<ForwardedResponse> {
+): Promise<{ response: ForwardedResponse; held?: HeldAnswer }> {
   services.counters.served++;
   const { method, target, contentType, authorization, relayed, body } = request;
   const startedMs = performance.now();
@@ -93,12 +94,15 @@ export async function serveForwarded(
     { method, target, contentType, authorization, body, forwarded: !relayed, startedMs, whenOver: () => over },
     services,
   );
-  return {
+  const { held } = response;
+  const answer = held?.whole() ?? response.body;
+  const forwarded = {
     status: response.status,
-    contentType: response.contentType ?? (response.body.length > 0 ? JSON_TYPE : ""),
+    contentType: response.contentType ?? (answer.length > 0 ? JSON_TYPE : ""),
     servedBy: services.options.advertisedAddr,
     ...(response.headers ? { headers: response.headers } : {}),
     ...(response.leaderless ? { leaderless: true } : {}),
-    body: typeof response.body === "string" ? new TextEncoder().encode(response.body) : response.body,
+    body: typeof answer === "string" ? new TextEncoder().encode(answer) : answer,
   };
+  return held ? { response: { ...forwarded, isHeld: true }, held } : { response: forwarded };
 }

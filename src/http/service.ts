@@ -4,6 +4,7 @@
  * @module
  */
 import { Activity } from "../rpc/activity.ts";
+import { AnswerBudget } from "../rpc/answer_budget.ts";
 import { NodeState } from "../rpc/node_state.ts";
 import type { WorkerScope } from "../rpc/worker_scope.ts";
 import type { FromHttpWorker, Lookup, LookupAnswer, OpenHttp, ToHttpWorker } from "./api.ts";
@@ -34,14 +35,16 @@ let server: HttpServer | undefined;
 const log = logger("http");
 
 function open(message: OpenHttp): void {
-  const readers = new Readers(() => scope.postMessage({ k: "wantReader" }));
+  const answers = new AnswerBudget(message.answers);
+  const readers = new Readers(() => scope.postMessage({ k: "wantReader" }), answers);
   const catalog: Catalog = new Catalog(() => made);
   const made: Services = {
     options: message.options,
     state: new NodeState(message.state),
     activity: message.activity && new Activity(message.activity.shared, message.activity.at),
-    replica: new ReplicaClient(message, (request, over) => serveForwarded(request, made, over)),
+    replica: new ReplicaClient(message, (request, over) => serveForwarded(request, made, over), answers),
     readers,
+    answers,
     counters: newCounters(),
     catalog,
     agent: agentOf(message),

@@ -17,6 +17,7 @@ import type { DiscoveryUse, FromReplica, ToReplica } from "../replica/api.ts";
 import { READERS_MAX } from "../http/readers.ts";
 import { NODE_STATE_BYTES } from "../rpc/node_state.ts";
 import type { OpenReader, OpenSnapshot, OpenWriter } from "../sqlite/api.ts";
+import { AnswerBudget } from "../rpc/answer_budget.ts";
 import { ACTIVITY, Control, TICKET } from "../sqlite/control.ts";
 import { bundledLibrary, requireLibrary } from "../sqlite/library.ts";
 import { type LogLevel, setLogLevel } from "../rpc/log.ts";
@@ -78,6 +79,7 @@ export class Node {
   #idleReader: Worker | undefined;
   readonly #writerControl = new Control();
   readonly #readerControls: Control[] = [];
+  readonly #answers = new AnswerBudget();
   /** Whether the snapshot Worker is still to start. */
   #startsSnapshots = true;
   readonly #writerToReplica = new MessageChannel();
@@ -155,6 +157,7 @@ export class Node {
       foreignKeys: this.#config.foreignKeys,
       library: this.#scope.sqliteLibrary,
       control: this.#writerControl.shared,
+      answers: this.#answers.shared,
       checkpoint: {
         entries: this.#config.snapshotEntries,
         walBytes: this.#config.snapshotWalBytes,
@@ -177,6 +180,7 @@ export class Node {
       foreignKeys: this.#config.foreignKeys,
       library: this.#scope.sqliteLibrary,
       control: control.shared,
+      answers: this.#answers.shared,
       tempBytesMax: this.#config.tempBytesMax,
       port: port1,
     };
@@ -201,6 +205,7 @@ export class Node {
     const open: ToHttpWorker = {
       k: "open",
       state,
+      answers: this.#answers.shared,
       replica,
       writer,
       ...(this.#replica ? { activity: { shared: this.#writerControl.shared, at: ACTIVITY } } : {}),

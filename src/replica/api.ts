@@ -111,6 +111,8 @@ export interface ForwardedResponse {
   readonly headers?: Readonly<Record<string, string>>;
   /** Nothing was done, as no leader is known there or it cannot be reached: it may be asked again, or another node. */
   readonly leaderless?: boolean;
+  /** It is long: whoever made it is to be told when it was sent. */
+  readonly isHeld?: boolean;
   readonly body: Uint8Array;
 }
 
@@ -217,6 +219,7 @@ export type ToHttp =
   }
   | { readonly k: "serve"; readonly ref: number; readonly request: ForwardedRequest }
   | { readonly k: "serveOver"; readonly ref: number } // nobody waits for the answer to this request any more
+  | { readonly k: "sent"; readonly ref: number } // the long answer of this number has left
   | { readonly k: "databaseReplaced" } // readers have to open it again
   | { readonly k: "leader"; readonly leader: LeaderInfo | null }
   | { readonly k: "members"; readonly members: readonly Member[] };

@@ -250,13 +250,14 @@ export class HttpPorts {
       body: rpc.body.slice(),
     };
     const ref = this.#nextRef++;
-    const { body, ...head } = await new Promise<ForwardedResponse>((resolve) => {
+    const port = 1 + ref % this.#ports.length;
+    const { body, isHeld, ...head } = await new Promise<ForwardedResponse>((resolve) => {
       this.#served.set(ref, resolve);
-      const port = 1 + ref % this.#ports.length;
       this.#post(port, { k: "serve", ref, request });
       over.then(() => this.#served.has(ref) && this.#post(port, { k: "serveOver", ref }));
     });
-    return { head: { ...head }, body };
+    const answer = { head: { ...head }, body };
+    return isHeld ? { ...answer, onSent: () => this.#post(port, { k: "sent", ref }) } : answer;
   }
 }
 

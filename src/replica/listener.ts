@@ -170,19 +170,22 @@ export class Listener {
     const over = Promise.withResolvers<void>();
     running.set(rpc.id, over.resolve);
     this.#handlers.onCall(rpc, caller, over.promise).then(
-      (answer) => ({ id: rpc.id, method: "ok", ...answer }),
+      ({ onSent, ...answer }) => ({ reply: { id: rpc.id, method: "ok", ...answer }, onSent }),
       (error) => ({
-        id: rpc.id,
-        method: "error",
-        head: {
-          ...(error instanceof RemoteError ? error.head : {}),
-          error: error instanceof Error ? error.message : String(error),
+        onSent: undefined,
+        reply: {
+          id: rpc.id,
+          method: "error",
+          head: {
+            ...(error instanceof RemoteError ? error.head : {}),
+            error: error instanceof Error ? error.message : String(error),
+          },
+          body: new Uint8Array(0),
         },
-        body: new Uint8Array(0),
       }),
-    ).then((reply) => {
+    ).then(({ reply, onSent }) => {
       running.delete(rpc.id);
-      connection.send((writer) => writeRpc(writer, FRAME.reply, reply));
+      return send(connection, reply, onSent);
     });
   }
 
@@ -191,6 +194,16 @@ export class Listener {
     this.#listener.close();
     for (const connection of this.#open) connection.close();
   }
+}
+
+/** Sends an answer; one that finds the queue full waits for its turn. */
+async function send(connection: Connection, reply: Rpc, onSent: (() => void) | undefined): Promise<void> {
+  while (!connection.send((writer) => writeRpc(writer, FRAME.reply, reply)) && !connection.closed) {
+    await connection.drained();
+  }
+  if (!onSent) return;
+  await connection.drained();
+  onSent();
 }
 
 /** Tells an HTTP client that this is the wrong port; others are closed without a word. */

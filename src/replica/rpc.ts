@@ -61,6 +61,8 @@ export class RemoteError extends Error {
 export interface RpcAnswer {
   readonly head: Record<string, unknown>;
   readonly body: Uint8Array;
+  /** Where it is given: called when the answer has left, or the connection is gone. */
+  readonly onSent?: () => void;
 }
 
 /** Limits of a call. */

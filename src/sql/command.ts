@@ -86,7 +86,6 @@ export const STEPS_PER_MS = 50_000;
 /** Length of the stamp that opens every encoded command; steps, too, are the leader's, behind version and flags. */
 export const STAMP_BYTES = 16;
 const STEPS_AT = STAMP_BYTES + 2;
-const HEAD_BYTES = STEPS_AT + 12;
 /** Largest time a stamp may hold: the end of the year 9999, the last that SQLite's date functions know. */
 export const TIME_MS_MAX = 253_402_300_799_999;
 
@@ -103,10 +102,18 @@ const SHORT_TEXT_BYTES_MAX = 24;
 /** Keeps a leading U+FEFF: it is part of the client's text. */
 const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+/** Where commands are encoded: one after the other, each of them copied out. */
+let scratch = new ByteWriter(4096);
+/** What one large command made of it is let go. */
+const SCRATCH_BYTES_MAX = 1024 * 1024;
+/** Parts as they are encoded, for as long as what split them remembers them: a client sends the same text again and again. */
+const encodedParts = new WeakMap<readonly SqlPart[], Uint8Array>();
+
 /** Encodes a command, unstamped. The caller owns the bytes. */
 export function encodeCommand(command: Command): Uint8Array {
-  const writer = new ByteWriter(encodedBytesMax(command)); // sized once: it never grows, nor copies
-  writer.reserve(STAMP_BYTES);
+  const writer = scratch;
+  writer.clear();
+  writer.u64(0).u64(0); // the stamp
   const flags = (command.transaction ? TRANSACTION_FLAG : 0) | (command.isSystem ? SYSTEM_FLAG : 0);
   writer.u8(VERSION).u8(KINDS.indexOf(command.kind) | flags);
   writer.f64(command.wantedSteps ?? 0).u32(Math.min(Math.max(0, command.readTimeoutMs ?? 0), 0xffff_ffff));
@@ -114,10 +121,7 @@ export function encodeCommand(command: Command): Uint8Array {
   let before: readonly SqlPart[] = [];
   for (const { parts, positional, named } of command.statements) {
     if (isSameText(parts, before)) writer.u32(SAME_PARTS);
-    else {
-      writer.u32(parts.length);
-      for (const part of parts) encodePart(writer, part);
-    }
+    else writer.raw(encodeParts(parts));
     before = parts;
     writer.u32(positional.length);
     for (const value of positional) encodeValue(writer, value);
@@ -129,7 +133,9 @@ export function encodeCommand(command: Command): Uint8Array {
     writer.u32(names.length + 1);
     for (const name of names) encodeValue(writer.string(name), named[name] ?? null);
   }
-  return writer.copy(); // the buffer is up to three times as long, and a port would send all of it
+  const bytes = writer.copy();
+  if (bytes.length > SCRATCH_BYTES_MAX) scratch = new ByteWriter(4096);
+  return bytes;
 }
 
 /** Whether a statement has the text of the one before it: a bulk request repeats one text a thousand times. */
@@ -138,22 +144,15 @@ function isSameText(parts: readonly SqlPart[], before: readonly SqlPart[]): bool
   return parts === before || parts.every(({ sql }, at) => sql === before[at]?.sql);
 }
 
-/** Bytes the encoding takes at most: a UTF-16 code unit is at most three bytes of UTF-8. */
-function encodedBytesMax({ statements }: Command): number {
-  let bytes = HEAD_BYTES + 4;
-  for (const { parts, positional, named } of statements) {
-    bytes += 12;
-    for (const { verb, sql } of parts) bytes += 9 + verb.length + 3 * sql.length;
-    for (const value of positional) bytes += valueBytesMax(value);
-    if (named === null) continue;
-    for (const name of Object.keys(named)) bytes += 4 + 3 * name.length + valueBytesMax(named[name] ?? null);
-  }
+function encodeParts(parts: readonly SqlPart[]): Uint8Array {
+  const known = encodedParts.get(parts);
+  if (known !== undefined) return known;
+  const writer = new ByteWriter();
+  writer.u32(parts.length);
+  for (const part of parts) encodePart(writer, part);
+  const bytes = writer.copy();
+  encodedParts.set(parts, bytes);
   return bytes;
-}
-
-function valueBytesMax(value: SqlValue): number {
-  if (typeof value === "string") return 5 + 3 * value.length;
-  return value instanceof Uint8Array ? 5 + value.length : 9;
 }
 
 function encodePart(writer: ByteWriter, part: SqlPart): void {

@@ -10,6 +10,7 @@
 import { pack, type Packed, unpack } from "../rpc/packed.ts";
 import { type BoundStatement, decodeCommand, encodeCommand } from "./command.ts";
 import { renderBits, renderFlags, type RenderOptions } from "./render_options.ts";
+import { buffersOf, type ResultText } from "./result_text.ts";
 
 /** Where the outcome of an entry goes: only the node that took the request has one. */
 export interface Waiter {
@@ -42,7 +43,7 @@ export interface Outcome {
   /** Log index of the entry. */
   readonly index: number;
   /** Text of the JSON array `results`. */
-  readonly results: string;
+  readonly results: ResultText;
   /** Top-level error: the request failed as a whole. */
   readonly error?: string;
 }
@@ -68,11 +69,13 @@ export interface ReadResult {
   /** The asker's own number. */
   readonly ref: number;
   /** Text of the JSON array `results`. */
-  readonly results: string;
+  readonly results: ResultText;
   /** Nothing was run: a statement writes or does not compile, so the request belongs into the log. */
   readonly writes?: true;
   /** It was ended at its time limit, or as it was cancelled. */
   readonly isLate?: true;
+  /** It was ended as there was no room for its answer: it is to begin again when there is. */
+  readonly isTooLarge?: true;
   /** Top-level error. */
   readonly error?: string;
 }
@@ -124,9 +127,14 @@ export function unpackEntries({ first, terms, kinds, bodies, waiters }: PackedEn
 export interface PackedOutcomes {
   readonly refs: readonly number[];
   readonly indices: readonly number[];
-  readonly results: readonly string[];
+  readonly results: readonly ResultText[];
   /** Position and text of those that failed as a whole. */
   readonly errors: readonly (readonly [number, string])[];
+}
+
+/** Buffers of results, to be transferred with them. */
+export function transferOf({ results }: { readonly results: readonly ResultText[] }): ArrayBuffer[] {
+  return results.flatMap(buffersOf);
 }
 
 /** Packs outcomes. */
@@ -197,11 +205,13 @@ export function unpackReads({ refs, commands, flags, timeoutsMs }: PackedReads):
 /** Read results, packed. */
 export interface PackedReadResults {
   readonly refs: readonly number[];
-  readonly results: readonly string[];
+  readonly results: readonly ResultText[];
   /** Positions of those that were not run because they write. */
   readonly writes: readonly number[];
   /** Positions of those that were ended at their time limit, or as they were cancelled. */
   readonly late: readonly number[];
+  /** Positions of those that were ended for want of room. */
+  readonly tooLarge: readonly number[];
   /** Position and text of those that failed as a whole. */
   readonly errors: readonly (readonly [number, string])[];
 }
@@ -213,15 +223,17 @@ export function packReadResults(items: readonly ReadResult[]): PackedReadResults
     results: items.map(({ results }) => results),
     writes: items.flatMap(({ writes }, at) => writes ? [at] : []),
     late: items.flatMap(({ isLate }, at) => isLate ? [at] : []),
+    tooLarge: items.flatMap(({ isTooLarge }, at) => isTooLarge ? [at] : []),
     errors: errorsOf(items),
   };
 }
 
 /** The results again. */
-export function unpackReadResults({ refs, results, writes, late, errors }: PackedReadResults): ReadResult[] {
+export function unpackReadResults({ refs, results, writes, late, tooLarge, errors }: PackedReadResults): ReadResult[] {
   const items: ReadResult[] = refs.map((ref, at) => ({ ref, results: results[at] }));
   for (const at of writes) items[at] = { ...items[at], writes: true };
   for (const at of late) items[at] = { ...items[at], isLate: true };
+  for (const at of tooLarge) items[at] = { ...items[at], isTooLarge: true };
   for (const [at, error] of errors) items[at] = { ...items[at], error };
   return items;
 }

@@ -18,6 +18,8 @@ export interface OpenWriter {
   readonly library: string;
   /** Shared with whoever may end what runs; see control.ts. */
   readonly control: SharedArrayBuffer;
+  /** Counts the bytes of answers in flight; see rpc/answer_budget.ts. */
+  readonly answers: SharedArrayBuffer;
   /** When a checkpoint is due. */
   readonly checkpoint: CheckpointRule;
   /** Carries {@linkcode ToWriter} in, {@linkcode FromWriter} and the outcomes of port 0 out. */
@@ -142,6 +144,8 @@ export interface OpenReader {
   readonly library: string;
   /** Shared with whoever may end what runs; see control.ts. */
   readonly control: SharedArrayBuffer;
+  /** Counts the bytes of answers in flight; see rpc/answer_budget.ts. */
+  readonly answers: SharedArrayBuffer;
   /** Bytes of each temporary file of a statement (`-db-max-temp-size`). */
   readonly tempBytesMax: number;
   /** Carries {@linkcode ToReader} in and {@linkcode FromReader} out. */

@@ -17,7 +17,7 @@ import {
   STORED_PRAGMAS,
 } from "../sql/pragma.ts";
 import type { SqlPart } from "../sql/statement.ts";
-import { Tokenizer } from "../sql/tokenizer.ts";
+import { identifierName, Tokenizer } from "../sql/tokenizer.ts";
 import type { Action } from "./driver.ts";
 
 /**
@@ -275,8 +275,33 @@ function replicatedReason({ action, first, second }: Omit<Action, "database">, v
   }
 }
 
-/** The cluster's own tables, and what hangs on them, are not for clients to change. */
+/** Why the new name of `ALTER TABLE … RENAME TO name` is refused: SQLite's authorizer is not told of it. */
+export function reasonAgainstName(sql: string): string | null {
+  const tokens = new Tokenizer(sql);
+  for (let isRename = false; tokens.next();) {
+    const word = tokens.word();
+    if (isRename && word === "TO") return tokens.next() ? reservedReason(identifierName(tokens.token())) : null;
+    isRename = word === "RENAME"; // which a table may be called as well
+  }
+  return null;
+}
+
+function reservedReason(name: string | null): string | null {
+  if (!isOwnName(name)) return null;
+  return `the name ${name?.toLowerCase()} is reserved: names that begin with ${CATALOG_PREFIX} belong to the cluster`;
+}
+
+function isOwnName(name: string | null | undefined): boolean {
+  const lower = name?.toLowerCase();
+  return lower === SYSTEM_TABLE || lower?.startsWith(CATALOG_PREFIX) === true;
+}
+
+/** The cluster's own tables, what hangs on them and their names are not for clients. */
 function ownTableReason(action: number, first: string | null, second: string | null): string | null {
+  if (action === CREATE_INDEX || action === CREATE_TRIGGER) {
+    const reason = reservedReason(first);
+    if (reason !== null) return reason;
+  }
   let table: string | undefined;
   switch (action) {
     case INSERT:
@@ -294,6 +319,6 @@ function ownTableReason(action: number, first: string | null, second: string | n
     case ALTER_TABLE:
       table = second?.toLowerCase();
   }
-  if (table !== SYSTEM_TABLE && !table?.startsWith(CATALOG_PREFIX)) return null;
+  if (!isOwnName(table)) return null;
   return `table ${table} cannot be changed: it belongs to the cluster`;
 }

@@ -21,10 +21,17 @@ import { Packer, type Row, textOf, unpackRows } from "./packing.ts";
 
 export type { Row } from "./packing.ts";
 
-/** Longest text or BLOB in bytes; the same on every node. V8 has no strings of 512 MiB. */
-export const VALUE_BYTES_MAX = 256 * 1024 * 1024;
+/**
+ * Longest text or BLOB in bytes. Replicas must have the same, and entries of the log are applied with today's. One
+ * operation on a value is not interrupted everywhere: with this limit it takes less than a second.
+ */
+export const VALUE_BYTES_MAX = 64 * 1024 * 1024;
+/** The limit of earlier versions: what they have stored is still copied, checked and compared. V8 has no strings of 512 MiB. */
+export const STORED_BYTES_MAX = 256 * 1024 * 1024;
+/** A row of a result may take so many times the bytes of a value. */
+const ROW_VALUES_MAX = 2;
 /** Bytes that a row of a result may take. */
-export const ROW_BYTES_MAX = 512 * 1024 * 1024;
+export const ROW_BYTES_MAX = ROW_VALUES_MAX * VALUE_BYTES_MAX;
 
 /** Rows are fetched in pieces of so many bytes. */
 const PIECE_BYTES = 64 * 1024;
@@ -114,6 +121,8 @@ export interface OpenOptions {
   readonly foreignKeys: boolean;
   /** Path of the library. @default {bundledLibrary()} */
   readonly library?: string;
+  /** Longest text or BLOB in bytes. @default {VALUE_BYTES_MAX} */
+  readonly valueBytesMax?: number;
 }
 
 const utf8Encoder = new TextEncoder();
@@ -134,6 +143,7 @@ export class Database {
   /** Those that were not finalized. */
   readonly #statements = new Set<Statement>();
   #hasDeferredViolations = false;
+  readonly #rowBytesMax: number;
   #piece = new Uint8Array(PIECE_BYTES);
   /** The statement whose rows are walked. */
   #walking: Statement | null = null;
@@ -144,7 +154,11 @@ export class Database {
    * @param path A file, or `:memory:`.
    * @throws {SqliteError} When it cannot be opened.
    */
-  constructor(path: string, { readOnly, foreignKeys, library = bundledLibrary() }: OpenOptions) {
+  constructor(
+    path: string,
+    { readOnly, foreignKeys, library = bundledLibrary(), valueBytesMax = VALUE_BYTES_MAX }: OpenOptions,
+  ) {
+    this.#rowBytesMax = ROW_VALUES_MAX * valueBytesMax;
     this.#symbols = openLibrary(library);
     const out = new BigInt64Array(1);
     const temporary = path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : "";
@@ -163,7 +177,7 @@ export class Database {
       throw error;
     }
     const connection = this.#symbols.muster_connection(this.#handle);
-    this.#symbols.sqlite3_limit(connection, LIMIT_LENGTH, VALUE_BYTES_MAX);
+    this.#symbols.sqlite3_limit(connection, LIMIT_LENGTH, valueBytesMax);
     this.#symbols.sqlite3_limit(connection, LIMIT_INSTRUCTIONS, INSTRUCTIONS_MAX);
     this.#symbols.sqlite3_limit(connection, LIMIT_ARGUMENTS, ARGUMENTS_MAX);
     this.configure("foreignKeys", foreignKeys);
@@ -298,8 +312,8 @@ export class Database {
         if (code !== ROW && code !== DONE) throw this.#error(code, control);
         if (control.used > 0) yield this.#piece.subarray(0, control.used);
         if (code === DONE) return;
-        if (control.needed > ROW_BYTES_MAX) {
-          const error = new RowTooLargeError(control.needed);
+        if (control.needed > this.#rowBytesMax) {
+          const error = new RowTooLargeError(control.needed, this.#rowBytesMax);
           if (toTheEnd) code = this.#finish(owner.handle, control);
           throw error;
         }
@@ -407,9 +421,12 @@ export class RowTooLargeError extends Error {
   /** Always `RowTooLargeError`. */
   override readonly name = "RowTooLargeError";
 
-  /** @param bytes What the row takes. */
-  constructor(bytes: number) {
-    super(`a row of ${bytes} bytes exceeds the limit of ${ROW_BYTES_MAX} bytes: select fewer columns or parts of them`);
+  /**
+   * @param bytes What the row takes.
+   * @param bytesMax What it may take.
+   */
+  constructor(bytes: number, bytesMax: number) {
+    super(`a row of ${bytes} bytes exceeds the limit of ${bytesMax} bytes: select fewer columns or parts of them`);
   }
 }
 

@@ -21,8 +21,10 @@
  */
 
 import type { BoundStatement, StampedCommand } from "../sql/command.ts";
+import type { AnswerBudget } from "../rpc/answer_budget.ts";
 import { isOn, parsePragma, REQUEST_PRAGMAS } from "../sql/pragma.ts";
 import type { RenderOptions } from "../sql/render_options.ts";
+import { type ResultText, TextBuilder } from "../sql/result_text.ts";
 import type { SqlPart } from "../sql/statement.ts";
 import type { SqlValue } from "../sql/value.ts";
 import { type Effects, isReadStatement, refusal } from "./authorizer.ts";
@@ -33,15 +35,7 @@ import { type Changes, type Database, RowTooLargeError, runOnce, SqliteError, ty
 import { causeOf, type Limits, resultMessage, StatementError } from "./failure.ts";
 import { unpackRows } from "./packing.ts";
 import { ParameterCursor, type Prepared, PreparedCache } from "./prepared.ts";
-import {
-  type Budget,
-  newBudget,
-  QueryRenderer,
-  RenderError,
-  renderFailure,
-  renderWrite,
-  type TimeText,
-} from "./render.ts";
+import { QueryRenderer, RenderError, renderFailure, renderWrite, Room, type TimeText } from "./render.ts";
 import { readSchemaFacts, type SchemaFacts } from "./schema_facts.ts";
 import { findDamage } from "./soundness.ts";
 
@@ -91,7 +85,7 @@ export interface Sticky {
 export const WRITE_IN_QUERY = "attempt to change database via query operation";
 
 /** Bytes that the large values of one statement may take together, on every node alike. */
-export const STATEMENT_VALUE_BYTES_MAX = 512 * 1024 * 1024;
+export const STATEMENT_VALUE_BYTES_MAX = 256 * 1024 * 1024;
 const FOREIGN_KEY_FAILED = "FOREIGN KEY constraint failed";
 const CHANGING_VERBS: ReadonlySet<string> = new Set(["INSERT", "REPLACE", "UPDATE", "DELETE"]);
 /** Verbs that change the schema or what is known of it. */
@@ -105,7 +99,7 @@ interface Run {
   /** `null` when nobody waits for the results. */
   readonly options: RenderOptions | null;
   readonly doomed: Doomed;
-  readonly budget: Budget;
+  readonly room: Room;
   /** Whether a read has compiled and now runs: its failure shows in the shape of its result. */
   isReading: boolean;
   /** Whether the request has put off the check of its foreign keys to its end. */
@@ -141,6 +135,8 @@ export interface ExecutorParts {
   readonly control: Control;
   /** Those of the statements that only their asker sees. */
   readonly privateControl: Control;
+  /** Counts the bytes of answers. */
+  readonly answers: AnswerBudget;
   /** Takes in what every replica does. */
   readonly digest: Digest;
   /** Whether foreign keys are enforced, unless a request says otherwise. */
@@ -224,25 +220,41 @@ export class Executor {
    * @throws {RestartEntry} When the entry must be run again.
    * @throws {IsolateEntry} When it must be run alone. Other exceptions are the environment's: stop.
    */
-  execute(command: StampedCommand, { options, doomed, isSolitary }: RunOptions): string {
+  execute(command: StampedCommand, { options, doomed, isSolitary }: RunOptions): ResultText {
     const run: Run = {
       command,
       options,
       doomed,
       isSolitary,
-      budget: newBudget(),
+      room: new Room(this.#parts.answers, { mayWait: false }),
       isReading: false,
       isDeferring: false,
       changesSchema: false,
     };
+    try {
+      return this.#run(run);
+    } catch (error) {
+      run.room.dropAll();
+      throw error;
+    }
+  }
+
+  #run(run: Run): ResultText {
+    const { command, options, isSolitary } = run;
     const isAtomic = command.transaction && command.kind !== "query";
     if (isAtomic) this.#savepoint.run();
-    let texts = "";
+    const texts = new TextBuilder(run.room.takeText);
+    texts.add("[");
+    let isFirst = true;
     let number = 0;
     for (const statement of command.statements) {
       const { text, hasFailed } = this.#runElement(run, statement, number);
       number += statement.parts.length;
-      if (options !== null) texts = texts === "" ? text : `${texts},${text}`;
+      if (options !== null) {
+        if (!isFirst) texts.add(",");
+        texts.append(text);
+        isFirst = false;
+      }
       if (!hasFailed || !isAtomic) continue;
       this.#rollbackTo.run();
       this.forgetStatements(); // a schema that was changed is the old one again
@@ -251,10 +263,11 @@ export class Executor {
     if (isAtomic) this.#release.run();
     // COMMIT would find the same, and undo the entries that share the transaction as well.
     if (!isSolitary && this.#database.hasDeferredViolations) throw new IsolateEntry("");
-    return `[${texts}]`;
+    texts.add("]");
+    return texts.finish();
   }
 
-  #runElement(run: Run, statement: BoundStatement, firstNumber: number): { text: string; hasFailed: boolean } {
+  #runElement(run: Run, statement: BoundStatement, firstNumber: number): { text: ResultText; hasFailed: boolean } {
     const { kind, transaction } = run.command;
     const { parts } = statement;
     if (parts.length === 0) return { text: this.#renderNothing(run), hasFailed: false };
@@ -262,7 +275,7 @@ export class Executor {
     let isPrivate = false;
     try {
       const cursor = new ParameterCursor(statement);
-      let text = "";
+      let text: ResultText = "";
       for (let at = 0; at < parts.length; at++) {
         const part = parts[at];
         if (part === undefined) break;
@@ -313,7 +326,7 @@ export class Executor {
     return findDamage(this.#database) === undefined ? error.message : null;
   }
 
-  #runPart(run: Run, step: Step, cursor: ParameterCursor): string {
+  #runPart(run: Run, step: Step, cursor: ParameterCursor): ResultText {
     const { part, number, isPrivate, isLast } = step;
     const { options, command } = run;
     const startedMs = options?.timings === true ? performance.now() : 0;
@@ -442,7 +455,7 @@ export class Executor {
   }
 
   /** Rows of a read for its asker. */
-  #renderRead(run: Run, prepared: Prepared, values: readonly SqlValue[], startedMs: number): string {
+  #renderRead(run: Run, prepared: Prepared, values: readonly SqlValue[], startedMs: number): ResultText {
     return this.#renderRows(run, prepared, values, this.#parts.privateControl)(timeSince(startedMs));
   }
 
@@ -451,13 +464,13 @@ export class Executor {
    * @returns What gives the text, so that the time includes the walk.
    */
   #renderRows(
-    { options, budget, command }: Run,
+    { options, room, command }: Run,
     prepared: Prepared,
     values: readonly SqlValue[],
     control: Control,
-  ): (time: TimeText) => string {
+  ): (time: TimeText) => ResultText {
     if (options === null) return () => "";
-    const renderer = new QueryRenderer(prepared.shape(options.qualifyColumns), options, budget);
+    const renderer = new QueryRenderer(prepared.shape(options.qualifyColumns), options, room);
     const toTheEnd = control !== this.#parts.privateControl;
     let amiss: Error | undefined;
     try {
@@ -472,14 +485,24 @@ export class Executor {
         }
       }
     } catch (error) {
-      if (!(error instanceof RowTooLargeError)) throw error;
+      if (!(error instanceof RowTooLargeError)) {
+        renderer.drop();
+        throw error;
+      }
       amiss ??= error;
     }
-    const message = amiss?.message;
-    if (message === undefined) return (time) => renderer.finish(time);
     const hasRows = options.associative &&
       (command.kind === "query" || command.kind === "request" && prepared.statement.isReadOnly);
-    return () => renderFailure(message, hasRows);
+    return (time) => {
+      try {
+        if (!amiss) return renderer.finish(time);
+      } catch (error) {
+        if (!(error instanceof RenderError)) throw error;
+        amiss = error;
+      }
+      renderer.drop();
+      return renderFailure(amiss.message, hasRows);
+    };
   }
 
   /** Takes over what a write did. The writer sets the rowid to 0 before each entry (A3), so 0 means: none was inserted. */

@@ -75,6 +75,7 @@ const BUSY = 5;
 const FULL = 13;
 const PROTOCOL = 15;
 const READONLY = 8;
+const UNAUTHORIZED = 23;
 const NOT_A_DATABASE = 26;
 
 /** SQLite's extended result code carried by an exception, or `null`. */
@@ -140,6 +141,11 @@ export function isLocked(error: unknown): boolean {
 /** Whether a write was attempted on a read-only connection. */
 export function isReadOnly(error: unknown): boolean {
   return primaryCode(error) === READONLY;
+}
+
+/** Whether the authorizer has refused a statement. */
+export function isUnauthorized(error: unknown): boolean {
+  return primaryCode(error) === UNAUTHORIZED;
 }
 
 /** Whether the file is not an SQLite database. */

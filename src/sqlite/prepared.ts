@@ -9,10 +9,10 @@ import { explainedPragma, SCHEMA_PRAGMAS } from "../sql/pragma.ts";
 import { parameterNames, type SqlPart } from "../sql/statement.ts";
 import { TextCache } from "../sql/text_cache.ts";
 import type { SqlValue } from "../sql/value.ts";
-import { type Effects, effectsOf, type GuardMode, reasonAgainst } from "./authorizer.ts";
+import { type Effects, effectsOf, type GuardMode, reasonAgainst, reasonAgainstName } from "./authorizer.ts";
 import type { Control } from "./control.ts";
 import type { Database, ResultColumn, Statement } from "./driver.ts";
-import { StatementError } from "./failure.ts";
+import { isUnauthorized, StatementError } from "./failure.ts";
 import { type Shape, shapeOf } from "./render.ts";
 
 /** Statements kept by a connection, in each of two generations. */
@@ -97,12 +97,13 @@ export class PreparedCache {
     try {
       statement = this.#database.prepare(sql, { mayPragma: mayPragma(sql, verb), control: this.#control });
     } catch (error) {
-      const reason = reasonAgainst(this.#database.actions(), this.#mode, verb);
+      const reason = reasonAgainst(this.#database.actions(), this.#mode, verb) ?? reasonOfPragma(error, sql);
       throw reason === null ? error : new StatementError(reason);
     }
     if (statement.isEmpty) throw new StatementError("the SQL text holds no statement");
     const actions = this.#database.actions();
-    const reason = reasonAgainst(actions, this.#mode, verb);
+    const reason = reasonAgainst(actions, this.#mode, verb) ??
+      (verb === "ALTER" && this.#mode === "replicated" ? reasonAgainstName(sql) : null);
     if (reason === null) return new Prepared(statement, sql, effectsOf(actions));
     statement.finalize();
     throw new StatementError(reason);
@@ -112,6 +113,12 @@ export class PreparedCache {
 /** A PRAGMA was judged by its text; behind an EXPLAIN, where it takes effect as well, it must be one that only answers. */
 function mayPragma(sql: string, verb: string): boolean {
   return verb === "PRAGMA" || verb === "EXPLAIN" && SCHEMA_PRAGMAS.has(explainedPragma(sql)?.name ?? "");
+}
+
+/** Why a PRAGMA behind an EXPLAIN was not let through. */
+function reasonOfPragma(error: unknown, sql: string): string | null {
+  const pragma = isUnauthorized(error) ? explainedPragma(sql) : null;
+  return pragma && `EXPLAIN PRAGMA ${pragma.name} is not supported: the pragma would take effect`;
 }
 
 const STARTS_WITH_LETTER = /^\p{L}/u;

@@ -11,11 +11,16 @@
  * A request is ended at its time limit, or when the HTTP side says so through the shared control: in the midst of
  * whatever it computes. What its values, its rows and its temporary files may take is limited. Where the disk of the
  * temporary files is full, its statement fails, and nothing else.
+ *
+ * Rows become bytes as they come. Those of all answers in flight are counted; a request that finds no room for its own is
+ * ended, to begin again when there is.
  * @module
  */
 
 import type { BoundStatement } from "../sql/command.ts";
+import { AnswerBudget } from "../rpc/answer_budget.ts";
 import type { ReadRequest, ReadResult } from "../sql/exchange.ts";
+import { type ResultText, TextBuilder } from "../sql/result_text.ts";
 import { isReadStatement, refusal } from "./authorizer.ts";
 import { Control, UNLIMITED } from "./control.ts";
 import { BUSY_TIMEOUT_MS } from "./database_file.ts";
@@ -24,13 +29,15 @@ import { timeSince, WRITE_IN_QUERY } from "./executor.ts";
 import { causeOf, isReadOnly, type Limits, resultMessage, StatementError } from "./failure.ts";
 import { ParameterCursor, PreparedCache } from "./prepared.ts";
 import { unpackRows } from "./packing.ts";
-import { type Budget, newBudget, QueryRenderer, RenderError, renderFailure } from "./render.ts";
+import { NoRoomError, QueryRenderer, RenderError, renderFailure, Room } from "./render.ts";
 import { describePragmas } from "./status.ts";
 
 /** Bytes that the large values of a read may take together. */
-export const READ_VALUE_BYTES_MAX = 512 * 1024 * 1024;
+export const READ_VALUE_BYTES_MAX = 256 * 1024 * 1024;
 /** Bytes of each temporary file of a read (`-db-max-temp-size`). */
 export const READ_TEMP_BYTES_DEFAULT = 1024 * 1024 * 1024;
+/** Rows of this size take much memory while they are rendered. */
+const LARGE_PIECE_BYTES = 1024 * 1024;
 const QUERY_TIMEOUT = "query timeout";
 
 /** How to open a reader. */
@@ -43,6 +50,8 @@ export interface ReaderOptions {
   readonly control?: Control;
   /** Bytes of each temporary file of a statement. @default {READ_TEMP_BYTES_DEFAULT} */
   readonly tempBytesMax?: number;
+  /** Counts the bytes of answers. @default {new AnswerBudget()} */
+  readonly answers?: AnswerBudget;
 }
 
 /** A request on its way. */
@@ -50,7 +59,7 @@ interface Run {
   readonly request: ReadRequest;
   /** When it must end, on the clock of `performance.now()`. */
   readonly deadlineMs: number;
-  readonly budget: Budget;
+  readonly room: Room;
   /** Whether its time was over before it came to its end. */
   isLate: boolean;
 }
@@ -59,6 +68,7 @@ interface Run {
 export class Reader {
   readonly #database: Database;
   readonly #control: Control;
+  readonly #answers: AnswerBudget;
   readonly #limits: Limits;
   readonly #prepared: PreparedCache;
   readonly #begin: Statement;
@@ -67,8 +77,12 @@ export class Reader {
   #knownSchema: unknown = null;
 
   /** Use {@linkcode openReader}. */
-  constructor(database: Database, control: Control, tempBytesMax: number) {
+  constructor(
+    database: Database,
+    { control, tempBytesMax, answers }: { control: Control; tempBytesMax: number; answers: AnswerBudget },
+  ) {
     this.#database = database;
+    this.#answers = answers;
     this.#control = control;
     this.#limits = { steps: 0, valueBytes: READ_VALUE_BYTES_MAX, tempBytes: tempBytesMax };
     control.valueBytes = READ_VALUE_BYTES_MAX;
@@ -121,19 +135,40 @@ export class Reader {
     this.#control.ticket.current = request.ref;
     this.#control.timeoutMs = UNLIMITED;
     const deadlineMs = request.timeoutMs > 0 ? performance.now() + request.timeoutMs : Infinity;
-    const run: Run = { request, deadlineMs, budget: newBudget(), isLate: false };
+    const room = new Room(this.#answers, { mayWait: true });
+    try {
+      return this.#run({ request, deadlineMs, room, isLate: false });
+    } catch (error) {
+      room.dropAll();
+      if (error instanceof NoRoomError) return { ref: request.ref, results: "[]", isTooLarge: true };
+      throw error;
+    }
+  }
+
+  #run(run: Run): ReadResult {
+    const { request, room } = run;
     if (request.onlyIfReadOnly && !request.statements.every((statement) => this.#isReadOnly(statement))) {
       return { ref: request.ref, results: "[]", writes: true };
     }
-    let texts = "";
-    for (const statement of request.statements) {
-      const text = statement.parts.length === 0
-        ? request.options.associative ? `{"rows":[]}` : "{}" // a comment, or white space
-        : this.#element(run, statement);
-      texts = texts === "" ? text : `${texts},${text}`;
+    const texts = new TextBuilder(room.takeText);
+    try {
+      texts.add("[");
+      let isFirst = true;
+      for (const statement of request.statements) {
+        const text = statement.parts.length === 0
+          ? request.options.associative ? `{"rows":[]}` : "{}" // a comment, or white space
+          : this.#element(run, statement);
+        if (!isFirst) texts.add(",");
+        texts.append(text);
+        isFirst = false;
+      }
+      texts.add("]");
+      const result = { ref: request.ref, results: texts.finish() };
+      return run.isLate ? { ...result, isLate: true } : result;
+    } catch (error) {
+      texts.drop();
+      throw error;
     }
-    const result = { ref: request.ref, results: `[${texts}]` };
-    return run.isLate ? { ...result, isLate: true } : result;
   }
 
   /** Whether every statement of the string reads, and compiles. */
@@ -149,15 +184,16 @@ export class Reader {
   }
 
   /** Runs every statement of a string; the last one's rows are the result. */
-  #element(run: Run, statement: BoundStatement): string {
+  #element(run: Run, statement: BoundStatement): ResultText {
     try {
       const cursor = new ParameterCursor(statement);
-      let text = "";
+      let text: ResultText = "";
       for (let at = 0; at < statement.parts.length; at++) {
         text = this.#part(run, statement, at, cursor);
       }
       return text;
     } catch (error) {
+      if (error instanceof NoRoomError) throw error;
       const message = this.#messageOf(error);
       if (message === null) throw error;
       run.isLate ||= message === QUERY_TIMEOUT;
@@ -177,7 +213,7 @@ export class Reader {
     return causeOf(error) === "environment" && !isAboutDatabase ? error.message : null;
   }
 
-  #part(run: Run, { parts }: BoundStatement, at: number, cursor: ParameterCursor): string {
+  #part(run: Run, { parts }: BoundStatement, at: number, cursor: ParameterCursor): ResultText {
     const part = parts[at];
     if (part === undefined) return "";
     const { options } = run.request;
@@ -197,12 +233,21 @@ export class Reader {
       prepared.statement.run(values, this.#control);
       return "";
     }
-    const renderer = new QueryRenderer(prepared.shape(options.qualifyColumns), options, run.budget);
-    for (const piece of prepared.statement.pieces(values, this.#control)) {
-      for (const row of unpackRows(piece, prepared.columns.length)) renderer.add(row);
-      this.#look(run);
+    const renderer = new QueryRenderer(prepared.shape(options.qualifyColumns), options, run.room);
+    try {
+      for (const piece of prepared.statement.pieces(values, this.#control)) {
+        const addRows = () => {
+          for (const row of unpackRows(piece, prepared.columns.length)) renderer.add(row);
+        };
+        if (piece.length < LARGE_PIECE_BYTES) addRows();
+        else run.room.withBytes(piece.length * 2, addRows); // its bytes, and its values as strings
+        this.#look(run);
+      }
+      return renderer.finish(timeSince(startedMs));
+    } catch (error) {
+      renderer.drop();
+      throw error;
     }
-    return renderer.finish(timeSince(startedMs));
   }
 
   /** Ends a request whose time is over; gives the next call what is left. */
@@ -220,11 +265,17 @@ export class Reader {
  */
 export function openReader(
   path: string,
-  { foreignKeys, library, control = new Control(), tempBytesMax = READ_TEMP_BYTES_DEFAULT }: ReaderOptions,
+  {
+    foreignKeys,
+    library,
+    control = new Control(),
+    tempBytesMax = READ_TEMP_BYTES_DEFAULT,
+    answers = new AnswerBudget(),
+  }: ReaderOptions,
 ): Reader {
   const database = new Database(path, { readOnly: true, foreignKeys, ...(library ? { library } : {}) });
   runOnce(database, `PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
   runOnce(database, "PRAGMA query_only = ON");
   runOnce(database, "PRAGMA temp_store = FILE");
-  return new Reader(database, control, tempBytesMax);
+  return new Reader(database, { control, tempBytesMax, answers });
 }

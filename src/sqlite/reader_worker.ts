@@ -4,7 +4,8 @@
  * @module
  */
 
-import { packReadResults, unpackReads } from "../sql/exchange.ts";
+import { AnswerBudget } from "../rpc/answer_budget.ts";
+import { packReadResults, transferOf, unpackReads } from "../sql/exchange.ts";
 import type { FromReader, OpenReader, ToReader } from "./api.ts";
 import { Control } from "./control.ts";
 import { openReader, type Reader } from "./reader.ts";
@@ -29,10 +30,9 @@ function serve(open: () => Reader, path: string, port: MessagePort): void {
   let reader = open();
   port.onmessage = ({ data }: MessageEvent<ToReader>) => {
     if (data.k === "read") {
-      say(port, {
-        k: "results",
-        results: guarded(port, path, () => packReadResults(reader.readAll(unpackReads(data.requests)))),
-      });
+      const results = guarded(port, path, () => packReadResults(reader.readAll(unpackReads(data.requests))));
+      const message: FromReader = { k: "results", results };
+      port.postMessage(message, transferOf(results));
       return;
     }
     reader.close();
@@ -44,7 +44,13 @@ function serve(open: () => Reader, path: string, port: MessagePort): void {
 
 self.addEventListener("message", (event: Event) => {
   if (!(event instanceof MessageEvent)) return;
-  const { path, foreignKeys, library, control, tempBytesMax, port }: OpenReader = event.data;
-  const options = { foreignKeys, library, control: new Control(control), tempBytesMax };
+  const { path, foreignKeys, library, control, answers, tempBytesMax, port }: OpenReader = event.data;
+  const options = {
+    foreignKeys,
+    library,
+    control: new Control(control),
+    answers: new AnswerBudget(answers),
+    tempBytesMax,
+  };
   guarded(port, path, () => serve(() => openReader(path, options), path, port));
 }, { once: true });

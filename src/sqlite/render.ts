@@ -7,13 +7,15 @@
  * @module
  */
 
+import { type AnswerBudget, ANSWERS_BYTES_MAX, READ_ANSWERS_BYTES_MAX } from "../rpc/answer_budget.ts";
 import type { RenderOptions } from "../sql/render_options.ts";
+import { type ResultText, type TakeBytes, TextBuilder } from "../sql/result_text.ts";
 import type { SqlValue } from "../sql/value.ts";
 import { dateFromInteger, dateFromText } from "./date_text.ts";
 import type { ResultColumn, Row } from "./driver.ts";
 
-/** Most characters of one request's results: on its way to the client an answer takes six times its length in memory. */
-export const RESULTS_LENGTH_MAX = 64 * 1024 * 1024;
+/** Most bytes of one request's results, in UTF-8. */
+export const RESULTS_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Results that have no JSON form, or one too long. */
 export class RenderError extends Error {
@@ -119,21 +121,87 @@ function inferredType(value: SqlValue | undefined): string {
   }
 }
 
-/** Characters a request may still render, shared by its results. */
-export interface Budget {
-  /** Characters left. */
-  left: number;
+/** There is no room for an answer now: others are on their way. */
+export class NoRoomError extends Error {
+  /** Always `NoRoomError`. */
+  override readonly name = "NoRoomError";
 }
 
-/** A fresh budget of {@linkcode RESULTS_LENGTH_MAX}. */
-export function newBudget(): Budget {
-  return { left: RESULTS_LENGTH_MAX };
-}
+/** What the results of one request may take: a limit of its own, and room beside the answers of others. */
+export class Room {
+  readonly #budget: AnswerBudget;
+  readonly #mayWait: boolean;
+  #left = RESULTS_BYTES_MAX;
+  #taken = 0;
 
-function spend(budget: Budget, length: number): void {
-  budget.left -= length;
-  if (budget.left < 0) {
-    throw new RenderError(`the results exceed ${RESULTS_LENGTH_MAX} characters: use LIMIT to read them in parts`);
+  /** @param mayWait Whether the request can begin again later: where there is no room, a {@linkcode NoRoomError} says so. */
+  constructor(budget: AnswerBudget, { mayWait }: { mayWait: boolean }) {
+    this.#budget = budget;
+    this.#mayWait = mayWait;
+  }
+
+  /**
+   * Counts the text of a row, one byte for each character until its bytes are known.
+   * @throws {RenderError} When the results have become too long.
+   */
+  spend(length: number): void {
+    this.#left -= length;
+    if (this.#left < 0) {
+      throw new RenderError(`the results exceed ${RESULTS_BYTES_MAX} bytes: use LIMIT to read them in parts`);
+    }
+  }
+
+  /**
+   * Takes room for rendered rows.
+   * @throws {RenderError} When the results have become too long, or what cannot wait has no room.
+   * @throws {NoRoomError} When what can wait has none.
+   */
+  readonly takeRows: TakeBytes = (bytes, characters) => {
+    this.spend(bytes - characters);
+    this.#take(bytes);
+  };
+
+  /** Takes room for the text of results that are complete. @throws {NoRoomError} When what can wait has none. */
+  readonly takeText: TakeBytes = (bytes) => {
+    if (this.#mayWait) this.#take(bytes);
+    else this.#add(bytes);
+  };
+
+  /** Does what needs memory for a moment. */
+  withBytes(bytes: number, work: () => void): void {
+    this.#take(bytes);
+    try {
+      work();
+    } finally {
+      this.#budget.giveBack(bytes);
+      this.#taken -= bytes;
+    }
+  }
+
+  #take(bytes: number): void {
+    if (this.#budget.take(bytes, this.#mayWait ? READ_ANSWERS_BYTES_MAX : ANSWERS_BYTES_MAX)) this.#taken += bytes;
+    else if (this.#mayWait) throw new NoRoomError("no room for the answer");
+    else {
+      throw new RenderError(
+        `the rows cannot be shown: answers of ${ANSWERS_BYTES_MAX} bytes wait for their clients to take them`,
+      );
+    }
+  }
+
+  #add(bytes: number): void {
+    this.#budget.add(bytes);
+    this.#taken += bytes;
+  }
+
+  /** Gives back what a text took that is not shown. */
+  drop(bytes: number): void {
+    this.#budget.giveBack(bytes);
+    this.#taken -= bytes;
+  }
+
+  /** Gives back everything: the results are not needed. */
+  dropAll(): void {
+    this.drop(this.#taken);
   }
 }
 
@@ -144,18 +212,23 @@ export type TimeText = "" | `,"time":${number}`;
 export class QueryRenderer {
   readonly #shape: Shape;
   readonly #options: RenderOptions;
-  readonly #budget: Budget;
+  readonly #room: Room;
+  readonly #text: TextBuilder;
   #types: readonly string[] | null = null;
-  #rows = "";
+  #taken = 0;
 
   /**
    * Starts without rows.
-   * @param budget What the request may still render.
+   * @param room What the request may take.
    */
-  constructor(shape: Shape, options: RenderOptions, budget: Budget) {
+  constructor(shape: Shape, options: RenderOptions, room: Room) {
     this.#shape = shape;
     this.#options = options;
-    this.#budget = budget;
+    this.#room = room;
+    this.#text = new TextBuilder((bytes, characters) => {
+      room.takeRows(bytes, characters);
+      this.#taken += bytes;
+    });
   }
 
   /**
@@ -163,10 +236,19 @@ export class QueryRenderer {
    * @throws {RenderError} When a value has no JSON form or the results have become too long.
    */
   add(row: Row): void {
-    this.#types ??= this.#shape.types.map((type, at) => type ?? inferredType(row[at]));
     const text = this.#options.associative ? this.#object(row) : this.#array(row);
-    spend(this.#budget, text.length + 1);
-    this.#rows = this.#rows === "" ? text : `${this.#rows},${text}`;
+    this.#room.spend(text.length + 1);
+    if (this.#types === null) {
+      this.#types = this.#shape.types.map((type, at) => type ?? inferredType(row[at]));
+      this.#text.add(`${this.#head(this.#types)},${this.#options.associative ? '"rows"' : '"values"'}:[${text}`);
+    } else this.#text.add(`,${text}`);
+  }
+
+  /** Forgets the rows: they cannot be shown. */
+  drop(): void {
+    this.#text.drop();
+    this.#room.drop(this.#taken);
+    this.#taken = 0;
   }
 
   #array(row: Row): string {
@@ -191,17 +273,22 @@ export class QueryRenderer {
     return text + "}";
   }
 
+  #head(types: readonly string[]): string {
+    const { names, sorted } = this.#shape;
+    if (!this.#options.associative) return `{"columns":[${names.join(",")}],"types":[${types.map(quote).join(",")}]`;
+    return `{"types":{${sorted.map((at) => `${names[at]}:${quote(types[at] ?? "")}`).join(",")}}`;
+  }
+
   /** The result's text. */
-  finish(time: TimeText): string {
-    const { names, sorted, types } = this.#shape;
-    const shown = this.#types ?? types.map((type) => type ?? "");
-    if (this.#options.associative) {
-      const pairs = sorted.map((at) => `${names[at]}:${quote(shown[at] ?? "")}`).join(",");
-      return pairs === "" ? `{"rows":[]${time}}` : `{"types":{${pairs}},"rows":[${this.#rows}]${time}}`;
+  finish(time: TimeText): ResultText {
+    const { names, types } = this.#shape;
+    const { associative } = this.#options;
+    if (this.#types !== null) {
+      this.#text.add(`]${time}}`);
+      return this.#text.finish();
     }
-    if (names.length === 0) return time === "" ? "{}" : `{${time.slice(1)}}`;
-    const head = `{"columns":[${names.join(",")}],"types":[${shown.map(quote).join(",")}]`;
-    return this.#rows === "" ? `${head}${time}}` : `${head},"values":[${this.#rows}]${time}}`;
+    if (names.length === 0) return associative ? `{"rows":[]${time}}` : time === "" ? "{}" : `{${time.slice(1)}}`;
+    return `${this.#head(types.map((type) => type ?? ""))}${associative ? ',"rows":[]' : ""}${time}}`;
   }
 }
 

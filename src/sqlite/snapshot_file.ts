@@ -12,7 +12,7 @@ import { crc32 } from "node:zlib";
 import { exists, syncDirectory } from "../disk/files.ts";
 import type { SnapshotPart } from "./api.ts";
 import { SYSTEM_TABLE } from "./authorizer.ts";
-import { type Backup, Database, type OpenOptions, runOnce } from "./driver.ts";
+import { type Backup, Database, type OpenOptions, runOnce, STORED_BYTES_MAX } from "./driver.ts";
 import { findDamage } from "./soundness.ts";
 import { damaged } from "./taint.ts";
 
@@ -41,7 +41,7 @@ export interface SnapshotPaths {
   readonly library: string | undefined;
 }
 
-const READING: OpenOptions = { readOnly: true, foreignKeys: false };
+const READING: OpenOptions = { readOnly: true, foreignKeys: false, valueBytesMax: STORED_BYTES_MAX };
 
 /** The files beside the database at `path`. */
 export function snapshotPaths(path: string, library?: string): SnapshotPaths {

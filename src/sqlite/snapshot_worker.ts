@@ -7,7 +7,7 @@ import { damaged, DamagedDatabaseError } from "./taint.ts";
 import { workerScope } from "../rpc/worker_scope.ts";
 import { SYSTEM_TABLE } from "./authorizer.ts";
 import { contentHash } from "./content_hash.ts";
-import { Database, runOnce } from "./driver.ts";
+import { Database, runOnce, STORED_BYTES_MAX } from "./driver.ts";
 import { causeOf } from "./failure.ts";
 import type { FromSnapshot, OpenSnapshot, SnapshotRequest, ToSnapshot } from "./api.ts";
 import {
@@ -50,7 +50,12 @@ let view: Database | undefined;
 /** @returns The index that the view has applied. */
 function openView({ database: path, library }: SnapshotPaths): number {
   view?.close();
-  view = new Database(path, { readOnly: true, foreignKeys: false, ...(library ? { library } : {}) });
+  view = new Database(path, {
+    readOnly: true,
+    foreignKeys: false,
+    valueBytesMax: STORED_BYTES_MAX,
+    ...(library ? { library } : {}),
+  });
   runOnce(view, "BEGIN");
   return Number(runOnce(view, `SELECT applied FROM ${SYSTEM_TABLE} WHERE id = 0`)[0]?.[0] ?? 0n);
 }

@@ -25,8 +25,10 @@
  */
 
 import { invariant } from "../invariant.ts";
+import { AnswerBudget } from "../rpc/answer_budget.ts";
 import { decodeCommand, type StampedCommand } from "../sql/command.ts";
 import { parsePragma } from "../sql/pragma.ts";
+import { countedBytes, type ResultText } from "../sql/result_text.ts";
 import { TextCache } from "../sql/text_cache.ts";
 import type { ApplyEntry, Outcome } from "../sql/exchange.ts";
 import { isVacuumInto, SYSTEM_TABLE } from "./authorizer.ts";
@@ -50,6 +52,8 @@ export interface StateMachineOptions {
   readonly library?: string;
   /** Where another thread can end what runs. @default {new Control()} */
   readonly control?: Control;
+  /** Counts the bytes of answers. @default {new AnswerBudget()} */
+  readonly answers?: AnswerBudget;
   /** Whether foreign keys are enforced: the same on every node. */
   readonly foreignKeys: boolean;
   /** Takes the outcomes for one port, in log order, after their COMMIT. */
@@ -69,6 +73,9 @@ interface Work {
   /** Why it could not be decoded. */
   readonly error?: string;
 }
+
+/** Bytes of long results, beyond which no further entry joins a transaction. */
+const ANSWERED_BYTES_MAX = 4 * 1024 * 1024;
 
 const NOTHING_DOOMED: Doomed = new Map();
 /** Texts that are known to need a transaction of their own. */
@@ -98,6 +105,7 @@ export class StateMachine {
   readonly #database: Database;
   /** Of the replicated statements. */
   readonly #control: Control;
+  readonly #answers: AnswerBudget;
   readonly #executor: Executor;
   readonly #begin: Statement;
   readonly #commit: Statement;
@@ -114,12 +122,14 @@ export class StateMachine {
     this.#options = options;
     const { foreignKeys, library } = options;
     this.#control = options.control ?? new Control();
+    this.#answers = options.answers ?? new AnswerBudget();
     this.#database = new Database(path, { readOnly: false, foreignKeys, ...(library ? { library } : {}) });
     this.#database.configure("stablePlans", true);
     prepareDatabase(this.#database, path);
     this.#executor = new Executor(this.#database, {
       control: this.#control,
       privateControl: new Control(),
+      answers: this.#answers,
       digest: this.digest,
       foreignKeys,
     });
@@ -200,22 +210,28 @@ export class StateMachine {
     this.#control.activity.begin("entries", this.applied + 1);
     const before = this.#before();
     const answers: Outcome[] = [];
+    let bytes = 0;
     try {
       this.#begin.run();
       for (const work of batch) {
         const attempt: Attempt = { doomed: NOTHING_DOOMED, isSolitary: false, steps: work.command?.maxSteps ?? 0 };
-        answers.push(this.#run(work, attempt));
+        const outcome = this.#run(work, attempt);
+        answers.push(outcome);
+        bytes += countedBytes(outcome.results);
+        if (bytes > ANSWERED_BYTES_MAX) break; // these are sent first
       }
       this.#commitWithDigest();
       this.#endEntry();
     } catch (error) {
       this.#undo(before);
+      this.#answers.giveBack(bytes);
       if (isForeseen(error)) throw error;
       if (error instanceof IsolateEntry && error.sql !== "") this.#solitaryTexts.set(error.sql, true);
       for (const work of batch) this.#applySingly(work);
       return;
     }
-    this.#finish(batch, answers);
+    this.#finish(batch.slice(0, answers.length), answers);
+    this.#applyBatch(batch.slice(answers.length));
   }
 
   /** Runs an entry in a transaction of its own, again for each statement that destroys it. */
@@ -227,14 +243,17 @@ export class StateMachine {
     const doomed = new Map<number, string>();
     let steps = work.command?.maxSteps ?? 0;
     for (;;) {
+      let bytes = 0;
       try {
         this.#begin.run();
         const outcome = this.#run(work, { doomed, isSolitary: true, steps });
+        bytes = countedBytes(outcome.results);
         this.#commitWithDigest();
         this.#endEntry();
         return this.#finish([work], [outcome]);
       } catch (error) {
         this.#undo(before);
+        this.#answers.giveBack(bytes);
         if (error instanceof RestartEntry) {
           invariant(!doomed.has(error.statementNumber), "a statement marked as failed has run");
           doomed.set(error.statementNumber, error.message);
@@ -255,7 +274,7 @@ export class StateMachine {
   #run({ entry, command, error }: Work, { doomed, isSolitary, steps }: Attempt): Outcome {
     if (command !== null) this.#timeMs = Math.max(this.#timeMs, command.timeMs);
     this.#advance.run([BigInt(entry.index), BigInt(entry.term), this.#timeMs]);
-    let results = "[]";
+    let results: ResultText = "[]";
     this.digest.mix(entry.index);
     this.digest.mix(entry.term);
     if (command !== null) {

@@ -5,7 +5,7 @@
  * @module
  */
 import { exists, syncDirectory } from "../disk/files.ts";
-import { Database, runOnce } from "./driver.ts";
+import { Database, runOnce, STORED_BYTES_MAX } from "./driver.ts";
 import { causeOf, isAboutTemporaryFile, sqliteCode } from "./failure.ts";
 import { findDamage } from "./soundness.ts";
 
@@ -62,7 +62,12 @@ export function healTainted(path: string, library?: string): string | undefined 
 function checkAndMerge(path: string, library: string | undefined): void {
   let damage: string | undefined;
   try {
-    const database = new Database(path, { readOnly: false, foreignKeys: false, ...(library ? { library } : {}) });
+    const database = new Database(path, {
+      readOnly: false,
+      foreignKeys: false,
+      valueBytesMax: STORED_BYTES_MAX,
+      ...(library ? { library } : {}),
+    });
     try {
       damage = findDamage(database);
       if (damage === undefined) runOnce(database, "PRAGMA wal_checkpoint(TRUNCATE)");

@@ -10,7 +10,8 @@
  * @module
  */
 
-import { type ApplyEntry, packOutcomes, unpackEntries } from "../sql/exchange.ts";
+import { AnswerBudget } from "../rpc/answer_budget.ts";
+import { type ApplyEntry, packOutcomes, transferOf, unpackEntries } from "../sql/exchange.ts";
 import type { CatalogChanged, CheckpointRule, FromWriter, OpenWriter, Outcomes, ToWriter } from "./api.ts";
 import { adoptStaged, positionOf, type SnapshotPaths, snapshotPaths } from "./snapshot_file.ts";
 import { logger } from "../rpc/log.ts";
@@ -67,7 +68,7 @@ class WriterWorker {
   readonly #library: string;
   readonly #control: Control;
 
-  constructor({ path, foreignKeys, library, control, checkpoint, replica, http }: OpenWriter) {
+  constructor({ path, foreignKeys, library, control, answers, checkpoint, replica, http }: OpenWriter) {
     this.#library = library;
     this.#control = new Control(control);
     this.#rule = checkpoint;
@@ -79,9 +80,10 @@ class WriterWorker {
         foreignKeys,
         library,
         control: this.#control,
+        answers: new AnswerBudget(answers),
         deliver: (port, outcomes) => {
           const message: Outcomes = { k: "outcomes", outcomes: packOutcomes(outcomes) };
-          (port === 0 ? replica : http[port - 1])?.postMessage(message);
+          (port === 0 ? replica : http[port - 1])?.postMessage(message, transferOf(message.outcomes));
         },
         onApplied: () => this.#sayApplied(),
         onSystem: () => {

@@ -323,11 +323,11 @@ export const CASES: readonly Case[] = [
         await c.text("execute", ["CREATE TABLE blob(b)", "INSERT INTO blob VALUES(randomblob(1000000000))"]),
         /string or blob too big/,
       );
-      const many = Array.from({ length: 4 }, () => "randomblob(200000000)").join();
-      assertMatch(await c.text("query", [`SELECT ${many}`]), /exceeded its limit of 536870912 bytes/);
+      const many = Array.from({ length: 6 }, () => "randomblob(60000000)").join();
+      assertMatch(await c.text("query", [`SELECT ${many}`]), /exceeded its limit of 268435456 bytes/);
       assertMatch(
         await c.text("execute", [`CREATE TABLE m AS SELECT ${many}`]),
-        /exceeded its limit of 536870912 bytes/,
+        /exceeded its limit of 268435456 bytes/,
       );
     },
   },

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { takeText } from "../../src/http/held_answer.ts";
+import { AnswerBudget } from "../../src/rpc/answer_budget.ts";
 import { encodeCommand, MAX_STEPS_DEFAULT, stampCommand } from "../../src/sql/command.ts";
 import type { ApplyEntry, Outcome } from "../../src/sql/exchange.ts";
 import { renderFlags } from "../../src/sql/render_options.ts";
@@ -82,6 +84,7 @@ export class Replica {
   #view: Database | undefined;
   #lives = 0;
   /** Whether frames of the WAL may be in the file as well: then they were synced, and no power loss takes them. */
+  readonly #answers = new AnswerBudget();
   #isWalSynced = false;
 
   /** Opens it, on whatever its folder holds. */
@@ -181,6 +184,7 @@ export class Replica {
   #open(): StateMachine {
     const machine = openStateMachine(this.path, {
       foreignKeys: this.#options.foreignKeys,
+      answers: this.#answers,
       deliver: (_port, outcomes) => outcomes.forEach((outcome) => this.#keep(outcome)),
     });
     this.isReopened ||= machine.applied > 0;
@@ -189,7 +193,8 @@ export class Replica {
   }
 
   #keep({ index, results, error }: Outcome): void {
-    this.results.set(index, error === undefined ? results : `${results} ${error}`);
+    const text = takeText(results, this.#answers);
+    this.results.set(index, error === undefined ? text : `${text} ${error}`);
   }
 
   #reader(): Database {

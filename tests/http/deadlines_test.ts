@@ -8,10 +8,10 @@ Deno.test("limits expire in time, in any order of setting; cleared ones do not",
   const deadlines = new Deadlines();
   const startedMs = performance.now();
   const expired = new Map<number, number>();
-  const set = (ms: number) => deadlines.set(ms, () => expired.set(ms, performance.now() - startedMs));
+  const set = (ms: number) => deadlines.start(ms, () => expired.set(ms, performance.now() - startedMs));
   const cleared = set(1);
   for (const ms of [600, 30, 300, 10]) set(ms);
-  deadlines.clear(cleared);
+  deadlines.remove(cleared);
   await pause(600 + 10 * SLACK_MS);
   assertEquals([...expired.keys()].toSorted((a, b) => a - b), [10, 30, 300, 600]);
   for (const [ms, afterMs] of expired) assert(afterMs >= ms - 1 && afterMs < ms + 10 * SLACK_MS, `${ms}: ${afterMs}`);
@@ -20,13 +20,13 @@ Deno.test("limits expire in time, in any order of setting; cleared ones do not",
 Deno.test("a limit that is set while another one expires, or after all have, is noticed", async () => {
   const deadlines = new Deadlines();
   const expired: string[] = [];
-  deadlines.set(1, () => {
+  deadlines.start(1, () => {
     expired.push("first");
-    deadlines.set(1, () => expired.push("of the first"));
+    deadlines.start(1, () => expired.push("of the first"));
   });
   await pause(10 * SLACK_MS);
-  deadlines.clear(deadlines.set(1, () => expired.push("cleared")));
-  deadlines.set(20, () => expired.push("after a rest"));
+  deadlines.remove(deadlines.start(1, () => expired.push("cleared")));
+  deadlines.start(20, () => expired.push("after a rest"));
   await pause(10 * SLACK_MS);
   assertEquals(expired, ["first", "of the first", "after a rest"]);
 });

@@ -1,6 +1,7 @@
 /**
  * Linearizable reads: what confirms them, and that a lease is looked at again behind the read.
  */
+import { AnswerBudget } from "../../src/rpc/answer_budget.ts";
 import { assertEquals, assertRejects } from "@std/assert";
 import { readLinearizably, type ReadServices } from "../../src/http/linearizable.ts";
 import { newCounters } from "../../src/http/request.ts";
@@ -25,7 +26,7 @@ function leader({ hasLease = true } = {}): ReadServices & { readonly asked: bool
     asked.push(byRound);
     return Promise.resolve({ byLease: false });
   };
-  return { state, counters: newCounters(), replica: { clock, confirmRead }, asked, lease };
+  return { state, counters: newCounters(), answers: new AnswerBudget(), replica: { clock, confirmRead }, asked, lease };
 }
 
 /** Reads once more with each call; `act` happens while the transaction is open. */

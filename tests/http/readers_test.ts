@@ -3,6 +3,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { Readers } from "../../src/http/readers.ts";
+import { AnswerBudget, READ_ANSWERS_BYTES_MAX } from "../../src/rpc/answer_budget.ts";
 import { Ticket, TICKET_BYTES } from "../../src/rpc/ticket.ts";
 import { packReadResults, type ReadRequest, type ReadResult, unpackReads } from "../../src/sql/exchange.ts";
 import type { ToReader } from "../../src/sqlite/api.ts";
@@ -64,8 +65,9 @@ const textsOf = (batch: readonly ReadRequest[]) => batch.map(({ statements }) =>
 async function withReaders(
   count: number,
   work: (readers: Readers, fakes: FakeReader[]) => Promise<void>,
+  answers = new AnswerBudget(),
 ): Promise<void> {
-  const readers = new Readers();
+  const readers = new Readers(() => {}, answers);
   const fakes = Array.from({ length: count }, () => new FakeReader(readers));
   try {
     await work(readers, fakes);
@@ -132,3 +134,41 @@ Deno.test("Readers keep one reader for quick reads", () =>
     assertEquals((await Promise.all(slow)).map((result) => result?.results), ["a", "b"]);
     assert(slowAtReserved <= 4, `${slowAtReserved}`); // each of the two at each of the two lowest levels
   }));
+
+Deno.test("Readers let a read whose answer found no room begin again when there is room, and others meanwhile", () => {
+  const answers = new AnswerBudget();
+  answers.add(READ_ANSWERS_BYTES_MAX);
+  return withReaders(1, async (readers, [fake]) => {
+    const large = readers.read(request("large"));
+    fake.answer(await fake.next(), { isTooLarge: true });
+    const small = readers.read(request("small"));
+    const second = await fake.next();
+    assertEquals(textsOf(second), ["small"]);
+    fake.answer(second);
+    assertEquals((await small)?.results, "small");
+    assertEquals(readers.status().waiting_for_room, 1);
+    answers.giveBack(READ_ANSWERS_BYTES_MAX);
+    const third = await fake.next();
+    assertEquals(textsOf(third), ["large"]);
+    fake.answer(third);
+    assertEquals((await large)?.results, "large");
+    assertEquals(readers.status().waiting_for_room, 0);
+  }, answers);
+});
+
+Deno.test("Readers give back what an answer has taken that nobody waits for", () => {
+  const answers = new AnswerBudget();
+  return withReaders(1, async (readers, [fake]) => {
+    const client = Promise.withResolvers<void>();
+    const read = readers.read(request("long"), () => client.promise);
+    const batch = await fake.next();
+    client.resolve();
+    assertEquals(await read, undefined);
+    answers.add(3);
+    fake.answer(batch, { results: [new Uint8Array(3)] });
+    const next = readers.read(request("next"));
+    fake.answer(await fake.next());
+    await next;
+    assertEquals(answers.taken, 0);
+  }, answers);
+});

@@ -1,6 +1,7 @@
 /**
  * The HTTP listener over real sockets, with handlers that need no database: limits on connections, heads, bodies and time.
  */
+import { AnswerBudget } from "../../src/rpc/answer_budget.ts";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { HttpOptions } from "../../src/http/api.ts";
 import { ClientConnection, HEAD_TIMEOUT_MS } from "../../src/http/connection.ts";
@@ -11,7 +12,7 @@ import { type Agent, newCounters, type Services } from "../../src/http/request.t
 import { serveHttp } from "../../src/http/server.ts";
 import { EventLog } from "../../src/http/v1_events.ts";
 import { PoolClient } from "../../src/membership/client.ts";
-import { Deadlines } from "../../src/rpc/deadlines.ts";
+import { Deadline, Deadlines } from "../../src/rpc/deadlines.ts";
 import { NODE_STATE_BYTES, NodeState } from "../../src/rpc/node_state.ts";
 
 const OPTIONS: HttpOptions = {
@@ -52,6 +53,7 @@ function agentOf(line: MessagePort): Agent {
 
 async function serving(work: (port: number, services: Services) => Promise<void>): Promise<void> {
   const channels = [new MessageChannel(), new MessageChannel(), new MessageChannel()];
+  const answers = new AnswerBudget();
   const services: Services = {
     options: OPTIONS,
     state: new NodeState(new SharedArrayBuffer(NODE_STATE_BYTES)),
@@ -59,8 +61,10 @@ async function serving(work: (port: number, services: Services) => Promise<void>
     replica: new ReplicaClient(
       { replica: channels[0].port1, writer: channels[1].port1 },
       () => Promise.reject(new Error("no")),
+      answers,
     ),
-    readers: new Readers(),
+    readers: new Readers(() => {}, answers),
+    answers,
     counters: newCounters(),
     catalog: new Catalog(() => services),
     agent: agentOf(channels[2].port1),
@@ -147,8 +151,21 @@ Deno.test("the server skips empty lines before a request, however they arrive, a
 class NotedDeadlines extends Deadlines {
   readonly limitsMs: number[] = [];
 
-  override set(ms: number): number {
-    return this.limitsMs.push(ms);
+  override add(): Deadline {
+    return new NotedDeadline(this);
+  }
+}
+
+class NotedDeadline extends Deadline {
+  readonly #owner: NotedDeadlines;
+
+  constructor(owner: NotedDeadlines) {
+    super(owner, () => {});
+    this.#owner = owner;
+  }
+
+  override set(ms: number): void {
+    this.#owner.limitsMs.push(ms);
   }
 }
 

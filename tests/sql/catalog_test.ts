@@ -1,4 +1,5 @@
 /** The names of the cluster's own tables in SQL, and the writes that leave alone what has not changed. */
+import { wholeText } from "../../src/sql/result_text.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { CATALOG_SCHEMA, remove, resolveCatalogNames, upsert } from "../../src/sql/catalog.ts";
 import { bind, PLAIN } from "../sqlite/fixture.ts";
@@ -34,7 +35,7 @@ function machineOf(): {
   let results = "";
   const machine = openStateMachine(":memory:", {
     foreignKeys: false,
-    deliver: (_, outcomes) => results = outcomes[0].results,
+    deliver: (_, outcomes) => results = wholeText(outcomes[0].results),
   });
   return {
     machine,

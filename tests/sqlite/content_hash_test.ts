@@ -1,8 +1,10 @@
 /** The hash of a database's content: equal for equal content, whatever its pages look like, and different for any change. */
-import { assertEquals, assertNotEquals } from "@std/assert";
+import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { contentHash } from "../../src/sqlite/content_hash.ts";
-import { Database } from "../../src/sqlite/driver.ts";
+import { Database, STORED_BYTES_MAX, VALUE_BYTES_MAX } from "../../src/sqlite/driver.ts";
+import { copyDatabase, snapshotPaths } from "../../src/sqlite/snapshot_file.ts";
+import { Bench } from "./fixture.ts";
 
 const SCHEMA = `
   CREATE TABLE a (id INTEGER PRIMARY KEY, v);
@@ -51,6 +53,27 @@ Deno.test("contentHash() tells content, types and schema, and nothing else", () 
         "ALTER TABLE a RENAME COLUMN v TO w",
       ]
     ) assertNotEquals(hashOf(directory, ...ROWS, change), whole, change);
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+});
+
+Deno.test("a value that an earlier version has stored is compared and copied, and refused to statements", () => {
+  const directory = Deno.makeTempDirSync();
+  const path = `${directory}/db.sqlite`;
+  try {
+    {
+      using bench = new Bench(path);
+      bench.run(["CREATE TABLE t(v)"]);
+    }
+    const earlier = new Database(path, { readOnly: false, foreignKeys: false, valueBytesMax: STORED_BYTES_MAX });
+    earlier.prepare("INSERT INTO t VALUES(zeroblob(?))").run([BigInt(VALUE_BYTES_MAX) + 1n]);
+    assertEquals(contentHash(earlier).length, 64);
+    earlier.close();
+    assertEquals(copyDatabase(snapshotPaths(path)).bytes > VALUE_BYTES_MAX, true);
+    const today = new Database(path, { readOnly: true, foreignKeys: false });
+    assertThrows(() => today.prepare("SELECT v FROM t").all(), Error, "string or blob too big");
+    today.close();
   } finally {
     Deno.removeSync(directory, { recursive: true });
   }

@@ -75,10 +75,10 @@ Deno.test("StateMachine comes to the same whether somebody waits for the rows or
     [["CREATE TABLE t(a INTEGER PRIMARY KEY, b CHECK(b>0))"], {}],
     [[
       "INSERT INTO t VALUES(1, 1)",
-      "SELECT zeroblob(200000000+a), zeroblob(200000000+a), zeroblob(200000000+a) FROM t",
+      "SELECT zeroblob(50000000+a), zeroblob(50000000+a), zeroblob(50000000+a) FROM t",
       "INSERT INTO t VALUES(2, 2)",
     ], { kind: "request", transaction: true }],
-    [["INSERT INTO t VALUES(3, 3), (4, 4) RETURNING a, zeroblob(100000000+a), zeroblob(100000000+a)"], {}],
+    [["INSERT INTO t VALUES(3, 3), (4, 4) RETURNING a, zeroblob(30000000+a), zeroblob(30000000+a)"], {}],
     [["EXPLAIN PRAGMA ignore_check_constraints = ON"], { kind: "request", transaction: true }],
     [["INSERT INTO t VALUES(5, -1)"], {}],
   ];
@@ -90,7 +90,7 @@ Deno.test("StateMachine comes to the same whether somebody waits for the rows or
     });
     if (isAwaited) {
       const texts = bench.delivered.map(({ outcome }) => outcome.results);
-      assertStringIncludes(texts[1], "a row of 600000018 bytes exceeds the limit of 536870912 bytes");
+      assertStringIncludes(texts[1], "a row of 150000018 bytes exceeds the limit of 134217728 bytes");
       assertStringIncludes(texts[4], "CHECK constraint failed"); // the pragma has not acted
     }
     const before = bench.machine.digest.value;

@@ -159,11 +159,11 @@ const CASES: Readonly<Record<string, Case>> = {
       ),
   },
   CANTOPEN: { code: 14, cause: "environment", bring: ({ folder }) => open(`${folder}/no/such/folder`) },
-  TOOBIG: { code: 18, cause: "statement", bring: ({ database }) => all(database, "SELECT zeroblob(268435457)") },
+  TOOBIG: { code: 18, cause: "statement", bring: ({ database }) => all(database, "SELECT zeroblob(67108865)") },
   "TOOBIG, of a text to compile": {
     code: 18,
     cause: "statement",
-    bring: ({ database }) => database.prepare(`SELECT '${"x".repeat(256 * 1024 * 1024)}'`),
+    bring: ({ database }) => database.prepare(`SELECT '${"x".repeat(64 * 1024 * 1024)}'`),
   },
   CONSTRAINT_CHECK: { code: 19 | 1 << 8, cause: "statement", bring: insertInto("CHECK(b>5)", "3") },
   CONSTRAINT_FOREIGNKEY: { code: 19 | 3 << 8, cause: "statement", bring: insertInto("REFERENCES t(a)", "3") },
@@ -276,7 +276,7 @@ Deno.test("causeOf() knows every primary code of SQLite, and judges an unknown o
     if (rule === "statement") assertEquals(causeOf(new SqliteError("x", code, new Control())), "statement");
   }
   assertEquals(causeOf(new StatementError("no")), "statement");
-  assertEquals(causeOf(new RowTooLargeError(1)), "statement");
+  assertEquals(causeOf(new RowTooLargeError(2, 1)), "statement");
   assertEquals(causeOf(new RangeError("from nowhere")), "environment");
   assertEquals(causeOf("text"), "environment");
 });

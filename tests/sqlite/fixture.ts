@@ -3,6 +3,7 @@
  * @module
  */
 
+import { wholeText } from "../../src/sql/result_text.ts";
 import {
   type BoundStatement,
   type Command,
@@ -99,7 +100,7 @@ export class Bench implements Disposable {
 
   /** Applies one entry and returns the text of its results. */
   run(statements: readonly Sql[], options: EntryOptions & { render?: Partial<RenderOptions> } = {}): string {
-    return this.outcome(statements, options).results;
+    return wholeText(this.outcome(statements, options).results);
   }
 
   /** Rows of a strong read. */

@@ -1,13 +1,16 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { AnswerBudget, READ_ANSWERS_BYTES_MAX } from "../../src/rpc/answer_budget.ts";
+import { countedBytes, wholeText } from "../../src/sql/result_text.ts";
 import type { RenderOptions } from "../../src/sql/render_options.ts";
 import { openReader, type Reader } from "../../src/sqlite/reader.ts";
+import { RESULTS_BYTES_MAX } from "../../src/sqlite/render.ts";
 import { Bench, PLAIN, read, type Sql } from "./fixture.ts";
 
 /** A database with a writer and a reader. */
-function withReader(work: (reader: Reader, bench: Bench) => void): void {
+function withReader(work: (reader: Reader, bench: Bench) => void, answers = new AnswerBudget()): void {
   const dir = Deno.makeTempDirSync();
   const bench = new Bench(`${dir}/db.sqlite`);
-  const reader = openReader(`${dir}/db.sqlite`, { foreignKeys: false });
+  const reader = openReader(`${dir}/db.sqlite`, { foreignKeys: false, answers });
   try {
     work(reader, bench);
   } finally {
@@ -18,7 +21,7 @@ function withReader(work: (reader: Reader, bench: Bench) => void): void {
 }
 
 function show(reader: Reader, sql: Sql, options: Partial<RenderOptions> = {}): string {
-  return reader.read(read([sql], { options: { ...PLAIN, ...options } })).results;
+  return wholeText(reader.read(read([sql], { options: { ...PLAIN, ...options } })).results);
 }
 
 Deno.test("Reader reads values of every type", () => {
@@ -128,7 +131,8 @@ Deno.test("Reader runs every statement of a string and shows the last one's rows
   withReader((reader) => {
     assertStringIncludes(show(reader, ["SELECT ?; SELECT ?", "a", "b"]), '"values":[["b"]]');
     assertEquals(show(reader, "SELECT abs(-9223372036854775807 - 1); SELECT 2"), '[{"error":"integer overflow"}]');
-    const results: object[] = JSON.parse(reader.read(read(["SELECT 1", "-- nothing", "SELEC", "SELECT 2"])).results);
+    const { results: text } = reader.read(read(["SELECT 1", "-- nothing", "SELEC", "SELECT 2"]));
+    const results: object[] = JSON.parse(wholeText(text));
     assertEquals(results.map((result) => Object.keys(result)[0]), ["columns", undefined, "error", "columns"]);
   });
 });
@@ -187,4 +191,38 @@ Deno.test("Reader answers writes when a request that must read does not", () => 
     }
     assert(answer("SELECT 1", "EXPLAIN DELETE FROM t", "PRAGMA user_version").writes === undefined);
   });
+});
+
+Deno.test("Reader gives long results in parts, counted, and ends a request whose results have no room", () => {
+  const answers = new AnswerBudget();
+  withReader((reader) => {
+    const sql = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<20000) SELECT x, 'ä' AS t FROM c";
+    const { results } = reader.read(read([sql, "SELECT 1", sql, "SELECT x'0g'"]));
+    const [first, , third, fourth] = JSON.parse(wholeText(results));
+    assertEquals([first.values.length, first.values[19_999], third.values.length], [20_000, [20_000, "ä"], 20_000]);
+    assertEquals(Object.keys(fourth), ["error"]);
+    assert(typeof results !== "string" && results.length > 1);
+    assertEquals(answers.taken, countedBytes(results));
+    answers.giveBack(answers.taken);
+
+    answers.add(READ_ANSWERS_BYTES_MAX - 100_000); // room for the first parts alone
+    assertEquals(reader.read(read([sql])), { ref: 1, results: "[]", isTooLarge: true });
+    assertEquals(reader.read(read(["SELECT zeroblob(2000000)"])), { ref: 1, results: "[]", isTooLarge: true });
+    assertEquals(typeof reader.read(read(["SELECT 1"])).results, "string");
+    assertEquals(answers.taken, READ_ANSWERS_BYTES_MAX - 100_000);
+  }, answers);
+});
+
+Deno.test("Reader ends results beyond their limit, and gives back what they have taken", () => {
+  const answers = new AnswerBudget();
+  withReader((reader) => {
+    const sql =
+      "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<70) SELECT hex(zeroblob(500000)) FROM c";
+    const { results } = reader.read(read([sql, "SELECT 1"]));
+    assertEquals(JSON.parse(wholeText(results)), [
+      { error: `the results exceed ${RESULTS_BYTES_MAX} bytes: use LIMIT to read them in parts` },
+      { error: `the results exceed ${RESULTS_BYTES_MAX} bytes: use LIMIT to read them in parts` },
+    ]);
+    assertEquals(answers.taken, countedBytes(results));
+  }, answers);
 });

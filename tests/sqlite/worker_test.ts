@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { AnswerBudget } from "../../src/rpc/answer_budget.ts";
 import { packEntries, packReads, unpackOutcomes } from "../../src/sql/exchange.ts";
 import type {
   FromReader,
@@ -63,6 +64,7 @@ Deno.test("the writer and reader Workers serve with nothing but their folder", {
     foreignKeys: false,
     library: LIBRARY,
     control: new Control().shared,
+    answers: new AnswerBudget().shared,
     checkpoint: CHECKPOINT,
     replica: replica.port2,
     http: [http.port2],
@@ -91,6 +93,7 @@ Deno.test("the writer and reader Workers serve with nothing but their folder", {
     foreignKeys: false,
     library: LIBRARY,
     control: new Control().shared,
+    answers: new AnswerBudget().shared,
     tempBytesMax: 1024 * 1024,
     port: channel.port2,
   };
