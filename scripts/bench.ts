@@ -11,8 +11,8 @@
  * @module
  */
 import { parseArgs } from "@std/cli";
-import { interruption } from "../tests/cluster/processes.ts";
-import { HAS_RQLITE } from "../tests/differential/rqlite.ts";
+import { interruption } from "../tests/harness/processes.ts";
+import { HAS_RQLITE } from "../tests/harness/rqlite.ts";
 import { benchDriver } from "./bench/driver.ts";
 import { type LoadGenerator, loadGenerator } from "./bench/load.ts";
 import { describeMachine } from "./bench/machine.ts";

@@ -10,7 +10,7 @@
  * @module
  */
 import { parseArgs } from "@std/cli";
-import { interruption } from "../tests/cluster/processes.ts";
+import { interruption } from "../tests/harness/processes.ts";
 import { renderReport } from "./chaos/report.ts";
 import { type ChaosOptions, ChaosRun } from "./chaos/run.ts";
 import { FAULT_KINDS } from "./chaos/schedule.ts";

@@ -12,18 +12,18 @@
  * @module
  */
 import { parseArgs } from "@std/cli";
-import { bundledLibrary } from "../src/sqlite/library.ts";
+import { bundledLibrary } from "../src/drivers/libsqlite/library.ts";
 
 const { deno } = parseArgs(Deno.args, { string: ["deno"] });
 const WORKERS = [
-  "src/replica/worker.ts",
-  "src/sqlite/worker.ts",
-  "src/sqlite/reader_worker.ts",
-  "src/sqlite/snapshot_worker.ts",
-  "src/http/worker.ts",
-  "src/discovery/worker.ts",
-  "src/agent/worker.ts",
-  "src/nameserver/worker.ts",
+  "src/drivers/replica/worker.ts",
+  "src/drivers/sqlite/worker.ts",
+  "src/drivers/sqlite/reader_worker.ts",
+  "src/drivers/sqlite/snapshot_worker.ts",
+  "src/api/server/worker.ts",
+  "src/drivers/discovery/worker.ts",
+  "src/app/agent/worker.ts",
+  "src/api/nameserver/worker.ts",
 ];
 
 const ROOT = new URL("../", import.meta.url).pathname;

@@ -10,7 +10,7 @@
  * @module
  */
 import { parseArgs } from "@std/cli";
-import { clusterFlags, interruption, leaderOf, nodePlace, NodeProcess, until } from "../tests/cluster/processes.ts";
+import { clusterFlags, interruption, leaderOf, nodePlace, NodeProcess, until } from "../tests/harness/processes.ts";
 import { loadCities, showQueries } from "./demo/queries.ts";
 import { loseLeader, regain, showSame } from "./demo/failover.ts";
 import { duration, table, thousands } from "./terminal/table.ts";

@@ -11,12 +11,12 @@
  * @module
  */
 import { parseArgs } from "@std/cli";
-import { Campaign, type Finding } from "../tests/fuzz/campaign.ts";
-import { type Case, readCase, showCase, writeCase } from "../tests/fuzz/case.ts";
-import type { Failure } from "../tests/fuzz/failure.ts";
-import { isKind, type Kind, KINDS, selectedKinds } from "../tests/fuzz/grammar/kinds.ts";
-import { fastDirectory, runCase } from "../tests/fuzz/run.ts";
-import { shrink } from "../tests/fuzz/shrink.ts";
+import { Campaign, type Finding } from "../tests/harness/fuzz/campaign.ts";
+import { type Case, readCase, showCase, writeCase } from "../tests/harness/fuzz/case.ts";
+import type { Failure } from "../tests/harness/fuzz/failure.ts";
+import { isKind, type Kind, KINDS, selectedKinds } from "../tests/harness/fuzz/grammar/kinds.ts";
+import { fastDirectory, runCase } from "../tests/harness/fuzz/run.ts";
+import { shrink } from "../tests/harness/fuzz/shrink.ts";
 import { optionsOrExitCode, UsageError } from "./usage.ts";
 
 const USAGE = `Usage: deno task fuzz-sql --minutes N [flags]

@@ -1,7 +1,7 @@
 /**
  * Builds the SQLite library of muster, for every platform from one machine, the same to the byte each time.
  *
- *     deno task sqlite-library                      all platforms, into src/sqlite/library/
+ *     deno task sqlite-library                      all platforms, into src/drivers/libsqlite/library/
  *     deno task sqlite-library --check              rebuild this machine's and compare it with the one that is kept
  *     deno task sqlite-library --source DIR --output FILE
  *                                                   another SQLite (sqlite3.c and sqlite3.h in DIR; SQLCipher, say), for
@@ -9,13 +9,13 @@
  *     --option -DNAME=VALUE                         one more option for the compiler; may be repeated
  *
  * SQLite's source is the public-domain amalgamation that the npm package `better-sqlite3` ships, changed in the places
- * that scripts/sqlite/patches.ts names; beside it stands src/sqlite/library/muster.c (scripts/sqlite/source.ts). The compiler is `zig cc`, from the
+ * that scripts/sqlite/patches.ts names; beside it stands src/drivers/libsqlite/library/muster.c (scripts/sqlite/source.ts). The compiler is `zig cc`, from the
  * PyPI package `ziglang`, which crosses to all platforms. Both are pinned, fetched into a temporary folder, and removed.
  *
  * @module
  */
 import { parseArgs } from "@std/cli";
-import { LIBRARIES } from "../src/sqlite/library.ts";
+import { LIBRARIES } from "../src/drivers/libsqlite/library.ts";
 import { definitions, fetched, LIBRARY, prepareSources, run, sha256 } from "./sqlite/source.ts";
 
 const COMPILER_PACKAGE = "ziglang==0.17.1";
@@ -32,7 +32,7 @@ const flags = parseArgs(Deno.args, {
 if (flags.help) {
   console.log(
     "deno task sqlite-library [--check | --source DIR --output FILE] [--option -DNAME=VALUE]…\n" +
-      "Builds SQLite and what drives it (src/sqlite/library/muster.c) for all platforms; --check rebuilds this machine's " +
+      "Builds SQLite and what drives it (src/drivers/libsqlite/library/muster.c) for all platforms; --check rebuilds this machine's " +
       "and compares it with the one that is kept; --source takes another SQLite, for this machine.",
   );
   Deno.exit(0);

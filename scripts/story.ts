@@ -9,8 +9,8 @@
  * @module
  */
 import { parseArgs } from "@std/cli";
-import { agentPlace, type AgentProcess, dig, type StartAgent, withAgents } from "../tests/agent/agents.ts";
-import { Interrupted, until, untilInterrupted } from "../tests/cluster/processes.ts";
+import { agentPlace, type AgentProcess, dig, type StartAgent, withAgents } from "../tests/harness/agents.ts";
+import { Interrupted, until, untilInterrupted } from "../tests/harness/processes.ts";
 
 const USAGE = `Usage: deno task story [--no-wait]
 

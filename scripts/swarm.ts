@@ -3,8 +3,8 @@
  * from the last start until every agent sees every other one, and what an idle client agent takes of memory and processor.
  */
 import { parseArgs } from "@std/cli";
-import { agentPlace, type AgentProcess, leaderAmong, type StartAgent, withAgents } from "../tests/agent/agents.ts";
-import { until, untilInterrupted } from "../tests/cluster/processes.ts";
+import { agentPlace, type AgentProcess, leaderAmong, type StartAgent, withAgents } from "../tests/harness/agents.ts";
+import { until, untilInterrupted } from "../tests/harness/processes.ts";
 
 const HELP = `Start a pool of agents on this machine and measure it.
 

@@ -95,8 +95,8 @@ for (const path of sourceFiles("src")) {
   const name = path.slice(path.lastIndexOf("/") + 1, -3);
   if (BANNED_NAMES.includes(name)) faults.push(`${path}: name the file after what it holds`);
   if (path.split("/").length > 3) faults.push(`${path}: two levels of folders, no deeper`);
-  if (path !== "src/node/spawn.ts" && lines.some((line) => line.includes("new Worker("))) {
-    faults.push(`${path}: Workers are started in src/node/spawn.ts alone`);
+  if (path !== "src/program/node/spawn.ts" && lines.some((line) => line.includes("new Worker("))) {
+    faults.push(`${path}: Workers are started in src/program/node/spawn.ts alone`);
   }
   checkImports(path, folder, lines);
   if (PURE.includes(folder)) checkPurity(path, lines);

@@ -3,7 +3,7 @@
  * @module
  */
 import { DatabaseSync } from "node:sqlite";
-import { Database, runOnce } from "../../src/sqlite/driver.ts";
+import { Database, runOnce } from "../../src/drivers/libsqlite/driver.ts";
 
 const SCHEMA = "CREATE TABLE foo(id INTEGER PRIMARY KEY, name TEXT, age INTEGER)";
 const INSERT = "INSERT INTO foo(name, age) VALUES(?, ?)";

@@ -2,7 +2,7 @@
  * The Worker of `generator.ts`: takes one `Load`, answers with its `LoadResult`.
  * @module
  */
-import { workerScope } from "../../src/rpc/worker_scope.ts";
+import { workerScope } from "../../src/base/worker/worker_scope.ts";
 import type { Load, LoadResult } from "./load.ts";
 
 const READ_BYTES = 65_536;

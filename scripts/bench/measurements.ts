@@ -2,7 +2,7 @@
  * What the benchmark measures, and what muster is to reach: on a machine with two processors and an fdatasync of 0.19 ms.
  * @module
  */
-import { until } from "../../tests/cluster/processes.ts";
+import { until } from "../../tests/harness/processes.ts";
 import type { LoadGenerator } from "./load.ts";
 import { processorSeconds, residentBytes } from "./machine.ts";
 import { type BenchNode, leaderAmong, send, type System } from "./systems.ts";

@@ -2,8 +2,8 @@
  * What is measured: muster, and the real rqlite beside it, started and ended the same way.
  * @module
  */
-import { clusterFlags, type NodePlace, nodePlace, NodeProcess, until } from "../../tests/cluster/processes.ts";
-import { type Rqlite, rqliteBinary, startRqlite, startRqliteCluster } from "../../tests/differential/rqlite.ts";
+import { clusterFlags, type NodePlace, nodePlace, NodeProcess, until } from "../../tests/harness/processes.ts";
+import { type Rqlite, rqliteBinary, startRqlite, startRqliteCluster } from "../../tests/harness/rqlite.ts";
 
 const LEADER_MS_MAX = 15_000;
 

@@ -10,7 +10,7 @@ import {
   nodePlace,
   NodeProcess,
   until,
-} from "../../tests/cluster/processes.ts";
+} from "../../tests/harness/processes.ts";
 import type { Network } from "./network.ts";
 
 const READY_MS_MAX = 60_000;

@@ -2,7 +2,7 @@
  * Doing a fault to a cluster, and undoing it: when this is over every node runs, reaches the others and is a voter.
  * @module
  */
-import { Random } from "../../tests/sim/random.ts";
+import { Random } from "../../tests/harness/random.ts";
 import type { ChaosCluster, ChaosNode } from "./cluster.ts";
 import type { Network, Way } from "./network.ts";
 import type { Fault } from "./schedule.ts";

@@ -3,9 +3,9 @@
  * list is left when it is long, or when the outcome of a transaction on it is unknown.
  * @module
  */
-import { History } from "../../tests/history/history.ts";
-import type { Micro, Transaction, TransactionAnswer } from "../../tests/history/list_append.ts";
-import { Random } from "../../tests/sim/random.ts";
+import { History } from "../../tests/harness/history/history.ts";
+import type { Micro, Transaction, TransactionAnswer } from "../../tests/harness/history/list_append.ts";
+import { Random } from "../../tests/harness/random.ts";
 import type { Reply, StatementResult } from "./client.ts";
 import type { Tally } from "./tally.ts";
 import { type Client, Clients, type WorkloadOptions } from "./workload.ts";

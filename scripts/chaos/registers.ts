@@ -3,9 +3,9 @@
  * left after some hundred operations, or when the outcome of one is unknown: the search for an order stays short.
  * @module
  */
-import { History } from "../../tests/history/history.ts";
-import type { RegisterAnswer, RegisterOperation, RegisterRequest } from "../../tests/history/register.ts";
-import { Random } from "../../tests/sim/random.ts";
+import { History } from "../../tests/harness/history/history.ts";
+import type { RegisterAnswer, RegisterOperation, RegisterRequest } from "../../tests/harness/history/register.ts";
+import { Random } from "../../tests/harness/random.ts";
 import type { Reply, StatementResult } from "./client.ts";
 import type { Tally } from "./tally.ts";
 import { type Client, Clients, type WorkloadOptions } from "./workload.ts";

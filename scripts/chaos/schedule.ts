@@ -3,7 +3,7 @@
  * again. Pure.
  * @module
  */
-import { Random } from "../../tests/sim/random.ts";
+import { Random } from "../../tests/harness/random.ts";
 
 /** What can be done to a cluster. */
 export const FAULT_KINDS = ["kill", "pause", "partition", "slow", "disk", "membership"] as const;

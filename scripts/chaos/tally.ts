@@ -2,7 +2,7 @@
  * What the clients' operations came to, counted.
  * @module
  */
-import type { Outcome } from "../../tests/history/history.ts";
+import type { Outcome } from "../../tests/harness/history/history.ts";
 
 /** Operations of one kind by their outcome. */
 export type Outcomes = Readonly<Record<Outcome, number>>;

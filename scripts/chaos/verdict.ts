@@ -2,11 +2,11 @@
  * What the run comes to: the nodes hold the same, and some order of the operations explains every answer.
  * @module
  */
-import { until } from "../../tests/cluster/processes.ts";
-import { checkLinearizability, explainViolation } from "../../tests/history/linearizability.ts";
-import { checkListAppend, explainAnomaly, type Transaction } from "../../tests/history/list_append.ts";
-import { checkLogWitness } from "../../tests/history/log_witness.ts";
-import type { RegisterOperation } from "../../tests/history/register.ts";
+import { until } from "../../tests/harness/processes.ts";
+import { checkLinearizability, explainViolation } from "../../tests/harness/history/linearizability.ts";
+import { checkListAppend, explainAnomaly, type Transaction } from "../../tests/harness/history/list_append.ts";
+import { checkLogWitness } from "../../tests/harness/history/log_witness.ts";
+import type { RegisterOperation } from "../../tests/harness/history/register.ts";
 import { send } from "./client.ts";
 import type { ChaosCluster, ChaosNode } from "./cluster.ts";
 

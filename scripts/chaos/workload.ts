@@ -2,7 +2,7 @@
  * What both workloads share: clients that send one request after the other, each to any node, until told to stop.
  * @module
  */
-import type { Random } from "../../tests/sim/random.ts";
+import type { Random } from "../../tests/harness/random.ts";
 import { type Reply, send } from "./client.ts";
 import type { Tally } from "./tally.ts";
 

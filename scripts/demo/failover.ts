@@ -3,7 +3,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { leaderOf, type NodeProcess, until } from "../../tests/cluster/processes.ts";
+import { leaderOf, type NodeProcess, until } from "../../tests/harness/processes.ts";
 import { duration, table, thousands } from "../terminal/table.ts";
 import { CITIES_INSERT } from "./cities.ts";
 

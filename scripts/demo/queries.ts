@@ -2,7 +2,7 @@
  * The first half of the demonstration: loading the cities, and questions about them at every consistency level.
  * @module
  */
-import { type NodeProcess, until } from "../../tests/cluster/processes.ts";
+import { type NodeProcess, until } from "../../tests/harness/processes.ts";
 import { Progress } from "../terminal/progress.ts";
 import { type Cell, duration, table, thousands } from "../terminal/table.ts";
 import { CITIES_INSERT, CITIES_SCHEMA, type City, countryName, readCities } from "./cities.ts";

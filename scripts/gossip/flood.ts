@@ -6,9 +6,9 @@
  * @module
  */
 import { parseArgs } from "@std/cli";
-import { Interrupted, untilInterrupted } from "../../tests/cluster/processes.ts";
-import { OurNode } from "../../tests/membership/our_node.ts";
-import { SerfAgent } from "../../tests/membership/serf_agent.ts";
+import { Interrupted, untilInterrupted } from "../../tests/harness/processes.ts";
+import { OurNode } from "../../tests/harness/our_node.ts";
+import { SerfAgent } from "../../tests/harness/serf_agent.ts";
 
 const REPORT_MS = 5000;
 const KEY = btoa("0123456789abcdef0123456789abcdef");

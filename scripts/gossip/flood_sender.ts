@@ -3,9 +3,9 @@
  * the node under test has its thread to itself. Arguments: host, port, datagrams a second, connections a second, seconds.
  * @module
  */
-import { Random } from "../../tests/sim/random.ts";
-import { encodePing, TYPE } from "../../src/gossip/message.ts";
-import { compound, compressed } from "../../src/gossip/packet.ts";
+import { Random } from "../../tests/harness/random.ts";
+import { encodePing, TYPE } from "../../src/core/swim/message.ts";
+import { compound, compressed } from "../../src/core/swim/packet.ts";
 
 const TICK_MS = 5;
 const LENGTH_MAX = 1400;

@@ -6,7 +6,7 @@
  * @module
  */
 import { parseArgs } from "@std/cli";
-import { type Accusations, accuse, detectCrash, healPartition } from "../../tests/gossip/simulation.ts";
+import { type Accusations, accuse, detectCrash, healPartition } from "../../tests/harness/gossip/simulation.ts";
 
 const options = parseArgs(Deno.args, {
   string: ["seeds", "sizes", "nodes", "seconds"],

@@ -6,10 +6,10 @@
  * @module
  */
 import { parseArgs } from "@std/cli";
-import { Interrupted, until, untilInterrupted } from "../../tests/cluster/processes.ts";
-import { OurNode } from "../../tests/membership/our_node.ts";
-import { SerfAgent } from "../../tests/membership/serf_agent.ts";
-import { Random } from "../../tests/sim/random.ts";
+import { Interrupted, until, untilInterrupted } from "../../tests/harness/processes.ts";
+import { OurNode } from "../../tests/harness/our_node.ts";
+import { SerfAgent } from "../../tests/harness/serf_agent.ts";
+import { Random } from "../../tests/harness/random.ts";
 
 /** Faults that follow from peers that are not there. */
 const EXPECTED_ERRORS = /connection refused|i\/o timeout|connection reset|Push\/Pull with .* failed: EOF/;

@@ -13,7 +13,7 @@ const FETCH_ATTEMPTS = 4;
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 /** The folder of the native part and the libraries. */
-export const LIBRARY = `${ROOT}src/sqlite/library`;
+export const LIBRARY = `${ROOT}src/drivers/libsqlite/library`;
 
 /** After what rqlite's own SQLite reports (`PRAGMA compile_options`), and what muster needs beyond that. */
 const OPTIONS = [

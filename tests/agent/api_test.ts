@@ -3,9 +3,9 @@
  * names in conflict, the domain name server with upstream servers and rubbish (spec/consul.md 3, 6 to 9).
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { until } from "../cluster/processes.ts";
-import { DnsServer } from "../peers/dns.ts";
-import { agentPlace, type AgentProcess, dig, muster, withAgents } from "./agents.ts";
+import { until } from "../harness/processes.ts";
+import { DnsServer } from "../harness/peers/dns.ts";
+import { agentPlace, type AgentProcess, dig, muster, withAgents } from "../harness/agents.ts";
 
 const KEY = "l4C6PDiGKaSRwviKYvaI64OeaR0SUWjmRx8fWQ9oO7s=";
 

@@ -1,8 +1,8 @@
 /** A real `serf` process in the pool of agents: it joins a server through its cluster port, which Raft has too, both ways. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { until } from "../cluster/processes.ts";
-import { SerfAgent } from "../membership/serf_agent.ts";
-import { agentPlace, dig, withAgents } from "./agents.ts";
+import { until } from "../harness/processes.ts";
+import { SerfAgent } from "../harness/serf_agent.ts";
+import { agentPlace, dig, withAgents } from "../harness/agents.ts";
 
 const KEY = "l4C6PDiGKaSRwviKYvaI64OeaR0SUWjmRx8fWQ9oO7s=";
 

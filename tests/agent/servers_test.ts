@@ -3,8 +3,8 @@
  * it through any of them; nodes that move to other addresses are found again (spec/consul.md 9.6, 9.7).
  */
 import { assert, assertEquals } from "@std/assert";
-import { until } from "../cluster/processes.ts";
-import { agentPlace, type AgentProcess, leaderAmong, type StartAgent, withAgents } from "./agents.ts";
+import { until } from "../harness/processes.ts";
+import { agentPlace, type AgentProcess, leaderAmong, type StartAgent, withAgents } from "../harness/agents.ts";
 
 async function threeServers(root: string, start: StartAgent): Promise<AgentProcess[]> {
   const places = ["s1", "s2", "s3"].map((name) => agentPlace(root, name));

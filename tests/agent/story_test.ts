@@ -5,8 +5,8 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Network } from "../../scripts/chaos/network.ts";
-import { until } from "../cluster/processes.ts";
-import { agentPlace, type AgentProcess, dig, withAgents } from "./agents.ts";
+import { until } from "../harness/processes.ts";
+import { agentPlace, type AgentProcess, dig, withAgents } from "../harness/agents.ts";
 
 function lines(text: string): string[][] {
   return text.trim().split("\n").map((line) => line.trim().split(/\s{2,}/));

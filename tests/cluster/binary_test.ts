@@ -3,7 +3,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async";
-import { clusterFlags, leaderOf, startCluster, until, withNodes } from "./processes.ts";
+import { clusterFlags, leaderOf, startCluster, until, withNodes } from "../harness/processes.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const TOOLCHAIN_SCRIPT = new URL("../../../shared/tools/denort.sh", import.meta.url).pathname;

@@ -8,8 +8,8 @@ import { NoAnswerError, NotSentError, postOnce } from "../../scripts/chaos/http_
 import { ChaosRun } from "../../scripts/chaos/run.ts";
 import { describeFault, FAULT_KINDS, schedule } from "../../scripts/chaos/schedule.ts";
 import { checkHistories } from "../../scripts/chaos/verdict.ts";
-import { WRONG_LISTS, WRONG_REGISTERS, WRONG_WITNESS } from "../history/canned.ts";
-import { until } from "./processes.ts";
+import { WRONG_LISTS, WRONG_REGISTERS, WRONG_WITNESS } from "../harness/history/canned.ts";
+import { until } from "../harness/processes.ts";
 
 const SECONDS = 35;
 const SCRIPT = new URL("../../scripts/chaos.ts", import.meta.url).pathname;

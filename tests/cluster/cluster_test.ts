@@ -2,7 +2,15 @@
  * Clusters of real processes: how they form, what they survive, what they refuse.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { clusterFlags, leaderOf, nodePlace, NodeProcess, startCluster, until, withNodes } from "./processes.ts";
+import {
+  clusterFlags,
+  leaderOf,
+  nodePlace,
+  NodeProcess,
+  startCluster,
+  until,
+  withNodes,
+} from "../harness/processes.ts";
 
 Deno.test("three nodes with the same flags form one cluster, a fourth and restarts with them do no harm", () =>
   withNodes(async (root, start) => {

@@ -3,8 +3,8 @@
  * that was acknowledged is lost, and with room again it goes on.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { BALLAST_BYTES } from "../../src/sqlite/ballast.ts";
-import { type NodePlace, nodePlace, NodeProcess, until, withNodes } from "./processes.ts";
+import { BALLAST_BYTES } from "../../src/drivers/sqlite/ballast.ts";
+import { type NodePlace, nodePlace, NodeProcess, until, withNodes } from "../harness/processes.ts";
 
 async function mounted(work: (path: string) => Promise<void>): Promise<void> {
   const path = await Deno.makeTempDir({ prefix: "muster-full-" });

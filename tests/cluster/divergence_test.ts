@@ -1,7 +1,7 @@
 /** A replica whose data differ from the majority's is found out and stops; those that agree say so. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { clusterFlags, leaderOf, type NodeProcess, startCluster, until, withNodes } from "./processes.ts";
+import { clusterFlags, leaderOf, type NodeProcess, startCluster, until, withNodes } from "../harness/processes.ts";
 
 async function agreedAt(node: NodeProcess): Promise<number> {
   return Number((await node.status("store.raft.last_agreement") as { index?: number } | null)?.index ?? 0);

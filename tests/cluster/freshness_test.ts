@@ -3,7 +3,7 @@
  * replays its log.
  */
 import { assert, assertEquals } from "@std/assert";
-import { leaderOf, nodePlace, type NodeProcess, startCluster, until, withNodes } from "./processes.ts";
+import { leaderOf, nodePlace, type NodeProcess, startCluster, until, withNodes } from "../harness/processes.ts";
 
 const READ = ["SELECT v FROM t"];
 

@@ -3,7 +3,7 @@
  * afterwards, on all nodes, exactly once; one whose outcome was unknown at most once.
  */
 import { assert, assertEquals } from "@std/assert";
-import { clusterFlags, nodePlace, NodeProcess, startCluster, until, withNodes } from "./processes.ts";
+import { clusterFlags, nodePlace, NodeProcess, startCluster, until, withNodes } from "../harness/processes.ts";
 
 const SECONDS = Number(Deno.env.get("MUSTER_KILL_SECONDS") ?? 30);
 const CLIENTS = 8;

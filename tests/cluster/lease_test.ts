@@ -2,7 +2,7 @@
  * Reads by lease in real processes: they ask nobody, and a leader that stood still gives nothing old afterwards.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { clusterFlags, leaderOf, nodePlace, type NodeProcess, until, withNodes } from "./processes.ts";
+import { clusterFlags, leaderOf, nodePlace, type NodeProcess, until, withNodes } from "../harness/processes.ts";
 
 const READS = 50;
 /** How long the leader stands still: three election timeouts. */

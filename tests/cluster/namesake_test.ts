@@ -13,7 +13,7 @@ import {
   type StartNode,
   until,
   withNodes,
-} from "./processes.ts";
+} from "../harness/processes.ts";
 
 const ONCE = ["-join-attempts=1"];
 

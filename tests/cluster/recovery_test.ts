@@ -1,6 +1,14 @@
 /** A cluster that lost its majority is brought back by `raft/peers.json`, and one whose addresses all changed. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { clusterFlags, freePort, leaderOf, type NodePlace, startCluster, until, withNodes } from "./processes.ts";
+import {
+  clusterFlags,
+  freePort,
+  leaderOf,
+  type NodePlace,
+  startCluster,
+  until,
+  withNodes,
+} from "../harness/processes.ts";
 
 async function writePeers(place: NodePlace, peers: unknown): Promise<void> {
   await Deno.writeTextFile(`${place.directory}/raft/peers.json`, JSON.stringify(peers));

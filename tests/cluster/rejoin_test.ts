@@ -4,7 +4,15 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { clusterFlags, leaderOf, nodePlace, type NodeProcess, startCluster, until, withNodes } from "./processes.ts";
+import {
+  clusterFlags,
+  leaderOf,
+  nodePlace,
+  type NodeProcess,
+  startCluster,
+  until,
+  withNodes,
+} from "../harness/processes.ts";
 
 const REJOIN = "-raft-rejoin-damaged";
 

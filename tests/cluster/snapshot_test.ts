@@ -3,7 +3,15 @@
  * die in the middle of it; with real processes.
  */
 import { assert, assertEquals } from "@std/assert";
-import { clusterFlags, leaderOf, nodePlace, type NodeProcess, startCluster, until, withNodes } from "./processes.ts";
+import {
+  clusterFlags,
+  leaderOf,
+  nodePlace,
+  type NodeProcess,
+  startCluster,
+  until,
+  withNodes,
+} from "../harness/processes.ts";
 
 /** Asks for a snapshot; whether there was anything to do. */
 async function snapshot(node: NodeProcess): Promise<boolean> {

@@ -5,8 +5,8 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { freePort, musterCommand, until } from "../cluster/processes.ts";
-import { DnsServer } from "../peers/dns.ts";
+import { freePort, musterCommand, until } from "../harness/processes.ts";
+import { DnsServer } from "../harness/peers/dns.ts";
 import { deployPath, documentOf, documentsOf, inside, listInside, textsInside } from "./manifests.ts";
 
 const STOP_MS = 20_000; // less would be cut short by neither Docker nor Kubernetes

@@ -4,8 +4,8 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { Flags } from "../../src/cli/flags.ts";
-import { SERVE_FLAGS } from "../../src/cli/serve_flags.ts";
+import { Flags } from "../../src/program/config/flags.ts";
+import { SERVE_FLAGS } from "../../src/program/config/serve_flags.ts";
 import { deployText, documentOf, documentsOf, inside, textsInside } from "./manifests.ts";
 
 const NODES = ["muster-1", "muster-2", "muster-3"];

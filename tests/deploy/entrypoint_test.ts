@@ -3,7 +3,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { SERVE_FLAGS } from "../../src/cli/serve_flags.ts";
+import { SERVE_FLAGS } from "../../src/program/config/serve_flags.ts";
 import { deployPath } from "./manifests.ts";
 
 /** The first is what a container has; both are Debian's dash where the tests run in a container like it. */

@@ -3,7 +3,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { freePort } from "../cluster/processes.ts";
+import { freePort } from "../harness/processes.ts";
 import { deployPath } from "./manifests.ts";
 
 const HEALTHCHECK = deployPath("healthcheck.sh");

@@ -3,12 +3,12 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { Flags } from "../../src/cli/flags.ts";
-import { SERVE_FLAGS } from "../../src/cli/serve_flags.ts";
+import { Flags } from "../../src/program/config/flags.ts";
+import { SERVE_FLAGS } from "../../src/program/config/serve_flags.ts";
 import { checkSchemas, deployText, documentOf, documentsOf, inside, listInside, textsInside } from "./manifests.ts";
 
 const LABELS = { "app.kubernetes.io/name": "muster" };
-/** Longest stop of a node (src/node/node.ts), and its preStop. */
+/** Longest stop of a node (src/program/node/node.ts), and its preStop. */
 const STOP_S = 15 + 5;
 
 const documents = await documentsOf("kubernetes.yaml", "kubernetes");

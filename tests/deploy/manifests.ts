@@ -31,7 +31,7 @@ export async function checkSchemas(sources: readonly Source[]): Promise<readonly
 }
 
 async function runCheck(sources: readonly Source[]): Promise<{ success: boolean; stdout: string; stderr: string }> {
-  const program = new URL("schema_check.ts", import.meta.url).pathname;
+  const program = new URL("./schema_check.ts", import.meta.url).pathname;
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "--no-config", "--no-lock", "--no-prompt", "--allow-env", "--allow-read", program],
     stdin: "piped",

@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { freePort, musterCommand, until } from "../cluster/processes.ts";
+import { freePort, musterCommand, until } from "../harness/processes.ts";
 
 /** A unit's settings; each may be given several times. */
 type Unit = ReadonlyMap<string, readonly string[]>;

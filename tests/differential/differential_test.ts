@@ -10,7 +10,7 @@ import { FOLLOWERS } from "./followers.ts";
 import { Pair } from "./pair.ts";
 import { PARAMETERS } from "./parameters.ts";
 import { randomTheme } from "./random.ts";
-import { HAS_RQLITE } from "./rqlite.ts";
+import { HAS_RQLITE } from "../harness/rqlite.ts";
 import { SQL } from "./sql.ts";
 import { TRANSACTIONS } from "./transactions.ts";
 import { VALUES } from "./values.ts";

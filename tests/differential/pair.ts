@@ -5,10 +5,10 @@
  * nodes. Everything else counts to the byte: the order of keys, the form of numbers, white space.
  * @module
  */
-import { leaderOf, nodePlace, NodeProcess, startCluster, until } from "../cluster/processes.ts";
+import { leaderOf, nodePlace, NodeProcess, startCluster, until } from "../harness/processes.ts";
 import type { Call, Case, Expected, Theme } from "./case.ts";
 import { post } from "./case.ts";
-import { type Rqlite, startRqlite, startRqliteCluster } from "./rqlite.ts";
+import { type Rqlite, startRqlite, startRqliteCluster } from "../harness/rqlite.ts";
 
 /**
  * Headers that are compared. The others are the servers' own (Date, Content-Length) or differ by version: rqlite 8 sends

@@ -11,7 +11,7 @@ import {
   type Results,
   type StartNode,
   until,
-} from "../cluster/processes.ts";
+} from "../harness/processes.ts";
 
 /** Nodes under test. */
 export class FaultCluster {

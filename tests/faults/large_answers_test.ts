@@ -3,7 +3,7 @@
  * for, small reads go on, and what answers have taken is given back, whatever became of them.
  */
 import { assert, assertEquals } from "@std/assert";
-import { nodePlace, type NodeProcess, startCluster, until, withNodes } from "../cluster/processes.ts";
+import { nodePlace, type NodeProcess, startCluster, until, withNodes } from "../harness/processes.ts";
 
 const ROWS = 200_000;
 const SQL =

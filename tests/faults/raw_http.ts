@@ -1,7 +1,7 @@
 /**
  * Requests as bytes on a connection, for what no client library sends.
  */
-import type { NodeProcess } from "../cluster/processes.ts";
+import type { NodeProcess } from "../harness/processes.ts";
 
 /**
  * Sends each part when what was sent before was answered, as far as it is.

@@ -1,7 +1,7 @@
-import { Campaign } from "./campaign.ts";
-import { showCase, writeCase } from "./case.ts";
-import { selectedKinds } from "./grammar/kinds.ts";
-import { fastDirectory } from "./run.ts";
+import { Campaign } from "../harness/fuzz/campaign.ts";
+import { showCase, writeCase } from "../harness/fuzz/case.ts";
+import { selectedKinds } from "../harness/fuzz/grammar/kinds.ts";
+import { fastDirectory } from "../harness/fuzz/run.ts";
 
 const KINDS_ON = selectedKinds({});
 /** How long the random run goes on. */

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { Campaign, makeCase } from "./campaign.ts";
-import { readCase, showCase, writeCase } from "./case.ts";
-import { isKind, type Kind, KINDS, selectedKinds } from "./grammar/kinds.ts";
-import { fastDirectory } from "./run.ts";
+import { Campaign, makeCase } from "../harness/fuzz/campaign.ts";
+import { readCase, showCase, writeCase } from "../harness/fuzz/case.ts";
+import { isKind, type Kind, KINDS, selectedKinds } from "../harness/fuzz/grammar/kinds.ts";
+import { fastDirectory } from "../harness/fuzz/run.ts";
 
 const ALL = selectedKinds({});
 const PLAIN = { entries: 100, replicas: 3 };

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { makeCase } from "./campaign.ts";
-import { type Case, elementCount, type Item, showCase } from "./case.ts";
-import { selectedKinds } from "./grammar/kinds.ts";
-import { fastDirectory, runCase } from "./run.ts";
-import { shrink } from "./shrink.ts";
+import { makeCase } from "../harness/fuzz/campaign.ts";
+import { type Case, elementCount, type Item, showCase } from "../harness/fuzz/case.ts";
+import { selectedKinds } from "../harness/fuzz/grammar/kinds.ts";
+import { fastDirectory, runCase } from "../harness/fuzz/run.ts";
+import { shrink } from "../harness/fuzz/shrink.ts";
 
 const ALL = selectedKinds({});
 

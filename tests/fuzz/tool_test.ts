@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { makeCase } from "./campaign.ts";
-import { writeCase } from "./case.ts";
-import { selectedKinds } from "./grammar/kinds.ts";
+import { makeCase } from "../harness/fuzz/campaign.ts";
+import { writeCase } from "../harness/fuzz/case.ts";
+import { selectedKinds } from "../harness/fuzz/grammar/kinds.ts";
 
 async function tool(...args: string[]): Promise<{ code: number; out: string; err: string }> {
   const all = ["run", "-P=tool", "--no-check", "scripts/fuzz_sql.ts", ...args];

@@ -3,7 +3,7 @@
  * and the reads. It sees messages, writes and effects, never the inside of a core.
  * @module
  */
-import type { Config, Entry, HardState, Index, NodeId, OutgoingMessage, Term } from "../../src/raft/message.ts";
+import type { Config, Entry, HardState, Index, NodeId, OutgoingMessage, Term } from "../../src/core/raft/message.ts";
 import type { Disk, Snapshot } from "./disk.ts";
 
 /** A broken invariant: the run's finding. */

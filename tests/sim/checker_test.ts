@@ -3,7 +3,7 @@
  * others. Mutations of the checker (bugs/list.ts, `c1` and on) must fail here.
  */
 import { assertThrows } from "@std/assert";
-import type { Config, Entry } from "../../src/raft/message.ts";
+import type { Config, Entry } from "../../src/core/raft/message.ts";
 import { Checker, SimFailure } from "./checker.ts";
 import { Disk } from "./disk.ts";
 

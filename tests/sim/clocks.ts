@@ -3,11 +3,11 @@
  * while (a collection of garbage, a virtual machine on the move) while messages pile up.
  * @module
  */
-import type { ClockReading } from "../../src/rpc/lease.ts";
+import type { ClockReading } from "../../src/base/worker/lease.ts";
 import type { Coverage } from "./coverage.ts";
 import type { SimNode } from "./node.ts";
 import type { ClockFaults } from "./profile.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../harness/random.ts";
 import type { Schedule } from "./schedule.ts";
 
 /** Microseconds of a tick by a clock that is right. */

@@ -4,9 +4,9 @@
  * everything is healed, and the cluster must elect, commit and agree within a bounded time.
  * @module
  */
-import type { Effects, Input } from "../../src/raft/effects.ts";
-import type { Index, Member, Message, NodeId } from "../../src/raft/message.ts";
-import { MAX_STEPS_DEFAULT, stampCommand } from "../../src/sql/command.ts";
+import type { Effects, Input } from "../../src/core/raft/effects.ts";
+import type { Index, Member, Message, NodeId } from "../../src/core/raft/message.ts";
+import { MAX_STEPS_DEFAULT, stampCommand } from "../../src/core/sql/command.ts";
 import { Checker, SimFailure } from "./checker.ts";
 import { Clocks } from "./clocks.ts";
 import { Coverage, type Mark } from "./coverage.ts";
@@ -21,7 +21,7 @@ import { SimNode, type World } from "./node.ts";
 import type { Stopped } from "./node_log.ts";
 import { Processes } from "./processes.ts";
 import { drawProfile, healed, type Profile, type ProfileName } from "./profile.ts";
-import { Random } from "./random.ts";
+import { Random } from "../harness/random.ts";
 import { Reads } from "./reads.ts";
 import { checkAccepted, isHeardByAll, noteWitnesses } from "./restored.ts";
 import { Schedule } from "./schedule.ts";

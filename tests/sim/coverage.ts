@@ -4,8 +4,17 @@
  * from messages, effects and disks, never from the inside of a core.
  * @module
  */
-import type { Effects, Refusal } from "../../src/raft/effects.ts";
-import type { Config, Entry, EntryId, Index, Message, NodeId, OutgoingMessage, Term } from "../../src/raft/message.ts";
+import type { Effects, Refusal } from "../../src/core/raft/effects.ts";
+import type {
+  Config,
+  Entry,
+  EntryId,
+  Index,
+  Message,
+  NodeId,
+  OutgoingMessage,
+  Term,
+} from "../../src/core/raft/message.ts";
 import type { Disk, Write } from "./disk.ts";
 
 /** Every mark. */

@@ -6,9 +6,9 @@
  * (spec/raft.md §3.3). Everything before it is vouched for by what follows, so that its damage must be found.
  * @module
  */
-import { BATCH_HEADER_BYTES, decodeBatchHeader, SECTOR_BYTES } from "../../src/replica/log_format.ts";
+import { BATCH_HEADER_BYTES, decodeBatchHeader, SECTOR_BYTES } from "../../src/drivers/log/format.ts";
 import type { Content, SimFiles } from "./files.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../harness/random.ts";
 
 /** What goes wrong with a disk. */
 export type Damage = "bit" | "sector" | "misdirected";

@@ -4,10 +4,10 @@
  * what it gives back at the next start is compared with it.
  * @module
  */
-import type { Effects } from "../../src/raft/effects.ts";
+import type { Effects } from "../../src/core/raft/effects.ts";
 import type { SimFiles } from "./files.ts";
 import type { Machine } from "./machine.ts";
-import type { Config, Entry, EntryId, HardState, Index } from "../../src/raft/message.ts";
+import type { Config, Entry, EntryId, HardState, Index } from "../../src/core/raft/message.ts";
 
 /** A copy of a state machine, as it goes from node to node. */
 export interface Snapshot {

@@ -8,7 +8,7 @@ import { damageFiles } from "./damage.ts";
 import type { Disk } from "./disk.ts";
 import type { SimFiles } from "./files.ts";
 import type { SimNode } from "./node.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../harness/random.ts";
 import { isUpToDate, mayRestore } from "./restored.ts";
 import type { Schedule } from "./schedule.ts";
 

@@ -1,17 +1,17 @@
 /**
  * A simulated directory of files, to the sector: what was written but not synced, and names that were changed but not
  * synced, may be gone after a loss of power. `SimFiles` is the platter, which survives; {@linkcode SimDisk} is one
- * process's view of it, a disk for the real log (src/replica/log_disk.ts).
+ * process's view of it, a disk for the real log (src/drivers/log/disk.ts).
  *
  * Sectors of a file are written in any order; a loss of power keeps all that is not synced, none, or a random part (a
  * torn write). Names change in order, as in the journal of a file system: a loss of power keeps a prefix.
  * @module
  */
-import type { LogDisk, LogFile } from "../../src/replica/log_disk.ts";
-import { SECTOR_BYTES } from "../../src/replica/log_format.ts";
-import type { Wait } from "../../src/replica/log_task.ts";
+import type { LogDisk, LogFile } from "../../src/drivers/log/disk.ts";
+import { SECTOR_BYTES } from "../../src/drivers/log/format.ts";
+import type { Wait } from "../../src/drivers/log/task.ts";
 import type { Damage } from "./damage.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../harness/random.ts";
 
 /** What a disk does wrong by itself: an error with the code of the operating system's. */
 export class DiskError extends Error {

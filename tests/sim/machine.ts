@@ -2,11 +2,11 @@
  * State machines of simulated nodes: a map with a digest in most runs, the real one on SQLite in memory in some.
  * @module
  */
-import type { Entry, Index } from "../../src/raft/message.ts";
-import { type BoundStatement, encodeCommand } from "../../src/sql/command.ts";
-import { splitStatements } from "../../src/sql/statement.ts";
-import { openStateMachine, type StateMachine } from "../../src/sqlite/state_machine.ts";
-import type { Random } from "./random.ts";
+import type { Entry, Index } from "../../src/core/raft/message.ts";
+import { type BoundStatement, encodeCommand } from "../../src/core/sql/command.ts";
+import { splitStatements } from "../../src/core/sql/statement.ts";
+import { openStateMachine, type StateMachine } from "../../src/drivers/sqlite/state_machine.ts";
+import type { Random } from "../harness/random.ts";
 
 /** What committed entries are applied to. */
 export interface Machine {

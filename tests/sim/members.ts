@@ -2,12 +2,12 @@
  * Changes of members: nodes that are added, removed, moved, and replaced with an empty disk.
  * @module
  */
-import type { ConfigChange, Input } from "../../src/raft/effects.ts";
-import type { Index, Member, NodeId } from "../../src/raft/message.ts";
+import type { ConfigChange, Input } from "../../src/core/raft/effects.ts";
+import type { Index, Member, NodeId } from "../../src/core/raft/message.ts";
 import type { Coverage } from "./coverage.ts";
 import type { Disk } from "./disk.ts";
 import type { SimNode } from "./node.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../harness/random.ts";
 import type { Schedule } from "./schedule.ts";
 
 const MILLISECOND = 1000;
@@ -89,7 +89,7 @@ export class Members {
 
   /**
    * What an operator does with a node that stopped because of damage: its directory is emptied, and it asks to join,
-   * again and again until it has a vote. The leader does what src/replica/cluster.ts does: another storage id under a
+   * again and again until it has a vote. The leader does what src/drivers/cluster/cluster.ts does: another storage id under a
    * known name means that the disk is another one, so the old member goes before the new one comes (B2).
    */
   rejoin(node: SimNode, then: () => void): void {

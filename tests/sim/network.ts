@@ -2,12 +2,12 @@
  * The network of a simulated cluster: messages lost, repeated, late and out of order, links cut one way or both.
  * @module
  */
-import type { Message, NodeId } from "../../src/raft/message.ts";
-import { isForAnyDisk, isReply } from "../../src/raft/message_check.ts";
+import type { Message, NodeId } from "../../src/core/raft/message.ts";
+import { isForAnyDisk, isReply } from "../../src/core/raft/message_check.ts";
 import type { Coverage } from "./coverage.ts";
 import type { SimNode } from "./node.ts";
 import type { Profile } from "./profile.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../harness/random.ts";
 import type { Schedule } from "./schedule.ts";
 
 const SECOND = 1_000_000;

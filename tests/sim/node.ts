@@ -2,12 +2,12 @@
  * A simulated node: a real core, and the driver of spec/raft.md §1.3 over a simulated disk.
  * @module
  */
-import { decodeConfig, EMPTY_CONFIG } from "../../src/raft/configuration.ts";
-import type { BootState, Core, Effects, Input, LeaseOptions, Options } from "../../src/raft/effects.ts";
-import type { Config, Entry, Index, Message, NodeId, OutgoingMessage, Term } from "../../src/raft/message.ts";
-import { LostEntriesError } from "../../src/raft/lost_entries.ts";
-import { createCore } from "../../src/raft/raft.ts";
-import { type Lease, NO_LEASE } from "../../src/rpc/lease.ts";
+import { decodeConfig, EMPTY_CONFIG } from "../../src/core/raft/configuration.ts";
+import type { BootState, Core, Effects, Input, LeaseOptions, Options } from "../../src/core/raft/effects.ts";
+import type { Config, Entry, Index, Message, NodeId, OutgoingMessage, Term } from "../../src/core/raft/message.ts";
+import { LostEntriesError } from "../../src/core/raft/lost_entries.ts";
+import { createCore } from "../../src/core/raft/raft.ts";
+import { type Lease, NO_LEASE } from "../../src/base/worker/lease.ts";
 import { type Checker, SimFailure } from "./checker.ts";
 import type { Clocks } from "./clocks.ts";
 import type { Coverage } from "./coverage.ts";
@@ -15,7 +15,7 @@ import { applyWrite, type Disk, type Snapshot, type Write } from "./disk.ts";
 import { DiskError, type DiskWorld, SimDisk } from "./files.ts";
 import type { Machine } from "./machine.ts";
 import { type LogSizes, NodeLog, Stopped, stopReason } from "./node_log.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../harness/random.ts";
 import type { Reads } from "./reads.ts";
 
 /** What a node needs of the world around it. */

@@ -1,14 +1,14 @@
 /**
- * The real log of a simulated node, from one start of its process to the next: src/replica/log_store.ts over simulated
+ * The real log of a simulated node, from one start of its process to the next: src/drivers/log/store.ts over simulated
  * files. What it reports as durable is kept in {@linkcode Disk}; at the next start the log has to give that back, with a
  * beginning of what was under way, or the run fails: whether it cut off too much, lost a sync or made something up.
  * @module
  */
-import type { BootState } from "../../src/raft/effects.ts";
-import type { Config, Entry, EntryId, HardState, Index } from "../../src/raft/message.ts";
-import type { LogDisk } from "../../src/replica/log_disk.ts";
-import { LogDamageError, readLogBase } from "../../src/replica/log_recovery.ts";
-import { type LogEvents, LogStore } from "../../src/replica/log_store.ts";
+import type { BootState } from "../../src/core/raft/effects.ts";
+import type { Config, Entry, EntryId, HardState, Index } from "../../src/core/raft/message.ts";
+import type { LogDisk } from "../../src/drivers/log/disk.ts";
+import { LogDamageError, readLogBase } from "../../src/drivers/log/recovery.ts";
+import { type LogEvents, LogStore } from "../../src/drivers/log/store.ts";
 import { SimFailure } from "./checker.ts";
 import type { Disk, Write } from "./disk.ts";
 import type { SimFiles } from "./files.ts";

@@ -3,16 +3,16 @@
  * because of damage is set up anew by an operator.
  * @module
  */
-import type { Input, LeaseOptions } from "../../src/raft/effects.ts";
-import type { Member } from "../../src/raft/message.ts";
-import { SPARE } from "../../src/replica/log_prepare.ts";
+import type { Input, LeaseOptions } from "../../src/core/raft/effects.ts";
+import type { Member } from "../../src/core/raft/message.ts";
+import { SPARE } from "../../src/drivers/log/prepare.ts";
 import type { Clocks } from "./clocks.ts";
 import type { Coverage } from "./coverage.ts";
 import { DiskError, Killed } from "./files.ts";
 import type { SimNode } from "./node.ts";
 import { Stopped } from "./node_log.ts";
 import type { Profile } from "./profile.ts";
-import { Random } from "./random.ts";
+import { Random } from "../harness/random.ts";
 import type { Schedule } from "./schedule.ts";
 
 /** Surroundings. */

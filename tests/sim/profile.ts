@@ -3,10 +3,10 @@
  * hide each other. A named profile has one class of faults always and the others never.
  * @module
  */
-import type { Options } from "../../src/raft/effects.ts";
-import { DEFAULT_OPTIONS } from "../../src/raft/raft.ts";
+import type { Options } from "../../src/core/raft/effects.ts";
+import { DEFAULT_OPTIONS } from "../../src/core/raft/raft.ts";
 import type { LogSizes } from "./node_log.ts";
-import { Random } from "./random.ts";
+import { Random } from "../harness/random.ts";
 
 /** One run's faults. Times in virtual microseconds, 0 for never. */
 export interface Profile {

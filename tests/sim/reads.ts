@@ -1,20 +1,20 @@
 /**
- * Linearizable reads of simulated clients: by rounds, and where leases are on, by lease as src/http/linearizable.ts does it,
+ * Linearizable reads of simulated clients: by rounds, and where leases are on, by lease as src/app/database/linearizable.ts does it,
  * step by step, with time between the steps in which the node may stand still.
  *
  * Of leases more is asked than that reads are linearizable: while one holds, by the clocks of whoever has it, nobody is
  * elected to a later term, and what it serves is the newest state at that very moment.
  * @module
  */
-import type { LeaseOptions } from "../../src/raft/effects.ts";
-import type { Index, Message, Term } from "../../src/raft/message.ts";
-import { leaseHolds } from "../../src/rpc/lease.ts";
+import type { LeaseOptions } from "../../src/core/raft/effects.ts";
+import type { Index, Message, Term } from "../../src/core/raft/message.ts";
+import { leaseHolds } from "../../src/base/worker/lease.ts";
 import { type Checker, SimFailure } from "./checker.ts";
 import type { Clocks } from "./clocks.ts";
 import type { Coverage } from "./coverage.ts";
 import type { SimNode } from "./node.ts";
 import type { Leases } from "./profile.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../harness/random.ts";
 import type { Schedule } from "./schedule.ts";
 
 /** An election timeout, by the clock of the node that counts its ticks. */
@@ -47,7 +47,7 @@ interface Read {
 export class Reads {
   readonly #parts: ReadsParts;
   readonly #byRound = new Map<number, Index>();
-  /** What the processes over each disk promised, in ms (src/replica/promise.ts). */
+  /** What the processes over each disk promised, in ms (src/drivers/replica/promise.ts). */
   readonly #promised = new Map<string, number>();
 
   constructor(parts: ReadsParts) {

@@ -25,7 +25,7 @@
  * term brings the node up to date like any other, and all is well.
  * @module
  */
-import type { Config, EntryId, Mark } from "../../src/raft/message.ts";
+import type { Config, EntryId, Mark } from "../../src/core/raft/message.ts";
 import { SimFailure } from "./checker.ts";
 import type { Disk } from "./disk.ts";
 import type { SimNode } from "./node.ts";

@@ -1,0 +1,173 @@
+/**
+ * `/v1/agent`: this agent and the gossip pool as it sees it (spec/consul.md 7.1). Needs no leader and no server.
+ * @module
+ */
+import type { MemberRecord } from "../../drivers/membership/api.ts";
+import { LOG_LEVELS, type LogLine, logLines } from "../../base/worker/log.ts";
+import { PoolError } from "../../drivers/membership/client.ts";
+import type { Fields } from "./filter.ts";
+import { HttpError, type HttpResponse } from "../http/problem.ts";
+import type { Agent, HttpRequest, Services } from "../http/request.ts";
+import { agentStats } from "./stats.ts";
+import { chosen, DONE, v1Json } from "./respond.ts";
+
+/** Numbers of the states of a member (spec/consul.md 7.1.2). */
+const STATUS_NUMBERS: Readonly<Record<MemberRecord["status"], number>> = { alive: 1, leaving: 2, left: 3, failed: 4 };
+
+/** What a filter may name of a member. */
+const MEMBER_FIELDS: Fields = {
+  Name: "text",
+  Addr: "text",
+  Port: "number",
+  Tags: "map",
+  Status: "number",
+  ProtocolMin: "number",
+  ProtocolMax: "number",
+  ProtocolCur: "number",
+  DelegateMin: "number",
+  DelegateMax: "number",
+  DelegateCur: "number",
+};
+
+/** The agent's part of the services; 404 in a node without one. */
+export function agentOf({ agent }: Services): Agent {
+  if (!agent) throw new HttpError(404, "this node is not an agent: start it with muster agent");
+  return agent;
+}
+
+/** A member as the API shows it. */
+export function memberJson(member: MemberRecord): Record<string, unknown> {
+  return {
+    Name: member.name,
+    Addr: member.addr,
+    Port: member.port,
+    Tags: member.tags,
+    Status: STATUS_NUMBERS[member.status],
+    ProtocolMin: member.protocolMin,
+    ProtocolMax: member.protocolMax,
+    ProtocolCur: member.protocolCur,
+    DelegateMin: member.delegateMin,
+    DelegateMax: member.delegateMax,
+    DelegateCur: member.delegateCur,
+  };
+}
+
+/** `GET /v1/agent/self`. */
+export async function self(request: HttpRequest, services: Services): Promise<HttpResponse> {
+  const { options, pool } = agentOf(services);
+  const [members, coordinate] = await Promise.all([pool.members(), pool.call("coordinate", {})]);
+  const own = members.find(({ name }) => name === options.nodeName);
+  return v1Json({
+    Config: {
+      Datacenter: options.datacenter,
+      PrimaryDatacenter: options.datacenter,
+      NodeName: options.nodeName,
+      NodeID: options.nodeId,
+      Server: options.isServer,
+      Revision: "",
+      Version: services.options.version,
+      BuildDate: "",
+    },
+    DebugConfig: {},
+    Coord: coordinate && {
+      Vec: coordinate.vec,
+      Error: coordinate.error,
+      Adjustment: coordinate.adjustment,
+      Height: coordinate.height,
+    },
+    Member: own && memberJson(own),
+    Stats: await agentStats(services),
+    Meta: options.meta,
+  }, request);
+}
+
+/** `GET /v1/agent/members`. */
+export async function members(request: HttpRequest, services: Services): Promise<HttpResponse> {
+  const all = asksForWan(request) ? [] : await agentOf(services).pool.members();
+  return v1Json(chosen(all.map(memberJson), request, MEMBER_FIELDS), request);
+}
+
+function asksForWan({ params }: HttpRequest): boolean {
+  return params.has("wan") && params.get("wan") !== "0";
+}
+
+/** What is meant for another pool must not be done in this one. */
+function refuseWan(request: HttpRequest): void {
+  if (asksForWan(request)) throw new HttpError(501, "a pool across datacenters (wan) is not supported yet");
+}
+
+/** `PUT /v1/agent/join/ADDR`. */
+export async function join(request: HttpRequest, services: Services, address: string): Promise<HttpResponse> {
+  refuseWan(request);
+  if (address === "") throw new HttpError(400, "Missing address to join");
+  if (!/^[\x21-\x7e]{1,300}$/.test(address)) {
+    throw new HttpError(400, "Invalid address to join: expected IP, host or host:port");
+  }
+  services.log(`(LAN) joining: lan_addresses=[${address}]`);
+  const { joined, errors } = await agentOf(services).pool.call("join", { addresses: [address] });
+  if (joined === 0) throw new HttpError(500, errors.join("; "));
+  services.log(`(LAN) joined: number_of_nodes=${joined}`);
+  return DONE;
+}
+
+/** `PUT /v1/agent/leave`: answered when the others were told; then the process ends. */
+export async function leave(_request: HttpRequest, services: Services): Promise<HttpResponse> {
+  await agentOf(services).askSupervisor("leave");
+  return DONE;
+}
+
+/** `PUT /v1/agent/reload`. */
+export async function reload(_request: HttpRequest, services: Services): Promise<HttpResponse> {
+  try {
+    await agentOf(services).askSupervisor("reload");
+    return DONE;
+  } catch (error) {
+    throw new HttpError(500, error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** `PUT /v1/agent/force-leave/NAME`, `?prune`. */
+export async function forceLeave(request: HttpRequest, services: Services, name: string): Promise<HttpResponse> {
+  refuseWan(request);
+  const { pool } = agentOf(services);
+  const known = (await pool.members()).some((member) => member.name === name);
+  if (!known) throw new HttpError(500, `agent: No node found with name '${name}'`);
+  await pool.call("forceLeave", { name, prune: request.params.has("prune") });
+  return DONE;
+}
+
+/** `GET /v1/agent/monitor`, `?loglevel=`, `?logjson`: the log as it comes. */
+export function monitor(request: HttpRequest): HttpResponse {
+  const level = (request.params.get("loglevel") ?? "info").toLowerCase().replace(/^err$/, "error");
+  const least = LOG_LEVELS.findIndex((one) => one === (level === "trace" ? "debug" : level));
+  if (least < 0) throw new HttpError(400, `Unknown log level: ${level}`);
+  const render = request.params.has("logjson") ? jsonLine : textLine;
+  return {
+    status: 200,
+    body: "",
+    contentType: "text/plain; charset=utf-8",
+    stream: (over) => monitored(least, render, over),
+  };
+}
+
+async function* monitored(
+  least: number,
+  render: (line: LogLine) => string,
+  over: Promise<void>,
+): AsyncGenerator<string> {
+  for await (const line of logLines(over)) if (LOG_LEVELS.indexOf(line.level) >= least) yield render(line);
+}
+
+function textLine({ atMs, level, part, line }: LogLine): string {
+  return `${new Date(atMs).toISOString()} ${`[${level.toUpperCase()}]`.padEnd(7)} ${part}: ${line}\n`;
+}
+
+function jsonLine({ atMs, level, part, line }: LogLine): string {
+  const at = new Date(atMs).toISOString();
+  return `${JSON.stringify({ "@level": level, "@message": line, "@module": part, "@timestamp": at })}\n`;
+}
+
+/** What a refusal of the pool is to a client. */
+export function poolProblem(error: unknown): unknown {
+  return error instanceof PoolError ? new HttpError(500, error.message) : error;
+}

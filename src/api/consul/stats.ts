@@ -1,0 +1,86 @@
+/**
+ * The figures of `muster info` and of `/v1/agent/self` (spec/consul.md 3.5): sections of texts.
+ * @module
+ */
+import type { CoreStatus } from "../../core/raft/effects.ts";
+import type { Services } from "../http/request.ts";
+
+/** Sections, each with its figures; every value is a text. */
+export type Stats = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+/** What this agent counts. */
+export async function agentStats(services: Services): Promise<Stats> {
+  const { agent, options } = services;
+  if (!agent) return {};
+  const [gossip, members] = await Promise.all([agent.pool.call("stats", {}), agent.pool.members()]);
+  const servers = members.filter(({ tags, status }) => tags.role === "consul" && status === "alive");
+  const common: Stats = {
+    agent: { check_monitors: "0", check_ttls: "0", checks: "0", services: "0" },
+    build: { prerelease: "", revision: "", version: options.version, version_metadata: "" },
+    runtime: runtime(options.facts),
+    serf_lan: gossip,
+  };
+  if (!agent.options.isServer) {
+    return { ...common, consul: { acl: "disabled", known_servers: String(servers.length), server: "false" } };
+  }
+  const { leader } = services.replica;
+  return {
+    ...common,
+    consul: {
+      acl: "disabled",
+      bootstrap: String(agent.options.bootstrap),
+      known_datacenters: "1",
+      leader: String(services.state.isLeader),
+      leader_addr: leader?.addr ?? "",
+      server: "true",
+    },
+    raft: await raft(services),
+  };
+}
+
+async function raft(services: Services): Promise<Record<string, string>> {
+  const status = await services.replica.call("status", {});
+  const core = status.core as CoreStatus; // the replica's own word
+  const states: Readonly<Record<CoreStatus["role"], string>> = {
+    leader: "Leader",
+    follower: "Follower",
+    candidate: "Candidate",
+    precandidate: "Candidate",
+  };
+  return {
+    applied_index: String(core.applied),
+    commit_index: String(core.commit),
+    fsm_pending: String(core.commit - core.applied),
+    last_contact: String(status.lastContact),
+    last_log_index: String(core.last.index),
+    last_log_term: String(core.last.term),
+    last_snapshot_index: String(core.base.index),
+    last_snapshot_term: String(core.base.term),
+    latest_configuration: JSON.stringify(core.config.members.map(({ id, addr, role }) => ({ id, addr, role }))),
+    latest_configuration_index: String(core.config.at),
+    num_peers: String(Math.max(0, core.config.members.filter(({ role }) => role === "voter").length - 1)),
+    protocol_version: "3",
+    protocol_version_max: "3",
+    protocol_version_min: "0",
+    snapshot_version_max: "1",
+    snapshot_version_min: "0",
+    state: states[core.role],
+    term: String(core.term),
+  };
+}
+
+function runtime(facts: Readonly<Record<string, unknown>>): Record<string, string> {
+  const machine = facts.runtime;
+  const of = (name: string) =>
+    typeof machine === "object" && machine !== null && name in machine
+      ? String(Object.entries(machine).find(([key]) => key === name)?.[1])
+      : "";
+  return {
+    arch: of("GOARCH"),
+    cpu_count: of("num_cpu"),
+    goroutines: "0",
+    max_procs: of("GOMAXPROCS"),
+    os: of("GOOS"),
+    version: of("version"),
+  };
+}

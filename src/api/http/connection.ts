@@ -1,0 +1,486 @@
+/**
+ * One client's connection: reads a request, answers it, reads the next.
+ *
+ * Time limits: the head must be whole within {@linkcode HEAD_TIMEOUT_MS} of its first byte, the body within
+ * `bodyTimeoutMs`, the answer must be taken within {@linkcode WRITE_TIMEOUT_MS}; an idle connection is closed after
+ * {@linkcode IDLE_TIMEOUT_MS}. A client that is too slow with a request is told 408. Empty lines before a request line are
+ * no part of it: a connection with nothing else is idle, and they do not prolong that.
+ * @module
+ */
+import { STATUS_TEXT } from "@std/http";
+import type { Deadline, Deadlines } from "../../base/worker/deadlines.ts";
+import {
+  ChunkedDecoder,
+  EMPTY_LINE_BYTES_MAX,
+  emptyLineBytes,
+  HEAD_BYTES_MAX,
+  parseHead,
+  type RequestHead,
+} from "./http1.ts";
+import { compressed } from "./gzip.ts";
+import type { HeldAnswer } from "../../app/database/held_answer.ts";
+import { HttpError, type HttpResponse, JSON_TYPE, problem } from "./problem.ts";
+import type { Services } from "./request.ts";
+import { route } from "../rqlite/router.ts";
+
+/** Time for a request line and its headers. */
+export const HEAD_TIMEOUT_MS = 10_000;
+/** Time for a client to take an answer, or so much of a longer one. */
+export const WRITE_TIMEOUT_MS = 60_000;
+const WRITE_BYTES = 256 * 1024;
+/** Time without a request. */
+export const IDLE_TIMEOUT_MS = 120_000;
+
+/** A text shorter than this leaves in one write with its head: it takes six times as much room meanwhile. */
+const SMALL_LENGTH = 16 * 1024;
+
+const EMPTY: Uint8Array = new Uint8Array(0);
+const CRLF = new TextEncoder().encode("\r\n");
+const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
+const encoder = new TextEncoder();
+
+/** Heads by their text: clients of one kind send the same ones. */
+const headCache = new Map<string, RequestHead>();
+const HEAD_CACHE_MAX = 512;
+/** A head up to this length is remembered by its connection: the next one is likely to be the same, byte for byte. */
+const KNOWN_HEAD_BYTES_MAX = 2048;
+
+/** A head, and the bytes it was read from, the empty line included. */
+interface KnownHead {
+  readonly bytes: Uint8Array;
+  readonly head: RequestHead;
+}
+
+const STATUS_TEXTS: Readonly<Record<number, string>> = STATUS_TEXT;
+let dateSecond = 0;
+let dateText = "";
+
+/** The Date header's value, made once a second. */
+function date(): string {
+  const second = Math.floor(Date.now() / 1000);
+  if (second !== dateSecond) {
+    dateSecond = second;
+    dateText = new Date(second * 1000).toUTCString();
+  }
+  return dateText;
+}
+
+/** Value of the header Connection; empty for what the client expects anyway. */
+type ConnectionOption = "" | "close" | "keep-alive";
+
+/** The client went away. */
+class ClosedError extends Error {}
+
+/** A connection. */
+export class ClientConnection {
+  readonly #conn: Deno.TcpConn;
+  readonly #services: Services;
+  readonly #deadlines: Deadlines;
+  /** Of the read or the write under way. */
+  readonly #deadline: Deadline;
+  /** What the client is told when {@linkcode ClientConnection.#deadline} expires, if anything. */
+  #late: (() => HttpError) | undefined;
+  #isExpired = false;
+  #knownHead: KnownHead | undefined;
+  readonly #baseHeaders: string;
+  #buffer = new Uint8Array(16 * 1024);
+  #start = 0;
+  #end = 0;
+  #out = new Uint8Array(4096);
+  #busy = false;
+  #finishing = false;
+  #closed = false;
+  #whenIdle: (() => void) | undefined;
+  /** A read into the buffer that began while a request was answered. */
+  #ahead: Promise<number | null> | undefined;
+  /** Ends what waits for the sake of the request under way. */
+  #endWait: (() => void) | undefined;
+  readonly #whenOver = () => this.#untilOver(() => this.#leftWhileWaiting());
+
+  /** @param conn Owned from now on. */
+  constructor(conn: Deno.TcpConn, services: Services, deadlines: Deadlines) {
+    this.#conn = conn;
+    this.#services = services;
+    this.#deadlines = deadlines;
+    this.#deadline = deadlines.add(() => this.#expire());
+    const { version, allowOrigin } = services.options;
+    this.#baseHeaders = `X-Rqlite-Version: ${version}\r\nAccess-Control-Allow-Methods: OPTIONS, GET, POST\r\n` +
+      "Access-Control-Allow-Headers: Content-Type, Authorization\r\nAccess-Control-Allow-Credentials: true\r\n" +
+      (allowOrigin === "" ? "" : `Access-Control-Allow-Origin: ${allowOrigin}\r\n`);
+    conn.setNoDelay(true);
+  }
+
+  /** Serves until the client leaves or breaks a rule; never rejects. */
+  async serve(): Promise<void> {
+    try {
+      while (!this.#finishing && await this.#serveOne());
+    } catch (error) {
+      if (error instanceof HttpError) await this.#lastWord(error);
+    } finally {
+      this.#close();
+      this.#whenIdle?.();
+    }
+  }
+
+  /** Answers an error without reading anything, and closes. */
+  async refuse(error: HttpError): Promise<void> {
+    await this.#lastWord(error);
+    this.#close();
+  }
+
+  /** Lets the request under way finish, takes no further one; resolves when the connection is closed. */
+  async finish(): Promise<void> {
+    this.#finishing = true;
+    this.#endWait?.();
+    if (this.#busy) await new Promise<void>((resolve) => this.#whenIdle = resolve);
+    this.#close();
+  }
+
+  /** One request; false when the connection is to be closed. */
+  async #serveOne(): Promise<boolean> {
+    const head = await this.#readHead();
+    if (head === undefined) return false;
+    this.#busy = true;
+    let held: HeldAnswer | undefined;
+    try {
+      const startedMs = performance.now();
+      const body = this.#bodyAtHand(head) ?? await this.#readBody(head);
+      const response = await this.#answer(head, body, startedMs);
+      held = response.held;
+      if (response.stream && head.method !== "HEAD") {
+        return await this.#respondStream(response, { stream: response.stream, isChunked: !head.isHttp10 });
+      }
+      const keepAlive = head.keepAlive && !this.#finishing;
+      const connection = !keepAlive ? "close" : head.isHttp10 ? "keep-alive" : "";
+      await this.#respond(response, { method: head.method, connection });
+      return head.keepAlive;
+    } finally {
+      held?.release();
+      this.#busy = false;
+      this.#endWait = undefined;
+    }
+  }
+
+  /** Resolves when there is nobody to wait for any more: the client has left, or the server is to stop. */
+  #untilOver(left: () => Promise<void>): Promise<void> {
+    return new Promise((resolve) => {
+      this.#endWait = resolve;
+      if (this.#finishing) resolve();
+      left().then(resolve, resolve);
+    });
+  }
+
+  /** What a client sends while it waits is kept for its next request, and says that it is there. */
+  async #leftWhileWaiting(): Promise<void> {
+    if (await (this.#ahead ??= this.#read()) !== null) await new Promise(() => {});
+  }
+
+  async #answer(head: RequestHead, body: Uint8Array, startedMs: number): Promise<HttpResponse> {
+    const { options, counters, log } = this.#services;
+    if (counters.running >= options.requestsMax) {
+      const text =
+        `too many requests at once (${options.requestsMax}, the limit set by -http-max-requests): try again later`;
+      return problem(new HttpError(503, text, { retryAfter: 1 }), log);
+    }
+    counters.running++;
+    try {
+      const { method, target, headers } = head;
+      const response = await route({
+        method,
+        target,
+        contentType: headers.get("content-type") ?? "",
+        authorization: headers.get("authorization") ?? "",
+        body,
+        forwarded: false,
+        startedMs,
+        whenOver: this.#whenOver,
+      }, this.#services);
+      return target.startsWith("/v1/") ? await compressed(response, headers.get("accept-encoding")) : response;
+    } finally {
+      counters.running--;
+    }
+  }
+
+  /** The next head; undefined when the client left instead. */
+  async #readHead(): Promise<RequestHead | undefined> {
+    const idleUntilMs = performance.now() + IDLE_TIMEOUT_MS;
+    let emptyBytes = 0;
+    let searched = 0;
+    let startedMs: number | undefined;
+    for (;;) {
+      if (searched === 0) emptyBytes = this.#skipEmptyLines(emptyBytes);
+      const now = performance.now();
+      if (this.#end > this.#start) startedMs ??= now;
+      else startedMs = undefined; // what looked like a beginning was the first half of an empty line
+      if (
+        searched === 0 && this.#knownHead && startsWith(this.#buffer, this.#start, this.#end, this.#knownHead.bytes)
+      ) {
+        this.#start += this.#knownHead.bytes.length;
+        return this.#knownHead.head;
+      }
+      const window = this.#buffer.subarray(this.#start, Math.min(this.#end, this.#start + HEAD_BYTES_MAX));
+      const end = endOfHead(window, searched);
+      if (end !== undefined) {
+        const head = cachedHead(byteText(window.subarray(0, end)));
+        this.#start += end + 4;
+        if (end <= KNOWN_HEAD_BYTES_MAX) this.#knownHead = { bytes: window.slice(0, end + 4), head };
+        return head;
+      }
+      if (window.length >= HEAD_BYTES_MAX) {
+        throw new HttpError(431, `the request's headers are longer than ${HEAD_BYTES_MAX} bytes`);
+      }
+      searched = Math.max(0, window.length - 3);
+      const limit = startedMs === undefined ? idleUntilMs - now : HEAD_TIMEOUT_MS - (now - startedMs);
+      if (!await this.#readMore(Math.max(0, limit), startedMs === undefined ? undefined : lateHead)) return undefined;
+    }
+  }
+
+  /** @returns Bytes of empty lines before this request line so far. */
+  #skipEmptyLines(before: number): number {
+    const bytes = emptyLineBytes(this.#buffer.subarray(this.#start, this.#end));
+    this.#start += bytes;
+    if (before + bytes <= EMPTY_LINE_BYTES_MAX) return before + bytes;
+    throw new HttpError(400, `more than ${EMPTY_LINE_BYTES_MAX} bytes of empty lines come before the request line`);
+  }
+
+  /** Reads into the buffer; false at the end of the stream. */
+  async #readMore(limitMs: number, late: (() => HttpError) | undefined): Promise<boolean> {
+    const reading = this.#ahead;
+    this.#ahead = undefined;
+    this.#limit(limitMs, late);
+    const count = await (reading ?? this.#read());
+    this.#deadline.clear();
+    if (count === null) return false;
+    this.#end += count;
+    return true;
+  }
+
+  #read(): Promise<number | null> {
+    if (this.#start === this.#end) this.#start = this.#end = 0;
+    if (this.#end === this.#buffer.length) this.#makeRoom();
+    return this.#conn.read(this.#buffer.subarray(this.#end));
+  }
+
+  #makeRoom(): void {
+    const held = this.#end - this.#start;
+    const buffer = held * 2 > this.#buffer.length ? new Uint8Array(this.#buffer.length * 2) : this.#buffer;
+    buffer.set(this.#buffer.subarray(this.#start, this.#end));
+    this.#buffer = buffer;
+    this.#start = 0;
+    this.#end = held;
+  }
+
+  /**
+   * Closes the connection under what takes longer than `limitMs`, which then rejects; before that, `late` makes the last
+   * word to the client. To be cleared behind it.
+   */
+  #limit(limitMs: number, late?: () => HttpError): void {
+    this.#late = late;
+    this.#deadline.set(limitMs);
+  }
+
+  /** A slow client hears why before the connection is closed under it, unless it does not even take that. */
+  #expire(): void {
+    const late = this.#isExpired ? undefined : this.#late;
+    this.#isExpired = true;
+    if (late) this.#lastWord(late()).then(() => this.#close());
+    else this.#close();
+  }
+
+  /** The body where all of it has come with the head, as that of a small request does. */
+  #bodyAtHand({ body, expectsContinue }: RequestHead): Uint8Array | undefined {
+    if (body === 0) return EMPTY;
+    if (expectsContinue) return undefined;
+    const isHere = body !== "chunked" && body <= this.#end - this.#start && body <= this.#services.options.bodyBytesMax;
+    return isHere ? this.#buffer.slice(this.#start, this.#start += body) : undefined;
+  }
+
+  async #readBody(head: RequestHead): Promise<Uint8Array> {
+    const { bodyBytesMax, bodyTimeoutMs } = this.#services.options;
+    const tooLarge = () =>
+      new HttpError(413, `the request's body is larger than ${bodyBytesMax} bytes, the limit set by -http-max-body`);
+    if (head.body !== "chunked" && head.body > bodyBytesMax) throw tooLarge();
+    if (head.expectsContinue) await this.#conn.write(CONTINUE);
+    const deadlineMs = performance.now() + bodyTimeoutMs;
+    const late = () => new HttpError(408, `the request's body did not arrive within ${bodyTimeoutMs / 1000} seconds`);
+    const more = async () => {
+      if (!await this.#readMore(Math.max(0, deadlineMs - performance.now()), late)) throw new ClosedError();
+    };
+    return head.body === "chunked"
+      ? await this.#readChunks(new ChunkedDecoder(bodyBytesMax, tooLarge), more)
+      : await this.#readLength(head.body, more);
+  }
+
+  async #readLength(length: number, more: () => Promise<void>): Promise<Uint8Array> {
+    while (this.#end - this.#start < length && this.#buffer.length < 1024 * 1024) await more();
+    const body = new Uint8Array(length);
+    let have = this.#take(body);
+    while (have < length) {
+      await more();
+      have += this.#take(body.subarray(have));
+    }
+    const isUnused = this.#start === this.#end && this.#ahead === undefined;
+    if (this.#buffer.length > 64 * 1024 && isUnused) this.#buffer = new Uint8Array(16 * 1024);
+    return body;
+  }
+
+  /** Moves what has arrived to `target`, as far as it has room; returns how much. */
+  #take(target: Uint8Array): number {
+    const count = Math.min(target.length, this.#end - this.#start);
+    target.set(this.#buffer.subarray(this.#start, this.#start + count));
+    this.#start += count;
+    return count;
+  }
+
+  async #readChunks(decoder: ChunkedDecoder, more: () => Promise<void>): Promise<Uint8Array> {
+    for (;;) {
+      this.#start += decoder.push(this.#buffer.subarray(this.#start, this.#end));
+      if (decoder.done) return decoder.body();
+      await more();
+    }
+  }
+
+  async #lastWord(error: HttpError): Promise<void> {
+    try {
+      await this.#respond(problem(error, this.#services.log), { method: "", connection: "close" });
+      await this.#conn.closeWrite();
+      await this.#discard();
+    } catch {
+      // the client is gone already
+    }
+  }
+
+  /** Takes what the client still sends, for a moment: closing with unread bytes would destroy the answer on its way. */
+  async #discard(): Promise<void> {
+    const untilMs = performance.now() + 500;
+    const scrap = new Uint8Array(64 * 1024);
+    const limit = this.#deadlines.start(500, () => this.#close());
+    try {
+      while (performance.now() < untilMs && await this.#conn.read(scrap) !== null);
+    } finally {
+      this.#deadlines.remove(limit);
+    }
+  }
+
+  async #respond(
+    response: HttpResponse,
+    { method, connection }: { method: string; connection: ConnectionOption },
+  ): Promise<void> {
+    const head = this.#responseHead(response, connection);
+    const { body, held } = response;
+    const isSmall = typeof body === "string" && body.length < SMALL_LENGTH;
+    // A small text is encoded behind the room that the head may take, so that both leave in one write.
+    const bodyStart = head.length + 40;
+    let small = 0;
+    let large = EMPTY;
+    if (isSmall) {
+      const room = bodyStart + body.length * 3;
+      if (room > this.#out.length) this.#out = new Uint8Array(room * 2);
+      small = encoder.encodeInto(body, this.#out.subarray(bodyStart)).written;
+    } else large = typeof body === "string" ? encoder.encode(body) : body;
+    const text = `${head}Content-Length: ${held?.length ?? small + large.length}\r\n\r\n`;
+    const headStart = bodyStart - text.length;
+    if (bodyStart > this.#out.length) this.#out = new Uint8Array(bodyStart * 2);
+    encoder.encodeInto(text, this.#out.subarray(headStart, bodyStart));
+    const isHead = method === "HEAD";
+    await this.#write(this.#out.subarray(headStart, isHead ? bodyStart : bodyStart + small));
+    if (large.length > 0 && !isHead) await this.#write(large);
+    if (held && !isHead) { for (let part = held.next(); part; part = held.next()) await this.#write(part); }
+    if (this.#out.length > 64 * 1024) this.#out = new Uint8Array(4096);
+  }
+
+  /** Sends what comes as it comes; the connection closes afterwards, and what comes ends with the connection. */
+  async #respondStream(
+    response: HttpResponse,
+    { stream, isChunked }: { stream: NonNullable<HttpResponse["stream"]>; isChunked: boolean },
+  ): Promise<false> {
+    const head = this.#responseHead(response, "close");
+    await this.#write(encoder.encode(isChunked ? `${head}Transfer-Encoding: chunked\r\n\r\n` : `${head}\r\n`));
+    for await (const part of stream(this.#untilOver(() => this.#untilGone()))) {
+      const bytes = encoder.encode(part);
+      if (bytes.length === 0) continue;
+      if (isChunked) await this.#write(encoder.encode(`${bytes.length.toString(16)}\r\n`));
+      await this.#write(bytes);
+      if (isChunked) await this.#write(CRLF);
+    }
+    if (isChunked) await this.#write(encoder.encode("0\r\n\r\n"));
+    return false;
+  }
+
+  /** Resolves when the client has nothing more to say: what it says is not read. */
+  async #untilGone(): Promise<void> {
+    const scrap = new Uint8Array(256);
+    while (await this.#conn.read(scrap) !== null);
+  }
+
+  #responseHead(response: HttpResponse, connection: ConnectionOption): string {
+    const { status, body, servedBy, location, retryAfter, headers } = response;
+    const type = response.contentType ?? (body.length > 0 || response.held ? JSON_TYPE : "");
+    let head = `HTTP/1.1 ${status} ${STATUS_TEXTS[status] ?? ""}\r\n${this.#baseHeaders}Date: ${date()}\r\n`;
+    if (type !== "") head += `Content-Type: ${type}\r\n`;
+    if (status >= 400 && body.length > 0) head += "X-Content-Type-Options: nosniff\r\n";
+    if (servedBy !== undefined) head += `X-Rqlite-Served-By: ${servedBy}\r\n`;
+    if (location !== undefined) head += `Location: ${location.replace(/[^\x21-\x7e]/g, encodeURIComponent)}\r\n`;
+    if (retryAfter !== undefined) head += `Retry-After: ${retryAfter}\r\n`;
+    if (headers) { for (const [name, value] of Object.entries(headers)) head += `${name}: ${value}\r\n`; }
+    if (connection !== "") head += `Connection: ${connection}\r\n`;
+    return head;
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    for (let from = 0; from < bytes.length; from += WRITE_BYTES) {
+      const piece = bytes.length <= WRITE_BYTES ? bytes : bytes.subarray(from, from + WRITE_BYTES);
+      this.#limit(WRITE_TIMEOUT_MS);
+      for (let written = 0; written < piece.length;) {
+        written += await this.#conn.write(written === 0 ? piece : piece.subarray(written));
+      }
+      this.#deadline.clear();
+    }
+  }
+
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#deadlines.remove(this.#deadline);
+    try {
+      this.#conn.close();
+    } catch {
+      // the system closed it first
+    }
+  }
+}
+
+function lateHead(): HttpError {
+  return new HttpError(408, `the request's headers did not arrive within ${HEAD_TIMEOUT_MS / 1000} seconds`);
+}
+
+/** One character per byte, which the encoding that is called latin1 does not give: it is windows-1252. */
+function byteText(bytes: Uint8Array): string {
+  return Reflect.apply(String.fromCharCode, undefined, bytes);
+}
+
+/** Offset of the empty line that ends a head. */
+function endOfHead(bytes: Uint8Array, from: number): number | undefined {
+  for (let at = bytes.indexOf(13, from); at >= 0 && at + 3 < bytes.length; at = bytes.indexOf(13, at + 1)) {
+    if (bytes[at + 1] === 10 && bytes[at + 2] === 13 && bytes[at + 3] === 10) return at;
+  }
+  return undefined;
+}
+
+/** Whether `bytes` has `beginning` at `from`, before `to`. */
+function startsWith(bytes: Uint8Array, from: number, to: number, beginning: Uint8Array): boolean {
+  if (to - from < beginning.length) return false;
+  for (let at = 0; at < beginning.length; at++) if (bytes[from + at] !== beginning[at]) return false;
+  return true;
+}
+
+function cachedHead(text: string): RequestHead {
+  const known = headCache.get(text);
+  if (known) return known;
+  const head = parseHead(text);
+  if (text.length < 2048) {
+    if (headCache.size >= HEAD_CACHE_MAX) headCache.clear();
+    headCache.set(text, head);
+  }
+  return head;
+}

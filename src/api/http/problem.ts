@@ -1,0 +1,95 @@
+/**
+ * The one place where errors become answers (spec/rqlite.md 2.4). Handlers throw; the router catches and asks here.
+ * @module
+ */
+
+import type { HeldAnswer } from "../../app/database/held_answer.ts";
+
+/** Type of an answer that names none. */
+export const JSON_TYPE = "application/json; charset=utf-8";
+
+/** An answer, before the headers that every answer has. */
+export interface HttpResponse {
+  readonly status: number;
+  readonly body: string | Uint8Array;
+  /** @default {JSON_TYPE} */
+  readonly contentType?: string;
+  /** HTTP address of the node that did the work. */
+  readonly servedBy?: string;
+  /** For redirects. */
+  readonly location?: string;
+  /** Further headers; of this program's making, never a client's text. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** In the place of a body: what is sent as it comes, in chunks. It must end soon after `over` has resolved. */
+  readonly stream?: (over: Promise<void>) => AsyncIterable<string>;
+  /** In the place of a body: a long answer in parts. Whoever gets the response releases it. */
+  readonly held?: HeldAnswer;
+  /** Seconds after which a refused request may be tried again. */
+  readonly retryAfter?: number;
+  /** Nothing was done, as no leader is known here or it cannot be reached: another node may know more, or this one soon. */
+  readonly leaderless?: boolean;
+}
+
+/** A request that cannot be answered as asked: a status and a text. */
+export class HttpError extends Error {
+  /** Always `HttpError`. */
+  override readonly name = "HttpError";
+  readonly status: number;
+  readonly retryAfter: number | undefined;
+  /** See {@linkcode HttpResponse.leaderless}. */
+  readonly leaderless: boolean;
+
+  /** @param message Goes to the client; empty for no body. */
+  constructor(
+    status: number,
+    message: string,
+    options: { retryAfter?: number; leaderless?: boolean; cause?: unknown } = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.status = status;
+    this.retryAfter = options.retryAfter;
+    this.leaderless = options.leaderless ?? false;
+  }
+}
+
+/**
+ * A data request that failed as a whole: status 200 with a top-level `error`, as rqlite's clients expect. `outcome` is
+ * muster's addition: `none` says that nothing was written, `unknown` that it may have been (spec/raft.md §2.9).
+ */
+export class RequestError extends Error {
+  /** Always `RequestError`. */
+  override readonly name = "RequestError";
+  readonly outcome: "none" | "unknown";
+  /** See {@linkcode HttpResponse.leaderless}. */
+  readonly leaderless: boolean;
+
+  constructor(message: string, outcome: "none" | "unknown" = "none", { leaderless = false } = {}) {
+    super(message);
+    this.outcome = outcome;
+    this.leaderless = leaderless;
+  }
+}
+
+const PLAIN = "text/plain; charset=utf-8";
+
+/** The answer to a request that failed. */
+export function problem(error: unknown, log: (line: string) => void): HttpResponse {
+  if (error instanceof RequestError) {
+    const outcome = error.outcome === "unknown" ? `,"outcome":"unknown"` : "";
+    const body = `{"results":[],"error":${JSON.stringify(error.message)}${outcome}}`;
+    return { status: 200, body, ...(error.leaderless ? { leaderless: true } : {}) };
+  }
+  if (error instanceof HttpError) {
+    if (error.message === "") return { status: error.status, body: "", contentType: "" };
+    return {
+      status: error.status,
+      body: `${error.message}\n`,
+      contentType: PLAIN,
+      ...(error.retryAfter === undefined ? {} : { retryAfter: error.retryAfter }),
+      ...(error.leaderless ? { leaderless: true } : {}),
+    };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  log(`a request failed unexpectedly: ${error instanceof Error ? error.stack : message}`);
+  return { status: 500, body: `${message}\n`, contentType: PLAIN };
+}

@@ -1,0 +1,52 @@
+/**
+ * The messages of the name server's Worker. Types only.
+ * @module
+ */
+
+/** Settings of the answers (`dns_config`, spec/consul.md 8.8). Seconds, unless the name says otherwise. */
+export interface NameServerSettings {
+  /** Time to live of what is said of nodes. */
+  readonly nodeTtl: number;
+  /** Most answers over UDP without EDNS. */
+  readonly udpAnswerLimit: number;
+  /** Most addresses in an answer; 0: any number. */
+  readonly aRecordLimit: number;
+  /** Whether an answer that was cut says so. */
+  readonly enableTruncate: boolean;
+  /** Whether metadata of nodes ride along as TXT records. */
+  readonly nodeMetaTxt: boolean;
+  /** Whether names are written in full each time. */
+  readonly disableCompression: boolean;
+  /** Upstream servers, `host:port`. */
+  readonly recursors: readonly string[];
+  /** Longest wait for each of them, in milliseconds. */
+  readonly recursorTimeoutMs: number;
+  /** The order in which they are asked. */
+  readonly recursorStrategy: "sequential" | "random";
+  /** Figures of the SOA record. */
+  readonly soa: { readonly refresh: number; readonly retry: number; readonly expire: number; readonly minTtl: number };
+}
+
+/** First message to the Worker. */
+export interface OpenNameServer {
+  readonly k: "open";
+  /** Each `host:port`, of UDP and TCP. */
+  readonly addrs: readonly string[];
+  /** The primary domain first, each ending in a dot, lower case. */
+  readonly domains: readonly string[];
+  readonly datacenter: string;
+  readonly settings: NameServerSettings;
+  /** Carries `Lookup` (src/api/server/api.ts) out and `LookupAnswer` in: GETs of `/v1/…`, answered by this agent. */
+  readonly lookups: MessagePort;
+}
+
+/** To the Worker. */
+export type ToNameServer =
+  | OpenNameServer
+  | { readonly k: "settings"; readonly settings: NameServerSettings }
+  | { readonly k: "close" };
+
+/** From the Worker. */
+export type FromNameServer =
+  | { readonly k: "listening" }
+  | { readonly k: "failed"; readonly message: string };

@@ -1,0 +1,299 @@
+/**
+ * The name server: DNS over UDP and TCP (spec/consul.md 8). Nodes come from the catalog, as this agent can ask
+ * for it, stale and without a leader; names outside of the domains from the upstream servers, where there are some.
+ *
+ * What cannot be decoded is answered FORMERR, or not at all where an answer could start a loop. Queries under way,
+ * connections, their time and their bytes are limited.
+ * @module
+ */
+import { splitAddress } from "../../base/codec/address.ts";
+import {
+  answerAddress,
+  answerNode,
+  answerReverse,
+  answerZone,
+  type CatalogNode,
+  nameOf,
+  noSuchName,
+  refusal,
+  type Zone,
+} from "../../core/dns/answer.ts";
+import { addressBytes } from "../../core/dns/address.ts";
+import { lookupOf } from "../../core/dns/lookup.ts";
+import {
+  type Answer,
+  decodeQuery,
+  DnsFormatError,
+  encodeAnswer,
+  encodeFailure,
+  type Fit,
+  idOf,
+  type Name,
+  PLAIN_UDP_BYTES,
+  type Query,
+  RCODE,
+  TCP_BYTES_MAX,
+  TYPE,
+} from "../../core/dns/message.ts";
+import type { NameServerSettings, OpenNameServer } from "./api.ts";
+import { readExactly } from "../../base/net/read_exactly.ts";
+import { askRecursors, type Protocol } from "./recursor.ts";
+
+/** Queries under way; more are dropped, as UDP may do. */
+const QUERIES_MAX = 2000;
+const CONNECTIONS_MAX = 256;
+/** A connection without a query is closed after this time. */
+const IDLE_MS = 10_000;
+/** Queries of one connection. */
+const QUERIES_PER_CONNECTION = 1000;
+const CLASS_IN = 1;
+const CLASS_ANY = 255;
+/** What UDP carries without being cut to pieces, whatever the asker says it takes. */
+const UDP_BYTES_MAX = 4096;
+/** Hard limit of answers over UDP without EDNS. */
+const UDP_ANSWERS_MAX = 8;
+
+/** Asks the catalog. */
+export interface CatalogSource {
+  /** Undefined where there is none; throws when it cannot be told. */
+  node(name: string): Promise<CatalogNode | undefined>;
+  nodes(): Promise<readonly CatalogNode[]>;
+  servers(): Promise<readonly CatalogNode[]>;
+}
+
+/** An open name server. */
+export class NameServer {
+  readonly #udp: Deno.DatagramConn[] = [];
+  readonly #tcp: Deno.TcpListener[] = [];
+  readonly #catalog: CatalogSource;
+  readonly #domains: readonly Name[];
+  readonly #datacenter: string;
+  readonly #log: (line: string) => void;
+  readonly #ownHosts: string[] = [];
+  #settings: NameServerSettings;
+  #underWay = 0;
+  #connections = 0;
+  readonly #open = new Set<Deno.TcpConn>();
+
+  /**
+   * Binds at once.
+   * @throws {Error} Naming the first address that it cannot have.
+   */
+  constructor(options: Omit<OpenNameServer, "k" | "lookups">, catalog: CatalogSource, log: (line: string) => void) {
+    for (const addr of options.addrs) this.#bind(addr);
+    this.#catalog = catalog;
+    this.#domains = options.domains.map((domain) => nameOf(domain) ?? []);
+    this.#datacenter = options.datacenter;
+    this.#log = log;
+    this.#settings = this.#usable(options.settings);
+    for (const udp of this.#udp) this.#serveUdp(udp);
+    for (const tcp of this.#tcp) this.#serveTcp(tcp);
+  }
+
+  #bind(addr: string): void {
+    try {
+      const { hostname, port } = splitAddress(addr);
+      const tcp = Deno.listen({ hostname, port });
+      this.#tcp.push(tcp);
+      this.#udp.push(Deno.listenDatagram({ transport: "udp", hostname, port: tcp.addr.port }));
+      this.#ownHosts.push(hostname);
+    } catch (error) {
+      this.close();
+      const why = error instanceof Error ? error.message : error;
+      throw new Error(`cannot listen on DNS address ${addr}: ${why}`, { cause: error });
+    }
+  }
+
+  /** Where it listens, at the first of its addresses. */
+  get port(): number {
+    return this.#tcp[0].addr.port;
+  }
+
+  /** Takes new settings into use. */
+  set settings(settings: NameServerSettings) {
+    this.#settings = this.#usable(settings);
+  }
+
+  /** An upstream server that is this one would be asked what it asks, again and again. */
+  #usable(settings: NameServerSettings): NameServerSettings {
+    const recursors = settings.recursors.filter((addr) => !this.#isOwn(addr));
+    for (const addr of settings.recursors) {
+      if (!recursors.includes(addr)) this.#log(`the upstream server ${addr} is this agent itself: it is not asked`);
+    }
+    return { ...settings, recursors };
+  }
+
+  #isOwn(addr: string): boolean {
+    const { hostname, port } = splitAddress(addr);
+    if (port !== this.port) return false;
+    const isAny = this.#ownHosts.some((own) => own === "0.0.0.0" || own === "::");
+    return this.#ownHosts.includes(hostname) || isAny && /^127\.|^::1$|^localhost$/.test(hostname);
+  }
+
+  async #serveUdp(udp: Deno.DatagramConn): Promise<void> {
+    for (;;) {
+      let received: [Uint8Array, Deno.Addr];
+      try {
+        received = await udp.receive();
+      } catch (error) {
+        if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return;
+        continue; // the last answer was refused by its receiver
+      }
+      const [bytes, from] = received;
+      if (this.#underWay >= QUERIES_MAX) continue;
+      this.#answer(bytes.slice(), "udp").then(async (answer) => {
+        if (answer) await udp.send(answer, from);
+      }).catch(() => {}); // the asker is gone, or this server is
+    }
+  }
+
+  async #serveTcp(tcp: Deno.TcpListener): Promise<void> {
+    for (;;) {
+      let conn: Deno.TcpConn;
+      try {
+        conn = await tcp.accept();
+      } catch (error) {
+        if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return;
+        await new Promise((resolve) => setTimeout(resolve, 100)); // too many open files, say
+        continue;
+      }
+      if (this.#connections >= CONNECTIONS_MAX) conn.close();
+      else this.#serveConnection(conn);
+    }
+  }
+
+  async #serveConnection(conn: Deno.TcpConn): Promise<void> {
+    this.#connections++;
+    this.#open.add(conn);
+    let timer = setTimeout(() => close(conn), IDLE_MS);
+    try {
+      for (let count = 0; count < QUERIES_PER_CONNECTION; count++) {
+        const length = await readExactly(conn, 2);
+        const query = length && await readExactly(conn, length[0] << 8 | length[1]);
+        if (!query) return;
+        clearTimeout(timer);
+        const answer = await this.#answer(query, "tcp");
+        if (!answer) return;
+        const framed = new Uint8Array(2 + answer.length);
+        framed.set([answer.length >> 8, answer.length & 0xff]);
+        framed.set(answer, 2);
+        timer = setTimeout(() => close(conn), IDLE_MS);
+        for (let written = 0; written < framed.length;) written += await conn.write(framed.subarray(written));
+      }
+    } catch {
+      // the asker is gone
+    } finally {
+      clearTimeout(timer);
+      this.#connections--;
+      this.#open.delete(conn);
+      close(conn);
+    }
+  }
+
+  /** The bytes of the answer; undefined where there is to be none. */
+  async #answer(bytes: Uint8Array, protocol: Protocol): Promise<Uint8Array | undefined> {
+    this.#underWay++;
+    const id = idOf(bytes);
+    try {
+      const query = decodeQuery(bytes);
+      const outcome = await this.#resolve(query, bytes, protocol);
+      return outcome instanceof Uint8Array ? outcome : encodeAnswer(query, outcome, this.#fit(query, protocol));
+    } catch (error) {
+      if (error instanceof DnsFormatError) return id === undefined ? undefined : encodeFailure(id, RCODE.FORMERR);
+      this.#log(`a query failed unexpectedly: ${error instanceof Error ? error.stack : error}`);
+      return id === undefined ? undefined : encodeFailure(id, RCODE.SERVFAIL);
+    } finally {
+      this.#underWay--;
+    }
+  }
+
+  #fit({ edns }: Query, protocol: Protocol): Fit {
+    const { udpAnswerLimit, enableTruncate, disableCompression } = this.#settings;
+    const common = { marksTruncation: enableTruncate, compresses: !disableCompression };
+    if (protocol === "tcp") return { ...common, bytesMax: TCP_BYTES_MAX, answersMax: Infinity };
+    if (!edns) {
+      const answersMax = Math.min(udpAnswerLimit || UDP_ANSWERS_MAX, UDP_ANSWERS_MAX);
+      return { ...common, bytesMax: PLAIN_UDP_BYTES, answersMax };
+    }
+    const bytesMax = Math.max(PLAIN_UDP_BYTES, Math.min(edns.udpBytes, UDP_BYTES_MAX));
+    return { ...common, bytesMax, answersMax: Infinity };
+  }
+
+  /** An answer, or the bytes of an upstream server's. */
+  async #resolve(query: Query, bytes: Uint8Array, protocol: Protocol): Promise<Answer | Uint8Array> {
+    const { question, opcode, edns } = query;
+    const { recursors } = this.#settings;
+    const recursion = { recursionAvailable: recursors.length > 0 };
+    if (opcode !== 0 || question.type === TYPE.AXFR) return refusal(recursion, RCODE.NOTIMP);
+    if (edns && edns.version !== 0) return refusal(recursion, RCODE.BADVERS);
+    if (question.class !== CLASS_IN && question.class !== CLASS_ANY) return refusal(recursion, RCODE.REFUSED);
+    const { lookup, domain } = lookupOf(question.name, { domains: this.#domains, datacenter: this.#datacenter });
+    if (lookup.k === "outside") return await this.#askUpstream(bytes, protocol) ?? refusal(recursion, RCODE.REFUSED);
+    const zone = this.#zone(domain);
+    try {
+      switch (lookup.k) {
+        case "node": {
+          const node = await this.#catalog.node(lookup.name);
+          return node ? answerNode(question, node, zone) : noSuchName(zone);
+        }
+        case "address":
+          return answerAddress(question, lookup.address, zone);
+        case "reverse": {
+          const nodes = (await this.#catalog.nodes()).filter(({ address }) => isAt(address, lookup.address));
+          const upstream = nodes.length === 0 ? await this.#askUpstream(bytes, protocol) : undefined;
+          return upstream ?? answerReverse(question, nodes, zone);
+        }
+        case "zone":
+          return answerZone(question, shuffled(await this.#catalog.servers()), zone);
+        case "nothing":
+          return noSuchName(zone);
+      }
+    } catch (error) {
+      this.#log(`the catalog could not be asked: ${error instanceof Error ? error.message : error}`);
+      return refusal(recursion, RCODE.SERVFAIL);
+    }
+  }
+
+  /** The answer of an upstream server; SERVFAIL where none answers; undefined where there is none. */
+  async #askUpstream(bytes: Uint8Array, protocol: Protocol): Promise<Uint8Array | Answer | undefined> {
+    if (this.#settings.recursors.length === 0) return undefined;
+    return await askRecursors(bytes, protocol, this.#settings) ?? refusal({ recursionAvailable: true }, RCODE.SERVFAIL);
+  }
+
+  #zone(domain: Name): Zone {
+    const { nodeTtl, nodeMetaTxt, aRecordLimit, recursors, soa } = this.#settings;
+    return {
+      domain,
+      datacenter: this.#datacenter,
+      nodeTtl,
+      nodeMetaTxt,
+      aRecordLimit,
+      recursionAvailable: recursors.length > 0,
+      serial: Math.floor(Date.now() / 1000),
+      soa,
+    };
+  }
+
+  /** Stops listening and closes everything. */
+  close(): void {
+    for (const socket of [...this.#tcp, ...this.#udp]) socket.close();
+    for (const conn of this.#open) close(conn);
+  }
+}
+
+function isAt(address: string, wanted: Uint8Array): boolean {
+  const bytes = addressBytes(address);
+  return bytes?.length === wanted.length && bytes.every((byte, at) => byte === wanted[at]);
+}
+
+function shuffled<T>(list: readonly T[]): T[] {
+  return list.map((one) => ({ one, at: Math.random() })).sort((a, b) => a.at - b.at).map(({ one }) => one);
+}
+
+function close(conn: Deno.TcpConn): void {
+  try {
+    conn.close();
+  } catch {
+    // closed before
+  }
+}

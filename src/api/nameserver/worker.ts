@@ -1,0 +1,10 @@
+/**
+ * The name server's Worker, in servers. In client agents the name server is part of the HTTP Worker (see
+ * node/permissions.ts).
+ * @module
+ */
+import { workerScope } from "../../base/worker/worker_scope.ts";
+import type { FromNameServer, ToNameServer } from "./api.ts";
+import { serveNames } from "./service.ts";
+
+serveNames(workerScope<ToNameServer, FromNameServer>());

@@ -1,0 +1,175 @@
+/**
+ * Request bodies (spec/rqlite.md 3): JSON, or one SQL text, into statements with bound parameters. Pure.
+ *
+ * A number without fraction or exponent is an INTEGER, exact to 64 bits; any other is a REAL. JSON.parse alone would
+ * round the first and forget the difference, so where a text holds a number it could blur, the source of each number is
+ * looked at.
+ * @module
+ */
+import type { BoundStatement } from "../../core/sql/command.ts";
+import { splitStatements } from "../../core/sql/statement.ts";
+import type { SqlValue } from "../../core/sql/value.ts";
+import { HttpError } from "../http/problem.ts";
+
+/** A JSON value with numbers as SQL has them: bigint for INTEGER, number for REAL. */
+type Json = null | boolean | bigint | number | string | Json[] | { [key: string]: Json };
+
+const INT64_MAX = 2n ** 63n - 1n;
+const INT64_MIN = -(2n ** 63n);
+/** Digits that a double may not hold exactly, or a number that is no plain integer. False alarms only cost time. */
+const INEXACT = /\d{16}|\d[.eE]/;
+const BLOB_LITERAL = /^\s*[xX]'((?:[0-9a-fA-F]{2})*)'\s*$/;
+
+/**
+ * Reads the statements of a body.
+ * @throws {HttpError} 400 with rqlite's words.
+ */
+export function decodeStatements(text: string): BoundStatement[] {
+  const body = parseJson(text);
+  if (!Array.isArray(body)) throw new HttpError(400, "invalid request");
+  if (body.length === 0) throw new HttpError(400, "no statements");
+  const statements: BoundStatement[] = [];
+  const split = repeatedSplit();
+  for (const element of body) {
+    const statement = decodeElement(element, split);
+    if (statement) statements.push(statement);
+  }
+  return statements;
+}
+
+/** Splits texts, of which one often is the same as the one before it: comparing the two costs less than looking it up. */
+function repeatedSplit(): typeof splitStatements {
+  let before = "";
+  let parts = splitStatements(before);
+  return (sql) => {
+    if (sql !== before) parts = splitStatements(before = sql);
+    return parts;
+  };
+}
+
+/** One SQL text without parameters; an empty one has no statement, one that holds none has an empty result. */
+export function sqlText(text: string): BoundStatement[] {
+  return text === "" ? [] : [{ parts: splitStatements(text), positional: [], named: null }];
+}
+
+function decodeElement(element: Json, split: typeof splitStatements): BoundStatement | undefined {
+  if (typeof element === "string") {
+    return element === "" ? undefined : { parts: split(element), positional: [], named: null };
+  }
+  if (!Array.isArray(element) || typeof element[0] !== "string") throw new HttpError(400, "invalid request");
+  const sql = element[0];
+  const positional: SqlValue[] = [];
+  let named: Record<string, SqlValue> | null = null;
+  for (let at = 1; at < element.length; at++) {
+    const parameter = element[at];
+    if (typeof parameter === "object" && parameter !== null && !Array.isArray(parameter)) {
+      named ??= Object.create(null) as Record<string, SqlValue>;
+      for (const [name, value] of Object.entries(parameter)) named[name] = bind(value);
+    } else positional.push(bind(parameter));
+  }
+  return sql === "" ? undefined : { parts: split(sql), positional, named };
+}
+
+function bind(value: Json): SqlValue {
+  switch (typeof value) {
+    case "boolean":
+      return value ? 1n : 0n;
+    case "string": {
+      const literal = value.length >= 3 ? BLOB_LITERAL.exec(value) : null;
+      return literal ? fromHex(literal[1]) : value;
+    }
+    case "object":
+      if (value === null) return null;
+      if (Array.isArray(value)) return blobOf(value);
+      throw new HttpError(400, "unsupported type map[string]interface {}");
+    default:
+      return value;
+  }
+}
+
+function fromHex(hex: string): Uint8Array {
+  const bytes = new Uint8Array(hex.length / 2);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = parseInt(hex.slice(i * 2, i * 2 + 2), 16);
+  return bytes;
+}
+
+function blobOf(values: readonly Json[]): Uint8Array {
+  return Uint8Array.from(values, (value) => {
+    if (typeof value !== "bigint" || value < 0n || value > 255n) {
+      throw new HttpError(400, `unsupported type ${describe(value)}`);
+    }
+    return Number(value);
+  });
+}
+
+function describe(value: Json): string {
+  if (typeof value === "string") return "string";
+  if (typeof value === "boolean") return "bool";
+  if (value === null) return "<nil>";
+  if (Array.isArray(value)) return "[]interface {}";
+  return typeof value === "object" ? "map[string]interface {}" : String(value);
+}
+
+function parseJson(text: string): Json {
+  const exact = INEXACT.test(text);
+  try {
+    return parseExact(text, exact);
+  } catch (error) {
+    if (error instanceof HttpError) throw error;
+    const end = endOfArray(text);
+    if (end === undefined || end === text.length) throw new HttpError(400, "invalid JSON body");
+    try {
+      return parseExact(text.slice(0, end), exact); // what follows the array is ignored, as rqlite does
+    } catch (error) {
+      throw error instanceof HttpError ? error : new HttpError(400, "invalid JSON body");
+    }
+  }
+}
+
+function parseExact(text: string, exact: boolean): Json {
+  if (exact) {
+    return JSON.parse(
+      text,
+      (_key, value, context?: { source?: string }) =>
+        typeof value === "number" ? numberOf(context?.source ?? String(value)) : value,
+    );
+  }
+  return integers(JSON.parse(text));
+}
+
+function numberOf(source: string): bigint | number {
+  if (!/^-?\d+$/.test(source)) return finite(source);
+  const integer = BigInt(source);
+  return integer > INT64_MAX || integer < INT64_MIN ? finite(source) : integer;
+}
+
+function finite(source: string): number {
+  const value = Number(source);
+  if (!Number.isFinite(value)) throw new HttpError(400, `invalid number ${source}`);
+  return value;
+}
+
+/** Numbers to bigints, where all of them are plain integers of up to 15 digits. */
+function integers(value: unknown): Json {
+  if (typeof value === "number") return BigInt(value);
+  if (Array.isArray(value)) return value.map(integers);
+  if (typeof value === "object" && value !== null) {
+    const object: Record<string, Json> = Object.create(null);
+    for (const [key, inner] of Object.entries(value)) object[key] = integers(inner);
+    return object;
+  }
+  return value as Json;
+}
+
+/** Offset just behind the array that the text starts with; undefined where it does not end. */
+function endOfArray(text: string): number | undefined {
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at];
+    if (char === '"') {
+      for (at++; at < text.length && text[at] !== '"'; at++) if (text[at] === "\\") at++;
+    } else if (char === "[" || char === "{") depth++;
+    else if ((char === "]" || char === "}") && --depth === 0) return at + 1;
+  }
+  return undefined;
+}

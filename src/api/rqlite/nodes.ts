@@ -1,0 +1,173 @@
+/**
+ * The cluster endpoints: `/nodes`, `/leader`, `/readyz`, `/remove` (spec/rqlite.md 13).
+ * @module
+ */
+import { takeText } from "../../app/database/held_answer.ts";
+import type { NodeInfo } from "../../drivers/replica/api.ts";
+import type { NodeState } from "../../base/worker/node_state.ts";
+import { formatDuration } from "../../base/codec/duration.ts";
+import { escapeHtml, indent, stringify } from "../http/json.ts";
+import { askLeader } from "../../app/database/leadership.ts";
+import { HttpError, type HttpResponse } from "../http/problem.ts";
+import { ReplicaError } from "../../app/database/replica_client.ts";
+import { type HttpRequest, type Services, textOf } from "../http/request.ts";
+
+/** A node whose database is behind with what is committed for longer than this is not ready. */
+const APPLY_WAIT_MS_MAX = 5000;
+
+/** A JSON answer, indented where asked. */
+export function json(value: unknown, request: HttpRequest): HttpResponse {
+  return jsonText(stringify(value), request);
+}
+
+function jsonText(text: string, request: HttpRequest): HttpResponse {
+  return { status: 200, body: request.params.has("pretty") ? indent(text) : text };
+}
+
+/** A node as JSON, its fields in rqlite's order. */
+function nodeText(
+  { id, apiAddr, addr, version, voter, reachable, leader, time, error }: NodeInfo,
+): string {
+  const timeS = time === undefined ? undefined : formatDuration(time * 1000);
+  const fields = { id, api_addr: apiAddr, addr, version, voter, reachable, leader, time, time_s: timeS, error };
+  return escapeHtml(JSON.stringify(fields));
+}
+
+/** `GET /nodes`. */
+export async function handleNodes(request: HttpRequest, services: Services): Promise<HttpResponse> {
+  const { params } = request;
+  const all = await services.replica.call("nodes", { timeoutMs: params.timeoutMs });
+  const shown = all.filter(({ voter }) => voter || params.has("nonvoters")).sort((a, b) => a.id < b.id ? -1 : 1);
+  if (params.get("ver") === "2") return jsonText(`{"nodes":[${shown.map(nodeText).join(",")}]}`, request);
+  return jsonText(`{${shown.map((one) => `${JSON.stringify(one.id)}:${nodeText(one)}`).join(",")}}`, request);
+}
+
+/** `GET` and `POST /leader`. */
+export async function handleLeader(request: HttpRequest, services: Services): Promise<HttpResponse> {
+  const { leader } = services.replica;
+  if (!leader) throw new HttpError(503, "leader not found", { leaderless: true });
+  if (request.method === "GET") {
+    const all = await services.replica.call("nodes", { timeoutMs: request.params.timeoutMs });
+    const found = all.find((one) => one.leader);
+    if (!found) throw new HttpError(503, "leader not found", { leaderless: true });
+    return jsonText(nodeText(found), request);
+  }
+  const to = successorOf(request);
+  if (leader.id !== services.options.nodeId) return await askLeader(request, services, "operation");
+  await stepDown(services, { to, timeoutMs: request.params.timeoutMs, wait: request.params.has("wait") });
+  return { status: 200, body: "", servedBy: services.options.advertisedAddr };
+}
+
+function successorOf(request: HttpRequest): string | undefined {
+  if (request.contentType !== "application/json" || request.body.length === 0) return undefined;
+  try {
+    const { id } = JSON.parse(textOf(request.body));
+    return typeof id === "string" && id !== "" ? id : undefined;
+  } catch (error) {
+    throw new HttpError(400, `invalid JSON: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+async function stepDown(
+  services: Services,
+  { to, timeoutMs, wait }: { to: string | undefined; timeoutMs: number; wait: boolean },
+): Promise<void> {
+  const { nodeId } = services.options;
+  if (to === nodeId) throw new HttpError(500, "stepdown: cannot step down to the current Leader");
+  if (to !== undefined && !services.replica.members.some(({ id }) => id === to)) {
+    throw new HttpError(500, "stepdown: node not found in cluster");
+  }
+  if (services.replica.members.filter(({ role }) => role === "voter").length < 2) {
+    throw new HttpError(500, "stepdown: cannot find peer");
+  }
+  const done = services.replica.call("transfer", to === undefined ? { timeoutMs } : { to, timeoutMs });
+  try {
+    if (wait) await done;
+    else done.catch((error) => services.log(`stepping down failed: ${error.message}`));
+  } catch (error) {
+    throw new HttpError(500, `stepdown: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+/** `DELETE /remove`. */
+export async function handleRemove(request: HttpRequest, services: Services): Promise<HttpResponse> {
+  const id = idToRemove(request);
+  const { leader } = services.replica;
+  if (!leader) throw new HttpError(503, "leader not found", { leaderless: true });
+  if (leader.id !== services.options.nodeId) return await askLeader(request, services, "operation");
+  try {
+    await services.replica.call("remove", { id, timeoutMs: request.params.timeoutMs });
+  } catch (error) {
+    if (error instanceof ReplicaError && error.code === "not_leader") {
+      return await askLeader(request, services, "operation");
+    }
+    throw new HttpError(500, error instanceof Error ? error.message : String(error));
+  }
+  return { status: 200, body: "", servedBy: services.options.advertisedAddr };
+}
+
+function idToRemove(request: HttpRequest): string {
+  let body: unknown;
+  try {
+    body = JSON.parse(textOf(request.body));
+  } catch {
+    throw new HttpError(400, "");
+  }
+  if (typeof body !== "object" || body === null || Object.keys(body).length !== 1) throw new HttpError(400, "");
+  const id = Object.values(body)[0];
+  if (!("id" in body) || typeof id !== "string") throw new HttpError(400, "");
+  return id;
+}
+
+/** `GET /readyz`. */
+export async function handleReadyz(request: HttpRequest, services: Services): Promise<HttpResponse> {
+  const { params } = request;
+  const lines = ["[+]node ok"];
+  const answer = (status: number, line?: string): HttpResponse => ({
+    status,
+    body: [...lines, ...(line === undefined ? [] : [line])].join("\n"),
+    contentType: "text/plain; charset=utf-8",
+  });
+  if (params.has("noleader")) return answer(200);
+  if (!services.replica.leader) return answer(503, "[+]leader does not exist");
+  const reachable = await services.replica.call("leaderReachable", { timeoutMs: params.timeoutMs });
+  if (reachable.error !== undefined) return answer(503, `[+]leader not contactable: ${reachable.error}`);
+  lines.push("[+]leader ok");
+  const unready = storeFault(services.state, Date.now());
+  if (unready !== undefined) return answer(503, `[+]store not ready${unready}`);
+  lines.push("[+]store ok");
+  if (params.has("sync")) {
+    const { error } = await services.replica.call("caughtUp", { timeoutMs: params.timeoutMs });
+    if (error !== undefined) return answer(503, `[+]sync ${error}`);
+    lines.push("[+]sync ok");
+  }
+  const fault = await databaseFault(services);
+  return fault === undefined ? answer(200, "[+]db ok") : answer(503, `[+]db not ok: (${fault})`);
+}
+
+/**
+ * Why the store is not ready, empty where there is no more to say: the node has not begun its part yet, or the database is
+ * behind with what is committed.
+ */
+export function storeFault(state: NodeState, nowMs: number): string | undefined {
+  if (!state.ready) return "";
+  const { waitingSinceMs: sinceMs } = state;
+  if (sinceMs === 0 || nowMs - sinceMs <= APPLY_WAIT_MS_MAX) return undefined;
+  const count = Math.max(1, state.commit - state.applied);
+  const waiting = count === 1 ? "1 committed entry waits" : `${count} committed entries wait`;
+  const since = `${new Date(sinceMs).toISOString()} (${formatDuration(nowMs - sinceMs)})`;
+  return `: ${waiting} to be applied, the first since ${since}`;
+}
+
+async function databaseFault(services: Services): Promise<string | undefined> {
+  const result = await services.readers.read({
+    statements: [{ parts: [{ sql: "SELECT 1", verb: "SELECT", parameterCount: 0 }], positional: [], named: null }],
+    transaction: false,
+    options: { associative: false, timings: false, blobArray: false, qualifyColumns: false },
+    timeoutMs: 5000,
+    onlyIfReadOnly: false,
+  });
+  if (result === undefined) return "no answer within 5s";
+  const text = takeText(result.results, services.answers);
+  return text.includes(`"values":[[1]]`) ? undefined : text;
+}

@@ -1,0 +1,145 @@
+/**
+ * `GET /status` (spec/rqlite.md 12) and `GET /debug/vars` (13.7): what this node knows of itself.
+ * @module
+ */
+import type { Config, Member } from "../../core/raft/message.ts";
+import type { CoreStatus } from "../../core/raft/effects.ts";
+import type { Work } from "../../base/worker/activity.ts";
+import { formatDuration } from "../../base/codec/duration.ts";
+import { stringify } from "../http/json.ts";
+import { json } from "./nodes.ts";
+import type { HttpResponse } from "../http/problem.ts";
+import type { HttpRequest, Services } from "../http/request.ts";
+
+type Section = Record<string, unknown>;
+
+const STATES: Readonly<Record<CoreStatus["role"], string>> = {
+  follower: "Follower",
+  precandidate: "Candidate",
+  candidate: "Candidate",
+  leader: "Leader",
+};
+
+/** `GET /status`. */
+export async function handleStatus(request: HttpRequest, services: Services): Promise<HttpResponse> {
+  const status = await statusOf(services);
+  const path = request.params.get("key");
+  if (path === undefined || path === "") return json(status, request);
+  return { status: 200, body: stringify(pick(status, path)) };
+}
+
+/** The part that a dotted path names: `{}` for an unknown key, the value reached where the path runs past an object. */
+function pick(value: unknown, path: string): unknown {
+  for (const key of path.split(".")) {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+    const found = Object.entries(value).find(([name]) => name === key);
+    if (!found) return {};
+    value = found[1];
+  }
+  return value;
+}
+
+async function statusOf(services: Services): Promise<Section> {
+  const { options, counters } = services;
+  const now = Date.now();
+  const replica: Section = await services.replica.call("status", {});
+  return {
+    ...options.facts,
+    node: {
+      start_time: new Date(options.startedMs).toISOString(),
+      current_time: new Date(now).toISOString(),
+      uptime: formatDuration(now - options.startedMs),
+    },
+    http: {
+      bind_addr: options.bindAddrs.join(" "),
+      auth: "disabled",
+      ...(options.allowOrigin === "" ? {} : { allow_origin: options.allowOrigin }),
+      tls: { enabled: "false" },
+      cluster: { timeout: formatDuration(30_000), local_node_addr: options.clusterAddr },
+      counters: { ...counters },
+      readers: services.readers.status(),
+      writes_pending: services.replica.pending,
+    },
+    cluster: { addr: options.clusterAddr, api_addr: options.advertisedAddr, https: "false" },
+    store: storeOf(replica, services),
+    ...(replica.disco === undefined ? {} : { disco: replica.disco }),
+  };
+}
+
+function storeOf(replica: Section, { options, state, activity, replica: client }: Services): Section {
+  const core = replica.core as CoreStatus;
+  const leader = client.leader;
+  return {
+    open: true,
+    node_id: options.nodeId,
+    addr: options.clusterAddr,
+    leader: { node_id: leader?.id ?? "", addr: leader?.addr ?? "" },
+    ready: state.ready,
+    nodes: core.config.members.map(({ id, addr, role }) => ({
+      id,
+      addr,
+      suffrage: role === "voter" ? "voter" : "nonvoter",
+    })),
+    raft: raftOf(core, replica),
+    fsm_index: state.applied,
+    db_applied_index: state.applied,
+    fsm_term: core.term,
+    leader_appended_at_time: state.leaderAppendedMs === 0 ? "" : new Date(state.leaderAppendedMs).toISOString(),
+    sqlite3: { ...replica.sqlite3 as Section, ...writingOf(activity?.work) },
+    ...(replica.settings as Section),
+  };
+}
+
+/** What the writer is at, where that takes long enough to be seen. */
+function writingOf(work: Work | undefined): Section {
+  if (!work) return {};
+  const { kind, index, sinceMs, steps } = work;
+  return { writing: { kind, index, since: new Date(sinceMs).toISOString(), steps } };
+}
+
+function raftOf(core: CoreStatus, replica: Section): Section {
+  return {
+    state: replica.isShutDown === true ? "Shutdown" : STATES[core.role],
+    term: core.term,
+    last_log_index: core.last.index,
+    last_log_term: core.last.term,
+    commit_index: core.commit,
+    applied_index: core.applied,
+    durable_index: core.durable,
+    fsm_pending: core.commit - core.applied,
+    num_peers: Math.max(0, core.config.members.filter(({ role }) => role === "voter").length - 1),
+    last_contact: replica.lastContact,
+    latest_configuration: configurationText(core.config),
+    latest_configuration_index: core.config.at,
+    cluster_id: core.config.clusterId,
+    voter: replica.voter,
+    lease_reads: replica.leaseReads,
+    last_snapshot_index: core.base.index,
+    last_snapshot_term: core.base.term,
+    log: replica.log,
+    snapshots: replica.snapshots,
+    last_agreement: replica.agreement,
+    peers: replica.peers,
+    progress: core.progress,
+    takes_part: !core.isUnsure,
+    marks: core.marks,
+    dropped_messages: core.dropped,
+  };
+}
+
+function configurationText(config: Config): string {
+  const server = ({ id, addr, role }: Member) =>
+    `{Suffrage:${role === "voter" ? "Voter" : "Nonvoter"} ID:${id} Address:${addr}}`;
+  return `[${config.members.map(server).join(" ")}]`;
+}
+
+/** `GET /debug/vars`. */
+export async function handleVars(request: HttpRequest, services: Services): Promise<HttpResponse> {
+  const groups: Section = {
+    http: { ...services.counters, blocking: services.catalog.waiting },
+    readers: services.readers.status(),
+    ...await services.replica.call("counters", {}),
+  };
+  const key = request.params.get("key");
+  return json(key === undefined ? groups : { [key]: groups[key] ?? {} }, request);
+}

@@ -1,0 +1,110 @@
+/**
+ * The messages between the HTTP Worker and the supervisor, and what the Worker is told at its start. Types only.
+ * @module
+ */
+
+import type { ReaderLine } from "../../drivers/sqlite/api.ts";
+
+/** Where in shared memory a record lies. */
+export interface ActivityPlace {
+  readonly shared: SharedArrayBuffer;
+  /** Its offset. */
+  readonly at: number;
+}
+
+/** First message to the Worker. */
+export interface OpenHttp {
+  readonly k: "open";
+  readonly options: HttpOptions;
+  /** Shared memory of the node's state (src/base/worker/node_state.ts). */
+  readonly state: SharedArrayBuffer;
+  /** Counts the bytes of answers in flight (src/base/worker/answer_budget.ts). */
+  readonly answers: SharedArrayBuffer;
+  readonly replica: MessagePort;
+  /** Where the writer says what it is at (src/base/worker/activity.ts); absent where there is none. */
+  readonly activity?: ActivityPlace;
+  /** Carries the outcomes of writes, straight from the writer. */
+  readonly writer: MessagePort;
+  /** The line to the membership Worker, with {@linkcode HttpOptions.agent}. */
+  readonly membership?: MessagePort;
+}
+
+/** What an agent says of itself. */
+export interface AgentOptions {
+  readonly nodeName: string;
+  readonly nodeId: string;
+  readonly datacenter: string;
+  /** A client agent keeps no data: what is replicated, it asks a server for. */
+  readonly isServer: boolean;
+  readonly bootstrap: boolean;
+  readonly meta: Readonly<Record<string, string>>;
+  /** How long a blocking query waits that does not say, and how long one waits at most. */
+  readonly queryTimeMs: { readonly standard: number; readonly most: number };
+}
+
+/** What only the supervisor can do. */
+export type SupervisorTask = "leave" | "reload";
+
+/** What the command line decides about HTTP. */
+export interface HttpOptions {
+  readonly nodeId: string;
+  /** Present in an agent. */
+  readonly agent?: AgentOptions;
+  readonly version: string;
+  /** None in an agent without HTTP. */
+  readonly bindAddrs: readonly string[];
+  /** Advertised HTTP address, `host:port`. */
+  readonly advertisedAddr: string;
+  /** Advertised cluster address. */
+  readonly clusterAddr: string;
+  readonly isVoter: boolean;
+  /** A leader that no majority has answered for so long may have been replaced. */
+  readonly heartbeatTimeoutMs: number;
+  readonly allowOrigin: string;
+  /** Bytes of a request's body. @default {67108864} */
+  readonly bodyBytesMax: number;
+  /** Requests at a time; more are answered 503. @default {8192} */
+  readonly requestsMax: number;
+  /** Connections at a time. @default {4096} */
+  readonly connectionsMax: number;
+  /** Time for a client to send its body. @default {60000} */
+  readonly bodyTimeoutMs: number;
+  /** Limit of a read where the request names none. @default {60000} */
+  readonly queryTimeoutMs: number;
+  /** Facts for `/status` that do not change while the node runs. */
+  readonly facts: Readonly<Record<string, unknown>>;
+  /** Start of the process, wall clock in ms. */
+  readonly startedMs: number;
+}
+
+/** Supervisor → HTTP Worker. */
+export type ToHttpWorker =
+  | OpenHttp
+  | { readonly k: "reader"; readonly line: ReaderLine } // one more to share reads among
+  | { readonly k: "lookups"; readonly port: MessagePort } // of the name server: paths of the API in, answers out
+  | { readonly k: "names"; readonly port: MessagePort } // serve DNS, too; carries what a name server's Worker is told
+  | { readonly k: "meta"; readonly meta: Readonly<Record<string, string>> } // what describes this agent, anew
+  | { readonly k: "done"; readonly ref: number; readonly error?: string } // answers `ask`
+  | { readonly k: "shutdown" };
+
+/** HTTP Worker → supervisor. */
+export type FromHttpWorker =
+  | { readonly k: "listening"; readonly port: number }
+  | { readonly k: "wantReader" } // slow reads wait
+  | { readonly k: "ask"; readonly ref: number; readonly task: SupervisorTask }
+  | { readonly k: "stopped" }
+  | { readonly k: "failed"; readonly message: string };
+
+/** Name server → HTTP Worker: a GET of the API. */
+export interface Lookup {
+  readonly ref: number;
+  /** Path and query string. */
+  readonly target: string;
+}
+
+/** HTTP Worker → name server. */
+export interface LookupAnswer {
+  readonly ref: number;
+  readonly status: number;
+  readonly body: string;
+}

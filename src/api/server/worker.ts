@@ -1,0 +1,10 @@
+/**
+ * The HTTP Worker of servers: it may listen on its own addresses and nothing else. In a client agent HTTP runs in the
+ * process's only thread (see node/here.ts).
+ * @module
+ */
+import { workerScope } from "../../base/worker/worker_scope.ts";
+import type { FromHttpWorker, ToHttpWorker } from "./api.ts";
+import { serve } from "./service.ts";
+
+serve(workerScope<ToHttpWorker, FromHttpWorker>());

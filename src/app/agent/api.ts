@@ -1,0 +1,30 @@
+/**
+ * The messages of the membership Worker of an agent: the gossip pool, and in a client agent the relay to the servers.
+ * Types only.
+ * @module
+ */
+import type { MembershipConfig } from "../../drivers/membership/api.ts";
+
+/** First message to the Worker. */
+export interface OpenPool {
+  readonly k: "open";
+  readonly config: MembershipConfig;
+  /** Each carries ToMembership in and FromMembership out: answers to its own calls, and every event. */
+  readonly ports: readonly MessagePort[];
+  /** In a client agent. */
+  readonly relay?: RelayOpen;
+}
+
+/** What the relay of a client agent needs. */
+export interface RelayOpen {
+  /** The HTTP Worker's line to what would be its replica. */
+  readonly port: MessagePort;
+  /** Shared memory of the node's state. */
+  readonly state: SharedArrayBuffer;
+  readonly nodeId: string;
+  readonly version: string;
+  readonly apiUrl: string;
+}
+
+/** To the supervisor. */
+export type FromPool = { readonly k: "opened" } | { readonly k: "failed"; readonly message: string };

@@ -1,0 +1,216 @@
+/**
+ * The leader's work on the catalog: what gossip says of the members becomes rows of the catalog (spec/consul.md 9.6).
+ *
+ * A member that is alive is registered with a passing `serfHealth` check, a failed one keeps its place with a critical
+ * one, one that left or was reaped goes, with all that ran on it. Nodes without that check were registered by hand and are left alone. Only
+ * differences are written, so that a quiet pool costs no log entry. It looks at every event, when this node becomes
+ * leader, and once a minute.
+ * @module
+ */
+import type { MemberRecord } from "../../drivers/membership/api.ts";
+import { type CatalogWrite, remove, upsert } from "../../core/catalog/catalog.ts";
+import { type CatalogRow, SERF_HEALTH } from "./catalog.ts";
+import type { Services } from "../../api/http/request.ts";
+import { sortedJson } from "../../api/consul/register.ts";
+
+const PERIOD_MS = 60_000;
+/** Events come in groups: a pool of hundreds starts at once. */
+const GATHER_MS = 100;
+/** After a failure. */
+const RETRY_MS = 2000;
+/** Rows written by one entry of the log at most. */
+const WRITES_MAX = 500;
+
+/** Keeps the catalog in step with the pool while this node leads. */
+export class Reconciler {
+  readonly #services: Services;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #dueMs = Infinity;
+  #isBusy = false;
+  #isClosed = false;
+
+  constructor(services: Services) {
+    this.#services = services;
+    services.agent?.pool.onEvent(() => this.soon());
+    this.#schedule(GATHER_MS);
+  }
+
+  /** Something has changed. */
+  soon(): void {
+    this.#schedule(GATHER_MS);
+  }
+
+  #schedule(ms: number): void {
+    const dueMs = performance.now() + ms;
+    if (this.#isClosed || dueMs >= this.#dueMs) return;
+    clearTimeout(this.#timer);
+    this.#dueMs = dueMs;
+    this.#timer = setTimeout(() => this.#run(), ms);
+  }
+
+  async #run(): Promise<void> {
+    this.#dueMs = Infinity;
+    if (this.#isBusy) return this.#schedule(GATHER_MS);
+    this.#isBusy = true;
+    let nextMs = PERIOD_MS;
+    try {
+      if (this.#services.state.isLeader) await this.#reconcile();
+    } catch (error) {
+      nextMs = RETRY_MS;
+      const why = error instanceof Error ? error.message : String(error);
+      if (this.#services.state.isLeader) this.#services.log(`failed to reconcile the catalog: ${why}`, "warn");
+    } finally {
+      this.#isBusy = false;
+      this.#schedule(nextMs);
+    }
+  }
+
+  async #reconcile(): Promise<void> {
+    const { agent, catalog } = this.#services;
+    if (!agent) return;
+    const members = await agent.pool.members();
+    const { rows: [nodes, services, checks, known] } = await catalog.read([], [
+      { sql: "SELECT * FROM _muster_nodes" },
+      { sql: "SELECT * FROM _muster_services WHERE id = 'consul'" },
+      { sql: `SELECT * FROM _muster_checks WHERE id = '${SERF_HEALTH}'` },
+      { sql: "SELECT * FROM _muster_members" },
+    ]);
+    const found: Found = {
+      nodes: byName(nodes, "name"),
+      services: byName(services, "node"),
+      checks: byName(checks, "node"),
+      members: byName(known, "name"),
+    };
+    const writes = catalogWrites(members, found, agent.options);
+    for (let at = 0; at < writes.length; at += WRITES_MAX) await catalog.write(writes.slice(at, at + WRITES_MAX));
+  }
+
+  /** Ends the work. */
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+  }
+}
+
+/** Rows of the catalog by the lower-cased name of their node. */
+interface Found {
+  readonly nodes: ReadonlyMap<string, CatalogRow>;
+  readonly services: ReadonlyMap<string, CatalogRow>;
+  readonly checks: ReadonlyMap<string, CatalogRow>;
+  readonly members: ReadonlyMap<string, CatalogRow>;
+}
+
+function byName(rows: readonly CatalogRow[], column: string): Map<string, CatalogRow> {
+  return new Map(rows.map((row) => [String(row[column]).toLowerCase(), row]));
+}
+
+type Row = Readonly<Record<string, string | bigint>>;
+
+/** What must be written so that the catalog says what the pool says. */
+export function catalogWrites(
+  members: readonly MemberRecord[],
+  found: Found,
+  { datacenter, nodeName }: { datacenter: string; nodeName: string },
+): CatalogWrite[] {
+  const writes: CatalogWrite[] = [];
+  const put = (table: string, keys: readonly string[], known: CatalogRow | undefined, row: Row) => {
+    const isSame = known && Object.entries(row).every(([column, value]) => String(known[column]) === String(value));
+    if (!isSame) writes.push(upsert(table, keys, row));
+  };
+  const present = new Set<string>();
+  for (const [key, member] of holders(members, found)) {
+    put("members", ["name"], found.members.get(key), memberRow(member));
+    if (member.status === "left" && member.name !== nodeName) continue;
+    present.add(key);
+    put("nodes", ["name"], found.nodes.get(key), nodeRow(member, datacenter, found.nodes.get(key)));
+    if (member.tags.role === "consul") put("services", ["node", "id"], found.services.get(key), serviceRow(member));
+    put("checks", ["node", "id"], found.checks.get(key), checkRow(member));
+  }
+  for (const [key, { name }] of found.nodes) {
+    if (present.has(key) || !found.checks.has(key)) continue;
+    for (const table of ["services", "checks"]) writes.push(remove(table, { node: String(name) }));
+    writes.push(remove("nodes", { name: String(name) }));
+  }
+  const names = new Set(members.map(({ name }) => name.toLowerCase()));
+  for (const [key, { name }] of found.members) {
+    if (!names.has(key)) writes.push(remove("members", { name: String(name) }));
+  }
+  return writes;
+}
+
+/**
+ * Members by the name that the catalog and DNS know them by, in lower case. Where several share one, which gossip takes for
+ * two names, one that is up has it, and it keeps it (spec/consul.md 9.5).
+ */
+function holders(members: readonly MemberRecord[], { nodes }: Found): Map<string, MemberRecord> {
+  const held = new Map<string, MemberRecord>();
+  for (const member of members) {
+    const key = member.name.toLowerCase();
+    const rank = ({ status, tags }: MemberRecord) =>
+      (status === "alive" ? 2 : 0) + (tags.id !== undefined && tags.id === nodes.get(key)?.id ? 1 : 0);
+    const other = held.get(key);
+    if (!other || rank(member) > rank(other)) held.set(key, member);
+  }
+  return held;
+}
+
+function memberRow({ name, addr, port, status, tags }: MemberRecord): Row {
+  return { name, address: addr, port: BigInt(port), status, tags: sortedJson(tags) };
+}
+
+/** What the node itself says of it, its metadata, is left as it is. */
+function nodeRow({ name, addr, tags }: MemberRecord, datacenter: string, known: CatalogRow | undefined): Row {
+  const family = addr.includes(":") ? "ipv6" : "ipv4";
+  const tagged = { lan: addr, [`lan_${family}`]: addr, wan: addr, [`wan_${family}`]: addr };
+  const before: Record<string, string> = known ? JSON.parse(String(known.meta ?? "{}")) : {};
+  const meta = { ...before, "consul-network-segment": "", "consul-version": buildOf(tags) };
+  return {
+    name,
+    id: tags.id ?? "",
+    address: addr,
+    datacenter: tags.dc ?? datacenter,
+    tagged_addresses: sortedJson(tagged),
+    meta: sortedJson(meta),
+  };
+}
+
+function serviceRow({ name, port, tags }: MemberRecord): Row {
+  const isReplica = tags.read_replica === "1";
+  const meta = {
+    version: buildOf(tags),
+    raft_version: tags.raft_vsn ?? "3",
+    serf_protocol_current: tags.vsn ?? "2",
+    serf_protocol_min: tags.vsn_min ?? "2",
+    serf_protocol_max: tags.vsn_max ?? "3",
+    read_replica: String(isReplica),
+    non_voter: String(isReplica),
+  };
+  return {
+    node: name,
+    id: "consul",
+    name: "consul",
+    tags: "[]",
+    address: "",
+    port: BigInt(/^\d{1,5}$/.test(tags.port ?? "") ? tags.port : port),
+    meta: sortedJson(meta),
+  };
+}
+
+function checkRow({ name, status }: MemberRecord): Row {
+  const isCritical = status === "failed";
+  return {
+    node: name,
+    id: SERF_HEALTH,
+    name: "Serf Health Status",
+    status: isCritical ? "critical" : "passing",
+    notes: "",
+    output: isCritical ? "Agent not live or unreachable" : "Agent alive and reachable",
+    service_id: "",
+    service_name: "",
+    type: "",
+  };
+}
+
+function buildOf(tags: Readonly<Record<string, string>>): string {
+  return (tags.build ?? "").split(":")[0];
+}

@@ -1,0 +1,203 @@
+/**
+ * A client agent's way to the servers (spec/consul.md 9.11): it keeps no data, so whatever is replicated it hands to a
+ * server over the cluster port, and to the next one where that does not take it or knows no leader. While none of them
+ * knows one, which an election takes, it asks them again. A request that was sent and not answered is not sent again
+ * (spec/raft.md X2). It speaks to HTTP as a replica does.
+ * @module
+ */
+import { joinAddress } from "../../base/codec/address.ts";
+import type { MemberRecord } from "../../drivers/membership/api.ts";
+import type { ForwardedResponse, FromHttp, LeaderInfo, ReplicaMethods, ToHttp } from "../../drivers/replica/api.ts";
+import { Calls, type DescribedError, describeFailure } from "../../drivers/replica/calls.ts";
+import { decodeResponse } from "../../drivers/replica/forwarded.ts";
+import { type CallOptions, NotSentError, RemoteError, RpcClient } from "../../drivers/transport/rpc.ts";
+import { type Hello, PROTOCOL_VERSION } from "../../drivers/transport/wire.ts";
+import { jitter, pause } from "../../base/worker/backoff.ts";
+import { NodeState } from "../../base/worker/node_state.ts";
+
+/** All calls come from the one HTTP part that a client agent has. */
+const HTTP = 1;
+const CONNECT_TIMEOUT_MS = 3000;
+const ANSWER_BYTES_MAX = 512 * 1024 * 1024;
+/** While there is no leader, a request is held for so long, and the servers are asked again with these pauses. */
+const HOLD_MS = 7000;
+const HOLD_PAUSE_MS = 100;
+const HOLD_PAUSE_MS_MAX = 1600;
+/** Another server takes over now and then, so that load follows servers that come. */
+const REBALANCE_MS = 150_000;
+
+/** What this agent says of itself to servers. */
+export interface RelayOptions {
+  readonly nodeId: string;
+  readonly version: string;
+  readonly apiUrl: string;
+}
+
+/** There is no server to ask. */
+class NoServerError extends Error {}
+
+/** Hands requests to servers. */
+export class Relay {
+  readonly #port: MessagePort;
+  readonly #state: NodeState;
+  readonly #rpc: RpcClient;
+  /** Cluster addresses, the one in use first. */
+  #servers: string[] = [];
+  readonly #calls = new Calls(described);
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  /** @param port Carries FromHttp in and ToHttp out. */
+  constructor(port: MessagePort, state: SharedArrayBuffer, { nodeId, version, apiUrl }: RelayOptions) {
+    this.#port = port;
+    this.#state = new NodeState(state);
+    const hello: Hello = {
+      protocol: PROTOCOL_VERSION,
+      purpose: "rpc",
+      clusterId: "",
+      id: nodeId,
+      storageId: "",
+      addr: "",
+      apiUrl,
+      version,
+      incarnation: crypto.randomUUID(),
+    };
+    this.#rpc = new RpcClient(() => hello, { frameBytesMax: ANSWER_BYTES_MAX, connectTimeoutMs: CONNECT_TIMEOUT_MS });
+    this.#timer = setInterval(() => this.#shuffle(), REBALANCE_MS * (1 + Math.random() / 4));
+    port.onmessage = ({ data }: MessageEvent<FromHttp>) => this.#onMessage(data);
+  }
+
+  /** The members of the pool now. */
+  setMembers(members: readonly MemberRecord[]): void {
+    const addrs = members.filter(({ status, tags }) => status === "alive" && tags.role === "consul").map(serverAddr);
+    const kept = this.#servers.filter((addr) => addrs.includes(addr));
+    const added = addrs.filter((addr) => !kept.includes(addr));
+    for (const addr of added) kept.splice(Math.floor(Math.random() * (kept.length + 1)), 0, addr);
+    const isChanged = (kept.length > 0) !== this.#state.ready;
+    this.#servers = kept;
+    this.#state.ready = kept.length > 0;
+    if (isChanged) this.#tell({ k: "leader", leader: kept.length > 0 ? this.#anyServer() : null });
+  }
+
+  /** A client agent knows servers, not which of them leads. */
+  #anyServer(): LeaderInfo {
+    return { id: "", addr: this.#servers[0], apiUrl: "" };
+  }
+
+  #shuffle(): void {
+    for (let at = this.#servers.length - 1; at > 0; at--) {
+      const other = Math.floor(Math.random() * (at + 1));
+      [this.#servers[at], this.#servers[other]] = [this.#servers[other], this.#servers[at]];
+    }
+  }
+
+  #tell(message: ToHttp): void {
+    this.#port.postMessage(message);
+  }
+
+  #onMessage(message: FromHttp): void {
+    switch (message.k) {
+      case "call":
+        return void this.#answer(message);
+      case "cancel":
+        return this.#calls.cancel(HTTP, message.ref);
+      case "propose":
+        return this.#tell({
+          k: "refused",
+          items: message.refs.map((ref) => ({ ref, code: "not_leader", message: "this is a client agent" })),
+        });
+      case "reads":
+        return this.#tell({
+          k: "readIndices",
+          refs: message.refs,
+          error: "this is a client agent",
+          code: "not_leader",
+        });
+      case "served":
+        return;
+    }
+  }
+
+  async #answer({ ref, method, params }: Extract<FromHttp, { k: "call" }>): Promise<void> {
+    this.#tell(await this.#calls.answer(HTTP, ref, (over) => this.#call(method, params, over)));
+  }
+
+  async #call(method: keyof ReplicaMethods, params: unknown, over: Promise<void>): Promise<unknown> {
+    switch (method) {
+      case "forward":
+        return await this.#forward(params as ReplicaMethods["forward"]["params"], over); // of this process
+      case "counters":
+        return {};
+      case "status":
+        return { servers: this.#servers };
+      case "leaderReachable":
+        return await this.#reachable(params as ReplicaMethods["leaderReachable"]["params"]);
+      default:
+        throw new RemoteError(`a client agent has no "${method}"`);
+    }
+  }
+
+  async #forward(
+    { request, timeoutMs }: ReplicaMethods["forward"]["params"],
+    over: Promise<void>,
+  ): Promise<ForwardedResponse> {
+    const { body, ...head } = request;
+    const hold = new AbortController();
+    over.then(() => hold.abort());
+    const holdUntil = performance.now() + Math.min(timeoutMs, HOLD_MS);
+    for (let pauseMs = HOLD_PAUSE_MS;; pauseMs = Math.min(pauseMs * 2, HOLD_PAUSE_MS_MAX)) {
+      const answer = await this.#askEach({ ...head, relayed: true }, { timeoutMs, body, over });
+      if (!answer.leaderless || hold.signal.aborted || performance.now() + pauseMs > holdUntil) return answer;
+      await pause(jitter(pauseMs), hold.signal);
+    }
+  }
+
+  /** The answer of the first server that takes the request and knows a leader, or the last one's that knows none. */
+  async #askEach(head: Record<string, unknown>, options: CallOptions): Promise<ForwardedResponse> {
+    let failure: unknown = new NoServerError();
+    let leaderless: ForwardedResponse | undefined;
+    for (const addr of [...this.#servers]) {
+      try {
+        const answer = decodeResponse(await this.#rpc.call(addr, "http", head, options));
+        if (!answer.leaderless) return answer;
+        leaderless = answer;
+      } catch (error) {
+        if (!(error instanceof NotSentError)) throw error;
+        failure = error;
+      }
+      this.#demote(addr);
+    }
+    if (leaderless) return leaderless;
+    throw failure;
+  }
+
+  /** A server that could not be reached, or knows no leader, is asked last from now on. */
+  #demote(addr: string): void {
+    this.#servers = [...this.#servers.filter((one) => one !== addr), ...this.#servers.filter((one) => one === addr)];
+  }
+
+  async #reachable({ timeoutMs }: { timeoutMs: number }): Promise<{ error?: string }> {
+    for (const addr of [...this.#servers]) {
+      try {
+        await this.#rpc.call(addr, "meta", {}, { timeoutMs });
+        return {};
+      } catch {
+        this.#demote(addr);
+      }
+    }
+    return { error: "no server answers" };
+  }
+
+  /** Ends what is under way. */
+  close(): void {
+    clearInterval(this.#timer);
+    this.#rpc.close();
+  }
+}
+
+function serverAddr({ addr, port, tags }: MemberRecord): string {
+  return joinAddress(addr, /^\d{1,5}$/.test(tags.port ?? "") ? Number(tags.port) : port);
+}
+
+function described(error: unknown): DescribedError {
+  return error instanceof NoServerError ? { error: "no known servers", code: "no_servers" } : describeFailure(error);
+}

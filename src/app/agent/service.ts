@@ -1,0 +1,59 @@
+/**
+ * Gossip as its supervisor sees it: opened by a message, in a Worker of its own or, in a client agent, in the process's only
+ * thread; there it is also the way to the servers, as it knows them.
+ * @module
+ */
+import type { FromMembership, MembershipEvent } from "../../drivers/membership/api.ts";
+import { serveCalls } from "../../drivers/membership/calls.ts";
+import { Membership } from "../../drivers/membership/membership.ts";
+import { logger } from "../../base/worker/log.ts";
+import type { WorkerScope } from "../../base/worker/worker_scope.ts";
+import type { FromPool, OpenPool } from "./api.ts";
+import { Relay } from "./relay.ts";
+
+const log = logger("agent");
+
+const EVENT_NAMES: Readonly<Partial<Record<MembershipEvent["type"], string>>> = {
+  "member-join": "EventMemberJoin",
+  "member-leave": "EventMemberLeave",
+  "member-failed": "EventMemberFailed",
+  "member-update": "EventMemberUpdate",
+  "member-reap": "EventMemberReap",
+};
+
+/** One line for each member, in Serf's words. */
+function logEvent(event: MembershipEvent): void {
+  if (!("members" in event)) return;
+  for (const { name, addr } of event.members) log(`serf: ${EVENT_NAMES[event.type]}: ${name} ${addr}`);
+}
+
+async function open({ config, ports, relay: options }: OpenPool): Promise<FromPool> {
+  const clients = new Set<MessagePort>(ports);
+  const relay = options && new Relay(options.port, options.state, options);
+  const onEvent = (event: MembershipEvent) => {
+    logEvent(event);
+    if (membership) relay?.setMembers(membership.members());
+    const message: FromMembership = { k: "event", event };
+    for (const client of clients) client.postMessage(message);
+  };
+  let membership: Membership | undefined = undefined;
+  const gossipLog = logger("gossip");
+  membership = await Membership.start(config, {
+    onEvent,
+    log: (line, level) => line.startsWith("EventMember") ? undefined : gossipLog(line, level),
+  });
+  relay?.setMembers(membership.members());
+  for (const port of ports) serveCalls(membership, port, clients);
+  return { k: "opened" };
+}
+
+/** Does what the line says. */
+export function serve(line: WorkerScope<OpenPool, FromPool>): void {
+  line.onmessage = async ({ data: { k, config, ports, relay } }) => {
+    try {
+      line.postMessage(await open({ k, config, ports, ...(relay ? { relay } : {}) }));
+    } catch (error) {
+      line.postMessage({ k: "failed", message: error instanceof Error ? error.message : String(error) });
+    }
+  };
+}

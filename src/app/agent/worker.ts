@@ -1,0 +1,11 @@
+/**
+ * The membership Worker of servers: gossip in a thread of its own, so that no statement and no request holds up a probe. It
+ * may use the network and its own directory. In a client agent gossip runs in the process's only thread (see
+ * node/here.ts).
+ * @module
+ */
+import { workerScope } from "../../base/worker/worker_scope.ts";
+import type { FromPool, OpenPool } from "./api.ts";
+import { serve } from "./service.ts";
+
+serve(workerScope<OpenPool, FromPool>());

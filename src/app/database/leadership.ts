@@ -1,0 +1,89 @@
+/**
+ * What to do with a request that only the leader can answer (spec/rqlite.md 10): redirect the client or hand the request
+ * on, at most one hop.
+ * @module
+ */
+import { ANSWERS_BYTES_MAX } from "../../base/worker/answer_budget.ts";
+import { PART_LENGTH } from "../../core/sql/result_text.ts";
+import { HeldAnswer } from "./held_answer.ts";
+import { HttpError, type HttpResponse, RequestError } from "../../api/http/problem.ts";
+import type { HttpRequest, Services } from "../../api/http/request.ts";
+import { ReplicaError } from "./replica_client.ts";
+
+/** A failed forward of a request that is not about data is a 500, one about data a 200 with `error`. */
+export type FailureStyle = "data" | "operation";
+
+/**
+ * Lets the leader answer.
+ * @throws {HttpError} 503 when none is known.
+ * @throws {RequestError} When the leader could not be asked, or did not answer.
+ */
+export async function askLeader(request: HttpRequest, services: Services, style: FailureStyle): Promise<HttpResponse> {
+  const { leader } = services.replica;
+  if (request.forwarded) throw new RequestError("not leader", "none", { leaderless: true });
+  if (!leader || leader.id === services.options.nodeId) {
+    services.counters.leader_not_found++;
+    throw new HttpError(503, "leader not found", { leaderless: true });
+  }
+  if (request.params.has("redirect")) {
+    if (leader.apiUrl === "") throw new HttpError(500, "leader not found");
+    return { status: 301, body: "", location: leader.apiUrl + request.target };
+  }
+  try {
+    return counted(await handOn(request, services), request, services);
+  } catch (error) {
+    throw forwardError(error, services, style);
+  }
+}
+
+/** Another node answers as if the client had asked it. */
+async function handOn(request: HttpRequest, services: Services): Promise<HttpResponse> {
+  services.counters.forwarded++;
+  const { method, target, contentType, authorization, body, params } = request;
+  return await services.replica.call("forward", {
+    request: { method, target, contentType, authorization, body },
+    timeoutMs: params.timeoutMs,
+    retries: params.retries,
+  });
+}
+
+/**
+ * Counts a long answer of another node, which is here already.
+ * @throws {HttpError} 503 when a read's answer has no room beside those on their way.
+ * @throws {RequestError} When that of a write has none: what it did is not known.
+ */
+function counted(response: HttpResponse, { target }: HttpRequest, { answers }: Services): HttpResponse {
+  const { body } = response;
+  if (typeof body === "string" || body.length < PART_LENGTH) return response;
+  if (answers.take(body.length, ANSWERS_BYTES_MAX)) {
+    return { ...response, body: "", held: new HeldAnswer([body], answers, body.length) };
+  }
+  const why = `too many large answers are on their way to clients (${ANSWERS_BYTES_MAX} bytes at a time)`;
+  if (!target.startsWith("/db/execute") && !target.startsWith("/db/request")) {
+    throw new HttpError(503, `${why}: try again later, or read less at a time with LIMIT`, { retryAfter: 1 });
+  }
+  throw new RequestError(`${why}, and the one of the leader has no room: the write may have taken effect`, "unknown");
+}
+
+/** A client agent keeps no data: a server answers, or has its leader do so. */
+export async function relay(request: HttpRequest, services: Services): Promise<HttpResponse> {
+  try {
+    return counted(await handOn(request, services), request, services);
+  } catch (error) {
+    if (error instanceof ReplicaError && error.code === "no_servers") {
+      throw new HttpError(503, "no servers known: join a pool that has one", { retryAfter: 1 });
+    }
+    throw forwardError(error, services, request.target.startsWith("/db/") ? "data" : "operation");
+  }
+}
+
+function forwardError(error: unknown, services: Services, style: FailureStyle): unknown {
+  if (!(error instanceof ReplicaError)) return error;
+  if (error.code === "no_leader") {
+    services.counters.leader_not_found++;
+    return new HttpError(503, "leader not found", { leaderless: true });
+  }
+  const leaderless = error.code === "not_sent";
+  if (style === "operation") return new HttpError(500, error.message, { leaderless });
+  return new RequestError(error.message, error.code === "unknown" ? "unknown" : "none", { leaderless });
+}

@@ -1,0 +1,258 @@
+/**
+ * This Worker's end of the line to the replica and the writer: writes in batches, outcomes matched by number.
+ *
+ * What arrives within one turn of the event loop leaves in one message, so that a message between Workers carries more
+ * the more there is to do.
+ * @module
+ */
+import { RemoteClock } from "../../base/worker/clock.ts";
+import { Deadlines } from "../../base/worker/deadlines.ts";
+import { pack } from "../../base/codec/packed.ts";
+import type {
+  ForwardedRequest,
+  ForwardedResponse,
+  FromHttp,
+  LeaderInfo,
+  Refused,
+  ReplicaMethods,
+  ToHttp,
+} from "../../drivers/replica/api.ts";
+import type { Member } from "../../core/raft/message.ts";
+import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
+import { type Outcome, unpackOutcomes } from "../../core/sql/exchange.ts";
+import { dropResults, type HeldAnswer } from "./held_answer.ts";
+import type { CatalogChanged, Outcomes } from "../../drivers/sqlite/api.ts";
+import { renderBits, type RenderOptions } from "../../core/sql/render_options.ts";
+
+/** A write's result, or why there is none. */
+export type WriteResult = { readonly k: "done"; readonly outcome: Outcome } | {
+  readonly k: "refused";
+  readonly refused: Refused;
+};
+
+/** The replica refused or failed a call. */
+export class ReplicaError extends Error {
+  /** Always `ReplicaError`. */
+  override readonly name = "ReplicaError";
+  /** Machine-readable reason, for example `not_leader`, `no_leader`, `unknown`. */
+  readonly code: string;
+
+  constructor(message: string, code: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Answers requests that other nodes forward; nobody waits for the answer when it is `over`. */
+export type Serve = (
+  request: ForwardedRequest,
+  over: Promise<void>,
+) => Promise<{ response: ForwardedResponse; held?: HeldAnswer }>;
+
+interface Waiting<T> {
+  resolve(value: T): void;
+  reject(error: Error): void;
+}
+
+/** The replica, seen from HTTP. */
+export class ReplicaClient {
+  /** Called when another file has taken the database's place. */
+  onDatabaseReplaced: () => void = () => {};
+  /** Called when the cluster's own tables may have changed. */
+  onCatalogChanged: () => void = () => {};
+  /** Called when it becomes known who leads, or unknown. */
+  onLeader: () => void = () => {};
+  /** The clocks as the replica has them. */
+  readonly clock = new RemoteClock();
+  /** Who leads, as last heard. */
+  leader: LeaderInfo | null = null;
+  /** Servers of the configuration in force. */
+  members: readonly Member[] = [];
+  readonly #replica: MessagePort;
+  readonly #serve: Serve;
+  readonly #answers: AnswerBudget;
+  readonly #writes = new Map<number, (result: WriteResult) => void>();
+  readonly #deadlines = new Deadlines();
+  readonly #calls = new Map<number, Waiting<unknown>>();
+  readonly #reads = new Map<number, Waiting<{ readonly byLease: boolean }>>();
+  /** For requests of other nodes under way, how to say that nobody waits for the answer. */
+  readonly #served = new Map<number, () => void>();
+  /** Long answers on their way to other nodes. */
+  readonly #held = new Map<number, HeldAnswer>();
+  #outbox: { readonly ref: number; readonly body: Uint8Array; readonly render: number }[] = [];
+  #readOutbox: { readonly ref: number; readonly timeoutMs: number; readonly byRound: boolean }[] = [];
+  #flushDue = false;
+  #nextRef = 1;
+
+  constructor(ports: { replica: MessagePort; writer: MessagePort }, serve: Serve, answers: AnswerBudget) {
+    this.#answers = answers;
+    this.#replica = ports.replica;
+    this.#serve = serve;
+    ports.replica.onmessage = ({ data }: MessageEvent<ToHttp>) => this.#onReplica(data);
+    ports.writer.onmessage = ({ data }: MessageEvent<Outcomes | CatalogChanged>) => {
+      if (data.k === "outcomes") this.#onOutcomes(data);
+      else this.onCatalogChanged();
+    };
+  }
+
+  /** Writes under way. */
+  get pending(): number {
+    return this.#writes.size;
+  }
+
+  /**
+   * Hands a command to the log.
+   * @returns undefined when nothing was heard within `timeoutMs`: the outcome is unknown.
+   */
+  write(body: Uint8Array, options: RenderOptions, timeoutMs: number): Promise<WriteResult | undefined> {
+    return new Promise((resolve) => {
+      const ref = this.#nextRef++;
+      const limit = this.#deadlines.start(timeoutMs, () => {
+        this.#writes.delete(ref);
+        resolve(undefined);
+      });
+      this.#writes.set(ref, (result) => {
+        this.#deadlines.remove(limit);
+        resolve(result);
+      });
+      this.#outbox.push({ ref, body, render: renderBits(options) });
+      this.#schedule();
+    });
+  }
+
+  /**
+   * Resolves when what is committed now, by word of a quorum, is applied here.
+   * @param byRound Whether the quorum is to be asked now; otherwise a lease may do, of which the result tells.
+   */
+  confirmRead(timeoutMs: number, { byRound } = { byRound: true }): Promise<{ readonly byLease: boolean }> {
+    return new Promise((resolve, reject) => {
+      const ref = this.#nextRef++;
+      const limit = this.#deadlines.start(timeoutMs, () => this.#settleRead(ref, { error: "timeout waiting for fsm" }));
+      const clear = () => this.#deadlines.remove(limit);
+      this.#reads.set(ref, { resolve: (how) => (clear(), resolve(how)), reject: (error) => (clear(), reject(error)) });
+      this.#readOutbox.push({ ref, timeoutMs, byRound });
+      this.#schedule();
+    });
+  }
+
+  /** A lone write leaves at once; others wait for the end of the turn, to leave together. */
+  #schedule(): void {
+    if (this.#flushDue) return;
+    if (this.#writes.size + this.#reads.size === 1) return this.#flush();
+    this.#flushDue = true;
+    setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#flushDue = false;
+    if (this.#outbox.length > 0) {
+      const items = this.#outbox;
+      this.#outbox = [];
+      const message: FromHttp = {
+        k: "propose",
+        refs: items.map(({ ref }) => ref),
+        render: items.map(({ render }) => render),
+        bodies: pack(items.map(({ body }) => body)),
+      };
+      this.#replica.postMessage(message);
+    }
+    if (this.#readOutbox.length > 0) {
+      const reads = this.#readOutbox;
+      this.#readOutbox = [];
+      const message: FromHttp = {
+        k: "reads",
+        refs: reads.map(({ ref }) => ref),
+        timeoutMs: Math.max(...reads.map(({ timeoutMs }) => timeoutMs)), // each has its own limit here
+        byRound: reads.some(({ byRound }) => byRound),
+        nowMs: performance.now(),
+      };
+      this.#replica.postMessage(message);
+    }
+  }
+
+  /**
+   * Asks the replica.
+   * @param over Nobody waits for the answer any more: it need not come, and is a failure if it has not.
+   */
+  call<M extends keyof ReplicaMethods>(
+    method: M,
+    params: ReplicaMethods[M]["params"],
+    over?: Promise<void>,
+  ): Promise<ReplicaMethods[M]["result"]> {
+    return new Promise((resolve, reject) => {
+      const ref = this.#nextRef++;
+      this.#calls.set(ref, { resolve: (value) => resolve(value as ReplicaMethods[M]["result"]), reject });
+      this.#post({ k: "call", ref, method, params });
+      over?.then(() => this.#calls.has(ref) && this.#post({ k: "cancel", ref }));
+    });
+  }
+
+  #onOutcomes({ outcomes }: Outcomes): void {
+    for (const outcome of unpackOutcomes(outcomes)) this.#settle(outcome.ref, { k: "done", outcome });
+  }
+
+  #settle(ref: number, result: WriteResult): void {
+    const write = this.#writes.get(ref);
+    this.#writes.delete(ref);
+    if (write) write(result);
+    else if (result.k === "done") dropResults(result.outcome.results, this.#answers); // nobody waits for it
+  }
+
+  #onReplica(message: ToHttp): void {
+    switch (message.k) {
+      case "refused":
+        for (const refused of message.items) this.#settle(refused.ref, { k: "refused", refused });
+        return;
+      case "answer": {
+        const call = this.#calls.get(message.ref);
+        this.#calls.delete(message.ref);
+        if (message.error !== undefined) call?.reject(new ReplicaError(message.error, message.code ?? "failed"));
+        else call?.resolve(message.result);
+        return;
+      }
+      case "readIndices":
+        if (message.aheadMs !== undefined) this.clock.heard(message.aheadMs);
+        for (const ref of message.refs) this.#settleRead(ref, message);
+        return;
+      case "serve":
+        return void this.#serveOne(message);
+      case "serveOver":
+        return this.#served.get(message.ref)?.();
+      case "sent":
+        this.#held.get(message.ref)?.release();
+        return void this.#held.delete(message.ref);
+      case "databaseReplaced":
+        return this.onDatabaseReplaced();
+      case "leader":
+        this.leader = message.leader;
+        return this.onLeader();
+      case "members":
+        this.members = message.members;
+        return;
+    }
+  }
+
+  async #serveOne({ ref, request }: Extract<ToHttp, { k: "serve" }>): Promise<void> {
+    const over = Promise.withResolvers<void>();
+    this.#served.set(ref, over.resolve);
+    const { response, held } = await this.#serve(request, over.promise);
+    this.#served.delete(ref);
+    if (held) this.#held.set(ref, held);
+    const message: FromHttp = { k: "served", ref, response };
+    this.#replica.postMessage(
+      message,
+      held && response.body.buffer instanceof ArrayBuffer ? [response.body.buffer] : [],
+    );
+  }
+
+  #post(message: FromHttp): void {
+    this.#replica.postMessage(message);
+  }
+
+  #settleRead(ref: number, { error, code, byLease = false }: Partial<Extract<ToHttp, { k: "readIndices" }>>): void {
+    const read = this.#reads.get(ref);
+    this.#reads.delete(ref);
+    if (error !== undefined) read?.reject(new ReplicaError(error, code ?? "failed"));
+    else read?.resolve({ byLease });
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * Who leads, as this node knows it, and where: told when another node leads, and when the one that leads moves or is heard
+ * for the first time.
+ * @module
+ */
+import type { NodeId } from "../../core/raft/message.ts";
+import type { LeaderInfo } from "../replica/api.ts";
+
+/** Surroundings. */
+export interface KnownLeaderParts {
+  /** This node. */
+  readonly self: LeaderInfo;
+  /** Cluster address of a node; undefined while there is none. */
+  addrOf(id: NodeId): string | undefined;
+  /** URL of a node's HTTP API; undefined while it was not heard. */
+  apiUrlOf(id: NodeId): string | undefined;
+  /** Takes what is known now, whenever it is not what was known before. */
+  tell(leader: LeaderInfo | null): void;
+}
+
+/** The leader. */
+export class KnownLeader {
+  readonly #parts: KnownLeaderParts;
+  #id: NodeId | null = null;
+  #changes = 0;
+  #told: LeaderInfo | null = null;
+
+  constructor(parts: KnownLeaderParts) {
+    this.#parts = parts;
+  }
+
+  /** Its id; null while none is known. */
+  get id(): NodeId | null {
+    return this.#id;
+  }
+
+  /** How often another one, or none, came to be known. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** Null also while its address is unknown. */
+  get info(): LeaderInfo | null {
+    const { self, addrOf, apiUrlOf } = this.#parts;
+    if (this.#id === null) return null;
+    if (this.#id === self.id) return self;
+    const addr = addrOf(this.#id);
+    return addr === undefined ? null : { id: this.#id, addr, apiUrl: apiUrlOf(this.#id) ?? "" };
+  }
+
+  /** Takes who leads. @returns Whether that is news. */
+  set(id: NodeId | null): boolean {
+    if (id === this.#id) return false;
+    this.#id = id;
+    this.#changes++;
+    this.update();
+    return true;
+  }
+
+  /** To be called when addresses may have changed. */
+  update(): void {
+    const { info } = this;
+    const told = this.#told;
+    if (info?.id === told?.id && info?.addr === told?.addr && info?.apiUrl === told?.apiUrl) return;
+    this.#told = info;
+    this.#parts.tell(info);
+  }
+}

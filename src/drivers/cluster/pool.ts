@@ -1,0 +1,149 @@
+/**
+ * The gossip pool, as far as it concerns Raft (spec/consul.md 9.6, 9.7): where the servers are, to enter a cluster
+ * through or to form one with; a server that moved is looked for where gossip says it is; one that left is removed by the
+ * leader. A failed one stays a member: only an operator, or a reaping flag, takes its vote away.
+ *
+ * Gossip is advice. Who answers at an address has to prove its id and disk before a Raft message counts (B2), so that a wrong
+ * word here costs a connection and nothing else.
+ * @module
+ */
+import { joinAddress } from "../../base/codec/address.ts";
+import type { FromMembership, MemberRecord, MembershipEvent, ToMembership } from "../membership/api.ts";
+import type { CoreStatus } from "../../core/raft/effects.ts";
+import type { Member, NodeId } from "../../core/raft/message.ts";
+import { Progress } from "./progress.ts";
+
+/** Membership and configuration are compared this often, besides at each event. */
+const COMPARE_MS = 2000;
+
+/** Surroundings. */
+export interface PoolParts {
+  readonly port: MessagePort;
+  readonly nodeId: NodeId;
+  readonly bootstrapExpect: number;
+  status(): CoreStatus;
+  /** Takes a member out; on the leader. */
+  remove(id: NodeId): Promise<boolean>;
+  /** Changes a member's address; on the leader. */
+  readdress(id: NodeId, addr: string): Promise<void>;
+  /** Servers may be elsewhere than before. */
+  onMoved(): void;
+  log(line: string): void;
+}
+
+/** The servers of the pool. */
+export class Pool {
+  readonly #parts: PoolParts;
+  readonly #progress: Progress;
+  #servers: readonly MemberRecord[] = [];
+  /** Ids of members that the pool has forgotten: failed or gone for longer than the reconnect timeout. */
+  readonly #reaped = new Set<string>();
+  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #answers = new Map<number, (members: readonly MemberRecord[]) => void>();
+  #nextRef = 1;
+  #isBusy = false;
+
+  constructor(parts: PoolParts) {
+    this.#parts = parts;
+    this.#progress = new Progress(parts.log);
+    parts.port.onmessage = ({ data }: MessageEvent<FromMembership>) => {
+      if (data.k === "event") this.#onEvent(data.event);
+      if (data.k !== "answer") return;
+      // `members` is all that is asked here, and cannot fail.
+      this.#answers.get(data.ref)?.(Array.isArray(data.result) ? data.result : []);
+      this.#answers.delete(data.ref);
+    };
+    this.#timer = setInterval(() => this.#refresh(), COMPARE_MS);
+    this.#refresh();
+  }
+
+  #onEvent(event: MembershipEvent): void {
+    if (!("members" in event)) return;
+    if (event.type === "member-reap") { for (const { tags } of event.members) this.#reaped.add(tags.id ?? ""); }
+    this.#refresh();
+  }
+
+  /** Cluster addresses of the servers that are up, this one included. */
+  async serverAddrs(): Promise<string[]> {
+    await this.#refresh();
+    return this.#servers.filter(({ status }) => status === "alive").map(addrOf);
+  }
+
+  /** Where a node is by the word of the pool; undefined where it does not say. */
+  addrOf(id: NodeId): string | undefined {
+    const found = this.#servers.find(({ tags, status }) => tags.id === id && status === "alive");
+    return found && addrOf(found);
+  }
+
+  /** Hands a connection that begins like gossip to the membership Worker. */
+  handOver(remote: string, port: MessagePort): void {
+    const message: ToMembership = { k: "stream", remote, port };
+    this.#parts.port.postMessage(message, [port]);
+  }
+
+  async #refresh(): Promise<void> {
+    const members = await new Promise<readonly MemberRecord[]>((resolve) => {
+      const ref = this.#nextRef++;
+      this.#answers.set(ref, resolve);
+      const message: ToMembership = { k: "call", ref, method: "members", params: {} };
+      this.#parts.port.postMessage(message);
+    });
+    const before = this.#servers.map((member) => `${member.tags.id} ${member.status} ${addrOf(member)}`).join();
+    this.#servers = members.filter(({ tags }) => tags.role === "consul" && tags.id !== undefined);
+    if (this.#servers.map((member) => `${member.tags.id} ${member.status} ${addrOf(member)}`).join() !== before) {
+      this.#parts.onMoved();
+    }
+    this.#warnOfExpect();
+    if (this.#parts.status().role === "leader") await this.#amend();
+  }
+
+  /** All first servers have to expect the same number (9.7). */
+  #warnOfExpect(): void {
+    const { bootstrapExpect, nodeId } = this.#parts;
+    if (bootstrapExpect === 0 || this.#parts.status().config.members.length > 0) return;
+    const other = this.#servers.find(({ tags, status }) =>
+      status === "alive" && tags.id !== nodeId && tags.expect !== undefined && tags.expect !== String(bootstrapExpect)
+    );
+    if (!other) return;
+    const text = `Member ${other.name} has a conflicting expect value. All nodes should expect the same number.`;
+    this.#progress.say(`${text} (${other.tags.expect}, not ${bootstrapExpect})`);
+  }
+
+  /** The leader brings the configuration into line with the pool, one member at a time. */
+  async #amend(): Promise<void> {
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    try {
+      for (const member of this.#parts.status().config.members) await this.#amendMember(member);
+    } catch (error) {
+      this.#progress.say(`a change of membership waits: ${error instanceof Error ? error.message : error}`);
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  /** The leader's own address included: it may have been elected at its new one before anybody wrote that down. */
+  async #amendMember({ id, addr }: Member): Promise<void> {
+    const known = this.#servers.filter(({ tags }) => tags.id === id);
+    const now = known.find(({ status }) => status === "alive");
+    if (now && addrOf(now) !== addr) await this.#parts.readdress(id, addrOf(now));
+    else if (
+      !now && id !== this.#parts.nodeId &&
+      (known.some(({ status }) => status === "left") || known.length === 0 && this.#reaped.has(id))
+    ) {
+      this.#parts.log(`server "${known[0]?.name ?? "?"}" (${id}) has left the pool: it is removed from the cluster`);
+      await this.#parts.remove(id);
+      this.#reaped.delete(id);
+    }
+  }
+
+  /** Looks no more. */
+  close(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+/** Where a server takes Raft's connections. */
+function addrOf({ addr, port, tags }: MemberRecord): string {
+  return joinAddress(addr, /^\d{1,5}$/.test(tags.port ?? "") ? Number(tags.port) : port);
+}

@@ -1,0 +1,114 @@
+/**
+ * The discovery Worker: asks DNS, Consul or etcd where the other nodes are, and tells Consul or etcd where the leader is.
+ * It may use the network; it reads no file and no environment.
+ * @module
+ */
+import type { DiscoveryOptions, FromDiscovery, LeaderRecord, OpenDiscovery, ToDiscovery } from "./api.ts";
+import { ConsulKey } from "./consul.ts";
+import { lookupAddresses } from "./dns.ts";
+import { EtcdKey } from "./etcd.ts";
+import { Register, REPORT_INTERVAL_MS } from "./register.ts";
+import { logger } from "../../base/worker/log.ts";
+import { workerScope } from "../../base/worker/worker_scope.ts";
+
+/** Pause between two looks at the key, as `/status` shows it. */
+const REGISTER_INTERVAL_MS = 3000;
+const NS_PER_MS = 1_000_000;
+
+/** What this way of discovery can do; a method of another way is refused. */
+interface Way {
+  call(method: string, params: unknown): Promise<unknown>;
+  lead(record: LeaderRecord | null): void;
+  status(): Record<string, unknown>;
+}
+
+function wayOf(options: DiscoveryOptions, onStatus: () => void): Way {
+  return options.mode === "dns" || options.mode === "dns-srv"
+    ? dnsWay(options, onStatus)
+    : registerWay(options, onStatus);
+}
+
+function dnsWay(options: Extract<DiscoveryOptions, { mode: "dns" | "dns-srv" }>, onStatus: () => void): Way {
+  const last: { contact: Date | undefined; addresses: readonly string[]; error: string | undefined } = {
+    contact: undefined,
+    addresses: [],
+    error: undefined,
+  };
+  return {
+    async call(method) {
+      if (method !== "addresses") throw new RangeError(`Cannot ${method} in mode ${options.mode}`);
+      try {
+        last.addresses = await lookupAddresses(options);
+        last.contact = new Date();
+        last.error = undefined;
+        return last.addresses;
+      } catch (error) {
+        last.error = error instanceof Error ? error.message : String(error);
+        throw error;
+      } finally {
+        onStatus();
+      }
+    },
+    lead() {},
+    status: () => ({
+      mode: options.mode,
+      name: options.name,
+      ...(options.mode === "dns"
+        ? { port: options.port }
+        : { service: options.service, "dns_name:": `_${options.service}._tcp.${options.name}` }),
+      last_contact: last.contact?.toISOString() ?? "",
+      last_addresses: last.addresses,
+      last_error: last.error ?? "",
+    }),
+  };
+}
+
+function registerWay(options: Extract<DiscoveryOptions, { mode: "consul-kv" | "etcd-kv" }>, onStatus: () => void): Way {
+  const last: { contact: Date | undefined; error: string | undefined } = { contact: undefined, error: undefined };
+  const register = new Register(options.mode === "consul-kv" ? new ConsulKey(options) : new EtcdKey(options), {
+    contact() {
+      last.contact = new Date();
+      last.error = undefined;
+      onStatus();
+    },
+    failed(error) {
+      last.error = error.message;
+      onStatus();
+    },
+    log,
+  });
+  return {
+    async call(method, params) {
+      const { record, revision } = params as { record: LeaderRecord; revision: string }; // from the replica of this process
+      if (method === "read") return await register.read();
+      if (method === "claim") return await register.claim(record);
+      if (method === "replace") return await register.replace(record, revision);
+      throw new RangeError(`Cannot ${method} in mode ${options.mode}`);
+    },
+    lead: (record) => register.report(record),
+    status: () => ({
+      mode: options.mode,
+      key: options.key,
+      register_interval: REGISTER_INTERVAL_MS * NS_PER_MS,
+      report_interval: REPORT_INTERVAL_MS * NS_PER_MS,
+      last_contact: last.contact?.toISOString() ?? "",
+      last_error: last.error ?? "",
+    }),
+  };
+}
+
+const log = logger("disco");
+
+workerScope<OpenDiscovery, never>().onmessage = ({ data: { options, replica } }) => {
+  const tell = (message: FromDiscovery) => replica.postMessage(message);
+  const way = wayOf(options, () => tell({ k: "status", status: way.status() }));
+  tell({ k: "status", status: way.status() });
+  replica.onmessage = async ({ data }: MessageEvent<ToDiscovery>) => {
+    if (data.k === "leading") return way.lead(data.record);
+    try {
+      tell({ k: "answer", ref: data.ref, result: await way.call(data.method, data.params) });
+    } catch (error) {
+      tell({ k: "answer", ref: data.ref, error: error instanceof Error ? error.message : String(error) });
+    }
+  };
+};

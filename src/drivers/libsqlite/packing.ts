@@ -1,0 +1,168 @@
+/**
+ * Values on their way into the native part and rows on their way out, as bytes (the form is in library/muster.c (3)). Pure.
+ * @module
+ */
+
+import type { SqlValue } from "../../core/sql/value.ts";
+
+/** A row of results. */
+export type Row = readonly SqlValue[];
+
+const INTEGER = 1;
+const REAL = 2;
+const TEXT = 3;
+const BLOB = 4;
+const NULL = 5;
+
+/** Texts up to this length are read byte by byte where they are ASCII, which is quicker than asking the decoder. */
+const SHORT_TEXT_BYTES_MAX = 32;
+/** A packer that has grown beyond this is cut back when it is used again. */
+const KEPT_BYTES = 1024 * 1024;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Packs values, into memory that it uses again and again. */
+export class Packer {
+  #bytes = new Uint8Array(256);
+  #view = new DataView(this.#bytes.buffer);
+
+  /** What was packed last, and room behind it; valid until the next call. */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return this.#bytes;
+  }
+
+  /** Packs values to the front of {@linkcode Packer.bytes}. @returns How many bytes they take. */
+  pack(values: readonly SqlValue[]): number {
+    if (this.#bytes.length > KEPT_BYTES) this.#resize(256);
+    let at = 0;
+    for (let index = 0; index < values.length; index++) {
+      const value = values[index];
+      if (value === null) {
+        this.#reserve(at + 1);
+        this.#bytes[at++] = NULL;
+      } else if (typeof value === "string") {
+        this.#reserve(at + 5 + value.length * 3); // a UTF-16 code unit is at most three bytes of UTF-8
+        this.#bytes[at] = TEXT;
+        const written = this.#putText(value, at + 5);
+        this.#view.setUint32(at + 1, written, true);
+        at += 5 + written;
+      } else if (typeof value === "bigint") {
+        this.#reserve(at + 9);
+        this.#bytes[at] = INTEGER;
+        this.#view.setBigInt64(at + 1, value, true);
+        at += 9;
+      } else if (typeof value === "number") {
+        this.#reserve(at + 9);
+        this.#bytes[at] = REAL;
+        this.#view.setFloat64(at + 1, value, true);
+        at += 9;
+      } else {
+        this.#reserve(at + 5 + value.length);
+        this.#bytes[at] = BLOB;
+        this.#view.setUint32(at + 1, value.length, true);
+        this.#bytes.set(value, at + 5);
+        at += 5 + value.length;
+      }
+    }
+    return at;
+  }
+
+  /** Writes a text; a short one of ASCII character by character, which is quicker than asking the encoder. */
+  #putText(text: string, from: number): number {
+    const bytes = this.#bytes;
+    if (text.length <= SHORT_TEXT_BYTES_MAX) {
+      let at = 0;
+      for (; at < text.length; at++) {
+        const code = text.charCodeAt(at);
+        if (code >= 0x80) break;
+        bytes[from + at] = code;
+      }
+      if (at === text.length) return at;
+    }
+    return encoder.encodeInto(text, bytes.subarray(from)).written;
+  }
+
+  #reserve(length: number): void {
+    if (length <= this.#bytes.length) return;
+    const before = this.#bytes;
+    this.#resize(Math.max(length, before.length * 2));
+    this.#bytes.set(before);
+  }
+
+  #resize(length: number): void {
+    this.#bytes = new Uint8Array(length);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
+}
+
+/** Reads packed values one after the other. */
+export class Unpacker {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #at = 0;
+
+  /** Starts at the first byte. */
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** Whether all was read. */
+  get isAtEnd(): boolean {
+    return this.#at >= this.#bytes.length;
+  }
+
+  /** The next value. BLOBs are copies. */
+  next(): SqlValue {
+    const bytes = this.#bytes;
+    const tag = bytes[this.#at++];
+    switch (tag) {
+      case INTEGER: {
+        const low = this.#view.getInt32(this.#at, true);
+        const high = this.#view.getInt32(this.#at + 4, true);
+        this.#at += 8;
+        if (high === low >> 31) return BigInt(low); // most are small, and these are quicker
+        return this.#view.getBigInt64(this.#at - 8, true);
+      }
+      case REAL:
+        this.#at += 8;
+        return this.#view.getFloat64(this.#at - 8, true);
+      case TEXT: {
+        const from = this.#at + 4;
+        this.#at = from + this.#view.getUint32(this.#at, true);
+        return textOf(bytes, from, this.#at);
+      }
+      case BLOB: {
+        const from = this.#at + 4;
+        this.#at = from + this.#view.getUint32(this.#at, true);
+        return bytes.slice(from, this.#at);
+      }
+      default:
+        return null;
+    }
+  }
+}
+
+/** Bytes as text; what is no UTF-8 becomes U+FFFD. */
+export function textOf(bytes: Uint8Array, from: number, to: number): string {
+  if (to - from <= SHORT_TEXT_BYTES_MAX) {
+    let text = "";
+    let at = from;
+    for (; at < to && bytes[at] < 0x80; at++) text += String.fromCharCode(bytes[at]);
+    if (at === to) return text;
+  }
+  return decoder.decode(bytes.subarray(from, to));
+}
+
+/** The rows that lie end to end in `bytes`. */
+export function unpackRows(bytes: Uint8Array, columns: number): Row[] {
+  const reader = new Unpacker(bytes);
+  const rows: Row[] = [];
+  while (!reader.isAtEnd) {
+    const row: SqlValue[] = new Array(columns);
+    for (let at = 0; at < columns; at++) row[at] = reader.next();
+    rows.push(row);
+  }
+  return rows;
+}

@@ -1,0 +1,350 @@
+/**
+ * Membership: this node as one of a pool that finds its members, notices who fails, and spreads events and queries by
+ * gossip, together with real `serf` and memberlist programs (spec/gossip.md).
+ *
+ * It guarantees: nothing that arrives from the network ends it or makes it grow without bound; what it tells of members
+ * is in the order in which it came to know it; restarted, it finds its pool again by what it kept in its directory.
+ * @module
+ */
+import type { SerfEvent } from "../../core/serf/state.ts";
+import { pushPull } from "../../core/swim/spread.ts";
+import type { KeyOperation } from "../../core/serf/internal_query.ts";
+import { decodeKeyText } from "../../core/swim/key_text.ts";
+import { joinAddress } from "../../base/codec/address.ts";
+import type { LogLevel } from "../../core/swim/effect.ts";
+import type {
+  Coordinate,
+  Endpoint,
+  GossipStream,
+  JoinResult,
+  KeyResult,
+  KeyText,
+  MemberRecord,
+  MembershipConfig,
+  MembershipEvent,
+  QueryAnswer,
+  QueryOptions,
+} from "./api.ts";
+import { Coalescer } from "./coalescer.ts";
+import { Engine } from "./engine.ts";
+import { SnapshotFile, writeKeyring } from "./files.ts";
+import { resolveJoinAddress } from "./join_address.ts";
+import { LimitedLog } from "./log_limit.ts";
+import type { Cipher } from "../../core/swim/cipher.ts";
+import { cipherOf, coreOptions } from "./options.ts";
+import { keyResultOf, recordOf } from "./record.ts";
+import { acceptStreams, bindSockets, type Sockets } from "./sockets.ts";
+import { statsOf } from "./stats.ts";
+import { StreamService } from "./stream_service.ts";
+import { SWIM_PROFILES } from "../../core/swim/profile.ts";
+
+/** How long after they have moved the clocks are remembered. */
+const CLOCKS_MS = 500;
+/** Addresses that are called on at a time. */
+const JOINS_AT_A_TIME = 8;
+
+/** The surroundings of a node. */
+export interface MembershipParts {
+  /** Told of what happens, in its order. It may call back. */
+  onEvent?(event: MembershipEvent): void;
+  log?(line: string, level: LogLevel): void;
+}
+
+/** A node in a pool. */
+export class Membership {
+  readonly #config: MembershipConfig;
+  readonly #engine: Engine;
+  readonly #streams: StreamService;
+  readonly #sockets: Sockets;
+  readonly #snapshot: SnapshotFile | undefined;
+  readonly #coalescer: Coalescer;
+  readonly #log: LimitedLog;
+  #clocksTimer: ReturnType<typeof setTimeout> | undefined;
+  #accepting: Promise<void> = Promise.resolve();
+  #isClosed = false;
+  #joinsWithoutReplay = 0;
+
+  /**
+   * Starts a node; it calls on the members that it remembers.
+   * @throws {RangeError} When the configuration cannot be used.
+   * @throws {KeyringError} When its keys cannot be.
+   * @throws {TagsError} When its tags are too large.
+   * @throws {Error} When the address is not free.
+   */
+  static async start(config: MembershipConfig, parts: MembershipParts = {}): Promise<Membership> {
+    if (config.directory !== undefined) Deno.mkdirSync(config.directory, { recursive: true });
+    return new Membership(config, await cipherOf(config), parts);
+  }
+
+  private constructor(
+    config: MembershipConfig,
+    cipher: Cipher | undefined,
+    { onEvent = () => {}, log = () => {} }: MembershipParts,
+  ) {
+    this.#config = config;
+    this.#log = new LimitedLog((level, text) => log(text, level));
+    const { directory, rejoinAfterLeave = false } = config;
+    if (directory !== undefined) {
+      const onError = (error: unknown) =>
+        this.#log.write("error", `the snapshot cannot be written: ${error}`, performance.now());
+      this.#snapshot = new SnapshotFile(directory, { rejoinAfterLeave, onError });
+    }
+    this.#coalescer = new Coalescer({ members: config.coalesceMembers, users: config.coalesceUserEvents }, onEvent);
+    const profile = SWIM_PROFILES[config.profile ?? "lan"];
+    this.#streams = new StreamService(config.tuning?.streamTimeoutMs ?? profile.streamTimeoutMs);
+    this.#sockets = bindSockets(config.bind, config.ownListener ?? true);
+    try {
+      const { local } = this.#sockets;
+      this.#engine = new Engine(coreOptions(config, { local, restored: this.#snapshot?.snapshot.clocks, cipher }), {
+        socket: this.#sockets.udp,
+        log: this.#log,
+        onEvent: (event) => this.#onEvent(event),
+        onTurn: () => this.#watchClocks(),
+        exchange: (to, request, timeoutMs) => this.#streams.exchange({ to, request, timeoutMs }),
+      });
+    } catch (error) {
+      this.#closeSockets();
+      throw error;
+    }
+    this.#streams.engine = this.#engine;
+    const known = [...this.#snapshot?.snapshot.alive ?? []].filter(([name]) => name !== config.name);
+    this.#engine.start();
+    const { tcp } = this.#sockets;
+    if (tcp) this.#accepting = acceptStreams(tcp, (stream, remote) => this.serveStream(stream, remote));
+    this.#rejoin(known);
+  }
+
+  /** Where this node listens. */
+  get local(): Endpoint {
+    return this.#sockets.local;
+  }
+
+  #onEvent(event: SerfEvent): void {
+    switch (event.type) {
+      case "query": {
+        const { query } = event;
+        if (this.#config.tellQueries) this.#coalescer.add({ type: "query", ...query });
+        return;
+      }
+      case "keyring":
+        return this.#saveKeyring();
+      case "leaving":
+        return this.#snapshot?.add({ k: "leave" });
+      case "user":
+      case "fatal":
+        return this.#coalescer.add(event);
+      default: {
+        const member = recordOf(event.member);
+        this.#remember(event.type, member);
+        this.#coalescer.add({ type: event.type, members: [member] });
+      }
+    }
+  }
+
+  #remember(type: SerfEvent["type"], { name, addr, port }: MemberRecord): void {
+    if (type === "member-join" || type === "member-update") {
+      this.#snapshot?.add({ k: "alive", name, address: joinAddress(addr, port) });
+    }
+    if (type === "member-leave" || type === "member-failed") this.#snapshot?.add({ k: "not-alive", name });
+  }
+
+  /** Whether the clocks stand elsewhere than remembered. */
+  #haveClocksMoved(snapshot: SnapshotFile): boolean {
+    const { clock, eventClock, queryClock } = this.#engine.serf.state;
+    const { member, event, query } = snapshot.snapshot.clocks;
+    return clock.time - 1n !== member || eventClock.time - 1n !== event || queryClock.time - 1n !== query;
+  }
+
+  #watchClocks(): void {
+    if (!this.#snapshot || this.#isClosed || this.#clocksTimer !== undefined) return;
+    if (!this.#haveClocksMoved(this.#snapshot)) return;
+    this.#clocksTimer = setTimeout(() => {
+      this.#clocksTimer = undefined;
+      this.#rememberClocks();
+    }, CLOCKS_MS);
+  }
+
+  #rememberClocks(): void {
+    if (!this.#snapshot || !this.#haveClocksMoved(this.#snapshot)) return;
+    const { clock, eventClock, queryClock } = this.#engine.serf.state;
+    const clocks = { member: clock.time - 1n, event: eventClock.time - 1n, query: queryClock.time - 1n };
+    this.#snapshot.add({ k: "clocks", clocks });
+  }
+
+  #saveKeyring(): void {
+    const { directory } = this.#config;
+    const keyring = this.#engine.serf.state.cipher?.keyring;
+    if (directory === undefined || !keyring) return;
+    try {
+      writeKeyring(directory, keyring);
+    } catch (error) {
+      this.#log.write("error", `the keyring cannot be written: ${error}`, performance.now());
+    }
+  }
+
+  /** Calls on remembered members, in random order, until one answers. */
+  async #rejoin(known: [string, string][]): Promise<void> {
+    const order = known.map((one) => ({ one, at: Math.random() })).toSorted((a, b) => a.at - b.at);
+    for (const { one: [name, address] } of order) {
+      if (this.#isClosed) return;
+      this.#log.write("info", `Attempting re-join to previously known node: ${name}: ${address}`, performance.now());
+      if ((await this.join([address], { replay: true })).joined > 0) return;
+    }
+    if (known.length > 0) this.#log.write("warn", "Failed to re-join any previously known node", performance.now());
+  }
+
+  /** Takes a stream that begins like gossip and was accepted elsewhere; owned from now on. */
+  serveStream(stream: GossipStream, remote: string): void {
+    this.#streams.serve(stream, remote);
+  }
+
+  /** Members as this node has heard of them, itself included. */
+  members(): MemberRecord[] {
+    return [...this.#engine.serf.state.members.values()].map(recordOf);
+  }
+
+  /**
+   * Exchanges state with each address, and tells the pool when one answered.
+   * @param replay Whether user events of before are told, too.
+   */
+  async join(addresses: readonly string[], { replay = false } = {}): Promise<JoinResult> {
+    const errors: string[] = [];
+    let joined = 0;
+    const { state } = this.#engine.serf;
+    if (!replay) this.#joinsWithoutReplay++;
+    state.ignoresOldEvents = this.#joinsWithoutReplay > 0;
+    const call = async (address: string) => {
+      try {
+        for (const to of await resolveJoinAddress(address, this.local.port)) {
+          const error = await new Promise<string | undefined>((resolve) =>
+            this.#engine.turn(({ state: { net } }) => pushPull(net, { to, join: true }, resolve))
+          );
+          if (error === undefined) joined++;
+          else errors.push(`Failed to join ${joinAddress(to.host, to.port)}: ${error}`);
+        }
+      } catch (error) {
+        errors.push(`Failed to join ${address}: ${error instanceof Error ? error.message : error}`);
+      }
+    };
+    for (let at = 0; at < addresses.length; at += JOINS_AT_A_TIME) {
+      await Promise.all(addresses.slice(at, at + JOINS_AT_A_TIME).map(call));
+    }
+    if (!replay) this.#joinsWithoutReplay--;
+    state.ignoresOldEvents = this.#joinsWithoutReplay > 0;
+    if (joined > 0) this.#engine.turn((serf, nowMs) => serf.joined(nowMs));
+    return { joined, errors };
+  }
+
+  /** Leaves; resolves when the others were told and had time to hear it. The node answers until {@linkcode close}. */
+  async leave(): Promise<void> {
+    await new Promise<void>((resolve) => this.#engine.turn((serf, nowMs) => serf.leave(nowMs, resolve)));
+    this.#snapshot?.flush();
+  }
+
+  /**
+   * Declares a member left; one that is there objects.
+   * @throws {Error} When no member has the name.
+   */
+  async forceLeave(name: string, { prune = false } = {}): Promise<void> {
+    if (!this.#engine.serf.state.members.has(name)) throw new Error(`No node found with name '${name}'`);
+    await new Promise<void>((resolve) =>
+      this.#engine.turn((serf, nowMs) => serf.forceLeave({ node: name, prune }, nowMs, resolve))
+    );
+  }
+
+  /**
+   * Replaces this node's tags; resolves when that was sent.
+   * @throws {TagsError} When they take more than 512 bytes.
+   */
+  async setTags(tags: Readonly<Record<string, string>>): Promise<void> {
+    const map = new Map(Object.entries(tags));
+    await new Promise<void>((resolve) => this.#engine.turn((serf, nowMs) => serf.setTags(map, nowMs, resolve)));
+  }
+
+  /**
+   * Fires a user event; it is told here, too.
+   * @throws {UserEventError} When it is too large.
+   */
+  fireEvent(name: string, payload: Uint8Array, { coalesce = true } = {}): void {
+    this.#engine.turn((serf, nowMs) => serf.fireEvent({ name, payload, coalesce }, nowMs));
+  }
+
+  /**
+   * Asks the pool; resolves when the time for answers is over.
+   * @throws {QueryError} When the query is too large, or its name is reserved.
+   * @throws {DecodeError} When a pattern cannot be used.
+   */
+  async query(options: QueryOptions, onAnswer: (answer: QueryAnswer) => void): Promise<void> {
+    const { name, payload = new Uint8Array(0), nodes = [], tags = {}, wantAck = false, relayFactor = 0, timeoutMs } =
+      options;
+    const params = { name, payload, nodes, tags: new Map(Object.entries(tags)), wantAck, relayFactor, timeoutMs };
+    await new Promise<void>((resolve) =>
+      this.#engine.turn((serf, nowMs) =>
+        serf.query(params, {
+          onAck: (from) => onAnswer({ type: "ack", from }),
+          onResponse: (from, response) => onAnswer({ type: "response", from, payload: response }),
+          onDone: resolve,
+        }, nowMs)
+      )
+    );
+  }
+
+  /**
+   * Answers a query that was told.
+   * @throws {QueryError} When it is too late, was answered, or the answer is too large.
+   */
+  respond(ref: number, payload: Uint8Array): void {
+    this.#engine.turn((serf, nowMs) => serf.respond(ref, payload, nowMs));
+  }
+
+  /**
+   * Installs, uses or removes a key on all members, or lists the keys of all.
+   * @throws {KeyringError} When the key is none.
+   */
+  async keys(
+    operation: KeyOperation,
+    { key, relayFactor = 0 }: { key?: KeyText; relayFactor?: number } = {},
+  ): Promise<KeyResult> {
+    const bytes = key === undefined ? undefined : decodeKeyText(key);
+    return await new Promise((resolve) =>
+      this.#engine.turn((serf, nowMs) =>
+        serf.keys(operation, { key: bytes, relayFactor, onDone: (tally) => resolve(keyResultOf(tally)) }, nowMs)
+      )
+    );
+  }
+
+  /** Figures, see {@linkcode statsOf}. */
+  stats(): Record<string, string> {
+    return statsOf(this.#engine);
+  }
+
+  /** This node's network coordinate, or the last one heard of another. */
+  coordinate(name = this.#config.name): Coordinate | undefined {
+    const { coordinates, coordinatesOfOthers } = this.#engine.serf.state;
+    return name === this.#config.name ? coordinates.own : coordinatesOfOthers.get(name);
+  }
+
+  #closeSockets(): void {
+    for (const socket of [this.#sockets.tcp, this.#sockets.udp]) {
+      try {
+        socket?.close();
+      } catch {
+        // closed before
+      }
+    }
+  }
+
+  /** Ends at once, without leaving; resolves when the port is free. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#clocksTimer);
+    this.#rememberClocks();
+    const reading = this.#engine.close();
+    this.#streams.close();
+    this.#closeSockets();
+    this.#coalescer.close();
+    this.#snapshot?.close();
+    await Promise.all([reading, this.#accepting]);
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * What the core keeps, as the shapes of `api.ts`: copies that may be sent anywhere.
+ * @module
+ */
+import type { KeyTally } from "../../core/serf/internal_query.ts";
+import { formatIp } from "../../core/swim/ip.ts";
+import { VSN } from "../../core/swim/node_table.ts";
+import type { SerfMember } from "../../core/serf/state.ts";
+import type { KeyResult, MemberRecord } from "./api.ts";
+
+/** A member. */
+export function recordOf({ name, addr, port, tags, status, vsn }: SerfMember): MemberRecord {
+  return {
+    name,
+    addr: formatIp(addr),
+    port,
+    tags: Object.fromEntries(tags),
+    status,
+    protocolMin: vsn[VSN.protocolMin],
+    protocolMax: vsn[VSN.protocolMax],
+    protocolCur: vsn[VSN.protocolCur],
+    delegateMin: vsn[VSN.delegateMin],
+    delegateMax: vsn[VSN.delegateMax],
+    delegateCur: vsn[VSN.delegateCur],
+  };
+}
+
+/** What the members said about keys. */
+export function keyResultOf({ members, responses, failures, messages, keys, primaryKeys }: KeyTally): KeyResult {
+  return {
+    members,
+    responses,
+    failures,
+    messages: Object.fromEntries(messages),
+    keys: Object.fromEntries(keys),
+    primaryKeys: Object.fromEntries(primaryKeys),
+  };
+}

@@ -1,0 +1,234 @@
+/**
+ * The messages of the replica Worker. Types only.
+ * @module
+ */
+import type { Member, NodeId } from "../../core/raft/message.ts";
+import type { Packed } from "../../base/codec/packed.ts";
+
+/** How a node is to take part in the cluster; decided by the command line. */
+export interface ReplicaOptions {
+  readonly nodeId: NodeId;
+  readonly storageId: string;
+  /** Directory of the log. */
+  readonly directory: string;
+  /** Cluster address to listen on, `host:port`. */
+  readonly bindAddr: string;
+  /** Cluster address for the others. */
+  readonly advertisedAddr: string;
+  /** URL of the HTTP API for clients, for example `http://localhost:4001`. */
+  readonly apiUrl: string;
+  readonly version: string;
+  readonly isVoter: boolean;
+  /** Ways into a cluster. */
+  readonly join: readonly string[];
+  readonly joinAttempts: number;
+  readonly joinIntervalMs: number;
+  readonly bootstrapExpect: number;
+  /** Start a cluster of this node alone at the first start, without asking anybody. */
+  readonly bootstrapAlone: boolean;
+  readonly bootstrapTimeoutMs: number;
+  /** Members through which it goes back into the cluster that it was in, its data being lost; it founds none. */
+  readonly rejoin: readonly string[];
+  /** Present in a mode of discovery. */
+  readonly discovery: DiscoveryUse | undefined;
+  readonly heartbeatTimeoutMs: number;
+  readonly electionTimeoutMs: number;
+  /** Take leases for reads, and promise what they need (R10). */
+  readonly leaseReads: boolean;
+  /** Longest wait for room to propose. */
+  readonly applyTimeoutMs: number;
+  /** Steps of SQLite's virtual machine that an entry may take, where this node leads. */
+  readonly maxSteps: number;
+  readonly connectTimeoutMs: number;
+  readonly stepdownOnShutdown: boolean;
+  readonly removeOnShutdown: boolean;
+  /** Stop Raft when this node was removed from the cluster. */
+  readonly stopWhenRemoved: boolean;
+  /** Time after which a voter that is not heard is removed; 0: never. */
+  readonly reapVoterMs: number;
+  /** The same for the others. */
+  readonly reapNonVoterMs: number;
+  /** Longest HTTP request that another node may forward. */
+  readonly forwardBytesMax: number;
+}
+
+/** What discovery gives: the addresses of all nodes, a key with the leader's record, or the servers of the gossip pool. */
+export interface DiscoveryUse {
+  readonly kind: "addresses" | "register" | "pool";
+  /** Grace time of a dead record; 0: it is never replaced. */
+  readonly deadAfterMs: number;
+}
+
+/** First message to the Worker: what it is to be, and whom it talks to. */
+export interface ReplicaOpen {
+  readonly k: "open";
+  readonly options: ReplicaOptions;
+  /** Shared memory of the node's state. */
+  readonly state: SharedArrayBuffer;
+  readonly writer: MessagePort;
+  readonly http: readonly MessagePort[];
+  readonly snapshots: MessagePort;
+  /** Present with {@linkcode ReplicaOptions.discovery} of a service. */
+  readonly discovery: MessagePort | undefined;
+  /** The line to the membership Worker, in a node that gossips. */
+  readonly pool: MessagePort | undefined;
+}
+
+/** From the supervisor, afterwards. */
+export type ToReplica = ReplicaOpen | { readonly k: "shutdown"; readonly leave: boolean };
+
+/** To the supervisor. */
+export type FromReplica =
+  | { readonly k: "listening" }
+  | { readonly k: "wantSnapshots" } // the snapshot Worker is to be started
+  | { readonly k: "clustered" } // the node is part of a cluster and knows its leader
+  | { readonly k: "stopped" }
+  | {
+    readonly k: "failed";
+    readonly message: string;
+    readonly exitCode: number;
+    /** Where its data are damaged: cluster addresses of other members. */
+    readonly members: readonly string[];
+  };
+
+/** An HTTP request as one node hands it to another: to be answered there as if a client had sent it. */
+export interface ForwardedRequest {
+  readonly method: string;
+  /** Path and query string. */
+  readonly target: string;
+  readonly contentType: string;
+  readonly authorization: string;
+  /** It comes from a client agent, which sends everything on: the answerer may itself ask the leader. */
+  readonly relayed?: boolean;
+  readonly body: Uint8Array;
+}
+
+/** The answer to a forwarded request. */
+export interface ForwardedResponse {
+  readonly status: number;
+  readonly contentType: string;
+  readonly servedBy: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Nothing was done, as no leader is known there or it cannot be reached: it may be asked again, or another node. */
+  readonly leaderless?: boolean;
+  /** It is long: whoever made it is to be told when it was sent. */
+  readonly isHeld?: boolean;
+  readonly body: Uint8Array;
+}
+
+/** Writes to be replicated, packed: the n-th element of each list belongs to the n-th write. */
+export interface Proposals {
+  readonly k: "propose";
+  /** The asker's own numbers. */
+  readonly refs: readonly number[];
+  /** How to render the results (sql/render_bits.ts). */
+  readonly render: readonly number[];
+  /** Encoded commands, not stamped yet. */
+  readonly bodies: Packed;
+}
+
+/** What can be asked of the replica, by method: parameters and result. */
+export interface ReplicaMethods {
+  /** Hands an HTTP request to the leader. */
+  forward: { params: { request: ForwardedRequest; timeoutMs: number; retries: number }; result: ForwardedResponse };
+  /** The servers with what they say of themselves, each asked now. */
+  nodes: { params: { timeoutMs: number }; result: NodeInfo[] };
+  /** Takes a server out of the cluster; on the leader. */
+  remove: { params: { id: string; timeoutMs: number }; result: { removed: boolean } };
+  /** Hands leadership over. */
+  transfer: { params: { to?: string; timeoutMs: number }; result: { leader: string | null } };
+  /** Makes what is applied durable and cuts the log behind it; `done` false: there was nothing to do. */
+  snapshot: { params: { trailing: number; timeoutMs: number }; result: { done: boolean } };
+  /** Compares the content of all replicas; see verification.ts. */
+  verify: { params: Record<string, never>; result: Record<string, unknown> };
+  /** For `/debug/vars`, by group. */
+  counters: { params: Record<string, never>; result: Record<string, Record<string, number>> };
+  /** For `/status`. */
+  status: { params: Record<string, never>; result: Record<string, unknown> };
+  /** Whether the leader answers now. */
+  leaderReachable: { params: { timeoutMs: number }; result: { error?: string } };
+  /** Waits until this node has applied what the leader had committed, as of its last word. */
+  caughtUp: { params: { timeoutMs: number }; result: { error?: string } };
+}
+
+/** One server of `/nodes`. */
+export interface NodeInfo {
+  readonly id: string;
+  readonly apiAddr?: string;
+  readonly addr: string;
+  readonly version: string;
+  readonly voter: boolean;
+  readonly reachable: boolean;
+  readonly leader: boolean;
+  /** Seconds that the answer took. */
+  readonly time?: number;
+  readonly error?: string;
+}
+
+/** From an HTTP Worker. */
+export type FromHttp =
+  | Proposals
+  | { readonly k: "call"; readonly ref: number; readonly method: keyof ReplicaMethods; readonly params: unknown }
+  | { readonly k: "cancel"; readonly ref: number } // nobody waits for the answer to this call any more
+  | {
+    readonly k: "reads";
+    readonly refs: readonly number[];
+    readonly timeoutMs: number;
+    /** A lease is not enough. */
+    readonly byRound: boolean;
+    /** The asker's monotonic clock. */
+    readonly nowMs: number;
+  }
+  | { readonly k: "served"; readonly ref: number; readonly response: ForwardedResponse };
+
+/** Why a write has no result. `unknown` is the only case in which it may have taken effect (spec/raft.md §2.9). */
+export interface Refused {
+  readonly ref: number;
+  readonly code:
+    | "not_leader"
+    | "not_committed"
+    | "unknown"
+    | "queue_full"
+    | "behind"
+    | "too_large"
+    | "storage_full"
+    | "timeout";
+  /** For people. */
+  readonly message: string;
+}
+
+/** To an HTTP Worker. */
+export type ToHttp =
+  | { readonly k: "refused"; readonly items: readonly Refused[] }
+  | {
+    readonly k: "answer";
+    readonly ref: number;
+    readonly result?: unknown;
+    readonly error?: string;
+    readonly code?: string;
+  }
+  | {
+    readonly k: "readIndices";
+    readonly refs: readonly number[];
+    readonly error?: string;
+    readonly code?: string;
+    /** Only a lease vouches for them: it must still hold when the transaction is open. */
+    readonly byLease?: boolean;
+    /** Where leases are on: this clock, at the arrival of the question, less the asker's when it asked. */
+    readonly aheadMs?: number;
+  }
+  | { readonly k: "serve"; readonly ref: number; readonly request: ForwardedRequest }
+  | { readonly k: "serveOver"; readonly ref: number } // nobody waits for the answer to this request any more
+  | { readonly k: "sent"; readonly ref: number } // the long answer of this number has left
+  | { readonly k: "databaseReplaced" } // readers have to open it again
+  | { readonly k: "leader"; readonly leader: LeaderInfo | null }
+  | { readonly k: "members"; readonly members: readonly Member[] };
+
+/** Who leads. */
+export interface LeaderInfo {
+  readonly id: NodeId;
+  /** Advertised cluster address. */
+  readonly addr: string;
+  /** URL of its HTTP API; empty while it has not been heard. */
+  readonly apiUrl: string;
+}

@@ -1,0 +1,150 @@
+/**
+ * Sees to it that replicas which should hold the same do (spec/raft.md A16): about once a second the leader asks every
+ * node for the digest of one entry. A node that differs from the majority of voters has other data than they, by damage or
+ * a fault of this program, and stops before it can answer anything more. Without a majority there is only the alarm.
+ * @module
+ */
+import type { CoreStatus } from "../../core/raft/effects.ts";
+import type { Index, Member, NodeId } from "../../core/raft/message.ts";
+import { Progress } from "../cluster/progress.ts";
+import type { RpcAnswer, RpcClient } from "../transport/rpc.ts";
+import { numberField, type Rpc } from "../transport/wire.ts";
+
+const COMPARE_MS = 1000;
+const CALL_TIMEOUT_MS = 2000;
+const EMPTY = new Uint8Array(0);
+
+/** This node's data differ from the majority's: it must stop, with exit code 3. */
+export class DivergenceError extends Error {
+  /** Always `DivergenceError`. */
+  override readonly name = "DivergenceError";
+}
+
+/** Surroundings. */
+export interface DivergenceParts {
+  readonly nodeId: NodeId;
+  status(): CoreStatus;
+  applied(): Index;
+  /** This node's digest after `index`; null where it does not have it. */
+  own(index: Index): Promise<number | null>;
+  readonly rpc: RpcClient;
+  fatal(error: Error): void;
+  log(line: string): void;
+}
+
+/** Compares digests. */
+export class Divergence {
+  readonly #parts: DivergenceParts;
+  readonly #progress: Progress;
+  readonly #timer: ReturnType<typeof setInterval>;
+  /** The entry to compare next: applied here a while ago, so that the others have it too. */
+  #next: Index = 0;
+  #compared: Index = 0;
+  #isBusy = false;
+  #agreement: { index: Index; nodes: number; at: Date } | undefined;
+
+  constructor(parts: DivergenceParts) {
+    this.#parts = parts;
+    this.#progress = new Progress(parts.log);
+    this.#timer = setInterval(() => this.#compare(), COMPARE_MS);
+  }
+
+  /** The last comparison in which all that answered agreed, for `/status`. */
+  get agreement(): Record<string, unknown> | null {
+    const last = this.#agreement;
+    return last ? { index: last.index, nodes: last.nodes, at: last.at.toISOString() } : null;
+  }
+
+  async #compare(): Promise<void> {
+    const { status, applied } = this.#parts;
+    if (this.#isBusy || status().role !== "leader" || status().config.members.length < 2) return;
+    const index = this.#next;
+    this.#next = applied();
+    if (index <= this.#compared) return;
+    this.#isBusy = true;
+    this.#compared = index;
+    try {
+      await this.#compareAt(index, status().config.members);
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  async #compareAt(index: Index, members: readonly Member[]): Promise<void> {
+    const { nodeId, own, rpc, fatal } = this.#parts;
+    const digests = await Promise.all(
+      members.map(async (member) => member.id === nodeId ? await own(index) : await this.#ask(member, index)),
+    );
+    const votes = new Map<number, number>();
+    members.forEach(({ role }, at) => {
+      const digest = digests[at];
+      if (role === "voter" && digest !== null) votes.set(digest, (votes.get(digest) ?? 0) + 1);
+    });
+    const voters = members.filter(({ role }) => role === "voter").length;
+    const [right] = [...votes].find(([, count]) => count * 2 > voters) ?? [];
+    const wrong = members.filter((_, at) => digests[at] !== null && digests[at] !== right);
+    if (right === undefined) {
+      if (votes.size > 1) this.#alarm(index, members, digests);
+      return;
+    }
+    if (wrong.length === 0) {
+      this.#agreement = { index, nodes: digests.filter((digest) => digest !== null).length, at: new Date() };
+      return;
+    }
+    this.#alarm(index, members, digests);
+    for (const member of wrong) {
+      if (member.id === nodeId) fatal(divergence(nodeId, index));
+      else {await rpc.call(member.addr, "diverged", { index, digest: right }, { timeoutMs: CALL_TIMEOUT_MS }).catch(
+          () => {},
+        );}
+    }
+  }
+
+  /** Another node's digest; null where it has none, or does not answer now. */
+  async #ask({ addr }: Member, index: Index): Promise<number | null> {
+    try {
+      const { head } = await this.#parts.rpc.call(addr, "digest", { index }, { timeoutMs: CALL_TIMEOUT_MS });
+      return head.digest === null ? null : numberField(head, "digest");
+    } catch {
+      return null; // a node that is gone is not one that differs
+    }
+  }
+
+  /** Answers a call; undefined for one that is not about digests. */
+  answer({ method, head }: Rpc, caller: NodeId): Promise<RpcAnswer> | undefined {
+    switch (method) {
+      case "digest":
+        return this.#parts.own(numberField(head, "index")).then((digest) => ({ head: { digest }, body: EMPTY }));
+      case "diverged":
+        return this.#onTold({ index: numberField(head, "index"), digest: numberField(head, "digest"), caller });
+      default:
+        return undefined;
+    }
+  }
+
+  #alarm(index: Index, members: readonly Member[], digests: readonly (number | null)[]): void {
+    const list = members.map(({ id }, at) => `${id}: ${digests[at] ?? "unknown"}`).join(", ");
+    this.#progress.say(`REPLICAS DIFFER after index ${index}: digests by node ${list}`);
+  }
+
+  /** The leader says what the majority has after `index`. */
+  async #onTold(told: { index: Index; digest: number; caller: NodeId }): Promise<RpcAnswer> {
+    const own = await this.#parts.own(told.index);
+    const isLeader = this.#parts.status().leader === told.caller;
+    if (isLeader && own !== null && own !== told.digest) this.#parts.fatal(divergence(this.#parts.nodeId, told.index));
+    return { head: {}, body: EMPTY };
+  }
+
+  /** Compares no more. */
+  close(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+/** Why a node with other data than the majority stops, and what to do. */
+export function divergence(nodeId: NodeId, index: Index): DivergenceError {
+  return new DivergenceError(
+    `the database of node "${nodeId}" differs from that of the majority, as of index ${index}: this node stops. Keep its ` +
+      "data directory for analysis; then remove the node, empty the directory and let it join again",
+  );
+}

@@ -1,0 +1,279 @@
+/**
+ * The ports to the HTTP Workers: takes their writes, reads and questions, and lets them answer requests that other nodes
+ * forward. A request is forwarded at most one hop, to the leader, and never again once it was sent (spec/raft.md X2).
+ * @module
+ */
+import type { ReplicaNode } from "./node.ts";
+import { RefusedError, type Replica } from "./replica.ts";
+import { Calls, type DescribedError, describeFailure } from "./calls.ts";
+import { NotSentError, RemoteError, type RpcAnswer, type RpcClient } from "../transport/rpc.ts";
+import { type Cluster, withTimeout } from "../cluster/cluster.ts";
+import { unpack } from "../../base/codec/packed.ts";
+import { renderFlags } from "../../core/sql/render_options.ts";
+import type {
+  ForwardedRequest,
+  ForwardedResponse,
+  FromHttp,
+  LeaderInfo,
+  Proposals,
+  Refused,
+  ReplicaMethods,
+  ReplicaOptions,
+  ToHttp,
+} from "./api.ts";
+import type { Waiter } from "../../core/sql/exchange.ts";
+import type { FromWriter } from "../sqlite/api.ts";
+import type { Refusal } from "../../core/raft/effects.ts";
+import { decodeResponse } from "./forwarded.ts";
+import { type Rpc, textField } from "../transport/wire.ts";
+import { DecodeError } from "../../base/codec/cursor.ts";
+
+/** Longest wait for the writer's status. */
+const WRITER_STATUS_MS = 1000;
+/** Forwarded requests of other nodes at a time. */
+const SERVED_MAX = 8192;
+
+const REFUSED_CODES: Partial<Record<Refusal | "not_committed" | "behind", Refused["code"]>> = {
+  not_committed: "not_committed",
+  behind: "behind",
+  queue_full: "queue_full",
+  too_large: "too_large",
+  storage_full: "storage_full",
+};
+
+const REFUSED_TEXTS: Record<Refused["code"], string> = {
+  not_leader: "not leader",
+  not_committed: "leadership lost while committing log",
+  unknown: "outcome unknown",
+  queue_full: "too many writes are waiting: try again later",
+  behind:
+    "the database is busy with an earlier write, and committed ones wait behind it: nothing was written, try again later",
+  too_large: "the request is larger than a log entry may be",
+  storage_full: "no space left on the disk of the leader: nothing was written; free some space",
+  timeout: "timed out enqueuing operation",
+};
+
+/** Surroundings. */
+export interface HttpPortsParts {
+  readonly replica: Replica;
+  readonly cluster: Cluster;
+  readonly rpc: RpcClient;
+  readonly node: ReplicaNode;
+  readonly options: ReplicaOptions;
+}
+
+/** All HTTP Workers of this node. */
+export class HttpPorts {
+  readonly #ports: readonly MessagePort[];
+  readonly #parts: HttpPortsParts;
+  readonly #refused = new Map<number, Refused[]>();
+  readonly #served = new Map<number, (response: ForwardedResponse) => void>();
+  readonly #calls = new Calls(described);
+  readonly #writerStatus: ((status: Record<string, unknown>) => void)[] = [];
+  #nextRef = 1;
+
+  /** @param ports In the order of the writer's ports 1 and up. */
+  constructor(ports: readonly MessagePort[], parts: HttpPortsParts) {
+    this.#ports = ports;
+    this.#parts = parts;
+    ports.forEach((port, at) => {
+      port.onmessage = ({ data }: MessageEvent<FromHttp>) => this.#onMessage(at + 1, data);
+    });
+  }
+
+  #post(port: number, message: ToHttp): void {
+    this.#ports[port - 1]?.postMessage(message);
+  }
+
+  /** To every HTTP Worker. */
+  broadcast(message: ToHttp): void {
+    for (const port of this.#ports) port.postMessage(message);
+  }
+
+  /** A write that did not happen. */
+  refused(waiter: Waiter, why: Refusal | "not_committed" | "behind"): void {
+    const code = REFUSED_CODES[why] ?? "not_leader";
+    const waiting = this.#refused.get(waiter.port);
+    const item = { ref: waiter.ref, code, message: REFUSED_TEXTS[code] };
+    if (waiting) waiting.push(item);
+    else {
+      this.#refused.set(waiter.port, [item]);
+      queueMicrotask(() => {
+        const items = this.#refused.get(waiter.port) ?? [];
+        this.#refused.delete(waiter.port);
+        this.#post(waiter.port, { k: "refused", items });
+      });
+    }
+  }
+
+  #onMessage(port: number, message: FromHttp): void {
+    switch (message.k) {
+      case "propose":
+        return this.#propose(port, message);
+      case "reads":
+        return void this.#readIndices(port, message);
+      case "served":
+        this.#served.get(message.ref)?.(message.response);
+        return void this.#served.delete(message.ref);
+      case "cancel":
+        return this.#calls.cancel(port, message.ref);
+      case "call":
+        return void this.#answer(port, message);
+    }
+  }
+
+  async #answer(port: number, { ref, method, params }: Extract<FromHttp, { k: "call" }>): Promise<void> {
+    this.#post(port, await this.#calls.answer(port, ref, (over) => this.#call(method, params, over)));
+  }
+
+  #propose(port: number, { refs, render, bodies }: Proposals): void {
+    // Copies: an entry outlives its batch in memory, and must not keep the whole of it.
+    this.#parts.replica.propose(
+      unpack(bodies).map((body, at) => ({
+        body: body.slice(),
+        waiter: { port, ref: refs[at], options: renderFlags(render[at]) },
+      })),
+    );
+  }
+
+  /** One round confirms all reads that came together, if a lease does not. */
+  async #readIndices(port: number, message: Extract<FromHttp, { k: "reads" }>): Promise<void> {
+    const { refs, timeoutMs, byRound, nowMs } = message;
+    const { replica, options } = this.#parts;
+    const aheadMs = performance.now() - nowMs;
+    try {
+      const byLease = await withTimeout(replica.readIndex({ byRound }), timeoutMs, "timeout waiting for fsm");
+      this.#post(port, { k: "readIndices", refs, byLease, ...(options.leaseReads && { aheadMs }) });
+    } catch (error) {
+      this.#post(port, { k: "readIndices", refs, ...described(error) });
+    }
+  }
+
+  async #call(method: keyof ReplicaMethods, params: unknown, over: Promise<void>): Promise<unknown> {
+    switch (method) {
+      case "forward":
+        return await this.#forward(params as ReplicaMethods["forward"]["params"], over);
+      case "nodes":
+        return await this.#parts.cluster.nodes((params as ReplicaMethods["nodes"]["params"]).timeoutMs);
+      case "remove":
+        return { removed: await this.#parts.cluster.remove((params as ReplicaMethods["remove"]["params"]).id) };
+      case "transfer":
+        return await this.#transfer(params as ReplicaMethods["transfer"]["params"]);
+      case "snapshot": {
+        const { trailing, timeoutMs } = params as ReplicaMethods["snapshot"]["params"];
+        return { done: await withTimeout(this.#parts.node.snapshot(trailing), timeoutMs, "timeout") };
+      }
+      case "verify":
+        return await this.#parts.node.verify();
+      case "counters":
+        return this.#parts.node.counters();
+      case "status":
+        return { ...this.#parts.node.status(), sqlite3: await this.#askWriter() };
+      case "leaderReachable":
+        return await this.#leaderReachable(params as ReplicaMethods["leaderReachable"]["params"]);
+      case "caughtUp":
+        return await this.#caughtUp(params as ReplicaMethods["caughtUp"]["params"]);
+    }
+  }
+
+  async #transfer({ to, timeoutMs }: ReplicaMethods["transfer"]["params"]): Promise<{ leader: string | null }> {
+    await withTimeout(this.#parts.replica.transfer(to), timeoutMs, "leadership transfer timeout");
+    return { leader: this.#parts.node.leader()?.id ?? null };
+  }
+
+  async #askWriter(): Promise<Record<string, unknown>> {
+    const status = new Promise<Record<string, unknown>>((resolve) => this.#writerStatus.push(resolve));
+    if (this.#writerStatus.length === 1) this.#parts.node.askWriterStatus();
+    return await withTimeout(status, WRITER_STATUS_MS, "busy").catch(() => ({ error: "the writer is busy" }));
+  }
+
+  /** The writer's answer. */
+  writerStatus({ status }: Extract<FromWriter, { k: "status" }>): void {
+    for (const resolve of this.#writerStatus.splice(0)) resolve(status);
+  }
+
+  async #leaderReachable({ timeoutMs }: { timeoutMs: number }): Promise<{ error?: string }> {
+    const leader = this.#parts.node.leader();
+    if (!leader) return { error: "no leader" };
+    try {
+      // One that leads may have been cut off, or suspended: only the others know whether it still does.
+      if (leader.id !== this.#parts.options.nodeId) await this.#parts.rpc.call(leader.addr, "meta", {}, { timeoutMs });
+      else await withTimeout(this.#parts.replica.confirmLeadership(), timeoutMs, "no answer from a majority");
+      return {};
+    } catch (error) {
+      return { error: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  async #caughtUp({ timeoutMs }: { timeoutMs: number }): Promise<{ error?: string }> {
+    const leader = this.#parts.node.leader();
+    if (!leader) return { error: "no leader" };
+    try {
+      const { commit } = leader.id === this.#parts.options.nodeId
+        ? this.#parts.replica.status()
+        : (await this.#parts.rpc.call(leader.addr, "meta", {}, { timeoutMs })).head;
+      if (typeof commit !== "number") throw new DecodeError(`Expected "commit" to be a number`);
+      await withTimeout(this.#parts.replica.untilApplied(commit), timeoutMs, "timeout waiting for apply");
+      return {};
+    } catch (error) {
+      return { error: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  async #forward(
+    { request, timeoutMs, retries }: ReplicaMethods["forward"]["params"],
+    over: Promise<void>,
+  ): Promise<ForwardedResponse> {
+    const { body, ...head } = request;
+    for (let attempt = 0;; attempt++) {
+      const leader: LeaderInfo | null = this.#parts.node.leader();
+      if (!leader || leader.id === this.#parts.options.nodeId) throw new NoLeaderError();
+      try {
+        const answer = await this.#parts.rpc.call(leader.addr, "http", { ...head }, { timeoutMs, body, over });
+        return decodeResponse(answer);
+      } catch (error) {
+        if (!(error instanceof NotSentError) || attempt >= retries) throw error;
+      }
+    }
+  }
+
+  /** A request that another node forwards to this one, until nobody waits for it any more. */
+  async answerCall(rpc: Rpc, over: Promise<void>): Promise<RpcAnswer> {
+    if (rpc.method !== "http") throw new RemoteError(`unknown call "${rpc.method}": upgrade this node`);
+    if (this.#served.size >= SERVED_MAX) throw new RemoteError("too many forwarded requests: try again later");
+    const request: ForwardedRequest = {
+      method: textField(rpc.head, "method"),
+      target: textField(rpc.head, "target"),
+      contentType: textField(rpc.head, "contentType"),
+      authorization: textField(rpc.head, "authorization"),
+      relayed: rpc.head.relayed === true,
+      body: rpc.body.slice(),
+    };
+    const ref = this.#nextRef++;
+    const port = 1 + ref % this.#ports.length;
+    const { body, isHeld, ...head } = await new Promise<ForwardedResponse>((resolve) => {
+      this.#served.set(ref, resolve);
+      this.#post(port, { k: "serve", ref, request });
+      over.then(() => this.#served.has(ref) && this.#post(port, { k: "serveOver", ref }));
+    });
+    const answer = { head: { ...head }, body };
+    return isHeld ? { ...answer, onSent: () => this.#post(port, { k: "sent", ref }) } : answer;
+  }
+}
+
+/** No leader is known. */
+export class NoLeaderError extends Error {
+  /** Always `NoLeaderError`. */
+  override readonly name = "NoLeaderError";
+
+  constructor() {
+    super("leader not found");
+  }
+}
+
+function described(error: unknown): DescribedError {
+  if (error instanceof NoLeaderError) return { error: error.message, code: "no_leader" };
+  if (error instanceof RefusedError) return { error: error.message, code: error.why };
+  const isLeaderless = error instanceof RemoteError && ["not leader", "no leader"].includes(error.message);
+  return isLeaderless ? { error: error.message, code: "not_leader" } : describeFailure(error);
+}

@@ -1,0 +1,48 @@
+/**
+ * What a node promises to leaders (spec/raft.md R10; raft/lease.ts) outlives its process: the next one is as bound, whatever
+ * its flags say. So the promise is written down before the first is made, durably, in a file `raft/promise` that holds a
+ * number of milliseconds; a shorter one, or none, takes its place when the longer one has run out.
+ * @module
+ */
+import { writeDurably } from "../../base/worker/files.ts";
+import type { LeaseOptions } from "../../core/raft/effects.ts";
+
+const NAME = "promise";
+
+/**
+ * What the core is to promise.
+ * @param promiseMs What this process promises; 0: nothing.
+ * @returns undefined where neither this process nor an earlier one promises anything.
+ * @throws {Error} When the file cannot be read or written, or is damaged.
+ */
+export function keepPromise(directory: string, promiseMs: number): LeaseOptions | undefined {
+  const quietMs = read(directory);
+  if (promiseMs > quietMs) writeDurably(directory, NAME, `${promiseMs}\n`);
+  else if (promiseMs < quietMs) Deno.unrefTimer(Number(setTimeout(() => lower(directory, promiseMs), 2 * quietMs)));
+  return promiseMs === 0 && quietMs === 0 ? undefined : { promiseMs, quietMs };
+}
+
+function read(directory: string): number {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(`${directory}/${NAME}`);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw error;
+  }
+  if (!/^\d{1,12}\n$/.test(text)) {
+    throw new Error(
+      `${directory}/${NAME} is damaged: expected a number of milliseconds. Remove it while the node is stopped, ` +
+        "and leave the node stopped for longer than its heartbeat timeout",
+    );
+  }
+  return Number(text);
+}
+
+function lower(directory: string, promiseMs: number): void {
+  try {
+    writeDurably(directory, NAME, `${promiseMs}\n`);
+  } catch {
+    // The longer promise stays on record: the next start is patient for longer than it need be.
+  }
+}

@@ -1,0 +1,481 @@
+/**
+ * Drives the Raft core: carries its effects out under the ordering contract O1 to O9 (spec/raft.md §1.3), and nothing
+ * else decides when a byte leaves this node.
+ *
+ * One turn: all waiting inputs are stepped, the core is drained once, then — messages that need no disk go out, the
+ * write is handed to the log, what is committed goes to the writer, whoever waits is answered. Proposals that arrive
+ * while the disk is busy wait for it and form one batch (F3); everything else is stepped at once.
+ *
+ * A waiter is told one of three things (spec/raft.md §2.9): the result, when its entry is applied here; `not_committed`,
+ * when another entry is applied in its place; nothing more, when neither happens before its time runs out — then the
+ * asker says that the outcome is unknown.
+ * @module
+ */
+import { invariant } from "../../invariant.ts";
+import type { ConfigChange, Core, Effects, Input, Refusal } from "../../core/raft/effects.ts";
+import { LostEntriesError } from "../../core/raft/lost_entries.ts";
+import type { Config, Entry, Index, Message, NodeId, OutgoingMessage, Term } from "../../core/raft/message.ts";
+import { stampCommand } from "../../core/sql/command.ts";
+import { type ApplyEntry, packEntries, type Waiter } from "../../core/sql/exchange.ts";
+import type { FromWriter, ToWriter } from "../sqlite/api.ts";
+import { ApplyLag } from "./apply_lag.ts";
+import type { LogStore } from "../log/store.ts";
+import { readClocks } from "../../base/worker/clock.ts";
+import { leaseHolds, NO_LEASE } from "../../base/worker/lease.ts";
+import type { NodeState } from "../../base/worker/node_state.ts";
+
+/** Writes are refused while a committed entry has waited for longer than this to be applied. */
+const BEHIND_MS = 5000;
+/** Payload bytes that may wait to be proposed (F5). */
+export const PROPOSAL_BYTES_MAX = 64 * 1024 * 1024;
+/** Entries handed to the writer and not yet applied. */
+export const APPLY_ENTRIES_MAX = 4096;
+/** Payload bytes handed to the writer and not yet applied. */
+export const APPLY_BYTES_MAX = 16 * 1024 * 1024;
+/** Entries committed and not yet applied, above which proposals are refused (F5). */
+export const UNAPPLIED_ENTRIES_MAX = 20_000;
+
+/** A write that wants its result. */
+export interface WaitingProposal {
+  readonly body: Uint8Array;
+  readonly waiter: Waiter;
+}
+
+/** What the replica's surroundings do for it. */
+export interface ReplicaEvents {
+  /** Sends a message to another node, or drops it. */
+  send(message: OutgoingMessage, entries: readonly Entry[]): void;
+  /** A write that has no result and why: it is certain that it did not happen. */
+  refused(waiter: Waiter, why: Refusal | "not_committed" | "behind"): void;
+  onRole(role: NonNullable<Effects["role"]>): void;
+  onConfig(config: Config): void;
+  /** A peer needs entries that the log no longer has. */
+  needSnapshot(peer: NodeId): void;
+  /** This node must not go on. */
+  fatal(error: Error): void;
+  log(line: string): void;
+}
+
+interface Placed {
+  readonly term: Term;
+  readonly waiter: Waiter;
+}
+
+/** Entries on their way to the writer. */
+interface Post {
+  readonly last: Index;
+  readonly bytes: number;
+  /** The leader's clock at the newest command, if there is one. */
+  readonly stampMs: number | undefined;
+}
+
+/** The loop around the core. */
+export class Replica {
+  #isStorageFull = false;
+  readonly #maxSteps: number;
+  readonly #core: Core;
+  readonly #log: LogStore;
+  readonly #writer: MessagePort;
+  readonly #state: NodeState;
+  readonly #events: ReplicaEvents;
+  #inputs: Input[] = [];
+  #turnDue = false;
+  #proposals: WaitingProposal[] = [];
+  #proposalBytes = 0;
+  /** Proposals of the last batch: more than one means that several clients write at once. */
+  #lastProposals = 0;
+  readonly #asked = new Map<number, Waiter>();
+  readonly #placed = new Map<Index, Placed>();
+  readonly #answers = new Map<number, { resolve(index: Index): void; reject(error: Error): void }>();
+  readonly #indexWaits: { readonly index: Index; readonly kind: "commit" | "applied"; resolve(): void }[] = [];
+  #gated: { readonly after: number; readonly m: OutgoingMessage }[] = [];
+  #nextRef = 1;
+  #commit: Index;
+  #applyTo: Index;
+  #posted: Index;
+  #applied: Index;
+  #postedBytes = 0;
+  /** Nothing behind this is handed to the writer. */
+  #holdAt: Index = Infinity;
+  /** A snapshot is about to take the database's place: nothing is handed to it until then. */
+  #installing = false;
+  #posts: Post[] = [];
+  readonly #lag: ApplyLag;
+  #stopped = false;
+
+  /** @param applied Index that the database holds. */
+  constructor(
+    parts: {
+      core: Core;
+      log: LogStore;
+      writer: MessagePort;
+      state: NodeState;
+      applied: Index;
+      events: ReplicaEvents;
+      maxSteps: number;
+    },
+  ) {
+    this.#maxSteps = parts.maxSteps;
+    this.#core = parts.core;
+    this.#log = parts.log;
+    this.#writer = parts.writer;
+    this.#state = parts.state;
+    this.#events = parts.events;
+    this.#applied = this.#posted = this.#applyTo = parts.applied;
+    const { commit, appliedTerm } = this.#core.status();
+    this.#commit = commit;
+    this.#state.applied = parts.applied;
+    this.#state.appliedTerm = appliedTerm;
+    this.#state.commit = commit;
+    this.#lag = new ApplyLag(parts.applied);
+    this.#noteCommit();
+    this.#schedule(); // a node that is the only voter has something to do before any input comes
+  }
+
+  /** The core's picture of itself. */
+  status(): ReturnType<Core["status"]> {
+    return this.#core.status();
+  }
+
+  /** Index that the database holds. */
+  get applied(): Index {
+    return this.#applied;
+  }
+
+  /** Takes an input; the turn comes when the current event is done. */
+  input(input: Input): void {
+    if (input.k === "storage") this.#isStorageFull = input.state === "full"; // which is refused for that
+    this.#inputs.push(input);
+    this.#schedule();
+  }
+
+  /** Takes messages of one stream, in order. */
+  receive(messages: readonly Message[]): void {
+    for (const m of messages) this.#inputs.push({ k: "message", m });
+    this.#schedule();
+  }
+
+  /** Takes writes; those beyond the limits are refused at once. */
+  propose(proposals: readonly WaitingProposal[]): void {
+    const unapplied = this.#commit - this.#applied;
+    // That nothing was done is a better answer than unknown, which is what would come of waiting.
+    const { sinceMs } = this.#lag;
+    const isBehind = sinceMs > 0 && Date.now() - sinceMs > BEHIND_MS && !this.#isStorageFull;
+    for (const proposal of proposals) {
+      if (this.#proposalBytes > PROPOSAL_BYTES_MAX || unapplied > UNAPPLIED_ENTRIES_MAX) {
+        this.#events.refused(proposal.waiter, "queue_full");
+        continue;
+      }
+      if (isBehind) {
+        this.#events.refused(proposal.waiter, "behind");
+        continue;
+      }
+      this.#proposals.push(proposal);
+      this.#proposalBytes += proposal.body.length;
+    }
+    // Under load the messages that wait behind this one belong into the same batch: they are heard first.
+    this.#schedule({ afterOthers: this.#lastProposals > 1 });
+  }
+
+  /**
+   * Waits for a read index that is applied here; throws the refusal's name.
+   * @returns Whether a lease alone vouches for it, which must still hold when the transaction is open (R10).
+   */
+  async readIndex({ byRound }: { byRound: boolean }): Promise<boolean> {
+    const byLease = !byRound && this.hasLease;
+    await this.#reached("applied", byLease ? this.#commit : await this.#ask((ref) => ({ k: "read", ref })));
+    return byLease;
+  }
+
+  /** Has a majority confirm that this node leads; throws the refusal's name. */
+  async confirmLeadership(): Promise<void> {
+    await this.#ask((ref) => ({ k: "read", ref }));
+  }
+
+  /** Whether this node leads by a lease that holds. */
+  get hasLease(): boolean {
+    return leaseHolds(this.#state.lease, readClocks());
+  }
+
+  /** Changes the configuration and waits until the change is committed. */
+  async reconfigure(change: ConfigChange): Promise<void> {
+    const index = await this.#ask((ref) => ({ k: "reconfigure", ref, change }));
+    await this.#reached("commit", index);
+  }
+
+  /** Starts a cluster with `config`. */
+  async bootstrap(config: Config): Promise<void> {
+    await this.#ask((ref) => ({ k: "bootstrap", ref, config }));
+  }
+
+  /** Hands leadership over and waits until it is done. */
+  async transfer(to?: NodeId): Promise<void> {
+    await this.#ask((ref) => to === undefined ? { k: "transfer", ref } : { k: "transfer", ref, to });
+  }
+
+  /** Resolves when the database holds `index`. */
+  async untilApplied(index: Index): Promise<void> {
+    await this.#reached("applied", index);
+  }
+
+  #ask(input: (ref: number) => Input): Promise<Index> {
+    return new Promise((resolve, reject) => {
+      const ref = this.#nextRef++;
+      this.#answers.set(ref, { resolve, reject });
+      this.input(input(ref));
+    });
+  }
+
+  #reached(kind: "commit" | "applied", index: Index): Promise<void> {
+    const now = kind === "commit" ? this.#commit : this.#applied;
+    return now >= index ? Promise.resolve() : new Promise((resolve) => this.#indexWaits.push({ index, kind, resolve }));
+  }
+
+  #wake(kind: "commit" | "applied", index: Index): void {
+    for (let i = this.#indexWaits.length - 1; i >= 0; i--) {
+      const wait = this.#indexWaits[i];
+      if (wait.kind !== kind || wait.index > index) continue;
+      this.#indexWaits.splice(i, 1);
+      wait.resolve();
+    }
+  }
+
+  #schedule({ afterOthers } = { afterOthers: false }): void {
+    if (this.#turnDue) return;
+    this.#turnDue = true;
+    if (afterOthers) setImmediate(() => this.#turn());
+    else queueMicrotask(() => this.#turn());
+  }
+
+  #turn(): void {
+    this.#turnDue = false;
+    if (this.#stopped) return;
+    const inputs = this.#inputs;
+    this.#inputs = [];
+    try {
+      // After the inputs were taken: none of them arrived later than this.
+      this.#core.step({ k: "clock", now: readClocks() });
+      for (const input of inputs) this.#core.step(input);
+    } catch (error) {
+      if (!(error instanceof LostEntriesError)) throw error;
+      this.#stopped = true; // nothing more leaves this node
+      return this.#events.fatal(error);
+    }
+    if (this.#proposals.length > 0 && !this.#log.busy) this.#stepProposals();
+    this.#carryOut(this.#core.drain());
+  }
+
+  #stepProposals(): void {
+    const now = Date.now();
+    this.#lastProposals = this.#proposals.length;
+    const items = this.#proposals.map(({ body, waiter }) => {
+      const ref = this.#nextRef++;
+      this.#asked.set(ref, waiter);
+      stampCommand(body, { timeMs: now, seed: { hi: randomWord(), lo: randomWord() }, maxSteps: this.#maxSteps });
+      return { ref, body };
+    });
+    this.#proposals = [];
+    this.#proposalBytes = 0;
+    this.#core.step({ k: "propose", items });
+  }
+
+  #carryOut(effects: Effects): void {
+    if (effects.commit !== undefined) {
+      this.#commit = effects.commit;
+      this.#state.commit = effects.commit;
+      this.#noteCommit();
+      this.#wake("commit", effects.commit);
+    }
+    this.#state.confirmedMs = effects.confirmedMs ?? 0;
+    if (effects.lease) this.#state.lease = effects.lease;
+    if (effects.config) {
+      this.#log.setConfig(effects.config);
+      this.#events.onConfig(effects.config);
+    }
+    if (effects.persist?.install) this.#installing = true;
+    if (effects.persist) this.#log.persist(effects.persist); // entries are in the log's memory from here on
+    for (const { m, after } of effects.send) {
+      if (after === 0) this.#send(m);
+      else this.#gated.push({ after, m });
+    }
+    for (const answer of effects.proposals) this.#place(answer);
+    for (const answer of [...effects.answers, ...effects.reads]) this.#answer(answer);
+    if (effects.role) this.#setRole(effects.role);
+    for (const peer of effects.needSnapshot) this.#events.needSnapshot(peer);
+    if (effects.apply) {
+      invariant(effects.apply.from === this.#applyTo + 1, "apply ranges leave no gap");
+      this.#applyTo = effects.apply.to;
+      this.#pumpApply();
+    }
+  }
+
+  #noteCommit(): void {
+    this.#lag.committed(this.#commit, Date.now());
+    this.#state.waitingSinceMs = this.#lag.sinceMs;
+  }
+
+  #noteApplied(): void {
+    this.#state.applied = this.#applied;
+    this.#lag.applied(this.#applied);
+    this.#state.waitingSinceMs = this.#lag.sinceMs;
+  }
+
+  #send(m: OutgoingMessage): void {
+    if (m.k !== "appendRange" || m.last <= m.prev.index) return this.#events.send(m, []);
+    const entries = this.#log.read(m.prev.index + 1, m.last, Infinity);
+    this.#events.send(m, entries);
+  }
+
+  #place({ ref, id, why }: Effects["proposals"][number]): void {
+    const waiter = this.#asked.get(ref);
+    this.#asked.delete(ref);
+    if (!waiter) return;
+    if (id) this.#placed.set(id.index, { term: id.term, waiter });
+    else this.#events.refused(waiter, why ?? "not_leader");
+  }
+
+  #answer(
+    answer:
+      & { readonly ref: number; readonly why?: Refusal }
+      & ({ readonly id: { index: Index } | null } | { readonly index: Index | null }),
+  ): void {
+    const waiting = this.#answers.get(answer.ref);
+    this.#answers.delete(answer.ref);
+    const index = "id" in answer ? answer.id?.index : answer.index;
+    if (answer.why !== undefined) waiting?.reject(new RefusedError(answer.why));
+    else waiting?.resolve(index ?? 0);
+  }
+
+  #setRole(role: NonNullable<Effects["role"]>): void {
+    this.#state.role = role.role;
+    this.#state.term = role.term;
+    this.#state.leaderKnown = role.leader !== null;
+    this.#events.onRole(role);
+  }
+
+  /** The log's word that a ticket is durable. */
+  persisted(ticket: number): void {
+    const due = this.#gated.filter((message) => message.after <= ticket);
+    if (due.length > 0) {
+      this.#gated = this.#gated.filter((message) => message.after > ticket);
+      for (const { m } of due) this.#send(m);
+    }
+    this.input({ k: "persisted", ticket });
+  }
+
+  /**
+   * Hands nothing behind `index` to the writer until {@linkcode Replica.release}.
+   * @returns false when the writer has more than that already.
+   */
+  hold(index: Index): boolean {
+    if (this.#posted > index) return false;
+    this.#holdAt = index;
+    return true;
+  }
+
+  /** Ends a hold. */
+  release(): void {
+    this.#holdAt = Infinity;
+    this.#pumpApply();
+  }
+
+  /** Hands committed entries to the writer, as many as may be under way. */
+  #pumpApply(): void {
+    const end = Math.min(this.#applyTo, this.#holdAt);
+    while (
+      !this.#installing && this.#posted < end && this.#posted - this.#applied < APPLY_ENTRIES_MAX &&
+      this.#postedBytes < APPLY_BYTES_MAX
+    ) {
+      const from = this.#posted + 1;
+      const to = Math.min(end, this.#applied + APPLY_ENTRIES_MAX);
+      const entries = this.#log.read(from, to, APPLY_BYTES_MAX);
+      let bytes = 0;
+      const out: ApplyEntry[] = entries.map(({ index, term, kind, body }) => {
+        bytes += body.length;
+        const waiter = this.#takeWaiter(index, term);
+        return waiter ? { index, term, kind, body, waiter } : { index, term, kind, body };
+      });
+      this.#posted = entries[entries.length - 1].index;
+      const stamped = entries.findLast((entry) => entry.kind === "command");
+      this.#posts.push({ last: this.#posted, bytes, stampMs: stamped && stampOf(stamped.body) });
+      this.#postedBytes += bytes;
+      const message: ToWriter = { k: "apply", entries: packEntries(out) };
+      this.#writer.postMessage(message);
+    }
+  }
+
+  /** X1: an entry of another term in a waiter's place means that its own was never committed. */
+  #takeWaiter(index: Index, term: Term): Waiter | undefined {
+    const placed = this.#placed.get(index);
+    if (!placed) return undefined;
+    this.#placed.delete(index);
+    if (placed.term === term) return placed.waiter;
+    this.#events.refused(placed.waiter, "not_committed");
+    return undefined;
+  }
+
+  /** A question that is not part of the log. */
+  askWriter(question: Exclude<ToWriter, { k: "apply" }>): void {
+    this.#writer.postMessage(question);
+  }
+
+  /** The writer's word that a COMMIT is done. */
+  appliedByWriter({ index, term }: Extract<FromWriter, { k: "applied" }>): void {
+    if (index < this.#applied) return; // said before a snapshot took the database's place
+    this.#applied = index;
+    this.#noteApplied();
+    this.#state.appliedTerm = term;
+    while (this.#posts.length > 0 && this.#posts[0].last <= index) this.#settle(this.#posts.shift());
+    this.#core.step({ k: "applied", index });
+    this.#wake("applied", index);
+    this.#pumpApply();
+  }
+
+  #settle(post: Post | undefined): void {
+    if (post === undefined) return;
+    this.#postedBytes -= post.bytes;
+    if (post.stampMs !== undefined) this.#state.leaderAppendedMs = post.stampMs;
+  }
+
+  /** A snapshot has taken the database's place: it holds `index`. What waited for entries below will not be told more. */
+  installed(index: Index): void {
+    this.#installing = false;
+    this.#applied = this.#posted = index;
+    this.#applyTo = Math.max(this.#applyTo, index);
+    this.#posts = [];
+    this.#postedBytes = 0;
+    this.#noteApplied();
+    this.#state.appliedTerm = this.#core.status().appliedTerm;
+    for (const at of this.#placed.keys()) if (at <= index) this.#placed.delete(at);
+    this.#wake("applied", index);
+    this.#pumpApply();
+  }
+
+  /** Nothing is carried out any more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#state.lease = NO_LEASE;
+    this.#state.role = "follower";
+  }
+}
+
+/** The core refused: definite, and safe to try again elsewhere or later. */
+export class RefusedError extends Error {
+  /** Always `RefusedError`. */
+  override readonly name = "RefusedError";
+  readonly why: Refusal;
+
+  constructor(why: Refusal) {
+    super(why.replaceAll("_", " "));
+    this.why = why;
+  }
+}
+
+function randomWord(): number {
+  return Math.random() * 0x1_0000_0000 >>> 0;
+}
+
+/** The leader's clock, in ms, at the front of a stamped command. */
+function stampOf(body: Uint8Array): number {
+  return body.length < 8 ? 0 : new DataView(body.buffer, body.byteOffset, 8).getFloat64(0);
+}

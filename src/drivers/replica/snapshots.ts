@@ -1,0 +1,145 @@
+/**
+ * The log kept short, and the copies that take its place (S1 to S11): one part of the node, so that its rules stand
+ * together. What is durable in the database is cut from the log; who needs what was cut is sent a copy; a copy that is
+ * sent here takes the place of database and log.
+ * @module
+ */
+import type { Index, NodeId } from "../../core/raft/message.ts";
+import type { FromWriter } from "../sqlite/api.ts";
+import { withTimeout } from "../cluster/cluster.ts";
+import type { LogStore } from "../log/store.ts";
+import type { Replica } from "./replica.ts";
+import type { RpcAnswer, RpcClient } from "../transport/rpc.ts";
+import type { SnapshotClient } from "./snapshot_client.ts";
+import { SnapshotReceiver } from "./snapshot_receiver.ts";
+import { SnapshotSender } from "./snapshot_sender.ts";
+import type { Rpc } from "../transport/wire.ts";
+
+/** What stays of the log behind the applied index, so that a node that was down for a while catches up from it (S3). */
+const LOG_KEPT_BYTES = 64 * 1024 * 1024;
+/** A log that is longer is cut even if a copy on its way needs it: its receiver gets another one (S6). */
+const PINNED_BYTES_MAX = 4 * 1024 * 1024 * 1024;
+const INSTALL_TIMEOUT_MS = 120_000;
+
+/** Surroundings. */
+export interface SnapshotsParts {
+  readonly snapshots: SnapshotClient;
+  readonly log: LogStore;
+  readonly replica: Replica;
+  /** Connections of their own: heartbeats and forwarded requests do not queue behind megabytes (F7). */
+  readonly rpc: RpcClient;
+  leader(): NodeId | null;
+  addrOf(peer: NodeId): string | undefined;
+  /** Another file has taken the database's place. */
+  onReplaced(): void;
+  note(line: string): void;
+  fatal(error: Error): void;
+}
+
+/** Snapshots of one node. */
+export class Snapshots {
+  readonly #parts: SnapshotsParts;
+  readonly #receiver: SnapshotReceiver;
+  readonly #sender: SnapshotSender;
+  /** Entries up to here survive without the log. */
+  #durable: Index = 0;
+  /** Times that the log was cut. */
+  #cuts = 0;
+  #onAdopted: (() => void) | undefined;
+  readonly #onCheckpoint: ((durable: Index) => void)[] = [];
+
+  constructor(parts: SnapshotsParts) {
+    this.#parts = parts;
+    const { log, replica, rpc, note, snapshots } = parts;
+    this.#receiver = new SnapshotReceiver({
+      snapshots,
+      leader: parts.leader,
+      commit: () => replica.status().commit,
+      received: async (base, config) => {
+        replica.input({ k: "snapshotReceived", base, config });
+        await withTimeout(replica.untilApplied(base.index), INSTALL_TIMEOUT_MS, "the snapshot was not installed");
+      },
+      log: note,
+    });
+    this.#sender = new SnapshotSender({
+      snapshots,
+      rpc,
+      addrOf: parts.addrOf,
+      base: () => log.base.index,
+      configAt: (index) => log.configAt(index),
+      matchOf: (peer) => replica.status().progress.find(({ id }) => id === peer)?.match ?? Infinity,
+      onSent: (peer, index) => replica.input({ k: "snapshotSent", peer, index }),
+      fatal: parts.fatal,
+      log: note,
+    });
+  }
+
+  /** Answers a call; undefined for one that is not about snapshots. */
+  answer(rpc: Rpc, caller: NodeId): Promise<RpcAnswer> | undefined {
+    return this.#receiver.answer(rpc, caller);
+  }
+
+  /** A peer needs entries that the log no longer has. */
+  async send(peer: NodeId): Promise<void> {
+    await this.#sender.send(peer);
+  }
+
+  /** The writer's word. */
+  fromWriter(message: FromWriter): void {
+    switch (message.k) {
+      case "ready":
+        return this.#onAdopted?.();
+      case "checkpointed":
+        for (const resolve of this.#onCheckpoint.splice(0)) resolve(message.durable);
+        return;
+      case "applied":
+        if (message.durable === this.#durable) return;
+        this.#durable = message.durable;
+        this.#cut(message.durable, LOG_KEPT_BYTES);
+    }
+  }
+
+  /** The log's new segment is durable: the staged copy takes the database's place (S8). */
+  async adopt(index: Index): Promise<void> {
+    const adopted = new Promise<void>((resolve) => this.#onAdopted = resolve);
+    this.#parts.replica.askWriter({ k: "adopt" });
+    await adopted;
+    this.#parts.replica.installed(index);
+    this.#parts.onReplaced();
+  }
+
+  /** Cuts the log behind what the database holds durably (S2); the core hears of it before anything else happens. */
+  #cut(durable: Index, keepBytes: number): boolean {
+    const { log, replica, note } = this.#parts;
+    const pinned = log.bytes > PINNED_BYTES_MAX ? Infinity : this.#sender.pinned;
+    const base = log.cut(Math.min(durable, pinned), { keepBytes });
+    if (!base) return false;
+    this.#cuts++;
+    replica.input({ k: "compacted", index: base.index });
+    note(`cut the log: it begins after index ${base.index} now and has ${log.bytes} bytes`);
+    return true;
+  }
+
+  /** A checkpoint, and the log cut behind it but for `trailing` entries, as far as whole segments allow. Whether anything was done. */
+  async take(trailing: number): Promise<boolean> {
+    const { log, replica } = this.#parts;
+    const before = this.#durable;
+    const answered = new Promise<Index>((resolve) => this.#onCheckpoint.push(resolve));
+    replica.askWriter({ k: "checkpoint" });
+    const durable = this.#durable = await answered;
+    const index = Math.min(durable, replica.applied - trailing);
+    if (index > log.base.index) await log.rotate();
+    return this.#cut(index, 0) || durable > before;
+  }
+
+  /** For `/status` and `/debug/vars`. */
+  status(): Record<"sent" | "installed" | "log_cuts", number> {
+    return { sent: this.#sender.sent, installed: this.#receiver.installed, log_cuts: this.#cuts };
+  }
+
+  /** Ends what is under way. */
+  close(): void {
+    this.#sender.close();
+    this.#parts.rpc.close();
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * The messages of the SQLite Workers; types only. The replica talks to the writer, http Workers talk to readers, and
+ * the writer answers whoever waits for an entry directly, through a port of its own.
+ * @module
+ */
+
+import type { PackedEntries, PackedOutcomes, PackedReadResults, PackedReads } from "../../core/sql/exchange.ts";
+
+/** First message to the writer Worker, on its global scope. */
+export interface OpenWriter {
+  /** Message kind. */
+  readonly k: "open";
+  /** Path of the database file; its folder exists. */
+  readonly path: string;
+  /** Whether foreign keys are enforced (`-fk`): the same on every node. */
+  readonly foreignKeys: boolean;
+  /** Path of the SQLite library. */
+  readonly library: string;
+  /** Shared with whoever may end what runs; see control.ts. */
+  readonly control: SharedArrayBuffer;
+  /** Counts the bytes of answers in flight; see rpc/answer_budget.ts. */
+  readonly answers: SharedArrayBuffer;
+  /** When a checkpoint is due. */
+  readonly checkpoint: CheckpointRule;
+  /** Carries {@linkcode ToWriter} in, {@linkcode FromWriter} and the outcomes of port 0 out. */
+  readonly replica: MessagePort;
+  /** Ports 1 and up: {@linkcode Outcomes} and {@linkcode CatalogChanged} out. */
+  readonly http: readonly MessagePort[];
+}
+
+/** A checkpoint is due after so many entries or bytes of WAL, and not sooner than `intervalMs` after the last one. */
+export interface CheckpointRule {
+  readonly entries: number;
+  /** 0: whatever its size. */
+  readonly walBytes: number;
+  readonly intervalMs: number;
+}
+
+/** Replica → writer. */
+export type ToWriter =
+  | { readonly k: "apply"; readonly entries: PackedEntries }
+  | { readonly k: "status"; readonly ref: number }
+  | { readonly k: "digest"; readonly ref: number; readonly index: number } // answered by `digest`
+  | { readonly k: "checkpoint" } // whatever the size of the WAL; answered by `checkpointed`
+  | { readonly k: "adopt" } // the staged snapshot takes the database's place; answered by `ready`
+  | { readonly k: "close" };
+
+/**
+ * Writer → replica; `applied` follows every COMMIT, and every checkpoint that moved `durable`: up to there the log may
+ * be cut (spec/raft.md A8).
+ */
+export type FromWriter =
+  | {
+    readonly k: "ready";
+    readonly applied: number;
+    readonly term: number;
+    /** Index of the snapshot that lies ready to take the database's place; 0 for none. */
+    readonly staged: number;
+    /** Version and options of SQLite, which should be the same on every node. */
+    readonly sqlite: string;
+    /** The database was in doubt after a failed read or write, and has passed a check: why it was. */
+    readonly tainted?: string;
+  }
+  | { readonly k: "applied"; readonly index: number; readonly term: number; readonly durable: number }
+  | { readonly k: "checkpointed"; readonly durable: number }
+  | { readonly k: "space"; readonly state: "ok" | "full" } // of the disk that holds the database
+  | { readonly k: "digest"; readonly ref: number; readonly digest: number | null } // null: not known here
+  | { readonly k: "status"; readonly ref: number; readonly status: Record<string, unknown> }
+  | { readonly k: "closed" }
+  | { readonly k: "failed"; readonly message: string; readonly isDamage: boolean };
+
+/** Writer → the port of the waiters: all outcomes of one COMMIT in one message. */
+export interface Outcomes {
+  /** Message kind. */
+  readonly k: "outcomes";
+  /** In log order. */
+  readonly outcomes: PackedOutcomes;
+}
+
+/** Writer → every http Worker: the cluster's own tables may have changed. */
+export interface CatalogChanged {
+  /** Message kind. */
+  readonly k: "catalogChanged";
+}
+
+/** A snapshot: a copy of the database as a file, and where in the log it stands. */
+export interface SnapshotPart {
+  /** Names this very copy: others of the same index differ in their bytes. */
+  readonly id: string;
+  readonly bytes: number;
+  /** CRC-32 of the whole file. */
+  readonly crc: number;
+  /** Last entry that it holds. */
+  readonly applied: number;
+  readonly term: number;
+}
+
+/** First message to the snapshot Worker, on its global scope. */
+export interface OpenSnapshot {
+  /** Path of the database file. */
+  readonly path: string;
+  /** Path of the SQLite library. */
+  readonly library: string;
+  /** Carries {@linkcode ToSnapshot} in and {@linkcode FromSnapshot} out. */
+  readonly replica: MessagePort;
+}
+
+/** What the snapshot Worker can be asked. */
+export type SnapshotRequest =
+  | { readonly k: "copy" } // → SnapshotPart
+  | { readonly k: "drop" } // the copy is not needed any more
+  | { readonly k: "read"; readonly offset: number; readonly length: number } // of the copy made last → Uint8Array
+  | { readonly k: "begin"; readonly part: SnapshotPart } // → bytes that are here already
+  | { readonly k: "write"; readonly id: string; readonly offset: number; readonly chunk: Uint8Array }
+  | { readonly k: "stage"; readonly part: SnapshotPart } // verified whole, ready to be adopted
+  | { readonly k: "awake" } // answered when what was asked before is done
+  | { readonly k: "view" } // holds on to the database as it is now → applied index
+  | { readonly k: "hash" }; // of the content of that view, which ends → SHA-256 in hex
+
+/** Replica → snapshot Worker. */
+export interface ToSnapshot {
+  readonly ref: number;
+  readonly request: SnapshotRequest;
+}
+
+/** Snapshot Worker → replica. */
+export interface FromSnapshot {
+  readonly ref: number;
+  readonly result?: unknown;
+  readonly error?: string;
+  /** The error is that of a damaged database: the node must stop. */
+  readonly isDamage?: boolean;
+}
+
+/** First message to a reader Worker, on its global scope. */
+export interface OpenReader {
+  /** Message kind. */
+  readonly k: "open";
+  /** Path of the database file; the writer has opened it before. */
+  readonly path: string;
+  /** Whether foreign keys are enforced; only shown in pragmas. */
+  readonly foreignKeys: boolean;
+  /** Path of the SQLite library. */
+  readonly library: string;
+  /** Shared with whoever may end what runs; see control.ts. */
+  readonly control: SharedArrayBuffer;
+  /** Counts the bytes of answers in flight; see rpc/answer_budget.ts. */
+  readonly answers: SharedArrayBuffer;
+  /** Bytes of each temporary file of a statement (`-db-max-temp-size`). */
+  readonly tempBytesMax: number;
+  /** Carries {@linkcode ToReader} in and {@linkcode FromReader} out. */
+  readonly port: MessagePort;
+}
+
+/** The http side of a reader. */
+export interface ReaderLine {
+  /** Carries {@linkcode ToReader} out and {@linkcode FromReader} in. */
+  readonly port: MessagePort;
+  /** Where the reader says which request it is at, and where it is told which one is to end. */
+  readonly control: SharedArrayBuffer;
+  /** Offset of these two words. */
+  readonly ticketAt: number;
+}
+
+/** http → reader. */
+export type ToReader =
+  | { readonly k: "read"; readonly requests: PackedReads }
+  | { readonly k: "reopen" } // another file has taken the database's place
+  | { readonly k: "close" };
+
+/** Reader → http. */
+export type FromReader =
+  | { readonly k: "ready" }
+  | { readonly k: "results"; readonly results: PackedReadResults }
+  | { readonly k: "failed"; readonly message: string };

@@ -1,0 +1,540 @@
+/**
+ * Runs the statements of one command on the writer's connection, inside the transaction its caller has opened.
+ *
+ * Everything that touches the database happens alike on every replica, whether somebody waits for the results or not:
+ * what is rendered, and how, changes nothing. Statements that only their asker sees (reads outside a transaction, and
+ * level strong) do not run at all where nobody asks.
+ *
+ * (1) Without `transaction` each statement stands alone. SQLite undoes a failing statement by itself, so there is no
+ *     savepoint: it would cost more than the INSERT it guards. Where foreign keys are deferred, which SQLite checks at
+ *     COMMIT alone, there is one, and they are checked behind each statement.
+ * (2) With it, the first failure rolls back to the command's savepoint and ends the command. A read in it runs to its
+ *     end on every replica, as it may fail in any row.
+ * (3) A statement that is stopped at a limit, or runs out of memory, destroys the caller's transaction with all that came
+ *     before (A4); one that fails while it changes the schema may leave SQLite with another one in memory than on disk.
+ *     Then {@linkcode RestartEntry} tells the caller to begin again with that statement marked as failed: so it undoes
+ *     only itself, whatever shared its transaction. What an entry may do is counted over all its attempts.
+ * (4) What depends on where a transaction ends, or changes what a connection keeps in mind of the schema (virtual tables,
+ *     the schema itself, the planner's statistics, keys whose check a request has put off), runs in a transaction of its
+ *     own entry: {@linkcode IsolateEntry}.
+ * @module
+ */
+
+import type { BoundStatement, StampedCommand } from "../../core/sql/command.ts";
+import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
+import { isOn, parsePragma, REQUEST_PRAGMAS } from "../../core/sql/pragma.ts";
+import type { RenderOptions } from "../../core/sql/render_options.ts";
+import { type ResultText, TextBuilder } from "../../core/sql/result_text.ts";
+import type { SqlPart } from "../../core/sql/statement.ts";
+import type { SqlValue } from "../../core/sql/value.ts";
+import { type Effects, isReadStatement, refusal } from "./authorizer.ts";
+import { type Control, UNLIMITED } from "../libsqlite/control.ts";
+import { Determinism } from "./determinism.ts";
+import type { Digest } from "./digest.ts";
+import {
+  type Changes,
+  type Database,
+  RowTooLargeError,
+  runOnce,
+  SqliteError,
+  type Statement,
+} from "../libsqlite/driver.ts";
+import { causeOf, type Limits, resultMessage, StatementError } from "./failure.ts";
+import { unpackRows } from "../libsqlite/packing.ts";
+import { ParameterCursor, type Prepared, PreparedCache } from "./prepared.ts";
+import { QueryRenderer, RenderError, renderFailure, renderWrite, Room, type TimeText } from "./render.ts";
+import { readSchemaFacts, type SchemaFacts } from "./schema_facts.ts";
+import { findDamage } from "./soundness.ts";
+
+/** The entry must be run again, in a transaction of its own, with one statement marked as failed. */
+export class RestartEntry extends Error {
+  /** Always `RestartEntry`. */
+  override readonly name = "RestartEntry";
+  /** Number of the statement within the entry. */
+  readonly statementNumber: number;
+
+  /**
+   * Marks the statement as one that fails.
+   * @param message The error to report for the statement.
+   */
+  constructor(statementNumber: number, message: string) {
+    super(message);
+    this.statementNumber = statementNumber;
+  }
+}
+
+/** The entry must be run in a transaction of its own; `sql` is why. */
+export class IsolateEntry extends Error {
+  /** Always `IsolateEntry`. */
+  override readonly name = "IsolateEntry";
+  /** The statement; empty where the entry as a whole is why. */
+  readonly sql: string;
+
+  /** @param sql Text of the statement. */
+  constructor(sql: string) {
+    super("the entry needs a transaction of its own");
+    this.sql = sql;
+  }
+}
+
+/** Statements known to fail, by number, with their errors. */
+export type Doomed = ReadonlyMap<number, string>;
+
+/** What rqlite calls the last insert id and the rows affected: they stay until the next write sets them. */
+export interface Sticky {
+  /** Rowid of the last insert. */
+  readonly lastInsertId: bigint;
+  /** Rows changed by the last INSERT, UPDATE or DELETE. */
+  readonly rowsAffected: bigint;
+}
+
+/** The error of a write where only reads are allowed. */
+export const WRITE_IN_QUERY = "attempt to change database via query operation";
+
+/** Bytes that the large values of one statement may take together, on every node alike. */
+export const STATEMENT_VALUE_BYTES_MAX = 256 * 1024 * 1024;
+const FOREIGN_KEY_FAILED = "FOREIGN KEY constraint failed";
+const CHANGING_VERBS: ReadonlySet<string> = new Set(["INSERT", "REPLACE", "UPDATE", "DELETE"]);
+/** Verbs that change the schema or what is known of it. */
+export const SCHEMA_VERBS: ReadonlySet<string> = new Set(["CREATE", "DROP", "ALTER", "ANALYZE", "REINDEX"]);
+
+/** How the statements of one command are run. */
+interface Run {
+  readonly command: StampedCommand;
+  /** Whether the transaction holds no other entry. */
+  readonly isSolitary: boolean;
+  /** `null` when nobody waits for the results. */
+  readonly options: RenderOptions | null;
+  readonly doomed: Doomed;
+  readonly room: Room;
+  /** Whether a read has compiled and now runs: its failure shows in the shape of its result. */
+  isReading: boolean;
+  /** Whether the request has put off the check of its foreign keys to its end. */
+  isDeferring: boolean;
+  /** Whether a statement has begun to change the schema. */
+  changesSchema: boolean;
+}
+
+/** How an entry is to be run. */
+export interface RunOptions {
+  /** `null` when nobody waits for the results. */
+  readonly options: RenderOptions | null;
+  /** Statements that are known to fail. */
+  readonly doomed: Doomed;
+  /** Whether the transaction holds no other entry. */
+  readonly isSolitary: boolean;
+}
+
+/** One statement of a command. */
+interface Step {
+  readonly part: SqlPart;
+  /** Its number within the command: seeds its random numbers. */
+  readonly number: number;
+  /** Whether its result is the element's. */
+  readonly isLast: boolean;
+  /** Whether only its asker sees what it does. */
+  readonly isPrivate: boolean;
+}
+
+/** What an {@linkcode Executor} works with. */
+export interface ExecutorParts {
+  /** Limits, time and randomness of the replicated statements. */
+  readonly control: Control;
+  /** Those of the statements that only their asker sees. */
+  readonly privateControl: Control;
+  /** Counts the bytes of answers. */
+  readonly answers: AnswerBudget;
+  /** Takes in what every replica does. */
+  readonly digest: Digest;
+  /** Whether foreign keys are enforced, unless a request says otherwise. */
+  readonly foreignKeys: boolean;
+}
+
+/** Runs commands on one connection. */
+export class Executor {
+  /** Kept for rendering alone; SQL sees normalised values. Restored by whoever runs an entry again. */
+  sticky: Sticky = { lastInsertId: 0n, rowsAffected: 0n };
+  /** Whether what the connection has in mind may be other than what is stored: the schema must be read anew. */
+  hasStaleSchema = false;
+  readonly #database: Database;
+  readonly #parts: ExecutorParts;
+  readonly #determinism: Determinism;
+  readonly #digest: Digest;
+  readonly #replicated: PreparedCache;
+  readonly #private: PreparedCache;
+  readonly #system: PreparedCache;
+  readonly #savepoint: Statement;
+  readonly #release: Statement;
+  readonly #rollbackTo: Statement;
+  readonly #statementSavepoint: Statement;
+  readonly #statementRelease: Statement;
+  readonly #statementRollback: Statement;
+  #facts: SchemaFacts | undefined;
+  /** Whether the request that runs has switched foreign keys on or off for itself. */
+  #hasOwnForeignKeys = false;
+  #limits: Limits = { steps: 0, valueBytes: STATEMENT_VALUE_BYTES_MAX, tempBytes: 0 };
+
+  /** Compiles what every entry needs. */
+  constructor(database: Database, parts: ExecutorParts) {
+    this.#parts = parts;
+    this.#digest = parts.digest;
+    this.#database = database;
+    this.#determinism = new Determinism(parts.control);
+    this.#replicated = new PreparedCache(database, "replicated", parts.control);
+    this.#private = new PreparedCache(database, "read", parts.privateControl);
+    this.#system = new PreparedCache(database, "system", parts.control);
+    this.#savepoint = database.prepare("SAVEPOINT entry");
+    this.#release = database.prepare("RELEASE entry");
+    this.#rollbackTo = database.prepare("ROLLBACK TO entry");
+    this.#statementSavepoint = database.prepare("SAVEPOINT statement");
+    this.#statementRelease = database.prepare("RELEASE statement");
+    this.#statementRollback = database.prepare("ROLLBACK TO statement");
+  }
+
+  /** Forgets compiled statements and what is known of the schema: after a rollback or VACUUM, it may be another. */
+  forgetStatements(): void {
+    this.#replicated.clear();
+    this.#private.clear();
+    this.#system.clear();
+    this.#facts = undefined;
+  }
+
+  /** What is known of the schema as it is now. */
+  get facts(): SchemaFacts {
+    return this.#facts ??= readSchemaFacts(this.#database);
+  }
+
+  /**
+   * Begins an entry: its clock, its seed and its budget, which holds for all attempts to run it.
+   * @param steps Left of the budget.
+   */
+  beginEntry(command: StampedCommand, timeMs: number, steps: number): void {
+    const { control, privateControl } = this.#parts;
+    this.#limits = { ...this.#limits, steps: command.maxSteps };
+    this.#determinism.beginEntry(timeMs, command.seed);
+    control.valueBytes = STATEMENT_VALUE_BYTES_MAX;
+    control.steps = steps;
+    control.activity.noteSteps(steps);
+    privateControl.nowMs = timeMs;
+    privateControl.valueBytes = STATEMENT_VALUE_BYTES_MAX;
+    privateControl.steps = command.readTimeoutMs > 0 ? UNLIMITED : command.maxSteps;
+    privateControl.timeoutMs = command.readTimeoutMs > 0 ? command.readTimeoutMs : UNLIMITED;
+  }
+
+  /**
+   * Runs a command inside the open transaction, after {@linkcode Executor.beginEntry}.
+   * @returns The text of `results`; `[]` when nobody waits.
+   * @throws {RestartEntry} When the entry must be run again.
+   * @throws {IsolateEntry} When it must be run alone. Other exceptions are the environment's: stop.
+   */
+  execute(command: StampedCommand, { options, doomed, isSolitary }: RunOptions): ResultText {
+    const run: Run = {
+      command,
+      options,
+      doomed,
+      isSolitary,
+      room: new Room(this.#parts.answers, { mayWait: false }),
+      isReading: false,
+      isDeferring: false,
+      changesSchema: false,
+    };
+    try {
+      return this.#run(run);
+    } catch (error) {
+      run.room.dropAll();
+      throw error;
+    }
+  }
+
+  #run(run: Run): ResultText {
+    const { command, options, isSolitary } = run;
+    const isAtomic = command.transaction && command.kind !== "query";
+    if (isAtomic) this.#savepoint.run();
+    const texts = new TextBuilder(run.room.takeText);
+    texts.add("[");
+    let isFirst = true;
+    let number = 0;
+    for (const statement of command.statements) {
+      const { text, hasFailed } = this.#runElement(run, statement, number);
+      number += statement.parts.length;
+      if (options !== null) {
+        if (!isFirst) texts.add(",");
+        texts.append(text);
+        isFirst = false;
+      }
+      if (!hasFailed || !isAtomic) continue;
+      this.#rollbackTo.run();
+      this.forgetStatements(); // a schema that was changed is the old one again
+      break;
+    }
+    if (isAtomic) this.#release.run();
+    // COMMIT would find the same, and undo the entries that share the transaction as well.
+    if (!isSolitary && this.#database.hasDeferredViolations) throw new IsolateEntry("");
+    texts.add("]");
+    return texts.finish();
+  }
+
+  #runElement(run: Run, statement: BoundStatement, firstNumber: number): { text: ResultText; hasFailed: boolean } {
+    const { kind, transaction } = run.command;
+    const { parts } = statement;
+    if (parts.length === 0) return { text: this.#renderNothing(run), hasFailed: false };
+    let number = firstNumber;
+    let isPrivate = false;
+    try {
+      const cursor = new ParameterCursor(statement);
+      let text: ResultText = "";
+      for (let at = 0; at < parts.length; at++) {
+        const part = parts[at];
+        if (part === undefined) break;
+        isPrivate = isReadStatement(part) &&
+          (kind === "query" || (!transaction && parts.length === 1 && this.#leavesNoTrace(part)));
+        number = firstNumber + at;
+        text = this.#runPart(run, { part, number, isLast: at === parts.length - 1, isPrivate }, cursor);
+      }
+      return { text, hasFailed: false };
+    } catch (error) {
+      return this.#fail(run, error, { number, isPrivate });
+    }
+  }
+
+  /**
+   * Whether a read changes nothing for the statements behind it: EXPLAIN sets changes(), and the module of a virtual table
+   * remembers what it has read. Those run on every replica.
+   */
+  #leavesNoTrace({ verb }: SqlPart): boolean {
+    return verb !== "EXPLAIN" && this.facts.virtualTables.size === 0;
+  }
+
+  #fail(
+    run: Run,
+    error: unknown,
+    { number, isPrivate }: { number: number; isPrivate: boolean },
+  ): { text: string; hasFailed: boolean } {
+    if (error instanceof RestartEntry || error instanceof IsolateEntry) throw error;
+    const message = resultMessage(error, this.#limits) ?? this.#excused(error);
+    if (message === null) throw error;
+    if (!isPrivate && run.command.kind !== "query") {
+      // One that was stopped may have come to its end all the same, with a wrong value somewhere.
+      const isStopped = error instanceof SqliteError && error.stop !== "none";
+      // A schema statement that fails while it runs may leave in memory what is not on disk.
+      if (!this.#database.isTransaction || isStopped || run.changesSchema) throw new RestartEntry(number, message);
+      this.#digest.mix(-1 - number);
+      this.#digest.mixText(message);
+    }
+    return { text: run.options === null ? "" : renderFailure(message, showsNoRows(run)), hasFailed: true };
+  }
+
+  /**
+   * The message of an error that looks like damage of a database that has none: what a client brought about must not
+   * end a node, each time that it comes to the entry. `null` for any other.
+   */
+  #excused(error: unknown): string | null {
+    if (causeOf(error) !== "damage" || !(error instanceof Error) || !this.#database.isTransaction) return null;
+    return findDamage(this.#database) === undefined ? error.message : null;
+  }
+
+  #runPart(run: Run, step: Step, cursor: ParameterCursor): ResultText {
+    const { part, number, isPrivate, isLast } = step;
+    const { options, command } = run;
+    const startedMs = options?.timings === true ? performance.now() : 0;
+    run.isReading = run.changesSchema = false;
+    const doom = run.doomed.get(number);
+    if (doom !== undefined) throw new StatementError(doom);
+    const refused = refusal(part, isPrivate ? "read" : "replicated");
+    if (refused !== null) throw new StatementError(refused);
+    if (isPrivate && options === null) return "";
+    if (!isPrivate && this.#setsForRequest(run, part)) {
+      return options === null || !isLast ? "" : renderWrite(this.sticky, options.associative, timeSince(startedMs));
+    }
+
+    const cache = isPrivate ? this.#private : command.isSystem ? this.#system : this.#replicated;
+    const prepared = cache.get(part);
+    if (command.kind === "query" && !isPrivate) throw new StatementError(WRITE_IN_QUERY);
+    run.isReading = command.kind !== "execute" && isReadStatement(part);
+    const values = cursor.take(part, prepared);
+    const showsRows = options !== null && isLast && prepared.columns.length > 0 &&
+      !SCHEMA_VERBS.has(part.verb) && // ALTER looks at rows by a SELECT of SQLite's own
+      !(command.kind === "execute" && isReadStatement(part));
+    if (isPrivate) {
+      this.#noteReads(prepared.effects);
+      if (showsRows) return this.#renderRead(run, prepared, values, startedMs);
+      prepared.statement.run(values, this.#parts.privateControl);
+    } else {
+      this.#isolate(run, part, prepared);
+      this.#determinism.beginStatement(number);
+      run.changesSchema = SCHEMA_VERBS.has(part.verb);
+      const time = this.#alone(run, () =>
+        this.#noting(step, () => {
+          if (showsRows) return this.#renderRows(run, prepared, values, this.#parts.control);
+          prepared.statement.run(values, this.#parts.control);
+          return null;
+        }));
+      run.changesSchema = false;
+      this.#note(step, this.#parts.control);
+      if (SCHEMA_VERBS.has(part.verb)) this.forgetStatements();
+      if (time !== null) return time(timeSince(startedMs));
+    }
+    if (options === null || !isLast) return "";
+    if (command.kind !== "execute" && isReadStatement(part)) return options.associative ? `{"rows":[]}` : "{}";
+    return renderWrite(this.sticky, options.associative, timeSince(startedMs));
+  }
+
+  /** Takes `PRAGMA foreign_keys` and `defer_foreign_keys`, which hold for the rest of the request. */
+  #setsForRequest(run: Run, { verb, sql }: SqlPart): boolean {
+    const pragma = verb === "PRAGMA" ? parsePragma(sql) : null;
+    if (pragma === null || !REQUEST_PRAGMAS.has(pragma.name)) return false;
+    if (!run.isSolitary) throw new IsolateEntry(sql);
+    if (pragma.name === "foreign_keys") {
+      this.#database.configure("foreignKeys", isOn(pragma.value));
+      this.#hasOwnForeignKeys = true;
+      this.forgetStatements();
+    } else {
+      run.isDeferring = isOn(pragma.value);
+      runOnce(this.#database, `PRAGMA defer_foreign_keys = ${run.isDeferring ? "ON" : "OFF"}`);
+    }
+    return true;
+  }
+
+  /** Puts back what a request has set for itself; to be called when its transaction has ended. */
+  endRequestPragmas(): void {
+    if (!this.#hasOwnForeignKeys) return; // the other one ends with the transaction
+    this.#hasOwnForeignKeys = false;
+    this.#database.configure("foreignKeys", this.#parts.foreignKeys);
+    this.forgetStatements();
+  }
+
+  /** Refuses to run beside other entries what must not (4). */
+  #isolate(run: Run, { sql, verb }: SqlPart, { effects }: Prepared): void {
+    const touchesPlans = effects.writesStatistics || SCHEMA_VERBS.has(verb);
+    const touchesVirtual = effects.makesVirtualTable || this.#isAboutVirtual(effects.writes);
+    this.#noteReads(effects);
+    if (!touchesPlans && !touchesVirtual) return;
+    if (!run.isSolitary) throw new IsolateEntry(sql);
+    this.hasStaleSchema = true;
+    if (touchesVirtual) this.#database.recount();
+  }
+
+  #isAboutVirtual(tables: readonly string[]): boolean {
+    const { virtualTables } = this.facts;
+    return virtualTables.size > 0 && tables.some((table) => virtualTables.has(table));
+  }
+
+  /** The module of a virtual table remembers what it has read, which may show in what it writes later. */
+  #noteReads({ reads }: Effects): void {
+    if (this.#isAboutVirtual(reads)) this.hasStaleSchema = true;
+  }
+
+  /** Runs a statement so that a deferred key that it violates undoes it alone (1). */
+  #alone<T>(run: Run, work: () => T): T {
+    const { command, isDeferring } = run;
+    if (command.transaction || isDeferring || !this.facts.hasDeferredKeys) return work();
+    this.#statementSavepoint.run();
+    let result: T;
+    try {
+      result = work();
+      if (this.#database.hasDeferredViolations) throw new StatementError(FOREIGN_KEY_FAILED);
+    } catch (error) {
+      if (this.#database.isTransaction && causeOf(error) === "statement") {
+        this.#statementRollback.run();
+        this.#statementRelease.run();
+      }
+      throw error;
+    }
+    this.#statementRelease.run();
+    return result;
+  }
+
+  /** Runs a statement; if it fails, what it left in SQLite's counters shows in later results, as it does in rqlite's. */
+  #noting<T>({ part }: Step, run: () => T): T {
+    try {
+      return run();
+    } catch (error) {
+      if (CHANGING_VERBS.has(part.verb)) this.#keep(this.#parts.control);
+      throw error;
+    }
+  }
+
+  /** Result of a text that holds no statement: a comment, white space. */
+  #renderNothing({ command, options }: Run): string {
+    if (options === null) return "";
+    if (!options.associative) return "{}";
+    return command.kind === "execute" ? `{"rows":null}` : `{"rows":[]}`;
+  }
+
+  /** Rows of a read for its asker. */
+  #renderRead(run: Run, prepared: Prepared, values: readonly SqlValue[], startedMs: number): ResultText {
+    return this.#renderRows(run, prepared, values, this.#parts.privateControl)(timeSince(startedMs));
+  }
+
+  /**
+   * Runs a statement to its end, whatever can be shown of its rows: what cannot has still happened.
+   * @returns What gives the text, so that the time includes the walk.
+   */
+  #renderRows(
+    { options, room, command }: Run,
+    prepared: Prepared,
+    values: readonly SqlValue[],
+    control: Control,
+  ): (time: TimeText) => ResultText {
+    if (options === null) return () => "";
+    const renderer = new QueryRenderer(prepared.shape(options.qualifyColumns), options, room);
+    const toTheEnd = control !== this.#parts.privateControl;
+    let amiss: Error | undefined;
+    try {
+      for (const piece of prepared.statement.pieces(values, control, { toTheEnd })) {
+        if (amiss) continue;
+        try {
+          for (const row of unpackRows(piece, prepared.columns.length)) renderer.add(row);
+        } catch (error) {
+          if (!(error instanceof RenderError)) throw error;
+          amiss = error;
+          if (!toTheEnd) break;
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof RowTooLargeError)) {
+        renderer.drop();
+        throw error;
+      }
+      amiss ??= error;
+    }
+    const hasRows = options.associative &&
+      (command.kind === "query" || command.kind === "request" && prepared.statement.isReadOnly);
+    return (time) => {
+      try {
+        if (!amiss) return renderer.finish(time);
+      } catch (error) {
+        if (!(error instanceof RenderError)) throw error;
+        amiss = error;
+      }
+      renderer.drop();
+      return renderFailure(amiss.message, hasRows);
+    };
+  }
+
+  /** Takes over what a write did. The writer sets the rowid to 0 before each entry (A3), so 0 means: none was inserted. */
+  #note({ part, number }: Step, { changes, lastInsertRowid: rowid }: Control): void {
+    if (!CHANGING_VERBS.has(part.verb)) return;
+    this.#digest.mix(number);
+    this.#digest.mixBig(changes);
+    this.#digest.mixBig(rowid);
+    this.#keep({ changes, lastInsertRowid: rowid });
+  }
+
+  #keep({ changes, lastInsertRowid: rowid }: Changes): void {
+    this.sticky = {
+      lastInsertId: rowid === 0n ? this.sticky.lastInsertId : rowid,
+      rowsAffected: changes,
+    };
+  }
+}
+
+/** Whether a failure is shown as a read without rows. */
+function showsNoRows({ command, options, isReading }: Run): boolean {
+  return options?.associative === true && (command.kind === "query" || isReading);
+}
+
+/** The `time` field for what began at `startedMs`, or nothing when that is 0. */
+export function timeSince(startedMs: number): TimeText {
+  return startedMs === 0 ? "" : `,"time":${(performance.now() - startedMs) / 1000}`;
+}

@@ -1,0 +1,159 @@
+/**
+ * Whose fault an error is (spec/raft.md §4.3). Pure.
+ *
+ * *The statement's*: it is wrong, breaks a constraint, exceeds a limit that is the same everywhere. It is a result, and
+ * the same on every replica. *The environment's*: this node's disk, memory or file system; recorded as the outcome of an
+ * entry it would be divergence, so it leaves the state machine as an exception. *Damage*: the database is not what was
+ * written. *Cancelled*: this node ended it, on its way down or because nobody waits any more.
+ *
+ * SQLite's code alone does not tell: SQLITE_FULL is a full disk or a full range of rowids, SQLITE_NOMEM a lack of memory
+ * or a limit. What decides is whether an operation on a file failed meanwhile, or the system gave no memory, and on which
+ * file ({@linkcode SqliteError.io}).
+ * @module
+ */
+
+import { RowTooLargeError, SqliteError } from "../libsqlite/driver.ts";
+
+/** A statement failed by muster's own rules: a result, like SQLite's own. */
+export class StatementError extends Error {
+  /** Always `StatementError`. */
+  override readonly name = "StatementError";
+}
+
+/** Whose fault an error is. */
+export type Cause = "statement" | "environment" | "damage" | "cancelled";
+
+/** What a result code comes from: always the same, or the environment where it failed, else the statement. */
+type Rule = Cause | "environment, where a file or the memory failed";
+
+const IF_FAILED: Rule = "environment, where a file or the memory failed";
+
+/** Every primary result code of SQLite (sqlite.org/rescode.html), by number. */
+export const RESULT_CODES: ReadonlyMap<number, { readonly name: string; readonly rule: Rule }> = new Map([
+  [1, { name: "SQLITE_ERROR", rule: "statement" }],
+  [2, { name: "SQLITE_INTERNAL", rule: "statement" }],
+  [3, { name: "SQLITE_PERM", rule: "environment" }],
+  [4, { name: "SQLITE_ABORT", rule: "statement" }],
+  [5, { name: "SQLITE_BUSY", rule: "environment" }],
+  [6, { name: "SQLITE_LOCKED", rule: "statement" }],
+  [7, { name: "SQLITE_NOMEM", rule: IF_FAILED }],
+  [8, { name: "SQLITE_READONLY", rule: "environment" }],
+  [9, { name: "SQLITE_INTERRUPT", rule: "statement" }],
+  [10, { name: "SQLITE_IOERR", rule: "environment" }],
+  [11, { name: "SQLITE_CORRUPT", rule: "damage" }],
+  [12, { name: "SQLITE_NOTFOUND", rule: "statement" }],
+  [13, { name: "SQLITE_FULL", rule: IF_FAILED }],
+  [14, { name: "SQLITE_CANTOPEN", rule: IF_FAILED }],
+  [15, { name: "SQLITE_PROTOCOL", rule: "environment" }],
+  [16, { name: "SQLITE_EMPTY", rule: "statement" }],
+  [17, { name: "SQLITE_SCHEMA", rule: "statement" }],
+  [18, { name: "SQLITE_TOOBIG", rule: "statement" }],
+  [19, { name: "SQLITE_CONSTRAINT", rule: "statement" }],
+  [20, { name: "SQLITE_MISMATCH", rule: "statement" }],
+  [21, { name: "SQLITE_MISUSE", rule: "statement" }],
+  [22, { name: "SQLITE_NOLFS", rule: "environment" }],
+  [23, { name: "SQLITE_AUTH", rule: "statement" }],
+  [24, { name: "SQLITE_FORMAT", rule: "damage" }],
+  [25, { name: "SQLITE_RANGE", rule: "statement" }],
+  [26, { name: "SQLITE_NOTADB", rule: "damage" }],
+  [27, { name: "SQLITE_NOTICE", rule: "statement" }],
+  [28, { name: "SQLITE_WARNING", rule: "statement" }],
+]);
+
+/**
+ * Extended codes that are not judged as their primary one: a full-text index that disagrees with what it indexes, and a
+ * sqlite_sequence of another shape. SQLite files them under CORRUPT, yet a client brings them about with ordinary
+ * statements, alike on every node. An I/O error for want of memory is judged as that.
+ */
+export const EXTENDED_CODES: ReadonlyMap<number, { readonly name: string; readonly rule: Rule }> = new Map([
+  [11 | 1 << 8, { name: "SQLITE_CORRUPT_VTAB", rule: "statement" }],
+  [11 | 2 << 8, { name: "SQLITE_CORRUPT_SEQUENCE", rule: "statement" }],
+  [10 | 12 << 8, { name: "SQLITE_IOERR_NOMEM", rule: IF_FAILED }],
+]);
+
+const BUSY = 5;
+const FULL = 13;
+const PROTOCOL = 15;
+const READONLY = 8;
+const UNAUTHORIZED = 23;
+const NOT_A_DATABASE = 26;
+
+/** SQLite's extended result code carried by an exception, or `null`. */
+export function sqliteCode(error: unknown): number | null {
+  return error instanceof SqliteError ? error.code : null;
+}
+
+function primaryCode(error: unknown): number {
+  return (sqliteCode(error) ?? 0) & 0xff;
+}
+
+/** Whose fault it is; of what SQLite did not report, the environment's. */
+export function causeOf(error: unknown): Cause {
+  if (error instanceof StatementError || error instanceof RowTooLargeError) return "statement";
+  if (!(error instanceof SqliteError)) return "environment";
+  if (error.stop === "cancelled") return "cancelled";
+  if (error.stop !== "none") return "statement";
+  const { rule } = EXTENDED_CODES.get(error.code) ?? RESULT_CODES.get(error.code & 0xff) ?? { rule: "environment" };
+  if (rule !== IF_FAILED) return rule as Cause;
+  return error.io.code === 0 ? "statement" : "environment";
+}
+
+/** The limits in force, for the messages of what exceeds them. */
+export interface Limits {
+  /** Steps of the virtual machine. */
+  readonly steps: number;
+  /** Bytes that the large values of a statement may take together. */
+  readonly valueBytes: number;
+  /** Bytes of a temporary file. */
+  readonly tempBytes: number;
+}
+
+/** The error text of a result, or `null` when the error is none. */
+export function resultMessage(error: unknown, limits: Limits): string | null {
+  if (causeOf(error) !== "statement" || !(error instanceof Error)) return null;
+  if (!(error instanceof SqliteError)) return error.message;
+  switch (error.stop) {
+    case "steps":
+      return `statement exceeded its limit of ${limits.steps} steps (-db-max-steps, db_timeout)`;
+    case "time":
+      return "query timeout";
+    case "memory":
+      return `statement exceeded its limit of ${limits.valueBytes} bytes for large values`;
+    case "temporary":
+      return `statement exceeded its limit of ${limits.tempBytes} bytes for a temporary file (-db-max-temp-size)`;
+    case "compile":
+      return "statement is too complex: it exceeded the limit of the compiler";
+    default:
+      return error.message;
+  }
+}
+
+/** Whether the disk of the database or of the temporary files is full. */
+export function isDiskFull(error: unknown): boolean {
+  return primaryCode(error) === FULL && causeOf(error) === "environment";
+}
+
+/** Whether another process holds the database, or holds it up. */
+export function isLocked(error: unknown): boolean {
+  return primaryCode(error) === BUSY || primaryCode(error) === PROTOCOL;
+}
+
+/** Whether a write was attempted on a read-only connection. */
+export function isReadOnly(error: unknown): boolean {
+  return primaryCode(error) === READONLY;
+}
+
+/** Whether the authorizer has refused a statement. */
+export function isUnauthorized(error: unknown): boolean {
+  return primaryCode(error) === UNAUTHORIZED;
+}
+
+/** Whether the file is not an SQLite database. */
+export function isNotDatabase(error: unknown): boolean {
+  return primaryCode(error) === NOT_A_DATABASE;
+}
+
+/** Whether it was an operation on a temporary file that failed, or the memory: it concerns one statement, not the database. */
+export function isAboutTemporaryFile(error: unknown): boolean {
+  return error instanceof SqliteError && (error.io.file === "temporary" || error.io.file === "none");
+}

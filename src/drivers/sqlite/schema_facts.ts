@@ -1,0 +1,29 @@
+/**
+ * What must be known of a database's schema to run statements alike on every replica.
+ * @module
+ */
+
+import { type Database, runOnce } from "../libsqlite/driver.ts";
+
+/** What the schema holds. */
+export interface SchemaFacts {
+  /** Names of the virtual tables, in lower case. */
+  readonly virtualTables: ReadonlySet<string>;
+  /** Whether a table may declare a foreign key that is checked at COMMIT. */
+  readonly hasDeferredKeys: boolean;
+}
+
+/** Reads the facts from the schema. */
+export function readSchemaFacts(database: Database): SchemaFacts {
+  const rows = runOnce(
+    database,
+    "SELECT name, sql LIKE 'CREATE VIRTUAL%', sql LIKE '%deferr%' FROM sqlite_schema " +
+      "WHERE type = 'table' AND (sql LIKE 'CREATE VIRTUAL%' OR sql LIKE '%deferr%')",
+  );
+  return {
+    virtualTables: new Set(
+      rows.filter(([, isVirtual]) => isVirtual === 1n).map(([name]) => String(name).toLowerCase()),
+    ),
+    hasDeferredKeys: rows.some(([, , isDeferred]) => isDeferred === 1n),
+  };
+}

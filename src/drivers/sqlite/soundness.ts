@@ -1,0 +1,40 @@
+/**
+ * Whether a database is damaged: its pages, not its data. Rows that break a CHECK or a type which was declared after they
+ * came, and values that a generated column or an index cannot compute, are legal, and alike on every node.
+ * @module
+ */
+
+import { type Database, SqliteError } from "../libsqlite/driver.ts";
+import { causeOf } from "./failure.ts";
+
+/**
+ * What `quick_check` says of rows and of virtual tables: brought about by data and schema. (What the modules of virtual
+ * tables keep is in ordinary tables, whose pages are checked like all others.)
+ */
+const ABOUT_ROWS = new RegExp(
+  "^(?:NULL value in |CHECK constraint failed in |non-\\w+ value in |NUMERIC value in |TEXT value in |missing value from |" +
+    "unable to validate the inverted index |malformed inverted index |fts5: |In RTree |In RTREE |Rtree |Schema corrupt or not an rtree)",
+);
+
+/**
+ * Checks every page of a database; takes seconds per gigabyte. SQLite checks the pages of all tables before the rows of
+ * the first, so that a row which cannot be computed ends the check behind what matters.
+ * @returns What is damaged, or undefined.
+ * @throws {SqliteError} When the file cannot be read for another reason than damage.
+ */
+export function findDamage(database: Database): string | undefined {
+  try {
+    const statement = database.prepare("PRAGMA quick_check");
+    for (const [line] of statement.iterate()) {
+      const text = String(line);
+      if (text !== "ok" && !ABOUT_ROWS.test(text)) return text;
+    }
+    statement.finalize();
+    return undefined;
+  } catch (error) {
+    const cause = causeOf(error);
+    if (cause === "statement") return undefined;
+    if (cause === "damage" && error instanceof SqliteError) return error.message;
+    throw error;
+  }
+}

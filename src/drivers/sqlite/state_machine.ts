@@ -1,0 +1,467 @@
+/**
+ * The replicated state machine: committed log entries in, one SQLite database out, the same on every node.
+ *
+ * The database is its own snapshot. One row, `_muster(id = 0)`, holds index, term and time of the last applied entry,
+ * and is written in the transaction of the entry's effects: after any crash the entry is either applied and counted, or
+ * neither (spec/raft.md A1). With WAL and `synchronous=NORMAL` a power loss may take recent commits; the log, kept above
+ * {@linkcode StateMachine.durable}, replays them.
+ *
+ * (1) Entries rise by one; those at or below the applied index are skipped.
+ * (2) Many entries share a SQLite transaction (A2), and nothing may depend on which: the meaning of an entry is what it
+ *     does in a transaction of its own. When sharing would show (a destroyed transaction, A4; virtual tables, whose
+ *     modules work at COMMIT; statistics of the planner; deferred foreign keys that are violated), entries run singly.
+ * (3) The row is written first in each entry, by INSERT OR REPLACE: this also sets `last_insert_rowid()` to 0 and
+ *     `changes()` to 1, which would otherwise carry a connection's history into the data (A3).
+ * (4) Waiters are answered after COMMIT.
+ * (5) An entry's clock never runs backwards: it is the largest stamp so far, kept in the row.
+ * (6) An entry always comes to a result, whatever it holds: what cannot be decoded, what fails in a way that nobody
+ *     foresaw. Only the environment, damage and cancellation are thrown (spec/raft.md §4.3); what failed for want of room
+ *     on the disk may be tried again.
+ * (7) Statements go by the schema as it is stored, never by what a connection has seen before: statistics that were dropped,
+ *     the order in which tables came. It decides in which order INSERT … SELECT takes its rows and keys are checked. So the
+ *     schema is read anew behind each entry that touches it, the statistics or a virtual table, whose module remembers things
+ *     too, as a node that starts reads it.
+ * @module
+ */
+
+import { invariant } from "../../invariant.ts";
+import { AnswerBudget } from "../../base/worker/answer_budget.ts";
+import { decodeCommand, type StampedCommand } from "../../core/sql/command.ts";
+import { parsePragma } from "../../core/sql/pragma.ts";
+import { countedBytes, type ResultText } from "../../core/sql/result_text.ts";
+import { TextCache } from "../../core/sql/text_cache.ts";
+import type { ApplyEntry, Outcome } from "../../core/sql/exchange.ts";
+import { isVacuumInto, SYSTEM_TABLE } from "./authorizer.ts";
+import { Control } from "../libsqlite/control.ts";
+import { type Checkpoint, checkpoint, prepareDatabase } from "./database_file.ts";
+import { Digest } from "./digest.ts";
+import { Database, runOnce, SqliteError, type Statement } from "../libsqlite/driver.ts";
+import { type Doomed, Executor, IsolateEntry, RestartEntry, SCHEMA_VERBS, type Sticky } from "./executor.ts";
+import { causeOf } from "./failure.ts";
+import { renderFailure, renderWrite } from "./render.ts";
+import { describeWriter, identityOf } from "./status.ts";
+
+/** Entries in one SQLite transaction at most. */
+export const BATCH_ENTRIES_MAX = 1024;
+/** Bytes of payload in one SQLite transaction, beyond which no further entry joins it. */
+export const BATCH_BYTES_MAX = 4 * 1024 * 1024;
+
+/** How to open a state machine. */
+export interface StateMachineOptions {
+  /** Path of the SQLite library. @default The one that belongs to this machine. */
+  readonly library?: string;
+  /** Where another thread can end what runs. @default {new Control()} */
+  readonly control?: Control;
+  /** Counts the bytes of answers. @default {new AnswerBudget()} */
+  readonly answers?: AnswerBudget;
+  /** Whether foreign keys are enforced: the same on every node. */
+  readonly foreignKeys: boolean;
+  /** Takes the outcomes for one port, in log order, after their COMMIT. */
+  readonly deliver: (port: number, outcomes: readonly Outcome[]) => void;
+  /** Told after each COMMIT. */
+  readonly onApplied?: (index: number, term: number) => void;
+  /** Told after a COMMIT in which the cluster's own statements ran. */
+  readonly onSystem?: () => void;
+  /** Told what an operator should know. */
+  readonly warn?: (message: string) => void;
+}
+
+/** An entry with its payload decoded. */
+interface Work {
+  readonly entry: ApplyEntry;
+  readonly command: StampedCommand | null;
+  /** Why it could not be decoded. */
+  readonly error?: string;
+}
+
+/** Bytes of long results, beyond which no further entry joins a transaction. */
+const ANSWERED_BYTES_MAX = 4 * 1024 * 1024;
+
+const NOTHING_DOOMED: Doomed = new Map();
+/** Texts that are known to need a transaction of their own. */
+const SOLITARY_TEXTS_MAX = 256;
+/** Attempts at one entry; beyond, its statements that have not run yet fail. */
+const ATTEMPTS_MAX = 100;
+const TOO_MANY_ATTEMPTS =
+  `not run: ${ATTEMPTS_MAX} statements of this request have exceeded a limit or failed to change the schema`;
+
+/** What must be put back when a transaction is run again. */
+interface Before {
+  readonly sticky: Sticky;
+  readonly timeMs: number;
+  readonly digest: number;
+}
+
+/** The state machine; one per database, and the only writer of it. */
+export class StateMachine {
+  /** Index of the last applied entry. */
+  applied = 0;
+  /** Its term. */
+  appliedTerm = 0;
+  /** Entries up to here survive a power loss without the log (A8). */
+  durable = 0;
+  readonly #path: string;
+  readonly #options: StateMachineOptions;
+  readonly #database: Database;
+  /** Of the replicated statements. */
+  readonly #control: Control;
+  readonly #answers: AnswerBudget;
+  readonly #executor: Executor;
+  readonly #begin: Statement;
+  readonly #commit: Statement;
+  readonly #advance: Statement;
+  readonly #storeDigest: Statement;
+  /** Digests of what was applied (A15). */
+  readonly digest = new Digest();
+  #timeMs = 0;
+  readonly #solitaryTexts = new TextCache<true>(SOLITARY_TEXTS_MAX);
+
+  /** Use {@linkcode openStateMachine}. */
+  constructor(path: string, options: StateMachineOptions) {
+    this.#path = path;
+    this.#options = options;
+    const { foreignKeys, library } = options;
+    this.#control = options.control ?? new Control();
+    this.#answers = options.answers ?? new AnswerBudget();
+    this.#database = new Database(path, { readOnly: false, foreignKeys, ...(library ? { library } : {}) });
+    this.#database.configure("stablePlans", true);
+    prepareDatabase(this.#database, path);
+    this.#executor = new Executor(this.#database, {
+      control: this.#control,
+      privateControl: new Control(),
+      answers: this.#answers,
+      digest: this.digest,
+      foreignKeys,
+    });
+    this.#begin = this.#database.prepare("BEGIN IMMEDIATE");
+    this.#commit = this.#database.prepare("COMMIT");
+    this.#advance = this.#database.prepare(
+      `INSERT OR REPLACE INTO ${SYSTEM_TABLE}(id, applied, term, time_ms) VALUES(0, ?, ?, ?)`,
+    );
+    this.#storeDigest = this.#database.prepare(`UPDATE ${SYSTEM_TABLE} SET digest = ? WHERE id = 0`);
+    this.#readPosition();
+    this.checkpoint("TRUNCATE");
+  }
+
+  /**
+   * Applies committed entries, in order.
+   * @throws {Error} On an error of the environment: the state machine must be closed, the node stopped.
+   */
+  apply(entries: readonly ApplyEntry[]): void {
+    let batch: Work[] = [];
+    let bytes = 0;
+    let next = this.applied + 1;
+    for (const entry of entries) {
+      if (entry.index < next) continue;
+      invariant(entry.index === next, `entry ${entry.index} follows the applied index ${next - 1}`);
+      next++;
+      const work = workOf(entry);
+      const isSolitary = work.command !== null && this.#isSolitary(work.command);
+      if (isSolitary || batch.length >= BATCH_ENTRIES_MAX || bytes > BATCH_BYTES_MAX) {
+        this.#applyBatch(batch);
+        batch = [];
+        bytes = 0;
+      }
+      if (isSolitary) {
+        this.#applySingly(work);
+        continue;
+      }
+      batch.push(work);
+      bytes += entry.body.length;
+    }
+    this.#applyBatch(batch);
+  }
+
+  /** Version and options of SQLite, see {@linkcode identityOf}. */
+  get sqlite(): string {
+    return identityOf(this.#database);
+  }
+
+  /** What `/status` shows of the database. */
+  status(): Record<string, unknown> {
+    return {
+      ...describeWriter(this.#database, this.#path),
+      applied: this.applied,
+      term: this.appliedTerm,
+      durable: this.durable,
+    };
+  }
+
+  /**
+   * Moves WAL frames into the database file, between transactions.
+   * @returns What was moved.
+   */
+  checkpoint(mode: "PASSIVE" | "TRUNCATE"): Checkpoint {
+    const before = this.applied;
+    const moved = checkpoint(this.#database, mode);
+    if (moved.isComplete) this.durable = before;
+    return moved;
+  }
+
+  /** Closes the connections. */
+  close(): void {
+    this.#database.close();
+  }
+
+  /** Runs a batch in one transaction, or, when entries turn out to disturb each other, entry by entry. */
+  #applyBatch(batch: readonly Work[]): void {
+    const last = batch.at(-1);
+    if (last === undefined) return;
+    this.#control.activity.begin("entries", this.applied + 1);
+    const before = this.#before();
+    const answers: Outcome[] = [];
+    let bytes = 0;
+    try {
+      this.#begin.run();
+      for (const work of batch) {
+        const attempt: Attempt = { doomed: NOTHING_DOOMED, isSolitary: false, steps: work.command?.maxSteps ?? 0 };
+        const outcome = this.#run(work, attempt);
+        answers.push(outcome);
+        bytes += countedBytes(outcome.results);
+        if (bytes > ANSWERED_BYTES_MAX) break; // these are sent first
+      }
+      this.#commitWithDigest();
+      this.#endEntry();
+    } catch (error) {
+      this.#undo(before);
+      this.#answers.giveBack(bytes);
+      if (isForeseen(error)) throw error;
+      if (error instanceof IsolateEntry && error.sql !== "") this.#solitaryTexts.set(error.sql, true);
+      for (const work of batch) this.#applySingly(work);
+      return;
+    }
+    this.#finish(batch.slice(0, answers.length), answers);
+    this.#applyBatch(batch.slice(answers.length));
+  }
+
+  /** Runs an entry in a transaction of its own, again for each statement that destroys it. */
+  #applySingly(work: Work): void {
+    const rewriting = work.command === null ? null : rewritingOf(work.command);
+    if (rewriting !== null) return this.#finish([work], [this.#rewrite(work, rewriting)]);
+    this.#control.activity.begin("entries", work.entry.index);
+    const before = this.#before();
+    const doomed = new Map<number, string>();
+    let steps = work.command?.maxSteps ?? 0;
+    for (;;) {
+      let bytes = 0;
+      try {
+        this.#begin.run();
+        const outcome = this.#run(work, { doomed, isSolitary: true, steps });
+        bytes = countedBytes(outcome.results);
+        this.#commitWithDigest();
+        this.#endEntry();
+        return this.#finish([work], [outcome]);
+      } catch (error) {
+        this.#undo(before);
+        this.#answers.giveBack(bytes);
+        if (error instanceof RestartEntry) {
+          invariant(!doomed.has(error.statementNumber), "a statement marked as failed has run");
+          doomed.set(error.statementNumber, error.message);
+          steps = Math.max(0, this.#control.steps);
+          if (doomed.size >= ATTEMPTS_MAX && work.command) doomRest(work.command, doomed);
+        } else if (isForeseen(error)) {
+          throw error;
+        } else {
+          // COMMIT checks deferred keys, and the modules of virtual tables work in it. Whatever it is, it is the entry's.
+          const message = error instanceof SqliteError ? error.message : `internal error: ${String(error)}`;
+          return this.#finish([work], [this.#refuse(work, message)]);
+        }
+      }
+    }
+  }
+
+  /** Runs an entry inside the open transaction. */
+  #run({ entry, command, error }: Work, { doomed, isSolitary, steps }: Attempt): Outcome {
+    if (command !== null) this.#timeMs = Math.max(this.#timeMs, command.timeMs);
+    this.#advance.run([BigInt(entry.index), BigInt(entry.term), this.#timeMs]);
+    let results: ResultText = "[]";
+    this.digest.mix(entry.index);
+    this.digest.mix(entry.term);
+    if (command !== null) {
+      this.#executor.beginEntry(command, this.#timeMs, steps);
+      results = this.#executor.execute(command, { options: entry.waiter?.options ?? null, doomed, isSolitary });
+    }
+    this.digest.keep(entry.index);
+    const outcome = { ref: entry.waiter?.ref ?? 0, index: entry.index, results };
+    return error === undefined ? outcome : { ...outcome, error };
+  }
+
+  /** What an entry has set for itself ends, and what the connection has in mind is read anew (7). */
+  #endEntry(): void {
+    this.#executor.endRequestPragmas();
+    if (!this.#executor.hasStaleSchema) return;
+    this.#executor.hasStaleSchema = false;
+    this.#executor.forgetStatements();
+    runOnce(this.#database, "PRAGMA writable_schema = RESET"); // SQLite's way to read the whole schema again
+  }
+
+  /** The digest of the last entry is part of the transaction, those of the others are in memory. */
+  #commitWithDigest(): void {
+    this.#storeDigest.run([BigInt(this.digest.value)]);
+    this.#commit.run();
+  }
+
+  /** Counts an entry that came to nothing, without its effects. */
+  #refuse(work: Work, error: string): Outcome {
+    this.#begin.run();
+    this.digest.mixText(error);
+    const outcome = this.#run({ entry: work.entry, command: null }, NO_ATTEMPT);
+    this.#commitWithDigest();
+    return { ...outcome, error };
+  }
+
+  /**
+   * VACUUM and `PRAGMA auto_vacuum` run outside a transaction, so the index follows in one of its own; after a crash in
+   * between it runs again, which changes nothing more. What they do is bounded by the size of the database, so they have no budget.
+   */
+  #rewrite({ entry, command }: Work, sql: string): Outcome {
+    const options = entry.waiter?.options ?? null;
+    let results = renderWrite(this.#executor.sticky, options?.associative ?? false, "");
+    this.#executor.forgetStatements();
+    this.#control.free();
+    this.#control.activity.begin("vacuum", entry.index);
+    this.#control.activity.noteSteps(this.#control.steps);
+    try {
+      const before = runOnce(this.#database, "PRAGMA auto_vacuum")[0]?.[0];
+      this.#runFreely(sql);
+      // From none to some and back takes a VACUUM; what the pragma asks for holds in this connection until then.
+      if (!isVacuum(sql) && (before === 0n) !== isNone(sql)) this.#runFreely("VACUUM");
+    } catch (error) {
+      if (causeOf(error) !== "statement" || !(error instanceof Error)) throw error;
+      results = renderFailure(error.message, false);
+    }
+    this.#executor.hasStaleSchema = true;
+    this.#endEntry();
+    this.#begin.run();
+    if (command !== null) this.#timeMs = Math.max(this.#timeMs, command.timeMs);
+    const outcome = this.#run({ entry, command: null }, NO_ATTEMPT);
+    this.#commitWithDigest();
+    return { ...outcome, results: `[${results}]` };
+  }
+
+  /** Runs a statement without limits, but so that another thread can end it. */
+  #runFreely(sql: string): void {
+    const statement = this.#database.prepare(sql);
+    try {
+      statement.run([], this.#control);
+    } finally {
+      statement.finalize();
+    }
+  }
+
+  #before(): Before {
+    return { sticky: this.#executor.sticky, timeMs: this.#timeMs, digest: this.digest.value };
+  }
+
+  #undo({ sticky, timeMs, digest }: Before): void {
+    if (this.#database.isTransaction) runOnce(this.#database, "ROLLBACK");
+    this.#executor.sticky = sticky;
+    this.#timeMs = timeMs;
+    this.digest.value = digest;
+    this.#executor.forgetStatements();
+    this.#endEntry();
+  }
+
+  /** After COMMIT: moves on and answers. */
+  #finish(batch: readonly Work[], outcomes: readonly Outcome[]): void {
+    const last = batch.at(-1);
+    if (last === undefined) return;
+    this.#control.activity.end();
+    this.applied = last.entry.index;
+    this.appliedTerm = last.entry.term;
+    const byPort = new Map<number, Outcome[]>();
+    for (let at = 0; at < batch.length; at++) {
+      const port = batch[at]?.entry.waiter?.port;
+      const outcome = outcomes[at];
+      if (port === undefined || outcome === undefined) continue;
+      const list = byPort.get(port);
+      if (list === undefined) byPort.set(port, [outcome]);
+      else list.push(outcome);
+    }
+    for (const [port, list] of byPort) this.#options.deliver(port, list);
+    if (batch.some(({ command }) => command?.isSystem)) this.#options.onSystem?.();
+    this.#options.onApplied?.(this.applied, this.appliedTerm);
+  }
+
+  /** Whether an entry is known to need a transaction of its own; others say so when they run. */
+  #isSolitary(command: StampedCommand): boolean {
+    if (rewritingOf(command) !== null) return true;
+    return command.statements.some(({ parts }) =>
+      parts.some(({ sql, verb }) => SCHEMA_VERBS.has(verb) || this.#solitaryTexts.get(sql))
+    );
+  }
+
+  #readPosition(): void {
+    const [applied, term, timeMs, digest] =
+      runOnce(this.#database, `SELECT applied, term, time_ms, digest FROM ${SYSTEM_TABLE} WHERE id = 0`)[0] ?? [];
+    if (typeof applied !== "bigint" || typeof term !== "bigint" || typeof timeMs !== "number") return; // a new database
+    this.applied = Number(applied);
+    this.appliedTerm = Number(term);
+    this.#timeMs = timeMs;
+    if (typeof digest === "bigint") this.digest.value = Number(digest);
+    this.digest.keep(this.applied);
+  }
+}
+
+/** How an entry is run. */
+interface Attempt {
+  readonly doomed: Doomed;
+  readonly isSolitary: boolean;
+  readonly steps: number;
+}
+
+const NO_ATTEMPT: Attempt = { doomed: NOTHING_DOOMED, isSolitary: true, steps: 0 };
+
+/** An entry that cannot be decoded comes to an error, the same everywhere: it must end no node. */
+function workOf(entry: ApplyEntry): Work {
+  if (entry.kind !== "command") return { entry, command: null };
+  try {
+    return { entry, command: decodeCommand(entry.body) };
+  } catch (error) {
+    return {
+      entry,
+      command: null,
+      error: `the entry cannot be read: ${error instanceof Error ? error.message : error}`,
+    };
+  }
+}
+
+/** Whether an error is one that is dealt with by whoever drives the state machine. */
+function isForeseen(error: unknown): boolean {
+  return error instanceof SqliteError && causeOf(error) !== "statement";
+}
+
+/** Marks all statements behind the last one that failed. */
+function doomRest({ statements }: StampedCommand, doomed: Map<number, string>): void {
+  let count = 0;
+  for (const { parts } of statements) count += parts.length;
+  for (let number = Math.max(...doomed.keys()) + 1; number < count; number++) doomed.set(number, TOO_MANY_ATTEMPTS);
+}
+
+function isVacuum(sql: string): boolean {
+  return parsePragma(sql) === null;
+}
+
+/** Whether a `PRAGMA auto_vacuum` asks for none, as SQLite reads its value. */
+function isNone(sql: string): boolean {
+  const value = parsePragma(sql)?.value ?? "";
+  return !["FULL", "INCREMENTAL", "1", "2"].includes(value);
+}
+
+/** The text of a command that is a lone VACUUM of this database or a lone `PRAGMA auto_vacuum = …`, or `null`. */
+function rewritingOf({ statements, transaction, kind }: StampedCommand): string | null {
+  const part = statements.length === 1 && statements[0]?.parts.length === 1 ? statements[0].parts[0] : undefined;
+  if (part === undefined || transaction || kind === "query") return null;
+  if (part.verb === "VACUUM") return isVacuumInto(part.sql) ? null : part.sql;
+  const pragma = part.verb === "PRAGMA" ? parsePragma(part.sql) : null;
+  return pragma?.name === "auto_vacuum" && pragma.hasValue ? part.sql : null;
+}
+
+/**
+ * Opens the database and brings it into the state the node relies on.
+ * @param path A file, or `:memory:`.
+ * @throws {Error} When the file is not an SQLite database or cannot be used.
+ */
+export function openStateMachine(path: string, options: StateMachineOptions): StateMachine {
+  return new StateMachine(path, options);
+}

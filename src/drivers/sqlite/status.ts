@@ -1,0 +1,74 @@
+/**
+ * What `/status` shows of the database under `store.sqlite3` (spec/rqlite.md §12).
+ * @module
+ */
+
+import { crc32 } from "node:zlib";
+import { type Database, runOnce } from "../libsqlite/driver.ts";
+
+const PRAGMAS = ["synchronous", "journal_mode", "foreign_keys", "wal_autocheckpoint", "busy_timeout"] as const;
+const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"] as const;
+
+function value(database: Database, sql: string): unknown {
+  return runOnce(database, sql)[0]?.[0];
+}
+
+/** The pragmas rqlite shows, as strings. */
+export function describePragmas(database: Database): Record<string, string> {
+  return Object.fromEntries(PRAGMAS.map((name) => [name, String(value(database, `PRAGMA ${name}`))]));
+}
+
+/** A size in the form `1.5 MB`. */
+export function friendlySize(bytes: number): string {
+  const power = bytes < 1000 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log10(bytes) / 3));
+  const amount = bytes / 1000 ** power;
+  return `${power === 0 || amount >= 10 ? Math.round(amount) : amount.toFixed(1)} ${UNITS[power]}`;
+}
+
+function fileInfo(path: string): { size: number; modified: string | null } {
+  try {
+    const { size, mtime } = Deno.statSync(path);
+    return { size, modified: mtime?.toISOString() ?? null };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return { size: 0, modified: null };
+    throw error;
+  }
+}
+
+/** The writer's part of the status. */
+export function describeWriter(database: Database, path: string): Record<string, unknown> {
+  const file = path === ":memory:" ? { size: 0, modified: null } : fileInfo(path);
+  const wal = path === ":memory:" ? { size: 0, modified: null } : fileInfo(`${path}-wal`);
+  const dbSize = Number(value(database, "PRAGMA page_count")) * Number(value(database, "PRAGMA page_size"));
+  const rw = describePragmas(database);
+  return {
+    version: sqliteVersion(database),
+    path,
+    size: file.size,
+    wal_size: wal.size,
+    db_size: dbSize,
+    db_size_friendly: friendlySize(dbSize),
+    last_modified: wal.size > 0 ? wal.modified ?? file.modified : file.modified,
+    compile_options: runOnce(database, "PRAGMA compile_options").map(([option]) => String(option)),
+    extensions: [],
+    // Readers share the settings; they are read-only and never checkpoint.
+    pragmas: { rw, ro: rw },
+    transaction: { rw: database.isTransaction, ro: false },
+  };
+}
+
+/** Options that say how the library was built, not what it does. */
+const BUILD_OPTIONS = /^(?:COMPILER=|ATOMIC_INTRINSICS|MUTEX_|HAVE_|SYSTEM_MALLOC)/;
+
+/** Names a build of SQLite: its version, its sources and its options. Two builds with one name compute the same. */
+export function identityOf(database: Database): string {
+  const [[version, source]] = runOnce(database, "SELECT sqlite_version(), sqlite_source_id()");
+  const options = runOnce(database, "PRAGMA compile_options").map(([option]) => String(option));
+  const text = options.filter((option) => !BUILD_OPTIONS.test(option)).join(" ");
+  return `${version} (${String(source).slice(20, 30)}, options ${crc32(text).toString(16)})`;
+}
+
+/** Version of SQLite. */
+export function sqliteVersion(database: Database): string {
+  return String(value(database, "SELECT sqlite_version()"));
+}

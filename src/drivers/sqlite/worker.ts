@@ -1,0 +1,325 @@
+/**
+ * The writer Worker: applies what the replica hands it and answers the waiters.
+ *
+ * It needs `read` and `write` on the folder of the database, `ffi` for the library, and nothing else. The entries of one message are one
+ * transaction: the replica hands over what was committed together, so under load the batches grow by themselves.
+ *
+ * States: waiting for `open` → running → closed, or failed. While its disk is full or another process holds a lock, it
+ * keeps what is to be applied and tries again. On another error of the environment it says `failed` and throws, which ends
+ * the process: the state on disk is that of the last COMMIT.
+ * @module
+ */
+
+import { AnswerBudget } from "../../base/worker/answer_budget.ts";
+import { type ApplyEntry, packOutcomes, transferOf, unpackEntries } from "../../core/sql/exchange.ts";
+import type { CatalogChanged, CheckpointRule, FromWriter, OpenWriter, Outcomes, ToWriter } from "./api.ts";
+import { adoptStaged, positionOf, type SnapshotPaths, snapshotPaths } from "./snapshot_file.ts";
+import { logger } from "../../base/worker/log.ts";
+import { Ballast, BALLAST_BYTES } from "./ballast.ts";
+import { Control } from "../libsqlite/control.ts";
+import { causeOf, isDiskFull, isLocked } from "./failure.ts";
+import { DamagedDatabaseError, healTainted, markTainted, taints } from "./taint.ts";
+import { BATCH_ENTRIES_MAX, openStateMachine, type StateMachine } from "./state_machine.ts";
+
+/** Size of the WAL that calls for a checkpoint whatever the rule says, in bytes (spec/raft.md A9). */
+const CHECKPOINT_WAL_BYTES = 32 * 1024 * 1024;
+/** Least time between two checkpoints: one that a long reader keeps from its end is not tried again at once. */
+const CHECKPOINT_PAUSE_MS = 1000;
+/** The ballast is made when the start is over. */
+const BALLAST_DELAY_MS = 500;
+/** Pause between two attempts to make the ballast where there was no room for it. */
+const BALLAST_RETRY_MS = 30_000;
+/** Pause between two looks whether a full disk has room again. */
+const ROOM_LOOK_MS = 1000;
+/** Pauses between two attempts to apply what could not be applied, the first and the longest. */
+const RETRY_MS = 1000;
+const RETRY_MS_MAX = 30_000;
+const NO_ROOM =
+  "no space left on the disk of the database: committed writes wait to be applied, reads go on; free some space";
+const NO_ROOM_TO_START =
+  "no space left on the disk of the database: this node starts as soon as there is some; free some space";
+const LOCKED = "another process holds a lock on the database: committed writes wait to be applied; end that process";
+/** Batches between two looks at the clock and the size of the WAL. */
+const BATCHES_PER_LOOK = 16;
+
+const log = logger("store");
+
+/** The writer behind its ports. */
+class WriterWorker {
+  readonly #replica: MessagePort;
+  readonly #open: () => StateMachine;
+  readonly #paths: SnapshotPaths;
+  #machine: StateMachine;
+  readonly #walPath: string;
+  readonly #ballast: Ballast;
+  #waiting: ApplyEntry[] = [];
+  #isClosed = false;
+  /** Why the database was in doubt at the start. */
+  #tainted: string | undefined;
+  #batches = 0;
+  readonly #rule: CheckpointRule;
+  #checkpointedMs = performance.now();
+  #checkpointedAt = 0;
+  /** Attempts at what could not be applied for want of room, or for a lock of another process. */
+  #attempts = 0;
+  #isPaused = false;
+  /** Whether the ballast was given up and is to be made again. */
+  #isAwaitingRoom = false;
+  readonly #library: string;
+  readonly #control: Control;
+
+  constructor({ path, foreignKeys, library, control, answers, checkpoint, replica, http }: OpenWriter) {
+    this.#library = library;
+    this.#control = new Control(control);
+    this.#rule = checkpoint;
+    this.#replica = replica;
+    this.#walPath = `${path}-wal`;
+    this.#paths = snapshotPaths(path, library);
+    this.#open = () =>
+      openStateMachine(path, {
+        foreignKeys,
+        library,
+        control: this.#control,
+        answers: new AnswerBudget(answers),
+        deliver: (port, outcomes) => {
+          const message: Outcomes = { k: "outcomes", outcomes: packOutcomes(outcomes) };
+          (port === 0 ? replica : http[port - 1])?.postMessage(message, transferOf(message.outcomes));
+        },
+        onApplied: () => this.#sayApplied(),
+        onSystem: () => {
+          const message: CatalogChanged = { k: "catalogChanged" };
+          for (const port of http) port.postMessage(message);
+        },
+      });
+    this.#tainted = healTainted(path, library);
+    this.#ballast = new Ballast(`${path.slice(0, path.lastIndexOf("/"))}/ballast`);
+    this.#machine = this.#openWithRoom();
+    setTimeout(() => this.#fillBallast(), BALLAST_DELAY_MS);
+    replica.onmessage = ({ data }: MessageEvent<ToWriter>) => this.#take(data);
+    this.#sayReady();
+  }
+
+  /**
+   * A node that was killed while its disk was full starts in the room of the ballast. Where that is used up already it
+   * waits for room: ending would only have it started again, into the same.
+   */
+  #openWithRoom(): StateMachine {
+    const pause = new Int32Array(new SharedArrayBuffer(4));
+    for (let attempts = 0;; attempts++) {
+      try {
+        return this.#open();
+      } catch (error) {
+        if (!isDiskFull(error) || this.#control.ticket.isCancelled) throw error;
+        if (this.#ballast.release()) continue;
+        if (attempts === 0) log(NO_ROOM_TO_START);
+        Atomics.wait(pause, 0, 0, ROOM_LOOK_MS); // nothing can be done before
+      }
+    }
+  }
+
+  #fillBallast(isFirst = true): void {
+    if (this.#isClosed || this.#ballast.fill()) return;
+    if (isFirst) {
+      log(
+        `no room for a ballast of ${BALLAST_BYTES} bytes: until there is, a full disk keeps this node from applying writes`,
+      );
+    }
+    setTimeout(() => this.#fillBallast(false), BALLAST_RETRY_MS);
+  }
+
+  get #isEnding(): boolean {
+    return this.#isClosed || this.#control.ticket.isCancelled;
+  }
+
+  #sayReady(): void {
+    const { applied, appliedTerm } = this.#machine;
+    this.#say({
+      k: "ready",
+      applied,
+      term: appliedTerm,
+      sqlite: this.#machine.sqlite,
+      staged: positionOf(this.#paths.staged, this.#library)?.applied ?? 0,
+      tainted: this.#tainted,
+    });
+    this.#tainted = undefined;
+  }
+
+  /** A snapshot takes the place of the database: what waited for it is part of it, or comes again. */
+  #adopt(): void {
+    this.#guarded(() => {
+      this.#waiting = [];
+      this.#machine.close();
+      adoptStaged(this.#paths);
+      this.#machine = this.#open();
+    });
+    this.#sayReady();
+  }
+
+  #say(message: FromWriter): void {
+    this.#replica.postMessage(message);
+  }
+
+  #sayApplied(): void {
+    const { applied, appliedTerm, durable } = this.#machine;
+    this.#say({ k: "applied", index: applied, term: appliedTerm, durable });
+  }
+
+  #take(message: ToWriter): void {
+    if (this.#isClosed) return;
+    switch (message.k) {
+      case "apply":
+        for (const entry of unpackEntries(message.entries)) this.#waiting.push(entry);
+        this.#work();
+        break;
+      case "status":
+        this.#say({ k: "status", ref: message.ref, status: this.#machine.status() });
+        break;
+      case "digest":
+        this.#say({ k: "digest", ref: message.ref, digest: this.#machine.digest.at(message.index) ?? null });
+        break;
+      case "checkpoint":
+        this.#guarded(() => this.#checkpoint());
+        this.#say({ k: "checkpointed", durable: this.#machine.durable });
+        break;
+      case "adopt":
+        this.#adopt();
+        break;
+      case "close":
+        this.#close();
+        break;
+    }
+  }
+
+  /**
+   * Applies what waits at once: a turn of the event loop more would cost as much as the transaction. What cannot be applied
+   * for want of room, or as another process has locked the database, is tried again and again: it harms nobody but this node.
+   */
+  #work(): void {
+    while (this.#waiting.length > 0 && !this.#isEnding && !this.#isPaused) {
+      const entries = this.#waiting.splice(0, BATCH_ENTRIES_MAX);
+      this.#guarded(() => {
+        try {
+          this.#machine.apply(entries);
+          this.#checkpointIfDue();
+        } catch (error) {
+          if (!this.#mayTryAgain(error)) throw error;
+          this.#waiting.unshift(...entries.filter(({ index }) => index > this.#machine.applied));
+        }
+      });
+    }
+  }
+
+  /** Arranges for another attempt where there is hope; at once where the ballast gives room. */
+  #mayTryAgain(error: unknown): boolean {
+    const isFull = isDiskFull(error);
+    if (!isFull && !isLocked(error)) return false;
+    if (isFull && this.#ballast.release()) {
+      log("the disk of the database is full: writes are refused until there is room; free some space");
+      this.#say({ k: "space", state: "full" });
+      this.#awaitRoom();
+      return true;
+    }
+    this.#pause(isFull);
+    return true;
+  }
+
+  /** Waits for another attempt, each time for longer. */
+  #pause(isFull: boolean): void {
+    if (this.#attempts === 0) log(isFull ? NO_ROOM : LOCKED);
+    if (isFull) this.#say({ k: "space", state: "full" });
+    this.#isPaused = true;
+    const pauseMs = Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** this.#attempts);
+    this.#attempts++;
+    setTimeout(() => {
+      this.#isPaused = false;
+      this.#work();
+      if (this.#isPaused || this.#isEnding) return;
+      this.#attempts = 0;
+      if (isFull && !this.#isAwaitingRoom) this.#sayRoom(); // else the ballast is to come first
+    }, pauseMs);
+  }
+
+  #sayRoom(): void {
+    log("the disk of the database has room again: writes are taken");
+    this.#say({ k: "space", state: "ok" });
+  }
+
+  #awaitRoom(): void {
+    this.#isAwaitingRoom = true;
+    const timer = setInterval(() => {
+      if (!this.#isClosed && (this.#isPaused || !this.#ballast.fill())) return;
+      clearInterval(timer);
+      this.#isAwaitingRoom = false;
+      if (!this.#isClosed) this.#sayRoom();
+    }, ROOM_LOOK_MS);
+  }
+
+  #checkpointIfDue(): void {
+    this.#batches++;
+    const sinceMs = performance.now() - this.#checkpointedMs;
+    if (sinceMs < CHECKPOINT_PAUSE_MS || this.#batches % BATCHES_PER_LOOK !== 0) return;
+    const { entries, walBytes, intervalMs } = this.#rule;
+    const wal = Deno.statSync(this.#walPath).size;
+    const isDue = this.#machine.applied - this.#checkpointedAt >= entries || walBytes > 0 && wal >= walBytes;
+    if (wal < CHECKPOINT_WAL_BYTES && (sinceMs < intervalMs || !isDue)) return;
+    const before = this.#machine.durable;
+    this.#checkpoint();
+    if (this.#machine.durable !== before) this.#sayApplied();
+  }
+
+  #checkpoint(): void {
+    this.#machine.checkpoint("PASSIVE");
+    this.#checkpointedMs = performance.now();
+    this.#checkpointedAt = this.#machine.applied;
+  }
+
+  #close(): void {
+    this.#isClosed = true;
+    this.#guarded(() => {
+      // What cannot be applied now comes again at the next start.
+      if (!this.#isPaused && !this.#control.ticket.isCancelled) this.#applyRest();
+      this.#machine.close();
+    });
+    this.#say({ k: "closed" });
+    this.#replica.onmessage = null;
+  }
+
+  #applyRest(): void {
+    try {
+      this.#machine.apply(this.#waiting);
+    } catch (error) {
+      if (causeOf(error) !== "cancelled" && !isDiskFull(error) && !isLocked(error)) throw error;
+    }
+  }
+
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      // The node is on its way down and has ended what ran: it comes again at the next start.
+      if (causeOf(error) === "cancelled") return;
+      this.#isClosed = true;
+      let message = error instanceof Error ? error.message : String(error);
+      if (taints(error)) {
+        markTainted(this.#paths.database, message);
+        message = `${this.#paths.database} cannot be trusted any more (${message}): the next start checks it first`;
+      }
+      this.#say({ k: "failed", message, isDamage: false });
+      throw error;
+    }
+  }
+}
+
+self.addEventListener("message", (event: Event) => {
+  if (!(event instanceof MessageEvent)) return;
+  const message: OpenWriter = event.data;
+  try {
+    new WriterWorker(message);
+  } catch (error) {
+    const isDamage = error instanceof DamagedDatabaseError;
+    const text = error instanceof Error ? error.message : String(error);
+    const failure: FromWriter = { k: "failed", message: text, isDamage };
+    message.replica.postMessage(failure);
+    if (!isDamage) throw error; // who waits for the replica's word is told the exit code by it
+  }
+}, { once: true });

@@ -1,0 +1,36 @@
+/**
+ * The nodes that this one has met: what each said of itself when it connected.
+ * @module
+ */
+import type { NodeId } from "../../core/raft/message.ts";
+import type { Hello } from "./wire.ts";
+
+/** Greetings by node id. */
+export class Acquaintances {
+  readonly #hellos = new Map<NodeId, Hello>();
+  readonly #sqlite: string;
+  readonly #log: (line: string) => void;
+
+  /** @param sqlite Version and options of this node's SQLite: others should have the same. */
+  constructor(sqlite: string, log: (line: string) => void) {
+    this.#sqlite = sqlite;
+    this.#log = log;
+  }
+
+  /** What a node said of itself; undefined for one that was not met. */
+  get(id: NodeId): Hello | undefined {
+    return this.#hellos.get(id);
+  }
+
+  /** Takes what a node says of itself, and warns where its SQLite is another. */
+  meet(hello: Hello): void {
+    const before = this.#hellos.get(hello.id);
+    this.#hellos.set(hello.id, hello);
+    const { id, sqlite } = hello;
+    if (sqlite === undefined || sqlite === this.#sqlite || sqlite === before?.sqlite) return;
+    this.#log(
+      `WARNING: node ${id} has SQLite ${sqlite}, this one has ${this.#sqlite}: statements may come to other results ` +
+        "there, and the replicas differ; use the same muster and the same -sqlite-library on every node",
+    );
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * One connection between nodes: frames in, frames out. Frames written while a write is under way go out together with
+ * the next one. What the other end does not take is bounded: above the limit, frames are refused and the caller drops
+ * them, which Raft treats as a loss on the network.
+ * @module
+ */
+import { ByteWriter, DecodeError } from "../../base/codec/cursor.ts";
+import { splitAddress } from "../../base/codec/address.ts";
+import { type Frame, FrameDecoder } from "../../base/codec/frame.ts";
+
+/** Bytes that may wait for the other end to take them. */
+export const SEND_QUEUE_BYTES_MAX = 96 * 1024 * 1024;
+
+/** A buffer of this size is used again: a snapshot fills some megabytes at a time, and making them anew takes memory. */
+const KEPT_BYTES = 4 * 1024 * 1024;
+
+/** A stream of frames over TCP. */
+export class Connection {
+  readonly #conn: Deno.Conn;
+  readonly #decoder: FrameDecoder;
+  readonly #chunk = new Uint8Array(256 * 1024);
+  #waiting = new ByteWriter(16 * 1024);
+  #writing = new ByteWriter(16 * 1024);
+  #flushing = false;
+  #closed = false;
+
+  /**
+   * @param conn Owned from now on.
+   * @param frameBytesMax Longest payload that is believed.
+   */
+  constructor(conn: Deno.Conn, frameBytesMax: number) {
+    this.#conn = conn;
+    this.#decoder = new FrameDecoder(frameBytesMax);
+    if ("setNoDelay" in conn && typeof conn.setNoDelay === "function") conn.setNoDelay(true);
+  }
+
+  /** Connects, giving up after `timeoutMs`. */
+  static async dial(
+    addr: string,
+    { timeoutMs, frameBytesMax }: { timeoutMs: number; frameBytesMax: number },
+  ): Promise<Connection> {
+    const { hostname, port } = splitAddress(addr);
+    const controller = new AbortController();
+    const timer = setTimeout(
+      () => controller.abort(new Error(`no answer from ${addr} within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
+    try {
+      return new Connection(await Deno.connect({ hostname, port, signal: controller.signal }), frameBytesMax);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Whether it has ended. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** The other end's address, for log lines. */
+  get remote(): string {
+    const addr = this.#conn.remoteAddr;
+    return addr.transport === "tcp" ? `${addr.hostname}:${addr.port}` : "unknown";
+  }
+
+  /**
+   * Queues what `write` appends.
+   * @returns false when the queue is full or the connection closed: nothing was queued.
+   */
+  send(write: (writer: ByteWriter) => void): boolean {
+    if (this.#closed || this.#waiting.length > SEND_QUEUE_BYTES_MAX) return false;
+    write(this.#waiting);
+    if (!this.#flushing) this.#flush();
+    return true;
+  }
+
+  /** Sends raw bytes outside the frame format: the preamble, or a word to a stranger. */
+  sendRaw(bytes: Uint8Array): boolean {
+    return this.send((writer) => writer.raw(bytes));
+  }
+
+  async #flush(): Promise<void> {
+    this.#flushing = true;
+    try {
+      await Promise.resolve(); // lets the sender finish its turn: its frames leave in one write
+      while (this.#waiting.length > 0 && !this.#closed) {
+        [this.#waiting, this.#writing] = [this.#writing, this.#waiting];
+        const bytes = this.#writing.view();
+        for (let written = 0; written < bytes.length;) written += await this.#conn.write(bytes.subarray(written));
+        if (this.#writing.length > KEPT_BYTES) this.#writing = new ByteWriter(16 * 1024);
+        else this.#writing.clear();
+      }
+    } catch {
+      this.close(); // the reader reports the end
+    } finally {
+      this.#flushing = false;
+    }
+  }
+
+  /** Resolves when everything queued was handed to the system. */
+  async drained(): Promise<void> {
+    while (this.#flushing && !this.#closed) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+
+  /**
+   * Reads exactly `count` bytes that stand before the first frame.
+   * @throws {DecodeError} When the stream ends before.
+   */
+  async readRaw(count: number): Promise<Uint8Array> {
+    const bytes = new Uint8Array(count);
+    for (let read = 0; read < count;) {
+      const more = await this.#conn.read(bytes.subarray(read));
+      if (more === null) throw new DecodeError(`Expected ${count} bytes: the stream ended after ${read}`);
+      read += more;
+    }
+    return bytes;
+  }
+
+  /** Reads whatever comes next, outside the frame format; null at the end of the stream. */
+  async readSome(): Promise<Uint8Array | null> {
+    const count = await this.#conn.read(this.#chunk).catch(() => null);
+    return count === null ? null : this.#chunk.slice(0, count);
+  }
+
+  /**
+   * Reads the next frame.
+   * @returns undefined at the end of the stream.
+   * @throws {DecodeError} When what arrives is not a frame.
+   */
+  async read(): Promise<Frame | undefined> {
+    for (;;) {
+      const frame = this.#decoder.next();
+      if (frame) return frame;
+      const count = await this.#conn.read(this.#chunk).catch(() => null);
+      if (count === null) return undefined;
+      this.#decoder.push(this.#chunk.subarray(0, count));
+    }
+  }
+
+  /** A frame that has arrived already, without waiting. */
+  readNow(): Frame | undefined {
+    return this.#decoder.next();
+  }
+
+  /** Closes both ways; harmless when repeated. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      this.#conn.close();
+    } catch {
+      // the system closed it first
+    }
+  }
+}

@@ -1,0 +1,220 @@
+/**
+ * The cluster port: takes connections, tells by the first bytes what they are, checks who calls, and hands Raft messages
+ * and calls on. Strangers get a clear word and are closed; connections and time are limited.
+ * @module
+ */
+import { DecodeError } from "../../base/codec/cursor.ts";
+import { type Frame, writeFrame } from "../../base/codec/frame.ts";
+import { GOSSIP_FIRST_BYTES } from "../membership/api.ts";
+import { Connection } from "./connection.ts";
+import {
+  decodeCancel,
+  decodeHello,
+  decodeRaftMessage,
+  decodeRpc,
+  FRAME,
+  type Hello,
+  PREAMBLE,
+  RAFT_FRAME_BYTES_MAX,
+  type Rpc,
+  writeRpc,
+} from "./wire.ts";
+import { RemoteError, type RpcAnswer } from "./rpc.ts";
+import type { Message } from "../../core/raft/message.ts";
+
+/** Connections at a time. */
+export const CONNECTIONS_MAX = 1024;
+/** A caller has to say hello within this time. */
+export const HELLO_TIMEOUT_MS = 10_000;
+/** Marks the answer to an HTTP request that came to the wrong port. */
+export const WRONG_PORT_HEADER = "X-Muster-Cluster-Port";
+
+/** What the listener hands on. */
+export interface ListenerHandlers {
+  /** What this node says of itself. */
+  hello(): Hello;
+  /** A text to refuse the caller with, or undefined to welcome it. */
+  refuse(caller: Hello): string | undefined;
+  onHello(caller: Hello): void;
+  /** A connection that speaks gossip, with the bytes that it began with; in a node that gossips. */
+  onGossip?(connection: Connection, first: Uint8Array): Promise<void>;
+  onMessages(messages: readonly Message[], caller: Hello): void;
+  /** Answers a call, unless it is `over` before; a thrown {@linkcode RemoteError} is sent back with its facts. */
+  onCall(rpc: Rpc, caller: Hello, over: Promise<void>): Promise<RpcAnswer>;
+  log(line: string): void;
+}
+
+/** The open cluster port. */
+export class Listener {
+  readonly #listener: Deno.TcpListener;
+  readonly #handlers: ListenerHandlers;
+  readonly #open = new Set<Connection>();
+  /** The newest Raft stream of each node: an older one is of an earlier life (O8). */
+  readonly #streams = new Map<string, Connection>();
+  #strangers = 0;
+
+  /** Binds at once; throws an error that names the address when it cannot. */
+  constructor({ hostname, port }: { hostname: string; port: number }, handlers: ListenerHandlers) {
+    try {
+      this.#listener = Deno.listen({ hostname, port });
+    } catch (error) {
+      throw new Error(
+        `cannot listen on cluster address ${hostname}:${port}: ${error instanceof Error ? error.message : error}`,
+      );
+    }
+    this.#handlers = handlers;
+    this.#accept();
+  }
+
+  async #accept(): Promise<void> {
+    for (;;) {
+      let conn: Deno.Conn;
+      try {
+        conn = await this.#listener.accept();
+      } catch (error) {
+        if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return;
+        this.#handlers.log(`accepting a connection failed: ${error instanceof Error ? error.message : error}`);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        continue;
+      }
+      const connection = new Connection(conn, RAFT_FRAME_BYTES_MAX);
+      if (this.#open.size >= CONNECTIONS_MAX) {
+        this.#complain(connection, `${CONNECTIONS_MAX} connections are open`);
+        connection.close();
+        continue;
+      }
+      this.#open.add(connection);
+      this.#serve(connection).catch((error) => {
+        this.#complain(connection, error instanceof Error ? error.message : String(error));
+      }).finally(() => {
+        connection.close();
+        this.#open.delete(connection);
+      });
+    }
+  }
+
+  /** One line for the first strangers and then each hundredth, so that rubbish does not fill the log. */
+  #complain(connection: Connection, why: string): void {
+    this.#strangers++;
+    if (this.#strangers <= 10 || this.#strangers % 100 === 0) {
+      this.#handlers.log(`closed a cluster connection from ${connection.remote} (${this.#strangers} so far): ${why}`);
+    }
+  }
+
+  async #serve(connection: Connection): Promise<void> {
+    const timer = setTimeout(() => connection.close(), HELLO_TIMEOUT_MS);
+    let caller: Hello;
+    try {
+      const first = await connection.readRaw(PREAMBLE.length).catch(() => undefined);
+      if (first === undefined) return; // a port scan or a health check
+      if (GOSSIP_FIRST_BYTES.includes(first[0]) && this.#handlers.onGossip) {
+        clearTimeout(timer);
+        return await this.#handlers.onGossip(connection, first);
+      }
+      if (first.some((byte, i) => byte !== PREAMBLE[i])) return await answerStranger(connection, first);
+      const frame = await connection.read();
+      if (frame?.kind !== FRAME.hello) throw new DecodeError("expected a hello");
+      caller = decodeHello(frame.payload);
+    } finally {
+      clearTimeout(timer);
+    }
+    const refusal = this.#handlers.refuse(caller);
+    if (refusal !== undefined) {
+      connection.send((writer) => writeFrame(writer, FRAME.refused, (p) => p.raw(new TextEncoder().encode(refusal))));
+      await connection.drained();
+      throw new Error(`refused node "${caller.id}": ${refusal}`);
+    }
+    this.#handlers.onHello(caller);
+    const welcome = new TextEncoder().encode(JSON.stringify({ ...this.#handlers.hello(), purpose: caller.purpose }));
+    connection.send((writer) => writeFrame(writer, FRAME.welcome, (p) => p.raw(welcome)));
+    if (caller.purpose === "raft") await this.#serveRaft(connection, caller);
+    else await this.#serveRpc(connection, caller);
+  }
+
+  async #serveRaft(connection: Connection, caller: Hello): Promise<void> {
+    this.#streams.get(caller.id)?.close();
+    this.#streams.set(caller.id, connection);
+    try {
+      for (let frame: Frame | undefined; (frame = await connection.read()) !== undefined;) {
+        const messages: Message[] = [];
+        for (let next: Frame | undefined = frame; next !== undefined; next = connection.readNow()) {
+          const message = decodeRaftMessage(next.kind, next.payload, caller.promiseMs);
+          if (message && message.from === caller.id) messages.push(message);
+        }
+        if (connection.closed) return;
+        this.#handlers.onMessages(messages, caller);
+      }
+    } finally {
+      if (this.#streams.get(caller.id) === connection) this.#streams.delete(caller.id);
+    }
+  }
+
+  async #serveRpc(connection: Connection, caller: Hello): Promise<void> {
+    const running = new Map<number, () => void>();
+    try {
+      for (let frame: Frame | undefined; (frame = await connection.read()) !== undefined;) {
+        if (frame.kind === FRAME.call) this.#answer(connection, caller, { rpc: decodeRpc(frame.payload), running });
+        else if (frame.kind === FRAME.cancel) running.get(decodeCancel(frame.payload))?.();
+      }
+    } finally {
+      for (const end of running.values()) end();
+    }
+  }
+
+  /** Answers one call; `running` has for each how to say that nobody waits for it. */
+  #answer(
+    connection: Connection,
+    caller: Hello,
+    { rpc, running }: { rpc: Rpc; running: Map<number, () => void> },
+  ): void {
+    const over = Promise.withResolvers<void>();
+    running.set(rpc.id, over.resolve);
+    this.#handlers.onCall(rpc, caller, over.promise).then(
+      ({ onSent, ...answer }) => ({ reply: { id: rpc.id, method: "ok", ...answer }, onSent }),
+      (error) => ({
+        onSent: undefined,
+        reply: {
+          id: rpc.id,
+          method: "error",
+          head: {
+            ...(error instanceof RemoteError ? error.head : {}),
+            error: error instanceof Error ? error.message : String(error),
+          },
+          body: new Uint8Array(0),
+        },
+      }),
+    ).then(({ reply, onSent }) => {
+      running.delete(rpc.id);
+      return send(connection, reply, onSent);
+    });
+  }
+
+  /** Stops listening and closes everything. */
+  close(): void {
+    this.#listener.close();
+    for (const connection of this.#open) connection.close();
+  }
+}
+
+/** Sends an answer; one that finds the queue full waits for its turn. */
+async function send(connection: Connection, reply: Rpc, onSent: (() => void) | undefined): Promise<void> {
+  while (!connection.send((writer) => writeRpc(writer, FRAME.reply, reply)) && !connection.closed) {
+    await connection.drained();
+  }
+  if (!onSent) return;
+  await connection.drained();
+  onSent();
+}
+
+/** Tells an HTTP client that this is the wrong port; others are closed without a word. */
+async function answerStranger(connection: Connection, first: Uint8Array): Promise<void> {
+  const word = new TextDecoder().decode(first);
+  if (!/^(GET |POST|PUT |HEAD|DELE|OPTI|PATC)/.test(word)) throw new DecodeError("it is not a muster node");
+  const text =
+    "This is muster's cluster port, for traffic between nodes. The HTTP API is on the address given by -http-addr.\n";
+  connection.sendRaw(new TextEncoder().encode(
+    `HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n${WRONG_PORT_HEADER}: true\r\nConnection: close\r\n` +
+      `Content-Length: ${text.length}\r\n\r\n${text}`,
+  ));
+  await connection.drained();
+}

@@ -1,0 +1,114 @@
+/**
+ * The stream of Raft messages to one other node. Messages are dropped while there is no connection: Raft repeats what
+ * matters. Reconnecting backs off with jitter up to half an election timeout (F8).
+ * @module
+ */
+import { retry } from "../../base/worker/backoff.ts";
+import type { Connection } from "./connection.ts";
+import { openStream } from "./rpc.ts";
+import { type Hello, HELLO_BYTES_MAX, writeRaftMessage } from "./wire.ts";
+import type { Entry, OutgoingMessage } from "../../core/raft/message.ts";
+
+/** What the owner of a peer stream gets told. */
+export interface PeerEvents {
+  /** The stream broke: what was in flight may be lost. */
+  onDown(): void;
+  /** The other end's machine says that nothing listens there: its process is gone. */
+  onRefused(): void;
+  /** The other node told who it is. */
+  onHello(peer: Hello): void;
+  /** A line for the operator. */
+  log(line: string): void;
+}
+
+/** An outgoing stream, kept open. */
+export class PeerStream {
+  /** Address that it connects to. */
+  readonly addr: string;
+  readonly #events: PeerEvents;
+  #connection: Connection | undefined;
+  #storageId = "";
+  readonly #stop = new AbortController();
+
+  /** Starts connecting. */
+  constructor(
+    addr: string,
+    { id, hello, backoffMsMax, timeoutMs }: { id: string; hello: () => Hello; backoffMsMax: number; timeoutMs: number },
+    events: PeerEvents,
+  ) {
+    this.addr = addr;
+    this.#events = events;
+    this.#run(id, hello, { backoffMsMax, timeoutMs });
+  }
+
+  async #run(
+    id: string,
+    hello: () => Hello,
+    { backoffMsMax, timeoutMs }: { backoffMsMax: number; timeoutMs: number },
+  ): Promise<void> {
+    let complaint = "";
+    while (!this.#stop.signal.aborted) {
+      const connected = await retry(async () => {
+        const { connection, peer } = await openStream(this.addr, hello(), {
+          timeoutMs,
+          frameBytesMax: HELLO_BYTES_MAX,
+        });
+        if (peer.id !== id) {
+          connection.close();
+          throw new Error(`expected node "${id}" there, found "${peer.id}"`);
+        }
+        return { connection, peer };
+      }, {
+        signal: this.#stop.signal,
+        firstMs: 20,
+        mostMs: backoffMsMax,
+        onError: (error) => {
+          if (error instanceof Deno.errors.ConnectionRefused) this.#events.onRefused();
+          if (error.message !== complaint) {
+            this.#events.log(`cannot reach node "${id}" at ${this.addr}: ${error.message}`);
+          }
+          complaint = error.message;
+        },
+      });
+      if (!connected) return;
+      complaint = "";
+      this.#connection = connected.connection;
+      this.#storageId = connected.peer.storageId;
+      this.#events.onHello(connected.peer);
+      await this.#untilClosed(connected.connection);
+      this.#connection = undefined;
+      if (!this.#stop.signal.aborted) this.#events.onDown();
+    }
+  }
+
+  /** Nothing arrives on this stream: its end is the only news. */
+  async #untilClosed(connection: Connection): Promise<void> {
+    try {
+      while (await connection.read() !== undefined);
+    } catch {
+      // rubbish on a one-way stream ends it
+    }
+    connection.close();
+  }
+
+  /** Disk behind the other end, as it said itself; empty while never connected. */
+  get storageId(): string {
+    return this.#storageId;
+  }
+
+  /** Whether messages go out now. */
+  get connected(): boolean {
+    return this.#connection !== undefined;
+  }
+
+  /** Sends a message, or drops it. */
+  send(message: OutgoingMessage, entries: readonly Entry[]): void {
+    this.#connection?.send((writer) => writeRaftMessage(writer, message, entries));
+  }
+
+  /** Stops for good. */
+  close(): void {
+    this.#stop.abort();
+    this.#connection?.close();
+  }
+}

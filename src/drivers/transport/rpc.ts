@@ -1,0 +1,232 @@
+/**
+ * Calls between nodes over the cluster port. A call ends in one of three ways, told apart by error class: answered;
+ * definitely not received ({@linkcode NotSentError}); or sent without an answer ({@linkcode UnansweredError}), when
+ * nobody may say that it failed, nor send it again (spec/raft.md X2).
+ * @module
+ */
+import { Connection } from "./connection.ts";
+import {
+  decodeHello,
+  decodeRpc,
+  FRAME,
+  type Hello,
+  HELLO_BYTES_MAX,
+  PREAMBLE,
+  type Rpc,
+  writeCancel,
+  writeRpc,
+} from "./wire.ts";
+import { writeFrame } from "../../base/codec/frame.ts";
+import { DecodeError } from "../../base/codec/cursor.ts";
+
+/** The call was never sent: it is safe to try elsewhere. */
+export class NotSentError extends Error {
+  /** Always `NotSentError`. */
+  override readonly name = "NotSentError";
+  /** Whether something took the connection, although it did not answer as a node does. */
+  readonly reached: boolean;
+
+  constructor(message: string, { reached = false } = {}) {
+    super(message);
+    this.reached = reached;
+  }
+}
+
+/** The call was sent and not answered: its outcome is unknown. */
+export class UnansweredError extends Error {
+  /** Always `UnansweredError`. */
+  override readonly name = "UnansweredError";
+}
+
+/** The call was sent, and given up before its answer because nobody waited for it any more. */
+export class CanceledError extends Error {
+  /** Always `CanceledError`. */
+  override readonly name = "CanceledError";
+}
+
+/** The other node answered with a refusal. */
+export class RemoteError extends Error {
+  /** Always `RemoteError`. */
+  override readonly name = "RemoteError";
+  /** Further facts of the refusal. */
+  readonly head: Record<string, unknown>;
+
+  constructor(message: string, head: Record<string, unknown> = {}) {
+    super(message);
+    this.head = head;
+  }
+}
+
+/** An answer. */
+export interface RpcAnswer {
+  readonly head: Record<string, unknown>;
+  readonly body: Uint8Array;
+  /** Where it is given: called when the answer has left, or the connection is gone. */
+  readonly onSent?: () => void;
+}
+
+/** Limits of a call. */
+export interface CallOptions {
+  /** For connecting, and again for the answer. */
+  readonly timeoutMs: number;
+  readonly body?: Uint8Array;
+  /** Nobody waits for the answer any more: the other node hears of it and may stop. */
+  readonly over?: Promise<void>;
+}
+
+/** Calls that one connection carries at a time. */
+export const CALLS_MAX = 16_384;
+
+const EMPTY = new Uint8Array(0);
+
+interface Channel {
+  readonly connection: Connection;
+  readonly calls: Map<number, { resolve(answer: RpcAnswer): void; reject(error: Error): void }>;
+}
+
+/** Opens a stream as `hello` says and waits for the other node's welcome. */
+export async function openStream(
+  addr: string,
+  hello: Hello,
+  { timeoutMs, frameBytesMax }: { timeoutMs: number; frameBytesMax: number },
+): Promise<{ connection: Connection; peer: Hello }> {
+  const connection = await Connection.dial(addr, {
+    timeoutMs,
+    frameBytesMax: Math.max(frameBytesMax, HELLO_BYTES_MAX),
+  });
+  const timer = setTimeout(() => connection.close(), timeoutMs);
+  try {
+    connection.sendRaw(PREAMBLE);
+    connection.send((writer) =>
+      writeFrame(writer, FRAME.hello, (p) => p.raw(new TextEncoder().encode(JSON.stringify(hello))))
+    );
+    const frame = await connection.read();
+    if (frame === undefined) {
+      throw new DecodeError(`${addr} closed the connection instead of answering: is it a muster cluster address?`);
+    }
+    if (frame.kind === FRAME.refused) throw new RemoteError(new TextDecoder().decode(frame.payload));
+    if (frame.kind !== FRAME.welcome) throw new DecodeError(`${addr} did not answer as a muster node`);
+    return { connection, peer: decodeHello(frame.payload) };
+  } catch (error) {
+    connection.close();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Calls other nodes; keeps one connection per address. */
+export class RpcClient {
+  readonly #hello: () => Hello;
+  readonly #frameBytesMax: number;
+  readonly #connectTimeoutMs: number;
+  readonly #channels = new Map<string, Promise<Channel>>();
+  #nextId = 1;
+
+  /** @param hello What this node says of itself, asked at each connection. */
+  constructor(
+    hello: () => Hello,
+    { frameBytesMax, connectTimeoutMs }: { frameBytesMax: number; connectTimeoutMs: number },
+  ) {
+    this.#hello = hello;
+    this.#frameBytesMax = frameBytesMax;
+    this.#connectTimeoutMs = connectTimeoutMs;
+  }
+
+  /**
+   * Calls `method` at `addr`.
+   * @throws {NotSentError} When no connection could be made.
+   * @throws {UnansweredError} When the connection broke or the time ran out after sending.
+   * @throws {CanceledError} When nobody waits any more.
+   * @throws {RemoteError} When the other node refused.
+   */
+  async call(addr: string, method: string, head: Record<string, unknown>, options: CallOptions): Promise<RpcAnswer> {
+    const channel = await this.#channel(addr, options.timeoutMs);
+    const id = this.#nextId++;
+    if (channel.calls.size >= CALLS_MAX) {
+      throw new NotSentError(`Cannot call ${addr}: ${CALLS_MAX} calls are waiting for it`);
+    }
+    return await new Promise<RpcAnswer>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        channel.calls.delete(id);
+        reject(new UnansweredError(`no answer from ${addr} within ${options.timeoutMs} ms`));
+      }, options.timeoutMs);
+      channel.calls.set(id, {
+        resolve: (answer) => (clearTimeout(timer), resolve(answer)),
+        reject: (error) => (clearTimeout(timer), reject(error)),
+      });
+      const rpc: Rpc = { id, method, head, body: options.body ?? EMPTY };
+      if (!channel.connection.send((writer) => writeRpc(writer, FRAME.call, rpc))) {
+        clearTimeout(timer);
+        channel.calls.delete(id);
+        reject(new NotSentError(`Cannot call ${addr}: it does not take what is sent to it`));
+      }
+      options.over?.then(() => {
+        const call = channel.calls.get(id);
+        if (!call) return;
+        channel.calls.delete(id);
+        call.reject(new CanceledError(`nobody waits for the answer of ${addr} any more`));
+        channel.connection.send((writer) => writeCancel(writer, id));
+      });
+    });
+  }
+
+  async #channel(addr: string, timeoutMs: number): Promise<Channel> {
+    const known = this.#channels.get(addr);
+    if (known) {
+      const channel = await known.catch(() => undefined);
+      if (channel && !channel.connection.closed) return channel;
+    }
+    let made = this.#channels.get(addr);
+    if (!made || made === known) {
+      made = this.#dial(addr, Math.min(timeoutMs, this.#connectTimeoutMs));
+      this.#channels.set(addr, made);
+    }
+    try {
+      return await made;
+    } catch (error) {
+      if (this.#channels.get(addr) === made) this.#channels.delete(addr);
+      if (error instanceof RemoteError) throw error;
+      throw new NotSentError(`Cannot reach ${addr}: ${error instanceof Error ? error.message : error}`, {
+        reached: error instanceof DecodeError,
+      });
+    }
+  }
+
+  async #dial(addr: string, timeoutMs: number): Promise<Channel> {
+    const { connection } = await openStream(addr, this.#hello(), {
+      timeoutMs,
+      frameBytesMax: this.#frameBytesMax,
+    });
+    const channel: Channel = { connection, calls: new Map() };
+    this.#read(addr, channel);
+    return channel;
+  }
+
+  async #read(addr: string, channel: Channel): Promise<void> {
+    let why = "the connection was closed";
+    try {
+      for (;;) {
+        const frame = await channel.connection.read();
+        if (frame === undefined) break;
+        if (frame.kind !== FRAME.reply) continue;
+        const reply = decodeRpc(frame.payload);
+        const call = channel.calls.get(reply.id);
+        channel.calls.delete(reply.id);
+        if (reply.method === "ok") call?.resolve({ head: reply.head, body: reply.body });
+        else call?.reject(new RemoteError(String(reply.head.error ?? "refused"), reply.head));
+      }
+    } catch (error) {
+      why = error instanceof Error ? error.message : String(error);
+    }
+    channel.connection.close();
+    for (const call of channel.calls.values()) call.reject(new UnansweredError(`no answer from ${addr}: ${why}`));
+    channel.calls.clear();
+  }
+
+  /** Closes all connections. */
+  close(): void {
+    for (const channel of this.#channels.values()) channel.then((open) => open.connection.close(), () => {});
+    this.#channels.clear();
+  }
+}

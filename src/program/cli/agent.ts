@@ -1,0 +1,243 @@
+/**
+ * `muster agent`: a member of a pool, as `consul agent` is one: a client agent by default, a server with `-server`. Signals
+ * and exit codes are those of spec/consul.md 3.1.
+ * @module
+ */
+import type { NodeConfig } from "../config/config.ts";
+import { DataDirectoryError } from "../node/data_directory.ts";
+import { Node, NodeFailure } from "../node/node.ts";
+import { JoinError } from "../node/pool.ts";
+import { VERSION } from "../node/version.ts";
+import { logger, setLogLevel } from "../../base/worker/log.ts";
+import { AGENT_FLAGS } from "../config/agent_flags.ts";
+import { type AgentSetup, agentSetup, type Machine } from "../config/agent_config.ts";
+import { describeFlags, Flags, UsageError } from "../config/flags.ts";
+import { nodeDefaults } from "./serve.ts";
+import { Settings, SettingsError } from "../config/settings.ts";
+
+/** Help of the command. */
+export const AGENT_HELP = `muster agent: run a member of a pool of nodes that find each other
+
+A client agent, or with -server a server, which keeps the data, SQL included. Any member's address is enough to join.
+
+Usage: muster agent [flags]
+
+Examples:
+  muster agent -server -bootstrap-expect=1 -data-dir=/tmp/one -node=agent-one -bind=172.20.20.10
+                                            the first server
+  muster agent -data-dir=/tmp/two -node=agent-two -bind=172.20.20.11 -join=172.20.20.10
+                                            a client that joins it
+  muster agent -server -bootstrap-expect=3 -data-dir=data -bind=10.0.0.1 -retry-join=servers.example.com
+                                            one of three servers, found by a DNS name
+  muster agent -dev                         a server to try things with, which keeps nothing
+
+Flags (those of consul agent; one dash or two, -flag value or -flag=value):
+`;
+
+/** A graceful leave that takes longer is cut short. */
+const LEAVE_MS = 15_000;
+const log = logger("agent");
+
+/** Runs the command; resolves to the exit code. */
+export async function agent(args: readonly string[]): Promise<number> {
+  let flags: Flags;
+  let devDirectory = "";
+  try {
+    flags = Flags.parse(args, AGENT_FLAGS);
+    if (flags.bool("dev")) devDirectory = Deno.makeTempDirSync({ prefix: "muster-dev-" });
+    // Asked for once: the running process gives up the right to ask.
+    const machine = { hostname: Deno.hostname(), interfaces: Deno.networkInterfaces() };
+    if (flags.rest.length > 0) throw new SettingsError(`Unexpected extra arguments: [${flags.rest.join(" ")}]`);
+    return await run({ flags, devDirectory, machine });
+  } catch (error) {
+    return usage(error);
+  } finally {
+    if (devDirectory !== "") Deno.removeSync(devDirectory, { recursive: true });
+  }
+}
+
+function usage(error: unknown): number {
+  if (error instanceof UsageError && error.message === "help") {
+    console.log(AGENT_HELP + describeFlags(AGENT_FLAGS));
+    return 0;
+  }
+  if (error instanceof UsageError) console.error(`${error.message}\nRun "muster agent -help" for the flags.`);
+  else if (error instanceof SettingsError) console.error(`==> ${error.message}`);
+  else if (error instanceof DataDirectoryError || error instanceof NodeFailure) {
+    console.error(`==> Error starting agent: ${error.message}`);
+  } else throw error;
+  return 1;
+}
+
+function setupOf({ flags, devDirectory, machine }: Start): { settings: Settings; setup: AgentSetup } {
+  const settings = Settings.load(flags);
+  const setup = agentSetup(settings, {
+    isDev: flags.bool("dev"),
+    standard: nodeDefaults(),
+    machine,
+    devDirectory,
+  });
+  return { settings, setup };
+}
+
+/** What the process was started with. */
+interface Start {
+  readonly flags: Flags;
+  readonly devDirectory: string;
+  readonly machine: Machine;
+}
+
+async function run(start: Start): Promise<number> {
+  const { settings, setup } = setupOf(start);
+  const { config } = setup;
+  setLogLevel(setup.agent.logLevel);
+  for (const warning of setup.warnings) log(warning, "warn");
+  console.log("==> Starting Muster agent...");
+  if (isFile(config.dataDirectory)) throw new SettingsError(`data_dir "${config.dataDirectory}" is not a directory`);
+  const node = new Node(config, undefined, log);
+  console.log(banner(node.id, setup));
+  const pidFile = settings.text("pid_file");
+  node.onReload = () => reload(node, start);
+  const stopReloading = onSignal("SIGHUP", () => reload(node, start).catch(() => {})); // it has said why
+  try {
+    if (pidFile !== "") writePidFile(pidFile); // now that nobody else has the data directory
+    return await live(node, config, setup);
+  } finally {
+    stopReloading();
+    if (pidFile !== "") removeQuietly(pidFile);
+  }
+}
+
+/** From the start to the end, whichever way it comes. */
+async function live(node: Node, config: NodeConfig, { agent: { isServer } }: AgentSetup): Promise<number> {
+  const signal = nextSignal();
+  try {
+    const joined = node.join().then(() => new Promise<never>(() => {}));
+    log("Consul agent running!");
+    const place = config.httpAddrs.length === 0 ? "no address: -http-port=-1" : `http://${config.httpAdvertisedAddr}`;
+    if (isServer) node.clustered().then(() => log(`SQL and HTTP at ${place}`), () => {});
+    const end = await Promise.race([signal, node.failed(), joined, node.left().then(() => "leave" as const)]);
+    return await stop(node, end, config);
+  } catch (error) {
+    if (error instanceof JoinError) {
+      log(error.message, "error");
+      await node.shutdown();
+      return 1;
+    }
+    if (!(error instanceof NodeFailure)) throw error;
+    console.error(`==> Error starting agent: ${error.message}`);
+    return error.exitCode;
+  }
+}
+
+async function stop(node: Node, end: string, { agent }: NodeConfig): Promise<number> {
+  const leaves = end === "SIGINT" ? !agent?.skipLeaveOnInterrupt : end === "SIGTERM" ? agent?.leaveOnTerminate : false;
+  if (end !== "leave") log(`Caught signal: ${end}`);
+  if (end !== "leave" && !leaves) {
+    log("Graceful shutdown disabled. Exiting");
+    await Promise.race([node.shutdown(), nextSignal()]);
+    return 1;
+  }
+  if (end === "leave") log("Graceful exit completed");
+  const code = end === "leave" ? 0 : await leave(node);
+  await Promise.race([node.shutdown(), nextSignal()]);
+  log(`Exit code: code=${code}`);
+  return code;
+}
+
+async function leave(node: Node): Promise<number> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const end = await Promise.race([
+    node.leave().then(() => "left" as const, (error) => `the leave failed: ${error.message}`),
+    nextSignal().then(() => "Caught second signal, Exiting"),
+    new Promise<string>((resolve) => timer = setTimeout(() => resolve("Timeout on graceful leave. Exiting"), LEAVE_MS)),
+  ]);
+  clearTimeout(timer);
+  if (end !== "left") {
+    log(end, "error");
+    return 1;
+  }
+  log("Graceful exit completed");
+  return 0;
+}
+
+/** Takes into use what may change while the agent runs. */
+function reload(node: Node, start: Start): Promise<void> {
+  try {
+    const { setup } = setupOf(start);
+    for (const warning of setup.warnings) log(warning, "warn");
+    node.reload(setup.agent);
+    log("Configuration reloaded: DNS, log_level and node_meta; everything else needs a restart");
+    return Promise.resolve();
+  } catch (error) {
+    log(`reload failed, the old settings stay: ${error instanceof Error ? error.message : error}`, "error");
+    return Promise.reject(error);
+  }
+}
+
+function banner(nodeId: string, { agent, config }: AgentSetup): string {
+  const portOf = (addr: string | undefined) => addr === undefined ? "-1" : addr.slice(addr.lastIndexOf(":") + 1);
+  const hostOf = (addr: string) => addr.slice(0, addr.lastIndexOf(":"));
+  const clients = (config.httpAddrs.length > 0 ? config.httpAddrs : agent.dnsAddrs).map(hostOf);
+  const lines: [string, string][] = [
+    ["Version", `'${VERSION}'`],
+    ["Build Date", "''"],
+    ["Node ID", `'${nodeId}'`],
+    ["Node name", `'${agent.nodeName}'`],
+    ["Datacenter", `'${agent.datacenter}' (Segment: '${agent.isServer ? "<all>" : ""}')`],
+    ["Server", `${agent.isServer} (Bootstrap: ${agent.bootstrap})`],
+    [
+      "Client Addr",
+      `[${clients.join(" ")}] (HTTP: ${portOf(config.httpAddrs[0])}, HTTPS: -1, gRPC: -1, gRPC-TLS: -1, DNS: ${
+        portOf(agent.dnsAddrs[0])
+      })`,
+    ],
+    ["Cluster Addr", `${hostOf(config.clusterAdvertisedAddr)} (LAN: ${portOf(config.clusterAdvertisedAddr)}, WAN: -1)`],
+    ["Gossip Encryption", String(agent.encryptionKey !== "")],
+    ["Auto-Encrypt-TLS", "false"],
+  ];
+  const width = Math.max(...lines.map(([name]) => name.length)) + 5;
+  const text = lines.map(([name, value]) => `${name.padStart(width)}: ${value}`).join("\n");
+  return `${text}\n\n==> Log data will now stream in as it occurs:\n`;
+}
+
+/** Resolves to the name of the next signal that asks the process to end. */
+function nextSignal(): Promise<"SIGINT" | "SIGTERM"> {
+  return new Promise((resolve) => {
+    for (const name of ["SIGINT", "SIGTERM"] as const) {
+      const stop = onSignal(name, () => {
+        stop();
+        resolve(name);
+      });
+    }
+  });
+}
+
+function onSignal(name: Deno.Signal, heard: () => void): () => void {
+  Deno.addSignalListener(name, heard);
+  return () => Deno.removeSignalListener(name, heard);
+}
+
+function writePidFile(path: string): void {
+  try {
+    Deno.writeTextFileSync(path, `${Deno.pid}\n`);
+  } catch (error) {
+    throw new SettingsError(`Cannot write the pid file ${path}: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+function isFile(path: string): boolean {
+  try {
+    return !Deno.statSync(path).isDirectory;
+  } catch {
+    return false; // it will be made, or the attempt says why not
+  }
+}
+
+function removeQuietly(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // somebody else did
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * The HTTP API of an agent, as the client commands use it (spec/consul.md 3): where it is, how a failure is told.
+ * @module
+ */
+import type { Flags, FlagSpec } from "../config/flags.ts";
+
+/** Where an agent is by default, and a node of `muster serve`. */
+const ADDRESSES = ["127.0.0.1:8500", "localhost:4001"];
+const TIMEOUT_MS = 60_000;
+
+const flag = (name: string, value: string, help: string, supported = true): FlagSpec => ({
+  name,
+  kind: "string",
+  value,
+  help,
+  supported,
+});
+
+/** Flags of every client command. */
+export const API_FLAGS: readonly FlagSpec[] = [
+  flag(
+    "http-addr",
+    "",
+    "Address of the agent; MUSTER_HTTP_ADDR and CONSUL_HTTP_ADDR say it, too (default 127.0.0.1:8500)",
+  ),
+  flag("token", "", "Token to send with the request; also CONSUL_HTTP_TOKEN"),
+  flag("token-file", "", "File that holds the token; also CONSUL_HTTP_TOKEN_FILE"),
+  flag("ca-file", "", "CA certificate of the agent", false),
+  flag("ca-path", "", "Directory of CA certificates", false),
+  flag("client-cert", "", "Certificate to present", false),
+  flag("client-key", "", "Its key", false),
+  flag("tls-server-name", "", "Name to expect in the agent's certificate", false),
+];
+
+/** Flags of commands that servers answer. */
+export const SERVER_FLAGS: readonly FlagSpec[] = [
+  flag("datacenter", "", "Name of the datacenter"),
+  {
+    name: "stale",
+    kind: "bool",
+    value: "false",
+    help: "Let any server answer, even without a leader",
+    supported: true,
+  },
+];
+
+/** The agent answered with an error, or not at all; the message is for people. */
+export class ApiError extends Error {
+  /** Always `ApiError`. */
+  override readonly name = "ApiError";
+}
+
+/** A way to an agent. */
+export class AgentApi {
+  readonly #bases: readonly string[];
+  readonly #headers: Readonly<Record<string, string>>;
+
+  /** @throws {ApiError} When the address or the token cannot be used. */
+  constructor(flags: Flags) {
+    const given = flags.string("http-addr") || Deno.env.get("MUSTER_HTTP_ADDR") || Deno.env.get("CONSUL_HTTP_ADDR");
+    this.#bases = (given ? [given] : ADDRESSES).map(baseUrl);
+    const token = tokenOf(flags);
+    this.#headers = token === "" ? {} : { "X-Consul-Token": token };
+  }
+
+  /**
+   * Sends a request.
+   * @throws {ApiError} When nobody answers, or the answer is an error.
+   */
+  async send(method: string, path: string, body?: string | Uint8Array<ArrayBuffer>): Promise<Response> {
+    let failure: unknown;
+    for (const base of this.#bases) {
+      let response: Response;
+      try {
+        const signal = AbortSignal.timeout(TIMEOUT_MS);
+        response = await fetch(base + path, { method, headers: this.#headers, signal, ...(body ? { body } : {}) });
+      } catch (error) {
+        failure = error;
+        continue;
+      }
+      if (response.ok) return response;
+      const text = (await response.text()).trim();
+      throw new ApiError(`Unexpected response code: ${response.status} (${text})`);
+    }
+    const cause = failure instanceof Error && failure.cause instanceof Error ? failure.cause : failure;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new ApiError(`${why}; is an agent running there? -http-addr or MUSTER_HTTP_ADDR says where it is`);
+  }
+
+  /** Gets JSON; what it holds is for the caller to look at. */
+  async get(path: string): Promise<unknown> {
+    return await this.json("GET", path);
+  }
+
+  /**
+   * Sends a request whose answer is JSON.
+   * @throws {ApiError} When nobody answers, the answer is an error, or it is no JSON.
+   */
+  async json(method: string, path: string, body?: string): Promise<unknown> {
+    const response = await this.send(method, path, body);
+    try {
+      return await response.json();
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new ApiError(`the answer is not that of an agent (${why}): is http-addr right?`);
+    }
+  }
+
+  /** Follows what the agent sends until it ends, or `signal` is aborted; no time limit. */
+  async *follow(path: string, signal: AbortSignal): AsyncGenerator<string> {
+    let response: Response | undefined;
+    let failure: unknown;
+    for (const base of this.#bases) {
+      response ??= await fetch(base + path, { headers: this.#headers, signal }).catch((error) => {
+        failure = error;
+        return undefined;
+      });
+    }
+    if (!response) throw new ApiError(failure instanceof Error ? failure.message : String(failure));
+    if (!response.ok) {
+      throw new ApiError(`Unexpected response code: ${response.status} (${(await response.text()).trim()})`);
+    }
+    const decoder = new TextDecoder();
+    for await (const chunk of response.body ?? []) yield decoder.decode(chunk, { stream: true });
+  }
+}
+
+function baseUrl(address: string): string {
+  if (address.startsWith("unix://")) throw new ApiError(`unix sockets are not supported yet: ${address}`);
+  const withScheme = /^https?:\/\//.test(address) ? address : `http://${address}`;
+  const url = URL.parse(withScheme);
+  if (!url) throw new ApiError(`Cannot use "${address}" as the address of an agent: expected host:port`);
+  return url.origin;
+}
+
+function tokenOf(flags: Flags): string {
+  const file = flags.string("token-file") || Deno.env.get("CONSUL_HTTP_TOKEN_FILE");
+  if (flags.string("token") !== "") return flags.string("token");
+  if (!file) return Deno.env.get("CONSUL_HTTP_TOKEN") ?? "";
+  try {
+    return Deno.readTextFileSync(file).trim();
+  } catch (error) {
+    throw new ApiError(`Cannot read the token file ${file}: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+/** The query string for the flags of servers, with a `?` in front; empty for none. */
+export function serverQuery(flags: Flags, more: Readonly<Record<string, string>> = {}): string {
+  const parts = Object.entries(more).filter(([, value]) => value !== "").map(([name, value]) =>
+    `${name}=${encodeURIComponent(value)}`
+  );
+  if (flags.bool("stale")) parts.push("stale");
+  if (flags.string("datacenter") !== "") parts.push(`dc=${encodeURIComponent(flags.string("datacenter"))}`);
+  return parts.length === 0 ? "" : `?${parts.join("&")}`;
+}
+
+/** A field of an object from outside as text; empty where it is none. */
+export function text(value: unknown, name: string): string {
+  const field = fieldOf(value, name);
+  return typeof field === "string" || typeof field === "number" || typeof field === "boolean" ? String(field) : "";
+}
+
+/** A field of an object from outside. */
+export function fieldOf(value: unknown, name: string): unknown {
+  if (typeof value !== "object" || value === null) return undefined;
+  return Object.entries(value).find(([key]) => key === name)?.[1];
+}
+
+/** A list from outside; empty where it is none. */
+export function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** Pairs of an object from outside, sorted by name, values as text. */
+export function pairs(value: unknown): [name: string, value: string][] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).map(([name, one]): [string, string] => [name, String(one)]).sort(([a], [b]) =>
+    a < b ? -1 : 1
+  );
+}
+
+/** Columns left-aligned, padded to the widest cell, two spaces between. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0].map((_, at) => Math.max(...rows.map((row) => row[at].length)));
+  return rows.map((row) => row.map((cell, at) => at === row.length - 1 ? cell : cell.padEnd(widths[at])).join("  "))
+    .join("\n");
+}

@@ -1,0 +1,100 @@
+/**
+ * What a client command is, and how one is run.
+ * @module
+ */
+import { AgentApi, API_FLAGS, ApiError } from "./agent_api.ts";
+import { describeFlags, Flags, type FlagSpec, UsageError } from "../config/flags.ts";
+
+/** A command that speaks to an agent, or to nobody. */
+export interface Command {
+  /** Words by which it is called, such as `catalog nodes`. */
+  readonly name: string;
+  /** One line. */
+  readonly summary: string;
+  /** What follows the name, and examples. */
+  readonly usage: string;
+  /** Its own; those of the API are added where it speaks to an agent. */
+  readonly flags: readonly FlagSpec[];
+  readonly isLocal?: boolean;
+  /** Resolves to the exit code. */
+  run(call: Call): Promise<number> | number;
+}
+
+/** One call of a command. */
+export interface Call {
+  readonly flags: Flags;
+  /** Arguments behind the flags. */
+  readonly args: readonly string[];
+  /** The agent; made when it is first asked for. */
+  api(): AgentApi;
+}
+
+/** A failure with the words and the exit code that the command has for it. */
+export class CommandError extends Error {
+  /** Always `CommandError`. */
+  override readonly name = "CommandError";
+  readonly exitCode: number;
+
+  /** @param message For standard error; empty for none. */
+  constructor(message: string, exitCode = 1) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** A boolean flag. */
+export function boolFlag(name: string, help: string): FlagSpec {
+  return { name, kind: "bool", value: "false", help, supported: true };
+}
+
+/** A flag with a text. */
+export function textFlag(name: string, help: string, value = ""): FlagSpec {
+  return { name, kind: "string", value, help, supported: true };
+}
+
+/** All flags of a command. */
+function flagsOf({ flags, isLocal }: Command): readonly FlagSpec[] {
+  return isLocal ? flags : [...flags, ...API_FLAGS];
+}
+
+/** The help of a command. */
+export function helpOf(command: Command): string {
+  const flags = flagsOf(command);
+  return `muster ${command.name}: ${command.summary}\n\nUsage: muster ${command.name} ${command.usage}\n` +
+    (flags.length === 0 ? "" : `\nFlags:\n${describeFlags(flags)}`);
+}
+
+/** Runs a command; resolves to the exit code. */
+export async function runCommand(command: Command, args: readonly string[]): Promise<number> {
+  try {
+    const flags = Flags.parse(args, flagsOf(command));
+    let api: AgentApi | undefined;
+    return await command.run({ flags, args: flags.rest, api: () => api ??= new AgentApi(flags) });
+  } catch (error) {
+    if (error instanceof UsageError && error.message === "help") {
+      console.log(helpOf(command));
+      return 0;
+    }
+    if (error instanceof UsageError) {
+      console.error(`${error.message}\nRun "muster ${command.name} -help" for the flags.`);
+      return 1;
+    }
+    if (error instanceof CommandError) {
+      if (error.message !== "") console.error(error.message);
+      return error.exitCode;
+    }
+    if (!(error instanceof ApiError)) throw error;
+    console.error(`Error querying Consul agent: ${error.message}`);
+    return 1;
+  }
+}
+
+/** Runs `work`, and tells its failure as `prefix: why`. */
+export async function told<T>(prefix: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof ApiError) throw new CommandError(`${prefix}: ${error.message}`);
+    throw error;
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * The command line: one switch on the command's name. Exit codes: 0 done, 1 failed, 2 wrong usage (3: damaged data).
+ * @module
+ */
+import { agent, AGENT_HELP } from "./agent.ts";
+import { AGENT_FLAGS } from "../config/agent_flags.ts";
+import { CLUSTER_COMMANDS } from "./cluster_commands.ts";
+import { type Command, helpOf, runCommand } from "./command.ts";
+import { POOL_COMMANDS } from "./pool_commands.ts";
+import { serve, SERVE_HELP } from "./serve.ts";
+import { describeFlags } from "../config/flags.ts";
+import { SERVE_FLAGS } from "../config/serve_flags.ts";
+import { versionLine } from "../node/version.ts";
+
+const COMMANDS: readonly Command[] = [...POOL_COMMANDS, ...CLUSTER_COMMANDS];
+
+const HELP = `muster: a replicated SQLite database whose nodes find each other
+
+Usage: muster COMMAND [flags] [arguments]
+
+Commands:
+  serve      run a node that serves SQL over HTTP and replicates it
+  agent      run a member of a pool of nodes that find each other, as consul agent does
+  version    print the version
+  help       print help, also: muster help COMMAND
+
+Commands that speak to an agent (-http-addr says where it is):
+${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(29)} ${summary}`).join("\n")}
+
+Examples:
+  muster serve data                          one node on localhost:4001, its data in ./data
+  muster serve -node-id 2 -http-addr localhost:4011 -raft-addr localhost:4012 -join localhost:4002 data2
+                                             a second node joins the first
+  curl -XPOST localhost:4001/db/execute -H 'Content-Type: application/json' -d '["CREATE TABLE foo (id INTEGER PRIMARY KEY, name TEXT)"]'
+                                             a client writes
+`;
+
+/** Runs a command line; resolves to the process's exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  const [command, ...rest] = args;
+  switch (command) {
+    case "serve":
+      return await serve(rest);
+    case "agent":
+      return await agent(rest);
+    case "version":
+    case "-version":
+    case "--version":
+    case "-v":
+      if (asksForHelp(rest)) console.log("muster version: print the version\n\nUsage: muster version");
+      else console.log(versionLine());
+      return 0;
+    case undefined:
+    case "-h":
+    case "-help":
+    case "--help":
+      console.log(HELP);
+      return 0;
+    case "help":
+      return help(rest);
+    default: {
+      const found = commandOf(args);
+      if (found) return await runCommand(found.command, found.rest);
+      console.error(`unknown command "${args.filter((arg) => !arg.startsWith("-")).join(" ")}"\n\n${HELP}`);
+      return 2;
+    }
+  }
+}
+
+/** The client command that the arguments begin with; of several words, the longest first. */
+function commandOf(args: readonly string[]): { command: Command; rest: readonly string[] } | undefined {
+  for (const command of COMMANDS) {
+    const words = command.name.split(" ");
+    if (words.every((word, at) => args[at] === word)) return { command, rest: args.slice(words.length) };
+  }
+  return undefined;
+}
+
+function asksForHelp(args: readonly string[]): boolean {
+  return args.some((arg) => /^--?h(elp)?$/.test(arg));
+}
+
+function help(topics: readonly string[]): number {
+  const [topic] = topics;
+  switch (topic) {
+    case "serve":
+      console.log(SERVE_HELP + describeFlags(SERVE_FLAGS));
+      return 0;
+    case "agent":
+      console.log(AGENT_HELP + describeFlags(AGENT_FLAGS));
+      return 0;
+    case "version":
+      console.log("muster version: print the version\n\nUsage: muster version");
+      return 0;
+    case undefined:
+    case "help":
+      console.log(HELP);
+      return 0;
+    default: {
+      const found = commandOf(topics);
+      if (found) {
+        console.log(helpOf(found.command));
+        return 0;
+      }
+      console.error(`unknown command "${topic}"\n\n${HELP}`);
+      return 2;
+    }
+  }
+}

@@ -1,0 +1,191 @@
+/**
+ * `muster serve`: a node that serves SQL.
+ * @module
+ */
+import { describeFlags, Flags, UsageError } from "../config/flags.ts";
+import { SERVE_FLAGS } from "../config/serve_flags.ts";
+import { configFault, type NodeConfig } from "../config/config.ts";
+import { DataDirectoryError } from "../node/data_directory.ts";
+import { Node, NodeFailure } from "../node/node.ts";
+import { logger } from "../../base/worker/log.ts";
+import { versionLine } from "../node/version.ts";
+
+/** Help of the command. */
+export const SERVE_HELP = `muster serve: run a node that serves SQL over HTTP and replicates it
+
+Usage: muster serve [flags] DATA_DIR
+
+Examples:
+  muster serve data                                     one node, HTTP on localhost:4001
+  muster serve -node-id 2 -http-addr localhost:4011 -raft-addr localhost:4012 -join localhost:4002 data2
+                                                        a second one joins it
+  muster serve -bootstrap-expect 3 -join a:4002,b:4002,c:4002 -http-addr a:4001 -raft-addr a:4002 data
+                                                        three nodes form a cluster; the same -join on each
+  muster serve -disco-mode=dns -disco-config '{"name":"muster.example.com"}' -bootstrap-expect 3 -http-addr a:4001 -raft-addr a:4002 data
+                                                        the same, by the addresses of a name in DNS
+  muster serve -disco-mode=etcd-kv -disco-key prod -disco-config etcd.json -http-addr a:4001 -raft-addr a:4002 data
+                                                        the same, by a key in etcd; the first node starts the cluster
+
+Flags (those of rqlited; one dash or two, -flag value or -flag=value):
+`;
+
+/** Stands for 0, as in rqlite. */
+const SNAPSHOT_ENTRIES = 8192;
+
+/** Runs the command; resolves to the exit code. */
+export async function serve(args: readonly string[]): Promise<number> {
+  let flags: Flags;
+  try {
+    flags = Flags.parse(args, SERVE_FLAGS);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    if (error.message === "help") {
+      console.error(SERVE_HELP + describeFlags(SERVE_FLAGS));
+      return 0;
+    }
+    console.error(`${error.message}\nRun "muster serve -help" for the flags.`);
+    return 2;
+  }
+  if (flags.bool("version")) {
+    console.error(versionLine());
+    return 0;
+  }
+  const fault = argumentFault(flags);
+  if (fault !== undefined) {
+    console.error(fault);
+    return 1;
+  }
+  const config = configOf(flags);
+  const wrong = configFault(config);
+  if (wrong !== undefined) {
+    console.error(`fatal: ${wrong}`);
+    return 1;
+  }
+  return await run(config);
+}
+
+function argumentFault(flags: Flags): string | undefined {
+  for (const name of ["raft-reap-node-timeout", "raft-reap-read-only-node-timeout"]) {
+    if (flags.has(name) && flags.durationMs(name) <= 0) return `fatal: -${name} must be greater than 0`;
+  }
+  for (const name of ["db-max-steps", "db-max-temp-size"]) {
+    if (flags.int(name) <= 0) return `fatal: -${name} must be greater than 0`;
+  }
+  const library = flags.string("sqlite-library");
+  // The writer would be refused it, with the runtime's own message.
+  if (library !== "" && Deno.permissions.querySync({ name: "ffi", path: library }).state !== "granted") {
+    return `fatal: -sqlite-library: the runtime may not load "${library}": start it with --allow-ffi="${library}"`;
+  }
+  const [directory, ...others] = flags.rest;
+  if (directory === undefined) return "fatal: data directory path is required";
+  if (others.length > 0) return `arguments after data directory (${directory}) are not accepted (${others.join(" ")})`;
+  return undefined;
+}
+
+function configOf(flags: Flags): NodeConfig {
+  const clusterAddr = flags.string("raft-addr");
+  const httpAddr = flags.string("http-addr");
+  return {
+    dataDirectory: flags.rest[0],
+    nodeId: flags.string("node-id"),
+    httpAddrs: [httpAddr],
+    httpAdvertisedAddr: flags.string("http-adv-addr") || httpAddr,
+    httpAllowOrigin: flags.string("http-allow-origin"),
+    httpBodyBytesMax: flags.int("http-max-body"),
+    httpRequestsMax: flags.int("http-max-requests"),
+    httpConnectionsMax: flags.int("http-max-conns"),
+    httpBodyTimeoutMs: flags.durationMs("http-body-timeout"),
+    queryTimeoutMs: flags.durationMs("db-query-timeout"),
+    clusterAddr,
+    clusterAdvertisedAddr: flags.string("raft-adv-addr") || clusterAddr,
+    isVoter: !flags.bool("raft-non-voter"),
+    join: flags.list("join"),
+    joinAttempts: flags.int("join-attempts"),
+    joinIntervalMs: flags.durationMs("join-interval"),
+    bootstrapExpect: flags.int("bootstrap-expect"),
+    bootstrapTimeoutMs: flags.durationMs("bootstrap-expect-timeout"),
+    discoMode: flags.string("disco-mode"),
+    discoKey: flags.string("disco-key"),
+    discoConfig: flags.string("disco-config"),
+    heartbeatTimeoutMs: flags.durationMs("raft-heartbeat-timeout"),
+    electionTimeoutMs: flags.durationMs("raft-election-timeout"),
+    leaderLeaseTimeoutMs: flags.durationMs("raft-leader-lease-timeout"),
+    leaseReads: flags.bool("raft-lease-reads"),
+    applyTimeoutMs: flags.durationMs("raft-apply-timeout"),
+    connectTimeoutMs: flags.durationMs("cluster-connect-timeout"),
+    removeOnShutdown: flags.bool("raft-cluster-remove-shutdown"),
+    stopWhenRemoved: flags.bool("raft-remove-shutdown"),
+    reapVoterMs: flags.durationMs("raft-reap-node-timeout"),
+    reapNonVoterMs: flags.durationMs("raft-reap-read-only-node-timeout"),
+    snapshotEntries: flags.int("raft-snap") || SNAPSHOT_ENTRIES,
+    snapshotWalBytes: flags.int("raft-snap-wal-size"),
+    snapshotIntervalMs: flags.durationMs("raft-snap-int"),
+    rejoinsDamaged: flags.bool("raft-rejoin-damaged"),
+    stepdownOnShutdown: flags.bool("raft-shutdown-stepdown"),
+    foreignKeys: flags.bool("fk"),
+    sqliteLibrary: flags.string("sqlite-library"),
+    maxSteps: flags.int("db-max-steps"),
+    tempBytesMax: flags.int("db-max-temp-size"),
+  };
+}
+
+/** What a node is where nothing else is said. */
+export function nodeDefaults(): NodeConfig {
+  return configOf(Flags.parse(["data"], SERVE_FLAGS));
+}
+
+const log = logger("muster");
+
+/** Runs a node until a signal or a failure. */
+async function run(config: NodeConfig): Promise<number> {
+  let node: Node;
+  // Only where it is asked for: what reads its configuration takes several MB of memory.
+  const discovery = config.discoMode === "" ? undefined : await import("../node/discovery.ts");
+  try {
+    node = new Node(config, discovery?.readDiscovery(config, logger("disco")), log);
+  } catch (error) {
+    const isForeseen = error instanceof DataDirectoryError || error instanceof NodeFailure ||
+      discovery && error instanceof discovery.ConfigError;
+    if (!isForeseen) throw error;
+    console.error(`fatal: ${error.message}`);
+    return 1;
+  }
+  const signal = untilSignal();
+  try {
+    const first = await Promise.race([node.clustered().then(() => "clustered" as const), signal]);
+    if (first === "clustered") {
+      const [host, port] = splitLast(config.httpAdvertisedAddr);
+      log(`node HTTP API available at http://${config.httpAdvertisedAddr}`);
+      log(
+        `connect with any rqlite client, for example: rqlite -H ${host} -p ${port}, or curl http://${config.httpAdvertisedAddr}/status`,
+      );
+    }
+    const name = await Promise.race([signal, node.failed()]);
+    log(`received ${name}: shutting down (again: at once)`);
+    await Promise.race([node.shutdown(), untilSignal()]);
+    log("muster server stopped");
+    return 0;
+  } catch (error) {
+    if (!(error instanceof NodeFailure)) throw error;
+    console.error(`fatal: ${error.message}`);
+    return error.exitCode;
+  }
+}
+
+function splitLast(addr: string): [string, string] {
+  const colon = addr.lastIndexOf(":");
+  return [addr.slice(0, colon), addr.slice(colon + 1)];
+}
+
+/** Resolves to the name of the next signal that asks the process to end. */
+function untilSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const name of ["SIGINT", "SIGTERM"] as const) {
+      const heard = () => {
+        Deno.removeSignalListener(name, heard);
+        resolve(name);
+      };
+      Deno.addSignalListener(name, heard);
+    }
+  });
+}

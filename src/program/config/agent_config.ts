@@ -1,0 +1,349 @@
+/**
+ * From an agent's settings to the one configuration of a node, with Consul's rules and words (spec/consul.md 3.1).
+ * @module
+ */
+import { joinAddress } from "../../base/codec/address.ts";
+import type { AgentConfig, GossipTuning, NodeConfig } from "./config.ts";
+import type { LogLevel } from "../../base/worker/log.ts";
+import { type Settings, SettingsError } from "./settings.ts";
+
+/** Ports by default (spec/consul.md §2). */
+const PORT = { http: 8500, dns: 8600, cluster: 8301 };
+const RETRY_INTERVAL_MS = 30_000;
+/** Waits of blocking queries (spec/consul.md 6.3). */
+const QUERY_TIME_MS = { standard: 300_000, most: 600_000 };
+const RECONNECT_TIMEOUT_MS = 72 * 3_600_000;
+const RECONNECT_TIMEOUT_MS_MIN = 8 * 3_600_000;
+const ANY = ["0.0.0.0", "::", "[::]"];
+const DOMAIN = /^\.?[\w-]{1,63}(\.[\w-]{1,63}){0,8}\.?$/;
+/** Retry-join by a cloud's own catalog. */
+const PROVIDER = /(?:^|\s)provider=(\S+)/;
+/** What an alternative domain cannot begin with. */
+const KEYWORDS = ["service", "connect", "node", "query", "addr"];
+
+/** What of the machine a configuration depends on. */
+export interface Machine {
+  readonly hostname: string;
+  readonly interfaces: readonly { readonly name: string; readonly family: string; readonly address: string }[];
+}
+
+/** A configuration and what an operator should know of it. */
+export interface AgentSetup {
+  readonly config: NodeConfig;
+  readonly agent: AgentConfig;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Makes the configuration.
+ * @param standard What an agent does not set.
+ * @throws {SettingsError} With Consul's words where it has some.
+ */
+export function agentSetup(
+  settings: Settings,
+  { isDev, standard, machine, devDirectory, validateOnly = false }: {
+    isDev: boolean;
+    standard: NodeConfig;
+    machine: Machine;
+    /** For `-dev`: where everything is kept for as long as it runs. */
+    devDirectory: string;
+    /** Whether a data directory may be missing, which a flag may give later. */
+    validateOnly?: boolean;
+  },
+): AgentSetup {
+  const isServer = isDev || settings.flag("server", false);
+  check(settings, { isDev, isServer });
+  const dataDirectory = isDev ? devDirectory : settings.text("data_dir");
+  if (dataDirectory === "" && !validateOnly) throw new SettingsError("data_dir cannot be empty");
+  const bind = isDev && !settings.has("bind_addr") ? "127.0.0.1" : settings.text("bind_addr", "0.0.0.0");
+  const advertise = advertised(settings.text("advertise_addr"), bind, machine);
+  const port = settings.number("ports.serf_lan", PORT.cluster);
+  const clients = clientAddrs(settings.text("client_addr", "127.0.0.1"));
+  const httpPort = settings.number("ports.http", PORT.http);
+  const isVoter = !settings.flag("read_replica", false);
+  const expect = settings.number("bootstrap_expect", 0);
+  const agent = agentConfig(settings, { isDev, isServer, clients, hostname: machine.hostname });
+  return {
+    agent,
+    config: {
+      ...standard,
+      dataDirectory,
+      nodeId: settings.text("node_id"),
+      httpAddrs: httpPort < 0 ? [] : clients.map((host) => joinAddress(host, httpPort)),
+      httpAdvertisedAddr: joinAddress(ANY.includes(clients[0]) ? advertise : clients[0], Math.max(httpPort, 0)),
+      clusterAddr: joinAddress(bind, port),
+      clusterAdvertisedAddr: joinAddress(advertise, port),
+      isVoter,
+      bootstrapExpect: isServer ? expect : 0,
+      bootstrapTimeoutMs: Infinity,
+      rejoinsDamaged: settings.flag("rejoin_damaged", false),
+      leaseReads: settings.flag("raft_lease_reads", false),
+      agent,
+    },
+    warnings: [...settings.warnings, ...advice(settings, { expect, nodeName: agent.nodeName })],
+  };
+}
+
+function check(settings: Settings, { isDev, isServer }: { isDev: boolean; isServer: boolean }): void {
+  const expect = settings.number("bootstrap_expect", 0);
+  const bootstrap = settings.flag("bootstrap", false);
+  const faults: [boolean, string][] = [
+    [expect < 0, "bootstrap_expect cannot be negative"],
+    [expect > 0 && isDev, "'bootstrap_expect > 0' not allowed in dev mode"],
+    [expect > 0 && !isServer, "'bootstrap_expect > 0' requires 'server = true'"],
+    [bootstrap && !isServer, "'bootstrap = true' requires 'server = true'"],
+    [expect > 0 && bootstrap, "'bootstrap_expect > 0' and 'bootstrap = true' are mutually exclusive"],
+    [settings.has("node_name") && settings.text("node_name") === "", "node_name cannot be empty"],
+    [settings.has("bind_addr") && settings.text("bind_addr") === "", "bind_addr cannot be empty"],
+    [
+      settings.has("reconnect_timeout") && settings.durationMs("reconnect_timeout", 0) < RECONNECT_TIMEOUT_MS_MIN,
+      "reconnect_timeout must be >= 8h",
+    ],
+    [
+      !/^[\w-]+$/.test(settings.text("datacenter", "dc1")),
+      "datacenter can only contain alphanumeric, - or _ characters",
+    ],
+  ];
+  for (const [isFault, text] of faults) if (isFault) throw new SettingsError(text);
+  checkNumbers(settings);
+  checkLists(settings);
+}
+
+/** Ports that nobody can listen at, and figures that make no sense below nothing. */
+function checkNumbers(settings: Settings): void {
+  for (const [name, least] of [["http", -1], ["dns", -1], ["serf_lan", 0]] as const) {
+    const port = settings.number(`ports.${name}`, 0);
+    if (port < least || port > 65_535) {
+      const none = least < 0 ? ", or -1 for none" : "";
+      throw new SettingsError(`ports.${name} must be a port from 0 to 65535${none}: current value is ${port}`);
+    }
+  }
+  const names = ["udp_answer_limit", "a_record_limit", "soa.refresh", "soa.retry", "soa.expire", "soa.min_ttl"];
+  for (const key of ["retry_max", ...names.map((name) => `dns_config.${name}`)]) {
+    if (settings.number(key, 0) < 0) throw new SettingsError(`${key} cannot be negative`);
+  }
+  if (settings.durationMs("dns_config.node_ttl", 0) < 0) {
+    throw new SettingsError("dns_config.node_ttl cannot be negative");
+  }
+  for (const key of ["retry_interval", "dns_config.recursor_timeout", "default_query_time", "max_query_time"]) {
+    if (settings.durationMs(key, 1) <= 0) throw new SettingsError(`${key} must be positive`);
+  }
+  for (const key of ["domain", "alt_domain"]) {
+    const isOff = key === "alt_domain" && settings.text(key) === "";
+    if (settings.has(key) && !isOff && !DOMAIN.test(settings.text(key))) {
+      throw new SettingsError(`${key} is not a DNS name: ${JSON.stringify(settings.text(key))}`);
+    }
+  }
+}
+
+function checkLists(settings: Settings): void {
+  for (const address of [...settings.texts("retry_join"), ...settings.texts("start_join")]) {
+    const provider = PROVIDER.exec(address)?.[1];
+    if (provider === undefined) continue;
+    throw new SettingsError(
+      `retry_join: provider "${provider}" is not supported: give addresses or names of members (a DNS name may stand for many)`,
+    );
+  }
+  const key = settings.text("encrypt");
+  if (key !== "" && ![16, 24, 32].includes(base64Length(key))) {
+    throw new SettingsError(
+      "encrypt has invalid key: expected base64 of 16, 24 or 32 bytes, as muster keygen prints it",
+    );
+  }
+  const meta = Object.entries(settings.map("node_meta"));
+  if (meta.length > 64) throw new SettingsError("Node metadata cannot contain more than 64 key/value pairs");
+  for (const [name, value] of meta) {
+    if (!/^[\w-]{1,128}$/.test(name)) throw new SettingsError(`node_meta key "${name}" contains invalid characters`);
+    if (value.length > 512) throw new SettingsError(`node_meta value of "${name}" is too long (limit: 512 characters)`);
+    if (name.startsWith("consul-")) throw new SettingsError(`node_meta key prefix "consul-" is reserved: ${name}`);
+  }
+  const [first] = settings.text("alt_domain").split(".");
+  if ([...KEYWORDS, settings.text("datacenter", "dc1").toLowerCase()].includes(first.toLowerCase())) {
+    throw new SettingsError(
+      `alt_domain cannot start with {service,connect,node,query,addr,${
+        settings.text("datacenter", "dc1").toLowerCase()
+      }}`,
+    );
+  }
+}
+
+function base64Length(text: string): number {
+  try {
+    return atob(text).length;
+  } catch {
+    return -1;
+  }
+}
+
+/** Without brackets, and IPv6 in the one form in which gossip tells it: addresses are compared as texts. */
+function plainAddress(text: string): string {
+  const bare = text.replace(/^\[(.*)\]$/, "$1");
+  if (!bare.includes(":")) return bare;
+  return URL.parse(`http://[${bare}]`)?.hostname.slice(1, -1) ?? bare;
+}
+
+/** The address told to others: given, or bound to, or the machine's only private one. */
+function advertised(given: string, bind: string, machine: Machine): string {
+  if (given !== "") {
+    if (ANY.includes(given)) throw new SettingsError("Advertise address cannot be 0.0.0.0, :: or [::]");
+    return plainAddress(given);
+  }
+  if (!ANY.includes(bind)) return plainAddress(bind);
+  const addresses = machine.interfaces.filter(({ family, address }) => family === "IPv4" && isPrivate(address));
+  const real = addresses.filter(({ address }) => !address.startsWith("127."));
+  const found = new Set((real.length > 0 ? real : addresses).map(({ address }) => address));
+  if (found.size > 1) {
+    throw new SettingsError(
+      "Multiple private IPv4 addresses found. Please configure one with 'bind' and/or 'advertise'.",
+    );
+  }
+  const [address] = found;
+  if (address === undefined) throw new SettingsError("No private IPv4 address found");
+  return address;
+}
+
+function isPrivate(address: string): boolean {
+  const [a, b] = address.split(".").map(Number);
+  return a === 10 || a === 127 || a === 100 && b >= 64 && b < 128 || a === 169 && b === 254 ||
+    a === 172 && b >= 16 && b < 32 || a === 192 && b === 168;
+}
+
+/** Addresses for clients, separated by blanks. */
+function clientAddrs(text: string): string[] {
+  const addrs = text.trim().split(/\s+/);
+  if (addrs.some((addr) => addr.startsWith("unix:"))) throw new SettingsError("DNS address cannot be a unix socket");
+  return [...new Set(addrs.map((addr) => addr.replace(/^\[(.*)\]$/, "$1")))];
+}
+
+function agentConfig(
+  settings: Settings,
+  { isDev, isServer, clients, hostname }: {
+    isDev: boolean;
+    isServer: boolean;
+    clients: readonly string[];
+    hostname: string;
+  },
+): AgentConfig {
+  const dnsPort = settings.number("ports.dns", PORT.dns);
+  const datacenter = settings.text("datacenter", "dc1").toLowerCase();
+  return {
+    nodeName: settings.text("node_name", hostname),
+    datacenter,
+    isServer,
+    bootstrap: isDev || settings.flag("bootstrap", false),
+    meta: settings.map("node_meta"),
+    startJoin: settings.texts("start_join"),
+    retryJoin: settings.texts("retry_join"),
+    retryIntervalMs: settings.durationMs("retry_interval", RETRY_INTERVAL_MS),
+    retryMax: settings.number("retry_max", 0),
+    rejoinAfterLeave: settings.flag("rejoin_after_leave", false),
+    encryptionKey: settings.text("encrypt"),
+    domains: domains(settings),
+    dnsAddrs: dnsPort < 0 ? [] : clients.map((host) => joinAddress(host, dnsPort)),
+    dns: dnsSettings(settings),
+    leaveOnTerminate: settings.flag("leave_on_terminate", !isServer),
+    skipLeaveOnInterrupt: settings.flag("skip_leave_on_interrupt", isServer),
+    logLevel: logLevel(settings, isDev),
+    isDev,
+    reconnectTimeoutMs: settings.durationMs("reconnect_timeout", RECONNECT_TIMEOUT_MS),
+    queryTimeMs: {
+      standard: settings.durationMs("default_query_time", QUERY_TIME_MS.standard),
+      most: settings.durationMs("max_query_time", QUERY_TIME_MS.most),
+    },
+    gossip: gossipTuning(settings),
+  };
+}
+
+/** Consul's words for levels; there is nothing below debug here. */
+function logLevel(settings: Settings, isDev: boolean): LogLevel {
+  const words: Readonly<Record<string, LogLevel>> = {
+    trace: "debug",
+    debug: "debug",
+    info: "info",
+    warn: "warn",
+    err: "error",
+    error: "error",
+  };
+  const word = settings.text("log_level", isDev ? "debug" : "info").toLowerCase();
+  const level = words[word];
+  if (level) return level;
+  throw new SettingsError(`Invalid log level: ${word}. Valid log levels are: ${Object.keys(words).join(", ")}`);
+}
+
+/** Both names by default: who comes from Consul finds his. */
+function domains(settings: Settings): string[] {
+  const wanted = settings.has("domain") ? [settings.text("domain")] : ["consul", "muster"];
+  if (settings.text("alt_domain") !== "") wanted.push(settings.text("alt_domain"));
+  return [...new Set(wanted.map((name) => `${name.toLowerCase().replace(/^\.|\.$/g, "")}.`))];
+}
+
+/** The answers of the name server, as the settings say; they may be changed while it runs. */
+function dnsSettings(settings: Settings): AgentConfig["dns"] {
+  const seconds = (key: string, otherwise: number) => Math.round(settings.durationMs(key, otherwise * 1000) / 1000);
+  const strategy = settings.text("dns_config.recursor_strategy", "sequential");
+  if (strategy !== "sequential" && strategy !== "random") {
+    throw new SettingsError(`dns_config.recursor_strategy: expected sequential or random, found ${strategy}`);
+  }
+  const recursors = settings.texts("recursors").map((addr) =>
+    /^[^:]+:\d+$|^\[.*\]:\d+$/.test(addr) ? addr : `${addr}:53`
+  );
+  return {
+    nodeTtl: seconds("dns_config.node_ttl", 0),
+    udpAnswerLimit: settings.number("dns_config.udp_answer_limit", 3),
+    aRecordLimit: settings.number("dns_config.a_record_limit", 0),
+    enableTruncate: settings.flag("dns_config.enable_truncate", false),
+    nodeMetaTxt: settings.flag("dns_config.enable_additional_node_meta_txt", true),
+    disableCompression: settings.flag("dns_config.disable_compression", false),
+    recursors,
+    recursorTimeoutMs: settings.durationMs("dns_config.recursor_timeout", 2000),
+    recursorStrategy: strategy,
+    soa: {
+      refresh: settings.number("dns_config.soa.refresh", 3600),
+      retry: settings.number("dns_config.soa.retry", 600),
+      expire: settings.number("dns_config.soa.expire", 86_400),
+      minTtl: settings.number("dns_config.soa.min_ttl", 0),
+    },
+  };
+}
+
+function gossipTuning(settings: Settings): GossipTuning {
+  const tuning: Record<string, number> = {};
+  const names = {
+    gossipIntervalMs: "gossip_interval",
+    gossipNodes: "gossip_nodes",
+    probeIntervalMs: "probe_interval",
+    probeTimeoutMs: "probe_timeout",
+    retransmitMult: "retransmit_mult",
+    suspicionMult: "suspicion_mult",
+  };
+  for (const [name, key] of Object.entries(names)) {
+    const path = `gossip_lan.${key}`;
+    if (!settings.has(path)) continue;
+    const value = name.endsWith("Ms") ? settings.durationMs(path, 0) : settings.number(path, 0);
+    if (value <= 0) throw new SettingsError(`${path} must be positive`);
+    tuning[name] = value;
+  }
+  return tuning;
+}
+
+function advice(settings: Settings, { expect, nodeName }: { expect: number; nodeName: string }): string[] {
+  const lines: string[] = [];
+  if (expect === 2) {
+    lines.push("bootstrap_expect = 2: A cluster with 2 servers will provide no failure tolerance.");
+  } else if (expect > 2 && expect % 2 === 0) {
+    lines.push(
+      "bootstrap_expect is even number: A cluster with an even number of servers does not achieve optimum fault tolerance.",
+    );
+  }
+  if (expect > 1) lines.push(`bootstrap_expect > 0: expecting ${expect} servers`);
+  for (const [name, what] of [["https", "no HTTPS"], ["serf_wan", "no gossip between datacenters"]]) {
+    if (settings.number(`ports.${name}`, -1) >= 0) lines.push(`ports.${name} has no effect: there is ${what} yet`);
+  }
+  if (settings.flag("bootstrap", false)) lines.push("bootstrap = true: do not enable unless necessary");
+  if (!/^[A-Za-z0-9-]{1,63}$/.test(nodeName)) {
+    lines.push(
+      `Node name "${nodeName}" will not be discoverable via DNS due to invalid characters. Valid characters include all alpha-numerics and dashes.`,
+    );
+  }
+  return lines;
+}

@@ -1,0 +1,244 @@
+/**
+ * What a node is to be: the one configuration that every command builds, and its validation (spec/rqlite.md 14.3). Read
+ * by `node/` alone; each part gets the few values it uses. Pure.
+ * @module
+ */
+import type { NameServerSettings } from "../../api/nameserver/api.ts";
+import type { LogLevel } from "../../base/worker/log.ts";
+
+/** What makes a node an agent: its part in a gossip pool (spec/consul.md 3.1). Times in milliseconds. */
+export interface AgentConfig {
+  /** Unique in the pool. */
+  readonly nodeName: string;
+  /** Lower case. */
+  readonly datacenter: string;
+  /** A client agent keeps no data. */
+  readonly isServer: boolean;
+  /** Found a cluster alone, without asking anybody. */
+  readonly bootstrap: boolean;
+  /** What describes it in the catalog. */
+  readonly meta: Readonly<Record<string, string>>;
+  /** Members to join through at the start; it fails where none of them answers. */
+  readonly startJoin: readonly string[];
+  /** The same, tried until one answers. */
+  readonly retryJoin: readonly string[];
+  /** Longest pause between two attempts. */
+  readonly retryIntervalMs: number;
+  /** Attempts; 0: without end. */
+  readonly retryMax: number;
+  /** Go back to the pool even after having left it. */
+  readonly rejoinAfterLeave: boolean;
+  /** Base64; empty for none. */
+  readonly encryptionKey: string;
+  /** DNS domains, the primary one first, each ending in a dot. */
+  readonly domains: readonly string[];
+  /** `host:port` of the name server, one for each client address; empty for none. */
+  readonly dnsAddrs: readonly string[];
+  /** Settings of the name server. */
+  readonly dns: NameServerSettings;
+  /** Whether SIGTERM is a graceful leave. */
+  readonly leaveOnTerminate: boolean;
+  /** Whether SIGINT is none. */
+  readonly skipLeaveOnInterrupt: boolean;
+  /** Least level of the lines of the log. */
+  readonly logLevel: LogLevel;
+  /** Everything is thrown away at the end. */
+  readonly isDev: boolean;
+  /** Time after which a failed member is forgotten. */
+  readonly reconnectTimeoutMs: number;
+  /** How long a blocking query waits that does not say, and how long one waits at most. */
+  readonly queryTimeMs: { readonly standard: number; readonly most: number };
+  /** Differences from Consul's own settings of gossip in a LAN. */
+  readonly gossip: GossipTuning;
+}
+
+/** Settings of gossip (`gossip_lan`). */
+export interface GossipTuning {
+  /** Pause between two rounds of gossip. */
+  readonly gossipIntervalMs?: number;
+  /** Nodes that hear of each round. */
+  readonly gossipNodes?: number;
+  /** Pause between two probes. */
+  readonly probeIntervalMs?: number;
+  /** Time for the answer to one. */
+  readonly probeTimeoutMs?: number;
+  /** How often a message is sent on, times the logarithm of the size of the pool. */
+  readonly retransmitMult?: number;
+  /** How long a suspicion lasts, times the same. */
+  readonly suspicionMult?: number;
+}
+
+/** A node. Times in milliseconds. */
+export interface NodeConfig {
+  /** Where everything is kept; made if missing. */
+  readonly dataDirectory: string;
+  /** Present in an agent. */
+  readonly agent?: AgentConfig;
+  /** Empty: the advertised cluster address; in an agent a random one that is kept. */
+  readonly nodeId: string;
+  /** HTTP bind addresses, `host:port`; one, or in an agent one for each client address, or none. */
+  readonly httpAddrs: readonly string[];
+  /** HTTP address for clients and other nodes. */
+  readonly httpAdvertisedAddr: string;
+  /** CORS origin; empty for none. */
+  readonly httpAllowOrigin: string;
+  /** Longest request body, in bytes. */
+  readonly httpBodyBytesMax: number;
+  /** Requests at a time. */
+  readonly httpRequestsMax: number;
+  /** Connections at a time. */
+  readonly httpConnectionsMax: number;
+  /** Time for a client to send its body. */
+  readonly httpBodyTimeoutMs: number;
+  /** Limit of a read that names none. */
+  readonly queryTimeoutMs: number;
+  /** Bind address for traffic between nodes. */
+  readonly clusterAddr: string;
+  /** Address of this node for the others. */
+  readonly clusterAdvertisedAddr: string;
+  /** Whether it votes, or only receives the log. */
+  readonly isVoter: boolean;
+  /** Cluster addresses to enter a cluster through. */
+  readonly join: readonly string[];
+  /** Rounds over `join`. */
+  readonly joinAttempts: number;
+  /** Pause between two rounds. */
+  readonly joinIntervalMs: number;
+  /** Nodes that form the cluster together; 0 for none. */
+  readonly bootstrapExpect: number;
+  /** Longest wait for them. */
+  readonly bootstrapTimeoutMs: number;
+  /** Way of discovery: `consul-kv`, `etcd-kv`, `dns`, `dns-srv`; empty for none. */
+  readonly discoMode: string;
+  /** Keeps the clusters of one Consul or etcd apart. */
+  readonly discoKey: string;
+  /** JSON, or the path of a file with it. */
+  readonly discoConfig: string;
+  /** Time without a leader until an election, up to twice that. */
+  readonly heartbeatTimeoutMs: number;
+  /** At least `heartbeatTimeoutMs`. */
+  readonly electionTimeoutMs: number;
+  /** At most `heartbeatTimeoutMs`; of no other effect. */
+  readonly leaderLeaseTimeoutMs: number;
+  /** Whether leaders take leases for linearizable reads, and this node promises what they need. */
+  readonly leaseReads: boolean;
+  /** Longest wait for a write to be taken. */
+  readonly applyTimeoutMs: number;
+  /** Limit for connecting to another node. */
+  readonly connectTimeoutMs: number;
+  /** Leave the cluster at a graceful stop. */
+  readonly removeOnShutdown: boolean;
+  /** Stop Raft when the node is removed. */
+  readonly stopWhenRemoved: boolean;
+  /** Time after which the leader removes a voter that it does not hear; 0: never. */
+  readonly reapVoterMs: number;
+  /** The same for read replicas. */
+  readonly reapNonVoterMs: number;
+  /** Entries after which a checkpoint is due. */
+  readonly snapshotEntries: number;
+  /** Bytes of WAL after which one is due; 0: whatever its size. */
+  readonly snapshotWalBytes: number;
+  /** Least time between two. */
+  readonly snapshotIntervalMs: number;
+  /** Set data that were found damaged aside and be filled anew, rather than wait for an operator. */
+  readonly rejoinsDamaged: boolean;
+  /** Hand leadership over at a graceful stop. */
+  readonly stepdownOnShutdown: boolean;
+  /** Whether foreign keys are enforced. */
+  readonly foreignKeys: boolean;
+  /** Path of another SQLite library; empty for the one that belongs to this machine. */
+  readonly sqliteLibrary: string;
+  /** Steps of SQLite's virtual machine that a log entry may take: the leader's holds. */
+  readonly maxSteps: number;
+  /** Bytes of each temporary file of a read. */
+  readonly tempBytesMax: number;
+}
+
+const UNROUTABLE = ["0.0.0.0", "::"];
+
+/** What is wrong with a configuration, in rqlite's words and order; undefined for nothing. */
+export function configFault(config: NodeConfig): string | undefined {
+  return addressFault(config) ?? joinFault(config) ?? discoveryFault(config) ?? timingFault(config);
+}
+
+function split(addr: string): { host: string; port: string } | undefined {
+  const colon = addr.lastIndexOf(":");
+  if (colon < 0) return undefined;
+  const host = addr.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
+  return host.includes(":") && !addr.startsWith("[") ? undefined : { host, port: addr.slice(colon + 1) };
+}
+
+function addressFault(
+  { httpAddrs, httpAdvertisedAddr, clusterAddr, clusterAdvertisedAddr }: NodeConfig,
+): string | undefined {
+  if (httpAddrs.includes(clusterAddr)) return "HTTP and Raft addresses must differ";
+  if ([...httpAddrs, httpAdvertisedAddr].some((addr) => addr.startsWith("http"))) {
+    return "HTTP options should not include protocol (http:// or https://)";
+  }
+  if (!httpAddrs.every(split)) return "HTTP bind address not valid";
+  const httpAdvertised = split(httpAdvertisedAddr);
+  if (!httpAdvertised) return "HTTP advertised HTTP address not valid";
+  if (UNROUTABLE.includes(httpAdvertised.host)) {
+    return `advertised HTTP address is not routable (${httpAdvertised.host}), specify it via -http-addr or -http-adv-addr`;
+  }
+  const cluster = split(clusterAddr);
+  if (!cluster) return "raft bind address not valid";
+  if (!/^\d+$/.test(cluster.port)) return "raft bind port not valid";
+  const advertised = split(clusterAdvertisedAddr);
+  if (!advertised) return "raft advertised address not valid";
+  if (UNROUTABLE.includes(advertised.host)) {
+    return `advertised Raft address is not routable (${advertised.host}), specify it via -raft-addr or -raft-adv-addr`;
+  }
+  if (!/^\d+$/.test(advertised.port)) return "raft advertised port is not valid";
+  if (httpAdvertisedAddr === clusterAdvertisedAddr) return "advertised HTTP and Raft addresses must differ";
+  return undefined;
+}
+
+function joinFault(
+  { bootstrapExpect, isVoter, join, clusterAdvertisedAddr, discoMode }: NodeConfig,
+): string | undefined {
+  if (bootstrapExpect > 0 && !isVoter) return "bootstrapping only applicable to voting nodes";
+  for (const addr of join) {
+    if (!addr.includes(":")) return `${addr} is an invalid join address`;
+    if (bootstrapExpect === 0 && addr === clusterAdvertisedAddr) {
+      return "node cannot join with itself unless bootstrapping";
+    }
+  }
+  if (discoMode !== "" && join.length > 0) return "disco mode cannot be used when also explicitly joining a cluster";
+  return undefined;
+}
+
+function discoveryFault({ discoMode, bootstrapExpect, isVoter }: NodeConfig): string | undefined {
+  switch (discoMode) {
+    case "":
+      return undefined;
+    case "consul-kv":
+    case "etcd-kv":
+      return bootstrapExpect > 0 ? `bootstrapping not applicable when using ${discoMode}` : undefined;
+    case "dns":
+    case "dns-srv":
+      return isVoter && bootstrapExpect === 0
+        ? `bootstrap-expect value required when using ${discoMode} with a voting node`
+        : undefined;
+    default:
+      return "disco mode must be one of consul-kv, etcd-kv, dns, or dns-srv";
+  }
+}
+
+function timingFault(
+  { heartbeatTimeoutMs, electionTimeoutMs, leaderLeaseTimeoutMs, bootstrapExpect, joinAttempts }: NodeConfig,
+): string | undefined {
+  const prefix = "failed to open store: creating the raft system failed:";
+  if (heartbeatTimeoutMs < 100) {
+    return `${prefix} HeartbeatTimeout (${heartbeatTimeoutMs}ms) is too low: at least 100ms`;
+  }
+  if (electionTimeoutMs < heartbeatTimeoutMs) {
+    return `${prefix} ElectionTimeout (${electionTimeoutMs}ms) must be equal or greater than Heartbeat Timeout (${heartbeatTimeoutMs}ms)`;
+  }
+  if (leaderLeaseTimeoutMs > heartbeatTimeoutMs) {
+    return `${prefix} LeaderLeaseTimeout (${leaderLeaseTimeoutMs}ms) cannot be larger than heartbeat timeout (${heartbeatTimeoutMs}ms)`;
+  }
+  if (bootstrapExpect < 0) return "-bootstrap-expect must not be negative";
+  if (joinAttempts < 1) return "-join-attempts must be at least 1";
+  return undefined;
+}

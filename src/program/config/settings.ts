@@ -1,0 +1,308 @@
+/**
+ * The settings of an agent: what its configuration files say, one after the other, and then its flags (spec/consul.md 5.1).
+ * The last of several values wins, lists are joined, blocks are merged. A key that nobody knows is an error; one that is known
+ * to Consul and not yet to muster is left out, with a word about it.
+ * @module
+ */
+import { AGENT_FLAGS } from "./agent_flags.ts";
+import { parseDuration } from "../../base/codec/duration.ts";
+import type { Flags } from "./flags.ts";
+import { parseHcl } from "./hcl.ts";
+
+/** A configuration that cannot be used; the message says where and what was expected. */
+export class SettingsError extends Error {
+  /** Always `SettingsError`. */
+  override readonly name = "SettingsError";
+}
+
+/** What is wanted of a value. */
+/** `secret` is a text that no message shows. */
+type Kind = "text" | "secret" | "texts" | "number" | "flag" | "duration" | "texts by name" | "later" | Block;
+/** Keys within a block. */
+interface Block {
+  readonly [key: string]: Kind;
+}
+
+/** Keys of a block that Consul knows and that have no effect here, or not yet. */
+function laterKeys(names: string): Record<string, "later"> {
+  return Object.fromEntries(names.split(" ").map((name) => [name, "later"]));
+}
+
+const PORTS: Block = {
+  dns: "number",
+  http: "number",
+  https: "number",
+  serf_lan: "number",
+  serf_wan: "number",
+  server: "number",
+  ...laterKeys("grpc grpc_tls sidecar_min_port sidecar_max_port expose_min_port expose_max_port"),
+};
+const GOSSIP: Block = {
+  gossip_interval: "duration",
+  gossip_nodes: "number",
+  probe_interval: "duration",
+  probe_timeout: "duration",
+  retransmit_mult: "number",
+  suspicion_mult: "number",
+};
+const DNS: Block = {
+  node_ttl: "duration",
+  udp_answer_limit: "number",
+  a_record_limit: "number",
+  enable_truncate: "flag",
+  enable_additional_node_meta_txt: "flag",
+  disable_compression: "flag",
+  recursor_timeout: "duration",
+  recursor_strategy: "text",
+  soa: { refresh: "number", retry: "number", expire: "number", min_ttl: "number" },
+  ...laterKeys("allow_stale max_stale service_ttl only_passing use_cache cache_max_age prefer_namespace"),
+};
+
+/** Keys and their kinds. */
+const KEYS: Block = {
+  advertise_addr: "text",
+  alt_domain: "text",
+  bind_addr: "text",
+  bootstrap: "flag",
+  bootstrap_expect: "number",
+  client_addr: "text",
+  data_dir: "text",
+  datacenter: "text",
+  default_query_time: "duration",
+  dns_config: DNS,
+  domain: "text",
+  encrypt: "secret",
+  gossip_lan: GOSSIP,
+  leave_on_terminate: "flag",
+  log_level: "text",
+  max_query_time: "duration",
+  node_id: "text",
+  node_meta: "texts by name",
+  node_name: "text",
+  pid_file: "text",
+  ports: PORTS,
+  raft_lease_reads: "flag",
+  read_replica: "flag",
+  reconnect_timeout: "duration",
+  recursors: "texts",
+  rejoin_after_leave: "flag",
+  rejoin_damaged: "flag",
+  retry_interval: "duration",
+  retry_join: "texts",
+  retry_max: "number",
+  server: "flag",
+  skip_leave_on_interrupt: "flag",
+  start_join: "texts",
+};
+
+/** Keys of Consul that have no effect here, or not yet. */
+const LATER: ReadonlySet<string> = new Set(
+  ("acl addresses advertise_addr_wan advertise_reconnect_timeout auto_encrypt auto_reload_config autopilot ca_file ca_path " +
+    "cert_file check check_output_max_size check_update_interval checks config_entries connect disable_anonymous_signature " +
+    "disable_coordinates disable_host_node_id disable_keyring_file disable_remote_exec disable_update_check " +
+    "discard_check_output enable_debug enable_local_script_checks enable_script_checks enable_syslog encrypt_verify_incoming " +
+    "encrypt_verify_outgoing gossip_wan http_config key_file limits log_file log_json log_rotate_bytes log_rotate_duration " +
+    "log_rotate_max_files non_voting_server performance primary_datacenter protocol raft_logstore raft_protocol " +
+    "raft_snapshot_interval raft_snapshot_threshold raft_trailing_logs reconnect_timeout_wan retry_interval_wan " +
+    "retry_join_wan retry_max_wan rpc segments serf_lan serf_wan server_rejoin_age_max service services session_ttl_min " +
+    "start_join_wan syslog_facility telemetry tls translate_wan_addrs ui ui_config ui_dir unix_sockets use_streaming_backend " +
+    "verify_incoming verify_outgoing verify_server_hostname watches").split(" "),
+);
+
+const NO_EFFECT = "has no effect in this version";
+
+/** The merged settings, typed at the moment of reading; every value was checked when it was loaded. */
+export class Settings {
+  readonly #values: Record<string, unknown> = {};
+  /** What was left out, for people. */
+  readonly warnings: string[] = [];
+
+  /**
+   * Reads files and flags.
+   * @throws {SettingsError} Naming the file and the key.
+   */
+  static load(flags: Flags): Settings {
+    const settings = new Settings();
+    for (const { name, value } of flags.inOrder(["config-file", "config-dir"])) {
+      if (name === "config-file") settings.addFile(value);
+      else settings.addDirectory(value);
+    }
+    settings.#addFlags(flags);
+    return settings;
+  }
+
+  /** Adds a file, or the files of a directory. */
+  addPath(path: string): void {
+    let info: Deno.FileInfo;
+    try {
+      info = Deno.statSync(path);
+    } catch (error) {
+      throw new SettingsError(`Cannot read ${path}: ${error instanceof Error ? error.message : error}`);
+    }
+    if (info.isDirectory) this.addDirectory(path);
+    else this.addFile(path);
+  }
+
+  /** Adds the `.json` and `.hcl` files of a directory, in the order of their names. */
+  addDirectory(directory: string): void {
+    let entries: Deno.DirEntry[];
+    try {
+      entries = [...Deno.readDirSync(directory)].sort((a, b) => (a.name < b.name ? -1 : 1));
+    } catch (error) {
+      throw new SettingsError(
+        `Cannot read the directory ${directory}: ${error instanceof Error ? error.message : error}`,
+      );
+    }
+    for (const { name, isDirectory } of entries) {
+      if (isDirectory) continue;
+      if (/\.(json|hcl)$/.test(name)) this.addFile(`${directory}/${name}`);
+      else this.warnings.push(`skipping file ${directory}/${name}, extension must be .hcl or .json`);
+    }
+  }
+
+  /** Adds a file. */
+  addFile(path: string): void {
+    let parsed: unknown;
+    try {
+      const text = Deno.readTextFileSync(path);
+      parsed = path.endsWith(".hcl") ? parseHcl(text) : JSON.parse(text);
+    } catch (error) {
+      throw new SettingsError(`Error parsing ${path}: ${error instanceof Error ? error.message : error}`);
+    }
+    if (!isObject(parsed)) throw new SettingsError(`Error parsing ${path}: expected an object of settings`);
+    for (const [key, value] of Object.entries(parsed)) {
+      if (Object.hasOwn(KEYS, key)) {
+        const where = { path: `${path}: ${key}`, warnings: this.warnings };
+        merge(this.#values, key, checked(where, value, KEYS[key]));
+      } else if (LATER.has(key)) this.warnings.push(`${path}: "${key}" ${NO_EFFECT}`);
+      else throw new SettingsError(`${path}: invalid config key ${key}`);
+    }
+  }
+
+  #addFlags(flags: Flags): void {
+    for (const { name, kind, key } of AGENT_FLAGS) {
+      if (key === "" || !flags.has(name)) continue;
+      const [block, inner] = key.split(".");
+      const value = key === "node_meta"
+        ? pairs(flags.all(name))
+        : kind === "strings"
+        ? flags.all(name)
+        : kind === "bool"
+        ? flags.bool(name)
+        : kind === "int"
+        ? flags.int(name)
+        : flags.string(name);
+      merge(this.#values, block, inner === undefined ? value : { [inner]: value });
+    }
+  }
+
+  #at(key: string): unknown {
+    return key.split(".").reduce<unknown>((value, name) => isObject(value) ? value[name] : undefined, this.#values);
+  }
+
+  /** Whether it was set. */
+  has(key: string): boolean {
+    return this.#at(key) !== undefined;
+  }
+
+  text(key: string, otherwise = ""): string {
+    const value = this.#at(key);
+    return typeof value === "string" ? value : otherwise;
+  }
+
+  number(key: string, otherwise: number): number {
+    const value = this.#at(key);
+    return typeof value === "number" ? value : otherwise;
+  }
+
+  flag(key: string, otherwise: boolean): boolean {
+    const value = this.#at(key);
+    return typeof value === "boolean" ? value : otherwise;
+  }
+
+  texts(key: string): readonly string[] {
+    const value = this.#at(key);
+    return Array.isArray(value) ? value.filter((one) => typeof one === "string") : [];
+  }
+
+  /** A duration in ms. */
+  durationMs(key: string, otherwise: number): number {
+    const value = this.#at(key);
+    return typeof value === "string" ? parseDuration(value) ?? otherwise : otherwise;
+  }
+
+  /** Texts by name. */
+  map(key: string): Readonly<Record<string, string>> {
+    const value = this.#at(key);
+    if (!isObject(value)) return {};
+    return Object.fromEntries(Object.entries(value).map(([name, text]) => [name, String(text)]));
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function pairs(texts: readonly string[]): Record<string, string> {
+  return Object.fromEntries(texts.map((text) => {
+    const colon = text.indexOf(":");
+    return colon < 0 ? [text, ""] : [text.slice(0, colon), text.slice(colon + 1)];
+  }));
+}
+
+function merge(target: Record<string, unknown>, key: string, value: unknown): void {
+  const before = target[key];
+  if (Array.isArray(before) && Array.isArray(value)) target[key] = [...before, ...value];
+  else if (isObject(before) && isObject(value)) target[key] = { ...before, ...value };
+  else target[key] = value;
+}
+
+/** Where a value stands, and who hears of what is left out. */
+interface Where {
+  readonly path: string;
+  readonly warnings: string[];
+}
+
+function checkedBlock({ path, warnings }: Where, block: Record<string, unknown>, kinds: Block): unknown {
+  const known = Object.entries(block).filter(([key]) => {
+    if (!Object.hasOwn(kinds, key)) throw new SettingsError(`${path}: invalid config key ${key}`);
+    if (kinds[key] === "later") warnings.push(`${path}: "${key}" ${NO_EFFECT}`);
+    return kinds[key] !== "later";
+  });
+  return Object.fromEntries(
+    known.map(([key, value]) => [key, checked({ path: `${path}.${key}`, warnings }, value, kinds[key])]),
+  );
+}
+
+/** The value in the form in which it is kept. */
+function checked(where: Where, value: unknown, kind: Kind): unknown {
+  const fail = (wanted: string): never => {
+    const found = kind === "secret" ? "another kind of value" : JSON.stringify(value);
+    throw new SettingsError(`${where.path}: expected ${wanted}, found ${found}`);
+  };
+  if (typeof kind === "object") {
+    if (Array.isArray(value) && value.length === 1) value = value[0]; // a block of HCL
+    return isObject(value) ? checkedBlock(where, value, kind) : fail("a block");
+  }
+  switch (kind) {
+    case "text":
+    case "secret":
+      return typeof value === "string" ? value : fail("a text");
+    case "number":
+      return typeof value === "number" && Number.isInteger(value) ? value : fail("a whole number");
+    case "flag":
+      return typeof value === "boolean" ? value : fail("true or false");
+    case "duration":
+      return typeof value === "string" && parseDuration(value) !== undefined ? value : fail('a duration such as "10s"');
+    case "texts":
+      if (typeof value === "string") return [value];
+      return Array.isArray(value) && value.every((one) => typeof one === "string") ? value : fail("a list of texts");
+    case "texts by name":
+      if (Array.isArray(value) && value.length === 1) value = value[0];
+      return isObject(value) && Object.values(value).every((one) => typeof one === "string")
+        ? value
+        : fail("texts by name");
+    default:
+      return value;
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * What an agent has besides a node's other parts: its place in a gossip pool and the name server; and the way out of the
+ * pool at a graceful leave.
+ * @module
+ */
+import type { FromPool, OpenPool, RelayOpen } from "../../app/agent/api.ts";
+import type { ToHttpWorker } from "../../api/server/api.ts";
+import { PoolClient } from "../../drivers/membership/client.ts";
+import type { FromNameServer, NameServerSettings, OpenNameServer, ToNameServer } from "../../api/nameserver/api.ts";
+import type { AgentConfig, NodeConfig } from "../config/config.ts";
+import type { DataDirectory } from "./data_directory.ts";
+import { type Part, partAt } from "./here.ts";
+import type { Role } from "./permissions.ts";
+import { joinAtStart, membershipConfig } from "./pool.ts";
+
+/** What the node does for it. */
+export interface AgentPartsOptions {
+  readonly config: NodeConfig;
+  readonly agent: AgentConfig;
+  readonly directory: DataDirectory;
+  /** In a client agent: the line to HTTP in the place of a replica. */
+  readonly relay: Pick<RelayOpen, "port" | "state" | "apiUrl" | "version"> | undefined;
+  spawn(role: Role): Part;
+  fail(message: string): void;
+  log(line: string): void;
+}
+
+/** The pool and the name server of an agent. */
+export class AgentParts {
+  readonly #options: AgentPartsOptions;
+  readonly #pool: PoolClient;
+  readonly #opened = Promise.withResolvers<void>();
+  readonly #stopping = new AbortController();
+  readonly #membership: Part;
+  #nameServer: Part | undefined;
+  /** Lines to the membership Worker: for HTTP, and in a server for the replica. */
+  readonly lines: { readonly http: MessagePort; readonly replica: MessagePort | undefined };
+
+  /** Starts the membership Worker. */
+  constructor(options: AgentPartsOptions) {
+    this.#options = options;
+    const { config, agent, directory, relay } = options;
+    const own = new MessageChannel();
+    const http = new MessageChannel();
+    const replica = agent.isServer ? new MessageChannel() : undefined;
+    this.#pool = new PoolClient(own.port1);
+    this.#pool.onEvent((event) => {
+      if (event.type === "fatal") options.fail(event.reason);
+    });
+    this.lines = { http: http.port1, replica: replica?.port1 };
+    this.#membership = options.spawn("membership");
+    this.#membership.addEventListener("message", ({ data }: MessageEvent<FromPool>) => {
+      if (data.k === "opened") this.#opened.resolve();
+      else options.fail(data.message);
+    });
+    const ports = [own.port2, http.port2, ...(replica ? [replica.port2] : [])];
+    const open: OpenPool = {
+      k: "open",
+      config: membershipConfig(config, agent, directory),
+      ports,
+      ...(relay ? { relay: { ...relay, nodeId: directory.nodeId } } : {}),
+    };
+    this.#membership.postMessage(open, [...ports, ...(relay ? [relay.port] : [])]);
+  }
+
+  /**
+   * Starts the name server, which asks through `lookups`: in a server in a Worker of its own, in a client agent by HTTP.
+   */
+  startNameServer(lookups: MessagePort, http: Part): void {
+    const { agent, spawn, fail } = this.#options;
+    if (agent.dnsAddrs.length === 0) return;
+    const line = this.#nameServer = agent.isServer ? spawn("nameserver") : lineInto(http);
+    line.addEventListener("message", ({ data }: MessageEvent<FromNameServer>) => {
+      if (data.k === "failed") fail(data.message);
+    });
+    const open: OpenNameServer = {
+      k: "open",
+      addrs: agent.dnsAddrs,
+      domains: agent.domains,
+      datacenter: agent.datacenter,
+      settings: agent.dns,
+      lookups,
+    };
+    line.postMessage(open, [lookups]);
+  }
+
+  /** Takes new settings of the name server into use. */
+  setDns(settings: NameServerSettings): void {
+    const message: ToNameServer = { k: "settings", settings };
+    this.#nameServer?.postMessage(message);
+  }
+
+  /**
+   * Joins the pool as the configuration says.
+   * @throws {import("./pool.ts").JoinError} When that is given up.
+   */
+  async join(): Promise<void> {
+    await this.#opened.promise;
+    await joinAtStart(this.#pool, this.#options.agent, { signal: this.#stopping.signal, log: this.#options.log });
+  }
+
+  /** Leaves the pool; resolves when the others were told. */
+  async leave(): Promise<void> {
+    this.#stopping.abort();
+    await this.#pool.call("leave", {});
+  }
+
+  /** Ends without leaving. */
+  async close(): Promise<void> {
+    this.#stopping.abort();
+    await this.#pool.call("close", {}).catch(() => {}); // it is to be gone in any case
+    this.#membership.terminate();
+    const closing: ToNameServer = { k: "close" };
+    this.#nameServer?.postMessage(closing);
+    this.#nameServer?.terminate();
+  }
+}
+
+/** A line to a name server that HTTP is to start. */
+function lineInto(http: Part): Part {
+  const { port1, port2 } = new MessageChannel();
+  const message: ToHttpWorker = { k: "names", port: port2 };
+  http.postMessage(message, [port2]);
+  return partAt(port1);
+}

@@ -1,0 +1,41 @@
+/**
+ * What `/status` says about the machine and the program; gathered once, before the supervisor gives up its rights.
+ * @module
+ */
+import type { NodeConfig } from "../config/config.ts";
+import { VERSION } from "./version.ts";
+
+/** The parts of `/status` that do not change while the node runs. */
+export function machineFacts(config: NodeConfig, directory: string): Record<string, unknown> {
+  const { os, arch, target } = Deno.build;
+  return {
+    build: {
+      version: VERSION,
+      commit: "unknown",
+      build_time: "unknown",
+      compiler_toolchain: "deno",
+      compiler_command: `deno ${Deno.version.deno} ${target}`,
+    },
+    os: { pid: Deno.pid, ppid: Deno.ppid, page_size: 4096, executable: Deno.execPath(), hostname: Deno.hostname() },
+    runtime: {
+      GOARCH: arch === "x86_64" ? "amd64" : arch === "aarch64" ? "arm64" : arch,
+      GOOS: os,
+      GOMAXPROCS: navigator.hardwareConcurrency,
+      num_cpu: navigator.hardwareConcurrency,
+      version: `deno ${Deno.version.deno} v8 ${Deno.version.v8}`,
+    },
+    mux: { addr: config.clusterAddr, tls: "false" },
+    network: { interfaces: interfaces() },
+    extensions: { names: [] },
+    data_directory: directory,
+  };
+}
+
+function interfaces(): Record<string, { addresses: { address: string }[]; hardware_address: string }> {
+  const found: Record<string, { addresses: { address: string }[]; hardware_address: string }> = {};
+  for (const { name, cidr, mac } of Deno.networkInterfaces()) {
+    found[name] ??= { addresses: [], hardware_address: mac };
+    found[name].addresses.push({ address: cidr });
+  }
+  return found;
+}

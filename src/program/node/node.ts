@@ -1,0 +1,470 @@
+/**
+ * One node: opens the data directory, starts the Workers with their permissions, connects them, and stops them in order
+ * (spec/rqlite.md 15.9). A Worker that dies ends the process with a message and a non-zero code; nothing is restarted
+ * here, systemd does that.
+ *
+ * A client agent (`muster agent` without `-server`) keeps no data: it has HTTP, the name server, and gossip, which is also its
+ * way to the servers, all in this thread.
+ *
+ * Start: the writer first, as the log may not be cut or replayed without knowing what the database holds; HTTP, so that
+ * `/readyz` answers while the node waits for its cluster; the replica, which waits for the writer's word; and when that
+ * has come, the readers, which need the writer's file. The snapshot Worker starts when the replica first needs it.
+ * @module
+ */
+import type { DiscoveryOptions, OpenDiscovery } from "../../drivers/discovery/api.ts";
+import type { AgentOptions, FromHttpWorker, ToHttpWorker } from "../../api/server/api.ts";
+import type { DiscoveryUse, FromReplica, ToReplica } from "../../drivers/replica/api.ts";
+import { READERS_MAX } from "../../app/database/readers.ts";
+import { NODE_STATE_BYTES } from "../../base/worker/node_state.ts";
+import type { OpenReader, OpenSnapshot, OpenWriter } from "../../drivers/sqlite/api.ts";
+import { AnswerBudget } from "../../base/worker/answer_budget.ts";
+import { ACTIVITY, Control, TICKET } from "../../drivers/libsqlite/control.ts";
+import { bundledLibrary, requireLibrary } from "../../drivers/libsqlite/library.ts";
+import { type LogLevel, setLogLevel } from "../../base/worker/log.ts";
+import { AgentParts } from "./agent.ts";
+import type { AgentConfig, NodeConfig } from "../config/config.ts";
+import { noteDamage } from "./damage.ts";
+import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
+import { machineFacts } from "./facts.ts";
+import { type Part, runHere } from "./here.ts";
+import { discoveryAddrs, type Scope } from "./permissions.ts";
+import { spawn } from "./spawn.ts";
+import { VERSION } from "./version.ts";
+
+/** Room in a forwarded request for what is not body. */
+const FORWARD_OVERHEAD_BYTES = 64 * 1024;
+/** A statement that the writer is at gets this long at a shutdown; then it is ended, and comes again at the next start. */
+const WRITER_GRACE_MS = 2000;
+/** A shutdown that takes longer is cut short: what was acknowledged is on disk in any case. */
+const SHUTDOWN_MS = 15_000;
+const DATABASE = "db.sqlite";
+
+/** The node cannot go on. */
+export class NodeFailure extends Error {
+  /** Always `NodeFailure`. */
+  override readonly name = "NodeFailure";
+  /** For the process. */
+  readonly exitCode: number;
+
+  /** A failure for the operator; `exitCode` is the process's. */
+  constructor(message: string, exitCode = 1) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** A running node. */
+export class Node {
+  readonly #config: NodeConfig;
+  readonly #directory: DataDirectory;
+  readonly #scope: Scope;
+  readonly #log: (line: string) => void;
+  readonly #startedMs = Date.now();
+  readonly #failed = Promise.withResolvers<never>();
+  readonly #left = Promise.withResolvers<void>();
+  readonly #clustered = Promise.withResolvers<void>();
+  readonly #stopped = {
+    replica: Promise.withResolvers<void>(),
+    http: Promise.withResolvers<void>(),
+    writer: Promise.withResolvers<void>(),
+  };
+  /** Present unless this is a client agent. */
+  readonly #replica: Worker | undefined;
+  readonly #http: Part;
+  readonly #agent: AgentParts | undefined;
+  /** Of Workers to come. */
+  #logLevel: LogLevel | undefined;
+  #isLeaving = false;
+  /** The first reader: it loads while the log is read, and has no database yet. */
+  #idleReader: Worker | undefined;
+  readonly #writerControl = new Control();
+  readonly #readerControls: Control[] = [];
+  readonly #answers = new AnswerBudget();
+  /** Whether the snapshot Worker is still to start. */
+  #startsSnapshots = true;
+  readonly #writerToReplica = new MessageChannel();
+  readonly #snapshotLine = new MessageChannel();
+
+  /**
+   * Starts everything.
+   * @param discovery How it finds the other nodes, read by {@linkcode import("./discovery.ts").readDiscovery}.
+   * @throws {import("./data_directory.ts").DataDirectoryError} When the data directory cannot be used.
+   * @throws {NodeFailure} When the SQLite library cannot be used.
+   */
+  constructor(config: NodeConfig, discovery: DiscoveryOptions | undefined, log: (line: string) => void) {
+    this.#config = config;
+    this.#logLevel = config.agent?.logLevel;
+    this.#log = log;
+    this.#failed.promise.catch(() => {}); // whoever waits for the node hears of it
+    const isServer = config.agent?.isServer ?? true;
+    const nodeId = config.nodeId || (config.agent ? "" : config.clusterAdvertisedAddr);
+    const { dataDirectory, rejoinsDamaged } = config;
+    const library = isServer ? usableLibrary(config.sqliteLibrary) : "";
+    this.#directory = openDataDirectory(dataDirectory, nodeId, { rejoinsDamaged });
+    this.#scope = {
+      raftDirectory: this.#directory.raft,
+      sqliteDirectory: this.#directory.sqlite,
+      httpAddrs: config.httpAddrs.map((addr) => addr.startsWith(":") ? `0.0.0.0${addr}` : addr),
+      discoveryAddrs: discovery ? discoveryAddrs(discovery) : [],
+      gossipDirectory: this.#directory.gossip,
+      sqliteLibrary: library,
+    };
+    const state = new SharedArrayBuffer(NODE_STATE_BYTES);
+    const writerToHttp = new MessageChannel();
+    const httpToReplica = new MessageChannel();
+    this.#agent = config.agent && this.#startAgent(config.agent, state, httpToReplica.port2);
+    // Starting a Worker holds this thread up: first those that the others wait for, the one with most to load before all.
+    if (isServer) this.#replica = this.#startReplica(state, httpToReplica.port2, discovery);
+    if (isServer) this.#startWriter(writerToHttp.port1);
+    this.#http = this.#startHttp({ state, replica: httpToReplica.port1, writer: writerToHttp.port2 });
+    if (isServer) this.#idleReader = this.#spawn("reader");
+    revokeSpentRights({ isClient: !isServer });
+  }
+
+  #startAgent(agent: AgentConfig, state: SharedArrayBuffer, http: MessagePort): AgentParts {
+    const apiUrl = `http://${this.#config.httpAdvertisedAddr}`;
+    return new AgentParts({
+      config: this.#config,
+      agent,
+      directory: this.#directory,
+      relay: agent.isServer ? undefined : { port: http, state, apiUrl, version: VERSION },
+      spawn: (role) => role === "membership" ? this.#start(role) : this.#spawn(role),
+      fail: (message) => this.#fail(new NodeFailure(message)),
+      log: this.#log,
+    });
+  }
+
+  #spawn(role: Parameters<typeof spawn>[0]): Worker {
+    return spawn(role, this.#scope, (message) => this.#fail(new NodeFailure(message)), this.#logLevel);
+  }
+
+  /** In a Worker, or in this thread. */
+  #start(role: "http" | "membership"): Part {
+    const isClient = this.#config.agent?.isServer === false;
+    return isClient ? runHere(role, (message) => this.#fail(new NodeFailure(message))) : this.#spawn(role);
+  }
+
+  #fail(error: NodeFailure): void {
+    this.#failed.reject(error);
+  }
+
+  #startWriter(http: MessagePort): void {
+    const writer = this.#spawn("sqlite");
+    const { port1 } = this.#writerToReplica;
+    const open: OpenWriter = {
+      k: "open",
+      path: `${this.#directory.sqlite}/${DATABASE}`,
+      foreignKeys: this.#config.foreignKeys,
+      library: this.#scope.sqliteLibrary,
+      control: this.#writerControl.shared,
+      answers: this.#answers.shared,
+      checkpoint: {
+        entries: this.#config.snapshotEntries,
+        walBytes: this.#config.snapshotWalBytes,
+        intervalMs: this.#config.snapshotIntervalMs,
+      },
+      replica: port1,
+      http: [http],
+    };
+    writer.postMessage(open, [port1, http]);
+  }
+
+  /** Starts a reader and hands HTTP the line to it. */
+  #addReader(): void {
+    const { port1, port2 } = new MessageChannel();
+    const control = new Control();
+    this.#readerControls.push(control);
+    const open: OpenReader = {
+      k: "open",
+      path: `${this.#directory.sqlite}/${DATABASE}`,
+      foreignKeys: this.#config.foreignKeys,
+      library: this.#scope.sqliteLibrary,
+      control: control.shared,
+      answers: this.#answers.shared,
+      tempBytesMax: this.#config.tempBytesMax,
+      port: port1,
+    };
+    const reader = this.#idleReader ?? this.#spawn("reader");
+    this.#idleReader = undefined;
+    reader.postMessage(open, [port1]);
+    this.#revokeLibrary();
+    this.#tellHttp({ k: "reader", line: { port: port2, control: control.shared, ticketAt: TICKET } });
+  }
+
+  #startHttp(
+    { state, replica, writer }: { state: SharedArrayBuffer; replica: MessagePort; writer: MessagePort },
+  ): Part {
+    const config = this.#config;
+    const worker = this.#start("http");
+    worker.addEventListener("message", ({ data }: MessageEvent<FromHttpWorker>) => {
+      if (data.k === "failed") this.#fail(new NodeFailure(data.message));
+      else if (data.k === "stopped") this.#stopped.http.resolve();
+      else if (data.k === "wantReader") this.#addReader();
+      else if (data.k === "ask") this.#onAsked(data);
+    });
+    const open: ToHttpWorker = {
+      k: "open",
+      state,
+      answers: this.#answers.shared,
+      replica,
+      writer,
+      ...(this.#replica ? { activity: { shared: this.#writerControl.shared, at: ACTIVITY } } : {}),
+      ...(this.#agent ? { membership: this.#agent.lines.http } : {}),
+      options: {
+        nodeId: this.#directory.nodeId,
+        ...(config.agent ? { agent: agentOptions(config.agent, this.#directory.nodeId) } : {}),
+        version: VERSION,
+        bindAddrs: this.#scope.httpAddrs,
+        advertisedAddr: config.httpAdvertisedAddr,
+        clusterAddr: config.clusterAdvertisedAddr,
+        isVoter: config.isVoter,
+        allowOrigin: config.httpAllowOrigin,
+        bodyBytesMax: config.httpBodyBytesMax,
+        requestsMax: config.httpRequestsMax,
+        connectionsMax: config.httpConnectionsMax,
+        bodyTimeoutMs: config.httpBodyTimeoutMs,
+        queryTimeoutMs: config.queryTimeoutMs,
+        heartbeatTimeoutMs: config.heartbeatTimeoutMs,
+        facts: machineFacts(config, this.#directory.path),
+        startedMs: this.#startedMs,
+      },
+    };
+    worker.postMessage(open, [replica, writer, ...(open.membership ? [open.membership] : [])]);
+    const { port1, port2 } = new MessageChannel();
+    const lookups: ToHttpWorker = { k: "lookups", port: port1 };
+    if (this.#agent) worker.postMessage(lookups, [port1]);
+    this.#agent?.startNameServer(port2, worker);
+    return worker;
+  }
+
+  #tellHttp(message: ToHttpWorker): void {
+    this.#http.postMessage(message, message.k === "reader" ? [message.line.port] : []);
+  }
+
+  /** The other end of the line to the discovery Worker. */
+  #startDiscovery(options: DiscoveryOptions): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    const open: OpenDiscovery = { k: "open", options, replica: port1 };
+    this.#spawn("discovery").postMessage(open, [port1]);
+    return port2;
+  }
+
+  /** What is said through the line before it starts waits there. */
+  #startSnapshots(): void {
+    const { port1: replica } = this.#snapshotLine;
+    const library = this.#scope.sqliteLibrary;
+    const open: OpenSnapshot = { path: `${this.#directory.sqlite}/${DATABASE}`, library, replica };
+    this.#spawn("snapshot").postMessage(open, [replica]);
+    this.#startsSnapshots = false;
+    this.#revokeLibrary();
+  }
+
+  /** Takes the right to the SQLite library from this thread, when no further Worker is to have it. */
+  #revokeLibrary(): void {
+    if (this.#readerControls.length === READERS_MAX && !this.#startsSnapshots) {
+      Deno.permissions.revokeSync({ name: "ffi" });
+    }
+  }
+
+  #startReaders(): void {
+    for (let reader = 0; reader < readerCount(); reader++) this.#addReader();
+  }
+
+  #startReplica(state: SharedArrayBuffer, http: MessagePort, discovery: DiscoveryOptions | undefined): Worker {
+    const config = this.#config;
+    const worker = this.#spawn("replica");
+    worker.addEventListener("message", ({ data }: MessageEvent<FromReplica>) => {
+      if (data.k === "failed") this.#onReplicaFailed(data);
+      else if (data.k === "listening") this.#startReaders();
+      else if (data.k === "wantSnapshots") this.#startSnapshots();
+      else if (data.k === "clustered") this.#clustered.resolve();
+      else if (data.k === "stopped") this.#stopped.replica.resolve();
+    });
+    const { port2: writer } = this.#writerToReplica;
+    const { port2: snapshots } = this.#snapshotLine;
+    const discoveryPort = discovery && this.#startDiscovery(discovery);
+    const open: ToReplica = {
+      k: "open",
+      state,
+      writer,
+      http: [http],
+      snapshots,
+      discovery: discoveryPort,
+      pool: this.#agent?.lines.replica,
+      options: {
+        nodeId: this.#directory.nodeId,
+        storageId: this.#directory.storageId,
+        directory: this.#directory.raft,
+        bindAddr: config.clusterAddr,
+        advertisedAddr: config.clusterAdvertisedAddr,
+        apiUrl: config.httpAddrs.length === 0 ? "" : `http://${config.httpAdvertisedAddr}`, // an agent's -http-port=-1
+        version: VERSION,
+        isVoter: config.isVoter,
+        join: config.join,
+        joinAttempts: config.joinAttempts,
+        joinIntervalMs: config.joinIntervalMs,
+        bootstrapExpect: config.bootstrapExpect,
+        bootstrapAlone: config.agent?.bootstrap ?? false,
+        bootstrapTimeoutMs: config.bootstrapTimeoutMs,
+        rejoin: this.#directory.rejoin,
+        discovery: config.agent ? { kind: "pool", deadAfterMs: 0 } : discovery && discoveryUse(discovery),
+        heartbeatTimeoutMs: config.heartbeatTimeoutMs,
+        electionTimeoutMs: config.electionTimeoutMs,
+        leaseReads: config.leaseReads,
+        applyTimeoutMs: config.applyTimeoutMs,
+        maxSteps: config.maxSteps,
+        connectTimeoutMs: config.connectTimeoutMs,
+        stopWhenRemoved: config.stopWhenRemoved,
+        reapVoterMs: config.reapVoterMs,
+        reapNonVoterMs: config.reapNonVoterMs,
+        stepdownOnShutdown: config.stepdownOnShutdown,
+        removeOnShutdown: config.removeOnShutdown,
+        forwardBytesMax: config.httpBodyBytesMax + FORWARD_OVERHEAD_BYTES,
+      },
+    };
+    const optional = [open.discovery, open.pool].filter((port) => port !== undefined);
+    worker.postMessage(open, [writer, http, snapshots, ...optional]);
+    return worker;
+  }
+
+  /** Damage ends the process for good, unless the next start may heal it: the code tells systemd which. */
+  #onReplicaFailed({ message, exitCode, members }: Extract<FromReplica, { k: "failed" }>): void {
+    const { path, nodeId } = this.#directory;
+    let healing: string | undefined;
+    try {
+      if (this.#config.rejoinsDamaged) healing = noteDamage(path, { nodeId, reason: message, members });
+    } catch (error) {
+      this.#log(`could not note the damage in ${path}: ${error instanceof Error ? error.message : error}`);
+    }
+    if (healing === undefined) this.#fail(new NodeFailure(message, exitCode));
+    else this.#fail(new NodeFailure(`${message}\n${healing}`));
+  }
+
+  /** Resolves when the node is part of a cluster and knows its leader; rejects with a {@linkcode NodeFailure}. */
+  clustered(): Promise<void> {
+    return Promise.race([this.#clustered.promise, this.#failed.promise]);
+  }
+
+  /** Never resolves; rejects with a {@linkcode NodeFailure} when the node cannot go on. */
+  failed(): Promise<never> {
+    return this.#failed.promise;
+  }
+
+  /** HTTP first, so that requests under way finish; then leadership and the log; the writer ends with its last batch. */
+  async shutdown(): Promise<void> {
+    const inTime = new Promise<void>((resolve) => {
+      const timer = setTimeout(() => {
+        this.#log(`the shutdown took longer than ${SHUTDOWN_MS / 1000} s and was cut short`);
+        resolve();
+      }, SHUTDOWN_MS);
+      Deno.unrefTimer(Number(timer));
+    });
+    await Promise.race([this.#shutdown(), inTime, this.#failed.promise]);
+    this.#directory.release();
+  }
+
+  async #shutdown(): Promise<void> {
+    this.#tellHttp({ k: "shutdown" });
+    this.#endStatements();
+    await this.#stopped.http.promise;
+    await this.#agent?.close();
+    await this.#stopReplica({ leave: false });
+  }
+
+  /** Reads end at once, a write that runs a little later: it comes again at the next start. */
+  #endStatements(): void {
+    for (const control of this.#readerControls) control.ticket.cancelAll();
+    Deno.unrefTimer(Number(setTimeout(() => this.#writerControl.ticket.cancelAll(), WRITER_GRACE_MS)));
+  }
+
+  /** Once: whoever asks again waits for the first. */
+  async #stopReplica({ leave }: { leave: boolean }): Promise<void> {
+    if (!this.#replica) return;
+    const message: ToReplica = { k: "shutdown", leave };
+    if (!this.#isLeaving) this.#replica.postMessage(message);
+    if (!leave) this.#endStatements(); // one that leaves still has to apply that it was removed
+    await this.#stopped.replica.promise;
+  }
+
+  /** Joins the pool as the configuration says; rejects when that is given up. */
+  async join(): Promise<void> {
+    await this.#agent?.join();
+  }
+
+  /** Leaves pool and cluster gracefully (spec/consul.md 9.2); the node is still to be shut down. */
+  async leave(): Promise<void> {
+    this.#log("Gracefully shutting down agent...");
+    await this.#agent?.leave();
+    const stopped = this.#stopReplica({ leave: true });
+    this.#isLeaving = true;
+    await stopped;
+    this.#left.resolve();
+  }
+
+  /** Resolves when a client had this node leave. */
+  left(): Promise<void> {
+    return this.#left.promise;
+  }
+
+  /** Id of this node. */
+  get id(): string {
+    return this.#directory.nodeId;
+  }
+
+  /** What `/v1/agent/reload` and SIGHUP do; set by the command. */
+  onReload: () => Promise<void> = () => Promise.resolve();
+
+  /** Takes into use what may change while an agent runs. */
+  reload({ dns, logLevel, meta }: Pick<AgentConfig, "dns" | "logLevel" | "meta">): void {
+    this.#logLevel = logLevel;
+    setLogLevel(logLevel);
+    this.#agent?.setDns(dns);
+    this.#tellHttp({ k: "meta", meta });
+  }
+
+  async #onAsked({ ref, task }: Extract<FromHttpWorker, { k: "ask" }>): Promise<void> {
+    try {
+      await (task === "leave" ? this.leave() : this.onReload());
+      this.#tellHttp({ k: "done", ref });
+    } catch (error) {
+      this.#tellHttp({ k: "done", ref, error: error instanceof Error ? error.message : String(error) });
+    }
+  }
+}
+
+/**
+ * The Workers that use the network run, and the machine is known: from here on this thread may only read and write; that of a
+ * client agent has no Workers and uses the network itself.
+ */
+function revokeSpentRights({ isClient }: { isClient: boolean }): void {
+  for (const name of ["sys", "env", "run"] as const) Deno.permissions.revokeSync({ name });
+  // A Worker gets at most what this thread has: the library stays open to it until the last SQLite Worker has started.
+  Deno.permissions.revokeSync({ name: isClient ? "ffi" : "net" });
+}
+
+function usableLibrary(path: string): string {
+  try {
+    const library = path || bundledLibrary();
+    requireLibrary(library);
+    return library;
+  } catch (error) {
+    throw new NodeFailure(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** What HTTP may know of an agent: not its keys. */
+function agentOptions(agent: AgentConfig, nodeId: string): AgentOptions {
+  const { nodeName, datacenter, isServer, bootstrap, meta, queryTimeMs } = agent;
+  return { nodeId, nodeName, datacenter, isServer, bootstrap, meta, queryTimeMs };
+}
+
+function discoveryUse(options: DiscoveryOptions): DiscoveryUse {
+  return "deadAfterMs" in options
+    ? { kind: "register", deadAfterMs: options.deadAfterMs }
+    : { kind: "addresses", deadAfterMs: 0 };
+}
+
+/** Readers to begin with: a slow one must not be alone. */
+function readerCount(): number {
+  return Math.max(2, Math.min(4, navigator.hardwareConcurrency));
+}

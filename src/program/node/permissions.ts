@@ -1,0 +1,94 @@
+/**
+ * What each Worker may do (design.md §4), as data: the whole security picture. What a row does not name is denied.
+ *
+ * The http, discovery and nameserver Workers read nothing, the SQLite Workers have no network, the replica sees only its own folder. `import` and
+ * `run` are granted to none. The environment is closed to all. Only the SQLite Workers load native code, and only their
+ * library; none of them has the network.
+ *
+ * A client agent has no Workers (see here.ts): it has the rights of its process, which keeps the network.
+ * @module
+ */
+
+import { joinAddress } from "../../base/codec/address.ts";
+import type { DiscoveryOptions } from "../../drivers/discovery/api.ts";
+
+/** The Workers of a node. */
+export const ROLES = [
+  "replica",
+  "sqlite",
+  "reader",
+  "snapshot",
+  "http",
+  "discovery",
+  "membership",
+  "nameserver",
+] as const;
+
+/** A Worker of a node. */
+export type Role = typeof ROLES[number];
+
+/** Where a node's parts live and listen. */
+export interface Scope {
+  /** Folder of the log. */
+  readonly raftDirectory: string;
+  /** Folder of the database. */
+  readonly sqliteDirectory: string;
+  /** `host:port` that HTTP listens on. */
+  readonly httpAddrs: readonly string[];
+  /** Path of the SQLite library. */
+  readonly sqliteLibrary: string;
+  /** Folder of what is remembered of the gossip pool. */
+  readonly gossipDirectory: string;
+  /** What discovery may reach, `host:port` each; `any`: the system's name servers, which may change while it runs. */
+  readonly discoveryAddrs: readonly string[] | "any";
+}
+
+/** The table. */
+export function permissionsOf(role: Role, scope: Scope): Deno.PermissionOptionsObject {
+  const nothing = {
+    net: false,
+    read: false,
+    write: false,
+    env: false,
+    sys: false,
+    run: false,
+    ffi: false,
+    import: false,
+  } as const;
+  switch (role) {
+    case "replica": // any address: members come and go, and are known by name only when they do
+      return { ...nothing, net: true, read: [scope.raftDirectory], write: [scope.raftDirectory] };
+    case "sqlite":
+    case "snapshot":
+    case "reader": // a reader writes the shared memory file of the WAL
+      return {
+        ...nothing,
+        read: [scope.sqliteDirectory, scope.sqliteLibrary],
+        write: [scope.sqliteDirectory],
+        ffi: [scope.sqliteLibrary], // native code: it has no network, and can open no other library, libc neither
+      };
+    case "http":
+      return { ...nothing, net: scope.httpAddrs.length === 0 ? false : [...scope.httpAddrs] };
+    case "membership": // any address, as with the replica
+      return { ...nothing, net: true, read: [scope.gossipDirectory], write: [scope.gossipDirectory] };
+    case "nameserver": // any address: the runtime asks for a right to each address that an answer over UDP goes to
+      return { ...nothing, net: true };
+    case "discovery":
+      return { ...nothing, net: scope.discoveryAddrs === "any" ? true : [...scope.discoveryAddrs] };
+  }
+}
+
+/** What the discovery Worker may reach. */
+export function discoveryAddrs(options: DiscoveryOptions): readonly string[] | "any" {
+  switch (options.mode) {
+    case "dns":
+    case "dns-srv":
+      return options.servers.length === 0
+        ? "any"
+        : options.servers.map(({ ipAddr, port }) => joinAddress(ipAddr, port));
+    case "consul-kv":
+      return [joinAddress(options.server.hostname, options.server.port)];
+    case "etcd-kv":
+      return options.endpoints.map(({ hostname, port }) => joinAddress(hostname, port));
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * How an agent appears in its gossip pool: tags and settings as Consul's agents have them (spec/consul.md 7.1.2), and the
+ * attempts to join it.
+ * @module
+ */
+import { splitAddress } from "../../base/codec/address.ts";
+import type { MembershipConfig } from "../../drivers/membership/api.ts";
+import type { PoolClient } from "../../drivers/membership/client.ts";
+import { pause } from "../../base/worker/backoff.ts";
+import type { AgentConfig, NodeConfig } from "../config/config.ts";
+import type { DataDirectory } from "./data_directory.ts";
+import { VERSION } from "./version.ts";
+
+/** Version of Serf's protocol that Consul's agents speak. */
+const DELEGATE_PROTOCOL = 4;
+/** Tags of all agents: versions of the protocol between agents. */
+const VERSIONS = { vsn: "2", vsn_min: "2", vsn_max: "3" };
+
+/** Pause after the first failed attempt of retry-join; it doubles up to the one that is configured. */
+const FIRST_RETRY_MS = 500;
+
+/** The pool is closed to this agent: the process ends with this message. */
+export class JoinError extends Error {
+  /** Always `JoinError`. */
+  override readonly name = "JoinError";
+}
+
+/** What the membership Worker is told. */
+export function membershipConfig(config: NodeConfig, agent: AgentConfig, directory: DataDirectory): MembershipConfig {
+  const bind = splitAddress(config.clusterAddr);
+  const advertise = splitAddress(config.clusterAdvertisedAddr);
+  return {
+    name: agent.nodeName,
+    bind: { host: bind.hostname, port: bind.port },
+    advertise: { host: advertise.hostname, port: advertise.port },
+    tags: tagsOf(config, agent, { nodeId: directory.nodeId, port: advertise.port }),
+    profile: agent.isDev ? "local" : "lan",
+    tuning: { ...agent.gossip, reconnectTimeoutMs: agent.reconnectTimeoutMs },
+    delegateProtocol: DELEGATE_PROTOCOL,
+    ownListener: !agent.isServer, // a server's cluster port is the replica's
+    directory: directory.gossip,
+    rejoinAfterLeave: agent.rejoinAfterLeave,
+    ...(agent.encryptionKey === "" ? {} : { encryptionKey: agent.encryptionKey }),
+    admission: { sameTags: ["dc"], uniqueTag: "id" },
+    resolveConflicts: false,
+  };
+}
+
+function tagsOf(
+  config: NodeConfig,
+  agent: AgentConfig,
+  { nodeId, port }: { nodeId: string; port: number },
+): Record<string, string> {
+  const common = { dc: agent.datacenter, id: nodeId, build: VERSION.replace(/^v/, ""), segment: "", ...VERSIONS };
+  if (!agent.isServer) return { ...common, role: "node" };
+  return {
+    ...common,
+    role: "consul",
+    port: String(port),
+    raft_vsn: "3",
+    ...(agent.bootstrap ? { bootstrap: "1" } : {}),
+    ...(config.bootstrapExpect > 0 ? { expect: String(config.bootstrapExpect) } : {}),
+    ...(config.isVoter ? {} : { nonvoter: "1", read_replica: "1" }),
+  };
+}
+
+/**
+ * Joins at the start, as the configuration says: resolves when nothing more is to be tried.
+ * @throws {JoinError} When a start-join found nobody, or the attempts of retry-join are used up.
+ */
+export async function joinAtStart(
+  pool: PoolClient,
+  agent: AgentConfig,
+  { signal, log }: { signal: AbortSignal; log: (line: string) => void },
+): Promise<void> {
+  const { startJoin, retryJoin, retryIntervalMs, retryMax } = agent;
+  if (startJoin.length > 0) {
+    log(`(LAN) joining: lan_addresses=[${startJoin.join(", ")}]`);
+    const { joined, errors } = await pool.call("join", { addresses: startJoin });
+    if (joined === 0) throw new JoinError(`Error joining the pool: ${errors.join("; ")}`);
+    log(`(LAN) joined: number_of_nodes=${joined}`);
+  }
+  if (retryJoin.length === 0) return;
+  log(`Joining cluster...: cluster=LAN addresses=[${retryJoin.join(", ")}]`);
+  for (let attempt = 1; !signal.aborted; attempt++) {
+    const { joined, errors } = await pool.call("join", { addresses: retryJoin });
+    if (joined > 0) return log(`Join cluster completed. Synced with initial agents: cluster=LAN num_agents=${joined}`);
+    if (retryMax > 0 && attempt >= retryMax) throw new JoinError("max join LAN retry exhausted, exiting");
+    // Nodes that are started together find each other at once; who is alone does not knock every second for ever.
+    const waitMs = Math.min(retryIntervalMs, FIRST_RETRY_MS * 2 ** Math.min(attempt - 1, 20));
+    const why = errors.length === 0 ? "No servers to join" : errors.join("; ");
+    log(`Join cluster failed, will retry: cluster=LAN retry_interval=${waitMs / 1000}s error="${why}"`);
+    await pause(waitMs, signal);
+  }
+}

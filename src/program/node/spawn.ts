@@ -1,0 +1,31 @@
+/**
+ * Starts Workers: the only `new Worker` of the program.
+ * @module
+ */
+import type { LogLevel } from "../../base/worker/log.ts";
+import { permissionsOf, type Role, type Scope } from "./permissions.ts";
+
+const MODULES: Readonly<Record<Role, URL>> = {
+  replica: new URL("../../drivers/replica/worker.ts", import.meta.url),
+  sqlite: new URL("../../drivers/sqlite/worker.ts", import.meta.url),
+  reader: new URL("../../drivers/sqlite/reader_worker.ts", import.meta.url),
+  snapshot: new URL("../../drivers/sqlite/snapshot_worker.ts", import.meta.url),
+  http: new URL("../../api/server/worker.ts", import.meta.url),
+  membership: new URL("../../app/agent/worker.ts", import.meta.url),
+  nameserver: new URL("../../api/nameserver/worker.ts", import.meta.url),
+  discovery: new URL("../../drivers/discovery/worker.ts", import.meta.url),
+};
+
+/** Starts the Worker of `role`; `onDeath` is told when it ends by an error; see rpc/log.ts for `logLevel`. */
+export function spawn(role: Role, scope: Scope, onDeath: (message: string) => void, logLevel?: LogLevel): Worker {
+  const worker = new Worker(MODULES[role], {
+    type: "module",
+    name: logLevel === undefined ? role : `${role}@${logLevel}`,
+    deno: { permissions: permissionsOf(role, scope) },
+  });
+  worker.addEventListener("error", (event) => {
+    event.preventDefault();
+    onDeath(`the ${role} Worker died: ${event.message}`);
+  });
+  return worker;
+}

@@ -1,0 +1,311 @@
+/**
+ * The HTTP listener over real sockets, with handlers that need no database: limits on connections, heads, bodies and time.
+ */
+import { AnswerBudget } from "../../../src/base/worker/answer_budget.ts";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import type { HttpOptions } from "../../../src/api/server/api.ts";
+import { ClientConnection, HEAD_TIMEOUT_MS } from "../../../src/api/http/connection.ts";
+import { Readers } from "../../../src/app/database/readers.ts";
+import { ReplicaClient } from "../../../src/app/database/replica_client.ts";
+import { Catalog } from "../../../src/app/agent/catalog.ts";
+import { type Agent, newCounters, type Services } from "../../../src/api/http/request.ts";
+import { serveHttp } from "../../../src/api/http/server.ts";
+import { EventLog } from "../../../src/api/consul/events.ts";
+import { PoolClient } from "../../../src/drivers/membership/client.ts";
+import { Deadline, Deadlines } from "../../../src/base/worker/deadlines.ts";
+import { NODE_STATE_BYTES, NodeState } from "../../../src/base/worker/node_state.ts";
+
+const OPTIONS: HttpOptions = {
+  nodeId: "1",
+  version: "v0",
+  bindAddrs: ["127.0.0.1:0"],
+  advertisedAddr: "h:1",
+  clusterAddr: "h:2",
+  isVoter: true,
+  allowOrigin: "https://a.example",
+  bodyBytesMax: 100_000,
+  requestsMax: 100,
+  connectionsMax: 3,
+  bodyTimeoutMs: 300,
+  queryTimeoutMs: 1000,
+  heartbeatTimeoutMs: 1000,
+  facts: {},
+  startedMs: 0,
+};
+
+/** What of an agent needs no pool: its events. */
+function agentOf(line: MessagePort): Agent {
+  return {
+    options: {
+      nodeName: "n",
+      nodeId: "1",
+      datacenter: "dc1",
+      isServer: true,
+      bootstrap: false,
+      meta: {},
+      queryTimeMs: { standard: 300_000, most: 600_000 },
+    },
+    pool: new PoolClient(line),
+    events: new EventLog("n"),
+    askSupervisor: () => Promise.reject(new Error("no")),
+  };
+}
+
+async function serving(work: (port: number, services: Services) => Promise<void>): Promise<void> {
+  const channels = [new MessageChannel(), new MessageChannel(), new MessageChannel()];
+  const answers = new AnswerBudget();
+  const services: Services = {
+    options: OPTIONS,
+    state: new NodeState(new SharedArrayBuffer(NODE_STATE_BYTES)),
+    activity: undefined,
+    replica: new ReplicaClient(
+      { replica: channels[0].port1, writer: channels[1].port1 },
+      () => Promise.reject(new Error("no")),
+      answers,
+    ),
+    readers: new Readers(() => {}, answers),
+    answers,
+    counters: newCounters(),
+    catalog: new Catalog(() => services),
+    agent: agentOf(channels[2].port1),
+    log: () => {},
+  };
+  const server = serveHttp(services);
+  try {
+    await work(server.port, services);
+  } finally {
+    await server.shutdown();
+    for (const { port1, port2 } of channels) {
+      port1.close();
+      port2.close();
+    }
+  }
+}
+
+/** Sends raw text and returns all that comes back until the server closes. */
+async function exchange(port: number, ...texts: (string | number)[]): Promise<string> {
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  for (const text of texts) {
+    if (typeof text === "string") await conn.write(new TextEncoder().encode(text)).catch(() => {});
+    else await new Promise((resolve) => setTimeout(resolve, text));
+  }
+  return await new Response(conn.readable).text().catch(String);
+}
+
+const CLOSE = "Host: a\r\nConnection: close\r\n";
+
+Deno.test("the server answers pipelined requests in order and keeps the common headers", () =>
+  serving(async (port) => {
+    const text = await exchange(
+      port,
+      `GET /nothing HTTP/1.1\r\nHost: a\r\n\r\nOPTIONS /db/execute HTTP/1.1\r\nHost: a\r\n\r\nGET /db/execute HTTP/1.1\r\n${CLOSE}\r\n`,
+    );
+    assertEquals([...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status), ["404", "200", "405"]);
+    assertMatch(text, /X-Rqlite-Version: v0\r\nAccess-Control-Allow-Methods: OPTIONS, GET, POST\r\n/);
+    assertMatch(text, /Access-Control-Allow-Origin: https:\/\/a\.example\r\n/);
+  }));
+
+Deno.test("the server tells browsers the same with every answer, so that a page may send Authorization", () =>
+  serving(async (port) => {
+    const tooLong = `GET / HTTP/1.1\r\n${CLOSE}X: ${"y".repeat(70_000)}`;
+    const requests = [
+      `OPTIONS /db/execute HTTP/1.1\r\n${CLOSE}Origin: https://a.example\r\nAccess-Control-Request-Method: POST\r\n\r\n`,
+      `GET /readyz?noleader HTTP/1.1\r\n${CLOSE}\r\n`,
+      `GET /nothing HTTP/1.1\r\n${CLOSE}\r\n`,
+      tooLong,
+    ];
+    const answers: string[] = [];
+    for (const text of requests) answers.push(await exchange(port, text));
+    assertEquals(answers.map((text) => /^HTTP\/1\.1 (\d+)/.exec(text)?.[1]), ["200", "200", "404", "431"]);
+    for (const text of answers) {
+      assertEquals([...text.matchAll(/^Access-Control-Allow-(.*)\r$/gm)].map(([, field]) => field), [
+        "Methods: OPTIONS, GET, POST",
+        "Headers: Content-Type, Authorization",
+        "Credentials: true",
+        "Origin: https://a.example",
+      ]);
+    }
+  }));
+
+const BODY = "[]";
+const POST = `POST /db/execute HTTP/1.1\r\nHost: a\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`;
+const LAST = `GET /readyz?noleader HTTP/1.1\r\n${CLOSE}\r\n`;
+
+Deno.test("the server skips empty lines before a request, however they arrive, and not for ever", () =>
+  serving(async (port) => {
+    const statuses = async (...texts: string[]) =>
+      [...(await exchange(port, ...texts)).matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status);
+    assertEquals(await statuses(`${POST}\r\n`, LAST), ["400", "200"]);
+    assertEquals(await statuses(`${POST}\r\n${LAST}`), ["400", "200"]);
+    assertEquals(await statuses(`${POST}\r`, "\n", LAST), ["400", "200"]);
+    assertEquals(await statuses(`${POST}\n${LAST}`), ["400", "200"]);
+    assertEquals(await statuses(`\r\n\r\n${LAST}`), ["200"]);
+    assertEquals(await statuses(`\rGET${LAST}`), ["400"]);
+    assertMatch(
+      await exchange(port, ...Array.from({ length: 20 }, () => "\r\n")),
+      /^HTTP\/1\.1 400 [\s\S]*more than 16 bytes of empty lines/,
+    );
+  }));
+
+/** Notes limits, and lets none of them expire. */
+class NotedDeadlines extends Deadlines {
+  readonly limitsMs: number[] = [];
+
+  override add(): Deadline {
+    return new NotedDeadline(this);
+  }
+}
+
+class NotedDeadline extends Deadline {
+  readonly #owner: NotedDeadlines;
+
+  constructor(owner: NotedDeadlines) {
+    super(owner, () => {});
+    this.#owner = owner;
+  }
+
+  override set(ms: number): void {
+    this.#owner.limitsMs.push(ms);
+  }
+}
+
+Deno.test("a connection with empty lines and nothing else is idle, not slow, and is not kept longer by more of them", () =>
+  serving(async (_, services) => {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const client = await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
+    const deadlines = new NotedDeadlines();
+    const { limitsMs } = deadlines;
+    const served = new ClientConnection(await listener.accept(), services, deadlines).serve();
+    for (const [at, text] of ["\r\n", "\r", "\n", "GET"].entries()) {
+      await soon("it waits for more", () => limitsMs.length === at + 1);
+      await client.write(new TextEncoder().encode(text));
+    }
+    await soon("it waits for the head", () => limitsMs.length === 5);
+    assertEquals(limitsMs.map((ms) => ms > HEAD_TIMEOUT_MS), [true, true, false, true, false]);
+    assert(limitsMs[0] > limitsMs[1] && limitsMs[1] > limitsMs[3]);
+    client.close();
+    await served;
+  }));
+
+Deno.test("a client of HTTP/1.0 hears that its connection is kept, and gets a stream without chunks", () =>
+  serving(async (port) => {
+    const kept = await exchange(
+      port,
+      `GET /readyz?noleader HTTP/1.0\r\nConnection: keep-alive\r\n\r\n`,
+      `GET /readyz?noleader HTTP/1.0\r\n\r\n`,
+    );
+    assertEquals([...kept.matchAll(/^Connection: (.*)\r$/gm)].map(([, option]) => option), ["keep-alive", "close"]);
+    const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+    await conn.write(new TextEncoder().encode("GET /v1/agent/monitor?loglevel=error HTTP/1.0\r\n\r\n"));
+    const text = new TextDecoder().decode(await readSome(conn));
+    assertMatch(text, /^HTTP\/1\.1 200 OK[\s\S]*\r\nConnection: close\r\n\r\n/);
+    assertEquals(/transfer-encoding/i.test(text), false);
+    conn.close();
+  }));
+
+Deno.test("the server takes chunked bodies, waits for 100-continue, and sends no body to HEAD", () =>
+  serving(async (port) => {
+    const chunked = await exchange(
+      port,
+      `POST /db/execute HTTP/1.1\r\n${CLOSE}Transfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n`,
+    );
+    assertMatch(chunked, /^HTTP\/1\.1 400 [\s\S]*no statements\n$/);
+    const expecting = await exchange(
+      port,
+      `POST /db/execute HTTP/1.1\r\n${CLOSE}Expect: 100-continue\r\nContent-Length: 2\r\n\r\n`,
+      "[]",
+    );
+    assertMatch(expecting, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 400 /);
+    const headOnly = await exchange(port, `HEAD /readyz?noleader HTTP/1.1\r\n${CLOSE}\r\n`);
+    assertMatch(headOnly, /\r\n\r\n$/);
+  }));
+
+Deno.test("the server says 413, 431, 400 and 408 when a client goes beyond its limits", () =>
+  serving(async (port) => {
+    assertMatch(
+      await exchange(port, `POST /db/execute HTTP/1.1\r\n${CLOSE}Content-Length: 100001\r\n\r\nxxxx`),
+      /413 [\s\S]*larger than 100000 bytes, the limit set by -http-max-body/,
+    );
+    assertMatch(
+      await exchange(port, `GET / HTTP/1.1\r\n${CLOSE}X: ${"y".repeat(70_000)}`),
+      /431 [\s\S]*longer than 65536 bytes/,
+    );
+    assertMatch(await exchange(port, "\x16\x03\x01 this is no HTTP\r\n\r\n"), /400 [\s\S]*request line is malformed/);
+    assertMatch(
+      await exchange(port, `POST /db/execute HTTP/1.1\r\n${CLOSE}Content-Length: 10\r\n\r\n[`, 600),
+      /408 [\s\S]*did not arrive within 0\.3 seconds/,
+    );
+  }));
+
+Deno.test("the server refuses connections above its limit with a word, and takes new ones when others leave", () =>
+  serving(async (port) => {
+    const open = await Promise.all([1, 2, 3].map(() => Deno.connect({ hostname: "127.0.0.1", port })));
+    assertMatch(await exchange(port), /503 [\s\S]*too many connections \(3, the limit set by -http-max-conns\)/);
+    for (const conn of open) conn.close();
+    const deadline = performance.now() + 5000;
+    let text = "";
+    while (!text.includes("404") && performance.now() < deadline) {
+      text = await exchange(port, `GET /x HTTP/1.1\r\n${CLOSE}\r\n`);
+    }
+    assertMatch(text, /404/);
+  }));
+
+/** Waits for what happens soon, or fails. */
+async function soon(what: string, isSo: () => boolean): Promise<void> {
+  for (let left = 100; !isSo(); left--) {
+    if (left === 0) throw new Error(`it did not happen: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function asking(port: number, ...targets: string[]): Promise<Deno.TcpConn> {
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  const text = targets.map((target) => `GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`).join("");
+  await conn.write(new TextEncoder().encode(text));
+  return conn;
+}
+
+const BLOCKING = "/v1/event/list?index=1&wait=10m";
+
+Deno.test("a client that leaves ends the wait for its answer", () =>
+  serving(async (port, { counters }) => {
+    for (let round = 0; round < 5; round++) { // more than the connections there may be
+      const conn = await asking(port, BLOCKING);
+      await soon("the query waits", () => counters.running === 1);
+      conn.close();
+      await soon("the query ends", () => counters.running === 0);
+    }
+    for (let round = 0; round < 5; round++) {
+      const conn = await asking(port, "/v1/agent/monitor?loglevel=error");
+      assertMatch(new TextDecoder().decode(await readSome(conn)), /^HTTP\/1\.1 200 OK/);
+      conn.close();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    const head = await exchange(port, `HEAD /v1/agent/monitor HTTP/1.1\r\n${CLOSE}\r\n`);
+    assertMatch(head, /^HTTP\/1\.1 200 OK[\s\S]*\r\n\r\n$/);
+  }));
+
+Deno.test("what a client sends while it waits is answered afterwards, and a server that stops ends the wait", async () => {
+  let conn: Deno.TcpConn | undefined;
+  await serving(async (port, { counters, agent }) => {
+    conn = await asking(port, BLOCKING);
+    await soon("the query waits", () => counters.running === 1);
+    await conn.write(new TextEncoder().encode(`GET /v1/event/list HTTP/1.1\r\nHost: a\r\n\r\n`));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assertEquals(counters.running, 1);
+    const payload = new TextEncoder().encode(`{"ID":"00000000-0000-0000-0000-000000000002"}`);
+    agent?.events.take({ type: "user", name: "consul:event:x", payload, ltime: 1n, coalesce: false });
+    let text = "";
+    while (text.split("HTTP/1.1 200").length < 3) text += new TextDecoder().decode(await readSome(conn));
+    assertEquals([...text.matchAll(/X-Consul-Index: 2\r/g)].length, 2);
+    await conn.write(new TextEncoder().encode(`GET ${BLOCKING.replace("=1", "=2")} HTTP/1.1\r\nHost: a\r\n\r\n`));
+    await soon("the query waits", () => counters.running === 1);
+  }); // which waits for the requests under way
+  assertMatch(new TextDecoder().decode(conn && await readSome(conn)), /^HTTP\/1\.1 200 OK/);
+  conn?.close();
+});
+
+async function readSome(conn: Deno.TcpConn): Promise<Uint8Array> {
+  const bytes = new Uint8Array(4096);
+  return bytes.subarray(0, await conn.read(bytes) ?? 0);
+}

@@ -1,0 +1,99 @@
+/** What the leader writes into the catalog for what gossip says of the members (spec/consul.md 9.6). */
+import { assertEquals } from "@std/assert";
+import { catalogWrites } from "../../../src/app/agent/reconciler.ts";
+import type { MemberRecord } from "../../../src/drivers/membership/api.ts";
+
+const OWN = { datacenter: "dc1", nodeName: "me" };
+
+function member(name: string, status: MemberRecord["status"], role = "node"): MemberRecord {
+  return {
+    name,
+    addr: "10.0.0.1",
+    port: 8301,
+    status,
+    tags: { role, dc: "dc1", id: `id-${name}`, build: "1.2.3:abc", ...(role === "consul" ? { port: "8300" } : {}) },
+    protocolMin: 1,
+    protocolMax: 5,
+    protocolCur: 2,
+    delegateMin: 2,
+    delegateMax: 5,
+    delegateCur: 4,
+  };
+}
+
+type Found = Parameters<typeof catalogWrites>[1];
+const EMPTY: Found = { nodes: new Map(), services: new Map(), checks: new Map(), members: new Map() };
+
+/** Table and first value of each write. */
+function said(writes: ReturnType<typeof catalogWrites>): string[] {
+  return writes.map(({ sql, positional }) => {
+    const [, verb, table] = /^(INSERT INTO|DELETE FROM) _muster_(\w+)/.exec(sql) ?? [];
+    return `${verb === "INSERT INTO" ? "+" : "-"}${table} ${positional[0]}`;
+  });
+}
+
+/** The catalog after the writes of upserts. */
+function after(members: readonly MemberRecord[]): Found {
+  const found = { nodes: new Map(), services: new Map(), checks: new Map(), members: new Map() };
+  for (const { sql, positional } of catalogWrites(members, EMPTY, OWN)) {
+    const [, table, columns] = /^INSERT INTO _muster_(\w+)\(([^)]*)\)/.exec(sql) ?? [];
+    const names = columns.split(", ");
+    const row = Object.fromEntries(positional.map((value, at) => [names[at], value]));
+    found[table as keyof Found].set(String(positional[0]).toLowerCase(), row);
+  }
+  return found;
+}
+
+Deno.test("a member that is alive is registered with its check, a server with its service too; nothing is written twice", () => {
+  const pool = [member("me", "alive", "consul"), member("Two", "alive")];
+  assertEquals(said(catalogWrites(pool, EMPTY, OWN)), [
+    "+members me",
+    "+nodes me",
+    "+services me",
+    "+checks me",
+    "+members Two",
+    "+nodes Two",
+    "+checks Two",
+  ]);
+  assertEquals(catalogWrites(pool, after(pool), OWN), []);
+});
+
+Deno.test("a member that failed keeps its place with a critical check; one that left or is unknown goes; others stay", () => {
+  const before = after([
+    member("me", "alive", "consul"),
+    member("two", "alive"),
+    member("three", "alive"),
+    member("four", "alive"),
+  ]);
+  const byHand = { name: "external" };
+  const found: Found = { ...before, nodes: new Map([...before.nodes, ["external", byHand]]) };
+  const pool = [member("me", "alive", "consul"), member("two", "failed"), member("three", "left")];
+  const writes = catalogWrites(pool, found, OWN);
+  assertEquals(said(writes), [
+    "+members two",
+    "+checks two",
+    "+members three",
+    "-services three",
+    "-checks three",
+    "-nodes three",
+    "-services four",
+    "-checks four",
+    "-nodes four",
+    "-members four",
+  ]);
+  assertEquals(writes[1].positional.includes("critical"), true);
+});
+
+Deno.test("the leader never deregisters itself", () => {
+  const before = after([member("me", "alive", "consul")]);
+  assertEquals(said(catalogWrites([member("me", "left", "consul")], before, OWN)), ["+members me"]);
+});
+
+Deno.test("of two members whose names differ in case alone, one that is up has the name, and keeps it", () => {
+  const [first, second] = [member("A_b", "alive"), member("a_B", "alive")];
+  const before = after([first, second]);
+  assertEquals([...before.nodes.values()].map(({ name }) => name), ["A_b"]);
+  assertEquals(catalogWrites([second, first], before, OWN), []);
+  const writes = catalogWrites([member("A_b", "failed"), second], before, OWN);
+  assertEquals(said(writes).slice(0, 2), ["+members a_B", "+nodes a_B"]);
+});

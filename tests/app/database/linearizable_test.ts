@@ -1,0 +1,98 @@
+/**
+ * Linearizable reads: what confirms them, and that a lease is looked at again behind the read.
+ */
+import { AnswerBudget } from "../../../src/base/worker/answer_budget.ts";
+import { assertEquals, assertRejects } from "@std/assert";
+import { readLinearizably, type ReadServices } from "../../../src/app/database/linearizable.ts";
+import { newCounters } from "../../../src/api/http/request.ts";
+import { readClocks, RemoteClock } from "../../../src/base/worker/clock.ts";
+import { type Lease, NO_LEASE } from "../../../src/base/worker/lease.ts";
+import { NODE_STATE_BYTES, NodeState } from "../../../src/base/worker/node_state.ts";
+
+const RESULT = { ref: 1, results: "[]" };
+
+/** A leader in term 3 that has applied what it committed; its confirmations are noted. */
+function leader({ hasLease = true } = {}): ReadServices & { readonly asked: boolean[]; readonly lease: Lease } {
+  const state = new NodeState(new SharedArrayBuffer(NODE_STATE_BYTES));
+  const { ms, wallMs } = readClocks();
+  const lease = { endMs: ms + 60_000, skewMs: wallMs - ms };
+  state.term = 3;
+  state.commit = state.applied = 7;
+  if (hasLease) state.lease = lease;
+  const clock = new RemoteClock();
+  clock.heard(0);
+  const asked: boolean[] = [];
+  const confirmRead = (_timeoutMs: number, { byRound } = { byRound: true }) => {
+    asked.push(byRound);
+    return Promise.resolve({ byLease: false });
+  };
+  return { state, counters: newCounters(), answers: new AnswerBudget(), replica: { clock, confirmRead }, asked, lease };
+}
+
+/** Reads once more with each call; `act` happens while the transaction is open. */
+function reader(act: () => void = () => {}): { readonly run: () => Promise<typeof RESULT>; count: number } {
+  const reader = {
+    count: 0,
+    run: () => {
+      reader.count++;
+      act();
+      return Promise.resolve(RESULT);
+    },
+  };
+  return reader;
+}
+
+Deno.test("readLinearizably() asks nobody while a lease holds", async () => {
+  const services = leader();
+  const { run } = reader();
+  assertEquals(await readLinearizably(services, 1000, run), RESULT);
+  assertEquals([services.asked, services.counters.reads_by_lease], [[], 1]);
+});
+
+Deno.test("readLinearizably() asks the replica without a lease, before its clock is known, and while the database lags", async () => {
+  const lagging = leader();
+  lagging.state.applied = 6;
+  const strange = leader();
+  const unknown = { ...strange, replica: { ...strange.replica, clock: new RemoteClock() } };
+  for (const services of [leader({ hasLease: false }), unknown, lagging]) {
+    const { run } = reader();
+    await readLinearizably(services, 1000, run);
+    assertEquals([services.asked, services.counters.reads_by_lease], [[false], 0]);
+  }
+});
+
+Deno.test("readLinearizably() throws results away whose lease was gone behind them, and reads again after a round", async () => {
+  const ends: ((services: ReturnType<typeof leader>) => void)[] = [
+    ({ state }) => state.lease = NO_LEASE,
+    ({ state, lease }) => state.lease = { ...lease, endMs: performance.now() - 1 },
+    ({ state, lease }) => state.lease = { ...lease, skewMs: lease.skewMs - 1000 }, // the machine was suspended
+    ({ state }) => state.term++, // lost, and won again
+  ];
+  for (const end of ends) {
+    const services = leader();
+    const reads = reader(() => end(services));
+    assertEquals(await readLinearizably(services, 1000, reads.run), RESULT);
+    assertEquals([services.asked, reads.count, services.counters.leases_lost], [[true], 2, 1]);
+  }
+});
+
+Deno.test("readLinearizably() gives nothing when the round behind a lost lease fails", async () => {
+  const services = leader();
+  const { run } = reader(() => services.state.lease = NO_LEASE);
+  const failing = {
+    ...services,
+    replica: { ...services.replica, confirmRead: () => Promise.reject(new Error("not leader")) },
+  };
+  await assertRejects(() => readLinearizably(failing, 1000, run), Error, "not leader");
+});
+
+Deno.test("RemoteClock is never behind the clock that it stands for, and trusts the fastest message", () => {
+  const clock = new RemoteClock();
+  assertEquals(clock.read().ms, Infinity);
+  clock.heard(900);
+  clock.heard(500);
+  clock.heard(700);
+  const before = performance.now();
+  const { ms } = clock.read();
+  assertEquals(ms >= before + 500 && ms <= performance.now() + 500, true);
+});

@@ -1,0 +1,174 @@
+/**
+ * Reads are shared out so that none waits long behind slow ones: with readers that answer when the test says so.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { Readers } from "../../../src/app/database/readers.ts";
+import { AnswerBudget, READ_ANSWERS_BYTES_MAX } from "../../../src/base/worker/answer_budget.ts";
+import { Ticket, TICKET_BYTES } from "../../../src/base/worker/ticket.ts";
+import { packReadResults, type ReadRequest, type ReadResult, unpackReads } from "../../../src/core/sql/exchange.ts";
+import type { ToReader } from "../../../src/drivers/sqlite/api.ts";
+
+const OPTIONS = { associative: false, timings: false, blobArray: false, qualifyColumns: false };
+
+/** A reader of the test's. */
+class FakeReader {
+  readonly ticket: Ticket;
+  readonly #port: MessagePort;
+  readonly #shared = new SharedArrayBuffer(TICKET_BYTES);
+  readonly #words = new Int32Array(this.#shared);
+  readonly #batches: ReadRequest[][] = [];
+  #wake: () => void = () => {};
+
+  constructor(readers: Readers) {
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port2;
+    this.ticket = new Ticket(this.#shared, 0);
+    port2.onmessage = ({ data }: MessageEvent<ToReader>) => {
+      if (data.k !== "read") return;
+      this.#batches.push(unpackReads(data.requests));
+      this.#wake();
+    };
+    readers.add({ port: port1, control: this.#shared, ticketAt: 0 });
+  }
+
+  /** The next batch; the reader is at its first request from then on. */
+  async next(): Promise<ReadRequest[]> {
+    while (this.#batches.length === 0) await new Promise<void>((resolve) => this.#wake = resolve);
+    const batch = this.#batches.shift() ?? [];
+    this.ticket.current = batch[0].ref;
+    return batch;
+  }
+
+  /** Resolves when the request that it is at is to end. */
+  async cancelled(): Promise<void> {
+    while (this.#words[1] !== this.ticket.current) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+
+  answer(batch: readonly ReadRequest[], rest: Partial<ReadResult> = {}): void {
+    this.ticket.current = 0;
+    const results = batch.map(({ ref, statements }) => ({ ref, results: statements[0].parts[0].sql, ...rest }));
+    this.#port.postMessage({ k: "results", results: packReadResults(results) });
+  }
+
+  close(): void {
+    this.#port.close();
+  }
+}
+
+function request(sql: string, timeoutMs = 60_000): Omit<ReadRequest, "ref"> {
+  const statements = [{ parts: [{ sql, verb: "SELECT", parameterCount: 0 }], positional: [], named: null }];
+  return { statements, transaction: false, options: OPTIONS, timeoutMs, onlyIfReadOnly: false };
+}
+
+const textsOf = (batch: readonly ReadRequest[]) => batch.map(({ statements }) => statements[0].parts[0].sql);
+
+async function withReaders(
+  count: number,
+  work: (readers: Readers, fakes: FakeReader[]) => Promise<void>,
+  answers = new AnswerBudget(),
+): Promise<void> {
+  const readers = new Readers(() => {}, answers);
+  const fakes = Array.from({ length: count }, () => new FakeReader(readers));
+  try {
+    await work(readers, fakes);
+  } finally {
+    readers.close();
+    for (const fake of fakes) fake.close();
+  }
+}
+
+Deno.test("Readers have a slow read make way for one that waits, and begin again with it later", () =>
+  withReaders(1, async (readers, [fake]) => {
+    const slow = readers.read(request("slow"));
+    const first = await fake.next();
+    const quick = readers.read(request("quick"));
+    await fake.cancelled();
+    fake.answer(first, { isLate: true });
+    const second = await fake.next();
+    assertEquals(textsOf(second), ["quick"]);
+    fake.answer(second);
+    assertEquals((await quick)?.results, "quick");
+    const third = await fake.next();
+    assertEquals(textsOf(third), ["slow"]);
+    fake.answer(third);
+    assertEquals((await slow)?.results, "slow");
+  }));
+
+Deno.test("Readers end a read whose client has left", () =>
+  withReaders(1, async (readers, [fake]) => {
+    const client = Promise.withResolvers<void>();
+    const read = readers.read(request("long"), () => client.promise);
+    const batch = await fake.next();
+    client.resolve();
+    assertEquals(await read, undefined);
+    await fake.cancelled();
+    fake.answer(batch, { isLate: true });
+  }));
+
+Deno.test("Readers answer at the time limit, whatever a reader does, and end what it does", () =>
+  withReaders(1, async (readers, [fake]) => {
+    const read = readers.read(request("stuck", 30));
+    const batch = await fake.next();
+    assertEquals(await read, undefined);
+    await fake.cancelled();
+    fake.answer(batch);
+  }));
+
+Deno.test("Readers keep one reader for quick reads", () =>
+  withReaders(2, async (readers, [reserved, other]) => {
+    let isReleased = false;
+    let slowAtReserved = 0;
+    const serve = async (fake: FakeReader) => {
+      for (;;) {
+        const batch = await fake.next();
+        const isSlow = !isReleased && !textsOf(batch).includes("quick");
+        if (isSlow && fake === reserved) slowAtReserved += batch.length;
+        fake.answer(batch, isSlow ? { isLate: true } : {});
+      }
+    };
+    serve(reserved);
+    serve(other);
+    const slow = [readers.read(request("a")), readers.read(request("b"))];
+    for (let count = 0; count < 20; count++) assertEquals((await readers.read(request("quick")))?.results, "quick");
+    isReleased = true;
+    assertEquals((await Promise.all(slow)).map((result) => result?.results), ["a", "b"]);
+    assert(slowAtReserved <= 4, `${slowAtReserved}`); // each of the two at each of the two lowest levels
+  }));
+
+Deno.test("Readers let a read whose answer found no room begin again when there is room, and others meanwhile", () => {
+  const answers = new AnswerBudget();
+  answers.add(READ_ANSWERS_BYTES_MAX);
+  return withReaders(1, async (readers, [fake]) => {
+    const large = readers.read(request("large"));
+    fake.answer(await fake.next(), { isTooLarge: true });
+    const small = readers.read(request("small"));
+    const second = await fake.next();
+    assertEquals(textsOf(second), ["small"]);
+    fake.answer(second);
+    assertEquals((await small)?.results, "small");
+    assertEquals(readers.status().waiting_for_room, 1);
+    answers.giveBack(READ_ANSWERS_BYTES_MAX);
+    const third = await fake.next();
+    assertEquals(textsOf(third), ["large"]);
+    fake.answer(third);
+    assertEquals((await large)?.results, "large");
+    assertEquals(readers.status().waiting_for_room, 0);
+  }, answers);
+});
+
+Deno.test("Readers give back what an answer has taken that nobody waits for", () => {
+  const answers = new AnswerBudget();
+  return withReaders(1, async (readers, [fake]) => {
+    const client = Promise.withResolvers<void>();
+    const read = readers.read(request("long"), () => client.promise);
+    const batch = await fake.next();
+    client.resolve();
+    assertEquals(await read, undefined);
+    answers.add(3);
+    fake.answer(batch, { results: [new Uint8Array(3)] });
+    const next = readers.read(request("next"));
+    fake.answer(await fake.next());
+    await next;
+    assertEquals(answers.taken, 0);
+  }, answers);
+});

@@ -1,0 +1,109 @@
+/** What names ask for, and the answers to it (spec/consul.md 8). */
+import { assertEquals } from "@std/assert";
+import { addressBytes, addressOfReverse, hexBytes } from "../../../src/core/dns/address.ts";
+import {
+  answerAddress,
+  answerNode,
+  answerReverse,
+  answerZone,
+  noSuchName,
+  type Zone,
+} from "../../../src/core/dns/answer.ts";
+import { type Lookup, lookupOf } from "../../../src/core/dns/lookup.ts";
+import { type Answer, RCODE, TYPE } from "../../../src/core/dns/message.ts";
+
+const DOMAINS = { domains: [["consul"], ["muster"], ["alt", "example"]], datacenter: "dc1" };
+const ZONE: Zone = {
+  domain: ["consul"],
+  datacenter: "dc1",
+  nodeTtl: 5,
+  nodeMetaTxt: true,
+  aRecordLimit: 0,
+  recursionAvailable: false,
+  serial: 1,
+  soa: { refresh: 1, retry: 2, expire: 3, minTtl: 4 },
+};
+
+function look(text: string): Lookup {
+  return lookupOf(text.split(".").filter((label) => label !== ""), DOMAINS).lookup;
+}
+
+function ask(text: string, type: number) {
+  return { name: text.split("."), type, class: 1 };
+}
+
+function shape({ rcode, answers, authority, additional }: Answer): [number, number[], number[], number[]] {
+  const types = (records: Answer["answers"]) => records.map(({ type }) => type);
+  return [rcode, types(answers), types(authority), types(additional)];
+}
+
+Deno.test("lookupOf() reads from the right: domain, datacenter, keyword, name with its dots", () => {
+  const cases: [string, Lookup][] = [
+    ["agent-two.node.consul", { k: "node", name: "agent-two" }],
+    ["AGENT-Two.NODE.dc1.Consul", { k: "node", name: "AGENT-Two" }],
+    ["a.b.node.dc1.dc.muster", { k: "node", name: "a.b" }],
+    ["node.node.alt.example", { k: "node", name: "node" }],
+    ["x.node.dc2.consul", { k: "nothing" }],
+    ["x.node.dc1.more.consul", { k: "nothing" }],
+    ["node.consul", { k: "nothing" }],
+    ["x.consul", { k: "nothing" }],
+    ["web.service.consul", { k: "nothing" }],
+    ["c0000201.addr.consul", { k: "address", address: Uint8Array.of(192, 0, 2, 1) }],
+    ["c00002.addr.consul", { k: "nothing" }],
+    ["consul", { k: "zone" }],
+    ["alt.example", { k: "zone" }],
+    ["example", { k: "outside" }],
+    ["consul.com", { k: "outside" }],
+    ["1.2.0.192.in-addr.arpa", { k: "reverse", address: Uint8Array.of(192, 0, 2, 1) }],
+  ];
+  for (const [text, expected] of cases) assertEquals(look(text), expected, text);
+});
+
+Deno.test("addresses are read as text, as hexadecimal digits and from reverse names", () => {
+  assertEquals([...addressBytes("10.0.0.255") ?? []], [10, 0, 0, 255]);
+  assertEquals([...addressBytes("2001:db8::1") ?? []], [0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+  for (const text of ["10.0.0", "10.0.0.256", "::1::", "1:2:3", "host", "", "1:2:3:4:5:6:7:8:9", "12345::"]) {
+    assertEquals(addressBytes(text), undefined, text);
+  }
+  assertEquals(hexBytes("0a0000ff"), Uint8Array.of(10, 0, 0, 255));
+  assertEquals(hexBytes("0a0000f"), undefined);
+  const nibbles = [..."20010db8000000000000000000000001"].reverse();
+  assertEquals(addressOfReverse([...nibbles, "IP6", "arpa"]), addressBytes("2001:db8::1"));
+  assertEquals(addressOfReverse(["1", "2", "in-addr", "arpa"]), undefined);
+});
+
+Deno.test("a node answers its address, its texts, all, or that it has no such record", () => {
+  const node = { name: "n", address: "10.0.0.1", meta: { rack: "a=1", "rfc1035-raw": "v" } };
+  const of = (type: number) => answerNode(ask("N.node.consul", type), node, ZONE);
+  const { A, AAAA, TXT, ANY, MX, SOA } = TYPE;
+  assertEquals(shape(of(A)), [0, [A], [], [TXT, TXT]]);
+  assertEquals(shape(of(AAAA)), [0, [], [SOA], [TXT, TXT]]);
+  assertEquals(shape(of(TXT)), [0, [TXT, TXT], [], []]);
+  assertEquals(shape(of(ANY)), [0, [A, TXT, TXT], [], []]);
+  assertEquals(shape(of(MX)), [0, [], [SOA], [TXT, TXT]]);
+  assertEquals(of(A).answers[0].name, ["N", "node", "consul"]);
+  const texts = of(TXT).answers.flatMap((record) => record.type === TXT ? [...record.texts] : []);
+  assertEquals(texts.map((text) => new TextDecoder().decode(text)), ["rack=a=1", "v"]);
+  const named = answerNode(ask("n.node.consul", A), { name: "n", address: "host.example", meta: {} }, ZONE);
+  assertEquals(shape(named), [0, [TYPE.CNAME], [], []]);
+  const long = answerNode(ask("n.node.consul", TXT), { ...node, meta: { k: "x".repeat(400) } }, ZONE);
+  assertEquals(long.answers.flatMap((record) => record.type === TXT ? record.texts.map(({ length }) => length) : []), [
+    255,
+    147,
+  ]);
+});
+
+Deno.test("unknown names, addresses, reverse names and the zone have their answers", () => {
+  const { A, AAAA, NS, PTR, SOA } = TYPE;
+  assertEquals(shape(noSuchName(ZONE)), [RCODE.NXDOMAIN, [], [SOA], []]);
+  const v4 = Uint8Array.of(10, 0, 0, 1);
+  assertEquals(shape(answerAddress(ask("0a000001.addr.consul", A), v4, ZONE)), [0, [A], [], []]);
+  assertEquals(shape(answerAddress(ask("0a000001.addr.consul", AAAA), v4, ZONE)), [0, [], [SOA], [A]]);
+  const node = { name: "n", address: "10.0.0.1", meta: {} };
+  assertEquals(shape(answerReverse(ask("x.arpa", PTR), [node], ZONE)), [0, [PTR], [], []]);
+  assertEquals(shape(answerReverse(ask("x.arpa", PTR), [], ZONE)), [RCODE.NXDOMAIN, [], [SOA], []]);
+  const servers = [node, { ...node, name: "under_score" }, { ...node, name: "m" }];
+  assertEquals(shape(answerZone(ask("consul", SOA), servers, ZONE)), [0, [SOA], [NS, NS], [A, A]]);
+  assertEquals(shape(answerZone(ask("consul", NS), servers, ZONE)), [0, [NS, NS], [], [A, A]]);
+  assertEquals(shape(answerZone(ask("consul", A), servers, ZONE)), [0, [], [SOA], []]);
+});

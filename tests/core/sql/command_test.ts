@@ -1,0 +1,111 @@
+import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { DecodeError } from "../../../src/base/codec/cursor.ts";
+import {
+  type Command,
+  decodeCommand,
+  encodeCommand,
+  MAX_STEPS_DEFAULT,
+  stampCommand,
+} from "../../../src/core/sql/command.ts";
+import { splitStatements } from "../../../src/core/sql/statement.ts";
+import type { SqlValue } from "../../../src/core/sql/value.ts";
+
+const value: fc.Arbitrary<SqlValue> = fc.oneof(
+  fc.constant(null),
+  fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n),
+  fc.constantFrom(0n, 255n, 256n, -1n),
+  fc.double(),
+  fc.string({ unit: "grapheme" }),
+  fc.uint8Array(),
+);
+
+const statement = fc.record({
+  parts: fc.constantFrom("SELECT 1", "INSERT INTO t VALUES(?, :a); SELECT ?", "").map(splitStatements),
+  positional: fc.array(value),
+  named: fc.option(fc.dictionary(fc.string(), value)),
+});
+
+const command: fc.Arbitrary<Command> = fc.record({
+  kind: fc.constantFrom("execute", "request", "query"),
+  transaction: fc.boolean(),
+  statements: fc.array(statement),
+});
+
+function plain(named: Readonly<Record<string, SqlValue>> | null): [string, SqlValue][] | null {
+  return named === null ? null : Object.entries(named);
+}
+
+Deno.test("decodeCommand() gives back what encodeCommand() took, with the stamp", () => {
+  fc.assert(fc.property(command, fc.nat(), fc.nat(), fc.nat(), fc.maxSafeNat(), (given, timeMs, hi, lo, maxSteps) => {
+    const body = encodeCommand(given);
+    assertEquals(decodeCommand(body).timeMs, 0);
+    stampCommand(body, { timeMs, seed: { hi, lo }, maxSteps });
+    const { timeMs: time, seed, ...found } = decodeCommand(body);
+    assertEquals([time, seed, found.maxSteps], [timeMs, { hi, lo }, maxSteps]);
+    assertEquals([found.kind, found.transaction], [given.kind, given.transaction]);
+    assertEquals(
+      found.statements.map(({ parts, positional, named }) => ({ parts, positional, named: plain(named) })),
+      given.statements.map(({ parts, positional, named }) => ({ parts, positional, named: plain(named) })),
+    );
+  }));
+});
+
+Deno.test("decodeCommand() keeps a parameter called __proto__", () => {
+  const named = Object.fromEntries([["__proto__", 5n]]);
+  const body = encodeCommand({ kind: "query", transaction: false, statements: [{ parts: [], positional: [], named }] });
+  assertEquals(plain(decodeCommand(body).statements[0]?.named ?? null), [["__proto__", 5n]]);
+});
+
+function decodes(bytes: Uint8Array): void {
+  try {
+    decodeCommand(bytes);
+  } catch (error) {
+    assertInstanceOf(error, DecodeError);
+  }
+}
+
+Deno.test("decodeCommand() meets rubbish with a DecodeError", () => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), decodes));
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 60 }), (tail) => {
+    const bytes = new Uint8Array(17 + tail.length);
+    bytes[16] = 1;
+    bytes.set(tail, 17);
+    decodes(bytes);
+  }));
+});
+
+Deno.test("decodeCommand() refuses a cut or changed command", () => {
+  const parts = splitStatements("INSERT INTO t VALUES(?, ?)");
+  const body = encodeCommand({
+    kind: "execute",
+    transaction: true,
+    statements: [{ parts, positional: ["a", 1n], named: { n: 1.5 } }],
+  });
+  for (let length = 0; length < body.length; length++) {
+    assertThrows(() => decodeCommand(body.subarray(0, length)), DecodeError);
+  }
+  assertThrows(() => decodeCommand(new Uint8Array([...body, 0])), DecodeError);
+  for (let at = 0; at < body.length; at++) {
+    const changed = body.slice();
+    changed[at] = (changed[at] ?? 0) ^ 0xff;
+    decodes(changed);
+  }
+  stampCommand(body, { timeMs: Number.NaN, seed: { hi: 0, lo: 0 }, maxSteps: 1 });
+  assertThrows(() => decodeCommand(body), DecodeError);
+  assert(body.length < 110);
+});
+
+Deno.test("decodeCommand() reads what an earlier version has written into the log", () => {
+  const hex = "4278bcfe5680007b" + "0000000100000002" + "01" + "00" + "00000001" + // stamp, version, flags, count
+    "00000001" + "06494e53455254" + "00000001" + "0000000c" + "494e5345525420494e544f20" + // one part: INSERT, 1, text
+    "00000001" + "0507" + "00000000"; // one value: 7; no names
+  const { timeMs, seed, maxSteps, readTimeoutMs, statements } = decodeCommand(Uint8Array.fromHex(hex));
+  assertEquals([timeMs, seed], [1_700_000_000_000.03, { hi: 1, lo: 2 }]);
+  assertEquals([maxSteps, readTimeoutMs], [MAX_STEPS_DEFAULT, 0]);
+  assertEquals(statements, [{
+    parts: [{ sql: "INSERT INTO ", verb: "INSERT", parameterCount: 1 }],
+    positional: [7n],
+    named: null,
+  }]);
+});

@@ -1,0 +1,50 @@
+/**
+ * Forwarding to the leader: a request that may have arrived is never sent again (spec/raft.md X2, seeded bug 25); one
+ * that certainly did not may be.
+ */
+import { assertEquals } from "@std/assert";
+import { HttpPorts, type HttpPortsParts } from "../../../src/drivers/replica/http_ports.ts";
+import { NotSentError, type RpcAnswer, UnansweredError } from "../../../src/drivers/transport/rpc.ts";
+
+const REQUEST = { method: "POST", target: "/db/execute", contentType: "", authorization: "", body: new Uint8Array(0) };
+
+/** Forwards a request over a stand-in that fails as told; returns how often it was called, and the answer. */
+async function forward(outcomes: readonly (Error | RpcAnswer)[]): Promise<{ calls: number; answer: unknown }> {
+  let calls = 0;
+  const parts = {
+    rpc: {
+      call: () => {
+        const outcome = outcomes[calls++];
+        return outcome instanceof Error ? Promise.reject(outcome) : Promise.resolve(outcome);
+      },
+    },
+    node: { leader: () => ({ id: "2", addr: "127.0.0.1:1", apiUrl: "" }) },
+    options: { nodeId: "1" },
+  };
+  const { port1, port2 } = new MessageChannel();
+  // Forwarding asks these parts for nothing else.
+  new HttpPorts([port1], parts as unknown as HttpPortsParts);
+  try {
+    const answered = new Promise((resolve) => port2.onmessage = ({ data }) => resolve(data));
+    const params = { request: REQUEST, timeoutMs: 1000, retries: 3 };
+    port2.postMessage({ k: "call", ref: 7, method: "forward", params });
+    const answer = await answered;
+    return { calls, answer };
+  } finally {
+    port1.close();
+    port2.close();
+  }
+}
+
+const ANSWER: RpcAnswer = { head: { status: 200, contentType: "", servedBy: "2" }, body: new Uint8Array(0) };
+
+Deno.test("a forwarded request is sent once when no answer comes: its outcome is unknown", async () => {
+  const { calls, answer } = await forward([new UnansweredError("no answer"), ANSWER]);
+  assertEquals({ calls, answer }, { calls: 1, answer: { k: "answer", ref: 7, error: "no answer", code: "unknown" } });
+});
+
+Deno.test("a forwarded request is sent again when it certainly was not received", async () => {
+  const { calls, answer } = await forward([new NotSentError("refused"), ANSWER]);
+  const result = { status: 200, contentType: "", servedBy: "2", body: new Uint8Array(0) };
+  assertEquals({ calls, answer }, { calls: 2, answer: { k: "answer", ref: 7, result } });
+});

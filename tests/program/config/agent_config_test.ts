@@ -1,0 +1,222 @@
+/** An agent's settings: files, flags, rules and words (spec/consul.md 3.1, 5.1). */
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { type AgentSetup, agentSetup, type Machine } from "../../../src/program/config/agent_config.ts";
+import { AGENT_FLAGS } from "../../../src/program/config/agent_flags.ts";
+import { Flags, UsageError } from "../../../src/program/config/flags.ts";
+import { nodeDefaults } from "../../../src/program/cli/serve.ts";
+import { Settings, SettingsError } from "../../../src/program/config/settings.ts";
+
+const LOOPBACK = { name: "lo", family: "IPv4", address: "127.0.0.1" };
+
+function machine(...addresses: string[]): Machine {
+  return {
+    hostname: "host-1",
+    interfaces: [LOOPBACK, ...addresses.map((address) => ({ name: "e", family: "IPv4", address }))],
+  };
+}
+
+function setup(args: string[], on: Machine = machine("10.1.2.3")): AgentSetup {
+  const flags = Flags.parse(args, AGENT_FLAGS);
+  const settings = Settings.load(flags);
+  return agentSetup(settings, {
+    isDev: flags.bool("dev"),
+    standard: nodeDefaults(),
+    machine: on,
+    devDirectory: "/dev-dir",
+  });
+}
+
+function withFiles(files: Record<string, string>, work: (directory: string) => void): void {
+  const directory = Deno.makeTempDirSync();
+  try {
+    for (const [name, text] of Object.entries(files)) Deno.writeTextFileSync(`${directory}/${name}`, text);
+    work(directory);
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+}
+
+Deno.test("an agent is a client by default, with Consul's ports, name, domains and ways to end", () => {
+  const { config, agent, warnings } = setup(["-data-dir=d"]);
+  assertEquals(warnings, []);
+  assertEquals(
+    [config.clusterAddr, config.clusterAdvertisedAddr, config.httpAddrs, agent.dnsAddrs],
+    ["0.0.0.0:8301", "10.1.2.3:8301", ["127.0.0.1:8500"], ["127.0.0.1:8600"]],
+  );
+  assertEquals(
+    [agent.isServer, agent.nodeName, agent.datacenter, agent.domains],
+    [false, "host-1", "dc1", ["consul.", "muster."]],
+  );
+  assertEquals([agent.leaveOnTerminate, agent.skipLeaveOnInterrupt], [true, false]);
+  const { agent: server, config: plain } = setup(["-data-dir=d", "-server", "-bootstrap-expect=3"]);
+  assertEquals([server.leaveOnTerminate, server.skipLeaveOnInterrupt], [false, true]);
+  assertEquals(plain.leaseReads, false);
+  assertEquals(setup(["-data-dir=d", "-server", "-raft-lease-reads"]).config.leaseReads, true);
+});
+
+Deno.test("files come in order, then flags: the last value wins, lists are joined, blocks merged", () =>
+  withFiles({
+    "a.json": `{"node_name": "a", "retry_join": ["x"], "ports": {"dns": 1, "http": 2}, "node_meta": {"p": "1"}}`,
+    "b.hcl":
+      `node_name = "b"\nretry_join = ["y", "z"]\nports { http = 3 }\nservice { name = "web" }\nreconnect_timeout = "9h"`,
+    "note.txt": "not a setting",
+  }, (directory) => {
+    const { agent, config, warnings } = setup([
+      "-data-dir=d",
+      `-config-dir=${directory}`,
+      "-node=flag",
+      "-retry-join=w",
+      "-node-meta=q:2:3",
+      "-dns-port=-1",
+    ]);
+    assertEquals(agent.nodeName, "flag");
+    assertEquals(agent.retryJoin, ["x", "y", "z", "w"]);
+    assertEquals([agent.dnsAddrs, config.httpAddrs], [[], ["127.0.0.1:3"]]);
+    assertEquals(agent.meta, { p: "1", q: "2:3" });
+    assertEquals(agent.reconnectTimeoutMs, 9 * 3_600_000);
+    assertEquals(warnings.length, 2);
+    assertMatch(warnings[0], /b\.hcl: "service" has no effect in this version/);
+    assertMatch(warnings[1], /skipping file .*note\.txt/);
+  }));
+
+Deno.test("files and directories count in the order in which they are named", () =>
+  withFiles(
+    { "f.json": `{"node_name": "file", "client_addr": "127.0.0.1 [::1]  127.0.0.1"}` },
+    (one) =>
+      withFiles({ "d.json": `{"node_name": "directory"}` }, (other) => {
+        const file = `-config-file=${one}/f.json`;
+        const directory = `-config-dir=${other}`;
+        assertEquals(setup(["-data-dir=d", file, directory]).agent.nodeName, "directory");
+        const { agent, config } = setup(["-data-dir=d", directory, file, "-default-query-time=1m"]);
+        assertEquals(agent.nodeName, "file");
+        assertEquals(agent.queryTimeMs, { standard: 60_000, most: 600_000 });
+        assertEquals([config.httpAddrs, agent.dnsAddrs], [
+          ["127.0.0.1:8500", "[::1]:8500"],
+          ["127.0.0.1:8600", "[::1]:8600"],
+        ]);
+      }),
+  ));
+
+Deno.test("what is wrong is told in Consul's words", () => {
+  const faults: [string[], RegExp, Machine?][] = [
+    [[], /^data_dir cannot be empty$/],
+    [
+      ["-data-dir=d"],
+      /^Multiple private IPv4 addresses found\. Please configure one with 'bind' and\/or 'advertise'\.$/,
+      machine("10.0.0.1", "192.168.1.1"),
+    ],
+    [["-data-dir=d"], /^No private IPv4 address found$/, {
+      hostname: "h",
+      interfaces: [{ name: "e", family: "IPv4", address: "8.8.8.8" }],
+    }],
+    [["-data-dir=d", "-advertise=0.0.0.0"], /^Advertise address cannot be 0\.0\.0\.0, :: or \[::\]$/],
+    [["-data-dir=d", "-bootstrap-expect=3"], /^'bootstrap_expect > 0' requires 'server = true'$/],
+    [["-data-dir=d", "-bootstrap"], /^'bootstrap = true' requires 'server = true'$/],
+    [["-data-dir=d", "-server", "-bootstrap", "-bootstrap-expect=1"], /mutually exclusive$/],
+    [["-dev", "-bootstrap-expect=1"], /not allowed in dev mode$/],
+    [["-data-dir=d", "-encrypt=abc"], /^encrypt has invalid key: /],
+    [["-data-dir=d", "-retry-join=provider=aws tag_key=x"], /provider "aws" is not supported/],
+    [
+      ["-data-dir=d", "-alt-domain=node.example"],
+      /^alt_domain cannot start with \{service,connect,node,query,addr,dc1\}$/,
+    ],
+    [["-data-dir=d", "-node="], /^node_name cannot be empty$/],
+    [["-data-dir=d", "-node-meta=consul-x:1"], /reserved/],
+    [["-data-dir=d", "-client=unix:///x"], /^DNS address cannot be a unix socket$/],
+    [["-data-dir=d", "-config-file=/nowhere.json"], /^Error parsing \/nowhere\.json: /],
+  ];
+  for (const [args, message, on] of faults) {
+    const error = assertThrows(() => setup(args, on), SettingsError, undefined, args.join(" "));
+    assertMatch(error.message, message);
+  }
+});
+
+Deno.test("one private address is taken, another interface's public one is not; loopback only where there is nothing else", () => {
+  const at = (on: Machine) => setup(["-data-dir=d"], on).config.clusterAdvertisedAddr;
+  assertEquals(at(machine("172.31.0.9", "8.8.8.8")), "172.31.0.9:8301");
+  assertEquals(at(machine()), "127.0.0.1:8301");
+  assertEquals(at(machine("100.64.0.1")), "100.64.0.1:8301");
+  assertEquals(setup(["-data-dir=d", "-bind=::1"]).config.clusterAddr, "[::1]:8301");
+  assertEquals(setup(["-data-dir=d", "-bind=[2001:DB8:0:0::1]"]).config.clusterAdvertisedAddr, "[2001:db8::1]:8301");
+  const { config } = setup(["-data-dir=d", "-bind=0.0.0.0", "-advertise=203.0.113.1"], machine("10.0.0.1", "10.0.0.2"));
+  assertEquals(config.clusterAdvertisedAddr, "203.0.113.1:8301");
+});
+
+Deno.test("a file with an unknown key, or a value of another kind, is refused by name", () => {
+  const faults: [string, RegExp][] = [
+    [`{"no_such": 1}`, /f\.json: invalid config key no_such$/],
+    [`{"server": "yes"}`, /f\.json: server: expected true or false, found "yes"$/],
+    [`{"ports": {"dns": 1.5}}`, /ports\.dns: expected a whole number, found 1\.5$/],
+    [`{"ports": {"dsn": 1}}`, /ports: invalid config key dsn$/],
+    [`{"retry_interval": "soon"}`, /retry_interval: expected a duration/],
+    [`{"retry_join": [1]}`, /retry_join: expected a list of texts/],
+    [
+      `{"encrypt": ["l4C6PDiGKaSRwviKYvaI64OeaR0SUWjmRx8fWQ9oO7s="]}`,
+      /encrypt: expected a text, found another kind of value$/,
+    ],
+    [`{"max_query_time": "0s"}`, /max_query_time must be positive$/],
+    [`{"gossip_lan": {"probe_interval": "1x"}}`, /gossip_lan\.probe_interval: expected a duration/],
+    [`[1]`, /expected an object of settings$/],
+    [`{`, /^Error parsing /],
+  ];
+  for (const [text, message] of faults) {
+    withFiles({ "f.json": text }, (directory) => {
+      const error = assertThrows(() => setup([`-config-file=${directory}/f.json`, "-data-dir=d"]), SettingsError);
+      assertMatch(error.message, message);
+    });
+  }
+});
+
+Deno.test("an even number of servers, and a name unfit for DNS, are warned of", () => {
+  const { warnings } = setup(["-data-dir=d", "-server", "-bootstrap-expect=4", "-node=under_score"]);
+  assertMatch(warnings.join("\n"), /bootstrap_expect is even number/);
+  assertMatch(warnings.join("\n"), /bootstrap_expect > 0: expecting 4 servers/);
+  assertMatch(warnings.join("\n"), /Node name "under_score" will not be discoverable via DNS/);
+});
+
+Deno.test("keys within blocks that have no effect yet are named, those of the zone's SOA are taken", () =>
+  withFiles({
+    "a.hcl": `ports { grpc = 8502 https = 8501 }
+      dns_config { allow_stale = true service_ttl { "*" = "5s" } soa { min_ttl = 60 refresh = 7 } }`,
+  }, (directory) => {
+    const { agent, warnings } = setup(["-data-dir=d", `-config-dir=${directory}`]);
+    assertEquals(agent.dns.soa, { refresh: 7, retry: 600, expire: 86_400, minTtl: 60 });
+    assertEquals(warnings.map((line) => line.replace(/^.*: /, "")), [
+      '"grpc" has no effect in this version',
+      '"allow_stale" has no effect in this version',
+      '"service_ttl" has no effect in this version',
+      "there is no HTTPS yet",
+    ]);
+  }));
+
+Deno.test("names that every object has are no keys", () =>
+  withFiles({
+    "a.json": `{"toString": 1}`,
+    "b.json": `{"__proto__": {"server": true}}`,
+    "c.json": `{"ports": {"constructor": 1}}`,
+  }, (directory) => {
+    for (const name of ["a", "b", "c"]) {
+      const start = () => setup(["-data-dir=d", `-config-file=${directory}/${name}.json`]);
+      assertThrows(start, SettingsError, "invalid config key");
+    }
+  }));
+
+Deno.test("ports that nobody can listen at, figures below nothing, and domains that are no names are refused", () => {
+  const faults: [string, string][] = [
+    ["-http-port=70000", "ports.http must be a port from 0 to 65535, or -1 for none: current value is 70000"],
+    ["-dns-port=-2", "ports.dns must be a port"],
+    ["-serf-lan-port=-1", "ports.serf_lan must be a port from 0 to 65535: current value is -1"],
+    ["-retry-interval=-1s", "retry_interval must be positive"],
+    ["-retry-max=-1", "retry_max cannot be negative"],
+    ["-domain=foo bar", 'domain is not a DNS name: "foo bar"'],
+    ["-domain=", 'domain is not a DNS name: ""'],
+    ["-alt-domain=a..b", "alt_domain is not a DNS name"],
+  ];
+  for (const [flag, text] of faults) assertThrows(() => setup(["-data-dir=d", flag]), SettingsError, text);
+  assertEquals(setup(["-data-dir=d", "-domain=.Example.org.", "-alt-domain="]).agent.domains, ["example.org."]);
+});
+
+Deno.test("flags of Consul that are of no use yet are refused by name, unless they say what is so anyway", () => {
+  assertThrows(() => setup(["-data-dir=d", "-log-json"]), UsageError, "not supported yet: -log-json");
+  assertEquals(setup(["-data-dir=d", "-raft-protocol=3", "-log-json=false"]).warnings, []);
+});

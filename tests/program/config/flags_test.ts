@@ -1,0 +1,152 @@
+/** The command line (spec/rqlite.md 14). */
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { Flags, UsageError } from "../../../src/program/config/flags.ts";
+import { SERVE_FLAGS } from "../../../src/program/config/serve_flags.ts";
+import { configFault, type NodeConfig } from "../../../src/program/config/config.ts";
+import { musterCommand } from "../../harness/processes.ts";
+
+function parse(...args: string[]): Flags {
+  return Flags.parse(args, SERVE_FLAGS);
+}
+
+Deno.test("flags take one dash or two, a value apart or behind =, and end at the first argument", () => {
+  const flags = parse(
+    "-node-id",
+    "a",
+    "--http-addr=h:1",
+    "-fk",
+    "-raft-shutdown-stepdown=false",
+    "data",
+    "-join",
+    "x:1",
+  );
+  assertEquals([
+    flags.string("node-id"),
+    flags.string("http-addr"),
+    flags.bool("fk"),
+    flags.bool("raft-shutdown-stepdown"),
+  ], ["a", "h:1", true, false]);
+  assertEquals(flags.rest, ["data", "-join", "x:1"]);
+  assertEquals(parse("-join", "a:1,b:2").list("join"), ["a:1", "b:2"]);
+  assertEquals(parse("-raft-heartbeat-timeout", "250ms").durationMs("raft-heartbeat-timeout"), 250);
+});
+
+Deno.test("wrong flags are refused in Go's words", () => {
+  const cases: [string[], string][] = [
+    [["-x"], "flag provided but not defined: -x"],
+    [["-node-id"], "flag needs an argument: -node-id"],
+    [["-join-attempts", "x"], `invalid value "x" for flag -join-attempts: parse error`],
+    [["-fk=maybe"], `invalid boolean value "maybe" for -fk: parse error`],
+    [["-join-interval", "5"], `invalid value "5" for flag -join-interval: parse error`],
+    [["-auth", "file"], "not supported yet: -auth"],
+    [["-join-as=me"], "not supported yet: -join-as"],
+    [["-on-disk-path", "x"], "flag provided but not defined: -on-disk-path"],
+  ];
+  for (const [args, message] of cases) assertEquals(assertThrows(() => parse(...args), UsageError).message, message);
+});
+
+Deno.test("flags that are not supported yet are taken at their default value", () => {
+  parse("-raft-snap", "8192", "-raft-reap-node-timeout", "0s", "-auto-optimize-int=24h", "-write-queue-tx=false");
+});
+
+Deno.test("every flag of rqlited is known", () => {
+  assertEquals(SERVE_FLAGS.length, new Set(SERVE_FLAGS.map(({ name }) => name)).size);
+  assertEquals(SERVE_FLAGS.filter(({ help }) => !help.includes("(muster)")).length, 68);
+});
+
+const GOOD: NodeConfig = {
+  dataDirectory: "d",
+  nodeId: "",
+  httpAddrs: ["localhost:4001"],
+  httpAdvertisedAddr: "localhost:4001",
+  httpAllowOrigin: "",
+  httpBodyBytesMax: 1,
+  httpRequestsMax: 1,
+  httpConnectionsMax: 1,
+  httpBodyTimeoutMs: 1,
+  queryTimeoutMs: 1,
+  clusterAddr: "localhost:4002",
+  clusterAdvertisedAddr: "localhost:4002",
+  isVoter: true,
+  join: [],
+  joinAttempts: 5,
+  joinIntervalMs: 3000,
+  bootstrapExpect: 0,
+  bootstrapTimeoutMs: 1,
+  rejoinsDamaged: false,
+  discoMode: "",
+  discoKey: "rqlite",
+  discoConfig: "",
+  heartbeatTimeoutMs: 1000,
+  electionTimeoutMs: 1000,
+  leaderLeaseTimeoutMs: 0,
+  leaseReads: false,
+  applyTimeoutMs: 1,
+  connectTimeoutMs: 1,
+  removeOnShutdown: false,
+  stopWhenRemoved: false,
+  reapVoterMs: 0,
+  reapNonVoterMs: 0,
+  snapshotEntries: 8192,
+  snapshotWalBytes: 4194304,
+  snapshotIntervalMs: 10_000,
+  stepdownOnShutdown: true,
+  foreignKeys: false,
+  sqliteLibrary: "",
+  maxSteps: 1,
+  tempBytesMax: 1,
+};
+
+Deno.test("a configuration is checked with rqlite's texts", () => {
+  const cases: [Partial<NodeConfig>, string | undefined][] = [
+    [{}, undefined],
+    [{ httpAddrs: ["localhost:4002"] }, "HTTP and Raft addresses must differ"],
+    [{ httpAddrs: ["http://localhost:4001"] }, "HTTP options should not include protocol (http:// or https://)"],
+    [{ httpAddrs: ["localhost"] }, "HTTP bind address not valid"],
+    [{ httpAdvertisedAddr: "localhost" }, "HTTP advertised HTTP address not valid"],
+    [
+      { httpAdvertisedAddr: "0.0.0.0:4001" },
+      "advertised HTTP address is not routable (0.0.0.0), specify it via -http-addr or -http-adv-addr",
+    ],
+    [{ clusterAddr: "localhost:x" }, "raft bind port not valid"],
+    [
+      { clusterAdvertisedAddr: "[::]:4002" },
+      "advertised Raft address is not routable (::), specify it via -raft-addr or -raft-adv-addr",
+    ],
+    [{ clusterAdvertisedAddr: "localhost:4001" }, "advertised HTTP and Raft addresses must differ"],
+    [{ isVoter: false, bootstrapExpect: 3 }, "bootstrapping only applicable to voting nodes"],
+    [{ join: ["nonsense"] }, "nonsense is an invalid join address"],
+    [{ join: ["http://nonsense"] }, undefined],
+    [{ join: ["localhost:4002"] }, "node cannot join with itself unless bootstrapping"],
+    [{ join: ["localhost:4002"], bootstrapExpect: 1 }, undefined],
+    [{ httpAddrs: [":4001"], httpAdvertisedAddr: ":4001" }, undefined],
+  ];
+  for (const [change, fault] of cases) assertEquals(configFault({ ...GOOD, ...change }), fault);
+});
+
+async function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const { command, args: before } = musterCommand();
+  const { code, stdout, stderr } = await new Deno.Command(command, { args: [...before, ...args], stdin: "null" })
+    .output();
+  return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
+}
+
+Deno.test("help, version and wrong usage have their words and exit codes", async () => {
+  const bare = await run();
+  assertEquals(bare.code, 0);
+  assertEquals(bare.out.match(/^ {2}(muster serve|curl) /gm)?.length, 3, "three examples");
+  const version = await run("version");
+  assertEquals(version.code, 0);
+  assertMatch(version.out, /^muster v\d+\.\d+\.\d+ /);
+  assertEquals((await run("serve", "-version")).code, 0);
+  assertMatch((await run("help", "serve")).out, /-bootstrap-expect int/);
+  const unknown = await run("frobnicate");
+  assertEquals(unknown.code, 2);
+  assertMatch(unknown.err, /unknown command "frobnicate"/);
+  assertEquals((await run("serve", "-x", "d")).code, 2);
+  const noDirectory = await run("serve");
+  assertEquals(noDirectory.code, 1);
+  assertMatch(noDirectory.err, /fatal: data directory path is required/);
+  const two = await run("serve", "a", "b");
+  assertMatch(two.err, /arguments after data directory \(a\) are not accepted \(b\)/);
+});

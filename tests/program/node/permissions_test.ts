@@ -1,0 +1,130 @@
+/**
+ * Each Worker may do what its row says and nothing else: every right is tried in a Worker with that row.
+ */
+import { assertEquals } from "@std/assert";
+import { permissionsOf, type Role, ROLES } from "../../../src/program/node/permissions.ts";
+import { bundledLibrary } from "../../../src/drivers/libsqlite/library.ts";
+import type { Probe } from "./probe_worker.ts";
+
+const NOTHING = {
+  read: "denied",
+  write: "denied",
+  connect: "denied",
+  listen: "denied",
+  resolve: "denied",
+  run: "denied",
+  env: "denied",
+  sys: "denied",
+  library: "denied",
+  otherLibrary: "denied",
+  libc: "denied",
+  pointer: "denied",
+  callback: "denied",
+  import: "denied",
+};
+
+/** What each role may do at its own places: everything else is {@linkcode NOTHING}. */
+const OWN: Record<Role, (keyof typeof NOTHING)[]> = {
+  replica: ["read", "write", "connect", "listen", "resolve"],
+  sqlite: ["read", "write", "library"],
+  reader: ["read", "write", "library"],
+  snapshot: ["read", "write", "library"],
+  http: ["connect"], // to its own address, which a right to listen there includes
+  membership: ["read", "write", "connect", "listen", "resolve"],
+  nameserver: ["connect", "listen", "resolve"],
+  discovery: ["connect"], // to the servers that the configuration names
+};
+
+async function probe(
+  role: Role,
+  scope: Parameters<typeof permissionsOf>[1],
+  places: Probe,
+): Promise<Record<string, string>> {
+  const worker = new Worker(new URL("./probe_worker.ts", import.meta.url), {
+    type: "module",
+    deno: { permissions: permissionsOf(role, scope) },
+  });
+  try {
+    return await new Promise((resolve, reject) => {
+      worker.onmessage = ({ data }) => resolve(data);
+      worker.onerror = (event) => {
+        event.preventDefault();
+        reject(new Error(event.message));
+      };
+      worker.postMessage(places);
+    });
+  } finally {
+    worker.terminate();
+  }
+}
+
+for (const role of ROLES) {
+  Deno.test(`the ${role} Worker may do what its row of the permission table says, and nothing else`, async () => {
+    const root = await Deno.makeTempDir({ prefix: "muster-permissions-" });
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const other = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    try {
+      const scope = {
+        raftDirectory: `${root}/raft`,
+        sqliteDirectory: `${root}/sqlite`,
+        httpAddrs: [`127.0.0.1:${listener.addr.port}`],
+        gossipDirectory: `${root}/gossip`,
+        discoveryAddrs: [`127.0.0.1:${listener.addr.port}`],
+        sqliteLibrary: bundledLibrary(),
+      };
+      for (const name of ["raft", "sqlite", "gossip", "elsewhere"]) {
+        await Deno.mkdir(`${root}/${name}`);
+        await Deno.writeTextFile(`${root}/${name}/file`, "x");
+      }
+      const own = role === "replica" ? "raft" : role === "membership" ? "gossip" : "sqlite";
+      const at = (place: string, port: number): Probe => ({
+        read: `${root}/${place}/file`,
+        write: `${root}/${place}/new`,
+        connect: { hostname: "127.0.0.1", port },
+        library: bundledLibrary(),
+      });
+      const allowed = Object.fromEntries(OWN[role].map((right) => [right, "allowed"]));
+      const found = await probe(role, scope, at(own, listener.addr.port));
+      if (found.resolve?.startsWith("allowed")) found.resolve = "allowed"; // nobody answers there; it was let try
+      assertEquals(found, { ...NOTHING, ...allowed });
+
+      const elsewhere = await probe(role, scope, at("elsewhere", other.addr.port));
+      assertEquals([elsewhere.read, elsewhere.write], ["denied", "denied"]);
+      assertEquals(
+        elsewhere.connect,
+        ["replica", "membership", "nameserver"].includes(role) ? "allowed" : "denied",
+      );
+    } finally {
+      listener.close();
+      other.close();
+      await Deno.remove(root, { recursive: true });
+    }
+  });
+}
+
+Deno.test("the discovery Worker that asks the system's name servers may use the network, and nothing else", async () => {
+  const scope = {
+    raftDirectory: "/nowhere",
+    sqliteDirectory: "/nowhere",
+    gossipDirectory: "/nowhere",
+    httpAddrs: ["127.0.0.1:1"],
+    sqliteLibrary: bundledLibrary(),
+  };
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const file = await Deno.makeTempFile({ prefix: "muster-permissions-" });
+  try {
+    const { port } = listener.addr;
+    const places: Probe = {
+      read: file,
+      write: file,
+      connect: { hostname: "127.0.0.1", port },
+      library: bundledLibrary(),
+    };
+    const found = await probe("discovery", { ...scope, discoveryAddrs: "any" }, places);
+    if (found.resolve?.startsWith("allowed")) found.resolve = "allowed"; // nobody answers there; it was let try
+    assertEquals(found, { ...NOTHING, connect: "allowed", listen: "allowed", resolve: "allowed" });
+  } finally {
+    listener.close();
+    await Deno.remove(file);
+  }
+});
