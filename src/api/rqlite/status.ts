@@ -148,6 +148,8 @@ function raftOf(core: CoreStatus, replica: Section): Section {
     last_agreement: replica.agreement,
     peers: replica.peers,
     progress: core.progress,
+    takes_part: !core.isUnsure,
+    marks: core.marks,
     dropped_messages: core.dropped,
   };
 }

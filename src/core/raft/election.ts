@@ -20,6 +20,7 @@ import {
   noteRole,
   type RaftState,
   redrawTimeout,
+  rememberVote,
   restartTimer,
   send,
   sendDurable,
@@ -192,6 +193,7 @@ export function onRequestVoteReply(s: RaftState, m: RequestVoteReply): void {
   if (m.term > s.term) return becomeFollower(s, m.term, `"${m.from}" is in a higher term`);
   if (s.part.role !== "candidate" || m.term !== s.term) return;
   s.part.votes.set(m.from, m.granted);
+  if (m.granted) rememberVote(s, m.from);
   countVotes(s, s.part);
 }
 
