@@ -317,11 +317,11 @@ const disallowed = DISALLOWED.flatMap((sql): Case[] => [
 const RULES: readonly Rule[] = [
   [/^(execute|request): insert with id 0(, associative)?$/, {
     reason:
-      "last_insert_rowid() starts at 0 in every log entry, so that a row with id 0 looks like none (spec/raft.md A3)",
+      "last_insert_rowid() starts at 0 in every log entry, so that a row with id 0 looks like none (A3)",
     muster: { body: /^\{"results":\[\{"last_insert_id":7,"rows_affected":1(,"rows":null)?\}\]\}$/ },
   }],
   [/^execute: full text$/, {
-    reason: "a command to FTS5 sets last_insert_rowid() to 0, which looks like no insert (spec/raft.md A3)",
+    reason: "a command to FTS5 sets last_insert_rowid() to 0, which looks like no insert (A3)",
     muster: { body: (rqlite) => rqlite.replace(/\{("rows_affected":1\}\]\})$/, `{"last_insert_id":4,$1`) },
   }],
   [/^execute: (returning.*|generated columns), associative$/, {
@@ -346,7 +346,7 @@ const RULES: readonly Rule[] = [
     muster: { body: (rqlite) => rqlite.replace(/0(?=[\]}])/, "1") },
   }],
   [/^execute: refused /, {
-    reason: "its outcome could differ between nodes (spec/raft.md 4.4)",
+    reason: "its outcome could differ between nodes (A21)",
     muster: { body: /"error":".*not supported/ },
   }],
   [/: disallowed /, {

@@ -133,7 +133,7 @@ const RULES: readonly Rule[] = [
     },
   }],
   [/^query: (BEGIN|COMMIT|ROLLBACK|SAVEPOINT a|RELEASE a|END)$/, {
-    reason: "transactions by statement are refused (spec/raft.md 4.4)",
+    reason: "transactions by statement are refused (A21)",
     muster: { body: /"error":"[A-Z]+ is not supported/ },
   }],
 ];

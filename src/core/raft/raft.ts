@@ -1,5 +1,5 @@
 /**
- * The Raft core: a deterministic machine without I/O, clocks or randomness of its own (spec/raft.md §1). Inputs go into
+ * The Raft core: a deterministic machine without I/O, clocks or randomness of its own (its rules: RULES.md). Inputs go into
  * `step`, which only changes memory; `drain` returns one merged account of what the driver owes since the last one.
  *
  * What it guarantees, to a driver that keeps the ordering contract O1 to O9: at most one leader per term; a committed

@@ -39,7 +39,7 @@ import { Snapshots } from "./snapshots.ts";
 import { Verification } from "./verification.ts";
 import { type Hello, PROTOCOL_VERSION } from "../transport/wire.ts";
 
-/** Ticks of an election timeout; no more are made up after a longer pause of this process (spec/raft.md §1.4). */
+/** Ticks of an election timeout; no more are made up after a longer pause of this process (E13). */
 const ELECTION_TICKS = 20;
 const HEARTBEAT_TICKS = 2;
 /** A writer in the middle of a long statement is not waited for longer: the log has what it has not applied. */
