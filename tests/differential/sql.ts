@@ -316,8 +316,7 @@ const disallowed = DISALLOWED.flatMap((sql): Case[] => [
 
 const RULES: readonly Rule[] = [
   [/^(execute|request): insert with id 0(, associative)?$/, {
-    reason:
-      "last_insert_rowid() starts at 0 in every log entry, so that a row with id 0 looks like none (A3)",
+    reason: "last_insert_rowid() starts at 0 in every log entry, so that a row with id 0 looks like none (A3)",
     muster: { body: /^\{"results":\[\{"last_insert_id":7,"rows_affected":1(,"rows":null)?\}\]\}$/ },
   }],
   [/^execute: full text$/, {
