@@ -324,7 +324,7 @@ const RULES: readonly Rule[] = [
     muster: { body: (rqlite) => rqlite.replace(/\{("rows_affected":1\}\]\})$/, `{"last_insert_id":4,$1`) },
   }],
   [/^execute: (returning.*|generated columns), associative$/, {
-    reason: "rows of RETURNING on /db/execute are associative in a later rqlite (spec/rqlite.md 5)",
+    reason: "rows of RETURNING on /db/execute are associative in a later rqlite (Q5)",
     muster: { body: /\{"types":\{.*\},"rows":\[\{/ },
   }],
   [/^execute: .*, associative$/, ROWS_NULL],
@@ -349,7 +349,7 @@ const RULES: readonly Rule[] = [
     muster: { body: /"error":".*not supported/ },
   }],
   [/: disallowed /, {
-    reason: "disallowed pragmas came with a later rqlite (spec/rqlite.md 3)",
+    reason: "disallowed pragmas came with a later rqlite (Q3)",
     muster: { body: `{"results":[],"error":"disallowed pragma"}` },
   }],
 ];

@@ -1,6 +1,6 @@
 /**
  * IP addresses as bytes and as text. Pure. Peers compare addresses byte by byte, so the bytes of others are kept as they
- * came; the own IPv4 address has four (spec/gossip.md 2.3).
+ * came; the own IPv4 address has four (G2.3).
  * @module
  */
 

@@ -549,7 +549,7 @@ export class ReplicaNode {
   }
 
   /**
-   * Leaves office and stops, in the order of spec/rqlite.md 15.9.
+   * Leaves office and stops, in the order of Q15.9.
    * @throws {Error} When the node was to leave the cluster and could not; it has stopped all the same.
    */
   async shutdown({ leave }: { leave: boolean }): Promise<void> {

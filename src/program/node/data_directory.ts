@@ -1,5 +1,5 @@
 /**
- * The data directory (design.md §7): made at the first start, locked while a process uses it, and told apart from every
+ * The data directory: made at the first start, locked while a process uses it, and told apart from every
  * other by a random storage id (B2).
  * @module
  */
