@@ -28,6 +28,7 @@ import {
 import { failuresOf, figure, jsonReport, renderReport, type Result } from "./bench/report.ts";
 import { type BenchNode, MUSTER, RQLITE, type System } from "./bench/systems.ts";
 import { optionsOrExitCode, UsageError } from "./usage.ts";
+import { messageOf } from "../src/base/codec/error_text.ts";
 
 const USAGE = `Usage: deno task bench [flags]
 
@@ -76,7 +77,7 @@ function readOptions(args: readonly string[]): Options | "driver" | "list" {
   try {
     pattern = new RegExp(flags.only);
   } catch (error) {
-    throw new UsageError(`Cannot take --only: ${error instanceof Error ? error.message : error}`);
+    throw new UsageError(`Cannot take --only: ${messageOf(error)}`);
   }
   const all = measurements(dataMb);
   const selected = all.filter(({ id }) => pattern.test(id));
@@ -164,7 +165,7 @@ class Bench {
           said = describe(sample, measurement);
         } catch (error) {
           if (this.#hasEnded) return;
-          said = `FAILED: ${error instanceof Error ? error.message : error}`;
+          said = `FAILED: ${messageOf(error)}`;
           into.errors.push(said);
           for (const { id, pid, log } of place.nodes) {
             console.error(`── ${system.name} node ${id} (${pid}) said last:\n${log().slice(-LOG_CHARACTERS)}`);

@@ -14,6 +14,7 @@ import { clusterFlags, interruption, leaderOf, nodePlace, NodeProcess, until } f
 import { loadCities, showQueries } from "./demo/queries.ts";
 import { loseLeader, regain, showSame } from "./demo/failover.ts";
 import { duration, table, thousands } from "./terminal/table.ts";
+import { messageOf } from "../src/base/codec/error_text.ts";
 
 const USAGE = `Usage: deno task demo [--no-wait]
 
@@ -152,7 +153,7 @@ async function main(args: readonly string[]): Promise<number> {
     }
   } catch (error) {
     code = 1;
-    console.error(`\nFAILED: ${error instanceof Error ? error.message : error}`);
+    console.error(`\nFAILED: ${messageOf(error)}`);
     for (const node of stage.nodes) console.error(`\n── node ${node.place.id} said:\n${node.log.slice(-2000)}`);
   } finally {
     console.log("\nStopping the nodes …");

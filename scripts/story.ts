@@ -11,6 +11,7 @@
 import { parseArgs } from "@std/cli";
 import { agentPlace, type AgentProcess, dig, type StartAgent, withAgents } from "../tests/harness/agents.ts";
 import { Interrupted, until, untilInterrupted } from "../tests/harness/processes.ts";
+import { messageOf } from "../src/base/codec/error_text.ts";
 
 const USAGE = `Usage: deno task story [--no-wait]
 
@@ -119,7 +120,7 @@ async function main(): Promise<number> {
     return 0;
   } catch (error) {
     if (error instanceof Interrupted) return 0;
-    console.error(error instanceof Error ? error.message : error);
+    console.error(messageOf(error));
     return 1;
   }
 }

@@ -14,6 +14,7 @@ import { SmallDisk } from "./small_disk.ts";
 import { Tally } from "./tally.ts";
 import { type Checked, checkHistories, compareNodes, readAll } from "./verdict.ts";
 import { pause } from "./workload.ts";
+import { messageOf } from "../../src/base/codec/error_text.ts";
 
 const PROGRESS_MS = 5000;
 const DISK_MB_PER_MINUTE = 64;
@@ -83,7 +84,7 @@ export class ChaosRun {
       await this.#injectAll(cluster, started);
     } catch (error) {
       if (this.#isClosed) throw error;
-      this.#violations.push(`the cluster did not recover: ${error instanceof Error ? error.message : error}`);
+      this.#violations.push(`the cluster did not recover: ${messageOf(error)}`);
     } finally {
       clearInterval(progress);
       await Promise.all([registers.stop(), lists.stop()]);
@@ -156,7 +157,7 @@ export class ChaosRun {
   }
 
   #lacks(kinds: readonly FaultKind[], error: unknown): undefined {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     for (const kind of kinds) if (this.#has(kind)) this.#missing.set(kind, reason);
     this.#options.say(`!! NO ${kinds.join(" AND NO ").toUpperCase()} FAULTS HERE: ${reason}`);
     return undefined;
@@ -198,7 +199,7 @@ export class ChaosRun {
       this.#violations.push(...await compareNodes(cluster));
     } catch (error) {
       if (this.#isClosed) throw error;
-      this.#violations.push(`the nodes could not be read: ${error instanceof Error ? error.message : error}`);
+      this.#violations.push(`the nodes could not be read: ${messageOf(error)}`);
     }
   }
 

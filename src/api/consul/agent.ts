@@ -12,6 +12,7 @@ import type { Agent } from "../../app/agent/agent.ts";
 import type { AgentParts, ConsulParts } from "./parts.ts";
 import { agentStats, type StatsParts } from "./stats.ts";
 import { chosen, DONE, v1Json } from "./respond.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Numbers of the states of a member (C7.1.2). */
 const STATUS_NUMBERS: Readonly<Record<MemberRecord["status"], number>> = { alive: 1, leaving: 2, left: 3, failed: 4 };
@@ -128,7 +129,7 @@ export async function reload(_request: HttpRequest, parts: AgentParts): Promise<
     await agentOf(parts).askSupervisor("reload");
     return DONE;
   } catch (error) {
-    throw new HttpError(500, error instanceof Error ? error.message : String(error));
+    throw new HttpError(500, messageOf(error));
   }
 }
 
@@ -152,7 +153,7 @@ export function monitor(request: HttpRequest): HttpResponse {
     status: 200,
     body: "",
     contentType: "text/plain; charset=utf-8",
-    stream: (over) => monitored(least, render, over),
+    stream: { pieces: (over) => monitored(least, render, over) },
   };
 }
 

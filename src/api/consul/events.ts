@@ -11,6 +11,7 @@ import type { HttpRequest } from "../http/request.ts";
 import { agentOf, poolProblem } from "./agent.ts";
 import type { AgentParts } from "./parts.ts";
 import { blockingWaitMs, v1Json } from "./respond.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** `PUT /v1/event/fire/NAME`, the body is the payload. */
 export async function fire(request: HttpRequest, parts: AgentParts, name: string): Promise<HttpResponse> {
@@ -39,7 +40,7 @@ function checkPattern(filter: string): void {
   try {
     new Pattern(filter);
   } catch (error) {
-    throw new HttpError(400, `Invalid filter "${filter}": ${error instanceof Error ? error.message : error}`);
+    throw new HttpError(400, `Invalid filter "${filter}": ${messageOf(error)}`);
   }
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 import { Pattern } from "../../base/codec/pattern.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** What a field holds: a text, a number, yes or no, a list of texts, or texts by name. */
 export type FieldKind = "text" | "number" | "flag" | "texts" | "map";
@@ -236,7 +237,7 @@ function matching({ path, kind, get }: Selector, text: string): Predicate {
   try {
     pattern = new Pattern(text);
   } catch (error) {
-    throw new FilterError(`${text} is no pattern: ${error instanceof Error ? error.message : error}`);
+    throw new FilterError(`${text} is no pattern: ${messageOf(error)}`);
   }
   return (value) => {
     const found = get(value);

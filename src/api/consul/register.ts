@@ -9,6 +9,7 @@ import { type HttpRequest, textOf } from "../http/request.ts";
 import { agentOf } from "./agent.ts";
 import type { AgentParts, ReadParts } from "./parts.ts";
 import { toLeader, v1Json } from "./respond.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 const META_PAIRS_MAX = 64;
 /** Bytes of a key or value, of a name, an address or an id: what is in the catalog goes to every node, and into memory. */
@@ -23,7 +24,7 @@ function bodyOf(request: HttpRequest): Record<string, unknown> {
   try {
     body = JSON.parse(textOf(request.body));
   } catch (error) {
-    throw new HttpError(400, `Request decode failed: ${error instanceof Error ? error.message : error}`);
+    throw new HttpError(400, `Request decode failed: ${messageOf(error)}`);
   }
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw new HttpError(400, "Request decode failed: expected an object");

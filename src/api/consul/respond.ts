@@ -12,6 +12,7 @@ import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { AgentParts, ForwardParts, ReadParts } from "./parts.ts";
 import { ReplicaError } from "../../app/database/replica_client.ts";
 import type { HttpRequest } from "../http/request.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 const PLAIN = "text/plain; charset=utf-8";
 /** Beyond the wait itself, for a query that another node answers. */
@@ -58,7 +59,7 @@ export function v1Problem(error: unknown, log: (line: string) => void): HttpResp
   if (!(error instanceof CatalogError || error instanceof ReplicaError)) {
     log(`a request failed unexpectedly: ${error instanceof Error ? error.stack : error}`);
   }
-  return { status: 500, body: error instanceof Error ? error.message : String(error), contentType: PLAIN };
+  return { status: 500, body: messageOf(error), contentType: PLAIN };
 }
 
 /** What a read of replicated state came to. */

@@ -5,9 +5,21 @@
 
 import { BusyError, RequestError, TooLargeError } from "../../app/database/errors.ts";
 import type { HeldAnswer } from "../../app/database/held_answer.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Type of an answer that names none. */
 export const JSON_TYPE = "application/json; charset=utf-8";
+
+/** A body that is sent as it comes, as quickly as the client takes it. */
+export interface BodyStream {
+  /** Bytes of the whole, where they are known; without, the body is sent in chunks. */
+  readonly length?: number;
+  /**
+   * Its pieces, ending soon after `over` has resolved: nobody waits for them any more. Where they break off with an error,
+   * the connection is broken off, so that the client notices.
+   */
+  pieces(over: Promise<void>): AsyncIterable<string | Uint8Array>;
+}
 
 /** An answer, before the headers that every answer has. */
 export interface HttpResponse {
@@ -21,8 +33,8 @@ export interface HttpResponse {
   readonly location?: string;
   /** Further headers; of this program's making, never a client's text. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** In the place of a body: what is sent as it comes, in chunks. It must end soon after `over` has resolved. */
-  readonly stream?: (over: Promise<void>) => AsyncIterable<string>;
+  /** In the place of a body: what is sent as it comes. */
+  readonly stream?: BodyStream;
   /** In the place of a body: a long answer in parts. Whoever gets the response releases it. */
   readonly held?: HeldAnswer;
   /** Seconds after which a refused request may be tried again. */
@@ -82,7 +94,7 @@ export function problem(thrown: unknown, log: (line: string) => void): HttpRespo
       ...(error.leaderless ? { leaderless: true } : {}),
     };
   }
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   log(`a request failed unexpectedly: ${error instanceof Error ? error.stack : message}`);
   return { status: 500, body: `${message}\n`, contentType: PLAIN };
 }

@@ -8,6 +8,7 @@ import { splitAddress } from "../../base/codec/address.ts";
 import { Deadlines } from "../../base/worker/deadlines.ts";
 import { ClientConnection, type ConnectionParts } from "./connection.ts";
 import { HttpError } from "./problem.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** What the server works with. */
 export interface ServerParts extends ConnectionParts {
@@ -22,21 +23,25 @@ export interface ServerParts extends ConnectionParts {
 export interface HttpServer {
   /** Of the first address. */
   readonly port: number;
+  /** Begins to take connections; until then they wait. */
+  start(): void;
   /** Takes no more connections and resolves when the requests under way are answered. */
   shutdown(): Promise<void>;
 }
 
 /**
- * Listens at the addresses in the options.
+ * Listens at the addresses in the options, and answers from {@linkcode HttpServer.start} on.
  * @throws {Error} Naming the first address that it cannot have.
  */
 export function serveHttp(parts: ServerParts): HttpServer {
   const listeners = listenAtAll(parts.options.bindAddrs);
   const connections = new Set<ClientConnection>();
   const deadlines = new Deadlines();
-  for (const listener of listeners) accept(listener, parts, { connections, deadlines });
   return {
     port: listeners[0].addr.port,
+    start() {
+      for (const listener of listeners) accept(listener, parts, { connections, deadlines });
+    },
     async shutdown() {
       for (const listener of listeners) listener.close();
       await Promise.all([...connections].map((connection) => connection.finish()));
@@ -52,7 +57,7 @@ function listenAtAll(addrs: readonly string[]): Deno.TcpListener[] {
       listeners.push(Deno.listen({ hostname, port }));
     } catch (error) {
       for (const listener of listeners) listener.close();
-      const why = error instanceof Error ? error.message : error;
+      const why = messageOf(error);
       throw new Error(`cannot listen on HTTP address ${addr}: ${why}`, { cause: error });
     }
   }
@@ -70,7 +75,7 @@ async function accept(
       conn = await listener.accept();
     } catch (error) {
       if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return;
-      parts.log(`accepting a connection failed: ${error instanceof Error ? error.message : error}`);
+      parts.log(`accepting a connection failed: ${messageOf(error)}`);
       await new Promise((resolve) => setTimeout(resolve, 100)); // out of file descriptors, most likely
       continue;
     }

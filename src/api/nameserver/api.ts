@@ -44,6 +44,7 @@ export interface OpenNameServer {
 /** To the Worker. */
 export type ToNameServer =
   | OpenNameServer
+  | { readonly k: "serve" } // all listeners of the agent are open: answer
   | { readonly k: "settings"; readonly settings: NameServerSettings }
   | { readonly k: "close" };
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { splitAddress } from "../../base/codec/address.ts";
-import { addressBytes } from "../../core/dns/address.ts";
+import { parseIp } from "../../base/codec/ip.ts";
 import type { NameServerSettings } from "./api.ts";
 import { readExactly } from "../../base/net/read_exactly.ts";
 
@@ -39,7 +39,7 @@ export async function askRecursors(
 /** Takes the answer from the server that was asked, with the id that was asked by, and nothing else. */
 async function askUdp(query: Uint8Array, addr: string, timeoutMs: number): Promise<Uint8Array> {
   const { hostname, port } = splitAddress(addr);
-  const asked = addressBytes(hostname);
+  const asked = parseIp(hostname);
   const any = hostname.includes(":") ? "::" : "0.0.0.0";
   const socket = Deno.listenDatagram({ transport: "udp", hostname: any, port: 0 });
   const timer = setTimeout(() => socket.close(), timeoutMs);
@@ -62,7 +62,7 @@ async function askUdp(query: Uint8Array, addr: string, timeoutMs: number): Promi
 
 /** Which address a name stands for is the system's to know. */
 function isAt(address: string, asked: Uint8Array | undefined): boolean {
-  const bytes = addressBytes(address);
+  const bytes = parseIp(address);
   return asked === undefined || bytes !== undefined && bytes.join() === asked.join();
 }
 

@@ -18,7 +18,7 @@ import {
   refusal,
   type Zone,
 } from "../../core/dns/answer.ts";
-import { addressBytes } from "../../core/dns/address.ts";
+import { parseIp } from "../../base/codec/ip.ts";
 import { lookupOf } from "../../core/dns/lookup.ts";
 import {
   type Answer,
@@ -38,6 +38,7 @@ import {
 import type { NameServerSettings, OpenNameServer } from "./api.ts";
 import { readExactly } from "../../base/net/read_exactly.ts";
 import { askRecursors, type Protocol } from "./recursor.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Queries under way; more are dropped, as UDP may do. */
 const QUERIES_MAX = 2000;
@@ -76,7 +77,7 @@ export class NameServer {
   readonly #open = new Set<Deno.TcpConn>();
 
   /**
-   * Binds at once.
+   * Binds at once, and answers from {@linkcode NameServer.start} on.
    * @throws {Error} Naming the first address that it cannot have.
    */
   constructor(options: Omit<OpenNameServer, "k" | "lookups">, catalog: CatalogSource, log: (line: string) => void) {
@@ -86,6 +87,10 @@ export class NameServer {
     this.#datacenter = options.datacenter;
     this.#log = log;
     this.#settings = this.#usable(options.settings);
+  }
+
+  /** Begins to answer; until then questions wait. */
+  start(): void {
     for (const udp of this.#udp) this.#serveUdp(udp);
     for (const tcp of this.#tcp) this.#serveTcp(tcp);
   }
@@ -99,7 +104,7 @@ export class NameServer {
       this.#ownHosts.push(hostname);
     } catch (error) {
       this.close();
-      const why = error instanceof Error ? error.message : error;
+      const why = messageOf(error);
       throw new Error(`cannot listen on DNS address ${addr}: ${why}`, { cause: error });
     }
   }
@@ -249,7 +254,7 @@ export class NameServer {
           return noSuchName(zone);
       }
     } catch (error) {
-      this.#log(`the catalog could not be asked: ${error instanceof Error ? error.message : error}`);
+      this.#log(`the catalog could not be asked: ${messageOf(error)}`);
       return refusal(recursion, RCODE.SERVFAIL);
     }
   }
@@ -282,7 +287,7 @@ export class NameServer {
 }
 
 function isAt(address: string, wanted: Uint8Array): boolean {
-  const bytes = addressBytes(address);
+  const bytes = parseIp(address);
   return bytes?.length === wanted.length && bytes.every((byte, at) => byte === wanted[at]);
 }
 

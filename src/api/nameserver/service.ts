@@ -7,6 +7,7 @@ import { logger } from "../../base/worker/log.ts";
 import type { FromNameServer, OpenNameServer, ToNameServer } from "./api.ts";
 import { CatalogByPort } from "./catalog.ts";
 import { NameServer } from "./server.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** The line to the supervisor: a Worker's scope, or a port. */
 export interface NameServerLine {
@@ -21,6 +22,7 @@ export function serveNames(line: NameServerLine): void {
   let server: NameServer | undefined;
   line.onmessage = ({ data }) => {
     if (data.k === "open") server = open(data, line);
+    else if (data.k === "serve") server?.start();
     else if (data.k === "close") server?.close();
     else if (server) server.settings = data.settings;
   };
@@ -33,7 +35,7 @@ function open(options: OpenNameServer, line: NameServerLine): NameServer | undef
     line.postMessage({ k: "listening" });
     return server;
   } catch (error) {
-    line.postMessage({ k: "failed", message: error instanceof Error ? error.message : String(error) });
+    line.postMessage({ k: "failed", message: messageOf(error) });
     return undefined;
   }
 }

@@ -58,13 +58,14 @@ async function handOn(request: HttpRequest, parts: LeaderParts): Promise<HttpRes
 }
 
 /**
- * Counts a long answer of another node, which is here already.
+ * Counts a long answer of another node, which is here already. Only data are as long as that matters; what asks for other
+ * answers may be this node itself, which wants them whole.
  * @throws {HttpError} 503 when a read's answer has no room beside those on their way.
  * @throws {RequestError} When that of a write has none: what it did is not known.
  */
 function counted(response: HttpResponse, { target }: HttpRequest, { answers }: LeaderParts): HttpResponse {
   const { body } = response;
-  if (typeof body === "string" || body.length < PART_LENGTH) return response;
+  if (typeof body === "string" || body.length < PART_LENGTH || !target.startsWith("/db/")) return response;
   if (answers.take(body.length, ANSWERS_BYTES_MAX)) {
     return { ...response, body: "", held: new HeldAnswer([body], answers, body.length) };
   }

@@ -12,6 +12,7 @@ import { HttpError, type HttpResponse } from "../http/problem.ts";
 import { ReplicaError } from "../../app/database/replica_client.ts";
 import { type HttpRequest, textOf } from "../http/request.ts";
 import type { Readers } from "../../app/database/readers.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** What the cluster endpoints work with. */
 export interface NodesParts extends LeaderParts {
@@ -73,7 +74,7 @@ function successorOf(request: HttpRequest): string | undefined {
     const { id } = JSON.parse(textOf(request.body));
     return typeof id === "string" && id !== "" ? id : undefined;
   } catch (error) {
-    throw new HttpError(400, `invalid JSON: ${error instanceof Error ? error.message : error}`);
+    throw new HttpError(400, `invalid JSON: ${messageOf(error)}`);
   }
 }
 
@@ -94,7 +95,7 @@ async function stepDown(
     if (wait) await done;
     else done.catch((error) => parts.log(`stepping down failed: ${error.message}`));
   } catch (error) {
-    throw new HttpError(500, `stepdown: ${error instanceof Error ? error.message : error}`);
+    throw new HttpError(500, `stepdown: ${messageOf(error)}`);
   }
 }
 
@@ -110,7 +111,7 @@ export async function handleRemove(request: HttpRequest, parts: NodesParts): Pro
     if (error instanceof ReplicaError && error.code === "not_leader") {
       return await askLeader(request, parts, "operation");
     }
-    throw new HttpError(500, error instanceof Error ? error.message : String(error));
+    throw new HttpError(500, messageOf(error));
   }
   return { status: 200, body: "", servedBy: parts.options.advertisedAddr };
 }

@@ -9,6 +9,7 @@ import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import type { Counters } from "../../app/database/counters.ts";
 import type { ReplicaClient } from "../../app/database/replica_client.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** What these endpoints work with. */
 export interface SnapshotParts {
@@ -30,7 +31,7 @@ export async function handleSnapshot(request: HttpRequest, parts: SnapshotParts)
     const { done } = await parts.replica.call("snapshot", params);
     return { status: done ? 200 : 204, body: "" };
   } catch (error) {
-    throw new HttpError(500, error instanceof Error ? error.message : String(error));
+    throw new HttpError(500, messageOf(error));
   }
 }
 
@@ -39,7 +40,7 @@ export async function handleVerify(_request: HttpRequest, parts: SnapshotParts):
   try {
     return { status: 200, body: `${JSON.stringify(await parts.replica.call("verify", {}))}\n` };
   } catch (error) {
-    throw new HttpError(503, error instanceof Error ? error.message : String(error));
+    throw new HttpError(503, messageOf(error));
   }
 }
 

@@ -65,7 +65,9 @@ export interface HttpOptions {
 /** Supervisor → HTTP Worker. */
 export type ToHttpWorker =
   | OpenHttp
+  | { readonly k: "serve" } // all listeners of the node are open: answer
   | { readonly k: "reader"; readonly line: ReaderLine } // one more to share reads among
+  | { readonly k: "backups"; readonly port: MessagePort } // the line to the backup Worker
   | { readonly k: "lookups"; readonly port: MessagePort } // of the name server: `Lookup` in, `LookupAnswer` out (api/nameserver/api.ts)
   | { readonly k: "names"; readonly port: MessagePort } // serve DNS, too; carries what a name server's Worker is told
   | { readonly k: "meta"; readonly meta: Readonly<Record<string, string>> } // what describes this agent, anew
@@ -76,6 +78,7 @@ export type ToHttpWorker =
 export type FromHttpWorker =
   | { readonly k: "listening"; readonly port: number }
   | { readonly k: "wantReader" } // slow reads wait
+  | { readonly k: "wantBackups" } // the backup Worker is to be started
   | { readonly k: "ask"; readonly ref: number; readonly task: SupervisorTask }
   | { readonly k: "stopped" }
   | { readonly k: "failed"; readonly message: string };

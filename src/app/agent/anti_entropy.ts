@@ -7,6 +7,7 @@
 import type { LogLevel } from "../../base/worker/log.ts";
 import type { Agent } from "./agent.ts";
 import type { NodeRegistration } from "./registration.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 const PERIOD_MS = 60_000;
 const STAGGER_MS = 15_000;
@@ -83,13 +84,8 @@ export class AntiEntropy {
       await access.register({ name, id, address: node.address, taggedAddresses: undefined, meta });
       return true;
     } catch (error) {
-      log(`failed to sync remote state: ${error instanceof Error ? error.message : error}`, "warn");
+      log(`failed to sync remote state: ${messageOf(error)}`, "warn");
       return false;
     }
-  }
-
-  /** Ends the work. */
-  close(): void {
-    clearTimeout(this.#timer);
   }
 }

@@ -14,6 +14,7 @@ import type { NodeState } from "../../base/worker/node_state.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import type { Agent } from "./agent.ts";
 import { sortedJson } from "./registration.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 const PERIOD_MS = 60_000;
 /** Events come in groups: a pool of hundreds starts at once. */
@@ -37,7 +38,6 @@ export class Reconciler {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #dueMs = Infinity;
   #isBusy = false;
-  #isClosed = false;
 
   constructor(parts: ReconcilerParts) {
     this.#parts = parts;
@@ -52,7 +52,7 @@ export class Reconciler {
 
   #schedule(ms: number): void {
     const dueMs = performance.now() + ms;
-    if (this.#isClosed || dueMs >= this.#dueMs) return;
+    if (dueMs >= this.#dueMs) return;
     clearTimeout(this.#timer);
     this.#dueMs = dueMs;
     this.#timer = setTimeout(() => this.#run(), ms);
@@ -67,7 +67,7 @@ export class Reconciler {
       if (this.#parts.state.isLeader) await this.#reconcile();
     } catch (error) {
       nextMs = RETRY_MS;
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       if (this.#parts.state.isLeader) this.#parts.log(`failed to reconcile the catalog: ${why}`, "warn");
     } finally {
       this.#isBusy = false;
@@ -92,12 +92,6 @@ export class Reconciler {
     };
     const writes = catalogWrites(members, found, agent.options);
     for (let at = 0; at < writes.length; at += WRITES_MAX) await catalog.write(writes.slice(at, at + WRITES_MAX));
-  }
-
-  /** Ends the work. */
-  close(): void {
-    this.#isClosed = true;
-    clearTimeout(this.#timer);
   }
 }
 

@@ -10,6 +10,7 @@ import { logger } from "../../base/worker/log.ts";
 import type { WorkerScope } from "../../base/worker/worker_scope.ts";
 import type { FromPool, OpenPool } from "./api.ts";
 import { Relay } from "./relay.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 const log = logger("agent");
 
@@ -53,7 +54,7 @@ export function serve(line: WorkerScope<OpenPool, FromPool>): void {
     try {
       line.postMessage(await open({ k, config, ports, ...(relay ? { relay } : {}) }));
     } catch (error) {
-      line.postMessage({ k: "failed", message: error instanceof Error ? error.message : String(error) });
+      line.postMessage({ k: "failed", message: messageOf(error) });
     }
   };
 }

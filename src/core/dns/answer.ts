@@ -3,7 +3,7 @@
  * of the type, both with the zone's SOA. Pure.
  * @module
  */
-import { addressBytes } from "./address.ts";
+import { parseIp } from "../../base/codec/ip.ts";
 import { type Answer, type DnsRecord, type Name, type Question, RCODE, TYPE } from "./message.ts";
 
 /** A node as the catalog has it. */
@@ -104,7 +104,7 @@ function limited(records: readonly DnsRecord[], { aRecordLimit }: Zone): readonl
 }
 
 function addressRecords(name: Name, address: string, zone: Zone): DnsRecord[] {
-  const bytes = addressBytes(address);
+  const bytes = parseIp(address);
   if (bytes) return [{ name, ttl: zone.nodeTtl, ...addressData(bytes) }];
   const target = nameOf(address);
   return target ? [{ name, ttl: zone.nodeTtl, type: TYPE.CNAME, target }] : [];

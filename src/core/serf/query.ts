@@ -4,7 +4,8 @@
  * @module
  */
 import { ByteWriter, DecodeError } from "../../base/codec/cursor.ts";
-import { type Endpoint, formatIp } from "../swim/ip.ts";
+import type { Endpoint } from "../swim/endpoint.ts";
+import { formatIp } from "../../base/codec/ip.ts";
 import { decode, encodeMessage, MsgpackReader, NO_BYTES } from "../swim/msgpack.ts";
 import { endpointOf } from "../swim/node_table.ts";
 import { Pattern } from "../../base/codec/pattern.ts";

@@ -2,7 +2,7 @@
  * What the core wants done. Types only. The driver carries effects out in their order; none is waited for.
  * @module
  */
-import type { Endpoint } from "./ip.ts";
+import type { Endpoint } from "./endpoint.ts";
 
 /** How loud a line is. */
 export type LogLevel = "debug" | "info" | "warn" | "error";

@@ -6,7 +6,7 @@
  * incarnation. What changes nothing is not sent on.
  * @module
  */
-import { formatIp } from "./ip.ts";
+import { formatIp } from "../../base/codec/ip.ts";
 import { sameBytes } from "./keyring.ts";
 import { ACCUSATION, type Accusation, ALIVE, type Alive, type PushNode, STATE, type State, TYPE } from "./message.ts";
 import { encodeMessage } from "./msgpack.ts";

@@ -2,7 +2,8 @@
  * The nodes that the failure detector knows, in the order in which they are probed (SWIM §4.3). Pure.
  * @module
  */
-import { type Endpoint, formatIp } from "./ip.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { formatIp } from "../../base/codec/ip.ts";
 import { STATE, type State } from "./message.ts";
 
 /** Nodes that are kept: more is no cluster but an attack. */

@@ -22,7 +22,6 @@ export const PACKET_BYTES = 1400;
 export const COMPOUND_HEAD_BYTES = 2;
 /** What a compound adds for each part. */
 export const COMPOUND_PART_BYTES = 2;
-const COMPOUND_PARTS_MAX = 255;
 const CRC_BYTES = 5;
 const DEPTH_MAX = 8;
 const MESSAGES_MAX = 4096;
@@ -51,15 +50,6 @@ export function compound(messages: readonly Uint8Array[]): Uint8Array {
   for (const { length } of messages) writer.u8(length >>> 8).u8(length & 0xff);
   for (const message of messages) writer.raw(message);
   return writer.copy();
-}
-
-/** Puts messages into as few datagrams as the count of a compound allows. */
-export function compounds(messages: readonly Uint8Array[]): Uint8Array[] {
-  const packets: Uint8Array[] = [];
-  for (let at = 0; at < messages.length; at += COMPOUND_PARTS_MAX) {
-    packets.push(compound(messages.slice(at, at + COMPOUND_PARTS_MAX)));
-  }
-  return packets;
 }
 
 /** A message inside a compressed one. */

@@ -15,7 +15,8 @@ import {
   TYPE,
 } from "./message.ts";
 import { encodeMessage, NO_BYTES } from "./msgpack.ts";
-import { type Endpoint, formatIp } from "./ip.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { formatIp } from "../../base/codec/ip.ts";
 import { applySuspect } from "./membership_rules.ts";
 import { endpointOf, isGone, type SwimNode, VSN } from "./node_table.ts";
 import { send, sendToNode } from "./spread.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import { transmitLimit } from "./broadcast.ts";
-import type { Endpoint } from "./ip.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { STATE, TYPE } from "./message.ts";
 import { allNodes, mergeNodes } from "./membership_rules.ts";
 import { endpointOf, type SwimNode, VSN } from "./node_table.ts";

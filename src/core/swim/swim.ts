@@ -7,7 +7,7 @@
  * @module
  */
 import { DecodeError } from "../../base/codec/cursor.ts";
-import type { Endpoint } from "./ip.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { ACCUSATION, ACK, decodeAlive, INDIRECT_PING, NACK, PING, TYPE } from "./message.ts";
 import { announce, announceLeave, applyAlive, applyDead, applySuspect } from "./membership_rules.ts";
 import { decode } from "./msgpack.ts";

@@ -5,7 +5,7 @@
  */
 import { BroadcastQueue } from "./broadcast.ts";
 import type { Effect, LogLevel } from "./effect.ts";
-import type { Endpoint } from "./ip.ts";
+import type { Endpoint } from "./endpoint.ts";
 import type { Alive, PushNode } from "./message.ts";
 import { NodeTable, type SwimNode } from "./node_table.ts";
 import type { Wrapping } from "./packet.ts";

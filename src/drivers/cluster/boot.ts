@@ -11,6 +11,7 @@ import { splitAddress } from "../../base/codec/address.ts";
 import { WRONG_PORT_HEADER } from "../transport/listener.ts";
 import { Progress } from "./progress.ts";
 import { registerLoop } from "./register_loop.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 const PROBE_TIMEOUT_MS = 2000;
 /** A node that is in a cluster looks for its leader this often at most, and at least every {@linkcode RESUME_MS_MAX}. */
@@ -93,7 +94,7 @@ async function resume(parts: BootParts): Promise<void> {
       const reasons = "reasons" in outcome ? outcome.reasons : [];
       if (!parts.settled()) progress.say(`waiting for a leader of this node's cluster${because(reasons)}`);
     } catch (error) {
-      progress.say(`waiting for a leader of this node's cluster (${error instanceof Error ? error.message : error})`);
+      progress.say(`waiting for a leader of this node's cluster (${messageOf(error)})`);
     }
     await untilSettledFor(parts, jitter(waitMs));
   }

@@ -8,6 +8,7 @@ import { jitter } from "../../base/worker/backoff.ts";
 import { type BootParts, ClusteringError, entryAddresses, untilSettled, untilSettledFor } from "./boot_parts.ts";
 import type { Probed } from "./probed.ts";
 import { Progress } from "./progress.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Rounds that follow quickly: nodes started together find each other at once. */
 const QUICK_ROUNDS = 10;
@@ -38,7 +39,7 @@ async function enter(parts: BootParts, progress: Progress): Promise<boolean> {
   try {
     addrs = await entryAddresses(parts);
   } catch (error) {
-    progress.say(`waiting for addresses of nodes: ${error instanceof Error ? error.message : error}`);
+    progress.say(`waiting for addresses of nodes: ${messageOf(error)}`);
     return false;
   }
   const probed = await cluster.probe(addrs);

@@ -22,6 +22,7 @@ import { refuseNamesake } from "./namesake.ts";
 import type { Probed } from "./probed.ts";
 import { withTimeout } from "../../base/worker/with_timeout.ts";
 import { textField } from "../transport/wire.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** A promise to belong to one cluster alone holds this long without word from it. */
 export const PROMISE_MS = 15_000;
@@ -334,7 +335,7 @@ export class Cluster {
       this.#log(`reached expected bootstrap count of ${members.length}, starting cluster bootstrap`);
       await this.#replica.bootstrap(config);
     } catch (error) {
-      this.#log(`the bootstrap waits for the next round: ${error instanceof Error ? error.message : error}`);
+      this.#log(`the bootstrap waits for the next round: ${messageOf(error)}`);
     } finally {
       this.#bootstrapping = false;
     }
@@ -409,7 +410,7 @@ export class Cluster {
             target = next;
             continue;
           }
-          reasons.push(`${target}: ${error instanceof Error ? error.message : error}`);
+          reasons.push(`${target}: ${messageOf(error)}`);
           break;
         }
       }
@@ -433,7 +434,7 @@ export class Cluster {
           ? { ...who, state: "idle", why: "it is in no cluster itself" }
           : { ...who, state: "member", why: "" };
       } catch (error) {
-        const message = error instanceof Error ? error.message : String(error);
+        const message = messageOf(error);
         const why = message.replace(`Cannot reach ${addr}: `, "").replace(/ \(os error \d+\)$/, "");
         const isNobody = error instanceof NotSentError && !error.reached;
         return { addr, state: error instanceof RemoteError ? "member" : isNobody ? "nobody" : "silent", why };
@@ -452,7 +453,7 @@ export class Cluster {
         await this.#rpc.call(one.addr, "notify", { ...this.self }, { timeoutMs: CALL_TIMEOUT_MS });
         return undefined;
       } catch (error) {
-        return { ...one, state: "silent", why: error instanceof Error ? error.message : String(error) };
+        return { ...one, state: "silent", why: messageOf(error) };
       }
     }));
     return awaited.filter((one) => one !== undefined);
@@ -482,7 +483,7 @@ export class Cluster {
           version: "",
           reachable: false,
           leader: false,
-          error: error instanceof Error ? error.message : String(error),
+          error: messageOf(error),
         };
       }
     }));

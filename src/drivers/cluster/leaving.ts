@@ -6,6 +6,7 @@ import { pause } from "../../base/worker/backoff.ts";
 import type { LeaderInfo } from "../replica/api.ts";
 import { CALL_TIMEOUT_MS, type Cluster } from "./cluster.ts";
 import type { RpcClient } from "../transport/rpc.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** It tries so often, waiting so long for a leader each time; all in all so long. */
 const ATTEMPTS = 5;
@@ -32,7 +33,7 @@ export async function leaveCluster(parts: LeavingParts): Promise<Error | undefin
       await removeSelf(parts);
       return undefined;
     } catch (error) {
-      why = error instanceof Error ? error.message : String(error);
+      why = messageOf(error);
       parts.log(`leaving the cluster failed (attempt ${attempt + 1} of ${ATTEMPTS}): ${why}`);
     }
   }

@@ -7,6 +7,7 @@
 import type { Config } from "../../core/raft/message.ts";
 import { joinPath } from "../log/path.ts";
 import { parsePeers, type Peer } from "./recovery.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 const NAME = "members.json";
 
@@ -29,7 +30,7 @@ export class MemberFile {
     this.#written = this.#written.then(async () => {
       await Deno.writeTextFile(`${path}.tmp`, `${JSON.stringify(peers, null, 2)}\n`);
       await Deno.rename(`${path}.tmp`, path);
-    }).catch((error) => this.#log(`could not write ${path}: ${error instanceof Error ? error.message : error}`));
+    }).catch((error) => this.#log(`could not write ${path}: ${messageOf(error)}`));
   }
 
   /** Resolves when all is written. */

@@ -12,6 +12,7 @@ import type { FromMembership, MemberRecord, MembershipEvent, ToMembership } from
 import type { CoreStatus } from "../../core/raft/effects.ts";
 import type { Member, NodeId } from "../../core/raft/message.ts";
 import { Progress } from "./progress.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Membership and configuration are compared this often, besides at each event. */
 const COMPARE_MS = 2000;
@@ -116,7 +117,7 @@ export class Pool {
     try {
       for (const member of this.#parts.status().config.members) await this.#amendMember(member);
     } catch (error) {
-      this.#progress.say(`a change of membership waits: ${error instanceof Error ? error.message : error}`);
+      this.#progress.say(`a change of membership waits: ${messageOf(error)}`);
     } finally {
       this.#isBusy = false;
     }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { CoreStatus } from "../../core/raft/effects.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** How often the leader looks. */
 const LOOK_MS = 1000;
@@ -49,7 +50,7 @@ export class Reaper {
         this.reaped++;
         log(`successfully reaped ${kind} node ${id}, not heard for ${Math.round(ticksSinceHeard * tickMs / 1000)} s`);
       } catch (error) {
-        log(`reaping ${kind} node ${id} failed: ${error instanceof Error ? error.message : error}`);
+        log(`reaping ${kind} node ${id} failed: ${messageOf(error)}`);
       }
     }
     this.#isBusy = false;

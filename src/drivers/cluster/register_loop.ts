@@ -13,6 +13,7 @@ import { jitter } from "../../base/worker/backoff.ts";
 import { type BootParts, untilSettled, untilSettledFor } from "./boot_parts.ts";
 import type { Discovery } from "./discovery.ts";
 import { Progress } from "./progress.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 const ROUND_MS_FIRST = 500;
 const ROUND_MS_MAX = 4000;
@@ -51,7 +52,7 @@ class RegisterLoop {
       if (found.claimed) return await this.#start("an earlier claim of this node was taken");
       return await this.#join(found);
     } catch (error) {
-      this.#progress.say(`discovery failed, trying again: ${error instanceof Error ? error.message : error}`);
+      this.#progress.say(`discovery failed, trying again: ${messageOf(error)}`);
       return false;
     }
   }

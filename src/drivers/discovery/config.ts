@@ -21,6 +21,7 @@ import type {
   TlsOptions,
 } from "./api.ts";
 import { ConfigError, Fields, parseJson, type Schema } from "./fields.ts";
+import { parseIp } from "../../base/codec/ip.ts";
 
 /** The ways of discovery. */
 export const MODES = ["consul-kv", "etcd-kv", "dns", "dns-srv"] as const;
@@ -110,16 +111,12 @@ function nameServers(fields: Fields): NameServer[] {
   const listed = fields.texts("server").flatMap((text) => text.split(",")).map((text) => text.trim());
   return listed.filter((text) => text !== "").map((text) => {
     const bare = /^\[(.+)\]$/.exec(text)?.[1] ?? text;
-    const at = isIp(bare) ? { hostname: bare, port: 53 } : addressOf(text);
-    if (!at || !isIp(at.hostname) || at.port === 0) {
+    const at = parseIp(bare) ? { hostname: bare, port: 53 } : addressOf(text);
+    if (!at || !parseIp(at.hostname) || at.port === 0) {
       throw new ConfigError(`${WHERE}: "server" must be the IP address of a name server, with or without :port`);
     }
     return { ipAddr: at.hostname, port: at.port };
   });
-}
-
-function isIp(text: string): boolean {
-  return /^\d{1,3}(\.\d{1,3}){3}$/.test(text) || /^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*$/.test(text);
 }
 
 function addressOf(text: string): { hostname: string; port: number } | undefined {

@@ -8,6 +8,7 @@
  */
 import { joinAddress } from "../../base/codec/address.ts";
 import type { DnsOptions, NameServer, SrvOptions } from "./api.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Limit of one question to one server. */
 const LOOKUP_TIMEOUT_MS = 3000;
@@ -74,5 +75,5 @@ async function ask<T>(
 
 function reasonOf(error: unknown): string {
   if (error instanceof DOMException && error.name === "TimeoutError") return `no answer within ${LOOKUP_TIMEOUT_MS} ms`;
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

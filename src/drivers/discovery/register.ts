@@ -8,6 +8,7 @@ import { jitter, pause } from "../../base/worker/backoff.ts";
 import type { Found, LeaderRecord } from "./api.ts";
 import type { KvStore } from "./kv_store.ts";
 import { decodeRecord, encodeRecord } from "./record.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Pause between two reports of the leader. */
 export const REPORT_INTERVAL_MS = 10_000;
@@ -99,7 +100,7 @@ export class Register {
         [complaint, retryMs, written] = ["", RETRY_FIRST_MS, true];
         await pause(REPORT_INTERVAL_MS, signal);
       } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
+        const why = messageOf(error);
         if (why !== complaint) this.#events.log(`reporting this leader's address failed, trying again: ${why}`);
         complaint = why;
         await pause(jitter(retryMs), signal);

@@ -10,6 +10,7 @@ import { EtcdKey } from "./etcd.ts";
 import { Register, REPORT_INTERVAL_MS } from "./register.ts";
 import { logger } from "../../base/worker/log.ts";
 import { workerScope } from "../../base/worker/worker_scope.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Pause between two looks at the key, as `/status` shows it. */
 const REGISTER_INTERVAL_MS = 3000;
@@ -43,7 +44,7 @@ function dnsWay(options: Extract<DiscoveryOptions, { mode: "dns" | "dns-srv" }>,
         last.error = undefined;
         return last.addresses;
       } catch (error) {
-        last.error = error instanceof Error ? error.message : String(error);
+        last.error = messageOf(error);
         throw error;
       } finally {
         onStatus();
@@ -108,7 +109,7 @@ workerScope<OpenDiscovery, never>().onmessage = ({ data: { options, replica } })
     try {
       tell({ k: "answer", ref: data.ref, result: await way.call(data.method, data.params) });
     } catch (error) {
-      tell({ k: "answer", ref: data.ref, error: error instanceof Error ? error.message : String(error) });
+      tell({ k: "answer", ref: data.ref, error: messageOf(error) });
     }
   };
 };

@@ -35,6 +35,8 @@ export const ROW_BYTES_MAX = ROW_VALUES_MAX * VALUE_BYTES_MAX;
 
 /** Rows are fetched in pieces of so many bytes. */
 const PIECE_BYTES = 64 * 1024;
+/** Room for more is given back when a statement ends. */
+const KEPT_PIECE_BYTES = 1024 * 1024;
 /** Looks of the compiler before it gives up: some seconds' worth. A thousand steps are between two of them. */
 const COMPILE_LOOKS = 2_000n;
 /** Instructions of one statement: of views upon views, say. */
@@ -322,6 +324,7 @@ export class Database {
       }
     } finally {
       this.#walking = null;
+      if (this.#piece.length > KEPT_PIECE_BYTES) this.#resize(PIECE_BYTES);
       if (code === ROW && this.#handle !== 0n) {
         this.#symbols.muster_reset(this.handle, owner.handle, this.control.bytes);
       }
@@ -347,7 +350,13 @@ export class Database {
   /** Makes room for the next row. */
   #fit({ needed }: Control): void {
     const length = Math.max(needed, PIECE_BYTES);
-    if (this.#piece.length < needed || this.#piece.length > length * 4) this.#piece = new Uint8Array(length);
+    if (this.#piece.length < needed || this.#piece.length > length * 4) this.#resize(length);
+  }
+
+  /** What was there is freed at once: it may be large, and garbage is collected late. */
+  #resize(length: number): void {
+    this.#piece.buffer.transfer(0);
+    this.#piece = new Uint8Array(length);
   }
 
   #refuseNesting(): void {

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { messageOf } from "../../base/codec/error_text.ts";
+
 /** Where the library that belongs to this machine lies: beside the sources, or inside the executable. */
 export function bundledLibrary({ os, arch } = Deno.build): string {
   const name = LIBRARIES.find((one) => one.os === os && one.arch === arch)?.file;
@@ -44,7 +46,7 @@ export function requireLibrary(path: string): void {
   try {
     Deno.statSync(path);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new LibraryError(`Cannot load the SQLite library "${path}" (${why}): restore the file, ${ANOTHER_WAY}`);
   }
   if (Deno.permissions.querySync({ name: "ffi", path }).state === "granted") return;

@@ -5,6 +5,7 @@
 import { PortStream } from "../../base/net/byte_stream.ts";
 import type { FromMembership, MembershipMethods, ToMembership } from "./api.ts";
 import type { Membership } from "./membership.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** What each method does with its parameters. */
 type Methods = {
@@ -57,7 +58,7 @@ export function serveCalls(membership: Membership, port: MessagePort, clients: S
       const call = methods[method] as (params: unknown, ref: number) => unknown;
       tell({ k: "answer", ref, result: await call(params, ref) });
     } catch (error) {
-      tell({ k: "answer", ref, error: error instanceof Error ? error.message : String(error) });
+      tell({ k: "answer", ref, error: messageOf(error) });
     }
   };
   tell({ k: "open", local: membership.local });

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Effect } from "../../core/swim/effect.ts";
-import type { Endpoint } from "../../core/swim/ip.ts";
+import type { Endpoint } from "../../core/swim/endpoint.ts";
 import { Serf } from "../../core/serf/serf.ts";
 import type { SerfEvent, SerfOptions } from "../../core/serf/state.ts";
 import type { ExchangeResult } from "../../core/swim/swim_state.ts";

@@ -2,7 +2,7 @@
  * Addresses to join (G4.8): `host`, `host:port`, `[v6]:port`, a bare IPv6 address, `name/` in front.
  * @module
  */
-import { formatIp, parseIp } from "../../core/swim/ip.ts";
+import { formatIp, parseIp } from "../../base/codec/ip.ts";
 import type { Endpoint } from "./api.ts";
 
 /** Addresses of one name that are tried. */

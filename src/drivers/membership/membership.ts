@@ -37,6 +37,7 @@ import { acceptStreams, bindSockets, type Sockets } from "./sockets.ts";
 import { statsOf } from "./stats.ts";
 import { StreamService } from "./stream_service.ts";
 import { SWIM_PROFILES } from "../../core/swim/profile.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** How long after they have moved the clocks are remembered. */
 const CLOCKS_MS = 500;
@@ -223,7 +224,7 @@ export class Membership {
           else errors.push(`Failed to join ${joinAddress(to.host, to.port)}: ${error}`);
         }
       } catch (error) {
-        errors.push(`Failed to join ${address}: ${error instanceof Error ? error.message : error}`);
+        errors.push(`Failed to join ${address}: ${messageOf(error)}`);
       }
     };
     for (let at = 0; at < addresses.length; at += JOINS_AT_A_TIME) {

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Cipher } from "../../core/swim/cipher.ts";
-import { parseIp } from "../../core/swim/ip.ts";
+import { parseIp } from "../../base/codec/ip.ts";
 import { decodeKeyText } from "../../core/swim/key_text.ts";
 import { Keyring } from "../../core/swim/keyring.ts";
 import { SERF_DEFAULTS, type SerfConfig, SWIM_PROFILES, type SwimConfig } from "../../core/swim/profile.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import type { KeyTally } from "../../core/serf/internal_query.ts";
-import { formatIp } from "../../core/swim/ip.ts";
+import { formatIp } from "../../base/codec/ip.ts";
 import { VSN } from "../../core/swim/node_table.ts";
 import type { SerfMember } from "../../core/serf/state.ts";
 import type { KeyResult, MemberRecord } from "./api.ts";

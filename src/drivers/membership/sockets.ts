@@ -5,6 +5,7 @@
 import type { Endpoint } from "./api.ts";
 import type { ByteStream } from "../../base/net/byte_stream.ts";
 import { TcpStream } from "../../base/net/byte_stream.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Attempts to find a port that is free for both, where the system may choose. */
 const ATTEMPTS = 20;
@@ -35,7 +36,7 @@ export function bindSockets({ host, port }: Endpoint, withListener: boolean): So
     } catch (error) {
       tcp?.close();
       if (port === 0 && attempt < ATTEMPTS) continue;
-      throw new Error(`cannot listen for gossip on ${host}:${port}: ${error instanceof Error ? error.message : error}`);
+      throw new Error(`cannot listen for gossip on ${host}:${port}: ${messageOf(error)}`);
     }
   }
 }

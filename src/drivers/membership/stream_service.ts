@@ -3,12 +3,13 @@
  * @module
  */
 import { DecodeError } from "../../base/codec/cursor.ts";
-import type { Endpoint } from "../../core/swim/ip.ts";
+import type { Endpoint } from "../../core/swim/endpoint.ts";
 import { FirstLayerError, type StreamDecoder, type StreamMessage } from "../../core/swim/stream.ts";
 import type { ExchangeResult } from "../../core/swim/swim_state.ts";
 import type { ByteStream } from "../../base/net/byte_stream.ts";
 import type { Engine } from "./engine.ts";
 import { TcpStream } from "../../base/net/byte_stream.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Requests under way at a time (G3.3). */
 export const STREAMS_MAX = 128;
@@ -47,7 +48,7 @@ export class StreamService {
     try {
       await this.#answer(engine, stream, limit);
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
+      const text = messageOf(error);
       engine.turn(({ state }) => state.net.drop("failed to receive on a stream", `${text} from=${remote}`));
     } finally {
       limit.clear();
@@ -113,7 +114,7 @@ export class StreamService {
       return await this.#read(stream, engine.serf.state.swim.decoder("reply"));
     } catch (error) {
       const cause: unknown = controller.signal.aborted ? controller.signal.reason : error;
-      return { type: "failed", error: cause instanceof Error ? cause.message : String(cause) };
+      return { type: "failed", error: messageOf(cause) };
     } finally {
       clearTimeout(timer);
       stream?.close();

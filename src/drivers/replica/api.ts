@@ -121,7 +121,7 @@ export interface Proposals {
   readonly k: "propose";
   /** The asker's own numbers. */
   readonly refs: readonly number[];
-  /** How to render the results (sql/render_bits.ts). */
+  /** How to render the results (core/sql/render_options.ts). */
   readonly render: readonly number[];
   /** Encoded commands, not stamped yet. */
   readonly bodies: Packed;

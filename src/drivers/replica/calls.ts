@@ -5,6 +5,7 @@
  */
 import { CanceledError, NotSentError, RemoteError, UnansweredError } from "../transport/rpc.ts";
 import type { ToHttp } from "./api.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** An error as HTTP gets it. */
 export interface DescribedError {
@@ -50,7 +51,7 @@ export class Calls {
 
 /** The errors of calls to other nodes, named; any other one is `failed`. */
 export function describeFailure(error: unknown): DescribedError {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   if (error instanceof UnansweredError) return { error: message, code: "unknown" };
   if (error instanceof CanceledError) return { error: message, code: "canceled" };
   if (error instanceof NotSentError) return { error: message, code: "not_sent" };

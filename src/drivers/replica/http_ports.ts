@@ -28,6 +28,7 @@ import type { Refusal } from "../../core/raft/effects.ts";
 import { decodeResponse } from "./forwarded.ts";
 import { type Rpc, textField } from "../transport/wire.ts";
 import { DecodeError } from "../../base/codec/cursor.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Longest wait for the writer's status. */
 const WRITER_STATUS_MS = 1000;
@@ -218,7 +219,7 @@ export class HttpPorts {
       else await withTimeout(this.#parts.replica.confirmLeadership(), timeoutMs, "no answer from a majority");
       return {};
     } catch (error) {
-      return { error: error instanceof Error ? error.message : String(error) };
+      return { error: messageOf(error) };
     }
   }
 
@@ -233,7 +234,7 @@ export class HttpPorts {
       await withTimeout(this.#parts.replica.untilApplied(commit), timeoutMs, "timeout waiting for apply");
       return {};
     } catch (error) {
-      return { error: error instanceof Error ? error.message : String(error) };
+      return { error: messageOf(error) };
     }
   }
 

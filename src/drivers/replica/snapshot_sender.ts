@@ -13,6 +13,7 @@ import { DatabaseDamageError } from "./damage.ts";
 import type { RpcClient } from "../transport/rpc.ts";
 import type { SnapshotClient } from "./snapshot_client.ts";
 import { numberField } from "../transport/wire.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Bytes of a piece. */
 export const PIECE_BYTES = 256 * 1024;
@@ -81,7 +82,7 @@ export class SnapshotSender {
     } catch (error) {
       if (error instanceof DatabaseDamageError) this.#parts.fatal(error);
       this.#parts.log(
-        `sending node "${peer}" a snapshot failed, trying again: ${error instanceof Error ? error.message : error}`,
+        `sending node "${peer}" a snapshot failed, trying again: ${messageOf(error)}`,
       );
       await pause(jitter(RETRY_MS), this.#stop.signal);
       this.#parts.onSent(peer, null);

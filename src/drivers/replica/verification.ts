@@ -14,6 +14,7 @@ import type { Replica } from "./replica.ts";
 import { RemoteError, type RpcAnswer, type RpcClient } from "../transport/rpc.ts";
 import type { SnapshotClient } from "./snapshot_client.ts";
 import { numberField, type Rpc, textField } from "../transport/wire.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** The database is held at an index for so long at most. */
 const HOLD_MS = 5000;
@@ -96,7 +97,7 @@ export class Verification {
       const { head } = await rpc.call(addr, "contentHash", { index }, { timeoutMs: HASH_TIMEOUT_MS });
       return { hash: textField(head, "hash") };
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       return { error: message, late: error instanceof RemoteError && error.head.late === true };
     }
   }

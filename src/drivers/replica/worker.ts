@@ -12,6 +12,7 @@ import { ReplicaNode } from "./node.ts";
 import { recoverByFile } from "../cluster/recovery.ts";
 import { logger } from "../../base/worker/log.ts";
 import { workerScope } from "../../base/worker/worker_scope.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 const scope = workerScope<ToReplica, FromReplica>();
 
@@ -31,7 +32,7 @@ function tell(message: FromReplica): void {
 
 function failing({ directory, nodeId, join }: ReplicaOptions): (error: unknown) => void {
   return (error) => {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     if (!isDamage(error)) return tell({ k: "failed", message, exitCode: 1, members: [] });
     tell({ k: "failed", message, exitCode: EXIT_DAMAGED, members: waysBack(directory, nodeId, join) });
   };

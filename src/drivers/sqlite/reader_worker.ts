@@ -10,6 +10,7 @@ import type { FromReader, OpenReader, ToReader } from "./api.ts";
 import { Control } from "../libsqlite/control.ts";
 import { openReader, type Reader } from "./reader.ts";
 import { markTainted, taints } from "./taint.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 function say(port: MessagePort, message: FromReader): void {
   port.postMessage(message);
@@ -20,8 +21,8 @@ function guarded<T>(port: MessagePort, path: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (taints(error)) markTainted(path, error instanceof Error ? error.message : String(error));
-    say(port, { k: "failed", message: error instanceof Error ? error.message : String(error) });
+    if (taints(error)) markTainted(path, messageOf(error));
+    say(port, { k: "failed", message: messageOf(error) });
     throw error;
   }
 }

@@ -11,7 +11,7 @@ import { type AnswerBudget, ANSWERS_BYTES_MAX, READ_ANSWERS_BYTES_MAX } from "..
 import type { RenderOptions } from "../../core/sql/render_options.ts";
 import { type ResultText, type TakeBytes, TextBuilder } from "../../core/sql/result_text.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
-import { dateFromInteger, dateFromText } from "./date_text.ts";
+import { dateFromInteger, dateFromText } from "../../core/sql/date_text.ts";
 import type { ResultColumn, Row } from "../libsqlite/driver.ts";
 
 /** Most bytes of one request's results, in UTF-8. */

@@ -20,6 +20,7 @@ import {
   stageIncoming,
   writeIncoming,
 } from "./snapshot_file.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 function answer(paths: SnapshotPaths, request: SnapshotRequest): unknown {
   switch (request.k) {
@@ -66,7 +67,7 @@ function hashView(path: string): string {
     return contentHash(view);
   } catch (error) {
     if (causeOf(error) !== "damage") throw error;
-    throw damaged(path, error instanceof Error ? error.message : String(error));
+    throw damaged(path, messageOf(error));
   } finally {
     view.close();
     view = undefined;
@@ -85,7 +86,7 @@ workerScope<OpenSnapshot, never>().onmessage = ({ data: { path, library, replica
         reply = { ref, result: answer(paths, request) };
       } catch (error) {
         const isDamage = error instanceof DamagedDatabaseError;
-        reply = { ref, error: error instanceof Error ? error.message : String(error), isDamage };
+        reply = { ref, error: messageOf(error), isDamage };
       }
       const buffer = reply.result instanceof Uint8Array ? reply.result.buffer : undefined;
       replica.postMessage(reply, buffer instanceof ArrayBuffer ? [buffer] : []); // handed over, not copied

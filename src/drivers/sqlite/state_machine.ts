@@ -40,6 +40,7 @@ import { type Doomed, Executor, IsolateEntry, RestartEntry, SCHEMA_VERBS, type S
 import { causeOf } from "./failure.ts";
 import { renderFailure, renderWrite } from "./render.ts";
 import { describeWriter, identityOf } from "./status.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Entries in one SQLite transaction at most. */
 export const BATCH_ENTRIES_MAX = 1024;
@@ -421,7 +422,7 @@ function workOf(entry: ApplyEntry): Work {
     return {
       entry,
       command: null,
-      error: `the entry cannot be read: ${error instanceof Error ? error.message : error}`,
+      error: `the entry cannot be read: ${messageOf(error)}`,
     };
   }
 }

@@ -8,6 +8,7 @@ import { exists, syncDirectory } from "../../base/worker/files.ts";
 import { Database, runOnce, STORED_BYTES_MAX } from "../libsqlite/driver.ts";
 import { causeOf, isAboutTemporaryFile, sqliteCode } from "./failure.ts";
 import { findDamage } from "./soundness.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** SQLite's primary code for an error of the disk. */
 const IOERR = 10;
@@ -75,7 +76,7 @@ function checkAndMerge(path: string, library: string | undefined): void {
       database.close();
     }
   } catch (error) {
-    damage = error instanceof Error ? error.message : String(error);
+    damage = messageOf(error);
   }
   if (damage !== undefined) throw damaged(path, damage);
 }

@@ -20,6 +20,7 @@ import { Control } from "../libsqlite/control.ts";
 import { causeOf, isDiskFull, isLocked } from "./failure.ts";
 import { DamagedDatabaseError, healTainted, markTainted, taints } from "./taint.ts";
 import { BATCH_ENTRIES_MAX, openStateMachine, type StateMachine } from "./state_machine.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Size of the WAL that calls for a checkpoint whatever the rule says, in bytes (A9). */
 const CHECKPOINT_WAL_BYTES = 32 * 1024 * 1024;
@@ -299,7 +300,7 @@ class WriterWorker {
       // The node is on its way down and has ended what ran: it comes again at the next start.
       if (causeOf(error) === "cancelled") return;
       this.#isClosed = true;
-      let message = error instanceof Error ? error.message : String(error);
+      let message = messageOf(error);
       if (taints(error)) {
         markTainted(this.#paths.database, message);
         message = `${this.#paths.database} cannot be trusted any more (${message}): the next start checks it first`;
@@ -317,7 +318,7 @@ self.addEventListener("message", (event: Event) => {
     new WriterWorker(message);
   } catch (error) {
     const isDamage = error instanceof DamagedDatabaseError;
-    const text = error instanceof Error ? error.message : String(error);
+    const text = messageOf(error);
     const failure: FromWriter = { k: "failed", message: text, isDamage };
     message.replica.postMessage(failure);
     if (!isDamage) throw error; // who waits for the replica's word is told the exit code by it

@@ -22,6 +22,8 @@ export class Connection {
   #waiting = new ByteWriter(16 * 1024);
   #writing = new ByteWriter(16 * 1024);
   #flushing = false;
+  /** Resolves when the last long frame has left. */
+  #long: Promise<void> = Promise.resolve();
   #closed = false;
 
   /**
@@ -95,6 +97,23 @@ export class Connection {
     } finally {
       this.#flushing = false;
     }
+  }
+
+  /** Queues a long frame once the long ones before it have left, so that the queue never holds more than one; resolves when it has left. */
+  async sendLong(write: (writer: ByteWriter) => void): Promise<void> {
+    const before = this.#long;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#long = promise;
+    await before;
+    await this.#untilShort();
+    this.send(write);
+    await this.#untilShort();
+    resolve();
+  }
+
+  async #untilShort(): Promise<void> {
+    const isLong = () => !this.#closed && this.#waiting.length + this.#writing.length > KEPT_BYTES;
+    while (isLong()) await new Promise((resolve) => setTimeout(resolve, 1));
   }
 
   /** Resolves when everything queued was handed to the system. */

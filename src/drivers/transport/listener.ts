@@ -3,7 +3,7 @@
  * and calls on. Strangers get a clear word and are closed; connections and time are limited.
  * @module
  */
-import { DecodeError } from "../../base/codec/cursor.ts";
+import { type ByteWriter, DecodeError } from "../../base/codec/cursor.ts";
 import { type Frame, writeFrame } from "../../base/codec/frame.ts";
 import { Connection } from "./connection.ts";
 import {
@@ -20,6 +20,7 @@ import {
 } from "./wire.ts";
 import { RemoteError, type RpcAnswer } from "./rpc.ts";
 import type { Message } from "../../core/raft/message.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** First bytes of a TCP connection that mean gossip: memberlist's types, and the label header. */
 const GOSSIP_FIRST_BYTES: readonly number[] = [0, 6, 8, 9, 10, 244];
@@ -61,7 +62,7 @@ export class Listener {
       this.#listener = Deno.listen({ hostname, port });
     } catch (error) {
       throw new Error(
-        `cannot listen on cluster address ${hostname}:${port}: ${error instanceof Error ? error.message : error}`,
+        `cannot listen on cluster address ${hostname}:${port}: ${messageOf(error)}`,
       );
     }
     this.#handlers = handlers;
@@ -75,7 +76,7 @@ export class Listener {
         conn = await this.#listener.accept();
       } catch (error) {
         if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return;
-        this.#handlers.log(`accepting a connection failed: ${error instanceof Error ? error.message : error}`);
+        this.#handlers.log(`accepting a connection failed: ${messageOf(error)}`);
         await new Promise((resolve) => setTimeout(resolve, 100));
         continue;
       }
@@ -87,7 +88,7 @@ export class Listener {
       }
       this.#open.add(connection);
       this.#serve(connection).catch((error) => {
-        this.#complain(connection, error instanceof Error ? error.message : String(error));
+        this.#complain(connection, messageOf(error));
       }).finally(() => {
         connection.close();
         this.#open.delete(connection);
@@ -180,7 +181,7 @@ export class Listener {
           method: "error",
           head: {
             ...(error instanceof RemoteError ? error.head : {}),
-            error: error instanceof Error ? error.message : String(error),
+            error: messageOf(error),
           },
           body: new Uint8Array(0),
         },
@@ -198,13 +199,11 @@ export class Listener {
   }
 }
 
-/** Sends an answer; one that finds the queue full waits for its turn. */
+/** Sends an answer; long ones one after the other. */
 async function send(connection: Connection, reply: Rpc, onSent: (() => void) | undefined): Promise<void> {
-  while (!connection.send((writer) => writeRpc(writer, FRAME.reply, reply)) && !connection.closed) {
-    await connection.drained();
-  }
-  if (!onSent) return;
-  await connection.drained();
+  const write = (writer: ByteWriter) => writeRpc(writer, FRAME.reply, reply);
+  if (!onSent) return void connection.send(write);
+  await connection.sendLong(write);
   onSent();
 }
 

@@ -18,6 +18,7 @@ import {
 } from "./wire.ts";
 import { writeFrame } from "../../base/codec/frame.ts";
 import { DecodeError } from "../../base/codec/cursor.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** The call was never sent: it is safe to try elsewhere. */
 export class NotSentError extends Error {
@@ -187,7 +188,7 @@ export class RpcClient {
     } catch (error) {
       if (this.#channels.get(addr) === made) this.#channels.delete(addr);
       if (error instanceof RemoteError) throw error;
-      throw new NotSentError(`Cannot reach ${addr}: ${error instanceof Error ? error.message : error}`, {
+      throw new NotSentError(`Cannot reach ${addr}: ${messageOf(error)}`, {
         reached: error instanceof DecodeError,
       });
     }
@@ -217,7 +218,7 @@ export class RpcClient {
         else call?.reject(new RemoteError(String(reply.head.error ?? "refused"), reply.head));
       }
     } catch (error) {
-      why = error instanceof Error ? error.message : String(error);
+      why = messageOf(error);
     }
     channel.connection.close();
     for (const call of channel.calls.values()) call.reject(new UnansweredError(`no answer from ${addr}: ${why}`));

@@ -14,6 +14,7 @@ import { type AgentSetup, agentSetup, type Machine } from "../config/agent_confi
 import { describeFlags, Flags, UsageError } from "../config/flags.ts";
 import { nodeDefaults } from "./serve.ts";
 import { Settings, SettingsError } from "../config/settings.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Help of the command. */
 export const AGENT_HELP = `muster agent: run a member of a pool of nodes that find each other
@@ -170,7 +171,7 @@ function reload(node: Node, start: Start): Promise<void> {
     log("Configuration reloaded: DNS, log_level and node_meta; everything else needs a restart");
     return Promise.resolve();
   } catch (error) {
-    log(`reload failed, the old settings stay: ${error instanceof Error ? error.message : error}`, "error");
+    log(`reload failed, the old settings stay: ${messageOf(error)}`, "error");
     return Promise.reject(error);
   }
 }
@@ -222,7 +223,7 @@ function writePidFile(path: string): void {
   try {
     Deno.writeTextFileSync(path, `${Deno.pid}\n`);
   } catch (error) {
-    throw new SettingsError(`Cannot write the pid file ${path}: ${error instanceof Error ? error.message : error}`);
+    throw new SettingsError(`Cannot write the pid file ${path}: ${messageOf(error)}`);
   }
 }
 

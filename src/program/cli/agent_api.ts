@@ -3,6 +3,7 @@
  * @module
  */
 import type { Flags, FlagSpec } from "../config/flags.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Where an agent is by default, and a node of `muster serve`. */
 const ADDRESSES = ["127.0.0.1:8500", "localhost:4001"];
@@ -64,7 +65,7 @@ export class AgentApi {
   }
 
   /**
-   * Sends a request.
+   * Sends a request: to the next address only where the one before cannot have got it, as nobody listens there.
    * @throws {ApiError} When nobody answers, or the answer is an error.
    */
   async send(method: string, path: string, body?: string | Uint8Array<ArrayBuffer>): Promise<Response> {
@@ -76,14 +77,15 @@ export class AgentApi {
         response = await fetch(base + path, { method, headers: this.#headers, signal, ...(body ? { body } : {}) });
       } catch (error) {
         failure = error;
-        continue;
+        if (isUnsent(error)) continue;
+        break;
       }
       if (response.ok) return response;
       const text = (await response.text()).trim();
       throw new ApiError(`Unexpected response code: ${response.status} (${text})`);
     }
     const cause = failure instanceof Error && failure.cause instanceof Error ? failure.cause : failure;
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw new ApiError(`${why}; is an agent running there? -http-addr or MUSTER_HTTP_ADDR says where it is`);
   }
 
@@ -101,7 +103,7 @@ export class AgentApi {
     try {
       return await response.json();
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       throw new ApiError(`the answer is not that of an agent (${why}): is http-addr right?`);
     }
   }
@@ -116,13 +118,19 @@ export class AgentApi {
         return undefined;
       });
     }
-    if (!response) throw new ApiError(failure instanceof Error ? failure.message : String(failure));
+    if (!response) throw new ApiError(messageOf(failure));
     if (!response.ok) {
       throw new ApiError(`Unexpected response code: ${response.status} (${(await response.text()).trim()})`);
     }
     const decoder = new TextDecoder();
     for await (const chunk of response.body ?? []) yield decoder.decode(chunk, { stream: true });
   }
+}
+
+/** Whether no connection could be made: in the runtime's words, as it has no class for it. */
+function isUnsent(error: unknown): boolean {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  return messageOf(cause).includes("client error (Connect)");
 }
 
 function baseUrl(address: string): string {
@@ -140,7 +148,7 @@ function tokenOf(flags: Flags): string {
   try {
     return Deno.readTextFileSync(file).trim();
   } catch (error) {
-    throw new ApiError(`Cannot read the token file ${file}: ${error instanceof Error ? error.message : error}`);
+    throw new ApiError(`Cannot read the token file ${file}: ${messageOf(error)}`);
   }
 }
 

@@ -7,6 +7,7 @@ import { encodeBase64Bytes } from "../../base/codec/base64.ts";
 import { Pattern } from "../../base/codec/pattern.ts";
 import { AgentApi, ApiError, fieldOf, list, pairs, table, text } from "./agent_api.ts";
 import { boolFlag, type Call, type Command, CommandError, textFlag, told } from "./command.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Words for the numbers of a member's state. */
 const STATUS = ["none", "alive", "leaving", "left", "failed"];
@@ -49,7 +50,7 @@ const members: Command = {
     try {
       pattern = new Pattern(flags.string("status"));
     } catch (error) {
-      throw new CommandError(`Failed to compile status regexp: ${error instanceof Error ? error.message : error}`);
+      throw new CommandError(`Failed to compile status regexp: ${messageOf(error)}`);
     }
     const path = `/v1/agent/members${flags.bool("wan") ? "?wan=1" : ""}`;
     const all = list(await told("Error retrieving members", () => api().get(path)));

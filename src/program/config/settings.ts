@@ -8,6 +8,7 @@ import { AGENT_FLAGS } from "./agent_flags.ts";
 import { parseDuration } from "../../base/codec/duration.ts";
 import type { Flags } from "./flags.ts";
 import { parseHcl } from "./hcl.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** A configuration that cannot be used; the message says where and what was expected. */
 export class SettingsError extends Error {
@@ -137,7 +138,7 @@ export class Settings {
     try {
       info = Deno.statSync(path);
     } catch (error) {
-      throw new SettingsError(`Cannot read ${path}: ${error instanceof Error ? error.message : error}`);
+      throw new SettingsError(`Cannot read ${path}: ${messageOf(error)}`);
     }
     if (info.isDirectory) this.addDirectory(path);
     else this.addFile(path);
@@ -150,7 +151,7 @@ export class Settings {
       entries = [...Deno.readDirSync(directory)].sort((a, b) => (a.name < b.name ? -1 : 1));
     } catch (error) {
       throw new SettingsError(
-        `Cannot read the directory ${directory}: ${error instanceof Error ? error.message : error}`,
+        `Cannot read the directory ${directory}: ${messageOf(error)}`,
       );
     }
     for (const { name, isDirectory } of entries) {
@@ -167,7 +168,7 @@ export class Settings {
       const text = Deno.readTextFileSync(path);
       parsed = path.endsWith(".hcl") ? parseHcl(text) : JSON.parse(text);
     } catch (error) {
-      throw new SettingsError(`Error parsing ${path}: ${error instanceof Error ? error.message : error}`);
+      throw new SettingsError(`Error parsing ${path}: ${messageOf(error)}`);
     }
     if (!isObject(parsed)) throw new SettingsError(`Error parsing ${path}: expected an object of settings`);
     for (const [key, value] of Object.entries(parsed)) {

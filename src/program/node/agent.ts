@@ -30,6 +30,7 @@ export class AgentParts {
   readonly #options: AgentPartsOptions;
   readonly #pool: PoolClient;
   readonly #opened = Promise.withResolvers<void>();
+  readonly #hasNames = Promise.withResolvers<void>();
   readonly #stopping = new AbortController();
   readonly #membership: Part;
   #nameServer: Part | undefined;
@@ -68,10 +69,11 @@ export class AgentParts {
    */
   startNameServer(lookups: MessagePort, http: Part): void {
     const { agent, spawn, fail } = this.#options;
-    if (agent.dnsAddrs.length === 0) return;
+    if (agent.dnsAddrs.length === 0) return this.#hasNames.resolve();
     const line = this.#nameServer = agent.isServer ? spawn("nameserver") : lineInto(http);
     line.addEventListener("message", ({ data }: MessageEvent<FromNameServer>) => {
       if (data.k === "failed") fail(data.message);
+      else this.#hasNames.resolve();
     });
     const open: OpenNameServer = {
       k: "open",
@@ -82,6 +84,17 @@ export class AgentParts {
       lookups,
     };
     line.postMessage(open, [lookups]);
+  }
+
+  /** Resolves when gossip and the name server listen. */
+  async listening(): Promise<void> {
+    await Promise.all([this.#opened.promise, this.#hasNames.promise]);
+  }
+
+  /** Has the name server answer. */
+  serve(): void {
+    const message: ToNameServer = { k: "serve" };
+    this.#nameServer?.postMessage(message);
   }
 
   /** Takes new settings of the name server into use. */

@@ -5,6 +5,7 @@
  */
 import { writeDurably } from "../../base/worker/files.ts";
 import { readDamage, setAside } from "./damage.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** The directory cannot be used; the message says why and what to do. */
 export class DataDirectoryError extends Error {
@@ -78,7 +79,7 @@ function replaceDamaged(path: string): void {
     if (damage) setAside(path, damage, () => writeNodeFile(path, damage.nodeId, damage.members));
   } catch (error) {
     throw new DataDirectoryError(
-      `Cannot set the damaged data in ${path} aside: ${error instanceof Error ? error.message : error}`,
+      `Cannot set the damaged data in ${path} aside: ${messageOf(error)}`,
     );
   }
 }
@@ -89,7 +90,7 @@ function makeDirectory(path: string): string {
     return Deno.realPathSync(path);
   } catch (error) {
     throw new DataDirectoryError(
-      `Cannot make the data directory ${path}: ${error instanceof Error ? error.message : error}`,
+      `Cannot make the data directory ${path}: ${messageOf(error)}`,
     );
   }
 }
@@ -100,7 +101,7 @@ function lockDirectory(path: string): Deno.FsFile {
     file = Deno.openSync(`${path}/lock`, { create: true, read: true, write: true });
   } catch (error) {
     throw new DataDirectoryError(
-      `Cannot write to the data directory ${path}: ${error instanceof Error ? error.message : error}`,
+      `Cannot write to the data directory ${path}: ${messageOf(error)}`,
     );
   }
   if (file.tryLockSync(true)) return file;
@@ -116,7 +117,7 @@ function readNodeFile(path: string): { nodeId: string; storageId: string; rejoin
     text = Deno.readTextFileSync(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
-    throw new DataDirectoryError(`Cannot read ${path}: ${error instanceof Error ? error.message : error}`);
+    throw new DataDirectoryError(`Cannot read ${path}: ${messageOf(error)}`);
   }
   try {
     const { format, nodeId, storageId, rejoin = [] } = JSON.parse(text);

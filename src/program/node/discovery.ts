@@ -10,6 +10,7 @@ import { ConfigError, expandVariables } from "../../drivers/discovery/fields.ts"
 export { ConfigError };
 import { splitAddress } from "../../base/codec/address.ts";
 import type { NodeConfig } from "../config/config.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Where systems keep the certificates that they trust; the first that is there is taken, as Go's library does. */
 const SYSTEM_CERTIFICATES = [
@@ -77,7 +78,7 @@ function readFile(path: string, forKey: string): string {
     if (size > FILE_BYTES_MAX) throw new Error(`it is longer than ${FILE_BYTES_MAX} bytes`);
     return Deno.readTextFileSync(path);
   } catch (error) {
-    throw new ConfigError(`Cannot read ${path} (${forKey}): ${error instanceof Error ? error.message : error}`);
+    throw new ConfigError(`Cannot read ${path} (${forKey}): ${messageOf(error)}`);
   }
 }
 
@@ -88,7 +89,7 @@ function readDirectory(path: string, forKey: string): string[] {
       .filter((text) => text.includes("-----BEGIN CERTIFICATE-----"));
   } catch (error) {
     if (error instanceof ConfigError) throw error;
-    throw new ConfigError(`Cannot read ${path} (${forKey}): ${error instanceof Error ? error.message : error}`);
+    throw new ConfigError(`Cannot read ${path} (${forKey}): ${messageOf(error)}`);
   }
 }
 

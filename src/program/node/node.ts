@@ -6,9 +6,10 @@
  * A client agent (`muster agent` without `-server`) keeps no data: it has HTTP, the name server, and gossip, which is also its
  * way to the servers, all in this thread.
  *
- * Start: the writer first, as the log may not be cut or replayed without knowing what the database holds; HTTP, so that
- * `/readyz` answers while the node waits for its cluster; the replica, which waits for the writer's word; and when that
- * has come, the readers, which need the writer's file. The snapshot Worker starts when the replica first needs it.
+ * Start: the writer first, as the log may not be cut or replayed without knowing what the database holds; HTTP; the
+ * replica, which waits for the writer's word; and when that has come, the readers, which need the writer's file. When all
+ * listeners are open, HTTP and the name server begin to answer: `/readyz` does so while the node waits for its cluster. The
+ * snapshot Worker starts when the replica first needs it.
  * @module
  */
 import type { DiscoveryOptions, OpenDiscovery } from "../../drivers/discovery/api.ts";
@@ -19,6 +20,7 @@ import { READERS_MAX } from "../../app/database/readers.ts";
 import { NODE_STATE_BYTES } from "../../base/worker/node_state.ts";
 import type { OpenReader, OpenSnapshot, OpenWriter } from "../../drivers/sqlite/api.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
+import type { OpenBackups } from "../../drivers/backup/api.ts";
 import { ACTIVITY, Control, TICKET } from "../../drivers/libsqlite/control.ts";
 import { bundledLibrary, requireLibrary } from "../../drivers/libsqlite/library.ts";
 import { type LogLevel, setLogLevel } from "../../base/worker/log.ts";
@@ -31,6 +33,7 @@ import { type Part, runHere } from "./here.ts";
 import { discoveryAddrs, type Scope } from "./permissions.ts";
 import { spawn } from "./spawn.ts";
 import { VERSION } from "./version.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Room in a forwarded request for what is not body. */
 const FORWARD_OVERHEAD_BYTES = 64 * 1024;
@@ -64,6 +67,7 @@ export class Node {
   readonly #failed = Promise.withResolvers<never>();
   readonly #left = Promise.withResolvers<void>();
   readonly #clustered = Promise.withResolvers<void>();
+  readonly #listening = { replica: Promise.withResolvers<void>(), http: Promise.withResolvers<void>() };
   readonly #stopped = {
     replica: Promise.withResolvers<void>(),
     http: Promise.withResolvers<void>(),
@@ -83,6 +87,8 @@ export class Node {
   readonly #answers = new AnswerBudget();
   /** Whether the snapshot Worker is still to start. */
   #startsSnapshots = true;
+  /** Whether the backup Worker is still to start. */
+  #startsBackups = true;
   readonly #writerToReplica = new MessageChannel();
   readonly #snapshotLine = new MessageChannel();
 
@@ -119,7 +125,22 @@ export class Node {
     if (isServer) this.#startWriter(writerToHttp.port1);
     this.#http = this.#startHttp({ state, replica: httpToReplica.port1, writer: writerToHttp.port2 });
     if (isServer) this.#idleReader = this.#spawn("reader");
+    else this.#listening.replica.resolve();
     revokeSpentRights({ isClient: !isServer });
+    this.#serveWhenOpen();
+  }
+
+  /** Clients are answered when everything listens: what they ask next must find it (a join, a question to the name server). */
+  async #serveWhenOpen(): Promise<void> {
+    const { replica, http } = this.#listening;
+    await Promise.all([replica.promise, http.promise, this.#agent?.listening()]);
+    this.#tellHttp({ k: "serve" });
+    this.#agent?.serve();
+  }
+
+  #onReplicaListening(): void {
+    this.#startReaders();
+    this.#listening.replica.resolve();
   }
 
   #startAgent(agent: AgentConfig, state: SharedArrayBuffer, http: MessagePort): AgentParts {
@@ -199,8 +220,10 @@ export class Node {
     const worker = this.#start("http");
     worker.addEventListener("message", ({ data }: MessageEvent<FromHttpWorker>) => {
       if (data.k === "failed") this.#fail(new NodeFailure(data.message));
+      else if (data.k === "listening") this.#listening.http.resolve();
       else if (data.k === "stopped") this.#stopped.http.resolve();
       else if (data.k === "wantReader") this.#addReader();
+      else if (data.k === "wantBackups") this.#startBackups();
       else if (data.k === "ask") this.#onAsked(data);
     });
     const open: ToHttpWorker = {
@@ -239,7 +262,8 @@ export class Node {
   }
 
   #tellHttp(message: ToHttpWorker): void {
-    this.#http.postMessage(message, message.k === "reader" ? [message.line.port] : []);
+    const ports = message.k === "reader" ? [message.line.port] : message.k === "backups" ? [message.port] : [];
+    this.#http.postMessage(message, ports);
   }
 
   /** The other end of the line to the discovery Worker. */
@@ -260,9 +284,22 @@ export class Node {
     this.#revokeLibrary();
   }
 
+  #startBackups(): void {
+    const { port1, port2 } = new MessageChannel();
+    const open: OpenBackups = {
+      path: `${this.#directory.sqlite}/${DATABASE}`,
+      library: this.#scope.sqliteLibrary,
+      port: port1,
+    };
+    this.#spawn("backup").postMessage(open, [port1]);
+    this.#startsBackups = false;
+    this.#revokeLibrary();
+    this.#tellHttp({ k: "backups", port: port2 });
+  }
+
   /** Takes the right to the SQLite library from this thread, when no further Worker is to have it. */
   #revokeLibrary(): void {
-    if (this.#readerControls.length === READERS_MAX && !this.#startsSnapshots) {
+    if (this.#readerControls.length === READERS_MAX && !this.#startsSnapshots && !this.#startsBackups) {
       Deno.permissions.revokeSync({ name: "ffi" });
     }
   }
@@ -276,7 +313,7 @@ export class Node {
     const worker = this.#spawn("replica");
     worker.addEventListener("message", ({ data }: MessageEvent<FromReplica>) => {
       if (data.k === "failed") this.#onReplicaFailed(data);
-      else if (data.k === "listening") this.#startReaders();
+      else if (data.k === "listening") this.#onReplicaListening();
       else if (data.k === "wantSnapshots") this.#startSnapshots();
       else if (data.k === "clustered") this.#clustered.resolve();
       else if (data.k === "stopped") this.#stopped.replica.resolve();
@@ -335,7 +372,7 @@ export class Node {
     try {
       if (this.#config.rejoinsDamaged) healing = noteDamage(path, { nodeId, reason: message, members });
     } catch (error) {
-      this.#log(`could not note the damage in ${path}: ${error instanceof Error ? error.message : error}`);
+      this.#log(`could not note the damage in ${path}: ${messageOf(error)}`);
     }
     if (healing === undefined) this.#fail(new NodeFailure(message, exitCode));
     else this.#fail(new NodeFailure(`${message}\n${healing}`));
@@ -428,7 +465,7 @@ export class Node {
       await (task === "leave" ? this.leave() : this.onReload());
       this.#tellHttp({ k: "done", ref });
     } catch (error) {
-      this.#tellHttp({ k: "done", ref, error: error instanceof Error ? error.message : String(error) });
+      this.#tellHttp({ k: "done", ref, error: messageOf(error) });
     }
   }
 }
@@ -449,7 +486,7 @@ function usableLibrary(path: string): string {
     requireLibrary(library);
     return library;
   } catch (error) {
-    throw new NodeFailure(error instanceof Error ? error.message : String(error));
+    throw new NodeFailure(messageOf(error));
   }
 }
 

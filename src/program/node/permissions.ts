@@ -18,6 +18,7 @@ export const ROLES = [
   "sqlite",
   "reader",
   "snapshot",
+  "backup",
   "http",
   "discovery",
   "membership",
@@ -60,6 +61,7 @@ export function permissionsOf(role: Role, scope: Scope): Deno.PermissionOptionsO
       return { ...nothing, net: true, read: [scope.raftDirectory], write: [scope.raftDirectory] };
     case "sqlite":
     case "snapshot":
+    case "backup":
     case "reader": // a reader writes the shared memory file of the WAL
       return {
         ...nothing,

@@ -38,6 +38,7 @@ Deno.test("a name server does not ask itself", async () => {
   const lines: string[] = [];
   const options = { addrs: ["127.0.0.1:0"], domains: ["consul."], datacenter: "dc1", settings: SETTINGS };
   const server = new NameServer(options, NOBODY, (line) => lines.push(line));
+  server.start();
   server.settings = { ...SETTINGS, recursors: [`127.0.0.1:${server.port}`] };
   assertEquals((await ask(server.port))[3] & 15, 5, "REFUSED");
   assertEquals(lines, [`the upstream server 127.0.0.1:${server.port} is this agent itself: it is not asked`]);
@@ -51,6 +52,7 @@ Deno.test("an answer counts when it comes from the server that was asked", async
   const options = { addrs: ["127.0.0.1:0"], domains: ["consul."], datacenter: "dc1" };
   const settings = { ...SETTINGS, recursors: [`127.0.0.1:${port}`] };
   const server = new NameServer({ ...options, settings }, NOBODY, () => {});
+  server.start();
   const answered = ask(server.port);
   const [query, from] = await upstream.receive();
   const answer = (flags: number) => Uint8Array.from([...query.subarray(0, 2), 0x80, flags, ...query.subarray(4)]);

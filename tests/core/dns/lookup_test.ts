@@ -1,6 +1,7 @@
 /** What names ask for, and the answers to it (C8.1 to C8.8). */
 import { assertEquals } from "@std/assert";
-import { addressBytes, addressOfReverse, hexBytes } from "../../../src/core/dns/address.ts";
+import { parseIp } from "../../../src/base/codec/ip.ts";
+import { addressOfReverse, hexBytes } from "../../../src/core/dns/address.ts";
 import {
   answerAddress,
   answerNode,
@@ -60,15 +61,15 @@ Deno.test("lookupOf() reads from the right: domain, datacenter, keyword, name wi
 });
 
 Deno.test("addresses are read as text, as hexadecimal digits and from reverse names", () => {
-  assertEquals([...addressBytes("10.0.0.255") ?? []], [10, 0, 0, 255]);
-  assertEquals([...addressBytes("2001:db8::1") ?? []], [0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+  assertEquals([...parseIp("10.0.0.255") ?? []], [10, 0, 0, 255]);
+  assertEquals([...parseIp("2001:db8::1") ?? []], [0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
   for (const text of ["10.0.0", "10.0.0.256", "::1::", "1:2:3", "host", "", "1:2:3:4:5:6:7:8:9", "12345::"]) {
-    assertEquals(addressBytes(text), undefined, text);
+    assertEquals(parseIp(text), undefined, text);
   }
   assertEquals(hexBytes("0a0000ff"), Uint8Array.of(10, 0, 0, 255));
   assertEquals(hexBytes("0a0000f"), undefined);
   const nibbles = [..."20010db8000000000000000000000001"].reverse();
-  assertEquals(addressOfReverse([...nibbles, "IP6", "arpa"]), addressBytes("2001:db8::1"));
+  assertEquals(addressOfReverse([...nibbles, "IP6", "arpa"]), parseIp("2001:db8::1"));
   assertEquals(addressOfReverse(["1", "2", "in-addr", "arpa"]), undefined);
 });
 

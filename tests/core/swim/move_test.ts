@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { formatIp } from "../../../src/core/swim/ip.ts";
+import { formatIp } from "../../../src/base/codec/ip.ts";
 import { applyAlive, applyDead, applySuspect, ownAlive } from "../../../src/core/swim/membership_rules.ts";
 import { decodeSnapshot, encodeSnapshotLine } from "../../../src/core/serf/snapshot.ts";
 import { admissionOf } from "../../../src/drivers/membership/admission.ts";

@@ -8,6 +8,7 @@ import { freePort, until } from "../../harness/processes.ts";
 import type { QueryAnswer } from "../../../src/drivers/membership/api.ts";
 import { OurNode } from "../../harness/our_node.ts";
 import { SerfAgent } from "../../harness/serf_agent.ts";
+import { messageOf } from "../../../src/base/codec/error_text.ts";
 
 /** Limit for a death to be noticed: some 4 to 6 s with a confirmation, 18 s of suspicion when that is lost (G4.4). */
 const DEATH_MS = 30_000;
@@ -40,7 +41,7 @@ async function withPeers(
   } catch (error) {
     const logs = agents.map((agent) => `--- ${agent.name}\n${agent.log.slice(-3000)}`);
     const ours = nodes.map((node) => `--- ${node.name}\n${node.log.slice(-40).join("\n")}`);
-    throw new Error(`${error instanceof Error ? error.message : error}\n${[...logs, ...ours].join("\n")}`, {
+    throw new Error(`${messageOf(error)}\n${[...logs, ...ours].join("\n")}`, {
       cause: error,
     });
   } finally {

@@ -17,7 +17,7 @@ import { PortStream } from "../../../src/base/net/byte_stream.ts";
 import { LimitedLog } from "../../../src/drivers/membership/log_limit.ts";
 import { Membership } from "../../../src/drivers/membership/membership.ts";
 import { splitJoinAddress } from "../../../src/drivers/membership/join_address.ts";
-import { formatIp, parseIp } from "../../../src/core/swim/ip.ts";
+import { formatIp, parseIp } from "../../../src/base/codec/ip.ts";
 import { OurNode } from "../../harness/our_node.ts";
 
 async function withNodes(work: (start: typeof OurNode.start) => Promise<void>): Promise<void> {

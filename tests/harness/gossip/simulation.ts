@@ -4,7 +4,7 @@
  * @module
  */
 import type { Effect } from "../../../src/core/swim/effect.ts";
-import { formatIp } from "../../../src/core/swim/ip.ts";
+import { formatIp } from "../../../src/base/codec/ip.ts";
 import { STATE } from "../../../src/core/swim/message.ts";
 import { NO_BYTES } from "../../../src/core/swim/msgpack.ts";
 import type { SwimNode } from "../../../src/core/swim/node_table.ts";

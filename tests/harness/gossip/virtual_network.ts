@@ -4,7 +4,7 @@
  * @module
  */
 import type { Effect } from "../../../src/core/swim/effect.ts";
-import type { Endpoint } from "../../../src/core/swim/ip.ts";
+import type { Endpoint } from "../../../src/core/swim/endpoint.ts";
 import type { Swim } from "../../../src/core/swim/swim.ts";
 import type { ExchangeResult } from "../../../src/core/swim/swim_state.ts";
 import { Random } from "../random.ts";

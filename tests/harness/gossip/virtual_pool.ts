@@ -10,7 +10,7 @@ import { Serf } from "../../../src/core/serf/serf.ts";
 import type { SerfEvent, SerfOptions } from "../../../src/core/serf/state.ts";
 import { versionBytes } from "../../../src/core/swim/version.ts";
 import { aesGcm } from "../../../src/drivers/membership/aes_gcm.ts";
-import { formatIp } from "../../../src/core/swim/ip.ts";
+import { formatIp } from "../../../src/base/codec/ip.ts";
 import { addressOf, VirtualNetwork, type VirtualNode } from "./virtual_network.ts";
 
 /** Port of all nodes. */

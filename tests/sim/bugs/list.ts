@@ -276,7 +276,7 @@ const LEASES: readonly Bug[] = [
     title: "the lease is not looked at again behind the read (R10; the driver)",
     symptom: "an old state after a pause",
     file: "src/app/database/linearizable.ts",
-    find: "if (hasLease(services) && state.term === term) {",
+    find: "if (hasLease(parts) && state.term === term) {",
     replace: "if (state.term === term) {",
     caught: test("tests/app/database/linearizable_test.ts"),
   },

@@ -1,15 +1,7 @@
 /**
- * IP addresses as bytes and as text. Pure. Peers compare addresses byte by byte, so the bytes of others are kept as they
- * came; the own IPv4 address has four (G2.3).
+ * IP addresses as bytes and as text. Pure. An IPv4 address has four bytes, unless it came as an IPv4-mapped IPv6 address.
  * @module
  */
-
-/** Where a node is. */
-export interface Endpoint {
-  /** IP address as text. */
-  readonly host: string;
-  readonly port: number;
-}
 
 const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 

@@ -1,0 +1,9 @@
+/**
+ * What is said of something that was thrown. Pure.
+ * @module
+ */
+
+/** The message of an error; the text of anything else. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,12 @@
+/**
+ * The address of a node in the pool. Types only. Peers compare IP addresses byte by byte, so the bytes of others are kept as
+ * they came; the own IPv4 address has four (base/codec/ip.ts).
+ * @module
+ */
+
+/** Where a node is. */
+export interface Endpoint {
+  /** IP address as text. */
+  readonly host: string;
+  readonly port: number;
+}
