@@ -98,7 +98,7 @@ function citationFaults(path: string, text: string, { rules, families }: Known):
   return [...new Set(faults)]; // an id in brackets in a comment is found twice
 }
 
-/** What of a file is written for people, with its place in it. */
+/** The parts of a file that are prose, with their positions. */
 function* proseOf(path: string, text: string): Generator<{ readonly index: number; readonly words: string }> {
   if (path.endsWith(".md")) yield { index: 0, words: text };
   const patterns = path.endsWith(".txt") ? [/^#.*$/gm] : path.endsWith(".ts") ? [COMMENT, LABEL] : [];
