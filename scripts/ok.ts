@@ -26,7 +26,7 @@ const CHECKS: readonly Step[] = [
   { name: "lint", args: ["lint"] },
   { name: "types", args: ["check", LOCK, "mod.ts", "src", "tests", "scripts"] },
   { name: "documentation", args: ["doc", "--lint", "mod.ts"] },
-  { name: "layers", args: ["run", "--allow-read=src", "scripts/tidy.ts"] },
+  { name: "layers", args: ["run", "--allow-read=src,tests,scripts", "scripts/tidy.ts"] },
 ];
 
 /** Folders of tests in the first lane: they take about as long as all others. */

@@ -1,5 +1,5 @@
 /**
- * A simulated node: a real core, and the driver of spec/raft.md §1.3 over a simulated disk.
+ * A simulated node: a real core, and the driver of O1 to O9 over a simulated disk.
  * @module
  */
 import { decodeConfig, EMPTY_CONFIG } from "../../src/core/raft/configuration.ts";

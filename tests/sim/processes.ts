@@ -144,7 +144,7 @@ export class Processes {
     });
   }
 
-  /** Nothing starts it before its disk is another one: its exit code says so (spec/raft.md D8). */
+  /** Nothing starts it before its disk is another one: its exit code says so (D8). */
   #stop(node: SimNode): void {
     const { schedule, files, profile } = this.#parts;
     this.stopped.add(node);

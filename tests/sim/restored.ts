@@ -1,6 +1,6 @@
 /**
  * Disks that get an older content back under the same storage id: a restored image of a virtual machine, a directory
- * copied back (B3 of spec/raft.md). Says when the simulation may do that and still demand that nothing breaks.
+ * copied back (B3). Says when the simulation may do that and still demand that nothing breaks.
  *
  * Such a node has broken its word, and no protocol can always notice. What it forgot, others may not know of either:
  *

@@ -1,5 +1,5 @@
 /**
- * The one place where errors become answers (spec/rqlite.md 2.4). Handlers throw; the router catches and asks here.
+ * The one place where errors become answers (Q2.4). Handlers throw; the router catches and asks here.
  * @module
  */
 

@@ -1,5 +1,5 @@
 /**
- * `GET /status` (spec/rqlite.md 12) and `GET /debug/vars` (13.7): what this node knows of itself.
+ * `GET /status` (Q12) and `GET /debug/vars` (Q13.7): what this node knows of itself.
  * @module
  */
 import type { Config, Member } from "../../core/raft/message.ts";

@@ -1,8 +1,8 @@
 /**
- * The boundary of the Raft core: inputs in, effects out (spec/raft.md §1.1). `step(input)` only changes memory and
+ * The boundary of the Raft core: inputs in, effects out. `step(input)` only changes memory and
  * queues work; `drain()` returns one merged {@linkcode Effects} for everything stepped since the last drain. The
  * driver steps all inputs that wait, drains once, and carries the effects out under the ordering contract O1 to O9
- * (spec/raft.md §1.3). Pure data.
+ * (RULES.md). Pure data.
  * @module
  */
 import type { ClockReading, Lease } from "../../base/worker/lease.ts";

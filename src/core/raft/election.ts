@@ -1,5 +1,5 @@
 /**
- * Elections: pre-vote, vote, becoming leader, and the checks by which a leader resigns (spec/raft.md §2.1, §2.2).
+ * Elections: pre-vote, vote, becoming leader, and the checks by which a leader resigns (E1 to E12, P1 to P7).
  * @module
  */
 import { invariant } from "../../invariant.ts";

@@ -1,5 +1,5 @@
 /**
- * Replication, the follower's half: whom to follow, which entries to take, what to answer (spec/raft.md §2.3).
+ * Replication, the follower's half: whom to follow, which entries to take, what to answer (L1 to L5).
  * @module
  */
 import { DecodeError } from "../../base/codec/cursor.ts";

@@ -1,11 +1,11 @@
 /**
- * Another node remembers that this one acknowledged or promised what its disk does not hold: its directory is an older copy
- * of itself (B3), or its disk forgot what it had reported as durable. Who remembers what, and when it is asked: recall.ts.
+ * What nodes remember of each other's disks, and what a node says whose disk does not hold what another one remembers: its
+ * directory is an older copy of itself (B3), or its disk forgot what it had reported as durable. When it is asked: recall.ts.
  * @module
  */
 import { InvariantError } from "../../invariant.ts";
 import type { Log } from "./log.ts";
-import type { EntryId, Index, NodeId, Term } from "./message.ts";
+import type { EntryId, Index, Mark, NodeId, Term } from "./message.ts";
 
 /** This node's promises are worth nothing: it stops before it votes or acknowledges anything again. */
 export class LostEntriesError extends InvariantError {
@@ -44,4 +44,35 @@ export function checkHolds(log: Log, { index, term }: EntryId): void {
   const held = log.termAt(index);
   const isOther = term > 0 && held !== undefined && held !== term;
   if (index > log.last || isOther) throw LostEntriesError.ofEntry(index, log.last);
+}
+
+/** Disks whose marks are kept. Members tell theirs again and again, so what is dropped is of disks that are gone. */
+const DISKS_MAX = 64;
+
+/** Marks by storage id. */
+export class KnownMarks {
+  /** The one that was told longest ago comes first. */
+  readonly #marks = new Map<string, Mark>();
+
+  /** All that is known. */
+  get all(): Mark[] {
+    return [...this.#marks.values()];
+  }
+
+  /** Takes what a disk is said to hold. */
+  add(mark: Mark): void {
+    const known = this.#marks.get(mark.storageId);
+    this.#marks.delete(mark.storageId);
+    this.#marks.set(mark.storageId, known === undefined ? mark : later(known, mark));
+    for (const storageId of this.#marks.keys()) {
+      if (this.#marks.size <= DISKS_MAX) break;
+      this.#marks.delete(storageId);
+    }
+  }
+}
+
+/** What two marks of one disk say together. */
+function later(a: Mark, b: Mark): Mark {
+  if (a.term !== b.term) return a.term > b.term ? a : b;
+  return { ...a, vote: a.vote ?? b.vote, entry: b.entry.index > a.entry.index ? b.entry : a.entry };
 }

@@ -3,7 +3,7 @@
  *
  * Every message names its sender, its receiver and a term. The cluster id and the sender's storage id travel once per
  * stream, not per message (src/replica/), as does what its process promises. `append` and `heartbeat` carry the number of the leader's read round, which
- * replies echo (spec/raft.md §2.7).
+ * replies echo (R2).
  * @module
  */
 

@@ -1,5 +1,5 @@
 /**
- * The Raft core: a deterministic machine without I/O, clocks or randomness of its own (spec/raft.md §1). Inputs go into
+ * The Raft core: a deterministic machine without I/O, clocks or randomness of its own (its rules: RULES.md). Inputs go into
  * `step`, which only changes memory; `drain` returns one merged account of what the driver owes since the last one.
  *
  * What it guarantees, to a driver that keeps the ordering contract O1 to O9: at most one leader per term; a committed
@@ -31,7 +31,7 @@ import {
 } from "./election.ts";
 import { onAppend, onHeartbeat, onSnapshotReceived } from "./follower.ts";
 import { currentLease, onClock } from "./lease.ts";
-import { KnownMarks } from "./known_marks.ts";
+import { KnownMarks } from "./lost_entries.ts";
 import { Log } from "./log.ts";
 import { campaignIfAlone, onBootstrap, onReconfigure, promoteLearner } from "./membership.ts";
 import type { Config, Index, Message } from "./message.ts";

@@ -1,5 +1,5 @@
 /**
- * Recall: a node that starts asks the others what it promised them, before it takes part again (spec/raft.md B3, L5).
+ * Recall: a node that starts asks the others what it promised them, before it takes part again (B3, L5).
  *
  * A data directory can be an older copy of itself: a restored image, a directory copied back or started elsewhere under the
  * same node id. Such a node lacks entries that it acknowledged, or votes that it cast, and must not go on as if it had not.

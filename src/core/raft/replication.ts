@@ -1,5 +1,5 @@
 /**
- * Replication, the leader's half: entries to its peers, their answers, the commit index (spec/raft.md §2.3, §2.4). The
+ * Replication, the leader's half: entries to its peers, their answers, the commit index (L6 to L11, C1 to C4). The
  * other half is follower.ts.
  *
  * The leader decides what to send when the driver drains, not when something is stepped: many proposals become one

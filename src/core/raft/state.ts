@@ -13,7 +13,7 @@
 import { invariant } from "../../invariant.ts";
 import { type ConfigHistory, memberOf } from "./configuration.ts";
 import type { Effects, Options, Refusal, Rng, Ticket } from "./effects.ts";
-import type { KnownMarks } from "./known_marks.ts";
+import type { KnownMarks } from "./lost_entries.ts";
 import type { Log } from "./log.ts";
 import type { EntryId, Index, Mark, NodeId, OutgoingMessage, Term } from "./message.ts";
 import type { Progress } from "./progress.ts";

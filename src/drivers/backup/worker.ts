@@ -45,7 +45,6 @@ function filePieces(
   return { pieces: readPieces(file), length: Deno.statSync(file).size };
 }
 
-// deno-lint-ignore require-await -- both kinds of pieces are asked for in one way
 async function* readPieces(path: string): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const file = Deno.openSync(path);
   try {
@@ -60,7 +59,6 @@ async function* readPieces(path: string): AsyncGenerator<Uint8Array<ArrayBuffer>
   }
 }
 
-// deno-lint-ignore require-await -- see above
 async function* textPieces(
   { path, library }: Source,
   tables: readonly string[] | undefined,

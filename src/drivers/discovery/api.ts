@@ -6,7 +6,7 @@
  * @module
  */
 
-/** How nodes find each other (spec/rqlite.md 16). */
+/** How nodes find each other (Q16.1 to Q16.5). */
 export type DiscoveryOptions = DnsOptions | SrvOptions | ConsulOptions | EtcdOptions;
 
 /** Where a name server listens. */

@@ -39,7 +39,7 @@ import { Snapshots } from "./snapshots.ts";
 import { Verification } from "./verification.ts";
 import { type Hello, PROTOCOL_VERSION } from "../transport/wire.ts";
 
-/** Ticks of an election timeout; no more are made up after a longer pause of this process (spec/raft.md §1.4). */
+/** Ticks of an election timeout; no more are made up after a longer pause of this process (E13). */
 const ELECTION_TICKS = DEFAULT_OPTIONS.electionTicks;
 /** A writer in the middle of a long statement is not waited for longer: the log has what it has not applied. */
 const WRITER_CLOSE_MS = 5000;
@@ -548,7 +548,7 @@ export class ReplicaNode {
   }
 
   /**
-   * Leaves office and stops, in the order of spec/rqlite.md 15.9.
+   * Leaves office and stops, in the order of Q15.9.
    * @throws {Error} When the node was to leave the cluster and could not; it has stopped all the same.
    */
   async shutdown({ leave }: { leave: boolean }): Promise<void> {

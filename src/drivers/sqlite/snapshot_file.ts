@@ -1,5 +1,5 @@
 /**
- * Copies of the database as files, on their way from node to node (spec/raft.md §4.6, S5, S8). Beside `db.sqlite`:
+ * Copies of the database as files, on their way from node to node (A18, A19, S5, S8). Beside `db.sqlite`:
  *
  *     copy.sqlite      a copy made here, to be sent
  *     incoming.part    one that arrives, as far as it has come; incoming.json says which

@@ -3,7 +3,7 @@
  *
  * The database is its own snapshot. One row, `_muster(id = 0)`, holds index, term and time of the last applied entry,
  * and is written in the transaction of the entry's effects: after any crash the entry is either applied and counted, or
- * neither (spec/raft.md A1). With WAL and `synchronous=NORMAL` a power loss may take recent commits; the log, kept above
+ * neither (A1). With WAL and `synchronous=NORMAL` a power loss may take recent commits; the log, kept above
  * {@linkcode StateMachine.durable}, replays them.
  *
  * (1) Entries rise by one; those at or below the applied index are skipped.
@@ -15,7 +15,7 @@
  * (4) Waiters are answered after COMMIT.
  * (5) An entry's clock never runs backwards: it is the largest stamp so far, kept in the row.
  * (6) An entry always comes to a result, whatever it holds: what cannot be decoded, what fails in a way that nobody
- *     foresaw. Only the environment, damage and cancellation are thrown (spec/raft.md §4.3); what failed for want of room
+ *     foresaw. Only the environment, damage and cancellation are thrown (A13); what failed for want of room
  *     on the disk may be tried again.
  * (7) Statements go by the schema as it is stored, never by what a connection has seen before: statistics that were dropped,
  *     the order in which tables came. It decides in which order INSERT … SELECT takes its rows and keys are checked. So the

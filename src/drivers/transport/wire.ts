@@ -1,6 +1,6 @@
 /**
  * What travels between nodes on the cluster port. A connection of ours opens with the bytes `MUST`, whose first one no
- * memberlist message has (design.md §3), then frames (codec/frame.ts):
+ * memberlist message has, then frames (codec/frame.ts):
  *
  *     hello    JSON of the caller: who it is, what the stream is for
  *     welcome  JSON of the answerer, or refused: a text, after which the connection closes

@@ -1,6 +1,6 @@
 /**
  * One node: opens the data directory, starts the Workers with their permissions, connects them, and stops them in order
- * (spec/rqlite.md 15.9). A Worker that dies ends the process with a message and a non-zero code; nothing is restarted
+ * (Q15.9). A Worker that dies ends the process with a message and a non-zero code; nothing is restarted
  * here, systemd does that.
  *
  * A client agent (`muster agent` without `-server`) keeps no data: it has HTTP, the name server, and gossip, which is also its
@@ -429,7 +429,7 @@ export class Node {
     await this.#agent?.join();
   }
 
-  /** Leaves pool and cluster gracefully (spec/consul.md 9.2); the node is still to be shut down. */
+  /** Leaves pool and cluster gracefully (C9.2); the node is still to be shut down. */
   async leave(): Promise<void> {
     this.#log("Gracefully shutting down agent...");
     await this.#agent?.leave();

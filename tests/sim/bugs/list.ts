@@ -1,5 +1,5 @@
 /**
- * The seeded bugs of spec/raft.md §5.5: small changes that break one rule each, and who must notice them. They are text,
+ * The seeded bugs: small changes that break one rule each, and who must notice them. They are text,
  * applied to a copy of the code (run.ts), so that the code itself has no switch for them; text that no longer occurs is
  * an error, so that the list keeps up with the code.
  *
@@ -448,7 +448,7 @@ const AROUND: readonly Bug[] = [
   },
   {
     id: "17",
-    title: "a full disk is recorded as the result of an entry (§4.3)",
+    title: "a full disk is recorded as the result of an entry (A13)",
     symptom: "nodes differ",
     file: "src/drivers/sqlite/failure.ts",
     find: '[13, { name: "SQLITE_FULL", rule: IF_FAILED }]',
@@ -457,7 +457,7 @@ const AROUND: readonly Bug[] = [
   },
   {
     id: "18",
-    title: "random() is SQLite's own, in triggers and everywhere (§4.4)",
+    title: "random() is SQLite's own, in triggers and everywhere (A20)",
     symptom: "nodes differ",
     file: "src/drivers/sqlite/determinism.ts",
     find: "    this.#control.setRandom(\n",
@@ -475,7 +475,7 @@ const AROUND: readonly Bug[] = [
   },
   {
     id: "24",
-    title: "a damaged batch is cut off although whole ones follow it (§3.3)",
+    title: "a damaged batch is cut off although whole ones follow it (D17)",
     symptom: "a node forgets what it acknowledged",
     file: "src/drivers/log/recovery.ts",
     find: "  if (later !== undefined) {",

@@ -54,7 +54,7 @@ const FILES: readonly Bug[] = [
   },
   {
     id: "30",
-    title: "a torn write is taken for damage where its header lies in two sectors (§3.3)",
+    title: "a torn write is taken for damage where its header lies in two sectors (D17)",
     symptom: "a node does not start after a power loss",
     file: "src/drivers/log/recovery.ts",
     find: "Math.max(headerEnd, lastWritten + 1);",
@@ -147,7 +147,7 @@ const OLD_DISKS: readonly Bug[] = [
   },
   {
     id: "34",
-    title: "the log ends where nothing is in the place of the next batch, whatever follows (§3.3)",
+    title: "the log ends where nothing is in the place of the next batch, whatever follows (D17)",
     symptom: "a node forgets what it acknowledged when a write landed elsewhere",
     file: "src/drivers/log/recovery.ts",
     find: "  if (lastWritten < offset) return;",
