@@ -19,6 +19,7 @@ export function newCounters(): Counters {
     user_reaps: 0,
     backups: 0,
     loads: 0,
+    boots: 0,
     running: 0,
   };
 }
@@ -40,6 +41,7 @@ export interface Counters {
   user_reaps: number;
   backups: number;
   loads: number;
+  boots: number;
   /** Requests under way. */
   running: number;
 }
