@@ -11,7 +11,7 @@ import type { BoundStatement } from "../../core/sql/command.ts";
 import { countedBytes, PART_LENGTH } from "../../core/sql/result_text.ts";
 import { indent } from "../http/json.ts";
 import type { Params } from "../http/params.ts";
-import { HttpError, type HttpResponse } from "../http/problem.ts";
+import type { HttpResponse } from "../http/problem.ts";
 import { type HttpRequest, textOf } from "../http/request.ts";
 import { decodeStatements, sqlText } from "./body.ts";
 import { askLeader, type LeaderParts } from "./leadership.ts";
@@ -32,7 +32,6 @@ const encoder = new TextEncoder();
 /** `POST /db/execute`. */
 export async function handleExecute(request: HttpRequest, parts: DataParts): Promise<HttpResponse> {
   parts.counters.executions++;
-  if (request.params.has("queue")) throw new HttpError(501, "queued writes are not supported yet");
   const statements = statementsOf(request, { plainText: true });
   return await orAskLeader(request, parts, () => parts.database.execute(dataRequest(request, statements)));
 }

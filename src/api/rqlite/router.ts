@@ -8,11 +8,12 @@ import { type BackupParts, handleBackup } from "./backup.ts";
 import { type DataParts, handleExecute, handleQuery, handleRequest } from "./data.ts";
 import { handleBoot, handleLoad, type LoadParts } from "./load.ts";
 import { handleLeader, handleNodes, handleReadyz, handleRemove, type NodesParts } from "./nodes.ts";
+import { handleBatch, handleQueued, isBatch, type QueueParts } from "./queue.ts";
 import { handleReap, handleSnapshot, handleVerify, type SnapshotParts } from "./snapshot.ts";
 import { handleStatus, handleVars, type StatusParts } from "./status.ts";
 
 /** What the handlers of this API work with, together. */
-export type RqliteParts = BackupParts & LoadParts & DataParts & NodesParts & SnapshotParts & StatusParts;
+export type RqliteParts = BackupParts & QueueParts & LoadParts & DataParts & NodesParts & SnapshotParts & StatusParts;
 
 /** Answers one kind of request. */
 type Handler = (request: HttpRequest, parts: RqliteParts) => HttpResponse | Promise<HttpResponse>;
@@ -30,8 +31,14 @@ const later = (what: string): Handler => () => {
   throw new HttpError(501, `${what} is not supported yet`);
 };
 
+/** `POST /db/execute`: at once, queued, or a batch of another node's queue. */
+function execute(request: HttpRequest, parts: RqliteParts): Promise<HttpResponse> {
+  if (isBatch(request)) return handleBatch(request, parts);
+  return request.params.has("queue") ? handleQueued(request, parts) : handleExecute(request, parts);
+}
+
 const ROUTES: readonly Route[] = [
-  { path: "/db/execute", isPrefix: true, methods: ["POST"], handler: handleExecute },
+  { path: "/db/execute", isPrefix: true, methods: ["POST"], handler: execute },
   { path: "/db/query", isPrefix: true, methods: ["GET", "POST"], handler: handleQuery },
   { path: "/db/request", isPrefix: true, methods: ["POST"], handler: handleRequest },
   { path: "/status", isPrefix: true, methods: ["GET"], handler: handleStatus },

@@ -4,6 +4,7 @@
  */
 
 import type { AgentOptions, SupervisorTask } from "../../app/agent/agent.ts";
+import type { WriteQueueOptions } from "../../app/database/write_queue.ts";
 import type { ReaderLine } from "../../drivers/sqlite/api.ts";
 
 /** Where in shared memory a record lies. */
@@ -54,6 +55,8 @@ export interface HttpOptions {
   readonly connectionsMax: number;
   /** Time for a client to send its body. @default {60000} */
   readonly bodyTimeoutMs: number;
+  /** Queued writes. */
+  readonly writeQueue: WriteQueueOptions;
   /** Limit of a read where the request names none. @default {60000} */
   readonly queryTimeoutMs: number;
   /** Facts for `/status` that do not change while the node runs. */

@@ -21,8 +21,10 @@ import type { Agent } from "../../app/agent/agent.ts";
 import { EventLog } from "../../app/agent/event_log.ts";
 import { LocalNodes, type NodeSource, RemoteNodes, serverAccess } from "../../app/agent/nodes.ts";
 import { Backups } from "../../app/database/backups.ts";
+import { WriteQueue } from "../../app/database/write_queue.ts";
 import { newCounters } from "../../app/database/counters.ts";
 import { Database } from "../../app/database/database.ts";
+import { batchWriter } from "../rqlite/queue.ts";
 import { type HttpServer, serveHttp } from "../http/server.ts";
 import { serveForwarded } from "./forwarded.ts";
 import { route, takesStream } from "./router.ts";
@@ -59,7 +61,9 @@ function open(message: OpenHttp): void {
   };
   const catalog = new Catalog(parts);
   const agent = agentOf(message);
-  const made: Services = { ...parts, database: new Database(parts), catalog, agent, log };
+  const data = { ...parts, database: new Database(parts) };
+  const queue = new WriteQueue(options.writeQueue, batchWriter(data), log);
+  const made: Services = { ...data, queue, catalog, agent, log };
   replica.onDatabaseReplaced = () => (readers.reopen(), catalog.changed());
   replica.onCatalogChanged = () => catalog.changed();
   if (agent) openAgent(made, agent);
@@ -155,6 +159,7 @@ async function startNameServer(port: MessagePort): Promise<void> {
 }
 
 async function shutdown(): Promise<void> {
+  await services?.queue.close(SHUTDOWN_MS / 2);
   await Promise.race([server?.shutdown(), new Promise((resolve) => setTimeout(resolve, SHUTDOWN_MS))]);
   services?.readers.close();
   scope.postMessage({ k: "stopped" });

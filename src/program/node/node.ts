@@ -248,6 +248,7 @@ export class Node {
         connectionsMax: config.httpConnectionsMax,
         bodyTimeoutMs: config.httpBodyTimeoutMs,
         queryTimeoutMs: config.queryTimeoutMs,
+        writeQueue: config.writeQueue,
         heartbeatTimeoutMs: config.heartbeatTimeoutMs,
         facts: machineFacts(config, this.#directory.path),
         startedMs: this.#startedMs,

@@ -10,6 +10,7 @@ import { ReplicaClient } from "../../../src/app/database/replica_client.ts";
 import { Catalog } from "../../../src/app/agent/catalog.ts";
 import type { Agent } from "../../../src/app/agent/agent.ts";
 import { Backups } from "../../../src/app/database/backups.ts";
+import { WriteQueue } from "../../../src/app/database/write_queue.ts";
 import { newCounters } from "../../../src/app/database/counters.ts";
 import { Database } from "../../../src/app/database/database.ts";
 import { route, takesStream } from "../../../src/api/server/router.ts";
@@ -33,6 +34,7 @@ const OPTIONS: HttpOptions = {
   connectionsMax: 3,
   bodyTimeoutMs: 300,
   queryTimeoutMs: 1000,
+  writeQueue: { capacity: 8, batchSize: 4, timeoutMs: 10, isTransaction: false },
   heartbeatTimeoutMs: 1000,
   facts: {},
   startedMs: 0,
@@ -76,6 +78,7 @@ async function serving(work: (port: number, parts: ServerParts & Services) => Pr
     ...parts,
     database: new Database(parts),
     backups: new Backups(() => {}),
+    queue: new WriteQueue(OPTIONS.writeQueue, () => Promise.reject(new Error("no")), () => {}),
     catalog: new Catalog(parts),
     agent: agentOf(channels[2].port1),
     log: () => {},
