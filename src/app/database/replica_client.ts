@@ -5,6 +5,7 @@
  * the more there is to do.
  * @module
  */
+import { type Call, Callee, Caller } from "../../base/worker/channel.ts";
 import { RemoteClock } from "../../base/worker/clock.ts";
 import { Deadlines } from "../../base/worker/deadlines.ts";
 import { pack } from "../../base/codec/packed.ts";
@@ -12,9 +13,11 @@ import type {
   ForwardedRequest,
   ForwardedResponse,
   FromHttp,
+  HttpMethods,
   LeaderInfo,
   Refused,
   ReplicaMethods,
+  ServedResponse,
   ToHttp,
 } from "../../drivers/replica/api.ts";
 import type { Member } from "../../core/raft/message.ts";
@@ -69,14 +72,12 @@ export class ReplicaClient {
   /** Servers of the configuration in force. */
   members: readonly Member[] = [];
   readonly #replica: MessagePort;
-  readonly #serve: Serve;
+  readonly #caller: Caller<ReplicaMethods>;
+  readonly #callee: Callee<HttpMethods>;
   readonly #answers: AnswerBudget;
   readonly #writes = new Map<number, (result: WriteResult) => void>();
   readonly #deadlines = new Deadlines();
-  readonly #calls = new Map<number, Waiting<unknown>>();
   readonly #reads = new Map<number, Waiting<{ readonly byLease: boolean }>>();
-  /** For requests of other nodes under way, how to say that nobody waits for the answer. */
-  readonly #served = new Map<number, () => void>();
   /** Long answers on their way to other nodes. */
   readonly #held = new Map<number, HeldAnswer>();
   #outbox: { readonly ref: number; readonly body: Uint8Array; readonly render: number }[] = [];
@@ -87,7 +88,13 @@ export class ReplicaClient {
   constructor(ports: { replica: MessagePort; writer: MessagePort }, serve: Serve, answers: AnswerBudget) {
     this.#answers = answers;
     this.#replica = ports.replica;
-    this.#serve = serve;
+    this.#caller = new Caller(ports.replica, {
+      callee: "the replica",
+      failure: (message, code) => new ReplicaError(message, code),
+    });
+    this.#callee = new Callee<HttpMethods>(ports.replica, {
+      serve: async (request, call) => this.#served(await serve(request, call.over), call),
+    });
     ports.replica.onmessage = ({ data }: MessageEvent<ToHttp>) => this.#onReplica(data);
     ports.writer.onmessage = ({ data }: MessageEvent<Outcomes | CatalogChanged>) => {
       if (data.k === "outcomes") this.#onOutcomes(data);
@@ -179,12 +186,7 @@ export class ReplicaClient {
     params: ReplicaMethods[M]["params"],
     over?: Promise<void>,
   ): Promise<ReplicaMethods[M]["result"]> {
-    return new Promise((resolve, reject) => {
-      const ref = this.#nextRef++;
-      this.#calls.set(ref, { resolve: (value) => resolve(value as ReplicaMethods[M]["result"]), reject });
-      this.#post({ k: "call", ref, method, params });
-      over?.then(() => this.#calls.has(ref) && this.#post({ k: "cancel", ref }));
-    });
+    return this.#caller.call(method, params, { over });
   }
 
   #onOutcomes({ outcomes }: Outcomes): void {
@@ -203,24 +205,18 @@ export class ReplicaClient {
       case "refused":
         for (const refused of message.items) this.#settle(refused.ref, { k: "refused", refused });
         return;
-      case "answer": {
-        const call = this.#calls.get(message.ref);
-        this.#calls.delete(message.ref);
-        if (message.error !== undefined) call?.reject(new ReplicaError(message.error, message.code ?? "failed"));
-        else call?.resolve(message.result);
-        return;
-      }
+      case "answer":
+        return this.#caller.settle(message);
+      case "call":
+      case "cancel":
+        return this.#callee.take(message);
       case "readIndices":
         if (message.aheadMs !== undefined) this.clock.heard(message.aheadMs);
         for (const ref of message.refs) this.#settleRead(ref, message);
         return;
-      case "serve":
-        return void this.#serveOne(message);
-      case "serveOver":
-        return this.#served.get(message.ref)?.();
       case "sent":
-        this.#held.get(message.ref)?.release();
-        return void this.#held.delete(message.ref);
+        this.#held.get(message.held)?.release();
+        return void this.#held.delete(message.held);
       case "databaseReplaced":
         return this.onDatabaseReplaced();
       case "leader":
@@ -232,21 +228,12 @@ export class ReplicaClient {
     }
   }
 
-  async #serveOne({ ref, request }: Extract<ToHttp, { k: "serve" }>): Promise<void> {
-    const over = Promise.withResolvers<void>();
-    this.#served.set(ref, over.resolve);
-    const { response, held } = await this.#serve(request, over.promise);
-    this.#served.delete(ref);
-    if (held) this.#held.set(ref, held);
-    const message: FromHttp = { k: "served", ref, response };
-    this.#replica.postMessage(
-      message,
-      held && response.body.buffer instanceof ArrayBuffer ? [response.body.buffer] : [],
-    );
-  }
-
-  #post(message: FromHttp): void {
-    this.#replica.postMessage(message);
+  /** An answer for another node; a long one is kept until it has left, and moves instead of being copied. */
+  #served({ response, held }: Awaited<ReturnType<Serve>>, { ref, transfer }: Call): ServedResponse {
+    if (!held) return { response };
+    this.#held.set(ref, held);
+    if (response.body.buffer instanceof ArrayBuffer) transfer.push(response.body.buffer);
+    return { response, held: ref };
   }
 
   #settleRead(ref: number, { error, code, byLease = false }: Partial<Extract<ToHttp, { k: "readIndices" }>>): void {
