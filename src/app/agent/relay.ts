@@ -25,6 +25,8 @@ const HOLD_PAUSE_MS_MAX = 1600;
 /** Another server takes over now and then, so that load follows servers that come. */
 const REBALANCE_MS = 150_000;
 
+const NO_REPLICA = "this is a client agent";
+
 /** What this agent says of itself to servers. */
 export interface RelayOptions {
   readonly nodeId: string;
@@ -34,6 +36,9 @@ export interface RelayOptions {
 
 /** There is no server to ask. */
 class NoServerError extends Error {}
+
+/** Only a replica can do it. */
+class NoReplicaError extends Error {}
 
 /** Hands requests to servers. */
 export class Relay {
@@ -102,14 +107,7 @@ export class Relay {
       case "propose":
         return this.#tell({
           k: "refused",
-          items: message.refs.map((ref) => ({ ref, code: "not_leader", message: "this is a client agent" })),
-        });
-      case "reads":
-        return this.#tell({
-          k: "readIndices",
-          refs: message.refs,
-          error: "this is a client agent",
-          code: "not_leader",
+          items: message.refs.map((ref) => ({ ref, code: "not_leader", message: NO_REPLICA })),
         });
       case "answer": // nothing is asked of HTTP here
         return;
@@ -121,6 +119,9 @@ export class Relay {
       throw new RemoteError(`a client agent has no "${method}"`);
     };
     return {
+      confirm() {
+        throw new NoReplicaError();
+      },
       forward: (params, { over }) => this.#forward(params, over),
       counters: () => ({}),
       status: () => ({ servers: this.#servers }),
@@ -197,5 +198,6 @@ function serverAddr({ addr, port, tags }: MemberRecord): string {
 }
 
 function described(error: unknown): DescribedError {
-  return error instanceof NoServerError ? { error: "no known servers", code: "no_servers" } : describeFailure(error);
+  if (error instanceof NoServerError) return { error: "no known servers", code: "no_servers" };
+  return error instanceof NoReplicaError ? { error: NO_REPLICA, code: "not_leader" } : describeFailure(error);
 }

@@ -1,8 +1,9 @@
 /**
- * This Worker's end of the line to the replica and the writer: writes in batches, outcomes matched by number.
+ * This Worker's end of the line to the replica and the writer.
  *
  * What arrives within one turn of the event loop leaves in one message, so that a message between Workers carries more
- * the more there is to do.
+ * the more there is to do. Reads that wait for a confirmation share one call. Writes are packed and keep numbers of their
+ * own: a command goes to the replica while its outcome comes from the writer, many of them in one message.
  * @module
  */
 import { type Call, Callee, Caller } from "../../base/worker/channel.ts";
@@ -52,8 +53,11 @@ export type Serve = (
   over: Promise<void>,
 ) => Promise<{ response: ForwardedResponse; held?: HeldAnswer }>;
 
-interface Waiting<T> {
-  resolve(value: T): void;
+/** A read that waits for its confirmation. */
+interface Read {
+  readonly timeoutMs: number;
+  readonly byRound: boolean;
+  resolve(how: { readonly byLease: boolean }): void;
   reject(error: Error): void;
 }
 
@@ -77,11 +81,11 @@ export class ReplicaClient {
   readonly #answers: AnswerBudget;
   readonly #writes = new Map<number, (result: WriteResult) => void>();
   readonly #deadlines = new Deadlines();
-  readonly #reads = new Map<number, Waiting<{ readonly byLease: boolean }>>();
+  readonly #reads = new Set<Read>();
   /** Long answers on their way to other nodes. */
   readonly #held = new Map<number, HeldAnswer>();
   #outbox: { readonly ref: number; readonly body: Uint8Array; readonly render: number }[] = [];
-  #readOutbox: { readonly ref: number; readonly timeoutMs: number; readonly byRound: boolean }[] = [];
+  #readOutbox: Read[] = [];
   #flushDue = false;
   #nextRef = 1;
 
@@ -133,11 +137,19 @@ export class ReplicaClient {
    */
   confirmRead(timeoutMs: number, { byRound } = { byRound: true }): Promise<{ readonly byLease: boolean }> {
     return new Promise((resolve, reject) => {
-      const ref = this.#nextRef++;
-      const limit = this.#deadlines.start(timeoutMs, () => this.#settleRead(ref, { error: "timeout waiting for fsm" }));
+      const limit = this.#deadlines.start(timeoutMs, () => {
+        this.#reads.delete(read);
+        reject(new ReplicaError("timeout waiting for fsm", "failed"));
+      });
       const clear = () => this.#deadlines.remove(limit);
-      this.#reads.set(ref, { resolve: (how) => (clear(), resolve(how)), reject: (error) => (clear(), reject(error)) });
-      this.#readOutbox.push({ ref, timeoutMs, byRound });
+      const read: Read = {
+        timeoutMs,
+        byRound,
+        resolve: (how) => (clear(), resolve(how)),
+        reject: (error) => (clear(), reject(error)),
+      };
+      this.#reads.add(read);
+      this.#readOutbox.push(read);
       this.#schedule();
     });
   }
@@ -166,15 +178,23 @@ export class ReplicaClient {
     if (this.#readOutbox.length > 0) {
       const reads = this.#readOutbox;
       this.#readOutbox = [];
-      const message: FromHttp = {
-        k: "reads",
-        refs: reads.map(({ ref }) => ref),
-        timeoutMs: Math.max(...reads.map(({ timeoutMs }) => timeoutMs)), // each has its own limit here
-        byRound: reads.some(({ byRound }) => byRound),
-        nowMs: performance.now(),
-      };
-      this.#replica.postMessage(message);
+      this.#confirm(reads);
     }
+  }
+
+  /** One call for all: each has its own time limit here. */
+  #confirm(reads: readonly Read[]): void {
+    const confirmed = this.#caller.call("confirm", {
+      timeoutMs: Math.max(...reads.map(({ timeoutMs }) => timeoutMs)),
+      byRound: reads.some(({ byRound }) => byRound),
+      nowMs: performance.now(),
+    });
+    confirmed.then(({ byLease, aheadMs }) => {
+      if (aheadMs !== undefined) this.clock.heard(aheadMs);
+      for (const read of reads) if (this.#reads.delete(read)) read.resolve({ byLease });
+    }, (error) => {
+      for (const read of reads) if (this.#reads.delete(read)) read.reject(error);
+    });
   }
 
   /**
@@ -210,10 +230,6 @@ export class ReplicaClient {
       case "call":
       case "cancel":
         return this.#callee.take(message);
-      case "readIndices":
-        if (message.aheadMs !== undefined) this.clock.heard(message.aheadMs);
-        for (const ref of message.refs) this.#settleRead(ref, message);
-        return;
       case "sent":
         this.#held.get(message.held)?.release();
         return void this.#held.delete(message.held);
@@ -234,12 +250,5 @@ export class ReplicaClient {
     this.#held.set(ref, held);
     if (response.body.buffer instanceof ArrayBuffer) transfer.push(response.body.buffer);
     return { response, held: ref };
-  }
-
-  #settleRead(ref: number, { error, code, byLease = false }: Partial<Extract<ToHttp, { k: "readIndices" }>>): void {
-    const read = this.#reads.get(ref);
-    this.#reads.delete(ref);
-    if (error !== undefined) read?.reject(new ReplicaError(error, code ?? "failed"));
-    else read?.resolve({ byLease });
   }
 }

@@ -164,7 +164,7 @@ export class Caller<M extends MethodTable<M>> {
   #remove(ref: number): Waiting | undefined {
     const call = this.#calls.get(ref);
     this.#calls.delete(ref);
-    clearTimeout(call?.timer);
+    if (call?.timer !== undefined) clearTimeout(call.timer);
     return call;
   }
 

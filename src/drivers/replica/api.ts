@@ -128,6 +128,8 @@ export interface Proposals {
 
 /** What can be asked of the replica, by method: parameters and result. */
 export interface ReplicaMethods {
+  /** Waits until this node has applied everything that is committed now, for all reads of one turn. */
+  confirm: { params: ReadsToConfirm; result: Confirmation };
   /** Hands an HTTP request to the leader. */
   forward: { params: { request: ForwardedRequest; timeoutMs: number; retries: number }; result: ForwardedResponse };
   /** The servers with what they say of themselves, each asked now. */
@@ -163,6 +165,23 @@ export interface ServedResponse {
   readonly held?: number;
 }
 
+/** Reads that wait for one confirmation. */
+export interface ReadsToConfirm {
+  readonly timeoutMs: number;
+  /** A lease is not enough: a quorum is to be asked. */
+  readonly byRound: boolean;
+  /** The asker's monotonic clock. */
+  readonly nowMs: number;
+}
+
+/** How reads were confirmed. */
+export interface Confirmation {
+  /** Only by a lease: it must still hold when the transaction is open. */
+  readonly byLease: boolean;
+  /** Where leases are on: this clock, at the arrival of the question, less the asker's when it asked. */
+  readonly aheadMs?: number;
+}
+
 /** One server of `/nodes`. */
 export interface NodeInfo {
   readonly id: string;
@@ -181,16 +200,7 @@ export interface NodeInfo {
 export type FromHttp =
   | Proposals
   | ToCallee<ReplicaMethods>
-  | ToCaller // how `serve` ended
-  | {
-    readonly k: "reads";
-    readonly refs: readonly number[];
-    readonly timeoutMs: number;
-    /** A lease is not enough. */
-    readonly byRound: boolean;
-    /** The asker's monotonic clock. */
-    readonly nowMs: number;
-  };
+  | ToCaller; // how `serve` ended;
 
 /** Why a write has no result. `unknown` is the only case in which it may have taken effect (spec/raft.md §2.9). */
 export interface Refused {
@@ -212,16 +222,6 @@ export interface Refused {
 export type ToHttp =
   | { readonly k: "refused"; readonly items: readonly Refused[] }
   | ToCaller
-  | {
-    readonly k: "readIndices";
-    readonly refs: readonly number[];
-    readonly error?: string;
-    readonly code?: string;
-    /** Only a lease vouches for them: it must still hold when the transaction is open. */
-    readonly byLease?: boolean;
-    /** Where leases are on: this clock, at the arrival of the question, less the asker's when it asked. */
-    readonly aheadMs?: number;
-  }
   | ToCallee<HttpMethods>
   | { readonly k: "sent"; readonly held: number } // the long answer of this number has left
   | { readonly k: "databaseReplaced" } // readers have to open it again

@@ -13,12 +13,14 @@ import { withTimeout } from "../../base/worker/with_timeout.ts";
 import { unpack } from "../../base/codec/packed.ts";
 import { renderFlags } from "../../core/sql/render_options.ts";
 import type {
+  Confirmation,
   ForwardedRequest,
   ForwardedResponse,
   FromHttp,
   HttpMethods,
   LeaderInfo,
   Proposals,
+  ReadsToConfirm,
   Refused,
   ReplicaMethods,
   ReplicaOptions,
@@ -140,8 +142,6 @@ export class HttpPorts {
     switch (message.k) {
       case "propose":
         return this.#propose(port, message);
-      case "reads":
-        return void this.#readIndices(port, message);
       case "answer":
         return http.settle(message);
       case "call":
@@ -161,21 +161,17 @@ export class HttpPorts {
   }
 
   /** One round confirms all reads that came together, if a lease does not. */
-  async #readIndices(port: number, message: Extract<FromHttp, { k: "reads" }>): Promise<void> {
-    const { refs, timeoutMs, byRound, nowMs } = message;
+  async #confirm({ timeoutMs, byRound, nowMs }: ReadsToConfirm): Promise<Confirmation> {
     const { replica, options } = this.#parts;
     const aheadMs = performance.now() - nowMs;
-    try {
-      const byLease = await withTimeout(replica.readIndex({ byRound }), timeoutMs, "timeout waiting for fsm");
-      this.#post(port, { k: "readIndices", refs, byLease, ...(options.leaseReads && { aheadMs }) });
-    } catch (error) {
-      this.#post(port, { k: "readIndices", refs, ...described(error) });
-    }
+    const byLease = await withTimeout(replica.readIndex({ byRound }), timeoutMs, "timeout waiting for fsm");
+    return { byLease, ...(options.leaseReads && { aheadMs }) };
   }
 
   #methods(): Methods<ReplicaMethods> {
     const { cluster, node } = this.#parts;
     return {
+      confirm: (params) => this.#confirm(params),
       forward: (params, { over }) => this.#forward(params, over),
       nodes: ({ timeoutMs }) => cluster.nodes(timeoutMs),
       remove: async ({ id }) => ({ removed: await cluster.remove(id) }),
