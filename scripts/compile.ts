@@ -20,6 +20,7 @@ const WORKERS = [
   "src/drivers/sqlite/worker.ts",
   "src/drivers/sqlite/reader_worker.ts",
   "src/drivers/sqlite/snapshot_worker.ts",
+  "src/drivers/backup/worker.ts",
   "src/api/server/worker.ts",
   "src/drivers/discovery/worker.ts",
   "src/app/agent/worker.ts",

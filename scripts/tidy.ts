@@ -1,12 +1,13 @@
 /**
  * Checks what the compiler does not: that imports go down the floors of `src/` and never in a circle, that pure cores stay
- * pure, that Workers start in one place, that files, folders and functions keep a readable size. Prints each fault with its
- * place; exits 1 when there is one.
+ * pure, that Workers start in one place, that files, folders and functions keep a readable size, that every rule that is
+ * cited is written down and tested. Prints each fault with its place; exits 1 when there is one.
  *
  * @module
  */
 import { codeOf, sourceFiles } from "./tidy/source.ts";
 import { importFaults } from "./tidy/imports.ts";
+import { ruleFaults } from "./tidy/rules.ts";
 import { sizeFaults } from "./tidy/sizes.ts";
 
 const PURE = /^src\/core\/|^src\/base\/codec\//;
@@ -31,13 +32,19 @@ function* faultsOf(path: string, text: string): Generator<string> {
 
 const sources = new Map<string, string>();
 for (const path of sourceFiles("src")) sources.set(path, Deno.readTextFileSync(path));
+const prose = new Map<string, string>();
+for (const root of ["src", "tests", "scripts"]) {
+  for (const path of sourceFiles(root, [".ts", ".txt", "/RULES.md"])) prose.set(path, Deno.readTextFileSync(path));
+}
+const files = new Set(sourceFiles("tests", [""]));
 const faults = [
   ...[...sources].flatMap(([path, text]) => [...faultsOf(path, text)]),
   ...importFaults(sources),
   ...sizeFaults(sources),
+  ...ruleFaults(prose, (path) => files.has(path)),
 ];
 for (const fault of faults) console.error(fault);
 console.error(
-  faults.length === 0 ? "tidy: floors, purity and sizes are as they should be" : `tidy: ${faults.length} faults`,
+  faults.length === 0 ? "tidy: floors, purity, sizes and rules are as they should be" : `tidy: ${faults.length} faults`,
 );
 Deno.exit(faults.length === 0 ? 0 : 1);

@@ -28,6 +28,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "drivers/replica": ["drivers/log", "drivers/transport", "drivers/cluster"],
   "drivers/libsqlite": [],
   "drivers/sqlite": ["drivers/libsqlite"],
+  "drivers/backup": ["drivers/libsqlite", "drivers/sqlite"],
   "drivers/membership": [],
   "drivers/discovery": [],
   "app/database": [],

@@ -3,12 +3,12 @@
  * @module
  */
 
-/** Paths of all TypeScript files below a directory, with `/` between their parts. */
-export function* sourceFiles(directory: string): Generator<string> {
+/** Paths of all files below a directory whose names end in one of `endings`, with `/` between their parts. */
+export function* sourceFiles(directory: string, endings: readonly string[] = [".ts"]): Generator<string> {
   for (const entry of Deno.readDirSync(directory)) {
     const path = `${directory}/${entry.name}`;
-    if (entry.isDirectory) yield* sourceFiles(path);
-    else if (path.endsWith(".ts")) yield path;
+    if (entry.isDirectory) yield* sourceFiles(path, endings);
+    else if (endings.some((ending) => path.endsWith(ending))) yield path;
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * The API and the commands of agents, over real processes: events, keys, blocking queries and consistency, reload, monitor,
- * names in conflict, the domain name server with upstream servers and rubbish (spec/consul.md 3, 6 to 9).
+ * names in conflict, the domain name server with upstream servers and rubbish (C3.1 to C9.11).
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { until } from "../harness/processes.ts";

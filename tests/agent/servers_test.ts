@@ -1,6 +1,6 @@
 /**
  * Servers that find each other by gossip form a Raft cluster, take later ones in and let those go that leave; clients reach
- * it through any of them; nodes that move to other addresses are found again (spec/consul.md 9.6, 9.7).
+ * it through any of them; nodes that move to other addresses are found again (C9.6, C9.7).
  */
 import { assert, assertEquals } from "@std/assert";
 import { until } from "../harness/processes.ts";

@@ -1,6 +1,6 @@
 /**
  * The story that Consul's getting-started page tells, with muster: a server and a client that know nobody, one join, lookups by
- * DNS and HTTP, a graceful leave, a death, a return (spec/consul.md 1, 13); on two loopback addresses, and on two machines
+ * DNS and HTTP, a graceful leave, a death, a return (C1.1, C13.1); on two loopback addresses, and on two machines
  * of their own (network namespaces) where that is allowed.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";

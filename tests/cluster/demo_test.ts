@@ -5,10 +5,11 @@ import { assertEquals, assertMatch, assertNotMatch } from "@std/assert";
 
 const SCRIPT = new URL("../../scripts/demo.ts", import.meta.url).pathname;
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
+const LOCK = new URL("../../deno.dev.lock", import.meta.url).pathname;
 
 async function demo(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", `--config=${CONFIG}`, "-P=tool", SCRIPT, ...args],
+    args: ["run", `--config=${CONFIG}`, `--lock=${LOCK}`, "-P=tool", SCRIPT, ...args],
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

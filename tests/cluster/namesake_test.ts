@@ -1,13 +1,16 @@
 /**
- * Nodes that claim an id which another one has: refused as long as that one lives, taken in when it does not.
+ * Nodes that claim an id which another one has: refused as long as that one lives, taken in when it does not, unless their
+ * data are an older copy of what it had.
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import {
   clusterFlags,
   leaderOf,
+  type NodePlace,
   nodePlace,
   type NodeProcess,
   startCluster,
+  type StartNode,
   until,
   withNodes,
 } from "../harness/processes.ts";
@@ -92,3 +95,84 @@ Deno.test("a copy of a live node's data directory is refused, and is that node w
     await hasRow(copy, 2);
     assertEquals(await addrOf(leader, place.id), copy.clusterAddr);
   }));
+
+/** Exit code for data that must be looked at. */
+const DAMAGED = 3;
+/** Ends a node's process without a word to the others. */
+const KILL = "SIGKILL";
+
+/** How far a node knows the log of another one to reach, at least. */
+async function remembered(by: NodeProcess, { directory }: NodePlace): Promise<number> {
+  const { storageId } = JSON.parse(await Deno.readTextFile(`${directory}/node.json`));
+  const marks = await by.status("store.raft.marks") as { storageId: string; entry: { index: number } }[];
+  return marks.find((mark) => mark.storageId === storageId)?.entry.index ?? 0;
+}
+
+/** Has a node lead. */
+async function hasLead(nodes: readonly NodeProcess[], to: NodeProcess): Promise<void> {
+  const leader = await leaderOf(nodes);
+  if (leader === to) return;
+  const response = await fetch(`${leader.url}/leader?wait`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ id: to.place.id }),
+  });
+  assertEquals([response.status, await response.text()], [200, ""]);
+  await until(`node ${to.place.id} leading`, async () => await leaderOf(nodes) === to || undefined);
+}
+
+/** How those that counted an acknowledgement lose office, or their memory, before the copy starts; the leader comes first. */
+const MEANWHILE: Record<string, (others: [NodeProcess, NodeProcess], start: StartNode) => Promise<void>> = {
+  "the leader stays": () => Promise.resolve(),
+  "another node leads": (others) => hasLead(others, others[1]),
+  "the leader starts anew": async ([leader, other], start) => {
+    await leader.stop(KILL);
+    const again = start(leader.place);
+    await again.ready();
+    await leaderOf([again, other]);
+  },
+  "one after the other starts anew": async (others, start) => {
+    for (const at of others.keys()) {
+      await others[at].stop(KILL);
+      others[at] = start(others[at].place);
+      await others[at].ready();
+    }
+  },
+};
+
+for (const role of ["follower", "leader"] as const) {
+  for (const [meanwhile, act] of Object.entries(MEANWHILE)) {
+    Deno.test(`an older copy of a dead ${role}'s data directory is refused: ${meanwhile}`, () =>
+      withNodes(async (root, start) => {
+        const [holder, ...rest] = await startCluster(root, start);
+        await rest[0].execute("CREATE TABLE t (id INTEGER PRIMARY KEY)");
+        await hasLead([holder, ...rest], rest[0]);
+        await holder.stop();
+        const image = { ...holder.place, directory: `${root}/image` };
+        await new Deno.Command("cp", { args: ["-r", holder.place.directory, image.directory] }).output();
+        const original = start(holder.place);
+        await original.ready();
+        if (role === "leader") await hasLead([original, ...rest], original);
+        await rest[0].execute("INSERT INTO t VALUES(1)");
+        await hasRow(original, 1);
+        const applied = Number(await original.status("store.raft.applied_index"));
+        for (const node of rest) {
+          await until(
+            `node ${node.place.id} knowing what node ${holder.place.id} holds`,
+            async () => await remembered(node, holder.place) >= applied || undefined,
+          );
+        }
+
+        await original.stop(KILL);
+        const leader = await leaderOf(rest);
+        await act([leader, rest[leader === rest[0] ? 1 : 0]], start);
+        const copy = start(image);
+        assertEquals((await copy.ended()).code, DAMAGED);
+        assertMatch(copy.log, /does not hold .* \(L5\): its data directory is an older copy of itself/);
+
+        const again = start(holder.place);
+        await again.ready();
+        await hasRow(again, 1);
+      }));
+  }
+}

@@ -1,5 +1,5 @@
 /**
- * `-raft-rejoin-damaged` (spec/raft.md B4): a node whose data are damaged sets them aside at its next start and is filled
+ * `-raft-rejoin-damaged` (B4): a node whose data are damaged sets them aside at its next start and is filled
  * anew by the others; once, never without others, and never without the flag.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";

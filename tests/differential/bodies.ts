@@ -1,5 +1,5 @@
 /**
- * Request bodies: their forms, parameters and faults (spec/rqlite.md 3).
+ * Request bodies: their forms, parameters and faults (Q3).
  * @module
  */
 import { type Case, execute, getQuery, intend, post, query, result, type Rule, type Theme, unified } from "./case.ts";
@@ -246,14 +246,14 @@ function storedBlob(base64: string): string {
   return result(STORED, ["integer", "blob", "text", "", "text"], [[1, base64, "blob", null, "null"]]);
 }
 
-const BLOB_PARAMETER = "rqlite 8 knows no BLOB parameters, rqlite 10 does (spec/rqlite.md 3)";
-const PLAIN_TEXT = "text/plain came with a later rqlite (spec/rqlite.md 3)";
+const BLOB_PARAMETER = "rqlite 8 knows no BLOB parameters, rqlite 10 does (Q3)";
+const PLAIN_TEXT = "text/plain came with a later rqlite (Q3)";
 const WRITTEN = `{"results":[{"last_insert_id":1,"rows_affected":1}]}`;
 const UNCHANGED = `{"results":[{"last_insert_id":7,"rows_affected":1}]}`;
 
 const RULES: readonly Rule[] = [
   [/^execute: named, empty key$/, {
-    reason: "a key must start with a letter (spec/rqlite.md 3); rqlite takes the value of an empty one as positional",
+    reason: "a key must start with a letter (Q3); rqlite takes the value of an empty one as positional",
     muster: { body: `{"results":[{"error":"name \\"\\" does not begin with a letter"}]}` },
   }],
   [/^query: named, empty key, what is stored$/, {
@@ -274,7 +274,7 @@ const RULES: readonly Rule[] = [
   ]),
   [/^execute: (empty )?blob as array(, named)?$/, { reason: BLOB_PARAMETER, muster: { status: 200, body: WRITTEN } }],
   [/body is (a nested object|an object in an array|bytes |a key __proto__ with)/, {
-    reason: "rqlite 10 names the type (spec/rqlite.md 3)",
+    reason: "rqlite 10 names the type (Q3)",
     muster: { status: 400, body: /^unsupported type .+\n$/ },
   }],
   [/^execute: two statements with a name in both$/, {

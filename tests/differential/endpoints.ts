@@ -1,5 +1,5 @@
 /**
- * Paths, methods and the endpoints beside the data (spec/rqlite.md 2, 12, 13).
+ * Paths, methods and the endpoints beside the data (Q2.1, Q12, Q13.1 to Q13.7).
  * @module
  */
 import { type Call, type Case, get, intend, post, type Rule, type Theme } from "./case.ts";
@@ -117,7 +117,7 @@ const STATUS_KEYS = [
   "store.open.x.y",
 ];
 
-const LATER = "came with a later rqlite (spec/rqlite.md 13)";
+const LATER = "came with a later rqlite (Q13.1 to Q13.7)";
 
 const RULES: readonly Rule[] = [
   [/^(?!OPTIONS)[A-Z]+ \/leader$/, { reason: `/leader ${LATER}`, muster: { status: 405, body: "" } }],
@@ -145,7 +145,7 @@ const RULES: readonly Rule[] = [
   }],
   [/^status key=store.open(\.x\.y)?$/, { reason: `store.open ${LATER}`, muster: { body: "true" } }],
   [/^status key=store.nodes$/, {
-    reason: "suffrage is in lower case in a later rqlite (spec/rqlite.md 12)",
+    reason: "suffrage is in lower case in a later rqlite (Q12)",
     muster: { body: (rqlite) => rqlite.replace("Voter", "voter") },
   }],
   [/^status key=http.auth$/, { reason: "rqlite 8 says enabled without an auth file", muster: { body: `"disabled"` } }],

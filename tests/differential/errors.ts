@@ -171,7 +171,7 @@ const READS = [
 
 const RULES: readonly Rule[] = [
   [/^(execute|request): CREATE VIRTUAL TABLE x USING nosuch/, {
-    reason: "modules are admitted by name: others may describe one node (spec/raft.md 4.4)",
+    reason: "modules are admitted by name: others may describe one node (A21)",
     muster: {
       body: (rqlite) =>
         rqlite.replace("no such module: nosuch", "virtual tables of nosuch are not supported: they describe one node"),

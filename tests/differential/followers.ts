@@ -1,5 +1,5 @@
 /**
- * Requests to a follower: forwarded, redirected, or answered there (spec/rqlite.md 6.1 and 10).
+ * Requests to a follower: forwarded, redirected, or answered there (Q6.1 and Q10).
  * @module
  */
 import { type Case, execute, get, getQuery, intend, post, query, type Rule, type Theme, unified } from "./case.ts";
@@ -26,7 +26,7 @@ const RULES: readonly Rule[] = [
     muster: { status: 301, body: "", contentType: "" },
   }],
   [/^readyz/, {
-    reason: "[+]db ok came with a later rqlite (spec/rqlite.md 13)",
+    reason: "[+]db ok came with a later rqlite (Q13.3)",
     muster: { body: (rqlite) => `${rqlite}\n[+]db ok` },
   }],
 ];

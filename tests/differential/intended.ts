@@ -7,7 +7,7 @@ import type { Intended } from "./case.ts";
 
 /** rqlite 10 has `raft_index`, rqlite 8 does not. */
 export const RAFT_INDEX: Intended = {
-  reason: "raft_index came with a later rqlite (spec/rqlite.md 2.5)",
+  reason: "raft_index came with a later rqlite (Q2.5)",
   muster: {
     body: (rqlite) =>
       rqlite.endsWith("\n}")
@@ -18,8 +18,7 @@ export const RAFT_INDEX: Intended = {
 
 /** Associative results of writes. */
 export const ROWS_NULL: Intended = {
-  reason:
-    `rqlite 10 adds "rows":null to associative results of writes, rqlite 8 only on /db/request (spec/rqlite.md 4.1)`,
+  reason: `rqlite 10 adds "rows":null to associative results of writes, rqlite 8 only on /db/request (Q4.1)`,
   muster: {
     body: (rqlite) =>
       rqlite

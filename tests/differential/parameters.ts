@@ -1,5 +1,5 @@
 /**
- * Query parameters (spec/rqlite.md 2.5): flags, durations, levels, malformed ones.
+ * Query parameters (Q2.5): flags, durations, levels, malformed ones.
  * @module
  */
 import { type Case, execute, get, getQuery, intend, post, query, type Rule, type Theme, unified } from "./case.ts";
@@ -110,7 +110,7 @@ const RULES: readonly Rule[] = [
   [/^execute: flags (.*&)?associative/, ROWS_NULL],
   [/: raft_index(, pretty|, strong)?$/, RAFT_INDEX],
   [/^linearizable_timeout=(10|\+1s|1|s||abc|1 s|1d|9999999999h)$/, {
-    reason: "linearizable_timeout came with a later rqlite (spec/rqlite.md 2.5)",
+    reason: "linearizable_timeout came with a later rqlite (Q2.5)",
     muster: { status: 400, body: "linearizable_timeout is not a valid duration\n" },
   }],
   [/%00/, NUL_IN_SQL],

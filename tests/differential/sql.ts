@@ -316,16 +316,15 @@ const disallowed = DISALLOWED.flatMap((sql): Case[] => [
 
 const RULES: readonly Rule[] = [
   [/^(execute|request): insert with id 0(, associative)?$/, {
-    reason:
-      "last_insert_rowid() starts at 0 in every log entry, so that a row with id 0 looks like none (spec/raft.md A3)",
+    reason: "last_insert_rowid() starts at 0 in every log entry, so that a row with id 0 looks like none (A3)",
     muster: { body: /^\{"results":\[\{"last_insert_id":7,"rows_affected":1(,"rows":null)?\}\]\}$/ },
   }],
   [/^execute: full text$/, {
-    reason: "a command to FTS5 sets last_insert_rowid() to 0, which looks like no insert (spec/raft.md A3)",
+    reason: "a command to FTS5 sets last_insert_rowid() to 0, which looks like no insert (A3)",
     muster: { body: (rqlite) => rqlite.replace(/\{("rows_affected":1\}\]\})$/, `{"last_insert_id":4,$1`) },
   }],
   [/^execute: (returning.*|generated columns), associative$/, {
-    reason: "rows of RETURNING on /db/execute are associative in a later rqlite (spec/rqlite.md 5)",
+    reason: "rows of RETURNING on /db/execute are associative in a later rqlite (Q5)",
     muster: { body: /\{"types":\{.*\},"rows":\[\{/ },
   }],
   [/^execute: .*, associative$/, ROWS_NULL],
@@ -346,11 +345,11 @@ const RULES: readonly Rule[] = [
     muster: { body: (rqlite) => rqlite.replace(/0(?=[\]}])/, "1") },
   }],
   [/^execute: refused /, {
-    reason: "its outcome could differ between nodes (spec/raft.md 4.4)",
+    reason: "its outcome could differ between nodes (A21)",
     muster: { body: /"error":".*not supported/ },
   }],
   [/: disallowed /, {
-    reason: "disallowed pragmas came with a later rqlite (spec/rqlite.md 3)",
+    reason: "disallowed pragmas came with a later rqlite (Q3)",
     muster: { body: `{"results":[],"error":"disallowed pragma"}` },
   }],
 ];

@@ -73,7 +73,7 @@ function both(make: typeof execute, name: string, statements: readonly unknown[]
 }
 
 const ATOMIC = "a transaction is all or nothing, also over a statement that does not compile or has RETURNING " +
-  "(spec/rqlite.md 5, and 26, 2)";
+  "(Q5, Q26.2)";
 const LAST = "every statement of a string runs, and the last one's result is shown";
 
 const RULES: readonly Rule[] = [
@@ -102,7 +102,7 @@ const RULES: readonly Rule[] = [
     muster: { body: /SCAN t\b/ },
   }],
   [/^(request|query): explain alone/, {
-    reason: "EXPLAIN of a write is a read (spec/rqlite.md 7)",
+    reason: "EXPLAIN of a write is a read (Q7)",
     muster: { body: /"types":(\["","","",""\]|\{"detail":"")/ },
   }],
   [/^request: a read between statements in a string/, {
@@ -133,7 +133,7 @@ const RULES: readonly Rule[] = [
     },
   }],
   [/^query: (BEGIN|COMMIT|ROLLBACK|SAVEPOINT a|RELEASE a|END)$/, {
-    reason: "transactions by statement are refused (spec/raft.md 4.4)",
+    reason: "transactions by statement are refused (A21)",
     muster: { body: /"error":"[A-Z]+ is not supported/ },
   }],
 ];

@@ -1,5 +1,5 @@
 /**
- * Values and types in results (spec/rqlite.md 4): every kind of value in every kind of column, and in expressions.
+ * Values and types in results (Q4.1 to Q4.4): every kind of value in every kind of column, and in expressions.
  * @module
  */
 import { type Case, intend, query, result, type Rule, type Theme, unified } from "./case.ts";
@@ -254,7 +254,7 @@ const blobs = ["x'00ff'", "x'6869'", "x'ff'", "zeroblob(3)", "CAST('é' AS BLOB)
   }),
 ]);
 
-const BLOB_EXPRESSION = "a BLOB without a declared type is shown as such, not as damaged text (spec/rqlite.md 26, 12)";
+const BLOB_EXPRESSION = "a BLOB without a declared type is shown as such, not as damaged text (Q26.12)";
 
 /** A single text as the BLOB it stands for. */
 function asBlob(rqlite: string): string {
@@ -284,13 +284,13 @@ const RULES: readonly Rule[] = [
     muster: { body: /"types":\["blob"\],"values":\[\[\[[0-9,]*\]\]\]/ },
   }],
   [/^query: (DATE|DATETIME|TIMESTAMP) '2004-02-14T07:15\+01:00'$/, {
-    reason: "an offset may follow HH:MM (spec/rqlite.md 4.4)",
+    reason: "an offset may follow HH:MM (Q4.4)",
     muster: { body: /"2004-02-14T07:15:00\+01:00"/ },
   }],
   ...NO_DATES.map((value): Rule => [
     new RegExp(`^query: (DATE|DATETIME|TIMESTAMP) ${RegExp.escape(value)}$`),
     {
-      reason: "a text that is no date is shown as stored, not as the year 1 (spec/rqlite.md 26, 12)",
+      reason: "a text that is no date is shown as stored, not as the year 1 (Q26.12)",
       muster: { body: (rqlite) => rqlite.replace("0001-01-01T00:00:00Z", value.slice(1, -1)) },
     },
   ]),

@@ -1,6 +1,6 @@
 /**
  * Debian's `serf` as a peer: real agents on loopback, driven by the command line, ended by their own handle. What an
- * agent logs is kept, and none of it may be an error (spec/gossip.md 6).
+ * agent logs is kept, and none of it may be an error (G8.4).
  * @module
  */
 import { freePort, until } from "./processes.ts";
@@ -12,7 +12,7 @@ const READY_MS = 10_000;
 const CLIENT_GONE = /agent\.ipc: (?:Failed to stream (?:ack|response) to|failed to decode request header: read tcp)/;
 /**
  * Limit for news to reach somebody. It mostly takes a fraction of a second; but in a small pool a message goes to two
- * neighbours only, and who is passed by hears it in one of the next push/pulls, each 15 s (spec/gossip.md 4.7, 4.8).
+ * neighbours only, and who is passed by hears it in one of the next push/pulls, each 15 s (G4.7, G4.8).
  */
 export const SPREAD_MS = 45_000;
 

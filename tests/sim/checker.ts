@@ -1,5 +1,5 @@
 /**
- * The invariants of spec/raft.md §5.1, checked at every event against a shadow of what the whole cluster did: I1 to I10
+ * The invariants of src/core/raft/RULES.md, checked at every event against a shadow of what the whole cluster did: I1 to I10
  * and the reads. It sees messages, writes and effects, never the inside of a core.
  * @module
  */

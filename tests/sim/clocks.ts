@@ -12,7 +12,7 @@ import type { Schedule } from "./schedule.ts";
 
 /** Microseconds of a tick by a clock that is right. */
 const TICK = 50_000;
-/** After a pause at most one election timeout's worth of ticks is made up (spec/raft.md §1.4). */
+/** After a pause at most one election timeout's worth of ticks is made up (E13). */
 const MADE_UP_TICKS_MAX = 20;
 /** 2023, in ms. */
 const EPOCH_MS = 1_700_000_000_000;

@@ -23,6 +23,7 @@ import { Processes } from "./processes.ts";
 import { drawProfile, healed, type Profile, type ProfileName } from "./profile.ts";
 import { Random } from "../harness/random.ts";
 import { Reads } from "./reads.ts";
+import { checkAccepted, isHeardByAll, noteWitnesses } from "./restored.ts";
 import { Schedule } from "./schedule.ts";
 
 const MILLISECOND = 1000;
@@ -164,6 +165,7 @@ class Cluster implements World {
       note: (node, text) => this.note(node, text),
       promiseOf: (node) => this.reads.promiseOf(node),
       starting: (node) => this.#diskFaults.starting(node),
+      noteWitnesses: (node) => noteWitnesses(node, this.#nodes),
       repair: (node) => this.#members.rejoin(node, () => this.#diskFaults.repaired(node)),
     });
     this.#diskFaults = new DiskFaults({
@@ -296,6 +298,10 @@ class Cluster implements World {
       later: (then) => after(this.#writeTime(node), then),
       pause: (ms, then) => after(ms * MILLISECOND, then),
     };
+  }
+
+  accepted(node: SimNode): void {
+    if (node.disk.isRestored && isHeardByAll(this.#profile)) checkAccepted(node, this.#nodes);
   }
 
   ends(node: SimNode, error: DiskError | Stopped): void {

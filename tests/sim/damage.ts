@@ -3,7 +3,7 @@
  * write turns out to have landed elsewhere, in the same file or another one, while its right place kept what it held.
  *
  * The last batch of all is spared: no log can tell its loss, or what looks like it, from a write that a crash cut short
- * (spec/raft.md §3.3). Everything before it is vouched for by what follows, so that its damage must be found.
+ * (D17). Everything before it is vouched for by what follows, so that its damage must be found.
  * @module
  */
 import { BATCH_HEADER_BYTES, decodeBatchHeader, SECTOR_BYTES } from "../../src/drivers/log/format.ts";

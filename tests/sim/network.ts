@@ -3,6 +3,7 @@
  * @module
  */
 import type { Message, NodeId } from "../../src/core/raft/message.ts";
+import { isForAnyDisk, isReply } from "../../src/core/raft/message_check.ts";
 import type { Coverage } from "./coverage.ts";
 import type { SimNode } from "./node.ts";
 import type { Profile } from "./profile.ts";
@@ -67,7 +68,7 @@ export class Network {
     const incarnation = from.incarnation;
     const storageId = from.disk.storageId;
     // An answer goes back to whoever asked.
-    const wanted = isReply(m) ? undefined : from.storageIds.get(m.to);
+    const wanted = isReply(m) || isForAnyDisk(m) ? undefined : from.storageIds.get(m.to);
     const sent = { m, incarnation, storageId, wanted };
     const copies = random.chance(duplication) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
@@ -117,8 +118,4 @@ export class Network {
       }
     }
   }
-}
-
-function isReply({ k }: Message): boolean {
-  return k === "appendReply" || k === "heartbeatReply" || k === "requestVoteReply" || k === "preVoteReply";
 }

@@ -1,5 +1,5 @@
 /**
- * A simulated node: a real core, and the driver of spec/raft.md §1.3 over a simulated disk.
+ * A simulated node: a real core, and the driver of O1 to O9 over a simulated disk.
  * @module
  */
 import { decodeConfig, EMPTY_CONFIG } from "../../src/core/raft/configuration.ts";
@@ -44,6 +44,8 @@ export interface World {
   machine(): Machine;
   /** Time for the disk of a node that has the real log. */
   diskWorld(node: SimNode): DiskWorld;
+  /** A node is sure of its disk: it takes part from now on. */
+  accepted(node: SimNode): void;
   /** The process of a node ends by itself: its disk failed, or holds damage. */
   ends(node: SimNode, error: DiskError | Stopped): void;
   /** One line for a person. */
@@ -86,12 +88,18 @@ export class SimNode {
   readonly storageIds = new Map<NodeId, string>();
   /** Snapshots being sent: their logs must go on where they end (S6). */
   readonly pins = new Map<NodeId, Index>();
+  /** Members of which this process was told that nothing listens at their address. */
+  readonly refused = new Set<NodeId>();
+  /** Processes that took part when this one started, by node. */
+  readonly witnesses = new Map<NodeId, number>();
   /** Virtual time at which it was last proposed as a member. */
   addedAt = 0;
   /** The real log, where the disk has files. */
   #files: NodeLog | undefined;
   /** The log has a snapshot that the state machine has not yet. */
   #isInstalling = false;
+  /** It asks what it promised, and takes no part yet. */
+  #isUnsure = false;
   #gated: { readonly m: OutgoingMessage; readonly after: number }[] = [];
   #waiting = new Map<Index, Term>();
 
@@ -123,11 +131,20 @@ export class SimNode {
     this.pins.clear();
     this.storageIds.clear();
     this.heard.clear();
+    this.refused.clear();
     this.#configure(boot.configs.at(-1) ?? EMPTY_CONFIG);
     this.commit = boot.commit;
     this.role = undefined;
     this.promise = options.lease;
     this.core = createCore(boot, options, random);
+    this.#isUnsure = true;
+    this.#noteSure();
+  }
+
+  #noteSure(): void {
+    if (!this.#isUnsure || this.core?.status().isUnsure) return;
+    this.#isUnsure = false;
+    this.world.accepted(this);
   }
 
   #dropMachine(): void {
@@ -247,6 +264,7 @@ export class SimNode {
       if (!this.#step(core, input)) return;
       if (input.k === "persisted") this.#release(input.ticket);
     }
+    this.#noteSure();
     const effects = core.drain();
     this.world.coverage.drained(this, effects);
     this.#carryOut(effects);
@@ -254,6 +272,7 @@ export class SimNode {
 
   /** @returns Whether the core goes on: one that finds out that its disk is an old one does not (B3, I16). */
   #step(core: Core, input: Input): boolean {
+    if (input.k === "refused") this.refused.add(input.peer);
     try {
       core.step(input);
       return true;

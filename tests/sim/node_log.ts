@@ -26,7 +26,7 @@ export interface LogSizes {
 /** Newest entries that are read after a start: older ones are when they are applied or sent. */
 const COMPARED = 64;
 
-/** The node stops by spec/raft.md §3.3 or D9, as its files were damaged. */
+/** The node stops by D17 or D9, as its files were damaged. */
 export class Stopped extends Error {
   /** Always `Stopped`. */
   override readonly name = "Stopped";

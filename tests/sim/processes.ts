@@ -33,6 +33,8 @@ export interface ProcessesParts {
   promiseOf(node: SimNode): LeaseOptions | undefined;
   /** A node is about to start. */
   starting(node: SimNode): void;
+  /** Notes who could tell it what it promised. */
+  noteWitnesses(node: SimNode): void;
   /** An operator wipes a node that stopped because of damage, and lets it join again. */
   repair(node: SimNode): void;
 }
@@ -76,9 +78,10 @@ export class Processes {
       files.isStuck = false;
       files.killAfter = this.#parts.files.chance(log?.killedStarts ?? 0) ? this.#parts.files.between(1, 10) : 0;
     }
+    this.#parts.noteWitnesses(node);
     const hasSpare = files?.find(SPARE) !== undefined;
     try {
-      node.boot({ ...options, lease: this.#parts.promiseOf(node) }, new Random(cores.u32()), log);
+      node.boot({ ...options, recall: true, lease: this.#parts.promiseOf(node) }, new Random(cores.u32()), log);
       if (hasSpare) coverage.hit("start on a spare segment");
       return true;
     } catch (error) {
@@ -141,7 +144,7 @@ export class Processes {
     });
   }
 
-  /** Nothing starts it before its disk is another one: its exit code says so (spec/raft.md D8). */
+  /** Nothing starts it before its disk is another one: its exit code says so (D8). */
   #stop(node: SimNode): void {
     const { schedule, files, profile } = this.#parts;
     this.stopped.add(node);

@@ -53,6 +53,7 @@ Deno.test("a cluster keeps its invariants and recovers when anything may fail", 
 Deno.test("a cluster keeps its invariants with the seeds that once broke one", () => {
   for (const seed of CORPUS) runSeed(seed);
   runSeed(381, { profile: "leases" });
+  for (const seed of [2_000_535, 2_000_927]) runSeed(seed, { profile: "files" });
 });
 
 Deno.test("a cluster keeps its invariants under every profile of faults", () => {

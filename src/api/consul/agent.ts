@@ -1,5 +1,5 @@
 /**
- * `/v1/agent`: this agent and the gossip pool as it sees it (spec/consul.md 7.1). Needs no leader and no server.
+ * `/v1/agent`: this agent and the gossip pool as it sees it (C7.1). Needs no leader and no server.
  * @module
  */
 import type { MemberRecord } from "../../drivers/membership/api.ts";
@@ -14,7 +14,7 @@ import { agentStats, type StatsParts } from "./stats.ts";
 import { chosen, DONE, v1Json } from "./respond.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
-/** Numbers of the states of a member (spec/consul.md 7.1.2). */
+/** Numbers of the states of a member (C7.1.2). */
 const STATUS_NUMBERS: Readonly<Record<MemberRecord["status"], number>> = { alive: 1, leaving: 2, left: 3, failed: 4 };
 
 /** What a filter may name of a member. */
@@ -153,7 +153,7 @@ export function monitor(request: HttpRequest): HttpResponse {
     status: 200,
     body: "",
     contentType: "text/plain; charset=utf-8",
-    stream: (over) => monitored(least, render, over),
+    stream: { pieces: (over) => monitored(least, render, over) },
   };
 }
 

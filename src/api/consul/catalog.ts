@@ -1,5 +1,5 @@
 /**
- * `/v1/catalog` and `/v1/status` (spec/consul.md 7.2, 7.7): nodes with what runs on them, from the replicated catalog.
+ * `/v1/catalog` and `/v1/status` (C7.2, C7.7): nodes with what runs on them, from the replicated catalog.
  * @module
  */
 import type { CatalogRow } from "../../app/agent/catalog.ts";

@@ -1,6 +1,6 @@
 /**
  * `/v1/event`: user events, spread by gossip and not by the log: no order across nodes, no promise of arrival
- * (spec/consul.md 7.8). Each agent keeps the last ones it has seen.
+ * (C7.8). Each agent keeps the last ones it has seen.
  * @module
  */
 import { encodeBase64Bytes } from "../../base/codec/base64.ts";

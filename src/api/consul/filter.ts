@@ -1,5 +1,5 @@
 /**
- * Filter expressions of `/v1` (`?filter=`, spec/consul.md 6.5): `Meta.env == "qa" and "v1" in Tags`. An expression is
+ * Filter expressions of `/v1` (`?filter=`, C6.5): `Meta.env == "qa" and "v1" in Tags`. An expression is
  * checked against the fields of what it is to choose from and becomes a predicate; regular expressions take linear time.
  * Pure.
  * @module

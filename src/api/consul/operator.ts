@@ -1,5 +1,5 @@
 /**
- * `/v1/status` and `/v1/operator`: the Raft cluster and the keys of the pool (spec/consul.md 7.7).
+ * `/v1/status` and `/v1/operator`: the Raft cluster and the keys of the pool (C7.7).
  * @module
  */
 import type { CoreStatus } from "../../core/raft/effects.ts";

@@ -1,5 +1,5 @@
 /**
- * `PUT /v1/catalog/register` and `/deregister` (spec/consul.md 7.2): nodes, with what describes them, written by hand or by
+ * `PUT /v1/catalog/register` and `/deregister` (C7.2): nodes, with what describes them, written by hand or by
  * their agents. What a live agent or gossip says comes back by itself.
  * @module
  */

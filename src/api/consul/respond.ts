@@ -1,5 +1,5 @@
 /**
- * What all answers of `/v1` share (spec/consul.md 6): plain-text errors, JSON that is indented where asked, the consistency
+ * What all answers of `/v1` share (C6.1 to C6.5): plain-text errors, JSON that is indented where asked, the consistency
  * modes, blocking queries and their headers.
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The paths of `/v1` (spec/consul.md 7). What concerns this agent is answered by it; what is replicated, by a server: a
+ * The paths of `/v1` (C7.1 to C7.8). What concerns this agent is answered by it; what is replicated, by a server: a
  * client agent hands such a request on.
  * @module
  */

@@ -19,7 +19,8 @@ import {
 } from "./http1.ts";
 import { compressed } from "./gzip.ts";
 import type { HeldAnswer } from "../../app/database/held_answer.ts";
-import { HttpError, type HttpResponse, JSON_TYPE, problem } from "./problem.ts";
+import { type BodyStream, HttpError, type HttpResponse, JSON_TYPE, problem } from "./problem.ts";
+import { IncomingBody } from "./incoming_body.ts";
 import type { HttpRequest } from "./request.ts";
 
 /** Time for a request line and its headers. */
@@ -84,6 +85,8 @@ export interface ConnectionParts {
   };
   /** Requests under way, of all connections. */
   readonly counters: { running: number };
+  /** Whether the body of a request for `target` is taken as it comes. */
+  takesStream(target: string): boolean;
   /** Answers a request; never throws. */
   route(request: Omit<HttpRequest, "params">): Promise<HttpResponse>;
   log(line: string): void;
@@ -162,16 +165,19 @@ export class ClientConnection {
     let held: HeldAnswer | undefined;
     try {
       const startedMs = performance.now();
-      const body = this.#bodyAtHand(head) ?? await this.#readBody(head);
+      const incoming = this.#parts.takesStream(head.target) ? this.#incoming(head) : undefined;
+      const body = incoming ?? this.#bodyAtHand(head) ?? await this.#readBody(head);
       const response = await this.#answer(head, body, startedMs);
       held = response.held;
       if (response.stream && head.method !== "HEAD") {
-        return await this.#respondStream(response, { stream: response.stream, isChunked: !head.isHttp10 });
+        return await this.#respondStream(response, response.stream, head);
       }
-      const keepAlive = head.keepAlive && !this.#finishing;
+      const isRead = incoming?.isRead ?? true;
+      const keepAlive = head.keepAlive && !this.#finishing && isRead;
       const connection = !keepAlive ? "close" : head.isHttp10 ? "keep-alive" : "";
       await this.#respond(response, { method: head.method, connection });
-      return head.keepAlive;
+      if (!isRead) await this.#discard(); // what nobody wants any more
+      return head.keepAlive && isRead;
     } finally {
       held?.release();
       this.#busy = false;
@@ -193,7 +199,7 @@ export class ClientConnection {
     if (await (this.#ahead ??= this.#read()) !== null) await new Promise(() => {});
   }
 
-  async #answer(head: RequestHead, body: Uint8Array, startedMs: number): Promise<HttpResponse> {
+  async #answer(head: RequestHead, body: Uint8Array | IncomingBody, startedMs: number): Promise<HttpResponse> {
     const { options, counters, log } = this.#parts;
     if (counters.running >= options.requestsMax) {
       const text =
@@ -208,7 +214,7 @@ export class ClientConnection {
         target,
         contentType: headers.get("content-type") ?? "",
         authorization: headers.get("authorization") ?? "",
-        body,
+        ...(body instanceof IncomingBody ? { body: EMPTY, incoming: body.pieces() } : { body }),
         forwarded: false,
         startedMs,
         whenOver: this.#whenOver,
@@ -313,6 +319,22 @@ export class ClientConnection {
     return isHere ? this.#buffer.slice(this.#start, this.#start += body) : undefined;
   }
 
+  /** The body, to be taken as it comes; the client has so long for each piece. */
+  #incoming(head: RequestHead): IncomingBody {
+    const { bodyTimeoutMs } = this.#parts.options;
+    const late = () => new HttpError(408, `nothing of the request's body arrived for ${bodyTimeoutMs / 1000} seconds`);
+    let isAwaited = head.expectsContinue;
+    return new IncomingBody(head, {
+      arrived: () => this.#buffer.subarray(this.#start, this.#end),
+      take: (count) => this.#start += count,
+      more: async () => {
+        if (isAwaited) await this.#conn.write(CONTINUE);
+        isAwaited = false;
+        if (!await this.#readMore(bodyTimeoutMs, late)) throw new ClosedError();
+      },
+    });
+  }
+
   async #readBody(head: RequestHead): Promise<Uint8Array> {
     const { bodyBytesMax, bodyTimeoutMs } = this.#parts.options;
     const tooLarge = () =>
@@ -407,28 +429,26 @@ export class ClientConnection {
     if (this.#out.length > 64 * 1024) this.#out = new Uint8Array(4096);
   }
 
-  /** Sends what comes as it comes; the connection closes afterwards, and what comes ends with the connection. */
-  async #respondStream(
-    response: HttpResponse,
-    { stream, isChunked }: { stream: NonNullable<HttpResponse["stream"]>; isChunked: boolean },
-  ): Promise<false> {
-    const head = this.#responseHead(response, "close");
-    await this.#write(encoder.encode(isChunked ? `${head}Transfer-Encoding: chunked\r\n\r\n` : `${head}\r\n`));
-    for await (const part of stream(this.#untilOver(() => this.#untilGone()))) {
-      const bytes = encoder.encode(part);
+  /** @returns Whether the connection can go on: the client knows where the body ended. */
+  async #respondStream(response: HttpResponse, stream: BodyStream, head: RequestHead): Promise<boolean> {
+    const isChunked = stream.length === undefined && !head.isHttp10;
+    const goesOn = head.keepAlive && !this.#finishing && (isChunked || stream.length !== undefined);
+    const framing = isChunked
+      ? "Transfer-Encoding: chunked\r\n"
+      : stream.length === undefined
+      ? ""
+      : `Content-Length: ${stream.length}\r\n`;
+    const connection = goesOn ? head.isHttp10 ? "keep-alive" : "" : "close";
+    await this.#write(encoder.encode(`${this.#responseHead(response, connection)}${framing}\r\n`));
+    for await (const piece of stream.pieces(this.#whenOver())) {
+      const bytes = typeof piece === "string" ? encoder.encode(piece) : piece;
       if (bytes.length === 0) continue;
       if (isChunked) await this.#write(encoder.encode(`${bytes.length.toString(16)}\r\n`));
       await this.#write(bytes);
       if (isChunked) await this.#write(CRLF);
     }
     if (isChunked) await this.#write(encoder.encode("0\r\n\r\n"));
-    return false;
-  }
-
-  /** Resolves when the client has nothing more to say: what it says is not read. */
-  async #untilGone(): Promise<void> {
-    const scrap = new Uint8Array(256);
-    while (await this.#conn.read(scrap) !== null);
+    return goesOn;
   }
 
   #responseHead(response: HttpResponse, connection: ConnectionOption): string {

@@ -1,5 +1,5 @@
 /**
- * Compressed answers for those who take them (spec/consul.md 6.1): lists of a large catalog are mostly repetition.
+ * Compressed answers for those who take them (C6.1): lists of a large catalog are mostly repetition.
  * @module
  */
 import type { HttpResponse } from "./problem.ts";

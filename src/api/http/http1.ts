@@ -139,7 +139,7 @@ function bodyLength(headers: ReadonlyMap<string, string>): number | "chunked" {
 export class ChunkedDecoder {
   readonly #bytesMax: number;
   readonly #tooLarge: () => HttpError;
-  readonly #chunks: Uint8Array[] = [];
+  #chunks: Uint8Array[] = [];
   #length = 0;
   #left = 0;
   #line = "";
@@ -200,7 +200,14 @@ export class ChunkedDecoder {
     }
   }
 
-  /** The body. */
+  /** What has come since it was asked for the last time. */
+  take(): Uint8Array[] {
+    const chunks = this.#chunks;
+    this.#chunks = [];
+    return chunks;
+  }
+
+  /** The whole body, where nothing of it was taken. */
   body(): Uint8Array {
     const whole = new Uint8Array(this.#length);
     let at = 0;

@@ -1,5 +1,5 @@
 /**
- * JSON answers as rqlite writes them (spec/rqlite.md 2.6): compact or indented by four spaces, `<`, `>` and `&` escaped,
+ * JSON answers as rqlite writes them (Q2.6): compact or indented by four spaces, `<`, `>` and `&` escaped,
  * maps in the byte order of their keys. Pure.
  * @module
  */

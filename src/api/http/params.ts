@@ -1,5 +1,5 @@
 /**
- * Query parameters (spec/rqlite.md 2.5): validated on every request before it is routed. Pure.
+ * Query parameters (Q2.5): validated on every request before it is routed. Pure.
  * @module
  */
 import type { Level } from "../../app/database/database.ts";

@@ -1,5 +1,5 @@
 /**
- * The one place where errors become answers (spec/rqlite.md 2.4). Handlers throw; the router catches and asks here.
+ * The one place where errors become answers (Q2.4). Handlers throw; the router catches and asks here.
  * @module
  */
 
@@ -9,6 +9,17 @@ import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Type of an answer that names none. */
 export const JSON_TYPE = "application/json; charset=utf-8";
+
+/** A body that is sent as it comes, as quickly as the client takes it. */
+export interface BodyStream {
+  /** Bytes of the whole, where they are known; without, the body is sent in chunks. */
+  readonly length?: number;
+  /**
+   * Its pieces, ending soon after `over` has resolved: nobody waits for them any more. Where they break off with an error,
+   * the connection is broken off, so that the client notices.
+   */
+  pieces(over: Promise<void>): AsyncIterable<string | Uint8Array>;
+}
 
 /** An answer, before the headers that every answer has. */
 export interface HttpResponse {
@@ -22,8 +33,8 @@ export interface HttpResponse {
   readonly location?: string;
   /** Further headers; of this program's making, never a client's text. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** In the place of a body: what is sent as it comes, in chunks. It must end soon after `over` has resolved. */
-  readonly stream?: (over: Promise<void>) => AsyncIterable<string>;
+  /** In the place of a body: what is sent as it comes. */
+  readonly stream?: BodyStream;
   /** In the place of a body: a long answer in parts. Whoever gets the response releases it. */
   readonly held?: HeldAnswer;
   /** Seconds after which a refused request may be tried again. */

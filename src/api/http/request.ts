@@ -12,7 +12,10 @@ export interface HttpRequest {
   readonly params: Params;
   readonly contentType: string;
   readonly authorization: string;
+  /** Empty where it is taken as it comes. */
   readonly body: Uint8Array;
+  /** The body as it comes, on the routes that want it so; to be taken once. */
+  readonly incoming?: AsyncIterable<Uint8Array>;
   /** Another node sent it on: it is answered here or not at all. */
   readonly forwarded: boolean;
   /** When it arrived, in ms of the monotonic clock. */

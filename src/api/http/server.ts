@@ -1,6 +1,6 @@
 /**
  * The HTTP listener: connections with limits on how many there are, what they send and how slowly, and the headers that
- * every answer has (spec/rqlite.md 2.3). What is over a limit gets a status and a text that names the limit, and the
+ * every answer has (Q2.3). What is over a limit gets a status and a text that names the limit, and the
  * connection is closed; nothing of it is parsed. Requests of one connection are answered in order.
  * @module
  */

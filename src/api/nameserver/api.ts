@@ -4,7 +4,7 @@
  */
 import type { CatalogNode } from "../../core/dns/answer.ts";
 
-/** Settings of the answers (`dns_config`, spec/consul.md 8.8). Seconds, unless the name says otherwise. */
+/** Settings of the answers (`dns_config`, C8.8). Seconds, unless the name says otherwise. */
 export interface NameServerSettings {
   /** Time to live of what is said of nodes. */
   readonly nodeTtl: number;

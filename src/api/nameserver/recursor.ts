@@ -1,5 +1,5 @@
 /**
- * Upstream DNS servers (spec/consul.md 8.6): asked one after the other, by the protocol of the question, each for so long.
+ * Upstream DNS servers (C8.6): asked one after the other, by the protocol of the question, each for so long.
  * An answer, or the word that there is no such name, is passed through as it is; anything else tries the next.
  * @module
  */

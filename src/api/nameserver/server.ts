@@ -1,5 +1,5 @@
 /**
- * The name server: DNS over UDP and TCP (spec/consul.md 8). Nodes come from the catalog, as this agent can ask
+ * The name server: DNS over UDP and TCP (C8.1 to C8.8). Nodes come from the catalog, as this agent can ask
  * for it, stale and without a leader; names outside of the domains from the upstream servers, where there are some.
  *
  * What cannot be decoded is answered FORMERR, or not at all where an answer could start a loop. Queries under way,

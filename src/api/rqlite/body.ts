@@ -1,5 +1,5 @@
 /**
- * Request bodies (spec/rqlite.md 3): JSON, or one SQL text, into statements with bound parameters. Pure.
+ * Request bodies (Q3): JSON, or one SQL text, into statements with bound parameters. Pure.
  *
  * A number without fraction or exponent is an INTEGER, exact to 64 bits; any other is a REAL. JSON.parse alone would
  * round the first and forget the difference, so where a text holds a number it could blur, the source of each number is

@@ -54,7 +54,7 @@ export async function handleRequest(request: HttpRequest, parts: DataParts): Pro
 }
 
 /** Answers here, or through the leader where only it can. */
-async function orAskLeader(
+export async function orAskLeader(
   request: HttpRequest,
   parts: DataParts,
   work: () => Promise<Answer>,
@@ -72,7 +72,8 @@ function statementsOf(request: HttpRequest, { plainText }: { plainText: boolean 
   return plainText && request.contentType.startsWith("text/plain") ? sqlText(text) : decodeStatements(text);
 }
 
-function dataRequest({ params, whenOver }: HttpRequest, statements: readonly BoundStatement[]): DataRequest {
+/** What a request's parameters ask of the database. */
+export function dataRequest({ params, whenOver }: HttpRequest, statements: readonly BoundStatement[]): DataRequest {
   return {
     statements,
     transaction: params.has("transaction"),

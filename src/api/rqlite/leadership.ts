@@ -10,6 +10,8 @@ import { type ReplicaClient, ReplicaError } from "../../app/database/replica_cli
 import { type AnswerBudget, ANSWERS_BYTES_MAX } from "../../base/worker/answer_budget.ts";
 import { PART_LENGTH } from "../../core/sql/result_text.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
+import type { ForwardedRequest } from "../../drivers/replica/api.ts";
+import type { Params } from "../http/params.ts";
 import type { HttpRequest } from "../http/request.ts";
 
 /** What handing on works with. */
@@ -40,21 +42,21 @@ export async function askLeader(request: HttpRequest, parts: LeaderParts, style:
     return { status: 301, body: "", location: leader.apiUrl + request.target };
   }
   try {
-    return counted(await handOn(request, parts), request, parts);
+    return counted(await handOn(request, request.params, parts), request, parts);
   } catch (error) {
     throw forwardError(error, parts, style);
   }
 }
 
 /** Another node answers as if the client had asked it. */
-async function handOn(request: HttpRequest, parts: LeaderParts): Promise<HttpResponse> {
+export async function handOn(
+  { method, target, contentType, authorization, body }: Omit<ForwardedRequest, "relayed">,
+  { timeoutMs, retries }: Pick<Params, "timeoutMs" | "retries">,
+  parts: Pick<LeaderParts, "replica" | "counters">,
+): Promise<HttpResponse> {
   parts.counters.forwarded++;
-  const { method, target, contentType, authorization, body, params } = request;
-  return await parts.replica.call("forward", {
-    request: { method, target, contentType, authorization, body },
-    timeoutMs: params.timeoutMs,
-    retries: params.retries,
-  });
+  const request = { method, target, contentType, authorization, body };
+  return await parts.replica.call("forward", { request, timeoutMs, retries });
 }
 
 /**
@@ -79,7 +81,7 @@ function counted(response: HttpResponse, { target }: HttpRequest, { answers }: L
 /** A client agent keeps no data: a server answers, or has its leader do so. */
 export async function relay(request: HttpRequest, parts: LeaderParts): Promise<HttpResponse> {
   try {
-    return counted(await handOn(request, parts), request, parts);
+    return counted(await handOn(request, request.params, parts), request, parts);
   } catch (error) {
     if (error instanceof ReplicaError && error.code === "no_servers") {
       throw new HttpError(503, "no servers known: join a pool that has one", { retryAfter: 1 });

@@ -1,5 +1,5 @@
 /**
- * The cluster endpoints: `/nodes`, `/leader`, `/readyz`, `/remove` (spec/rqlite.md 13).
+ * The cluster endpoints: `/nodes`, `/leader`, `/readyz`, `/remove` (Q13.1 to Q13.7).
  * @module
  */
 import { takeText } from "../../app/database/held_answer.ts";

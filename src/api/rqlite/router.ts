@@ -4,13 +4,15 @@
  */
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
+import { type BackupParts, handleBackup } from "./backup.ts";
 import { type DataParts, handleExecute, handleQuery, handleRequest } from "./data.ts";
+import { handleBoot, handleLoad, type LoadParts } from "./load.ts";
 import { handleLeader, handleNodes, handleReadyz, handleRemove, type NodesParts } from "./nodes.ts";
 import { handleReap, handleSnapshot, handleVerify, type SnapshotParts } from "./snapshot.ts";
 import { handleStatus, handleVars, type StatusParts } from "./status.ts";
 
 /** What the handlers of this API work with, together. */
-export type RqliteParts = DataParts & NodesParts & SnapshotParts & StatusParts;
+export type RqliteParts = BackupParts & LoadParts & DataParts & NodesParts & SnapshotParts & StatusParts;
 
 /** Answers one kind of request. */
 type Handler = (request: HttpRequest, parts: RqliteParts) => HttpResponse | Promise<HttpResponse>;
@@ -38,10 +40,10 @@ const ROUTES: readonly Route[] = [
   { path: "/readyz", isPrefix: true, methods: ["GET"], handler: handleReadyz },
   { path: "/remove", isPrefix: true, methods: ["DELETE"], handler: handleRemove },
   { path: "/debug/vars", isPrefix: false, methods: [], handler: handleVars },
-  { path: "/db/backup", isPrefix: true, methods: ["GET"], handler: later("/db/backup") },
-  { path: "/db/load", isPrefix: true, methods: ["POST"], handler: later("/db/load") },
+  { path: "/db/backup", isPrefix: true, methods: ["GET"], handler: handleBackup },
+  { path: "/db/load", isPrefix: true, methods: ["POST"], handler: handleLoad },
   { path: "/db/sql", isPrefix: true, methods: ["GET", "POST"], handler: later("/db/sql") },
-  { path: "/boot", isPrefix: false, methods: ["POST"], handler: later("/boot") },
+  { path: "/boot", isPrefix: false, methods: ["POST"], handler: handleBoot },
   { path: "/snapshot", isPrefix: false, methods: ["POST"], handler: handleSnapshot },
   { path: "/verify", isPrefix: false, methods: ["POST"], handler: handleVerify },
   { path: "/reap", isPrefix: false, methods: ["POST"], handler: handleReap },

@@ -1,5 +1,5 @@
 /**
- * `POST /snapshot` and `POST /reap` (spec/rqlite.md 13.5, 13.6). The database is its own snapshot: to take one is to make
+ * `POST /snapshot` and `POST /reap` (Q13.5, Q13.6). The database is its own snapshot: to take one is to make
  * what is applied durable and to cut the log behind it. The log is cut by whole segments, so at least `trailing_logs` entries stay;
  * the request begins a segment, for the next one to cut at. No copies are stored, so there are none to consolidate.
  * `POST /verify` is muster's own: it compares the content of all replicas at one index.

@@ -1,5 +1,5 @@
 /**
- * `GET /status` (spec/rqlite.md 12) and `GET /debug/vars` (13.7): what this node knows of itself.
+ * `GET /status` (Q12) and `GET /debug/vars` (Q13.7): what this node knows of itself.
  * @module
  */
 import type { Config, Member } from "../../core/raft/message.ts";
@@ -148,6 +148,8 @@ function raftOf(core: CoreStatus, replica: Section): Section {
     last_agreement: replica.agreement,
     peers: replica.peers,
     progress: core.progress,
+    takes_part: !core.isUnsure,
+    marks: core.marks,
     dropped_messages: core.dropped,
   };
 }

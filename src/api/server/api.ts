@@ -73,6 +73,7 @@ export type ToHttpWorker =
   | OpenHttp
   | { readonly k: "serve" } // all listeners of the node are open: answer
   | { readonly k: "reader"; readonly line: ReaderLine } // one more to share reads among
+  | { readonly k: "backups"; readonly port: MessagePort } // the line to the backup Worker
   | { readonly k: "lookups"; readonly port: MessagePort } // the name server calls CatalogMethods (api/nameserver/api.ts)
   | { readonly k: "names"; readonly port: MessagePort } // serve DNS, too; carries what a name server's Worker is told
   | { readonly k: "meta"; readonly meta: Readonly<Record<string, string>> } // what describes this agent, anew
@@ -83,6 +84,7 @@ export type ToHttpWorker =
 export type FromHttpWorker =
   | { readonly k: "listening"; readonly port: number }
   | { readonly k: "wantReader" } // slow reads wait
+  | { readonly k: "wantBackups" } // the backup Worker is to be started
   | ToCallee<SupervisorMethods>
   | { readonly k: "stopped" }
   | { readonly k: "failed"; readonly message: string };

@@ -16,6 +16,14 @@ const GREETING: HttpResponse = { status: 200, body: "Consul Agent\n", contentTyp
 /** What a client agent answers by itself; the rest is a server's. */
 const LOCAL_PATHS = ["/status", "/readyz", "/debug/vars"];
 
+/** Paths whose bodies may be of any size, and are taken as they come. */
+const STREAM_PATHS = ["/db/load", "/boot"];
+
+/** Whether the body of a request for `target` is taken as it comes. */
+export function takesStream(target: string): boolean {
+  return STREAM_PATHS.some((path) => target.startsWith(path));
+}
+
 /** Answers a request; never throws. */
 export async function route(asked: Omit<HttpRequest, "params">, services: Services): Promise<HttpResponse> {
   if (asked.method === "OPTIONS" && !asked.target.startsWith("/v1/")) return { status: 200, body: "" };

@@ -20,11 +20,12 @@ import { Reconciler } from "../../app/agent/reconciler.ts";
 import type { Agent } from "../../app/agent/agent.ts";
 import { EventLog } from "../../app/agent/event_log.ts";
 import { LocalNodes, type NodeSource, RemoteNodes, serverAccess } from "../../app/agent/nodes.ts";
+import { Backups } from "../../app/database/backups.ts";
 import { newCounters } from "../../app/database/counters.ts";
 import { Database } from "../../app/database/database.ts";
 import { type HttpServer, serveHttp } from "../http/server.ts";
 import { serveForwarded } from "./forwarded.ts";
-import { route } from "./router.ts";
+import { route, takesStream } from "./router.ts";
 import type { Services } from "./services.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
@@ -53,6 +54,7 @@ function open(message: OpenHttp): void {
     replica,
     readers,
     answers,
+    backups: new Backups(() => scope.postMessage({ k: "wantBackups" })),
     counters: newCounters(),
   };
   const catalog = new Catalog(parts);
@@ -65,7 +67,7 @@ function open(message: OpenHttp): void {
   const { bindAddrs } = options;
   if (bindAddrs.length === 0) return scope.postMessage({ k: "listening", port: 0 }); // -http-port=-1
   try {
-    server = serveHttp({ ...made, route: (request) => route(request, made) });
+    server = serveHttp({ ...made, takesStream, route: (request) => route(request, made) });
     for (const addr of bindAddrs) log(`service listening on ${addr}`);
     scope.postMessage({ k: "listening", port: server.port });
   } catch (error) {
@@ -147,6 +149,7 @@ export function serve(line: WorkerScope<ToHttpWorker, FromHttpWorker>): void {
     if (data.k === "open") open(data);
     else if (data.k === "serve") server?.start();
     else if (data.k === "reader") services?.readers.add(data.line);
+    else if (data.k === "backups") services?.backups.connect(data.port);
     else if (data.k === "lookups") answerLookups(data.port);
     else if (data.k === "names") startNameServer(data.port);
     else if (data.k === "meta") setMeta(data.meta);

@@ -4,6 +4,7 @@
  */
 import type { Agent } from "../../app/agent/agent.ts";
 import type { Catalog } from "../../app/agent/catalog.ts";
+import type { Backups } from "../../app/database/backups.ts";
 import type { Counters } from "../../app/database/counters.ts";
 import type { Database } from "../../app/database/database.ts";
 import type { Readers } from "../../app/database/readers.ts";
@@ -23,6 +24,7 @@ export interface Services {
   readonly replica: ReplicaClient;
   readonly readers: Readers;
   readonly database: Database;
+  readonly backups: Backups;
   /** Counts the bytes of long answers. */
   readonly answers: AnswerBudget;
   readonly catalog: Catalog;

@@ -1,5 +1,5 @@
 /**
- * The agent's own word in the catalog (spec/consul.md 9.8): gossip tells that a node is there, the node itself tells what
+ * The agent's own word in the catalog (C9.8): gossip tells that a node is there, the node itself tells what
  * describes it. It looks whether the catalog says so at the start, when it or a server comes or goes, when what it has to
  * say changes, and about once a minute, and registers where it differs.
  * @module

@@ -1,5 +1,5 @@
 /**
- * The leader's work on the catalog: what gossip says of the members becomes rows of the catalog (spec/consul.md 9.6).
+ * The leader's work on the catalog: what gossip says of the members becomes rows of the catalog (C9.6).
  *
  * A member that is alive is registered with a passing `serfHealth` check, a failed one keeps its place with a critical
  * one, one that left or was reaped goes, with all that ran on it. Nodes without that check were registered by hand and are left alone. Only
@@ -143,7 +143,7 @@ export function catalogWrites(
 
 /**
  * Members by the name that the catalog and DNS know them by, in lower case. Where several share one, which gossip takes for
- * two names, one that is up has it, and it keeps it (spec/consul.md 9.5).
+ * two names, one that is up has it, and it keeps it (C9.5).
  */
 function holders(members: readonly MemberRecord[], { nodes }: Found): Map<string, MemberRecord> {
   const held = new Map<string, MemberRecord>();

@@ -1,8 +1,8 @@
 /**
- * A client agent's way to the servers (spec/consul.md 9.11): it keeps no data, so whatever is replicated it hands to a
+ * A client agent's way to the servers (C9.11): it keeps no data, so whatever is replicated it hands to a
  * server over the cluster port, and to the next one where that does not take it or knows no leader. While none of them
  * knows one, which an election takes, it asks them again. A request that was sent and not answered is not sent again
- * (spec/raft.md X2). It speaks to HTTP as a replica does.
+ * (X2). It speaks to HTTP as a replica does.
  * @module
  */
 import { joinAddress } from "../../base/codec/address.ts";

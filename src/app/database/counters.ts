@@ -17,6 +17,9 @@ export function newCounters(): Counters {
     bad_requests: 0,
     user_snapshots: 0,
     user_reaps: 0,
+    backups: 0,
+    loads: 0,
+    boots: 0,
     running: 0,
   };
 }
@@ -36,6 +39,9 @@ export interface Counters {
   bad_requests: number;
   user_snapshots: number;
   user_reaps: number;
+  backups: number;
+  loads: number;
+  boots: number;
   /** Requests under way. */
   running: number;
 }

@@ -16,12 +16,14 @@ import { formatDuration } from "../../base/codec/duration.ts";
 import { isAboutCatalog, resolveCatalogNames } from "../../core/catalog/catalog.ts";
 import { type BoundStatement, type Command, encodeCommand, STEPS_PER_MS } from "../../core/sql/command.ts";
 import type { ReadResult } from "../../core/sql/exchange.ts";
+import { loadCommand, type LoadStep } from "../../core/sql/load_step.ts";
 import type { RenderOptions } from "../../core/sql/render_options.ts";
 import type { ResultText } from "../../core/sql/result_text.ts";
 import { isDisallowedPragma, mayRead } from "../../core/sql/statement.ts";
 import type { Counters } from "./counters.ts";
-import { BusyError, NotLeaderError, RequestError, TooLargeError } from "./errors.ts";
+import { BusyError, LoadError, NotLeaderError, RequestError, TooLargeError } from "./errors.ts";
 import { type FreshnessBound, isConfirmedLeader, isFresh } from "./freshness.ts";
+import { dropResults } from "./held_answer.ts";
 import { readLinearizably } from "./linearizable.ts";
 import type { Readers } from "./readers.ts";
 import { type ReplicaClient, ReplicaError } from "./replica_client.ts";
@@ -85,6 +87,9 @@ const WRITE_GRACE_MS = 2000;
 /** What comes behind one entry that takes so long would wait for nobody knows how long. */
 const LONG_ENTRY_MS = 1000;
 
+/** Nobody sees the results of a step of a load. */
+const NO_OPTIONS: RenderOptions = { associative: false, timings: false, blobArray: false, qualifyColumns: false };
+
 /** A node's database. */
 export class Database {
   readonly #parts: DatabaseParts;
@@ -123,13 +128,26 @@ export class Database {
     return answer === "writes" ? await this.#write(request, "request", statements) : answer;
   }
 
+  /**
+   * Does a step of loading a database file.
+   * @param timeoutMs Longest wait for it.
+   * @throws {NotLeaderError} Elsewhere than on the leader.
+   * @throws {BusyError | RequestError} When it was refused, has failed, or its outcome is unknown.
+   */
+  async load(step: LoadStep, timeoutMs: number): Promise<void> {
+    if (!this.#parts.state.isLeader) throw new NotLeaderError();
+    const { results, error } = await this.#propose(encodeCommand(loadCommand(step)), NO_OPTIONS, timeoutMs);
+    dropResults(results, this.#parts.answers);
+    if (error !== undefined) throw new LoadError(error);
+  }
+
   /** Puts statements through the log. */
   async #write(
     request: DataRequest,
     kind: Command["kind"],
     statements: readonly BoundStatement[],
   ): Promise<Answer> {
-    const { state, replica, options } = this.#parts;
+    const { state, options } = this.#parts;
     if (!state.isLeader) throw new NotLeaderError();
     refuseBehindLong(this.#parts);
     const { transaction, dbTimeoutMs, timeoutMs } = request;
@@ -137,7 +155,12 @@ export class Database {
     const wantedSteps = kind === "query" ? 0 : dbTimeoutMs * STEPS_PER_MS;
     const body = encodeCommand({ kind, transaction, statements, readTimeoutMs, wantedSteps });
     const limitMs = dbTimeoutMs > 0 ? Math.min(dbTimeoutMs * 2 + WRITE_GRACE_MS, timeoutMs) : timeoutMs;
-    const result = await replica.write(body, request.options, limitMs);
+    return await this.#propose(body, request.options, limitMs);
+  }
+
+  /** Puts a command through the log. */
+  async #propose(body: Uint8Array, options: RenderOptions, limitMs: number): Promise<Answer> {
+    const result = await this.#parts.replica.write(body, options, limitMs);
     if (result === undefined) {
       throw new RequestError(`no result within ${limitMs} ms: the write may or may not have taken effect`, "unknown");
     }

@@ -7,7 +7,7 @@
 export class RequestError extends Error {
   /** Always `RequestError`. */
   override readonly name = "RequestError";
-  /** Whether nothing was written, or nobody can say whether it was (spec/raft.md §2.9). */
+  /** Whether nothing was written, or nobody can say whether it was (X6). */
   readonly outcome: "none" | "unknown";
   /** Nothing was done, as no leader is known here or it cannot be reached: another node may know more, or this one soon. */
   readonly leaderless: boolean;
@@ -29,6 +29,12 @@ export class BusyError extends Error {
 export class TooLargeError extends Error {
   /** Always `TooLargeError`. */
   override readonly name = "TooLargeError";
+}
+
+/** A database file was not loaded, as something is wrong with it; nothing has changed. */
+export class LoadError extends Error {
+  /** Always `LoadError`. */
+  override readonly name = "LoadError";
 }
 
 /** Only the leader can do it, and this node does not lead. Nothing was done. */

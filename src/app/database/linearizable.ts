@@ -1,5 +1,5 @@
 /**
- * Linearizable reads on the leader (spec/raft.md §2.7): a read index is confirmed, and applied, before the transaction is
+ * Linearizable reads on the leader (R1 to R10): a read index is confirmed, and applied, before the transaction is
  * opened (R7).
  *
  * What confirms it is a round of heartbeats, or, with `-raft-lease-reads`, the leader's lease (R10; raft/lease.ts), which

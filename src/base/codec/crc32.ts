@@ -1,5 +1,5 @@
 /**
- * CRC-32 as in zlib and PNG (reflected polynomial 0xEDB88320), for packets (spec/gossip.md 2.5). Pure.
+ * CRC-32 as in zlib and PNG (reflected polynomial 0xEDB88320), for packets (G2.5). Pure.
  * @module
  */
 const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {

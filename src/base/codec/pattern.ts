@@ -1,5 +1,5 @@
 /**
- * Regular expressions of filters (spec/gossip.md 5.8), in time linear in the text: a pattern comes from another node or
+ * Regular expressions of filters (G5.8), in time linear in the text: a pattern comes from another node or
  * a client, and JavaScript's own expressions can be made to run for years. The common part of RE2: literals, `.`, classes,
  * `\d \w \s \b` and their opposites, groups, `|`, `* + ? {n,m}`, `^ $ \A \z`, `(?i)` at the start. Pure.
  *

@@ -9,11 +9,11 @@
 export const ACTIVITY_BYTES = 32;
 
 /** The kinds of work, in the order of their numbers; `none` first. */
-const KINDS = ["none", "entries", "vacuum"] as const;
+const KINDS = ["none", "entries", "vacuum", "load"] as const;
 
 /** What the writer is at. */
 export interface Work {
-  /** Log entries from an index on, or a database that is written anew. */
+  /** Log entries from an index on, or a database that is written anew, or loaded. */
   readonly kind: Exclude<typeof KINDS[number], "none">;
   /** Log index of the first entry. */
   readonly index: number;

@@ -14,7 +14,7 @@ export function exists(path: string): boolean {
   }
 }
 
-/** Makes created, renamed and removed names of a directory durable (spec/raft.md D6). */
+/** Makes created, renamed and removed names of a directory durable (D6). */
 export function syncDirectory(path: string): void {
   const directory = Deno.openSync(path, { read: true });
   try {

@@ -1,5 +1,5 @@
 /**
- * A leader's lease as the parts of a node share it (spec/raft.md R10): the replica sets it, whoever answers reads looks at
+ * A leader's lease as the parts of a node share it (R10): the replica sets it, whoever answers reads looks at
  * it. Pure.
  *
  * It ends at a time of the monotonic clock. That clock stands still while a machine is suspended, the wall clock does not:

@@ -1,6 +1,6 @@
 /**
  * What every part of a node asks all the time: role, term, commit and applied index. It lies in shared memory, written
- * by the replica alone, so that a weak read asks nobody (design.md §4). Numbers are doubles: indices are safe integers.
+ * by the replica alone, so that a weak read asks nobody. Numbers are doubles: indices are safe integers.
  * @module
  */
 import type { Lease } from "./lease.ts";

@@ -4,7 +4,7 @@
  * everybody may read them as `muster.nodes` and so on, only the cluster writes them. Pure.
  *
  * Each row carries the log index that made it and the one that changed it last; `_muster_index` holds, for each table,
- * the index of its last change, deletions included: what blocking queries wait for (spec/consul.md 6.3).
+ * the index of its last change, deletions included: what blocking queries wait for (C6.3).
  *
  * The schema `muster` is a way of writing: SQLite could only have it as a second file, which a process with scoped
  * permissions may not attach. {@linkcode resolveCatalogNames} turns `muster.nodes` into the table's real name.

@@ -1,5 +1,5 @@
 /**
- * Answers to lookups (spec/consul.md 8.2, 8.4): NXDOMAIN where there is no such name, an empty answer where it has no record
+ * Answers to lookups (C8.2, C8.4): NXDOMAIN where there is no such name, an empty answer where it has no record
  * of the type, both with the zone's SOA. Pure.
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What a name asks for (spec/consul.md 8.1): read from the right, the domain, the datacenter if there is one, and the
+ * What a name asks for (C8.1): read from the right, the domain, the datacenter if there is one, and the
  * keyword; what stands before it is the name of the node, dots and all. Pure.
  * @module
  */

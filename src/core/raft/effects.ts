@@ -1,8 +1,8 @@
 /**
- * The boundary of the Raft core: inputs in, effects out (spec/raft.md §1.1). `step(input)` only changes memory and
+ * The boundary of the Raft core: inputs in, effects out. `step(input)` only changes memory and
  * queues work; `drain()` returns one merged {@linkcode Effects} for everything stepped since the last drain. The
  * driver steps all inputs that wait, drains once, and carries the effects out under the ordering contract O1 to O9
- * (spec/raft.md §1.3). Pure data.
+ * (RULES.md). Pure data.
  * @module
  */
 import type { ClockReading, Lease } from "../../base/worker/lease.ts";
@@ -12,6 +12,7 @@ import type {
   EntryId,
   HardState,
   Index,
+  Mark,
   Member,
   Message,
   NodeId,
@@ -148,6 +149,10 @@ export interface CoreStatus {
   readonly committedConfig: Config;
   /** A leader says that the cluster goes on without this node (M8). */
   readonly isRemoved: boolean;
+  /** It takes no part yet, as it asks the others what it promised (recall.ts). */
+  readonly isUnsure: boolean;
+  /** What disks of others are known to hold. */
+  readonly marks: readonly Mark[];
   /** Ticks since the leader was last heard; 0 on the leader. */
   readonly ticksSinceLeader: number;
   /** Leader only: what is known of each peer. */
@@ -208,6 +213,11 @@ export interface Options {
   readonly uncommittedBytesMax: number;
   /** Reads waiting for a round. @default {10000} */
   readonly readsMax: number;
+  /**
+   * Whether a node that starts asks the others what it promised, and tells them (recall.ts). Left out, its disk is taken for
+   * what it says.
+   */
+  readonly recall?: boolean;
   /** Lease reads (R10); missing: this node takes no lease and promises nothing. */
   readonly lease?: LeaseOptions;
 }

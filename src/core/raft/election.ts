@@ -1,5 +1,5 @@
 /**
- * Elections: pre-vote, vote, becoming leader, and the checks by which a leader resigns (spec/raft.md §2.1, §2.2).
+ * Elections: pre-vote, vote, becoming leader, and the checks by which a leader resigns (E1 to E12, P1 to P7).
  * @module
  */
 import { invariant } from "../../invariant.ts";
@@ -20,6 +20,7 @@ import {
   noteRole,
   type RaftState,
   redrawTimeout,
+  rememberVote,
   restartTimer,
   send,
   sendDurable,
@@ -192,6 +193,7 @@ export function onRequestVoteReply(s: RaftState, m: RequestVoteReply): void {
   if (m.term > s.term) return becomeFollower(s, m.term, `"${m.from}" is in a higher term`);
   if (s.part.role !== "candidate" || m.term !== s.term) return;
   s.part.votes.set(m.from, m.granted);
+  if (m.granted) rememberVote(s, m.from);
   countVotes(s, s.part);
 }
 

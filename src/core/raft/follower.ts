@@ -1,12 +1,12 @@
 /**
- * Replication, the follower's half: whom to follow, which entries to take, what to answer (spec/raft.md §2.3).
+ * Replication, the follower's half: whom to follow, which entries to take, what to answer (L1 to L5).
  * @module
  */
 import { DecodeError } from "../../base/codec/cursor.ts";
 import { invariant } from "../../invariant.ts";
 import { decodeConfig } from "./configuration.ts";
 import { promise } from "./lease.ts";
-import { LostEntriesError } from "./lost_entries.ts";
+import { checkHolds } from "./lost_entries.ts";
 import type { AppendEntries, AppendReply, Config, Entry, EntryId, Heartbeat, Index } from "./message.ts";
 import { becomeFollower, commitTo, drop, leadership, noteRole, type RaftState, restartTimer, send } from "./state.ts";
 
@@ -77,6 +77,7 @@ function takeEntries(s: RaftState, entries: readonly Entry[], configs: readonly 
 
 /** Queues a positive reply, or raises the one already queued: matches only grow while one leader is followed. */
 function sendAccepted(s: RaftState, m: AppendEntries, match: Index): void {
+  s.acknowledged = Math.max(s.acknowledged, match);
   const queued = s.out.send;
   const last = queued.length > 0 ? queued[queued.length - 1] : undefined;
   let index = match;
@@ -109,24 +110,14 @@ function rejection(s: RaftState, m: AppendEntries): AppendReply {
   };
 }
 
-/** Follower: the leader lives. */
+/** Follower: the leader lives. @throws {LostEntriesError} When it remembers what this log lacks (L5). */
 export function onHeartbeat(s: RaftState, m: Heartbeat): void {
   if (m.term >= s.term) {
     followLeader(s, m);
-    checkHolds(s, m.commit);
+    checkHolds(s.log, m.commit);
     if (m.commit.term > 0) commitTo(s, m.commit.index);
   }
   send(s, { k: "heartbeatReply", from: s.id, to: m.from, term: s.term, round: m.round });
-}
-
-/**
- * L5, B3: what the leader knows to match here was durable here.
- * @throws {LostEntriesError} When it is gone, or another entry is in its place: so is an acknowledged write.
- */
-function checkHolds({ log }: RaftState, { index, term }: EntryId): void {
-  const held = log.termAt(index);
-  const isOther = term > 0 && held !== undefined && held !== term;
-  if (index > log.last || isOther) throw new LostEntriesError(index, log.last);
 }
 
 /**

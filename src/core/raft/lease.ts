@@ -1,5 +1,5 @@
 /**
- * Lease reads (spec/raft.md R10, dissertation §6.4.1): for a while after a majority has answered, the leader knows that
+ * Lease reads (R10, dissertation §6.4.1): for a while after a majority has answered, the leader knows that
  * nobody else can have been elected, and need not ask again. An option, as it trusts clocks; without it nothing happens
  * here but that the clock is noted (rounds.ts).
  *

@@ -1,5 +1,5 @@
 /**
- * Changing the members of a running cluster, one at a time (spec/raft.md §2.5, dissertation §4.1 with the correction of
+ * Changing the members of a running cluster, one at a time (M1 to M11, dissertation §4.1 with the correction of
  * 2015): what a leader checks, and what it then does to its peers.
  * @module
  */

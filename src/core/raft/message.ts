@@ -3,7 +3,7 @@
  *
  * Every message names its sender, its receiver and a term. The cluster id and the sender's storage id travel once per
  * stream, not per message (src/replica/), as does what its process promises. `append` and `heartbeat` carry the number of the leader's read round, which
- * replies echo (spec/raft.md §2.7).
+ * replies echo (R2).
  * @module
  */
 
@@ -64,6 +64,19 @@ export interface HardState {
   readonly term: Term;
   /** Candidate voted for in this term, or null. */
   readonly vote: NodeId | null;
+}
+
+/**
+ * What a disk is known to hold (recall.ts): in `term`, its node voted for `vote`, and its log holds `entry` and all before,
+ * which does not change within that term.
+ */
+export interface Mark {
+  readonly storageId: string;
+  readonly term: Term;
+  /** Null for none, or for one that is not known. */
+  readonly vote: NodeId | null;
+  /** Term 0 where the term of the entry is not known; {0, 0} for none. */
+  readonly entry: EntryId;
 }
 
 interface Header {
@@ -167,6 +180,18 @@ export interface RemovedNotice extends Header {
   readonly at: Index;
 }
 
+/** Asks what the receiver remembers of the sender's disk (recall.ts). */
+export interface Recall extends Header {
+  readonly k: "recall";
+}
+/** What disks are known to hold: the sender's own mark, or with `isAnswer` all that it remembers. */
+export interface Marks extends Header {
+  readonly k: "marks";
+  /** It answers a {@linkcode Recall}. */
+  readonly isAnswer: boolean;
+  readonly marks: readonly Mark[];
+}
+
 /** What arrives from other nodes. */
 export type Message =
   | PreVote
@@ -178,7 +203,9 @@ export type Message =
   | Heartbeat
   | HeartbeatReply
   | TimeoutNow
-  | RemovedNotice;
+  | RemovedNotice
+  | Recall
+  | Marks;
 
 /** What the core sends: as {@linkcode Message}, with ranges in the place of entries. */
 export type OutgoingMessage = Exclude<Message, AppendEntries> | AppendRange;

@@ -3,7 +3,7 @@
  * other. Everything else is dropped before it can reach an assertion. Pure.
  * @module
  */
-import type { AppendEntries, EntryId, Message, NodeId, OutgoingMessage } from "./message.ts";
+import type { AppendEntries, EntryId, Mark, Message, NodeId, OutgoingMessage } from "./message.ts";
 
 /** Whether `m` could have been sent to `self` by a correct node. */
 export function isPlausible(m: Message, self: NodeId): boolean {
@@ -30,6 +30,10 @@ export function isPlausible(m: Message, self: NodeId): boolean {
       return m.term > 0 && isCount(m.round) && isCount(m.promiseMs ?? 0);
     case "removedNotice":
       return isCount(m.at);
+    case "recall":
+      return true;
+    case "marks":
+      return m.marks.every(isMark);
     default:
       // A kind that a later version may send.
       return false;
@@ -41,12 +45,22 @@ export function isReply({ k }: Message | OutgoingMessage): boolean {
   return k === "preVoteReply" || k === "requestVoteReply" || k === "appendReply" || k === "heartbeatReply";
 }
 
+/** Whether a message may go to any disk under the receiver's id: a node that lags may know an older one only (recall.ts). */
+export function isForAnyDisk({ k }: Message | OutgoingMessage): boolean {
+  return k === "recall" || k === "marks";
+}
+
 function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
 }
 
 function isId({ index, term }: EntryId): boolean {
   return isCount(index) && isCount(term) && (index === 0) === (term === 0);
+}
+
+function isMark({ storageId, term, vote, entry }: Mark): boolean {
+  if (typeof storageId !== "string" || vote !== null && typeof vote !== "string") return false;
+  return isCount(term) && isCount(entry.index) && isCount(entry.term) && entry.term <= term;
 }
 
 function areConsecutive({ prev, entries, term }: AppendEntries): boolean {

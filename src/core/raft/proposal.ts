@@ -1,6 +1,6 @@
 /**
  * Proposals: what a leader takes into its log, and what it refuses before that (F2, F5). A refusal is definite: the
- * entry is in no log and may be proposed again (spec/raft.md §2.9).
+ * entry is in no log and may be proposed again (X2, X6).
  * @module
  */
 import type { Input, Refusal } from "./effects.ts";

@@ -1,5 +1,5 @@
 /**
- * The Raft core: a deterministic machine without I/O, clocks or randomness of its own (spec/raft.md §1). Inputs go into
+ * The Raft core: a deterministic machine without I/O, clocks or randomness of its own (its rules: RULES.md). Inputs go into
  * `step`, which only changes memory; `drain` returns one merged account of what the driver owes since the last one.
  *
  * What it guarantees, to a driver that keeps the ordering contract O1 to O9: at most one leader per term; a committed
@@ -31,6 +31,7 @@ import {
 } from "./election.ts";
 import { onAppend, onHeartbeat, onSnapshotReceived } from "./follower.ts";
 import { currentLease, onClock } from "./lease.ts";
+import { KnownMarks } from "./lost_entries.ts";
 import { Log } from "./log.ts";
 import { campaignIfAlone, onBootstrap, onReconfigure, promoteLearner } from "./membership.ts";
 import type { Config, Index, Message } from "./message.ts";
@@ -38,6 +39,7 @@ import { isPlausible } from "./message_check.ts";
 import { takeMessages, takeWrite } from "./outbox.ts";
 import { onPropose } from "./proposal.ts";
 import { onRead, serveReads } from "./read_index.ts";
+import { onGone, onMarks, onRecall, startCheck, tickCheck, tickMark, whileChecked } from "./recall.ts";
 import {
   advanceCommit,
   onAppendReply,
@@ -101,7 +103,8 @@ class RaftCore implements Core {
     this.#reportedCommit = boot.commit;
     this.#applyHanded = boot.applied;
     redrawTimeout(s);
-    campaignIfAlone(s);
+    if (options.recall) startCheck(s);
+    else campaignIfAlone(s);
   }
 
   step(input: Input): void {
@@ -132,6 +135,7 @@ class RaftCore implements Core {
         s.log.compact(input.index);
         return s.configs.compact(input.index);
       case "snapshotReceived":
+        if (s.check !== undefined) return drop(s);
         onSnapshotReceived(s, input.base, input.config);
         // What it holds is not applied entry by entry.
         if (s.log.base.index > this.#applyHanded) this.#applyHanded = s.log.base.index;
@@ -141,6 +145,7 @@ class RaftCore implements Core {
       case "linkDown":
         return withLeadership(s, (lead) => onLinkDown(lead, input.peer));
       case "refused":
+        onGone(s, input.peer);
         return onRefused(s, input.peer);
       case "storage":
         s.storageFull = input.state === "full";
@@ -225,6 +230,8 @@ class RaftCore implements Core {
       config: s.configs.current,
       committedConfig: s.configs.committed(s.commit),
       isRemoved: s.removedAt > 0,
+      isUnsure: s.check !== undefined,
+      marks: s.marks.all,
       ticksSinceLeader: s.part.role === "leader" ? 0 : s.timer.sinceLeader,
       progress: (leadership(s)?.peers ?? []).map((peer) => ({
         id: peer.id,
@@ -249,6 +256,11 @@ function createState(boot: BootState, options: Options, rng: Rng): RaftState {
   invariant(boot.hard.term >= boot.last.term, "the log is ahead of the term");
   return {
     id: boot.id,
+    storageId: boot.storageId ?? boot.id,
+    check: undefined,
+    marks: new KnownMarks(),
+    toldMark: undefined,
+    acknowledged: 0,
     options,
     rng,
     log: new Log(boot),
@@ -284,7 +296,9 @@ function withLeadership(s: RaftState, act: (lead: Leadership) => void): void {
 
 function tick(s: RaftState): void {
   s.timer.now++;
+  if (s.check !== undefined) return tickCheck(s);
   tickTransfer(s);
+  tickMark(s);
   if (s.part.role !== "leader") return tickElection(s);
   const lead = s.part;
   handOverInTrouble(s, lead);
@@ -307,6 +321,9 @@ function persisted(s: RaftState, ticket: Ticket): void {
 
 function receive(s: RaftState, m: Message): void {
   if (!isPlausible(m, s.id)) return drop(s);
+  if (m.k === "recall") return onRecall(s, m);
+  if (m.k === "marks") return onMarks(s, m);
+  if (s.check !== undefined) return whileChecked(s, m);
   switch (m.k) {
     case "preVote":
       return onPreVote(s, m);

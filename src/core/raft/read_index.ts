@@ -1,5 +1,5 @@
 /**
- * Linearizable reads without the log (spec/raft.md §2.7, dissertation §6.4): a read takes the commit index on arrival
+ * Linearizable reads without the log (R1 to R9, dissertation §6.4): a read takes the commit index on arrival
  * and is confirmed when a majority answers a round of heartbeats that started after it.
  *
  * Rounds are numbered by the leader. A caller's own id is never matched against answers, and neither is "any answer":

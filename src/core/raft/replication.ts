@@ -1,5 +1,5 @@
 /**
- * Replication, the leader's half: entries to its peers, their answers, the commit index (spec/raft.md §2.3, §2.4). The
+ * Replication, the leader's half: entries to its peers, their answers, the commit index (L6 to L11, C1 to C4). The
  * other half is follower.ts.
  *
  * The leader decides what to send when the driver drains, not when something is stepped: many proposals become one
@@ -10,7 +10,7 @@ import { invariant } from "../../invariant.ts";
 import type { AppendReply, Config, Entry, EntryKind, HeartbeatReply, Index, NodeId } from "./message.ts";
 import { becomeProbe, becomeReplicate, type Progress } from "./progress.ts";
 import { quorumValue } from "./quorum.ts";
-import { becomeFollower, commitTo, drop, type Leadership, type RaftState, send } from "./state.ts";
+import { becomeFollower, commitTo, drop, type Leadership, matchMark, type RaftState, send } from "./state.ts";
 
 /** Payload bytes a probe may carry: enough for a term's no-op and little more, since most probes may be wrong. */
 const PROBE_BYTES_MAX = 65_536;
@@ -208,9 +208,18 @@ function rejected(s: RaftState, peer: Progress, m: AppendReply): void {
     return;
   }
   if (peer.state === "snapshot" || m.index !== peer.next - 1) return;
+  // Late, or its disk lost what it acknowledged in this term (B3): it is told, and asked again after a heartbeat.
+  if (peer.match > 0 && m.index === peer.match) return tellMatch(s, peer);
   // L6: both sides skip whole terms. A hint that would not move us back is a broken one, and costs one step.
   const back = s.log.lastIndexAtMost(m.hint.index, m.hint.term);
   becomeProbe(peer, Math.max(peer.match + 1, Math.min(back + 1, peer.next - 1)));
+}
+
+/** Tells a peer what it acknowledged in this term. */
+function tellMatch(s: RaftState, { id, match }: Progress): void {
+  const mark = matchMark(s, id, match);
+  if (mark === undefined) return;
+  send(s, { k: "marks", from: s.id, to: id, term: s.term, isAnswer: false, marks: [mark] });
 }
 
 /** Leader: a peer's answer to a heartbeat. */

@@ -11,10 +11,11 @@
  * @module
  */
 import { invariant } from "../../invariant.ts";
-import type { ConfigHistory } from "./configuration.ts";
+import { type ConfigHistory, memberOf } from "./configuration.ts";
 import type { Effects, Options, Refusal, Rng, Ticket } from "./effects.ts";
+import type { KnownMarks } from "./lost_entries.ts";
 import type { Log } from "./log.ts";
-import type { EntryId, Index, NodeId, OutgoingMessage, Term } from "./message.ts";
+import type { EntryId, Index, Mark, NodeId, OutgoingMessage, Term } from "./message.ts";
 import type { Progress } from "./progress.ts";
 
 /** A node that asks for (pre-)votes. */
@@ -125,10 +126,32 @@ export interface Timer {
   sinceLeader: number;
 }
 
+/** Whom a node has heard that asks what it promised (recall.ts). */
+export interface Check {
+  /** Nodes of which anything was heard. */
+  readonly heard: Set<NodeId>;
+  /** Nodes that answered. */
+  readonly answered: Set<NodeId>;
+  /** Nodes at whose address nothing listened. */
+  readonly gone: Set<NodeId>;
+  /** The node that leads this node's term or a higher one, once it was heard. */
+  leader: NodeId | undefined;
+}
+
 /** Everything the core remembers. */
 export interface RaftState {
   /** This node. */
   readonly id: NodeId;
+  /** Its disk; the node id where that alone decides. */
+  readonly storageId: string;
+  /** Present until it is known whether the disk is an older copy of itself: until then this node takes no part. */
+  check: Check | undefined;
+  /** What disks of others are known to hold. */
+  readonly marks: KnownMarks;
+  /** This node's own mark as last told. */
+  toldMark: Mark | undefined;
+  /** Highest index acknowledged to a leader of this term. */
+  acknowledged: Index;
   /** Timing and limits. */
   readonly options: Options;
   /** Random numbers. */
@@ -209,6 +232,7 @@ export function enterTerm(s: RaftState, term: Term): void {
   s.term = term;
   s.vote = null;
   s.leader = null;
+  s.acknowledged = 0;
   s.hardDirty = true;
 }
 
@@ -217,9 +241,31 @@ export function noteRole(s: RaftState, why: string): void {
   s.out.roleWhy = why;
 }
 
+/** Candidate: keeps that a member voted for this node. */
+export function rememberVote(s: RaftState, voter: NodeId): void {
+  const mark = matchMark(s, voter, 0);
+  if (mark !== undefined) s.marks.add({ ...mark, vote: s.id });
+}
+
+/** What a member's disk holds that has acknowledged `match` in this term; undefined for a node that is none. */
+export function matchMark(s: RaftState, id: NodeId, match: Index): Mark | undefined {
+  const storageId = memberOf(s.configs.current, id)?.storageId;
+  if (storageId === undefined) return undefined;
+  return { storageId, term: s.term, vote: null, entry: { index: match, term: s.log.termAt(match) ?? 0 } };
+}
+
+/** Leader: keeps what its peers acknowledged in this term, as its progress is gone with its office. */
+export function rememberMatches(s: RaftState): void {
+  for (const { id, match } of leadership(s)?.peers ?? []) {
+    const mark = match > 0 ? matchMark(s, id, match) : undefined;
+    if (mark !== undefined) s.marks.add(mark);
+  }
+}
+
 /** Becomes a follower of `term`, with no leader until one is heard. */
 export function becomeFollower(s: RaftState, term: Term, why: string): void {
   const before = s.part;
+  rememberMatches(s);
   if (term > s.term) enterTerm(s, term);
   if (before.role === "leader") {
     refuseReads(s, before, "leadership_lost");

@@ -1,5 +1,5 @@
 /**
- * Leadership transfer (spec/raft.md §2.6, dissertation §3.10): the leader takes no more proposals, lets the target catch
+ * Leadership transfer (T1 to T6, dissertation §3.10): the leader takes no more proposals, lets the target catch
  * up, and tells it to campaign at once. The request is answered when a leader of a later term is known.
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Network coordinates: Vivaldi with height, adjustment and gravity, as Serf computes them (spec/gossip.md 5.12; Dabek et
+ * Network coordinates: Vivaldi with height, adjustment and gravity, as Serf computes them (G5.12; Dabek et
  * al., SIGCOMM 2004; Ledlie et al., NSDI 2007). Seconds. Pure.
  * @module
  */

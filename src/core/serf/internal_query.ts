@@ -1,5 +1,5 @@
 /**
- * Queries of Serf itself (spec/gossip.md 5.8 to 5.10): names in conflict, and keys. The application never sees them. Pure.
+ * Queries of Serf itself (G5.8 to G5.10): names in conflict, and keys. The application never sees them. Pure.
  * @module
  */
 import { DecodeError } from "../../base/codec/cursor.ts";
@@ -148,7 +148,7 @@ export class InternalQueries {
     if (isOwn && options.resolveConflicts && this.#state.status === "alive") this.#resolve();
   }
 
-  /** Asks everybody who has this node's name (5.9). */
+  /** Asks everybody who has this node's name (G5.9). */
   #resolve(): void {
     if (this.#isResolving) return;
     this.#isResolving = true;

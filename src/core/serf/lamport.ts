@@ -1,5 +1,5 @@
 /**
- * Lamport clocks (spec/gossip.md 5.2): 64 bits, three of them in Serf. Pure.
+ * Lamport clocks (G5.2): 64 bits, three of them in Serf. Pure.
  * @module
  */
 const MASK = (1n << 64n) - 1n;

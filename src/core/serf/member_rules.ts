@@ -1,5 +1,5 @@
 /**
- * What becomes of members (spec/gossip.md 5.3 to 5.6): the failure detector says who is there, intents say who meant to
+ * What becomes of members (G5.3 to G5.6): the failure detector says who is there, intents say who meant to
  * go, Lamport times say which intent is the newer one. Pure.
  * @module
  */
@@ -15,7 +15,7 @@ import { pushPull, sendUser } from "../swim/spread.ts";
 /** Intents about unknown members that are kept. */
 const INTENTS_MAX = 4096;
 /**
- * Each push/pull raises the time of a member that left by one (spec/gossip.md 5.6), so that others may be ahead of what is
+ * Each push/pull raises the time of a member that left by one (G5.6), so that others may be ahead of what is
  * known here, and would take an intent with the next time for an old one.
  */
 const STATUS_TIME_AHEAD = 1000n;
@@ -174,7 +174,7 @@ export function announceLeaveIntent(
 
 /**
  * Tells members straight that one leaves. Gossip goes to neighbours at random, dead ones among them, in a small pool each
- * message a few times only, and may pass somebody by, who would then take a leaver for failed (spec/gossip.md 5.3), or keep
+ * message a few times only, and may pass somebody by, who would then take a leaver for failed (G5.3), or keep
  * for ever what was pruned.
  */
 function sayStraight({ net, name }: SerfState, message: Uint8Array): void {

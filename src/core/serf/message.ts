@@ -1,5 +1,5 @@
 /**
- * Serf's messages (spec/gossip.md 5.1), which ride in memberlist's user messages and push/pulls. Pure.
+ * Serf's messages (G5.1), which ride in memberlist's user messages and push/pulls. Pure.
  * @module
  */
 import {
@@ -150,7 +150,7 @@ export const TAG_FILTER: Kind<{ readonly tag: string; readonly expr: string }> =
 /** First byte of a filter. */
 export const FILTER = { nodes: 0, tag: 1 } as const;
 
-/** Tags and their first byte (5.11). */
+/** Tags and their first byte (G5.11). */
 const TAGS_MAGIC = 0xff;
 
 /** Tags as bytes. */

@@ -1,5 +1,5 @@
 /**
- * Queries (spec/gossip.md 5.8): a question goes to the pool by gossip, answers come straight back, if need be by way of
+ * Queries (G5.8): a question goes to the pool by gossip, answers come straight back, if need be by way of
  * others. Pure.
  * @module
  */

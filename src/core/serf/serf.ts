@@ -1,5 +1,5 @@
 /**
- * Serf over SWIM (spec/gossip.md 5): dispatch, and what the application may do. Pure, as all below it: time, randomness
+ * Serf over SWIM (G5.1 to G5.13): dispatch, and what the application may do. Pure, as all below it: time, randomness
  * and bytes come in, effects go out.
  *
  * What it guarantees: members that are in touch come to the same list; an event is told at most once by a node; nothing
@@ -280,7 +280,7 @@ export class Serf {
     else once();
   }
 
-  /** Leaves the pool: intent, then the failure detector's own word, then a while in which it still answers (5.4). */
+  /** Leaves the pool: intent, then the failure detector's own word, then a while in which it still answers (G5.4). */
   leave(nowMs: number, onDone: () => void): void {
     const { state } = this;
     const { broadcastTimeoutMs, leavePropagateDelayMs } = state.options.config;

@@ -1,5 +1,5 @@
 /**
- * What a node remembers of its pool over a restart (spec/gossip.md 5.12): lines of text, appended. Pure.
+ * What a node remembers of its pool over a restart (G5.12): lines of text, appended. Pure.
  *
  *   alive: NAME IP:PORT | not-alive: NAME | clock: N | event-clock: N | query-clock: N | leave
  *

@@ -1,6 +1,6 @@
 /**
  * What one node's Serf layer knows: members with tags and status, clocks, and queues of its own messages
- * (spec/gossip.md 5). The rules are functions and parts over it: `member_rules.ts`, `user_event.ts`, `query.ts`,
+ * (G5.1 to G5.13). The rules are functions and parts over it: `member_rules.ts`, `user_event.ts`, `query.ts`,
  * `internal_query.ts`. Pure.
  * @module
  */
@@ -13,7 +13,7 @@ import type { SerfConfig } from "../swim/profile.ts";
 import { Swim } from "../swim/swim.ts";
 import type { SwimDelegate, SwimOptions, SwimState } from "../swim/swim_state.ts";
 
-/** What a member is to the pool (5.3). */
+/** What a member is to the pool (G5.3). */
 export type SerfStatus = "alive" | "leaving" | "left" | "failed";
 
 /** A member. */
@@ -60,7 +60,7 @@ export type SerfEvent =
   | { readonly type: "leaving" }
   | { readonly type: "fatal"; readonly reason: string };
 
-/** What a node was before it was restarted (5.12). */
+/** What a node was before it was restarted (G5.12). */
 export interface RestoredClocks {
   /** Last stamps seen. */
   readonly member: bigint;
@@ -98,7 +98,7 @@ export interface BufferedIntent {
   readonly heardMs: number;
 }
 
-/** Messages in each queue (5.5). */
+/** Messages in each queue (G5.5). */
 export const QUEUE_MAX = 4096;
 
 /** The state. */

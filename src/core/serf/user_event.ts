@@ -1,5 +1,5 @@
 /**
- * Events of the application (spec/gossip.md 5.7): told once by every node, and sent on. Pure.
+ * Events of the application (G5.7): told once by every node, and sent on. Pure.
  * @module
  */
 import { sameBytes } from "../swim/keyring.ts";

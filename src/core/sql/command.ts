@@ -3,7 +3,7 @@
  *
  * Integers big-endian; a text is its length in bytes as u32 and UTF-8:
  *   time f64 (ms since 1970) | seed u64 | version u8 | flags u8 | steps f64 | read timeout u32 (ms) | count u32 | statement…
- *   flags:     bits 0–1 kind (0 execute, 1 request, 2 query), bit 2 transaction, bit 3 the cluster's own
+ *   flags:     bits 0–1 kind (0 execute, 1 request, 2 query, 3 load), bit 2 transaction, bit 3 the cluster's own
  *   statement: parts u32 | part… | positional u32 | value… | named u32 (0 none, else count + 1) | (name, value)…
  *   part:      verb (u8 length, ASCII) | parameters u32 | text
  *   value:     tag u8: 0 NULL, 1 i64, 2 f64, 3 text, 4 blob (u32 length), 5 integer in u8
@@ -31,8 +31,8 @@ export interface BoundStatement {
 
 /** What a log entry asks for. */
 export interface Command {
-  /** Endpoint: `query` is a read at level strong. */
-  readonly kind: "execute" | "request" | "query";
+  /** Endpoint: `query` is a read at level strong, `load` a step of loading a database (load_step.ts). */
+  readonly kind: "execute" | "request" | "query" | "load";
   /** Whether all statements take effect or none. */
   readonly transaction: boolean;
   /** The cluster's own: it may write the catalog. No request of a client becomes one. @default {false} */
@@ -92,7 +92,7 @@ export const TIME_MS_MAX = 253_402_300_799_999;
 const VERSION = 2;
 /** The version without steps and timeout. */
 const VERSION_BEFORE = 1;
-const KINDS = ["execute", "request", "query"] as const;
+const KINDS = ["execute", "request", "query", "load"] as const;
 const TRANSACTION_FLAG = 4;
 const SYSTEM_FLAG = 8;
 /** In the place of a count of parts: those of the statement before. */

@@ -1,7 +1,7 @@
 /**
  * SQL text, split into statements and classified. Pure.
  *
- * `node:sqlite` compiles the first statement of a string and ignores the rest without a word (spec/raft.md A7), so
+ * `node:sqlite` compiles the first statement of a string and ignores the rest without a word (A7), so
  * strings are split here, by tokens: a `;` in a string, a comment, a quoted name or a trigger's body ends nothing. A
  * trigger ends as `sqlite3_complete` has it: at an END that follows a `;` and is followed by one. That needs no count of
  * CASE … END, as the END of a CASE never follows a `;`.

@@ -214,3 +214,8 @@ export function identifierName(token: string): string {
   const mark = token.charAt(0);
   return token.slice(1, -1).replaceAll(mark + mark, mark);
 }
+
+/** An identifier as SQL has it: quoted, whatever it holds. */
+export function identifierText(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}

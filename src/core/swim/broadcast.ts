@@ -1,5 +1,5 @@
 /**
- * The transmit-limited queue (spec/gossip.md 4.7; SWIM §4.1): each message rides on so many packets, the least sent
+ * The transmit-limited queue (G4.7; SWIM §4.1): each message rides on so many packets, the least sent
  * first, then the longest, then the newest. A newer message about a key takes the place of the older one. Pure.
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Encrypted blobs of packets and streams (spec/gossip.md 2.7): AES-GCM with any key of the ring. Pure: the cipher itself
+ * Encrypted blobs of packets and streams (G2.7): AES-GCM with any key of the ring. Pure: the cipher itself
  * and the nonce are given from outside.
  *
  *   version u8 | nonce 12 | ciphertext | tag 16

@@ -1,5 +1,5 @@
 /**
- * Keys as base64 text, and the keyring file: a JSON array of them, the primary first (spec/gossip.md 5.10). Pure.
+ * Keys as base64 text, and the keyring file: a JSON array of them, the primary first (G5.10). Pure.
  * @module
  */
 import { Keyring, KeyringError } from "./keyring.ts";

@@ -1,5 +1,5 @@
 /**
- * The keys of a pool: with the primary is encrypted, any may decrypt (spec/gossip.md 2.7, 5.10). Pure.
+ * The keys of a pool: with the primary is encrypted, any may decrypt (G2.7, G5.10). Pure.
  * @module
  */
 

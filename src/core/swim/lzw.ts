@@ -1,6 +1,6 @@
 /**
  * LZW as Go's `compress/lzw` writes it: codes of 9 to 12 bits, least significant bit first, literals of 8 bits
- * (spec/gossip.md 2.6). Pure.
+ * (G2.6). Pure.
  * @module
  */
 import { ByteWriter, DecodeError } from "../../base/codec/cursor.ts";

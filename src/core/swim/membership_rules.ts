@@ -1,6 +1,6 @@
 /**
  * Who is alive, suspect, dead or gone: the rules of SWIM's suspicion mechanism as memberlist has them
- * (spec/gossip.md 4.2, 4.3; SWIM §4.2). Pure.
+ * (G4.2, G4.3; SWIM §4.2). Pure.
  *
  * Of two messages about a node the one with the higher incarnation wins, and only the node itself raises its
  * incarnation. What changes nothing is not sent on.
@@ -46,7 +46,7 @@ export function ownAlive<E>(state: SwimState<E>, incarnation: number): Alive {
   return { incarnation, node: name, addr, port, meta: state.delegate.meta(), vsn };
 }
 
-/** A node says that it is there, or somebody says so for it (4.2). */
+/** A node says that it is there, or somebody says so for it (G4.2). */
 export function applyAlive<E>(state: SwimState<E>, message: Alive): void {
   const { name, port } = state.options;
   const alive = message.port === 0 ? { ...message, port } : message;
@@ -130,7 +130,7 @@ export function announce<E>(state: SwimState<E>, onFinished?: () => void): void 
   accept(state, node, alive);
 }
 
-/** Somebody could not reach a node (4.3). */
+/** Somebody could not reach a node (G4.3). */
 export function applySuspect<E>(state: SwimState<E>, suspect: Accusation): void {
   const node = state.table.get(suspect.node);
   if (!node || suspect.incarnation < node.incarnation) return;
@@ -177,7 +177,7 @@ function armSuspicion<E>(state: SwimState<E>, node: SwimNode, suspicion: Suspici
   });
 }
 
-/** A node is dead, or left: then it says so itself (4.3). */
+/** A node is dead, or left: then it says so itself (G4.3). */
 export function applyDead<E>(state: SwimState<E>, dead: Accusation, onFinished?: () => void): void {
   const node = state.table.get(dead.node);
   if (!node || dead.incarnation < node.incarnation) return;
@@ -203,7 +203,7 @@ function refute<E>(state: SwimState<E>, self: SwimNode, accused: number): void {
 }
 
 /**
- * Takes in what another node knows (4.3, 4.9). Nobody is dead by this alone: its subject may refute.
+ * Takes in what another node knows (G4.3, G4.9). Nobody is dead by this alone: its subject may refute.
  * @returns Why nothing was taken; undefined when all was.
  */
 export function mergeNodes<E>(state: SwimState<E>, nodes: readonly PushNode[]): string | undefined {

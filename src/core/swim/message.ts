@@ -1,5 +1,5 @@
 /**
- * memberlist's messages (spec/gossip.md 2.1, 2.3): the type byte and the body of each. Pure.
+ * memberlist's messages (G2.1, G2.3): the type byte and the body of each. Pure.
  * @module
  */
 import { DecodeError } from "../../base/codec/cursor.ts";
@@ -43,10 +43,10 @@ export const STATE = { alive: 0, suspect: 1, dead: 2, left: 3 } as const;
 /** One of {@linkcode STATE}. */
 export type State = (typeof STATE)[keyof typeof STATE];
 
-/** Bytes that tags may take (spec/gossip.md 2.9). */
+/** Bytes that tags may take (G2.9). */
 export const META_BYTES_MAX = 512;
 
-/** Bytes of a node's versions: fewer crash real peers, none poisons their version check (8.4). */
+/** Bytes of a node's versions: fewer crash real peers, none poisons their version check (G8.4). */
 const VERSION_BYTES = 6;
 
 const source = {
@@ -145,7 +145,7 @@ export function encodeAck(ack: Ack): Uint8Array {
   return encodeMessage(TYPE.ack, ACK, ack);
 }
 
-/** Reads an alive message: what would hurt peers when sent on is refused (8.4). */
+/** Reads an alive message: what would hurt peers when sent on is refused (G8.4). */
 export function decodeAlive(bytes: Uint8Array, offset: number): Alive {
   const alive = decode(ALIVE, bytes, offset);
   checkIdentity(alive.node, alive);

@@ -1,5 +1,5 @@
 /**
- * The msgpack dialect of memberlist and Serf (spec/gossip.md 2.2). Pure.
+ * The msgpack dialect of memberlist and Serf (G2.2). Pure.
  *
  * Written is what the oldest codec reads: text and bytes in the "raw" family alone, integers in the shortest unsigned
  * form, keys in ascending order. Read is what either codec writes. A body is decoded by its {@linkcode struct}: bytes

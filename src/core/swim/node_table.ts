@@ -9,7 +9,7 @@ import { STATE, type State } from "./message.ts";
 /** Nodes that are kept: more is no cluster but an attack. */
 export const NODES_MAX = 1 << 16;
 
-/** Indices into version bytes (spec/gossip.md 4.9). */
+/** Indices into version bytes (G4.9). */
 export const VSN = {
   protocolMin: 0,
   protocolMax: 1,

@@ -1,5 +1,5 @@
 /**
- * Datagrams (spec/gossip.md 2): from messages to bytes and back. Pure.
+ * Datagrams (G2.1 to G2.9): from messages to bytes and back. Pure.
  *
  *   out:  messages → compound → compressed, where that is smaller → CRC → encrypted → label
  *   in:   the reverse; compound and compressed ones may stand inside each other
@@ -16,7 +16,7 @@ import { compress, decompress } from "./lzw.ts";
 import { COMPRESSED, TYPE } from "./message.ts";
 import { decode, encodeMessage } from "./msgpack.ts";
 
-/** Bytes of a datagram that we build, without the CRC (2.9). */
+/** Bytes of a datagram that we build, without the CRC (G2.9). */
 export const PACKET_BYTES = 1400;
 /** Head of a compound. */
 export const COMPOUND_HEAD_BYTES = 2;

@@ -1,5 +1,5 @@
 /**
- * The probe cycle (spec/gossip.md 4.5; SWIM §3.1, Lifeguard LHA-Probe): ping, then ask others to ping and try a stream,
+ * The probe cycle (G4.5; SWIM §3.1, Lifeguard LHA-Probe): ping, then ask others to ping and try a stream,
  * then suspect. And the other side: pings and requests to ping are answered. Pure.
  * @module
  */

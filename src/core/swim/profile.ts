@@ -1,5 +1,5 @@
 /**
- * The constants of gossip by kind of network (spec/gossip.md 4.10, 5.5, 5.13). Milliseconds. Pure.
+ * The constants of gossip by kind of network (G4.10, G5.5, G5.13). Milliseconds. Pure.
  * @module
  */
 

@@ -1,5 +1,5 @@
 /**
- * Sending: what rides on which datagram (spec/gossip.md 4.7), and push/pull (4.8). Pure.
+ * Sending: what rides on which datagram (G4.7), and push/pull (G4.8). Pure.
  * @module
  */
 import { transmitLimit } from "./broadcast.ts";

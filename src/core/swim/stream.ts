@@ -1,5 +1,5 @@
 /**
- * Streams (spec/gossip.md 3): one request on a connection, at most one answer. Pure.
+ * Streams (G3.1 to G3.3): one request on a connection, at most one answer. Pure.
  *
  *   [f4 len label]  once, from the initiator
  *   0a | length u32 | blob        or   09 | compressed   or   type | body

@@ -1,6 +1,6 @@
 /**
  * How long a suspect has to refute, and how confident a node is in itself (Lifeguard: LHA-Suspicion, LHA-Probe;
- * spec/gossip.md 4.4, 4.6). Pure.
+ * G4.4, G4.6). Pure.
  * @module
  */
 import type { Timer } from "./timers.ts";

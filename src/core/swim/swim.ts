@@ -1,5 +1,5 @@
 /**
- * SWIM with Lifeguard as memberlist speaks it (spec/gossip.md 4): dispatch. Pure: time, randomness and bytes come in,
+ * SWIM with Lifeguard as memberlist speaks it (G4.2 to G4.10): dispatch. Pure: time, randomness and bytes come in,
  * effects go out through `emit`; nothing is waited for. The rules are in `membership_rules.ts`, `probe.ts` and
  * `spread.ts`.
  *

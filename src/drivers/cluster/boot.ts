@@ -1,5 +1,5 @@
 /**
- * What a node does to become part of a cluster, once its log is open (spec/rqlite.md 15.1 to 15.4, 16.1): resume, join,
+ * What a node does to become part of a cluster, once its log is open (Q15.1 to Q15.4, Q16.1): resume, join,
  * form one with others, or start one alone. The same flags may stand on every node and stay for ever: a node that is in a
  * cluster already only tells the others where it is now.
  * @module
@@ -53,7 +53,7 @@ export async function boot(parts: BootParts): Promise<void> {
   return await untilSettled(parts);
 }
 
-/** Any HTTP answer means that the wrong port was given (15.2). */
+/** Any HTTP answer means that the wrong port was given (Q15.2). */
 async function refuseHttp(addr: string): Promise<void> {
   let answer = "";
   try {

@@ -1,5 +1,5 @@
 /**
- * Several new nodes become one cluster (spec/rqlite.md 15.4): each looks whether there is a cluster already, which always
+ * Several new nodes become one cluster (Q15.4): each looks whether there is a cluster already, which always
  * comes first, and otherwise tells the others that it is ready. Where the addresses come from makes no difference: the
  * command line, or DNS, whose answer may change from round to round.
  * @module

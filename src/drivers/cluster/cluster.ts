@@ -1,9 +1,9 @@
 /**
- * Membership: how nodes enter a cluster, form one, leave it, and what they ask each other (spec/rqlite.md 15). Every
+ * Membership: how nodes enter a cluster, form one, leave it, and what they ask each other (Q15.1 to Q15.10). Every
  * method here is a call over the cluster port; the ones that change the configuration run on the leader, the others
  * answer where they arrive.
  *
- * Forming a cluster (15.4): each node tells every address in its list who it is (`notify`). A node that has heard from
+ * Forming a cluster (Q15.4): each node tells every address in its list who it is (`notify`). A node that has heard from
  * as many as are expected takes the lowest ids among them and asks each to promise that it belongs to no other cluster
  * (`promise`), all of which must agree, before it writes the first configuration. The cluster id is a digest of the
  * members, so that two nodes that bootstrap the same set write the same bytes (M11), and two different sets that share
@@ -206,7 +206,7 @@ export class Cluster {
     throw new RemoteError(`${reason}; check -raft-adv-addr of node "${id}"`);
   }
 
-  /** The table of spec/rqlite.md 15.3; an address taken by another id is freed, as that node cannot be there any more. */
+  /** Q15.3; an address taken by another id is freed, as that node cannot be there any more. */
   async #admit(member: Member): Promise<void> {
     const known = this.#member(member.id);
     if (known && known.storageId === member.storageId) {
@@ -271,7 +271,7 @@ export class Cluster {
   }
 
   /**
-   * Takes a server out; an unknown id is no error (spec/rqlite.md 13.4).
+   * Takes a server out; an unknown id is no error (Q13.4).
    * @throws {RemoteError} When this node does not lead, or the last voter would go.
    */
   async remove(id: string): Promise<boolean> {
@@ -459,7 +459,7 @@ export class Cluster {
     return awaited.filter((one) => one !== undefined);
   }
 
-  /** All servers, each asked now what it says of itself (spec/rqlite.md 13.1). */
+  /** All servers, each asked now what it says of itself (Q13.1). */
   async nodes(timeoutMs: number): Promise<NodeInfo[]> {
     const leader = this.#leader();
     return await Promise.all(this.#config.members.map(async (member): Promise<NodeInfo> => {

@@ -1,5 +1,5 @@
 /**
- * The gossip pool, as far as it concerns Raft (spec/consul.md 9.6, 9.7): where the servers are, to enter a cluster
+ * The gossip pool, as far as it concerns Raft (C9.6, C9.7): where the servers are, to enter a cluster
  * through or to form one with; a server that moved is looked for where gossip says it is; one that left is removed by the
  * leader. A failed one stays a member: only an operator, or a reaping flag, takes its vote away.
  *
@@ -97,7 +97,7 @@ export class Pool {
     if (this.#parts.status().role === "leader") await this.#amend();
   }
 
-  /** All first servers have to expect the same number (9.7). */
+  /** All first servers have to expect the same number (C9.7). */
   #warnOfExpect(): void {
     const { bootstrapExpect, nodeId } = this.#parts;
     if (bootstrapExpect === 0 || this.#parts.status().config.members.length > 0) return;

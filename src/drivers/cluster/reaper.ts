@@ -1,5 +1,5 @@
 /**
- * Takes nodes out of the cluster that were not heard for too long (spec/rqlite.md 15.7): on the leader, where a time limit
+ * Takes nodes out of the cluster that were not heard for too long (Q15.7): on the leader, where a time limit
  * is set. A new leader begins to count anew.
  * @module
  */

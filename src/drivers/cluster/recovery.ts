@@ -1,5 +1,5 @@
 /**
- * Recovery of a cluster that lost its majority, by `raft/peers.json` (spec/rqlite.md 15.10, spec/raft.md M12): the operator
+ * Recovery of a cluster that lost its majority, by `raft/peers.json` (Q15.10, M12): the operator
  * says who the members are, on every node that is left. The node applies its whole log, so what was not committed may
  * become so, and goes on as if the database had been installed with that configuration, under a new cluster id: nodes of
  * the old cluster that come back are refused. The file is then renamed to `peers.info`.

@@ -1,5 +1,5 @@
 /**
- * A new node finds its cluster through one key of Consul or etcd (spec/rqlite.md 16.1): who creates the key starts the
+ * A new node finds its cluster through one key of Consul or etcd (Q16.1): who creates the key starts the
  * cluster, everybody else joins by what it says.
  *
  * The key outlives a cluster that is destroyed, and then leads nowhere. A record is taken for dead, and replaced by

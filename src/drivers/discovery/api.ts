@@ -7,7 +7,7 @@
  */
 import type { ToCallee, ToCaller } from "../../base/worker/channel.ts";
 
-/** How nodes find each other (spec/rqlite.md 16). */
+/** How nodes find each other (Q16.1 to Q16.5). */
 export type DiscoveryOptions = DnsOptions | SrvOptions | ConsulOptions | EtcdOptions;
 
 /** Where a name server listens. */

@@ -1,6 +1,6 @@
 /**
  * `-disco-config`: what each way of discovery can be told, and how that becomes {@linkcode DiscoveryOptions}
- * (spec/rqlite.md 16). Pure: variables and files are read through the caller.
+ * (Q16.1 to Q16.5). Pure: variables and files are read through the caller.
  *
  * muster adds to rqlite's keys: `server` (DNS modes), `dead_after` (key-value modes), and the file and text keys of
  * Consul's `tls_config` in etcd's `TLS`.

@@ -1,5 +1,5 @@
 /**
- * A key of Consul's KV store over its HTTP API (spec/consul.md 7.4, spec/rqlite.md 16.2).
+ * A key of Consul's KV store over its HTTP API (C7.4, Q16.2).
  *
  * Consul leaves a key's index as it is when a write changes neither value nor flags, so the leader's reports carry the
  * time as flags: other nodes see by the index that the leader lives, although its record stays the same.

@@ -1,5 +1,5 @@
 /**
- * Cluster addresses by DNS: the addresses of a name, or the records of a service (spec/rqlite.md 16.4, 16.5). Nothing is
+ * Cluster addresses by DNS: the addresses of a name, or the records of a service (Q16.4, Q16.5). Nothing is
  * kept: every lookup asks again.
  *
  * `Deno.resolveDns` asks as the system is configured: `/etc/resolv.conf` with its search list, and `/etc/hosts` first.

@@ -1,5 +1,5 @@
 /**
- * A key of etcd v3, over the JSON gateway of its client port (spec/rqlite.md 16.3). The endpoints are asked in turn: one
+ * A key of etcd v3, over the JSON gateway of its client port (Q16.3). The endpoints are asked in turn: one
  * that does not answer is left for the next. A write that may have been received is never sent again: it fails, and the
  * next call goes to the next endpoint.
  * @module

@@ -1,6 +1,6 @@
 /**
  * The leader's record as it stands under the key: `{"id":"1","api_addr":"http://host:4001","addr":"host:4002"}`, empty
- * fields left out (spec/rqlite.md 16.1). Pure.
+ * fields left out (Q16.1). Pure.
  * @module
  */
 import type { LeaderRecord } from "./api.ts";

@@ -1,5 +1,5 @@
 /**
- * The leader's record under a key: read, claimed, replaced and reported (spec/rqlite.md 16.1). Guarantees that a claim is
+ * The leader's record under a key: read, claimed, replaced and reported (Q16.1). Guarantees that a claim is
  * never forgotten: one whose answer was lost shows as won when the record is read again, as nobody but this node writes
  * its own name and address.
  * @module

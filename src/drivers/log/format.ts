@@ -1,5 +1,5 @@
 /**
- * The replicated log on disk: the bytes (spec/raft.md §3.2). A segment is a file of zeros that is filled from the front:
+ * The replicated log on disk: the bytes (D1 to D5). A segment is a file of zeros that is filled from the front:
  *
  *     segment  = header, padded to 512 bytes | batch | batch | … | zeros
  *     header   = magic "MUSTRLOG" | length u32 | crc32c u32 | version u8 | segment number u64 | first index u64
@@ -17,7 +17,7 @@
  * (2) The header's checksum covers the body's, so it names the whole batch; checked on its own, it tells whether the
  *     length can be believed.
  * (3) Bodies are masked so that a sector that was written is practically never all zero: recovery tells a torn write
- *     (a zero sector) from damage by it (spec/raft.md §3.3).
+ *     (a zero sector) from damage by it (D17).
  * (4) Truncation is logical: a batch with `truncateFrom` k supersedes the entries from k on. Nothing is edited in place.
  *
  * Pure.

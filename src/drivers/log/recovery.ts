@@ -1,6 +1,6 @@
 /**
  * Reading the log at boot: what is whole is taken, what was never acknowledged is cut, and what is damaged stops the
- * node (the table of spec/raft.md §3.3). Nothing is written or deleted here; the caller carries out what is found.
+ * node (D17). Nothing is written or deleted here; the caller carries out what is found.
  *
  * A write that a crash tore and a write that rotted later look alike. They are told apart by three facts: at most one
  * batch is in flight at a time, so a torn one is the very last; no byte of a written sector run is all zero (the mask

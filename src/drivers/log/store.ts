@@ -1,5 +1,5 @@
 /**
- * The durable log: segments on disk, one writer, group commit (spec/raft.md §3).
+ * The durable log: segments on disk, one writer, group commit (D1 to D17).
  *
  * (1) Everything that waits when a write starts becomes one batch: one `write`, one `fdatasync`. While that one runs,
  *     new work collects for the next: group commit without a timer. At most one batch is in flight (D2).

@@ -7,7 +7,7 @@
  */
 import type { ToCallee, ToCaller } from "../../base/worker/channel.ts";
 
-/** What is known of a member (spec/gossip.md 5.3). `none` is never told. */
+/** What is known of a member (G5.3). `none` is never told. */
 export type MemberStatus = "alive" | "leaving" | "left" | "failed";
 
 /** One member of the pool, this node included. */
@@ -18,7 +18,7 @@ export interface MemberRecord {
   readonly port: number;
   readonly tags: Readonly<Record<string, string>>;
   readonly status: MemberStatus;
-  /** The six version bytes (spec/gossip.md 4.9); zeros where the member told none. */
+  /** The six version bytes (G4.9); zeros where the member told none. */
   readonly protocolMin: number;
   readonly protocolMax: number;
   readonly protocolCur: number;
@@ -42,7 +42,7 @@ export interface JoinResult {
   readonly errors: readonly string[];
 }
 
-/** Network coordinate of a node (Vivaldi; spec/gossip.md 5.12). Seconds. */
+/** Network coordinate of a node (Vivaldi; G5.12). Seconds. */
 export interface Coordinate {
   readonly vec: readonly number[];
   readonly error: number;
@@ -79,7 +79,7 @@ export type MembershipEvent =
   /** This node lost a conflict about its own name, or cannot go on: it should be shut down. */
   | { readonly type: "fatal"; readonly reason: string };
 
-/** A query to the pool (spec/gossip.md 5.8). */
+/** A query to the pool (G5.8). */
 export interface QueryOptions {
   /** Must not begin with `_serf_`. */
   readonly name: string;
@@ -119,7 +119,7 @@ export interface KeyResult {
   readonly primaryKeys: Readonly<Record<KeyText, number>>;
 }
 
-/** Constants of a kind of network (spec/gossip.md 4.10). */
+/** Constants of a kind of network (G4.10). */
 export type Profile = "lan" | "wan" | "local";
 
 /** Times and multipliers that may differ from those of the profile. Milliseconds. */
@@ -147,7 +147,7 @@ export interface Tuning {
   readonly leavePropagateDelayMs?: number;
 }
 
-/** Which members are let in (spec/gossip.md 5.13): what Consul's merge and alive hooks decide. */
+/** Which members are let in (G5.13): what Consul's merge and alive hooks decide. */
 export interface AdmissionPolicy {
   /** Tags that must have this node's own value, such as `dc` and `segment`. */
   readonly sameTags?: readonly string[];

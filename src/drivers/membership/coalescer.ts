@@ -1,5 +1,5 @@
 /**
- * Gathers events for a while before they are told (spec/gossip.md 5.5), as Serf's agent does: of members the last word
+ * Gathers events for a while before they are told (G5.5), as Serf's agent does: of members the last word
  * counts, and none where it is the one told before; of user events that allow it, the latest of each name.
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Addresses to join (spec/gossip.md 4.8): `host`, `host:port`, `[v6]:port`, a bare IPv6 address, `name/` in front.
+ * Addresses to join (G4.8): `host`, `host:port`, `[v6]:port`, a bare IPv6 address, `name/` in front.
  * @module
  */
 import { formatIp, parseIp } from "../../base/codec/ip.ts";

@@ -1,6 +1,6 @@
 /**
  * Membership: this node as one of a pool that finds its members, notices who fails, and spreads events and queries by
- * gossip, together with real `serf` and memberlist programs (spec/gossip.md).
+ * gossip, together with real `serf` and memberlist programs (core/swim/RULES.md, core/serf/RULES.md).
  *
  * It guarantees: nothing that arrives from the network ends it or makes it grow without bound; what it tells of members
  * is in the order in which it came to know it; restarted, it finds its pool again by what it kept in its directory.

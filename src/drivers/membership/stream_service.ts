@@ -11,7 +11,7 @@ import type { Engine } from "./engine.ts";
 import { TcpStream } from "../../base/net/byte_stream.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
-/** Requests under way at a time (spec/gossip.md 3.3). */
+/** Requests under way at a time (G3.3). */
 export const STREAMS_MAX = 128;
 /** Bytes of requests and answers that are not complete, all streams together. */
 const BUFFERED_BYTES_MAX = 64 * 1024 * 1024;

@@ -202,7 +202,7 @@ export type FromHttp =
   | ToCallee<ReplicaMethods>
   | ToCaller; // how `serve` ended;
 
-/** Why a write has no result. `unknown` is the only case in which it may have taken effect (spec/raft.md §2.9). */
+/** Why a write has no result. `unknown` is the only case in which it may have taken effect (X6). */
 export interface Refused {
   readonly ref: number;
   readonly code:

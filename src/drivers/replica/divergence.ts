@@ -1,5 +1,5 @@
 /**
- * Sees to it that replicas which should hold the same do (spec/raft.md A16): about once a second the leader asks every
+ * Sees to it that replicas which should hold the same do (A16): about once a second the leader asks every
  * node for the digest of one entry. A node that differs from the majority of voters has other data than they, by damage or
  * a fault of this program, and stops before it can answer anything more. Without a majority there is only the alarm.
  * @module

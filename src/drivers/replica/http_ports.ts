@@ -1,6 +1,6 @@
 /**
  * The ports to the HTTP Workers: takes their writes, reads and questions, and lets them answer requests that other nodes
- * forward. A request is forwarded at most one hop, to the leader, and never again once it was sent (spec/raft.md X2).
+ * forward. A request is forwarded at most one hop, to the leader, and never again once it was sent (X2).
  * @module
  */
 import { RefusedError } from "../../core/raft/proposal.ts";

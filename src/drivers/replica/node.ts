@@ -8,7 +8,7 @@ import { WriterDigests } from "./writer_digests.ts";
 import { createCore, DEFAULT_OPTIONS } from "../../core/raft/raft.ts";
 import type { Effects, LeaseOptions } from "../../core/raft/effects.ts";
 import type { Config, Entry, Member, Message, NodeId, OutgoingMessage } from "../../core/raft/message.ts";
-import { isReply } from "../../core/raft/message_check.ts";
+import { isForAnyDisk, isReply } from "../../core/raft/message_check.ts";
 import type { FromWriter } from "../sqlite/api.ts";
 import type { LeaderInfo, ReplicaOpen, ReplicaOptions } from "./api.ts";
 import { pause } from "../../base/worker/backoff.ts";
@@ -39,9 +39,8 @@ import { Snapshots } from "./snapshots.ts";
 import { Verification } from "./verification.ts";
 import { type Hello, PROTOCOL_VERSION } from "../transport/wire.ts";
 
-/** Ticks of an election timeout; no more are made up after a longer pause of this process (spec/raft.md §1.4). */
-const ELECTION_TICKS = 20;
-const HEARTBEAT_TICKS = 2;
+/** Ticks of an election timeout; no more are made up after a longer pause of this process (E13). */
+const ELECTION_TICKS = DEFAULT_OPTIONS.electionTicks;
 /** A writer in the middle of a long statement is not waited for longer: the log has what it has not applied. */
 const WRITER_CLOSE_MS = 5000;
 /** Hashing all replicas takes seconds per gigabyte. */
@@ -201,7 +200,7 @@ export class ReplicaNode {
         commit: Math.max(commit, applied),
         applied,
       },
-      { ...DEFAULT_OPTIONS, electionTicks: ELECTION_TICKS, heartbeatTicks: HEARTBEAT_TICKS, lease: this.#lease },
+      { ...DEFAULT_OPTIONS, recall: true, lease: this.#lease },
       { u32: () => crypto.getRandomValues(new Uint32Array(1))[0] },
     );
     return new Replica({
@@ -340,11 +339,11 @@ export class ReplicaNode {
     return this.#replica.status().config.members.find((member) => member.id === id);
   }
 
-  /** A request goes to the disk that the configuration names, a reply to the one that asked. */
+  /** A request goes to the disk that the configuration names, a reply to the one that asked; what names disks itself, to any. */
   #send(message: OutgoingMessage, entries: readonly Entry[]): void {
     const stream = this.#peer(message.to);
     const disk = isReply(message) ? this.#callers.get(message.to) : this.#disks.get(message.to);
-    if (stream && stream.storageId === disk) stream.send(message, entries);
+    if (stream && (stream.storageId === disk || isForAnyDisk(message))) stream.send(message, entries);
   }
 
   /** The stream to a node, by the configuration's address or, for a node that is not in it, by the one it called from. */
@@ -549,7 +548,7 @@ export class ReplicaNode {
   }
 
   /**
-   * Leaves office and stops, in the order of spec/rqlite.md 15.9.
+   * Leaves office and stops, in the order of Q15.9.
    * @throws {Error} When the node was to leave the cluster and could not; it has stopped all the same.
    */
   async shutdown({ leave }: { leave: boolean }): Promise<void> {

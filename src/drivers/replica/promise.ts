@@ -1,5 +1,5 @@
 /**
- * What a node promises to leaders (spec/raft.md R10; raft/lease.ts) outlives its process: the next one is as bound, whatever
+ * What a node promises to leaders (R10; core/raft/lease.ts) outlives its process: the next one is as bound, whatever
  * its flags say. So the promise is written down before the first is made, durably, in a file `raft/promise` that holds a
  * number of milliseconds; a shorter one, or none, takes its place when the longer one has run out.
  * @module

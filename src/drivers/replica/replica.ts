@@ -1,12 +1,12 @@
 /**
- * Drives the Raft core: carries its effects out under the ordering contract O1 to O9 (spec/raft.md §1.3), and nothing
+ * Drives the Raft core: carries its effects out under the ordering contract O1 to O9, and nothing
  * else decides when a byte leaves this node.
  *
  * One turn: all waiting inputs are stepped, the core is drained once, then — messages that need no disk go out, the
  * write is handed to the log, what is committed goes to the writer, whoever waits is answered. Proposals that arrive
  * while the disk is busy wait for it and form one batch (F3); everything else is stepped at once.
  *
- * A waiter is told one of three things (spec/raft.md §2.9): the result, when its entry is applied here; `not_committed`,
+ * A waiter is told one of three things (X6): the result, when its entry is applied here; `not_committed`,
  * when another entry is applied in its place; nothing more, when neither happens before its time runs out — then the
  * asker says that the outcome is unknown.
  * @module

@@ -1,5 +1,5 @@
 /**
- * Compares the whole content of all replicas (spec/raft.md A17), on demand: each node lets its database come to the same
+ * Compares the whole content of all replicas (A17), on demand: each node lets its database come to the same
  * index, takes a view of it there, and hashes that view while writes go on. Unlike the digests that the leader compares
  * each second, this sees a row that was damaged on disk and not touched since. A node that differs from the majority stops.
  * @module

@@ -47,7 +47,7 @@ export type ToWriter =
 
 /**
  * Writer → replica; `applied` follows every COMMIT, and every checkpoint that moved `durable`: up to there the log may
- * be cut (spec/raft.md A8).
+ * be cut (A8).
  */
 export type FromWriter =
   | {

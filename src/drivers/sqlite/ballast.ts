@@ -1,5 +1,5 @@
 /**
- * Room kept for the moment when the disk is full (spec/raft.md D15): a file of zeros beside the database. What was
+ * Room kept for the moment when the disk is full (D15): a file of zeros beside the database. What was
  * committed when the disk ran full must still be applied, so the file is given up for it; writes are refused from then on
  * until there is room to fill it again.
  * @module

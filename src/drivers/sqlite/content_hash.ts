@@ -1,5 +1,5 @@
 /**
- * A hash of everything in a database: the schema, and table by table all rows with their types (spec/raft.md A17). Two
+ * A hash of everything in a database: the schema, and table by table all rows with their types (A17). Two
  * databases with equal content have equal hashes, however their pages lie. Replicas must agree on it at the same index.
  * @module
  */

@@ -2,7 +2,7 @@
  * The database file: the settings every node relies on, and checkpoints.
  *
  * `synchronous=NORMAL` in WAL mode leaves a consistent prefix after a power loss, which the log completes; only the
- * writer checkpoints (spec/raft.md §4.2).
+ * writer checkpoints (A9).
  * @module
  */
 
@@ -68,7 +68,7 @@ function refuseForeignFile(database: Database, path: string): void {
   }
 }
 
-/** Runs a checkpoint and reads its answer (spec/raft.md A10). */
+/** Runs a checkpoint and reads its answer (A10). */
 export function checkpoint(database: Database, mode: "PASSIVE" | "TRUNCATE"): Checkpoint {
   const [busy, frames, moved] = runOnce(database, `PRAGMA wal_checkpoint(${mode})`)[0] ?? [];
   if (typeof busy !== "bigint" || typeof frames !== "bigint" || typeof moved !== "bigint") {

@@ -1,5 +1,5 @@
 /**
- * A fingerprint of everything applied, in order (spec/raft.md A15): of each entry its place in the log, and of each
+ * A fingerprint of everything applied, in order (A15): of each entry its place in the log, and of each
  * statement that every replica runs what came of it. Equal histories have equal digests; replicas whose data differ get
  * different ones as soon as a statement's outcome shows it. Pure.
  * @module

@@ -1,5 +1,5 @@
 /**
- * Whose fault an error is (spec/raft.md §4.3). Pure.
+ * Whose fault an error is (A13). Pure.
  *
  * *The statement's*: it is wrong, breaks a constraint, exceeds a limit that is the same everywhere. It is a result, and
  * the same on every replica. *The environment's*: this node's disk, memory or file system; recorded as the outcome of an
@@ -130,6 +130,7 @@ export function resultMessage(error: unknown, limits: Limits): string | null {
 
 /** Whether the disk of the database or of the temporary files is full. */
 export function isDiskFull(error: unknown): boolean {
+  if (error instanceof Error && "code" in error && error.code === "ENOSPC") return true; // by the runtime, not by SQLite
   return primaryCode(error) === FULL && causeOf(error) === "environment";
 }
 

@@ -1,5 +1,5 @@
 /**
- * Results as JSON text, straight from the rows: no intermediate objects, one walk (spec/rqlite.md §2.6, §4). Pure.
+ * Results as JSON text, straight from the rows: no intermediate objects, one walk (Q2.6, Q4.1 to Q4.4). Pure.
  *
  * The rules in short: a column is treated by its declared type in lower case, a column without one (an expression) is
  * named after the first row's value; integers are exact; text that is not UTF-8 has come out of SQLite with U+FFFD; a
@@ -11,7 +11,7 @@ import { type AnswerBudget, ANSWERS_BYTES_MAX, READ_ANSWERS_BYTES_MAX } from "..
 import type { RenderOptions } from "../../core/sql/render_options.ts";
 import { type ResultText, type TakeBytes, TextBuilder } from "../../core/sql/result_text.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
-import { dateFromInteger, dateFromText } from "./date_text.ts";
+import { dateFromInteger, dateFromText } from "../../core/sql/date_text.ts";
 import type { ResultColumn, Row } from "../libsqlite/driver.ts";
 
 /** Most bytes of one request's results, in UTF-8. */

@@ -1,5 +1,5 @@
 /**
- * Copies of the database as files, on their way from node to node (spec/raft.md §4.6, S5, S8). Beside `db.sqlite`:
+ * Copies of the database as files, on their way from node to node (A18, A19, S5, S8). Beside `db.sqlite`:
  *
  *     copy.sqlite      a copy made here, to be sent
  *     incoming.part    one that arrives, as far as it has come; incoming.json says which
@@ -70,17 +70,27 @@ export function positionOf(path: string, library?: string): { applied: number; t
   }
 }
 
+/** Makes the copy that is sent to other nodes, in the place of the last one. */
+export function copyDatabase(paths: SnapshotPaths): SnapshotPart {
+  copyPages(paths.database, paths.copy, paths.library);
+  scrub(paths);
+  const position = positionOf(paths.copy, paths.library);
+  if (!position) throw new SnapshotError("the copy vanished");
+  const { size: bytes, crc } = checksum(paths.copy);
+  return { id: `${position.applied}-${position.term}-${crc}`, bytes, crc, ...position };
+}
+
 /**
- * Copies the database while it is written to (A19), a piece at a time. A read transaction of the source holds on to what is
+ * Copies a database to another file while it is written to (A19), a piece at a time. A read transaction of the source holds on to what is
  * copied: without it, every write by another connection would make the copy start again. Each piece is synced by itself,
  * as one sync of a gigabyte at the end would hold up the log's for as long.
  */
-export function copyDatabase(paths: SnapshotPaths): SnapshotPart {
-  removeDatabase(paths.copy);
-  const library = paths.library ? { library: paths.library } : {};
-  const source = new Database(paths.database, { ...READING, ...library });
-  const target = new Database(paths.copy, { readOnly: false, foreignKeys: false, ...library });
-  const file = Deno.openSync(paths.copy, { read: true, write: true });
+export function copyPages(from: string, to: string, libraryPath: string | undefined): void {
+  removeDatabase(to);
+  const library = libraryPath ? { library: libraryPath } : {};
+  const source = new Database(from, { ...READING, ...library });
+  const target = new Database(to, { readOnly: false, foreignKeys: false, ...library });
+  const file = Deno.openSync(to, { read: true, write: true });
   let copying: Backup | undefined;
   try {
     runOnce(source, "BEGIN");
@@ -92,18 +102,13 @@ export function copyDatabase(paths: SnapshotPaths): SnapshotPart {
   } catch (error) {
     copying?.finish();
     target.close();
-    removeDatabase(paths.copy); // half a copy would only take what others need
+    removeDatabase(to); // half a copy would only take what others need
     throw error;
   } finally {
     source.close();
     target.close();
     file.close();
   }
-  scrub(paths);
-  const position = positionOf(paths.copy, paths.library);
-  if (!position) throw new SnapshotError("the copy vanished");
-  const { size: bytes, crc } = checksum(paths.copy);
-  return { id: `${position.applied}-${position.term}-${crc}`, bytes, crc, ...position };
 }
 
 /** A copy that is damaged comes from a damaged database (D11). */
@@ -114,7 +119,8 @@ function scrub(paths: SnapshotPaths): void {
   throw damaged(paths.database, damage);
 }
 
-function damageOf(path: string, library: string | undefined): string | undefined {
+/** What is damaged in a database file that nobody uses; undefined where nothing is. */
+export function damageOf(path: string, library: string | undefined): string | undefined {
   const database = new Database(path, { ...READING, ...(library ? { library } : {}) });
   try {
     return findDamage(database);
@@ -218,7 +224,7 @@ export function dropCopy(paths: SnapshotPaths): void {
 }
 
 /** Removes a database with its side files. */
-function removeDatabase(path: string, { keepMain = false } = {}): void {
+export function removeDatabase(path: string, { keepMain = false } = {}): void {
   for (const name of [`${path}-wal`, `${path}-shm`, ...(keepMain ? [] : [path])]) {
     if (exists(name)) Deno.removeSync(name);
   }

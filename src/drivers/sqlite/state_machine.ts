@@ -3,7 +3,7 @@
  *
  * The database is its own snapshot. One row, `_muster(id = 0)`, holds index, term and time of the last applied entry,
  * and is written in the transaction of the entry's effects: after any crash the entry is either applied and counted, or
- * neither (spec/raft.md A1). With WAL and `synchronous=NORMAL` a power loss may take recent commits; the log, kept above
+ * neither (A1). With WAL and `synchronous=NORMAL` a power loss may take recent commits; the log, kept above
  * {@linkcode StateMachine.durable}, replays them.
  *
  * (1) Entries rise by one; those at or below the applied index are skipped.
@@ -15,7 +15,7 @@
  * (4) Waiters are answered after COMMIT.
  * (5) An entry's clock never runs backwards: it is the largest stamp so far, kept in the row.
  * (6) An entry always comes to a result, whatever it holds: what cannot be decoded, what fails in a way that nobody
- *     foresaw. Only the environment, damage and cancellation are thrown (spec/raft.md §4.3); what failed for want of room
+ *     foresaw. Only the environment, damage and cancellation are thrown (A13); what failed for want of room
  *     on the disk may be tried again.
  * (7) Statements go by the schema as it is stored, never by what a connection has seen before: statistics that were dropped,
  *     the order in which tables came. It decides in which order INSERT … SELECT takes its rows and keys are checked. So the
@@ -28,6 +28,7 @@ import { invariant } from "../../invariant.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { decodeCommand, type StampedCommand } from "../../core/sql/command.ts";
 import { parsePragma } from "../../core/sql/pragma.ts";
+import { type LoadStep, loadStepOf } from "../../core/sql/load_step.ts";
 import { countedBytes, type ResultText } from "../../core/sql/result_text.ts";
 import { TextCache } from "../../core/sql/text_cache.ts";
 import type { ApplyEntry, Outcome } from "../../core/sql/exchange.ts";
@@ -38,8 +39,10 @@ import { Digest } from "./digest.ts";
 import { Database, runOnce, SqliteError, type Statement } from "../libsqlite/driver.ts";
 import { type Doomed, Executor, IsolateEntry, RestartEntry, SCHEMA_VERBS, type Sticky } from "./executor.ts";
 import { causeOf } from "./failure.ts";
+import { dropParts, installParts, keepPart } from "./load.ts";
 import { renderFailure, renderWrite } from "./render.ts";
 import { describeWriter, identityOf } from "./status.ts";
+import { DecodeError } from "../../base/codec/cursor.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Entries in one SQLite transaction at most. */
@@ -237,6 +240,7 @@ export class StateMachine {
 
   /** Runs an entry in a transaction of its own, again for each statement that destroys it. */
   #applySingly(work: Work): void {
+    if (work.command?.kind === "load") return this.#finish([work], [this.#load(work, work.command)]);
     const rewriting = work.command === null ? null : rewritingOf(work.command);
     if (rewriting !== null) return this.#finish([work], [this.#rewrite(work, rewriting)]);
     this.#control.activity.begin("entries", work.entry.index);
@@ -340,6 +344,44 @@ export class StateMachine {
     return { ...outcome, results: `[${results}]` };
   }
 
+  /** Does a step of loading a database; what is wrong with the file is the entry's result. */
+  #load(work: Work, command: StampedCommand): Outcome {
+    const { entry } = work;
+    this.#control.activity.begin("load", entry.index);
+    this.#control.free();
+    const before = this.#before();
+    this.#executor.forgetStatements();
+    this.#executor.hasStaleSchema = true;
+    try {
+      const step = loadStepOf(command);
+      if (step.k === "install") return this.#install(work, command, step);
+      this.#begin.run();
+      const outcome = this.#run({ entry, command: null }, NO_ATTEMPT);
+      if (step.k === "part") keepPart(this.#database, step);
+      else dropParts(this.#database, step.id);
+      this.#commitWithDigest();
+      this.#endEntry();
+      return outcome;
+    } catch (error) {
+      this.#undo(before);
+      if (!(error instanceof DecodeError) && causeOf(error) !== "statement") throw error;
+      return this.#refuse(work, messageOf(error));
+    }
+  }
+
+  /** The position in the log comes with what is loaded: both take effect or neither. */
+  #install({ entry }: Work, { timeMs }: StampedCommand, step: Extract<LoadStep, { k: "install" }>): Outcome {
+    this.#timeMs = Math.max(this.#timeMs, timeMs);
+    this.digest.mix(entry.index);
+    this.digest.mix(entry.term);
+    const { index, term } = entry;
+    const position = { index, term, timeMs: this.#timeMs, digest: this.digest.value };
+    installParts(this.#database, step, { path: this.#path, library: this.#options.library, position });
+    this.digest.keep(index);
+    this.#endEntry();
+    return { ref: entry.waiter?.ref ?? 0, index, results: "[]" };
+  }
+
   /** Runs a statement without limits, but so that another thread can end it. */
   #runFreely(sql: string): void {
     const statement = this.#database.prepare(sql);
@@ -386,7 +428,7 @@ export class StateMachine {
 
   /** Whether an entry is known to need a transaction of its own; others say so when they run. */
   #isSolitary(command: StampedCommand): boolean {
-    if (rewritingOf(command) !== null) return true;
+    if (command.kind === "load" || rewritingOf(command) !== null) return true;
     return command.statements.some(({ parts }) =>
       parts.some(({ sql, verb }) => SCHEMA_VERBS.has(verb) || this.#solitaryTexts.get(sql))
     );

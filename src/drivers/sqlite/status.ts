@@ -1,5 +1,5 @@
 /**
- * What `/status` shows of the database under `store.sqlite3` (spec/rqlite.md §12).
+ * What `/status` shows of the database under `store.sqlite3` (Q12).
  * @module
  */
 

@@ -1,5 +1,5 @@
 /**
- * A database that a failed read or write has left in doubt (spec/raft.md D14). The writer marks it and the process ends.
+ * A database that a failed read or write has left in doubt (D14). The writer marks it and the process ends.
  * The next start trusts nothing that only the page cache may hold: it checks the whole database and writes it anew, into
  * another file, before it goes on. What does not pass stays as it is, for an operator to look at.
  * @module

@@ -22,7 +22,7 @@ import { DamagedDatabaseError, healTainted, markTainted, taints } from "./taint.
 import { BATCH_ENTRIES_MAX, openStateMachine, type StateMachine } from "./state_machine.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
-/** Size of the WAL that calls for a checkpoint whatever the rule says, in bytes (spec/raft.md A9). */
+/** Size of the WAL that calls for a checkpoint whatever the rule says, in bytes (A9). */
 const CHECKPOINT_WAL_BYTES = 32 * 1024 * 1024;
 /** Least time between two checkpoints: one that a long reader keeps from its end is not tried again at once. */
 const CHECKPOINT_PAUSE_MS = 1000;

@@ -1,7 +1,7 @@
 /**
  * Calls between nodes over the cluster port. A call ends in one of three ways, told apart by error class: answered;
  * definitely not received ({@linkcode NotSentError}); or sent without an answer ({@linkcode UnansweredError}), when
- * nobody may say that it failed, nor send it again (spec/raft.md X2).
+ * nobody may say that it failed, nor send it again (X2).
  * @module
  */
 import { Connection } from "./connection.ts";

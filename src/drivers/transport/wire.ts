@@ -1,6 +1,6 @@
 /**
  * What travels between nodes on the cluster port. A connection of ours opens with the bytes `MUST`, whose first one no
- * memberlist message has (design.md §3), then frames (codec/frame.ts):
+ * memberlist message has, then frames (codec/frame.ts):
  *
  *     hello    JSON of the caller: who it is, what the stream is for
  *     welcome  JSON of the answerer, or refused: a text, after which the connection closes
@@ -12,7 +12,15 @@
  */
 import { ByteReader, type ByteWriter, DecodeError } from "../../base/codec/cursor.ts";
 import { writeFrame } from "../../base/codec/frame.ts";
-import type { AppendRange, Entry, EntryId, EntryKind, Message, OutgoingMessage } from "../../core/raft/message.ts";
+import type {
+  AppendRange,
+  Entry,
+  EntryId,
+  EntryKind,
+  Mark,
+  Message,
+  OutgoingMessage,
+} from "../../core/raft/message.ts";
 
 /** First bytes of every connection between nodes. */
 export const PREAMBLE: Uint8Array = new TextEncoder().encode("MUST");
@@ -156,6 +164,8 @@ const RAFT_KINDS = [
   "heartbeatReply",
   "timeoutNow",
   "removedNotice",
+  "recall",
+  "marks",
 ] as const;
 const RAFT_KIND_FIRST = 16;
 const ENTRY_KINDS: readonly EntryKind[] = ["noop", "command", "config"];
@@ -166,6 +176,26 @@ function writeId(writer: ByteWriter, id: EntryId): ByteWriter {
 
 function readId(reader: ByteReader): EntryId {
   return { index: reader.u64(), term: reader.u64() };
+}
+
+function writeMark(writer: ByteWriter, { storageId, term, vote, entry }: Mark): void {
+  writer.string(storageId).u64(term).u8(vote === null ? 0 : 1).string(vote ?? "");
+  writeId(writer, entry);
+}
+
+function readMark(reader: ByteReader): Mark {
+  const storageId = reader.string();
+  const term = reader.u64();
+  const hasVote = reader.u8() === 1;
+  const vote = reader.string();
+  return { storageId, term, vote: hasVote ? vote : null, entry: readId(reader) };
+}
+
+function readMarks(reader: ByteReader): Mark[] {
+  const count = reader.u32();
+  const marks: Mark[] = [];
+  for (let i = 0; i < count; i++) marks.push(readMark(reader));
+  return marks;
 }
 
 /** Appends a Raft message; `entries` are those of an {@linkcode AppendRange}. */
@@ -196,7 +226,12 @@ function writeFields(payload: ByteWriter, m: OutgoingMessage, entries: readonly 
       return void payload.u64(m.round);
     case "removedNotice":
       return void payload.u64(m.at);
+    case "marks":
+      payload.u8(m.isAnswer ? 1 : 0).u32(m.marks.length);
+      for (const mark of m.marks) writeMark(payload, mark);
+      return;
     case "timeoutNow":
+    case "recall":
       return;
   }
 }
@@ -245,7 +280,10 @@ function readFields(
       return { k, ...header, round: reader.u64() };
     case "removedNotice":
       return { k, ...header, at: reader.u64() };
+    case "marks":
+      return { k, ...header, isAnswer: reader.u8() === 1, marks: readMarks(reader) };
     case "timeoutNow":
+    case "recall":
       return { k, ...header };
   }
 }

@@ -1,6 +1,6 @@
 /**
  * `muster agent`: a member of a pool, as `consul agent` is one: a client agent by default, a server with `-server`. Signals
- * and exit codes are those of spec/consul.md 3.1.
+ * and exit codes are those of C3.1.
  * @module
  */
 import type { NodeConfig } from "../config/config.ts";

@@ -1,5 +1,5 @@
 /**
- * The HTTP API of an agent, as the client commands use it (spec/consul.md 3): where it is, how a failure is told.
+ * The HTTP API of an agent, as the client commands use it (C3.1 to C3.10): where it is, how a failure is told.
  * @module
  */
 import type { Flags, FlagSpec } from "../config/flags.ts";

@@ -1,6 +1,6 @@
 /**
  * Commands about what is replicated, and about configuration files: `catalog`, `operator raft`, `validate`, with Consul's
- * words and exit codes (spec/consul.md 3.7, 3.9, 3.10).
+ * words and exit codes (C3.7, C3.9, C3.10).
  * @module
  */
 import { fieldOf, list, pairs, SERVER_FLAGS, serverQuery, table, text } from "./agent_api.ts";

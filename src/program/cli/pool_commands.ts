@@ -1,6 +1,6 @@
 /**
  * Commands about the gossip pool: `join`, `members`, `leave`, `force-leave`, `info`, `event`, `keygen`, `keyring`,
- * `monitor`, `reload`, with Consul's words and exit codes (spec/consul.md 3.2 to 3.5, 3.10).
+ * `monitor`, `reload`, with Consul's words and exit codes (C3.2 to C3.5, C3.10).
  * @module
  */
 import { encodeBase64Bytes } from "../../base/codec/base64.ts";

@@ -1,5 +1,5 @@
 /**
- * From an agent's settings to the one configuration of a node, with Consul's rules and words (spec/consul.md 3.1).
+ * From an agent's settings to the one configuration of a node, with Consul's rules and words (C3.1).
  * @module
  */
 import { joinAddress } from "../../base/codec/address.ts";
@@ -7,10 +7,10 @@ import type { AgentConfig, GossipTuning, NodeConfig } from "./config.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import { type Settings, SettingsError } from "./settings.ts";
 
-/** Ports by default (spec/consul.md §2). */
+/** Ports by default (C2.1). */
 const PORT = { http: 8500, dns: 8600, cluster: 8301 };
 const RETRY_INTERVAL_MS = 30_000;
-/** Waits of blocking queries (spec/consul.md 6.3). */
+/** Waits of blocking queries (C6.3). */
 const QUERY_TIME_MS = { standard: 300_000, most: 600_000 };
 const RECONNECT_TIMEOUT_MS = 72 * 3_600_000;
 const RECONNECT_TIMEOUT_MS_MIN = 8 * 3_600_000;

@@ -1,5 +1,5 @@
 /**
- * The flags of `muster agent`: those of `consul agent` (spec/consul.md 3.1), and the key of the configuration file that
+ * The flags of `muster agent`: those of `consul agent` (C3.1), and the key of the configuration file that
  * each one sets. Data.
  * @module
  */

@@ -1,12 +1,12 @@
 /**
- * What a node is to be: the one configuration that every command builds, and its validation (spec/rqlite.md 14.3). Read
+ * What a node is to be: the one configuration that every command builds, and its validation (Q14.3). Read
  * by `node/` alone; each part gets the few values it uses. Pure.
  * @module
  */
 import type { NameServerSettings } from "../../api/nameserver/api.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 
-/** What makes a node an agent: its part in a gossip pool (spec/consul.md 3.1). Times in milliseconds. */
+/** What makes a node an agent: its part in a gossip pool (C3.1). Times in milliseconds. */
 export interface AgentConfig {
   /** Unique in the pool. */
   readonly nodeName: string;

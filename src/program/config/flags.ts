@@ -1,5 +1,5 @@
 /**
- * Flags in Go's notation (spec/rqlite.md 14.1): one dash or two, `-name value` or `-name=value`, booleans take a value
+ * Flags in Go's notation (Q14.1): one dash or two, `-name value` or `-name=value`, booleans take a value
  * only with `=`, parsing stops at the first argument that is no flag. Pure.
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The flags of `muster serve`: those of rqlited (spec/rqlite.md 14.2), in its order, and muster's own at the end. Data.
+ * The flags of `muster serve`: those of rqlited (Q14.2), in its order, and muster's own at the end. Data.
  * @module
  */
 import type { FlagSpec } from "./flags.ts";

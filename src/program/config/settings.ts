@@ -1,5 +1,5 @@
 /**
- * The settings of an agent: what its configuration files say, one after the other, and then its flags (spec/consul.md 5.1).
+ * The settings of an agent: what its configuration files say, one after the other, and then its flags (C5.1).
  * The last of several values wins, lists are joined, blocks are merged. A key that nobody knows is an error; one that is known
  * to Consul and not yet to muster is left out, with a word about it.
  * @module

@@ -1,6 +1,6 @@
 /**
  * What becomes of a data directory that was found damaged, where the operator has allowed it (`-raft-rejoin-damaged`;
- * spec/raft.md B4, D8). Damage may have taken writes that this node had acknowledged, so it may not vote under its old
+ * B4, D8). Damage may have taken writes that this node had acknowledged, so it may not vote under its old
  * identity again: the next start sets everything aside, for analysis, and begins with a new storage id; the other nodes take
  * it in as they do a node whose disk was lost, as a learner that votes when it holds all that was committed (B2).
  *

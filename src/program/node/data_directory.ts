@@ -1,6 +1,6 @@
 /**
- * The data directory (design.md §7): made at the first start, locked while a process uses it, and told apart from every
- * other by a random storage id (spec/raft.md B2).
+ * The data directory: made at the first start, locked while a process uses it, and told apart from every
+ * other by a random storage id (B2).
  * @module
  */
 import { writeDurably } from "../../base/worker/files.ts";

@@ -1,6 +1,6 @@
 /**
  * One node: opens the data directory, starts the Workers with their permissions, connects them, and stops them in order
- * (spec/rqlite.md 15.9). A Worker that dies ends the process with a message and a non-zero code; nothing is restarted
+ * (Q15.9). A Worker that dies ends the process with a message and a non-zero code; nothing is restarted
  * here, systemd does that.
  *
  * A client agent (`muster agent` without `-server`) keeps no data: it has HTTP, the name server, and gossip, which is also its
@@ -21,6 +21,7 @@ import { Callee } from "../../base/worker/channel.ts";
 import { NODE_STATE_BYTES } from "../../base/worker/node_state.ts";
 import type { OpenReader, OpenSnapshot, OpenWriter } from "../../drivers/sqlite/api.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
+import type { OpenBackups } from "../../drivers/backup/api.ts";
 import { ACTIVITY, Control, TICKET } from "../../drivers/libsqlite/control.ts";
 import { bundledLibrary, requireLibrary } from "../../drivers/libsqlite/library.ts";
 import { type LogLevel, setLogLevel } from "../../base/worker/log.ts";
@@ -87,6 +88,8 @@ export class Node {
   readonly #answers = new AnswerBudget();
   /** Whether the snapshot Worker is still to start. */
   #startsSnapshots = true;
+  /** Whether the backup Worker is still to start. */
+  #startsBackups = true;
   readonly #writerToReplica = new MessageChannel();
   readonly #snapshotLine = new MessageChannel();
 
@@ -222,6 +225,7 @@ export class Node {
       else if (data.k === "listening") this.#listening.http.resolve();
       else if (data.k === "stopped") this.#stopped.http.resolve();
       else if (data.k === "wantReader") this.#addReader();
+      else if (data.k === "wantBackups") this.#startBackups();
       else tasks.take(data);
     });
     const open: ToHttpWorker = {
@@ -260,7 +264,8 @@ export class Node {
   }
 
   #tellHttp(message: ToHttpWorker): void {
-    this.#http.postMessage(message, message.k === "reader" ? [message.line.port] : []);
+    const ports = message.k === "reader" ? [message.line.port] : message.k === "backups" ? [message.port] : [];
+    this.#http.postMessage(message, ports);
   }
 
   /** The other end of the line to the discovery Worker. */
@@ -281,9 +286,22 @@ export class Node {
     this.#revokeLibrary();
   }
 
+  #startBackups(): void {
+    const { port1, port2 } = new MessageChannel();
+    const open: OpenBackups = {
+      path: `${this.#directory.sqlite}/${DATABASE}`,
+      library: this.#scope.sqliteLibrary,
+      port: port1,
+    };
+    this.#spawn("backup").postMessage(open, [port1]);
+    this.#startsBackups = false;
+    this.#revokeLibrary();
+    this.#tellHttp({ k: "backups", port: port2 });
+  }
+
   /** Takes the right to the SQLite library from this thread, when no further Worker is to have it. */
   #revokeLibrary(): void {
-    if (this.#readerControls.length === READERS_MAX && !this.#startsSnapshots) {
+    if (this.#readerControls.length === READERS_MAX && !this.#startsSnapshots && !this.#startsBackups) {
       Deno.permissions.revokeSync({ name: "ffi" });
     }
   }
@@ -413,7 +431,7 @@ export class Node {
     await this.#agent?.join();
   }
 
-  /** Leaves pool and cluster gracefully (spec/consul.md 9.2); the node is still to be shut down. */
+  /** Leaves pool and cluster gracefully (C9.2); the node is still to be shut down. */
   async leave(): Promise<void> {
     this.#log("Gracefully shutting down agent...");
     await this.#agent?.leave();

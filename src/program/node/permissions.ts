@@ -1,5 +1,5 @@
 /**
- * What each Worker may do (design.md §4), as data: the whole security picture. What a row does not name is denied.
+ * What each Worker may do, as data: the whole security picture. What a row does not name is denied.
  *
  * The http, discovery and nameserver Workers read nothing, the SQLite Workers have no network, the replica sees only its own folder. `import` and
  * `run` are granted to none. The environment is closed to all. Only the SQLite Workers load native code, and only their
@@ -18,6 +18,7 @@ export const ROLES = [
   "sqlite",
   "reader",
   "snapshot",
+  "backup",
   "http",
   "discovery",
   "membership",
@@ -60,6 +61,7 @@ export function permissionsOf(role: Role, scope: Scope): Deno.PermissionOptionsO
       return { ...nothing, net: true, read: [scope.raftDirectory], write: [scope.raftDirectory] };
     case "sqlite":
     case "snapshot":
+    case "backup":
     case "reader": // a reader writes the shared memory file of the WAL
       return {
         ...nothing,

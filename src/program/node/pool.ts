@@ -1,5 +1,5 @@
 /**
- * How an agent appears in its gossip pool: tags and settings as Consul's agents have them (spec/consul.md 7.1.2), and the
+ * How an agent appears in its gossip pool: tags and settings as Consul's agents have them (C7.1.2), and the
  * attempts to join it.
  * @module
  */

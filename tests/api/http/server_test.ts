@@ -9,9 +9,10 @@ import { Readers } from "../../../src/app/database/readers.ts";
 import { ReplicaClient } from "../../../src/app/database/replica_client.ts";
 import { Catalog } from "../../../src/app/agent/catalog.ts";
 import type { Agent } from "../../../src/app/agent/agent.ts";
+import { Backups } from "../../../src/app/database/backups.ts";
 import { newCounters } from "../../../src/app/database/counters.ts";
 import { Database } from "../../../src/app/database/database.ts";
-import { route } from "../../../src/api/server/router.ts";
+import { route, takesStream } from "../../../src/api/server/router.ts";
 import type { Services } from "../../../src/api/server/services.ts";
 import { serveHttp, type ServerParts } from "../../../src/api/http/server.ts";
 import { EventLog } from "../../../src/app/agent/event_log.ts";
@@ -74,11 +75,16 @@ async function serving(work: (port: number, parts: ServerParts & Services) => Pr
   const services: Services = {
     ...parts,
     database: new Database(parts),
+    backups: new Backups(() => {}),
     catalog: new Catalog(parts),
     agent: agentOf(channels[2].port1),
     log: () => {},
   };
-  const serverParts: ServerParts & Services = { ...services, route: (request) => route(request, services) };
+  const serverParts: ServerParts & Services = {
+    ...services,
+    takesStream,
+    route: (request) => route(request, services),
+  };
   const server = serveHttp(serverParts);
   server.start();
   try {

@@ -1,4 +1,4 @@
-/** Request bodies and parameters (spec/rqlite.md 2.5 and 3). */
+/** Request bodies and parameters (Q2.5 and Q3). */
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { decodeStatements, sqlText } from "../../../src/api/rqlite/body.ts";

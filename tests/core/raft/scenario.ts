@@ -7,6 +7,7 @@
  *                             one node; entry 1 is the configuration
  *   fresh d                   a node with nothing
  *   set electionTicks=10 …    options of nodes made later; electionTicks=10 heartbeatTicks=2 unless set
+ *   recall                    nodes made later ask after a start what they promised, and tell it (recall.ts)
  *   promise 1000              nodes made later promise leaders so much (R10); after a crash they keep to it
  *   time 100 [a b …]          the clocks of all machines go on by so many ms, or of these
  *   suspend a 100             the machine of a stands still, and its monotonic clock with it
@@ -20,6 +21,7 @@
  *   quiet                     as stabilize, without output
  *   gather a … drain a        what a is told in between is one turn
  *   crash a                   loses what is not durable, and starts again
+ *   image a … restore a       a copy of what the disk of a holds; a starts again with the copy
  *   status a, progress a, log a
  *   propose a x yy | read a | add a d [nonvoter] | promote a d | remove a b | readdress a b addr [storage]
  *   compact a 3 | snapshot a b (what a has applied arrives at b) | sent a b 3 | sent a b failed
@@ -46,6 +48,7 @@ import type {
   Entry,
   EntryId,
   HardState,
+  Mark,
   Member,
   Message,
   OutgoingMessage,
@@ -82,6 +85,7 @@ export class Scenario {
   #delivered = new Map<string, Message>();
   /** What snapshots hold, by their last index. */
   readonly #snapshots = new Map<number, Entry[]>();
+  readonly #images = new Map<string, ScriptNode>();
   #ref = 0;
   #gathering: string | undefined;
 
@@ -104,6 +108,14 @@ export class Scenario {
       case "set":
         this.#options = { ...this.#options, ...Object.fromEntries(args.map((arg) => numberPair(arg))) };
         return;
+      case "recall":
+        this.#options = { ...this.#options, recall: true };
+        return;
+      case "image":
+        this.#images.set(id, { ...this.#node(id), disk: this.#node(id).disk.slice() });
+        return;
+      case "restore":
+        return this.#restore(this.#images.get(id));
       case "promise":
         this.#promiseMs = Number(id);
         return;
@@ -276,6 +288,11 @@ export class Scenario {
     this.#print(node.id, `loses ${node.writes.length} writes`);
     const lease = node.lease && { ...node.lease, quietMs: node.lease.promiseMs };
     this.#boot({ ...node, commit: Math.max(node.commit, node.applied), lease, leaseEndMs: 0 });
+  }
+
+  #restore(image: ScriptNode | undefined): void {
+    if (image === undefined) throw new Error("Cannot restore a node without an image");
+    this.#boot({ ...image, disk: image.disk.slice() });
   }
 
   #step(node: ScriptNode, input?: Input): void {
@@ -522,8 +539,15 @@ function showMessage(m: Message | OutgoingMessage): string {
     case "heartbeatReply":
       return `${head} round ${m.round}`;
     case "timeoutNow":
+    case "recall":
       return head;
+    case "marks":
+      return `${head}${m.isAnswer ? " answer" : ""}${m.marks.map(showMark).join("")}`;
     case "removedNotice":
       return `${head} at ${m.at}`;
   }
+}
+
+function showMark({ storageId, term, vote, entry }: Mark): string {
+  return ` ${storageId}: term ${term} vote ${vote ?? "none"} holds ${entry.index}/${entry.term}`;
 }

@@ -1,5 +1,5 @@
 /**
- * A snapshot that arrived whole, against what the log holds already (spec/raft.md S7): entries that it does not
+ * A snapshot that arrived whole, against what the log holds already (S7): entries that it does not
  * contradict are kept, and what it stands for is not handed out again. Rare in whole clusters, so tried by hand.
  */
 import { assertEquals } from "@std/assert";

@@ -1,5 +1,5 @@
 /**
- * Serf's rules (spec/gossip.md 5) on pools in virtual time: events, queries, keys, conflicts, leaving, coming back.
+ * Serf's rules (G5.1 to G5.13) on pools in virtual time: events, queries, keys, conflicts, leaving, coming back.
  * @module
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
@@ -76,7 +76,7 @@ function keys(pool: VirtualPool, operation: "install" | "use" | "remove" | "list
   return outcome[0];
 }
 
-Deno.test("an event is told once by everybody, whatever is lost (18)", () => {
+Deno.test("an event is told once by everybody, whatever is lost (K18)", () => {
   const pool = VirtualPool.formed(8);
   pool.network.conditions = { ...pool.network.conditions, loss: 0.3 };
   for (const [at, member] of pool.members.entries()) {
@@ -100,7 +100,7 @@ Deno.test("an event is told once by everybody, whatever is lost (18)", () => {
   );
 });
 
-Deno.test("an event of before a join is replayed or not, as the newcomer wants (19)", () => {
+Deno.test("an event of before a join is replayed or not, as the newcomer wants (K19)", () => {
   for (const isIgnored of [false, true]) {
     const pool = VirtualPool.formed(2);
     pool.turn(
@@ -123,7 +123,7 @@ Deno.test("an event of before a join is replayed or not, as the newcomer wants (
   }
 });
 
-Deno.test("a query is acked and answered by everybody, by name, by tag, and once even when relayed (20, 21)", () => {
+Deno.test("a query is acked and answered by everybody, by name, by tag, and once even when relayed (K20, K21)", () => {
   const pool = new VirtualPool();
   for (const [at, role] of ["web", "db", "web"].entries()) {
     const member = pool.start(`n${at + 1}`, at + 1, { tags: new Map([["role", role]]) });
@@ -166,7 +166,7 @@ Deno.test("a query is acked and answered by everybody, by name, by tag, and once
   );
 });
 
-Deno.test("a query whose answers are lost on the way is still answered by way of others (21)", () => {
+Deno.test("a query whose answers are lost on the way is still answered by way of others (K21)", () => {
   const pool = VirtualPool.formed(4);
   const [asker, lonely] = pool.members;
   pool.network.onPacket = (node, to) => {
@@ -208,7 +208,7 @@ Deno.test("patterns match as RE2 does, and in linear time", () => {
   );
 });
 
-Deno.test("keys are installed, used, removed and listed on all members; traffic goes on (25)", () => {
+Deno.test("keys are installed, used, removed and listed on all members; traffic goes on (K25)", () => {
   const first = new Uint8Array(32).fill(1);
   const second = new Uint8Array(16).fill(2);
   const pool = VirtualPool.formed(3, { keys: [first] });
@@ -230,7 +230,7 @@ Deno.test("keys are installed, used, removed and listed on all members; traffic 
   assertEquals(keys(open, "list").failures, 2, "no encryption");
 });
 
-Deno.test("encrypted pools of all key sizes form; another key, none, or another label stays out (23, 28)", () => {
+Deno.test("encrypted pools of all key sizes form; another key, none, or another label stays out (K23, K28)", () => {
   for (const size of [16, 24, 32]) {
     const key = new Uint8Array(size).fill(7);
     const pool = VirtualPool.formed(2, { keys: [key], label: "blue", compression: true });
@@ -254,7 +254,7 @@ Deno.test("encrypted pools of all key sizes form; another key, none, or another 
   }
 });
 
-Deno.test("a node that leaves is left, not failed, and comes back under its name (10, 11)", () => {
+Deno.test("a node that leaves is left, not failed, and comes back under its name (K10, K11)", () => {
   const pool = VirtualPool.formed(3);
   const [us, , leaver] = pool.members;
   let isGone = false;
@@ -323,7 +323,7 @@ Deno.test("a prune counts whatever time push/pulls have given to the member that
   }
 });
 
-Deno.test("a node that dies is failed and comes back by the others' reconnecting (10, 34)", () => {
+Deno.test("a node that dies is failed and comes back by the others' reconnecting (K10, K34)", () => {
   const pool = VirtualPool.formed(3, { config: { reconnectIntervalMs: 2000 } });
   const [us, other, third] = pool.members;
   third.node.isDown = true;
@@ -339,7 +339,7 @@ Deno.test("a node that dies is failed and comes back by the others' reconnecting
   assert((us.serf.state.net.table.get("n3")?.incarnation ?? 0) >= 2);
 });
 
-Deno.test("failed and left members are forgotten after their time, and at once by a prune (35)", () => {
+Deno.test("failed and left members are forgotten after their time, and at once by a prune (K35)", () => {
   const config = {
     reapIntervalMs: 1000,
     reconnectTimeoutMs: 30_000,
@@ -377,7 +377,7 @@ Deno.test("a forced leave of a live node is refuted", () => {
   for (const member of pool.members) assertEquals(VirtualPool.statusOf(member, "n2"), "alive", member.name);
 });
 
-Deno.test("tags are told to all; too many are refused here (17)", () => {
+Deno.test("tags are told to all; too many are refused here (K17)", () => {
   const pool = VirtualPool.formed(4);
   pool.turn(pool.members[0], (serf, nowMs) => serf.setTags(new Map([["role", "db"], ["ä", "ö"]]), nowMs, () => {}));
   pool.network.run(3000);
@@ -393,7 +393,7 @@ Deno.test("tags are told to all; too many are refused here (17)", () => {
   assertEquals([...decodeTags(bytesOf("ff82a4726f6c65a3776562a26463a3646331"))], [["role", "web"], ["dc", "dc1"]]);
 });
 
-Deno.test("of two nodes with one name the one with the fewer votes is to go (22)", () => {
+Deno.test("of two nodes with one name the one with the fewer votes is to go (K22)", () => {
   const pool = VirtualPool.formed(4);
   const twin = pool.start("n2", 20);
   pool.join(twin, pool.members[0]);
@@ -455,7 +455,7 @@ Deno.test("coordinates come to tell the round trip", () => {
   assert(!clients[0].update("x", ORIGIN, -1) && !clients[0].update("x", ORIGIN, 11));
 });
 
-Deno.test("a snapshot is read back; a torn line, rubbish and a leave are as they should be (36)", () => {
+Deno.test("a snapshot is read back; a torn line, rubbish and a leave are as they should be (K36)", () => {
   const clocks = { member: 7n, event: 2n ** 64n - 1n, query: 0n };
   const snapshot = { alive: new Map([["a b", "1.2.3.4:1"], ["n2", "[::1]:7946"]]), clocks };
   const text = encodeSnapshot(snapshot);
@@ -477,7 +477,7 @@ Deno.test("a snapshot is read back; a torn line, rubbish and a leave are as they
   }));
 });
 
-Deno.test("no datagram is longer than 1405 bytes, and none has a text or bytes that old peers refuse (29, 40)", () => {
+Deno.test("no datagram is longer than 1405 bytes, and none has a text or bytes that old peers refuse (K29, K40)", () => {
   const plain = { compression: false, cipher: undefined, label: NO_BYTES };
   for (const options of [{}, { keys: [new Uint8Array(32)], label: "a label of some length" }]) {
     const tags = new Map([["a", "x".repeat(200)], ["ü", "y".repeat(40)]]);

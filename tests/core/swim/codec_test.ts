@@ -1,5 +1,5 @@
 /**
- * The codecs against the captures of spec/gossip.md 2.6, 2.10 and 3, and by properties.
+ * The codecs against captured packets (G2.6, G2.10, G3.2, G3.3), and by properties.
  * @module
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";

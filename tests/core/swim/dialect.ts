@@ -1,5 +1,5 @@
 /**
- * Looks whether msgpack is such as the oldest peers read (spec/gossip.md 2.2, checklist 40): no str8, no bin types.
+ * Looks whether msgpack is such as the oldest peers read (G2.2, K40): no str8, no bin types.
  * @module
  */
 import { MsgpackReader } from "../../../src/core/swim/msgpack.ts";

@@ -1,5 +1,5 @@
 /**
- * The rules of spec/gossip.md 4.2 to 4.9 one by one, on a single node whose neighbours are played by the test.
+ * The rules G4.2 to G4.9 one by one, on a single node whose neighbours are played by the test.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -102,7 +102,7 @@ class Bench {
 
 const readAlive = (message: Uint8Array) => decode(ALIVE, message, 1);
 
-Deno.test("alive: a new node is a member, an older incarnation changes nothing and is not sent on (13, 14)", () => {
+Deno.test("alive: a new node is a member, an older incarnation changes nothing and is not sent on (K13, K14)", () => {
   const bench = new Bench();
   bench.alive({ incarnation: 3 });
   assertEquals([bench.status(), bench.node().incarnation], ["alive", 3]);
@@ -118,7 +118,7 @@ Deno.test("alive: a new node is a member, an older incarnation changes nothing a
   assertEquals(bench.status("zero"), undefined);
 });
 
-Deno.test("alive: bytes of others are sent on as they came, a v4-mapped address included (16)", () => {
+Deno.test("alive: bytes of others are sent on as they came, a v4-mapped address included (K16)", () => {
   const bench = new Bench();
   bench.alive({}); // somebody to send to
   const mapped = bytesOf("00000000000000000000ffff0a000063");
@@ -130,7 +130,7 @@ Deno.test("alive: bytes of others are sent on as they came, a v4-mapped address 
   assert(own.length > 0 && own.every(({ addr }) => addr.length === 4));
 });
 
-Deno.test("alive: another address is a conflict while alive or dead, and taken after a leave (15)", () => {
+Deno.test("alive: another address is a conflict while alive or dead, and taken after a leave (K15)", () => {
   const bench = new Bench();
   bench.alive({ incarnation: 5 });
   bench.alive({ incarnation: 9, addr: addressOf(6) });
@@ -168,7 +168,7 @@ Deno.test("alive: versions that make no sense, no port, no name", () => {
   assertEquals(bench.node().port, 7946);
 });
 
-Deno.test("refute: suspect, dead and alive about ourselves are answered with a higher incarnation (13)", () => {
+Deno.test("refute: suspect, dead and alive about ourselves are answered with a higher incarnation (K13)", () => {
   const bench = new Bench();
   bench.alive({});
   bench.run(2000);
@@ -217,7 +217,7 @@ Deno.test("suspect: confirmations shorten the time, the first accuser is none; r
   assertEquals(bench.status(), "failed");
 });
 
-Deno.test("suspect: three nodes, one confirmation, dead in 3 s as observed on real ones (4.4)", () => {
+Deno.test("suspect: three nodes, one confirmation, dead in 3 s as observed on real ones (G4.4)", () => {
   const bench = new Bench({ swim: { probeIntervalMs: 1000 } });
   bench.alive({});
   bench.alive({ node: "y", addr: addressOf(6), incarnation: 1 });
@@ -230,7 +230,7 @@ Deno.test("suspect: three nodes, one confirmation, dead in 3 s as observed on re
   assertEquals(bench.node().state, 2);
 });
 
-Deno.test("dead and intents: failed without an intent, left with one before, leaving when the intent came first (12)", () => {
+Deno.test("dead and intents: failed without an intent, left with one before, leaving when the intent came first (K12)", () => {
   const bench = new Bench();
   bench.alive({});
   bench.accuse(TYPE.dead, { from: "x" });
@@ -272,7 +272,7 @@ Deno.test("a leave intent about ourselves is answered with a join intent of a la
   assertEquals(bench.status("us"), "alive");
 });
 
-Deno.test("Lamport times above 2^53 are kept and sent on exactly (39)", () => {
+Deno.test("Lamport times above 2^53 are kept and sent on exactly (K39)", () => {
   const bench = new Bench();
   bench.alive({});
   bench.run(1000);
@@ -288,7 +288,7 @@ Deno.test("Lamport times above 2^53 are kept and sent on exactly (39)", () => {
   );
 });
 
-Deno.test("ping: answered to its source, or to where it came from; not when another node is meant (4, 5)", () => {
+Deno.test("ping: answered to its source, or to where it came from; not when another node is meant (K4, K5)", () => {
   const bench = new Bench();
   bench.give(
     bytesOf(
@@ -307,7 +307,7 @@ Deno.test("ping: answered to its source, or to where it came from; not when anot
   assertEquals(bench.sent.length, count);
 });
 
-Deno.test("indirect ping: the ack is handed on without payload, a nack after the timeout when asked for (32)", () => {
+Deno.test("indirect ping: the ack is handed on without payload, a nack after the timeout when asked for (K32)", () => {
   const bench = new Bench();
   const request = {
     seqNo: 77,
@@ -335,7 +335,7 @@ Deno.test("indirect ping: the ack is handed on without payload, a nack after the
   assertEquals(bench.out(TYPE.nack, (message) => decode(NACK, message, 1).seqNo), [78]);
 });
 
-Deno.test("a probe that fails: indirect pings with the same number, a stream, then suspicion; health recovers (33)", () => {
+Deno.test("a probe that fails: indirect pings with the same number, a stream, then suspicion; health recovers (K33)", () => {
   const pool = VirtualPool.formed(4, { swim: { indirectChecks: 2 } });
   const [us, target] = pool.members;
   target.node.isDown = true;
@@ -367,7 +367,7 @@ Deno.test("a probe that fails: indirect pings with the same number, a stream, th
   assertEquals(us.serf.state.net.awareness.score, 0);
 });
 
-Deno.test("UDP blocked, streams open: nobody is suspected (6)", () => {
+Deno.test("UDP blocked, streams open: nobody is suspected (K6)", () => {
   const pool = VirtualPool.formed(2);
   const [us, other] = pool.members;
   pool.network.conditions = { ...pool.network.conditions, loss: 1 };
@@ -377,7 +377,7 @@ Deno.test("UDP blocked, streams open: nobody is suspected (6)", () => {
   assert(!us.log.some((line) => line.includes("Suspect")));
 });
 
-Deno.test("transmits: exactly 2 in a pool of two, at most 4 in a larger one (31)", () => {
+Deno.test("transmits: exactly 2 in a pool of two, at most 4 in a larger one (K31)", () => {
   assertEquals([1, 2, 8, 9, 10, 99, 100].map((nodes) => transmitLimit(2, nodes)), [2, 2, 2, 2, 4, 4, 6]);
   for (const [size, expected] of [[2, 2], [12, 4]]) {
     const pool = VirtualPool.formed(size);

@@ -1,6 +1,6 @@
 /**
  * A write that landed in a wrong place of the log, where it is whole and right in itself: only its checksum tells that it
- * is not what was written there (spec/raft.md D9).
+ * is not what was written there (D9).
  */
 import { assertEquals, assertThrows } from "@std/assert";
 import type { Entry } from "../../../src/core/raft/message.ts";

@@ -1,5 +1,5 @@
 /**
- * The durable log on real files: what is written is there again, and each row of the recovery table (spec/raft.md §3.3).
+ * The durable log on real files: what is written is there again, and each case of recovery (D17).
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { FileDisk } from "../../../src/drivers/log/files.ts";

@@ -1,6 +1,6 @@
 /**
- * What must not harm a member: the malformed inputs of spec/gossip.md 8.5 on live sockets, stalled and many streams, and a
- * push/pull of thousands of nodes (checklist 29, 30, 37).
+ * What must not harm a member: the malformed inputs of G8.5 on live sockets, stalled and many streams, and a
+ * push/pull of thousands of nodes (K29, K30, K37).
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -82,7 +82,7 @@ function answerIn(bytes: Uint8Array): StreamMessage | undefined {
   return bytes.length === 0 ? undefined : new StreamDecoder(plain, "reply").push(bytes);
 }
 
-/** Datagrams of 8.5. */
+/** Datagrams of G8.5. */
 function malformedPackets(): Uint8Array[] {
   const ping = encodePing({ seqNo: 1, node: "nobody", ...NO_SOURCE });
   const packets = [NO_BYTES];
@@ -155,7 +155,7 @@ function malformedPackets(): Uint8Array[] {
   return packets;
 }
 
-Deno.test("every malformed datagram leaves a member alive, answering and with nothing but itself in its list (37)", async () => {
+Deno.test("every malformed datagram leaves a member alive, answering and with nothing but itself in its list (K37)", async () => {
   await withNode(async (node, stranger) => {
     for (const packet of malformedPackets()) {
       await stranger.send(packet);
@@ -168,7 +168,7 @@ Deno.test("every malformed datagram leaves a member alive, answering and with no
   });
 });
 
-Deno.test("every malformed stream is closed, with a word where its first layer cannot be read (24, 30, 37)", async () => {
+Deno.test("every malformed stream is closed, with a word where its first layer cannot be read (K24, K30, K37)", async () => {
   const nodeHeader = "0683a44a6f696ec3a54e6f646573";
   const cases = [
     ..."00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d f4 ff".split(" "),
@@ -212,7 +212,7 @@ Deno.test("every malformed stream is closed, with a word where its first layer c
   }, { encryptionKey: btoa("0123456789abcdef") });
 });
 
-Deno.test("a ping on a stream is answered, for another node it is not; a push/pull comes in any pieces (30)", async () => {
+Deno.test("a ping on a stream is answered, for another node it is not; a push/pull comes in any pieces (K30)", async () => {
   await withNode(async (node) => {
     const answer = answerIn(await request(node, encodePing({ seqNo: 55, node: "o1", ...NO_SOURCE })));
     assertEquals(answer, { type: "ack", ack: { seqNo: 55, payload: NO_BYTES } });
@@ -224,7 +224,7 @@ Deno.test("a ping on a stream is answered, for another node it is not; a push/pu
   });
 });
 
-Deno.test("200 streams at a time that stall are ended, and a member goes on (30)", async () => {
+Deno.test("200 streams at a time that stall are ended, and a member goes on (K30)", async () => {
   await withNode(async (node, stranger) => {
     const half = bytesOf("0683a44a6f696ec3a54e6f646573");
     const answers = await Promise.all(Array.from({ length: 200 }, () => request(node, half)));
@@ -234,7 +234,7 @@ Deno.test("200 streams at a time that stall are ended, and a member goes on (30)
   });
 });
 
-Deno.test("a push/pull of 3000 nodes is taken and given in 2 s each; a real agent lists them all (29)", async () => {
+Deno.test("a push/pull of 3000 nodes is taken and given in 2 s each; a real agent lists them all (K29)", async () => {
   const tuning = { probeIntervalMs: 600_000, gossipIntervalMs: 600_000 }; // nobody of the 3000 answers
   const serf = await SerfAgent.start("r1");
   try {

@@ -1,5 +1,5 @@
 /**
- * Ours and real `serf` agents in one pool, both directions: the checklist of spec/gossip.md 7, by its numbers; plain,
+ * Ours and real `serf` agents in one pool, both directions: the checklist of src/core/swim/RULES.md (K1 to K40); plain,
  * compressed and encrypted.
  * @module
  */
@@ -10,7 +10,7 @@ import { OurNode } from "../../harness/our_node.ts";
 import { SerfAgent } from "../../harness/serf_agent.ts";
 import { messageOf } from "../../../src/base/codec/error_text.ts";
 
-/** Limit for a death to be noticed: some 4 to 6 s with a confirmation, 18 s of suspicion when that is lost (4.4). */
+/** Limit for a death to be noticed: some 4 to 6 s with a confirmation, 18 s of suspicion when that is lost (G4.4). */
 const DEATH_MS = 30_000;
 const KEY_32 = btoa("0123456789abcdef0123456789abcdef");
 const KEY_16 = btoa("0123456789abcdef");
@@ -51,7 +51,7 @@ async function withPeers(
 
 /**
  * Does something until it has worked: in a small pool a message goes to two neighbours only, and may pass somebody by
- * (spec/gossip.md 4.7); real agents among themselves are no better.
+ * (G4.7); real agents among themselves are no better.
  */
 async function eventually<T>(what: string, attempt: () => Promise<T | undefined>): Promise<T> {
   for (let tries = 0; tries < 8; tries++) {
@@ -90,7 +90,7 @@ const VARIANTS = [
 ];
 
 for (const variant of VARIANTS) {
-  Deno.test(`${variant.name}: joins, tags, events, queries and leaves, both ways (1–3, 11, 17, 18, 20–24, 26, 27)`, async () => {
+  Deno.test(`${variant.name}: joins, tags, events, queries and leaves, both ways (K1 to K3, K11, K17, K18, K20 to K24, K26, K27)`, async () => {
     await withPeers(async (start) => {
       const [r1, r2] = await Promise.all([
         start.serf("r1", { ...variant.serf, tags: { role: "web" } }),
@@ -166,7 +166,7 @@ for (const variant of VARIANTS) {
   });
 }
 
-Deno.test("real killed and restarted, ours killed and restarted; reconnecting both ways (7–10, 34, 35)", async () => {
+Deno.test("real killed and restarted, ours killed and restarted; reconnecting both ways (K7 to K10, K34, K35)", async () => {
   await withPeers(async (start) => {
     const config = { reconnect_interval: "1s" };
     const tuning = { reconnectIntervalMs: 1000 };
@@ -221,7 +221,7 @@ Deno.test("real killed and restarted, ours killed and restarted; reconnecting bo
   });
 });
 
-Deno.test("keys are rotated by real and by ours; a wrong key or none stays outside (23–25)", async () => {
+Deno.test("keys are rotated by real and by ours; a wrong key or none stays outside (K23 to K25)", async () => {
   const directory = await Deno.makeTempDir({ prefix: "muster-keys-" });
   try {
     await withPeers(async (start) => {
@@ -258,7 +258,7 @@ Deno.test("keys are rotated by real and by ours; a wrong key or none stays outsi
   }
 });
 
-Deno.test("a node restarted finds its pool by its snapshot, but not after it has left (36)", async () => {
+Deno.test("a node restarted finds its pool by its snapshot, but not after it has left (K36)", async () => {
   const directory = await Deno.makeTempDir({ prefix: "muster-snapshot-" });
   try {
     await withPeers(async (start) => {
@@ -289,7 +289,7 @@ Deno.test("a node restarted finds its pool by its snapshot, but not after it has
   }
 });
 
-Deno.test("a real node facing a forged claim to its name stays up by our votes (22)", async () => {
+Deno.test("a real node facing a forged claim to its name stays up by our votes (K22)", async () => {
   await withPeers(async (start) => {
     const r1 = await start.serf("r1");
     const [o1, o2] = [await start.ours("o1"), await start.ours("o2")];
@@ -303,7 +303,7 @@ Deno.test("a real node facing a forged claim to its name stays up by our votes (
   }, /Node name conflicts with another node|Conflicting address for r1/);
 });
 
-Deno.test("an event of before the join is replayed to ours when it wants that (19)", async () => {
+Deno.test("an event of before the join is replayed to ours when it wants that (K19)", async () => {
   await withPeers(async (start) => {
     const r1 = await start.serf("r1");
     await r1.must("event", "-coalesce=false", "old", "1");
@@ -320,7 +320,7 @@ Deno.test("an event of before the join is replayed to ours when it wants that (1
   });
 });
 
-Deno.test("UDP to ours blocked, TCP open: real says so and keeps ours alive (6)", async () => {
+Deno.test("UDP to ours blocked, TCP open: real says so and keeps ours alive (K6)", async () => {
   const advertised = freePort();
   const listener = Deno.listen({ hostname: "127.0.0.1", port: advertised }); // and no UDP there
   const conns: Deno.Conn[] = [];

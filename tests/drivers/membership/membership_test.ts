@@ -115,7 +115,7 @@ Deno.test("calls through a port: results, errors, events, answers of queries, a 
   });
 });
 
-Deno.test("labels keep pools apart, with encryption and without (28)", async () => {
+Deno.test("labels keep pools apart, with encryption and without (K28)", async () => {
   await withNodes(async (start) => {
     for (const encryptionKey of [undefined, btoa("0123456789abcdef")]) {
       const key = { encryptionKey };
@@ -132,7 +132,7 @@ Deno.test("labels keep pools apart, with encryption and without (28)", async () 
   });
 });
 
-Deno.test("admission: another datacenter and a second node of one id are refused, with Consul's words (5.13)", async () => {
+Deno.test("admission: another datacenter and a second node of one id are refused, with Consul's words (G5.13)", async () => {
   await withNodes(async (start) => {
     const admission = { sameTags: ["dc"], uniqueTag: "id" };
     const a = await start("a", { tags: { dc: "dc1", id: "1" }, admission });
@@ -267,7 +267,7 @@ Deno.test("the log lets so many lines through, and counts the rest", () => {
   assertEquals(lines.slice(50), ["950 lines were left out", "later"]);
 });
 
-Deno.test("the snapshot file stays small and keeps who is alive (36)", async () => {
+Deno.test("the snapshot file stays small and keeps who is alive (K36)", async () => {
   const directory = await Deno.makeTempDir({ prefix: "muster-snapshot-" });
   const errors: unknown[] = [];
   const open = () => new SnapshotFile(directory, { rejoinAfterLeave: false, onError: (error) => errors.push(error) });

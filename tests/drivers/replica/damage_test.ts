@@ -9,7 +9,7 @@ import { LogDamageError } from "../../../src/drivers/log/recovery.ts";
 
 Deno.test("isDamage() holds for a damaged log and for one that is an older copy of itself (B3)", () => {
   assert(isDamage(new LogDamageError("the log is damaged")));
-  assert(isDamage(new LostEntriesError(5, 4)));
+  assert(isDamage(LostEntriesError.ofEntry(5, 4)));
 });
 
 Deno.test("isDamage() does not hold for what a new start may mend", () => {

@@ -1,4 +1,4 @@
-/** While a copy of the database is under way, the log must go on where it ends (spec/raft.md S6, seeded bug 22). */
+/** While a copy of the database is under way, the log must go on where it ends (S6, seeded bug 22). */
 import { assertEquals } from "@std/assert";
 import { EMPTY_CONFIG } from "../../../src/core/raft/configuration.ts";
 import { type SenderParts, SnapshotSender } from "../../../src/drivers/replica/snapshot_sender.ts";

@@ -1,5 +1,5 @@
 /**
- * An entry takes effect once, whenever the process dies (spec/raft.md A1): the database's files are copied at the moment
+ * An entry takes effect once, whenever the process dies (A1): the database's files are copied at the moment
  * of each COMMIT, as a crash would leave them, and a state machine goes on from the copy (seeded bug 16).
  */
 import { assertEquals } from "@std/assert";

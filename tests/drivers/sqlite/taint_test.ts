@@ -1,4 +1,4 @@
-/** A database in doubt is checked and written anew, or left alone with a message (spec/raft.md D14). */
+/** A database in doubt is checked and written anew, or left alone with a message (D14). */
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { exists } from "../../../src/base/worker/files.ts";

@@ -1,5 +1,5 @@
 /**
- * Forwarding to the leader: a request that may have arrived is never sent again (spec/raft.md X2, seeded bug 25); one
+ * Forwarding to the leader: a request that may have arrived is never sent again (X2, seeded bug 25); one
  * that certainly did not may be.
  */
 import { assertEquals } from "@std/assert";

@@ -33,6 +33,16 @@ const MESSAGES: OutgoingMessage[] = [
   { k: "heartbeatReply", ...HEADER, round: 5 },
   { k: "timeoutNow", ...HEADER },
   { k: "removedNotice", ...HEADER, at: 3 },
+  { k: "recall", ...HEADER },
+  {
+    k: "marks",
+    ...HEADER,
+    isAnswer: true,
+    marks: [
+      { storageId: "disk 1", term: 7, vote: "ñ2", entry: LAST },
+      { storageId: "disk 2", term: 3, vote: null, entry: { index: 0, term: 0 } },
+    ],
+  },
 ];
 
 /** The frame that a message travels in. */

@@ -1,5 +1,5 @@
 /**
- * The record of what clients did and saw, for the checkers beside this file (spec/raft.md §5.2). Pure: times are
+ * The record of what clients did and saw, for the checkers beside this file (H1 to H3). Pure: times are
  * numbers that the caller gives, all from one clock.
  *
  * A process is a client that has one operation open at a time. An operation is `done` (its answer came), `notDone` (it

@@ -1,7 +1,7 @@
 /**
  * Linearizability of registers: is there an order of the operations that a single register would give, in which none
  * comes before one that had returned before it was called? Wing and Gong's search with Lowe's memoisation, as in
- * porcupine (Lowe, "Testing for linearizability", 2017; spec/raft.md §5.2). Pure.
+ * porcupine (Lowe, "Testing for linearizability", 2017; H1). Pure.
  *
  * Each key is checked by itself (linearizability is local). Calls and returns stand in a doubly linked list by time.
  * The walk takes the first call that the model allows, lifts it and its return out and starts again; at a return

@@ -1,6 +1,6 @@
 /**
  * Strict serializability of transactions that read and append to lists, after Elle (Kingsbury and Alvaro, "Elle:
- * Inferring Isolation Anomalies from Experimental Observations", 2020; spec/raft.md §5.2). Pure.
+ * Inferring Isolation Anomalies from Experimental Observations", 2020; H2). Pure.
  *
  * Every appended integer is unique, so a list says who wrote it and in which order. The longest read of a list is its
  * version order; from that follow write-write, write-read and read-write edges, and from the clock real-time edges. A

@@ -1,7 +1,7 @@
 /**
  * The log as a witness: answers name the index of their log entry (`raft_index`), which is the order that the cluster
- * claims. Cheap, for histories of any length; but it trusts the indexes, so the black-box checkers stay (spec/raft.md
- * §5.2). Pure.
+ * claims. Cheap, for histories of any length; but it trusts the indexes, so the black-box checkers stay (H3).
+ * Pure.
  *
  * (1) No index twice; an operation that had returned before another was invoked has the lower index.
  * (2) Replayed in that order through the model, every answer is the one that was given.

@@ -1,4 +1,4 @@
-/** An agent's settings: files, flags, rules and words (spec/consul.md 3.1, 5.1). */
+/** An agent's settings: files, flags, rules and words (C3.1, C5.1). */
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { type AgentSetup, agentSetup, type Machine } from "../../../src/program/config/agent_config.ts";
 import { AGENT_FLAGS } from "../../../src/program/config/agent_flags.ts";

@@ -1,4 +1,4 @@
-/** The command line (spec/rqlite.md 14). */
+/** The command line (Q14.1 to Q14.3). */
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Flags, UsageError } from "../../../src/program/config/flags.ts";
 import { SERVE_FLAGS } from "../../../src/program/config/serve_flags.ts";

@@ -29,6 +29,7 @@ const OWN: Record<Role, (keyof typeof NOTHING)[]> = {
   sqlite: ["read", "write", "library"],
   reader: ["read", "write", "library"],
   snapshot: ["read", "write", "library"],
+  backup: ["read", "write", "library"],
   http: ["connect"], // to its own address, which a right to listen there includes
   membership: ["read", "write", "connect", "listen", "resolve"],
   nameserver: ["connect", "listen", "resolve"],

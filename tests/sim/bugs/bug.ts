@@ -23,7 +23,7 @@ export type Catcher =
 
 /** One change of the code that breaks a rule. */
 export interface Bug {
-  /** Number in spec/raft.md §5.5, with a letter where there are several of a kind; `c` and a number for the checker. */
+  /** Number in the list, with a letter where there are several of a kind; `c` and a number for the checker. */
   readonly id: string;
   /** What is wrong. */
   readonly title: string;
@@ -41,7 +41,7 @@ export interface Bug {
 
 /** A bug of the list that cannot be seeded, as there is nothing yet that could have it. */
 export interface Absent {
-  /** Number in spec/raft.md §5.5. */
+  /** Number that it would have in the list. */
   readonly id: string;
   /** What would be wrong. */
   readonly title: string;

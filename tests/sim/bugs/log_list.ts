@@ -32,7 +32,7 @@ const FILES: readonly Bug[] = [
     file: STORE,
     find: "this.#untilSpace(() => new Task(this.#writeDurably(file, 0, header)));",
     replace: "this.#untilSpace(() => file.write(0, header));",
-    caught: files(100, 1200),
+    caught: files(100, 1001),
   },
   {
     id: "28b",
@@ -54,7 +54,7 @@ const FILES: readonly Bug[] = [
   },
   {
     id: "30",
-    title: "a torn write is taken for damage where its header lies in two sectors (§3.3)",
+    title: "a torn write is taken for damage where its header lies in two sectors (D17)",
     symptom: "a node does not start after a power loss",
     file: "src/drivers/log/recovery.ts",
     find: "Math.max(headerEnd, lastWritten + 1);",
@@ -87,9 +87,9 @@ const OLD_DISKS: readonly Bug[] = [
     title: "a node goes on that lacks what its leader was told it holds (B3, L5)",
     symptom: "a node whose disk is an older copy of itself stays behind, and votes",
     file: "src/core/raft/follower.ts",
-    find: "    checkHolds(s, m.commit);\n    if (m.commit.term > 0) commitTo(s, m.commit.index);",
+    find: "    checkHolds(s.log, m.commit);\n    if (m.commit.term > 0) commitTo(s, m.commit.index);",
     replace: "    commitTo(s, Math.min(m.commit.index, s.log.last));",
-    caught: files(300),
+    caught: test("tests/core/raft/scenarios_test.ts"),
   },
   {
     id: "32b",
@@ -104,9 +104,36 @@ const OLD_DISKS: readonly Bug[] = [
     id: "32c",
     title: "a heartbeat commits whatever entry is in the place of the one that it names (L5)",
     symptom: "a node whose disk is an older copy of itself commits entries of a deposed leader",
-    file: "src/core/raft/follower.ts",
+    file: "src/core/raft/lost_entries.ts",
     find: "const isOther = term > 0 && held !== undefined && held !== term;",
     replace: "const isOther = false;",
+    caught: test("tests/core/raft/scenarios_test.ts"),
+  },
+  {
+    id: "32d",
+    title: "a node that starts does not ask what it promised (B3, recall.ts)",
+    symptom: "an older copy of a node's disk votes and acknowledges while others know better",
+    file: "src/core/raft/raft.ts",
+    find: "    if (options.recall) startCheck(s);\n    else campaignIfAlone(s);",
+    replace: "    campaignIfAlone(s);",
+    caught: files(100),
+  },
+  {
+    id: "32e",
+    title: "a node that starts takes a majority's word for what it promised (B3, recall.ts)",
+    symptom: "an older copy of a node's disk is taken in unless the right node answers first",
+    file: "src/core/raft/recall.ts",
+    find: "const hasAll = [...ids].every((id) => check.answered.has(id) || check.gone.has(id));",
+    replace: "const hasAll = true;",
+    caught: test("tests/core/raft/scenarios_test.ts"),
+  },
+  {
+    id: "32f",
+    title: "a leader forgets what was acknowledged to it when it leads no more (B3, recall.ts)",
+    symptom: "an older copy of a node's disk is taken in after a change of leader",
+    file: "src/core/raft/state.ts",
+    find: "  const before = s.part;\n  rememberMatches(s);",
+    replace: "  const before = s.part;",
     caught: test("tests/core/raft/scenarios_test.ts"),
   },
   {
@@ -120,13 +147,13 @@ const OLD_DISKS: readonly Bug[] = [
   },
   {
     id: "34",
-    title: "the log ends where nothing is in the place of the next batch, whatever follows (§3.3)",
+    title: "the log ends where nothing is in the place of the next batch, whatever follows (D17)",
     symptom: "a node forgets what it acknowledged when a write landed elsewhere",
     file: "src/drivers/log/recovery.ts",
     find: "  if (lastWritten < offset) return;",
     replace:
       "  if (lastWritten < offset || bytes.subarray(offset, offset + BATCH_HEADER_BYTES).every((byte) => byte === 0)) return;",
-    caught: files(400),
+    caught: files(50, 401),
   },
 ];
 

@@ -105,8 +105,8 @@ async function inCopy<T>(bug: Bug, work: (copy: string) => Promise<T>): Promise<
   const copy = await Deno.makeTempDir({ prefix: `muster-bug-${bug.id}-` });
   try {
     // Tests use fixtures of their neighbours; the simulation stands alone.
-    const folders = bug.caught.by === "test" ? ["src", "tests"] : ["src", "tests/sim"];
-    for (const folder of [...folders, "deno.json", "deno.lock"]) {
+    const folders = bug.caught.by === "test" ? ["src", "tests"] : ["src", "tests/sim", "tests/harness"];
+    for (const folder of [...folders, "deno.json", "deno.dev.lock"]) {
       await cp(new URL(folder, ROOT), `${copy}/${folder}`, { recursive: true });
     }
     const path = `${copy}/${bug.file}`;
@@ -121,7 +121,7 @@ function command(bug: Bug, copy: string, batch?: BatchOptions): Deno.Command {
   const { caught } = bug;
   const options = { cwd: copy, stdin: "null", stdout: "piped", stderr: "piped", env: { NO_COLOR: "1" } } as const;
   if (caught.by === "test" && batch === undefined) {
-    const args = ["test", "-P=test", "--no-check", "--cached-only", caught.file];
+    const args = ["test", "-P=test", "--lock=deno.dev.lock", "--no-check", "--cached-only", caught.file];
     return new Deno.Command(Deno.execPath(), { args, ...options });
   }
   const { first = 1, seeds = 100, profile = "swarm" } = caught.by === "simulation" ? caught : {};

@@ -1,0 +1,81 @@
+/**
+ * Loading a database file into the cluster, from whichever node gets it: in parts of a moderate size, a few of them under way,
+ * so that a file of any size takes little memory. A part whose outcome is not known is sent again: it takes its own place. What
+ * every replica then does with the parts is in core/sql/load_step.ts.
+ * @module
+ */
+import { LOAD_PART_BYTES, type LoadStep } from "../../core/sql/load_step.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
+import { BusyError, RequestError } from "./errors.ts";
+
+/** Parts under way at a time. */
+const PARTS_MAX = 4;
+/** Attempts at a part, and the pause between them. */
+const ATTEMPTS_MAX = 10;
+const PAUSE_MS = 500;
+
+/** Does a step, on this node or through the leader. */
+export type DoLoadStep = (step: LoadStep) => Promise<void>;
+
+/**
+ * Loads a file.
+ * @param pieces Its bytes as they come.
+ * @returns Its size in bytes.
+ * @throws {RequestError} When it was not loaded; its `outcome` says whether that is certain.
+ */
+export async function loadFile(pieces: AsyncIterable<Uint8Array>, doStep: DoLoadStep): Promise<number> {
+  const id = crypto.randomUUID();
+  const underWay = new Set<Promise<void>>();
+  let failure: unknown;
+  let size = 0;
+  try {
+    for await (const bytes of partsOf(pieces)) {
+      const part = again(() => doStep({ k: "part", id, at: size, bytes })).catch((error) => failure ??= error)
+        .finally(() => underWay.delete(part));
+      underWay.add(part);
+      size += bytes.length;
+      if (underWay.size >= PARTS_MAX) await Promise.race(underWay);
+      if (failure !== undefined) throw failure;
+    }
+    await Promise.all(underWay);
+    if (failure !== undefined) throw failure;
+  } catch (error) {
+    // Behind the parts that are under way, which would make the table anew; the next load removes them, too.
+    Promise.all(underWay).then(() => doStep({ k: "drop", id })).catch(() => {});
+    throw new RequestError(`nothing was loaded: ${messageOf(error)}`);
+  }
+  await doStep({ k: "install", id, size });
+  return size;
+}
+
+/** Tries again what harms nobody when it is done twice. */
+async function again(work: () => Promise<void>): Promise<void> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      const mayHelp = error instanceof BusyError || error instanceof RequestError;
+      if (!mayHelp || attempt >= ATTEMPTS_MAX) throw error;
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
+  }
+}
+
+/** Bytes in parts of one size, the last one as it comes out. */
+async function* partsOf(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let part = new Uint8Array(LOAD_PART_BYTES);
+  let length = 0;
+  for await (const piece of pieces) {
+    for (let at = 0; at < piece.length;) {
+      const taken = piece.subarray(at, at + part.length - length);
+      part.set(taken, length);
+      length += taken.length;
+      at += taken.length;
+      if (length < part.length) continue;
+      yield part;
+      part = new Uint8Array(LOAD_PART_BYTES);
+      length = 0;
+    }
+  }
+  if (length > 0) yield part.subarray(0, length);
+}

@@ -1,0 +1,127 @@
+/**
+ * The backup Worker: makes backups and hands them out in pieces, beside the writer, which is not held up. It may use the
+ * folder of the database, where a backup lies while it is handed out, and SQLite's library.
+ * @module
+ */
+import { messageOf } from "../../base/codec/error_text.ts";
+import { workerScope } from "../../base/worker/worker_scope.ts";
+import { Database, runOnce, STORED_BYTES_MAX } from "../libsqlite/driver.ts";
+import { removeDatabase } from "../sqlite/snapshot_file.ts";
+import type { BackupOptions, FromBackup, OpenBackups, ToBackup } from "./api.ts";
+import { copyForUsers } from "./copy.ts";
+import { dumpSql } from "./dump.ts";
+
+/** Backups at a time: each takes as much disk as the database. */
+const BACKUPS_MAX = 4;
+/** Bytes of a piece. */
+const PIECE_BYTES = 256 * 1024;
+
+/** A backup that is being handed out. */
+interface OpenBackup {
+  readonly pieces: AsyncIterator<Uint8Array<ArrayBuffer>>;
+  /** Undefined where it is not known. */
+  readonly length: number | undefined;
+  /** Where it lies meanwhile, if it does. */
+  readonly file: string;
+}
+
+/** Where backups come from. */
+type Source = Pick<OpenBackups, "path" | "library">;
+
+function openBackup(source: Source, file: string, options: BackupOptions): OpenBackup {
+  const { pieces, length } = options.format === "sql"
+    ? { pieces: textPieces(source, options.tables), length: undefined }
+    : filePieces(source, file, options);
+  if (!options.isCompressed) return { pieces: pieces[Symbol.asyncIterator](), length, file };
+  return { pieces: compressed(pieces)[Symbol.asyncIterator](), length: undefined, file };
+}
+
+function filePieces(
+  { path, library }: Source,
+  file: string,
+  options: BackupOptions,
+): { pieces: AsyncIterable<Uint8Array<ArrayBuffer>>; length: number } {
+  copyForUsers(path, file, { ...options, library });
+  return { pieces: readPieces(file), length: Deno.statSync(file).size };
+}
+
+async function* readPieces(path: string): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const file = Deno.openSync(path);
+  try {
+    for (;;) {
+      const bytes = new Uint8Array(PIECE_BYTES);
+      const count = file.readSync(bytes);
+      if (count === null) return;
+      yield count === bytes.length ? bytes : bytes.slice(0, count);
+    }
+  } finally {
+    file.close();
+  }
+}
+
+async function* textPieces(
+  { path, library }: Source,
+  tables: readonly string[] | undefined,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const options = { readOnly: true, foreignKeys: false, library, valueBytesMax: STORED_BYTES_MAX };
+  const database = new Database(path, options);
+  const encoder = new TextEncoder();
+  try {
+    runOnce(database, "BEGIN");
+    let text = "";
+    for (const line of dumpSql(database, tables)) {
+      text += line;
+      if (text.length < PIECE_BYTES) continue;
+      yield encoder.encode(text);
+      text = "";
+    }
+    yield encoder.encode(text);
+  } finally {
+    database.close();
+  }
+}
+
+async function* compressed(pieces: AsyncIterable<Uint8Array<ArrayBuffer>>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const packed = ReadableStream.from(pieces).pipeThrough(new CompressionStream("gzip"));
+  for await (const piece of packed) yield piece;
+}
+
+/** Removes what an earlier life has left. */
+function clean(directory: string): void {
+  for (const { name } of [...Deno.readDirSync(directory)]) {
+    if (/^backup-\d+\.sqlite$/.test(name)) removeDatabase(`${directory}/${name}`);
+  }
+}
+
+workerScope<OpenBackups, never>().onmessage = ({ data: { port, ...source } }) => {
+  const directory = source.path.slice(0, source.path.lastIndexOf("/"));
+  const backups = new Map<number, OpenBackup>();
+  clean(directory);
+
+  const answer = async (message: ToBackup): Promise<FromBackup["result"]> => {
+    if (message.k === "open") {
+      if (backups.size >= BACKUPS_MAX) throw new Error(`${BACKUPS_MAX} backups are being made: try again later`);
+      const backup = openBackup(source, `${directory}/backup-${message.ref}.sqlite`, message.options);
+      backups.set(message.ref, backup);
+      return backup.length ?? null;
+    }
+    const backup = backups.get(message.of);
+    if (message.k === "read") {
+      const next = await backup?.pieces.next();
+      return next?.value ?? null;
+    }
+    backups.delete(message.of);
+    await backup?.pieces.return?.();
+    if (backup) removeDatabase(backup.file);
+    return null;
+  };
+  port.onmessage = async ({ data }: MessageEvent<ToBackup>) => {
+    let reply: FromBackup;
+    try {
+      reply = { ref: data.ref, result: await answer(data) };
+    } catch (error) {
+      reply = { ref: data.ref, error: messageOf(error) };
+    }
+    port.postMessage(reply, reply.result instanceof Uint8Array ? [reply.result.buffer] : []); // handed over, not copied
+  };
+};
