@@ -7,9 +7,9 @@ import { Activity } from "../../base/worker/activity.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { NodeState } from "../../base/worker/node_state.ts";
 import type { WorkerScope } from "../../base/worker/worker_scope.ts";
-import type { CatalogNode } from "../../core/dns/answer.ts";
-import type { Lookup, LookupAnswer } from "../nameserver/api.ts";
-import type { FromHttpWorker, OpenHttp, ToHttpWorker } from "./api.ts";
+import { Callee, Caller, type ToCallee } from "../../base/worker/channel.ts";
+import type { CatalogMethods } from "../nameserver/api.ts";
+import type { FromHttpWorker, OpenHttp, SupervisorMethods, ToHttpWorker } from "./api.ts";
 import { AntiEntropy } from "../../app/agent/anti_entropy.ts";
 import { Catalog } from "../../app/agent/catalog.ts";
 import { PoolClient } from "../../drivers/membership/client.ts";
@@ -96,8 +96,10 @@ function openAgent({ catalog, state, replica }: Services, agent: Agent): void {
   antiEntropy = new AntiEntropy({ agent, access, log });
 }
 
-/** Tasks of the supervisor that are waited for. */
-const asked = new Map<number, PromiseWithResolvers<void>>();
+const supervisor = new Caller<SupervisorMethods>(
+  { postMessage: (message) => scope.postMessage(message) },
+  { callee: "the supervisor" },
+);
 
 function agentOf({ options, membership }: OpenHttp): Agent | undefined {
   if (!options.agent || !membership) return undefined;
@@ -108,13 +110,7 @@ function agentOf({ options, membership }: OpenHttp): Agent | undefined {
     options: options.agent,
     pool,
     events,
-    askSupervisor: async (task) => {
-      const ref = asked.size === 0 ? 1 : Math.max(...asked.keys()) + 1;
-      const waiting = Promise.withResolvers<void>();
-      asked.set(ref, waiting);
-      scope.postMessage({ k: "ask", ref, task });
-      await waiting.promise;
-    },
+    askSupervisor: (task) => supervisor.call(task, {}),
   };
 }
 
@@ -126,30 +122,16 @@ function setMeta(meta: Readonly<Record<string, string>>): void {
   antiEntropy?.soon();
 }
 
-function onDone({ ref, error }: Extract<ToHttpWorker, { k: "done" }>): void {
-  const waiting = asked.get(ref);
-  asked.delete(ref);
-  if (error === undefined) waiting?.resolve();
-  else waiting?.reject(new Error(error));
-}
-
 /** Answers the questions of the name server. */
 function answerLookups(port: MessagePort): void {
-  port.onmessage = async ({ data: { ref, what, name } }: MessageEvent<Lookup>) => {
-    if (!nodeSource) return;
-    const answer = await lookUp(nodeSource, what, name).then(
-      (nodes): LookupAnswer => ({ ref, nodes }),
-      (error): LookupAnswer => ({ ref, error: messageOf(error) }),
-    );
-    port.postMessage(answer);
-  };
-}
-
-async function lookUp(source: NodeSource, what: Lookup["what"], name: string): Promise<readonly CatalogNode[]> {
-  if (what === "nodes") return await source.nodes();
-  if (what === "servers") return await source.servers();
-  const node = await source.node(name);
-  return node ? [node] : [];
+  const source = nodeSource;
+  if (!source) return;
+  const callee = new Callee<CatalogMethods>(port, {
+    node: ({ name }) => source.node(name),
+    nodes: () => source.nodes(),
+    servers: () => source.servers(),
+  });
+  port.onmessage = ({ data }: MessageEvent<ToCallee<CatalogMethods>>) => callee.take(data);
 }
 
 /** Loaded where it is wanted, in client agents alone. */
@@ -176,7 +158,7 @@ export function serve(line: WorkerScope<ToHttpWorker, FromHttpWorker>): void {
     else if (data.k === "lookups") answerLookups(data.port);
     else if (data.k === "names") startNameServer(data.port);
     else if (data.k === "meta") setMeta(data.meta);
-    else if (data.k === "done") onDone(data);
+    else if (data.k === "answer") supervisor.settle(data);
     else shutdown();
   };
 }

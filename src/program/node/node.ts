@@ -14,9 +14,10 @@
  */
 import type { DiscoveryOptions, OpenDiscovery } from "../../drivers/discovery/api.ts";
 import type { AgentOptions } from "../../app/agent/agent.ts";
-import type { FromHttpWorker, ToHttpWorker } from "../../api/server/api.ts";
+import type { FromHttpWorker, SupervisorMethods, ToHttpWorker } from "../../api/server/api.ts";
 import type { DiscoveryUse, FromReplica, ToReplica } from "../../drivers/replica/api.ts";
 import { READERS_MAX } from "../../app/database/readers.ts";
+import { Callee } from "../../base/worker/channel.ts";
 import { NODE_STATE_BYTES } from "../../base/worker/node_state.ts";
 import type { OpenReader, OpenSnapshot, OpenWriter } from "../../drivers/sqlite/api.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
@@ -218,13 +219,14 @@ export class Node {
   ): Part {
     const config = this.#config;
     const worker = this.#start("http");
+    const tasks = new Callee<SupervisorMethods>(worker, { leave: () => this.leave(), reload: () => this.onReload() });
     worker.addEventListener("message", ({ data }: MessageEvent<FromHttpWorker>) => {
       if (data.k === "failed") this.#fail(new NodeFailure(data.message));
       else if (data.k === "listening") this.#listening.http.resolve();
       else if (data.k === "stopped") this.#stopped.http.resolve();
       else if (data.k === "wantReader") this.#addReader();
       else if (data.k === "wantBackups") this.#startBackups();
-      else if (data.k === "ask") this.#onAsked(data);
+      else tasks.take(data);
     });
     const open: ToHttpWorker = {
       k: "open",
@@ -459,15 +461,6 @@ export class Node {
     setLogLevel(logLevel);
     this.#agent?.setDns(dns);
     this.#tellHttp({ k: "meta", meta });
-  }
-
-  async #onAsked({ ref, task }: Extract<FromHttpWorker, { k: "ask" }>): Promise<void> {
-    try {
-      await (task === "leave" ? this.leave() : this.onReload());
-      this.#tellHttp({ k: "done", ref });
-    } catch (error) {
-      this.#tellHttp({ k: "done", ref, error: messageOf(error) });
-    }
   }
 }
 
