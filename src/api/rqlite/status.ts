@@ -102,7 +102,7 @@ function queueOf({ options, sequence, size }: WriteQueue): Section {
     max_size: capacity,
     batch_size: batchSize,
     timeout: formatDuration(timeoutMs),
-    sequence_number: Number(sequence),
+    sequence_number: sequence,
     size,
   };
 }
