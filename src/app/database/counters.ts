@@ -23,6 +23,7 @@ export function newCounters(): Counters {
     queued_executions_wait_timeout: 0,
     boots: 0,
     running: 0,
+    body_bytes: 0,
   };
 }
 
@@ -48,4 +49,6 @@ export interface Counters {
   boots: number;
   /** Requests under way. */
   running: number;
+  /** Bytes of large bodies in memory. */
+  body_bytes: number;
 }

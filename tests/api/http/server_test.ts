@@ -328,3 +328,16 @@ async function readSome(conn: Deno.TcpConn): Promise<Uint8Array> {
   const bytes = new Uint8Array(4096);
   return bytes.subarray(0, await conn.read(bytes) ?? 0);
 }
+
+Deno.test("large bodies are counted: one that finds no room is refused, and later ones are taken again", () =>
+  serving(async (port, { counters, options }) => {
+    counters.body_bytes = 2 * options.bodyBytesMax;
+    const head = (bytes: number) => `POST /db/execute HTTP/1.1\r\n${CLOSE}Content-Length: ${bytes}\r\n\r\n`;
+    const small = await exchange(port, head(2), "[]");
+    assertMatch(small, /^HTTP\/1\.1 400 [\s\S]*no statements/);
+    const chunked = `POST /db/execute HTTP/1.1\r\n${CLOSE}Transfer-Encoding: chunked\r\n\r\n`;
+    assertMatch(await exchange(port, chunked, "2\r\n[]\r\n"), /^HTTP\/1\.1 503 [\s\S]*large requests take/);
+    counters.body_bytes = 0;
+    assertMatch(await exchange(port, chunked, "2\r\n[]\r\n", "0\r\n\r\n"), /^HTTP\/1\.1 400 [\s\S]*no statements/);
+    assertEquals(counters.body_bytes, 0);
+  }));
