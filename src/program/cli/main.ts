@@ -4,6 +4,7 @@
  */
 import { agent, AGENT_HELP } from "./agent.ts";
 import { AGENT_FLAGS } from "../config/agent_flags.ts";
+import { BACKUP_COMMANDS } from "./backup_commands.ts";
 import { CLUSTER_COMMANDS } from "./cluster_commands.ts";
 import { type Command, helpOf, runCommand } from "./command.ts";
 import { POOL_COMMANDS } from "./pool_commands.ts";
@@ -12,7 +13,7 @@ import { describeFlags } from "../config/flags.ts";
 import { SERVE_FLAGS } from "../config/serve_flags.ts";
 import { versionLine } from "../node/version.ts";
 
-const COMMANDS: readonly Command[] = [...POOL_COMMANDS, ...CLUSTER_COMMANDS];
+const COMMANDS: readonly Command[] = [...BACKUP_COMMANDS, ...POOL_COMMANDS, ...CLUSTER_COMMANDS];
 
 const HELP = `muster: a replicated SQLite database whose nodes find each other
 
