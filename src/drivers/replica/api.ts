@@ -41,6 +41,8 @@ export interface ReplicaOptions {
   /** Steps of SQLite's virtual machine that an entry may take, where this node leads. */
   readonly maxSteps: number;
   readonly connectTimeoutMs: number;
+  /** What the nodes of the cluster share; empty: nothing. */
+  readonly clusterSecret: string;
   readonly stepdownOnShutdown: boolean;
   readonly removeOnShutdown: boolean;
   /** Stop Raft when this node was removed from the cluster. */

@@ -30,6 +30,7 @@ import { MemberFile } from "../cluster/member_file.ts";
 import { NodeState } from "../../base/worker/node_state.ts";
 import { Pool } from "../cluster/pool.ts";
 import { PeerStream } from "../transport/peer.ts";
+import { ClusterSecret } from "../transport/secret.ts";
 import { keepPromise } from "./promise.ts";
 import { Reaper } from "../cluster/reaper.ts";
 import { Replica } from "./replica.ts";
@@ -74,6 +75,7 @@ export class ReplicaNode {
   readonly #listener: Listener;
   readonly #peers = new Map<NodeId, PeerStream>();
   readonly #incarnation = crypto.randomUUID();
+  readonly #secret: ClusterSecret | undefined;
   /** What nodes said of themselves when a stream opened. */
   readonly #met: Acquaintances;
   /** Disks by the newest configuration that named the node. */
@@ -107,6 +109,7 @@ export class ReplicaNode {
     events: NodeEvents,
   ) {
     this.#options = options;
+    this.#secret = options.clusterSecret === "" ? undefined : new ClusterSecret(options.clusterSecret);
     this.#sqlite = sqlite;
     this.#met = new Acquaintances(sqlite, events.log);
     this.#events = events;
@@ -128,10 +131,7 @@ export class ReplicaNode {
     });
     this.#lease = keepPromise(options.directory, options.leaseReads ? Math.floor(options.heartbeatTimeoutMs) : 0);
     this.#replica = this.#makeReplica(writer, applied);
-    this.#rpc = new RpcClient(() => this.#hello("rpc"), {
-      frameBytesMax: options.forwardBytesMax * 2 + 1024 * 1024,
-      connectTimeoutMs: options.connectTimeoutMs,
-    });
+    this.#rpc = this.#client(options.forwardBytesMax * 2 + 1024 * 1024);
     const snapshotClient = new SnapshotClient(snapshots, events.wantSnapshots);
     this.#snapshots = this.#makeSnapshots(snapshotClient);
     this.#verification = new Verification({
@@ -222,16 +222,17 @@ export class ReplicaNode {
     });
   }
 
+  #client(frameBytesMax: number): RpcClient {
+    const options = { frameBytesMax, connectTimeoutMs: this.#options.connectTimeoutMs, secret: this.#secret };
+    return new RpcClient(() => this.#hello("rpc"), options);
+  }
+
   #makeSnapshots(snapshots: SnapshotClient): Snapshots {
-    const rpc = new RpcClient(() => this.#hello("rpc"), {
-      frameBytesMax: BULK_ANSWER_BYTES_MAX,
-      connectTimeoutMs: this.#options.connectTimeoutMs,
-    });
     return new Snapshots({
       snapshots,
       log: this.#log,
       replica: this.#replica,
-      rpc,
+      rpc: this.#client(BULK_ANSWER_BYTES_MAX),
       leader: () => this.#leader.id,
       addrOf: (peer) => this.#addrOf(peer),
       onReplaced: () => this.#http.broadcast({ k: "databaseReplaced" }),
@@ -279,6 +280,7 @@ export class ReplicaNode {
   #listen(): Listener {
     return new Listener(splitAddress(this.#options.bindAddr), {
       hello: () => this.#hello("rpc"),
+      secret: this.#secret,
       refuse: (caller) => this.#cluster.foreign(caller.clusterId),
       onHello: (caller) => this.#meet(caller),
       ...(this.#pool ? { onGossip: (connection, first) => this.#onGossip(connection, first) } : {}),
@@ -366,6 +368,7 @@ export class ReplicaNode {
       {
         id,
         hello: () => this.#hello("raft"),
+        secret: this.#secret,
         backoffMsMax: this.#options.electionTimeoutMs / 2,
         timeoutMs: Math.min(this.#options.connectTimeoutMs, this.#options.electionTimeoutMs),
       },

@@ -126,6 +126,7 @@ function configOf(flags: Flags): NodeConfig {
     sqliteLibrary: flags.string("sqlite-library"),
     maxSteps: flags.int("db-max-steps"),
     tempBytesMax: flags.int("db-max-temp-size"),
+    clusterSecretFile: flags.string("cluster-secret-file"),
     writeQueue: {
       capacity: flags.int("write-queue-capacity"),
       batchSize: flags.int("write-queue-batch-size"),

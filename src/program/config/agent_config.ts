@@ -78,6 +78,7 @@ export function agentSetup(
       bootstrapTimeoutMs: Infinity,
       rejoinsDamaged: settings.flag("rejoin_damaged", false),
       leaseReads: settings.flag("raft_lease_reads", false),
+      clusterSecretFile: settings.text("cluster_secret_file"),
       agent,
     },
     warnings: [...settings.warnings, ...advice(settings, { expect, nodeName: agent.nodeName })],

@@ -4,7 +4,7 @@
  * @module
  */
 import type { FlagSpec } from "./flags.ts";
-import { LEASE_READS_HELP } from "./serve_flags.ts";
+import { LEASE_READS_HELP, SECRET_HELP } from "./serve_flags.ts";
 
 /** A flag of the agent. */
 export interface AgentFlag extends FlagSpec {
@@ -85,6 +85,7 @@ export const AGENT_FLAGS: readonly AgentFlag[] = [
     "If a server's data are found damaged, set them aside at the next start and be filled anew by the others",
   ),
   now("non-voting-server", "bool", "read_replica", "false", "The older name of -read-replica"),
+  now("cluster-secret-file", "string", "cluster_secret_file", "", SECRET_HELP),
   now("raft-lease-reads", "bool", "raft_lease_reads", "false", LEASE_READS_HELP),
   now("server-port", "int", "ports.server", "0", "Of no effect: servers use the port of -serf-lan-port for everything"),
   later("https-port", "int", "ports.https", "-1", "Port of the HTTPS API"),

@@ -153,6 +153,8 @@ export interface NodeConfig {
   readonly maxSteps: number;
   /** Bytes of each temporary file of a read. */
   readonly tempBytesMax: number;
+  /** File with the secret that the nodes of the cluster share; empty: they share none. */
+  readonly clusterSecretFile: string;
   /** Queued writes. */
   readonly writeQueue: WriteQueueOptions;
 }

@@ -19,6 +19,11 @@ const MAX_STEPS_HELP =
   "Steps of SQLite's virtual machine that a write may take, by default a minute's worth or two; beyond them its statement " +
   "fails, on every node alike (muster)";
 
+/** What `-cluster-secret-file` is for. */
+export const SECRET_HELP =
+  "File with a secret that all nodes of the cluster share: who does not have it can neither join nor vote nor write through " +
+  "the cluster port (muster)";
+
 /** What `-raft-lease-reads` gives, and what it takes. */
 export const LEASE_READS_HELP =
   "Answer linearizable reads without asking the other nodes, while a lease holds; set it on every node. It trusts the " +
@@ -129,5 +134,6 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   now("db-max-steps", "int", "4000000000", MAX_STEPS_HELP),
   now("db-max-temp-size", "int", "1073741824", "Bytes that a temporary file of a read may take (muster)"),
   now("sqlite-library", "string", "", "SQLite library to use in place of the one that comes with muster (muster)"),
+  now("cluster-secret-file", "string", "", SECRET_HELP),
   now("raft-lease-reads", "bool", "false", LEASE_READS_HELP),
 ];

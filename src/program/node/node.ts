@@ -30,6 +30,7 @@ import type { AgentConfig, NodeConfig } from "../config/config.ts";
 import { noteDamage } from "./damage.ts";
 import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
 import { machineFacts } from "./facts.ts";
+import { openPortWarning, readClusterSecret } from "./cluster_secret.ts";
 import { type Part, runHere } from "./here.ts";
 import { discoveryAddrs, type Scope } from "./permissions.ts";
 import { spawn } from "./spawn.ts";
@@ -65,6 +66,8 @@ export class Node {
   readonly #scope: Scope;
   readonly #log: (line: string) => void;
   readonly #startedMs = Date.now();
+  /** What the nodes of the cluster share; empty: nothing. */
+  readonly #secret: string;
   readonly #failed = Promise.withResolvers<never>();
   readonly #left = Promise.withResolvers<void>();
   readonly #clustered = Promise.withResolvers<void>();
@@ -108,6 +111,9 @@ export class Node {
     const nodeId = config.nodeId || (config.agent ? "" : config.clusterAdvertisedAddr);
     const { dataDirectory, rejoinsDamaged } = config;
     const library = isServer ? usableLibrary(config.sqliteLibrary) : "";
+    this.#secret = orFail(() => readClusterSecret(config.clusterSecretFile));
+    const warning = openPortWarning(config.clusterAddr, this.#secret);
+    if (warning !== undefined) log(warning);
     this.#directory = openDataDirectory(dataDirectory, nodeId, { rejoinsDamaged });
     this.#scope = {
       raftDirectory: this.#directory.raft,
@@ -150,7 +156,13 @@ export class Node {
       config: this.#config,
       agent,
       directory: this.#directory,
-      relay: agent.isServer ? undefined : { port: http, state, apiUrl, version: VERSION },
+      relay: agent.isServer ? undefined : {
+        port: http,
+        state,
+        apiUrl,
+        version: VERSION,
+        clusterSecret: this.#secret,
+      },
       spawn: (role) => role === "membership" ? this.#start(role) : this.#spawn(role),
       fail: (message) => this.#fail(new NodeFailure(message)),
       log: this.#log,
@@ -355,6 +367,7 @@ export class Node {
         applyTimeoutMs: config.applyTimeoutMs,
         maxSteps: config.maxSteps,
         connectTimeoutMs: config.connectTimeoutMs,
+        clusterSecret: this.#secret,
         stopWhenRemoved: config.stopWhenRemoved,
         reapVoterMs: config.reapVoterMs,
         reapNonVoterMs: config.reapNonVoterMs,
@@ -474,14 +487,21 @@ function revokeSpentRights({ isClient }: { isClient: boolean }): void {
   Deno.permissions.revokeSync({ name: isClient ? "ffi" : "net" });
 }
 
-function usableLibrary(path: string): string {
+/** What goes wrong is the operator's to mend. */
+function orFail<T>(work: () => T): T {
   try {
-    const library = path || bundledLibrary();
-    requireLibrary(library);
-    return library;
+    return work();
   } catch (error) {
     throw new NodeFailure(messageOf(error));
   }
+}
+
+function usableLibrary(path: string): string {
+  return orFail(() => {
+    const library = path || bundledLibrary();
+    requireLibrary(library);
+    return library;
+  });
 }
 
 /** What HTTP may know of an agent: not its keys. */

@@ -95,6 +95,7 @@ const GOOD: NodeConfig = {
   sqliteLibrary: "",
   maxSteps: 1,
   tempBytesMax: 1,
+  clusterSecretFile: "",
   writeQueue: { capacity: 1024, batchSize: 128, timeoutMs: 50, isTransaction: false },
 };
 
