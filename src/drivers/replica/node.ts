@@ -37,15 +37,13 @@ import { Replica } from "./replica.ts";
 import { RpcClient } from "../transport/rpc.ts";
 import { SnapshotClient } from "./snapshot_client.ts";
 import { Snapshots } from "./snapshots.ts";
-import { Verification } from "./verification.ts";
+import { Verification, VERIFY_TIMEOUT_MS } from "./verification.ts";
 import { type Hello, PROTOCOL_VERSION } from "../transport/wire.ts";
 
 /** Ticks of an election timeout; no more are made up after a longer pause of this process (E13). */
 const ELECTION_TICKS = DEFAULT_OPTIONS.electionTicks;
 /** A writer in the middle of a long statement is not waited for longer: the log has what it has not applied. */
 const WRITER_CLOSE_MS = 5000;
-/** Hashing all replicas takes seconds per gigabyte. */
-const VERIFY_TIMEOUT_MS = 3_600_000;
 /** Longest answer to a piece of a snapshot. */
 const BULK_ANSWER_BYTES_MAX = 1024 * 1024;
 /** Streams to removed members stay this long, so that they hear of their removal (M9). */
