@@ -10,7 +10,7 @@ import { type ReplicaClient, ReplicaError } from "../../app/database/replica_cli
 import { type AnswerBudget, ANSWERS_BYTES_MAX } from "../../base/worker/answer_budget.ts";
 import { PART_LENGTH } from "../../core/sql/result_text.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
-import type { HttpRequest } from "../http/request.ts";
+import { forwardedOf, type HttpRequest } from "../http/request.ts";
 
 /** What handing on works with. */
 export interface LeaderParts {
@@ -49,9 +49,9 @@ export async function askLeader(request: HttpRequest, parts: LeaderParts, style:
 /** Another node answers as if the client had asked it. */
 async function handOn(request: HttpRequest, parts: LeaderParts): Promise<HttpResponse> {
   parts.counters.forwarded++;
-  const { method, target, contentType, authorization, body, params } = request;
+  const { params } = request;
   return await parts.replica.call("forward", {
-    request: { method, target, contentType, authorization, body },
+    request: forwardedOf(request),
     timeoutMs: params.timeoutMs,
     retries: params.retries,
   });

@@ -97,7 +97,12 @@ export interface ForwardedRequest {
   /** Path and query string. */
   readonly target: string;
   readonly contentType: string;
+  /** What the client has shown of itself. */
   readonly authorization: string;
+  /** IP address of the client; empty where it is not known. */
+  readonly address: string;
+  /** The node asks for itself, and not for a client: no user needs to be allowed to. */
+  readonly isOfNode?: boolean;
   /** It comes from a client agent, which sends everything on: the answerer may itself ask the leader. */
   readonly relayed?: boolean;
   readonly body: Uint8Array;

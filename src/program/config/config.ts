@@ -82,6 +82,8 @@ export interface NodeConfig {
   readonly httpAdvertisedAddr: string;
   /** CORS origin; empty for none. */
   readonly httpAllowOrigin: string;
+  /** Path of the file with users and permissions; empty: everybody may do everything. */
+  readonly authFile: string;
   /** Longest request body, in bytes. */
   readonly httpBodyBytesMax: number;
   /** Requests at a time. */

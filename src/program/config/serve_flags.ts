@@ -25,6 +25,9 @@ export const LEASE_READS_HELP =
   "machines' clocks to run alike within a tenth, and a machine that is suspended unnoticed may answer with old data; a " +
   "leader that dies is replaced only after the heartbeat timeout (muster)";
 
+/** What `-auth` is. */
+export const AUTH_HELP = "Path of the file with users, passwords and permissions; read again on SIGHUP (docs/users.md)";
+
 /** All flags of `serve`. */
 export const SERVE_FLAGS: readonly FlagSpec[] = [
   now("node-id", "string", "", "Unique ID for node; the advertised Raft address if not set. Must never change"),
@@ -38,7 +41,7 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   later("http-verify-common-name", "string", "", "Common name that an HTTP client's certificate must have"),
   now("raft-addr", "string", "localhost:4002", "Bind address for traffic between nodes"),
   now("raft-adv-addr", "string", "", "Advertised address for traffic between nodes; the bind address if not set"),
-  later("auth", "string", "", "Path of the file with users, passwords and permissions"),
+  now("auth", "string", "", AUTH_HELP),
   now(
     "join",
     "string",

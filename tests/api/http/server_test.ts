@@ -79,6 +79,7 @@ async function serving(work: (port: number, parts: ServerParts & Services) => Pr
     catalog: new Catalog(parts),
     agent: agentOf(channels[2].port1),
     log: () => {},
+    users: undefined,
   };
   const serverParts: ServerParts & Services = {
     ...services,

@@ -60,6 +60,7 @@ const GOOD: NodeConfig = {
   httpAddrs: ["localhost:4001"],
   httpAdvertisedAddr: "localhost:4001",
   httpAllowOrigin: "",
+  authFile: "",
   httpBodyBytesMax: 1,
   httpRequestsMax: 1,
   httpConnectionsMax: 1,

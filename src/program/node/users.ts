@@ -1,0 +1,35 @@
+/**
+ * Reads the auth file (`-auth`), at the start and when the process is told to read it again. The Worker that answers clients
+ * gets what it says and may read nothing.
+ * @module
+ */
+import type { User } from "../../app/users/user.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
+
+/** The auth file cannot be used; the message says why, and repeats none of its secrets. */
+export class UsersError extends Error {
+  /** Always `UsersError`. */
+  override readonly name = "UsersError";
+}
+
+/**
+ * The users of an auth file; undefined where `path` is empty.
+ * @throws {UsersError} When it cannot be read, or is not as it should be.
+ */
+export async function readUsers(path: string): Promise<readonly User[] | undefined> {
+  if (path === "") return undefined;
+  // Only where it is asked for: what tells the place of a fault takes memory.
+  const { AuthFileError, parseAuthFile } = await import("../../app/users/auth_file.ts");
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(path);
+  } catch (error) {
+    throw new UsersError(`failed to get credential store: ${messageOf(error)}`);
+  }
+  try {
+    return parseAuthFile(text);
+  } catch (error) {
+    if (!(error instanceof AuthFileError)) throw error;
+    throw new UsersError(`failed to get credential store: ${path}: ${error.message}`);
+  }
+}
