@@ -38,6 +38,12 @@ const later = (what: string): Handler<RqliteParts> => () => {
   throw new HttpError(501, `${what} is not supported yet`);
 };
 
+/** Asked by the replica of this node, when another node wants to join: that happens over the port between nodes. */
+function mayJoin({ forwarded }: HttpRequest): HttpResponse {
+  if (!forwarded) throw new HttpError(404, "");
+  return { status: 200, body: "" };
+}
+
 /** A path and all that begin with it. */
 const under = (path: string, methods: readonly string[]) => ({ path, isPrefix: true, methods, isLocal: false });
 /** A path alone. */
@@ -69,6 +75,8 @@ export const ROUTES: readonly RqliteRoute[] = [
   { ...at("/boot", POST), permissions: ["load"], isStream: true, handler: later("/boot") },
   { ...at("/snapshot", POST), permissions: ["snapshot"], handler: handleSnapshot },
   { ...at("/verify", POST), permissions: ["snapshot"], handler: handleVerify },
+  { ...at("/join", POST), permissions: ["join"], handler: mayJoin },
+  { ...at("/join-read-only", POST), permissions: ["join-read-only"], handler: mayJoin },
   { ...at("/reap", POST), permissions: ["snapshot"], handler: handleReap },
 ];
 

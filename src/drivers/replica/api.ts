@@ -21,6 +21,10 @@ export interface ReplicaOptions {
   readonly isVoter: boolean;
   /** Ways into a cluster. */
   readonly join: readonly string[];
+  /** Credentials to show for that, as an Authorization header has them; empty for none. */
+  readonly joinAuthorization: string;
+  /** Whether nodes that join here need a user with the permission for it. */
+  readonly checksJoins: boolean;
   readonly joinAttempts: number;
   readonly joinIntervalMs: number;
   readonly bootstrapExpect: number;

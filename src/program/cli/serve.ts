@@ -8,7 +8,7 @@ import { configFault, type NodeConfig } from "../config/config.ts";
 import { DataDirectoryError } from "../node/data_directory.ts";
 import { Node, NodeFailure } from "../node/node.ts";
 import { logger } from "../../base/worker/log.ts";
-import { readUsers, UsersError } from "../node/users.ts";
+import { joinAuthorizationOf, readUsers, UsersError } from "../node/users.ts";
 import { versionLine } from "../node/version.ts";
 
 /** Help of the command. */
@@ -102,6 +102,7 @@ function configOf(flags: Flags): NodeConfig {
     clusterAdvertisedAddr: flags.string("raft-adv-addr") || clusterAddr,
     isVoter: !flags.bool("raft-non-voter"),
     join: flags.list("join"),
+    joinAs: flags.string("join-as"),
     joinAttempts: flags.int("join-attempts"),
     joinIntervalMs: flags.durationMs("join-interval"),
     bootstrapExpect: flags.int("bootstrap-expect"),
@@ -145,7 +146,12 @@ async function run(config: NodeConfig): Promise<number> {
   const discovery = config.discoMode === "" ? undefined : await import("../node/discovery.ts");
   try {
     const users = await readUsers(config.authFile);
-    node = new Node(config, { discovery: discovery?.readDiscovery(config, logger("disco")), users }, log);
+    const joinAuthorization = joinAuthorizationOf(config.joinAs, users);
+    if (config.joinAs !== "" && joinAuthorization === "") {
+      log(`-join-as ${config.joinAs}: the auth file has no such user, this node joins without credentials`, "warn");
+    }
+    const read = { discovery: discovery?.readDiscovery(config, logger("disco")), users, joinAuthorization };
+    node = new Node(config, read, log);
   } catch (error) {
     const isForeseen = error instanceof DataDirectoryError || error instanceof NodeFailure ||
       error instanceof UsersError || discovery && error instanceof discovery.ConfigError;

@@ -102,6 +102,8 @@ export interface NodeConfig {
   readonly isVoter: boolean;
   /** Cluster addresses to enter a cluster through. */
   readonly join: readonly string[];
+  /** User of the auth file to join as; empty for none. */
+  readonly joinAs: string;
   /** Rounds over `join`. */
   readonly joinAttempts: number;
   /** Pause between two rounds. */

@@ -50,7 +50,7 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   ),
   now("join-attempts", "int", "5", "Number of rounds over the join list"),
   now("join-interval", "duration", "3s", "Pause between two rounds"),
-  later("join-as", "string", "", "User of the auth file to join as"),
+  now("join-as", "string", "", "User of the auth file to join as"),
   now("bootstrap-expect", "int", "0", "Number of nodes that form the cluster together; the same on each of them"),
   now("bootstrap-expect-timeout", "duration", "120s", "Longest wait for the bootstrap"),
   now("disco-mode", "string", "", "Way of discovery: consul-kv, etcd-kv, dns or dns-srv"),

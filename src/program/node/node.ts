@@ -64,6 +64,8 @@ export interface NodeInputs {
   readonly discovery?: DiscoveryOptions | undefined;
   /** Who may do what (see users.ts); undefined where everybody may do everything. */
   readonly users?: readonly User[] | undefined;
+  /** Credentials to join with (see users.ts); empty for none. */
+  readonly joinAuthorization?: string;
 }
 
 /** A running node. */
@@ -106,7 +108,8 @@ export class Node {
    * @throws {import("./data_directory.ts").DataDirectoryError} When the data directory cannot be used.
    * @throws {NodeFailure} When the SQLite library cannot be used.
    */
-  constructor(config: NodeConfig, { discovery, users }: NodeInputs, log: (line: string) => void) {
+  constructor(config: NodeConfig, inputs: NodeInputs, log: (line: string) => void) {
+    const { discovery, users } = inputs;
     this.#config = config;
     this.#logLevel = config.agent?.logLevel;
     this.#log = log;
@@ -129,7 +132,7 @@ export class Node {
     const httpToReplica = new MessageChannel();
     this.#agent = config.agent && this.#startAgent(config.agent, state, httpToReplica.port2);
     // Starting a Worker holds this thread up: first those that the others wait for, the one with most to load before all.
-    if (isServer) this.#replica = this.#startReplica(state, httpToReplica.port2, discovery);
+    if (isServer) this.#replica = this.#startReplica({ state, http: httpToReplica.port2 }, inputs);
     if (isServer) this.#startWriter(writerToHttp.port1);
     this.#http = this.#startHttp({ state, replica: httpToReplica.port1, writer: writerToHttp.port2, users });
     if (isServer) this.#idleReader = this.#spawn("reader");
@@ -317,7 +320,10 @@ export class Node {
     for (let reader = 0; reader < readerCount(); reader++) this.#addReader();
   }
 
-  #startReplica(state: SharedArrayBuffer, http: MessagePort, discovery: DiscoveryOptions | undefined): Worker {
+  #startReplica(
+    { state, http }: { state: SharedArrayBuffer; http: MessagePort },
+    { discovery, users, joinAuthorization = "" }: NodeInputs,
+  ): Worker {
     const config = this.#config;
     const worker = this.#spawn("replica");
     worker.addEventListener("message", ({ data }: MessageEvent<FromReplica>) => {
@@ -348,6 +354,8 @@ export class Node {
         version: VERSION,
         isVoter: config.isVoter,
         join: config.join,
+        joinAuthorization,
+        checksJoins: users !== undefined && !config.agent, // agents meet in the pool, which has a key of its own
         joinAttempts: config.joinAttempts,
         joinIntervalMs: config.joinIntervalMs,
         bootstrapExpect: config.bootstrapExpect,

@@ -3,6 +3,8 @@
  * gets what it says and may read nothing.
  * @module
  */
+import { basic, bearer } from "../../app/users/credentials.ts";
+import { isPasswordHash } from "../../app/users/password.ts";
 import type { User } from "../../app/users/user.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
@@ -32,4 +34,18 @@ export async function readUsers(path: string): Promise<readonly User[] | undefin
     if (!(error instanceof AuthFileError)) throw error;
     throw new UsersError(`failed to get credential store: ${path}: ${error.message}`);
   }
+}
+
+/**
+ * The credentials to join a cluster with, as an Authorization header has them; empty where there is no such user.
+ * @throws {UsersError} When the file has no more than a hash to show.
+ */
+export function joinAuthorizationOf(joinAs: string, users: readonly User[] = []): string {
+  const user = users.find(({ username }) => username === joinAs);
+  if (user?.token !== undefined) return bearer(user.token);
+  if (user?.password === undefined) return "";
+  if (!isPasswordHash(user.password)) return basic(user.username, user.password);
+  throw new UsersError(
+    `-join-as ${joinAs}: a node cannot show a password of which it has only a hash: give the user a token in the auth file`,
+  );
 }

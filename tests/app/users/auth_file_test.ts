@@ -85,3 +85,8 @@ Deno.test("an unknown permission is refused, and the known ones are named", () =
   assert(message.startsWith("entry 1 (bob): element 2 of perms is no permission: known are all, execute, query, "));
   assert(!message.includes(SECRET));
 });
+
+Deno.test("the page about users lists every permission", () => {
+  const page = Deno.readTextFileSync(new URL("../../../docs/users.md", import.meta.url));
+  for (const name of ["all", ...Object.keys(PERMISSIONS)]) assert(page.includes(`| \`${name}\``), name);
+});
