@@ -6,6 +6,7 @@
  */
 import { main } from "./src/program/cli/main.ts";
 
+export type { WriteQueueOptions } from "./src/app/database/write_queue.ts";
 export { main };
 export { type AgentConfig, type GossipTuning, type NodeConfig } from "./src/program/config/config.ts";
 export { type NameServerSettings } from "./src/api/nameserver/api.ts";

@@ -162,7 +162,7 @@ Deno.test("too many wrong passwords are answered 429, and say when to come again
   }));
 
 Deno.test("without an auth file everybody may do everything", async () => {
-  const { services, close } = fakeServices({});
+  const { services, close } = fakeServices();
   const asked = {
     method: "GET",
     target: "/v1/event/list?token=any",

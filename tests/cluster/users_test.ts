@@ -17,17 +17,19 @@ import {
 const ROUNDS = 20_000;
 const SECRET = "a-s3cret-of-root";
 const TOKEN = "c0ffee00-1111-2222-3333-444444444444";
+const LOADER = "10ader00-1111-2222-3333-444444444444";
 const ROOT = basic("root", SECRET);
 
 /** Users of a node's auth file, as its JSON has them. */
 type FileUsers = readonly Readonly<Record<string, unknown>>[];
 
 const EVERYBODY = { username: "*", perms: ["ready"] };
+const LOADS = { username: "loader", token: LOADER, perms: ["load"] };
 const JOINER = { username: "node", password: "joins", perms: ["join"] };
 
 async function usersOf(...more: FileUsers): Promise<FileUsers> {
   const root = { username: "root", password: await hashPassword(SECRET, ROUNDS), perms: ["all"] };
-  return [root, { username: "ci", token: TOKEN, perms: ["execute"] }, EVERYBODY, JOINER, ...more];
+  return [root, { username: "ci", token: TOKEN, perms: ["execute"] }, LOADS, EVERYBODY, JOINER, ...more];
 }
 
 function authPath({ directory }: NodePlace): string {
@@ -92,10 +94,22 @@ Deno.test("a cluster lets in who may, at the leader and through a follower, and 
     const { http } = JSON.parse((await ask(leader, "/debug/vars?key=http", ROOT)).text);
     assert(http.auth_ok > 0 && http.auth_fail > 0);
 
+    // A follower writes what was queued for itself, and hands a file on with what its client has shown.
+    const queued = await ask(follower, "/db/execute?queue&wait", bearer(TOKEN), `["INSERT INTO t VALUES (2)"]`);
+    assertEquals(queued.status, 200, queued.text);
+    assertEquals((await ask(leader, "/db/query?q=SELECT+count(*)+FROM+t+WHERE+a=2", ROOT)).status, 200);
+    const copy = await fetch(`${leader.url}/db/backup`, { headers: { Authorization: ROOT } });
+    const file = await copy.bytes();
+    for (const [token, status] of [[`${TOKEN}0`, 401], [TOKEN, 401], [LOADER, 200]] as const) {
+      const target = `${follower.url}/db/load?token=${token}`;
+      const loaded = await fetch(target, { method: "POST", body: file, signal: AbortSignal.timeout(30_000) });
+      assertEquals([loaded.status, await loaded.text()], [status, status === 200 ? `{"results":[]}` : ""]);
+    }
+
     // Each node has its own file: one that the leader does not know is refused there.
     writeUsers(follower.place, await usersOf({ username: "mary", password: "pw", perms: ["execute"] }));
     follower.signal("SIGHUP");
-    await follower.says(/read .* again: 5 users/);
+    await follower.says(/read .* again: 6 users/);
     const there = await ask(follower, "/db/execute", basic("mary", "pw"), `["INSERT INTO t VALUES (1)"]`);
     assertEquals([there.status, there.text], [401, "remote Execute not authorized\n"]);
 

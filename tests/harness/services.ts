@@ -11,6 +11,7 @@ import { newCounters } from "../../src/app/database/counters.ts";
 import { Database } from "../../src/app/database/database.ts";
 import { Readers } from "../../src/app/database/readers.ts";
 import { ReplicaClient } from "../../src/app/database/replica_client.ts";
+import { WriteQueue } from "../../src/app/database/write_queue.ts";
 import { AnswerBudget } from "../../src/base/worker/answer_budget.ts";
 import { NODE_STATE_BYTES, NodeState } from "../../src/base/worker/node_state.ts";
 import { PoolClient } from "../../src/drivers/membership/client.ts";
@@ -28,6 +29,7 @@ const OPTIONS: HttpOptions = {
   connectionsMax: 3,
   bodyTimeoutMs: 300,
   queryTimeoutMs: 1000,
+  writeQueue: { capacity: 8, batchSize: 4, timeoutMs: 10, isTransaction: false },
   heartbeatTimeoutMs: 1000,
   facts: {},
   startedMs: 0,
@@ -40,7 +42,7 @@ export interface FakeServices {
 }
 
 /** Services of an agent that is a server. */
-export function fakeServices({ users }: Partial<Pick<Services, "users">>): FakeServices {
+export function fakeServices({ users }: Partial<Pick<Services, "users">> = {}): FakeServices {
   const channels = [new MessageChannel(), new MessageChannel(), new MessageChannel()];
   const answers = new AnswerBudget();
   const parts = {
@@ -61,6 +63,7 @@ export function fakeServices({ users }: Partial<Pick<Services, "users">>): FakeS
       ...parts,
       database: new Database(parts),
       backups: new Backups(() => {}),
+      queue: new WriteQueue(OPTIONS.writeQueue, () => Promise.reject(new Error("nothing is written here")), () => {}),
       catalog: new Catalog(parts),
       agent: agentOf(channels[2].port1),
       users,

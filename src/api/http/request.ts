@@ -12,7 +12,7 @@ export interface HttpRequest {
   readonly target: string;
   readonly params: Params;
   readonly contentType: string;
-  /** Value of the header, or of `X-Consul-Token` as a bearer token; empty for none. */
+  /** Value of the header, or the token of `X-Consul-Token` or the query as a bearer token; empty for none. */
   readonly authorization: string;
   /** IP address of the client, whichever node it asked; empty where it is not known. */
   readonly address: string;

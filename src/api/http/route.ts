@@ -59,9 +59,7 @@ export async function refusalOf(
   request: HttpRequest,
   { users, counters }: GuardParts,
 ): Promise<Refusal | undefined> {
-  const { authorization, address, params } = request;
-  const shown = { authorization, token: params.get("token") ?? "", address };
-  const verdict = users && !request.isOfNode ? await users.check(permissions, shown) : { k: "allowed" as const };
+  const verdict = users && !request.isOfNode ? await users.check(permissions, request) : { k: "allowed" as const };
   if (verdict.k !== "allowed") {
     counters.auth_fail++;
     return verdict;

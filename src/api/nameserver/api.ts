@@ -37,7 +37,7 @@ export interface OpenNameServer {
   readonly domains: readonly string[];
   readonly datacenter: string;
   readonly settings: NameServerSettings;
-  /** Carries {@linkcode Lookup} out and {@linkcode LookupAnswer} in. */
+  /** Carries calls of {@linkcode CatalogMethods}. */
   readonly lookups: MessagePort;
 }
 
@@ -53,17 +53,12 @@ export type FromNameServer =
   | { readonly k: "listening" }
   | { readonly k: "failed"; readonly message: string };
 
-/** To whoever has the catalog: a node by its name, all nodes, or the servers. */
-export interface Lookup {
-  readonly ref: number;
-  readonly what: "node" | "nodes" | "servers";
-  /** Empty, unless a node is asked for. */
-  readonly name: string;
-}
-
-/** The answer: what was found, or why it cannot be told. */
-export interface LookupAnswer {
-  readonly ref: number;
-  readonly nodes?: readonly CatalogNode[];
-  readonly error?: string;
+/** What the name server asks of the catalog. An error says why it cannot be told. */
+export interface CatalogMethods {
+  /** A node by its name or id; undefined where there is none. */
+  node: { params: { name: string }; result: CatalogNode | undefined };
+  /** All nodes. */
+  nodes: { params: Record<string, never>; result: readonly CatalogNode[] };
+  /** Those that are servers of the cluster. */
+  servers: { params: Record<string, never>; result: readonly CatalogNode[] };
 }

@@ -11,7 +11,7 @@ import type { BoundStatement } from "../../core/sql/command.ts";
 import { countedBytes, PART_LENGTH } from "../../core/sql/result_text.ts";
 import { indent } from "../http/json.ts";
 import type { Params } from "../http/params.ts";
-import { HttpError, type HttpResponse } from "../http/problem.ts";
+import type { HttpResponse } from "../http/problem.ts";
 import { type HttpRequest, textOf } from "../http/request.ts";
 import { decodeStatements, sqlText } from "./body.ts";
 import { askLeader, type LeaderParts } from "./leadership.ts";
@@ -32,7 +32,6 @@ const encoder = new TextEncoder();
 /** `POST /db/execute`. */
 export async function handleExecute(request: HttpRequest, parts: DataParts): Promise<HttpResponse> {
   parts.counters.executions++;
-  if (request.params.has("queue")) throw new HttpError(501, "queued writes are not supported yet");
   const statements = statementsOf(request, { plainText: true });
   return await orAskLeader(request, parts, () => parts.database.execute(dataRequest(request, statements)));
 }
@@ -54,7 +53,7 @@ export async function handleRequest(request: HttpRequest, parts: DataParts): Pro
 }
 
 /** Answers here, or through the leader where only it can. */
-async function orAskLeader(
+export async function orAskLeader(
   request: HttpRequest,
   parts: DataParts,
   work: () => Promise<Answer>,
@@ -72,7 +71,8 @@ function statementsOf(request: HttpRequest, { plainText }: { plainText: boolean 
   return plainText && request.contentType.startsWith("text/plain") ? sqlText(text) : decodeStatements(text);
 }
 
-function dataRequest({ params, whenOver }: HttpRequest, statements: readonly BoundStatement[]): DataRequest {
+/** What a request's parameters ask of the database. */
+export function dataRequest({ params, whenOver }: HttpRequest, statements: readonly BoundStatement[]): DataRequest {
   return {
     statements,
     transaction: params.has("transaction"),

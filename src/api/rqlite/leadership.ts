@@ -10,6 +10,8 @@ import { type ReplicaClient, ReplicaError } from "../../app/database/replica_cli
 import { type AnswerBudget, ANSWERS_BYTES_MAX } from "../../base/worker/answer_budget.ts";
 import { PART_LENGTH } from "../../core/sql/result_text.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
+import type { ForwardedRequest } from "../../drivers/replica/api.ts";
+import type { Params } from "../http/params.ts";
 import { forwardedOf, type HttpRequest } from "../http/request.ts";
 
 /** What handing on works with. */
@@ -40,21 +42,20 @@ export async function askLeader(request: HttpRequest, parts: LeaderParts, style:
     return { status: 301, body: "", location: leader.apiUrl + request.target };
   }
   try {
-    return counted(await handOn(request, parts), request, parts);
+    return counted(await handOn(forwardedOf(request), request.params, parts), request, parts);
   } catch (error) {
     throw forwardError(error, parts, style);
   }
 }
 
 /** Another node answers as if the client had asked it. */
-async function handOn(request: HttpRequest, parts: LeaderParts): Promise<HttpResponse> {
+export async function handOn(
+  request: Omit<ForwardedRequest, "relayed">,
+  { timeoutMs, retries }: Pick<Params, "timeoutMs" | "retries">,
+  parts: Pick<LeaderParts, "replica" | "counters">,
+): Promise<HttpResponse> {
   parts.counters.forwarded++;
-  const { params } = request;
-  return await parts.replica.call("forward", {
-    request: forwardedOf(request),
-    timeoutMs: params.timeoutMs,
-    retries: params.retries,
-  });
+  return await parts.replica.call("forward", { request, timeoutMs, retries });
 }
 
 /**
@@ -79,7 +80,7 @@ function counted(response: HttpResponse, { target }: HttpRequest, { answers }: L
 /** A client agent keeps no data: a server answers, or has its leader do so. */
 export async function relay(request: HttpRequest, parts: LeaderParts): Promise<HttpResponse> {
   try {
-    return counted(await handOn(request, parts), request, parts);
+    return counted(await handOn(forwardedOf(request), request.params, parts), request, parts);
   } catch (error) {
     if (error instanceof ReplicaError && error.code === "no_servers") {
       throw new HttpError(503, "no servers known: join a pool that has one", { retryAfter: 1 });

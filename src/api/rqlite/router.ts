@@ -15,18 +15,29 @@ import {
 } from "../http/route.ts";
 import { type BackupParts, handleBackup } from "./backup.ts";
 import { type DataParts, handleExecute, handleQuery, handleRequest } from "./data.ts";
+import { handleBoot, handleLoad, type LoadParts } from "./load.ts";
 import { relay } from "./leadership.ts";
 import { handleLeader, handleNodes, handleReadyz, handleRemove, type NodesParts } from "./nodes.ts";
+import { handleBatch, handleQueued, isBatch, type QueueParts } from "./queue.ts";
 import { handleReap, handleSnapshot, handleVerify, type SnapshotParts } from "./snapshot.ts";
 import { handleStatus, handleVars, type StatusParts } from "./status.ts";
 
 /** What the handlers of this API work with, together. */
-export type RqliteParts = BackupParts & DataParts & NodesParts & SnapshotParts & StatusParts & GuardParts & {
-  readonly options: {
-    /** Present in an agent; one that is no server keeps no data. */
-    readonly agent?: { readonly isServer: boolean };
+export type RqliteParts =
+  & BackupParts
+  & QueueParts
+  & LoadParts
+  & DataParts
+  & NodesParts
+  & SnapshotParts
+  & StatusParts
+  & GuardParts
+  & {
+    readonly options: {
+      /** Present in an agent; one that is no server keeps no data. */
+      readonly agent?: { readonly isServer: boolean };
+    };
   };
-};
 
 /** A route of this API. */
 interface RqliteRoute extends Route<RqliteParts> {
@@ -37,6 +48,12 @@ interface RqliteRoute extends Route<RqliteParts> {
 const later = (what: string): Handler<RqliteParts> => () => {
   throw new HttpError(501, `${what} is not supported yet`);
 };
+
+/** `POST /db/execute`: at once, queued, or a batch of another node's queue. */
+function execute(request: HttpRequest, parts: RqliteParts): Promise<HttpResponse> {
+  if (isBatch(request)) return handleBatch(request, parts);
+  return request.params.has("queue") ? handleQueued(request, parts) : handleExecute(request, parts);
+}
 
 /** Asked by the replica of this node, when another node wants to join: that happens over the port between nodes. */
 function mayJoin({ forwarded }: HttpRequest): HttpResponse {
@@ -54,7 +71,7 @@ const BOTH = ["GET", "POST"];
 
 /** All paths (Q2.1) with their permissions (Q17.1). */
 export const ROUTES: readonly RqliteRoute[] = [
-  { ...under("/db/execute", POST), permissions: ["execute"], operation: "Execute", handler: handleExecute },
+  { ...under("/db/execute", POST), permissions: ["execute"], operation: "Execute", handler: execute },
   { ...under("/db/query", BOTH), permissions: ["query"], operation: "query", handler: handleQuery },
   { ...under("/db/request", POST), permissions: ["execute", "query"], operation: "Request", handler: handleRequest },
   { ...under("/status", GET), permissions: ["status"], isLocal: true, handler: handleStatus },
@@ -69,10 +86,10 @@ export const ROUTES: readonly RqliteRoute[] = [
     permissions: ["load"],
     operation: "load",
     isStream: true,
-    handler: later("/db/load"),
+    handler: handleLoad,
   },
   { ...under("/db/sql", BOTH), permissions: ["query"], handler: later("/db/sql") },
-  { ...at("/boot", POST), permissions: ["load"], isStream: true, handler: later("/boot") },
+  { ...at("/boot", POST), permissions: ["load"], isStream: true, handler: handleBoot },
   { ...at("/snapshot", POST), permissions: ["snapshot"], handler: handleSnapshot },
   { ...at("/verify", POST), permissions: ["snapshot"], handler: handleVerify },
   { ...at("/join", POST), permissions: ["join"], handler: mayJoin },

@@ -15,6 +15,7 @@ import type { Counters } from "../../app/database/counters.ts";
 import type { Readers } from "../../app/database/readers.ts";
 import type { ReplicaClient } from "../../app/database/replica_client.ts";
 import type { Users } from "../../app/users/users.ts";
+import type { WriteQueue } from "../../app/database/write_queue.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 
 /** What is shown. */
@@ -24,6 +25,7 @@ export interface StatusParts {
   readonly activity: Activity | undefined;
   readonly replica: ReplicaClient;
   readonly readers: Readers;
+  readonly queue: WriteQueue;
   readonly catalog: Catalog;
   readonly counters: Counters;
   readonly users: Users | undefined;
@@ -86,12 +88,24 @@ async function statusOf(parts: StatusParts): Promise<Section> {
       tls: { enabled: "false" },
       cluster: { timeout: formatDuration(30_000), local_node_addr: options.clusterAddr },
       counters: { ...counters },
+      queue: { _default: queueOf(parts.queue) },
       readers: parts.readers.status(),
       writes_pending: parts.replica.pending,
     },
     cluster: { addr: options.clusterAddr, api_addr: options.advertisedAddr, https: "false" },
     store: storeOf(replica, parts),
     ...(replica.disco === undefined ? {} : { disco: replica.disco }),
+  };
+}
+
+function queueOf({ options, sequence, size }: WriteQueue): Section {
+  const { capacity, batchSize, timeoutMs } = options;
+  return {
+    max_size: capacity,
+    batch_size: batchSize,
+    timeout: formatDuration(timeoutMs),
+    sequence_number: sequence,
+    size,
   };
 }
 

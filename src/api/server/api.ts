@@ -3,8 +3,10 @@
  * @module
  */
 
+import type { ToCallee, ToCaller } from "../../base/worker/channel.ts";
 import type { AgentOptions, SupervisorTask } from "../../app/agent/agent.ts";
 import type { User } from "../../app/users/user.ts";
+import type { WriteQueueOptions } from "../../app/database/write_queue.ts";
 import type { ReaderLine } from "../../drivers/sqlite/api.ts";
 
 /** Where in shared memory a record lies. */
@@ -57,6 +59,8 @@ export interface HttpOptions {
   readonly connectionsMax: number;
   /** Time for a client to send its body. @default {60000} */
   readonly bodyTimeoutMs: number;
+  /** Queued writes. */
+  readonly writeQueue: WriteQueueOptions;
   /** Limit of a read where the request names none. @default {60000} */
   readonly queryTimeoutMs: number;
   /** Facts for `/status` that do not change while the node runs. */
@@ -65,17 +69,22 @@ export interface HttpOptions {
   readonly startedMs: number;
 }
 
+/** What HTTP can ask of the supervisor; answered when it is done. */
+export type SupervisorMethods = {
+  readonly [Task in SupervisorTask]: { readonly params: Record<string, never>; readonly result: void };
+};
+
 /** Supervisor → HTTP Worker. */
 export type ToHttpWorker =
   | OpenHttp
   | { readonly k: "serve" } // all listeners of the node are open: answer
   | { readonly k: "reader"; readonly line: ReaderLine } // one more to share reads among
   | { readonly k: "backups"; readonly port: MessagePort } // the line to the backup Worker
-  | { readonly k: "lookups"; readonly port: MessagePort } // of the name server: `Lookup` in, `LookupAnswer` out (api/nameserver/api.ts)
+  | { readonly k: "lookups"; readonly port: MessagePort } // the name server calls CatalogMethods (api/nameserver/api.ts)
   | { readonly k: "names"; readonly port: MessagePort } // serve DNS, too; carries what a name server's Worker is told
   | { readonly k: "users"; readonly users: readonly User[] } // the auth file, anew
   | { readonly k: "meta"; readonly meta: Readonly<Record<string, string>> } // what describes this agent, anew
-  | { readonly k: "done"; readonly ref: number; readonly error?: string } // answers `ask`
+  | ToCaller
   | { readonly k: "shutdown" };
 
 /** HTTP Worker → supervisor. */
@@ -83,6 +92,6 @@ export type FromHttpWorker =
   | { readonly k: "listening"; readonly port: number }
   | { readonly k: "wantReader" } // slow reads wait
   | { readonly k: "wantBackups" } // the backup Worker is to be started
-  | { readonly k: "ask"; readonly ref: number; readonly task: SupervisorTask }
+  | ToCallee<SupervisorMethods>
   | { readonly k: "stopped" }
   | { readonly k: "failed"; readonly message: string };

@@ -35,5 +35,5 @@ export async function serveForwarded(
     ...(response.leaderless ? { leaderless: true } : {}),
     body: typeof answer === "string" ? new TextEncoder().encode(answer) : answer,
   };
-  return held ? { response: { ...forwarded, isHeld: true }, held } : { response: forwarded };
+  return { response: forwarded, ...(held ? { held } : {}) };
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { routeV1 } from "../consul/router.ts";
+import { bearer } from "../../app/users/credentials.ts";
 import { Params } from "../http/params.ts";
 import { HttpError, type HttpResponse, problem } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
@@ -27,7 +28,8 @@ export async function route(asked: Omit<HttpRequest, "params">, services: Servic
     const mark = asked.target.indexOf("?");
     const params = Params.parse(mark < 0 ? "" : asked.target.slice(mark + 1));
     const path = mark < 0 ? asked.target : asked.target.slice(0, mark);
-    const request = { ...asked, params };
+    const token = params.get("token");
+    const request = { ...asked, params, ...(token ? { authorization: bearer(token) } : {}) };
     if (path.startsWith("/v1/")) return await routeV1(request, services);
     const { agent } = services.options;
     if (path === "/" && agent) return GREETING;

@@ -7,9 +7,9 @@ import { Activity } from "../../base/worker/activity.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { NodeState } from "../../base/worker/node_state.ts";
 import type { WorkerScope } from "../../base/worker/worker_scope.ts";
-import type { CatalogNode } from "../../core/dns/answer.ts";
-import type { Lookup, LookupAnswer } from "../nameserver/api.ts";
-import type { FromHttpWorker, OpenHttp, ToHttpWorker } from "./api.ts";
+import { Callee, Caller, type ToCallee } from "../../base/worker/channel.ts";
+import type { CatalogMethods } from "../nameserver/api.ts";
+import type { FromHttpWorker, OpenHttp, SupervisorMethods, ToHttpWorker } from "./api.ts";
 import { AntiEntropy } from "../../app/agent/anti_entropy.ts";
 import { Catalog } from "../../app/agent/catalog.ts";
 import { PoolClient } from "../../drivers/membership/client.ts";
@@ -22,8 +22,10 @@ import { EventLog } from "../../app/agent/event_log.ts";
 import { LocalNodes, type NodeSource, RemoteNodes, serverAccess } from "../../app/agent/nodes.ts";
 import { Users } from "../../app/users/users.ts";
 import { Backups } from "../../app/database/backups.ts";
+import { WriteQueue } from "../../app/database/write_queue.ts";
 import { newCounters } from "../../app/database/counters.ts";
 import { Database } from "../../app/database/database.ts";
+import { batchWriter } from "../rqlite/queue.ts";
 import { type HttpServer, serveHttp } from "../http/server.ts";
 import { serveForwarded } from "./forwarded.ts";
 import { route, takesStream } from "./router.ts";
@@ -61,7 +63,9 @@ function open(message: OpenHttp): void {
   };
   const catalog = new Catalog(parts);
   const agent = agentOf(message);
-  const made: Services = { ...parts, database: new Database(parts), catalog, agent, log };
+  const data = { ...parts, database: new Database(parts) };
+  const queue = new WriteQueue(options.writeQueue, batchWriter(data), log);
+  const made: Services = { ...data, queue, catalog, agent, log };
   replica.onDatabaseReplaced = () => (readers.reopen(), catalog.changed());
   replica.onCatalogChanged = () => catalog.changed();
   if (agent) openAgent(made, agent);
@@ -94,8 +98,10 @@ function openAgent({ catalog, state, replica }: Services, agent: Agent): void {
   antiEntropy = new AntiEntropy({ agent, access, log });
 }
 
-/** Tasks of the supervisor that are waited for. */
-const asked = new Map<number, PromiseWithResolvers<void>>();
+const supervisor = new Caller<SupervisorMethods>(
+  { postMessage: (message) => scope.postMessage(message) },
+  { callee: "the supervisor" },
+);
 
 function agentOf({ options, membership }: OpenHttp): Agent | undefined {
   if (!options.agent || !membership) return undefined;
@@ -106,13 +112,7 @@ function agentOf({ options, membership }: OpenHttp): Agent | undefined {
     options: options.agent,
     pool,
     events,
-    askSupervisor: async (task) => {
-      const ref = asked.size === 0 ? 1 : Math.max(...asked.keys()) + 1;
-      const waiting = Promise.withResolvers<void>();
-      asked.set(ref, waiting);
-      scope.postMessage({ k: "ask", ref, task });
-      await waiting.promise;
-    },
+    askSupervisor: (task) => supervisor.call(task, {}),
   };
 }
 
@@ -124,30 +124,16 @@ function setMeta(meta: Readonly<Record<string, string>>): void {
   antiEntropy?.soon();
 }
 
-function onDone({ ref, error }: Extract<ToHttpWorker, { k: "done" }>): void {
-  const waiting = asked.get(ref);
-  asked.delete(ref);
-  if (error === undefined) waiting?.resolve();
-  else waiting?.reject(new Error(error));
-}
-
 /** Answers the questions of the name server. */
 function answerLookups(port: MessagePort): void {
-  port.onmessage = async ({ data: { ref, what, name } }: MessageEvent<Lookup>) => {
-    if (!nodeSource) return;
-    const answer = await lookUp(nodeSource, what, name).then(
-      (nodes): LookupAnswer => ({ ref, nodes }),
-      (error): LookupAnswer => ({ ref, error: messageOf(error) }),
-    );
-    port.postMessage(answer);
-  };
-}
-
-async function lookUp(source: NodeSource, what: Lookup["what"], name: string): Promise<readonly CatalogNode[]> {
-  if (what === "nodes") return await source.nodes();
-  if (what === "servers") return await source.servers();
-  const node = await source.node(name);
-  return node ? [node] : [];
+  const source = nodeSource;
+  if (!source) return;
+  const callee = new Callee<CatalogMethods>(port, {
+    node: ({ name }) => source.node(name),
+    nodes: () => source.nodes(),
+    servers: () => source.servers(),
+  });
+  port.onmessage = ({ data }: MessageEvent<ToCallee<CatalogMethods>>) => callee.take(data);
 }
 
 /** Loaded where it is wanted, in client agents alone. */
@@ -157,6 +143,7 @@ async function startNameServer(port: MessagePort): Promise<void> {
 }
 
 async function shutdown(): Promise<void> {
+  await services?.queue.close(SHUTDOWN_MS / 2);
   await Promise.race([server?.shutdown(), new Promise((resolve) => setTimeout(resolve, SHUTDOWN_MS))]);
   services?.readers.close();
   scope.postMessage({ k: "stopped" });
@@ -174,7 +161,7 @@ export function serve(line: WorkerScope<ToHttpWorker, FromHttpWorker>): void {
     else if (data.k === "names") startNameServer(data.port);
     else if (data.k === "users") services?.users?.replace(data.users);
     else if (data.k === "meta") setMeta(data.meta);
-    else if (data.k === "done") onDone(data);
+    else if (data.k === "answer") supervisor.settle(data);
     else shutdown();
   };
 }

@@ -10,6 +10,7 @@ import type { Database } from "../../app/database/database.ts";
 import type { Readers } from "../../app/database/readers.ts";
 import type { ReplicaClient } from "../../app/database/replica_client.ts";
 import type { Users } from "../../app/users/users.ts";
+import type { WriteQueue } from "../../app/database/write_queue.ts";
 import type { Activity } from "../../base/worker/activity.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
@@ -26,6 +27,7 @@ export interface Services {
   readonly readers: Readers;
   readonly database: Database;
   readonly backups: Backups;
+  readonly queue: WriteQueue;
   /** Counts the bytes of long answers. */
   readonly answers: AnswerBudget;
   readonly catalog: Catalog;

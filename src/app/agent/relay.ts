@@ -8,15 +8,14 @@
 import { joinAddress } from "../../base/codec/address.ts";
 import type { MemberRecord } from "../../drivers/membership/api.ts";
 import type { ForwardedResponse, FromHttp, LeaderInfo, ReplicaMethods, ToHttp } from "../../drivers/replica/api.ts";
-import { Calls, type DescribedError, describeFailure } from "../../drivers/replica/calls.ts";
+import { Callee, type DescribedError, type Methods } from "../../base/worker/channel.ts";
+import { describeFailure } from "../../drivers/replica/call_failure.ts";
 import { decodeResponse } from "../../drivers/replica/forwarded.ts";
 import { type CallOptions, NotSentError, RemoteError, RpcClient } from "../../drivers/transport/rpc.ts";
 import { type Hello, PROTOCOL_VERSION } from "../../drivers/transport/wire.ts";
 import { jitter, pause } from "../../base/worker/backoff.ts";
 import { NodeState } from "../../base/worker/node_state.ts";
 
-/** All calls come from the one HTTP part that a client agent has. */
-const HTTP = 1;
 const CONNECT_TIMEOUT_MS = 3000;
 const ANSWER_BYTES_MAX = 512 * 1024 * 1024;
 /** While there is no leader, a request is held for so long, and the servers are asked again with these pauses. */
@@ -25,6 +24,8 @@ const HOLD_PAUSE_MS = 100;
 const HOLD_PAUSE_MS_MAX = 1600;
 /** Another server takes over now and then, so that load follows servers that come. */
 const REBALANCE_MS = 150_000;
+
+const NO_REPLICA = "this is a client agent";
 
 /** What this agent says of itself to servers. */
 export interface RelayOptions {
@@ -36,6 +37,9 @@ export interface RelayOptions {
 /** There is no server to ask. */
 class NoServerError extends Error {}
 
+/** Only a replica can do it. */
+class NoReplicaError extends Error {}
+
 /** Hands requests to servers. */
 export class Relay {
   readonly #port: MessagePort;
@@ -43,12 +47,13 @@ export class Relay {
   readonly #rpc: RpcClient;
   /** Cluster addresses, the one in use first. */
   #servers: string[] = [];
-  readonly #calls = new Calls(described);
+  readonly #callee: Callee<ReplicaMethods>;
   readonly #timer: ReturnType<typeof setInterval>;
 
   /** @param port Carries FromHttp in and ToHttp out. */
   constructor(port: MessagePort, state: SharedArrayBuffer, { nodeId, version, apiUrl }: RelayOptions) {
     this.#port = port;
+    this.#callee = new Callee(port, this.#methods(), described);
     this.#state = new NodeState(state);
     const hello: Hello = {
       protocol: PROTOCOL_VERSION,
@@ -97,43 +102,37 @@ export class Relay {
   #onMessage(message: FromHttp): void {
     switch (message.k) {
       case "call":
-        return void this.#answer(message);
       case "cancel":
-        return this.#calls.cancel(HTTP, message.ref);
+        return this.#callee.take(message);
       case "propose":
         return this.#tell({
           k: "refused",
-          items: message.refs.map((ref) => ({ ref, code: "not_leader", message: "this is a client agent" })),
+          items: message.refs.map((ref) => ({ ref, code: "not_leader", message: NO_REPLICA })),
         });
-      case "reads":
-        return this.#tell({
-          k: "readIndices",
-          refs: message.refs,
-          error: "this is a client agent",
-          code: "not_leader",
-        });
-      case "served":
+      case "answer": // nothing is asked of HTTP here
         return;
     }
   }
 
-  async #answer({ ref, method, params }: Extract<FromHttp, { k: "call" }>): Promise<void> {
-    this.#tell(await this.#calls.answer(HTTP, ref, (over) => this.#call(method, params, over)));
-  }
-
-  async #call(method: keyof ReplicaMethods, params: unknown, over: Promise<void>): Promise<unknown> {
-    switch (method) {
-      case "forward":
-        return await this.#forward(params as ReplicaMethods["forward"]["params"], over); // of this process
-      case "counters":
-        return {};
-      case "status":
-        return { servers: this.#servers };
-      case "leaderReachable":
-        return await this.#reachable(params as ReplicaMethods["leaderReachable"]["params"]);
-      default:
-        throw new RemoteError(`a client agent has no "${method}"`);
-    }
+  #methods(): Methods<ReplicaMethods> {
+    const absent = (method: keyof ReplicaMethods) => () => {
+      throw new RemoteError(`a client agent has no "${method}"`);
+    };
+    return {
+      confirm() {
+        throw new NoReplicaError();
+      },
+      forward: (params, { over }) => this.#forward(params, over),
+      counters: () => ({}),
+      status: () => ({ servers: this.#servers }),
+      leaderReachable: (params) => this.#reachable(params),
+      nodes: absent("nodes"),
+      remove: absent("remove"),
+      transfer: absent("transfer"),
+      snapshot: absent("snapshot"),
+      verify: absent("verify"),
+      caughtUp: absent("caughtUp"),
+    };
   }
 
   async #forward(
@@ -199,5 +198,6 @@ function serverAddr({ addr, port, tags }: MemberRecord): string {
 }
 
 function described(error: unknown): DescribedError {
-  return error instanceof NoServerError ? { error: "no known servers", code: "no_servers" } : describeFailure(error);
+  if (error instanceof NoServerError) return { error: "no known servers", code: "no_servers" };
+  return error instanceof NoReplicaError ? { error: NO_REPLICA, code: "not_leader" } : describeFailure(error);
 }

@@ -3,7 +3,8 @@
  * as quickly as they are taken.
  * @module
  */
-import type { BackupOptions, FromBackup, ToBackup } from "../../drivers/backup/api.ts";
+import { Caller, type ToCaller } from "../../base/worker/channel.ts";
+import type { BackupMethods, BackupOptions } from "../../drivers/backup/api.ts";
 
 /** A backup on its way. */
 export interface BackupInPieces {
@@ -13,16 +14,12 @@ export interface BackupInPieces {
   readonly pieces: AsyncIterable<Uint8Array>;
 }
 
-/** A message without the reference that it gets here. */
-type Question = ToBackup extends infer M ? M extends ToBackup ? Omit<M, "ref"> : never : never;
-
 /** Makes backups. */
 export class Backups {
-  readonly #line = Promise.withResolvers<MessagePort>();
+  /** Present once the Worker runs. */
+  readonly #caller = Promise.withResolvers<Caller<BackupMethods>>();
   readonly #wake: () => void;
-  readonly #calls = new Map<number, PromiseWithResolvers<FromBackup["result"]>>();
   #isAwake = false;
-  #nextRef = 1;
 
   /** @param wake Has the Worker started. */
   constructor(wake: () => void) {
@@ -31,13 +28,9 @@ export class Backups {
 
   /** The line to the Worker. */
   connect(port: MessagePort): void {
-    port.onmessage = ({ data: { ref, result, error } }: MessageEvent<FromBackup>) => {
-      const call = this.#calls.get(ref);
-      this.#calls.delete(ref);
-      if (error === undefined) call?.resolve(result);
-      else call?.reject(new Error(error));
-    };
-    this.#line.resolve(port);
+    const caller = new Caller<BackupMethods>(port, { callee: "the backup Worker" });
+    port.onmessage = ({ data }: MessageEvent<ToCaller>) => caller.settle(data);
+    this.#caller.resolve(caller);
   }
 
   /**
@@ -45,30 +38,22 @@ export class Backups {
    * @throws {Error} Why it cannot be made, for people.
    */
   async open(options: BackupOptions): Promise<BackupInPieces> {
-    const of = this.#nextRef;
-    const length = await this.#ask({ k: "open", options });
-    return { length: typeof length === "number" ? length : undefined, pieces: this.#pieces(of) };
-  }
-
-  async *#pieces(of: number): AsyncGenerator<Uint8Array> {
-    try {
-      for (;;) {
-        const piece = await this.#ask({ k: "read", of });
-        if (!(piece instanceof Uint8Array)) return;
-        yield piece;
-      }
-    } finally {
-      await this.#ask({ k: "close", of });
-    }
-  }
-
-  async #ask(question: Question): Promise<FromBackup["result"]> {
-    const ref = this.#nextRef++;
     if (!this.#isAwake) this.#wake();
     this.#isAwake = true;
-    const call = Promise.withResolvers<FromBackup["result"]>();
-    this.#calls.set(ref, call);
-    (await this.#line.promise).postMessage({ ...question, ref });
-    return await call.promise;
+    const caller = await this.#caller.promise;
+    const { id, length } = await caller.call("open", options);
+    return { length, pieces: piecesOf(caller, id) };
+  }
+}
+
+async function* piecesOf(caller: Caller<BackupMethods>, id: number): AsyncGenerator<Uint8Array> {
+  try {
+    for (;;) {
+      const piece = await caller.call("read", { id });
+      if (!piece) return;
+      yield piece;
+    }
+  } finally {
+    await caller.call("close", { id });
   }
 }

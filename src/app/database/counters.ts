@@ -21,7 +21,11 @@ export function newCounters(): Counters {
     user_reaps: 0,
     backups: 0,
     loads: 0,
+    queued_executions: 0,
+    queued_executions_wait_timeout: 0,
+    boots: 0,
     running: 0,
+    body_bytes: 0,
   };
 }
 
@@ -46,6 +50,11 @@ export interface Counters {
   user_reaps: number;
   backups: number;
   loads: number;
+  queued_executions: number;
+  queued_executions_wait_timeout: number;
+  boots: number;
   /** Requests under way. */
   running: number;
+  /** Bytes of large bodies in memory. */
+  body_bytes: number;
 }

@@ -220,6 +220,15 @@ export class Database {
   }
 }
 
+/**
+ * The statements, where nothing forbids them.
+ * @throws {RequestError} When a pragma is not for clients.
+ */
+export function checkStatements(statements: readonly BoundStatement[]): readonly BoundStatement[] {
+  allowed(statements);
+  return statements;
+}
+
 /** Statements as they are run: with the names of the catalog as they are stored. */
 function allowed(statements: readonly BoundStatement[]): readonly BoundStatement[] {
   return statements.map((statement) => {

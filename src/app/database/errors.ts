@@ -37,6 +37,16 @@ export class LoadError extends Error {
   override readonly name = "LoadError";
 }
 
+/** No leader is known. Nothing was done. */
+export class NoLeaderError extends Error {
+  /** Always `NoLeaderError`. */
+  override readonly name = "NoLeaderError";
+
+  constructor() {
+    super("leader not found");
+  }
+}
+
 /** Only the leader can do it, and this node does not lead. Nothing was done. */
 export class NotLeaderError extends Error {
   /** Always `NotLeaderError`. */

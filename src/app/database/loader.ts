@@ -40,7 +40,8 @@ export async function loadFile(pieces: AsyncIterable<Uint8Array>, doStep: DoLoad
     await Promise.all(underWay);
     if (failure !== undefined) throw failure;
   } catch (error) {
-    doStep({ k: "drop", id }).catch(() => {}); // the next load removes them, too
+    // Behind the parts that are under way, which would make the table anew; the next load removes them, too.
+    Promise.all(underWay).then(() => doStep({ k: "drop", id })).catch(() => {});
     throw new RequestError(`nothing was loaded: ${messageOf(error)}`);
   }
   await doStep({ k: "install", id, size });

@@ -1,10 +1,12 @@
 /**
- * This Worker's end of the line to the replica and the writer: writes in batches, outcomes matched by number.
+ * This Worker's end of the line to the replica and the writer.
  *
  * What arrives within one turn of the event loop leaves in one message, so that a message between Workers carries more
- * the more there is to do.
+ * the more there is to do. Reads that wait for a confirmation share one call. Writes are packed and keep numbers of their
+ * own: a command goes to the replica while its outcome comes from the writer, many of them in one message.
  * @module
  */
+import { type Call, Callee, Caller } from "../../base/worker/channel.ts";
 import { RemoteClock } from "../../base/worker/clock.ts";
 import { Deadlines } from "../../base/worker/deadlines.ts";
 import { pack } from "../../base/codec/packed.ts";
@@ -12,9 +14,11 @@ import type {
   ForwardedRequest,
   ForwardedResponse,
   FromHttp,
+  HttpMethods,
   LeaderInfo,
   Refused,
   ReplicaMethods,
+  ServedResponse,
   ToHttp,
 } from "../../drivers/replica/api.ts";
 import type { Member } from "../../core/raft/message.ts";
@@ -49,8 +53,11 @@ export type Serve = (
   over: Promise<void>,
 ) => Promise<{ response: ForwardedResponse; held?: HeldAnswer }>;
 
-interface Waiting<T> {
-  resolve(value: T): void;
+/** A read that waits for its confirmation. */
+interface Read {
+  readonly timeoutMs: number;
+  readonly byRound: boolean;
+  resolve(how: { readonly byLease: boolean }): void;
   reject(error: Error): void;
 }
 
@@ -69,25 +76,29 @@ export class ReplicaClient {
   /** Servers of the configuration in force. */
   members: readonly Member[] = [];
   readonly #replica: MessagePort;
-  readonly #serve: Serve;
+  readonly #caller: Caller<ReplicaMethods>;
+  readonly #callee: Callee<HttpMethods>;
   readonly #answers: AnswerBudget;
   readonly #writes = new Map<number, (result: WriteResult) => void>();
   readonly #deadlines = new Deadlines();
-  readonly #calls = new Map<number, Waiting<unknown>>();
-  readonly #reads = new Map<number, Waiting<{ readonly byLease: boolean }>>();
-  /** For requests of other nodes under way, how to say that nobody waits for the answer. */
-  readonly #served = new Map<number, () => void>();
+  readonly #reads = new Set<Read>();
   /** Long answers on their way to other nodes. */
   readonly #held = new Map<number, HeldAnswer>();
   #outbox: { readonly ref: number; readonly body: Uint8Array; readonly render: number }[] = [];
-  #readOutbox: { readonly ref: number; readonly timeoutMs: number; readonly byRound: boolean }[] = [];
+  #readOutbox: Read[] = [];
   #flushDue = false;
   #nextRef = 1;
 
   constructor(ports: { replica: MessagePort; writer: MessagePort }, serve: Serve, answers: AnswerBudget) {
     this.#answers = answers;
     this.#replica = ports.replica;
-    this.#serve = serve;
+    this.#caller = new Caller(ports.replica, {
+      callee: "the replica",
+      failure: (message, code) => new ReplicaError(message, code),
+    });
+    this.#callee = new Callee<HttpMethods>(ports.replica, {
+      serve: async (request, call) => this.#served(await serve(request, call.over), call),
+    });
     ports.replica.onmessage = ({ data }: MessageEvent<ToHttp>) => this.#onReplica(data);
     ports.writer.onmessage = ({ data }: MessageEvent<Outcomes | CatalogChanged>) => {
       if (data.k === "outcomes") this.#onOutcomes(data);
@@ -126,11 +137,19 @@ export class ReplicaClient {
    */
   confirmRead(timeoutMs: number, { byRound } = { byRound: true }): Promise<{ readonly byLease: boolean }> {
     return new Promise((resolve, reject) => {
-      const ref = this.#nextRef++;
-      const limit = this.#deadlines.start(timeoutMs, () => this.#settleRead(ref, { error: "timeout waiting for fsm" }));
+      const limit = this.#deadlines.start(timeoutMs, () => {
+        this.#reads.delete(read);
+        reject(new ReplicaError("timeout waiting for fsm", "failed"));
+      });
       const clear = () => this.#deadlines.remove(limit);
-      this.#reads.set(ref, { resolve: (how) => (clear(), resolve(how)), reject: (error) => (clear(), reject(error)) });
-      this.#readOutbox.push({ ref, timeoutMs, byRound });
+      const read: Read = {
+        timeoutMs,
+        byRound,
+        resolve: (how) => (clear(), resolve(how)),
+        reject: (error) => (clear(), reject(error)),
+      };
+      this.#reads.add(read);
+      this.#readOutbox.push(read);
       this.#schedule();
     });
   }
@@ -159,15 +178,23 @@ export class ReplicaClient {
     if (this.#readOutbox.length > 0) {
       const reads = this.#readOutbox;
       this.#readOutbox = [];
-      const message: FromHttp = {
-        k: "reads",
-        refs: reads.map(({ ref }) => ref),
-        timeoutMs: Math.max(...reads.map(({ timeoutMs }) => timeoutMs)), // each has its own limit here
-        byRound: reads.some(({ byRound }) => byRound),
-        nowMs: performance.now(),
-      };
-      this.#replica.postMessage(message);
+      this.#confirm(reads);
     }
+  }
+
+  /** One call for all: each has its own time limit here. */
+  #confirm(reads: readonly Read[]): void {
+    const confirmed = this.#caller.call("confirm", {
+      timeoutMs: Math.max(...reads.map(({ timeoutMs }) => timeoutMs)),
+      byRound: reads.some(({ byRound }) => byRound),
+      nowMs: performance.now(),
+    });
+    confirmed.then(({ byLease, aheadMs }) => {
+      if (aheadMs !== undefined) this.clock.heard(aheadMs);
+      for (const read of reads) if (this.#reads.delete(read)) read.resolve({ byLease });
+    }, (error) => {
+      for (const read of reads) if (this.#reads.delete(read)) read.reject(error);
+    });
   }
 
   /**
@@ -179,12 +206,7 @@ export class ReplicaClient {
     params: ReplicaMethods[M]["params"],
     over?: Promise<void>,
   ): Promise<ReplicaMethods[M]["result"]> {
-    return new Promise((resolve, reject) => {
-      const ref = this.#nextRef++;
-      this.#calls.set(ref, { resolve: (value) => resolve(value as ReplicaMethods[M]["result"]), reject });
-      this.#post({ k: "call", ref, method, params });
-      over?.then(() => this.#calls.has(ref) && this.#post({ k: "cancel", ref }));
-    });
+    return this.#caller.call(method, params, { over });
   }
 
   #onOutcomes({ outcomes }: Outcomes): void {
@@ -203,24 +225,14 @@ export class ReplicaClient {
       case "refused":
         for (const refused of message.items) this.#settle(refused.ref, { k: "refused", refused });
         return;
-      case "answer": {
-        const call = this.#calls.get(message.ref);
-        this.#calls.delete(message.ref);
-        if (message.error !== undefined) call?.reject(new ReplicaError(message.error, message.code ?? "failed"));
-        else call?.resolve(message.result);
-        return;
-      }
-      case "readIndices":
-        if (message.aheadMs !== undefined) this.clock.heard(message.aheadMs);
-        for (const ref of message.refs) this.#settleRead(ref, message);
-        return;
-      case "serve":
-        return void this.#serveOne(message);
-      case "serveOver":
-        return this.#served.get(message.ref)?.();
+      case "answer":
+        return this.#caller.settle(message);
+      case "call":
+      case "cancel":
+        return this.#callee.take(message);
       case "sent":
-        this.#held.get(message.ref)?.release();
-        return void this.#held.delete(message.ref);
+        this.#held.get(message.held)?.release();
+        return void this.#held.delete(message.held);
       case "databaseReplaced":
         return this.onDatabaseReplaced();
       case "leader":
@@ -232,27 +244,11 @@ export class ReplicaClient {
     }
   }
 
-  async #serveOne({ ref, request }: Extract<ToHttp, { k: "serve" }>): Promise<void> {
-    const over = Promise.withResolvers<void>();
-    this.#served.set(ref, over.resolve);
-    const { response, held } = await this.#serve(request, over.promise);
-    this.#served.delete(ref);
-    if (held) this.#held.set(ref, held);
-    const message: FromHttp = { k: "served", ref, response };
-    this.#replica.postMessage(
-      message,
-      held && response.body.buffer instanceof ArrayBuffer ? [response.body.buffer] : [],
-    );
-  }
-
-  #post(message: FromHttp): void {
-    this.#replica.postMessage(message);
-  }
-
-  #settleRead(ref: number, { error, code, byLease = false }: Partial<Extract<ToHttp, { k: "readIndices" }>>): void {
-    const read = this.#reads.get(ref);
-    this.#reads.delete(ref);
-    if (error !== undefined) read?.reject(new ReplicaError(error, code ?? "failed"));
-    else read?.resolve({ byLease });
+  /** An answer for another node; a long one is kept until it has left, and moves instead of being copied. */
+  #served({ response, held }: Awaited<ReturnType<Serve>>, { ref, transfer }: Call): ServedResponse {
+    if (!held) return { response };
+    this.#held.set(ref, held);
+    if (response.body.buffer instanceof ArrayBuffer) transfer.push(response.body.buffer);
+    return { response, held: ref };
   }
 }

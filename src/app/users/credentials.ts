@@ -9,12 +9,8 @@ export type Credentials =
   | { readonly kind: "password"; readonly username: string; readonly password: string }
   | { readonly kind: "token"; readonly token: string };
 
-/**
- * Reads the value of an Authorization header; undefined where it says nothing that can be used.
- * @param token One that came in another place, and counts instead.
- */
-export function parseCredentials(authorization: string, token = ""): Credentials | undefined {
-  if (token !== "") return { kind: "token", token };
+/** Reads the value of an Authorization header; undefined where it says nothing that can be used. */
+export function parseCredentials(authorization: string): Credentials | undefined {
   const match = /^(\w+) +(\S+)$/.exec(authorization);
   if (!match) return undefined;
   const scheme = match[1].toLowerCase();

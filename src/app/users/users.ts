@@ -20,8 +20,6 @@ import { EVERYBODY, type User } from "./user.ts";
 export interface Shown {
   /** Value of the header; empty for none. */
   readonly authorization: string;
-  /** A token that came in another place; empty for none. */
-  readonly token: string;
   /** Address of the client; empty where it is not known. */
   readonly address: string;
 }
@@ -103,7 +101,7 @@ export class Users {
     const book = this.#book;
     const needed = permissions.filter((permission) => !book.everybody.has(permission));
     if (needed.length === 0) return ALLOWED;
-    const credentials = parseCredentials(shown.authorization, shown.token);
+    const credentials = parseCredentials(shown.authorization);
     if (!credentials) return UNKNOWN;
     const found = credentials.kind === "token"
       ? await this.#byTokenIn(book, credentials, shown.address)

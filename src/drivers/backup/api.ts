@@ -9,7 +9,7 @@ export interface OpenBackups {
   readonly path: string;
   /** Path of the SQLite library. */
   readonly library: string;
-  /** Carries {@linkcode ToBackup} in and {@linkcode FromBackup} out. */
+  /** Carries calls of {@linkcode BackupMethods}. */
   readonly port: MessagePort;
 }
 
@@ -25,19 +25,19 @@ export interface BackupOptions {
   readonly tables?: readonly string[];
 }
 
-/** To the Worker; each is answered. */
-export type ToBackup =
-  /** Makes a backup. The result is its length in bytes, or null where it is not known. */
-  | { readonly k: "open"; readonly ref: number; readonly options: BackupOptions }
-  /** The next piece of the backup that was opened with the reference `of`; null behind the last. */
-  | { readonly k: "read"; readonly ref: number; readonly of: number }
-  /** Lets go of it. */
-  | { readonly k: "close"; readonly ref: number; readonly of: number };
+/** What the Worker can be asked; errors are for people. */
+export interface BackupMethods {
+  /** Makes a backup. */
+  open: { params: BackupOptions; result: OpenedBackup };
+  /** The next piece of a backup; null behind the last. */
+  read: { params: { id: number }; result: Uint8Array<ArrayBuffer> | null };
+  /** Lets go of a backup. */
+  close: { params: { id: number }; result: void };
+}
 
-/** From the Worker. */
-export interface FromBackup {
-  readonly ref: number;
-  readonly result?: number | Uint8Array<ArrayBuffer> | null;
-  /** For people. */
-  readonly error?: string;
+/** A backup to be read. */
+export interface OpenedBackup {
+  readonly id: number;
+  /** Its bytes; undefined where they are not known. */
+  readonly length: number | undefined;
 }

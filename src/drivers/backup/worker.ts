@@ -3,11 +3,11 @@
  * folder of the database, where a backup lies while it is handed out, and SQLite's library.
  * @module
  */
-import { messageOf } from "../../base/codec/error_text.ts";
+import { Callee, type Methods, type ToCallee } from "../../base/worker/channel.ts";
 import { workerScope } from "../../base/worker/worker_scope.ts";
 import { Database, runOnce, STORED_BYTES_MAX } from "../libsqlite/driver.ts";
 import { removeDatabase } from "../sqlite/snapshot_file.ts";
-import type { BackupOptions, FromBackup, OpenBackups, ToBackup } from "./api.ts";
+import type { BackupMethods, BackupOptions, OpenBackups } from "./api.ts";
 import { copyForUsers } from "./copy.ts";
 import { dumpSql } from "./dump.ts";
 
@@ -93,35 +93,33 @@ function clean(directory: string): void {
   }
 }
 
+function methodsOf(source: Source, directory: string): Methods<BackupMethods> {
+  const backups = new Map<number, OpenBackup>();
+  return {
+    open(options, { ref: id }) {
+      if (backups.size >= BACKUPS_MAX) throw new Error(`${BACKUPS_MAX} backups are being made: try again later`);
+      const backup = openBackup(source, `${directory}/backup-${id}.sqlite`, options);
+      backups.set(id, backup);
+      return { id, length: backup.length };
+    },
+    async read({ id }, { transfer }) {
+      const next = await backups.get(id)?.pieces.next();
+      if (!next || next.done) return null;
+      transfer.push(next.value.buffer);
+      return next.value;
+    },
+    async close({ id }) {
+      const backup = backups.get(id);
+      backups.delete(id);
+      await backup?.pieces.return?.();
+      if (backup) removeDatabase(backup.file);
+    },
+  };
+}
+
 workerScope<OpenBackups, never>().onmessage = ({ data: { port, ...source } }) => {
   const directory = source.path.slice(0, source.path.lastIndexOf("/"));
-  const backups = new Map<number, OpenBackup>();
   clean(directory);
-
-  const answer = async (message: ToBackup): Promise<FromBackup["result"]> => {
-    if (message.k === "open") {
-      if (backups.size >= BACKUPS_MAX) throw new Error(`${BACKUPS_MAX} backups are being made: try again later`);
-      const backup = openBackup(source, `${directory}/backup-${message.ref}.sqlite`, message.options);
-      backups.set(message.ref, backup);
-      return backup.length ?? null;
-    }
-    const backup = backups.get(message.of);
-    if (message.k === "read") {
-      const next = await backup?.pieces.next();
-      return next?.value ?? null;
-    }
-    backups.delete(message.of);
-    await backup?.pieces.return?.();
-    if (backup) removeDatabase(backup.file);
-    return null;
-  };
-  port.onmessage = async ({ data }: MessageEvent<ToBackup>) => {
-    let reply: FromBackup;
-    try {
-      reply = { ref: data.ref, result: await answer(data) };
-    } catch (error) {
-      reply = { ref: data.ref, error: messageOf(error) };
-    }
-    port.postMessage(reply, reply.result instanceof Uint8Array ? [reply.result.buffer] : []); // handed over, not copied
-  };
+  const callee = new Callee(port, methodsOf(source, directory));
+  port.onmessage = ({ data }: MessageEvent<ToCallee<BackupMethods>>) => callee.take(data);
 };

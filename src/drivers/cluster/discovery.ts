@@ -3,6 +3,7 @@
  * the last status heard.
  * @module
  */
+import { Caller } from "../../base/worker/channel.ts";
 import type { DiscoveryMethods, FromDiscovery, LeaderRecord, ToDiscovery } from "../discovery/api.ts";
 
 /** A question that the Worker has not answered by then is given up; its own limits are shorter. */
@@ -11,21 +12,16 @@ const CALL_TIMEOUT_MS = 60_000;
 /** Asks the discovery Worker. */
 export class Discovery {
   readonly #port: MessagePort;
-  readonly #calls = new Map<number, PromiseWithResolvers<unknown>>();
-  #nextRef = 1;
+  readonly #caller: Caller<DiscoveryMethods>;
   #status: Readonly<Record<string, unknown>> = {};
 
   /** @param port Owned from now on. */
   constructor(port: MessagePort) {
     this.#port = port;
+    this.#caller = new Caller(port, { callee: "discovery", timeoutMs: CALL_TIMEOUT_MS });
     port.onmessage = ({ data }: MessageEvent<FromDiscovery>) => {
-      if (data.k === "status") {
-        this.#status = data.status;
-        return;
-      }
-      const call = this.#calls.get(data.ref);
-      if (data.error === undefined) call?.resolve(data.result);
-      else call?.reject(new Error(data.error));
+      if (data.k === "answer") this.#caller.settle(data);
+      else this.#status = data.status;
     };
   }
 
@@ -39,25 +35,12 @@ export class Discovery {
     method: M,
     params: DiscoveryMethods[M]["params"],
   ): Promise<DiscoveryMethods[M]["result"]> {
-    const ref = this.#nextRef++;
-    const call = Promise.withResolvers<unknown>();
-    this.#calls.set(ref, call);
-    const timer = setTimeout(() => call.reject(new Error("discovery does not answer")), CALL_TIMEOUT_MS);
-    try {
-      this.#tell({ k: "call", ref, method, params });
-      return await call.promise as DiscoveryMethods[M]["result"]; // the Worker's own answer to this method
-    } finally {
-      clearTimeout(timer);
-      this.#calls.delete(ref);
-    }
+    return await this.#caller.call(method, params);
   }
 
   /** This node leads and is to be reported as `record`; or it leads no more. */
   lead(record: LeaderRecord | null): void {
-    this.#tell({ k: "leading", record });
-  }
-
-  #tell(message: ToDiscovery): void {
+    const message: ToDiscovery = { k: "leading", record };
     this.#port.postMessage(message);
   }
 }

@@ -8,7 +8,14 @@
  * @module
  */
 import { joinAddress } from "../../base/codec/address.ts";
-import type { FromMembership, MemberRecord, MembershipEvent, ToMembership } from "../membership/api.ts";
+import { Caller } from "../../base/worker/channel.ts";
+import type {
+  FromMembership,
+  MemberRecord,
+  MembershipEvent,
+  MembershipMethods,
+  ToMembership,
+} from "../membership/api.ts";
 import type { CoreStatus } from "../../core/raft/effects.ts";
 import type { Member, NodeId } from "../../core/raft/message.ts";
 import { Progress } from "./progress.ts";
@@ -36,23 +43,20 @@ export interface PoolParts {
 export class Pool {
   readonly #parts: PoolParts;
   readonly #progress: Progress;
+  readonly #membership: Caller<MembershipMethods>;
   #servers: readonly MemberRecord[] = [];
   /** Ids of members that the pool has forgotten: failed or gone for longer than the reconnect timeout. */
   readonly #reaped = new Set<string>();
   readonly #timer: ReturnType<typeof setInterval>;
-  readonly #answers = new Map<number, (members: readonly MemberRecord[]) => void>();
-  #nextRef = 1;
   #isBusy = false;
 
   constructor(parts: PoolParts) {
     this.#parts = parts;
     this.#progress = new Progress(parts.log);
+    this.#membership = new Caller(parts.port, { callee: "the pool" });
     parts.port.onmessage = ({ data }: MessageEvent<FromMembership>) => {
-      if (data.k === "event") this.#onEvent(data.event);
-      if (data.k !== "answer") return;
-      // `members` is all that is asked here, and cannot fail.
-      this.#answers.get(data.ref)?.(Array.isArray(data.result) ? data.result : []);
-      this.#answers.delete(data.ref);
+      if (data.k === "answer") this.#membership.settle(data);
+      else if (data.k === "event") this.#onEvent(data.event);
     };
     this.#timer = setInterval(() => this.#refresh(), COMPARE_MS);
     this.#refresh();
@@ -83,12 +87,7 @@ export class Pool {
   }
 
   async #refresh(): Promise<void> {
-    const members = await new Promise<readonly MemberRecord[]>((resolve) => {
-      const ref = this.#nextRef++;
-      this.#answers.set(ref, resolve);
-      const message: ToMembership = { k: "call", ref, method: "members", params: {} };
-      this.#parts.port.postMessage(message);
-    });
+    const members = await this.#membership.call("members", {}); // cannot fail
     const before = this.#servers.map((member) => `${member.tags.id} ${member.status} ${addrOf(member)}`).join();
     this.#servers = members.filter(({ tags }) => tags.role === "consul" && tags.id !== undefined);
     if (this.#servers.map((member) => `${member.tags.id} ${member.status} ${addrOf(member)}`).join() !== before) {

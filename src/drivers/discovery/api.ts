@@ -5,6 +5,7 @@
  * the program prints them.
  * @module
  */
+import type { ToCallee, ToCaller } from "../../base/worker/channel.ts";
 
 /** How nodes find each other (Q16.1 to Q16.5). */
 export type DiscoveryOptions = DnsOptions | SrvOptions | ConsulOptions | EtcdOptions;
@@ -135,10 +136,10 @@ export interface OpenDiscovery {
 
 /** From the replica, through its port. */
 export type ToDiscovery =
-  | { readonly k: "call"; readonly ref: number; readonly method: keyof DiscoveryMethods; readonly params: unknown }
+  | ToCallee<DiscoveryMethods>
   | { readonly k: "leading"; readonly record: LeaderRecord | null }; // this node leads and is to report so; or not
 
 /** To the replica, through its port. */
 export type FromDiscovery =
-  | { readonly k: "answer"; readonly ref: number; readonly result?: unknown; readonly error?: string }
+  | ToCaller
   | { readonly k: "status"; readonly status: Readonly<Record<string, unknown>> };

@@ -3,7 +3,15 @@
  * It may use the network; it reads no file and no environment.
  * @module
  */
-import type { DiscoveryOptions, FromDiscovery, LeaderRecord, OpenDiscovery, ToDiscovery } from "./api.ts";
+import { Callee, type Methods } from "../../base/worker/channel.ts";
+import type {
+  DiscoveryMethods,
+  DiscoveryOptions,
+  FromDiscovery,
+  LeaderRecord,
+  OpenDiscovery,
+  ToDiscovery,
+} from "./api.ts";
 import { ConsulKey } from "./consul.ts";
 import { lookupAddresses } from "./dns.ts";
 import { EtcdKey } from "./etcd.ts";
@@ -18,7 +26,7 @@ const NS_PER_MS = 1_000_000;
 
 /** What this way of discovery can do; a method of another way is refused. */
 interface Way {
-  call(method: string, params: unknown): Promise<unknown>;
+  readonly methods: Methods<DiscoveryMethods>;
   lead(record: LeaderRecord | null): void;
   status(): Record<string, unknown>;
 }
@@ -29,26 +37,38 @@ function wayOf(options: DiscoveryOptions, onStatus: () => void): Way {
     : registerWay(options, onStatus);
 }
 
+/** Refuses a method of another way. */
+function refusal(method: keyof DiscoveryMethods, { mode }: DiscoveryOptions): () => never {
+  return () => {
+    throw new RangeError(`Cannot ${method} in mode ${mode}`);
+  };
+}
+
 function dnsWay(options: Extract<DiscoveryOptions, { mode: "dns" | "dns-srv" }>, onStatus: () => void): Way {
   const last: { contact: Date | undefined; addresses: readonly string[]; error: string | undefined } = {
     contact: undefined,
     addresses: [],
     error: undefined,
   };
+  const addresses = async () => {
+    try {
+      last.addresses = await lookupAddresses(options);
+      last.contact = new Date();
+      last.error = undefined;
+      return last.addresses;
+    } catch (error) {
+      last.error = messageOf(error);
+      throw error;
+    } finally {
+      onStatus();
+    }
+  };
   return {
-    async call(method) {
-      if (method !== "addresses") throw new RangeError(`Cannot ${method} in mode ${options.mode}`);
-      try {
-        last.addresses = await lookupAddresses(options);
-        last.contact = new Date();
-        last.error = undefined;
-        return last.addresses;
-      } catch (error) {
-        last.error = messageOf(error);
-        throw error;
-      } finally {
-        onStatus();
-      }
+    methods: {
+      addresses,
+      read: refusal("read", options),
+      claim: refusal("claim", options),
+      replace: refusal("replace", options),
     },
     lead() {},
     status: () => ({
@@ -79,12 +99,11 @@ function registerWay(options: Extract<DiscoveryOptions, { mode: "consul-kv" | "e
     log,
   });
   return {
-    async call(method, params) {
-      const { record, revision } = params as { record: LeaderRecord; revision: string }; // from the replica of this process
-      if (method === "read") return await register.read();
-      if (method === "claim") return await register.claim(record);
-      if (method === "replace") return await register.replace(record, revision);
-      throw new RangeError(`Cannot ${method} in mode ${options.mode}`);
+    methods: {
+      addresses: refusal("addresses", options),
+      read: () => register.read(),
+      claim: ({ record }) => register.claim(record),
+      replace: ({ record, revision }) => register.replace(record, revision),
     },
     lead: (record) => register.report(record),
     status: () => ({
@@ -104,12 +123,9 @@ workerScope<OpenDiscovery, never>().onmessage = ({ data: { options, replica } })
   const tell = (message: FromDiscovery) => replica.postMessage(message);
   const way = wayOf(options, () => tell({ k: "status", status: way.status() }));
   tell({ k: "status", status: way.status() });
-  replica.onmessage = async ({ data }: MessageEvent<ToDiscovery>) => {
-    if (data.k === "leading") return way.lead(data.record);
-    try {
-      tell({ k: "answer", ref: data.ref, result: await way.call(data.method, data.params) });
-    } catch (error) {
-      tell({ k: "answer", ref: data.ref, error: messageOf(error) });
-    }
+  const callee = new Callee(replica, way.methods);
+  replica.onmessage = ({ data }: MessageEvent<ToDiscovery>) => {
+    if (data.k === "leading") way.lead(data.record);
+    else callee.take(data);
   };
 };

@@ -5,6 +5,7 @@
  * and {@linkcode FromMembership}. Gossip is eventually consistent: a list of members is what this node has heard.
  * @module
  */
+import type { ToCallee, ToCaller } from "../../base/worker/channel.ts";
 
 /** What is known of a member (G5.3). `none` is never told. */
 export type MemberStatus = "alive" | "leaving" | "left" | "failed";
@@ -238,12 +239,7 @@ export interface MembershipMethods {
 
 /** To membership, through its port. */
 export type ToMembership =
-  | {
-    readonly k: "call";
-    readonly ref: number;
-    readonly method: keyof MembershipMethods;
-    readonly params: unknown;
-  }
+  | ToCallee<MembershipMethods>
   /** A TCP connection that begins like gossip; its bytes, the first included, come as `StreamMessage` (base/net/byte_stream.ts). */
   | { readonly k: "stream"; readonly remote: string; readonly port: MessagePort }
   /** Another Worker that may ask the same and is told the same events, through a port of its own. */
@@ -252,6 +248,6 @@ export type ToMembership =
 /** From membership, through its port. */
 export type FromMembership =
   | { readonly k: "open"; readonly local: Endpoint }
-  | { readonly k: "answer"; readonly ref: number; readonly result?: unknown; readonly error?: string }
+  | ToCaller
   | { readonly k: "query-answer"; readonly ref: number; readonly answer: QueryAnswer }
   | { readonly k: "event"; readonly event: MembershipEvent };

@@ -3,19 +3,11 @@
  * @module
  */
 import { PortStream } from "../../base/net/byte_stream.ts";
+import { Callee, type Methods } from "../../base/worker/channel.ts";
 import type { FromMembership, MembershipMethods, ToMembership } from "./api.ts";
 import type { Membership } from "./membership.ts";
-import { messageOf } from "../../base/codec/error_text.ts";
 
-/** What each method does with its parameters. */
-type Methods = {
-  readonly [M in keyof MembershipMethods]: (
-    params: MembershipMethods[M]["params"],
-    ref: number,
-  ) => MembershipMethods[M]["result"] | Promise<MembershipMethods[M]["result"]>;
-};
-
-function methodsOf(membership: Membership, tell: (message: FromMembership) => void): Methods {
+function methodsOf(membership: Membership, tell: (message: FromMembership) => void): Methods<MembershipMethods> {
   const nothing = async (work: void | Promise<void>) => {
     await work;
     return null;
@@ -27,7 +19,8 @@ function methodsOf(membership: Membership, tell: (message: FromMembership) => vo
     forceLeave: ({ name, prune }) => nothing(membership.forceLeave(name, { prune })),
     setTags: ({ tags }) => nothing(membership.setTags(tags)),
     fireEvent: ({ name, payload, coalesce }) => nothing(membership.fireEvent(name, payload, { coalesce })),
-    query: (options, ref) => nothing(membership.query(options, (answer) => tell({ k: "query-answer", ref, answer }))),
+    query: (options, { ref }) =>
+      nothing(membership.query(options, (answer) => tell({ k: "query-answer", ref, answer }))),
     respond: ({ ref, payload }) => nothing(membership.respond(ref, payload)),
     keysInstall: (request) => membership.keys("install", request),
     keysUse: (request) => membership.keys("use", request),
@@ -45,21 +38,14 @@ function methodsOf(membership: Membership, tell: (message: FromMembership) => vo
  */
 export function serveCalls(membership: Membership, port: MessagePort, clients: Set<MessagePort>): void {
   const tell = (message: FromMembership) => port.postMessage(message);
-  const methods = methodsOf(membership, tell);
-  port.onmessage = async ({ data }: MessageEvent<ToMembership>) => {
+  const callee = new Callee(port, methodsOf(membership, tell));
+  port.onmessage = ({ data }: MessageEvent<ToMembership>) => {
     if (data.k === "stream") return membership.serveStream(new PortStream(data.port), data.remote);
     if (data.k === "client") {
       clients.add(data.port);
       return serveCalls(membership, data.port, clients);
     }
-    const { ref, method, params } = data;
-    try {
-      // The parameters are of this process: their types are those of MembershipMethods.
-      const call = methods[method] as (params: unknown, ref: number) => unknown;
-      tell({ k: "answer", ref, result: await call(params, ref) });
-    } catch (error) {
-      tell({ k: "answer", ref, error: messageOf(error) });
-    }
+    callee.take(data);
   };
   tell({ k: "open", local: membership.local });
 }

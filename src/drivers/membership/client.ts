@@ -2,7 +2,8 @@
  * One end of a line to the membership Worker: the gossip pool as this agent sees it, and what it can be asked.
  * @module
  */
-import type { FromMembership, MemberRecord, MembershipEvent, MembershipMethods, ToMembership } from "./api.ts";
+import { Caller } from "../../base/worker/channel.ts";
+import type { FromMembership, MemberRecord, MembershipEvent, MembershipMethods } from "./api.ts";
 
 /** Calls under way at a time. */
 const CALLS_MAX = 1024;
@@ -15,21 +16,19 @@ export class PoolError extends Error {
 
 /** The gossip pool, seen from elsewhere in the process. */
 export class PoolClient {
-  readonly #port: MessagePort;
-  readonly #calls = new Map<number, PromiseWithResolvers<unknown>>();
+  readonly #caller: Caller<MembershipMethods>;
   readonly #listeners: ((event: MembershipEvent) => void)[] = [];
-  #nextRef = 1;
 
   /** @param port Owned from now on. */
   constructor(port: MessagePort) {
-    this.#port = port;
+    this.#caller = new Caller(port, {
+      callee: "the pool",
+      callsMax: CALLS_MAX,
+      failure: (message) => new PoolError(message),
+    });
     port.onmessage = ({ data }: MessageEvent<FromMembership>) => {
-      if (data.k === "event") { for (const listener of this.#listeners) listener(data.event); }
-      if (data.k !== "answer") return;
-      const call = this.#calls.get(data.ref);
-      this.#calls.delete(data.ref);
-      if (data.error === undefined) call?.resolve(data.result);
-      else call?.reject(new PoolError(data.error));
+      if (data.k === "answer") this.#caller.settle(data);
+      else if (data.k === "event") { for (const listener of this.#listeners) listener(data.event); }
     };
   }
 
@@ -46,14 +45,7 @@ export class PoolClient {
     method: M,
     params: MembershipMethods[M]["params"],
   ): Promise<MembershipMethods[M]["result"]> {
-    if (this.#calls.size >= CALLS_MAX) throw new PoolError("too many calls to the pool are under way: try again later");
-    const ref = this.#nextRef++;
-    const call = Promise.withResolvers<unknown>();
-    this.#calls.set(ref, call);
-    const message: ToMembership = { k: "call", ref, method, params };
-    this.#port.postMessage(message);
-    // What it answers is of this process: its type is that of MembershipMethods.
-    return await call.promise as MembershipMethods[M]["result"];
+    return await this.#caller.call(method, params);
   }
 
   /** Members as this agent has heard of them, itself included. */

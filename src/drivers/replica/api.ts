@@ -3,6 +3,7 @@
  * @module
  */
 import type { Member, NodeId } from "../../core/raft/message.ts";
+import type { ToCallee, ToCaller } from "../../base/worker/channel.ts";
 import type { Packed } from "../../base/codec/packed.ts";
 
 /** How a node is to take part in the cluster; decided by the command line. */
@@ -120,8 +121,6 @@ export interface ForwardedResponse {
   readonly headers?: Readonly<Record<string, string>>;
   /** Nothing was done, as no leader is known there or it cannot be reached: it may be asked again, or another node. */
   readonly leaderless?: boolean;
-  /** It is long: whoever made it is to be told when it was sent. */
-  readonly isHeld?: boolean;
   readonly body: Uint8Array;
 }
 
@@ -138,6 +137,8 @@ export interface Proposals {
 
 /** What can be asked of the replica, by method: parameters and result. */
 export interface ReplicaMethods {
+  /** Waits until this node has applied everything that is committed now, for all reads of one turn. */
+  confirm: { params: ReadsToConfirm; result: Confirmation };
   /** Hands an HTTP request to the leader. */
   forward: { params: { request: ForwardedRequest; timeoutMs: number; retries: number }; result: ForwardedResponse };
   /** The servers with what they say of themselves, each asked now. */
@@ -160,6 +161,36 @@ export interface ReplicaMethods {
   caughtUp: { params: { timeoutMs: number }; result: { error?: string } };
 }
 
+/** What can be asked of an HTTP Worker. */
+export interface HttpMethods {
+  /** Answers a request that another node forwards. */
+  serve: { params: ForwardedRequest; result: ServedResponse };
+}
+
+/** An answer for another node. */
+export interface ServedResponse {
+  readonly response: ForwardedResponse;
+  /** The answer is long: `sent` is to name this number once it has left. */
+  readonly held?: number;
+}
+
+/** Reads that wait for one confirmation. */
+export interface ReadsToConfirm {
+  readonly timeoutMs: number;
+  /** A lease is not enough: a quorum is to be asked. */
+  readonly byRound: boolean;
+  /** The asker's monotonic clock. */
+  readonly nowMs: number;
+}
+
+/** How reads were confirmed. */
+export interface Confirmation {
+  /** Only by a lease: it must still hold when the transaction is open. */
+  readonly byLease: boolean;
+  /** Where leases are on: this clock, at the arrival of the question, less the asker's when it asked. */
+  readonly aheadMs?: number;
+}
+
 /** One server of `/nodes`. */
 export interface NodeInfo {
   readonly id: string;
@@ -177,18 +208,8 @@ export interface NodeInfo {
 /** From an HTTP Worker. */
 export type FromHttp =
   | Proposals
-  | { readonly k: "call"; readonly ref: number; readonly method: keyof ReplicaMethods; readonly params: unknown }
-  | { readonly k: "cancel"; readonly ref: number } // nobody waits for the answer to this call any more
-  | {
-    readonly k: "reads";
-    readonly refs: readonly number[];
-    readonly timeoutMs: number;
-    /** A lease is not enough. */
-    readonly byRound: boolean;
-    /** The asker's monotonic clock. */
-    readonly nowMs: number;
-  }
-  | { readonly k: "served"; readonly ref: number; readonly response: ForwardedResponse };
+  | ToCallee<ReplicaMethods>
+  | ToCaller; // how `serve` ended;
 
 /** Why a write has no result. `unknown` is the only case in which it may have taken effect (X6). */
 export interface Refused {
@@ -209,26 +230,9 @@ export interface Refused {
 /** To an HTTP Worker. */
 export type ToHttp =
   | { readonly k: "refused"; readonly items: readonly Refused[] }
-  | {
-    readonly k: "answer";
-    readonly ref: number;
-    readonly result?: unknown;
-    readonly error?: string;
-    readonly code?: string;
-  }
-  | {
-    readonly k: "readIndices";
-    readonly refs: readonly number[];
-    readonly error?: string;
-    readonly code?: string;
-    /** Only a lease vouches for them: it must still hold when the transaction is open. */
-    readonly byLease?: boolean;
-    /** Where leases are on: this clock, at the arrival of the question, less the asker's when it asked. */
-    readonly aheadMs?: number;
-  }
-  | { readonly k: "serve"; readonly ref: number; readonly request: ForwardedRequest }
-  | { readonly k: "serveOver"; readonly ref: number } // nobody waits for the answer to this request any more
-  | { readonly k: "sent"; readonly ref: number } // the long answer of this number has left
+  | ToCaller
+  | ToCallee<HttpMethods>
+  | { readonly k: "sent"; readonly held: number } // the long answer of this number has left
   | { readonly k: "databaseReplaced" } // readers have to open it again
   | { readonly k: "leader"; readonly leader: LeaderInfo | null }
   | { readonly k: "members"; readonly members: readonly Member[] };

@@ -5,18 +5,22 @@
  */
 import { RefusedError } from "../../core/raft/proposal.ts";
 import type { Replica } from "./replica.ts";
-import { Calls, type DescribedError, describeFailure } from "./calls.ts";
+import { Callee, Caller, type DescribedError, type Methods } from "../../base/worker/channel.ts";
+import { describeFailure } from "./call_failure.ts";
 import { NotSentError, RemoteError, type RpcAnswer, type RpcClient } from "../transport/rpc.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { withTimeout } from "../../base/worker/with_timeout.ts";
 import { unpack } from "../../base/codec/packed.ts";
 import { renderFlags } from "../../core/sql/render_options.ts";
 import type {
+  Confirmation,
   ForwardedRequest,
   ForwardedResponse,
   FromHttp,
+  HttpMethods,
   LeaderInfo,
   Proposals,
+  ReadsToConfirm,
   Refused,
   ReplicaMethods,
   ReplicaOptions,
@@ -32,7 +36,7 @@ import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Longest wait for the writer's status. */
 const WRITER_STATUS_MS = 1000;
-/** Forwarded requests of other nodes at a time. */
+/** Forwarded requests of other nodes that an HTTP Worker gets at a time. */
 const SERVED_MAX = 8192;
 
 const REFUSED_CODES: Partial<Record<Refusal | "not_committed" | "behind", Refused["code"]>> = {
@@ -80,32 +84,42 @@ export interface HttpPortsParts {
   readonly options: ReplicaOptions;
 }
 
+/** One HTTP Worker. */
+interface Line {
+  readonly port: MessagePort;
+  readonly http: Caller<HttpMethods>;
+  readonly callee: Callee<ReplicaMethods>;
+}
+
 /** All HTTP Workers of this node. */
 export class HttpPorts {
-  readonly #ports: readonly MessagePort[];
+  readonly #lines: readonly Line[];
   readonly #parts: HttpPortsParts;
   readonly #refused = new Map<number, Refused[]>();
-  readonly #served = new Map<number, (response: ForwardedResponse) => void>();
-  readonly #calls = new Calls(described);
   readonly #writerStatus: ((status: Record<string, unknown>) => void)[] = [];
-  #nextRef = 1;
+  /** Index of the one that gets the next forwarded request. */
+  #nextServer = 0;
 
   /** @param ports In the order of the writer's ports 1 and up. */
   constructor(ports: readonly MessagePort[], parts: HttpPortsParts) {
-    this.#ports = ports;
     this.#parts = parts;
-    ports.forEach((port, at) => {
-      port.onmessage = ({ data }: MessageEvent<FromHttp>) => this.#onMessage(at + 1, data);
+    this.#lines = ports.map((port) => ({
+      port,
+      http: new Caller<HttpMethods>(port, { callee: "HTTP", callsMax: SERVED_MAX, failure: refusal }),
+      callee: new Callee(port, this.#methods(), described),
+    }));
+    this.#lines.forEach((line, at) => {
+      line.port.onmessage = ({ data }: MessageEvent<FromHttp>) => this.#onMessage(at + 1, line, data);
     });
   }
 
   #post(port: number, message: ToHttp): void {
-    this.#ports[port - 1]?.postMessage(message);
+    this.#lines[port - 1]?.port.postMessage(message);
   }
 
   /** To every HTTP Worker. */
   broadcast(message: ToHttp): void {
-    for (const port of this.#ports) port.postMessage(message);
+    for (const { port } of this.#lines) port.postMessage(message);
   }
 
   /** A write that did not happen. */
@@ -124,24 +138,16 @@ export class HttpPorts {
     }
   }
 
-  #onMessage(port: number, message: FromHttp): void {
+  #onMessage(port: number, { http, callee }: Line, message: FromHttp): void {
     switch (message.k) {
       case "propose":
         return this.#propose(port, message);
-      case "reads":
-        return void this.#readIndices(port, message);
-      case "served":
-        this.#served.get(message.ref)?.(message.response);
-        return void this.#served.delete(message.ref);
-      case "cancel":
-        return this.#calls.cancel(port, message.ref);
+      case "answer":
+        return http.settle(message);
       case "call":
-        return void this.#answer(port, message);
+      case "cancel":
+        return callee.take(message);
     }
-  }
-
-  async #answer(port: number, { ref, method, params }: Extract<FromHttp, { k: "call" }>): Promise<void> {
-    this.#post(port, await this.#calls.answer(port, ref, (over) => this.#call(method, params, over)));
   }
 
   #propose(port: number, { refs, render, bodies }: Proposals): void {
@@ -155,43 +161,30 @@ export class HttpPorts {
   }
 
   /** One round confirms all reads that came together, if a lease does not. */
-  async #readIndices(port: number, message: Extract<FromHttp, { k: "reads" }>): Promise<void> {
-    const { refs, timeoutMs, byRound, nowMs } = message;
+  async #confirm({ timeoutMs, byRound, nowMs }: ReadsToConfirm): Promise<Confirmation> {
     const { replica, options } = this.#parts;
     const aheadMs = performance.now() - nowMs;
-    try {
-      const byLease = await withTimeout(replica.readIndex({ byRound }), timeoutMs, "timeout waiting for fsm");
-      this.#post(port, { k: "readIndices", refs, byLease, ...(options.leaseReads && { aheadMs }) });
-    } catch (error) {
-      this.#post(port, { k: "readIndices", refs, ...described(error) });
-    }
+    const byLease = await withTimeout(replica.readIndex({ byRound }), timeoutMs, "timeout waiting for fsm");
+    return { byLease, ...(options.leaseReads && { aheadMs }) };
   }
 
-  async #call(method: keyof ReplicaMethods, params: unknown, over: Promise<void>): Promise<unknown> {
-    switch (method) {
-      case "forward":
-        return await this.#forward(params as ReplicaMethods["forward"]["params"], over);
-      case "nodes":
-        return await this.#parts.cluster.nodes((params as ReplicaMethods["nodes"]["params"]).timeoutMs);
-      case "remove":
-        return { removed: await this.#parts.cluster.remove((params as ReplicaMethods["remove"]["params"]).id) };
-      case "transfer":
-        return await this.#transfer(params as ReplicaMethods["transfer"]["params"]);
-      case "snapshot": {
-        const { trailing, timeoutMs } = params as ReplicaMethods["snapshot"]["params"];
-        return { done: await withTimeout(this.#parts.node.snapshot(trailing), timeoutMs, "timeout") };
-      }
-      case "verify":
-        return await this.#parts.node.verify();
-      case "counters":
-        return this.#parts.node.counters();
-      case "status":
-        return { ...this.#parts.node.status(), sqlite3: await this.#askWriter() };
-      case "leaderReachable":
-        return await this.#leaderReachable(params as ReplicaMethods["leaderReachable"]["params"]);
-      case "caughtUp":
-        return await this.#caughtUp(params as ReplicaMethods["caughtUp"]["params"]);
-    }
+  #methods(): Methods<ReplicaMethods> {
+    const { cluster, node } = this.#parts;
+    return {
+      confirm: (params) => this.#confirm(params),
+      forward: (params, { over }) => this.#forward(params, over),
+      nodes: ({ timeoutMs }) => cluster.nodes(timeoutMs),
+      remove: async ({ id }) => ({ removed: await cluster.remove(id) }),
+      transfer: (params) => this.#transfer(params),
+      snapshot: async ({ trailing, timeoutMs }) => ({
+        done: await withTimeout(node.snapshot(trailing), timeoutMs, "timeout"),
+      }),
+      verify: () => node.verify(),
+      counters: () => node.counters(),
+      status: async () => ({ ...node.status(), sqlite3: await this.#askWriter() }),
+      leaderReachable: (params) => this.#leaderReachable(params),
+      caughtUp: (params) => this.#caughtUp(params),
+    };
   }
 
   async #transfer({ to, timeoutMs }: ReplicaMethods["transfer"]["params"]): Promise<{ leader: string | null }> {
@@ -258,7 +251,6 @@ export class HttpPorts {
   /** A request that another node forwards to this one, until nobody waits for it any more. */
   async answerCall(rpc: Rpc, over: Promise<void>): Promise<RpcAnswer> {
     if (rpc.method !== "http") throw new RemoteError(`unknown call "${rpc.method}": upgrade this node`);
-    if (this.#served.size >= SERVED_MAX) throw new RemoteError("too many forwarded requests: try again later");
     const request: ForwardedRequest = {
       method: textField(rpc.head, "method"),
       target: textField(rpc.head, "target"),
@@ -269,15 +261,13 @@ export class HttpPorts {
       relayed: rpc.head.relayed === true,
       body: rpc.body.slice(),
     };
-    const ref = this.#nextRef++;
-    const port = 1 + ref % this.#ports.length;
-    const { body, isHeld, ...head } = await new Promise<ForwardedResponse>((resolve) => {
-      this.#served.set(ref, resolve);
-      this.#post(port, { k: "serve", ref, request });
-      over.then(() => this.#served.has(ref) && this.#post(port, { k: "serveOver", ref }));
-    });
-    const answer = { head: { ...head }, body };
-    return isHeld ? { ...answer, onSent: () => this.#post(port, { k: "sent", ref }) } : answer;
+    const { port, http } = this.#lines[this.#nextServer];
+    this.#nextServer = (this.#nextServer + 1) % this.#lines.length;
+    const { response: { body, ...head }, held } = await http.call("serve", request, { over });
+    const answer = { head, body };
+    if (held === undefined) return answer;
+    const message: ToHttp = { k: "sent", held };
+    return { ...answer, onSent: () => port.postMessage(message) };
   }
 }
 
@@ -289,6 +279,11 @@ export class NoLeaderError extends Error {
   constructor() {
     super("leader not found");
   }
+}
+
+/** What another node is told whose request was not answered here. */
+function refusal(message: string, code: string): RemoteError {
+  return new RemoteError(code === "busy" ? "too many forwarded requests: try again later" : message);
 }
 
 function described(error: unknown): DescribedError {

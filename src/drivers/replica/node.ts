@@ -3,7 +3,7 @@
  * to the HTTP Workers and the writer. What each part guarantees stands in its own file; here is only who talks to whom.
  * @module
  */
-import { Acquaintances } from "../transport/acquaintances.ts";
+import { Acquaintances, RecentNodes } from "../transport/acquaintances.ts";
 import { WriterDigests } from "./writer_digests.ts";
 import { createCore, DEFAULT_OPTIONS } from "../../core/raft/raft.ts";
 import type { Effects, LeaseOptions } from "../../core/raft/effects.ts";
@@ -80,7 +80,7 @@ export class ReplicaNode {
   /** Disks by the newest configuration that named the node. */
   readonly #disks = new Map<NodeId, string>();
   /** Disks behind the Raft streams that came in last. */
-  readonly #callers = new Map<NodeId, string>();
+  readonly #callers = new RecentNodes<string>();
   readonly #stopping = new AbortController();
   readonly #snapshots: Snapshots;
   readonly #reaper: Reaper;

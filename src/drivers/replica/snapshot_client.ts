@@ -2,15 +2,13 @@
  * The replica's end of the line to the snapshot Worker.
  * @module
  */
+import { Caller, type ToCaller } from "../../base/worker/channel.ts";
 import { DatabaseDamageError } from "./damage.ts";
-import type { FromSnapshot, SnapshotPart, SnapshotRequest, ToSnapshot } from "../sqlite/api.ts";
+import type { SnapshotMethods, SnapshotPart } from "../sqlite/api.ts";
 
 /** Asks the snapshot Worker; a failure is an error for people. */
 export class SnapshotClient {
-  readonly #port: MessagePort;
-  readonly #calls = new Map<number, PromiseWithResolvers<unknown>>();
-  #nextRef = 1;
-
+  readonly #caller: Caller<SnapshotMethods>;
   readonly #wake: () => void;
   #isAwake = false;
 
@@ -19,70 +17,66 @@ export class SnapshotClient {
    * @param wake Has the Worker started, before it is asked for the first time: most nodes never need it.
    */
   constructor(port: MessagePort, wake: () => void) {
-    this.#port = port;
     this.#wake = wake;
-    port.onmessage = ({ data: { ref, result, error, isDamage } }: MessageEvent<FromSnapshot>) => {
-      const call = this.#calls.get(ref);
-      this.#calls.delete(ref);
-      if (error === undefined) call?.resolve(result);
-      else call?.reject(isDamage ? new DatabaseDamageError(error) : new Error(error));
-    };
+    this.#caller = new Caller(port, {
+      callee: "the snapshot Worker",
+      failure: (message, code) => code === "damage" ? new DatabaseDamageError(message) : new Error(message),
+    });
+    port.onmessage = ({ data }: MessageEvent<ToCaller>) => this.#caller.settle(data);
   }
 
-  async #ask(request: SnapshotRequest, transfer: Transferable[] = []): Promise<unknown> {
+  async #ask<M extends keyof SnapshotMethods>(
+    method: M,
+    params: SnapshotMethods[M]["params"],
+    transfer: Transferable[] = [],
+  ): Promise<SnapshotMethods[M]["result"]> {
     if (!this.#isAwake) this.#wake();
     this.#isAwake = true;
-    const message: ToSnapshot = { ref: this.#nextRef++, request };
-    const call = Promise.withResolvers<unknown>();
-    this.#calls.set(message.ref, call);
-    this.#port.postMessage(message, transfer);
-    return await call.promise;
+    return await this.#caller.call(method, params, { transfer });
   }
-
-  // What the Worker answers is of this process: its types are those of SnapshotRequest.
 
   /** Makes a copy of the database, in the place of the last one. */
   async copy(): Promise<SnapshotPart> {
-    return await this.#ask({ k: "copy" }) as SnapshotPart;
+    return await this.#ask("copy", {});
   }
 
   /** Resolves when it runs, and has done what it was asked before. */
   async wakeUp(): Promise<void> {
-    await this.#ask({ k: "awake" });
+    await this.#ask("awake", {});
   }
 
   /** Holds on to the database as it is now: which index it has applied. */
   async view(): Promise<number> {
-    return await this.#ask({ k: "view" }) as number;
+    return await this.#ask("view", {});
   }
 
   /** Hashes the content of the view, and lets go of it. */
   async hash(): Promise<string> {
-    return await this.#ask({ k: "hash" }) as string;
+    return await this.#ask("hash", {});
   }
 
   /** Removes the copy made last. */
   async drop(): Promise<void> {
-    await this.#ask({ k: "drop" });
+    await this.#ask("drop", {});
   }
 
   /** A piece of the copy made last. */
   async read(offset: number, length: number): Promise<Uint8Array> {
-    return await this.#ask({ k: "read", offset, length }) as Uint8Array;
+    return await this.#ask("read", { offset, length });
   }
 
   /** Begins to receive, or goes on: how many bytes are here already. */
   async begin(part: SnapshotPart): Promise<number> {
-    return await this.#ask({ k: "begin", part }) as number;
+    return await this.#ask("begin", { part });
   }
 
   /** Takes the next piece, with the memory it lies in. */
   async write(id: string, offset: number, chunk: Uint8Array): Promise<void> {
-    await this.#ask({ k: "write", id, offset, chunk }, chunk.buffer instanceof ArrayBuffer ? [chunk.buffer] : []);
+    await this.#ask("write", { id, offset, chunk }, chunk.buffer instanceof ArrayBuffer ? [chunk.buffer] : []);
   }
 
   /** Verifies what arrived and stages it. */
   async stage(part: SnapshotPart): Promise<void> {
-    await this.#ask({ k: "stage", part });
+    await this.#ask("stage", { part });
   }
 }

@@ -101,35 +101,30 @@ export interface OpenSnapshot {
   readonly path: string;
   /** Path of the SQLite library. */
   readonly library: string;
-  /** Carries {@linkcode ToSnapshot} in and {@linkcode FromSnapshot} out. */
+  /** Carries calls of {@linkcode SnapshotMethods}. */
   readonly replica: MessagePort;
 }
 
-/** What the snapshot Worker can be asked. */
-export type SnapshotRequest =
-  | { readonly k: "copy" } // → SnapshotPart
-  | { readonly k: "drop" } // the copy is not needed any more
-  | { readonly k: "read"; readonly offset: number; readonly length: number } // of the copy made last → Uint8Array
-  | { readonly k: "begin"; readonly part: SnapshotPart } // → bytes that are here already
-  | { readonly k: "write"; readonly id: string; readonly offset: number; readonly chunk: Uint8Array }
-  | { readonly k: "stage"; readonly part: SnapshotPart } // verified whole, ready to be adopted
-  | { readonly k: "awake" } // answered when what was asked before is done
-  | { readonly k: "view" } // holds on to the database as it is now → applied index
-  | { readonly k: "hash" }; // of the content of that view, which ends → SHA-256 in hex
-
-/** Replica → snapshot Worker. */
-export interface ToSnapshot {
-  readonly ref: number;
-  readonly request: SnapshotRequest;
-}
-
-/** Snapshot Worker → replica. */
-export interface FromSnapshot {
-  readonly ref: number;
-  readonly result?: unknown;
-  readonly error?: string;
-  /** The error is that of a damaged database: the node must stop. */
-  readonly isDamage?: boolean;
+/** What the snapshot Worker can be asked. An error with code `damage` is that of a damaged database: the node must stop. */
+export interface SnapshotMethods {
+  /** Copies the database, in the place of the last copy. */
+  copy: { params: Record<string, never>; result: SnapshotPart };
+  /** Removes the copy. */
+  drop: { params: Record<string, never>; result: void };
+  /** A piece of the copy. */
+  read: { params: { offset: number; length: number }; result: Uint8Array };
+  /** Begins to receive, or goes on: how many bytes are here already. */
+  begin: { params: { part: SnapshotPart }; result: number };
+  /** Takes the next piece. */
+  write: { params: { id: string; offset: number; chunk: Uint8Array }; result: void };
+  /** Verifies what has arrived whole: it is ready to be adopted. */
+  stage: { params: { part: SnapshotPart }; result: void };
+  /** Answered when everything asked before is done. */
+  awake: { params: Record<string, never>; result: void };
+  /** Holds on to the database as it is now: the index that it has applied. */
+  view: { params: Record<string, never>; result: number };
+  /** SHA-256 of the content of that view in hex; the view ends. */
+  hash: { params: Record<string, never>; result: string };
 }
 
 /** First message to a reader Worker, on its global scope. */

@@ -4,12 +4,13 @@
  * @module
  */
 import { damaged, DamagedDatabaseError } from "./taint.ts";
+import { Callee, type DescribedError, type Methods, type ToCallee } from "../../base/worker/channel.ts";
 import { workerScope } from "../../base/worker/worker_scope.ts";
 import { SYSTEM_TABLE } from "./authorizer.ts";
 import { contentHash } from "./content_hash.ts";
 import { Database, runOnce, STORED_BYTES_MAX } from "../libsqlite/driver.ts";
 import { causeOf } from "./failure.ts";
-import type { FromSnapshot, OpenSnapshot, SnapshotRequest, ToSnapshot } from "./api.ts";
+import type { OpenSnapshot, SnapshotMethods } from "./api.ts";
 import {
   beginIncoming,
   copyDatabase,
@@ -22,27 +23,28 @@ import {
 } from "./snapshot_file.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
-function answer(paths: SnapshotPaths, request: SnapshotRequest): unknown {
-  switch (request.k) {
-    case "copy":
-      return copyDatabase(paths);
-    case "drop":
-      return dropCopy(paths);
-    case "read":
-      return readCopy(paths, request.offset, request.length);
-    case "begin":
-      return beginIncoming(paths, request.part);
-    case "write":
-      return writeIncoming(paths, request.id, request);
-    case "stage":
-      return stageIncoming(paths, request.part);
-    case "awake":
-      return;
-    case "view":
-      return openView(paths);
-    case "hash":
-      return hashView(paths.database);
-  }
+/** All of them block: one ends before the next begins, so that no piece is written while another one is. */
+function methodsOf(paths: SnapshotPaths): Methods<SnapshotMethods> {
+  return {
+    copy: () => copyDatabase(paths),
+    drop: () => dropCopy(paths),
+    read({ offset, length }, { transfer }) {
+      const bytes = readCopy(paths, offset, length);
+      if (bytes.buffer instanceof ArrayBuffer) transfer.push(bytes.buffer);
+      return bytes;
+    },
+    begin: ({ part }) => beginIncoming(paths, part),
+    write: ({ id, offset, chunk }) => writeIncoming(paths, id, { offset, chunk }),
+    stage: ({ part }) => stageIncoming(paths, part),
+    awake() {},
+    view: () => openView(paths),
+    hash: () => hashView(paths.database),
+  };
+}
+
+function described(error: unknown): DescribedError {
+  const message = messageOf(error);
+  return error instanceof DamagedDatabaseError ? { error: message, code: "damage" } : { error: message };
 }
 
 /** The database as it was when it was asked for. */
@@ -77,19 +79,6 @@ function hashView(path: string): string {
 workerScope<OpenSnapshot, never>().onmessage = ({ data: { path, library, replica } }) => {
   const paths = snapshotPaths(path, library);
   dropCopy(paths); // of an earlier life
-  // One after the other: a piece must not be written while another one is.
-  let turn: Promise<unknown> = Promise.resolve();
-  replica.onmessage = ({ data: { ref, request } }: MessageEvent<ToSnapshot>) => {
-    turn = turn.then(() => {
-      let reply: FromSnapshot;
-      try {
-        reply = { ref, result: answer(paths, request) };
-      } catch (error) {
-        const isDamage = error instanceof DamagedDatabaseError;
-        reply = { ref, error: messageOf(error), isDamage };
-      }
-      const buffer = reply.result instanceof Uint8Array ? reply.result.buffer : undefined;
-      replica.postMessage(reply, buffer instanceof ArrayBuffer ? [buffer] : []); // handed over, not copied
-    });
-  };
+  const callee = new Callee(replica, methodsOf(paths), described);
+  replica.onmessage = ({ data }: MessageEvent<ToCallee<SnapshotMethods>>) => callee.take(data);
 };

@@ -13,6 +13,7 @@ import {
   decodeRpc,
   FRAME,
   type Hello,
+  HELLO_BYTES_MAX,
   PREAMBLE,
   RAFT_FRAME_BYTES_MAX,
   type Rpc,
@@ -80,7 +81,7 @@ export class Listener {
         await new Promise((resolve) => setTimeout(resolve, 100));
         continue;
       }
-      const connection = new Connection(conn, RAFT_FRAME_BYTES_MAX);
+      const connection = new Connection(conn, HELLO_BYTES_MAX); // a stranger takes little memory
       if (this.#open.size >= CONNECTIONS_MAX) {
         this.#complain(connection, `${CONNECTIONS_MAX} connections are open`);
         connection.close();
@@ -127,6 +128,7 @@ export class Listener {
       await connection.drained();
       throw new Error(`refused node "${caller.id}": ${refusal}`);
     }
+    connection.frameBytesMax = RAFT_FRAME_BYTES_MAX;
     this.#handlers.onHello(caller);
     const welcome = new TextEncoder().encode(JSON.stringify({ ...this.#handlers.hello(), purpose: caller.purpose }));
     connection.send((writer) => writeFrame(writer, FRAME.welcome, (p) => p.raw(welcome)));

@@ -4,6 +4,7 @@
  */
 import { agent, AGENT_HELP } from "./agent.ts";
 import { AGENT_FLAGS } from "../config/agent_flags.ts";
+import { BACKUP_COMMANDS } from "./backup_commands.ts";
 import { CLUSTER_COMMANDS } from "./cluster_commands.ts";
 import { type Command, helpOf, runCommand } from "./command.ts";
 import { POOL_COMMANDS } from "./pool_commands.ts";
@@ -13,7 +14,7 @@ import { SERVE_FLAGS } from "../config/serve_flags.ts";
 import { USER_COMMANDS } from "./user_commands.ts";
 import { versionLine } from "../node/version.ts";
 
-const COMMANDS: readonly Command[] = [...POOL_COMMANDS, ...CLUSTER_COMMANDS, ...USER_COMMANDS];
+const COMMANDS: readonly Command[] = [...BACKUP_COMMANDS, ...POOL_COMMANDS, ...CLUSTER_COMMANDS, ...USER_COMMANDS];
 
 function summaries(commands: readonly Command[]): string {
   return commands.map(({ name, summary }) => `  ${name.padEnd(29)} ${summary}`).join("\n");

@@ -69,7 +69,7 @@ function argumentFault(flags: Flags): string | undefined {
   for (const name of ["raft-reap-node-timeout", "raft-reap-read-only-node-timeout"]) {
     if (flags.has(name) && flags.durationMs(name) <= 0) return `fatal: -${name} must be greater than 0`;
   }
-  for (const name of ["db-max-steps", "db-max-temp-size"]) {
+  for (const name of ["db-max-steps", "db-max-temp-size", "write-queue-capacity", "write-queue-batch-size"]) {
     if (flags.int(name) <= 0) return `fatal: -${name} must be greater than 0`;
   }
   const library = flags.string("sqlite-library");
@@ -129,6 +129,12 @@ function configOf(flags: Flags): NodeConfig {
     sqliteLibrary: flags.string("sqlite-library"),
     maxSteps: flags.int("db-max-steps"),
     tempBytesMax: flags.int("db-max-temp-size"),
+    writeQueue: {
+      capacity: flags.int("write-queue-capacity"),
+      batchSize: flags.int("write-queue-batch-size"),
+      timeoutMs: flags.durationMs("write-queue-timeout"),
+      isTransaction: flags.bool("write-queue-tx"),
+    },
   };
 }
 

@@ -5,6 +5,7 @@
  */
 import type { NameServerSettings } from "../../api/nameserver/api.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
+import type { WriteQueueOptions } from "../../app/database/write_queue.ts";
 
 /** What makes a node an agent: its part in a gossip pool (C3.1). Times in milliseconds. */
 export interface AgentConfig {
@@ -156,6 +157,8 @@ export interface NodeConfig {
   readonly maxSteps: number;
   /** Bytes of each temporary file of a read. */
   readonly tempBytesMax: number;
+  /** Queued writes. */
+  readonly writeQueue: WriteQueueOptions;
 }
 
 const UNROUTABLE = ["0.0.0.0", "::"];

@@ -14,10 +14,11 @@
  */
 import type { DiscoveryOptions, OpenDiscovery } from "../../drivers/discovery/api.ts";
 import type { AgentOptions } from "../../app/agent/agent.ts";
-import type { FromHttpWorker, OpenHttp, ToHttpWorker } from "../../api/server/api.ts";
+import type { FromHttpWorker, OpenHttp, SupervisorMethods, ToHttpWorker } from "../../api/server/api.ts";
 import type { DiscoveryUse, FromReplica, ToReplica } from "../../drivers/replica/api.ts";
 import type { User } from "../../app/users/user.ts";
 import { READERS_MAX } from "../../app/database/readers.ts";
+import { Callee } from "../../base/worker/channel.ts";
 import { NODE_STATE_BYTES } from "../../base/worker/node_state.ts";
 import type { OpenReader, OpenSnapshot, OpenWriter } from "../../drivers/sqlite/api.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
@@ -229,13 +230,14 @@ export class Node {
   ): Part {
     const config = this.#config;
     const worker = this.#start("http");
+    const tasks = new Callee<SupervisorMethods>(worker, { leave: () => this.leave(), reload: () => this.onReload() });
     worker.addEventListener("message", ({ data }: MessageEvent<FromHttpWorker>) => {
       if (data.k === "failed") this.#fail(new NodeFailure(data.message));
       else if (data.k === "listening") this.#listening.http.resolve();
       else if (data.k === "stopped") this.#stopped.http.resolve();
       else if (data.k === "wantReader") this.#addReader();
       else if (data.k === "wantBackups") this.#startBackups();
-      else if (data.k === "ask") this.#onAsked(data);
+      else tasks.take(data);
     });
     const open: ToHttpWorker = {
       k: "open",
@@ -260,6 +262,7 @@ export class Node {
         connectionsMax: config.httpConnectionsMax,
         bodyTimeoutMs: config.httpBodyTimeoutMs,
         queryTimeoutMs: config.queryTimeoutMs,
+        writeQueue: config.writeQueue,
         heartbeatTimeoutMs: config.heartbeatTimeoutMs,
         facts: machineFacts(config, this.#directory.path),
         startedMs: this.#startedMs,
@@ -480,15 +483,6 @@ export class Node {
   /** Takes another state of the auth file into use; only in a node that was started with one. */
   setUsers(users: readonly User[]): void {
     this.#tellHttp({ k: "users", users });
-  }
-
-  async #onAsked({ ref, task }: Extract<FromHttpWorker, { k: "ask" }>): Promise<void> {
-    try {
-      await (task === "leave" ? this.leave() : this.onReload());
-      this.#tellHttp({ k: "done", ref });
-    } catch (error) {
-      this.#tellHttp({ k: "done", ref, error: messageOf(error) });
-    }
   }
 }
 

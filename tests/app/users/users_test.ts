@@ -15,7 +15,7 @@ function user(username: string, more: Partial<User> = {}): User {
 }
 
 function shown(authorization: string, address = "10.0.0.1"): Shown {
-  return { authorization, token: "", address };
+  return { authorization, address };
 }
 
 async function kindOf(verdict: Promise<Verdict>): Promise<Verdict["k"]> {

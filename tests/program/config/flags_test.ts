@@ -97,6 +97,7 @@ const GOOD: NodeConfig = {
   sqliteLibrary: "",
   maxSteps: 1,
   tempBytesMax: 1,
+  writeQueue: { capacity: 1024, batchSize: 128, timeoutMs: 50, isTransaction: false },
 };
 
 Deno.test("a configuration is checked with rqlite's texts", () => {
