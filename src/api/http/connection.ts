@@ -17,6 +17,8 @@ import {
   parseHead,
   type RequestHead,
 } from "./http1.ts";
+import { bearer } from "../../app/users/credentials.ts";
+import type { Users } from "../../app/users/users.ts";
 import { compressed } from "./gzip.ts";
 import type { HeldAnswer } from "../../app/database/held_answer.ts";
 import { type BodyStream, HttpError, type HttpResponse, JSON_TYPE, problem } from "./problem.ts";
@@ -87,6 +89,8 @@ export interface ConnectionParts {
     /** Time for a client to send its body. */
     readonly bodyTimeoutMs: number;
   };
+  /** Where there are any, browsers are told to ask for a password. */
+  readonly users: Users | undefined;
   /** Requests under way, of all connections, and bytes of their large bodies. */
   readonly counters: { running: number; body_bytes: number };
   /** Whether the body of a request for `target` is taken as it comes. */
@@ -133,7 +137,8 @@ export class ClientConnection {
     const { version, allowOrigin } = parts.options;
     this.#baseHeaders = `X-Rqlite-Version: ${version}\r\nAccess-Control-Allow-Methods: OPTIONS, GET, POST\r\n` +
       "Access-Control-Allow-Headers: Content-Type, Authorization\r\nAccess-Control-Allow-Credentials: true\r\n" +
-      (allowOrigin === "" ? "" : `Access-Control-Allow-Origin: ${allowOrigin}\r\n`);
+      (allowOrigin === "" ? "" : `Access-Control-Allow-Origin: ${allowOrigin}\r\n`) +
+      (parts.users ? `WWW-Authenticate: Basic realm="rqlite"\r\n` : "");
     conn.setNoDelay(true);
   }
 
@@ -221,7 +226,8 @@ export class ClientConnection {
         method,
         target,
         contentType: headers.get("content-type") ?? "",
-        authorization: headers.get("authorization") ?? "",
+        authorization: authorizationOf(headers),
+        address: this.#conn.remoteAddr.hostname,
         ...(body instanceof IncomingBody ? { body: EMPTY, incoming: body.pieces() } : { body }),
         forwarded: false,
         startedMs,
@@ -509,6 +515,12 @@ export class ClientConnection {
       // the system closed it first
     }
   }
+}
+
+/** A token in Consul's header counts before a password, which may be for a proxy on the way. */
+function authorizationOf(headers: RequestHead["headers"]): string {
+  const token = headers.get("x-consul-token");
+  return token ? bearer(token) : headers.get("authorization") ?? "";
 }
 
 function lateHead(): HttpError {

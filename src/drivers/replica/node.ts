@@ -19,6 +19,7 @@ import { writerFailure } from "./damage.ts";
 import { Discovery } from "../cluster/discovery.ts";
 import { Divergence } from "./divergence.ts";
 import { splitAddress } from "../../base/codec/address.ts";
+import { answerMembership } from "./join_guard.ts";
 import { HttpPorts, NoLeaderError } from "./http_ports.ts";
 import { bridgeGossip } from "../transport/gossip_bridge.ts";
 import { KnownLeader } from "../cluster/known_leader.ts";
@@ -285,7 +286,8 @@ export class ReplicaNode {
       onMessages: (messages, caller) => this.#onMessages(messages, caller),
       onCall: (rpc, caller, over) =>
         this.#snapshots.answer(rpc, caller.id) ?? this.#divergence.answer(rpc, caller.id) ??
-          this.#verification.answer(rpc, caller.id) ?? this.#cluster.answer(rpc.method, rpc.head) ??
+          this.#verification.answer(rpc, caller.id) ??
+          answerMembership(rpc, { options: this.#options, cluster: this.#cluster, http: this.#http }, over) ??
           this.#http.answerCall(rpc, over),
       log: this.#events.log,
     });

@@ -71,6 +71,7 @@ export function agentSetup(
       nodeId: settings.text("node_id"),
       httpAddrs: httpPort < 0 ? [] : clients.map((host) => joinAddress(host, httpPort)),
       httpAdvertisedAddr: joinAddress(ANY.includes(clients[0]) ? advertise : clients[0], Math.max(httpPort, 0)),
+      authFile: settings.text("auth"),
       clusterAddr: joinAddress(bind, port),
       clusterAdvertisedAddr: joinAddress(advertise, port),
       isVoter,

@@ -30,6 +30,9 @@ export const LEASE_READS_HELP =
   "machines' clocks to run alike within a tenth, and a machine that is suspended unnoticed may answer with old data; a " +
   "leader that dies is replaced only after the heartbeat timeout (muster)";
 
+/** What `-auth` is. */
+export const AUTH_HELP = "Path of the file with users, passwords and permissions; read again on SIGHUP (docs/users.md)";
+
 /** All flags of `serve`. */
 export const SERVE_FLAGS: readonly FlagSpec[] = [
   now("node-id", "string", "", "Unique ID for node; the advertised Raft address if not set. Must never change"),
@@ -43,7 +46,7 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   later("http-verify-common-name", "string", "", "Common name that an HTTP client's certificate must have"),
   now("raft-addr", "string", "localhost:4002", "Bind address for traffic between nodes"),
   now("raft-adv-addr", "string", "", "Advertised address for traffic between nodes; the bind address if not set"),
-  later("auth", "string", "", "Path of the file with users, passwords and permissions"),
+  now("auth", "string", "", AUTH_HELP),
   now(
     "join",
     "string",
@@ -52,7 +55,7 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   ),
   now("join-attempts", "int", "5", "Number of rounds over the join list"),
   now("join-interval", "duration", "3s", "Pause between two rounds"),
-  later("join-as", "string", "", "User of the auth file to join as"),
+  now("join-as", "string", "", "User of the auth file to join as"),
   now("bootstrap-expect", "int", "0", "Number of nodes that form the cluster together; the same on each of them"),
   now("bootstrap-expect-timeout", "duration", "120s", "Longest wait for the bootstrap"),
   now("disco-mode", "string", "", "Way of discovery: consul-kv, etcd-kv, dns or dns-srv"),

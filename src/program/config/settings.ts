@@ -63,6 +63,7 @@ const DNS: Block = {
 const KEYS: Block = {
   advertise_addr: "text",
   alt_domain: "text",
+  auth: "text",
   bind_addr: "text",
   bootstrap: "flag",
   bootstrap_expect: "number",

@@ -14,8 +14,9 @@
  */
 import type { DiscoveryOptions, OpenDiscovery } from "../../drivers/discovery/api.ts";
 import type { AgentOptions } from "../../app/agent/agent.ts";
-import type { FromHttpWorker, SupervisorMethods, ToHttpWorker } from "../../api/server/api.ts";
+import type { FromHttpWorker, OpenHttp, SupervisorMethods, ToHttpWorker } from "../../api/server/api.ts";
 import type { DiscoveryUse, FromReplica, ToReplica } from "../../drivers/replica/api.ts";
+import type { User } from "../../app/users/user.ts";
 import { READERS_MAX } from "../../app/database/readers.ts";
 import { Callee } from "../../base/worker/channel.ts";
 import { NODE_STATE_BYTES } from "../../base/worker/node_state.ts";
@@ -59,6 +60,16 @@ export class NodeFailure extends Error {
   }
 }
 
+/** What is read for a node before it gives up the rights to do so. */
+export interface NodeInputs {
+  /** How it finds the other nodes (see discovery.ts). */
+  readonly discovery?: DiscoveryOptions | undefined;
+  /** Who may do what (see users.ts); undefined where everybody may do everything. */
+  readonly users?: readonly User[] | undefined;
+  /** Credentials to join with (see users.ts); empty for none. */
+  readonly joinAuthorization?: string;
+}
+
 /** A running node. */
 export class Node {
   readonly #config: NodeConfig;
@@ -98,11 +109,11 @@ export class Node {
 
   /**
    * Starts everything.
-   * @param discovery How it finds the other nodes, read by {@linkcode import("./discovery.ts").readDiscovery}.
    * @throws {import("./data_directory.ts").DataDirectoryError} When the data directory cannot be used.
    * @throws {NodeFailure} When the SQLite library cannot be used.
    */
-  constructor(config: NodeConfig, discovery: DiscoveryOptions | undefined, log: (line: string) => void) {
+  constructor(config: NodeConfig, inputs: NodeInputs, log: (line: string) => void) {
+    const { discovery, users } = inputs;
     this.#config = config;
     this.#logLevel = config.agent?.logLevel;
     this.#log = log;
@@ -128,9 +139,9 @@ export class Node {
     const httpToReplica = new MessageChannel();
     this.#agent = config.agent && this.#startAgent(config.agent, state, httpToReplica.port2);
     // Starting a Worker holds this thread up: first those that the others wait for, the one with most to load before all.
-    if (isServer) this.#replica = this.#startReplica(state, httpToReplica.port2, discovery);
+    if (isServer) this.#replica = this.#startReplica({ state, http: httpToReplica.port2 }, inputs);
     if (isServer) this.#startWriter(writerToHttp.port1);
-    this.#http = this.#startHttp({ state, replica: httpToReplica.port1, writer: writerToHttp.port2 });
+    this.#http = this.#startHttp({ state, replica: httpToReplica.port1, writer: writerToHttp.port2, users });
     if (isServer) this.#idleReader = this.#spawn("reader");
     else this.#listening.replica.resolve();
     revokeSpentRights({ isClient: !isServer });
@@ -227,7 +238,7 @@ export class Node {
   }
 
   #startHttp(
-    { state, replica, writer }: { state: SharedArrayBuffer; replica: MessagePort; writer: MessagePort },
+    { state, replica, writer, users }: Pick<OpenHttp, "state" | "replica" | "writer" | "users">,
   ): Part {
     const config = this.#config;
     const worker = this.#start("http");
@@ -246,6 +257,7 @@ export class Node {
       answers: this.#answers.shared,
       replica,
       writer,
+      ...(users ? { users } : {}),
       ...(this.#replica ? { activity: { shared: this.#writerControl.shared, at: ACTIVITY } } : {}),
       ...(this.#agent ? { membership: this.#agent.lines.http } : {}),
       options: {
@@ -323,7 +335,10 @@ export class Node {
     for (let reader = 0; reader < readerCount(); reader++) this.#addReader();
   }
 
-  #startReplica(state: SharedArrayBuffer, http: MessagePort, discovery: DiscoveryOptions | undefined): Worker {
+  #startReplica(
+    { state, http }: { state: SharedArrayBuffer; http: MessagePort },
+    { discovery, users, joinAuthorization = "" }: NodeInputs,
+  ): Worker {
     const config = this.#config;
     const worker = this.#spawn("replica");
     worker.addEventListener("message", ({ data }: MessageEvent<FromReplica>) => {
@@ -354,6 +369,8 @@ export class Node {
         version: VERSION,
         isVoter: config.isVoter,
         join: config.join,
+        joinAuthorization,
+        checksJoins: users !== undefined && !config.agent, // agents meet in the pool, which has a key of its own
         joinAttempts: config.joinAttempts,
         joinIntervalMs: config.joinIntervalMs,
         bootstrapExpect: config.bootstrapExpect,
@@ -474,6 +491,11 @@ export class Node {
     setLogLevel(logLevel);
     this.#agent?.setDns(dns);
     this.#tellHttp({ k: "meta", meta });
+  }
+
+  /** Takes another state of the auth file into use; only in a node that was started with one. */
+  setUsers(users: readonly User[]): void {
+    this.#tellHttp({ k: "users", users });
   }
 }
 
