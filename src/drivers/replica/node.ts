@@ -38,6 +38,7 @@ import { Replica } from "./replica.ts";
 import { RpcClient } from "../transport/rpc.ts";
 import { SnapshotClient } from "./snapshot_client.ts";
 import { Snapshots } from "./snapshots.ts";
+import { lastContact, timeouts } from "./status_text.ts";
 import { Verification, VERIFY_TIMEOUT_MS } from "./verification.ts";
 import { type Hello, PROTOCOL_VERSION } from "../transport/wire.ts";
 
@@ -524,23 +525,14 @@ export class ReplicaNode {
   /** For `/status`. */
   status(): Record<string, unknown> {
     const status = this.#replica.status();
-    const { heartbeatTimeoutMs, applyTimeoutMs } = this.#options;
     return {
       core: status,
       isShutDown: this.#isShutDown,
       leader: this.leader(),
-      lastContact: status.role === "leader"
-        ? 0
-        : status.leader === null
-        ? "never"
-        : `${status.ticksSinceLeader * heartbeatTimeoutMs / ELECTION_TICKS}ms`,
+      lastContact: lastContact(status, this.#options),
       voter: this.#member(this.#options.nodeId)?.role === "voter",
       leaseReads: this.#options.leaseReads ? this.#replica.hasLease ? "lease held" : "on" : "off",
-      settings: {
-        apply_timeout: `${applyTimeoutMs / 1000}s`,
-        heartbeat_timeout: `${heartbeatTimeoutMs / 1000}s`,
-        election_timeout: `${this.#options.electionTimeoutMs / 1000}s`,
-      },
+      settings: timeouts(this.#options),
       log: { persisted: this.#log.persisted, bytes: this.#log.bytes, scrubs: this.#log.scrubs },
       snapshots: this.#snapshots.status(),
       agreement: this.#divergence.agreement,
