@@ -211,7 +211,7 @@ Deno.test("a read over its time limit is answered at the limit, and the next one
     await node.ready();
     const started = performance.now();
     const { results } = await node.send("/db/query?db_timeout=200ms", [slow(20_000_000)]);
-    assertEquals(results, [{ error: "query timeout" }]);
+    assertEquals(results, [{ error: "query timeout", error_v2: { message: "query timeout" } }]);
     assert(performance.now() - started < 5000, "at the limit, not at the end of the statement");
     for (let i = 0; i < 20; i++) assertEquals(await node.row("SELECT 1"), [1]);
   }));

@@ -91,6 +91,7 @@ export interface Results {
   readonly results: readonly {
     readonly values?: readonly (readonly unknown[])[];
     readonly error?: string;
+    readonly error_v2?: unknown;
     readonly last_insert_id?: number;
     readonly rows_affected?: number;
   }[];

@@ -81,6 +81,7 @@ export function dataRequest({ params, whenOver }: HttpRequest, statements: reado
       timings: params.has("timings"),
       blobArray: params.has("blob_array"),
       qualifyColumns: params.has("qualify_columns"),
+      errors: params.errors,
     },
     level: params.level,
     freshness: { limitMs: params.freshnessMs, isStrict: params.has("freshness_strict") },

@@ -173,7 +173,7 @@ async function databaseFault(parts: NodesParts): Promise<string | undefined> {
   const result = await parts.readers.read({
     statements: [{ parts: [{ sql: "SELECT 1", verb: "SELECT", parameterCount: 0 }], positional: [], named: null }],
     transaction: false,
-    options: { associative: false, timings: false, blobArray: false, qualifyColumns: false },
+    options: { associative: false, timings: false, blobArray: false, qualifyColumns: false, errors: "both" },
     timeoutMs: 5000,
     onlyIfReadOnly: false,
   });

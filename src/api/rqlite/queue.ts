@@ -3,6 +3,7 @@
  * acknowledged with a sequence number.
  * @module
  */
+import type { RenderOptions } from "../../core/sql/render_options.ts";
 import { checkStatements, type DataRequest } from "../../app/database/database.ts";
 import { NotLeaderError, RequestError } from "../../app/database/errors.ts";
 import type { WriteBatch, WriteQueue } from "../../app/database/write_queue.ts";
@@ -26,7 +27,13 @@ export interface QueueParts extends DataParts {
 const BATCH = "muster_batch";
 /** Longest wait for a batch to be written. */
 const BATCH_MS = 30_000;
-const PLAIN = { associative: false, timings: false, blobArray: false, qualifyColumns: false };
+const PLAIN: RenderOptions = {
+  associative: false,
+  timings: false,
+  blobArray: false,
+  qualifyColumns: false,
+  errors: "both",
+};
 
 /** `POST /db/execute?queue`. */
 export async function handleQueued(request: HttpRequest, parts: QueueParts): Promise<HttpResponse> {

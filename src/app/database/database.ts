@@ -88,7 +88,13 @@ const WRITE_GRACE_MS = 2000;
 const LONG_ENTRY_MS = 1000;
 
 /** Nobody sees the results of a step of a load. */
-const NO_OPTIONS: RenderOptions = { associative: false, timings: false, blobArray: false, qualifyColumns: false };
+const NO_OPTIONS: RenderOptions = {
+  associative: false,
+  timings: false,
+  blobArray: false,
+  qualifyColumns: false,
+  errors: "both",
+};
 
 /** A node's database. */
 export class Database {
@@ -271,6 +277,11 @@ function refuseBehindLong({ activity, state }: DatabaseParts): void {
 
 /** The statement that was stopped carries the error, as if it alone had failed. */
 function timedOut({ statements, options }: DataRequest): string {
-  const one = options.associative ? `{"rows":[],"error":"query timeout"}` : `{"error":"query timeout"}`;
+  const parts = [
+    ...(options.associative ? [`"rows":[]`] : []),
+    ...(options.errors === "v2" ? [] : [`"error":"query timeout"`]),
+    ...(options.errors === "v1" ? [] : [`"error_v2":{"message":"query timeout"}`]),
+  ];
+  const one = `{${parts.join(",")}}`;
   return `[${statements.map(() => one).join(",")}]`;
 }

@@ -171,7 +171,7 @@ export interface PackedReads {
   readonly timeoutsMs: readonly number[];
 }
 
-const ONLY_IF_READ_ONLY = 16;
+const ONLY_IF_READ_ONLY = 64;
 
 /** Packs read requests. */
 export function packReads(requests: readonly ReadRequest[]): PackedReads {

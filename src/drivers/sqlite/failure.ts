@@ -73,6 +73,7 @@ export const EXTENDED_CODES: ReadonlyMap<number, { readonly name: string; readon
 
 const BUSY = 5;
 const FULL = 13;
+const IOERR = 10;
 const PROTOCOL = 15;
 const READONLY = 8;
 const UNAUTHORIZED = 23;
@@ -106,6 +107,30 @@ export interface Limits {
   readonly valueBytes: number;
   /** Bytes of a temporary file. */
   readonly tempBytes: number;
+}
+
+/** A statement's error, as its result shows it. */
+export interface Failure {
+  readonly message: string;
+  /** SQLite's codes; undefined where it is not SQLite that failed. */
+  readonly sqlite?: {
+    /** Primary result code. */
+    readonly code: number;
+    readonly extendedCode: number;
+    /** `errno`, where an operation on a file has failed. */
+    readonly systemErrno?: number;
+  };
+}
+
+/** An error as a result shows it, with `message` for its text; one that stopped a statement from outside is not SQLite's. */
+export function failureOf(error: unknown, message: string): Failure {
+  if (!(error instanceof SqliteError) || error.stop !== "none") return { message };
+  const { code: extendedCode, io } = error;
+  const code = extendedCode & 0xff;
+  return {
+    message,
+    sqlite: { code, extendedCode, ...(code === IOERR && io.errno !== 0 ? { systemErrno: io.errno } : {}) },
+  };
 }
 
 /** The error text of a result, or `null` when the error is none. */

@@ -7,8 +7,9 @@
  * @module
  */
 
+import type { Failure } from "./failure.ts";
 import { type AnswerBudget, ANSWERS_BYTES_MAX, READ_ANSWERS_BYTES_MAX } from "../../base/worker/answer_budget.ts";
-import type { RenderOptions } from "../../core/sql/render_options.ts";
+import type { ErrorForm, RenderOptions } from "../../core/sql/render_options.ts";
 import { type ResultText, type TakeBytes, TextBuilder } from "../../core/sql/result_text.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
 import { dateFromInteger, dateFromText } from "../../core/sql/date_text.ts";
@@ -307,6 +308,16 @@ export function renderWrite(
 }
 
 /** A failed statement's result; an associative read shows `rows` as well. */
-export function renderFailure(message: string, hasRows: boolean): string {
-  return hasRows ? `{"rows":[],"error":${quote(message)}}` : `{"error":${quote(message)}}`;
+export function renderFailure(failure: Failure, { hasRows, errors }: { hasRows: boolean; errors: ErrorForm }): string {
+  let text = hasRows ? ',"rows":[]' : "";
+  if (errors !== "v2") text += `,"error":${quote(failure.message)}`;
+  if (errors !== "v1") text += `,"error_v2":${renderCodes(failure)}`;
+  return `{${text.slice(1)}}`;
+}
+
+function renderCodes({ message, sqlite }: Failure): string {
+  if (!sqlite) return `{"message":${quote(message)}}`;
+  const { code, extendedCode, systemErrno } = sqlite;
+  const errno = systemErrno === undefined ? "" : `,"system_errno":${systemErrno}`;
+  return `{"message":${quote(message)},"sqlite":{"code":${code},"extended_code":${extendedCode}${errno}}}`;
 }
