@@ -1,5 +1,5 @@
 /**
- * What the handlers of `/v1` work with; each names what it takes. Types only.
+ * The services that the handlers of `/v1` use. Each handler names the parts that it takes. Types only.
  * @module
  */
 import type { Agent } from "../../app/agent/agent.ts";

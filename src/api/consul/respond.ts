@@ -1,6 +1,6 @@
 /**
- * What all answers of `/v1` share (C6.1 to C6.5): plain-text errors, JSON that is indented where asked, the consistency
- * modes, blocking queries and their headers.
+ * Common parts of the answers of `/v1` (C6.1 to C6.5): plain-text errors, JSON that is indented on request, the
+ * consistency modes, blocking queries and their headers.
  * @module
  */
 import { parseDuration } from "../../base/codec/duration.ts";

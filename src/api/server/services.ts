@@ -1,5 +1,5 @@
 /**
- * What a node has for the handlers of its two APIs, put together. Each handler names the few things of it that it uses.
+ * The services of a node for the handlers of its two APIs. Each handler names the few of them that it uses.
  * @module
  */
 import type { Agent } from "../../app/agent/agent.ts";

@@ -1,5 +1,5 @@
 /**
- * What a node counts of its clients' requests, for `/status` and `/debug/vars`.
+ * Counters of clients' requests, for `/status` and `/debug/vars`.
  * @module
  */
 

@@ -1,5 +1,6 @@
 /**
- * What the writer is at, in memory that other Workers read: while it runs a statement it answers nobody.
+ * The writer's current activity, in shared memory that other Workers read: while it runs a statement it answers no
+ * messages.
  *
  *     f64 kind | f64 index | f64 since | f64 steps at the beginning, of which those left are the first i64 of the memory
  * @module

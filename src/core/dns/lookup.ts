@@ -1,6 +1,6 @@
 /**
- * What a name asks for (C8.1): read from the right, the domain, the datacenter if there is one, and the
- * keyword; what stands before it is the name of the node, dots and all. Pure.
+ * Parses a queried name (C8.1). From the right it has the domain, the datacenter if there is one, and the keyword; the
+ * rest is the name of the node, which may contain dots. Pure.
  * @module
  */
 import { addressOfReverse, hexBytes } from "./address.ts";

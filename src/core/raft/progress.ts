@@ -1,5 +1,5 @@
 /**
- * What a leader knows of one peer (L7 to L11): a state, where it matches, what is in flight. Pure.
+ * A leader's view of one peer (L7 to L11): a state, the matching index, the entries in flight. Pure.
  *
  *   probe ──accepted──▶ replicate ──rejected, link lost──▶ probe
  *     │                     │

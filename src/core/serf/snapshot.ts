@@ -1,5 +1,5 @@
 /**
- * What a node remembers of its pool over a restart (G5.12): lines of text, appended. Pure.
+ * The snapshot by which a node remembers its pool over a restart (G5.12): lines of text, appended. Pure.
  *
  *   alive: NAME IP:PORT | not-alive: NAME | clock: N | event-clock: N | query-clock: N | leave
  *

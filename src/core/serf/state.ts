@@ -1,5 +1,5 @@
 /**
- * What one node's Serf layer knows: members with tags and status, clocks, and queues of its own messages
+ * The state of one node's Serf layer: members with tags and status, clocks, and queues of its own messages
  * (G5.1 to G5.13). The rules are functions and parts over it: `member_rules.ts`, `user_event.ts`, `query.ts`,
  * `internal_query.ts`. Pure.
  * @module

@@ -1,5 +1,5 @@
 /**
- * What goes between the Workers around the database, and its packed form. Pure.
+ * Messages between the Workers around the database, and their packed form. Pure.
  *
  * A message between Workers is cloned object by object, which for small requests costs more than the work they ask for
  * (measured: 6.3 µs for a write as an object, 0.8 µs as its share of a packed batch). So a batch travels as lists side by

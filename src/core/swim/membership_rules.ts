@@ -1,5 +1,5 @@
 /**
- * Who is alive, suspect, dead or gone: the rules of SWIM's suspicion mechanism as memberlist has them
+ * The rules by which a node is alive, suspect, dead or left: SWIM's suspicion mechanism as memberlist implements it
  * (G4.2, G4.3; SWIM §4.2). Pure.
  *
  * Of two messages about a node the one with the higher incarnation wins, and only the node itself raises its

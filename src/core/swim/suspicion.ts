@@ -1,6 +1,6 @@
 /**
- * How long a suspect has to refute, and how confident a node is in itself (Lifeguard: LHA-Suspicion, LHA-Probe;
- * G4.4, G4.6). Pure.
+ * The timeout in which a suspect can refute, and a node's confidence in its own health (Lifeguard: LHA-Suspicion,
+ * LHA-Probe; G4.4, G4.6). Pure.
  * @module
  */
 import type { Timer } from "./timers.ts";

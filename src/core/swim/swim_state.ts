@@ -1,6 +1,6 @@
 /**
- * What one node's failure detector knows, and what surrounds it. The rules of the protocol are functions over it, by
- * chapter: `membership_rules.ts`, `probe.ts`, `spread.ts`. Pure.
+ * The state and the surroundings of one node's failure detector. The rules of the protocol are functions over it:
+ * `membership_rules.ts`, `probe.ts`, `spread.ts`. Pure.
  * @module
  */
 import { BroadcastQueue } from "./broadcast.ts";

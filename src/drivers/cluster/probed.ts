@@ -1,5 +1,5 @@
 /**
- * What is at an address where a node of the cluster might be. Types only.
+ * The result of probing an address for a node of the cluster. Types only.
  * @module
  */
 

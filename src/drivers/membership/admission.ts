@@ -1,5 +1,5 @@
 /**
- * Who is let into the pool, by tags: the rules that Consul has for its pools (G5.13, C9.5).
+ * Admission to the pool by tags: the rules that Consul has for its pools (G5.13, C9.5).
  * @module
  */
 import type { Admission } from "../../core/serf/state.ts";

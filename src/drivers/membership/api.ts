@@ -1,5 +1,5 @@
 /**
- * What membership offers, and the messages of its Worker: types, whose shapes all survive a structured clone, and limits.
+ * The interface of membership and the messages of its Worker: limits, and types that all survive a structured clone.
  *
  * The same calls stand as methods on the class in `membership.ts`; in another Worker they travel as {@linkcode ToMembership}
  * and {@linkcode FromMembership}. Gossip is eventually consistent: a list of members is what this node has heard.

@@ -1,5 +1,5 @@
 /**
- * How long what is committed has waited to be applied by the database. Pure.
+ * Measures how long committed entries have waited to be applied by the database. Pure.
  * @module
  */
 import type { Index } from "../../core/raft/message.ts";

@@ -1,7 +1,7 @@
 /**
- * What a node promises to leaders (R10; core/raft/lease.ts) outlives its process: the next one is as bound, whatever
- * its flags say. So the promise is written down before the first is made, durably, in a file `raft/promise` that holds a
- * number of milliseconds; a shorter one, or none, takes its place when the longer one has run out.
+ * The durable form of a node's promise to leaders (R10; core/raft/lease.ts). The promise outlives the process: the next
+ * one is bound by it, whatever its flags are. So the file `raft/promise`, which holds a number of milliseconds, is synced
+ * before the first promise is made. A shorter promise, or none, replaces it when the longer one has expired.
  * @module
  */
 import { writeDurably } from "../../base/worker/files.ts";

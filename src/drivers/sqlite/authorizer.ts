@@ -1,5 +1,5 @@
 /**
- * What SQL may not do here, and the words in which it is refused (A21). Pure.
+ * Rules for refused SQL, and the texts of the refusals (A21). Pure.
  *
  * Two lines of defence. {@linkcode refusal} judges a statement by its verb, before it is compiled, and gives the reason
  * that names a way out. {@linkcode reasonAgainst} judges what SQLite's authorizer has recorded while it compiled: this

@@ -1,5 +1,5 @@
 /**
- * Whose fault an error is (A13). Pure.
+ * Classifies errors by their cause (A13). Pure.
  *
  * *The statement's*: it is wrong, breaks a constraint, exceeds a limit that is the same everywhere. It is a result, and
  * the same on every replica. *The environment's*: this node's disk, memory or file system; recorded as the outcome of an

@@ -1,5 +1,5 @@
 /**
- * What must be known of a database's schema to run statements alike on every replica.
+ * Facts about a database's schema that are needed to run statements identically on every replica.
  * @module
  */
 

@@ -1,6 +1,7 @@
 /**
- * Whether a database is damaged: its pages, not its data. Rows that break a CHECK or a type which was declared after they
- * came, and values that a generated column or an index cannot compute, are legal, and alike on every node.
+ * Checks a database for damage of its pages, not of its data. Rows that break a CHECK or a type that was declared after
+ * they were inserted are legal and the same on every node. So are values that a generated column or an index cannot
+ * compute.
  * @module
  */
 

@@ -1,6 +1,6 @@
 /**
- * What travels between nodes on the cluster port. A connection of ours opens with the bytes `MUST`, whose first one no
- * memberlist message has, then frames (codec/frame.ts):
+ * The protocol between nodes on the cluster port. A connection opens with the bytes `MUST`, then has frames
+ * (codec/frame.ts). No memberlist message begins with the first of these bytes.
  *
  *     hello    JSON of the caller: who it is, what the stream is for
  *     welcome  JSON of the answerer, or refused: a text, after which the connection closes

@@ -1,5 +1,5 @@
 /**
- * What a client command is, and how one is run.
+ * The interface of client commands, and the function that runs them.
  * @module
  */
 import { AgentApi, API_FLAGS, ApiError } from "./agent_api.ts";

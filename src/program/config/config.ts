@@ -1,6 +1,6 @@
 /**
- * What a node is to be: the one configuration that every command builds, and its validation (Q14.3). Read
- * by `node/` alone; each part gets the few values it uses. Pure.
+ * The configuration of a node, which every command builds, and its validation (Q14.3). Only `node/` reads it and gives
+ * each part the few values that it uses. Pure.
  * @module
  */
 import type { NameServerSettings } from "../../api/nameserver/api.ts";

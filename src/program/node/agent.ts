@@ -1,6 +1,6 @@
 /**
- * What an agent has besides a node's other parts: its place in a gossip pool and the name server; and the way out of the
- * pool at a graceful leave.
+ * The parts that only an agent has: its membership of a gossip pool, the name server, and the graceful leave from the
+ * pool.
  * @module
  */
 import type { FromPool, OpenPool, RelayOpen } from "../../app/agent/api.ts";

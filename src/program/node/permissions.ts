@@ -1,5 +1,5 @@
 /**
- * What each Worker may do, as data: the whole security picture. What a row does not name is denied.
+ * The permissions of each Worker, as data. A permission that a row does not name is denied.
  *
  * The http, discovery and nameserver Workers read nothing, the SQLite Workers have no network, the replica sees only its own folder. `import` and
  * `run` are granted to none. The environment is closed to all. Only the SQLite Workers load native code, and only their
