@@ -12,7 +12,7 @@ export const ACTIVITY_BYTES = 32;
 /** The kinds of work, in the order of their numbers; `none` first. */
 const KINDS = ["none", "entries", "vacuum", "load"] as const;
 
-/** What the writer is at. */
+/** The writer's current activity. */
 export interface Work {
   /** Log entries from an index on, or a database that is written anew, or loaded. */
   readonly kind: Exclude<typeof KINDS[number], "none">;
@@ -53,7 +53,7 @@ export class Activity {
     this.#fields[0] = 0;
   }
 
-  /** What the writer is at; undefined while it waits. */
+  /** The writer's current activity; undefined while it waits. */
   get work(): Work | undefined {
     const [kind = 0, index = 0, sinceMs = 0, steps = -1] = this.#fields;
     const name = KINDS[kind] ?? "none";

@@ -6,7 +6,7 @@
 import { addressOfReverse, hexBytes } from "./address.ts";
 import type { Name } from "./message.ts";
 
-/** What is asked for. */
+/** The object of a query. */
 export type Lookup =
   | { readonly k: "node"; readonly name: string }
   | { readonly k: "address"; readonly address: Uint8Array }

@@ -79,7 +79,7 @@ export function currentLease(s: RaftState): Lease {
   return { endMs: quorumValue(ends), skewMs: s.clock.skewMs };
 }
 
-/** What a voter has promised, 0 for nothing, and when the round was sent to which it has. */
+/** A voter's promise, 0 for none, and the time when the round that it answered was sent. */
 interface Promised {
   readonly sentMs: number;
   readonly promiseMs: number;
@@ -91,7 +91,7 @@ function promiseTo(lead: Leadership, id: NodeId): Promised {
   return sentMs === undefined ? { sentMs: 0, promiseMs: 0 } : { sentMs, promiseMs: peer?.promiseMs ?? 0 };
 }
 
-/** What a promise is worth to somebody with another clock. */
+/** The duration of a promise that a node with another clock can rely on. */
 function worthMs(promiseMs: number): number {
   return promiseMs * (1 - DRIFT) - MARGIN_MS;
 }

@@ -72,7 +72,7 @@ export class KnownMarks {
   }
 }
 
-/** What two marks of one disk say together. */
+/** Merges two marks of one disk. */
 function later(a: Mark, b: Mark): Mark {
   if (a.term !== b.term) return a.term > b.term ? a : b;
   return { ...a, vote: a.vote ?? b.vote, entry: b.entry.index > a.entry.index ? b.entry : a.entry };

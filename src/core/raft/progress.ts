@@ -99,7 +99,7 @@ export interface Progress {
   heardAt: number;
   /** Highest read round it echoed (R3). */
   round: number;
-  /** What its process promises, by its last answer; 0 for nothing (R10). */
+  /** The promise in its process's last answer; 0 for none (R10). */
   promiseMs: number;
   /** Answers of earlier rounds come from before it was a member: from another disk under the same id (B2). */
   readonly roundMin: number;

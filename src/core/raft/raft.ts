@@ -189,7 +189,7 @@ class RaftCore implements Core {
     return effects;
   }
 
-  /** What is committed and locally durable (O5); with a truncation in flight `durable` can only fall to the commit. */
+  /** Entries committed and locally durable (O5); with a truncation in flight `durable` cannot fall below the commit. */
   #takeApply(): Effects["apply"] {
     const to = Math.min(this.#state.commit, this.#state.log.durable);
     if (to <= this.#applyHanded) return undefined;

@@ -33,7 +33,7 @@ import type { SwimDelegate } from "../swim/swim_state.ts";
 import { transmitLimit } from "../swim/broadcast.ts";
 import { UserEvents } from "./user_event.ts";
 
-/** What a user message adds to a packet. */
+/** Bytes that a user message adds to a packet. */
 const RIDER_BYTES = COMPOUND_PART_BYTES + 1;
 
 /** Tags that do not fit. */
@@ -86,7 +86,7 @@ export class Serf {
     net.repeat(() => options.config.reconnectIntervalMs, () => reconnect(this.state));
   }
 
-  /** What SWIM asks and tells. */
+  /** Callbacks for SWIM. */
   #delegate(): SwimDelegate {
     return {
       meta: () => encodeTags(this.state.tags),

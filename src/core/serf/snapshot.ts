@@ -15,7 +15,7 @@ export const SNAPSHOT_MEMBERS_MAX = 1 << 16;
 const COMPACT_BYTES_MIN = 128 * 1024;
 const BYTES_PER_MEMBER = 128;
 
-/** What was remembered. */
+/** The content of a snapshot. */
 export interface Snapshot {
   /** Addresses by name, as `IP:PORT`. */
   readonly alive: Map<string, string>;

@@ -40,7 +40,7 @@ function cancelSuspicion<E>(state: SwimState<E>, name: string): void {
   state.suspicions.delete(name);
 }
 
-/** What a node tells of itself. */
+/** The alive message of a node about itself. */
 export function ownAlive<E>(state: SwimState<E>, incarnation: number): Alive {
   const { name, addr, port, vsn } = state.options;
   return { incarnation, node: name, addr, port, meta: state.delegate.meta(), vsn };

@@ -20,7 +20,7 @@ import { decode, encodeMessage } from "./msgpack.ts";
 export const PACKET_BYTES = 1400;
 /** Head of a compound. */
 export const COMPOUND_HEAD_BYTES = 2;
-/** What a compound adds for each part. */
+/** Bytes that a compound adds for each part. */
 export const COMPOUND_PART_BYTES = 2;
 const CRC_BYTES = 5;
 const DEPTH_MAX = 8;
@@ -86,11 +86,11 @@ export function sealPacket(message: Uint8Array, wrapping: Wrapping, { crc }: { c
   return bytes;
 }
 
-/** What a datagram held. */
+/** The content of a datagram. */
 export interface OpenedPacket {
   /** Each begins with its type; none is compound, compressed or empty. Views of the datagram, or own bytes. */
   readonly messages: Uint8Array[];
-  /** What could not be read. */
+  /** Errors of the parts that could not be read. */
   readonly faults: string[];
 }
 
