@@ -22,13 +22,13 @@ export interface CatalogAccess {
   register(node: NodeRegistration): Promise<void>;
 }
 
-/** What the catalog says of a node. */
+/** A node in the catalog. */
 export interface KnownNode {
   readonly address: string;
   readonly meta: Readonly<Record<string, string>>;
 }
 
-/** What anti-entropy works with. */
+/** Dependencies of anti-entropy. */
 export interface AntiEntropyParts {
   readonly agent: Agent;
   readonly access: CatalogAccess;

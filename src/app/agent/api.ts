@@ -15,7 +15,7 @@ export interface OpenPool {
   readonly relay?: RelayOpen;
 }
 
-/** What the relay of a client agent needs. */
+/** Dependencies of a client agent's relay. */
 export interface RelayOpen {
   /** The HTTP Worker's line to what would be its replica. */
   readonly port: MessagePort;

@@ -25,7 +25,7 @@ export interface UserEvent {
   readonly LTime: number;
 }
 
-/** What travels as the payload in the pool. */
+/** The payload of an event in the pool. */
 export type CarriedEvent = Pick<UserEvent, "ID" | "Payload" | "NodeFilter" | "ServiceFilter" | "TagFilter">;
 
 /** The events that this agent has seen. */

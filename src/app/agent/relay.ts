@@ -27,7 +27,7 @@ const REBALANCE_MS = 150_000;
 
 const NO_REPLICA = "this is a client agent";
 
-/** What this agent says of itself to servers. */
+/** This agent's description of itself to servers. */
 export interface RelayOptions {
   readonly nodeId: string;
   readonly version: string;

@@ -26,7 +26,7 @@ export function newCounters(): Counters {
   };
 }
 
-/** What is counted, for `/debug/vars` and `/status`. */
+/** The counters for `/debug/vars` and `/status`. */
 export interface Counters {
   executions: number;
   queries: number;

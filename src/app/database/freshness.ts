@@ -9,7 +9,7 @@
  */
 import type { NodeState } from "../../base/worker/node_state.ts";
 
-/** What of the services it takes. */
+/** The services that it uses. */
 export interface Standing {
   readonly state: NodeState;
   readonly options: { readonly heartbeatTimeoutMs: number };

@@ -18,7 +18,7 @@ import type { NodeState } from "../../base/worker/node_state.ts";
 import type { Counters } from "./counters.ts";
 import type { ReplicaClient } from "./replica_client.ts";
 
-/** What it works with. */
+/** Dependencies of linearizable reads. */
 export interface ReadParts {
   readonly state: NodeState;
   readonly counters: Pick<Counters, "reads_by_lease" | "leases_lost">;

@@ -34,7 +34,7 @@ const LOOK_MS = 10;
 const WORTH_WAKING_MS = 1;
 /** Weight of the last batch in what a read is expected to take. */
 const LAST_BATCH_WEIGHT = 1 / 16;
-/** What a read of each level may run while others wait. */
+/** Time that a read of each level may run while others wait. */
 export const SLICES_MS: readonly number[] = [20, 100, 500, 2500, 12_500];
 /** The slice of the lowest level where many wait. */
 const SHORT_SLICE_MS = 5;
@@ -50,7 +50,7 @@ export const ROOM_TIMEOUT_MS = 10_000;
 export const READERS_MAX = 4;
 /** A client is watched from here on: most are answered before. */
 const WATCHED_AFTER_MS = 50;
-/** What a reader may take to notice that a time limit has passed. */
+/** Time in which a reader must notice that a time limit has passed. */
 const GRACE_MS = 50;
 /** Requests that wait for a reader. */
 export const WAITING_MAX = 10_000;
@@ -92,16 +92,16 @@ export class Readers {
   readonly #readers: Reader[] = [];
   /** By reference, which a request gets anew when it is handed over again. */
   readonly #jobs = new Map<number, Job>();
-  /** What waits, by level. */
+  /** Waiting reads, by level. */
   readonly #waiting: Job[][] = SLICES_MS.map(() => []);
   readonly #wantReader: () => void;
   #wanted = 0;
   #waitingCount = 0;
   #watch: ReturnType<typeof setInterval> | undefined;
   #isScheduled = false;
-  /** What a read takes, as its share of a batch, by the last ones. */
+  /** Expected time of a read as its share of a batch, from the last reads. */
   #expectedMs = 0;
-  /** What waits for room, and the bytes that are kept for what does not wait any more. */
+  /** Reads that wait for room, and the bytes reserved for reads that no longer wait. */
   #roomless: Job[] = [];
   #promised = 0;
   readonly #answers: AnswerBudget;
@@ -215,7 +215,7 @@ export class Readers {
     }
   }
 
-  /** What was kept for a read is in use, or not needed. */
+  /** Ends the reservation of a read: it is in use, or not needed. */
   #endPromise(job: Job): void {
     this.#promised -= job.promised;
     job.promised = 0;

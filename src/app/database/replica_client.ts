@@ -71,7 +71,7 @@ export class ReplicaClient {
   onLeader: () => void = () => {};
   /** The clocks as the replica has them. */
   readonly clock = new RemoteClock();
-  /** Who leads, as last heard. */
+  /** The leader according to the last message. */
   leader: LeaderInfo | null = null;
   /** Servers of the configuration in force. */
   members: readonly Member[] = [];

@@ -48,7 +48,7 @@ export class WriteQueue {
   readonly #write: WriteBatch;
   readonly #log: (line: string) => void;
   #waiting: Queued[] = [];
-  /** Who waits, by sequence number. */
+  /** Requests that wait for their write, by sequence number. */
   readonly #waiters = new Map<bigint, PromiseWithResolvers<void>>();
   #next = BigInt(Date.now()) * NS_PER_MS;
   #flushed = 0n;

@@ -21,11 +21,11 @@ interface OpenBackup {
   readonly pieces: AsyncIterator<Uint8Array<ArrayBuffer>>;
   /** Undefined where it is not known. */
   readonly length: number | undefined;
-  /** Where it lies meanwhile, if it does. */
+  /** Path of its temporary file, if it has one. */
   readonly file: string;
 }
 
-/** Where backups come from. */
+/** The database and library that backups are made with. */
 type Source = Pick<OpenBackups, "path" | "library">;
 
 function openBackup(source: Source, file: string, options: BackupOptions): OpenBackup {

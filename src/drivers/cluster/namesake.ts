@@ -14,13 +14,13 @@ export interface Claim {
   readonly known: Member;
   /** Disk of the node that asks. */
   readonly storageId: string;
-  /** What answers at the address that it gives. */
+  /** The answer from the address that it gives. */
   readonly found: Probed;
 }
 
 /** Surroundings. */
 export interface NamesakeParts {
-  /** Where a member is, as far as known: it may have moved since the configuration was written. */
+  /** A member's address, if known: it may have moved since the configuration was written. */
   addrOf(id: NodeId): string | undefined;
   /** Asks what is at these addresses. */
   probe(addrs: readonly string[]): Promise<readonly Probed[]>;

@@ -74,7 +74,7 @@ export class Pool {
     return this.#servers.filter(({ status }) => status === "alive").map(addrOf);
   }
 
-  /** Where a node is by the word of the pool; undefined where it does not say. */
+  /** The node's address according to gossip, or undefined if unknown. */
   addrOf(id: NodeId): string | undefined {
     const found = this.#servers.find(({ tags, status }) => tags.id === id && status === "alive");
     return found && addrOf(found);
@@ -143,7 +143,7 @@ export class Pool {
   }
 }
 
-/** Where a server takes Raft's connections. */
+/** The address at which a server accepts Raft connections. */
 function addrOf({ addr, port, tags }: MemberRecord): string {
   return joinAddress(addr, /^\d{1,5}$/.test(tags.port ?? "") ? Number(tags.port) : port);
 }

@@ -3,7 +3,7 @@
  * @module
  */
 
-/** What was found at an address. */
+/** The result of probing an address. */
 export interface Probed {
   readonly addr: string;
   /** Id of the node that answered. */

@@ -57,7 +57,7 @@ export class Control {
   readonly bytes: Uint8Array;
   /** Which request it is at, and who may end it. */
   readonly ticket: Ticket;
-  /** What the writer is at. */
+  /** The writer's current activity. */
   readonly activity: Activity;
   readonly #view: DataView;
   readonly #words: Int32Array;

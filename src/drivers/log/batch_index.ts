@@ -6,7 +6,7 @@
 import type { Batch } from "./format.ts";
 import type { Index } from "../../core/raft/message.ts";
 
-/** Where a batch lies. */
+/** The place of a batch. */
 export interface BatchPlace {
   /** Number of the segment. */
   readonly segment: number;

@@ -42,7 +42,7 @@ export interface LogDisk {
 export interface LogFile {
   /** Its size when it was opened. */
   readonly bytes: number;
-  /** What it holds from `offset` on: `length` bytes, or fewer at its end. */
+  /** Reads `length` bytes from `offset` on, or fewer at the end of the file. */
   read(offset: number, length: number): Uint8Array;
   /** Writes all of `bytes`, whose owner must leave them alone until that has ended. */
   write(offset: number, bytes: Uint8Array): Wait;

@@ -14,7 +14,7 @@ export interface ScrubbedSegment {
   readonly number: number;
 }
 
-/** Where a chain of batches goes on. */
+/** The point at which a chain of batches continues. */
 interface Link {
   readonly number: number;
   readonly chain: number;

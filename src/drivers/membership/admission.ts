@@ -5,7 +5,7 @@
 import type { Admission } from "../../core/serf/state.ts";
 import type { AdmissionPolicy } from "./api.ts";
 
-/** What Consul calls some tags. */
+/** Consul's words for some tags. */
 const TAG_WORDS: Readonly<Record<string, string>> = { dc: "datacenter", id: "node ID" };
 
 /** The policy as the core asks it. */

@@ -25,7 +25,7 @@ export function recordOf({ name, addr, port, tags, status, vsn }: SerfMember): M
   };
 }
 
-/** What the members said about keys. */
+/** Converts the members' answers about keys. */
 export function keyResultOf({ members, responses, failures, messages, keys, primaryKeys }: KeyTally): KeyResult {
   return {
     members,

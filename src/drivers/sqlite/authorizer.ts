@@ -91,7 +91,7 @@ const NODE_TABLES: ReadonlySet<string> = new Set([
   "sqlite_stmt",
   "tables_used",
 ]);
-/** What FTS5 and RTREE ask the connection by themselves; the page size is the same on every node. */
+/** Pragmas that FTS5 and RTREE run by themselves; the page size is the same on every node. */
 const INTERNAL_PRAGMAS: ReadonlySet<string> = new Set(["data_version", "page_size"]);
 
 const NO_TEMP = "TEMP objects are not supported: they live in one connection of one node";
@@ -156,7 +156,7 @@ export function isReadStatement(part: SqlPart): boolean {
   return part.verb === "PRAGMA" && refusal(part, "read") === null;
 }
 
-/** What a statement touches beyond rows of ordinary tables. */
+/** Effects of a statement beyond rows of ordinary tables. */
 export interface Effects {
   /** Tables and views that it writes, by triggers and keys as well; in lower case. */
   readonly writes: readonly string[];

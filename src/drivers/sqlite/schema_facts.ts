@@ -5,7 +5,7 @@
 
 import { type Database, runOnce } from "../libsqlite/driver.ts";
 
-/** What the schema holds. */
+/** Facts about a schema. */
 export interface SchemaFacts {
   /** Names of the virtual tables, in lower case. */
   readonly virtualTables: ReadonlySet<string>;

@@ -81,7 +81,7 @@ function checkAndMerge(path: string, library: string | undefined): void {
   if (damage !== undefined) throw damaged(path, damage);
 }
 
-/** What an operator does about a damaged database. */
+/** The error that tells an operator how to recover from a damaged database. */
 export function damaged(path: string, verdict: string): DamagedDatabaseError {
   return new DamagedDatabaseError(
     `the database ${path} is damaged (${

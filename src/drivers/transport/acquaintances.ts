@@ -17,7 +17,7 @@ export class Acquaintances {
     this.#log = log;
   }
 
-  /** What a node said of itself; undefined for one that was not met. */
+  /** A node's description of itself; undefined if the node was never met. */
   get(id: NodeId): Hello | undefined {
     return this.#hellos.get(id);
   }

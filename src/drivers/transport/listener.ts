@@ -32,9 +32,9 @@ export const HELLO_TIMEOUT_MS = 10_000;
 /** Marks the answer to an HTTP request that came to the wrong port. */
 export const WRONG_PORT_HEADER = "X-Muster-Cluster-Port";
 
-/** What the listener hands on. */
+/** Handlers of the listener's connections. */
 export interface ListenerHandlers {
-  /** What this node says of itself. */
+  /** This node's description of itself. */
   hello(): Hello;
   /** A text to refuse the caller with, or undefined to welcome it. */
   refuse(caller: Hello): string | undefined;

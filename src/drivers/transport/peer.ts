@@ -9,7 +9,7 @@ import { openStream } from "./rpc.ts";
 import { type Hello, HELLO_BYTES_MAX, writeRaftMessage } from "./wire.ts";
 import type { Entry, OutgoingMessage } from "../../core/raft/message.ts";
 
-/** What the owner of a peer stream gets told. */
+/** Callbacks to the owner of a peer stream. */
 export interface PeerEvents {
   /** The stream broke: what was in flight may be lost. */
   onDown(): void;

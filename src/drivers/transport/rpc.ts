@@ -62,7 +62,7 @@ export class RemoteError extends Error {
 export interface RpcAnswer {
   readonly head: Record<string, unknown>;
   readonly body: Uint8Array;
-  /** Where it is given: called when the answer has left, or the connection is gone. */
+  /** Called, if given, when the answer has been sent or the connection is closed. */
   readonly onSent?: () => void;
 }
 

@@ -34,7 +34,7 @@ export const RAFT_FRAME_BYTES_MAX = 80 * 1024 * 1024;
 /** Frame kinds that are not Raft messages. */
 export const FRAME = { hello: 1, welcome: 2, refused: 3, call: 4, reply: 5, cancel: 6 } as const;
 
-/** What a node says of itself at the start of a stream, both ways. */
+/** A node's description of itself at the start of a stream, in both directions. */
 export interface Hello {
   readonly protocol: number;
   readonly purpose: "raft" | "rpc";
@@ -49,7 +49,7 @@ export interface Hello {
   readonly incarnation: string;
   /** Version and options of the node's SQLite; missing, as from older versions: not told. */
   readonly sqlite?: string;
-  /** What this process promises to leaders it hears, in ms (R10); missing, as from older versions: nothing. */
+  /** This process's promise to leaders it hears, in ms (R10); missing from older versions, which promise nothing. */
   readonly promiseMs?: number;
 }
 
