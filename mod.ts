@@ -6,10 +6,13 @@
  */
 import { main } from "./src/program/cli/main.ts";
 
+export type { WriteQueueOptions } from "./src/app/database/write_queue.ts";
 export { main };
 export { type AgentConfig, type GossipTuning, type NodeConfig } from "./src/program/config/config.ts";
 export { type NameServerSettings } from "./src/api/nameserver/api.ts";
 export { type LogLevel } from "./src/base/worker/log.ts";
+export { type User } from "./src/app/users/user.ts";
+export { type Permission, PERMISSIONS } from "./src/app/users/permission.ts";
 export { Node, NodeFailure } from "./src/program/node/node.ts";
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -13,7 +13,8 @@ import { parseArgs } from "@std/cli";
 import { clusterFlags, interruption, leaderOf, nodePlace, NodeProcess, until } from "../tests/harness/processes.ts";
 import { loadCities, showQueries } from "./demo/queries.ts";
 import { loseLeader, regain, showSame } from "./demo/failover.ts";
-import { duration, table, thousands } from "./terminal/table.ts";
+import { duration, table } from "./terminal/table.ts";
+import { thousands } from "../src/program/cli/progress.ts";
 import { messageOf } from "../src/base/codec/error_text.ts";
 
 const USAGE = `Usage: deno task demo [--no-wait]

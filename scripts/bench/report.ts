@@ -2,7 +2,8 @@
  * The benchmark's figures: medians over the rounds, as a table for people and as JSON for programs.
  * @module
  */
-import { type Cell, duration, table, thousands } from "../terminal/table.ts";
+import { type Cell, duration, table } from "../terminal/table.ts";
+import { thousands } from "../../src/program/cli/progress.ts";
 import { type Machine, median } from "./machine.ts";
 import { isRate, type Measurement, type Sample, type Unit } from "./measurements.ts";
 import type { System } from "./systems.ts";

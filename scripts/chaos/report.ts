@@ -2,7 +2,8 @@
  * The report of a run, as text.
  * @module
  */
-import { duration, table, thousands } from "../terminal/table.ts";
+import { duration, table } from "../terminal/table.ts";
+import { thousands } from "../../src/program/cli/progress.ts";
 import type { ChaosReport } from "./run.ts";
 
 const REASONS_MAX = 12;

@@ -3,8 +3,8 @@
  * @module
  */
 import { type NodeProcess, until } from "../../tests/harness/processes.ts";
-import { Progress } from "../terminal/progress.ts";
-import { type Cell, duration, table, thousands } from "../terminal/table.ts";
+import { type Cell, duration, table } from "../terminal/table.ts";
+import { Progress, thousands } from "../../src/program/cli/progress.ts";
 import { CITIES_INSERT, CITIES_SCHEMA, type City, countryName, readCities } from "./cities.ts";
 
 const ROWS_PER_REQUEST = 1000;

@@ -3,6 +3,8 @@
  * @module
  */
 
+import { thousands } from "../../src/program/cli/progress.ts";
+
 /** What a cell may hold: text, or a number that is shown with separators of thousands. */
 export type Cell = string | number;
 
@@ -33,11 +35,6 @@ export function table(heading: readonly string[], rows: readonly (readonly Cell[
 /** Cells of a terminal that a text takes; combining marks take none. */
 function cells(text: string): number {
   return [...text.replace(/\p{M}/gu, "")].length;
-}
-
-/** A number as people read it: `171,075`. */
-export function thousands(value: number): string {
-  return value.toLocaleString("en-US");
 }
 
 /** A duration with its unit, to three figures: `0.634 ms`, `12.3 ms`, `1.23 s`. */

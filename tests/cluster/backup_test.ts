@@ -1,6 +1,7 @@
 /** Backups and loads on real nodes: what comes out of one cluster goes into another, and nothing is half done. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Database, runOnce } from "../../src/drivers/libsqlite/driver.ts";
+import { muster } from "../harness/agents.ts";
 import { leaderOf, nodePlace, type NodeProcess, startCluster, until, withNodes } from "../harness/processes.ts";
 
 const SCHEMA = [
@@ -164,4 +165,36 @@ Deno.test("a node alone is booted from a file, and one that joins afterwards get
     assertEquals(await second.row("SELECT count(*) FROM big", "none"), [5000]);
     const refused = await fetch(`${first.url}/boot`, { method: "POST", body: file });
     assert(refused.status === 503, await refused.text());
+  }));
+
+Deno.test("muster backup writes a checked file, muster restore brings it into another node; what is damaged is not sent", () =>
+  withNodes(async (root, start) => {
+    const [from, to] = [start(nodePlace(root, "1")), start(nodePlace(root, "2"))];
+    await Promise.all([from.ready(), to.ready()]);
+    for (const sql of SCHEMA) await from.execute(sql);
+    const content = await from.row(CONTENT);
+    const run = async (node: NodeProcess, ...args: string[]) => {
+      const { code, stdout, stderr } = await muster([args[0], `-http-addr=${node.url}`, ...args.slice(1)]);
+      return { code, text: stdout + stderr };
+    };
+    const file = `${root}/backup.sqlite`;
+    const made = await run(from, "backup", file);
+    assertEquals(made.code, 0, made.text);
+    assertMatch(made.text, /bytes, checked: tables: 3, rows: 5, indexes, triggers and views: 3/);
+    assertMatch((await run(from, "backup", file)).text, /exists: -force replaces it/);
+    const restored = await run(to, "restore", file);
+    assertEquals([restored.code, await to.row(CONTENT)], [0, content], restored.text);
+    const packed = await run(from, "backup", "-format", "sql", "-compress", `${root}/dump.sql.gz`);
+    assertEquals(packed.code, 0, packed.text);
+    assertMatch((await run(to, "restore", `${root}/dump.sql.gz`)).text, /restore failed: table .* already exists/);
+    const bytes = await Deno.readFile(file);
+    bytes[4100] ^= 0xff;
+    await Deno.writeFile(file, bytes);
+    const damaged = await run(to, "restore", file);
+    assertEquals([damaged.code, await to.row(CONTENT)], [1, content]);
+    assertMatch(damaged.text, /it is damaged|malformed/);
+    await from.stop("SIGKILL");
+    const nobody = await run(from, "backup", `${root}/none`);
+    assertEquals(nobody.code, 1);
+    assertEquals([...Deno.readDirSync(root)].filter(({ name }) => name.startsWith("none")), []);
   }));

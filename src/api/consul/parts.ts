@@ -6,6 +6,7 @@ import type { Agent } from "../../app/agent/agent.ts";
 import type { Catalog } from "../../app/agent/catalog.ts";
 import type { Counters } from "../../app/database/counters.ts";
 import type { ReplicaClient } from "../../app/database/replica_client.ts";
+import type { Users } from "../../app/users/users.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 
@@ -24,7 +25,9 @@ export interface ConsulParts {
   readonly catalog: Catalog;
   /** Present in an agent (`muster agent`). */
   readonly agent: Agent | undefined;
-  readonly counters: Pick<Counters, "forwarded">;
+  /** Absent where everybody may do everything. */
+  readonly users: Users | undefined;
+  readonly counters: Pick<Counters, "forwarded" | "auth_ok" | "auth_fail">;
   log(line: string, level?: LogLevel): void;
 }
 

@@ -11,7 +11,7 @@ import { isConfirmedLeader } from "../../app/database/freshness.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { AgentParts, ForwardParts, ReadParts } from "./parts.ts";
 import { ReplicaError } from "../../app/database/replica_client.ts";
-import type { HttpRequest } from "../http/request.ts";
+import { forwardedOf, type HttpRequest } from "../http/request.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 const PLAIN = "text/plain; charset=utf-8";
@@ -52,8 +52,14 @@ export const DONE: HttpResponse = { status: 200, body: "" };
 /** An error as Consul tells it: a plain text. */
 export function v1Problem(error: unknown, log: (line: string) => void): HttpResponse {
   if (error instanceof HttpError) {
-    const { status, message, leaderless } = error;
-    return { status, body: message, contentType: PLAIN, ...(leaderless ? { leaderless } : {}) };
+    const { status, message, leaderless, retryAfter } = error;
+    return {
+      status,
+      body: message,
+      contentType: PLAIN,
+      ...(leaderless ? { leaderless } : {}),
+      ...(retryAfter === undefined ? {} : { retryAfter }),
+    };
   }
   if (error instanceof TooManyWaitError) return { status: 429, body: error.message, contentType: PLAIN };
   if (!(error instanceof CatalogError || error instanceof ReplicaError)) {
@@ -176,11 +182,11 @@ export async function toLeader(request: HttpRequest, parts: ForwardParts, waitMs
 /** Hands a request on: to the leader, or by a client agent to any server; with its own limit of a wait. */
 export async function forward(request: HttpRequest, parts: ForwardParts, waitMs = 0): Promise<HttpResponse> {
   parts.counters.forwarded++;
-  const { method, contentType, authorization, body, params } = request;
+  const { params } = request;
   const target = waitMs === 0 || params.get("wait") ? request.target : `${request.target}&wait=${waitMs}ms`;
   try {
     const asked = {
-      request: { method, target, contentType, authorization, body },
+      request: { ...forwardedOf(request), target },
       timeoutMs: waitMs * 1.0625 + FORWARD_MARGIN_MS,
       retries: 2,
     };

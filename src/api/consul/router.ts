@@ -5,6 +5,8 @@
  */
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
+import { type Handler, laterText, type Refusal, refusalOf, type Route, routeOf } from "../http/route.ts";
+import type { Permission } from "../../app/users/permission.ts";
 import * as agent from "./agent.ts";
 import * as catalog from "./catalog.ts";
 import * as events from "./events.ts";
@@ -13,71 +15,56 @@ import * as register from "./register.ts";
 import { blockingMs, forward, v1Problem } from "./respond.ts";
 import type { ConsulParts } from "./parts.ts";
 
-/** Answers one kind of request; `rest` is the path behind the route's, percent-decoded. */
-type Handler = (request: HttpRequest, parts: ConsulParts, rest: string) => HttpResponse | Promise<HttpResponse>;
-
-interface Route {
-  /** Ends in `/` where a name follows. */
-  readonly path: string;
-  readonly methods: readonly string[];
-  readonly handler: Handler;
-  /** Whether any agent answers, rather than a server. */
-  readonly isLocal: boolean;
+/** A route of this API. */
+interface V1Route extends Route<ConsulParts> {
+  /** Whether it takes `filter`. */
+  readonly isFiltered?: boolean;
 }
 
-const local = (path: string, methods: readonly string[], handler: Handler): Route => ({
+/** A path; where it ends in `/` a name follows. */
+const route = (path: string, methods: readonly string[], permission: Permission, handler: Handler<ConsulParts>) => ({
   path,
+  isPrefix: path.endsWith("/"),
   methods,
+  permissions: [permission],
   handler,
-  isLocal: true,
 });
-const replicated = (path: string, methods: readonly string[], handler: Handler): Route => ({
-  path,
-  methods,
-  handler,
-  isLocal: false,
-});
+/** Any agent answers. */
+const local = (...args: Parameters<typeof route>): V1Route => ({ ...route(...args), isLocal: true });
+/** A server answers. */
+const replicated = (...args: Parameters<typeof route>): V1Route => ({ ...route(...args), isLocal: false });
+const filtered = (one: V1Route): V1Route => ({ ...one, isFiltered: true });
 const GET = ["GET", "HEAD"];
 const PUT = ["PUT"];
+const ANY_KEY = ["GET", "POST", "PUT", "DELETE"];
 
-const ROUTES: readonly Route[] = [
-  local("/v1/agent/self", GET, agent.self),
-  local("/v1/agent/members", GET, agent.members),
-  local("/v1/agent/join/", PUT, agent.join),
-  local("/v1/agent/leave", PUT, agent.leave),
-  local("/v1/agent/force-leave/", PUT, agent.forceLeave),
-  local("/v1/agent/reload", PUT, agent.reload),
-  local("/v1/agent/monitor", GET, agent.monitor),
-  local("/v1/event/fire/", PUT, events.fire),
-  local("/v1/event/list", GET, events.list),
-  local("/v1/operator/keyring", ["GET", "POST", "PUT", "DELETE"], operator.keyring),
-  local("/v1/catalog/datacenters", GET, catalog.datacenters),
-  replicated("/v1/catalog/nodes", GET, catalog.nodes),
-  replicated("/v1/catalog/node/", GET, catalog.node),
-  replicated("/v1/catalog/node-services/", GET, catalog.nodeServices),
-  replicated("/v1/catalog/services", GET, catalog.serviceNames),
-  replicated("/v1/catalog/service/", GET, catalog.service),
-  replicated("/v1/catalog/register", PUT, register.register),
-  replicated("/v1/catalog/deregister", PUT, register.deregister),
-  replicated("/v1/health/node/", GET, catalog.nodeChecks),
-  replicated("/v1/health/state/", GET, catalog.checksInState),
-  replicated("/v1/status/leader", GET, operator.statusLeader),
-  replicated("/v1/status/peers", GET, operator.statusPeers),
-  replicated("/v1/operator/raft/configuration", GET, operator.raftConfiguration),
-  replicated("/v1/operator/raft/peer", ["DELETE"], operator.raftRemovePeer),
-  replicated("/v1/operator/raft/transfer-leader", ["POST", "PUT"], operator.raftTransfer),
-];
-
-/** Routes that take a filter. */
-const FILTERED: readonly string[] = [
-  "/v1/agent/members",
-  "/v1/catalog/nodes",
-  "/v1/catalog/node/",
-  "/v1/catalog/node-services/",
-  "/v1/catalog/services",
-  "/v1/catalog/service/",
-  "/v1/health/node/",
-  "/v1/health/state/",
+/** All paths with their permissions (C6.6). */
+export const ROUTES: readonly V1Route[] = [
+  local("/v1/agent/self", GET, "agent-read", agent.self),
+  filtered(local("/v1/agent/members", GET, "agent-read", agent.members)),
+  local("/v1/agent/join/", PUT, "agent-write", agent.join),
+  local("/v1/agent/leave", PUT, "agent-write", agent.leave),
+  local("/v1/agent/force-leave/", PUT, "operator-write", agent.forceLeave),
+  local("/v1/agent/reload", PUT, "agent-write", agent.reload),
+  local("/v1/agent/monitor", GET, "agent-read", agent.monitor),
+  local("/v1/event/fire/", PUT, "event-write", events.fire),
+  local("/v1/event/list", GET, "event-read", events.list),
+  local("/v1/operator/keyring", ANY_KEY, "keyring", operator.keyring),
+  local("/v1/catalog/datacenters", GET, "catalog-read", catalog.datacenters),
+  filtered(replicated("/v1/catalog/nodes", GET, "catalog-read", catalog.nodes)),
+  filtered(replicated("/v1/catalog/node/", GET, "catalog-read", catalog.node)),
+  filtered(replicated("/v1/catalog/node-services/", GET, "catalog-read", catalog.nodeServices)),
+  filtered(replicated("/v1/catalog/services", GET, "catalog-read", catalog.serviceNames)),
+  filtered(replicated("/v1/catalog/service/", GET, "catalog-read", catalog.service)),
+  replicated("/v1/catalog/register", PUT, "catalog-write", register.register),
+  replicated("/v1/catalog/deregister", PUT, "catalog-write", register.deregister),
+  filtered(replicated("/v1/health/node/", GET, "catalog-read", catalog.nodeChecks)),
+  filtered(replicated("/v1/health/state/", GET, "catalog-read", catalog.checksInState)),
+  replicated("/v1/status/leader", GET, "status", operator.statusLeader),
+  replicated("/v1/status/peers", GET, "status", operator.statusPeers),
+  replicated("/v1/operator/raft/configuration", GET, "operator-read", operator.raftConfiguration),
+  replicated("/v1/operator/raft/peer", ["DELETE"], "operator-write", operator.raftRemovePeer),
+  replicated("/v1/operator/raft/transfer-leader", ["POST", "PUT"], "operator-write", operator.raftTransfer),
 ];
 
 /** Answers a request below `/v1/`; never throws. */
@@ -85,18 +72,20 @@ export async function routeV1(request: HttpRequest, parts: ConsulParts): Promise
   try {
     const { options } = agent.agentOf(parts);
     const asked = request.target.split("?", 1)[0];
-    const route = ROUTES.find(({ path }) => path.endsWith("/") ? asked.startsWith(path) : asked === path);
+    const route = routeOf(ROUTES, asked);
     if (!route) throw new HttpError(404, "");
     if (request.method === "OPTIONS") {
       return { status: 200, body: "", headers: { Allow: ["OPTIONS", ...route.methods].join(",") } };
     }
+    const refusal = await refusalOf(route, request, parts);
+    if (refusal) throw refused(refusal);
     if (!route.methods.includes(request.method)) {
       const response = v1Problem(new HttpError(405, `method ${request.method} not allowed`), parts.log);
       return { ...response, headers: { Allow: route.methods.join(",") } };
     }
     checkDatacenter(request, options.datacenter);
     // What cannot be filtered must not look as if it had been.
-    if (request.params.get("filter") && !FILTERED.includes(route.path)) {
+    if (request.params.get("filter") && !route.isFiltered) {
       throw new HttpError(501, "filter expressions are not supported here");
     }
     if (!route.isLocal && !options.isServer) return await forward(request, parts, blockingMs(request, parts));
@@ -104,6 +93,13 @@ export async function routeV1(request: HttpRequest, parts: ConsulParts): Promise
   } catch (error) {
     return v1Problem(agent.poolProblem(error), parts.log);
   }
+}
+
+/** As in Consul, who is known and lacks a permission gets 403. */
+function refused(refusal: Refusal): HttpError {
+  if (refusal.k === "later") return new HttpError(429, laterText(refusal), { retryAfter: refusal.seconds });
+  if (refusal.k === "unknown") return new HttpError(401, "Permission denied: no valid token or password");
+  return new HttpError(403, `Permission denied: user '${refusal.username}' lacks permission '${refusal.permission}'`);
 }
 
 function checkDatacenter({ params }: HttpRequest, own: string): void {

@@ -17,6 +17,8 @@ import {
   parseHead,
   type RequestHead,
 } from "./http1.ts";
+import { bearer } from "../../app/users/credentials.ts";
+import type { Users } from "../../app/users/users.ts";
 import { compressed } from "./gzip.ts";
 import type { HeldAnswer } from "../../app/database/held_answer.ts";
 import { type BodyStream, HttpError, type HttpResponse, JSON_TYPE, problem } from "./problem.ts";
@@ -28,6 +30,10 @@ export const HEAD_TIMEOUT_MS = 10_000;
 /** Time for a client to take an answer, or so much of a longer one. */
 export const WRITE_TIMEOUT_MS = 60_000;
 const WRITE_BYTES = 256 * 1024;
+/** So many bodies of the greatest length may be in memory at a time. */
+const BODIES_MAX = 2;
+/** Shorter bodies are not counted; one in chunks, whose length nobody knows, is counted so many bytes at a time. */
+const COUNTED_BODY_BYTES = 1024 * 1024;
 /** Time without a request. */
 export const IDLE_TIMEOUT_MS = 120_000;
 
@@ -83,8 +89,10 @@ export interface ConnectionParts {
     /** Time for a client to send its body. */
     readonly bodyTimeoutMs: number;
   };
-  /** Requests under way, of all connections. */
-  readonly counters: { running: number };
+  /** Where there are any, browsers are told to ask for a password. */
+  readonly users: Users | undefined;
+  /** Requests under way, of all connections, and bytes of their large bodies. */
+  readonly counters: { running: number; body_bytes: number };
   /** Whether the body of a request for `target` is taken as it comes. */
   takesStream(target: string): boolean;
   /** Answers a request; never throws. */
@@ -103,6 +111,8 @@ export class ClientConnection {
   #late: (() => HttpError) | undefined;
   #isExpired = false;
   #knownHead: KnownHead | undefined;
+  /** Of the request under way, counted among those of all. */
+  #bodyBytes = 0;
   readonly #baseHeaders: string;
   #buffer = new Uint8Array(16 * 1024);
   #start = 0;
@@ -127,7 +137,8 @@ export class ClientConnection {
     const { version, allowOrigin } = parts.options;
     this.#baseHeaders = `X-Rqlite-Version: ${version}\r\nAccess-Control-Allow-Methods: OPTIONS, GET, POST\r\n` +
       "Access-Control-Allow-Headers: Content-Type, Authorization\r\nAccess-Control-Allow-Credentials: true\r\n" +
-      (allowOrigin === "" ? "" : `Access-Control-Allow-Origin: ${allowOrigin}\r\n`);
+      (allowOrigin === "" ? "" : `Access-Control-Allow-Origin: ${allowOrigin}\r\n`) +
+      (parts.users ? `WWW-Authenticate: Basic realm="rqlite"\r\n` : "");
     conn.setNoDelay(true);
   }
 
@@ -180,6 +191,8 @@ export class ClientConnection {
       return head.keepAlive && isRead;
     } finally {
       held?.release();
+      this.#parts.counters.body_bytes -= this.#bodyBytes;
+      this.#bodyBytes = 0;
       this.#busy = false;
       this.#endWait = undefined;
     }
@@ -213,7 +226,8 @@ export class ClientConnection {
         method,
         target,
         contentType: headers.get("content-type") ?? "",
-        authorization: headers.get("authorization") ?? "",
+        authorization: authorizationOf(headers),
+        address: this.#conn.remoteAddr.hostname,
         ...(body instanceof IncomingBody ? { body: EMPTY, incoming: body.pieces() } : { body }),
         forwarded: false,
         startedMs,
@@ -335,11 +349,25 @@ export class ClientConnection {
     });
   }
 
+  /** Counts a large body among those that are in memory, until its request is answered. */
+  #takeRoom(bytes: number): void {
+    const { counters, options } = this.#parts;
+    const bytesMax = BODIES_MAX * options.bodyBytesMax;
+    if (counters.body_bytes + bytes > bytesMax) {
+      const text =
+        `large requests take ${counters.body_bytes} bytes already, of ${bytesMax} that they may: try again later`;
+      throw new HttpError(503, text, { retryAfter: 1 });
+    }
+    counters.body_bytes += bytes;
+    this.#bodyBytes += bytes;
+  }
+
   async #readBody(head: RequestHead): Promise<Uint8Array> {
     const { bodyBytesMax, bodyTimeoutMs } = this.#parts.options;
     const tooLarge = () =>
       new HttpError(413, `the request's body is larger than ${bodyBytesMax} bytes, the limit set by -http-max-body`);
     if (head.body !== "chunked" && head.body > bodyBytesMax) throw tooLarge();
+    if (head.body !== "chunked" && head.body > COUNTED_BODY_BYTES) this.#takeRoom(head.body);
     if (head.expectsContinue) await this.#conn.write(CONTINUE);
     const deadlineMs = performance.now() + bodyTimeoutMs;
     const late = () => new HttpError(408, `the request's body did not arrive within ${bodyTimeoutMs / 1000} seconds`);
@@ -376,6 +404,7 @@ export class ClientConnection {
     for (;;) {
       this.#start += decoder.push(this.#buffer.subarray(this.#start, this.#end));
       if (decoder.done) return decoder.body();
+      if (decoder.length > this.#bodyBytes) this.#takeRoom(decoder.length - this.#bodyBytes + COUNTED_BODY_BYTES);
       await more();
     }
   }
@@ -486,6 +515,12 @@ export class ClientConnection {
       // the system closed it first
     }
   }
+}
+
+/** A token in Consul's header counts before a password, which may be for a proxy on the way. */
+function authorizationOf(headers: RequestHead["headers"]): string {
+  const token = headers.get("x-consul-token");
+  return token ? bearer(token) : headers.get("authorization") ?? "";
 }
 
 function lateHead(): HttpError {

@@ -200,6 +200,11 @@ export class ChunkedDecoder {
     }
   }
 
+  /** Bytes that were announced so far. */
+  get length(): number {
+    return this.#length;
+  }
+
   /** What has come since it was asked for the last time. */
   take(): Uint8Array[] {
     const chunks = this.#chunks;

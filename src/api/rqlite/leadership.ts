@@ -12,7 +12,7 @@ import { PART_LENGTH } from "../../core/sql/result_text.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { ForwardedRequest } from "../../drivers/replica/api.ts";
 import type { Params } from "../http/params.ts";
-import type { HttpRequest } from "../http/request.ts";
+import { forwardedOf, type HttpRequest } from "../http/request.ts";
 
 /** What handing on works with. */
 export interface LeaderParts {
@@ -42,7 +42,7 @@ export async function askLeader(request: HttpRequest, parts: LeaderParts, style:
     return { status: 301, body: "", location: leader.apiUrl + request.target };
   }
   try {
-    return counted(await handOn(request, request.params, parts), request, parts);
+    return counted(await handOn(forwardedOf(request), request.params, parts), request, parts);
   } catch (error) {
     throw forwardError(error, parts, style);
   }
@@ -50,12 +50,11 @@ export async function askLeader(request: HttpRequest, parts: LeaderParts, style:
 
 /** Another node answers as if the client had asked it. */
 export async function handOn(
-  { method, target, contentType, authorization, body }: Omit<ForwardedRequest, "relayed">,
+  request: Omit<ForwardedRequest, "relayed">,
   { timeoutMs, retries }: Pick<Params, "timeoutMs" | "retries">,
   parts: Pick<LeaderParts, "replica" | "counters">,
 ): Promise<HttpResponse> {
   parts.counters.forwarded++;
-  const request = { method, target, contentType, authorization, body };
   return await parts.replica.call("forward", { request, timeoutMs, retries });
 }
 
@@ -81,7 +80,7 @@ function counted(response: HttpResponse, { target }: HttpRequest, { answers }: L
 /** A client agent keeps no data: a server answers, or has its leader do so. */
 export async function relay(request: HttpRequest, parts: LeaderParts): Promise<HttpResponse> {
   try {
-    return counted(await handOn(request, request.params, parts), request, parts);
+    return counted(await handOn(forwardedOf(request), request.params, parts), request, parts);
   } catch (error) {
     if (error instanceof ReplicaError && error.code === "no_servers") {
       throw new HttpError(503, "no servers known: join a pool that has one", { retryAfter: 1 });

@@ -107,12 +107,12 @@ function stepThroughLeader(request: HttpRequest, parts: LoadParts): DoLoadStep {
 }
 
 /** Has the leader do a step, in the name of who loads. */
-async function askForStep(step: LoadStep, { authorization }: HttpRequest, parts: LeaderParts): Promise<void> {
+async function askForStep(step: LoadStep, { authorization, address }: HttpRequest, parts: LeaderParts): Promise<void> {
   const { k, id } = step;
   const number = k === "part" ? step.at : k === "install" ? step.size : 0;
   const target = `/db/load?${STEP}=${k}&id=${id}&n=${number}`;
   const body = k === "part" ? step.bytes : new Uint8Array(0);
-  const request = { method: "POST", target, contentType: "application/octet-stream", authorization, body };
+  const request = { method: "POST", target, contentType: "application/octet-stream", authorization, address, body };
   const answer = await handOn(request, { timeoutMs: limitOf(step), retries: 2 }, parts);
   const text = typeof answer.body === "string" ? answer.body : textOf(answer.body);
   if (answer.status === 503) throw new BusyError(text.trim());

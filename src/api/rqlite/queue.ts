@@ -88,7 +88,8 @@ async function askLeaderToWrite(
   body: Uint8Array,
 ): Promise<{ hasFailed: boolean }> {
   const target = `/db/execute?${BATCH}`;
-  const request = { method: "POST", target, contentType: "application/octet-stream", authorization: "", body };
+  const shown = { authorization: "", address: "", isOfNode: true }; // of many clients, each of which was allowed to here
+  const request = { method: "POST", target, contentType: "application/octet-stream", ...shown, body };
   const answer = await handOn(request, { timeoutMs: BATCH_MS, retries: 2 }, parts).catch((error) => {
     const isUnknown = error?.code === "unknown";
     throw new RequestError(String(error?.message ?? error), isUnknown ? "unknown" : "none", { leaderless: !isUnknown });

@@ -1,33 +1,51 @@
 /**
- * The paths of rqlite's API: route, method, handler.
+ * The paths of rqlite's API as a table.
  * @module
  */
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
+import {
+  type GuardParts,
+  type Handler,
+  laterText,
+  type Refusal,
+  refusalOf,
+  type Route,
+  routeOf,
+} from "../http/route.ts";
 import { type BackupParts, handleBackup } from "./backup.ts";
 import { type DataParts, handleExecute, handleQuery, handleRequest } from "./data.ts";
 import { handleBoot, handleLoad, type LoadParts } from "./load.ts";
+import { relay } from "./leadership.ts";
 import { handleLeader, handleNodes, handleReadyz, handleRemove, type NodesParts } from "./nodes.ts";
 import { handleBatch, handleQueued, isBatch, type QueueParts } from "./queue.ts";
 import { handleReap, handleSnapshot, handleVerify, type SnapshotParts } from "./snapshot.ts";
 import { handleStatus, handleVars, type StatusParts } from "./status.ts";
 
 /** What the handlers of this API work with, together. */
-export type RqliteParts = BackupParts & QueueParts & LoadParts & DataParts & NodesParts & SnapshotParts & StatusParts;
+export type RqliteParts =
+  & BackupParts
+  & QueueParts
+  & LoadParts
+  & DataParts
+  & NodesParts
+  & SnapshotParts
+  & StatusParts
+  & GuardParts
+  & {
+    readonly options: {
+      /** Present in an agent; one that is no server keeps no data. */
+      readonly agent?: { readonly isServer: boolean };
+    };
+  };
 
-/** Answers one kind of request. */
-type Handler = (request: HttpRequest, parts: RqliteParts) => HttpResponse | Promise<HttpResponse>;
-
-interface Route {
-  readonly path: string;
-  /** Whether longer paths match too, as rqlite has it. */
-  readonly isPrefix: boolean;
-  /** Empty for any. */
-  readonly methods: readonly string[];
-  readonly handler: Handler;
+/** A route of this API. */
+interface RqliteRoute extends Route<RqliteParts> {
+  /** How rqlite calls the operation where the leader refuses it to a client that another node speaks for. */
+  readonly operation?: string;
 }
 
-const later = (what: string): Handler => () => {
+const later = (what: string): Handler<RqliteParts> => () => {
   throw new HttpError(501, `${what} is not supported yet`);
 };
 
@@ -37,32 +55,65 @@ function execute(request: HttpRequest, parts: RqliteParts): Promise<HttpResponse
   return request.params.has("queue") ? handleQueued(request, parts) : handleExecute(request, parts);
 }
 
-const ROUTES: readonly Route[] = [
-  { path: "/db/execute", isPrefix: true, methods: ["POST"], handler: execute },
-  { path: "/db/query", isPrefix: true, methods: ["GET", "POST"], handler: handleQuery },
-  { path: "/db/request", isPrefix: true, methods: ["POST"], handler: handleRequest },
-  { path: "/status", isPrefix: true, methods: ["GET"], handler: handleStatus },
-  { path: "/nodes", isPrefix: true, methods: ["GET"], handler: handleNodes },
-  { path: "/leader", isPrefix: false, methods: ["GET", "POST"], handler: handleLeader },
-  { path: "/readyz", isPrefix: true, methods: ["GET"], handler: handleReadyz },
-  { path: "/remove", isPrefix: true, methods: ["DELETE"], handler: handleRemove },
-  { path: "/debug/vars", isPrefix: false, methods: [], handler: handleVars },
-  { path: "/db/backup", isPrefix: true, methods: ["GET"], handler: handleBackup },
-  { path: "/db/load", isPrefix: true, methods: ["POST"], handler: handleLoad },
-  { path: "/db/sql", isPrefix: true, methods: ["GET", "POST"], handler: later("/db/sql") },
-  { path: "/boot", isPrefix: false, methods: ["POST"], handler: handleBoot },
-  { path: "/snapshot", isPrefix: false, methods: ["POST"], handler: handleSnapshot },
-  { path: "/verify", isPrefix: false, methods: ["POST"], handler: handleVerify },
-  { path: "/reap", isPrefix: false, methods: ["POST"], handler: handleReap },
+/** Asked by the replica of this node, when another node wants to join: that happens over the port between nodes. */
+function mayJoin({ forwarded }: HttpRequest): HttpResponse {
+  if (!forwarded) throw new HttpError(404, "");
+  return { status: 200, body: "" };
+}
+
+/** A path and all that begin with it. */
+const under = (path: string, methods: readonly string[]) => ({ path, isPrefix: true, methods, isLocal: false });
+/** A path alone. */
+const at = (path: string, methods: readonly string[]) => ({ path, isPrefix: false, methods, isLocal: false });
+const GET = ["GET"];
+const POST = ["POST"];
+const BOTH = ["GET", "POST"];
+
+/** All paths (Q2.1) with their permissions (Q17.1). */
+export const ROUTES: readonly RqliteRoute[] = [
+  { ...under("/db/execute", POST), permissions: ["execute"], operation: "Execute", handler: execute },
+  { ...under("/db/query", BOTH), permissions: ["query"], operation: "query", handler: handleQuery },
+  { ...under("/db/request", POST), permissions: ["execute", "query"], operation: "Request", handler: handleRequest },
+  { ...under("/status", GET), permissions: ["status"], isLocal: true, handler: handleStatus },
+  { ...under("/nodes", GET), permissions: ["status"], handler: handleNodes },
+  { ...at("/leader", BOTH), permissions: ["leader-ops"], operation: "stepdown", handler: handleLeader },
+  { ...under("/readyz", GET), permissions: ["ready"], isLocal: true, handler: handleReadyz },
+  { ...under("/remove", ["DELETE"]), permissions: ["remove"], operation: "remove node", handler: handleRemove },
+  { ...at("/debug/vars", []), permissions: ["status"], isLocal: true, handler: handleVars },
+  { ...under("/db/backup", GET), permissions: ["backup"], operation: "backup", handler: handleBackup },
+  {
+    ...under("/db/load", POST),
+    permissions: ["load"],
+    operation: "load",
+    isStream: true,
+    handler: handleLoad,
+  },
+  { ...under("/db/sql", BOTH), permissions: ["query"], handler: later("/db/sql") },
+  { ...at("/boot", POST), permissions: ["load"], isStream: true, handler: handleBoot },
+  { ...at("/snapshot", POST), permissions: ["snapshot"], handler: handleSnapshot },
+  { ...at("/verify", POST), permissions: ["snapshot"], handler: handleVerify },
+  { ...at("/join", POST), permissions: ["join"], handler: mayJoin },
+  { ...at("/join-read-only", POST), permissions: ["join-read-only"], handler: mayJoin },
+  { ...at("/reap", POST), permissions: ["snapshot"], handler: handleReap },
 ];
 
 /**
- * Answers a request of rqlite's API.
- * @throws {HttpError} 404 or 405; and what the handlers throw.
+ * Answers a request of rqlite's API: path, permission and method are checked in this order (Q2.2).
+ * @throws {HttpError} 404, 401, 429 or 405; and what the handlers throw.
  */
 export async function routeRqlite(request: HttpRequest, path: string, parts: RqliteParts): Promise<HttpResponse> {
-  const found = ROUTES.find((route) => route.isPrefix ? path.startsWith(route.path) : path === route.path);
-  if (!found) throw new HttpError(404, "");
-  if (found.methods.length > 0 && !found.methods.includes(request.method)) throw new HttpError(405, "");
-  return await found.handler(request, parts);
+  const route = routeOf(ROUTES, path);
+  if (!route) throw new HttpError(404, "");
+  const refusal = await refusalOf(route, request, parts);
+  if (refusal) throw refused(refusal, route, request);
+  const { methods, handler, isLocal } = route;
+  if (methods.length > 0 && !methods.includes(request.method)) throw new HttpError(405, "");
+  if (!isLocal && parts.options.agent?.isServer === false) return await relay(request, parts);
+  return await handler(request, parts, path.slice(route.path.length));
+}
+
+/** A client gets 401 without a body; another node says which operation its client may not do here. */
+function refused(refusal: Refusal, { operation }: RqliteRoute, { forwarded }: HttpRequest): HttpError {
+  if (refusal.k === "later") return new HttpError(429, laterText(refusal), { retryAfter: refusal.seconds });
+  return new HttpError(401, forwarded && operation ? `remote ${operation} not authorized` : "");
 }

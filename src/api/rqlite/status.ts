@@ -14,6 +14,7 @@ import type { Catalog } from "../../app/agent/catalog.ts";
 import type { Counters } from "../../app/database/counters.ts";
 import type { Readers } from "../../app/database/readers.ts";
 import type { ReplicaClient } from "../../app/database/replica_client.ts";
+import type { Users } from "../../app/users/users.ts";
 import type { WriteQueue } from "../../app/database/write_queue.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 
@@ -27,6 +28,7 @@ export interface StatusParts {
   readonly queue: WriteQueue;
   readonly catalog: Catalog;
   readonly counters: Counters;
+  readonly users: Users | undefined;
   readonly options: {
     readonly nodeId: string;
     readonly bindAddrs: readonly string[];
@@ -81,7 +83,7 @@ async function statusOf(parts: StatusParts): Promise<Section> {
     },
     http: {
       bind_addr: options.bindAddrs.join(" "),
-      auth: "disabled",
+      auth: parts.users ? "enabled" : "disabled",
       ...(options.allowOrigin === "" ? {} : { allow_origin: options.allowOrigin }),
       tls: { enabled: "false" },
       cluster: { timeout: formatDuration(30_000), local_node_addr: options.clusterAddr },

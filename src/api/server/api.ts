@@ -5,6 +5,7 @@
 
 import type { ToCallee, ToCaller } from "../../base/worker/channel.ts";
 import type { AgentOptions, SupervisorTask } from "../../app/agent/agent.ts";
+import type { User } from "../../app/users/user.ts";
 import type { WriteQueueOptions } from "../../app/database/write_queue.ts";
 import type { ReaderLine } from "../../drivers/sqlite/api.ts";
 
@@ -19,6 +20,8 @@ export interface ActivityPlace {
 export interface OpenHttp {
   readonly k: "open";
   readonly options: HttpOptions;
+  /** Who may do what; absent where everybody may do everything. */
+  readonly users?: readonly User[];
   /** Shared memory of the node's state (src/base/worker/node_state.ts). */
   readonly state: SharedArrayBuffer;
   /** Counts the bytes of answers in flight (src/base/worker/answer_budget.ts). */
@@ -79,6 +82,7 @@ export type ToHttpWorker =
   | { readonly k: "backups"; readonly port: MessagePort } // the line to the backup Worker
   | { readonly k: "lookups"; readonly port: MessagePort } // the name server calls CatalogMethods (api/nameserver/api.ts)
   | { readonly k: "names"; readonly port: MessagePort } // serve DNS, too; carries what a name server's Worker is told
+  | { readonly k: "users"; readonly users: readonly User[] } // the auth file, anew
   | { readonly k: "meta"; readonly meta: Readonly<Record<string, string>> } // what describes this agent, anew
   | ToCaller
   | { readonly k: "shutdown" };

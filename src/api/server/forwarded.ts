@@ -15,10 +15,10 @@ export async function serveForwarded(
   over: Promise<void>,
 ): Promise<{ response: ForwardedResponse; held?: HeldAnswer }> {
   services.counters.served++;
-  const { method, target, contentType, authorization, relayed, body } = request;
+  const { relayed, ...asked } = request;
   const startedMs = performance.now();
   const response: HttpResponse = await route(
-    { method, target, contentType, authorization, body, forwarded: !relayed, startedMs, whenOver: () => over },
+    { ...asked, forwarded: !relayed, startedMs, whenOver: () => over },
     services,
   );
   const { held } = response;

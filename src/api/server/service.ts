@@ -20,6 +20,7 @@ import { Reconciler } from "../../app/agent/reconciler.ts";
 import type { Agent } from "../../app/agent/agent.ts";
 import { EventLog } from "../../app/agent/event_log.ts";
 import { LocalNodes, type NodeSource, RemoteNodes, serverAccess } from "../../app/agent/nodes.ts";
+import { Users } from "../../app/users/users.ts";
 import { Backups } from "../../app/database/backups.ts";
 import { WriteQueue } from "../../app/database/write_queue.ts";
 import { newCounters } from "../../app/database/counters.ts";
@@ -58,6 +59,7 @@ function open(message: OpenHttp): void {
     answers,
     backups: new Backups(() => scope.postMessage({ k: "wantBackups" })),
     counters: newCounters(),
+    users: message.users && new Users(message.users),
   };
   const catalog = new Catalog(parts);
   const agent = agentOf(message);
@@ -157,6 +159,7 @@ export function serve(line: WorkerScope<ToHttpWorker, FromHttpWorker>): void {
     else if (data.k === "backups") services?.backups.connect(data.port);
     else if (data.k === "lookups") answerLookups(data.port);
     else if (data.k === "names") startNameServer(data.port);
+    else if (data.k === "users") services?.users?.replace(data.users);
     else if (data.k === "meta") setMeta(data.meta);
     else if (data.k === "answer") supervisor.settle(data);
     else shutdown();

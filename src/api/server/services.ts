@@ -9,6 +9,7 @@ import type { Counters } from "../../app/database/counters.ts";
 import type { Database } from "../../app/database/database.ts";
 import type { Readers } from "../../app/database/readers.ts";
 import type { ReplicaClient } from "../../app/database/replica_client.ts";
+import type { Users } from "../../app/users/users.ts";
 import type { WriteQueue } from "../../app/database/write_queue.ts";
 import type { Activity } from "../../base/worker/activity.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
@@ -33,5 +34,7 @@ export interface Services {
   /** Present in an agent (`muster agent`). */
   readonly agent: Agent | undefined;
   readonly counters: Counters;
+  /** Absent where everybody may do everything. */
+  readonly users: Users | undefined;
   log(line: string, level?: LogLevel): void;
 }

@@ -24,6 +24,8 @@ export interface RelayOpen {
   readonly nodeId: string;
   readonly version: string;
   readonly apiUrl: string;
+  /** What the nodes of the cluster share; empty: nothing. */
+  readonly clusterSecret: string;
 }
 
 /** To the supervisor. */

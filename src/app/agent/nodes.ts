@@ -123,7 +123,15 @@ export class RemoteNodes implements NodeSource, CatalogAccess {
 
   async #ask(method: string, target: string, text: string): Promise<ForwardedResponse> {
     const body = new TextEncoder().encode(text);
-    const request = { method, target, contentType: "application/json", authorization: "", body };
+    const request = {
+      method,
+      target,
+      contentType: "application/json",
+      authorization: "",
+      address: "",
+      isOfNode: true,
+      body,
+    };
     return await this.#replica.call("forward", { request, timeoutMs: TIMEOUT_MS, retries: 0 });
   }
 }

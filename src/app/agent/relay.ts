@@ -15,6 +15,7 @@ import { type CallOptions, NotSentError, RemoteError, RpcClient } from "../../dr
 import { type Hello, PROTOCOL_VERSION } from "../../drivers/transport/wire.ts";
 import { jitter, pause } from "../../base/worker/backoff.ts";
 import { NodeState } from "../../base/worker/node_state.ts";
+import { ClusterSecret } from "../../drivers/transport/secret.ts";
 
 const CONNECT_TIMEOUT_MS = 3000;
 const ANSWER_BYTES_MAX = 512 * 1024 * 1024;
@@ -32,6 +33,7 @@ export interface RelayOptions {
   readonly nodeId: string;
   readonly version: string;
   readonly apiUrl: string;
+  readonly clusterSecret: string;
 }
 
 /** There is no server to ask. */
@@ -51,7 +53,7 @@ export class Relay {
   readonly #timer: ReturnType<typeof setInterval>;
 
   /** @param port Carries FromHttp in and ToHttp out. */
-  constructor(port: MessagePort, state: SharedArrayBuffer, { nodeId, version, apiUrl }: RelayOptions) {
+  constructor(port: MessagePort, state: SharedArrayBuffer, { nodeId, version, apiUrl, clusterSecret }: RelayOptions) {
     this.#port = port;
     this.#callee = new Callee(port, this.#methods(), described);
     this.#state = new NodeState(state);
@@ -66,7 +68,9 @@ export class Relay {
       version,
       incarnation: crypto.randomUUID(),
     };
-    this.#rpc = new RpcClient(() => hello, { frameBytesMax: ANSWER_BYTES_MAX, connectTimeoutMs: CONNECT_TIMEOUT_MS });
+    const secret = clusterSecret === "" ? undefined : new ClusterSecret(clusterSecret);
+    const limits = { frameBytesMax: ANSWER_BYTES_MAX, connectTimeoutMs: CONNECT_TIMEOUT_MS };
+    this.#rpc = new RpcClient(() => hello, { ...limits, secret });
     this.#timer = setInterval(() => this.#shuffle(), REBALANCE_MS * (1 + Math.random() / 4));
     port.onmessage = ({ data }: MessageEvent<FromHttp>) => this.#onMessage(data);
   }

@@ -15,6 +15,8 @@ export function newCounters(): Counters {
     reads_by_lease: 0,
     leases_lost: 0,
     bad_requests: 0,
+    auth_ok: 0,
+    auth_fail: 0,
     user_snapshots: 0,
     user_reaps: 0,
     backups: 0,
@@ -23,6 +25,7 @@ export function newCounters(): Counters {
     queued_executions_wait_timeout: 0,
     boots: 0,
     running: 0,
+    body_bytes: 0,
   };
 }
 
@@ -39,6 +42,10 @@ export interface Counters {
   /** Those whose lease was gone when they were done: repeated after a round. */
   leases_lost: number;
   bad_requests: number;
+  /** Requests whose permissions were checked and granted, also where there are no users. */
+  auth_ok: number;
+  /** Those that were refused. */
+  auth_fail: number;
   user_snapshots: number;
   user_reaps: number;
   backups: number;
@@ -48,4 +55,6 @@ export interface Counters {
   boots: number;
   /** Requests under way. */
   running: number;
+  /** Bytes of large bodies in memory. */
+  body_bytes: number;
 }

@@ -33,13 +33,18 @@ export function writeFrame(writer: ByteWriter, kind: number, writePayload: (writ
 
 /** Cuts a byte stream into frames. */
 export class FrameDecoder {
-  readonly #frameBytesMax: number;
+  #frameBytesMax: number;
   #buffer = new Uint8Array(64 * 1024);
   #start = 0;
   #end = 0;
 
   /** @param frameBytesMax Longest payload accepted, in bytes. */
   constructor(frameBytesMax: number) {
+    this.#frameBytesMax = frameBytesMax;
+  }
+
+  /** Accepts frames of another length from now on. */
+  set frameBytesMax(frameBytesMax: number) {
     this.#frameBytesMax = frameBytesMax;
   }
 

@@ -24,6 +24,7 @@
  * only by its time limit. Most callers need none: a Worker that fails ends the process.
  * @module
  */
+import { InvariantError } from "../../invariant.ts";
 import { messageOf } from "../codec/error_text.ts";
 
 /** A table of methods. */
@@ -232,6 +233,7 @@ export class Callee<M extends MethodTable<M>> {
       const result = await this.#methods[method](params, { ref, over, transfer });
       this.#line.postMessage({ k: "answer", ref, result }, transfer);
     } catch (error) {
+      if (error instanceof InvariantError) throw error; // nobody may go on
       this.#line.postMessage({ k: "answer", ref, ...this.#describe(error) });
     } finally {
       this.#cancels.delete(ref);

@@ -3,12 +3,18 @@
  * other. Everything else is dropped before it can reach an assertion. Pure.
  * @module
  */
-import type { AppendEntries, EntryId, Mark, Message, NodeId, OutgoingMessage } from "./message.ts";
+import type { AppendEntries, EntryId, Mark, Message, NodeId, OutgoingMessage, Term } from "./message.ts";
 
-/** Whether `m` could have been sent to `self` by a correct node. */
-export function isPlausible(m: Message, self: NodeId): boolean {
+/**
+ * Terms that a message may be ahead: an election a second for more than a century. A forged message with the last term that
+ * there is would otherwise end a cluster for good, as every voter writes down the term that it has seen.
+ */
+export const TERM_LEAP_MAX = 2 ** 32;
+
+/** Whether `m` could have been sent to `self`, which is in `term`, by a correct node. */
+export function isPlausible(m: Message, { self, term }: { self: NodeId; term: Term }): boolean {
   if (m.to !== self || m.from === self || typeof m.from !== "string" || m.from === "") return false;
-  if (!isCount(m.term)) return false;
+  if (!isCount(m.term) || m.term > term + TERM_LEAP_MAX) return false;
   switch (m.k) {
     case "preVote":
     case "requestVote":
@@ -33,7 +39,7 @@ export function isPlausible(m: Message, self: NodeId): boolean {
     case "recall":
       return true;
     case "marks":
-      return m.marks.every(isMark);
+      return m.marks.every((mark) => isMark(mark) && mark.term <= term + TERM_LEAP_MAX);
     default:
       // A kind that a later version may send.
       return false;

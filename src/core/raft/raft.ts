@@ -320,7 +320,7 @@ function persisted(s: RaftState, ticket: Ticket): void {
 }
 
 function receive(s: RaftState, m: Message): void {
-  if (!isPlausible(m, s.id)) return drop(s);
+  if (!isPlausible(m, { self: s.id, term: s.term })) return drop(s);
   if (m.k === "recall") return onRecall(s, m);
   if (m.k === "marks") return onMarks(s, m);
   if (s.check !== undefined) return whileChecked(s, m);

@@ -97,6 +97,11 @@ export class Cluster {
     return { id: nodeId, storageId, addr: advertisedAddr, role: isVoter ? "voter" : "nonvoter" };
   }
 
+  /** The same with its credentials, for who is to take it in. */
+  get #joining(): Record<string, unknown> {
+    return { ...this.self, authorization: this.#options.joinAuthorization };
+  }
+
   /** Answers a membership call; undefined for a method that is not one. */
   answer(method: string, head: Record<string, unknown>): Promise<RpcAnswer> | undefined {
     switch (method) {
@@ -402,7 +407,7 @@ export class Cluster {
       let target = addr;
       for (let hops = 0; hops <= 10; hops++) {
         try {
-          await this.#rpc.call(target, "join", { ...this.self }, { timeoutMs: CALL_TIMEOUT_MS * 3 });
+          await this.#rpc.call(target, "join", this.#joining, { timeoutMs: CALL_TIMEOUT_MS * 3 });
           return { joined: target };
         } catch (error) {
           const next = error instanceof RemoteError ? error.head.leader : undefined;
@@ -450,7 +455,7 @@ export class Cluster {
     const awaited = await Promise.all(probed.map(async (one): Promise<Probed | undefined> => {
       if (one.state !== "idle") return one;
       try {
-        await this.#rpc.call(one.addr, "notify", { ...this.self }, { timeoutMs: CALL_TIMEOUT_MS });
+        await this.#rpc.call(one.addr, "notify", this.#joining, { timeoutMs: CALL_TIMEOUT_MS });
         return undefined;
       } catch (error) {
         return { ...one, state: "silent", why: messageOf(error) };

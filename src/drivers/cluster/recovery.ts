@@ -116,7 +116,9 @@ export async function recoverByFile(parts: RecoveryParts): Promise<Index> {
       log(`no member of ${path} has this node's address ${advertisedAddr}`);
     }
     await applyRest(store, parts);
-    store.persist({ ticket: 1, install: { base: last, config }, append: [], commit: last.index });
+    // The cluster is another one, and begins with a term of its own: that of the old one may have been driven to its end.
+    const hard = { term: last.term + 1, vote: null };
+    store.persist({ ticket: 1, hard, install: { base: last, config }, append: [], commit: last.index });
     await onPersisted.promise;
     await Deno.rename(path, joinPath(directory, "peers.info"));
     log(

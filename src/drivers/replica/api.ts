@@ -22,6 +22,10 @@ export interface ReplicaOptions {
   readonly isVoter: boolean;
   /** Ways into a cluster. */
   readonly join: readonly string[];
+  /** Credentials to show for that, as an Authorization header has them; empty for none. */
+  readonly joinAuthorization: string;
+  /** Whether nodes that join here need a user with the permission for it. */
+  readonly checksJoins: boolean;
   readonly joinAttempts: number;
   readonly joinIntervalMs: number;
   readonly bootstrapExpect: number;
@@ -41,6 +45,8 @@ export interface ReplicaOptions {
   /** Steps of SQLite's virtual machine that an entry may take, where this node leads. */
   readonly maxSteps: number;
   readonly connectTimeoutMs: number;
+  /** What the nodes of the cluster share; empty: nothing. */
+  readonly clusterSecret: string;
   readonly stepdownOnShutdown: boolean;
   readonly removeOnShutdown: boolean;
   /** Stop Raft when this node was removed from the cluster. */
@@ -98,7 +104,12 @@ export interface ForwardedRequest {
   /** Path and query string. */
   readonly target: string;
   readonly contentType: string;
+  /** What the client has shown of itself. */
   readonly authorization: string;
+  /** IP address of the client; empty where it is not known. */
+  readonly address: string;
+  /** The node asks for itself, and not for a client: no user needs to be allowed to. */
+  readonly isOfNode?: boolean;
   /** It comes from a client agent, which sends everything on: the answerer may itself ask the leader. */
   readonly relayed?: boolean;
   readonly body: Uint8Array;

@@ -256,6 +256,8 @@ export class HttpPorts {
       target: textField(rpc.head, "target"),
       contentType: textField(rpc.head, "contentType"),
       authorization: textField(rpc.head, "authorization"),
+      address: rpc.head.address === undefined ? "" : textField(rpc.head, "address"), // older nodes tell none
+      isOfNode: rpc.head.isOfNode === true,
       relayed: rpc.head.relayed === true,
       body: rpc.body.slice(),
     };

@@ -3,7 +3,7 @@
  * to the HTTP Workers and the writer. What each part guarantees stands in its own file; here is only who talks to whom.
  * @module
  */
-import { Acquaintances } from "../transport/acquaintances.ts";
+import { Acquaintances, RecentNodes } from "../transport/acquaintances.ts";
 import { WriterDigests } from "./writer_digests.ts";
 import { createCore, DEFAULT_OPTIONS } from "../../core/raft/raft.ts";
 import type { Effects, LeaseOptions } from "../../core/raft/effects.ts";
@@ -19,6 +19,7 @@ import { writerFailure } from "./damage.ts";
 import { Discovery } from "../cluster/discovery.ts";
 import { Divergence } from "./divergence.ts";
 import { splitAddress } from "../../base/codec/address.ts";
+import { answerMembership } from "./join_guard.ts";
 import { HttpPorts, NoLeaderError } from "./http_ports.ts";
 import { bridgeGossip } from "../transport/gossip_bridge.ts";
 import { KnownLeader } from "../cluster/known_leader.ts";
@@ -30,21 +31,21 @@ import { MemberFile } from "../cluster/member_file.ts";
 import { NodeState } from "../../base/worker/node_state.ts";
 import { Pool } from "../cluster/pool.ts";
 import { PeerStream } from "../transport/peer.ts";
+import { ClusterSecret } from "../transport/secret.ts";
 import { keepPromise } from "./promise.ts";
 import { Reaper } from "../cluster/reaper.ts";
 import { Replica } from "./replica.ts";
 import { RpcClient } from "../transport/rpc.ts";
 import { SnapshotClient } from "./snapshot_client.ts";
 import { Snapshots } from "./snapshots.ts";
-import { Verification } from "./verification.ts";
+import { lastContact, timeouts } from "./status_text.ts";
+import { Verification, VERIFY_TIMEOUT_MS } from "./verification.ts";
 import { type Hello, PROTOCOL_VERSION } from "../transport/wire.ts";
 
 /** Ticks of an election timeout; no more are made up after a longer pause of this process (E13). */
 const ELECTION_TICKS = DEFAULT_OPTIONS.electionTicks;
 /** A writer in the middle of a long statement is not waited for longer: the log has what it has not applied. */
 const WRITER_CLOSE_MS = 5000;
-/** Hashing all replicas takes seconds per gigabyte. */
-const VERIFY_TIMEOUT_MS = 3_600_000;
 /** Longest answer to a piece of a snapshot. */
 const BULK_ANSWER_BYTES_MAX = 1024 * 1024;
 /** Streams to removed members stay this long, so that they hear of their removal (M9). */
@@ -74,12 +75,13 @@ export class ReplicaNode {
   readonly #listener: Listener;
   readonly #peers = new Map<NodeId, PeerStream>();
   readonly #incarnation = crypto.randomUUID();
+  readonly #secret: ClusterSecret | undefined;
   /** Descriptions that nodes sent when a stream opened. */
   readonly #met: Acquaintances;
   /** Disks by the newest configuration that named the node. */
   readonly #disks = new Map<NodeId, string>();
   /** Disks behind the Raft streams that came in last. */
-  readonly #callers = new Map<NodeId, string>();
+  readonly #callers = new RecentNodes<string>();
   readonly #stopping = new AbortController();
   readonly #snapshots: Snapshots;
   readonly #reaper: Reaper;
@@ -107,6 +109,7 @@ export class ReplicaNode {
     events: NodeEvents,
   ) {
     this.#options = options;
+    this.#secret = options.clusterSecret === "" ? undefined : new ClusterSecret(options.clusterSecret);
     this.#sqlite = sqlite;
     this.#met = new Acquaintances(sqlite, events.log);
     this.#events = events;
@@ -128,10 +131,7 @@ export class ReplicaNode {
     });
     this.#lease = keepPromise(options.directory, options.leaseReads ? Math.floor(options.heartbeatTimeoutMs) : 0);
     this.#replica = this.#makeReplica(writer, applied);
-    this.#rpc = new RpcClient(() => this.#hello("rpc"), {
-      frameBytesMax: options.forwardBytesMax * 2 + 1024 * 1024,
-      connectTimeoutMs: options.connectTimeoutMs,
-    });
+    this.#rpc = this.#client(options.forwardBytesMax * 2 + 1024 * 1024);
     const snapshotClient = new SnapshotClient(snapshots, events.wantSnapshots);
     this.#snapshots = this.#makeSnapshots(snapshotClient);
     this.#verification = new Verification({
@@ -222,16 +222,17 @@ export class ReplicaNode {
     });
   }
 
+  #client(frameBytesMax: number): RpcClient {
+    const options = { frameBytesMax, connectTimeoutMs: this.#options.connectTimeoutMs, secret: this.#secret };
+    return new RpcClient(() => this.#hello("rpc"), options);
+  }
+
   #makeSnapshots(snapshots: SnapshotClient): Snapshots {
-    const rpc = new RpcClient(() => this.#hello("rpc"), {
-      frameBytesMax: BULK_ANSWER_BYTES_MAX,
-      connectTimeoutMs: this.#options.connectTimeoutMs,
-    });
     return new Snapshots({
       snapshots,
       log: this.#log,
       replica: this.#replica,
-      rpc,
+      rpc: this.#client(BULK_ANSWER_BYTES_MAX),
       leader: () => this.#leader.id,
       addrOf: (peer) => this.#addrOf(peer),
       onReplaced: () => this.#http.broadcast({ k: "databaseReplaced" }),
@@ -279,13 +280,15 @@ export class ReplicaNode {
   #listen(): Listener {
     return new Listener(splitAddress(this.#options.bindAddr), {
       hello: () => this.#hello("rpc"),
+      secret: this.#secret,
       refuse: (caller) => this.#cluster.foreign(caller.clusterId),
       onHello: (caller) => this.#meet(caller),
       ...(this.#pool ? { onGossip: (connection, first) => this.#onGossip(connection, first) } : {}),
       onMessages: (messages, caller) => this.#onMessages(messages, caller),
       onCall: (rpc, caller, over) =>
         this.#snapshots.answer(rpc, caller.id) ?? this.#divergence.answer(rpc, caller.id) ??
-          this.#verification.answer(rpc, caller.id) ?? this.#cluster.answer(rpc.method, rpc.head) ??
+          this.#verification.answer(rpc, caller.id) ??
+          answerMembership(rpc, { options: this.#options, cluster: this.#cluster, http: this.#http }, over) ??
           this.#http.answerCall(rpc, over),
       log: this.#events.log,
     });
@@ -366,6 +369,7 @@ export class ReplicaNode {
       {
         id,
         hello: () => this.#hello("raft"),
+        secret: this.#secret,
         backoffMsMax: this.#options.electionTimeoutMs / 2,
         timeoutMs: Math.min(this.#options.connectTimeoutMs, this.#options.electionTimeoutMs),
       },
@@ -521,23 +525,14 @@ export class ReplicaNode {
   /** For `/status`. */
   status(): Record<string, unknown> {
     const status = this.#replica.status();
-    const { heartbeatTimeoutMs, applyTimeoutMs } = this.#options;
     return {
       core: status,
       isShutDown: this.#isShutDown,
       leader: this.leader(),
-      lastContact: status.role === "leader"
-        ? 0
-        : status.leader === null
-        ? "never"
-        : `${status.ticksSinceLeader * heartbeatTimeoutMs / ELECTION_TICKS}ms`,
+      lastContact: lastContact(status, this.#options),
       voter: this.#member(this.#options.nodeId)?.role === "voter",
       leaseReads: this.#options.leaseReads ? this.#replica.hasLease ? "lease held" : "on" : "off",
-      settings: {
-        apply_timeout: `${applyTimeoutMs / 1000}s`,
-        heartbeat_timeout: `${heartbeatTimeoutMs / 1000}s`,
-        election_timeout: `${this.#options.electionTimeoutMs / 1000}s`,
-      },
+      settings: timeouts(this.#options),
       log: { persisted: this.#log.persisted, bytes: this.#log.bytes, scrubs: this.#log.scrubs },
       snapshots: this.#snapshots.status(),
       agreement: this.#divergence.agreement,

@@ -16,6 +16,9 @@ import type { SnapshotClient } from "./snapshot_client.ts";
 import { numberField, type Rpc, textField } from "../transport/wire.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
+/** Longest wait for the node that compares: hashing all replicas takes seconds per gigabyte. */
+export const VERIFY_TIMEOUT_MS = 3_600_000;
+
 /** The database is held at an index for so long at most. */
 const HOLD_MS = 5000;
 /** Hashing takes seconds per gigabyte. */

@@ -6,6 +6,7 @@
  */
 import { exists, syncDirectory } from "../../base/worker/files.ts";
 import { Database, runOnce, STORED_BYTES_MAX } from "../libsqlite/driver.ts";
+import { DatabaseFileError } from "./database_file.ts";
 import { causeOf, isAboutTemporaryFile, sqliteCode } from "./failure.ts";
 import { findDamage } from "./soundness.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
@@ -89,6 +90,47 @@ export function damaged(path: string, verdict: string): DamagedDatabaseError {
     }): this node stops. In a cluster, keep the data directory for analysis, ` +
       "remove the node, and let it join again with an empty directory; a node that is alone is restored from a backup",
   );
+}
+
+/** Bytes of the header of a database file (sqlite.org/fileformat2.html §1.3). */
+const HEADER_BYTES = 100;
+
+/**
+ * Opens the database at `path`: what is wrong with the file itself is damage, in whatever words SQLite says so.
+ * @throws {DamagedDatabaseError} When it is damaged, or no database at all.
+ */
+export function openUndamaged<T>(path: string, open: () => T): T {
+  const fault = headerFault(path);
+  if (fault !== undefined) throw damaged(path, fault);
+  try {
+    return open();
+  } catch (error) {
+    if (causeOf(error) === "damage" || error instanceof DatabaseFileError) throw damaged(path, messageOf(error));
+    throw error;
+  }
+}
+
+/** What is wrong with the header, of what SQLite would take for another kind of file, or not look at. */
+function headerFault(path: string): string | undefined {
+  if (!exists(path)) return undefined;
+  const { size } = Deno.statSync(path);
+  if (size === 0) return undefined; // one that was made and never written to
+  const header = new Uint8Array(HEADER_BYTES);
+  const file = Deno.openSync(path);
+  try {
+    if (file.readSync(header) !== HEADER_BYTES) return `it has ${size} bytes, less than a header`;
+  } finally {
+    file.close();
+  }
+  if (new TextDecoder().decode(header.subarray(0, 16)) !== "SQLite format 3\0") {
+    return "it does not begin as a database";
+  }
+  const pageSize = header[16] << 8 | header[17];
+  const isPageSize = pageSize === 1 || pageSize >= 512 && pageSize <= 32768 && (pageSize & pageSize - 1) === 0;
+  if (!isPageSize) return `its header says that pages have ${pageSize} bytes`;
+  const isVersion = [header[18], header[19]].every((version) => version === 1 || version === 2);
+  if (!isVersion || header[21] !== 64 || header[22] !== 32 || header[23] !== 32) return "its header is malformed";
+  return undefined;
 }
 
 /** Reads every byte and writes it to another file: what was read is then on disk for certain. */

@@ -18,7 +18,7 @@ import { logger } from "../../base/worker/log.ts";
 import { Ballast, BALLAST_BYTES } from "./ballast.ts";
 import { Control } from "../libsqlite/control.ts";
 import { causeOf, isDiskFull, isLocked } from "./failure.ts";
-import { DamagedDatabaseError, healTainted, markTainted, taints } from "./taint.ts";
+import { DamagedDatabaseError, healTainted, markTainted, openUndamaged, taints } from "./taint.ts";
 import { BATCH_ENTRIES_MAX, openStateMachine, type StateMachine } from "./state_machine.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
@@ -76,7 +76,7 @@ class WriterWorker {
     this.#replica = replica;
     this.#walPath = `${path}-wal`;
     this.#paths = snapshotPaths(path, library);
-    this.#open = () =>
+    const openMachine = () =>
       openStateMachine(path, {
         foreignKeys,
         library,
@@ -92,6 +92,7 @@ class WriterWorker {
           for (const port of http) port.postMessage(message);
         },
       });
+    this.#open = () => openUndamaged(path, openMachine);
     this.#tainted = healTainted(path, library);
     this.#ballast = new Ballast(`${path.slice(0, path.lastIndexOf("/"))}/ballast`);
     this.#machine = this.#openWithRoom();

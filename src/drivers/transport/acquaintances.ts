@@ -5,9 +5,32 @@
 import type { NodeId } from "../../core/raft/message.ts";
 import type { Hello } from "./wire.ts";
 
+/** Nodes that are remembered. What says hello under ever new names is no member: the ones met longest ago go first. */
+const NODES_MAX = 256;
+
+/** A map of at most {@linkcode NODES_MAX} nodes. */
+export class RecentNodes<T> {
+  readonly #values = new Map<NodeId, T>();
+
+  /** What is known of a node. */
+  get(id: NodeId): T | undefined {
+    return this.#values.get(id);
+  }
+
+  /** Takes what is known of a node now. */
+  set(id: NodeId, value: T): void {
+    this.#values.delete(id);
+    this.#values.set(id, value);
+    for (const oldest of this.#values.keys()) {
+      if (this.#values.size <= NODES_MAX) break;
+      this.#values.delete(oldest);
+    }
+  }
+}
+
 /** Greetings by node id. */
 export class Acquaintances {
-  readonly #hellos = new Map<NodeId, Hello>();
+  readonly #hellos = new RecentNodes<Hello>();
   readonly #sqlite: string;
   readonly #log: (line: string) => void;
 

@@ -54,6 +54,11 @@ export class Connection {
     }
   }
 
+  /** Believes frames of another length from now on. */
+  set frameBytesMax(frameBytesMax: number) {
+    this.#decoder.frameBytesMax = frameBytesMax;
+  }
+
   /** Whether it has ended. */
   get closed(): boolean {
     return this.#closed;

@@ -13,12 +13,14 @@ import {
   decodeRpc,
   FRAME,
   type Hello,
+  HELLO_BYTES_MAX,
   PREAMBLE,
   RAFT_FRAME_BYTES_MAX,
   type Rpc,
   writeRpc,
 } from "./wire.ts";
 import { RemoteError, type RpcAnswer } from "./rpc.ts";
+import { type ClusterSecret, freshNumber } from "./secret.ts";
 import type { Message } from "../../core/raft/message.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
@@ -36,6 +38,8 @@ export const WRONG_PORT_HEADER = "X-Muster-Cluster-Port";
 export interface ListenerHandlers {
   /** This node's description of itself. */
   hello(): Hello;
+  /** What the nodes of the cluster share; who cannot prove that it has it is refused. */
+  readonly secret?: ClusterSecret | undefined;
   /** A text to refuse the caller with, or undefined to welcome it. */
   refuse(caller: Hello): string | undefined;
   onHello(caller: Hello): void;
@@ -80,7 +84,7 @@ export class Listener {
         await new Promise((resolve) => setTimeout(resolve, 100));
         continue;
       }
-      const connection = new Connection(conn, RAFT_FRAME_BYTES_MAX);
+      const connection = new Connection(conn, HELLO_BYTES_MAX); // a stranger takes little memory
       if (this.#open.size >= CONNECTIONS_MAX) {
         this.#complain(connection, `${CONNECTIONS_MAX} connections are open`);
         connection.close();
@@ -118,20 +122,46 @@ export class Listener {
       const frame = await connection.read();
       if (frame?.kind !== FRAME.hello) throw new DecodeError("expected a hello");
       caller = decodeHello(frame.payload);
+      if (this.#handlers.secret) await this.#checkSecret(connection, { secret: this.#handlers.secret, caller, frame });
     } finally {
       clearTimeout(timer);
     }
     const refusal = this.#handlers.refuse(caller);
-    if (refusal !== undefined) {
-      connection.send((writer) => writeFrame(writer, FRAME.refused, (p) => p.raw(new TextEncoder().encode(refusal))));
-      await connection.drained();
-      throw new Error(`refused node "${caller.id}": ${refusal}`);
-    }
+    if (refusal !== undefined) await this.#refuse(connection, caller, refusal);
+    connection.frameBytesMax = RAFT_FRAME_BYTES_MAX;
     this.#handlers.onHello(caller);
     const welcome = new TextEncoder().encode(JSON.stringify({ ...this.#handlers.hello(), purpose: caller.purpose }));
     connection.send((writer) => writeFrame(writer, FRAME.welcome, (p) => p.raw(welcome)));
     if (caller.purpose === "raft") await this.#serveRaft(connection, caller);
     else await this.#serveRpc(connection, caller);
+  }
+
+  /** @throws {Error} Always, when the caller was told. */
+  async #refuse(connection: Connection, caller: Hello, why: string): Promise<never> {
+    connection.send((writer) => writeFrame(writer, FRAME.refused, (p) => p.raw(new TextEncoder().encode(why))));
+    await connection.drained();
+    throw new Error(`refused node "${caller.id}": ${why}`);
+  }
+
+  /** Shows that this node has the secret, and has the caller show it (secret.ts). */
+  async #checkSecret(
+    connection: Connection,
+    { secret, caller, frame }: { secret: ClusterSecret; caller: Hello; frame: Frame },
+  ): Promise<void> {
+    if (caller.number === undefined) {
+      const why = "this cluster has a secret: start the node with the -cluster-secret-file that the others have";
+      await this.#refuse(connection, caller, why);
+    }
+    const exchange = { callers: caller.number ?? "", answerers: freshNumber(), hello: frame.payload.slice() };
+    const own = await secret.prove("answerer", exchange);
+    connection.send((writer) => writeFrame(writer, FRAME.challenge, (p) => p.raw(exchange.answerers).raw(own)));
+    const shown = await connection.read();
+    if (shown?.kind !== FRAME.proof) throw new DecodeError("expected a proof of the cluster secret");
+    try {
+      await secret.check("caller", exchange, shown.payload.slice());
+    } catch (error) {
+      await this.#refuse(connection, caller, messageOf(error));
+    }
   }
 
   async #serveRaft(connection: Connection, caller: Hello): Promise<void> {

@@ -8,6 +8,7 @@ import type { Connection } from "./connection.ts";
 import { openStream } from "./rpc.ts";
 import { type Hello, HELLO_BYTES_MAX, writeRaftMessage } from "./wire.ts";
 import type { Entry, OutgoingMessage } from "../../core/raft/message.ts";
+import type { ClusterSecret } from "./secret.ts";
 
 /** Callbacks to the owner of a peer stream. */
 export interface PeerEvents {
@@ -19,6 +20,17 @@ export interface PeerEvents {
   onHello(peer: Hello): void;
   /** A line for the operator. */
   log(line: string): void;
+}
+
+/** Whom a stream goes to, and how. */
+export interface PeerOptions {
+  readonly id: string;
+  /** What this node says of itself, asked at each connection. */
+  hello(): Hello;
+  readonly backoffMsMax: number;
+  readonly timeoutMs: number;
+  /** What the nodes of the cluster share. */
+  readonly secret?: ClusterSecret | undefined;
 }
 
 /** An outgoing stream, kept open. */
@@ -33,25 +45,22 @@ export class PeerStream {
   /** Starts connecting. */
   constructor(
     addr: string,
-    { id, hello, backoffMsMax, timeoutMs }: { id: string; hello: () => Hello; backoffMsMax: number; timeoutMs: number },
+    options: PeerOptions,
     events: PeerEvents,
   ) {
     this.addr = addr;
     this.#events = events;
-    this.#run(id, hello, { backoffMsMax, timeoutMs });
+    this.#run(options);
   }
 
-  async #run(
-    id: string,
-    hello: () => Hello,
-    { backoffMsMax, timeoutMs }: { backoffMsMax: number; timeoutMs: number },
-  ): Promise<void> {
+  async #run({ id, hello, backoffMsMax, timeoutMs, secret }: PeerOptions): Promise<void> {
     let complaint = "";
     while (!this.#stop.signal.aborted) {
       const connected = await retry(async () => {
         const { connection, peer } = await openStream(this.addr, hello(), {
           timeoutMs,
           frameBytesMax: HELLO_BYTES_MAX,
+          secret,
         });
         if (peer.id !== id) {
           connection.close();

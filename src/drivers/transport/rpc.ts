@@ -19,6 +19,8 @@ import {
 import { writeFrame } from "../../base/codec/frame.ts";
 import { DecodeError } from "../../base/codec/cursor.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
+import { encodeBase64Bytes } from "../../base/codec/base64.ts";
+import { type ClusterSecret, freshNumber, SecretError, splitChallenge } from "./secret.ts";
 
 /** The call was never sent: it is safe to try elsewhere. */
 export class NotSentError extends Error {
@@ -85,11 +87,19 @@ interface Channel {
   readonly calls: Map<number, { resolve(answer: RpcAnswer): void; reject(error: Error): void }>;
 }
 
+/** How a stream is opened. */
+export interface StreamOptions {
+  readonly timeoutMs: number;
+  readonly frameBytesMax: number;
+  /** What the nodes of the cluster share. */
+  readonly secret?: ClusterSecret | undefined;
+}
+
 /** Opens a stream as `hello` says and waits for the other node's welcome. */
 export async function openStream(
   addr: string,
   hello: Hello,
-  { timeoutMs, frameBytesMax }: { timeoutMs: number; frameBytesMax: number },
+  { timeoutMs, frameBytesMax, secret }: StreamOptions,
 ): Promise<{ connection: Connection; peer: Hello }> {
   const connection = await Connection.dial(addr, {
     timeoutMs,
@@ -98,10 +108,22 @@ export async function openStream(
   const timer = setTimeout(() => connection.close(), timeoutMs);
   try {
     connection.sendRaw(PREAMBLE);
-    connection.send((writer) =>
-      writeFrame(writer, FRAME.hello, (p) => p.raw(new TextEncoder().encode(JSON.stringify(hello))))
+    const callers = secret ? encodeBase64Bytes(freshNumber()) : undefined;
+    const said = new TextEncoder().encode(
+      JSON.stringify(callers === undefined ? hello : { ...hello, number: callers }),
     );
-    const frame = await connection.read();
+    connection.send((writer) => writeFrame(writer, FRAME.hello, (p) => p.raw(said)));
+    let frame = await connection.read();
+    if (secret && callers !== undefined && frame?.kind === FRAME.challenge) {
+      const { answerers, proof } = splitChallenge(frame.payload);
+      const exchange = { callers, answerers, hello: said };
+      await secret.check("answerer", exchange, proof);
+      const own = await secret.prove("caller", exchange);
+      connection.send((writer) => writeFrame(writer, FRAME.proof, (p) => p.raw(own)));
+      frame = await connection.read();
+    } else if (secret && frame?.kind === FRAME.welcome) {
+      throw new SecretError(`${addr} does not ask for the cluster secret: start it with -cluster-secret-file`);
+    }
     if (frame === undefined) {
       throw new DecodeError(`${addr} closed the connection instead of answering: is it a muster cluster address?`);
     }
@@ -116,19 +138,28 @@ export async function openStream(
   }
 }
 
+/** Limits of a client, and what it shares with those it calls. */
+export interface RpcClientOptions {
+  readonly frameBytesMax: number;
+  readonly connectTimeoutMs: number;
+  readonly secret?: ClusterSecret | undefined;
+}
+
 /** Calls other nodes; keeps one connection per address. */
 export class RpcClient {
   readonly #hello: () => Hello;
   readonly #frameBytesMax: number;
   readonly #connectTimeoutMs: number;
+  readonly #secret: ClusterSecret | undefined;
   readonly #channels = new Map<string, Promise<Channel>>();
   #nextId = 1;
 
   /** @param hello What this node says of itself, asked at each connection. */
   constructor(
     hello: () => Hello,
-    { frameBytesMax, connectTimeoutMs }: { frameBytesMax: number; connectTimeoutMs: number },
+    { frameBytesMax, connectTimeoutMs, secret }: RpcClientOptions,
   ) {
+    this.#secret = secret;
     this.#hello = hello;
     this.#frameBytesMax = frameBytesMax;
     this.#connectTimeoutMs = connectTimeoutMs;
@@ -198,6 +229,7 @@ export class RpcClient {
     const { connection } = await openStream(addr, this.#hello(), {
       timeoutMs,
       frameBytesMax: this.#frameBytesMax,
+      secret: this.#secret,
     });
     const channel: Channel = { connection, calls: new Map() };
     this.#read(addr, channel);

@@ -3,6 +3,7 @@
  * (codec/frame.ts). No memberlist message begins with the first of these bytes.
  *
  *     hello    JSON of the caller: who it is, what the stream is for
+ *     challenge and proof, in a cluster that has a shared secret (secret.ts)
  *     welcome  JSON of the answerer, or refused: a text, after which the connection closes
  *     on a "raft" stream: Raft messages, one direction only; replies come on the receiver's own stream
  *     on an "rpc" stream: call and reply, matched by number, JSON head and binary body
@@ -32,7 +33,16 @@ export const HELLO_BYTES_MAX = 16 * 1024;
 export const RAFT_FRAME_BYTES_MAX = 80 * 1024 * 1024;
 
 /** Frame kinds that are not Raft messages. */
-export const FRAME = { hello: 1, welcome: 2, refused: 3, call: 4, reply: 5, cancel: 6 } as const;
+export const FRAME = {
+  hello: 1,
+  welcome: 2,
+  refused: 3,
+  call: 4,
+  reply: 5,
+  cancel: 6,
+  challenge: 7,
+  proof: 8,
+} as const;
 
 /** A node's description of itself at the start of a stream, in both directions. */
 export interface Hello {
@@ -49,6 +59,8 @@ export interface Hello {
   readonly incarnation: string;
   /** Version and options of the node's SQLite; missing, as from older versions: not told. */
   readonly sqlite?: string;
+  /** The caller's random number, where it has a shared secret (secret.ts). */
+  readonly number?: string;
   /** This process's promise to leaders it hears, in ms (R10); missing from older versions, which promise nothing. */
   readonly promiseMs?: number;
 }
@@ -106,6 +118,7 @@ export function decodeHello(payload: Uint8Array): Hello {
     version: textField(object, "version"),
     incarnation: textField(object, "incarnation"),
     ...(object.sqlite !== undefined && { sqlite: textField(object, "sqlite") }),
+    ...(object.number !== undefined && { number: textField(object, "number") }),
     ...(object.promiseMs !== undefined && { promiseMs: numberField(object, "promiseMs") }),
   };
 }

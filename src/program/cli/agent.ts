@@ -7,6 +7,7 @@ import type { NodeConfig } from "../config/config.ts";
 import { DataDirectoryError } from "../node/data_directory.ts";
 import { Node, NodeFailure } from "../node/node.ts";
 import { JoinError } from "../node/pool.ts";
+import { readUsers, UsersError } from "../node/users.ts";
 import { VERSION } from "../node/version.ts";
 import { logger, setLogLevel } from "../../base/worker/log.ts";
 import { AGENT_FLAGS } from "../config/agent_flags.ts";
@@ -64,10 +65,14 @@ function usage(error: unknown): number {
   }
   if (error instanceof UsageError) console.error(`${error.message}\nRun "muster agent -help" for the flags.`);
   else if (error instanceof SettingsError) console.error(`==> ${error.message}`);
-  else if (error instanceof DataDirectoryError || error instanceof NodeFailure) {
+  else if (isStartFailure(error)) {
     console.error(`==> Error starting agent: ${error.message}`);
   } else throw error;
   return 1;
+}
+
+function isStartFailure(error: unknown): error is Error {
+  return [DataDirectoryError, NodeFailure, UsersError].some((kind) => error instanceof kind);
 }
 
 function setupOf({ flags, devDirectory, machine }: Start): { settings: Settings; setup: AgentSetup } {
@@ -95,11 +100,11 @@ async function run(start: Start): Promise<number> {
   for (const warning of setup.warnings) log(warning, "warn");
   console.log("==> Starting Muster agent...");
   if (isFile(config.dataDirectory)) throw new SettingsError(`data_dir "${config.dataDirectory}" is not a directory`);
-  const node = new Node(config, undefined, log);
+  const node = new Node(config, { users: await readUsers(config.authFile) }, log);
   console.log(banner(node.id, setup));
   const pidFile = settings.text("pid_file");
-  node.onReload = () => reload(node, start);
-  const stopReloading = onSignal("SIGHUP", () => reload(node, start).catch(() => {})); // it has said why
+  node.onReload = () => reload(node, start, config.authFile);
+  const stopReloading = onSignal("SIGHUP", () => node.onReload().catch(() => {})); // it has said why
   try {
     if (pidFile !== "") writePidFile(pidFile); // now that nobody else has the data directory
     return await live(node, config, setup);
@@ -163,16 +168,17 @@ async function leave(node: Node): Promise<number> {
 }
 
 /** Takes into use what may change while the agent runs. */
-function reload(node: Node, start: Start): Promise<void> {
+async function reload(node: Node, start: Start, authFile: string): Promise<void> {
   try {
     const { setup } = setupOf(start);
+    const users = await readUsers(authFile);
     for (const warning of setup.warnings) log(warning, "warn");
     node.reload(setup.agent);
-    log("Configuration reloaded: DNS, log_level and node_meta; everything else needs a restart");
-    return Promise.resolve();
+    if (users) node.setUsers(users);
+    log("Configuration reloaded: DNS, log_level, node_meta and the auth file; everything else needs a restart");
   } catch (error) {
     log(`reload failed, the old settings stay: ${messageOf(error)}`, "error");
-    return Promise.reject(error);
+    throw error;
   }
 }
 

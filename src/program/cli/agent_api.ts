@@ -89,6 +89,27 @@ export class AgentApi {
     throw new ApiError(`${why}; is an agent running there? -http-addr or MUSTER_HTTP_ADDR says where it is`);
   }
 
+  /**
+   * Sends a request whose body or answer is long: its time is not limited, and a node of `muster serve` comes first.
+   * @throws {ApiError} When nobody answers, or the answer is an error.
+   */
+  async stream(method: string, path: string, body?: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<Response> {
+    let failure: unknown;
+    for (const base of this.#bases.toReversed()) {
+      try {
+        const response = await fetch(base + path, { method, headers: this.#headers, ...(body ? { body } : {}) });
+        if (response.ok) return response;
+        throw new ApiError(`the node answers ${response.status}: ${(await response.text()).trim()}`);
+      } catch (error) {
+        failure = error;
+        if (!isUnsent(error) || body?.locked) break;
+      }
+    }
+    if (failure instanceof ApiError) throw failure;
+    const cause = failure instanceof Error && failure.cause instanceof Error ? failure.cause : failure;
+    throw new ApiError(`${messageOf(cause)}; is a node running there? -http-addr or MUSTER_HTTP_ADDR says where it is`);
+  }
+
   /** Gets JSON; what it holds is for the caller to look at. */
   async get(path: string): Promise<unknown> {
     return await this.json("GET", path);

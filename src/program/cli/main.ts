@@ -4,15 +4,21 @@
  */
 import { agent, AGENT_HELP } from "./agent.ts";
 import { AGENT_FLAGS } from "../config/agent_flags.ts";
+import { BACKUP_COMMANDS } from "./backup_commands.ts";
 import { CLUSTER_COMMANDS } from "./cluster_commands.ts";
 import { type Command, helpOf, runCommand } from "./command.ts";
 import { POOL_COMMANDS } from "./pool_commands.ts";
 import { serve, SERVE_HELP } from "./serve.ts";
 import { describeFlags } from "../config/flags.ts";
 import { SERVE_FLAGS } from "../config/serve_flags.ts";
+import { USER_COMMANDS } from "./user_commands.ts";
 import { versionLine } from "../node/version.ts";
 
-const COMMANDS: readonly Command[] = [...POOL_COMMANDS, ...CLUSTER_COMMANDS];
+const COMMANDS: readonly Command[] = [...BACKUP_COMMANDS, ...POOL_COMMANDS, ...CLUSTER_COMMANDS, ...USER_COMMANDS];
+
+function summaries(commands: readonly Command[]): string {
+  return commands.map(({ name, summary }) => `  ${name.padEnd(29)} ${summary}`).join("\n");
+}
 
 const HELP = `muster: a replicated SQLite database whose nodes find each other
 
@@ -25,7 +31,10 @@ Commands:
   help       print help, also: muster help COMMAND
 
 Commands that speak to an agent (-http-addr says where it is):
-${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(29)} ${summary}`).join("\n")}
+${summaries(COMMANDS.filter(({ isLocal }) => !isLocal))}
+
+Commands that speak to nobody:
+${summaries(COMMANDS.filter(({ isLocal }) => isLocal))}
 
 Examples:
   muster serve data                          one node on localhost:4001, its data in ./data

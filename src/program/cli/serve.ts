@@ -8,6 +8,7 @@ import { configFault, type NodeConfig } from "../config/config.ts";
 import { DataDirectoryError } from "../node/data_directory.ts";
 import { Node, NodeFailure } from "../node/node.ts";
 import { logger } from "../../base/worker/log.ts";
+import { joinAuthorizationOf, readUsers, UsersError } from "../node/users.ts";
 import { versionLine } from "../node/version.ts";
 
 /** Help of the command. */
@@ -91,6 +92,7 @@ function configOf(flags: Flags): NodeConfig {
     httpAddrs: [httpAddr],
     httpAdvertisedAddr: flags.string("http-adv-addr") || httpAddr,
     httpAllowOrigin: flags.string("http-allow-origin"),
+    authFile: flags.string("auth"),
     httpBodyBytesMax: flags.int("http-max-body"),
     httpRequestsMax: flags.int("http-max-requests"),
     httpConnectionsMax: flags.int("http-max-conns"),
@@ -100,6 +102,7 @@ function configOf(flags: Flags): NodeConfig {
     clusterAdvertisedAddr: flags.string("raft-adv-addr") || clusterAddr,
     isVoter: !flags.bool("raft-non-voter"),
     join: flags.list("join"),
+    joinAs: flags.string("join-as"),
     joinAttempts: flags.int("join-attempts"),
     joinIntervalMs: flags.durationMs("join-interval"),
     bootstrapExpect: flags.int("bootstrap-expect"),
@@ -126,6 +129,7 @@ function configOf(flags: Flags): NodeConfig {
     sqliteLibrary: flags.string("sqlite-library"),
     maxSteps: flags.int("db-max-steps"),
     tempBytesMax: flags.int("db-max-temp-size"),
+    clusterSecretFile: flags.string("cluster-secret-file"),
     writeQueue: {
       capacity: flags.int("write-queue-capacity"),
       batchSize: flags.int("write-queue-batch-size"),
@@ -148,14 +152,21 @@ async function run(config: NodeConfig): Promise<number> {
   // Only where it is asked for: what reads its configuration takes several MB of memory.
   const discovery = config.discoMode === "" ? undefined : await import("../node/discovery.ts");
   try {
-    node = new Node(config, discovery?.readDiscovery(config, logger("disco")), log);
+    const users = await readUsers(config.authFile);
+    const joinAuthorization = joinAuthorizationOf(config.joinAs, users);
+    if (config.joinAs !== "" && joinAuthorization === "") {
+      log(`-join-as ${config.joinAs}: the auth file has no such user, this node joins without credentials`, "warn");
+    }
+    const read = { discovery: discovery?.readDiscovery(config, logger("disco")), users, joinAuthorization };
+    node = new Node(config, read, log);
   } catch (error) {
     const isForeseen = error instanceof DataDirectoryError || error instanceof NodeFailure ||
-      discovery && error instanceof discovery.ConfigError;
+      error instanceof UsersError || discovery && error instanceof discovery.ConfigError;
     if (!isForeseen) throw error;
     console.error(`fatal: ${error.message}`);
     return 1;
   }
+  Deno.addSignalListener("SIGHUP", () => reload(node, config));
   const signal = untilSignal();
   try {
     const first = await Promise.race([node.clustered().then(() => "clustered" as const), signal]);
@@ -175,6 +186,20 @@ async function run(config: NodeConfig): Promise<number> {
     if (!(error instanceof NodeFailure)) throw error;
     console.error(`fatal: ${error.message}`);
     return error.exitCode;
+  }
+}
+
+/** Reads again what may change while a node runs: the auth file. */
+async function reload(node: Node, { authFile }: NodeConfig): Promise<void> {
+  try {
+    const users = await readUsers(authFile);
+    if (users) node.setUsers(users);
+    log(
+      users ? `read ${authFile} again: ${users.length} users` : "received SIGHUP: there is no auth file to read again",
+    );
+  } catch (error) {
+    if (!(error instanceof UsersError)) throw error;
+    log(`the users stay as they were: ${error.message}`, "error");
   }
 }
 

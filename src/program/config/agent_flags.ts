@@ -4,7 +4,7 @@
  * @module
  */
 import type { FlagSpec } from "./flags.ts";
-import { LEASE_READS_HELP } from "./serve_flags.ts";
+import { AUTH_HELP, LEASE_READS_HELP, SECRET_HELP } from "./serve_flags.ts";
 
 /** A flag of the agent. */
 export interface AgentFlag extends FlagSpec {
@@ -58,6 +58,7 @@ export const AGENT_FLAGS: readonly AgentFlag[] = [
   now("retry-max", "int", "retry_max", "0", "Attempts of -retry-join; 0: without end"),
   now("rejoin", "bool", "rejoin_after_leave", "false", "Go back to the pool even after having left it"),
   now("encrypt", "string", "encrypt", "", "Key of the gossip, base64 of 32 bytes (muster keygen); kept once given"),
+  now("auth", "string", "auth", "", AUTH_HELP),
   now("datacenter", "string", "datacenter", "dc1", "Name of the datacenter"),
   now("domain", "string", "domain", "", "DNS domain; consul. and muster. if not set"),
   now("alt-domain", "string", "alt_domain", "", "Second DNS domain"),
@@ -85,6 +86,7 @@ export const AGENT_FLAGS: readonly AgentFlag[] = [
     "If a server's data are found damaged, set them aside at the next start and be filled anew by the others",
   ),
   now("non-voting-server", "bool", "read_replica", "false", "The older name of -read-replica"),
+  now("cluster-secret-file", "string", "cluster_secret_file", "", SECRET_HELP),
   now("raft-lease-reads", "bool", "raft_lease_reads", "false", LEASE_READS_HELP),
   now("server-port", "int", "ports.server", "0", "Of no effect: servers use the port of -serf-lan-port for everything"),
   later("https-port", "int", "ports.https", "-1", "Port of the HTTPS API"),

@@ -83,6 +83,8 @@ export interface NodeConfig {
   readonly httpAdvertisedAddr: string;
   /** CORS origin; empty for none. */
   readonly httpAllowOrigin: string;
+  /** Path of the file with users and permissions; empty: everybody may do everything. */
+  readonly authFile: string;
   /** Longest request body, in bytes. */
   readonly httpBodyBytesMax: number;
   /** Requests at a time. */
@@ -101,6 +103,8 @@ export interface NodeConfig {
   readonly isVoter: boolean;
   /** Cluster addresses to enter a cluster through. */
   readonly join: readonly string[];
+  /** User of the auth file to join as; empty for none. */
+  readonly joinAs: string;
   /** Rounds over `join`. */
   readonly joinAttempts: number;
   /** Pause between two rounds. */
@@ -153,6 +157,8 @@ export interface NodeConfig {
   readonly maxSteps: number;
   /** Bytes of each temporary file of a read. */
   readonly tempBytesMax: number;
+  /** File with the secret that the nodes of the cluster share; empty: they share none. */
+  readonly clusterSecretFile: string;
   /** Queued writes. */
   readonly writeQueue: WriteQueueOptions;
 }

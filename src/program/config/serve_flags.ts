@@ -19,11 +19,19 @@ const MAX_STEPS_HELP =
   "Steps of SQLite's virtual machine that a write may take, by default a minute's worth or two; beyond them its statement " +
   "fails, on every node alike (muster)";
 
+/** What `-cluster-secret-file` is for. */
+export const SECRET_HELP =
+  "File with a secret that all nodes of the cluster share: who does not have it can neither join nor vote nor write through " +
+  "the cluster port (muster)";
+
 /** What `-raft-lease-reads` gives, and what it takes. */
 export const LEASE_READS_HELP =
   "Answer linearizable reads without asking the other nodes, while a lease holds; set it on every node. It trusts the " +
   "machines' clocks to run alike within a tenth, and a machine that is suspended unnoticed may answer with old data; a " +
   "leader that dies is replaced only after the heartbeat timeout (muster)";
+
+/** What `-auth` is. */
+export const AUTH_HELP = "Path of the file with users, passwords and permissions; read again on SIGHUP (docs/users.md)";
 
 /** All flags of `serve`. */
 export const SERVE_FLAGS: readonly FlagSpec[] = [
@@ -38,7 +46,7 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   later("http-verify-common-name", "string", "", "Common name that an HTTP client's certificate must have"),
   now("raft-addr", "string", "localhost:4002", "Bind address for traffic between nodes"),
   now("raft-adv-addr", "string", "", "Advertised address for traffic between nodes; the bind address if not set"),
-  later("auth", "string", "", "Path of the file with users, passwords and permissions"),
+  now("auth", "string", "", AUTH_HELP),
   now(
     "join",
     "string",
@@ -47,7 +55,7 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   ),
   now("join-attempts", "int", "5", "Number of rounds over the join list"),
   now("join-interval", "duration", "3s", "Pause between two rounds"),
-  later("join-as", "string", "", "User of the auth file to join as"),
+  now("join-as", "string", "", "User of the auth file to join as"),
   now("bootstrap-expect", "int", "0", "Number of nodes that form the cluster together; the same on each of them"),
   now("bootstrap-expect-timeout", "duration", "120s", "Longest wait for the bootstrap"),
   now("disco-mode", "string", "", "Way of discovery: consul-kv, etcd-kv, dns or dns-srv"),
@@ -129,5 +137,6 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   now("db-max-steps", "int", "4000000000", MAX_STEPS_HELP),
   now("db-max-temp-size", "int", "1073741824", "Bytes that a temporary file of a read may take (muster)"),
   now("sqlite-library", "string", "", "SQLite library to use in place of the one that comes with muster (muster)"),
+  now("cluster-secret-file", "string", "", SECRET_HELP),
   now("raft-lease-reads", "bool", "false", LEASE_READS_HELP),
 ];

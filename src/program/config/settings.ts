@@ -63,10 +63,12 @@ const DNS: Block = {
 const KEYS: Block = {
   advertise_addr: "text",
   alt_domain: "text",
+  auth: "text",
   bind_addr: "text",
   bootstrap: "flag",
   bootstrap_expect: "number",
   client_addr: "text",
+  cluster_secret_file: "text",
   data_dir: "text",
   datacenter: "text",
   default_query_time: "duration",

@@ -19,7 +19,7 @@ export interface AgentPartsOptions {
   readonly agent: AgentConfig;
   readonly directory: DataDirectory;
   /** In a client agent: the line to HTTP in the place of a replica. */
-  readonly relay: Pick<RelayOpen, "port" | "state" | "apiUrl" | "version"> | undefined;
+  readonly relay: Pick<RelayOpen, "port" | "state" | "apiUrl" | "version" | "clusterSecret"> | undefined;
   spawn(role: Role): Part;
   fail(message: string): void;
   log(line: string): void;

@@ -14,8 +14,9 @@
  */
 import type { DiscoveryOptions, OpenDiscovery } from "../../drivers/discovery/api.ts";
 import type { AgentOptions } from "../../app/agent/agent.ts";
-import type { FromHttpWorker, SupervisorMethods, ToHttpWorker } from "../../api/server/api.ts";
+import type { FromHttpWorker, OpenHttp, SupervisorMethods, ToHttpWorker } from "../../api/server/api.ts";
 import type { DiscoveryUse, FromReplica, ToReplica } from "../../drivers/replica/api.ts";
+import type { User } from "../../app/users/user.ts";
 import { READERS_MAX } from "../../app/database/readers.ts";
 import { Callee } from "../../base/worker/channel.ts";
 import { NODE_STATE_BYTES } from "../../base/worker/node_state.ts";
@@ -30,6 +31,7 @@ import type { AgentConfig, NodeConfig } from "../config/config.ts";
 import { noteDamage } from "./damage.ts";
 import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
 import { machineFacts } from "./facts.ts";
+import { openPortWarning, readClusterSecret } from "./cluster_secret.ts";
 import { type Part, runHere } from "./here.ts";
 import { discoveryAddrs, type Scope } from "./permissions.ts";
 import { spawn } from "./spawn.ts";
@@ -58,6 +60,16 @@ export class NodeFailure extends Error {
   }
 }
 
+/** What is read for a node before it gives up the rights to do so. */
+export interface NodeInputs {
+  /** How it finds the other nodes (see discovery.ts). */
+  readonly discovery?: DiscoveryOptions | undefined;
+  /** Who may do what (see users.ts); undefined where everybody may do everything. */
+  readonly users?: readonly User[] | undefined;
+  /** Credentials to join with (see users.ts); empty for none. */
+  readonly joinAuthorization?: string;
+}
+
 /** A running node. */
 export class Node {
   readonly #config: NodeConfig;
@@ -65,6 +77,8 @@ export class Node {
   readonly #scope: Scope;
   readonly #log: (line: string) => void;
   readonly #startedMs = Date.now();
+  /** What the nodes of the cluster share; empty: nothing. */
+  readonly #secret: string;
   readonly #failed = Promise.withResolvers<never>();
   readonly #left = Promise.withResolvers<void>();
   readonly #clustered = Promise.withResolvers<void>();
@@ -95,11 +109,11 @@ export class Node {
 
   /**
    * Starts everything.
-   * @param discovery How it finds the other nodes, read by {@linkcode import("./discovery.ts").readDiscovery}.
    * @throws {import("./data_directory.ts").DataDirectoryError} When the data directory cannot be used.
    * @throws {NodeFailure} When the SQLite library cannot be used.
    */
-  constructor(config: NodeConfig, discovery: DiscoveryOptions | undefined, log: (line: string) => void) {
+  constructor(config: NodeConfig, inputs: NodeInputs, log: (line: string) => void) {
+    const { discovery, users } = inputs;
     this.#config = config;
     this.#logLevel = config.agent?.logLevel;
     this.#log = log;
@@ -108,6 +122,9 @@ export class Node {
     const nodeId = config.nodeId || (config.agent ? "" : config.clusterAdvertisedAddr);
     const { dataDirectory, rejoinsDamaged } = config;
     const library = isServer ? usableLibrary(config.sqliteLibrary) : "";
+    this.#secret = orFail(() => readClusterSecret(config.clusterSecretFile));
+    const warning = openPortWarning(config.clusterAddr, this.#secret);
+    if (warning !== undefined) log(warning);
     this.#directory = openDataDirectory(dataDirectory, nodeId, { rejoinsDamaged });
     this.#scope = {
       raftDirectory: this.#directory.raft,
@@ -122,9 +139,9 @@ export class Node {
     const httpToReplica = new MessageChannel();
     this.#agent = config.agent && this.#startAgent(config.agent, state, httpToReplica.port2);
     // Starting a Worker holds this thread up: first those that the others wait for, the one with most to load before all.
-    if (isServer) this.#replica = this.#startReplica(state, httpToReplica.port2, discovery);
+    if (isServer) this.#replica = this.#startReplica({ state, http: httpToReplica.port2 }, inputs);
     if (isServer) this.#startWriter(writerToHttp.port1);
-    this.#http = this.#startHttp({ state, replica: httpToReplica.port1, writer: writerToHttp.port2 });
+    this.#http = this.#startHttp({ state, replica: httpToReplica.port1, writer: writerToHttp.port2, users });
     if (isServer) this.#idleReader = this.#spawn("reader");
     else this.#listening.replica.resolve();
     revokeSpentRights({ isClient: !isServer });
@@ -150,7 +167,13 @@ export class Node {
       config: this.#config,
       agent,
       directory: this.#directory,
-      relay: agent.isServer ? undefined : { port: http, state, apiUrl, version: VERSION },
+      relay: agent.isServer ? undefined : {
+        port: http,
+        state,
+        apiUrl,
+        version: VERSION,
+        clusterSecret: this.#secret,
+      },
       spawn: (role) => role === "membership" ? this.#start(role) : this.#spawn(role),
       fail: (message) => this.#fail(new NodeFailure(message)),
       log: this.#log,
@@ -215,7 +238,7 @@ export class Node {
   }
 
   #startHttp(
-    { state, replica, writer }: { state: SharedArrayBuffer; replica: MessagePort; writer: MessagePort },
+    { state, replica, writer, users }: Pick<OpenHttp, "state" | "replica" | "writer" | "users">,
   ): Part {
     const config = this.#config;
     const worker = this.#start("http");
@@ -234,6 +257,7 @@ export class Node {
       answers: this.#answers.shared,
       replica,
       writer,
+      ...(users ? { users } : {}),
       ...(this.#replica ? { activity: { shared: this.#writerControl.shared, at: ACTIVITY } } : {}),
       ...(this.#agent ? { membership: this.#agent.lines.http } : {}),
       options: {
@@ -311,7 +335,10 @@ export class Node {
     for (let reader = 0; reader < readerCount(); reader++) this.#addReader();
   }
 
-  #startReplica(state: SharedArrayBuffer, http: MessagePort, discovery: DiscoveryOptions | undefined): Worker {
+  #startReplica(
+    { state, http }: { state: SharedArrayBuffer; http: MessagePort },
+    { discovery, users, joinAuthorization = "" }: NodeInputs,
+  ): Worker {
     const config = this.#config;
     const worker = this.#spawn("replica");
     worker.addEventListener("message", ({ data }: MessageEvent<FromReplica>) => {
@@ -342,6 +369,8 @@ export class Node {
         version: VERSION,
         isVoter: config.isVoter,
         join: config.join,
+        joinAuthorization,
+        checksJoins: users !== undefined && !config.agent, // agents meet in the pool, which has a key of its own
         joinAttempts: config.joinAttempts,
         joinIntervalMs: config.joinIntervalMs,
         bootstrapExpect: config.bootstrapExpect,
@@ -355,6 +384,7 @@ export class Node {
         applyTimeoutMs: config.applyTimeoutMs,
         maxSteps: config.maxSteps,
         connectTimeoutMs: config.connectTimeoutMs,
+        clusterSecret: this.#secret,
         stopWhenRemoved: config.stopWhenRemoved,
         reapVoterMs: config.reapVoterMs,
         reapNonVoterMs: config.reapNonVoterMs,
@@ -462,6 +492,11 @@ export class Node {
     this.#agent?.setDns(dns);
     this.#tellHttp({ k: "meta", meta });
   }
+
+  /** Takes another state of the auth file into use; only in a node that was started with one. */
+  setUsers(users: readonly User[]): void {
+    this.#tellHttp({ k: "users", users });
+  }
 }
 
 /**
@@ -474,14 +509,21 @@ function revokeSpentRights({ isClient }: { isClient: boolean }): void {
   Deno.permissions.revokeSync({ name: isClient ? "ffi" : "net" });
 }
 
-function usableLibrary(path: string): string {
+/** What goes wrong is the operator's to mend. */
+function orFail<T>(work: () => T): T {
   try {
-    const library = path || bundledLibrary();
-    requireLibrary(library);
-    return library;
+    return work();
   } catch (error) {
     throw new NodeFailure(messageOf(error));
   }
+}
+
+function usableLibrary(path: string): string {
+  return orFail(() => {
+    const library = path || bundledLibrary();
+    requireLibrary(library);
+    return library;
+  });
 }
 
 /** What HTTP may know of an agent: not its keys. */

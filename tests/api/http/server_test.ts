@@ -1,88 +1,16 @@
 /**
  * The HTTP listener over real sockets, with handlers that need no database: limits on connections, heads, bodies and time.
  */
-import { AnswerBudget } from "../../../src/base/worker/answer_budget.ts";
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import type { HttpOptions } from "../../../src/api/server/api.ts";
 import { ClientConnection, HEAD_TIMEOUT_MS } from "../../../src/api/http/connection.ts";
-import { Readers } from "../../../src/app/database/readers.ts";
-import { ReplicaClient } from "../../../src/app/database/replica_client.ts";
-import { Catalog } from "../../../src/app/agent/catalog.ts";
-import type { Agent } from "../../../src/app/agent/agent.ts";
-import { Backups } from "../../../src/app/database/backups.ts";
-import { WriteQueue } from "../../../src/app/database/write_queue.ts";
-import { newCounters } from "../../../src/app/database/counters.ts";
-import { Database } from "../../../src/app/database/database.ts";
 import { route, takesStream } from "../../../src/api/server/router.ts";
 import type { Services } from "../../../src/api/server/services.ts";
 import { serveHttp, type ServerParts } from "../../../src/api/http/server.ts";
-import { EventLog } from "../../../src/app/agent/event_log.ts";
-import { PoolClient } from "../../../src/drivers/membership/client.ts";
+import { fakeServices } from "../../harness/services.ts";
 import { Deadline, Deadlines } from "../../../src/base/worker/deadlines.ts";
-import { NODE_STATE_BYTES, NodeState } from "../../../src/base/worker/node_state.ts";
-
-const OPTIONS: HttpOptions = {
-  nodeId: "1",
-  version: "v0",
-  bindAddrs: ["127.0.0.1:0"],
-  advertisedAddr: "h:1",
-  clusterAddr: "h:2",
-  isVoter: true,
-  allowOrigin: "https://a.example",
-  bodyBytesMax: 100_000,
-  requestsMax: 100,
-  connectionsMax: 3,
-  bodyTimeoutMs: 300,
-  queryTimeoutMs: 1000,
-  writeQueue: { capacity: 8, batchSize: 4, timeoutMs: 10, isTransaction: false },
-  heartbeatTimeoutMs: 1000,
-  facts: {},
-  startedMs: 0,
-};
-
-/** What of an agent needs no pool: its events. */
-function agentOf(line: MessagePort): Agent {
-  return {
-    options: {
-      nodeName: "n",
-      nodeId: "1",
-      datacenter: "dc1",
-      isServer: true,
-      bootstrap: false,
-      meta: {},
-      queryTimeMs: { standard: 300_000, most: 600_000 },
-    },
-    pool: new PoolClient(line),
-    events: new EventLog("n"),
-    askSupervisor: () => Promise.reject(new Error("no")),
-  };
-}
 
 async function serving(work: (port: number, parts: ServerParts & Services) => Promise<void>): Promise<void> {
-  const channels = [new MessageChannel(), new MessageChannel(), new MessageChannel()];
-  const answers = new AnswerBudget();
-  const parts = {
-    options: OPTIONS,
-    state: new NodeState(new SharedArrayBuffer(NODE_STATE_BYTES)),
-    activity: undefined,
-    replica: new ReplicaClient(
-      { replica: channels[0].port1, writer: channels[1].port1 },
-      () => Promise.reject(new Error("no")),
-      answers,
-    ),
-    readers: new Readers(() => {}, answers),
-    answers,
-    counters: newCounters(),
-  };
-  const services: Services = {
-    ...parts,
-    database: new Database(parts),
-    backups: new Backups(() => {}),
-    queue: new WriteQueue(OPTIONS.writeQueue, () => Promise.reject(new Error("no")), () => {}),
-    catalog: new Catalog(parts),
-    agent: agentOf(channels[2].port1),
-    log: () => {},
-  };
+  const { services, close } = fakeServices();
   const serverParts: ServerParts & Services = {
     ...services,
     takesStream,
@@ -94,10 +22,7 @@ async function serving(work: (port: number, parts: ServerParts & Services) => Pr
     await work(server.port, serverParts);
   } finally {
     await server.shutdown();
-    for (const { port1, port2 } of channels) {
-      port1.close();
-      port2.close();
-    }
+    close();
   }
 }
 
@@ -328,3 +253,16 @@ async function readSome(conn: Deno.TcpConn): Promise<Uint8Array> {
   const bytes = new Uint8Array(4096);
   return bytes.subarray(0, await conn.read(bytes) ?? 0);
 }
+
+Deno.test("large bodies are counted: one that finds no room is refused, and later ones are taken again", () =>
+  serving(async (port, { counters, options }) => {
+    counters.body_bytes = 2 * options.bodyBytesMax;
+    const head = (bytes: number) => `POST /db/execute HTTP/1.1\r\n${CLOSE}Content-Length: ${bytes}\r\n\r\n`;
+    const small = await exchange(port, head(2), "[]");
+    assertMatch(small, /^HTTP\/1\.1 400 [\s\S]*no statements/);
+    const chunked = `POST /db/execute HTTP/1.1\r\n${CLOSE}Transfer-Encoding: chunked\r\n\r\n`;
+    assertMatch(await exchange(port, chunked, "2\r\n[]\r\n"), /^HTTP\/1\.1 503 [\s\S]*large requests take/);
+    counters.body_bytes = 0;
+    assertMatch(await exchange(port, chunked, "2\r\n[]\r\n", "0\r\n\r\n"), /^HTTP\/1\.1 400 [\s\S]*no statements/);
+    assertEquals(counters.body_bytes, 0);
+  }));

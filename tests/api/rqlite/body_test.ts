@@ -153,3 +153,10 @@ Deno.test("stringify() sorts keys and escapes as Go does; indent() changes no to
 }`,
   );
 });
+
+Deno.test("a body with more values than memory should hold is refused before it is parsed; texts do not count", () => {
+  const many = `[["INSERT INTO t VALUES(?)"${",1".repeat(2_000_001)}]]`;
+  assertThrows(() => decodeStatements(many), HttpError, "holds more than 2000000 values");
+  const text = JSON.stringify([["INSERT INTO t VALUES(?)", '"[,{'.repeat(1_000_000)]]);
+  assertEquals(decodeStatements(text)[0].positional.length, 1);
+});

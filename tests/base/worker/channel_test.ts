@@ -125,6 +125,16 @@ Deno.test("a call is answered with its own result, whatever the order of the ans
   });
 });
 
+Deno.test({
+  name: "a call that was answered leaves no timer behind",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  fn: () =>
+    withPair({ timeoutMs: 60_000 }, async ({ caller }) => {
+      assertEquals(await caller.call("add", { a: 1, b: 2 }), 3);
+    }),
+});
+
 Deno.test("a call beyond the limit is refused and not sent; the limit counts what is under way", async () => {
   await withPair({ callsMax: 2 }, async ({ caller, calls, waiting, until }) => {
     const both = [caller.call("wait", {}), caller.call("wait", {})];

@@ -32,3 +32,9 @@ Deno.test("Acquaintances warn once of a node whose SQLite is another, and of non
   );
   assertEquals(met.get("other")?.sqlite, "3.53.2 (a, options 2)");
 });
+
+Deno.test("what says hello under ever new names does not fill the memory", () => {
+  const met = new Acquaintances("", () => {});
+  for (let at = 0; at < 1000; at++) met.meet(hello(`n${at}`));
+  assertEquals([met.get("n0"), met.get("n999")?.id], [undefined, "n999"]);
+});

@@ -38,8 +38,8 @@ Deno.test("wrong flags are refused in Go's words", () => {
     [["-join-attempts", "x"], `invalid value "x" for flag -join-attempts: parse error`],
     [["-fk=maybe"], `invalid boolean value "maybe" for -fk: parse error`],
     [["-join-interval", "5"], `invalid value "5" for flag -join-interval: parse error`],
-    [["-auth", "file"], "not supported yet: -auth"],
-    [["-join-as=me"], "not supported yet: -join-as"],
+    [["-http-cert", "file"], "not supported yet: -http-cert"],
+    [["-cdc-config=x"], "not supported yet: -cdc-config"],
     [["-on-disk-path", "x"], "flag provided but not defined: -on-disk-path"],
   ];
   for (const [args, message] of cases) assertEquals(assertThrows(() => parse(...args), UsageError).message, message);
@@ -60,6 +60,8 @@ const GOOD: NodeConfig = {
   httpAddrs: ["localhost:4001"],
   httpAdvertisedAddr: "localhost:4001",
   httpAllowOrigin: "",
+  authFile: "",
+  joinAs: "",
   httpBodyBytesMax: 1,
   httpRequestsMax: 1,
   httpConnectionsMax: 1,
@@ -95,6 +97,7 @@ const GOOD: NodeConfig = {
   sqliteLibrary: "",
   maxSteps: 1,
   tempBytesMax: 1,
+  clusterSecretFile: "",
   writeQueue: { capacity: 1024, batchSize: 128, timeoutMs: 50, isTransaction: false },
 };
 

@@ -2,7 +2,11 @@
  * Progress of long work: a bar that redraws itself on a terminal, a line now and then elsewhere.
  * @module
  */
-import { thousands } from "./table.ts";
+
+/** A number as people read it: `171,075`. */
+export function thousands(value: number): string {
+  return value.toLocaleString("en-US");
+}
 
 const BAR_CELLS = 30;
 const REDRAW_MS = 80;

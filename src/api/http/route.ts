@@ -1,0 +1,74 @@
+/**
+ * A route: which requests it takes, who may send them, and what answers. The APIs are tables of routes, so that no path is
+ * without its permission. Everything that both do with a route is here.
+ * @module
+ */
+import type { Permission } from "../../app/users/permission.ts";
+import type { Users, Verdict } from "../../app/users/users.ts";
+import type { HttpResponse } from "./problem.ts";
+import type { HttpRequest } from "./request.ts";
+
+/** Answers one kind of request. */
+export type Handler<Parts> = (
+  request: HttpRequest,
+  parts: Parts,
+  /** The path behind the route's, percent-decoded. */
+  rest: string,
+) => HttpResponse | Promise<HttpResponse>;
+
+/** A route of an API whose handlers work with `Parts`. */
+export interface Route<Parts> {
+  readonly path: string;
+  /** Whether longer paths match, too. */
+  readonly isPrefix: boolean;
+  /** Empty for any. */
+  readonly methods: readonly string[];
+  /** Who sends such a request needs all of them; empty for none. */
+  readonly permissions: readonly Permission[];
+  /** Whether a client agent, which keeps no data, answers by itself; otherwise a server does. */
+  readonly isLocal: boolean;
+  /** Whether the body may have any size, and is handed over as it comes. @default {false} */
+  readonly isStream?: boolean;
+  readonly handler: Handler<Parts>;
+}
+
+/** Why a request is not answered. */
+export type Refusal = Exclude<Verdict, { k: "allowed" }>;
+
+/** What checking a request works with. */
+export interface GuardParts {
+  /** Absent where everybody may do everything (no `-auth`). */
+  readonly users: Users | undefined;
+  readonly counters: { auth_ok: number; auth_fail: number };
+}
+
+/** The first route that takes a path. */
+export function routeOf<R extends Pick<Route<never>, "path" | "isPrefix">>(
+  routes: readonly R[],
+  path: string,
+): R | undefined {
+  return routes.find((route) => route.isPrefix ? path.startsWith(route.path) : path === route.path);
+}
+
+/**
+ * Why a request may not be answered; undefined where it may. What another node asks for itself needs no user: the node has
+ * all data anyway. What it hands on for a client is checked here again, against the users of this node.
+ */
+export async function refusalOf(
+  { permissions }: Pick<Route<never>, "permissions">,
+  request: HttpRequest,
+  { users, counters }: GuardParts,
+): Promise<Refusal | undefined> {
+  const verdict = users && !request.isOfNode ? await users.check(permissions, request) : { k: "allowed" as const };
+  if (verdict.k !== "allowed") {
+    counters.auth_fail++;
+    return verdict;
+  }
+  if (permissions.length > 0) counters.auth_ok++;
+  return undefined;
+}
+
+/** The text for a client that has tried too often. */
+export function laterText({ seconds }: Extract<Verdict, { k: "later" }>): string {
+  return `too many failed logins: try again in ${seconds} s`;
+}

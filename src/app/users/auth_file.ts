@@ -1,0 +1,110 @@
+/**
+ * The auth file (Q17.1): a JSON list of users. Everything in it is checked, and what is wrong is told by its place, never by
+ * its content: a message goes to the log. Unlike in rqlite, an entry inherits nothing from the one before it. Pure.
+ * @module
+ */
+import { parse, type ParseError, printParseErrorCode } from "jsonc-parser";
+import { isPasswordHash, looksLikeOtherHash, PASSWORD_PREFIX } from "./password.ts";
+import { type Permission, PERMISSIONS, permissionsOf } from "./permission.ts";
+import { EVERYBODY, type User } from "./user.ts";
+
+/** Shorter tokens can be guessed. */
+const TOKEN_LENGTH_MIN = 16;
+const NAME_LENGTH_MAX = 255;
+const SECRET_LENGTH_MAX = 1024;
+const FIELDS = ["username", "password", "perms", "token"];
+
+/** An auth file that cannot be used; the message says where and why. */
+export class AuthFileError extends Error {
+  /** Always `AuthFileError`. */
+  override readonly name = "AuthFileError";
+}
+
+/**
+ * Reads the text of an auth file.
+ * @throws {AuthFileError} When it is no list of users; it repeats nothing of the text but the names of users.
+ */
+export function parseAuthFile(text: string): readonly User[] {
+  const errors: ParseError[] = [];
+  const value: unknown = parse(text, errors, { disallowComments: true });
+  const [first] = errors;
+  if (first) {
+    const before = text.slice(0, first.offset).split("\n");
+    const place = `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
+    throw new AuthFileError(`${printParseErrorCode(first.error)} at ${place}`);
+  }
+  if (!Array.isArray(value)) throw new AuthFileError("expected a list of users");
+  const users = value.map((entry, at) => userOf(entry, `entry ${at + 1}`));
+  checkUnique(users.map(({ username }) => username), (at) => `the username of entry ${at + 1} is taken`);
+  checkUnique(users.map(({ token }) => token), (at) => `the token of entry ${at + 1} is taken`);
+  return users;
+}
+
+function checkUnique(values: readonly (string | undefined)[], fault: (at: number) => string): void {
+  values.forEach((value, at) => {
+    if (value !== undefined && values.indexOf(value) < at) throw new AuthFileError(fault(at));
+  });
+}
+
+function userOf(entry: unknown, place: string): User {
+  const fail = (why: string): never => {
+    throw new AuthFileError(`${place}: ${why}`);
+  };
+  if (typeof entry !== "object" || entry === null || Array.isArray(entry)) return fail("expected an object");
+  const fields: Readonly<Record<string, unknown>> = { ...entry };
+  if (Object.keys(fields).some((name) => !FIELDS.includes(name))) fail(`expected no fields but ${FIELDS.join(", ")}`);
+  const { username } = fields;
+  if (typeof username !== "string" || username === "") return fail("expected a username");
+  if (username.length > NAME_LENGTH_MAX || !isLine(username) || username.includes(":")) {
+    return fail(`expected a username of at most ${NAME_LENGTH_MAX} characters, without colons`);
+  }
+  const named = `${place} (${username})`;
+  const password = passwordOf(fields.password, named);
+  const token = tokenOf(fields.token, named);
+  const isNobody = password === undefined && token === undefined;
+  if (username === EVERYBODY && !isNobody) throw new AuthFileError(`${named}: takes no password and no token`);
+  if (username !== EVERYBODY && isNobody) throw new AuthFileError(`${named}: expected a password or a token`);
+  return { username, password, token, permissions: permissionsIn(fields.perms, named) };
+}
+
+function isLine(text: string): boolean {
+  return !/\p{Cc}/u.test(text);
+}
+
+function passwordOf(value: unknown, place: string): string | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== "string" || value === "" || value.length > SECRET_LENGTH_MAX || !isLine(value)) {
+    throw new AuthFileError(`${place}: expected a password of 1 to ${SECRET_LENGTH_MAX} characters`);
+  }
+  if (value.startsWith(PASSWORD_PREFIX) && !isPasswordHash(value)) {
+    throw new AuthFileError(`${place}: expected a password hash as muster user hash prints it`);
+  }
+  if (looksLikeOtherHash(value)) {
+    throw new AuthFileError(`${place}: hashes of this kind are not supported: make one with muster user hash`);
+  }
+  return value;
+}
+
+function tokenOf(value: unknown, place: string): string | undefined {
+  if (value === undefined) return undefined;
+  if (
+    typeof value !== "string" || value.length < TOKEN_LENGTH_MIN || value.length > SECRET_LENGTH_MAX ||
+    !/^[\x21-\x7e]+$/.test(value)
+  ) {
+    const length = `${TOKEN_LENGTH_MIN} to ${SECRET_LENGTH_MAX}`;
+    throw new AuthFileError(`${place}: expected a token of ${length} visible ASCII characters`);
+  }
+  return value;
+}
+
+function permissionsIn(value: unknown, place: string): readonly Permission[] {
+  if (value === undefined || value === null) return [];
+  if (!Array.isArray(value)) throw new AuthFileError(`${place}: expected perms to be a list`);
+  const all = value.flatMap((word, at) => {
+    const found = typeof word === "string" ? permissionsOf(word) : undefined;
+    if (found) return found;
+    const known = ["all", ...Object.keys(PERMISSIONS)].join(", ");
+    throw new AuthFileError(`${place}: element ${at + 1} of perms is no permission: known are ${known}`);
+  });
+  return [...new Set(all)];
+}

@@ -1,0 +1,20 @@
+/**
+ * A user, as the auth file has it. Types, and the name of everybody.
+ * @module
+ */
+import type { Permission } from "./permission.ts";
+
+/** Stands for everybody, also for clients that show no credentials. */
+export const EVERYBODY = "*";
+
+/** A user. */
+export interface User {
+  /** {@linkcode EVERYBODY}, or a name without colons. */
+  readonly username: string;
+  /** As it is, or hashed (see password.ts); undefined for a user that only has a token, and for {@linkcode EVERYBODY}. */
+  readonly password: string | undefined;
+  /** Identifies the user by itself. */
+  readonly token: string | undefined;
+  /** What the user may do; the same permission is there once. */
+  readonly permissions: readonly Permission[];
+}

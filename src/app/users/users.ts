@@ -1,0 +1,181 @@
+/**
+ * Who may do what: checks the credentials of a request against the users of the auth file (Q17.1).
+ *
+ * - What everybody may do needs no credentials, and those that come are not looked at.
+ * - A password that was right is remembered by a digest under a key of this process, so that a hash is computed once and not
+ *   for each request. A reload forgets everything that is remembered.
+ * - Texts are compared by such digests. A wrong password takes as long for a user that there is not as for any other.
+ * - Wrong passwords are limited by address (see attempts.ts), hashes under way altogether. A right one counts like a wrong one
+ *   while the limit is exceeded, or it could be guessed all the same. Tokens are too long for that: an unknown one is
+ *   counted, a right one always passes.
+ * @module
+ */
+import { Attempts } from "./attempts.ts";
+import { type Credentials, parseCredentials } from "./credentials.ts";
+import { isPassword, roundsOf } from "./password.ts";
+import type { Permission } from "./permission.ts";
+import { EVERYBODY, type User } from "./user.ts";
+
+/** What a request shows. */
+export interface Shown {
+  /** Value of the header; empty for none. */
+  readonly authorization: string;
+  /** Address of the client; empty where it is not known. */
+  readonly address: string;
+}
+
+/** Whether a request may go on. */
+export type Verdict =
+  | { readonly k: "allowed" }
+  | { readonly k: "unknown" } // no credentials, or wrong ones
+  | { readonly k: "lacking"; readonly username: string; readonly permission: Permission }
+  | { readonly k: "later"; readonly seconds: number }; // too many attempts
+
+/** Passwords that are remembered; the oldest are verified again. */
+const VERIFIED_MAX = 1024;
+/** Passwords being verified at a time, and those that wait. */
+const RUNNING_MAX = 2;
+const WAITING_MAX = 64;
+
+/** No user has a longer name. */
+const NAME_LENGTH_MAX = 255;
+
+const ALLOWED: Verdict = { k: "allowed" };
+const UNKNOWN: Verdict = { k: "unknown" };
+
+/** One state of the auth file, and what is remembered of it. */
+interface Book {
+  readonly everybody: ReadonlySet<Permission>;
+  readonly byName: ReadonlyMap<string, User>;
+  /** By the digests of their tokens. */
+  readonly byToken: Promise<ReadonlyMap<string, User>>;
+  /** Rounds of hashing that a wrong password takes. */
+  readonly work: number;
+  /** Users by the digests of their credentials. */
+  readonly verified: Map<string, User>;
+  /** Verifications under way, by the same. */
+  readonly running: Map<string, Promise<boolean>>;
+}
+
+/** The users of this node. */
+export class Users {
+  readonly #key = crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+  readonly #attempts = new Attempts();
+  readonly #nowMs: () => number;
+  #book: Book;
+  #running = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  /** @param nowMs A monotonic clock. */
+  constructor(users: readonly User[], nowMs: () => number = () => performance.now()) {
+    this.#nowMs = nowMs;
+    this.#book = this.#bookOf(users);
+  }
+
+  /** Takes another state of the auth file into use, for all requests from now on. */
+  replace(users: readonly User[]): void {
+    this.#book = this.#bookOf(users);
+  }
+
+  #bookOf(users: readonly User[]): Book {
+    const named = users.filter(({ username }) => username !== EVERYBODY);
+    const everybody = users.find(({ username }) => username === EVERYBODY);
+    return {
+      everybody: new Set(everybody?.permissions),
+      byName: new Map(named.map((user) => [user.username, user])),
+      byToken: this.#byToken(named),
+      work: Math.max(0, ...named.map(({ password = "" }) => roundsOf(password))),
+      verified: new Map(),
+      running: new Map(),
+    };
+  }
+
+  async #byToken(users: readonly User[]): Promise<ReadonlyMap<string, User>> {
+    const found = new Map<string, User>();
+    for (const user of users) if (user.token !== undefined) found.set(await this.#digest(["token", user.token]), user);
+    return found;
+  }
+
+  /** Whether who shows this has all of `permissions`. */
+  async check(permissions: readonly Permission[], shown: Shown): Promise<Verdict> {
+    const book = this.#book;
+    const needed = permissions.filter((permission) => !book.everybody.has(permission));
+    if (needed.length === 0) return ALLOWED;
+    const credentials = parseCredentials(shown.authorization);
+    if (!credentials) return UNKNOWN;
+    const found = credentials.kind === "token"
+      ? await this.#byTokenIn(book, credentials, shown.address)
+      : await this.#byPasswordIn(book, credentials, shown.address);
+    if ("k" in found) return found;
+    const lacking = needed.find((permission) => !found.permissions.includes(permission));
+    return lacking === undefined ? ALLOWED : { k: "lacking", username: found.username, permission: lacking };
+  }
+
+  async #byTokenIn(
+    book: Book,
+    { token }: Extract<Credentials, { kind: "token" }>,
+    address: string,
+  ): Promise<User | Verdict> {
+    const user = (await book.byToken).get(await this.#digest(["token", token]));
+    if (user) return user;
+    const seconds = this.#attempts.begin(address, "token", this.#nowMs());
+    return seconds > 0 ? { k: "later", seconds } : UNKNOWN;
+  }
+
+  async #byPasswordIn(
+    book: Book,
+    { username, password }: Extract<Credentials, { kind: "password" }>,
+    address: string,
+  ): Promise<User | Verdict> {
+    const digest = await this.#digest(["password", username, password]);
+    const name = `user ${username.slice(0, NAME_LENGTH_MAX)}`; // bounded, whatever a client sends
+    const user = book.byName.get(username);
+    const known = book.verified.get(digest);
+    const isRunning = book.running.has(digest);
+    const seconds = isRunning ? 0 : this.#attempts.begin(address, name, this.#nowMs());
+    if (seconds > 0) return { k: "later", seconds };
+    let isRight = known !== undefined;
+    if (!known) {
+      if (!isRunning && this.#waiting.length >= WAITING_MAX) return { k: "later", seconds: 1 };
+      isRight = await this.#verified(book, digest, () => isPassword(password, user?.password, book.work));
+    }
+    if (!isRight || !user) return UNKNOWN;
+    if (!isRunning) this.#attempts.succeeded(address, name, this.#nowMs());
+    remember(book, digest, user);
+    return user;
+  }
+
+  /** Verifies once what several requests show at the same time. */
+  async #verified(book: Book, digest: string, verify: () => Promise<boolean>): Promise<boolean> {
+    const running = book.running.get(digest);
+    if (running) return await running;
+    const started = this.#inTurn(verify).finally(() => book.running.delete(digest));
+    book.running.set(digest, started);
+    return await started;
+  }
+
+  async #inTurn(work: () => Promise<boolean>): Promise<boolean> {
+    if (this.#running >= RUNNING_MAX) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#running++;
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#running--;
+    }
+  }
+
+  /** What tells texts apart and cannot be read back. */
+  async #digest(texts: readonly string[]): Promise<string> {
+    const bytes = new TextEncoder().encode(JSON.stringify(texts));
+    return String.fromCharCode(...new Uint8Array(await crypto.subtle.sign("HMAC", await this.#key, bytes)));
+  }
+}
+
+function remember({ verified }: Book, digest: string, user: User): void {
+  verified.delete(digest);
+  verified.set(digest, user);
+  if (verified.size <= VERIFIED_MAX) return;
+  for (const oldest of verified.keys()) return void verified.delete(oldest);
+}

@@ -1,0 +1,71 @@
+/**
+ * A database file as the command line looks at it: whether it is whole, and what is in it.
+ * @module
+ */
+import { messageOf } from "../../base/codec/error_text.ts";
+import { identifierText } from "../../core/sql/tokenizer.ts";
+import { Database, runOnce, STORED_BYTES_MAX } from "../../drivers/libsqlite/driver.ts";
+
+/** What was found in a file. */
+export interface Inspection {
+  /** Tables with the numbers of their rows, by name. */
+  readonly tables: readonly { readonly name: string; readonly rows: number }[];
+  /** Indexes, triggers and views. */
+  readonly others: number;
+}
+
+/** Whether a file begins as a database does. */
+export function isDatabaseFile(path: string): boolean {
+  const file = Deno.openSync(path);
+  try {
+    const head = new Uint8Array(16);
+    return file.readSync(head) === head.length && new TextDecoder().decode(head) === "SQLite format 3\0";
+  } finally {
+    file.close();
+  }
+}
+
+/**
+ * Checks a database file with `PRAGMA integrity_check`, and counts what is in it.
+ * @throws {Error} What is wrong with it.
+ */
+export function inspectDatabase(path: string): Inspection {
+  const database = new Database(path, { readOnly: true, foreignKeys: false, valueBytesMax: STORED_BYTES_MAX });
+  try {
+    const [verdict] = runOnce(database, "PRAGMA integrity_check(1)")[0] ?? [];
+    if (verdict !== "ok") throw new Error(`it is damaged: ${verdict}`);
+    const names = runOnce(
+      database,
+      "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'virtual') AND name NOT GLOB 'sqlite_*' " +
+        "ORDER BY name",
+    );
+    const tables = names.map(([name]) => ({
+      name: String(name),
+      rows: Number(runOnce(database, `SELECT count(*) FROM ${identifierText(String(name))}`)[0]?.[0] ?? 0n),
+    }));
+    const [others] =
+      runOnce(database, "SELECT count(*) FROM sqlite_schema WHERE type <> 'table' AND sql IS NOT NULL")[0] ??
+        [];
+    return { tables, others: Number(others) };
+  } catch (error) {
+    throw new Error(`${path}: ${messageOf(error)}`);
+  } finally {
+    database.close();
+    for (const side of ["-wal", "-shm"]) removeIfEmpty(`${path}${side}`);
+  }
+}
+
+/** Reading a file in WAL mode leaves empty files beside it. */
+function removeIfEmpty(path: string): void {
+  try {
+    if (path.endsWith("-shm") || Deno.statSync(path).size === 0) Deno.removeSync(path);
+  } catch {
+    // there is none
+  }
+}
+
+/** What is in a database, in a line. */
+export function describe({ tables, others }: Inspection): string {
+  const rows = tables.reduce((sum, one) => sum + one.rows, 0);
+  return `tables: ${tables.length}, rows: ${rows.toLocaleString("en-US")}, indexes, triggers and views: ${others}`;
+}
