@@ -68,7 +68,7 @@ export function v1Problem(error: unknown, log: (line: string) => void): HttpResp
   return { status: 500, body: messageOf(error), contentType: PLAIN };
 }
 
-/** What a read of replicated state came to. */
+/** Result of a read of replicated state. */
 export interface Indexed {
   readonly value: unknown;
   /** Log index of its last change. */

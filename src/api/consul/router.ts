@@ -84,7 +84,7 @@ export async function routeV1(request: HttpRequest, parts: ConsulParts): Promise
       return { ...response, headers: { Allow: route.methods.join(",") } };
     }
     checkDatacenter(request, options.datacenter);
-    // What cannot be filtered must not look as if it had been.
+    // An answer without support for filters must not look as if it had been filtered.
     if (request.params.get("filter") && !route.isFiltered) {
       throw new HttpError(501, "filter expressions are not supported here");
     }

@@ -5,13 +5,13 @@
 import type { CoreStatus } from "../../core/raft/effects.ts";
 import type { ConsulParts } from "./parts.ts";
 
-/** What the figures come from. */
+/** Sources of the figures. */
 export type StatsParts = Pick<ConsulParts, "agent" | "options" | "replica" | "state">;
 
 /** Sections, each with its figures; every value is a text. */
 export type Stats = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
-/** What this agent counts. */
+/** The figures of this agent. */
 export async function agentStats(parts: StatsParts): Promise<Stats> {
   const { agent, options } = parts;
   if (!agent) return {};

@@ -5,9 +5,9 @@
 import { ChunkedDecoder, type RequestHead } from "./http1.ts";
 import { HttpError } from "./problem.ts";
 
-/** Where the bytes of a connection come from. */
+/** Source of a connection's bytes. */
 export interface BodySource {
-  /** What has arrived and was not taken yet; valid until the next call. */
+  /** Bytes that have arrived and were not taken yet; valid until the next call. */
   arrived(): Uint8Array;
   /** Takes bytes of what has arrived. */
   take(count: number): void;

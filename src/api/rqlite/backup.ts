@@ -10,7 +10,7 @@ import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import type { LeaderParts } from "./leadership.ts";
 
-/** What the endpoint works with. */
+/** Dependencies of the endpoint. */
 export interface BackupParts {
   readonly backups: Backups;
   readonly replica: LeaderParts["replica"];

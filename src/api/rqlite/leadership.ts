@@ -14,7 +14,7 @@ import type { ForwardedRequest } from "../../drivers/replica/api.ts";
 import type { Params } from "../http/params.ts";
 import { forwardedOf, type HttpRequest } from "../http/request.ts";
 
-/** What handing on works with. */
+/** Dependencies of forwarding. */
 export interface LeaderParts {
   readonly replica: ReplicaClient;
   readonly answers: AnswerBudget;

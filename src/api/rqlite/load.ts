@@ -19,7 +19,7 @@ import { sqlText } from "./body.ts";
 import { type DataParts, dataRequest, orAskLeader } from "./data.ts";
 import { askLeader, handOn, type LeaderParts } from "./leadership.ts";
 
-/** What loading works with. */
+/** Dependencies of loading. */
 export interface LoadParts extends DataParts {
   readonly database: Database;
   readonly counters: DataParts["counters"] & { loads: number; boots: number };
@@ -29,7 +29,7 @@ export interface LoadParts extends DataParts {
   };
 }
 
-/** What a database file begins with, as far as it is looked at. */
+/** The first bytes of a database file, as far as they are checked here. */
 const MAGIC = "SQLite format";
 /** The parameter of a step that one node asks of another. */
 const STEP = "muster_load";

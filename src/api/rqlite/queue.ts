@@ -16,7 +16,7 @@ import type { DataParts } from "./data.ts";
 import { indent } from "./../http/json.ts";
 import { handOn } from "./leadership.ts";
 
-/** What queued writes work with. */
+/** Dependencies of queued writes. */
 export interface QueueParts extends DataParts {
   readonly queue: WriteQueue;
   readonly counters: DataParts["counters"] & { queued_executions: number; queued_executions_wait_timeout: number };

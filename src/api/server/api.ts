@@ -9,7 +9,7 @@ import type { User } from "../../app/users/user.ts";
 import type { WriteQueueOptions } from "../../app/database/write_queue.ts";
 import type { ReaderLine } from "../../drivers/sqlite/api.ts";
 
-/** Where in shared memory a record lies. */
+/** The place of a record in shared memory. */
 export interface ActivityPlace {
   readonly shared: SharedArrayBuffer;
   /** Its offset. */
@@ -27,7 +27,7 @@ export interface OpenHttp {
   /** Counts the bytes of answers in flight (src/base/worker/answer_budget.ts). */
   readonly answers: SharedArrayBuffer;
   readonly replica: MessagePort;
-  /** Where the writer says what it is at (src/base/worker/activity.ts); absent where there is none. */
+  /** The place of the writer's activity (src/base/worker/activity.ts); missing if there is no writer. */
   readonly activity?: ActivityPlace;
   /** Carries the outcomes of writes, straight from the writer. */
   readonly writer: MessagePort;
@@ -35,7 +35,7 @@ export interface OpenHttp {
   readonly membership?: MessagePort;
 }
 
-/** What the command line decides about HTTP. */
+/** Settings of HTTP from the command line. */
 export interface HttpOptions {
   readonly nodeId: string;
   /** Present in an agent. */
@@ -69,7 +69,7 @@ export interface HttpOptions {
   readonly startedMs: number;
 }
 
-/** What HTTP can ask of the supervisor; answered when it is done. */
+/** Calls from HTTP to the supervisor, which answers when the task is done. */
 export type SupervisorMethods = {
   readonly [Task in SupervisorTask]: { readonly params: Record<string, never>; readonly result: void };
 };

@@ -39,7 +39,7 @@ const SHUTDOWN_MS = 5000;
 let scope: Pick<WorkerScope<ToHttpWorker, FromHttpWorker>, "postMessage"> = { postMessage() {} };
 let services: Services | undefined;
 let antiEntropy: AntiEntropy | undefined;
-/** Where the name server looks nodes up. */
+/** Source of nodes for the name server. */
 let nodeSource: NodeSource | undefined;
 let server: HttpServer | undefined;
 
@@ -82,7 +82,7 @@ function open(message: OpenHttp): void {
   }
 }
 
-/** What an agent does of itself: on a server the leader keeps the catalog in step with the pool. */
+/** Starts an agent's own tasks. On a server that leads, one of them keeps the catalog in step with the pool. */
 function openAgent({ catalog, state, replica }: Services, agent: Agent): void {
   const remote = new RemoteNodes(replica);
   const { isServer, datacenter } = agent.options;

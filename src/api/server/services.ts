@@ -17,11 +17,11 @@ import type { LogLevel } from "../../base/worker/log.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 import type { HttpOptions } from "./api.ts";
 
-/** What handlers need of the node. */
+/** Services of the node for its handlers. */
 export interface Services {
   readonly options: HttpOptions;
   readonly state: NodeState;
-  /** What the writer is at; undefined where there is none. */
+  /** The writer's current activity; undefined if there is no writer. */
   readonly activity: Activity | undefined;
   readonly replica: ReplicaClient;
   readonly readers: Readers;
