@@ -5,7 +5,7 @@
 import type { Flags, FlagSpec } from "../config/flags.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
-/** Where an agent is by default, and a node of `muster serve`. */
+/** Default addresses of an agent and of a node of `muster serve`. */
 const ADDRESSES = ["127.0.0.1:8500", "localhost:4001"];
 const TIMEOUT_MS = 60_000;
 

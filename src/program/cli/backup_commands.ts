@@ -10,7 +10,7 @@ import { describe, inspectDatabase, isDatabaseFile } from "./database_file.ts";
 import { Progress, thousands } from "./progress.ts";
 
 const FORMATS = ["binary", "delete", "sql"];
-/** What gzip begins with. */
+/** The first bytes of gzip data. */
 const GZIP = [0x1f, 0x8b];
 
 const backup: Command = {
@@ -95,7 +95,7 @@ const restore: Command = {
   },
 };
 
-/** What `/db/load` answers. */
+/** Answer of `/db/load`. */
 interface LoadAnswer {
   readonly error?: string;
   readonly results?: readonly { readonly error?: string }[];

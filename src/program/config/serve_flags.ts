@@ -14,23 +14,23 @@ const flag = (supported: boolean) => (name: string, kind: FlagSpec["kind"], valu
 const now = flag(true);
 const later = flag(false);
 
-/** What `-db-max-steps` is. */
+/** Help of `-db-max-steps`. */
 const MAX_STEPS_HELP =
   "Steps of SQLite's virtual machine that a write may take, by default a minute's worth or two; beyond them its statement " +
   "fails, on every node alike (muster)";
 
-/** What `-cluster-secret-file` is for. */
+/** Help of `-cluster-secret-file`. */
 export const SECRET_HELP =
   "File with a secret that all nodes of the cluster share: who does not have it can neither join nor vote nor write through " +
   "the cluster port (muster)";
 
-/** What `-raft-lease-reads` gives, and what it takes. */
+/** Help of `-raft-lease-reads`. */
 export const LEASE_READS_HELP =
   "Answer linearizable reads without asking the other nodes, while a lease holds; set it on every node. It trusts the " +
   "machines' clocks to run alike within a tenth, and a machine that is suspended unnoticed may answer with old data; a " +
   "leader that dies is replaced only after the heartbeat timeout (muster)";
 
-/** What `-auth` is. */
+/** Help of `-auth`. */
 export const AUTH_HELP = "Path of the file with users, passwords and permissions; read again on SIGHUP (docs/users.md)";
 
 /** All flags of `serve`. */

@@ -13,7 +13,7 @@ import { type Part, partAt } from "./here.ts";
 import type { Role } from "./permissions.ts";
 import { joinAtStart, membershipConfig } from "./pool.ts";
 
-/** What the node does for it. */
+/** Options and callbacks from the node. */
 export interface AgentPartsOptions {
   readonly config: NodeConfig;
   readonly agent: AgentConfig;

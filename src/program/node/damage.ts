@@ -12,15 +12,15 @@ import { exists, syncDirectory, writeDurably } from "../../base/worker/files.ts"
 
 const NOTE = "damaged.json";
 const PREFIX = "damaged-";
-/** What is set aside. */
+/** Files and folders that are set aside. */
 const PARTS = ["raft", "sqlite", "node.json"];
 
-/** What is known of damage. */
+/** A record of damage. */
 export interface Damage {
   readonly nodeId: string;
   /** For people. */
   readonly reason: string;
-  /** Where everything is kept for analysis, within the data directory. */
+  /** Folder within the data directory in which everything is kept for analysis. */
   readonly aside: string;
   /** Cluster addresses of other members. */
   readonly members: readonly string[];
@@ -43,7 +43,7 @@ export function noteDamage(
   return `the next start sets the data aside in ${path}/${aside}, and the other nodes fill this one anew`;
 }
 
-/** What an earlier start noted; undefined for nothing. */
+/** Reads the record of an earlier start; undefined if there is none. */
 export function readDamage(path: string): Damage | undefined {
   if (!exists(`${path}/${NOTE}`)) return undefined;
   const { nodeId, reason, aside, members } = JSON.parse(Deno.readTextFileSync(`${path}/${NOTE}`));

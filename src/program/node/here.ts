@@ -8,7 +8,7 @@
 import { shareLog } from "../../base/worker/log.ts";
 import type { WorkerScope } from "../../base/worker/worker_scope.ts";
 
-/** What starts a part that somebody else runs, and speaks to it: a Worker has it. */
+/** A running part of the node, with the methods of a Worker. */
 export interface Part {
   /** Sends to the part. */
   postMessage(message: unknown, transfer?: Transferable[]): void;

@@ -301,7 +301,7 @@ export class Node {
     return port2;
   }
 
-  /** What is said through the line before it starts waits there. */
+  /** Starts the snapshot Worker. Messages sent before that wait in its port. */
   #startSnapshots(): void {
     const { port1: replica } = this.#snapshotLine;
     const library = this.#scope.sqliteLibrary;
@@ -482,7 +482,7 @@ export class Node {
     return this.#directory.nodeId;
   }
 
-  /** What `/v1/agent/reload` and SIGHUP do; set by the command. */
+  /** Action of `/v1/agent/reload` and SIGHUP; set by the command. */
   onReload: () => Promise<void> = () => Promise.resolve();
 
   /** Takes into use what may change while an agent runs. */
@@ -526,7 +526,7 @@ function usableLibrary(path: string): string {
   });
 }
 
-/** What HTTP may know of an agent: not its keys. */
+/** Options of an agent for HTTP, without its keys. */
 function agentOptions(agent: AgentConfig, nodeId: string): AgentOptions {
   const { nodeName, datacenter, isServer, bootstrap, meta, queryTimeMs } = agent;
   return { nodeId, nodeName, datacenter, isServer, bootstrap, meta, queryTimeMs };

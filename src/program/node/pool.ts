@@ -25,7 +25,7 @@ export class JoinError extends Error {
   override readonly name = "JoinError";
 }
 
-/** What the membership Worker is told. */
+/** Configuration of the membership Worker. */
 export function membershipConfig(config: NodeConfig, agent: AgentConfig, directory: DataDirectory): MembershipConfig {
   const bind = splitAddress(config.clusterAddr);
   const advertise = splitAddress(config.clusterAdvertisedAddr);
