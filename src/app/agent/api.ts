@@ -24,7 +24,7 @@ export interface RelayOpen {
   readonly nodeId: string;
   readonly version: string;
   readonly apiUrl: string;
-  /** What the nodes of the cluster share; empty: nothing. */
+  /** The secret of the cluster; empty for none. */
   readonly clusterSecret: string;
 }
 

@@ -5,8 +5,8 @@
  * first (freshness.ts), one at level linearizable after a quorum has confirmed it, one at level strong through the log. Whoever
  * runs the SQL renders the results.
  *
- * What only the leader can do ends with a {@linkcode NotLeaderError} elsewhere, before anything is done: the protocol decides
- * whether the leader is asked, or the client told where it is.
+ * On a node that does not lead, an operation that needs the leader throws a {@linkcode NotLeaderError} before it does
+ * anything: the protocol decides whether to forward the request or to redirect the client.
  * @module
  */
 import type { Activity } from "../../base/worker/activity.ts";

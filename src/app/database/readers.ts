@@ -185,7 +185,7 @@ export class Readers {
       const levelMax = reader === this.#readers[0] ? RESERVED_LEVEL_MAX : SLICES_MS.length - 1;
       const level = this.#waiting.findIndex((jobs) => jobs.length > 0);
       if (level > levelMax) continue;
-      // What has turned out to be slow goes alone; it holds up nothing that was handed over behind it.
+      // A read that has turned out to be slow goes alone, so that no other read waits behind it in its batch.
       const share = level > 0 ? 1 : Math.ceil(this.#waiting[0].length / Math.min(at + 1, this.#readersWorthwhile));
       this.#handOver(reader, this.#waiting[level].splice(0, Math.min(share, BATCH_MAX)));
     }
@@ -239,7 +239,7 @@ export class Readers {
       this.#nextRef = ref % REF_MAX + 1;
       this.#jobs.set(ref, job);
       reader.jobs.push(ref);
-      // What it has waited counts.
+      // The time that it has waited counts.
       let timeoutMs = job.deadlineMs === Infinity ? 0 : Math.max(1e-3, job.deadlineMs - now);
       if (isCrowded && job.level === 0) {
         timeoutMs = timeoutMs === 0 ? SHORT_SLICE_MS : Math.min(timeoutMs, SHORT_SLICE_MS);

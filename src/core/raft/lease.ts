@@ -18,7 +18,7 @@
  * voted when its promise was over, thus after the lease. Or the vote was for a hand-over: of this leader, which has no lease
  * in this term from the moment it sent `timeoutNow` (T5); an older leader's is for a term that is over.
  *
- * Who is the only voter campaigns at once, promise or not: nobody else can have been elected by that configuration.
+ * The only voter campaigns at once, even with a promise: that configuration cannot have elected another node.
  *
  * Clocks may differ in pace by {@linkcode DRIFT}. A machine that was suspended is noticed by its wall clock, if that is
  * right afterwards (rpc/lease.ts); then all rounds are forgotten, and fresh ones have to be answered.

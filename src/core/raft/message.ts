@@ -67,8 +67,8 @@ export interface HardState {
 }
 
 /**
- * What a disk is known to hold (recall.ts): in `term`, its node voted for `vote`, and its log holds `entry` and all before,
- * which does not change within that term.
+ * The known content of a disk (recall.ts): in `term`, its node voted for `vote`, and its log holds `entry` and all
+ * entries before it, which do not change within that term.
  */
 export interface Mark {
   readonly storageId: string;

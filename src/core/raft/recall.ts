@@ -30,7 +30,7 @@
  * Rolling restarts do not erase the memory: an answer holds all marks that the answerer knows, and a node that hears the
  * question tells its own mark again. A single voter that is alone has nobody to ask.
  *
- * What cannot be noticed, by this or any other protocol:
+ * Cases that neither this nor any other protocol can detect:
  *
  * - Nobody alive remembers: the cluster has one node; or all others were down at the same time since, as marks are not
  *   written to disk; or what is missing was acknowledged to a leader that died before the next mark was sent.

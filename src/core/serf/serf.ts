@@ -2,8 +2,8 @@
  * Serf over SWIM (G5.1 to G5.13): dispatch, and what the application may do. Pure, as all below it: time, randomness
  * and bytes come in, effects go out.
  *
- * What it guarantees: members that are in touch come to the same list; an event is told at most once by a node; nothing
- * that comes from the network makes it throw, and nothing makes it keep without bound.
+ * Guarantees: members that can reach each other converge to the same list; a node delivers an event at most once; no
+ * input from the network makes it throw or makes its memory grow without bound.
  * @module
  */
 import { DecodeError } from "../../base/codec/cursor.ts";

@@ -4,8 +4,8 @@
  *   out:  messages → compound → compressed, where that is smaller → CRC → encrypted → label
  *   in:   the reverse; compound and compressed ones may stand inside each other
  *
- * What comes in is bounded: depth, messages and decompressed bytes of a datagram. The parts that can be read are given
- * even where others cannot; each fault is a text.
+ * Input is bounded: depth, messages and decompressed bytes of a datagram. Parts that can be read are returned even if
+ * others cannot be read; each error is a string.
  * @module
  */
 import { ByteWriter, DecodeError } from "../../base/codec/cursor.ts";

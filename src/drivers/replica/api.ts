@@ -45,7 +45,7 @@ export interface ReplicaOptions {
   /** Steps of SQLite's virtual machine that an entry may take, where this node leads. */
   readonly maxSteps: number;
   readonly connectTimeoutMs: number;
-  /** What the nodes of the cluster share; empty: nothing. */
+  /** The secret of the cluster; empty for none. */
   readonly clusterSecret: string;
   readonly stepdownOnShutdown: boolean;
   readonly removeOnShutdown: boolean;
@@ -104,7 +104,7 @@ export interface ForwardedRequest {
   /** Path and query string. */
   readonly target: string;
   readonly contentType: string;
-  /** What the client has shown of itself. */
+  /** The client's credentials. */
   readonly authorization: string;
   /** IP address of the client; empty where it is not known. */
   readonly address: string;

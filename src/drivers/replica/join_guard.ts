@@ -8,7 +8,7 @@ import type { RpcAnswer } from "../transport/rpc.ts";
 import { RemoteError } from "../transport/rpc.ts";
 import { type Rpc, textField } from "../transport/wire.ts";
 
-/** What answers. */
+/** The part that answers. */
 export interface JoinGuardParts {
   readonly options: { readonly checksJoins: boolean };
   /** Answers membership calls. */

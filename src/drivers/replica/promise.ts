@@ -10,9 +10,9 @@ import type { LeaseOptions } from "../../core/raft/effects.ts";
 const NAME = "promise";
 
 /**
- * What the core is to promise.
- * @param promiseMs What this process promises; 0: nothing.
- * @returns undefined where neither this process nor an earlier one promises anything.
+ * Records this process's promise and returns the options of the core.
+ * @param promiseMs The promise of this process; 0 for none.
+ * @returns undefined if neither this process nor an earlier one promises anything.
  * @throws {Error} When the file cannot be read or written, or is damaged.
  */
 export function keepPromise(directory: string, promiseMs: number): LeaseOptions | undefined {

@@ -21,8 +21,8 @@ import { identifierName, Tokenizer } from "../../core/sql/tokenizer.ts";
 import type { Action } from "../libsqlite/driver.ts";
 
 /**
- * Whose statement is compiled: one whose outcome is the same on all nodes (`replicated`, and `system` where it is the
- * cluster's own and may write the catalog), or one whose rows only its asker sees (`read`).
+ * Origin of a statement: `replicated` if its outcome is the same on all nodes, `system` if it is also the cluster's own
+ * and may write the catalog, `read` if only its asker sees its rows.
  */
 export type GuardMode = "replicated" | "system" | "read";
 

@@ -3,7 +3,7 @@
  * takes the place of everything, with the cluster's own tables as they are, and the position in the log, put into it before. It
  * does so in one transaction of SQLite's own (sqlite.org/backup.html): after a crash the database is the old or the new one.
  *
- * What does not fit, as it is damaged, no database or in another encoding, is an error of the entry, the same on every replica.
+ * A file that is damaged, not a database or in another encoding is an error of the entry, the same on every replica.
  * @module
  */
 import { CATALOG_PREFIX } from "../../core/catalog/catalog.ts";

@@ -9,8 +9,8 @@ import { type Database, SqliteError } from "../libsqlite/driver.ts";
 import { causeOf } from "./failure.ts";
 
 /**
- * What `quick_check` says of rows and of virtual tables: brought about by data and schema. (What the modules of virtual
- * tables keep is in ordinary tables, whose pages are checked like all others.)
+ * Messages of `quick_check` about rows and virtual tables, which data and schema cause. (The modules of virtual tables
+ * keep their data in ordinary tables, whose pages are checked like all others.)
  */
 const ABOUT_ROWS = new RegExp(
   "^(?:NULL value in |CHECK constraint failed in |non-\\w+ value in |NUMERIC value in |TEXT value in |missing value from |" +

@@ -12,7 +12,7 @@ const NODES_MAX = 256;
 export class RecentNodes<T> {
   readonly #values = new Map<NodeId, T>();
 
-  /** What is known of a node. */
+  /** The known description of a node. */
   get(id: NodeId): T | undefined {
     return this.#values.get(id);
   }

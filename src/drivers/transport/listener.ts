@@ -38,7 +38,7 @@ export const WRONG_PORT_HEADER = "X-Muster-Cluster-Port";
 export interface ListenerHandlers {
   /** This node's description of itself. */
   hello(): Hello;
-  /** What the nodes of the cluster share; who cannot prove that it has it is refused. */
+  /** The secret of the cluster; a connection that cannot prove that it knows the secret is refused. */
   readonly secret?: ClusterSecret | undefined;
   /** A text to refuse the caller with, or undefined to welcome it. */
   refuse(caller: Hello): string | undefined;

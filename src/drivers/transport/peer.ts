@@ -22,14 +22,14 @@ export interface PeerEvents {
   log(line: string): void;
 }
 
-/** Whom a stream goes to, and how. */
+/** Destination of a stream, and its options. */
 export interface PeerOptions {
   readonly id: string;
-  /** What this node says of itself, asked at each connection. */
+  /** This node's description of itself, read at each connection. */
   hello(): Hello;
   readonly backoffMsMax: number;
   readonly timeoutMs: number;
-  /** What the nodes of the cluster share. */
+  /** The secret of the cluster. */
   readonly secret?: ClusterSecret | undefined;
 }
 

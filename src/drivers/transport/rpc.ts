@@ -91,7 +91,7 @@ interface Channel {
 export interface StreamOptions {
   readonly timeoutMs: number;
   readonly frameBytesMax: number;
-  /** What the nodes of the cluster share. */
+  /** The secret of the cluster. */
   readonly secret?: ClusterSecret | undefined;
 }
 

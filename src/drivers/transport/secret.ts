@@ -19,7 +19,7 @@ const NUMBER_BYTES = 32;
 /** Which end proves something. */
 export type End = "caller" | "answerer";
 
-/** What a proof is about. */
+/** The data that a proof covers. */
 export interface Exchange {
   /** The caller's number, as its hello has it. */
   readonly callers: string;
@@ -44,7 +44,7 @@ export class ClusterSecret {
     this.#key = crypto.subtle.importKey("raw", new TextEncoder().encode(text), algorithm, false, ["sign", "verify"]);
   }
 
-  /** What `end` shows. */
+  /** The proof of `end`. */
   async prove(end: End, exchange: Exchange): Promise<Uint8Array<ArrayBuffer>> {
     return new Uint8Array(await crypto.subtle.sign("HMAC", await this.#key, covered(end, exchange)));
   }
