@@ -89,7 +89,7 @@ export interface ConnectionParts {
     /** Time for a client to send its body. */
     readonly bodyTimeoutMs: number;
   };
-  /** Where there are any, browsers are told to ask for a password. */
+  /** If there are users, browsers are told to ask for a password. */
   readonly users: Users | undefined;
   /** Requests under way, of all connections, and bytes of their large bodies. */
   readonly counters: { running: number; body_bytes: number };

@@ -20,7 +20,7 @@ export interface ActivityPlace {
 export interface OpenHttp {
   readonly k: "open";
   readonly options: HttpOptions;
-  /** Who may do what; absent where everybody may do everything. */
+  /** The users; missing if everybody may do everything. */
   readonly users?: readonly User[];
   /** Shared memory of the node's state (src/base/worker/node_state.ts). */
   readonly state: SharedArrayBuffer;

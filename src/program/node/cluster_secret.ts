@@ -29,7 +29,7 @@ export function readClusterSecret(path: string): string {
   );
 }
 
-/** What an operator should know where nodes do not prove anything to each other; undefined where only this machine reaches them. */
+/** Warning about a cluster port without a secret; undefined if only this machine can reach the port. */
 export function openPortWarning(clusterAddr: string, secret: string): string | undefined {
   const { hostname } = splitAddress(clusterAddr);
   if (secret !== "" || hostname === "localhost" || hostname === "::1" || hostname.startsWith("127.")) return undefined;

@@ -60,11 +60,11 @@ export class NodeFailure extends Error {
   }
 }
 
-/** What is read for a node before it gives up the rights to do so. */
+/** Files read for a node before it drops the permission to read them. */
 export interface NodeInputs {
   /** How it finds the other nodes (see discovery.ts). */
   readonly discovery?: DiscoveryOptions | undefined;
-  /** Who may do what (see users.ts); undefined where everybody may do everything. */
+  /** The users (see users.ts); undefined if everybody may do everything. */
   readonly users?: readonly User[] | undefined;
   /** Credentials to join with (see users.ts); empty for none. */
   readonly joinAuthorization?: string;
@@ -77,7 +77,7 @@ export class Node {
   readonly #scope: Scope;
   readonly #log: (line: string) => void;
   readonly #startedMs = Date.now();
-  /** What the nodes of the cluster share; empty: nothing. */
+  /** The secret of the cluster; empty for none. */
   readonly #secret: string;
   readonly #failed = Promise.withResolvers<never>();
   readonly #left = Promise.withResolvers<void>();
@@ -509,7 +509,7 @@ function revokeSpentRights({ isClient }: { isClient: boolean }): void {
   Deno.permissions.revokeSync({ name: isClient ? "ffi" : "net" });
 }
 
-/** What goes wrong is the operator's to mend. */
+/** Turns an error that the operator has to fix into a failure of the node. */
 function orFail<T>(work: () => T): T {
   try {
     return work();
