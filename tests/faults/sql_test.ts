@@ -1,5 +1,5 @@
 /**
- * What real users of replicated SQLite ran into (sql_cases.ts), on one node and on three: each case gives the right value,
+ * Problems reported by users of replicated SQLite (sql_cases.ts), on one node and on three: each case gives the right value,
  * and leaves every node sound, after kill -9 of all as well.
  */
 import { withNodes } from "../harness/processes.ts";

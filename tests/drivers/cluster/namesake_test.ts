@@ -1,4 +1,4 @@
-/** Who may be taken for a member: what is found where that one was decides. */
+/** Decides whether a joining node is a known member, by probing the member's former address. */
 import { assertEquals, assertRejects } from "@std/assert";
 import type { Member } from "../../../src/core/raft/message.ts";
 import type { Probed } from "../../../src/drivers/cluster/probed.ts";
