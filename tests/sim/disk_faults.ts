@@ -1,6 +1,6 @@
 /**
- * Faults of disks: those with files fail, fill up, hang, and hold other bytes than were written; any of them may be reset
- * to an earlier state.
+ * Faults of disks: those with files fail, fill up, hang, and hold other bytes than were written; any of them may be
+ * reset to an earlier state.
  * @module
  */
 import type { Coverage } from "./coverage.ts";

@@ -1,6 +1,6 @@
 /**
- * The paths of `/v1` (C7.1 to C7.8). What concerns this agent is answered by it; what is replicated, by a server: a
- * client agent hands such a request on.
+ * The paths of `/v1` (C7.1 to C7.8). An agent answers requests about itself; a server answers requests for replicated
+ * data. A client agent forwards those to a server.
  * @module
  */
 import { HttpError, type HttpResponse } from "../http/problem.ts";

@@ -1,5 +1,5 @@
 /**
- * The figures of `muster info` and of `/v1/agent/self` (C3.5): sections of texts.
+ * The figures of `muster info` and of `/v1/agent/self` (C3.5): sections of strings.
  * @module
  */
 import type { CoreStatus } from "../../core/raft/effects.ts";

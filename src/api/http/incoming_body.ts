@@ -1,5 +1,5 @@
 /**
- * The body of a request, handed over as it comes, as quickly as it is taken: what is large never lies in memory as a whole.
+ * The body of a request as a stream with backpressure: a large body is never in memory as a whole.
  * @module
  */
 import { ChunkedDecoder, type RequestHead } from "./http1.ts";

@@ -1,9 +1,9 @@
 /**
- * The name server: DNS over UDP and TCP (C8.1 to C8.8). Nodes come from the catalog, as this agent can ask
- * for it, stale and without a leader; names outside of the domains from the upstream servers, where there are some.
+ * The name server: DNS over UDP and TCP (C8.1 to C8.8). Nodes come from the catalog by stale reads, which need no
+ * leader; names outside of the domains come from the upstream servers, if there are any.
  *
- * A message that cannot be decoded is answered FORMERR, or not at all if an answer could start a loop. Queries under way,
- * connections, their time and their bytes are limited.
+ * A message that cannot be decoded is answered FORMERR, or not at all if an answer could start a loop. Queries under
+ * way, connections, their time and their bytes are limited.
  * @module
  */
 import { splitAddress } from "../../base/codec/address.ts";

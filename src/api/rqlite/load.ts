@@ -1,10 +1,10 @@
 /**
- * `POST /db/load` and `POST /boot`: what a database holds is replaced by a SQLite file of any size, or SQL text is run
- * (rqlite's load and boot). The first bytes of the body tell which it is, not its type.
+ * `POST /db/load` and `POST /boot` (rqlite's load and boot): replace the content of the database by a SQLite file of
+ * any size, or run SQL text. The first bytes of the body decide which of the two it is, not its content type.
  *
- * A file takes effect as a whole on every node, or not at all. It is taken in from whichever node gets it: its parts go through
- * the log (core/sql/load_step.ts). SQL text, such as a dump, is one entry of the log, and one transaction: what begins and
- * commits transactions in it is left out.
+ * A file takes effect as a whole on every node, or not at all. Any node accepts it; its parts go through the log
+ * (core/sql/load_step.ts). SQL text, such as a dump, is one log entry and one transaction: statements in it that begin
+ * or commit transactions are left out.
  * @module
  */
 import type { Database } from "../../app/database/database.ts";

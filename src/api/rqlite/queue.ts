@@ -1,6 +1,6 @@
 /**
- * Queued writes: `POST /db/execute?queue`. What can be told to be wrong is refused before it is queued; the rest is
- * acknowledged with a sequence number.
+ * Queued writes: `POST /db/execute?queue`. A request that is recognized as wrong is refused before it is queued; all
+ * others are acknowledged with a sequence number.
  * @module
  */
 import { checkStatements, type DataRequest } from "../../app/database/database.ts";

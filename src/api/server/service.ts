@@ -1,6 +1,6 @@
 /**
- * HTTP as its supervisor sees it: opened, told of what comes and goes, and shut down by messages, in a Worker of its own or, in
- * a client agent, in the process's only thread; there it starts the name server, too.
+ * HTTP for its supervisor, which opens it, informs it of changes and shuts it down by messages. It runs in a Worker of
+ * its own or, in a client agent, in the process's only thread; there it also starts the name server.
  * @module
  */
 import { Activity } from "../../base/worker/activity.ts";

@@ -1,6 +1,6 @@
 /**
- * The user events that an agent has seen, and who waits for the next one. They are spread by gossip and not by the log: no
- * order across nodes, no promise of arrival.
+ * The user events that an agent has seen, and the requests that wait for the next one. Events are spread by gossip and
+ * not by the log: there is no order across nodes and no guarantee of delivery.
  * @module
  */
 import { Pattern } from "../../base/codec/pattern.ts";

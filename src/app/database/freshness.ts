@@ -1,6 +1,6 @@
 /**
- * Decides whether this node may answer a read without asking other nodes, from its own state in shared memory. If it may
- * not, a leader asks a majority first.
+ * Decides whether this node may answer a read without asking other nodes, from its own state in shared memory. If it
+ * may not, a leader asks a majority first.
  *
  * A process that was suspended goes on in the belief that it still leads, and so does one that is cut off, until an election
  * timeout has passed. What ages meanwhile is the last word of a majority: for a leader it stands in for the contact with the

@@ -2,12 +2,12 @@
  * Linearizable reads on the leader (R1 to R10): a read index is confirmed, and applied, before the transaction is
  * opened (R7).
  *
- * It is confirmed by a round of heartbeats, or, with `-raft-lease-reads`, by the leader's lease (R10; raft/lease.ts). The
- * lease lies in memory that this Worker shares with the replica, so no other node is asked. It is checked twice. When the
- * request arrives, the lease guarantees that everything acknowledged before is in this node's committed log. When the
- * results arrive, thus after the transaction was opened, the lease of the same term must still hold. Then the results
- * were the newest state at the time of the read, however long this process was suspended in between. Otherwise the
- * results are discarded, and the read is repeated after a round.
+ * It is confirmed by a round of heartbeats, or, with `-raft-lease-reads`, by the leader's lease (R10; raft/lease.ts).
+ * The lease lies in memory that this Worker shares with the replica, so no other node is asked. It is checked twice.
+ * When the request arrives, the lease guarantees that everything acknowledged before is in this node's committed log.
+ * When the results arrive, thus after the transaction was opened, the lease of the same term must still hold. Then the
+ * results were the newest state at the time of the read, however long this process was suspended in between. Otherwise
+ * the results are discarded, and the read is repeated after a round.
  * @module
  */
 import type { ReadResult } from "../../core/sql/exchange.ts";

@@ -1,6 +1,6 @@
 /**
- * Cancels the request that a Worker computes, through two words of shared memory. The Worker writes the id of its current
- * request, another thread the id of the request to abort; native code checks both while it computes.
+ * Cancels the request that a Worker computes, through two words of shared memory. The Worker writes the id of its
+ * current request, another thread the id of the request to abort; native code checks both while it computes.
  * @module
  */
 

@@ -1,7 +1,7 @@
 /**
- * Detects a disk that lost entries. Nodes remember what each other's disks hold. If a node's disk lacks what another node
- * remembers, its directory is an older copy (B3), or the disk lost writes that it had reported as durable. recall.ts
- * decides when nodes ask.
+ * Detects a disk that lost entries. Nodes remember what each other's disks hold. If a node's disk lacks what another
+ * node remembers, its directory is an older copy (B3), or the disk lost writes that it had reported as durable.
+ * recall.ts decides when nodes ask.
  * @module
  */
 import { InvariantError } from "../../invariant.ts";

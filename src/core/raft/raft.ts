@@ -4,8 +4,9 @@
  *
  * Guarantees, to a driver that keeps the ordering contract O1 to O9: there is at most one leader per term; a committed
  * entry is never lost or replaced as long as a majority of voters keeps its disk; a read index covers every write that
- * was acknowledged before the read arrived. Assumptions: messages may be lost, duplicated and delayed, but never forged;
- * `persisted` reports only writes on stable storage; a node that lost its disk comes back with another storage id.
+ * was acknowledged before the read arrived. Assumptions: messages may be lost, duplicated and delayed, but never
+ * forged; `persisted` reports only writes on stable storage; a node that lost its disk comes back with another storage
+ * id.
  *
  * The rejected alternative is to return effects from each input. It is as easy to test but costs one disk write per
  * input; draining once per turn gives group commit without a timer.

@@ -1,6 +1,6 @@
 /**
- * The backup Worker: makes backups and hands them out in pieces, beside the writer, which is not held up. It may use the
- * folder of the database, where a backup lies while it is handed out, and SQLite's library.
+ * The backup Worker: makes backups and passes them on in pieces, without delaying the writer. It may use SQLite's
+ * library and the folder of the database, which holds a backup while it is sent.
  * @module
  */
 import { Callee, type Methods, type ToCallee } from "../../base/worker/channel.ts";

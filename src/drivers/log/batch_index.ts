@@ -1,6 +1,6 @@
 /**
- * Index from entries to their place in the log: one row per batch that holds entries, in index order. Truncation shortens
- * it. Pure.
+ * Index from entries to their place in the log: one row per batch that holds entries, in index order. Truncation
+ * shortens it. Pure.
  * @module
  */
 import type { Batch } from "./format.ts";

@@ -67,8 +67,8 @@ export interface RecoveredLog {
   /** The last batch is a seal, or there is none (D5). */
   isSealed: boolean;
   /**
-   * The remaining log replaces earlier entries: a crash interrupted the deletion of old segments, and the log begins with
-   * a later one.
+   * The remaining log replaces earlier entries: a crash interrupted the deletion of old segments, and the log begins
+   * with a later one.
    */
   isHeadless: boolean;
   /** Bytes of a torn last write that are cut off; 0 for a clean end. */

@@ -471,7 +471,7 @@ export class LogStore {
     let bytes = 0;
     for (let index = from; index <= to && bytes < bytesMax;) {
       const cached = this.#cache.get(index);
-      // After a truncation the new entries are only in memory until they are written; older ones are read from the disk.
+      // After a truncation the new entries are only in memory until they are written; older ones are on the disk.
       const more = cached ? [cached] : this.#readBatch(index, Math.min(to, this.#cache.first - 1));
       for (const entry of more) {
         bytes += entry.body.length;

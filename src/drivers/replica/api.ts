@@ -59,7 +59,9 @@ export interface ReplicaOptions {
   readonly forwardBytesMax: number;
 }
 
-/** Result of discovery: the addresses of all nodes, a key with the leader's record, or the servers of the gossip pool. */
+/**
+ * Result of discovery: the addresses of all nodes, a key with the leader's record, or the servers of the gossip pool.
+ */
 export interface DiscoveryUse {
   readonly kind: "addresses" | "register" | "pool";
   /** Grace time of a dead record; 0: it is never replaced. */

@@ -1,7 +1,7 @@
 /**
  * The durable form of a node's promise to leaders (R10; core/raft/lease.ts). The promise outlives the process: the next
- * one is bound by it, whatever its flags are. So the file `raft/promise`, which holds a number of milliseconds, is synced
- * before the first promise is made. A shorter promise, or none, replaces it when the longer one has expired.
+ * one is bound by it, whatever its flags are. So the file `raft/promise`, which holds a number of milliseconds, is
+ * synced before the first promise is made. A shorter promise, or none, replaces it when the longer one has expired.
  * @module
  */
 import { writeDurably } from "../../base/worker/files.ts";

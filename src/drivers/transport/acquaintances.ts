@@ -1,5 +1,5 @@
 /**
- * The nodes that this one has met: what each said of itself when it connected.
+ * The nodes that this one has met, with the descriptions that they sent when they connected.
  * @module
  */
 import type { NodeId } from "../../core/raft/message.ts";

@@ -1,6 +1,6 @@
 /**
- * The cluster port: takes connections, tells by the first bytes what they are, checks who calls, and hands Raft messages
- * and calls on. Strangers get a clear word and are closed; connections and time are limited.
+ * The cluster port: accepts connections, recognizes their protocol by the first bytes, checks the caller, and passes on
+ * Raft messages and calls. Unknown callers get an error message and are closed; connections and time are limited.
  * @module
  */
 import { type ByteWriter, DecodeError } from "../../base/codec/cursor.ts";

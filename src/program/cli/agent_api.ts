@@ -1,5 +1,5 @@
 /**
- * The HTTP API of an agent, as the client commands use it (C3.1 to C3.10): where it is, how a failure is told.
+ * A client of an agent's HTTP API for the commands (C3.1 to C3.10): its address, its requests, its error messages.
  * @module
  */
 import type { Flags, FlagSpec } from "../config/flags.ts";

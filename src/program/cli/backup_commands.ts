@@ -1,6 +1,6 @@
 /**
- * Commands that bring a database out of a cluster and into one: `backup` and `restore`. Exit codes for scripts: 0 done and
- * checked, 1 not. A backup that breaks off leaves no file under the name that was asked for.
+ * The commands `backup` and `restore`. Exit codes for scripts: 0 done and checked, 1 failed. A backup that is
+ * interrupted leaves no file under the requested name.
  * @module
  */
 import { messageOf } from "../../base/codec/error_text.ts";

@@ -1,5 +1,5 @@
 /**
- * A database file as the command line looks at it: whether it is whole, and what is in it.
+ * Checks a database file for the command line and describes its content.
  * @module
  */
 import { messageOf } from "../../base/codec/error_text.ts";

@@ -1,7 +1,7 @@
 /**
- * The settings of an agent: what its configuration files say, one after the other, and then its flags (C5.1).
- * The last of several values wins, lists are joined, blocks are merged. A key that nobody knows is an error; one that is known
- * to Consul and not yet to muster is left out, with a word about it.
+ * The settings of an agent from its configuration files, one after the other, and then its flags (C5.1). The last of
+ * several values wins, lists are joined, blocks are merged. An unknown key is an error; a key of Consul that muster
+ * does not support yet is ignored with a warning.
  * @module
  */
 import { AGENT_FLAGS } from "./agent_flags.ts";

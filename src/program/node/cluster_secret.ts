@@ -1,6 +1,6 @@
 /**
- * The secret that the nodes of a cluster share, read before the process gives up the rights to do so; and the warning where
- * nothing protects the cluster port.
+ * Reads the secret of the cluster before the process drops the permission to do so, and warns if nothing protects the
+ * cluster port.
  * @module
  */
 import { splitAddress } from "../../base/codec/address.ts";

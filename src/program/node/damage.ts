@@ -1,8 +1,8 @@
 /**
  * Sets aside a damaged data directory if the operator allows it (`-raft-rejoin-damaged`; B4, D8). Writes that this node
- * had acknowledged may be lost, so it may not vote under its old identity again. The next start sets all files aside for
- * analysis and begins with a new storage id. The other nodes treat the node like one whose disk was lost: it is a learner
- * until it holds everything that was committed, and then votes (B2).
+ * had acknowledged may be lost, so it may not vote under its old identity again. The next start sets all files aside
+ * for analysis and begins with a new storage id. The other nodes treat the node like one whose disk was lost: it is a
+ * learner until it holds everything that was committed, and then votes (B2).
  *
  * It never founds a cluster in that state, and there is at most one directory set aside: a disk that does it twice is an
  * operator's case. Each step is durable before the next, and is done again by the next start where a crash came between.

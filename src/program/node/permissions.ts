@@ -40,7 +40,9 @@ export interface Scope {
   readonly sqliteLibrary: string;
   /** Folder of what is remembered of the gossip pool. */
   readonly gossipDirectory: string;
-  /** Addresses that discovery may reach, `host:port`; `any`: the system's name servers, which may change at any time. */
+  /**
+   * Addresses that discovery may reach, `host:port`; `any`: the system's name servers, which may change at any time.
+   */
   readonly discoveryAddrs: readonly string[] | "any";
 }
 

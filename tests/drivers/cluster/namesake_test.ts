@@ -1,4 +1,4 @@
-/** Decides whether a joining node is a known member, by probing the member's former address. */
+/** Refusal of a node that claims the id of a known member, decided by probing that member's former address. */
 import { assertEquals, assertRejects } from "@std/assert";
 import type { Member } from "../../../src/core/raft/message.ts";
 import type { Probed } from "../../../src/drivers/cluster/probed.ts";
