@@ -102,7 +102,9 @@ export interface ConnectionParts {
 
 /** A connection. */
 export class ClientConnection {
-  readonly #conn: Deno.TcpConn;
+  readonly #conn: Deno.Conn;
+  /** IP address of the client. */
+  readonly #address: string;
   readonly #parts: ConnectionParts;
   readonly #deadlines: Deadlines;
   /** Of the read or the write under way. */
@@ -129,8 +131,9 @@ export class ClientConnection {
   readonly #whenOver = () => this.#untilOver(() => this.#leftWhileWaiting());
 
   /** @param conn Owned from now on. */
-  constructor(conn: Deno.TcpConn, parts: ConnectionParts, deadlines: Deadlines) {
+  constructor(conn: Deno.Conn, parts: ConnectionParts, deadlines: Deadlines) {
     this.#conn = conn;
+    this.#address = "hostname" in conn.remoteAddr ? conn.remoteAddr.hostname : "";
     this.#parts = parts;
     this.#deadlines = deadlines;
     this.#deadline = deadlines.add(() => this.#expire());
@@ -139,7 +142,7 @@ export class ClientConnection {
       "Access-Control-Allow-Headers: Content-Type, Authorization\r\nAccess-Control-Allow-Credentials: true\r\n" +
       (allowOrigin === "" ? "" : `Access-Control-Allow-Origin: ${allowOrigin}\r\n`) +
       (parts.users ? `WWW-Authenticate: Basic realm="rqlite"\r\n` : "");
-    conn.setNoDelay(true);
+    if ("setNoDelay" in conn && typeof conn.setNoDelay === "function") conn.setNoDelay(true);
   }
 
   /** Serves until the client leaves or breaks a rule; never rejects. */
@@ -227,7 +230,7 @@ export class ClientConnection {
         target,
         contentType: headers.get("content-type") ?? "",
         authorization: authorizationOf(headers),
-        address: this.#conn.remoteAddr.hostname,
+        address: this.#address,
         ...(body instanceof IncomingBody ? { body: EMPTY, incoming: body.pieces() } : { body }),
         forwarded: false,
         startedMs,

@@ -9,6 +9,7 @@ import { formatDuration } from "../../base/codec/duration.ts";
 import { stringify } from "../http/json.ts";
 import { json } from "./nodes.ts";
 import type { HttpResponse } from "../http/problem.ts";
+import type { TlsFacts } from "../server/api.ts";
 import type { HttpRequest } from "../http/request.ts";
 import type { Catalog } from "../../app/agent/catalog.ts";
 import type { Counters } from "../../app/database/counters.ts";
@@ -35,6 +36,8 @@ export interface StatusParts {
     readonly allowOrigin: string;
     readonly advertisedAddr: string;
     readonly clusterAddr: string;
+    /** Present for HTTPS. */
+    readonly tls?: TlsFacts;
     /** Facts that do not change while the node runs. */
     readonly facts: Readonly<Record<string, unknown>>;
     /** Start of the process, wall clock in ms. */
@@ -85,14 +88,16 @@ async function statusOf(parts: StatusParts): Promise<Section> {
       bind_addr: options.bindAddrs.join(" "),
       auth: parts.users ? "enabled" : "disabled",
       ...(options.allowOrigin === "" ? {} : { allow_origin: options.allowOrigin }),
-      tls: { enabled: "false" },
+      tls: options.tls
+        ? { enabled: "true", cert_file: options.tls.certFile, key_file: options.tls.keyFile }
+        : { enabled: "false" },
       cluster: { timeout: formatDuration(30_000), local_node_addr: options.clusterAddr },
       counters: { ...counters },
       queue: { _default: queueOf(parts.queue) },
       readers: parts.readers.status(),
       writes_pending: parts.replica.pending,
     },
-    cluster: { addr: options.clusterAddr, api_addr: options.advertisedAddr, https: "false" },
+    cluster: { addr: options.clusterAddr, api_addr: options.advertisedAddr, https: String(options.tls !== undefined) },
     store: storeOf(replica, parts),
     ...(replica.disco === undefined ? {} : { disco: replica.disco }),
   };

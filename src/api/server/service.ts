@@ -3,6 +3,7 @@
  * its own or, in a client agent, in the process's only thread; there it also starts the name server.
  * @module
  */
+import type { TlsIdentity } from "../../base/net/tls.ts";
 import { Activity } from "../../base/worker/activity.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { NodeState } from "../../base/worker/node_state.ts";
@@ -116,6 +117,16 @@ function agentOf({ options, membership }: OpenHttp): Agent | undefined {
   };
 }
 
+/** Takes a new certificate into use. */
+function renew(tls: TlsIdentity): void {
+  try {
+    server?.renew(tls);
+    log("new connections of HTTPS get the new certificate");
+  } catch (error) {
+    log(`the new certificate of HTTPS cannot be used, the one before stays: ${messageOf(error)}`, "error");
+  }
+}
+
 /** Metadata of this node, anew: the catalog is to say so, too. */
 function setMeta(meta: Readonly<Record<string, string>>): void {
   const agent = services?.agent;
@@ -155,6 +166,7 @@ export function serve(line: WorkerScope<ToHttpWorker, FromHttpWorker>): void {
   line.onmessage = ({ data }) => {
     if (data.k === "open") open(data);
     else if (data.k === "serve") server?.start();
+    else if (data.k === "tls") renew(data.tls);
     else if (data.k === "reader") services?.readers.add(data.line);
     else if (data.k === "backups") services?.backups.connect(data.port);
     else if (data.k === "lookups") answerLookups(data.port);

@@ -4,6 +4,7 @@
  */
 import type { Member, NodeId } from "../../core/raft/message.ts";
 import type { ToCallee, ToCaller } from "../../base/worker/channel.ts";
+import type { TlsIdentity, TlsTrust } from "../../base/net/tls.ts";
 import type { Packed } from "../../base/codec/packed.ts";
 
 /** How a node is to take part in the cluster; decided by the command line. */
@@ -47,6 +48,8 @@ export interface ReplicaOptions {
   readonly connectTimeoutMs: number;
   /** The secret of the cluster; empty for none. */
   readonly clusterSecret: string;
+  /** Present where nodes speak TLS. */
+  readonly tls?: TlsIdentity & TlsTrust;
   readonly stepdownOnShutdown: boolean;
   readonly removeOnShutdown: boolean;
   /** Stop Raft when this node was removed from the cluster. */
@@ -84,7 +87,10 @@ export interface ReplicaOpen {
 }
 
 /** From the supervisor, afterwards. */
-export type ToReplica = ReplicaOpen | { readonly k: "shutdown"; readonly leave: boolean };
+export type ToReplica = ReplicaOpen | { readonly k: "tls"; readonly tls: TlsIdentity } | {
+  readonly k: "shutdown";
+  readonly leave: boolean;
+};
 
 /** To the supervisor. */
 export type FromReplica =

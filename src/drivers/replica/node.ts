@@ -18,7 +18,7 @@ import { Cluster } from "../cluster/cluster.ts";
 import { writerFailure } from "./damage.ts";
 import { Discovery } from "../cluster/discovery.ts";
 import { Divergence } from "./divergence.ts";
-import { splitAddress } from "../../base/codec/address.ts";
+import type { TlsIdentity } from "../../base/net/tls.ts";
 import { answerMembership } from "./join_guard.ts";
 import { HttpPorts, NoLeaderError } from "./http_ports.ts";
 import { bridgeGossip } from "../transport/gossip_bridge.ts";
@@ -223,8 +223,8 @@ export class ReplicaNode {
   }
 
   #client(frameBytesMax: number): RpcClient {
-    const options = { frameBytesMax, connectTimeoutMs: this.#options.connectTimeoutMs, secret: this.#secret };
-    return new RpcClient(() => this.#hello("rpc"), options);
+    const { connectTimeoutMs, tls: trust } = this.#options;
+    return new RpcClient(() => this.#hello("rpc"), { frameBytesMax, connectTimeoutMs, secret: this.#secret, trust });
   }
 
   #makeSnapshots(snapshots: SnapshotClient): Snapshots {
@@ -278,9 +278,10 @@ export class ReplicaNode {
   }
 
   #listen(): Listener {
-    return new Listener(splitAddress(this.#options.bindAddr), {
+    return new Listener(this.#options.bindAddr, {
       hello: () => this.#hello("rpc"),
       secret: this.#secret,
+      tls: this.#options.tls,
       refuse: (caller) => this.#cluster.foreign(caller.clusterId),
       onHello: (caller) => this.#meet(caller),
       ...(this.#pool ? { onGossip: (connection, first) => this.#onGossip(connection, first) } : {}),
@@ -370,6 +371,7 @@ export class ReplicaNode {
         id,
         hello: () => this.#hello("raft"),
         secret: this.#secret,
+        trust: this.#options.tls,
         backoffMsMax: this.#options.electionTimeoutMs / 2,
         timeoutMs: Math.min(this.#options.connectTimeoutMs, this.#options.electionTimeoutMs),
       },
@@ -581,6 +583,11 @@ export class ReplicaNode {
       leader: () => this.leader(),
       log: this.#events.log,
     };
+  }
+
+  /** Has new connections of other nodes get another certificate. */
+  renew(tls: TlsIdentity): void {
+    this.#listener.renew(tls);
   }
 
   /** The writer finishes its batch and closes the database: a clean file needs no recovery by whoever opens it next. */

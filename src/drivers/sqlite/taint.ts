@@ -110,7 +110,7 @@ export function openUndamaged<T>(path: string, open: () => T): T {
   }
 }
 
-/** What is wrong with the header, of what SQLite would take for another kind of file, or not look at. */
+/** Returns the error of the header, of kinds that SQLite ignores or takes for another file type. */
 function headerFault(path: string): string | undefined {
   if (!exists(path)) return undefined;
   const { size } = Deno.statSync(path);

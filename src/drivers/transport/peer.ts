@@ -8,6 +8,7 @@ import type { Connection } from "./connection.ts";
 import { openStream } from "./rpc.ts";
 import { type Hello, HELLO_BYTES_MAX, writeRaftMessage } from "./wire.ts";
 import type { Entry, OutgoingMessage } from "../../core/raft/message.ts";
+import type { TlsTrust } from "../../base/net/tls.ts";
 import type { ClusterSecret } from "./secret.ts";
 
 /** Callbacks to the owner of a peer stream. */
@@ -31,6 +32,8 @@ export interface PeerOptions {
   readonly timeoutMs: number;
   /** The secret of the cluster. */
   readonly secret?: ClusterSecret | undefined;
+  /** Present where nodes speak TLS. */
+  readonly trust?: TlsTrust | undefined;
 }
 
 /** An outgoing stream, kept open. */
@@ -53,7 +56,7 @@ export class PeerStream {
     this.#run(options);
   }
 
-  async #run({ id, hello, backoffMsMax, timeoutMs, secret }: PeerOptions): Promise<void> {
+  async #run({ id, hello, backoffMsMax, timeoutMs, secret, trust }: PeerOptions): Promise<void> {
     let complaint = "";
     while (!this.#stop.signal.aborted) {
       const connected = await retry(async () => {
@@ -61,6 +64,7 @@ export class PeerStream {
           timeoutMs,
           frameBytesMax: HELLO_BYTES_MAX,
           secret,
+          trust,
         });
         if (peer.id !== id) {
           connection.close();

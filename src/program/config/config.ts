@@ -157,6 +157,18 @@ export interface NodeConfig {
   readonly maxSteps: number;
   /** Bytes of each temporary file of a read. */
   readonly tempBytesMax: number;
+  /** Certificate and key of HTTPS; empty: HTTP. */
+  readonly httpCert: string;
+  /** Its private key. */
+  readonly httpKey: string;
+  /** Certificate and key for traffic between nodes; empty: no TLS there. */
+  readonly nodeCert: string;
+  /** Its private key. */
+  readonly nodeKey: string;
+  /** Authorities whose certificates other nodes may have; empty: those of the system. */
+  readonly nodeCaCert: string;
+  /** Name expected in other nodes' certificates; empty: their host. */
+  readonly nodeServerName: string;
   /** File with the secret that the nodes of the cluster share; empty: they share none. */
   readonly clusterSecretFile: string;
   /** Queued writes. */
@@ -167,7 +179,7 @@ const UNROUTABLE = ["0.0.0.0", "::"];
 
 /** Returns the first error of a configuration, in rqlite's words and order, or undefined. */
 export function configFault(config: NodeConfig): string | undefined {
-  return addressFault(config) ?? joinFault(config) ?? discoveryFault(config) ?? timingFault(config);
+  return addressFault(config) ?? tlsFault(config) ?? joinFault(config) ?? discoveryFault(config) ?? timingFault(config);
 }
 
 function split(addr: string): { host: string; port: string } | undefined {
@@ -232,6 +244,24 @@ function discoveryFault({ discoMode, bootstrapExpect, isVoter }: NodeConfig): st
     default:
       return "disco mode must be one of consul-kv, etcd-kv, dns, or dns-srv";
   }
+}
+
+function tlsFault(
+  { httpCert, httpKey, nodeCert, nodeKey, nodeCaCert, nodeServerName }: NodeConfig,
+): string | undefined {
+  if ((httpCert === "") !== (httpKey === "")) return "either both -http-cert and -http-key must be set, or neither";
+  if ((nodeCert === "") !== (nodeKey === "")) return "either both -node-cert and -node-key must be set, or neither";
+  if (nodeCert !== "") return undefined;
+  if (nodeCaCert !== "") {
+    return "-node-ca-cert needs -node-cert and -node-key: TLS between nodes is on when these are set";
+  }
+  if (nodeServerName !== "") return "-node-verify-server-name needs -node-cert and -node-key";
+  return undefined;
+}
+
+/** URL of the HTTP API for clients; empty for a node without one. */
+export function apiUrlOf({ httpAddrs, httpAdvertisedAddr, httpCert }: NodeConfig): string {
+  return httpAddrs.length === 0 ? "" : `${httpCert === "" ? "http" : "https"}://${httpAdvertisedAddr}`;
 }
 
 function timingFault(

@@ -27,7 +27,8 @@ import { ACTIVITY, Control, TICKET } from "../../drivers/libsqlite/control.ts";
 import { bundledLibrary, requireLibrary } from "../../drivers/libsqlite/library.ts";
 import { type LogLevel, setLogLevel } from "../../base/worker/log.ts";
 import { AgentParts } from "./agent.ts";
-import type { AgentConfig, NodeConfig } from "../config/config.ts";
+import { Certificates } from "./certificates.ts";
+import { type AgentConfig, apiUrlOf, type NodeConfig } from "../config/config.ts";
 import { noteDamage } from "./damage.ts";
 import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
 import { machineFacts } from "./facts.ts";
@@ -79,6 +80,7 @@ export class Node {
   readonly #startedMs = Date.now();
   /** The secret of the cluster; empty for none. */
   readonly #secret: string;
+  readonly #certificates: Certificates;
   readonly #failed = Promise.withResolvers<never>();
   readonly #left = Promise.withResolvers<void>();
   readonly #clustered = Promise.withResolvers<void>();
@@ -123,6 +125,13 @@ export class Node {
     const { dataDirectory, rejoinsDamaged } = config;
     const library = isServer ? usableLibrary(config.sqliteLibrary) : "";
     this.#secret = orFail(() => readClusterSecret(config.clusterSecretFile));
+    this.#certificates = orFail(() =>
+      new Certificates(config, {
+        onHttp: (tls) => this.#tellHttp({ k: "tls", tls }),
+        onNode: (tls) => this.#tellReplica({ k: "tls", tls }),
+        log,
+      })
+    );
     const warning = openPortWarning(config.clusterAddr, this.#secret);
     if (warning !== undefined) log(warning);
     this.#directory = openDataDirectory(dataDirectory, nodeId, { rejoinsDamaged });
@@ -162,7 +171,6 @@ export class Node {
   }
 
   #startAgent(agent: AgentConfig, state: SharedArrayBuffer, http: MessagePort): AgentParts {
-    const apiUrl = `http://${this.#config.httpAdvertisedAddr}`;
     return new AgentParts({
       config: this.#config,
       agent,
@@ -170,7 +178,7 @@ export class Node {
       relay: agent.isServer ? undefined : {
         port: http,
         state,
-        apiUrl,
+        apiUrl: apiUrlOf(this.#config),
         version: VERSION,
         clusterSecret: this.#secret,
       },
@@ -269,6 +277,7 @@ export class Node {
         clusterAddr: config.clusterAdvertisedAddr,
         isVoter: config.isVoter,
         allowOrigin: config.httpAllowOrigin,
+        ...(this.#certificates.http ? { tls: this.#certificates.http } : {}),
         bodyBytesMax: config.httpBodyBytesMax,
         requestsMax: config.httpRequestsMax,
         connectionsMax: config.httpConnectionsMax,
@@ -365,7 +374,7 @@ export class Node {
         directory: this.#directory.raft,
         bindAddr: config.clusterAddr,
         advertisedAddr: config.clusterAdvertisedAddr,
-        apiUrl: config.httpAddrs.length === 0 ? "" : `http://${config.httpAdvertisedAddr}`, // an agent's -http-port=-1
+        apiUrl: apiUrlOf(config),
         version: VERSION,
         isVoter: config.isVoter,
         join: config.join,
@@ -385,6 +394,7 @@ export class Node {
         maxSteps: config.maxSteps,
         connectTimeoutMs: config.connectTimeoutMs,
         clusterSecret: this.#secret,
+        ...(this.#certificates.node ? { tls: this.#certificates.node } : {}),
         stopWhenRemoved: config.stopWhenRemoved,
         reapVoterMs: config.reapVoterMs,
         reapNonVoterMs: config.reapNonVoterMs,
@@ -396,6 +406,10 @@ export class Node {
     const optional = [open.discovery, open.pool].filter((port) => port !== undefined);
     worker.postMessage(open, [writer, http, snapshots, ...optional]);
     return worker;
+  }
+
+  #tellReplica(message: ToReplica): void {
+    this.#replica?.postMessage(message);
   }
 
   /** Damage ends the process for good, unless the next start may heal it: the code tells systemd which. */
@@ -451,8 +465,7 @@ export class Node {
   /** Once: whoever asks again waits for the first. */
   async #stopReplica({ leave }: { leave: boolean }): Promise<void> {
     if (!this.#replica) return;
-    const message: ToReplica = { k: "shutdown", leave };
-    if (!this.#isLeaving) this.#replica.postMessage(message);
+    if (!this.#isLeaving) this.#tellReplica({ k: "shutdown", leave });
     if (!leave) this.#endStatements(); // one that leaves still has to apply that it was removed
     await this.#stopped.replica.promise;
   }
