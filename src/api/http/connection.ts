@@ -77,7 +77,7 @@ type ConnectionOption = "" | "close" | "keep-alive";
 /** The client went away. */
 class ClosedError extends Error {}
 
-/** What a connection works with. */
+/** Dependencies of a connection. */
 export interface ConnectionParts {
   readonly options: {
     readonly version: string;
@@ -89,7 +89,7 @@ export interface ConnectionParts {
     /** Time for a client to send its body. */
     readonly bodyTimeoutMs: number;
   };
-  /** Where there are any, browsers are told to ask for a password. */
+  /** If there are users, browsers are told to ask for a password. */
   readonly users: Users | undefined;
   /** Requests under way, of all connections, and bytes of their large bodies. */
   readonly counters: { running: number; body_bytes: number };
@@ -109,7 +109,7 @@ export class ClientConnection {
   readonly #deadlines: Deadlines;
   /** Of the read or the write under way. */
   readonly #deadline: Deadline;
-  /** What the client is told when {@linkcode ClientConnection.#deadline} expires, if anything. */
+  /** The answer to the client when {@linkcode ClientConnection.#deadline} expires, if any. */
   #late: (() => HttpError) | undefined;
   #isExpired = false;
   #knownHead: KnownHead | undefined;
@@ -210,7 +210,7 @@ export class ClientConnection {
     });
   }
 
-  /** What a client sends while it waits is kept for its next request, and says that it is there. */
+  /** Resolves when the client leaves while it waits. Bytes that it sends meanwhile are kept for its next request. */
   async #leftWhileWaiting(): Promise<void> {
     if (await (this.#ahead ??= this.#read()) !== null) await new Promise(() => {});
   }

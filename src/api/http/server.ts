@@ -10,7 +10,7 @@ import { ClientConnection, type ConnectionParts } from "./connection.ts";
 import { HttpError } from "./problem.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
-/** What the server works with. */
+/** Dependencies of the server. */
 export interface ServerParts extends ConnectionParts {
   readonly options: ConnectionParts["options"] & {
     readonly bindAddrs: readonly string[];

@@ -14,7 +14,7 @@ import { type HttpRequest, textOf } from "../http/request.ts";
 import type { Readers } from "../../app/database/readers.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
-/** What the cluster endpoints work with. */
+/** Dependencies of the cluster endpoints. */
 export interface NodesParts extends LeaderParts {
   readonly state: NodeState;
   readonly readers: Readers;

@@ -1,6 +1,6 @@
 /**
- * Queued writes: `POST /db/execute?queue`. What can be told to be wrong is refused before it is queued; the rest is
- * acknowledged with a sequence number.
+ * Queued writes: `POST /db/execute?queue`. A request that is recognized as wrong is refused before it is queued; all
+ * others are acknowledged with a sequence number.
  * @module
  */
 import type { RenderOptions } from "../../core/sql/render_options.ts";
@@ -17,7 +17,7 @@ import type { DataParts } from "./data.ts";
 import { indent } from "./../http/json.ts";
 import { handOn } from "./leadership.ts";
 
-/** What queued writes work with. */
+/** Dependencies of queued writes. */
 export interface QueueParts extends DataParts {
   readonly queue: WriteQueue;
   readonly counters: DataParts["counters"] & { queued_executions: number; queued_executions_wait_timeout: number };

@@ -22,7 +22,7 @@ import { handleBatch, handleQueued, isBatch, type QueueParts } from "./queue.ts"
 import { handleReap, handleSnapshot, handleVerify, type SnapshotParts } from "./snapshot.ts";
 import { handleStatus, handleVars, type StatusParts } from "./status.ts";
 
-/** What the handlers of this API work with, together. */
+/** Dependencies of all handlers of this API. */
 export type RqliteParts =
   & BackupParts
   & QueueParts

@@ -19,10 +19,10 @@ import type { Users } from "../../app/users/users.ts";
 import type { WriteQueue } from "../../app/database/write_queue.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 
-/** What is shown. */
+/** Sources of the status. */
 export interface StatusParts {
   readonly state: NodeState;
-  /** What the writer is at; undefined where there is none. */
+  /** The writer's current activity; undefined if there is no writer. */
   readonly activity: Activity | undefined;
   readonly replica: ReplicaClient;
   readonly readers: Readers;
@@ -138,7 +138,7 @@ function storeOf(replica: Section, { options, state, activity, replica: client }
   };
 }
 
-/** What the writer is at, where that takes long enough to be seen. */
+/** The writer's current activity, shown if it takes long enough to matter. */
 function writingOf(work: Work | undefined): Section {
   if (!work) return {};
   const { kind, index, sinceMs, steps } = work;

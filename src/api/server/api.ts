@@ -10,7 +10,7 @@ import type { WriteQueueOptions } from "../../app/database/write_queue.ts";
 import type { TlsIdentity } from "../../base/net/tls.ts";
 import type { ReaderLine } from "../../drivers/sqlite/api.ts";
 
-/** Where in shared memory a record lies. */
+/** The place of a record in shared memory. */
 export interface ActivityPlace {
   readonly shared: SharedArrayBuffer;
   /** Its offset. */
@@ -21,14 +21,14 @@ export interface ActivityPlace {
 export interface OpenHttp {
   readonly k: "open";
   readonly options: HttpOptions;
-  /** Who may do what; absent where everybody may do everything. */
+  /** The users; missing if everybody may do everything. */
   readonly users?: readonly User[];
   /** Shared memory of the node's state (src/base/worker/node_state.ts). */
   readonly state: SharedArrayBuffer;
   /** Counts the bytes of answers in flight (src/base/worker/answer_budget.ts). */
   readonly answers: SharedArrayBuffer;
   readonly replica: MessagePort;
-  /** Where the writer says what it is at (src/base/worker/activity.ts); absent where there is none. */
+  /** The place of the writer's activity (src/base/worker/activity.ts); missing if there is no writer. */
   readonly activity?: ActivityPlace;
   /** Carries the outcomes of writes, straight from the writer. */
   readonly writer: MessagePort;
@@ -36,13 +36,13 @@ export interface OpenHttp {
   readonly membership?: MessagePort;
 }
 
-/** What `/status` says of HTTPS. */
+/** The HTTPS files that `/status` shows. */
 export interface TlsFacts {
   readonly certFile: string;
   readonly keyFile: string;
 }
 
-/** What the command line decides about HTTP. */
+/** Settings of HTTP from the command line. */
 export interface HttpOptions {
   readonly nodeId: string;
   /** Present in an agent. */
@@ -78,7 +78,7 @@ export interface HttpOptions {
   readonly startedMs: number;
 }
 
-/** What HTTP can ask of the supervisor; answered when it is done. */
+/** Calls from HTTP to the supervisor, which answers when the task is done. */
 export type SupervisorMethods = {
   readonly [Task in SupervisorTask]: { readonly params: Record<string, never>; readonly result: void };
 };

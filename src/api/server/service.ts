@@ -1,6 +1,6 @@
 /**
- * HTTP as its supervisor sees it: opened, told of what comes and goes, and shut down by messages, in a Worker of its own or, in
- * a client agent, in the process's only thread; there it starts the name server, too.
+ * HTTP for its supervisor, which opens it, informs it of changes and shuts it down by messages. It runs in a Worker of
+ * its own or, in a client agent, in the process's only thread; there it also starts the name server.
  * @module
  */
 import type { TlsIdentity } from "../../base/net/tls.ts";
@@ -40,7 +40,7 @@ const SHUTDOWN_MS = 5000;
 let scope: Pick<WorkerScope<ToHttpWorker, FromHttpWorker>, "postMessage"> = { postMessage() {} };
 let services: Services | undefined;
 let antiEntropy: AntiEntropy | undefined;
-/** Where the name server looks nodes up. */
+/** Source of nodes for the name server. */
 let nodeSource: NodeSource | undefined;
 let server: HttpServer | undefined;
 
@@ -83,7 +83,7 @@ function open(message: OpenHttp): void {
   }
 }
 
-/** What an agent does of itself: on a server the leader keeps the catalog in step with the pool. */
+/** Starts an agent's own tasks. On a server that leads, one of them keeps the catalog in step with the pool. */
 function openAgent({ catalog, state, replica }: Services, agent: Agent): void {
   const remote = new RemoteNodes(replica);
   const { isServer, datacenter } = agent.options;

@@ -30,7 +30,7 @@ export const SERF_HEALTH = "serfHealth";
 /** A row by column. */
 export type CatalogRow = Readonly<Record<string, unknown>>;
 
-/** What a read came to. */
+/** The result of a read. */
 export interface CatalogRead {
   /** Rows of each statement. */
   readonly rows: readonly (readonly CatalogRow[])[];
@@ -44,7 +44,7 @@ export class CatalogError extends Error {
   override readonly name = "CatalogError";
 }
 
-/** What the catalog works with. */
+/** Dependencies of the catalog. */
 export interface CatalogParts {
   readonly readers: Readers;
   readonly replica: ReplicaClient;

@@ -1,5 +1,5 @@
 /**
- * Who may do what: checks the credentials of a request against the users of the auth file (Q17.1).
+ * Authorization: checks the credentials of a request against the users of the auth file (Q17.1).
  *
  * - What everybody may do needs no credentials, and those that come are not looked at.
  * - A password that was right is remembered by a digest under a key of this process, so that a hash is computed once and not
@@ -16,7 +16,7 @@ import { isPassword, roundsOf } from "./password.ts";
 import type { Permission } from "./permission.ts";
 import { EVERYBODY, type User } from "./user.ts";
 
-/** What a request shows. */
+/** The credentials of a request. */
 export interface Shown {
   /** Value of the header; empty for none. */
   readonly authorization: string;
@@ -174,7 +174,7 @@ export class Users {
     }
   }
 
-  /** What tells texts apart and cannot be read back. */
+  /** A digest that distinguishes strings and cannot be reversed. */
   async #digest(texts: readonly string[]): Promise<string> {
     const bytes = new TextEncoder().encode(JSON.stringify(texts));
     return String.fromCharCode(...new Uint8Array(await crypto.subtle.sign("HMAC", await this.#key, bytes)));

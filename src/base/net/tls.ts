@@ -1,6 +1,6 @@
 /**
- * TCP with or without TLS: listening, and connecting. TLS 1.2 and 1.3, as the runtime has them. Who connects verifies the
- * certificate of who answers, and the name in it; certificates of who connects are not asked for.
+ * TCP with or without TLS: listening and connecting. TLS 1.2 and 1.3, as the runtime has them. The client verifies the
+ * server's certificate and the name in it; the server does not ask for client certificates.
  * @module
  */
 import { splitAddress } from "../codec/address.ts";
@@ -11,7 +11,7 @@ export interface TlsIdentity {
   readonly key: string;
 }
 
-/** Whom to trust. */
+/** Trusted authorities of a connection. */
 export interface TlsTrust {
   /** Certificates of authorities, PEM; empty: those of the system. */
   readonly caCerts: readonly string[];
@@ -39,7 +39,8 @@ export function listenAt(addr: string, tls: TlsIdentity | undefined): Listening 
 }
 
 /**
- * Listens where this process already does, with another certificate, so that there is no moment in which nobody listens.
+ * Listens where this process already does, with another certificate, so that there is no moment in which nobody
+ * listens.
  * @throws {Error} When the certificate or its key cannot be used.
  */
 export function listenBeside(addr: string, { cert, key }: TlsIdentity): Listening {

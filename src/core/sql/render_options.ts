@@ -1,5 +1,5 @@
 /**
- * How results are to be written; as a number of six bits it travels between Workers with every request. Pure.
+ * Options for rendering results. They are sent between Workers with every request as a number of six bits. Pure.
  * @module
  */
 

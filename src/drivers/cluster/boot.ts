@@ -1,7 +1,7 @@
 /**
- * What a node does to become part of a cluster, once its log is open (Q15.1 to Q15.4, Q16.1): resume, join,
- * form one with others, or start one alone. The same flags may stand on every node and stay for ever: a node that is in a
- * cluster already only tells the others where it is now.
+ * Makes a node part of a cluster once its log is open (Q15.1 to Q15.4, Q16.1): it resumes, joins, bootstraps with
+ * others, or bootstraps alone. The flags can be the same on every node and never have to be removed: a node that is
+ * already in a cluster only tells the others its current address.
  * @module
  */
 import { jitter, pause } from "../../base/worker/backoff.ts";

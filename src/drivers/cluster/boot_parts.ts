@@ -1,5 +1,5 @@
 /**
- * What every way into a cluster has: its surroundings, where to enter, how to wait, how to give up.
+ * Parts shared by all ways into a cluster: the surroundings, the addresses to try, waiting and giving up.
  * @module
  */
 import type { ReplicaOptions } from "../replica/api.ts";

@@ -31,7 +31,7 @@ export const NOTIFY_MS = 20_000;
 /** Limit of one call between nodes that changes no data. */
 export const CALL_TIMEOUT_MS = 5_000;
 
-/** What the cluster asks of the Raft core, through its driver. */
+/** The Raft core as the cluster uses it, through its driver. */
 export interface Consensus {
   /** The core's picture of itself. */
   status(): ReturnType<Core["status"]>;
@@ -52,7 +52,7 @@ export interface ClusterParts {
   readonly incarnation: string;
   /** Ticks of an election timeout. */
   readonly electionTicks: number;
-  /** Where a member is; it may have moved since the configuration was written. */
+  /** A member's current address; it may have moved since the configuration was written. */
   addrOf(id: NodeId): string | undefined;
   /** The leader as known here. */
   leader(): LeaderInfo | null;
@@ -74,7 +74,7 @@ export class Cluster {
   readonly #notified = new Map<string, { member: Member; untilMs: number }>();
   #promise: { clusterId: string; holders: Set<string>; untilMs: number } | undefined;
   #bootstrapping = false;
-  /** What happened here as leader, for `/debug/vars`, by rqlite's names. */
+  /** Counters of this node as leader for `/debug/vars`, with rqlite's names. */
   readonly counters = { num_join_req: 0, num_joins: 0, num_ignored_joins: 0, num_removed_before_joins: 0 };
   #membershipChange: Promise<unknown> = Promise.resolve();
 

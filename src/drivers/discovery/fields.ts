@@ -12,7 +12,7 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
-/** What a field may hold. `texts`: a list of texts, or one. */
+/** The type of a field. `texts` is a list of strings, or one string. */
 export type FieldKind = "text" | "integer" | "number" | "boolean" | "texts" | "object";
 
 /** The fields of an object, by name. */

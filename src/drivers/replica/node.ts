@@ -76,7 +76,7 @@ export class ReplicaNode {
   readonly #peers = new Map<NodeId, PeerStream>();
   readonly #incarnation = crypto.randomUUID();
   readonly #secret: ClusterSecret | undefined;
-  /** What nodes said of themselves when a stream opened. */
+  /** Descriptions that nodes sent when a stream opened. */
   readonly #met: Acquaintances;
   /** Disks by the newest configuration that named the node. */
   readonly #disks = new Map<NodeId, string>();
@@ -90,7 +90,7 @@ export class ReplicaNode {
   readonly #pool: Pool | undefined;
   readonly #memberFile: MemberFile;
   readonly #digests = new WriterDigests((message) => this.#replica.askWriter(message));
-  /** What the disk has no room for. */
+  /** The parts that the disk has no room for. */
   readonly #full = new Set<"log" | "database">();
   readonly #leader: KnownLeader;
   /** Whether this node has been part of a cluster in this life. */
@@ -358,7 +358,7 @@ export class ReplicaNode {
     return addr === undefined || id === this.#options.nodeId ? undefined : this.#openPeer(id, addr);
   }
 
-  /** Where gossip says that a member is: it may have moved while there was no leader to write it down. */
+  /** A member's address according to gossip: it may have moved while there was no leader to record it. */
   #addrOf(id: NodeId): string | undefined {
     const member = this.#member(id);
     return member && (this.#pool?.addrOf(id) ?? member.addr);
@@ -422,7 +422,7 @@ export class ReplicaNode {
     else this.#events.log(`this node is ${role} in term ${term}: ${why}`);
   }
 
-  /** Who leads, as known here. */
+  /** The leader as this node knows it. */
   leader(): LeaderInfo | null {
     return this.#leader.info;
   }

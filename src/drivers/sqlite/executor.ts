@@ -90,7 +90,7 @@ class DoomedError extends StatementError {
 /** Statements known to fail, by number, with their errors. */
 export type Doomed = ReadonlyMap<number, Failure>;
 
-/** What rqlite calls the last insert id and the rows affected: they stay until the next write sets them. */
+/** rqlite's last insert id and rows affected, which keep their values until the next write sets them. */
 export interface Sticky {
   /** Rowid of the last insert. */
   readonly lastInsertId: bigint;
@@ -146,7 +146,7 @@ interface Step {
   readonly isPrivate: boolean;
 }
 
-/** What an {@linkcode Executor} works with. */
+/** Dependencies of an {@linkcode Executor}. */
 export interface ExecutorParts {
   /** Limits, time and randomness of the replicated statements. */
   readonly control: Control;
@@ -209,7 +209,7 @@ export class Executor {
     this.#facts = undefined;
   }
 
-  /** What is known of the schema as it is now. */
+  /** Facts about the current schema. */
   get facts(): SchemaFacts {
     return this.#facts ??= readSchemaFacts(this.#database);
   }

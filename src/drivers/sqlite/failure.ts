@@ -1,5 +1,5 @@
 /**
- * Whose fault an error is (A13). Pure.
+ * Classifies errors by their cause (A13). Pure.
  *
  * *The statement's*: it is wrong, breaks a constraint, exceeds a limit that is the same everywhere. It is a result, and
  * the same on every replica. *The environment's*: this node's disk, memory or file system; recorded as the outcome of an
@@ -20,10 +20,10 @@ export class StatementError extends Error {
   override readonly name = "StatementError";
 }
 
-/** Whose fault an error is. */
+/** The cause of an error. */
 export type Cause = "statement" | "environment" | "damage" | "cancelled";
 
-/** What a result code comes from: always the same, or the environment where it failed, else the statement. */
+/** The cause of a result code: always the same one, or the environment if that failed, else the statement. */
 type Rule = Cause | "environment, where a file or the memory failed";
 
 const IF_FAILED: Rule = "environment, where a file or the memory failed";
@@ -88,7 +88,7 @@ function primaryCode(error: unknown): number {
   return (sqliteCode(error) ?? 0) & 0xff;
 }
 
-/** Whose fault it is; of what SQLite did not report, the environment's. */
+/** The cause of an error; for errors that SQLite did not report it is the environment. */
 export function causeOf(error: unknown): Cause {
   if (error instanceof StatementError || error instanceof RowTooLargeError) return "statement";
   if (!(error instanceof SqliteError)) return "environment";

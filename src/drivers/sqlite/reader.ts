@@ -46,7 +46,7 @@ export interface ReaderOptions {
   readonly foreignKeys: boolean;
   /** Path of the SQLite library. @default The one that belongs to this machine. */
   readonly library?: string;
-  /** Where another thread can end what runs. @default {new Control()} */
+  /** Lets another thread abort the running statement. @default {new Control()} */
   readonly control?: Control;
   /** Bytes of each temporary file of a statement. @default {READ_TEMP_BYTES_DEFAULT} */
   readonly tempBytesMax?: number;

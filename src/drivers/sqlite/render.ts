@@ -24,7 +24,7 @@ export class RenderError extends Error {
   override readonly name = "RenderError";
 }
 
-/** What a column's declared type asks for. */
+/** Conversion of values by the declared type of their column. */
 export type Treatment = "plain" | "boolean" | "date" | "text";
 
 const DATE_TYPES: ReadonlySet<string> = new Set(["date", "datetime", "timestamp"]);
@@ -36,7 +36,7 @@ export interface Shape {
   readonly names: readonly string[];
   /** Declared types in lower case; `null` where the first row decides. */
   readonly types: readonly (string | null)[];
-  /** What the declared types ask for. */
+  /** Conversion for each column. */
   readonly treatments: readonly Treatment[];
   /** Columns of an associative row: sorted by name, the last of equal names. */
   readonly sorted: readonly number[];
@@ -128,7 +128,7 @@ export class NoRoomError extends Error {
   override readonly name = "NoRoomError";
 }
 
-/** What the results of one request may take: a limit of its own, and room beside the answers of others. */
+/** Memory for the results of one request: a limit per request, and a share of the room for all answers. */
 export class Room {
   readonly #budget: AnswerBudget;
   readonly #mayWait: boolean;

@@ -54,7 +54,7 @@ export const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 export interface StateMachineOptions {
   /** Path of the SQLite library. @default The one that belongs to this machine. */
   readonly library?: string;
-  /** Where another thread can end what runs. @default {new Control()} */
+  /** Lets another thread abort the running statement. @default {new Control()} */
   readonly control?: Control;
   /** Counts the bytes of answers. @default {new AnswerBudget()} */
   readonly answers?: AnswerBudget;
@@ -89,7 +89,7 @@ const ATTEMPTS_MAX = 100;
 const TOO_MANY_ATTEMPTS =
   `not run: ${ATTEMPTS_MAX} statements of this request have exceeded a limit or failed to change the schema`;
 
-/** What must be put back when a transaction is run again. */
+/** State that must be restored when a transaction is run again. */
 interface Before {
   readonly sticky: Sticky;
   readonly timeMs: number;
@@ -181,7 +181,7 @@ export class StateMachine {
     return identityOf(this.#database);
   }
 
-  /** What `/status` shows of the database. */
+  /** The database's part of `/status`. */
   status(): Record<string, unknown> {
     return {
       ...describeWriter(this.#database, this.#path),
@@ -291,7 +291,7 @@ export class StateMachine {
     return error === undefined ? outcome : { ...outcome, error };
   }
 
-  /** What an entry has set for itself ends, and what the connection has in mind is read anew (7). */
+  /** Ends the settings of one entry and reads the connection's cached state again (7). */
   #endEntry(): void {
     this.#executor.endRequestPragmas();
     if (!this.#executor.hasStaleSchema) return;

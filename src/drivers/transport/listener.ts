@@ -1,6 +1,6 @@
 /**
- * The cluster port: takes connections, tells by the first bytes what they are, checks who calls, and hands Raft messages
- * and calls on. Strangers get a clear word and are closed; connections and time are limited.
+ * The cluster port: accepts connections, recognizes their protocol by the first bytes, checks the caller, and passes on
+ * Raft messages and calls. Unknown callers get an error message and are closed; connections and time are limited.
  * @module
  */
 import { type ByteWriter, DecodeError } from "../../base/codec/cursor.ts";
@@ -35,13 +35,13 @@ export const HELLO_TIMEOUT_MS = 10_000;
 /** Marks the answer to an HTTP request that came to the wrong port. */
 export const WRONG_PORT_HEADER = "X-Muster-Cluster-Port";
 
-/** What the listener hands on. */
+/** Handlers of the listener's connections. */
 export interface ListenerHandlers {
-  /** What this node says of itself. */
+  /** This node's description of itself. */
   hello(): Hello;
   /** Present where nodes speak TLS. */
   readonly tls?: TlsIdentity | undefined;
-  /** What the nodes of the cluster share; who cannot prove that it has it is refused. */
+  /** The secret of the cluster; a connection that cannot prove that it knows the secret is refused. */
   readonly secret?: ClusterSecret | undefined;
   /** A text to refuse the caller with, or undefined to welcome it. */
   refuse(caller: Hello): string | undefined;

@@ -11,7 +11,7 @@ import type { Entry, OutgoingMessage } from "../../core/raft/message.ts";
 import type { TlsTrust } from "../../base/net/tls.ts";
 import type { ClusterSecret } from "./secret.ts";
 
-/** What the owner of a peer stream gets told. */
+/** Callbacks to the owner of a peer stream. */
 export interface PeerEvents {
   /** The stream broke: what was in flight may be lost. */
   onDown(): void;
@@ -23,14 +23,14 @@ export interface PeerEvents {
   log(line: string): void;
 }
 
-/** Whom a stream goes to, and how. */
+/** Destination of a stream, and its options. */
 export interface PeerOptions {
   readonly id: string;
-  /** What this node says of itself, asked at each connection. */
+  /** This node's description of itself, read at each connection. */
   hello(): Hello;
   readonly backoffMsMax: number;
   readonly timeoutMs: number;
-  /** What the nodes of the cluster share. */
+  /** The secret of the cluster. */
   readonly secret?: ClusterSecret | undefined;
   /** Present where nodes speak TLS. */
   readonly trust?: TlsTrust | undefined;

@@ -65,7 +65,7 @@ export class RemoteError extends Error {
 export interface RpcAnswer {
   readonly head: Record<string, unknown>;
   readonly body: Uint8Array;
-  /** Where it is given: called when the answer has left, or the connection is gone. */
+  /** Called, if given, when the answer has been sent or the connection is closed. */
   readonly onSent?: () => void;
 }
 
@@ -92,7 +92,7 @@ interface Channel {
 export interface StreamOptions {
   readonly timeoutMs: number;
   readonly frameBytesMax: number;
-  /** What the nodes of the cluster share. */
+  /** The secret of the cluster. */
   readonly secret?: ClusterSecret | undefined;
   /** Present where nodes speak TLS. */
   readonly trust?: TlsTrust | undefined;

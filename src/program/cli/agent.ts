@@ -86,7 +86,7 @@ function setupOf({ flags, devDirectory, machine }: Start): { settings: Settings;
   return { settings, setup };
 }
 
-/** What the process was started with. */
+/** Flags and surroundings from the start of the process. */
 interface Start {
   readonly flags: Flags;
   readonly devDirectory: string;

@@ -1,11 +1,11 @@
 /**
- * The HTTP API of an agent, as the client commands use it (C3.1 to C3.10): where it is, how a failure is told.
+ * A client of an agent's HTTP API for the commands (C3.1 to C3.10): its address, its requests, its error messages.
  * @module
  */
 import type { Flags, FlagSpec } from "../config/flags.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
-/** Where an agent is by default, and a node of `muster serve`. */
+/** Default addresses of an agent and of a node of `muster serve`. */
 const ADDRESSES = ["127.0.0.1:8500", "localhost:4001"];
 const TIMEOUT_MS = 60_000;
 
@@ -55,7 +55,7 @@ export class ApiError extends Error {
 export class AgentApi {
   readonly #bases: readonly string[];
   readonly #headers: Readonly<Record<string, string>>;
-  /** Whom to trust; undefined: as the system does. */
+  /** Trusted CA certificates; undefined: those of the system. */
   readonly #client: Deno.HttpClient | undefined;
 
   /** @throws {ApiError} When the address or the token cannot be used. */

@@ -1,5 +1,6 @@
 /**
- * What muster uses of node-forge 1.4: its own types bring those of Node along, which change what `self` is in Workers.
+ * Types of the parts of node-forge 1.4 that muster uses. Its own types import those of Node, which change the type of
+ * `self` in Workers.
  * @module
  */
 

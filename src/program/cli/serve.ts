@@ -145,7 +145,7 @@ function configOf(flags: Flags): NodeConfig {
   };
 }
 
-/** What a node is where nothing else is said. */
+/** The default configuration of a node. */
 export function nodeDefaults(): NodeConfig {
   return configOf(Flags.parse(["data"], SERVE_FLAGS));
 }

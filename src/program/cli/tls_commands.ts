@@ -1,6 +1,6 @@
 /**
- * Commands about certificates: `tls ca` makes an authority, `tls cert` a certificate of a node by it. Keys are of RSA with 2048
- * bits, as every client has it; files are PEM, and none that exists is overwritten.
+ * Commands about certificates: `tls ca` makes an authority, `tls cert` a certificate of a node by it. Keys are of RSA
+ * with 2048 bits, as every client has it; files are PEM, and none that exists is overwritten.
  * @module
  */
 import { parseIp } from "../../base/codec/ip.ts";
@@ -17,7 +17,7 @@ const SLACK_MS = 3_600_000;
 /** Kinds of names in a certificate (RFC 5280, section 4.2.1.6). */
 const DNS = 2;
 const IP = 7;
-/** What a node is always reached by from its own machine. */
+/** Names by which a node is always reached from its own machine. */
 const OWN_NAMES = ["localhost", "127.0.0.1", "::1"];
 
 const OUT = textFlag("out", "Directory to write to", ".");

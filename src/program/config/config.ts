@@ -1,13 +1,13 @@
 /**
- * What a node is to be: the one configuration that every command builds, and its validation (Q14.3). Read
- * by `node/` alone; each part gets the few values it uses. Pure.
+ * The configuration of a node, which every command builds, and its validation (Q14.3). Only `node/` reads it and gives
+ * each part the few values that it uses. Pure.
  * @module
  */
 import type { NameServerSettings } from "../../api/nameserver/api.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import type { WriteQueueOptions } from "../../app/database/write_queue.ts";
 
-/** What makes a node an agent: its part in a gossip pool (C3.1). Times in milliseconds. */
+/** Configuration of an agent: its part in a gossip pool (C3.1). Times in milliseconds. */
 export interface AgentConfig {
   /** Unique in the pool. */
   readonly nodeName: string;
@@ -17,7 +17,7 @@ export interface AgentConfig {
   readonly isServer: boolean;
   /** Found a cluster alone, without asking anybody. */
   readonly bootstrap: boolean;
-  /** What describes it in the catalog. */
+  /** Metadata in the catalog. */
   readonly meta: Readonly<Record<string, string>>;
   /** Members to join through at the start; it fails where none of them answers. */
   readonly startJoin: readonly string[];
@@ -71,7 +71,7 @@ export interface GossipTuning {
 
 /** A node. Times in milliseconds. */
 export interface NodeConfig {
-  /** Where everything is kept; made if missing. */
+  /** Path of the data directory; created if missing. */
   readonly dataDirectory: string;
   /** Present in an agent. */
   readonly agent?: AgentConfig;
@@ -177,7 +177,7 @@ export interface NodeConfig {
 
 const UNROUTABLE = ["0.0.0.0", "::"];
 
-/** What is wrong with a configuration, in rqlite's words and order; undefined for nothing. */
+/** Returns the first error of a configuration, in rqlite's words and order, or undefined. */
 export function configFault(config: NodeConfig): string | undefined {
   return addressFault(config) ?? tlsFault(config) ?? joinFault(config) ?? discoveryFault(config) ?? timingFault(config);
 }

@@ -1,6 +1,6 @@
 /**
- * Certificates of a node: read before the process gives up the rights to do so, looked at again now and then, so that renewed
- * ones come into use without a restart, and told of before they expire.
+ * Certificates of a node: read before the process gives up the rights to do so, looked at again now and then, so that
+ * renewed ones come into use without a restart, and told of before they expire.
  * @module
  */
 import { X509Certificate } from "node:crypto";
@@ -15,7 +15,7 @@ const DAY_MS = 86_400_000;
 /** A certificate that expires within this time is warned of, once a day. */
 const WARN_DAYS = 30;
 
-/** Where a certificate and its key are. */
+/** Paths of a certificate and its key. */
 interface CertificateFiles {
   readonly cert: string;
   readonly key: string;
@@ -49,7 +49,7 @@ function expiryOf({ cert }: TlsIdentity, path: string): Date {
   }
 }
 
-/** What the certificates of a node are for, and who hears that they were renewed. */
+/** Uses of a node's certificates, and callbacks for renewed ones. */
 export interface CertificateUsers {
   /** HTTPS. */
   onHttp(identity: TlsIdentity): void;
@@ -79,7 +79,7 @@ export class Certificates {
   }
 }
 
-/** What is told of a certificate that is in use. */
+/** Facts about a certificate in use. */
 interface CertificateEvents {
   /** Its files have changed, and can be used. */
   onRenewed(identity: TlsIdentity): void;

@@ -1,5 +1,5 @@
 /**
- * What `/status` says about the machine and the program; gathered once, before the supervisor gives up its rights.
+ * Facts about the machine and the program for `/status`, gathered once before the supervisor drops its permissions.
  * @module
  */
 import type { NodeConfig } from "../config/config.ts";

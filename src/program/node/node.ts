@@ -61,11 +61,11 @@ export class NodeFailure extends Error {
   }
 }
 
-/** What is read for a node before it gives up the rights to do so. */
+/** Files read for a node before it drops the permission to read them. */
 export interface NodeInputs {
   /** How it finds the other nodes (see discovery.ts). */
   readonly discovery?: DiscoveryOptions | undefined;
-  /** Who may do what (see users.ts); undefined where everybody may do everything. */
+  /** The users (see users.ts); undefined if everybody may do everything. */
   readonly users?: readonly User[] | undefined;
   /** Credentials to join with (see users.ts); empty for none. */
   readonly joinAuthorization?: string;
@@ -78,7 +78,7 @@ export class Node {
   readonly #scope: Scope;
   readonly #log: (line: string) => void;
   readonly #startedMs = Date.now();
-  /** What the nodes of the cluster share; empty: nothing. */
+  /** The secret of the cluster; empty for none. */
   readonly #secret: string;
   readonly #certificates: Certificates;
   readonly #failed = Promise.withResolvers<never>();
@@ -310,7 +310,7 @@ export class Node {
     return port2;
   }
 
-  /** What is said through the line before it starts waits there. */
+  /** Starts the snapshot Worker. Messages sent before that wait in its port. */
   #startSnapshots(): void {
     const { port1: replica } = this.#snapshotLine;
     const library = this.#scope.sqliteLibrary;
@@ -495,7 +495,7 @@ export class Node {
     return this.#directory.nodeId;
   }
 
-  /** What `/v1/agent/reload` and SIGHUP do; set by the command. */
+  /** Action of `/v1/agent/reload` and SIGHUP; set by the command. */
   onReload: () => Promise<void> = () => Promise.resolve();
 
   /** Takes into use what may change while an agent runs. */
@@ -522,7 +522,7 @@ function revokeSpentRights({ isClient }: { isClient: boolean }): void {
   Deno.permissions.revokeSync({ name: isClient ? "ffi" : "net" });
 }
 
-/** What goes wrong is the operator's to mend. */
+/** Turns an error that the operator has to fix into a failure of the node. */
 function orFail<T>(work: () => T): T {
   try {
     return work();
@@ -539,7 +539,7 @@ function usableLibrary(path: string): string {
   });
 }
 
-/** What HTTP may know of an agent: not its keys. */
+/** Options of an agent for HTTP, without its keys. */
 function agentOptions(agent: AgentConfig, nodeId: string): AgentOptions {
   const { nodeName, datacenter, isServer, bootstrap, meta, queryTimeMs } = agent;
   return { nodeId, nodeName, datacenter, isServer, bootstrap, meta, queryTimeMs };

@@ -1,5 +1,5 @@
 /**
- * What discovery survives and what it refuses: names that appear late, records of clusters that are gone, services that
+ * Faults that discovery survives or refuses: names that appear late, records of clusters that are gone, services that
  * refuse, flags that make no sense; and that no secret is told.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
