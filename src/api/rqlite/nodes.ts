@@ -18,7 +18,10 @@ import { messageOf } from "../../base/codec/error_text.ts";
 export interface NodesParts extends LeaderParts {
   readonly state: NodeState;
   readonly readers: Readers;
-  readonly options: LeaderParts["options"] & { readonly advertisedAddr: string };
+  readonly options: LeaderParts["options"] & {
+    readonly advertisedAddr: string;
+    readonly agent?: { readonly isServer: boolean };
+  };
   log(line: string): void;
 }
 
@@ -151,6 +154,7 @@ export async function handleReadyz(request: HttpRequest, parts: NodesParts): Pro
     if (error !== undefined) return answer(503, `[+]sync ${error}`);
     lines.push("[+]sync ok");
   }
+  if (parts.options.agent?.isServer === false) return answer(200); // a client agent has no database
   const fault = await databaseFault(parts);
   return fault === undefined ? answer(200, "[+]db ok") : answer(503, `[+]db not ok: (${fault})`);
 }
