@@ -26,7 +26,16 @@ export async function boot(parts: BootParts): Promise<void> {
   const { options, cluster, log } = parts;
   const isMember = parts.memberCount() > 0;
   await Promise.all(options.join.map(refuseHttp));
-  if (isMember) return await resume(parts);
+  if (isMember) {
+    const isExplicit = options.join.length > 0 && options.bootstrapExpect === 0 && !options.discovery;
+    if (isExplicit && parts.isAlone()) {
+      throw new ClusteringError(
+        "node is the only node in a single-node cluster, joining other clusters not supported: start it without -join, " +
+          "or with another data directory to join with nothing",
+      );
+    }
+    return await resume(parts);
+  }
   if (options.rejoin.length > 0) {
     log(`this node's data were set aside as damaged: it joins the cluster again, through ${options.rejoin.join(", ")}`);
     return await joinLoop(parts, options.rejoin);
@@ -43,9 +52,9 @@ export async function boot(parts: BootParts): Promise<void> {
   if (!options.isVoter) {
     throw new ClusteringError("cannot create a new non-voting node without joining it to an existing cluster");
   }
-  if (options.bootstrapExpect > 0) {
-    log(
-      `-bootstrap-expect ${options.bootstrapExpect} has no effect without -join or -disco-mode to find the others by`,
+  if (options.bootstrapExpect > 1) {
+    throw new ClusteringError(
+      `-bootstrap-expect ${options.bootstrapExpect} needs -join or -disco-mode, to find the other nodes by`,
     );
   }
   log("no cluster to join: starting one of this node alone");

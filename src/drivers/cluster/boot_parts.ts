@@ -28,6 +28,8 @@ export interface BootParts {
   readonly pool: Pool | undefined;
   /** Members of the stored configuration; 0 for a new node. */
   memberCount(): number;
+  /** Whether there is no member but this node. */
+  isAlone(): boolean;
   /** Whether a leader is known, and has this node at its present address. */
   settled(): boolean;
   /** Ends the waiting at a shutdown. */

@@ -487,11 +487,8 @@ export class ReplicaNode {
       discovery: this.#discovery,
       pool: this.#pool,
       memberCount: () => this.#replica.status().config.members.length,
-      settled: () => {
-        const leader = this.leader();
-        const self = this.#member(options.nodeId);
-        return leader !== null && self !== undefined && self.addr === options.advertisedAddr;
-      },
+      isAlone: () => this.#replica.status().config.members.every(({ id }) => id === options.nodeId),
+      settled: () => this.leader() !== null && this.#member(options.nodeId)?.addr === options.advertisedAddr,
       signal: this.#stopping.signal,
       log: this.#events.log,
     });
