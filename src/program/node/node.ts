@@ -36,7 +36,7 @@ import { openPortWarning, readClusterSecret } from "./cluster_secret.ts";
 import { type Part, runHere } from "./here.ts";
 import { discoveryAddrs, type Scope } from "./permissions.ts";
 import { spawn } from "./spawn.ts";
-import { VERSION } from "./version.ts";
+import { API_VERSION, VERSION } from "./version.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Room in a forwarded request for what is not body. */
@@ -271,7 +271,7 @@ export class Node {
       options: {
         nodeId: this.#directory.nodeId,
         ...(config.agent ? { agent: agentOptions(config.agent, this.#directory.nodeId) } : {}),
-        version: VERSION,
+        version: API_VERSION,
         bindAddrs: this.#scope.httpAddrs,
         advertisedAddr: config.httpAdvertisedAddr,
         clusterAddr: config.clusterAdvertisedAddr,
@@ -375,7 +375,7 @@ export class Node {
         bindAddr: config.clusterAddr,
         advertisedAddr: config.clusterAdvertisedAddr,
         apiUrl: apiUrlOf(config),
-        version: VERSION,
+        version: API_VERSION,
         isVoter: config.isVoter,
         join: config.join,
         joinAuthorization,
