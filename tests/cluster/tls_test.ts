@@ -73,6 +73,7 @@ Deno.test("three nodes with certificates of muster tls speak TLS to their client
     await follower.execute("CREATE TABLE t(a)", "INSERT INTO t VALUES(1)");
     assertEquals(await follower.row("SELECT count(*) FROM t"), [1]);
     assertEquals(await leader.status("http.tls"), {
+      not_after: await leader.status("http.tls.not_after"),
       enabled: "true",
       cert_file: `${root}/${leader.place.id}.pem`,
       key_file: `${root}/${leader.place.id}-key.pem`,
@@ -124,6 +125,8 @@ Deno.test("a renewed certificate comes into use without a restart, one that cann
     await Deno.rename(`${root}/new.pem`, `${root}/1.pem`);
     await node.says(/new connections of HTTPS get the new certificate/);
     await node.says(/new connections between nodes get the new certificate/);
+    const days = (Date.parse(String(await node.status("http.tls.not_after"))) - Date.now()) / 86_400_000;
+    assertEquals(Math.round(days), 365);
     await until("the new one", async () => await serialShown(node.place) !== first || undefined);
     await node.execute("CREATE TABLE t(a)");
     assertEquals((await node.stop()).code, 0);

@@ -69,6 +69,7 @@ export function fakeServices({ users }: Partial<Pick<Services, "users">> = {}): 
       agent: agentOf(channels[2].port1),
       users,
       log: () => {},
+      tls: undefined,
     },
     close() {
       for (const { port1, port2 } of channels) {

@@ -30,6 +30,7 @@ export interface StatusParts {
   readonly catalog: Catalog;
   readonly counters: Counters;
   readonly users: Users | undefined;
+  readonly tls: { readonly notAfter: string } | undefined;
   readonly options: {
     readonly nodeId: string;
     readonly bindAddrs: readonly string[];
@@ -89,7 +90,12 @@ async function statusOf(parts: StatusParts): Promise<Section> {
       auth: parts.users ? "enabled" : "disabled",
       ...(options.allowOrigin === "" ? {} : { allow_origin: options.allowOrigin }),
       tls: options.tls
-        ? { enabled: "true", cert_file: options.tls.certFile, key_file: options.tls.keyFile }
+        ? {
+          enabled: "true",
+          cert_file: options.tls.certFile,
+          key_file: options.tls.keyFile,
+          not_after: parts.tls?.notAfter,
+        }
         : { enabled: "false" },
       cluster: { timeout: formatDuration(30_000), local_node_addr: options.clusterAddr },
       counters: { ...counters },

@@ -66,7 +66,14 @@ function open(message: OpenHttp): void {
   const agent = agentOf(message);
   const data = { ...parts, database: new Database(parts) };
   const queue = new WriteQueue(options.writeQueue, batchWriter(data), log);
-  const made: Services = { ...data, queue, catalog, agent, log };
+  const made: Services = {
+    ...data,
+    queue,
+    catalog,
+    agent,
+    tls: options.tls && { notAfter: options.tls.notAfter },
+    log,
+  };
   replica.onDatabaseReplaced = () => (readers.reopen(), catalog.changed());
   replica.onCatalogChanged = () => catalog.changed();
   if (agent) openAgent(made, agent);
@@ -121,6 +128,7 @@ function agentOf({ options, membership }: OpenHttp): Agent | undefined {
 function renew(tls: TlsIdentity): void {
   try {
     server?.renew(tls);
+    if (services?.tls) services.tls.notAfter = tls.notAfter;
     log("new connections of HTTPS get the new certificate");
   } catch (error) {
     log(`the new certificate of HTTPS cannot be used, the one before stays: ${messageOf(error)}`, "error");

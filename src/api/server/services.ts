@@ -36,5 +36,7 @@ export interface Services {
   readonly counters: Counters;
   /** Absent where everybody may do everything. */
   readonly users: Users | undefined;
+  /** When the certificate of HTTPS expires, RFC 3339; undefined where there is none. */
+  readonly tls: { notAfter: string } | undefined;
   log(line: string, level?: LogLevel): void;
 }

@@ -9,6 +9,8 @@ import { splitAddress } from "../codec/address.ts";
 export interface TlsIdentity {
   readonly cert: string;
   readonly key: string;
+  /** When the certificate expires, RFC 3339. */
+  readonly notAfter: string;
 }
 
 /** Trusted authorities of a connection. */

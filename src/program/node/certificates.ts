@@ -26,10 +26,11 @@ interface CertificateFiles {
  * @throws {Error} Naming the file that cannot be used.
  */
 function readIdentity({ cert, key }: CertificateFiles): TlsIdentity {
-  const identity = { cert: readPem(cert), key: readPem(key) };
-  expiryOf(identity, cert);
-  if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(identity.key)) throw new Error(`${key} holds no private key in PEM`);
-  return identity;
+  const pem = readPem(cert);
+  const notAfter = expiryOf(pem, cert);
+  const privateKey = readPem(key);
+  if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(privateKey)) throw new Error(`${key} holds no private key in PEM`);
+  return { cert: pem, key: privateKey, notAfter };
 }
 
 /** Reads a file of certificates or keys. @throws {Error} Naming it, when it cannot be read. */
@@ -41,9 +42,9 @@ function readPem(path: string): string {
   }
 }
 
-function expiryOf({ cert }: TlsIdentity, path: string): Date {
+function expiryOf(cert: string, path: string): string {
   try {
-    return new Date(new X509Certificate(cert).validTo);
+    return new Date(new X509Certificate(cert).validTo).toISOString();
   } catch (error) {
     throw new Error(`${path} holds no certificate in PEM: ${messageOf(error)}`);
   }
@@ -134,11 +135,11 @@ class WatchedCertificate {
 
   #warn(): void {
     const now = Date.now();
-    const expiry = expiryOf(this.#identity, this.#files.cert);
-    const days = Math.floor((expiry.getTime() - now) / DAY_MS);
+    const { notAfter } = this.#identity;
+    const days = Math.floor((Date.parse(notAfter) - now) / DAY_MS);
     if (days >= WARN_DAYS || now - this.#warnedMs < DAY_MS) return;
     this.#warnedMs = now;
     const when = days < 0 ? "has expired" : `expires in ${days} days`;
-    this.#events.log(`WARNING: the certificate in ${this.#files.cert} ${when} (${expiry.toISOString()}): renew it`);
+    this.#events.log(`WARNING: the certificate in ${this.#files.cert} ${when} (${notAfter}): renew it`);
   }
 }
