@@ -36,17 +36,17 @@ interface Place {
   readonly clusterPort: number;
 }
 
-let binary: Promise<string> | undefined; // found once per process
+let folder: Promise<string> | undefined; // found once per process
 
 /**
- * Path of `rqlited`, fetched into the package cache if need be.
+ * Path of a program of rqlite, fetched into the package cache if need be.
  * @param root A directory for a copy, should the file in the cache not be executable.
  */
-export async function rqliteBinary(root: string): Promise<string> {
-  const cached = await (binary ??= locate());
+export async function rqliteBinary(root: string, name: "rqlited" | "rqlite" = "rqlited"): Promise<string> {
+  const cached = `${await (folder ??= locate())}/${name}`;
   const { mode } = await Deno.stat(cached);
   if (mode !== null && (mode & EXECUTABLE_BY_OWNER) !== 0) return cached;
-  const copy = await Deno.makeTempFile({ dir: root, prefix: "rqlited-" });
+  const copy = await Deno.makeTempFile({ dir: root, prefix: `${name}-` });
   await Deno.copyFile(cached, copy);
   await Deno.chmod(copy, 0o755);
   return copy;
@@ -77,7 +77,7 @@ async function askForPackage(): Promise<string> {
   const info: { npmPackages?: Record<string, { name?: string; localPath?: string }> } = JSON.parse(text);
   const found = Object.values(info.npmPackages ?? {}).find(({ name }) => name === PACKAGE);
   if (found?.localPath === undefined) throw new Error(`Cannot find ${PACKAGE} in the package cache: ${text}`);
-  return `${found.localPath}/bin/rqlited`;
+  return `${found.localPath}/bin`;
 }
 
 /**
