@@ -10,6 +10,7 @@ import { stringify } from "../http/json.ts";
 import { json } from "./nodes.ts";
 import type { HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
+import type { UploaderClient } from "../../app/database/auto_restore.ts";
 import type { Catalog } from "../../app/agent/catalog.ts";
 import type { Counters } from "../../app/database/counters.ts";
 import type { Readers } from "../../app/database/readers.ts";
@@ -29,6 +30,7 @@ export interface StatusParts {
   readonly catalog: Catalog;
   readonly counters: Counters;
   readonly users: Users | undefined;
+  readonly uploader: UploaderClient | undefined;
   readonly options: {
     readonly nodeId: string;
     readonly bindAddrs: readonly string[];
@@ -95,7 +97,14 @@ async function statusOf(parts: StatusParts): Promise<Section> {
     cluster: { addr: options.clusterAddr, api_addr: options.advertisedAddr, https: "false" },
     store: storeOf(replica, parts),
     ...(replica.disco === undefined ? {} : { disco: replica.disco }),
+    ...await uploadsOf(parts),
   };
+}
+
+/** Automatic backups and the restore: counters, and rqlite's section of `/status`. */
+async function uploadsOf({ uploader }: StatusParts, { withDestination = true } = {}): Promise<Section> {
+  const { autoBackups, ...counters } = await uploader?.status() ?? {};
+  return { ...counters, ...(autoBackups && withDestination ? { auto_backups: autoBackups } : {}) };
 }
 
 function queueOf({ options, sequence, size }: WriteQueue): Section {
@@ -182,6 +191,7 @@ export async function handleVars(request: HttpRequest, parts: StatusParts): Prom
     http: { ...parts.counters, blocking: parts.catalog.waiting },
     readers: parts.readers.status(),
     ...await parts.replica.call("counters", {}),
+    ...await uploadsOf(parts, { withDestination: false }),
   };
   const key = request.params.get("key");
   return json(key === undefined ? groups : { [key]: groups[key] ?? {} }, request);

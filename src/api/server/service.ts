@@ -21,6 +21,7 @@ import type { Agent } from "../../app/agent/agent.ts";
 import { EventLog } from "../../app/agent/event_log.ts";
 import { LocalNodes, type NodeSource, RemoteNodes, serverAccess } from "../../app/agent/nodes.ts";
 import { Users } from "../../app/users/users.ts";
+import { AutoRestore, hasTables, UploaderClient } from "../../app/database/auto_restore.ts";
 import { Backups } from "../../app/database/backups.ts";
 import { WriteQueue } from "../../app/database/write_queue.ts";
 import { newCounters } from "../../app/database/counters.ts";
@@ -63,12 +64,26 @@ function open(message: OpenHttp): void {
   };
   const catalog = new Catalog(parts);
   const agent = agentOf(message);
-  const data = { ...parts, database: new Database(parts) };
+  const database = new Database(parts);
+  const uploader = message.uploader && new UploaderClient(message.uploader);
+  const restore = message.restore && uploader && new AutoRestore({
+    ...message.restore,
+    state: parts.state,
+    hasTables: () => hasTables(parts),
+    load: (step, timeoutMs) => database.load(step, timeoutMs),
+    download: () => uploader.download(),
+    log: logger("downloader"),
+  });
+  const data = { ...parts, database, uploader, restore };
   const queue = new WriteQueue(options.writeQueue, batchWriter(data), log);
   const made: Services = { ...data, queue, catalog, agent, log };
   replica.onDatabaseReplaced = () => (readers.reopen(), catalog.changed());
   replica.onCatalogChanged = () => catalog.changed();
   if (agent) openAgent(made, agent);
+  restore?.run().then(
+    () => scope.postMessage({ k: "restored" }),
+    (error) => scope.postMessage({ k: "failed", message: messageOf(error) }),
+  );
   services = made;
   const { bindAddrs } = options;
   if (bindAddrs.length === 0) return scope.postMessage({ k: "listening", port: 0 }); // -http-port=-1

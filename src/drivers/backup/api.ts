@@ -3,7 +3,7 @@
  * @module
  */
 
-/** First message to the Worker. */
+/** First message to the Worker; each further one adds a port. */
 export interface OpenBackups {
   /** Path of the database. */
   readonly path: string;

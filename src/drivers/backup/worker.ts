@@ -93,10 +93,14 @@ function clean(directory: string): void {
   }
 }
 
+/** Those that are being handed out, whoever asked for them. */
+const backups = new Map<number, OpenBackup>();
+let lastId = 0;
+
 function methodsOf(source: Source, directory: string): Methods<BackupMethods> {
-  const backups = new Map<number, OpenBackup>();
   return {
-    open(options, { ref: id }) {
+    open(options) {
+      const id = ++lastId;
       if (backups.size >= BACKUPS_MAX) throw new Error(`${BACKUPS_MAX} backups are being made: try again later`);
       const backup = openBackup(source, `${directory}/backup-${id}.sqlite`, options);
       backups.set(id, backup);
@@ -117,9 +121,10 @@ function methodsOf(source: Source, directory: string): Methods<BackupMethods> {
   };
 }
 
+/** The first message, and one for each further port. */
 workerScope<OpenBackups, never>().onmessage = ({ data: { port, ...source } }) => {
   const directory = source.path.slice(0, source.path.lastIndexOf("/"));
-  clean(directory);
+  if (lastId === 0) clean(directory);
   const callee = new Callee(port, methodsOf(source, directory));
   port.onmessage = ({ data }: MessageEvent<ToCallee<BackupMethods>>) => callee.take(data);
 };

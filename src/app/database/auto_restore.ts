@@ -1,0 +1,158 @@
+/**
+ * The automatic restore (Q18.2): a cluster that is new begins with a backup. Whichever node leads first downloads it and loads it
+ * through the log, as a client's file is loaded: it takes effect as a whole, on every node, or not at all. The others wait until
+ * they hold what was restored; a node that begins to lead meanwhile starts anew.
+ *
+ *     waiting ─ leads, the database is empty ─▶ restoring ─▶ over: restored
+ *     waiting ─ the database holds tables ─▶ over                          restoring ─ leads no more ─▶ waiting
+ *     waiting ─ another node leads, and nothing happens for the time-out ─▶ over: there is nothing to wait for
+ *
+ * Until it is over the node is not ready.
+ * @module
+ */
+import { pause } from "../../base/worker/backoff.ts";
+import { Caller, type ToCaller } from "../../base/worker/channel.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
+import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
+import type { LogLevel } from "../../base/worker/log.ts";
+import type { NodeState } from "../../base/worker/node_state.ts";
+import type { UploaderMethods } from "../../drivers/uploader/api.ts";
+import type { LoadStep } from "../../core/sql/load_step.ts";
+import { takeText } from "./held_answer.ts";
+import { loadFile } from "./loader.ts";
+import type { Readers } from "./readers.ts";
+
+/** Pause between two looks at who leads and what the database holds. */
+const LOOK_MS = 200;
+/** Longest wait for a part, and for the file to take its place. */
+const PART_MS = 30_000;
+const INSTALL_MS = 30 * 60_000;
+
+/** Longest wait for a look at the database. */
+const READ_MS = 5000;
+const TABLES = "SELECT count(*) FROM sqlite_schema WHERE name NOT GLOB '_muster*' AND name NOT GLOB 'sqlite_*'";
+
+/** The line to the uploader Worker. */
+export class UploaderClient {
+  readonly #caller: Caller<UploaderMethods>;
+
+  constructor(port: MessagePort) {
+    const caller = this.#caller = new Caller<UploaderMethods>(port, { callee: "the uploader Worker" });
+    port.onmessage = ({ data }: MessageEvent<ToCaller>) => caller.settle(data);
+  }
+
+  /** What it has done. */
+  status(): Promise<UploaderMethods["status"]["result"]> {
+    return this.#caller.call("status", {});
+  }
+
+  /** What is to be restored; whoever stops before the end lets go of it. */
+  async *download(): AsyncGenerator<Uint8Array> {
+    await this.#caller.call("open", {});
+    try {
+      for (;;) {
+        const piece = await this.#caller.call("read", {});
+        if (!piece) return;
+        yield piece;
+      }
+    } finally {
+      await this.#caller.call("close", {});
+    }
+  }
+}
+
+/** What a restore works with. */
+export interface AutoRestoreParts {
+  readonly state: Pick<
+    NodeState,
+    "isLeader" | "leaderKnown" | "ready" | "applied" | "changed" | "term" | "appliedTerm"
+  >;
+  /** Whether the database holds tables of users. */
+  hasTables(): Promise<boolean>;
+  /** Does a step of the load, on the leader. */
+  load(step: LoadStep, timeoutMs: number): Promise<void>;
+  /** The file to be loaded, unpacked. */
+  download(): AsyncIterable<Uint8Array>;
+  /** Time without anything happening after which a node that does not lead waits no longer. */
+  readonly timeoutMs: number;
+  /** Whether the node goes on without data when it fails. */
+  readonly continuesOnFailure: boolean;
+  log(line: string, level?: LogLevel): void;
+}
+
+/** A restore that is to come, or under way. */
+export class AutoRestore {
+  /** Whether it is over. */
+  isOver = false;
+  readonly #parts: AutoRestoreParts;
+
+  constructor(parts: AutoRestoreParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Resolves when it is over.
+   * @throws {Error} When it has failed, and the node is not to go on without data.
+   */
+  async run(): Promise<void> {
+    const { state, timeoutMs } = this.#parts;
+    let quiet = { applied: -1, sinceMs: performance.now() };
+    for (;; await pause(LOOK_MS)) {
+      if (!state.ready || !state.leaderKnown || state.applied !== quiet.applied) {
+        quiet = { applied: state.applied, sinceMs: performance.now() };
+      }
+      if (!state.ready) continue;
+      if (state.changed > 0 && await this.#parts.hasTables()) {
+        return this.#end("the database holds data: nothing is restored here");
+      }
+      if (state.isLeader && state.appliedTerm === state.term && await this.#restore()) return;
+      if (!state.isLeader && performance.now() - quiet.sinceMs > timeoutMs) {
+        return this.#end("another node leads, and restores nothing");
+      }
+    }
+  }
+
+  /** @returns Whether it is over. */
+  async #restore(): Promise<boolean> {
+    const { state, load, log, continuesOnFailure } = this.#parts;
+    log("restoring the database, as this node leads");
+    try {
+      const bytes = await loadFile(
+        this.#parts.download(),
+        (step) => load(step, step.k === "install" ? INSTALL_MS : PART_MS),
+      );
+      this.#end(`restored the database from ${bytes} bytes`);
+      return true;
+    } catch (error) {
+      const reason = messageOf(error);
+      if (!state.isLeader) {
+        log(`the restore was given up, as this node does not lead any more: ${reason}`, "warn");
+        return false;
+      }
+      if (!continuesOnFailure) throw new Error(`Cannot restore the database: ${reason}`);
+      log(`could not restore the database, and goes on without: ${reason}`, "error");
+      this.isOver = true;
+      return true;
+    }
+  }
+
+  #end(line: string): void {
+    this.#parts.log(line);
+    this.isOver = true;
+  }
+}
+
+/** Whether this node's database holds tables of users. */
+export async function hasTables({ readers, answers }: { readers: Readers; answers: AnswerBudget }): Promise<boolean> {
+  const result = await readers.read({
+    statements: [{ parts: [{ sql: TABLES, verb: "SELECT", parameterCount: 0 }], positional: [], named: null }],
+    transaction: false,
+    options: { associative: false, timings: false, blobArray: false, qualifyColumns: false },
+    timeoutMs: READ_MS,
+    onlyIfReadOnly: false,
+  });
+  const text = result === undefined ? "" : takeText(result.results, answers);
+  const count = /"values":\[\[(\d+)\]\]/.exec(text);
+  if (!count) throw new Error("the database does not answer");
+  return count[1] !== "0";
+}
