@@ -71,26 +71,21 @@ const DEFAULT_REGION = "us-east-1";
  */
 export function backupPlan(text: string, parts: PlanParts): BackupPlan {
   const where = "-auto-backup";
-  const fields = read(text, BACKUP, { where, parts });
-  const destination = destinationOf(fields, { where, parts });
-  const intervalMs = fields.durationMs("interval", 0);
-  if (!(intervalMs >= 1 && intervalMs <= TIMER_MS_MAX)) {
-    throw new ConfigError(
-      `${where}: invalid interval: "interval" must be a duration such as "5m", above 0 and at most 24 days`,
-    );
-  }
-  const [isTimestamped, keep] = [fields.boolean("timestamp"), fields.number("keep", 0)];
-  if (keep < 0 || keep > 0 && !isTimestamped) {
-    throw new ConfigError(`${where}: "keep" must be a number of backups, 1 or more, and needs "timestamp": true`);
-  }
-  return {
-    destination,
-    intervalMs,
-    isTimestamped,
-    isCompressed: !fields.boolean("no_compress"),
-    isVacuumed: fields.boolean("vacuum"),
-    keep,
-  };
+  return planOf(text, BACKUP, { where, parts }, (fields) => {
+    const destination = destinationOf(fields, { where, parts });
+    const intervalMs = fields.durationMs("interval", 0);
+    if (!(intervalMs >= 1 && intervalMs <= TIMER_MS_MAX)) {
+      throw new ConfigError(
+        `${where}: invalid interval: "interval" must be a duration such as "5m", above 0 and at most 24 days`,
+      );
+    }
+    const [isTimestamped, keep] = [fields.boolean("timestamp"), fields.number("keep", 0)];
+    if (keep < 0 || keep > 0 && !isTimestamped) {
+      throw new ConfigError(`${where}: "keep" must be a number of backups, 1 or more, and needs "timestamp": true`);
+    }
+    const [isCompressed, isVacuumed] = [!fields.boolean("no_compress"), fields.boolean("vacuum")];
+    return { destination, intervalMs, isTimestamped, isCompressed, isVacuumed, keep };
+  });
 }
 
 /**
@@ -99,14 +94,15 @@ export function backupPlan(text: string, parts: PlanParts): BackupPlan {
  */
 export function restorePlan(text: string, parts: PlanParts): RestorePlan {
   const where = "-auto-restore";
-  const fields = read(text, RESTORE, { where, parts });
-  const timeoutMs = fields.durationMs("timeout", RESTORE_TIMEOUT_MS);
-  if (!(timeoutMs >= 1 && timeoutMs <= TIMER_MS_MAX)) {
-    throw new ConfigError(`${where}: "timeout" must be a duration such as "30s", above 0 and at most 24 days`);
-  }
-  const source = destinationOf(fields, { where, parts });
-  const [isTimestamped, continuesOnFailure] = [fields.boolean("timestamp"), fields.boolean("continue_on_failure")];
-  return { source, isTimestamped, timeoutMs, continuesOnFailure };
+  return planOf(text, RESTORE, { where, parts }, (fields) => {
+    const timeoutMs = fields.durationMs("timeout", RESTORE_TIMEOUT_MS);
+    if (!(timeoutMs >= 1 && timeoutMs <= TIMER_MS_MAX)) {
+      throw new ConfigError(`${where}: "timeout" must be a duration such as "30s", above 0 and at most 24 days`);
+    }
+    const source = destinationOf(fields, { where, parts });
+    const [isTimestamped, continuesOnFailure] = [fields.boolean("timestamp"), fields.boolean("continue_on_failure")];
+    return { source, isTimestamped, timeoutMs, continuesOnFailure };
+  });
 }
 
 /** Where a part of the configuration stands, and what it may refer to. */
@@ -115,14 +111,15 @@ interface Context {
   readonly parts: PlanParts;
 }
 
-function read(text: string, schema: Schema, { where, parts }: Context): Fields {
+function planOf<T>(text: string, schema: Schema, { where, parts }: Context, make: (fields: Fields) => T): T {
   const warnings: string[] = [];
-  const value = parseJson(expandVariables(text, parts.variable), where);
-  const fields = new Fields(value, schema, { where, warnings });
+  const fields = new Fields(parseJson(expandVariables(text, parts.variable), where), schema, { where, warnings });
+  if (fields.number("version", VERSION_MAX) > VERSION_MAX) {
+    throw new ConfigError(`${where}: invalid version: "version" must be ${VERSION_MAX}`);
+  }
+  const plan = make(fields);
   warnings.forEach(parts.warn);
-  const version = fields.number("version", VERSION_MAX);
-  if (version > VERSION_MAX) throw new ConfigError(`${where}: invalid version: "version" must be ${VERSION_MAX}`);
-  return fields;
+  return plan;
 }
 
 function destinationOf(fields: Fields, context: Context): Destination {
