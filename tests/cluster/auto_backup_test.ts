@@ -159,6 +159,41 @@ Deno.test("a restore that breaks in the middle ends the node and leaves nothing;
     assertEquals(await whole.row("SELECT length(x) FROM t"), [5_000_000]);
   }));
 
+Deno.test("a shutdown ends an upload or a restore at once; both begin anew at the next start (Q18.1, Q18.2)", () =>
+  withServer(async (server, root, start) => {
+    const backup = ["-auto-backup", await fileWith(root, s3(server, { interval: INTERVAL }))];
+    const place = nodePlace(root, "1");
+    const node = startWith(start, backup)(place);
+    await node.ready();
+    const held = Promise.withResolvers<void>();
+    const arrived = Promise.withResolvers<void>();
+    server.holds = (
+      line,
+    ) => (line.startsWith("PUT") && arrived.resolve(), line.startsWith("HEAD") ? undefined : held.promise);
+    await node.execute("CREATE TABLE t(x)", "INSERT INTO t VALUES(1)");
+    await arrived.promise;
+    assertEquals((await node.stop()).code, 0);
+    assertMatch(node.log, /the upload to s3:\/\/backups\/db was ended by the shutdown: nothing was stored/);
+    held.resolve();
+    assertEquals(server.keys, []);
+    const again = startWith(start, backup)(place);
+    await until("a backup", () => server.objects.has("db") || undefined);
+    await again.stop();
+
+    const restore = ["-auto-restore", await fileWith(root, s3(server))];
+    const next = nodePlace(root, "2");
+    const [asked, never] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    server.holds = (line) => (line === "GET db" && asked.resolve(), line === "GET db" ? never.promise : undefined);
+    const restoring = startWith(start, restore)(next);
+    await asked.promise;
+    assertEquals((await restoring.stop()).code, 0);
+    never.resolve();
+    server.holds = () => undefined;
+    const restored = startWith(start, restore)(next);
+    await restored.ready();
+    assertEquals(await restored.row("SELECT x FROM t"), [1]);
+  }));
+
 Deno.test("timestamped backups in a directory go but for the newest, and the newest one is restored (Q18.1, Q18.2)", () =>
   withNodes(async (root, start) => {
     const sub = { dir: `${root}/backups`, name: "db.gz" };

@@ -81,7 +81,7 @@ function open(message: OpenHttp): void {
   replica.onCatalogChanged = () => catalog.changed();
   if (agent) openAgent(made, agent);
   restore?.run().then(
-    () => scope.postMessage({ k: "restored" }),
+    () => restore.isOver && scope.postMessage({ k: "restored" }),
     (error) => scope.postMessage({ k: "failed", message: messageOf(error) }),
   );
   services = made;
@@ -158,6 +158,7 @@ async function startNameServer(port: MessagePort): Promise<void> {
 }
 
 async function shutdown(): Promise<void> {
+  services?.restore?.stop();
   await services?.queue.close(SHUTDOWN_MS / 2);
   await Promise.race([server?.shutdown(), new Promise((resolve) => setTimeout(resolve, SHUTDOWN_MS))]);
   services?.readers.close();

@@ -65,7 +65,7 @@ export class UploaderClient {
 export interface AutoRestoreParts {
   readonly state: Pick<
     NodeState,
-    "isLeader" | "leaderKnown" | "ready" | "applied" | "changed" | "term" | "appliedTerm"
+    "isLeader" | "leaderKnown" | "ready" | "applied" | "changed" | "term" | "appliedTerm" | "waitingSinceMs"
   >;
   /** Whether the database holds tables of users. */
   hasTables(): Promise<boolean>;
@@ -85,55 +85,64 @@ export class AutoRestore {
   /** Whether it is over. */
   isOver = false;
   readonly #parts: AutoRestoreParts;
+  #isStopped = false;
+  /** When anything happened last, by the monotonic clock, and the applied index then. */
+  #moved = { applied: -1, atMs: 0 };
 
   constructor(parts: AutoRestoreParts) {
     this.#parts = parts;
   }
 
   /**
-   * Resolves when it is over.
+   * Resolves when it is over, or was stopped.
    * @throws {Error} When it has failed, and the node is not to go on without data.
    */
   async run(): Promise<void> {
-    const { state, timeoutMs } = this.#parts;
-    let quiet = { applied: -1, sinceMs: performance.now() };
-    for (;; await pause(LOOK_MS)) {
-      if (!state.ready || !state.leaderKnown || state.applied !== quiet.applied) {
-        quiet = { applied: state.applied, sinceMs: performance.now() };
-      }
-      if (!state.ready) continue;
-      if (state.changed > 0 && await this.#parts.hasTables()) {
-        return this.#end("the database holds data: nothing is restored here");
-      }
-      if (state.isLeader && state.appliedTerm === state.term && await this.#restore()) return;
-      if (!state.isLeader && performance.now() - quiet.sinceMs > timeoutMs) {
-        return this.#end("another node leads, and restores nothing");
-      }
+    for (; !this.isOver && !this.#isStopped; await pause(LOOK_MS)) await this.#look();
+  }
+
+  /** The node shuts down: what is not over goes on at the next start. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  async #look(): Promise<void> {
+    const { state, hasTables, timeoutMs, log } = this.#parts;
+    if (!state.ready || !state.leaderKnown || state.waitingSinceMs > 0 || state.applied !== this.#moved.applied) {
+      this.#moved = { applied: state.applied, atMs: performance.now() };
+    }
+    if (!state.ready) return;
+    const isCurrent = state.appliedTerm === state.term;
+    const holdsData = state.changed === 0 ? false : await hasTables().catch(() => undefined); // which may be known soon
+    if (holdsData) return this.#end("the database holds data: nothing is restored by this node");
+    if (state.isLeader && isCurrent && holdsData === false) {
+      log("restoring the database, as this node leads");
+      await this.#restore(state.term);
+    } else if (!state.isLeader && performance.now() - this.#moved.atMs > timeoutMs) {
+      this.#end("another node leads, and restores nothing");
     }
   }
 
-  /** @returns Whether it is over. */
-  async #restore(): Promise<boolean> {
-    const { state, load, log, continuesOnFailure } = this.#parts;
-    log("restoring the database, as this node leads");
+  async #restore(term: number): Promise<void> {
+    const { state, download, log, continuesOnFailure } = this.#parts;
     try {
-      const bytes = await loadFile(
-        this.#parts.download(),
-        (step) => load(step, step.k === "install" ? INSTALL_MS : PART_MS),
-      );
+      const bytes = await loadFile(download(), (step) => this.#load(step));
       this.#end(`restored the database from ${bytes} bytes`);
-      return true;
     } catch (error) {
       const reason = messageOf(error);
-      if (!state.isLeader) {
-        log(`the restore was given up, as this node does not lead any more: ${reason}`, "warn");
-        return false;
+      if (this.#isStopped) return log("the shutdown has ended the restore: it begins anew at the next start");
+      if (!state.isLeader || state.term !== term) {
+        return log(`the restore was given up, as this node did not lead any more: ${reason}`, "warn");
       }
       if (!continuesOnFailure) throw new Error(`Cannot restore the database: ${reason}`);
       log(`could not restore the database, and goes on without: ${reason}`, "error");
       this.isOver = true;
-      return true;
     }
+  }
+
+  async #load(step: LoadStep): Promise<void> {
+    if (this.#isStopped) throw new Error("the node shuts down");
+    await this.#parts.load(step, step.k === "install" ? INSTALL_MS : PART_MS);
   }
 
   #end(line: string): void {

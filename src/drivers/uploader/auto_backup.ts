@@ -68,10 +68,12 @@ export class AutoBackup {
 
   /** Works until `signal` is aborted. */
   async run(signal: AbortSignal): Promise<void> {
+    const { plan, store, log } = this.#parts;
+    log(`automatic backups every ${formatDuration(plan.intervalMs)} to ${store.place}`);
     while (!signal.aborted) {
       const startedMs = performance.now();
       await this.tick(signal);
-      await pause(Math.max(0, this.#parts.plan.intervalMs - (performance.now() - startedMs)), signal);
+      await pause(Math.max(0, plan.intervalMs - (performance.now() - startedMs)), signal);
     }
   }
 

@@ -9,9 +9,9 @@ export function timestampedName(name: string, atMs: number): string {
   return `${before}${new Date(atMs).toISOString().replace(/\D/g, "").slice(0, 14)}_${last}`;
 }
 
-/** What all timestamped names of `name` begin with; others may begin so, too. */
+/** What all timestamped names of `name` in this millennium begin with; others may begin so, too. */
 export function timestampedPrefix(name: string): string {
-  return splitName(name)[0];
+  return `${splitName(name)[0]}2`;
 }
 
 /** Those of `names` that are `name` with a time, the newest first. */
