@@ -186,6 +186,7 @@ Deno.test("a shutdown ends an upload or a restore at once; both begin anew at th
     server.holds = (line) => (line === "GET db" && asked.resolve(), line === "GET db" ? never.promise : undefined);
     const restoring = startWith(start, restore)(next);
     await asked.promise;
+    await restoring.says(/HTTP API available/); // from then on it takes signals
     assertEquals((await restoring.stop()).code, 0);
     never.resolve();
     server.holds = () => undefined;

@@ -57,6 +57,8 @@ export class S3Server {
   /** What clients connect to. */
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #open = new Set<Deno.TcpConn>();
+  /** Lets go of what is held. */
+  readonly #stopping = Promise.withResolvers<void>();
   #nextUpload = 1;
 
   private constructor() {
@@ -80,6 +82,7 @@ export class S3Server {
   }
 
   async stop(): Promise<void> {
+    this.#stopping.resolve();
     this.#listener.close();
     for (const connection of this.#open) connection.close();
     this.#open.clear();
@@ -120,7 +123,7 @@ export class S3Server {
     try {
       const { pathname, searchParams } = new URL(request.url);
       const line = lineOf(request.method, request.url);
-      await this.holds(line);
+      await Promise.race([this.holds(line), this.#stopping.promise]);
       const body = new Uint8Array(await request.arrayBuffer());
       checkSignature(request, body);
       if (!pathname.startsWith(`/${S3_BUCKET}/`)) throw new S3Error(404, "NoSuchBucket");
