@@ -1,5 +1,6 @@
 /**
- * What the benchmark measures, and what muster is to reach: on a machine with two processors and an fdatasync of 0.19 ms.
+ * The measurements of the benchmark, and the figures that muster must reach on a machine with two processors and an
+ * fdatasync of 0.19 ms.
  * @module
  */
 import { until } from "../../tests/harness/processes.ts";

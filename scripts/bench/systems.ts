@@ -1,5 +1,5 @@
 /**
- * What is measured: muster, and the real rqlite beside it, started and ended the same way.
+ * The systems that are measured: muster and the real rqlite, started and stopped the same way.
  * @module
  */
 import { clusterFlags, type NodePlace, nodePlace, NodeProcess, until } from "../../tests/harness/processes.ts";

@@ -1,5 +1,5 @@
 /**
- * What the clients' operations came to, counted.
+ * Counts of the outcomes of the clients' operations.
  * @module
  */
 import type { Outcome } from "../../tests/harness/history/history.ts";

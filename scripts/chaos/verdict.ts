@@ -1,5 +1,6 @@
 /**
- * What the run comes to: the nodes hold the same, and some order of the operations explains every answer.
+ * The verdict on a run: whether the nodes hold the same data, and whether some order of the operations explains every
+ * answer.
  * @module
  */
 import { until } from "../../tests/harness/processes.ts";

@@ -1,5 +1,6 @@
 /**
- * What both workloads share: clients that send one request after the other, each to any node, until told to stop.
+ * Common part of both workloads: clients that send one request after the other, each to any node, until they are
+ * stopped.
  * @module
  */
 import type { Random } from "../../tests/harness/random.ts";

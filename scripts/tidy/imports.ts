@@ -1,5 +1,5 @@
 /**
- * Who may import whom. `src/` has floors, and each floor has rooms, `src/FLOOR/ROOM/FILE.ts`. A file imports from its own
+ * Rules of imports. `src/` has floors, and each floor has rooms, `src/FLOOR/ROOM/FILE.ts`. A file imports from its own
  * room, from the floors below, and from the rooms of its floor that {@linkcode ROOMS} names. Types of another room's `api.ts`,
  * which holds the messages of a Worker, may be imported by every room of the same floor. There is no circle of files, not
  * even one of types or of dynamic imports.

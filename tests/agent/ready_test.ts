@@ -1,4 +1,4 @@
-/** Who answers is ready: what a client asks for next is there, at once. */
+/** An agent that answers is ready: the next request of a client succeeds at once. */
 import { assertEquals } from "@std/assert";
 import { agentPlace, withAgents } from "../harness/agents.ts";
 import { clusterAddrOf, nodePlace, withNodes } from "../harness/processes.ts";

@@ -37,6 +37,16 @@ Deno.test("three servers wait for the third, elect a leader, and serve SQL throu
     );
     await client.sql("INSERT INTO t VALUES(1)");
     assertEquals(await client.sql("SELECT v FROM t"), [[1]]);
+    const ready = await fetch(`${client.url}/readyz`);
+    assertEquals([ready.status, await ready.text()], [200, "[+]node ok\n[+]leader ok\n[+]store ok"]);
+    for (const [method, path] of [["POST", "/db/load"], ["GET", "/db/backup"], ["POST", "/boot"]]) {
+      const body = method === "POST" ? { body: "CREATE TABLE loaded(a)" } : {};
+      const refused = await fetch(client.url + path, { method, ...body });
+      assertEquals(
+        [refused.status, (await refused.text()).trim()],
+        [501, `a client agent does not relay ${path}: send it to a server (muster members lists them)`],
+      );
+    }
     await until("the catalog holds all four", async () => {
       const rows = await client.sql("SELECT name FROM muster.nodes ORDER BY name");
       return rows.flat().join() === "c1,s1,s2,s3" || undefined;

@@ -205,13 +205,23 @@ async function worstReadMs(node: NodeProcess, done: () => boolean): Promise<{ re
   return { reads, ms };
 }
 
+Deno.test("clients of rqlite are told a version that they can compare", () =>
+  withNodes(async (root, start) => {
+    const node = start(nodePlace(root, "1"));
+    await node.ready();
+    const response = await node.get("/status?key=build.version");
+    const version = await response.json();
+    assertMatch(version, /^v10\.6\.0 \(muster \d+\.\d+\.\d+\)$/);
+    assertEquals(response.headers.get("X-Rqlite-Version"), version);
+  }));
+
 Deno.test("a read over its time limit is answered at the limit, and the next ones are served", () =>
   withNodes(async (root, start) => {
     const node = start(nodePlace(root, "1"));
     await node.ready();
     const started = performance.now();
     const { results } = await node.send("/db/query?db_timeout=200ms", [slow(20_000_000)]);
-    assertEquals(results, [{ error: "query timeout" }]);
+    assertEquals(results, [{ error: "query timeout", error_v2: { message: "query timeout" } }]);
     assert(performance.now() - started < 5000, "at the limit, not at the end of the statement");
     for (let i = 0; i < 20; i++) assertEquals(await node.row("SELECT 1"), [1]);
   }));

@@ -1,5 +1,5 @@
 /**
- * What a node answers that does not know how old its word is: a leader that was suspended, one that is cut off, one that
+ * Answers of a node that cannot know the age of its data: a leader that was suspended, one that is cut off, one that
  * replays its log.
  */
 import { assert, assertEquals } from "@std/assert";

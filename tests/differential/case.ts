@@ -1,5 +1,5 @@
 /**
- * What a comparison is: a request that muster and rqlite must answer alike, or differ in for a stated reason.
+ * A comparison: a request that muster and rqlite must answer identically, or differently for a stated reason.
  * @module
  */
 

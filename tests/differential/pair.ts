@@ -1,8 +1,8 @@
 /**
  * A muster and an rqlite node side by side: both get every request, and where their answers differ it is noted.
  *
- * Only what must vary is made equal before the comparison: times, log indices, and the addresses and versions of the
- * nodes. Everything else counts to the byte: the order of keys, the form of numbers, white space.
+ * Only what must vary is made equal before the comparison: times, log indices, the addresses and versions of the nodes,
+ * and `error_v2`, which rqlite 8 does not have. Everything else counts to the byte: the order of keys, the form of numbers, white space.
  * @module
  */
 import { leaderOf, nodePlace, NodeProcess, startCluster, until } from "../harness/processes.ts";
@@ -233,6 +233,7 @@ function normalised({ status, contentType, headers, body }: Answer, addresses: S
   let text = body
     .replace(/"time":( ?)[0-9.e-]+/g, `"time":$1«time»`)
     .replace(/"version":( ?)"[^"]*"/g, `"version":$1"«version»"`)
+    .replace(/,\s*"error_v2": ?\{\s*"message": ?"(?:[^"\\]|\\.)*"(?:,\s*"sqlite": ?\{[^}]*\})?\s*\}/g, "")
     .replace(/"time_s":( ?)"[^"]*"/g, `"time_s":$1«time»`)
     .replaceAll("\ufffd", "\\ufffd") // the same character, written in two ways
     .replace(/"raft_index":( ?)[0-9]+/g, `"raft_index":$1«index»`);

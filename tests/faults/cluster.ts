@@ -41,7 +41,7 @@ export class FaultCluster {
 
   /** Sends statements; whatever comes back. */
   async x(path: string, statements: readonly unknown[], node = this.nodes[0]): Promise<Results> {
-    return await node.send(`/db/${path}`, statements);
+    return await node.send(`/db/${path}${path.includes("?") ? "&" : "?"}errors=v1`, statements);
   }
 
   /** The results of a request as text. */

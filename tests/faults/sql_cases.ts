@@ -1,5 +1,5 @@
 /**
- * What real users of replicated SQLite ran into, each with the right value; the number is that of the report.
+ * Problems reported by users of replicated SQLite, each with the right value; the number is that of the report.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { rawRequests } from "./raw_http.ts";

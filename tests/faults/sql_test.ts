@@ -1,6 +1,6 @@
 /**
- * What real users of replicated SQLite ran into (sql_cases.ts), on one node and on three: each case gives the right value,
- * and leaves every node sound, after kill -9 of all as well.
+ * Problems reported by users of replicated SQLite (sql_cases.ts), on one node and on three: each case gives the right
+ * value, and leaves every node sound, after kill -9 of all as well.
  */
 import { withNodes } from "../harness/processes.ts";
 import { FaultCluster } from "./cluster.ts";

@@ -91,6 +91,7 @@ export interface Results {
   readonly results: readonly {
     readonly values?: readonly (readonly unknown[])[];
     readonly error?: string;
+    readonly error_v2?: unknown;
     readonly last_insert_id?: number;
     readonly rows_affected?: number;
   }[];
@@ -124,6 +125,8 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Program that gets the command line as its arguments and replaces itself by it. */
   readonly wrapper?: readonly string[];
+  /** Certificate of the authority that its HTTPS is to be of, PEM; without one it has HTTP. */
+  readonly caCert?: string;
 }
 
 /** A running node. */
@@ -131,18 +134,28 @@ export class NodeProcess {
   readonly place: NodePlace;
   readonly #child: Deno.ChildProcess;
   readonly #output: Promise<void>;
+  readonly #scheme: "http" | "https";
+  readonly #client: Deno.HttpClient;
   #lines = "";
   #ended: Deno.CommandStatus | undefined;
 
-  private constructor(place: NodePlace, child: Deno.ChildProcess) {
+  private constructor(place: NodePlace, child: Deno.ChildProcess, caCert: string | undefined) {
     this.place = place;
+    this.#scheme = caCert === undefined ? "http" : "https";
+    this.#client = caCert === undefined
+      ? sendOnce
+      : Deno.createHttpClient({ poolMaxIdlePerHost: 0, caCerts: [caCert] });
     this.#child = child;
     child.status.then((status) => this.#ended = status);
     this.#output = this.#collect(child.stderr);
   }
 
   /** Starts a node at `place` with further flags; does not wait. */
-  static start(place: NodePlace, flags: readonly string[] = [], { env, wrapper = [] }: StartOptions = {}): NodeProcess {
+  static start(
+    place: NodePlace,
+    flags: readonly string[] = [],
+    { env, wrapper = [], caCert }: StartOptions = {},
+  ): NodeProcess {
     const { command: program, args } = musterCommand();
     const [command, ...before] = [...wrapper, program];
     const child = new Deno.Command(command, {
@@ -164,7 +177,7 @@ export class NodeProcess {
       stdout: "null",
       stderr: "piped",
     }).spawn();
-    return new NodeProcess(place, child);
+    return new NodeProcess(place, child, caCert);
   }
 
   async #collect(stream: ReadableStream<Uint8Array>): Promise<void> {
@@ -192,7 +205,7 @@ export class NodeProcess {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.place.httpPort}`;
+    return `${this.#scheme}://127.0.0.1:${this.place.httpPort}`;
   }
 
   get clusterAddr(): string {
@@ -208,7 +221,7 @@ export class NodeProcess {
     try {
       const ready = await until(`node ${this.place.id} ready`, async () => {
         if (!this.running) return false;
-        const response = await fetch(`${this.url}/readyz`, { signal: AbortSignal.timeout(2000) });
+        const response = await this.get("/readyz", 2000);
         await response.text();
         return response.ok ? true : undefined;
       }, timeoutMs);
@@ -218,13 +231,18 @@ export class NodeProcess {
     }
   }
 
+  /** Gets something. */
+  get(path: string, timeoutMs = 5000): Promise<Response> {
+    return fetch(this.url + path, { client: this.#client, signal: AbortSignal.timeout(timeoutMs) });
+  }
+
   /** Sends statements to an endpoint. */
   async send(path: string, statements: unknown, timeoutMs = 20_000): Promise<Results> {
     const response = await fetch(`${this.url}${path}`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(statements),
-      client: sendOnce,
+      client: this.#client,
       signal: AbortSignal.timeout(timeoutMs),
     });
     const text = await response.text();
@@ -245,7 +263,7 @@ export class NodeProcess {
 
   /** Part of `/status`. */
   async status(key: string): Promise<unknown> {
-    const response = await fetch(`${this.url}/status?key=${key}`, { signal: AbortSignal.timeout(5000) });
+    const response = await this.get(`/status?key=${key}`);
     return await response.json();
   }
 

@@ -1,5 +1,6 @@
 /**
- * What a node has for the handlers of its APIs, for tests that need no database: nobody answers at the other ends of its lines.
+ * The services of a node for the handlers of its APIs, for tests that need no database: the other ends of its ports do
+ * not answer.
  */
 import type { HttpOptions } from "../../src/api/server/api.ts";
 import type { Services } from "../../src/api/server/services.ts";
@@ -70,6 +71,7 @@ export function fakeServices({ users }: Partial<Pick<Services, "users">> = {}): 
       agent: agentOf(channels[2].port1),
       users,
       log: () => {},
+      tls: undefined,
     },
     close() {
       for (const { port1, port2 } of channels) {

@@ -1,5 +1,5 @@
 /**
- * What becomes of log files that were written well: a bit changes, a sector reads as if it had never been written, or a
+ * Damages log files that were written correctly: a bit changes, a sector reads as if it had never been written, or a
  * write turns out to have landed elsewhere, in the same file or another one, while its right place kept what it held.
  *
  * The last batch of all is spared: no log can tell its loss, or what looks like it, from a write that a crash cut short

@@ -1,7 +1,7 @@
 /**
- * What a node's disk holds. By itself a simplified log: whole writes become durable in ticket order, and a crash keeps a
- * prefix of those under way. With files, the real log is under it: then this is what the log has promised to hold, and
- * what it gives back at the next start is compared with it.
+ * The content of a node's disk. By itself it is a simplified log: whole writes become durable in ticket order, and a
+ * crash keeps a prefix of those under way. With files, the real log is under it: then this is what the log has promised
+ * to hold, and what it gives back at the next start is compared with it.
  * @module
  */
 import type { Effects } from "../../src/core/raft/effects.ts";

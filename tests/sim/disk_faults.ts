@@ -1,6 +1,6 @@
 /**
- * What disks do wrong: those with files fail, fill up, get stuck, and hold something else than was written; any of them
- * may be given back what it held earlier.
+ * Faults of disks: those with files fail, fill up, hang, and hold other bytes than were written; any of them may be
+ * reset to an earlier state.
  * @module
  */
 import type { Coverage } from "./coverage.ts";

@@ -1,5 +1,5 @@
 /**
- * What a failed run amounts to: where it happened, which invariant broke, and how to see it again.
+ * The report of a failed run: where it happened, which invariant broke, and how to see it again.
  * @module
  */
 import { SimFailure } from "./checker.ts";

@@ -17,7 +17,7 @@ import { messageOf } from "../../base/codec/error_text.ts";
 /** Numbers of the states of a member (C7.1.2). */
 const STATUS_NUMBERS: Readonly<Record<MemberRecord["status"], number>> = { alive: 1, leaving: 2, left: 3, failed: 4 };
 
-/** What a filter may name of a member. */
+/** Fields of a member that a filter may name. */
 const MEMBER_FIELDS: Fields = {
   Name: "text",
   Addr: "text",
@@ -94,7 +94,7 @@ function asksForWan({ params }: HttpRequest): boolean {
   return params.has("wan") && params.get("wan") !== "0";
 }
 
-/** What is meant for another pool must not be done in this one. */
+/** Refuses requests for another pool, which must not change this one. */
 function refuseWan(request: HttpRequest): void {
   if (asksForWan(request)) throw new HttpError(501, "a pool across datacenters (wan) is not supported yet");
 }
@@ -174,7 +174,7 @@ function jsonLine({ atMs, level, part, line }: LogLine): string {
   return `${JSON.stringify({ "@level": level, "@message": line, "@module": part, "@timestamp": at })}\n`;
 }
 
-/** What a refusal of the pool is to a client. */
+/** Converts a refusal of the pool to an HTTP error. */
 export function poolProblem(error: unknown): unknown {
   return error instanceof PoolError ? new HttpError(500, error.message) : error;
 }

@@ -13,7 +13,7 @@ const NODES = "SELECT * FROM _muster_nodes";
 /** Instances of services, each with its node. */
 const INSTANCES = "SELECT s.*, n.name AS node_name, n.id AS node_id, n.address AS node_address, n.datacenter, " +
   "n.tagged_addresses, n.meta AS node_meta FROM _muster_services s JOIN _muster_nodes n ON n.name = s.node";
-/** What a filter may name of a node, of a service on a node, of an instance of a service, and of a check. */
+/** Fields that a filter may name: of a node, a service on a node, an instance of a service, and a check. */
 const NODE_FIELDS: Fields = {
   ID: "text",
   Node: "text",

@@ -7,7 +7,7 @@
 import { Pattern } from "../../base/codec/pattern.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
-/** What a field holds: a text, a number, yes or no, a list of texts, or texts by name. */
+/** Type of a field: string, number, boolean, list of strings, or map of strings. */
 export type FieldKind = "text" | "number" | "flag" | "texts" | "map";
 /** Fields of an object, by name. */
 export type Fields = Readonly<Record<string, FieldKind>>;
@@ -28,7 +28,7 @@ interface Token {
   readonly kind: "value" | "sign" | "word" | "number";
   /** Without quotes. */
   readonly text: string;
-  /** Where it begins. */
+  /** Offset of its beginning. */
   readonly at: number;
 }
 
@@ -199,7 +199,7 @@ function not(predicate: Predicate): Predicate {
   return (value) => !predicate(value);
 }
 
-/** What is not there is empty. */
+/** Whether a value is empty; a missing value is. */
 function isEmpty(value: unknown): boolean {
   if (Array.isArray(value)) return value.length === 0;
   if (typeof value === "object" && value !== null) return Object.keys(value).length === 0;

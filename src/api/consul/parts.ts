@@ -1,5 +1,5 @@
 /**
- * What the handlers of `/v1` work with; each names what it takes. Types only.
+ * The services that the handlers of `/v1` use. Each handler names the parts that it takes. Types only.
  * @module
  */
 import type { Agent } from "../../app/agent/agent.ts";
@@ -10,7 +10,7 @@ import type { Users } from "../../app/users/users.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 
-/** What there is in a node. */
+/** The services of a node. */
 export interface ConsulParts {
   readonly options: {
     readonly nodeId: string;
@@ -31,11 +31,11 @@ export interface ConsulParts {
   log(line: string, level?: LogLevel): void;
 }
 
-/** What handlers about this agent and its pool work with. */
+/** Dependencies of handlers for this agent and its pool. */
 export type AgentParts = Pick<ConsulParts, "agent">;
 
-/** What handing a request on works with. */
+/** Dependencies of forwarding. */
 export type ForwardParts = Pick<ConsulParts, "agent" | "options" | "replica" | "counters">;
 
-/** What a read of the catalog works with. */
+/** Dependencies of reads of the catalog. */
 export type ReadParts = ForwardParts & Pick<ConsulParts, "state" | "catalog">;

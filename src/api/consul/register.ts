@@ -1,6 +1,6 @@
 /**
- * `PUT /v1/catalog/register` and `/deregister` (C7.2): nodes, with what describes them, written by hand or by
- * their agents. What a live agent or gossip says comes back by itself.
+ * `PUT /v1/catalog/register` and `/deregister` (C7.2): nodes and their descriptions, registered by hand or by their
+ * agents. Rows that a live agent or gossip registers are restored automatically.
  * @module
  */
 import { deregister as deregisterFrom, NameTakenError, registerNode } from "../../app/agent/registration.ts";

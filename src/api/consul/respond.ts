@@ -1,6 +1,6 @@
 /**
- * What all answers of `/v1` share (C6.1 to C6.5): plain-text errors, JSON that is indented where asked, the consistency
- * modes, blocking queries and their headers.
+ * Common parts of the answers of `/v1` (C6.1 to C6.5): plain-text errors, JSON that is indented on request, the
+ * consistency modes, blocking queries and their headers.
  * @module
  */
 import { parseDuration } from "../../base/codec/duration.ts";
@@ -68,7 +68,7 @@ export function v1Problem(error: unknown, log: (line: string) => void): HttpResp
   return { status: 500, body: messageOf(error), contentType: PLAIN };
 }
 
-/** What a read of replicated state came to. */
+/** Result of a read of replicated state. */
 export interface Indexed {
   readonly value: unknown;
   /** Log index of its last change. */

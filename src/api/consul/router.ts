@@ -1,6 +1,6 @@
 /**
- * The paths of `/v1` (C7.1 to C7.8). What concerns this agent is answered by it; what is replicated, by a server: a
- * client agent hands such a request on.
+ * The paths of `/v1` (C7.1 to C7.8). An agent answers requests about itself; a server answers requests for replicated
+ * data. A client agent forwards those to a server.
  * @module
  */
 import { HttpError, type HttpResponse } from "../http/problem.ts";
@@ -84,7 +84,7 @@ export async function routeV1(request: HttpRequest, parts: ConsulParts): Promise
       return { ...response, headers: { Allow: route.methods.join(",") } };
     }
     checkDatacenter(request, options.datacenter);
-    // What cannot be filtered must not look as if it had been.
+    // An answer without support for filters must not look as if it had been filtered.
     if (request.params.get("filter") && !route.isFiltered) {
       throw new HttpError(501, "filter expressions are not supported here");
     }

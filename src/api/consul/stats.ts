@@ -1,17 +1,17 @@
 /**
- * The figures of `muster info` and of `/v1/agent/self` (C3.5): sections of texts.
+ * The figures of `muster info` and of `/v1/agent/self` (C3.5): sections of strings.
  * @module
  */
 import type { CoreStatus } from "../../core/raft/effects.ts";
 import type { ConsulParts } from "./parts.ts";
 
-/** What the figures come from. */
+/** Sources of the figures. */
 export type StatsParts = Pick<ConsulParts, "agent" | "options" | "replica" | "state">;
 
 /** Sections, each with its figures; every value is a text. */
 export type Stats = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
-/** What this agent counts. */
+/** The figures of this agent. */
 export async function agentStats(parts: StatsParts): Promise<Stats> {
   const { agent, options } = parts;
   if (!agent) return {};

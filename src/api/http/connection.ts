@@ -77,7 +77,7 @@ type ConnectionOption = "" | "close" | "keep-alive";
 /** The client went away. */
 class ClosedError extends Error {}
 
-/** What a connection works with. */
+/** Dependencies of a connection. */
 export interface ConnectionParts {
   readonly options: {
     readonly version: string;
@@ -89,7 +89,7 @@ export interface ConnectionParts {
     /** Time for a client to send its body. */
     readonly bodyTimeoutMs: number;
   };
-  /** Where there are any, browsers are told to ask for a password. */
+  /** If there are users, browsers are told to ask for a password. */
   readonly users: Users | undefined;
   /** Requests under way, of all connections, and bytes of their large bodies. */
   readonly counters: { running: number; body_bytes: number };
@@ -102,12 +102,14 @@ export interface ConnectionParts {
 
 /** A connection. */
 export class ClientConnection {
-  readonly #conn: Deno.TcpConn;
+  readonly #conn: Deno.Conn;
+  /** IP address of the client. */
+  readonly #address: string;
   readonly #parts: ConnectionParts;
   readonly #deadlines: Deadlines;
   /** Of the read or the write under way. */
   readonly #deadline: Deadline;
-  /** What the client is told when {@linkcode ClientConnection.#deadline} expires, if anything. */
+  /** The answer to the client when {@linkcode ClientConnection.#deadline} expires, if any. */
   #late: (() => HttpError) | undefined;
   #isExpired = false;
   #knownHead: KnownHead | undefined;
@@ -129,8 +131,9 @@ export class ClientConnection {
   readonly #whenOver = () => this.#untilOver(() => this.#leftWhileWaiting());
 
   /** @param conn Owned from now on. */
-  constructor(conn: Deno.TcpConn, parts: ConnectionParts, deadlines: Deadlines) {
+  constructor(conn: Deno.Conn, parts: ConnectionParts, deadlines: Deadlines) {
     this.#conn = conn;
+    this.#address = "hostname" in conn.remoteAddr ? conn.remoteAddr.hostname : "";
     this.#parts = parts;
     this.#deadlines = deadlines;
     this.#deadline = deadlines.add(() => this.#expire());
@@ -139,7 +142,7 @@ export class ClientConnection {
       "Access-Control-Allow-Headers: Content-Type, Authorization\r\nAccess-Control-Allow-Credentials: true\r\n" +
       (allowOrigin === "" ? "" : `Access-Control-Allow-Origin: ${allowOrigin}\r\n`) +
       (parts.users ? `WWW-Authenticate: Basic realm="rqlite"\r\n` : "");
-    conn.setNoDelay(true);
+    if ("setNoDelay" in conn && typeof conn.setNoDelay === "function") conn.setNoDelay(true);
   }
 
   /** Serves until the client leaves or breaks a rule; never rejects. */
@@ -207,7 +210,7 @@ export class ClientConnection {
     });
   }
 
-  /** What a client sends while it waits is kept for its next request, and says that it is there. */
+  /** Resolves when the client leaves while it waits. Bytes that it sends meanwhile are kept for its next request. */
   async #leftWhileWaiting(): Promise<void> {
     if (await (this.#ahead ??= this.#read()) !== null) await new Promise(() => {});
   }
@@ -227,7 +230,7 @@ export class ClientConnection {
         target,
         contentType: headers.get("content-type") ?? "",
         authorization: authorizationOf(headers),
-        address: this.#conn.remoteAddr.hostname,
+        address: this.#address,
         ...(body instanceof IncomingBody ? { body: EMPTY, incoming: body.pieces() } : { body }),
         forwarded: false,
         startedMs,

@@ -1,5 +1,5 @@
 /**
- * Compressed answers for those who take them (C6.1): lists of a large catalog are mostly repetition.
+ * Compresses answers for clients that accept gzip (C6.1): lists of a large catalog are mostly repetition.
  * @module
  */
 import type { HttpResponse } from "./problem.ts";

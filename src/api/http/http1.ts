@@ -205,7 +205,7 @@ export class ChunkedDecoder {
     return this.#length;
   }
 
-  /** What has come since it was asked for the last time. */
+  /** Chunks that have arrived since the last call. */
   take(): Uint8Array[] {
     const chunks = this.#chunks;
     this.#chunks = [];

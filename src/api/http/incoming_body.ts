@@ -1,13 +1,13 @@
 /**
- * The body of a request, handed over as it comes, as quickly as it is taken: what is large never lies in memory as a whole.
+ * The body of a request as a stream with backpressure: a large body is never in memory as a whole.
  * @module
  */
 import { ChunkedDecoder, type RequestHead } from "./http1.ts";
 import { HttpError } from "./problem.ts";
 
-/** Where the bytes of a connection come from. */
+/** Source of a connection's bytes. */
 export interface BodySource {
-  /** What has arrived and was not taken yet; valid until the next call. */
+  /** Bytes that have arrived and were not taken yet; valid until the next call. */
   arrived(): Uint8Array;
   /** Takes bytes of what has arrived. */
   take(count: number): void;

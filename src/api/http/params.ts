@@ -3,6 +3,7 @@
  * @module
  */
 import type { Level } from "../../app/database/database.ts";
+import type { ErrorForm } from "../../core/sql/render_options.ts";
 import { HttpError } from "./problem.ts";
 import { parseDuration } from "../../base/codec/duration.ts";
 
@@ -61,6 +62,12 @@ export class Params {
   get level(): Level {
     const name = (this.#values.get("level") ?? "").toLowerCase();
     return LEVELS.includes(name) ? name as Level : "weak";
+  }
+
+  /** How the error of a statement is to be written. */
+  get errors(): ErrorForm {
+    const form = this.#values.get("errors");
+    return form === "v1" || form === "v2" ? form : "both";
   }
 
   /** Deadline of whatever involves another node. */

@@ -67,7 +67,7 @@ export class HttpError extends Error {
 
 const PLAIN = "text/plain; charset=utf-8";
 
-/** What HTTP calls an error of an operation, where it has a name for it. */
+/** Converts an error of an operation to its HTTP status, if it has one. */
 function asHttpError(error: unknown): unknown {
   if (error instanceof BusyError) return new HttpError(503, error.message, { retryAfter: 1 });
   return error instanceof TooLargeError ? new HttpError(413, error.message) : error;

@@ -30,7 +30,7 @@ export interface HttpRequest {
   readonly whenOver?: () => Promise<void>;
 }
 
-/** What another node is told of a request that it is to answer: whom it comes from, too, as it checks that again. */
+/** A request forwarded to another node. It has the client's credentials, since that node checks them again. */
 export function forwardedOf(request: HttpRequest): ForwardedRequest {
   const { method, target, contentType, authorization, address, isOfNode, body } = request;
   return { method, target, contentType, authorization, address, ...(isOfNode ? { isOfNode } : {}), body };

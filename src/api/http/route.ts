@@ -23,7 +23,7 @@ export interface Route<Parts> {
   readonly isPrefix: boolean;
   /** Empty for any. */
   readonly methods: readonly string[];
-  /** Who sends such a request needs all of them; empty for none. */
+  /** Permissions that such a request needs, all of them; empty for none. */
   readonly permissions: readonly Permission[];
   /** Whether a client agent, which keeps no data, answers by itself; otherwise a server does. */
   readonly isLocal: boolean;
@@ -35,7 +35,7 @@ export interface Route<Parts> {
 /** Why a request is not answered. */
 export type Refusal = Exclude<Verdict, { k: "allowed" }>;
 
-/** What checking a request works with. */
+/** Dependencies of checking a request. */
 export interface GuardParts {
   /** Absent where everybody may do everything (no `-auth`). */
   readonly users: Users | undefined;

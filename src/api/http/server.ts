@@ -4,18 +4,20 @@
  * connection is closed; nothing of it is parsed. Requests of one connection are answered in order.
  * @module
  */
-import { splitAddress } from "../../base/codec/address.ts";
+import { listenAt, listenBeside, type Listening, type TlsIdentity } from "../../base/net/tls.ts";
 import { Deadlines } from "../../base/worker/deadlines.ts";
 import { ClientConnection, type ConnectionParts } from "./connection.ts";
 import { HttpError } from "./problem.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
-/** What the server works with. */
+/** Dependencies of the server. */
 export interface ServerParts extends ConnectionParts {
   readonly options: ConnectionParts["options"] & {
     readonly bindAddrs: readonly string[];
     /** Connections at a time. */
     readonly connectionsMax: number;
+    /** Present for HTTPS. */
+    readonly tls?: TlsIdentity;
   };
 }
 
@@ -25,6 +27,11 @@ export interface HttpServer {
   readonly port: number;
   /** Begins to take connections; until then they wait. */
   start(): void;
+  /**
+   * Has new connections of HTTPS get another certificate.
+   * @throws {Error} When it cannot be used: the one before stays.
+   */
+  renew(tls: TlsIdentity): void;
   /** Takes no more connections and resolves when the requests under way are answered. */
   shutdown(): Promise<void>;
 }
@@ -34,13 +41,21 @@ export interface HttpServer {
  * @throws {Error} Naming the first address that it cannot have.
  */
 export function serveHttp(parts: ServerParts): HttpServer {
-  const listeners = listenAtAll(parts.options.bindAddrs);
+  const { bindAddrs, tls } = parts.options;
+  let listeners = listenAtAll(bindAddrs, (addr) => listenAt(addr, tls));
   const connections = new Set<ClientConnection>();
   const deadlines = new Deadlines();
+  const start = () => {
+    for (const listener of listeners) accept(listener, parts, { connections, deadlines });
+  };
   return {
     port: listeners[0].addr.port,
-    start() {
-      for (const listener of listeners) accept(listener, parts, { connections, deadlines });
+    start,
+    renew(identity) {
+      const before = listeners;
+      listeners = listenAtAll(bindAddrs, (addr) => listenBeside(addr, identity));
+      for (const listener of before) listener.close();
+      start();
     },
     async shutdown() {
       for (const listener of listeners) listener.close();
@@ -49,12 +64,11 @@ export function serveHttp(parts: ServerParts): HttpServer {
   };
 }
 
-function listenAtAll(addrs: readonly string[]): Deno.TcpListener[] {
-  const listeners: Deno.TcpListener[] = [];
+function listenAtAll(addrs: readonly string[], listen: (addr: string) => Listening): Listening[] {
+  const listeners: Listening[] = [];
   for (const addr of addrs) {
     try {
-      const { hostname, port } = splitAddress(addr);
-      listeners.push(Deno.listen({ hostname, port }));
+      listeners.push(listen(addr));
     } catch (error) {
       for (const listener of listeners) listener.close();
       const why = messageOf(error);
@@ -65,12 +79,12 @@ function listenAtAll(addrs: readonly string[]): Deno.TcpListener[] {
 }
 
 async function accept(
-  listener: Deno.TcpListener,
+  listener: Listening,
   parts: ServerParts,
   { connections, deadlines }: { connections: Set<ClientConnection>; deadlines: Deadlines },
 ): Promise<void> {
   for (;;) {
-    let conn: Deno.TcpConn;
+    let conn: Deno.Conn;
     try {
       conn = await listener.accept();
     } catch (error) {

@@ -53,7 +53,7 @@ export type FromNameServer =
   | { readonly k: "listening" }
   | { readonly k: "failed"; readonly message: string };
 
-/** What the name server asks of the catalog. An error says why it cannot be told. */
+/** Calls from the name server to the catalog. An error gives the reason for a missing answer. */
 export interface CatalogMethods {
   /** A node by its name or id; undefined where there is none. */
   node: { params: { name: string }; result: CatalogNode | undefined };

@@ -1,5 +1,5 @@
 /**
- * The catalog as the name server asks for it: through a port, of this agent, stale, so that names resolve without a leader.
+ * The catalog for the name server: stale reads of this agent through a port, so that names resolve without a leader.
  * @module
  */
 import { Caller, type ToCaller } from "../../base/worker/channel.ts";

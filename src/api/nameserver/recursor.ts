@@ -1,6 +1,6 @@
 /**
- * Upstream DNS servers (C8.6): asked one after the other, by the protocol of the question, each for so long.
- * An answer, or the word that there is no such name, is passed through as it is; anything else tries the next.
+ * Upstream DNS servers (C8.6). They are asked one after the other, by the protocol of the question, each with a
+ * timeout. An answer or NXDOMAIN is passed through unchanged; after anything else the next server is asked.
  * @module
  */
 import { splitAddress } from "../../base/codec/address.ts";

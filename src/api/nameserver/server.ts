@@ -1,9 +1,9 @@
 /**
- * The name server: DNS over UDP and TCP (C8.1 to C8.8). Nodes come from the catalog, as this agent can ask
- * for it, stale and without a leader; names outside of the domains from the upstream servers, where there are some.
+ * The name server: DNS over UDP and TCP (C8.1 to C8.8). Nodes come from the catalog by stale reads, which need no
+ * leader; names outside of the domains come from the upstream servers, if there are any.
  *
- * What cannot be decoded is answered FORMERR, or not at all where an answer could start a loop. Queries under way,
- * connections, their time and their bytes are limited.
+ * A message that cannot be decoded is answered FORMERR, or not at all if an answer could start a loop. Queries under
+ * way, connections, their time and their bytes are limited.
  * @module
  */
 import { splitAddress } from "../../base/codec/address.ts";
@@ -49,7 +49,7 @@ const IDLE_MS = 10_000;
 const QUERIES_PER_CONNECTION = 1000;
 const CLASS_IN = 1;
 const CLASS_ANY = 255;
-/** What UDP carries without being cut to pieces, whatever the asker says it takes. */
+/** Largest UDP answer, whatever size the asker accepts: a larger one would be fragmented. */
 const UDP_BYTES_MAX = 4096;
 /** Hard limit of answers over UDP without EDNS. */
 const UDP_ANSWERS_MAX = 8;
@@ -109,7 +109,7 @@ export class NameServer {
     }
   }
 
-  /** Where it listens, at the first of its addresses. */
+  /** Port of the first of its addresses. */
   get port(): number {
     return this.#tcp[0].addr.port;
   }

@@ -1,6 +1,6 @@
 /**
- * The name server as its supervisor sees it: opened, told of new settings and closed by messages, in a Worker of its own or
- * within another one.
+ * The name server for its supervisor, which opens, reconfigures and closes it by messages. It runs in a Worker of its
+ * own or inside another one.
  * @module
  */
 import { logger } from "../../base/worker/log.ts";

@@ -1,6 +1,6 @@
 /**
- * `GET /db/backup`: the database as a file or as SQL text, from any node: one that does not lead first takes in what the
- * leader has committed, unless the client says that its own state will do.
+ * `GET /db/backup`: sends the database as a file or as SQL text, from any node. A node that does not lead first applies
+ * everything that the leader has committed, unless the client accepts the node's own state.
  * @module
  */
 import type { Backups } from "../../app/database/backups.ts";
@@ -10,7 +10,7 @@ import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import type { LeaderParts } from "./leadership.ts";
 
-/** What the endpoint works with. */
+/** Dependencies of the endpoint. */
 export interface BackupParts {
   readonly backups: Backups;
   readonly replica: LeaderParts["replica"];

@@ -16,7 +16,7 @@ import { type HttpRequest, textOf } from "../http/request.ts";
 import { decodeStatements, sqlText } from "./body.ts";
 import { askLeader, type LeaderParts } from "./leadership.ts";
 
-/** What the data endpoints work with. */
+/** Dependencies of the data endpoints. */
 export interface DataParts extends LeaderParts {
   readonly database: Database;
   readonly answers: AnswerBudget;
@@ -71,7 +71,7 @@ function statementsOf(request: HttpRequest, { plainText }: { plainText: boolean 
   return plainText && request.contentType.startsWith("text/plain") ? sqlText(text) : decodeStatements(text);
 }
 
-/** What a request's parameters ask of the database. */
+/** The database request of an HTTP request: its statements with the options from its parameters. */
 export function dataRequest({ params, whenOver }: HttpRequest, statements: readonly BoundStatement[]): DataRequest {
   return {
     statements,
@@ -81,6 +81,7 @@ export function dataRequest({ params, whenOver }: HttpRequest, statements: reado
       timings: params.has("timings"),
       blobArray: params.has("blob_array"),
       qualifyColumns: params.has("qualify_columns"),
+      errors: params.errors,
     },
     level: params.level,
     freshness: { limitMs: params.freshnessMs, isStrict: params.has("freshness_strict") },
@@ -91,7 +92,7 @@ export function dataRequest({ params, whenOver }: HttpRequest, statements: reado
   };
 }
 
-/** What stands behind the results, and the end. */
+/** The text of an answer behind the results. */
 function tailOf({ error, index }: Answer, params: Params, startedMs: number): string {
   let tail = "";
   if (error !== undefined && error !== "") tail += `,"error":${JSON.stringify(error)}`;

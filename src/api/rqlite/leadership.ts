@@ -1,6 +1,6 @@
 /**
- * What to do with a request that only the leader can answer (rqlite's request forwarding): redirect the client or hand the
- * request on, at most one hop.
+ * Requests that only the leader can answer (rqlite's request forwarding): a node redirects the client or forwards the
+ * request, at most one hop.
  * @module
  */
 import type { Counters } from "../../app/database/counters.ts";
@@ -14,7 +14,7 @@ import type { ForwardedRequest } from "../../drivers/replica/api.ts";
 import type { Params } from "../http/params.ts";
 import { forwardedOf, type HttpRequest } from "../http/request.ts";
 
-/** What handing on works with. */
+/** Dependencies of forwarding. */
 export interface LeaderParts {
   readonly replica: ReplicaClient;
   readonly answers: AnswerBudget;

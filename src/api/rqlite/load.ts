@@ -1,10 +1,10 @@
 /**
- * `POST /db/load` and `POST /boot`: what a database holds is replaced by a SQLite file of any size, or SQL text is run
- * (rqlite's load and boot). The first bytes of the body tell which it is, not its type.
+ * `POST /db/load` and `POST /boot` (rqlite's load and boot): replace the content of the database by a SQLite file of
+ * any size, or run SQL text. The first bytes of the body decide which of the two it is, not its content type.
  *
- * A file takes effect as a whole on every node, or not at all. It is taken in from whichever node gets it: its parts go through
- * the log (core/sql/load_step.ts). SQL text, such as a dump, is one entry of the log, and one transaction: what begins and
- * commits transactions in it is left out.
+ * A file takes effect as a whole on every node, or not at all. Any node accepts it; its parts go through the log
+ * (core/sql/load_step.ts). SQL text, such as a dump, is one log entry and one transaction: statements in it that begin
+ * or commit transactions are left out.
  * @module
  */
 import type { Database } from "../../app/database/database.ts";
@@ -19,7 +19,7 @@ import { sqlText } from "./body.ts";
 import { type DataParts, dataRequest, orAskLeader } from "./data.ts";
 import { askLeader, handOn, type LeaderParts } from "./leadership.ts";
 
-/** What loading works with. */
+/** Dependencies of loading. */
 export interface LoadParts extends DataParts {
   readonly database: Database;
   readonly counters: DataParts["counters"] & { loads: number; boots: number };
@@ -29,7 +29,7 @@ export interface LoadParts extends DataParts {
   };
 }
 
-/** What a database file begins with, as far as it is looked at. */
+/** The first bytes of a database file, as far as they are checked here. */
 const MAGIC = "SQLite format";
 /** The parameter of a step that one node asks of another. */
 const STEP = "muster_load";

@@ -15,12 +15,15 @@ import type { AutoRestore } from "../../app/database/auto_restore.ts";
 import type { Readers } from "../../app/database/readers.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
-/** What the cluster endpoints work with. */
+/** Dependencies of the cluster endpoints. */
 export interface NodesParts extends LeaderParts {
   readonly state: NodeState;
   readonly readers: Readers;
   readonly restore: AutoRestore | undefined;
-  readonly options: LeaderParts["options"] & { readonly advertisedAddr: string };
+  readonly options: LeaderParts["options"] & {
+    readonly advertisedAddr: string;
+    readonly agent?: { readonly isServer: boolean };
+  };
   log(line: string): void;
 }
 
@@ -154,6 +157,7 @@ export async function handleReadyz(request: HttpRequest, parts: NodesParts): Pro
     if (error !== undefined) return answer(503, `[+]sync ${error}`);
     lines.push("[+]sync ok");
   }
+  if (parts.options.agent?.isServer === false) return answer(200); // a client agent has no database
   const fault = await databaseFault(parts);
   return fault === undefined ? answer(200, "[+]db ok") : answer(503, `[+]db not ok: (${fault})`);
 }
@@ -176,7 +180,7 @@ async function databaseFault(parts: NodesParts): Promise<string | undefined> {
   const result = await parts.readers.read({
     statements: [{ parts: [{ sql: "SELECT 1", verb: "SELECT", parameterCount: 0 }], positional: [], named: null }],
     transaction: false,
-    options: { associative: false, timings: false, blobArray: false, qualifyColumns: false },
+    options: { associative: false, timings: false, blobArray: false, qualifyColumns: false, errors: "both" },
     timeoutMs: 5000,
     onlyIfReadOnly: false,
   });

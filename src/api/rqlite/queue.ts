@@ -1,8 +1,9 @@
 /**
- * Queued writes: `POST /db/execute?queue`. What can be told to be wrong is refused before it is queued; the rest is
- * acknowledged with a sequence number.
+ * Queued writes: `POST /db/execute?queue`. A request that is recognized as wrong is refused before it is queued; all
+ * others are acknowledged with a sequence number.
  * @module
  */
+import type { RenderOptions } from "../../core/sql/render_options.ts";
 import { checkStatements, type DataRequest } from "../../app/database/database.ts";
 import { NotLeaderError, RequestError } from "../../app/database/errors.ts";
 import type { WriteBatch, WriteQueue } from "../../app/database/write_queue.ts";
@@ -16,7 +17,7 @@ import type { DataParts } from "./data.ts";
 import { indent } from "./../http/json.ts";
 import { handOn } from "./leadership.ts";
 
-/** What queued writes work with. */
+/** Dependencies of queued writes. */
 export interface QueueParts extends DataParts {
   readonly queue: WriteQueue;
   readonly counters: DataParts["counters"] & { queued_executions: number; queued_executions_wait_timeout: number };
@@ -26,7 +27,13 @@ export interface QueueParts extends DataParts {
 const BATCH = "muster_batch";
 /** Longest wait for a batch to be written. */
 const BATCH_MS = 30_000;
-const PLAIN = { associative: false, timings: false, blobArray: false, qualifyColumns: false };
+const PLAIN: RenderOptions = {
+  associative: false,
+  timings: false,
+  blobArray: false,
+  qualifyColumns: false,
+  errors: "both",
+};
 
 /** `POST /db/execute?queue`. */
 export async function handleQueued(request: HttpRequest, parts: QueueParts): Promise<HttpResponse> {

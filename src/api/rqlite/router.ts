@@ -22,7 +22,7 @@ import { handleBatch, handleQueued, isBatch, type QueueParts } from "./queue.ts"
 import { handleReap, handleSnapshot, handleVerify, type SnapshotParts } from "./snapshot.ts";
 import { handleStatus, handleVars, type StatusParts } from "./status.ts";
 
-/** What the handlers of this API work with, together. */
+/** Dependencies of all handlers of this API. */
 export type RqliteParts =
   & BackupParts
   & QueueParts
@@ -43,6 +43,8 @@ export type RqliteParts =
 interface RqliteRoute extends Route<RqliteParts> {
   /** How rqlite calls the operation where the leader refuses it to a client that another node speaks for. */
   readonly operation?: string;
+  /** Whether the body or the answer may have any size: a client agent relays none of them. @default {false} */
+  readonly isBulk?: boolean;
 }
 
 const later = (what: string): Handler<RqliteParts> => () => {
@@ -80,16 +82,17 @@ export const ROUTES: readonly RqliteRoute[] = [
   { ...under("/readyz", GET), permissions: ["ready"], isLocal: true, handler: handleReadyz },
   { ...under("/remove", ["DELETE"]), permissions: ["remove"], operation: "remove node", handler: handleRemove },
   { ...at("/debug/vars", []), permissions: ["status"], isLocal: true, handler: handleVars },
-  { ...under("/db/backup", GET), permissions: ["backup"], operation: "backup", handler: handleBackup },
+  { ...under("/db/backup", GET), permissions: ["backup"], operation: "backup", isBulk: true, handler: handleBackup },
   {
     ...under("/db/load", POST),
     permissions: ["load"],
     operation: "load",
     isStream: true,
+    isBulk: true,
     handler: handleLoad,
   },
   { ...under("/db/sql", BOTH), permissions: ["query"], handler: later("/db/sql") },
-  { ...at("/boot", POST), permissions: ["load"], isStream: true, handler: handleBoot },
+  { ...at("/boot", POST), permissions: ["load"], isStream: true, isBulk: true, handler: handleBoot },
   { ...at("/snapshot", POST), permissions: ["snapshot"], handler: handleSnapshot },
   { ...at("/verify", POST), permissions: ["snapshot"], handler: handleVerify },
   { ...at("/join", POST), permissions: ["join"], handler: mayJoin },
@@ -106,9 +109,15 @@ export async function routeRqlite(request: HttpRequest, path: string, parts: Rql
   if (!route) throw new HttpError(404, "");
   const refusal = await refusalOf(route, request, parts);
   if (refusal) throw refused(refusal, route, request);
-  const { methods, handler, isLocal } = route;
+  const { methods, handler, isLocal, isBulk } = route;
   if (methods.length > 0 && !methods.includes(request.method)) throw new HttpError(405, "");
-  if (!isLocal && parts.options.agent?.isServer === false) return await relay(request, parts);
+  if (!isLocal && parts.options.agent?.isServer === false) {
+    if (!isBulk) return await relay(request, parts);
+    throw new HttpError(
+      501,
+      `a client agent does not relay ${route.path}: send it to a server (muster members lists them)`,
+    );
+  }
   return await handler(request, parts, path.slice(route.path.length));
 }
 

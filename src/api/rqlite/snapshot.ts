@@ -11,7 +11,7 @@ import type { Counters } from "../../app/database/counters.ts";
 import type { ReplicaClient } from "../../app/database/replica_client.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
-/** What these endpoints work with. */
+/** Dependencies of these endpoints. */
 export interface SnapshotParts {
   readonly replica: ReplicaClient;
   readonly counters: Pick<Counters, "user_snapshots" | "user_reaps">;

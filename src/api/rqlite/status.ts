@@ -9,6 +9,7 @@ import { formatDuration } from "../../base/codec/duration.ts";
 import { stringify } from "../http/json.ts";
 import { json } from "./nodes.ts";
 import type { HttpResponse } from "../http/problem.ts";
+import type { TlsFacts } from "../server/api.ts";
 import type { HttpRequest } from "../http/request.ts";
 import type { UploaderClient } from "../../app/database/auto_restore.ts";
 import type { Catalog } from "../../app/agent/catalog.ts";
@@ -19,10 +20,10 @@ import type { Users } from "../../app/users/users.ts";
 import type { WriteQueue } from "../../app/database/write_queue.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 
-/** What is shown. */
+/** Sources of the status. */
 export interface StatusParts {
   readonly state: NodeState;
-  /** What the writer is at; undefined where there is none. */
+  /** The writer's current activity; undefined if there is no writer. */
   readonly activity: Activity | undefined;
   readonly replica: ReplicaClient;
   readonly readers: Readers;
@@ -31,12 +32,15 @@ export interface StatusParts {
   readonly counters: Counters;
   readonly users: Users | undefined;
   readonly uploader: UploaderClient | undefined;
+  readonly tls: { readonly notAfter: string } | undefined;
   readonly options: {
     readonly nodeId: string;
     readonly bindAddrs: readonly string[];
     readonly allowOrigin: string;
     readonly advertisedAddr: string;
     readonly clusterAddr: string;
+    /** Present for HTTPS. */
+    readonly tls?: TlsFacts;
     /** Facts that do not change while the node runs. */
     readonly facts: Readonly<Record<string, unknown>>;
     /** Start of the process, wall clock in ms. */
@@ -87,14 +91,21 @@ async function statusOf(parts: StatusParts): Promise<Section> {
       bind_addr: options.bindAddrs.join(" "),
       auth: parts.users ? "enabled" : "disabled",
       ...(options.allowOrigin === "" ? {} : { allow_origin: options.allowOrigin }),
-      tls: { enabled: "false" },
+      tls: options.tls
+        ? {
+          enabled: "true",
+          cert_file: options.tls.certFile,
+          key_file: options.tls.keyFile,
+          not_after: parts.tls?.notAfter,
+        }
+        : { enabled: "false" },
       cluster: { timeout: formatDuration(30_000), local_node_addr: options.clusterAddr },
       counters: { ...counters },
       queue: { _default: queueOf(parts.queue) },
       readers: parts.readers.status(),
       writes_pending: parts.replica.pending,
     },
-    cluster: { addr: options.clusterAddr, api_addr: options.advertisedAddr, https: "false" },
+    cluster: { addr: options.clusterAddr, api_addr: options.advertisedAddr, https: String(options.tls !== undefined) },
     store: storeOf(replica, parts),
     ...(replica.disco === undefined ? {} : { disco: replica.disco }),
     ...await uploadsOf(parts),
@@ -142,7 +153,7 @@ function storeOf(replica: Section, { options, state, activity, replica: client }
   };
 }
 
-/** What the writer is at, where that takes long enough to be seen. */
+/** The writer's current activity, shown if it takes long enough to matter. */
 function writingOf(work: Work | undefined): Section {
   if (!work) return {};
   const { kind, index, sinceMs, steps } = work;

@@ -7,9 +7,10 @@ import type { ToCallee, ToCaller } from "../../base/worker/channel.ts";
 import type { AgentOptions, SupervisorTask } from "../../app/agent/agent.ts";
 import type { User } from "../../app/users/user.ts";
 import type { WriteQueueOptions } from "../../app/database/write_queue.ts";
+import type { TlsIdentity } from "../../base/net/tls.ts";
 import type { ReaderLine } from "../../drivers/sqlite/api.ts";
 
-/** Where in shared memory a record lies. */
+/** The place of a record in shared memory. */
 export interface ActivityPlace {
   readonly shared: SharedArrayBuffer;
   /** Its offset. */
@@ -20,14 +21,14 @@ export interface ActivityPlace {
 export interface OpenHttp {
   readonly k: "open";
   readonly options: HttpOptions;
-  /** Who may do what; absent where everybody may do everything. */
+  /** The users; missing if everybody may do everything. */
   readonly users?: readonly User[];
   /** Shared memory of the node's state (src/base/worker/node_state.ts). */
   readonly state: SharedArrayBuffer;
   /** Counts the bytes of answers in flight (src/base/worker/answer_budget.ts). */
   readonly answers: SharedArrayBuffer;
   readonly replica: MessagePort;
-  /** Where the writer says what it is at (src/base/worker/activity.ts); absent where there is none. */
+  /** The place of the writer's activity (src/base/worker/activity.ts); missing if there is no writer. */
   readonly activity?: ActivityPlace;
   /** Carries the outcomes of writes, straight from the writer. */
   readonly writer: MessagePort;
@@ -45,7 +46,13 @@ export interface RestoreOptions {
   readonly continuesOnFailure: boolean;
 }
 
-/** What the command line decides about HTTP. */
+/** The HTTPS files that `/status` shows. */
+export interface TlsFacts {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+/** Settings of HTTP from the command line. */
 export interface HttpOptions {
   readonly nodeId: string;
   /** Present in an agent. */
@@ -61,6 +68,8 @@ export interface HttpOptions {
   /** A leader that no majority has answered for so long may have been replaced. */
   readonly heartbeatTimeoutMs: number;
   readonly allowOrigin: string;
+  /** Present for HTTPS. */
+  readonly tls?: TlsIdentity & TlsFacts;
   /** Bytes of a request's body. @default {67108864} */
   readonly bodyBytesMax: number;
   /** Requests at a time; more are answered 503. @default {8192} */
@@ -79,7 +88,7 @@ export interface HttpOptions {
   readonly startedMs: number;
 }
 
-/** What HTTP can ask of the supervisor; answered when it is done. */
+/** Calls from HTTP to the supervisor, which answers when the task is done. */
 export type SupervisorMethods = {
   readonly [Task in SupervisorTask]: { readonly params: Record<string, never>; readonly result: void };
 };
@@ -87,6 +96,7 @@ export type SupervisorMethods = {
 /** Supervisor → HTTP Worker. */
 export type ToHttpWorker =
   | OpenHttp
+  | { readonly k: "tls"; readonly tls: TlsIdentity } // a new certificate
   | { readonly k: "serve" } // all listeners of the node are open: answer
   | { readonly k: "reader"; readonly line: ReaderLine } // one more to share reads among
   | { readonly k: "backups"; readonly port: MessagePort } // the line to the backup Worker

@@ -1,5 +1,5 @@
 /**
- * Requests that another node has sent on, answered as if a client had sent them here.
+ * Answers requests that another node has forwarded as if a client had sent them here.
  * @module
  */
 import type { HeldAnswer } from "../../app/database/held_answer.ts";

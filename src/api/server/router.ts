@@ -1,6 +1,5 @@
 /**
- * From a request to an answer, whichever API it is of: parameters first, which are checked on every request, then the path.
- * Needs no socket.
+ * Routes a request to its API: the parameters are checked first, on every request, then the path. It needs no socket.
  * @module
  */
 import { routeV1 } from "../consul/router.ts";

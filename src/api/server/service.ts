@@ -1,8 +1,9 @@
 /**
- * HTTP as its supervisor sees it: opened, told of what comes and goes, and shut down by messages, in a Worker of its own or, in
- * a client agent, in the process's only thread; there it starts the name server, too.
+ * HTTP for its supervisor, which opens it, informs it of changes and shuts it down by messages. It runs in a Worker of
+ * its own or, in a client agent, in the process's only thread; there it also starts the name server.
  * @module
  */
+import type { TlsIdentity } from "../../base/net/tls.ts";
 import { Activity } from "../../base/worker/activity.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { NodeState } from "../../base/worker/node_state.ts";
@@ -40,7 +41,7 @@ const SHUTDOWN_MS = 5000;
 let scope: Pick<WorkerScope<ToHttpWorker, FromHttpWorker>, "postMessage"> = { postMessage() {} };
 let services: Services | undefined;
 let antiEntropy: AntiEntropy | undefined;
-/** Where the name server looks nodes up. */
+/** Source of nodes for the name server. */
 let nodeSource: NodeSource | undefined;
 let server: HttpServer | undefined;
 
@@ -76,7 +77,14 @@ function open(message: OpenHttp): void {
   });
   const data = { ...parts, database, uploader, restore };
   const queue = new WriteQueue(options.writeQueue, batchWriter(data), log);
-  const made: Services = { ...data, queue, catalog, agent, log };
+  const made: Services = {
+    ...data,
+    queue,
+    catalog,
+    agent,
+    tls: options.tls && { notAfter: options.tls.notAfter },
+    log,
+  };
   replica.onDatabaseReplaced = () => (readers.reopen(), catalog.changed());
   replica.onCatalogChanged = () => catalog.changed();
   if (agent) openAgent(made, agent);
@@ -97,7 +105,7 @@ function open(message: OpenHttp): void {
   }
 }
 
-/** What an agent does of itself: on a server the leader keeps the catalog in step with the pool. */
+/** Starts an agent's own tasks. On a server that leads, one of them keeps the catalog in step with the pool. */
 function openAgent({ catalog, state, replica }: Services, agent: Agent): void {
   const remote = new RemoteNodes(replica);
   const { isServer, datacenter } = agent.options;
@@ -129,6 +137,17 @@ function agentOf({ options, membership }: OpenHttp): Agent | undefined {
     events,
     askSupervisor: (task) => supervisor.call(task, {}),
   };
+}
+
+/** Takes a new certificate into use. */
+function renew(tls: TlsIdentity): void {
+  try {
+    server?.renew(tls);
+    if (services?.tls) services.tls.notAfter = tls.notAfter;
+    log("new connections of HTTPS get the new certificate");
+  } catch (error) {
+    log(`the new certificate of HTTPS cannot be used, the one before stays: ${messageOf(error)}`, "error");
+  }
 }
 
 /** Metadata of this node, anew: the catalog is to say so, too. */
@@ -171,6 +190,7 @@ export function serve(line: WorkerScope<ToHttpWorker, FromHttpWorker>): void {
   line.onmessage = ({ data }) => {
     if (data.k === "open") open(data);
     else if (data.k === "serve") server?.start();
+    else if (data.k === "tls") renew(data.tls);
     else if (data.k === "reader") services?.readers.add(data.line);
     else if (data.k === "backups") services?.backups.connect(data.port);
     else if (data.k === "lookups") answerLookups(data.port);

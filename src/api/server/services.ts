@@ -1,5 +1,5 @@
 /**
- * What a node has for the handlers of its two APIs, put together. Each handler names the few things of it that it uses.
+ * The services of a node for the handlers of its two APIs. Each handler names the few of them that it uses.
  * @module
  */
 import type { Agent } from "../../app/agent/agent.ts";
@@ -18,11 +18,11 @@ import type { LogLevel } from "../../base/worker/log.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 import type { HttpOptions } from "./api.ts";
 
-/** What handlers need of the node. */
+/** Services of the node for its handlers. */
 export interface Services {
   readonly options: HttpOptions;
   readonly state: NodeState;
-  /** What the writer is at; undefined where there is none. */
+  /** The writer's current activity; undefined if there is no writer. */
   readonly activity: Activity | undefined;
   readonly replica: ReplicaClient;
   readonly readers: Readers;
@@ -41,5 +41,7 @@ export interface Services {
   readonly counters: Counters;
   /** Absent where everybody may do everything. */
   readonly users: Users | undefined;
+  /** When the certificate of HTTPS expires, RFC 3339; undefined where there is none. */
+  readonly tls: { notAfter: string } | undefined;
   log(line: string, level?: LogLevel): void;
 }

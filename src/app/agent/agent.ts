@@ -5,7 +5,7 @@
 import type { PoolClient } from "../../drivers/membership/client.ts";
 import type { EventLog } from "./event_log.ts";
 
-/** What an agent says of itself. */
+/** An agent's description of itself. */
 export interface AgentOptions {
   readonly nodeName: string;
   readonly nodeId: string;
@@ -18,12 +18,12 @@ export interface AgentOptions {
   readonly queryTimeMs: { readonly standard: number; readonly most: number };
 }
 
-/** What only the supervisor can do. */
+/** Tasks of the supervisor. */
 export type SupervisorTask = "leave" | "reload";
 
-/** What makes a node an agent: a member of a gossip pool. */
+/** The services of an agent: a node that is a member of a gossip pool. */
 export interface Agent {
-  /** What describes it may change while it runs. */
+  /** Its description, which may change while it runs. */
   options: AgentOptions;
   readonly pool: PoolClient;
   readonly events: EventLog;

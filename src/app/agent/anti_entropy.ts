@@ -1,7 +1,7 @@
 /**
- * The agent's own word in the catalog (C9.8): gossip tells that a node is there, the node itself tells what
- * describes it. It looks whether the catalog says so at the start, when it or a server comes or goes, when what it has to
- * say changes, and about once a minute, and registers where it differs.
+ * Keeps the agent's own registration in the catalog (C9.8): gossip reports that a node is up, the node itself registers
+ * its description. It compares the catalog with its own state at the start, when it or a server joins or leaves, when
+ * its description changes, and about once a minute, and registers the differences.
  * @module
  */
 import type { LogLevel } from "../../base/worker/log.ts";
@@ -22,13 +22,13 @@ export interface CatalogAccess {
   register(node: NodeRegistration): Promise<void>;
 }
 
-/** What the catalog says of a node. */
+/** A node in the catalog. */
 export interface KnownNode {
   readonly address: string;
   readonly meta: Readonly<Record<string, string>>;
 }
 
-/** What anti-entropy works with. */
+/** Dependencies of anti-entropy. */
 export interface AntiEntropyParts {
   readonly agent: Agent;
   readonly access: CatalogAccess;

@@ -15,7 +15,7 @@ export interface OpenPool {
   readonly relay?: RelayOpen;
 }
 
-/** What the relay of a client agent needs. */
+/** Dependencies of a client agent's relay. */
 export interface RelayOpen {
   /** The HTTP Worker's line to what would be its replica. */
   readonly port: MessagePort;
@@ -24,7 +24,7 @@ export interface RelayOpen {
   readonly nodeId: string;
   readonly version: string;
   readonly apiUrl: string;
-  /** What the nodes of the cluster share; empty: nothing. */
+  /** The secret of the cluster; empty for none. */
   readonly clusterSecret: string;
 }
 

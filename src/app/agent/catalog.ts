@@ -3,6 +3,7 @@
  * log, waited for by blocking queries.
  * @module
  */
+import type { RenderOptions } from "../../core/sql/render_options.ts";
 import { takeText } from "../database/held_answer.ts";
 import { CATALOG_PREFIX, CATALOG_SCHEMA, type CatalogWrite } from "../../core/catalog/catalog.ts";
 import { type BoundStatement, encodeCommand } from "../../core/sql/command.ts";
@@ -13,7 +14,13 @@ import type { Readers } from "../database/readers.ts";
 import type { ReplicaClient } from "../database/replica_client.ts";
 import { Waits } from "./waits.ts";
 
-const OPTIONS = { associative: true, timings: false, blobArray: false, qualifyColumns: false };
+const OPTIONS: RenderOptions = {
+  associative: true,
+  timings: false,
+  blobArray: false,
+  qualifyColumns: false,
+  errors: "both",
+};
 const READ_TIMEOUT_MS = 10_000;
 const WRITE_TIMEOUT_MS = 10_000;
 
@@ -23,7 +30,7 @@ export const SERF_HEALTH = "serfHealth";
 /** A row by column. */
 export type CatalogRow = Readonly<Record<string, unknown>>;
 
-/** What a read came to. */
+/** The result of a read. */
 export interface CatalogRead {
   /** Rows of each statement. */
   readonly rows: readonly (readonly CatalogRow[])[];
@@ -37,7 +44,7 @@ export class CatalogError extends Error {
   override readonly name = "CatalogError";
 }
 
-/** What the catalog works with. */
+/** Dependencies of the catalog. */
 export interface CatalogParts {
   readonly readers: Readers;
   readonly replica: ReplicaClient;

@@ -1,6 +1,6 @@
 /**
- * The user events that an agent has seen, and who waits for the next one. They are spread by gossip and not by the log: no
- * order across nodes, no promise of arrival.
+ * The user events that an agent has seen, and the requests that wait for the next one. Events are spread by gossip and
+ * not by the log: there is no order across nodes and no guarantee of delivery.
  * @module
  */
 import { Pattern } from "../../base/codec/pattern.ts";
@@ -25,7 +25,7 @@ export interface UserEvent {
   readonly LTime: number;
 }
 
-/** What travels as the payload in the pool. */
+/** The payload of an event in the pool. */
 export type CarriedEvent = Pick<UserEvent, "ID" | "Payload" | "NodeFilter" | "ServiceFilter" | "TagFilter">;
 
 /** The events that this agent has seen. */

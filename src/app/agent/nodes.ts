@@ -12,7 +12,7 @@ import type { CatalogAccess, KnownNode } from "./anti_entropy.ts";
 import type { Catalog, CatalogRow } from "./catalog.ts";
 import { type NodeRegistration, registerNode } from "./registration.ts";
 
-/** Where nodes are looked up; each rejects when it cannot be told. */
+/** A source for looking up nodes. Its methods reject if the answer is not known. */
 export interface NodeSource {
   /** By name or id; undefined where there is none. */
   node(name: string): Promise<CatalogNode | undefined>;
@@ -21,7 +21,7 @@ export interface NodeSource {
   servers(): Promise<readonly CatalogNode[]>;
 }
 
-/** What the cluster itself notes about its nodes is not theirs to tell. */
+/** A node's own metadata, without those that the cluster adds. */
 function ownMeta(meta: Readonly<Record<string, unknown>>): Record<string, string> {
   const own = Object.entries(meta).filter(([key]) => !key.startsWith("consul-"));
   return Object.fromEntries(own.map(([key, value]) => [key, String(value)]));
@@ -149,7 +149,7 @@ function nodeOfJson(value: unknown): CatalogNode | undefined {
   return { name: value.Node, address: value.Address, meta: ownMeta(isObject(value.Meta) ? value.Meta : {}) };
 }
 
-/** What a server needs to say something of itself. */
+/** Dependencies of a server that registers itself. */
 export interface ServerAccessParts {
   readonly catalog: Catalog;
   readonly datacenter: string;

@@ -24,7 +24,7 @@ const RETRY_MS = 2000;
 /** Rows written by one entry of the log at most. */
 const WRITES_MAX = 500;
 
-/** What the reconciler works with. */
+/** Dependencies of the reconciler. */
 export interface ReconcilerParts {
   readonly agent: Agent;
   readonly catalog: Catalog;
@@ -109,7 +109,7 @@ function byName(rows: readonly CatalogRow[], column: string): Map<string, Catalo
 
 type Row = Readonly<Record<string, string | bigint>>;
 
-/** What must be written so that the catalog says what the pool says. */
+/** The writes that make the catalog agree with the pool. */
 export function catalogWrites(
   members: readonly MemberRecord[],
   found: Found,
@@ -161,7 +161,7 @@ function memberRow({ name, addr, port, status, tags }: MemberRecord): Row {
   return { name, address: addr, port: BigInt(port), status, tags: sortedJson(tags) };
 }
 
-/** What the node itself says of it, its metadata, is left as it is. */
+/** The row of a node in the catalog. The metadata, which the node itself registers, are kept. */
 function nodeRow({ name, addr, tags }: MemberRecord, datacenter: string, known: CatalogRow | undefined): Row {
   const family = addr.includes(":") ? "ipv6" : "ipv4";
   const tagged = { lan: addr, [`lan_${family}`]: addr, wan: addr, [`wan_${family}`]: addr };

@@ -6,7 +6,7 @@
 import { type CatalogWrite, remove, upsert } from "../../core/catalog/catalog.ts";
 import { type Catalog, SERF_HEALTH } from "./catalog.ts";
 
-/** What describes a node. */
+/** The description of a node. */
 export interface NodeRegistration {
   readonly name: string;
   readonly address: string;
@@ -56,7 +56,7 @@ export async function registerNode(catalog: Catalog, datacenter: string, node: N
   })]);
 }
 
-/** What is to be taken out of the catalog: a node with all that belongs to it, one of its services, or one of its checks. */
+/** A removal from the catalog: a node with everything that belongs to it, one of its services, or one of its checks. */
 export interface Deregistration {
   readonly node: string;
   /** Empty: none. */

@@ -1,8 +1,8 @@
 /**
- * A client agent's way to the servers (C9.11): it keeps no data, so whatever is replicated it hands to a
- * server over the cluster port, and to the next one where that does not take it or knows no leader. While none of them
- * knows one, which an election takes, it asks them again. A request that was sent and not answered is not sent again
- * (X2). It speaks to HTTP as a replica does.
+ * Forwards a client agent's requests to the servers (C9.11). A client agent keeps no data, so it sends requests for
+ * replicated data to a server over the cluster port, and to the next server if that one does not accept them or knows
+ * no leader. While no server knows a leader, as during an election, it retries. A request that was sent and not
+ * answered is not sent again (X2). For HTTP the relay has the interface of a replica.
  * @module
  */
 import { joinAddress } from "../../base/codec/address.ts";
@@ -28,7 +28,7 @@ const REBALANCE_MS = 150_000;
 
 const NO_REPLICA = "this is a client agent";
 
-/** What this agent says of itself to servers. */
+/** This agent's description of itself to servers. */
 export interface RelayOptions {
   readonly nodeId: string;
   readonly version: string;

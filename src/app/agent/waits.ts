@@ -1,5 +1,5 @@
 /**
- * Those who wait for something to happen: blocking queries.
+ * Wakes blocking queries when the state they watch changes.
  * @module
  */
 

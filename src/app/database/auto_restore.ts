@@ -156,7 +156,7 @@ export async function hasTables({ readers, answers }: { readers: Readers; answer
   const result = await readers.read({
     statements: [{ parts: [{ sql: TABLES, verb: "SELECT", parameterCount: 0 }], positional: [], named: null }],
     transaction: false,
-    options: { associative: false, timings: false, blobArray: false, qualifyColumns: false },
+    options: { associative: false, timings: false, blobArray: false, qualifyColumns: false, errors: "both" },
     timeoutMs: READ_MS,
     onlyIfReadOnly: false,
   });

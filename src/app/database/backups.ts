@@ -1,6 +1,6 @@
 /**
- * Backups of this node's database: made by the backup Worker, which is started for the first of them, and handed on in pieces
- * as quickly as they are taken.
+ * Backups of this node's database. The backup Worker, which is started for the first backup, makes them; they are
+ * passed on in pieces as fast as the receiver takes them.
  * @module
  */
 import { Caller, type ToCaller } from "../../base/worker/channel.ts";

@@ -1,5 +1,5 @@
 /**
- * What a node counts of its clients' requests, for `/status` and `/debug/vars`.
+ * Counters of clients' requests, for `/status` and `/debug/vars`.
  * @module
  */
 
@@ -29,7 +29,7 @@ export function newCounters(): Counters {
   };
 }
 
-/** What is counted, for `/debug/vars` and `/status`. */
+/** The counters for `/debug/vars` and `/status`. */
 export interface Counters {
   executions: number;
   queries: number;

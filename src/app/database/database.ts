@@ -5,8 +5,8 @@
  * first (freshness.ts), one at level linearizable after a quorum has confirmed it, one at level strong through the log. Whoever
  * runs the SQL renders the results.
  *
- * What only the leader can do ends with a {@linkcode NotLeaderError} elsewhere, before anything is done: the protocol decides
- * whether the leader is asked, or the client told where it is.
+ * On a node that does not lead, an operation that needs the leader throws a {@linkcode NotLeaderError} before it does
+ * anything: the protocol decides whether to forward the request or to redirect the client.
  * @module
  */
 import type { Activity } from "../../base/worker/activity.ts";
@@ -51,7 +51,7 @@ export interface DataRequest {
   readonly whenOver?: (() => Promise<void>) | undefined;
 }
 
-/** What a request came to. */
+/** The answer to a request. */
 export interface Answer {
   /** Text of the JSON array `results`. */
   readonly results: ResultText;
@@ -61,10 +61,10 @@ export interface Answer {
   readonly index?: number;
 }
 
-/** What the database works with. */
+/** Dependencies of the database. */
 export interface DatabaseParts {
   readonly state: NodeState;
-  /** What the writer is at; undefined where there is none. */
+  /** The writer's current activity; undefined if there is no writer. */
   readonly activity: Activity | undefined;
   readonly replica: ReplicaClient;
   readonly readers: Readers;
@@ -84,11 +84,17 @@ export interface DatabaseParts {
  * as it says more than that the outcome is unknown.
  */
 const WRITE_GRACE_MS = 2000;
-/** What comes behind one entry that takes so long would wait for nobody knows how long. */
+/** If an entry runs for longer, later writes are refused: nobody knows how long they would wait. */
 const LONG_ENTRY_MS = 1000;
 
 /** Nobody sees the results of a step of a load. */
-const NO_OPTIONS: RenderOptions = { associative: false, timings: false, blobArray: false, qualifyColumns: false };
+const NO_OPTIONS: RenderOptions = {
+  associative: false,
+  timings: false,
+  blobArray: false,
+  qualifyColumns: false,
+  errors: "both",
+};
 
 /** A node's database. */
 export class Database {
@@ -271,6 +277,11 @@ function refuseBehindLong({ activity, state }: DatabaseParts): void {
 
 /** The statement that was stopped carries the error, as if it alone had failed. */
 function timedOut({ statements, options }: DataRequest): string {
-  const one = options.associative ? `{"rows":[],"error":"query timeout"}` : `{"error":"query timeout"}`;
+  const parts = [
+    ...(options.associative ? [`"rows":[]`] : []),
+    ...(options.errors === "v2" ? [] : [`"error":"query timeout"`]),
+    ...(options.errors === "v1" ? [] : [`"error_v2":{"message":"query timeout"}`]),
+  ];
+  const one = `{${parts.join(",")}}`;
   return `[${statements.map(() => one).join(",")}]`;
 }

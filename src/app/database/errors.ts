@@ -1,5 +1,5 @@
 /**
- * How an operation on the database ends where it has no result. Every protocol has its own way of saying so.
+ * Errors of operations on the database. Each protocol has its own way to report them.
  * @module
  */
 

@@ -1,6 +1,6 @@
 /**
- * Whether this node may answer a read without asking anybody: what it knows of itself lies in shared memory. Where the
- * answer is no, a leader asks a majority first; see `read()` of data.ts.
+ * Decides whether this node may answer a read without asking other nodes, from its own state in shared memory. If it
+ * may not, a leader asks a majority first.
  *
  * A process that was suspended goes on in the belief that it still leads, and so does one that is cut off, until an election
  * timeout has passed. What ages meanwhile is the last word of a majority: for a leader it stands in for the contact with the
@@ -9,7 +9,7 @@
  */
 import type { NodeState } from "../../base/worker/node_state.ts";
 
-/** What of the services it takes. */
+/** The services that it uses. */
 export interface Standing {
   readonly state: NodeState;
   readonly options: { readonly heartbeatTimeoutMs: number };

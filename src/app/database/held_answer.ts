@@ -1,5 +1,5 @@
 /**
- * A long answer on its way: its parts, counted until the client has taken them or will not.
+ * A long answer on its way to a client. Its parts are counted until the client has taken them or has left.
  * @module
  */
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";

@@ -2,12 +2,12 @@
  * Linearizable reads on the leader (R1 to R10): a read index is confirmed, and applied, before the transaction is
  * opened (R7).
  *
- * What confirms it is a round of heartbeats, or, with `-raft-lease-reads`, the leader's lease (R10; raft/lease.ts), which
- * lies in memory that this Worker shares with the replica: then nobody is asked at all. The lease is looked at twice. At
- * the arrival of the request it vouches that everything acknowledged before is in what this node has committed. When the
- * results are here, thus after the transaction was opened, the lease of the same term must still hold: what was read was
- * then the newest state when it was read, however long this process stood still in between. If it does not, the results
- * are thrown away, and the read is made again after a round.
+ * It is confirmed by a round of heartbeats, or, with `-raft-lease-reads`, by the leader's lease (R10; raft/lease.ts).
+ * The lease lies in memory that this Worker shares with the replica, so no other node is asked. It is checked twice.
+ * When the request arrives, the lease guarantees that everything acknowledged before is in this node's committed log.
+ * When the results arrive, thus after the transaction was opened, the lease of the same term must still hold. Then the
+ * results were the newest state at the time of the read, however long this process was suspended in between. Otherwise
+ * the results are discarded, and the read is repeated after a round.
  * @module
  */
 import type { ReadResult } from "../../core/sql/exchange.ts";
@@ -18,7 +18,7 @@ import type { NodeState } from "../../base/worker/node_state.ts";
 import type { Counters } from "./counters.ts";
 import type { ReplicaClient } from "./replica_client.ts";
 
-/** What it works with. */
+/** Dependencies of linearizable reads. */
 export interface ReadParts {
   readonly state: NodeState;
   readonly counters: Pick<Counters, "reads_by_lease" | "leases_lost">;

@@ -34,7 +34,7 @@ const LOOK_MS = 10;
 const WORTH_WAKING_MS = 1;
 /** Weight of the last batch in what a read is expected to take. */
 const LAST_BATCH_WEIGHT = 1 / 16;
-/** What a read of each level may run while others wait. */
+/** Time that a read of each level may run while others wait. */
 export const SLICES_MS: readonly number[] = [20, 100, 500, 2500, 12_500];
 /** The slice of the lowest level where many wait. */
 const SHORT_SLICE_MS = 5;
@@ -50,7 +50,7 @@ export const ROOM_TIMEOUT_MS = 10_000;
 export const READERS_MAX = 4;
 /** A client is watched from here on: most are answered before. */
 const WATCHED_AFTER_MS = 50;
-/** What a reader may take to notice that a time limit has passed. */
+/** Time in which a reader must notice that a time limit has passed. */
 const GRACE_MS = 50;
 /** Requests that wait for a reader. */
 export const WAITING_MAX = 10_000;
@@ -92,16 +92,16 @@ export class Readers {
   readonly #readers: Reader[] = [];
   /** By reference, which a request gets anew when it is handed over again. */
   readonly #jobs = new Map<number, Job>();
-  /** What waits, by level. */
+  /** Waiting reads, by level. */
   readonly #waiting: Job[][] = SLICES_MS.map(() => []);
   readonly #wantReader: () => void;
   #wanted = 0;
   #waitingCount = 0;
   #watch: ReturnType<typeof setInterval> | undefined;
   #isScheduled = false;
-  /** What a read takes, as its share of a batch, by the last ones. */
+  /** Expected time of a read as its share of a batch, from the last reads. */
   #expectedMs = 0;
-  /** What waits for room, and the bytes that are kept for what does not wait any more. */
+  /** Reads that wait for room, and the bytes reserved for reads that no longer wait. */
   #roomless: Job[] = [];
   #promised = 0;
   readonly #answers: AnswerBudget;
@@ -185,7 +185,7 @@ export class Readers {
       const levelMax = reader === this.#readers[0] ? RESERVED_LEVEL_MAX : SLICES_MS.length - 1;
       const level = this.#waiting.findIndex((jobs) => jobs.length > 0);
       if (level > levelMax) continue;
-      // What has turned out to be slow goes alone; it holds up nothing that was handed over behind it.
+      // A read that has turned out to be slow goes alone, so that no other read waits behind it in its batch.
       const share = level > 0 ? 1 : Math.ceil(this.#waiting[0].length / Math.min(at + 1, this.#readersWorthwhile));
       this.#handOver(reader, this.#waiting[level].splice(0, Math.min(share, BATCH_MAX)));
     }
@@ -215,7 +215,7 @@ export class Readers {
     }
   }
 
-  /** What was kept for a read is in use, or not needed. */
+  /** Ends the reservation of a read: it is in use, or not needed. */
   #endPromise(job: Job): void {
     this.#promised -= job.promised;
     job.promised = 0;
@@ -239,7 +239,7 @@ export class Readers {
       this.#nextRef = ref % REF_MAX + 1;
       this.#jobs.set(ref, job);
       reader.jobs.push(ref);
-      // What it has waited counts.
+      // The time that it has waited counts.
       let timeoutMs = job.deadlineMs === Infinity ? 0 : Math.max(1e-3, job.deadlineMs - now);
       if (isCrowded && job.level === 0) {
         timeoutMs = timeoutMs === 0 ? SHORT_SLICE_MS : Math.min(timeoutMs, SHORT_SLICE_MS);

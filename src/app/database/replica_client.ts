@@ -1,9 +1,9 @@
 /**
  * This Worker's end of the line to the replica and the writer.
  *
- * What arrives within one turn of the event loop leaves in one message, so that a message between Workers carries more
- * the more there is to do. Reads that wait for a confirmation share one call. Writes are packed and keep numbers of their
- * own: a command goes to the replica while its outcome comes from the writer, many of them in one message.
+ * Everything that arrives within one turn of the event loop leaves in one message, so messages between Workers carry
+ * more under load. Reads that wait for a confirmation share one call. Writes are packed and keep numbers of their own:
+ * a command goes to the replica while its outcome comes from the writer, many of them in one message.
  * @module
  */
 import { type Call, Callee, Caller } from "../../base/worker/channel.ts";
@@ -71,7 +71,7 @@ export class ReplicaClient {
   onLeader: () => void = () => {};
   /** The clocks as the replica has them. */
   readonly clock = new RemoteClock();
-  /** Who leads, as last heard. */
+  /** The leader according to the last message. */
   leader: LeaderInfo | null = null;
   /** Servers of the configuration in force. */
   members: readonly Member[] = [];

@@ -1,13 +1,13 @@
 /**
  * Queued writes: they are acknowledged before they are written, and written in batches, each of them one entry of the log.
  *
- * The queue is in memory: what was acknowledged and not yet written is lost when the process ends without warning. Who waits
- * for a sequence number hears when it is written, which then survives as any write does.
+ * The queue is in memory: acknowledged writes that are not written yet are lost when the process crashes. A client that
+ * waits for a sequence number is answered when its write has been written, and the write then survives like any other.
  *
- * Requests are written in their order. A statement that fails does so alone; with `isTransaction`, in which a batch is one
- * transaction, a batch that fails is written again request by request, so that one bad request does not take the others with
- * it. What is refused for now (no leader, a full disk) is tried again, once a second, and holds up what is behind it. A batch
- * whose outcome is unknown is not tried again: it may have been written.
+ * Requests are written in their order. A statement that fails does so alone; with `isTransaction`, in which a batch is
+ * one transaction, a batch that fails is written again request by request, so that one bad request does not fail the
+ * others. A batch that is refused for the moment (no leader, a full disk) is retried once a second, and later ones wait
+ * behind it. A batch whose outcome is unknown is not retried: it may have been written.
  * @module
  */
 import type { BoundStatement } from "../../core/sql/command.ts";
@@ -48,7 +48,7 @@ export class WriteQueue {
   readonly #write: WriteBatch;
   readonly #log: (line: string) => void;
   #waiting: Queued[] = [];
-  /** Who waits, by sequence number. */
+  /** Requests that wait for their write, by sequence number. */
   readonly #waiters = new Map<bigint, PromiseWithResolvers<void>>();
   #next = BigInt(Date.now()) * NS_PER_MS;
   #flushed = 0n;

@@ -1,5 +1,5 @@
 /**
- * What a client shows of itself, read: HTTP Basic (RFC 7617) or a token (RFC 6750). Pure.
+ * Parses the credentials of a request: HTTP Basic (RFC 7617) or a token (RFC 6750). Pure.
  * @module
  */
 import { decodeBase64, encodeBase64 } from "../../base/codec/base64.ts";

@@ -7,7 +7,7 @@
  */
 import { encodeBase64Bytes } from "../../base/codec/base64.ts";
 
-/** What a hash begins with. */
+/** Prefix of a hash. */
 export const PASSWORD_PREFIX = "$pbkdf2-sha256$";
 /** Rounds of a new hash (OWASP Password Storage Cheat Sheet, 2023). */
 export const ROUNDS = 600_000;

@@ -15,6 +15,6 @@ export interface User {
   readonly password: string | undefined;
   /** Identifies the user by itself. */
   readonly token: string | undefined;
-  /** What the user may do; the same permission is there once. */
+  /** Permissions of the user, without duplicates. */
   readonly permissions: readonly Permission[];
 }

@@ -1,11 +1,11 @@
 /**
- * Who may do what: checks the credentials of a request against the users of the auth file (Q17.1).
+ * Authorization: checks the credentials of a request against the users of the auth file (Q17.1).
  *
  * - What everybody may do needs no credentials, and those that come are not looked at.
  * - A password that was right is remembered by a digest under a key of this process, so that a hash is computed once and not
  *   for each request. A reload forgets everything that is remembered.
  * - Texts are compared by such digests. A wrong password takes as long for a user that there is not as for any other.
- * - Wrong passwords are limited by address (see attempts.ts), hashes under way altogether. A right one counts like a wrong one
+ * - Wrong passwords are limited by address (see attempts.ts), hashes under way altogether. The same wrong one counts once. A right one counts like a wrong one
  *   while the limit is exceeded, or it could be guessed all the same. Tokens are too long for that: an unknown one is
  *   counted, a right one always passes.
  * @module
@@ -16,7 +16,7 @@ import { isPassword, roundsOf } from "./password.ts";
 import type { Permission } from "./permission.ts";
 import { EVERYBODY, type User } from "./user.ts";
 
-/** What a request shows. */
+/** The credentials of a request. */
 export interface Shown {
   /** Value of the header; empty for none. */
   readonly authorization: string;
@@ -33,6 +33,8 @@ export type Verdict =
 
 /** Passwords that are remembered; the oldest are verified again. */
 const VERIFIED_MAX = 1024;
+/** Credentials that are remembered as wrong. */
+const REJECTED_MAX = 4096;
 /** Passwords being verified at a time, and those that wait. */
 const RUNNING_MAX = 2;
 const WAITING_MAX = 64;
@@ -53,6 +55,8 @@ interface Book {
   readonly work: number;
   /** Users by the digests of their credentials. */
   readonly verified: Map<string, User>;
+  /** Digests of credentials that were wrong. */
+  readonly rejected: Set<string>;
   /** Verifications under way, by the same. */
   readonly running: Map<string, Promise<boolean>>;
 }
@@ -86,6 +90,7 @@ export class Users {
       byToken: this.#byToken(named),
       work: Math.max(0, ...named.map(({ password = "" }) => roundsOf(password))),
       verified: new Map(),
+      rejected: new Set(),
       running: new Map(),
     };
   }
@@ -116,10 +121,12 @@ export class Users {
     { token }: Extract<Credentials, { kind: "token" }>,
     address: string,
   ): Promise<User | Verdict> {
-    const user = (await book.byToken).get(await this.#digest(["token", token]));
+    const digest = await this.#digest(["token", token]);
+    const user = (await book.byToken).get(digest);
     if (user) return user;
+    if (book.rejected.has(digest)) return UNKNOWN;
     const seconds = this.#attempts.begin(address, "token", this.#nowMs());
-    return seconds > 0 ? { k: "later", seconds } : UNKNOWN;
+    return seconds > 0 ? { k: "later", seconds } : rejected(book, digest);
   }
 
   async #byPasswordIn(
@@ -128,6 +135,7 @@ export class Users {
     address: string,
   ): Promise<User | Verdict> {
     const digest = await this.#digest(["password", username, password]);
+    if (book.rejected.has(digest)) return UNKNOWN;
     const name = `user ${username.slice(0, NAME_LENGTH_MAX)}`; // bounded, whatever a client sends
     const user = book.byName.get(username);
     const known = book.verified.get(digest);
@@ -139,7 +147,7 @@ export class Users {
       if (!isRunning && this.#waiting.length >= WAITING_MAX) return { k: "later", seconds: 1 };
       isRight = await this.#verified(book, digest, () => isPassword(password, user?.password, book.work));
     }
-    if (!isRight || !user) return UNKNOWN;
+    if (!isRight || !user) return rejected(book, digest);
     if (!isRunning) this.#attempts.succeeded(address, name, this.#nowMs());
     remember(book, digest, user);
     return user;
@@ -166,16 +174,27 @@ export class Users {
     }
   }
 
-  /** What tells texts apart and cannot be read back. */
+  /** A digest that distinguishes strings and cannot be reversed. */
   async #digest(texts: readonly string[]): Promise<string> {
     const bytes = new TextEncoder().encode(JSON.stringify(texts));
     return String.fromCharCode(...new Uint8Array(await crypto.subtle.sign("HMAC", await this.#key, bytes)));
   }
 }
 
+/** Notes what was wrong: who shows it again, such as a client with an old password, guesses nothing. */
+function rejected({ rejected }: Book, digest: string): Verdict {
+  rejected.add(digest);
+  if (rejected.size > REJECTED_MAX) dropOldest(rejected);
+  return UNKNOWN;
+}
+
+/** Notes what was right, as the last one that was shown. */
 function remember({ verified }: Book, digest: string, user: User): void {
   verified.delete(digest);
   verified.set(digest, user);
-  if (verified.size <= VERIFIED_MAX) return;
-  for (const oldest of verified.keys()) return void verified.delete(oldest);
+  if (verified.size > VERIFIED_MAX) dropOldest(verified);
+}
+
+function dropOldest(known: Map<string, unknown> | Set<string>): void {
+  for (const oldest of known.keys()) return void known.delete(oldest);
 }

@@ -125,12 +125,12 @@ export class ByteWriter {
     this.#length = 0;
   }
 
-  /** What was written, as a view of the internal buffer: valid until the next write. */
+  /** The written bytes as a view of the internal buffer, valid until the next write. */
   view(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** What was written, as a copy that the caller owns. */
+  /** The written bytes as a copy that the caller owns. */
   copy(): Uint8Array {
     return this.#bytes.slice(0, this.#length);
   }

@@ -1,5 +1,5 @@
 /**
- * What is said of something that was thrown. Pure.
+ * The text of a thrown value. Pure.
  * @module
  */
 

@@ -15,7 +15,7 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
-/** What a field may hold. `texts`: a list of texts, or one; `duration`: Go's notation, or a number of nanoseconds. */
+/** The type of a field. `texts` is a list of strings, or one string; `duration` is in Go's notation, or in nanoseconds. */
 export type FieldKind = "text" | "integer" | "number" | "boolean" | "texts" | "duration" | "object";
 
 /** The fields of an object, by name. */

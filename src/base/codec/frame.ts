@@ -15,7 +15,7 @@ export const FRAME_HEADER_BYTES = 9;
 
 /** One frame as read. */
 export interface Frame {
-  /** What the payload is; the protocol's matter. */
+  /** Kind of the payload, as the protocol defines it. */
   readonly kind: number;
   /** A copy that the receiver owns. */
   readonly payload: Uint8Array;

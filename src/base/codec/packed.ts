@@ -7,7 +7,7 @@
 /** Byte strings laid end to end. */
 export interface Packed {
   readonly bytes: Uint8Array;
-  /** Where each one ends in `bytes`. */
+  /** End of each item in `bytes`. */
   readonly ends: readonly number[];
 }
 

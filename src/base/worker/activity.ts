@@ -1,5 +1,6 @@
 /**
- * What the writer is at, in memory that other Workers read: while it runs a statement it answers nobody.
+ * The writer's current activity, in shared memory that other Workers read: while it runs a statement it answers no
+ * messages.
  *
  *     f64 kind | f64 index | f64 since | f64 steps at the beginning, of which those left are the first i64 of the memory
  * @module
@@ -11,7 +12,7 @@ export const ACTIVITY_BYTES = 32;
 /** The kinds of work, in the order of their numbers; `none` first. */
 const KINDS = ["none", "entries", "vacuum", "load"] as const;
 
-/** What the writer is at. */
+/** The writer's current activity. */
 export interface Work {
   /** Log entries from an index on, or a database that is written anew, or loaded. */
   readonly kind: Exclude<typeof KINDS[number], "none">;
@@ -52,7 +53,7 @@ export class Activity {
     this.#fields[0] = 0;
   }
 
-  /** What the writer is at; undefined while it waits. */
+  /** The writer's current activity; undefined while it waits. */
   get work(): Work | undefined {
     const [kind = 0, index = 0, sinceMs = 0, steps = -1] = this.#fields;
     const name = KINDS[kind] ?? "none";

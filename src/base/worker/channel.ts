@@ -53,7 +53,7 @@ export interface ToCaller {
   readonly code?: string;
 }
 
-/** What messages leave through: a port, a Worker, or a Worker's scope. */
+/** An object that sends messages: a port, a Worker, or a Worker's scope. */
 export interface Line<Message> {
   /** Sends to the other end. */
   postMessage(message: Message, transfer?: Transferable[]): void;
@@ -75,7 +75,7 @@ export class CallError extends Error {
 
 /** Limits of a caller. */
 export interface CallerOptions {
-  /** Who is asked, as errors name it, for example `the pool`. */
+  /** Name of the callee in errors, for example `the pool`. */
   readonly callee: string;
   /** Calls under way at a time; further ones are refused with code `busy`. @default {Infinity} */
   readonly callsMax?: number;
@@ -85,7 +85,7 @@ export interface CallerOptions {
   failure?(message: string, code: string): Error;
 }
 
-/** What may accompany a call. */
+/** Options of a call. */
 export interface CallOptions {
   /**
    * Resolves when the caller does not need the answer any more. The callee is told so; the call still ends by the answer,
@@ -184,7 +184,7 @@ export interface Call {
   readonly transfer: Transferable[];
 }
 
-/** What each method of the table does. */
+/** Implementations of the methods of the table. */
 export type Methods<M extends MethodTable<M>> = {
   readonly [K in keyof M]: (params: M[K]["params"], call: Call) => M[K]["result"] | Promise<M[K]["result"]>;
 };

@@ -5,7 +5,7 @@
  */
 import type { ClockReading } from "./lease.ts";
 
-/** What the clocks say now. */
+/** Reads the clocks. */
 export function readClocks(): ClockReading {
   return { ms: performance.now(), wallMs: Date.now() };
 }
@@ -19,7 +19,7 @@ export class RemoteClock {
     this.#aheadMs = Math.min(this.#aheadMs, aheadMs);
   }
 
-  /** What the clocks say now, there; Infinity before anything was heard. */
+  /** The other side's clocks now; Infinity before the first message from there. */
   read(): ClockReading {
     const { ms, wallMs } = readClocks();
     return { ms: ms + this.#aheadMs, wallMs };

@@ -10,7 +10,7 @@
 /** Wall clock and monotonic clock may move apart by so much; a suspension that stays below it goes unnoticed. */
 export const CLOCKS_APART_MS_MAX = 20;
 
-/** What both clocks of a machine say at one moment. */
+/** Both clocks of a machine at one moment. */
 export interface ClockReading {
   /** Monotonic. */
   readonly ms: number;

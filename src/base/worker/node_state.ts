@@ -1,6 +1,6 @@
 /**
- * What every part of a node asks all the time: role, term, commit and applied index. It lies in shared memory, written
- * by the replica alone, so that a weak read asks nobody. Numbers are doubles: indices are safe integers.
+ * The state that every part of a node reads often: role, term, commit and applied index. It lies in shared memory, and
+ * only the replica writes it, so a weak read sends no messages. Numbers are doubles: indices are safe integers.
  * @module
  */
 import type { Lease } from "./lease.ts";

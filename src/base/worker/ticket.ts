@@ -1,6 +1,6 @@
 /**
- * What a Worker works for, and who may end it: two words of shared memory. The Worker says which request it is at, another
- * thread names the request that is to end; native code looks at both while it computes.
+ * Cancels the request that a Worker computes, through two words of shared memory. The Worker writes the id of its
+ * current request, another thread the id of the request to abort; native code checks both while it computes.
  * @module
  */
 

@@ -35,7 +35,7 @@ const KEYS: Readonly<Record<string, string>> = {
   checks: ", PRIMARY KEY (node, id)",
 };
 
-/** What makes the tables, where they are missing; the same on every node. */
+/** Statements that create the missing tables; the same on every node. */
 export const CATALOG_SCHEMA: readonly string[] = [
   `CREATE TABLE IF NOT EXISTS ${CATALOG_PREFIX}index(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID`,
   ...CATALOG_TABLES.flatMap((name) => [

@@ -1,12 +1,12 @@
 /**
- * What a name asks for (C8.1): read from the right, the domain, the datacenter if there is one, and the
- * keyword; what stands before it is the name of the node, dots and all. Pure.
+ * Parses a queried name (C8.1). From the right it has the domain, the datacenter if there is one, and the keyword; the
+ * rest is the name of the node, which may contain dots. Pure.
  * @module
  */
 import { addressOfReverse, hexBytes } from "./address.ts";
 import type { Name } from "./message.ts";
 
-/** What is asked for. */
+/** The object of a query. */
 export type Lookup =
   | { readonly k: "node"; readonly name: string }
   | { readonly k: "address"; readonly address: Uint8Array }

@@ -33,14 +33,14 @@ const LABEL_BYTES_MAX = 63;
 export const PLAIN_UDP_BYTES = 512;
 /** Largest message over TCP. */
 export const TCP_BYTES_MAX = 65_535;
-/** What this server takes over UDP, told in EDNS. */
+/** Largest UDP message that this server accepts, announced in EDNS. */
 export const EDNS_UDP_BYTES = 4096;
 /** Option of EDNS that names the asker's network (RFC 7871). */
 const CLIENT_SUBNET = 8;
 /** Longest compression pointer. */
 const POINTER_MAX = 0x3fff;
 
-/** What arrived is no message that can be answered as asked. */
+/** A message that cannot be decoded as a query. */
 export class DnsFormatError extends Error {
   /** Always `DnsFormatError`. */
   override readonly name = "DnsFormatError";
@@ -56,7 +56,7 @@ export interface Question {
   readonly class: number;
 }
 
-/** What of EDNS the asker said. */
+/** The EDNS options of a query. */
 export interface Edns {
   readonly udpBytes: number;
   readonly version: number;
@@ -77,7 +77,7 @@ export interface Query {
 /** A record of an answer; `ttl` in seconds. */
 export type DnsRecord = { readonly name: Name; readonly ttl: number } & DnsData;
 
-/** What a record says. */
+/** The data of a record. */
 export type DnsData =
   | { readonly type: typeof TYPE.A | typeof TYPE.AAAA; readonly address: Uint8Array }
   | { readonly type: typeof TYPE.NS | typeof TYPE.CNAME | typeof TYPE.PTR; readonly target: Name }

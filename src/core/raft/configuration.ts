@@ -64,7 +64,7 @@ function readName(reader: ByteReader): string {
   return name;
 }
 
-/** What is wrong with a configuration (M10), or `undefined`. */
+/** Returns the error of a configuration (M10), or `undefined`. */
 export function configFault(config: Config): string | undefined {
   if (config.members.length > MEMBERS_MAX) return "too many members";
   if (!config.members.some((member) => member.role === "voter")) return "no voter";

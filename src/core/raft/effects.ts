@@ -30,7 +30,7 @@ export type ConfigChange =
   | { readonly k: "remove"; readonly id: NodeId }
   | { readonly k: "readdress"; readonly id: NodeId; readonly storageId: string; readonly addr: string };
 
-/** What the core is told. */
+/** An input of the core. */
 export type Input =
   | { readonly k: "tick" } // exactly one logical tick
   | { readonly k: "clock"; readonly now: ClockReading } // first in every turn (lease.ts, rounds.ts)
@@ -67,7 +67,7 @@ export type Refusal =
   | "transfer_timeout"
   | "leadership_lost";
 
-/** What the driver must do, merged over everything stepped since the last drain. */
+/** The work for the driver, merged over all inputs stepped since the last drain. */
 export interface Effects {
   /** One write: durable in this order and as a whole, then answered by a `persisted` input. */
   readonly persist?: {
@@ -121,7 +121,7 @@ export type Role = "follower" | "precandidate" | "candidate" | "leader";
 export interface Core {
   /** Takes one input. Never throws for remote input; never re-entered (O9). */
   step(input: Input): void;
-  /** What is owed since the last drain; valid until the next step. */
+  /** Returns the effects since the last drain; valid until the next step. */
   drain(): Effects;
   /** Plain data for `/status`, metrics and checkers. */
   status(): CoreStatus;
@@ -151,7 +151,7 @@ export interface CoreStatus {
   readonly isRemoved: boolean;
   /** It takes no part yet, as it asks the others what it promised (recall.ts). */
   readonly isUnsure: boolean;
-  /** What disks of others are known to hold. */
+  /** The known contents of other nodes' disks. */
   readonly marks: readonly Mark[];
   /** Ticks since the leader was last heard; 0 on the leader. */
   readonly ticksSinceLeader: number;
@@ -170,7 +170,7 @@ export interface CoreStatus {
   readonly dropped: number;
 }
 
-/** Where a node starts from (B1). */
+/** The state from which a node starts (B1). */
 export interface BootState {
   readonly id: NodeId;
   /**
@@ -222,7 +222,7 @@ export interface Options {
   readonly lease?: LeaseOptions;
 }
 
-/** What a node promises to leaders, in ms of its monotonic clock (lease.ts). */
+/** A node's promise to leaders, in ms of its monotonic clock (lease.ts). */
 export interface LeaseOptions {
   /** It votes for nobody for so long after it heard a leader. */
   readonly promiseMs: number;

@@ -64,7 +64,7 @@ export function onRefused(s: RaftState, peer: NodeId): void {
   if (s.part.role === "leader" || s.leader !== peer) return;
   s.timer.sinceLeader = s.options.electionTicks;
   const quarter = Math.max(1, s.options.electionTicks >> 2);
-  // Whom a promise binds can but be ready when it ends (R10).
+  // A node bound by a lease promise may not campaign before the promise ends (R10).
   const earliest = s.options.lease === undefined ? s.timer.elapsed : Math.max(s.timer.elapsed, s.options.electionTicks);
   s.timer.timeout = Math.min(s.timer.timeout, earliest + 1 + s.rng.u32() % quarter);
 }

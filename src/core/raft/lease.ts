@@ -18,7 +18,7 @@
  * voted when its promise was over, thus after the lease. Or the vote was for a hand-over: of this leader, which has no lease
  * in this term from the moment it sent `timeoutNow` (T5); an older leader's is for a term that is over.
  *
- * Who is the only voter campaigns at once, promise or not: nobody else can have been elected by that configuration.
+ * The only voter campaigns at once, even with a promise: that configuration cannot have elected another node.
  *
  * Clocks may differ in pace by {@linkcode DRIFT}. A machine that was suspended is noticed by its wall clock, if that is
  * right afterwards (rpc/lease.ts); then all rounds are forgotten, and fresh ones have to be answered.
@@ -79,7 +79,7 @@ export function currentLease(s: RaftState): Lease {
   return { endMs: quorumValue(ends), skewMs: s.clock.skewMs };
 }
 
-/** What a voter has promised, 0 for nothing, and when the round was sent to which it has. */
+/** A voter's promise, 0 for none, and the time when the round that it answered was sent. */
 interface Promised {
   readonly sentMs: number;
   readonly promiseMs: number;
@@ -91,7 +91,7 @@ function promiseTo(lead: Leadership, id: NodeId): Promised {
   return sentMs === undefined ? { sentMs: 0, promiseMs: 0 } : { sentMs, promiseMs: peer?.promiseMs ?? 0 };
 }
 
-/** What a promise is worth to somebody with another clock. */
+/** The duration of a promise that a node with another clock can rely on. */
 function worthMs(promiseMs: number): number {
   return promiseMs * (1 - DRIFT) - MARGIN_MS;
 }

@@ -20,7 +20,7 @@ interface TermRun {
   readonly term: Term;
 }
 
-/** What must be written: an installed snapshot first, then a truncation, then new entries. */
+/** The write that is due: an installed snapshot first, then a truncation, then new entries. */
 export interface Unsaved {
   readonly install: EntryId | undefined;
   readonly truncateFrom: Index | undefined;

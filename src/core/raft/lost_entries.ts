@@ -1,6 +1,7 @@
 /**
- * What nodes remember of each other's disks, and what a node says whose disk does not hold what another one remembers: its
- * directory is an older copy of itself (B3), or its disk forgot what it had reported as durable. When it is asked: recall.ts.
+ * Detects a disk that lost entries. Nodes remember what each other's disks hold. If a node's disk lacks what another
+ * node remembers, its directory is an older copy (B3), or the disk lost writes that it had reported as durable.
+ * recall.ts decides when nodes ask.
  * @module
  */
 import { InvariantError } from "../../invariant.ts";
@@ -71,7 +72,7 @@ export class KnownMarks {
   }
 }
 
-/** What two marks of one disk say together. */
+/** Merges two marks of one disk. */
 function later(a: Mark, b: Mark): Mark {
   if (a.term !== b.term) return a.term > b.term ? a : b;
   return { ...a, vote: a.vote ?? b.vote, entry: b.entry.index > a.entry.index ? b.entry : a.entry };

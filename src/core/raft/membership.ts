@@ -75,7 +75,7 @@ function updatePeers(s: RaftState, lead: Leadership, old: Config): void {
     // Another storage id is another disk: nothing that was acknowledged before is on it.
     const isSame = peer?.sendMax === Infinity && memberOf(old, id)?.storageId === storageId;
     peers.push(peer !== undefined && isSame ? peer : createProgress(id, start, window));
-    // What is queued for the old disk must not reach the new one: its commit index speaks of lost entries (L5).
+    // Messages queued for the old disk must not reach the new one: their commit index covers lost entries (L5).
     if (peer !== undefined && !isSame) s.out.send = s.out.send.filter(({ m }) => m.to !== id);
   }
   for (const peer of lead.peers) {

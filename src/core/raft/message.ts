@@ -22,12 +22,12 @@ export interface EntryId {
   readonly term: Term;
 }
 
-/** What an entry is for: a leader's empty first entry, a client's command, or a configuration. */
+/** Kind of an entry: a leader's empty first entry, a client's command, or a configuration. */
 export type EntryKind = "noop" | "command" | "config";
 
 /** One entry of the replicated log. */
 export interface Entry extends EntryId {
-  /** What the body is. */
+  /** Kind of the body. */
   readonly kind: EntryKind;
   /** Owned by the entry: never a view into a buffer that is used again (seeded bug 20). Empty for a no-op. */
   readonly body: Uint8Array;
@@ -58,7 +58,7 @@ export interface Config {
   readonly members: readonly Member[];
 }
 
-/** What must be durable before it shows: the current term, and who got this node's vote in it. */
+/** State that must be durable before it is visible: the current term, and this node's vote in it. */
 export interface HardState {
   /** Current term. */
   readonly term: Term;
@@ -67,8 +67,8 @@ export interface HardState {
 }
 
 /**
- * What a disk is known to hold (recall.ts): in `term`, its node voted for `vote`, and its log holds `entry` and all before,
- * which does not change within that term.
+ * The known content of a disk (recall.ts): in `term`, its node voted for `vote`, and its log holds `entry` and all
+ * entries before it, which do not change within that term.
  */
 export interface Mark {
   readonly storageId: string;
@@ -184,7 +184,7 @@ export interface RemovedNotice extends Header {
 export interface Recall extends Header {
   readonly k: "recall";
 }
-/** What disks are known to hold: the sender's own mark, or with `isAnswer` all that it remembers. */
+/** Known contents of disks: the sender's own mark, or with `isAnswer` all marks that it remembers. */
 export interface Marks extends Header {
   readonly k: "marks";
   /** It answers a {@linkcode Recall}. */
@@ -192,7 +192,7 @@ export interface Marks extends Header {
   readonly marks: readonly Mark[];
 }
 
-/** What arrives from other nodes. */
+/** A message from another node. */
 export type Message =
   | PreVote
   | PreVoteReply
@@ -207,5 +207,5 @@ export type Message =
   | Recall
   | Marks;
 
-/** What the core sends: as {@linkcode Message}, with ranges in the place of entries. */
+/** A message that the core sends: a {@linkcode Message} with ranges in the place of entries. */
 export type OutgoingMessage = Exclude<Message, AppendEntries> | AppendRange;

@@ -1,5 +1,5 @@
 /**
- * What leaves the core with a drain: one write, and the messages with the tickets they wait for (O2, O7).
+ * The output of a drain of the core: one write, and the messages with the tickets they wait for (O2, O7).
  * @module
  */
 import type { Effects, Ticket } from "./effects.ts";

@@ -1,5 +1,5 @@
 /**
- * What a leader knows of one peer (L7 to L11): a state, where it matches, what is in flight. Pure.
+ * A leader's view of one peer (L7 to L11): a state, the matching index, the entries in flight. Pure.
  *
  *   probe ──accepted──▶ replicate ──rejected, link lost──▶ probe
  *     │                     │
@@ -99,7 +99,7 @@ export interface Progress {
   heardAt: number;
   /** Highest read round it echoed (R3). */
   round: number;
-  /** What its process promises, by its last answer; 0 for nothing (R10). */
+  /** The promise in its process's last answer; 0 for none (R10). */
   promiseMs: number;
   /** Answers of earlier rounds come from before it was a member: from another disk under the same id (B2). */
   readonly roundMin: number;

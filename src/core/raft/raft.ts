@@ -2,12 +2,13 @@
  * The Raft core: a deterministic machine without I/O, clocks or randomness of its own (its rules: RULES.md). Inputs go into
  * `step`, which only changes memory; `drain` returns one merged account of what the driver owes since the last one.
  *
- * What it guarantees, to a driver that keeps the ordering contract O1 to O9: at most one leader per term; a committed
+ * Guarantees, to a driver that keeps the ordering contract O1 to O9: there is at most one leader per term; a committed
  * entry is never lost or replaced as long as a majority of voters keeps its disk; a read index covers every write that
- * was acknowledged before the read arrived. What it assumes: messages may be lost, repeated and late, never forged;
- * `persisted` is said only of what is on stable storage; a node that lost its disk comes back under another storage id.
+ * was acknowledged before the read arrived. Assumptions: messages may be lost, duplicated and delayed, but never
+ * forged; `persisted` reports only writes on stable storage; a node that lost its disk comes back with another storage
+ * id.
  *
- * The alternative turned down: returning effects from each input. It is as easy to test and costs one disk write per
+ * The rejected alternative is to return effects from each input. It is as easy to test but costs one disk write per
  * input; draining once per turn gives group commit without a timer.
  *
  * This file dispatches; the chapters are election.ts, replication.ts and follower.ts, rounds.ts, read_index.ts and lease.ts,
@@ -137,7 +138,7 @@ class RaftCore implements Core {
       case "snapshotReceived":
         if (s.check !== undefined) return drop(s);
         onSnapshotReceived(s, input.base, input.config);
-        // What it holds is not applied entry by entry.
+        // The entries that it covers are not applied one by one.
         if (s.log.base.index > this.#applyHanded) this.#applyHanded = s.log.base.index;
         return;
       case "snapshotSent":
@@ -189,7 +190,7 @@ class RaftCore implements Core {
     return effects;
   }
 
-  /** What is committed and locally durable (O5); with a truncation in flight `durable` can only fall to the commit. */
+  /** Entries committed and locally durable (O5); with a truncation in flight `durable` cannot fall below the commit. */
   #takeApply(): Effects["apply"] {
     const to = Math.min(this.#state.commit, this.#state.log.durable);
     if (to <= this.#applyHanded) return undefined;

@@ -30,7 +30,7 @@
  * Rolling restarts do not erase the memory: an answer holds all marks that the answerer knows, and a node that hears the
  * question tells its own mark again. A single voter that is alone has nobody to ask.
  *
- * What cannot be noticed, by this or any other protocol:
+ * Cases that neither this nor any other protocol can detect:
  *
  * - Nobody alive remembers: the cluster has one node; or all others were down at the same time since, as marks are not
  *   written to disk; or what is missing was acknowledged to a leader that died before the next mark was sent.
@@ -44,7 +44,7 @@ import type { Mark, Marks, Message, NodeId, Recall } from "./message.ts";
 import { majority } from "./quorum.ts";
 import { type Check, leadership, type RaftState, rememberMatches, restartTimer, send, sendDurable } from "./state.ts";
 
-/** What this node will not take back within its term; true of the disk once all that is written now is durable. */
+/** State that this node does not take back within its term. The disk holds it once all current writes are durable. */
 function ownMark(s: RaftState): Mark {
   // A follower's tail behind that may be garbage of an old term, which its leader replaces (L3).
   const index = leadership(s) === undefined ? Math.max(s.commit, s.acknowledged) : s.log.last;
@@ -82,7 +82,7 @@ export function onRecall(s: RaftState, m: Recall): void {
   if (s.options.recall && s.check === undefined) tell(s, m.from, ownMark(s));
 }
 
-/** What another node holds, or all that it remembers. */
+/** Handles the mark of another node, or all marks that it remembers. */
 export function onMarks(s: RaftState, m: Marks): void {
   for (const mark of m.marks) {
     if (mark.storageId !== s.storageId) s.marks.add(mark);

@@ -29,7 +29,7 @@ export function progressOf(lead: Leadership, id: NodeId): Progress | undefined {
   return undefined;
 }
 
-/** What a majority of voters has reached, this node at `own` and the others where their progress says. */
+/** The index that a majority of voters has reached: this node is at `own`, the others are where their progress says. */
 function majorityAt(
   s: RaftState,
   lead: Leadership,

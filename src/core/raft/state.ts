@@ -71,12 +71,12 @@ export interface Leadership {
   handOverAt: number;
 }
 
-/** What this node is. */
+/** The role of this node, with the state of that role. */
 export type Part = { readonly role: "follower" } | Candidacy | Leadership;
 
 /** A leadership transfer that is asked for (T1 to T6), or that a disk in trouble calls for; it outlives the leadership, to learn who won. */
 export interface Transfer {
-  /** Who is to lead. */
+  /** The node that is to lead. */
   readonly to: NodeId;
   /** Term in which this node leads. */
   readonly term: Term;
@@ -126,7 +126,7 @@ export interface Timer {
   sinceLeader: number;
 }
 
-/** Whom a node has heard that asks what it promised (recall.ts). */
+/** The nodes heard from by a node that asks for its own promises (recall.ts). */
 export interface Check {
   /** Nodes of which anything was heard. */
   readonly heard: Set<NodeId>;
@@ -146,7 +146,7 @@ export interface RaftState {
   readonly storageId: string;
   /** Present until it is known whether the disk is an older copy of itself: until then this node takes no part. */
   check: Check | undefined;
-  /** What disks of others are known to hold. */
+  /** The known contents of other nodes' disks. */
   readonly marks: KnownMarks;
   /** This node's own mark as last told. */
   toldMark: Mark | undefined;
@@ -160,7 +160,7 @@ export interface RaftState {
   readonly log: Log;
   /** Configurations along the log. */
   readonly configs: ConfigHistory;
-  /** What is owed to the driver. */
+  /** Effects that the driver has not taken yet. */
   readonly out: Outbox;
   /** Clocks, in ticks. */
   readonly timer: Timer;
@@ -170,13 +170,13 @@ export interface RaftState {
   boundUntilMs: number;
   /** Current term; never falls (E1). */
   term: Term;
-  /** Who got the vote of this term. */
+  /** The node that this node voted for in this term. */
   vote: NodeId | null;
   /** Term or vote changed since the last drain. */
   hardDirty: boolean;
   /** Leader of this term as far as known. */
   leader: NodeId | null;
-  /** What this node is. */
+  /** The role of this node. */
   part: Part;
   /** Commit index; never falls, never exceeds the last index (C3). */
   commit: Index;
@@ -247,7 +247,7 @@ export function rememberVote(s: RaftState, voter: NodeId): void {
   if (mark !== undefined) s.marks.add({ ...mark, vote: s.id });
 }
 
-/** What a member's disk holds that has acknowledged `match` in this term; undefined for a node that is none. */
+/** The mark of a member that has acknowledged `match` in this term; undefined for a node that is not a member. */
 export function matchMark(s: RaftState, id: NodeId, match: Index): Mark | undefined {
   const storageId = memberOf(s.configs.current, id)?.storageId;
   if (storageId === undefined) return undefined;

@@ -1,5 +1,5 @@
 /**
- * What of the log is on stable storage, told from write tickets alone (O3). Pure.
+ * Tracks which part of the log is on stable storage, from write tickets alone (O3). Pure.
  *
  * Writes are issued with rising tickets and become durable in that order. An entry counts as durable only while no
  * write still in flight can replace it: without that, the late acknowledgement of an old write would make entries that

@@ -25,12 +25,12 @@ const FIELDS = {
   height: field("Height", f64),
 };
 
-/** Where a node is, in a space whose distances are round-trip times. */
+/** The place of a node in a space whose distances are round-trip times. */
 export type NetworkCoordinate = ValueOf<typeof FIELDS>;
 
 const COORDINATE: Kind<NetworkCoordinate> = struct(FIELDS);
 
-/** Where every node begins. */
+/** The initial coordinate of every node. */
 export const ORIGIN: NetworkCoordinate = {
   vec: Array.from({ length: DIMENSIONS }, () => 0),
   error: ERROR_MAX,

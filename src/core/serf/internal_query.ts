@@ -26,7 +26,7 @@ export const INTERNAL_PREFIX = "_serf_";
 const CONFLICT = "_serf_conflict";
 const STATUS_NUMBERS: Readonly<Record<SerfStatus, number>> = { alive: 1, leaving: 2, left: 3, failed: 4 };
 
-/** What can be done with keys. */
+/** Operations on keys. */
 export type KeyOperation = "install" | "use" | "remove" | "list";
 /** The query of an operation. */
 const KEY_QUERIES: Readonly<Record<KeyOperation, string>> = {
@@ -36,7 +36,7 @@ const KEY_QUERIES: Readonly<Record<KeyOperation, string>> = {
   list: "_serf_list-keys",
 };
 
-/** What the members said about keys. */
+/** The members' answers about keys. */
 export interface KeyTally {
   readonly members: number;
   responses: number;

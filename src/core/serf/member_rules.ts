@@ -1,6 +1,6 @@
 /**
- * What becomes of members (G5.3 to G5.6): the failure detector says who is there, intents say who meant to
- * go, Lamport times say which intent is the newer one. Pure.
+ * Rules for the status of members (G5.3 to G5.6). The failure detector reports which nodes are up, intents which of
+ * them mean to leave, and Lamport times order the intents. Pure.
  * @module
  */
 import { parseDuration } from "../../base/codec/duration.ts";

@@ -112,7 +112,7 @@ export type SerfPushPull = ValueOf<typeof STATE_FIELDS>;
 export type QueryMessage = ValueOf<typeof QUERY_FIELDS>;
 /** One answer. */
 export type QueryResponse = ValueOf<typeof RESPONSE_FIELDS>;
-/** What a relayed answer is wrapped in. */
+/** The header around a relayed answer. */
 export type RelayHeader = ValueOf<typeof RELAY_FIELDS>;
 /** A member, as told in a conflict. */
 export type ConflictMember = ValueOf<typeof MEMBER_FIELDS>;

@@ -2,8 +2,8 @@
  * Serf over SWIM (G5.1 to G5.13): dispatch, and what the application may do. Pure, as all below it: time, randomness
  * and bytes come in, effects go out.
  *
- * What it guarantees: members that are in touch come to the same list; an event is told at most once by a node; nothing
- * that comes from the network makes it throw, and nothing makes it keep without bound.
+ * Guarantees: members that can reach each other converge to the same list; a node delivers an event at most once; no
+ * input from the network makes it throw or makes its memory grow without bound.
  * @module
  */
 import { DecodeError } from "../../base/codec/cursor.ts";
@@ -33,7 +33,7 @@ import type { SwimDelegate } from "../swim/swim_state.ts";
 import { transmitLimit } from "../swim/broadcast.ts";
 import { UserEvents } from "./user_event.ts";
 
-/** What a user message adds to a packet. */
+/** Bytes that a user message adds to a packet. */
 const RIDER_BYTES = COMPOUND_PART_BYTES + 1;
 
 /** Tags that do not fit. */
@@ -86,7 +86,7 @@ export class Serf {
     net.repeat(() => options.config.reconnectIntervalMs, () => reconnect(this.state));
   }
 
-  /** What SWIM asks and tells. */
+  /** Callbacks for SWIM. */
   #delegate(): SwimDelegate {
     return {
       meta: () => encodeTags(this.state.tags),

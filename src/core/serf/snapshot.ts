@@ -1,5 +1,5 @@
 /**
- * What a node remembers of its pool over a restart (G5.12): lines of text, appended. Pure.
+ * The snapshot by which a node remembers its pool over a restart (G5.12): lines of text, appended. Pure.
  *
  *   alive: NAME IP:PORT | not-alive: NAME | clock: N | event-clock: N | query-clock: N | leave
  *
@@ -15,7 +15,7 @@ export const SNAPSHOT_MEMBERS_MAX = 1 << 16;
 const COMPACT_BYTES_MIN = 128 * 1024;
 const BYTES_PER_MEMBER = 128;
 
-/** What was remembered. */
+/** The content of a snapshot. */
 export interface Snapshot {
   /** Addresses by name, as `IP:PORT`. */
   readonly alive: Map<string, string>;

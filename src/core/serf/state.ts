@@ -1,5 +1,5 @@
 /**
- * What one node's Serf layer knows: members with tags and status, clocks, and queues of its own messages
+ * The state of one node's Serf layer: members with tags and status, clocks, and queues of its own messages
  * (G5.1 to G5.13). The rules are functions and parts over it: `member_rules.ts`, `user_event.ts`, `query.ts`,
  * `internal_query.ts`. Pure.
  * @module
@@ -13,7 +13,7 @@ import type { SerfConfig } from "../swim/profile.ts";
 import { Swim } from "../swim/swim.ts";
 import type { SwimDelegate, SwimOptions, SwimState } from "../swim/swim_state.ts";
 
-/** What a member is to the pool (G5.3). */
+/** Status of a member (G5.3). */
 export type SerfStatus = "alive" | "leaving" | "left" | "failed";
 
 /** A member. */
@@ -40,7 +40,7 @@ export interface IncomingQuery {
   readonly timeoutMs: number;
 }
 
-/** What Serf tells. Members are views: they change later. */
+/** An event of Serf. Members are views: they change later. */
 export type SerfEvent =
   | {
     readonly type: "member-join" | "member-leave" | "member-failed" | "member-update" | "member-reap";
@@ -60,7 +60,7 @@ export type SerfEvent =
   | { readonly type: "leaving" }
   | { readonly type: "fatal"; readonly reason: string };
 
-/** What a node was before it was restarted (G5.12). */
+/** State of a node before its restart (G5.12). */
 export interface RestoredClocks {
   /** Last stamps seen. */
   readonly member: bigint;
@@ -80,7 +80,7 @@ export interface Admission {
   isSame?(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean;
 }
 
-/** What a node is, and what it needs. */
+/** Options of a node. */
 export interface SerfOptions {
   readonly swim: SwimOptions<SerfEvent>;
   readonly config: SerfConfig;

@@ -92,7 +92,7 @@ export class UserEvents {
     return true;
   }
 
-  /** What was seen, for a push/pull. */
+  /** Events seen, for a push/pull. */
   get buffered(): SerfPushPull["events"] {
     return [...this.#slots.values()];
   }

@@ -29,7 +29,7 @@ export interface BoundStatement {
   readonly named: Readonly<Record<string, SqlValue>> | null;
 }
 
-/** What a log entry asks for. */
+/** The request in a log entry. */
 export interface Command {
   /** Endpoint: `query` is a read at level strong, `load` a step of loading a database (load_step.ts). */
   readonly kind: "execute" | "request" | "query" | "load";
@@ -45,7 +45,7 @@ export interface Command {
   readonly wantedSteps?: number;
 }
 
-/** Where an entry's random numbers start: 64 bits in two halves. */
+/** Seed of an entry's random numbers: 64 bits in two halves. */
 export interface Seed {
   /** Upper 32 bits, unsigned. */
   readonly hi: number;
@@ -65,11 +65,11 @@ export interface StampedCommand extends Omit<Command, "wantedSteps"> {
   readonly readTimeoutMs: number;
 }
 
-/** What the leader puts into a command. */
+/** The values that the leader adds to a command. */
 export interface Stamp {
   /** Its clock, in milliseconds since 1970. */
   readonly timeMs: number;
-  /** Where the random numbers start. */
+  /** Seed of the random numbers. */
   readonly seed: Seed;
   /** Steps that the entry may take. */
   readonly maxSteps: number;
@@ -102,9 +102,9 @@ const SHORT_TEXT_BYTES_MAX = 24;
 /** Keeps a leading U+FEFF: it is part of the client's text. */
 const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Where commands are encoded: one after the other, each of them copied out. */
+/** Buffer in which commands are encoded one after the other; each is copied out. */
 let scratch = new ByteWriter(4096);
-/** What one large command made of it is let go. */
+/** A buffer that a large command has made larger than this is replaced. */
 const SCRATCH_BYTES_MAX = 1024 * 1024;
 /** Parts as they are encoded, for as long as what split them remembers them: a client sends the same text again and again. */
 const encodedParts = new WeakMap<readonly SqlPart[], Uint8Array>();

@@ -1,5 +1,5 @@
 /**
- * What goes between the Workers around the database, and its packed form. Pure.
+ * Messages between the Workers around the database, and their packed form. Pure.
  *
  * A message between Workers is cloned object by object, which for small requests costs more than the work they ask for
  * (measured: 6.3 µs for a write as an object, 0.8 µs as its share of a packed batch). So a batch travels as lists side by
@@ -12,7 +12,7 @@ import { type BoundStatement, decodeCommand, encodeCommand } from "./command.ts"
 import { renderBits, renderFlags, type RenderOptions } from "./render_options.ts";
 import { buffersOf, type ResultText } from "./result_text.ts";
 
-/** Where the outcome of an entry goes: only the node that took the request has one. */
+/** Destination of the outcome of an entry. Only the node that took the request has one. */
 export interface Waiter {
   /** 0 is the replica itself, 1 and up are the http Workers in the order given at open. */
   readonly port: number;
@@ -30,13 +30,13 @@ export interface ApplyEntry {
   readonly term: number;
   /** Only commands touch the database; the others move the applied index. */
   readonly kind: "noop" | "command" | "config";
-  /** What `encodeCommand` made, stamped by the leader; ignored for other kinds. */
+  /** Result of `encodeCommand`, stamped by the leader; ignored for other kinds. */
   readonly body: Uint8Array;
-  /** Who wants the results, if anyone here does. */
+  /** Destination of the results, if this node needs them. */
   readonly waiter?: Waiter;
 }
 
-/** What one entry came to. */
+/** Outcome of one entry. */
 export interface Outcome {
   /** The waiter's own number. */
   readonly ref: number;
@@ -52,7 +52,7 @@ export interface Outcome {
 export interface ReadRequest {
   /** The asker's own number; comes back in the {@linkcode ReadResult}. */
   readonly ref: number;
-  /** What to run, in order. */
+  /** Statements to run, in order. */
   readonly statements: readonly BoundStatement[];
   /** Whether all statements see one snapshot. */
   readonly transaction: boolean;
@@ -64,7 +64,7 @@ export interface ReadRequest {
   readonly onlyIfReadOnly: boolean;
 }
 
-/** What a read request came to. */
+/** Result of a read request. */
 export interface ReadResult {
   /** The asker's own number. */
   readonly ref: number;
@@ -171,7 +171,7 @@ export interface PackedReads {
   readonly timeoutsMs: readonly number[];
 }
 
-const ONLY_IF_READ_ONLY = 16;
+const ONLY_IF_READ_ONLY = 64;
 
 /** Packs read requests. */
 export function packReads(requests: readonly ReadRequest[]): PackedReads {

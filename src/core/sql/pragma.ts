@@ -5,7 +5,7 @@
 
 import { identifierName, Tokenizer } from "./tokenizer.ts";
 
-/** What a PRAGMA statement asks for. */
+/** Name and argument of a PRAGMA statement. */
 export interface Pragma {
   /** Its name in lower case, without the schema. */
   readonly name: string;

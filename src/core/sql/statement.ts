@@ -18,7 +18,7 @@ export interface SqlPart {
   readonly sql: string;
   /** First keyword in upper case; for WITH the verb of the main statement; empty when there is none. */
   readonly verb: string;
-  /** What `sqlite3_bind_parameter_count` will say: the largest parameter number (sqlite.org/lang_expr.html §3). */
+  /** The largest parameter number, as `sqlite3_bind_parameter_count` returns it (sqlite.org/lang_expr.html §3). */
   readonly parameterCount: number;
 }
 
@@ -39,10 +39,10 @@ const MAIN_VERBS: ReadonlySet<string> = new Set([
 ]);
 const READ_VERBS: ReadonlySet<string> = new Set(["SELECT", "VALUES", "EXPLAIN", "PRAGMA"]);
 
-/** What may stand before TRIGGER: it is also a name that a table may have. */
+/** Words that may precede the keyword TRIGGER, which is also a valid table name. */
 const TRIGGER_HEAD: ReadonlySet<string> = new Set(["EXPLAIN", "QUERY", "PLAN", "CREATE", "TEMP", "TEMPORARY"]);
 
-/** What is known about a statement while its tokens pass by. */
+/** Builds the description of a statement token by token. */
 class PartBuilder {
   #verb = "";
   #start = -1;

@@ -48,7 +48,7 @@ function isSpaceCode(code: number): boolean {
 
 /** Walks over the tokens of a text; after `next()` returned true, `kind`, `start` and `end` describe the token. */
 export class Tokenizer {
-  /** What is walked over. */
+  /** The text that is split into tokens. */
   readonly text: string;
   /** Kind of the current token. */
   kind: TokenKind = "punctuation";

@@ -14,7 +14,7 @@ import type { Keyring } from "./keyring.ts";
 export const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const HEAD_BYTES = 1 + NONCE_BYTES;
-/** What encryption adds. */
+/** Bytes that encryption adds. */
 export const CIPHER_OVERHEAD = HEAD_BYTES + TAG_BYTES;
 const PADDING_MAX = 16;
 
@@ -26,7 +26,7 @@ export interface Aead {
   open(key: Uint8Array, nonce: Uint8Array, sealed: Uint8Array, aad: Uint8Array): Uint8Array | undefined;
 }
 
-/** What encryption needs. */
+/** Keyring and cipher for encryption. */
 export interface Cipher {
   readonly keyring: Keyring;
   readonly aead: Aead;

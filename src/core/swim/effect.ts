@@ -1,5 +1,5 @@
 /**
- * What the core wants done. Types only. The driver carries effects out in their order; none is waited for.
+ * The effects that the core requests. Types only. The driver carries them out in their order; the core waits for none.
  * @module
  */
 import type { Endpoint } from "./endpoint.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Where a node is. */
+/** The address of a node. */
 export interface Endpoint {
   /** IP address as text. */
   readonly host: string;

@@ -3,7 +3,7 @@
  * @module
  */
 
-/** What a ring may hold. */
+/** Keys that a ring may hold. */
 export const KEYS_MAX = 64;
 
 /** Why a ring was not changed. */

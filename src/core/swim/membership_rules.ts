@@ -1,5 +1,5 @@
 /**
- * Who is alive, suspect, dead or gone: the rules of SWIM's suspicion mechanism as memberlist has them
+ * The rules by which a node is alive, suspect, dead or left: SWIM's suspicion mechanism as memberlist implements it
  * (G4.2, G4.3; SWIM §4.2). Pure.
  *
  * Of two messages about a node the one with the higher incarnation wins, and only the node itself raises its
@@ -40,7 +40,7 @@ function cancelSuspicion<E>(state: SwimState<E>, name: string): void {
   state.suspicions.delete(name);
 }
 
-/** What a node tells of itself. */
+/** The alive message of a node about itself. */
 export function ownAlive<E>(state: SwimState<E>, incarnation: number): Alive {
   const { name, addr, port, vsn } = state.options;
   return { incarnation, node: name, addr, port, meta: state.delegate.meta(), vsn };

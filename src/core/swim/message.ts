@@ -38,7 +38,7 @@ export const TYPE = {
   label: 244,
 } as const;
 
-/** What a node is to its pool, as push/pull writes it. */
+/** Status of a node as push/pull encodes it. */
 export const STATE = { alive: 0, suspect: 1, dead: 2, left: 3 } as const;
 /** One of {@linkcode STATE}. */
 export type State = (typeof STATE)[keyof typeof STATE];
@@ -132,7 +132,7 @@ export const PUSH_NODE: Kind<PushNode> = struct(PUSH_NODE_FIELDS);
 export const USER_HEADER: Kind<ValueOf<typeof USER_HEADER_FIELDS>> = struct(USER_HEADER_FIELDS);
 /** A compressed message. */
 export const COMPRESSED: Kind<ValueOf<typeof COMPRESSED_FIELDS>> = struct(COMPRESSED_FIELDS);
-/** What a stream ends with where its first layer could not be read. */
+/** Last message of a stream whose first layer could not be read. */
 export const REMOTE_ERROR: Kind<ValueOf<typeof REMOTE_ERROR_FIELDS>> = struct(REMOTE_ERROR_FIELDS);
 
 /** A ping as bytes. */

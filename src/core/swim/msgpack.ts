@@ -23,7 +23,7 @@ const MAX_U64 = 0xffff_ffff_ffff_ffffn;
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
-/** Where a value is in the bytes, and how to take it from there. */
+/** Reads MessagePack values from bytes, at a position that advances. */
 export class MsgpackReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -263,7 +263,7 @@ function writeUnsigned(writer: ByteWriter, value: number | bigint): void {
 
 /** A kind of value: how it is read and written, and what stands for none. */
 export interface Kind<T> {
-  /** What a missing or nil value means. */
+  /** Value for a missing or nil field. */
   readonly zero: T;
   /** @throws {DecodeError} When something else stands there. */
   read(reader: MsgpackReader): T;

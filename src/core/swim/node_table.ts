@@ -19,7 +19,7 @@ export const VSN = {
   delegateCur: 5,
 } as const;
 
-/** What is known of a node. Byte fields are never changed in place. */
+/** The known state of a node. Byte fields are never changed in place. */
 export interface SwimNode {
   readonly name: string;
   addr: Uint8Array;
@@ -33,7 +33,7 @@ export interface SwimNode {
   changedMs: number;
 }
 
-/** Where a node is reached. */
+/** The address at which a node is reached. */
 export function endpointOf({ addr, port }: Pick<SwimNode, "addr" | "port">): Endpoint {
   return { host: formatIp(addr), port };
 }

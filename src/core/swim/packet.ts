@@ -4,8 +4,8 @@
  *   out:  messages → compound → compressed, where that is smaller → CRC → encrypted → label
  *   in:   the reverse; compound and compressed ones may stand inside each other
  *
- * What comes in is bounded: depth, messages and decompressed bytes of a datagram. The parts that can be read are given
- * even where others cannot; each fault is a text.
+ * Input is bounded: depth, messages and decompressed bytes of a datagram. Parts that can be read are returned even if
+ * others cannot be read; each error is a string.
  * @module
  */
 import { ByteWriter, DecodeError } from "../../base/codec/cursor.ts";
@@ -20,7 +20,7 @@ import { decode, encodeMessage } from "./msgpack.ts";
 export const PACKET_BYTES = 1400;
 /** Head of a compound. */
 export const COMPOUND_HEAD_BYTES = 2;
-/** What a compound adds for each part. */
+/** Bytes that a compound adds for each part. */
 export const COMPOUND_PART_BYTES = 2;
 const CRC_BYTES = 5;
 const DEPTH_MAX = 8;
@@ -86,11 +86,11 @@ export function sealPacket(message: Uint8Array, wrapping: Wrapping, { crc }: { c
   return bytes;
 }
 
-/** What a datagram held. */
+/** The content of a datagram. */
 export interface OpenedPacket {
   /** Each begins with its type; none is compound, compressed or empty. Views of the datagram, or own bytes. */
   readonly messages: Uint8Array[];
-  /** What could not be read. */
+  /** Errors of the parts that could not be read. */
   readonly faults: string[];
 }
 

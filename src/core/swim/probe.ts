@@ -135,7 +135,7 @@ class Probe<E> {
   }
 }
 
-/** Where the answer to a ping goes: to its source, where it names one. */
+/** The address for the answer to a ping: the source that the ping names, or else its sender. */
 function sourceOf(
   { sourceAddr, sourcePort }: { sourceAddr: Uint8Array; sourcePort: number },
   from: Endpoint,

@@ -48,7 +48,7 @@ export interface PushPull {
   readonly userState: Uint8Array;
 }
 
-/** What a stream carries. */
+/** A message on a stream. */
 export type StreamMessage =
   | PushPull
   | { readonly type: "ping"; readonly ping: Ping }
@@ -94,7 +94,7 @@ export function sealStream(message: Uint8Array, wrapping: Wrapping, role: "reque
 /** Bytes of one direction of a stream into its message. */
 export class StreamDecoder {
   readonly #wrapping: Wrapping;
-  /** What has come and is not used up, in a buffer that grows. */
+  /** Received bytes that are not consumed yet, in a buffer that grows. */
   #bytes = new Uint8Array(0);
   #length = 0;
   #awaitsLabel: boolean;

@@ -1,6 +1,6 @@
 /**
- * How long a suspect has to refute, and how confident a node is in itself (Lifeguard: LHA-Suspicion, LHA-Probe;
- * G4.4, G4.6). Pure.
+ * The timeout in which a suspect can refute, and a node's confidence in its own health (Lifeguard: LHA-Suspicion,
+ * LHA-Probe; G4.4, G4.6). Pure.
  * @module
  */
 import type { Timer } from "./timers.ts";
@@ -12,7 +12,7 @@ export interface SuspicionBounds {
   readonly wanted: number;
 }
 
-/** What the bounds follow from. */
+/** Parameters from which the bounds are computed. */
 export interface SuspicionInput {
   readonly suspicionMult: number;
   readonly suspicionMaxTimeoutMult: number;
@@ -43,7 +43,7 @@ export function suspicionMs(confirmations: number, { minMs, maxMs, wanted }: Sus
 export class Suspicion {
   readonly bounds: SuspicionBounds;
   readonly startedMs: number;
-  /** Who accused; the first one is no confirmation. */
+  /** Names of the accusers; the first one is not a confirmation. */
   readonly #accusers: Set<string>;
   timer: Timer | undefined;
 

@@ -123,7 +123,7 @@ export class Swim<E> {
     return request.type === "push-pull" ? pushPullBytes(this.state, request.join, "reply") : undefined;
   }
 
-  /** What is answered when the first layer of a request cannot be read. */
+  /** The answer to a request whose first layer cannot be read. */
   answerFault(error: string): Uint8Array {
     return sealStream(encodeError(error), this.state.options.wrapping, "reply");
   }

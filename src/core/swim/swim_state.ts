@@ -1,6 +1,6 @@
 /**
- * What one node's failure detector knows, and what surrounds it. The rules of the protocol are functions over it, by
- * chapter: `membership_rules.ts`, `probe.ts`, `spread.ts`. Pure.
+ * The state and the surroundings of one node's failure detector. The rules of the protocol are functions over it:
+ * `membership_rules.ts`, `probe.ts`, `spread.ts`. Pure.
  * @module
  */
 import { BroadcastQueue } from "./broadcast.ts";
@@ -16,7 +16,7 @@ import type { StreamMessage } from "./stream.ts";
 
 /** The layer above: Serf, or nothing. It is called within the turn, and must not throw. */
 export interface SwimDelegate {
-  /** What this node tells of itself: tags. */
+  /** This node's tags. */
   meta(): Uint8Array;
   /** Whether user messages wait to ride along. */
   hasBroadcasts(): boolean;
@@ -24,7 +24,7 @@ export interface SwimDelegate {
   broadcasts(room: { overhead: number; bytesMax: number; countMax: number }): Uint8Array[];
   /** A user message came; the bytes may be kept. */
   onUserMessage(message: Uint8Array): void;
-  /** What a push/pull carries besides the nodes. */
+  /** Data that a push/pull carries besides the nodes. */
   localState(join: boolean): Uint8Array;
   /** The same, from another node. */
   mergeState(state: Uint8Array, join: boolean): void;
@@ -48,7 +48,7 @@ export interface SwimDelegate {
   refuseMerge(nodes: readonly PushNode[]): string | undefined;
 }
 
-/** What a node is, and what it needs. */
+/** Options of a node. */
 export interface SwimOptions<E> {
   readonly name: string;
   /** Advertised address. */
@@ -89,12 +89,12 @@ export class SwimState<E> {
   readonly suspicions = new Map<string, Suspicion>();
   /** Nodes that say they have moved while their old address has not failed yet; by name, so at most one per node. */
   readonly moves = new Map<string, Alive>();
-  /** Where nodes were that have moved: late news from there is no new move. By name. */
+  /** Former addresses of nodes that have moved, by name. A late message from there is not a new move. */
   readonly movedFrom = new Map<string, { readonly addr: Uint8Array; readonly port: number }>();
   /** By sequence number. */
   readonly acks = new Map<number, AckHandler>();
   readonly exchanges = new Map<number, (result: ExchangeResult) => void>();
-  /** What was dropped, by reason. */
+  /** Counts of dropped messages, by reason. */
   readonly dropped = new Map<string, number>();
   nowMs = 0;
   seqNo = 0;
@@ -115,7 +115,7 @@ export class SwimState<E> {
     return this.table.get(this.options.name);
   }
 
-  /** Where others answer. */
+  /** The address to which other nodes answer. */
   get source(): { sourceAddr: Uint8Array; sourcePort: number; sourceNode: string } {
     const { addr, port, name } = this.options;
     return { sourceAddr: addr, sourcePort: port, sourceNode: name };

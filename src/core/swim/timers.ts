@@ -22,7 +22,7 @@ function byDue(a: Entry, b: Entry): number {
   return a.timer.dueMs - b.timer.dueMs || a.order - b.order;
 }
 
-/** What is due, soonest first; equal times in the order in which they were set. */
+/** Pending timers, soonest first; equal times in the order in which they were set. */
 export class Timers {
   #heap: Entry[] = [];
   #order = 0;

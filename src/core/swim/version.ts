@@ -1,5 +1,5 @@
 /**
- * Whether nodes of different versions may share a pool (G4.9). Pure.
+ * Decides whether nodes of different protocol versions may share a pool (G4.9). Pure.
  * @module
  */
 import { type PushNode, STATE } from "./message.ts";

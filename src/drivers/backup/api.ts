@@ -13,7 +13,7 @@ export interface OpenBackups {
   readonly port: MessagePort;
 }
 
-/** What is wanted. */
+/** Options of a backup. */
 export interface BackupOptions {
   /** A database file in WAL mode or in DELETE mode, or SQL text. */
   readonly format: "wal" | "delete" | "sql";
@@ -25,7 +25,7 @@ export interface BackupOptions {
   readonly tables?: readonly string[];
 }
 
-/** What the Worker can be asked; errors are for people. */
+/** Methods of the Worker; its errors are messages for people. */
 export interface BackupMethods {
   /** Makes a backup. */
   open: { params: BackupOptions; result: OpenedBackup };

@@ -1,6 +1,6 @@
 /**
- * The backup Worker: makes backups and hands them out in pieces, beside the writer, which is not held up. It may use the
- * folder of the database, where a backup lies while it is handed out, and SQLite's library.
+ * The backup Worker: makes backups and passes them on in pieces, without delaying the writer. It may use SQLite's
+ * library and the folder of the database, which holds a backup while it is sent.
  * @module
  */
 import { Callee, type Methods, type ToCallee } from "../../base/worker/channel.ts";
@@ -21,11 +21,11 @@ interface OpenBackup {
   readonly pieces: AsyncIterator<Uint8Array<ArrayBuffer>>;
   /** Undefined where it is not known. */
   readonly length: number | undefined;
-  /** Where it lies meanwhile, if it does. */
+  /** Path of its temporary file, if it has one. */
   readonly file: string;
 }
 
-/** Where backups come from. */
+/** The database and library that backups are made with. */
 type Source = Pick<OpenBackups, "path" | "library">;
 
 function openBackup(source: Source, file: string, options: BackupOptions): OpenBackup {

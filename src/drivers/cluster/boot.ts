@@ -1,7 +1,7 @@
 /**
- * What a node does to become part of a cluster, once its log is open (Q15.1 to Q15.4, Q16.1): resume, join,
- * form one with others, or start one alone. The same flags may stand on every node and stay for ever: a node that is in a
- * cluster already only tells the others where it is now.
+ * Makes a node part of a cluster once its log is open (Q15.1 to Q15.4, Q16.1): it resumes, joins, bootstraps with
+ * others, or bootstraps alone. The flags can be the same on every node and never have to be removed: a node that is
+ * already in a cluster only tells the others its current address.
  * @module
  */
 import { jitter, pause } from "../../base/worker/backoff.ts";
@@ -26,7 +26,16 @@ export async function boot(parts: BootParts): Promise<void> {
   const { options, cluster, log } = parts;
   const isMember = parts.memberCount() > 0;
   await Promise.all(options.join.map(refuseHttp));
-  if (isMember) return await resume(parts);
+  if (isMember) {
+    const isExplicit = options.join.length > 0 && options.bootstrapExpect === 0 && !options.discovery;
+    if (isExplicit && parts.isAlone()) {
+      throw new ClusteringError(
+        "node is the only node in a single-node cluster, joining other clusters not supported: start it without -join, " +
+          "or with another data directory to join with nothing",
+      );
+    }
+    return await resume(parts);
+  }
   if (options.rejoin.length > 0) {
     log(`this node's data were set aside as damaged: it joins the cluster again, through ${options.rejoin.join(", ")}`);
     return await joinLoop(parts, options.rejoin);
@@ -43,9 +52,9 @@ export async function boot(parts: BootParts): Promise<void> {
   if (!options.isVoter) {
     throw new ClusteringError("cannot create a new non-voting node without joining it to an existing cluster");
   }
-  if (options.bootstrapExpect > 0) {
-    log(
-      `-bootstrap-expect ${options.bootstrapExpect} has no effect without -join or -disco-mode to find the others by`,
+  if (options.bootstrapExpect > 1) {
+    throw new ClusteringError(
+      `-bootstrap-expect ${options.bootstrapExpect} needs -join or -disco-mode, to find the other nodes by`,
     );
   }
   log("no cluster to join: starting one of this node alone");

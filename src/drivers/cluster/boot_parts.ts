@@ -1,5 +1,5 @@
 /**
- * What every way into a cluster has: its surroundings, where to enter, how to wait, how to give up.
+ * Parts shared by all ways into a cluster: the surroundings, the addresses to try, waiting and giving up.
  * @module
  */
 import type { ReplicaOptions } from "../replica/api.ts";
@@ -28,6 +28,8 @@ export interface BootParts {
   readonly pool: Pool | undefined;
   /** Members of the stored configuration; 0 for a new node. */
   memberCount(): number;
+  /** Whether there is no member but this node. */
+  isAlone(): boolean;
   /** Whether a leader is known, and has this node at its present address. */
   settled(): boolean;
   /** Ends the waiting at a shutdown. */

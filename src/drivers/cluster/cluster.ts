@@ -21,7 +21,7 @@ import { pause } from "../../base/worker/backoff.ts";
 import { refuseNamesake } from "./namesake.ts";
 import type { Probed } from "./probed.ts";
 import { withTimeout } from "../../base/worker/with_timeout.ts";
-import { textField } from "../transport/wire.ts";
+import { numberField, textField } from "../transport/wire.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 /** A promise to belong to one cluster alone holds this long without word from it. */
@@ -31,7 +31,7 @@ export const NOTIFY_MS = 20_000;
 /** Limit of one call between nodes that changes no data. */
 export const CALL_TIMEOUT_MS = 5_000;
 
-/** What the cluster asks of the Raft core, through its driver. */
+/** The Raft core as the cluster uses it, through its driver. */
 export interface Consensus {
   /** The core's picture of itself. */
   status(): ReturnType<Core["status"]>;
@@ -52,7 +52,7 @@ export interface ClusterParts {
   readonly incarnation: string;
   /** Ticks of an election timeout. */
   readonly electionTicks: number;
-  /** Where a member is; it may have moved since the configuration was written. */
+  /** A member's current address; it may have moved since the configuration was written. */
   addrOf(id: NodeId): string | undefined;
   /** The leader as known here. */
   leader(): LeaderInfo | null;
@@ -74,7 +74,7 @@ export class Cluster {
   readonly #notified = new Map<string, { member: Member; untilMs: number }>();
   #promise: { clusterId: string; holders: Set<string>; untilMs: number } | undefined;
   #bootstrapping = false;
-  /** What happened here as leader, for `/debug/vars`, by rqlite's names. */
+  /** Counters of this node as leader for `/debug/vars`, with rqlite's names. */
   readonly counters = { num_join_req: 0, num_joins: 0, num_ignored_joins: 0, num_removed_before_joins: 0 };
   #membershipChange: Promise<unknown> = Promise.resolve();
 
@@ -108,7 +108,7 @@ export class Cluster {
       case "join":
         return this.#onJoin(decodeMember(head));
       case "notify":
-        return this.#onNotify(decodeMember(head));
+        return this.#onNotify(decodeMember(head), head.expect === undefined ? undefined : numberField(head, "expect"));
       case "promise":
         return Promise.resolve(this.#onPromise(textField(head, "clusterId"), textField(head, "by")));
       case "release":
@@ -310,11 +310,13 @@ export class Cluster {
     }
   }
 
-  async #onNotify(member: Member): Promise<RpcAnswer> {
+  /** @param expected Nodes that `member` expects; undefined from older versions. */
+  async #onNotify(member: Member, expected: number | undefined): Promise<RpcAnswer> {
     const nothing = { head: {}, body: EMPTY };
     const expect = this.#options.bootstrapExpect;
     if (expect === 0 || this.#config.members.length > 0 || this.#leader() !== null) return nothing;
     const now = performance.now();
+    this.#requireAgreement(member, expected, now);
     if (!this.#notified.has(member.id)) {
       this.#log(`node "${member.id}" at ${member.addr} is ready to form a cluster of ${expect}`);
     }
@@ -322,6 +324,26 @@ export class Cluster {
     for (const [id, { untilMs }] of this.#notified) if (untilMs < now) this.#notified.delete(id);
     if (this.#notified.size >= expect) await this.#bootstrapWith([...this.#notified.values()].map((one) => one.member));
     return nothing;
+  }
+
+  /** Nodes that would form different clusters, or could not be told apart in one, form none. */
+  #requireAgreement({ id, storageId, addr }: Member, expected: number | undefined, now: number): void {
+    const expect = this.#options.bootstrapExpect;
+    if (expected !== undefined && expected !== expect) {
+      throw new RemoteError(
+        `it was started with -bootstrap-expect ${expect}, not ${expected}: start all nodes with the same number`,
+      );
+    }
+    const notified = this.#notified.get(id);
+    const known = id === this.#options.nodeId
+      ? this.self
+      : notified && notified.untilMs > now
+      ? notified.member
+      : undefined;
+    if (!known || known.storageId === storageId) return;
+    throw new RemoteError(
+      `the nodes at ${known.addr} and ${addr} both have the id "${id}": give each its own -node-id`,
+    );
   }
 
   /** Ids of the nodes that are known to be ready to form a cluster; this one is. */
@@ -455,7 +477,8 @@ export class Cluster {
     const awaited = await Promise.all(probed.map(async (one): Promise<Probed | undefined> => {
       if (one.state !== "idle") return one;
       try {
-        await this.#rpc.call(one.addr, "notify", this.#joining, { timeoutMs: CALL_TIMEOUT_MS });
+        const head = { ...this.#joining, expect: this.#options.bootstrapExpect };
+        await this.#rpc.call(one.addr, "notify", head, { timeoutMs: CALL_TIMEOUT_MS });
         return undefined;
       } catch (error) {
         return { ...one, state: "silent", why: messageOf(error) };

@@ -1,6 +1,5 @@
 /**
- * The replica's end of the line to the discovery Worker: questions with their answers, the word that this node leads, and
- * the last status heard.
+ * The replica's client of the discovery Worker: calls, the report that this node leads, and the last status received.
  * @module
  */
 import { Caller } from "../../base/worker/channel.ts";

@@ -1,6 +1,6 @@
 /**
- * Who leads, as this node knows it, and where: told when another node leads, and when the one that leads moves or is heard
- * for the first time.
+ * The leader and its addresses as this node knows them. It reports when the leader changes, moves, or is heard from for
+ * the first time.
  * @module
  */
 import type { NodeId } from "../../core/raft/message.ts";

@@ -1,5 +1,5 @@
 /**
- * A node that leaves its cluster at its end: the leader takes it out, so that the others do not count on its vote.
+ * Removes a node from its cluster when it shuts down, so that the others do not count on its vote.
  * @module
  */
 import { pause } from "../../base/worker/backoff.ts";

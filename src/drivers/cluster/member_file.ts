@@ -40,8 +40,8 @@ export class MemberFile {
 }
 
 /**
- * Where a node can go back into its cluster: cluster addresses of the other members as last written, and those of `join`.
- * None for a node that was taken out of it.
+ * Addresses through which a node can return to its cluster: those of the other members as last written, and those of
+ * `join`. Empty for a node that was removed from the cluster.
  */
 export function waysBack(directory: string, id: string, join: readonly string[]): readonly string[] {
   let peers: Peer[];

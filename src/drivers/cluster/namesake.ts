@@ -1,7 +1,7 @@
 /**
- * A node id belongs to the node that holds it for as long as that one lives: a newcomer that claims it, or a copy of its data
- * directory, is refused. Who is dead or silent can be replaced, and who comes back where it was, or elsewhere with its own
- * data, is the holder itself.
+ * Protects node ids: an id belongs to the node that holds it for as long as that node lives. A new node that claims the
+ * id, or a copy of the holder's data directory, is refused. A dead or silent holder can be replaced. A node that comes
+ * back at its old address, or elsewhere with its own data, is the holder itself.
  * @module
  */
 import type { Member, NodeId } from "../../core/raft/message.ts";
@@ -14,13 +14,13 @@ export interface Claim {
   readonly known: Member;
   /** Disk of the node that asks. */
   readonly storageId: string;
-  /** What answers at the address that it gives. */
+  /** The answer from the address that it gives. */
   readonly found: Probed;
 }
 
 /** Surroundings. */
 export interface NamesakeParts {
-  /** Where a member is, as far as known: it may have moved since the configuration was written. */
+  /** A member's address, if known: it may have moved since the configuration was written. */
   addrOf(id: NodeId): string | undefined;
   /** Asks what is at these addresses. */
   probe(addrs: readonly string[]): Promise<readonly Probed[]>;

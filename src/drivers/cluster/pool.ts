@@ -1,10 +1,10 @@
 /**
- * The gossip pool, as far as it concerns Raft (C9.6, C9.7): where the servers are, to enter a cluster
- * through or to form one with; a server that moved is looked for where gossip says it is; one that left is removed by the
- * leader. A failed one stays a member: only an operator, or a reaping flag, takes its vote away.
+ * The gossip pool as Raft uses it (C9.6, C9.7). It gives the addresses of servers for joining or bootstrapping a
+ * cluster and the new address of a server that moved; the leader removes a server that left. A failed server stays a
+ * member: only an operator or a reaping flag removes it.
  *
- * Gossip is advice. Who answers at an address has to prove its id and disk before a Raft message counts (B2), so that a wrong
- * word here costs a connection and nothing else.
+ * Gossip is advice. A node that answers at an address must prove its id and disk before a Raft message counts (B2), so
+ * wrong information here costs a connection and nothing else.
  * @module
  */
 import { joinAddress } from "../../base/codec/address.ts";
@@ -74,7 +74,7 @@ export class Pool {
     return this.#servers.filter(({ status }) => status === "alive").map(addrOf);
   }
 
-  /** Where a node is by the word of the pool; undefined where it does not say. */
+  /** The node's address according to gossip, or undefined if unknown. */
   addrOf(id: NodeId): string | undefined {
     const found = this.#servers.find(({ tags, status }) => tags.id === id && status === "alive");
     return found && addrOf(found);
@@ -143,7 +143,7 @@ export class Pool {
   }
 }
 
-/** Where a server takes Raft's connections. */
+/** The address at which a server accepts Raft connections. */
 function addrOf({ addr, port, tags }: MemberRecord): string {
   return joinAddress(addr, /^\d{1,5}$/.test(tags.port ?? "") ? Number(tags.port) : port);
 }

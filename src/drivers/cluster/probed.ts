@@ -1,9 +1,9 @@
 /**
- * What is at an address where a node of the cluster might be. Types only.
+ * The result of probing an address for a node of the cluster. Types only.
  * @module
  */
 
-/** What was found at an address. */
+/** The result of probing an address. */
 export interface Probed {
   readonly addr: string;
   /** Id of the node that answered. */

@@ -6,7 +6,7 @@
 
 const REPEAT_MS = 30_000;
 
-/** What is awaited, as it changes. */
+/** Logs what the node is waiting for when that changes. */
 export class Progress {
   readonly #log: (line: string) => void;
   #last = "";

@@ -1,6 +1,6 @@
 /**
- * Takes nodes out of the cluster that were not heard for too long (Q15.7): on the leader, where a time limit
- * is set. A new leader begins to count anew.
+ * Removes nodes that the leader has not heard from for too long (Q15.7), if a time limit is set. A new leader starts
+ * counting from zero.
  * @module
  */
 import type { CoreStatus } from "../../core/raft/effects.ts";

@@ -1,8 +1,8 @@
 /**
- * Recovery of a cluster that lost its majority, by `raft/peers.json` (Q15.10, M12): the operator
- * says who the members are, on every node that is left. The node applies its whole log, so what was not committed may
- * become so, and goes on as if the database had been installed with that configuration, under a new cluster id: nodes of
- * the old cluster that come back are refused. The file is then renamed to `peers.info`.
+ * Recovery of a cluster that lost its majority, by `raft/peers.json` (Q15.10, M12): the operator writes the list of
+ * members on every node that is left. The node applies its whole log, so entries that were not committed may become
+ * committed, and continues as if the database had been installed with that configuration, under a new cluster id. Nodes
+ * of the old cluster that come back are refused. The file is then renamed to `peers.info`.
  * @module
  */
 import { EMPTY_CONFIG, sortedConfig } from "../../core/raft/configuration.ts";

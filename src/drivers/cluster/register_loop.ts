@@ -1,6 +1,6 @@
 /**
- * A new node finds its cluster through one key of Consul or etcd (Q16.1): who creates the key starts the
- * cluster, everybody else joins by what it says.
+ * Finds a new node's cluster through one key of Consul or etcd (Q16.1): the first node to create the key bootstraps the
+ * cluster, all others join through the address in it.
  *
  * The key outlives a cluster that is destroyed, and then leads nowhere. A record is taken for dead, and replaced by
  * compare-and-set, when for the whole of `dead_after` nobody at its address is part of a cluster and nobody wrote the

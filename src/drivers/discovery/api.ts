@@ -10,7 +10,7 @@ import type { ToCallee, ToCaller } from "../../base/worker/channel.ts";
 /** How nodes find each other (Q16.1 to Q16.5). */
 export type DiscoveryOptions = DnsOptions | SrvOptions | ConsulOptions | EtcdOptions;
 
-/** Where a name server listens. */
+/** The address of a name server. */
 export interface NameServer {
   readonly ipAddr: string;
   readonly port: number;
@@ -37,7 +37,7 @@ export interface SrvOptions {
   readonly servers: readonly NameServer[];
 }
 
-/** What both key-value modes have. */
+/** Options of both key-value modes. */
 interface RegisterOptions {
   /** Key of the leader's record. */
   readonly key: string;
@@ -86,7 +86,7 @@ export interface HttpServer {
 
 /** How to speak TLS. Texts are PEM. */
 export interface TlsOptions {
-  /** Who may have signed the server's certificate. */
+  /** CA certificates that the server's certificate may be signed by. */
   readonly ca: readonly string[];
   /** The certificate of this client, with its key; empty for none. */
   readonly cert: string;
@@ -97,7 +97,7 @@ export interface TlsOptions {
   readonly insecure: boolean;
 }
 
-/** What the leader tells of itself under the key. */
+/** The leader's record under the key. */
 export interface LeaderRecord {
   readonly id: string;
   /** URL of its HTTP API. */
@@ -115,7 +115,7 @@ export interface Found {
   readonly claimed: boolean;
 }
 
-/** What can be asked of the Worker: parameters and result. A lost connection is an error, to be tried again. */
+/** Methods of the Worker: parameters and result. A lost connection is an error that may be retried. */
 export interface DiscoveryMethods {
   /** Cluster addresses of the nodes, looked up now. DNS modes. */
   addresses: { params: Record<string, never>; result: readonly string[] };

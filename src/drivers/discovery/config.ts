@@ -26,7 +26,7 @@ import { parseIp } from "../../base/codec/ip.ts";
 /** The ways of discovery. */
 export const MODES = ["consul-kv", "etcd-kv", "dns", "dns-srv"] as const;
 
-/** What the configuration may refer to. */
+/** Access to the environment and files that the configuration may refer to. */
 export interface ConfigParts {
   /** Environment variable; undefined when unset. */
   variable(name: string): string | undefined;
@@ -40,7 +40,7 @@ export interface ConfigParts {
   warn(line: string): void;
 }
 
-/** What the command line says. */
+/** The discovery flags of the command line. */
 export interface ConfigInput {
   readonly mode: typeof MODES[number];
   /** `-disco-key`. */

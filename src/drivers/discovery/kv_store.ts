@@ -33,7 +33,7 @@ export class StoreError extends Error {
   override readonly name = "StoreError";
 }
 
-/** What a server said, short enough for a line of the log. */
+/** A server's answer, shortened to fit a log line. */
 export function excerpt(text: string): string {
   const line = text.replace(/\s+/g, " ").trim();
   return line.length > 200 ? `${line.slice(0, 200)}…` : line;

@@ -24,7 +24,7 @@ import { messageOf } from "../../base/codec/error_text.ts";
 const REGISTER_INTERVAL_MS = 3000;
 const NS_PER_MS = 1_000_000;
 
-/** What this way of discovery can do; a method of another way is refused. */
+/** The methods of the configured way of discovery; methods of other ways are refused. */
 interface Way {
   readonly methods: Methods<DiscoveryMethods>;
   lead(record: LeaderRecord | null): void;

@@ -1,6 +1,6 @@
 /**
- * What a statement may do and what it did: the structure that is shared with the native part (library/muster.c has the
- * same offsets). It lies in shared memory, so that another thread can end what runs here.
+ * The limits of a statement and the work it did: a structure shared with the native part (library/muster.c has the same
+ * offsets). It lies in shared memory, so that another thread can abort the statement.
  * @module
  */
 
@@ -57,7 +57,7 @@ export class Control {
   readonly bytes: Uint8Array;
   /** Which request it is at, and who may end it. */
   readonly ticket: Ticket;
-  /** What the writer is at. */
+  /** The writer's current activity. */
   readonly activity: Activity;
   readonly #view: DataView;
   readonly #words: Int32Array;

@@ -75,7 +75,7 @@ export interface ResultColumn {
   readonly declaredType: string | null;
 }
 
-/** What a write did, until the next call with the same control. */
+/** Effects of a write; valid until the next call with the same control. */
 export interface Changes {
   /** `sqlite3_changes64` after the statement. */
   readonly changes: bigint;
@@ -240,7 +240,7 @@ export class Database {
     return statement;
   }
 
-  /** What the statement that was compiled last would do, and tried to where it did not compile. */
+  /** Actions of the last compiled statement, including those attempted if it did not compile. */
   actions(): Action[] {
     const length = this.#symbols.muster_events(this.handle, new Uint8Array(0), 0);
     const bytes = new Uint8Array(length);
@@ -353,7 +353,7 @@ export class Database {
     if (this.#piece.length < needed || this.#piece.length > length * 4) this.#resize(length);
   }
 
-  /** What was there is freed at once: it may be large, and garbage is collected late. */
+  /** Frees the old buffer at once: it may be large, and garbage is collected late. */
   #resize(length: number): void {
     this.#piece.buffer.transfer(0);
     this.#piece = new Uint8Array(length);

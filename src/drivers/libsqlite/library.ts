@@ -6,7 +6,7 @@
 
 import { messageOf } from "../../base/codec/error_text.ts";
 
-/** Where the library that belongs to this machine lies: beside the sources, or inside the executable. */
+/** Path of the library for this machine: beside the sources, or inside the executable. */
 export function bundledLibrary({ os, arch } = Deno.build): string {
   const name = LIBRARIES.find((one) => one.os === os && one.arch === arch)?.file;
   if (name === undefined) {
@@ -55,7 +55,7 @@ export function requireLibrary(path: string): void {
   );
 }
 
-/** What it exports for us. */
+/** The library's exported functions. */
 export const SYMBOLS = {
   muster_open: { parameters: ["buffer", "i32", "buffer", "buffer", "buffer"], result: "i32" },
   muster_close: { parameters: ["usize"], result: "i32" },

@@ -27,7 +27,7 @@ export class Packer {
   #bytes = new Uint8Array(256);
   #view = new DataView(this.#bytes.buffer);
 
-  /** What was packed last, and room behind it; valid until the next call. */
+  /** The bytes packed last, with free room behind them; valid until the next call. */
   get bytes(): Uint8Array<ArrayBuffer> {
     return this.#bytes;
   }

@@ -1,11 +1,12 @@
 /**
- * Where each entry of the log lies: one row per batch that holds entries, in index order. Truncation shortens it. Pure.
+ * Index from entries to their place in the log: one row per batch that holds entries, in index order. Truncation
+ * shortens it. Pure.
  * @module
  */
 import type { Batch } from "./format.ts";
 import type { Index } from "../../core/raft/message.ts";
 
-/** Where a batch lies. */
+/** The place of a batch. */
 export interface BatchPlace {
   /** Number of the segment. */
   readonly segment: number;

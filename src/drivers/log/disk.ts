@@ -1,8 +1,8 @@
 /**
- * What the log asks of a disk: one directory of files. The real one is files.ts; the simulation has one that loses
- * power, tears writes and fills up (tests/sim). Pure types.
+ * The disk as the log uses it: one directory of files. files.ts implements it; the simulation has one that loses power,
+ * tears writes and fills up (tests/sim). Pure types.
  *
- * What is written is durable only after `sync()` of the file; a name, made or changed, after `sync()` of the directory.
+ * Written bytes are durable only after `sync()` of the file; a new or changed name after `sync()` of the directory.
  * Methods that return a {@linkcode Wait} may take as long as the disk does and do not hold up this thread; the others are
  * quick, or for the time before anything else runs (`…Now`). Errors carry a `code` as those of Deno do.
  * @module
@@ -42,7 +42,7 @@ export interface LogDisk {
 export interface LogFile {
   /** Its size when it was opened. */
   readonly bytes: number;
-  /** What it holds from `offset` on: `length` bytes, or fewer at its end. */
+  /** Reads `length` bytes from `offset` on, or fewer at the end of the file. */
   read(offset: number, length: number): Uint8Array;
   /** Writes all of `bytes`, whose owner must leave them alone until that has ended. */
   write(offset: number, bytes: Uint8Array): Wait;

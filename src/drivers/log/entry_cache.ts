@@ -4,7 +4,7 @@
  */
 import type { Entry, Index } from "../../core/raft/message.ts";
 
-/** What an entry takes besides its body, in bytes. */
+/** Memory of an entry besides its body. */
 const ENTRY_OVERHEAD_BYTES = 64;
 
 /** A run of entries that ends with the last one of the log; empty after a start. */

@@ -43,7 +43,7 @@ const KINDS: readonly EntryKind[] = ["noop", "command", "config"];
 const FLAG_HARD = 1;
 const FLAG_TRUNCATE = 2;
 
-/** Whose log it is. */
+/** The owner of a log. */
 export interface LogIdentity {
   /** The node's id. */
   readonly nodeId: string;
@@ -89,7 +89,7 @@ export function isEmpty({ hard, truncateFrom, append }: Batch): boolean {
   return hard === undefined && truncateFrom === undefined && append.length === 0;
 }
 
-/** What a batch's header says. */
+/** The header of a batch. */
 export interface BatchHeader {
   readonly number: number;
   readonly chain: number;

@@ -45,7 +45,7 @@ export interface FoundSegment {
   readonly fileBytes: number;
 }
 
-/** What the log says. */
+/** The content of a recovered log. */
 export interface RecoveredLog {
   readonly segments: FoundSegment[];
   /** Files of segments that an installed snapshot made void: to be deleted. */
@@ -67,7 +67,7 @@ export interface RecoveredLog {
   /** The last batch is a seal, or there is none (D5). */
   isSealed: boolean;
   /**
-   * What was kept supersedes entries from before it: a crash cut the deletion of old segments short, and the log begins
+   * The remaining log replaces earlier entries: a crash interrupted the deletion of old segments, and the log begins
    * with a later one.
    */
   isHeadless: boolean;
@@ -303,7 +303,7 @@ function checkRest(
   log.torn = lastWritten + 1 - offset;
 }
 
-/** What an operator is told of damage in the file `path`. */
+/** The error that tells an operator about damage in the file `path`. */
 export function damage(path: string, offset: number, what: string): LogDamageError {
   return new LogDamageError(
     `The log is damaged: ${path} at offset ${offset}: ${what}. Nothing was changed; keep ${

@@ -14,7 +14,7 @@ export interface ScrubbedSegment {
   readonly number: number;
 }
 
-/** Where a chain of batches goes on. */
+/** The point at which a chain of batches continues. */
 interface Link {
   readonly number: number;
   readonly chain: number;
@@ -67,7 +67,7 @@ export class LogScrub {
     const found = decodeSegmentHeader(file.read(0, Math.min(file.bytes, HEADER_BYTES_MAX)));
     if (found?.header.number !== number) throw this.#damage(name, 0, "the segment's header is damaged");
     const { nextBatch, chain } = found.header;
-    // What a snapshot took the place of goes before its segment begins, and older ones are cut off meanwhile.
+    // A snapshot removes the entries that it replaces before its segment begins, and older segments are cut meanwhile.
     const isNext = before?.number === number - 1 && !found.header.isRestart;
     if (isNext && (before.next.number !== nextBatch || before.next.chain !== chain)) {
       throw this.#damage(name, 0, `it continues batch ${nextBatch - 1}, not ${before.next.number - 1} before it`);

@@ -40,7 +40,7 @@ import { LogDamageError, type RecoveredLog, recoverLog, segmentName } from "./re
 import { LogScrub } from "./scrub.ts";
 import { Signal, Task, type Wait, type Work } from "./task.ts";
 
-/** What the log tells its owner. */
+/** Callbacks of the log to its owner. */
 export interface LogEvents {
   /** This and all earlier tickets are durable. */
   onPersisted(ticket: Ticket): void;
@@ -67,7 +67,7 @@ export interface LogStoreOptions {
   readonly scrubBytes?: number;
 }
 
-/** What goes to the disk together: a snapshot first, if any, then what a batch holds. */
+/** One write to the disk: a snapshot first, if any, then the content of a batch. */
 export interface LogWrite extends Batch {
   readonly install?: { readonly base: EntryId; readonly config: Config };
 }
@@ -93,7 +93,7 @@ const SCRUB_BYTES = 64 * 1024;
 /** After the start. */
 const SPARE_DELAY_MS = 2000;
 const SPACE_RETRY_MS = 1000;
-/** What takes longer is told. */
+/** Writes that take longer are logged. */
 const SLOW_MS = 1000;
 
 /** The log was closed before something was written. */
@@ -101,7 +101,7 @@ class ClosedError extends Error {}
 
 /** The log of one node. */
 export class LogStore {
-  /** What was found at the start. */
+  /** The state found at the start. */
   readonly recovered: Omit<RecoveredLog, "batches" | "segments" | "void">;
   readonly #disk: LogDisk;
   readonly #events: LogEvents;
@@ -471,7 +471,7 @@ export class LogStore {
     let bytes = 0;
     for (let index = from; index <= to && bytes < bytesMax;) {
       const cached = this.#cache.get(index);
-      // What a truncation replaced is in memory only until it is written: the disk is asked for what lies before.
+      // After a truncation the new entries are only in memory until they are written; older ones are on the disk.
       const more = cached ? [cached] : this.#readBatch(index, Math.min(to, this.#cache.first - 1));
       for (const entry of more) {
         bytes += entry.body.length;

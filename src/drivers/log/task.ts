@@ -8,7 +8,7 @@
 /** Something that takes time: a promise, a {@linkcode Task}, a simulated operation; undefined when it is done already. */
 export type Wait = Waitable | undefined;
 
-/** What can be waited for; `failed` takes what a promise would be rejected with. */
+/** A thenable; `failed` takes the value that a promise would be rejected with. */
 export interface Waitable {
   then(done: () => void, failed: (error: unknown) => void): unknown;
 }

@@ -1,11 +1,11 @@
 /**
- * Who is let into the pool, by tags: the rules that Consul has for its pools (G5.13, C9.5).
+ * Admission to the pool by tags: the rules that Consul has for its pools (G5.13, C9.5).
  * @module
  */
 import type { Admission } from "../../core/serf/state.ts";
 import type { AdmissionPolicy } from "./api.ts";
 
-/** What Consul calls some tags. */
+/** Consul's words for some tags. */
 const TAG_WORDS: Readonly<Record<string, string>> = { dc: "datacenter", id: "node ID" };
 
 /** The policy as the core asks it. */

@@ -1,5 +1,5 @@
 /**
- * What membership offers, and the messages of its Worker: types, whose shapes all survive a structured clone, and limits.
+ * The interface of membership and the messages of its Worker: limits, and types that all survive a structured clone.
  *
  * The same calls stand as methods on the class in `membership.ts`; in another Worker they travel as {@linkcode ToMembership}
  * and {@linkcode FromMembership}. Gossip is eventually consistent: a list of members is what this node has heard.
@@ -7,7 +7,7 @@
  */
 import type { ToCallee, ToCaller } from "../../base/worker/channel.ts";
 
-/** What is known of a member (G5.3). `none` is never told. */
+/** Status of a member (G5.3). `none` is never reported. */
 export type MemberStatus = "alive" | "leaving" | "left" | "failed";
 
 /** One member of the pool, this node included. */
@@ -27,14 +27,14 @@ export interface MemberRecord {
   readonly delegateCur: number;
 }
 
-/** Where a node of the network is. */
+/** The address of a node. */
 export interface Endpoint {
   /** IP address as text. */
   readonly host: string;
   readonly port: number;
 }
 
-/** What {@linkcode MembershipMethods.join} came to: joined when at least one answered. */
+/** Result of {@linkcode MembershipMethods.join}: the node has joined if at least one address answered. */
 export interface JoinResult {
   /** Addresses that answered. */
   readonly joined: number;
@@ -71,7 +71,7 @@ export type MembershipEvent =
     readonly name: string;
     readonly payload: Uint8Array;
     readonly ltime: bigint;
-    /** Who asks. */
+    /** Name of the node that asks. */
     readonly from: string;
     /** Time left to answer. */
     readonly timeoutMs: number;
@@ -104,14 +104,14 @@ export type QueryAnswer =
 /** A key of the cluster: base64 of 16, 24 or 32 bytes. */
 export type KeyText = string;
 
-/** What a cluster-wide operation on keys came to. */
+/** Result of an operation on the keys of all members. */
 export interface KeyResult {
   /** Members alive when it was asked. */
   readonly members: number;
   readonly responses: number;
   /** Members that refused, or whose answer made no sense. */
   readonly failures: number;
-  /** What each member said, by name; only those that said something. */
+  /** Messages of members, by name; members without a message are missing. */
   readonly messages: Readonly<Record<string, string>>;
   /** How many members have each key; of `keys-list` alone. */
   readonly keys: Readonly<Record<KeyText, number>>;
@@ -175,7 +175,7 @@ export interface MembershipConfig {
   readonly name: string;
   /** IP address and port of UDP, and of TCP unless {@linkcode ownListener} is false. Port 0 lets the system choose. */
   readonly bind: Endpoint;
-  /** What the others are told. @default {bind} */
+  /** Address announced to the others. @default {bind} */
   readonly advertise?: Endpoint;
   /** At most 512 bytes together. */
   readonly tags: Readonly<Record<string, string>>;
@@ -207,7 +207,7 @@ export interface MembershipConfig {
   readonly tellQueries?: boolean;
 }
 
-/** What can be asked: parameters and result. Refusals are errors with a text. */
+/** Methods of the Worker: parameters and result. Refusals are errors with a message. */
 export interface MembershipMethods {
   members: { params: Record<string, never>; result: readonly MemberRecord[] };
   /**

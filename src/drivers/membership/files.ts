@@ -23,7 +23,7 @@ const SNAPSHOT = "members.snapshot";
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
 /** Keys are for their owner alone. */
 const SECRET_MODE = 0o600;
-/** What was written last may be lost when the process is killed: this much time of it. */
+/** Interval between flushes: writes of this last period may be lost if the process is killed. */
 const FLUSH_MS = 500;
 
 function readIfThere(path: string): string | undefined {
@@ -95,7 +95,7 @@ export class SnapshotFile {
     this.#compact();
   }
 
-  /** What was remembered, and is now. */
+  /** The snapshot from the file, with all changes since. */
   get snapshot(): Snapshot {
     return this.#snapshot;
   }

@@ -115,7 +115,7 @@ export class Membership {
     this.#rejoin(known);
   }
 
-  /** Where this node listens. */
+  /** The address at which this node listens. */
   get local(): Endpoint {
     return this.#sockets.local;
   }

@@ -16,7 +16,7 @@ import { readKeyring, writeKeyring } from "./files.ts";
 const NAME_CHARACTERS_MAX = 128;
 const LABEL_BYTES_MAX = 255;
 
-/** What the core is given, all but the way out. */
+/** Options of the core, without its output. */
 export type CoreOptions = Omit<SerfOptions, "swim"> & { readonly swim: Omit<SerfOptions["swim"], "emit"> };
 
 /** Values of `tuning` for the keys of `base`, where they are given. */

@@ -1,5 +1,5 @@
 /**
- * What the core keeps, as the shapes of `api.ts`: copies that may be sent anywhere.
+ * Converts the core's records to the types of `api.ts`: copies that can be sent to other Workers.
  * @module
  */
 import type { KeyTally } from "../../core/serf/internal_query.ts";
@@ -25,7 +25,7 @@ export function recordOf({ name, addr, port, tags, status, vsn }: SerfMember): M
   };
 }
 
-/** What the members said about keys. */
+/** Converts the members' answers about keys. */
 export function keyResultOf({ members, responses, failures, messages, keys, primaryKeys }: KeyTally): KeyResult {
   return {
     members,

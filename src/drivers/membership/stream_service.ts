@@ -15,7 +15,7 @@ import { messageOf } from "../../base/codec/error_text.ts";
 export const STREAMS_MAX = 128;
 /** Bytes of requests and answers that are not complete, all streams together. */
 const BUFFERED_BYTES_MAX = 64 * 1024 * 1024;
-/** What is read of a request that was refused, so that the refusal is not lost with it. */
+/** Bytes that are read of a refused request, so that its sender gets the refusal. */
 const DRAINED_BYTES_MAX = 1024 * 1024;
 
 /** Answers and makes requests. */
@@ -30,7 +30,7 @@ export class StreamService {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Who answers; to be set before anything comes. */
+  /** The engine that answers; must be set before the first stream arrives. */
   set engine(engine: Engine) {
     this.#engine = engine;
   }

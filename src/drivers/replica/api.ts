@@ -4,6 +4,7 @@
  */
 import type { Member, NodeId } from "../../core/raft/message.ts";
 import type { ToCallee, ToCaller } from "../../base/worker/channel.ts";
+import type { TlsIdentity, TlsTrust } from "../../base/net/tls.ts";
 import type { Packed } from "../../base/codec/packed.ts";
 
 /** How a node is to take part in the cluster; decided by the command line. */
@@ -45,8 +46,10 @@ export interface ReplicaOptions {
   /** Steps of SQLite's virtual machine that an entry may take, where this node leads. */
   readonly maxSteps: number;
   readonly connectTimeoutMs: number;
-  /** What the nodes of the cluster share; empty: nothing. */
+  /** The secret of the cluster; empty for none. */
   readonly clusterSecret: string;
+  /** Present where nodes speak TLS. */
+  readonly tls?: TlsIdentity & TlsTrust;
   readonly stepdownOnShutdown: boolean;
   readonly removeOnShutdown: boolean;
   /** Stop Raft when this node was removed from the cluster. */
@@ -59,7 +62,9 @@ export interface ReplicaOptions {
   readonly forwardBytesMax: number;
 }
 
-/** What discovery gives: the addresses of all nodes, a key with the leader's record, or the servers of the gossip pool. */
+/**
+ * Result of discovery: the addresses of all nodes, a key with the leader's record, or the servers of the gossip pool.
+ */
 export interface DiscoveryUse {
   readonly kind: "addresses" | "register" | "pool";
   /** Grace time of a dead record; 0: it is never replaced. */
@@ -82,7 +87,10 @@ export interface ReplicaOpen {
 }
 
 /** From the supervisor, afterwards. */
-export type ToReplica = ReplicaOpen | { readonly k: "shutdown"; readonly leave: boolean };
+export type ToReplica = ReplicaOpen | { readonly k: "tls"; readonly tls: TlsIdentity } | {
+  readonly k: "shutdown";
+  readonly leave: boolean;
+};
 
 /** To the supervisor. */
 export type FromReplica =
@@ -94,7 +102,7 @@ export type FromReplica =
     readonly k: "failed";
     readonly message: string;
     readonly exitCode: number;
-    /** Where its data are damaged: cluster addresses of other members. */
+    /** Cluster addresses of other members, if its data are damaged. */
     readonly members: readonly string[];
   };
 
@@ -104,7 +112,7 @@ export interface ForwardedRequest {
   /** Path and query string. */
   readonly target: string;
   readonly contentType: string;
-  /** What the client has shown of itself. */
+  /** The client's credentials. */
   readonly authorization: string;
   /** IP address of the client; empty where it is not known. */
   readonly address: string;
@@ -137,7 +145,7 @@ export interface Proposals {
   readonly bodies: Packed;
 }
 
-/** What can be asked of the replica, by method: parameters and result. */
+/** Methods of the replica: parameters and result. */
 export interface ReplicaMethods {
   /** Waits until this node has applied everything that is committed now, for all reads of one turn. */
   confirm: { params: ReadsToConfirm; result: Confirmation };
@@ -163,7 +171,7 @@ export interface ReplicaMethods {
   caughtUp: { params: { timeoutMs: number }; result: { error?: string } };
 }
 
-/** What can be asked of an HTTP Worker. */
+/** Methods of an HTTP Worker. */
 export interface HttpMethods {
   /** Answers a request that another node forwards. */
   serve: { params: ForwardedRequest; result: ServedResponse };
@@ -189,7 +197,7 @@ export interface ReadsToConfirm {
 export interface Confirmation {
   /** Only by a lease: it must still hold when the transaction is open. */
   readonly byLease: boolean;
-  /** Where leases are on: this clock, at the arrival of the question, less the asker's when it asked. */
+  /** With leases: this clock when the question arrived, minus the asker's clock when it asked. */
   readonly aheadMs?: number;
 }
 
@@ -239,7 +247,7 @@ export type ToHttp =
   | { readonly k: "leader"; readonly leader: LeaderInfo | null }
   | { readonly k: "members"; readonly members: readonly Member[] };
 
-/** Who leads. */
+/** The leader. */
 export interface LeaderInfo {
   readonly id: NodeId;
   /** Advertised cluster address. */

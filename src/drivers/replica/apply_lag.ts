@@ -1,5 +1,5 @@
 /**
- * How long what is committed has waited to be applied by the database. Pure.
+ * Measures how long committed entries have waited to be applied by the database. Pure.
  * @module
  */
 import type { Index } from "../../core/raft/message.ts";
@@ -25,7 +25,7 @@ export class ApplyLag {
     this.#commit = applied;
   }
 
-  /** What is committed up to `index` waits since now, except for what waits longer. */
+  /** Entries up to `index` are committed; those that were not waiting yet wait from now on. */
   committed(index: Index, nowMs: number): void {
     if (index <= this.#commit) return;
     const first = this.#commit + 1;
@@ -35,7 +35,7 @@ export class ApplyLag {
     this.#marks.push({ first, sinceMs: nowMs });
   }
 
-  /** What is applied up to `index` waits no more. */
+  /** Entries up to `index` are applied and no longer wait. */
   applied(index: Index): void {
     if (index >= this.#commit) {
       this.#commit = index;

@@ -1,5 +1,5 @@
 /**
- * What of this node's own files is damaged: it stops with exit code 3, which systemd does not restart into.
+ * Damage to this node's own files. The node stops with exit code 3, after which systemd does not restart it.
  * @module
  */
 import { LostEntriesError } from "../../core/raft/lost_entries.ts";

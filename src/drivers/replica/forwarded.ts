@@ -1,5 +1,5 @@
 /**
- * The answer to a request that was sent on to another node, read.
+ * Parses the answer to a request that was forwarded to another node.
  * @module
  */
 import { DecodeError } from "../../base/codec/cursor.ts";

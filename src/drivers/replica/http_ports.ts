@@ -59,9 +59,9 @@ const REFUSED_TEXTS: Record<Refused["code"], string> = {
   timeout: "timed out enqueuing operation",
 };
 
-/** What is asked of the node as a whole. */
+/** Operations on the node as a whole. */
 export interface NodeParts {
-  /** Who leads, as far as known. */
+  /** The leader, if known. */
   leader(): LeaderInfo | null;
   /** Makes what is applied durable and cuts the log; whether there was anything to do. */
   snapshot(trailing: number): Promise<boolean>;
@@ -281,7 +281,7 @@ export class NoLeaderError extends Error {
   }
 }
 
-/** What another node is told whose request was not answered here. */
+/** The error for another node whose request was not answered here. */
 function refusal(message: string, code: string): RemoteError {
   return new RemoteError(code === "busy" ? "too many forwarded requests: try again later" : message);
 }

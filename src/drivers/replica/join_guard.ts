@@ -1,14 +1,14 @@
 /**
- * Whether a node may join, or be one of those that form a cluster, where there are users (Q17.1.4): it shows the credentials
- * of one with the permission `join`, or `join-read-only` as a non-voter. The users are where requests of clients are checked,
- * so that is where it is asked.
+ * Checks whether a node may join, or bootstrap with others, if there are users (Q17.1.4). It must show the credentials
+ * of a user with the permission `join`, or `join-read-only` for a non-voter. The HTTP Workers, which have the users,
+ * answer this.
  * @module
  */
 import type { RpcAnswer } from "../transport/rpc.ts";
 import { RemoteError } from "../transport/rpc.ts";
 import { type Rpc, textField } from "../transport/wire.ts";
 
-/** What answers. */
+/** The part that answers. */
 export interface JoinGuardParts {
   readonly options: { readonly checksJoins: boolean };
   /** Answers membership calls. */

@@ -18,7 +18,7 @@ import { Cluster } from "../cluster/cluster.ts";
 import { writerFailure } from "./damage.ts";
 import { Discovery } from "../cluster/discovery.ts";
 import { Divergence } from "./divergence.ts";
-import { splitAddress } from "../../base/codec/address.ts";
+import type { TlsIdentity } from "../../base/net/tls.ts";
 import { answerMembership } from "./join_guard.ts";
 import { HttpPorts, NoLeaderError } from "./http_ports.ts";
 import { bridgeGossip } from "../transport/gossip_bridge.ts";
@@ -76,7 +76,7 @@ export class ReplicaNode {
   readonly #peers = new Map<NodeId, PeerStream>();
   readonly #incarnation = crypto.randomUUID();
   readonly #secret: ClusterSecret | undefined;
-  /** What nodes said of themselves when a stream opened. */
+  /** Descriptions that nodes sent when a stream opened. */
   readonly #met: Acquaintances;
   /** Disks by the newest configuration that named the node. */
   readonly #disks = new Map<NodeId, string>();
@@ -90,7 +90,7 @@ export class ReplicaNode {
   readonly #pool: Pool | undefined;
   readonly #memberFile: MemberFile;
   readonly #digests = new WriterDigests((message) => this.#replica.askWriter(message));
-  /** What the disk has no room for. */
+  /** The parts that the disk has no room for. */
   readonly #full = new Set<"log" | "database">();
   readonly #leader: KnownLeader;
   /** Whether this node has been part of a cluster in this life. */
@@ -223,8 +223,8 @@ export class ReplicaNode {
   }
 
   #client(frameBytesMax: number): RpcClient {
-    const options = { frameBytesMax, connectTimeoutMs: this.#options.connectTimeoutMs, secret: this.#secret };
-    return new RpcClient(() => this.#hello("rpc"), options);
+    const { connectTimeoutMs, tls: trust } = this.#options;
+    return new RpcClient(() => this.#hello("rpc"), { frameBytesMax, connectTimeoutMs, secret: this.#secret, trust });
   }
 
   #makeSnapshots(snapshots: SnapshotClient): Snapshots {
@@ -278,9 +278,10 @@ export class ReplicaNode {
   }
 
   #listen(): Listener {
-    return new Listener(splitAddress(this.#options.bindAddr), {
+    return new Listener(this.#options.bindAddr, {
       hello: () => this.#hello("rpc"),
       secret: this.#secret,
+      tls: this.#options.tls,
       refuse: (caller) => this.#cluster.foreign(caller.clusterId),
       onHello: (caller) => this.#meet(caller),
       ...(this.#pool ? { onGossip: (connection, first) => this.#onGossip(connection, first) } : {}),
@@ -357,7 +358,7 @@ export class ReplicaNode {
     return addr === undefined || id === this.#options.nodeId ? undefined : this.#openPeer(id, addr);
   }
 
-  /** Where gossip says that a member is: it may have moved while there was no leader to write it down. */
+  /** A member's address according to gossip: it may have moved while there was no leader to record it. */
   #addrOf(id: NodeId): string | undefined {
     const member = this.#member(id);
     return member && (this.#pool?.addrOf(id) ?? member.addr);
@@ -370,6 +371,7 @@ export class ReplicaNode {
         id,
         hello: () => this.#hello("raft"),
         secret: this.#secret,
+        trust: this.#options.tls,
         backoffMsMax: this.#options.electionTimeoutMs / 2,
         timeoutMs: Math.min(this.#options.connectTimeoutMs, this.#options.electionTimeoutMs),
       },
@@ -420,7 +422,7 @@ export class ReplicaNode {
     else this.#events.log(`this node is ${role} in term ${term}: ${why}`);
   }
 
-  /** Who leads, as known here. */
+  /** The leader as this node knows it. */
   leader(): LeaderInfo | null {
     return this.#leader.info;
   }
@@ -485,11 +487,8 @@ export class ReplicaNode {
       discovery: this.#discovery,
       pool: this.#pool,
       memberCount: () => this.#replica.status().config.members.length,
-      settled: () => {
-        const leader = this.leader();
-        const self = this.#member(options.nodeId);
-        return leader !== null && self !== undefined && self.addr === options.advertisedAddr;
-      },
+      isAlone: () => this.#replica.status().config.members.every(({ id }) => id === options.nodeId),
+      settled: () => this.leader() !== null && this.#member(options.nodeId)?.addr === options.advertisedAddr,
       signal: this.#stopping.signal,
       log: this.#events.log,
     });
@@ -581,6 +580,11 @@ export class ReplicaNode {
       leader: () => this.leader(),
       log: this.#events.log,
     };
+  }
+
+  /** Has new connections of other nodes get another certificate. */
+  renew(tls: TlsIdentity): void {
+    this.#listener.renew(tls);
   }
 
   /** The writer finishes its batch and closes the database: a clean file needs no recovery by whoever opens it next. */

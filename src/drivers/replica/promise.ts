@@ -1,7 +1,7 @@
 /**
- * What a node promises to leaders (R10; core/raft/lease.ts) outlives its process: the next one is as bound, whatever
- * its flags say. So the promise is written down before the first is made, durably, in a file `raft/promise` that holds a
- * number of milliseconds; a shorter one, or none, takes its place when the longer one has run out.
+ * The durable form of a node's promise to leaders (R10; core/raft/lease.ts). The promise outlives the process: the next
+ * one is bound by it, whatever its flags are. So the file `raft/promise`, which holds a number of milliseconds, is
+ * synced before the first promise is made. A shorter promise, or none, replaces it when the longer one has expired.
  * @module
  */
 import { writeDurably } from "../../base/worker/files.ts";
@@ -10,9 +10,9 @@ import type { LeaseOptions } from "../../core/raft/effects.ts";
 const NAME = "promise";
 
 /**
- * What the core is to promise.
- * @param promiseMs What this process promises; 0: nothing.
- * @returns undefined where neither this process nor an earlier one promises anything.
+ * Records this process's promise and returns the options of the core.
+ * @param promiseMs The promise of this process; 0 for none.
+ * @returns undefined if neither this process nor an earlier one promises anything.
  * @throws {Error} When the file cannot be read or written, or is damaged.
  */
 export function keepPromise(directory: string, promiseMs: number): LeaseOptions | undefined {

@@ -42,7 +42,7 @@ export interface WaitingProposal {
   readonly waiter: Waiter;
 }
 
-/** What the replica's surroundings do for it. */
+/** Callbacks of the replica to its surroundings. */
 export interface ReplicaEvents {
   /** Sends a message to another node, or drops it. */
   send(message: OutgoingMessage, entries: readonly Entry[]): void;

@@ -15,7 +15,7 @@ import { SnapshotReceiver } from "./snapshot_receiver.ts";
 import { SnapshotSender } from "./snapshot_sender.ts";
 import type { Rpc } from "../transport/wire.ts";
 
-/** What stays of the log behind the applied index, so that a node that was down for a while catches up from it (S3). */
+/** Bytes of the log that are kept before the applied index, from which a node that was down catches up (S3). */
 const LOG_KEPT_BYTES = 64 * 1024 * 1024;
 /** A log that is longer is cut even if a copy on its way needs it: its receiver gets another one (S6). */
 const PINNED_BYTES_MAX = 4 * 1024 * 1024 * 1024;

@@ -1,5 +1,5 @@
 /**
- * Parts of a replica's status as texts. Pure.
+ * Parts of a replica's status as strings. Pure.
  * @module
  */
 import type { CoreStatus } from "../../core/raft/effects.ts";

@@ -43,7 +43,7 @@ export interface VerificationParts {
 /** Compares contents. */
 export class Verification {
   readonly #parts: VerificationParts;
-  /** What this node found last. */
+  /** This node's last result. */
   #own: { readonly index: Index; readonly hash: string } | undefined;
   #isBusy = false;
 

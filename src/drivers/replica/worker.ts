@@ -13,6 +13,7 @@ import { recoverByFile } from "../cluster/recovery.ts";
 import { logger } from "../../base/worker/log.ts";
 import { workerScope } from "../../base/worker/worker_scope.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
+import type { TlsIdentity } from "../../base/net/tls.ts";
 
 const scope = workerScope<ToReplica, FromReplica>();
 
@@ -54,6 +55,16 @@ async function run(open: ReplicaOpen, { applied, tainted, sqlite }: WriterReady)
   if (tainted !== undefined) await verifyAfterDoubt(node, tainted);
 }
 
+/** Takes a new certificate into use. */
+function renew(tls: TlsIdentity): void {
+  try {
+    node?.renew(tls);
+    log("new connections between nodes get the new certificate");
+  } catch (error) {
+    log(`the new certificate of the cluster port cannot be used, the one before stays: ${messageOf(error)}`);
+  }
+}
+
 /** A database that was in doubt may hold an old page that looks whole (D14): only the other nodes can tell. */
 async function verifyAfterDoubt(node: ReplicaNode, tainted: string): Promise<void> {
   log(`the database was left in doubt (${tainted}), has passed a check and was written anew`);
@@ -75,7 +86,8 @@ scope.onmessage = ({ data }) => {
       if (base > ready.applied && ready.staged === base) return data.writer.postMessage(ADOPT);
       run(data, ready).catch(fail);
     };
-  } else {
+  } else if (data.k === "tls") renew(data.tls);
+  else {
     const stopped = () => tell({ k: "stopped" });
     if (node) node.shutdown(data).then(stopped, fail);
     else stopped();

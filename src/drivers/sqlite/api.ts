@@ -105,7 +105,7 @@ export interface OpenSnapshot {
   readonly replica: MessagePort;
 }
 
-/** What the snapshot Worker can be asked. An error with code `damage` is that of a damaged database: the node must stop. */
+/** Methods of the snapshot Worker. An error with code `damage` means a damaged database: the node must stop. */
 export interface SnapshotMethods {
   /** Copies the database, in the place of the last copy. */
   copy: { params: Record<string, never>; result: SnapshotPart };
@@ -151,7 +151,7 @@ export interface OpenReader {
 export interface ReaderLine {
   /** Carries {@linkcode ToReader} out and {@linkcode FromReader} in. */
   readonly port: MessagePort;
-  /** Where the reader says which request it is at, and where it is told which one is to end. */
+  /** Memory with the number of the reader's current request and the number of the request to abort. */
   readonly control: SharedArrayBuffer;
   /** Offset of these two words. */
   readonly ticketAt: number;

@@ -1,5 +1,5 @@
 /**
- * What SQL may not do here, and the words in which it is refused (A21). Pure.
+ * Rules for refused SQL, and the texts of the refusals (A21). Pure.
  *
  * Two lines of defence. {@linkcode refusal} judges a statement by its verb, before it is compiled, and gives the reason
  * that names a way out. {@linkcode reasonAgainst} judges what SQLite's authorizer has recorded while it compiled: this
@@ -21,8 +21,8 @@ import { identifierName, Tokenizer } from "../../core/sql/tokenizer.ts";
 import type { Action } from "../libsqlite/driver.ts";
 
 /**
- * Whose statement is compiled: one whose outcome is the same on all nodes (`replicated`, and `system` where it is the
- * cluster's own and may write the catalog), or one whose rows only its asker sees (`read`).
+ * Origin of a statement: `replicated` if its outcome is the same on all nodes, `system` if it is also the cluster's own
+ * and may write the catalog, `read` if only its asker sees its rows.
  */
 export type GuardMode = "replicated" | "system" | "read";
 
@@ -91,7 +91,7 @@ const NODE_TABLES: ReadonlySet<string> = new Set([
   "sqlite_stmt",
   "tables_used",
 ]);
-/** What FTS5 and RTREE ask the connection by themselves; the page size is the same on every node. */
+/** Pragmas that FTS5 and RTREE run by themselves; the page size is the same on every node. */
 const INTERNAL_PRAGMAS: ReadonlySet<string> = new Set(["data_version", "page_size"]);
 
 const NO_TEMP = "TEMP objects are not supported: they live in one connection of one node";
@@ -156,7 +156,7 @@ export function isReadStatement(part: SqlPart): boolean {
   return part.verb === "PRAGMA" && refusal(part, "read") === null;
 }
 
-/** What a statement touches beyond rows of ordinary tables. */
+/** Effects of a statement beyond rows of ordinary tables. */
 export interface Effects {
   /** Tables and views that it writes, by triggers and keys as well; in lower case. */
   readonly writes: readonly string[];

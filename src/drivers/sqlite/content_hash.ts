@@ -52,7 +52,7 @@ function hashTable(
   statement.finalize();
 }
 
-/** What is stored of a row: a value that is computed when it is read tells nothing more, and may fail to be computed. */
+/** The stored columns. A value computed at reading adds no information, and computing it may fail. */
 function storedColumns(database: Database, { name }: { name: string }): string {
   const columns = runOnce(database, `SELECT name FROM pragma_table_xinfo(${literal(name)}) WHERE hidden <> 2`);
   return columns.map(([column]) => quote(String(column))).join(", ");
@@ -66,7 +66,7 @@ function literal(name: string): string {
   return `'${name.replaceAll("'", "''")}'`;
 }
 
-/** What orders the rows alike everywhere: the rowid by a name that no column has, or the primary key. */
+/** An order of the rows that is the same on every node: the rowid, by a name that no column has, or the primary key. */
 function orderOf(database: Database, { name, isKeyed }: { name: string; isKeyed: boolean }): string {
   const columns = runOnce(database, `SELECT name, pk FROM pragma_table_xinfo(${literal(name)})`);
   if (isKeyed) {

@@ -22,7 +22,7 @@ export class DatabaseFileError extends Error {
   override readonly name = "DatabaseFileError";
 }
 
-/** What a checkpoint did. */
+/** Result of a checkpoint. */
 export interface Checkpoint {
   /** Whether every frame of the WAL is now in the database file, on disk. */
   readonly isComplete: boolean;

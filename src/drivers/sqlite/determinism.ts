@@ -1,5 +1,5 @@
 /**
- * Where a replicated statement takes time and randomness from (A20).
+ * The source of time and randomness for replicated statements (A20).
  *
  * Both come with the log entry: the native part gives the entry's time to SQLite's date functions, CURRENT_* included,
  * and draws from the statement's own generator whatever ends up in data: random(), randomblob(), the rowid that is picked

@@ -39,7 +39,7 @@ import {
   SqliteError,
   type Statement,
 } from "../libsqlite/driver.ts";
-import { causeOf, type Limits, resultMessage, StatementError } from "./failure.ts";
+import { causeOf, type Failure, failureOf, type Limits, resultMessage, StatementError } from "./failure.ts";
 import { unpackRows } from "../libsqlite/packing.ts";
 import { ParameterCursor, type Prepared, PreparedCache } from "./prepared.ts";
 import { QueryRenderer, RenderError, renderFailure, renderWrite, Room, type TimeText } from "./render.ts";
@@ -52,14 +52,14 @@ export class RestartEntry extends Error {
   override readonly name = "RestartEntry";
   /** Number of the statement within the entry. */
   readonly statementNumber: number;
+  /** What to report for it. */
+  readonly failure: Failure;
 
-  /**
-   * Marks the statement as one that fails.
-   * @param message The error to report for the statement.
-   */
-  constructor(statementNumber: number, message: string) {
-    super(message);
+  /** Marks the statement as one that fails. */
+  constructor(statementNumber: number, failure: Failure) {
+    super(failure.message);
     this.statementNumber = statementNumber;
+    this.failure = failure;
   }
 }
 
@@ -77,10 +77,20 @@ export class IsolateEntry extends Error {
   }
 }
 
-/** Statements known to fail, by number, with their errors. */
-export type Doomed = ReadonlyMap<number, string>;
+/** A statement has failed before in this entry. */
+class DoomedError extends StatementError {
+  readonly failure: Failure;
 
-/** What rqlite calls the last insert id and the rows affected: they stay until the next write sets them. */
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
+
+/** Statements known to fail, by number, with their errors. */
+export type Doomed = ReadonlyMap<number, Failure>;
+
+/** rqlite's last insert id and rows affected, which keep their values until the next write sets them. */
 export interface Sticky {
   /** Rowid of the last insert. */
   readonly lastInsertId: bigint;
@@ -136,7 +146,7 @@ interface Step {
   readonly isPrivate: boolean;
 }
 
-/** What an {@linkcode Executor} works with. */
+/** Dependencies of an {@linkcode Executor}. */
 export interface ExecutorParts {
   /** Limits, time and randomness of the replicated statements. */
   readonly control: Control;
@@ -199,7 +209,7 @@ export class Executor {
     this.#facts = undefined;
   }
 
-  /** What is known of the schema as it is now. */
+  /** Facts about the current schema. */
   get facts(): SchemaFacts {
     return this.#facts ??= readSchemaFacts(this.#database);
   }
@@ -313,15 +323,18 @@ export class Executor {
     if (error instanceof RestartEntry || error instanceof IsolateEntry) throw error;
     const message = resultMessage(error, this.#limits) ?? this.#excused(error);
     if (message === null) throw error;
+    const failure = error instanceof DoomedError ? error.failure : failureOf(error, message);
     if (!isPrivate && run.command.kind !== "query") {
       // One that was stopped may have come to its end all the same, with a wrong value somewhere.
       const isStopped = error instanceof SqliteError && error.stop !== "none";
       // A schema statement that fails while it runs may leave in memory what is not on disk.
-      if (!this.#database.isTransaction || isStopped || run.changesSchema) throw new RestartEntry(number, message);
+      if (!this.#database.isTransaction || isStopped || run.changesSchema) throw new RestartEntry(number, failure);
       this.#digest.mix(-1 - number);
       this.#digest.mixText(message);
     }
-    return { text: run.options === null ? "" : renderFailure(message, showsNoRows(run)), hasFailed: true };
+    const { options } = run;
+    const text = options === null ? "" : renderFailure(failure, { hasRows: showsNoRows(run), errors: options.errors });
+    return { text, hasFailed: true };
   }
 
   /**
@@ -339,7 +352,7 @@ export class Executor {
     const startedMs = options?.timings === true ? performance.now() : 0;
     run.isReading = run.changesSchema = false;
     const doom = run.doomed.get(number);
-    if (doom !== undefined) throw new StatementError(doom);
+    if (doom !== undefined) throw new DoomedError(doom);
     const refused = refusal(part, isPrivate ? "read" : "replicated");
     if (refused !== null) throw new StatementError(refused);
     if (isPrivate && options === null) return "";
@@ -508,7 +521,7 @@ export class Executor {
         amiss = error;
       }
       renderer.drop();
-      return renderFailure(amiss.message, hasRows);
+      return renderFailure(amiss, { hasRows, errors: options.errors });
     };
   }
 

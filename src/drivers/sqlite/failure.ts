@@ -1,5 +1,5 @@
 /**
- * Whose fault an error is (A13). Pure.
+ * Classifies errors by their cause (A13). Pure.
  *
  * *The statement's*: it is wrong, breaks a constraint, exceeds a limit that is the same everywhere. It is a result, and
  * the same on every replica. *The environment's*: this node's disk, memory or file system; recorded as the outcome of an
@@ -20,10 +20,10 @@ export class StatementError extends Error {
   override readonly name = "StatementError";
 }
 
-/** Whose fault an error is. */
+/** The cause of an error. */
 export type Cause = "statement" | "environment" | "damage" | "cancelled";
 
-/** What a result code comes from: always the same, or the environment where it failed, else the statement. */
+/** The cause of a result code: always the same one, or the environment if that failed, else the statement. */
 type Rule = Cause | "environment, where a file or the memory failed";
 
 const IF_FAILED: Rule = "environment, where a file or the memory failed";
@@ -73,6 +73,7 @@ export const EXTENDED_CODES: ReadonlyMap<number, { readonly name: string; readon
 
 const BUSY = 5;
 const FULL = 13;
+const IOERR = 10;
 const PROTOCOL = 15;
 const READONLY = 8;
 const UNAUTHORIZED = 23;
@@ -87,7 +88,7 @@ function primaryCode(error: unknown): number {
   return (sqliteCode(error) ?? 0) & 0xff;
 }
 
-/** Whose fault it is; of what SQLite did not report, the environment's. */
+/** The cause of an error; for errors that SQLite did not report it is the environment. */
 export function causeOf(error: unknown): Cause {
   if (error instanceof StatementError || error instanceof RowTooLargeError) return "statement";
   if (!(error instanceof SqliteError)) return "environment";
@@ -106,6 +107,30 @@ export interface Limits {
   readonly valueBytes: number;
   /** Bytes of a temporary file. */
   readonly tempBytes: number;
+}
+
+/** A statement's error, as its result shows it. */
+export interface Failure {
+  readonly message: string;
+  /** SQLite's codes; undefined where it is not SQLite that failed. */
+  readonly sqlite?: {
+    /** Primary result code. */
+    readonly code: number;
+    readonly extendedCode: number;
+    /** `errno`, where an operation on a file has failed. */
+    readonly systemErrno?: number;
+  };
+}
+
+/** An error as a result shows it, with `message` for its text; one that stopped a statement from outside is not SQLite's. */
+export function failureOf(error: unknown, message: string): Failure {
+  if (!(error instanceof SqliteError) || error.stop !== "none") return { message };
+  const { code: extendedCode, io } = error;
+  const code = extendedCode & 0xff;
+  return {
+    message,
+    sqlite: { code, extendedCode, ...(code === IOERR && io.errno !== 0 ? { systemErrno: io.errno } : {}) },
+  };
 }
 
 /** The error text of a result, or `null` when the error is none. */

@@ -3,7 +3,7 @@
  * takes the place of everything, with the cluster's own tables as they are, and the position in the log, put into it before. It
  * does so in one transaction of SQLite's own (sqlite.org/backup.html): after a crash the database is the old or the new one.
  *
- * What does not fit, as it is damaged, no database or in another encoding, is an error of the entry, the same on every replica.
+ * A file that is damaged, not a database or in another encoding is an error of the entry, the same on every replica.
  * @module
  */
 import { CATALOG_PREFIX } from "../../core/catalog/catalog.ts";
@@ -17,12 +17,12 @@ import { causeOf, StatementError } from "./failure.ts";
 import { removeDatabase } from "./snapshot_file.ts";
 import { findDamage } from "./soundness.ts";
 
-/** What every database file begins with. */
+/** The first bytes of every database file. */
 const MAGIC = "SQLite format 3\0";
 /** Pages copied at a time. */
 const COPY_PAGES = 4096;
 
-/** Where the state machine's row is to stand in the database that is loaded. */
+/** Values of the state machine's row for the loaded database. */
 export interface LoadPosition {
   readonly index: number;
   readonly term: number;
@@ -113,7 +113,7 @@ function startsWithMagic(bytes: Uint8Array): boolean {
   return [...MAGIC].every((char, at) => bytes[at] === char.charCodeAt(0));
 }
 
-/** What is damaged here is the file, whatever SQLite comes upon: it concerns nobody but who has sent it. */
+/** Reports damage as that of the loaded file, which concerns its sender and not this node's database. */
 function aboutFile(work: () => void): void {
   try {
     work();

@@ -28,7 +28,7 @@ export class Prepared {
   readonly columns: readonly ResultColumn[];
   /** Names of its parameters by number; empty when none has a name. */
   readonly names: readonly (string | null)[];
-  /** What it touches. */
+  /** The objects that it reads and writes. */
   readonly effects: Effects;
   #plain: Shape | null = null;
   #qualified: Shape | null = null;

@@ -26,7 +26,7 @@ import { Control, UNLIMITED } from "../libsqlite/control.ts";
 import { BUSY_TIMEOUT_MS } from "./database_file.ts";
 import { Database, runOnce, SqliteError, type Statement } from "../libsqlite/driver.ts";
 import { timeSince, WRITE_IN_QUERY } from "./executor.ts";
-import { causeOf, isReadOnly, type Limits, resultMessage, StatementError } from "./failure.ts";
+import { causeOf, failureOf, isReadOnly, type Limits, resultMessage, StatementError } from "./failure.ts";
 import { ParameterCursor, PreparedCache } from "./prepared.ts";
 import { unpackRows } from "../libsqlite/packing.ts";
 import { NoRoomError, QueryRenderer, RenderError, renderFailure, Room } from "./render.ts";
@@ -46,7 +46,7 @@ export interface ReaderOptions {
   readonly foreignKeys: boolean;
   /** Path of the SQLite library. @default The one that belongs to this machine. */
   readonly library?: string;
-  /** Where another thread can end what runs. @default {new Control()} */
+  /** Lets another thread abort the running statement. @default {new Control()} */
   readonly control?: Control;
   /** Bytes of each temporary file of a statement. @default {READ_TEMP_BYTES_DEFAULT} */
   readonly tempBytesMax?: number;
@@ -197,7 +197,8 @@ export class Reader {
       const message = this.#messageOf(error);
       if (message === null) throw error;
       run.isLate ||= message === QUERY_TIMEOUT;
-      return renderFailure(message, run.request.options.associative);
+      const { associative, errors } = run.request.options;
+      return renderFailure(failureOf(error, message), { hasRows: associative, errors });
     }
   }
 

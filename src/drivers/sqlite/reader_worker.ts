@@ -16,7 +16,7 @@ function say(port: MessagePort, message: FromReader): void {
   port.postMessage(message);
 }
 
-/** What ends a reader ends the node; where the database is in doubt, the next start checks it. */
+/** An error that stops a reader stops the node. If the database may be damaged, the next start checks it. */
 function guarded<T>(port: MessagePort, path: string, work: () => T): T {
   try {
     return work();

@@ -7,8 +7,9 @@
  * @module
  */
 
+import type { Failure } from "./failure.ts";
 import { type AnswerBudget, ANSWERS_BYTES_MAX, READ_ANSWERS_BYTES_MAX } from "../../base/worker/answer_budget.ts";
-import type { RenderOptions } from "../../core/sql/render_options.ts";
+import type { ErrorForm, RenderOptions } from "../../core/sql/render_options.ts";
 import { type ResultText, type TakeBytes, TextBuilder } from "../../core/sql/result_text.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
 import { dateFromInteger, dateFromText } from "../../core/sql/date_text.ts";
@@ -23,7 +24,7 @@ export class RenderError extends Error {
   override readonly name = "RenderError";
 }
 
-/** What a column's declared type asks for. */
+/** Conversion of values by the declared type of their column. */
 export type Treatment = "plain" | "boolean" | "date" | "text";
 
 const DATE_TYPES: ReadonlySet<string> = new Set(["date", "datetime", "timestamp"]);
@@ -35,7 +36,7 @@ export interface Shape {
   readonly names: readonly string[];
   /** Declared types in lower case; `null` where the first row decides. */
   readonly types: readonly (string | null)[];
-  /** What the declared types ask for. */
+  /** Conversion for each column. */
   readonly treatments: readonly Treatment[];
   /** Columns of an associative row: sorted by name, the last of equal names. */
   readonly sorted: readonly number[];
@@ -127,7 +128,7 @@ export class NoRoomError extends Error {
   override readonly name = "NoRoomError";
 }
 
-/** What the results of one request may take: a limit of its own, and room beside the answers of others. */
+/** Memory for the results of one request: a limit per request, and a share of the room for all answers. */
 export class Room {
   readonly #budget: AnswerBudget;
   readonly #mayWait: boolean;
@@ -307,6 +308,16 @@ export function renderWrite(
 }
 
 /** A failed statement's result; an associative read shows `rows` as well. */
-export function renderFailure(message: string, hasRows: boolean): string {
-  return hasRows ? `{"rows":[],"error":${quote(message)}}` : `{"error":${quote(message)}}`;
+export function renderFailure(failure: Failure, { hasRows, errors }: { hasRows: boolean; errors: ErrorForm }): string {
+  let text = hasRows ? ',"rows":[]' : "";
+  if (errors !== "v2") text += `,"error":${quote(failure.message)}`;
+  if (errors !== "v1") text += `,"error_v2":${renderCodes(failure)}`;
+  return `{${text.slice(1)}}`;
+}
+
+function renderCodes({ message, sqlite }: Failure): string {
+  if (!sqlite) return `{"message":${quote(message)}}`;
+  const { code, extendedCode, systemErrno } = sqlite;
+  const errno = systemErrno === undefined ? "" : `,"system_errno":${systemErrno}`;
+  return `{"message":${quote(message)},"sqlite":{"code":${code},"extended_code":${extendedCode}${errno}}}`;
 }

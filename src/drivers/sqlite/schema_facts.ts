@@ -1,11 +1,11 @@
 /**
- * What must be known of a database's schema to run statements alike on every replica.
+ * Facts about a database's schema that are needed to run statements identically on every replica.
  * @module
  */
 
 import { type Database, runOnce } from "../libsqlite/driver.ts";
 
-/** What the schema holds. */
+/** Facts about a schema. */
 export interface SchemaFacts {
   /** Names of the virtual tables, in lower case. */
   readonly virtualTables: ReadonlySet<string>;

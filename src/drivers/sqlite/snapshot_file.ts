@@ -21,7 +21,7 @@ const PAGE_BYTES = 1024 * 1024;
 
 /** Pages copied at a time: 16 MiB of the usual size. */
 const COPY_PAGES = 4096;
-/** What arrives is synced after so many bytes. */
+/** Received data are synced after this many bytes. */
 const SYNC_BYTES = 16 * 1024 * 1024;
 
 /** A snapshot that cannot be used; the message says why. */
@@ -30,7 +30,7 @@ export class SnapshotError extends Error {
   override readonly name = "SnapshotError";
 }
 
-/** Where the files of a database lie. */
+/** Paths of a database's files. */
 export interface SnapshotPaths {
   readonly database: string;
   readonly copy: string;
@@ -119,7 +119,7 @@ function scrub(paths: SnapshotPaths): void {
   throw damaged(paths.database, damage);
 }
 
-/** What is damaged in a database file that nobody uses; undefined where nothing is. */
+/** Describes the damage of a database file that nobody uses; undefined if there is none. */
 export function damageOf(path: string, library: string | undefined): string | undefined {
   const database = new Database(path, { ...READING, ...(library ? { library } : {}) });
   try {

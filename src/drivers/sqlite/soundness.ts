@@ -1,6 +1,7 @@
 /**
- * Whether a database is damaged: its pages, not its data. Rows that break a CHECK or a type which was declared after they
- * came, and values that a generated column or an index cannot compute, are legal, and alike on every node.
+ * Checks a database for damage of its pages, not of its data. Rows that break a CHECK or a type that was declared after
+ * they were inserted are legal and the same on every node. So are values that a generated column or an index cannot
+ * compute.
  * @module
  */
 
@@ -8,8 +9,8 @@ import { type Database, SqliteError } from "../libsqlite/driver.ts";
 import { causeOf } from "./failure.ts";
 
 /**
- * What `quick_check` says of rows and of virtual tables: brought about by data and schema. (What the modules of virtual
- * tables keep is in ordinary tables, whose pages are checked like all others.)
+ * Messages of `quick_check` about rows and virtual tables, which data and schema cause. (The modules of virtual tables
+ * keep their data in ordinary tables, whose pages are checked like all others.)
  */
 const ABOUT_ROWS = new RegExp(
   "^(?:NULL value in |CHECK constraint failed in |non-\\w+ value in |NUMERIC value in |TEXT value in |missing value from |" +

@@ -38,7 +38,7 @@ import { type Checkpoint, checkpoint, prepareDatabase } from "./database_file.ts
 import { Digest } from "./digest.ts";
 import { Database, runOnce, SqliteError, type Statement } from "../libsqlite/driver.ts";
 import { type Doomed, Executor, IsolateEntry, RestartEntry, SCHEMA_VERBS, type Sticky } from "./executor.ts";
-import { causeOf } from "./failure.ts";
+import { causeOf, type Failure, failureOf } from "./failure.ts";
 import { dropParts, installParts, keepPart } from "./load.ts";
 import { renderFailure, renderWrite } from "./render.ts";
 import { describeWriter, identityOf } from "./status.ts";
@@ -54,7 +54,7 @@ export const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 export interface StateMachineOptions {
   /** Path of the SQLite library. @default The one that belongs to this machine. */
   readonly library?: string;
-  /** Where another thread can end what runs. @default {new Control()} */
+  /** Lets another thread abort the running statement. @default {new Control()} */
   readonly control?: Control;
   /** Counts the bytes of answers. @default {new AnswerBudget()} */
   readonly answers?: AnswerBudget;
@@ -89,7 +89,7 @@ const ATTEMPTS_MAX = 100;
 const TOO_MANY_ATTEMPTS =
   `not run: ${ATTEMPTS_MAX} statements of this request have exceeded a limit or failed to change the schema`;
 
-/** What must be put back when a transaction is run again. */
+/** State that must be restored when a transaction is run again. */
 interface Before {
   readonly sticky: Sticky;
   readonly timeMs: number;
@@ -181,7 +181,7 @@ export class StateMachine {
     return identityOf(this.#database);
   }
 
-  /** What `/status` shows of the database. */
+  /** The database's part of `/status`. */
   status(): Record<string, unknown> {
     return {
       ...describeWriter(this.#database, this.#path),
@@ -245,7 +245,7 @@ export class StateMachine {
     if (rewriting !== null) return this.#finish([work], [this.#rewrite(work, rewriting)]);
     this.#control.activity.begin("entries", work.entry.index);
     const before = this.#before();
-    const doomed = new Map<number, string>();
+    const doomed = new Map<number, Failure>();
     let steps = work.command?.maxSteps ?? 0;
     for (;;) {
       let bytes = 0;
@@ -261,7 +261,7 @@ export class StateMachine {
         this.#answers.giveBack(bytes);
         if (error instanceof RestartEntry) {
           invariant(!doomed.has(error.statementNumber), "a statement marked as failed has run");
-          doomed.set(error.statementNumber, error.message);
+          doomed.set(error.statementNumber, error.failure);
           steps = Math.max(0, this.#control.steps);
           if (doomed.size >= ATTEMPTS_MAX && work.command) doomRest(work.command, doomed);
         } else if (isForeseen(error)) {
@@ -291,7 +291,7 @@ export class StateMachine {
     return error === undefined ? outcome : { ...outcome, error };
   }
 
-  /** What an entry has set for itself ends, and what the connection has in mind is read anew (7). */
+  /** Ends the settings of one entry and reads the connection's cached state again (7). */
   #endEntry(): void {
     this.#executor.endRequestPragmas();
     if (!this.#executor.hasStaleSchema) return;
@@ -333,7 +333,7 @@ export class StateMachine {
       if (!isVacuum(sql) && (before === 0n) !== isNone(sql)) this.#runFreely("VACUUM");
     } catch (error) {
       if (causeOf(error) !== "statement" || !(error instanceof Error)) throw error;
-      results = renderFailure(error.message, false);
+      results = renderFailure(failureOf(error, error.message), { hasRows: false, errors: options?.errors ?? "both" });
     }
     this.#executor.hasStaleSchema = true;
     this.#endEntry();
@@ -475,10 +475,12 @@ function isForeseen(error: unknown): boolean {
 }
 
 /** Marks all statements behind the last one that failed. */
-function doomRest({ statements }: StampedCommand, doomed: Map<number, string>): void {
+function doomRest({ statements }: StampedCommand, doomed: Map<number, Failure>): void {
   let count = 0;
   for (const { parts } of statements) count += parts.length;
-  for (let number = Math.max(...doomed.keys()) + 1; number < count; number++) doomed.set(number, TOO_MANY_ATTEMPTS);
+  for (let number = Math.max(...doomed.keys()) + 1; number < count; number++) {
+    doomed.set(number, { message: TOO_MANY_ATTEMPTS });
+  }
 }
 
 function isVacuum(sql: string): boolean {

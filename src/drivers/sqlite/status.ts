@@ -1,5 +1,5 @@
 /**
- * What `/status` shows of the database under `store.sqlite3` (Q12).
+ * The section `store.sqlite3` of `/status` (Q12).
  * @module
  */
 

@@ -82,7 +82,7 @@ function checkAndMerge(path: string, library: string | undefined): void {
   if (damage !== undefined) throw damaged(path, damage);
 }
 
-/** What an operator does about a damaged database. */
+/** The error that tells an operator how to recover from a damaged database. */
 export function damaged(path: string, verdict: string): DamagedDatabaseError {
   return new DamagedDatabaseError(
     `the database ${path} is damaged (${
@@ -110,7 +110,7 @@ export function openUndamaged<T>(path: string, open: () => T): T {
   }
 }
 
-/** What is wrong with the header, of what SQLite would take for another kind of file, or not look at. */
+/** Returns the error of the header, of kinds that SQLite ignores or takes for another file type. */
 function headerFault(path: string): string | undefined {
   if (!exists(path)) return undefined;
   const { size } = Deno.statSync(path);

@@ -278,7 +278,7 @@ class WriterWorker {
   #close(): void {
     this.#isClosed = true;
     this.#guarded(() => {
-      // What cannot be applied now comes again at the next start.
+      // Entries that cannot be applied now are applied at the next start.
       if (!this.#isPaused && !this.#control.ticket.isCancelled) this.#applyRest();
       this.#machine.close();
     });

@@ -1,5 +1,5 @@
 /**
- * The nodes that this one has met: what each said of itself when it connected.
+ * The nodes that this one has met, with the descriptions that they sent when they connected.
  * @module
  */
 import type { NodeId } from "../../core/raft/message.ts";
@@ -12,7 +12,7 @@ const NODES_MAX = 256;
 export class RecentNodes<T> {
   readonly #values = new Map<NodeId, T>();
 
-  /** What is known of a node. */
+  /** The known description of a node. */
   get(id: NodeId): T | undefined {
     return this.#values.get(id);
   }
@@ -40,7 +40,7 @@ export class Acquaintances {
     this.#log = log;
   }
 
-  /** What a node said of itself; undefined for one that was not met. */
+  /** A node's description of itself; undefined if the node was never met. */
   get(id: NodeId): Hello | undefined {
     return this.#hellos.get(id);
   }

@@ -5,6 +5,7 @@
  * @module
  */
 import { ByteWriter, DecodeError } from "../../base/codec/cursor.ts";
+import { connectTo, type TlsTrust } from "../../base/net/tls.ts";
 import { splitAddress } from "../../base/codec/address.ts";
 import { type Frame, FrameDecoder } from "../../base/codec/frame.ts";
 
@@ -39,7 +40,7 @@ export class Connection {
   /** Connects, giving up after `timeoutMs`. */
   static async dial(
     addr: string,
-    { timeoutMs, frameBytesMax }: { timeoutMs: number; frameBytesMax: number },
+    { timeoutMs, frameBytesMax, trust }: { timeoutMs: number; frameBytesMax: number; trust?: TlsTrust | undefined },
   ): Promise<Connection> {
     const { hostname, port } = splitAddress(addr);
     const controller = new AbortController();
@@ -48,7 +49,8 @@ export class Connection {
       timeoutMs,
     );
     try {
-      return new Connection(await Deno.connect({ hostname, port, signal: controller.signal }), frameBytesMax);
+      const conn = await connectTo({ hostname, port }, { signal: controller.signal, trust });
+      return new Connection(conn, frameBytesMax);
     } finally {
       clearTimeout(timer);
     }

@@ -1,9 +1,10 @@
 /**
- * The cluster port: takes connections, tells by the first bytes what they are, checks who calls, and hands Raft messages
- * and calls on. Strangers get a clear word and are closed; connections and time are limited.
+ * The cluster port: accepts connections, recognizes their protocol by the first bytes, checks the caller, and passes on
+ * Raft messages and calls. Unknown callers get an error message and are closed; connections and time are limited.
  * @module
  */
 import { type ByteWriter, DecodeError } from "../../base/codec/cursor.ts";
+import { listenAt, listenBeside, type Listening, type TlsIdentity } from "../../base/net/tls.ts";
 import { type Frame, writeFrame } from "../../base/codec/frame.ts";
 import { Connection } from "./connection.ts";
 import {
@@ -34,11 +35,13 @@ export const HELLO_TIMEOUT_MS = 10_000;
 /** Marks the answer to an HTTP request that came to the wrong port. */
 export const WRONG_PORT_HEADER = "X-Muster-Cluster-Port";
 
-/** What the listener hands on. */
+/** Handlers of the listener's connections. */
 export interface ListenerHandlers {
-  /** What this node says of itself. */
+  /** This node's description of itself. */
   hello(): Hello;
-  /** What the nodes of the cluster share; who cannot prove that it has it is refused. */
+  /** Present where nodes speak TLS. */
+  readonly tls?: TlsIdentity | undefined;
+  /** The secret of the cluster; a connection that cannot prove that it knows the secret is refused. */
   readonly secret?: ClusterSecret | undefined;
   /** A text to refuse the caller with, or undefined to welcome it. */
   refuse(caller: Hello): string | undefined;
@@ -53,7 +56,8 @@ export interface ListenerHandlers {
 
 /** The open cluster port. */
 export class Listener {
-  readonly #listener: Deno.TcpListener;
+  readonly #addr: string;
+  #listener: Listening;
   readonly #handlers: ListenerHandlers;
   readonly #open = new Set<Connection>();
   /** The newest Raft stream of each node: an older one is of an earlier life (O8). */
@@ -61,23 +65,33 @@ export class Listener {
   #strangers = 0;
 
   /** Binds at once; throws an error that names the address when it cannot. */
-  constructor({ hostname, port }: { hostname: string; port: number }, handlers: ListenerHandlers) {
+  constructor(addr: string, handlers: ListenerHandlers) {
     try {
-      this.#listener = Deno.listen({ hostname, port });
+      this.#listener = listenAt(addr, handlers.tls);
     } catch (error) {
-      throw new Error(
-        `cannot listen on cluster address ${hostname}:${port}: ${messageOf(error)}`,
-      );
+      throw new Error(`cannot listen on cluster address ${addr}: ${messageOf(error)}`);
     }
+    this.#addr = addr;
     this.#handlers = handlers;
-    this.#accept();
+    this.#accept(this.#listener);
   }
 
-  async #accept(): Promise<void> {
+  /**
+   * Has new connections get another certificate.
+   * @throws {Error} When it cannot be used: the one before stays.
+   */
+  renew(tls: TlsIdentity): void {
+    const listener = listenBeside(this.#addr, tls);
+    this.#listener.close();
+    this.#listener = listener;
+    this.#accept(listener);
+  }
+
+  async #accept(listener: Listening): Promise<void> {
     for (;;) {
       let conn: Deno.Conn;
       try {
-        conn = await this.#listener.accept();
+        conn = await listener.accept();
       } catch (error) {
         if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return;
         this.#handlers.log(`accepting a connection failed: ${messageOf(error)}`);

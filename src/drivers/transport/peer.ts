@@ -8,9 +8,10 @@ import type { Connection } from "./connection.ts";
 import { openStream } from "./rpc.ts";
 import { type Hello, HELLO_BYTES_MAX, writeRaftMessage } from "./wire.ts";
 import type { Entry, OutgoingMessage } from "../../core/raft/message.ts";
+import type { TlsTrust } from "../../base/net/tls.ts";
 import type { ClusterSecret } from "./secret.ts";
 
-/** What the owner of a peer stream gets told. */
+/** Callbacks to the owner of a peer stream. */
 export interface PeerEvents {
   /** The stream broke: what was in flight may be lost. */
   onDown(): void;
@@ -22,15 +23,17 @@ export interface PeerEvents {
   log(line: string): void;
 }
 
-/** Whom a stream goes to, and how. */
+/** Destination of a stream, and its options. */
 export interface PeerOptions {
   readonly id: string;
-  /** What this node says of itself, asked at each connection. */
+  /** This node's description of itself, read at each connection. */
   hello(): Hello;
   readonly backoffMsMax: number;
   readonly timeoutMs: number;
-  /** What the nodes of the cluster share. */
+  /** The secret of the cluster. */
   readonly secret?: ClusterSecret | undefined;
+  /** Present where nodes speak TLS. */
+  readonly trust?: TlsTrust | undefined;
 }
 
 /** An outgoing stream, kept open. */
@@ -53,7 +56,7 @@ export class PeerStream {
     this.#run(options);
   }
 
-  async #run({ id, hello, backoffMsMax, timeoutMs, secret }: PeerOptions): Promise<void> {
+  async #run({ id, hello, backoffMsMax, timeoutMs, secret, trust }: PeerOptions): Promise<void> {
     let complaint = "";
     while (!this.#stop.signal.aborted) {
       const connected = await retry(async () => {
@@ -61,6 +64,7 @@ export class PeerStream {
           timeoutMs,
           frameBytesMax: HELLO_BYTES_MAX,
           secret,
+          trust,
         });
         if (peer.id !== id) {
           connection.close();

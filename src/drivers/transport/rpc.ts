@@ -21,6 +21,7 @@ import { DecodeError } from "../../base/codec/cursor.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import { encodeBase64Bytes } from "../../base/codec/base64.ts";
 import { type ClusterSecret, freshNumber, SecretError, splitChallenge } from "./secret.ts";
+import type { TlsTrust } from "../../base/net/tls.ts";
 
 /** The call was never sent: it is safe to try elsewhere. */
 export class NotSentError extends Error {
@@ -64,7 +65,7 @@ export class RemoteError extends Error {
 export interface RpcAnswer {
   readonly head: Record<string, unknown>;
   readonly body: Uint8Array;
-  /** Where it is given: called when the answer has left, or the connection is gone. */
+  /** Called, if given, when the answer has been sent or the connection is closed. */
   readonly onSent?: () => void;
 }
 
@@ -91,19 +92,22 @@ interface Channel {
 export interface StreamOptions {
   readonly timeoutMs: number;
   readonly frameBytesMax: number;
-  /** What the nodes of the cluster share. */
+  /** The secret of the cluster. */
   readonly secret?: ClusterSecret | undefined;
+  /** Present where nodes speak TLS. */
+  readonly trust?: TlsTrust | undefined;
 }
 
 /** Opens a stream as `hello` says and waits for the other node's welcome. */
 export async function openStream(
   addr: string,
   hello: Hello,
-  { timeoutMs, frameBytesMax, secret }: StreamOptions,
+  { timeoutMs, frameBytesMax, secret, trust }: StreamOptions,
 ): Promise<{ connection: Connection; peer: Hello }> {
   const connection = await Connection.dial(addr, {
     timeoutMs,
     frameBytesMax: Math.max(frameBytesMax, HELLO_BYTES_MAX),
+    trust,
   });
   const timer = setTimeout(() => connection.close(), timeoutMs);
   try {
@@ -143,6 +147,7 @@ export interface RpcClientOptions {
   readonly frameBytesMax: number;
   readonly connectTimeoutMs: number;
   readonly secret?: ClusterSecret | undefined;
+  readonly trust?: TlsTrust | undefined;
 }
 
 /** Calls other nodes; keeps one connection per address. */
@@ -151,15 +156,17 @@ export class RpcClient {
   readonly #frameBytesMax: number;
   readonly #connectTimeoutMs: number;
   readonly #secret: ClusterSecret | undefined;
+  readonly #trust: TlsTrust | undefined;
   readonly #channels = new Map<string, Promise<Channel>>();
   #nextId = 1;
 
   /** @param hello What this node says of itself, asked at each connection. */
   constructor(
     hello: () => Hello,
-    { frameBytesMax, connectTimeoutMs, secret }: RpcClientOptions,
+    { frameBytesMax, connectTimeoutMs, secret, trust }: RpcClientOptions,
   ) {
     this.#secret = secret;
+    this.#trust = trust;
     this.#hello = hello;
     this.#frameBytesMax = frameBytesMax;
     this.#connectTimeoutMs = connectTimeoutMs;
@@ -230,6 +237,7 @@ export class RpcClient {
       timeoutMs,
       frameBytesMax: this.#frameBytesMax,
       secret: this.#secret,
+      trust: this.#trust,
     });
     const channel: Channel = { connection, calls: new Map() };
     this.#read(addr, channel);

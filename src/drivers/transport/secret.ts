@@ -1,10 +1,10 @@
 /**
- * A secret that the nodes of a cluster share: who does not have it is let in nowhere on the cluster port.
+ * The secret that the nodes of a cluster share: the cluster port refuses connections that do not know it.
  *
- * Each end proves to the other, at the beginning of every connection, that it has the secret, without telling it: by a keyed
- * hash (HMAC-SHA-256, RFC 2104) of two random numbers, one of each end, and of what the caller says of itself. So a proof is of
- * no use on another connection, in the other direction or for another node. What follows is not encrypted, nor is it bound to
- * the proof: who can change packets on their way between two nodes is not kept out.
+ * At the beginning of every connection, each end proves that it knows the secret without sending it: by a keyed hash
+ * (HMAC-SHA-256, RFC 2104) of two random numbers, one of each end, and of the caller's hello. So a proof is useless on
+ * another connection, in the other direction or for another node. The rest of the connection is neither encrypted nor
+ * bound to the proof: this does not stop an attacker who can change packets between two nodes.
  *
  *     hello      of the caller, with its number
  *     challenge  the number of the answerer (32 bytes), and its proof (32 bytes)
@@ -19,7 +19,7 @@ const NUMBER_BYTES = 32;
 /** Which end proves something. */
 export type End = "caller" | "answerer";
 
-/** What a proof is about. */
+/** The data that a proof covers. */
 export interface Exchange {
   /** The caller's number, as its hello has it. */
   readonly callers: string;
@@ -44,7 +44,7 @@ export class ClusterSecret {
     this.#key = crypto.subtle.importKey("raw", new TextEncoder().encode(text), algorithm, false, ["sign", "verify"]);
   }
 
-  /** What `end` shows. */
+  /** The proof of `end`. */
   async prove(end: End, exchange: Exchange): Promise<Uint8Array<ArrayBuffer>> {
     return new Uint8Array(await crypto.subtle.sign("HMAC", await this.#key, covered(end, exchange)));
   }

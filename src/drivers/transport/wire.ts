@@ -1,6 +1,6 @@
 /**
- * What travels between nodes on the cluster port. A connection of ours opens with the bytes `MUST`, whose first one no
- * memberlist message has, then frames (codec/frame.ts):
+ * The protocol between nodes on the cluster port. A connection opens with the bytes `MUST`, then has frames
+ * (codec/frame.ts). No memberlist message begins with the first of these bytes.
  *
  *     hello    JSON of the caller: who it is, what the stream is for
  *     challenge and proof, in a cluster that has a shared secret (secret.ts)
@@ -44,7 +44,7 @@ export const FRAME = {
   proof: 8,
 } as const;
 
-/** What a node says of itself at the start of a stream, both ways. */
+/** A node's description of itself at the start of a stream, in both directions. */
 export interface Hello {
   readonly protocol: number;
   readonly purpose: "raft" | "rpc";
@@ -61,7 +61,7 @@ export interface Hello {
   readonly sqlite?: string;
   /** The caller's random number, where it has a shared secret (secret.ts). */
   readonly number?: string;
-  /** What this process promises to leaders it hears, in ms (R10); missing, as from older versions: nothing. */
+  /** This process's promise to leaders it hears, in ms (R10); missing from older versions, which promise nothing. */
   readonly promiseMs?: number;
 }
 

@@ -3,7 +3,7 @@
  * and exit codes are those of C3.1.
  * @module
  */
-import type { NodeConfig } from "../config/config.ts";
+import { apiUrlOf, type NodeConfig } from "../config/config.ts";
 import { DataDirectoryError } from "../node/data_directory.ts";
 import { Node, NodeFailure } from "../node/node.ts";
 import { JoinError } from "../node/pool.ts";
@@ -86,7 +86,7 @@ function setupOf({ flags, devDirectory, machine }: Start): { settings: Settings;
   return { settings, setup };
 }
 
-/** What the process was started with. */
+/** Flags and surroundings from the start of the process. */
 interface Start {
   readonly flags: Flags;
   readonly devDirectory: string;
@@ -120,7 +120,7 @@ async function live(node: Node, config: NodeConfig, { agent: { isServer } }: Age
   try {
     const joined = node.join().then(() => new Promise<never>(() => {}));
     log("Consul agent running!");
-    const place = config.httpAddrs.length === 0 ? "no address: -http-port=-1" : `http://${config.httpAdvertisedAddr}`;
+    const place = apiUrlOf(config) || "no address: -http-port=-1";
     if (isServer) node.clustered().then(() => log(`SQL and HTTP at ${place}`), () => {});
     const end = await Promise.race([signal, node.failed(), joined, node.left().then(() => "leave" as const)]);
     return await stop(node, end, config);

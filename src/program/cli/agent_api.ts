@@ -1,11 +1,11 @@
 /**
- * The HTTP API of an agent, as the client commands use it (C3.1 to C3.10): where it is, how a failure is told.
+ * A client of an agent's HTTP API for the commands (C3.1 to C3.10): its address, its requests, its error messages.
  * @module
  */
 import type { Flags, FlagSpec } from "../config/flags.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
-/** Where an agent is by default, and a node of `muster serve`. */
+/** Default addresses of an agent and of a node of `muster serve`. */
 const ADDRESSES = ["127.0.0.1:8500", "localhost:4001"];
 const TIMEOUT_MS = 60_000;
 
@@ -26,7 +26,7 @@ export const API_FLAGS: readonly FlagSpec[] = [
   ),
   flag("token", "", "Token to send with the request; also CONSUL_HTTP_TOKEN"),
   flag("token-file", "", "File that holds the token; also CONSUL_HTTP_TOKEN_FILE"),
-  flag("ca-file", "", "CA certificate of the agent", false),
+  flag("ca-file", "", "File with the CA certificates to trust for https://; also CONSUL_CACERT"),
   flag("ca-path", "", "Directory of CA certificates", false),
   flag("client-cert", "", "Certificate to present", false),
   flag("client-key", "", "Its key", false),
@@ -55,13 +55,20 @@ export class ApiError extends Error {
 export class AgentApi {
   readonly #bases: readonly string[];
   readonly #headers: Readonly<Record<string, string>>;
+  /** Trusted CA certificates; undefined: those of the system. */
+  readonly #client: Deno.HttpClient | undefined;
 
   /** @throws {ApiError} When the address or the token cannot be used. */
   constructor(flags: Flags) {
     const given = flags.string("http-addr") || Deno.env.get("MUSTER_HTTP_ADDR") || Deno.env.get("CONSUL_HTTP_ADDR");
     this.#bases = (given ? [given] : ADDRESSES).map(baseUrl);
+    this.#client = clientOf(flags);
     const token = tokenOf(flags);
     this.#headers = token === "" ? {} : { "X-Consul-Token": token };
+  }
+
+  #fetch(url: string, init: RequestInit): Promise<Response> {
+    return fetch(url, { ...init, headers: this.#headers, ...(this.#client ? { client: this.#client } : {}) });
   }
 
   /**
@@ -74,7 +81,7 @@ export class AgentApi {
       let response: Response;
       try {
         const signal = AbortSignal.timeout(TIMEOUT_MS);
-        response = await fetch(base + path, { method, headers: this.#headers, signal, ...(body ? { body } : {}) });
+        response = await this.#fetch(base + path, { method, signal, ...(body ? { body } : {}) });
       } catch (error) {
         failure = error;
         if (isUnsent(error)) continue;
@@ -97,7 +104,7 @@ export class AgentApi {
     let failure: unknown;
     for (const base of this.#bases.toReversed()) {
       try {
-        const response = await fetch(base + path, { method, headers: this.#headers, ...(body ? { body } : {}) });
+        const response = await this.#fetch(base + path, { method, ...(body ? { body } : {}) });
         if (response.ok) return response;
         throw new ApiError(`the node answers ${response.status}: ${(await response.text()).trim()}`);
       } catch (error) {
@@ -134,7 +141,7 @@ export class AgentApi {
     let response: Response | undefined;
     let failure: unknown;
     for (const base of this.#bases) {
-      response ??= await fetch(base + path, { headers: this.#headers, signal }).catch((error) => {
+      response ??= await this.#fetch(base + path, { signal }).catch((error) => {
         failure = error;
         return undefined;
       });
@@ -160,6 +167,16 @@ function baseUrl(address: string): string {
   const url = URL.parse(withScheme);
   if (!url) throw new ApiError(`Cannot use "${address}" as the address of an agent: expected host:port`);
   return url.origin;
+}
+
+function clientOf(flags: Flags): Deno.HttpClient | undefined {
+  const file = flags.string("ca-file") || Deno.env.get("CONSUL_CACERT");
+  if (!file) return undefined;
+  try {
+    return Deno.createHttpClient({ caCerts: [Deno.readTextFileSync(file)] });
+  } catch (error) {
+    throw new ApiError(`Cannot use the CA file ${file}: ${messageOf(error)}`);
+  }
 }
 
 function tokenOf(flags: Flags): string {

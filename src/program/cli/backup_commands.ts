@@ -1,6 +1,6 @@
 /**
- * Commands that bring a database out of a cluster and into one: `backup` and `restore`. Exit codes for scripts: 0 done and
- * checked, 1 not. A backup that breaks off leaves no file under the name that was asked for.
+ * The commands `backup` and `restore`. Exit codes for scripts: 0 done and checked, 1 failed. A backup that is
+ * interrupted leaves no file under the requested name.
  * @module
  */
 import { messageOf } from "../../base/codec/error_text.ts";
@@ -10,7 +10,7 @@ import { describe, inspectDatabase, isDatabaseFile } from "./database_file.ts";
 import { Progress, thousands } from "./progress.ts";
 
 const FORMATS = ["binary", "delete", "sql"];
-/** What gzip begins with. */
+/** The first bytes of gzip data. */
 const GZIP = [0x1f, 0x8b];
 
 const backup: Command = {
@@ -95,7 +95,7 @@ const restore: Command = {
   },
 };
 
-/** What `/db/load` answers. */
+/** Answer of `/db/load`. */
 interface LoadAnswer {
   readonly error?: string;
   readonly results?: readonly { readonly error?: string }[];

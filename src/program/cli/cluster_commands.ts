@@ -173,7 +173,7 @@ const validate: Command = {
     try {
       const settings = new Settings();
       for (const path of args) settings.addPath(path);
-      // What the flags would add is not known here: a directory, and an address to bind to.
+      // The directory and the bind address, which flags would add, are not known here.
       const machine = { hostname: "validate", interfaces: [{ name: "x", family: "IPv4", address: "10.0.0.1" }] };
       agentSetup(settings, { isDev: false, standard: nodeDefaults(), machine, devDirectory: "", validateOnly: true });
       for (const warning of settings.warnings) console.error(warning);

@@ -1,5 +1,5 @@
 /**
- * What a client command is, and how one is run.
+ * The interface of client commands, and the function that runs them.
  * @module
  */
 import { AgentApi, API_FLAGS, ApiError } from "./agent_api.ts";
@@ -11,7 +11,7 @@ export interface Command {
   readonly name: string;
   /** One line. */
   readonly summary: string;
-  /** What follows the name, and examples. */
+  /** Arguments after the name, and examples. */
   readonly usage: string;
   /** Its own; those of the API are added where it speaks to an agent. */
   readonly flags: readonly FlagSpec[];

@@ -1,12 +1,12 @@
 /**
- * A database file as the command line looks at it: whether it is whole, and what is in it.
+ * Checks a database file for the command line and describes its content.
  * @module
  */
 import { messageOf } from "../../base/codec/error_text.ts";
 import { identifierText } from "../../core/sql/tokenizer.ts";
 import { Database, runOnce, STORED_BYTES_MAX } from "../../drivers/libsqlite/driver.ts";
 
-/** What was found in a file. */
+/** Facts about a database file. */
 export interface Inspection {
   /** Tables with the numbers of their rows, by name. */
   readonly tables: readonly { readonly name: string; readonly rows: number }[];
@@ -64,7 +64,7 @@ function removeIfEmpty(path: string): void {
   }
 }
 
-/** What is in a database, in a line. */
+/** Describes a database in one line. */
 export function describe({ tables, others }: Inspection): string {
   const rows = tables.reduce((sum, one) => sum + one.rows, 0);
   return `tables: ${tables.length}, rows: ${rows.toLocaleString("en-US")}, indexes, triggers and views: ${others}`;

@@ -11,10 +11,17 @@ import { POOL_COMMANDS } from "./pool_commands.ts";
 import { serve, SERVE_HELP } from "./serve.ts";
 import { describeFlags } from "../config/flags.ts";
 import { SERVE_FLAGS } from "../config/serve_flags.ts";
+import { TLS_COMMANDS } from "./tls_commands.ts";
 import { USER_COMMANDS } from "./user_commands.ts";
 import { versionLine } from "../node/version.ts";
 
-const COMMANDS: readonly Command[] = [...BACKUP_COMMANDS, ...POOL_COMMANDS, ...CLUSTER_COMMANDS, ...USER_COMMANDS];
+const COMMANDS: readonly Command[] = [
+  ...BACKUP_COMMANDS,
+  ...POOL_COMMANDS,
+  ...CLUSTER_COMMANDS,
+  ...TLS_COMMANDS,
+  ...USER_COMMANDS,
+];
 
 function summaries(commands: readonly Command[]): string {
   return commands.map(({ name, summary }) => `  ${name.padEnd(29)} ${summary}`).join("\n");

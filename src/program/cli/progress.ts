@@ -12,7 +12,7 @@ const BAR_CELLS = 30;
 const REDRAW_MS = 80;
 const LINE_MS = 1000;
 
-/** Where progress is shown. */
+/** Output for progress. */
 export interface ProgressOutput {
   /** Whether the line can be redrawn. */
   isTerminal(): boolean;

@@ -4,7 +4,7 @@
  */
 import { describeFlags, Flags, UsageError } from "../config/flags.ts";
 import { SERVE_FLAGS } from "../config/serve_flags.ts";
-import { configFault, type NodeConfig } from "../config/config.ts";
+import { apiUrlOf, configFault, type NodeConfig } from "../config/config.ts";
 import { DataDirectoryError } from "../node/data_directory.ts";
 import { Node, NodeFailure } from "../node/node.ts";
 import { logger } from "../../base/worker/log.ts";
@@ -131,6 +131,12 @@ function configOf(flags: Flags): NodeConfig {
     sqliteLibrary: flags.string("sqlite-library"),
     maxSteps: flags.int("db-max-steps"),
     tempBytesMax: flags.int("db-max-temp-size"),
+    httpCert: flags.string("http-cert"),
+    httpKey: flags.string("http-key"),
+    nodeCert: flags.string("node-cert"),
+    nodeKey: flags.string("node-key"),
+    nodeCaCert: flags.string("node-ca-cert"),
+    nodeServerName: flags.string("node-verify-server-name"),
     clusterSecretFile: flags.string("cluster-secret-file"),
     writeQueue: {
       capacity: flags.int("write-queue-capacity"),
@@ -141,7 +147,7 @@ function configOf(flags: Flags): NodeConfig {
   };
 }
 
-/** What a node is where nothing else is said. */
+/** The default configuration of a node. */
 export function nodeDefaults(): NodeConfig {
   return configOf(Flags.parse(["data"], SERVE_FLAGS));
 }
@@ -181,9 +187,10 @@ async function run(config: NodeConfig): Promise<number> {
     const first = await Promise.race([node.clustered().then(() => "clustered" as const), signal]);
     if (first === "clustered") {
       const [host, port] = splitLast(config.httpAdvertisedAddr);
-      log(`node HTTP API available at http://${config.httpAdvertisedAddr}`);
+      const url = apiUrlOf(config);
+      log(`node HTTP API available at ${url}`);
       log(
-        `connect with any rqlite client, for example: rqlite -H ${host} -p ${port}, or curl http://${config.httpAdvertisedAddr}/status`,
+        `connect with any rqlite client, for example: rqlite -H ${host} -p ${port}, or curl ${url}/status`,
       );
     }
     const name = await Promise.race([signal, node.failed()]);

@@ -18,10 +18,10 @@ const ANY = ["0.0.0.0", "::", "[::]"];
 const DOMAIN = /^\.?[\w-]{1,63}(\.[\w-]{1,63}){0,8}\.?$/;
 /** Retry-join by a cloud's own catalog. */
 const PROVIDER = /(?:^|\s)provider=(\S+)/;
-/** What an alternative domain cannot begin with. */
+/** Words that an alternative domain cannot begin with. */
 const KEYWORDS = ["service", "connect", "node", "query", "addr"];
 
-/** What of the machine a configuration depends on. */
+/** Facts about the machine that a configuration depends on. */
 export interface Machine {
   readonly hostname: string;
   readonly interfaces: readonly { readonly name: string; readonly family: string; readonly address: string }[];

@@ -1,13 +1,13 @@
 /**
- * What a node is to be: the one configuration that every command builds, and its validation (Q14.3). Read
- * by `node/` alone; each part gets the few values it uses. Pure.
+ * The configuration of a node, which every command builds, and its validation (Q14.3). Only `node/` reads it and gives
+ * each part the few values that it uses. Pure.
  * @module
  */
 import type { NameServerSettings } from "../../api/nameserver/api.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import type { WriteQueueOptions } from "../../app/database/write_queue.ts";
 
-/** What makes a node an agent: its part in a gossip pool (C3.1). Times in milliseconds. */
+/** Configuration of an agent: its part in a gossip pool (C3.1). Times in milliseconds. */
 export interface AgentConfig {
   /** Unique in the pool. */
   readonly nodeName: string;
@@ -17,7 +17,7 @@ export interface AgentConfig {
   readonly isServer: boolean;
   /** Found a cluster alone, without asking anybody. */
   readonly bootstrap: boolean;
-  /** What describes it in the catalog. */
+  /** Metadata in the catalog. */
   readonly meta: Readonly<Record<string, string>>;
   /** Members to join through at the start; it fails where none of them answers. */
   readonly startJoin: readonly string[];
@@ -71,7 +71,7 @@ export interface GossipTuning {
 
 /** A node. Times in milliseconds. */
 export interface NodeConfig {
-  /** Where everything is kept; made if missing. */
+  /** Path of the data directory; created if missing. */
   readonly dataDirectory: string;
   /** Present in an agent. */
   readonly agent?: AgentConfig;
@@ -161,6 +161,18 @@ export interface NodeConfig {
   readonly maxSteps: number;
   /** Bytes of each temporary file of a read. */
   readonly tempBytesMax: number;
+  /** Certificate and key of HTTPS; empty: HTTP. */
+  readonly httpCert: string;
+  /** Its private key. */
+  readonly httpKey: string;
+  /** Certificate and key for traffic between nodes; empty: no TLS there. */
+  readonly nodeCert: string;
+  /** Its private key. */
+  readonly nodeKey: string;
+  /** Authorities whose certificates other nodes may have; empty: those of the system. */
+  readonly nodeCaCert: string;
+  /** Name expected in other nodes' certificates; empty: their host. */
+  readonly nodeServerName: string;
   /** File with the secret that the nodes of the cluster share; empty: they share none. */
   readonly clusterSecretFile: string;
   /** Queued writes. */
@@ -169,9 +181,9 @@ export interface NodeConfig {
 
 const UNROUTABLE = ["0.0.0.0", "::"];
 
-/** What is wrong with a configuration, in rqlite's words and order; undefined for nothing. */
+/** Returns the first error of a configuration, in rqlite's words and order, or undefined. */
 export function configFault(config: NodeConfig): string | undefined {
-  return addressFault(config) ?? joinFault(config) ?? discoveryFault(config) ?? timingFault(config);
+  return addressFault(config) ?? tlsFault(config) ?? joinFault(config) ?? discoveryFault(config) ?? timingFault(config);
 }
 
 function split(addr: string): { host: string; port: string } | undefined {
@@ -239,6 +251,24 @@ function discoveryFault({ discoMode, bootstrapExpect, isVoter }: NodeConfig): st
     default:
       return "disco mode must be one of consul-kv, etcd-kv, dns, or dns-srv";
   }
+}
+
+function tlsFault(
+  { httpCert, httpKey, nodeCert, nodeKey, nodeCaCert, nodeServerName }: NodeConfig,
+): string | undefined {
+  if ((httpCert === "") !== (httpKey === "")) return "either both -http-cert and -http-key must be set, or neither";
+  if ((nodeCert === "") !== (nodeKey === "")) return "either both -node-cert and -node-key must be set, or neither";
+  if (nodeCert !== "") return undefined;
+  if (nodeCaCert !== "") {
+    return "-node-ca-cert needs -node-cert and -node-key: TLS between nodes is on when these are set";
+  }
+  if (nodeServerName !== "") return "-node-verify-server-name needs -node-cert and -node-key";
+  return undefined;
+}
+
+/** URL of the HTTP API for clients; empty for a node without one. */
+export function apiUrlOf({ httpAddrs, httpAdvertisedAddr, httpCert }: NodeConfig): string {
+  return httpAddrs.length === 0 ? "" : `${httpCert === "" ? "http" : "https"}://${httpAdvertisedAddr}`;
 }
 
 function timingFault(

@@ -32,7 +32,7 @@ export class UsageError extends Error {
 const TRUE = ["1", "t", "T", "true", "TRUE", "True"];
 const FALSE = ["0", "f", "F", "false", "FALSE", "False"];
 
-/** What was on the command line. */
+/** The flags and arguments of a command line. */
 export class Flags {
   readonly #specs: ReadonlyMap<string, FlagSpec>;
   readonly #given: ReadonlyMap<string, string>;

@@ -10,7 +10,7 @@ export class HclError extends SyntaxError {
   override readonly name = "HclError";
 }
 
-/** What a value can be. */
+/** A value of HCL. */
 export type HclValue = string | number | boolean | HclValue[] | { [key: string]: HclValue };
 
 /** Blocks within blocks. */

@@ -14,23 +14,23 @@ const flag = (supported: boolean) => (name: string, kind: FlagSpec["kind"], valu
 const now = flag(true);
 const later = flag(false);
 
-/** What `-db-max-steps` is. */
+/** Help of `-db-max-steps`. */
 const MAX_STEPS_HELP =
-  "Steps of SQLite's virtual machine that a write may take, by default a minute's worth or two; beyond them its statement " +
-  "fails, on every node alike (muster)";
+  "Maximum steps of SQLite's virtual machine for a write; the default takes one or two minutes. A statement that exceeds " +
+  "it fails on every node (muster)";
 
-/** What `-cluster-secret-file` is for. */
+/** Help of `-cluster-secret-file`. */
 export const SECRET_HELP =
-  "File with a secret that all nodes of the cluster share: who does not have it can neither join nor vote nor write through " +
-  "the cluster port (muster)";
+  "File with a secret that all nodes of the cluster share. A connection to the cluster port that does not know it can " +
+  "neither join nor vote nor write (muster)";
 
-/** What `-raft-lease-reads` gives, and what it takes. */
+/** Help of `-raft-lease-reads`. */
 export const LEASE_READS_HELP =
-  "Answer linearizable reads without asking the other nodes, while a lease holds; set it on every node. It trusts the " +
-  "machines' clocks to run alike within a tenth, and a machine that is suspended unnoticed may answer with old data; a " +
-  "leader that dies is replaced only after the heartbeat timeout (muster)";
+  "Answer linearizable reads without asking the other nodes while a lease holds; set it on every node. The machines' " +
+  "clocks must run at the same speed within a tenth, and a machine that was suspended without noticing may answer with " +
+  "stale data. A leader that dies is replaced only after the heartbeat timeout (muster)";
 
-/** What `-auth` is. */
+/** Help of `-auth`. */
 export const AUTH_HELP = "Path of the file with users, passwords and permissions; read again on SIGHUP (docs/users.md)";
 
 /** All flags of `serve`. */
@@ -40,8 +40,8 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   now("http-adv-addr", "string", "", "Advertised HTTP address; the bind address if not set"),
   now("http-allow-origin", "string", "", "Value of the Access-Control-Allow-Origin header of every answer"),
   later("http-ca-cert", "string", "", "CA certificate to verify HTTP clients with"),
-  later("http-cert", "string", "", "X.509 certificate for HTTPS"),
-  later("http-key", "string", "", "Private key for HTTPS"),
+  now("http-cert", "string", "", "X.509 certificate for HTTPS"),
+  now("http-key", "string", "", "Private key for HTTPS"),
   later("http-verify-client", "bool", "false", "Require HTTP clients to present a certificate"),
   later("http-verify-common-name", "string", "", "Common name that an HTTP client's certificate must have"),
   now("raft-addr", "string", "localhost:4002", "Bind address for traffic between nodes"),
@@ -63,29 +63,34 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   now("disco-config", "string", "", "Configuration of discovery: JSON, or the path of a file"),
   now("raft-non-voter", "bool", "false", "Make this node a read replica"),
   now("raft-snap", "int", "8192", "Log entries after which a checkpoint is due; the log is cut behind it"),
-  now("raft-snap-wal-size", "int", "4194304", "Bytes of WAL after which a checkpoint is due; 0: not by size"),
-  now("raft-snap-int", "duration", "10s", "Least time between two checkpoints, unless the WAL grows beyond 32 MiB"),
+  now("raft-snap-wal-size", "int", "4194304", "Bytes of WAL after which a checkpoint is due; 0 disables this"),
+  now("raft-snap-int", "duration", "10s", "Minimum time between two checkpoints, unless the WAL grows beyond 32 MiB"),
   now(
     "raft-heartbeat-timeout",
     "duration",
     "1s",
-    "Time without word from the leader after which a node stands for election, and up to twice that",
+    "A node that has not heard from the leader for one to two times this long starts an election",
   ),
   now("raft-election-timeout", "duration", "1s", "Longest wait in an election; at least the heartbeat timeout"),
   now(
     "raft-leader-lease-timeout",
     "duration",
     "0s",
-    "At most the heartbeat timeout; of no other effect (see raft-lease-reads)",
+    "Must not exceed the heartbeat timeout; otherwise without effect (see raft-lease-reads)",
   ),
-  now("raft-commit-timeout", "duration", "50ms", "Accepted for rqlite's sake: muster commits without waiting"),
+  now(
+    "raft-commit-timeout",
+    "duration",
+    "50ms",
+    "No effect, accepted for compatibility: muster commits without waiting",
+  ),
   now(
     "raft-apply-timeout",
     "duration",
     "10s",
-    "Accepted for rqlite's sake: a write that cannot be taken is refused at once",
+    "No effect, accepted for compatibility: a write that cannot be accepted is refused at once",
   ),
-  now("raft-log-level", "string", "WARN", "Accepted for rqlite's sake: every rare event is logged"),
+  now("raft-log-level", "string", "WARN", "No effect, accepted for compatibility: every rare event is logged"),
   now("raft-remove-shutdown", "bool", "false", "Stop Raft when this node is removed from the cluster"),
   now("raft-cluster-remove-shutdown", "bool", "false", "Remove this node from the cluster when it shuts down"),
   now("raft-shutdown-stepdown", "bool", "true", "Hand leadership over before shutting down"),
@@ -93,12 +98,12 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   now("raft-reap-read-only-node-timeout", "duration", "0h", "Time after which an unreachable non-voter is removed"),
   now("cluster-connect-timeout", "duration", "30s", "Limit for connecting to another node"),
   later("compress-snap-transport", "bool", "false", "Compress snapshots on their way to another node"),
-  later("node-cert", "string", "", "X.509 certificate for traffic between nodes"),
-  later("node-key", "string", "", "Private key for traffic between nodes"),
-  later("node-ca-cert", "string", "", "CA certificate for traffic between nodes"),
+  now("node-cert", "string", "", "X.509 certificate for traffic between nodes"),
+  now("node-key", "string", "", "Private key for traffic between nodes"),
+  now("node-ca-cert", "string", "", "CA certificate for traffic between nodes"),
   later("node-no-verify", "bool", "false", "Do not verify other nodes' certificates"),
   later("node-verify-client", "bool", "false", "Require nodes to present a certificate"),
-  later("node-verify-server-name", "string", "", "Name expected in other nodes' certificates"),
+  now("node-verify-server-name", "string", "", "Name expected in other nodes' certificates"),
   later("node-verify-common-name", "string", "", "Common name that a connecting node's certificate must have"),
   now("fk", "bool", "false", "Enforce foreign keys; set it on every node"),
   later("db-max-ro-conns", "int", "256", "Read connections"),
@@ -132,16 +137,16 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
     "raft-rejoin-damaged",
     "bool",
     "false",
-    "If this node's data are found damaged, set them aside at the next start, and let the other nodes fill it anew (muster)",
+    "If this node's data are found damaged, set them aside at the next start and copy them from the other nodes (muster)",
   ),
-  now("http-max-body", "int", "67108864", "Longest request body in bytes (muster)"),
-  now("http-max-conns", "int", "4096", "Connections at a time (muster)"),
-  now("http-max-requests", "int", "8192", "Requests at a time (muster)"),
+  now("http-max-body", "int", "67108864", "Maximum size of a request body in bytes (muster)"),
+  now("http-max-conns", "int", "4096", "Maximum number of open connections (muster)"),
+  now("http-max-requests", "int", "8192", "Maximum number of requests at a time (muster)"),
   now("http-body-timeout", "duration", "60s", "Time for a client to send its body (muster)"),
-  now("db-query-timeout", "duration", "60s", "Limit of a read that names no db_timeout (muster)"),
+  now("db-query-timeout", "duration", "60s", "Time limit of a read without db_timeout (muster)"),
   now("db-max-steps", "int", "4000000000", MAX_STEPS_HELP),
-  now("db-max-temp-size", "int", "1073741824", "Bytes that a temporary file of a read may take (muster)"),
-  now("sqlite-library", "string", "", "SQLite library to use in place of the one that comes with muster (muster)"),
+  now("db-max-temp-size", "int", "1073741824", "Maximum size of a read's temporary file in bytes (muster)"),
+  now("sqlite-library", "string", "", "SQLite library to use instead of the bundled one (muster)"),
   now("cluster-secret-file", "string", "", SECRET_HELP),
   now("raft-lease-reads", "bool", "false", LEASE_READS_HELP),
 ];

@@ -1,7 +1,7 @@
 /**
- * The settings of an agent: what its configuration files say, one after the other, and then its flags (C5.1).
- * The last of several values wins, lists are joined, blocks are merged. A key that nobody knows is an error; one that is known
- * to Consul and not yet to muster is left out, with a word about it.
+ * The settings of an agent from its configuration files, one after the other, and then its flags (C5.1). The last of
+ * several values wins, lists are joined, blocks are merged. An unknown key is an error; a key of Consul that muster
+ * does not support yet is ignored with a warning.
  * @module
  */
 import { AGENT_FLAGS } from "./agent_flags.ts";
@@ -16,8 +16,7 @@ export class SettingsError extends Error {
   override readonly name = "SettingsError";
 }
 
-/** What is wanted of a value. */
-/** `secret` is a text that no message shows. */
+/** Type of a setting. `secret` is a string that no message shows. */
 type Kind = "text" | "secret" | "texts" | "number" | "flag" | "duration" | "texts by name" | "later" | Block;
 /** Keys within a block. */
 interface Block {
@@ -117,7 +116,7 @@ const NO_EFFECT = "has no effect in this version";
 /** The merged settings, typed at the moment of reading; every value was checked when it was loaded. */
 export class Settings {
   readonly #values: Record<string, unknown> = {};
-  /** What was left out, for people. */
+  /** Messages about ignored settings. */
   readonly warnings: string[] = [];
 
   /**
@@ -260,7 +259,7 @@ function merge(target: Record<string, unknown>, key: string, value: unknown): vo
   else target[key] = value;
 }
 
-/** Where a value stands, and who hears of what is left out. */
+/** Place of a value, and the list for warnings about ignored settings. */
 interface Where {
   readonly path: string;
   readonly warnings: string[];

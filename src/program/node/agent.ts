@@ -1,6 +1,6 @@
 /**
- * What an agent has besides a node's other parts: its place in a gossip pool and the name server; and the way out of the
- * pool at a graceful leave.
+ * The parts that only an agent has: its membership of a gossip pool, the name server, and the graceful leave from the
+ * pool.
  * @module
  */
 import type { FromPool, OpenPool, RelayOpen } from "../../app/agent/api.ts";
@@ -13,7 +13,7 @@ import { type Part, partAt } from "./here.ts";
 import type { Role } from "./permissions.ts";
 import { joinAtStart, membershipConfig } from "./pool.ts";
 
-/** What the node does for it. */
+/** Options and callbacks from the node. */
 export interface AgentPartsOptions {
   readonly config: NodeConfig;
   readonly agent: AgentConfig;

@@ -1,6 +1,6 @@
 /**
- * The secret that the nodes of a cluster share, read before the process gives up the rights to do so; and the warning where
- * nothing protects the cluster port.
+ * Reads the secret of the cluster before the process drops the permission to do so, and warns if nothing protects the
+ * cluster port.
  * @module
  */
 import { splitAddress } from "../../base/codec/address.ts";
@@ -29,7 +29,7 @@ export function readClusterSecret(path: string): string {
   );
 }
 
-/** What an operator should know where nodes do not prove anything to each other; undefined where only this machine reaches them. */
+/** Warning about a cluster port without a secret; undefined if only this machine can reach the port. */
 export function openPortWarning(clusterAddr: string, secret: string): string | undefined {
   const { hostname } = splitAddress(clusterAddr);
   if (secret !== "" || hostname === "localhost" || hostname === "::1" || hostname.startsWith("127.")) return undefined;

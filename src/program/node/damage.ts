@@ -1,8 +1,8 @@
 /**
- * What becomes of a data directory that was found damaged, where the operator has allowed it (`-raft-rejoin-damaged`;
- * B4, D8). Damage may have taken writes that this node had acknowledged, so it may not vote under its old
- * identity again: the next start sets everything aside, for analysis, and begins with a new storage id; the other nodes take
- * it in as they do a node whose disk was lost, as a learner that votes when it holds all that was committed (B2).
+ * Sets aside a damaged data directory if the operator allows it (`-raft-rejoin-damaged`; B4, D8). Writes that this node
+ * had acknowledged may be lost, so it may not vote under its old identity again. The next start sets all files aside
+ * for analysis and begins with a new storage id. The other nodes treat the node like one whose disk was lost: it is a
+ * learner until it holds everything that was committed, and then votes (B2).
  *
  * It never founds a cluster in that state, and there is at most one directory set aside: a disk that does it twice is an
  * operator's case. Each step is durable before the next, and is done again by the next start where a crash came between.
@@ -12,15 +12,15 @@ import { exists, syncDirectory, writeDurably } from "../../base/worker/files.ts"
 
 const NOTE = "damaged.json";
 const PREFIX = "damaged-";
-/** What is set aside. */
+/** Files and folders that are set aside. */
 const PARTS = ["raft", "sqlite", "node.json"];
 
-/** What is known of damage. */
+/** A record of damage. */
 export interface Damage {
   readonly nodeId: string;
   /** For people. */
   readonly reason: string;
-  /** Where everything is kept for analysis, within the data directory. */
+  /** Folder within the data directory in which everything is kept for analysis. */
   readonly aside: string;
   /** Cluster addresses of other members. */
   readonly members: readonly string[];
@@ -43,7 +43,7 @@ export function noteDamage(
   return `the next start sets the data aside in ${path}/${aside}, and the other nodes fill this one anew`;
 }
 
-/** What an earlier start noted; undefined for nothing. */
+/** Reads the record of an earlier start; undefined if there is none. */
 export function readDamage(path: string): Damage | undefined {
   if (!exists(`${path}/${NOTE}`)) return undefined;
   const { nodeId, reason, aside, members } = JSON.parse(Deno.readTextFileSync(`${path}/${NOTE}`));

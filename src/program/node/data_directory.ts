@@ -21,7 +21,7 @@ export interface DataDirectory {
   readonly path: string;
   readonly raft: string;
   readonly sqlite: string;
-  /** What is remembered of the gossip pool. */
+  /** Path of the snapshot of the gossip pool. */
   readonly gossip: string;
   readonly nodeId: string;
   readonly storageId: string;
@@ -72,7 +72,7 @@ export function openDataDirectory(path: string, nodeId: string, { rejoinsDamaged
   }
 }
 
-/** What an earlier start found damaged gives way to a new beginning under the same name. */
+/** Replaces data that an earlier start found damaged by an empty directory for the same node. */
 function replaceDamaged(path: string): void {
   try {
     const damage = readDamage(path);

@@ -12,7 +12,7 @@ import { splitAddress } from "../../base/codec/address.ts";
 import type { NodeConfig } from "../config/config.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
-/** Where systems keep the certificates that they trust; the first that is there is taken, as Go's library does. */
+/** Paths of the system's trusted certificates. The first existing one is used, as in Go's library. */
 const SYSTEM_CERTIFICATES = [
   "/etc/ssl/certs/ca-certificates.crt",
   "/etc/pki/tls/certs/ca-bundle.crt",

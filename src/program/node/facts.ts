@@ -1,16 +1,16 @@
 /**
- * What `/status` says about the machine and the program; gathered once, before the supervisor gives up its rights.
+ * Facts about the machine and the program for `/status`, gathered once before the supervisor drops its permissions.
  * @module
  */
 import type { NodeConfig } from "../config/config.ts";
-import { VERSION } from "./version.ts";
+import { API_VERSION } from "./version.ts";
 
 /** The parts of `/status` that do not change while the node runs. */
 export function machineFacts(config: NodeConfig, directory: string): Record<string, unknown> {
   const { os, arch, target } = Deno.build;
   return {
     build: {
-      version: VERSION,
+      version: API_VERSION,
       commit: "unknown",
       build_time: "unknown",
       compiler_toolchain: "deno",
@@ -24,7 +24,7 @@ export function machineFacts(config: NodeConfig, directory: string): Record<stri
       num_cpu: navigator.hardwareConcurrency,
       version: `deno ${Deno.version.deno} v8 ${Deno.version.v8}`,
     },
-    mux: { addr: config.clusterAddr, tls: "false" },
+    mux: { addr: config.clusterAddr, tls: String(config.nodeCert !== "") },
     network: { interfaces: interfaces() },
     extensions: { names: [] },
     data_directory: directory,

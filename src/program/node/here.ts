@@ -1,14 +1,14 @@
 /**
- * The parts of a client agent, run in this thread. Servers have a Worker for each part, with rights of its own, and so that
- * nobody waits for anybody. A client agent keeps no data and hands everything on, so there is little to keep apart, and a
- * Worker takes 9 MB: as one thread it has three quarters of the memory that it has with two Workers. What is given up: a
- * request is read in the thread that gossips, and with the rights of the process.
+ * Runs the parts of a client agent in this thread. A server has a Worker for each part, so that each has its own
+ * permissions and none waits for another. A client agent keeps no data and forwards all requests, so there is little to
+ * isolate, and a Worker takes 9 MB: one thread needs three quarters of the memory of two Workers. The price is that
+ * requests are read in the thread that gossips and with the permissions of the process.
  * @module
  */
 import { shareLog } from "../../base/worker/log.ts";
 import type { WorkerScope } from "../../base/worker/worker_scope.ts";
 
-/** What starts a part that somebody else runs, and speaks to it: a Worker has it. */
+/** A running part of the node, with the methods of a Worker. */
 export interface Part {
   /** Sends to the part. */
   postMessage(message: unknown, transfer?: Transferable[]): void;

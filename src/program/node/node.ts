@@ -27,7 +27,8 @@ import { ACTIVITY, Control, TICKET } from "../../drivers/libsqlite/control.ts";
 import { bundledLibrary, requireLibrary } from "../../drivers/libsqlite/library.ts";
 import { type LogLevel, setLogLevel } from "../../base/worker/log.ts";
 import { AgentParts } from "./agent.ts";
-import type { AgentConfig, NodeConfig } from "../config/config.ts";
+import { Certificates } from "./certificates.ts";
+import { type AgentConfig, apiUrlOf, type NodeConfig } from "../config/config.ts";
 import { noteDamage } from "./damage.ts";
 import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
 import { machineFacts } from "./facts.ts";
@@ -37,7 +38,7 @@ import { discoveryAddrs, type Scope } from "./permissions.ts";
 import { spawn } from "./spawn.ts";
 import { UploaderParts } from "./uploader.ts";
 import type { UploadPlans } from "./uploads.ts";
-import { VERSION } from "./version.ts";
+import { API_VERSION, VERSION } from "./version.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Room in a forwarded request for what is not body. */
@@ -62,13 +63,13 @@ export class NodeFailure extends Error {
   }
 }
 
-/** What is read for a node before it gives up the rights to do so. */
+/** Files read for a node before it drops the permission to read them. */
 export interface NodeInputs {
   /** How it finds the other nodes (see discovery.ts). */
   readonly discovery?: DiscoveryOptions | undefined;
   /** Automatic backups and the restore (see uploads.ts). */
   readonly uploads?: UploadPlans | undefined;
-  /** Who may do what (see users.ts); undefined where everybody may do everything. */
+  /** The users (see users.ts); undefined if everybody may do everything. */
   readonly users?: readonly User[] | undefined;
   /** Credentials to join with (see users.ts); empty for none. */
   readonly joinAuthorization?: string;
@@ -81,8 +82,9 @@ export class Node {
   readonly #scope: Scope;
   readonly #log: (line: string) => void;
   readonly #startedMs = Date.now();
-  /** What the nodes of the cluster share; empty: nothing. */
+  /** The secret of the cluster; empty for none. */
   readonly #secret: string;
+  readonly #certificates: Certificates;
   readonly #failed = Promise.withResolvers<never>();
   readonly #left = Promise.withResolvers<void>();
   readonly #clustered = Promise.withResolvers<void>();
@@ -129,6 +131,13 @@ export class Node {
     const { dataDirectory, rejoinsDamaged } = config;
     const library = isServer ? usableLibrary(config.sqliteLibrary) : "";
     this.#secret = orFail(() => readClusterSecret(config.clusterSecretFile));
+    this.#certificates = orFail(() =>
+      new Certificates(config, {
+        onHttp: (tls) => this.#tellHttp({ k: "tls", tls }),
+        onNode: (tls) => this.#tellReplica({ k: "tls", tls }),
+        log,
+      })
+    );
     const warning = openPortWarning(config.clusterAddr, this.#secret);
     if (warning !== undefined) log(warning);
     this.#directory = openDataDirectory(dataDirectory, nodeId, { rejoinsDamaged });
@@ -176,7 +185,6 @@ export class Node {
   }
 
   #startAgent(agent: AgentConfig, state: SharedArrayBuffer, http: MessagePort): AgentParts {
-    const apiUrl = `http://${this.#config.httpAdvertisedAddr}`;
     return new AgentParts({
       config: this.#config,
       agent,
@@ -184,7 +192,7 @@ export class Node {
       relay: agent.isServer ? undefined : {
         port: http,
         state,
-        apiUrl,
+        apiUrl: apiUrlOf(this.#config),
         version: VERSION,
         clusterSecret: this.#secret,
       },
@@ -279,12 +287,13 @@ export class Node {
       options: {
         nodeId: this.#directory.nodeId,
         ...(config.agent ? { agent: agentOptions(config.agent, this.#directory.nodeId) } : {}),
-        version: VERSION,
+        version: API_VERSION,
         bindAddrs: this.#scope.httpAddrs,
         advertisedAddr: config.httpAdvertisedAddr,
         clusterAddr: config.clusterAdvertisedAddr,
         isVoter: config.isVoter,
         allowOrigin: config.httpAllowOrigin,
+        ...(this.#certificates.http ? { tls: this.#certificates.http } : {}),
         bodyBytesMax: config.httpBodyBytesMax,
         requestsMax: config.httpRequestsMax,
         connectionsMax: config.httpConnectionsMax,
@@ -318,7 +327,7 @@ export class Node {
     return port2;
   }
 
-  /** What is said through the line before it starts waits there. */
+  /** Starts the snapshot Worker. Messages sent before that wait in its port. */
   #startSnapshots(): void {
     const { port1: replica } = this.#snapshotLine;
     const library = this.#scope.sqliteLibrary;
@@ -383,8 +392,8 @@ export class Node {
         directory: this.#directory.raft,
         bindAddr: config.clusterAddr,
         advertisedAddr: config.clusterAdvertisedAddr,
-        apiUrl: config.httpAddrs.length === 0 ? "" : `http://${config.httpAdvertisedAddr}`, // an agent's -http-port=-1
-        version: VERSION,
+        apiUrl: apiUrlOf(config),
+        version: API_VERSION,
         isVoter: config.isVoter,
         join: config.join,
         joinAuthorization,
@@ -403,6 +412,7 @@ export class Node {
         maxSteps: config.maxSteps,
         connectTimeoutMs: config.connectTimeoutMs,
         clusterSecret: this.#secret,
+        ...(this.#certificates.node ? { tls: this.#certificates.node } : {}),
         stopWhenRemoved: config.stopWhenRemoved,
         reapVoterMs: config.reapVoterMs,
         reapNonVoterMs: config.reapNonVoterMs,
@@ -414,6 +424,10 @@ export class Node {
     const optional = [open.discovery, open.pool].filter((port) => port !== undefined);
     worker.postMessage(open, [writer, http, snapshots, ...optional]);
     return worker;
+  }
+
+  #tellReplica(message: ToReplica): void {
+    this.#replica?.postMessage(message);
   }
 
   /** Damage ends the process for good, unless the next start may heal it: the code tells systemd which. */
@@ -469,8 +483,7 @@ export class Node {
   /** Once: whoever asks again waits for the first. */
   async #stopReplica({ leave }: { leave: boolean }): Promise<void> {
     if (!this.#replica) return;
-    const message: ToReplica = { k: "shutdown", leave };
-    if (!this.#isLeaving) this.#replica.postMessage(message);
+    if (!this.#isLeaving) this.#tellReplica({ k: "shutdown", leave });
     if (!leave) this.#endStatements(); // one that leaves still has to apply that it was removed
     await this.#stopped.replica.promise;
   }
@@ -500,7 +513,7 @@ export class Node {
     return this.#directory.nodeId;
   }
 
-  /** What `/v1/agent/reload` and SIGHUP do; set by the command. */
+  /** Action of `/v1/agent/reload` and SIGHUP; set by the command. */
   onReload: () => Promise<void> = () => Promise.resolve();
 
   /** Takes into use what may change while an agent runs. */
@@ -527,7 +540,7 @@ function revokeSpentRights({ isClient }: { isClient: boolean }): void {
   Deno.permissions.revokeSync({ name: isClient ? "ffi" : "net" });
 }
 
-/** What goes wrong is the operator's to mend. */
+/** Turns an error that the operator has to fix into a failure of the node. */
 function orFail<T>(work: () => T): T {
   try {
     return work();
@@ -544,7 +557,7 @@ function usableLibrary(path: string): string {
   });
 }
 
-/** What HTTP may know of an agent: not its keys. */
+/** Options of an agent for HTTP, without its keys. */
 function agentOptions(agent: AgentConfig, nodeId: string): AgentOptions {
   const { nodeName, datacenter, isServer, bootstrap, meta, queryTimeMs } = agent;
   return { nodeId, nodeName, datacenter, isServer, bootstrap, meta, queryTimeMs };

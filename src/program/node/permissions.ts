@@ -1,5 +1,5 @@
 /**
- * What each Worker may do, as data: the whole security picture. What a row does not name is denied.
+ * The permissions of each Worker, as data. A permission that a row does not name is denied.
  *
  * The http, discovery and nameserver Workers read nothing, the SQLite Workers have no network, the replica sees only its own folder. `import` and
  * `run` are granted to none. The environment is closed to all. Only the SQLite Workers load native code, and only their
@@ -29,7 +29,7 @@ export const ROLES = [
 /** A Worker of a node. */
 export type Role = typeof ROLES[number];
 
-/** Where a node's parts live and listen. */
+/** Paths and addresses of a node's parts. */
 export interface Scope {
   /** Folder of the log. */
   readonly raftDirectory: string;
@@ -41,7 +41,9 @@ export interface Scope {
   readonly sqliteLibrary: string;
   /** Folder of what is remembered of the gossip pool. */
   readonly gossipDirectory: string;
-  /** What discovery may reach, `host:port` each; `any`: the system's name servers, which may change while it runs. */
+  /**
+   * Addresses that discovery may reach, `host:port`; `any`: the system's name servers, which may change at any time.
+   */
   readonly discoveryAddrs: readonly string[] | "any";
   /** What automatic backups may reach: `host:port` each, and directories. */
   readonly uploads: { readonly net: readonly string[]; readonly directories: readonly string[] };
@@ -87,7 +89,7 @@ export function permissionsOf(role: Role, scope: Scope): Deno.PermissionOptionsO
   }
 }
 
-/** What the discovery Worker may reach. */
+/** Addresses that the discovery Worker may reach. */
 export function discoveryAddrs(options: DiscoveryOptions): readonly string[] | "any" {
   switch (options.mode) {
     case "dns":

@@ -1,6 +1,6 @@
 /**
- * How an agent appears in its gossip pool: tags and settings as Consul's agents have them (C7.1.2), and the
- * attempts to join it.
+ * An agent's appearance in its gossip pool, with the tags and settings of Consul's agents (C7.1.2), and its attempts to
+ * join the pool.
  * @module
  */
 import { splitAddress } from "../../base/codec/address.ts";
@@ -25,7 +25,7 @@ export class JoinError extends Error {
   override readonly name = "JoinError";
 }
 
-/** What the membership Worker is told. */
+/** Configuration of the membership Worker. */
 export function membershipConfig(config: NodeConfig, agent: AgentConfig, directory: DataDirectory): MembershipConfig {
   const bind = splitAddress(config.clusterAddr);
   const advertise = splitAddress(config.clusterAdvertisedAddr);

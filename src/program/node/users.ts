@@ -1,6 +1,6 @@
 /**
- * Reads the auth file (`-auth`), at the start and when the process is told to read it again. The Worker that answers clients
- * gets what it says and may read nothing.
+ * Reads the auth file (`-auth`) at the start and on a reload. The Worker that answers clients gets its content and may
+ * read no files.
  * @module
  */
 import { basic, bearer } from "../../app/users/credentials.ts";

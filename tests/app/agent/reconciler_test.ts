@@ -1,4 +1,4 @@
-/** What the leader writes into the catalog for what gossip says of the members (C9.6). */
+/** The leader's writes to the catalog for the members that gossip reports (C9.6). */
 import { assertEquals } from "@std/assert";
 import { catalogWrites } from "../../../src/app/agent/reconciler.ts";
 import type { MemberRecord } from "../../../src/drivers/membership/api.ts";

@@ -1,4 +1,4 @@
-/** What a node may answer without asking anybody, and when its store is not ready. */
+/** Reads that a node may answer without asking other nodes, and states in which its store is not ready. */
 import { assertEquals } from "@std/assert";
 import { isConfirmedLeader, isFresh } from "../../../src/app/database/freshness.ts";
 import { storeFault } from "../../../src/api/rqlite/nodes.ts";

@@ -1,6 +1,7 @@
 /**
  * Reads are shared out so that none waits long behind slow ones: with readers that answer when the test says so.
  */
+import type { RenderOptions } from "../../../src/core/sql/render_options.ts";
 import { assert, assertEquals } from "@std/assert";
 import { Readers } from "../../../src/app/database/readers.ts";
 import { AnswerBudget, READ_ANSWERS_BYTES_MAX } from "../../../src/base/worker/answer_budget.ts";
@@ -8,7 +9,13 @@ import { Ticket, TICKET_BYTES } from "../../../src/base/worker/ticket.ts";
 import { packReadResults, type ReadRequest, type ReadResult, unpackReads } from "../../../src/core/sql/exchange.ts";
 import type { ToReader } from "../../../src/drivers/sqlite/api.ts";
 
-const OPTIONS = { associative: false, timings: false, blobArray: false, qualifyColumns: false };
+const OPTIONS: RenderOptions = {
+  associative: false,
+  timings: false,
+  blobArray: false,
+  qualifyColumns: false,
+  errors: "both",
+};
 
 /** A reader of the test's. */
 class FakeReader {

@@ -79,6 +79,22 @@ Deno.test("wrong passwords are limited for a user from an address, right ones ne
   assertEquals((await ask("bob", "secret", "10.0.0.1")).k, "allowed");
 });
 
+Deno.test("the same wrong credentials count once: a client with an old password guesses nothing", async () => {
+  const users = new Users([user("bob")], () => 0);
+  const rounds = await derivations(async () => {
+    for (let more = 0; more < 100; more++) {
+      assertEquals(await kindOf(users.check(["query"], shown(basic("bob", "old")))), "unknown");
+      assertEquals(await kindOf(users.check(["query"], shown(bearer("old-token-of-bob")))), "unknown");
+    }
+  });
+  assertEquals(rounds, [ROUNDS]);
+  assertEquals(await kindOf(users.check(["query"], shown(basic("bob", "secret")))), "allowed");
+  // What a reload makes right is right.
+  users.replace([user("bob", { password: "old", token: "old-token-of-bob" })]);
+  assertEquals(await kindOf(users.check(["query"], shown(basic("bob", "old")))), "allowed");
+  assertEquals(await kindOf(users.check(["query"], shown(bearer("old-token-of-bob")))), "allowed");
+});
+
 Deno.test("trying many users from one address is limited, too; an IPv6 network is one address", async () => {
   const users = new Users([user("bob", { password: "secret" })], () => 0);
   const ask = (name: string, address: string) => kindOf(users.check(["query"], shown(basic(name, "wrong"), address)));

@@ -1,4 +1,4 @@
-/** Who owns a received frame: an entry keeps its bytes for as long as the node runs (seeded bug 20). */
+/** Ownership of received frames: an entry keeps its bytes for as long as the node runs (seeded bug 20). */
 import { assertEquals } from "@std/assert";
 import { ByteWriter } from "../../../src/base/codec/cursor.ts";
 import { FrameDecoder, writeFrame } from "../../../src/base/codec/frame.ts";

@@ -1,4 +1,4 @@
-/** What a replica publishes of its database: that of what is applied, not of what is on its way there. */
+/** The published state of a replica's database: it covers applied entries, not those that are still under way. */
 import { assert, assertEquals } from "@std/assert";
 import { createCore, DEFAULT_OPTIONS } from "../../../src/core/raft/raft.ts";
 import { FileDisk } from "../../../src/drivers/log/files.ts";

@@ -1,4 +1,4 @@
-/** What names ask for, and the answers to it (C8.1 to C8.8). */
+/** Queried names and the answers to them (C8.1 to C8.8). */
 import { assertEquals } from "@std/assert";
 import { parseIp } from "../../../src/base/codec/ip.ts";
 import { addressOfReverse, hexBytes } from "../../../src/core/dns/address.ts";

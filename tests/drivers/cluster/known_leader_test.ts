@@ -1,5 +1,6 @@
 /**
- * Who leads and where, as HTTP is told of it: also when the leader moves, or its address comes to be known after it leads.
+ * The leader and its address as HTTP learns them, also when the leader moves or its address becomes known after the
+ * election.
  */
 import { assert, assertEquals } from "@std/assert";
 import type { LeaderInfo } from "../../../src/drivers/replica/api.ts";

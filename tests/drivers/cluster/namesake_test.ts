@@ -1,4 +1,4 @@
-/** Who may be taken for a member: what is found where that one was decides. */
+/** Refusal of a node that claims the id of a known member, decided by probing that member's former address. */
 import { assertEquals, assertRejects } from "@std/assert";
 import type { Member } from "../../../src/core/raft/message.ts";
 import type { Probed } from "../../../src/drivers/cluster/probed.ts";

@@ -1,5 +1,5 @@
 /**
- * What discovery survives and what it refuses: names that appear late, records of clusters that are gone, services that
+ * Faults that discovery survives or refuses: names that appear late, records of clusters that are gone, services that
  * refuse, flags that make no sense; and that no secret is told.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -119,10 +119,47 @@ Deno.test("-join: names, a voter too many, a read replica, one that is found at 
 
     const single = start(nodePlace(root, "6"), ["-bootstrap-expect=1"]);
     await single.ready();
-    assertMatch(single.log, /-bootstrap-expect 1 has no effect without -join or -disco-mode/);
+    const lost = start(nodePlace(root, "8"), ["-bootstrap-expect=3"]);
+    assertEquals((await lost.ended()).code, 1);
+    assertMatch(lost.log, /-bootstrap-expect 3 needs -join or -disco-mode, to find the other nodes by/);
     const one = nodePlace(root, "7");
     const itself = start(one, ["-bootstrap-expect=1", `-join=${clusterAddrOf(one)}`]);
     await itself.ready();
+  }));
+
+Deno.test("nodes that expect different numbers, or have one id, form no cluster and say why", () =>
+  withNodes(async (root, start) => {
+    const two = [nodePlace(root, "1"), nodePlace(root, "2")];
+    const join = `-join=${two.map(clusterAddrOf).join(",")}`;
+    const expecting = two.map((place, at) => start(place, [`-bootstrap-expect=${at + 2}`, join]));
+    await expecting[0].says(/-bootstrap-expect 3, not 2: start all nodes with the same number/);
+    await expecting[1].says(/-bootstrap-expect 2, not 3: start all nodes with the same number/);
+    for (const node of expecting) assertEquals(await node.leader(), undefined);
+    await expecting[1].stop();
+    const agreeing = start(two[1], ["-bootstrap-expect=2", join]);
+    await Promise.all([expecting[0].ready(), agreeing.ready()]);
+
+    const twins = [nodePlace(`${root}/a`, "twin"), nodePlace(`${root}/b`, "twin")];
+    const flags = ["-bootstrap-expect=2", `-join=${twins.map(clusterAddrOf).join(",")}`];
+    await Deno.mkdir(`${root}/a`);
+    await Deno.mkdir(`${root}/b`);
+    const [first, second] = twins.map((place) => start(place, flags));
+    for (const node of [first, second]) {
+      await node.says(/both have the id "twin": give each its own -node-id/);
+      assertEquals(await node.leader(), undefined);
+    }
+  }));
+
+Deno.test("a node that is a cluster by itself does not join another one", () =>
+  withNodes(async (root, start) => {
+    const [one, other] = [start(nodePlace(root, "1")), start(nodePlace(root, "2"))];
+    await Promise.all([one.ready(), other.ready()]);
+    await other.stop();
+    const joining = start(other.place, ["-join", one.clusterAddr]);
+    assertEquals((await joining.ended()).code, 1);
+    assertMatch(joining.log, /clustering failure: node is the only node in a single-node cluster/);
+    const again = start(other.place);
+    await again.ready();
   }));
 
 Deno.test("a node that gives an address where it is not is refused with a word on it", () =>

@@ -1,5 +1,5 @@
 /**
- * What must not harm a member: the malformed inputs of G8.5 on live sockets, stalled and many streams, and a
+ * Input that must not harm a member: the malformed inputs of G8.5 on live sockets, stalled and many streams, and a
  * push/pull of thousands of nodes (K29, K30, K37).
  * @module
  */

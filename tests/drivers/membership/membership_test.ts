@@ -1,5 +1,5 @@
 /**
- * What the class and the Worker offer beyond the protocol: handed-in streams, files, labels, coalescing, admission.
+ * Features of the class and the Worker beyond the protocol: handed-in streams, files, labels, coalescing, admission.
  * @module
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";

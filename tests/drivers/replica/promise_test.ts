@@ -1,5 +1,5 @@
 /**
- * What a node promised outlives its process and its flags.
+ * A node's promise outlives its process and its flags.
  */
 import { assertEquals, assertThrows } from "@std/assert";
 import { keepPromise } from "../../../src/drivers/replica/promise.ts";

@@ -1,5 +1,5 @@
 /**
- * Whose fault an error is: every result code of SQLite is brought about for real, or it is said why it cannot be. Faults of
+ * Causes of errors: every result code of SQLite is brought about for real, or it is said why it cannot be. Faults of
  * disks, memory and other processes are in environment_test.ts.
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";

@@ -17,8 +17,14 @@ import type { ApplyEntry, Outcome, ReadRequest } from "../../../src/core/sql/exc
 import type { RenderOptions } from "../../../src/core/sql/render_options.ts";
 import { openStateMachine, type StateMachine } from "../../../src/drivers/sqlite/state_machine.ts";
 
-/** The options of a request without parameters. */
-export const PLAIN: RenderOptions = { associative: false, timings: false, blobArray: false, qualifyColumns: false };
+/** The options of a request without parameters, but for errors: those with SQLite's codes have tests of their own. */
+export const PLAIN: RenderOptions = {
+  associative: false,
+  timings: false,
+  blobArray: false,
+  qualifyColumns: false,
+  errors: "v1",
+};
 
 /** A statement as text, or with its parameters: positional ones, or an object of named ones. */
 export type Sql = string | readonly [string, ...(SqlValue | Record<string, SqlValue>)[]];

@@ -226,3 +226,16 @@ Deno.test("Reader ends results beyond their limit, and gives back what they have
     assertEquals(answers.taken, countedBytes(results));
   }, answers);
 });
+
+Deno.test("Reader shows SQLite's codes of an error, its text, or both", () => {
+  withReader((reader, bench) => {
+    bench.run(["CREATE TABLE t(a)"]);
+    const sql = "SELECT json('{')";
+    const v2 = '"error_v2":{"message":"malformed JSON","sqlite":{"code":1,"extended_code":1}}';
+    assertEquals(show(reader, sql, { errors: "both" }), `[{"error":"malformed JSON",${v2}}]`);
+    assertEquals(show(reader, sql, { errors: "v2", associative: true }), `[{"rows":[],${v2}}]`);
+    assertEquals(show(reader, sql, { errors: "v1" }), '[{"error":"malformed JSON"}]');
+    const refused = "INSERT INTO t VALUES(1)"; // by muster, not by SQLite
+    assertEquals(show(reader, refused, { errors: "v2" }).includes('"sqlite"'), false);
+  });
+});

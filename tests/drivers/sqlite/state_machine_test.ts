@@ -30,6 +30,24 @@ Deno.test("StateMachine lets each statement stand alone without transaction", ()
   assertEquals(bench.rows("SELECT id FROM t"), [[1], [4]]);
 });
 
+Deno.test("StateMachine shows SQLite's codes of a failed statement, also of one for which the entry was run again", () => {
+  using bench = new Bench();
+  bench.run(["CREATE TABLE t(id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL)", "INSERT INTO t VALUES(1, 'a')"]);
+  const codes = (sql: string, options: Parameters<Bench["run"]>[1] = {}) =>
+    JSON.parse(bench.run([sql], { render: { errors: "v2" }, ...options }))
+      .map((result: { error_v2?: { sqlite?: unknown } }) => result.error_v2?.sqlite ?? result);
+  assertEquals(codes("INSERT INTO t VALUES(1, 'b')"), [{ code: 19, extended_code: 1555 }]);
+  assertEquals(codes("INSERT INTO t VALUES(2, 'a')"), [{ code: 19, extended_code: 2067 }]);
+  assertEquals(codes("INSERT INTO t(id) VALUES(3)"), [{ code: 19, extended_code: 1299 }]);
+  assertEquals(codes("SELECT nope"), [{ code: 1, extended_code: 1 }]);
+  const over = "INSERT OR ROLLBACK INTO t VALUES(1, 'c')";
+  assertEquals(codes(over, { transaction: true }), [{ code: 19, extended_code: 1555 }]);
+  assertEquals(codes("CREATE TABLE u AS SELECT abs(-9223372036854775807 - 1)"), [{ code: 1, extended_code: 1 }]); // again
+  const slow = "INSERT INTO t WITH RECURSIVE c(x) AS (SELECT 9 UNION ALL SELECT x + 1 FROM c) SELECT x, x FROM c";
+  const [stopped] = codes(slow, { maxSteps: 100_000 });
+  assertEquals(Object.keys(stopped), ["error_v2"]); // by muster, not by SQLite
+});
+
 Deno.test("StateMachine undoes everything but the applied index when a transaction fails", () => {
   using bench = new Bench();
   bench.run([TABLE]);

@@ -1,4 +1,4 @@
-/** What travels between nodes: round trips, and rubbish that must end in a DecodeError. */
+/** Messages between nodes: round trips, and invalid bytes that must end in a DecodeError. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { ByteWriter, DecodeError } from "../../../src/base/codec/cursor.ts";

@@ -1,5 +1,5 @@
 /**
- * What the fuzzer calls a failure, and when two of them are the same. Pure.
+ * Failures of the fuzzer, and their equality. Pure.
  * @module
  */
 

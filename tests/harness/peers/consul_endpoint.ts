@@ -1,5 +1,5 @@
 /**
- * What Consul answers to each request on `/v1/kv/KEY`: reads, of which those with an index wait for a change, and
+ * Consul's answers to requests on `/v1/kv/KEY`: reads, of which those with an index wait for a change, and
  * writes, which change a store. Without sessions, so nobody ever holds a lock.
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What Consul's HTTP API takes from a request's path and query, and how it refuses what it cannot take. Pure.
+ * Parameters of Consul's HTTP API from a request's path and query, and the errors for invalid ones. Pure.
  * @module
  */
 

@@ -38,7 +38,7 @@ Deno.test("wrong flags are refused in Go's words", () => {
     [["-join-attempts", "x"], `invalid value "x" for flag -join-attempts: parse error`],
     [["-fk=maybe"], `invalid boolean value "maybe" for -fk: parse error`],
     [["-join-interval", "5"], `invalid value "5" for flag -join-interval: parse error`],
-    [["-http-cert", "file"], "not supported yet: -http-cert"],
+    [["-cpu-profile", "file"], "not supported yet: -cpu-profile"],
     [["-cdc-config=x"], "not supported yet: -cdc-config"],
     [["-on-disk-path", "x"], "flag provided but not defined: -on-disk-path"],
   ];
@@ -99,6 +99,12 @@ const GOOD: NodeConfig = {
   sqliteLibrary: "",
   maxSteps: 1,
   tempBytesMax: 1,
+  httpCert: "",
+  httpKey: "",
+  nodeCert: "",
+  nodeKey: "",
+  nodeCaCert: "",
+  nodeServerName: "",
   clusterSecretFile: "",
   writeQueue: { capacity: 1024, batchSize: 128, timeoutMs: 50, isTransaction: false },
 };

@@ -1,5 +1,5 @@
 /**
- * What a seeded bug is, and the usual ways to be caught. Pure data.
+ * Seeded bugs, and the usual ways to catch them. Pure data.
  * @module
  */
 import type { ProfileName } from "../profile.ts";

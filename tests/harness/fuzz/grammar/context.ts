@@ -1,5 +1,5 @@
 /**
- * What the parts of the generator share: draws, the model, and where the values of the element at hand go. Pure.
+ * Shared context of the generator's parts: draws, the model, and where the values of the element at hand go. Pure.
  * @module
  */
 

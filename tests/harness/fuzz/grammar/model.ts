@@ -1,5 +1,5 @@
 /**
- * What the generator believes to be in the database. It is told what statements should do, not what they did, so it may
+ * The generator's model of the database. It is told what statements should do, not what they did, so it may
  * be wrong: that makes some statements fail, which is wanted. Pure.
  * @module
  */
