@@ -148,11 +148,15 @@ Deno.test("a restore that breaks in the middle ends the node and leaves nothing;
     assertMatch(broken.log, /fatal: Cannot restore the database: nothing was loaded: /);
 
     const goesOn = await fileWith(root, { ...config, continue_on_failure: true });
-    const empty = startWith(start, ["-auto-restore", goesOn])(nodePlace(root, "empty"));
+    const stored = server.objects.get("db");
+    const empty = startWith(start, ["-auto-restore", goesOn, ...backup])(nodePlace(root, "empty"));
     await empty.ready();
+    await grows(empty, "num_uploads_skipped", 2);
+    assertEquals(server.objects.get("db"), stored, "what has no tables does not take the backup's place");
     assertMatch(empty.log, /could not restore the database, and goes on without/);
     assertEquals(await empty.row("SELECT count(*) FROM sqlite_schema WHERE name = 't'"), [0]);
 
+    await empty.stop();
     server.cuts = () => undefined;
     const whole = startWith(start, ["-auto-restore", await fileWith(root, config)])(place);
     await whole.ready();

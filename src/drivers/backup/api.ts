@@ -38,6 +38,8 @@ export interface BackupMethods {
 /** A backup to be read. */
 export interface OpenedBackup {
   readonly id: number;
+  /** Whether it is a file without any tables. */
+  readonly isEmpty: boolean;
   /** Its bytes; undefined where they are not known. */
   readonly length: number | undefined;
 }

@@ -3,6 +3,9 @@
  * since its last one. The id of a backup is the index of the newest command that it holds, as text; it is stored with it. A node
  * that begins to lead asks for the stored one before its first backup, so that a new leader of the same data stores nothing.
  *
+ * A database without tables is not stored: it may be one whose restore is under way or has failed, and would take the place of
+ * the backup that it was to be restored from.
+ *
  * The id is read before the backup is made: what is written meanwhile may be in it, and is in the next one for certain.
  * @module
  */
@@ -21,13 +24,23 @@ const PAUSE_MS = 500;
 /** A leader that no majority has answered for so long may have been replaced, and would store an old state. */
 const CONFIRMED_MS_MAX = 10_000;
 
+/** A backup that was made. */
+export interface MadeBackup {
+  /** Whether it has no tables. */
+  readonly isEmpty: boolean;
+  /** To be taken once. */
+  readonly pieces: AsyncIterable<Uint8Array>;
+  /** Lets go of it. */
+  close(): Promise<void>;
+}
+
 /** What the work needs. */
 export interface AutoBackupParts {
   readonly plan: BackupPlan;
   readonly store: Store;
   readonly state: Pick<NodeState, "isLeader" | "confirmedMs" | "changed">;
-  /** Has a backup made; to be taken once. */
-  open(): Promise<AsyncIterable<Uint8Array>>;
+  /** Has a backup made. */
+  open(): Promise<MadeBackup>;
   /** Wall clock, in ms. */
   now(): number;
   log(line: string, level?: LogLevel): void;
@@ -48,6 +61,8 @@ export class AutoBackup {
   readonly #parts: AutoBackupParts;
   /** Id of what is stored; undefined where it is not known. */
   #stored: string | undefined;
+  /** Id of the newest state that was seen to have no tables. */
+  #empty: string | undefined;
   #last = { atMs: 0, tookMs: 0 };
 
   constructor(parts: AutoBackupParts) {
@@ -85,7 +100,7 @@ export class AutoBackup {
       return;
     }
     const id = String(state.changed);
-    if (id === "0" || id === this.#stored) {
+    if (id === "0" || id === this.#stored || id === this.#empty) {
       this.counters.num_uploads_skipped++;
       return;
     }
@@ -125,14 +140,23 @@ export class AutoBackup {
     const startedMs = now();
     const name = isTimestamped ? timestampedName(destination.name, startedMs) : destination.name;
     let bytes = 0;
-    const opened = await this.#open(signal);
+    const made = await this.#open(signal);
     const counted = async function* () {
-      for await (const piece of opened) {
+      for await (const piece of made.pieces) {
         bytes += piece.length;
         yield piece;
       }
     };
-    await store.put(name, { pieces: counted(), id, signal });
+    try {
+      if (made.isEmpty) {
+        this.#empty = id;
+        this.counters.num_uploads_skipped++;
+        return;
+      }
+      await store.put(name, { pieces: counted(), id, signal });
+    } finally {
+      await made.close();
+    }
     this.#stored = id;
     this.#last = { atMs: now(), tookMs: now() - startedMs };
     this.counters.num_uploads_ok++;
@@ -142,7 +166,7 @@ export class AutoBackup {
   }
 
   /** What stands in the way of making one may be gone soon. */
-  async #open(signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+  async #open(signal: AbortSignal): Promise<MadeBackup> {
     for (let attempt = 1;; attempt++) {
       try {
         return await this.#parts.open();

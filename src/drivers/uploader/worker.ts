@@ -18,7 +18,7 @@ import type {
   ToUploader,
   UploaderMethods,
 } from "./api.ts";
-import { AutoBackup } from "./auto_backup.ts";
+import { AutoBackup, type MadeBackup } from "./auto_backup.ts";
 import { download } from "./download.ts";
 import { storeOf } from "./store_of.ts";
 
@@ -36,23 +36,19 @@ function connect(port: MessagePort): void {
   backups.resolve(caller);
 }
 
-async function openBackup({ isCompressed, isVacuumed }: BackupPlan): Promise<AsyncIterable<Uint8Array>> {
+async function openBackup({ isCompressed, isVacuumed }: BackupPlan): Promise<MadeBackup> {
   if (!hasAsked) scope.postMessage({ k: "wantBackups" });
   hasAsked = true;
   const caller = await backups.promise;
-  const { id } = await caller.call("open", { format: "delete", isVacuumed, isCompressed });
-  return piecesOf(caller, id);
+  const { id, isEmpty } = await caller.call("open", { format: "delete", isVacuumed, isCompressed });
+  return { isEmpty, pieces: piecesOf(caller, id), close: () => caller.call("close", { id }) };
 }
 
 async function* piecesOf(caller: Caller<BackupMethods>, id: number): AsyncGenerator<Uint8Array> {
-  try {
-    for (;;) {
-      const piece = await caller.call("read", { id });
-      if (!piece) return;
-      yield piece;
-    }
-  } finally {
-    await caller.call("close", { id });
+  for (;;) {
+    const piece = await caller.call("read", { id });
+    if (!piece) return;
+    yield piece;
   }
 }
 

@@ -34,10 +34,11 @@ class MemoryStore implements Store {
   }
 }
 
-function made(differing: Partial<BackupPlan> = {}, store = new MemoryStore()) {
+function testBackup(differing: Partial<BackupPlan> = {}, store = new MemoryStore()) {
   const state = { isLeader: true, confirmedMs: Infinity, changed: 0 };
   const clock = { nowMs: Date.UTC(2026, 10, 28, 22, 0, 0) };
   const log: string[] = [];
+  const made = { isEmpty: false, open: 0 };
   const backup = new AutoBackup({
     plan: {
       destination: { type: "file", directory: "/d", name: "a/db" },
@@ -50,15 +51,20 @@ function made(differing: Partial<BackupPlan> = {}, store = new MemoryStore()) {
     },
     store,
     state,
-    open: () => Promise.resolve(ReadableStream.from([new Uint8Array(3), new Uint8Array(4)])),
+    open: () =>
+      Promise.resolve({
+        isEmpty: made.isEmpty,
+        pieces: ReadableStream.from([new Uint8Array(3), new Uint8Array(4)]),
+        close: () => (made.open--, Promise.resolve()),
+      }).finally(() => made.open++),
     now: () => clock.nowMs,
     log: (line) => log.push(line),
   });
-  return { backup, state, store, clock, log };
+  return { backup, state, store, clock, log, made };
 }
 
 Deno.test("AutoBackup stores what was written since its last upload, and nothing that was never written", async () => {
-  const { backup, state, store } = made();
+  const { backup, state, store } = testBackup();
   await backup.tick(signal);
   state.changed = 5;
   await backup.tick(signal);
@@ -80,7 +86,7 @@ Deno.test("AutoBackup stores what was written since its last upload, and nothing
 Deno.test("AutoBackup compares with what is stored when it begins to lead, and does nothing elsewhere", async () => {
   const store = new MemoryStore();
   store.ids.set("a/db", "5");
-  const { backup, state } = made({}, store);
+  const { backup, state } = testBackup({}, store);
   Object.assign(state, { changed: 5, isLeader: false });
   await backup.tick(signal);
   assertEquals([backup.counters.num_uploads_skipped, backup.counters.num_uploads_skipped_id], [0, 0]);
@@ -96,15 +102,29 @@ Deno.test("AutoBackup compares with what is stored when it begins to lead, and d
   assertEquals([backup.counters.num_uploads_ok, backup.counters.num_uploads_skipped_id], [0, 2]);
 });
 
+Deno.test("AutoBackup stores no database without tables, which a backup may be about to be restored into", async () => {
+  const store = new MemoryStore();
+  store.ids.set("a/db", "9");
+  const { backup, state, made } = testBackup({}, store);
+  made.isEmpty = true;
+  state.changed = 5;
+  await backup.tick(signal);
+  assertEquals([store.ids.get("a/db"), backup.counters.num_uploads_skipped, made.open], ["9", 1, 0]);
+  made.isEmpty = false;
+  state.changed = 6;
+  await backup.tick(signal);
+  assertEquals([store.ids.get("a/db"), made.open], ["6", 0]);
+});
+
 Deno.test("AutoBackup stores nothing for a leader that no majority has answered for long", async () => {
-  const { backup, state, store, clock } = made();
+  const { backup, state, store, clock } = testBackup();
   Object.assign(state, { changed: 5, confirmedMs: clock.nowMs - 60_000 });
   await backup.tick(signal);
   assertEquals(store.ids.size, 0);
 });
 
 Deno.test("AutoBackup says that an upload has failed, and tries again at the next interval", async () => {
-  const { backup, state, store, log } = made();
+  const { backup, state, store, log } = testBackup();
   state.changed = 5;
   store.fault = "no room";
   await backup.tick(signal);
@@ -118,7 +138,7 @@ Deno.test("AutoBackup says that an upload has failed, and tries again at the nex
 });
 
 Deno.test("AutoBackup keeps the newest timestamped backups, and nothing else is removed", async () => {
-  const { backup, state, store, clock } = made({ isTimestamped: true, keep: 2 });
+  const { backup, state, store, clock } = testBackup({ isTimestamped: true, keep: 2 });
   const others = ["a/db", "a/20260101000000_other", "a/2026_db", "b/20260101000000_db"];
   for (const name of others) store.ids.set(name, "1");
   for (state.changed = 1; state.changed <= 4; state.changed++) {
