@@ -23,6 +23,7 @@ const WORKERS = [
   "src/drivers/backup/worker.ts",
   "src/api/server/worker.ts",
   "src/drivers/discovery/worker.ts",
+  "src/drivers/uploader/worker.ts",
   "src/app/agent/worker.ts",
   "src/api/nameserver/worker.ts",
 ];

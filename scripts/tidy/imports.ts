@@ -31,6 +31,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "drivers/backup": ["drivers/libsqlite", "drivers/sqlite"],
   "drivers/membership": [],
   "drivers/discovery": [],
+  "drivers/uploader": [],
   "app/users": [],
   "app/database": [],
   "app/agent": ["app/database"],

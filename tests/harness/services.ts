@@ -61,6 +61,8 @@ export function fakeServices({ users }: Partial<Pick<Services, "users">> = {}): 
   };
   return {
     services: {
+      uploader: undefined,
+      restore: undefined,
       ...parts,
       database: new Database(parts),
       backups: new Backups(() => {}),

@@ -11,6 +11,7 @@ import { askLeader, type LeaderParts } from "./leadership.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import { ReplicaError } from "../../app/database/replica_client.ts";
 import { type HttpRequest, textOf } from "../http/request.ts";
+import type { AutoRestore } from "../../app/database/auto_restore.ts";
 import type { Readers } from "../../app/database/readers.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
@@ -18,6 +19,7 @@ import { messageOf } from "../../base/codec/error_text.ts";
 export interface NodesParts extends LeaderParts {
   readonly state: NodeState;
   readonly readers: Readers;
+  readonly restore: AutoRestore | undefined;
   readonly options: LeaderParts["options"] & {
     readonly advertisedAddr: string;
     readonly agent?: { readonly isServer: boolean };
@@ -146,7 +148,8 @@ export async function handleReadyz(request: HttpRequest, parts: NodesParts): Pro
   const reachable = await parts.replica.call("leaderReachable", { timeoutMs: params.timeoutMs });
   if (reachable.error !== undefined) return answer(503, `[+]leader not contactable: ${reachable.error}`);
   lines.push("[+]leader ok");
-  const unready = storeFault(parts.state, Date.now());
+  const isRestoring = parts.restore?.isOver === false;
+  const unready = isRestoring ? ": waiting for the automatic restore" : storeFault(parts.state, Date.now());
   if (unready !== undefined) return answer(503, `[+]store not ready${unready}`);
   lines.push("[+]store ok");
   if (params.has("sync")) {

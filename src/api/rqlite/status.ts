@@ -11,6 +11,7 @@ import { json } from "./nodes.ts";
 import type { HttpResponse } from "../http/problem.ts";
 import type { TlsFacts } from "../server/api.ts";
 import type { HttpRequest } from "../http/request.ts";
+import type { UploaderClient } from "../../app/database/auto_restore.ts";
 import type { Catalog } from "../../app/agent/catalog.ts";
 import type { Counters } from "../../app/database/counters.ts";
 import type { Readers } from "../../app/database/readers.ts";
@@ -30,6 +31,7 @@ export interface StatusParts {
   readonly catalog: Catalog;
   readonly counters: Counters;
   readonly users: Users | undefined;
+  readonly uploader: UploaderClient | undefined;
   readonly tls: { readonly notAfter: string } | undefined;
   readonly options: {
     readonly nodeId: string;
@@ -106,7 +108,14 @@ async function statusOf(parts: StatusParts): Promise<Section> {
     cluster: { addr: options.clusterAddr, api_addr: options.advertisedAddr, https: String(options.tls !== undefined) },
     store: storeOf(replica, parts),
     ...(replica.disco === undefined ? {} : { disco: replica.disco }),
+    ...await uploadsOf(parts),
   };
+}
+
+/** Automatic backups and the restore: counters, and rqlite's section of `/status`. */
+async function uploadsOf({ uploader }: StatusParts, { withDestination = true } = {}): Promise<Section> {
+  const { autoBackups, ...counters } = await uploader?.status() ?? {};
+  return { ...counters, ...(autoBackups && withDestination ? { auto_backups: autoBackups } : {}) };
 }
 
 function queueOf({ options, sequence, size }: WriteQueue): Section {
@@ -193,6 +202,7 @@ export async function handleVars(request: HttpRequest, parts: StatusParts): Prom
     http: { ...parts.counters, blocking: parts.catalog.waiting },
     readers: parts.readers.status(),
     ...await parts.replica.call("counters", {}),
+    ...await uploadsOf(parts, { withDestination: false }),
   };
   const key = request.params.get("key");
   return json(key === undefined ? groups : { [key]: groups[key] ?? {} }, request);

@@ -32,8 +32,18 @@ export interface OpenHttp {
   readonly activity?: ActivityPlace;
   /** Carries the outcomes of writes, straight from the writer. */
   readonly writer: MessagePort;
+  /** The line to the uploader Worker; absent without automatic backups and a restore. */
+  readonly uploader?: MessagePort;
+  /** What is to be restored into a new cluster; absent: nothing. */
+  readonly restore?: RestoreOptions;
   /** The line to the membership Worker, with {@linkcode HttpOptions.agent}. */
   readonly membership?: MessagePort;
+}
+
+/** How a new cluster begins with a backup (app/database/auto_restore.ts). */
+export interface RestoreOptions {
+  readonly timeoutMs: number;
+  readonly continuesOnFailure: boolean;
 }
 
 /** The HTTPS files that `/status` shows. */
@@ -102,6 +112,7 @@ export type FromHttpWorker =
   | { readonly k: "listening"; readonly port: number }
   | { readonly k: "wantReader" } // slow reads wait
   | { readonly k: "wantBackups" } // the backup Worker is to be started
+  | { readonly k: "restored" } // or there is nothing to be restored: see OpenHttp.restore
   | ToCallee<SupervisorMethods>
   | { readonly k: "stopped" }
   | { readonly k: "failed"; readonly message: string };

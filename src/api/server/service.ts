@@ -22,6 +22,7 @@ import type { Agent } from "../../app/agent/agent.ts";
 import { EventLog } from "../../app/agent/event_log.ts";
 import { LocalNodes, type NodeSource, RemoteNodes, serverAccess } from "../../app/agent/nodes.ts";
 import { Users } from "../../app/users/users.ts";
+import { AutoRestore, hasTables, UploaderClient } from "../../app/database/auto_restore.ts";
 import { Backups } from "../../app/database/backups.ts";
 import { WriteQueue } from "../../app/database/write_queue.ts";
 import { newCounters } from "../../app/database/counters.ts";
@@ -64,7 +65,17 @@ function open(message: OpenHttp): void {
   };
   const catalog = new Catalog(parts);
   const agent = agentOf(message);
-  const data = { ...parts, database: new Database(parts) };
+  const database = new Database(parts);
+  const uploader = message.uploader && new UploaderClient(message.uploader);
+  const restore = message.restore && uploader && new AutoRestore({
+    ...message.restore,
+    state: parts.state,
+    hasTables: () => hasTables(parts),
+    load: (step, timeoutMs) => database.load(step, timeoutMs),
+    download: () => uploader.download(),
+    log: logger("downloader"),
+  });
+  const data = { ...parts, database, uploader, restore };
   const queue = new WriteQueue(options.writeQueue, batchWriter(data), log);
   const made: Services = {
     ...data,
@@ -77,6 +88,10 @@ function open(message: OpenHttp): void {
   replica.onDatabaseReplaced = () => (readers.reopen(), catalog.changed());
   replica.onCatalogChanged = () => catalog.changed();
   if (agent) openAgent(made, agent);
+  restore?.run().then(
+    () => restore.isOver && scope.postMessage({ k: "restored" }),
+    (error) => scope.postMessage({ k: "failed", message: messageOf(error) }),
+  );
   services = made;
   const { bindAddrs } = options;
   if (bindAddrs.length === 0) return scope.postMessage({ k: "listening", port: 0 }); // -http-port=-1
@@ -162,6 +177,7 @@ async function startNameServer(port: MessagePort): Promise<void> {
 }
 
 async function shutdown(): Promise<void> {
+  services?.restore?.stop();
   await services?.queue.close(SHUTDOWN_MS / 2);
   await Promise.race([server?.shutdown(), new Promise((resolve) => setTimeout(resolve, SHUTDOWN_MS))]);
   services?.readers.close();

@@ -4,6 +4,7 @@
  */
 import type { Agent } from "../../app/agent/agent.ts";
 import type { Catalog } from "../../app/agent/catalog.ts";
+import type { AutoRestore, UploaderClient } from "../../app/database/auto_restore.ts";
 import type { Backups } from "../../app/database/backups.ts";
 import type { Counters } from "../../app/database/counters.ts";
 import type { Database } from "../../app/database/database.ts";
@@ -27,6 +28,10 @@ export interface Services {
   readonly readers: Readers;
   readonly database: Database;
   readonly backups: Backups;
+  /** Absent without automatic backups and a restore. */
+  readonly uploader: UploaderClient | undefined;
+  /** Present in a node of a new cluster that is to begin with a backup. */
+  readonly restore: AutoRestore | undefined;
   readonly queue: WriteQueue;
   /** Counts the bytes of long answers. */
   readonly answers: AnswerBudget;

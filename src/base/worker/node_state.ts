@@ -22,6 +22,7 @@ const FIELDS = [
   "confirmedMs",
   "appliedTerm",
   "waitingSinceMs",
+  "changed",
 ] as const;
 type Field = typeof FIELDS[number];
 
@@ -147,6 +148,17 @@ export class NodeState {
   }
   set waitingSinceMs(time: number) {
     this.#set("waitingSinceMs", time);
+  }
+
+  /**
+   * Index of the newest command that the database holds; 0 for none. Leaders and members that come and go do not move it. From a
+   * start or a snapshot on until the next command it may be an entry behind that command.
+   */
+  get changed(): number {
+    return this.#get("changed");
+  }
+  set changed(index: number) {
+    this.#set("changed", index);
   }
 
   /** Whether the database is open and what was committed before the start is applied. */

@@ -3,7 +3,7 @@
  * @module
  */
 
-/** First message to the Worker. */
+/** First message to the Worker; each further one adds a port. */
 export interface OpenBackups {
   /** Path of the database. */
   readonly path: string;
@@ -38,6 +38,8 @@ export interface BackupMethods {
 /** A backup to be read. */
 export interface OpenedBackup {
   readonly id: number;
+  /** Whether it is a file without any tables. */
+  readonly isEmpty: boolean;
   /** Its bytes; undefined where they are not known. */
   readonly length: number | undefined;
 }

@@ -17,13 +17,14 @@ export function isOwnTable(name: string): boolean {
 
 /**
  * Copies the database at `from` into the file `to`, while it is written to.
+ * @returns Whether the copy has no tables.
  * @throws {Error} When there is no room for it, or the database is damaged; nothing is left behind then.
  */
 export function copyForUsers(
   from: string,
   to: string,
   { library, format, isVacuumed }: { library: string } & Pick<BackupOptions, "format" | "isVacuumed">,
-): void {
+): boolean {
   copyPages(from, to, library);
   try {
     const damage = damageOf(to, library);
@@ -37,6 +38,7 @@ export function copyForUsers(
       }
       if (isVacuumed) runOnce(copy, "VACUUM");
       if (format === "wal") runOnce(copy, "PRAGMA journal_mode = WAL");
+      return runOnce(copy, "SELECT 1 FROM sqlite_schema WHERE name NOT GLOB 'sqlite_*' LIMIT 1").length === 0;
     } finally {
       copy.close();
     }

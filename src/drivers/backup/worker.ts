@@ -21,6 +21,7 @@ interface OpenBackup {
   readonly pieces: AsyncIterator<Uint8Array<ArrayBuffer>>;
   /** Undefined where it is not known. */
   readonly length: number | undefined;
+  readonly isEmpty: boolean;
   /** Path of its temporary file, if it has one. */
   readonly file: string;
 }
@@ -29,20 +30,20 @@ interface OpenBackup {
 type Source = Pick<OpenBackups, "path" | "library">;
 
 function openBackup(source: Source, file: string, options: BackupOptions): OpenBackup {
-  const { pieces, length } = options.format === "sql"
-    ? { pieces: textPieces(source, options.tables), length: undefined }
+  const { pieces, length, isEmpty } = options.format === "sql"
+    ? { pieces: textPieces(source, options.tables), length: undefined, isEmpty: false }
     : filePieces(source, file, options);
-  if (!options.isCompressed) return { pieces: pieces[Symbol.asyncIterator](), length, file };
-  return { pieces: compressed(pieces)[Symbol.asyncIterator](), length: undefined, file };
+  if (!options.isCompressed) return { pieces: pieces[Symbol.asyncIterator](), length, isEmpty, file };
+  return { pieces: compressed(pieces)[Symbol.asyncIterator](), length: undefined, isEmpty, file };
 }
 
 function filePieces(
   { path, library }: Source,
   file: string,
   options: BackupOptions,
-): { pieces: AsyncIterable<Uint8Array<ArrayBuffer>>; length: number } {
-  copyForUsers(path, file, { ...options, library });
-  return { pieces: readPieces(file), length: Deno.statSync(file).size };
+): { pieces: AsyncIterable<Uint8Array<ArrayBuffer>>; length: number; isEmpty: boolean } {
+  const isEmpty = copyForUsers(path, file, { ...options, library });
+  return { pieces: readPieces(file), length: Deno.statSync(file).size, isEmpty };
 }
 
 async function* readPieces(path: string): AsyncGenerator<Uint8Array<ArrayBuffer>> {
@@ -93,14 +94,18 @@ function clean(directory: string): void {
   }
 }
 
+/** Those that are being handed out, whoever asked for them. */
+const backups = new Map<number, OpenBackup>();
+let lastId = 0;
+
 function methodsOf(source: Source, directory: string): Methods<BackupMethods> {
-  const backups = new Map<number, OpenBackup>();
   return {
-    open(options, { ref: id }) {
+    open(options) {
+      const id = ++lastId;
       if (backups.size >= BACKUPS_MAX) throw new Error(`${BACKUPS_MAX} backups are being made: try again later`);
       const backup = openBackup(source, `${directory}/backup-${id}.sqlite`, options);
       backups.set(id, backup);
-      return { id, length: backup.length };
+      return { id, length: backup.length, isEmpty: backup.isEmpty };
     },
     async read({ id }, { transfer }) {
       const next = await backups.get(id)?.pieces.next();
@@ -117,9 +122,10 @@ function methodsOf(source: Source, directory: string): Methods<BackupMethods> {
   };
 }
 
+/** The first message, and one for each further port. */
 workerScope<OpenBackups, never>().onmessage = ({ data: { port, ...source } }) => {
   const directory = source.path.slice(0, source.path.lastIndexOf("/"));
-  clean(directory);
+  if (lastId === 0) clean(directory);
   const callee = new Callee(port, methodsOf(source, directory));
   port.onmessage = ({ data }: MessageEvent<ToCallee<BackupMethods>>) => callee.take(data);
 };

@@ -20,7 +20,7 @@ import type {
   SrvOptions,
   TlsOptions,
 } from "./api.ts";
-import { ConfigError, Fields, parseJson, type Schema } from "./fields.ts";
+import { ConfigError, Fields, parseJson, type Schema } from "../../base/codec/fields.ts";
 import { parseIp } from "../../base/codec/ip.ts";
 
 /** The ways of discovery. */

@@ -66,8 +66,8 @@ interface Placed {
 interface Post {
   readonly last: Index;
   readonly bytes: number;
-  /** The leader's clock at the newest command, if there is one. */
-  readonly stampMs: number | undefined;
+  /** The newest command, if there is one: its index, and the leader's clock at it. */
+  readonly command: { readonly index: Index; readonly stampMs: number } | undefined;
 }
 
 /** The loop around the core. */
@@ -125,7 +125,7 @@ export class Replica {
     this.#applied = this.#posted = this.#applyTo = parts.applied;
     const { commit, appliedTerm } = this.#core.status();
     this.#commit = commit;
-    this.#state.applied = parts.applied;
+    this.#state.applied = this.#state.changed = parts.applied;
     this.#state.appliedTerm = appliedTerm;
     this.#state.commit = commit;
     this.#lag = new ApplyLag(parts.applied);
@@ -398,7 +398,8 @@ export class Replica {
       });
       this.#posted = entries[entries.length - 1].index;
       const stamped = entries.findLast((entry) => entry.kind === "command");
-      this.#posts.push({ last: this.#posted, bytes, stampMs: stamped && stampOf(stamped.body) });
+      const command = stamped && { index: stamped.index, stampMs: stampOf(stamped.body) };
+      this.#posts.push({ last: this.#posted, bytes, command });
       this.#postedBytes += bytes;
       const message: ToWriter = { k: "apply", entries: packEntries(out) };
       this.#writer.postMessage(message);
@@ -435,13 +436,15 @@ export class Replica {
   #settle(post: Post | undefined): void {
     if (post === undefined) return;
     this.#postedBytes -= post.bytes;
-    if (post.stampMs !== undefined) this.#state.leaderAppendedMs = post.stampMs;
+    if (post.command === undefined) return;
+    this.#state.leaderAppendedMs = post.command.stampMs;
+    this.#state.changed = post.command.index;
   }
 
   /** A snapshot has taken the database's place: it holds `index`. What waited for entries below will not be told more. */
   installed(index: Index): void {
     this.#installing = false;
-    this.#applied = this.#posted = index;
+    this.#applied = this.#posted = this.#state.changed = index;
     this.#applyTo = Math.max(this.#applyTo, index);
     this.#posts = [];
     this.#postedBytes = 0;

@@ -110,6 +110,8 @@ function configOf(flags: Flags): NodeConfig {
     discoMode: flags.string("disco-mode"),
     discoKey: flags.string("disco-key"),
     discoConfig: flags.string("disco-config"),
+    autoBackup: flags.string("auto-backup"),
+    autoRestore: flags.string("auto-restore"),
     heartbeatTimeoutMs: flags.durationMs("raft-heartbeat-timeout"),
     electionTimeoutMs: flags.durationMs("raft-election-timeout"),
     leaderLeaseTimeoutMs: flags.durationMs("raft-leader-lease-timeout"),
@@ -157,17 +159,24 @@ async function run(config: NodeConfig): Promise<number> {
   let node: Node;
   // Only where it is asked for: what reads its configuration takes several MB of memory.
   const discovery = config.discoMode === "" ? undefined : await import("../node/discovery.ts");
+  const usesUploads = config.autoBackup !== "" || config.autoRestore !== "";
+  const uploads = usesUploads ? await import("../node/uploads.ts") : undefined;
   try {
     const users = await readUsers(config.authFile);
     const joinAuthorization = joinAuthorizationOf(config.joinAs, users);
     if (config.joinAs !== "" && joinAuthorization === "") {
       log(`-join-as ${config.joinAs}: the auth file has no such user, this node joins without credentials`, "warn");
     }
-    const read = { discovery: discovery?.readDiscovery(config, logger("disco")), users, joinAuthorization };
+    const read = {
+      discovery: discovery?.readDiscovery(config, logger("disco")),
+      uploads: uploads?.readUploads(config, logger("uploader")),
+      users,
+      joinAuthorization,
+    };
     node = new Node(config, read, log);
   } catch (error) {
     const isForeseen = error instanceof DataDirectoryError || error instanceof NodeFailure ||
-      error instanceof UsersError || discovery && error instanceof discovery.ConfigError;
+      error instanceof UsersError || error instanceof Error && error.name === "ConfigError";
     if (!isForeseen) throw error;
     console.error(`fatal: ${error.message}`);
     return 1;

@@ -119,6 +119,10 @@ export interface NodeConfig {
   readonly discoKey: string;
   /** JSON, or the path of a file with it. */
   readonly discoConfig: string;
+  /** Path of the configuration of automatic backups; empty: none are made. */
+  readonly autoBackup: string;
+  /** Path of the configuration of the restore into a new cluster; empty: none. */
+  readonly autoRestore: string;
   /** Time without a leader until an election, up to twice that. */
   readonly heartbeatTimeoutMs: number;
   /** At least `heartbeatTimeoutMs`. */
@@ -216,7 +220,7 @@ function addressFault(
 }
 
 function joinFault(
-  { bootstrapExpect, isVoter, join, clusterAdvertisedAddr, discoMode }: NodeConfig,
+  { bootstrapExpect, isVoter, join, clusterAdvertisedAddr, discoMode, autoRestore }: NodeConfig,
 ): string | undefined {
   if (bootstrapExpect > 0 && !isVoter) return "bootstrapping only applicable to voting nodes";
   for (const addr of join) {
@@ -224,6 +228,9 @@ function joinFault(
     if (bootstrapExpect === 0 && addr === clusterAdvertisedAddr) {
       return "node cannot join with itself unless bootstrapping";
     }
+  }
+  if (autoRestore !== "" && join.length > 0 && bootstrapExpect === 0) {
+    return "auto-restoring cannot be used when joining a cluster";
   }
   if (discoMode !== "" && join.length > 0) return "disco mode cannot be used when also explicitly joining a cluster";
   return undefined;

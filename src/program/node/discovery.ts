@@ -5,7 +5,7 @@
  */
 import type { DiscoveryOptions } from "../../drivers/discovery/api.ts";
 import { discoveryOptions, MODES } from "../../drivers/discovery/config.ts";
-import { ConfigError, expandVariables } from "../../drivers/discovery/fields.ts";
+import { ConfigError, expandVariables } from "../../base/codec/fields.ts";
 
 export { ConfigError };
 import { splitAddress } from "../../base/codec/address.ts";

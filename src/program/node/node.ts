@@ -36,6 +36,8 @@ import { openPortWarning, readClusterSecret } from "./cluster_secret.ts";
 import { type Part, runHere } from "./here.ts";
 import { discoveryAddrs, type Scope } from "./permissions.ts";
 import { spawn } from "./spawn.ts";
+import { UploaderParts } from "./uploader.ts";
+import type { UploadPlans } from "./uploads.ts";
 import { API_VERSION, VERSION } from "./version.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
@@ -65,6 +67,8 @@ export class NodeFailure extends Error {
 export interface NodeInputs {
   /** How it finds the other nodes (see discovery.ts). */
   readonly discovery?: DiscoveryOptions | undefined;
+  /** Automatic backups and the restore (see uploads.ts). */
+  readonly uploads?: UploadPlans | undefined;
   /** The users (see users.ts); undefined if everybody may do everything. */
   readonly users?: readonly User[] | undefined;
   /** Credentials to join with (see users.ts); empty for none. */
@@ -94,6 +98,8 @@ export class Node {
   readonly #replica: Worker | undefined;
   readonly #http: Part;
   readonly #agent: AgentParts | undefined;
+  /** Present with automatic backups, or a restore that is to come. */
+  readonly #uploader: UploaderParts | undefined;
   /** Of Workers to come. */
   #logLevel: LogLevel | undefined;
   #isLeaving = false;
@@ -104,8 +110,8 @@ export class Node {
   readonly #answers = new AnswerBudget();
   /** Whether the snapshot Worker is still to start. */
   #startsSnapshots = true;
-  /** Whether the backup Worker is still to start. */
-  #startsBackups = true;
+  /** The backup Worker, once it has started. */
+  #backups: Worker | undefined;
   readonly #writerToReplica = new MessageChannel();
   readonly #snapshotLine = new MessageChannel();
 
@@ -115,7 +121,7 @@ export class Node {
    * @throws {NodeFailure} When the SQLite library cannot be used.
    */
   constructor(config: NodeConfig, inputs: NodeInputs, log: (line: string) => void) {
-    const { discovery, users } = inputs;
+    const { discovery, users, uploads } = inputs;
     this.#config = config;
     this.#logLevel = config.agent?.logLevel;
     this.#log = log;
@@ -142,6 +148,7 @@ export class Node {
       discoveryAddrs: discovery ? discoveryAddrs(discovery) : [],
       gossipDirectory: this.#directory.gossip,
       sqliteLibrary: library,
+      uploads: uploads?.reach ?? { net: [], directories: [] },
     };
     const state = new SharedArrayBuffer(NODE_STATE_BYTES);
     const writerToHttp = new MessageChannel();
@@ -150,6 +157,13 @@ export class Node {
     // Starting a Worker holds this thread up: first those that the others wait for, the one with most to load before all.
     if (isServer) this.#replica = this.#startReplica({ state, http: httpToReplica.port2 }, inputs);
     if (isServer) this.#startWriter(writerToHttp.port1);
+    this.#uploader = uploads && UploaderParts.start(uploads, {
+      state,
+      directory: this.#directory,
+      spawn: () => this.#spawn("uploader"),
+      connectBackups: () => this.#connectBackups(),
+      log,
+    });
     this.#http = this.#startHttp({ state, replica: httpToReplica.port1, writer: writerToHttp.port2, users });
     if (isServer) this.#idleReader = this.#spawn("reader");
     else this.#listening.replica.resolve();
@@ -256,7 +270,8 @@ export class Node {
       else if (data.k === "listening") this.#listening.http.resolve();
       else if (data.k === "stopped") this.#stopped.http.resolve();
       else if (data.k === "wantReader") this.#addReader();
-      else if (data.k === "wantBackups") this.#startBackups();
+      else if (data.k === "wantBackups") this.#tellHttp({ k: "backups", port: this.#connectBackups() });
+      else if (data.k === "restored") this.#uploader?.noteRestored();
       else tasks.take(data);
     });
     const open: ToHttpWorker = {
@@ -268,6 +283,7 @@ export class Node {
       ...(users ? { users } : {}),
       ...(this.#replica ? { activity: { shared: this.#writerControl.shared, at: ACTIVITY } } : {}),
       ...(this.#agent ? { membership: this.#agent.lines.http } : {}),
+      ...this.#uploader?.forHttp,
       options: {
         nodeId: this.#directory.nodeId,
         ...(config.agent ? { agent: agentOptions(config.agent, this.#directory.nodeId) } : {}),
@@ -289,7 +305,8 @@ export class Node {
         startedMs: this.#startedMs,
       },
     };
-    worker.postMessage(open, [replica, writer, ...(open.membership ? [open.membership] : [])]);
+    const optional = [open.membership, open.uploader].filter((port) => port !== undefined);
+    worker.postMessage(open, [replica, writer, ...optional]);
     const { port1, port2 } = new MessageChannel();
     const lookups: ToHttpWorker = { k: "lookups", port: port1 };
     if (this.#agent) worker.postMessage(lookups, [port1]);
@@ -320,22 +337,23 @@ export class Node {
     this.#revokeLibrary();
   }
 
-  #startBackups(): void {
+  /** A line to the backup Worker, which is started for the first one. */
+  #connectBackups(): MessagePort {
     const { port1, port2 } = new MessageChannel();
     const open: OpenBackups = {
       path: `${this.#directory.sqlite}/${DATABASE}`,
       library: this.#scope.sqliteLibrary,
       port: port1,
     };
-    this.#spawn("backup").postMessage(open, [port1]);
-    this.#startsBackups = false;
+    this.#backups ??= this.#spawn("backup");
+    this.#backups.postMessage(open, [port1]);
     this.#revokeLibrary();
-    this.#tellHttp({ k: "backups", port: port2 });
+    return port2;
   }
 
   /** Takes the right to the SQLite library from this thread, when no further Worker is to have it. */
   #revokeLibrary(): void {
-    if (this.#readerControls.length === READERS_MAX && !this.#startsSnapshots && !this.#startsBackups) {
+    if (this.#readerControls.length === READERS_MAX && !this.#startsSnapshots && this.#backups) {
       Deno.permissions.revokeSync({ name: "ffi" });
     }
   }
@@ -451,7 +469,7 @@ export class Node {
   async #shutdown(): Promise<void> {
     this.#tellHttp({ k: "shutdown" });
     this.#endStatements();
-    await this.#stopped.http.promise;
+    await Promise.all([this.#stopped.http.promise, this.#uploader?.shutdown()]);
     await this.#agent?.close();
     await this.#stopReplica({ leave: false });
   }

@@ -23,6 +23,7 @@ export const ROLES = [
   "discovery",
   "membership",
   "nameserver",
+  "uploader",
 ] as const;
 
 /** A Worker of a node. */
@@ -44,6 +45,8 @@ export interface Scope {
    * Addresses that discovery may reach, `host:port`; `any`: the system's name servers, which may change at any time.
    */
   readonly discoveryAddrs: readonly string[] | "any";
+  /** What automatic backups may reach: `host:port` each, and directories. */
+  readonly uploads: { readonly net: readonly string[]; readonly directories: readonly string[] };
 }
 
 /** The table. */
@@ -77,6 +80,10 @@ export function permissionsOf(role: Role, scope: Scope): Deno.PermissionOptionsO
       return { ...nothing, net: true, read: [scope.gossipDirectory], write: [scope.gossipDirectory] };
     case "nameserver": // any address: the runtime asks for a right to each address that an answer over UDP goes to
       return { ...nothing, net: true };
+    case "uploader": { // the store, or the directory, that its configuration names
+      const [net, files] = [scope.uploads.net, scope.uploads.directories].map((all) => all.length > 0 && [...all]);
+      return { ...nothing, net, read: files, write: files };
+    }
     case "discovery":
       return { ...nothing, net: scope.discoveryAddrs === "any" ? true : [...scope.discoveryAddrs] };
   }

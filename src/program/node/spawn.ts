@@ -14,6 +14,7 @@ const MODULES: Readonly<Record<Role, URL>> = {
   http: new URL("../../api/server/worker.ts", import.meta.url),
   membership: new URL("../../app/agent/worker.ts", import.meta.url),
   nameserver: new URL("../../api/nameserver/worker.ts", import.meta.url),
+  uploader: new URL("../../drivers/uploader/worker.ts", import.meta.url),
   discovery: new URL("../../drivers/discovery/worker.ts", import.meta.url),
 };
 

@@ -4,7 +4,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { type ConfigInput, discoveryOptions } from "../../../src/drivers/discovery/config.ts";
-import { ConfigError, expandVariables } from "../../../src/drivers/discovery/fields.ts";
+import { ConfigError, expandVariables } from "../../../src/base/codec/fields.ts";
 
 const PEM = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
 

@@ -79,6 +79,8 @@ const GOOD: NodeConfig = {
   discoMode: "",
   discoKey: "rqlite",
   discoConfig: "",
+  autoBackup: "",
+  autoRestore: "",
   heartbeatTimeoutMs: 1000,
   electionTimeoutMs: 1000,
   leaderLeaseTimeoutMs: 0,

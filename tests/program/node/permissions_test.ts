@@ -33,6 +33,7 @@ const OWN: Record<Role, (keyof typeof NOTHING)[]> = {
   http: ["connect"], // to its own address, which a right to listen there includes
   membership: ["read", "write", "connect", "listen", "resolve"],
   nameserver: ["connect", "listen", "resolve"],
+  uploader: ["read", "write", "connect"], // to its store, in its directory
   discovery: ["connect"], // to the servers that the configuration names
 };
 
@@ -71,13 +72,15 @@ for (const role of ROLES) {
         httpAddrs: [`127.0.0.1:${listener.addr.port}`],
         gossipDirectory: `${root}/gossip`,
         discoveryAddrs: [`127.0.0.1:${listener.addr.port}`],
+        uploads: { net: [`127.0.0.1:${listener.addr.port}`], directories: [`${root}/uploads`] },
         sqliteLibrary: bundledLibrary(),
       };
-      for (const name of ["raft", "sqlite", "gossip", "elsewhere"]) {
+      for (const name of ["raft", "sqlite", "gossip", "uploads", "elsewhere"]) {
         await Deno.mkdir(`${root}/${name}`);
         await Deno.writeTextFile(`${root}/${name}/file`, "x");
       }
-      const own = role === "replica" ? "raft" : role === "membership" ? "gossip" : "sqlite";
+      const folders: Partial<Record<Role, string>> = { replica: "raft", membership: "gossip", uploader: "uploads" };
+      const own = folders[role] ?? "sqlite";
       const at = (place: string, port: number): Probe => ({
         read: `${root}/${place}/file`,
         write: `${root}/${place}/new`,
@@ -108,6 +111,7 @@ Deno.test("the discovery Worker that asks the system's name servers may use the 
     raftDirectory: "/nowhere",
     sqliteDirectory: "/nowhere",
     gossipDirectory: "/nowhere",
+    uploads: { net: [], directories: [] },
     httpAddrs: ["127.0.0.1:1"],
     sqliteLibrary: bundledLibrary(),
   };
@@ -127,5 +131,37 @@ Deno.test("the discovery Worker that asks the system's name servers may use the 
   } finally {
     listener.close();
     await Deno.remove(file);
+  }
+});
+
+Deno.test("the uploader Worker has no network where backups go to a directory, and no file where they go to a store", async () => {
+  const scope = {
+    raftDirectory: "/nowhere",
+    sqliteDirectory: "/nowhere",
+    gossipDirectory: "/nowhere",
+    httpAddrs: [],
+    discoveryAddrs: [],
+    sqliteLibrary: bundledLibrary(),
+  };
+  const root = await Deno.makeTempDir({ prefix: "muster-permissions-" });
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  await Deno.writeTextFile(`${root}/file`, "x");
+  const { port } = listener.addr;
+  const places: Probe = {
+    read: `${root}/file`,
+    write: `${root}/new`,
+    connect: { hostname: "127.0.0.1", port },
+    library: bundledLibrary(),
+  };
+  try {
+    const toDirectory = { net: [], directories: [root] };
+    const toStore = { net: [`127.0.0.1:${port}`], directories: [] };
+    const files = await probe("uploader", { ...scope, uploads: toDirectory }, places);
+    assertEquals(files, { ...NOTHING, read: "allowed", write: "allowed" });
+    const store = await probe("uploader", { ...scope, uploads: toStore }, places);
+    assertEquals(store, { ...NOTHING, connect: "allowed" });
+  } finally {
+    listener.close();
+    await Deno.remove(root, { recursive: true });
   }
 });

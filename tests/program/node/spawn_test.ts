@@ -12,6 +12,7 @@ for (const role of ROLES) {
       httpAddrs: ["127.0.0.1:1"],
       gossipDirectory: directory,
       discoveryAddrs: [],
+      uploads: { net: [], directories: [] },
       sqliteLibrary: directory,
     };
     try {

@@ -4,7 +4,10 @@
  * as it may be a password. Pure.
  * @module
  */
+import { parseDuration } from "./duration.ts";
 import { parse, type ParseError, printParseErrorCode } from "jsonc-parser";
+
+const NS_PER_MS = 1_000_000;
 
 /** A configuration that cannot be used; the message names the place. */
 export class ConfigError extends Error {
@@ -12,8 +15,8 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
-/** The type of a field. `texts` is a list of strings, or one string. */
-export type FieldKind = "text" | "integer" | "number" | "boolean" | "texts" | "object";
+/** The type of a field. `texts` is a list of strings, or one string; `duration` is in Go's notation, or in nanoseconds. */
+export type FieldKind = "text" | "integer" | "number" | "boolean" | "texts" | "duration" | "object";
 
 /** The fields of an object, by name. */
 export type Schema = Readonly<Record<string, FieldKind>>;
@@ -24,6 +27,7 @@ const EXPECTED: Readonly<Record<FieldKind, string>> = {
   number: "a number",
   boolean: "true or false",
   texts: "a text or a list of texts",
+  duration: 'a duration such as "30s", or a number of nanoseconds',
   object: "an object",
 };
 
@@ -73,6 +77,12 @@ export class Fields {
     return typeof value === "number" ? value : otherwise;
   }
 
+  /** A duration in ms; `otherwise` when absent. */
+  durationMs(name: string, otherwise: number): number {
+    const value = this.#values.get(name);
+    return value === undefined ? otherwise : durationMsOf(value) ?? otherwise;
+  }
+
   /** A truth value; `otherwise` when absent. */
   boolean(name: string, otherwise = false): boolean {
     const value = this.#values.get(name);
@@ -109,9 +119,15 @@ function isOf(value: unknown, kind: FieldKind): boolean {
       return typeof value === "boolean";
     case "texts":
       return typeof value === "string" || Array.isArray(value) && value.every((item) => typeof item === "string");
+    case "duration":
+      return durationMsOf(value) !== undefined;
     case "object":
       return isObject(value);
   }
+}
+
+function durationMsOf(value: unknown): number | undefined {
+  return typeof value === "string" ? parseDuration(value) : typeof value === "number" ? value / NS_PER_MS : undefined;
 }
 
 /**
