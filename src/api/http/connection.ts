@@ -471,16 +471,27 @@ export class ClientConnection {
       ? ""
       : `Content-Length: ${stream.length}\r\n`;
     const connection = goesOn ? head.isHttp10 ? "keep-alive" : "" : "close";
-    await this.#write(encoder.encode(`${this.#responseHead(response, connection)}${framing}\r\n`));
-    for await (const piece of stream.pieces(this.#whenOver())) {
-      const bytes = typeof piece === "string" ? encoder.encode(piece) : piece;
-      if (bytes.length === 0) continue;
-      if (isChunked) await this.#write(encoder.encode(`${bytes.length.toString(16)}\r\n`));
-      await this.#write(bytes);
-      if (isChunked) await this.#write(CRLF);
+    const pieces = stream.pieces(this.#whenOver())[Symbol.asyncIterator]();
+    // A generator that was never begun does not hear that it is to end, and keeps what it holds.
+    const first = pieces.next();
+    first.catch(() => {}); // it is waited for below
+    try {
+      await this.#write(encoder.encode(`${this.#responseHead(response, connection)}${framing}\r\n`));
+      for (let next = await first; !next.done; next = await pieces.next()) {
+        await this.#writePiece(typeof next.value === "string" ? encoder.encode(next.value) : next.value, isChunked);
+      }
+    } finally {
+      await pieces.return?.();
     }
     if (isChunked) await this.#write(encoder.encode("0\r\n\r\n"));
     return goesOn;
+  }
+
+  async #writePiece(bytes: Uint8Array, isChunked: boolean): Promise<void> {
+    if (bytes.length === 0) return;
+    if (isChunked) await this.#write(encoder.encode(`${bytes.length.toString(16)}\r\n`));
+    await this.#write(bytes);
+    if (isChunked) await this.#write(CRLF);
   }
 
   #responseHead(response: HttpResponse, connection: ConnectionOption): string {

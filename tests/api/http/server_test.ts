@@ -131,6 +131,30 @@ Deno.test("a connection with empty lines and nothing else is idle, not slow, and
     await served;
   }));
 
+Deno.test("a stream ends where its client has gone before the first byte", () =>
+  serving(async (_, parts) => {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const client = await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
+    const conn = await listener.accept();
+    let hasEnded = false;
+    async function* pieces() {
+      try {
+        for (;;) yield await Promise.resolve(new Uint8Array(1024));
+      } finally {
+        hasEnded = true;
+      }
+    }
+    const route = () => {
+      conn.closeWrite(); // what is written from here on fails
+      return Promise.resolve({ status: 200, body: "", stream: { length: 2048, pieces } });
+    };
+    const served = new ClientConnection(conn, { ...parts, route }, new Deadlines()).serve();
+    await client.write(new TextEncoder().encode("GET /db/backup HTTP/1.1\r\nHost: a\r\n\r\n"));
+    await served;
+    assert(hasEnded);
+    client.close();
+  }));
+
 Deno.test("a client of HTTP/1.0 hears that its connection is kept, and gets a stream without chunks", () =>
   serving(async (port) => {
     const kept = await exchange(
