@@ -108,3 +108,15 @@ Deno.test("a node that is ready has applied what was committed before its leader
     await again.ready();
     assertEquals(await again.row("SELECT count(*) FROM t", "none"), [10]);
   }));
+
+for (const level of ["linearizable", "strong"]) {
+  Deno.test(`the first ${level} read after the loss of the majority is refused with 503`, () =>
+    withNodes(async (root, start) => {
+      const nodes = await startCluster(root, start, 2);
+      const leader = await leaderOf(nodes);
+      await leader.execute("CREATE TABLE t (v)", "INSERT INTO t VALUES(1)");
+      await Promise.all(nodes.filter((node) => node !== leader).map((node) => node.stop("SIGKILL")));
+      const response = await leader.get(`/db/query?level=${level}&timeout=3s&q=SELECT%20v%20FROM%20t`, 20_000);
+      assertEquals([response.status, await response.text()], [503, LEADERLESS]);
+    }));
+}

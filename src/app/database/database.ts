@@ -193,7 +193,7 @@ export class Database {
   ): Promise<Answer | "writes"> {
     const { state, readers, options } = this.#parts;
     const level = request.level === "auto" ? options.isVoter ? "weak" : "none" : request.level;
-    if (level === "strong") return await this.#write(request, "query", statements);
+    if (level === "strong") return await this.#readThroughLog(request, statements);
     if (level !== "none" && !state.isLeader) throw new NotLeaderError();
     const isConfirmed = level === "none"
       ? isFresh(this.#parts, request.freshness)
@@ -208,6 +208,17 @@ export class Database {
     return result ?? { results: timedOut(request) };
   }
 
+  /** A read of unknown outcome has changed nothing: the leader that comes next may be asked. */
+  async #readThroughLog(request: DataRequest, statements: readonly BoundStatement[]): Promise<Answer> {
+    try {
+      return await this.#write(request, "query", statements);
+    } catch (error) {
+      const isUnknown = error instanceof RequestError && error.outcome === "unknown";
+      if (isUnknown && !this.#parts.state.isLeader) throw new NotLeaderError();
+      throw error;
+    }
+  }
+
   /** Reads once this leader is confirmed; where it is not, the levels differ in what the client hears. */
   async #confirmed(
     level: "none" | "weak" | "linearizable",
@@ -219,9 +230,8 @@ export class Database {
     } catch (error) {
       if (!(error instanceof ReplicaError)) throw error;
       if (level === "none") throw new RequestError("stale read");
-      const isLost = error.code === "leadership_lost";
-      if (error.code === "not_leader" || isLost && level === "weak") throw new NotLeaderError();
-      throw new RequestError(isLost ? "stale read" : error.message);
+      if (error.code === "not_leader" || error.code === "leadership_lost") throw new NotLeaderError();
+      throw new RequestError(error.message);
     }
   }
 }
