@@ -30,6 +30,7 @@ const OPTIONS: HttpOptions = {
   connectionsMax: 3,
   bodyTimeoutMs: 300,
   queryTimeoutMs: 1000,
+  autoVacuumMs: 0,
   writeQueue: { capacity: 8, batchSize: 4, timeoutMs: 10, isTransaction: false },
   heartbeatTimeoutMs: 1000,
   facts: {},

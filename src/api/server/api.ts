@@ -80,6 +80,8 @@ export interface HttpOptions {
   readonly bodyTimeoutMs: number;
   /** Queued writes. */
   readonly writeQueue: WriteQueueOptions;
+  /** Interval between two automatic VACUUMs; 0: none. */
+  readonly autoVacuumMs: number;
   /** Limit of a read where the request names none. @default {60000} */
   readonly queryTimeoutMs: number;
   /** Facts for `/status` that do not change while the node runs. */

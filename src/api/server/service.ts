@@ -4,6 +4,7 @@
  * @module
  */
 import type { TlsIdentity } from "../../base/net/tls.ts";
+import { vacuumEvery } from "../../app/database/auto_vacuum.ts";
 import { Activity } from "../../base/worker/activity.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { NodeState } from "../../base/worker/node_state.ts";
@@ -92,6 +93,7 @@ function open(message: OpenHttp): void {
     () => restore.isOver && scope.postMessage({ k: "restored" }),
     (error) => scope.postMessage({ k: "failed", message: messageOf(error) }),
   );
+  vacuumEvery(options.autoVacuumMs, made);
   services = made;
   const { bindAddrs } = options;
   if (bindAddrs.length === 0) return scope.postMessage({ k: "listening", port: 0 }); // -http-port=-1

@@ -24,6 +24,8 @@ export function newCounters(): Counters {
     queued_executions: 0,
     queued_executions_wait_timeout: 0,
     boots: 0,
+    auto_vacuums: 0,
+    auto_vacuums_failed: 0,
     running: 0,
     body_bytes: 0,
   };
@@ -32,6 +34,8 @@ export function newCounters(): Counters {
 /** The counters for `/debug/vars` and `/status`. */
 export interface Counters {
   executions: number;
+  auto_vacuums: number;
+  auto_vacuums_failed: number;
   queries: number;
   requests: number;
   forwarded: number;

@@ -138,6 +138,7 @@ function configOf(flags: Flags): NodeConfig {
     nodeCaCert: flags.string("node-ca-cert"),
     nodeServerName: flags.string("node-verify-server-name"),
     clusterSecretFile: flags.string("cluster-secret-file"),
+    autoVacuumMs: flags.durationMs("auto-vacuum-int"),
     writeQueue: {
       capacity: flags.int("write-queue-capacity"),
       batchSize: flags.int("write-queue-batch-size"),

@@ -175,6 +175,8 @@ export interface NodeConfig {
   readonly nodeServerName: string;
   /** File with the secret that the nodes of the cluster share; empty: they share none. */
   readonly clusterSecretFile: string;
+  /** Interval between two automatic VACUUMs; 0: none. */
+  readonly autoVacuumMs: number;
   /** Queued writes. */
   readonly writeQueue: WriteQueueOptions;
 }

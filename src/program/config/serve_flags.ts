@@ -107,7 +107,12 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   later("node-verify-common-name", "string", "", "Common name that a connecting node's certificate must have"),
   now("fk", "bool", "false", "Enforce foreign keys; set it on every node"),
   later("db-max-ro-conns", "int", "256", "Read connections"),
-  later("auto-vacuum-int", "duration", "0s", "Interval between two automatic VACUUMs"),
+  now(
+    "auto-vacuum-int",
+    "duration",
+    "0s",
+    "Interval between two automatic VACUUMs, by the leader for all nodes; 0: none",
+  ),
   later("auto-optimize-int", "duration", "24h", "Interval between two automatic PRAGMA optimize; not done yet"),
   later("extensions-path", "string", "", "SQLite extensions to load"),
   now("auto-backup", "string", "", "Path of the configuration of automatic backups (docs/auto_backup.md)"),

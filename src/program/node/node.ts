@@ -300,6 +300,7 @@ export class Node {
         bodyTimeoutMs: config.httpBodyTimeoutMs,
         queryTimeoutMs: config.queryTimeoutMs,
         writeQueue: config.writeQueue,
+        autoVacuumMs: config.autoVacuumMs,
         heartbeatTimeoutMs: config.heartbeatTimeoutMs,
         facts: machineFacts(config, this.#directory.path),
         startedMs: this.#startedMs,

@@ -106,6 +106,7 @@ const GOOD: NodeConfig = {
   nodeCaCert: "",
   nodeServerName: "",
   clusterSecretFile: "",
+  autoVacuumMs: 0,
   writeQueue: { capacity: 1024, batchSize: 128, timeoutMs: 50, isTransaction: false },
 };
 
