@@ -132,6 +132,22 @@ Deno.test("a renewed certificate comes into use without a restart, one that cann
     assertEquals((await node.stop()).code, 0);
   }));
 
+Deno.test("a port with TLS is not shared with another node", () =>
+  withNodes(async (root, start) => {
+    const caCert = await authority(root);
+    await certificate(root, "1");
+    const first = start(nodePlace(root, "1"), [...httpsFlags(root, "1"), ...nodeFlags(root, "1")], { caCert });
+    await first.ready();
+    const sameHttp = { ...nodePlace(root, "2"), httpPort: first.place.httpPort };
+    const second = start(sameHttp, httpsFlags(root, "1"), { caCert });
+    assertEquals((await second.ended()).code, 1);
+    assertMatch(second.log, /cannot listen on HTTP address/);
+    const sameCluster = { ...nodePlace(root, "3"), clusterPort: first.place.clusterPort };
+    const third = start(sameCluster, nodeFlags(root, "1"));
+    assertEquals((await third.ended()).code, 1);
+    assertMatch(third.log, /cannot listen on cluster address/);
+  }));
+
 Deno.test("what is missing of a certificate is said at the start", () =>
   withNodes(async (root, start) => {
     const half = start(nodePlace(root, "1"), ["-http-cert", `${root}/none.pem`]);
