@@ -4,7 +4,7 @@
  * connection is closed; nothing of it is parsed. Requests of one connection are answered in order.
  * @module
  */
-import { listenAt, listenBeside, type Listening, type TlsIdentity } from "../../base/net/tls.ts";
+import { connectionsOf, listenAt, listenBeside, type Listening, type TlsIdentity } from "../../base/net/tls.ts";
 import { Deadlines } from "../../base/worker/deadlines.ts";
 import { ClientConnection, type ConnectionParts } from "./connection.ts";
 import { HttpError } from "./problem.ts";
@@ -83,16 +83,7 @@ async function accept(
   parts: ServerParts,
   { connections, deadlines }: { connections: Set<ClientConnection>; deadlines: Deadlines },
 ): Promise<void> {
-  for (;;) {
-    let conn: Deno.Conn;
-    try {
-      conn = await listener.accept();
-    } catch (error) {
-      if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return;
-      parts.log(`accepting a connection failed: ${messageOf(error)}`);
-      await new Promise((resolve) => setTimeout(resolve, 100)); // out of file descriptors, most likely
-      continue;
-    }
+  for await (const conn of connectionsOf(listener, parts.log)) {
     const connection = new ClientConnection(conn, parts, deadlines);
     if (connections.size >= parts.options.connectionsMax) {
       const text =

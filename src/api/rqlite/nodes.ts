@@ -2,6 +2,7 @@
  * The cluster endpoints: `/nodes`, `/leader`, `/readyz`, `/remove` (Q13.1 to Q13.7).
  * @module
  */
+import { PLAIN_RENDERING } from "../../core/sql/render_options.ts";
 import { takeText } from "../../app/database/held_answer.ts";
 import type { NodeInfo } from "../../drivers/replica/api.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
@@ -180,7 +181,7 @@ async function databaseFault(parts: NodesParts): Promise<string | undefined> {
   const result = await parts.readers.read({
     statements: [{ parts: [{ sql: "SELECT 1", verb: "SELECT", parameterCount: 0 }], positional: [], named: null }],
     transaction: false,
-    options: { associative: false, timings: false, blobArray: false, qualifyColumns: false, errors: "both" },
+    options: PLAIN_RENDERING,
     timeoutMs: 5000,
     onlyIfReadOnly: false,
   });

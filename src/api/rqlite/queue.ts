@@ -3,7 +3,7 @@
  * others are acknowledged with a sequence number.
  * @module
  */
-import type { RenderOptions } from "../../core/sql/render_options.ts";
+import { PLAIN_RENDERING } from "../../core/sql/render_options.ts";
 import { checkStatements, type DataRequest } from "../../app/database/database.ts";
 import { NotLeaderError, RequestError } from "../../app/database/errors.ts";
 import type { WriteBatch, WriteQueue } from "../../app/database/write_queue.ts";
@@ -27,13 +27,6 @@ export interface QueueParts extends DataParts {
 const BATCH = "muster_batch";
 /** Longest wait for a batch to be written. */
 const BATCH_MS = 30_000;
-const PLAIN: RenderOptions = {
-  associative: false,
-  timings: false,
-  blobArray: false,
-  qualifyColumns: false,
-  errors: "both",
-};
 
 /** `POST /db/execute?queue`. */
 export async function handleQueued(request: HttpRequest, parts: QueueParts): Promise<HttpResponse> {
@@ -87,7 +80,7 @@ async function writeHere(
 function batchRequest(statements: readonly BoundStatement[], transaction: boolean): DataRequest {
   const limits = { dbTimeoutMs: 0, timeoutMs: BATCH_MS, linearizableTimeoutMs: BATCH_MS };
   const freshness = { limitMs: 0, isStrict: false };
-  return { statements, transaction, options: PLAIN, level: "weak", freshness, ...limits };
+  return { statements, transaction, options: PLAIN_RENDERING, level: "weak", freshness, ...limits };
 }
 
 async function askLeaderToWrite(

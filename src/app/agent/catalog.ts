@@ -3,7 +3,7 @@
  * log, waited for by blocking queries.
  * @module
  */
-import type { RenderOptions } from "../../core/sql/render_options.ts";
+import { PLAIN_RENDERING, type RenderOptions } from "../../core/sql/render_options.ts";
 import { takeText } from "../database/held_answer.ts";
 import { CATALOG_PREFIX, CATALOG_SCHEMA, type CatalogWrite } from "../../core/catalog/catalog.ts";
 import { type BoundStatement, encodeCommand } from "../../core/sql/command.ts";
@@ -14,13 +14,7 @@ import type { Readers } from "../database/readers.ts";
 import type { ReplicaClient } from "../database/replica_client.ts";
 import { Waits } from "./waits.ts";
 
-const OPTIONS: RenderOptions = {
-  associative: true,
-  timings: false,
-  blobArray: false,
-  qualifyColumns: false,
-  errors: "both",
-};
+const OPTIONS: RenderOptions = { ...PLAIN_RENDERING, associative: true };
 const READ_TIMEOUT_MS = 10_000;
 const WRITE_TIMEOUT_MS = 10_000;
 

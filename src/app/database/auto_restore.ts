@@ -10,6 +10,7 @@
  * Until it is over the node is not ready.
  * @module
  */
+import { PLAIN_RENDERING } from "../../core/sql/render_options.ts";
 import { pause } from "../../base/worker/backoff.ts";
 import { Caller, type ToCaller } from "../../base/worker/channel.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
@@ -156,7 +157,7 @@ export async function hasTables({ readers, answers }: { readers: Readers; answer
   const result = await readers.read({
     statements: [{ parts: [{ sql: TABLES, verb: "SELECT", parameterCount: 0 }], positional: [], named: null }],
     transaction: false,
-    options: { associative: false, timings: false, blobArray: false, qualifyColumns: false, errors: "both" },
+    options: PLAIN_RENDERING,
     timeoutMs: READ_MS,
     onlyIfReadOnly: false,
   });

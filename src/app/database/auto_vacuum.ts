@@ -5,6 +5,7 @@
  */
 import { messageOf } from "../../base/codec/error_text.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
+import { PLAIN_RENDERING } from "../../core/sql/render_options.ts";
 import { splitStatements } from "../../core/sql/statement.ts";
 import type { Database, DataRequest } from "./database.ts";
 import { dropResults } from "./held_answer.ts";
@@ -18,7 +19,7 @@ const TIMER_MS_MAX = 2 ** 31 - 1;
 const VACUUM: DataRequest = {
   statements: [{ parts: splitStatements("VACUUM"), positional: [], named: null }],
   transaction: false,
-  options: { associative: false, timings: false, blobArray: false, qualifyColumns: false, errors: "v1" },
+  options: { ...PLAIN_RENDERING, errors: "v1" },
   level: "weak",
   freshness: { limitMs: 0, isStrict: false },
   dbTimeoutMs: 0,

@@ -17,7 +17,7 @@ import { isAboutCatalog, resolveCatalogNames } from "../../core/catalog/catalog.
 import { type BoundStatement, type Command, encodeCommand, STEPS_PER_MS } from "../../core/sql/command.ts";
 import type { ReadResult } from "../../core/sql/exchange.ts";
 import { loadCommand, type LoadStep } from "../../core/sql/load_step.ts";
-import type { RenderOptions } from "../../core/sql/render_options.ts";
+import { PLAIN_RENDERING, type RenderOptions } from "../../core/sql/render_options.ts";
 import type { ResultText } from "../../core/sql/result_text.ts";
 import { isDisallowedPragma, mayRead } from "../../core/sql/statement.ts";
 import type { Counters } from "./counters.ts";
@@ -87,15 +87,6 @@ const WRITE_GRACE_MS = 2000;
 /** If an entry runs for longer, later writes are refused: nobody knows how long they would wait. */
 const LONG_ENTRY_MS = 1000;
 
-/** Nobody sees the results of a step of a load. */
-const NO_OPTIONS: RenderOptions = {
-  associative: false,
-  timings: false,
-  blobArray: false,
-  qualifyColumns: false,
-  errors: "both",
-};
-
 /** A node's database. */
 export class Database {
   readonly #parts: DatabaseParts;
@@ -142,7 +133,7 @@ export class Database {
    */
   async load(step: LoadStep, timeoutMs: number): Promise<void> {
     if (!this.#parts.state.isLeader) throw new NotLeaderError();
-    const { results, error } = await this.#propose(encodeCommand(loadCommand(step)), NO_OPTIONS, timeoutMs);
+    const { results, error } = await this.#propose(encodeCommand(loadCommand(step)), PLAIN_RENDERING, timeoutMs);
     dropResults(results, this.#parts.answers);
     if (error !== undefined) throw new LoadError(error);
   }

@@ -3,7 +3,11 @@
  * server's certificate and the name in it; the server does not ask for client certificates.
  * @module
  */
+import { pause } from "../worker/backoff.ts";
+import { messageOf } from "../codec/error_text.ts";
 import { splitAddress } from "../codec/address.ts";
+
+const ACCEPT_PAUSE_MS = 100;
 
 /** A certificate, with those that lead to its authority, and its private key; PEM. */
 export interface TlsIdentity {
@@ -47,6 +51,22 @@ export function listenAt(addr: string, tls: TlsIdentity | undefined): Listening 
  */
 export function listenBeside(addr: string, { cert, key }: TlsIdentity): Listening {
   return Deno.listenTls({ ...splitAddress(addr), cert, key, reusePort: true });
+}
+
+/**
+ * The connections that come to a listener, until it is closed. When accepting fails, there are most likely no file descriptors
+ * left: the next attempt follows a little later.
+ */
+export async function* connectionsOf(listening: Listening, log: (line: string) => void): AsyncGenerator<Deno.Conn> {
+  for (;;) {
+    try {
+      yield await listening.accept();
+    } catch (error) {
+      if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return;
+      log(`accepting a connection failed: ${messageOf(error)}`);
+      await pause(ACCEPT_PAUSE_MS);
+    }
+  }
 }
 
 /** Connects, giving up when `signal` says so. */

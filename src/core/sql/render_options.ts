@@ -19,6 +19,15 @@ export interface RenderOptions {
   readonly errors: ErrorForm;
 }
 
+/** The options of a request that asks for nothing special. */
+export const PLAIN_RENDERING: RenderOptions = {
+  associative: false,
+  timings: false,
+  blobArray: false,
+  qualifyColumns: false,
+  errors: "both",
+};
+
 const ERROR_FORMS: readonly ErrorForm[] = ["both", "v1", "v2"];
 
 const ALL: readonly RenderOptions[] = Array.from({ length: 64 }, (_, bits) =>

@@ -4,7 +4,7 @@
  * @module
  */
 import { type ByteWriter, DecodeError } from "../../base/codec/cursor.ts";
-import { listenAt, listenBeside, type Listening, type TlsIdentity } from "../../base/net/tls.ts";
+import { connectionsOf, listenAt, listenBeside, type Listening, type TlsIdentity } from "../../base/net/tls.ts";
 import { type Frame, writeFrame } from "../../base/codec/frame.ts";
 import { Connection } from "./connection.ts";
 import {
@@ -88,16 +88,7 @@ export class Listener {
   }
 
   async #accept(listener: Listening): Promise<void> {
-    for (;;) {
-      let conn: Deno.Conn;
-      try {
-        conn = await listener.accept();
-      } catch (error) {
-        if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return;
-        this.#handlers.log(`accepting a connection failed: ${messageOf(error)}`);
-        await new Promise((resolve) => setTimeout(resolve, 100));
-        continue;
-      }
+    for await (const conn of connectionsOf(listener, (line) => this.#handlers.log(line))) {
       const connection = new Connection(conn, HELLO_BYTES_MAX); // a stranger takes little memory
       if (this.#open.size >= CONNECTIONS_MAX) {
         this.#complain(connection, `${CONNECTIONS_MAX} connections are open`);

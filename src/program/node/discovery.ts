@@ -11,6 +11,7 @@ export { ConfigError };
 import { splitAddress } from "../../base/codec/address.ts";
 import type { NodeConfig } from "../config/config.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
+import { readTextFile, variable } from "./outside.ts";
 
 /** Paths of the system's trusted certificates. The first existing one is used, as in Go's library. */
 const SYSTEM_CERTIFICATES = [
@@ -58,10 +59,6 @@ function warnOfOldRuntime(options: DiscoveryOptions, warn: (line: string) => voi
   }
 }
 
-function variable(name: string): string | undefined {
-  return /^[^=\0]+$/.test(name) ? Deno.env.get(name) : undefined;
-}
-
 function fileOrText(config: string): string {
   try {
     if (config !== "" && Deno.statSync(config).isFile) return readFile(config, "-disco-config");
@@ -73,13 +70,7 @@ function fileOrText(config: string): string {
 }
 
 function readFile(path: string, forKey: string): string {
-  try {
-    const { size } = Deno.statSync(path);
-    if (size > FILE_BYTES_MAX) throw new Error(`it is longer than ${FILE_BYTES_MAX} bytes`);
-    return Deno.readTextFileSync(path);
-  } catch (error) {
-    throw new ConfigError(`Cannot read ${path} (${forKey}): ${messageOf(error)}`);
-  }
+  return readTextFile(path, { forKey, bytesMax: FILE_BYTES_MAX });
 }
 
 function readDirectory(path: string, forKey: string): string[] {

@@ -9,6 +9,7 @@ import { backupPlan, type PlanParts, reachOf, restorePlan } from "../../drivers/
 import { ConfigError } from "../../base/codec/fields.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import type { NodeConfig } from "../config/config.ts";
+import { readTextFile, variable } from "./outside.ts";
 
 const FILE_BYTES_MAX = 1024 * 1024;
 
@@ -40,18 +41,8 @@ export function readUploads(
   return { backup, restore, reach };
 }
 
-function variable(name: string): string | undefined {
-  return /^[^=\0]+$/.test(name) ? Deno.env.get(name) : undefined;
-}
-
 function readFile(path: string, forKey: string): string {
-  try {
-    const { size } = Deno.statSync(path);
-    if (size > FILE_BYTES_MAX) throw new Error(`it is longer than ${FILE_BYTES_MAX} bytes`);
-    return Deno.readTextFileSync(path);
-  } catch (error) {
-    throw new ConfigError(`Cannot read ${path} (${forKey}): ${messageOf(error)}`);
-  }
+  return readTextFile(path, { forKey, bytesMax: FILE_BYTES_MAX });
 }
 
 function makeDirectory(path: string): void {
