@@ -3,6 +3,7 @@
  * replays its log.
  */
 import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async";
 import { leaderOf, nodePlace, type NodeProcess, startCluster, until, withNodes } from "../harness/processes.ts";
 
 const READ = ["SELECT v FROM t"];
@@ -20,6 +21,7 @@ async function ask(node: NodeProcess, level: string): Promise<string> {
 
 const STALE = `{"results":[],"error":"stale read"}`;
 const LEADERLESS = "leader not found\n";
+const BOUND_MS = 500;
 const BOUNDED = ["none&freshness=500ms", "none&freshness=500ms&freshness_strict"];
 
 const row = (v: number) => `{"results":[{"columns":["v"],"types":["integer"],"values":[[${v}]]}]}`;
@@ -40,6 +42,7 @@ Deno.test("a leader that was suspended answers no bounded or weak read by what i
       });
       return true;
     });
+    await delay(BOUND_MS); // what it had then is older than the bound from here on
     // They lie in its buffers when it goes on, and are what it reads first.
     const levels = [...BOUNDED, "weak", "weak", "weak"];
     const answers = levels.map((level) => ask(old, level));

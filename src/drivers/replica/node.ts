@@ -208,6 +208,7 @@ export class ReplicaNode {
       log: this.#log,
       writer,
       maxSteps: this.#options.maxSteps,
+      tickMs: this.#options.heartbeatTimeoutMs / ELECTION_TICKS,
       state: this.#state,
       applied,
       events: {
@@ -309,8 +310,6 @@ export class ReplicaNode {
     this.#callers.set(caller.id, caller.storageId);
     const isKnownDisk = caller.storageId === this.#disks.get(caller.id);
     this.#replica.receive(isKnownDisk ? messages : messages.filter((m) => !isReply(m)));
-    const leaderSpoke = messages.some((m) => m.k === "appendEntries" || m.k === "heartbeat");
-    if (leaderSpoke) this.#state.leaderContactMs = Date.now();
   }
 
   #hello(purpose: Hello["purpose"]): Hello {

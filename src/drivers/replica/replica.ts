@@ -20,6 +20,7 @@ import { stampCommand } from "../../core/sql/command.ts";
 import { type ApplyEntry, packEntries, type Waiter } from "../../core/sql/exchange.ts";
 import type { FromWriter, ToWriter } from "../sqlite/api.ts";
 import { ApplyLag } from "./apply_lag.ts";
+import { LeaderContact } from "./leader_contact.ts";
 import type { LogStore } from "../log/store.ts";
 import { readClocks } from "../../base/worker/clock.ts";
 import { leaseHolds, NO_LEASE } from "../../base/worker/lease.ts";
@@ -102,6 +103,7 @@ export class Replica {
   #installing = false;
   #posts: Post[] = [];
   readonly #lag: ApplyLag;
+  readonly #contact: LeaderContact;
   #stopped = false;
 
   /** @param applied Index that the database holds. */
@@ -114,6 +116,8 @@ export class Replica {
       applied: Index;
       events: ReplicaEvents;
       maxSteps: number;
+      /** Time between two ticks. */
+      tickMs: number;
     },
   ) {
     this.#maxSteps = parts.maxSteps;
@@ -129,6 +133,7 @@ export class Replica {
     this.#state.appliedTerm = appliedTerm;
     this.#state.commit = commit;
     this.#lag = new ApplyLag(parts.applied);
+    this.#contact = new LeaderContact(parts.tickMs, Date.now());
     this.#noteCommit();
     this.#schedule(); // a node that is the only voter has something to do before any input comes
   }
@@ -146,12 +151,14 @@ export class Replica {
   /** Takes an input; the turn comes when the current event is done. */
   input(input: Input): void {
     if (input.k === "storage") this.#isStorageFull = input.state === "full"; // which is refused for that
+    if (input.k === "tick") this.#contact.ticked(Date.now());
     this.#inputs.push(input);
     this.#schedule();
   }
 
   /** Takes messages of one stream, in order. */
   receive(messages: readonly Message[]): void {
+    this.#contact.heard(messages, Date.now());
     for (const m of messages) this.#inputs.push({ k: "message", m });
     this.#schedule();
   }
@@ -302,6 +309,8 @@ export class Replica {
     for (const answer of effects.proposals) this.#place(answer);
     for (const answer of [...effects.answers, ...effects.reads]) this.#answer(answer);
     if (effects.role) this.#setRole(effects.role);
+    const contactMs = this.#contact.committed(this.#state.term, this.#commit);
+    if (contactMs !== undefined) this.#state.leaderContactMs = contactMs;
     for (const peer of effects.needSnapshot) this.#events.needSnapshot(peer);
     if (effects.apply) {
       invariant(effects.apply.from === this.#applyTo + 1, "apply ranges leave no gap");

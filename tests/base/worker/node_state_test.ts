@@ -34,6 +34,7 @@ Deno.test("Replica tells since when entries wait, and the leader's clock once th
     log,
     writer: port1,
     maxSteps: 1e9,
+    tickMs: 100,
     state,
     applied: 0,
     events: {

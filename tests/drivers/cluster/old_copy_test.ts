@@ -37,6 +37,7 @@ Deno.test("Replica ends with damage, and sends nothing, when its leader remember
       log,
       writer: port1,
       maxSteps: 1e9,
+      tickMs: 100,
       state: new NodeState(new SharedArrayBuffer(NODE_STATE_BYTES)),
       applied: 0,
       events: {
