@@ -8,6 +8,7 @@
  * @module
  */
 import { STATUS_TEXT } from "@std/http";
+import type { Conn } from "../../base/net/conn.ts";
 import type { Deadline, Deadlines } from "../../base/worker/deadlines.ts";
 import {
   ChunkedDecoder,
@@ -102,7 +103,7 @@ export interface ConnectionParts {
 
 /** A connection. */
 export class ClientConnection {
-  readonly #conn: Deno.Conn;
+  readonly #conn: Conn;
   /** IP address of the client. */
   readonly #address: string;
   readonly #parts: ConnectionParts;
@@ -131,7 +132,7 @@ export class ClientConnection {
   readonly #whenOver = () => this.#untilOver(() => this.#leftWhileWaiting());
 
   /** @param conn Owned from now on. */
-  constructor(conn: Deno.Conn, parts: ConnectionParts, deadlines: Deadlines) {
+  constructor(conn: Conn, parts: ConnectionParts, deadlines: Deadlines) {
     this.#conn = conn;
     this.#address = "hostname" in conn.remoteAddr ? conn.remoteAddr.hostname : "";
     this.#parts = parts;

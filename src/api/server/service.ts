@@ -3,7 +3,7 @@
  * its own or, in a client agent, in the process's only thread; there it also starts the name server.
  * @module
  */
-import type { TlsIdentity } from "../../base/net/tls.ts";
+import type { TlsServer } from "../../base/net/conn.ts";
 import { vacuumEvery } from "../../app/database/auto_vacuum.ts";
 import { Activity } from "../../base/worker/activity.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
@@ -48,7 +48,7 @@ let server: HttpServer | undefined;
 
 const log = logger("http");
 
-function open(message: OpenHttp): void {
+async function open(message: OpenHttp): Promise<void> {
   const { options } = message;
   const answers = new AnswerBudget(message.answers);
   const readers = new Readers(() => scope.postMessage({ k: "wantReader" }), answers);
@@ -98,7 +98,7 @@ function open(message: OpenHttp): void {
   const { bindAddrs } = options;
   if (bindAddrs.length === 0) return scope.postMessage({ k: "listening", port: 0 }); // -http-port=-1
   try {
-    server = serveHttp({ ...made, takesStream, route: (request) => route(request, made) });
+    server = await serveHttp({ ...made, takesStream, route: (request) => route(request, made) });
     for (const addr of bindAddrs) log(`service listening on ${addr}`);
     scope.postMessage({ k: "listening", port: server.port });
   } catch (error) {
@@ -142,7 +142,7 @@ function agentOf({ options, membership }: OpenHttp): Agent | undefined {
 }
 
 /** Takes a new certificate into use. */
-function renew(tls: TlsIdentity): void {
+function renew(tls: TlsServer): void {
   try {
     server?.renew(tls);
     if (services?.tls) services.tls.notAfter = tls.notAfter;

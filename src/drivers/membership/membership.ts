@@ -29,7 +29,7 @@ import { Coalescer } from "./coalescer.ts";
 import { Engine } from "./engine.ts";
 import { SnapshotFile, writeKeyring } from "./files.ts";
 import { resolveJoinAddress } from "./join_address.ts";
-import { LimitedLog } from "./log_limit.ts";
+import { LimitedLog } from "../../base/worker/log_limit.ts";
 import type { Cipher } from "../../core/swim/cipher.ts";
 import { cipherOf, coreOptions } from "./options.ts";
 import { keyResultOf, recordOf } from "./record.ts";
