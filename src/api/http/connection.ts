@@ -19,7 +19,7 @@ import {
   type RequestHead,
 } from "./http1.ts";
 import { bearer } from "../../app/users/credentials.ts";
-import type { Users } from "../../app/users/users.ts";
+import { Proof, type Users } from "../../app/users/users.ts";
 import { compressed } from "./gzip.ts";
 import type { HeldAnswer } from "../../app/database/held_answer.ts";
 import { type BodyStream, HttpError, type HttpResponse, JSON_TYPE, problem } from "./problem.ts";
@@ -106,6 +106,7 @@ export class ClientConnection {
   readonly #conn: Conn;
   /** IP address of the client. */
   readonly #address: string;
+  readonly #proof = new Proof();
   readonly #parts: ConnectionParts;
   readonly #deadlines: Deadlines;
   /** Of the read or the write under way. */
@@ -232,6 +233,7 @@ export class ClientConnection {
         contentType: headers.get("content-type") ?? "",
         authorization: authorizationOf(headers),
         address: this.#address,
+        proof: this.#proof,
         ...(body instanceof IncomingBody ? { body: EMPTY, incoming: body.pieces() } : { body }),
         forwarded: false,
         startedMs,
