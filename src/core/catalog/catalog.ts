@@ -7,10 +7,9 @@
  * the index of its last change, deletions included: what blocking queries wait for (C6.3).
  *
  * The schema `muster` is a way of writing: SQLite could only have it as a second file, which a process with scoped
- * permissions may not attach. {@linkcode resolveCatalogNames} turns `muster.nodes` into the table's real name.
+ * permissions may not attach (names.ts).
  * @module
  */
-import { Tokenizer } from "../sql/tokenizer.ts";
 
 /** Tables that are readable as `muster.NAME`. */
 export const CATALOG_TABLES: readonly string[] = ["nodes", "services", "checks", "members"];
@@ -80,61 +79,4 @@ export function remove(table: string, row: Readonly<Record<string, string>>): Ca
     sql: `DELETE FROM ${CATALOG_PREFIX}${table} WHERE ${columns.map((name) => `${name} = ?`).join(" AND ")}`,
     positional: columns.map((column) => row[column]),
   };
-}
-
-interface Token {
-  readonly text: string;
-  readonly isName: boolean;
-  readonly start: number;
-  readonly end: number;
-}
-
-/** Words that may follow a table's name without being its alias. */
-const NOT_AN_ALIAS: ReadonlySet<string> = new Set(
-  ("CROSS DEFAULT EXCEPT FULL GROUP HAVING INDEXED INNER INTERSECT JOIN LEFT LIMIT NATURAL NOT ON ORDER OUTER RETURNING " +
-    "RIGHT SELECT SET UNION USING VALUES WHERE WINDOW WITH").split(" "),
-);
-
-/** Whether the text may name the catalog: quick, and true of some texts that do not. */
-export function isAboutCatalog(sql: string): boolean {
-  return /muster["`\]]?\s*\./i.test(sql);
-}
-
-/**
- * Replaces `muster.nodes` by the real name of the table, which stays known as `nodes`, and `muster.nodes.name` by
- * `nodes.name`. Text without the name of the schema is returned as it is.
- */
-export function resolveCatalogNames(sql: string): string {
-  if (!isAboutCatalog(sql)) return sql;
-  const tokens = tokensOf(sql);
-  let out = "";
-  let copied = 0;
-  for (let at = 0; at + 2 < tokens.length; at++) {
-    const [schema, dot, table] = tokens.slice(at, at + 3);
-    const isOurs = isCalled(schema, "muster") && dot.text === "." && tokens[at - 1]?.text !== ".";
-    const name = isOurs ? CATALOG_TABLES.find((one) => isCalled(table, one)) : undefined;
-    if (name === undefined) continue;
-    const next = tokens[at + 3];
-    const isColumn = next?.text === ".";
-    const hasAlias = next?.isName === true && !NOT_AN_ALIAS.has(next.text.toUpperCase());
-    out += sql.slice(copied, schema.start) +
-      (isColumn ? name : `${CATALOG_PREFIX}${name}${hasAlias ? "" : ` AS ${name}`}`);
-    copied = table.end;
-    at += 2;
-  }
-  return out + sql.slice(copied);
-}
-
-function tokensOf(sql: string): Token[] {
-  const tokenizer = new Tokenizer(sql);
-  const tokens: Token[] = [];
-  while (tokenizer.next()) {
-    const { kind, start, end } = tokenizer;
-    tokens.push({ text: sql.slice(start, end), isName: kind === "word" || kind === "quoted", start, end });
-  }
-  return tokens;
-}
-
-function isCalled({ text, isName }: Token, name: string): boolean {
-  return isName && text.replace(/^["`[](.*)["`\]]$/s, "$1").toLowerCase() === name;
 }

@@ -1,28 +1,10 @@
 /** The names of the cluster's own tables in SQL, and the writes that leave alone what has not changed. */
 import { wholeText } from "../../../src/core/sql/result_text.ts";
 import { assertEquals, assertMatch } from "@std/assert";
-import { CATALOG_SCHEMA, remove, resolveCatalogNames, upsert } from "../../../src/core/catalog/catalog.ts";
+import { CATALOG_SCHEMA, remove, upsert } from "../../../src/core/catalog/catalog.ts";
 import { bind, PLAIN } from "../../drivers/sqlite/fixture.ts";
 import { encodeCommand, stampCommand } from "../../../src/core/sql/command.ts";
 import { openStateMachine, type StateMachine } from "../../../src/drivers/sqlite/state_machine.ts";
-
-Deno.test("resolveCatalogNames() finds the tables by the schema's name, wherever a table may stand", () => {
-  const cases: [string, string][] = [
-    ["SELECT * FROM muster.nodes", "SELECT * FROM _muster_nodes AS nodes"],
-    ["select name from MUSTER . Members where 1", "select name from _muster_members AS members where 1"],
-    [
-      "SELECT n.name FROM muster.nodes n, muster.checks AS c",
-      "SELECT n.name FROM _muster_nodes n, _muster_checks AS c",
-    ],
-    ['SELECT muster.nodes.name FROM "muster"."nodes"', "SELECT nodes.name FROM _muster_nodes AS nodes"],
-    ["SELECT * FROM muster.nodes JOIN t ON 1", "SELECT * FROM _muster_nodes AS nodes JOIN t ON 1"],
-    ["SELECT 'muster.nodes', muster.other FROM muster", "SELECT 'muster.nodes', muster.other FROM muster"],
-    ["SELECT main.muster.nodes FROM muster", "SELECT main.muster.nodes FROM muster"],
-    ["-- muster.nodes\nSELECT 1", "-- muster.nodes\nSELECT 1"],
-    ["INSERT INTO muster.nodes VALUES(1)", "INSERT INTO _muster_nodes AS nodes VALUES(1)"],
-  ];
-  for (const [text, expected] of cases) assertEquals(resolveCatalogNames(text), expected);
-});
 
 const ROW = { name: "n", id: "i", address: "1.1.1.1", datacenter: "dc1", tagged_addresses: "{}", meta: "{}" };
 
