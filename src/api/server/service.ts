@@ -86,7 +86,7 @@ async function open(message: OpenHttp): Promise<void> {
     tls: options.tls && { notAfter: options.tls.notAfter },
     log,
   };
-  replica.onDatabaseReplaced = () => (readers.reopen(), catalog.changed());
+  replica.onDatabaseReplaced = () => (readers.reopen(), catalog.replaced());
   replica.onCatalogChanged = () => catalog.changed();
   if (agent) openAgent(made, agent);
   restore?.run().then(
@@ -115,7 +115,7 @@ function openAgent({ catalog, state, replica }: Services, agent: Agent): void {
   nodeSource = nodes;
   if (isServer) {
     const reconciler = new Reconciler({ agent, catalog, state, log });
-    replica.onLeader = () => (reconciler.soon(), catalog.changed());
+    replica.onLeader = () => (reconciler.soon(), catalog.wakeAll());
   }
   const access = nodes instanceof LocalNodes
     ? serverAccess({ catalog, datacenter, nodes, leader: remote, isLeader: () => state.isLeader })

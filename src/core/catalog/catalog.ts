@@ -3,8 +3,9 @@
  * the leader sees them. They lie in the user's database, so that one transaction, one log and one snapshot carry both;
  * everybody may read them as `muster.nodes` and so on, only the cluster writes them. Pure.
  *
- * Each row carries the log index that made it and the one that changed it last; `_muster_index` holds, for each table,
- * the index of its last change, deletions included: what blocking queries wait for (C6.3).
+ * Each row carries the log index that made it and the one that changed it last; `_muster_index` holds the index of the last
+ * change of what blocking queries wait for (watch.ts). The tables are made, and changed from version to version, in
+ * schema.ts.
  *
  * The schema `muster` is a way of writing: SQLite could only have it as a second file, which a process with scoped
  * permissions may not attach (names.ts).
@@ -17,41 +18,32 @@ export const CATALOG_TABLES: readonly string[] = ["nodes", "services", "checks",
 export const CATALOG_PREFIX = "_muster_";
 
 /** Index of the entry that is being applied: the first thing that each entry writes is its own index. */
-const NOW = "(SELECT applied FROM _muster WHERE id = 0)";
-
-const COLUMNS: Readonly<Record<string, string>> = {
-  nodes: "name TEXT NOT NULL PRIMARY KEY COLLATE NOCASE, id TEXT NOT NULL, address TEXT NOT NULL, " +
-    "datacenter TEXT NOT NULL, tagged_addresses TEXT NOT NULL, meta TEXT NOT NULL",
-  services: "node TEXT NOT NULL COLLATE NOCASE, id TEXT NOT NULL, name TEXT NOT NULL, tags TEXT NOT NULL, " +
-    "address TEXT NOT NULL, port INTEGER NOT NULL, meta TEXT NOT NULL",
-  checks: "node TEXT NOT NULL COLLATE NOCASE, id TEXT NOT NULL, name TEXT NOT NULL, status TEXT NOT NULL, " +
-    "notes TEXT NOT NULL, output TEXT NOT NULL, service_id TEXT NOT NULL, service_name TEXT NOT NULL, type TEXT NOT NULL",
-  members: "name TEXT NOT NULL PRIMARY KEY, address TEXT NOT NULL, port INTEGER NOT NULL, status TEXT NOT NULL, " +
-    "tags TEXT NOT NULL",
-};
-const KEYS: Readonly<Record<string, string>> = {
-  services: ", PRIMARY KEY (node, id)",
-  checks: ", PRIMARY KEY (node, id)",
-};
-
-/** Statements that create the missing tables; the same on every node. */
-export const CATALOG_SCHEMA: readonly string[] = [
-  `CREATE TABLE IF NOT EXISTS ${CATALOG_PREFIX}index(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID`,
-  ...CATALOG_TABLES.flatMap((name) => [
-    `INSERT OR IGNORE INTO ${CATALOG_PREFIX}index VALUES('${name}', ${NOW})`,
-    `CREATE TABLE IF NOT EXISTS ${CATALOG_PREFIX}${name}(${COLUMNS[name]}, create_index INTEGER NOT NULL, ` +
-    `modify_index INTEGER NOT NULL${KEYS[name] ?? ""}) WITHOUT ROWID`,
-    ...["INSERT", "UPDATE", "DELETE"].map((event) =>
-      `CREATE TRIGGER IF NOT EXISTS ${CATALOG_PREFIX}${name}_${event.toLowerCase()} AFTER ${event} ON ${CATALOG_PREFIX}${name} ` +
-      `BEGIN UPDATE ${CATALOG_PREFIX}index SET value = ${NOW} WHERE name = '${name}'; END`
-    ),
-  ]),
-];
+export const NOW = "(SELECT applied FROM _muster WHERE id = 0)";
 
 /** A write of the catalog: SQL and its parameters, for a command that is `isSystem`. */
 export interface CatalogWrite {
   readonly sql: string;
   readonly positional: readonly (string | bigint)[];
+  /** It fails, and nothing of its command is done, unless a condition holds. */
+  readonly isGuard?: true;
+}
+
+/** A condition of the writes that follow in the same command. */
+export function guard(condition: string, positional: CatalogWrite["positional"] = []): CatalogWrite {
+  return { sql: `SELECT json(iif(${condition}, '1', 'not so'))`, positional, isGuard: true };
+}
+
+/** A row must have been changed last at this index, 0 for a row that is not there: compare-and-set. */
+export function expectRow(
+  table: string,
+  key: Readonly<Record<string, string>>,
+  modifyIndex: bigint,
+): CatalogWrite {
+  const columns = Object.keys(key);
+  const row = `SELECT modify_index FROM ${CATALOG_PREFIX}${table} WHERE ${
+    columns.map((name) => `${name} = ?`).join(" AND ")
+  }`;
+  return guard(`coalesce((${row}), 0) = ?`, [...columns.map((name) => key[name]), modifyIndex]);
 }
 
 /** Inserts a row, or changes it where a value differs: the indices of a row that stays as it is stay, too. */
