@@ -4,35 +4,33 @@
  */
 import { agentPlace, type AgentProcess, withAgents } from "../../tests/harness/agents.ts";
 import { until } from "../../tests/harness/processes.ts";
+import { processorSeconds } from "./machine.ts";
 
 /** As many as the connections of one agent allow. */
 const WAITING = 3500;
 const CHANGES = 20;
+const PAUSE_MS = 20;
 const SETTLE_MS = 1000;
-/** Clock ticks of /proc/PID/stat, in ms. */
-const TICK_MS = 10;
-
-/** Processor time of a process so far, in ms. The runtime lets nobody read this file without all permissions. */
-function processorMs(pid: number): number {
-  const { stdout } = new Deno.Command("cat", { args: [`/proc/${pid}/stat`] }).outputSync();
-  const fields = new TextDecoder().decode(stdout).split(") ")[1].split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+/** Of a change, in ms. */
+interface Cost {
+  readonly medianMs: number;
+  readonly processorMs: number;
 }
 
-/** Changes one node, again and again; returns the median time and the processor time of a change, in ms. */
-async function change(server: AgentProcess): Promise<{ medianMs: number; processorMs: number }> {
+/** Changes one node, again and again. */
+async function change(server: AgentProcess): Promise<Cost> {
   const took: number[] = [];
-  const before = processorMs(server.pid);
+  const before = await processorSeconds(server.pid);
   for (let at = 0; at < CHANGES; at++) {
     const started = performance.now();
     const node = { Node: "changing", Address: `192.0.2.${Math.trunc(Math.random() * 255)}` };
     await server.http("PUT", "/v1/catalog/register", JSON.stringify(node));
     took.push(performance.now() - started);
-    await new Promise((resolve) => setTimeout(resolve, TICK_MS * 2));
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
   const medianMs = took.sort((a, b) => a - b)[CHANGES / 2];
-  return { medianMs, processorMs: (processorMs(server.pid) - before) / CHANGES };
+  return { medianMs, processorMs: (await processorSeconds(server.pid) - before) * 1000 / CHANGES };
 }
 
 /** Measures and prints. */
@@ -41,7 +39,7 @@ export async function benchWaits(): Promise<void> {
     const server = start(agentPlace(root, "server"), "-server", "-bootstrap-expect=1");
     await server.up();
     await until("it leads", () => server.leader());
-    const report = ({ medianMs, processorMs }: Awaited<ReturnType<typeof change>>, who: string) =>
+    const report = ({ medianMs, processorMs }: Cost, who: string) =>
       console.log(`${who}: ${medianMs.toFixed(1)} ms a change (median), ${processorMs.toFixed(1)} ms of a processor`);
     await change(server); // warms up
     report(await change(server), "nobody waits");
