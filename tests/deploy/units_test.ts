@@ -26,6 +26,27 @@ function wordsOf(line: string, variables: Readonly<Record<string, string>>): str
     .filter((word) => word !== "");
 }
 
+/** What a service tells systemd. */
+class ServiceManager {
+  readonly path: string;
+  readonly #socket: Deno.DatagramConn;
+
+  constructor(path: string) {
+    this.path = path;
+    this.#socket = Deno.listenDatagram({ transport: "unixpacket", path });
+  }
+
+  /** The next of it. */
+  async told(): Promise<string> {
+    const [bytes] = await this.#socket.receive();
+    return new TextDecoder().decode(bytes);
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+}
+
 /** Runs a unit's service with `flags`, until `use` is done with it; its exit code. */
 async function withService(
   name: string,
@@ -36,9 +57,12 @@ async function withService(
   const { command, args } = musterCommand();
   const [program, ...words] = wordsOf(one(unit, "ExecStart"), { MUSTER_FLAGS: flags });
   assertEquals(program, "/usr/local/bin/muster");
+  assertEquals(one(unit, "Type"), "notify");
+  const manager = new ServiceManager(`${root}/notify`);
   const placed = words.map((word) => word.replace(/\/(?:var\/lib|etc)\//, `${root}/`));
   const child = new Deno.Command(command, {
     args: [...args, ...placed],
+    env: { NOTIFY_SOCKET: manager.path },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -50,12 +74,14 @@ async function withService(
   };
   const output = Promise.all([collect(child.stdout), collect(child.stderr)]);
   try {
+    assertEquals(await manager.told(), "READY=1\n");
     await use({ unit, pid: child.pid, said: () => said });
   } finally {
     child.kill("SIGTERM");
   }
   const { code } = await child.status;
   await output;
+  manager.close();
   return { unit, code };
 }
 

@@ -35,6 +35,7 @@ import { machineFacts } from "./facts.ts";
 import { openPortWarning, readClusterSecret } from "./cluster_secret.ts";
 import { type Part, runHere } from "./here.ts";
 import { discoveryAddrs, type Scope } from "./permissions.ts";
+import { ServiceManager } from "./service_manager.ts";
 import { spawn } from "./spawn.ts";
 import { UploaderParts } from "./uploader.ts";
 import type { UploadPlans } from "./uploads.ts";
@@ -84,6 +85,7 @@ export class Node {
   readonly #startedMs = Date.now();
   /** The secret of the cluster; empty for none. */
   readonly #secret: string;
+  readonly #manager: ServiceManager;
   readonly #certificates: Certificates;
   readonly #failed = Promise.withResolvers<never>();
   readonly #left = Promise.withResolvers<void>();
@@ -138,6 +140,7 @@ export class Node {
         log,
       })
     );
+    this.#manager = new ServiceManager(log);
     const warning = openPortWarning(config.clusterAddr, this.#secret !== "" || config.nodeVerifiesClients);
     if (warning !== undefined) log(warning);
     this.#directory = openDataDirectory(dataDirectory, nodeId, { rejoinsDamaged });
@@ -167,7 +170,7 @@ export class Node {
     this.#http = this.#startHttp({ state, replica: httpToReplica.port1, writer: writerToHttp.port2, users });
     if (isServer) this.#idleReader = this.#spawn("reader");
     else this.#listening.replica.resolve();
-    revokeSpentRights({ isClient: !isServer });
+    revokeSpentRights({ isClient: !isServer, keepsNet: !isServer || this.#manager.isPresent });
     this.#serveWhenOpen();
   }
 
@@ -177,6 +180,9 @@ export class Node {
     await Promise.all([replica.promise, http.promise, this.#agent?.listening()]);
     this.#tellHttp({ k: "serve" });
     this.#agent?.serve();
+    if (!this.#manager.isPresent) return;
+    await this.#manager.tellReady();
+    if (this.#replica) Deno.permissions.revokeSync({ name: "net" });
   }
 
   #onReplicaListening(): void {
@@ -533,12 +539,13 @@ export class Node {
 
 /**
  * The Workers that use the network run, and the machine is known: from here on this thread may only read and write; that of a
- * client agent has no Workers and uses the network itself.
+ * client agent has no Workers and uses the network itself. One that has to tell the service manager keeps it until that is done.
  */
-function revokeSpentRights({ isClient }: { isClient: boolean }): void {
+function revokeSpentRights({ isClient, keepsNet }: { isClient: boolean; keepsNet: boolean }): void {
   for (const name of ["sys", "env", "run"] as const) Deno.permissions.revokeSync({ name });
   // A Worker gets at most what this thread has: the library stays open to it until the last SQLite Worker has started.
-  Deno.permissions.revokeSync({ name: isClient ? "ffi" : "net" });
+  if (isClient) Deno.permissions.revokeSync({ name: "ffi" });
+  if (!keepsNet) Deno.permissions.revokeSync({ name: "net" });
 }
 
 /** Turns an error that the operator has to fix into a failure of the node. */
