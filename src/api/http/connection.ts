@@ -121,6 +121,7 @@ export class ClientConnection {
   #end = 0;
   #out = new Uint8Array(4096);
   #busy = false;
+  #idleSinceMs = performance.now();
   #finishing = false;
   #closed = false;
   #whenIdle: (() => void) | undefined;
@@ -145,6 +146,11 @@ export class ClientConnection {
     if ("setNoDelay" in conn && typeof conn.setNoDelay === "function") conn.setNoDelay(true);
   }
 
+  /** The time since which the connection waits for a request, by `performance.now()`; undefined while one is arriving or under way. */
+  get idleSinceMs(): number | undefined {
+    return this.#busy || this.#end > this.#start ? undefined : this.#idleSinceMs;
+  }
+
   /** Serves until the client leaves or breaks a rule; never rejects. */
   async serve(): Promise<void> {
     try {
@@ -160,6 +166,11 @@ export class ClientConnection {
   /** Answers an error without reading anything, and closes. */
   async refuse(error: HttpError): Promise<void> {
     await this.#lastWord(error);
+    this.#close();
+  }
+
+  /** Closes an idle connection. */
+  dismiss(): void {
     this.#close();
   }
 
@@ -244,7 +255,8 @@ export class ClientConnection {
 
   /** The next head; undefined when the client left instead. */
   async #readHead(): Promise<RequestHead | undefined> {
-    const idleUntilMs = performance.now() + IDLE_TIMEOUT_MS;
+    this.#idleSinceMs = performance.now();
+    const idleUntilMs = this.#idleSinceMs + IDLE_TIMEOUT_MS;
     let emptyBytes = 0;
     let searched = 0;
     let startedMs: number | undefined;

@@ -205,17 +205,38 @@ Deno.test("the server says 413, 431, 400 and 408 when a client goes beyond its l
     );
   }));
 
+/** Asks until there is an answer other than the refusal of a connection; fails after 30 s. */
+async function untilServed(port: number): Promise<string> {
+  const deadline = performance.now() + 30_000;
+  for (let text = ""; performance.now() < deadline;) {
+    text = await exchange(port, `GET /x HTTP/1.1\r\n${CLOSE}\r\n`);
+    if (!text.includes("too many connections")) return text;
+  }
+  throw new Error("every connection was refused");
+}
+
 Deno.test("the server refuses connections above its limit with a word, and takes new ones when others leave", () =>
-  serving(async (port) => {
-    const open = await Promise.all([1, 2, 3].map(() => Deno.connect({ hostname: "127.0.0.1", port })));
+  serving(async (port, { counters }) => {
+    const open = await Promise.all([1, 2, 3].map(() => asking(port, BLOCKING)));
+    await soon("all connections are in use", () => counters.running === 3);
     assertMatch(await exchange(port), /503 [\s\S]*too many connections \(3, the limit set by -http-max-conns\)/);
     for (const conn of open) conn.close();
-    const deadline = performance.now() + 5000;
-    let text = "";
-    while (!text.includes("404") && performance.now() < deadline) {
-      text = await exchange(port, `GET /x HTTP/1.1\r\n${CLOSE}\r\n`);
-    }
-    assertMatch(text, /404/);
+    assertMatch(await untilServed(port), /404/);
+  }));
+
+Deno.test("at its limit the server closes the connection that is idle for longest, and none that is in use", () =>
+  serving(async (port, { counters }) => {
+    const waiting = await asking(port, BLOCKING);
+    await soon("the query waits", () => counters.running === 1);
+    const idle = await Deno.connect({ hostname: "127.0.0.1", port });
+    const later = await asking(port, "/nothing");
+    assertMatch(new TextDecoder().decode(await readSome(later)), /404/);
+    assertMatch(await untilServed(port), /404/);
+    assertEquals(await idle.read(new Uint8Array(1)), null);
+    assertEquals(counters.running, 1);
+    await later.write(new TextEncoder().encode("GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assertMatch(new TextDecoder().decode(await readSome(later)), /404/);
+    for (const conn of [waiting, idle, later]) conn.close();
   }));
 
 /** Waits for what happens soon, or fails. */
