@@ -207,7 +207,9 @@ export class Listener {
   ): void {
     const over = Promise.withResolvers<void>();
     running.set(rpc.id, over.resolve);
-    this.#handlers.onCall(rpc, caller, over.promise).then(
+    // A malformed head is thrown before there is a promise: it ends the call, not the connection.
+    const answering = async () => await this.#handlers.onCall(rpc, caller, over.promise);
+    answering().then(
       ({ onSent, ...answer }) => ({ reply: { id: rpc.id, method: "ok", ...answer }, onSent }),
       (error) => ({
         onSent: undefined,
