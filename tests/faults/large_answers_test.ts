@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { nodePlace, type NodeProcess, startCluster, until, withNodes } from "../harness/processes.ts";
+import { peakResidentBytes, RSS_MAX } from "./memory.ts";
 
 const ROWS = 200_000;
 const SQL =
@@ -11,13 +12,6 @@ const SQL =
 /** What the answer takes. */
 const ANSWER_BYTES_MIN = ROWS * 90;
 const CLIENTS = 24;
-const RSS_MAX = 1000 * 1024 * 1024;
-
-/** The most that it has had. */
-async function residentBytes(node: NodeProcess): Promise<number> {
-  const { stdout } = await new Deno.Command("cat", { args: [`/proc/${node.pid}/status`] }).output();
-  return Number(/VmHWM:\s*(\d+)/.exec(new TextDecoder().decode(stdout))?.[1]) * 1024;
-}
 
 function targetOf(query: string): string {
   return `/db/query?q=${encodeURIComponent(SQL)}&${query}`;
@@ -63,7 +57,7 @@ Deno.test({
       }
       assert(answers.filter(({ status }) => status === 200).length >= CLIENTS / 4);
       await untilGivenBack(node);
-      assert(await residentBytes(node) < RSS_MAX, `${await residentBytes(node)}`);
+      assert(await peakResidentBytes(node) < RSS_MAX, `${await peakResidentBytes(node)}`);
       assert(slowestMs < 5000, `${slowestMs}`);
     }),
 });
@@ -89,7 +83,7 @@ Deno.test({
       assertEquals([response.status, response.headers.get("retry-after")], [503, "1"]);
       assert((await response.text()).startsWith("too many large answers are on their way to clients ("));
       assertEquals(await node.row("SELECT 1", "none"), [1]);
-      assert(await residentBytes(node) < RSS_MAX, `${await residentBytes(node)}`);
+      assert(await peakResidentBytes(node) < RSS_MAX, `${await peakResidentBytes(node)}`);
       for (const conn of silent) conn.close();
       await untilGivenBack(node);
       assertEquals((await ask(node, "level=none")).status, 200);
