@@ -74,8 +74,10 @@ function date(): string {
 /** Value of the header Connection; empty for what the client expects anyway. */
 type ConnectionOption = "" | "close" | "keep-alive";
 
-/** The client went away. */
-class ClosedError extends Error {}
+/** The answer to a client that left, or sends no more, before the end of its request; often nobody reads it. */
+function cutShort(): HttpError {
+  return new HttpError(400, "the request's body ends before its length");
+}
 
 /** Dependencies of a connection. */
 export interface ConnectionParts {
@@ -359,7 +361,7 @@ export class ClientConnection {
       more: async () => {
         if (isAwaited) await this.#conn.write(CONTINUE);
         isAwaited = false;
-        if (!await this.#readMore(bodyTimeoutMs, late)) throw new ClosedError();
+        if (!await this.#readMore(bodyTimeoutMs, late).catch(() => false)) throw cutShort();
       },
     });
   }
@@ -387,7 +389,7 @@ export class ClientConnection {
     const deadlineMs = performance.now() + bodyTimeoutMs;
     const late = () => new HttpError(408, `the request's body did not arrive within ${bodyTimeoutMs / 1000} seconds`);
     const more = async () => {
-      if (!await this.#readMore(Math.max(0, deadlineMs - performance.now()), late)) throw new ClosedError();
+      if (!await this.#readMore(Math.max(0, deadlineMs - performance.now()), late)) throw cutShort();
     };
     return head.body === "chunked"
       ? await this.#readChunks(new ChunkedDecoder(bodyBytesMax, tooLarge), more)
