@@ -418,10 +418,11 @@ export class ClientConnection {
   }
 
   async #readChunks(decoder: ChunkedDecoder, more: () => Promise<void>): Promise<Uint8Array> {
+    const countedBytes = Math.min(COUNTED_BODY_BYTES, this.#parts.options.bodyBytesMax);
     for (;;) {
       this.#start += decoder.push(this.#buffer.subarray(this.#start, this.#end));
       if (decoder.done) return decoder.body();
-      if (decoder.length > this.#bodyBytes) this.#takeRoom(decoder.length - this.#bodyBytes + COUNTED_BODY_BYTES);
+      if (decoder.length > this.#bodyBytes) this.#takeRoom(decoder.length - this.#bodyBytes + countedBytes);
       await more();
     }
   }
