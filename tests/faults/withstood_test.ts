@@ -126,6 +126,15 @@ Deno.test({
           assertMatch(statuses[0], /400|501|505/, request);
         }
       });
+      await t.step("a load that ends early is refused, and is no unexpected error", async () => {
+        for (const framed of ["Content-Length: 100\r\n\r\nCREATE", "Transfer-Encoding: chunked\r\n\r\n9\r\nCREATE"]) {
+          const conn = await Deno.connect({ hostname: "127.0.0.1", port: node.place.httpPort });
+          await conn.write(new TextEncoder().encode(`POST /db/load HTTP/1.1\r\nHost: a\r\n${framed}`));
+          await conn.closeWrite();
+          assertMatch(await new Response(conn.readable).text(), /^HTTP\/1\.1 400 [^]*body ends before its length/);
+        }
+        assertEquals(node.log.includes("unexpectedly"), false, node.log);
+      });
       await t.step("a thousand pipelined requests are answered in order", async () => {
         const one = "GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n";
         const last = "GET /nothing HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";

@@ -251,16 +251,14 @@ async function asking(port: number, ...targets: string[]): Promise<Deno.TcpConn>
   return conn;
 }
 
-Deno.test("a body that ends before its length is refused, whether it is taken as a whole or as it comes", () =>
+Deno.test("a body that ends before its length is refused", () =>
   serving(async (port) => {
-    for (const target of ["/db/execute", "/db/load"]) {
-      for (const framed of ["Content-Length: 100\r\n\r\n[", "Transfer-Encoding: chunked\r\n\r\n5\r\n["]) {
-        const conn = await Deno.connect({ hostname: "127.0.0.1", port });
-        await conn.write(new TextEncoder().encode(`POST ${target} HTTP/1.1\r\n${CLOSE}${framed}`));
-        await conn.closeWrite();
-        const text = await new Response(conn.readable).text();
-        assertMatch(text, /^HTTP\/1\.1 400 [\s\S]*the request's body ends before its length/);
-      }
+    for (const framed of ["Content-Length: 100\r\n\r\n[", "Transfer-Encoding: chunked\r\n\r\n5\r\n["]) {
+      const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+      await conn.write(new TextEncoder().encode(`POST /db/execute HTTP/1.1\r\n${CLOSE}${framed}`));
+      await conn.closeWrite();
+      const text = await new Response(conn.readable).text();
+      assertMatch(text, /^HTTP\/1\.1 400 [\s\S]*the request's body ends before its length/);
     }
   }));
 
