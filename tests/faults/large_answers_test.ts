@@ -9,7 +9,7 @@ import { peakResidentBytes, RSS_MAX } from "./memory.ts";
 const ROWS = 200_000;
 const SQL =
   `WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<${ROWS}) SELECT x, hex(zeroblob(45)) FROM c`;
-/** What the answer takes. */
+/** The bytes of the answer, at least. */
 const ANSWER_BYTES_MIN = ROWS * 90;
 const CLIENTS = 24;
 

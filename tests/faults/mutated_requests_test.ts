@@ -21,7 +21,7 @@ const PATIENCE_MS = 300;
 const LIMIT_MS = 60_000;
 const RSS_MAX = 600 * 1024 * 1024;
 
-/** What a request came to. */
+/** The end of a request. */
 interface Outcome {
   /** Absent where the connection was closed without an answer. */
   readonly status: number | undefined;
