@@ -108,7 +108,7 @@ function readOptions(args: readonly string[]): Options {
   };
 }
 
-/** What a child says, a line each. */
+/** A line of a child's output. */
 type Word =
   | { readonly k: "run" } // a case begins
   | {

@@ -18,7 +18,10 @@ interface Step {
   readonly mark?: string;
 }
 
-/** What the program itself uses is locked in deno.lock: a machine that only runs it downloads no more. */
+/**
+ * The lock file of tests and tools: deno.lock has only what the program uses, so that a machine that only runs it
+ * downloads no more.
+ */
 const LOCK = "--lock=deno.dev.lock";
 
 const CHECKS: readonly Step[] = [
@@ -50,7 +53,7 @@ const REPEATED_LINES = 120;
 
 let passed = 0;
 let failed = 0;
-/** What is repeated at the end. */
+/** The lines that are repeated at the end. */
 const failures: string[] = [];
 
 /** The lines of what a program prints, as they come. */
@@ -98,7 +101,9 @@ async function run({ name, args, ports, mark = "" }: Step): Promise<void> {
   if (!success) failures.push(`── ${name}: FAILED`, ...explained(lines).map((line) => mark + line));
 }
 
-/** What a failed step says of its failures: from the heading of `deno test` for them on, or else its last lines. */
+/**
+ * The explanation of a failed step: the lines from the heading of `deno test` for failures on, or else its last lines.
+ */
 function explained(lines: readonly string[]): readonly string[] {
   const heading = lines.findIndex((line) => line.trim() === "ERRORS");
   return heading < 0 ? lines.slice(-REPEATED_LINES) : lines.slice(heading).slice(0, REPEATED_LINES);

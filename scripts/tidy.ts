@@ -16,7 +16,7 @@ const IMPURE =
 const SPAWN = "src/program/node/spawn.ts";
 const BANNED_NAMES = ["util", "utils", "helpers", "common", "types", "constants"];
 
-/** What a single file shows. */
+/** The faults that a single file shows. */
 function* faultsOf(path: string, text: string): Generator<string> {
   const name = path.slice(path.lastIndexOf("/") + 1, -3);
   if (BANNED_NAMES.includes(name)) yield `${path}: name the file after what it holds`;

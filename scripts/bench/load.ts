@@ -6,7 +6,7 @@
 import { generate } from "./generator.ts";
 import { runWrk } from "./wrk.ts";
 
-/** What to send. */
+/** The requests to send. */
 export interface Load {
   /** With path and parameters. */
   readonly url: string;
@@ -18,7 +18,7 @@ export interface Load {
   readonly seconds: number;
 }
 
-/** What became of it. */
+/** The result of a load. */
 export interface LoadResult {
   /** Requests answered, those with a failure too. */
   readonly requests: number;
@@ -30,13 +30,13 @@ export interface LoadResult {
   readonly p99Ms: number;
   /** Answers with a status other than 2xx or with an `error` inside, and requests without an answer. */
   readonly failures: number;
-  /** What the first such answer said; empty when there was none. */
+  /** The text of the first such answer; empty if there was none. */
   readonly firstFailure: string;
 }
 
 /** Puts load on a node. */
 export interface LoadGenerator {
-  /** What it is, for the report. */
+  /** Its name in the report. */
   readonly name: string;
   /** Sends the load, and resolves when it has ended. `directory` takes temporary files. */
   run(load: Load, directory: string): Promise<LoadResult>;

@@ -7,7 +7,7 @@
 const PAGE_BYTES = 4096;
 const TICKS_PER_SECOND = 100; // USER_HZ, the same on every Linux
 
-/** What the figures were measured on. */
+/** The machine that the figures were measured on. */
 export interface Machine {
   /** Of the processor. */
   readonly model: string;

@@ -21,7 +21,7 @@ const MIB = 1_048_576;
 /** Of a figure. */
 export type Unit = "/s" | "ms" | "MB" | "%";
 
-/** What one phase yields. */
+/** The result of one phase. */
 export interface Sample {
   /** In the unit of the measurement. */
   readonly value: number;
@@ -31,11 +31,11 @@ export interface Sample {
   readonly p99Ms?: number;
   /** Requests that failed, and rows acknowledged that are not there. @default {0} */
   readonly failures?: number;
-  /** What the first failure said. */
+  /** The text of the first failure. */
   readonly firstFailure?: string;
 }
 
-/** Where a phase runs. */
+/** The place where a phase runs. */
 export interface Site {
   /** Under measurement. */
   readonly system: System;
@@ -53,15 +53,15 @@ export interface Site {
 export interface Measurement {
   /** Name for `--only`. */
   readonly id: string;
-  /** What it is, for people. */
+  /** Its title, for people. */
   readonly title: string;
   /** Of its figure. */
   readonly unit: Unit;
   /** Nodes it runs on, shared with others of that number; 0 when it starts its own. */
   readonly nodes: 0 | 1 | 3;
-  /** What muster has to reach: at least for rates, at most for the rest. */
+  /** The figure that muster has to reach: at least for rates, at most for the rest. */
   readonly aim?: number;
-  /** What muster's median latency may be. */
+  /** The highest median latency that muster may have. */
   readonly aimP50Ms?: number;
   /** How many times rqlite muster is to reach in the end. */
   readonly aimRatio?: number;

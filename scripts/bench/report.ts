@@ -12,29 +12,29 @@ import type { System } from "./systems.ts";
 export interface Samples {
   /** In the order of the rounds. */
   readonly samples: Sample[];
-  /** What went wrong, for rounds without a sample. */
+  /** The errors, for rounds without a sample. */
   readonly errors: string[];
 }
 
 /** A measurement with what came of it. */
 export interface Result {
-  /** What was measured. */
+  /** The measurement. */
   readonly measurement: Measurement;
   /** By the system's name. */
   readonly bySystem: ReadonlyMap<System["name"], Samples>;
 }
 
-/** What a run was. */
+/** A run of the benchmark. */
 export interface Run {
   /** Where. */
   readonly machine: Machine;
-  /** What made the load. */
+  /** The program that made the load. */
   readonly generator: string;
   /** Of a phase. */
   readonly seconds: number;
   /** Phases per system and measurement. */
   readonly rounds: number;
-  /** What was measured, muster first. */
+  /** The systems that were measured, muster first. */
   readonly systems: readonly System["name"][];
 }
 

@@ -15,7 +15,7 @@ export interface BenchNode {
   readonly url: string;
   /** Of its process. */
   readonly pid: number;
-  /** What it has said on stderr, the last of it. */
+  /** The end of its output on stderr. */
   log(): string;
   /** Ends it and waits for that. @default {"SIGKILL"} */
   stop(signal?: "SIGKILL" | "SIGTERM"): Promise<void>;

@@ -14,7 +14,7 @@ export interface StatementResult {
   readonly error?: string;
 }
 
-/** What became of a request. */
+/** The outcome of a request. */
 export type Reply =
   | { readonly outcome: "done"; readonly results: readonly StatementResult[]; readonly index: number | undefined }
   | { readonly outcome: "notDone" | "unknown"; readonly reason: string };

@@ -16,7 +16,7 @@ import type { Network } from "./network.ts";
 const READY_MS_MAX = 60_000;
 const STATUS_MS_MAX = 2000;
 
-/** What `/status` says, as far as it is needed. */
+/** The part of `/status` that is needed. */
 interface Status {
   readonly store: {
     readonly nodes: readonly { readonly id: string; readonly suffrage: string }[];
@@ -38,11 +38,11 @@ export interface ChaosNode {
   readonly flags: readonly string[];
   readonly wrapper: readonly string[];
   process: NodeProcess | undefined;
-  /** What its ended processes have said, and the one before. */
+  /** The output of its ended processes, and of the one before. */
   log: string;
 }
 
-/** Where a cluster lives. */
+/** The directory and the settings of a cluster. */
 export interface ClusterOptions {
   readonly root: string;
   readonly count: number;
@@ -126,7 +126,7 @@ export class ChaosCluster {
     }
   }
 
-  /** What a node says of itself; undefined when it does not answer. */
+  /** The status of a node; undefined if the node does not answer. */
   async status(node: ChaosNode): Promise<Status | undefined> {
     try {
       const response = await fetch(`${node.url}/status`, { signal: AbortSignal.timeout(STATUS_MS_MAX) });

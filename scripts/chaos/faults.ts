@@ -11,7 +11,7 @@ import { pause } from "./workload.ts";
 
 const BURST_MS: readonly [number, number] = [30, 250];
 
-/** What faults are done to. */
+/** The cluster and the network that faults are done to. */
 export interface Stage {
   readonly cluster: ChaosCluster;
   readonly network: Network | undefined;
@@ -83,7 +83,7 @@ async function part({ cluster, network }: Stage, { shape, who, other, ms }: Of<"
 
 async function slow({ cluster, network }: Stage, { shape, who, seed, ms }: Of<"slow">): Promise<void> {
   const node = cluster.nodes.indexOf(await chosen(cluster, who));
-  // Where the system has no such queue, bursts take its place.
+  // If the system has no such queue, bursts take its place.
   const isNarrow = shape === "narrow" && network && await network.narrow(node).then(() => true, () => false);
   if (isNarrow) return await pause(ms);
   const ways = cluster.nodes.flatMap((_, to): Way[] => to === node ? [] : [{ from: node, to }, { from: to, to: node }]);

@@ -43,7 +43,7 @@ export class Lists {
     this.#clients = new Clients(urls, clients, (client) => this.#turn(client));
   }
 
-  /** What happened. */
+  /** The transactions so far. */
   get transactions(): Transaction[] {
     return this.#history.operations;
   }

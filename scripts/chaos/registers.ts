@@ -20,7 +20,7 @@ const UPSERT = "INSERT INTO registers(k, v) VALUES(?, ?) ON CONFLICT(k) DO UPDAT
 interface Slot {
   key: number;
   operations: number;
-  /** What was read last, for a compare-and-set that has a chance. */
+  /** The value that was read last, for a compare-and-set that has a chance. */
   seen: string;
 }
 
@@ -44,7 +44,7 @@ export class Registers {
     this.#clients = new Clients(urls, clients, (client) => this.#turn(client));
   }
 
-  /** What happened. */
+  /** The operations so far. */
   get operations(): RegisterOperation[] {
     return this.#history.operations;
   }

@@ -9,7 +9,7 @@ import type { ChaosReport } from "./run.ts";
 const REASONS_MAX = 12;
 const VIOLATIONS_MAX = 10;
 
-/** What a run came to. */
+/** Renders the result of a run. */
 export function renderReport(report: ChaosReport): string {
   const { options, seconds, tally, longestGapMs, faults, missing, checked, violations, keptAt } = report;
   const kinds = [...tally.kinds].sort(([a], [b]) => a < b ? -1 : 1);

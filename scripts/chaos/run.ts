@@ -36,7 +36,7 @@ export interface ChaosOptions {
   readonly say: (line: string) => void;
 }
 
-/** What came out. */
+/** The result of a run. */
 export interface ChaosReport {
   readonly options: ChaosOptions;
   readonly seconds: number;
@@ -47,9 +47,9 @@ export interface ChaosReport {
   /** Kinds that this machine does not permit, and why. */
   readonly missing: ReadonlyMap<FaultKind, string>;
   readonly checked: Checked;
-  /** What is wrong; none: the run is fine. */
+  /** The violations found; none if the run is fine. */
   readonly violations: readonly string[];
-  /** Where histories and logs are, if they were kept. */
+  /** The directory of histories and logs, if they were kept. */
   readonly keptAt: string | undefined;
 }
 
@@ -187,7 +187,7 @@ export class ChaosRun {
     }
   }
 
-  /** What all nodes hold goes into the histories, as one last read. */
+  /** Adds the data that all nodes hold to the histories, as one last read. */
   async #readBack(cluster: ChaosCluster, registers: Registers, lists: Lists): Promise<void> {
     try {
       await cluster.settled();

@@ -5,7 +5,7 @@
  */
 import { Random } from "../../tests/harness/random.ts";
 
-/** What can be done to a cluster. */
+/** The kinds of faults of a cluster. */
 export const FAULT_KINDS = ["kill", "pause", "partition", "slow", "disk", "membership"] as const;
 
 /** One of {@linkcode FAULT_KINDS}. */

@@ -7,7 +7,7 @@ const CHUNK_BYTES = 256 * 1024;
 
 /** A mounted file system. */
 export class SmallDisk {
-  /** Where it is mounted. */
+  /** The path that it is mounted at. */
   readonly path: string;
 
   private constructor(path: string) {

@@ -16,7 +16,7 @@ const UNDECIDED_MAX = 0.01;
 
 type Rows = readonly (readonly unknown[])[];
 
-/** What a node, or the cluster, holds. */
+/** The data of a node, or of the cluster. */
 export interface Content {
   readonly registers: Rows;
   readonly lists: Rows;
@@ -31,7 +31,7 @@ export interface Checked {
   /** Operations that the log was a witness for. */
   readonly witnessed: number;
   readonly transactions: number;
-  /** What is wrong, each in one text. */
+  /** The violations found, each described in one text. */
   readonly violations: readonly string[];
 }
 

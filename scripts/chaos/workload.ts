@@ -12,7 +12,7 @@ const CLIENT_MS_MAX = 3000;
 const THINK_MS_MAX = 20;
 const REFUSED_MS = 50;
 
-/** What a client works with. */
+/** The tools of a client. */
 export interface Client {
   /** Of the history. */
   readonly process: number;
@@ -21,7 +21,7 @@ export interface Client {
   send(path: string, statements: readonly unknown[]): Promise<Reply>;
 }
 
-/** Where clients send to, and where they count. */
+/** The nodes that clients send to, and the counters. */
 export interface WorkloadOptions {
   readonly urls: readonly string[];
   readonly tally: Tally;

@@ -19,7 +19,7 @@
 
 /** A replacement in the amalgamation. */
 export interface Patch {
-  /** What it does, and why. */
+  /** The change that the patch makes, and the reason. */
   readonly why: string;
   /** Text as it stands in SQLite. */
   readonly find: string;

@@ -5,7 +5,7 @@
 
 import { thousands } from "../../src/program/cli/progress.ts";
 
-/** What a cell may hold: text, or a number that is shown with separators of thousands. */
+/** The content of a cell: text, or a number that is shown with separators of thousands. */
 export type Cell = string | number;
 
 const QUANTITY = /^([-+]?[\d,]+(\.\d+)?( ?(ms|s|\/s|MB|%|×))?|–|)$/;

@@ -52,7 +52,7 @@ Deno.test("reads block until the index passes, say how fresh they are, and follo
     assertEquals(quiet.headers.get("x-consul-index"), String(index));
     const waiting = client.http("GET", `/v1/catalog/nodes?index=${index}&wait=25s`);
     await holds(server, 1);
-    // Who has gone is waited for nowhere: the server hears of it from the client agent.
+    // Nobody waits for a client that has left: the server hears of it from the client agent.
     const gone = new AbortController();
     const left = fetch(`${client.url}/v1/catalog/nodes?index=${index}&wait=5m`, { signal: gone.signal });
     await holds(server, 2);
@@ -87,7 +87,7 @@ async function holds(server: AgentProcess, count: number): Promise<void> {
   });
 }
 
-/** What a filter lets through, wherever there can be one. */
+/** Tests that filters select the right entries, wherever a filter is allowed. */
 async function filters(client: AgentProcess): Promise<void> {
   const get = async (path: string, filter: string) => {
     const { status, text } = await client.http("GET", `/v1/${path}?filter=${encodeURIComponent(filter)}`);
@@ -111,7 +111,7 @@ async function filters(client: AgentProcess): Promise<void> {
   assertEquals(await get("event/list", "Name == x"), "filter expressions are not supported here");
 }
 
-/** What is not to be done, or not as asked. */
+/** Tests that wrong requests are refused. */
 async function refusals(server: AgentProcess, client: AgentProcess): Promise<void> {
   const put = async (body: Record<string, unknown>) => {
     const { status, text } = await client.http("PUT", "/v1/catalog/register", JSON.stringify(body));

@@ -33,7 +33,7 @@ for (const key of [undefined, KEY]) {
           async () => await dig(client.place, "serf-one.node.consul", "+short") === "127.0.0.1" || undefined,
         );
 
-        // Who has no datacenter, or another one, is not let in.
+        // An agent with no datacenter, or with another one, is not let in.
         await stranger.run("join", server.addr);
         await until(
           "it is refused",

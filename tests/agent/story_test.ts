@@ -144,7 +144,7 @@ Deno.test("the story on two machines of their own: join, names, a cable pulled a
       await Promise.all([one.sees("agent-two", "failed"), two.sees("agent-one", "failed")]);
       assertEquals((await two.http("GET", "/v1/catalog/nodes")).status, 500);
       await network.heal();
-      // Whom it has lost it still tells its news for half a minute, and calls on now and then.
+      // The agent still tells lost members its news for half a minute, and calls on them now and then.
       await Promise.all([one.sees("agent-two", "alive", 90_000), two.sees("agent-one", "alive", 90_000)]);
       assertEquals((await two.muster("leave")).code, 0);
       assertEquals(await two.ended(), 0);

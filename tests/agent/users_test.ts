@@ -68,7 +68,7 @@ Deno.test("agents let tokens in, commands show them, and agents need none among 
     for (const agent of [server, guarded, open]) await agent.up();
     await until("it leads", () => server.leader());
 
-    // What describes the client agent comes into the catalog by its own word, and the name server asks without a token.
+    // A client agent registers its own description in the catalog, and the name server asks without a token.
     const shown = { headers: { "X-Consul-Token": READER } };
     await until("the catalog says what describes the client", async () => {
       const response = await fetch(`${server.url}/v1/catalog/node/guarded`, shown);

@@ -22,7 +22,7 @@ function user(username: string, perms: readonly string[], more: Partial<User> = 
   return { username, password: username === "*" ? undefined : "secret", token: undefined, permissions, ...more };
 }
 
-/** What a client sends. */
+/** A request of a client. */
 type Sent = Partial<Omit<HttpRequest, "params">> & Pick<HttpRequest, "method" | "target">;
 
 async function withUsers(

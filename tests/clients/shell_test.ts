@@ -3,7 +3,7 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { nodePlace, type NodeProcess, withNodes } from "../harness/processes.ts";
 import { rqliteBinary } from "../harness/rqlite.ts";
 
-/** What the shell prints for these lines; it is told to exit behind them. */
+/** Runs the shell with these lines and returns its output; the shell is told to exit behind them. */
 async function shell(root: string, { place }: NodeProcess, ...lines: string[]): Promise<string> {
   const child = new Deno.Command(await rqliteBinary(root, "rqlite"), {
     args: ["-H", "127.0.0.1", "-p", String(place.httpPort)],

@@ -175,3 +175,35 @@ Deno.test("a full disk loses nothing, is reported, and the node goes on when the
       await node.stop("SIGKILL");
     }
   }));
+
+Deno.test("a write that needs more than the disk holds waits for room, and so does a start after kill -9", () =>
+  mounted(async (root) => {
+    const place: NodePlace = nodePlace(root, "1");
+    let node = NodeProcess.start(place);
+    try {
+      await node.ready();
+      await node.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, text TEXT)");
+      const acknowledged: number[] = [];
+      for (let id = 1; id <= 5; id++) if (await insert(node, id) === "done") acknowledged.push(id);
+      assertEquals(acknowledged.length, 5);
+      const much = "INSERT INTO t(text) WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c LIMIT 1200) " +
+        "SELECT randomblob(100000) FROM c";
+      const sending = node.send("/db/execute?timeout=1m", [much], 90_000).catch(() => undefined);
+      await node.says(/no space left on the disk of the database: committed writes wait to be applied, reads go on/);
+      assertEquals(await node.row("SELECT count(*) FROM t", "none"), [5]);
+      await node.stop("SIGKILL");
+      await sending;
+      node = NodeProcess.start(place);
+      await node.says(/no space left on the disk of the database: this node starts as soon as there is some/);
+      const grow = ["-o", "remount,size=700m", root];
+      assertEquals((await new Deno.Command("mount", { args: grow }).output()).success, true);
+      await node.ready();
+      assertEquals(await node.row("SELECT count(*) FROM t", "linearizable"), [1205]);
+      assertEquals(await insert(node, 5000), "done");
+    } catch (error) {
+      console.error(`node (running: ${node.running}):\n${node.log.slice(-4000)}`);
+      throw error;
+    } finally {
+      await node.stop("SIGKILL");
+    }
+  }));

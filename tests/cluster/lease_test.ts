@@ -2,7 +2,15 @@
  * Reads by lease in real processes: they ask nobody, and a leader that stood still gives nothing old afterwards.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { clusterFlags, leaderOf, nodePlace, type NodeProcess, until, withNodes } from "../harness/processes.ts";
+import {
+  clusterFlags,
+  leaderOf,
+  nodePlace,
+  type NodeProcess,
+  type Results,
+  until,
+  withNodes,
+} from "../harness/processes.ts";
 
 const READS = 50;
 /** How long the leader stands still: three election timeouts. */
@@ -11,6 +19,22 @@ const READ = ["SELECT v FROM t"];
 
 async function counters(node: NodeProcess): Promise<{ reads_by_lease: number; leases_lost: number }> {
   return (await (await fetch(`${node.url}/debug/vars?key=http`)).json()).http;
+}
+
+/** A connection with a linearizable read, which lies in the system's buffers from here on. */
+async function asked({ place }: NodeProcess): Promise<Deno.TcpConn> {
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port: place.httpPort });
+  const target = `/db/query?level=linearizable&q=${encodeURIComponent(READ[0])}`;
+  await conn.write(new TextEncoder().encode(`GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`));
+  return conn;
+}
+
+/** The results that come back; undefined for a refusal. */
+async function answerOf(conn: Deno.TcpConn): Promise<Results | undefined> {
+  const text = await new Response(conn.readable).text();
+  const body = text.split("\r\n\r\n")[1];
+  assertMatch(text, /^HTTP\/1\.1 (200|503) /);
+  return text.startsWith("HTTP/1.1 200") ? JSON.parse(body) : undefined;
 }
 
 Deno.test("linearizable reads are served by leases, and none is stale when the leader was stopped meanwhile", () =>
@@ -38,11 +62,10 @@ Deno.test("linearizable reads are served by leases, and none is stale when the l
     // Asked while it stands still, and answered as the first thing afterwards.
     // Refusing is right, too: for a moment it knows no leader.
     const read = () => old.send("/db/query?level=linearizable", READ).catch(() => undefined);
-    const waiting = Array.from({ length: 8 }, read);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    const waiting = await Promise.all(Array.from({ length: 8 }, () => asked(old)));
     old.signal("SIGCONT");
-    waiting.push(read());
-    for (const answer of await Promise.all(waiting)) {
+    const later = read();
+    for (const answer of [...await Promise.all(waiting.map(answerOf)), await later]) {
       if (answer && answer.error === undefined) assertEquals(answer.results[0].values, [[2]]);
     }
     await until("it reads again", async () => (await read())?.results[0]?.values?.length === 1 || undefined);

@@ -17,7 +17,7 @@ interface Case {
   readonly name: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** What muster is started with. */
+  /** The arguments that muster is started with. */
   readonly expected: readonly string[];
 }
 

@@ -20,11 +20,11 @@ export interface Source {
   readonly text: string;
 }
 
-/** What a text holds. */
+/** The result of checking a text. */
 export interface Checked {
   /** Its documents, merge keys followed. */
   readonly documents: readonly unknown[];
-  /** What is wrong with them; empty for nothing. */
+  /** The faults found in them; empty for none. */
   readonly faults: readonly string[];
 }
 

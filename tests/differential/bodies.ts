@@ -7,7 +7,7 @@ import { NUL_IN_SQL } from "./intended.ts";
 
 const TABLE = ["CREATE TABLE t(id INTEGER PRIMARY KEY, a, b)"];
 
-/** What is inserted and read back: each is a whole statement. */
+/** Statements that insert a value and read it back: each is a whole statement. */
 const INSERTS: readonly [string, unknown[]][] = [
   ["a string", ["INSERT INTO t(a) VALUES('x')"]],
   ["an array with SQL alone", [["INSERT INTO t(a) VALUES('x')"]]],
@@ -241,7 +241,7 @@ const types = ["", "application/x-www-form-urlencoded", "application/json; chars
 
 const STORED = ["id", "a", "typeof(a)", "b", "typeof(b)"];
 
-/** What is read back of one row with a BLOB. */
+/** The answer to a read of one row with a BLOB. */
 function storedBlob(base64: string): string {
   return result(STORED, ["integer", "blob", "text", "", "text"], [[1, base64, "blob", null, "null"]]);
 }

@@ -28,17 +28,17 @@ export interface Expected {
 export interface Intended {
   /** Why muster answers otherwise. */
   readonly reason: string;
-  /** What muster answers. */
+  /** The answer expected of muster. */
   readonly muster: Expected;
 }
 
 /** One comparison. */
 export interface Case {
-  /** What is tried; unique within its theme. */
+  /** The subject of the case; unique within its theme. */
   readonly name: string;
   /** Statements run before, on an empty database; without it the database is left as the case before left it. */
   readonly setup?: readonly unknown[];
-  /** What is compared. */
+  /** The request that is compared. */
   readonly request: Call;
   /** Set where the answers are meant to differ; that they do is part of the test. */
   readonly intended?: Intended;
@@ -60,12 +60,12 @@ export function intend(cases: readonly Case[], rules: readonly Rule[]): readonly
   });
 }
 
-/** What a case may have besides its request. */
+/** The optional parts of a case. */
 export type CaseOptions = Pick<Case, "setup" | "intended">;
 
 /** Cases about one subject. */
 export interface Theme {
-  /** What they are about. */
+  /** The subject of the cases. */
   readonly name: string;
   /** In the order in which they run. */
   readonly cases: readonly Case[];

@@ -39,7 +39,7 @@ const PATHS = [
   "//",
 ];
 const METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"];
-/** What would change the node, or answers with its own contents, in both. */
+/** The requests that would change the node, or that answer with its own contents, in both programs. */
 const SKIPPED = new Set([
   "GET /db/backup",
   "GET /status",

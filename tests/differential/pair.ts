@@ -33,7 +33,7 @@ interface Answer {
   readonly body: string;
 }
 
-/** What is asked of each side, and what must be stopped in the end. */
+/** The two sides that are compared, and how to stop them. */
 interface Sides {
   readonly root: string;
   readonly muster: Side;
@@ -41,7 +41,7 @@ interface Sides {
   readonly nodes: readonly { stop(signal: "SIGKILL"): Promise<unknown> }[];
 }
 
-/** Where requests go. */
+/** The addresses of one side. */
 interface Side {
   readonly url: string;
   /** Addresses in answers, and what to write instead. */
@@ -245,7 +245,7 @@ function normalised({ status, contentType, headers, body }: Answer, addresses: S
   return { status, contentType, headers: where, body: text };
 }
 
-/** Where two answers part, readable; undefined where they are the same. */
+/** The difference between two answers, readable; undefined if they are equal. */
 function differenceOf(muster: Answer, rqlite: Answer): string | undefined {
   let text = "";
   for (const part of ["status", "contentType", "headers", "body"] as const) {

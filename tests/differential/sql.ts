@@ -228,7 +228,7 @@ const READS = [
   "EXPLAIN QUERY PLAN SELECT * FROM t ORDER BY name",
 ];
 
-/** Those that do no harm to rqlite 8, which carries them out. */
+/** Statements that rqlite 8 carries out, and that do it no harm. */
 const DISALLOWED = [
   "PRAGMA journal_mode=WAL",
   "PRAGMA journal_mode = WAL",
@@ -257,7 +257,7 @@ const REFUSED = [
   "PRAGMA recursive_triggers = OFF",
 ];
 
-/** What the clock and chance give, as far as it is the same everywhere. */
+/** Results of the clock and of chance, as far as they are the same everywhere. */
 const CHANCE = [
   "SELECT typeof(random()), length(randomblob(4)), typeof(abs(random()) % 10)",
   "SELECT length(CURRENT_TIMESTAMP), length(CURRENT_DATE), length(CURRENT_TIME)",

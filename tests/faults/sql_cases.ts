@@ -212,7 +212,7 @@ export const CASES: readonly Case[] = [
           const text = await c.text(path, [before, ...rebuild, after]);
           assert(!text.includes("error"), text);
           assertEquals(await c.everywhere("SELECT count(*) FROM c"), [[2]]);
-          // What a request has set for itself ends with it.
+          // A request's own setting ends with the request.
           assertMatch(await c.text("execute", ["INSERT INTO c(pid) VALUES(9)"]), /FOREIGN KEY constraint failed/);
         }
       }

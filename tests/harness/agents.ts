@@ -4,7 +4,7 @@
  */
 import { freePort, Interrupted, musterCommand, until } from "./processes.ts";
 
-/** Where an agent's parts are. */
+/** The addresses and the data directory of an agent. */
 export interface AgentPlace {
   readonly name: string;
   /** Address of everything: cluster, HTTP and DNS. */
@@ -92,7 +92,7 @@ export class AgentProcess {
     }
   }
 
-  /** What it has said. */
+  /** Its output. */
   get log(): string {
     return this.#said;
   }

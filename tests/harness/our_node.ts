@@ -38,7 +38,7 @@ export class OurNode {
     return new OurNode(name, membership, kept);
   }
 
-  /** Where others reach it. */
+  /** The address for other members. */
   get address(): string {
     return `127.0.0.1:${this.membership.local.port}`;
   }
@@ -49,7 +49,7 @@ export class OurNode {
     if (joined !== addresses.length) throw new Error(`${this.name} could not join: ${errors.join("; ")}`);
   }
 
-  /** What it knows of a member. */
+  /** Its record of a member. */
   member(name: string): MemberRecord | undefined {
     return this.membership.members().find((one) => one.name === name);
   }

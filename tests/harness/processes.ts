@@ -13,7 +13,7 @@ export function musterCommand(): { readonly command: string; readonly args: read
 
 const portsGiven = new Set<number>([10_080]); // which fetch() refuses to ask, as browsers do
 
-/** What tests running beside others may take (scripts/ok.ts gives each lane its own), `FIRST-LAST`. */
+/** The ports that tests may take beside other tests (scripts/ok.ts gives each lane its own), `FIRST-LAST`. */
 const [FIRST_PORT, LAST_PORT] = (Deno.env.get("MUSTER_TEST_PORTS") ?? "10000-29999").split("-").map(Number);
 
 /**
@@ -58,7 +58,7 @@ export async function until<T>(
 /** This program was told to end. */
 export class Interrupted extends Error {}
 
-/** By which a tool is told to end. */
+/** The signals that tell a tool to end. */
 const ENDING = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** Resolves when the program is told to end; it is up to its tool then to do so. */
@@ -69,8 +69,8 @@ export function interruption(): Promise<undefined> {
 }
 
 /**
- * What a tool does; fails as soon as the program is told to end, so that what it has started is ended, too. Told once more, it
- * goes on ending.
+ * Waits for the work of a tool, and fails as soon as the program is told to end, so that everything the tool has started
+ * is ended, too. Told once more, the program goes on ending.
  */
 export async function untilInterrupted(work: Promise<void>): Promise<void> {
   const told = Promise.withResolvers<never>();
@@ -99,7 +99,7 @@ export interface Results {
   readonly outcome?: string;
 }
 
-/** Where a node's parts are. */
+/** The addresses and the data directory of a node. */
 export interface NodePlace {
   readonly id: string;
   readonly directory: string;
@@ -190,7 +190,7 @@ export class NodeProcess {
     }
   }
 
-  /** What it has said on stderr. */
+  /** Its output on stderr. */
   get log(): string {
     return this.#lines;
   }

@@ -24,7 +24,7 @@ export interface Rqlite {
   readonly httpPort: number;
   /** Of its process. */
   readonly pid: number;
-  /** What it has said on stderr, the last of it. */
+  /** The end of its output on stderr. */
   log(): string;
   /** Ends it and waits for that; its directory stays. */
   stop(signal?: Deno.Signal): Promise<void>;

@@ -111,12 +111,12 @@ export class SerfAgent {
     }
   }
 
-  /** Where others reach it. */
+  /** The address for other members. */
   get address(): string {
     return `127.0.0.1:${this.port}`;
   }
 
-  /** What it has logged. */
+  /** The lines that it has logged. */
   get log(): string {
     return this.#log;
   }

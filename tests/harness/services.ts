@@ -83,7 +83,7 @@ export function fakeServices({ users }: Partial<Pick<Services, "users">> = {}): 
   };
 }
 
-/** What of an agent needs no pool: its events. */
+/** The part of an agent that needs no pool: its events. */
 function agentOf(line: MessagePort): Agent {
   return {
     options: {

@@ -27,7 +27,7 @@ export interface BatchOptions {
   readonly bug?: string;
 }
 
-/** What came of it. */
+/** The result of a batch of runs. */
 export interface Summary {
   /** Seeds run. */
   seeds: number;
@@ -95,7 +95,7 @@ function runOne(
   return undefined;
 }
 
-/** What failed, where, and how to see it again; bugs/run.ts reads the first line. */
+/** Describes a failure, its place and how to see it again; bugs/run.ts reads the first line. */
 function describeFailure(failure: RunFailure, { profile, bug, trace }: BatchOptions): string {
   const isEventKnown = failure.invariant !== "liveness";
   const replay = [
@@ -103,7 +103,7 @@ function describeFailure(failure: RunFailure, { profile, bug, trace }: BatchOpti
     ...(bug === undefined ? [] : [`--bug ${bug}`]),
     ...(profile === "swarm" ? [] : [`--profile ${profile}`]),
     `--seed ${failure.seed}`,
-    // What does not come to pass has no event at which to stop.
+    // A failure by something that does not happen has no event at which to stop.
     ...(isEventKnown ? [`--until ${failure.event}`] : []),
     "--trace",
   ].join(" ");

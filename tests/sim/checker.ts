@@ -28,7 +28,7 @@ export function entryHash(entry: Entry): number {
   return hash >>> 0;
 }
 
-/** What the cluster did so far. */
+/** The history of the cluster, checked step by step. */
 export class Checker {
   readonly #leaders = new Map<Term, NodeId>();
   readonly #known = new Map<number, KnownEntry>();
@@ -166,7 +166,7 @@ export class Checker {
     this.compactions++;
   }
 
-  /** What was cut off cannot be sent. */
+  /** An entry that was cut off cannot be sent. */
   sending(node: NodeId, disk: Disk, previous: Index): void {
     check(
       previous >= disk.base.index,

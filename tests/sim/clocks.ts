@@ -35,7 +35,7 @@ export interface ClocksParts {
 /** The clocks of one cluster. */
 export class Clocks {
   readonly #parts: ClocksParts;
-  /** What each node's wall clock is ahead, in ms. */
+  /** The offset of each node's wall clock, in ms ahead. */
   readonly #ahead = new Map<string, number>();
   /** Monotonic clocks: when each would have begun, had it run all the time, and microseconds of right time per its own. */
   readonly #monotonic = new Map<string, { began: number; readonly pace: number; stoppedAt: number | undefined }>();
@@ -100,7 +100,7 @@ export class Clocks {
     if (node.lease.endMs > this.read(node).ms) this.#parts.coverage.hit("machine suspended with a lease");
   }
 
-  /** What the clocks of a node's machine say. */
+  /** The reading of the clocks of a node's machine. */
   read(node: SimNode): ClockReading {
     const { now } = this.#parts.schedule;
     const { began, pace, stoppedAt } = this.#monotonic.get(node.id) ?? { began: now, pace: 1, stoppedAt: undefined };
@@ -119,7 +119,7 @@ export class Clocks {
     this.#ahead.set(node.id, (this.#ahead.get(node.id) ?? 0) + ms);
   }
 
-  /** What a node's wall clock says, in ms since 1970: for a stamp. */
+  /** The time of a node's wall clock, in ms since 1970: for a stamp. */
   stampMs(node: SimNode): number {
     const now = this.#wallMs(node);
     if (now < this.#stamped) this.#parts.coverage.hit("stamp older than the one before");

@@ -43,7 +43,7 @@ export interface RunOptions {
   readonly trace?: (line: string) => void;
 }
 
-/** What a run amounts to. */
+/** The result of a run. */
 export interface RunResult {
   /** Events carried out. */
   readonly events: number;
@@ -245,7 +245,7 @@ class Cluster implements World {
     this.#repeat(() => log()?.failEvery ?? 0, this.#files, () => this.#diskFaults.fail());
     this.#repeat(() => log()?.fullEvery ?? 0, this.#files, () => this.#diskFaults.fill());
     this.#repeat(() => log()?.stuckEvery ?? 0, this.#files, () => this.#diskFaults.stick());
-    // Where members change, a damaged one may be all that is left.
+    // If members change, a damaged one may be all that is left.
     if (this.#profile.memberEvery > 0 || count < 3) return;
     this.#repeat(() => log()?.damageEvery ?? 0, this.#files, () => this.#diskFaults.damage());
     this.#repeat(() => this.#profile.restoreEvery, this.#files, () => this.#diskFaults.turnBack());
@@ -320,7 +320,7 @@ class Cluster implements World {
     });
   }
 
-  // What nodes do to the world.
+  // Actions of nodes on the world.
 
   send(from: SimNode, m: Message): void {
     this.#network.send(from, m);
@@ -405,7 +405,7 @@ class Cluster implements World {
     if (trace !== undefined) trace(`${(this.#schedule.now / SECOND).toFixed(6)} ${node.id} ${text()}`);
   }
 
-  // What the world does to nodes.
+  // Actions of the world on nodes.
 
   #node(id: NodeId): SimNode | undefined {
     return this.#nodes.find((node) => node.id === id);
@@ -538,7 +538,7 @@ class Cluster implements World {
       const sum = this.#nodes.reduce((total, node) => total + node.applied, 0);
       if (stopped && sum > applied) deadline = Math.max(deadline, this.#schedule.now + 10 * SECOND);
       applied = sum;
-      // What is found damaged only now has to be set up anew first.
+      // A node that is found damaged only now has to be set up anew first.
       deadline = Math.max(deadline, this.#processes.stoppedAt + limit);
       // Time passes even when nothing is scheduled.
       this.#schedule.after(SECOND / 2, () => {});

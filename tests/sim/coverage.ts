@@ -95,7 +95,7 @@ export const MARKS = [
 /** Name of a mark. */
 export type Mark = typeof MARKS[number];
 
-/** What is looked at of a node. */
+/** The part of a node that coverage looks at. */
 export interface Observed {
   /** Its id. */
   readonly id: NodeId;

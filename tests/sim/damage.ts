@@ -10,12 +10,12 @@ import { BATCH_HEADER_BYTES, decodeBatchHeader, SECTOR_BYTES } from "../../src/d
 import type { Content, SimFiles } from "./files.ts";
 import type { Random } from "../harness/random.ts";
 
-/** What goes wrong with a disk. */
+/** A kind of damage to a disk. */
 export type Damage = "bit" | "sector" | "misdirected";
 
 const DAMAGES: readonly Damage[] = ["bit", "sector", "misdirected"];
 
-/** Where a batch lies in its file. */
+/** The place of a batch in its file. */
 interface Place {
   readonly number: number;
   readonly start: number;
@@ -105,7 +105,7 @@ function misdirect({ file, to }: { file: LogFileFound; to: LogFileFound }, rando
   const batch = random.pick(others.filter((one) => rightEnd(one, file) > one.start)) ?? random.pick(others);
   if (batch === undefined || file.content.dirty.size + to.content.dirty.size > 0) return undefined;
   const from = sectorOf(batch.start);
-  // What was written behind it later was not there yet.
+  // The bytes behind it were written later, and were not there yet.
   const moved = new Uint8Array(sectorOf(batch.end + SECTOR_BYTES - 1) - from);
   moved.set(file.content.durable.subarray(from, batch.end));
   const at = wrongPlace(to, moved.length, random);
@@ -116,7 +116,9 @@ function misdirect({ file, to }: { file: LogFileFound; to: LogFileFound }, rando
   return `the write to offset ${batch.start} of ${file.name}, which went to ${at} of ${to.name}`;
 }
 
-/** Where the right place ends: the sector in which the next batch begins was written once more with that one, and well. */
+/**
+ * The end of the right place: the sector in which the next batch begins was written once more with that one, and well.
+ */
 function rightEnd({ end }: Place, { batches }: LogFileFound): number {
   return batches.some(({ start }) => start === end) ? sectorOf(end) : end;
 }

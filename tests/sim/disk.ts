@@ -19,7 +19,7 @@ export interface Snapshot {
   readonly prefix: readonly Entry[];
 }
 
-/** What a core asks to be written, with the snapshot that it is to install. */
+/** A write that a core asks for, with the snapshot that it is to install. */
 export type Write = NonNullable<Effects["persist"]> & { readonly snapshot?: Snapshot };
 
 /** Replays a write onto a log. */
@@ -33,7 +33,7 @@ export function applyWrite(entries: Entry[], write: Write): void {
   for (const entry of write.append) entries.push(entry);
 }
 
-/** What survives a crash. */
+/** The disk: everything that survives a crash. */
 export class Disk {
   /** Durable entries: index i at i - 1. */
   readonly entries: Entry[] = [];

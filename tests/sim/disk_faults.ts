@@ -34,7 +34,7 @@ export class DiskFaults {
   readonly #parts: DiskFaultsParts;
   /** The node whose disk changed: no other's does until it is whole again, so that a majority keeps each committed entry. */
   #damaged: SimNode | undefined;
-  /** What a disk is to be given back when its node starts next. */
+  /** The disk that is to be given back when its node starts next. */
   #image: { readonly node: SimNode; readonly disk: Disk } | undefined;
   /** A restored disk, and what it held. */
   #forgotten: { readonly disk: Disk; readonly held: Pick<Disk, "hard" | "entries"> } | undefined;
@@ -98,7 +98,7 @@ export class DiskFaults {
     });
   }
 
-  /** What a disk holds changes; the same disk's until that is noticed and its node is set up anew. */
+  /** Changes the content of a disk; the same disk's until that is noticed and its node is set up anew. */
   damage(): void {
     const picked = this.checkWhole() ? this.#pick() : this.#files(this.#damaged);
     if (!picked || this.#forgotten !== undefined) return;

@@ -13,7 +13,7 @@ import type { Wait } from "../../src/drivers/log/task.ts";
 import type { Damage } from "./damage.ts";
 import type { Random } from "../harness/random.ts";
 
-/** What a disk does wrong by itself: an error with the code of the operating system's. */
+/** An error of a disk, with the operating system's error code. */
 export class DiskError extends Error {
   /** Always `DiskError`. */
   override readonly name = "DiskError";
@@ -73,7 +73,7 @@ export class Content {
     this.cached.set(bytes, at);
   }
 
-  /** What a machine that is started with a copy of the platter finds. */
+  /** The content that a machine started with a copy of the platter finds. */
   image(): Content {
     const image = new Content(this.cached.length);
     image.durable = new Uint8Array(this.cached.length);
@@ -114,7 +114,7 @@ export class SimFiles {
   failures = 0;
   /** Nothing comes to an end any more, until the node is started anew. */
   isStuck = false;
-  /** What was done to it, and may be found; undefined for a whole disk. */
+  /** The damage done to it, which may be found; undefined for a whole disk. */
   damage: Damage | undefined;
   /** Operations until the process dies in the middle of one; 0 for never. */
   killAfter = 0;
@@ -182,7 +182,7 @@ function change(
   else names.set(name, content);
 }
 
-/** What a disk needs of the world. */
+/** The parts of the world that a disk uses. */
 export interface DiskWorld {
   /** Virtual time in ms. */
   nowMs(): number;

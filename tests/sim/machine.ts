@@ -8,7 +8,7 @@ import { splitStatements } from "../../src/core/sql/statement.ts";
 import { openStateMachine, type StateMachine } from "../../src/drivers/sqlite/state_machine.ts";
 import type { Random } from "../harness/random.ts";
 
-/** What committed entries are applied to. */
+/** The state machine that committed entries are applied to. */
 export interface Machine {
   /** Applies entries in order, and tells a digest of all so far, after each. */
   apply(entries: readonly Entry[], onApplied: (index: Index, digest: number) => void): void;
@@ -80,7 +80,7 @@ const TEXTS = [
   "INSERT INTO log(of) VALUES(? % 8)",
   "SELECT count(*), max(r), julianday('now') FROM log WHERE id <> ?",
 ];
-/** What makes SQLite prepare everything anew, or costs a stack trace: seldom. */
+/** Statements that make SQLite prepare everything anew, or cost a stack trace: seldom used. */
 const SELDOM = [
   ...SCHEMA,
   "DROP TABLE IF EXISTS log",

@@ -30,7 +30,7 @@ export interface MembersParts {
   nextRef(): number;
 }
 
-/** Who comes and goes. */
+/** The members: nodes that join and leave. */
 export class Members {
   readonly #parts: MembersParts;
 
@@ -67,7 +67,7 @@ export class Members {
     }
   }
 
-  /** What an operator does after a disk was lost: as soon as the removal is committed, the node is added anew. */
+  /** Replaces a lost disk as an operator does: as soon as the removal is committed, the node is added anew. */
   #replaceDisk(victim: Member, since: Index, until: number): void {
     this.#parts.schedule.after(this.#parts.random.between(1, 5) * MILLISECOND, () => {
       const node = this.#parts.nodes().find(({ id }) => id === victim.id);
@@ -88,7 +88,7 @@ export class Members {
   }
 
   /**
-   * What an operator does with a node that stopped because of damage: its directory is emptied, and it asks to join,
+   * Treats a node that stopped because of damage as an operator does: its directory is emptied, and it asks to join,
    * again and again until it has a vote. The leader does what src/drivers/cluster/cluster.ts does: another storage id under a
    * known name means that the disk is another one, so the old member goes before the new one comes (B2).
    */

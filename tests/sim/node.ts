@@ -18,11 +18,11 @@ import { type LogSizes, NodeLog, Stopped, stopReason } from "./node_log.ts";
 import type { Random } from "../harness/random.ts";
 import type { Reads } from "./reads.ts";
 
-/** What a node needs of the world around it. */
+/** The parts of the world around a node that it uses. */
 export interface World {
   /** Counts rare situations. */
   readonly coverage: Coverage;
-  /** What clients read. */
+  /** The reads of clients. */
   readonly reads: Reads;
   /** Tells the time. */
   readonly clocks: Clocks;
@@ -68,7 +68,7 @@ export class SimNode {
   commit: Index = 0;
   /** Lease as last reported. */
   lease: Lease = NO_LEASE;
-  /** What this process promises (R10). */
+  /** The promise of this process (R10). */
   promise: LeaseOptions | undefined;
   /** Inputs that wait for the next turn. */
   inbox: Input[] = [];
@@ -78,9 +78,9 @@ export class SimNode {
   applied: Index = 0;
   /** It stands still: inputs gather, and what the disk answers waits. */
   isFrozen = false;
-  /** What waits. */
+  /** The calls that wait. */
   readonly late: (() => void)[] = [];
-  /** What entries are applied to. */
+  /** The state machine that entries are applied to. */
   #machine: Machine | undefined;
   /** Newest incarnation of each sender that was heard. */
   readonly heard = new Map<NodeId, number>();
@@ -431,7 +431,7 @@ export class SimNode {
   #emit(m: OutgoingMessage): void {
     this.checker.leaving(this.disk, m);
     if (m.k !== "appendRange") return this.world.send(this, this.#withPromise(m));
-    // What the driver does: a range of an older epoch may name replaced entries, so it is lost.
+    // The driver does the same: a range of an older epoch may name replaced entries, so it is lost.
     if (this.core?.status().epoch !== m.epoch) return;
     const { from, to, term, prev, commit, round } = m;
     this.checker.sending(this.id, this.disk, prev.index);

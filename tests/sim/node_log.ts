@@ -97,7 +97,7 @@ export class NodeLog {
     return kept;
   }
 
-  /** What is kept reads as it was written. */
+  /** The kept entries read as they were written. */
   #compare(from: Index): void {
     const { entries } = this.#disk;
     for (const entry of this.read(from, entries.length)) {
@@ -109,7 +109,7 @@ export class NodeLog {
     }
   }
 
-  /** Where the core starts from. */
+  /** The state that the core starts from. */
   bootState(id: string): BootState {
     const { hard, last, terms, configs, commit } = this.#store.recovered;
     const { applied, storageId } = this.#disk;

@@ -29,7 +29,7 @@ export interface ProcessesParts {
   founders(): readonly Member[];
   input(node: SimNode, input: Input | undefined): void;
   note(node: SimNode, text: () => string): void;
-  /** What a node is to promise in this life (R10). */
+  /** The promise of a node in this life (R10). */
   promiseOf(node: SimNode): LeaseOptions | undefined;
   /** A node is about to start. */
   starting(node: SimNode): void;
@@ -39,7 +39,7 @@ export interface ProcessesParts {
   repair(node: SimNode): void;
 }
 
-/** Who runs. */
+/** The processes: which nodes run, and when they stop and start. */
 export class Processes {
   readonly #parts: ProcessesParts;
   /** Nodes that stay broken when the others are healed: nothing is expected of them. */

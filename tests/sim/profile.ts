@@ -50,7 +50,7 @@ export interface Profile {
   readonly restoreEvery: number;
   /** The real log over simulated files; undefined for the simplified disk. */
   readonly log: LogFaults | undefined;
-  /** What clocks do wrong. */
+  /** The faults of clocks. */
   readonly clocks: ClockFaults;
   /** Reads by lease; undefined for none. */
   readonly leases: Leases | undefined;
@@ -58,7 +58,7 @@ export interface Profile {
   readonly isSqlite: boolean;
 }
 
-/** What clocks do wrong. */
+/** The faults of clocks. */
 export interface ClockFaults {
   /** Ticks are up to so many times as quick, or as slow. */
   readonly spread: number;
@@ -245,7 +245,7 @@ function drawLog(random: Random, name: ProfileName): LogFaults | undefined {
   return isReal && name !== "calm" ? log : undefined;
 }
 
-/** What is left when everything is healed. */
+/** The faults that are left when everything is healed. */
 export function healed(profile: Profile): Profile {
   return {
     ...profile,

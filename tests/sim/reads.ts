@@ -39,7 +39,7 @@ interface Read {
   readonly floor: Index;
   /** Term of the lease. */
   readonly term: Term;
-  /** What must be applied before the transaction is opened; then what it holds. */
+  /** The index that must be applied before the transaction is opened; then the index that it holds. */
   readonly index: Index;
 }
 
@@ -47,14 +47,14 @@ interface Read {
 export class Reads {
   readonly #parts: ReadsParts;
   readonly #byRound = new Map<number, Index>();
-  /** What the processes over each disk promised, in ms (src/drivers/replica/promise.ts). */
+  /** The promises of the processes over each disk, in ms (src/drivers/replica/promise.ts). */
   readonly #promised = new Map<string, number>();
 
   constructor(parts: ReadsParts) {
     this.#parts = parts;
   }
 
-  /** What a process that starts now promises; where not all nodes do, that may change with every start. */
+  /** The promise of a process that starts now; if not all nodes promise, it may change with every start. */
   promiseOf({ disk }: SimNode): LeaseOptions | undefined {
     const leases = this.#parts.leases();
     if (leases === undefined) return undefined;

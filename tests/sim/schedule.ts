@@ -9,7 +9,7 @@ export interface Scheduled {
   readonly at: number;
   /** Breaks ties: first scheduled, first run. */
   readonly order: number;
-  /** What happens. */
+  /** The action. */
   readonly run: () => void;
 }
 

@@ -75,8 +75,10 @@ function date(): string {
 /** Value of the header Connection; empty for what the client expects anyway. */
 type ConnectionOption = "" | "close" | "keep-alive";
 
-/** The client went away. */
-class ClosedError extends Error {}
+/** The answer to a client that left, or sends no more, before the end of its request; often nobody reads it. */
+function cutShort(): HttpError {
+  return new HttpError(400, "the request's body ends before its length");
+}
 
 /** Dependencies of a connection. */
 export interface ConnectionParts {
@@ -123,6 +125,7 @@ export class ClientConnection {
   #end = 0;
   #out = new Uint8Array(4096);
   #busy = false;
+  #idleSinceMs = performance.now();
   #finishing = false;
   #closed = false;
   #whenIdle: (() => void) | undefined;
@@ -147,6 +150,11 @@ export class ClientConnection {
     if ("setNoDelay" in conn && typeof conn.setNoDelay === "function") conn.setNoDelay(true);
   }
 
+  /** The time since which the connection waits for a request, by `performance.now()`; undefined while one is arriving or under way. */
+  get idleSinceMs(): number | undefined {
+    return this.#busy || this.#end > this.#start ? undefined : this.#idleSinceMs;
+  }
+
   /** Serves until the client leaves or breaks a rule; never rejects. */
   async serve(): Promise<void> {
     try {
@@ -162,6 +170,11 @@ export class ClientConnection {
   /** Answers an error without reading anything, and closes. */
   async refuse(error: HttpError): Promise<void> {
     await this.#lastWord(error);
+    this.#close();
+  }
+
+  /** Closes an idle connection. */
+  dismiss(): void {
     this.#close();
   }
 
@@ -247,7 +260,8 @@ export class ClientConnection {
 
   /** The next head; undefined when the client left instead. */
   async #readHead(): Promise<RequestHead | undefined> {
-    const idleUntilMs = performance.now() + IDLE_TIMEOUT_MS;
+    this.#idleSinceMs = performance.now();
+    const idleUntilMs = this.#idleSinceMs + IDLE_TIMEOUT_MS;
     let emptyBytes = 0;
     let searched = 0;
     let startedMs: number | undefined;
@@ -350,7 +364,7 @@ export class ClientConnection {
       more: async () => {
         if (isAwaited) await this.#conn.write(CONTINUE);
         isAwaited = false;
-        if (!await this.#readMore(bodyTimeoutMs, late)) throw new ClosedError();
+        if (!await this.#readMore(bodyTimeoutMs, late).catch(() => false)) throw cutShort();
       },
     });
   }
@@ -378,7 +392,7 @@ export class ClientConnection {
     const deadlineMs = performance.now() + bodyTimeoutMs;
     const late = () => new HttpError(408, `the request's body did not arrive within ${bodyTimeoutMs / 1000} seconds`);
     const more = async () => {
-      if (!await this.#readMore(Math.max(0, deadlineMs - performance.now()), late)) throw new ClosedError();
+      if (!await this.#readMore(Math.max(0, deadlineMs - performance.now()), late)) throw cutShort();
     };
     return head.body === "chunked"
       ? await this.#readChunks(new ChunkedDecoder(bodyBytesMax, tooLarge), more)
@@ -407,10 +421,11 @@ export class ClientConnection {
   }
 
   async #readChunks(decoder: ChunkedDecoder, more: () => Promise<void>): Promise<Uint8Array> {
+    const countedBytes = Math.min(COUNTED_BODY_BYTES, this.#parts.options.bodyBytesMax);
     for (;;) {
       this.#start += decoder.push(this.#buffer.subarray(this.#start, this.#end));
       if (decoder.done) return decoder.body();
-      if (decoder.length > this.#bodyBytes) this.#takeRoom(decoder.length - this.#bodyBytes + COUNTED_BODY_BYTES);
+      if (decoder.length > this.#bodyBytes) this.#takeRoom(decoder.length - this.#bodyBytes + countedBytes);
       await more();
     }
   }

@@ -86,7 +86,7 @@ async function accept(
 ): Promise<void> {
   for await (const conn of connectionsOf(listener, parts.log)) {
     const connection = new ClientConnection(conn, parts, deadlines);
-    if (connections.size >= parts.options.connectionsMax) {
+    if (connections.size >= parts.options.connectionsMax && !dismissIdle(connections)) {
       const text =
         `too many connections (${parts.options.connectionsMax}, the limit set by -http-max-conns): try again later`;
       connection.refuse(new HttpError(503, text, { retryAfter: 1 }));
@@ -95,4 +95,24 @@ async function accept(
     connections.add(connection);
     connection.serve().finally(() => connections.delete(connection));
   }
+}
+
+/** Time that a connection has at least before it is closed to make room for another one, in ms. */
+const DISMISSED_AFTER_MS = 1000;
+
+/**
+ * Closes the connection that has been idle for longest, so that a client that holds all connections keeps nobody out.
+ * @returns Whether there was one.
+ */
+function dismissIdle(connections: Set<ClientConnection>): boolean {
+  let longest: ClientConnection | undefined;
+  let sinceMs = performance.now() - DISMISSED_AFTER_MS;
+  for (const connection of connections) {
+    const { idleSinceMs = Infinity } = connection;
+    if (idleSinceMs < sinceMs) [longest, sinceMs] = [connection, idleSinceMs];
+  }
+  if (!longest) return false;
+  connections.delete(longest);
+  longest.dismiss();
+  return true;
 }

@@ -27,6 +27,7 @@ export class Connection {
   /** Resolves when the last long frame has left. */
   #long: Promise<void> = Promise.resolve();
   #closed = false;
+  #heardMs = performance.now();
 
   /**
    * @param conn Owned from now on.
@@ -65,6 +66,11 @@ export class Connection {
   /** Whether it has ended. */
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /** The time at which bytes arrived last, by `performance.now()`. */
+  get heardMs(): number {
+    return this.#heardMs;
   }
 
   /** The other end's address, for log lines. */
@@ -160,6 +166,7 @@ export class Connection {
       if (frame) return frame;
       const count = await this.#conn.read(this.#chunk).catch(() => null);
       if (count === null) return undefined;
+      this.#heardMs = performance.now();
       this.#decoder.push(this.#chunk.subarray(0, count));
     }
   }

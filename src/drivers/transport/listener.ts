@@ -31,6 +31,8 @@ const GOSSIP_FIRST_BYTES: readonly number[] = [0, 6, 8, 9, 10, 244];
 
 /** Connections at a time. */
 export const CONNECTIONS_MAX = 1024;
+/** A connection that has been silent for so long may be closed for a new one, in ms: several heartbeats. */
+const SILENCE_MS = 2000;
 /** A caller has to say hello within this time. */
 export const HELLO_TIMEOUT_MS = 10_000;
 /** Marks the answer to an HTTP request that came to the wrong port. */
@@ -49,6 +51,8 @@ export interface ListenerHandlers {
   onHello(caller: Hello): void;
   /** A connection that speaks gossip, with the bytes that it began with; in a node that gossips. */
   onGossip?(connection: Connection, first: Uint8Array): Promise<void>;
+  /** Connections at a time. @default {CONNECTIONS_MAX} */
+  readonly connectionsMax?: number;
   onMessages(messages: readonly Message[], caller: Hello): void;
   /** Answers a call, unless it is `over` before; a thrown {@linkcode RemoteError} is sent back with its facts. */
   onCall(rpc: Rpc, caller: Hello, over: Promise<void>): Promise<RpcAnswer>;
@@ -61,6 +65,8 @@ export class Listener {
   #accepted: ClientCheck | undefined;
   readonly #handlers: ListenerHandlers;
   readonly #open = new Set<Connection>();
+  /** The calls under way on each connection, and how to say that nobody waits for one. */
+  readonly #running = new Map<Connection, Map<number, () => void>>();
   /** The newest Raft stream of each node: an older one is of an earlier life (O8). */
   readonly #streams = new Map<string, Connection>();
   #strangers = 0;
@@ -96,8 +102,9 @@ export class Listener {
   async #accept(): Promise<void> {
     for await (const conn of connectionsOf(this.#listener, (line) => this.#handlers.log(line))) {
       const connection = new Connection(conn, HELLO_BYTES_MAX); // a stranger takes little memory
-      if (this.#open.size >= CONNECTIONS_MAX) {
-        this.#complain(connection, `${CONNECTIONS_MAX} connections are open`);
+      const { connectionsMax = CONNECTIONS_MAX } = this.#handlers;
+      if (this.#open.size >= connectionsMax && !this.#dismissSilent()) {
+        this.#complain(connection, `${connectionsMax} connections are open`);
         connection.close();
         continue;
       }
@@ -109,6 +116,24 @@ export class Listener {
         this.#open.delete(connection);
       });
     }
+  }
+
+  /**
+   * Closes the connection that has been silent for longest, so that strangers who hold connections keep no node out. One
+   * whose caller waits for an answer stays.
+   * @returns Whether there was one.
+   */
+  #dismissSilent(): boolean {
+    let longest: Connection | undefined;
+    let heardMs = performance.now() - SILENCE_MS;
+    for (const connection of this.#open) {
+      if (connection.heardMs >= heardMs || this.#running.get(connection)?.size) continue;
+      [longest, heardMs] = [connection, connection.heardMs];
+    }
+    if (!longest) return false;
+    this.#open.delete(longest);
+    longest.close();
+    return true;
   }
 
   /** One line for the first strangers and then each hundredth, so that rubbish does not fill the log. */
@@ -195,12 +220,14 @@ export class Listener {
 
   async #serveRpc(connection: Connection, caller: Hello): Promise<void> {
     const running = new Map<number, () => void>();
+    this.#running.set(connection, running);
     try {
       for (let frame: Frame | undefined; (frame = await connection.read()) !== undefined;) {
         if (frame.kind === FRAME.call) this.#answer(connection, caller, { rpc: decodeRpc(frame.payload), running });
         else if (frame.kind === FRAME.cancel) running.get(decodeCancel(frame.payload))?.();
       }
     } finally {
+      this.#running.delete(connection);
       for (const end of running.values()) end();
     }
   }
@@ -213,7 +240,9 @@ export class Listener {
   ): void {
     const over = Promise.withResolvers<void>();
     running.set(rpc.id, over.resolve);
-    this.#handlers.onCall(rpc, caller, over.promise).then(
+    // A malformed head is thrown before there is a promise: it ends the call, not the connection.
+    const answering = async () => await this.#handlers.onCall(rpc, caller, over.promise);
+    answering().then(
       ({ onSent, ...answer }) => ({ reply: { id: rpc.id, method: "ok", ...answer }, onSent }),
       (error) => ({
         onSent: undefined,

@@ -3,7 +3,7 @@
  * other by a random storage id (B2).
  * @module
  */
-import { writeDurably } from "../../base/worker/files.ts";
+import { exists, syncDirectory, writeDurably } from "../../base/worker/files.ts";
 import { readDamage, setAside } from "./damage.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
@@ -84,14 +84,29 @@ function replaceDamaged(path: string): void {
   }
 }
 
+/** Makes a directory, and those that it needs, so that they are there after a power loss. */
 function makeDirectory(path: string): string {
   try {
+    const changed: string[] = [];
+    for (let at = path.startsWith("/") ? path : `${Deno.cwd()}/${path}`; !exists(at);) {
+      changed.push(at = at.replace(/\/*[^/]+\/*$/, "") || "/");
+    }
     Deno.mkdirSync(path, { recursive: true, mode: 0o750 });
+    changed.forEach(syncReadable);
     return Deno.realPathSync(path);
   } catch (error) {
     throw new DataDirectoryError(
       `Cannot make the data directory ${path}: ${messageOf(error)}`,
     );
+  }
+}
+
+/** Syncs a directory, unless it may be written and not read. */
+function syncReadable(path: string): void {
+  try {
+    syncDirectory(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
   }
 }
 

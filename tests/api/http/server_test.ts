@@ -27,12 +27,9 @@ async function serving(work: (port: number, parts: ServerParts & Services) => Pr
 }
 
 /** Sends raw text and returns all that comes back until the server closes. */
-async function exchange(port: number, ...texts: (string | number)[]): Promise<string> {
+async function exchange(port: number, ...texts: string[]): Promise<string> {
   const conn = await Deno.connect({ hostname: "127.0.0.1", port });
-  for (const text of texts) {
-    if (typeof text === "string") await conn.write(new TextEncoder().encode(text)).catch(() => {});
-    else await new Promise((resolve) => setTimeout(resolve, text));
-  }
+  for (const text of texts) await conn.write(new TextEncoder().encode(text)).catch(() => {});
   return await new Response(conn.readable).text().catch(String);
 }
 
@@ -200,27 +197,48 @@ Deno.test("the server says 413, 431, 400 and 408 when a client goes beyond its l
     );
     assertMatch(await exchange(port, "\x16\x03\x01 this is no HTTP\r\n\r\n"), /400 [\s\S]*request line is malformed/);
     assertMatch(
-      await exchange(port, `POST /db/execute HTTP/1.1\r\n${CLOSE}Content-Length: 10\r\n\r\n[`, 600),
+      await exchange(port, `POST /db/execute HTTP/1.1\r\n${CLOSE}Content-Length: 10\r\n\r\n[`),
       /408 [\s\S]*did not arrive within 0\.3 seconds/,
     );
   }));
 
+/** Asks until there is an answer other than the refusal of a connection; fails after 30 s. */
+async function untilServed(port: number): Promise<string> {
+  const deadline = performance.now() + 30_000;
+  for (let text = ""; performance.now() < deadline;) {
+    text = await exchange(port, `GET /x HTTP/1.1\r\n${CLOSE}\r\n`);
+    if (!text.includes("too many connections")) return text;
+  }
+  throw new Error("every connection was refused");
+}
+
 Deno.test("the server refuses connections above its limit with a word, and takes new ones when others leave", () =>
-  serving(async (port) => {
-    const open = await Promise.all([1, 2, 3].map(() => Deno.connect({ hostname: "127.0.0.1", port })));
+  serving(async (port, { counters }) => {
+    const open = await Promise.all([1, 2, 3].map(() => asking(port, BLOCKING)));
+    await soon("all connections are in use", () => counters.running === 3);
     assertMatch(await exchange(port), /503 [\s\S]*too many connections \(3, the limit set by -http-max-conns\)/);
     for (const conn of open) conn.close();
-    const deadline = performance.now() + 5000;
-    let text = "";
-    while (!text.includes("404") && performance.now() < deadline) {
-      text = await exchange(port, `GET /x HTTP/1.1\r\n${CLOSE}\r\n`);
-    }
-    assertMatch(text, /404/);
+    assertMatch(await untilServed(port), /404/);
+  }));
+
+Deno.test("at its limit the server closes the connection that is idle for longest, and none that is in use", () =>
+  serving(async (port, { counters }) => {
+    const waiting = await asking(port, BLOCKING);
+    await soon("the query waits", () => counters.running === 1);
+    const idle = await Deno.connect({ hostname: "127.0.0.1", port });
+    const later = await asking(port, "/nothing");
+    assertMatch(new TextDecoder().decode(await readSome(later)), /404/);
+    assertMatch(await untilServed(port), /404/);
+    assertEquals(await idle.read(new Uint8Array(1)), null);
+    assertEquals(counters.running, 1);
+    await later.write(new TextEncoder().encode("GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assertMatch(new TextDecoder().decode(await readSome(later)), /404/);
+    for (const conn of [waiting, idle, later]) conn.close();
   }));
 
 /** Waits for what happens soon, or fails. */
-async function soon(what: string, isSo: () => boolean): Promise<void> {
-  for (let left = 100; !isSo(); left--) {
+async function soon(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
+  for (let left = 100; !await isSo(); left--) {
     if (left === 0) throw new Error(`it did not happen: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
@@ -233,6 +251,17 @@ async function asking(port: number, ...targets: string[]): Promise<Deno.TcpConn>
   return conn;
 }
 
+Deno.test("a body that ends before its length is refused", () =>
+  serving(async (port) => {
+    for (const framed of ["Content-Length: 100\r\n\r\n[", "Transfer-Encoding: chunked\r\n\r\n5\r\n["]) {
+      const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+      await conn.write(new TextEncoder().encode(`POST /db/execute HTTP/1.1\r\n${CLOSE}${framed}`));
+      await conn.closeWrite();
+      const text = await new Response(conn.readable).text();
+      assertMatch(text, /^HTTP\/1\.1 400 [\s\S]*the request's body ends before its length/);
+    }
+  }));
+
 const BLOCKING = "/v1/event/list?index=1&wait=10m";
 
 Deno.test("a client that leaves ends the wait for its answer", () =>
@@ -244,10 +273,12 @@ Deno.test("a client that leaves ends the wait for its answer", () =>
       await soon("the query ends", () => counters.running === 0);
     }
     for (let round = 0; round < 5; round++) {
-      const conn = await asking(port, "/v1/agent/monitor?loglevel=error");
-      assertMatch(new TextDecoder().decode(await readSome(conn)), /^HTTP\/1\.1 200 OK/);
-      conn.close();
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await soon("the connection before is over", async () => {
+        const conn = await asking(port, "/v1/agent/monitor?loglevel=error");
+        const answer = new TextDecoder().decode(await readSome(conn));
+        conn.close();
+        return answer.startsWith("HTTP/1.1 200 OK"); // 503 while too many are open
+      });
     }
     const head = await exchange(port, `HEAD /v1/agent/monitor HTTP/1.1\r\n${CLOSE}\r\n`);
     assertMatch(head, /^HTTP\/1\.1 200 OK[\s\S]*\r\n\r\n$/);
@@ -259,7 +290,7 @@ Deno.test("what a client sends while it waits is answered afterwards, and a serv
     conn = await asking(port, BLOCKING);
     await soon("the query waits", () => counters.running === 1);
     await conn.write(new TextEncoder().encode(`GET /v1/event/list HTTP/1.1\r\nHost: a\r\n\r\n`));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    assertMatch(await exchange(port, `GET /nothing HTTP/1.1\r\n${CLOSE}\r\n`), /404/); // the server has looked around
     assertEquals(counters.running, 1);
     const payload = new TextEncoder().encode(`{"ID":"00000000-0000-0000-0000-000000000002"}`);
     agent?.events.take({ type: "user", name: "consul:event:x", payload, ltime: 1n, coalesce: false });

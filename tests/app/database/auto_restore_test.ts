@@ -1,4 +1,4 @@
-/** Who restores, who waits, and when that is over (Q18.2). */
+/** Automatic restore: the leader of an empty cluster restores, other nodes wait, and both come to an end (Q18.2). */
 import { assertEquals, assertRejects } from "@std/assert";
 import { AutoRestore, type AutoRestoreParts } from "../../../src/app/database/auto_restore.ts";
 import type { LoadStep } from "../../../src/core/sql/load_step.ts";

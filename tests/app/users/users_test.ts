@@ -89,7 +89,7 @@ Deno.test("the same wrong credentials count once: a client with an old password 
   });
   assertEquals(rounds, [ROUNDS]);
   assertEquals(await kindOf(users.check(["query"], shown(basic("bob", "secret")))), "allowed");
-  // What a reload makes right is right.
+  // A password that a reload makes right is accepted.
   users.replace([user("bob", { password: "old", token: "old-token-of-bob" })]);
   assertEquals(await kindOf(users.check(["query"], shown(basic("bob", "old")))), "allowed");
   assertEquals(await kindOf(users.check(["query"], shown(bearer("old-token-of-bob")))), "allowed");

@@ -72,7 +72,7 @@ Deno.test("changedConfig() changes one member and touches at most one vote when 
       const before = new Set(voters(config));
       const after = new Set(voters(changed));
       assertEquals(before.symmetricDifference(after).size <= 1, true, `seed ${seed}, step ${step}`);
-      // What is appended can be read by everyone.
+      // Every configuration that is appended can be read by everyone.
       assertEquals(decodeConfig(encodeConfig(changed), changed.at), changed, `seed ${seed}, step ${step}`);
       config = changed;
     }

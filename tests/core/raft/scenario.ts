@@ -83,7 +83,7 @@ export class Scenario {
   #promiseMs = 0;
   #output: string[] = [];
   #delivered = new Map<string, Message>();
-  /** What snapshots hold, by their last index. */
+  /** The content of snapshots, by their last index. */
   readonly #snapshots = new Map<number, Entry[]>();
   readonly #images = new Map<string, ScriptNode>();
   #ref = 0;

@@ -43,7 +43,7 @@ Deno.test("Tickets never calls an entry durable that the disk does not hold or a
         disk.complete();
         tickets.persisted(++acknowledged);
       }
-      // What is durable: the common prefix of log and disk that no later write touches.
+      // The durable entries are the common prefix of log and disk that no later write touches.
       const low = Math.min(touched, ...disk.writes.map(({ from }) => from));
       let expected = 0;
       while (expected + 1 < low && expected < log.length && disk.stored[expected] === log[expected]) expected++;

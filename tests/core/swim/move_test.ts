@@ -37,7 +37,7 @@ function formed(seed = 1): { pool: VirtualPool; old: PoolMember; others: readonl
   return { pool, old, others: [first, ...rest] };
 }
 
-/** Where `member` has n2, and in which state. */
+/** The address and the state in which `member` sees n2. */
 function seen({ serf }: PoolMember): [string, string] {
   const found = serf.state.members.get("n2");
   return found ? [formatIp(found.addr), found.status] : ["", "none"];

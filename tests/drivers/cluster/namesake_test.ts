@@ -11,7 +11,7 @@ const HOLDER: Probed = { addr: "old:1", id: "2", storageId: "disk", process: "p1
 const SILENT: Probed = { addr: "old:1", state: "silent", why: "no answer" };
 const NOBODY: Probed = { addr: "old:1", state: "nobody", why: "connection refused" };
 
-/** What is at the addresses where the member may be. */
+/** The nodes at the addresses where the member may be. */
 interface Scene {
   readonly at: Readonly<Record<string, Probed>>;
   readonly found?: Probed;

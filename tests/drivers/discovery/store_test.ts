@@ -73,7 +73,7 @@ async function tlsOf(certificates: Certificates, more: Partial<TlsOptions> = {})
   };
 }
 
-/** What every store has to do. */
+/** The behaviour that every store must have. */
 async function behaves(store: KvStore): Promise<void> {
   assertEquals(await store.get(), undefined);
   assertEquals(await store.create("one ü"), true);

@@ -27,7 +27,7 @@ function failure(work: () => unknown): SqliteError {
   return error;
 }
 
-/** What a value becomes where it is not the same. */
+/** A value, and the value that it is read back as if that is another one. */
 const VALUES: readonly (readonly [SqlValue, SqlValue?])[] = [
   [null],
   [0n],

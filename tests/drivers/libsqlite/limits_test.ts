@@ -218,7 +218,7 @@ function comb(teeth: number, y: number): string {
 }
 
 const SOME = "a".repeat(60_000);
-/** What one step may compute for hours. */
+/** Expressions that compute for hours in one step. */
 const LONG_STEPS: readonly (readonly [string, string, readonly SqlValue[]])[] = [
   ["instr()", "SELECT instr(?, ?)", [SOME.repeat(9), SOME + "b"]],
   ["replace()", "SELECT replace(?, ?, 'x')", [SOME.repeat(9), SOME + "b"]],

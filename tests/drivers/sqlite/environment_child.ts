@@ -7,7 +7,7 @@
 import { Database, runOnce, SqliteError } from "../../../src/drivers/libsqlite/driver.ts";
 import { causeOf, isAboutTemporaryFile, isDiskFull, isLocked } from "../../../src/drivers/sqlite/failure.ts";
 
-/** What an error came to; `code` 0 where there was none. */
+/** The error of an operation; `code` is 0 if there was none. */
 export interface Fate {
   readonly code: number;
   readonly stop: string;
@@ -19,7 +19,7 @@ export interface Fate {
   readonly isAboutTemporaryFile: boolean;
 }
 
-/** What an operation came to. */
+/** The error of an operation, if it failed. */
 export function fateOf(work: () => unknown): Fate {
   try {
     work();

@@ -17,7 +17,7 @@ import {
   StatementError,
 } from "../../../src/drivers/sqlite/failure.ts";
 
-/** Where a code is brought about. */
+/** The test that brings a code about. */
 interface Place {
   readonly database: Database;
   readonly path: string;

@@ -45,7 +45,7 @@ export function bind(sql: Sql): BoundStatement {
   return { parts: splitStatements(text), positional, named: Object.keys(named).length > 0 ? named : null };
 }
 
-/** What may differ from a plain execute. */
+/** Settings that may differ from those of a plain execute. */
 export interface EntryOptions extends Partial<Omit<Command, "statements">> {
   /** The leader's time. @default {1_700_000_000_123} */
   readonly timeMs?: number;
@@ -78,9 +78,9 @@ export function read(statements: readonly Sql[], rest: Partial<ReadRequest> = {}
 export class Bench implements Disposable {
   /** The machine. */
   readonly machine: StateMachine;
-  /** What was delivered, in order. */
+  /** The outcomes that were delivered, in order. */
   readonly delivered: { port: number; outcome: Outcome }[] = [];
-  /** What was reported as applied. */
+  /** The indexes that were reported as applied. */
   readonly applied: number[] = [];
 
   /** @param path A file, or `:memory:`. */

@@ -62,7 +62,7 @@ export interface CampaignOptions extends Omit<CaseOptions, "seed">, RunOptions {
 
 /** A series of rounds with what they found. */
 export class Campaign {
-  /** What was found, in order. */
+  /** The failures that were found, in order. */
   readonly findings: Finding[] = [];
   /** Rounds done. */
   rounds = 0;

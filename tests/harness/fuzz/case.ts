@@ -23,7 +23,7 @@ export interface Element {
 }
 
 /**
- * What a replica does after an entry: `cut` ends the batch, `restart` closes and opens, `crash` opens a copy of the files
+ * An action of a replica after an entry: `cut` ends the batch, `restart` closes and opens, `crash` opens a copy of the files
  * as they lie, `powerLoss` the same with the end of the WAL missing; `checkpoint` and `passive` are the two kinds of
  * checkpoint, `join N` replaces the replica by the snapshot of replica N.
  */
@@ -49,7 +49,7 @@ export interface Item {
 
 /** A case. */
 export interface Case {
-  /** What it was made from; for people. */
+  /** The seed that it was made from; for people. */
   readonly seed: number;
   /** Whether foreign keys are enforced. */
   readonly foreignKeys: boolean;

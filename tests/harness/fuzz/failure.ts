@@ -3,7 +3,7 @@
  * @module
  */
 
-/** Where a failure showed. */
+/** The check that found a failure. */
 export type FailureKind =
   | "apply" // an exception from applying entries
   | "open" // from opening, closing, killing, adopting
@@ -19,7 +19,7 @@ export type FailureKind =
 
 /** A failure. */
 export interface Failure {
-  /** Where it showed. */
+  /** The check that found it. */
   readonly kind: FailureKind;
   /** One line. */
   readonly message: string;
@@ -31,7 +31,7 @@ export interface Failure {
 export class FailureError extends Error {
   /** Always `FailureError`. */
   override readonly name = "FailureError";
-  /** What it carries. */
+  /** The failure that it carries. */
   readonly failure: Failure;
 
   /** Wraps a failure. */
@@ -57,7 +57,7 @@ export function normalized(message: string): string {
     ).slice(0, 120);
 }
 
-/** What two failures have in common when they are taken for the same while a case is made smaller. */
+/** The common part of failures that are taken for the same one while a case is made smaller. */
 export function signature({ kind, message }: Failure): string {
   if (kind === "results" || kind === "hang" || kind === "crash") return kind;
   if (kind === "diverge") return `diverge: ${message.split(" of ")[0]}`;

@@ -57,7 +57,7 @@ export function tokensOf(sql: string): string[] {
   return list;
 }
 
-/** What a replica says of itself, to be compared. */
+/** The state of a replica, to be compared. */
 export interface Position {
   /** Index of the last applied entry. */
   readonly applied: number;
@@ -102,7 +102,7 @@ export class Replica {
     return `${this.#directory}/db.sqlite`;
   }
 
-  /** Where it stands. */
+  /** The state that the replica has reached. */
   get position(): Position {
     return { applied: this.#machine.applied, digest: this.#machine.digest.value };
   }
@@ -125,7 +125,7 @@ export class Replica {
     return contentHash(this.#reader());
   }
 
-  /** What `PRAGMA integrity_check` says, line by line. */
+  /** The lines of `PRAGMA integrity_check`. */
   integrity(): string[] {
     this.#closeView(); // FTS5 judges by what a connection that has been open for longer remembers
     return runOnce(this.#reader(), "PRAGMA integrity_check(5)").map(([line]) => String(line));

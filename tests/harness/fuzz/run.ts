@@ -15,8 +15,8 @@ import { makeEntry, Replica } from "./replica.ts";
 const KEPT_SHARE = 0.6;
 
 /**
- * What virtual tables say of themselves in an integrity check: some of it is said of healthy tables, some comes of faults of
- * their modules that are alike on every replica (FTS5 with `detail=none` and `secure-delete`).
+ * Reports of virtual tables in an integrity check that count as no damage: some are made of healthy tables, some come from
+ * faults of their modules that are alike on every replica (FTS5 with `detail=none` and `secure-delete`).
  */
 const OWN_VERDICT = /unable to validate the inverted index|malformed inverted index|fts5: checksum mismatch/;
 /**
@@ -25,9 +25,9 @@ const OWN_VERDICT = /unable to validate the inverted index|malformed inverted in
  */
 const ABOUT_INDEX = /^(?:row \d+ missing from index |wrong # of entries in index |non-unique entry in index )/;
 
-/** What a case came to. */
+/** The result of running a case. */
 export interface Verdict {
-  /** What failed first, if anything did. */
+  /** The first failure, if there was one. */
   readonly failure: Failure | undefined;
   /** Requests' elements whose results replica 0 rendered. */
   readonly elements: number;
@@ -45,7 +45,7 @@ export interface RunOptions {
   readonly sabotage?: (item: Item, replica: number) => Item;
 }
 
-/** Where temporary files cost no disk, if there is such a place: the runtime gives it out with all permissions only. */
+/** A directory for temporary files that cost no disk, if there is one: the runtime needs all permissions to use it. */
 export function fastDirectory(): string | undefined {
   try {
     return Deno.statSync("/dev/shm").isDirectory ? "/dev/shm" : undefined;

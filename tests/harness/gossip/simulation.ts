@@ -95,7 +95,7 @@ function quiet(onLeave: (node: SwimNode) => void): SwimDelegate {
   };
 }
 
-/** What became of a crash. Seconds from the crash. */
+/** The detection of a crash. Seconds from the crash. */
 export interface Detection {
   /** The first node suspects the dead one. */
   readonly suspected: number;

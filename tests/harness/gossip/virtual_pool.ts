@@ -18,7 +18,7 @@ await prepareAesGcm(new Keyring([new Uint8Array(24)])); // a key may have any le
 /** Port of all nodes. */
 export const PORT = 7946;
 
-/** What may differ from the local profile. */
+/** Settings that may differ from the local profile. */
 export interface PoolOptions {
   readonly swim?: Partial<SwimConfig>;
   readonly config?: Partial<SerfConfig>;
@@ -131,7 +131,7 @@ export class VirtualPool {
     return pool;
   }
 
-  /** What `member` says of the status of a name. */
+  /** The status of a name as `member` sees it. */
   static statusOf({ serf }: PoolMember, name: string): string | undefined {
     return serf.state.members.get(name)?.status;
   }

@@ -20,7 +20,7 @@ export function hasOrder<Request, Answer, State>(
   return search(operations.filter(({ outcome }) => outcome !== "notDone"), model.initial);
 }
 
-/** What a database does with one request at a time. */
+/** A database that executes one request at a time. */
 export interface Model<Request, Answer, State> {
   readonly initial: State;
   apply(state: State, request: Request): { readonly answer: Answer; readonly next: State };

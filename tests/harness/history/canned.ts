@@ -35,7 +35,7 @@ const unknown = ({ answer: _, ...rest }: RegisterOperation): RegisterOperation =
 const notDone = ({ answer: _, ...rest }: RegisterOperation): RegisterOperation => ({ ...rest, outcome: "notDone" });
 const at = (index: number, one: RegisterOperation): RegisterOperation => ({ ...one, index });
 
-/** What a register does. */
+/** Histories that a register can produce. */
 export const RIGHT_REGISTERS: readonly Canned<RegisterOperation>[] = [
   { name: "nothing", operations: [] },
   { name: "a read before any write", operations: [read(1, [1, 2], null)] },
@@ -72,7 +72,7 @@ export const RIGHT_REGISTERS: readonly Canned<RegisterOperation>[] = [
   { name: "equal times are concurrent", operations: [write(1, [1, 2], "a"), read(2, [2, 3], null)] },
 ];
 
-/** What no register does. */
+/** Histories that no register can produce. */
 export const WRONG_REGISTERS: readonly Canned<RegisterOperation>[] = [
   { name: "stale read", operations: [write(1, [1, 2], "a"), write(1, [3, 4], "b"), read(2, [5, 6], "a")] },
   { name: "lost write", operations: [write(1, [1, 2], "a"), read(2, [3, 4], null)] },
@@ -197,7 +197,7 @@ function transaction(
   return { process, invokedAt, returnedAt: outcome === "unknown" ? Infinity : to, request, outcome };
 }
 
-/** What a serial database does. */
+/** Histories that a serial database can produce. */
 export const RIGHT_LISTS: readonly Canned<Transaction>[] = [
   { name: "nothing", operations: [] },
   {
@@ -235,7 +235,7 @@ export const RIGHT_LISTS: readonly Canned<Transaction>[] = [
   },
 ];
 
-/** What none does, with the name it has to be given. */
+/** Histories that no serial database can produce, each with the name that the checker must give it. */
 export const WRONG_LISTS: readonly (Canned<Transaction> & { readonly kind: AnomalyKind })[] = [
   {
     name: "a lost append",

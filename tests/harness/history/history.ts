@@ -7,7 +7,7 @@
  * @module
  */
 
-/** What became of an operation. */
+/** The outcome of an operation. */
 export type Outcome = "done" | "notDone" | "unknown";
 
 /** One operation of one client. */
@@ -18,7 +18,7 @@ export interface Operation<Request, Answer> {
   readonly returnedAt: number;
   readonly request: Request;
   readonly outcome: Outcome;
-  /** What the client was told; for those that are done alone. */
+  /** The answer that the client got; present for operations that are done. */
   readonly answer?: Answer;
   /** Log index that the answer named. */
   readonly index?: number;
@@ -66,8 +66,8 @@ export class History<Request, Answer> {
 }
 
 /**
- * What a checker of effects has to look at: without those that were certainly not done, and without reads of unknown
- * outcome, which say nothing.
+ * The operations that a checker of effects has to look at: without those that were certainly not done, and without
+ * reads of unknown outcome, which say nothing.
  */
 export function relevant<Request, Answer>(
   operations: readonly Operation<Request, Answer>[],

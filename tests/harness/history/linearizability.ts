@@ -21,12 +21,12 @@ import {
 /** Steps after which a key is undecided. */
 export const SEARCH_STEPS_MAX = 3_000_000;
 
-/** What is wrong with a key. */
+/** A violation of linearizability on one key. */
 export interface RegisterViolation {
   readonly key: number;
   /** The longest order found that a register allows. */
   readonly prefix: readonly RegisterOperation[];
-  /** What that order leads to. */
+  /** The state that this order leads to. */
   readonly state: Content;
   /** The operation that had returned by then and fits nowhere after it. */
   readonly misfit: RegisterOperation;
@@ -109,7 +109,7 @@ class Search {
         entry = this.#take(entry) ? this.#first.next : entry.next;
         continue;
       }
-      // Those that never returned may come last, or never: nothing that is left has to be placed.
+      // Operations that never returned may come last, or never: nothing that is left has to be placed.
       if (entry.operation.returnedAt === Infinity) return "linearizable";
       this.#note(entry.operation);
       const last = this.#stack.pop();

@@ -22,7 +22,7 @@ export type Micro =
   | { readonly kind: "append"; readonly key: number; readonly element: number }
   | { readonly kind: "read"; readonly key: number };
 
-/** What each read of a transaction gave, in their order. */
+/** The results of a transaction's reads, in their order. */
 export type TransactionAnswer = readonly (readonly number[])[];
 
 /** A transaction and what it was told. */
@@ -62,7 +62,7 @@ interface Read {
   readonly key: number;
   /** All of it; the transaction's own appends come last. */
   readonly list: readonly number[];
-  /** What was there before them. */
+  /** The elements that were there before them. */
   readonly external: readonly number[];
   readonly hasOwn: boolean;
 }
@@ -225,7 +225,9 @@ class Check {
     };
     const writerOf = (key: number, element: number) => this.#writers.get(`${key}:${element}`)?.transaction;
     const unread = this.#unreadAppends();
-    /** Who wrote what came after the version that ends at `at`: the next element, or any that nobody read. */
+    /**
+     * The writers of the elements after the version that ends at `at`: of the next element, or of any that nobody read.
+     */
     const successors = (key: number, at: number): (Transaction | undefined)[] => {
       const next = this.#orders.get(key)?.[at + 1];
       return next === undefined ? unread.get(key) ?? [] : [writerOf(key, next)];

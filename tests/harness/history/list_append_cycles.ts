@@ -7,7 +7,7 @@
  */
 import type { CycleKind, Transaction } from "./list_append.ts";
 
-/** What orders two transactions. */
+/** An order between two transactions. */
 export interface Edge {
   readonly from: Transaction;
   readonly to: Transaction;

@@ -27,7 +27,7 @@ export interface WitnessResult {
   readonly compared: number;
   /** Operations left out. */
   readonly skipped: number;
-  /** What is wrong, each in one text. */
+  /** The faults found, each described in one text. */
   readonly faults: readonly string[];
 }
 

@@ -4,7 +4,7 @@
  */
 import { type Operation, relevant } from "./history.ts";
 
-/** What a client asks of the register with a key. */
+/** A client's request to the register of a key. */
 export type RegisterRequest =
   | { readonly key: number; readonly kind: "read" }
   | { readonly key: number; readonly kind: "write"; readonly value: string }
@@ -20,7 +20,7 @@ export type RegisterAnswer = Content | boolean;
 /** An operation on a register. */
 export type RegisterOperation = Operation<RegisterRequest, RegisterAnswer>;
 
-/** What a correct register answers in a state, and its next state. */
+/** The answer of a correct register in a state, and the state after it. */
 export function applyRegister(state: Content, request: RegisterRequest): { answer: RegisterAnswer; next: Content } {
   switch (request.kind) {
     case "read":

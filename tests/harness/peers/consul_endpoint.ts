@@ -9,7 +9,7 @@ import type { KvEntry, KvReading, KvStore } from "./consul_store.ts";
 const VALUE_BYTES_MAX = 512 * 1024;
 const VALUE_SIZE_HELP = "https://www.consul.io/docs/agent/options.html#kv_max_value_size";
 
-/** What goes back. */
+/** The answer to a request. */
 export interface Answer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;

@@ -4,8 +4,8 @@
  * Keys are kept apart by namespace and partition, as the paid edition does. `stop` cuts all connections; the data
  * outlives it, for `restart`.
  *
- * Where a token is set it may do everything, and requests without it nothing. Basic authentication is what a proxy in
- * front of Consul would ask for.
+ * If a token is set, it may do everything, and requests without it nothing. Basic authentication stands for a proxy in
+ * front of Consul.
  * @module
  */
 import { Buffer } from "node:buffer";

@@ -15,7 +15,7 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   h: 3_600_000,
 };
 
-/** What cannot be done, as Consul says it. */
+/** An error with the text that Consul gives. */
 export class ConsulError extends Error {
   /** Of the answer. */
   readonly status: number;

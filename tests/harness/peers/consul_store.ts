@@ -17,7 +17,7 @@ export interface KvEntry {
   readonly modifyIndex: number;
 }
 
-/** What a read found, and the index to wait on. */
+/** The result of a read, and the index to wait on. */
 export interface KvReading {
   /** Sorted by key. */
   readonly entries: readonly KvEntry[];

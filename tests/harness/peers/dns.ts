@@ -58,7 +58,7 @@ export class DnsServer {
     return `${HOST}:${this.#port}`;
   }
 
-  /** What its process has said, the last of it. */
+  /** The end of its process's output. */
   get log(): string {
     return this.#process?.log ?? "";
   }

@@ -19,7 +19,7 @@ export interface EtcdOptions {
   readonly clientAuth?: boolean;
 }
 
-/** What `enableAuth` makes. */
+/** The passwords and the user that `enableAuth` makes. */
 export interface EtcdAuth {
   /** Of the user `root`, who may do everything. */
   readonly rootPassword: string;
@@ -91,7 +91,7 @@ export class EtcdServer {
     return `${this.#options.certificates ? "https" : "http"}://${this.endpoint}`;
   }
 
-  /** What its process has said on stderr, the last of it. */
+  /** The end of its process's output on stderr. */
   get log(): string {
     return this.#process?.log ?? "";
   }

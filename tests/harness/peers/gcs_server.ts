@@ -10,7 +10,7 @@ const LIST_MAX = 2;
 /** Parts but the last one have a multiple of this size. */
 const PART_UNIT = 256 * 1024;
 
-/** What is stored. */
+/** A stored object. */
 interface GcsObject {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly metadata: Readonly<Record<string, string>>;

@@ -70,7 +70,7 @@ export class ServiceProcess {
     }
   }
 
-  /** What it has said on stderr, the last of it. */
+  /** The end of its output on stderr. */
   get log(): string {
     return this.#log;
   }

@@ -11,7 +11,7 @@ const PART_BYTES_MIN = 5 * 1024 * 1024;
 /** Keys of one answer to a listing: few, so that tests see several pages. */
 const LIST_MAX = 3;
 
-/** What is stored under a key. */
+/** An object stored under a key. */
 export interface S3Object {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** `x-amz-meta-…` headers. */
@@ -25,7 +25,7 @@ interface S3Upload {
   readonly parts: Map<number, Uint8Array<ArrayBuffer>>;
 }
 
-/** Who may use it. */
+/** The access keys that the server accepts. */
 export const S3_KEYS = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY" };
 /** Its only bucket and region. */
 export const S3_BUCKET = "backups";
@@ -54,7 +54,7 @@ export class S3Server {
   /** Asked before each request: resolves when it is to go on. */
   holds: (request: string) => Promise<void> | undefined = () => undefined;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
-  /** What clients connect to. */
+  /** The listener for clients. */
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #open = new Set<Deno.TcpConn>();
   /** Lets go of what is held. */

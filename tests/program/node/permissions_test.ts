@@ -23,7 +23,7 @@ const NOTHING = {
   import: "denied",
 };
 
-/** What each role may do at its own places: everything else is {@linkcode NOTHING}. */
+/** The permissions of each role at its own places: everything else is {@linkcode NOTHING}. */
 const OWN: Record<Role, (keyof typeof NOTHING)[]> = {
   replica: ["read", "write", "connect", "listen", "resolve"],
   sqlite: ["read", "write", "library"],

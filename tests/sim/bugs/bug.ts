@@ -4,7 +4,7 @@
  */
 import type { ProfileName } from "../profile.ts";
 
-/** Who must notice a bug. */
+/** The checks that must notice a bug. */
 export type Catcher =
   | {
     readonly by: "simulation";
@@ -25,17 +25,17 @@ export type Catcher =
 export interface Bug {
   /** Number in the list, with a letter where there are several of a kind; `c` and a number for the checker. */
   readonly id: string;
-  /** What is wrong. */
+  /** The fault in one line. */
   readonly title: string;
-  /** What it would do to a user. */
+  /** The effect on a user. */
   readonly symptom: string;
   /** The file to be changed. */
   readonly file: string;
   /** Text that occurs in it exactly once. */
   readonly find: string;
-  /** What takes its place. */
+  /** The text that takes its place. */
   readonly replace: string;
-  /** Who must notice. */
+  /** The checks that must notice it. */
   readonly caught: Catcher;
 }
 
@@ -43,7 +43,7 @@ export interface Bug {
 export interface Absent {
   /** Number that it would have in the list. */
   readonly id: string;
-  /** What would be wrong. */
+  /** The fault that it would be. */
   readonly title: string;
   /** Why it does not apply. */
   readonly reason: string;

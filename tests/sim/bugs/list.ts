@@ -576,7 +576,7 @@ export const BUGS: readonly Bug[] = [
 ]
   .toSorted((a, b) => order(a.id) - order(b.id) || (a.id < b.id ? -1 : 1));
 
-/** What is not there to be broken. */
+/** Bugs that cannot be seeded, as the code has no such part. */
 export const ABSENT: readonly Absent[] = [];
 
 function order(id: string): number {

@@ -53,7 +53,7 @@ export class Values {
   }
 }
 
-/** What a part of the generator is given. */
+/** The input of a part of the generator. */
 export interface Context {
   readonly draw: Draw;
   readonly model: Model;

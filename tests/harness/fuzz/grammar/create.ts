@@ -30,7 +30,7 @@ const STRICT: Record<ValueType, string> = {
 };
 const COLUMN_TYPES: readonly ValueType[] = ["int", "int", "text", "text", "real", "date", "json", "any", "blob"];
 
-/** What a table is to be. */
+/** The plan of a table. */
 interface Plan {
   readonly kind: "rowid" | "withoutRowid";
   readonly isStrict: boolean;
@@ -168,7 +168,7 @@ function generatedClause(context: Context, earlier: readonly Defined[], type: Va
   return ` ${always} (${sql})${kind === "VIRTUAL" && draw.chance(0.4) ? "" : ` ${kind}`}`;
 }
 
-/** What people compute from a column; some of it fails on some values. */
+/** A computation as people write it for a column; some of these fail on some values. */
 export function usualComputation({ draw }: Context, columns: readonly Column[]): string {
   const telling = columns.filter(({ type }) => type === "json" || type === "date");
   const { name: sql, type } = draw.pick(telling.length > 0 && draw.chance(0.7) ? telling : columns);

@@ -11,11 +11,11 @@ import { integerValue, PLAIN_TYPES, realValue, textValue, valueOf, type ValueTyp
 export interface ColumnRef {
   /** How it is written. */
   readonly sql: string;
-  /** What it holds. */
+  /** The type of its value. */
   readonly type: ValueType;
 }
 
-/** Where an expression stands. */
+/** The place of an expression: what it may refer to. */
 export interface Scope {
   /** Columns in reach. */
   readonly columns: readonly ColumnRef[];

@@ -54,7 +54,10 @@ const PRODUCTIONS: readonly Weighted<Production>[] = [
   [12, broken],
 ];
 
-/** What mostly stands in a transaction: schema changes there are undone with it, which the model does not see. */
+/**
+ * The productions that mostly stand in a transaction: schema changes there are undone with it, which the model does not
+ * see.
+ */
 const ROW_PRODUCTIONS = PRODUCTIONS.slice(0, 6);
 
 /** Attempts to draw a production whose kind is on, before a plain INSERT takes its place. */

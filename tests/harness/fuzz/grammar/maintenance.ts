@@ -188,7 +188,7 @@ const REFUSED = [
   "SELECT sqlite_compileoption_get(1)",
 ];
 
-/** What a replicated database refuses. */
+/** A statement that a replicated database refuses. */
 export function refused(context: Context): string | undefined {
   const { draw, model } = context;
   if (draw.kind("system-table", 0.3)) {

@@ -11,7 +11,7 @@ import type { ValueType } from "./values.ts";
 export interface Column {
   /** Its name as SQL. */
   name: string;
-  /** What it holds. */
+  /** The type of its values. */
   readonly type: ValueType;
   /** Whether it is computed, so that nothing can be stored in it. */
   readonly isGenerated: boolean;
@@ -27,7 +27,7 @@ export interface Column {
 export interface Table {
   /** Its name as SQL. */
   name: string;
-  /** What it is. */
+  /** The kind of the table. */
   readonly kind: "rowid" | "withoutRowid" | "view" | "fts5" | "fts3" | "rtree" | "vocab";
   /** Its columns. */
   readonly columns: Column[];
@@ -100,7 +100,7 @@ export function remove<T>(list: T[], test: (item: T) => boolean): void {
   for (let at = list.length - 1; at >= 0; at--) if (test(list[at])) list.splice(at, 1);
 }
 
-/** What the SELECT of an AS clause makes: columns n0, n1, …, of which nothing is known but their types. */
+/** The table that the SELECT of an AS clause makes: columns n0, n1, …, of which nothing is known but their types. */
 export function selectedTable(name: string, kind: "rowid" | "view", types: readonly ValueType[]): Table {
   const columns = types.map((type, at) => ({
     name: `n${at}`,

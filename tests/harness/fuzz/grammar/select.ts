@@ -9,7 +9,7 @@ import { type ColumnRef, condition, expression, leaf, type Scope } from "./expre
 import type { Table } from "./model.ts";
 import { literal, PLAIN_TYPES, valueOf, type ValueType } from "./values.ts";
 
-/** What a query should be like. */
+/** The wanted properties of a query. */
 export interface SelectOptions {
   /** Types of its columns; drawn where absent. */
   readonly types?: readonly ValueType[];

@@ -6,7 +6,7 @@
 import type { SqlValue } from "../../../../src/core/sql/value.ts";
 import type { Draw } from "./draw.ts";
 
-/** What a column or an expression holds by intention. */
+/** The type that a column or an expression holds by intention. */
 export type ValueType = "int" | "real" | "text" | "blob" | "date" | "json" | "any";
 
 /** Types that a value can have by itself. */
