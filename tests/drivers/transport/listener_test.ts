@@ -20,7 +20,7 @@ const HELLO: Hello = {
 Deno.test("the connection that is silent for longest makes room, and none whose caller waits for an answer", async () => {
   const addr = `127.0.0.1:${freePort()}`;
   const answers: (() => void)[] = [];
-  const listener = new Listener(addr, {
+  const listener = await Listener.open(addr, {
     hello: () => HELLO,
     refuse: () => undefined,
     onHello: () => {},
