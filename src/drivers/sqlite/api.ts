@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { SqliteLibrary } from "../libsqlite/library.ts";
 import type { PackedEntries, PackedOutcomes, PackedReadResults, PackedReads } from "../../core/sql/exchange.ts";
 
 /** First message to the writer Worker, on its global scope. */
@@ -14,8 +15,8 @@ export interface OpenWriter {
   readonly path: string;
   /** Whether foreign keys are enforced (`-fk`): the same on every node. */
   readonly foreignKeys: boolean;
-  /** Path of the SQLite library. */
-  readonly library: string;
+  /** The SQLite library, with its extensions. */
+  readonly library: SqliteLibrary;
   /** Shared with whoever may end what runs; see control.ts. */
   readonly control: SharedArrayBuffer;
   /** Counts the bytes of answers in flight; see rpc/answer_budget.ts. */
@@ -99,8 +100,8 @@ export interface SnapshotPart {
 export interface OpenSnapshot {
   /** Path of the database file. */
   readonly path: string;
-  /** Path of the SQLite library. */
-  readonly library: string;
+  /** The SQLite library, with its extensions. */
+  readonly library: SqliteLibrary;
   /** Carries calls of {@linkcode SnapshotMethods}. */
   readonly replica: MessagePort;
 }
@@ -135,8 +136,8 @@ export interface OpenReader {
   readonly path: string;
   /** Whether foreign keys are enforced; only shown in pragmas. */
   readonly foreignKeys: boolean;
-  /** Path of the SQLite library. */
-  readonly library: string;
+  /** The SQLite library, with its extensions. */
+  readonly library: SqliteLibrary;
   /** Shared with whoever may end what runs; see control.ts. */
   readonly control: SharedArrayBuffer;
   /** Counts the bytes of answers in flight; see rpc/answer_budget.ts. */

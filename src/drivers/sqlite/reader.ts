@@ -25,6 +25,7 @@ import { isReadStatement, refusal } from "./authorizer.ts";
 import { Control, UNLIMITED } from "../libsqlite/control.ts";
 import { BUSY_TIMEOUT_MS } from "./database_file.ts";
 import { Database, runOnce, SqliteError, type Statement } from "../libsqlite/driver.ts";
+import type { SqliteLibrary } from "../libsqlite/library.ts";
 import { timeSince, WRITE_IN_QUERY } from "./executor.ts";
 import { causeOf, failureOf, isReadOnly, type Limits, resultMessage, StatementError } from "./failure.ts";
 import { ParameterCursor, PreparedCache } from "./prepared.ts";
@@ -44,8 +45,8 @@ const QUERY_TIMEOUT = "query timeout";
 export interface ReaderOptions {
   /** Whether foreign keys are enforced; only shown in pragmas. */
   readonly foreignKeys: boolean;
-  /** Path of the SQLite library. @default The one that belongs to this machine. */
-  readonly library?: string;
+  /** The SQLite library. @default The one that belongs to this machine, without extensions. */
+  readonly library?: SqliteLibrary;
   /** Lets another thread abort the running statement. @default {new Control()} */
   readonly control?: Control;
   /** Bytes of each temporary file of a statement. @default {READ_TEMP_BYTES_DEFAULT} */

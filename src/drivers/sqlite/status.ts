@@ -50,7 +50,7 @@ export function describeWriter(database: Database, path: string): Record<string,
     db_size_friendly: friendlySize(dbSize),
     last_modified: wal.size > 0 ? wal.modified ?? file.modified : file.modified,
     compile_options: runOnce(database, "PRAGMA compile_options").map(([option]) => String(option)),
-    extensions: [],
+    extensions: database.extensions.map(fileName),
     // Readers share the settings; they are read-only and never checkpoint.
     pragmas: { rw, ro: rw },
     transaction: { rw: database.isTransaction, ro: false },
@@ -65,7 +65,24 @@ export function identityOf(database: Database): string {
   const [[version, source]] = runOnce(database, "SELECT sqlite_version(), sqlite_source_id()");
   const options = runOnce(database, "PRAGMA compile_options").map(([option]) => String(option));
   const text = options.filter((option) => !BUILD_OPTIONS.test(option)).join(" ");
-  return `${version} (${String(source).slice(20, 30)}, options ${crc32(text).toString(16)})`;
+  const build = `${String(source).slice(20, 30)}, options ${crc32(text).toString(16)}`;
+  return `${version} (${build}${extensionsOf(database)})`;
+}
+
+/** Extensions by name, whatever the platform's files are called, and a sum of what connections have beyond SQLite itself. */
+function extensionsOf(database: Database): string {
+  if (database.extensions.length === 0) return "";
+  const names = database.extensions.map((path) => fileName(path).replace(/\..*/, "")).sort();
+  const functions = runOnce(
+    database,
+    "SELECT DISTINCT name, narg FROM pragma_function_list WHERE builtin = 0 ORDER BY 1, 2",
+  );
+  const added = [...functions, ...[...database.extensionModules].sort()].join(" ");
+  return `, extensions ${names.join(" ")} ${crc32(added).toString(16)}`;
+}
+
+function fileName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 /** Version of SQLite. */

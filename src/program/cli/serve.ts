@@ -5,6 +5,7 @@
 import { describeFlags, Flags, UsageError } from "../config/flags.ts";
 import { SERVE_FLAGS } from "../config/serve_flags.ts";
 import { apiUrlOf, configFault, type NodeConfig } from "../config/config.ts";
+import { ExtensionsError, isThere, readExtensions } from "../node/extensions.ts";
 import { DataDirectoryError } from "../node/data_directory.ts";
 import { Node, NodeFailure } from "../node/node.ts";
 import { logger } from "../../base/worker/log.ts";
@@ -80,6 +81,8 @@ function argumentFault(flags: Flags): string | undefined {
   const [directory, ...others] = flags.rest;
   if (directory === undefined) return "fatal: data directory path is required";
   if (others.length > 0) return `arguments after data directory (${directory}) are not accepted (${others.join(" ")})`;
+  const absent = flags.list("extensions-path").find((path) => !isThere(path));
+  if (absent !== undefined) return `fatal: extension path does not exist: ${absent}`;
   return undefined;
 }
 
@@ -129,6 +132,7 @@ function configOf(flags: Flags): NodeConfig {
     stepdownOnShutdown: flags.bool("raft-shutdown-stepdown"),
     foreignKeys: flags.bool("fk"),
     sqliteLibrary: flags.string("sqlite-library"),
+    extensionsPath: flags.list("extensions-path"),
     maxSteps: flags.int("db-max-steps"),
     tempBytesMax: flags.int("db-max-temp-size"),
     httpCert: flags.string("http-cert"),
@@ -173,11 +177,13 @@ async function run(config: NodeConfig): Promise<number> {
       uploads: uploads?.readUploads(config, logger("uploader")),
       users,
       joinAuthorization,
+      extensions: await readExtensions(config.extensionsPath),
     };
     node = new Node(config, read, log);
   } catch (error) {
     const isForeseen = error instanceof DataDirectoryError || error instanceof NodeFailure ||
-      error instanceof UsersError || error instanceof Error && error.name === "ConfigError";
+      error instanceof UsersError || error instanceof ExtensionsError ||
+      error instanceof Error && error.name === "ConfigError";
     if (!isForeseen) throw error;
     console.error(`fatal: ${error.message}`);
     return 1;

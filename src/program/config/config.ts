@@ -157,6 +157,8 @@ export interface NodeConfig {
   readonly foreignKeys: boolean;
   /** Path of another SQLite library; empty for the one that belongs to this machine. */
   readonly sqliteLibrary: string;
+  /** Files, directories and archives of SQLite extensions. */
+  readonly extensionsPath: readonly string[];
   /** Steps of SQLite's virtual machine that a log entry may take: the leader's holds. */
   readonly maxSteps: number;
   /** Bytes of each temporary file of a read. */

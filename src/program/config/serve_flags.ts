@@ -30,6 +30,11 @@ export const LEASE_READS_HELP =
   "clocks must run at the same speed within a tenth, and a machine that was suspended without noticing may answer with " +
   "stale data. A leader that dies is replaced only after the heartbeat timeout (muster)";
 
+/** Help of `-extensions-path`. */
+const EXTENSIONS_HELP =
+  "Comma-separated list of SQLite extensions to load: files, directories, zip or tar.gz archives; the same on every node " +
+  "(docs/extensions.md)";
+
 /** Help of `-auth`. */
 export const AUTH_HELP = "Path of the file with users, passwords and permissions; read again on SIGHUP (docs/users.md)";
 
@@ -114,7 +119,7 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
     "Interval between two automatic VACUUMs, by the leader for all nodes; 0: none",
   ),
   later("auto-optimize-int", "duration", "24h", "Interval between two automatic PRAGMA optimize; not done yet"),
-  later("extensions-path", "string", "", "SQLite extensions to load"),
+  now("extensions-path", "string", "", EXTENSIONS_HELP),
   now("auto-backup", "string", "", "Path of the configuration of automatic backups (docs/auto_backup.md)"),
   now(
     "auto-restore",

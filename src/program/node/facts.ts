@@ -3,10 +3,15 @@
  * @module
  */
 import type { NodeConfig } from "../config/config.ts";
+import type { DataDirectory } from "./data_directory.ts";
 import { API_VERSION } from "./version.ts";
 
 /** The parts of `/status` that do not change while the node runs. */
-export function machineFacts(config: NodeConfig, directory: string): Record<string, unknown> {
+export function machineFacts(
+  config: NodeConfig,
+  directory: Pick<DataDirectory, "path" | "extensions">,
+  extensions: readonly string[],
+): Record<string, unknown> {
   const { os, arch, target } = Deno.build;
   return {
     build: {
@@ -26,8 +31,8 @@ export function machineFacts(config: NodeConfig, directory: string): Record<stri
     },
     mux: { addr: config.clusterAddr, tls: String(config.nodeCert !== "") },
     network: { interfaces: interfaces() },
-    extensions: { names: [] },
-    data_directory: directory,
+    extensions: { dir: directory.extensions, names: extensions.map((path) => path.slice(path.lastIndexOf("/") + 1)) },
+    data_directory: directory.path,
   };
 }
 

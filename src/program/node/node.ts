@@ -24,13 +24,14 @@ import type { OpenReader, OpenSnapshot, OpenWriter } from "../../drivers/sqlite/
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import type { OpenBackups } from "../../drivers/backup/api.ts";
 import { ACTIVITY, Control, TICKET } from "../../drivers/libsqlite/control.ts";
-import { bundledLibrary, requireLibrary } from "../../drivers/libsqlite/library.ts";
+import { bundledLibrary, requireLibrary, type SqliteLibrary } from "../../drivers/libsqlite/library.ts";
 import { type LogLevel, setLogLevel } from "../../base/worker/log.ts";
 import { AgentParts } from "./agent.ts";
 import { Certificates } from "./certificates.ts";
 import { type AgentConfig, apiUrlOf, type NodeConfig } from "../config/config.ts";
 import { noteDamage } from "./damage.ts";
 import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
+import { type ExtensionFile, installExtensions } from "./extensions.ts";
 import { machineFacts } from "./facts.ts";
 import { openPortWarning, readClusterSecret } from "./cluster_secret.ts";
 import { type Part, runHere } from "./here.ts";
@@ -71,6 +72,8 @@ export interface NodeInputs {
   readonly uploads?: UploadPlans | undefined;
   /** The users (see users.ts); undefined if everybody may do everything. */
   readonly users?: readonly User[] | undefined;
+  /** SQLite extensions (see extensions.ts). */
+  readonly extensions?: readonly ExtensionFile[];
   /** Credentials to join with (see users.ts); empty for none. */
   readonly joinAuthorization?: string;
 }
@@ -80,6 +83,8 @@ export class Node {
   readonly #config: NodeConfig;
   readonly #directory: DataDirectory;
   readonly #scope: Scope;
+  /** What the SQLite Workers load. */
+  readonly #library: SqliteLibrary;
   readonly #log: (line: string) => void;
   readonly #startedMs = Date.now();
   /** The secret of the cluster; empty for none. */
@@ -121,7 +126,7 @@ export class Node {
    * @throws {NodeFailure} When the SQLite library cannot be used.
    */
   constructor(config: NodeConfig, inputs: NodeInputs, log: (line: string) => void) {
-    const { discovery, users, uploads } = inputs;
+    const { discovery, users, uploads, extensions = [] } = inputs;
     this.#config = config;
     this.#logLevel = config.agent?.logLevel;
     this.#log = log;
@@ -141,6 +146,10 @@ export class Node {
     const warning = openPortWarning(config.clusterAddr, this.#secret);
     if (warning !== undefined) log(warning);
     this.#directory = openDataDirectory(dataDirectory, nodeId, { rejoinsDamaged });
+    this.#library = {
+      path: library,
+      extensions: orFail(() => installExtensions(extensions, this.#directory.extensions)),
+    };
     this.#scope = {
       raftDirectory: this.#directory.raft,
       sqliteDirectory: this.#directory.sqlite,
@@ -223,7 +232,7 @@ export class Node {
       k: "open",
       path: `${this.#directory.sqlite}/${DATABASE}`,
       foreignKeys: this.#config.foreignKeys,
-      library: this.#scope.sqliteLibrary,
+      library: this.#library,
       control: this.#writerControl.shared,
       answers: this.#answers.shared,
       checkpoint: {
@@ -246,7 +255,7 @@ export class Node {
       k: "open",
       path: `${this.#directory.sqlite}/${DATABASE}`,
       foreignKeys: this.#config.foreignKeys,
-      library: this.#scope.sqliteLibrary,
+      library: this.#library,
       control: control.shared,
       answers: this.#answers.shared,
       tempBytesMax: this.#config.tempBytesMax,
@@ -302,7 +311,7 @@ export class Node {
         writeQueue: config.writeQueue,
         autoVacuumMs: config.autoVacuumMs,
         heartbeatTimeoutMs: config.heartbeatTimeoutMs,
-        facts: machineFacts(config, this.#directory.path),
+        facts: machineFacts(config, this.#directory, this.#library.extensions),
         startedMs: this.#startedMs,
       },
     };
@@ -331,7 +340,7 @@ export class Node {
   /** Starts the snapshot Worker. Messages sent before that wait in its port. */
   #startSnapshots(): void {
     const { port1: replica } = this.#snapshotLine;
-    const library = this.#scope.sqliteLibrary;
+    const library = this.#library;
     const open: OpenSnapshot = { path: `${this.#directory.sqlite}/${DATABASE}`, library, replica };
     this.#spawn("snapshot").postMessage(open, [replica]);
     this.#startsSnapshots = false;
@@ -343,7 +352,7 @@ export class Node {
     const { port1, port2 } = new MessageChannel();
     const open: OpenBackups = {
       path: `${this.#directory.sqlite}/${DATABASE}`,
-      library: this.#scope.sqliteLibrary,
+      library: this.#library,
       port: port1,
     };
     this.#backups ??= this.#spawn("backup");

@@ -97,6 +97,7 @@ const GOOD: NodeConfig = {
   stepdownOnShutdown: true,
   foreignKeys: false,
   sqliteLibrary: "",
+  extensionsPath: [],
   maxSteps: 1,
   tempBytesMax: 1,
   httpCert: "",
