@@ -31,6 +31,7 @@ const OPTIONS: HttpOptions = {
   bodyTimeoutMs: 300,
   queryTimeoutMs: 1000,
   autoVacuumMs: 0,
+  autoOptimizeMs: 0,
   writeQueue: { capacity: 8, batchSize: 4, timeoutMs: 10, isTransaction: false },
   heartbeatTimeoutMs: 1000,
   facts: {},

@@ -198,10 +198,19 @@ function configurationText(config: Config): string {
 
 /** `GET /debug/vars`. */
 export async function handleVars(request: HttpRequest, parts: StatusParts): Promise<HttpResponse> {
+  const { counters } = parts;
+  const replica: Section = await parts.replica.call("counters", {});
   const groups: Section = {
-    http: { ...parts.counters, blocking: parts.catalog.waiting },
+    http: { ...counters, blocking: parts.catalog.waiting },
     readers: parts.readers.status(),
-    ...await parts.replica.call("counters", {}),
+    ...replica,
+    store: {
+      ...replica.store as Section,
+      num_auto_vacuums: counters.auto_vacuums,
+      num_auto_vacuums_failed: counters.auto_vacuums_failed,
+      num_auto_optimizes: counters.auto_optimizes,
+      num_auto_optimizes_failed: counters.auto_optimizes_failed,
+    },
     ...await uploadsOf(parts, { withDestination: false }),
   };
   const key = request.params.get("key");

@@ -82,6 +82,8 @@ export interface HttpOptions {
   readonly writeQueue: WriteQueueOptions;
   /** Interval between two automatic VACUUMs; 0: none. */
   readonly autoVacuumMs: number;
+  /** Interval between two automatic ANALYZEs; 0: none. */
+  readonly autoOptimizeMs: number;
   /** Limit of a read where the request names none. @default {60000} */
   readonly queryTimeoutMs: number;
   /** Facts for `/status` that do not change while the node runs. */

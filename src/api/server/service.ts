@@ -4,7 +4,8 @@
  * @module
  */
 import type { TlsIdentity } from "../../base/net/tls.ts";
-import { vacuumEvery } from "../../app/database/auto_vacuum.ts";
+import { optimizeIfLeader, type Skipped } from "../../app/database/auto_optimize.ts";
+import { repeatEvery, vacuumIfLeader } from "../../app/database/maintenance.ts";
 import { Activity } from "../../base/worker/activity.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { NodeState } from "../../base/worker/node_state.ts";
@@ -93,7 +94,9 @@ function open(message: OpenHttp): void {
     () => restore.isOver && scope.postMessage({ k: "restored" }),
     (error) => scope.postMessage({ k: "failed", message: messageOf(error) }),
   );
-  vacuumEvery(options.autoVacuumMs, made);
+  repeatEvery(options.autoVacuumMs, () => vacuumIfLeader(made));
+  const skipped: Skipped = new Set();
+  repeatEvery(options.autoOptimizeMs, () => optimizeIfLeader(made, skipped));
   services = made;
   const { bindAddrs } = options;
   if (bindAddrs.length === 0) return scope.postMessage({ k: "listening", port: 0 }); // -http-port=-1

@@ -26,6 +26,8 @@ export function newCounters(): Counters {
     boots: 0,
     auto_vacuums: 0,
     auto_vacuums_failed: 0,
+    auto_optimizes: 0,
+    auto_optimizes_failed: 0,
     running: 0,
     body_bytes: 0,
   };
@@ -36,6 +38,8 @@ export interface Counters {
   executions: number;
   auto_vacuums: number;
   auto_vacuums_failed: number;
+  auto_optimizes: number;
+  auto_optimizes_failed: number;
   queries: number;
   requests: number;
   forwarded: number;

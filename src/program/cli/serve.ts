@@ -143,6 +143,7 @@ function configOf(flags: Flags): NodeConfig {
     nodeServerName: flags.string("node-verify-server-name"),
     clusterSecretFile: flags.string("cluster-secret-file"),
     autoVacuumMs: flags.durationMs("auto-vacuum-int"),
+    autoOptimizeMs: flags.durationMs("auto-optimize-int"),
     writeQueue: {
       capacity: flags.int("write-queue-capacity"),
       batchSize: flags.int("write-queue-batch-size"),

@@ -179,6 +179,8 @@ export interface NodeConfig {
   readonly clusterSecretFile: string;
   /** Interval between two automatic VACUUMs; 0: none. */
   readonly autoVacuumMs: number;
+  /** Interval between two automatic ANALYZEs; 0: none. */
+  readonly autoOptimizeMs: number;
   /** Queued writes. */
   readonly writeQueue: WriteQueueOptions;
 }

@@ -118,7 +118,12 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
     "0s",
     "Interval between two automatic VACUUMs, by the leader for all nodes; 0: none",
   ),
-  later("auto-optimize-int", "duration", "24h", "Interval between two automatic PRAGMA optimize; not done yet"),
+  now(
+    "auto-optimize-int",
+    "duration",
+    "24h",
+    "Interval between two looks whether tables need new statistics for the query planner, by the leader for all nodes; 0: none",
+  ),
   now("extensions-path", "string", "", EXTENSIONS_HELP),
   now("auto-backup", "string", "", "Path of the configuration of automatic backups (docs/auto_backup.md)"),
   now(

@@ -310,6 +310,7 @@ export class Node {
         queryTimeoutMs: config.queryTimeoutMs,
         writeQueue: config.writeQueue,
         autoVacuumMs: config.autoVacuumMs,
+        autoOptimizeMs: config.autoOptimizeMs,
         heartbeatTimeoutMs: config.heartbeatTimeoutMs,
         facts: machineFacts(config, this.#directory, this.#library.extensions),
         startedMs: this.#startedMs,

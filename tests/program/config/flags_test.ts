@@ -108,6 +108,7 @@ const GOOD: NodeConfig = {
   nodeServerName: "",
   clusterSecretFile: "",
   autoVacuumMs: 0,
+  autoOptimizeMs: 86_400_000,
   writeQueue: { capacity: 1024, batchSize: 128, timeoutMs: 50, isTransaction: false },
 };
 
