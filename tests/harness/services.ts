@@ -30,6 +30,7 @@ const OPTIONS: HttpOptions = {
   connectionsMax: 3,
   bodyTimeoutMs: 300,
   queryTimeoutMs: 1000,
+  readersMax: 4,
   autoVacuumMs: 0,
   autoOptimizeMs: 0,
   writeQueue: { capacity: 8, batchSize: 4, timeoutMs: 10, isTransaction: false },

@@ -86,6 +86,8 @@ export interface HttpOptions {
   readonly autoOptimizeMs: number;
   /** Limit of a read where the request names none. @default {60000} */
   readonly queryTimeoutMs: number;
+  /** Reader Workers at most. */
+  readonly readersMax: number;
   /** Facts for `/status` that do not change while the node runs. */
   readonly facts: Readonly<Record<string, unknown>>;
   /** Start of the process, wall clock in ms. */

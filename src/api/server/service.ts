@@ -52,7 +52,7 @@ const log = logger("http");
 function open(message: OpenHttp): void {
   const { options } = message;
   const answers = new AnswerBudget(message.answers);
-  const readers = new Readers(() => scope.postMessage({ k: "wantReader" }), answers);
+  const readers = new Readers(() => scope.postMessage({ k: "wantReader" }), answers, options.readersMax);
   const replica = new ReplicaClient(message, (request, over) => serveForwarded(request, made, over), answers);
   const parts = {
     options,

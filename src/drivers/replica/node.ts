@@ -234,6 +234,7 @@ export class ReplicaNode {
       log: this.#log,
       replica: this.#replica,
       rpc: this.#client(BULK_ANSWER_BYTES_MAX),
+      compress: this.#options.compressSnapshots,
       leader: () => this.#leader.id,
       addrOf: (peer) => this.#addrOf(peer),
       onReplaced: () => this.#http.broadcast({ k: "databaseReplaced" }),

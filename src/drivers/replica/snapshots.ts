@@ -28,6 +28,8 @@ export interface SnapshotsParts {
   readonly replica: Replica;
   /** Connections of their own: heartbeats and forwarded requests do not queue behind megabytes (F7). */
   readonly rpc: RpcClient;
+  /** Whether snapshots are compressed on their way. */
+  readonly compress: boolean;
   leader(): NodeId | null;
   addrOf(peer: NodeId): string | undefined;
   /** Another file has taken the database's place. */
@@ -64,6 +66,7 @@ export class Snapshots {
     this.#sender = new SnapshotSender({
       snapshots,
       rpc,
+      compress: parts.compress,
       addrOf: parts.addrOf,
       base: () => log.base.index,
       configAt: (index) => log.configAt(index),

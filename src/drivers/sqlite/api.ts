@@ -96,6 +96,13 @@ export interface SnapshotPart {
   readonly term: number;
 }
 
+/** A piece of a snapshot on its way. */
+export interface SnapshotPiece {
+  /** Its bytes, compressed with zstd or as they are in the file. */
+  readonly chunk: Uint8Array;
+  readonly isCompressed: boolean;
+}
+
 /** First message to the snapshot Worker, on its global scope. */
 export interface OpenSnapshot {
   /** Path of the database file. */
@@ -112,12 +119,15 @@ export interface SnapshotMethods {
   copy: { params: Record<string, never>; result: SnapshotPart };
   /** Removes the copy. */
   drop: { params: Record<string, never>; result: void };
-  /** A piece of the copy. */
-  read: { params: { offset: number; length: number }; result: Uint8Array };
+  /** A piece of the copy, and how many bytes of the file it stands for; compressed where that makes it shorter. */
+  read: {
+    params: { offset: number; length: number; compress: boolean };
+    result: SnapshotPiece & { readonly bytes: number };
+  };
   /** Begins to receive, or goes on: how many bytes are here already. */
   begin: { params: { part: SnapshotPart }; result: number };
   /** Takes the next piece. */
-  write: { params: { id: string; offset: number; chunk: Uint8Array }; result: void };
+  write: { params: { id: string; offset: number; piece: SnapshotPiece }; result: void };
   /** Verifies what has arrived whole: it is ready to be adopted. */
   stage: { params: { part: SnapshotPart }; result: void };
   /** Answered when everything asked before is done. */

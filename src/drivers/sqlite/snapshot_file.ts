@@ -8,9 +8,9 @@
  * A copy's position in the log is what it says itself, never an index remembered before copying (A18).
  * @module
  */
-import { crc32 } from "node:zlib";
+import { crc32, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { exists, syncDirectory } from "../../base/worker/files.ts";
-import type { SnapshotPart } from "./api.ts";
+import type { SnapshotPart, SnapshotPiece } from "./api.ts";
 import { SYSTEM_TABLE } from "./authorizer.ts";
 import { type Backup, Database, type OpenOptions, runOnce, STORED_BYTES_MAX } from "../libsqlite/driver.ts";
 import type { SqliteLibrary } from "../libsqlite/library.ts";
@@ -139,6 +139,29 @@ export function readCopy(paths: SnapshotPaths, offset: number, length: number): 
   } finally {
     file.close();
   }
+}
+
+/** Longest piece that is taken: several times what a sender makes of one. */
+export const PIECE_BYTES_MAX = 4 * 1024 * 1024;
+
+/** A piece with these bytes of the file, compressed if the sender wants it (`-compress-snap-transport`): here it holds up nothing else. */
+export function packPiece(bytes: Uint8Array, compress: boolean): SnapshotPiece & { readonly bytes: number } {
+  const packed = compress ? ownBytes(zstdCompressSync(bytes)) : bytes;
+  const isCompressed = packed.length < bytes.length;
+  return { chunk: isCompressed ? packed : bytes, bytes: bytes.length, isCompressed };
+}
+
+/**
+ * The bytes of the file that a piece stands for.
+ * @throws {Error} When they are more than {@linkcode PIECE_BYTES_MAX}, or were not compressed with zstd.
+ */
+export function unpackPiece({ chunk, isCompressed }: SnapshotPiece): Uint8Array {
+  return isCompressed ? zstdDecompressSync(chunk, { maxOutputLength: PIECE_BYTES_MAX }) : chunk;
+}
+
+/** Node's buffers may lie in memory that others share, which must not be transferred. */
+function ownBytes(buffer: Uint8Array): Uint8Array {
+  return buffer.byteLength === buffer.buffer.byteLength ? buffer : new Uint8Array(buffer);
 }
 
 /** Begins to receive `part`, or goes on where an earlier attempt ended. @returns Bytes that are here already. */

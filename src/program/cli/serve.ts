@@ -73,6 +73,7 @@ function argumentFault(flags: Flags): string | undefined {
   for (const name of ["db-max-steps", "db-max-temp-size", "write-queue-capacity", "write-queue-batch-size"]) {
     if (flags.int(name) <= 0) return `fatal: -${name} must be greater than 0`;
   }
+  if (flags.int("db-max-ro-conns") < 0) return "fatal: -db-max-ro-conns must not be negative";
   const library = flags.string("sqlite-library");
   // The writer would be refused it, with the runtime's own message.
   if (library !== "" && Deno.permissions.querySync({ name: "ffi", path: library }).state !== "granted") {
@@ -121,6 +122,7 @@ function configOf(flags: Flags): NodeConfig {
     leaseReads: flags.bool("raft-lease-reads"),
     applyTimeoutMs: flags.durationMs("raft-apply-timeout"),
     connectTimeoutMs: flags.durationMs("cluster-connect-timeout"),
+    compressSnapshots: flags.bool("compress-snap-transport"),
     removeOnShutdown: flags.bool("raft-cluster-remove-shutdown"),
     stopWhenRemoved: flags.bool("raft-remove-shutdown"),
     reapVoterMs: flags.durationMs("raft-reap-node-timeout"),
@@ -133,6 +135,7 @@ function configOf(flags: Flags): NodeConfig {
     foreignKeys: flags.bool("fk"),
     sqliteLibrary: flags.string("sqlite-library"),
     extensionsPath: flags.list("extensions-path"),
+    readersMax: flags.int("db-max-ro-conns"),
     maxSteps: flags.int("db-max-steps"),
     tempBytesMax: flags.int("db-max-temp-size"),
     httpCert: flags.string("http-cert"),

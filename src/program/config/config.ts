@@ -135,6 +135,8 @@ export interface NodeConfig {
   readonly applyTimeoutMs: number;
   /** Limit for connecting to another node. */
   readonly connectTimeoutMs: number;
+  /** Whether snapshots are compressed on their way to other nodes. */
+  readonly compressSnapshots: boolean;
   /** Leave the cluster at a graceful stop. */
   readonly removeOnShutdown: boolean;
   /** Stop Raft when the node is removed. */
@@ -159,6 +161,8 @@ export interface NodeConfig {
   readonly sqliteLibrary: string;
   /** Files, directories and archives of SQLite extensions. */
   readonly extensionsPath: readonly string[];
+  /** Reader connections; 0: as many as muster ever starts. */
+  readonly readersMax: number;
   /** Steps of SQLite's virtual machine that a log entry may take: the leader's holds. */
   readonly maxSteps: number;
   /** Bytes of each temporary file of a read. */

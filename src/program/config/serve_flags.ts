@@ -102,7 +102,12 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   now("raft-reap-node-timeout", "duration", "0h", "Time after which an unreachable voter is removed"),
   now("raft-reap-read-only-node-timeout", "duration", "0h", "Time after which an unreachable non-voter is removed"),
   now("cluster-connect-timeout", "duration", "30s", "Limit for connecting to another node"),
-  later("compress-snap-transport", "bool", "false", "Compress snapshots on their way to another node"),
+  now(
+    "compress-snap-transport",
+    "bool",
+    "false",
+    "Compress snapshots with zstd on their way to other nodes; a node of an older version gets them as they are",
+  ),
   now("node-cert", "string", "", "X.509 certificate for traffic between nodes"),
   now("node-key", "string", "", "Private key for traffic between nodes"),
   now("node-ca-cert", "string", "", "CA certificate for traffic between nodes"),
@@ -111,7 +116,12 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   now("node-verify-server-name", "string", "", "Name expected in other nodes' certificates"),
   later("node-verify-common-name", "string", "", "Common name that a connecting node's certificate must have"),
   now("fk", "bool", "false", "Enforce foreign keys; set it on every node"),
-  later("db-max-ro-conns", "int", "256", "Read connections"),
+  now(
+    "db-max-ro-conns",
+    "int",
+    "256",
+    "Maximum number of connections that read the database, 0: no limit; muster never needs more than 4",
+  ),
   now(
     "auto-vacuum-int",
     "duration",

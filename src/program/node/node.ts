@@ -17,7 +17,7 @@ import type { AgentOptions } from "../../app/agent/agent.ts";
 import type { FromHttpWorker, OpenHttp, SupervisorMethods, ToHttpWorker } from "../../api/server/api.ts";
 import type { DiscoveryUse, FromReplica, ToReplica } from "../../drivers/replica/api.ts";
 import type { User } from "../../app/users/user.ts";
-import { READERS_MAX } from "../../app/database/readers.ts";
+import { readersMaxOf } from "../../app/database/readers.ts";
 import { Callee } from "../../base/worker/channel.ts";
 import { NODE_STATE_BYTES } from "../../base/worker/node_state.ts";
 import type { OpenReader, OpenSnapshot, OpenWriter } from "../../drivers/sqlite/api.ts";
@@ -309,6 +309,7 @@ export class Node {
         bodyTimeoutMs: config.httpBodyTimeoutMs,
         queryTimeoutMs: config.queryTimeoutMs,
         writeQueue: config.writeQueue,
+        readersMax: readersMaxOf(config.readersMax),
         autoVacuumMs: config.autoVacuumMs,
         autoOptimizeMs: config.autoOptimizeMs,
         heartbeatTimeoutMs: config.heartbeatTimeoutMs,
@@ -364,13 +365,16 @@ export class Node {
 
   /** Takes the right to the SQLite library from this thread, when no further Worker is to have it. */
   #revokeLibrary(): void {
-    if (this.#readerControls.length === READERS_MAX && !this.#startsSnapshots && this.#backups) {
+    if (
+      this.#readerControls.length === readersMaxOf(this.#config.readersMax) && !this.#startsSnapshots && this.#backups
+    ) {
       Deno.permissions.revokeSync({ name: "ffi" });
     }
   }
 
   #startReaders(): void {
-    for (let reader = 0; reader < readerCount(); reader++) this.#addReader();
+    const count = Math.min(readerCount(), readersMaxOf(this.#config.readersMax));
+    for (let reader = 0; reader < count; reader++) this.#addReader();
   }
 
   #startReplica(
@@ -422,6 +426,7 @@ export class Node {
         applyTimeoutMs: config.applyTimeoutMs,
         maxSteps: config.maxSteps,
         connectTimeoutMs: config.connectTimeoutMs,
+        compressSnapshots: config.compressSnapshots,
         clusterSecret: this.#secret,
         ...(this.#certificates.node ? { tls: this.#certificates.node } : {}),
         stopWhenRemoved: config.stopWhenRemoved,

@@ -98,6 +98,8 @@ const GOOD: NodeConfig = {
   foreignKeys: false,
   sqliteLibrary: "",
   extensionsPath: [],
+  readersMax: 256,
+  compressSnapshots: false,
   maxSteps: 1,
   tempBytesMax: 1,
   httpCert: "",
