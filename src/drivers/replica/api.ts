@@ -48,6 +48,8 @@ export interface ReplicaOptions {
   readonly connectTimeoutMs: number;
   /** Whether snapshots are compressed on their way to other nodes. */
   readonly compressSnapshots: boolean;
+  /** Name of the cluster; empty for none. */
+  readonly clusterName: string;
   /** The secret of the cluster; empty for none. */
   readonly clusterSecret: string;
   /** Present where nodes speak TLS. */

@@ -38,7 +38,7 @@ import { Replica } from "./replica.ts";
 import { RpcClient } from "../transport/rpc.ts";
 import { SnapshotClient } from "./snapshot_client.ts";
 import { Snapshots } from "./snapshots.ts";
-import { lastContact, timeouts } from "./status_text.ts";
+import { lastContact, settingsOf } from "./status_text.ts";
 import { Verification, VERIFY_TIMEOUT_MS } from "./verification.ts";
 import { type Hello, PROTOCOL_VERSION } from "../transport/wire.ts";
 
@@ -531,7 +531,7 @@ export class ReplicaNode {
       lastContact: lastContact(status, this.#options),
       voter: this.#member(this.#options.nodeId)?.role === "voter",
       leaseReads: this.#options.leaseReads ? this.#replica.hasLease ? "lease held" : "on" : "off",
-      settings: timeouts(this.#options),
+      settings: settingsOf(this.#options),
       log: { persisted: this.#log.persisted, bytes: this.#log.bytes, scrubs: this.#log.scrubs },
       snapshots: this.#snapshots.status(),
       agreement: this.#divergence.agreement,

@@ -2,6 +2,7 @@
  * Parts of a replica's status as strings. Pure.
  * @module
  */
+import { formatDuration } from "../../base/codec/duration.ts";
 import type { CoreStatus } from "../../core/raft/effects.ts";
 import { DEFAULT_OPTIONS } from "../../core/raft/raft.ts";
 import type { ReplicaOptions } from "./api.ts";
@@ -16,13 +17,16 @@ export function lastContact(
   return `${ticksSinceLeader * heartbeatTimeoutMs / DEFAULT_OPTIONS.electionTicks}ms`;
 }
 
-/** The times that govern elections and proposals, as rqlite shows them. */
-export function timeouts(
-  { applyTimeoutMs, heartbeatTimeoutMs, electionTimeoutMs }: ReplicaOptions,
+/** What the node was told: the times that govern elections, proposals and reaping, as rqlite shows them, and the cluster's name. */
+export function settingsOf(
+  { applyTimeoutMs, heartbeatTimeoutMs, electionTimeoutMs, reapVoterMs, reapNonVoterMs, clusterName }: ReplicaOptions,
 ): Record<string, string> {
   return {
+    ...(clusterName !== "" && { cluster_name: clusterName }),
     apply_timeout: `${applyTimeoutMs / 1000}s`,
     heartbeat_timeout: `${heartbeatTimeoutMs / 1000}s`,
     election_timeout: `${electionTimeoutMs / 1000}s`,
+    reap_timeout: formatDuration(reapVoterMs),
+    reap_read_only_timeout: formatDuration(reapNonVoterMs),
   };
 }

@@ -144,6 +144,7 @@ function configOf(flags: Flags): NodeConfig {
     nodeKey: flags.string("node-key"),
     nodeCaCert: flags.string("node-ca-cert"),
     nodeServerName: flags.string("node-verify-server-name"),
+    clusterName: flags.string("cluster-name"),
     clusterSecretFile: flags.string("cluster-secret-file"),
     autoVacuumMs: flags.durationMs("auto-vacuum-int"),
     autoOptimizeMs: flags.durationMs("auto-optimize-int"),

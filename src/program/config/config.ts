@@ -179,6 +179,8 @@ export interface NodeConfig {
   readonly nodeCaCert: string;
   /** Name expected in other nodes' certificates; empty: their host. */
   readonly nodeServerName: string;
+  /** Name of the cluster, which a new node must share; empty for none. */
+  readonly clusterName: string;
   /** File with the secret that the nodes of the cluster share; empty: they share none. */
   readonly clusterSecretFile: string;
   /** Interval between two automatic VACUUMs; 0: none. */
@@ -189,6 +191,8 @@ export interface NodeConfig {
   readonly writeQueue: WriteQueueOptions;
 }
 
+/** Longest name of a cluster. */
+const CLUSTER_NAME_MAX = 128;
 const UNROUTABLE = ["0.0.0.0", "::"];
 
 /** Returns the first error of a configuration, in rqlite's words and order, or undefined. */
@@ -230,8 +234,9 @@ function addressFault(
 }
 
 function joinFault(
-  { bootstrapExpect, isVoter, join, clusterAdvertisedAddr, discoMode, autoRestore }: NodeConfig,
+  { bootstrapExpect, isVoter, join, clusterAdvertisedAddr, discoMode, autoRestore, clusterName }: NodeConfig,
 ): string | undefined {
+  if (clusterName.length > CLUSTER_NAME_MAX) return `-cluster-name must have at most ${CLUSTER_NAME_MAX} characters`;
   if (bootstrapExpect > 0 && !isVoter) return "bootstrapping only applicable to voting nodes";
   for (const addr of join) {
     if (!addr.includes(":")) return `${addr} is an invalid join address`;

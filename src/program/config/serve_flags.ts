@@ -24,6 +24,11 @@ export const SECRET_HELP =
   "File with a secret that all nodes of the cluster share. A connection to the cluster port that does not know it can " +
   "neither join nor vote nor write (muster)";
 
+/** Help of `-cluster-name`. */
+export const CLUSTER_NAME_HELP =
+  "Name of the cluster. A node is taken into a cluster, or forms one with others, only if its name is the same; a node " +
+  "without one differs from a node with one (muster)";
+
 /** Help of `-raft-lease-reads`. */
 export const LEASE_READS_HELP =
   "Answer linearizable reads without asking the other nodes while a lease holds; set it on every node. The machines' " +
@@ -172,6 +177,7 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   now("db-max-steps", "int", "4000000000", MAX_STEPS_HELP),
   now("db-max-temp-size", "int", "1073741824", "Maximum size of a read's temporary file in bytes (muster)"),
   now("sqlite-library", "string", "", "SQLite library to use instead of the bundled one (muster)"),
+  now("cluster-name", "string", "", CLUSTER_NAME_HELP),
   now("cluster-secret-file", "string", "", SECRET_HELP),
   now("raft-lease-reads", "bool", "false", LEASE_READS_HELP),
 ];

@@ -427,6 +427,7 @@ export class Node {
         maxSteps: config.maxSteps,
         connectTimeoutMs: config.connectTimeoutMs,
         compressSnapshots: config.compressSnapshots,
+        clusterName: config.clusterName,
         clusterSecret: this.#secret,
         ...(this.#certificates.node ? { tls: this.#certificates.node } : {}),
         stopWhenRemoved: config.stopWhenRemoved,

@@ -98,6 +98,7 @@ const GOOD: NodeConfig = {
   foreignKeys: false,
   sqliteLibrary: "",
   extensionsPath: [],
+  clusterName: "",
   readersMax: 256,
   compressSnapshots: false,
   maxSteps: 1,
