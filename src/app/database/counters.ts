@@ -7,6 +7,7 @@
 export function newCounters(): Counters {
   return {
     executions: 0,
+    sql_analyze: 0,
     queries: 0,
     requests: 0,
     forwarded: 0,
@@ -36,6 +37,8 @@ export function newCounters(): Counters {
 /** The counters for `/debug/vars` and `/status`. */
 export interface Counters {
   executions: number;
+  /** Requests to `/db/sql`. */
+  sql_analyze: number;
   auto_vacuums: number;
   auto_vacuums_failed: number;
   auto_optimizes: number;
