@@ -33,7 +33,7 @@ async function cutLogs(nodes: readonly NodeProcess[]): Promise<void> {
 }
 
 async function base(node: NodeProcess): Promise<number> {
-  return Number(await node.status("store.raft.last_snapshot_index"));
+  return Number(await node.status("store.raft.log_base_index"));
 }
 
 /** Contents of table `t`, as text. */

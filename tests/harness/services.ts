@@ -36,6 +36,7 @@ const OPTIONS: HttpOptions = {
   writeQueue: { capacity: 8, batchSize: 4, timeoutMs: 10, isTransaction: false },
   heartbeatTimeoutMs: 1000,
   facts: {},
+  storeFacts: { store: {}, raft: {} },
   startedMs: 0,
 };
 
@@ -75,6 +76,7 @@ export function fakeServices({ users }: Partial<Pick<Services, "users">> = {}): 
       users,
       log: () => {},
       tls: undefined,
+      directorySize: () => Promise.resolve(0),
     },
     close() {
       for (const { port1, port2 } of channels) {

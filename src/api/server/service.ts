@@ -85,6 +85,7 @@ function open(message: OpenHttp): void {
     catalog,
     agent,
     tls: options.tls && { notAfter: options.tls.notAfter },
+    directorySize: () => supervisor.call("directorySize", {}),
     log,
   };
   replica.onDatabaseReplaced = () => (readers.reopen(), catalog.changed());

@@ -371,6 +371,7 @@ export class Readers {
       readers_max: this.#readersMax,
       waiting: this.#waitingCount,
       running: this.#jobs.size,
+      busy: this.#readers.filter(({ jobs }) => jobs.length > 0).length,
       waiting_for_room: this.#roomless.length,
       answer_bytes: this.#answers.taken,
     };

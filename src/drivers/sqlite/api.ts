@@ -63,7 +63,7 @@ export type FromWriter =
     readonly tainted?: string;
   }
   | { readonly k: "applied"; readonly index: number; readonly term: number; readonly durable: number }
-  | { readonly k: "checkpointed"; readonly durable: number }
+  | { readonly k: "checkpointed"; readonly durable: number; readonly term: number } // term: of the applied index
   | { readonly k: "space"; readonly state: "ok" | "full" } // of the disk that holds the database
   | { readonly k: "digest"; readonly ref: number; readonly digest: number | null } // null: not known here
   | { readonly k: "status"; readonly ref: number; readonly status: Record<string, unknown> }

@@ -31,7 +31,6 @@ import { causeOf, failureOf, isReadOnly, type Limits, resultMessage, StatementEr
 import { ParameterCursor, PreparedCache } from "./prepared.ts";
 import { unpackRows } from "../libsqlite/packing.ts";
 import { NoRoomError, QueryRenderer, RenderError, renderFailure, Room } from "./render.ts";
-import { describePragmas } from "./status.ts";
 
 /** Bytes that the large values of a read may take together. */
 export const READ_VALUE_BYTES_MAX = 256 * 1024 * 1024;
@@ -114,11 +113,6 @@ export class Reader {
       if (this.#database.isTransaction) this.#commit.run();
       this.#control.ticket.current = 0;
     }
-  }
-
-  /** The pragmas of this connection, for `/status`. */
-  pragmas(): Record<string, string> {
-    return describePragmas(this.#database);
   }
 
   /** Closes the connection. */

@@ -183,7 +183,7 @@ class WriterWorker {
         break;
       case "checkpoint":
         this.#guarded(() => this.#checkpoint());
-        this.#say({ k: "checkpointed", durable: this.#machine.durable });
+        this.#say({ k: "checkpointed", durable: this.#machine.durable, term: this.#machine.appliedTerm });
         break;
       case "adopt":
         this.#adopt();

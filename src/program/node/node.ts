@@ -32,7 +32,7 @@ import { type AgentConfig, apiUrlOf, type NodeConfig } from "../config/config.ts
 import { noteDamage } from "./damage.ts";
 import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
 import { type ExtensionFile, installExtensions } from "./extensions.ts";
-import { machineFacts } from "./facts.ts";
+import { machineFacts, sizeOf, storeFacts } from "./facts.ts";
 import { openPortWarning, readClusterSecret } from "./cluster_secret.ts";
 import { type Part, runHere } from "./here.ts";
 import { discoveryAddrs, type Scope } from "./permissions.ts";
@@ -273,7 +273,11 @@ export class Node {
   ): Part {
     const config = this.#config;
     const worker = this.#start("http");
-    const tasks = new Callee<SupervisorMethods>(worker, { leave: () => this.leave(), reload: () => this.onReload() });
+    const tasks = new Callee<SupervisorMethods>(worker, {
+      leave: () => this.leave(),
+      reload: () => this.onReload(),
+      directorySize: () => sizeOf(this.#directory.path),
+    });
     worker.addEventListener("message", ({ data }: MessageEvent<FromHttpWorker>) => {
       if (data.k === "failed") this.#fail(new NodeFailure(data.message));
       else if (data.k === "listening") this.#listening.http.resolve();
@@ -314,6 +318,7 @@ export class Node {
         autoOptimizeMs: config.autoOptimizeMs,
         heartbeatTimeoutMs: config.heartbeatTimeoutMs,
         facts: machineFacts(config, this.#directory, this.#library.extensions),
+        storeFacts: storeFacts(config, this.#directory, this.#library.extensions),
         startedMs: this.#startedMs,
       },
     };
