@@ -24,6 +24,11 @@ export const SECRET_HELP =
   "File with a secret that all nodes of the cluster share. A connection to the cluster port that does not know it can " +
   "neither join nor vote nor write (muster)";
 
+/** Why a node writes no profiles of itself. */
+const PROFILE_REASON =
+  "every Worker would need the right to the runtime's inspector, which deno compile grants only with all of sys; run from " +
+  "the source with --inspect instead (docs/development.md)";
+
 /** Help of `-cluster-name`. */
 export const CLUSTER_NAME_HELP =
   "Name of the cluster. A node is taken into a cluster, or forms one with others, only if its name is the same; a node " +
@@ -159,9 +164,12 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   later("otlp-ca-cert", "string", "", "CA certificate of the collector"),
   later("otlp-cert", "string", "", "Certificate for the collector"),
   later("otlp-key", "string", "", "Private key for the collector"),
-  later("cpu-profile", "string", "", "Path of a CPU profile"),
-  later("mem-profile", "string", "", "Path of a memory profile"),
-  later("trace-profile", "string", "", "Path of a trace"),
+  { ...later("cpu-profile", "string", "", "Path of a CPU profile"), reason: PROFILE_REASON },
+  { ...later("mem-profile", "string", "", "Path of a memory profile"), reason: PROFILE_REASON },
+  {
+    ...later("trace-profile", "string", "", "Path of an execution trace"),
+    reason: "the runtime has no execution trace as Go has",
+  },
   now("version", "bool", "false", "Print the version and exit"),
   now(
     "raft-rejoin-damaged",

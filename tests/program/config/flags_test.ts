@@ -38,7 +38,10 @@ Deno.test("wrong flags are refused in Go's words", () => {
     [["-join-attempts", "x"], `invalid value "x" for flag -join-attempts: parse error`],
     [["-fk=maybe"], `invalid boolean value "maybe" for -fk: parse error`],
     [["-join-interval", "5"], `invalid value "5" for flag -join-interval: parse error`],
-    [["-cpu-profile", "file"], "not supported yet: -cpu-profile"],
+    [
+      ["-trace-profile", "file"],
+      "not supported: -trace-profile: the runtime has no execution trace as Go has",
+    ],
     [["-cdc-config=x"], "not supported yet: -cdc-config"],
     [["-on-disk-path", "x"], "flag provided but not defined: -on-disk-path"],
   ];
