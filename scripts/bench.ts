@@ -14,6 +14,7 @@ import { parseArgs } from "@std/cli";
 import { interruption } from "../tests/harness/processes.ts";
 import { HAS_RQLITE } from "../tests/harness/rqlite.ts";
 import { benchDriver } from "./bench/driver.ts";
+import { benchWaits } from "./bench/waits.ts";
 import { type LoadGenerator, loadGenerator } from "./bench/load.ts";
 import { describeMachine } from "./bench/machine.ts";
 import {
@@ -39,6 +40,7 @@ const USAGE = `Usage: deno task bench [flags]
   --data MIB       data a node holds when its start is measured (default 20)
   --json FILE      write everything there too
   --driver         measure the SQLite driver alone, in turn with the runtime's node:sqlite
+  --waits          measure what a change costs while thousands of blocking queries wait (Linux alone)
   --list           show the names of the measurements
   --help           show this`;
 const DRIVER_ROUNDS = 5;
@@ -57,8 +59,9 @@ interface Options {
 }
 
 /** Wrong use of the command line. */
-function readOptions(args: readonly string[]): Options | "driver" | "list" {
+function readOptions(args: readonly string[]): Options | "driver" | "waits" | "list" {
   if (args.includes("--driver")) return "driver";
+  if (args.includes("--waits")) return "waits";
   if (args.includes("--list")) return "list";
   const unknown: string[] = [];
   const flags = parseArgs([...args], {
@@ -221,6 +224,10 @@ function pause(ms: number): Promise<void> {
 async function main(args: readonly string[]): Promise<number> {
   const options = optionsOrExitCode(args, USAGE, readOptions);
   if (typeof options === "number") return options;
+  if (options === "waits") {
+    await benchWaits();
+    return 0;
+  }
   if (options === "driver") {
     benchDriver(DRIVER_ROUNDS);
     return 0;

@@ -125,7 +125,7 @@ Deno.test("the leader killed in the midst of a load: the whole file is there or 
     const follower = nodes.find((node) => node !== leader) ?? leader;
     const loading = load(follower, file);
     await until("parts in the log", async () => {
-      const [count] = await leader.row("SELECT count(*) FROM sqlite_schema WHERE name = '_muster_load'", "none");
+      const [count] = await leader.row("SELECT count(rowid) FROM sqlite_schema WHERE name = '_muster_load'", "none");
       return count === 1 || undefined;
     });
     await leader.stop("SIGKILL");

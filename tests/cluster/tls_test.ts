@@ -2,47 +2,7 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { muster } from "../harness/agents.ts";
 import { clusterFlags, leaderOf, type NodePlace, nodePlace, until, withNodes } from "../harness/processes.ts";
-
-async function made(...args: string[]): Promise<void> {
-  const { code, stderr } = await muster(["tls", ...args]);
-  assertEquals({ code, stderr }, { code: 0, stderr: "" });
-}
-
-/** An authority in `root`; resolves to its certificate. */
-async function authority(root: string): Promise<string> {
-  await made("ca", "-out", root);
-  return await Deno.readTextFile(`${root}/muster-ca.pem`);
-}
-
-async function certificate(root: string, name: string, ...args: string[]): Promise<void> {
-  await made(
-    "cert",
-    "-ca",
-    `${root}/muster-ca.pem`,
-    "-ca-key",
-    `${root}/muster-ca-key.pem`,
-    "-out",
-    root,
-    "-name",
-    name,
-    ...args,
-  );
-}
-
-function httpsFlags(root: string, name: string): string[] {
-  return ["-http-cert", `${root}/${name}.pem`, "-http-key", `${root}/${name}-key.pem`];
-}
-
-function nodeFlags(root: string, name: string): string[] {
-  return [
-    "-node-cert",
-    `${root}/${name}.pem`,
-    "-node-key",
-    `${root}/${name}-key.pem`,
-    "-node-ca-cert",
-    `${root}/muster-ca.pem`,
-  ];
-}
+import { authority, certificate, httpsFlags, nodeFlags } from "../harness/tls.ts";
 
 /** Serial number of the certificate that a port shows, as openssl prints it. */
 async function serialShown({ httpPort }: NodePlace): Promise<string> {

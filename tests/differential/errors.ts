@@ -200,7 +200,7 @@ export const ERRORS: Theme = {
     query("what is left", [
       "SELECT * FROM t",
       "SELECT * FROM two",
-      "SELECT name FROM sqlite_master WHERE name NOT LIKE '@_muster%' ESCAPE '@'",
+      "SELECT name FROM sqlite_master",
     ]),
   ], RULES),
 };

@@ -202,7 +202,7 @@ async function rqliteLeaderOf(nodes: readonly Rqlite[]): Promise<Rqlite> {
 
 async function objectsOf(url: string): Promise<[string, string][]> {
   const sql = "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view', 'trigger') " +
-    "AND name NOT LIKE 'sqlite@_%' ESCAPE '@' AND name NOT LIKE '@_muster%' ESCAPE '@' " +
+    "AND name NOT LIKE 'sqlite@_%' ESCAPE '@' " +
     // The tables behind a virtual one go with it.
     "ORDER BY sql NOT LIKE 'CREATE VIRTUAL%', type = 'table'";
   const { body } = await send(url, post("/db/query", [sql]));

@@ -127,6 +127,8 @@ export interface StartOptions {
   readonly wrapper?: readonly string[];
   /** Certificate of the authority that its HTTPS is to be of, PEM; without one it has HTTP. */
   readonly caCert?: string;
+  /** What its clients show, PEM: requests of this harness do so. */
+  readonly identity?: { readonly cert: string; readonly key: string };
 }
 
 /** A running node. */
@@ -139,12 +141,12 @@ export class NodeProcess {
   #lines = "";
   #ended: Deno.CommandStatus | undefined;
 
-  private constructor(place: NodePlace, child: Deno.ChildProcess, caCert: string | undefined) {
+  private constructor(place: NodePlace, child: Deno.ChildProcess, { caCert, identity }: StartOptions) {
     this.place = place;
     this.#scheme = caCert === undefined ? "http" : "https";
     this.#client = caCert === undefined
       ? sendOnce
-      : Deno.createHttpClient({ poolMaxIdlePerHost: 0, caCerts: [caCert] });
+      : Deno.createHttpClient({ poolMaxIdlePerHost: 0, caCerts: [caCert], ...identity });
     this.#child = child;
     child.status.then((status) => this.#ended = status);
     this.#output = this.#collect(child.stderr);
@@ -154,8 +156,9 @@ export class NodeProcess {
   static start(
     place: NodePlace,
     flags: readonly string[] = [],
-    { env, wrapper = [], caCert }: StartOptions = {},
+    options: StartOptions = {},
   ): NodeProcess {
+    const { env, wrapper = [] } = options;
     const { command: program, args } = musterCommand();
     const [command, ...before] = [...wrapper, program];
     const child = new Deno.Command(command, {
@@ -177,7 +180,7 @@ export class NodeProcess {
       stdout: "null",
       stderr: "piped",
     }).spawn();
-    return new NodeProcess(place, child, caCert);
+    return new NodeProcess(place, child, options);
   }
 
   async #collect(stream: ReadableStream<Uint8Array>): Promise<void> {

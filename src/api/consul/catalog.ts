@@ -3,6 +3,7 @@
  * @module
  */
 import type { CatalogRow } from "../../app/agent/catalog.ts";
+import { watchName } from "../../core/catalog/watch.ts";
 import type { Fields } from "./filter.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
@@ -85,34 +86,48 @@ export async function nodes(request: HttpRequest, parts: ReadParts): Promise<Htt
     const [key] = pair.split(":", 1);
     return [key, pair.slice(key.length + 1)];
   });
-  return await v1Read(request, parts, async () => {
-    const { rows: [found], index } = await parts.catalog.read(["nodes"], [{ sql: `${NODES} ORDER BY name` }]);
+  const watched = ["nodes"];
+  const read = async () => {
+    const { rows: [found], index } = await parts.catalog.read(watched, [{ sql: `${NODES} ORDER BY name` }]);
     const all = found.map(nodeJson).filter(({ Meta }) => wanted.every(([key, value]) => Meta[key] === value));
     return { value: chosen(all, request, NODE_FIELDS), index };
-  });
+  };
+  return await v1Read(request, parts, { watched, read });
 }
 
 /** `GET /v1/catalog/node/NAME`. */
 export async function node(request: HttpRequest, parts: ReadParts, name: string): Promise<HttpResponse> {
-  return await v1Read(request, parts, async () => {
-    const { found, services: list, index } = await nodeWithServices(parts, name);
+  const watched = watchedNode(name);
+  const read = async () => {
+    const { found, services: list, index } = await nodeWithServices(parts, name, watched);
     if (!found) return { value: null, index };
     const some = chosen(list, request, SERVICE_FIELDS);
     return { value: { Node: found, Services: Object.fromEntries(some.map((one) => [one.ID, one])) }, index };
-  });
+  };
+  return await v1Read(request, parts, { watched, read });
 }
 
 /** `GET /v1/catalog/node-services/NAME`. */
 export async function nodeServices(request: HttpRequest, parts: ReadParts, name: string): Promise<HttpResponse> {
-  return await v1Read(request, parts, async () => {
-    const { found, services: list, index } = await nodeWithServices(parts, name);
+  const watched = watchedNode(name);
+  const read = async () => {
+    const { found, services: list, index } = await nodeWithServices(parts, name, watched);
     return { value: { Node: found ?? null, Services: chosen(list, request, SERVICE_FIELDS) }, index };
-  });
+  };
+  return await v1Read(request, parts, { watched, read });
 }
 
-async function nodeWithServices(parts: ReadParts, name: string) {
+/** A node by its name or its id, with its services; those of a node that is asked for by its id by their table. */
+function watchedNode(name: string): string[] {
   if (name === "") throw new HttpError(400, "Missing node name");
-  const { rows: [[row], list], index } = await parts.catalog.read(["nodes", "services"], [
+  const isId = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i.test(name);
+  return isId
+    ? [watchName("nodes", "id", name), "services"]
+    : [watchName("nodes", "name", name), watchName("services", "node", name)];
+}
+
+async function nodeWithServices(parts: ReadParts, name: string, watched: readonly string[]) {
+  const { rows: [[row], list], index } = await parts.catalog.read(watched, [
     { sql: `${NODES} WHERE name = ? OR id = ? LIMIT 1`, positional: [name, name] },
     {
       sql:
@@ -127,9 +142,9 @@ async function nodeWithServices(parts: ReadParts, name: string) {
 /** `GET /v1/catalog/services`: names with all tags of their instances, those of the instances that a filter lets through. */
 export async function serviceNames(request: HttpRequest, parts: ReadParts): Promise<HttpResponse> {
   const isFiltered = Boolean(request.params.get("filter"));
-  const tables = isFiltered ? ["nodes", "services"] : ["services"];
-  return await v1Read(request, parts, async () => {
-    const { rows: [list], index } = await parts.catalog.read(tables, [{ sql: `${INSTANCES} ORDER BY s.name` }]);
+  const watched = isFiltered ? ["nodes", "services"] : ["services"];
+  const read = async () => {
+    const { rows: [list], index } = await parts.catalog.read(watched, [{ sql: `${INSTANCES} ORDER BY s.name` }]);
     const tags = new Map<string, Set<string>>();
     const some = isFiltered
       ? chosen(list.map(instanceJson), request, INSTANCE_FIELDS)
@@ -140,44 +155,56 @@ export async function serviceNames(request: HttpRequest, parts: ReadParts): Prom
       tags.set(ServiceName, known);
     }
     return { value: Object.fromEntries([...tags].map(([name, all]) => [name, [...all].sort()])), index };
-  });
+  };
+  return await v1Read(request, parts, { watched, read });
 }
 
 /** `GET /v1/catalog/service/NAME`: its instances with their nodes, whatever their health. */
 export async function service(request: HttpRequest, parts: ReadParts, name: string): Promise<HttpResponse> {
   if (name === "") throw new HttpError(400, "Missing service name");
   const tags = repeated(request, "tag");
-  return await v1Read(request, parts, async () => {
-    const { rows: [list], index } = await parts.catalog.read(["nodes", "services"], [{
+  const watched = [watchName("services", "name", name)];
+  const read = async () => {
+    const { rows: [list], index } = await parts.catalog.read(watched, [{
       sql: `${INSTANCES} WHERE s.name = ? COLLATE NOCASE ORDER BY s.node, s.id`,
       positional: [name],
     }]);
     const all = list.map(instanceJson).filter(({ ServiceTags }) => tags.every((tag) => ServiceTags.includes(tag)));
     return { value: chosen(all, request, INSTANCE_FIELDS), index };
-  });
+  };
+  return await v1Read(request, parts, { watched, read });
 }
 
 /** `GET /v1/health/node/NAME`: its checks. */
 export async function nodeChecks(request: HttpRequest, parts: ReadParts, name: string): Promise<HttpResponse> {
-  return await checksWhere(request, parts, { sql: "node = ?", positional: [name] });
+  return await checksWhere(request, parts, {
+    sql: "node = ?",
+    positional: [name],
+    watched: [watchName("checks", "node", name)],
+  });
 }
 
 /** `GET /v1/health/state/STATE`: checks in that state, or `any`. */
 export async function checksInState(request: HttpRequest, parts: ReadParts, state: string): Promise<HttpResponse> {
   if (state === "") throw new HttpError(400, "Missing check state");
-  return await checksWhere(request, parts, { sql: "? IN ('any', status)", positional: [state] });
+  return await checksWhere(request, parts, {
+    sql: "? IN ('any', status)",
+    positional: [state],
+    watched: ["checks"],
+  });
 }
 
 async function checksWhere(
   request: HttpRequest,
   parts: ReadParts,
-  where: { sql: string; positional: string[] },
+  { sql: condition, positional, watched }: { sql: string; positional: string[]; watched: string[] },
 ): Promise<HttpResponse> {
-  return await v1Read(request, parts, async () => {
-    const sql = `SELECT * FROM _muster_checks WHERE ${where.sql} ORDER BY node, id`;
-    const { rows: [list], index } = await parts.catalog.read(["checks"], [{ sql, positional: where.positional }]);
+  const read = async () => {
+    const sql = `SELECT * FROM _muster_checks WHERE ${condition} ORDER BY node, id`;
+    const { rows: [list], index } = await parts.catalog.read(watched, [{ sql, positional }]);
     return { value: chosen(list.map(checkJson), request, CHECK_FIELDS), index };
-  });
+  };
+  return await v1Read(request, parts, { watched, read });
 }
 
 function text(value: unknown): string {

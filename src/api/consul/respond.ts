@@ -75,6 +75,13 @@ export interface Indexed {
   readonly index: number;
 }
 
+/** A read, and what its index is of. */
+export interface WatchedRead {
+  /** Names of core/catalog/watch.ts. */
+  readonly watched: readonly string[];
+  read(): Promise<Indexed>;
+}
+
 /** How a read is to be answered. */
 interface ReadMode {
   readonly consistency: "default" | "stale" | "consistent";
@@ -114,7 +121,7 @@ export function blockingWaitMs({ params }: HttpRequest, { agent }: AgentParts): 
 export async function v1Read(
   request: HttpRequest,
   parts: ReadParts,
-  read: () => Promise<Indexed>,
+  { watched, read }: WatchedRead,
 ): Promise<HttpResponse> {
   const mode = modeOf(request, parts);
   const { state, replica } = parts;
@@ -126,7 +133,7 @@ export async function v1Read(
   }
   let found = await read();
   if (mode.index > 0 && found.index <= mode.index) {
-    found = await blocked(parts, { mode, read, over: request.whenOver?.() });
+    found = await blocked(parts, { mode, watched, read, over: request.whenOver?.() });
   }
   const headers = {
     "X-Consul-Index": String(found.index),
@@ -140,26 +147,29 @@ export async function v1Read(
 }
 
 /** A read that waits for a change. */
-interface Blocked {
+interface Blocked extends WatchedRead {
   readonly mode: ReadMode;
-  readonly read: () => Promise<Indexed>;
   /** Nobody waits for it any more. */
   readonly over: Promise<void> | undefined;
 }
 
 /** Waits until the index has passed, or the time: up to a sixteenth more of it, so that many do not return at once. */
-async function blocked(parts: ReadParts, { mode, read, over }: Blocked): Promise<Indexed> {
+async function blocked(parts: ReadParts, { mode, watched, read, over }: Blocked): Promise<Indexed> {
   const { catalog, state } = parts;
   let isOver = false;
   over?.then(() => isOver = true);
   const deadline = performance.now() + jittered(mode.waitMs);
-  for (;;) {
-    const since = catalog.changes;
-    const found = await read();
-    const leftMs = deadline - performance.now();
-    if (found.index > mode.index || leftMs <= 0 || isOver) return found;
-    await catalog.untilChanged(since, leftMs, over);
-    if (mode.consistency !== "stale" && !state.isLeader) throw new HttpError(500, NO_LEADER, { leaderless: true });
+  const watch = catalog.watch(watched);
+  try {
+    for (;;) {
+      const found = await read();
+      const leftMs = deadline - performance.now();
+      if (found.index > mode.index || leftMs <= 0 || isOver) return found;
+      await watch.next(leftMs, over);
+      if (mode.consistency !== "stale" && !state.isLeader) throw new HttpError(500, NO_LEADER, { leaderless: true });
+    }
+  } finally {
+    watch.end();
   }
 }
 

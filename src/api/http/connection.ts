@@ -8,6 +8,7 @@
  * @module
  */
 import { STATUS_TEXT } from "@std/http";
+import type { Conn } from "../../base/net/conn.ts";
 import type { Deadline, Deadlines } from "../../base/worker/deadlines.ts";
 import {
   ChunkedDecoder,
@@ -18,7 +19,7 @@ import {
   type RequestHead,
 } from "./http1.ts";
 import { bearer } from "../../app/users/credentials.ts";
-import type { Users } from "../../app/users/users.ts";
+import { Proof, type Users } from "../../app/users/users.ts";
 import { compressed } from "./gzip.ts";
 import type { HeldAnswer } from "../../app/database/held_answer.ts";
 import { type BodyStream, HttpError, type HttpResponse, JSON_TYPE, problem } from "./problem.ts";
@@ -102,9 +103,10 @@ export interface ConnectionParts {
 
 /** A connection. */
 export class ClientConnection {
-  readonly #conn: Deno.Conn;
+  readonly #conn: Conn;
   /** IP address of the client. */
   readonly #address: string;
+  readonly #proof = new Proof();
   readonly #parts: ConnectionParts;
   readonly #deadlines: Deadlines;
   /** Of the read or the write under way. */
@@ -131,7 +133,7 @@ export class ClientConnection {
   readonly #whenOver = () => this.#untilOver(() => this.#leftWhileWaiting());
 
   /** @param conn Owned from now on. */
-  constructor(conn: Deno.Conn, parts: ConnectionParts, deadlines: Deadlines) {
+  constructor(conn: Conn, parts: ConnectionParts, deadlines: Deadlines) {
     this.#conn = conn;
     this.#address = "hostname" in conn.remoteAddr ? conn.remoteAddr.hostname : "";
     this.#parts = parts;
@@ -231,6 +233,7 @@ export class ClientConnection {
         contentType: headers.get("content-type") ?? "",
         authorization: authorizationOf(headers),
         address: this.#address,
+        proof: this.#proof,
         ...(body instanceof IncomingBody ? { body: EMPTY, incoming: body.pieces() } : { body }),
         forwarded: false,
         startedMs,

@@ -2,6 +2,7 @@
  * A request as handlers see it, whether a client sent it here or another node forwarded it.
  * @module
  */
+import type { Proof } from "../../app/users/users.ts";
 import type { ForwardedRequest } from "../../drivers/replica/api.ts";
 import type { Params } from "./params.ts";
 
@@ -16,6 +17,8 @@ export interface HttpRequest {
   readonly authorization: string;
   /** IP address of the client, whichever node it asked; empty where it is not known. */
   readonly address: string;
+  /** Credentials that were right on the same connection; absent where it was forwarded. */
+  readonly proof?: Proof;
   /** Empty where it is taken as it comes. */
   readonly body: Uint8Array;
   /** The body as it comes, on the routes that want it so; to be taken once. */

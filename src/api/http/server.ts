@@ -4,7 +4,8 @@
  * connection is closed; nothing of it is parsed. Requests of one connection are answered in order.
  * @module
  */
-import { connectionsOf, listenAt, listenBeside, type Listening, type TlsIdentity } from "../../base/net/tls.ts";
+import { type Listening, sameCheck, type TlsServer } from "../../base/net/conn.ts";
+import { connectionsOf, listenAt } from "../../base/net/tls.ts";
 import { Deadlines } from "../../base/worker/deadlines.ts";
 import { ClientConnection, type ConnectionParts } from "./connection.ts";
 import { HttpError } from "./problem.ts";
@@ -17,7 +18,7 @@ export interface ServerParts extends ConnectionParts {
     /** Connections at a time. */
     readonly connectionsMax: number;
     /** Present for HTTPS. */
-    readonly tls?: TlsIdentity;
+    readonly tls?: TlsServer;
   };
 }
 
@@ -31,7 +32,7 @@ export interface HttpServer {
    * Has new connections of HTTPS get another certificate.
    * @throws {Error} When it cannot be used: the one before stays.
    */
-  renew(tls: TlsIdentity): void;
+  renew(tls: TlsServer): void;
   /** Takes no more connections and resolves when the requests under way are answered. */
   shutdown(): Promise<void>;
 }
@@ -40,22 +41,22 @@ export interface HttpServer {
  * Listens at the addresses in the options, and answers from {@linkcode HttpServer.start} on.
  * @throws {Error} Naming the first address that it cannot have.
  */
-export function serveHttp(parts: ServerParts): HttpServer {
-  const { bindAddrs, tls } = parts.options;
-  let listeners = listenAtAll(bindAddrs, (addr) => listenAt(addr, tls));
+export async function serveHttp(parts: ServerParts): Promise<HttpServer> {
+  const listeners = await listenAtAll(parts);
   const connections = new Set<ClientConnection>();
   const deadlines = new Deadlines();
-  const start = () => {
-    for (const listener of listeners) accept(listener, parts, { connections, deadlines });
-  };
+  let accepted = parts.options.tls?.clients;
   return {
     port: listeners[0].addr.port,
-    start,
-    renew(identity) {
-      const before = listeners;
-      listeners = listenAtAll(bindAddrs, (addr) => listenBeside(addr, identity));
-      for (const listener of before) listener.close();
-      start();
+    start() {
+      for (const listener of listeners) accept(listener, parts, { connections, deadlines });
+    },
+    renew(tls) {
+      for (const listener of listeners) listener.renew(tls);
+      if (sameCheck(tls.clients, accepted)) return;
+      accepted = tls.clients;
+      // Whoever was let in by another authority has to show a certificate anew.
+      for (const connection of connections) void connection.finish();
     },
     async shutdown() {
       for (const listener of listeners) listener.close();
@@ -64,11 +65,11 @@ export function serveHttp(parts: ServerParts): HttpServer {
   };
 }
 
-function listenAtAll(addrs: readonly string[], listen: (addr: string) => Listening): Listening[] {
+async function listenAtAll({ options: { bindAddrs, tls }, log }: ServerParts): Promise<Listening[]> {
   const listeners: Listening[] = [];
-  for (const addr of addrs) {
+  for (const addr of bindAddrs) {
     try {
-      listeners.push(listen(addr));
+      listeners.push(await listenAt(addr, tls, log));
     } catch (error) {
       for (const listener of listeners) listener.close();
       const why = messageOf(error);

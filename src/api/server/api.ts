@@ -7,7 +7,7 @@ import type { ToCallee, ToCaller } from "../../base/worker/channel.ts";
 import type { AgentOptions, SupervisorTask } from "../../app/agent/agent.ts";
 import type { User } from "../../app/users/user.ts";
 import type { WriteQueueOptions } from "../../app/database/write_queue.ts";
-import type { TlsIdentity } from "../../base/net/tls.ts";
+import type { TlsServer } from "../../base/net/conn.ts";
 import type { ReaderLine } from "../../drivers/sqlite/api.ts";
 
 /** The place of a record in shared memory. */
@@ -69,7 +69,7 @@ export interface HttpOptions {
   readonly heartbeatTimeoutMs: number;
   readonly allowOrigin: string;
   /** Present for HTTPS. */
-  readonly tls?: TlsIdentity & TlsFacts;
+  readonly tls?: TlsServer & TlsFacts;
   /** Bytes of a request's body. @default {67108864} */
   readonly bodyBytesMax: number;
   /** Requests at a time; more are answered 503. @default {8192} */
@@ -110,7 +110,7 @@ export type SupervisorMethods =
 /** Supervisor → HTTP Worker. */
 export type ToHttpWorker =
   | OpenHttp
-  | { readonly k: "tls"; readonly tls: TlsIdentity } // a new certificate
+  | { readonly k: "tls"; readonly tls: TlsServer } // a new certificate
   | { readonly k: "serve" } // all listeners of the node are open: answer
   | { readonly k: "reader"; readonly line: ReaderLine } // one more to share reads among
   | { readonly k: "backups"; readonly port: MessagePort } // the line to the backup Worker

@@ -3,7 +3,7 @@
  * its own or, in a client agent, in the process's only thread; there it also starts the name server.
  * @module
  */
-import type { TlsIdentity } from "../../base/net/tls.ts";
+import type { TlsServer } from "../../base/net/conn.ts";
 import { optimizeIfLeader, type Skipped } from "../../app/database/auto_optimize.ts";
 import { repeatEvery, vacuumIfLeader } from "../../app/database/maintenance.ts";
 import { Activity } from "../../base/worker/activity.ts";
@@ -49,7 +49,7 @@ let server: HttpServer | undefined;
 
 const log = logger("http");
 
-function open(message: OpenHttp): void {
+async function open(message: OpenHttp): Promise<void> {
   const { options } = message;
   const answers = new AnswerBudget(message.answers);
   const readers = new Readers(() => scope.postMessage({ k: "wantReader" }), answers, options.readersMax);
@@ -88,7 +88,7 @@ function open(message: OpenHttp): void {
     directorySize: () => supervisor.call("directorySize", {}),
     log,
   };
-  replica.onDatabaseReplaced = () => (readers.reopen(), catalog.changed());
+  replica.onDatabaseReplaced = () => (readers.reopen(), catalog.replaced());
   replica.onCatalogChanged = () => catalog.changed();
   if (agent) openAgent(made, agent);
   restore?.run().then(
@@ -102,7 +102,7 @@ function open(message: OpenHttp): void {
   const { bindAddrs } = options;
   if (bindAddrs.length === 0) return scope.postMessage({ k: "listening", port: 0 }); // -http-port=-1
   try {
-    server = serveHttp({ ...made, takesStream, route: (request) => route(request, made) });
+    server = await serveHttp({ ...made, takesStream, route: (request) => route(request, made) });
     for (const addr of bindAddrs) log(`service listening on ${addr}`);
     scope.postMessage({ k: "listening", port: server.port });
   } catch (error) {
@@ -119,7 +119,7 @@ function openAgent({ catalog, state, replica }: Services, agent: Agent): void {
   nodeSource = nodes;
   if (isServer) {
     const reconciler = new Reconciler({ agent, catalog, state, log });
-    replica.onLeader = () => (reconciler.soon(), catalog.changed());
+    replica.onLeader = () => (reconciler.soon(), catalog.wakeAll());
   }
   const access = nodes instanceof LocalNodes
     ? serverAccess({ catalog, datacenter, nodes, leader: remote, isLeader: () => state.isLeader })
@@ -146,7 +146,7 @@ function agentOf({ options, membership }: OpenHttp): Agent | undefined {
 }
 
 /** Takes a new certificate into use. */
-function renew(tls: TlsIdentity): void {
+function renew(tls: TlsServer): void {
   try {
     server?.renew(tls);
     if (services?.tls) services.tls.notAfter = tls.notAfter;

@@ -5,14 +5,16 @@
  */
 import { PLAIN_RENDERING, type RenderOptions } from "../../core/sql/render_options.ts";
 import { takeText } from "../database/held_answer.ts";
-import { CATALOG_PREFIX, CATALOG_SCHEMA, type CatalogWrite } from "../../core/catalog/catalog.ts";
+import type { CatalogWrite } from "../../core/catalog/catalog.ts";
+import { CATALOG_VERSION, migration, VERSION_QUERY } from "../../core/catalog/schema.ts";
+import { CHANGES_QUERY, indexQuery, VERSION_NAME } from "../../core/catalog/watch.ts";
 import { type BoundStatement, encodeCommand } from "../../core/sql/command.ts";
 import { splitStatements } from "../../core/sql/statement.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import type { Readers } from "../database/readers.ts";
 import type { ReplicaClient } from "../database/replica_client.ts";
-import { Waits } from "./waits.ts";
+import { type Watch, Watches } from "./watches.ts";
 
 const OPTIONS: RenderOptions = { ...PLAIN_RENDERING, associative: true };
 const READ_TIMEOUT_MS = 10_000;
@@ -38,6 +40,28 @@ export class CatalogError extends Error {
   override readonly name = "CatalogError";
 }
 
+/** A guard of the writes did not hold: nothing was written. */
+export class ConflictError extends Error {
+  /** Always `ConflictError`. */
+  override readonly name = "ConflictError";
+
+  constructor() {
+    super("the catalog has changed meanwhile: nothing was written");
+  }
+}
+
+/** A statement, and its parameters. */
+interface CatalogStatement {
+  readonly sql: string;
+  readonly positional?: readonly SqlValue[];
+}
+
+/** What one statement came to, as it is rendered. */
+interface StatementResult {
+  readonly rows?: CatalogRow[];
+  readonly error?: string;
+}
+
 /** Dependencies of the catalog. */
 export interface CatalogParts {
   readonly readers: Readers;
@@ -48,9 +72,13 @@ export interface CatalogParts {
 /** The catalog of one node. */
 export class Catalog {
   readonly #parts: CatalogParts;
-  readonly #waits = new Waits();
-  #hasSchema = false;
+  readonly #watches = new Watches();
+  /** Whether the tables were seen to be of this program's version, or a newer one. */
+  #isCurrent = false;
   #changes = 0;
+  /** Changes up to here have been told to those that watch. */
+  #toldTo = 0;
+  #isTelling = false;
 
   constructor(parts: CatalogParts) {
     this.#parts = parts;
@@ -58,72 +86,131 @@ export class Catalog {
 
   /**
    * Runs reads in one transaction, here.
-   * @param tables Whose last change is the index.
+   * @param watched What the index is of.
    * @throws {CatalogError} When it takes too long or fails.
    */
-  async read(
-    tables: readonly string[],
-    reads: readonly { readonly sql: string; readonly positional?: readonly SqlValue[] }[],
-  ): Promise<CatalogRead> {
-    const list = tables.map((name) => `'${name}'`).join(", ");
-    const index = {
-      sql: `SELECT coalesce(max(value), 1) AS value FROM ${CATALOG_PREFIX}index WHERE name IN (${list})`,
-    };
+  async read(watched: readonly string[], reads: readonly CatalogStatement[]): Promise<CatalogRead> {
+    const results = await this.#run([indexQuery(watched), ...reads]);
+    if (results === undefined) return { rows: reads.map(() => []), index: 1 };
+    const [[first], ...rows] = results;
+    return { rows, index: Math.max(1, Number(first?.value ?? 1)) };
+  }
+
+  /** Rows of each statement; undefined where there are no tables yet. @throws {CatalogError} */
+  async #run(statements: readonly CatalogStatement[]): Promise<CatalogRow[][] | undefined> {
     const result = await this.#parts.readers.read({
-      statements: [index, ...reads].map(bound),
+      statements: statements.map(bound),
       transaction: true,
       options: OPTIONS,
       timeoutMs: READ_TIMEOUT_MS,
       onlyIfReadOnly: false,
     });
     if (result === undefined) throw new CatalogError("reading the catalog timed out");
-    const parsed: { rows?: CatalogRow[]; error?: string }[] = JSON.parse(
-      takeText(result.results, this.#parts.answers),
-    );
+    const parsed: StatementResult[] = JSON.parse(takeText(result.results, this.#parts.answers));
     const fault = parsed.find(({ error }) => error !== undefined)?.error;
-    if (fault?.startsWith("no such table")) return { rows: reads.map(() => []), index: 1 }; // nothing was ever written
+    if (fault?.startsWith("no such table")) return undefined;
     if (fault !== undefined) throw new CatalogError(fault);
-    this.#hasSchema = true;
-    const [[first], ...rows] = parsed.map((one) => one.rows ?? []);
-    return { rows, index: Math.max(1, Number(first?.value ?? 1)) };
+    return parsed.map(({ rows }) => rows ?? []);
   }
 
   /**
    * Writes through the log; on the leader. All or nothing.
+   * @throws {ConflictError} When a guard among the writes did not hold.
    * @throws {CatalogError} When it was refused, or nothing was heard of it in time.
    */
   async write(writes: readonly CatalogWrite[]): Promise<void> {
-    const schema = this.#hasSchema ? [] : CATALOG_SCHEMA.map((sql) => ({ sql }));
-    const statements = [...schema, ...writes].map(bound);
-    const body = encodeCommand({ kind: "execute", transaction: true, isSystem: true, statements });
+    await this.bringUpToDate();
+    await this.#command(writes);
+  }
+
+  /**
+   * Makes the tables, or brings those of an older version to this program's; on the leader.
+   * @throws {CatalogError} When it was refused, or nothing was heard of it in time.
+   */
+  async bringUpToDate(): Promise<void> {
+    while (!this.#isCurrent) {
+      const found = await this.#run([{ sql: VERSION_QUERY }]);
+      const version = found === undefined ? 0 : Number(found[0][0].version);
+      this.#isCurrent = version >= CATALOG_VERSION;
+      if (this.#isCurrent) return;
+      try {
+        await this.#command(migration(version));
+      } catch (error) {
+        if (!(error instanceof ConflictError)) throw error; // another leader was quicker
+      }
+    }
+  }
+
+  async #command(writes: readonly CatalogWrite[]): Promise<void> {
+    const statements = writes.map(bound);
+    const body = encodeCommand({ kind: "request", transaction: true, isSystem: true, statements });
     const result = await this.#parts.replica.write(body, OPTIONS, WRITE_TIMEOUT_MS);
     if (result === undefined) throw new CatalogError("no answer in time: the catalog may or may not have been written");
     if (result.k === "refused") throw new CatalogError(result.refused.message);
-    const parsed: { error?: string }[] = JSON.parse(takeText(result.outcome.results, this.#parts.answers));
-    const fault = result.outcome.error ?? parsed.find(({ error }) => error !== undefined)?.error;
+    const parsed: StatementResult[] = JSON.parse(takeText(result.outcome.results, this.#parts.answers));
+    const failed = parsed.findIndex(({ error }) => error !== undefined);
+    if (failed >= 0 && writes[failed]?.isGuard) throw new ConflictError();
+    const fault = result.outcome.error ?? parsed[failed]?.error;
     if (fault !== undefined) throw new CatalogError(fault);
   }
 
   /** Something of it may have changed. */
   changed(): void {
     this.#changes++;
-    this.#waits.wake();
+    if (this.#watches.size > 0) this.#tell();
   }
 
-  /** Changes that this node has heard of, to tell {@linkcode Catalog.untilChanged} from where on. */
+  /** Another database has taken the place of this one. */
+  replaced(): void {
+    this.#isCurrent = false;
+    this.#toldTo = 0;
+    this.wakeAll();
+  }
+
+  /** Has everybody look again. */
+  wakeAll(): void {
+    this.#changes++;
+    this.#watches.allChanged();
+  }
+
+  /** Tells those that watch what has changed, one reading for the changes that came meanwhile. */
+  async #tell(): Promise<void> {
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    try {
+      for (let seen = -1; seen !== this.#changes;) {
+        seen = this.#changes;
+        const [rows] = await this.#run([{ sql: CHANGES_QUERY, positional: [BigInt(this.#toldTo)] }]) ?? [[]];
+        const changed = rows.filter(({ name }) => name !== VERSION_NAME);
+        const names = changed.map(({ name }) => String(name));
+        this.#toldTo = Math.max(this.#toldTo, ...changed.map(({ value }) => Number(value)));
+        // Tables of version 1 do not tell where.
+        if (changed.length === rows.length) this.#watches.tablesChanged(new Set(names));
+        else this.#watches.changed(names);
+      }
+    } catch {
+      this.#watches.allChanged(); // they will see for themselves
+    } finally {
+      this.#isTelling = false;
+    }
+  }
+
+  /** Changes that this node has heard of. */
   get changes(): number {
     return this.#changes;
   }
 
-  /** Resolves at the first change after `since`, after `ms`, or when the wait is `over`. */
-  async untilChanged(since: number, ms: number, over?: Promise<void>): Promise<void> {
-    if (this.#changes !== since) return; // heard of while the caller was reading
-    await this.#waits.until(ms, over);
+  /**
+   * Watches something from now on.
+   * @throws {import("./waits.ts").TooManyWaitError} When as many watch as may.
+   */
+  watch(names: readonly string[]): Watch {
+    return this.#watches.watch(names);
   }
 
   /** Blocking queries under way. */
   get waiting(): number {
-    return this.#waits.size;
+    return this.#watches.size;
   }
 }
 

@@ -9,6 +9,7 @@
  */
 import type { MemberRecord } from "../../drivers/membership/api.ts";
 import { type CatalogWrite, remove, upsert } from "../../core/catalog/catalog.ts";
+import { forgetGone } from "../../core/catalog/watch.ts";
 import { type Catalog, type CatalogRow, SERF_HEALTH } from "./catalog.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
@@ -21,6 +22,9 @@ const PERIOD_MS = 60_000;
 const GATHER_MS = 100;
 /** After a failure. */
 const RETRY_MS = 2000;
+/** Watched names of nodes and services that are gone, and such names for each node that is there. */
+const GONE_NAMES_MAX = 10_000;
+const NAMES_PER_NODE = 10;
 /** Rows written by one entry of the log at most. */
 const WRITES_MAX = 500;
 
@@ -77,12 +81,14 @@ export class Reconciler {
 
   async #reconcile(): Promise<void> {
     const { agent, catalog } = this.#parts;
+    await catalog.bringUpToDate();
     const members = await agent.pool.members();
-    const { rows: [nodes, services, checks, known] } = await catalog.read([], [
+    const { rows: [nodes, services, checks, known, [{ names }]] } = await catalog.read([], [
       { sql: "SELECT * FROM _muster_nodes" },
       { sql: "SELECT * FROM _muster_services WHERE id = 'consul'" },
       { sql: `SELECT * FROM _muster_checks WHERE id = '${SERF_HEALTH}'` },
       { sql: "SELECT * FROM _muster_members" },
+      { sql: "SELECT count(*) AS names FROM _muster_index" },
     ]);
     const found: Found = {
       nodes: byName(nodes, "name"),
@@ -92,6 +98,7 @@ export class Reconciler {
     };
     const writes = catalogWrites(members, found, agent.options);
     for (let at = 0; at < writes.length; at += WRITES_MAX) await catalog.write(writes.slice(at, at + WRITES_MAX));
+    if (Number(names) > GONE_NAMES_MAX + NAMES_PER_NODE * nodes.length) await catalog.write(forgetGone());
   }
 }
 

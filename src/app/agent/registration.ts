@@ -3,8 +3,8 @@
  * called on the leader.
  * @module
  */
-import { type CatalogWrite, remove, upsert } from "../../core/catalog/catalog.ts";
-import { type Catalog, SERF_HEALTH } from "./catalog.ts";
+import { type CatalogWrite, expectRow, remove, upsert } from "../../core/catalog/catalog.ts";
+import { type Catalog, ConflictError, SERF_HEALTH } from "./catalog.ts";
 
 /** The description of a node. */
 export interface NodeRegistration {
@@ -23,12 +23,26 @@ export class NameTakenError extends Error {
   override readonly name = "NameTakenError";
 }
 
+/** Attempts at a write that others keep coming before. */
+const ATTEMPTS_MAX = 10;
+
 /**
  * Writes a node.
  * @throws {NameTakenError} When another node that is alive has the name.
  * @throws {import("./catalog.ts").CatalogError} When the catalog cannot be read or written.
  */
 export async function registerNode(catalog: Catalog, datacenter: string, node: NodeRegistration): Promise<void> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await tryRegister(catalog, datacenter, node);
+    } catch (error) {
+      if (!(error instanceof ConflictError) || attempt === ATTEMPTS_MAX) throw error;
+    }
+  }
+}
+
+/** @throws {ConflictError} When the node has changed since it was looked at. */
+async function tryRegister(catalog: Catalog, datacenter: string, node: NodeRegistration): Promise<void> {
   const { name, address, id, taggedAddresses, meta } = node;
   const { rows: [[known], [alive]] } = await catalog.read([], [
     { sql: "SELECT * FROM _muster_nodes WHERE name = ?", positional: [name] },
@@ -46,14 +60,18 @@ export async function registerNode(catalog: Catalog, datacenter: string, node: N
   const family = address.includes(":") ? "ipv6" : "ipv4";
   const tagged = { lan: address, [`lan_${family}`]: address, ...taggedAddresses };
   const isWhereItWas = known?.address === address && taggedAddresses === undefined;
-  await catalog.write([upsert("nodes", ["name"], {
-    name,
-    id: id || String(known?.id ?? ""),
-    address,
-    datacenter,
-    tagged_addresses: isWhereItWas ? String(known.tagged_addresses) : sortedJson(tagged),
-    meta: sortedJson({ ...meta, ...Object.fromEntries(kept) }),
-  })]);
+  const unchanged = expectRow("nodes", { name }, BigInt(Number(known?.modify_index ?? 0)));
+  await catalog.write([
+    unchanged,
+    upsert("nodes", ["name"], {
+      name,
+      id: id || String(known?.id ?? ""),
+      address,
+      datacenter,
+      tagged_addresses: isWhereItWas ? String(known.tagged_addresses) : sortedJson(tagged),
+      meta: sortedJson({ ...meta, ...Object.fromEntries(kept) }),
+    }),
+  ]);
 }
 
 /** A removal from the catalog: a node with everything that belongs to it, one of its services, or one of its checks. */

@@ -13,7 +13,7 @@ import type { Activity } from "../../base/worker/activity.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 import { formatDuration } from "../../base/codec/duration.ts";
-import { isAboutCatalog, resolveCatalogNames } from "../../core/catalog/catalog.ts";
+import { mayNeedNames, withStoredNames } from "../../core/catalog/names.ts";
 import { type BoundStatement, type Command, encodeCommand, STEPS_PER_MS } from "../../core/sql/command.ts";
 import type { ReadResult } from "../../core/sql/exchange.ts";
 import { loadCommand, type LoadStep } from "../../core/sql/load_step.ts";
@@ -236,7 +236,7 @@ export function checkStatements(statements: readonly BoundStatement[]): readonly
   return statements;
 }
 
-/** Statements as they are run: with the names of the catalog as they are stored. */
+/** Statements as they are run: with the names that the database has. */
 function allowed(statements: readonly BoundStatement[]): readonly BoundStatement[] {
   return statements.map((statement) => {
     const parts = allowedParts(statement.parts);
@@ -254,8 +254,7 @@ function allowedParts(parts: BoundStatement["parts"]): BoundStatement["parts"] {
   if (parts.some(({ verb, sql }) => verb === "PRAGMA" && isDisallowedPragma(sql))) {
     throw new RequestError("disallowed pragma");
   }
-  const isPlain = !parts.some(({ sql }) => isAboutCatalog(sql));
-  const resolved = isPlain ? parts : parts.map((part) => ({ ...part, sql: resolveCatalogNames(part.sql) }));
+  const resolved = parts.some(({ sql }) => mayNeedNames(sql)) ? parts.map(withStoredNames) : parts;
   knownParts.set(parts, resolved);
   return resolved;
 }

@@ -4,6 +4,7 @@
  * - What everybody may do needs no credentials, and those that come are not looked at.
  * - A password that was right is remembered by a digest under a key of this process, so that a hash is computed once and not
  *   for each request. A reload forgets everything that is remembered.
+ *   A connection that shows the same again needs no digest either.
  * - Texts are compared by such digests. A wrong password takes as long for a user that there is not as for any other.
  * - Wrong passwords are limited by address (see attempts.ts), hashes under way altogether. The same wrong one counts once. A right one counts like a wrong one
  *   while the limit is exceeded, or it could be guessed all the same. Tokens are too long for that: an unknown one is
@@ -16,12 +17,40 @@ import { isPassword, roundsOf } from "./password.ts";
 import type { Permission } from "./permission.ts";
 import { EVERYBODY, type User } from "./user.ts";
 
+/** What a connection has shown last that was right. The connection makes it, and {@linkcode Users} writes and reads it. */
+export class Proof {
+  readonly #encoder = new TextEncoder();
+  #authorization: Uint8Array | undefined;
+  #of: { readonly book: Book; readonly user: User } | undefined;
+
+  /** Who has shown `authorization` here before, by the same state of the auth file. */
+  userOf(authorization: string, book: Book): User | undefined {
+    if (this.#of?.book !== book || !this.#authorization) return undefined;
+    return isSame(this.#encoder.encode(authorization), this.#authorization) ? this.#of.user : undefined;
+  }
+
+  /** Notes that `authorization` is right for `user`. */
+  note(authorization: string, user: User, book: Book): void {
+    this.#authorization = this.#encoder.encode(authorization);
+    this.#of = { book, user };
+  }
+}
+
+/** Takes as long wherever they differ: a proxy may send the requests of several clients on one connection. */
+function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  let difference = one.length ^ other.length;
+  for (let at = 0; at < one.length; at++) difference |= one[at] ^ other[at];
+  return difference === 0;
+}
+
 /** The credentials of a request. */
 export interface Shown {
   /** Value of the header; empty for none. */
   readonly authorization: string;
   /** Address of the client; empty where it is not known. */
   readonly address: string;
+  /** Of the connection that it came on; absent where it was forwarded. */
+  readonly proof?: Proof;
 }
 
 /** Whether a request may go on. */
@@ -106,14 +135,19 @@ export class Users {
     const book = this.#book;
     const needed = permissions.filter((permission) => !book.everybody.has(permission));
     if (needed.length === 0) return ALLOWED;
-    const credentials = parseCredentials(shown.authorization);
-    if (!credentials) return UNKNOWN;
-    const found = credentials.kind === "token"
-      ? await this.#byTokenIn(book, credentials, shown.address)
-      : await this.#byPasswordIn(book, credentials, shown.address);
+    const found = shown.proof?.userOf(shown.authorization, book) ?? await this.#find(book, shown);
     if ("k" in found) return found;
+    shown.proof?.note(shown.authorization, found, book);
     const lacking = needed.find((permission) => !found.permissions.includes(permission));
     return lacking === undefined ? ALLOWED : { k: "lacking", username: found.username, permission: lacking };
+  }
+
+  async #find(book: Book, { authorization, address }: Shown): Promise<User | Verdict> {
+    const credentials = parseCredentials(authorization);
+    if (!credentials) return UNKNOWN;
+    return credentials.kind === "token"
+      ? await this.#byTokenIn(book, credentials, address)
+      : await this.#byPasswordIn(book, credentials, address);
   }
 
   async #byTokenIn(

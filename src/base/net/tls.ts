@@ -1,55 +1,99 @@
 /**
  * TCP with or without TLS: listening and connecting. TLS 1.2 and 1.3, as the runtime has them. The client verifies the
- * server's certificate and the name in it; the server does not ask for client certificates.
+ * server's certificate and the name in it, unless it is told not to; the server asks for certificates of its clients if it
+ * is told to.
  * @module
  */
 import { pause } from "../worker/backoff.ts";
 import { messageOf } from "../codec/error_text.ts";
+import type { Conn, Listening, TlsIdentity, TlsServer, TlsTrust } from "./conn.ts";
 import { splitAddress } from "../codec/address.ts";
 
 const ACCEPT_PAUSE_MS = 100;
 
-/** A certificate, with those that lead to its authority, and its private key; PEM. */
-export interface TlsIdentity {
-  readonly cert: string;
-  readonly key: string;
-  /** When the certificate expires, RFC 3339. */
-  readonly notAfter: string;
-}
-
-/** Trusted authorities of a connection. */
-export interface TlsTrust {
-  /** Certificates of authorities, PEM; empty: those of the system. */
-  readonly caCerts: readonly string[];
-  /** Name that the certificate must have; empty: the host that is connected to. */
-  readonly serverName: string;
-}
-
-/** An open port. */
-export interface Listening {
-  readonly addr: Deno.NetAddr;
-  /** The next connection. With TLS, its handshake is part of the first read or write. */
-  accept(): Promise<Deno.Conn>;
-  close(): void;
-}
-
 /**
- * Listens at `host:port`. With TLS, {@linkcode listenBeside} may take the same port.
+ * Listens at `host:port`.
  * @throws {Error} When it cannot, for example as somebody else listens there.
  */
-export function listenAt(addr: string, tls: TlsIdentity | undefined): Listening {
+export async function listenAt(
+  addr: string,
+  tls: TlsServer | undefined,
+  log: (line: string) => void,
+): Promise<Listening> {
+  if (tls?.clients) {
+    const { listenMutually } = await import("./mutual_tls.ts");
+    return await listenMutually(addr, tls, tls.clients, log);
+  }
   const plain = Deno.listen(splitAddress(addr));
-  if (!tls) return plain;
+  if (!tls) return new PlainListening(plain);
   plain.close(); // the port was free: what shares ports would not notice that it is not
-  return listenBeside(addr, tls);
+  return new TlsListening(addr, tls);
 }
 
-/**
- * Listens where this process already does, with another certificate, so that there is no moment in which nobody
- * listens.
- * @throws {Error} When the certificate or its key cannot be used.
- */
-export function listenBeside(addr: string, { cert, key }: TlsIdentity): Listening {
+/** TCP as it is. */
+class PlainListening implements Listening {
+  readonly #listener: Deno.TcpListener;
+
+  constructor(listener: Deno.TcpListener) {
+    this.#listener = listener;
+  }
+
+  get addr(): Deno.NetAddr {
+    return this.#listener.addr;
+  }
+
+  accept(): Promise<Conn> {
+    return this.#listener.accept();
+  }
+
+  renew(): void {
+    throw new Error("this port has no TLS");
+  }
+
+  close(): void {
+    this.#listener.close();
+  }
+}
+
+/** TLS as the runtime has it. A renewed certificate gets a listener beside the one before, at the same port. */
+class TlsListening implements Listening {
+  readonly #at: string;
+  #listener: Deno.TlsListener;
+  #isClosed = false;
+
+  constructor(at: string, tls: TlsIdentity) {
+    this.#at = at;
+    this.#listener = listenWith(at, tls);
+  }
+
+  get addr(): Deno.NetAddr {
+    return this.#listener.addr;
+  }
+
+  async accept(): Promise<Conn> {
+    for (;;) {
+      const listener = this.#listener;
+      try {
+        return await listener.accept();
+      } catch (error) {
+        if (this.#isClosed || listener === this.#listener) throw error;
+      }
+    }
+  }
+
+  renew(tls: TlsServer): void {
+    const before = this.#listener;
+    this.#listener = listenWith(this.#at, tls);
+    before.close();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#listener.close();
+  }
+}
+
+function listenWith(addr: string, { cert, key }: TlsIdentity): Deno.TlsListener {
   return Deno.listenTls({ ...splitAddress(addr), cert, key, reusePort: true });
 }
 
@@ -57,7 +101,7 @@ export function listenBeside(addr: string, { cert, key }: TlsIdentity): Listenin
  * The connections that come to a listener, until it is closed. When accepting fails, there are most likely no file descriptors
  * left: the next attempt follows a little later.
  */
-export async function* connectionsOf(listening: Listening, log: (line: string) => void): AsyncGenerator<Deno.Conn> {
+export async function* connectionsOf(listening: Listening, log: (line: string) => void): AsyncGenerator<Conn> {
   for (;;) {
     try {
       yield await listening.accept();
@@ -71,20 +115,42 @@ export async function* connectionsOf(listening: Listening, log: (line: string) =
 
 /** Connects, giving up when `signal` says so. */
 export async function connectTo(
-  { hostname, port }: { hostname: string; port: number },
+  at: { hostname: string; port: number },
   { signal, trust }: { signal: AbortSignal; trust: TlsTrust | undefined },
-): Promise<Deno.Conn> {
-  const conn = await Deno.connect({ hostname, port, signal });
-  if (!trust) return conn;
-  const { caCerts, serverName } = trust;
-  const stop = () => conn.close();
+): Promise<Conn> {
+  if (!trust) return await Deno.connect({ ...at, signal });
+  if (!trust.isVerified || trust.serverName !== "" && trust.presents) {
+    const { connectMutually } = await import("./mutual_tls.ts");
+    return await connectMutually(at, { signal, trust });
+  }
+  const connecting = connectTls(at, trust);
+  const { promise: stopped, reject } = Promise.withResolvers<never>();
+  const stop = () => {
+    reject(signal.reason);
+    connecting.then((conn) => conn.close(), () => {});
+  };
   signal.addEventListener("abort", stop);
   try {
-    const named = { hostname: serverName || hostname, ...(caCerts.length > 0 ? { caCerts: [...caCerts] } : {}) };
-    const secured = await Deno.startTls(conn, named);
-    await secured.handshake();
-    return secured;
+    const conn = await Promise.race([connecting, stopped]);
+    await Promise.race([conn.handshake(), stopped]);
+    return conn;
   } finally {
     signal.removeEventListener("abort", stop);
   }
+}
+
+async function connectTls(
+  { hostname, port }: { hostname: string; port: number },
+  { caCerts, serverName, presents }: TlsTrust,
+): Promise<Deno.TlsConn> {
+  const trusted = caCerts.length > 0 ? { caCerts: [...caCerts] } : {};
+  if (serverName !== "") {
+    return await Deno.startTls(await Deno.connect({ hostname, port }), { hostname: serverName, ...trusted });
+  }
+  return await Deno.connectTls({
+    hostname,
+    port,
+    ...trusted,
+    ...(presents && { cert: presents.cert, key: presents.key }),
+  });
 }

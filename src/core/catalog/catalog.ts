@@ -3,14 +3,14 @@
  * the leader sees them. They lie in the user's database, so that one transaction, one log and one snapshot carry both;
  * everybody may read them as `muster.nodes` and so on, only the cluster writes them. Pure.
  *
- * Each row carries the log index that made it and the one that changed it last; `_muster_index` holds, for each table,
- * the index of its last change, deletions included: what blocking queries wait for (C6.3).
+ * Each row carries the log index that made it and the one that changed it last; `_muster_index` holds the index of the last
+ * change of what blocking queries wait for (watch.ts). The tables are made, and changed from version to version, in
+ * schema.ts.
  *
  * The schema `muster` is a way of writing: SQLite could only have it as a second file, which a process with scoped
- * permissions may not attach. {@linkcode resolveCatalogNames} turns `muster.nodes` into the table's real name.
+ * permissions may not attach (names.ts).
  * @module
  */
-import { Tokenizer } from "../sql/tokenizer.ts";
 
 /** Tables that are readable as `muster.NAME`. */
 export const CATALOG_TABLES: readonly string[] = ["nodes", "services", "checks", "members"];
@@ -18,41 +18,32 @@ export const CATALOG_TABLES: readonly string[] = ["nodes", "services", "checks",
 export const CATALOG_PREFIX = "_muster_";
 
 /** Index of the entry that is being applied: the first thing that each entry writes is its own index. */
-const NOW = "(SELECT applied FROM _muster WHERE id = 0)";
-
-const COLUMNS: Readonly<Record<string, string>> = {
-  nodes: "name TEXT NOT NULL PRIMARY KEY COLLATE NOCASE, id TEXT NOT NULL, address TEXT NOT NULL, " +
-    "datacenter TEXT NOT NULL, tagged_addresses TEXT NOT NULL, meta TEXT NOT NULL",
-  services: "node TEXT NOT NULL COLLATE NOCASE, id TEXT NOT NULL, name TEXT NOT NULL, tags TEXT NOT NULL, " +
-    "address TEXT NOT NULL, port INTEGER NOT NULL, meta TEXT NOT NULL",
-  checks: "node TEXT NOT NULL COLLATE NOCASE, id TEXT NOT NULL, name TEXT NOT NULL, status TEXT NOT NULL, " +
-    "notes TEXT NOT NULL, output TEXT NOT NULL, service_id TEXT NOT NULL, service_name TEXT NOT NULL, type TEXT NOT NULL",
-  members: "name TEXT NOT NULL PRIMARY KEY, address TEXT NOT NULL, port INTEGER NOT NULL, status TEXT NOT NULL, " +
-    "tags TEXT NOT NULL",
-};
-const KEYS: Readonly<Record<string, string>> = {
-  services: ", PRIMARY KEY (node, id)",
-  checks: ", PRIMARY KEY (node, id)",
-};
-
-/** Statements that create the missing tables; the same on every node. */
-export const CATALOG_SCHEMA: readonly string[] = [
-  `CREATE TABLE IF NOT EXISTS ${CATALOG_PREFIX}index(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID`,
-  ...CATALOG_TABLES.flatMap((name) => [
-    `INSERT OR IGNORE INTO ${CATALOG_PREFIX}index VALUES('${name}', ${NOW})`,
-    `CREATE TABLE IF NOT EXISTS ${CATALOG_PREFIX}${name}(${COLUMNS[name]}, create_index INTEGER NOT NULL, ` +
-    `modify_index INTEGER NOT NULL${KEYS[name] ?? ""}) WITHOUT ROWID`,
-    ...["INSERT", "UPDATE", "DELETE"].map((event) =>
-      `CREATE TRIGGER IF NOT EXISTS ${CATALOG_PREFIX}${name}_${event.toLowerCase()} AFTER ${event} ON ${CATALOG_PREFIX}${name} ` +
-      `BEGIN UPDATE ${CATALOG_PREFIX}index SET value = ${NOW} WHERE name = '${name}'; END`
-    ),
-  ]),
-];
+export const NOW = "(SELECT applied FROM _muster WHERE id = 0)";
 
 /** A write of the catalog: SQL and its parameters, for a command that is `isSystem`. */
 export interface CatalogWrite {
   readonly sql: string;
   readonly positional: readonly (string | bigint)[];
+  /** It fails, and nothing of its command is done, unless a condition holds. */
+  readonly isGuard?: true;
+}
+
+/** A condition of the writes that follow in the same command. */
+export function guard(condition: string, positional: CatalogWrite["positional"] = []): CatalogWrite {
+  return { sql: `SELECT json(iif(${condition}, '1', 'not so'))`, positional, isGuard: true };
+}
+
+/** A row must have been changed last at this index, 0 for a row that is not there: compare-and-set. */
+export function expectRow(
+  table: string,
+  key: Readonly<Record<string, string>>,
+  modifyIndex: bigint,
+): CatalogWrite {
+  const columns = Object.keys(key);
+  const row = `SELECT modify_index FROM ${CATALOG_PREFIX}${table} WHERE ${
+    columns.map((name) => `${name} = ?`).join(" AND ")
+  }`;
+  return guard(`coalesce((${row}), 0) = ?`, [...columns.map((name) => key[name]), modifyIndex]);
 }
 
 /** Inserts a row, or changes it where a value differs: the indices of a row that stays as it is stay, too. */
@@ -80,61 +71,4 @@ export function remove(table: string, row: Readonly<Record<string, string>>): Ca
     sql: `DELETE FROM ${CATALOG_PREFIX}${table} WHERE ${columns.map((name) => `${name} = ?`).join(" AND ")}`,
     positional: columns.map((column) => row[column]),
   };
-}
-
-interface Token {
-  readonly text: string;
-  readonly isName: boolean;
-  readonly start: number;
-  readonly end: number;
-}
-
-/** Words that may follow a table's name without being its alias. */
-const NOT_AN_ALIAS: ReadonlySet<string> = new Set(
-  ("CROSS DEFAULT EXCEPT FULL GROUP HAVING INDEXED INNER INTERSECT JOIN LEFT LIMIT NATURAL NOT ON ORDER OUTER RETURNING " +
-    "RIGHT SELECT SET UNION USING VALUES WHERE WINDOW WITH").split(" "),
-);
-
-/** Whether the text may name the catalog: quick, and true of some texts that do not. */
-export function isAboutCatalog(sql: string): boolean {
-  return /muster["`\]]?\s*\./i.test(sql);
-}
-
-/**
- * Replaces `muster.nodes` by the real name of the table, which stays known as `nodes`, and `muster.nodes.name` by
- * `nodes.name`. Text without the name of the schema is returned as it is.
- */
-export function resolveCatalogNames(sql: string): string {
-  if (!isAboutCatalog(sql)) return sql;
-  const tokens = tokensOf(sql);
-  let out = "";
-  let copied = 0;
-  for (let at = 0; at + 2 < tokens.length; at++) {
-    const [schema, dot, table] = tokens.slice(at, at + 3);
-    const isOurs = isCalled(schema, "muster") && dot.text === "." && tokens[at - 1]?.text !== ".";
-    const name = isOurs ? CATALOG_TABLES.find((one) => isCalled(table, one)) : undefined;
-    if (name === undefined) continue;
-    const next = tokens[at + 3];
-    const isColumn = next?.text === ".";
-    const hasAlias = next?.isName === true && !NOT_AN_ALIAS.has(next.text.toUpperCase());
-    out += sql.slice(copied, schema.start) +
-      (isColumn ? name : `${CATALOG_PREFIX}${name}${hasAlias ? "" : ` AS ${name}`}`);
-    copied = table.end;
-    at += 2;
-  }
-  return out + sql.slice(copied);
-}
-
-function tokensOf(sql: string): Token[] {
-  const tokenizer = new Tokenizer(sql);
-  const tokens: Token[] = [];
-  while (tokenizer.next()) {
-    const { kind, start, end } = tokenizer;
-    tokens.push({ text: sql.slice(start, end), isName: kind === "word" || kind === "quoted", start, end });
-  }
-  return tokens;
-}
-
-function isCalled({ text, isName }: Token, name: string): boolean {
-  return isName && text.replace(/^["`[](.*)["`\]]$/s, "$1").toLowerCase() === name;
 }

@@ -25,7 +25,7 @@ const RESUME_MS_MAX = 8000;
 export async function boot(parts: BootParts): Promise<void> {
   const { options, cluster, log } = parts;
   const isMember = parts.memberCount() > 0;
-  await Promise.all(options.join.map(refuseHttp));
+  if (!options.tls) await Promise.all(options.join.map(refuseHttp));
   if (isMember) {
     const isExplicit = options.join.length > 0 && options.bootstrapExpect === 0 && !options.discovery;
     if (isExplicit && parts.isAlone()) {

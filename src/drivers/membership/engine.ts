@@ -8,7 +8,7 @@ import type { Endpoint } from "../../core/swim/endpoint.ts";
 import { Serf } from "../../core/serf/serf.ts";
 import type { SerfEvent, SerfOptions } from "../../core/serf/state.ts";
 import type { ExchangeResult } from "../../core/swim/swim_state.ts";
-import type { LimitedLog } from "./log_limit.ts";
+import type { LimitedLog } from "../../base/worker/log_limit.ts";
 
 /** Largest datagram. */
 const DATAGRAM_BYTES_MAX = 65_536;

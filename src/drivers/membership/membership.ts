@@ -29,7 +29,7 @@ import { Coalescer } from "./coalescer.ts";
 import { Engine } from "./engine.ts";
 import { SnapshotFile, writeKeyring } from "./files.ts";
 import { resolveJoinAddress } from "./join_address.ts";
-import { LimitedLog } from "./log_limit.ts";
+import { LimitedLog } from "../../base/worker/log_limit.ts";
 import type { Cipher } from "../../core/swim/cipher.ts";
 import { cipherOf, coreOptions } from "./options.ts";
 import { keyResultOf, recordOf } from "./record.ts";
@@ -128,7 +128,7 @@ export class Membership {
         return;
       }
       case "keyring":
-        return this.#saveKeyring();
+        return this.#onKeyring();
       case "leaving":
         return this.#snapshot?.add({ k: "leave" });
       case "user":
@@ -172,10 +172,13 @@ export class Membership {
     this.#snapshot.add({ k: "clocks", clocks });
   }
 
-  #saveKeyring(): void {
+  #onKeyring(): void {
     const { directory } = this.#config;
     const keyring = this.#engine.serf.state.cipher?.keyring;
-    if (directory === undefined || !keyring) return;
+    if (!keyring) return;
+    // It takes milliseconds, and a key that was added is used once all members have it.
+    import("./aes_gcm.ts").then(({ prepareAesGcm }) => prepareAesGcm(keyring));
+    if (directory === undefined) return;
     try {
       writeKeyring(directory, keyring);
     } catch (error) {

@@ -79,6 +79,7 @@ export async function cipherOf({ directory, encryptionKey }: MembershipConfig): 
   const keyring = kept ?? (encryptionKey === undefined ? undefined : new Keyring([decodeKeyText(encryptionKey)]));
   if (!keyring) return undefined;
   if (!kept && directory !== undefined) writeKeyring(directory, keyring);
-  const { aesGcm } = await import("./aes_gcm.ts");
+  const { aesGcm, prepareAesGcm } = await import("./aes_gcm.ts");
+  await prepareAesGcm(keyring);
   return { keyring, aead: aesGcm, randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)) };
 }

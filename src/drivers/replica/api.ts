@@ -4,7 +4,7 @@
  */
 import type { Member, NodeId } from "../../core/raft/message.ts";
 import type { ToCallee, ToCaller } from "../../base/worker/channel.ts";
-import type { TlsIdentity, TlsTrust } from "../../base/net/tls.ts";
+import type { NodeTls } from "../../base/net/conn.ts";
 import type { Packed } from "../../base/codec/packed.ts";
 
 /** How a node is to take part in the cluster; decided by the command line. */
@@ -53,7 +53,7 @@ export interface ReplicaOptions {
   /** The secret of the cluster; empty for none. */
   readonly clusterSecret: string;
   /** Present where nodes speak TLS. */
-  readonly tls?: TlsIdentity & TlsTrust;
+  readonly tls?: NodeTls;
   readonly stepdownOnShutdown: boolean;
   readonly removeOnShutdown: boolean;
   /** Stop Raft when this node was removed from the cluster. */
@@ -91,7 +91,7 @@ export interface ReplicaOpen {
 }
 
 /** From the supervisor, afterwards. */
-export type ToReplica = ReplicaOpen | { readonly k: "tls"; readonly tls: TlsIdentity } | {
+export type ToReplica = ReplicaOpen | { readonly k: "tls"; readonly tls: NodeTls } | {
   readonly k: "shutdown";
   readonly leave: boolean;
 };

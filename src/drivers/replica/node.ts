@@ -18,7 +18,7 @@ import { Cluster } from "../cluster/cluster.ts";
 import { writerFailure } from "./damage.ts";
 import { Discovery } from "../cluster/discovery.ts";
 import { Divergence } from "./divergence.ts";
-import type { TlsIdentity } from "../../base/net/tls.ts";
+import type { NodeTls } from "../../base/net/conn.ts";
 import { answerMembership } from "./join_guard.ts";
 import { HttpPorts, NoLeaderError } from "./http_ports.ts";
 import { bridgeGossip } from "../transport/gossip_bridge.ts";
@@ -72,7 +72,9 @@ export class ReplicaNode {
   readonly #rpc: RpcClient;
   readonly #http: HttpPorts;
   readonly #discovery: Discovery | undefined;
-  readonly #listener: Listener;
+  /** As it is now: certificates are renewed. */
+  #tls: NodeTls | undefined;
+  #listener: Listener | undefined;
   readonly #peers = new Map<NodeId, PeerStream>();
   readonly #incarnation = crypto.randomUUID();
   readonly #secret: ClusterSecret | undefined;
@@ -183,7 +185,7 @@ export class ReplicaNode {
     writer.onmessage = ({ data }: MessageEvent<FromWriter>) => this.#fromWriter(data);
     this.#pool = pool && this.#makePool(pool);
     this.#memberFile = new MemberFile(options.directory, events.log);
-    this.#listener = this.#listen();
+    this.#tls = options.tls;
     this.#onConfig(this.#replica.status().config);
     this.#startTicking();
   }
@@ -227,8 +229,9 @@ export class ReplicaNode {
   }
 
   #client(frameBytesMax: number): RpcClient {
-    const { connectTimeoutMs, tls: trust } = this.#options;
-    return new RpcClient(() => this.#hello("rpc"), { frameBytesMax, connectTimeoutMs, secret: this.#secret, trust });
+    const { connectTimeoutMs } = this.#options;
+    const shared = { secret: this.#secret, trust: () => this.#tls?.trust };
+    return new RpcClient(() => this.#hello("rpc"), { frameBytesMax, connectTimeoutMs, ...shared });
   }
 
   #makeSnapshots(snapshots: SnapshotClient): Snapshots {
@@ -283,11 +286,12 @@ export class ReplicaNode {
     return (await this.#rpc.call(leader.addr, "verify", {}, { timeoutMs: VERIFY_TIMEOUT_MS })).head;
   }
 
-  #listen(): Listener {
-    return new Listener(this.#options.bindAddr, {
+  /** Opens the cluster port. @throws {Error} Naming its address, when it cannot. */
+  async listen(): Promise<void> {
+    this.#listener = await Listener.open(this.#options.bindAddr, {
       hello: () => this.#hello("rpc"),
       secret: this.#secret,
-      tls: this.#options.tls,
+      tls: this.#tls?.server,
       refuse: (caller) => this.#cluster.foreign(caller.clusterId),
       onHello: (caller) => this.#meet(caller),
       ...(this.#pool ? { onGossip: (connection, first) => this.#onGossip(connection, first) } : {}),
@@ -375,7 +379,7 @@ export class ReplicaNode {
         id,
         hello: () => this.#hello("raft"),
         secret: this.#secret,
-        trust: this.#options.tls,
+        trust: () => this.#tls?.trust,
         backoffMsMax: this.#options.electionTimeoutMs / 2,
         timeoutMs: Math.min(this.#options.connectTimeoutMs, this.#options.electionTimeoutMs),
       },
@@ -558,12 +562,10 @@ export class ReplicaNode {
     clearInterval(this.#ticker);
     this.#replica.stop();
     this.#pool?.close();
-    this.#listener.close();
-    for (const stream of this.#peers.values()) stream.close();
-    this.#snapshots.close();
-    this.#reaper.close();
-    this.#divergence.close();
-    this.#rpc.close();
+    this.#listener?.close();
+    for (const part of [...this.#peers.values(), this.#snapshots, this.#reaper, this.#divergence, this.#rpc]) {
+      part.close();
+    }
     await Promise.all([this.#log.close(), this.#memberFile.flush()]);
     await this.#closeWriter();
     if (failure) throw failure;
@@ -580,8 +582,9 @@ export class ReplicaNode {
   }
 
   /** Has new connections of other nodes get another certificate. */
-  renew(tls: TlsIdentity): void {
-    this.#listener.renew(tls);
+  renew(tls: NodeTls): void {
+    this.#listener?.renew(tls.server);
+    this.#tls = tls;
   }
 
   /** The writer finishes its batch and closes the database: a clean file needs no recovery by whoever opens it next. */

@@ -13,7 +13,7 @@ import { recoverByFile } from "../cluster/recovery.ts";
 import { logger } from "../../base/worker/log.ts";
 import { workerScope } from "../../base/worker/worker_scope.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
-import type { TlsIdentity } from "../../base/net/tls.ts";
+import type { NodeTls } from "../../base/net/conn.ts";
 
 const scope = workerScope<ToReplica, FromReplica>();
 
@@ -49,6 +49,7 @@ async function run(open: ReplicaOpen, { applied, tainted, sqlite }: WriterReady)
     wantSnapshots: () => tell({ k: "wantSnapshots" }),
     log,
   });
+  await node.listen();
   tell({ k: "listening" });
   await node.boot();
   tell({ k: "clustered" });
@@ -56,7 +57,7 @@ async function run(open: ReplicaOpen, { applied, tainted, sqlite }: WriterReady)
 }
 
 /** Takes a new certificate into use. */
-function renew(tls: TlsIdentity): void {
+function renew(tls: NodeTls): void {
   try {
     node?.renew(tls);
     log("new connections between nodes get the new certificate");

@@ -5,7 +5,8 @@
  * @module
  */
 import { ByteWriter, DecodeError } from "../../base/codec/cursor.ts";
-import { connectTo, type TlsTrust } from "../../base/net/tls.ts";
+import type { Conn, TlsTrust } from "../../base/net/conn.ts";
+import { connectTo } from "../../base/net/tls.ts";
 import { splitAddress } from "../../base/codec/address.ts";
 import { type Frame, FrameDecoder } from "../../base/codec/frame.ts";
 
@@ -17,7 +18,7 @@ const KEPT_BYTES = 4 * 1024 * 1024;
 
 /** A stream of frames over TCP. */
 export class Connection {
-  readonly #conn: Deno.Conn;
+  readonly #conn: Conn;
   readonly #decoder: FrameDecoder;
   readonly #chunk = new Uint8Array(256 * 1024);
   #waiting = new ByteWriter(16 * 1024);
@@ -31,7 +32,7 @@ export class Connection {
    * @param conn Owned from now on.
    * @param frameBytesMax Longest payload that is believed.
    */
-  constructor(conn: Deno.Conn, frameBytesMax: number) {
+  constructor(conn: Conn, frameBytesMax: number) {
     this.#conn = conn;
     this.#decoder = new FrameDecoder(frameBytesMax);
     if ("setNoDelay" in conn && typeof conn.setNoDelay === "function") conn.setNoDelay(true);

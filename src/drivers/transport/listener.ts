@@ -4,7 +4,8 @@
  * @module
  */
 import { type ByteWriter, DecodeError } from "../../base/codec/cursor.ts";
-import { connectionsOf, listenAt, listenBeside, type Listening, type TlsIdentity } from "../../base/net/tls.ts";
+import { type ClientCheck, type Listening, sameCheck, type TlsServer } from "../../base/net/conn.ts";
+import { connectionsOf, listenAt } from "../../base/net/tls.ts";
 import { type Frame, writeFrame } from "../../base/codec/frame.ts";
 import { Connection } from "./connection.ts";
 import {
@@ -40,7 +41,7 @@ export interface ListenerHandlers {
   /** This node's description of itself. */
   hello(): Hello;
   /** Present where nodes speak TLS. */
-  readonly tls?: TlsIdentity | undefined;
+  readonly tls?: TlsServer | undefined;
   /** The secret of the cluster; a connection that cannot prove that it knows the secret is refused. */
   readonly secret?: ClusterSecret | undefined;
   /** A text to refuse the caller with, or undefined to welcome it. */
@@ -56,39 +57,44 @@ export interface ListenerHandlers {
 
 /** The open cluster port. */
 export class Listener {
-  readonly #addr: string;
-  #listener: Listening;
+  readonly #listener: Listening;
+  #accepted: ClientCheck | undefined;
   readonly #handlers: ListenerHandlers;
   readonly #open = new Set<Connection>();
   /** The newest Raft stream of each node: an older one is of an earlier life (O8). */
   readonly #streams = new Map<string, Connection>();
   #strangers = 0;
 
-  /** Binds at once; throws an error that names the address when it cannot. */
-  constructor(addr: string, handlers: ListenerHandlers) {
+  /** @throws {Error} Naming the address, when it cannot listen there. */
+  static async open(addr: string, handlers: ListenerHandlers): Promise<Listener> {
     try {
-      this.#listener = listenAt(addr, handlers.tls);
+      return new Listener(await listenAt(addr, handlers.tls, (line) => handlers.log(line)), handlers);
     } catch (error) {
       throw new Error(`cannot listen on cluster address ${addr}: ${messageOf(error)}`);
     }
-    this.#addr = addr;
+  }
+
+  private constructor(listener: Listening, handlers: ListenerHandlers) {
+    this.#listener = listener;
     this.#handlers = handlers;
-    this.#accept(this.#listener);
+    this.#accepted = handlers.tls?.clients;
+    this.#accept();
   }
 
   /**
    * Has new connections get another certificate.
    * @throws {Error} When it cannot be used: the one before stays.
    */
-  renew(tls: TlsIdentity): void {
-    const listener = listenBeside(this.#addr, tls);
-    this.#listener.close();
-    this.#listener = listener;
-    this.#accept(listener);
+  renew(tls: TlsServer): void {
+    this.#listener.renew(tls);
+    if (sameCheck(tls.clients, this.#accepted)) return;
+    this.#accepted = tls.clients;
+    // Whoever was let in by another authority has to show a certificate anew.
+    for (const connection of this.#open) connection.close();
   }
 
-  async #accept(listener: Listening): Promise<void> {
-    for await (const conn of connectionsOf(listener, (line) => this.#handlers.log(line))) {
+  async #accept(): Promise<void> {
+    for await (const conn of connectionsOf(this.#listener, (line) => this.#handlers.log(line))) {
       const connection = new Connection(conn, HELLO_BYTES_MAX); // a stranger takes little memory
       if (this.#open.size >= CONNECTIONS_MAX) {
         this.#complain(connection, `${CONNECTIONS_MAX} connections are open`);

@@ -8,7 +8,7 @@ import type { Connection } from "./connection.ts";
 import { openStream } from "./rpc.ts";
 import { type Hello, HELLO_BYTES_MAX, writeRaftMessage } from "./wire.ts";
 import type { Entry, OutgoingMessage } from "../../core/raft/message.ts";
-import type { TlsTrust } from "../../base/net/tls.ts";
+import type { TlsTrust } from "../../base/net/conn.ts";
 import type { ClusterSecret } from "./secret.ts";
 
 /** Callbacks to the owner of a peer stream. */
@@ -32,8 +32,8 @@ export interface PeerOptions {
   readonly timeoutMs: number;
   /** The secret of the cluster. */
   readonly secret?: ClusterSecret | undefined;
-  /** Present where nodes speak TLS. */
-  readonly trust?: TlsTrust | undefined;
+  /** Asked at each connection; undefined where nodes do not speak TLS. */
+  trust?(): TlsTrust | undefined;
 }
 
 /** An outgoing stream, kept open. */
@@ -64,7 +64,7 @@ export class PeerStream {
           timeoutMs,
           frameBytesMax: HELLO_BYTES_MAX,
           secret,
-          trust,
+          trust: trust?.(),
         });
         if (peer.id !== id) {
           connection.close();

@@ -21,7 +21,7 @@ import { DecodeError } from "../../base/codec/cursor.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import { encodeBase64Bytes } from "../../base/codec/base64.ts";
 import { type ClusterSecret, freshNumber, SecretError, splitChallenge } from "./secret.ts";
-import type { TlsTrust } from "../../base/net/tls.ts";
+import type { TlsTrust } from "../../base/net/conn.ts";
 
 /** The call was never sent: it is safe to try elsewhere. */
 export class NotSentError extends Error {
@@ -129,7 +129,8 @@ export async function openStream(
       throw new SecretError(`${addr} does not ask for the cluster secret: start it with -cluster-secret-file`);
     }
     if (frame === undefined) {
-      throw new DecodeError(`${addr} closed the connection instead of answering: is it a muster cluster address?`);
+      const hint = trust ? "does it accept this node's certificate?" : "is it a muster cluster address?";
+      throw new DecodeError(`${addr} closed the connection instead of answering: ${hint}`);
     }
     if (frame.kind === FRAME.refused) throw new RemoteError(new TextDecoder().decode(frame.payload));
     if (frame.kind !== FRAME.welcome) throw new DecodeError(`${addr} did not answer as a muster node`);
@@ -147,7 +148,8 @@ export interface RpcClientOptions {
   readonly frameBytesMax: number;
   readonly connectTimeoutMs: number;
   readonly secret?: ClusterSecret | undefined;
-  readonly trust?: TlsTrust | undefined;
+  /** Asked at each connection; undefined where nodes do not speak TLS. */
+  trust?(): TlsTrust | undefined;
 }
 
 /** Calls other nodes; keeps one connection per address. */
@@ -156,7 +158,7 @@ export class RpcClient {
   readonly #frameBytesMax: number;
   readonly #connectTimeoutMs: number;
   readonly #secret: ClusterSecret | undefined;
-  readonly #trust: TlsTrust | undefined;
+  readonly #trust: (() => TlsTrust | undefined) | undefined;
   readonly #channels = new Map<string, Promise<Channel>>();
   #nextId = 1;
 
@@ -237,7 +239,7 @@ export class RpcClient {
       timeoutMs,
       frameBytesMax: this.#frameBytesMax,
       secret: this.#secret,
-      trust: this.#trust,
+      trust: this.#trust?.(),
     });
     const channel: Channel = { connection, calls: new Map() };
     this.#read(addr, channel);

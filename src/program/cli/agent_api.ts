@@ -28,8 +28,8 @@ export const API_FLAGS: readonly FlagSpec[] = [
   flag("token-file", "", "File that holds the token; also CONSUL_HTTP_TOKEN_FILE"),
   flag("ca-file", "", "File with the CA certificates to trust for https://; also CONSUL_CACERT"),
   flag("ca-path", "", "Directory of CA certificates", false),
-  flag("client-cert", "", "Certificate to present", false),
-  flag("client-key", "", "Its key", false),
+  flag("client-cert", "", "Certificate to show to https://, PEM; also CONSUL_CLIENT_CERT"),
+  flag("client-key", "", "Its key; also CONSUL_CLIENT_KEY"),
   flag("tls-server-name", "", "Name to expect in the agent's certificate", false),
 ];
 
@@ -170,12 +170,22 @@ function baseUrl(address: string): string {
 }
 
 function clientOf(flags: Flags): Deno.HttpClient | undefined {
-  const file = flags.string("ca-file") || Deno.env.get("CONSUL_CACERT");
-  if (!file) return undefined;
+  const pem = (name: string, variable: string) => {
+    const file = flags.string(name) || Deno.env.get(variable);
+    return file ? Deno.readTextFileSync(file) : undefined;
+  };
   try {
-    return Deno.createHttpClient({ caCerts: [Deno.readTextFileSync(file)] });
+    const caCert = pem("ca-file", "CONSUL_CACERT");
+    const cert = pem("client-cert", "CONSUL_CLIENT_CERT");
+    const key = pem("client-key", "CONSUL_CLIENT_KEY");
+    if ((cert === undefined) !== (key === undefined)) throw new Error("-client-cert and -client-key belong together");
+    if (caCert === undefined && cert === undefined) return undefined;
+    return Deno.createHttpClient({
+      ...(caCert !== undefined && { caCerts: [caCert] }),
+      ...(cert !== undefined && key !== undefined && { cert, key }),
+    });
   } catch (error) {
-    throw new ApiError(`Cannot use the CA file ${file}: ${messageOf(error)}`);
+    throw new ApiError(`Cannot use the certificates: ${messageOf(error)}`);
   }
 }
 

@@ -138,12 +138,7 @@ function configOf(flags: Flags): NodeConfig {
     readersMax: flags.int("db-max-ro-conns"),
     maxSteps: flags.int("db-max-steps"),
     tempBytesMax: flags.int("db-max-temp-size"),
-    httpCert: flags.string("http-cert"),
-    httpKey: flags.string("http-key"),
-    nodeCert: flags.string("node-cert"),
-    nodeKey: flags.string("node-key"),
-    nodeCaCert: flags.string("node-ca-cert"),
-    nodeServerName: flags.string("node-verify-server-name"),
+    ...tlsOf(flags),
     clusterName: flags.string("cluster-name"),
     clusterSecretFile: flags.string("cluster-secret-file"),
     autoVacuumMs: flags.durationMs("auto-vacuum-int"),
@@ -154,6 +149,24 @@ function configOf(flags: Flags): NodeConfig {
       timeoutMs: flags.durationMs("write-queue-timeout"),
       isTransaction: flags.bool("write-queue-tx"),
     },
+  };
+}
+
+/** Certificates, and who has to show one. */
+function tlsOf(flags: Flags) {
+  return {
+    httpCert: flags.string("http-cert"),
+    httpKey: flags.string("http-key"),
+    httpCaCert: flags.string("http-ca-cert"),
+    httpVerifiesClients: flags.bool("http-verify-client"),
+    httpClientName: flags.string("http-verify-common-name"),
+    nodeCert: flags.string("node-cert"),
+    nodeKey: flags.string("node-key"),
+    nodeCaCert: flags.string("node-ca-cert"),
+    nodeServerName: flags.string("node-verify-server-name"),
+    nodeVerifies: !flags.bool("node-no-verify"),
+    nodeVerifiesClients: flags.bool("node-verify-client"),
+    nodeClientName: flags.string("node-verify-common-name"),
   };
 }
 

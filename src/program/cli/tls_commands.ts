@@ -59,13 +59,14 @@ const tlsCa: Command = {
 
 const tlsCert: Command = {
   name: "tls cert",
-  summary: "make a certificate for a node",
-  usage: "\n\nWrites NAME.pem and NAME-key.pem, for HTTPS and for traffic between nodes alike.\n\nExample:\n" +
+  summary: "make a certificate for a node or for a client",
+  usage:
+    "\n\nWrites NAME.pem and NAME-key.pem, for HTTPS and for traffic between nodes alike; clients show one, too.\n\nExample:\n" +
     "  muster tls cert -name node1 -host node1.example.com,10.0.0.1\n" +
     "  muster serve -http-cert node1.pem -http-key node1-key.pem -node-cert node1.pem -node-key node1-key.pem \\\n" +
     "    -node-ca-cert muster-ca.pem -http-addr node1.example.com:4001 -raft-addr node1.example.com:4002 data",
   flags: [
-    textFlag("name", "Name of the files", "node"),
+    textFlag("name", "Name of the files, and common name of the certificate", "node"),
     textFlag("host", `Names and addresses of the node, with commas; ${OWN_NAMES.join(", ")} are always among them`),
     textFlag("ca", "Certificate of the authority", "muster-ca.pem"),
     textFlag("ca-key", "Its key", "muster-ca-key.pem"),
@@ -78,7 +79,7 @@ const tlsCert: Command = {
     const authority = await readAuthority(forge, { cert: flags.string("ca"), key: flags.string("ca-key") });
     const hosts = [...new Set([...flags.list("host"), ...OWN_NAMES])];
     const keys = forge.pki.rsa.generateKeyPair(KEY_BITS);
-    const subject = [{ name: "commonName", value: hosts[0] }];
+    const subject = [{ name: "commonName", value: flags.string("name") }];
     const issuer = authority.certificate.subject.attributes;
     const certificate = newCertificate(forge, { key: keys.publicKey, days: flags.int("days"), subject, issuer });
     certificate.setExtensions([

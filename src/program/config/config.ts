@@ -171,6 +171,12 @@ export interface NodeConfig {
   readonly httpCert: string;
   /** Its private key. */
   readonly httpKey: string;
+  /** Authorities whose certificates HTTP's clients may have; empty: those of the system. */
+  readonly httpCaCert: string;
+  /** Whether HTTP's clients need a certificate. */
+  readonly httpVerifiesClients: boolean;
+  /** Common name that it must have; empty: any. */
+  readonly httpClientName: string;
   /** Certificate and key for traffic between nodes; empty: no TLS there. */
   readonly nodeCert: string;
   /** Its private key. */
@@ -181,6 +187,12 @@ export interface NodeConfig {
   readonly nodeServerName: string;
   /** Name of the cluster, which a new node must share; empty for none. */
   readonly clusterName: string;
+  /** Whether the certificates of the nodes that this one connects to are looked at. */
+  readonly nodeVerifies: boolean;
+  /** Whether nodes that connect to this one need a certificate. */
+  readonly nodeVerifiesClients: boolean;
+  /** Common name that it must have; empty: any. */
+  readonly nodeClientName: string;
   /** File with the secret that the nodes of the cluster share; empty: they share none. */
   readonly clusterSecretFile: string;
   /** Interval between two automatic VACUUMs; 0: none. */
@@ -268,16 +280,24 @@ function discoveryFault({ discoMode, bootstrapExpect, isVoter }: NodeConfig): st
   }
 }
 
-function tlsFault(
-  { httpCert, httpKey, nodeCert, nodeKey, nodeCaCert, nodeServerName }: NodeConfig,
-): string | undefined {
+function tlsFault(config: NodeConfig): string | undefined {
+  const { httpCert, httpKey, nodeCert, nodeKey } = config;
   if ((httpCert === "") !== (httpKey === "")) return "either both -http-cert and -http-key must be set, or neither";
   if ((nodeCert === "") !== (nodeKey === "")) return "either both -node-cert and -node-key must be set, or neither";
+  if (config.httpClientName !== "" && !config.httpVerifiesClients) {
+    return "-http-verify-common-name requires -http-verify-client";
+  }
+  if (config.nodeClientName !== "" && !config.nodeVerifiesClients) {
+    return "-node-verify-common-name requires -node-verify-client";
+  }
+  if (config.httpVerifiesClients && httpCert === "") return "-http-verify-client needs -http-cert and -http-key";
   if (nodeCert !== "") return undefined;
-  if (nodeCaCert !== "") {
+  if (config.nodeCaCert !== "") {
     return "-node-ca-cert needs -node-cert and -node-key: TLS between nodes is on when these are set";
   }
-  if (nodeServerName !== "") return "-node-verify-server-name needs -node-cert and -node-key";
+  if (config.nodeServerName !== "") return "-node-verify-server-name needs -node-cert and -node-key";
+  if (!config.nodeVerifies) return "-node-no-verify needs -node-cert and -node-key";
+  if (config.nodeVerifiesClients) return "-node-verify-client needs -node-cert and -node-key";
   return undefined;
 }
 

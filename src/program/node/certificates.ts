@@ -3,34 +3,49 @@
  * renewed ones come into use without a restart, and told of before they expire.
  * @module
  */
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { messageOf } from "../../base/codec/error_text.ts";
 import type { TlsFacts } from "../../api/server/api.ts";
-import type { TlsIdentity, TlsTrust } from "../../base/net/tls.ts";
+import type { NodeTls, TlsIdentity, TlsServer } from "../../base/net/conn.ts";
 import type { NodeConfig } from "../config/config.ts";
 
 /** How often the files are looked at. */
 const LOOK_MS = 5_000;
 const DAY_MS = 86_400_000;
+/** The first version of Deno whose servers ask clients for certificates. */
+const MUTUAL_SINCE = { major: 2, minor: 9 };
 /** A certificate that expires within this time is warned of, once a day. */
 const WARN_DAYS = 30;
-
-/** Paths of a certificate and its key. */
-interface CertificateFiles {
-  readonly cert: string;
-  readonly key: string;
-}
 
 /**
  * Reads a certificate and its key.
  * @throws {Error} Naming the file that cannot be used.
  */
-function readIdentity({ cert, key }: CertificateFiles): TlsIdentity {
+function readIdentity(cert: string, key: string): TlsIdentity {
   const pem = readPem(cert);
-  const notAfter = expiryOf(pem, cert);
+  const certificate = parsed(pem, cert);
   const privateKey = readPem(key);
-  if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(privateKey)) throw new Error(`${key} holds no private key in PEM`);
-  return { cert: pem, key: privateKey, notAfter };
+  if (!belongs(certificate, privateKey, key)) {
+    throw new Error(`the key in ${key} is not that of the certificate in ${cert}`);
+  }
+  return { cert: pem, key: privateKey, notAfter: new Date(certificate.validTo).toISOString() };
+}
+
+/** @throws {Error} Naming the file, when it holds no key. */
+function belongs(certificate: X509Certificate, key: string, path: string): boolean {
+  try {
+    return certificate.checkPrivateKey(createPrivateKey(key));
+  } catch (error) {
+    throw new Error(`${path} holds no private key in PEM: ${messageOf(error)}`);
+  }
+}
+
+/** Reads certificates of authorities; none where no file is named. @throws {Error} Naming the file that cannot be used. */
+function readAuthorities(path: string): string[] {
+  if (path === "") return [];
+  const pem = readPem(path);
+  parsed(pem, path);
+  return [pem];
 }
 
 /** Reads a file of certificates or keys. @throws {Error} Naming it, when it cannot be read. */
@@ -42,9 +57,9 @@ function readPem(path: string): string {
   }
 }
 
-function expiryOf(cert: string, path: string): string {
+function parsed(pem: string, path: string): X509Certificate {
   try {
-    return new Date(new X509Certificate(cert).validTo).toISOString();
+    return new X509Certificate(pem);
   } catch (error) {
     throw new Error(`${path} holds no certificate in PEM: ${messageOf(error)}`);
   }
@@ -53,67 +68,113 @@ function expiryOf(cert: string, path: string): string {
 /** Uses of a node's certificates, and callbacks for renewed ones. */
 export interface CertificateUsers {
   /** HTTPS. */
-  onHttp(identity: TlsIdentity): void;
+  onHttp(tls: TlsServer): void;
   /** The cluster port. */
-  onNode(identity: TlsIdentity): void;
+  onNode(tls: NodeTls): void;
   log(line: string): void;
 }
 
 /** All certificates of a node, as its configuration names them. */
 export class Certificates {
   /** Of HTTPS, as it was at the start; undefined: plain HTTP. */
-  readonly http: (TlsIdentity & TlsFacts) | undefined;
-  /** Of the cluster port, as it was at the start, and whom to trust there; undefined: plain TCP. */
-  readonly node: (TlsIdentity & TlsTrust) | undefined;
+  readonly http: (TlsServer & TlsFacts) | undefined;
+  /** Of the traffic between nodes, as it was at the start; undefined: plain TCP. */
+  readonly node: NodeTls | undefined;
 
   /** @throws {Error} Naming the file that cannot be used. */
   constructor(config: NodeConfig, { onHttp, onNode, log }: CertificateUsers) {
-    const { httpCert, httpKey, nodeCert, nodeKey, nodeCaCert, nodeServerName } = config;
+    const { httpCert, httpKey, httpCaCert, nodeCert, nodeKey, nodeCaCert } = config;
     if (httpCert !== "") {
-      const { identity } = new WatchedCertificate({ cert: httpCert, key: httpKey }, { onRenewed: onHttp, log });
-      this.http = { ...identity, certFile: httpCert, keyFile: httpKey };
+      const watched = new Watched([httpCert, httpKey, httpCaCert], {
+        read: () => readHttp(config),
+        notAfter: (tls) => tls.notAfter,
+        onRenewed: onHttp,
+        log,
+      });
+      this.http = { ...watched.value, certFile: httpCert, keyFile: httpKey };
     }
     if (nodeCert !== "") {
-      const { identity } = new WatchedCertificate({ cert: nodeCert, key: nodeKey }, { onRenewed: onNode, log });
-      this.node = { ...identity, caCerts: nodeCaCert === "" ? [] : [readPem(nodeCaCert)], serverName: nodeServerName };
+      const watched = new Watched([nodeCert, nodeKey, nodeCaCert], {
+        read: () => readNode(config),
+        notAfter: (tls) => tls.server.notAfter,
+        onRenewed: onNode,
+        log,
+      });
+      this.node = watched.value;
     }
   }
 }
 
-/** Facts about a certificate in use. */
-interface CertificateEvents {
-  /** Its files have changed, and can be used. */
-  onRenewed(identity: TlsIdentity): void;
+function readHttp({ httpCert, httpKey, httpCaCert, httpVerifiesClients, httpClientName }: NodeConfig): TlsServer {
+  const identity = readIdentity(httpCert, httpKey);
+  if (!httpVerifiesClients) return identity;
+  needRuntime("-http-verify-client");
+  return { ...identity, clients: { caCerts: readAuthorities(httpCaCert), commonName: httpClientName } };
+}
+
+function readNode(config: NodeConfig): NodeTls {
+  const identity = readIdentity(config.nodeCert, config.nodeKey);
+  const caCerts = readAuthorities(config.nodeCaCert);
+  if (!config.nodeVerifies) needRuntime("-node-no-verify");
+  if (config.nodeVerifiesClients) needRuntime("-node-verify-client");
+  const clients = config.nodeVerifiesClients ? { caCerts, commonName: config.nodeClientName } : undefined;
+  const serverName = config.nodeServerName;
+  // Shown where nobody asks for it yet, too: so nodes can be told to ask for it one by one.
+  const shows = serverName === "" || config.nodeVerifiesClients;
+  return {
+    server: { ...identity, ...(clients && { clients }) },
+    trust: { caCerts, serverName, isVerified: config.nodeVerifies, ...(shows && { presents: identity }) },
+  };
+}
+
+/** @throws {Error} When this runtime cannot ask clients for certificates. */
+function needRuntime(flag: string): void {
+  const [major, minor] = Deno.version.deno.split(".").map(Number);
+  if (major > MUTUAL_SINCE.major || major === MUTUAL_SINCE.major && minor >= MUTUAL_SINCE.minor) return;
+  throw new Error(
+    `${flag} needs Deno ${MUTUAL_SINCE.major}.${MUTUAL_SINCE.minor} or newer, and this is ${Deno.version.deno}: ` +
+      "run muster with `deno run` of a newer one",
+  );
+}
+
+/** How watched files are used. */
+interface Use<T> {
+  /** @throws {Error} Naming the file that cannot be used. */
+  read(): T;
+  /** When the certificate expires, RFC 3339. */
+  notAfter(value: T): string;
+  /** The files have changed, and can be used. */
+  onRenewed(value: T): void;
   log(line: string): void;
 }
 
-/** Looks after a certificate for as long as the process runs. */
-class WatchedCertificate {
-  readonly #files: CertificateFiles;
-  readonly #events: CertificateEvents;
-  #identity: TlsIdentity;
+/** Looks after the files of a certificate, the first of them, for as long as the process runs. */
+class Watched<T> {
+  readonly #files: readonly string[];
+  readonly #use: Use<T>;
+  #value: T;
   #changed: string;
   #warnedMs = 0;
 
   /** @throws {Error} Naming the file that cannot be used. */
-  constructor(files: CertificateFiles, events: CertificateEvents) {
-    this.#files = files;
-    this.#events = events;
-    this.#identity = readIdentity(files);
+  constructor(files: readonly string[], use: Use<T>) {
+    this.#files = files.filter((path) => path !== "");
+    this.#use = use;
+    this.#value = use.read();
     this.#changed = this.#stamp();
     this.#warn();
     Deno.unrefTimer(Number(setInterval(() => this.#look(), LOOK_MS)));
   }
 
-  /** The one that was read last. */
-  get identity(): TlsIdentity {
-    return this.#identity;
+  /** What was read last. */
+  get value(): T {
+    return this.#value;
   }
 
   /** When the files were changed; empty while one of them is not there. */
   #stamp(): string {
     try {
-      return [this.#files.cert, this.#files.key].map((path) => Deno.statSync(path).mtime?.getTime()).join();
+      return this.#files.map((path) => Deno.statSync(path).mtime?.getTime()).join();
     } catch {
       return "";
     }
@@ -125,21 +186,21 @@ class WatchedCertificate {
     if (stamp === "" || stamp === this.#changed) return;
     this.#changed = stamp;
     try {
-      this.#identity = readIdentity(this.#files);
+      this.#value = this.#use.read();
       this.#warnedMs = 0;
-      this.#events.onRenewed(this.#identity);
+      this.#use.onRenewed(this.#value);
     } catch (error) {
-      this.#events.log(`a certificate has changed and cannot be used, the one before stays: ${messageOf(error)}`);
+      this.#use.log(`a certificate has changed and cannot be used, the one before stays: ${messageOf(error)}`);
     }
   }
 
   #warn(): void {
     const now = Date.now();
-    const { notAfter } = this.#identity;
+    const notAfter = this.#use.notAfter(this.#value);
     const days = Math.floor((Date.parse(notAfter) - now) / DAY_MS);
     if (days >= WARN_DAYS || now - this.#warnedMs < DAY_MS) return;
     this.#warnedMs = now;
     const when = days < 0 ? "has expired" : `expires in ${days} days`;
-    this.#events.log(`WARNING: the certificate in ${this.#files.cert} ${when} (${notAfter}): renew it`);
+    this.#use.log(`WARNING: the certificate in ${this.#files[0]} ${when} (${notAfter}): renew it`);
   }
 }

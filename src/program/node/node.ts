@@ -143,7 +143,7 @@ export class Node {
         log,
       })
     );
-    const warning = openPortWarning(config.clusterAddr, this.#secret);
+    const warning = openPortWarning(config.clusterAddr, this.#secret !== "" || config.nodeVerifiesClients);
     if (warning !== undefined) log(warning);
     this.#directory = openDataDirectory(dataDirectory, nodeId, { rejoinsDamaged });
     this.#library = {

@@ -16,7 +16,7 @@ async function serving(work: (port: number, parts: ServerParts & Services) => Pr
     takesStream,
     route: (request) => route(request, services),
   };
-  const server = serveHttp(serverParts);
+  const server = await serveHttp(serverParts);
   server.start();
   try {
     await work(server.port, serverParts);

@@ -5,7 +5,7 @@ import { assert, assertEquals } from "@std/assert";
 import { basic, bearer } from "../../../src/app/users/credentials.ts";
 import { hashPassword } from "../../../src/app/users/password.ts";
 import type { User } from "../../../src/app/users/user.ts";
-import { type Shown, Users, type Verdict } from "../../../src/app/users/users.ts";
+import { Proof, type Shown, Users, type Verdict } from "../../../src/app/users/users.ts";
 
 const ROUNDS = 20_000;
 const hashed = await hashPassword("secret", ROUNDS);
@@ -128,4 +128,33 @@ Deno.test("what cannot be read as credentials is none", async () => {
     assertEquals(await kindOf(users.check(["query"], shown(text))), "unknown", text);
   }
   assert(await kindOf(users.check(["query"], shown(`bAsIc ${btoa("bob:x")}`))) === "allowed");
+});
+
+Deno.test("credentials that were right on a connection are known there until the next reload, and no others", async () => {
+  const users = new Users([user("bob"), user("eve", { password: "wrong", permissions: [] })]);
+  const proof = new Proof();
+  const ask = (authorization: string) => kindOf(users.check(["query"], { ...shown(authorization), proof }));
+  const right = basic("bob", "secret");
+  assertEquals(await ask(basic("bob", "secrex")), "unknown");
+  assertEquals(await ask(right), "allowed");
+  const digests = async (work: () => Promise<unknown>) => {
+    const { subtle } = crypto;
+    const original = subtle.sign;
+    let count = 0;
+    subtle.sign = (...args) => (count++, original.apply(subtle, args));
+    try {
+      await work();
+    } finally {
+      subtle.sign = original;
+    }
+    return count;
+  };
+  assertEquals(await digests(async () => assertEquals(await ask(right), "allowed")), 0);
+  for (const other of ["", "Basic", right.slice(0, -1), `${right}A`, basic("bob", "secrex")]) {
+    assertEquals(await ask(other), "unknown", other);
+  }
+  assertEquals(await ask(right), "allowed");
+  assertEquals(await ask(basic("eve", "wrong")), "lacking");
+  users.replace([user("bob", { password: "other" })]);
+  assertEquals(await ask(right), "unknown");
 });

@@ -1,28 +1,12 @@
 /** The names of the cluster's own tables in SQL, and the writes that leave alone what has not changed. */
 import { wholeText } from "../../../src/core/sql/result_text.ts";
 import { assertEquals, assertMatch } from "@std/assert";
-import { CATALOG_SCHEMA, remove, resolveCatalogNames, upsert } from "../../../src/core/catalog/catalog.ts";
+import { type CatalogWrite, expectRow, remove, upsert } from "../../../src/core/catalog/catalog.ts";
+import { CATALOG_VERSION, migration, VERSION_QUERY } from "../../../src/core/catalog/schema.ts";
+import { CHANGES_QUERY, forgetGone, indexQuery, watchName } from "../../../src/core/catalog/watch.ts";
 import { bind, PLAIN } from "../../drivers/sqlite/fixture.ts";
 import { encodeCommand, stampCommand } from "../../../src/core/sql/command.ts";
 import { openStateMachine, type StateMachine } from "../../../src/drivers/sqlite/state_machine.ts";
-
-Deno.test("resolveCatalogNames() finds the tables by the schema's name, wherever a table may stand", () => {
-  const cases: [string, string][] = [
-    ["SELECT * FROM muster.nodes", "SELECT * FROM _muster_nodes AS nodes"],
-    ["select name from MUSTER . Members where 1", "select name from _muster_members AS members where 1"],
-    [
-      "SELECT n.name FROM muster.nodes n, muster.checks AS c",
-      "SELECT n.name FROM _muster_nodes n, _muster_checks AS c",
-    ],
-    ['SELECT muster.nodes.name FROM "muster"."nodes"', "SELECT nodes.name FROM _muster_nodes AS nodes"],
-    ["SELECT * FROM muster.nodes JOIN t ON 1", "SELECT * FROM _muster_nodes AS nodes JOIN t ON 1"],
-    ["SELECT 'muster.nodes', muster.other FROM muster", "SELECT 'muster.nodes', muster.other FROM muster"],
-    ["SELECT main.muster.nodes FROM muster", "SELECT main.muster.nodes FROM muster"],
-    ["-- muster.nodes\nSELECT 1", "-- muster.nodes\nSELECT 1"],
-    ["INSERT INTO muster.nodes VALUES(1)", "INSERT INTO _muster_nodes AS nodes VALUES(1)"],
-  ];
-  for (const [text, expected] of cases) assertEquals(resolveCatalogNames(text), expected);
-});
 
 const ROW = { name: "n", id: "i", address: "1.1.1.1", datacenter: "dc1", tagged_addresses: "{}", meta: "{}" };
 
@@ -50,18 +34,19 @@ function machineOf(): {
   };
 }
 
+function write({ sql, positional }: CatalogWrite): [string, ...(string | bigint)[]] {
+  return [sql, ...positional];
+}
+
 Deno.test("the cluster writes its tables, clients read them; a row that stays as it is keeps its index", () => {
   const { run, machine } = machineOf();
-  const write = (
-    { sql, positional }: ReturnType<typeof upsert>,
-  ): [string, ...(string | bigint)[]] => [sql, ...positional];
   const indices = () =>
     JSON.parse(
       run(false, [
         "SELECT n.create_index, n.modify_index, i.value FROM _muster_nodes n JOIN _muster_index i ON i.name = 'nodes'",
       ]),
     )[0].values;
-  run(true, ...CATALOG_SCHEMA.map((sql): [string] => [sql]), write(upsert("nodes", ["name"], ROW)));
+  run(true, ...migration(0).map(write), write(upsert("nodes", ["name"], ROW)));
   assertEquals(indices(), [[1, 1, 1]]);
   run(true, write(upsert("nodes", ["name"], ROW)));
   assertEquals(indices(), [[1, 1, 1]]);
@@ -86,5 +71,85 @@ Deno.test("the cluster writes its tables, clients read them; a row that stays as
   run(true, write(remove("nodes", { name: "N" })));
   assertEquals(JSON.parse(run(false, ["SELECT value FROM _muster_index WHERE name = 'nodes'"]))[0].values, [[14]]);
   assertEquals(indices(), undefined);
+  machine.close();
+});
+
+const SERVICE = { node: "n", id: "1", name: "Web", tags: "[]", address: "", port: 80n, meta: "{}" };
+const CHECK = {
+  node: "n",
+  id: "c",
+  name: "c",
+  status: "passing",
+  notes: "",
+  output: "",
+  service_id: "",
+  service_name: "",
+  type: "",
+};
+
+Deno.test("a change is noted under the names that see it, and no others", () => {
+  const { run, machine } = machineOf();
+  run(true, ...migration(0).map(write));
+  const names = [
+    "nodes",
+    "services",
+    "checks",
+    watchName("nodes", "name", "N"),
+    watchName("nodes", "name", "other"),
+    watchName("services", "name", "WEB"),
+    watchName("services", "name", "db"),
+    watchName("services", "node", "n"),
+    watchName("checks", "node", "n"),
+  ];
+  /** The names that change. */
+  const changedBy = (...writes: CatalogWrite[]): string[] => {
+    run(true, ...writes.map(write));
+    const at = machine.applied;
+    const changed = names.filter((name) => {
+      const { sql, positional } = indexQuery([name]);
+      return JSON.parse(run(false, [sql, ...positional]))[0].values[0][0] === at;
+    });
+    const told: [string, number][] = JSON.parse(run(false, [CHANGES_QUERY, BigInt(at - 1)]))[0].values;
+    assertEquals(told.map(([name]) => name).filter((name) => names.includes(name)).sort(), [...changed].sort());
+    return changed;
+  };
+  const [nodes, services, checks, n, , web, db, ofNode, checked] = names;
+  assertEquals(changedBy(upsert("nodes", ["name"], ROW)), [nodes, n]);
+  assertEquals(changedBy(upsert("services", ["node", "id"], SERVICE)), [services, web, ofNode]);
+  assertEquals(changedBy(upsert("services", ["node", "id"], SERVICE)), []);
+  assertEquals(changedBy(upsert("checks", ["node", "id"], CHECK)), [checks, checked]);
+  assertEquals(changedBy(upsert("nodes", ["name"], { ...ROW, address: "2.2.2.2" })), [nodes, n, web]);
+  assertEquals(changedBy(upsert("services", ["node", "id"], { ...SERVICE, name: "db" })), [services, web, db, ofNode]);
+  assertEquals(changedBy(remove("services", { node: "N" })), [services, db, ofNode]);
+  assertEquals(changedBy(...forgetGone()), []);
+  const left: [string, number][] = JSON.parse(run(false, [CHANGES_QUERY, 0n]))[0].values;
+  assertEquals(left.map(([name]) => name).sort(), [
+    "checks",
+    "checks/node/n",
+    "members",
+    "nodes",
+    "nodes/id/i",
+    "nodes/name/n",
+    "services",
+    "version",
+  ]);
+  machine.close();
+});
+
+Deno.test("a guard that does not hold undoes its command: another leader has migrated, a row has changed", () => {
+  const { run, machine } = machineOf();
+  const rows = () => JSON.parse(run(false, ["SELECT name, address, modify_index FROM _muster_nodes"]))[0].values;
+  run(true, ...migration(0).map(write));
+  assertEquals(JSON.parse(run(false, [VERSION_QUERY]))[0].values, [[CATALOG_VERSION]]);
+  assertMatch(run(true, ...migration(1).map(write)), /^\[\{"error":"malformed JSON"/);
+  const expecting = (index: bigint, address: string) =>
+    run(true, write(expectRow("nodes", { name: "N" }, index)), write(upsert("nodes", ["name"], { ...ROW, address })));
+  assertMatch(expecting(7n, "2.2.2.2"), /error/);
+  assertEquals(rows(), undefined);
+  expecting(0n, "2.2.2.2");
+  assertEquals(rows(), [["n", "2.2.2.2", 6]]);
+  assertMatch(expecting(0n, "3.3.3.3"), /error/);
+  expecting(6n, "3.3.3.3");
+  assertEquals(rows(), [["n", "3.3.3.3", 9]]);
   machine.close();
 });

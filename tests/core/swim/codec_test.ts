@@ -40,7 +40,7 @@ import {
   StreamDecoder,
   type StreamMessage,
 } from "../../../src/core/swim/stream.ts";
-import { aesGcm } from "../../../src/drivers/membership/aes_gcm.ts";
+import { aesGcm, prepareAesGcm } from "../../../src/drivers/membership/aes_gcm.ts";
 import { refusedTags } from "./dialect.ts";
 import { bytesOf, hex } from "./hex.ts";
 
@@ -48,6 +48,7 @@ const PING_HEX =
   "0085a44e6f6465a26e31a55365714e6f01aa536f7572636541646472a47f000003aa536f757263654e6f6465a26e32aa536f75726365506f7274cd1f0a";
 const plain: Wrapping = { compression: false, cipher: undefined, label: new Uint8Array(0) };
 const key = Uint8Array.from({ length: 16 }, (_, i) => i);
+await prepareAesGcm(new Keyring([new Uint8Array(24)]));
 const fixedNonce = (count: number) => Uint8Array.from({ length: count }, (_, i) => i);
 
 function encryptedWith(keys: readonly Uint8Array[], label = ""): Wrapping {

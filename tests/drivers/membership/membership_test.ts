@@ -14,7 +14,7 @@ import { serveCalls } from "../../../src/drivers/membership/calls.ts";
 import { SnapshotFile } from "../../../src/drivers/membership/files.ts";
 import { Coalescer } from "../../../src/drivers/membership/coalescer.ts";
 import { PortStream } from "../../../src/base/net/byte_stream.ts";
-import { LimitedLog } from "../../../src/drivers/membership/log_limit.ts";
+import { LimitedLog } from "../../../src/base/worker/log_limit.ts";
 import { Membership } from "../../../src/drivers/membership/membership.ts";
 import { splitJoinAddress } from "../../../src/drivers/membership/join_address.ts";
 import { formatIp, parseIp } from "../../../src/base/codec/ip.ts";

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { Bench, entry, PLAIN } from "./fixture.ts";
+import { Database, runOnce } from "../../../src/drivers/libsqlite/driver.ts";
 
 const TABLE = "CREATE TABLE t(id INTEGER PRIMARY KEY, name TEXT UNIQUE, age INTEGER)";
 const OK = (id: number, rows = 1) => `{"last_insert_id":${id},"rows_affected":${rows}}`;
@@ -296,6 +297,29 @@ Deno.test("StateMachine resumes after the last entry, skips what it has and keep
     assertEquals([status.path, status.applied], [path, 4]);
     assert(bench.machine.checkpoint("PASSIVE").isComplete);
     assertEquals(bench.machine.durable, 4);
+  }
+  Deno.removeSync(dir, { recursive: true });
+});
+
+Deno.test("StateMachine moves what a reader lets it, and the rest when that has ended (A10)", () => {
+  const dir = Deno.makeTempDirSync();
+  const path = `${dir}/db.sqlite`;
+  {
+    using bench = new Bench(path);
+    bench.run(["CREATE TABLE t(a)", "INSERT INTO t VALUES(1)"]);
+    assert(bench.machine.checkpoint("PASSIVE").isComplete);
+    const reader = new Database(path, { readOnly: true, foreignKeys: false });
+    runOnce(reader, "BEGIN");
+    assertEquals(runOnce(reader, "SELECT a FROM t"), [[1n]]);
+    bench.run(["INSERT INTO t VALUES(2)"]);
+    const { isComplete, frames, moved } = bench.machine.checkpoint("PASSIVE");
+    assertEquals([isComplete, moved < frames, bench.machine.durable], [false, true, 1]);
+    bench.run(["INSERT INTO t VALUES(3)"]); // nothing waits for the reader
+    assertEquals(runOnce(reader, "SELECT a FROM t"), [[1n]]);
+    runOnce(reader, "COMMIT");
+    assert(bench.machine.checkpoint("PASSIVE").isComplete);
+    assertEquals(bench.machine.durable, 3);
+    reader.close();
   }
   Deno.removeSync(dir, { recursive: true });
 });

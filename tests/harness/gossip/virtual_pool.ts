@@ -9,9 +9,11 @@ import { SERF_DEFAULTS, type SerfConfig, SWIM_PROFILES, type SwimConfig } from "
 import { Serf } from "../../../src/core/serf/serf.ts";
 import type { SerfEvent, SerfOptions } from "../../../src/core/serf/state.ts";
 import { versionBytes } from "../../../src/core/swim/version.ts";
-import { aesGcm } from "../../../src/drivers/membership/aes_gcm.ts";
+import { aesGcm, prepareAesGcm } from "../../../src/drivers/membership/aes_gcm.ts";
 import { formatIp } from "../../../src/base/codec/ip.ts";
 import { addressOf, VirtualNetwork, type VirtualNode } from "./virtual_network.ts";
+
+await prepareAesGcm(new Keyring([new Uint8Array(24)])); // a key may have any length
 
 /** Port of all nodes. */
 export const PORT = 7946;

@@ -2,7 +2,7 @@
  * A log that rubbish from the network cannot fill: so many lines at once, then so many a second; the rest is counted.
  * @module
  */
-import type { LogLevel } from "../../core/swim/effect.ts";
+import type { LogLevel } from "./log.ts";
 
 /** Lines that may come at once. */
 const BURST = 50;

@@ -1,0 +1,87 @@
+/**
+ * The blocking queries of this node, by what they watch (core/catalog/watch.ts): one change wakes those that watch it, and
+ * costs nothing for the others.
+ * @module
+ */
+import { watchedTable } from "../../core/catalog/watch.ts";
+import { TooManyWaitError, WAITING_MAX } from "./waits.ts";
+
+/** The watch of one query: it notices each change of what it watches from the moment on when it was made. */
+export interface Watch {
+  /** Resolves at a change since it was last asked, after `ms`, or when the wait is `over`. */
+  next(ms: number, over?: Promise<void>): Promise<void>;
+  /** It watches no more. */
+  end(): void;
+}
+
+/** All watches. */
+export class Watches {
+  readonly #byName = new Map<string, Set<() => void>>();
+  #size = 0;
+
+  /** Watches under way. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /**
+   * Watches names.
+   * @throws {TooManyWaitError} When as many watch as may.
+   */
+  watch(names: readonly string[]): Watch {
+    if (this.#size >= WAITING_MAX) throw new TooManyWaitError();
+    let hasChanged = false;
+    let wake: (() => void) | undefined;
+    const note = () => {
+      hasChanged = true;
+      wake?.();
+    };
+    this.#size++;
+    for (const name of names) this.#at(name).add(note);
+    return {
+      next: async (ms, over) => {
+        if (!hasChanged) {
+          await new Promise<void>((resolve) => {
+            const timer = setTimeout(resolve, ms);
+            wake = () => (clearTimeout(timer), resolve());
+            over?.then(wake);
+          });
+        }
+        hasChanged = false;
+      },
+      end: () => {
+        this.#size--;
+        for (const name of names) this.#leave(name, note);
+      },
+    };
+  }
+
+  /** These have changed. */
+  changed(names: readonly string[]): void {
+    for (const name of names) for (const note of this.#byName.get(name) ?? []) note();
+  }
+
+  /** These tables have changed, nobody knows where. */
+  tablesChanged(tables: ReadonlySet<string>): void {
+    for (const [name, notes] of this.#byName) {
+      if (tables.has(watchedTable(name))) { for (const note of notes) note(); }
+    }
+  }
+
+  /** Anything may have changed. */
+  allChanged(): void {
+    for (const notes of this.#byName.values()) for (const note of notes) note();
+  }
+
+  #at(name: string): Set<() => void> {
+    const known = this.#byName.get(name) ?? new Set();
+    this.#byName.set(name, known);
+    return known;
+  }
+
+  #leave(name: string, note: () => void): void {
+    const notes = this.#byName.get(name);
+    notes?.delete(note);
+    if (notes?.size === 0) this.#byName.delete(name);
+  }
+}

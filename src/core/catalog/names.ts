@@ -1,0 +1,127 @@
+/**
+ * The names in a client's statement, as the database has them. Pure.
+ *
+ * `muster.nodes` is a table of the catalog by its real name. The schema table, under both of its names, and
+ * `PRAGMA table_list` are without the cluster's own tables, so that clients which list, copy or drop all tables meet none
+ * but the user's. Views and triggers, whose text is stored, and statements that ask for the rowids of the schema table
+ * are left as they are.
+ *
+ * This happens before a statement goes into the log: all replicas run the same text, whatever their version.
+ * @module
+ */
+import { parsePragma } from "../sql/pragma.ts";
+import type { SqlPart } from "../sql/statement.ts";
+import { identifierName, Tokenizer } from "../sql/tokenizer.ts";
+import { CATALOG_PREFIX, CATALOG_TABLES } from "./catalog.ts";
+
+interface Token {
+  readonly text: string;
+  /** The name in lower case, for what can be one; empty otherwise. */
+  readonly name: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Words that may follow a table's name without being its alias. */
+const NOT_AN_ALIAS: ReadonlySet<string> = new Set(
+  ("CROSS DEFAULT EXCEPT FULL GROUP HAVING INDEXED INNER INTERSECT JOIN LEFT LIMIT NATURAL NOT ON ORDER OUTER RETURNING " +
+    "RIGHT SELECT SET UNION USING VALUES WHERE WINDOW WITH").split(" "),
+);
+/** What stands before a table that is read. */
+const BEFORE_A_TABLE: ReadonlySet<string> = new Set(["FROM", "JOIN", ",", "("]);
+const ROWID_NAMES: ReadonlySet<string> = new Set(["rowid", "_rowid_", "oid"]);
+/** True of a column with the name of a table or of what hangs on it, unless that is the cluster's own. */
+const isUsers = (column: string) => `substr(lower(${column}) || '_', 1, 8) <> '${CATALOG_PREFIX}'`;
+const SCHEMA_TABLE = `(SELECT type, name, tbl_name, rootpage, sql FROM main.sqlite_schema WHERE ${
+  isUsers("tbl_name")
+})`;
+const TABLE_LIST = `(SELECT schema, name, type, ncol, wr, strict FROM pragma_table_list WHERE ${isUsers("name")})`;
+
+/** By the names that clients use, what they read in place of it. */
+const STAND_INS: ReadonlyMap<string, string> = new Map([
+  ["sqlite_master", SCHEMA_TABLE],
+  ["sqlite_schema", SCHEMA_TABLE],
+  ["pragma_table_list", TABLE_LIST],
+]);
+
+/** Whether a text may name what is called otherwise in the database: quick, and true of some texts that do not. */
+export function mayNeedNames(sql: string): boolean {
+  return /muster["`\]]?\s*\.|sqlite_(?:master|schema)|table_list/i.test(sql);
+}
+
+/** A statement with the names that the database has; as it is, where it has no others. */
+export function withStoredNames(part: SqlPart): SqlPart {
+  if (!mayNeedNames(part.sql)) return part;
+  if (part.verb === "PRAGMA") {
+    const pragma = parsePragma(part.sql);
+    if (pragma?.name !== "table_list" || pragma.hasValue) return part;
+    return { ...part, verb: "SELECT", sql: `SELECT * FROM ${TABLE_LIST}` };
+  }
+  const sql = resolved(part.sql, { hidesOwn: part.verb !== "CREATE" });
+  return sql === part.sql ? part : { ...part, sql };
+}
+
+function resolved(sql: string, { hidesOwn }: { hidesOwn: boolean }): string {
+  const tokens = tokensOf(sql);
+  const hides = hidesOwn && !tokens.some(({ name }) => ROWID_NAMES.has(name));
+  let out = "";
+  let copied = 0;
+  for (let at = 0; at < tokens.length; at++) {
+    const found = catalogTable(tokens, at) ?? (hides ? standIn(tokens, at) : undefined);
+    if (found === undefined) continue;
+    const { table, name, last } = found;
+    const next = tokens[last + 1];
+    const isColumn = next?.text === ".";
+    const hasAlias = next !== undefined && next.name !== "" && !NOT_AN_ALIAS.has(next.text.toUpperCase());
+    out += sql.slice(copied, tokens[at].start) + (isColumn ? name : `${table}${hasAlias ? "" : ` AS ${name}`}`);
+    copied = tokens[last].end;
+    at = last;
+  }
+  return out + sql.slice(copied);
+}
+
+/** What stands for a name. */
+interface Found {
+  readonly table: string;
+  /** By which the statement knows it. */
+  readonly name: string;
+  /** Place of its last token. */
+  readonly last: number;
+}
+
+/** `muster.nodes` and its like, which begin at `at`. */
+function catalogTable(tokens: readonly Token[], at: number): Found | undefined {
+  const [schema, dot, table] = tokens.slice(at, at + 3);
+  if (schema.name !== "muster" || dot?.text !== "." || tokens[at - 1]?.text === ".") return undefined;
+  const name = CATALOG_TABLES.find((one) => one === table?.name);
+  return name === undefined ? undefined : { table: CATALOG_PREFIX + name, name, last: at + 2 };
+}
+
+/** The schema table and the list of tables, with the schema `main` or without, where a table is read. */
+function standIn(tokens: readonly Token[], at: number): Found | undefined {
+  const before = tokens[at - 1]?.text.toUpperCase() ?? "";
+  if (!BEFORE_A_TABLE.has(before) || before === "FROM" && tokens[at - 2]?.text.toUpperCase() === "DELETE") {
+    return undefined;
+  }
+  const isQualified = tokens[at].name === "main" && tokens[at + 1]?.text === ".";
+  const last = isQualified ? at + 2 : at;
+  const name = tokens[last]?.name ?? "";
+  const table = STAND_INS.get(name);
+  const next = tokens[last + 1]?.text;
+  if (table === undefined || next === ".") return undefined;
+  const isCall = next === "(" && tokens[last + 2]?.text === ")";
+  if (next === "(" && !isCall) return undefined;
+  return { table, name, last: isCall ? last + 2 : last };
+}
+
+function tokensOf(sql: string): Token[] {
+  const tokenizer = new Tokenizer(sql);
+  const tokens: Token[] = [];
+  while (tokenizer.next()) {
+    const { kind, start, end } = tokenizer;
+    const text = sql.slice(start, end);
+    const name = kind === "word" || kind === "quoted" ? identifierName(text).toLowerCase() : "";
+    tokens.push({ text, name, start, end });
+  }
+  return tokens;
+}

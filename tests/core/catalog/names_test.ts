@@ -1,0 +1,76 @@
+/** Names of clients and of the database: the catalog's tables, and a schema that shows the user's alone. */
+import { assertEquals } from "@std/assert";
+import { withStoredNames } from "../../../src/core/catalog/names.ts";
+import { splitStatements } from "../../../src/core/sql/statement.ts";
+import { Database, runOnce } from "../../../src/drivers/libsqlite/driver.ts";
+
+function stored(sql: string): string {
+  return splitStatements(sql).map((part) => withStoredNames(part).sql).join(";");
+}
+
+Deno.test("withStoredNames() finds the tables by the schema's name, wherever a table may stand", () => {
+  const cases: [string, string][] = [
+    ["SELECT * FROM muster.nodes", "SELECT * FROM _muster_nodes AS nodes"],
+    ["select name from MUSTER . Members where 1", "select name from _muster_members AS members where 1"],
+    [
+      "SELECT n.name FROM muster.nodes n, muster.checks AS c",
+      "SELECT n.name FROM _muster_nodes n, _muster_checks AS c",
+    ],
+    ['SELECT muster.nodes.name FROM "muster"."nodes"', "SELECT nodes.name FROM _muster_nodes AS nodes"],
+    ["SELECT * FROM muster.nodes JOIN t ON 1", "SELECT * FROM _muster_nodes AS nodes JOIN t ON 1"],
+    ["SELECT 'muster.nodes', muster.other FROM muster", "SELECT 'muster.nodes', muster.other FROM muster"],
+    ["SELECT main.muster.nodes FROM muster", "SELECT main.muster.nodes FROM muster"],
+    ["SELECT /* muster.nodes */ 1", "SELECT /* muster.nodes */ 1"],
+    ["INSERT INTO muster.nodes VALUES(1)", "INSERT INTO _muster_nodes AS nodes VALUES(1)"],
+  ];
+  for (const [text, expected] of cases) assertEquals(stored(text), expected);
+});
+
+Deno.test("withStoredNames() hides the cluster's own tables from whoever lists tables, however he asks", () => {
+  const database = new Database(":memory:", { readOnly: false, foreignKeys: false });
+  try {
+    for (const name of ["t", "_musterly", "_muster", "_muster_nodes"]) {
+      runOnce(database, `CREATE TABLE ${name}(a INTEGER PRIMARY KEY, b UNIQUE)`);
+    }
+    runOnce(database, "CREATE TRIGGER _muster_nodes_insert AFTER INSERT ON _muster_nodes BEGIN SELECT 1; END");
+    const tables = [["t"], ["_musterly"]];
+    const cases: [string, unknown[][]][] = [
+      ["SELECT name FROM sqlite_master WHERE type = 'table'", tables],
+      ["SELECT sqlite_schema.name FROM sqlite_schema WHERE sqlite_schema.type='table'", tables],
+      [`SELECT m.name FROM main."sqlite_master" AS m, (SELECT 1) WHERE m.type = 'table'`, tables],
+      ["SELECT name FROM (sqlite_schema s) WHERE type LIKE 'table'", tables],
+      ["WITH names AS (SELECT name, type FROM SQLITE_MASTER) SELECT name FROM names WHERE type = 'table'", tables],
+      ["SELECT count(*) FROM sqlite_master", [[4n]]],
+      ["SELECT 1 WHERE EXISTS(SELECT 1 FROM sqlite_master WHERE name = '_MUSTER' COLLATE NOCASE)", []],
+      ["SELECT 1 WHERE '_muster_nodes' IN (SELECT tbl_name FROM sqlite_schema)", []],
+      ["SELECT name FROM pragma_table_list WHERE name LIKE '%muster%'", [["_musterly"]]],
+      ["SELECT name FROM pragma_table_list() AS l WHERE name LIKE '%muster%'", [["_musterly"]]],
+      [
+        "SELECT m.name, i.name FROM sqlite_master m JOIN pragma_index_list(m.name) i WHERE m.type = 'table' ORDER BY 1",
+        [
+          ["_musterly", "sqlite_autoindex__musterly_1"],
+          ["t", "sqlite_autoindex_t_1"],
+        ],
+      ],
+      ["SELECT rowid IS NULL FROM sqlite_master WHERE name = '_muster'", [[0n]]], // left as it is
+      ['SELECT \'FROM sqlite_master\', "FROM sqlite_master" FROM (SELECT 1 AS "FROM sqlite_master")', [[
+        "FROM sqlite_master",
+        1n,
+      ]]],
+    ];
+    for (const [sql, rows] of cases) assertEquals(runOnce(database, stored(sql)), rows, sql);
+    const listed = runOnce(database, stored("PRAGMA main.table_list;")).map(([schema, name]) => `${schema}.${name}`);
+    assertEquals(listed.filter((name) => !name.includes("sqlite_")).sort(), ["main._musterly", "main.t"]);
+    for (
+      const kept of [
+        "CREATE VIEW v AS SELECT * FROM sqlite_master",
+        "DELETE FROM sqlite_master",
+        "PRAGMA table_list(t)",
+      ]
+    ) {
+      assertEquals(stored(kept), kept);
+    }
+  } finally {
+    database.close();
+  }
+});
