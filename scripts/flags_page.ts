@@ -16,8 +16,8 @@ export function flagsPage(): string {
     muster serve -help
     muster agent -help
 
-Flags take one dash or two, and \`-flag value\` or \`-flag=value\`. A flag that is marked "Not supported yet" is accepted
-with its default value and refused with any other. The tables are those of the help.
+Flags take one dash or two, and \`-flag value\` or \`-flag=value\`. A flag that is marked "Not supported" is accepted with
+its default value and refused with any other. The tables are those of the help.
 
 ## muster serve
 
@@ -46,8 +46,12 @@ function nameOf({ name }: FlagSpec): string {
   return code(`-${name}`);
 }
 
-function restOf({ kind, value, help, supported }: FlagSpec): string[] {
-  return [kind, code(value), supported ? help : `Not supported yet. ${help}`];
+function restOf({ kind, value, help, supported, reason }: FlagSpec): string[] {
+  return [
+    kind,
+    code(value),
+    supported ? help : reason ? `Not supported: ${reason}. ${help}` : `Not supported yet. ${help}`,
+  ];
 }
 
 function code(text: string): string {

@@ -33,7 +33,7 @@ async function cutLogs(nodes: readonly NodeProcess[]): Promise<void> {
 }
 
 async function base(node: NodeProcess): Promise<number> {
-  return Number(await node.status("store.raft.last_snapshot_index"));
+  return Number(await node.status("store.raft.log_base_index"));
 }
 
 /** Contents of table `t`, as text. */
@@ -118,4 +118,20 @@ Deno.test("a follower that was away while the log was cut gets a copy while writ
     await writer;
     await untilEqual([...rest, back]);
     assertEquals(await back.status("store.raft.state"), "Follower");
+  }));
+
+Deno.test("with -compress-snap-transport a copy of the database takes fewer bytes on its way", () =>
+  withNodes(async (root, start) => {
+    const leader = start(nodePlace(root, "1"), ["-compress-snap-transport"]);
+    await leader.ready();
+    await leader.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)");
+    await fill(leader, 1, 3000);
+    await cutLogs([leader]);
+    const second = start(nodePlace(root, "2"), ["-join", leader.clusterAddr, "-raft-non-voter"]);
+    await second.ready();
+    await leader.says(/has installed the snapshot after [\d.]+ s; \d+ bytes were sent/);
+    const [, whole] = leader.log.match(/sending node "2" a snapshot of (\d+) bytes/) ?? [];
+    const [, sent] = leader.log.match(/; (\d+) bytes were sent/) ?? [];
+    assert(Number(whole) > 500_000 && Number(sent) < Number(whole) * 0.7, `${sent} of ${whole}`);
+    await untilEqual([leader, second]);
   }));

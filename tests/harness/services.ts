@@ -30,10 +30,13 @@ const OPTIONS: HttpOptions = {
   connectionsMax: 3,
   bodyTimeoutMs: 300,
   queryTimeoutMs: 1000,
+  readersMax: 4,
   autoVacuumMs: 0,
+  autoOptimizeMs: 0,
   writeQueue: { capacity: 8, batchSize: 4, timeoutMs: 10, isTransaction: false },
   heartbeatTimeoutMs: 1000,
   facts: {},
+  storeFacts: { store: {}, raft: {} },
   startedMs: 0,
 };
 
@@ -73,6 +76,7 @@ export function fakeServices({ users }: Partial<Pick<Services, "users">> = {}): 
       users,
       log: () => {},
       tls: undefined,
+      directorySize: () => Promise.resolve(0),
     },
     close() {
       for (const { port1, port2 } of channels) {

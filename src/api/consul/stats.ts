@@ -44,6 +44,7 @@ export async function agentStats(parts: StatsParts): Promise<Stats> {
 async function raft(parts: StatsParts): Promise<Record<string, string>> {
   const status = await parts.replica.call("status", {});
   const core = status.core as CoreStatus; // the replica's own word
+  const last = status.lastSnapshot as { index: number; term: number };
   const states: Readonly<Record<CoreStatus["role"], string>> = {
     leader: "Leader",
     follower: "Follower",
@@ -57,8 +58,8 @@ async function raft(parts: StatsParts): Promise<Record<string, string>> {
     last_contact: String(status.lastContact),
     last_log_index: String(core.last.index),
     last_log_term: String(core.last.term),
-    last_snapshot_index: String(core.base.index),
-    last_snapshot_term: String(core.base.term),
+    last_snapshot_index: String(last.index),
+    last_snapshot_term: String(last.term),
     latest_configuration: JSON.stringify(core.config.members.map(({ id, addr, role }) => ({ id, addr, role }))),
     latest_configuration_index: String(core.config.at),
     num_peers: String(Math.max(0, core.config.members.filter(({ role }) => role === "voter").length - 1)),

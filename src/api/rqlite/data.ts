@@ -66,7 +66,8 @@ export async function orAskLeader(
   }
 }
 
-function statementsOf(request: HttpRequest, { plainText }: { plainText: boolean }): BoundStatement[] {
+/** The statements of a body. */
+export function statementsOf(request: HttpRequest, { plainText }: { plainText: boolean }): BoundStatement[] {
   const text = textOf(request.body);
   return plainText && request.contentType.startsWith("text/plain") ? sqlText(text) : decodeStatements(text);
 }

@@ -4,15 +4,8 @@
  */
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
-import {
-  type GuardParts,
-  type Handler,
-  laterText,
-  type Refusal,
-  refusalOf,
-  type Route,
-  routeOf,
-} from "../http/route.ts";
+import { type GuardParts, laterText, type Refusal, refusalOf, type Route, routeOf } from "../http/route.ts";
+import { type AnalyzeParts, handleAnalyze } from "./analyze.ts";
 import { type BackupParts, handleBackup } from "./backup.ts";
 import { type DataParts, handleExecute, handleQuery, handleRequest } from "./data.ts";
 import { handleBoot, handleLoad, type LoadParts } from "./load.ts";
@@ -24,6 +17,7 @@ import { handleStatus, handleVars, type StatusParts } from "./status.ts";
 
 /** Dependencies of all handlers of this API. */
 export type RqliteParts =
+  & AnalyzeParts
   & BackupParts
   & QueueParts
   & LoadParts
@@ -46,10 +40,6 @@ interface RqliteRoute extends Route<RqliteParts> {
   /** Whether the body or the answer may have any size: a client agent relays none of them. @default {false} */
   readonly isBulk?: boolean;
 }
-
-const later = (what: string): Handler<RqliteParts> => () => {
-  throw new HttpError(501, `${what} is not supported yet`);
-};
 
 /** `POST /db/execute`: at once, queued, or a batch of another node's queue. */
 function execute(request: HttpRequest, parts: RqliteParts): Promise<HttpResponse> {
@@ -91,7 +81,7 @@ export const ROUTES: readonly RqliteRoute[] = [
     isBulk: true,
     handler: handleLoad,
   },
-  { ...under("/db/sql", BOTH), permissions: ["query"], handler: later("/db/sql") },
+  { ...under("/db/sql", BOTH), permissions: ["query"], handler: handleAnalyze },
   { ...at("/boot", POST), permissions: ["load"], isStream: true, isBulk: true, handler: handleBoot },
   { ...at("/snapshot", POST), permissions: ["snapshot"], handler: handleSnapshot },
   { ...at("/verify", POST), permissions: ["snapshot"], handler: handleVerify },

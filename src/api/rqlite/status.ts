@@ -5,11 +5,16 @@
 import type { Config, Member } from "../../core/raft/message.ts";
 import type { CoreStatus } from "../../core/raft/effects.ts";
 import type { Activity, Work } from "../../base/worker/activity.ts";
+import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { formatDuration } from "../../base/codec/duration.ts";
+import { friendlySize } from "../../base/codec/size_text.ts";
+import { PLAIN_RENDERING } from "../../core/sql/render_options.ts";
+import { splitStatements } from "../../core/sql/statement.ts";
+import { takeText } from "../../app/database/held_answer.ts";
 import { stringify } from "../http/json.ts";
 import { json } from "./nodes.ts";
 import type { HttpResponse } from "../http/problem.ts";
-import type { TlsFacts } from "../server/api.ts";
+import type { HttpOptions, TlsFacts } from "../server/api.ts";
 import type { HttpRequest } from "../http/request.ts";
 import type { UploaderClient } from "../../app/database/auto_restore.ts";
 import type { Catalog } from "../../app/agent/catalog.ts";
@@ -33,6 +38,9 @@ export interface StatusParts {
   readonly users: Users | undefined;
   readonly uploader: UploaderClient | undefined;
   readonly tls: { readonly notAfter: string } | undefined;
+  readonly answers: AnswerBudget;
+  /** Bytes of all files in the data directory. */
+  directorySize(): Promise<number>;
   readonly options: {
     readonly nodeId: string;
     readonly bindAddrs: readonly string[];
@@ -43,6 +51,7 @@ export interface StatusParts {
     readonly tls?: TlsFacts;
     /** Facts that do not change while the node runs. */
     readonly facts: Readonly<Record<string, unknown>>;
+    readonly storeFacts: HttpOptions["storeFacts"];
     /** Start of the process, wall clock in ms. */
     readonly startedMs: number;
   };
@@ -106,7 +115,7 @@ async function statusOf(parts: StatusParts): Promise<Section> {
       writes_pending: parts.replica.pending,
     },
     cluster: { addr: options.clusterAddr, api_addr: options.advertisedAddr, https: String(options.tls !== undefined) },
-    store: storeOf(replica, parts),
+    store: await storeOf(replica, parts),
     ...(replica.disco === undefined ? {} : { disco: replica.disco }),
     ...await uploadsOf(parts),
   };
@@ -129,11 +138,17 @@ function queueOf({ options, sequence, size }: WriteQueue): Section {
   };
 }
 
-function storeOf(replica: Section, { options, state, activity, replica: client }: StatusParts): Section {
+async function storeOf(replica: Section, parts: StatusParts): Promise<Section> {
+  const { options, state, replica: client } = parts;
+  const [bytes, readerPragmas] = await Promise.all([parts.directorySize(), pragmasOfReader(parts)]);
+  const last = replica.lastSnapshot as { index: number; term: number; ms: number };
   const core = replica.core as CoreStatus;
   const leader = client.leader;
   return {
+    ...options.storeFacts.store,
     open: true,
+    dir_size: bytes,
+    dir_size_friendly: friendlySize(bytes),
     node_id: options.nodeId,
     addr: options.clusterAddr,
     leader: { node_id: leader?.id ?? "", addr: leader?.addr ?? "" },
@@ -143,14 +158,67 @@ function storeOf(replica: Section, { options, state, activity, replica: client }
       addr,
       suffrage: role === "voter" ? "voter" : "nonvoter",
     })),
-    raft: raftOf(core, replica),
+    raft: { ...raftOf(core, replica), ...options.storeFacts.raft },
     fsm_index: state.applied,
     db_applied_index: state.applied,
     fsm_term: core.term,
-    leader_appended_at_time: state.leaderAppendedMs === 0 ? "" : new Date(state.leaderAppendedMs).toISOString(),
-    sqlite3: { ...replica.sqlite3 as Section, ...writingOf(activity?.work) },
+    fsm_update_time: timeText(replica.appliedMs as number),
+    leader_appended_at_time: timeText(state.leaderAppendedMs),
+    // The database is its own snapshot, as of the last checkpoint.
+    snapshot_store: { snapshots: last.index === 0 ? [] : [`${last.term}-${last.index}-${last.ms}`] },
+    sqlite3: sqliteOf(replica.sqlite3 as Section, readerPragmas, parts),
     ...(replica.settings as Section),
   };
+}
+
+/** A time of the wall clock in ms; 0: none. */
+function timeText(ms: number): string {
+  return ms === 0 ? "" : new Date(ms).toISOString();
+}
+
+function sqliteOf(writer: Section, readerPragmas: Section | undefined, { readers, activity }: StatusParts): Section {
+  const pragmas = { ...writer.pragmas as Section, ...(readerPragmas && { ro: readerPragmas }) };
+  const { readers: open, readers_max: max, busy } = readers.status();
+  const writing = activity?.work ? 1 : 0;
+  return {
+    ...writer,
+    pragmas,
+    conn_pool_stats: {
+      ro: { max_open_connections: max, open_connections: open, in_use: busy, idle: open - busy },
+      rw: { max_open_connections: 1, open_connections: 1, in_use: writing, idle: 1 - writing },
+    },
+    ...writingOf(activity?.work),
+  };
+}
+
+/** Pragmas that rqlite shows of its connections. */
+const PRAGMAS = ["synchronous", "journal_mode", "foreign_keys", "wal_autocheckpoint", "busy_timeout"];
+/** A reader that has not answered within this time is not waited for. */
+const READER_MS = 500;
+
+/** Those of a reader, as strings; undefined where none answers in time. */
+async function pragmasOfReader({ readers, answers }: StatusParts): Promise<Section | undefined> {
+  if (readers.status().readers === 0) return undefined;
+  const statements = PRAGMAS.map((name) => ({
+    parts: splitStatements(`PRAGMA ${name}`),
+    positional: [],
+    named: null,
+  }));
+  const asked = {
+    statements,
+    transaction: false,
+    options: PLAIN_RENDERING,
+    timeoutMs: READER_MS,
+    onlyIfReadOnly: false,
+  };
+  try {
+    const found = await readers.read(asked);
+    if (found === undefined) return undefined;
+    const results: { values?: unknown[][] }[] = JSON.parse(takeText(found.results, answers));
+    return Object.fromEntries(PRAGMAS.map((name, at) => [name, String(results[at]?.values?.[0]?.[0] ?? "")]));
+  } catch {
+    return undefined; // so many reads wait that this one was refused
+  }
 }
 
 /** The writer's current activity, shown if it takes long enough to matter. */
@@ -161,6 +229,8 @@ function writingOf(work: Work | undefined): Section {
 }
 
 function raftOf(core: CoreStatus, replica: Section): Section {
+  const { bytes } = replica.log as { bytes: number };
+  const last = replica.lastSnapshot as { index: number; term: number };
   return {
     state: replica.isShutDown === true ? "Shutdown" : STATES[core.role],
     term: core.term,
@@ -177,9 +247,12 @@ function raftOf(core: CoreStatus, replica: Section): Section {
     cluster_id: core.config.clusterId,
     voter: replica.voter,
     lease_reads: replica.leaseReads,
-    last_snapshot_index: core.base.index,
-    last_snapshot_term: core.base.term,
+    last_snapshot_index: last.index,
+    last_snapshot_term: last.term,
+    log_base_index: core.base.index, // the log begins behind it
     log: replica.log,
+    log_size: bytes,
+    log_size_friendly: friendlySize(bytes),
     snapshots: replica.snapshots,
     last_agreement: replica.agreement,
     peers: replica.peers,
@@ -196,12 +269,28 @@ function configurationText(config: Config): string {
   return `[${config.members.map(server).join(" ")}]`;
 }
 
+/** Memory in bytes: `rss` of the whole process, the others of the thread that serves HTTP. */
+function memoryOf({ rss, heapTotal, heapUsed, external }: Deno.MemoryUsage): Section {
+  return { rss, heap_total: heapTotal, heap_used: heapUsed, external };
+}
+
 /** `GET /debug/vars`. */
 export async function handleVars(request: HttpRequest, parts: StatusParts): Promise<HttpResponse> {
+  const { counters } = parts;
+  const replica: Section = await parts.replica.call("counters", {});
   const groups: Section = {
-    http: { ...parts.counters, blocking: parts.catalog.waiting },
+    http: { ...counters, blocking: parts.catalog.waiting },
     readers: parts.readers.status(),
-    ...await parts.replica.call("counters", {}),
+    ...replica,
+    store: {
+      ...replica.store as Section,
+      num_auto_vacuums: counters.auto_vacuums,
+      num_auto_vacuums_failed: counters.auto_vacuums_failed,
+      num_auto_optimizes: counters.auto_optimizes,
+      num_auto_optimizes_failed: counters.auto_optimizes_failed,
+    },
+    queue: { ...parts.queue.counters },
+    memstats: memoryOf(Deno.memoryUsage()),
     ...await uploadsOf(parts, { withDestination: false }),
   };
   const key = request.params.get("key");

@@ -82,18 +82,30 @@ export interface HttpOptions {
   readonly writeQueue: WriteQueueOptions;
   /** Interval between two automatic VACUUMs; 0: none. */
   readonly autoVacuumMs: number;
+  /** Interval between two automatic ANALYZEs; 0: none. */
+  readonly autoOptimizeMs: number;
   /** Limit of a read where the request names none. @default {60000} */
   readonly queryTimeoutMs: number;
+  /** Reader Workers at most. */
+  readonly readersMax: number;
   /** Facts for `/status` that do not change while the node runs. */
   readonly facts: Readonly<Record<string, unknown>>;
+  /** Those of its section `store`, and of `store.raft`. */
+  readonly storeFacts: {
+    readonly store: Readonly<Record<string, unknown>>;
+    readonly raft: Readonly<Record<string, unknown>>;
+  };
   /** Start of the process, wall clock in ms. */
   readonly startedMs: number;
 }
 
 /** Calls from HTTP to the supervisor, which answers when the task is done. */
-export type SupervisorMethods = {
-  readonly [Task in SupervisorTask]: { readonly params: Record<string, never>; readonly result: void };
-};
+export type SupervisorMethods =
+  & { readonly [Task in SupervisorTask]: { readonly params: Record<string, never>; readonly result: void } }
+  & {
+    /** Bytes of all files in the data directory. */
+    readonly directorySize: { readonly params: Record<string, never>; readonly result: number };
+  };
 
 /** Supervisor → HTTP Worker. */
 export type ToHttpWorker =

@@ -4,7 +4,8 @@
  * @module
  */
 import type { TlsServer } from "../../base/net/conn.ts";
-import { vacuumEvery } from "../../app/database/auto_vacuum.ts";
+import { optimizeIfLeader, type Skipped } from "../../app/database/auto_optimize.ts";
+import { repeatEvery, vacuumIfLeader } from "../../app/database/maintenance.ts";
 import { Activity } from "../../base/worker/activity.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { NodeState } from "../../base/worker/node_state.ts";
@@ -51,7 +52,7 @@ const log = logger("http");
 async function open(message: OpenHttp): Promise<void> {
   const { options } = message;
   const answers = new AnswerBudget(message.answers);
-  const readers = new Readers(() => scope.postMessage({ k: "wantReader" }), answers);
+  const readers = new Readers(() => scope.postMessage({ k: "wantReader" }), answers, options.readersMax);
   const replica = new ReplicaClient(message, (request, over) => serveForwarded(request, made, over), answers);
   const parts = {
     options,
@@ -84,6 +85,7 @@ async function open(message: OpenHttp): Promise<void> {
     catalog,
     agent,
     tls: options.tls && { notAfter: options.tls.notAfter },
+    directorySize: () => supervisor.call("directorySize", {}),
     log,
   };
   replica.onDatabaseReplaced = () => (readers.reopen(), catalog.replaced());
@@ -93,7 +95,9 @@ async function open(message: OpenHttp): Promise<void> {
     () => restore.isOver && scope.postMessage({ k: "restored" }),
     (error) => scope.postMessage({ k: "failed", message: messageOf(error) }),
   );
-  vacuumEvery(options.autoVacuumMs, made);
+  repeatEvery(options.autoVacuumMs, () => vacuumIfLeader(made));
+  const skipped: Skipped = new Set();
+  repeatEvery(options.autoOptimizeMs, () => optimizeIfLeader(made, skipped));
   services = made;
   const { bindAddrs } = options;
   if (bindAddrs.length === 0) return scope.postMessage({ k: "listening", port: 0 }); // -http-port=-1

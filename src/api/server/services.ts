@@ -43,5 +43,7 @@ export interface Services {
   readonly users: Users | undefined;
   /** When the certificate of HTTPS expires, RFC 3339; undefined where there is none. */
   readonly tls: { notAfter: string } | undefined;
+  /** Bytes of all files in the data directory. */
+  directorySize(): Promise<number>;
   log(line: string, level?: LogLevel): void;
 }

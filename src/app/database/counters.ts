@@ -7,6 +7,7 @@
 export function newCounters(): Counters {
   return {
     executions: 0,
+    sql_analyze: 0,
     queries: 0,
     requests: 0,
     forwarded: 0,
@@ -26,6 +27,8 @@ export function newCounters(): Counters {
     boots: 0,
     auto_vacuums: 0,
     auto_vacuums_failed: 0,
+    auto_optimizes: 0,
+    auto_optimizes_failed: 0,
     running: 0,
     body_bytes: 0,
   };
@@ -34,8 +37,12 @@ export function newCounters(): Counters {
 /** The counters for `/debug/vars` and `/status`. */
 export interface Counters {
   executions: number;
+  /** Requests to `/db/sql`. */
+  sql_analyze: number;
   auto_vacuums: number;
   auto_vacuums_failed: number;
+  auto_optimizes: number;
+  auto_optimizes_failed: number;
   queries: number;
   requests: number;
   forwarded: number;

@@ -46,8 +46,14 @@ const RESERVED_LEVEL_MAX = 1;
 const ROOM_BYTES = 64 * 1024 * 1024;
 /** A read that has waited for room for so long is refused. */
 export const ROOM_TIMEOUT_MS = 10_000;
-/** Readers that are started at most. */
+/** Readers that are started at most, whatever `-db-max-ro-conns` says. */
 export const READERS_MAX = 4;
+
+/** Readers that are started at most where `-db-max-ro-conns` is `limit`; 0: no limit. */
+export function readersMaxOf(limit: number): number {
+  return limit === 0 ? READERS_MAX : Math.min(limit, READERS_MAX);
+}
+
 /** A client is watched from here on: most are answered before. */
 const WATCHED_AFTER_MS = 50;
 /** Time in which a reader must notice that a time limit has passed. */
@@ -95,6 +101,7 @@ export class Readers {
   /** Waiting reads, by level. */
   readonly #waiting: Job[][] = SLICES_MS.map(() => []);
   readonly #wantReader: () => void;
+  readonly #readersMax: number;
   #wanted = 0;
   #waitingCount = 0;
   #watch: ReturnType<typeof setInterval> | undefined;
@@ -110,9 +117,11 @@ export class Readers {
   /**
    * @param wantReader Asks the supervisor for one more reader.
    * @param answers Counts the bytes of large answers. @default {new AnswerBudget()}
+   * @param readersMax Readers that are started at most. @default {READERS_MAX}
    */
-  constructor(wantReader: () => void = () => {}, answers = new AnswerBudget()) {
+  constructor(wantReader: () => void = () => {}, answers = new AnswerBudget(), readersMax = READERS_MAX) {
     this.#wantReader = wantReader;
+    this.#readersMax = readersMax;
     this.#answers = answers;
   }
 
@@ -179,10 +188,12 @@ export class Readers {
   /** Shares what waits among the readers that have nothing to do. */
   #dispatch(): void {
     if (this.#waitingCount === 0 || this.#isWorthWaiting(performance.now())) return;
+    // A reader that is alone takes them all.
+    const isReserved = (reader: Reader) => reader === this.#readers[0] && this.#readersMax > 1;
     const free = this.#readers.filter((reader) => reader.jobs.length === 0);
     for (let at = free.length - 1; at >= 0 && this.#waitingCount > 0; at--) {
       const reader = free[at];
-      const levelMax = reader === this.#readers[0] ? RESERVED_LEVEL_MAX : SLICES_MS.length - 1;
+      const levelMax = isReserved(reader) ? RESERVED_LEVEL_MAX : SLICES_MS.length - 1;
       const level = this.#waiting.findIndex((jobs) => jobs.length > 0);
       if (level > levelMax) continue;
       // A read that has turned out to be slow goes alone, so that no other read waits behind it in its batch.
@@ -296,7 +307,7 @@ export class Readers {
     this.#admit();
     for (const [ref, { isOver }] of this.#jobs) if (isOver) this.#jobs.delete(ref);
     const isSlow = this.#waiting.some((jobs, level) => level > RESERVED_LEVEL_MAX && jobs.length > 0);
-    if (isSlow && this.#wanted === this.#readers.length && this.#wanted < READERS_MAX) {
+    if (isSlow && this.#wanted === this.#readers.length && this.#wanted < this.#readersMax) {
       this.#wanted++;
       this.#wantReader();
     }
@@ -357,8 +368,10 @@ export class Readers {
   status(): Record<string, number> {
     return {
       readers: this.#readers.length,
+      readers_max: this.#readersMax,
       waiting: this.#waitingCount,
       running: this.#jobs.size,
+      busy: this.#readers.filter(({ jobs }) => jobs.length > 0).length,
       waiting_for_room: this.#roomless.length,
       answer_bytes: this.#answers.taken,
     };

@@ -47,6 +47,8 @@ export class WriteQueue {
   readonly options: WriteQueueOptions;
   readonly #write: WriteBatch;
   readonly #log: (line: string) => void;
+  /** Statements that were taken and written, and batches that left because their time was up. */
+  readonly counters = { statements_rx: 0, statements_tx: 0, num_timeout: 0 };
   #waiting: Queued[] = [];
   /** Requests that wait for their write, by sequence number. */
   readonly #waiters = new Map<bigint, PromiseWithResolvers<void>>();
@@ -83,9 +85,15 @@ export class WriteQueue {
       throw new BusyError(`the write queue is full (${this.options.capacity} requests): try again later`);
     }
     const sequence = this.#next++;
+    this.counters.statements_rx += statements.length;
     this.#waiting.push({ sequence, statements });
     if (this.#waiting.length >= this.options.batchSize) this.#flush();
-    else this.#timer ??= setTimeout(() => this.#flush(), this.options.timeoutMs);
+    else {
+      this.#timer ??= setTimeout(() => {
+        this.counters.num_timeout++;
+        this.#flush();
+      }, this.options.timeoutMs);
+    }
     return sequence;
   }
 
@@ -143,7 +151,9 @@ export class WriteQueue {
     for (let attempt = 1;; attempt++) {
       try {
         const { hasFailed } = await this.#write(statements, { transaction: isTransaction });
-        return hasFailed && isTransaction && batch.length > 1 ? await this.#writeEach(batch) : undefined;
+        if (hasFailed && isTransaction && batch.length > 1) return await this.#writeEach(batch);
+        this.counters.statements_tx += statements.length;
+        return undefined;
       } catch (error) {
         if (error instanceof RequestError && error.outcome === "unknown") {
           this.#log(`the outcome of ${batch.length} queued writes is unknown: ${error.message}`);

@@ -2,13 +2,14 @@
  * The messages of the backup Worker. Types only.
  * @module
  */
+import type { SqliteLibrary } from "../libsqlite/library.ts";
 
 /** First message to the Worker; each further one adds a port. */
 export interface OpenBackups {
   /** Path of the database. */
   readonly path: string;
-  /** Path of the SQLite library. */
-  readonly library: string;
+  /** The SQLite library, with its extensions. */
+  readonly library: SqliteLibrary;
   /** Carries calls of {@linkcode BackupMethods}. */
   readonly port: MessagePort;
 }

@@ -5,6 +5,7 @@
 import { CATALOG_PREFIX } from "../../core/catalog/catalog.ts";
 import { identifierText } from "../../core/sql/tokenizer.ts";
 import { Database, runOnce, STORED_BYTES_MAX } from "../libsqlite/driver.ts";
+import type { SqliteLibrary } from "../libsqlite/library.ts";
 import { SYSTEM_TABLE } from "../sqlite/authorizer.ts";
 import { copyPages, damageOf, removeDatabase } from "../sqlite/snapshot_file.ts";
 import type { BackupOptions } from "./api.ts";
@@ -23,7 +24,7 @@ export function isOwnTable(name: string): boolean {
 export function copyForUsers(
   from: string,
   to: string,
-  { library, format, isVacuumed }: { library: string } & Pick<BackupOptions, "format" | "isVacuumed">,
+  { library, format, isVacuumed }: { library: SqliteLibrary } & Pick<BackupOptions, "format" | "isVacuumed">,
 ): boolean {
   copyPages(from, to, library);
   try {

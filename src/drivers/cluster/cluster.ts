@@ -18,6 +18,7 @@ import { sortedConfig } from "../../core/raft/configuration.ts";
 import type { Config, Member, NodeId } from "../../core/raft/message.ts";
 import type { LeaderInfo, NodeInfo, ReplicaOptions } from "../replica/api.ts";
 import { pause } from "../../base/worker/backoff.ts";
+import { decodeClusterName, type Named, refuseOtherName } from "./cluster_name.ts";
 import { refuseNamesake } from "./namesake.ts";
 import type { Probed } from "./probed.ts";
 import { withTimeout } from "../../base/worker/with_timeout.ts";
@@ -97,18 +98,22 @@ export class Cluster {
     return { id: nodeId, storageId, addr: advertisedAddr, role: isVoter ? "voter" : "nonvoter" };
   }
 
-  /** The same with its credentials, for who is to take it in. */
+  /** The same with its credentials and the name of its cluster, for who is to take it in. */
   get #joining(): Record<string, unknown> {
-    return { ...this.self, authorization: this.#options.joinAuthorization };
+    const { joinAuthorization, clusterName } = this.#options;
+    return { ...this.self, authorization: joinAuthorization, ...(clusterName !== "" && { clusterName }) };
   }
 
   /** Answers a membership call; undefined for a method that is not one. */
   answer(method: string, head: Record<string, unknown>): Promise<RpcAnswer> | undefined {
     switch (method) {
       case "join":
-        return this.#onJoin(decodeMember(head));
+        return this.#onJoin(decodeMember(head), decodeClusterName(head));
       case "notify":
-        return this.#onNotify(decodeMember(head), head.expect === undefined ? undefined : numberField(head, "expect"));
+        return this.#onNotify(decodeMember(head), {
+          clusterName: decodeClusterName(head),
+          expected: head.expect === undefined ? undefined : numberField(head, "expect"),
+        });
       case "promise":
         return Promise.resolve(this.#onPromise(textField(head, "clusterId"), textField(head, "by")));
       case "release":
@@ -162,9 +167,11 @@ export class Cluster {
     return next;
   }
 
-  async #onJoin(member: Member): Promise<RpcAnswer> {
+  async #onJoin(member: Member, clusterName: string): Promise<RpcAnswer> {
     this.counters.num_join_req++;
     this.#refuseFollower();
+    const isMember = this.#member(member.id)?.storageId === member.storageId;
+    if (!isMember) this.#refuseOtherName({ id: member.id, clusterName });
     await this.#enter(member);
     return { head: {}, body: EMPTY };
   }
@@ -310,12 +317,20 @@ export class Cluster {
     }
   }
 
+  #refuseOtherName(other: Named): void {
+    refuseOtherName({ id: this.#options.nodeId, clusterName: this.#options.clusterName }, other);
+  }
+
   /** @param expected Nodes that `member` expects; undefined from older versions. */
-  async #onNotify(member: Member, expected: number | undefined): Promise<RpcAnswer> {
+  async #onNotify(
+    member: Member,
+    { clusterName, expected }: { clusterName: string; expected: number | undefined },
+  ): Promise<RpcAnswer> {
     const nothing = { head: {}, body: EMPTY };
     const expect = this.#options.bootstrapExpect;
     if (expect === 0 || this.#config.members.length > 0 || this.#leader() !== null) return nothing;
     const now = performance.now();
+    this.#refuseOtherName({ id: member.id, clusterName });
     this.#requireAgreement(member, expected, now);
     if (!this.#notified.has(member.id)) {
       this.#log(`node "${member.id}" at ${member.addr} is ready to form a cluster of ${expect}`);

@@ -16,7 +16,8 @@
 
 import type { SqlValue } from "../../core/sql/value.ts";
 import { Control, type FileKind, type Stop } from "./control.ts";
-import { bundledLibrary, openLibrary, type Symbols } from "./library.ts";
+import { ExtensionError, LOAD_EXTENSION, loadExtension } from "./extension.ts";
+import { bundledLibrary, openLibrary, type SqliteLibrary, type Symbols } from "./library.ts";
 import { Packer, type Row, textOf, unpackRows } from "./packing.ts";
 
 export type { Row } from "./packing.ts";
@@ -121,8 +122,8 @@ export interface OpenOptions {
   readonly readOnly: boolean;
   /** Whether foreign keys are enforced. */
   readonly foreignKeys: boolean;
-  /** Path of the library. @default {bundledLibrary()} */
-  readonly library?: string;
+  /** The library, with its extensions. @default {{ path: bundledLibrary(), extensions: [] }} */
+  readonly library?: SqliteLibrary;
   /** Longest text or BLOB in bytes. @default {VALUE_BYTES_MAX} */
   readonly valueBytesMax?: number;
 }
@@ -138,6 +139,10 @@ function terminated(text: string): Uint8Array<ArrayBuffer> {
 export class Database {
   /** Of statements that are given none: no limits. */
   readonly control = new Control();
+  /** Modules of virtual tables that extensions have added, in lower case. */
+  readonly extensionModules: ReadonlySet<string>;
+  /** Paths of the extensions. */
+  readonly extensions: readonly string[];
   readonly #symbols: Symbols;
   readonly #packer = new Packer();
   #handle = 0n;
@@ -155,13 +160,15 @@ export class Database {
    * Clients can neither write the tables behind a full-text index nor the schema as text.
    * @param path A file, or `:memory:`.
    * @throws {SqliteError} When it cannot be opened.
+   * @throws {ExtensionError} When an extension cannot be loaded.
    */
   constructor(
     path: string,
-    { readOnly, foreignKeys, library = bundledLibrary(), valueBytesMax = VALUE_BYTES_MAX }: OpenOptions,
+    { readOnly, foreignKeys, library, valueBytesMax = VALUE_BYTES_MAX }: OpenOptions,
   ) {
     this.#rowBytesMax = ROW_VALUES_MAX * valueBytesMax;
-    this.#symbols = openLibrary(library);
+    const { path: libraryPath, extensions } = library ?? { path: bundledLibrary(), extensions: [] };
+    this.#symbols = openLibrary(libraryPath);
     const out = new BigInt64Array(1);
     const temporary = path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : "";
     const code = this.#symbols.muster_open(
@@ -184,6 +191,23 @@ export class Database {
     this.#symbols.sqlite3_limit(connection, LIMIT_ARGUMENTS, ARGUMENTS_MAX);
     this.configure("foreignKeys", foreignKeys);
     this.configure("defensive", true);
+    this.extensions = extensions;
+    this.extensionModules = extensions.length === 0 ? new Set() : this.#load(libraryPath);
+  }
+
+  /** Loads the extensions. @returns The modules that they have added. */
+  #load(libraryPath: string): Set<string> {
+    const before = moduleNames(this);
+    this.#symbols.muster_config(this.handle, LOAD_EXTENSION, 1);
+    for (const file of this.extensions) {
+      const code = loadExtension(libraryPath, this.#symbols.muster_connection(this.handle), file);
+      if (code === OK) continue;
+      const { message } = this.#error(code);
+      this.close();
+      throw new ExtensionError(file, message);
+    }
+    this.#symbols.muster_config(this.handle, LOAD_EXTENSION, 0);
+    return moduleNames(this).difference(before);
   }
 
   /** Whether a transaction is open, as of the last call. */
@@ -548,4 +572,9 @@ export function runOnce(database: Database, sql: string): readonly Row[] {
   } finally {
     statement.finalize();
   }
+}
+
+/** Modules of virtual tables that a connection knows, in lower case. */
+function moduleNames(database: Database): Set<string> {
+  return new Set(runOnce(database, "PRAGMA module_list").map(([name]) => String(name).toLowerCase()));
 }

@@ -21,6 +21,14 @@ export function bundledLibrary({ os, arch } = Deno.build): string {
     : decodeURIComponent(url.pathname.replace(/^\/([A-Za-z]:)/, "$1"));
 }
 
+/** A library, and the extensions that each of its connections loads. */
+export interface SqliteLibrary {
+  /** Path of the library. */
+  readonly path: string;
+  /** Paths of SQLite extensions (`-extensions-path`), in the order in which they are loaded. */
+  readonly extensions: readonly string[];
+}
+
 /** The libraries that are kept in the repository. */
 export const LIBRARIES = [
   { os: "linux", arch: "x86_64", file: "libmuster-linux-x64.so", target: "x86_64-linux-gnu.2.17" },

@@ -46,6 +46,10 @@ export interface ReplicaOptions {
   /** Steps of SQLite's virtual machine that an entry may take, where this node leads. */
   readonly maxSteps: number;
   readonly connectTimeoutMs: number;
+  /** Whether snapshots are compressed on their way to other nodes. */
+  readonly compressSnapshots: boolean;
+  /** Name of the cluster; empty for none. */
+  readonly clusterName: string;
   /** The secret of the cluster; empty for none. */
   readonly clusterSecret: string;
   /** Present where nodes speak TLS. */

@@ -93,6 +93,8 @@ interface Line {
 
 /** All HTTP Workers of this node. */
 export class HttpPorts {
+  /** Times that a client had this node hand leadership over. */
+  stepdowns = 0;
   readonly #lines: readonly Line[];
   readonly #parts: HttpPortsParts;
   readonly #refused = new Map<number, Refused[]>();
@@ -188,6 +190,7 @@ export class HttpPorts {
   }
 
   async #transfer({ to, timeoutMs }: ReplicaMethods["transfer"]["params"]): Promise<{ leader: string | null }> {
+    this.stepdowns++;
     await withTimeout(this.#parts.replica.transfer(to), timeoutMs, "leadership transfer timeout");
     return { leader: this.#parts.node.leader()?.id ?? null };
   }

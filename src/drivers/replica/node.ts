@@ -38,7 +38,7 @@ import { Replica } from "./replica.ts";
 import { RpcClient } from "../transport/rpc.ts";
 import { SnapshotClient } from "./snapshot_client.ts";
 import { Snapshots } from "./snapshots.ts";
-import { lastContact, timeouts } from "./status_text.ts";
+import { countersOf, lastContact, settingsOf } from "./status_text.ts";
 import { Verification, VERIFY_TIMEOUT_MS } from "./verification.ts";
 import { type Hello, PROTOCOL_VERSION } from "../transport/wire.ts";
 
@@ -98,6 +98,8 @@ export class ReplicaNode {
   /** Whether this node has been part of a cluster in this life. */
   #wasMember = false;
   #isShutDown = false;
+  /** Index that the database held at the start. */
+  readonly #startedAt: number;
   #onWriterClosed: (() => void) | undefined;
   #ticker: ReturnType<typeof setInterval> | undefined;
 
@@ -111,6 +113,7 @@ export class ReplicaNode {
     events: NodeEvents,
   ) {
     this.#options = options;
+    this.#startedAt = applied;
     this.#secret = options.clusterSecret === "" ? undefined : new ClusterSecret(options.clusterSecret);
     this.#sqlite = sqlite;
     this.#met = new Acquaintances(sqlite, events.log);
@@ -236,7 +239,9 @@ export class ReplicaNode {
       snapshots,
       log: this.#log,
       replica: this.#replica,
+      startedAt: this.#startedAt,
       rpc: this.#client(BULK_ANSWER_BYTES_MAX),
+      compress: this.#options.compressSnapshots,
       leader: () => this.#leader.id,
       addrOf: (peer) => this.#addrOf(peer),
       onReplaced: () => this.#http.broadcast({ k: "databaseReplaced" }),
@@ -504,24 +509,15 @@ export class ReplicaNode {
 
   /** For `/debug/vars`: what happened in this life of the node. */
   counters(): Record<string, Record<string, number>> {
-    const { num_join_req, ...joins } = this.#cluster.counters;
-    const { sent, installed, log_cuts } = this.#snapshots.status();
-    const { dropped, term, commit, applied } = this.#replica.status();
-    return {
-      cluster: { num_join_req },
-      store: {
-        ...joins,
-        num_snapshots: log_cuts,
-        num_snapshots_sent: sent,
-        num_restores: installed,
-        nodes_reaped_ok: this.#reaper.reaped,
-        dropped_messages: dropped,
-        leader_changes: this.#leader.changes,
-        term,
-        commit_index: commit,
-        applied_index: applied,
-      },
-    };
+    return countersOf({
+      cluster: this.#cluster.counters,
+      snapshots: this.#snapshots,
+      replica: this.#replica,
+      reaped: this.#reaper.reaped,
+      leaderChanges: this.#leader.changes,
+      stepdowns: this.#http.stepdowns,
+      startedAt: this.#startedAt,
+    });
   }
 
   /** For `/status`. */
@@ -534,9 +530,11 @@ export class ReplicaNode {
       lastContact: lastContact(status, this.#options),
       voter: this.#member(this.#options.nodeId)?.role === "voter",
       leaseReads: this.#options.leaseReads ? this.#replica.hasLease ? "lease held" : "on" : "off",
-      settings: timeouts(this.#options),
+      settings: settingsOf(this.#options),
       log: { persisted: this.#log.persisted, bytes: this.#log.bytes, scrubs: this.#log.scrubs },
       snapshots: this.#snapshots.status(),
+      lastSnapshot: this.#snapshots.last,
+      appliedMs: this.#replica.appliedMs,
       agreement: this.#divergence.agreement,
       nodes_reaped_ok: this.#reaper.reaped,
       ...(this.#discovery ? { disco: this.#discovery.status } : {}),

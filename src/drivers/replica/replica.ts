@@ -105,6 +105,10 @@ export class Replica {
   readonly #lag: ApplyLag;
   readonly #contact: LeaderContact;
   #stopped = false;
+  /** What happened in this life of the node, for `/debug/vars` and `/status`. */
+  readonly counters = { num_verify_leader: 0, num_verify_leader_failed: 0 };
+  /** When the writer last applied something, wall clock in ms; 0: not in this life. */
+  appliedMs = 0;
 
   /** @param applied Index that the database holds. */
   constructor(
@@ -197,7 +201,13 @@ export class Replica {
 
   /** Has a majority confirm that this node leads; throws the refusal's name. */
   async confirmLeadership(): Promise<void> {
-    await this.#ask((ref) => ({ k: "read", ref }));
+    this.counters.num_verify_leader++;
+    try {
+      await this.#ask((ref) => ({ k: "read", ref }));
+    } catch (error) {
+      this.counters.num_verify_leader_failed++;
+      throw error;
+    }
   }
 
   /** Whether this node leads by a lease that holds. */
@@ -434,6 +444,7 @@ export class Replica {
   appliedByWriter({ index, term }: Extract<FromWriter, { k: "applied" }>): void {
     if (index < this.#applied) return; // said before a snapshot took the database's place
     this.#applied = index;
+    this.appliedMs = Date.now();
     this.#noteApplied();
     this.#state.appliedTerm = term;
     while (this.#posts.length > 0 && this.#posts[0].last <= index) this.#settle(this.#posts.shift());

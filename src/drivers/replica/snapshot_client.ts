@@ -4,7 +4,7 @@
  */
 import { Caller, type ToCaller } from "../../base/worker/channel.ts";
 import { DatabaseDamageError } from "./damage.ts";
-import type { SnapshotMethods, SnapshotPart } from "../sqlite/api.ts";
+import type { SnapshotMethods, SnapshotPart, SnapshotPiece } from "../sqlite/api.ts";
 
 /** Asks the snapshot Worker; a failure is an error for people. */
 export class SnapshotClient {
@@ -61,8 +61,8 @@ export class SnapshotClient {
   }
 
   /** A piece of the copy made last. */
-  async read(offset: number, length: number): Promise<Uint8Array> {
-    return await this.#ask("read", { offset, length });
+  async read(offset: number, length: number, compress: boolean): Promise<SnapshotMethods["read"]["result"]> {
+    return await this.#ask("read", { offset, length, compress });
   }
 
   /** Begins to receive, or goes on: how many bytes are here already. */
@@ -71,8 +71,9 @@ export class SnapshotClient {
   }
 
   /** Takes the next piece, with the memory it lies in. */
-  async write(id: string, offset: number, chunk: Uint8Array): Promise<void> {
-    await this.#ask("write", { id, offset, chunk }, chunk.buffer instanceof ArrayBuffer ? [chunk.buffer] : []);
+  async write(id: string, offset: number, piece: SnapshotPiece): Promise<void> {
+    const { buffer } = piece.chunk;
+    await this.#ask("write", { id, offset, piece }, buffer instanceof ArrayBuffer ? [buffer] : []);
   }
 
   /** Verifies what arrived and stages it. */

@@ -5,10 +5,21 @@
  */
 import { decodeConfig } from "../../core/raft/configuration.ts";
 import type { Config, EntryId, Index, NodeId } from "../../core/raft/message.ts";
-import type { SnapshotPart } from "../sqlite/api.ts";
+import type { SnapshotPart, SnapshotPiece } from "../sqlite/api.ts";
 import { RemoteError, type RpcAnswer } from "../transport/rpc.ts";
 import type { SnapshotClient } from "./snapshot_client.ts";
 import { numberField, type Rpc, textField } from "../transport/wire.ts";
+
+/** Name of the coding of pieces that are compressed: in the answer to `snapshotBegin` and with each piece. */
+export const CODING = "zstd";
+
+/** A piece; one without a coding is as it is in the file. */
+function pieceOf({ coding }: Record<string, unknown>, chunk: Uint8Array): SnapshotPiece {
+  if (coding !== undefined && coding !== CODING) {
+    throw new RemoteError(`expected pieces in the coding ${CODING}, not ${coding}`);
+  }
+  return { chunk, isCompressed: coding !== undefined };
+}
 
 const EMPTY = new Uint8Array(0);
 /** Longest file that is believed. */
@@ -41,7 +52,7 @@ export class SnapshotReceiver {
       case "snapshotBegin":
         return this.#begin(decodePart(head), caller);
       case "snapshotPiece":
-        return this.#piece(textField(head, "id"), numberField(head, "offset"), body);
+        return this.#piece(textField(head, "id"), numberField(head, "offset"), pieceOf(head, body));
       case "snapshotEnd":
         return this.#end(decodePart(head), decodeConfig(body, numberField(head, "configAt")), caller);
       default:
@@ -59,11 +70,11 @@ export class SnapshotReceiver {
     if (part.applied <= this.#parts.commit()) return { head: { needed: false }, body: EMPTY };
     const offset = await this.#parts.snapshots.begin(part);
     this.#parts.log(`receiving a snapshot of ${part.bytes} bytes up to index ${part.applied} from node "${caller}"`);
-    return { head: { needed: true, offset }, body: EMPTY };
+    return { head: { needed: true, offset, codings: [CODING] }, body: EMPTY };
   }
 
-  async #piece(id: string, offset: number, chunk: Uint8Array): Promise<RpcAnswer> {
-    await this.#parts.snapshots.write(id, offset, chunk);
+  async #piece(id: string, offset: number, piece: SnapshotPiece): Promise<RpcAnswer> {
+    await this.#parts.snapshots.write(id, offset, piece);
     return { head: {}, body: EMPTY };
   }
 

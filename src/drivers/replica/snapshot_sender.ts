@@ -12,6 +12,7 @@ import { jitter, pause } from "../../base/worker/backoff.ts";
 import { DatabaseDamageError } from "./damage.ts";
 import type { RpcClient } from "../transport/rpc.ts";
 import type { SnapshotClient } from "./snapshot_client.ts";
+import { CODING } from "./snapshot_receiver.ts";
 import { numberField } from "../transport/wire.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
@@ -34,6 +35,8 @@ const COPY_KEPT_MS = 60_000;
 export interface SenderParts {
   readonly snapshots: SnapshotClient;
   readonly rpc: RpcClient;
+  /** Whether pieces are compressed for nodes that take them so. */
+  readonly compress: boolean;
   addrOf(peer: NodeId): string | undefined;
   /** Entry before the first one of the log. */
   base(): Index;
@@ -124,22 +127,28 @@ export class SnapshotSender {
     if (head.needed !== true) return;
     let offset = numberField(head, "offset");
     log(`sending node "${peer}" a snapshot of ${part.bytes} bytes up to index ${part.applied}, from byte ${offset} on`);
+    // A node of an older version names no codings, and gets the pieces as they are.
+    const compress = this.#parts.compress && Array.isArray(head.codings) && head.codings.includes(CODING);
+    let sent = 0;
     const underWay: Promise<unknown>[] = [];
     while (offset < part.bytes) {
       if (this.#stop.signal.aborted) throw new Error("this node stops");
-      const body = await snapshots.read(offset, PIECE_BYTES);
-      if (body.length === 0) throw new Error("the copy ended early");
-      const piece = rpc.call(addr, "snapshotPiece", { id: part.id, offset }, { timeoutMs, body });
+      const { chunk: body, bytes, isCompressed } = await snapshots.read(offset, PIECE_BYTES, compress);
+      if (bytes === 0) throw new Error("the copy ended early");
+      const coding = isCompressed ? { coding: CODING } : {};
+      const piece = rpc.call(addr, "snapshotPiece", { id: part.id, offset, ...coding }, { timeoutMs, body });
       piece.catch(() => {}); // looked at below
       underWay.push(piece);
-      offset += body.length;
+      offset += bytes;
+      sent += body.length;
       if (underWay.length >= PIECES_MAX) await underWay.shift();
     }
     await Promise.all(underWay);
     const config = this.#parts.configAt(part.applied);
     const body = encodeConfig(config);
     await rpc.call(addr, "snapshotEnd", { ...part, configAt: config.at }, { timeoutMs: END_TIMEOUT_MS, body });
-    log(`node "${peer}" has installed the snapshot after ${((performance.now() - started) / 1000).toFixed(1)} s`);
+    const seconds = ((performance.now() - started) / 1000).toFixed(1);
+    log(`node "${peer}" has installed the snapshot after ${seconds} s; ${sent} bytes were sent`);
   }
 
   async #untilFollowing(peer: NodeId, index: Index): Promise<void> {

@@ -26,8 +26,12 @@ export interface SnapshotsParts {
   readonly snapshots: SnapshotClient;
   readonly log: LogStore;
   readonly replica: Replica;
+  /** Index that the database held at the start. */
+  readonly startedAt: Index;
   /** Connections of their own: heartbeats and forwarded requests do not queue behind megabytes (F7). */
   readonly rpc: RpcClient;
+  /** Whether snapshots are compressed on their way. */
+  readonly compress: boolean;
   leader(): NodeId | null;
   addrOf(peer: NodeId): string | undefined;
   /** Another file has taken the database's place. */
@@ -43,6 +47,12 @@ export class Snapshots {
   readonly #sender: SnapshotSender;
   /** Entries up to here survive without the log. */
   #durable: Index = 0;
+  /**
+   * Checkpoints of this life behind which the log may be cut, which are what rqlite calls snapshots, and the last one;
+   * index 0: none is known yet.
+   */
+  taken = 0;
+  last = { index: 0, term: 0, ms: 0 };
   /** Times that the log was cut. */
   #cuts = 0;
   #onAdopted: (() => void) | undefined;
@@ -64,6 +74,7 @@ export class Snapshots {
     this.#sender = new SnapshotSender({
       snapshots,
       rpc,
+      compress: parts.compress,
       addrOf: parts.addrOf,
       base: () => log.base.index,
       configAt: (index) => log.configAt(index),
@@ -90,13 +101,22 @@ export class Snapshots {
       case "ready":
         return this.#onAdopted?.();
       case "checkpointed":
+        this.#noteCheckpoint(message);
         for (const resolve of this.#onCheckpoint.splice(0)) resolve(message.durable);
         return;
       case "applied":
         if (message.durable === this.#durable) return;
-        this.#durable = message.durable;
+        this.#noteCheckpoint(message);
         this.#cut(message.durable, LOG_KEPT_BYTES);
     }
+  }
+
+  /** A checkpoint makes durable what was applied when it began, so the term is that of the applied index. */
+  #noteCheckpoint({ durable, term }: { durable: Index; term: number }): void {
+    if (durable === this.#durable) return;
+    this.#durable = durable;
+    this.last = { index: durable, term, ms: Date.now() };
+    if (durable > this.#parts.startedAt) this.taken++;
   }
 
   /** The log's new segment is durable: the staged copy takes the database's place (S8). */
@@ -126,7 +146,7 @@ export class Snapshots {
     const before = this.#durable;
     const answered = new Promise<Index>((resolve) => this.#onCheckpoint.push(resolve));
     replica.askWriter({ k: "checkpoint" });
-    const durable = this.#durable = await answered;
+    const durable = await answered;
     const index = Math.min(durable, replica.applied - trailing);
     if (index > log.base.index) await log.rotate();
     return this.#cut(index, 0) || durable > before;

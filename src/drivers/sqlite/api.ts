@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { SqliteLibrary } from "../libsqlite/library.ts";
 import type { PackedEntries, PackedOutcomes, PackedReadResults, PackedReads } from "../../core/sql/exchange.ts";
 
 /** First message to the writer Worker, on its global scope. */
@@ -14,8 +15,8 @@ export interface OpenWriter {
   readonly path: string;
   /** Whether foreign keys are enforced (`-fk`): the same on every node. */
   readonly foreignKeys: boolean;
-  /** Path of the SQLite library. */
-  readonly library: string;
+  /** The SQLite library, with its extensions. */
+  readonly library: SqliteLibrary;
   /** Shared with whoever may end what runs; see control.ts. */
   readonly control: SharedArrayBuffer;
   /** Counts the bytes of answers in flight; see rpc/answer_budget.ts. */
@@ -62,7 +63,7 @@ export type FromWriter =
     readonly tainted?: string;
   }
   | { readonly k: "applied"; readonly index: number; readonly term: number; readonly durable: number }
-  | { readonly k: "checkpointed"; readonly durable: number }
+  | { readonly k: "checkpointed"; readonly durable: number; readonly term: number } // term: of the applied index
   | { readonly k: "space"; readonly state: "ok" | "full" } // of the disk that holds the database
   | { readonly k: "digest"; readonly ref: number; readonly digest: number | null } // null: not known here
   | { readonly k: "status"; readonly ref: number; readonly status: Record<string, unknown> }
@@ -95,12 +96,19 @@ export interface SnapshotPart {
   readonly term: number;
 }
 
+/** A piece of a snapshot on its way. */
+export interface SnapshotPiece {
+  /** Its bytes, compressed with zstd or as they are in the file. */
+  readonly chunk: Uint8Array;
+  readonly isCompressed: boolean;
+}
+
 /** First message to the snapshot Worker, on its global scope. */
 export interface OpenSnapshot {
   /** Path of the database file. */
   readonly path: string;
-  /** Path of the SQLite library. */
-  readonly library: string;
+  /** The SQLite library, with its extensions. */
+  readonly library: SqliteLibrary;
   /** Carries calls of {@linkcode SnapshotMethods}. */
   readonly replica: MessagePort;
 }
@@ -111,12 +119,15 @@ export interface SnapshotMethods {
   copy: { params: Record<string, never>; result: SnapshotPart };
   /** Removes the copy. */
   drop: { params: Record<string, never>; result: void };
-  /** A piece of the copy. */
-  read: { params: { offset: number; length: number }; result: Uint8Array };
+  /** A piece of the copy, and how many bytes of the file it stands for; compressed where that makes it shorter. */
+  read: {
+    params: { offset: number; length: number; compress: boolean };
+    result: SnapshotPiece & { readonly bytes: number };
+  };
   /** Begins to receive, or goes on: how many bytes are here already. */
   begin: { params: { part: SnapshotPart }; result: number };
   /** Takes the next piece. */
-  write: { params: { id: string; offset: number; chunk: Uint8Array }; result: void };
+  write: { params: { id: string; offset: number; piece: SnapshotPiece }; result: void };
   /** Verifies what has arrived whole: it is ready to be adopted. */
   stage: { params: { part: SnapshotPart }; result: void };
   /** Answered when everything asked before is done. */
@@ -135,8 +146,8 @@ export interface OpenReader {
   readonly path: string;
   /** Whether foreign keys are enforced; only shown in pragmas. */
   readonly foreignKeys: boolean;
-  /** Path of the SQLite library. */
-  readonly library: string;
+  /** The SQLite library, with its extensions. */
+  readonly library: SqliteLibrary;
   /** Shared with whoever may end what runs; see control.ts. */
   readonly control: SharedArrayBuffer;
   /** Counts the bytes of answers in flight; see rpc/answer_budget.ts. */

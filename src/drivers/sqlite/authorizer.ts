@@ -192,12 +192,21 @@ export function effectsOf(actions: readonly Action[]): Effects {
   return { writes: [...writes], reads: [...reads], makesVirtualTable, writesStatistics };
 }
 
+/** What a statement is, for {@linkcode reasonAgainst}. */
+export interface Judged {
+  readonly mode: GuardMode;
+  readonly verb: string;
+  /** Modules of extensions, whose virtual tables may be made. */
+  readonly extensionModules: ReadonlySet<string>;
+}
+
 /** Why a statement may not run by what it would do, or `null`. */
-export function reasonAgainst(actions: readonly Action[], mode: GuardMode, verb: string): string | null {
+export function reasonAgainst(actions: readonly Action[], judged: Judged): string | null {
+  const { mode } = judged;
   for (const { action, first, second, database } of actions) {
     const isTemp = database === "temp" && (action === INSERT || action === CREATE_TABLE || action === DROP_TABLE);
     const reason = (isTemp ? NO_TEMP : commonReason(action, first, second)) ??
-      (mode === "read" ? readReason(action, first, second) : replicatedReason({ action, first, second }, verb)) ??
+      (mode === "read" ? readReason(action, first, second) : replicatedReason({ action, first, second }, judged)) ??
       (mode === "replicated" ? ownTableReason(action, first, second) : null);
     if (reason !== null) return reason;
   }
@@ -244,7 +253,10 @@ function isReadPragma(name: string, hasValue: boolean): boolean {
   return hasValue ? SCHEMA_PRAGMAS.has(name) : !ACTING_PRAGMAS.has(name);
 }
 
-function replicatedReason({ action, first, second }: Omit<Action, "database">, verb: string): string | null {
+function replicatedReason(
+  { action, first, second }: Omit<Action, "database">,
+  { verb, extensionModules }: Judged,
+): string | null {
   const name = first?.toLowerCase() ?? "";
   switch (action) {
     case FUNCTION: {
@@ -266,7 +278,7 @@ function replicatedReason({ action, first, second }: Omit<Action, "database">, v
       return `PRAGMA ${name} is not supported in replicated statements`;
     case CREATE_VTABLE: {
       const module = second?.toLowerCase() ?? "";
-      return STORED_MODULES.has(module)
+      return STORED_MODULES.has(module) || extensionModules.has(module)
         ? null
         : `virtual tables of ${module} are not supported: they describe one node`;
     }

@@ -12,6 +12,7 @@ import type { SqlValue } from "../../core/sql/value.ts";
 import { identifierText } from "../../core/sql/tokenizer.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import { Database, type Row, runOnce, STORED_BYTES_MAX } from "../libsqlite/driver.ts";
+import type { SqliteLibrary } from "../libsqlite/library.ts";
 import { SYSTEM_TABLE } from "./authorizer.ts";
 import { causeOf, StatementError } from "./failure.ts";
 import { removeDatabase } from "./snapshot_file.ts";
@@ -57,7 +58,7 @@ export function dropParts(database: Database, id: string): void {
 export function installParts(
   database: Database,
   { id, size }: Extract<LoadStep, { k: "install" }>,
-  { path, library, position }: { path: string; library: string | undefined; position: LoadPosition },
+  { path, library, position }: { path: string; library: SqliteLibrary | undefined; position: LoadPosition },
 ): void {
   const file = `${path.slice(0, path.lastIndexOf("/"))}/load.sqlite`;
   removeDatabase(file);

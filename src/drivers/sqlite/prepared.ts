@@ -11,7 +11,7 @@ import { TextCache } from "../../core/sql/text_cache.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
 import { type Effects, effectsOf, type GuardMode, reasonAgainst, reasonAgainstName } from "./authorizer.ts";
 import type { Control } from "../libsqlite/control.ts";
-import type { Database, ResultColumn, Statement } from "../libsqlite/driver.ts";
+import type { Action, Database, ResultColumn, Statement } from "../libsqlite/driver.ts";
 import { isUnauthorized, StatementError } from "./failure.ts";
 import { type Shape, shapeOf } from "./render.ts";
 
@@ -89,6 +89,11 @@ export class PreparedCache {
     this.#loose = null;
   }
 
+  #reasonAgainst(actions: readonly Action[], verb: string): string | null {
+    const { extensionModules } = this.#database;
+    return reasonAgainst(actions, { mode: this.#mode, verb, extensionModules });
+  }
+
   #compile({ sql, verb }: SqlPart): Prepared {
     this.#dropLoose();
     // SQLite would stop reading at a NUL without a word.
@@ -97,12 +102,12 @@ export class PreparedCache {
     try {
       statement = this.#database.prepare(sql, { mayPragma: mayPragma(sql, verb), control: this.#control });
     } catch (error) {
-      const reason = reasonAgainst(this.#database.actions(), this.#mode, verb) ?? reasonOfPragma(error, sql);
+      const reason = this.#reasonAgainst(this.#database.actions(), verb) ?? reasonOfPragma(error, sql);
       throw reason === null ? error : new StatementError(reason);
     }
     if (statement.isEmpty) throw new StatementError("the SQL text holds no statement");
     const actions = this.#database.actions();
-    const reason = reasonAgainst(actions, this.#mode, verb) ??
+    const reason = this.#reasonAgainst(actions, verb) ??
       (verb === "ALTER" && this.#mode === "replicated" ? reasonAgainstName(sql) : null);
     if (reason === null) return new Prepared(statement, sql, effectsOf(actions));
     statement.finalize();

@@ -25,12 +25,12 @@ import { isReadStatement, refusal } from "./authorizer.ts";
 import { Control, UNLIMITED } from "../libsqlite/control.ts";
 import { BUSY_TIMEOUT_MS } from "./database_file.ts";
 import { Database, runOnce, SqliteError, type Statement } from "../libsqlite/driver.ts";
+import type { SqliteLibrary } from "../libsqlite/library.ts";
 import { timeSince, WRITE_IN_QUERY } from "./executor.ts";
 import { causeOf, failureOf, isReadOnly, type Limits, resultMessage, StatementError } from "./failure.ts";
 import { ParameterCursor, PreparedCache } from "./prepared.ts";
 import { unpackRows } from "../libsqlite/packing.ts";
 import { NoRoomError, QueryRenderer, RenderError, renderFailure, Room } from "./render.ts";
-import { describePragmas } from "./status.ts";
 
 /** Bytes that the large values of a read may take together. */
 export const READ_VALUE_BYTES_MAX = 256 * 1024 * 1024;
@@ -44,8 +44,8 @@ const QUERY_TIMEOUT = "query timeout";
 export interface ReaderOptions {
   /** Whether foreign keys are enforced; only shown in pragmas. */
   readonly foreignKeys: boolean;
-  /** Path of the SQLite library. @default The one that belongs to this machine. */
-  readonly library?: string;
+  /** The SQLite library. @default The one that belongs to this machine, without extensions. */
+  readonly library?: SqliteLibrary;
   /** Lets another thread abort the running statement. @default {new Control()} */
   readonly control?: Control;
   /** Bytes of each temporary file of a statement. @default {READ_TEMP_BYTES_DEFAULT} */
@@ -113,11 +113,6 @@ export class Reader {
       if (this.#database.isTransaction) this.#commit.run();
       this.#control.ticket.current = 0;
     }
-  }
-
-  /** The pragmas of this connection, for `/status`. */
-  pragmas(): Record<string, string> {
-    return describePragmas(this.#database);
   }
 
   /** Closes the connection. */

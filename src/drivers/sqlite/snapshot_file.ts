@@ -8,11 +8,12 @@
  * A copy's position in the log is what it says itself, never an index remembered before copying (A18).
  * @module
  */
-import { crc32 } from "node:zlib";
+import { crc32, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { exists, syncDirectory } from "../../base/worker/files.ts";
-import type { SnapshotPart } from "./api.ts";
+import type { SnapshotPart, SnapshotPiece } from "./api.ts";
 import { SYSTEM_TABLE } from "./authorizer.ts";
 import { type Backup, Database, type OpenOptions, runOnce, STORED_BYTES_MAX } from "../libsqlite/driver.ts";
+import type { SqliteLibrary } from "../libsqlite/library.ts";
 import { findDamage } from "./soundness.ts";
 import { damaged } from "./taint.ts";
 
@@ -37,14 +38,14 @@ export interface SnapshotPaths {
   readonly incoming: string;
   readonly label: string;
   readonly staged: string;
-  /** Path of the SQLite library; undefined: the one that belongs to this machine. */
-  readonly library: string | undefined;
+  /** The SQLite library; undefined: the one that belongs to this machine. */
+  readonly library: SqliteLibrary | undefined;
 }
 
 const READING: OpenOptions = { readOnly: true, foreignKeys: false, valueBytesMax: STORED_BYTES_MAX };
 
 /** The files beside the database at `path`. */
-export function snapshotPaths(path: string, library?: string): SnapshotPaths {
+export function snapshotPaths(path: string, library?: SqliteLibrary): SnapshotPaths {
   const directory = directoryOf(path);
   return {
     database: path,
@@ -57,7 +58,7 @@ export function snapshotPaths(path: string, library?: string): SnapshotPaths {
 }
 
 /** Index and term of the last entry that the database in a file holds; undefined where there is no such file. */
-export function positionOf(path: string, library?: string): { applied: number; term: number } | undefined {
+export function positionOf(path: string, library?: SqliteLibrary): { applied: number; term: number } | undefined {
   if (!exists(path)) return undefined;
   const database = new Database(path, { ...READING, ...(library ? { library } : {}) });
   try {
@@ -85,9 +86,9 @@ export function copyDatabase(paths: SnapshotPaths): SnapshotPart {
  * copied: without it, every write by another connection would make the copy start again. Each piece is synced by itself,
  * as one sync of a gigabyte at the end would hold up the log's for as long.
  */
-export function copyPages(from: string, to: string, libraryPath: string | undefined): void {
+export function copyPages(from: string, to: string, libraryOrNone: SqliteLibrary | undefined): void {
   removeDatabase(to);
-  const library = libraryPath ? { library: libraryPath } : {};
+  const library = libraryOrNone ? { library: libraryOrNone } : {};
   const source = new Database(from, { ...READING, ...library });
   const target = new Database(to, { readOnly: false, foreignKeys: false, ...library });
   const file = Deno.openSync(to, { read: true, write: true });
@@ -120,7 +121,7 @@ function scrub(paths: SnapshotPaths): void {
 }
 
 /** Describes the damage of a database file that nobody uses; undefined if there is none. */
-export function damageOf(path: string, library: string | undefined): string | undefined {
+export function damageOf(path: string, library: SqliteLibrary | undefined): string | undefined {
   const database = new Database(path, { ...READING, ...(library ? { library } : {}) });
   try {
     return findDamage(database);
@@ -138,6 +139,29 @@ export function readCopy(paths: SnapshotPaths, offset: number, length: number): 
   } finally {
     file.close();
   }
+}
+
+/** Longest piece that is taken: several times what a sender makes of one. */
+export const PIECE_BYTES_MAX = 4 * 1024 * 1024;
+
+/** A piece with these bytes of the file, compressed if the sender wants it (`-compress-snap-transport`): here it holds up nothing else. */
+export function packPiece(bytes: Uint8Array, compress: boolean): SnapshotPiece & { readonly bytes: number } {
+  const packed = compress ? ownBytes(zstdCompressSync(bytes)) : bytes;
+  const isCompressed = packed.length < bytes.length;
+  return { chunk: isCompressed ? packed : bytes, bytes: bytes.length, isCompressed };
+}
+
+/**
+ * The bytes of the file that a piece stands for.
+ * @throws {Error} When they are more than {@linkcode PIECE_BYTES_MAX}, or were not compressed with zstd.
+ */
+export function unpackPiece({ chunk, isCompressed }: SnapshotPiece): Uint8Array {
+  return isCompressed ? zstdDecompressSync(chunk, { maxOutputLength: PIECE_BYTES_MAX }) : chunk;
+}
+
+/** Node's buffers may lie in memory that others share, which must not be transferred. */
+function ownBytes(buffer: Uint8Array): Uint8Array {
+  return buffer.byteLength === buffer.buffer.byteLength ? buffer : new Uint8Array(buffer);
 }
 
 /** Begins to receive `part`, or goes on where an earlier attempt ended. @returns Bytes that are here already. */

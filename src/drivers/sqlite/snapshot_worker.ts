@@ -15,10 +15,12 @@ import {
   beginIncoming,
   copyDatabase,
   dropCopy,
+  packPiece,
   readCopy,
   type SnapshotPaths,
   snapshotPaths,
   stageIncoming,
+  unpackPiece,
   writeIncoming,
 } from "./snapshot_file.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
@@ -28,13 +30,13 @@ function methodsOf(paths: SnapshotPaths): Methods<SnapshotMethods> {
   return {
     copy: () => copyDatabase(paths),
     drop: () => dropCopy(paths),
-    read({ offset, length }, { transfer }) {
-      const bytes = readCopy(paths, offset, length);
-      if (bytes.buffer instanceof ArrayBuffer) transfer.push(bytes.buffer);
-      return bytes;
+    read({ offset, length, compress }, { transfer }) {
+      const piece = packPiece(readCopy(paths, offset, length), compress);
+      if (piece.chunk.buffer instanceof ArrayBuffer) transfer.push(piece.chunk.buffer);
+      return piece;
     },
     begin: ({ part }) => beginIncoming(paths, part),
-    write: ({ id, offset, chunk }) => writeIncoming(paths, id, { offset, chunk }),
+    write: ({ id, offset, piece }) => writeIncoming(paths, id, { offset, chunk: unpackPiece(piece) }),
     stage: ({ part }) => stageIncoming(paths, part),
     awake() {},
     view: () => openView(paths),

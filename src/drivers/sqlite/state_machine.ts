@@ -37,6 +37,7 @@ import { Control } from "../libsqlite/control.ts";
 import { type Checkpoint, checkpoint, prepareDatabase } from "./database_file.ts";
 import { Digest } from "./digest.ts";
 import { Database, runOnce, SqliteError, type Statement } from "../libsqlite/driver.ts";
+import type { SqliteLibrary } from "../libsqlite/library.ts";
 import { type Doomed, Executor, IsolateEntry, RestartEntry, SCHEMA_VERBS, type Sticky } from "./executor.ts";
 import { causeOf, type Failure, failureOf } from "./failure.ts";
 import { dropParts, installParts, keepPart } from "./load.ts";
@@ -52,8 +53,8 @@ export const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 
 /** How to open a state machine. */
 export interface StateMachineOptions {
-  /** Path of the SQLite library. @default The one that belongs to this machine. */
-  readonly library?: string;
+  /** The SQLite library. @default The one that belongs to this machine, without extensions. */
+  readonly library?: SqliteLibrary;
   /** Lets another thread abort the running statement. @default {new Control()} */
   readonly control?: Control;
   /** Counts the bytes of answers. @default {new AnswerBudget()} */

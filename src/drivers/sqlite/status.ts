@@ -4,10 +4,20 @@
  */
 
 import { crc32 } from "node:zlib";
+import { friendlySize } from "../../base/codec/size_text.ts";
 import { type Database, runOnce } from "../libsqlite/driver.ts";
 
+/** What rqlite shows of the memory: pragmas that only answer. */
+const MEMORY_PRAGMAS = [
+  "cache_size",
+  "freelist_count",
+  "hard_heap_limit",
+  "max_page_count",
+  "page_count",
+  "page_size",
+  "soft_heap_limit",
+] as const;
 const PRAGMAS = ["synchronous", "journal_mode", "foreign_keys", "wal_autocheckpoint", "busy_timeout"] as const;
-const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"] as const;
 
 function value(database: Database, sql: string): unknown {
   return runOnce(database, sql)[0]?.[0];
@@ -16,13 +26,6 @@ function value(database: Database, sql: string): unknown {
 /** The pragmas rqlite shows, as strings. */
 export function describePragmas(database: Database): Record<string, string> {
   return Object.fromEntries(PRAGMAS.map((name) => [name, String(value(database, `PRAGMA ${name}`))]));
-}
-
-/** A size in the form `1.5 MB`. */
-export function friendlySize(bytes: number): string {
-  const power = bytes < 1000 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log10(bytes) / 3));
-  const amount = bytes / 1000 ** power;
-  return `${power === 0 || amount >= 10 ? Math.round(amount) : amount.toFixed(1)} ${UNITS[power]}`;
 }
 
 function fileInfo(path: string): { size: number; modified: string | null } {
@@ -40,7 +43,6 @@ export function describeWriter(database: Database, path: string): Record<string,
   const file = path === ":memory:" ? { size: 0, modified: null } : fileInfo(path);
   const wal = path === ":memory:" ? { size: 0, modified: null } : fileInfo(`${path}-wal`);
   const dbSize = Number(value(database, "PRAGMA page_count")) * Number(value(database, "PRAGMA page_size"));
-  const rw = describePragmas(database);
   return {
     version: sqliteVersion(database),
     path,
@@ -50,9 +52,9 @@ export function describeWriter(database: Database, path: string): Record<string,
     db_size_friendly: friendlySize(dbSize),
     last_modified: wal.size > 0 ? wal.modified ?? file.modified : file.modified,
     compile_options: runOnce(database, "PRAGMA compile_options").map(([option]) => String(option)),
-    extensions: [],
-    // Readers share the settings; they are read-only and never checkpoint.
-    pragmas: { rw, ro: rw },
+    extensions: database.extensions.map(fileName),
+    mem_stats: Object.fromEntries(MEMORY_PRAGMAS.map((name) => [name, Number(value(database, `PRAGMA ${name}`))])),
+    pragmas: { rw: describePragmas(database) },
     transaction: { rw: database.isTransaction, ro: false },
   };
 }
@@ -65,7 +67,24 @@ export function identityOf(database: Database): string {
   const [[version, source]] = runOnce(database, "SELECT sqlite_version(), sqlite_source_id()");
   const options = runOnce(database, "PRAGMA compile_options").map(([option]) => String(option));
   const text = options.filter((option) => !BUILD_OPTIONS.test(option)).join(" ");
-  return `${version} (${String(source).slice(20, 30)}, options ${crc32(text).toString(16)})`;
+  const build = `${String(source).slice(20, 30)}, options ${crc32(text).toString(16)}`;
+  return `${version} (${build}${extensionsOf(database)})`;
+}
+
+/** Extensions by name, whatever the platform's files are called, and a sum of what connections have beyond SQLite itself. */
+function extensionsOf(database: Database): string {
+  if (database.extensions.length === 0) return "";
+  const names = database.extensions.map((path) => fileName(path).replace(/\..*/, "")).sort();
+  const functions = runOnce(
+    database,
+    "SELECT DISTINCT name, narg FROM pragma_function_list WHERE builtin = 0 ORDER BY 1, 2",
+  );
+  const added = [...functions, ...[...database.extensionModules].sort()].join(" ");
+  return `, extensions ${names.join(" ")} ${crc32(added).toString(16)}`;
+}
+
+function fileName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 /** Version of SQLite. */

@@ -6,6 +6,7 @@
  */
 import { exists, syncDirectory } from "../../base/worker/files.ts";
 import { Database, runOnce, STORED_BYTES_MAX } from "../libsqlite/driver.ts";
+import type { SqliteLibrary } from "../libsqlite/library.ts";
 import { DatabaseFileError } from "./database_file.ts";
 import { causeOf, isAboutTemporaryFile, sqliteCode } from "./failure.ts";
 import { findDamage } from "./soundness.ts";
@@ -47,7 +48,7 @@ export function markTainted(path: string, why: string): void {
  * @returns Why it was, or undefined where it is not.
  * @throws {DamagedDatabaseError} When it does not pass: marker and file stay.
  */
-export function healTainted(path: string, library?: string): string | undefined {
+export function healTainted(path: string, library?: SqliteLibrary): string | undefined {
   const marker = markerOf(path);
   if (!exists(marker)) return undefined;
   const why = Deno.readTextFileSync(marker).trim();
@@ -61,7 +62,7 @@ export function healTainted(path: string, library?: string): string | undefined 
 }
 
 /** A full check, and everything of the WAL in the file itself. */
-function checkAndMerge(path: string, library: string | undefined): void {
+function checkAndMerge(path: string, library: SqliteLibrary | undefined): void {
   let damage: string | undefined;
   try {
     const database = new Database(path, {

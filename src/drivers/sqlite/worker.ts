@@ -17,6 +17,8 @@ import { adoptStaged, positionOf, type SnapshotPaths, snapshotPaths } from "./sn
 import { logger } from "../../base/worker/log.ts";
 import { Ballast, BALLAST_BYTES } from "./ballast.ts";
 import { Control } from "../libsqlite/control.ts";
+import { ExtensionError } from "../libsqlite/extension.ts";
+import type { SqliteLibrary } from "../libsqlite/library.ts";
 import { causeOf, isDiskFull, isLocked } from "./failure.ts";
 import { DamagedDatabaseError, healTainted, markTainted, openUndamaged, taints } from "./taint.ts";
 import { BATCH_ENTRIES_MAX, openStateMachine, type StateMachine } from "./state_machine.ts";
@@ -66,7 +68,7 @@ class WriterWorker {
   #isPaused = false;
   /** Whether the ballast was given up and is to be made again. */
   #isAwaitingRoom = false;
-  readonly #library: string;
+  readonly #library: SqliteLibrary;
   readonly #control: Control;
 
   constructor({ path, foreignKeys, library, control, answers, checkpoint, replica, http }: OpenWriter) {
@@ -181,7 +183,7 @@ class WriterWorker {
         break;
       case "checkpoint":
         this.#guarded(() => this.#checkpoint());
-        this.#say({ k: "checkpointed", durable: this.#machine.durable });
+        this.#say({ k: "checkpointed", durable: this.#machine.durable, term: this.#machine.appliedTerm });
         break;
       case "adopt":
         this.#adopt();
@@ -322,6 +324,6 @@ self.addEventListener("message", (event: Event) => {
     const text = messageOf(error);
     const failure: FromWriter = { k: "failed", message: text, isDamage };
     message.replica.postMessage(failure);
-    if (!isDamage) throw error; // who waits for the replica's word is told the exit code by it
+    if (!isDamage && !(error instanceof ExtensionError)) throw error; // who waits for the replica's word is told the exit code by it
   }
 }, { once: true });

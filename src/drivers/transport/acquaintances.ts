@@ -53,7 +53,7 @@ export class Acquaintances {
     if (sqlite === undefined || sqlite === this.#sqlite || sqlite === before?.sqlite) return;
     this.#log(
       `WARNING: node ${id} has SQLite ${sqlite}, this one has ${this.#sqlite}: statements may come to other results ` +
-        "there, and the replicas differ; use the same muster and the same -sqlite-library on every node",
+        "there, and the replicas differ; use the same muster, -sqlite-library and -extensions-path on every node",
     );
   }
 }

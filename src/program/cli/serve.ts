@@ -5,6 +5,7 @@
 import { describeFlags, Flags, UsageError } from "../config/flags.ts";
 import { SERVE_FLAGS } from "../config/serve_flags.ts";
 import { apiUrlOf, configFault, type NodeConfig } from "../config/config.ts";
+import { ExtensionsError, isThere, readExtensions } from "../node/extensions.ts";
 import { DataDirectoryError } from "../node/data_directory.ts";
 import { Node, NodeFailure } from "../node/node.ts";
 import { logger } from "../../base/worker/log.ts";
@@ -72,6 +73,7 @@ function argumentFault(flags: Flags): string | undefined {
   for (const name of ["db-max-steps", "db-max-temp-size", "write-queue-capacity", "write-queue-batch-size"]) {
     if (flags.int(name) <= 0) return `fatal: -${name} must be greater than 0`;
   }
+  if (flags.int("db-max-ro-conns") < 0) return "fatal: -db-max-ro-conns must not be negative";
   const library = flags.string("sqlite-library");
   // The writer would be refused it, with the runtime's own message.
   if (library !== "" && Deno.permissions.querySync({ name: "ffi", path: library }).state !== "granted") {
@@ -80,6 +82,8 @@ function argumentFault(flags: Flags): string | undefined {
   const [directory, ...others] = flags.rest;
   if (directory === undefined) return "fatal: data directory path is required";
   if (others.length > 0) return `arguments after data directory (${directory}) are not accepted (${others.join(" ")})`;
+  const absent = flags.list("extensions-path").find((path) => !isThere(path));
+  if (absent !== undefined) return `fatal: extension path does not exist: ${absent}`;
   return undefined;
 }
 
@@ -118,6 +122,7 @@ function configOf(flags: Flags): NodeConfig {
     leaseReads: flags.bool("raft-lease-reads"),
     applyTimeoutMs: flags.durationMs("raft-apply-timeout"),
     connectTimeoutMs: flags.durationMs("cluster-connect-timeout"),
+    compressSnapshots: flags.bool("compress-snap-transport"),
     removeOnShutdown: flags.bool("raft-cluster-remove-shutdown"),
     stopWhenRemoved: flags.bool("raft-remove-shutdown"),
     reapVoterMs: flags.durationMs("raft-reap-node-timeout"),
@@ -129,8 +134,27 @@ function configOf(flags: Flags): NodeConfig {
     stepdownOnShutdown: flags.bool("raft-shutdown-stepdown"),
     foreignKeys: flags.bool("fk"),
     sqliteLibrary: flags.string("sqlite-library"),
+    extensionsPath: flags.list("extensions-path"),
+    readersMax: flags.int("db-max-ro-conns"),
     maxSteps: flags.int("db-max-steps"),
     tempBytesMax: flags.int("db-max-temp-size"),
+    ...tlsOf(flags),
+    clusterName: flags.string("cluster-name"),
+    clusterSecretFile: flags.string("cluster-secret-file"),
+    autoVacuumMs: flags.durationMs("auto-vacuum-int"),
+    autoOptimizeMs: flags.durationMs("auto-optimize-int"),
+    writeQueue: {
+      capacity: flags.int("write-queue-capacity"),
+      batchSize: flags.int("write-queue-batch-size"),
+      timeoutMs: flags.durationMs("write-queue-timeout"),
+      isTransaction: flags.bool("write-queue-tx"),
+    },
+  };
+}
+
+/** Certificates, and who has to show one. */
+function tlsOf(flags: Flags) {
+  return {
     httpCert: flags.string("http-cert"),
     httpKey: flags.string("http-key"),
     httpCaCert: flags.string("http-ca-cert"),
@@ -143,14 +167,6 @@ function configOf(flags: Flags): NodeConfig {
     nodeVerifies: !flags.bool("node-no-verify"),
     nodeVerifiesClients: flags.bool("node-verify-client"),
     nodeClientName: flags.string("node-verify-common-name"),
-    clusterSecretFile: flags.string("cluster-secret-file"),
-    autoVacuumMs: flags.durationMs("auto-vacuum-int"),
-    writeQueue: {
-      capacity: flags.int("write-queue-capacity"),
-      batchSize: flags.int("write-queue-batch-size"),
-      timeoutMs: flags.durationMs("write-queue-timeout"),
-      isTransaction: flags.bool("write-queue-tx"),
-    },
   };
 }
 
@@ -179,11 +195,13 @@ async function run(config: NodeConfig): Promise<number> {
       uploads: uploads?.readUploads(config, logger("uploader")),
       users,
       joinAuthorization,
+      extensions: await readExtensions(config.extensionsPath),
     };
     node = new Node(config, read, log);
   } catch (error) {
     const isForeseen = error instanceof DataDirectoryError || error instanceof NodeFailure ||
-      error instanceof UsersError || error instanceof Error && error.name === "ConfigError";
+      error instanceof UsersError || error instanceof ExtensionsError ||
+      error instanceof Error && error.name === "ConfigError";
     if (!isForeseen) throw error;
     console.error(`fatal: ${error.message}`);
     return 1;

@@ -79,6 +79,7 @@ export function agentSetup(
       bootstrapTimeoutMs: Infinity,
       rejoinsDamaged: settings.flag("rejoin_damaged", false),
       leaseReads: settings.flag("raft_lease_reads", false),
+      clusterName: settings.text("cluster_name"),
       clusterSecretFile: settings.text("cluster_secret_file"),
       agent,
     },

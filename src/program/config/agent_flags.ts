@@ -4,7 +4,7 @@
  * @module
  */
 import type { FlagSpec } from "./flags.ts";
-import { AUTH_HELP, LEASE_READS_HELP, SECRET_HELP } from "./serve_flags.ts";
+import { AUTH_HELP, CLUSTER_NAME_HELP, LEASE_READS_HELP, SECRET_HELP } from "./serve_flags.ts";
 
 /** A flag of the agent. */
 export interface AgentFlag extends FlagSpec {
@@ -98,6 +98,7 @@ export const AGENT_FLAGS: readonly AgentFlag[] = [
     "If a server's data are found damaged, set them aside at the next start and copy them from the other servers",
   ),
   now("non-voting-server", "bool", "read_replica", "false", "The older name of -read-replica"),
+  now("cluster-name", "string", "cluster_name", "", CLUSTER_NAME_HELP),
   now("cluster-secret-file", "string", "cluster_secret_file", "", SECRET_HELP),
   now("raft-lease-reads", "bool", "raft_lease_reads", "false", LEASE_READS_HELP),
   now("server-port", "int", "ports.server", "0", "No effect: servers use the port of -serf-lan-port for everything"),

@@ -135,6 +135,8 @@ export interface NodeConfig {
   readonly applyTimeoutMs: number;
   /** Limit for connecting to another node. */
   readonly connectTimeoutMs: number;
+  /** Whether snapshots are compressed on their way to other nodes. */
+  readonly compressSnapshots: boolean;
   /** Leave the cluster at a graceful stop. */
   readonly removeOnShutdown: boolean;
   /** Stop Raft when the node is removed. */
@@ -157,6 +159,10 @@ export interface NodeConfig {
   readonly foreignKeys: boolean;
   /** Path of another SQLite library; empty for the one that belongs to this machine. */
   readonly sqliteLibrary: string;
+  /** Files, directories and archives of SQLite extensions. */
+  readonly extensionsPath: readonly string[];
+  /** Reader connections; 0: as many as muster ever starts. */
+  readonly readersMax: number;
   /** Steps of SQLite's virtual machine that a log entry may take: the leader's holds. */
   readonly maxSteps: number;
   /** Bytes of each temporary file of a read. */
@@ -179,6 +185,8 @@ export interface NodeConfig {
   readonly nodeCaCert: string;
   /** Name expected in other nodes' certificates; empty: their host. */
   readonly nodeServerName: string;
+  /** Name of the cluster, which a new node must share; empty for none. */
+  readonly clusterName: string;
   /** Whether the certificates of the nodes that this one connects to are looked at. */
   readonly nodeVerifies: boolean;
   /** Whether nodes that connect to this one need a certificate. */
@@ -189,10 +197,14 @@ export interface NodeConfig {
   readonly clusterSecretFile: string;
   /** Interval between two automatic VACUUMs; 0: none. */
   readonly autoVacuumMs: number;
+  /** Interval between two automatic ANALYZEs; 0: none. */
+  readonly autoOptimizeMs: number;
   /** Queued writes. */
   readonly writeQueue: WriteQueueOptions;
 }
 
+/** Longest name of a cluster. */
+const CLUSTER_NAME_MAX = 128;
 const UNROUTABLE = ["0.0.0.0", "::"];
 
 /** Returns the first error of a configuration, in rqlite's words and order, or undefined. */
@@ -234,8 +246,9 @@ function addressFault(
 }
 
 function joinFault(
-  { bootstrapExpect, isVoter, join, clusterAdvertisedAddr, discoMode, autoRestore }: NodeConfig,
+  { bootstrapExpect, isVoter, join, clusterAdvertisedAddr, discoMode, autoRestore, clusterName }: NodeConfig,
 ): string | undefined {
+  if (clusterName.length > CLUSTER_NAME_MAX) return `-cluster-name must have at most ${CLUSTER_NAME_MAX} characters`;
   if (bootstrapExpect > 0 && !isVoter) return "bootstrapping only applicable to voting nodes";
   for (const addr of join) {
     if (!addr.includes(":")) return `${addr} is an invalid join address`;

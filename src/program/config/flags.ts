@@ -15,6 +15,8 @@ export interface FlagSpec {
   readonly help: string;
   /** false: known, and refused unless it has its default value. */
   readonly supported: boolean;
+  /** Why it is refused for good, and what to do instead; without it, a flag that is not supported is not supported yet. */
+  readonly reason?: string;
 }
 
 /** One value of a flag that may be repeated. */
@@ -94,7 +96,8 @@ export class Flags {
   #refuseUnsupported(): void {
     for (const [name, value] of this.#given) {
       const spec = this.#specs.get(name);
-      if (spec && !spec.supported && !isSame(spec, value)) throw new UsageError(`not supported yet: -${name}`);
+      if (!spec || spec.supported || isSame(spec, value)) continue;
+      throw new UsageError(spec.reason ? `not supported: -${name}: ${spec.reason}` : `not supported yet: -${name}`);
     }
   }
 
@@ -165,12 +168,12 @@ function isSame({ kind, value: standard }: FlagSpec, value: string): boolean {
 
 /** Help text for flags, two lines each, as Go prints them. */
 export function describeFlags(specs: readonly FlagSpec[]): string {
-  return specs.map(({ name, kind, value, help, supported }) => {
+  return specs.map(({ name, kind, value, help, supported, reason }) => {
     const standard = value === "" || value === "false"
       ? ""
       : ` (default ${kind === "string" ? JSON.stringify(value) : value})`;
     return `  -${name}${kind === "bool" ? "" : ` ${kind === "strings" ? "string" : kind}`}\n    \t${help}${standard}${
-      supported ? "" : " [not supported yet]"
+      supported ? "" : reason ? ` [not supported: ${reason}]` : " [not supported yet]"
     }`;
   }).join("\n");
 }

@@ -24,11 +24,26 @@ export const SECRET_HELP =
   "File with a secret that all nodes of the cluster share. A connection to the cluster port that does not know it can " +
   "neither join nor vote nor write (muster)";
 
+/** Why a node writes no profiles of itself. */
+const PROFILE_REASON =
+  "every Worker would need the right to the runtime's inspector, which deno compile grants only with all of sys; run from " +
+  "the source with --inspect instead (docs/development.md)";
+
+/** Help of `-cluster-name`. */
+export const CLUSTER_NAME_HELP =
+  "Name of the cluster. A node is taken into a cluster, or forms one with others, only if its name is the same; a node " +
+  "without one differs from a node with one (muster)";
+
 /** Help of `-raft-lease-reads`. */
 export const LEASE_READS_HELP =
   "Answer linearizable reads without asking the other nodes while a lease holds; set it on every node. The machines' " +
   "clocks must run at the same speed within a tenth, and a machine that was suspended without noticing may answer with " +
   "stale data. A leader that dies is replaced only after the heartbeat timeout (muster)";
+
+/** Help of `-extensions-path`. */
+const EXTENSIONS_HELP =
+  "Comma-separated list of SQLite extensions to load: files, directories, zip or tar.gz archives; the same on every node " +
+  "(docs/extensions.md)";
 
 /** Help of `-auth`. */
 export const AUTH_HELP = "Path of the file with users, passwords and permissions; read again on SIGHUP (docs/users.md)";
@@ -97,7 +112,12 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   now("raft-reap-node-timeout", "duration", "0h", "Time after which an unreachable voter is removed"),
   now("raft-reap-read-only-node-timeout", "duration", "0h", "Time after which an unreachable non-voter is removed"),
   now("cluster-connect-timeout", "duration", "30s", "Limit for connecting to another node"),
-  later("compress-snap-transport", "bool", "false", "Compress snapshots on their way to another node"),
+  now(
+    "compress-snap-transport",
+    "bool",
+    "false",
+    "Compress snapshots with zstd on their way to other nodes; a node of an older version gets them as they are",
+  ),
   now("node-cert", "string", "", "X.509 certificate for traffic between nodes"),
   now("node-key", "string", "", "Private key for traffic between nodes"),
   now("node-ca-cert", "string", "", "CA certificate for traffic between nodes"),
@@ -106,15 +126,25 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   now("node-verify-server-name", "string", "", "Name expected in other nodes' certificates"),
   now("node-verify-common-name", "string", "", "Common name that a connecting node's certificate must have"),
   now("fk", "bool", "false", "Enforce foreign keys; set it on every node"),
-  later("db-max-ro-conns", "int", "256", "Read connections"),
+  now(
+    "db-max-ro-conns",
+    "int",
+    "256",
+    "Maximum number of connections that read the database, 0: no limit; muster never needs more than 4",
+  ),
   now(
     "auto-vacuum-int",
     "duration",
     "0s",
     "Interval between two automatic VACUUMs, by the leader for all nodes; 0: none",
   ),
-  later("auto-optimize-int", "duration", "24h", "Interval between two automatic PRAGMA optimize; not done yet"),
-  later("extensions-path", "string", "", "SQLite extensions to load"),
+  now(
+    "auto-optimize-int",
+    "duration",
+    "24h",
+    "Interval between two looks whether tables need new statistics for the query planner, by the leader for all nodes; 0: none",
+  ),
+  now("extensions-path", "string", "", EXTENSIONS_HELP),
   now("auto-backup", "string", "", "Path of the configuration of automatic backups (docs/auto_backup.md)"),
   now(
     "auto-restore",
@@ -134,9 +164,12 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   later("otlp-ca-cert", "string", "", "CA certificate of the collector"),
   later("otlp-cert", "string", "", "Certificate for the collector"),
   later("otlp-key", "string", "", "Private key for the collector"),
-  later("cpu-profile", "string", "", "Path of a CPU profile"),
-  later("mem-profile", "string", "", "Path of a memory profile"),
-  later("trace-profile", "string", "", "Path of a trace"),
+  { ...later("cpu-profile", "string", "", "Path of a CPU profile"), reason: PROFILE_REASON },
+  { ...later("mem-profile", "string", "", "Path of a memory profile"), reason: PROFILE_REASON },
+  {
+    ...later("trace-profile", "string", "", "Path of an execution trace"),
+    reason: "the runtime has no execution trace as Go has",
+  },
   now("version", "bool", "false", "Print the version and exit"),
   now(
     "raft-rejoin-damaged",
@@ -152,6 +185,7 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   now("db-max-steps", "int", "4000000000", MAX_STEPS_HELP),
   now("db-max-temp-size", "int", "1073741824", "Maximum size of a read's temporary file in bytes (muster)"),
   now("sqlite-library", "string", "", "SQLite library to use instead of the bundled one (muster)"),
+  now("cluster-name", "string", "", CLUSTER_NAME_HELP),
   now("cluster-secret-file", "string", "", SECRET_HELP),
   now("raft-lease-reads", "bool", "false", LEASE_READS_HELP),
 ];

@@ -67,6 +67,7 @@ const KEYS: Block = {
   bootstrap: "flag",
   bootstrap_expect: "number",
   client_addr: "text",
+  cluster_name: "text",
   cluster_secret_file: "text",
   data_dir: "text",
   datacenter: "text",

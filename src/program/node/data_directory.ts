@@ -21,6 +21,8 @@ export interface DataDirectory {
   readonly path: string;
   readonly raft: string;
   readonly sqlite: string;
+  /** Path of the folder of SQLite extensions; there only with some. */
+  readonly extensions: string;
   /** Path of the snapshot of the gossip pool. */
   readonly gossip: string;
   readonly nodeId: string;
@@ -60,6 +62,7 @@ export function openDataDirectory(path: string, nodeId: string, { rejoinsDamaged
       raft,
       sqlite,
       gossip,
+      extensions: `${absolute}/extensions`,
       nodeId: id,
       storageId,
       isNew: !known,

@@ -3,10 +3,16 @@
  * @module
  */
 import type { NodeConfig } from "../config/config.ts";
+import { formatDuration } from "../../base/codec/duration.ts";
+import type { DataDirectory } from "./data_directory.ts";
 import { API_VERSION } from "./version.ts";
 
 /** The parts of `/status` that do not change while the node runs. */
-export function machineFacts(config: NodeConfig, directory: string): Record<string, unknown> {
+export function machineFacts(
+  config: NodeConfig,
+  directory: Pick<DataDirectory, "path" | "extensions">,
+  extensions: readonly string[],
+): Record<string, unknown> {
   const { os, arch, target } = Deno.build;
   return {
     build: {
@@ -26,9 +32,55 @@ export function machineFacts(config: NodeConfig, directory: string): Record<stri
     },
     mux: { addr: config.clusterAddr, tls: String(config.nodeCert !== "") },
     network: { interfaces: interfaces() },
-    extensions: { names: [] },
-    data_directory: directory,
+    extensions: { dir: directory.extensions, names: namesOf(extensions) },
+    data_directory: directory.path,
   };
+}
+
+function namesOf(paths: readonly string[]): string[] {
+  return paths.map((path) => path.slice(path.lastIndexOf("/") + 1));
+}
+
+/** The same of the sections `store` and `store.raft`: what the node was told, as far as it has an effect. */
+export function storeFacts(
+  config: NodeConfig,
+  directory: Pick<DataDirectory, "path" | "nodeId" | "sqlite">,
+  extensions: readonly string[],
+): { store: Record<string, unknown>; raft: Record<string, unknown> } {
+  const { foreignKeys, snapshotIntervalMs, snapshotEntries, compressSnapshots } = config;
+  return {
+    store: {
+      dir: directory.path,
+      db_conf: { fk_constraints: foreignKeys, extensions: namesOf(extensions) },
+      snapshot_interval: formatDuration(snapshotIntervalMs),
+      snapshot_threshold: snapshotEntries,
+    },
+    raft: {
+      transport: { compress_snap: compressSnapshots },
+      config: { // durations in nanoseconds, as rqlite has them
+        LocalID: directory.nodeId,
+        HeartbeatTimeout: config.heartbeatTimeoutMs * 1e6,
+        ElectionTimeout: config.electionTimeoutMs * 1e6,
+        SnapshotInterval: snapshotIntervalMs * 1e6,
+        SnapshotThreshold: snapshotEntries,
+        ShutdownOnRemove: config.stopWhenRemoved,
+      },
+    },
+  };
+}
+
+/** Bytes of all files in a directory; one that is removed meanwhile does not count. */
+export async function sizeOf(directory: string): Promise<number> {
+  let bytes = 0;
+  try {
+    for await (const { name, isDirectory } of Deno.readDir(directory)) {
+      const path = `${directory}/${name}`;
+      bytes += isDirectory ? await sizeOf(path) : await Deno.lstat(path).then(({ size }) => size, () => 0);
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return bytes;
 }
 
 function interfaces(): Record<string, { addresses: { address: string }[]; hardware_address: string }> {

@@ -17,21 +17,22 @@ import type { AgentOptions } from "../../app/agent/agent.ts";
 import type { FromHttpWorker, OpenHttp, SupervisorMethods, ToHttpWorker } from "../../api/server/api.ts";
 import type { DiscoveryUse, FromReplica, ToReplica } from "../../drivers/replica/api.ts";
 import type { User } from "../../app/users/user.ts";
-import { READERS_MAX } from "../../app/database/readers.ts";
+import { readersMaxOf } from "../../app/database/readers.ts";
 import { Callee } from "../../base/worker/channel.ts";
 import { NODE_STATE_BYTES } from "../../base/worker/node_state.ts";
 import type { OpenReader, OpenSnapshot, OpenWriter } from "../../drivers/sqlite/api.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import type { OpenBackups } from "../../drivers/backup/api.ts";
 import { ACTIVITY, Control, TICKET } from "../../drivers/libsqlite/control.ts";
-import { bundledLibrary, requireLibrary } from "../../drivers/libsqlite/library.ts";
+import { bundledLibrary, requireLibrary, type SqliteLibrary } from "../../drivers/libsqlite/library.ts";
 import { type LogLevel, setLogLevel } from "../../base/worker/log.ts";
 import { AgentParts } from "./agent.ts";
 import { Certificates } from "./certificates.ts";
 import { type AgentConfig, apiUrlOf, type NodeConfig } from "../config/config.ts";
 import { noteDamage } from "./damage.ts";
 import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
-import { machineFacts } from "./facts.ts";
+import { type ExtensionFile, installExtensions } from "./extensions.ts";
+import { machineFacts, sizeOf, storeFacts } from "./facts.ts";
 import { openPortWarning, readClusterSecret } from "./cluster_secret.ts";
 import { type Part, runHere } from "./here.ts";
 import { discoveryAddrs, type Scope } from "./permissions.ts";
@@ -72,6 +73,8 @@ export interface NodeInputs {
   readonly uploads?: UploadPlans | undefined;
   /** The users (see users.ts); undefined if everybody may do everything. */
   readonly users?: readonly User[] | undefined;
+  /** SQLite extensions (see extensions.ts). */
+  readonly extensions?: readonly ExtensionFile[];
   /** Credentials to join with (see users.ts); empty for none. */
   readonly joinAuthorization?: string;
 }
@@ -81,6 +84,8 @@ export class Node {
   readonly #config: NodeConfig;
   readonly #directory: DataDirectory;
   readonly #scope: Scope;
+  /** What the SQLite Workers load. */
+  readonly #library: SqliteLibrary;
   readonly #log: (line: string) => void;
   readonly #startedMs = Date.now();
   /** The secret of the cluster; empty for none. */
@@ -123,7 +128,7 @@ export class Node {
    * @throws {NodeFailure} When the SQLite library cannot be used.
    */
   constructor(config: NodeConfig, inputs: NodeInputs, log: (line: string) => void) {
-    const { discovery, users, uploads } = inputs;
+    const { discovery, users, uploads, extensions = [] } = inputs;
     this.#config = config;
     this.#logLevel = config.agent?.logLevel;
     this.#log = log;
@@ -144,6 +149,10 @@ export class Node {
     const warning = openPortWarning(config.clusterAddr, this.#secret !== "" || config.nodeVerifiesClients);
     if (warning !== undefined) log(warning);
     this.#directory = openDataDirectory(dataDirectory, nodeId, { rejoinsDamaged });
+    this.#library = {
+      path: library,
+      extensions: orFail(() => installExtensions(extensions, this.#directory.extensions)),
+    };
     this.#scope = {
       raftDirectory: this.#directory.raft,
       sqliteDirectory: this.#directory.sqlite,
@@ -229,7 +238,7 @@ export class Node {
       k: "open",
       path: `${this.#directory.sqlite}/${DATABASE}`,
       foreignKeys: this.#config.foreignKeys,
-      library: this.#scope.sqliteLibrary,
+      library: this.#library,
       control: this.#writerControl.shared,
       answers: this.#answers.shared,
       checkpoint: {
@@ -252,7 +261,7 @@ export class Node {
       k: "open",
       path: `${this.#directory.sqlite}/${DATABASE}`,
       foreignKeys: this.#config.foreignKeys,
-      library: this.#scope.sqliteLibrary,
+      library: this.#library,
       control: control.shared,
       answers: this.#answers.shared,
       tempBytesMax: this.#config.tempBytesMax,
@@ -270,7 +279,11 @@ export class Node {
   ): Part {
     const config = this.#config;
     const worker = this.#start("http");
-    const tasks = new Callee<SupervisorMethods>(worker, { leave: () => this.leave(), reload: () => this.onReload() });
+    const tasks = new Callee<SupervisorMethods>(worker, {
+      leave: () => this.leave(),
+      reload: () => this.onReload(),
+      directorySize: () => sizeOf(this.#directory.path),
+    });
     worker.addEventListener("message", ({ data }: MessageEvent<FromHttpWorker>) => {
       if (data.k === "failed") this.#fail(new NodeFailure(data.message));
       else if (data.k === "listening") this.#listening.http.resolve();
@@ -306,9 +319,12 @@ export class Node {
         bodyTimeoutMs: config.httpBodyTimeoutMs,
         queryTimeoutMs: config.queryTimeoutMs,
         writeQueue: config.writeQueue,
+        readersMax: readersMaxOf(config.readersMax),
         autoVacuumMs: config.autoVacuumMs,
+        autoOptimizeMs: config.autoOptimizeMs,
         heartbeatTimeoutMs: config.heartbeatTimeoutMs,
-        facts: machineFacts(config, this.#directory.path),
+        facts: machineFacts(config, this.#directory, this.#library.extensions),
+        storeFacts: storeFacts(config, this.#directory, this.#library.extensions),
         startedMs: this.#startedMs,
       },
     };
@@ -337,7 +353,7 @@ export class Node {
   /** Starts the snapshot Worker. Messages sent before that wait in its port. */
   #startSnapshots(): void {
     const { port1: replica } = this.#snapshotLine;
-    const library = this.#scope.sqliteLibrary;
+    const library = this.#library;
     const open: OpenSnapshot = { path: `${this.#directory.sqlite}/${DATABASE}`, library, replica };
     this.#spawn("snapshot").postMessage(open, [replica]);
     this.#startsSnapshots = false;
@@ -349,7 +365,7 @@ export class Node {
     const { port1, port2 } = new MessageChannel();
     const open: OpenBackups = {
       path: `${this.#directory.sqlite}/${DATABASE}`,
-      library: this.#scope.sqliteLibrary,
+      library: this.#library,
       port: port1,
     };
     this.#backups ??= this.#spawn("backup");
@@ -360,13 +376,16 @@ export class Node {
 
   /** Takes the right to the SQLite library from this thread, when no further Worker is to have it. */
   #revokeLibrary(): void {
-    if (this.#readerControls.length === READERS_MAX && !this.#startsSnapshots && this.#backups) {
+    if (
+      this.#readerControls.length === readersMaxOf(this.#config.readersMax) && !this.#startsSnapshots && this.#backups
+    ) {
       Deno.permissions.revokeSync({ name: "ffi" });
     }
   }
 
   #startReaders(): void {
-    for (let reader = 0; reader < readerCount(); reader++) this.#addReader();
+    const count = Math.min(readerCount(), readersMaxOf(this.#config.readersMax));
+    for (let reader = 0; reader < count; reader++) this.#addReader();
   }
 
   #startReplica(
@@ -418,6 +437,8 @@ export class Node {
         applyTimeoutMs: config.applyTimeoutMs,
         maxSteps: config.maxSteps,
         connectTimeoutMs: config.connectTimeoutMs,
+        compressSnapshots: config.compressSnapshots,
+        clusterName: config.clusterName,
         clusterSecret: this.#secret,
         ...(this.#certificates.node ? { tls: this.#certificates.node } : {}),
         stopWhenRemoved: config.stopWhenRemoved,

@@ -5,6 +5,8 @@
  * `run` are granted to none. The environment is closed to all. Only the SQLite Workers load native code, and only their
  * library; none of them has the network.
  *
+ * SQLite extensions need no row: SQLite itself opens their files, as native code, which is outside the sandbox.
+ *
  * A client agent has no Workers (see here.ts): it has the rights of its process, which keeps the network.
  * @module
  */

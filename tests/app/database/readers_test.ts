@@ -3,7 +3,7 @@
  */
 import type { RenderOptions } from "../../../src/core/sql/render_options.ts";
 import { assert, assertEquals } from "@std/assert";
-import { Readers } from "../../../src/app/database/readers.ts";
+import { Readers, READERS_MAX, readersMaxOf } from "../../../src/app/database/readers.ts";
 import { AnswerBudget, READ_ANSWERS_BYTES_MAX } from "../../../src/base/worker/answer_budget.ts";
 import { Ticket, TICKET_BYTES } from "../../../src/base/worker/ticket.ts";
 import { packReadResults, type ReadRequest, type ReadResult, unpackReads } from "../../../src/core/sql/exchange.ts";
@@ -178,4 +178,29 @@ Deno.test("Readers give back what an answer has taken that nobody waits for", ()
     await next;
     assertEquals(answers.taken, 0);
   }, answers);
+});
+
+Deno.test("a single reader takes slow reads too, and no other one is asked for", async () => {
+  let wanted = 0;
+  const readers = new Readers(() => wanted++, new AnswerBudget(), 1);
+  const fake = new FakeReader(readers);
+  try {
+    const slow = readers.read(request("slow"));
+    for (let slices = 0; slices < 3; slices++) {
+      const batch = await fake.next();
+      assertEquals(textsOf(batch), ["slow"]);
+      const quick = readers.read(request("quick"));
+      await fake.cancelled();
+      fake.answer(batch, { isLate: true });
+      fake.answer(await fake.next());
+      assertEquals((await quick)?.results, "quick");
+    }
+    fake.answer(await fake.next());
+    assertEquals((await slow)?.results, "slow");
+    assertEquals(wanted, 0);
+    assertEquals([readersMaxOf(0), readersMaxOf(1), readersMaxOf(256)], [READERS_MAX, 1, READERS_MAX]);
+  } finally {
+    readers.close();
+    fake.close();
+  }
 });

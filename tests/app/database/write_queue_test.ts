@@ -31,6 +31,9 @@ Deno.test("requests are written in batches, in their order; numbers rise by one"
   assertEquals(texts.flat(), ["a", "b", "c", "d"]);
   assertEquals(texts[0].length, 3);
   assertEquals([queue.sequence, queue.size], [numbers[3], 0]);
+  assertEquals(queue.counters, { statements_rx: 4, statements_tx: 4, num_timeout: 0 });
+  assertEquals(await queue.written(queue.put(statement("e")), 5000), true);
+  assertEquals(queue.counters, { statements_rx: 5, statements_tx: 5, num_timeout: 1 });
 });
 
 Deno.test("a full queue says so, and takes requests again when it has room", async () => {
@@ -49,6 +52,7 @@ Deno.test("a batch that is a transaction and fails is written request by request
   const numbers = ["a", "bad", "c"].map((text) => queue.put(statement(text)));
   assertEquals(await queue.written(numbers[2], 5000), true);
   assertEquals(texts, [["a", "bad", "c"], ["a"], ["bad"], ["c"]]);
+  assertEquals(queue.counters.statements_tx, 3);
 });
 
 Deno.test("what is refused for good is left out alone; an unknown outcome is told, and not tried again", async () => {

@@ -38,3 +38,44 @@ Deno.test("SnapshotSender pins the log from the first moment until the peer foll
   assertEquals(sender.pinned, Infinity);
   sender.close();
 });
+
+for (
+  const [compress, codings, expected] of [
+    [true, ["zstd"], { asked: true, heads: [{ id: "copy", offset: 0, coding: "zstd" }, { id: "copy", offset: 6 }] }],
+    [true, undefined, { asked: false, heads: [{ id: "copy", offset: 0 }, { id: "copy", offset: 6 }] }],
+    [true, ["other"], { asked: false, heads: [{ id: "copy", offset: 0 }, { id: "copy", offset: 6 }] }],
+    [false, ["zstd"], { asked: false, heads: [{ id: "copy", offset: 0 }, { id: "copy", offset: 6 }] }],
+  ] as const
+) {
+  Deno.test(`SnapshotSender with compression ${compress ? "on" : "off"} sends a node that takes ${codings} what it takes`, async () => {
+    let asked = false;
+    const heads: unknown[] = [];
+    const parts = {
+      compress,
+      snapshots: {
+        copy: () => Promise.resolve({ id: "copy", applied: 7, term: 1, bytes: 10 }),
+        read: (offset: number, _length: number, isAsked: boolean) => {
+          asked = isAsked;
+          const isCompressed = isAsked && offset === 0; // the second piece does not get shorter
+          return Promise.resolve({ chunk: new Uint8Array(2), bytes: offset === 0 ? 6 : 4, isCompressed });
+        },
+      },
+      rpc: {
+        call: (_addr: string, method: string, head: unknown) => {
+          if (method === "snapshotPiece") heads.push(head);
+          return Promise.resolve({ head: { needed: true, offset: 0, codings }, body: new Uint8Array(0) });
+        },
+      },
+      addrOf: () => "127.0.0.1:1",
+      base: () => 3,
+      configAt: () => EMPTY_CONFIG,
+      matchOf: () => 7,
+      onSent: () => {},
+      log: () => {},
+    };
+    const sender = new SnapshotSender(parts as unknown as SenderParts);
+    await sender.send("b");
+    sender.close();
+    assertEquals({ asked, heads }, { ...expected, heads: [...expected.heads] });
+  });
+}

@@ -38,7 +38,10 @@ Deno.test("wrong flags are refused in Go's words", () => {
     [["-join-attempts", "x"], `invalid value "x" for flag -join-attempts: parse error`],
     [["-fk=maybe"], `invalid boolean value "maybe" for -fk: parse error`],
     [["-join-interval", "5"], `invalid value "5" for flag -join-interval: parse error`],
-    [["-cpu-profile", "file"], "not supported yet: -cpu-profile"],
+    [
+      ["-trace-profile", "file"],
+      "not supported: -trace-profile: the runtime has no execution trace as Go has",
+    ],
     [["-cdc-config=x"], "not supported yet: -cdc-config"],
     [["-on-disk-path", "x"], "flag provided but not defined: -on-disk-path"],
   ];
@@ -97,6 +100,10 @@ const GOOD: NodeConfig = {
   stepdownOnShutdown: true,
   foreignKeys: false,
   sqliteLibrary: "",
+  extensionsPath: [],
+  clusterName: "",
+  readersMax: 256,
+  compressSnapshots: false,
   maxSteps: 1,
   tempBytesMax: 1,
   httpCert: "",
@@ -113,6 +120,7 @@ const GOOD: NodeConfig = {
   nodeClientName: "",
   clusterSecretFile: "",
   autoVacuumMs: 0,
+  autoOptimizeMs: 86_400_000,
   writeQueue: { capacity: 1024, batchSize: 128, timeoutMs: 50, isTransaction: false },
 };
 

@@ -1,0 +1,22 @@
+import { assertEquals } from "@std/assert";
+import { ENTRIES_MAX, verdictOn } from "../../../src/app/database/auto_optimize.ts";
+
+const TABLE = { indexes: 1, hasNewIndex: false, analyzedRows: 1000 };
+
+Deno.test("a table needs statistics when it has none, when an index has none, and when its size changed tenfold", () => {
+  assertEquals(verdictOn(TABLE, 1000), "fresh");
+  assertEquals(verdictOn(TABLE, 10_000), "fresh");
+  assertEquals(verdictOn(TABLE, 10_001), "due");
+  assertEquals(verdictOn(TABLE, 100), "fresh");
+  assertEquals(verdictOn(TABLE, 99), "due");
+  assertEquals(verdictOn({ ...TABLE, hasNewIndex: true }, 1000), "due");
+  assertEquals(verdictOn({ ...TABLE, analyzedRows: null }, 1), "due");
+  assertEquals(verdictOn({ ...TABLE, analyzedRows: null, hasNewIndex: true }, 0), "fresh");
+});
+
+Deno.test("a table whose indexes have too many entries is not analyzed", () => {
+  const table = { ...TABLE, indexes: 4, analyzedRows: null };
+  assertEquals(verdictOn(table, ENTRIES_MAX / 5), "due");
+  assertEquals(verdictOn(table, ENTRIES_MAX / 5 + 1), "too large");
+  assertEquals(verdictOn({ ...table, analyzedRows: ENTRIES_MAX / 5 }, ENTRIES_MAX / 5 + 1), "fresh");
+});
