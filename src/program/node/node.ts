@@ -35,7 +35,7 @@ import { type ExtensionFile, installExtensions } from "./extensions.ts";
 import { machineFacts, sizeOf, storeFacts } from "./facts.ts";
 import { openPortWarning, readClusterSecret } from "./cluster_secret.ts";
 import { type Part, runHere } from "./here.ts";
-import { discoveryAddrs, type Scope } from "./permissions.ts";
+import { discoveryAddrs, revokeSpentRights, type Scope } from "./permissions.ts";
 import { ServiceManager } from "./service_manager.ts";
 import { spawn } from "./spawn.ts";
 import { UploaderParts } from "./uploader.ts";
@@ -556,17 +556,6 @@ export class Node {
   setUsers(users: readonly User[]): void {
     this.#tellHttp({ k: "users", users });
   }
-}
-
-/**
- * The Workers that use the network run, and the machine is known: from here on this thread may only read and write; that of a
- * client agent has no Workers and uses the network itself. One that has to tell the service manager keeps it until that is done.
- */
-function revokeSpentRights({ isClient, keepsNet }: { isClient: boolean; keepsNet: boolean }): void {
-  for (const name of ["sys", "env", "run"] as const) Deno.permissions.revokeSync({ name });
-  // A Worker gets at most what this thread has: the library stays open to it until the last SQLite Worker has started.
-  if (isClient) Deno.permissions.revokeSync({ name: "ffi" });
-  if (!keepsNet) Deno.permissions.revokeSync({ name: "net" });
 }
 
 /** Turns an error that the operator has to fix into a failure of the node. */

@@ -105,3 +105,14 @@ export function discoveryAddrs(options: DiscoveryOptions): readonly string[] | "
       return options.endpoints.map(({ hostname, port }) => joinAddress(hostname, port));
   }
 }
+
+/**
+ * The Workers that use the network run, and the machine is known: from here on this thread may only read and write; that of a
+ * client agent has no Workers and uses the network itself. One that has to tell the service manager keeps it until that is done.
+ */
+export function revokeSpentRights({ isClient, keepsNet }: { isClient: boolean; keepsNet: boolean }): void {
+  for (const name of ["sys", "env", "run"] as const) Deno.permissions.revokeSync({ name });
+  // A Worker gets at most what this thread has: the library stays open to it until the last SQLite Worker has started.
+  if (isClient) Deno.permissions.revokeSync({ name: "ffi" });
+  if (!keepsNet) Deno.permissions.revokeSync({ name: "net" });
+}
