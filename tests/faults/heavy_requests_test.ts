@@ -10,9 +10,6 @@ const MEBIBYTE = 1024 * 1024;
 /** No request takes longer, not even on a slow machine. */
 const LIMIT_MS = 120_000;
 
-/** Two bodies of the greatest length are taken at a time, and each is in memory several times until it is applied. */
-const RSS_OF_LARGE_BODIES_MAX = 2 * RSS_MAX;
-
 interface Heavy {
   readonly name: string;
   readonly path: string;
@@ -20,8 +17,6 @@ interface Heavy {
   readonly body?: () => string;
   /** How many of them at once. @default {1} */
   readonly count?: number;
-  /** Bound of the node's memory in bytes. @default {RSS_MAX} */
-  readonly rssMax?: number;
   readonly statuses: readonly number[];
 }
 
@@ -71,7 +66,6 @@ const REQUESTS: readonly Heavy[] = [
     path: "/db/execute",
     body: () => `[["INSERT INTO t VALUES(?)","${"x".repeat(60 * MEBIBYTE)}"]]`,
     count: 20,
-    rssMax: RSS_OF_LARGE_BODIES_MAX,
     statuses: [200, 503],
   },
   {
@@ -79,7 +73,6 @@ const REQUESTS: readonly Heavy[] = [
     path: "/db/query",
     body: () => `[["SELECT length(?)","${"x".repeat(60 * MEBIBYTE)}"]]`,
     count: 20,
-    rssMax: RSS_OF_LARGE_BODIES_MAX,
     statuses: [200, 503],
   },
 ];
@@ -117,7 +110,7 @@ for (const heavy of REQUESTS) {
         }
         await until("a read", async () => (await node.row("SELECT 1", "linearizable"))[0] === 1 || undefined, LIMIT_MS);
         const peak = await peakResidentBytes(node);
-        assert(peak < (heavy.rssMax ?? RSS_MAX), `${peak} bytes`);
+        assert(peak < RSS_MAX, `${peak} bytes`);
         if (heavy.count === undefined) {
           assertEquals(await node.status("store.raft.term"), term, "it leads all the time");
         }

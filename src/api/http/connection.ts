@@ -31,8 +31,8 @@ export const HEAD_TIMEOUT_MS = 10_000;
 /** Time for a client to take an answer, or so much of a longer one. */
 export const WRITE_TIMEOUT_MS = 60_000;
 const WRITE_BYTES = 256 * 1024;
-/** So many bodies of the greatest length may be in memory at a time. */
-const BODIES_MAX = 2;
+/** So many bodies of the greatest length may be in memory at a time: each becomes several times as many bytes. */
+const BODIES_MAX = 1;
 /** Shorter bodies are not counted; one in chunks, whose length nobody knows, is counted so many bytes at a time. */
 const COUNTED_BODY_BYTES = 1024 * 1024;
 /** Time without a request. */

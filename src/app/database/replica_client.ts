@@ -9,7 +9,7 @@
 import { type Call, Callee, Caller } from "../../base/worker/channel.ts";
 import { RemoteClock } from "../../base/worker/clock.ts";
 import { Deadlines } from "../../base/worker/deadlines.ts";
-import { pack } from "../../base/codec/packed.ts";
+import { buffersOf, packOwned } from "../../base/codec/packed.ts";
 import type {
   ForwardedRequest,
   ForwardedResponse,
@@ -167,13 +167,14 @@ export class ReplicaClient {
     if (this.#outbox.length > 0) {
       const items = this.#outbox;
       this.#outbox = [];
+      const bodies = packOwned(items.map(({ body }) => body));
       const message: FromHttp = {
         k: "propose",
         refs: items.map(({ ref }) => ref),
         render: items.map(({ render }) => render),
-        bodies: pack(items.map(({ body }) => body)),
+        bodies,
       };
-      this.#replica.postMessage(message);
+      this.#replica.postMessage(message, buffersOf(bodies));
     }
     if (this.#readOutbox.length > 0) {
       const reads = this.#readOutbox;

@@ -12,6 +12,12 @@ export class DecodeError extends Error {
 
 /** Texts up to this length are encoded here where they are ASCII, which is quicker than asking the encoder. */
 const SHORT_TEXT_LENGTH_MAX = 24;
+/** Texts beyond this length are written without room to spare. */
+const LONG_TEXT_LENGTH = 64 * 1024;
+/** Room behind a long text, so that what follows does not make the buffer grow again at once. */
+const SLACK_BYTES = 4096;
+/** A buffer doubles up to this size, and grows by a quarter from there on. */
+const DOUBLED_BYTES_MAX = 4 * 1024 * 1024;
 const utf8Encoder = new TextEncoder();
 const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }); // a U+FEFF is text, too
 
@@ -36,14 +42,22 @@ export class ByteWriter {
   reserve(count: number): number {
     const offset = this.#length;
     const needed = offset + count;
-    if (needed > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
-      grown.set(this.#bytes.subarray(0, offset));
-      this.#bytes = grown;
-      this.#view = new DataView(grown.buffer);
-    }
+    const capacity = this.#bytes.length;
+    if (needed > capacity) this.#grow(Math.max(needed, capacity * (capacity < DOUBLED_BYTES_MAX ? 2 : 1.25)));
     this.#length = needed;
     return offset;
+  }
+
+  /** Grows, if need be, to just what `count` more bytes take: for those who know how many come. */
+  expect(count: number): void {
+    if (this.#length + count > this.#bytes.length) this.#grow(this.#length + count);
+  }
+
+  #grow(capacity: number): void {
+    const grown = new Uint8Array(Math.ceil(capacity));
+    grown.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = grown;
+    this.#view = new DataView(grown.buffer);
   }
 
   /** Writes one byte. */
@@ -97,12 +111,26 @@ export class ByteWriter {
   /** Writes a u32 length in bytes and the text in UTF-8. */
   string(text: string): this {
     const lengthAt = this.reserve(4);
+    const written = text.length > LONG_TEXT_LENGTH ? this.#longText(text) : this.#text(text);
+    this.#view.setUint32(lengthAt, written);
+    return this;
+  }
+
+  #text(text: string): number {
     const start = this.reserve(text.length * 3);
     const isShort = text.length <= SHORT_TEXT_LENGTH_MAX && this.#ascii(text, start);
     const written = isShort ? text.length : utf8Encoder.encodeInto(text, this.#bytes.subarray(start)).written;
     this.#length = start + written;
-    this.#view.setUint32(lengthAt, written);
-    return this;
+    return written;
+  }
+
+  /** Most long texts are ASCII: three bytes for each unit are reserved behind the first that is not. */
+  #longText(text: string): number {
+    this.expect(text.length + SLACK_BYTES);
+    const start = this.reserve(text.length);
+    const { read, written } = utf8Encoder.encodeInto(text, this.#bytes.subarray(start));
+    this.#length = start + written;
+    return read === text.length ? written : written + this.#text(text.slice(read));
   }
 
   /** Writes a text at `start`; false where it is not ASCII. */
@@ -128,6 +156,15 @@ export class ByteWriter {
   /** The written bytes as a view of the internal buffer, valid until the next write. */
   view(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** The written bytes, which the caller owns from now on; starts over with a new buffer. */
+  take(): Uint8Array {
+    const bytes = this.view();
+    this.#bytes = new Uint8Array(256);
+    this.#view = new DataView(this.#bytes.buffer);
+    this.#length = 0;
+    return bytes;
   }
 
   /** The written bytes as a copy that the caller owns. */

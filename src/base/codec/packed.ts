@@ -25,6 +25,19 @@ export function pack(parts: readonly Uint8Array[]): Packed {
   return { bytes, ends };
 }
 
+/** The same for byte strings that nobody uses any more: a single one is not copied. */
+export function packOwned(parts: readonly Uint8Array[]): Packed {
+  return parts.length === 1 ? { bytes: parts[0], ends: [parts[0].length] } : pack(parts);
+}
+
+/** More bytes than these are handed over rather than copied, which takes longer for few. */
+const TRANSFER_BYTES = 64 * 1024;
+
+/** What of a message with these byte strings is to be transferred; they must not be used any more. */
+export function buffersOf({ bytes: { buffer, byteLength } }: Packed): ArrayBuffer[] {
+  return byteLength > TRANSFER_BYTES && buffer instanceof ArrayBuffer ? [buffer] : [];
+}
+
 /** The byte strings as views: they keep the whole alive. */
 export function unpack({ bytes, ends }: Packed): Uint8Array[] {
   let start = 0;

@@ -102,9 +102,13 @@ const SHORT_TEXT_BYTES_MAX = 24;
 /** Keeps a leading U+FEFF: it is part of the client's text. */
 const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Buffer in which commands are encoded one after the other; each is copied out. */
-let scratch = new ByteWriter(4096);
-/** A buffer that a large command has made larger than this is replaced. */
+/** Buffer in which commands are encoded one after the other; each is copied out, and a large one takes it along. */
+const scratch = new ByteWriter(4096);
+/** A command of more statements gets its room at once: growing bit by bit would take several times as much. */
+const MANY_STATEMENTS = 1000;
+const STATEMENT_BYTES = 16;
+const VALUE_BYTES = 10;
+/** A larger command is not copied. */
 const SCRATCH_BYTES_MAX = 1024 * 1024;
 /** Parts as they are encoded, for as long as what split them remembers them: a client sends the same text again and again. */
 const encodedParts = new WeakMap<readonly SqlPart[], Uint8Array>();
@@ -113,6 +117,7 @@ const encodedParts = new WeakMap<readonly SqlPart[], Uint8Array>();
 export function encodeCommand(command: Command): Uint8Array {
   const writer = scratch;
   writer.clear();
+  if (command.statements.length > MANY_STATEMENTS) writer.expect(sizeOf(command));
   writer.u64(0).u64(0); // the stamp
   const flags = (command.transaction ? TRANSACTION_FLAG : 0) | (command.isSystem ? SYSTEM_FLAG : 0);
   writer.u8(VERSION).u8(KINDS.indexOf(command.kind) | flags);
@@ -133,9 +138,22 @@ export function encodeCommand(command: Command): Uint8Array {
     writer.u32(names.length + 1);
     for (const name of names) encodeValue(writer.string(name), named[name] ?? null);
   }
-  const bytes = writer.copy();
-  if (bytes.length > SCRATCH_BYTES_MAX) scratch = new ByteWriter(4096);
+  return writer.length > SCRATCH_BYTES_MAX ? writer.take() : writer.copy();
+}
+
+/** About how many bytes a command takes: too few where texts are not ASCII, or are not the same in all statements. */
+function sizeOf({ statements }: Command): number {
+  let bytes = 0;
+  for (const { positional, named } of statements) {
+    bytes += STATEMENT_BYTES;
+    for (const value of positional) bytes += sizeOfValue(value);
+    for (const name in named) bytes += name.length + sizeOfValue(named[name] ?? null);
+  }
   return bytes;
+}
+
+function sizeOfValue(value: SqlValue): number {
+  return VALUE_BYTES + (typeof value === "string" || value instanceof Uint8Array ? value.length : 0);
 }
 
 /** Whether a statement has the text of the one before it: a bulk request repeats one text a thousand times. */

@@ -16,6 +16,8 @@ const NULL = 5;
 
 /** Texts up to this length are read byte by byte where they are ASCII, which is quicker than asking the decoder. */
 const SHORT_TEXT_BYTES_MAX = 32;
+/** Texts beyond this length are packed without room to spare. */
+const LONG_TEXT_LENGTH = 64 * 1024;
 /** A packer that has grown beyond this is cut back when it is used again. */
 const KEPT_BYTES = 1024 * 1024;
 
@@ -42,9 +44,8 @@ export class Packer {
         this.#reserve(at + 1);
         this.#bytes[at++] = NULL;
       } else if (typeof value === "string") {
-        this.#reserve(at + 5 + value.length * 3); // a UTF-16 code unit is at most three bytes of UTF-8
+        const written = value.length > LONG_TEXT_LENGTH ? this.#putLong(value, at + 5) : this.#putShort(value, at + 5);
         this.#bytes[at] = TEXT;
-        const written = this.#putText(value, at + 5);
         this.#view.setUint32(at + 1, written, true);
         at += 5 + written;
       } else if (typeof value === "bigint") {
@@ -66,6 +67,18 @@ export class Packer {
       }
     }
     return at;
+  }
+
+  /** Most long texts are ASCII: room for three bytes a unit is made behind the first that is not. */
+  #putLong(text: string, from: number): number {
+    this.#reserve(from + text.length);
+    const { read, written } = encoder.encodeInto(text, this.#bytes.subarray(from));
+    return read === text.length ? written : written + this.#putShort(text.slice(read), from + written);
+  }
+
+  #putShort(text: string, from: number): number {
+    this.#reserve(from + text.length * 3); // a UTF-16 code unit is at most three bytes of UTF-8
+    return this.#putText(text, from);
   }
 
   /** Writes a text; a short one of ASCII character by character, which is quicker than asking the encoder. */

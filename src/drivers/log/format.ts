@@ -37,6 +37,9 @@ export const BATCH_HEADER_BYTES = 40;
 /** Longest body that a reader believes. */
 export const BATCH_BODY_BYTES_MAX = 256 * 1024 * 1024;
 
+/** Bytes of a batch without entries, and of an entry without its body; at most, but for the name in a vote. */
+const BATCH_OVERHEAD_BYTES = 512;
+const ENTRY_OVERHEAD_BYTES = 25;
 const SEGMENT_MAGIC = new TextEncoder().encode("MUSTRLOG");
 const BATCH_MAGIC = 0x4D42_A7C1;
 const KINDS: readonly EntryKind[] = ["noop", "command", "config"];
@@ -180,6 +183,12 @@ export function mask(body: Uint8Array): void {
     }
   }
   for (let i = whole; i < body.length; i++) body[i] ^= 0x96;
+}
+
+/** Bytes of a batch, or a few more. */
+export function batchBytes({ append }: Batch): number {
+  const each = append.reduce((sum, { body }) => sum + body.length + ENTRY_OVERHEAD_BYTES, 0);
+  return BATCH_OVERHEAD_BYTES + each;
 }
 
 /** Appends one whole batch to `writer`, whose length must be a multiple of 8, and returns its checksum. */

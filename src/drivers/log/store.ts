@@ -27,6 +27,7 @@ import { EntryCache } from "./entry_cache.ts";
 import {
   type Batch,
   BATCH_BODY_BYTES_MAX,
+  batchBytes,
   decodeBatch,
   encodeSegmentHeader,
   isEmpty,
@@ -87,6 +88,8 @@ interface Segment {
 }
 
 const SEGMENT_BYTES = 16 * 1024 * 1024;
+/** A buffer that a batch has made larger than this is not kept. */
+const KEPT_BYTES = 1024 * 1024;
 const CACHE_BYTES = 32 * 1024 * 1024;
 /** At twenty ticks a second about 1.3 MB/s, each piece in a fraction of a millisecond. */
 const SCRUB_BYTES = 64 * 1024;
@@ -274,6 +277,8 @@ export class LogStore {
   *#write(batch: LogWrite): Work {
     const writer = this.#writer;
     writer.clear();
+    const size = batchBytes(batch);
+    if (size > KEPT_BYTES) writer.expect(size);
     const place = { number: this.#nextBatch, chain: this.#chain, durableBatch: this.#nextBatch - 1 };
     const crc = writeBatch(writer, batch, place);
     if (writer.length > BATCH_BODY_BYTES_MAX) {
@@ -288,6 +293,7 @@ export class LogStore {
     if (this.#offset > this.#fileBytes / 4) this.#prepareSpare();
     this.#nextBatch++;
     this.#chain = crc;
+    if (size > KEPT_BYTES) writer.take(); // its memory is given back
     this.#isSealed = isEmpty(batch) && !batch.install;
     if (batch.install) yield* this.#install(batch.install.base);
   }

@@ -153,10 +153,11 @@ export class HttpPorts {
   }
 
   #propose(port: number, { refs, render, bodies }: Proposals): void {
-    // Copies: an entry outlives its batch in memory, and must not keep the whole of it.
+    // Copies, unless it came alone: an entry outlives its batch in memory, and must not keep the whole of it.
+    const isAlone = refs.length === 1;
     this.#parts.replica.propose(
       unpack(bodies).map((body, at) => ({
-        body: body.slice(),
+        body: isAlone ? body : body.slice(),
         waiter: { port, ref: refs[at], options: renderFlags(render[at]) },
       })),
     );

@@ -17,6 +17,7 @@ import { LostEntriesError } from "../../core/raft/lost_entries.ts";
 import type { Config, Entry, Index, Message, NodeId, OutgoingMessage, Term } from "../../core/raft/message.ts";
 import { RefusedError } from "../../core/raft/proposal.ts";
 import { stampCommand } from "../../core/sql/command.ts";
+import { buffersOf } from "../../base/codec/packed.ts";
 import { type ApplyEntry, packEntries, type Waiter } from "../../core/sql/exchange.ts";
 import type { FromWriter, ToWriter } from "../sqlite/api.ts";
 import { ApplyLag } from "./apply_lag.ts";
@@ -421,7 +422,7 @@ export class Replica {
       this.#posts.push({ last: this.#posted, bytes, command });
       this.#postedBytes += bytes;
       const message: ToWriter = { k: "apply", entries: packEntries(out) };
-      this.#writer.postMessage(message);
+      this.#writer.postMessage(message, buffersOf(message.entries.bodies));
     }
   }
 

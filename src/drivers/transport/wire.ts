@@ -211,9 +211,16 @@ function readMarks(reader: ByteReader): Mark[] {
   return marks;
 }
 
+/** Entries of more bytes get just the room that they need. */
+const LARGE_BYTES = 1024 * 1024;
+const ENTRY_OVERHEAD_BYTES = 32;
+const HEADER_BYTES_MAX = 1024;
+
 /** Appends a Raft message; `entries` are those of an {@linkcode AppendRange}. */
 export function writeRaftMessage(writer: ByteWriter, m: OutgoingMessage, entries: readonly Entry[]): void {
   const kind = RAFT_KINDS.indexOf(m.k === "appendRange" ? "appendEntries" : m.k) + RAFT_KIND_FIRST;
+  const bytes = entries.reduce((sum, { body }) => sum + body.length + ENTRY_OVERHEAD_BYTES, 0);
+  if (bytes > LARGE_BYTES) writer.expect(bytes + HEADER_BYTES_MAX);
   writeFrame(writer, kind, (payload) => {
     payload.string(m.from).string(m.to).u64(m.term);
     writeFields(payload, m, entries);
