@@ -14,7 +14,7 @@ export class DecodeError extends Error {
 const SHORT_TEXT_LENGTH_MAX = 24;
 /** Texts beyond this length are written without room to spare. */
 const LONG_TEXT_LENGTH = 64 * 1024;
-/** Room behind a long text, so that what follows does not make the buffer grow again at once. */
+/** Room behind a long text or blob, so that what follows does not make the buffer grow again at once. */
 const SLACK_BYTES = 4096;
 /** A buffer doubles up to this size, and grows by a quarter from there on. */
 const DOUBLED_BYTES_MAX = 4 * 1024 * 1024;
@@ -105,6 +105,7 @@ export class ByteWriter {
 
   /** Writes a u32 length and the bytes. */
   bytes(bytes: Uint8Array): this {
+    if (bytes.length > LONG_TEXT_LENGTH) this.expect(bytes.length + SLACK_BYTES);
     return this.u32(bytes.length).raw(bytes);
   }
 
