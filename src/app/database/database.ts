@@ -9,6 +9,7 @@
  * anything: the protocol decides whether to forward the request or to redirect the client.
  * @module
  */
+import { renderFailure } from "../../core/sql/failure.ts";
 import type { Activity } from "../../base/worker/activity.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
@@ -276,12 +277,7 @@ function refuseBehindLong({ activity, state }: DatabaseParts): void {
 }
 
 /** The statement that was stopped carries the error, as if it alone had failed. */
-function timedOut({ statements, options }: DataRequest): string {
-  const parts = [
-    ...(options.associative ? [`"rows":[]`] : []),
-    ...(options.errors === "v2" ? [] : [`"error":"query timeout"`]),
-    ...(options.errors === "v1" ? [] : [`"error_v2":{"message":"query timeout"}`]),
-  ];
-  const one = `{${parts.join(",")}}`;
+function timedOut({ statements, options: { associative, errors } }: DataRequest): string {
+  const one = renderFailure({ message: "query timeout" }, { hasRows: associative, errors });
   return `[${statements.map(() => one).join(",")}]`;
 }

@@ -20,6 +20,7 @@
  * @module
  */
 
+import { type Failure, renderFailure } from "../../core/sql/failure.ts";
 import type { BoundStatement, StampedCommand } from "../../core/sql/command.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { isOn, parsePragma, REQUEST_PRAGMAS } from "../../core/sql/pragma.ts";
@@ -39,10 +40,10 @@ import {
   SqliteError,
   type Statement,
 } from "../libsqlite/driver.ts";
-import { causeOf, type Failure, failureOf, type Limits, resultMessage, StatementError } from "./failure.ts";
+import { causeOf, failureOf, type Limits, resultMessage, StatementError } from "./failure.ts";
 import { unpackRows } from "../libsqlite/packing.ts";
 import { ParameterCursor, type Prepared, PreparedCache } from "./prepared.ts";
-import { QueryRenderer, RenderError, renderFailure, renderWrite, Room, type TimeText } from "./render.ts";
+import { QueryRenderer, RenderError, renderWrite, Room, type TimeText } from "./render.ts";
 import { readSchemaFacts, type SchemaFacts } from "./schema_facts.ts";
 import { findDamage } from "./soundness.ts";
 

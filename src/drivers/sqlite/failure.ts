@@ -12,6 +12,7 @@
  * @module
  */
 
+import type { Failure } from "../../core/sql/failure.ts";
 import { RowTooLargeError, SqliteError } from "../libsqlite/driver.ts";
 
 /** A statement failed by muster's own rules: a result, like SQLite's own. */
@@ -107,19 +108,6 @@ export interface Limits {
   readonly valueBytes: number;
   /** Bytes of a temporary file. */
   readonly tempBytes: number;
-}
-
-/** A statement's error, as its result shows it. */
-export interface Failure {
-  readonly message: string;
-  /** SQLite's codes; undefined where it is not SQLite that failed. */
-  readonly sqlite?: {
-    /** Primary result code. */
-    readonly code: number;
-    readonly extendedCode: number;
-    /** `errno`, where an operation on a file has failed. */
-    readonly systemErrno?: number;
-  };
 }
 
 /** An error as a result shows it, with `message` for its text; one that stopped a statement from outside is not SQLite's. */

@@ -17,6 +17,7 @@
  * @module
  */
 
+import { renderFailure } from "../../core/sql/failure.ts";
 import type { BoundStatement } from "../../core/sql/command.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import type { ReadRequest, ReadResult } from "../../core/sql/exchange.ts";
@@ -30,7 +31,7 @@ import { timeSince, WRITE_IN_QUERY } from "./executor.ts";
 import { causeOf, failureOf, isReadOnly, type Limits, resultMessage, StatementError } from "./failure.ts";
 import { ParameterCursor, PreparedCache } from "./prepared.ts";
 import { unpackRows } from "../libsqlite/packing.ts";
-import { NoRoomError, QueryRenderer, RenderError, renderFailure, Room } from "./render.ts";
+import { NoRoomError, QueryRenderer, RenderError, Room } from "./render.ts";
 
 /** Bytes that the large values of a read may take together. */
 export const READ_VALUE_BYTES_MAX = 256 * 1024 * 1024;

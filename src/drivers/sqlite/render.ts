@@ -7,9 +7,9 @@
  * @module
  */
 
-import type { Failure } from "./failure.ts";
+import { quote } from "../../core/sql/failure.ts";
 import { type AnswerBudget, ANSWERS_BYTES_MAX, READ_ANSWERS_BYTES_MAX } from "../../base/worker/answer_budget.ts";
-import type { ErrorForm, RenderOptions } from "../../core/sql/render_options.ts";
+import type { RenderOptions } from "../../core/sql/render_options.ts";
 import { type ResultText, type TakeBytes, TextBuilder } from "../../core/sql/result_text.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
 import { dateFromInteger, dateFromText } from "../../core/sql/date_text.ts";
@@ -71,19 +71,6 @@ function compareBytes(a: string, b: string): number {
     if (difference !== 0) return difference;
   }
   return left.length - right.length;
-}
-
-// deno-lint-ignore no-control-regex
-const NEEDS_ESCAPE = /["\\<>&\u2028\u2029\u0000-\u001f\ud800-\udfff]/;
-const HTML_SENSITIVE = /[<>&\u2028\u2029]/g;
-
-/** A text as a JSON string that is also safe inside HTML and JavaScript, as Go's encoder writes it. */
-export function quote(text: string): string {
-  if (!NEEDS_ESCAPE.test(text)) return `"${text}"`;
-  return JSON.stringify(text.isWellFormed() ? text : text.toWellFormed()).replace(
-    HTML_SENSITIVE,
-    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
 }
 
 function renderBlob(bytes: Uint8Array, treatment: Treatment, blobArray: boolean): string {
@@ -305,19 +292,4 @@ export function renderWrite(
   text += time;
   if (associative) text += ',"rows":null';
   return `{${text.slice(1)}}`;
-}
-
-/** A failed statement's result; an associative read shows `rows` as well. */
-export function renderFailure(failure: Failure, { hasRows, errors }: { hasRows: boolean; errors: ErrorForm }): string {
-  let text = hasRows ? ',"rows":[]' : "";
-  if (errors !== "v2") text += `,"error":${quote(failure.message)}`;
-  if (errors !== "v1") text += `,"error_v2":${renderCodes(failure)}`;
-  return `{${text.slice(1)}}`;
-}
-
-function renderCodes({ message, sqlite }: Failure): string {
-  if (!sqlite) return `{"message":${quote(message)}}`;
-  const { code, extendedCode, systemErrno } = sqlite;
-  const errno = systemErrno === undefined ? "" : `,"system_errno":${systemErrno}`;
-  return `{"message":${quote(message)},"sqlite":{"code":${code},"extended_code":${extendedCode}${errno}}}`;
 }

@@ -24,6 +24,7 @@
  * @module
  */
 
+import { type Failure, renderFailure } from "../../core/sql/failure.ts";
 import { invariant } from "../../invariant.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { decodeCommand, type StampedCommand } from "../../core/sql/command.ts";
@@ -39,9 +40,9 @@ import { Digest } from "./digest.ts";
 import { Database, runOnce, SqliteError, type Statement } from "../libsqlite/driver.ts";
 import type { SqliteLibrary } from "../libsqlite/library.ts";
 import { type Doomed, Executor, IsolateEntry, RestartEntry, SCHEMA_VERBS, type Sticky } from "./executor.ts";
-import { causeOf, type Failure, failureOf } from "./failure.ts";
+import { causeOf, failureOf } from "./failure.ts";
 import { dropParts, installParts, keepPart } from "./load.ts";
-import { renderFailure, renderWrite } from "./render.ts";
+import { renderWrite } from "./render.ts";
 import { describeWriter, identityOf } from "./status.ts";
 import { DecodeError } from "../../base/codec/cursor.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
