@@ -20,9 +20,13 @@ export async function listenAt(
   tls: TlsServer | undefined,
   log: (line: string) => void,
 ): Promise<Listening> {
-  if (tls?.clients) {
+  if (tls?.sharesPort) {
+    const { listenShared } = await import("./shared_port.ts");
+    return listenShared(addr, tls, log);
+  }
+  if (tls?.clients || tls?.minVersion === "TLSv1.3") {
     const { listenMutually } = await import("./mutual_tls.ts");
-    return await listenMutually(addr, tls, tls.clients, log);
+    return await listenMutually(addr, tls, log);
   }
   const plain = Deno.listen(splitAddress(addr));
   if (!tls) return new PlainListening(plain);
@@ -119,7 +123,7 @@ export async function connectTo(
   { signal, trust }: { signal: AbortSignal; trust: TlsTrust | undefined },
 ): Promise<Conn> {
   if (!trust) return await Deno.connect({ ...at, signal });
-  if (!trust.isVerified || trust.serverName !== "" && trust.presents) {
+  if (!trust.isVerified || trust.minVersion === "TLSv1.3" || trust.serverName !== "" && trust.presents) {
     const { connectMutually } = await import("./mutual_tls.ts");
     return await connectMutually(at, { signal, trust });
   }
@@ -141,7 +145,7 @@ export async function connectTo(
 
 async function connectTls(
   { hostname, port }: { hostname: string; port: number },
-  { caCerts, serverName, presents }: TlsTrust,
+  { caCerts, serverName, presents, anyName = false }: TlsTrust,
 ): Promise<Deno.TlsConn> {
   const trusted = caCerts.length > 0 ? { caCerts: [...caCerts] } : {};
   if (serverName !== "") {
@@ -151,6 +155,7 @@ async function connectTls(
     hostname,
     port,
     ...trusted,
+    unsafelyDisableHostnameVerification: anyName, // the chain is verified in any case
     ...(presents && { cert: presents.cert, key: presents.key }),
   });
 }

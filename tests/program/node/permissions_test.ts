@@ -70,6 +70,7 @@ for (const role of ROLES) {
         raftDirectory: `${root}/raft`,
         sqliteDirectory: `${root}/sqlite`,
         httpAddrs: [`127.0.0.1:${listener.addr.port}`],
+        httpsAddrs: [],
         gossipDirectory: `${root}/gossip`,
         discoveryAddrs: [`127.0.0.1:${listener.addr.port}`],
         uploads: { net: [`127.0.0.1:${listener.addr.port}`], directories: [`${root}/uploads`] },
@@ -113,6 +114,7 @@ Deno.test("the discovery Worker that asks the system's name servers may use the 
     gossipDirectory: "/nowhere",
     uploads: { net: [], directories: [] },
     httpAddrs: ["127.0.0.1:1"],
+    httpsAddrs: [],
     sqliteLibrary: bundledLibrary(),
   };
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -140,6 +142,7 @@ Deno.test("the uploader Worker has no network where backups go to a directory, a
     sqliteDirectory: "/nowhere",
     gossipDirectory: "/nowhere",
     httpAddrs: [],
+    httpsAddrs: [],
     discoveryAddrs: [],
     sqliteLibrary: bundledLibrary(),
   };
