@@ -65,7 +65,9 @@ async function secured(conn: Deno.TcpConn, first: Uint8Array, { identity, refuse
     socket.on("error", ignore);
     reject(error);
   });
-  stream.once("close", () => reject(new Error("the connection has ended in the handshake")));
+  for (const end of ["end", "close"]) {
+    stream.once(end, () => reject(new Error("the connection has ended in the handshake")));
+  }
   const timer = setTimeout(() => reject(new Error("the handshake takes too long")), HANDSHAKE_TIMEOUT_MS);
   try {
     server.emit("connection", stream);

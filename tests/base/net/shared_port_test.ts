@@ -109,6 +109,8 @@ Deno.test({
       await assertRejects(() => connectTo(port.at, { signal: NEVER, trust: trustOf(port, own, "server.dc2.consul") }));
       slow.close();
       half.close();
+      const line = /refused a TLS connection from 127\.0\.0\.1:\d+: the connection has ended in the handshake/;
+      await until("a line about the half handshake", () => port.log.some((one) => line.test(one)) || undefined);
     }),
 });
 
