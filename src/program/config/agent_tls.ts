@@ -79,6 +79,9 @@ export function agentTls(
   if (isOutgoing && rpc.caCert === "") {
     throw new SettingsError("VerifyOutgoing set but no CA certificates were provided: set ca_file");
   }
+  if (verifiesName && isServer && rpc.cert === "") {
+    throw new SettingsError("verify_server_hostname: a server needs a certificate: set cert_file and key_file");
+  }
   return {
     tls: { isOutgoing, serverName: verifiesName ? `server.${datacenter}.${domain.replace(/\.$/, "")}` : "" },
     config: {

@@ -82,6 +82,10 @@ Deno.test("settings that do not go together, or that cannot be done, are refused
       `tls { https { cert_file = "c" key_file = "k" } internal_rpc { ca_file = "ca" verify_incoming = true } }`,
       "tls.internal_rpc: VerifyIncoming requires a Cert and Key pair",
     ],
+    [
+      `ca_file = "ca" tls { https { cert_file = "c" key_file = "k" } internal_rpc { verify_server_hostname = true } }`,
+      "verify_server_hostname: a server needs a certificate",
+    ],
     [`${ALL} tls_min_version = "tls10"`, 'tls.https: tls_min_version "tls10" is not supported: TLSv1_2'],
     [`${ALL} tls_min_version = "constructor"`, 'tls_min_version "constructor" is not supported'],
     [`${ALL} tls { internal_rpc { tls_cipher_suites = "X" } }`, "tls.internal_rpc: tls_cipher_suites is not supported"],
