@@ -1,7 +1,7 @@
 /**
  * TLS by `node:tls`, for what the runtime's own functions cannot do: a server that requires certificates of its clients, a
- * client that expects another name than the one it connects to, or verifies nothing, and a minimum version above TLS 1.2.
- * Loaded where one of them is configured: it takes 9 MB.
+ * client that trusts certain authorities and not those of the system, expects another name than the one it connects to, or
+ * verifies nothing, and a minimum version above TLS 1.2. Loaded where one of them is configured: it takes 9 MB.
  *
  * A server passes a connection on once the client has proved that it holds the key of a certificate that an accepted
  * authority has signed, that is valid now, and that has the expected common name. Everybody else is disconnected, and the

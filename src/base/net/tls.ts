@@ -123,7 +123,7 @@ export async function connectTo(
   { signal, trust }: { signal: AbortSignal; trust: TlsTrust | undefined },
 ): Promise<Conn> {
   if (!trust) return await Deno.connect({ ...at, signal });
-  if (!trust.isVerified || trust.minVersion === "TLSv1.3" || trust.serverName !== "" && trust.presents) {
+  if (needsNode(trust)) {
     const { connectMutually } = await import("./mutual_tls.ts");
     return await connectMutually(at, { signal, trust });
   }
@@ -143,19 +143,22 @@ export async function connectTo(
   }
 }
 
+/**
+ * Whether the runtime's own functions cannot do it. They add authorities to those of the system, which would let in everybody
+ * whom a public authority has certified.
+ */
+function needsNode({ caCerts, serverName, isVerified, anyName, minVersion, presents }: TlsTrust): boolean {
+  return caCerts.length > 0 || !isVerified || anyName === true || minVersion === "TLSv1.3" ||
+    serverName !== "" && presents !== undefined;
+}
+
+/** By the authorities of the system. */
 async function connectTls(
   { hostname, port }: { hostname: string; port: number },
-  { caCerts, serverName, presents, anyName = false }: TlsTrust,
+  { serverName, presents }: TlsTrust,
 ): Promise<Deno.TlsConn> {
-  const trusted = caCerts.length > 0 ? { caCerts: [...caCerts] } : {};
   if (serverName !== "") {
-    return await Deno.startTls(await Deno.connect({ hostname, port }), { hostname: serverName, ...trusted });
+    return await Deno.startTls(await Deno.connect({ hostname, port }), { hostname: serverName });
   }
-  return await Deno.connectTls({
-    hostname,
-    port,
-    ...trusted,
-    unsafelyDisableHostnameVerification: anyName, // the chain is verified in any case
-    ...(presents && { cert: presents.cert, key: presents.key }),
-  });
+  return await Deno.connectTls({ hostname, port, ...(presents && { cert: presents.cert, key: presents.key }) });
 }
