@@ -40,8 +40,10 @@ async function catalog(agent: AgentProcess): Promise<string[]> {
 Deno.test("an agent serves HTTPS beside HTTP, or alone, and asks for certificates if it is to", () =>
   withAgents(async (root, start) => {
     const caCert = await authority(root);
-    await certificate(root, "one");
+    await certificate(root, "one", "-days", "5");
     await certificate(root, "client");
+    await Deno.mkdir(`${root}/authorities`);
+    await Deno.copyFile(`${root}/muster-ca.pem`, `${root}/authorities/a.pem`);
     const place = agentPlace(root, "one");
     const httpsPort = freePort();
     const flags = ["-server", "-bootstrap", `-https-port=${httpsPort}`];
@@ -51,11 +53,14 @@ Deno.test("an agent serves HTTPS beside HTTP, or alone, and asks for certificate
     const url = `https://127.0.0.1:${httpsPort}`;
     assertEquals(JSON.parse(await ask(`${url}/v1/agent/members`, caCert)).length, 1);
     await agent.says(new RegExp(`HTTPS: ${httpsPort}`));
+    await agent.says(/WARNING: the certificate in [^ ]+\/one\.pem expires in 4 days/);
     const tls = (await agent.get("/v1/agent/self")).DebugConfig.TLS;
     assertEquals([tls.HTTPS.CertFile, tls.HTTPS.VerifyIncoming], [`${root}/one.pem`, false]);
     await agent.stop("SIGKILL");
 
-    const mutual = await settings(root, "mutual", { ...files(root, "one"), verify_incoming_https: true });
+    const { cert_file, key_file } = files(root, "one");
+    const authorities = { ca_path: `${root}/authorities`, cert_file, key_file };
+    const mutual = await settings(root, "mutual", { ...authorities, verify_incoming_https: true });
     const closed = start({ ...place, httpPort: -1 }, ...flags, mutual);
     await closed.says(/service listening on [^\n]* \(HTTPS\)/);
     const certs = ["-ca-file", `${root}/muster-ca.pem`];

@@ -107,6 +107,22 @@ for (const role of ROLES) {
   });
 }
 
+Deno.test("the http Worker may listen at the addresses of HTTP and of HTTPS, and at none where there are none", () => {
+  const scope = {
+    raftDirectory: "/nowhere",
+    sqliteDirectory: "/nowhere",
+    gossipDirectory: "/nowhere",
+    uploads: { net: [], directories: [] },
+    discoveryAddrs: [],
+    sqliteLibrary: "/nowhere",
+  };
+  const netOf = (httpAddrs: string[], httpsAddrs: string[]) =>
+    permissionsOf("http", { ...scope, httpAddrs, httpsAddrs }).net;
+  assertEquals(netOf(["a:1"], ["b:2"]), ["a:1", "b:2"]);
+  assertEquals(netOf([], ["b:2"]), ["b:2"]);
+  assertEquals(netOf([], []), false);
+});
+
 Deno.test("the discovery Worker that asks the system's name servers may use the network, and nothing else", async () => {
   const scope = {
     raftDirectory: "/nowhere",
