@@ -185,7 +185,7 @@ function checkLists(settings: Settings): void {
 
 function base64Length(text: string): number {
   try {
-    return atob(text).length;
+    return Uint8Array.fromBase64(text).length;
   } catch {
     return -1;
   }
