@@ -8,8 +8,9 @@ import { main } from "./src/program/cli/main.ts";
 
 export type { WriteQueueOptions } from "./src/app/database/write_queue.ts";
 export { main };
-export { type AgentConfig, type GossipTuning, type NodeConfig } from "./src/program/config/config.ts";
+export { type AgentConfig, type AgentTls, type GossipTuning, type NodeConfig } from "./src/program/config/config.ts";
 export { type NameServerSettings } from "./src/api/nameserver/api.ts";
+export { type TlsVersion } from "./src/base/net/conn.ts";
 export { type LogLevel } from "./src/base/worker/log.ts";
 export { type User } from "./src/app/users/user.ts";
 export { type Permission, PERMISSIONS } from "./src/app/users/permission.ts";

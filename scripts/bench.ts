@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { parseArgs } from "@std/cli";
+import { parseArgs } from "@std/cli/parse-args";
 import { interruption } from "../tests/harness/processes.ts";
 import { HAS_RQLITE } from "../tests/harness/rqlite.ts";
 import { benchDriver } from "./bench/driver.ts";

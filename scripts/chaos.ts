@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { parseArgs } from "@std/cli";
+import { parseArgs } from "@std/cli/parse-args";
 import { interruption } from "../tests/harness/processes.ts";
 import { renderReport } from "./chaos/report.ts";
 import { type ChaosOptions, ChaosRun } from "./chaos/run.ts";

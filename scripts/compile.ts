@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { parseArgs } from "@std/cli";
+import { parseArgs } from "@std/cli/parse-args";
 import { bundledLibrary } from "../src/drivers/libsqlite/library.ts";
 
 const { deno } = parseArgs(Deno.args, { string: ["deno"] });

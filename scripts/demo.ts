@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { parseArgs } from "@std/cli";
+import { parseArgs } from "@std/cli/parse-args";
 import { clusterFlags, interruption, leaderOf, nodePlace, NodeProcess, until } from "../tests/harness/processes.ts";
 import { loadCities, showQueries } from "./demo/queries.ts";
 import { loseLeader, regain, showSame } from "./demo/failover.ts";

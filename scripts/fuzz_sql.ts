@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { parseArgs } from "@std/cli";
+import { parseArgs } from "@std/cli/parse-args";
 import { Campaign, type Finding } from "../tests/harness/fuzz/campaign.ts";
 import { type Case, readCase, showCase, writeCase } from "../tests/harness/fuzz/case.ts";
 import type { Failure } from "../tests/harness/fuzz/failure.ts";

@@ -14,7 +14,7 @@
  *
  * @module
  */
-import { parseArgs } from "@std/cli";
+import { parseArgs } from "@std/cli/parse-args";
 import { LIBRARIES } from "../src/drivers/libsqlite/library.ts";
 import { definitions, fetched, LIBRARY, prepareSources, run, sha256 } from "./sqlite/source.ts";
 

@@ -8,7 +8,7 @@
  * expected.
  * @module
  */
-import { parseArgs } from "@std/cli";
+import { parseArgs } from "@std/cli/parse-args";
 import { agentPlace, type AgentProcess, dig, type StartAgent, withAgents } from "../tests/harness/agents.ts";
 import { Interrupted, until, untilInterrupted } from "../tests/harness/processes.ts";
 import { messageOf } from "../src/base/codec/error_text.ts";

@@ -2,7 +2,7 @@
  * A pool of agents on this machine, measured: `deno task swarm [--clients 50] [--servers 3] [--seconds 30]`. Shows how long it takes
  * from the last start until every agent sees every other one, and what an idle client agent takes of memory and processor.
  */
-import { parseArgs } from "@std/cli";
+import { parseArgs } from "@std/cli/parse-args";
 import { agentPlace, type AgentProcess, leaderAmong, type StartAgent, withAgents } from "../tests/harness/agents.ts";
 import { until, untilInterrupted } from "../tests/harness/processes.ts";
 

@@ -5,7 +5,7 @@
  *     deno run -P=tool scripts/gossip/flood.ts [--seconds 60] [--rate 10000] [--connections 200] [--encrypted]
  * @module
  */
-import { parseArgs } from "@std/cli";
+import { parseArgs } from "@std/cli/parse-args";
 import { Interrupted, untilInterrupted } from "../../tests/harness/processes.ts";
 import { OurNode } from "../../tests/harness/our_node.ts";
 import { SerfAgent } from "../../tests/harness/serf_agent.ts";

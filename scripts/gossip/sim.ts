@@ -5,7 +5,7 @@
  *     deno task gossip-sim [--seeds 3] [--sizes 10,100,500,2000] [--nodes 100] [--seconds 300]
  * @module
  */
-import { parseArgs } from "@std/cli";
+import { parseArgs } from "@std/cli/parse-args";
 import { type Accusations, accuse, detectCrash, healPartition } from "../../tests/harness/gossip/simulation.ts";
 
 const options = parseArgs(Deno.args, {

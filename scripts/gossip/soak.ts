@@ -5,7 +5,7 @@
  *     deno run -P=tool scripts/gossip/soak.ts [--minutes 10] [--seed N]
  * @module
  */
-import { parseArgs } from "@std/cli";
+import { parseArgs } from "@std/cli/parse-args";
 import { Interrupted, until, untilInterrupted } from "../../tests/harness/processes.ts";
 import { OurNode } from "../../tests/harness/our_node.ts";
 import { SerfAgent } from "../../tests/harness/serf_agent.ts";

@@ -2,7 +2,7 @@
  * The compiled executable: built as a user builds it, then three nodes run from it.
  */
 import { assert, assertEquals } from "@std/assert";
-import { delay } from "@std/async";
+import { delay } from "@std/async/delay";
 import { clusterFlags, leaderOf, startCluster, until, withNodes } from "../harness/processes.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;

@@ -3,7 +3,7 @@
  * replays its log.
  */
 import { assert, assertEquals } from "@std/assert";
-import { delay } from "@std/async";
+import { delay } from "@std/async/delay";
 import { leaderOf, nodePlace, type NodeProcess, startCluster, until, withNodes } from "../harness/processes.ts";
 
 const READ = ["SELECT v FROM t"];

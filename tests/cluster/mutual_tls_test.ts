@@ -1,19 +1,9 @@
 /** Ports that ask for certificates: who is let in, who is not, and what the log says of it. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { clusterFlags, leaderOf, nodePlace, type NodeProcess, withNodes } from "../harness/processes.ts";
-import { authority, certificate, httpsFlags, nodeFlags } from "../harness/tls.ts";
+import { authority, certificate, httpsFlags, identity, nodeFlags } from "../harness/tls.ts";
 
-interface Identity {
-  readonly cert: string;
-  readonly key: string;
-}
-
-async function identity(root: string, name: string): Promise<Identity> {
-  const [cert, key] = await Promise.all(
-    [`${name}.pem`, `${name}-key.pem`].map((at) => Deno.readTextFile(`${root}/${at}`)),
-  );
-  return { cert, key };
-}
+type Identity = Awaited<ReturnType<typeof identity>>;
 
 /** A certificate of the authority in `root` that expired yesterday. */
 async function expired(root: string, name: string): Promise<Identity> {

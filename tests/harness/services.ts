@@ -21,6 +21,7 @@ const OPTIONS: HttpOptions = {
   nodeId: "1",
   version: "v0",
   bindAddrs: ["127.0.0.1:0"],
+  tlsAddrs: [],
   advertisedAddr: "h:1",
   clusterAddr: "h:2",
   isVoter: true,
@@ -38,6 +39,15 @@ const OPTIONS: HttpOptions = {
   facts: {},
   storeFacts: { store: {}, raft: {} },
   startedMs: 0,
+};
+
+const NO_TLS = {
+  caPath: "",
+  certFile: "",
+  minVersion: "TLSv1.2",
+  verifiesIncoming: false,
+  verifiesOutgoing: false,
+  verifiesName: false,
 };
 
 /** Services, and the end of their lines. */
@@ -97,6 +107,7 @@ function agentOf(line: MessagePort): Agent {
       isServer: true,
       bootstrap: false,
       meta: {},
+      tls: { https: NO_TLS, calls: NO_TLS },
       queryTimeMs: { standard: 300_000, most: 600_000 },
     },
     pool: new PoolClient(line),

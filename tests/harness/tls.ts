@@ -45,3 +45,11 @@ export function nodeFlags(root: string, name: string): string[] {
     `${root}/muster-ca.pem`,
   ];
 }
+
+/** A certificate of {@linkcode certificate} and its key, in PEM. */
+export async function identity(root: string, name: string): Promise<{ cert: string; key: string }> {
+  const [cert, key] = await Promise.all(
+    [`${name}.pem`, `${name}-key.pem`].map((at) => Deno.readTextFile(`${root}/${at}`)),
+  );
+  return { cert, key };
+}

@@ -2,7 +2,7 @@
  * Runs simulations by hand: `deno task sim --help`. Exits 0 when no seed failed, 1 when one did, 2 on wrong usage.
  * @module
  */
-import { parseArgs } from "@std/cli";
+import { parseArgs } from "@std/cli/parse-args";
 import { type BatchOptions, describeSummary, runBatch } from "./batch.ts";
 import { BUGS } from "./bugs/list.ts";
 import { runAllBugs, runBug } from "./bugs/run.ts";

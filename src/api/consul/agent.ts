@@ -8,7 +8,7 @@ import { PoolError } from "../../drivers/membership/client.ts";
 import type { Fields } from "./filter.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
-import type { Agent } from "../../app/agent/agent.ts";
+import type { Agent, TlsFacts } from "../../app/agent/agent.ts";
 import type { AgentParts, ConsulParts } from "./parts.ts";
 import { agentStats, type StatsParts } from "./stats.ts";
 import { chosen, DONE, v1Json } from "./respond.ts";
@@ -71,7 +71,7 @@ export async function self(request: HttpRequest, parts: StatsParts): Promise<Htt
       Version: parts.options.version,
       BuildDate: "",
     },
-    DebugConfig: {},
+    DebugConfig: { TLS: { HTTPS: tlsJson(options.tls.https), InternalRPC: tlsJson(options.tls.calls) } },
     Coord: coordinate && {
       Vec: coordinate.vec,
       Error: coordinate.error,
@@ -82,6 +82,21 @@ export async function self(request: HttpRequest, parts: StatsParts): Promise<Htt
     Stats: await agentStats(parts),
     Meta: options.meta,
   }, request);
+}
+
+/** As Consul has it: the paths of files, and never a key. */
+function tlsJson(facts: TlsFacts): Record<string, unknown> {
+  return {
+    CAFile: facts.caPath,
+    CAPath: "",
+    CertFile: facts.certFile,
+    CipherSuites: [],
+    KeyFile: facts.certFile === "" ? "" : "hidden",
+    TLSMinVersion: facts.minVersion.replace(".", "_"),
+    VerifyIncoming: facts.verifiesIncoming,
+    VerifyOutgoing: facts.verifiesOutgoing,
+    VerifyServerHostname: facts.verifiesName,
+  };
 }
 
 /** `GET /v1/agent/members`. */

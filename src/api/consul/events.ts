@@ -3,7 +3,6 @@
  * (C7.8). Each agent keeps the last ones it has seen.
  * @module
  */
-import { encodeBase64Bytes } from "../../base/codec/base64.ts";
 import { Pattern } from "../../base/codec/pattern.ts";
 import { type CarriedEvent, EVENT_PREFIX, type UserEvent } from "../../app/agent/event_log.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
@@ -23,7 +22,7 @@ export async function fire(request: HttpRequest, parts: AgentParts, name: string
   if (TagFilter !== "" && ServiceFilter === "") {
     throw new HttpError(400, "Cannot provide tag filter without service filter.");
   }
-  const Payload = body.length === 0 ? null : encodeBase64Bytes(body);
+  const Payload = body.length === 0 ? null : body.toBase64();
   const carried: CarriedEvent = { ID: crypto.randomUUID(), Payload, NodeFilter, ServiceFilter, TagFilter };
   const sent = Object.fromEntries(Object.entries(carried).filter(([, value]) => value !== "" && value !== null));
   const payload = new TextEncoder().encode(JSON.stringify(sent));

@@ -7,7 +7,7 @@
  * no part of it: a connection with nothing else is idle, and they do not prolong that.
  * @module
  */
-import { STATUS_TEXT } from "@std/http";
+import { STATUS_TEXT } from "@std/http/status";
 import type { Conn } from "../../base/net/conn.ts";
 import type { Deadline, Deadlines } from "../../base/worker/deadlines.ts";
 import {

@@ -14,7 +14,10 @@ import { messageOf } from "../../base/codec/error_text.ts";
 /** Dependencies of the server. */
 export interface ServerParts extends ConnectionParts {
   readonly options: ConnectionParts["options"] & {
+    /** Addresses of plain HTTP. */
     readonly bindAddrs: readonly string[];
+    /** Addresses of HTTPS, with `tls`. */
+    readonly tlsAddrs: readonly string[];
     /** Connections at a time. */
     readonly connectionsMax: number;
     /** Present for HTTPS. */
@@ -52,7 +55,7 @@ export async function serveHttp(parts: ServerParts): Promise<HttpServer> {
       for (const listener of listeners) accept(listener, parts, { connections, deadlines });
     },
     renew(tls) {
-      for (const listener of listeners) listener.renew(tls);
+      for (const listener of listeners.slice(parts.options.bindAddrs.length)) listener.renew(tls);
       if (sameCheck(tls.clients, accepted)) return;
       accepted = tls.clients;
       // Whoever was let in by another authority has to show a certificate anew.
@@ -65,11 +68,12 @@ export async function serveHttp(parts: ServerParts): Promise<HttpServer> {
   };
 }
 
-async function listenAtAll({ options: { bindAddrs, tls }, log }: ServerParts): Promise<Listening[]> {
+/** Those of plain HTTP first. */
+async function listenAtAll({ options: { bindAddrs, tlsAddrs, tls }, log }: ServerParts): Promise<Listening[]> {
   const listeners: Listening[] = [];
-  for (const addr of bindAddrs) {
+  for (const addr of [...bindAddrs, ...tlsAddrs]) {
     try {
-      listeners.push(await listenAt(addr, tls, log));
+      listeners.push(await listenAt(addr, listeners.length < bindAddrs.length ? undefined : tls, log));
     } catch (error) {
       for (const listener of listeners) listener.close();
       const why = messageOf(error);

@@ -44,6 +44,7 @@ export interface StatusParts {
   readonly options: {
     readonly nodeId: string;
     readonly bindAddrs: readonly string[];
+    readonly tlsAddrs: readonly string[];
     readonly allowOrigin: string;
     readonly advertisedAddr: string;
     readonly clusterAddr: string;
@@ -97,7 +98,7 @@ async function statusOf(parts: StatusParts): Promise<Section> {
       uptime: formatDuration(now - options.startedMs),
     },
     http: {
-      bind_addr: options.bindAddrs.join(" "),
+      bind_addr: [...options.bindAddrs, ...options.tlsAddrs].join(" "),
       auth: parts.users ? "enabled" : "disabled",
       ...(options.allowOrigin === "" ? {} : { allow_origin: options.allowOrigin }),
       tls: options.tls
@@ -114,7 +115,11 @@ async function statusOf(parts: StatusParts): Promise<Section> {
       readers: parts.readers.status(),
       writes_pending: parts.replica.pending,
     },
-    cluster: { addr: options.clusterAddr, api_addr: options.advertisedAddr, https: String(options.tls !== undefined) },
+    cluster: {
+      addr: options.clusterAddr,
+      api_addr: options.advertisedAddr,
+      https: String(options.bindAddrs.length === 0 && options.tlsAddrs.length > 0),
+    },
     store: await storeOf(replica, parts),
     ...(replica.disco === undefined ? {} : { disco: replica.disco }),
     ...await uploadsOf(parts),

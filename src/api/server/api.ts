@@ -58,8 +58,10 @@ export interface HttpOptions {
   /** Present in an agent. */
   readonly agent?: AgentOptions;
   readonly version: string;
-  /** None in an agent without HTTP. */
+  /** Addresses of plain HTTP; there may be none. */
   readonly bindAddrs: readonly string[];
+  /** Addresses of HTTPS, with `tls`. */
+  readonly tlsAddrs: readonly string[];
   /** Advertised HTTP address, `host:port`. */
   readonly advertisedAddr: string;
   /** Advertised cluster address. */

@@ -99,11 +99,12 @@ async function open(message: OpenHttp): Promise<void> {
   const skipped: Skipped = new Set();
   repeatEvery(options.autoOptimizeMs, () => optimizeIfLeader(made, skipped));
   services = made;
-  const { bindAddrs } = options;
-  if (bindAddrs.length === 0) return scope.postMessage({ k: "listening", port: 0 }); // -http-port=-1
+  const { bindAddrs, tlsAddrs } = options;
+  if (bindAddrs.length + tlsAddrs.length === 0) return scope.postMessage({ k: "listening", port: 0 }); // -http-port=-1
   try {
     server = await serveHttp({ ...made, takesStream, route: (request) => route(request, made) });
     for (const addr of bindAddrs) log(`service listening on ${addr}`);
+    for (const addr of tlsAddrs) log(`service listening on ${addr} (HTTPS)`);
     scope.postMessage({ k: "listening", port: server.port });
   } catch (error) {
     const why = messageOf(error);

@@ -5,6 +5,16 @@
 import type { PoolClient } from "../../drivers/membership/client.ts";
 import type { EventLog } from "./event_log.ts";
 
+/** TLS of an agent's HTTPS, or of calls between agents; empty paths where there is none. */
+export interface TlsFacts {
+  readonly caPath: string;
+  readonly certFile: string;
+  readonly minVersion: string;
+  readonly verifiesIncoming: boolean;
+  readonly verifiesOutgoing: boolean;
+  readonly verifiesName: boolean;
+}
+
 /** An agent's description of itself. */
 export interface AgentOptions {
   readonly nodeName: string;
@@ -14,6 +24,8 @@ export interface AgentOptions {
   readonly isServer: boolean;
   readonly bootstrap: boolean;
   readonly meta: Readonly<Record<string, string>>;
+  /** TLS as `/v1/agent/self` shows it. */
+  readonly tls: { readonly https: TlsFacts; readonly calls: TlsFacts };
   /** How long a blocking query waits that does not say, and how long one waits at most. */
   readonly queryTimeMs: { readonly standard: number; readonly most: number };
 }

@@ -3,6 +3,7 @@
  * Types only.
  * @module
  */
+import type { NodeTls } from "../../base/net/conn.ts";
 import type { MembershipConfig } from "../../drivers/membership/api.ts";
 
 /** First message to the Worker. */
@@ -26,7 +27,12 @@ export interface RelayOpen {
   readonly apiUrl: string;
   /** The secret of the cluster; empty for none. */
   readonly clusterSecret: string;
+  /** Undefined where servers are not called by TLS. */
+  readonly tls: NodeTls | undefined;
 }
+
+/** From the supervisor. */
+export type ToPool = OpenPool | { readonly k: "tls"; readonly tls: NodeTls }; // in a client agent: other certificates
 
 /** To the supervisor. */
 export type FromPool = { readonly k: "opened" } | { readonly k: "failed"; readonly message: string };

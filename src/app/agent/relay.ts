@@ -15,6 +15,8 @@ import { type CallOptions, NotSentError, RemoteError, RpcClient } from "../../dr
 import { type Hello, PROTOCOL_VERSION } from "../../drivers/transport/wire.ts";
 import { jitter, pause } from "../../base/worker/backoff.ts";
 import { NodeState } from "../../base/worker/node_state.ts";
+import type { NodeTls } from "../../base/net/conn.ts";
+import { logger } from "../../base/worker/log.ts";
 import { ClusterSecret } from "../../drivers/transport/secret.ts";
 
 const CONNECT_TIMEOUT_MS = 3000;
@@ -26,6 +28,8 @@ const HOLD_PAUSE_MS_MAX = 1600;
 /** Another server takes over now and then, so that load follows servers that come. */
 const REBALANCE_MS = 150_000;
 
+const log = logger("agent");
+
 const NO_REPLICA = "this is a client agent";
 
 /** This agent's description of itself to servers. */
@@ -34,6 +38,7 @@ export interface RelayOptions {
   readonly version: string;
   readonly apiUrl: string;
   readonly clusterSecret: string;
+  readonly tls: NodeTls | undefined;
 }
 
 /** There is no server to ask. */
@@ -47,14 +52,17 @@ export class Relay {
   readonly #port: MessagePort;
   readonly #state: NodeState;
   readonly #rpc: RpcClient;
+  #tls: NodeTls | undefined;
   /** Cluster addresses, the one in use first. */
   #servers: string[] = [];
   readonly #callee: Callee<ReplicaMethods>;
   readonly #timer: ReturnType<typeof setInterval>;
 
   /** @param port Carries FromHttp in and ToHttp out. */
-  constructor(port: MessagePort, state: SharedArrayBuffer, { nodeId, version, apiUrl, clusterSecret }: RelayOptions) {
+  constructor(port: MessagePort, state: SharedArrayBuffer, options: RelayOptions) {
+    const { nodeId, version, apiUrl, clusterSecret } = options;
     this.#port = port;
+    this.#tls = options.tls;
     this.#callee = new Callee(port, this.#methods(), described);
     this.#state = new NodeState(state);
     const hello: Hello = {
@@ -70,9 +78,15 @@ export class Relay {
     };
     const secret = clusterSecret === "" ? undefined : new ClusterSecret(clusterSecret);
     const limits = { frameBytesMax: ANSWER_BYTES_MAX, connectTimeoutMs: CONNECT_TIMEOUT_MS };
-    this.#rpc = new RpcClient(() => hello, { ...limits, secret });
+    this.#rpc = new RpcClient(() => hello, { ...limits, secret, trust: () => this.#tls?.trust });
     this.#timer = setInterval(() => this.#shuffle(), REBALANCE_MS * (1 + Math.random() / 4));
     port.onmessage = ({ data }: MessageEvent<FromHttp>) => this.#onMessage(data);
+  }
+
+  /** Takes other certificates into use for new connections. */
+  renew(tls: NodeTls): void {
+    this.#tls = tls;
+    log("new connections to servers get the new certificate");
   }
 
   /** The members of the pool now. */

@@ -8,7 +8,7 @@ import { serveCalls } from "../../drivers/membership/calls.ts";
 import { Membership } from "../../drivers/membership/membership.ts";
 import { logger } from "../../base/worker/log.ts";
 import type { WorkerScope } from "../../base/worker/worker_scope.ts";
-import type { FromPool, OpenPool } from "./api.ts";
+import type { FromPool, OpenPool, ToPool } from "./api.ts";
 import { Relay } from "./relay.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
@@ -28,9 +28,12 @@ function logEvent(event: MembershipEvent): void {
   for (const { name, addr } of event.members) log(`serf: ${EVENT_NAMES[event.type]}: ${name} ${addr}`);
 }
 
+/** In a client agent; there is one agent in a thread. */
+let relay: Relay | undefined;
+
 async function open({ config, ports, relay: options }: OpenPool): Promise<FromPool> {
   const clients = new Set<MessagePort>(ports);
-  const relay = options && new Relay(options.port, options.state, options);
+  relay = options && new Relay(options.port, options.state, options);
   const onEvent = (event: MembershipEvent) => {
     logEvent(event);
     if (membership) relay?.setMembers(membership.members());
@@ -49,10 +52,11 @@ async function open({ config, ports, relay: options }: OpenPool): Promise<FromPo
 }
 
 /** Does what the line says. */
-export function serve(line: WorkerScope<OpenPool, FromPool>): void {
-  line.onmessage = async ({ data: { k, config, ports, relay } }) => {
+export function serve(line: WorkerScope<ToPool, FromPool>): void {
+  line.onmessage = async ({ data }) => {
+    if (data.k === "tls") return relay?.renew(data.tls);
     try {
-      line.postMessage(await open({ k, config, ports, ...(relay ? { relay } : {}) }));
+      line.postMessage(await open(data));
     } catch (error) {
       line.postMessage({ k: "failed", message: messageOf(error) });
     }

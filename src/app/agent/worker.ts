@@ -5,7 +5,7 @@
  * @module
  */
 import { workerScope } from "../../base/worker/worker_scope.ts";
-import type { FromPool, OpenPool } from "./api.ts";
+import type { FromPool, ToPool } from "./api.ts";
 import { serve } from "./service.ts";
 
-serve(workerScope<OpenPool, FromPool>());
+serve(workerScope<ToPool, FromPool>());

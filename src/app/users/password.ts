@@ -5,7 +5,6 @@
  * the Worker that talks to the network, or seconds of JavaScript.
  * @module
  */
-import { encodeBase64Bytes } from "../../base/codec/base64.ts";
 
 /** Prefix of a hash. */
 export const PASSWORD_PREFIX = "$pbkdf2-sha256$";
@@ -85,7 +84,7 @@ async function isSame(a: Uint8Array<ArrayBuffer>, b: Uint8Array<ArrayBuffer>): P
 }
 
 function encode(bytes: Uint8Array): string {
-  return encodeBase64Bytes(bytes).replaceAll("+", ".").replaceAll("=", "");
+  return bytes.toBase64({ omitPadding: true }).replaceAll("+", ".");
 }
 
 function decode(text: string): PasswordHash | undefined {
@@ -99,7 +98,7 @@ function decode(text: string): PasswordHash | undefined {
 
 function decodeBytes(text: string): Uint8Array<ArrayBuffer> | undefined {
   try {
-    return Uint8Array.from(atob(text.replaceAll(".", "+")), (char) => char.charCodeAt(0));
+    return Uint8Array.fromBase64(text.replaceAll(".", "+"));
   } catch {
     return undefined;
   }

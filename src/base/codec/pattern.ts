@@ -4,6 +4,9 @@
  * `\d \w \s \b` and their opposites, groups, `|`, `* + ? {n,m}`, `^ $ \A \z`, `(?i)` at the start. Pure.
  *
  * A pattern becomes a program whose threads all go forward through the text together (Thompson; Pike).
+ *
+ * Written by hand for the sake of memory: with `re2js` 2.10.0 in its place, an idle client agent, which is to stay below
+ * 70 MiB, has 71.2 MiB resident instead of 69.4, and 72.5 once a pattern was used (medians of five and three agents).
  * @module
  */
 import { DecodeError } from "./cursor.ts";

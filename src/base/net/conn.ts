@@ -4,7 +4,15 @@
  */
 
 /** A connection of TCP, with or without TLS. */
-export type Conn = Pick<Deno.Conn, "remoteAddr" | "read" | "write" | "closeWrite" | "close">;
+export interface Conn extends Pick<Deno.Conn, "remoteAddr" | "read" | "write" | "closeWrite" | "close"> {
+  /** At a port that takes plain connections, too: whether this one is encrypted. Known after the first read. */
+  readonly isEncrypted?: boolean;
+  /** Whether the client has shown a certificate that is accepted and is for `name`. Known after the first read. */
+  isFor?(name: string): boolean;
+}
+
+/** Minimum version of the protocol. */
+export type TlsVersion = "TLSv1.2" | "TLSv1.3";
 
 /** A certificate, with those that lead to its authority, and its private key; PEM. */
 export interface TlsIdentity {
@@ -20,12 +28,18 @@ export interface ClientCheck {
   readonly caCerts: readonly string[];
   /** Common name that the certificate must have; empty: any. */
   readonly commonName: string;
+  /** Whether clients without an accepted certificate are let in, too; see {@linkcode Conn.isFor}. @default {false} */
+  readonly isOptional?: boolean;
 }
 
 /** What a server shows, and what it asks for. */
 export interface TlsServer extends TlsIdentity {
-  /** Present where clients need a certificate. */
+  /** Present where clients are asked for a certificate. */
   readonly clients?: ClientCheck;
+  /** Whether the port takes plain connections as well, and tells which are encrypted. @default {false} */
+  readonly sharesPort?: boolean;
+  /** Minimum version. @default {"TLSv1.2"} */
+  readonly minVersion?: TlsVersion;
 }
 
 /** How a client takes part in a connection. */
@@ -36,14 +50,24 @@ export interface TlsTrust {
   readonly serverName: string;
   /** Whether the server's certificate is looked at. */
   readonly isVerified: boolean;
+  /** Whether the name in the certificate may be any, though an accepted authority has to have signed it. @default {false} */
+  readonly anyName?: boolean;
+  /** Minimum version. @default {"TLSv1.2"} */
+  readonly minVersion?: TlsVersion;
   /** The client's own certificate, for servers that ask for one. */
   readonly presents?: TlsIdentity;
 }
 
 /** TLS of a node with other nodes, which it both answers and calls. */
 export interface NodeTls {
-  readonly server: TlsServer;
-  readonly trust: TlsTrust;
+  /** Absent in a node that other nodes do not call by TLS. */
+  readonly server?: TlsServer;
+  /** Absent in a node that does not call other nodes by TLS. */
+  readonly trust?: TlsTrust;
+  /** Whether calls that are not encrypted are refused; of a port with {@linkcode TlsServer.sharesPort}. @default {false} */
+  readonly refusesPlain?: boolean;
+  /** Name that the certificates of nodes have which replicate; others may only forward requests. Absent: any. */
+  readonly serverName?: string;
 }
 
 /** An open port. */

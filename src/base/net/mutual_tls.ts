@@ -1,7 +1,7 @@
 /**
- * TLS by `node:tls`, for what the runtime's own functions cannot do: a server that requires certificates of its clients, and
- * a client that expects another name than the one it connects to, or verifies nothing. Loaded where one of them is
- * configured: it takes 9 MB.
+ * TLS by `node:tls`, for what the runtime's own functions cannot do: a server that requires certificates of its clients, a
+ * client that trusts certain authorities and not those of the system, expects another name than the one it connects to, or
+ * verifies nothing, and a minimum version above TLS 1.2. Loaded where one of them is configured: it takes 9 MB.
  *
  * A server passes a connection on once the client has proved that it holds the key of a certificate that an accepted
  * authority has signed, that is valid now, and that has the expected common name. Everybody else is disconnected, and the
@@ -16,7 +16,7 @@ import { LimitedLog } from "../worker/log_limit.ts";
 import type { ClientCheck, Conn, Listening, TlsServer, TlsTrust } from "./conn.ts";
 
 /** Time for a handshake. */
-const HANDSHAKE_TIMEOUT_MS = 10_000;
+export const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** Time for a client to take the last of what was written. */
 const CLOSE_TIMEOUT_MS = 1000;
 /** Verified connections that wait to be accepted; further ones are closed. */
@@ -30,23 +30,28 @@ const REASONS: Readonly<Record<string, string>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: "no accepted authority has signed its certificate",
 };
 
+/** Log lines about refused clients; only so many. */
+export function refusalLog(log: (line: string) => void): (from: string, why: string) => void {
+  const refusals = new LimitedLog((_level, line) => log(line));
+  return (from, why) => refusals.write("warn", `refused a TLS connection from ${from}: ${why}`, performance.now());
+}
+
 /**
- * Listens at `host:port` for clients that have a certificate.
+ * Listens at `host:port` for clients that have a certificate, if they need one.
  * @throws {Error} When it cannot listen there, or the server's certificate cannot be used.
  */
 export async function listenMutually(
   addr: string,
   identity: TlsServer,
-  clients: ClientCheck,
   log: (line: string) => void,
 ): Promise<Listening> {
   const { hostname, port } = splitAddress(addr);
-  let check = clients;
-  const server = tls.createServer({ ...settingsOf(identity, clients), handshakeTimeout: HANDSHAKE_TIMEOUT_MS });
+  let check = identity.clients;
+  const server = tls.createServer({ ...settingsOf(identity), handshakeTimeout: HANDSHAKE_TIMEOUT_MS });
   const verified = new Verified();
-  const refusals = new LimitedLog((_level, line) => log(line));
+  const note = refusalLog(log);
   const refuse = (socket: tls.TLSSocket, from: string, why: string) => {
-    refusals.write("warn", `refused a TLS connection from ${from}: ${why}`, performance.now());
+    note(from, why);
     socket.destroy();
   };
   server.on("tlsClientError", (error, socket) => {
@@ -72,8 +77,8 @@ export async function listenMutually(
     addr: { transport: "tcp", hostname, port: bound !== null && typeof bound === "object" ? bound.port : port },
     accept: () => verified.next(),
     renew(renewed) {
-      if (renewed.clients) check = renewed.clients;
-      server.setSecureContext(settingsOf(renewed, check));
+      server.setSecureContext(settingsOf(renewed));
+      check = renewed.clients;
     },
     close() {
       server.close();
@@ -90,12 +95,13 @@ export async function connectMutually(
   { hostname, port }: { hostname: string; port: number },
   { signal, trust }: { signal: AbortSignal; trust: TlsTrust },
 ): Promise<Conn> {
-  const { caCerts, serverName, presents, isVerified } = trust;
+  const { caCerts, serverName, presents, isVerified, anyName = false, minVersion = "TLSv1.2" } = trust;
   const socket = tls.connect({
     host: hostname,
     port,
     rejectUnauthorized: isVerified,
-    minVersion: "TLSv1.2",
+    minVersion,
+    ...(anyName ? { checkServerIdentity: () => undefined } : {}),
     ...(serverName === "" ? {} : { servername: serverName }),
     ...(caCerts.length > 0 ? { ca: [...caCerts] } : {}),
     ...(presents ? { cert: presents.cert, key: presents.key } : {}),
@@ -121,26 +127,27 @@ export async function connectMutually(
   return new NodeConn(socket);
 }
 
-function reasonOf({ message }: Error): string {
+/** What went wrong in a handshake, for the log. */
+export function reasonOf({ message }: Error): string {
   return message.includes("InvalidContentType") ? "it does not speak TLS" : message;
 }
 
-/** Throws when `node:tls` cannot use a certificate. */
-function settingsOf({ cert, key }: TlsServer, { caCerts }: ClientCheck): tls.TlsOptions {
+/** Settings of a server. @throws {Error} When `node:tls` cannot use a certificate. */
+export function settingsOf({ cert, key, clients, minVersion = "TLSv1.2" }: TlsServer): tls.TlsOptions {
   new X509Certificate(cert);
-  return {
-    cert,
-    key,
-    ...(caCerts.length > 0 ? { ca: [...caCerts] } : {}),
-    minVersion: "TLSv1.2",
+  const asks = {
+    ...(clients && clients.caCerts.length > 0 ? { ca: [...clients.caCerts] } : {}),
     requestCert: true,
     // The signature of the handshake is verified in any case; complaint() judges the certificate, and can tell who it was.
     rejectUnauthorized: false,
   };
+  return { cert, key, minVersion, ...(clients ? asks : {}) };
 }
 
 /** Why a client is not let in; undefined when it is. */
-function complaint(socket: tls.TLSSocket, { commonName }: ClientCheck): string | undefined {
+export function complaint(socket: tls.TLSSocket, check: ClientCheck | undefined): string | undefined {
+  if (!check || check.isOptional) return undefined;
+  const { commonName } = check;
   if (!socket.authorized) {
     const reason = String(socket.authorizationError);
     return REASONS[reason] ?? `its certificate is not accepted (${reason})`;
@@ -150,7 +157,8 @@ function complaint(socket: tls.TLSSocket, { commonName }: ClientCheck): string |
   return `its certificate is for "${name}", expected "${commonName}"`;
 }
 
-function ignore(): void {}
+/** For errors that reading or writing rejects with, too. */
+export function ignore(): void {}
 
 /** Connections between the handshake and whoever accepts them. */
 class Verified {
@@ -185,24 +193,32 @@ class Verified {
 }
 
 /** A socket of Node's as a connection of Deno's: whoever reads gets no more than he asks for, and the rest waits. */
-class NodeConn implements Conn {
-  readonly remoteAddr: Deno.NetAddr;
+export class NodeConn implements Conn {
+  readonly remoteAddr: Deno.Addr;
   readonly #socket: tls.TLSSocket;
   #rest: Uint8Array | undefined;
   #wake: (() => void) | undefined;
   #hasEnded = false;
   #error: Error | undefined;
 
-  /** @param socket Owned from now on, with its handshake done. */
-  constructor(socket: tls.TLSSocket) {
+  /**
+   * @param socket Owned from now on, with its handshake done.
+   * @param from The other end, where the socket does not know it.
+   */
+  constructor(socket: tls.TLSSocket, from?: Deno.Addr) {
     this.#socket = socket;
-    this.remoteAddr = { transport: "tcp", hostname: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 };
-    socket.setNoDelay(true);
+    const { remoteAddress = "", remotePort = 0 } = socket;
+    this.remoteAddr = from ?? { transport: "tcp", hostname: remoteAddress, port: remotePort };
+    if (!from) socket.setNoDelay(true);
     const wake = () => this.#wake?.();
     socket.on("readable", wake);
     socket.on("end", () => (this.#hasEnded = true, wake()));
     socket.on("close", () => (this.#hasEnded = true, wake()));
     socket.on("error", (error) => (this.#error = error, wake()));
+  }
+
+  isFor(name: string): boolean {
+    return this.#socket.authorized && tls.checkServerIdentity(name, this.#socket.getPeerCertificate()) === undefined;
   }
 
   async read(into: Uint8Array): Promise<number | null> {

@@ -20,9 +20,13 @@ export async function listenAt(
   tls: TlsServer | undefined,
   log: (line: string) => void,
 ): Promise<Listening> {
-  if (tls?.clients) {
+  if (tls?.sharesPort) {
+    const { listenShared } = await import("./shared_port.ts");
+    return listenShared(addr, tls, log);
+  }
+  if (tls?.clients || tls?.minVersion === "TLSv1.3") {
     const { listenMutually } = await import("./mutual_tls.ts");
-    return await listenMutually(addr, tls, tls.clients, log);
+    return await listenMutually(addr, tls, log);
   }
   const plain = Deno.listen(splitAddress(addr));
   if (!tls) return new PlainListening(plain);
@@ -119,7 +123,7 @@ export async function connectTo(
   { signal, trust }: { signal: AbortSignal; trust: TlsTrust | undefined },
 ): Promise<Conn> {
   if (!trust) return await Deno.connect({ ...at, signal });
-  if (!trust.isVerified || trust.serverName !== "" && trust.presents) {
+  if (needsNode(trust)) {
     const { connectMutually } = await import("./mutual_tls.ts");
     return await connectMutually(at, { signal, trust });
   }
@@ -139,18 +143,22 @@ export async function connectTo(
   }
 }
 
+/**
+ * Whether the runtime's own functions cannot do it. They add authorities to those of the system, which would let in everybody
+ * whom a public authority has certified.
+ */
+function needsNode({ caCerts, serverName, isVerified, anyName, minVersion, presents }: TlsTrust): boolean {
+  return caCerts.length > 0 || !isVerified || anyName === true || minVersion === "TLSv1.3" ||
+    serverName !== "" && presents !== undefined;
+}
+
+/** By the authorities of the system. */
 async function connectTls(
   { hostname, port }: { hostname: string; port: number },
-  { caCerts, serverName, presents }: TlsTrust,
+  { serverName, presents }: TlsTrust,
 ): Promise<Deno.TlsConn> {
-  const trusted = caCerts.length > 0 ? { caCerts: [...caCerts] } : {};
   if (serverName !== "") {
-    return await Deno.startTls(await Deno.connect({ hostname, port }), { hostname: serverName, ...trusted });
+    return await Deno.startTls(await Deno.connect({ hostname, port }), { hostname: serverName });
   }
-  return await Deno.connectTls({
-    hostname,
-    port,
-    ...trusted,
-    ...(presents && { cert: presents.cert, key: presents.key }),
-  });
+  return await Deno.connectTls({ hostname, port, ...(presents && { cert: presents.cert, key: presents.key }) });
 }

@@ -3,7 +3,8 @@
  * @module
  */
 
-import { delay } from "@std/async";
+import { delay } from "@std/async/delay";
+import { retry as retryWithin } from "@std/async/retry";
 
 /** How to try again. */
 export interface RetryOptions {
@@ -29,14 +30,16 @@ export function jitter(ms: number): number {
 
 /** Runs `work` until it succeeds; undefined when it was given up by the signal. */
 export async function retry<T>(work: () => Promise<T>, options: RetryOptions): Promise<T | undefined> {
-  for (let wait = options.firstMs; !options.signal.aborted; wait = Math.min(wait * 2, options.mostMs)) {
-    try {
-      return await work();
-    } catch (error) {
-      if (options.signal.aborted) return undefined;
-      options.onError(error instanceof Error ? error : new Error(String(error)));
-    }
-    await pause(jitter(wait), options.signal);
+  const { signal, firstMs: minTimeout, mostMs: maxTimeout, onError } = options;
+  const isRetriable = (error: unknown) => {
+    if (!signal.aborted) onError(error instanceof Error ? error : new Error(String(error)));
+    return true;
+  };
+  try {
+    const limits = { minTimeout, maxTimeout, jitter: 0.5, maxAttempts: Number.MAX_SAFE_INTEGER };
+    return await retryWithin(work, { ...limits, signal, isRetriable });
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
   }
-  return undefined;
 }

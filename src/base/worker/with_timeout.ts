@@ -1,5 +1,6 @@
 /**
- * A limit on how long something is waited for.
+ * A limit on how long something is waited for. Unlike `deadline()` of the standard library, its error has the caller's words,
+ * and its timer ends with the work: reads set thousands of them a second.
  * @module
  */
 

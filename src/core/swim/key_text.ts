@@ -6,7 +6,7 @@ import { Keyring, KeyringError } from "./keyring.ts";
 
 /** A key as text. */
 export function encodeKeyText(key: Uint8Array): string {
-  return btoa(String.fromCharCode(...key));
+  return key.toBase64();
 }
 
 /**
@@ -16,7 +16,7 @@ export function encodeKeyText(key: Uint8Array): string {
 export function decodeKeyText(text: string): Uint8Array {
   let bytes: Uint8Array;
   try {
-    bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+    bytes = Uint8Array.fromBase64(text);
   } catch {
     throw new KeyringError("Cannot use the encryption key: it is not base64");
   }

@@ -553,5 +553,5 @@ export async function clusterIdOf(members: readonly Member[], before?: string): 
   const places = members.map(({ id, storageId, addr }) => [id, storageId, addr]);
   const text = JSON.stringify(before === undefined ? places : [before, places]);
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
-  return [...digest.subarray(0, 16)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return digest.subarray(0, 16).toHex();
 }

@@ -6,6 +6,7 @@
  * is in the order in which it came to know it; restarted, it finds its pool again by what it kept in its directory.
  * @module
  */
+import { pooledMap } from "@std/async/pool";
 import type { SerfEvent } from "../../core/serf/state.ts";
 import { pushPull } from "../../core/swim/spread.ts";
 import type { KeyOperation } from "../../core/serf/internal_query.ts";
@@ -230,9 +231,7 @@ export class Membership {
         errors.push(`Failed to join ${address}: ${messageOf(error)}`);
       }
     };
-    for (let at = 0; at < addresses.length; at += JOINS_AT_A_TIME) {
-      await Promise.all(addresses.slice(at, at + JOINS_AT_A_TIME).map(call));
-    }
+    await Array.fromAsync(pooledMap(JOINS_AT_A_TIME, addresses, call));
     if (!replay) this.#joinsWithoutReplay--;
     state.ignoresOldEvents = this.#joinsWithoutReplay > 0;
     if (joined > 0) this.#engine.turn((serf, nowMs) => serf.joined(nowMs));

@@ -291,7 +291,7 @@ export class ReplicaNode {
     this.#listener = await Listener.open(this.#options.bindAddr, {
       hello: () => this.#hello("rpc"),
       secret: this.#secret,
-      tls: this.#tls?.server,
+      tls: this.#tls,
       refuse: (caller) => this.#cluster.foreign(caller.clusterId),
       onHello: (caller) => this.#meet(caller),
       ...(this.#pool ? { onGossip: (connection, first) => this.#onGossip(connection, first) } : {}),
@@ -583,7 +583,7 @@ export class ReplicaNode {
 
   /** Has new connections of other nodes get another certificate. */
   renew(tls: NodeTls): void {
-    this.#listener?.renew(tls.server);
+    this.#listener?.renew(tls);
     this.#tls = tls;
   }
 

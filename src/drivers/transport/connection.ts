@@ -79,6 +79,16 @@ export class Connection {
     return addr.transport === "tcp" ? `${addr.hostname}:${addr.port}` : "unknown";
   }
 
+  /** Whether it is encrypted, at a port that takes plain connections, too; known after the first read. */
+  get isEncrypted(): boolean {
+    return this.#conn.isEncrypted ?? false;
+  }
+
+  /** Whether the other end has shown a certificate that is accepted and is for `name`; known after the first read. */
+  isFor(name: string): boolean {
+    return this.#conn.isFor?.(name) ?? false;
+  }
+
   /**
    * Queues what `write` appends.
    * @returns false when the queue is full or the connection closed: nothing was queued.

@@ -4,7 +4,7 @@
  * @module
  */
 import { type ByteWriter, DecodeError } from "../../base/codec/cursor.ts";
-import { type ClientCheck, type Listening, sameCheck, type TlsServer } from "../../base/net/conn.ts";
+import { type ClientCheck, type Listening, type NodeTls, sameCheck } from "../../base/net/conn.ts";
 import { connectionsOf, listenAt } from "../../base/net/tls.ts";
 import { type Frame, writeFrame } from "../../base/codec/frame.ts";
 import { Connection } from "./connection.ts";
@@ -35,6 +35,8 @@ export const CONNECTIONS_MAX = 1024;
 const SILENCE_MS = 2000;
 /** A caller has to say hello within this time. */
 export const HELLO_TIMEOUT_MS = 10_000;
+/** Calls of nodes that do not replicate: client agents forward requests, and ask who a node is. */
+const CLIENT_CALLS: readonly string[] = ["http", "meta"];
 /** Marks the answer to an HTTP request that came to the wrong port. */
 export const WRONG_PORT_HEADER = "X-Muster-Cluster-Port";
 
@@ -43,7 +45,7 @@ export interface ListenerHandlers {
   /** This node's description of itself. */
   hello(): Hello;
   /** Present where nodes speak TLS. */
-  readonly tls?: TlsServer | undefined;
+  readonly tls?: NodeTls | undefined;
   /** The secret of the cluster; a connection that cannot prove that it knows the secret is refused. */
   readonly secret?: ClusterSecret | undefined;
   /** A text to refuse the caller with, or undefined to welcome it. */
@@ -74,7 +76,7 @@ export class Listener {
   /** @throws {Error} Naming the address, when it cannot listen there. */
   static async open(addr: string, handlers: ListenerHandlers): Promise<Listener> {
     try {
-      return new Listener(await listenAt(addr, handlers.tls, (line) => handlers.log(line)), handlers);
+      return new Listener(await listenAt(addr, handlers.tls?.server, (line) => handlers.log(line)), handlers);
     } catch (error) {
       throw new Error(`cannot listen on cluster address ${addr}: ${messageOf(error)}`);
     }
@@ -83,7 +85,7 @@ export class Listener {
   private constructor(listener: Listening, handlers: ListenerHandlers) {
     this.#listener = listener;
     this.#handlers = handlers;
-    this.#accepted = handlers.tls?.clients;
+    this.#accepted = handlers.tls?.server?.clients;
     this.#accept();
   }
 
@@ -91,10 +93,11 @@ export class Listener {
    * Has new connections get another certificate.
    * @throws {Error} When it cannot be used: the one before stays.
    */
-  renew(tls: TlsServer): void {
-    this.#listener.renew(tls);
-    if (sameCheck(tls.clients, this.#accepted)) return;
-    this.#accepted = tls.clients;
+  renew({ server }: NodeTls): void {
+    if (!server) return;
+    this.#listener.renew(server);
+    if (sameCheck(server.clients, this.#accepted)) return;
+    this.#accepted = server.clients;
     // Whoever was let in by another authority has to show a certificate anew.
     for (const connection of this.#open) connection.close();
   }
@@ -158,6 +161,8 @@ export class Listener {
       const frame = await connection.read();
       if (frame?.kind !== FRAME.hello) throw new DecodeError("expected a hello");
       caller = decodeHello(frame.payload);
+      const why = this.#certificateFault(connection, caller);
+      if (why !== undefined) await this.#refuse(connection, caller, why);
       if (this.#handlers.secret) await this.#checkSecret(connection, { secret: this.#handlers.secret, caller, frame });
     } finally {
       clearTimeout(timer);
@@ -170,6 +175,22 @@ export class Listener {
     connection.send((writer) => writeFrame(writer, FRAME.welcome, (p) => p.raw(welcome)));
     if (caller.purpose === "raft") await this.#serveRaft(connection, caller);
     else await this.#serveRpc(connection, caller);
+  }
+
+  /** Why a caller is refused for the TLS of its connection, or for having none; undefined when it is not. */
+  #certificateFault(connection: Connection, { purpose }: Hello): string | undefined {
+    const { refusesPlain = false, serverName } = this.#handlers.tls ?? {};
+    if (refusesPlain && !connection.isEncrypted) {
+      return "Non-TLS connection attempted with verify_incoming set: give the node a certificate, and set verify_outgoing";
+    }
+    if (purpose !== "raft" || serverName === undefined || connection.isFor(serverName)) return undefined;
+    return `it has shown no certificate for "${serverName}", which a server needs with verify_server_hostname set`;
+  }
+
+  /** A certificate that is not that of a server lets a node forward requests, and nothing else. */
+  #mayCall(connection: Connection, method: string): boolean {
+    const { serverName } = this.#handlers.tls ?? {};
+    return serverName === undefined || CLIENT_CALLS.includes(method) || connection.isFor(serverName);
   }
 
   /** @throws {Error} Always, when the caller was told. */
@@ -241,7 +262,10 @@ export class Listener {
     const over = Promise.withResolvers<void>();
     running.set(rpc.id, over.resolve);
     // A malformed head is thrown before there is a promise: it ends the call, not the connection.
-    const answering = async () => await this.#handlers.onCall(rpc, caller, over.promise);
+    const answering = async () => {
+      if (this.#mayCall(connection, rpc.method)) return await this.#handlers.onCall(rpc, caller, over.promise);
+      throw new RemoteError(`"${rpc.method}" needs the certificate of a server, as verify_server_hostname is set`);
+    };
     answering().then(
       ({ onSent, ...answer }) => ({ reply: { id: rpc.id, method: "ok", ...answer }, onSent }),
       (error) => ({

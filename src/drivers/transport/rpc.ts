@@ -19,7 +19,6 @@ import {
 import { writeFrame } from "../../base/codec/frame.ts";
 import { DecodeError } from "../../base/codec/cursor.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
-import { encodeBase64Bytes } from "../../base/codec/base64.ts";
 import { type ClusterSecret, freshNumber, SecretError, splitChallenge } from "./secret.ts";
 import type { TlsTrust } from "../../base/net/conn.ts";
 
@@ -112,7 +111,7 @@ export async function openStream(
   const timer = setTimeout(() => connection.close(), timeoutMs);
   try {
     connection.sendRaw(PREAMBLE);
-    const callers = secret ? encodeBase64Bytes(freshNumber()) : undefined;
+    const callers = secret ? freshNumber().toBase64() : undefined;
     const said = new TextEncoder().encode(
       JSON.stringify(callers === undefined ? hello : { ...hello, number: callers }),
     );

@@ -191,7 +191,7 @@ export async function signedClaim(
   const claim = { iss: email, scope: SCOPE, aud: tokenUrl, iat: nowSeconds, exp: nowSeconds + TOKEN_SECONDS };
   const text = [header, claim].map((part) => urlBase64(new TextEncoder().encode(JSON.stringify(part)))).join(".");
   const algorithm = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
-  const der = Uint8Array.from(atob(privateKey.replace(/-----[^-]+-----|\s/g, "")), (char) => char.charCodeAt(0));
+  const der = Uint8Array.fromBase64(privateKey.replace(/-----[^-]+-----|\s/g, ""));
   const key = await crypto.subtle.importKey("pkcs8", der, algorithm, false, ["sign"]);
   const signature = await crypto.subtle.sign(algorithm.name, key, new TextEncoder().encode(text));
   return `${text}.${urlBase64(new Uint8Array(signature))}`;
@@ -199,5 +199,5 @@ export async function signedClaim(
 
 /** Base64 for URLs, without padding (RFC 4648 §5). */
 function urlBase64(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+  return bytes.toBase64({ alphabet: "base64url", omitPadding: true });
 }

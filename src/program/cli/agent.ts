@@ -185,7 +185,7 @@ async function reload(node: Node, start: Start, authFile: string): Promise<void>
 function banner(nodeId: string, { agent, config }: AgentSetup): string {
   const portOf = (addr: string | undefined) => addr === undefined ? "-1" : addr.slice(addr.lastIndexOf(":") + 1);
   const hostOf = (addr: string) => addr.slice(0, addr.lastIndexOf(":"));
-  const clients = (config.httpAddrs.length > 0 ? config.httpAddrs : agent.dnsAddrs).map(hostOf);
+  const addrs = [config.httpAddrs, config.httpsAddrs, agent.dnsAddrs].find((list) => list.length > 0) ?? [];
   const lines: [string, string][] = [
     ["Version", `'${VERSION}'`],
     ["Build Date", "''"],
@@ -195,9 +195,9 @@ function banner(nodeId: string, { agent, config }: AgentSetup): string {
     ["Server", `${agent.isServer} (Bootstrap: ${agent.bootstrap})`],
     [
       "Client Addr",
-      `[${clients.join(" ")}] (HTTP: ${portOf(config.httpAddrs[0])}, HTTPS: -1, gRPC: -1, gRPC-TLS: -1, DNS: ${
-        portOf(agent.dnsAddrs[0])
-      })`,
+      `[${addrs.map(hostOf).join(" ")}] (HTTP: ${portOf(config.httpAddrs[0])}, HTTPS: ${
+        portOf(config.httpsAddrs[0])
+      }, gRPC: -1, gRPC-TLS: -1, DNS: ${portOf(agent.dnsAddrs[0])})`,
     ],
     ["Cluster Addr", `${hostOf(config.clusterAdvertisedAddr)} (LAN: ${portOf(config.clusterAdvertisedAddr)}, WAN: -1)`],
     ["Gossip Encryption", String(agent.encryptionKey !== "")],

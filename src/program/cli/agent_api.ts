@@ -22,7 +22,8 @@ export const API_FLAGS: readonly FlagSpec[] = [
   flag(
     "http-addr",
     "",
-    "Address of the agent; MUSTER_HTTP_ADDR and CONSUL_HTTP_ADDR say it, too (default 127.0.0.1:8500)",
+    "Address of the agent; MUSTER_HTTP_ADDR and CONSUL_HTTP_ADDR say it, too (default 127.0.0.1:8500). " +
+      "https://, or CONSUL_HTTP_SSL=true, for HTTPS",
   ),
   flag("token", "", "Token to send with the request; also CONSUL_HTTP_TOKEN"),
   flag("token-file", "", "File that holds the token; also CONSUL_HTTP_TOKEN_FILE"),
@@ -163,7 +164,8 @@ function isUnsent(error: unknown): boolean {
 
 function baseUrl(address: string): string {
   if (address.startsWith("unix://")) throw new ApiError(`unix sockets are not supported yet: ${address}`);
-  const withScheme = /^https?:\/\//.test(address) ? address : `http://${address}`;
+  const isTls = /^(1|t|true)$/i.test(Deno.env.get("CONSUL_HTTP_SSL") ?? "");
+  const withScheme = /^https?:\/\//.test(address) ? address : `${isTls ? "https" : "http"}://${address}`;
   const url = URL.parse(withScheme);
   if (!url) throw new ApiError(`Cannot use "${address}" as the address of an agent: expected host:port`);
   return url.origin;

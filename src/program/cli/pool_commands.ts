@@ -3,7 +3,6 @@
  * `monitor`, `reload`, with Consul's words and exit codes (C3.2 to C3.5, C3.10).
  * @module
  */
-import { encodeBase64Bytes } from "../../base/codec/base64.ts";
 import { Pattern } from "../../base/codec/pattern.ts";
 import { AgentApi, ApiError, fieldOf, list, pairs, table, text } from "./agent_api.ts";
 import { boolFlag, type Call, type Command, CommandError, textFlag, told } from "./command.ts";
@@ -194,7 +193,7 @@ const keygen: Command = {
   flags: [],
   isLocal: true,
   run() {
-    console.log(encodeBase64Bytes(crypto.getRandomValues(new Uint8Array(KEY_BYTES))));
+    console.log(crypto.getRandomValues(new Uint8Array(KEY_BYTES)).toBase64());
     return 0;
   },
 };

@@ -8,6 +8,7 @@ import { apiUrlOf, configFault, type NodeConfig } from "../config/config.ts";
 import { ExtensionsError, isThere, readExtensions } from "../node/extensions.ts";
 import { DataDirectoryError } from "../node/data_directory.ts";
 import { Node, NodeFailure } from "../node/node.ts";
+import type { TlsVersion } from "../../base/net/conn.ts";
 import { logger } from "../../base/worker/log.ts";
 import { joinAuthorizationOf, readUsers, UsersError } from "../node/users.ts";
 import { versionLine } from "../node/version.ts";
@@ -90,10 +91,12 @@ function argumentFault(flags: Flags): string | undefined {
 function configOf(flags: Flags): NodeConfig {
   const clusterAddr = flags.string("raft-addr");
   const httpAddr = flags.string("http-addr");
+  const tls = tlsOf(flags);
   return {
     dataDirectory: flags.rest[0],
     nodeId: flags.string("node-id"),
-    httpAddrs: [httpAddr],
+    httpAddrs: tls.httpCert === "" ? [httpAddr] : [],
+    httpsAddrs: tls.httpCert === "" ? [] : [httpAddr],
     httpAdvertisedAddr: flags.string("http-adv-addr") || httpAddr,
     httpAllowOrigin: flags.string("http-allow-origin"),
     authFile: flags.string("auth"),
@@ -138,7 +141,7 @@ function configOf(flags: Flags): NodeConfig {
     readersMax: flags.int("db-max-ro-conns"),
     maxSteps: flags.int("db-max-steps"),
     tempBytesMax: flags.int("db-max-temp-size"),
-    ...tlsOf(flags),
+    ...tls,
     clusterName: flags.string("cluster-name"),
     clusterSecretFile: flags.string("cluster-secret-file"),
     autoVacuumMs: flags.durationMs("auto-vacuum-int"),
@@ -154,7 +157,10 @@ function configOf(flags: Flags): NodeConfig {
 
 /** Certificates, and who has to show one. */
 function tlsOf(flags: Flags) {
+  const version: TlsVersion = "TLSv1.2";
   return {
+    httpTlsVersion: version,
+    nodeTlsVersion: version,
     httpCert: flags.string("http-cert"),
     httpKey: flags.string("http-key"),
     httpCaCert: flags.string("http-ca-cert"),

@@ -3,7 +3,8 @@
  * @module
  */
 import { joinAddress } from "../../base/codec/address.ts";
-import type { AgentConfig, GossipTuning, NodeConfig } from "./config.ts";
+import { agentTls } from "./agent_tls.ts";
+import type { AgentConfig, AgentTls, GossipTuning, NodeConfig } from "./config.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import { type Settings, SettingsError } from "./settings.ts";
 
@@ -60,17 +61,29 @@ export function agentSetup(
   const port = settings.number("ports.serf_lan", PORT.cluster);
   const clients = clientAddrs(settings.text("client_addr", "127.0.0.1"));
   const httpPort = settings.number("ports.http", PORT.http);
+  const httpsPort = settings.number("ports.https", -1);
   const isVoter = !settings.flag("read_replica", false);
   const expect = settings.number("bootstrap_expect", 0);
-  const agent = agentConfig(settings, { isDev, isServer, clients, hostname: machine.hostname });
+  const tls = agentTls(settings, {
+    hasHttps: httpsPort >= 0,
+    datacenter: datacenterOf(settings),
+    domain: domains(settings)[0],
+    isServer,
+  });
+  const agent = agentConfig(settings, { isDev, isServer, clients, hostname: machine.hostname, tls: tls.tls });
   return {
     agent,
     config: {
       ...standard,
+      ...tls.config,
       dataDirectory,
       nodeId: settings.text("node_id"),
       httpAddrs: httpPort < 0 ? [] : clients.map((host) => joinAddress(host, httpPort)),
-      httpAdvertisedAddr: joinAddress(ANY.includes(clients[0]) ? advertise : clients[0], Math.max(httpPort, 0)),
+      httpsAddrs: httpsPort < 0 ? [] : clients.map((host) => joinAddress(host, httpsPort)),
+      httpAdvertisedAddr: joinAddress(
+        ANY.includes(clients[0]) ? advertise : clients[0],
+        Math.max(httpPort < 0 ? httpsPort : httpPort, 0),
+      ),
       authFile: settings.text("auth"),
       clusterAddr: joinAddress(bind, port),
       clusterAdvertisedAddr: joinAddress(advertise, port),
@@ -83,7 +96,7 @@ export function agentSetup(
       clusterSecretFile: settings.text("cluster_secret_file"),
       agent,
     },
-    warnings: [...settings.warnings, ...advice(settings, { expect, nodeName: agent.nodeName })],
+    warnings: [...settings.warnings, ...tls.warnings, ...advice(settings, { expect, nodeName: agent.nodeName })],
   };
 }
 
@@ -114,7 +127,7 @@ function check(settings: Settings, { isDev, isServer }: { isDev: boolean; isServ
 
 /** Ports that nobody can listen at, and figures that make no sense below nothing. */
 function checkNumbers(settings: Settings): void {
-  for (const [name, least] of [["http", -1], ["dns", -1], ["serf_lan", 0]] as const) {
+  for (const [name, least] of [["http", -1], ["https", -1], ["dns", -1], ["serf_lan", 0]] as const) {
     const port = settings.number(`ports.${name}`, 0);
     if (port < least || port > 65_535) {
       const none = least < 0 ? ", or -1 for none" : "";
@@ -172,7 +185,7 @@ function checkLists(settings: Settings): void {
 
 function base64Length(text: string): number {
   try {
-    return atob(text).length;
+    return Uint8Array.fromBase64(text).length;
   } catch {
     return -1;
   }
@@ -220,18 +233,19 @@ function clientAddrs(text: string): string[] {
 
 function agentConfig(
   settings: Settings,
-  { isDev, isServer, clients, hostname }: {
+  { isDev, isServer, clients, hostname, tls }: {
     isDev: boolean;
     isServer: boolean;
     clients: readonly string[];
     hostname: string;
+    tls: AgentTls;
   },
 ): AgentConfig {
   const dnsPort = settings.number("ports.dns", PORT.dns);
-  const datacenter = settings.text("datacenter", "dc1").toLowerCase();
   return {
     nodeName: settings.text("node_name", hostname),
-    datacenter,
+    datacenter: datacenterOf(settings),
+    tls,
     isServer,
     bootstrap: isDev || settings.flag("bootstrap", false),
     meta: settings.map("node_meta"),
@@ -255,6 +269,10 @@ function agentConfig(
     },
     gossip: gossipTuning(settings),
   };
+}
+
+function datacenterOf(settings: Settings): string {
+  return settings.text("datacenter", "dc1").toLowerCase();
 }
 
 /** Consul's words for levels; there is nothing below debug here. */
@@ -339,8 +357,8 @@ function advice(settings: Settings, { expect, nodeName }: { expect: number; node
     );
   }
   if (expect > 1) lines.push(`bootstrap_expect > 0: expecting ${expect} servers`);
-  for (const [name, what] of [["https", "no HTTPS"], ["serf_wan", "no gossip between datacenters"]]) {
-    if (settings.number(`ports.${name}`, -1) >= 0) lines.push(`ports.${name} has no effect: there is ${what} yet`);
+  if (settings.number("ports.serf_wan", -1) >= 0) {
+    lines.push("ports.serf_wan has no effect: there is no gossip between datacenters yet");
   }
   if (settings.flag("bootstrap", false)) lines.push("bootstrap = true: do not enable unless necessary");
   if (!/^[A-Za-z0-9-]{1,63}$/.test(nodeName)) {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { NameServerSettings } from "../../api/nameserver/api.ts";
+import type { TlsVersion } from "../../base/net/conn.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import type { WriteQueueOptions } from "../../app/database/write_queue.ts";
 
@@ -31,6 +32,8 @@ export interface AgentConfig {
   readonly rejoinAfterLeave: boolean;
   /** Base64; empty for none. */
   readonly encryptionKey: string;
+  /** TLS of calls between agents. */
+  readonly tls: AgentTls;
   /** DNS domains, the primary one first, each ending in a dot. */
   readonly domains: readonly string[];
   /** `host:port` of the name server, one for each client address; empty for none. */
@@ -51,6 +54,14 @@ export interface AgentConfig {
   readonly queryTimeMs: { readonly standard: number; readonly most: number };
   /** Differences from Consul's own settings of gossip in a LAN. */
   readonly gossip: GossipTuning;
+}
+
+/** What an agent expects of the servers that it calls, beside the certificates in {@linkcode NodeConfig}. */
+export interface AgentTls {
+  /** Whether it calls them by TLS (`verify_outgoing`). */
+  readonly isOutgoing: boolean;
+  /** Name that their certificates have (`verify_server_hostname`); empty: any. */
+  readonly serverName: string;
 }
 
 /** Settings of gossip (`gossip_lan`). */
@@ -77,8 +88,10 @@ export interface NodeConfig {
   readonly agent?: AgentConfig;
   /** Empty: the advertised cluster address; in an agent a random one that is kept. */
   readonly nodeId: string;
-  /** HTTP bind addresses, `host:port`; one, or in an agent one for each client address, or none. */
+  /** Bind addresses of plain HTTP, `host:port`; in an agent one for each client address, or none. */
   readonly httpAddrs: readonly string[];
+  /** The same of HTTPS. */
+  readonly httpsAddrs: readonly string[];
   /** HTTP address for clients and other nodes. */
   readonly httpAdvertisedAddr: string;
   /** CORS origin; empty for none. */
@@ -171,20 +184,24 @@ export interface NodeConfig {
   readonly httpCert: string;
   /** Its private key. */
   readonly httpKey: string;
-  /** Authorities whose certificates HTTP's clients may have; empty: those of the system. */
+  /** Authorities whose certificates HTTP's clients may have, a file or a directory; empty: those of the system. */
   readonly httpCaCert: string;
   /** Whether HTTP's clients need a certificate. */
   readonly httpVerifiesClients: boolean;
   /** Common name that it must have; empty: any. */
   readonly httpClientName: string;
+  /** Minimum version of HTTPS's protocol. */
+  readonly httpTlsVersion: TlsVersion;
   /** Certificate and key for traffic between nodes; empty: no TLS there. */
   readonly nodeCert: string;
   /** Its private key. */
   readonly nodeKey: string;
-  /** Authorities whose certificates other nodes may have; empty: those of the system. */
+  /** Authorities whose certificates other nodes may have, a file or a directory; empty: those of the system. */
   readonly nodeCaCert: string;
   /** Name expected in other nodes' certificates; empty: their host. */
   readonly nodeServerName: string;
+  /** Minimum version of TLS between nodes. */
+  readonly nodeTlsVersion: TlsVersion;
   /** Name of the cluster, which a new node must share; empty for none. */
   readonly clusterName: string;
   /** Whether the certificates of the nodes that this one connects to are looked at. */
@@ -220,13 +237,14 @@ function split(addr: string): { host: string; port: string } | undefined {
 }
 
 function addressFault(
-  { httpAddrs, httpAdvertisedAddr, clusterAddr, clusterAdvertisedAddr }: NodeConfig,
+  { httpAddrs, httpsAddrs, httpAdvertisedAddr, clusterAddr, clusterAdvertisedAddr }: NodeConfig,
 ): string | undefined {
-  if (httpAddrs.includes(clusterAddr)) return "HTTP and Raft addresses must differ";
-  if ([...httpAddrs, httpAdvertisedAddr].some((addr) => addr.startsWith("http"))) {
+  const bindAddrs = [...httpAddrs, ...httpsAddrs];
+  if (bindAddrs.includes(clusterAddr)) return "HTTP and Raft addresses must differ";
+  if ([...bindAddrs, httpAdvertisedAddr].some((addr) => addr.startsWith("http"))) {
     return "HTTP options should not include protocol (http:// or https://)";
   }
-  if (!httpAddrs.every(split)) return "HTTP bind address not valid";
+  if (!bindAddrs.every(split)) return "HTTP bind address not valid";
   const httpAdvertised = split(httpAdvertisedAddr);
   if (!httpAdvertised) return "HTTP advertised HTTP address not valid";
   if (UNROUTABLE.includes(httpAdvertised.host)) {
@@ -302,8 +320,9 @@ function tlsFault(config: NodeConfig): string | undefined {
 }
 
 /** URL of the HTTP API for clients; empty for a node without one. */
-export function apiUrlOf({ httpAddrs, httpAdvertisedAddr, httpCert }: NodeConfig): string {
-  return httpAddrs.length === 0 ? "" : `${httpCert === "" ? "http" : "https"}://${httpAdvertisedAddr}`;
+export function apiUrlOf({ httpAddrs, httpsAddrs, httpAdvertisedAddr }: NodeConfig): string {
+  if (httpAddrs.length > 0) return `http://${httpAdvertisedAddr}`;
+  return httpsAddrs.length > 0 ? `https://${httpAdvertisedAddr}` : "";
 }
 
 function timingFault(

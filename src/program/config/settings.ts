@@ -58,11 +58,26 @@ const DNS: Block = {
   ...laterKeys("allow_stale max_stale service_ttl only_passing use_cache cache_max_age prefer_namespace"),
 };
 
+/** Keys of every part of the block `tls`. */
+const TLS: Block = {
+  ca_file: "text",
+  ca_path: "text",
+  cert_file: "text",
+  key_file: "text",
+  tls_cipher_suites: "text",
+  tls_min_version: "text",
+  verify_incoming: "flag",
+};
+/** Keys of calls to servers. */
+const TLS_CALLS: Block = { ...TLS, verify_outgoing: "flag", verify_server_hostname: "flag" };
+
 /** Keys and their kinds. */
 const KEYS: Block = {
+  ...TLS_CALLS,
   advertise_addr: "text",
   alt_domain: "text",
   auth: "text",
+  auto_encrypt: { tls: "flag", allow_tls: "flag", ...laterKeys("dns_san ip_san") },
   bind_addr: "text",
   bootstrap: "flag",
   bootstrap_expect: "number",
@@ -96,20 +111,28 @@ const KEYS: Block = {
   server: "flag",
   skip_leave_on_interrupt: "flag",
   start_join: "texts",
+  tls: {
+    defaults: TLS_CALLS,
+    https: { ...TLS, ...laterKeys("verify_outgoing") },
+    internal_rpc: { ...TLS_CALLS, ...laterKeys("use_auto_cert") },
+    ...laterKeys("grpc enable_agent_tls_for_checks"),
+  },
+  verify_incoming_https: "flag",
+  verify_incoming_rpc: "flag",
 };
 
 /** Keys of Consul that have no effect here, or not yet. */
 const LATER: ReadonlySet<string> = new Set(
-  ("acl addresses advertise_addr_wan advertise_reconnect_timeout auto_encrypt auto_reload_config autopilot ca_file ca_path " +
-    "cert_file check check_output_max_size check_update_interval checks config_entries connect disable_anonymous_signature " +
+  ("acl addresses advertise_addr_wan advertise_reconnect_timeout auto_reload_config autopilot " +
+    "check check_output_max_size check_update_interval checks config_entries connect disable_anonymous_signature " +
     "disable_coordinates disable_host_node_id disable_keyring_file disable_remote_exec disable_update_check " +
     "discard_check_output enable_debug enable_local_script_checks enable_script_checks enable_syslog encrypt_verify_incoming " +
-    "encrypt_verify_outgoing gossip_wan http_config key_file limits log_file log_json log_rotate_bytes log_rotate_duration " +
+    "encrypt_verify_outgoing gossip_wan http_config limits log_file log_json log_rotate_bytes log_rotate_duration " +
     "log_rotate_max_files non_voting_server performance primary_datacenter protocol raft_logstore raft_protocol " +
     "raft_snapshot_interval raft_snapshot_threshold raft_trailing_logs reconnect_timeout_wan retry_interval_wan " +
     "retry_join_wan retry_max_wan rpc segments serf_lan serf_wan server_rejoin_age_max service services session_ttl_min " +
-    "start_join_wan syslog_facility telemetry tls translate_wan_addrs ui ui_config ui_dir unix_sockets use_streaming_backend " +
-    "verify_incoming verify_outgoing verify_server_hostname watches").split(" "),
+    "start_join_wan syslog_facility telemetry tls_prefer_server_cipher_suites translate_wan_addrs ui ui_config ui_dir unix_sockets use_streaming_backend watches")
+    .split(" "),
 );
 
 const NO_EFFECT = "has no effect in this version";
@@ -256,8 +279,11 @@ function pairs(texts: readonly string[]): Record<string, string> {
 function merge(target: Record<string, unknown>, key: string, value: unknown): void {
   const before = target[key];
   if (Array.isArray(before) && Array.isArray(value)) target[key] = [...before, ...value];
-  else if (isObject(before) && isObject(value)) target[key] = { ...before, ...value };
-  else target[key] = value;
+  else if (isObject(before) && isObject(value)) {
+    const both = { ...before };
+    for (const [inner, one] of Object.entries(value)) merge(both, inner, one);
+    target[key] = both;
+  } else target[key] = value;
 }
 
 /** Place of a value, and the list for warnings about ignored settings. */

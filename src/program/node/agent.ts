@@ -3,8 +3,10 @@
  * pool.
  * @module
  */
-import type { FromPool, OpenPool, RelayOpen } from "../../app/agent/api.ts";
+import type { AgentOptions } from "../../app/agent/agent.ts";
+import type { FromPool, OpenPool, RelayOpen, ToPool } from "../../app/agent/api.ts";
 import type { ToHttpWorker } from "../../api/server/api.ts";
+import type { NodeTls } from "../../base/net/conn.ts";
 import { PoolClient } from "../../drivers/membership/client.ts";
 import type { FromNameServer, NameServerSettings, OpenNameServer, ToNameServer } from "../../api/nameserver/api.ts";
 import type { AgentConfig, NodeConfig } from "../config/config.ts";
@@ -19,7 +21,7 @@ export interface AgentPartsOptions {
   readonly agent: AgentConfig;
   readonly directory: DataDirectory;
   /** In a client agent: the line to HTTP in the place of a replica. */
-  readonly relay: Pick<RelayOpen, "port" | "state" | "apiUrl" | "version" | "clusterSecret"> | undefined;
+  readonly relay: Omit<RelayOpen, "nodeId"> | undefined;
   spawn(role: Role): Part;
   fail(message: string): void;
   log(line: string): void;
@@ -97,6 +99,12 @@ export class AgentParts {
     this.#nameServer?.postMessage(message);
   }
 
+  /** In a client agent: takes other certificates for the way to the servers into use. */
+  setTls(tls: NodeTls): void {
+    const message: ToPool = { k: "tls", tls };
+    this.#membership.postMessage(message);
+  }
+
   /** Takes new settings of the name server into use. */
   setDns(settings: NameServerSettings): void {
     const message: ToNameServer = { k: "settings", settings };
@@ -135,4 +143,36 @@ function lineInto(http: Part): Part {
   const message: ToHttpWorker = { k: "names", port: port2 };
   http.postMessage(message, [port2]);
   return partAt(port1);
+}
+
+/** Options of an agent for HTTP, without its keys. */
+export function agentOptions(config: NodeConfig, agent: AgentConfig, nodeId: string): AgentOptions {
+  const { nodeName, datacenter, isServer, bootstrap, meta, queryTimeMs, tls: { isOutgoing, serverName } } = agent;
+  return {
+    nodeId,
+    nodeName,
+    datacenter,
+    isServer,
+    bootstrap,
+    meta,
+    queryTimeMs,
+    tls: {
+      https: {
+        caPath: config.httpCaCert,
+        certFile: config.httpCert,
+        minVersion: config.httpTlsVersion,
+        verifiesIncoming: config.httpVerifiesClients,
+        verifiesOutgoing: false,
+        verifiesName: false,
+      },
+      calls: {
+        caPath: config.nodeCaCert,
+        certFile: config.nodeCert,
+        minVersion: config.nodeTlsVersion,
+        verifiesIncoming: config.nodeVerifiesClients,
+        verifiesOutgoing: isOutgoing,
+        verifiesName: serverName !== "",
+      },
+    },
+  };
 }

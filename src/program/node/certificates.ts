@@ -7,7 +7,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { messageOf } from "../../base/codec/error_text.ts";
 import type { TlsFacts } from "../../api/server/api.ts";
 import type { NodeTls, TlsIdentity, TlsServer } from "../../base/net/conn.ts";
-import type { NodeConfig } from "../config/config.ts";
+import type { AgentConfig, NodeConfig } from "../config/config.ts";
 
 /** How often the files are looked at. */
 const LOOK_MS = 5_000;
@@ -40,12 +40,35 @@ function belongs(certificate: X509Certificate, key: string, path: string): boole
   }
 }
 
-/** Reads certificates of authorities; none where no file is named. @throws {Error} Naming the file that cannot be used. */
+/**
+ * Reads certificates of authorities, from a file or all files of a directory; none where no path is named.
+ * @throws {Error} Naming the file that cannot be used.
+ */
 function readAuthorities(path: string): string[] {
-  if (path === "") return [];
-  const pem = readPem(path);
-  parsed(pem, path);
-  return [pem];
+  return filesAt(path).map((file) => {
+    const pem = readPem(file);
+    parsed(pem, file);
+    return pem;
+  });
+}
+
+/** The file at a path, or those of the directory there, in the order of their names; none where no path is named. */
+function filesAt(path: string): string[] {
+  if (path === "" || !isDirectory(path)) return path === "" ? [] : [path];
+  const files = [...Deno.readDirSync(path)].filter(({ isDirectory }) => !isDirectory).map(({ name }) =>
+    `${path}/${name}`
+  );
+  // None would mean those of the system.
+  if (files.length === 0) throw new Error(`${path} holds no certificate of an authority`);
+  return files.sort();
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false; // reading it says why
+  }
 }
 
 /** Reads a file of certificates or keys. @throws {Error} Naming it, when it cannot be read. */
@@ -83,7 +106,7 @@ export class Certificates {
 
   /** @throws {Error} Naming the file that cannot be used. */
   constructor(config: NodeConfig, { onHttp, onNode, log }: CertificateUsers) {
-    const { httpCert, httpKey, httpCaCert, nodeCert, nodeKey, nodeCaCert } = config;
+    const { httpCert, httpKey, httpCaCert, nodeCert, nodeKey, nodeCaCert, agent } = config;
     if (httpCert !== "") {
       const watched = new Watched([httpCert, httpKey, httpCaCert], {
         read: () => readHttp(config),
@@ -93,10 +116,10 @@ export class Certificates {
       });
       this.http = { ...watched.value, certFile: httpCert, keyFile: httpKey };
     }
-    if (nodeCert !== "") {
+    if (nodeCert !== "" || agent?.tls.isOutgoing) {
       const watched = new Watched([nodeCert, nodeKey, nodeCaCert], {
-        read: () => readNode(config),
-        notAfter: (tls) => tls.server.notAfter,
+        read: () => agent ? readAgent(config, agent) : readNode(config),
+        notAfter: ({ server, trust }) => (server ?? trust?.presents)?.notAfter,
         onRenewed: onNode,
         log,
       });
@@ -105,10 +128,11 @@ export class Certificates {
   }
 }
 
-function readHttp({ httpCert, httpKey, httpCaCert, httpVerifiesClients, httpClientName }: NodeConfig): TlsServer {
-  const identity = readIdentity(httpCert, httpKey);
+function readHttp(config: NodeConfig): TlsServer {
+  const { httpCert, httpKey, httpCaCert, httpVerifiesClients, httpClientName, httpTlsVersion: minVersion } = config;
+  const identity = { ...readIdentity(httpCert, httpKey), minVersion };
   if (!httpVerifiesClients) return identity;
-  needRuntime("-http-verify-client");
+  needRuntime(config.agent ? "verify_incoming" : "-http-verify-client");
   return { ...identity, clients: { caCerts: readAuthorities(httpCaCert), commonName: httpClientName } };
 }
 
@@ -127,6 +151,29 @@ function readNode(config: NodeConfig): NodeTls {
   };
 }
 
+/**
+ * Of an agent: servers answer TLS at the port of gossip, and any agent may call them by TLS. An accepted authority has to
+ * have signed the certificate of a server, and the name in it counts only if the settings say so.
+ */
+function readAgent(config: NodeConfig, { isServer, tls: { isOutgoing, serverName } }: AgentConfig): NodeTls {
+  const { nodeCert, nodeKey, nodeVerifiesClients, nodeTlsVersion: minVersion } = config;
+  const identity = nodeCert === "" ? undefined : readIdentity(nodeCert, nodeKey);
+  const caCerts = readAuthorities(config.nodeCaCert);
+  needRuntime("TLS between agents");
+  const presents = identity && { presents: identity };
+  const trust = { caCerts, serverName, anyName: serverName === "", isVerified: true, minVersion, ...presents };
+  // Certificates are asked for to know servers by, even if clients need none.
+  const clients = nodeVerifiesClients || serverName !== ""
+    ? { clients: { caCerts, commonName: "", isOptional: !nodeVerifiesClients } }
+    : {};
+  return {
+    ...(isServer && identity ? { server: { ...identity, ...clients, minVersion, sharesPort: true } } : {}),
+    ...(isOutgoing ? { trust } : {}),
+    refusesPlain: nodeVerifiesClients,
+    ...(serverName === "" ? {} : { serverName }),
+  };
+}
+
 /** @throws {Error} When this runtime cannot ask clients for certificates. */
 function needRuntime(flag: string): void {
   const [major, minor] = Deno.version.deno.split(".").map(Number);
@@ -141,8 +188,8 @@ function needRuntime(flag: string): void {
 interface Use<T> {
   /** @throws {Error} Naming the file that cannot be used. */
   read(): T;
-  /** When the certificate expires, RFC 3339. */
-  notAfter(value: T): string;
+  /** When the certificate expires, RFC 3339; undefined where there are authorities only. */
+  notAfter(value: T): string | undefined;
   /** The files have changed, and can be used. */
   onRenewed(value: T): void;
   log(line: string): void;
@@ -150,7 +197,8 @@ interface Use<T> {
 
 /** Looks after the files of a certificate, the first of them, for as long as the process runs. */
 class Watched<T> {
-  readonly #files: readonly string[];
+  /** Files, and directories; empty where there is none. */
+  readonly #paths: readonly string[];
   readonly #use: Use<T>;
   #value: T;
   #changed: string;
@@ -158,7 +206,7 @@ class Watched<T> {
 
   /** @throws {Error} Naming the file that cannot be used. */
   constructor(files: readonly string[], use: Use<T>) {
-    this.#files = files.filter((path) => path !== "");
+    this.#paths = files;
     this.#use = use;
     this.#value = use.read();
     this.#changed = this.#stamp();
@@ -174,7 +222,8 @@ class Watched<T> {
   /** When the files were changed; empty while one of them is not there. */
   #stamp(): string {
     try {
-      return this.#files.map((path) => Deno.statSync(path).mtime?.getTime()).join();
+      const files = this.#paths.flatMap(filesAt);
+      return files.map((path) => `${path} ${Deno.statSync(path).mtime?.getTime()}`).join();
     } catch {
       return "";
     }
@@ -197,10 +246,11 @@ class Watched<T> {
   #warn(): void {
     const now = Date.now();
     const notAfter = this.#use.notAfter(this.#value);
+    if (notAfter === undefined) return;
     const days = Math.floor((Date.parse(notAfter) - now) / DAY_MS);
     if (days >= WARN_DAYS || now - this.#warnedMs < DAY_MS) return;
     this.#warnedMs = now;
     const when = days < 0 ? "has expired" : `expires in ${days} days`;
-    this.#use.log(`WARNING: the certificate in ${this.#files[0]} ${when} (${notAfter}): renew it`);
+    this.#use.log(`WARNING: the certificate in ${this.#paths[0]} ${when} (${notAfter}): renew it`);
   }
 }

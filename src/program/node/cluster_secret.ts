@@ -30,9 +30,12 @@ export function readClusterSecret(path: string): string {
 }
 
 /** Warning about a cluster port that asks for neither a secret nor a certificate; undefined if only this machine can reach the port. */
-export function openPortWarning(clusterAddr: string, isProtected: boolean): string | undefined {
+export function openPortWarning(
+  clusterAddr: string,
+  { isProtected, isAgent }: { isProtected: boolean; isAgent: boolean },
+): string | undefined {
   const { hostname } = splitAddress(clusterAddr);
   if (isProtected || hostname === "localhost" || hostname === "::1" || hostname.startsWith("127.")) return undefined;
   return `WARNING: whoever reaches ${clusterAddr} can join the cluster, vote and write: set -cluster-secret-file or ` +
-    "-node-verify-client, or let only the nodes reach it";
+    `${isAgent ? "verify_incoming" : "-node-verify-client"}, or let only the nodes reach it`;
 }

@@ -13,7 +13,6 @@
  * @module
  */
 import type { DiscoveryOptions, OpenDiscovery } from "../../drivers/discovery/api.ts";
-import type { AgentOptions } from "../../app/agent/agent.ts";
 import type { FromHttpWorker, OpenHttp, SupervisorMethods, ToHttpWorker } from "../../api/server/api.ts";
 import type { DiscoveryUse, FromReplica, ToReplica } from "../../drivers/replica/api.ts";
 import type { User } from "../../app/users/user.ts";
@@ -26,7 +25,7 @@ import type { OpenBackups } from "../../drivers/backup/api.ts";
 import { ACTIVITY, Control, TICKET } from "../../drivers/libsqlite/control.ts";
 import { bundledLibrary, requireLibrary, type SqliteLibrary } from "../../drivers/libsqlite/library.ts";
 import { type LogLevel, setLogLevel } from "../../base/worker/log.ts";
-import { AgentParts } from "./agent.ts";
+import { agentOptions, AgentParts } from "./agent.ts";
 import { Certificates } from "./certificates.ts";
 import { type AgentConfig, apiUrlOf, type NodeConfig } from "../config/config.ts";
 import { noteDamage } from "./damage.ts";
@@ -141,12 +140,13 @@ export class Node {
     this.#certificates = orFail(() =>
       new Certificates(config, {
         onHttp: (tls) => this.#tellHttp({ k: "tls", tls }),
-        onNode: (tls) => this.#tellReplica({ k: "tls", tls }),
+        onNode: (tls) => this.#replica ? this.#tellReplica({ k: "tls", tls }) : this.#agent?.setTls(tls),
         log,
       })
     );
     this.#manager = new ServiceManager(log);
-    const warning = openPortWarning(config.clusterAddr, this.#secret !== "" || config.nodeVerifiesClients);
+    const isProtected = this.#secret !== "" || config.nodeVerifiesClients;
+    const warning = openPortWarning(config.clusterAddr, { isProtected, isAgent: config.agent !== undefined });
     if (warning !== undefined) log(warning);
     this.#directory = openDataDirectory(dataDirectory, nodeId, { rejoinsDamaged });
     this.#library = {
@@ -156,7 +156,8 @@ export class Node {
     this.#scope = {
       raftDirectory: this.#directory.raft,
       sqliteDirectory: this.#directory.sqlite,
-      httpAddrs: config.httpAddrs.map((addr) => addr.startsWith(":") ? `0.0.0.0${addr}` : addr),
+      httpAddrs: config.httpAddrs.map(anyHost),
+      httpsAddrs: config.httpsAddrs.map(anyHost),
       discoveryAddrs: discovery ? discoveryAddrs(discovery) : [],
       gossipDirectory: this.#directory.gossip,
       sqliteLibrary: library,
@@ -210,6 +211,7 @@ export class Node {
         apiUrl: apiUrlOf(this.#config),
         version: VERSION,
         clusterSecret: this.#secret,
+        tls: this.#certificates.node,
       },
       spawn: (role) => role === "membership" ? this.#start(role) : this.#spawn(role),
       fail: (message) => this.#fail(new NodeFailure(message)),
@@ -305,9 +307,10 @@ export class Node {
       ...this.#uploader?.forHttp,
       options: {
         nodeId: this.#directory.nodeId,
-        ...(config.agent ? { agent: agentOptions(config.agent, this.#directory.nodeId) } : {}),
+        ...(config.agent ? { agent: agentOptions(config, config.agent, this.#directory.nodeId) } : {}),
         version: API_VERSION,
         bindAddrs: this.#scope.httpAddrs,
+        tlsAddrs: this.#scope.httpsAddrs,
         advertisedAddr: config.httpAdvertisedAddr,
         clusterAddr: config.clusterAdvertisedAddr,
         isVoter: config.isVoter,
@@ -575,10 +578,9 @@ function usableLibrary(path: string): string {
   });
 }
 
-/** Options of an agent for HTTP, without its keys. */
-function agentOptions(agent: AgentConfig, nodeId: string): AgentOptions {
-  const { nodeName, datacenter, isServer, bootstrap, meta, queryTimeMs } = agent;
-  return { nodeId, nodeName, datacenter, isServer, bootstrap, meta, queryTimeMs };
+/** An address without a host means all of this machine's. */
+function anyHost(addr: string): string {
+  return addr.startsWith(":") ? `0.0.0.0${addr}` : addr;
 }
 
 function discoveryUse(options: DiscoveryOptions): DiscoveryUse {

@@ -39,6 +39,8 @@ export interface Scope {
   readonly sqliteDirectory: string;
   /** `host:port` that HTTP listens on. */
   readonly httpAddrs: readonly string[];
+  /** The same of HTTPS. */
+  readonly httpsAddrs: readonly string[];
   /** Path of the SQLite library. */
   readonly sqliteLibrary: string;
   /** Folder of what is remembered of the gossip pool. */
@@ -76,8 +78,10 @@ export function permissionsOf(role: Role, scope: Scope): Deno.PermissionOptionsO
         write: [scope.sqliteDirectory],
         ffi: [scope.sqliteLibrary], // native code: it has no network, and can open no other library, libc neither
       };
-    case "http":
-      return { ...nothing, net: scope.httpAddrs.length === 0 ? false : [...scope.httpAddrs] };
+    case "http": {
+      const addrs = [...scope.httpAddrs, ...scope.httpsAddrs];
+      return { ...nothing, net: addrs.length > 0 && addrs };
+    }
     case "membership": // any address, as with the replica
       return { ...nothing, net: true, read: [scope.gossipDirectory], write: [scope.gossipDirectory] };
     case "nameserver": // any address: the runtime asks for a right to each address that an answer over UDP goes to

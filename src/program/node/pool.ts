@@ -58,6 +58,7 @@ function tagsOf(
     role: "consul",
     port: String(port),
     raft_vsn: "3",
+    ...(config.nodeCert === "" ? {} : { use_tls: "1" }),
     ...(agent.bootstrap ? { bootstrap: "1" } : {}),
     ...(config.bootstrapExpect > 0 ? { expect: String(config.bootstrapExpect) } : {}),
     ...(config.isVoter ? {} : { nonvoter: "1", read_replica: "1" }),

@@ -176,7 +176,7 @@ Deno.test("an even number of servers, and a name unfit for DNS, are warned of", 
 
 Deno.test("keys within blocks that have no effect yet are named, those of the zone's SOA are taken", () =>
   withFiles({
-    "a.hcl": `ports { grpc = 8502 https = 8501 }
+    "a.hcl": `ports { grpc = 8502 serf_wan = 8302 }
       dns_config { allow_stale = true service_ttl { "*" = "5s" } soa { min_ttl = 60 refresh = 7 } }`,
   }, (directory) => {
     const { agent, warnings } = setup(["-data-dir=d", `-config-dir=${directory}`]);
@@ -185,7 +185,7 @@ Deno.test("keys within blocks that have no effect yet are named, those of the zo
       '"grpc" has no effect in this version',
       '"allow_stale" has no effect in this version',
       '"service_ttl" has no effect in this version',
-      "there is no HTTPS yet",
+      "there is no gossip between datacenters yet",
     ]);
   }));
 

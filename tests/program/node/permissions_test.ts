@@ -70,6 +70,7 @@ for (const role of ROLES) {
         raftDirectory: `${root}/raft`,
         sqliteDirectory: `${root}/sqlite`,
         httpAddrs: [`127.0.0.1:${listener.addr.port}`],
+        httpsAddrs: [],
         gossipDirectory: `${root}/gossip`,
         discoveryAddrs: [`127.0.0.1:${listener.addr.port}`],
         uploads: { net: [`127.0.0.1:${listener.addr.port}`], directories: [`${root}/uploads`] },
@@ -106,6 +107,22 @@ for (const role of ROLES) {
   });
 }
 
+Deno.test("the http Worker may listen at the addresses of HTTP and of HTTPS, and at none where there are none", () => {
+  const scope = {
+    raftDirectory: "/nowhere",
+    sqliteDirectory: "/nowhere",
+    gossipDirectory: "/nowhere",
+    uploads: { net: [], directories: [] },
+    discoveryAddrs: [],
+    sqliteLibrary: "/nowhere",
+  };
+  const netOf = (httpAddrs: string[], httpsAddrs: string[]) =>
+    permissionsOf("http", { ...scope, httpAddrs, httpsAddrs }).net;
+  assertEquals(netOf(["a:1"], ["b:2"]), ["a:1", "b:2"]);
+  assertEquals(netOf([], ["b:2"]), ["b:2"]);
+  assertEquals(netOf([], []), false);
+});
+
 Deno.test("the discovery Worker that asks the system's name servers may use the network, and nothing else", async () => {
   const scope = {
     raftDirectory: "/nowhere",
@@ -113,6 +130,7 @@ Deno.test("the discovery Worker that asks the system's name servers may use the 
     gossipDirectory: "/nowhere",
     uploads: { net: [], directories: [] },
     httpAddrs: ["127.0.0.1:1"],
+    httpsAddrs: [],
     sqliteLibrary: bundledLibrary(),
   };
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -140,6 +158,7 @@ Deno.test("the uploader Worker has no network where backups go to a directory, a
     sqliteDirectory: "/nowhere",
     gossipDirectory: "/nowhere",
     httpAddrs: [],
+    httpsAddrs: [],
     discoveryAddrs: [],
     sqliteLibrary: bundledLibrary(),
   };

@@ -10,6 +10,7 @@ for (const role of ROLES) {
       raftDirectory: directory,
       sqliteDirectory: directory,
       httpAddrs: ["127.0.0.1:1"],
+      httpsAddrs: [],
       gossipDirectory: directory,
       discoveryAddrs: [],
       uploads: { net: [], directories: [] },
