@@ -1,5 +1,5 @@
 /** HTTPS, TLS between nodes, and the certificates that `muster tls` makes. */
-import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { muster } from "../harness/agents.ts";
 import { clusterFlags, leaderOf, type NodePlace, nodePlace, until, withNodes } from "../harness/processes.ts";
 import { authority, certificate, httpsFlags, nodeFlags } from "../harness/tls.ts";
@@ -85,6 +85,12 @@ Deno.test("a renewed certificate comes into use without a restart, one that cann
     await Deno.rename(`${root}/new.pem`, `${root}/1.pem`);
     await node.says(/new connections of HTTPS get the new certificate/);
     await node.says(/new connections between nodes get the new certificate/);
+    const { tls } = await (await node.get("/debug/vars")).json();
+    const year = 365 * 86_400;
+    for (const left of [tls.http_expires_in_s, tls.node_expires_in_s]) {
+      assert(left > year - 600 && left <= year, `${left}`);
+    }
+    assertEquals(await node.status("mux.not_after"), await node.status("http.tls.not_after"));
     const days = (Date.parse(String(await node.status("http.tls.not_after"))) - Date.now()) / 86_400_000;
     assertEquals(Math.round(days), 365);
     await until("the new one", async () => await serialShown(node.place) !== first || undefined);

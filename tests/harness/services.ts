@@ -85,7 +85,7 @@ export function fakeServices({ users }: Partial<Pick<Services, "users">> = {}): 
       agent: agentOf(channels[2].port1),
       users,
       log: () => {},
-      tls: undefined,
+      expiry: { http: undefined, node: undefined },
       directorySize: () => Promise.resolve(0),
     },
     close() {

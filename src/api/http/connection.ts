@@ -372,7 +372,7 @@ export class ClientConnection {
   /** Counts a large body among those that are in memory, until its request is answered. */
   #takeRoom(bytes: number): void {
     const { counters, options } = this.#parts;
-    const bytesMax = BODIES_MAX * options.bodyBytesMax;
+    const bytesMax = BODIES_MAX * options.bodyBytesMax + COUNTED_BODY_BYTES; // one in chunks counts ahead
     if (counters.body_bytes + bytes > bytesMax) {
       const text =
         `large requests take ${counters.body_bytes} bytes already, of ${bytesMax} that they may: try again later`;

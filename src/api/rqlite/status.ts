@@ -37,7 +37,8 @@ export interface StatusParts {
   readonly counters: Counters;
   readonly users: Users | undefined;
   readonly uploader: UploaderClient | undefined;
-  readonly tls: { readonly notAfter: string } | undefined;
+  /** When certificates expire, RFC 3339. */
+  readonly expiry: { readonly http: string | undefined; readonly node: string | undefined };
   readonly answers: AnswerBudget;
   /** Bytes of all files in the data directory. */
   directorySize(): Promise<number>;
@@ -92,6 +93,9 @@ async function statusOf(parts: StatusParts): Promise<Section> {
   const replica: Section = await parts.replica.call("status", {});
   return {
     ...options.facts,
+    ...(parts.expiry.node === undefined
+      ? {}
+      : { mux: { ...options.facts.mux as Section, not_after: parts.expiry.node } }),
     node: {
       start_time: new Date(options.startedMs).toISOString(),
       current_time: new Date(now).toISOString(),
@@ -106,7 +110,7 @@ async function statusOf(parts: StatusParts): Promise<Section> {
           enabled: "true",
           cert_file: options.tls.certFile,
           key_file: options.tls.keyFile,
-          not_after: parts.tls?.notAfter,
+          not_after: parts.expiry.http,
         }
         : { enabled: "false" },
       cluster: { timeout: formatDuration(30_000), local_node_addr: options.clusterAddr },
@@ -279,6 +283,11 @@ function memoryOf({ rss, heapTotal, heapUsed, external }: Deno.MemoryUsage): Sec
   return { rss, heap_total: heapTotal, heap_used: heapUsed, external };
 }
 
+/** Until a certificate expires, below 0 when it has; undefined where there is none. */
+function secondsUntil(notAfter: string | undefined): number | undefined {
+  return notAfter === undefined ? undefined : Math.floor((Date.parse(notAfter) - Date.now()) / 1000);
+}
+
 /** `GET /debug/vars`. */
 export async function handleVars(request: HttpRequest, parts: StatusParts): Promise<HttpResponse> {
   const { counters } = parts;
@@ -295,6 +304,7 @@ export async function handleVars(request: HttpRequest, parts: StatusParts): Prom
       num_auto_optimizes_failed: counters.auto_optimizes_failed,
     },
     queue: { ...parts.queue.counters },
+    tls: { http_expires_in_s: secondsUntil(parts.expiry.http), node_expires_in_s: secondsUntil(parts.expiry.node) },
     memstats: memoryOf(Deno.memoryUsage()),
     ...await uploadsOf(parts, { withDestination: false }),
   };

@@ -72,6 +72,8 @@ export interface HttpOptions {
   readonly allowOrigin: string;
   /** Present for HTTPS. */
   readonly tls?: TlsServer & TlsFacts;
+  /** When the certificate for traffic between nodes expires, RFC 3339; undefined where there is none. */
+  readonly nodeNotAfter?: string | undefined;
   /** Bytes of a request's body. @default {67108864} */
   readonly bodyBytesMax: number;
   /** Requests at a time; more are answered 503. @default {8192} */
@@ -113,6 +115,7 @@ export type SupervisorMethods =
 export type ToHttpWorker =
   | OpenHttp
   | { readonly k: "tls"; readonly tls: TlsServer } // a new certificate
+  | { readonly k: "nodeTls"; readonly notAfter: string | undefined } // the same for traffic between nodes
   | { readonly k: "serve" } // all listeners of the node are open: answer
   | { readonly k: "reader"; readonly line: ReaderLine } // one more to share reads among
   | { readonly k: "backups"; readonly port: MessagePort } // the line to the backup Worker

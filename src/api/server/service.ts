@@ -84,7 +84,7 @@ async function open(message: OpenHttp): Promise<void> {
     queue,
     catalog,
     agent,
-    tls: options.tls && { notAfter: options.tls.notAfter },
+    expiry: { http: options.tls?.notAfter, node: options.nodeNotAfter },
     directorySize: () => supervisor.call("directorySize", {}),
     log,
   };
@@ -150,7 +150,7 @@ function agentOf({ options, membership }: OpenHttp): Agent | undefined {
 function renew(tls: TlsServer): void {
   try {
     server?.renew(tls);
-    if (services?.tls) services.tls.notAfter = tls.notAfter;
+    if (services) services.expiry.http = tls.notAfter;
     log("new connections of HTTPS get the new certificate");
   } catch (error) {
     log(`the new certificate of HTTPS cannot be used, the one before stays: ${messageOf(error)}`, "error");
@@ -198,6 +198,7 @@ export function serve(line: WorkerScope<ToHttpWorker, FromHttpWorker>): void {
     if (data.k === "open") open(data);
     else if (data.k === "serve") server?.start();
     else if (data.k === "tls") renew(data.tls);
+    else if (data.k === "nodeTls") { if (services) services.expiry.node = data.notAfter; }
     else if (data.k === "reader") services?.readers.add(data.line);
     else if (data.k === "backups") services?.backups.connect(data.port);
     else if (data.k === "lookups") answerLookups(data.port);

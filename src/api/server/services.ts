@@ -41,8 +41,8 @@ export interface Services {
   readonly counters: Counters;
   /** Absent where everybody may do everything. */
   readonly users: Users | undefined;
-  /** When the certificate of HTTPS expires, RFC 3339; undefined where there is none. */
-  readonly tls: { notAfter: string } | undefined;
+  /** When the certificates of HTTPS and of the traffic between nodes expire, RFC 3339; undefined where there is none. */
+  readonly expiry: { http: string | undefined; node: string | undefined };
   /** Bytes of all files in the data directory. */
   directorySize(): Promise<number>;
   log(line: string, level?: LogLevel): void;

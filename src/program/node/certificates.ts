@@ -119,13 +119,18 @@ export class Certificates {
     if (nodeCert !== "" || agent?.tls.isOutgoing) {
       const watched = new Watched([nodeCert, nodeKey, nodeCaCert], {
         read: () => agent ? readAgent(config, agent) : readNode(config),
-        notAfter: ({ server, trust }) => (server ?? trust?.presents)?.notAfter,
+        notAfter: notAfterOf,
         onRenewed: onNode,
         log,
       });
       this.node = watched.value;
     }
   }
+}
+
+/** When the certificate for traffic between nodes expires; undefined where there is none. */
+export function notAfterOf({ server, trust }: NodeTls): string | undefined {
+  return (server ?? trust?.presents)?.notAfter;
 }
 
 function readHttp(config: NodeConfig): TlsServer {

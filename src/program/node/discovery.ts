@@ -4,6 +4,7 @@
  * @module
  */
 import type { DiscoveryOptions } from "../../drivers/discovery/api.ts";
+import type { DiscoveryUse } from "../../drivers/replica/api.ts";
 import { discoveryOptions, MODES } from "../../drivers/discovery/config.ts";
 import { ConfigError, expandVariables } from "../../base/codec/fields.ts";
 
@@ -95,4 +96,11 @@ function systemCertificates(): string[] {
     }
   }
   return [];
+}
+
+/** How the replica uses what is found. */
+export function discoveryUse(options: DiscoveryOptions): DiscoveryUse {
+  return "deadAfterMs" in options
+    ? { kind: "register", deadAfterMs: options.deadAfterMs }
+    : { kind: "addresses", deadAfterMs: 0 };
 }

@@ -14,7 +14,7 @@
  */
 import type { DiscoveryOptions, OpenDiscovery } from "../../drivers/discovery/api.ts";
 import type { FromHttpWorker, OpenHttp, SupervisorMethods, ToHttpWorker } from "../../api/server/api.ts";
-import type { DiscoveryUse, FromReplica, ToReplica } from "../../drivers/replica/api.ts";
+import type { FromReplica, ToReplica } from "../../drivers/replica/api.ts";
 import type { User } from "../../app/users/user.ts";
 import { readersMaxOf } from "../../app/database/readers.ts";
 import { Callee } from "../../base/worker/channel.ts";
@@ -26,7 +26,8 @@ import { ACTIVITY, Control, TICKET } from "../../drivers/libsqlite/control.ts";
 import { bundledLibrary, requireLibrary, type SqliteLibrary } from "../../drivers/libsqlite/library.ts";
 import { type LogLevel, setLogLevel } from "../../base/worker/log.ts";
 import { agentOptions, AgentParts } from "./agent.ts";
-import { Certificates } from "./certificates.ts";
+import { discoveryUse } from "./discovery.ts";
+import { Certificates, notAfterOf } from "./certificates.ts";
 import { type AgentConfig, apiUrlOf, type NodeConfig } from "../config/config.ts";
 import { noteDamage } from "./damage.ts";
 import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
@@ -40,6 +41,7 @@ import { spawn } from "./spawn.ts";
 import { UploaderParts } from "./uploader.ts";
 import type { UploadPlans } from "./uploads.ts";
 import { API_VERSION, VERSION } from "./version.ts";
+import type { NodeTls } from "../../base/net/conn.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Room in a forwarded request for what is not body. */
@@ -140,7 +142,7 @@ export class Node {
     this.#certificates = orFail(() =>
       new Certificates(config, {
         onHttp: (tls) => this.#tellHttp({ k: "tls", tls }),
-        onNode: (tls) => this.#replica ? this.#tellReplica({ k: "tls", tls }) : this.#agent?.setTls(tls),
+        onNode: (tls) => this.#onNodeTls(tls),
         log,
       })
     );
@@ -193,6 +195,12 @@ export class Node {
     if (!this.#manager.isPresent) return;
     await this.#manager.tellReady();
     if (this.#replica) Deno.permissions.revokeSync({ name: "net" });
+  }
+
+  #onNodeTls(tls: NodeTls): void {
+    if (this.#replica) this.#tellReplica({ k: "tls", tls });
+    else this.#agent?.setTls(tls);
+    this.#tellHttp({ k: "nodeTls", notAfter: notAfterOf(tls) });
   }
 
   #onReplicaListening(): void {
@@ -316,6 +324,7 @@ export class Node {
         isVoter: config.isVoter,
         allowOrigin: config.httpAllowOrigin,
         ...(this.#certificates.http ? { tls: this.#certificates.http } : {}),
+        nodeNotAfter: this.#certificates.node && notAfterOf(this.#certificates.node),
         bodyBytesMax: config.httpBodyBytesMax,
         requestsMax: config.httpRequestsMax,
         connectionsMax: config.httpConnectionsMax,
@@ -581,12 +590,6 @@ function usableLibrary(path: string): string {
 /** An address without a host means all of this machine's. */
 function anyHost(addr: string): string {
   return addr.startsWith(":") ? `0.0.0.0${addr}` : addr;
-}
-
-function discoveryUse(options: DiscoveryOptions): DiscoveryUse {
-  return "deadAfterMs" in options
-    ? { kind: "register", deadAfterMs: options.deadAfterMs }
-    : { kind: "addresses", deadAfterMs: 0 };
 }
 
 /** Readers to begin with: a slow one must not be alone. */
