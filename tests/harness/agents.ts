@@ -76,8 +76,8 @@ export class AgentProcess {
   #said = "";
   #ended: Deno.CommandStatus | undefined;
 
-  /** Starts `muster agent` at `place`; does not wait. */
-  constructor(place: AgentPlace, flags: readonly string[]) {
+  /** Starts `muster agent` at `place`, in a process or a Worker of this one; does not wait. */
+  constructor(place: AgentPlace, flags: readonly string[], isThread = IN_THREADS) {
     this.place = place;
     const args = [
       "agent",
@@ -90,7 +90,7 @@ export class AgentProcess {
       `-data-dir=${place.directory}`,
       ...flags,
     ];
-    this.#child = IN_THREADS ? startThread(args) : spawnAgent(place, args);
+    this.#child = isThread ? startThread(args) : spawnAgent(place, args);
     this.#child.status.then((status) => this.#ended = status);
     this.#output = Promise.all([this.#collect(this.#child.stdout), this.#collect(this.#child.stderr)]);
   }
@@ -216,12 +216,15 @@ export class AgentProcess {
 export type StartAgent = (place: AgentPlace, ...flags: string[]) => AgentProcess;
 
 /** Runs `work` in a new directory with agents that it starts through `start`; all is gone afterwards. */
-export async function withAgents(work: (root: string, start: StartAgent) => Promise<void>): Promise<void> {
+export async function withAgents(
+  work: (root: string, start: StartAgent) => Promise<void>,
+  { isThread = IN_THREADS }: { readonly isThread?: boolean } = {},
+): Promise<void> {
   const root = await Deno.makeTempDir({ prefix: "muster-agent-" });
   const agents: AgentProcess[] = [];
   try {
     await work(root, (place, ...flags) => {
-      const agent = new AgentProcess(place, flags);
+      const agent = new AgentProcess(place, flags, isThread);
       agents.push(agent);
       return agent;
     });
