@@ -10,7 +10,7 @@
 import { codeOf, sourceFiles } from "./tidy/source.ts";
 
 /** Folders of tests/ whose tests start no process; those of src/'s floors that do are in tests/processes. */
-const FOLDERS = ["base", "core", "drivers", "app", "api", "program", "scripts"];
+const FOLDERS = ["program", "drivers", "api", "app", "base", "core", "scripts"];
 
 /** Files with the most unreached lines that are listed. */
 const FILES_SHOWN = 30;

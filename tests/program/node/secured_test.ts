@@ -16,6 +16,8 @@ const USERS = [
   { username: "*", perms: ["ready"] },
 ];
 
+const FAST = ["-raft-heartbeat-timeout=400ms", "-raft-election-timeout=400ms"];
+
 /** Runs `muster tls`; what it says. */
 async function tls(...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await musterHere(["tls", ...args]);
@@ -48,7 +50,7 @@ Deno.test("a secured cluster lets in who has what it asks for, and its backup be
     const guards = [...nodeFlags(root, "n"), "-node-verify-client", "-auth", `${root}/auth.json`];
     const secret = ["-cluster-secret-file", `${root}/secret`];
     const https = [...httpsFlags(root, "n"), "-auto-backup", `${root}/backup.json`];
-    const first = start(nodePlace(root, "1"), [...guards, ...secret, ...https], { caCert });
+    const first = start(nodePlace(root, "1"), [...guards, ...secret, ...https, ...FAST], { caCert });
     await first.ready();
     await asksForUsers(first, caCert);
 
@@ -58,6 +60,7 @@ Deno.test("a secured cluster lets in who has what it asks for, and its backup be
       assertEquals((await node.ended()).code, 1);
       return node.log;
     };
+    const second = start(nodePlace(root, "5"), [...join, ...guards, ...secret, ...FAST, "-join-as", "node"]);
     const [stranger, unlike, plain] = await Promise.all([
       refused("2", ...guards, ...secret),
       refused("3", ...guards, "-cluster-secret-file", `${root}/other`),
@@ -66,7 +69,6 @@ Deno.test("a secured cluster lets in who has what it asks for, and its backup be
     assertMatch(stranger, /unauthorized to join as a voter \(did you forget to set -join-as\?\)/);
     assertMatch(unlike, /secret/);
     assertMatch(plain, /fatal: clustering failure/);
-    const second = start(nodePlace(root, "5"), [...join, ...guards, ...secret, "-join-as", "node"]);
     await second.ready();
     await until("it has the row", async () => {
       const answer = await ask(second, "/db/query?level=none", ROOT, ["SELECT a FROM t"]);
@@ -82,11 +84,11 @@ Deno.test("a secured cluster lets in who has what it asks for, and its backup be
 
     // Its backup.
     await until("a backup", () => [...Deno.readDirSync(`${root}/backups`)].length > 1 || undefined);
-    const restored = start(nodePlace(root, "9"), ["-auto-restore", `${root}/restore.json`]);
+    const restored = start(nodePlace(root, "9"), ["-auto-restore", `${root}/restore.json`, ...FAST]);
     await restored.ready();
     assertEquals(await restored.row("SELECT a FROM t"), [1]);
     await commands(restored, root);
-    for (const node of [second, first, restored]) assertEquals((await node.stop("SIGTERM")).code, 0);
+    assertEquals((await restored.stop("SIGTERM")).code, 0);
   }));
 
 /** The status or the answer of a request. */
