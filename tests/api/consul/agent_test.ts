@@ -1,5 +1,5 @@
 /** Consul's endpoints about agents, events, keys and the Raft configuration, over a pool and a replica that a test plays. */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import type { MemberRecord, MembershipEvent } from "../../../src/drivers/membership/api.ts";
 import { CodedError, LocalNode, OTHER } from "../../harness/local_node.ts";
 
@@ -122,7 +122,7 @@ Deno.test("an event is fired with its filters, and the list waits for the next",
     coalesce: false,
   });
   const events = node.services.agent?.events;
-  assert(events !== undefined);
+  if (!events) throw new Error("this is no agent");
   events.take(told(fired[0].name, payload));
   events.take(told(fired[0].name, { ...payload, NodeFilter: "other" }));
   events.take(told("serf-event", payload));
