@@ -61,10 +61,7 @@ class Output {
 
 let started = 0;
 
-/**
- * Whether all nodes, agents and commands of the tests run so: scripts/unit.ts sets MUSTER_TEST_THREADS, and has tests that
- * otherwise start processes among its own.
- */
+/** MUSTER_TEST_THREADS=1 has all nodes, agents and commands of a test run so, where it needs no other program. */
 export const IN_THREADS = Deno.env.get("MUSTER_TEST_THREADS") === "1";
 
 /** Runs the command line with `args` and variables of the environment; SIGKILL ends its Workers at once. */
