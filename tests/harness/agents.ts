@@ -3,6 +3,7 @@
  * waited for by what they say, ended and cleaned up whatever happens.
  */
 import { freePort, Interrupted, musterCommand, until } from "./processes.ts";
+import { IN_THREADS, type Running, startThread } from "./thread.ts";
 
 /** The addresses and the data directory of an agent. */
 export interface AgentPlace {
@@ -32,8 +33,14 @@ export interface Finished {
 
 /** Runs the command line to its end. */
 export async function muster(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Finished> {
+  if (IN_THREADS) return await endOf(startThread(args, env));
   const { command, args: before } = musterCommand();
   return await finished(command, [...before, ...args], env);
+}
+
+async function endOf({ status, stdout, stderr }: Running): Promise<Finished> {
+  const [out, errors, { code }] = await Promise.all([stdout.text(), stderr.text(), status]);
+  return { code, stdout: out, stderr: errors };
 }
 
 async function finished(command: string, args: string[], env: Readonly<Record<string, string>>): Promise<Finished> {
@@ -50,37 +57,40 @@ export async function dig(place: AgentPlace, ...args: string[]): Promise<string>
   return stdout.trim();
 }
 
+function spawnAgent({ wrapper = [] }: AgentPlace, args: readonly string[]): Running {
+  const { command: program, args: before } = musterCommand();
+  const [command, ...others] = [...wrapper, program];
+  return new Deno.Command(command, {
+    args: [...others, ...before, ...args],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
 /** A running agent. */
 export class AgentProcess {
   readonly place: AgentPlace;
-  readonly #child: Deno.ChildProcess;
+  readonly #child: Running;
   readonly #output: Promise<unknown>;
   #said = "";
   #ended: Deno.CommandStatus | undefined;
 
-  /** Starts `muster agent` at `place`; does not wait. */
-  constructor(place: AgentPlace, flags: readonly string[]) {
+  /** Starts `muster agent` at `place`, in a process or a Worker of this one; does not wait. */
+  constructor(place: AgentPlace, flags: readonly string[], isThread = IN_THREADS) {
     this.place = place;
-    const { command: program, args } = musterCommand();
-    const [command, ...before] = [...place.wrapper ?? [], program];
-    this.#child = new Deno.Command(command, {
-      args: [
-        ...before,
-        ...args,
-        "agent",
-        `-node=${place.name}`,
-        `-bind=${place.host}`,
-        `-client=${place.host}`,
-        `-serf-lan-port=${place.port}`,
-        `-http-port=${place.httpPort}`,
-        `-dns-port=${place.dnsPort}`,
-        `-data-dir=${place.directory}`,
-        ...flags,
-      ],
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
+    const args = [
+      "agent",
+      `-node=${place.name}`,
+      `-bind=${place.host}`,
+      `-client=${place.host}`,
+      `-serf-lan-port=${place.port}`,
+      `-http-port=${place.httpPort}`,
+      `-dns-port=${place.dnsPort}`,
+      `-data-dir=${place.directory}`,
+      ...flags,
+    ];
+    this.#child = isThread ? startThread(args) : spawnAgent(place, args);
     this.#child.status.then((status) => this.#ended = status);
     this.#output = Promise.all([this.#collect(this.#child.stdout), this.#collect(this.#child.stderr)]);
   }
@@ -206,12 +216,15 @@ export class AgentProcess {
 export type StartAgent = (place: AgentPlace, ...flags: string[]) => AgentProcess;
 
 /** Runs `work` in a new directory with agents that it starts through `start`; all is gone afterwards. */
-export async function withAgents(work: (root: string, start: StartAgent) => Promise<void>): Promise<void> {
+export async function withAgents(
+  work: (root: string, start: StartAgent) => Promise<void>,
+  { isThread = IN_THREADS }: { readonly isThread?: boolean } = {},
+): Promise<void> {
   const root = await Deno.makeTempDir({ prefix: "muster-agent-" });
   const agents: AgentProcess[] = [];
   try {
     await work(root, (place, ...flags) => {
-      const agent = new AgentProcess(place, flags);
+      const agent = new AgentProcess(place, flags, isThread);
       agents.push(agent);
       return agent;
     });

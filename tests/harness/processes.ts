@@ -3,6 +3,8 @@
  * answer, ended and cleaned up whatever happens.
  */
 
+import { IN_THREADS, type Running, startThread } from "./thread.ts";
+
 /** How the program is started: from the source, or a binary when MUSTER_BINARY names one. */
 export function musterCommand(): { readonly command: string; readonly args: readonly string[] } {
   const binary = Deno.env.get("MUSTER_BINARY");
@@ -121,6 +123,8 @@ export function clusterAddrOf({ host = "127.0.0.1", clusterPort }: NodePlace): s
 
 /** How a node is started, where that differs from the usual. */
 export interface StartOptions {
+  /** In a Worker of this process. @default {whether all are, see thread.ts} */
+  readonly isThread?: boolean;
   /** Further environment variables. */
   readonly env?: Readonly<Record<string, string>>;
   /** Program that gets the command line as its arguments and replaces itself by it. */
@@ -131,17 +135,29 @@ export interface StartOptions {
   readonly identity?: { readonly cert: string; readonly key: string };
 }
 
+function spawnServer(args: readonly string[], { env, wrapper = [] }: StartOptions): Running {
+  const { command: program, args: before } = musterCommand();
+  const [command, ...others] = [...wrapper, program];
+  return new Deno.Command(command, {
+    args: [...others, ...before, ...args],
+    env: { ...env },
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+}
+
 /** A running node. */
 export class NodeProcess {
   readonly place: NodePlace;
-  readonly #child: Deno.ChildProcess;
+  readonly #child: Running;
   readonly #output: Promise<void>;
   readonly #scheme: "http" | "https";
   readonly #client: Deno.HttpClient;
   #lines = "";
   #ended: Deno.CommandStatus | undefined;
 
-  private constructor(place: NodePlace, child: Deno.ChildProcess, { caCert, identity }: StartOptions) {
+  private constructor(place: NodePlace, child: Running, { caCert, identity }: StartOptions) {
     this.place = place;
     this.#scheme = caCert === undefined ? "http" : "https";
     this.#client = caCert === undefined
@@ -158,28 +174,19 @@ export class NodeProcess {
     flags: readonly string[] = [],
     options: StartOptions = {},
   ): NodeProcess {
-    const { env, wrapper = [] } = options;
-    const { command: program, args } = musterCommand();
-    const [command, ...before] = [...wrapper, program];
-    const child = new Deno.Command(command, {
-      args: [
-        ...before,
-        ...args,
-        "serve",
-        "-node-id",
-        place.id,
-        "-http-addr",
-        `127.0.0.1:${place.httpPort}`,
-        "-raft-addr",
-        clusterAddrOf(place),
-        ...flags,
-        place.directory,
-      ],
-      env: { ...env },
-      stdin: "null",
-      stdout: "null",
-      stderr: "piped",
-    }).spawn();
+    const args = [
+      "serve",
+      "-node-id",
+      place.id,
+      "-http-addr",
+      `127.0.0.1:${place.httpPort}`,
+      "-raft-addr",
+      clusterAddrOf(place),
+      ...flags,
+      place.directory,
+    ];
+    const { isThread = IN_THREADS, env } = options;
+    const child = isThread ? startThread(args, env) : spawnServer(args, options);
     return new NodeProcess(place, child, options);
   }
 
@@ -345,6 +352,13 @@ export async function withNodes(work: (root: string, start: StartNode) => Promis
     await Promise.all(nodes.map((node) => node.stop("SIGKILL")));
     await Deno.remove(root, { recursive: true });
   }
+}
+
+/** The same with nodes in Workers of this process. */
+export async function withThreads(work: (root: string, start: StartNode) => Promise<void>): Promise<void> {
+  await withNodes((root, start) =>
+    work(root, (place, flags, options) => start(place, flags, { ...options, isThread: true }))
+  );
 }
 
 /** Starts `count` nodes that form a cluster, and waits for it. */

@@ -3,15 +3,16 @@
  * not answer.
  */
 import type { HttpOptions } from "../../src/api/server/api.ts";
+import { batchWriter } from "../../src/api/rqlite/queue.ts";
 import type { Services } from "../../src/api/server/services.ts";
-import type { Agent } from "../../src/app/agent/agent.ts";
+import type { Agent, AgentOptions } from "../../src/app/agent/agent.ts";
 import { Catalog } from "../../src/app/agent/catalog.ts";
 import { EventLog } from "../../src/app/agent/event_log.ts";
 import { Backups } from "../../src/app/database/backups.ts";
 import { newCounters } from "../../src/app/database/counters.ts";
 import { Database } from "../../src/app/database/database.ts";
 import { Readers } from "../../src/app/database/readers.ts";
-import { ReplicaClient } from "../../src/app/database/replica_client.ts";
+import { ReplicaClient, type Serve } from "../../src/app/database/replica_client.ts";
 import { WriteQueue } from "../../src/app/database/write_queue.ts";
 import { AnswerBudget } from "../../src/base/worker/answer_budget.ts";
 import { NODE_STATE_BYTES, NodeState } from "../../src/base/worker/node_state.ts";
@@ -50,39 +51,57 @@ const NO_TLS = {
   verifiesName: false,
 };
 
-/** Services, and the end of their lines. */
+/** Services, and the other ends of their lines. */
 export interface FakeServices {
   readonly services: Services;
+  readonly ends: { readonly replica: MessagePort; readonly writer: MessagePort; readonly pool: MessagePort };
   close(): void;
 }
 
+/** What differs from the standard; `null` for an agent: the node is none. */
+export interface FakeOptions extends Partial<Pick<Services, "users">> {
+  readonly options?: Partial<HttpOptions>;
+  readonly agent?: Partial<AgentOptions> | null;
+  /** Answers requests that other nodes forward. */
+  readonly serve?: Serve;
+  /** Wanted: the backup Worker. */
+  wakeBackups?(backups: Backups): void;
+}
+
 /** Services of an agent that is a server. */
-export function fakeServices({ users }: Partial<Pick<Services, "users">> = {}): FakeServices {
+export function fakeServices(
+  { users, options = {}, agent = {}, serve = nothingServed, wakeBackups = () => {} }: FakeOptions = {},
+): FakeServices {
   const channels = [new MessageChannel(), new MessageChannel(), new MessageChannel()];
   const answers = new AnswerBudget();
+  const pool = agent === null ? undefined : agentOf(channels[2].port1, agent);
+  const backups = new Backups(() => wakeBackups(backups));
   const parts = {
-    options: OPTIONS,
+    options: { ...OPTIONS, ...options, ...(pool ? { agent: pool.options } : {}) },
     state: new NodeState(new SharedArrayBuffer(NODE_STATE_BYTES)),
     activity: undefined,
     replica: new ReplicaClient(
       { replica: channels[0].port1, writer: channels[1].port1 },
-      () => Promise.reject(new Error("nothing is served here")),
+      serve,
       answers,
     ),
     readers: new Readers(() => {}, answers),
     answers,
     counters: newCounters(),
   };
+  const database = new Database(parts);
+  const { port2: replica } = channels[0];
   return {
+    ends: { replica, writer: channels[1].port2, pool: channels[2].port2 },
     services: {
       uploader: undefined,
       restore: undefined,
       ...parts,
-      database: new Database(parts),
-      backups: new Backups(() => {}),
-      queue: new WriteQueue(OPTIONS.writeQueue, () => Promise.reject(new Error("nothing is written here")), () => {}),
+      database,
+      backups,
+      queue: new WriteQueue(parts.options.writeQueue, batchWriter({ ...parts, database }), () => {}),
       catalog: new Catalog(parts),
-      agent: agentOf(channels[2].port1),
+      agent: pool,
       users,
       log: () => {},
       expiry: { http: undefined, node: undefined },
@@ -97,8 +116,11 @@ export function fakeServices({ users }: Partial<Pick<Services, "users">> = {}): 
   };
 }
 
-/** The part of an agent that needs no pool: its events. */
-function agentOf(line: MessagePort): Agent {
+function nothingServed(): Promise<never> {
+  return Promise.reject(new Error("nothing is served here"));
+}
+
+function agentOf(line: MessagePort, options: Partial<AgentOptions>): Agent {
   return {
     options: {
       nodeName: "n",
@@ -109,6 +131,7 @@ function agentOf(line: MessagePort): Agent {
       meta: {},
       tls: { https: NO_TLS, calls: NO_TLS },
       queryTimeMs: { standard: 300_000, most: 600_000 },
+      ...options,
     },
     pool: new PoolClient(line),
     events: new EventLog("n"),

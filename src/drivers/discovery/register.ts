@@ -26,13 +26,16 @@ export interface RegisterEvents {
 export class Register {
   readonly #store: KvStore;
   readonly #events: RegisterEvents;
+  readonly #intervalMs: number;
   /** A write whose answer was lost, with the revision that it was to replace. */
   #lost: { text: string; revision: string } | undefined;
   #reporting: AbortController | undefined;
 
-  constructor(store: KvStore, events: RegisterEvents) {
+  /** @param intervalMs Pause between two reports. */
+  constructor(store: KvStore, events: RegisterEvents, intervalMs: number = REPORT_INTERVAL_MS) {
     this.#store = store;
     this.#events = events;
+    this.#intervalMs = intervalMs;
   }
 
   /** The record that is there now. */
@@ -79,7 +82,7 @@ export class Register {
     }
   }
 
-  /** Reports `record` now and every {@linkcode REPORT_INTERVAL_MS}, until called again; null: nothing. */
+  /** Reports `record` now and at every interval, until called again; null: nothing. */
   report(record: LeaderRecord | null): void {
     this.#reporting?.abort();
     this.#reporting = undefined;
@@ -98,13 +101,13 @@ export class Register {
         await this.#heard(() => this.#store.put(text));
         if (complaint !== "" || !written) this.#events.log(`this node leads: its address is at ${this.#store.name}`);
         [complaint, retryMs, written] = ["", RETRY_FIRST_MS, true];
-        await pause(REPORT_INTERVAL_MS, signal);
+        await pause(this.#intervalMs, signal);
       } catch (error) {
         const why = messageOf(error);
         if (why !== complaint) this.#events.log(`reporting this leader's address failed, trying again: ${why}`);
         complaint = why;
         await pause(jitter(retryMs), signal);
-        retryMs = Math.min(retryMs * 2, REPORT_INTERVAL_MS);
+        retryMs = Math.min(retryMs * 2, this.#intervalMs);
       }
     }
   }

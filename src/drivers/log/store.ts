@@ -19,6 +19,7 @@
  * Segments are made ahead of use, full of zeros and synced, so that a batch only overwrites (0.11 instead of 0.16 ms).
  * @module
  */
+import { invariant } from "../../invariant.ts";
 import { ByteWriter } from "../../base/codec/cursor.ts";
 import type { Config, Entry, EntryId, HardState, Index } from "../../core/raft/message.ts";
 import type { Ticket } from "../../core/raft/effects.ts";
@@ -143,6 +144,8 @@ export class LogStore {
   #rotationDue: Signal | undefined;
   #lastTicket: Ticket = 0;
   #commit: Index;
+  /** Last index of the log with all writes that wait. */
+  #last: Index;
 
   private constructor(disk: LogDisk, options: LogStoreOptions, events: LogEvents, log: RecoveredLog) {
     const { batches, segments, void: _, ...recovered } = log;
@@ -159,6 +162,7 @@ export class LogStore {
     this.#cache = new EntryCache(log.last.index + 1, options.cacheBytes ?? CACHE_BYTES);
     this.#persisted = log.last.index;
     this.#commit = log.commit;
+    this.#last = log.last.index;
     this.#isSealed = log.isSealed;
     this.#scrub = new LogScrub(disk);
     this.#scrubBytes = options.scrubBytes ?? SCRUB_BYTES;
@@ -205,11 +209,23 @@ export class LogStore {
 
   /** Takes one write of the core; answered by `onPersisted`. */
   persist(write: LogWrite & { readonly ticket: Ticket }): void {
-    this.#lastTicket = write.ticket;
-    this.#commit = write.commit;
-    if (write.install) this.#cache.reset(write.install.base.index + 1);
-    if (write.truncateFrom !== undefined) this.#cache.truncate(write.truncateFrom);
+    const { ticket, commit, install, truncateFrom } = write;
+    invariant(ticket >= this.#lastTicket, `write ${ticket} does not come before write ${this.#lastTicket}`);
+    invariant(commit >= this.#commit, `the commit index does not go back from ${this.#commit} to ${commit}`);
+    invariant((truncateFrom ?? Infinity) > this.#commit, `committed entry ${truncateFrom} is not replaced`);
+    this.#lastTicket = ticket;
+    this.#commit = commit;
+    if (install) {
+      this.#cache.reset(install.base.index + 1);
+      this.#last = install.base.index;
+    }
+    if (truncateFrom !== undefined) {
+      this.#cache.truncate(truncateFrom);
+      this.#last = Math.min(this.#last, truncateFrom - 1);
+    }
     for (const entry of write.append) {
+      this.#last++;
+      invariant(entry.index === this.#last, `entry ${entry.index} takes the place of entry ${this.#last}`);
       this.#cache.push(entry);
       // Of several in one write each may be the one in force where a segment begins.
       if (entry.kind === "config") this.setConfig(decodeConfig(entry.body, entry.index));
@@ -288,6 +304,11 @@ export class LogStore {
     if (isFull || this.#rotationDue || batch.install) yield* this.#rotate(batch, writer.length);
     yield* this.#untilSpace(() => new Task(this.#writeDurably(this.#file, this.#offset, writer.view())));
     if (batch.install) this.#batches.reset(batch.install.base.index);
+    const before = Math.min(this.#batches.last, (batch.truncateFrom ?? Infinity) - 1);
+    invariant(
+      batch.append.length === 0 || batch.append[0].index === before + 1,
+      `batch ${this.#nextBatch} continues the log behind entry ${before}`,
+    );
     this.#batches.add(batch, { segment: this.#number, offset: this.#offset, length: writer.length, crc });
     this.#offset += writer.length;
     if (this.#offset > this.#fileBytes / 4) this.#prepareSpare();
@@ -343,6 +364,8 @@ export class LogStore {
     const file = this.#disk.open(FRESH);
     yield* this.#untilSpace(() => new Task(this.#writeDurably(file, 0, header)));
     const name = segmentName(this.#number + 1, firstIndex);
+    const newest = this.#segments[this.#segments.length - 1];
+    invariant(newest.number === this.#number, `segment ${this.#number + 1} follows segment ${newest.number}`);
     yield this.#disk.rename(FRESH, name);
     yield this.#disk.sync();
     this.#file.close();
@@ -404,7 +427,9 @@ export class LogStore {
   }
 
   #dropSegments(before: number): void {
-    const dropped = this.#segments.splice(0, this.#segments.findIndex(({ number }) => number === before));
+    const kept = this.#segments.findIndex(({ number }) => number === before);
+    invariant(kept >= 0, `segment ${before} is in the log`);
+    const dropped = this.#segments.splice(0, kept);
     this.#batches.cut(before);
     if (this.#readFile && this.#readFile.segment < before) {
       this.#readFile.file.close();

@@ -93,6 +93,8 @@ export class Replica {
   readonly #indexWaits: { readonly index: Index; readonly kind: "commit" | "applied"; resolve(): void }[] = [];
   #gated: { readonly after: number; readonly m: OutgoingMessage }[] = [];
   #nextRef = 1;
+  /** Newest ticket that the log has made durable. */
+  #persisted = 0;
   #commit: Index;
   #applyTo: Index;
   #posted: Index;
@@ -101,7 +103,7 @@ export class Replica {
   /** Nothing behind this is handed to the writer. */
   #holdAt: Index = Infinity;
   /** A snapshot is about to take the database's place: nothing is handed to it until then. */
-  #installing = false;
+  isInstalling = false;
   #posts: Post[] = [];
   readonly #lag: ApplyLag;
   readonly #contact: LeaderContact;
@@ -311,7 +313,10 @@ export class Replica {
       this.#log.setConfig(effects.config);
       this.#events.onConfig(effects.config);
     }
-    if (effects.persist?.install) this.#installing = true;
+    if (effects.persist?.install) {
+      invariant(!this.isInstalling, "one snapshot takes the database's place at a time");
+      this.isInstalling = true;
+    }
     if (effects.persist) this.#log.persist(effects.persist); // entries are in the log's memory from here on
     for (const { m, after } of effects.send) {
       if (after === 0) this.#send(m);
@@ -324,8 +329,10 @@ export class Replica {
     if (contactMs !== undefined) this.#state.leaderContactMs = contactMs;
     for (const peer of effects.needSnapshot) this.#events.needSnapshot(peer);
     if (effects.apply) {
-      invariant(effects.apply.from === this.#applyTo + 1, "apply ranges leave no gap");
-      this.#applyTo = effects.apply.to;
+      const { from, to } = effects.apply;
+      invariant(from === this.#applyTo + 1, `entries ${from} to ${to} are applied behind entry ${this.#applyTo}`);
+      invariant(to <= this.#commit, `entry ${to} is applied only once it is committed (${this.#commit})`);
+      this.#applyTo = to;
       this.#pumpApply();
     }
   }
@@ -376,6 +383,8 @@ export class Replica {
 
   /** The log's word that a ticket is durable. */
   persisted(ticket: number): void {
+    invariant(ticket >= this.#persisted, `write ${ticket} is not durable before write ${this.#persisted}`);
+    this.#persisted = ticket;
     const due = this.#gated.filter((message) => message.after <= ticket);
     if (due.length > 0) {
       this.#gated = this.#gated.filter((message) => message.after > ticket);
@@ -404,7 +413,7 @@ export class Replica {
   #pumpApply(): void {
     const end = Math.min(this.#applyTo, this.#holdAt);
     while (
-      !this.#installing && this.#posted < end && this.#posted - this.#applied < APPLY_ENTRIES_MAX &&
+      !this.isInstalling && this.#posted < end && this.#posted - this.#applied < APPLY_ENTRIES_MAX &&
       this.#postedBytes < APPLY_BYTES_MAX
     ) {
       const from = this.#posted + 1;
@@ -444,6 +453,7 @@ export class Replica {
   /** The writer's word that a COMMIT is done. */
   appliedByWriter({ index, term }: Extract<FromWriter, { k: "applied" }>): void {
     if (index < this.#applied) return; // said before a snapshot took the database's place
+    invariant(index <= this.#posted, `the writer applies no more than it was handed: ${index} of ${this.#posted}`);
     this.#applied = index;
     this.appliedMs = Date.now();
     this.#noteApplied();
@@ -464,7 +474,7 @@ export class Replica {
 
   /** A snapshot has taken the database's place: it holds `index`. What waited for entries below will not be told more. */
   installed(index: Index): void {
-    this.#installing = false;
+    this.isInstalling = false;
     this.#applied = this.#posted = this.#state.changed = index;
     this.#applyTo = Math.max(this.#applyTo, index);
     this.#posts = [];

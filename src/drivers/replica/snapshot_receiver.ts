@@ -30,8 +30,10 @@ export interface ReceiverParts {
   readonly snapshots: SnapshotClient;
   leader(): NodeId | null;
   commit(): Index;
-  /** Hands a staged snapshot to the core; resolves when the database holds `base`. */
+  /** Hands a staged snapshot to the core; resolves when the database holds `base`, and rejects if that takes too long. */
   received(base: EntryId, config: Config): Promise<void>;
+  /** Whether one that was handed to the core has not taken the database's place yet. */
+  isInstalling(): boolean;
   log(line: string): void;
 }
 
@@ -78,10 +80,13 @@ export class SnapshotReceiver {
     return { head: {}, body: EMPTY };
   }
 
-  /** One at a time: the copy that is staged must be the one that the log is told of. */
+  /**
+   * One at a time: the copy that is staged must be the one that the log is told of, and it must stay until it has taken the
+   * database's place, which may be later than the sender is answered.
+   */
   async #end(part: SnapshotPart, config: Config, caller: NodeId): Promise<RpcAnswer> {
     this.#refuseStranger(caller);
-    if (this.#isInstalling) throw new RemoteError("another snapshot is being installed");
+    if (this.#isInstalling || this.#parts.isInstalling()) throw new RemoteError("another snapshot is being installed");
     this.#isInstalling = true;
     try {
       await this.#parts.snapshots.stage(part);

@@ -4,9 +4,10 @@
  * sent here takes the place of database and log.
  * @module
  */
+import { withTimeout } from "../../base/worker/with_timeout.ts";
+import { invariant } from "../../invariant.ts";
 import type { Index, NodeId } from "../../core/raft/message.ts";
 import type { FromWriter } from "../sqlite/api.ts";
-import { withTimeout } from "../../base/worker/with_timeout.ts";
 import type { LogStore } from "../log/store.ts";
 import type { Replica } from "./replica.ts";
 import type { RpcAnswer, RpcClient } from "../transport/rpc.ts";
@@ -55,7 +56,8 @@ export class Snapshots {
   last = { index: 0, term: 0, ms: 0 };
   /** Times that the log was cut. */
   #cuts = 0;
-  #onAdopted: (() => void) | undefined;
+  /** Present while a copy takes the database's place. */
+  #onAdopted: ((applied: Index) => void) | undefined;
   readonly #onCheckpoint: ((durable: Index) => void)[] = [];
 
   constructor(parts: SnapshotsParts) {
@@ -69,6 +71,7 @@ export class Snapshots {
         replica.input({ k: "snapshotReceived", base, config });
         await withTimeout(replica.untilApplied(base.index), INSTALL_TIMEOUT_MS, "the snapshot was not installed");
       },
+      isInstalling: () => replica.isInstalling,
       log: note,
     });
     this.#sender = new SnapshotSender({
@@ -99,7 +102,7 @@ export class Snapshots {
   fromWriter(message: FromWriter): void {
     switch (message.k) {
       case "ready":
-        return this.#onAdopted?.();
+        return this.#onAdopted?.(message.applied);
       case "checkpointed":
         this.#noteCheckpoint(message);
         for (const resolve of this.#onCheckpoint.splice(0)) resolve(message.durable);
@@ -121,9 +124,12 @@ export class Snapshots {
 
   /** The log's new segment is durable: the staged copy takes the database's place (S8). */
   async adopt(index: Index): Promise<void> {
-    const adopted = new Promise<void>((resolve) => this.#onAdopted = resolve);
+    invariant(this.#onAdopted === undefined, "one snapshot takes the database's place at a time");
+    const adopted = new Promise<Index>((resolve) => this.#onAdopted = resolve);
     this.#parts.replica.askWriter({ k: "adopt" });
-    await adopted;
+    const applied = await adopted;
+    this.#onAdopted = undefined;
+    invariant(applied === index, `the copy that took the database's place ends at entry ${index}, not ${applied}`);
     this.#parts.replica.installed(index);
     this.#parts.onReplaced();
   }

@@ -55,7 +55,8 @@ class MemoryKey implements KvStore {
 
 function registerOn(store: KvStore): { register: Register; log: string[] } {
   const log: string[] = [];
-  return { register: new Register(store, { contact() {}, failed() {}, log: (line) => log.push(line) }), log };
+  const events = { contact() {}, failed() {}, log: (line: string) => log.push(line) };
+  return { register: new Register(store, events, 200), log };
 }
 
 async function rejects(work: Promise<unknown>): Promise<void> {

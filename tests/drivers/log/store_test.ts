@@ -497,7 +497,7 @@ Deno.test("LogStore.cut() deletes whole segments that hold nothing above the ind
     assertEquals([again.store.base, again.store.recovered.last], [{ index: 6, term: 1 }, { index: 10, term: 1 }]);
     assertEquals(again.store.recovered.terms, [{ first: 7, term: 1 }]);
     assertEquals(again.store.recovered.hard, { term: 1, vote: "1" });
-    await again.write({ entries: [entry(11, 2)], term: 2 });
+    await again.write({ entries: [entry(11, 2)], term: 2, commit: 10 });
     assertEquals(texts(again.store.read(7, 11, Infinity)).length, 5);
     await again.store.close();
     refuses(directory, /begins after index 6, but the database holds only index 5/, { applied: 5 });

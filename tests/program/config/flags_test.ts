@@ -3,7 +3,7 @@ import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Flags, UsageError } from "../../../src/program/config/flags.ts";
 import { SERVE_FLAGS } from "../../../src/program/config/serve_flags.ts";
 import { configFault, type NodeConfig } from "../../../src/program/config/config.ts";
-import { musterCommand } from "../../harness/processes.ts";
+import { musterHere } from "../../harness/command_line.ts";
 
 function parse(...args: string[]): Flags {
   return Flags.parse(args, SERVE_FLAGS);
@@ -154,29 +154,22 @@ Deno.test("a configuration is checked with rqlite's texts", () => {
   for (const [change, fault] of cases) assertEquals(configFault({ ...GOOD, ...change }), fault);
 });
 
-async function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const { command, args: before } = musterCommand();
-  const { code, stdout, stderr } = await new Deno.Command(command, { args: [...before, ...args], stdin: "null" })
-    .output();
-  return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
-}
-
 Deno.test("help, version and wrong usage have their words and exit codes", async () => {
-  const bare = await run();
+  const bare = await musterHere([]);
   assertEquals(bare.code, 0);
-  assertEquals(bare.out.match(/^ {2}(muster serve|curl) /gm)?.length, 3, "three examples");
-  const version = await run("version");
+  assertEquals(bare.stdout.match(/^ {2}(muster serve|curl) /gm)?.length, 3, "three examples");
+  const version = await musterHere(["version"]);
   assertEquals(version.code, 0);
-  assertMatch(version.out, /^muster v\d+\.\d+\.\d+ /);
-  assertEquals((await run("serve", "-version")).code, 0);
-  assertMatch((await run("help", "serve")).out, /-bootstrap-expect int/);
-  const unknown = await run("frobnicate");
+  assertMatch(version.stdout, /^muster v\d+\.\d+\.\d+ /);
+  assertEquals((await musterHere(["serve", "-version"])).code, 0);
+  assertMatch((await musterHere(["help", "serve"])).stdout, /-bootstrap-expect int/);
+  const unknown = await musterHere(["frobnicate"]);
   assertEquals(unknown.code, 2);
-  assertMatch(unknown.err, /unknown command "frobnicate"/);
-  assertEquals((await run("serve", "-x", "d")).code, 2);
-  const noDirectory = await run("serve");
+  assertMatch(unknown.stderr, /unknown command "frobnicate"/);
+  assertEquals((await musterHere(["serve", "-x", "d"])).code, 2);
+  const noDirectory = await musterHere(["serve"]);
   assertEquals(noDirectory.code, 1);
-  assertMatch(noDirectory.err, /fatal: data directory path is required/);
-  const two = await run("serve", "a", "b");
-  assertMatch(two.err, /arguments after data directory \(a\) are not accepted \(b\)/);
+  assertMatch(noDirectory.stderr, /fatal: data directory path is required/);
+  const two = await musterHere(["serve", "a", "b"]);
+  assertMatch(two.stderr, /arguments after data directory \(a\) are not accepted \(b\)/);
 });

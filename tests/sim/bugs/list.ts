@@ -453,7 +453,7 @@ const AROUND: readonly Bug[] = [
     file: "src/drivers/sqlite/failure.ts",
     find: '[13, { name: "SQLITE_FULL", rule: IF_FAILED }]',
     replace: '[13, { name: "SQLITE_FULL", rule: "statement" }]',
-    caught: test("tests/drivers/sqlite/environment_test.ts"),
+    caught: test("tests/processes/sqlite/environment_test.ts"),
   },
   {
     id: "18",

@@ -1,6 +1,6 @@
 /**
  * The five ways in which nodes find each other, each with its real service, behind one interface: the tests of
- * tests/drivers/discovery/cluster_test.ts are the same for all of them.
+ * tests/processes/discovery/cluster_test.ts are the same for all of them.
  *
  * Consul is a server of its KV API in this tree; with MUSTER_TEST_CONSUL=host:port it is that real one.
  */

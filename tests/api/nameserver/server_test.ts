@@ -1,0 +1,142 @@
+/** The name server over UDP and TCP, with a catalog that the test plays: names, addresses, refusals, rubbish. */
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import type { NameServerSettings } from "../../../src/api/nameserver/api.ts";
+import { type CatalogSource, NameServer } from "../../../src/api/nameserver/server.ts";
+import { readExactly } from "../../../src/base/net/read_exactly.ts";
+import { RCODE, TYPE } from "../../../src/core/dns/message.ts";
+
+const SETTINGS: NameServerSettings = {
+  nodeTtl: 7,
+  udpAnswerLimit: 3,
+  aRecordLimit: 0,
+  enableTruncate: true,
+  nodeMetaTxt: true,
+  disableCompression: false,
+  recursors: [],
+  recursorTimeoutMs: 1000,
+  recursorStrategy: "sequential",
+  soa: { refresh: 1, retry: 1, expire: 1, minTtl: 0 },
+};
+const ALPHA = { name: "alpha", address: "192.0.2.1", meta: { rack: "r1" } };
+const SIX = { name: "six", address: "2001:db8::6", meta: {} };
+const CATALOG: CatalogSource = {
+  node: (name) =>
+    name === "broken" ? Promise.reject(new Error("no leader")) : Promise.resolve(
+      [ALPHA, SIX].find((one) => one.name === name.toLowerCase()),
+    ),
+  nodes: () => Promise.resolve([ALPHA, SIX]),
+  servers: () => Promise.resolve([ALPHA]),
+};
+
+function query(name: string, type: number, { opcode = 0, edns = -1, dnsClass = 1 } = {}): Uint8Array {
+  const labels = name.split(".").flatMap((label) => [label.length, ...new TextEncoder().encode(label)]);
+  const opt = edns < 0 ? [] : [0, 0, TYPE.OPT, 16, 0, 0, edns, 0, 0, 0, 0];
+  return Uint8Array.from([
+    ...[0x12, 0x34, opcode << 3 | 1, 0, 0, 1, 0, 0, 0, 0, 0, edns < 0 ? 0 : 1],
+    ...[...labels, 0, type >> 8, type & 255, 0, dnsClass],
+    ...opt,
+  ]);
+}
+
+/** The code of an answer, how many records its sections have, and all of it as Latin-1 text. */
+function read(answer: Uint8Array) {
+  const view = new DataView(answer.buffer, answer.byteOffset, answer.length);
+  const text = String.fromCharCode(...answer);
+  return { rcode: answer[3] & 15, counts: [6, 8, 10].map((at) => view.getUint16(at)), text };
+}
+
+async function withServer(
+  work: (
+    ask: { udp(bytes: Uint8Array): Promise<Uint8Array>; tcp(...queries: Uint8Array[]): Promise<Uint8Array[]> },
+    said: string[],
+  ) => Promise<void>,
+): Promise<void> {
+  const said: string[] = [];
+  const options = { addrs: ["127.0.0.1:0"], domains: ["consul.", "muster."], datacenter: "dc1", settings: SETTINGS };
+  const server = new NameServer(options, CATALOG, (line) => said.push(line));
+  server.start();
+  const { port } = server;
+  const udp = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  try {
+    await work({
+      async udp(bytes) {
+        await udp.send(bytes, { transport: "udp", hostname: "127.0.0.1", port });
+        return (await udp.receive())[0];
+      },
+      async tcp(...queries) {
+        using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+        const answers: Uint8Array[] = [];
+        for (const one of queries) {
+          await conn.write(Uint8Array.from([one.length >> 8, one.length & 255, ...one]));
+          const length = await readExactly(conn, 2);
+          const answer = length && await readExactly(conn, length[0] << 8 | length[1]);
+          if (answer) answers.push(answer.slice());
+        }
+        return answers;
+      },
+    }, said);
+  } finally {
+    udp.close();
+    server.close();
+  }
+}
+
+const BYTES = String.fromCharCode(192, 0, 2, 1);
+
+Deno.test("names of nodes and addresses are answered over UDP and TCP alike", () =>
+  withServer(async ({ udp, tcp }) => {
+    const asked = query("alpha.node.dc1.consul", TYPE.A);
+    const answer = read(await udp(asked));
+    assertEquals([answer.rcode, answer.counts[0], answer.text.includes(BYTES)], [RCODE.NOERROR, 1, true]);
+    const [first, second] = (await tcp(asked, query("c0000201.addr.muster", TYPE.A))).map(read);
+    assertEquals(first.text, answer.text);
+    assertEquals([second.counts[0], second.text.includes(BYTES)], [1, true]);
+    assertMatch(read(await udp(query("alpha.node.consul", TYPE.TXT))).text, /rack=r1/);
+    assertEquals(read(await udp(query("six.node.consul", TYPE.AAAA))).counts[0], 1);
+    assertEquals(read(await udp(query("six.node.consul", TYPE.A))).counts.slice(0, 2), [0, 1], "none of that type");
+    const { text } = read(await udp(query("1.2.0.192.in-addr.arpa", TYPE.PTR)));
+    assertEquals(["alpha", "node", "dc1"].every((label) => text.includes(label)), true);
+    assertEquals(read(await udp(query("consul", TYPE.NS))).counts[0], 1);
+    assertEquals(read(await udp(query("consul", TYPE.SOA))).counts[0], 1);
+  }));
+
+Deno.test("what there is not, and what cannot be answered, has its code", () =>
+  withServer(async ({ udp, tcp }, said) => {
+    const code = async (...args: Parameters<typeof query>) => read(await udp(query(...args))).rcode;
+    assertEquals(await code("none.node.consul", TYPE.A), RCODE.NXDOMAIN);
+    assertEquals(await code("alpha.node.dc9.consul", TYPE.A), RCODE.NXDOMAIN);
+    assertEquals(await code("example.com", TYPE.A), RCODE.REFUSED);
+    assertEquals(await code("9.9.9.9.in-addr.arpa", TYPE.PTR), RCODE.NXDOMAIN);
+    assertEquals(await code("alpha.node.consul", TYPE.AXFR), RCODE.NOTIMP);
+    assertEquals(await code("alpha.node.consul", TYPE.A, { opcode: 2 }), RCODE.NOTIMP);
+    assertEquals(await code("alpha.node.consul", TYPE.A, { dnsClass: 3 }), RCODE.REFUSED);
+    assertEquals(await code("alpha.node.consul", TYPE.A, { edns: 1 }), RCODE.BADVERS & 15);
+    assertEquals(await code("broken.node.consul", TYPE.A), RCODE.SERVFAIL);
+    assertEquals(said, ["the catalog could not be asked: no leader"]);
+    assertEquals(
+      read(await udp(Uint8Array.from([...query("alpha.node.consul", TYPE.A).subarray(0, 20)]))).rcode,
+      RCODE.FORMERR,
+    );
+    const [answer] = await tcp(query("alpha.node.consul", TYPE.A, { edns: 0 }));
+    assertEquals(read(answer).counts[2] >= 1, true, "with its own EDNS record");
+  }));
+
+Deno.test("NameServer names the address that it cannot have, and does not ask itself", () => {
+  const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const options = { domains: ["consul."], datacenter: "dc1", settings: SETTINGS };
+  try {
+    const addr = `127.0.0.1:${taken.addr.port}`;
+    assertThrows(
+      () => new NameServer({ ...options, addrs: [addr] }, CATALOG, () => {}),
+      Error,
+      `cannot listen on DNS address ${addr}: `,
+    );
+  } finally {
+    taken.close();
+  }
+  const said: string[] = [];
+  const server = new NameServer({ ...options, addrs: ["127.0.0.1:0"] }, CATALOG, (line) => said.push(line));
+  server.settings = { ...SETTINGS, recursors: [`127.0.0.1:${server.port}`] };
+  server.close();
+  assertMatch(said.join(), /^the upstream server 127\.0\.0\.1:\d+ is this agent itself: it is not asked$/);
+});
