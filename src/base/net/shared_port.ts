@@ -89,6 +89,7 @@ async function secured(conn: Deno.TcpConn, first: Uint8Array, { identity, refuse
 /** A connection as a stream of Node's, which gives `first` before anything else, and owns the connection. */
 function streamOf(conn: Deno.TcpConn, first: Uint8Array): Duplex {
   let waiting: Uint8Array | undefined = first;
+  const chunk = new Uint8Array(CHUNK_BYTES); // there is one read at a time
   return new Duplex({
     read() {
       if (waiting) {
@@ -96,9 +97,8 @@ function streamOf(conn: Deno.TcpConn, first: Uint8Array): Duplex {
         waiting = undefined;
         return;
       }
-      const chunk = new Uint8Array(CHUNK_BYTES);
       conn.read(chunk).then(
-        (count) => this.push(count === null ? null : chunk.subarray(0, count)),
+        (count) => this.push(count === null ? null : chunk.slice(0, count)),
         (error) => this.destroy(error),
       );
     },

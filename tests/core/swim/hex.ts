@@ -3,7 +3,8 @@ export function hex(bytes: Uint8Array): string {
   return bytes.toHex();
 }
 
-/** Hexadecimal text, spaces allowed, as bytes. */
+/** Hexadecimal text, spaces allowed, as bytes; half a byte at the end of a cut vector is left out. */
 export function bytesOf(text: string): Uint8Array {
-  return Uint8Array.fromHex(text.replace(/\s/g, ""));
+  const digits = text.replace(/\s/g, "");
+  return Uint8Array.fromHex(digits.slice(0, digits.length - digits.length % 2));
 }
