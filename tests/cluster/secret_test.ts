@@ -2,25 +2,17 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { openStream } from "../../src/drivers/transport/rpc.ts";
 import { ClusterSecret } from "../../src/drivers/transport/secret.ts";
-import { type Hello, PROTOCOL_VERSION } from "../../src/drivers/transport/wire.ts";
 import { clusterAddrOf, clusterFlags, leaderOf, nodePlace, until, withNodes } from "../harness/processes.ts";
+import { STRANGER } from "../harness/stranger.ts";
 
 const SECRET = "0123456789abcdef-of-the-cluster";
-const HELLO: Hello = {
-  protocol: PROTOCOL_VERSION,
-  purpose: "rpc",
-  clusterId: "",
-  id: "stranger",
-  storageId: "s",
-  addr: "127.0.0.1:1",
-  apiUrl: "",
-  version: "v",
-  incarnation: "i",
-};
 
 function dial(addr: string, secret?: string) {
   const options = { timeoutMs: 10_000, frameBytesMax: 1024 * 1024 };
-  return openStream(addr, HELLO, { ...options, secret: secret === undefined ? undefined : new ClusterSecret(secret) });
+  return openStream(addr, STRANGER, {
+    ...options,
+    secret: secret === undefined ? undefined : new ClusterSecret(secret),
+  });
 }
 
 Deno.test("nodes with one secret form a cluster; a node without it, or with another one, is refused and told why", () =>

@@ -7,30 +7,19 @@ import {
   type Hello,
   HELLO_BYTES_MAX,
   PREAMBLE,
-  PROTOCOL_VERSION,
   writeRaftMessage,
   writeRpc,
 } from "../../src/drivers/transport/wire.ts";
 import type { OutgoingMessage } from "../../src/core/raft/message.ts";
 import { leaderOf, type NodeProcess, startCluster, until, withNodes } from "../harness/processes.ts";
 import { peakResidentBytes } from "./memory.ts";
+import { STRANGER } from "../harness/stranger.ts";
 
-const HELLO: Hello = {
-  protocol: PROTOCOL_VERSION,
-  purpose: "rpc",
-  clusterId: "",
-  id: "stranger",
-  storageId: "s",
-  addr: "127.0.0.1:1",
-  apiUrl: "",
-  version: "v",
-  incarnation: "i",
-};
 /** Memory that strangers may take of a node, in bytes. */
 const GROWTH_MAX = 64 * 1024 * 1024;
 
 function dial(node: NodeProcess, hello: Partial<Hello> = {}) {
-  return openStream(node.clusterAddr, { ...HELLO, ...hello }, { timeoutMs: 10_000, frameBytesMax: 1024 * 1024 });
+  return openStream(node.clusterAddr, { ...STRANGER, ...hello }, { timeoutMs: 10_000, frameBytesMax: 1024 * 1024 });
 }
 
 /** A connection with the beginning of a hello that says it is `length` bytes long. */

@@ -2,19 +2,12 @@
  * A database file for users: a consistent copy of the database without what the cluster keeps in it for itself.
  * @module
  */
-import { CATALOG_PREFIX } from "../../core/catalog/catalog.ts";
 import { identifierText } from "../../core/sql/tokenizer.ts";
 import { Database, runOnce, STORED_BYTES_MAX } from "../libsqlite/driver.ts";
 import type { SqliteLibrary } from "../libsqlite/library.ts";
-import { SYSTEM_TABLE } from "../sqlite/authorizer.ts";
+import { isOwnName } from "../sqlite/authorizer.ts";
 import { copyPages, damageOf, removeDatabase } from "../sqlite/snapshot_file.ts";
 import type { BackupOptions } from "./api.ts";
-
-/** Whether a table is the cluster's own. */
-export function isOwnTable(name: string): boolean {
-  const lower = name.toLowerCase();
-  return lower === SYSTEM_TABLE || lower.startsWith(CATALOG_PREFIX);
-}
 
 /**
  * Copies the database at `from` into the file `to`, while it is written to.
@@ -35,7 +28,7 @@ export function copyForUsers(
       runOnce(copy, "PRAGMA synchronous = OFF"); // after a crash it is of no use in any case
       runOnce(copy, "PRAGMA journal_mode = DELETE");
       for (const [name] of runOnce(copy, "SELECT name FROM sqlite_schema WHERE type = 'table'")) {
-        if (isOwnTable(String(name))) runOnce(copy, `DROP TABLE ${identifierText(String(name))}`);
+        if (isOwnName(String(name))) runOnce(copy, `DROP TABLE ${identifierText(String(name))}`);
       }
       if (isVacuumed) runOnce(copy, "VACUUM");
       if (format === "wal") runOnce(copy, "PRAGMA journal_mode = WAL");

@@ -8,7 +8,7 @@
  */
 import { identifierText } from "../../core/sql/tokenizer.ts";
 import { type Database, runOnce } from "../libsqlite/driver.ts";
-import { isOwnTable } from "./copy.ts";
+import { isOwnName } from "../sqlite/authorizer.ts";
 
 /** A row of the schema. */
 interface Item {
@@ -54,7 +54,7 @@ function schemaOf(database: Database): Item[] {
     "SELECT type, name, coalesce(sql, '') FROM sqlite_schema ORDER BY name = 'sqlite_sequence', name",
   );
   return rows.map(([type, name, sql]) => ({ type: String(type), name: String(name), sql: String(sql) }))
-    .filter(({ name, sql }) => sql !== "" && !isOwnTable(name)); // indexes on them are named like them
+    .filter(({ name, sql }) => sql !== "" && !isOwnName(name)); // indexes on them are named like them
 }
 
 function* rowsOf(database: Database, { name, sql }: Item): Generator<string> {

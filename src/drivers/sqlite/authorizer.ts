@@ -303,7 +303,8 @@ function reservedReason(name: string | null): string | null {
   return `the name ${name?.toLowerCase()} is reserved: names that begin with ${CATALOG_PREFIX} belong to the cluster`;
 }
 
-function isOwnName(name: string | null | undefined): boolean {
+/** Whether a name is one of the cluster's own, as those of its tables and of what hangs on them. */
+export function isOwnName(name: string | null | undefined): boolean {
   const lower = name?.toLowerCase();
   return lower === SYSTEM_TABLE || lower?.startsWith(CATALOG_PREFIX) === true;
 }

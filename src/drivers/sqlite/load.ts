@@ -6,14 +6,13 @@
  * A file that is damaged, not a database or in another encoding is an error of the entry, the same on every replica.
  * @module
  */
-import { CATALOG_PREFIX } from "../../core/catalog/catalog.ts";
 import { LOAD_TABLE, type LoadStep } from "../../core/sql/load_step.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
 import { identifierText } from "../../core/sql/tokenizer.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import { Database, type Row, runOnce, STORED_BYTES_MAX } from "../libsqlite/driver.ts";
 import type { SqliteLibrary } from "../libsqlite/library.ts";
-import { SYSTEM_TABLE } from "./authorizer.ts";
+import { isOwnName, SYSTEM_TABLE } from "./authorizer.ts";
 import { causeOf, StatementError } from "./failure.ts";
 import { removeDatabase } from "./snapshot_file.ts";
 import { findDamage } from "./soundness.ts";
@@ -135,7 +134,7 @@ function prepare(loaded: Database, database: Database): void {
     throw new StatementError(`the file that was loaded has encoding ${encoding}: UTF-8 is needed`);
   }
   for (const [name] of runOnce(loaded, "SELECT name FROM sqlite_schema WHERE type = 'table'")) {
-    if (isOwn(String(name))) runOnce(loaded, `DROP TABLE ${identifierText(String(name))}`);
+    if (isOwnName(String(name))) runOnce(loaded, `DROP TABLE ${identifierText(String(name))}`);
   }
   const [[wanted], [has]] = [database, loaded].map((one) => runOnce(one, "PRAGMA page_size")[0] ?? []);
   if (wanted === has) return;
@@ -157,7 +156,7 @@ function ownTables(database: Database): OwnItem[] {
   const order = "ORDER BY type = 'table' DESC, name";
   return runOnce(database, `SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL ${order}`)
     .map(([type, name, sql]) => ({ type: String(type), name: String(name), sql: String(sql) }))
-    .filter(({ name }) => isOwn(name) && name !== LOAD_TABLE)
+    .filter(({ name }) => isOwnName(name) && name !== LOAD_TABLE)
     .map((item) => {
       const hasRows = item.type === "table" && item.name !== SYSTEM_TABLE;
       return { ...item, rows: hasRows ? runOnce(database, `SELECT * FROM ${item.name}`) : [] };
@@ -173,11 +172,6 @@ function putOwnTables(loaded: Database, own: readonly OwnItem[], { index, term, 
   const row = [BigInt(index), BigInt(term), timeMs, BigInt(digest)];
   change(loaded, `INSERT INTO ${SYSTEM_TABLE}(id, applied, term, time_ms, digest) VALUES(0, ?, ?, ?, ?)`, row);
   runOnce(loaded, "COMMIT");
-}
-
-function isOwn(name: string): boolean {
-  const lower = name.toLowerCase();
-  return lower === SYSTEM_TABLE || lower.startsWith(CATALOG_PREFIX);
 }
 
 function hasTable(database: Database, name: string): boolean {

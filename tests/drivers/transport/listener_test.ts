@@ -2,20 +2,11 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Listener } from "../../../src/drivers/transport/listener.ts";
 import { openStream } from "../../../src/drivers/transport/rpc.ts";
-import { decodeRpc, FRAME, type Hello, PROTOCOL_VERSION, writeRpc } from "../../../src/drivers/transport/wire.ts";
+import { decodeRpc, FRAME, type Hello, writeRpc } from "../../../src/drivers/transport/wire.ts";
 import { freePort, until } from "../../harness/processes.ts";
+import { STRANGER } from "../../harness/stranger.ts";
 
-const HELLO: Hello = {
-  protocol: PROTOCOL_VERSION,
-  purpose: "rpc",
-  clusterId: "",
-  id: "1",
-  storageId: "s",
-  addr: "127.0.0.1:1",
-  apiUrl: "",
-  version: "v",
-  incarnation: "i",
-};
+const HELLO: Hello = { ...STRANGER, id: "1" };
 
 Deno.test("the connection that is silent for longest makes room, and none whose caller waits for an answer", async () => {
   const addr = `127.0.0.1:${freePort()}`;

@@ -3,21 +3,12 @@ import { assertEquals, assertRejects } from "@std/assert";
 import type { NodeTls, TlsTrust } from "../../../src/base/net/conn.ts";
 import { Listener } from "../../../src/drivers/transport/listener.ts";
 import { openStream, RpcClient } from "../../../src/drivers/transport/rpc.ts";
-import { type Hello, PROTOCOL_VERSION } from "../../../src/drivers/transport/wire.ts";
+import type { Hello } from "../../../src/drivers/transport/wire.ts";
 import { freePort, until } from "../../harness/processes.ts";
 import { authority, certificate, identity } from "../../harness/tls.ts";
+import { STRANGER } from "../../harness/stranger.ts";
 
-const HELLO: Hello = {
-  protocol: PROTOCOL_VERSION,
-  purpose: "rpc",
-  clusterId: "",
-  id: "1",
-  storageId: "s",
-  addr: "127.0.0.1:1",
-  apiUrl: "",
-  version: "v",
-  incarnation: "i",
-};
+const HELLO: Hello = { ...STRANGER, id: "1" };
 const NAME = "server.dc1.consul";
 
 /** Trusts of a server, of a client with a certificate, and of one without; by the authority of the port. */
