@@ -2,6 +2,7 @@
  * The messages of the name server's Worker. Types only.
  * @module
  */
+import type { CatalogView } from "../../app/agent/nodes.ts";
 import type { CatalogNode } from "../../core/dns/answer.ts";
 
 /** Settings of the answers (`dns_config`, C8.8). Seconds, unless the name says otherwise. */
@@ -55,10 +56,17 @@ export type FromNameServer =
 
 /** Calls from the name server to the catalog. An error gives the reason for a missing answer. */
 export interface CatalogMethods {
+  /** All of it, current until {@linkcode CatalogChanged}; undefined where the agent does not hold it. */
+  view: { params: Record<string, never>; result: CatalogView | undefined };
   /** A node by its name or id; undefined where there is none. */
   node: { params: { name: string }; result: CatalogNode | undefined };
   /** All nodes. */
   nodes: { params: Record<string, never>; result: readonly CatalogNode[] };
   /** Those that are servers of the cluster. */
   servers: { params: Record<string, never>; result: readonly CatalogNode[] };
+}
+
+/** To the name server: the view that it was given is not current any more. */
+export interface CatalogChanged {
+  readonly k: "changed";
 }

@@ -1,25 +1,66 @@
 /**
- * The catalog for the name server: stale reads of this agent through a port, so that names resolve without a leader.
+ * The catalog for the name server, through a port: stale reads of this agent, so that names resolve without a leader.
+ *
+ * A server agent, which holds the catalog, hands out all of it once, and says when that is not current any more: a name
+ * then costs no message. A client agent asks a server for each name.
  * @module
  */
 import { Caller, type ToCaller } from "../../base/worker/channel.ts";
+import type { CatalogView } from "../../app/agent/nodes.ts";
 import type { CatalogNode } from "../../core/dns/answer.ts";
-import type { CatalogMethods } from "./api.ts";
+import type { CatalogChanged, CatalogMethods } from "./api.ts";
 import type { CatalogSource } from "./server.ts";
 
 const TIMEOUT_MS = 5000;
-/** All nodes and the servers are asked for at most this often. */
+/** A client agent asks for all nodes and for the servers at most this often. */
 const KEPT_MS = 1000;
 
 /** Asks through a port. */
 export class CatalogByPort implements CatalogSource {
   readonly #caller: Caller<CatalogMethods>;
   readonly #kept = new Map<string, { readonly untilMs: number; readonly value: Promise<readonly CatalogNode[]> }>();
+  #current: CatalogView | undefined;
+  /** What the agent says when it is asked for all of it; asked anew after a change. */
+  #view: Promise<CatalogView | undefined> | undefined;
 
   /** @param port Owned from now on. */
   constructor(port: MessagePort) {
     this.#caller = new Caller(port, { callee: "the catalog", timeoutMs: TIMEOUT_MS });
-    port.onmessage = ({ data }: MessageEvent<ToCaller>) => this.#caller.settle(data);
+    port.onmessage = ({ data }: MessageEvent<ToCaller | CatalogChanged>) => {
+      if (data.k === "changed") this.#view = this.#current = undefined;
+      else this.#caller.settle(data);
+    };
+  }
+
+  get current(): CatalogView | undefined {
+    return this.#current;
+  }
+
+  async node(name: string): Promise<CatalogNode | undefined> {
+    const view = this.#current ?? await this.#asked();
+    return view ? view.byName.get(name.toLowerCase()) : await this.#caller.call("node", { name });
+  }
+
+  async nodes(): Promise<readonly CatalogNode[]> {
+    const view = this.#current ?? await this.#asked();
+    return view ? view.nodes : await this.#askKept("nodes");
+  }
+
+  async servers(): Promise<readonly CatalogNode[]> {
+    const view = this.#current ?? await this.#asked();
+    return view ? view.servers : await this.#askKept("servers");
+  }
+
+  #asked(): Promise<CatalogView | undefined> {
+    if (this.#view) return this.#view;
+    const asked = this.#caller.call("view", {});
+    this.#view = asked;
+    // A change while the answer was under way may be missing in it: then it is not kept.
+    asked.then(
+      (view) => this.#view === asked && (this.#current = view),
+      () => this.#view === asked && (this.#view = undefined),
+    );
+    return asked;
   }
 
   #askKept(what: "nodes" | "servers"): Promise<readonly CatalogNode[]> {
@@ -29,17 +70,5 @@ export class CatalogByPort implements CatalogSource {
     value.catch(() => this.#kept.delete(what));
     this.#kept.set(what, { untilMs: performance.now() + KEPT_MS, value });
     return value;
-  }
-
-  async node(name: string): Promise<CatalogNode | undefined> {
-    return await this.#caller.call("node", { name });
-  }
-
-  async nodes(): Promise<readonly CatalogNode[]> {
-    return await this.#askKept("nodes");
-  }
-
-  async servers(): Promise<readonly CatalogNode[]> {
-    return await this.#askKept("servers");
   }
 }

@@ -2,6 +2,8 @@
  * The name server: DNS over UDP and TCP (C8.1 to C8.8). Nodes come from the catalog by stale reads, which need no
  * leader; names outside of the domains come from the upstream servers, if there are any.
  *
+ * What was asked within this second is answered by the same bytes, as long as the catalog has not changed (C8.9).
+ *
  * A message that cannot be decoded is answered FORMERR, or not at all if an answer could start a loop. Queries under
  * way, connections, their time and their bytes are limited.
  * @module
@@ -35,7 +37,9 @@ import {
   TCP_BYTES_MAX,
   TYPE,
 } from "../../core/dns/message.ts";
+import type { CatalogView } from "../../app/agent/nodes.ts";
 import type { NameServerSettings, OpenNameServer } from "./api.ts";
+import { KnownAnswers } from "./known_answers.ts";
 import { readExactly } from "../../base/net/read_exactly.ts";
 import { askRecursors, type Protocol } from "./recursor.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
@@ -54,8 +58,13 @@ const UDP_BYTES_MAX = 4096;
 /** Hard limit of answers over UDP without EDNS. */
 const UDP_ANSWERS_MAX = 8;
 
+/** The largest query over UDP that is taken whole. */
+const UDP_QUERY_BYTES_MAX = 4096;
+
 /** Asks the catalog. */
 export interface CatalogSource {
+  /** All of it, as long as that is current; undefined where it is not at hand. The same object until it changes. */
+  readonly current: CatalogView | undefined;
   /** Undefined where there is none; throws when it cannot be told. */
   node(name: string): Promise<CatalogNode | undefined>;
   nodes(): Promise<readonly CatalogNode[]>;
@@ -71,6 +80,7 @@ export class NameServer {
   readonly #datacenter: string;
   readonly #log: (line: string) => void;
   readonly #ownHosts: string[] = [];
+  readonly #known = new KnownAnswers();
   #settings: NameServerSettings;
   #underWay = 0;
   #connections = 0;
@@ -116,6 +126,7 @@ export class NameServer {
 
   /** Takes new settings into use. */
   set settings(settings: NameServerSettings) {
+    this.#known.clear();
     this.#settings = this.#usable(settings);
   }
 
@@ -136,20 +147,34 @@ export class NameServer {
   }
 
   async #serveUdp(udp: Deno.DatagramConn): Promise<void> {
+    const buffer = new Uint8Array(UDP_QUERY_BYTES_MAX);
     for (;;) {
       let received: [Uint8Array, Deno.Addr];
       try {
-        received = await udp.receive();
+        received = await udp.receive(buffer);
       } catch (error) {
         if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return;
         continue; // the last answer was refused by its receiver
       }
       const [bytes, from] = received;
+      const known = this.#knownAnswer(bytes);
+      if (known) {
+        udp.send(known, from).catch(() => {}); // the asker is gone, or this server is
+        continue;
+      }
       if (this.#underWay >= QUERIES_MAX) continue;
       this.#answer(bytes.slice(), "udp").then(async (answer) => {
         if (answer) await udp.send(answer, from);
       }).catch(() => {}); // the asker is gone, or this server is
     }
+  }
+
+  /** A ready answer, if there is one. */
+  #knownAnswer(query: Uint8Array): Uint8Array | undefined {
+    const { current } = this.#catalog;
+    if (!current) return undefined;
+    this.#known.validFor(current, unixSeconds());
+    return this.#known.find(query);
   }
 
   async #serveTcp(tcp: Deno.TcpListener): Promise<void> {
@@ -201,8 +226,13 @@ export class NameServer {
     const id = idOf(bytes);
     try {
       const query = decodeQuery(bytes);
+      const { current } = this.#catalog;
       const outcome = await this.#resolve(query, bytes, protocol);
-      return outcome instanceof Uint8Array ? outcome : encodeAnswer(query, outcome, this.#fit(query, protocol));
+      if (outcome instanceof Uint8Array) return outcome;
+      const answer = encodeAnswer(query, outcome, this.#fit(query, protocol));
+      const isCurrent = current !== undefined && current === this.#catalog.current;
+      if (isCurrent && protocol === "udp" && isFixed(outcome)) this.#known.keep(bytes, answer);
+      return answer;
     } catch (error) {
       if (error instanceof DnsFormatError) return id === undefined ? undefined : encodeFailure(id, RCODE.FORMERR);
       this.#log(`a query failed unexpectedly: ${error instanceof Error ? error.stack : error}`);
@@ -274,7 +304,7 @@ export class NameServer {
       nodeMetaTxt,
       aRecordLimit,
       recursionAvailable: recursors.length > 0,
-      serial: Math.floor(Date.now() / 1000),
+      serial: unixSeconds(),
       soa,
     };
   }
@@ -289,6 +319,15 @@ export class NameServer {
 function isAt(address: string, wanted: Uint8Array): boolean {
   const bytes = parseIp(address);
   return bytes?.length === wanted.length && bytes.every((byte, at) => byte === wanted[at]);
+}
+
+/** Whether it is the same each time: several records come in random order, and upstream servers may say something else. */
+function isFixed({ isAuthoritative, answers, authority }: Answer): boolean {
+  return isAuthoritative && answers.length + authority.length <= 1;
+}
+
+function unixSeconds(): number {
+  return Math.floor(Date.now() / 1000);
 }
 
 function shuffled<T>(list: readonly T[]): T[] {

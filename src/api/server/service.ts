@@ -10,8 +10,7 @@ import { Activity } from "../../base/worker/activity.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { NodeState } from "../../base/worker/node_state.ts";
 import type { WorkerScope } from "../../base/worker/worker_scope.ts";
-import { Callee, Caller, type ToCallee } from "../../base/worker/channel.ts";
-import type { CatalogMethods } from "../nameserver/api.ts";
+import { Caller } from "../../base/worker/channel.ts";
 import type { FromHttpWorker, OpenHttp, SupervisorMethods, ToHttpWorker } from "./api.ts";
 import { AntiEntropy } from "../../app/agent/anti_entropy.ts";
 import { Catalog } from "../../app/agent/catalog.ts";
@@ -32,6 +31,7 @@ import { Database } from "../../app/database/database.ts";
 import { batchWriter } from "../rqlite/queue.ts";
 import { type HttpServer, serveHttp } from "../http/server.ts";
 import { serveForwarded } from "./forwarded.ts";
+import { answerLookups } from "./lookups.ts";
 import { route, takesStream } from "./router.ts";
 import type { Services } from "./services.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
@@ -165,18 +165,6 @@ function setMeta(meta: Readonly<Record<string, string>>): void {
   antiEntropy?.soon();
 }
 
-/** Answers the questions of the name server. */
-function answerLookups(port: MessagePort): void {
-  const source = nodeSource;
-  if (!source) return;
-  const callee = new Callee<CatalogMethods>(port, {
-    node: ({ name }) => source.node(name),
-    nodes: () => source.nodes(),
-    servers: () => source.servers(),
-  });
-  port.onmessage = ({ data }: MessageEvent<ToCallee<CatalogMethods>>) => callee.take(data);
-}
-
 /** Loaded where it is wanted, in client agents alone. */
 async function startNameServer(port: MessagePort): Promise<void> {
   const { serveNames } = await import("../nameserver/service.ts");
@@ -201,8 +189,11 @@ export function serve(line: WorkerScope<ToHttpWorker, FromHttpWorker>): void {
     else if (data.k === "nodeTls") { if (services) services.expiry.node = data.notAfter; }
     else if (data.k === "reader") services?.readers.add(data.line);
     else if (data.k === "backups") services?.backups.connect(data.port);
-    else if (data.k === "lookups") answerLookups(data.port);
-    else if (data.k === "names") startNameServer(data.port);
+    else if (data.k === "lookups") {
+      if (services && nodeSource) {
+        answerLookups(data.port, nodeSource, services.catalog);
+      }
+    } else if (data.k === "names") startNameServer(data.port);
     else if (data.k === "users") services?.users?.replace(data.users);
     else if (data.k === "meta") setMeta(data.meta);
     else if (data.k === "answer") supervisor.settle(data);

@@ -71,6 +71,8 @@ export interface CatalogParts {
 
 /** The catalog of one node. */
 export class Catalog {
+  /** Called at each change. */
+  onChange: () => void = () => {};
   readonly #parts: CatalogParts;
   readonly #watches = new Watches();
   /** Whether the tables were seen to be of this program's version, or a newer one. */
@@ -157,6 +159,7 @@ export class Catalog {
   /** Something of it may have changed. */
   changed(): void {
     this.#changes++;
+    this.onChange();
     if (this.#watches.size > 0) this.#tell();
   }
 
@@ -170,6 +173,7 @@ export class Catalog {
   /** Has everybody look again. */
   wakeAll(): void {
     this.#changes++;
+    this.onChange();
     this.#watches.allChanged();
   }
 

@@ -28,8 +28,9 @@ function ownMeta(meta: Readonly<Record<string, unknown>>): Record<string, string
 }
 
 /** All nodes at one time. */
-interface View {
+export interface CatalogView {
   readonly nodes: readonly CatalogNode[];
+  /** Those that are servers of the cluster. */
   readonly servers: readonly CatalogNode[];
   /** By name and by id, in lower case. */
   readonly byName: ReadonlyMap<string, CatalogNode>;
@@ -38,7 +39,7 @@ interface View {
 /** The nodes in this node's own catalog. */
 export class LocalNodes implements NodeSource {
   readonly #catalog: Catalog;
-  #view: Promise<View> | undefined;
+  #view: Promise<CatalogView> | undefined;
   #changes = -1;
 
   constructor(catalog: Catalog) {
@@ -46,18 +47,19 @@ export class LocalNodes implements NodeSource {
   }
 
   async node(name: string): Promise<CatalogNode | undefined> {
-    return (await this.#current()).byName.get(name.toLowerCase());
+    return (await this.view()).byName.get(name.toLowerCase());
   }
 
   async nodes(): Promise<readonly CatalogNode[]> {
-    return (await this.#current()).nodes;
+    return (await this.view()).nodes;
   }
 
   async servers(): Promise<readonly CatalogNode[]> {
-    return (await this.#current()).servers;
+    return (await this.view()).servers;
   }
 
-  #current(): Promise<View> {
+  /** All of them; the same object until the catalog changes. */
+  view(): Promise<CatalogView> {
     if (this.#view && this.#changes === this.#catalog.changes) return this.#view;
     this.#changes = this.#catalog.changes; // before the read: a change meanwhile is seen by the next question
     const view = this.#read();
@@ -66,7 +68,7 @@ export class LocalNodes implements NodeSource {
     return view;
   }
 
-  async #read(): Promise<View> {
+  async #read(): Promise<CatalogView> {
     const { rows: [nodeRows, serverRows] } = await this.#catalog.read([], [
       { sql: "SELECT name, id, address, meta FROM _muster_nodes ORDER BY name" },
       { sql: "SELECT node FROM _muster_services WHERE name = 'consul' COLLATE NOCASE ORDER BY node, id" },

@@ -18,6 +18,7 @@ const SETTINGS: NameServerSettings = {
 const NOBODY = {
   node: () => Promise.resolve(undefined),
   nodes: () => Promise.resolve([]),
+  current: undefined,
   servers: () => Promise.resolve([]),
 };
 /** `example.com A`, id 0x1234. */

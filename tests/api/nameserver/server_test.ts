@@ -2,6 +2,7 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import type { NameServerSettings } from "../../../src/api/nameserver/api.ts";
 import { type CatalogSource, NameServer } from "../../../src/api/nameserver/server.ts";
+import type { CatalogView } from "../../../src/app/agent/nodes.ts";
 import { readExactly } from "../../../src/base/net/read_exactly.ts";
 import { RCODE, TYPE } from "../../../src/core/dns/message.ts";
 
@@ -20,6 +21,7 @@ const SETTINGS: NameServerSettings = {
 const ALPHA = { name: "alpha", address: "192.0.2.1", meta: { rack: "r1" } };
 const SIX = { name: "six", address: "2001:db8::6", meta: {} };
 const CATALOG: CatalogSource = {
+  current: undefined,
   node: (name) =>
     name === "broken" ? Promise.reject(new Error("no leader")) : Promise.resolve(
       [ALPHA, SIX].find((one) => one.name === name.toLowerCase()),
@@ -50,10 +52,11 @@ async function withServer(
     ask: { udp(bytes: Uint8Array): Promise<Uint8Array>; tcp(...queries: Uint8Array[]): Promise<Uint8Array[]> },
     said: string[],
   ) => Promise<void>,
+  catalog = CATALOG,
 ): Promise<void> {
   const said: string[] = [];
   const options = { addrs: ["127.0.0.1:0"], domains: ["consul.", "muster."], datacenter: "dc1", settings: SETTINGS };
-  const server = new NameServer(options, CATALOG, (line) => said.push(line));
+  const server = new NameServer(options, catalog, (line) => said.push(line));
   server.start();
   const { port } = server;
   const udp = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
@@ -99,6 +102,56 @@ Deno.test("names of nodes and addresses are answered over UDP and TCP alike", ()
     assertEquals(read(await udp(query("consul", TYPE.NS))).counts[0], 1);
     assertEquals(read(await udp(query("consul", TYPE.SOA))).counts[0], 1);
   }));
+
+/** A catalog that is at hand, and how often it was looked at. */
+class CatalogAtHand implements CatalogSource {
+  current: CatalogView | undefined;
+  asked = 0;
+
+  constructor(address: string) {
+    this.change(address);
+  }
+
+  change(address: string): void {
+    const nodes = [{ ...ALPHA, address }, SIX, { ...SIX, name: "seven" }];
+    this.current = { nodes, servers: nodes, byName: new Map(nodes.map((node) => [node.name, node])) };
+  }
+
+  node(name: string) {
+    this.asked++;
+    return Promise.resolve(this.current?.byName.get(name));
+  }
+
+  nodes = () => Promise.resolve(this.current?.nodes ?? []);
+  servers = () => (this.asked++, Promise.resolve(this.current?.servers ?? []));
+}
+
+Deno.test("a name that was just asked for is answered without a look, with its own id, until the catalog changes", () => {
+  const catalog = new CatalogAtHand("192.0.2.1");
+  return withServer(async ({ udp }) => {
+    const asked = query("alpha.node.consul", TYPE.A);
+    const other = asked.slice();
+    other[0] = 0x77;
+    // A second may end between two questions, once: then it is looked at again.
+    const answers: Uint8Array[] = [];
+    for (let nth = 0; nth < 8; nth++) answers.push(await udp(nth % 2 === 0 ? asked : other));
+    assertEquals(answers.map((answer) => answer[0]), [0x12, 0x77, 0x12, 0x77, 0x12, 0x77, 0x12, 0x77]);
+    assertEquals(answers.every((answer) => read(answer).text.includes(BYTES)), true);
+    assertEquals(catalog.asked <= 2, true, `asked ${catalog.asked} times for 8 answers`);
+    catalog.change("192.0.2.99");
+    assertEquals(read(await udp(asked)).text.includes(String.fromCharCode(192, 0, 2, 99)), true);
+    assertEquals(read(await udp(query("alpha.node.consul", TYPE.TXT))).counts[0], 1, "another question");
+    assertEquals(read(await udp(query("none.node.consul", TYPE.A))).rcode, RCODE.NXDOMAIN);
+  }, catalog);
+});
+
+Deno.test("several records come in random order, each time", () => {
+  const catalog = new CatalogAtHand("192.0.2.1");
+  return withServer(async ({ udp }) => {
+    const asked = query("consul", TYPE.NS);
+    for (let nth = 1; nth <= 5; nth++) assertEquals([read(await udp(asked)).counts[0], catalog.asked], [3, nth]);
+  }, catalog);
+});
 
 Deno.test("what there is not, and what cannot be answered, has its code", () =>
   withServer(async ({ udp, tcp }, said) => {
