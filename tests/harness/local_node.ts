@@ -84,6 +84,7 @@ export class LocalNode implements AsyncDisposable {
       ...options,
     });
     this.services = this.#fake.services;
+    this.services.replica.onCatalogChanged = () => this.services.catalog.changed();
     const { replica, writer, pool } = this.#fake.ends;
     const { answers } = this.services;
     this.#machine = openStateMachine(path, {
@@ -95,7 +96,7 @@ export class LocalNode implements AsyncDisposable {
         writer.postMessage(message, transferOf(message.outcomes));
       },
       onApplied: () => this.#noteApplied(),
-      onSystem: () => {
+      onCatalogChanged: () => {
         const message: CatalogChanged = { k: "catalogChanged" };
         writer.postMessage(message);
       },

@@ -5,6 +5,7 @@
  */
 import { parseDuration } from "../../base/codec/duration.ts";
 import { CatalogError } from "../../app/agent/catalog.ts";
+import type { SharedRead } from "../../app/agent/shared_reads.ts";
 import { TooManyWaitError } from "../../app/agent/waits.ts";
 import { compileFilter, type Fields, FilterError } from "./filter.ts";
 import { isConfirmedLeader } from "../../app/database/freshness.ts";
@@ -23,8 +24,11 @@ const NO_LEADER = "No cluster leader";
 
 /** JSON, indented by four spaces and ended by a newline where `pretty` asks for it. */
 export function v1Json(value: unknown, request: HttpRequest): HttpResponse {
-  const isPretty = request.params.has("pretty");
-  return { status: 200, body: isPretty ? `${JSON.stringify(value, null, 4)}\n` : JSON.stringify(value) };
+  return { status: 200, body: jsonText(value, request) };
+}
+
+function jsonText(value: unknown, { params }: HttpRequest): string {
+  return params.has("pretty") ? `${JSON.stringify(value, null, 4)}\n` : JSON.stringify(value);
 }
 
 /**
@@ -131,9 +135,14 @@ export async function v1Read(
   if (mode.consistency !== "stale" && (mode.consistency === "consistent" || !isConfirmedLeader(parts))) {
     await replica.confirmRead(FORWARD_MARGIN_MS);
   }
-  let found = await read();
+  const readText = () =>
+    parts.catalog.shared.get(request.target, async () => {
+      const { value, index } = await read();
+      return { text: value === undefined ? undefined : jsonText(value, request), index };
+    });
+  let found = await readText();
   if (mode.index > 0 && found.index <= mode.index) {
-    found = await blocked(parts, { mode, watched, read, over: request.whenOver?.() });
+    found = await blocked(parts, { mode, watched, read: readText, over: request.whenOver?.() });
   }
   const headers = {
     "X-Consul-Index": String(found.index),
@@ -142,19 +151,20 @@ export async function v1Read(
     "X-Consul-Effective-Consistency": mode.consistency === "default" ? "leader" : mode.consistency,
     "Vary": "Accept-Encoding",
   };
-  if (found.value === undefined) return { status: 404, body: "", headers };
-  return { ...v1Json(found.value, request), headers };
+  return found.text === undefined ? { status: 404, body: "", headers } : { status: 200, body: found.text, headers };
 }
 
 /** A read that waits for a change. */
-interface Blocked extends WatchedRead {
+interface Blocked {
   readonly mode: ReadMode;
+  readonly watched: readonly string[];
+  read(): Promise<SharedRead>;
   /** Nobody waits for it any more. */
   readonly over: Promise<void> | undefined;
 }
 
 /** Waits until the index has passed, or the time: up to a sixteenth more of it, so that many do not return at once. */
-async function blocked(parts: ReadParts, { mode, watched, read, over }: Blocked): Promise<Indexed> {
+async function blocked(parts: ReadParts, { mode, watched, read, over }: Blocked): Promise<SharedRead> {
   const { catalog, state } = parts;
   let isOver = false;
   over?.then(() => isOver = true);

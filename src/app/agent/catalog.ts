@@ -11,9 +11,11 @@ import { CHANGES_QUERY, indexQuery, VERSION_NAME } from "../../core/catalog/watc
 import { type BoundStatement, encodeCommand } from "../../core/sql/command.ts";
 import { splitStatements } from "../../core/sql/statement.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
+import type { Activity } from "../../base/worker/activity.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import type { Readers } from "../database/readers.ts";
 import type { ReplicaClient } from "../database/replica_client.ts";
+import { SharedReads } from "./shared_reads.ts";
 import { type Watch, Watches } from "./watches.ts";
 
 const OPTIONS: RenderOptions = { ...PLAIN_RENDERING, associative: true };
@@ -64,6 +66,8 @@ interface StatementResult {
 
 /** Dependencies of the catalog. */
 export interface CatalogParts {
+  /** The writer's; undefined where there is none. */
+  readonly activity: Activity | undefined;
   readonly readers: Readers;
   readonly replica: ReplicaClient;
   readonly answers: AnswerBudget;
@@ -71,6 +75,8 @@ export interface CatalogParts {
 
 /** The catalog of one node. */
 export class Catalog {
+  /** Reads that several ask for alike. Another database counts as a change when the readers have it. */
+  readonly shared = new SharedReads(() => `${this.#parts.activity?.catalogChanges} ${this.#changes}`);
   /** Called at each change. */
   onChange: () => void = () => {};
   readonly #parts: CatalogParts;

@@ -1,13 +1,13 @@
 /**
- * The writer's current activity, in shared memory that other Workers read: while it runs a statement it answers no
- * messages.
+ * The writer's activity, in shared memory that other Workers read: while it runs a statement it answers no messages.
  *
  *     f64 kind | f64 index | f64 since | f64 steps at the beginning, of which those left are the first i64 of the memory
+ *     f64 commits that may have changed the catalog
  * @module
  */
 
 /** Bytes of the record. */
-export const ACTIVITY_BYTES = 32;
+export const ACTIVITY_BYTES = 40;
 
 /** The kinds of work, in the order of their numbers; `none` first. */
 const KINDS = ["none", "entries", "vacuum", "load"] as const;
@@ -51,6 +51,16 @@ export class Activity {
   /** It is done. */
   end(): void {
     this.#fields[0] = 0;
+  }
+
+  /** Notes a COMMIT that may have changed the catalog: before anybody hears that it is done. */
+  noteCatalogChange(): void {
+    this.#fields[4]++;
+  }
+
+  /** Such commits so far; a reading of the catalog is of now as long as there is no further one. */
+  get catalogChanges(): number {
+    return this.#fields[4];
   }
 
   /** The writer's current activity; undefined while it waits. */

@@ -66,8 +66,8 @@ export interface StateMachineOptions {
   readonly deliver: (port: number, outcomes: readonly Outcome[]) => void;
   /** Told after each COMMIT. */
   readonly onApplied?: (index: number, term: number) => void;
-  /** Told after a COMMIT in which the cluster's own statements ran. */
-  readonly onSystem?: () => void;
+  /** Told after a COMMIT that may have changed the catalog, before its outcomes. */
+  readonly onCatalogChanged?: () => void;
   /** Told what an operator should know. */
   readonly warn?: (message: string) => void;
 }
@@ -412,6 +412,8 @@ export class StateMachine {
     const last = batch.at(-1);
     if (last === undefined) return;
     this.#control.activity.end();
+    const isOfCatalog = batch.some(({ command }) => command?.isSystem || command?.kind === "load");
+    if (isOfCatalog) this.#control.activity.noteCatalogChange();
     this.applied = last.entry.index;
     this.appliedTerm = last.entry.term;
     const byPort = new Map<number, Outcome[]>();
@@ -423,8 +425,8 @@ export class StateMachine {
       if (list === undefined) byPort.set(port, [outcome]);
       else list.push(outcome);
     }
+    if (isOfCatalog) this.#options.onCatalogChanged?.(); // before whoever wrote it can ask
     for (const [port, list] of byPort) this.#options.deliver(port, list);
-    if (batch.some(({ command }) => command?.isSystem)) this.#options.onSystem?.();
     this.#options.onApplied?.(this.applied, this.appliedTerm);
   }
 

@@ -89,12 +89,15 @@ class WriterWorker {
           (port === 0 ? replica : http[port - 1])?.postMessage(message, transferOf(message.outcomes));
         },
         onApplied: () => this.#sayApplied(),
-        onSystem: () => {
+        onCatalogChanged: () => {
           const message: CatalogChanged = { k: "catalogChanged" };
           for (const port of http) port.postMessage(message);
         },
       });
-    this.#open = () => openUndamaged(path, openMachine);
+    this.#open = () => {
+      this.#control.activity.noteCatalogChange(); // another database may hold another one
+      return openUndamaged(path, openMachine);
+    };
     this.#tainted = healTainted(path, library);
     this.#ballast = new Ballast(`${path.slice(0, path.lastIndexOf("/"))}/ballast`);
     this.#machine = this.#openWithRoom();
