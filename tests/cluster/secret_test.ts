@@ -11,7 +11,7 @@ function dial(addr: string, secret?: string) {
   const options = { timeoutMs: 10_000, frameBytesMax: 1024 * 1024 };
   return openStream(addr, STRANGER, {
     ...options,
-    secret: secret === undefined ? undefined : new ClusterSecret(secret),
+    secret: secret === undefined ? undefined : new ClusterSecret({ texts: [secret], isOptional: false }),
   });
 }
 

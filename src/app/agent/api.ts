@@ -5,6 +5,7 @@
  */
 import type { NodeTls } from "../../base/net/conn.ts";
 import type { MembershipConfig } from "../../drivers/membership/api.ts";
+import type { SecretOptions } from "../../drivers/transport/secret.ts";
 
 /** First message to the Worker. */
 export interface OpenPool {
@@ -25,14 +26,19 @@ export interface RelayOpen {
   readonly nodeId: string;
   readonly version: string;
   readonly apiUrl: string;
-  /** The secret of the cluster; empty for none. */
-  readonly clusterSecret: string;
+  readonly clusterSecret: SecretOptions;
   /** Undefined where servers are not called by TLS. */
   readonly tls: NodeTls | undefined;
 }
 
-/** From the supervisor. */
-export type ToPool = OpenPool | { readonly k: "tls"; readonly tls: NodeTls }; // in a client agent: other certificates
+/** From the supervisor; afterwards in a client agent: other certificates, another secret. */
+export type ToPool = OpenPool | { readonly k: "tls"; readonly tls: NodeTls } | {
+  readonly k: "secret";
+  readonly texts: readonly string[];
+};
 
 /** To the supervisor. */
-export type FromPool = { readonly k: "opened" } | { readonly k: "failed"; readonly message: string };
+export type FromPool =
+  | { readonly k: "opened" }
+  | { readonly k: "keys"; readonly keys: readonly Uint8Array[] } // those of the gossip have changed
+  | { readonly k: "failed"; readonly message: string };

@@ -17,7 +17,7 @@ import { jitter, pause } from "../../base/worker/backoff.ts";
 import { NodeState } from "../../base/worker/node_state.ts";
 import type { NodeTls } from "../../base/net/conn.ts";
 import { logger } from "../../base/worker/log.ts";
-import { ClusterSecret } from "../../drivers/transport/secret.ts";
+import type { ClusterSecret } from "../../drivers/transport/secret.ts";
 
 const CONNECT_TIMEOUT_MS = 3000;
 const ANSWER_BYTES_MAX = 512 * 1024 * 1024;
@@ -37,7 +37,7 @@ export interface RelayOptions {
   readonly nodeId: string;
   readonly version: string;
   readonly apiUrl: string;
-  readonly clusterSecret: string;
+  readonly secret: ClusterSecret | undefined;
   readonly tls: NodeTls | undefined;
 }
 
@@ -60,7 +60,7 @@ export class Relay {
 
   /** @param port Carries FromHttp in and ToHttp out. */
   constructor(port: MessagePort, state: SharedArrayBuffer, options: RelayOptions) {
-    const { nodeId, version, apiUrl, clusterSecret } = options;
+    const { nodeId, version, apiUrl, secret } = options;
     this.#port = port;
     this.#tls = options.tls;
     this.#callee = new Callee(port, this.#methods(), described);
@@ -76,7 +76,6 @@ export class Relay {
       version,
       incarnation: crypto.randomUUID(),
     };
-    const secret = clusterSecret === "" ? undefined : new ClusterSecret(clusterSecret);
     const limits = { frameBytesMax: ANSWER_BYTES_MAX, connectTimeoutMs: CONNECT_TIMEOUT_MS };
     this.#rpc = new RpcClient(() => hello, { ...limits, secret, trust: () => this.#tls?.trust });
     this.#timer = setInterval(() => this.#shuffle(), REBALANCE_MS * (1 + Math.random() / 4));

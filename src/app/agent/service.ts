@@ -10,6 +10,7 @@ import { logger } from "../../base/worker/log.ts";
 import type { WorkerScope } from "../../base/worker/worker_scope.ts";
 import type { FromPool, OpenPool, ToPool } from "./api.ts";
 import { Relay } from "./relay.ts";
+import { ClusterSecret } from "../../drivers/transport/secret.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 const log = logger("agent");
@@ -30,10 +31,15 @@ function logEvent(event: MembershipEvent): void {
 
 /** In a client agent; there is one agent in a thread. */
 let relay: Relay | undefined;
+let secret: ClusterSecret | undefined;
 
-async function open({ config, ports, relay: options }: OpenPool): Promise<FromPool> {
+async function open(
+  { config, ports, relay: options }: OpenPool,
+  onKeys: (keys: readonly Uint8Array[]) => void,
+): Promise<FromPool> {
   const clients = new Set<MessagePort>(ports);
-  relay = options && new Relay(options.port, options.state, options);
+  secret = options && ClusterSecret.of(options.clusterSecret);
+  relay = options && new Relay(options.port, options.state, { ...options, secret });
   const onEvent = (event: MembershipEvent) => {
     logEvent(event);
     if (membership) relay?.setMembers(membership.members());
@@ -44,6 +50,7 @@ async function open({ config, ports, relay: options }: OpenPool): Promise<FromPo
   const gossipLog = logger("gossip");
   membership = await Membership.start(config, {
     onEvent,
+    onKeys,
     log: (line, level) => line.startsWith("EventMember") ? undefined : gossipLog(line, level),
   });
   relay?.setMembers(membership.members());
@@ -55,8 +62,9 @@ async function open({ config, ports, relay: options }: OpenPool): Promise<FromPo
 export function serve(line: WorkerScope<ToPool, FromPool>): void {
   line.onmessage = async ({ data }) => {
     if (data.k === "tls") return relay?.renew(data.tls);
+    if (data.k === "secret") return secret?.renew(data.texts);
     try {
-      line.postMessage(await open(data));
+      line.postMessage(await open(data, (keys) => line.postMessage({ k: "keys", keys })));
     } catch (error) {
       line.postMessage({ k: "failed", message: messageOf(error) });
     }

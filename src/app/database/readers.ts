@@ -54,6 +54,11 @@ export function readersMaxOf(limit: number): number {
   return limit === 0 ? READERS_MAX : Math.min(limit, READERS_MAX);
 }
 
+/** Readers to begin with, on this machine: a slow one must not be alone. */
+export function readersAtStart(limit: number): number {
+  return Math.min(readersMaxOf(limit), Math.max(2, Math.min(4, navigator.hardwareConcurrency)));
+}
+
 /** A client is watched from here on: most are answered before. */
 const WATCHED_AFTER_MS = 50;
 /** Time in which a reader must notice that a time limit has passed. */

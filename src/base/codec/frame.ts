@@ -48,6 +48,11 @@ export class FrameDecoder {
     this.#frameBytesMax = frameBytesMax;
   }
 
+  /** Whether nothing is held: no frame, and no part of one. */
+  get isEmpty(): boolean {
+    return this.#start === this.#end;
+  }
+
   /** Takes bytes as they arrive; they are copied. */
   push(chunk: Uint8Array): void {
     if (chunk.length > this.#buffer.length - this.#end) this.#makeRoom(chunk.length);

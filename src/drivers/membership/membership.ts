@@ -49,6 +49,8 @@ const JOINS_AT_A_TIME = 8;
 export interface MembershipParts {
   /** Told of what happens, in its order. It may call back. */
   onEvent?(event: MembershipEvent): void;
+  /** Told of the keys when they have changed, the primary first. */
+  onKeys?(keys: readonly Uint8Array[]): void;
   log?(line: string, level: LogLevel): void;
 }
 
@@ -61,6 +63,7 @@ export class Membership {
   readonly #snapshot: SnapshotFile | undefined;
   readonly #coalescer: Coalescer;
   readonly #log: LimitedLog;
+  readonly #onKeys: (keys: readonly Uint8Array[]) => void;
   #clocksTimer: ReturnType<typeof setTimeout> | undefined;
   #accepting: Promise<void> = Promise.resolve();
   #isClosed = false;
@@ -81,8 +84,9 @@ export class Membership {
   private constructor(
     config: MembershipConfig,
     cipher: Cipher | undefined,
-    { onEvent = () => {}, log = () => {} }: MembershipParts,
+    { onEvent = () => {}, onKeys = () => {}, log = () => {} }: MembershipParts,
   ) {
+    this.#onKeys = onKeys;
     this.#config = config;
     this.#log = new LimitedLog((level, text) => log(text, level));
     const { directory, rejoinAfterLeave = false } = config;
@@ -179,6 +183,7 @@ export class Membership {
     if (!keyring) return;
     // It takes milliseconds, and a key that was added is used once all members have it.
     import("./aes_gcm.ts").then(({ prepareAesGcm }) => prepareAesGcm(keyring));
+    this.#onKeys(keyring.keys);
     if (directory === undefined) return;
     try {
       writeKeyring(directory, keyring);

@@ -5,6 +5,7 @@
 import type { Member, NodeId } from "../../core/raft/message.ts";
 import type { ToCallee, ToCaller } from "../../base/worker/channel.ts";
 import type { NodeTls } from "../../base/net/conn.ts";
+import type { SecretOptions } from "../transport/secret.ts";
 import type { Packed } from "../../base/codec/packed.ts";
 
 /** How a node is to take part in the cluster; decided by the command line. */
@@ -50,8 +51,7 @@ export interface ReplicaOptions {
   readonly compressSnapshots: boolean;
   /** Name of the cluster; empty for none. */
   readonly clusterName: string;
-  /** The secret of the cluster; empty for none. */
-  readonly clusterSecret: string;
+  readonly clusterSecret: SecretOptions;
   /** Present where nodes speak TLS. */
   readonly tls?: NodeTls;
   readonly stepdownOnShutdown: boolean;
@@ -91,10 +91,11 @@ export interface ReplicaOpen {
 }
 
 /** From the supervisor, afterwards. */
-export type ToReplica = ReplicaOpen | { readonly k: "tls"; readonly tls: NodeTls } | {
-  readonly k: "shutdown";
-  readonly leave: boolean;
-};
+export type ToReplica =
+  | ReplicaOpen
+  | { readonly k: "tls"; readonly tls: NodeTls }
+  | { readonly k: "secret"; readonly texts: readonly string[] } // others for new connections
+  | { readonly k: "shutdown"; readonly leave: boolean };
 
 /** To the supervisor. */
 export type FromReplica =

@@ -77,7 +77,8 @@ export class ReplicaNode {
   #listener: Listener | undefined;
   readonly #peers = new Map<NodeId, PeerStream>();
   readonly #incarnation = crypto.randomUUID();
-  readonly #secret: ClusterSecret | undefined;
+  /** The secret of the cluster, which may be renewed. */
+  readonly secret: ClusterSecret | undefined;
   /** Descriptions that nodes sent when a stream opened. */
   readonly #met: Acquaintances;
   /** Disks by the newest configuration that named the node. */
@@ -114,7 +115,7 @@ export class ReplicaNode {
   ) {
     this.#options = options;
     this.#startedAt = applied;
-    this.#secret = options.clusterSecret === "" ? undefined : new ClusterSecret(options.clusterSecret);
+    this.secret = ClusterSecret.of(options.clusterSecret);
     this.#sqlite = sqlite;
     this.#met = new Acquaintances(sqlite, events.log);
     this.#events = events;
@@ -230,7 +231,7 @@ export class ReplicaNode {
 
   #client(frameBytesMax: number): RpcClient {
     const { connectTimeoutMs } = this.#options;
-    const shared = { secret: this.#secret, trust: () => this.#tls?.trust };
+    const shared = { secret: this.secret, trust: () => this.#tls?.trust };
     return new RpcClient(() => this.#hello("rpc"), { frameBytesMax, connectTimeoutMs, ...shared });
   }
 
@@ -290,7 +291,7 @@ export class ReplicaNode {
   async listen(): Promise<void> {
     this.#listener = await Listener.open(this.#options.bindAddr, {
       hello: () => this.#hello("rpc"),
-      secret: this.#secret,
+      secret: this.secret,
       tls: this.#tls,
       refuse: (caller) => this.#cluster.foreign(caller.clusterId),
       onHello: (caller) => this.#meet(caller),
@@ -378,7 +379,7 @@ export class ReplicaNode {
       {
         id,
         hello: () => this.#hello("raft"),
-        secret: this.#secret,
+        secret: this.secret,
         trust: () => this.#tls?.trust,
         backoffMsMax: this.#options.electionTimeoutMs / 2,
         timeoutMs: Math.min(this.#options.connectTimeoutMs, this.#options.electionTimeoutMs),

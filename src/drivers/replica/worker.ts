@@ -88,6 +88,7 @@ scope.onmessage = ({ data }) => {
       run(data, ready).catch(fail);
     };
   } else if (data.k === "tls") renew(data.tls);
+  else if (data.k === "secret") node?.secret?.renew(data.texts);
   else {
     const stopped = () => tell({ k: "stopped" });
     if (node) node.shutdown(data).then(stopped, fail);

@@ -9,6 +9,7 @@ import type { Conn, TlsTrust } from "../../base/net/conn.ts";
 import { connectTo } from "../../base/net/tls.ts";
 import { splitAddress } from "../../base/codec/address.ts";
 import { type Frame, FrameDecoder } from "../../base/codec/frame.ts";
+import type { RecordOpener, RecordSealer } from "./record.ts";
 
 /** Bytes that may wait for the other end to take them. */
 export const SEND_QUEUE_BYTES_MAX = 96 * 1024 * 1024;
@@ -27,6 +28,8 @@ export class Connection {
   /** Resolves when the last long frame has left. */
   #long: Promise<void> = Promise.resolve();
   #closed = false;
+  /** Present once both ends have proved that they share a secret. */
+  #records: { readonly sealer: RecordSealer; readonly opener: RecordOpener } | undefined;
   #heardMs = performance.now();
 
   /**
@@ -112,7 +115,8 @@ export class Connection {
       while (this.#waiting.length > 0 && !this.#closed) {
         [this.#waiting, this.#writing] = [this.#writing, this.#waiting];
         const bytes = this.#writing.view();
-        for (let written = 0; written < bytes.length;) written += await this.#conn.write(bytes.subarray(written));
+        if (this.#records) { for (const record of this.#records.sealer.seal(bytes)) await this.#write(record); }
+        else await this.#write(bytes);
         if (this.#writing.length > KEPT_BYTES) this.#writing = new ByteWriter(16 * 1024);
         else this.#writing.clear();
       }
@@ -121,6 +125,24 @@ export class Connection {
     } finally {
       this.#flushing = false;
     }
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    for (let written = 0; written < bytes.length;) written += await this.#conn.write(bytes.subarray(written));
+  }
+
+  /**
+   * Sends and takes nothing but records from now on, after what was queued before (record.ts).
+   * @throws {DecodeError} When bytes have arrived before the first record.
+   */
+  async seal({ sends, takes }: { sends: Uint8Array; takes: Uint8Array }): Promise<void> {
+    // Loaded for those that need it: hashing in turn takes some megabytes of the runtime.
+    const { RecordOpener, RecordSealer } = await import("./record.ts");
+    await this.drained();
+    if (!this.#decoder.isEmpty) {
+      throw new DecodeError("Expected records after the proof of the secret: bytes came in between");
+    }
+    this.#records = { sealer: new RecordSealer(sends), opener: new RecordOpener(takes) };
   }
 
   /** Queues a long frame once the long ones before it have left, so that the queue never holds more than one; resolves when it has left. */
@@ -177,7 +199,9 @@ export class Connection {
       const count = await this.#conn.read(this.#chunk).catch(() => null);
       if (count === null) return undefined;
       this.#heardMs = performance.now();
-      this.#decoder.push(this.#chunk.subarray(0, count));
+      const bytes = this.#chunk.subarray(0, count);
+      if (this.#records) { for (const proven of this.#records.opener.open(bytes)) this.#decoder.push(proven); }
+      else this.#decoder.push(bytes);
     }
   }
 

@@ -22,7 +22,8 @@ import {
   writeRpc,
 } from "./wire.ts";
 import { RemoteError, type RpcAnswer } from "./rpc.ts";
-import { type ClusterSecret, freshNumber } from "./secret.ts";
+import { challengeCaller } from "./handshake.ts";
+import type { ClusterSecret } from "./secret.ts";
 import type { Message } from "../../core/raft/message.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
@@ -163,7 +164,9 @@ export class Listener {
       caller = decodeHello(frame.payload);
       const why = this.#certificateFault(connection, caller);
       if (why !== undefined) await this.#refuse(connection, caller, why);
-      if (this.#handlers.secret) await this.#checkSecret(connection, { secret: this.#handlers.secret, caller, frame });
+      const { secret } = this.#handlers;
+      const unproven = secret && await challengeCaller(connection, secret, { caller, hello: frame });
+      if (unproven !== undefined) await this.#refuse(connection, caller, unproven);
     } finally {
       clearTimeout(timer);
     }
@@ -198,27 +201,6 @@ export class Listener {
     connection.send((writer) => writeFrame(writer, FRAME.refused, (p) => p.raw(new TextEncoder().encode(why))));
     await connection.drained();
     throw new Error(`refused node "${caller.id}": ${why}`);
-  }
-
-  /** Shows that this node has the secret, and has the caller show it (secret.ts). */
-  async #checkSecret(
-    connection: Connection,
-    { secret, caller, frame }: { secret: ClusterSecret; caller: Hello; frame: Frame },
-  ): Promise<void> {
-    if (caller.number === undefined) {
-      const why = "this cluster has a secret: start the node with the -cluster-secret-file that the others have";
-      await this.#refuse(connection, caller, why);
-    }
-    const exchange = { callers: caller.number ?? "", answerers: freshNumber(), hello: frame.payload.slice() };
-    const own = await secret.prove("answerer", exchange);
-    connection.send((writer) => writeFrame(writer, FRAME.challenge, (p) => p.raw(exchange.answerers).raw(own)));
-    const shown = await connection.read();
-    if (shown?.kind !== FRAME.proof) throw new DecodeError("expected a proof of the cluster secret");
-    try {
-      await secret.check("caller", exchange, shown.payload.slice());
-    } catch (error) {
-      await this.#refuse(connection, caller, messageOf(error));
-    }
   }
 
   async #serveRaft(connection: Connection, caller: Hello): Promise<void> {

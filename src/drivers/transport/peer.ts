@@ -3,6 +3,7 @@
  * matters. Reconnecting backs off with jitter up to half an election timeout (F8).
  * @module
  */
+import { messageOf } from "../../base/codec/error_text.ts";
 import { retry } from "../../base/worker/backoff.ts";
 import type { Connection } from "./connection.ts";
 import { openStream } from "./rpc.ts";
@@ -88,18 +89,18 @@ export class PeerStream {
       this.#connection = connected.connection;
       this.#storageId = connected.peer.storageId;
       this.#events.onHello(connected.peer);
-      await this.#untilClosed(connected.connection);
+      await this.#untilClosed(connected.connection, id);
       this.#connection = undefined;
       if (!this.#stop.signal.aborted) this.#events.onDown();
     }
   }
 
   /** Nothing arrives on this stream: its end is the only news. */
-  async #untilClosed(connection: Connection): Promise<void> {
+  async #untilClosed(connection: Connection, id: string): Promise<void> {
     try {
       while (await connection.read() !== undefined);
-    } catch {
-      // rubbish on a one-way stream ends it
+    } catch (error) {
+      this.#events.log(`closed the stream to node "${id}" at ${this.addr}: ${messageOf(error)}`);
     }
     connection.close();
   }

@@ -19,7 +19,8 @@ import {
 import { writeFrame } from "../../base/codec/frame.ts";
 import { DecodeError } from "../../base/codec/cursor.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
-import { type ClusterSecret, freshNumber, SecretError, splitChallenge } from "./secret.ts";
+import { answerChallenge, offerOf } from "./handshake.ts";
+import { type ClusterSecret, SecretError } from "./secret.ts";
 import type { TlsTrust } from "../../base/net/conn.ts";
 
 /** The call was never sent: it is safe to try elsewhere. */
@@ -111,21 +112,15 @@ export async function openStream(
   const timer = setTimeout(() => connection.close(), timeoutMs);
   try {
     connection.sendRaw(PREAMBLE);
-    const callers = secret ? freshNumber().toBase64() : undefined;
-    const said = new TextEncoder().encode(
-      JSON.stringify(callers === undefined ? hello : { ...hello, number: callers }),
-    );
+    const offer = secret && await offerOf(secret);
+    const said = new TextEncoder().encode(JSON.stringify({ ...hello, ...offer }));
     connection.send((writer) => writeFrame(writer, FRAME.hello, (p) => p.raw(said)));
     let frame = await connection.read();
-    if (secret && callers !== undefined && frame?.kind === FRAME.challenge) {
-      const { answerers, proof } = splitChallenge(frame.payload);
-      const exchange = { callers, answerers, hello: said };
-      await secret.check("answerer", exchange, proof);
-      const own = await secret.prove("caller", exchange);
-      connection.send((writer) => writeFrame(writer, FRAME.proof, (p) => p.raw(own)));
+    if (offer && frame?.kind === FRAME.challenge) {
+      await answerChallenge(connection, secret, { challenge: frame, said: { callers: offer.number, hello: said } });
       frame = await connection.read();
-    } else if (secret && frame?.kind === FRAME.welcome) {
-      throw new SecretError(`${addr} does not ask for the cluster secret: start it with -cluster-secret-file`);
+    } else if (secret?.isOptional === false && frame?.kind === FRAME.welcome) {
+      throw new SecretError(`${addr} does not ask for the cluster secret: start it with the same one`);
     }
     if (frame === undefined) {
       const hint = trust ? "does it accept this node's certificate?" : "is it a muster cluster address?";

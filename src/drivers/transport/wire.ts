@@ -3,7 +3,7 @@
  * (codec/frame.ts). No memberlist message begins with the first of these bytes.
  *
  *     hello    JSON of the caller: who it is, what the stream is for
- *     challenge and proof, in a cluster that has a shared secret (secret.ts)
+ *     challenge and proof, in a cluster that has a shared secret (secret.ts); after them everything goes in records (record.ts)
  *     welcome  JSON of the answerer, or refused: a text, after which the connection closes
  *     on a "raft" stream: Raft messages, one direction only; replies come on the receiver's own stream
  *     on an "rpc" stream: call and reply, matched by number, JSON head and binary body
@@ -61,6 +61,8 @@ export interface Hello {
   readonly sqlite?: string;
   /** The caller's random number, where it has a shared secret (secret.ts). */
   readonly number?: string;
+  /** Names of the caller's keys, where it has a shared secret. */
+  readonly keys?: readonly string[];
   /** This process's promise to leaders it hears, in ms (R10); missing from older versions, which promise nothing. */
   readonly promiseMs?: number;
 }
@@ -88,6 +90,12 @@ export function textField(object: Record<string, unknown>, name: string): string
   const value = object[name];
   if (typeof value !== "string") throw new DecodeError(`Expected "${name}" to be a text`);
   return value;
+}
+
+function textsField(object: Record<string, unknown>, name: string): readonly string[] {
+  const value = object[name];
+  if (Array.isArray(value) && value.every((one): one is string => typeof one === "string")) return value;
+  throw new DecodeError(`Expected "${name}" to be a list of texts`);
 }
 
 /** Reads a field that counts something; missing or of another kind is a {@linkcode DecodeError}. */
@@ -119,6 +127,7 @@ export function decodeHello(payload: Uint8Array): Hello {
     incarnation: textField(object, "incarnation"),
     ...(object.sqlite !== undefined && { sqlite: textField(object, "sqlite") }),
     ...(object.number !== undefined && { number: textField(object, "number") }),
+    ...(object.keys !== undefined && { keys: textsField(object, "keys") }),
     ...(object.promiseMs !== undefined && { promiseMs: numberField(object, "promiseMs") }),
   };
 }

@@ -144,6 +144,7 @@ function configOf(flags: Flags): NodeConfig {
     ...tls,
     clusterName: flags.string("cluster-name"),
     clusterSecretFile: flags.string("cluster-secret-file"),
+    clusterSecretOptional: flags.bool("cluster-secret-optional"),
     autoVacuumMs: flags.durationMs("auto-vacuum-int"),
     autoOptimizeMs: flags.durationMs("auto-optimize-int"),
     writeQueue: {

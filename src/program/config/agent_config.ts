@@ -94,6 +94,7 @@ export function agentSetup(
       leaseReads: settings.flag("raft_lease_reads", false),
       clusterName: settings.text("cluster_name"),
       clusterSecretFile: settings.text("cluster_secret_file"),
+      clusterSecretOptional: settings.flag("cluster_secret_optional", false),
       agent,
     },
     warnings: [...settings.warnings, ...tls.warnings, ...advice(settings, { expect, nodeName: agent.nodeName })],

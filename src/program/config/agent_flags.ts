@@ -4,7 +4,7 @@
  * @module
  */
 import type { FlagSpec } from "./flags.ts";
-import { AUTH_HELP, CLUSTER_NAME_HELP, LEASE_READS_HELP, SECRET_HELP } from "./serve_flags.ts";
+import { AUTH_HELP, CLUSTER_NAME_HELP, LEASE_READS_HELP, SECRET_HELP, SECRET_OPTIONAL_HELP } from "./serve_flags.ts";
 
 /** A flag of the agent. */
 export interface AgentFlag extends FlagSpec {
@@ -106,7 +106,8 @@ export const AGENT_FLAGS: readonly AgentFlag[] = [
   ),
   now("non-voting-server", "bool", "read_replica", "false", "The older name of -read-replica"),
   now("cluster-name", "string", "cluster_name", "", CLUSTER_NAME_HELP),
-  now("cluster-secret-file", "string", "cluster_secret_file", "", SECRET_HELP),
+  now("cluster-secret-file", "string", "cluster_secret_file", "", `${SECRET_HELP}. Default: derived from -encrypt`),
+  now("cluster-secret-optional", "bool", "cluster_secret_optional", "false", SECRET_OPTIONAL_HELP),
   now("raft-lease-reads", "bool", "raft_lease_reads", "false", LEASE_READS_HELP),
   now("server-port", "int", "ports.server", "0", "No effect: servers use the port of -serf-lan-port for everything"),
   later("advertise-wan", "string", "advertise_addr_wan", "", "Address told to other datacenters"),

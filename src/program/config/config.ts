@@ -212,6 +212,8 @@ export interface NodeConfig {
   readonly nodeClientName: string;
   /** File with the secret that the nodes of the cluster share; empty: they share none. */
   readonly clusterSecretFile: string;
+  /** Whether nodes without the secret are spoken to, too. */
+  readonly clusterSecretOptional: boolean;
   /** Interval between two automatic VACUUMs; 0: none. */
   readonly autoVacuumMs: number;
   /** Interval between two automatic ANALYZEs; 0: none. */

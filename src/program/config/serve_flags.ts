@@ -24,6 +24,11 @@ export const SECRET_HELP =
   "File with a secret that all nodes of the cluster share. A connection to the cluster port that does not know it can " +
   "neither join nor vote nor write (muster)";
 
+/** Help of `-cluster-secret-optional`. */
+export const SECRET_OPTIONAL_HELP =
+  "Speak to nodes without a cluster secret, too: for the time in which the nodes of a running cluster get one, one after " +
+  "the other (muster)";
+
 /** Why a node writes no profiles of itself. */
 const PROFILE_REASON =
   "every Worker would need the right to the runtime's inspector, which deno compile grants only with all of sys; run from " +
@@ -187,5 +192,6 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   now("sqlite-library", "string", "", "SQLite library to use instead of the bundled one (muster)"),
   now("cluster-name", "string", "", CLUSTER_NAME_HELP),
   now("cluster-secret-file", "string", "", SECRET_HELP),
+  now("cluster-secret-optional", "bool", "false", SECRET_OPTIONAL_HELP),
   now("raft-lease-reads", "bool", "false", LEASE_READS_HELP),
 ];

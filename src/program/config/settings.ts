@@ -84,6 +84,7 @@ const KEYS: Block = {
   client_addr: "text",
   cluster_name: "text",
   cluster_secret_file: "text",
+  cluster_secret_optional: "flag",
   data_dir: "text",
   datacenter: "text",
   default_query_time: "duration",

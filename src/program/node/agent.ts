@@ -23,6 +23,8 @@ export interface AgentPartsOptions {
   /** In a client agent: the line to HTTP in the place of a replica. */
   readonly relay: Omit<RelayOpen, "nodeId"> | undefined;
   spawn(role: Role): Part;
+  /** Called when the keys of the gossip have changed. */
+  onKeys(keys: readonly Uint8Array[]): void;
   fail(message: string): void;
   log(line: string): void;
 }
@@ -54,6 +56,7 @@ export class AgentParts {
     this.#membership = options.spawn("membership");
     this.#membership.addEventListener("message", ({ data }: MessageEvent<FromPool>) => {
       if (data.k === "opened") this.#opened.resolve();
+      else if (data.k === "keys") options.onKeys(data.keys);
       else options.fail(data.message);
     });
     const ports = [own.port2, http.port2, ...(replica ? [replica.port2] : [])];
@@ -102,6 +105,12 @@ export class AgentParts {
   /** In a client agent: takes other certificates for the way to the servers into use. */
   setTls(tls: NodeTls): void {
     const message: ToPool = { k: "tls", tls };
+    this.#membership.postMessage(message);
+  }
+
+  /** In a client agent: takes other secrets for the way to the servers into use. */
+  setSecrets(texts: readonly string[]): void {
+    const message: ToPool = { k: "secret", texts };
     this.#membership.postMessage(message);
   }
 

@@ -1,21 +1,40 @@
 /**
- * Reads the secret of the cluster before the process drops the permission to do so, and warns if nothing protects the
- * cluster port.
+ * The secret of the cluster: the content of a file, or derived from the keys of an agent's gossip, so that an encrypted pool
+ * has a protected cluster port without a further setting. Warns if nothing protects that port.
  * @module
  */
+import { createHmac } from "node:crypto";
 import { splitAddress } from "../../base/codec/address.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
+import { decodeKeyText } from "../../core/swim/key_text.ts";
+import { readKeyring } from "../../drivers/membership/files.ts";
+import type { SecretOptions } from "../../drivers/transport/secret.ts";
+import type { NodeConfig } from "../config/config.ts";
 
 /** A shorter secret could be guessed. */
 const LENGTH_MIN = 16;
 
 /**
- * Reads the secret; white space around it does not count.
- * @returns Empty where there is no file.
+ * The secrets that a node starts with. A keyring of earlier wins over the configured key of the gossip, as it does there.
  * @throws {Error} Naming the file, when it cannot be used.
  */
-export function readClusterSecret(path: string): string {
-  if (path === "") return "";
+export function clusterSecretOf(
+  { agent, clusterSecretFile, clusterSecretOptional: isOptional }: NodeConfig,
+  gossipDirectory: string,
+): SecretOptions {
+  if (clusterSecretFile !== "") return { texts: [readSecret(clusterSecretFile)], isOptional };
+  const kept = agent && readKeyring(gossipDirectory);
+  const configured = agent && agent.encryptionKey !== "" ? [decodeKeyText(agent.encryptionKey)] : [];
+  return { texts: secretsOf(kept?.keys ?? configured), isOptional };
+}
+
+/** The secrets that belong to the keys of the gossip; who knows a secret does not know the key. */
+export function secretsOf(gossipKeys: readonly Uint8Array[]): string[] {
+  return gossipKeys.map((key) => createHmac("sha256", key).update("muster cluster secret").digest("base64"));
+}
+
+/** Reads a secret; white space around it does not count. */
+function readSecret(path: string): string {
   let text: string;
   try {
     text = Deno.readTextFileSync(path).trim();
@@ -31,11 +50,17 @@ export function readClusterSecret(path: string): string {
 
 /** Warning about a cluster port that asks for neither a secret nor a certificate; undefined if only this machine can reach the port. */
 export function openPortWarning(
-  clusterAddr: string,
-  { isProtected, isAgent }: { isProtected: boolean; isAgent: boolean },
+  { clusterAddr, nodeVerifiesClients, agent }: Pick<NodeConfig, "clusterAddr" | "nodeVerifiesClients" | "agent">,
+  { texts, isOptional }: SecretOptions,
 ): string | undefined {
   const { hostname } = splitAddress(clusterAddr);
-  if (isProtected || hostname === "localhost" || hostname === "::1" || hostname.startsWith("127.")) return undefined;
-  return `WARNING: whoever reaches ${clusterAddr} can join the cluster, vote and write: set -cluster-secret-file or ` +
-    `${isAgent ? "verify_incoming" : "-node-verify-client"}, or let only the nodes reach it`;
+  if (nodeVerifiesClients || hostname === "localhost" || hostname === "::1" || hostname.startsWith("127.")) {
+    return undefined;
+  }
+  const open = `WARNING: whoever reaches ${clusterAddr} can join the cluster, vote and write`;
+  if (texts.length > 0) {
+    return isOptional ? `${open}: restart without -cluster-secret-optional once every node has the secret` : undefined;
+  }
+  const ways = agent ? "-encrypt or verify_incoming" : "-cluster-secret-file or -node-verify-client";
+  return `${open}: set ${ways}, or let only the nodes reach it`;
 }

@@ -16,7 +16,7 @@ import type { DiscoveryOptions, OpenDiscovery } from "../../drivers/discovery/ap
 import type { FromHttpWorker, OpenHttp, SupervisorMethods, ToHttpWorker } from "../../api/server/api.ts";
 import type { FromReplica, ToReplica } from "../../drivers/replica/api.ts";
 import type { User } from "../../app/users/user.ts";
-import { readersMaxOf } from "../../app/database/readers.ts";
+import { readersAtStart, readersMaxOf } from "../../app/database/readers.ts";
 import { Callee } from "../../base/worker/channel.ts";
 import { NODE_STATE_BYTES } from "../../base/worker/node_state.ts";
 import type { OpenReader, OpenSnapshot, OpenWriter } from "../../drivers/sqlite/api.ts";
@@ -33,7 +33,7 @@ import { noteDamage } from "./damage.ts";
 import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
 import { type ExtensionFile, installExtensions } from "./extensions.ts";
 import { machineFacts, sizeOf, storeFacts } from "./facts.ts";
-import { openPortWarning, readClusterSecret } from "./cluster_secret.ts";
+import { clusterSecretOf, openPortWarning, secretsOf } from "./cluster_secret.ts";
 import { type Part, runHere } from "./here.ts";
 import { discoveryAddrs, revokeSpentRights, type Scope } from "./permissions.ts";
 import { ServiceManager } from "./service_manager.ts";
@@ -41,6 +41,7 @@ import { spawn } from "./spawn.ts";
 import { UploaderParts } from "./uploader.ts";
 import type { UploadPlans } from "./uploads.ts";
 import { API_VERSION, VERSION } from "./version.ts";
+import type { SecretOptions } from "../../drivers/transport/secret.ts";
 import type { NodeTls } from "../../base/net/conn.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
@@ -89,8 +90,7 @@ export class Node {
   readonly #library: SqliteLibrary;
   readonly #log: (line: string) => void;
   readonly #startedMs = Date.now();
-  /** The secret of the cluster; empty for none. */
-  readonly #secret: string;
+  readonly #secret: SecretOptions;
   readonly #manager: ServiceManager;
   readonly #certificates: Certificates;
   readonly #failed = Promise.withResolvers<never>();
@@ -138,7 +138,6 @@ export class Node {
     const nodeId = config.nodeId || (config.agent ? "" : config.clusterAdvertisedAddr);
     const { dataDirectory, rejoinsDamaged } = config;
     const library = isServer ? usableLibrary(config.sqliteLibrary) : "";
-    this.#secret = orFail(() => readClusterSecret(config.clusterSecretFile));
     this.#certificates = orFail(() =>
       new Certificates(config, {
         onHttp: (tls) => this.#tellHttp({ k: "tls", tls }),
@@ -147,10 +146,10 @@ export class Node {
       })
     );
     this.#manager = new ServiceManager(log);
-    const isProtected = this.#secret !== "" || config.nodeVerifiesClients;
-    const warning = openPortWarning(config.clusterAddr, { isProtected, isAgent: config.agent !== undefined });
-    if (warning !== undefined) log(warning);
     this.#directory = openDataDirectory(dataDirectory, nodeId, { rejoinsDamaged });
+    this.#secret = orFail(() => clusterSecretOf(config, this.#directory.gossip));
+    const warning = openPortWarning(config, this.#secret);
+    if (warning !== undefined) log(warning);
     this.#library = {
       path: library,
       extensions: orFail(() => installExtensions(extensions, this.#directory.extensions)),
@@ -203,8 +202,16 @@ export class Node {
     this.#tellHttp({ k: "nodeTls", notAfter: notAfterOf(tls) });
   }
 
+  /** A secret in a file stays. */
+  #onGossipKeys(keys: readonly Uint8Array[]): void {
+    if (this.#config.clusterSecretFile !== "") return;
+    const texts = secretsOf(keys);
+    if (this.#replica) this.#tellReplica({ k: "secret", texts });
+    else this.#agent?.setSecrets(texts);
+  }
+
   #onReplicaListening(): void {
-    this.#startReaders();
+    for (let missing = readersAtStart(this.#config.readersMax); missing > 0; missing--) this.#addReader();
     this.#listening.replica.resolve();
   }
 
@@ -222,6 +229,7 @@ export class Node {
         tls: this.#certificates.node,
       },
       spawn: (role) => role === "membership" ? this.#start(role) : this.#spawn(role),
+      onKeys: (keys) => this.#onGossipKeys(keys),
       fail: (message) => this.#fail(new NodeFailure(message)),
       log: this.#log,
     });
@@ -393,11 +401,6 @@ export class Node {
     ) {
       Deno.permissions.revokeSync({ name: "ffi" });
     }
-  }
-
-  #startReaders(): void {
-    const count = Math.min(readerCount(), readersMaxOf(this.#config.readersMax));
-    for (let reader = 0; reader < count; reader++) this.#addReader();
   }
 
   #startReplica(
@@ -590,9 +593,4 @@ function usableLibrary(path: string): string {
 /** An address without a host means all of this machine's. */
 function anyHost(addr: string): string {
   return addr.startsWith(":") ? `0.0.0.0${addr}` : addr;
-}
-
-/** Readers to begin with: a slow one must not be alone. */
-function readerCount(): number {
-  return Math.max(2, Math.min(4, navigator.hardwareConcurrency));
 }

@@ -122,6 +122,7 @@ const GOOD: NodeConfig = {
   nodeClientName: "",
   nodeTlsVersion: "TLSv1.2",
   clusterSecretFile: "",
+  clusterSecretOptional: false,
   autoVacuumMs: 0,
   autoOptimizeMs: 86_400_000,
   writeQueue: { capacity: 1024, batchSize: 128, timeoutMs: 50, isTransaction: false },
