@@ -2,7 +2,7 @@
  * Users at the door of both APIs: every route of both tables is closed to strangers, and opens by the permission that stands
  * beside it. In process, without a socket.
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { ROUTES as V1_ROUTES } from "../../src/api/consul/router.ts";
 import { Params } from "../../src/api/http/params.ts";
 import type { HttpResponse } from "../../src/api/http/problem.ts";
@@ -37,7 +37,6 @@ async function withUsers(
         authorization: "",
         address: "10.0.0.1",
         body: new Uint8Array(0),
-        forwarded: false,
         startedMs: 0,
         whenOver: () => Promise.resolve(),
         ...request,
@@ -132,16 +131,51 @@ Deno.test("a token is a user: in Consul's header, as a bearer token, in the quer
   }));
 
 Deno.test("a forwarded request is checked again, and what the node asks for itself is not (Q17.1.3)", () =>
-  withUsers([user("bob", ["all"])], async (send) => {
-    const asked = { method: "PATCH", target: "/db/execute", forwarded: true };
-    const refused = await send(asked);
-    assertEquals([refused.status, refused.body], [401, "remote Execute not authorized\n"]);
-    assertEquals((await send({ ...asked, authorization: basic("bob", "secret") })).status, 405);
-    assertEquals((await send({ ...asked, isOfNode: true })).status, 405);
-    const registers = { method: "PATCH", target: "/v1/catalog/register", forwarded: true };
-    assertEquals((await send(registers)).status, 401);
-    assertEquals((await send({ ...registers, isOfNode: true })).status, 405);
+  withUsers([user("bob", ["all"])], async (_, { services }) => {
+    const failure = async (operation: string, by: unknown, params: unknown = {}) => {
+      const head = { operation, by, timeoutMs: 1000, retries: 0, params };
+      const { answer } = await services.operations.serve({ head, body: new Uint8Array(0) }, new Promise(() => {}));
+      return Object(answer.head.failure);
+    };
+    const client = (authorization: string) => ({ k: "client", authorization, address: "10.0.0.1" });
+    const stranger = { k: "refused", why: { k: "unknown" } };
+    const [node, bob] = [{ k: "node" }, client(basic("bob", "secret"))];
+    for (
+      const operation of ["execute", "query", "loadStep", "batch", "remove", "register", "raftTransfer", "openBackup"]
+    ) {
+      assertEquals(await failure(operation, client("")), stranger, operation);
+      assertEquals(await failure(operation, client(basic("bob", "wrong"))), stranger, operation);
+    }
+    // The parameters are wrong: that is seen behind the check alone.
+    assertMatch((await failure("execute", bob)).message, /^Expected "level" of the parameters to be one of/);
+    assertMatch((await failure("register", node)).message, /^Expected "name" of the message/);
+    for (const operation of ["execute", "remove", "openBackup"]) assertEquals(await failure(operation, node), stranger);
+    assertMatch((await failure("none", node)).message, /an operation that this version knows, found "none": upgrade/);
+    assertMatch((await failure("execute", { k: "root" })).message, /one of client, node/);
   }));
+
+Deno.test("a client whom the leader refuses hears so, with the operation's name (Q17.1.3)", async () => {
+  const { services, ends, close } = fakeServices();
+  const forwarded = {
+    answer: { head: { servedBy: "o:1", failure: { k: "refused", why: { k: "unknown" } } }, body: new Uint8Array(0) },
+    from: "o:2",
+  };
+  ends.replica.onmessage = ({ data }) => ends.replica.postMessage({ k: "answer", ref: data.ref, result: forwarded });
+  services.replica.leader = { id: "2", addr: "o:2", apiUrl: "http://o:1" };
+  const asked = { method: "POST", contentType: "", authorization: "", address: "", startedMs: 0 };
+  const send = (target: string, text: string) =>
+    route({ ...asked, target, body: new TextEncoder().encode(text) }, services);
+  const refused = await send("/db/execute", '["SELECT 1"]');
+  assertEquals([refused.status, refused.body, refused.servedBy], [401, "remote Execute not authorized\n", "o:1"]);
+  const register = await route({
+    ...asked,
+    method: "PUT",
+    target: "/v1/catalog/register",
+    body: new TextEncoder().encode('{"Node":"x","Address":"y"}'),
+  }, services);
+  assertEquals(register.status, 401);
+  close();
+});
 
 Deno.test("too many wrong passwords are answered 429, and say when to come again", () =>
   withUsers([user("bob", ["all"])], async (send) => {
@@ -170,7 +204,6 @@ Deno.test("without an auth file everybody may do everything", async () => {
     authorization: bearer("any"),
     address: "",
     body: new Uint8Array(0),
-    forwarded: false,
     startedMs: 0,
   };
   assertEquals((await route(asked, services)).status, 200);

@@ -19,6 +19,8 @@ import { Control, TICKET } from "../../src/drivers/libsqlite/control.ts";
 import { bundledLibrary } from "../../src/drivers/libsqlite/library.ts";
 import type { MembershipMethods } from "../../src/drivers/membership/api.ts";
 import type {
+  Forward,
+  Forwarded,
   FromHttp,
   LeaderInfo,
   Proposals,
@@ -185,6 +187,13 @@ export class LocalNode implements AsyncDisposable {
     );
   }
 
+  /** Does what another node asks of this one, as if it had come over the port between nodes. */
+  async serve({ call }: Pick<Forward, "call">): Promise<Forwarded> {
+    const { answer, held } = await this.services.operations.serve(call, new Promise(() => {}));
+    held?.release();
+    return { answer, from: SELF.addr };
+  }
+
   /** Sends a request; the body of the answer as text. */
   async send(method: string, target: string, body: unknown = "", rest: Partial<HttpRequest> = {}): Promise<Answered> {
     const { body: found, ...head } = await this.ask(method, target, body, rest);
@@ -208,7 +217,6 @@ export class LocalNode implements AsyncDisposable {
       authorization: "",
       address: "10.0.0.1",
       body: bytes,
-      forwarded: false,
       startedMs: performance.now(),
       whenOver: () => new Promise(() => {}),
       ...rest,
@@ -234,6 +242,12 @@ export class LocalNode implements AsyncDisposable {
     this.#machine.close();
     Deno.removeSync(this.#directory, { recursive: true });
   }
+}
+
+/** The answer of another node to an operation: its result, or how it failed. */
+export function answerOf(result: unknown, body = "", failure?: Record<string, unknown>): Forwarded {
+  const head = { servedBy: "o:1", ...(failure ? { failure } : { result }) };
+  return { answer: { head, body: new TextEncoder().encode(body) }, from: OTHER.addr };
 }
 
 /** A failure of the replica, with the code that it travels with. */

@@ -3,16 +3,17 @@
  * not answer.
  */
 import type { HttpOptions } from "../../src/api/server/api.ts";
-import { batchWriter } from "../../src/api/rqlite/queue.ts";
 import type { Services } from "../../src/api/server/services.ts";
 import type { Agent, AgentOptions } from "../../src/app/agent/agent.ts";
 import { Catalog } from "../../src/app/agent/catalog.ts";
+import { nodeOperations } from "../../src/app/agent/node_operations.ts";
 import { EventLog } from "../../src/app/agent/event_log.ts";
 import { Backups } from "../../src/app/database/backups.ts";
 import { newCounters } from "../../src/app/database/counters.ts";
+import { writeBatch } from "../../src/app/database/data_operations.ts";
 import { Database } from "../../src/app/database/database.ts";
 import { Readers } from "../../src/app/database/readers.ts";
-import { ReplicaClient, type Serve } from "../../src/app/database/replica_client.ts";
+import { ReplicaClient } from "../../src/app/database/replica_client.ts";
 import { WriteQueue } from "../../src/app/database/write_queue.ts";
 import { AnswerBudget } from "../../src/base/worker/answer_budget.ts";
 import { NODE_STATE_BYTES, NodeState } from "../../src/base/worker/node_state.ts";
@@ -62,15 +63,13 @@ export interface FakeServices {
 export interface FakeOptions extends Partial<Pick<Services, "users">> {
   readonly options?: Partial<HttpOptions>;
   readonly agent?: Partial<AgentOptions> | null;
-  /** Answers requests that other nodes forward. */
-  readonly serve?: Serve;
   /** Wanted: the backup Worker. */
   wakeBackups?(backups: Backups): void;
 }
 
 /** Services of an agent that is a server. */
 export function fakeServices(
-  { users, options = {}, agent = {}, serve = nothingServed, wakeBackups = () => {} }: FakeOptions = {},
+  { users, options = {}, agent = {}, wakeBackups = () => {} }: FakeOptions = {},
 ): FakeServices {
   const channels = [new MessageChannel(), new MessageChannel(), new MessageChannel()];
   const answers = new AnswerBudget();
@@ -82,14 +81,19 @@ export function fakeServices(
     activity: undefined,
     replica: new ReplicaClient(
       { replica: channels[0].port1, writer: channels[1].port1 },
-      serve,
+      { serve: (call, over) => operations.serve(call, over), mayJoin: () => Promise.resolve(true) },
       answers,
     ),
     readers: new Readers(() => {}, answers),
     answers,
     counters: newCounters(),
+    users,
+    log: () => {},
   };
   const database = new Database(parts);
+  const catalog = new Catalog(parts);
+  const queue = new WriteQueue(parts.options.writeQueue, (...batch) => writeBatch(operations, ...batch), () => {});
+  const operations = nodeOperations({ ...parts, database, queue, catalog, agent: pool, backups });
   const { port2: replica } = channels[0];
   return {
     ends: { replica, writer: channels[1].port2, pool: channels[2].port2 },
@@ -99,11 +103,10 @@ export function fakeServices(
       ...parts,
       database,
       backups,
-      queue: new WriteQueue(parts.options.writeQueue, batchWriter({ ...parts, database }), () => {}),
-      catalog: new Catalog(parts),
+      operations,
+      queue,
+      catalog,
       agent: pool,
-      users,
-      log: () => {},
       expiry: { http: undefined, node: undefined },
       directorySize: () => Promise.resolve(0),
     },
@@ -114,10 +117,6 @@ export function fakeServices(
       }
     },
   };
-}
-
-function nothingServed(): Promise<never> {
-  return Promise.reject(new Error("nothing is served here"));
 }
 
 function agentOf(line: MessagePort, options: Partial<AgentOptions>): Agent {

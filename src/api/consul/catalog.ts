@@ -3,17 +3,13 @@
  * @module
  */
 import type { CatalogRow } from "../../app/agent/catalog.ts";
-import { watchName } from "../../core/catalog/watch.ts";
+import type { CatalogQuery } from "../../app/agent/catalog_query.ts";
 import type { Fields } from "./filter.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
-import type { AgentParts, ReadParts } from "./parts.ts";
+import type { AgentParts, OperateParts } from "./parts.ts";
 import { chosen, v1Json, v1Read } from "./respond.ts";
 
-const NODES = "SELECT * FROM _muster_nodes";
-/** Instances of services, each with its node. */
-const INSTANCES = "SELECT s.*, n.name AS node_name, n.id AS node_id, n.address AS node_address, n.datacenter, " +
-  "n.tagged_addresses, n.meta AS node_meta FROM _muster_services s JOIN _muster_nodes n ON n.name = s.node";
 /** Fields that a filter may name: of a node, a service on a node, an instance of a service, and a check. */
 const NODE_FIELDS: Fields = {
   ID: "text",
@@ -81,70 +77,43 @@ export function datacenters(request: HttpRequest, { agent }: AgentParts): HttpRe
 }
 
 /** `GET /v1/catalog/nodes`, `?node-meta=key:value` repeatable. */
-export async function nodes(request: HttpRequest, parts: ReadParts): Promise<HttpResponse> {
+export async function nodes(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
   const wanted = repeated(request, "node-meta").map((pair) => {
     const [key] = pair.split(":", 1);
     return [key, pair.slice(key.length + 1)];
   });
-  const watched = ["nodes"];
-  const read = async () => {
-    const { rows: [found], index } = await parts.catalog.read(watched, [{ sql: `${NODES} ORDER BY name` }]);
+  return await v1Read(request, parts, { k: "nodes" }, (found) => {
     const all = found.map(nodeJson).filter(({ Meta }) => wanted.every(([key, value]) => Meta[key] === value));
-    return { value: chosen(all, request, NODE_FIELDS), index };
-  };
-  return await v1Read(request, parts, { watched, read });
+    return chosen(all, request, NODE_FIELDS);
+  });
 }
 
 /** `GET /v1/catalog/node/NAME`. */
-export async function node(request: HttpRequest, parts: ReadParts, name: string): Promise<HttpResponse> {
-  const watched = watchedNode(name);
-  const read = async () => {
-    const { found, services: list, index } = await nodeWithServices(parts, name, watched);
-    if (!found) return { value: null, index };
-    const some = chosen(list, request, SERVICE_FIELDS);
-    return { value: { Node: found, Services: Object.fromEntries(some.map((one) => [one.ID, one])) }, index };
-  };
-  return await v1Read(request, parts, { watched, read });
+export async function node(request: HttpRequest, parts: OperateParts, name: string): Promise<HttpResponse> {
+  return await v1Read(request, parts, nodeQuery(name), ([found], services) => {
+    if (!found) return null;
+    const some = chosen(services.map(serviceJson), request, SERVICE_FIELDS);
+    return { Node: nodeJson(found), Services: Object.fromEntries(some.map((one) => [one.ID, one])) };
+  });
 }
 
 /** `GET /v1/catalog/node-services/NAME`. */
-export async function nodeServices(request: HttpRequest, parts: ReadParts, name: string): Promise<HttpResponse> {
-  const watched = watchedNode(name);
-  const read = async () => {
-    const { found, services: list, index } = await nodeWithServices(parts, name, watched);
-    return { value: { Node: found ?? null, Services: chosen(list, request, SERVICE_FIELDS) }, index };
-  };
-  return await v1Read(request, parts, { watched, read });
+export async function nodeServices(request: HttpRequest, parts: OperateParts, name: string): Promise<HttpResponse> {
+  return await v1Read(request, parts, nodeQuery(name), ([found], services) => ({
+    Node: found ? nodeJson(found) : null,
+    Services: chosen(services.map(serviceJson), request, SERVICE_FIELDS),
+  }));
 }
 
-/** A node by its name or its id, with its services; those of a node that is asked for by its id by their table. */
-function watchedNode(name: string): string[] {
+function nodeQuery(name: string): CatalogQuery {
   if (name === "") throw new HttpError(400, "Missing node name");
-  const isId = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i.test(name);
-  return isId
-    ? [watchName("nodes", "id", name), "services"]
-    : [watchName("nodes", "name", name), watchName("services", "node", name)];
-}
-
-async function nodeWithServices(parts: ReadParts, name: string, watched: readonly string[]) {
-  const { rows: [[row], list], index } = await parts.catalog.read(watched, [
-    { sql: `${NODES} WHERE name = ? OR id = ? LIMIT 1`, positional: [name, name] },
-    {
-      sql:
-        "SELECT * FROM _muster_services WHERE node = (SELECT name FROM _muster_nodes WHERE name = ? OR id = ? LIMIT 1) " +
-        "ORDER BY id",
-      positional: [name, name],
-    },
-  ]);
-  return { found: row && nodeJson(row), services: list.map(serviceJson), index };
+  return { k: "node", name };
 }
 
 /** `GET /v1/catalog/services`: names with all tags of their instances, those of the instances that a filter lets through. */
-export async function serviceNames(request: HttpRequest, parts: ReadParts): Promise<HttpResponse> {
+export async function serviceNames(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
   const isFiltered = Boolean(request.params.get("filter"));
-  const watched = isFiltered ? ["nodes", "services"] : ["services"];
-  const read = async () => {
-    const { rows: [list], index } = await parts.catalog.read(watched, [{ sql: `${INSTANCES} ORDER BY s.name` }]);
+  return await v1Read(request, parts, { k: "services", watchesNodes: isFiltered }, (list) => {
     const tags = new Map<string, Set<string>>();
     const some = isFiltered
       ? chosen(list.map(instanceJson), request, INSTANCE_FIELDS)
@@ -154,57 +123,33 @@ export async function serviceNames(request: HttpRequest, parts: ReadParts): Prom
       for (const tag of ServiceTags) known.add(tag);
       tags.set(ServiceName, known);
     }
-    return { value: Object.fromEntries([...tags].map(([name, all]) => [name, [...all].sort()])), index };
-  };
-  return await v1Read(request, parts, { watched, read });
+    return Object.fromEntries([...tags].map(([name, all]) => [name, [...all].sort()]));
+  });
 }
 
 /** `GET /v1/catalog/service/NAME`: its instances with their nodes, whatever their health. */
-export async function service(request: HttpRequest, parts: ReadParts, name: string): Promise<HttpResponse> {
+export async function service(request: HttpRequest, parts: OperateParts, name: string): Promise<HttpResponse> {
   if (name === "") throw new HttpError(400, "Missing service name");
   const tags = repeated(request, "tag");
-  const watched = [watchName("services", "name", name)];
-  const read = async () => {
-    const { rows: [list], index } = await parts.catalog.read(watched, [{
-      sql: `${INSTANCES} WHERE s.name = ? COLLATE NOCASE ORDER BY s.node, s.id`,
-      positional: [name],
-    }]);
+  return await v1Read(request, parts, { k: "service", name }, (list) => {
     const all = list.map(instanceJson).filter(({ ServiceTags }) => tags.every((tag) => ServiceTags.includes(tag)));
-    return { value: chosen(all, request, INSTANCE_FIELDS), index };
-  };
-  return await v1Read(request, parts, { watched, read });
+    return chosen(all, request, INSTANCE_FIELDS);
+  });
 }
 
 /** `GET /v1/health/node/NAME`: its checks. */
-export async function nodeChecks(request: HttpRequest, parts: ReadParts, name: string): Promise<HttpResponse> {
-  return await checksWhere(request, parts, {
-    sql: "node = ?",
-    positional: [name],
-    watched: [watchName("checks", "node", name)],
-  });
+export async function nodeChecks(request: HttpRequest, parts: OperateParts, name: string): Promise<HttpResponse> {
+  return await v1Read(request, parts, { k: "nodeChecks", name }, checksShown(request));
 }
 
 /** `GET /v1/health/state/STATE`: checks in that state, or `any`. */
-export async function checksInState(request: HttpRequest, parts: ReadParts, state: string): Promise<HttpResponse> {
+export async function checksInState(request: HttpRequest, parts: OperateParts, state: string): Promise<HttpResponse> {
   if (state === "") throw new HttpError(400, "Missing check state");
-  return await checksWhere(request, parts, {
-    sql: "? IN ('any', status)",
-    positional: [state],
-    watched: ["checks"],
-  });
+  return await v1Read(request, parts, { k: "checksInState", state }, checksShown(request));
 }
 
-async function checksWhere(
-  request: HttpRequest,
-  parts: ReadParts,
-  { sql: condition, positional, watched }: { sql: string; positional: string[]; watched: string[] },
-): Promise<HttpResponse> {
-  const read = async () => {
-    const sql = `SELECT * FROM _muster_checks WHERE ${condition} ORDER BY node, id`;
-    const { rows: [list], index } = await parts.catalog.read(watched, [{ sql, positional }]);
-    return { value: chosen(list.map(checkJson), request, CHECK_FIELDS), index };
-  };
-  return await v1Read(request, parts, { watched, read });
+function checksShown(request: HttpRequest): (list: readonly CatalogRow[]) => unknown {
+  return (list) => chosen(list.map(checkJson), request, CHECK_FIELDS);
 }
 
 function text(value: unknown): string {

@@ -2,79 +2,64 @@
  * `/v1/status` and `/v1/operator`: the Raft cluster and the keys of the pool (C7.7).
  * @module
  */
-import type { CoreStatus } from "../../core/raft/effects.ts";
 import type { KeyResult } from "../../drivers/membership/api.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import { type HttpRequest, textOf } from "../http/request.ts";
 import { agentOf, poolProblem } from "./agent.ts";
-import { DONE, toLeader, v1Json } from "./respond.ts";
-import type { ConsulParts } from "./parts.ts";
-
-const TRANSFER_TIMEOUT_MS = 10_000;
+import { DONE, elsewhere, operate, v1Json } from "./respond.ts";
+import type { AgentParts, OperateParts } from "./parts.ts";
 
 /** `GET /v1/status/leader`: its cluster address, empty where none is known. */
-export function statusLeader(request: HttpRequest, { replica }: ConsulParts): HttpResponse {
-  return v1Json(replica.leader?.addr ?? "", request);
+export async function statusLeader(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
+  const done = await operate(request, parts, "raftPeers", {});
+  return { ...v1Json(done.result.leader, request), ...elsewhere(done) };
 }
 
 /** `GET /v1/status/peers`: cluster addresses of the voters. */
-export function statusPeers(request: HttpRequest, { replica }: ConsulParts): HttpResponse {
-  return v1Json(replica.members.filter(({ role }) => role === "voter").map(({ addr }) => addr), request);
+export async function statusPeers(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
+  const done = await operate(request, parts, "raftPeers", {});
+  return { ...v1Json(done.result.voters, request), ...elsewhere(done) };
 }
 
 /** `GET /v1/operator/raft/configuration`, `?stale`. */
-export async function raftConfiguration(request: HttpRequest, parts: ConsulParts): Promise<HttpResponse> {
-  if (!parts.state.isLeader && !request.params.has("stale")) return await toLeader(request, parts);
-  const [{ core: value }, members] = await Promise.all([
-    parts.replica.call("status", {}),
-    agentOf(parts).pool.members(),
-  ]);
-  const core = value as CoreStatus; // the replica's own word
-  const names = new Map(members.map(({ name, tags }) => [tags.id, name]));
-  const matches = new Map(core.progress.map(({ id, match }) => [id, match]));
-  return v1Json({
-    Servers: core.config.members.map(({ id, addr, role }) => ({
+export async function raftConfiguration(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
+  const done = await operate(request, parts, "raftConfiguration", { isStale: request.params.has("stale") });
+  const { servers, index } = done.result;
+  const shown = {
+    Servers: servers.map(({ id, name, addr, isLeader, isVoter, lastIndex }) => ({
       ID: id,
-      Node: names.get(id) ?? "(unknown)",
+      Node: name ?? "(unknown)",
       Address: addr,
-      Leader: id === core.leader,
-      Voter: role === "voter",
+      Leader: isLeader,
+      Voter: isVoter,
       ProtocolVersion: "3",
-      LastIndex: id === core.id ? core.last.index : matches.get(id) ?? 0,
+      LastIndex: lastIndex,
     })),
-    Index: core.config.at,
-  }, request);
+    Index: index,
+  };
+  return { ...v1Json(shown, request), ...elsewhere(done) };
 }
 
 /** `DELETE /v1/operator/raft/peer?id=` or `?address=`. */
-export async function raftRemovePeer(request: HttpRequest, parts: ConsulParts): Promise<HttpResponse> {
+export async function raftRemovePeer(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
   const id = request.params.get("id") ?? "";
-  const address = request.params.get("address") ?? "";
-  if (id === "" && address === "") {
+  const addr = request.params.get("address") ?? "";
+  if (id === "" && addr === "") {
     const text = "Must specify either ?id with the server's ID or ?address with IP:port of peer to remove";
     throw new HttpError(400, text);
   }
-  if (id !== "" && address !== "") throw new HttpError(400, "Must specify only one of ?id or ?address");
-  if (!parts.state.isLeader) return await toLeader(request, parts);
-  const member = parts.replica.members.find((one) => id !== "" ? one.id === id : one.addr === address);
-  if (!member) {
-    const asked = id !== "" ? `id "${id}"` : `address "${address}"`;
-    throw new HttpError(500, `${asked} was not found in the Raft configuration`);
-  }
-  await parts.replica.call("remove", { id: member.id, timeoutMs: TRANSFER_TIMEOUT_MS });
-  return DONE;
+  if (id !== "" && addr !== "") throw new HttpError(400, "Must specify only one of ?id or ?address");
+  return { ...DONE, ...elsewhere(await operate(request, parts, "raftRemovePeer", { id, addr })) };
 }
 
 /** `POST /v1/operator/raft/transfer-leader`, `?id=`. */
-export async function raftTransfer(request: HttpRequest, parts: ConsulParts): Promise<HttpResponse> {
-  if (!parts.state.isLeader) return await toLeader(request, parts);
-  const to = request.params.get("id");
-  await parts.replica.call("transfer", { ...(to ? { to } : {}), timeoutMs: TRANSFER_TIMEOUT_MS });
-  return v1Json({ Success: true }, request);
+export async function raftTransfer(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
+  const done = await operate(request, parts, "raftTransfer", { to: request.params.get("id") ?? "" });
+  return { ...v1Json({ Success: true }, request), ...elsewhere(done) };
 }
 
 /** `/v1/operator/keyring`: GET lists, POST installs, PUT uses, DELETE removes; the pool is asked by gossip. */
-export async function keyring(request: HttpRequest, parts: ConsulParts): Promise<HttpResponse> {
+export async function keyring(request: HttpRequest, parts: AgentParts): Promise<HttpResponse> {
   const { pool, options } = agentOf(parts);
   const relay = request.params.get("relay-factor") ?? "0";
   if (!/^[0-5]$/.test(relay)) throw new HttpError(400, "Error parsing relay factor: expected 0 to 5");

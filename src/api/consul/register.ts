@@ -3,20 +3,13 @@
  * agents. Rows that a live agent or gossip registers are restored automatically.
  * @module
  */
-import { deregister as deregisterFrom, NameTakenError, registerNode } from "../../app/agent/registration.ts";
+import { isPlainName, META_CHARS_MAX, META_PAIRS_MAX, NAME_CHARS_MAX } from "../../app/agent/catalog_operations.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import { type HttpRequest, textOf } from "../http/request.ts";
 import { agentOf } from "./agent.ts";
-import type { AgentParts, ReadParts } from "./parts.ts";
-import { toLeader, v1Json } from "./respond.ts";
+import type { AgentParts, OperateParts } from "./parts.ts";
+import { elsewhere, operate, v1Json } from "./respond.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
-
-const META_PAIRS_MAX = 64;
-/** Bytes of a key or value, of a name, an address or an id: what is in the catalog goes to every node, and into memory. */
-const META_CHARS_MAX = 512;
-const NAME_CHARS_MAX = 255;
-// deno-lint-ignore no-control-regex -- control characters are what it looks for
-const CONTROL = /[\x00-\x1f\x7f]/;
 
 /** A body of JSON, as texts and objects by name. */
 function bodyOf(request: HttpRequest): Record<string, unknown> {
@@ -36,7 +29,7 @@ function text(body: Record<string, unknown>, name: string): string {
   const value = body[name];
   if (value === undefined || value === null) return "";
   if (typeof value !== "string") throw new HttpError(400, `Request decode failed: expected "${name}" to be a text`);
-  if (value.length > NAME_CHARS_MAX || CONTROL.test(value)) {
+  if (!isPlainName(value)) {
     const most = `at most ${NAME_CHARS_MAX} characters, none of them a control character`;
     throw new HttpError(400, `Request decode failed: expected "${name}" to have ${most}`);
   }
@@ -63,7 +56,7 @@ function checkDatacenter(body: Record<string, unknown>, parts: AgentParts): void
 }
 
 /** `PUT /v1/catalog/register`; services and checks are not supported yet. */
-export async function register(request: HttpRequest, parts: ReadParts): Promise<HttpResponse> {
+export async function register(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
   const body = bodyOf(request);
   const name = text(body, "Node");
   const address = text(body, "Address");
@@ -75,7 +68,6 @@ export async function register(request: HttpRequest, parts: ReadParts): Promise<
     }
   }
   checkDatacenter(body, parts);
-  if (!parts.state.isLeader) return await toLeader(request, parts);
   const node = {
     name,
     address,
@@ -83,22 +75,17 @@ export async function register(request: HttpRequest, parts: ReadParts): Promise<
     taggedAddresses: body.TaggedAddresses === undefined ? undefined : texts(body, "TaggedAddresses"),
     meta: texts(body, "NodeMeta"),
   };
-  try {
-    await registerNode(parts.catalog, agentOf(parts).options.datacenter, node);
-  } catch (error) {
-    throw error instanceof NameTakenError ? new HttpError(500, error.message) : error;
-  }
-  return v1Json(true, request);
+  const done = await operate(request, parts, "register", node);
+  return { ...v1Json(true, request), ...elsewhere(done) };
 }
 
 /** `PUT /v1/catalog/deregister`: a node with all that belongs to it, one of its services, or one of its checks. */
-export async function deregister(request: HttpRequest, parts: ReadParts): Promise<HttpResponse> {
+export async function deregister(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
   const body = bodyOf(request);
   const node = text(body, "Node");
   const [service, check] = [text(body, "ServiceID"), text(body, "CheckID")];
   if (node === "") throw new HttpError(500, "Must provide node");
   checkDatacenter(body, parts);
-  if (!parts.state.isLeader) return await toLeader(request, parts);
-  await deregisterFrom(parts.catalog, { node, service, check });
-  return v1Json(true, request);
+  const done = await operate(request, parts, "deregister", { node, service, check });
+  return { ...v1Json(true, request), ...elsewhere(done) };
 }

@@ -4,16 +4,28 @@
  * @module
  */
 import { parseDuration } from "../../base/codec/duration.ts";
-import { CatalogError } from "../../app/agent/catalog.ts";
-import type { SharedRead } from "../../app/agent/shared_reads.ts";
-import { TooManyWaitError } from "../../app/agent/waits.ts";
-import { compileFilter, type Fields, FilterError } from "./filter.ts";
-import { isConfirmedLeader } from "../../app/database/freshness.ts";
-import { HttpError, type HttpResponse } from "../http/problem.ts";
-import type { AgentParts, ForwardParts, ReadParts } from "./parts.ts";
-import { ReplicaError } from "../../app/database/replica_client.ts";
-import { forwardedOf, type HttpRequest } from "../http/request.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
+import type { CatalogRead } from "../../app/agent/catalog.ts";
+import type { CatalogOperations } from "../../app/agent/catalog_operations.ts";
+import type { CatalogQuery } from "../../app/agent/catalog_query.ts";
+import type { CatalogReadRequest } from "../../app/agent/catalog_read.ts";
+import {
+  BusyError,
+  ForwardError,
+  NoLeaderError,
+  NotLeaderError,
+  OperationError,
+  RefusedError,
+  RemoteFailure,
+  TooManyWaitError,
+} from "../../app/database/errors.ts";
+import type { Done } from "../../app/database/operations.ts";
+import { ReplicaError } from "../../app/database/replica_client.ts";
+import { compileFilter, type Fields, FilterError } from "./filter.ts";
+import { HttpError, type HttpResponse } from "../http/problem.ts";
+import type { HttpRequest } from "../http/request.ts";
+import { laterText } from "../http/route.ts";
+import type { AgentParts, OperateParts } from "./parts.ts";
 
 const PLAIN = "text/plain; charset=utf-8";
 /** Beyond the wait itself, for a query that another node answers. */
@@ -54,7 +66,9 @@ export function chosen<T extends Record<string, unknown>>(
 export const DONE: HttpResponse = { status: 200, body: "" };
 
 /** An error as Consul tells it: a plain text. */
-export function v1Problem(error: unknown, log: (line: string) => void): HttpResponse {
+export function v1Problem(thrown: unknown, log: (line: string) => void): HttpResponse {
+  if (thrown instanceof RemoteFailure) return { ...v1Problem(thrown.cause, log), servedBy: thrown.servedBy };
+  const error = asHttpError(thrown);
   if (error instanceof HttpError) {
     const { status, message, leaderless, retryAfter } = error;
     return {
@@ -65,36 +79,37 @@ export function v1Problem(error: unknown, log: (line: string) => void): HttpResp
       ...(retryAfter === undefined ? {} : { retryAfter }),
     };
   }
-  if (error instanceof TooManyWaitError) return { status: 429, body: error.message, contentType: PLAIN };
-  if (!(error instanceof CatalogError || error instanceof ReplicaError)) {
-    log(`a request failed unexpectedly: ${error instanceof Error ? error.stack : error}`);
-  }
+  log(`a request failed unexpectedly: ${error instanceof Error ? error.stack : error}`);
   return { status: 500, body: messageOf(error), contentType: PLAIN };
 }
 
-/** Result of a read of replicated state. */
-export interface Indexed {
-  readonly value: unknown;
-  /** Log index of its last change. */
-  readonly index: number;
+/** Converts an error of an operation to its HTTP status, if it has one. */
+function asHttpError(error: unknown): unknown {
+  if (error instanceof NoLeaderError || error instanceof NotLeaderError) {
+    return new HttpError(500, NO_LEADER, { leaderless: true });
+  }
+  if (error instanceof RefusedError) return refused(error.why);
+  if (error instanceof ForwardError) return unanswered(error);
+  if (error instanceof TooManyWaitError) return new HttpError(429, error.message);
+  const isForPeople = error instanceof OperationError || error instanceof ReplicaError || error instanceof BusyError;
+  return isForPeople ? new HttpError(500, error.message) : error;
 }
 
-/** A read, and what its index is of. */
-export interface WatchedRead {
-  /** Names of core/catalog/watch.ts. */
-  readonly watched: readonly string[];
-  read(): Promise<Indexed>;
+/** As in Consul, who is known and lacks a permission gets 403. */
+function refused(why: RefusedError["why"]): HttpError {
+  if (why.k === "later") return new HttpError(429, laterText(why), { retryAfter: why.seconds });
+  if (why.k === "unknown") return new HttpError(401, "Permission denied: no valid token or password");
+  return new HttpError(403, `Permission denied: user '${why.username}' lacks permission '${why.permission}'`);
 }
 
-/** How a read is to be answered. */
-interface ReadMode {
-  readonly consistency: "default" | "stale" | "consistent";
-  /** The caller knows the state up to here; 0: none. */
-  readonly index: number;
-  readonly waitMs: number;
+function unanswered({ code, message }: ForwardError): HttpError {
+  if (code === "canceled") return new HttpError(503, "this node stops");
+  if (code === "no_servers") return new HttpError(500, "No known Consul servers");
+  return new HttpError(500, `rpc error making call: ${message}`, { leaderless: code === "not_sent" });
 }
 
-function modeOf(request: HttpRequest, parts: AgentParts): ReadMode {
+/** How a read of replicated state is to be done. */
+function modeOf(request: HttpRequest, parts: AgentParts): Omit<CatalogReadRequest, "query"> {
   const { params } = request;
   const isStale = params.has("stale");
   const isConsistent = params.has("consistent");
@@ -119,110 +134,62 @@ export function blockingWaitMs({ params }: HttpRequest, { agent }: AgentParts): 
 }
 
 /**
- * Answers a read of replicated state: here when stale or leading, by the leader otherwise; at once, or when its index is
- * above the one that the request names. A value of `undefined` is answered 404, with the headers.
+ * Answers a read of replicated state: here when stale or leading, by the leader otherwise, for a client agent by a server;
+ * at once, or when its index is above the one that the request names.
+ * @param show What is shown of the rows of each statement of the query.
  */
 export async function v1Read(
   request: HttpRequest,
-  parts: ReadParts,
-  { watched, read }: WatchedRead,
+  parts: OperateParts,
+  query: CatalogQuery,
+  show: (...rows: CatalogRead["rows"]) => unknown,
 ): Promise<HttpResponse> {
   const mode = modeOf(request, parts);
-  const { state, replica } = parts;
-  if (mode.consistency !== "stale" && !state.isLeader) {
-    return await toLeader(request, parts, mode.index > 0 ? mode.waitMs : 0);
-  }
-  if (mode.consistency !== "stale" && (mode.consistency === "consistent" || !isConfirmedLeader(parts))) {
-    await replica.confirmRead(FORWARD_MARGIN_MS);
-  }
-  const readText = () =>
-    parts.catalog.shared.get(request.target, async () => {
-      const { value, index } = await read();
-      return { text: value === undefined ? undefined : jsonText(value, request), index };
-    });
-  let found = await readText();
-  if (mode.index > 0 && found.index <= mode.index) {
-    found = await blocked(parts, { mode, watched, read: readText, over: request.whenOver?.() });
-  }
+  const waitMs = mode.index > 0 ? mode.waitMs : 0;
+  const done = await operate(request, parts, "catalogRead", { query, ...mode }, waitMs);
+  const { result } = done;
   const headers = {
-    "X-Consul-Index": String(found.index),
-    "X-Consul-KnownLeader": String(replica.leader !== null),
-    "X-Consul-LastContact": String(state.isLeader ? 0 : Math.max(0, Date.now() - state.leaderContactMs)),
+    "X-Consul-Index": String(result.index),
+    "X-Consul-KnownLeader": String(result.isLeaderKnown),
+    "X-Consul-LastContact": String(result.lastContactMs),
     "X-Consul-Effective-Consistency": mode.consistency === "default" ? "leader" : mode.consistency,
     "Vary": "Accept-Encoding",
   };
-  return found.text === undefined ? { status: 404, body: "", headers } : { status: 200, body: found.text, headers };
+  const body = textOnce(result.rows, request, () => jsonText(show(...result.rows), request));
+  return { status: 200, body, headers, ...elsewhere(done) };
 }
 
-/** A read that waits for a change. */
-interface Blocked {
-  readonly mode: ReadMode;
-  readonly watched: readonly string[];
-  read(): Promise<SharedRead>;
-  /** Nobody waits for it any more. */
-  readonly over: Promise<void> | undefined;
+/** The last text that was made of rows, and the target that asked for it: rows that are shared are shown once. */
+const shown = new WeakMap<CatalogRead["rows"], { readonly target: string; readonly text: string }>();
+
+function textOnce(rows: CatalogRead["rows"], { target }: HttpRequest, show: () => string): string {
+  const known = shown.get(rows);
+  if (known?.target === target) return known.text;
+  const text = show();
+  shown.set(rows, { target, text });
+  return text;
 }
 
-/** Waits until the index has passed, or the time: up to a sixteenth more of it, so that many do not return at once. */
-async function blocked(parts: ReadParts, { mode, watched, read, over }: Blocked): Promise<SharedRead> {
-  const { catalog, state } = parts;
-  let isOver = false;
-  over?.then(() => isOver = true);
-  const deadline = performance.now() + jittered(mode.waitMs);
-  const watch = catalog.watch(watched);
-  try {
-    for (;;) {
-      const found = await read();
-      const leftMs = deadline - performance.now();
-      if (found.index > mode.index || leftMs <= 0 || isOver) return found;
-      await watch.next(leftMs, over);
-      if (mode.consistency !== "stale" && !state.isLeader) throw new HttpError(500, NO_LEADER, { leaderless: true });
-    }
-  } finally {
-    watch.end();
-  }
+/** Does an operation for a client, which may wait for `waitMs`, here or elsewhere; another node is told when the client leaves. */
+export async function operate<K extends keyof CatalogOperations>(
+  request: HttpRequest,
+  parts: OperateParts,
+  name: K,
+  params: CatalogOperations[K]["params"],
+  waitMs = 0,
+): Promise<Done<CatalogOperations[K]["result"]>> {
+  const { authorization, address, whenOver } = request;
+  return await parts.operations.run(name, params, {
+    by: { k: "client", authorization, address },
+    timeoutMs: waitMs * 1.0625 + FORWARD_MARGIN_MS,
+    whenOver,
+    isCancelable: waitMs > 0,
+  });
 }
 
-function jittered(waitMs: number): number {
-  return waitMs * (1 + Math.random() / 16);
-}
-
-/**
- * Has the leader answer.
- * @throws {HttpError} 500 when there is none, or it does not answer.
- */
-export async function toLeader(request: HttpRequest, parts: ForwardParts, waitMs = 0): Promise<HttpResponse> {
-  const { leader } = parts.replica;
-  if (!leader || leader.id === parts.options.nodeId || request.forwarded) {
-    throw new HttpError(500, NO_LEADER, { leaderless: true });
-  }
-  return await forward(request, parts, waitMs);
-}
-
-/** Hands a request on: to the leader, or by a client agent to any server; with its own limit of a wait. */
-export async function forward(request: HttpRequest, parts: ForwardParts, waitMs = 0): Promise<HttpResponse> {
-  parts.counters.forwarded++;
-  const { params } = request;
-  const target = waitMs === 0 || params.get("wait") ? request.target : `${request.target}&wait=${waitMs}ms`;
-  try {
-    const asked = {
-      request: { ...forwardedOf(request), target },
-      timeoutMs: waitMs * 1.0625 + FORWARD_MARGIN_MS,
-      retries: 2,
-    };
-    return await parts.replica.call("forward", asked, waitMs === 0 ? undefined : request.whenOver?.());
-  } catch (error) {
-    if (!(error instanceof ReplicaError)) throw error;
-    if (error.code === "no_leader") throw new HttpError(500, NO_LEADER, { leaderless: true });
-    if (error.code === "canceled") throw new HttpError(503, "this node stops");
-    if (error.code === "no_servers") throw new HttpError(500, "No known Consul servers");
-    const leaderless = error.code === "not_sent";
-    throw new HttpError(500, `rpc error making call: ${error.message}`, { leaderless });
-  }
-}
-
-/** How long a request may block, for whoever hands it on unread. */
-export function blockingMs(request: HttpRequest, parts: AgentParts): number {
-  const mode = modeOf(request, parts);
-  return mode.index > 0 ? mode.waitMs : 0;
+/** The address of the node that did an operation, where it was another one. */
+export function elsewhere(
+  { servedBy, from }: Pick<Done<unknown>, "servedBy" | "from">,
+): Pick<HttpResponse, "servedBy"> {
+  return from === "" ? {} : { servedBy };
 }

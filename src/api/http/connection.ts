@@ -248,7 +248,6 @@ export class ClientConnection {
         address: this.#address,
         proof: this.#proof,
         ...(body instanceof IncomingBody ? { body: EMPTY, incoming: body.pieces() } : { body }),
-        forwarded: false,
         startedMs,
         whenOver: this.#whenOver,
       });

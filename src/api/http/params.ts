@@ -2,12 +2,11 @@
  * Query parameters (Q2.5): validated on every request before it is routed. Pure.
  * @module
  */
-import type { Level } from "../../app/database/database.ts";
+import { type Level, LEVELS } from "../../app/database/database.ts";
 import type { ErrorForm } from "../../core/sql/render_options.ts";
 import { HttpError } from "./problem.ts";
 import { parseDuration } from "../../base/codec/duration.ts";
 
-const LEVELS: readonly string[] = ["none", "weak", "linearizable", "strong", "auto"];
 const DURATIONS = ["timeout", "freshness", "db_timeout", "linearizable_timeout"];
 const INTEGERS = ["retries", "trailing_logs"];
 const DURATION_MAX_MS = 2 ** 63 / 1e6;
@@ -61,7 +60,7 @@ export class Params {
   /** Read consistency; an unknown name is weak. */
   get level(): Level {
     const name = (this.#values.get("level") ?? "").toLowerCase();
-    return LEVELS.includes(name) ? name as Level : "weak";
+    return LEVELS.find((level) => level === name) ?? "weak";
   }
 
   /** How the error of a statement is to be written. */

@@ -3,7 +3,17 @@
  * @module
  */
 
-import { BusyError, RequestError, TooLargeError } from "../../app/database/errors.ts";
+import {
+  BusyError,
+  LoadError,
+  NoLeaderError,
+  NotLeaderError,
+  OperationError,
+  QueueWaitError,
+  RemoteFailure,
+  RequestError,
+  TooLargeError,
+} from "../../app/database/errors.ts";
 import type { HeldAnswer } from "../../app/database/held_answer.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
@@ -51,17 +61,20 @@ export class HttpError extends Error {
   readonly retryAfter: number | undefined;
   /** See {@linkcode HttpResponse.leaderless}. */
   readonly leaderless: boolean;
+  /** For redirects. */
+  readonly location: string | undefined;
 
   /** @param message Goes to the client; empty for no body. */
   constructor(
     status: number,
     message: string,
-    options: { retryAfter?: number; leaderless?: boolean; cause?: unknown } = {},
+    options: { retryAfter?: number; leaderless?: boolean; location?: string; cause?: unknown } = {},
   ) {
     super(message, { cause: options.cause });
     this.status = status;
     this.retryAfter = options.retryAfter;
     this.leaderless = options.leaderless ?? false;
+    this.location = options.location;
   }
 }
 
@@ -70,7 +83,13 @@ const PLAIN = "text/plain; charset=utf-8";
 /** Converts an error of an operation to its HTTP status, if it has one. */
 function asHttpError(error: unknown): unknown {
   if (error instanceof BusyError) return new HttpError(503, error.message, { retryAfter: 1 });
-  return error instanceof TooLargeError ? new HttpError(413, error.message) : error;
+  if (error instanceof TooLargeError) return new HttpError(413, error.message);
+  if (error instanceof NoLeaderError) return new HttpError(503, error.message, { leaderless: true });
+  if (error instanceof QueueWaitError) return new HttpError(408, error.message);
+  if (error instanceof OperationError) return new HttpError(500, error.message);
+  // Of another node, which was asked as the leader and is not.
+  if (error instanceof NotLeaderError) return new RequestError(error.message, "none", { leaderless: true });
+  return error instanceof LoadError ? new RequestError(error.message) : error;
 }
 
 /**
@@ -78,6 +97,7 @@ function asHttpError(error: unknown): unknown {
  * rqlite's clients expect; `outcome` is muster's addition.
  */
 export function problem(thrown: unknown, log: (line: string) => void): HttpResponse {
+  if (thrown instanceof RemoteFailure) return { ...problem(thrown.cause, log), servedBy: thrown.servedBy };
   const error = asHttpError(thrown);
   if (error instanceof RequestError) {
     const outcome = error.outcome === "unknown" ? `,"outcome":"unknown"` : "";
@@ -85,6 +105,8 @@ export function problem(thrown: unknown, log: (line: string) => void): HttpRespo
     return { status: 200, body, ...(error.leaderless ? { leaderless: true } : {}) };
   }
   if (error instanceof HttpError) {
+    const { location } = error;
+    if (location !== undefined) return { status: error.status, body: "", location };
     if (error.message === "") return { status: error.status, body: "", contentType: "" };
     return {
       status: error.status,

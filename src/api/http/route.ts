@@ -25,8 +25,6 @@ export interface Route<Parts> {
   readonly methods: readonly string[];
   /** Permissions that such a request needs, all of them; empty for none. */
   readonly permissions: readonly Permission[];
-  /** Whether a client agent, which keeps no data, answers by itself; otherwise a server does. */
-  readonly isLocal: boolean;
   /** Whether the body may have any size, and is handed over as it comes. @default {false} */
   readonly isStream?: boolean;
   readonly handler: Handler<Parts>;
@@ -50,16 +48,13 @@ export function routeOf<R extends Pick<Route<never>, "path" | "isPrefix">>(
   return routes.find((route) => route.isPrefix ? path.startsWith(route.path) : path === route.path);
 }
 
-/**
- * Why a request may not be answered; undefined where it may. What another node asks for itself needs no user: the node has
- * all data anyway. What it hands on for a client is checked here again, against the users of this node.
- */
+/** Why a request may not be answered; undefined where it may. */
 export async function refusalOf(
   { permissions }: Pick<Route<never>, "permissions">,
   request: HttpRequest,
   { users, counters }: GuardParts,
 ): Promise<Refusal | undefined> {
-  const verdict = users && !request.isOfNode ? await users.check(permissions, request) : { k: "allowed" as const };
+  const verdict = users ? await users.check(permissions, request) : { k: "allowed" as const };
   if (verdict.k !== "allowed") {
     counters.auth_fail++;
     return verdict;

@@ -5,7 +5,6 @@
  * the schema are left out: an earlier statement of the same request may create what is missing.
  * @module
  */
-import type { Database } from "../../app/database/database.ts";
 import { takeText } from "../../app/database/held_answer.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { PLAIN_RENDERING } from "../../core/sql/render_options.ts";
@@ -15,13 +14,13 @@ import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { sqlText } from "./body.ts";
 import { dataRequest, statementsOf } from "./data.ts";
+import { type LeaderParts, operate } from "./leadership.ts";
 import { json } from "./nodes.ts";
 
 /** Dependencies of the handler. */
-export interface AnalyzeParts {
-  readonly database: Pick<Database, "query">;
+export interface AnalyzeParts extends LeaderParts {
   readonly answers: AnswerBudget;
-  readonly counters: { sql_analyze: number };
+  readonly counters: LeaderParts["counters"] & { sql_analyze: number };
 }
 
 /** A statement, as it would go to the log. */
@@ -42,7 +41,7 @@ const BATCH_MAX = 64;
 /** What SQLite says of a text that is no SQL, whatever the schema. */
 const SYNTAX = /syntax error$|^unrecognized token|^incomplete input|^malformed/;
 
-/** Answers the request; on any node. */
+/** Answers the request; on any node, or for a client agent on a server. */
 export async function handleAnalyze(request: HttpRequest, parts: AnalyzeParts): Promise<HttpResponse> {
   parts.counters.sql_analyze++;
   const query = request.params.get("q");
@@ -66,17 +65,17 @@ export async function handleAnalyze(request: HttpRequest, parts: AnalyzeParts): 
 async function faultsOf(
   statements: readonly SqlPart[],
   request: HttpRequest,
-  { database, answers }: AnalyzeParts,
+  parts: AnalyzeParts,
 ): Promise<Map<string, string>> {
   const compiled = statements.filter(({ verb }) => verb !== "PRAGMA");
-  const found = await database.query({
+  const { result: found } = await operate(request, parts, "query", {
     ...dataRequest(request, compiled.map(explained)),
     options: PLAIN_RENDERING,
     transaction: false,
     level: "none",
     freshness: { limitMs: 0, isStrict: false },
   });
-  const results: Result[] = JSON.parse(takeText(found.results, answers));
+  const results: Result[] = JSON.parse(takeText(found.results, parts.answers));
   if (found.error !== undefined) throw new HttpError(500, found.error);
   const faults = new Map<string, string>();
   for (const [at, { sql }] of compiled.entries()) {

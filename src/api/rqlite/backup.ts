@@ -1,20 +1,19 @@
 /**
  * `GET /db/backup`: sends the database as a file or as SQL text, from any node. A node that does not lead first applies
- * everything that the leader has committed, unless the client accepts the node's own state.
+ * everything that the leader has committed, unless the client accepts the node's own state. A client agent passes on the
+ * backup of a server as the client takes it.
  * @module
  */
-import type { Backups } from "../../app/database/backups.ts";
-import { messageOf } from "../../base/codec/error_text.ts";
+import { type BackupParts as Sources, openBackup, openBackupElsewhere } from "../../app/database/backup_operations.ts";
 import type { BackupOptions } from "../../drivers/backup/api.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
-import type { LeaderParts } from "./leadership.ts";
+import { clientOf, isClientAgent, type LeaderParts, redirected, withStatus } from "./leadership.ts";
 
 /** Dependencies of the endpoint. */
-export interface BackupParts {
-  readonly backups: Backups;
-  readonly replica: LeaderParts["replica"];
-  readonly counters: Pick<LeaderParts["counters"], "leader_not_found"> & { backups: number };
+export interface BackupParts extends LeaderParts, Pick<Sources, "backups"> {
+  readonly replica: Sources["replica"];
+  readonly counters: LeaderParts["counters"] & { backups: number };
   readonly options: LeaderParts["options"] & { readonly advertisedAddr: string };
 }
 
@@ -27,22 +26,31 @@ const TYPES: Readonly<Record<BackupOptions["format"], string>> = {
 
 /** `GET /db/backup`. */
 export async function handleBackup(request: HttpRequest, parts: BackupParts): Promise<HttpResponse> {
+  const { params, whenOver } = request;
   const options = backupOptions(request);
-  const moved = request.params.has("noleader") ? undefined : await refresh(request, parts);
-  if (moved) return moved;
-  parts.counters.backups++;
-  try {
-    const { length, pieces } = await parts.backups.open(options);
-    return {
-      status: 200,
-      body: "",
-      contentType: options.isCompressed ? "application/gzip" : TYPES[options.format],
-      servedBy: parts.options.advertisedAddr,
-      stream: { ...(length === undefined ? {} : { length }), pieces: () => pieces },
-    };
-  } catch (error) {
-    throw new HttpError(500, messageOf(error));
+  const wanted = { options, takesStale: params.has("noleader"), timeoutMs: params.timeoutMs };
+  const { replica: { leader }, counters } = parts;
+  if (!wanted.takesStale && !leader) {
+    counters.leader_not_found++;
+    throw new HttpError(503, "leader not found", { leaderless: true });
   }
+  const isElsewhere = isClientAgent(parts);
+  const mayRedirect = params.has("redirect") && !wanted.takesStale && !isElsewhere;
+  if (mayRedirect && leader?.id !== parts.options.nodeId) throw redirected(request, parts);
+  counters.backups++;
+  const opened = isElsewhere
+    ? openBackupElsewhere(parts.operations, wanted, { by: clientOf(request), whenOver })
+    : openBackup(parts, wanted).then((found) => ({ ...found, servedBy: parts.options.advertisedAddr }));
+  const { length, pieces, servedBy } = await opened.catch((error) => {
+    throw withStatus(error, "openBackup", parts);
+  });
+  return {
+    status: 200,
+    body: "",
+    contentType: options.isCompressed ? "application/gzip" : TYPES[options.format],
+    servedBy,
+    stream: { ...(length === undefined ? {} : { length }), pieces: () => pieces },
+  };
 }
 
 function backupOptions({ params }: HttpRequest): BackupOptions {
@@ -53,22 +61,4 @@ function backupOptions({ params }: HttpRequest): BackupOptions {
   if (tables.length > 0 && format !== "sql") throw new HttpError(400, "tables can only be chosen with fmt=sql");
   const isCompressed = params.has("compress");
   return { format, isVacuumed, isCompressed, ...(tables.length > 0 ? { tables } : {}) };
-}
-
-/** Waits until this node has what the leader had committed when it was asked, or sends the client there. */
-async function refresh({ params, target }: HttpRequest, parts: BackupParts): Promise<HttpResponse | undefined> {
-  const { leader } = parts.replica;
-  if (!leader) {
-    parts.counters.leader_not_found++;
-    throw new HttpError(503, "leader not found", { leaderless: true });
-  }
-  if (params.has("redirect") && leader.id !== parts.options.nodeId) {
-    if (leader.apiUrl === "") throw new HttpError(500, "leader not found");
-    return { status: 301, body: "", location: leader.apiUrl + target };
-  }
-  const { error } = await parts.replica.call("caughtUp", { timeoutMs: params.timeoutMs });
-  if (error !== undefined) {
-    throw new HttpError(503, `this node cannot catch up with the leader: ${error}`, { retryAfter: 1 });
-  }
-  return undefined;
 }

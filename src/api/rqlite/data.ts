@@ -3,8 +3,7 @@
  * the database, its answers get their frame.
  * @module
  */
-import type { Answer, Database, DataRequest } from "../../app/database/database.ts";
-import { NotLeaderError } from "../../app/database/errors.ts";
+import type { Answer, DataRequest } from "../../app/database/database.ts";
 import { HeldAnswer, takeText } from "../../app/database/held_answer.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import type { BoundStatement } from "../../core/sql/command.ts";
@@ -14,11 +13,10 @@ import type { Params } from "../http/params.ts";
 import type { HttpResponse } from "../http/problem.ts";
 import { type HttpRequest, textOf } from "../http/request.ts";
 import { decodeStatements, sqlText } from "./body.ts";
-import { askLeader, type LeaderParts } from "./leadership.ts";
+import { type LeaderParts, operate } from "./leadership.ts";
 
 /** Dependencies of the data endpoints. */
 export interface DataParts extends LeaderParts {
-  readonly database: Database;
   readonly answers: AnswerBudget;
   readonly counters: LeaderParts["counters"] & { executions: number; queries: number; requests: number };
   readonly options: LeaderParts["options"] & { readonly advertisedAddr: string };
@@ -32,38 +30,46 @@ const encoder = new TextEncoder();
 /** `POST /db/execute`. */
 export async function handleExecute(request: HttpRequest, parts: DataParts): Promise<HttpResponse> {
   parts.counters.executions++;
-  const statements = statementsOf(request, { plainText: true });
-  return await orAskLeader(request, parts, () => parts.database.execute(dataRequest(request, statements)));
+  return await answered(request, parts, "execute", statementsOf(request, { plainText: true }));
 }
 
 /** `GET` and `POST /db/query`. */
 export async function handleQuery(request: HttpRequest, parts: DataParts): Promise<HttpResponse> {
   parts.counters.queries++;
   const query = request.params.get("q");
-  if (request.method === "GET" && query === undefined) return frame({ results: "[]" }, request, parts);
+  if (request.method === "GET" && query === undefined) {
+    return frame({ results: "[]" }, request, { answers: parts.answers, servedBy: parts.options.advertisedAddr });
+  }
   const statements = request.method === "GET" ? sqlText(query ?? "") : statementsOf(request, { plainText: true });
-  return await orAskLeader(request, parts, () => parts.database.query(dataRequest(request, statements)));
+  return await answered(request, parts, "query", statements);
 }
 
 /** `POST /db/request`: reads and writes in one. */
 export async function handleRequest(request: HttpRequest, parts: DataParts): Promise<HttpResponse> {
   parts.counters.requests++;
-  const statements = statementsOf(request, { plainText: false });
-  return await orAskLeader(request, parts, () => parts.database.request(dataRequest(request, statements)));
+  return await answered(request, parts, "request", statementsOf(request, { plainText: false }));
 }
 
-/** Answers here, or through the leader where only it can. */
-export async function orAskLeader(
+/** Runs statements, here or where only they can be run, and frames their results. */
+async function answered(
   request: HttpRequest,
   parts: DataParts,
-  work: () => Promise<Answer>,
+  name: "execute" | "query" | "request",
+  statements: readonly BoundStatement[],
 ): Promise<HttpResponse> {
-  try {
-    return frame(await work(), request, parts);
-  } catch (error) {
-    if (error instanceof NotLeaderError) return await askLeader(request, parts, "data");
-    throw error;
-  }
+  const { result, servedBy } = await operate(request, parts, name, dataRequest(request, statements));
+  return frame(result, request, { answers: parts.answers, servedBy });
+}
+
+/** Runs the text of a dump: one statement of many parts, whose result is that of the last one. */
+export async function handleText(
+  request: HttpRequest,
+  parts: DataParts,
+  statements: readonly BoundStatement[],
+): Promise<HttpResponse> {
+  const asked = { ...dataRequest(request, statements), transaction: true };
+  const { result, servedBy } = await operate(request, parts, "loadText", asked);
+  return frame(result, request, { answers: parts.answers, servedBy });
 }
 
 /** The statements of a body. */
@@ -106,10 +112,14 @@ function tailOf({ error, index }: Answer, params: Params, startedMs: number): st
  * The results in their frame. Those in parts are counted already; what becomes longer here is counted as well, whatever
  * room there is: it is there.
  */
-function frame(found: Answer, { params, startedMs }: HttpRequest, { options, answers }: DataParts): HttpResponse {
+function frame(
+  found: Answer,
+  { params, startedMs }: HttpRequest,
+  { answers, servedBy }: { answers: AnswerBudget; servedBy: string },
+): HttpResponse {
   const { results } = found;
   const tail = tailOf(found, params, startedMs);
-  const answer = { status: 200, body: "", servedBy: options.advertisedAddr };
+  const answer = { status: 200, body: "", servedBy };
   const counted = countedBytes(results);
   if (!params.has("pretty") || counted > PRETTY_LENGTH_MAX) {
     if (typeof results === "string") return { ...answer, body: `{"results":${results}${tail}` };

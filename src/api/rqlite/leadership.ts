@@ -1,101 +1,126 @@
 /**
- * Requests that only the leader can answer (rqlite's request forwarding): a node redirects the client or forwards the
- * request, at most one hop.
+ * Operations that another node may have to do, for a client of rqlite's API: a node that does not lead forwards them to the
+ * leader, or redirects the client there where it asks for that (`redirect`). A client agent forwards them to a server.
  * @module
  */
+import type { Asker } from "../../app/database/operation.ts";
+import type { ClusterOperations } from "../../app/database/cluster_operations.ts";
+import type { DataOperations } from "../../app/database/data_operations.ts";
+import {
+  ForwardError,
+  NoLeaderError,
+  NotLeaderError,
+  RefusedError,
+  RemoteFailure,
+  RequestError,
+} from "../../app/database/errors.ts";
+import type { Done, Runner } from "../../app/database/operations.ts";
+import type { ReplicaClient } from "../../app/database/replica_client.ts";
 import type { Counters } from "../../app/database/counters.ts";
-import { RequestError } from "../../app/database/errors.ts";
-import { HeldAnswer } from "../../app/database/held_answer.ts";
-import { type ReplicaClient, ReplicaError } from "../../app/database/replica_client.ts";
-import { type AnswerBudget, ANSWERS_BYTES_MAX } from "../../base/worker/answer_budget.ts";
-import { PART_LENGTH } from "../../core/sql/result_text.ts";
-import { HttpError, type HttpResponse } from "../http/problem.ts";
-import type { ForwardedRequest } from "../../drivers/replica/api.ts";
-import type { Params } from "../http/params.ts";
-import { forwardedOf, type HttpRequest } from "../http/request.ts";
+import { HttpError } from "../http/problem.ts";
+import type { HttpRequest } from "../http/request.ts";
+import { laterText } from "../http/route.ts";
+
+/** Operations that rqlite's API uses. */
+export type RqliteOperations = DataOperations & ClusterOperations;
 
 /** Dependencies of forwarding. */
 export interface LeaderParts {
-  readonly replica: ReplicaClient;
-  readonly answers: AnswerBudget;
-  readonly counters: Pick<Counters, "forwarded" | "leader_not_found">;
-  readonly options: { readonly nodeId: string };
+  readonly operations: Runner<RqliteOperations>;
+  readonly replica: Pick<ReplicaClient, "leader">;
+  readonly counters: Pick<Counters, "leader_not_found">;
+  readonly options: {
+    readonly nodeId: string;
+    /** Present in an agent; one that is no server keeps no data. */
+    readonly agent?: { readonly isServer: boolean };
+  };
 }
 
-/** A failed forward of a request that is not about data is a 500, one about data a 200 with `error`. */
-export type FailureStyle = "data" | "operation";
+/** How rqlite calls an operation that the leader refuses to a client that another node speaks for. */
+const REFUSED_NAMES: Partial<Record<keyof RqliteOperations, string>> = {
+  execute: "Execute",
+  enqueue: "Execute",
+  query: "query",
+  request: "Request",
+  loadText: "load",
+  loadStep: "load",
+  stepDown: "stepdown",
+  remove: "remove node",
+  openBackup: "backup",
+};
 
-/**
- * Lets the leader answer.
- * @throws {HttpError} 503 when none is known.
- * @throws {RequestError} When the leader could not be asked, or did not answer.
- */
-export async function askLeader(request: HttpRequest, parts: LeaderParts, style: FailureStyle): Promise<HttpResponse> {
-  const { leader } = parts.replica;
-  if (request.forwarded) throw new RequestError("not leader", "none", { leaderless: true });
-  if (!leader || leader.id === parts.options.nodeId) {
-    parts.counters.leader_not_found++;
-    throw new HttpError(503, "leader not found", { leaderless: true });
-  }
-  if (request.params.has("redirect")) {
-    if (leader.apiUrl === "") throw new HttpError(500, "leader not found");
-    return { status: 301, body: "", location: leader.apiUrl + request.target };
-  }
-  try {
-    return counted(await handOn(forwardedOf(request), request.params, parts), request, parts);
-  } catch (error) {
-    throw forwardError(error, parts, style);
-  }
+/** Operations about data: what fails as a whole is an answer of status 200 with `error`. */
+const OF_DATA: readonly string[] = ["execute", "query", "request", "loadText", "loadStep", "enqueue", "openBackup"];
+
+/** Whether this node keeps no data, so that a server answers. */
+export function isClientAgent({ options }: Pick<LeaderParts, "options">): boolean {
+  return options.agent?.isServer === false;
 }
 
-/** Another node answers as if the client had asked it. */
-export async function handOn(
-  request: Omit<ForwardedRequest, "relayed">,
-  { timeoutMs, retries }: Pick<Params, "timeoutMs" | "retries">,
-  parts: Pick<LeaderParts, "replica" | "counters">,
-): Promise<HttpResponse> {
-  parts.counters.forwarded++;
-  return await parts.replica.call("forward", { request, timeoutMs, retries });
+/** The client, as the node that answers it knows it. */
+export function clientOf({ authorization, address }: HttpRequest): Asker {
+  return { k: "client", authorization, address };
 }
 
 /**
- * Counts a long answer of another node, which is here already. Only data are as long as that matters; what asks for other
- * answers may be this node itself, which wants them whole.
- * @throws {HttpError} 503 when a read's answer has no room beside those on their way.
- * @throws {RequestError} When that of a write has none: what it did is not known.
+ * Does an operation for a client, here or elsewhere.
+ * @throws {HttpError} 503 when no leader is known; 301 to redirect; 401 or 429 when the other node refuses the client; 500
+ * when it could not be asked for what is not about data.
+ * @throws {RequestError} When it could not be asked for what is about data, or did not answer.
  */
-function counted(response: HttpResponse, { target }: HttpRequest, { answers }: LeaderParts): HttpResponse {
-  const { body } = response;
-  if (typeof body === "string" || body.length < PART_LENGTH || !target.startsWith("/db/")) return response;
-  if (answers.take(body.length, ANSWERS_BYTES_MAX)) {
-    return { ...response, body: "", held: new HeldAnswer([body], answers, body.length) };
-  }
-  const why = `too many large answers are on their way to clients (${ANSWERS_BYTES_MAX} bytes at a time)`;
-  if (!target.startsWith("/db/execute") && !target.startsWith("/db/request")) {
-    throw new HttpError(503, `${why}: try again later, or read less at a time with LIMIT`, { retryAfter: 1 });
-  }
-  throw new RequestError(`${why}, and the one of the leader has no room: the write may have taken effect`, "unknown");
-}
-
-/** A client agent keeps no data: a server answers, or has its leader do so. */
-export async function relay(request: HttpRequest, parts: LeaderParts): Promise<HttpResponse> {
+export async function operate<K extends keyof RqliteOperations>(
+  request: HttpRequest,
+  parts: LeaderParts,
+  name: K,
+  params: RqliteOperations[K]["params"],
+): Promise<Done<RqliteOperations[K]["result"]>> {
+  const { timeoutMs, retries } = request.params;
+  const isOnlyHere = request.params.has("redirect");
+  const { whenOver } = request;
   try {
-    return counted(await handOn(forwardedOf(request), request.params, parts), request, parts);
+    return await parts.operations.run(name, params, {
+      by: clientOf(request),
+      timeoutMs,
+      retries,
+      whenOver,
+      isOnlyHere,
+    });
   } catch (error) {
-    if (error instanceof ReplicaError && error.code === "no_servers") {
-      throw new HttpError(503, "no servers known: join a pool that has one", { retryAfter: 1 });
-    }
-    throw forwardError(error, parts, request.target.startsWith("/db/") ? "data" : "operation");
+    if (error instanceof NotLeaderError) throw redirected(request, parts);
+    throw withStatus(error, name, parts);
   }
 }
 
-function forwardError(error: unknown, parts: LeaderParts, style: FailureStyle): unknown {
-  if (!(error instanceof ReplicaError)) return error;
-  if (error.code === "no_leader") {
-    parts.counters.leader_not_found++;
-    return new HttpError(503, "leader not found", { leaderless: true });
+/** Sends the client to the leader. */
+export function redirected({ target }: HttpRequest, { replica: { leader }, counters, options }: LeaderParts): Error {
+  if (!leader || leader.id === options.nodeId) {
+    counters.leader_not_found++;
+    return new NoLeaderError();
   }
-  const leaderless = error.code === "not_sent";
-  if (style === "operation") return new HttpError(500, error.message, { leaderless });
-  return new RequestError(error.message, error.code === "unknown" ? "unknown" : "none", { leaderless });
+  if (leader.apiUrl === "") return new HttpError(500, "leader not found");
+  return new HttpError(301, "", { location: leader.apiUrl + target });
+}
+
+/** What happened on the way to another node, and there, as a client of rqlite's API is told it. */
+export function withStatus(error: unknown, name: keyof RqliteOperations, parts: LeaderParts): unknown {
+  if (error instanceof RemoteFailure) {
+    return new RemoteFailure(statusOf(error.cause, name, parts), error.servedBy);
+  }
+  return error instanceof Error ? statusOf(error, name, parts) : error;
+}
+
+function statusOf(error: Error, name: keyof RqliteOperations, parts: LeaderParts): Error {
+  if (error instanceof RefusedError) {
+    const { why } = error;
+    if (why.k === "later") return new HttpError(429, laterText(why), { retryAfter: why.seconds });
+    return new HttpError(401, isClientAgent(parts) ? "" : `remote ${REFUSED_NAMES[name] ?? name} not authorized`);
+  }
+  if (!(error instanceof ForwardError)) return error;
+  const { message, code } = error;
+  if (code === "no_servers") {
+    return new HttpError(503, "no servers known: join a pool that has one", { retryAfter: 1 });
+  }
+  const leaderless = code === "not_sent";
+  if (!OF_DATA.includes(name)) return new HttpError(500, message, { leaderless });
+  return new RequestError(message, code === "unknown" ? "unknown" : "none", { leaderless });
 }

@@ -7,21 +7,23 @@
  * or commit transactions are left out.
  * @module
  */
+import { loadSteps } from "../../app/database/data_operations.ts";
 import type { Database } from "../../app/database/database.ts";
-import { BusyError, LoadError, NotLeaderError, RequestError } from "../../app/database/errors.ts";
-import { type DoLoadStep, loadFile } from "../../app/database/loader.ts";
+import { LoadError, RefusedError, RequestError } from "../../app/database/errors.ts";
+import { limitOfStep, loadFile } from "../../app/database/loader.ts";
+import type { ReplicaClient } from "../../app/database/replica_client.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import type { BoundStatement } from "../../core/sql/command.ts";
-import { LOAD_PART_BYTES, type LoadStep } from "../../core/sql/load_step.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import { type HttpRequest, textOf } from "../http/request.ts";
 import { sqlText } from "./body.ts";
-import { type DataParts, dataRequest, orAskLeader } from "./data.ts";
-import { askLeader, handOn, type LeaderParts } from "./leadership.ts";
+import { type DataParts, handleText } from "./data.ts";
+import { clientOf, isClientAgent, redirected, withStatus } from "./leadership.ts";
 
 /** Dependencies of loading. */
 export interface LoadParts extends DataParts {
-  readonly database: Database;
+  readonly database: Pick<Database, "load">;
+  readonly replica: Pick<ReplicaClient, "leader" | "members" | "call">;
   readonly counters: DataParts["counters"] & { loads: number; boots: number };
   readonly options: DataParts["options"] & {
     /** Bytes of SQL text. */
@@ -31,31 +33,31 @@ export interface LoadParts extends DataParts {
 
 /** The first bytes of a database file, as far as they are checked here. */
 const MAGIC = "SQLite format";
-/** The parameter of a step that one node asks of another. */
-const STEP = "muster_load";
-/** Longest wait for a part, and for the file to take its place. */
-const PART_MS = 30_000;
-const INSTALL_MS = 30 * 60_000;
+/** Longest wait for the first database of a node to be durable. */
+const BOOT_MS = 30 * 60_000;
 /** Entries that stay in the log behind a boot. */
 const BOOT_TRAILING = 0;
 
 /** `POST /db/load`. */
 export async function handleLoad(request: HttpRequest, parts: LoadParts): Promise<HttpResponse> {
-  if (request.params.has(STEP) && request.forwarded) return await handleStep(request, parts);
-  if (!parts.replica.leader) {
-    parts.counters.leader_not_found++;
+  const { replica: { leader }, options, operations, counters } = parts;
+  if (!leader) {
+    counters.leader_not_found++;
     throw new HttpError(503, "leader not found", { leaderless: true });
   }
-  if (request.params.has("redirect") && parts.replica.leader.id !== parts.options.nodeId) {
-    return await askLeader(request, parts, "data");
-  }
-  parts.counters.loads++;
+  const mayRedirect = request.params.has("redirect") && !isClientAgent(parts);
+  if (mayRedirect && leader.id !== options.nodeId) throw redirected(request, parts);
+  counters.loads++;
   const body = await Peeked.open(request);
-  if (!body.isDatabase) return await loadText(request, await body.whole(parts.options.bodyBytesMax), parts);
-  await loadFile(body.pieces(), stepThroughLeader(request, parts)).catch((error) => {
-    throw error instanceof LoadError ? new RequestError(error.message) : error;
+  if (!body.isDatabase) {
+    const text = textOf(await body.whole(options.bodyBytesMax));
+    return await handleText(request, parts, sqlText(text).map(withoutTransactions));
+  }
+  await loadFile(body.pieces(), loadSteps(operations, clientOf(request))).catch((error) => {
+    if (error instanceof LoadError) throw new RequestError(error.message);
+    throw error instanceof RefusedError ? withStatus(error, "loadStep", parts) : error;
   });
-  return { status: 200, body: `{"results":[]}`, servedBy: parts.options.advertisedAddr };
+  return { status: 200, body: `{"results":[]}`, servedBy: options.advertisedAddr };
 }
 
 /** `POST /boot`: on a node that is a cluster by itself. */
@@ -68,8 +70,8 @@ export async function handleBoot(request: HttpRequest, parts: LoadParts): Promis
   if (!body.isDatabase) throw new HttpError(400, "invalid SQLite data");
   parts.counters.boots++;
   try {
-    await loadFile(body.pieces(), (step) => parts.database.load(step, limitOf(step)));
-    await replica.call("snapshot", { trailing: BOOT_TRAILING, timeoutMs: INSTALL_MS });
+    await loadFile(body.pieces(), (step) => parts.database.load(step, limitOfStep(step)));
+    await replica.call("snapshot", { trailing: BOOT_TRAILING, timeoutMs: BOOT_MS });
   } catch (error) {
     if (error instanceof LoadError) throw new HttpError(400, error.message);
     throw new HttpError(503, messageOf(error));
@@ -77,71 +79,10 @@ export async function handleBoot(request: HttpRequest, parts: LoadParts): Promis
   return { status: 200, body: "" };
 }
 
-/** SQL text as one statement with many parts: the result is that of the last one. */
-async function loadText(request: HttpRequest, bytes: Uint8Array, parts: LoadParts): Promise<HttpResponse> {
-  const statements = sqlText(textOf(bytes)).map(withoutTransactions);
-  const asked = { ...dataRequest(request, statements), transaction: true };
-  return await orAskLeader({ ...request, body: bytes }, parts, () => parts.database.execute(asked));
-}
-
 /** A dump brings transactions of its own; here the request is one. */
 function withoutTransactions(statement: BoundStatement): BoundStatement {
   const verbs = ["BEGIN", "COMMIT", "END"];
   return { ...statement, parts: statement.parts.filter(({ verb }) => !verbs.includes(verb)) };
-}
-
-function limitOf({ k }: LoadStep): number {
-  return k === "install" ? INSTALL_MS : PART_MS;
-}
-
-/** Does steps here while this node leads, and through the leader otherwise. */
-function stepThroughLeader(request: HttpRequest, parts: LoadParts): DoLoadStep {
-  return async (step) => {
-    try {
-      await parts.database.load(step, limitOf(step));
-    } catch (error) {
-      if (!(error instanceof NotLeaderError)) throw error;
-      await askForStep(step, request, parts);
-    }
-  };
-}
-
-/** Has the leader do a step, in the name of who loads. */
-async function askForStep(step: LoadStep, { authorization, address }: HttpRequest, parts: LeaderParts): Promise<void> {
-  const { k, id } = step;
-  const number = k === "part" ? step.at : k === "install" ? step.size : 0;
-  const target = `/db/load?${STEP}=${k}&id=${id}&n=${number}`;
-  const body = k === "part" ? step.bytes : new Uint8Array(0);
-  const request = { method: "POST", target, contentType: "application/octet-stream", authorization, address, body };
-  const answer = await handOn(request, { timeoutMs: limitOf(step), retries: 2 }, parts);
-  const text = typeof answer.body === "string" ? answer.body : textOf(answer.body);
-  if (answer.status === 503) throw new BusyError(text.trim());
-  if (answer.status === 422) throw new LoadError(text.trim());
-  if (answer.status !== 200 || text !== "") {
-    const isUnknown = text.includes(`"outcome":"unknown"`);
-    throw new RequestError(`the leader answers: ${text.trim() || answer.status}`, isUnknown ? "unknown" : "none");
-  }
-}
-
-/** A step that another node asks for. */
-async function handleStep({ params, body }: HttpRequest, { database }: LoadParts): Promise<HttpResponse> {
-  const step = stepOf(params.get(STEP) ?? "", params.get("id") ?? "", { number: Number(params.get("n")), body });
-  try {
-    await database.load(step, limitOf(step));
-    return { status: 200, body: "" };
-  } catch (error) {
-    if (error instanceof LoadError) throw new HttpError(422, error.message);
-    if (error instanceof NotLeaderError) throw new HttpError(503, "not leader", { leaderless: true });
-    throw error;
-  }
-}
-
-function stepOf(k: string, id: string, { number, body }: { number: number; body: Uint8Array }): LoadStep {
-  if (!Number.isSafeInteger(number) || number < 0 || id.length > 64) throw new HttpError(400, "no step of a load");
-  if (k === "install") return { k, id, size: number };
-  if (k === "drop") return { k, id };
-  if (k !== "part" || body.length > LOAD_PART_BYTES) throw new HttpError(400, "no step of a load");
-  return { k, id, at: number, bytes: body };
 }
 
 /** A body whose first bytes were looked at. */

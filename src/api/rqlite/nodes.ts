@@ -8,9 +8,10 @@ import type { NodeInfo } from "../../drivers/replica/api.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 import { formatDuration } from "../../base/codec/duration.ts";
 import { escapeHtml, indent, stringify } from "../http/json.ts";
-import { askLeader, type LeaderParts } from "./leadership.ts";
+import { type LeaderParts, operate } from "./leadership.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
-import { ReplicaError } from "../../app/database/replica_client.ts";
+import type { ReplicaClient } from "../../app/database/replica_client.ts";
+import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { type HttpRequest, textOf } from "../http/request.ts";
 import type { AutoRestore } from "../../app/database/auto_restore.ts";
 import type { Readers } from "../../app/database/readers.ts";
@@ -18,14 +19,14 @@ import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Dependencies of the cluster endpoints. */
 export interface NodesParts extends LeaderParts {
+  readonly replica: Pick<ReplicaClient, "leader" | "call">;
+  readonly answers: AnswerBudget;
   readonly state: NodeState;
   readonly readers: Readers;
   readonly restore: AutoRestore | undefined;
   readonly options: LeaderParts["options"] & {
-    readonly advertisedAddr: string;
     readonly agent?: { readonly isServer: boolean };
   };
-  log(line: string): void;
 }
 
 /** A node whose database is behind with what is committed for longer than this is not ready. */
@@ -52,26 +53,29 @@ function nodeText(
 /** `GET /nodes`. */
 export async function handleNodes(request: HttpRequest, parts: NodesParts): Promise<HttpResponse> {
   const { params } = request;
-  const all = await parts.replica.call("nodes", { timeoutMs: params.timeoutMs });
+  const { result: all, servedBy, from } = await operate(request, parts, "nodes", { timeoutMs: params.timeoutMs });
+  const elsewhere = from === "" ? {} : { servedBy };
   const shown = all.filter(({ voter }) => voter || params.has("nonvoters")).sort((a, b) => a.id < b.id ? -1 : 1);
-  if (params.get("ver") === "2") return jsonText(`{"nodes":[${shown.map(nodeText).join(",")}]}`, request);
-  return jsonText(`{${shown.map((one) => `${JSON.stringify(one.id)}:${nodeText(one)}`).join(",")}}`, request);
+  const text = params.get("ver") === "2"
+    ? `{"nodes":[${shown.map(nodeText).join(",")}]}`
+    : `{${shown.map((one) => `${JSON.stringify(one.id)}:${nodeText(one)}`).join(",")}}`;
+  return { ...jsonText(text, request), ...elsewhere };
 }
 
 /** `GET` and `POST /leader`. */
 export async function handleLeader(request: HttpRequest, parts: NodesParts): Promise<HttpResponse> {
-  const { leader } = parts.replica;
-  if (!leader) throw new HttpError(503, "leader not found", { leaderless: true });
-  if (request.method === "GET") {
-    const all = await parts.replica.call("nodes", { timeoutMs: request.params.timeoutMs });
+  const { params, method } = request;
+  const { timeoutMs } = params;
+  if (!parts.replica.leader) throw new HttpError(503, "leader not found", { leaderless: true });
+  if (method === "GET") {
+    const { result: all, servedBy, from } = await operate(request, parts, "nodes", { timeoutMs });
     const found = all.find((one) => one.leader);
     if (!found) throw new HttpError(503, "leader not found", { leaderless: true });
-    return jsonText(nodeText(found), request);
+    return { ...jsonText(nodeText(found), request), ...(from === "" ? {} : { servedBy }) };
   }
-  const to = successorOf(request);
-  if (leader.id !== parts.options.nodeId) return await askLeader(request, parts, "operation");
-  await stepDown(parts, { to, timeoutMs: request.params.timeoutMs, wait: request.params.has("wait") });
-  return { status: 200, body: "", servedBy: parts.options.advertisedAddr };
+  const asked = { to: successorOf(request), timeoutMs, waits: params.has("wait") };
+  const { servedBy } = await operate(request, parts, "stepDown", asked);
+  return { status: 200, body: "", servedBy };
 }
 
 function successorOf(request: HttpRequest): string | undefined {
@@ -84,42 +88,12 @@ function successorOf(request: HttpRequest): string | undefined {
   }
 }
 
-async function stepDown(
-  parts: NodesParts,
-  { to, timeoutMs, wait }: { to: string | undefined; timeoutMs: number; wait: boolean },
-): Promise<void> {
-  const { nodeId } = parts.options;
-  if (to === nodeId) throw new HttpError(500, "stepdown: cannot step down to the current Leader");
-  if (to !== undefined && !parts.replica.members.some(({ id }) => id === to)) {
-    throw new HttpError(500, "stepdown: node not found in cluster");
-  }
-  if (parts.replica.members.filter(({ role }) => role === "voter").length < 2) {
-    throw new HttpError(500, "stepdown: cannot find peer");
-  }
-  const done = parts.replica.call("transfer", to === undefined ? { timeoutMs } : { to, timeoutMs });
-  try {
-    if (wait) await done;
-    else done.catch((error) => parts.log(`stepping down failed: ${error.message}`));
-  } catch (error) {
-    throw new HttpError(500, `stepdown: ${messageOf(error)}`);
-  }
-}
-
 /** `DELETE /remove`. */
 export async function handleRemove(request: HttpRequest, parts: NodesParts): Promise<HttpResponse> {
   const id = idToRemove(request);
-  const { leader } = parts.replica;
-  if (!leader) throw new HttpError(503, "leader not found", { leaderless: true });
-  if (leader.id !== parts.options.nodeId) return await askLeader(request, parts, "operation");
-  try {
-    await parts.replica.call("remove", { id, timeoutMs: request.params.timeoutMs });
-  } catch (error) {
-    if (error instanceof ReplicaError && error.code === "not_leader") {
-      return await askLeader(request, parts, "operation");
-    }
-    throw new HttpError(500, messageOf(error));
-  }
-  return { status: 200, body: "", servedBy: parts.options.advertisedAddr };
+  if (!parts.replica.leader) throw new HttpError(503, "leader not found", { leaderless: true });
+  const { servedBy } = await operate(request, parts, "remove", { id, timeoutMs: request.params.timeoutMs });
+  return { status: 200, body: "", servedBy };
 }
 
 function idToRemove(request: HttpRequest): string {

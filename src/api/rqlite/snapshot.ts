@@ -8,13 +8,13 @@
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import type { Counters } from "../../app/database/counters.ts";
-import type { ReplicaClient } from "../../app/database/replica_client.ts";
+import { OperationError, unwrapped } from "../../app/database/errors.ts";
+import { type LeaderParts, operate } from "./leadership.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Dependencies of these endpoints. */
-export interface SnapshotParts {
-  readonly replica: ReplicaClient;
-  readonly counters: Pick<Counters, "user_snapshots" | "user_reaps">;
+export interface SnapshotParts extends LeaderParts {
+  readonly counters: LeaderParts["counters"] & Pick<Counters, "user_snapshots" | "user_reaps">;
 }
 
 /** Entries that stay in the log where the request names no number: rqlite's default. */
@@ -26,26 +26,25 @@ export async function handleSnapshot(request: HttpRequest, parts: SnapshotParts)
   const asked = Number(request.params.get("trailing_logs") || 0);
   if (asked < 0) throw new HttpError(400, "trailing_logs is not a valid integer");
   parts.counters.user_snapshots++;
-  try {
-    const params = { trailing: asked || TRAILING_LOGS, timeoutMs: TIMEOUT_MS };
-    const { done } = await parts.replica.call("snapshot", params);
-    return { status: done ? 200 : 204, body: "" };
-  } catch (error) {
-    throw new HttpError(500, messageOf(error));
-  }
+  const params = { trailing: asked || TRAILING_LOGS, timeoutMs: TIMEOUT_MS };
+  const { result: { done } } = await operate(request, parts, "snapshot", params);
+  return { status: done ? 200 : 204, body: "" };
 }
 
 /** `POST /verify`: 200 with the hash of each node's content, 503 when no comparison was possible. */
-export async function handleVerify(_request: HttpRequest, parts: SnapshotParts): Promise<HttpResponse> {
+export async function handleVerify(request: HttpRequest, parts: SnapshotParts): Promise<HttpResponse> {
   try {
-    return { status: 200, body: `${JSON.stringify(await parts.replica.call("verify", {}))}\n` };
+    const { result } = await operate(request, parts, "verify", {});
+    return { status: 200, body: `${JSON.stringify(result)}\n` };
   } catch (error) {
+    if (!(unwrapped(error) instanceof OperationError)) throw error;
     throw new HttpError(503, messageOf(error));
   }
 }
 
 /** `POST /reap`. */
-export function handleReap(_request: HttpRequest, parts: SnapshotParts): HttpResponse {
+export async function handleReap(request: HttpRequest, parts: SnapshotParts): Promise<HttpResponse> {
   parts.counters.user_reaps++;
+  await operate(request, parts, "reap", {}); // a client agent has a server check the user
   return { status: 200, body: '{"snapshots_reaped":0,"wals_checkpointed":0}\n' };
 }

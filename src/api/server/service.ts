@@ -21,16 +21,16 @@ import { logger } from "../../base/worker/log.ts";
 import { Reconciler } from "../../app/agent/reconciler.ts";
 import type { Agent } from "../../app/agent/agent.ts";
 import { EventLog } from "../../app/agent/event_log.ts";
-import { LocalNodes, type NodeSource, RemoteNodes, serverAccess } from "../../app/agent/nodes.ts";
-import { Users } from "../../app/users/users.ts";
+import { catalogAccess, LocalNodes, type NodeSource, RemoteNodes } from "../../app/agent/nodes.ts";
+import { nodeOperations } from "../../app/agent/node_operations.ts";
+import { mayJoin, Users } from "../../app/users/users.ts";
 import { AutoRestore, hasTables, UploaderClient } from "../../app/database/auto_restore.ts";
 import { Backups } from "../../app/database/backups.ts";
+import { writeBatch } from "../../app/database/data_operations.ts";
 import { WriteQueue } from "../../app/database/write_queue.ts";
 import { newCounters } from "../../app/database/counters.ts";
 import { Database } from "../../app/database/database.ts";
-import { batchWriter } from "../rqlite/queue.ts";
 import { type HttpServer, serveHttp } from "../http/server.ts";
-import { serveForwarded } from "./forwarded.ts";
 import { answerLookups } from "./lookups.ts";
 import { route, takesStream } from "./router.ts";
 import type { Services } from "./services.ts";
@@ -53,7 +53,11 @@ async function open(message: OpenHttp): Promise<void> {
   const { options } = message;
   const answers = new AnswerBudget(message.answers);
   const readers = new Readers(() => scope.postMessage({ k: "wantReader" }), answers, options.readersMax);
-  const replica = new ReplicaClient(message, (request, over) => serveForwarded(request, made, over), answers);
+  const users = message.users && new Users(message.users);
+  const replica = new ReplicaClient(message, {
+    serve: (call, over) => operations.serve(call, over),
+    mayJoin: (shown) => mayJoin(users, shown),
+  }, answers);
   const parts = {
     options,
     state: new NodeState(message.state),
@@ -63,11 +67,14 @@ async function open(message: OpenHttp): Promise<void> {
     answers,
     backups: new Backups(() => scope.postMessage({ k: "wantBackups" })),
     counters: newCounters(),
-    users: message.users && new Users(message.users),
+    users,
+    log,
   };
   const catalog = new Catalog(parts);
   const agent = agentOf(message);
   const database = new Database(parts);
+  const queue = new WriteQueue(options.writeQueue, (...batch) => writeBatch(operations, ...batch), log);
+  const operations = nodeOperations({ ...parts, catalog, agent, database, queue });
   const uploader = message.uploader && new UploaderClient(message.uploader);
   const restore = message.restore && uploader && new AutoRestore({
     ...message.restore,
@@ -78,15 +85,14 @@ async function open(message: OpenHttp): Promise<void> {
     log: logger("downloader"),
   });
   const data = { ...parts, database, uploader, restore };
-  const queue = new WriteQueue(options.writeQueue, batchWriter(data), log);
   const made: Services = {
     ...data,
+    operations,
     queue,
     catalog,
     agent,
     expiry: { http: options.tls?.notAfter, node: options.nodeNotAfter },
     directorySize: () => supervisor.call("directorySize", {}),
-    log,
   };
   replica.onDatabaseReplaced = () => (readers.reopen(), catalog.replaced());
   replica.onCatalogChanged = () => catalog.changed();
@@ -113,19 +119,14 @@ async function open(message: OpenHttp): Promise<void> {
 }
 
 /** Starts an agent's own tasks. On a server that leads, one of them keeps the catalog in step with the pool. */
-function openAgent({ catalog, state, replica }: Services, agent: Agent): void {
-  const remote = new RemoteNodes(replica);
-  const { isServer, datacenter } = agent.options;
-  const nodes = isServer ? new LocalNodes(catalog) : remote;
+function openAgent({ catalog, operations, state, replica }: Services, agent: Agent): void {
+  const nodes = agent.options.isServer ? new LocalNodes(catalog) : new RemoteNodes(operations);
   nodeSource = nodes;
-  if (isServer) {
+  if (agent.options.isServer) {
     const reconciler = new Reconciler({ agent, catalog, state, log });
     replica.onLeader = () => (reconciler.soon(), catalog.wakeAll());
   }
-  const access = nodes instanceof LocalNodes
-    ? serverAccess({ catalog, datacenter, nodes, leader: remote, isLeader: () => state.isLeader })
-    : remote;
-  antiEntropy = new AntiEntropy({ agent, access, log });
+  antiEntropy = new AntiEntropy({ agent, access: catalogAccess(nodes, operations), log });
 }
 
 const supervisor = new Caller<SupervisorMethods>(

@@ -3,6 +3,8 @@
  * @module
  */
 import type { Agent } from "../../app/agent/agent.ts";
+import type { NodeOperations } from "../../app/agent/node_operations.ts";
+import type { Operations } from "../../app/database/operations.ts";
 import type { Catalog } from "../../app/agent/catalog.ts";
 import type { AutoRestore, UploaderClient } from "../../app/database/auto_restore.ts";
 import type { Backups } from "../../app/database/backups.ts";
@@ -27,6 +29,8 @@ export interface Services {
   readonly replica: ReplicaClient;
   readonly readers: Readers;
   readonly database: Database;
+  /** The operations that clients ask for, done here or elsewhere. */
+  readonly operations: Operations<NodeOperations>;
   readonly backups: Backups;
   /** Absent without automatic backups and a restore. */
   readonly uploader: UploaderClient | undefined;

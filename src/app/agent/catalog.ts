@@ -14,6 +14,7 @@ import type { SqlValue } from "../../core/sql/value.ts";
 import type { Activity } from "../../base/worker/activity.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import type { Readers } from "../database/readers.ts";
+import { OperationError } from "../database/errors.ts";
 import type { ReplicaClient } from "../database/replica_client.ts";
 import { SharedReads } from "./shared_reads.ts";
 import { type Watch, Watches } from "./watches.ts";
@@ -34,12 +35,14 @@ export interface CatalogRead {
   readonly rows: readonly (readonly CatalogRow[])[];
   /** Log index of the last change of the tables; at least 1. */
   readonly index: number;
+  /** The JSON text that it was read as; see {@linkcode parseRead}. */
+  readonly text: string;
 }
 
 /** The catalog could not be read or written; the message is for people. */
-export class CatalogError extends Error {
+export class CatalogError extends OperationError {
   /** Always `CatalogError`. */
-  override readonly name = "CatalogError";
+  override readonly name: string = "CatalogError";
 }
 
 /** A guard of the writes did not hold: nothing was written. */
@@ -53,7 +56,7 @@ export class ConflictError extends Error {
 }
 
 /** A statement, and its parameters. */
-interface CatalogStatement {
+export interface CatalogStatement {
   readonly sql: string;
   readonly positional?: readonly SqlValue[];
 }
@@ -76,7 +79,7 @@ export interface CatalogParts {
 /** The catalog of one node. */
 export class Catalog {
   /** Reads that several ask for alike. Another database counts as a change when the readers have it. */
-  readonly shared = new SharedReads(() => `${this.#parts.activity?.catalogChanges} ${this.#changes}`);
+  readonly shared = new SharedReads<CatalogRead>(() => `${this.#parts.activity?.catalogChanges} ${this.#changes}`);
   /** Called at each change. */
   onChange: () => void = () => {};
   readonly #parts: CatalogParts;
@@ -98,14 +101,16 @@ export class Catalog {
    * @throws {CatalogError} When it takes too long or fails.
    */
   async read(watched: readonly string[], reads: readonly CatalogStatement[]): Promise<CatalogRead> {
-    const results = await this.#run([indexQuery(watched), ...reads]);
-    if (results === undefined) return { rows: reads.map(() => []), index: 1 };
-    const [[first], ...rows] = results;
-    return { rows, index: Math.max(1, Number(first?.value ?? 1)) };
+    return parseRead(await this.#text([indexQuery(watched), ...reads]), reads.length);
   }
 
   /** Rows of each statement; undefined where there are no tables yet. @throws {CatalogError} */
   async #run(statements: readonly CatalogStatement[]): Promise<CatalogRow[][] | undefined> {
+    return rowsOf(await this.#text(statements));
+  }
+
+  /** The results as a reader has rendered them. @throws {CatalogError} */
+  async #text(statements: readonly CatalogStatement[]): Promise<string> {
     const result = await this.#parts.readers.read({
       statements: statements.map(bound),
       transaction: true,
@@ -114,11 +119,7 @@ export class Catalog {
       onlyIfReadOnly: false,
     });
     if (result === undefined) throw new CatalogError("reading the catalog timed out");
-    const parsed: StatementResult[] = JSON.parse(takeText(result.results, this.#parts.answers));
-    const fault = parsed.find(({ error }) => error !== undefined)?.error;
-    if (fault?.startsWith("no such table")) return undefined;
-    if (fault !== undefined) throw new CatalogError(fault);
-    return parsed.map(({ rows }) => rows ?? []);
+    return takeText(result.results, this.#parts.answers);
   }
 
   /**
@@ -212,7 +213,7 @@ export class Catalog {
 
   /**
    * Watches something from now on.
-   * @throws {import("./waits.ts").TooManyWaitError} When as many watch as may.
+   * @throws {import("../database/errors.ts").TooManyWaitError} When as many watch as may.
    */
   watch(names: readonly string[]): Watch {
     return this.#watches.watch(names);
@@ -222,6 +223,26 @@ export class Catalog {
   get waiting(): number {
     return this.#watches.size;
   }
+}
+
+/**
+ * A read of `count` statements from its text: here, or on the node that asked for it.
+ * @throws {CatalogError} When it has failed.
+ */
+export function parseRead(text: string, count: number): CatalogRead {
+  const results = rowsOf(text);
+  if (results === undefined) return { rows: Array.from({ length: count }, () => []), index: 1, text };
+  const [[first], ...rows] = results;
+  return { rows, index: Math.max(1, Number(first?.value ?? 1)), text };
+}
+
+/** Rows of each statement; undefined where there are no tables yet. @throws {CatalogError} */
+function rowsOf(text: string): CatalogRow[][] | undefined {
+  const parsed: StatementResult[] = JSON.parse(text);
+  const fault = parsed.find(({ error }) => error !== undefined)?.error;
+  if (fault?.startsWith("no such table")) return undefined;
+  if (fault !== undefined) throw new CatalogError(fault);
+  return parsed.map(({ rows }) => rows ?? []);
 }
 
 function bound({ sql, positional = [] }: { sql: string; positional?: readonly SqlValue[] }): BoundStatement {

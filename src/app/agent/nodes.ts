@@ -6,11 +6,11 @@
  * @module
  */
 import type { CatalogNode } from "../../core/dns/answer.ts";
-import type { ForwardedResponse } from "../../drivers/replica/api.ts";
-import type { ReplicaClient } from "../database/replica_client.ts";
-import type { CatalogAccess, KnownNode } from "./anti_entropy.ts";
+import type { Runner } from "../database/operations.ts";
+import type { CatalogAccess } from "./anti_entropy.ts";
 import type { Catalog, CatalogRow } from "./catalog.ts";
-import { type NodeRegistration, registerNode } from "./registration.ts";
+import type { CatalogOperations } from "./catalog_operations.ts";
+import type { CatalogQuery } from "./catalog_query.ts";
 
 /** A source for looking up nodes. Its methods reject if the answer is not known. */
 export interface NodeSource {
@@ -87,83 +87,46 @@ function nodeOfRow({ name, address, meta }: CatalogRow): CatalogNode {
   return { name: String(name), address: String(address), meta: ownMeta(JSON.parse(String(meta))) };
 }
 
+/** Longest wait for a server. */
 const TIMEOUT_MS = 5000;
+/** Its own agent asks, for itself. */
+const ASKED = { by: { k: "node" }, timeoutMs: TIMEOUT_MS, retries: 0 } as const;
 
 /** The nodes as a server tells them. */
-export class RemoteNodes implements NodeSource, CatalogAccess {
-  readonly #replica: ReplicaClient;
+export class RemoteNodes implements NodeSource {
+  readonly #runner: Runner<CatalogOperations>;
 
-  constructor(replica: ReplicaClient) {
-    this.#replica = replica;
+  constructor(runner: Runner<CatalogOperations>) {
+    this.#runner = runner;
   }
 
-  async node(name: string): Promise<CatalogNode & KnownNode | undefined> {
-    const found = await this.#get(`/v1/catalog/node/${encodeURIComponent(name)}?stale`);
-    return isObject(found) ? nodeOfJson(found.Node) : undefined;
+  async node(name: string): Promise<CatalogNode | undefined> {
+    const [[row]] = await this.#rows({ k: "node", name });
+    return row && nodeOfRow(row);
   }
 
   async nodes(): Promise<readonly CatalogNode[]> {
-    return listOf(await this.#get("/v1/catalog/nodes?stale"));
+    const [rows] = await this.#rows({ k: "nodes" });
+    return rows.map(nodeOfRow);
   }
 
   async servers(): Promise<readonly CatalogNode[]> {
-    return listOf(await this.#get("/v1/catalog/service/consul?stale"));
+    const [rows] = await this.#rows({ k: "service", name: "consul" });
+    return rows.map(({ node_name: name, node_address: address, node_meta: meta }) =>
+      nodeOfRow({ name, address, meta })
+    );
   }
 
-  async register({ name, id, address, meta }: NodeRegistration): Promise<void> {
-    const body = JSON.stringify({ Node: name, ID: id, Address: address, NodeMeta: meta });
-    const { status, body: answer } = await this.#ask("PUT", "/v1/catalog/register", body);
-    if (status !== 200) throw new Error(new TextDecoder().decode(answer));
-  }
-
-  async #get(target: string): Promise<unknown> {
-    const { status, body } = await this.#ask("GET", target, "");
-    const text = new TextDecoder().decode(body);
-    if (status !== 200) throw new Error(text);
-    return JSON.parse(text);
-  }
-
-  async #ask(method: string, target: string, text: string): Promise<ForwardedResponse> {
-    const body = new TextEncoder().encode(text);
-    const request = {
-      method,
-      target,
-      contentType: "application/json",
-      authorization: "",
-      address: "",
-      isOfNode: true,
-      body,
-    };
-    return await this.#replica.call("forward", { request, timeoutMs: TIMEOUT_MS, retries: 0 });
+  async #rows(query: CatalogQuery): Promise<readonly (readonly CatalogRow[])[]> {
+    const params = { query, consistency: "stale", index: 0, waitMs: 0 } as const;
+    return (await this.#runner.run("catalogRead", params, ASKED)).result.rows;
   }
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
-}
-
-function listOf(value: unknown): CatalogNode[] {
-  return Array.isArray(value) ? value.map(nodeOfJson).filter((node) => node !== undefined) : [];
-}
-
-function nodeOfJson(value: unknown): CatalogNode | undefined {
-  if (!isObject(value) || typeof value.Node !== "string" || typeof value.Address !== "string") return undefined;
-  return { name: value.Node, address: value.Address, meta: ownMeta(isObject(value.Meta) ? value.Meta : {}) };
-}
-
-/** Dependencies of a server that registers itself. */
-export interface ServerAccessParts {
-  readonly catalog: Catalog;
-  readonly datacenter: string;
-  readonly nodes: LocalNodes;
-  readonly leader: RemoteNodes;
-  isLeader(): boolean;
-}
-
-/** A server's way to the catalog for what it says of itself: it reads its own, and writes where the leader is. */
-export function serverAccess({ catalog, datacenter, nodes, leader, isLeader }: ServerAccessParts): CatalogAccess {
+/** An agent's way to the catalog for what it says of itself. */
+export function catalogAccess(nodes: NodeSource, runner: Runner<CatalogOperations>): CatalogAccess {
   return {
     node: (name) => nodes.node(name),
-    register: (node) => isLeader() ? registerNode(catalog, datacenter, node) : leader.register(node),
+    register: async (node) => void await runner.run("register", node, ASKED),
   };
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { type CatalogWrite, expectRow, remove, upsert } from "../../core/catalog/catalog.ts";
+import { OperationError } from "../database/errors.ts";
 import { type Catalog, ConflictError, SERF_HEALTH } from "./catalog.ts";
 
 /** The description of a node. */
@@ -18,7 +19,7 @@ export interface NodeRegistration {
 }
 
 /** The name belongs to a node that is alive, and has another id. */
-export class NameTakenError extends Error {
+export class NameTakenError extends OperationError {
   /** Always `NameTakenError`. */
   override readonly name = "NameTakenError";
 }

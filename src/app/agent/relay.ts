@@ -1,18 +1,17 @@
 /**
- * Forwards a client agent's requests to the servers (C9.11). A client agent keeps no data, so it sends requests for
- * replicated data to a server over the cluster port, and to the next server if that one does not accept them or knows
- * no leader. While no server knows a leader, as during an election, it retries. A request that was sent and not
- * answered is not sent again (X2). For HTTP the relay has the interface of a replica.
+ * Forwards a client agent's operations to the servers (C9.11). A client agent keeps no data, so it asks a server for
+ * replicated data over the cluster port, and the next server if that one cannot be reached or knows no leader. While no
+ * server knows a leader, as during an election, it retries. An operation that was sent and not answered is not sent
+ * again (X2). For HTTP the relay has the interface of a replica.
  * @module
  */
 import { joinAddress } from "../../base/codec/address.ts";
 import type { MemberRecord } from "../../drivers/membership/api.ts";
-import type { ForwardedResponse, FromHttp, LeaderInfo, ReplicaMethods, ToHttp } from "../../drivers/replica/api.ts";
+import type { Forward, Forwarded, FromHttp, LeaderInfo, ReplicaMethods, ToHttp } from "../../drivers/replica/api.ts";
 import { Callee, type DescribedError, type Methods } from "../../base/worker/channel.ts";
 import { describeFailure } from "../../drivers/replica/call_failure.ts";
-import { decodeResponse } from "../../drivers/replica/forwarded.ts";
-import { type CallOptions, NotSentError, RemoteError, RpcClient } from "../../drivers/transport/rpc.ts";
-import { type Hello, PROTOCOL_VERSION } from "../../drivers/transport/wire.ts";
+import { movedWith, NotSentError, outdated, RemoteError, RpcClient } from "../../drivers/transport/rpc.ts";
+import { type Hello, OPERATION, PROTOCOL_VERSION } from "../../drivers/transport/wire.ts";
 import { jitter, pause } from "../../base/worker/backoff.ts";
 import { NodeState } from "../../base/worker/node_state.ts";
 import type { NodeTls } from "../../base/net/conn.ts";
@@ -47,7 +46,7 @@ class NoServerError extends Error {}
 /** Only a replica can do it. */
 class NoReplicaError extends Error {}
 
-/** Hands requests to servers. */
+/** Hands operations to servers. */
 export class Relay {
   readonly #port: MessagePort;
   readonly #state: NodeState;
@@ -139,7 +138,11 @@ export class Relay {
       confirm() {
         throw new NoReplicaError();
       },
-      forward: (params, { over }) => this.#forward(params, over),
+      forward: async (params, { over, transfer }) => {
+        const forwarded = await this.#forward(params, over);
+        transfer.push(...movedWith(forwarded.answer.body));
+        return forwarded;
+      },
       counters: () => ({}),
       status: () => ({ servers: this.#servers }),
       leaderReachable: (params) => this.#reachable(params),
@@ -152,30 +155,28 @@ export class Relay {
     };
   }
 
-  async #forward(
-    { request, timeoutMs }: ReplicaMethods["forward"]["params"],
-    over: Promise<void>,
-  ): Promise<ForwardedResponse> {
-    const { body, ...head } = request;
+  async #forward(forward: Forward, over: Promise<void>): Promise<Forwarded> {
+    if (forward.to !== undefined) return await this.#ask(forward.to, forward, over);
     const hold = new AbortController();
     over.then(() => hold.abort());
-    const holdUntil = performance.now() + Math.min(timeoutMs, HOLD_MS);
+    const holdUntil = performance.now() + Math.min(forward.timeoutMs, HOLD_MS);
     for (let pauseMs = HOLD_PAUSE_MS;; pauseMs = Math.min(pauseMs * 2, HOLD_PAUSE_MS_MAX)) {
-      const answer = await this.#askEach({ ...head, relayed: true }, { timeoutMs, body, over });
-      if (!answer.leaderless || hold.signal.aborted || performance.now() + pauseMs > holdUntil) return answer;
+      const forwarded = await this.#askEach(forward, over);
+      const isLast = hold.signal.aborted || performance.now() + pauseMs > holdUntil;
+      if (!isLeaderless(forwarded) || isLast) return forwarded;
       await pause(jitter(pauseMs), hold.signal);
     }
   }
 
-  /** The answer of the first server that takes the request and knows a leader, or the last one's that knows none. */
-  async #askEach(head: Record<string, unknown>, options: CallOptions): Promise<ForwardedResponse> {
+  /** The answer of the first server that takes it and knows a leader, or the last one's that knows none. */
+  async #askEach(forward: Forward, over: Promise<void>): Promise<Forwarded> {
     let failure: unknown = new NoServerError();
-    let leaderless: ForwardedResponse | undefined;
+    let leaderless: Forwarded | undefined;
     for (const addr of [...this.#servers]) {
       try {
-        const answer = decodeResponse(await this.#rpc.call(addr, "http", head, options));
-        if (!answer.leaderless) return answer;
-        leaderless = answer;
+        const forwarded = await this.#ask(addr, forward, over);
+        if (!isLeaderless(forwarded)) return forwarded;
+        leaderless = forwarded;
       } catch (error) {
         if (!(error instanceof NotSentError)) throw error;
         failure = error;
@@ -184,6 +185,14 @@ export class Relay {
     }
     if (leaderless) return leaderless;
     throw failure;
+  }
+
+  async #ask(addr: string, { call: { head, body }, timeoutMs }: Forward, over: Promise<void>): Promise<Forwarded> {
+    try {
+      return { answer: await this.#rpc.call(addr, OPERATION, head, { timeoutMs, body, over }), from: addr };
+    } catch (error) {
+      throw outdated(error, addr);
+    }
   }
 
   /** A server that could not be reached, or knows no leader, is asked last from now on. */
@@ -208,6 +217,10 @@ export class Relay {
     clearInterval(this.#timer);
     this.#rpc.close();
   }
+}
+
+function isLeaderless({ answer: { head } }: Forwarded): boolean {
+  return head.leaderless === true;
 }
 
 function serverAddr({ addr, port, tags }: MemberRecord): string {

@@ -6,33 +6,31 @@
 
 /** Reads that are kept. */
 const READS_MAX = 1000;
-/** Longest text that is kept, and length of all texts together, in characters. */
-const TEXT_MAX = 1024 * 1024;
-const TEXTS_MAX = 8 * 1024 * 1024;
+/** Rows of a read that is kept, and of all together. */
+const ROWS_OF_READ_MAX = 10_000;
+const ROWS_MAX = 50_000;
 
-/** The result of a read, as it is sent. */
-export interface SharedRead {
-  /** Undefined where there is nothing. */
-  readonly text: string | undefined;
-  /** Log index of its last change. */
-  readonly index: number;
+/** The result of a read. */
+export interface Rows {
+  /** Of each statement. */
+  readonly rows: readonly (readonly unknown[])[];
 }
 
 /** Reads since the last change. */
-export class SharedReads {
-  readonly #reads = new Map<string, Promise<SharedRead>>();
+export class SharedReads<Read extends Rows> {
+  readonly #reads = new Map<string, Promise<Read>>();
   /** Tells one state of the catalog from the next. */
   readonly #version: () => string;
   #of = "";
-  #length = 0;
+  #rows = 0;
 
   /** @param version Differs behind each change, before anybody hears that it is done. */
   constructor(version: () => string) {
     this.#version = version;
   }
 
-  /** The result of the read `key`, which is carried out where nobody has since the last change. */
-  get(key: string, read: () => Promise<SharedRead>): Promise<SharedRead> {
+  /** The result of the read `key`, which is carried out where nobody has since the last change. It is not to be changed. */
+  get(key: string, read: () => Promise<Read>): Promise<Read> {
     const version = this.#version();
     if (version !== this.#of) {
       this.#clear();
@@ -41,16 +39,16 @@ export class SharedReads {
     return this.#reads.get(key) ?? this.#begin(key, read);
   }
 
-  #begin(key: string, read: () => Promise<SharedRead>): Promise<SharedRead> {
+  #begin(key: string, read: () => Promise<Read>): Promise<Read> {
     const reading = read();
-    if (this.#reads.size >= READS_MAX || this.#length > TEXTS_MAX) this.#clear();
+    if (this.#reads.size >= READS_MAX || this.#rows > ROWS_MAX) this.#clear();
     this.#reads.set(key, reading);
-    this.#length += key.length;
     const isKept = () => this.#reads.get(key) === reading;
-    reading.then(({ text = "" }) => {
+    reading.then(({ rows }) => {
       if (!isKept()) return;
-      if (text.length > TEXT_MAX) this.#reads.delete(key);
-      else this.#length += text.length;
+      const count = rows.reduce((sum, { length }) => sum + length, 0);
+      if (count > ROWS_OF_READ_MAX) this.#reads.delete(key);
+      else this.#rows += count;
     }, () => {
       if (isKept()) this.#reads.delete(key);
     });
@@ -59,6 +57,6 @@ export class SharedReads {
 
   #clear(): void {
     this.#reads.clear();
-    this.#length = 0;
+    this.#rows = 0;
   }
 }

@@ -3,17 +3,14 @@
  * @module
  */
 
+import { TooManyWaitError } from "../database/errors.ts";
+
 /** Waits under way at a time, of each kind. */
 export const WAITING_MAX = 10_000;
 
-/** Too many wait already. */
-export class TooManyWaitError extends Error {
-  /** Always `TooManyWaitError`. */
-  override readonly name = "TooManyWaitError";
-
-  constructor() {
-    super(`${WAITING_MAX} blocking queries are waiting`);
-  }
+/** The error at that limit. */
+export function tooManyWait(): TooManyWaitError {
+  return new TooManyWaitError(`${WAITING_MAX} blocking queries are waiting`);
 }
 
 /** Waits for one kind of event. */
@@ -35,7 +32,7 @@ export class Waits {
    * @throws {TooManyWaitError} When as many wait as may.
    */
   async until(ms: number, over?: Promise<void>): Promise<void> {
-    if (this.#waiting.size >= WAITING_MAX) throw new TooManyWaitError();
+    if (this.#waiting.size >= WAITING_MAX) throw tooManyWait();
     await new Promise<void>((resolve) => {
       const wake = () => {
         clearTimeout(timer);

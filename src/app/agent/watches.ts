@@ -4,7 +4,7 @@
  * @module
  */
 import { watchedTable } from "../../core/catalog/watch.ts";
-import { TooManyWaitError, WAITING_MAX } from "./waits.ts";
+import { tooManyWait, WAITING_MAX } from "./waits.ts";
 
 /** The watch of one query: it notices each change of what it watches from the moment on when it was made. */
 export interface Watch {
@@ -29,7 +29,7 @@ export class Watches {
    * @throws {TooManyWaitError} When as many watch as may.
    */
   watch(names: readonly string[]): Watch {
-    if (this.#size >= WAITING_MAX) throw new TooManyWaitError();
+    if (this.#size >= WAITING_MAX) throw tooManyWait();
     let hasChanged = false;
     let wake: (() => void) | undefined;
     const note = () => {

@@ -6,7 +6,7 @@
  * runs the SQL renders the results.
  *
  * On a node that does not lead, an operation that needs the leader throws a {@linkcode NotLeaderError} before it does
- * anything: the protocol decides whether to forward the request or to redirect the client.
+ * anything: it is then forwarded (operations.ts), or the protocol redirects the client.
  * @module
  */
 import { renderFailure } from "../../core/sql/failure.ts";
@@ -30,7 +30,10 @@ import type { Readers } from "./readers.ts";
 import { type ReplicaClient, ReplicaError } from "./replica_client.ts";
 
 /** Read consistency; `auto` is weak on a voter and none elsewhere. */
-export type Level = "none" | "weak" | "linearizable" | "strong" | "auto";
+export type Level = typeof LEVELS[number];
+
+/** All levels. */
+export const LEVELS = ["none", "weak", "linearizable", "strong", "auto"] as const;
 
 /** Statements with how they are to be run. */
 export interface DataRequest {

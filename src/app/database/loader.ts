@@ -6,13 +6,22 @@
  */
 import { LOAD_PART_BYTES, type LoadStep } from "../../core/sql/load_step.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
-import { BusyError, RequestError } from "./errors.ts";
+import { BusyError, RefusedError, RequestError } from "./errors.ts";
 
 /** Parts under way at a time. */
 const PARTS_MAX = 4;
 /** Attempts at a part, and the pause between them. */
 const ATTEMPTS_MAX = 10;
 const PAUSE_MS = 500;
+
+/** Longest wait for a part, and for the file to take its place. */
+const PART_MS = 30_000;
+const INSTALL_MS = 30 * 60_000;
+
+/** Longest wait for a step. */
+export function limitOfStep({ k }: LoadStep): number {
+  return k === "install" ? INSTALL_MS : PART_MS;
+}
 
 /** Does a step, on this node or through the leader. */
 export type DoLoadStep = (step: LoadStep) => Promise<void>;
@@ -22,6 +31,7 @@ export type DoLoadStep = (step: LoadStep) => Promise<void>;
  * @param pieces Its bytes as they come.
  * @returns Its size in bytes.
  * @throws {RequestError} When it was not loaded; its `outcome` says whether that is certain.
+ * @throws {RefusedError} When the leader does not let the client.
  */
 export async function loadFile(pieces: AsyncIterable<Uint8Array>, doStep: DoLoadStep): Promise<number> {
   const id = crypto.randomUUID();
@@ -42,6 +52,7 @@ export async function loadFile(pieces: AsyncIterable<Uint8Array>, doStep: DoLoad
   } catch (error) {
     // Behind the parts that are under way, which would make the table anew; the next load removes them, too.
     Promise.all(underWay).then(() => doStep({ k: "drop", id })).catch(() => {});
+    if (error instanceof RefusedError) throw error;
     throw new RequestError(`nothing was loaded: ${messageOf(error)}`);
   }
   await doStep({ k: "install", id, size });

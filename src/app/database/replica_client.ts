@@ -11,14 +11,13 @@ import { RemoteClock } from "../../base/worker/clock.ts";
 import { Deadlines } from "../../base/worker/deadlines.ts";
 import { buffersOf, packOwned } from "../../base/codec/packed.ts";
 import type {
-  ForwardedRequest,
-  ForwardedResponse,
   FromHttp,
   HttpMethods,
   LeaderInfo,
+  PeerMessage,
   Refused,
   ReplicaMethods,
-  ServedResponse,
+  Served,
   ToHttp,
 } from "../../drivers/replica/api.ts";
 import type { Member } from "../../core/raft/message.ts";
@@ -47,11 +46,13 @@ export class ReplicaError extends Error {
   }
 }
 
-/** Answers requests that other nodes forward; nobody waits for the answer when it is `over`. */
-export type Serve = (
-  request: ForwardedRequest,
-  over: Promise<void>,
-) => Promise<{ response: ForwardedResponse; held?: HeldAnswer }>;
+/** What the replica asks of this Worker for other nodes. */
+export interface Serves {
+  /** Does an operation; nobody waits for the answer when it is `over`. */
+  serve(call: PeerMessage, over: Promise<void>): Promise<{ answer: PeerMessage; held?: HeldAnswer }>;
+  /** Whether a node with these credentials may join. */
+  mayJoin(shown: HttpMethods["mayJoin"]["params"]): Promise<boolean>;
+}
 
 /** A read that waits for its confirmation. */
 interface Read {
@@ -89,7 +90,7 @@ export class ReplicaClient {
   #flushDue = false;
   #nextRef = 1;
 
-  constructor(ports: { replica: MessagePort; writer: MessagePort }, serve: Serve, answers: AnswerBudget) {
+  constructor(ports: { replica: MessagePort; writer: MessagePort }, serves: Serves, answers: AnswerBudget) {
     this.#answers = answers;
     this.#replica = ports.replica;
     this.#caller = new Caller(ports.replica, {
@@ -97,7 +98,8 @@ export class ReplicaClient {
       failure: (message, code) => new ReplicaError(message, code),
     });
     this.#callee = new Callee<HttpMethods>(ports.replica, {
-      serve: async (request, call) => this.#served(await serve(request, call.over), call),
+      serve: async (message, call) => this.#served(await serves.serve(message, call.over), call),
+      mayJoin: (shown) => serves.mayJoin(shown),
     });
     ports.replica.onmessage = ({ data }: MessageEvent<ToHttp>) => this.#onReplica(data);
     ports.writer.onmessage = ({ data }: MessageEvent<Outcomes | CatalogChanged>) => {
@@ -246,10 +248,10 @@ export class ReplicaClient {
   }
 
   /** An answer for another node; a long one is kept until it has left, and moves instead of being copied. */
-  #served({ response, held }: Awaited<ReturnType<Serve>>, { ref, transfer }: Call): ServedResponse {
-    if (!held) return { response };
+  #served({ answer, held }: Awaited<ReturnType<Serves["serve"]>>, { ref, transfer }: Call): Served {
+    if (!held) return { answer };
     this.#held.set(ref, held);
-    if (response.body.buffer instanceof ArrayBuffer) transfer.push(response.body.buffer);
-    return { response, held: ref };
+    if (answer.body.buffer instanceof ArrayBuffer) transfer.push(answer.body.buffer);
+    return { answer, held: ref };
   }
 }

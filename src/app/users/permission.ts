@@ -49,6 +49,7 @@ export function permissionsOf(word: string): readonly Permission[] | undefined {
   return isPermission(read) ? [name, read] : [name];
 }
 
-function isPermission(word: string): word is Permission {
+/** Whether a word names a permission. */
+export function isPermission(word: string): word is Permission {
   return Object.hasOwn(PERMISSIONS, word);
 }

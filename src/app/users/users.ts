@@ -232,3 +232,13 @@ function remember({ verified }: Book, digest: string, user: User): void {
 function dropOldest(known: Map<string, unknown> | Set<string>): void {
   for (const oldest of known.keys()) return void known.delete(oldest);
 }
+
+/** Whether a node may join that shows these credentials: as a voter, or as another one (Q17.1.4). */
+export async function mayJoin(
+  users: Users | undefined,
+  { authorization, isVoter }: { readonly authorization: string; readonly isVoter: boolean },
+): Promise<boolean> {
+  if (!users) return true;
+  const permission = isVoter ? "join" : "join-read-only";
+  return (await users.check([permission], { authorization, address: "" })).k === "allowed";
+}

@@ -62,7 +62,7 @@ export interface ReplicaOptions {
   readonly reapVoterMs: number;
   /** The same for the others. */
   readonly reapNonVoterMs: number;
-  /** Longest HTTP request that another node may forward. */
+  /** Longest operation that another node may ask for. */
   readonly forwardBytesMax: number;
 }
 
@@ -111,32 +111,31 @@ export type FromReplica =
     readonly members: readonly string[];
   };
 
-/** An HTTP request as one node hands it to another: to be answered there as if a client had sent it. */
-export interface ForwardedRequest {
-  readonly method: string;
-  /** Path and query string. */
-  readonly target: string;
-  readonly contentType: string;
-  /** The client's credentials. */
-  readonly authorization: string;
-  /** IP address of the client; empty where it is not known. */
-  readonly address: string;
-  /** The node asks for itself, and not for a client: no user needs to be allowed to. */
-  readonly isOfNode?: boolean;
-  /** It comes from a client agent, which sends everything on: the answerer may itself ask the leader. */
-  readonly relayed?: boolean;
+/**
+ * An operation that one node asks of another, or the answer: JSON and bytes. What they mean is known to those who ask and
+ * answer (app/database/operations.ts); here they are passed on.
+ */
+export interface PeerMessage {
+  /** In an answer, `leaderless` is true where nothing was done for want of a leader: another node may be asked. */
+  readonly head: Readonly<Record<string, unknown>>;
   readonly body: Uint8Array;
 }
 
-/** The answer to a forwarded request. */
-export interface ForwardedResponse {
-  readonly status: number;
-  readonly contentType: string;
-  readonly servedBy: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Nothing was done, as no leader is known there or it cannot be reached: it may be asked again, or another node. */
-  readonly leaderless?: boolean;
-  readonly body: Uint8Array;
+/** An operation on its way to another node. */
+export interface Forward {
+  readonly call: PeerMessage;
+  readonly timeoutMs: number;
+  /** Further attempts when it was certainly not received. */
+  readonly retries: number;
+  /** Cluster address of the node that is to answer, as an earlier answer had it. @default {the leader, or any server} */
+  readonly to?: string | undefined;
+}
+
+/** The answer of another node. */
+export interface Forwarded {
+  readonly answer: PeerMessage;
+  /** Cluster address of the node that answered. */
+  readonly from: string;
 }
 
 /** Writes to be replicated, packed: the n-th element of each list belongs to the n-th write. */
@@ -154,8 +153,8 @@ export interface Proposals {
 export interface ReplicaMethods {
   /** Waits until this node has applied everything that is committed now, for all reads of one turn. */
   confirm: { params: ReadsToConfirm; result: Confirmation };
-  /** Hands an HTTP request to the leader. */
-  forward: { params: { request: ForwardedRequest; timeoutMs: number; retries: number }; result: ForwardedResponse };
+  /** Has another node do an operation: the leader, unless the parameters say which. */
+  forward: { params: Forward; result: Forwarded };
   /** The servers with what they say of themselves, each asked now. */
   nodes: { params: { timeoutMs: number }; result: NodeInfo[] };
   /** Takes a server out of the cluster; on the leader. */
@@ -178,13 +177,15 @@ export interface ReplicaMethods {
 
 /** Methods of an HTTP Worker. */
 export interface HttpMethods {
-  /** Answers a request that another node forwards. */
-  serve: { params: ForwardedRequest; result: ServedResponse };
+  /** Does an operation that another node asks for. */
+  serve: { params: PeerMessage; result: Served };
+  /** Whether a node with these credentials may join; as a voter, or as another one. */
+  mayJoin: { params: { readonly authorization: string; readonly isVoter: boolean }; result: boolean };
 }
 
 /** An answer for another node. */
-export interface ServedResponse {
-  readonly response: ForwardedResponse;
+export interface Served {
+  readonly answer: PeerMessage;
   /** The answer is long: `sent` is to name this number once it has left. */
   readonly held?: number;
 }

@@ -1,21 +1,21 @@
 /**
- * The ports to the HTTP Workers: takes their writes, reads and questions, and lets them answer requests that other nodes
- * forward. A request is forwarded at most one hop, to the leader, and never again once it was sent (X2).
+ * The ports to the HTTP Workers: takes their writes, reads and questions, and lets them do operations that other nodes ask
+ * for. An operation is forwarded at most one hop, to the leader, and never again once it was sent (X2).
  * @module
  */
 import { RefusedError } from "../../core/raft/proposal.ts";
 import type { Replica } from "./replica.ts";
 import { Callee, Caller, type DescribedError, type Methods } from "../../base/worker/channel.ts";
 import { describeFailure } from "./call_failure.ts";
-import { NotSentError, RemoteError, type RpcAnswer, type RpcClient } from "../transport/rpc.ts";
+import { movedWith, NotSentError, outdated, RemoteError, type RpcAnswer, type RpcClient } from "../transport/rpc.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { withTimeout } from "../../base/worker/with_timeout.ts";
 import { unpack } from "../../base/codec/packed.ts";
 import { renderFlags } from "../../core/sql/render_options.ts";
 import type {
   Confirmation,
-  ForwardedRequest,
-  ForwardedResponse,
+  Forward,
+  Forwarded,
   FromHttp,
   HttpMethods,
   LeaderInfo,
@@ -29,14 +29,13 @@ import type {
 import type { Waiter } from "../../core/sql/exchange.ts";
 import type { FromWriter } from "../sqlite/api.ts";
 import type { Refusal } from "../../core/raft/effects.ts";
-import { decodeResponse } from "./forwarded.ts";
-import { type Rpc, textField } from "../transport/wire.ts";
+import { OPERATION, type Rpc } from "../transport/wire.ts";
 import { DecodeError } from "../../base/codec/cursor.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Longest wait for the writer's status. */
 const WRITER_STATUS_MS = 1000;
-/** Forwarded requests of other nodes that an HTTP Worker gets at a time. */
+/** Operations of other nodes that an HTTP Worker does at a time. */
 const SERVED_MAX = 8192;
 
 const REFUSED_CODES: Partial<Record<Refusal | "not_committed" | "behind", Refused["code"]>> = {
@@ -99,7 +98,7 @@ export class HttpPorts {
   readonly #parts: HttpPortsParts;
   readonly #refused = new Map<number, Refused[]>();
   readonly #writerStatus: ((status: Record<string, unknown>) => void)[] = [];
-  /** Index of the one that gets the next forwarded request. */
+  /** Index of the one that gets the next operation of another node. */
   #nextServer = 0;
 
   /** @param ports In the order of the writer's ports 1 and up. */
@@ -175,7 +174,11 @@ export class HttpPorts {
     const { cluster, node } = this.#parts;
     return {
       confirm: (params) => this.#confirm(params),
-      forward: (params, { over }) => this.#forward(params, over),
+      forward: async (params, { over, transfer }) => {
+        const forwarded = await this.#forward(params, over);
+        transfer.push(...movedWith(forwarded.answer.body));
+        return forwarded;
+      },
       nodes: ({ timeoutMs }) => cluster.nodes(timeoutMs),
       remove: async ({ id }) => ({ removed: await cluster.remove(id) }),
       transfer: (params) => this.#transfer(params),
@@ -235,45 +238,43 @@ export class HttpPorts {
     }
   }
 
-  async #forward(
-    { request, timeoutMs, retries }: ReplicaMethods["forward"]["params"],
-    over: Promise<void>,
-  ): Promise<ForwardedResponse> {
-    const { body, ...head } = request;
+  async #forward({ call, timeoutMs, retries, to }: Forward, over: Promise<void>): Promise<Forwarded> {
     for (let attempt = 0;; attempt++) {
       const leader: LeaderInfo | null = this.#parts.node.leader();
-      if (!leader || leader.id === this.#parts.options.nodeId) throw new NoLeaderError();
+      if (to === undefined && (!leader || leader.id === this.#parts.options.nodeId)) throw new NoLeaderError();
+      const from = to ?? leader?.addr ?? "";
       try {
-        const answer = await this.#parts.rpc.call(leader.addr, "http", { ...head }, { timeoutMs, body, over });
-        return decodeResponse(answer);
+        const answer = await this.#parts.rpc.call(from, OPERATION, call.head, { timeoutMs, body: call.body, over });
+        return { answer, from };
       } catch (error) {
-        if (!(error instanceof NotSentError) || attempt >= retries) throw error;
+        if (!(error instanceof NotSentError) || attempt >= retries) throw outdated(error, from);
       }
     }
   }
 
-  /** A request that another node forwards to this one, until nobody waits for it any more. */
+  /** An operation that another node asks of this one, until nobody waits for it any more. */
   async answerCall(rpc: Rpc, over: Promise<void>): Promise<RpcAnswer> {
-    if (rpc.method !== "http") throw new RemoteError(`unknown call "${rpc.method}": upgrade this node`);
-    const request: ForwardedRequest = {
-      method: textField(rpc.head, "method"),
-      target: textField(rpc.head, "target"),
-      contentType: textField(rpc.head, "contentType"),
-      authorization: textField(rpc.head, "authorization"),
-      address: rpc.head.address === undefined ? "" : textField(rpc.head, "address"), // older nodes tell none
-      isOfNode: rpc.head.isOfNode === true,
-      relayed: rpc.head.relayed === true,
-      body: rpc.body.slice(),
-    };
+    if (rpc.method === OPERATION_BEFORE) throw new RemoteError(OUTDATED_CALLER);
+    if (rpc.method !== OPERATION) throw new RemoteError(`unknown call "${rpc.method}": upgrade this node`);
     const { port, http } = this.#lines[this.#nextServer];
     this.#nextServer = (this.#nextServer + 1) % this.#lines.length;
-    const { response: { body, ...head }, held } = await http.call("serve", request, { over });
-    const answer = { head, body };
+    const { head, body } = rpc;
+    const { answer, held } = await http.call("serve", { head, body }, { over, transfer: movedWith(body) });
     if (held === undefined) return answer;
     const message: ToHttp = { k: "sent", held };
     return { ...answer, onSent: () => port.postMessage(message) };
   }
+
+  /** Whether a node may join that shows these credentials. */
+  async mayJoin(params: HttpMethods["mayJoin"]["params"]): Promise<boolean> {
+    return await this.#lines[0].http.call("mayJoin", params);
+  }
 }
+
+/** What nodes of an earlier version call to forward a client's request. */
+const OPERATION_BEFORE = "http";
+const OUTDATED_CALLER = "this request was forwarded by a node of an earlier version, which the one that got it does " +
+  "not understand any more: upgrade the node that was asked, or ask the leader itself";
 
 /** No leader is known. */
 export class NoLeaderError extends Error {
@@ -287,7 +288,9 @@ export class NoLeaderError extends Error {
 
 /** The error for another node whose request was not answered here. */
 function refusal(message: string, code: string): RemoteError {
-  return new RemoteError(code === "busy" ? "too many forwarded requests: try again later" : message);
+  return new RemoteError(
+    code === "busy" ? "too many operations of other nodes are under way: try again later" : message,
+  );
 }
 
 function described(error: unknown): DescribedError {

@@ -12,30 +12,26 @@ import { type Rpc, textField } from "../transport/wire.ts";
 export interface JoinGuardParts {
   readonly options: { readonly checksJoins: boolean };
   /** Answers membership calls. */
-  readonly cluster: { answer(method: string, head: Record<string, unknown>): Promise<RpcAnswer> | undefined };
-  /** Answers requests of the HTTP API. */
-  readonly http: { answerCall(rpc: Rpc, over: Promise<void>): Promise<RpcAnswer> };
+  readonly cluster: { answer(method: string, head: Rpc["head"]): Promise<RpcAnswer> | undefined };
+  /** The HTTP Workers. */
+  readonly http: { mayJoin(shown: { authorization: string; isVoter: boolean }): Promise<boolean> };
 }
-
-const OK = 200;
 
 /** Answers a membership call if it may be answered; undefined for a method that is not one. */
 export function answerMembership(
-  rpc: Rpc,
+  { method, head }: Rpc,
   { options, cluster, http }: JoinGuardParts,
-  over: Promise<void>,
 ): Promise<RpcAnswer> | undefined {
-  const { method, head } = rpc;
   if (!options.checksJoins || method !== "join" && method !== "notify") return cluster.answer(method, head);
-  return refuseStrangers(rpc, http, over).then(() => cluster.answer(method, head) ?? http.answerCall(rpc, over));
+  return refuseStrangers(head, http).then(() =>
+    cluster.answer(method, head) ?? Promise.reject(new RemoteError(method))
+  );
 }
 
-async function refuseStrangers(rpc: Rpc, http: JoinGuardParts["http"], over: Promise<void>): Promise<void> {
-  const target = rpc.head.role === "nonvoter" ? "/join-read-only" : "/join";
-  const authorization = rpc.head.authorization === undefined ? "" : textField(rpc.head, "authorization");
-  const head = { method: "POST", target, contentType: "", authorization, address: "" };
-  const { head: { status } } = await http.answerCall({ ...rpc, method: "http", head, body: new Uint8Array(0) }, over);
-  if (status === OK) return;
+async function refuseStrangers(head: Rpc["head"], http: JoinGuardParts["http"]): Promise<void> {
+  const isVoter = head.role !== "nonvoter";
+  const authorization = head.authorization === undefined ? "" : textField(head, "authorization");
+  if (await http.mayJoin({ authorization, isVoter })) return;
   const hint = authorization === "" ? " (did you forget to set -join-as?)" : "";
-  throw new RemoteError(`unauthorized to join as ${target === "/join" ? "a voter" : "a non-voter"}${hint}`);
+  throw new RemoteError(`unauthorized to join as ${isVoter ? "a voter" : "a non-voter"}${hint}`);
 }

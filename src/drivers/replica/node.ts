@@ -300,7 +300,7 @@ export class ReplicaNode {
       onCall: (rpc, caller, over) =>
         this.#snapshots.answer(rpc, caller.id) ?? this.#divergence.answer(rpc, caller.id) ??
           this.#verification.answer(rpc, caller.id) ??
-          answerMembership(rpc, { options: this.#options, cluster: this.#cluster, http: this.#http }, over) ??
+          answerMembership(rpc, { options: this.#options, cluster: this.#cluster, http: this.#http }) ??
           this.#http.answerCall(rpc, over),
       log: this.#events.log,
     });

@@ -16,6 +16,7 @@ import {
   FRAME,
   type Hello,
   HELLO_BYTES_MAX,
+  OPERATION,
   PREAMBLE,
   RAFT_FRAME_BYTES_MAX,
   type Rpc,
@@ -36,8 +37,8 @@ export const CONNECTIONS_MAX = 1024;
 const SILENCE_MS = 2000;
 /** A caller has to say hello within this time. */
 export const HELLO_TIMEOUT_MS = 10_000;
-/** Calls of nodes that do not replicate: client agents forward requests, and ask who a node is. */
-const CLIENT_CALLS: readonly string[] = ["http", "meta"];
+/** Calls of nodes that do not replicate: client agents ask for operations (before, for `http`), and who a node is. */
+const CLIENT_CALLS: readonly string[] = [OPERATION, "http", "meta"];
 /** Marks the answer to an HTTP request that came to the wrong port. */
 export const WRONG_PORT_HEADER = "X-Muster-Cluster-Port";
 
@@ -190,7 +191,7 @@ export class Listener {
     return `it has shown no certificate for "${serverName}", which a server needs with verify_server_hostname set`;
   }
 
-  /** A certificate that is not that of a server lets a node forward requests, and nothing else. */
+  /** A certificate that is not that of a server lets a node ask for operations, and nothing else. */
   #mayCall(connection: Connection, method: string): boolean {
     const { serverName } = this.#handlers.tls ?? {};
     return serverName === undefined || CLIENT_CALLS.includes(method) || connection.isFor(serverName);

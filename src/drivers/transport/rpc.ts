@@ -11,6 +11,7 @@ import {
   FRAME,
   type Hello,
   HELLO_BYTES_MAX,
+  OPERATION,
   PREAMBLE,
   type Rpc,
   writeCancel,
@@ -61,12 +62,29 @@ export class RemoteError extends Error {
   }
 }
 
+/**
+ * The error for whoever asked a node that does not know operations: nothing was done, and it is to be upgraded. Any other is
+ * as it was.
+ */
+export function outdated(error: unknown, addr: string): unknown {
+  if (!(error instanceof RemoteError) || !error.message.startsWith(`unknown call "${OPERATION}"`)) return error;
+  return new NotSentError(`the node at ${addr} is of an earlier version, which does not take this: upgrade it`);
+}
+
 /** An answer. */
 export interface RpcAnswer {
-  readonly head: Record<string, unknown>;
+  readonly head: Readonly<Record<string, unknown>>;
   readonly body: Uint8Array;
   /** Called, if given, when the answer has been sent or the connection is closed. */
   readonly onSent?: () => void;
+}
+
+/** A shorter body is copied between Workers, which is quicker than to move it. */
+const MOVED_BYTES_MIN = 64 * 1024;
+
+/** The buffers that a body of a call or an answer moves with: its frame was made for it alone (codec/frame.ts). */
+export function movedWith({ length, buffer }: Uint8Array): ArrayBuffer[] {
+  return length >= MOVED_BYTES_MIN && buffer instanceof ArrayBuffer ? [buffer] : [];
 }
 
 /** Limits of a call. */
@@ -175,7 +193,7 @@ export class RpcClient {
    * @throws {CanceledError} When nobody waits any more.
    * @throws {RemoteError} When the other node refused.
    */
-  async call(addr: string, method: string, head: Record<string, unknown>, options: CallOptions): Promise<RpcAnswer> {
+  async call(addr: string, method: string, head: RpcAnswer["head"], options: CallOptions): Promise<RpcAnswer> {
     const channel = await this.#channel(addr, options.timeoutMs);
     const id = this.#nextId++;
     if (channel.calls.size >= CALLS_MAX) {

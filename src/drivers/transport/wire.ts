@@ -27,6 +27,8 @@ import type {
 export const PREAMBLE: Uint8Array = new TextEncoder().encode("MUST");
 /** Version of the protocol; nodes of another one are refused by name. */
 export const PROTOCOL_VERSION = 1;
+/** The method of a call that asks for an operation of the layer above (app/database/operations.ts). */
+export const OPERATION = "operation";
 /** Longest hello, welcome or refusal. */
 export const HELLO_BYTES_MAX = 16 * 1024;
 /** Longest frame on a Raft stream: the largest entry and some more. */
@@ -138,7 +140,7 @@ export interface Rpc {
   readonly id: number;
   /** Method of a call, `ok` or `error` of a reply. */
   readonly method: string;
-  readonly head: Record<string, unknown>;
+  readonly head: Readonly<Record<string, unknown>>;
   readonly body: Uint8Array;
 }
 

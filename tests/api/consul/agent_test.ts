@@ -1,7 +1,7 @@
 /** Consul's endpoints about agents, events, keys and the Raft configuration, over a pool and a replica that a test plays. */
 import { assertEquals, assertMatch } from "@std/assert";
 import type { MemberRecord, MembershipEvent } from "../../../src/drivers/membership/api.ts";
-import { CodedError, LocalNode, OTHER } from "../../harness/local_node.ts";
+import { answerOf, CodedError, LocalNode, OTHER } from "../../harness/local_node.ts";
 
 const VERSIONS = { protocolMin: 1, protocolMax: 5, protocolCur: 2, delegateMin: 2, delegateMax: 5, delegateCur: 4 };
 const MEMBERS: readonly MemberRecord[] = [
@@ -209,15 +209,15 @@ Deno.test("the Raft configuration is told, changed and handed on", async () => {
   assertEquals((await node.send("POST", "/v1/operator/raft/transfer-leader")).text, "no other voter");
 
   node.lead(OTHER);
-  const asked: string[] = [];
-  node.replica.forward = ({ request }) => {
-    asked.push(`${request.method} ${request.target}`);
-    return { status: 200, contentType: "", servedBy: "o:1", body: new Uint8Array(0) };
+  const asked: unknown[] = [];
+  node.replica.forward = ({ call: { head } }) => {
+    asked.push(head.operation);
+    return answerOf(head.operation === "raftConfiguration" ? { servers: [], index: 1 } : undefined);
   };
   await node.send("GET", "/v1/operator/raft/configuration");
   await drop("?id=2");
   await node.send("POST", "/v1/operator/raft/transfer-leader");
-  assertEquals(asked.length, 3);
+  assertEquals(asked, ["raftConfiguration", "raftRemovePeer", "raftTransfer"]);
   assertEquals((await node.json("GET", "/v1/operator/raft/configuration?stale")).Index, 2);
 });
 

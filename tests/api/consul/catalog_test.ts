@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { addServiceAndCheck } from "./rows.ts";
 import { until } from "../../harness/processes.ts";
-import { CodedError, LocalNode, OTHER } from "../../harness/local_node.ts";
+import { answerOf, CodedError, LocalNode, OTHER } from "../../harness/local_node.ts";
 
 const ID = "11111111-2222-3333-4444-555555555555";
 
@@ -169,20 +169,26 @@ Deno.test("a blocking query ends with a change of what it reads, at its time lim
 Deno.test("a server that does not lead hands reads and registrations to the leader, with their wait", () =>
   withNode(async (node) => {
     node.lead(OTHER);
-    const asked: string[] = [];
-    node.replica.forward = ({ request: { method, target }, timeoutMs }) => {
-      asked.push(`${method} ${target} ${timeoutMs}`);
-      return { status: 200, contentType: "", servedBy: "o:1", body: new TextEncoder().encode("[]") };
+    const asked: unknown[] = [];
+    node.replica.forward = ({ call: { head }, timeoutMs }) => {
+      const params = Object(head.params);
+      asked.push([head.operation, timeoutMs, ...(params.index ? [params.index, params.waitMs] : [])]);
+      if (head.operation !== "catalogRead") return answerOf(undefined);
+      return answerOf(
+        { query: params.query, isLeaderKnown: true, lastContactMs: 0 },
+        '[{"rows":[{"value":7}]},{"rows":[]}]',
+      );
     };
-    assertEquals((await node.send("GET", "/v1/catalog/nodes")).text, "[]");
+    const found = await node.send("GET", "/v1/catalog/nodes");
+    assertEquals([found.text, found.headers?.["X-Consul-Index"], found.servedBy], ["[]", "7", "o:1"]);
     await node.send("GET", "/v1/catalog/nodes?index=5");
     await node.send("PUT", "/v1/catalog/register", { Node: "x", Address: "y" });
     await node.send("PUT", "/v1/catalog/deregister", { Node: "x" });
     assertEquals(asked, [
-      "GET /v1/catalog/nodes 10000",
-      "GET /v1/catalog/nodes?index=5&wait=300000ms 328750",
-      "PUT /v1/catalog/register 10000",
-      "PUT /v1/catalog/deregister 10000",
+      ["catalogRead", 10_000],
+      ["catalogRead", 328_750, 5, 300_000],
+      ["register", 10_000],
+      ["deregister", 10_000],
     ]);
     const failed = async (code: string) => {
       node.replica.forward = () => Promise.reject(new CodedError("it broke", code));
@@ -193,24 +199,33 @@ Deno.test("a server that does not lead hands reads and registrations to the lead
     assertEquals(await failed("canceled"), [503, "this node stops"]);
     assertEquals(await failed("no_servers"), [500, "No known Consul servers"]);
     assertEquals(await failed("not_sent"), [500, "rpc error making call: it broke"]);
-    assertEquals((await node.send("GET", "/v1/catalog/nodes", "", { forwarded: true })).text, "No cluster leader");
+    // Another node takes this one for the leader: it asks nobody else.
+    node.replica.forward = (forward) => node.serve(forward);
+    assertEquals((await node.send("GET", "/v1/catalog/nodes")).text, "No cluster leader");
   }));
 
 Deno.test("a client agent asks a server for what is replicated, and itself for the rest", async () => {
   await using node = new LocalNode({ agent: { isServer: false } });
-  const asked: string[] = [];
-  node.replica.forward = ({ request: { target } }) => {
-    asked.push(target);
-    return { status: 200, contentType: "", servedBy: "o:1", body: new TextEncoder().encode("{}") };
+  await using server = new LocalNode();
+  const asked: unknown[] = [];
+  node.replica.forward = async (forward) => {
+    asked.push([forward.call.head.operation, forward.call.head.relayed]);
+    return await server.serve(forward);
   };
-  for (const target of ["/v1/catalog/nodes", "/v1/status/leader", "/db/query?q=SELECT+1", "/nodes"]) {
-    assertEquals((await node.send("GET", target)).text, "{}");
-  }
-  assertEquals(asked.length, 4);
+  server.replica.nodes = () => [];
+  for (
+    const [target, text] of [
+      ["/v1/catalog/nodes", "[]"],
+      ["/v1/status/leader", '"h:2"'],
+      ["/db/query?q=SELECT+1", '{"results":[{"columns":["1"],"types":["integer"],"values":[[1]]}]}'],
+      ["/nodes", "{}"],
+    ]
+  ) assertEquals((await node.send("GET", target)).text, text);
+  assertEquals(asked, ["catalogRead", "raftPeers", "query", "nodes"].map((name) => [name, true]));
   assertEquals(await node.json("GET", "/v1/event/list"), []);
-  const { status, text } = await node.send("GET", "/db/backup");
+  const { status, text } = await node.send("POST", "/boot");
   assertEquals(status, 501);
-  assertMatch(text, /a client agent does not relay \/db\/backup/);
+  assertMatch(text, /a client agent does not relay \/boot/);
   assertEquals((await node.send("GET", "/")).text, "Consul Agent\n");
 });
 

@@ -1,6 +1,7 @@
 /** rqlite's data endpoints over a database in this thread: bodies, parameters, levels, refusals. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { CodedError, LocalNode, OTHER } from "../../harness/local_node.ts";
+import { answerOf, CodedError, LocalNode, OTHER } from "../../harness/local_node.ts";
+import { decodeCommand } from "../../../src/core/sql/command.ts";
 
 /** What a statement comes to that is none. */
 const NONSENSE = {
@@ -145,20 +146,23 @@ Deno.test("bodies that are no statements, pragmas that harm, and wrong parameter
 Deno.test("a follower hands writes and confirmed reads to the leader, once, or redirects", () =>
   withTable(async (node) => {
     node.lead(OTHER);
-    const asked: string[] = [];
-    node.replica.forward = ({ request: { method, target, body } }) => {
-      asked.push(`${method} ${target} ${new TextDecoder().decode(body)}`);
-      return { status: 200, contentType: "application/json", servedBy: "o:1", body: new TextEncoder().encode("{}") };
+    const asked: unknown[] = [];
+    node.replica.forward = ({ call: { head, body } }) => {
+      const { statements: [{ parts: [{ sql }] }] } = decodeCommand(body);
+      asked.push([head.operation, sql, Object(head.params).level]);
+      return answerOf({ index: 7 }, "[{}]");
     };
-    const { text, servedBy } = await node.send("POST", "/db/execute", [INSERT]);
-    assertEquals([text, servedBy], ["{}", "o:1"]);
-    await node.send("GET", "/db/query?q=SELECT+1");
-    assertEquals(asked, [`POST /db/execute ["${INSERT}"]`, "GET /db/query?q=SELECT+1 "]);
+    const { text, servedBy } = await node.send("POST", "/db/execute?raft_index", [INSERT]);
+    assertEquals([text, servedBy], ['{"results":[{}],"raft_index":7}', "o:1"]);
+    await node.send("GET", "/db/query?q=SELECT+1&level=strong");
+    assertEquals(asked, [["execute", INSERT, "weak"], ["query", "SELECT 1", "strong"]]);
     const here = await node.json("GET", "/db/query?level=none&q=SELECT+a+FROM+t");
     assertEquals(here.results[0].values, [["x"]]);
     const moved = await node.send("POST", "/db/execute?redirect", [INSERT]);
     assertEquals([moved.status, moved.location], [301, "http://o:1/db/execute?redirect"]);
-    const again = await node.send("POST", "/db/execute", [INSERT], { forwarded: true });
+    // Another node takes this one for the leader: it asks nobody else.
+    node.replica.forward = (forward) => node.serve(forward);
+    const again = await node.send("POST", "/db/execute", [INSERT]);
     assertEquals([again.text, again.leaderless], ['{"results":[],"error":"not leader"}', true]);
 
     const failing = async (code: string) => {
@@ -196,11 +200,7 @@ Deno.test("queued writes are written together, in their order; one may wait for 
     await using _ = leading;
     await leading.json("POST", "/db/execute", ["CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT)"]);
     node.lead(OTHER);
-    node.replica.forward = async ({ request }) => {
-      const { status, text } = await leading.send(request.method, request.target, request.body, { forwarded: true });
-      const body = new TextEncoder().encode(text);
-      return { status, contentType: "text/plain", servedBy: "o:1", body };
-    };
+    node.replica.forward = (forward) => leading.serve(forward);
     await node.json("POST", "/db/execute?queue&wait", [INSERT, INSERT]);
     assertEquals((await leading.json("GET", "/db/query?q=SELECT+count(*)+FROM+t")).results[0].values, [[2]]);
     node.lead(null);

@@ -1,6 +1,6 @@
 /** Loads in steps, between nodes and through the leader, and the first database of a node alone. */
 import { assertEquals } from "@std/assert";
-import { LocalNode, OTHER } from "../../harness/local_node.ts";
+import { answerOf, LocalNode, OTHER } from "../../harness/local_node.ts";
 
 /** A database file with a table of two rows. */
 async function databaseFile(): Promise<Uint8Array> {
@@ -22,11 +22,10 @@ Deno.test("a follower has the leader load a file step by step, and tells why it 
   await using leader = new LocalNode();
   await using follower = new LocalNode();
   follower.lead(OTHER);
-  const steps: string[] = [];
-  follower.replica.forward = async ({ request }) => {
-    steps.push(new URL(`http://x${request.target}`).searchParams.get("muster_load") ?? "");
-    const { status, text } = await leader.send(request.method, request.target, request.body, { forwarded: true });
-    return { status, contentType: "", servedBy: "o:1", body: new TextEncoder().encode(text) };
+  const steps: unknown[] = [];
+  follower.replica.forward = async (forward) => {
+    steps.push(Object(forward.call.head.params).k);
+    return await leader.serve(forward);
   };
   const load = async () => {
     const { status, text } = await follower.send("POST", "/db/load", file, { contentType: "application/octet-stream" });
@@ -35,34 +34,40 @@ Deno.test("a follower has the leader load a file step by step, and tells why it 
   assertEquals(await load(), [200, '{"results":[]}']);
   assertEquals([await count(leader), steps], [2, ["part", "install"]]);
 
-  const answering = (status: number, text: string) => {
-    follower.replica.forward = () => ({
-      status,
-      contentType: "",
-      servedBy: "o:1",
-      body: new TextEncoder().encode(text),
-    });
-  };
-  answering(422, "it is damaged");
+  follower.replica.forward = () => answerOf(undefined, "", { k: "load", message: "it is damaged" });
   assertEquals(await load(), [200, '{"results":[],"error":"nothing was loaded: it is damaged"}']);
+  follower.replica.forward = () => answerOf(undefined, "", { k: "refused", why: { k: "unknown" } });
+  assertEquals(await load(), [401, "remote load not authorized"]);
 });
 
 Deno.test("a step that is none is refused, and one elsewhere than on the leader", async () => {
   await using node = new LocalNode();
-  const step = async (query: string) => {
-    const { status, text } = await node.send("POST", `/db/load?${query}`, "", { forwarded: true });
-    return [status, text.trim()];
+  const step = async (params: unknown) => {
+    const head = {
+      operation: "loadStep",
+      by: { k: "client", authorization: "", address: "" },
+      timeoutMs: 1000,
+      retries: 0,
+    };
+    const { answer } = await node.serve({ call: { head: { ...head, params }, body: new Uint8Array(0) } });
+    return answer.head.failure;
   };
-  const name = "muster_load";
-  for (
-    const query of [`${name}=other&id=x&n=1`, `${name}=part&id=x&n=-1`, `${name}=install&id=${"x".repeat(65)}&n=1`]
-  ) {
-    assertEquals(await step(query), [400, "no step of a load"], query);
+  const failed = (message: string) => ({ k: "failed", message });
+  const cases = [
+    [{ k: "other", id: "x", number: 1 }, `Expected "k" of the step of a load to be one of part, install, drop`],
+    [{ k: "part", id: "x", number: -1 }, `Expected "number" of the step of a load to be a whole number from 0 to`],
+    [{ k: "drop", id: "x".repeat(65), number: 1 }, `Expected "id" of the step of a load to be a text of at most 64`],
+    [{ k: "drop", id: "x", number: 0, y: 1 }, `Expected no field "y" in the step of a load; known are k, id, number`],
+    ["drop", "Expected the step of a load to be an object"],
+  ] as const;
+  for (const [params, message] of cases) {
+    const failure = Object(await step(params));
+    assertEquals({ ...failure, message: failure.message.slice(0, message.length) }, failed(message));
   }
-  assertEquals((await step(`${name}=install&id=none&n=10`))[0], 422);
-  assertEquals(await step(`${name}=drop&id=none&n=0`), [200, ""]);
+  assertEquals(Object(await step({ k: "install", id: "none", number: 10 })).k, "load");
+  assertEquals(await step({ k: "drop", id: "none", number: 0 }), undefined);
   node.lead(OTHER);
-  assertEquals(await step(`${name}=drop&id=none&n=0`), [503, "not leader"]);
+  assertEquals(await step({ k: "drop", id: "none", number: 0 }), { k: "notLeader" });
 });
 
 Deno.test("a node that is a cluster by itself takes a file as its first database", async () => {

@@ -1,7 +1,7 @@
 /** rqlite's endpoints about nodes, status, backups and loads over a node in this thread. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { NodeInfo } from "../../../src/drivers/replica/api.ts";
-import { CodedError, LocalNode, OTHER, SELF } from "../../harness/local_node.ts";
+import { answerOf, CodedError, LocalNode, OTHER, SELF } from "../../harness/local_node.ts";
 
 const NODES: readonly NodeInfo[] = [
   {
@@ -75,13 +75,10 @@ Deno.test("leadership is handed over to whom the client names, or refused with r
   node.tell({ k: "members", members: [] });
   assertEquals(await refused(""), [500, "stepdown: cannot find peer"]);
   node.lead(OTHER);
-  node.replica.forward = ({ request }) => ({
-    status: 200,
-    contentType: "",
-    servedBy: "o:1",
-    body: new TextEncoder().encode(request.target),
-  });
-  assertEquals((await node.send("POST", "/leader")).text, "/leader");
+  const forwarded: unknown[] = [];
+  node.replica.forward = ({ call: { head } }) => (forwarded.push(head.operation), answerOf(undefined));
+  const { status, text, servedBy } = await node.send("POST", "/leader");
+  assertEquals([status, text, servedBy, ...forwarded], [200, "", "o:1", "stepDown"]);
 });
 
 Deno.test("a node is removed by its id alone", async () => {

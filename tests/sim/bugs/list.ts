@@ -487,7 +487,7 @@ const AROUND: readonly Bug[] = [
     title: "a forwarded request that may have arrived is sent again (X2)",
     symptom: "a write is carried out twice",
     file: "src/drivers/replica/http_ports.ts",
-    find: "if (!(error instanceof NotSentError) || attempt >= retries) throw error;",
+    find: "if (!(error instanceof NotSentError) || attempt >= retries) throw outdated(error, from);",
     replace: "if (attempt >= retries) throw error;",
     caught: test("tests/drivers/transport/forward_test.ts"),
   },

@@ -1,0 +1,253 @@
+/**
+ * The operations about the catalog and the Raft cluster that agents ask of servers, and servers of the leader.
+ * @module
+ */
+import { DecodeError } from "../../base/codec/cursor.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
+import {
+  finite,
+  flag,
+  listOf,
+  mapOf,
+  oneOf,
+  optional,
+  record,
+  type Shape,
+  text,
+  whole,
+} from "../../base/codec/shape.ts";
+import type { CoreStatus } from "../../core/raft/effects.ts";
+import { NotLeaderError, OperationError } from "../database/errors.ts";
+import {
+  type Codec,
+  type Implementations,
+  jsonCodec,
+  jsonOperation,
+  NOTHING,
+  type OperationTable,
+} from "../database/operation.ts";
+import type { ReplicaClient } from "../database/replica_client.ts";
+import type { Agent } from "./agent.ts";
+import { parseRead } from "./catalog.ts";
+import { catalogQuery, planOf } from "./catalog_query.ts";
+import {
+  type CatalogFound,
+  type CatalogReadParts,
+  type CatalogReadRequest,
+  CONSISTENCIES,
+  readCatalog,
+} from "./catalog_read.ts";
+import { deregister, type Deregistration, type NodeRegistration, registerNode } from "./registration.ts";
+
+/** A server of the Raft configuration, with what gossip knows of it. */
+export interface RaftServer {
+  readonly id: string;
+  /** Its name in the pool; undefined: unknown. */
+  readonly name?: string | undefined;
+  readonly addr: string;
+  readonly isLeader: boolean;
+  readonly isVoter: boolean;
+  readonly lastIndex: number;
+}
+
+/** The operations about the catalog and the Raft cluster. */
+export interface CatalogOperations {
+  readonly catalogRead: { readonly params: CatalogReadRequest; readonly result: CatalogFound };
+  readonly register: { readonly params: NodeRegistration; readonly result: void };
+  readonly deregister: { readonly params: Deregistration; readonly result: void };
+  /** Cluster addresses of the leader, empty where none is known, and of the voters. */
+  readonly raftPeers: {
+    readonly params: Record<string, never>;
+    readonly result: { readonly leader: string; readonly voters: readonly string[] };
+  };
+  readonly raftConfiguration: {
+    readonly params: { readonly isStale: boolean };
+    readonly result: { readonly servers: readonly RaftServer[]; readonly index: number };
+  };
+  /** Takes a server out of the cluster, by its id or, if that is empty, by its cluster address. */
+  readonly raftRemovePeer: { readonly params: { readonly id: string; readonly addr: string }; readonly result: void };
+  /** Hands leadership over, to the server of an id or, if that is empty, to any. */
+  readonly raftTransfer: { readonly params: { readonly to: string }; readonly result: void };
+}
+
+/** Longest wait for a change of the Raft cluster. */
+const RAFT_TIMEOUT_MS = 10_000;
+/** Pairs of metadata, and their characters: what is in the catalog goes to every node, and into memory. */
+export const META_PAIRS_MAX = 64;
+export const META_CHARS_MAX = 512;
+/** Characters of a name, an address or an id. */
+export const NAME_CHARS_MAX = 255;
+const SERVERS_MAX = 10_000;
+// deno-lint-ignore no-control-regex -- control characters are what it looks for
+const CONTROL = /[\x00-\x1f\x7f]/;
+
+/** Whether a text can be a name, an address or an id. */
+export function isPlainName(value: string): boolean {
+  return value.length <= NAME_CHARS_MAX && !CONTROL.test(value);
+}
+
+const plainName: Shape<string> = (value, where) => {
+  if (typeof value === "string" && isPlainName(value)) return value;
+  throw new DecodeError(
+    `Expected ${where} to be at most ${NAME_CHARS_MAX} characters, none of them a control character`,
+  );
+};
+
+const pairs: Shape<Record<string, string>> = (value, where) => {
+  const found = mapOf(text(META_CHARS_MAX), META_PAIRS_MAX)(value, where);
+  for (const key of Object.keys(found)) text(META_CHARS_MAX)(key, `a name in ${where}`);
+  return found;
+};
+
+const registration: Shape<NodeRegistration> = record({
+  name: plainName,
+  address: plainName,
+  id: plainName,
+  taggedAddresses: optional(pairs),
+  meta: pairs,
+});
+
+const readFields = record({
+  query: catalogQuery,
+  consistency: oneOf(...CONSISTENCIES),
+  index: whole(),
+  waitMs: finite,
+});
+const foundFields = record({ query: catalogQuery, isLeaderKnown: flag, lastContactMs: finite });
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Rows travel as the text that a reader has rendered. */
+const FOUND: Codec<CatalogFound> = {
+  encode: ({ text, isLeaderKnown, lastContactMs, query }) => ({
+    value: { query, isLeaderKnown, lastContactMs },
+    body: encoder.encode(text),
+  }),
+  decode({ value, body }) {
+    const { query, ...facts } = foundFields(value, "the result");
+    return { ...parseRead(decoder.decode(body), planOf(query).statements.length), ...facts, query };
+  },
+};
+
+const server: Shape<RaftServer> = record({
+  id: text(1024),
+  name: optional(text(1024)),
+  addr: text(1024),
+  isLeader: flag,
+  isVoter: flag,
+  lastIndex: whole(),
+});
+
+const writing = <T>(permission: "catalog-write" | "operator-write", params: Shape<T>) => ({
+  permissions: [permission],
+  params: jsonCodec(params),
+  result: NOTHING,
+});
+
+/** These operations, and how they travel. */
+export const CATALOG_OPERATIONS: OperationTable<CatalogOperations> = {
+  catalogRead: { permissions: ["catalog-read"], isForNodes: true, params: jsonCodec(readFields), result: FOUND },
+  register: { ...writing("catalog-write", registration), isForNodes: true },
+  deregister: writing("catalog-write", record({ node: plainName, service: plainName, check: plainName })),
+  raftPeers: jsonOperation(
+    ["status"],
+    record({}),
+    record({ leader: text(1024), voters: listOf(text(1024), SERVERS_MAX) }),
+  ),
+  raftConfiguration: jsonOperation(
+    ["operator-read"],
+    record({ isStale: flag }),
+    record({ servers: listOf(server, SERVERS_MAX), index: whole() }),
+  ),
+  raftRemovePeer: writing("operator-write", record({ id: text(1024), addr: text(1024) })),
+  raftTransfer: writing("operator-write", record({ to: text(1024) })),
+};
+
+/** What these operations work with. */
+export interface CatalogParts extends CatalogReadParts {
+  readonly replica: Pick<ReplicaClient, "call" | "leader" | "members" | "confirmRead">;
+  /** Present in an agent. */
+  readonly agent: Agent | undefined;
+}
+
+/** Does these operations on this node. */
+export function catalogImplementations(parts: CatalogParts): Implementations<CatalogOperations> {
+  const { catalog, replica } = parts;
+  return {
+    async catalogRead(request, { whenOver }) {
+      const waitMs = Math.min(request.waitMs, parts.agent?.options.queryTimeMs.most ?? 0);
+      return await readCatalog(parts, { ...request, waitMs }, whenOver);
+    },
+    async register(node) {
+      expectToLead(parts);
+      await registerNode(catalog, agentOf(parts).options.datacenter, node);
+    },
+    async deregister(what) {
+      expectToLead(parts);
+      await deregister(catalog, what);
+    },
+    raftPeers: () => ({
+      leader: replica.leader?.addr ?? "",
+      voters: replica.members.filter(({ role }) => role === "voter").map(({ addr }) => addr),
+    }),
+    raftConfiguration: ({ isStale }) => raftConfiguration(parts, isStale),
+    raftRemovePeer: (params) => raftRemovePeer(parts, params),
+    async raftTransfer({ to }) {
+      expectToLead(parts);
+      await told(replica.call("transfer", { ...(to === "" ? {} : { to }), timeoutMs: RAFT_TIMEOUT_MS }));
+    },
+  };
+}
+
+function agentOf({ agent }: CatalogParts): Agent {
+  if (!agent) throw new OperationError("this node is not an agent: start it with muster agent");
+  return agent;
+}
+
+/** @throws {NotLeaderError} Elsewhere than on the leader. */
+function expectToLead({ state }: CatalogParts): void {
+  if (!state.isLeader) throw new NotLeaderError();
+}
+
+/** A failure of the replica is for people. */
+async function told<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw new OperationError(messageOf(error));
+  }
+}
+
+async function raftConfiguration(
+  parts: CatalogParts,
+  isStale: boolean,
+): Promise<CatalogOperations["raftConfiguration"]["result"]> {
+  if (!isStale) expectToLead(parts);
+  const [{ core: value }, members] = await Promise.all([
+    parts.replica.call("status", {}),
+    agentOf(parts).pool.members(),
+  ]);
+  const core = value as CoreStatus; // the replica's own word
+  const names = new Map(members.map(({ name, tags }) => [tags.id, name]));
+  const matches = new Map(core.progress.map(({ id, match }) => [id, match]));
+  const servers = core.config.members.map(({ id, addr, role }) => ({
+    id,
+    name: names.get(id),
+    addr,
+    isLeader: id === core.leader,
+    isVoter: role === "voter",
+    lastIndex: id === core.id ? core.last.index : matches.get(id) ?? 0,
+  }));
+  return { servers, index: core.config.at };
+}
+
+async function raftRemovePeer(parts: CatalogParts, { id, addr }: { id: string; addr: string }): Promise<void> {
+  expectToLead(parts);
+  const member = parts.replica.members.find((one) => id !== "" ? one.id === id : one.addr === addr);
+  if (!member) {
+    const asked = id !== "" ? `id "${id}"` : `address "${addr}"`;
+    throw new OperationError(`${asked} was not found in the Raft configuration`);
+  }
+  await told(parts.replica.call("remove", { id: member.id, timeoutMs: RAFT_TIMEOUT_MS }));
+}

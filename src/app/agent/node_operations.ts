@@ -1,0 +1,38 @@
+/**
+ * All operations of a node, in one table.
+ * @module
+ */
+import {
+  CLUSTER_OPERATIONS,
+  clusterImplementations,
+  type ClusterOperations,
+  type ClusterParts,
+} from "../database/cluster_operations.ts";
+import {
+  dataImplementations,
+  type DataOperations,
+  dataOperations,
+  type DataParts,
+} from "../database/data_operations.ts";
+import { Operations, type OperationsParts } from "../database/operations.ts";
+import {
+  CATALOG_OPERATIONS,
+  catalogImplementations,
+  type CatalogOperations,
+  type CatalogParts,
+} from "./catalog_operations.ts";
+
+/** Everything that nodes ask of each other for their clients. */
+export interface NodeOperations extends DataOperations, ClusterOperations, CatalogOperations {}
+
+/** What the operations of a node work with. */
+export type NodeParts = OperationsParts & DataParts & ClusterParts & CatalogParts;
+
+/** The operations of a node. */
+export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
+  return new Operations<NodeOperations>(
+    parts,
+    { ...dataOperations(parts.answers), ...CLUSTER_OPERATIONS, ...CATALOG_OPERATIONS },
+    { ...dataImplementations(parts), ...clusterImplementations(parts), ...catalogImplementations(parts) },
+  );
+}

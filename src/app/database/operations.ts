@@ -1,0 +1,319 @@
+/**
+ * Does operations where they can be done: on this node; where only the leader can, on the leader; for a client agent, which
+ * keeps no data, on a server. And does those that other nodes ask of this one.
+ *
+ * - An operation goes at most one hop from a server, to the leader. A client agent's goes to any server, which may itself
+ *   ask the leader (`relayed`).
+ * - A node that asks for a client hands on the client's credentials, and the node that does it checks them against its own
+ *   users. Only some operations may be asked by a node for itself ({@linkcode Operation.isForNodes}).
+ * - A failure on another node is thrown here as a {@linkcode RemoteFailure} of the error that was thrown there; that it
+ *   could not be asked, or did not answer, as a {@linkcode ForwardError}.
+ * - What arrives is decoded before anything is done with it. An answer that cannot be decoded leaves the outcome unknown.
+ *
+ *     call    { operation, by, relayed?, timeoutMs, retries, params } and bytes
+ *     answer  { servedBy, leaderless?, result or failure } and bytes
+ * @module
+ */
+import { InvariantError } from "../../invariant.ts";
+import { DecodeError } from "../../base/codec/cursor.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
+import { finite, flag, oneOf, optional, record, type Shape, text, variants, whole } from "../../base/codec/shape.ts";
+import { type AnswerBudget, ANSWERS_BYTES_MAX } from "../../base/worker/answer_budget.ts";
+import type { LogLevel } from "../../base/worker/log.ts";
+import { PART_LENGTH } from "../../core/sql/result_text.ts";
+import type { Forward, Forwarded, PeerMessage } from "../../drivers/replica/api.ts";
+import type { Users } from "../users/users.ts";
+import type { Counters } from "./counters.ts";
+import {
+  BusyError,
+  FORWARD_CODES,
+  ForwardError,
+  NoLeaderError,
+  NotLeaderError,
+  OperationError,
+  RefusedError,
+  RemoteFailure,
+  RequestError,
+} from "./errors.ts";
+import { decodeFailure, encodeFailure, isLeaderless } from "./failure.ts";
+import { HeldAnswer } from "./held_answer.ts";
+import type { Asker, Implementations, Operation, OperationTable, OperationTypes } from "./operation.ts";
+import { type ReplicaClient, ReplicaError } from "./replica_client.ts";
+
+/** Dependencies of all operations. */
+export interface OperationsParts {
+  readonly replica: Pick<ReplicaClient, "call" | "leader">;
+  readonly answers: AnswerBudget;
+  readonly counters: Pick<Counters, "forwarded" | "served" | "leader_not_found" | "auth_ok" | "auth_fail">;
+  /** Absent where everybody may do everything. */
+  readonly users: Users | undefined;
+  readonly options: {
+    readonly nodeId: string;
+    /** Advertised HTTP address. */
+    readonly advertisedAddr: string;
+    /** Present in an agent; one that is no server keeps no data. */
+    readonly agent?: { readonly isServer: boolean };
+  };
+  log(line: string, level?: LogLevel): void;
+}
+
+/** How an operation is to be done. */
+export interface RunOptions {
+  readonly by: Asker;
+  /** Longest wait for another node. */
+  readonly timeoutMs: number;
+  /** Further attempts when it certainly did not arrive there. @default {2} */
+  readonly retries?: number;
+  /** Resolves when nobody waits for the result any more. */
+  readonly whenOver?: (() => Promise<void>) | undefined;
+  /** Whether another node is told then, and need not finish. @default {false} */
+  readonly isCancelable?: boolean;
+  /** Whether a server that does not lead throws a {@linkcode NotLeaderError} instead of asking the leader. @default {false} */
+  readonly isOnlyHere?: boolean;
+  /** Cluster address of the node that is to do it, whatever this one can. */
+  readonly to?: string;
+}
+
+/** A result, and where it comes from. */
+export interface Done<Result> {
+  readonly result: Result;
+  /** HTTP address of the node that did it. */
+  readonly servedBy: string;
+  /** Its cluster address, for {@linkcode RunOptions.to}; empty for this node. */
+  readonly from: string;
+}
+
+/** What does operations of the table `M`. */
+export interface Runner<M extends OperationTypes<M>> {
+  /**
+   * Does an operation, here or elsewhere.
+   * @throws {RemoteFailure} When it failed elsewhere; when it failed here, what was thrown.
+   * @throws {NoLeaderError} When only the leader can do it, and none is known.
+   * @throws {ForwardError} When another node could not be asked, or did not answer.
+   */
+  run<K extends keyof M & string>(
+    name: K,
+    params: M[K]["params"],
+    options: RunOptions,
+  ): Promise<Done<M[K]["result"]>>;
+}
+
+/** An answer for another node; a long one is counted until it has left. */
+export interface ServedAnswer {
+  readonly answer: PeerMessage;
+  readonly held?: HeldAnswer;
+}
+
+const RETRIES = 2;
+/** Attempts of a node that asks for another one. */
+const RETRIES_MAX = 1000;
+const AUTHORIZATION_LENGTH_MAX = 64 * 1024;
+const NO_BYTES: Uint8Array = new Uint8Array(0);
+
+const asIs = (value: unknown) => value;
+const asker: Shape<Asker> = variants<Asker>({
+  client: record({ k: oneOf("client"), authorization: text(AUTHORIZATION_LENGTH_MAX), address: text(64) }),
+  node: record({ k: oneOf("node") }),
+});
+const callHead = record({
+  operation: text(64),
+  by: asker,
+  relayed: optional(flag),
+  timeoutMs: finite,
+  retries: whole(RETRIES_MAX),
+  params: asIs,
+});
+const answerHead = record({
+  servedBy: text(1024),
+  leaderless: optional(flag),
+  failure: optional(decodeFailure),
+  result: asIs,
+});
+
+/** A call, as it was decoded. */
+type Call = ReturnType<typeof callHead>;
+
+/** All operations of a node. */
+export class Operations<M extends OperationTypes<M>> implements Runner<M> {
+  readonly #parts: OperationsParts;
+  readonly #table: OperationTable<M>;
+  readonly #implementations: Implementations<M>;
+
+  constructor(parts: OperationsParts, table: OperationTable<M>, implementations: Implementations<M>) {
+    this.#parts = parts;
+    this.#table = table;
+    this.#implementations = implementations;
+  }
+
+  async run<K extends keyof M & string>(
+    name: K,
+    params: M[K]["params"],
+    options: RunOptions,
+  ): Promise<Done<M[K]["result"]>> {
+    const { advertisedAddr, agent } = this.#parts.options;
+    if (options.to !== undefined || agent?.isServer === false) return await this.#ask(name, params, options);
+    try {
+      const result = await this.#implementations[name](params, options);
+      return { result, servedBy: advertisedAddr, from: "" };
+    } catch (error) {
+      if (!(error instanceof NotLeaderError) || options.isOnlyHere) throw error;
+      return await this.#ask(name, params, options);
+    }
+  }
+
+  /** Has another node do it. */
+  async #ask<K extends keyof M & string>(
+    name: K,
+    params: M[K]["params"],
+    { by, timeoutMs, retries = RETRIES, whenOver, isCancelable = false, to }: RunOptions,
+  ): Promise<Done<M[K]["result"]>> {
+    const operation = this.#table[name];
+    const { value, body } = operation.params.encode(params);
+    const head = {
+      operation: name,
+      by,
+      ...(this.#parts.options.agent?.isServer === false ? { relayed: true } : {}),
+      timeoutMs,
+      retries: Math.min(Math.max(0, retries), RETRIES_MAX),
+      params: value,
+    };
+    const over = isCancelable ? whenOver?.() : undefined;
+    return decoded(operation, await this.#forward({ call: { head, body }, timeoutMs, retries, to }, over));
+  }
+
+  /** @throws {NoLeaderError | ForwardError} When there is no answer. */
+  async #forward(forward: Forward, over?: Promise<void>): Promise<Forwarded> {
+    const { replica, counters, options: { nodeId, agent } } = this.#parts;
+    try {
+      const isForLeader = forward.to === undefined && agent?.isServer !== false;
+      if (isForLeader && (!replica.leader || replica.leader.id === nodeId)) throw new NoLeaderError();
+      counters.forwarded++;
+      return await replica.call("forward", forward, over);
+    } catch (error) {
+      const isLeaderless = error instanceof NoLeaderError ||
+        error instanceof ReplicaError && error.code === "no_leader";
+      if (isLeaderless) counters.leader_not_found++;
+      throw isLeaderless ? new NoLeaderError() : asForwardError(error);
+    }
+  }
+
+  /** Does an operation that another node asks for; never rejects. Nobody waits for the answer when it is `over`. */
+  async serve(message: PeerMessage, over: Promise<void>): Promise<ServedAnswer> {
+    this.#parts.counters.served++;
+    try {
+      const call = callHead(message.head, "the call");
+      const name = call.operation;
+      if (!this.#isName(name)) {
+        throw new DecodeError(`Expected an operation that this version knows, found "${name}": upgrade this node`);
+      }
+      const refusal = await this.#refusal(this.#table[name], call.by);
+      if (refusal) throw refusal;
+      return await this.#serveCall(name, { call, message, over });
+    } catch (error) {
+      return this.#failed(error);
+    }
+  }
+
+  #isName(name: string): name is keyof M & string {
+    return Object.hasOwn(this.#table, name);
+  }
+
+  async #serveCall<K extends keyof M & string>(
+    name: K,
+    { call, message, over }: { call: Call; message: PeerMessage; over: Promise<void> },
+  ): Promise<ServedAnswer> {
+    const { params, result } = this.#table[name];
+    const decoded = params.decode({ value: call.params, body: message.body });
+    try {
+      const found = await this.#implementations[name](decoded, { by: call.by, whenOver: () => over });
+      const { value, body, held } = result.encode(found);
+      const answer = { head: { servedBy: this.#parts.options.advertisedAddr, result: value }, body };
+      return held ? { answer, held } : { answer };
+    } catch (error) {
+      if (!(error instanceof NotLeaderError) || !call.relayed) throw error;
+      return await this.#passOn(name, call, message);
+    }
+  }
+
+  /** Has the leader do what a client agent asked this server for; the answer goes on as it is. */
+  async #passOn(name: keyof M & string, call: Call, { body }: PeerMessage): Promise<ServedAnswer> {
+    const { relayed: _, ...head } = call;
+    const { timeoutMs, retries } = call;
+    const { answer } = await this.#forward({ call: { head, body }, timeoutMs, retries });
+    const bytes = answer.body.length;
+    if (bytes < PART_LENGTH) return { answer };
+    takeRoom(bytes, this.#parts.answers, this.#table[name]);
+    return { answer, held: new HeldAnswer([], this.#parts.answers, bytes) };
+  }
+
+  async #refusal(
+    { permissions, isForNodes }: Pick<Operation<never, never>, "permissions" | "isForNodes">,
+    by: Asker,
+  ): Promise<RefusedError | undefined> {
+    const { users, counters } = this.#parts;
+    if (!users || by.k === "node" && isForNodes) return undefined;
+    const verdict = by.k === "node" ? STRANGER : await users.check(permissions, by);
+    if (verdict.k === "allowed") {
+      counters.auth_ok++;
+      return undefined;
+    }
+    counters.auth_fail++;
+    return new RefusedError(verdict);
+  }
+
+  #failed(error: unknown): ServedAnswer {
+    if (error instanceof InvariantError) throw error; // nobody may go on
+    const isExpected = error instanceof DecodeError;
+    const failure = encodeFailure(isExpected ? new OperationError(error.message) : error);
+    if (!failure) this.#parts.log(`an operation failed unexpectedly: ${error instanceof Error ? error.stack : error}`);
+    const head = {
+      servedBy: this.#parts.options.advertisedAddr,
+      ...(isLeaderless(error) ? { leaderless: true } : {}),
+      failure: failure ?? { k: "failed", message: messageOf(error) },
+    };
+    return { answer: { head, body: NO_BYTES } };
+  }
+}
+
+/** A node that asks for itself what only clients may ask. */
+const STRANGER = { k: "unknown" } as const;
+
+/**
+ * Takes the answer of another node apart.
+ * @throws {RemoteFailure} When it is a failure.
+ * @throws {ForwardError} When it is no answer.
+ */
+function decoded<Result>(
+  { result }: Pick<Operation<never, Result>, "result">,
+  { answer, from }: Forwarded,
+): Done<Result> {
+  let head: ReturnType<typeof answerHead>;
+  try {
+    head = answerHead(answer.head, "the answer");
+    if (!head.failure) {
+      return { result: result.decode({ value: head.result, body: answer.body }), servedBy: head.servedBy, from };
+    }
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw new ForwardError(`the answer of ${from} cannot be read: ${error.message}`, "unknown");
+  }
+  throw new RemoteFailure(head.failure, head.servedBy);
+}
+
+function asForwardError(error: unknown): unknown {
+  if (!(error instanceof ReplicaError)) return error;
+  const code = FORWARD_CODES.find((one) => one === error.code) ?? "failed";
+  return new ForwardError(error.message, code);
+}
+
+/**
+ * Counts a long answer of another node, which is here already.
+ * @throws {BusyError} When that of a read has no room beside those on their way.
+ * @throws {RequestError} When that of a write has none: what it did is not known.
+ */
+export function takeRoom(bytes: number, answers: AnswerBudget, { mayWrite }: { mayWrite?: boolean }): void {
+  if (answers.take(bytes, ANSWERS_BYTES_MAX)) return;
+  const why = `too many large answers are on their way to clients (${ANSWERS_BYTES_MAX} bytes at a time)`;
+  if (!mayWrite) throw new BusyError(`${why}: try again later, or read less at a time with LIMIT`);
+  throw new RequestError(`${why}, and the one of the leader has no room: the write may have taken effect`, "unknown");
+}
