@@ -147,8 +147,8 @@ Deno.test("a forwarded request is checked again, and what the node asks for itse
       assertEquals(await failure(operation, client(basic("bob", "wrong"))), stranger, operation);
     }
     // The parameters are wrong: that is seen behind the check alone.
-    assertMatch((await failure("execute", bob)).message, /^Expected "level" of the parameters to be one of/);
-    assertMatch((await failure("register", node)).message, /^Expected "name" of the message/);
+    assertMatch((await failure("execute", bob)).message, /^Expected "timeoutMs" to be a number/);
+    assertMatch((await failure("register", node)).message, /^Expected "name" to be/);
     for (const operation of ["execute", "remove", "openBackup"]) assertEquals(await failure(operation, node), stranger);
     assertMatch((await failure("none", node)).message, /an operation that this version knows, found "none": upgrade/);
     assertMatch((await failure("execute", { k: "root" })).message, /one of client, node/);

@@ -6,7 +6,7 @@
  * @module
  */
 import { DecodeError } from "../../base/codec/cursor.ts";
-import { finite, flag, oneOf, optional, record, text, whole } from "../../base/codec/shape.ts";
+import { finite, flag, oneOf, optional, otherwise, record, text, whole } from "../../base/codec/shape.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { type BoundStatement, decodeCommand, encodeCommand } from "../../core/sql/command.ts";
 import { LOAD_PART_BYTES, type LoadStep } from "../../core/sql/load_step.ts";
@@ -70,24 +70,32 @@ const NO_BYTES: Uint8Array = new Uint8Array(0);
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
+/** What a request seldom asks for is left out: small requests are forwarded by the ten thousand. */
+const LINEARIZABLE_TIMEOUT_MS = 10_000;
 const requestFields = record({
-  level: oneOf(...LEVELS),
-  render: whole(63),
-  freshnessMs: finite,
-  isStrict: flag,
-  dbTimeoutMs: finite,
+  level: otherwise("weak", oneOf(...LEVELS)),
+  render: otherwise(0, whole(63)),
+  freshnessMs: otherwise(0, finite),
+  isStrict: otherwise(false, flag),
+  dbTimeoutMs: otherwise(0, finite),
   timeoutMs: finite,
-  linearizableTimeoutMs: finite,
+  linearizableTimeoutMs: otherwise(LINEARIZABLE_TIMEOUT_MS, finite),
 });
 
 const REQUEST: Codec<DataRequest> = {
   encode({ statements, transaction, options, level, freshness, dbTimeoutMs, timeoutMs, linearizableTimeoutMs }) {
+    const render = renderBits(options);
     const { limitMs: freshnessMs, isStrict } = freshness;
-    const limits = { freshnessMs, isStrict, dbTimeoutMs, timeoutMs, linearizableTimeoutMs };
-    return {
-      value: { level, render: renderBits(options), ...limits },
-      body: encodeCommand({ kind: "request", transaction, statements }),
+    const value = {
+      timeoutMs,
+      ...(level === "weak" ? {} : { level }),
+      ...(render === 0 ? {} : { render }),
+      ...(freshnessMs === 0 ? {} : { freshnessMs }),
+      ...(isStrict ? { isStrict } : {}),
+      ...(dbTimeoutMs === 0 ? {} : { dbTimeoutMs }),
+      ...(linearizableTimeoutMs === LINEARIZABLE_TIMEOUT_MS ? {} : { linearizableTimeoutMs }),
     };
+    return { value, body: encodeCommand({ kind: "request", transaction, statements }) };
   },
   decode({ value, body }) {
     const { render, freshnessMs, isStrict, ...limits } = requestFields(value, "the parameters");
@@ -111,6 +119,11 @@ function split(statement: BoundStatement): BoundStatement {
 }
 
 const answerFields = record({ error: optional(text(16 * 1024)), index: optional(whole()) });
+
+/** Reads at the other levels may be for any node. */
+function isLeaders({ level }: DataRequest): boolean {
+  return level !== "none" && level !== "auto";
+}
 
 /** Results, counted at both ends while they are long. */
 function answerCodec(answers: AnswerBudget, limits: { readonly mayWrite?: boolean }): Codec<Answer> {
@@ -191,17 +204,23 @@ const SEQUENCE: Codec<bigint> = {
 
 /** The operations about data, and how they travel. */
 export function dataOperations(answers: AnswerBudget): OperationTable<DataOperations> {
-  const data = (permissions: readonly Permission[], limits: { mayWrite?: boolean }) => ({
+  const always = () => true;
+  const data = (
+    permissions: readonly Permission[],
+    limits: { mayWrite?: boolean },
+    isForLeader: (request: DataRequest) => boolean = always,
+  ) => ({
     permissions,
     ...limits,
+    isForLeader,
     params: REQUEST,
     result: answerCodec(answers, limits),
   });
   const mayWrite = true;
   return {
     execute: data(["execute"], { mayWrite }),
-    query: data(["query"], {}),
-    request: data(["execute", "query"], { mayWrite }),
+    query: data(["query"], {}, isLeaders),
+    request: data(["execute", "query"], { mayWrite }, isLeaders),
     loadText: data(["load"], { mayWrite }),
     loadStep: { permissions: ["load"], mayWrite, params: STEP, result: NOTHING },
     // Of many clients, each of which was allowed to on its own node.

@@ -43,6 +43,11 @@ export interface Operation<Params, Result> {
   readonly permissions: readonly Permission[];
   /** Whether a node may ask it for itself. @default {false} */
   readonly isForNodes?: boolean;
+  /**
+   * Whether only the leader can do it: a node that does not lead then asks without trying, which is quicker.
+   * @default {false}
+   */
+  isForLeader?(params: Params): boolean;
   /** Whether it may change the database, so that its outcome is unknown where its result is lost. @default {false} */
   readonly mayWrite?: boolean;
   readonly params: Codec<Params>;

@@ -19,6 +19,7 @@ import { DecodeError } from "../../base/codec/cursor.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import { finite, flag, oneOf, optional, record, type Shape, text, variants, whole } from "../../base/codec/shape.ts";
 import { type AnswerBudget, ANSWERS_BYTES_MAX } from "../../base/worker/answer_budget.ts";
+import type { NodeState } from "../../base/worker/node_state.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import { PART_LENGTH } from "../../core/sql/result_text.ts";
 import type { Forward, Forwarded, PeerMessage } from "../../drivers/replica/api.ts";
@@ -43,6 +44,7 @@ import { type ReplicaClient, ReplicaError } from "./replica_client.ts";
 /** Dependencies of all operations. */
 export interface OperationsParts {
   readonly replica: Pick<ReplicaClient, "call" | "leader">;
+  readonly state: Pick<NodeState, "isLeader">;
   readonly answers: AnswerBudget;
   readonly counters: Pick<Counters, "forwarded" | "served" | "leader_not_found" | "auth_ok" | "auth_fail">;
   /** Absent where everybody may do everything. */
@@ -151,7 +153,10 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
     options: RunOptions,
   ): Promise<Done<M[K]["result"]>> {
     const { advertisedAddr, agent } = this.#parts.options;
-    if (options.to !== undefined || agent?.isServer === false) return await this.#ask(name, params, options);
+    const { state } = this.#parts;
+    const isElsewhere = options.to !== undefined || agent?.isServer === false ||
+      !state.isLeader && !options.isOnlyHere && this.#table[name].isForLeader?.(params);
+    if (isElsewhere) return await this.#ask(name, params, options);
     try {
       const result = await this.#implementations[name](params, options);
       return { result, servedBy: advertisedAddr, from: "" };

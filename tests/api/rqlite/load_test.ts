@@ -54,9 +54,9 @@ Deno.test("a step that is none is refused, and one elsewhere than on the leader"
   };
   const failed = (message: string) => ({ k: "failed", message });
   const cases = [
-    [{ k: "other", id: "x", number: 1 }, `Expected "k" of the step of a load to be one of part, install, drop`],
-    [{ k: "part", id: "x", number: -1 }, `Expected "number" of the step of a load to be a whole number from 0 to`],
-    [{ k: "drop", id: "x".repeat(65), number: 1 }, `Expected "id" of the step of a load to be a text of at most 64`],
+    [{ k: "other", id: "x", number: 1 }, `Expected "k" to be one of part, install, drop, in the step of a load`],
+    [{ k: "part", id: "x", number: -1 }, `Expected "number" to be a whole number from 0 to`],
+    [{ k: "drop", id: "x".repeat(65), number: 1 }, `Expected "id" to be a text of at most 64`],
     [{ k: "drop", id: "x", number: 0, y: 1 }, `Expected no field "y" in the step of a load; known are k, id, number`],
     ["drop", "Expected the step of a load to be an object"],
   ] as const;

@@ -38,17 +38,17 @@ Deno.test("record() says which field is wrong and what was expected, and repeats
   const cases: [unknown, string][] = [
     [null, "Expected it to be an object"],
     [[], "Expected it to be an object"],
-    [{ ...GOOD, id: "secret" }, 'Expected "id" of it to be a text of at most 4 characters'],
-    [{ ...GOOD, size: 11 }, 'Expected "size" of it to be a whole number from 0 to 10'],
-    [{ ...GOOD, size: -1 }, 'Expected "size" of it to be a whole number from 0 to 10'],
-    [{ ...GOOD, share: Infinity }, 'Expected "share" of it to be a number'],
-    [{ ...GOOD, isLast: 1 }, 'Expected "isLast" of it to be true or false'],
-    [{ ...GOOD, kind: "c" }, 'Expected "kind" of it to be one of a, b'],
-    [{ ...GOOD, names: ["a", "b", "c"] }, 'Expected "names" of it to be a list of at most 2'],
-    [{ ...GOOD, names: ["a", 1] }, 'Expected "names" of it[1] to be a text of at most 2 characters'],
-    [{ ...GOOD, meta: { a: "1", b: "2" } }, 'Expected "meta" of it to be an object of at most 1 fields'],
+    [{ ...GOOD, id: "secret" }, 'Expected "id" to be a text of at most 4 characters, in it'],
+    [{ ...GOOD, size: 11 }, 'Expected "size" to be a whole number from 0 to 10, in it'],
+    [{ ...GOOD, size: -1 }, 'Expected "size" to be a whole number from 0 to 10, in it'],
+    [{ ...GOOD, share: Infinity }, 'Expected "share" to be a number, in it'],
+    [{ ...GOOD, isLast: 1 }, 'Expected "isLast" to be true or false, in it'],
+    [{ ...GOOD, kind: "c" }, 'Expected "kind" to be one of a, b, in it'],
+    [{ ...GOOD, names: ["a", "b", "c"] }, 'Expected "names" to be a list of at most 2, in it'],
+    [{ ...GOOD, names: ["a", 1] }, 'Expected "names"[1] to be a text of at most 2 characters, in it'],
+    [{ ...GOOD, meta: { a: "1", b: "2" } }, 'Expected "meta" to be an object of at most 1 fields, in it'],
     [{ ...GOOD, extra: 1 }, 'Expected no field "extra" in it; known are id, size, share, isLast, kind, names, meta'],
-    [JSON.parse('{"__proto__":1}'), 'Expected no field "__proto__" in it; known are'],
+    [JSON.parse(`{"__proto__":1,${JSON.stringify(GOOD).slice(1)}`), 'Expected no field "__proto__" in it; known are'],
   ];
   for (const [value, message] of cases) assertThrows(() => step(value, "it"), DecodeError, message);
 });
