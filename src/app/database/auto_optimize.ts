@@ -10,6 +10,7 @@
  * @module
  */
 import { messageOf } from "../../base/codec/error_text.ts";
+import { isUsers } from "../../core/catalog/names.ts";
 import { identifierText } from "../../core/sql/tokenizer.ts";
 import { executeOwn, type MaintenanceParts, queryOwn } from "./maintenance.ts";
 
@@ -51,7 +52,7 @@ function rowsMax({ indexes }: Pick<Table, "indexes">): number {
 
 const HAS_STATISTICS = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'sqlite_stat1'";
 const TABLES = "FROM pragma_table_list t WHERE t.schema = 'main' AND t.type = 'table' " +
-  "AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND t.name NOT LIKE '\\_muster%' ESCAPE '\\'";
+  `AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND ${isUsers("t.name")}`;
 const INDEXES = "(SELECT count(*) FROM pragma_index_list(t.name))";
 // In a table without rowids the primary key is the table itself, and its statistics have the table's name.
 const NEW_INDEX = "EXISTS(SELECT 1 FROM pragma_index_list(t.name) i WHERE NOT EXISTS(" +

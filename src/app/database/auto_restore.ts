@@ -10,6 +10,7 @@
  * Until it is over the node is not ready.
  * @module
  */
+import { isUsers } from "../../core/catalog/names.ts";
 import { PLAIN_RENDERING } from "../../core/sql/render_options.ts";
 import { pause } from "../../base/worker/backoff.ts";
 import { Caller, type ToCaller } from "../../base/worker/channel.ts";
@@ -31,7 +32,7 @@ const INSTALL_MS = 30 * 60_000;
 
 /** Longest wait for a look at the database. */
 const READ_MS = 5000;
-const TABLES = "SELECT count(*) FROM sqlite_schema WHERE name NOT GLOB '_muster*' AND name NOT GLOB 'sqlite_*'";
+const TABLES = `SELECT count(*) FROM sqlite_schema WHERE ${isUsers("tbl_name")} AND name NOT GLOB 'sqlite_*'`;
 
 /** The line to the uploader Worker. */
 export class UploaderClient {

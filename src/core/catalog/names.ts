@@ -3,8 +3,9 @@
  *
  * `muster.nodes` is a table of the catalog by its real name. The schema table, under both of its names, and
  * `PRAGMA table_list` are without the cluster's own tables, so that clients which list, copy or drop all tables meet none
- * but the user's. Views and triggers, whose text is stored, and statements that ask for the rowids of the schema table
- * are left as they are.
+ * but the user's. Left as they are: views and triggers, as their text is stored and shown, in dumps, too, and nobody would
+ * find what he wrote; and statements that ask for both rowids and all columns (`SELECT rowid, *`) of the schema table, as
+ * what stands in for it would show its rowid among all columns.
  *
  * This happens before a statement goes into the log: all replicas run the same text, whatever their version.
  * @module
@@ -29,12 +30,16 @@ const NOT_AN_ALIAS: ReadonlySet<string> = new Set(
 );
 /** What stands before a table that is read. */
 const BEFORE_A_TABLE: ReadonlySet<string> = new Set(["FROM", "JOIN", ",", "("]);
+/** What stands before a `*` that means all columns. */
+const BEFORE_ALL_COLUMNS: ReadonlySet<string> = new Set(["SELECT", "DISTINCT", "ALL", ",", "."]);
 const ROWID_NAMES: ReadonlySet<string> = new Set(["rowid", "_rowid_", "oid"]);
 /** True of a column with the name of a table or of what hangs on it, unless that is the cluster's own. */
-const isUsers = (column: string) => `substr(lower(${column}) || '_', 1, 8) <> '${CATALOG_PREFIX}'`;
+export const isUsers = (column: string): string => `substr(lower(${column}) || '_', 1, 8) <> '${CATALOG_PREFIX}'`;
 const SCHEMA_TABLE = `(SELECT type, name, tbl_name, rootpage, sql FROM main.sqlite_schema WHERE ${
   isUsers("tbl_name")
 })`;
+/** The same with what a table has besides its columns. */
+const SCHEMA_TABLE_WITH_ROWIDS = SCHEMA_TABLE.replace("sql FROM", "sql, rowid, rowid AS _rowid_, rowid AS oid FROM");
 const TABLE_LIST = `(SELECT schema, name, type, ncol, wr, strict FROM pragma_table_list WHERE ${isUsers("name")})`;
 
 /** By the names that clients use, what they read in place of it. */
@@ -42,6 +47,11 @@ const STAND_INS: ReadonlyMap<string, string> = new Map([
   ["sqlite_master", SCHEMA_TABLE],
   ["sqlite_schema", SCHEMA_TABLE],
   ["pragma_table_list", TABLE_LIST],
+]);
+/** The same in a statement that names rowids, which those of the list of tables are not known for. */
+const STAND_INS_WITH_ROWIDS: typeof STAND_INS = new Map([
+  ["sqlite_master", SCHEMA_TABLE_WITH_ROWIDS],
+  ["sqlite_schema", SCHEMA_TABLE_WITH_ROWIDS],
 ]);
 
 /** Whether a text may name what is called otherwise in the database: quick, and true of some texts that do not. */
@@ -63,11 +73,13 @@ export function withStoredNames(part: SqlPart): SqlPart {
 
 function resolved(sql: string, { hidesOwn }: { hidesOwn: boolean }): string {
   const tokens = tokensOf(sql);
-  const hides = hidesOwn && !tokens.some(({ name }) => ROWID_NAMES.has(name));
+  const hasRowids = tokens.some(({ name }) => ROWID_NAMES.has(name));
+  const hides = hidesOwn && !(hasRowids && tokens.some((_, at) => isAllColumns(tokens, at)));
+  const standIns = hasRowids ? STAND_INS_WITH_ROWIDS : STAND_INS;
   let out = "";
   let copied = 0;
   for (let at = 0; at < tokens.length; at++) {
-    const found = catalogTable(tokens, at) ?? (hides ? standIn(tokens, at) : undefined);
+    const found = catalogTable(tokens, at) ?? (hides ? standIn(tokens, at, standIns) : undefined);
     if (found === undefined) continue;
     const { table, name, last } = found;
     const next = tokens[last + 1];
@@ -89,6 +101,11 @@ interface Found {
   readonly last: number;
 }
 
+/** Whether the token is a `*` that stands for columns, and not the one of a product or of `count(*)`. */
+function isAllColumns(tokens: readonly Token[], at: number): boolean {
+  return tokens[at].text === "*" && BEFORE_ALL_COLUMNS.has(tokens[at - 1]?.text.toUpperCase() ?? "");
+}
+
 /** `muster.nodes` and its like, which begin at `at`. */
 function catalogTable(tokens: readonly Token[], at: number): Found | undefined {
   const [schema, dot, table] = tokens.slice(at, at + 3);
@@ -98,7 +115,7 @@ function catalogTable(tokens: readonly Token[], at: number): Found | undefined {
 }
 
 /** The schema table and the list of tables, with the schema `main` or without, where a table is read. */
-function standIn(tokens: readonly Token[], at: number): Found | undefined {
+function standIn(tokens: readonly Token[], at: number, standIns: typeof STAND_INS): Found | undefined {
   const before = tokens[at - 1]?.text.toUpperCase() ?? "";
   if (!BEFORE_A_TABLE.has(before) || before === "FROM" && tokens[at - 2]?.text.toUpperCase() === "DELETE") {
     return undefined;
@@ -106,7 +123,7 @@ function standIn(tokens: readonly Token[], at: number): Found | undefined {
   const isQualified = tokens[at].name === "main" && tokens[at + 1]?.text === ".";
   const last = isQualified ? at + 2 : at;
   const name = tokens[last]?.name ?? "";
-  const table = STAND_INS.get(name);
+  const table = standIns.get(name);
   const next = tokens[last + 1]?.text;
   if (table === undefined || next === ".") return undefined;
   const isCall = next === "(" && tokens[last + 2]?.text === ")";

@@ -52,7 +52,14 @@ Deno.test("withStoredNames() hides the cluster's own tables from whoever lists t
           ["t", "sqlite_autoindex_t_1"],
         ],
       ],
-      ["SELECT rowid IS NULL FROM sqlite_master WHERE name = '_muster'", [[0n]]], // left as it is
+      ["SELECT rowid IS NULL FROM sqlite_master WHERE name = '_muster'", []],
+      ["SELECT rowid > 0, oid = m._rowid_, name FROM sqlite_master m WHERE m.rowid > 0 AND name GLOB '_*'", [
+        [1n, 1n, "_musterly"],
+      ]],
+      ["SELECT count(*) * max(rowid) > 0 FROM sqlite_master WHERE name = '_muster'", [[null]]],
+      ["SELECT rowid > 0, * FROM sqlite_master WHERE name = '_muster'", [
+        [1n, "table", "_muster", "_muster", 6n, "CREATE TABLE _muster(a INTEGER PRIMARY KEY, b UNIQUE)"],
+      ]], // left as it is
       ['SELECT \'FROM sqlite_master\', "FROM sqlite_master" FROM (SELECT 1 AS "FROM sqlite_master")', [[
         "FROM sqlite_master",
         1n,
@@ -66,6 +73,7 @@ Deno.test("withStoredNames() hides the cluster's own tables from whoever lists t
         "CREATE VIEW v AS SELECT * FROM sqlite_master",
         "DELETE FROM sqlite_master",
         "PRAGMA table_list(t)",
+        "SELECT rowid, name FROM pragma_table_list", // what would stand in for it has no rowids
       ]
     ) {
       assertEquals(stored(kept), kept);

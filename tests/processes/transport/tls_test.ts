@@ -98,6 +98,7 @@ Deno.test({
       stream.connection.close();
       await assertRejects(() => raft(addr, client), Error, `it has shown no certificate for "${NAME}"`);
       assertEquals(await called(addr, "http", client), "http");
+      assertEquals(await called(addr, "operation", client), "operation");
       assertEquals(await called(addr, "meta", client), "meta");
       assertEquals(await called(addr, "join", server), "join");
       for (const method of ["join", "remove", "notify", "snapshotBegin"]) {
