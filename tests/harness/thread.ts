@@ -3,6 +3,7 @@
  * output and its signals, as {@linkcode Deno.ChildProcess} shows those of a process.
  * @module
  */
+import { deadline } from "@std/async/deadline";
 
 /** A running command line: a process, or a Worker. */
 export type Running = Pick<Deno.ChildProcess, "pid" | "status" | "stdout" | "stderr" | "kill">;
@@ -59,6 +60,9 @@ class Output {
   }
 }
 
+/** What the parts of a node said before its end has arrived by then. */
+const LAST_WORDS_MS = 2000;
+
 let started = 0;
 
 /** MUSTER_TEST_THREADS=1 has all nodes, agents and commands of a test run so, where it needs no other program. */
@@ -81,10 +85,14 @@ export function startThread(args: readonly string[], env: Readonly<Record<string
   };
   const channel = `muster-output-${Deno.pid}-${++started}`;
   const parts = new BroadcastChannel(channel); // of the node's own Workers
-  parts.onmessage = ({ data }: MessageEvent<string>) => stderr.write(data);
-  worker.onmessage = ({ data }: MessageEvent<FromThread>) => {
-    if (data.k === "ended") end(data.code);
-    else (data.k === "stdout" ? stdout : stderr).write(data.text);
+  const last = Promise.withResolvers<void>();
+  parts.onmessage = ({ data }: MessageEvent<string>) => data === "" ? last.resolve() : stderr.write(data);
+  worker.onmessage = async ({ data }: MessageEvent<FromThread>) => {
+    if (data.k === "ended") {
+      // What the parts said before may still be under way; where the channel has lost something, it may be this as well.
+      await deadline(last.promise, LAST_WORDS_MS).catch(() => {});
+      end(data.code);
+    } else (data.k === "stdout" ? stdout : stderr).write(data.text);
   };
   worker.onerror = (event) => {
     event.preventDefault();

@@ -42,5 +42,7 @@ scope.onmessage = async ({ data }) => {
   }
   captureWorkers(data.channel);
   addEnvironment(data.env);
-  scope.postMessage({ k: "ended", code: await main(data.args) });
+  const code = await main(data.args);
+  new BroadcastChannel(data.channel).postMessage(""); // behind all that the node's Workers have said
+  scope.postMessage({ k: "ended", code });
 };

@@ -74,7 +74,8 @@ Deno.test("three replicas hold the same, whoever is asked and whoever leads; a f
     await fourth.ready();
     await until("it has the rows", async () => await rows(fourth) === 3 || undefined);
     const vars = await (await leader.get("/debug/vars")).json();
-    assertEquals([vars.store.num_snapshots_sent, vars.cluster.num_join_req], [1, 1]);
+    // On a busy machine a node asks again, before its first request is answered.
+    assertEquals([vars.store.num_snapshots_sent, vars.cluster.num_join_req >= 1], [1, true]);
     assertEquals((await (await fourth.get("/debug/vars")).json()).store.num_restores, 1);
     assertEquals(Object.keys(await (await leader.get("/nodes")).json()).length, 3);
     assertEquals(Object.keys(await (await leader.get("/nodes?nonvoters")).json()).length, 4);
