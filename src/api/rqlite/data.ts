@@ -28,26 +28,26 @@ export const PRETTY_LENGTH_MAX = 1024 * 1024;
 const encoder = new TextEncoder();
 
 /** `POST /db/execute`. */
-export async function handleExecute(request: HttpRequest, parts: DataParts): Promise<HttpResponse> {
+export function handleExecute(request: HttpRequest, parts: DataParts): Promise<HttpResponse> {
   parts.counters.executions++;
-  return await answered(request, parts, "execute", statementsOf(request, { plainText: true }));
+  return answered(request, parts, "execute", statementsOf(request, { plainText: true }));
 }
 
 /** `GET` and `POST /db/query`. */
-export async function handleQuery(request: HttpRequest, parts: DataParts): Promise<HttpResponse> {
+export function handleQuery(request: HttpRequest, parts: DataParts): HttpResponse | Promise<HttpResponse> {
   parts.counters.queries++;
   const query = request.params.get("q");
   if (request.method === "GET" && query === undefined) {
     return frame({ results: "[]" }, request, { answers: parts.answers, servedBy: parts.options.advertisedAddr });
   }
   const statements = request.method === "GET" ? sqlText(query ?? "") : statementsOf(request, { plainText: true });
-  return await answered(request, parts, "query", statements);
+  return answered(request, parts, "query", statements);
 }
 
 /** `POST /db/request`: reads and writes in one. */
-export async function handleRequest(request: HttpRequest, parts: DataParts): Promise<HttpResponse> {
+export function handleRequest(request: HttpRequest, parts: DataParts): Promise<HttpResponse> {
   parts.counters.requests++;
-  return await answered(request, parts, "request", statementsOf(request, { plainText: false }));
+  return answered(request, parts, "request", statementsOf(request, { plainText: false }));
 }
 
 /** Runs statements, here or where only they can be run, and frames their results. */
@@ -79,9 +79,17 @@ export function statementsOf(request: HttpRequest, { plainText }: { plainText: b
 }
 
 /** The database request of an HTTP request: its statements with the options from its parameters. */
-export function dataRequest({ params, whenOver }: HttpRequest, statements: readonly BoundStatement[]): DataRequest {
+export function dataRequest({ params }: HttpRequest, statements: readonly BoundStatement[]): DataRequest {
+  let options = knownOptions.get(params);
+  if (options === undefined) knownOptions.set(params, options = dataOptions(params));
+  return { ...options, statements };
+}
+
+/** Of the same parameters, which are parsed once for many requests. */
+const knownOptions = new WeakMap<Params, Omit<DataRequest, "statements">>();
+
+function dataOptions(params: Params): Omit<DataRequest, "statements"> {
   return {
-    statements,
     transaction: params.has("transaction"),
     options: {
       associative: params.has("associative"),
@@ -95,7 +103,6 @@ export function dataRequest({ params, whenOver }: HttpRequest, statements: reado
     dbTimeoutMs: params.dbTimeoutMs,
     timeoutMs: params.timeoutMs,
     linearizableTimeoutMs: params.linearizableTimeoutMs,
-    whenOver,
   };
 }
 

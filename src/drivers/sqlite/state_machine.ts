@@ -82,6 +82,8 @@ interface Work {
 
 /** Bytes of long results, beyond which no further entry joins a transaction. */
 const ANSWERED_BYTES_MAX = 4 * 1024 * 1024;
+/** Statements, beyond which no further entry joins: while the next ones run, clients get their answers and send more. */
+const ANSWERED_STATEMENTS_MAX = 500;
 
 const NOTHING_DOOMED: Doomed = new Map();
 /** Texts that are known to need a transaction of their own. */
@@ -217,6 +219,7 @@ export class StateMachine {
     const before = this.#before();
     const answers: Outcome[] = [];
     let bytes = 0;
+    let statements = 0;
     try {
       this.#begin.run();
       for (const work of batch) {
@@ -224,7 +227,8 @@ export class StateMachine {
         const outcome = this.#run(work, attempt);
         answers.push(outcome);
         bytes += countedBytes(outcome.results);
-        if (bytes > ANSWERED_BYTES_MAX) break; // these are sent first
+        statements += work.command?.statements.length ?? 0;
+        if (bytes > ANSWERED_BYTES_MAX || statements > ANSWERED_STATEMENTS_MAX) break; // these are sent first
       }
       this.#commitWithDigest();
       this.#endEntry();
