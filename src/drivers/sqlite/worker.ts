@@ -96,7 +96,7 @@ class WriterWorker {
       });
     this.#open = () => {
       this.#control.activity.noteCatalogChange(); // another database may hold another one
-      return openUndamaged(path, openMachine);
+      return openUndamaged(path, openMachine, library);
     };
     this.#tainted = healTainted(path, library);
     this.#ballast = new Ballast(`${path.slice(0, path.lastIndexOf("/"))}/ballast`);
