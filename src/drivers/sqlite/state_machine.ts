@@ -253,6 +253,7 @@ export class StateMachine {
     const before = this.#before();
     const doomed = new Map<number, Failure>();
     let steps = work.command?.maxSteps ?? 0;
+    let attempts = 0;
     for (;;) {
       let bytes = 0;
       try {
@@ -268,8 +269,10 @@ export class StateMachine {
         if (error instanceof RestartEntry) {
           invariant(!doomed.has(error.statementNumber), "a statement marked as failed has run");
           doomed.set(error.statementNumber, error.failure);
+          if (error.isPrivate) continue; // the budget and the attempts are the same on every replica
           steps = Math.max(0, this.#control.steps);
-          if (doomed.size >= ATTEMPTS_MAX && work.command) doomRest(work.command, doomed);
+          attempts++;
+          if (attempts >= ATTEMPTS_MAX && work.command) doomRest(work.command, doomed, error.statementNumber);
         } else if (isForeseen(error)) {
           throw error;
         } else {
@@ -483,10 +486,10 @@ function isForeseen(error: unknown): boolean {
 }
 
 /** Marks all statements behind the last one that failed. */
-function doomRest({ statements }: StampedCommand, doomed: Map<number, Failure>): void {
+function doomRest({ statements }: StampedCommand, doomed: Map<number, Failure>, last: number): void {
   let count = 0;
   for (const { parts } of statements) count += parts.length;
-  for (let number = Math.max(...doomed.keys()) + 1; number < count; number++) {
+  for (let number = last + 1; number < count; number++) {
     doomed.set(number, { message: TOO_MANY_ATTEMPTS });
   }
 }
