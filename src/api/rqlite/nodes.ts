@@ -119,6 +119,7 @@ export async function handleReadyz(request: HttpRequest, parts: NodesParts): Pro
     contentType: "text/plain; charset=utf-8",
   });
   if (params.has("noleader")) return answer(200);
+  lines.push(...fullLines(parts.state));
   if (!parts.replica.leader) return answer(503, "[+]leader does not exist");
   const reachable = await parts.replica.call("leaderReachable", { timeoutMs: params.timeoutMs });
   if (reachable.error !== undefined) return answer(503, `[+]leader not contactable: ${reachable.error}`);
@@ -135,6 +136,12 @@ export async function handleReadyz(request: HttpRequest, parts: NodesParts): Pro
   if (parts.options.agent?.isServer === false) return answer(200); // a client agent has no database
   const fault = await databaseFault(parts);
   return fault === undefined ? answer(200, "[+]db ok") : answer(503, `[+]db not ok: (${fault})`);
+}
+
+/** The disks that are full: the node answers reads, and is as ready as it is. */
+function fullLines({ full }: NodeState): string[] {
+  const disks = [...(full.log ? ["log"] : []), ...(full.database ? ["database"] : [])];
+  return disks.map((name) => `[+]disk full: no space left on the disk of the ${name}, writes are refused`);
 }
 
 /**

@@ -40,7 +40,7 @@ import { Digest } from "./digest.ts";
 import { Database, runOnce, SqliteError, type Statement } from "../libsqlite/driver.ts";
 import type { SqliteLibrary } from "../libsqlite/library.ts";
 import { type Doomed, Executor, IsolateEntry, RestartEntry, SCHEMA_VERBS, type Sticky } from "./executor.ts";
-import { causeOf, failureOf } from "./failure.ts";
+import { causeOf, failureOf, isDiskFull } from "./failure.ts";
 import { dropParts, installParts, keepPart } from "./load.ts";
 import { renderWrite } from "./render.ts";
 import { describeWriter, identityOf } from "./status.ts";
@@ -108,6 +108,8 @@ export class StateMachine {
   appliedTerm = 0;
   /** Entries up to here survive a power loss without the log (A8). */
   durable = 0;
+  /** Whether the disk was full when it was opened. */
+  hasNoRoom = false;
   readonly #path: string;
   readonly #options: StateMachineOptions;
   readonly #database: Database;
@@ -148,7 +150,17 @@ export class StateMachine {
     );
     this.#storeDigest = this.#database.prepare(`UPDATE ${SYSTEM_TABLE} SET digest = ? WHERE id = 0`);
     this.#readPosition();
-    this.checkpoint("TRUNCATE");
+    this.#checkpointAtStart();
+  }
+
+  /** What the WAL holds already may be read, and be written on within its length, also where the disk is full. */
+  #checkpointAtStart(): void {
+    try {
+      this.checkpoint("TRUNCATE");
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      this.hasNoRoom = true;
+    }
   }
 
   /**
