@@ -3,6 +3,7 @@
  * @module
  */
 import { PLAIN_RENDERING } from "../../core/sql/render_options.ts";
+import type { Counters } from "../../app/database/counters.ts";
 import { takeText } from "../../app/database/held_answer.ts";
 import type { NodeInfo } from "../../drivers/replica/api.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
@@ -24,6 +25,7 @@ export interface NodesParts extends LeaderParts {
   readonly state: NodeState;
   readonly readers: Readers;
   readonly restore: AutoRestore | undefined;
+  readonly counters: LeaderParts["counters"] & Pick<Counters, "num_readyz">;
   readonly options: LeaderParts["options"] & {
     readonly agent?: { readonly isServer: boolean };
   };
@@ -112,6 +114,7 @@ function idToRemove(request: HttpRequest): string {
 /** `GET /readyz`. */
 export async function handleReadyz(request: HttpRequest, parts: NodesParts): Promise<HttpResponse> {
   const { params } = request;
+  parts.counters.num_readyz++;
   const lines = ["[+]node ok"];
   const answer = (status: number, line?: string): HttpResponse => ({
     status,
