@@ -3,6 +3,7 @@
  * the database, its answers get their frame.
  * @module
  */
+import type { Counters } from "../../app/database/counters.ts";
 import type { Answer, DataRequest } from "../../app/database/database.ts";
 import { HeldAnswer, takeText } from "../../app/database/held_answer.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
@@ -18,7 +19,12 @@ import { type LeaderParts, operate } from "./leadership.ts";
 /** Dependencies of the data endpoints. */
 export interface DataParts extends LeaderParts {
   readonly answers: AnswerBudget;
-  readonly counters: LeaderParts["counters"] & { executions: number; queries: number; requests: number };
+  readonly counters:
+    & LeaderParts["counters"]
+    & Pick<
+      Counters,
+      "executions" | "queries" | "requests" | "execute_stmts_rx" | "query_stmts_rx" | "request_stmts_rx"
+    >;
   readonly options: LeaderParts["options"] & { readonly advertisedAddr: string };
 }
 
@@ -57,6 +63,7 @@ async function answered(
   name: "execute" | "query" | "request",
   statements: readonly BoundStatement[],
 ): Promise<HttpResponse> {
+  parts.counters[`${name}_stmts_rx`] += statements.length;
   const { result, servedBy } = await operate(request, parts, name, dataRequest(request, statements));
   return frame(result, request, { answers: parts.answers, servedBy });
 }

@@ -23,6 +23,8 @@ const FIELDS = [
   "appliedTerm",
   "waitingSinceMs",
   "changed",
+  "fullLog",
+  "fullDatabase",
 ] as const;
 type Field = typeof FIELDS[number];
 
@@ -162,6 +164,15 @@ export class NodeState {
   }
   set changed(index: number) {
     this.#set("changed", index);
+  }
+
+  /** Whether the disk of the log or that of the database was full when it was last written to. */
+  get full(): { readonly log: boolean; readonly database: boolean } {
+    return { log: this.#get("fullLog") === 1, database: this.#get("fullDatabase") === 1 };
+  }
+  set full({ log, database }: { readonly log: boolean; readonly database: boolean }) {
+    this.#set("fullLog", log ? 1 : 0);
+    this.#set("fullDatabase", database ? 1 : 0);
   }
 
   /** Whether the database is open and what was committed before the start is applied. */
