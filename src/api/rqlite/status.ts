@@ -20,7 +20,7 @@ import type { UploaderClient } from "../../app/database/auto_restore.ts";
 import type { Catalog } from "../../app/agent/catalog.ts";
 import type { Counters } from "../../app/database/counters.ts";
 import type { Readers } from "../../app/database/readers.ts";
-import type { ReplicaClient } from "../../app/database/replica_client.ts";
+import { type ReplicaClient, ReplicaError } from "../../app/database/replica_client.ts";
 import type { Users } from "../../app/users/users.ts";
 import type { WriteQueue } from "../../app/database/write_queue.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
@@ -91,7 +91,7 @@ async function statusOf(parts: StatusParts): Promise<Section> {
   const { options, counters } = parts;
   counters.num_status++;
   const now = Date.now();
-  const replica: Section = await parts.replica.call("status", {});
+  const replica = await told(parts.replica.call("status", {}));
   return {
     ...options.facts,
     ...(parts.expiry.node === undefined
@@ -126,7 +126,7 @@ async function statusOf(parts: StatusParts): Promise<Section> {
       https: String(options.bindAddrs.length === 0 && options.tlsAddrs.length > 0),
     },
     store: await storeOf(replica, parts),
-    ...(replica.disco === undefined ? {} : { disco: replica.disco }),
+    ...(replica?.disco === undefined ? {} : { disco: replica.disco }),
     ...await uploadsOf(parts),
   };
 }
@@ -148,9 +148,20 @@ function queueOf({ options, sequence, size }: WriteQueue): Section {
   };
 }
 
-async function storeOf(replica: Section, parts: StatusParts): Promise<Section> {
+/** What the replica says; undefined where it is not open. */
+async function told<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (error instanceof ReplicaError && error.code === "not_open") return undefined;
+    throw error;
+  }
+}
+
+async function storeOf(replica: Section | undefined, parts: StatusParts): Promise<Section> {
   const { options, state, replica: client } = parts;
   const [bytes, readerPragmas] = await Promise.all([parts.directorySize(), pragmasOfReader(parts)]);
+  if (replica === undefined) return closedStore(parts, bytes, readerPragmas);
   const last = replica.lastSnapshot as { index: number; term: number; ms: number };
   const core = replica.core as CoreStatus;
   const leader = client.leader;
@@ -163,6 +174,7 @@ async function storeOf(replica: Section, parts: StatusParts): Promise<Section> {
     addr: options.clusterAddr,
     leader: { node_id: leader?.id ?? "", addr: leader?.addr ?? "" },
     ready: state.ready,
+    disk_full: state.full,
     nodes: core.config.members.map(({ id, addr, role }) => ({
       id,
       addr,
@@ -178,6 +190,24 @@ async function storeOf(replica: Section, parts: StatusParts): Promise<Section> {
     snapshot_store: { snapshots: last.index === 0 ? [] : [`${last.term}-${last.index}-${last.ms}`] },
     sqlite3: sqliteOf(replica.sqlite3 as Section, readerPragmas, parts),
     ...(replica.settings as Section),
+  };
+}
+
+/** What is known of a node whose log is not open: its database is, and is as it was when the node ended. */
+function closedStore({ options, state }: StatusParts, bytes: number, readerPragmas: Section | undefined): Section {
+  return {
+    ...options.storeFacts.store,
+    open: false,
+    dir_size: bytes,
+    dir_size_friendly: friendlySize(bytes),
+    node_id: options.nodeId,
+    addr: options.clusterAddr,
+    leader: { node_id: "", addr: "" },
+    ready: false,
+    disk_full: state.full,
+    fsm_index: state.applied,
+    db_applied_index: state.applied,
+    ...(readerPragmas && { sqlite3: { pragmas: { ro: readerPragmas } } }),
   };
 }
 
@@ -292,13 +322,13 @@ function secondsUntil(notAfter: string | undefined): number | undefined {
 /** `GET /debug/vars`. */
 export async function handleVars(request: HttpRequest, parts: StatusParts): Promise<HttpResponse> {
   const { counters } = parts;
-  const replica: Section = await parts.replica.call("counters", {});
+  const replica: Section | undefined = await told(parts.replica.call("counters", {}));
   const groups: Section = {
     http: { ...counters, blocking: parts.catalog.waiting },
     readers: parts.readers.status(),
     ...replica,
     store: {
-      ...replica.store as Section,
+      ...replica?.store as Section,
       num_auto_vacuums: counters.auto_vacuums,
       num_auto_vacuums_failed: counters.auto_vacuums_failed,
       num_auto_optimizes: counters.auto_optimizes,

@@ -70,6 +70,8 @@ async function open(message: OpenHttp): Promise<void> {
     users,
     log,
   };
+  // The replica of a client agent has no log.
+  if (options.agent?.isServer !== false) replica.isOpen = () => parts.state.isOpen;
   const catalog = new Catalog(parts);
   const agent = agentOf(message);
   const database = new Database(parts);

@@ -70,6 +70,8 @@ export class ReplicaClient {
   onCatalogChanged: () => void = () => {};
   /** Called when it becomes known who leads, or unknown. */
   onLeader: () => void = () => {};
+  /** Whether the replica answers calls: not on a node whose log waits for room on its disk. @default {always} */
+  isOpen: () => boolean = () => true;
   /** The clocks as the replica has them. */
   readonly clock = new RemoteClock();
   /** The leader according to the last message. */
@@ -203,12 +205,14 @@ export class ReplicaClient {
   /**
    * Asks the replica.
    * @param over Nobody waits for the answer any more: it need not come, and is a failure if it has not.
+   * @throws {ReplicaError} When it refuses or fails, or is not open.
    */
   call<M extends keyof ReplicaMethods>(
     method: M,
     params: ReplicaMethods[M]["params"],
     over?: Promise<void>,
   ): Promise<ReplicaMethods[M]["result"]> {
+    if (!this.isOpen()) return Promise.reject(new ReplicaError("store not open", "not_open"));
     return this.#caller.call(method, params, { over });
   }
 
