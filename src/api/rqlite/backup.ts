@@ -45,6 +45,7 @@ export async function handleBackup(request: HttpRequest, parts: BackupParts): Pr
   const { length, pieces, servedBy } = await opened.catch((error) => {
     throw withStatus(error, "openBackup", parts);
   });
+  if (isElsewhere) counters.remote_backups++;
   return {
     status: 200,
     body: "",

@@ -16,7 +16,8 @@ import { json } from "./nodes.ts";
 import type { HttpResponse } from "../http/problem.ts";
 import type { HttpOptions, TlsFacts } from "../server/api.ts";
 import type { HttpRequest } from "../http/request.ts";
-import type { UploaderClient } from "../../app/database/auto_restore.ts";
+import type { AutoRestore, UploaderClient } from "../../app/database/auto_restore.ts";
+import type { Backups } from "../../app/database/backups.ts";
 import type { Catalog } from "../../app/agent/catalog.ts";
 import type { Counters } from "../../app/database/counters.ts";
 import type { Readers } from "../../app/database/readers.ts";
@@ -37,6 +38,8 @@ export interface StatusParts {
   readonly counters: Counters;
   readonly users: Users | undefined;
   readonly uploader: UploaderClient | undefined;
+  readonly restore: Pick<AutoRestore, "counters"> | undefined;
+  readonly backups: Pick<Backups, "made">;
   /** When certificates expire, RFC 3339. */
   readonly expiry: { readonly http: string | undefined; readonly node: string | undefined };
   readonly answers: AnswerBudget;
@@ -115,7 +118,7 @@ async function statusOf(parts: StatusParts): Promise<Section> {
         }
         : { enabled: "false" },
       cluster: { timeout: formatDuration(30_000), local_node_addr: options.clusterAddr },
-      counters: { ...counters },
+      counters: clientsOf(parts),
       queue: { _default: queueOf(parts.queue) },
       readers: parts.readers.status(),
       writes_pending: parts.replica.pending,
@@ -128,6 +131,23 @@ async function statusOf(parts: StatusParts): Promise<Section> {
     store: await storeOf(replica, parts),
     ...(replica?.disco === undefined ? {} : { disco: replica.disco }),
     ...await uploadsOf(parts),
+  };
+}
+
+/** Counters of clients' requests, rqlite's two names of some included: the newer and the older. */
+function clientsOf({ counters: { done: _, ...counters }, queue: { counters: queue } }: StatusParts): Section {
+  return {
+    ...counters,
+    authOK: counters.auth_ok,
+    authFail: counters.auth_fail,
+    boot: counters.boots,
+    queued_executions_num_stmts_rx: queue.statements_rx,
+    queued_executions_num_stmts_tx: queue.statements_tx,
+    queued_executions_ok: queue.batches_ok,
+    queued_executions_failed: queue.batches_failed,
+    queued_executions_no_leader: queue.no_leader,
+    queued_executions_not_leader: queue.not_leader,
+    queued_executions_unknown_outcome: queue.unknown_outcome,
   };
 }
 
@@ -187,10 +207,17 @@ async function storeOf(replica: Section | undefined, parts: StatusParts): Promis
     fsm_update_time: timeText(replica.appliedMs as number),
     leader_appended_at_time: timeText(state.leaderAppendedMs),
     // The database is its own snapshot, as of the last checkpoint.
-    snapshot_store: { snapshots: last.index === 0 ? [] : [`${last.term}-${last.index}-${last.ms}`] },
+    snapshot_store: snapshotStoreOf(last, String((replica.sqlite3 as Section).path ?? "")),
     sqlite3: sqliteOf(replica.sqlite3 as Section, readerPragmas, parts),
     ...(replica.settings as Section),
   };
+}
+
+/** Where the snapshots are: the database itself, if there is one. */
+function snapshotStoreOf(last: { index: number; term: number; ms: number }, path: string): Section {
+  const dir = path.slice(0, Math.max(0, path.lastIndexOf("/")));
+  if (last.index === 0) return { dir, db_path: "", snapshots: [] };
+  return { dir, db_path: path, snapshots: [`${last.term}-${last.index}-${last.ms}`] };
 }
 
 /** What is known of a node whose log is not open: its database is, and is as it was when the node ended. */
@@ -319,22 +346,35 @@ function secondsUntil(notAfter: string | undefined): number | undefined {
   return notAfter === undefined ? undefined : Math.floor((Date.parse(notAfter) - Date.now()) / 1000);
 }
 
+/** Where none was asked for. */
+const NOTHING_RESTORED = { num_auto_restores: 0, num_auto_restores_failed: 0, num_auto_restores_skipped: 0 };
+
+/** rqlite's objects are statements. */
+function queueCounters({ statements_rx, statements_tx, num_timeout }: WriteQueue["counters"]): Section {
+  return { statements_rx, statements_tx, objects_rx: statements_rx, objects_tx: statements_tx, num_timeout };
+}
+
 /** `GET /debug/vars`. */
 export async function handleVars(request: HttpRequest, parts: StatusParts): Promise<HttpResponse> {
   const { counters } = parts;
   const replica: Section | undefined = await told(parts.replica.call("counters", {}));
   const groups: Section = {
-    http: { ...counters, blocking: parts.catalog.waiting },
+    http: { ...clientsOf(parts), blocking: parts.catalog.waiting },
     readers: parts.readers.status(),
     ...replica,
+    cluster: { ...replica?.cluster as Section, ...counters.done.cluster },
+    db: counters.done.db,
     store: {
       ...replica?.store as Section,
+      ...counters.done.store,
+      num_backups: parts.backups.made,
+      ...(parts.restore?.counters ?? NOTHING_RESTORED),
       num_auto_vacuums: counters.auto_vacuums,
       num_auto_vacuums_failed: counters.auto_vacuums_failed,
       num_auto_optimizes: counters.auto_optimizes,
       num_auto_optimizes_failed: counters.auto_optimizes_failed,
     },
-    queue: { ...parts.queue.counters },
+    queue: queueCounters(parts.queue.counters),
     tls: { http_expires_in_s: secondsUntil(parts.expiry.http), node_expires_in_s: secondsUntil(parts.expiry.node) },
     memstats: memoryOf(Deno.memoryUsage()),
     ...await uploadsOf(parts, { withDestination: false }),

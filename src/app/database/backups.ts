@@ -16,6 +16,8 @@ export interface BackupInPieces {
 
 /** Makes backups. */
 export class Backups {
+  /** Backups that were begun. */
+  made = 0;
   /** Present once the Worker runs. */
   readonly #caller = Promise.withResolvers<Caller<BackupMethods>>();
   readonly #wake: () => void;
@@ -42,6 +44,7 @@ export class Backups {
     this.#isAwake = true;
     const caller = await this.#caller.promise;
     const { id, length } = await caller.call("open", options);
+    this.made++;
     return { length, pieces: piecesOf(caller, id) };
   }
 }
