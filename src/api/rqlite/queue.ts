@@ -33,6 +33,7 @@ export async function handleQueued(request: HttpRequest, parts: QueueParts): Pro
     timeoutMs: params.timeoutMs,
     takesLeaderless: params.has("noleader"),
   };
+  parts.counters.executions++;
   parts.counters.queued_executions++;
   if (write.waits) parts.counters.queued_executions_wait++;
   const { result: sequence, servedBy, from } = await operate(request, parts, "enqueue", write).catch((error) => {

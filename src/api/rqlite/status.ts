@@ -354,6 +354,17 @@ function queueCounters({ statements_rx, statements_tx, num_timeout }: WriteQueue
   return { statements_rx, statements_tx, objects_rx: statements_rx, objects_tx: statements_tx, num_timeout };
 }
 
+/** Statements and checkpoints: of the writer, and of the readers as far as clients asked them. */
+function databaseCounters({ activity, counters: { done: { db } } }: StatusParts): Section {
+  if (activity === undefined) return { ...db };
+  const { apply_duration_us: _, ...counts } = activity.counts.all;
+  return {
+    ...counts,
+    queries: counts.queries + db.queries,
+    query_transactions: counts.query_transactions + db.query_transactions,
+  };
+}
+
 /** `GET /debug/vars`. */
 export async function handleVars(request: HttpRequest, parts: StatusParts): Promise<HttpResponse> {
   const { counters } = parts;
@@ -363,10 +374,11 @@ export async function handleVars(request: HttpRequest, parts: StatusParts): Prom
     readers: parts.readers.status(),
     ...replica,
     cluster: { ...replica?.cluster as Section, ...counters.done.cluster },
-    db: counters.done.db,
+    db: databaseCounters(parts),
     store: {
       ...replica?.store as Section,
       ...counters.done.store,
+      fsm_apply_duration_us: parts.activity?.counts.all.apply_duration_us,
       num_backups: parts.backups.made,
       ...(parts.restore?.counters ?? NOTHING_RESTORED),
       num_auto_vacuums: counters.auto_vacuums,
