@@ -39,7 +39,7 @@ export interface StatusParts {
   readonly users: Users | undefined;
   readonly uploader: UploaderClient | undefined;
   readonly restore: Pick<AutoRestore, "counters"> | undefined;
-  readonly backups: Pick<Backups, "made">;
+  readonly backups: Pick<Backups, "made" | "lastMs">;
   /** When certificates expire, RFC 3339. */
   readonly expiry: { readonly http: string | undefined; readonly node: string | undefined };
   readonly answers: AnswerBudget;
@@ -130,6 +130,7 @@ async function statusOf(parts: StatusParts): Promise<Section> {
     },
     store: await storeOf(replica, parts),
     ...(replica?.disco === undefined ? {} : { disco: replica.disco }),
+    ...(parts.backups.lastMs === 0 ? {} : { last_backup_time: timeText(parts.backups.lastMs) }),
     ...await uploadsOf(parts),
   };
 }
@@ -251,7 +252,14 @@ function sqliteOf(writer: Section, readerPragmas: Section | undefined, { readers
     ...writer,
     pragmas,
     conn_pool_stats: {
-      ro: { max_open_connections: max, open_connections: open, in_use: busy, idle: open - busy },
+      ro: {
+        max_open_connections: max,
+        open_connections: open,
+        in_use: busy,
+        idle: open - busy,
+        wait_count: readers.waits.count,
+        wait_duration: Math.round(readers.waits.ms * 1e6), // in ns, as rqlite has it
+      },
       rw: { max_open_connections: 1, open_connections: 1, in_use: writing, idle: 1 - writing },
     },
     ...writingOf(activity?.work),
@@ -377,6 +385,7 @@ export async function handleVars(request: HttpRequest, parts: StatusParts): Prom
     db: databaseCounters(parts),
     store: {
       ...replica?.store as Section,
+      leader_changes_observed: (replica?.store as Section | undefined)?.leader_changes,
       ...counters.done.store,
       fsm_apply_duration_us: parts.activity?.counts.all.apply_duration_us,
       num_backups: parts.backups.made,

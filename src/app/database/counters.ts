@@ -45,6 +45,7 @@ export function newCounters(): Counters {
     remote_loads: 0,
     remote_remove_node: 0,
     num_conn_rejected: 0,
+    request_timeouts: 0,
     running: 0,
     body_bytes: 0,
     done: newDone(),
@@ -66,6 +67,7 @@ function newDone(): DoneCounters {
       num_boots: 0,
       num_user_snapshots: 0,
       num_user_snapshots_failed: 0,
+      auto_vacuum_duration: 0,
     },
     db: { queries: 0, query_transactions: 0 },
   };
@@ -89,6 +91,8 @@ export interface DoneCounters {
     num_boots: number;
     num_user_snapshots: number;
     num_user_snapshots_failed: number;
+    /** Of the last one, in ms. */
+    auto_vacuum_duration: number;
   };
   /** Statements of reads, and reads that are transactions. */
   readonly db: { queries: number; query_transactions: number };
@@ -149,6 +153,8 @@ export interface Counters {
   remote_remove_node: number;
   /** Clients that were turned away at the limit of connections. */
   num_conn_rejected: number;
+  /** Clients that were too slow with a request: 408. */
+  request_timeouts: number;
   /** Requests under way. */
   running: number;
   /** Bytes of large bodies in memory. */

@@ -223,6 +223,8 @@ Deno.test("a backup is loaded again, as text and as a file; what is none is refu
 
   const file = await bytesOf(node, "/db/backup?fmt=delete");
   assertEquals(new TextDecoder().decode(file.subarray(0, 15)), "SQLite format 3");
+  const { made, lastMs } = node.services.backups;
+  assert(made === 6 && Date.now() - lastMs < 60_000, `${made} backups, ${lastMs}`);
   await node.json("POST", "/db/execute", ["DELETE FROM t"]);
   const count = async () => (await node.json("GET", "/db/query?q=SELECT+count(*)+FROM+t")).results[0].values[0][0];
   const loaded = await node.send("POST", "/db/load", file, { contentType: "application/octet-stream" });
