@@ -48,7 +48,8 @@ export class KnownLeader {
     if (this.#id === self.id) return self;
     const addr = addrOf(this.#id);
     if (addr === undefined) return null;
-    return { id: this.#id, addr, apiUrl: apiUrlOf(this.#id) ?? "", takesProposals: takesProposals(this.#id) };
+    const takes = takesProposals(this.#id) ? { takesProposals: true } : {};
+    return { id: this.#id, addr, apiUrl: apiUrlOf(this.#id) ?? "", ...takes };
   }
 
   /** Takes who leads. @returns Whether that is news. */

@@ -21,6 +21,7 @@ import { buffersOf } from "../../base/codec/packed.ts";
 import { type ApplyEntry, packEntries, type Waiter } from "../../core/sql/exchange.ts";
 import type { FromWriter, ToWriter } from "../sqlite/api.ts";
 import { ApplyLag } from "./apply_lag.ts";
+import { CommitWaits } from "./commit_waits.ts";
 import { LeaderContact } from "./leader_contact.ts";
 import { PlacedWaiters } from "./placed_waiters.ts";
 import type { LogStore } from "../log/store.ts";
@@ -100,6 +101,7 @@ export class Replica {
   #lastProposals = 0;
   readonly #asked = new Map<number, Asker>();
   readonly #placed = new PlacedWaiters((waiter) => this.#events.refused(waiter, "not_committed"));
+  readonly #commitWaits = new CommitWaits();
   readonly #answers = new Map<number, { resolve(index: Index): void; reject(error: Error): void }>();
   readonly #indexWaits: { readonly index: Index; readonly kind: "commit" | "applied"; resolve(): void }[] = [];
   #gated: { readonly after: number; readonly m: OutgoingMessage }[] = [];
@@ -317,6 +319,7 @@ export class Replica {
       this.#state.commit = effects.commit;
       this.#noteCommit();
       this.#wake("commit", effects.commit);
+      for (const peer of this.#commitWaits.due(effects.commit)) this.input({ k: "tellCommit", peer });
     }
     this.#state.confirmedMs = effects.confirmedMs ?? 0;
     if (effects.lease) this.#state.lease = effects.lease;
@@ -375,6 +378,7 @@ export class Replica {
       if (!id) this.#events.refused(asker, why ?? "not_leader");
       else if ("peer" in asker) {
         places.push({ asker, index: id.index });
+        this.#commitWaits.add(asker.peer, id.index);
         term = id.term;
       } else this.place(asker, id);
     }
