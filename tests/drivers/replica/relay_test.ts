@@ -6,8 +6,7 @@ import { renderFlags } from "../../../src/core/sql/render_options.ts";
 import type { Waiter } from "../../../src/core/sql/exchange.ts";
 import { FrameDecoder } from "../../../src/base/codec/frame.ts";
 import { ByteWriter, DecodeError } from "../../../src/base/codec/cursor.ts";
-import { CommitWaits } from "../../../src/drivers/replica/commit_waits.ts";
-import { PlacedWaiters } from "../../../src/drivers/replica/placed_waiters.ts";
+import { CommitWaits, PlacedWaiters } from "../../../src/drivers/replica/waiters.ts";
 import { Relay, RELAYED_BYTES_MAX } from "../../../src/drivers/replica/relay.ts";
 import {
   decodePlacements,
