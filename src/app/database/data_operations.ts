@@ -12,7 +12,7 @@ import { type BoundStatement, decodeCommand, encodeCommand } from "../../core/sq
 import { LOAD_PART_BYTES, type LoadStep } from "../../core/sql/load_step.ts";
 import { PLAIN_RENDERING, renderBits, renderFlags } from "../../core/sql/render_options.ts";
 import { countedBytes, PART_LENGTH } from "../../core/sql/result_text.ts";
-import { splitStatements } from "../../core/sql/statement.ts";
+import { mayRead, splitStatements } from "../../core/sql/statement.ts";
 import type { Permission } from "../users/permission.ts";
 import { type Answer, checkStatements, type Database, type DataRequest, LEVELS } from "./database.ts";
 import {
@@ -125,6 +125,16 @@ function isLeaders({ level }: DataRequest): boolean {
   return level !== "none" && level !== "auto";
 }
 
+/** A read through the log. */
+function isStrong({ level }: DataRequest): boolean {
+  return level === "strong";
+}
+
+/** Whether statements are sure to go through the log. */
+function mayChange({ statements }: DataRequest): boolean {
+  return statements.some(({ parts }) => parts.some((part) => !mayRead(part)));
+}
+
 /** Results, counted at both ends while they are long. */
 function answerCodec(answers: AnswerBudget, limits: { readonly mayWrite?: boolean }): Codec<Answer> {
   return {
@@ -208,23 +218,33 @@ export function dataOperations(answers: AnswerBudget): OperationTable<DataOperat
   const data = (
     permissions: readonly Permission[],
     limits: { mayWrite?: boolean },
+    isProposal: (request: DataRequest) => boolean = always,
     isForLeader: (request: DataRequest) => boolean = always,
   ) => ({
     permissions,
     ...limits,
     isForLeader,
+    isProposal,
     params: REQUEST,
     result: answerCodec(answers, limits),
   });
   const mayWrite = true;
   return {
     execute: data(["execute"], { mayWrite }),
-    query: data(["query"], {}, isLeaders),
-    request: data(["execute", "query"], { mayWrite }, isLeaders),
+    query: data(["query"], {}, isStrong, isLeaders),
+    request: data(["execute", "query"], { mayWrite }, (request) => isStrong(request) || mayChange(request), isLeaders),
     loadText: data(["load"], { mayWrite }),
     loadStep: { permissions: ["load"], mayWrite, params: STEP, result: NOTHING },
     // Of many clients, each of which was allowed to on its own node.
-    batch: { permissions: ["execute"], isForNodes: true, mayWrite, params: BATCH, result: jsonCodec(failedFields) },
+    batch: {
+      permissions: ["execute"],
+      isForNodes: true,
+      mayWrite,
+      isForLeader: always,
+      isProposal: always,
+      params: BATCH,
+      result: jsonCodec(failedFields),
+    },
     enqueue: { permissions: ["execute"], mayWrite, params: ENQUEUED, result: SEQUENCE },
   };
 }

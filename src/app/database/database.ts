@@ -5,8 +5,9 @@
  * first (freshness.ts), one at level linearizable after a quorum has confirmed it, one at level strong through the log. Whoever
  * runs the SQL renders the results.
  *
- * On a node that does not lead, an operation that needs the leader throws a {@linkcode NotLeaderError} before it does
- * anything: it is then forwarded (operations.ts), or the protocol redirects the client.
+ * On a node that does not lead, a write is proposed to the leader, where it takes that from this node, and its result is
+ * this node's own (drivers/replica/relay.ts). Whatever else needs the leader throws a {@linkcode NotLeaderError} before it
+ * does anything: it is then forwarded (operations.ts), or the protocol redirects the client.
  * @module
  */
 import { renderFailure } from "../../core/sql/failure.ts";
@@ -149,8 +150,8 @@ export class Database {
     kind: Command["kind"],
     statements = allowed(request.statements),
   ): Promise<Answer> {
-    const { state, options } = this.#parts;
-    if (!state.isLeader) throw new NotLeaderError();
+    const { state, options, replica } = this.#parts;
+    if (!state.isLeader && !replica.leader?.takesProposals) throw new NotLeaderError();
     refuseBehindLong(this.#parts);
     const { transaction, dbTimeoutMs, timeoutMs } = request;
     const readTimeoutMs = dbTimeoutMs > 0 ? dbTimeoutMs : options.queryTimeoutMs;

@@ -48,6 +48,12 @@ export interface Operation<Params, Result> {
    * @default {false}
    */
   isForLeader?(params: Params): boolean;
+  /**
+   * Whether it is an entry of the log: a node that does not lead can propose it to a leader that takes that, and answers
+   * from its own database.
+   * @default {false}
+   */
+  isProposal?(params: Params): boolean;
   /** Whether it may change the database, so that its outcome is unknown where its result is lost. @default {false} */
   readonly mayWrite?: boolean;
   readonly params: Codec<Params>;

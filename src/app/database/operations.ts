@@ -153,13 +153,20 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
     options: RunOptions,
   ): Promise<Done<M[K]["result"]>> {
     const { advertisedAddr, agent } = this.#parts.options;
-    const { state } = this.#parts;
-    const isElsewhere = options.to !== undefined || agent?.isServer === false ||
-      !state.isLeader && !options.isOnlyHere && this.#table[name].isForLeader?.(params);
-    if (isElsewhere) return await this.#ask(name, params, options);
+    const { state, replica: { leader }, counters } = this.#parts;
+    const { isForLeader, isProposal } = this.#table[name];
+    let servedBy = advertisedAddr;
+    if (options.to !== undefined || agent?.isServer === false) return await this.#ask(name, params, options);
+    if (!state.isLeader && isForLeader?.(params)) {
+      if (options.isOnlyHere) throw new NotLeaderError();
+      if (!leader?.takesProposals || !isProposal?.(params)) return await this.#ask(name, params, options);
+      // The leader's word as well: it gives the write its place.
+      servedBy = leader.apiUrl.replace(/^\w+:\/\//, "");
+      counters.forwarded++;
+    }
     try {
       const result = await this.#implementations[name](params, options);
-      return { result, servedBy: advertisedAddr, from: "" };
+      return { result, servedBy, from: "" };
     } catch (error) {
       if (!(error instanceof NotLeaderError) || options.isOnlyHere) throw error;
       return await this.#ask(name, params, options);

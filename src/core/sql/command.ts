@@ -189,6 +189,13 @@ function encodeValue(writer: ByteWriter, value: SqlValue): void {
   else writer.u8(4).bytes(value);
 }
 
+/** Whether an encoded command is one of a client, to be taken from a node that got it: not the cluster's own, nor a step of a load. */
+export function isOfClient(body: Uint8Array): boolean {
+  const flags = body[STAMP_BYTES + 1];
+  if (flags === undefined || body[STAMP_BYTES] !== VERSION || flags > 15) return false;
+  return (flags & SYSTEM_FLAG) === 0 && KINDS[flags & 3] !== "load";
+}
+
 /** Writes what the leader decides into an encoded command. */
 export function stampCommand(body: Uint8Array, { timeMs, seed, maxSteps }: Stamp): void {
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
