@@ -8,6 +8,7 @@
  * @module
  */
 import { STATUS_TEXT } from "@std/http/status";
+import { freeBuffer } from "../../base/codec/free.ts";
 import type { Conn } from "../../base/net/conn.ts";
 import type { Deadline, Deadlines } from "../../base/worker/deadlines.ts";
 import {
@@ -495,7 +496,9 @@ export class ClientConnection {
     try {
       await this.#write(encoder.encode(`${this.#responseHead(response, connection)}${framing}\r\n`));
       for (let next = await first; !next.done; next = await pieces.next()) {
-        await this.#writePiece(typeof next.value === "string" ? encoder.encode(next.value) : next.value, isChunked);
+        const piece = typeof next.value === "string" ? encoder.encode(next.value) : next.value;
+        await this.#writePiece(piece, isChunked);
+        freeBuffer(piece);
       }
     } finally {
       await pieces.return?.();

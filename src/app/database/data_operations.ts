@@ -9,7 +9,7 @@ import { DecodeError } from "../../base/codec/cursor.ts";
 import { finite, flag, oneOf, optional, otherwise, record, text, whole } from "../../base/codec/shape.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { type BoundStatement, decodeCommand, encodeCommand } from "../../core/sql/command.ts";
-import { LOAD_PART_BYTES, type LoadStep } from "../../core/sql/load_step.ts";
+import { LOAD_PART_BYTES_MAX, type LoadStep } from "../../core/sql/load_step.ts";
 import { PLAIN_RENDERING, renderBits, renderFlags } from "../../core/sql/render_options.ts";
 import { countedBytes, PART_LENGTH } from "../../core/sql/result_text.ts";
 import { splitStatements } from "../../core/sql/statement.ts";
@@ -162,7 +162,9 @@ const STEP: Codec<LoadStep> = {
   },
   decode({ value, body }) {
     const { k, id, number } = stepFields(value, "the step of a load");
-    if (body.length > LOAD_PART_BYTES) throw new DecodeError(`Expected at most ${LOAD_PART_BYTES} bytes of a file`);
+    if (body.length > LOAD_PART_BYTES_MAX) {
+      throw new DecodeError(`Expected at most ${LOAD_PART_BYTES_MAX} bytes of a file`);
+    }
     if (k === "install") return { k, id, size: number };
     return k === "drop" ? { k, id } : { k, id, at: number, bytes: body };
   },

@@ -21,6 +21,7 @@
  */
 import { invariant } from "../../invariant.ts";
 import { ByteWriter } from "../../base/codec/cursor.ts";
+import { freeBuffer } from "../../base/codec/free.ts";
 import type { Config, Entry, EntryId, HardState, Index } from "../../core/raft/message.ts";
 import type { Ticket } from "../../core/raft/effects.ts";
 import type { BatchIndex } from "./batch_index.ts";
@@ -63,7 +64,7 @@ export interface LogStoreOptions {
   readonly applied: Index;
   /** Bytes of a segment. @default {16777216} */
   readonly segmentBytes?: number;
-  /** Bytes of recent entries kept in memory. @default {33554432} */
+  /** Bytes of recent entries kept in memory. @default {8388608} */
   readonly cacheBytes?: number;
   /** Bytes of old segments that are read again each tick. @default {65536} */
   readonly scrubBytes?: number;
@@ -90,8 +91,8 @@ interface Segment {
 
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 /** A buffer that a batch has made larger than this is not kept. */
-const KEPT_BYTES = 1024 * 1024;
-const CACHE_BYTES = 32 * 1024 * 1024;
+const KEPT_BYTES = 4 * 1024 * 1024;
+const CACHE_BYTES = 8 * 1024 * 1024;
 /** At twenty ticks a second about 1.3 MB/s, each piece in a fraction of a millisecond. */
 const SCRUB_BYTES = 64 * 1024;
 /** After the start. */
@@ -314,7 +315,7 @@ export class LogStore {
     if (this.#offset > this.#fileBytes / 4) this.#prepareSpare();
     this.#nextBatch++;
     this.#chain = crc;
-    if (size > KEPT_BYTES) writer.take(); // its memory is given back
+    if (size > KEPT_BYTES) freeBuffer(writer.take());
     this.#isSealed = isEmpty(batch) && !batch.install;
     if (batch.install) yield* this.#install(batch.install.base);
   }

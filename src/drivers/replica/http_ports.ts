@@ -10,6 +10,7 @@ import { describeFailure } from "./call_failure.ts";
 import { movedWith, NotSentError, outdated, RemoteError, type RpcAnswer, type RpcClient } from "../transport/rpc.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { withTimeout } from "../../base/worker/with_timeout.ts";
+import { freeBuffer } from "../../base/codec/free.ts";
 import { unpack } from "../../base/codec/packed.ts";
 import { renderFlags } from "../../core/sql/render_options.ts";
 import type {
@@ -160,6 +161,7 @@ export class HttpPorts {
         waiter: { port, ref: refs[at], options: renderFlags(render[at]) },
       })),
     );
+    if (!isAlone) freeBuffer(bodies.bytes);
   }
 
   /** One round confirms all reads that came together, if a lease does not. */
