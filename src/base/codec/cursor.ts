@@ -172,7 +172,7 @@ export class ByteWriter {
   }
 
   /** The written bytes as a copy that the caller owns. */
-  copy(): Uint8Array {
+  copy(): Uint8Array<ArrayBuffer> {
     return this.#bytes.slice(0, this.#length);
   }
 }

@@ -128,6 +128,13 @@ export class Unpacker {
     return this.#at >= this.#bytes.length;
   }
 
+  /** The next value, which must be a BLOB, as a view. */
+  blob(): Uint8Array {
+    const from = this.#at + 5;
+    this.#at = from + this.#view.getUint32(this.#at + 1, true);
+    return this.#bytes.subarray(from, this.#at);
+  }
+
   /** The next value. BLOBs are copies. */
   next(): SqlValue {
     const bytes = this.#bytes;
