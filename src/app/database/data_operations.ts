@@ -158,7 +158,7 @@ const STEP: Codec<LoadStep> = {
   encode(step) {
     const { k, id } = step;
     const number = k === "part" ? step.at : k === "install" ? step.size : 0;
-    return { value: { k, id, number }, body: k === "part" ? step.bytes : NO_BYTES };
+    return { value: { k, id, number }, body: k === "part" ? step.bytes.slice() : NO_BYTES }; // it moves, and the loader goes on with its own
   },
   decode({ value, body }) {
     const { k, id, number } = stepFields(value, "the step of a load");
@@ -224,7 +224,7 @@ export function dataOperations(answers: AnswerBudget): OperationTable<DataOperat
     query: data(["query"], {}, isLeaders),
     request: data(["execute", "query"], { mayWrite }, isLeaders),
     loadText: data(["load"], { mayWrite }),
-    loadStep: { permissions: ["load"], mayWrite, params: STEP, result: NOTHING },
+    loadStep: { permissions: ["load"], mayWrite, freesBody: true, params: STEP, result: NOTHING },
     // Of many clients, each of which was allowed to on its own node.
     batch: { permissions: ["execute"], isForNodes: true, mayWrite, params: BATCH, result: jsonCodec(failedFields) },
     enqueue: { permissions: ["execute"], mayWrite, params: ENQUEUED, result: SEQUENCE },

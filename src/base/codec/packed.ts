@@ -51,3 +51,8 @@ export function unpack({ bytes, ends }: Packed): Uint8Array[] {
     return part;
   });
 }
+
+/** What is to be transferred with a body of a call or an answer, which has its buffer for itself and must not be used any more. */
+export function movedWith({ length, buffer }: Uint8Array): ArrayBuffer[] {
+  return length >= TRANSFER_BYTES && buffer instanceof ArrayBuffer ? [buffer] : [];
+}

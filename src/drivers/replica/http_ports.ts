@@ -7,11 +7,11 @@ import { RefusedError } from "../../core/raft/proposal.ts";
 import type { Replica } from "./replica.ts";
 import { Callee, Caller, type DescribedError, type Methods } from "../../base/worker/channel.ts";
 import { describeFailure } from "./call_failure.ts";
-import { movedWith, NotSentError, outdated, RemoteError, type RpcAnswer, type RpcClient } from "../transport/rpc.ts";
+import { NotSentError, outdated, RemoteError, type RpcAnswer, type RpcClient } from "../transport/rpc.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { withTimeout } from "../../base/worker/with_timeout.ts";
 import { freeBuffer } from "../../base/codec/free.ts";
-import { unpack } from "../../base/codec/packed.ts";
+import { movedWith, unpack } from "../../base/codec/packed.ts";
 import { renderFlags } from "../../core/sql/render_options.ts";
 import type {
   Confirmation,
@@ -177,7 +177,8 @@ export class HttpPorts {
     return {
       confirm: (params) => this.#confirm(params),
       forward: async (params, { over, transfer }) => {
-        const forwarded = await this.#forward(params, over);
+        // A copy of its own, of which the connection took one.
+        const forwarded = await this.#forward(params, over).finally(() => freeBuffer(params.call.body));
         transfer.push(...movedWith(forwarded.answer.body));
         return forwarded;
       },
