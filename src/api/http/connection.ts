@@ -36,6 +36,8 @@ const WRITE_BYTES = 256 * 1024;
 const BODIES_MAX = 1;
 /** Shorter bodies are not counted; one in chunks, whose length nobody knows, is counted so many bytes at a time. */
 const COUNTED_BODY_BYTES = 1024 * 1024;
+/** A body that is taken as it comes is read so many bytes at a time: each piece costs some objects. */
+const STREAM_BUFFER_BYTES = 64 * 1024;
 /** Time without a request. */
 export const IDLE_TIMEOUT_MS = 120_000;
 
@@ -364,6 +366,8 @@ export class ClientConnection {
       more: async () => {
         if (isAwaited) await this.#conn.write(CONTINUE);
         isAwaited = false;
+        const isUnused = this.#start === this.#end && this.#ahead === undefined;
+        if (isUnused && this.#buffer.length < STREAM_BUFFER_BYTES) this.#buffer = new Uint8Array(STREAM_BUFFER_BYTES);
         if (!await this.#readMore(bodyTimeoutMs, late).catch(() => false)) throw cutShort();
       },
     });

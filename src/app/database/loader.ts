@@ -12,9 +12,9 @@ import { BusyError, RefusedError, RequestError } from "./errors.ts";
  * Bytes of a part. On its way it is copied into buffers that every Worker and connection keeps for the next one; larger
  * parts would have buffers made anew each time.
  */
-const PART_BYTES = 256 * 1024;
+const PART_BYTES = 512 * 1024;
 /** Parts under way at a time. */
-const PARTS_MAX = 8;
+const PARTS_MAX = 4;
 /** Attempts at a part, and the pause between them. */
 const ATTEMPTS_MAX = 10;
 const PAUSE_MS = 500;
