@@ -30,7 +30,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "drivers/sqlite": ["drivers/libsqlite"],
   "drivers/backup": ["drivers/libsqlite", "drivers/sqlite"],
   "drivers/membership": [],
-  "drivers/discovery": [],
+  "drivers/discovery": ["core/dns"],
   "drivers/uploader": [],
   "app/users": [],
   "app/database": ["app/users"],

@@ -76,6 +76,21 @@ Deno.test("an agent serves HTTPS beside HTTP, or alone, and asks for certificate
     });
     assertEquals(withoutScheme.code, 0, withoutScheme.stderr);
     assertEquals((await muster(["members", "-http-addr", url, ...certs])).code, 1, "no certificate");
+    const members = (args: string[], env: Record<string, string> = {}) =>
+      muster(["members", "-http-addr", url, ...own, ...args], env);
+    assertEquals((await members(["-ca-path", `${root}/authorities`])).code, 0);
+    assertEquals((await members([], { CONSUL_CAPATH: `${root}/authorities` })).code, 0);
+    assertEquals((await members([...certs, "-tls-server-name", "localhost"])).code, 0);
+    const misnamed = await members(certs, { CONSUL_TLS_SERVER_NAME: "other.example.com" });
+    assertMatch(misnamed.stderr, /other\.example\.com/);
+    assertEquals(misnamed.code, 1);
+    // An authority that the system trusts is not trusted beside the one that is named.
+    const trusted = { DENO_CERT: `${root}/muster-ca.pem` };
+    await Deno.mkdir(`${root}/stranger`);
+    await authority(`${root}/stranger`);
+    assertEquals((await members([], trusted)).code, 0);
+    assertEquals((await members(["-ca-file", `${root}/stranger/muster-ca.pem`], trusted)).code, 1);
+    assertEquals((await members(["-ca-path", `${root}/stranger`], trusted)).code, 1);
     await closed.says(/refused a TLS connection from 127\.0\.0\.1:\d+: it has shown no certificate/);
     assertMatch(await ask(`${url}/readyz?noleader`, caCert, await identity(root, "client")), /node ok/);
     await assertRejects(() => ask(`${url}/readyz`, caCert));

@@ -176,7 +176,7 @@ Deno.test("a full disk loses nothing, is reported, and the node goes on when the
     }
   }));
 
-Deno.test("a write that needs more than the disk holds waits for room, and so does a start after kill -9", () =>
+Deno.test("a write that needs more than the disk holds waits for room; a start after kill -9 answers reads until there is", () =>
   mounted(async (root) => {
     const place: NodePlace = nodePlace(root, "1");
     let node = NodeProcess.start(place);
@@ -193,8 +193,20 @@ Deno.test("a write that needs more than the disk holds waits for room, and so do
       assertEquals(await node.row("SELECT count(*) FROM t", "none"), [5]);
       await node.stop("SIGKILL");
       await sending;
+      fill(`${root}/filler`);
       node = NodeProcess.start(place);
-      await node.says(/no space left on the disk of the database: this node starts as soon as there is some/);
+      await node.says(/no space left on the disk of the database: writes are refused until there is room, reads go on/);
+      await node.says(
+        /no space left on the disk of .*: the log needs \d+ bytes to start; .*only answers reads of level none/,
+      );
+      assertEquals(await node.row("SELECT count(*) FROM t", "none"), [5]);
+      const readyz = await fetch(`${node.url}/readyz`);
+      assertEquals([readyz.status, await readyz.text()], [
+        503,
+        "[+]node ok\n[+]disk full: no space left on the disk of the log, writes are refused\n" +
+        "[+]disk full: no space left on the disk of the database, writes are refused\n[+]leader does not exist",
+      ]);
+      await Deno.remove(`${root}/filler`);
       const grow = ["-o", "remount,size=700m", root];
       assertEquals((await new Deno.Command("mount", { args: grow }).output()).success, true);
       await node.ready();

@@ -80,6 +80,16 @@ Deno.test("a snapshot is a checkpoint: the counter, the last index and the list 
     assertEquals([store.num_snapshots, store.num_restores_start, store.num_restores_start_skipped], [1, 0, 0]);
     assert(store.num_verify_leader >= 1 && store.num_verify_leader_failed === 0);
     assertEquals(cluster.num_stepdown_req, 0);
+    const before = (await vars(node)).http;
+    await node.send("/db/execute", ["CREATE TABLE counted(a)", "INSERT INTO counted VALUES(1)"]);
+    await node.send("/db/query", ["SELECT a FROM counted"]);
+    await node.send("/db/request", ["SELECT a FROM counted", "SELECT 1", "DELETE FROM counted"]);
+    await (await fetch(`${node.url}/readyz`)).body?.cancel();
+    await node.status("store");
+    const { http } = await vars(node);
+    const grown = ["execute_stmts_rx", "query_stmts_rx", "request_stmts_rx", "num_readyz", "num_status"]
+      .map((name) => http[name] - before[name]);
+    assertEquals(grown, [2, 1, 3, 1, 1]);
     assert(memstats.rss > 10_000_000 && memstats.heap_used > 0);
     await node.stop();
 

@@ -79,7 +79,8 @@ export async function routeV1(request: HttpRequest, parts: ConsulParts): Promise
     if (request.method === "OPTIONS") {
       return { status: 200, body: "", headers: { Allow: ["OPTIONS", ...route.methods].join(",") } };
     }
-    const refusal = await refusalOf(route, request, parts);
+    const checking = refusalOf(route, request, parts);
+    const refusal = checking && await checking;
     if (refusal) throw new RefusedError(refusal);
     if (!route.methods.includes(request.method)) {
       const response = v1Problem(new HttpError(405, `method ${request.method} not allowed`), parts.log);

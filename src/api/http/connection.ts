@@ -7,7 +7,6 @@
  * no part of it: a connection with nothing else is idle, and they do not prolong that.
  * @module
  */
-import { STATUS_TEXT } from "@std/http/status";
 import { freeBuffer } from "../../base/codec/free.ts";
 import type { Conn } from "../../base/net/conn.ts";
 import type { Deadline, Deadlines } from "../../base/worker/deadlines.ts";
@@ -20,10 +19,11 @@ import {
   type RequestHead,
 } from "./http1.ts";
 import { bearer } from "../../app/users/credentials.ts";
-import { Proof, type Users } from "../../app/users/users.ts";
+import { Proof } from "../../app/users/users.ts";
 import { compressed } from "./gzip.ts";
 import type { HeldAnswer } from "../../app/database/held_answer.ts";
-import { type BodyStream, HttpError, type HttpResponse, JSON_TYPE, problem } from "./problem.ts";
+import { type BodyStream, HttpError, type HttpResponse, problem } from "./problem.ts";
+import { type ConnectionOption, LENGTH_BYTES_MAX, putHead, type ResponseHeads } from "./response_head.ts";
 import { IncomingBody } from "./incoming_body.ts";
 import type { HttpRequest } from "./request.ts";
 
@@ -61,23 +61,6 @@ interface KnownHead {
   readonly head: RequestHead;
 }
 
-const STATUS_TEXTS: Readonly<Record<number, string>> = STATUS_TEXT;
-let dateSecond = 0;
-let dateText = "";
-
-/** The Date header's value, made once a second. */
-function date(): string {
-  const second = Math.floor(Date.now() / 1000);
-  if (second !== dateSecond) {
-    dateSecond = second;
-    dateText = new Date(second * 1000).toUTCString();
-  }
-  return dateText;
-}
-
-/** Value of the header Connection; empty for what the client expects anyway. */
-type ConnectionOption = "" | "close" | "keep-alive";
-
 /** The answer to a client that left, or sends no more, before the end of its request; often nobody reads it. */
 function cutShort(): HttpError {
   return new HttpError(400, "the request's body ends before its length");
@@ -86,8 +69,6 @@ function cutShort(): HttpError {
 /** Dependencies of a connection. */
 export interface ConnectionParts {
   readonly options: {
-    readonly version: string;
-    readonly allowOrigin: string;
     /** Requests at a time, of all connections. */
     readonly requestsMax: number;
     /** Bytes of a request's body. */
@@ -95,8 +76,7 @@ export interface ConnectionParts {
     /** Time for a client to send its body. */
     readonly bodyTimeoutMs: number;
   };
-  /** If there are users, browsers are told to ask for a password. */
-  readonly users: Users | undefined;
+  readonly heads: ResponseHeads;
   /** Requests under way, of all connections, and bytes of their large bodies. */
   readonly counters: { running: number; body_bytes: number };
   /** Whether the body of a request for `target` is taken as it comes. */
@@ -122,7 +102,6 @@ export class ClientConnection {
   #knownHead: KnownHead | undefined;
   /** Of the request under way, counted among those of all. */
   #bodyBytes = 0;
-  readonly #baseHeaders: string;
   #buffer = new Uint8Array(16 * 1024);
   #start = 0;
   #end = 0;
@@ -145,11 +124,6 @@ export class ClientConnection {
     this.#parts = parts;
     this.#deadlines = deadlines;
     this.#deadline = deadlines.add(() => this.#expire());
-    const { version, allowOrigin } = parts.options;
-    this.#baseHeaders = `X-Rqlite-Version: ${version}\r\nAccess-Control-Allow-Methods: OPTIONS, GET, POST\r\n` +
-      "Access-Control-Allow-Headers: Content-Type, Authorization\r\nAccess-Control-Allow-Credentials: true\r\n" +
-      (allowOrigin === "" ? "" : `Access-Control-Allow-Origin: ${allowOrigin}\r\n`) +
-      (parts.users ? `WWW-Authenticate: Basic realm="rqlite"\r\n` : "");
     if ("setNoDelay" in conn && typeof conn.setNoDelay === "function") conn.setNoDelay(true);
   }
 
@@ -291,7 +265,8 @@ export class ClientConnection {
       }
       searched = Math.max(0, window.length - 3);
       const limit = startedMs === undefined ? idleUntilMs - now : HEAD_TIMEOUT_MS - (now - startedMs);
-      if (!await this.#readMore(Math.max(0, limit), startedMs === undefined ? undefined : lateHead)) return undefined;
+      const late = startedMs === undefined ? undefined : lateHead;
+      if (!this.#arrived(await this.#beginRead(Math.max(0, limit), late))) return undefined;
     }
   }
 
@@ -305,14 +280,22 @@ export class ClientConnection {
 
   /** Reads into the buffer; false at the end of the stream. */
   async #readMore(limitMs: number, late: (() => HttpError) | undefined): Promise<boolean> {
+    return this.#arrived(await this.#beginRead(limitMs, late));
+  }
+
+  /** Bytes read into the buffer, for {@linkcode ClientConnection.#arrived}. */
+  #beginRead(limitMs: number, late: (() => HttpError) | undefined): Promise<number | null> {
     const reading = this.#ahead;
     this.#ahead = undefined;
     this.#limit(limitMs, late);
-    const count = await (reading ?? this.#read());
+    return reading ?? this.#read();
+  }
+
+  /** Takes note of a read; false at the end of the stream. */
+  #arrived(count: number | null): boolean {
     this.#deadline.clear();
-    if (count === null) return false;
-    this.#end += count;
-    return true;
+    if (count !== null) this.#end += count;
+    return count !== null;
   }
 
   #read(): Promise<number | null> {
@@ -456,31 +439,31 @@ export class ClientConnection {
     }
   }
 
-  async #respond(
+  #respond(
     response: HttpResponse,
     { method, connection }: { method: string; connection: ConnectionOption },
   ): Promise<void> {
-    const head = this.#responseHead(response, connection);
+    const head = this.#parts.heads.upToLength(response, connection);
     const { body, held } = response;
     const isSmall = typeof body === "string" && body.length < SMALL_LENGTH;
     // A small text is encoded behind the room that the head may take, so that both leave in one write.
-    const bodyStart = head.length + 40;
-    let small = 0;
-    let large = EMPTY;
-    if (isSmall) {
-      const room = bodyStart + body.length * 3;
-      if (room > this.#out.length) this.#out = new Uint8Array(room * 2);
-      small = encoder.encodeInto(body, this.#out.subarray(bodyStart)).written;
-    } else large = typeof body === "string" ? encoder.encode(body) : body;
-    const text = `${head}Content-Length: ${held?.length ?? small + large.length}\r\n\r\n`;
-    const headStart = bodyStart - text.length;
-    if (bodyStart > this.#out.length) this.#out = new Uint8Array(bodyStart * 2);
-    encoder.encodeInto(text, this.#out.subarray(headStart, bodyStart));
-    const isHead = method === "HEAD";
-    await this.#write(this.#out.subarray(headStart, isHead ? bodyStart : bodyStart + small));
-    if (large.length > 0 && !isHead) await this.#write(large);
-    if (held && !isHead) { for (let part = held.next(); part; part = held.next()) await this.#write(part); }
-    if (this.#out.length > 64 * 1024) this.#out = new Uint8Array(4096);
+    const bodyStart = head.length + LENGTH_BYTES_MAX;
+    const room = isSmall ? bodyStart + body.length * 3 : bodyStart;
+    if (room > this.#out.length) this.#out = new Uint8Array(room * 2);
+    const out = this.#out;
+    const small = isSmall ? encoder.encodeInto(body, out.subarray(bodyStart)).written : 0;
+    const large = isSmall ? EMPTY : typeof body === "string" ? encoder.encode(body) : body;
+    const headStart = putHead(out, bodyStart, head, held?.length ?? small + large.length);
+    if (out.length > 64 * 1024) this.#out = new Uint8Array(4096);
+    if (method === "HEAD") return this.#write(out.subarray(headStart, bodyStart));
+    const first = out.subarray(headStart, bodyStart + small);
+    return large.length === 0 && !held ? this.#write(first) : this.#writeLong(first, large, held);
+  }
+
+  async #writeLong(first: Uint8Array, large: Uint8Array, held: HeldAnswer | undefined): Promise<void> {
+    await this.#write(first);
+    if (large.length > 0) await this.#write(large);
+    if (held) { for (let part = held.next(); part; part = held.next()) await this.#write(part); }
   }
 
   /** @returns Whether the connection can go on: the client knows where the body ended. */
@@ -498,7 +481,7 @@ export class ClientConnection {
     const first = pieces.next();
     first.catch(() => {}); // it is waited for below
     try {
-      await this.#write(encoder.encode(`${this.#responseHead(response, connection)}${framing}\r\n`));
+      await this.#write(encoder.encode(`${this.#parts.heads.text(response, connection)}${framing}\r\n`));
       for (let next = await first; !next.done; next = await pieces.next()) {
         const piece = typeof next.value === "string" ? encoder.encode(next.value) : next.value;
         await this.#writePiece(piece, isChunked);
@@ -516,20 +499,6 @@ export class ClientConnection {
     if (isChunked) await this.#write(encoder.encode(`${bytes.length.toString(16)}\r\n`));
     await this.#write(bytes);
     if (isChunked) await this.#write(CRLF);
-  }
-
-  #responseHead(response: HttpResponse, connection: ConnectionOption): string {
-    const { status, body, servedBy, location, retryAfter, headers } = response;
-    const type = response.contentType ?? (body.length > 0 || response.held ? JSON_TYPE : "");
-    let head = `HTTP/1.1 ${status} ${STATUS_TEXTS[status] ?? ""}\r\n${this.#baseHeaders}Date: ${date()}\r\n`;
-    if (type !== "") head += `Content-Type: ${type}\r\n`;
-    if (status >= 400 && body.length > 0) head += "X-Content-Type-Options: nosniff\r\n";
-    if (servedBy !== undefined) head += `X-Rqlite-Served-By: ${servedBy}\r\n`;
-    if (location !== undefined) head += `Location: ${location.replace(/[^\x21-\x7e]/g, encodeURIComponent)}\r\n`;
-    if (retryAfter !== undefined) head += `Retry-After: ${retryAfter}\r\n`;
-    if (headers) { for (const [name, value] of Object.entries(headers)) head += `${name}: ${value}\r\n`; }
-    if (connection !== "") head += `Connection: ${connection}\r\n`;
-    return head;
   }
 
   async #write(bytes: Uint8Array): Promise<void> {

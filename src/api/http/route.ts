@@ -48,13 +48,24 @@ export function routeOf<R extends Pick<Route<never>, "path" | "isPrefix">>(
   return routes.find((route) => route.isPrefix ? path.startsWith(route.path) : path === route.path);
 }
 
-/** Why a request may not be answered; undefined where it may. */
-export async function refusalOf(
+/** Why a request may not be answered; undefined where it may, at once where everybody may do everything. */
+export function refusalOf(
   { permissions }: Pick<Route<never>, "permissions">,
   request: HttpRequest,
   { users, counters }: GuardParts,
+): Promise<Refusal | undefined> | undefined {
+  if (users) return checked(users, permissions, request, counters);
+  if (permissions.length > 0) counters.auth_ok++;
+  return undefined;
+}
+
+async function checked(
+  users: Users,
+  permissions: readonly Permission[],
+  request: HttpRequest,
+  counters: GuardParts["counters"],
 ): Promise<Refusal | undefined> {
-  const verdict = users ? await users.check(permissions, request) : { k: "allowed" as const };
+  const verdict = await users.check(permissions, request);
   if (verdict.k !== "allowed") {
     counters.auth_fail++;
     return verdict;

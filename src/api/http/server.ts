@@ -9,11 +9,15 @@ import { connectionsOf, listenAt } from "../../base/net/tls.ts";
 import { Deadlines } from "../../base/worker/deadlines.ts";
 import { ClientConnection, type ConnectionParts } from "./connection.ts";
 import { HttpError } from "./problem.ts";
+import { ResponseHeads } from "./response_head.ts";
+import type { Users } from "../../app/users/users.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Dependencies of the server. */
-export interface ServerParts extends ConnectionParts {
+export interface ServerParts extends Omit<ConnectionParts, "heads"> {
   readonly options: ConnectionParts["options"] & {
+    readonly version: string;
+    readonly allowOrigin: string;
     /** Addresses of plain HTTP. */
     readonly bindAddrs: readonly string[];
     /** Addresses of HTTPS, with `tls`. */
@@ -23,6 +27,8 @@ export interface ServerParts extends ConnectionParts {
     /** Present for HTTPS. */
     readonly tls?: TlsServer;
   };
+  /** If there are users, browsers are told to ask for a password. */
+  readonly users: Users | undefined;
 }
 
 /** Open listeners. */
@@ -48,11 +54,13 @@ export async function serveHttp(parts: ServerParts): Promise<HttpServer> {
   const listeners = await listenAtAll(parts);
   const connections = new Set<ClientConnection>();
   const deadlines = new Deadlines();
+  const { version, allowOrigin } = parts.options;
+  const heads = new ResponseHeads({ version, allowOrigin, hasUsers: parts.users !== undefined });
   let accepted = parts.options.tls?.clients;
   return {
     port: listeners[0].addr.port,
     start() {
-      for (const listener of listeners) accept(listener, parts, { connections, deadlines });
+      for (const listener of listeners) accept(listener, { ...parts, heads }, { connections, deadlines });
     },
     renew(tls) {
       for (const listener of listeners.slice(parts.options.bindAddrs.length)) listener.renew(tls);
@@ -85,7 +93,7 @@ async function listenAtAll({ options: { bindAddrs, tlsAddrs, tls }, log }: Serve
 
 async function accept(
   listener: Listening,
-  parts: ServerParts,
+  parts: ServerParts & ConnectionParts,
   { connections, deadlines }: { connections: Set<ClientConnection>; deadlines: Deadlines },
 ): Promise<void> {
   for await (const conn of connectionsOf(listener, parts.log)) {

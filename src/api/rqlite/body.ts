@@ -96,7 +96,7 @@ function bind(value: Json): SqlValue {
     case "boolean":
       return value ? 1n : 0n;
     case "string": {
-      const literal = value.length >= 3 ? BLOB_LITERAL.exec(value) : null;
+      const literal = value.includes("'") ? BLOB_LITERAL.exec(value) : null; // most texts have none
       return literal ? fromHex(literal[1]) : value;
     }
     case "object":

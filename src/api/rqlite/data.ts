@@ -3,6 +3,7 @@
  * the database, its answers get their frame.
  * @module
  */
+import type { Counters } from "../../app/database/counters.ts";
 import type { Answer, DataRequest } from "../../app/database/database.ts";
 import { HeldAnswer, takeText } from "../../app/database/held_answer.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
@@ -18,7 +19,12 @@ import { type LeaderParts, operate } from "./leadership.ts";
 /** Dependencies of the data endpoints. */
 export interface DataParts extends LeaderParts {
   readonly answers: AnswerBudget;
-  readonly counters: LeaderParts["counters"] & { executions: number; queries: number; requests: number };
+  readonly counters:
+    & LeaderParts["counters"]
+    & Pick<
+      Counters,
+      "executions" | "queries" | "requests" | "execute_stmts_rx" | "query_stmts_rx" | "request_stmts_rx"
+    >;
   readonly options: LeaderParts["options"] & { readonly advertisedAddr: string };
 }
 
@@ -28,26 +34,26 @@ export const PRETTY_LENGTH_MAX = 1024 * 1024;
 const encoder = new TextEncoder();
 
 /** `POST /db/execute`. */
-export async function handleExecute(request: HttpRequest, parts: DataParts): Promise<HttpResponse> {
+export function handleExecute(request: HttpRequest, parts: DataParts): Promise<HttpResponse> {
   parts.counters.executions++;
-  return await answered(request, parts, "execute", statementsOf(request, { plainText: true }));
+  return answered(request, parts, "execute", statementsOf(request, { plainText: true }));
 }
 
 /** `GET` and `POST /db/query`. */
-export async function handleQuery(request: HttpRequest, parts: DataParts): Promise<HttpResponse> {
+export function handleQuery(request: HttpRequest, parts: DataParts): HttpResponse | Promise<HttpResponse> {
   parts.counters.queries++;
   const query = request.params.get("q");
   if (request.method === "GET" && query === undefined) {
     return frame({ results: "[]" }, request, { answers: parts.answers, servedBy: parts.options.advertisedAddr });
   }
   const statements = request.method === "GET" ? sqlText(query ?? "") : statementsOf(request, { plainText: true });
-  return await answered(request, parts, "query", statements);
+  return answered(request, parts, "query", statements);
 }
 
 /** `POST /db/request`: reads and writes in one. */
-export async function handleRequest(request: HttpRequest, parts: DataParts): Promise<HttpResponse> {
+export function handleRequest(request: HttpRequest, parts: DataParts): Promise<HttpResponse> {
   parts.counters.requests++;
-  return await answered(request, parts, "request", statementsOf(request, { plainText: false }));
+  return answered(request, parts, "request", statementsOf(request, { plainText: false }));
 }
 
 /** Runs statements, here or where only they can be run, and frames their results. */
@@ -57,6 +63,7 @@ async function answered(
   name: "execute" | "query" | "request",
   statements: readonly BoundStatement[],
 ): Promise<HttpResponse> {
+  parts.counters[`${name}_stmts_rx`] += statements.length;
   const { result, servedBy } = await operate(request, parts, name, dataRequest(request, statements));
   return frame(result, request, { answers: parts.answers, servedBy });
 }
@@ -79,9 +86,17 @@ export function statementsOf(request: HttpRequest, { plainText }: { plainText: b
 }
 
 /** The database request of an HTTP request: its statements with the options from its parameters. */
-export function dataRequest({ params, whenOver }: HttpRequest, statements: readonly BoundStatement[]): DataRequest {
+export function dataRequest({ params }: HttpRequest, statements: readonly BoundStatement[]): DataRequest {
+  let options = knownOptions.get(params);
+  if (options === undefined) knownOptions.set(params, options = dataOptions(params));
+  return { ...options, statements };
+}
+
+/** Of the same parameters, which are parsed once for many requests. */
+const knownOptions = new WeakMap<Params, Omit<DataRequest, "statements">>();
+
+function dataOptions(params: Params): Omit<DataRequest, "statements"> {
   return {
-    statements,
     transaction: params.has("transaction"),
     options: {
       associative: params.has("associative"),
@@ -95,7 +110,6 @@ export function dataRequest({ params, whenOver }: HttpRequest, statements: reado
     dbTimeoutMs: params.dbTimeoutMs,
     timeoutMs: params.timeoutMs,
     linearizableTimeoutMs: params.linearizableTimeoutMs,
-    whenOver,
   };
 }
 

@@ -3,6 +3,7 @@
  * @module
  */
 import { PLAIN_RENDERING } from "../../core/sql/render_options.ts";
+import type { Counters } from "../../app/database/counters.ts";
 import { takeText } from "../../app/database/held_answer.ts";
 import type { NodeInfo } from "../../drivers/replica/api.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
@@ -24,6 +25,7 @@ export interface NodesParts extends LeaderParts {
   readonly state: NodeState;
   readonly readers: Readers;
   readonly restore: AutoRestore | undefined;
+  readonly counters: LeaderParts["counters"] & Pick<Counters, "num_readyz">;
   readonly options: LeaderParts["options"] & {
     readonly agent?: { readonly isServer: boolean };
   };
@@ -112,6 +114,7 @@ function idToRemove(request: HttpRequest): string {
 /** `GET /readyz`. */
 export async function handleReadyz(request: HttpRequest, parts: NodesParts): Promise<HttpResponse> {
   const { params } = request;
+  parts.counters.num_readyz++;
   const lines = ["[+]node ok"];
   const answer = (status: number, line?: string): HttpResponse => ({
     status,
@@ -119,6 +122,7 @@ export async function handleReadyz(request: HttpRequest, parts: NodesParts): Pro
     contentType: "text/plain; charset=utf-8",
   });
   if (params.has("noleader")) return answer(200);
+  lines.push(...fullLines(parts.state));
   if (!parts.replica.leader) return answer(503, "[+]leader does not exist");
   const reachable = await parts.replica.call("leaderReachable", { timeoutMs: params.timeoutMs });
   if (reachable.error !== undefined) return answer(503, `[+]leader not contactable: ${reachable.error}`);
@@ -135,6 +139,12 @@ export async function handleReadyz(request: HttpRequest, parts: NodesParts): Pro
   if (parts.options.agent?.isServer === false) return answer(200); // a client agent has no database
   const fault = await databaseFault(parts);
   return fault === undefined ? answer(200, "[+]db ok") : answer(503, `[+]db not ok: (${fault})`);
+}
+
+/** The disks that are full: the node answers reads, and is as ready as it is. */
+function fullLines({ full }: NodeState): string[] {
+  const disks = [...(full.log ? ["log"] : []), ...(full.database ? ["database"] : [])];
+  return disks.map((name) => `[+]disk full: no space left on the disk of the ${name}, writes are refused`);
 }
 
 /**

@@ -80,14 +80,29 @@ export const ROUTES: readonly RqliteRoute[] = [
  * Answers a request of rqlite's API: path, permission and method are checked in this order (Q2.2).
  * @throws {HttpError} 404, 401, 429 or 405; and what the handlers throw.
  */
-export async function routeRqlite(request: HttpRequest, path: string, parts: RqliteParts): Promise<HttpResponse> {
+export function routeRqlite(
+  request: HttpRequest,
+  path: string,
+  parts: RqliteParts,
+): HttpResponse | Promise<HttpResponse> {
   const route = routeOf(ROUTES, path);
   if (!route) throw new HttpError(404, "");
-  const refusal = await refusalOf(route, request, parts);
+  const checking = refusalOf(route, request, parts);
+  const rest = path.slice(route.path.length);
+  return checking
+    ? checking.then((refusal) => handled(request, { route, refusal, rest }, parts))
+    : handled(request, { route, refusal: undefined, rest }, parts);
+}
+
+function handled(
+  request: HttpRequest,
+  { route, refusal, rest }: { route: RqliteRoute; refusal: Refusal | undefined; rest: string },
+  parts: RqliteParts,
+): HttpResponse | Promise<HttpResponse> {
   if (refusal) throw refused(refusal);
   const { methods, handler } = route;
   if (methods.length > 0 && !methods.includes(request.method)) throw new HttpError(405, "");
-  return await handler(request, parts, path.slice(route.path.length));
+  return handler(request, parts, rest);
 }
 
 /** A client gets 401 without a body. */

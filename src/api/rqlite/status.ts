@@ -89,6 +89,7 @@ function pick(value: unknown, path: string): unknown {
 
 async function statusOf(parts: StatusParts): Promise<Section> {
   const { options, counters } = parts;
+  counters.num_status++;
   const now = Date.now();
   const replica: Section = await parts.replica.call("status", {});
   return {

@@ -28,7 +28,7 @@ export async function route(asked: Omit<HttpRequest, "params">, services: Servic
     const params = Params.parse(mark < 0 ? "" : asked.target.slice(mark + 1));
     const path = mark < 0 ? asked.target : asked.target.slice(0, mark);
     const token = params.get("token");
-    const request = { ...asked, params, ...(token ? { authorization: bearer(token) } : {}) };
+    const request: HttpRequest = token ? { ...asked, params, authorization: bearer(token) } : { ...asked, params };
     if (path.startsWith("/v1/")) return await routeV1(request, services);
     const { agent } = services.options;
     if (path === "/" && agent) return GREETING;

@@ -10,6 +10,11 @@ export function newCounters(): Counters {
     sql_analyze: 0,
     queries: 0,
     requests: 0,
+    execute_stmts_rx: 0,
+    query_stmts_rx: 0,
+    request_stmts_rx: 0,
+    num_status: 0,
+    num_readyz: 0,
     forwarded: 0,
     served: 0,
     leader_not_found: 0,
@@ -45,6 +50,16 @@ export interface Counters {
   auto_optimizes_failed: number;
   queries: number;
   requests: number;
+  /** Statements in requests to `/db/execute`, queued ones left out. */
+  execute_stmts_rx: number;
+  /** Those in requests to `/db/query`. */
+  query_stmts_rx: number;
+  /** Those in requests to `/db/request`. */
+  request_stmts_rx: number;
+  /** Requests to `/status`. */
+  num_status: number;
+  /** Requests to `/readyz`. */
+  num_readyz: number;
   forwarded: number;
   served: number;
   leader_not_found: number;

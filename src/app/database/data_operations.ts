@@ -246,9 +246,9 @@ export interface DataParts {
 export function dataImplementations(parts: DataParts): Implementations<DataOperations> {
   const { database } = parts;
   return {
-    execute: (request, { whenOver }) => database.execute({ ...request, whenOver }),
-    query: (request, { whenOver }) => database.query({ ...request, whenOver }),
-    request: (request, { whenOver }) => database.request({ ...request, whenOver }),
+    execute: (request) => database.execute(request),
+    query: (request, { whenOver }) => database.query(request, whenOver),
+    request: (request, { whenOver }) => database.request(request, whenOver),
     loadText: (request) => database.execute(request),
     loadStep: (step) => database.load(step, limitOfStep(step)),
     batch: (batch) => writeHere(parts, batch),

@@ -51,9 +51,10 @@ export interface DataRequest {
   readonly timeoutMs: number;
   /** Longest wait for the word of a majority, in ms. */
   readonly linearizableTimeoutMs: number;
-  /** Resolves when nobody waits for the answer any more; asked for reads that take long. */
-  readonly whenOver?: (() => Promise<void>) | undefined;
 }
+
+/** Resolves when nobody waits for the answer any more; asked for reads that take long. */
+export type WhenOver = (() => Promise<void>) | undefined;
 
 /** The answer to a request. */
 export interface Answer {
@@ -104,8 +105,8 @@ export class Database {
    * @throws {NotLeaderError} Elsewhere than on the leader.
    * @throws {BusyError | TooLargeError | RequestError} When it was refused, or its outcome is unknown.
    */
-  async execute(request: DataRequest): Promise<Answer> {
-    return await this.#write(request, "execute", allowed(request.statements));
+  execute(request: DataRequest): Promise<Answer> {
+    return this.#write(request, "execute");
   }
 
   /**
@@ -113,8 +114,8 @@ export class Database {
    * @throws {NotLeaderError} When the level wants the leader, and this node does not lead.
    * @throws {BusyError | RequestError} When it was refused.
    */
-  async query(request: DataRequest): Promise<Answer> {
-    const answer = await this.#read(request, allowed(request.statements), { onlyIfReadOnly: false });
+  async query(request: DataRequest, whenOver?: WhenOver): Promise<Answer> {
+    const answer = await this.#read(request, allowed(request.statements), { onlyIfReadOnly: false, whenOver });
     return answer === "writes" ? { results: "[]" } : answer;
   }
 
@@ -122,10 +123,10 @@ export class Database {
    * Runs reads and writes.
    * @throws {NotLeaderError | BusyError | TooLargeError | RequestError} As the others.
    */
-  async request(request: DataRequest): Promise<Answer> {
+  async request(request: DataRequest, whenOver?: WhenOver): Promise<Answer> {
     const statements = allowed(request.statements);
     const mayBeRead = request.level !== "strong" && statements.every(({ parts }) => parts.every(mayRead));
-    const answer = mayBeRead ? await this.#read(request, statements, { onlyIfReadOnly: true }) : "writes";
+    const answer = mayBeRead ? await this.#read(request, statements, { onlyIfReadOnly: true, whenOver }) : "writes";
     return answer === "writes" ? await this.#write(request, "request", statements) : answer;
   }
 
@@ -146,7 +147,7 @@ export class Database {
   async #write(
     request: DataRequest,
     kind: Command["kind"],
-    statements: readonly BoundStatement[],
+    statements = allowed(request.statements),
   ): Promise<Answer> {
     const { state, options } = this.#parts;
     if (!state.isLeader) throw new NotLeaderError();
@@ -184,7 +185,7 @@ export class Database {
   async #read(
     request: DataRequest,
     statements: readonly BoundStatement[],
-    { onlyIfReadOnly }: { onlyIfReadOnly: boolean },
+    { onlyIfReadOnly, whenOver }: { onlyIfReadOnly: boolean; whenOver: WhenOver },
   ): Promise<Answer | "writes"> {
     const { state, readers, options } = this.#parts;
     const level = request.level === "auto" ? options.isVoter ? "weak" : "none" : request.level;
@@ -194,7 +195,7 @@ export class Database {
       ? isFresh(this.#parts, request.freshness)
       : level === "weak" && isConfirmedLeader(this.#parts);
     if (level === "none" && !isConfirmed && !state.isLeader) throw new RequestError("stale read");
-    const { transaction, dbTimeoutMs, whenOver } = request;
+    const { transaction, dbTimeoutMs } = request;
     const timeoutMs = dbTimeoutMs > 0 ? dbTimeoutMs : options.queryTimeoutMs;
     const run = () =>
       readers.read({ statements, transaction, options: request.options, timeoutMs, onlyIfReadOnly }, whenOver);
@@ -242,10 +243,8 @@ export function checkStatements(statements: readonly BoundStatement[]): readonly
 
 /** Statements as they are run: with the names that the database has. */
 function allowed(statements: readonly BoundStatement[]): readonly BoundStatement[] {
-  return statements.map((statement) => {
-    const parts = allowedParts(statement.parts);
-    return parts === statement.parts ? statement : { ...statement, parts };
-  });
+  if (statements.every(({ parts }) => allowedParts(parts) === parts)) return statements;
+  return statements.map((statement) => ({ ...statement, parts: allowedParts(statement.parts) }));
 }
 
 /** Parts as they are run, for as long as what split them remembers them. */

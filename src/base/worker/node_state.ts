@@ -23,8 +23,13 @@ const FIELDS = [
   "appliedTerm",
   "waitingSinceMs",
   "changed",
+  "fullLog",
+  "fullDatabase",
 ] as const;
 type Field = typeof FIELDS[number];
+
+/** Where each field lies: asked several times for each request. */
+const AT = Object.freeze(Object.fromEntries(FIELDS.map((field, at) => [field, at]))) as Readonly<Record<Field, number>>;
 
 /** Bytes of shared memory that a {@linkcode NodeState} needs. */
 export const NODE_STATE_BYTES = FIELDS.length * 8;
@@ -39,11 +44,11 @@ export class NodeState {
   }
 
   #get(field: Field): number {
-    return this.#values[FIELDS.indexOf(field)];
+    return this.#values[AT[field]];
   }
 
   #set(field: Field, value: number): void {
-    this.#values[FIELDS.indexOf(field)] = value;
+    this.#values[AT[field]] = value;
   }
 
   /** The node's part in its term. */
@@ -159,6 +164,15 @@ export class NodeState {
   }
   set changed(index: number) {
     this.#set("changed", index);
+  }
+
+  /** Whether the disk of the log or that of the database was full when it was last written to. */
+  get full(): { readonly log: boolean; readonly database: boolean } {
+    return { log: this.#get("fullLog") === 1, database: this.#get("fullDatabase") === 1 };
+  }
+  set full({ log, database }: { readonly log: boolean; readonly database: boolean }) {
+    this.#set("fullLog", log ? 1 : 0);
+    this.#set("fullDatabase", database ? 1 : 0);
   }
 
   /** Whether the database is open and what was committed before the start is applied. */

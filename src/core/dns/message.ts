@@ -318,6 +318,18 @@ function flagsOf(query: Query, answer: Answer, isTruncated: boolean): number {
     (query.checkingDisabled ? 0x10 : 0) | (answer.rcode & 15);
 }
 
+/** A question for one name, to be answered with recursion. */
+export function encodeQuery(id: number, { name, type }: Pick<Question, "name" | "type">): Uint8Array {
+  const message = new Message(false).u16(id).u16(0x100).u16(1).u16(0).u16(0).u16(0);
+  return message.name(name).u16(type).u16(CLASS_IN).bytes();
+}
+
+/** The response code of an answer to the query `id`; undefined where it is none. */
+export function rcodeOf(answer: Uint8Array, id: number): number | undefined {
+  const isAnswer = answer.length >= HEADER_BYTES && (answer[0] << 8 | answer[1]) === id && (answer[2] & 0x80) !== 0;
+  return isAnswer ? answer[3] & 15 : undefined;
+}
+
 /** The shortest answer: to what could not be decoded, FORMERR. */
 export function encodeFailure(id: number, rcode: number): Uint8Array {
   return new Message(false).u16(id).u16(0x8000 | rcode).u16(0).u16(0).u16(0).u16(0).bytes();

@@ -7,6 +7,9 @@
  * @module
  */
 import { joinAddress } from "../../base/codec/address.ts";
+import { lookup } from "node:dns/promises";
+import { encodeQuery, RCODE, rcodeOf, TYPE } from "../../core/dns/message.ts";
+import { readExactly } from "../../base/net/read_exactly.ts";
 import type { DnsOptions, NameServer, SrvOptions } from "./api.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
@@ -28,7 +31,11 @@ async function lookupName({ name, port, servers, hosts }: DnsOptions): Promise<s
 
 async function lookupService({ name, service, servers }: SrvOptions): Promise<string[]> {
   const question = `_${service}._tcp.${name}`;
-  const records = await ask(question, servers, (options) => Deno.resolveDns(question, "SRV", options));
+  const records = await ask(
+    { name: question, type: TYPE.SRV },
+    servers,
+    (options) => Deno.resolveDns(question, "SRV", options),
+  );
   const targets = records.filter(({ target }) => target !== "." && target !== "");
   const found = await Promise.all(
     targets.slice(0, ADDRESSES_MAX).map(async ({ target, port }) => {
@@ -44,8 +51,8 @@ async function lookupService({ name, service, servers }: SrvOptions): Promise<st
 async function ipsOf(name: string, servers: readonly NameServer[]): Promise<string[]> {
   if (/^\d+\.\d+\.\d+\.\d+$/.test(name) || name.includes(":")) return [name];
   const outcomes = await Promise.allSettled([
-    ask(name, servers, (options) => Deno.resolveDns(name, "A", options)),
-    ask(name, servers, (options) => Deno.resolveDns(name, "AAAA", options)),
+    ask({ name, type: TYPE.A }, servers, (options) => Deno.resolveDns(name, "A", options)),
+    ask({ name, type: TYPE.AAAA }, servers, (options) => Deno.resolveDns(name, "AAAA", options)),
   ]);
   const ips = outcomes.flatMap((outcome) => outcome.status === "fulfilled" ? outcome.value : []);
   const failure = outcomes.find((outcome) => outcome.status === "rejected");
@@ -54,9 +61,18 @@ async function ipsOf(name: string, servers: readonly NameServer[]): Promise<stri
   return ips;
 }
 
-/** Asks the system's resolver, or the servers in turn until one answers; "there is none" is an answer: an empty list. */
+/** A question. */
+interface Asked {
+  readonly name: string;
+  readonly type: number;
+}
+
+/**
+ * Asks the system's resolver, or the servers in turn until one answers; "there is none" is an answer: an empty list. A
+ * server that fails or refuses has not answered.
+ */
 async function ask<T>(
-  name: string,
+  asked: Asked,
   servers: readonly NameServer[],
   question: (options: Deno.ResolveDnsOptions) => Promise<T[]>,
 ): Promise<T[]> {
@@ -65,12 +81,59 @@ async function ask<T>(
     try {
       return await question({ ...(nameServer && { nameServer }), signal: AbortSignal.timeout(LOOKUP_TIMEOUT_MS) });
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return [];
+      const isNone = error instanceof Deno.errors.NotFound;
+      const refusal = isNone ? await (nameServer ? refusalOf(asked, nameServer) : systemRefusalOf(asked)) : undefined;
+      if (isNone && refusal === undefined) return [];
       const by = nameServer ? ` by ${joinAddress(nameServer.ipAddr, nameServer.port)}` : "";
-      failures.push(`looking up ${name}${by} failed: ${reasonOf(error)}`);
+      failures.push(`looking up ${asked.name}${by} failed: ${refusal ?? reasonOf(error)}`);
     }
   }
   throw new Error(failures.join("; "));
+}
+
+/**
+ * How a name server failed that is said to have no records: the runtime says so of every answer without any. It is asked
+ * over TCP, for which the right to reach it is enough.
+ */
+async function refusalOf({ name, type }: Asked, { ipAddr, port }: NameServer): Promise<string | undefined> {
+  let conn: Deno.TcpConn | undefined;
+  const timer = setTimeout(() => conn?.close(), LOOKUP_TIMEOUT_MS);
+  try {
+    conn = await Deno.connect({ hostname: ipAddr, port, signal: AbortSignal.timeout(LOOKUP_TIMEOUT_MS) });
+    const id = crypto.getRandomValues(new Uint16Array(1))[0];
+    const query = encodeQuery(id, { name: name.split(".").filter((label) => label !== ""), type });
+    const framed = Uint8Array.of(query.length >> 8, query.length & 0xff, ...query);
+    for (let written = 0; written < framed.length;) written += await conn.write(framed.subarray(written));
+    const length = await readExactly(conn, 2);
+    const answer = length && await readExactly(conn, length[0] << 8 | length[1]);
+    const rcode = answer && rcodeOf(answer, id);
+    if (rcode === undefined) return "it gave no answer that can be read";
+    return rcode === RCODE.NOERROR || rcode === RCODE.NXDOMAIN ? undefined : `it answered ${rcodeName(rcode)}`;
+  } catch {
+    return undefined; // not by TCP: what it said before counts
+  } finally {
+    clearTimeout(timer);
+    try {
+      conn?.close();
+    } catch {
+      // the timer did
+    }
+  }
+}
+
+function rcodeName(rcode: number): string {
+  return Object.entries(RCODE).find(([, code]) => code === rcode)?.[0] ?? `RCODE ${rcode}`;
+}
+
+/** The same for the system's resolver, whose servers only the system's own library asks. */
+async function systemRefusalOf({ name }: Asked): Promise<string | undefined> {
+  try {
+    await lookup(name, { all: true });
+    return undefined;
+  } catch (error) {
+    const isTemporary = error instanceof Error && "code" in error && error.code === "EAI_AGAIN";
+    return isTemporary ? "the name server failed (temporary failure in name resolution)" : undefined;
+  }
 }
 
 function reasonOf(error: unknown): string {

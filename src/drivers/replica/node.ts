@@ -130,7 +130,7 @@ export class ReplicaNode {
     this.#discovery = discovery && new Discovery(discovery);
     this.#log = LogStore.open(new FileDisk(options.directory), { identity, applied }, {
       onPersisted: (ticket) => this.#replica.persisted(ticket),
-      onSpace: (space) => this.#onSpace("log", space),
+      onSpace: (space) => this.noteSpace("log", space),
       onInstall: (base) => this.#snapshots.adopt(base.index),
       onFatal: (error) => events.fatal(error),
       log: events.log,
@@ -264,10 +264,11 @@ export class ReplicaNode {
     });
   }
 
-  /** Writes are taken only while there is room for both the log and the database. */
-  #onSpace(of: "log" | "database", state: "ok" | "full"): void {
+  /** Takes note of a disk: writes are taken only while there is room for both the log and the database. */
+  noteSpace(of: "log" | "database", state: "ok" | "full"): void {
     if (state === "full") this.#full.add(of);
     else this.#full.delete(of);
+    this.#state.full = { log: this.#full.has("log"), database: this.#full.has("database") };
     this.#replica.input({ k: "storage", state: this.#full.size > 0 ? "full" : "ok" });
   }
 
@@ -443,7 +444,7 @@ export class ReplicaNode {
       this.#checkReady();
     } else if (message.k === "ready" || message.k === "checkpointed") this.#snapshots.fromWriter(message);
     else if (message.k === "status") this.#http.writerStatus(message);
-    else if (message.k === "space") this.#onSpace("database", message.state);
+    else if (message.k === "space") this.noteSpace("database", message.state);
     else if (message.k === "digest") this.#digests.take(message);
     else if (message.k === "closed") this.#onWriterClosed?.();
     else if (message.k === "failed") this.#events.fatal(writerFailure(message));

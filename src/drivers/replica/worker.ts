@@ -10,6 +10,9 @@ import { readLogBase } from "../log/recovery.ts";
 import { waysBack } from "../cluster/member_file.ts";
 import { ReplicaNode } from "./node.ts";
 import { recoverByFile } from "../cluster/recovery.ts";
+import { isNoSpace } from "../log/disk.ts";
+import { delay } from "@std/async/delay";
+import { NodeState } from "../../base/worker/node_state.ts";
 import { logger } from "../../base/worker/log.ts";
 import { workerScope } from "../../base/worker/worker_scope.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
@@ -20,15 +23,28 @@ const scope = workerScope<ToReplica, FromReplica>();
 /** Exit code for damage that an operator has to look at: systemd must not restart the node into it. */
 const EXIT_DAMAGED = 3;
 
+/** Pause between two looks whether a full disk has room for the log. */
+const ROOM_LOOK_MS = 1000;
+
 const ADOPT: ToWriter = { k: "adopt" };
 
 type WriterReady = Extract<FromWriter, { k: "ready" }>;
 
 let node: ReplicaNode | undefined;
 let fail: (error: unknown) => void = () => {};
+/** Whether the disk of the database was full when the node was not made yet. */
+let isDatabaseFull = false;
 
 function tell(message: FromReplica): void {
   scope.postMessage(message);
+}
+
+let hasToldListening = false;
+
+/** Clients may be answered from now on. */
+function tellListening(): void {
+  if (!hasToldListening) tell({ k: "listening" });
+  hasToldListening = true;
 }
 
 function failing({ directory, nodeId, join }: ReplicaOptions): (error: unknown) => void {
@@ -43,17 +59,40 @@ const log = logger("store");
 
 async function run(open: ReplicaOpen, { applied, tainted, sqlite }: WriterReady): Promise<void> {
   const { options, writer } = open;
-  const recovered = await recoverByFile({ options, writer, applied, fatal: fail, log });
-  node = new ReplicaNode({ ...open, sqlite }, recovered, {
-    fatal: fail,
-    wantSnapshots: () => tell({ k: "wantSnapshots" }),
-    log,
-  });
+  const recovered = await withRoom(open, () => recoverByFile({ options, writer, applied, fatal: fail, log }));
+  node = await withRoom(open, () =>
+    new ReplicaNode({ ...open, sqlite }, recovered, {
+      fatal: fail,
+      wantSnapshots: () => tell({ k: "wantSnapshots" }),
+      log,
+    }));
+  node.noteSpace("database", isDatabaseFull ? "full" : "ok");
   await node.listen();
-  tell({ k: "listening" });
+  tellListening();
   await node.boot();
   tell({ k: "clustered" });
   if (tainted !== undefined) await verifyAfterDoubt(node, tainted);
+}
+
+/**
+ * Opens the log. While its disk is full, clients are answered what can be answered without it: ending would only have the
+ * node started again, into the same.
+ */
+async function withRoom<T>({ state }: ReplicaOpen, work: () => T | Promise<T>): Promise<T> {
+  const shared = new NodeState(state);
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof Error) || !isNoSpace(error.cause)) throw error;
+      if (!shared.full.log) {
+        log(`${error.message}; until then this node only answers reads of level none, of what it has`);
+      }
+      shared.full = { log: true, database: isDatabaseFull };
+      tellListening();
+      await delay(ROOM_LOOK_MS);
+    }
+  }
 }
 
 /** Takes a new certificate into use. */
@@ -81,6 +120,11 @@ scope.onmessage = ({ data }) => {
     fail = failing(data.options);
     data.writer.onmessage = ({ data: ready }: MessageEvent<FromWriter>) => {
       if (ready.k === "failed") return fail(writerFailure(ready));
+      if (ready.k === "space") {
+        isDatabaseFull = ready.state === "full";
+        const shared = new NodeState(data.state);
+        shared.full = { log: shared.full.log, database: isDatabaseFull };
+      }
       if (ready.k !== "ready") return;
       // A crash between the two halves of an installation: the log has the snapshot, the database has not yet (S8).
       const base = readLogBase(new FileDisk(data.options.directory))?.index ?? 0;

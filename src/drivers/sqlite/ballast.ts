@@ -44,7 +44,7 @@ export class Ballast {
 
   /** Gives the room back to the disk; false where it was given already. */
   release(): boolean {
-    const wasFilled = this.#isFilled;
+    const wasFilled = this.#isFilled || this.#isThere();
     this.#isFilled = false;
     this.#remove();
     return wasFilled;

@@ -34,6 +34,11 @@ export class Digest {
 
   /** Takes in 64 bits. */
   mixBig(value: bigint): void {
+    const number = Number(value);
+    if (Number.isSafeInteger(number)) { // the same numbers, without a bigint for each step
+      this.mix(number | 0);
+      return this.mix(Math.floor(number / 0x1_0000_0000) | 0);
+    }
     this.mix(Number(BigInt.asIntN(32, value)));
     this.mix(Number(BigInt.asIntN(32, value >> 32n)));
   }

@@ -45,7 +45,7 @@ import { unpackRows } from "../libsqlite/packing.ts";
 import { ParameterCursor, type Prepared, PreparedCache } from "./prepared.ts";
 import { QueryRenderer, RenderError, renderWrite, Room, type TimeText } from "./render.ts";
 import { readSchemaFacts, type SchemaFacts } from "./schema_facts.ts";
-import { findDamage } from "./soundness.ts";
+import { excusedMessage } from "./soundness.ts";
 
 /** The entry must be run again, in a transaction of its own, with one statement marked as failed. */
 export class RestartEntry extends Error {
@@ -55,12 +55,15 @@ export class RestartEntry extends Error {
   readonly statementNumber: number;
   /** What to report for it. */
   readonly failure: Failure;
+  /** Whether the statement runs only where somebody waits for its result: the other replicas know nothing of it. */
+  readonly isPrivate: boolean;
 
   /** Marks the statement as one that fails. */
-  constructor(statementNumber: number, failure: Failure) {
+  constructor(statementNumber: number, failure: Failure, isPrivate: boolean) {
     super(failure.message);
     this.statementNumber = statementNumber;
     this.failure = failure;
+    this.isPrivate = isPrivate;
   }
 }
 
@@ -322,29 +325,24 @@ export class Executor {
     { number, isPrivate }: { number: number; isPrivate: boolean },
   ): { text: string; hasFailed: boolean } {
     if (error instanceof RestartEntry || error instanceof IsolateEntry) throw error;
-    const message = resultMessage(error, this.#limits) ?? this.#excused(error);
+    const message = resultMessage(error, this.#limits) ?? excusedMessage(error, this.#database);
     if (message === null) throw error;
     const failure = error instanceof DoomedError ? error.failure : failureOf(error, message);
+    // SQLite takes no more writes then in the transaction, its COMMIT included.
+    if (causeOf(error) === "damage") throw new RestartEntry(number, failure, isPrivate);
     if (!isPrivate && run.command.kind !== "query") {
       // One that was stopped may have come to its end all the same, with a wrong value somewhere.
       const isStopped = error instanceof SqliteError && error.stop !== "none";
       // A schema statement that fails while it runs may leave in memory what is not on disk.
-      if (!this.#database.isTransaction || isStopped || run.changesSchema) throw new RestartEntry(number, failure);
+      if (!this.#database.isTransaction || isStopped || run.changesSchema) {
+        throw new RestartEntry(number, failure, false);
+      }
       this.#digest.mix(-1 - number);
       this.#digest.mixText(message);
     }
     const { options } = run;
     const text = options === null ? "" : renderFailure(failure, { hasRows: showsNoRows(run), errors: options.errors });
     return { text, hasFailed: true };
-  }
-
-  /**
-   * The message of an error that looks like damage of a database that has none: what a client brought about must not
-   * end a node, each time that it comes to the entry. `null` for any other.
-   */
-  #excused(error: unknown): string | null {
-    if (causeOf(error) !== "damage" || !(error instanceof Error) || !this.#database.isTransaction) return null;
-    return findDamage(this.#database) === undefined ? error.message : null;
   }
 
   #runPart(run: Run, step: Step, cursor: ParameterCursor): ResultText {

@@ -16,6 +16,7 @@ import type { SqliteLibrary } from "../libsqlite/library.ts";
 import { isOwnName, SYSTEM_TABLE } from "./authorizer.ts";
 import { causeOf, StatementError } from "./failure.ts";
 import { removeDatabase } from "./snapshot_file.ts";
+import { headerFault } from "../libsqlite/header.ts";
 import { findDamage } from "./soundness.ts";
 
 /** The first bytes of every database file. */
@@ -71,6 +72,8 @@ export function installParts(
       aboutFile(() => {
         prepare(loaded, database);
         putOwnTables(loaded, own, position);
+        const fault = headerFault(file);
+        if (fault !== undefined) throw new StatementError(`the file that was loaded is damaged: ${fault}`);
       });
       const copying = loaded.backup(database);
       try {

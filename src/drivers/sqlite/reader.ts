@@ -32,6 +32,7 @@ import { causeOf, failureOf, isReadOnly, type Limits, resultMessage, StatementEr
 import { ParameterCursor, PreparedCache } from "./prepared.ts";
 import { unpackRows } from "../libsqlite/packing.ts";
 import { NoRoomError, QueryRenderer, RenderError, Room } from "./render.ts";
+import { excusedMessage } from "./soundness.ts";
 
 /** Bytes that the large values of a read may take together. */
 export const READ_VALUE_BYTES_MAX = 256 * 1024 * 1024;
@@ -74,7 +75,10 @@ export class Reader {
   readonly #prepared: PreparedCache;
   readonly #begin: Statement;
   readonly #commit: Statement;
+  readonly #rollback: Statement;
   readonly #schemaVersion: Statement;
+  /** Whether SQLite has been told of damage in this transaction: it lets it not be committed then. */
+  #isSpoiled = false;
   #knownSchema: unknown = null;
 
   /** Use {@linkcode openReader}. */
@@ -91,6 +95,7 @@ export class Reader {
     this.#prepared = new PreparedCache(database, "read", control);
     this.#begin = database.prepare("BEGIN");
     this.#commit = database.prepare("COMMIT");
+    this.#rollback = database.prepare("ROLLBACK");
     this.#schemaVersion = database.prepare("PRAGMA schema_version");
   }
 
@@ -111,7 +116,8 @@ export class Reader {
       this.#knownSchema = version;
       return requests.map((request) => this.#answer(request));
     } finally {
-      if (this.#database.isTransaction) this.#commit.run();
+      if (this.#database.isTransaction) (this.#isSpoiled ? this.#rollback : this.#commit).run();
+      this.#isSpoiled = false;
       this.#control.ticket.current = 0;
     }
   }
@@ -207,7 +213,10 @@ export class Reader {
     if (causeOf(error) === "cancelled") return QUERY_TIMEOUT; // or nobody is there to read it
     // Temporary files and memory concern this statement alone; the files of the database concern everybody.
     const isAboutDatabase = error.io.file === "database" || error.io.file === "wal";
-    return causeOf(error) === "environment" && !isAboutDatabase ? error.message : null;
+    if (causeOf(error) === "environment" && !isAboutDatabase) return error.message;
+    const excused = excusedMessage(error, this.#database);
+    this.#isSpoiled ||= excused !== null;
+    return excused;
   }
 
   #part(run: Run, { parts }: BoundStatement, at: number, cursor: ParameterCursor): ResultText {

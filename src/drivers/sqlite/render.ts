@@ -286,10 +286,10 @@ export function renderWrite(
   associative: boolean,
   time: TimeText,
 ): string {
-  let text = "";
-  if (lastInsertId !== 0n) text += `,"last_insert_id":${lastInsertId}`;
-  if (rowsAffected !== 0n) text += `,"rows_affected":${rowsAffected}`;
-  text += time;
-  if (associative) text += ',"rows":null';
-  return `{${text.slice(1)}}`;
+  const rest = associative ? `${time},"rows":null` : time;
+  if (lastInsertId === 0n) {
+    return rowsAffected === 0n ? `{${rest.slice(1)}}` : `{"rows_affected":${rowsAffected}${rest}}`;
+  }
+  const id = `{"last_insert_id":${lastInsertId}`;
+  return rowsAffected === 0n ? `${id}${rest}}` : `${id},"rows_affected":${rowsAffected}${rest}}`;
 }

@@ -46,3 +46,19 @@ export function findDamage(database: Database): string | undefined {
     throw error;
   }
 }
+
+/**
+ * The message of a statement's error that looks like damage, or like an error of the environment, and is neither: what a
+ * client brought about must not end a node, each time that it comes to the entry. `null` for any other.
+ *
+ * Damage that the database has not is none. The function of an extension may fail with any code. Where no operation on a
+ * file failed meanwhile and memory sufficed, the code is the function's: inside a transaction, which has its locks, SQLite
+ * itself comes to such a code by a file alone. One that was cut short is found by the check.
+ */
+export function excusedMessage(error: unknown, database: Database): string | null {
+  if (!(error instanceof SqliteError)) return null;
+  const cause = causeOf(error);
+  const isOfExtension = cause === "environment" && database.extensions.length > 0 && error.io.code === 0;
+  if (cause !== "damage" && !isOfExtension) return null;
+  return findDamage(database) === undefined ? error.message : null;
+}

@@ -40,7 +40,7 @@ import { Digest } from "./digest.ts";
 import { Database, runOnce, SqliteError, type Statement } from "../libsqlite/driver.ts";
 import type { SqliteLibrary } from "../libsqlite/library.ts";
 import { type Doomed, Executor, IsolateEntry, RestartEntry, SCHEMA_VERBS, type Sticky } from "./executor.ts";
-import { causeOf, failureOf } from "./failure.ts";
+import { causeOf, failureOf, isDiskFull } from "./failure.ts";
 import { dropParts, installParts, keepPart } from "./load.ts";
 import { renderWrite } from "./render.ts";
 import { describeWriter, identityOf } from "./status.ts";
@@ -82,6 +82,8 @@ interface Work {
 
 /** Bytes of long results, beyond which no further entry joins a transaction. */
 const ANSWERED_BYTES_MAX = 4 * 1024 * 1024;
+/** Statements, beyond which no further entry joins: while the next ones run, clients get their answers and send more. */
+const ANSWERED_STATEMENTS_MAX = 500;
 
 const NOTHING_DOOMED: Doomed = new Map();
 /** Texts that are known to need a transaction of their own. */
@@ -106,6 +108,8 @@ export class StateMachine {
   appliedTerm = 0;
   /** Entries up to here survive a power loss without the log (A8). */
   durable = 0;
+  /** Whether the disk was full when it was opened. */
+  hasNoRoom = false;
   readonly #path: string;
   readonly #options: StateMachineOptions;
   readonly #database: Database;
@@ -146,7 +150,17 @@ export class StateMachine {
     );
     this.#storeDigest = this.#database.prepare(`UPDATE ${SYSTEM_TABLE} SET digest = ? WHERE id = 0`);
     this.#readPosition();
-    this.checkpoint("TRUNCATE");
+    this.#checkpointAtStart();
+  }
+
+  /** What the WAL holds already may be read, and be written on within its length, also where the disk is full. */
+  #checkpointAtStart(): void {
+    try {
+      this.checkpoint("TRUNCATE");
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      this.hasNoRoom = true;
+    }
   }
 
   /**
@@ -217,6 +231,7 @@ export class StateMachine {
     const before = this.#before();
     const answers: Outcome[] = [];
     let bytes = 0;
+    let statements = 0;
     try {
       this.#begin.run();
       for (const work of batch) {
@@ -224,7 +239,8 @@ export class StateMachine {
         const outcome = this.#run(work, attempt);
         answers.push(outcome);
         bytes += countedBytes(outcome.results);
-        if (bytes > ANSWERED_BYTES_MAX) break; // these are sent first
+        statements += work.command?.statements.length ?? 0;
+        if (bytes > ANSWERED_BYTES_MAX || statements > ANSWERED_STATEMENTS_MAX) break; // these are sent first
       }
       this.#commitWithDigest();
       this.#endEntry();
@@ -249,6 +265,7 @@ export class StateMachine {
     const before = this.#before();
     const doomed = new Map<number, Failure>();
     let steps = work.command?.maxSteps ?? 0;
+    let attempts = 0;
     for (;;) {
       let bytes = 0;
       try {
@@ -264,8 +281,10 @@ export class StateMachine {
         if (error instanceof RestartEntry) {
           invariant(!doomed.has(error.statementNumber), "a statement marked as failed has run");
           doomed.set(error.statementNumber, error.failure);
+          if (error.isPrivate) continue; // the budget and the attempts are the same on every replica
           steps = Math.max(0, this.#control.steps);
-          if (doomed.size >= ATTEMPTS_MAX && work.command) doomRest(work.command, doomed);
+          attempts++;
+          if (attempts >= ATTEMPTS_MAX && work.command) doomRest(work.command, doomed, error.statementNumber);
         } else if (isForeseen(error)) {
           throw error;
         } else {
@@ -479,10 +498,10 @@ function isForeseen(error: unknown): boolean {
 }
 
 /** Marks all statements behind the last one that failed. */
-function doomRest({ statements }: StampedCommand, doomed: Map<number, Failure>): void {
+function doomRest({ statements }: StampedCommand, doomed: Map<number, Failure>, last: number): void {
   let count = 0;
   for (const { parts } of statements) count += parts.length;
-  for (let number = Math.max(...doomed.keys()) + 1; number < count; number++) {
+  for (let number = last + 1; number < count; number++) {
     doomed.set(number, { message: TOO_MANY_ATTEMPTS });
   }
 }

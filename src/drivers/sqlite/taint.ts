@@ -9,6 +9,7 @@ import { Database, runOnce, STORED_BYTES_MAX } from "../libsqlite/driver.ts";
 import type { SqliteLibrary } from "../libsqlite/library.ts";
 import { DatabaseFileError } from "./database_file.ts";
 import { causeOf, isAboutTemporaryFile, sqliteCode } from "./failure.ts";
+import { freelistFault, headerFault, type Peculiarities, peculiaritiesOf } from "../libsqlite/header.ts";
 import { findDamage } from "./soundness.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
@@ -93,15 +94,12 @@ export function damaged(path: string, verdict: string): DamagedDatabaseError {
   );
 }
 
-/** Bytes of the header of a database file (sqlite.org/fileformat2.html §1.3). */
-const HEADER_BYTES = 100;
-
 /**
  * Opens the database at `path`: what is wrong with the file itself is damage, in whatever words SQLite says so.
  * @throws {DamagedDatabaseError} When it is damaged, or no database at all.
  */
-export function openUndamaged<T>(path: string, open: () => T): T {
-  const fault = headerFault(path);
+export function openUndamaged<T>(path: string, open: () => T, library?: SqliteLibrary): T {
+  const fault = headerFault(path) ?? layoutFault(path, library);
   if (fault !== undefined) throw damaged(path, fault);
   try {
     return open();
@@ -111,27 +109,38 @@ export function openUndamaged<T>(path: string, open: () => T): T {
   }
 }
 
-/** Returns the error of the header, of kinds that SQLite ignores or takes for another file type. */
-function headerFault(path: string): string | undefined {
-  if (!exists(path)) return undefined;
-  const { size } = Deno.statSync(path);
-  if (size === 0) return undefined; // one that was made and never written to
-  const header = new Uint8Array(HEADER_BYTES);
-  const file = Deno.openSync(path);
+/**
+ * What the header says about the pages, where it is wrong. A file with a WAL is seldom whole without it, and the newest
+ * header is then in there: what such a file hides is found when it is used.
+ */
+function layoutFault(path: string, library: SqliteLibrary | undefined): string | undefined {
+  if (!exists(path) || exists(`${path}-wal`) && Deno.statSync(`${path}-wal`).size > 0) return undefined;
+  const fault = freelistFault(path);
+  const peculiarities = peculiaritiesOf(path);
+  const isPlain = Object.values(peculiarities).every((value) => value === 0);
+  return fault !== undefined || isPlain ? fault : peculiarityFault(path, peculiarities, library);
+}
+
+/** Checks rare claims of a header against the schema and its pages. */
+function peculiarityFault(
+  path: string,
+  { largestRoot, excessBytes }: Peculiarities,
+  library: SqliteLibrary | undefined,
+): string | undefined {
+  const database = new Database(path, { readOnly: false, foreignKeys: false, ...(library ? { library } : {}) });
   try {
-    if (file.readSync(header) !== HEADER_BYTES) return `it has ${size} bytes, less than a header`;
+    if (excessBytes !== 0) return findDamage(database); // SQLite leaves none
+    const verdict = String(runOnce(database, "PRAGMA quick_check(sqlite_schema)")[0]?.[0]);
+    if (verdict !== "ok") return verdict;
+    const largest = Number(runOnce(database, "SELECT max(1, max(rootpage)) FROM sqlite_schema")[0]?.[0] ?? 1);
+    if (largestRoot === 0 || largestRoot === largest) return undefined;
+    return `its header says that the largest root is page ${largestRoot}: it is page ${largest}`;
+  } catch (error) {
+    if (causeOf(error) !== "damage") throw error;
+    return messageOf(error);
   } finally {
-    file.close();
+    database.close();
   }
-  if (new TextDecoder().decode(header.subarray(0, 16)) !== "SQLite format 3\0") {
-    return "it does not begin as a database";
-  }
-  const pageSize = header[16] << 8 | header[17];
-  const isPageSize = pageSize === 1 || pageSize >= 512 && pageSize <= 32768 && (pageSize & pageSize - 1) === 0;
-  if (!isPageSize) return `its header says that pages have ${pageSize} bytes`;
-  const isVersion = [header[18], header[19]].every((version) => version === 1 || version === 2);
-  if (!isVersion || header[21] !== 64 || header[22] !== 32 || header[23] !== 32) return "its header is malformed";
-  return undefined;
 }
 
 /** Reads every byte and writes it to another file: what was read is then on disk for certain. */

@@ -40,6 +40,8 @@ const RETRY_MS = 1000;
 const RETRY_MS_MAX = 30_000;
 const NO_ROOM =
   "no space left on the disk of the database: committed writes wait to be applied, reads go on; free some space";
+const NO_ROOM_AT_START =
+  "no space left on the disk of the database: writes are refused until there is room, reads go on; free some space";
 const NO_ROOM_TO_START =
   "no space left on the disk of the database: this node starts as soon as there is some; free some space";
 const LOCKED = "another process holds a lock on the database: committed writes wait to be applied; end that process";
@@ -97,25 +99,32 @@ class WriterWorker {
       });
     this.#open = () => {
       this.#control.activity.noteCatalogChange(); // another database may hold another one
-      return openUndamaged(path, openMachine);
+      return openUndamaged(path, openMachine, library);
     };
     this.#tainted = healTainted(path, library);
     this.#ballast = new Ballast(`${path.slice(0, path.lastIndexOf("/"))}/ballast`);
     this.#machine = this.#openWithRoom();
-    setTimeout(() => this.#fillBallast(), BALLAST_DELAY_MS);
+    if (!this.#machine.hasNoRoom) setTimeout(() => this.#fillBallast(), BALLAST_DELAY_MS);
     replica.onmessage = ({ data }: MessageEvent<ToWriter>) => this.#take(data);
     this.#sayReady();
+    if (!this.#machine.hasNoRoom) return;
+    log(NO_ROOM_AT_START);
+    this.#say({ k: "space", state: "full" });
+    this.#awaitRoom();
   }
 
   /**
-   * A node that was killed while its disk was full starts in the room of the ballast. Where that is used up already it
-   * waits for room: ending would only have it started again, into the same.
+   * A node that was killed while its disk was full starts in the room of the ballast. Where that is used up already, it
+   * starts without any, if the WAL can be opened, to answer reads; and else it waits for room: ending would only have it
+   * started again, into the same.
    */
   #openWithRoom(): StateMachine {
     const pause = new Int32Array(new SharedArrayBuffer(4));
     for (let attempts = 0;; attempts++) {
       try {
-        return this.#open();
+        const machine = this.#open();
+        if (!machine.hasNoRoom || !this.#ballast.release()) return machine;
+        machine.close();
       } catch (error) {
         if (!isDiskFull(error) || this.#control.ticket.isCancelled) throw error;
         if (this.#ballast.release()) continue;

@@ -3,6 +3,7 @@
  * @module
  */
 import type { Flags, FlagSpec } from "../config/flags.ts";
+import { tlsFetch } from "./tls_fetch.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Default addresses of an agent and of a node of `muster serve`. */
@@ -27,11 +28,11 @@ export const API_FLAGS: readonly FlagSpec[] = [
   ),
   flag("token", "", "Token to send with the request; also CONSUL_HTTP_TOKEN"),
   flag("token-file", "", "File that holds the token; also CONSUL_HTTP_TOKEN_FILE"),
-  flag("ca-file", "", "File with the CA certificates to trust for https://; also CONSUL_CACERT"),
-  flag("ca-path", "", "Directory of CA certificates", false),
+  flag("ca-file", "", "File with the only CA certificates to trust for https://; also CONSUL_CACERT"),
+  flag("ca-path", "", "Directory of CA certificates to trust for https://; also CONSUL_CAPATH"),
   flag("client-cert", "", "Certificate to show to https://, PEM; also CONSUL_CLIENT_CERT"),
   flag("client-key", "", "Its key; also CONSUL_CLIENT_KEY"),
-  flag("tls-server-name", "", "Name to expect in the agent's certificate", false),
+  flag("tls-server-name", "", "Name to expect in the agent's certificate; also CONSUL_TLS_SERVER_NAME"),
 ];
 
 /** Flags of commands that servers answer. */
@@ -56,20 +57,21 @@ export class ApiError extends Error {
 export class AgentApi {
   readonly #bases: readonly string[];
   readonly #headers: Readonly<Record<string, string>>;
-  /** Trusted CA certificates; undefined: those of the system. */
-  readonly #client: Deno.HttpClient | undefined;
+  /** With certificates of the operator's own. */
+  readonly #tlsFetch: ReturnType<typeof tlsFetch> | undefined;
 
   /** @throws {ApiError} When the address or the token cannot be used. */
   constructor(flags: Flags) {
     const given = flags.string("http-addr") || Deno.env.get("MUSTER_HTTP_ADDR") || Deno.env.get("CONSUL_HTTP_ADDR");
     this.#bases = (given ? [given] : ADDRESSES).map(baseUrl);
-    this.#client = clientOf(flags);
+    this.#tlsFetch = tlsFetchOf(flags);
     const token = tokenOf(flags);
     this.#headers = token === "" ? {} : { "X-Consul-Token": token };
   }
 
   #fetch(url: string, init: RequestInit): Promise<Response> {
-    return fetch(url, { ...init, headers: this.#headers, ...(this.#client ? { client: this.#client } : {}) });
+    const send = url.startsWith("https:") && this.#tlsFetch ? this.#tlsFetch : fetch;
+    return send(url, { ...init, headers: this.#headers });
   }
 
   /**
@@ -159,6 +161,7 @@ export class AgentApi {
 /** Whether no connection could be made: in the runtime's words, as it has no class for it. */
 function isUnsent(error: unknown): boolean {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  if (cause instanceof Error && "code" in cause) return cause.code === "ECONNREFUSED" || cause.code === "ENOTFOUND";
   return messageOf(cause).includes("client error (Connect)");
 }
 
@@ -171,24 +174,31 @@ function baseUrl(address: string): string {
   return url.origin;
 }
 
-function clientOf(flags: Flags): Deno.HttpClient | undefined {
-  const pem = (name: string, variable: string) => {
-    const file = flags.string(name) || Deno.env.get(variable);
-    return file ? Deno.readTextFileSync(file) : undefined;
-  };
+/** A way to `https:` with the certificates of the flags and the environment; undefined where they name none. */
+function tlsFetchOf(flags: Flags): ReturnType<typeof tlsFetch> | undefined {
+  const named = (name: string, variable: string) => flags.string(name) || Deno.env.get(variable) || "";
+  const pem = (file: string) => file === "" ? undefined : Deno.readTextFileSync(file);
   try {
-    const caCert = pem("ca-file", "CONSUL_CACERT");
-    const cert = pem("client-cert", "CONSUL_CLIENT_CERT");
-    const key = pem("client-key", "CONSUL_CLIENT_KEY");
+    const caFile = named("ca-file", "CONSUL_CACERT");
+    const caPath = named("ca-path", "CONSUL_CAPATH");
+    const ca = caFile !== "" ? [Deno.readTextFileSync(caFile)] : caPath !== "" ? certificatesIn(caPath) : [];
+    const cert = pem(named("client-cert", "CONSUL_CLIENT_CERT"));
+    const key = pem(named("client-key", "CONSUL_CLIENT_KEY"));
+    const serverName = named("tls-server-name", "CONSUL_TLS_SERVER_NAME");
     if ((cert === undefined) !== (key === undefined)) throw new Error("-client-cert and -client-key belong together");
-    if (caCert === undefined && cert === undefined) return undefined;
-    return Deno.createHttpClient({
-      ...(caCert !== undefined && { caCerts: [caCert] }),
-      ...(cert !== undefined && key !== undefined && { cert, key }),
-    });
+    if (ca.length === 0 && cert === undefined && serverName === "") return undefined;
+    return tlsFetch({ ca, identity: cert !== undefined && key !== undefined ? { cert, key } : undefined, serverName });
   } catch (error) {
     throw new ApiError(`Cannot use the certificates: ${messageOf(error)}`);
   }
+}
+
+function certificatesIn(directory: string): string[] {
+  const texts = [...Deno.readDirSync(directory)].filter(({ isDirectory }) => !isDirectory)
+    .map(({ name }) => Deno.readTextFileSync(`${directory}/${name}`))
+    .filter((text) => text.includes("-----BEGIN CERTIFICATE-----"));
+  if (texts.length === 0) throw new Error(`${directory} holds no certificate`);
+  return texts;
 }
 
 function tokenOf(flags: Flags): string {

@@ -3,6 +3,7 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { ClientConnection, HEAD_TIMEOUT_MS } from "../../../src/api/http/connection.ts";
+import { ResponseHeads } from "../../../src/api/http/response_head.ts";
 import { route, takesStream } from "../../../src/api/server/router.ts";
 import type { Services } from "../../../src/api/server/services.ts";
 import { serveHttp, type ServerParts } from "../../../src/api/http/server.ts";
@@ -89,6 +90,8 @@ Deno.test("the server skips empty lines before a request, however they arrive, a
   }));
 
 /** Notes limits, and lets none of them expire. */
+const heads = new ResponseHeads({ version: "v1", allowOrigin: "", hasUsers: false });
+
 class NotedDeadlines extends Deadlines {
   readonly limitsMs: number[] = [];
 
@@ -116,7 +119,7 @@ Deno.test("a connection with empty lines and nothing else is idle, not slow, and
     const client = await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
     const deadlines = new NotedDeadlines();
     const { limitsMs } = deadlines;
-    const served = new ClientConnection(await listener.accept(), parts, deadlines).serve();
+    const served = new ClientConnection(await listener.accept(), { ...parts, heads }, deadlines).serve();
     for (const [at, text] of ["\r\n", "\r", "\n", "GET"].entries()) {
       await soon("it waits for more", () => limitsMs.length === at + 1);
       await client.write(new TextEncoder().encode(text));
@@ -145,7 +148,7 @@ Deno.test("a stream ends where its client has gone before the first byte", () =>
       conn.closeWrite(); // what is written from here on fails
       return Promise.resolve({ status: 200, body: "", stream: { length: 2048, pieces } });
     };
-    const served = new ClientConnection(conn, { ...parts, route }, new Deadlines()).serve();
+    const served = new ClientConnection(conn, { ...parts, heads, route }, new Deadlines()).serve();
     await client.write(new TextEncoder().encode("GET /db/backup HTTP/1.1\r\nHost: a\r\n\r\n"));
     await served;
     assert(hasEnded);

@@ -1,5 +1,5 @@
 /*
-** An SQLite extension for tests: the function twice(), and virtual tables of the module `hollow`, which have no
+** An SQLite extension for tests: the functions twice() and fails(), and virtual tables of the module `hollow`, which have no
 ** rows, and which an integrity check does not pass.
 ** It needs no header of SQLite: the table of functions that SQLite hands over only ever grows at its end.
 ** -DNAME=… names the function, -DENTRY=… the entry point, -DFAILS makes the entry point fail.
@@ -14,7 +14,8 @@
 #endif
 #define TEXT_OF(x) #x
 #define TEXT(x) TEXT_OF(x)
-enum { CREATE_FUNCTION = 45, CREATE_MODULE = 47, DECLARE_VTAB = 50, MPRINTF = 69, RESULT_INT64 = 83, VALUE_INT64 = 107 };
+enum { CREATE_FUNCTION = 45, CREATE_MODULE = 47, DECLARE_VTAB = 50, MPRINTF = 69, RESULT_INT64 = 83, VALUE_INT64 = 107,
+  RESULT_ERROR_CODE = 146 };
 
 static void **api;
 
@@ -23,6 +24,15 @@ static void twice(void *context, int count, void **values){
   void (*result)(void*, long long) = (void(*)(void*, long long))api[RESULT_INT64];
   (void)count;
   result(context, 2*valueOf(values[0]));
+}
+
+/* fails(code): the statement fails with that result code of SQLite; 0: it gives NULL. */
+static void fails(void *context, int count, void **values){
+  long long (*valueOf)(void*) = (long long(*)(void*))api[VALUE_INT64];
+  void (*result)(void*, int) = (void(*)(void*, int))api[RESULT_ERROR_CODE];
+  int code = (int)valueOf(values[0]);
+  (void)count;
+  if( code ) result(context, code);
 }
 
 struct Table { const void *module; int references; char *message; };
@@ -62,12 +72,13 @@ int ENTRY(void *db, char **error, void **functions){
   api = functions;
 #ifdef FAILS
   *error = ((char*(*)(const char*, ...))api[MPRINTF])("%s", "no licence was found");
-  (void)db; (void)create; (void)createModule; (void)twice; (void)module;
+  (void)db; (void)create; (void)createModule; (void)twice; (void)fails; (void)module;
   return 1;
 #else
   (void)error;
   create = (int(*)(void*, const char*, int, int, void*, void*, void*, void*))api[CREATE_FUNCTION];
   createModule = (int(*)(void*, const char*, const void*, void*))api[CREATE_MODULE];
+  if( create(db, "fails", 1, 1, 0, (void*)fails, 0, 0) ) return 1;
   if( create(db, TEXT(NAME), 1, 1|0x800, 0, (void*)twice, 0, 0) ) return 1;
   return createModule(db, "hollow", &module, 0);
 #endif
