@@ -9,7 +9,7 @@ import { DecodeError } from "../../base/codec/cursor.ts";
 import { finite, flag, oneOf, optional, otherwise, record, text, whole } from "../../base/codec/shape.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { type BoundStatement, decodeCommand, encodeCommand } from "../../core/sql/command.ts";
-import { LOAD_PART_BYTES, type LoadStep } from "../../core/sql/load_step.ts";
+import { LOAD_PART_BYTES_MAX, type LoadStep } from "../../core/sql/load_step.ts";
 import { PLAIN_RENDERING, renderBits, renderFlags } from "../../core/sql/render_options.ts";
 import { countedBytes, PART_LENGTH } from "../../core/sql/result_text.ts";
 import { mayRead, splitStatements } from "../../core/sql/statement.ts";
@@ -168,11 +168,13 @@ const STEP: Codec<LoadStep> = {
   encode(step) {
     const { k, id } = step;
     const number = k === "part" ? step.at : k === "install" ? step.size : 0;
-    return { value: { k, id, number }, body: k === "part" ? step.bytes : NO_BYTES };
+    return { value: { k, id, number }, body: k === "part" ? step.bytes.slice() : NO_BYTES }; // it moves, and the loader goes on with its own
   },
   decode({ value, body }) {
     const { k, id, number } = stepFields(value, "the step of a load");
-    if (body.length > LOAD_PART_BYTES) throw new DecodeError(`Expected at most ${LOAD_PART_BYTES} bytes of a file`);
+    if (body.length > LOAD_PART_BYTES_MAX) {
+      throw new DecodeError(`Expected at most ${LOAD_PART_BYTES_MAX} bytes of a file`);
+    }
     if (k === "install") return { k, id, size: number };
     return k === "drop" ? { k, id } : { k, id, at: number, bytes: body };
   },
@@ -234,7 +236,7 @@ export function dataOperations(answers: AnswerBudget): OperationTable<DataOperat
     query: data(["query"], {}, isStrong, isLeaders),
     request: data(["execute", "query"], { mayWrite }, (request) => isStrong(request) || mayChange(request), isLeaders),
     loadText: data(["load"], { mayWrite }),
-    loadStep: { permissions: ["load"], mayWrite, params: STEP, result: NOTHING },
+    loadStep: { permissions: ["load"], mayWrite, freesBody: true, params: STEP, result: NOTHING },
     // Of many clients, each of which was allowed to on its own node.
     batch: {
       permissions: ["execute"],

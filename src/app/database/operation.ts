@@ -32,6 +32,7 @@ export type Asker =
 
 /** One way of a value. */
 export interface Codec<T> {
+  /** The bytes are the caller's. */
   encode(value: T): Packet;
   /** @throws {import("../../base/codec/cursor.ts").DecodeError} When it is something else. */
   decode(packet: Packet): T;
@@ -56,6 +57,8 @@ export interface Operation<Params, Result> {
   isProposal?(params: Params): boolean;
   /** Whether it may change the database, so that its outcome is unknown where its result is lost. @default {false} */
   readonly mayWrite?: boolean;
+  /** Whether nothing uses the bytes of the parameters once there is a result, so that they can be freed. @default {false} */
+  readonly freesBody?: boolean;
   readonly params: Codec<Params>;
   readonly result: Codec<Result>;
 }

@@ -16,6 +16,8 @@
  */
 import { InvariantError } from "../../invariant.ts";
 import { DecodeError } from "../../base/codec/cursor.ts";
+import { freeBuffer } from "../../base/codec/free.ts";
+import { movedWith } from "../../base/codec/packed.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import { finite, flag, oneOf, optional, record, type Shape, text, variants, whole } from "../../base/codec/shape.ts";
 import { type AnswerBudget, ANSWERS_BYTES_MAX } from "../../base/worker/answer_budget.ts";
@@ -193,14 +195,17 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
     return decoded(operation, await this.#forward({ call: { head, body }, timeoutMs, retries, to }, over));
   }
 
-  /** @throws {NoLeaderError | ForwardError} When there is no answer. */
+  /**
+   * Sends a call, whose body must not be used any more.
+   * @throws {NoLeaderError | ForwardError} When there is no answer.
+   */
   async #forward(forward: Forward, over?: Promise<void>): Promise<Forwarded> {
     const { replica, counters, options: { nodeId, agent } } = this.#parts;
     try {
       const isForLeader = forward.to === undefined && agent?.isServer !== false;
       if (isForLeader && (!replica.leader || replica.leader.id === nodeId)) throw new NoLeaderError();
       counters.forwarded++;
-      return await replica.call("forward", forward, over);
+      return await replica.call("forward", forward, { over, transfer: movedWith(forward.call.body) });
     } catch (error) {
       const isLeaderless = error instanceof NoLeaderError ||
         error instanceof ReplicaError && error.code === "no_leader";
@@ -244,6 +249,8 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
     } catch (error) {
       if (!(error instanceof NotLeaderError) || !call.relayed) throw error;
       return await this.#passOn(name, call, message);
+    } finally {
+      if (this.#table[name].freesBody) freeBuffer(message.body);
     }
   }
 

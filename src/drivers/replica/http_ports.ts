@@ -8,10 +8,11 @@ import type { Relay } from "./relay.ts";
 import type { RefusedWhy, Replica } from "./replica.ts";
 import { Callee, Caller, type DescribedError, type Methods } from "../../base/worker/channel.ts";
 import { describeFailure } from "./call_failure.ts";
-import { movedWith, NotSentError, outdated, RemoteError, type RpcAnswer, type RpcClient } from "../transport/rpc.ts";
+import { NotSentError, outdated, RemoteError, type RpcAnswer, type RpcClient } from "../transport/rpc.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { withTimeout } from "../../base/worker/with_timeout.ts";
-import { unpack } from "../../base/codec/packed.ts";
+import { freeBuffer } from "../../base/codec/free.ts";
+import { movedWith, unpack } from "../../base/codec/packed.ts";
 import { renderFlags } from "../../core/sql/render_options.ts";
 import type {
   Confirmation,
@@ -162,6 +163,7 @@ export class HttpPorts {
     }));
     const left = this.#parts.relay.forward(proposals);
     if (left.length > 0) this.#parts.replica.propose(left);
+    if (!isAlone) freeBuffer(bodies.bytes);
   }
 
   /** One round confirms all reads that came together, if a lease does not. */
@@ -177,7 +179,8 @@ export class HttpPorts {
     return {
       confirm: (params) => this.#confirm(params),
       forward: async (params, { over, transfer }) => {
-        const forwarded = await this.#forward(params, over);
+        // A copy of its own, of which the connection took one.
+        const forwarded = await this.#forward(params, over).finally(() => freeBuffer(params.call.body));
         transfer.push(...movedWith(forwarded.answer.body));
         return forwarded;
       },
