@@ -12,6 +12,7 @@ const MODULES: Readonly<Record<Role, URL>> = {
   backup: new URL("../../drivers/backup/worker.ts", import.meta.url),
   snapshot: new URL("../../drivers/sqlite/snapshot_worker.ts", import.meta.url),
   http: new URL("../../api/server/worker.ts", import.meta.url),
+  parser: new URL("../../api/rqlite/parser_worker.ts", import.meta.url),
   membership: new URL("../../app/agent/worker.ts", import.meta.url),
   nameserver: new URL("../../api/nameserver/worker.ts", import.meta.url),
   uploader: new URL("../../drivers/uploader/worker.ts", import.meta.url),
@@ -30,4 +31,11 @@ export function spawn(role: Role, scope: Scope, onDeath: (message: string) => vo
     onDeath(`the ${role} Worker died: ${event.message}`);
   });
   return worker;
+}
+
+/** The other end of a line to a Worker, which gets its own end as its first message. */
+export function lineTo(worker: Worker): MessagePort {
+  const { port1, port2 } = new MessageChannel();
+  worker.postMessage({ port: port1 }, [port1]);
+  return port2;
 }
