@@ -5,7 +5,8 @@
 import type { LogLevel } from "../../base/worker/log.ts";
 import { permissionsOf, type Role, type Scope } from "./permissions.ts";
 
-const MODULES: Readonly<Record<Role, URL>> = {
+/** The modules of the Workers, which no import leads to: whoever compiles the program has to include them. */
+export const WORKER_MODULES: Readonly<Record<Role, URL>> = {
   replica: new URL("../../drivers/replica/worker.ts", import.meta.url),
   sqlite: new URL("../../drivers/sqlite/worker.ts", import.meta.url),
   reader: new URL("../../drivers/sqlite/reader_worker.ts", import.meta.url),
@@ -21,7 +22,7 @@ const MODULES: Readonly<Record<Role, URL>> = {
 
 /** Starts the Worker of `role`; `onDeath` is told when it ends by an error; see rpc/log.ts for `logLevel`. */
 export function spawn(role: Role, scope: Scope, onDeath: (message: string) => void, logLevel?: LogLevel): Worker {
-  const worker = new Worker(MODULES[role], {
+  const worker = new Worker(WORKER_MODULES[role], {
     type: "module",
     name: logLevel === undefined ? role : `${role}@${logLevel}`,
     deno: { permissions: permissionsOf(role, scope) },
