@@ -32,7 +32,9 @@ import { newCounters } from "../../app/database/counters.ts";
 import { Database } from "../../app/database/database.ts";
 import { type HttpServer, serveHttp } from "../http/server.ts";
 import { answerLookups } from "./lookups.ts";
+import { isClientAgent } from "../rqlite/leadership.ts";
 import { route, takesStream } from "./router.ts";
+import { LargeBodies } from "../rqlite/large_bodies.ts";
 import type { Services } from "./services.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
@@ -66,6 +68,7 @@ async function open(message: OpenHttp): Promise<void> {
     readers,
     answers,
     backups: new Backups(() => scope.postMessage({ k: "wantBackups" })),
+    largeBodies: isClientAgent(message) ? undefined : new LargeBodies(() => scope.postMessage({ k: "wantParser" })),
     counters: newCounters(),
     users,
     log,
@@ -177,6 +180,7 @@ async function shutdown(): Promise<void> {
   await services?.queue.close(SHUTDOWN_MS / 2);
   await Promise.race([server?.shutdown(), new Promise((resolve) => setTimeout(resolve, SHUTDOWN_MS))]);
   services?.readers.close();
+  services?.largeBodies?.close();
   scope.postMessage({ k: "stopped" });
 }
 
@@ -190,6 +194,7 @@ export function serve(line: WorkerScope<ToHttpWorker, FromHttpWorker>): void {
     else if (data.k === "nodeTls") { if (services) services.expiry.node = data.notAfter; }
     else if (data.k === "reader") services?.readers.add(data.line);
     else if (data.k === "backups") services?.backups.connect(data.port);
+    else if (data.k === "parser") services?.largeBodies?.connect(data.port);
     else if (data.k === "lookups") {
       if (services && nodeSource) {
         answerLookups(data.port, nodeSource, services.catalog);

@@ -12,9 +12,10 @@ import { type BoundStatement, decodeCommand, encodeCommand } from "../../core/sq
 import { LOAD_PART_BYTES_MAX, type LoadStep } from "../../core/sql/load_step.ts";
 import { PLAIN_RENDERING, renderBits, renderFlags } from "../../core/sql/render_options.ts";
 import { countedBytes, PART_LENGTH } from "../../core/sql/result_text.ts";
-import { mayRead, splitStatements } from "../../core/sql/statement.ts";
+import { splitStatements } from "../../core/sql/statement.ts";
 import type { Permission } from "../users/permission.ts";
-import { type Answer, checkStatements, type Database, type DataRequest, LEVELS } from "./database.ts";
+import { checkStatements, mayAllRead } from "./allowed.ts";
+import { type Answer, type Database, type DataRequest, LEVELS } from "./database.ts";
 import {
   BusyError,
   ForwardError,
@@ -130,11 +131,6 @@ function isStrong({ level }: DataRequest): boolean {
   return level === "strong";
 }
 
-/** Whether statements are sure to go through the log. */
-function mayChange({ statements }: DataRequest): boolean {
-  return statements.some(({ parts }) => parts.some((part) => !mayRead(part)));
-}
-
 /** Results, counted at both ends while they are long. */
 function answerCodec(answers: AnswerBudget, limits: { readonly mayWrite?: boolean }): Codec<Answer> {
   return {
@@ -234,7 +230,12 @@ export function dataOperations(answers: AnswerBudget): OperationTable<DataOperat
   return {
     execute: data(["execute"], { mayWrite }),
     query: data(["query"], {}, isStrong, isLeaders),
-    request: data(["execute", "query"], { mayWrite }, (request) => isStrong(request) || mayChange(request), isLeaders),
+    request: data(
+      ["execute", "query"],
+      { mayWrite },
+      (request) => isStrong(request) || !mayAllRead(request.statements),
+      isLeaders,
+    ),
     loadText: data(["load"], { mayWrite }),
     loadStep: { permissions: ["load"], mayWrite, freesBody: true, params: STEP, result: NOTHING },
     // Of many clients, each of which was allowed to on its own node.
