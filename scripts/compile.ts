@@ -13,22 +13,12 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { bundledLibrary } from "../src/drivers/libsqlite/library.ts";
+import { WORKER_MODULES } from "../src/program/node/spawn.ts";
 
 const { deno } = parseArgs(Deno.args, { string: ["deno"] });
-const WORKERS = [
-  "src/drivers/replica/worker.ts",
-  "src/drivers/sqlite/worker.ts",
-  "src/drivers/sqlite/reader_worker.ts",
-  "src/drivers/sqlite/snapshot_worker.ts",
-  "src/drivers/backup/worker.ts",
-  "src/api/server/worker.ts",
-  "src/drivers/discovery/worker.ts",
-  "src/drivers/uploader/worker.ts",
-  "src/app/agent/worker.ts",
-  "src/api/nameserver/worker.ts",
-];
 
 const ROOT = new URL("../", import.meta.url).pathname;
+const WORKERS = Object.values(WORKER_MODULES).map(({ pathname }) => pathname.slice(ROOT.length));
 const LOCK = "dist/deno.lock";
 
 /** Adds the packages, as `name@version`, that a module and all that it imports use. */

@@ -53,8 +53,9 @@ const REMOTE: Names = {
     "remote_remove_node",
   ],
 };
+/** Without those of writes: a follower of muster has its leader place them in the log, and does the rest itself. */
 const SERVED: Names = {
-  cluster: ["num_execute_req", "num_query_req", "num_request_req", "num_remove_node_req"],
+  cluster: ["num_query_req", "num_remove_node_req"],
 };
 
 const REMOVE: Call = { ...post("/remove", { id: "nosuch" }), method: "DELETE" };

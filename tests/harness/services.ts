@@ -103,6 +103,7 @@ export function fakeServices(
       ...parts,
       database,
       backups,
+      largeBodies: undefined,
       operations,
       queue,
       catalog,

@@ -337,7 +337,7 @@ class SimFile implements LogFile {
   }
 
   read(offset: number, length: number): Uint8Array {
-    return this.content.cached.subarray(offset, offset + length);
+    return this.content.cached.slice(offset, offset + length);
   }
 
   write(offset: number, bytes: Uint8Array): Wait {

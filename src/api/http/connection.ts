@@ -7,6 +7,7 @@
  * no part of it: a connection with nothing else is idle, and they do not prolong that.
  * @module
  */
+import { freeBuffer } from "../../base/codec/free.ts";
 import type { Conn } from "../../base/net/conn.ts";
 import type { Deadline, Deadlines } from "../../base/worker/deadlines.ts";
 import {
@@ -35,6 +36,8 @@ const WRITE_BYTES = 256 * 1024;
 const BODIES_MAX = 1;
 /** Shorter bodies are not counted; one in chunks, whose length nobody knows, is counted so many bytes at a time. */
 const COUNTED_BODY_BYTES = 1024 * 1024;
+/** A body that is taken as it comes is read so many bytes at a time: each piece costs some objects. */
+const STREAM_BUFFER_BYTES = 64 * 1024;
 /** Time without a request. */
 export const IDLE_TIMEOUT_MS = 120_000;
 
@@ -347,6 +350,8 @@ export class ClientConnection {
       more: async () => {
         if (isAwaited) await this.#conn.write(CONTINUE);
         isAwaited = false;
+        const isUnused = this.#start === this.#end && this.#ahead === undefined;
+        if (isUnused && this.#buffer.length < STREAM_BUFFER_BYTES) this.#buffer = new Uint8Array(STREAM_BUFFER_BYTES);
         if (!await this.#readMore(bodyTimeoutMs, late).catch(() => false)) throw cutShort();
       },
     });
@@ -479,7 +484,9 @@ export class ClientConnection {
     try {
       await this.#write(encoder.encode(`${this.#parts.heads.text(response, connection)}${framing}\r\n`));
       for (let next = await first; !next.done; next = await pieces.next()) {
-        await this.#writePiece(typeof next.value === "string" ? encoder.encode(next.value) : next.value, isChunked);
+        const piece = typeof next.value === "string" ? encoder.encode(next.value) : next.value;
+        await this.#writePiece(piece, isChunked);
+        freeBuffer(piece);
       }
     } finally {
       await pieces.return?.();

@@ -3,6 +3,7 @@
  * @module
  */
 import { ChunkedDecoder, type RequestHead } from "./http1.ts";
+import { freeBuffer } from "../../base/codec/free.ts";
 import { HttpError } from "./problem.ts";
 
 /** Source of a connection's bytes. */
@@ -33,7 +34,7 @@ export class IncomingBody {
   }
 
   /**
-   * Its pieces, in order; to be taken once. The bytes are the taker's.
+   * Its pieces, in order; to be taken once. Each is valid until the next one is asked for.
    * @throws {HttpError} When it is not coded as it says.
    */
   async *pieces(): AsyncGenerator<Uint8Array> {
@@ -44,14 +45,14 @@ export class IncomingBody {
 
   async *#plain(length: number): AsyncGenerator<Uint8Array> {
     for (let left = length; left > 0;) {
-      const piece = this.#source.arrived().slice(0, left);
+      const piece = this.#source.arrived().subarray(0, left);
       if (piece.length === 0) {
         await this.#source.more();
         continue;
       }
+      yield piece;
       this.#source.take(piece.length);
       left -= piece.length;
-      yield piece;
     }
   }
 
@@ -59,7 +60,10 @@ export class IncomingBody {
     const decoder = new ChunkedDecoder(Infinity, () => new HttpError(413, ""));
     for (;;) {
       this.#source.take(decoder.push(this.#source.arrived()));
-      yield* decoder.take();
+      for (const chunk of decoder.take()) {
+        yield chunk;
+        freeBuffer(chunk);
+      }
       if (decoder.done) return;
       await this.#source.more();
     }

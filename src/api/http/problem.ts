@@ -25,8 +25,8 @@ export interface BodyStream {
   /** Bytes of the whole, where they are known; without, the body is sent in chunks. */
   readonly length?: number;
   /**
-   * Its pieces, ending soon after `over` has resolved: nobody waits for them any more. Where they break off with an error,
-   * the connection is broken off, so that the client notices.
+   * Its pieces, ending soon after `over` has resolved: nobody waits for them any more. Each is freed once it is sent. Where
+   * they break off with an error, the connection is broken off, so that the client notices.
    */
   pieces(over: Promise<void>): AsyncIterable<string | Uint8Array>;
 }

@@ -7,18 +7,21 @@ import type { Counters } from "../../app/database/counters.ts";
 import type { Answer, DataRequest } from "../../app/database/database.ts";
 import { HeldAnswer, takeText } from "../../app/database/held_answer.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
-import type { BoundStatement } from "../../core/sql/command.ts";
+import { type BoundStatement, countOf, type Statements } from "../../core/sql/command.ts";
 import { countedBytes, PART_LENGTH } from "../../core/sql/result_text.ts";
 import { indent } from "../http/json.ts";
 import type { Params } from "../http/params.ts";
 import type { HttpResponse } from "../http/problem.ts";
 import { type HttpRequest, textOf } from "../http/request.ts";
 import { decodeStatements, sqlText } from "./body.ts";
-import { type LeaderParts, operate } from "./leadership.ts";
+import type { LargeBodies } from "./large_bodies.ts";
+import { countRemote, type LeaderParts, operate } from "./leadership.ts";
 
 /** Dependencies of the data endpoints. */
 export interface DataParts extends LeaderParts {
   readonly answers: AnswerBudget;
+  /** Absent in a client agent, which does not run what it reads. */
+  readonly largeBodies: Pick<LargeBodies, "takes" | "parse"> | undefined;
   readonly counters:
     & LeaderParts["counters"]
     & Pick<
@@ -36,7 +39,7 @@ const encoder = new TextEncoder();
 /** `POST /db/execute`. */
 export function handleExecute(request: HttpRequest, parts: DataParts): Promise<HttpResponse> {
   parts.counters.executions++;
-  return answered(request, parts, "execute", statementsOf(request, { plainText: true }));
+  return answered(request, parts, "execute", statementsIn(request, parts, { plainText: true }));
 }
 
 /** `GET` and `POST /db/query`. */
@@ -46,14 +49,16 @@ export function handleQuery(request: HttpRequest, parts: DataParts): HttpRespons
   if (request.method === "GET" && query === undefined) {
     return frame({ results: "[]" }, request, { answers: parts.answers, servedBy: parts.options.advertisedAddr });
   }
-  const statements = request.method === "GET" ? sqlText(query ?? "") : statementsOf(request, { plainText: true });
+  const statements = request.method === "GET"
+    ? sqlText(query ?? "")
+    : statementsIn(request, parts, { plainText: true });
   return answered(request, parts, "query", statements);
 }
 
 /** `POST /db/request`: reads and writes in one. */
 export function handleRequest(request: HttpRequest, parts: DataParts): Promise<HttpResponse> {
   parts.counters.requests++;
-  return answered(request, parts, "request", statementsOf(request, { plainText: false }));
+  return answered(request, parts, "request", statementsIn(request, parts, { plainText: false }));
 }
 
 /** Runs statements, here or where only they can be run, and frames their results. */
@@ -61,10 +66,15 @@ async function answered(
   request: HttpRequest,
   parts: DataParts,
   name: "execute" | "query" | "request",
-  statements: readonly BoundStatement[],
+  given: Statements | Promise<Statements>,
 ): Promise<HttpResponse> {
-  parts.counters[`${name}_stmts_rx`] += statements.length;
-  const { result, servedBy } = await operate(request, parts, name, dataRequest(request, statements));
+  const statements = given instanceof Promise ? await given : given;
+  parts.counters[`${name}_stmts_rx`] += countOf(statements);
+  const { result, servedBy, from } = await operate(request, parts, name, dataRequest(request, statements));
+  // What has an index went through the log, and so through the leader, also where this node has the outcome itself.
+  const isPlacedElsewhere = from === "" && result.index !== undefined &&
+    parts.replica.leader?.id !== parts.options.nodeId;
+  if (isPlacedElsewhere) countRemote(parts, name);
   return frame(result, request, { answers: parts.answers, servedBy });
 }
 
@@ -82,11 +92,26 @@ export async function handleText(
 /** The statements of a body. */
 export function statementsOf(request: HttpRequest, { plainText }: { plainText: boolean }): BoundStatement[] {
   const text = textOf(request.body);
-  return plainText && request.contentType.startsWith("text/plain") ? sqlText(text) : decodeStatements(text);
+  return isSqlText(request, plainText) ? sqlText(text) : decodeStatements(text);
+}
+
+function isSqlText({ contentType }: HttpRequest, plainText: boolean): boolean {
+  return plainText && contentType.startsWith("text/plain");
+}
+
+/** The statements of a body, which has gone when it is large. */
+function statementsIn(
+  request: HttpRequest,
+  { largeBodies }: Pick<DataParts, "largeBodies">,
+  { plainText }: { plainText: boolean },
+): Statements | Promise<Statements> {
+  const { body } = request;
+  if (!largeBodies?.takes(body)) return statementsOf(request, { plainText });
+  return largeBodies.parse({ bytes: body, isText: isSqlText(request, plainText) });
 }
 
 /** The database request of an HTTP request: its statements with the options from its parameters. */
-export function dataRequest({ params }: HttpRequest, statements: readonly BoundStatement[]): DataRequest {
+export function dataRequest({ params }: HttpRequest, statements: Statements): DataRequest {
   let options = knownOptions.get(params);
   if (options === undefined) knownOptions.set(params, options = dataOptions(params));
   return { ...options, statements };

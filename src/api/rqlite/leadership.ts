@@ -96,13 +96,18 @@ export async function operate<K extends keyof RqliteOperations>(
       whenOver,
       isOnlyHere,
     });
-    if (done.from !== "") count(parts, REMOTE.get(name)?.[0]);
+    if (done.from !== "") countRemote(parts, name);
     return done;
   } catch (error) {
     if (error instanceof NotLeaderError) throw redirected(request, parts);
     if (error instanceof RemoteFailure || error instanceof ForwardError) count(parts, REMOTE.get(name)?.[1]);
     throw withStatus(error, name, parts);
   }
+}
+
+/** Counts an operation that needed another node. */
+export function countRemote(parts: LeaderParts, name: keyof RqliteOperations): void {
+  count(parts, REMOTE.get(name)?.[0]);
 }
 
 function count({ counters }: LeaderParts, name: RemoteCounter | undefined): void {

@@ -118,7 +118,7 @@ class Peeked {
     return this.#first.length >= MAGIC.length && textOf(this.#first.subarray(0, MAGIC.length)) === MAGIC;
   }
 
-  /** All of it as it comes. */
+  /** All of it as it comes; each piece is valid until the next one is asked for. */
   async *pieces(): AsyncGenerator<Uint8Array> {
     if (this.#first.length > 0) yield this.#first;
     for (;;) {
@@ -141,7 +141,7 @@ class Peeked {
         const advice = "load a SQLite file instead, which may have any size";
         throw new HttpError(413, `SQL text of more than ${bytesMax} bytes, the limit set by -http-max-body: ${advice}`);
       }
-      pieces.push(piece);
+      pieces.push(piece.slice());
     }
     return concat(pieces);
   }

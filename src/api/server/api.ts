@@ -119,6 +119,7 @@ export type ToHttpWorker =
   | { readonly k: "serve" } // all listeners of the node are open: answer
   | { readonly k: "reader"; readonly line: ReaderLine } // one more to share reads among
   | { readonly k: "backups"; readonly port: MessagePort } // the line to the backup Worker
+  | { readonly k: "parser"; readonly port: MessagePort } // the line to the Worker that reads large bodies
   | { readonly k: "lookups"; readonly port: MessagePort } // the name server calls CatalogMethods (api/nameserver/api.ts)
   | { readonly k: "names"; readonly port: MessagePort } // serve DNS, too; carries what a name server's Worker is told
   | { readonly k: "users"; readonly users: readonly User[] } // the auth file, anew
@@ -131,6 +132,7 @@ export type FromHttpWorker =
   | { readonly k: "listening"; readonly port: number }
   | { readonly k: "wantReader" } // slow reads wait
   | { readonly k: "wantBackups" } // the backup Worker is to be started
+  | { readonly k: "wantParser" } // a Worker that reads large bodies is to be started; it ends by itself
   | { readonly k: "restored" } // or there is nothing to be restored: see OpenHttp.restore
   | ToCallee<SupervisorMethods>
   | { readonly k: "stopped" }

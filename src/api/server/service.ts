@@ -32,7 +32,9 @@ import { newCounters } from "../../app/database/counters.ts";
 import { Database } from "../../app/database/database.ts";
 import { type HttpServer, serveHttp } from "../http/server.ts";
 import { answerLookups } from "./lookups.ts";
+import { isClientAgent } from "../rqlite/leadership.ts";
 import { route, takesStream } from "./router.ts";
+import { LargeBodies } from "../rqlite/large_bodies.ts";
 import type { Services } from "./services.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
@@ -66,12 +68,11 @@ async function open(message: OpenHttp): Promise<void> {
     readers,
     answers,
     backups: new Backups(() => scope.postMessage({ k: "wantBackups" })),
+    largeBodies: isClientAgent(message) ? undefined : new LargeBodies(() => scope.postMessage({ k: "wantParser" })),
     counters: newCounters(),
     users,
     log,
   };
-  // The replica of a client agent has no log.
-  if (options.agent?.isServer !== false) replica.isOpen = () => parts.state.isOpen;
   const catalog = new Catalog(parts);
   const agent = agentOf(message);
   const database = new Database(parts);
@@ -96,6 +97,7 @@ async function open(message: OpenHttp): Promise<void> {
     expiry: { http: options.tls?.notAfter, node: options.nodeNotAfter },
     directorySize: () => supervisor.call("directorySize", {}),
   };
+  replica.isOpen = () => isClientAgent(message) || parts.state.isOpen;
   replica.onDatabaseReplaced = () => (readers.reopen(), catalog.replaced());
   replica.onCatalogChanged = () => catalog.changed();
   if (agent) openAgent(made, agent);
@@ -179,6 +181,7 @@ async function shutdown(): Promise<void> {
   await services?.queue.close(SHUTDOWN_MS / 2);
   await Promise.race([server?.shutdown(), new Promise((resolve) => setTimeout(resolve, SHUTDOWN_MS))]);
   services?.readers.close();
+  services?.largeBodies?.close();
   scope.postMessage({ k: "stopped" });
 }
 
@@ -192,6 +195,7 @@ export function serve(line: WorkerScope<ToHttpWorker, FromHttpWorker>): void {
     else if (data.k === "nodeTls") { if (services) services.expiry.node = data.notAfter; }
     else if (data.k === "reader") services?.readers.add(data.line);
     else if (data.k === "backups") services?.backups.connect(data.port);
+    else if (data.k === "parser") services?.largeBodies?.connect(data.port);
     else if (data.k === "lookups") {
       if (services && nodeSource) {
         answerLookups(data.port, nodeSource, services.catalog);

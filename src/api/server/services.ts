@@ -18,6 +18,7 @@ import type { Activity } from "../../base/worker/activity.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
+import type { LargeBodies } from "../rqlite/large_bodies.ts";
 import type { HttpOptions } from "./api.ts";
 
 /** Services of the node for its handlers. */
@@ -32,6 +33,8 @@ export interface Services {
   /** The operations that clients ask for, done here or elsewhere. */
   readonly operations: Operations<NodeOperations>;
   readonly backups: Backups;
+  /** Absent in a client agent. */
+  readonly largeBodies: LargeBodies | undefined;
   /** Absent without automatic backups and a restore. */
   readonly uploader: UploaderClient | undefined;
   /** Present in a node of a new cluster that is to begin with a backup. */

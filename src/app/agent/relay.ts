@@ -6,11 +6,12 @@
  * @module
  */
 import { joinAddress } from "../../base/codec/address.ts";
+import { movedWith } from "../../base/codec/packed.ts";
 import type { MemberRecord } from "../../drivers/membership/api.ts";
 import type { Forward, Forwarded, FromHttp, LeaderInfo, ReplicaMethods, ToHttp } from "../../drivers/replica/api.ts";
 import { Callee, type DescribedError, type Methods } from "../../base/worker/channel.ts";
 import { describeFailure } from "../../drivers/replica/call_failure.ts";
-import { movedWith, NotSentError, outdated, RemoteError, RpcClient } from "../../drivers/transport/rpc.ts";
+import { NotSentError, outdated, RemoteError, RpcClient } from "../../drivers/transport/rpc.ts";
 import { type Hello, OPERATION, PROTOCOL_VERSION } from "../../drivers/transport/wire.ts";
 import { jitter, pause } from "../../base/worker/backoff.ts";
 import { NodeState } from "../../base/worker/node_state.ts";

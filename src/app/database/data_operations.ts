@@ -10,12 +10,13 @@ import { finite, flag, oneOf, optional, otherwise, record, text, whole } from ".
 import type { Counters } from "./counters.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { type BoundStatement, decodeCommand, encodeCommand } from "../../core/sql/command.ts";
-import { LOAD_PART_BYTES, type LoadStep } from "../../core/sql/load_step.ts";
+import { LOAD_PART_BYTES_MAX, type LoadStep } from "../../core/sql/load_step.ts";
 import { PLAIN_RENDERING, renderBits, renderFlags } from "../../core/sql/render_options.ts";
 import { countedBytes, PART_LENGTH } from "../../core/sql/result_text.ts";
 import { splitStatements } from "../../core/sql/statement.ts";
 import type { Permission } from "../users/permission.ts";
-import { type Answer, checkStatements, type Database, type DataRequest, LEVELS } from "./database.ts";
+import { checkStatements, mayAllRead } from "./allowed.ts";
+import { type Answer, type Database, type DataRequest, LEVELS } from "./database.ts";
 import {
   BusyError,
   ForwardError,
@@ -126,6 +127,11 @@ function isLeaders({ level }: DataRequest): boolean {
   return level !== "none" && level !== "auto";
 }
 
+/** A read through the log. */
+function isStrong({ level }: DataRequest): boolean {
+  return level === "strong";
+}
+
 /** Results, counted at both ends while they are long. */
 function answerCodec(answers: AnswerBudget, limits: { readonly mayWrite?: boolean }): Codec<Answer> {
   return {
@@ -159,11 +165,13 @@ const STEP: Codec<LoadStep> = {
   encode(step) {
     const { k, id } = step;
     const number = k === "part" ? step.at : k === "install" ? step.size : 0;
-    return { value: { k, id, number }, body: k === "part" ? step.bytes : NO_BYTES };
+    return { value: { k, id, number }, body: k === "part" ? step.bytes.slice() : NO_BYTES }; // it moves, and the loader goes on with its own
   },
   decode({ value, body }) {
     const { k, id, number } = stepFields(value, "the step of a load");
-    if (body.length > LOAD_PART_BYTES) throw new DecodeError(`Expected at most ${LOAD_PART_BYTES} bytes of a file`);
+    if (body.length > LOAD_PART_BYTES_MAX) {
+      throw new DecodeError(`Expected at most ${LOAD_PART_BYTES_MAX} bytes of a file`);
+    }
     if (k === "install") return { k, id, size: number };
     return k === "drop" ? { k, id } : { k, id, at: number, bytes: body };
   },
@@ -209,23 +217,38 @@ export function dataOperations(answers: AnswerBudget): OperationTable<DataOperat
   const data = (
     permissions: readonly Permission[],
     limits: { mayWrite?: boolean },
+    isProposal: (request: DataRequest) => boolean = always,
     isForLeader: (request: DataRequest) => boolean = always,
   ) => ({
     permissions,
     ...limits,
     isForLeader,
+    isProposal,
     params: REQUEST,
     result: answerCodec(answers, limits),
   });
   const mayWrite = true;
   return {
     execute: data(["execute"], { mayWrite }),
-    query: data(["query"], {}, isLeaders),
-    request: data(["execute", "query"], { mayWrite }, isLeaders),
+    query: data(["query"], {}, isStrong, isLeaders),
+    request: data(
+      ["execute", "query"],
+      { mayWrite },
+      (request) => isStrong(request) || !mayAllRead(request.statements),
+      isLeaders,
+    ),
     loadText: data(["load"], { mayWrite }),
-    loadStep: { permissions: ["load"], mayWrite, params: STEP, result: NOTHING },
+    loadStep: { permissions: ["load"], mayWrite, freesBody: true, params: STEP, result: NOTHING },
     // Of many clients, each of which was allowed to on its own node.
-    batch: { permissions: ["execute"], isForNodes: true, mayWrite, params: BATCH, result: jsonCodec(failedFields) },
+    batch: {
+      permissions: ["execute"],
+      isForNodes: true,
+      mayWrite,
+      isForLeader: always,
+      isProposal: always,
+      params: BATCH,
+      result: jsonCodec(failedFields),
+    },
     enqueue: { permissions: ["execute"], mayWrite, params: ENQUEUED, result: SEQUENCE },
   };
 }

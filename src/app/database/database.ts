@@ -5,8 +5,9 @@
  * first (freshness.ts), one at level linearizable after a quorum has confirmed it, one at level strong through the log. Whoever
  * runs the SQL renders the results.
  *
- * On a node that does not lead, an operation that needs the leader throws a {@linkcode NotLeaderError} before it does
- * anything: it is then forwarded (operations.ts), or the protocol redirects the client.
+ * On a node that does not lead, a write is proposed to the leader, where it takes that from this node, and its result is
+ * this node's own (drivers/replica/relay.ts). Whatever else needs the leader throws a {@linkcode NotLeaderError} before it
+ * does anything: it is then forwarded (operations.ts), or the protocol redirects the client.
  * @module
  */
 import { renderFailure } from "../../core/sql/failure.ts";
@@ -14,16 +15,15 @@ import type { Activity } from "../../base/worker/activity.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 import { formatDuration } from "../../base/codec/duration.ts";
-import { mayNeedNames, withStoredNames } from "../../core/catalog/names.ts";
-import { type BoundStatement, type Command, encodeCommand, STEPS_PER_MS } from "../../core/sql/command.ts";
+import { type Command, countOf, encodeCommand, type Statements, STEPS_PER_MS } from "../../core/sql/command.ts";
 import type { ReadResult } from "../../core/sql/exchange.ts";
 import { loadCommand, type LoadStep } from "../../core/sql/load_step.ts";
 import { PLAIN_RENDERING, type RenderOptions } from "../../core/sql/render_options.ts";
 import type { ResultText } from "../../core/sql/result_text.ts";
-import { isDisallowedPragma, mayRead } from "../../core/sql/statement.ts";
 import type { Counters } from "./counters.ts";
 import { BusyError, LoadError, NotLeaderError, RequestError, TooLargeError } from "./errors.ts";
 import { type FreshnessBound, isConfirmedLeader, isFresh } from "./freshness.ts";
+import { allowed, mayAllRead } from "./allowed.ts";
 import { dropResults } from "./held_answer.ts";
 import { readLinearizably } from "./linearizable.ts";
 import type { Readers } from "./readers.ts";
@@ -37,7 +37,7 @@ export const LEVELS = ["none", "weak", "linearizable", "strong", "auto"] as cons
 
 /** Statements with how they are to be run. */
 export interface DataRequest {
-  readonly statements: readonly BoundStatement[];
+  readonly statements: Statements;
   /** Whether all of them take effect or none, and see one state. */
   readonly transaction: boolean;
   /** How the results are written. */
@@ -125,7 +125,7 @@ export class Database {
    */
   async request(request: DataRequest, whenOver?: WhenOver): Promise<Answer> {
     const statements = allowed(request.statements);
-    const mayBeRead = request.level !== "strong" && statements.every(({ parts }) => parts.every(mayRead));
+    const mayBeRead = request.level !== "strong" && mayAllRead(statements);
     const answer = mayBeRead ? await this.#read(request, statements, { onlyIfReadOnly: true, whenOver }) : "writes";
     return answer === "writes" ? await this.#write(request, "request", statements) : answer;
   }
@@ -149,8 +149,8 @@ export class Database {
     kind: Command["kind"],
     statements = allowed(request.statements),
   ): Promise<Answer> {
-    const { state, options } = this.#parts;
-    if (!state.isLeader) throw new NotLeaderError();
+    const { state, options, replica } = this.#parts;
+    if (!state.isLeader && !replica.leader?.takesProposals) throw new NotLeaderError();
     refuseBehindLong(this.#parts);
     const { transaction, dbTimeoutMs, timeoutMs } = request;
     const readTimeoutMs = dbTimeoutMs > 0 ? dbTimeoutMs : options.queryTimeoutMs;
@@ -184,7 +184,7 @@ export class Database {
 
   async #read(
     request: DataRequest,
-    statements: readonly BoundStatement[],
+    statements: Statements,
     { onlyIfReadOnly, whenOver }: { onlyIfReadOnly: boolean; whenOver: WhenOver },
   ): Promise<Answer | "writes"> {
     const { state, readers, options } = this.#parts;
@@ -202,13 +202,13 @@ export class Database {
     const result = await (isConfirmed ? run() : this.#confirmed(level, request.linearizableTimeoutMs, run));
     if (result?.writes) return "writes";
     const { db } = this.#parts.counters.done;
-    db.queries += statements.length;
+    db.queries += countOf(statements);
     if (transaction) db.query_transactions++;
     return result ?? { results: timedOut(request) };
   }
 
   /** A read of unknown outcome has changed nothing: the leader that comes next may be asked. */
-  async #readThroughLog(request: DataRequest, statements: readonly BoundStatement[]): Promise<Answer> {
+  async #readThroughLog(request: DataRequest, statements: Statements): Promise<Answer> {
     try {
       return await this.#write(request, "query", statements);
     } catch (error) {
@@ -236,36 +236,6 @@ export class Database {
 }
 
 /**
- * The statements, where nothing forbids them.
- * @throws {RequestError} When a pragma is not for clients.
- */
-export function checkStatements(statements: readonly BoundStatement[]): readonly BoundStatement[] {
-  allowed(statements);
-  return statements;
-}
-
-/** Statements as they are run: with the names that the database has. */
-function allowed(statements: readonly BoundStatement[]): readonly BoundStatement[] {
-  if (statements.every(({ parts }) => allowedParts(parts) === parts)) return statements;
-  return statements.map((statement) => ({ ...statement, parts: allowedParts(statement.parts) }));
-}
-
-/** Parts as they are run, for as long as what split them remembers them. */
-const knownParts = new WeakMap<BoundStatement["parts"], BoundStatement["parts"]>();
-
-/** @throws {RequestError} When a pragma is not for clients. */
-function allowedParts(parts: BoundStatement["parts"]): BoundStatement["parts"] {
-  const known = knownParts.get(parts);
-  if (known !== undefined) return known;
-  if (parts.some(({ verb, sql }) => verb === "PRAGMA" && isDisallowedPragma(sql))) {
-    throw new RequestError("disallowed pragma");
-  }
-  const resolved = parts.some(({ sql }) => mayNeedNames(sql)) ? parts.map(withStoredNames) : parts;
-  knownParts.set(parts, resolved);
-  return resolved;
-}
-
-/**
  * Refuses what would wait behind an entry that is taking long: that nothing was done, heard at once, is worth more than
  * an outcome that may stay unknown.
  */
@@ -284,5 +254,5 @@ function refuseBehindLong({ activity, state }: DatabaseParts): void {
 /** The statement that was stopped carries the error, as if it alone had failed. */
 function timedOut({ statements, options: { associative, errors } }: DataRequest): string {
   const one = renderFailure({ message: "query timeout" }, { hasRows: associative, errors });
-  return `[${statements.map(() => one).join(",")}]`;
+  return `[${new Array(countOf(statements)).fill(one).join(",")}]`;
 }

@@ -24,11 +24,13 @@ export interface FreshnessBound {
 }
 
 /**
- * Whether a node that believes that it leads does: a majority has said so within the time in which nobody else can have been
- * elected, and all that was committed before its term is applied.
+ * Whether a node that believes that it leads does, and shows all that clients were told of: a majority has said so within
+ * the time in which nobody else can have been elected; all that was committed before its term is applied, and so is what
+ * other nodes may have told their clients of.
  */
 export function isConfirmedLeader({ state, options }: Standing): boolean {
-  return state.appliedTerm === state.term && isWithin(state.confirmedMs, options.heartbeatTimeoutMs);
+  return state.appliedTerm === state.term && state.placedElsewhere <= state.applied &&
+    isWithin(state.confirmedMs, options.heartbeatTimeoutMs);
 }
 
 /** Whether what this node shows is known to be no older than a client allows. */

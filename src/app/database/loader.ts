@@ -4,10 +4,15 @@
  * every replica then does with the parts is in core/sql/load_step.ts.
  * @module
  */
-import { LOAD_PART_BYTES, type LoadStep } from "../../core/sql/load_step.ts";
+import type { LoadStep } from "../../core/sql/load_step.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import { BusyError, RefusedError, RequestError } from "./errors.ts";
 
+/**
+ * Bytes of a part. On its way it is copied into buffers that every Worker and connection keeps for the next one; larger
+ * parts would have buffers made anew each time.
+ */
+const PART_BYTES = 512 * 1024;
 /** Parts under way at a time. */
 const PARTS_MAX = 4;
 /** Attempts at a part, and the pause between them. */
@@ -28,7 +33,7 @@ export type DoLoadStep = (step: LoadStep) => Promise<void>;
 
 /**
  * Loads a file.
- * @param pieces Its bytes as they come.
+ * @param pieces Its bytes as they come, each valid until the next one is asked for.
  * @returns Its size in bytes.
  * @throws {RequestError} When it was not loaded; its `outcome` says whether that is certain.
  * @throws {RefusedError} When the leader does not let the client.
@@ -36,12 +41,17 @@ export type DoLoadStep = (step: LoadStep) => Promise<void>;
 export async function loadFile(pieces: AsyncIterable<Uint8Array>, doStep: DoLoadStep): Promise<number> {
   const id = crypto.randomUUID();
   const underWay = new Set<Promise<void>>();
+  const free: Uint8Array<ArrayBuffer>[] = [];
   let failure: unknown;
   let size = 0;
   try {
-    for await (const bytes of partsOf(pieces)) {
-      const part = again(() => doStep({ k: "part", id, at: size, bytes })).catch((error) => failure ??= error)
-        .finally(() => underWay.delete(part));
+    for await (const bytes of partsOf(pieces, free)) {
+      const at = size;
+      const part = again(() => doStep({ k: "part", id, at, bytes })).catch((error) => failure ??= error)
+        .finally(() => {
+          underWay.delete(part);
+          free.push(bytes);
+        });
       underWay.add(part);
       size += bytes.length;
       if (underWay.size >= PARTS_MAX) await Promise.race(underWay);
@@ -72,9 +82,12 @@ async function again(work: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Bytes in parts of one size, the last one as it comes out. */
-async function* partsOf(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let part = new Uint8Array(LOAD_PART_BYTES);
+/** Bytes in parts of one size, the last one as it comes out; in buffers from `free`, where there is one. */
+async function* partsOf(
+  pieces: AsyncIterable<Uint8Array>,
+  free: Uint8Array<ArrayBuffer>[],
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  let part = new Uint8Array(PART_BYTES);
   let length = 0;
   for await (const piece of pieces) {
     for (let at = 0; at < piece.length;) {
@@ -84,7 +97,7 @@ async function* partsOf(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
       at += taken.length;
       if (length < part.length) continue;
       yield part;
-      part = new Uint8Array(LOAD_PART_BYTES);
+      part = free.pop() ?? new Uint8Array(PART_BYTES);
       length = 0;
     }
   }

@@ -32,6 +32,7 @@ export type Asker =
 
 /** One way of a value. */
 export interface Codec<T> {
+  /** The bytes are the caller's. */
   encode(value: T): Packet;
   /** @throws {import("../../base/codec/cursor.ts").DecodeError} When it is something else. */
   decode(packet: Packet): T;
@@ -48,8 +49,16 @@ export interface Operation<Params, Result> {
    * @default {false}
    */
   isForLeader?(params: Params): boolean;
+  /**
+   * Whether it is an entry of the log: a node that does not lead can propose it to a leader that takes that, and answers
+   * from its own database.
+   * @default {false}
+   */
+  isProposal?(params: Params): boolean;
   /** Whether it may change the database, so that its outcome is unknown where its result is lost. @default {false} */
   readonly mayWrite?: boolean;
+  /** Whether nothing uses the bytes of the parameters once there is a result, so that they can be freed. @default {false} */
+  readonly freesBody?: boolean;
   readonly params: Codec<Params>;
   readonly result: Codec<Result>;
 }

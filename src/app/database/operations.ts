@@ -16,6 +16,8 @@
  */
 import { InvariantError } from "../../invariant.ts";
 import { DecodeError } from "../../base/codec/cursor.ts";
+import { freeBuffer } from "../../base/codec/free.ts";
+import { movedWith } from "../../base/codec/packed.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import { finite, flag, oneOf, optional, record, type Shape, text, variants, whole } from "../../base/codec/shape.ts";
 import { type AnswerBudget, ANSWERS_BYTES_MAX } from "../../base/worker/answer_budget.ts";
@@ -153,13 +155,20 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
     options: RunOptions,
   ): Promise<Done<M[K]["result"]>> {
     const { advertisedAddr, agent } = this.#parts.options;
-    const { state } = this.#parts;
-    const isElsewhere = options.to !== undefined || agent?.isServer === false ||
-      !state.isLeader && !options.isOnlyHere && this.#table[name].isForLeader?.(params);
-    if (isElsewhere) return await this.#ask(name, params, options);
+    const { state, replica: { leader }, counters } = this.#parts;
+    const { isForLeader, isProposal } = this.#table[name];
+    let servedBy = advertisedAddr;
+    if (options.to !== undefined || agent?.isServer === false) return await this.#ask(name, params, options);
+    if (!state.isLeader && isForLeader?.(params)) {
+      if (options.isOnlyHere) throw new NotLeaderError();
+      if (!leader?.takesProposals || !isProposal?.(params)) return await this.#ask(name, params, options);
+      // The leader's word as well: it gives the write its place.
+      servedBy = leader.apiUrl.replace(/^\w+:\/\//, "");
+      counters.forwarded++;
+    }
     try {
       const result = await this.#implementations[name](params, options);
-      return { result, servedBy: advertisedAddr, from: "" };
+      return { result, servedBy, from: "" };
     } catch (error) {
       if (!(error instanceof NotLeaderError) || options.isOnlyHere) throw error;
       return await this.#ask(name, params, options);
@@ -186,14 +195,17 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
     return decoded(operation, await this.#forward({ call: { head, body }, timeoutMs, retries, to }, over));
   }
 
-  /** @throws {NoLeaderError | ForwardError} When there is no answer. */
+  /**
+   * Sends a call, whose body must not be used any more.
+   * @throws {NoLeaderError | ForwardError} When there is no answer.
+   */
   async #forward(forward: Forward, over?: Promise<void>): Promise<Forwarded> {
     const { replica, counters, options: { nodeId, agent } } = this.#parts;
     try {
       const isForLeader = forward.to === undefined && agent?.isServer !== false;
       if (isForLeader && (!replica.leader || replica.leader.id === nodeId)) throw new NoLeaderError();
       counters.forwarded++;
-      return await replica.call("forward", forward, over);
+      return await replica.call("forward", forward, { over, transfer: movedWith(forward.call.body) });
     } catch (error) {
       const isLeaderless = error instanceof NoLeaderError ||
         error instanceof ReplicaError && error.code === "no_leader";
@@ -238,6 +250,8 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
     } catch (error) {
       if (!(error instanceof NotLeaderError) || !call.relayed) throw error;
       return await this.#passOn(name, call, message);
+    } finally {
+      if (this.#table[name].freesBody) freeBuffer(message.body);
     }
   }
 

@@ -6,7 +6,7 @@
  * a command goes to the replica while its outcome comes from the writer, many of them in one message.
  * @module
  */
-import { type Call, Callee, Caller } from "../../base/worker/channel.ts";
+import { type Call, Callee, Caller, type CallOptions } from "../../base/worker/channel.ts";
 import { RemoteClock } from "../../base/worker/clock.ts";
 import { Deadlines } from "../../base/worker/deadlines.ts";
 import { buffersOf, packOwned } from "../../base/codec/packed.ts";
@@ -203,17 +203,16 @@ export class ReplicaClient {
   }
 
   /**
-   * Asks the replica.
-   * @param over Nobody waits for the answer any more: it need not come, and is a failure if it has not.
+   * Asks the replica. An answer that nobody waits for any more need not come, and is a failure if it has not.
    * @throws {ReplicaError} When it refuses or fails, or is not open.
    */
   call<M extends keyof ReplicaMethods>(
     method: M,
     params: ReplicaMethods[M]["params"],
-    over?: Promise<void>,
+    options?: CallOptions,
   ): Promise<ReplicaMethods[M]["result"]> {
     if (!this.isOpen()) return Promise.reject(new ReplicaError("store not open", "not_open"));
-    return this.#caller.call(method, params, { over });
+    return this.#caller.call(method, params, options);
   }
 
   #onOutcomes({ outcomes }: Outcomes): void {

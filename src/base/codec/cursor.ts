@@ -18,12 +18,14 @@ const LONG_TEXT_LENGTH = 64 * 1024;
 const SLACK_BYTES = 4096;
 /** A buffer doubles up to this size, and grows by a quarter from there on. */
 const DOUBLED_BYTES_MAX = 4 * 1024 * 1024;
+/** A buffer of this size that was outgrown is freed at once: garbage is collected late (free.ts). */
+const FREED_BYTES_MIN = 64 * 1024;
 const utf8Encoder = new TextEncoder();
 const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }); // a U+FEFF is text, too
 
 /** Appends values to a growing buffer. */
 export class ByteWriter {
-  #bytes: Uint8Array;
+  #bytes: Uint8Array<ArrayBuffer>;
   #view: DataView;
   #length = 0;
 
@@ -56,6 +58,7 @@ export class ByteWriter {
   #grow(capacity: number): void {
     const grown = new Uint8Array(Math.ceil(capacity));
     grown.set(this.#bytes.subarray(0, this.#length));
+    if (this.#bytes.length >= FREED_BYTES_MIN) this.#bytes.buffer.transfer(0); // views end with the next write
     this.#bytes = grown;
     this.#view = new DataView(grown.buffer);
   }
@@ -169,7 +172,7 @@ export class ByteWriter {
   }
 
   /** The written bytes as a copy that the caller owns. */
-  copy(): Uint8Array {
+  copy(): Uint8Array<ArrayBuffer> {
     return this.#bytes.slice(0, this.#length);
   }
 }

@@ -8,6 +8,7 @@
  * @module
  */
 import { crc32c } from "./crc32c.ts";
+import { freeBuffer } from "./free.ts";
 import { type ByteWriter, DecodeError } from "./cursor.ts";
 
 /** Bytes in front of a frame's payload. */
@@ -64,6 +65,7 @@ export class FrameDecoder {
     const held = this.#end - this.#start;
     const roomy = held + count > this.#buffer.length ? new Uint8Array((held + count) * 2) : this.#buffer;
     roomy.set(this.#buffer.subarray(this.#start, this.#end));
+    if (roomy !== this.#buffer) freeBuffer(this.#buffer);
     this.#buffer = roomy;
     this.#start = 0;
     this.#end = held;
@@ -95,6 +97,8 @@ export class FrameDecoder {
   /** Forgets the space of a frame that was much larger than usual. */
   #reset(): void {
     this.#start = this.#end = 0;
-    if (this.#buffer.length > 4 * 1024 * 1024) this.#buffer = new Uint8Array(64 * 1024);
+    if (this.#buffer.length <= 4 * 1024 * 1024) return;
+    freeBuffer(this.#buffer);
+    this.#buffer = new Uint8Array(64 * 1024);
   }
 }

@@ -3,6 +3,7 @@
  * tenth of a millisecond per hundred objects; packed, the same content is two objects. Pure.
  * @module
  */
+import { freeBuffer } from "./free.ts";
 
 /** Byte strings laid end to end. */
 export interface Packed {
@@ -25,9 +26,12 @@ export function pack(parts: readonly Uint8Array[]): Packed {
   return { bytes, ends };
 }
 
-/** The same for byte strings that nobody uses any more: a single one is not copied. */
+/** The same for byte strings that nobody uses any more, each in a buffer of its own: a single one is not copied, others are freed. */
 export function packOwned(parts: readonly Uint8Array[]): Packed {
-  return parts.length === 1 ? { bytes: parts[0], ends: [parts[0].length] } : pack(parts);
+  if (parts.length === 1) return { bytes: parts[0], ends: [parts[0].length] };
+  const packed = pack(parts);
+  parts.forEach(freeBuffer);
+  return packed;
 }
 
 /** More bytes than these are handed over rather than copied, which takes longer for few. */
@@ -46,4 +50,9 @@ export function unpack({ bytes, ends }: Packed): Uint8Array[] {
     start = end;
     return part;
   });
+}
+
+/** What is to be transferred with a body of a call or an answer, which has its buffer for itself and must not be used any more. */
+export function movedWith({ length, buffer }: Uint8Array): ArrayBuffer[] {
+  return length >= TRANSFER_BYTES && buffer instanceof ArrayBuffer ? [buffer] : [];
 }

@@ -25,6 +25,7 @@ const FIELDS = [
   "changed",
   "fullLog",
   "fullDatabase",
+  "placedElsewhere",
   "open",
 ] as const;
 type Field = typeof FIELDS[number];
@@ -146,6 +147,14 @@ export class NodeState {
   }
   set appliedTerm(term: number) {
     this.#set("appliedTerm", term);
+  }
+
+  /** The newest entry with a write whose client is told of it by another node, maybe before this one has applied it; 0 for none. */
+  get placedElsewhere(): number {
+    return this.#get("placedElsewhere");
+  }
+  set placedElsewhere(index: number) {
+    this.#set("placedElsewhere", index);
   }
 
   /** Wall clock, in ms, when the oldest entry was committed that waits to be applied; 0 where none does. */

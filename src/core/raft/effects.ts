@@ -45,6 +45,7 @@ export type Input =
   | { readonly k: "snapshotReceived"; readonly base: EntryId; readonly config: Config } // whole, verified, staged
   | { readonly k: "snapshotSent"; readonly peer: NodeId; readonly index: Index | null } // the peer has it; null: failed
   | { readonly k: "linkDown"; readonly peer: NodeId }
+  | { readonly k: "tellCommit"; readonly peer: NodeId } // a client of the peer waits for the commit index
   | { readonly k: "refused"; readonly peer: NodeId } // the peer's machine answers that nothing listens at its address
   | { readonly k: "storage"; readonly state: "ok" | "full" }
   | { readonly k: "bootstrap"; readonly ref: number; readonly config: Config }; // only on an empty log (M11)

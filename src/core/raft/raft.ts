@@ -47,6 +47,7 @@ import {
   onHeartbeatReply,
   onLinkDown,
   onSnapshotSent,
+  onTellCommit,
   sendAppends,
   sendHeartbeats,
   tickPeers,
@@ -145,6 +146,8 @@ class RaftCore implements Core {
         return withLeadership(s, (lead) => onSnapshotSent(s, lead, input.peer, input.index));
       case "linkDown":
         return withLeadership(s, (lead) => onLinkDown(lead, input.peer));
+      case "tellCommit":
+        return withLeadership(s, (lead) => onTellCommit(s, lead, input.peer));
       case "refused":
         onGone(s, input.peer);
         return onRefused(s, input.peer);

@@ -10,6 +10,9 @@ import { confirmedRound, sendHeartbeats } from "./replication.ts";
 import { startRound } from "./rounds.ts";
 import { type Leadership, leadership, type RaftState } from "./state.ts";
 
+/** Rounds under way at a time: waiting for one that began too early would cost a read up to half of its time. */
+const ROUNDS_MAX = 4;
+
 /** Takes a read, or refuses it. */
 export function onRead(s: RaftState, ref: number): void {
   const lead = leadership(s);
@@ -25,14 +28,15 @@ export function onRead(s: RaftState, ref: number): void {
   }
 }
 
-/** Grants what was confirmed, and starts a round when reads wait and none is under way (R5). */
+/** Grants what was confirmed, and starts a round for reads that none under way began after, unless there are many (R5). */
 export function serveReads(s: RaftState, lead: Leadership): void {
   if (lead.earlyReads.length > 0 && s.commit >= lead.firstIndex) {
     for (const ref of lead.earlyReads) lead.reads.push({ ref, index: s.commit, round: lead.round + 1 });
     lead.earlyReads = [];
   }
   grant(s, lead);
-  if (lead.reads.length === 0 || lead.reads[0].round <= lead.round) return;
+  const newest = lead.reads.at(-1);
+  if (newest === undefined || newest.round <= lead.round || newest.round - lead.reads[0].round >= ROUNDS_MAX) return;
   startRound(s, lead);
   sendHeartbeats(s, lead);
   // R9: where this node is the only voter, its own word is a majority.

@@ -245,6 +245,12 @@ export function onLinkDown(lead: Leadership, id: NodeId): void {
   peer.probing = true;
 }
 
+/** Leader: a peer that waits for the commit index hears of it now, with the entries that are due or without (C4). */
+export function onTellCommit(s: RaftState, lead: Leadership, id: NodeId): void {
+  const peer = progressOf(lead, id);
+  if (peer?.state === "replicate" && peer.commitSent < s.commit) peer.nudge = true;
+}
+
 /** Leader: the driver has sent a peer its snapshot, up to `index`, or could not (S11). */
 export function onSnapshotSent(s: RaftState, lead: Leadership, id: NodeId, index: Index | null): void {
   const peer = progressOf(lead, id);

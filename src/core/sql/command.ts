@@ -29,6 +29,31 @@ export interface BoundStatement {
   readonly named: Readonly<Record<string, SqlValue>> | null;
 }
 
+/**
+ * Statements that were encoded and judged elsewhere: those of a large request. No further one is kept in memory as
+ * objects, which take many times as much.
+ */
+export interface EncodedStatements {
+  /** As {@linkcode encodeCommand} gives them. */
+  readonly command: Uint8Array;
+  readonly count: number;
+  /** Whether each of them may be a read. */
+  readonly mayBeRead: boolean;
+}
+
+/** The statements of a request. */
+export type Statements = readonly BoundStatement[] | EncodedStatements;
+
+/** Whether statements were encoded elsewhere. */
+export function isEncoded(statements: Statements): statements is EncodedStatements {
+  return "command" in statements;
+}
+
+/** How many statements there are. */
+export function countOf(statements: Statements): number {
+  return isEncoded(statements) ? statements.count : statements.length;
+}
+
 /** The request in a log entry. */
 export interface Command {
   /** Endpoint: `query` is a read at level strong, `load` a step of loading a database (load_step.ts). */
@@ -38,7 +63,7 @@ export interface Command {
   /** The cluster's own: it may write the catalog. No request of a client becomes one. @default {false} */
   readonly isSystem?: boolean;
   /** The elements of the request, in order. */
-  readonly statements: readonly BoundStatement[];
+  readonly statements: Statements;
   /** Time for what only its asker sees (reads at level strong), in milliseconds; 0 for no limit. @default {0} */
   readonly readTimeoutMs?: number;
   /** Steps that are enough by the asker's own word; 0: as many as the leader allows. @default {0} */
@@ -54,7 +79,9 @@ export interface Seed {
 }
 
 /** A command as the leader put it into the log. */
-export interface StampedCommand extends Omit<Command, "wantedSteps"> {
+export interface StampedCommand extends Omit<Command, "wantedSteps" | "statements"> {
+  /** The elements of the request, in order. */
+  readonly statements: readonly BoundStatement[];
   /** The leader's clock when it appended the entry, in milliseconds since 1970. */
   readonly timeMs: number;
   /** Chosen by the leader. */
@@ -115,16 +142,18 @@ const encodedParts = new WeakMap<readonly SqlPart[], Uint8Array>();
 
 /** Encodes a command, unstamped. The caller owns the bytes. */
 export function encodeCommand(command: Command): Uint8Array {
+  const { statements } = command;
   const writer = scratch;
   writer.clear();
-  if (command.statements.length > MANY_STATEMENTS) writer.expect(sizeOf(command));
-  writer.u64(0).u64(0); // the stamp
-  const flags = (command.transaction ? TRANSACTION_FLAG : 0) | (command.isSystem ? SYSTEM_FLAG : 0);
-  writer.u8(VERSION).u8(KINDS.indexOf(command.kind) | flags);
-  writer.f64(command.wantedSteps ?? 0).u32(Math.min(Math.max(0, command.readTimeoutMs ?? 0), 0xffff_ffff));
-  writer.u32(command.statements.length);
+  if (isEncoded(statements)) {
+    const bytes = statements.command.slice();
+    bytes.set(writeHead(writer, command).view());
+    return bytes;
+  }
+  if (statements.length > MANY_STATEMENTS) writer.expect(sizeOf(statements));
+  writeHead(writer, command).u32(statements.length);
   let before: readonly SqlPart[] = [];
-  for (const { parts, positional, named } of command.statements) {
+  for (const { parts, positional, named } of statements) {
     if (isSameText(parts, before)) writer.u32(SAME_PARTS);
     else writer.raw(encodeParts(parts));
     before = parts;
@@ -141,8 +170,16 @@ export function encodeCommand(command: Command): Uint8Array {
   return writer.length > SCRATCH_BYTES_MAX ? writer.take() : writer.copy();
 }
 
+/** Writes what stands before the statements: as many bytes for every command. */
+function writeHead(writer: ByteWriter, command: Omit<Command, "statements">): ByteWriter {
+  writer.u64(0).u64(0); // the stamp
+  const flags = (command.transaction ? TRANSACTION_FLAG : 0) | (command.isSystem ? SYSTEM_FLAG : 0);
+  writer.u8(VERSION).u8(KINDS.indexOf(command.kind) | flags);
+  return writer.f64(command.wantedSteps ?? 0).u32(Math.min(Math.max(0, command.readTimeoutMs ?? 0), 0xffff_ffff));
+}
+
 /** About how many bytes a command takes: too few where texts are not ASCII, or are not the same in all statements. */
-function sizeOf({ statements }: Command): number {
+function sizeOf(statements: readonly BoundStatement[]): number {
   let bytes = 0;
   for (const { positional, named } of statements) {
     bytes += STATEMENT_BYTES;
@@ -187,6 +224,13 @@ function encodeValue(writer: ByteWriter, value: SqlValue): void {
   } else if (typeof value === "number") writer.u8(2).f64(value);
   else if (typeof value === "string") writer.u8(3).string(value);
   else writer.u8(4).bytes(value);
+}
+
+/** Whether an encoded command is one of a client, to be taken from a node that got it: not the cluster's own, nor a step of a load. */
+export function isOfClient(body: Uint8Array): boolean {
+  const flags = body[STAMP_BYTES + 1];
+  if (flags === undefined || body[STAMP_BYTES] !== VERSION || flags > 15) return false;
+  return (flags & SYSTEM_FLAG) === 0 && KINDS[flags & 3] !== "load";
 }
 
 /** Writes what the leader decides into an encoded command. */

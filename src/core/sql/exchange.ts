@@ -8,7 +8,7 @@
  */
 
 import { pack, type Packed, unpack } from "../../base/codec/packed.ts";
-import { type BoundStatement, decodeCommand, encodeCommand } from "./command.ts";
+import { type BoundStatement, decodeCommand, encodeCommand, type Statements } from "./command.ts";
 import { renderBits, renderFlags, type RenderOptions } from "./render_options.ts";
 import { buffersOf, type ResultText } from "./result_text.ts";
 
@@ -53,7 +53,7 @@ export interface ReadRequest {
   /** The asker's own number; comes back in the {@linkcode ReadResult}. */
   readonly ref: number;
   /** Statements to run, in order. */
-  readonly statements: readonly BoundStatement[];
+  readonly statements: Statements;
   /** Whether all statements see one snapshot. */
   readonly transaction: boolean;
   /** How to render the results. */
@@ -187,8 +187,13 @@ export function packReads(requests: readonly ReadRequest[]): PackedReads {
   };
 }
 
+/** A read request as a reader gets it. */
+export interface DecodedRead extends ReadRequest {
+  readonly statements: readonly BoundStatement[];
+}
+
 /** The requests again. */
-export function unpackReads({ refs, commands, flags, timeoutsMs }: PackedReads): ReadRequest[] {
+export function unpackReads({ refs, commands, flags, timeoutsMs }: PackedReads): DecodedRead[] {
   return unpack(commands).map((bytes, at) => {
     const { statements, transaction } = decodeCommand(bytes);
     return {

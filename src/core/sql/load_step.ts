@@ -11,8 +11,8 @@ import { DecodeError } from "../../base/codec/cursor.ts";
 import type { Command, StampedCommand } from "./command.ts";
 import type { SqlValue } from "./value.ts";
 
-/** Bytes of a part. */
-export const LOAD_PART_BYTES = 1024 * 1024;
+/** Most bytes of a part. */
+export const LOAD_PART_BYTES_MAX = 1024 * 1024;
 /** Table in which the parts are kept until all have come. */
 export const LOAD_TABLE = "_muster_load";
 

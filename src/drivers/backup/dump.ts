@@ -8,6 +8,7 @@
  */
 import { identifierText } from "../../core/sql/tokenizer.ts";
 import { type Database, runOnce } from "../libsqlite/driver.ts";
+import { Unpacker } from "../libsqlite/packing.ts";
 import { isOwnName } from "../sqlite/authorizer.ts";
 
 /** A row of the schema. */
@@ -20,12 +21,19 @@ interface Item {
 /** Tables that SQLite makes by itself: the one is written as it is, the other made anew. */
 const SEQUENCE = "sqlite_sequence";
 const STATISTICS = "sqlite_stat1";
+const BEHIND_VALUES = new TextEncoder().encode(");\n");
 
 /**
- * The text, in pieces of a line or more; the database should be in a read transaction.
+ * The text in pieces of UTF-8, each valid until the next one is asked for; the database should be in a read transaction.
+ * What rows hold does not become strings, which would fill the heap.
  * @param tables Names of the tables that are written; undefined: all. Indexes, triggers and views are always there.
  */
-export function* dumpSql(database: Database, tables?: readonly string[]): Generator<string> {
+export function* dumpSql(database: Database, tables?: readonly string[]): Generator<Uint8Array> {
+  const encoder = new TextEncoder();
+  for (const text of textsOf(database, tables)) yield typeof text === "string" ? encoder.encode(text) : text;
+}
+
+function* textsOf(database: Database, tables?: readonly string[]): Generator<string | Uint8Array> {
   const schema = schemaOf(database);
   const shadows = new Set(
     namesOf(database, "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'"),
@@ -57,7 +65,7 @@ function schemaOf(database: Database): Item[] {
     .filter(({ name, sql }) => sql !== "" && !isOwnName(name)); // indexes on them are named like them
 }
 
-function* rowsOf(database: Database, { name, sql }: Item): Generator<string> {
+function* rowsOf(database: Database, { name, sql }: Item): Generator<string | Uint8Array> {
   const table = identifierText(name);
   const isIndexOfText = /^\s*CREATE\s+VIRTUAL\s+TABLE\b[\s\S]*\bUSING\s+fts[345]\b/i.test(sql);
   const all = runOnce(database, `SELECT name, hidden FROM pragma_table_xinfo(${textOf(name)})`);
@@ -66,9 +74,16 @@ function* rowsOf(database: Database, { name, sql }: Item): Generator<string> {
   const named = isIndexOfText ? ["rowid", ...columns] : columns;
   const into = named.length === all.length ? table : `${table}(${named.join(",")})`;
   const values = named.map(literalOf).join(`||','||`);
-  const statement = database.prepare(`SELECT ${values} FROM ${table}`);
+  const before = new TextEncoder().encode(`INSERT INTO ${into} VALUES(`);
+  const statement = database.prepare(`SELECT CAST(${values} AS BLOB) FROM ${table}`);
   try {
-    for (const [row] of statement.iterate()) yield `INSERT INTO ${into} VALUES(${String(row)});\n`;
+    for (const piece of statement.pieces()) {
+      for (const rows = new Unpacker(piece); !rows.isAtEnd;) {
+        yield before;
+        yield rows.blob();
+        yield BEHIND_VALUES;
+      }
+    }
   } finally {
     statement.finalize();
   }

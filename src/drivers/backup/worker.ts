@@ -3,6 +3,7 @@
  * library and the folder of the database, which holds a backup while it is sent.
  * @module
  */
+import { ByteWriter } from "../../base/codec/cursor.ts";
 import { Callee, type Methods, type ToCallee } from "../../base/worker/channel.ts";
 import { workerScope } from "../../base/worker/worker_scope.ts";
 import { Database, runOnce, STORED_BYTES_MAX } from "../libsqlite/driver.ts";
@@ -66,17 +67,16 @@ async function* textPieces(
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const options = { readOnly: true, foreignKeys: false, library, valueBytesMax: STORED_BYTES_MAX };
   const database = new Database(path, options);
-  const encoder = new TextEncoder();
+  const writer = new ByteWriter(2 * PIECE_BYTES);
   try {
     runOnce(database, "BEGIN");
-    let text = "";
-    for (const line of dumpSql(database, tables)) {
-      text += line;
-      if (text.length < PIECE_BYTES) continue;
-      yield encoder.encode(text);
-      text = "";
+    for (const text of dumpSql(database, tables)) {
+      writer.raw(text);
+      if (writer.length < PIECE_BYTES) continue;
+      yield writer.copy();
+      writer.clear();
     }
-    yield encoder.encode(text);
+    yield writer.copy();
   } finally {
     database.close();
   }

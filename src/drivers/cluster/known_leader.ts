@@ -14,6 +14,8 @@ export interface KnownLeaderParts {
   addrOf(id: NodeId): string | undefined;
   /** URL of a node's HTTP API; undefined while it was not heard. */
   apiUrlOf(id: NodeId): string | undefined;
+  /** Whether a node that leads takes writes from this one. */
+  takesProposals(id: NodeId): boolean;
   /** Takes what is known now, whenever it is not what was known before. */
   tell(leader: LeaderInfo | null): void;
 }
@@ -41,11 +43,13 @@ export class KnownLeader {
 
   /** Null also while its address is unknown. */
   get info(): LeaderInfo | null {
-    const { self, addrOf, apiUrlOf } = this.#parts;
+    const { self, addrOf, apiUrlOf, takesProposals } = this.#parts;
     if (this.#id === null) return null;
     if (this.#id === self.id) return self;
     const addr = addrOf(this.#id);
-    return addr === undefined ? null : { id: this.#id, addr, apiUrl: apiUrlOf(this.#id) ?? "" };
+    if (addr === undefined) return null;
+    const takes = takesProposals(this.#id) ? { takesProposals: true } : {};
+    return { id: this.#id, addr, apiUrl: apiUrlOf(this.#id) ?? "", ...takes };
   }
 
   /** Takes who leads. @returns Whether that is news. */
@@ -61,7 +65,9 @@ export class KnownLeader {
   update(): void {
     const { info } = this;
     const told = this.#told;
-    if (info?.id === told?.id && info?.addr === told?.addr && info?.apiUrl === told?.apiUrl) return;
+    const isSame = info?.id === told?.id && info?.addr === told?.addr && info?.apiUrl === told?.apiUrl &&
+      info?.takesProposals === told?.takesProposals;
+    if (isSame) return;
     this.#told = info;
     this.#parts.tell(info);
   }

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { freeBuffer } from "../../base/codec/free.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
 
 /** A row of results. */
@@ -36,7 +37,7 @@ export class Packer {
 
   /** Packs values to the front of {@linkcode Packer.bytes}. @returns How many bytes they take. */
   pack(values: readonly SqlValue[]): number {
-    if (this.#bytes.length > KEPT_BYTES) this.#resize(256);
+    if (this.#bytes.length > KEPT_BYTES) this.#use(new Uint8Array(256));
     let at = 0;
     for (let index = 0; index < values.length; index++) {
       const value = values[index];
@@ -98,13 +99,14 @@ export class Packer {
 
   #reserve(length: number): void {
     if (length <= this.#bytes.length) return;
-    const before = this.#bytes;
-    this.#resize(Math.max(length, before.length * 2));
-    this.#bytes.set(before);
+    const roomy = new Uint8Array(Math.max(length, this.#bytes.length * 2));
+    roomy.set(this.#bytes);
+    this.#use(roomy);
   }
 
-  #resize(length: number): void {
-    this.#bytes = new Uint8Array(length);
+  #use(bytes: Uint8Array<ArrayBuffer>): void {
+    freeBuffer(this.#bytes);
+    this.#bytes = bytes;
     this.#view = new DataView(this.#bytes.buffer);
   }
 }
@@ -124,6 +126,13 @@ export class Unpacker {
   /** Whether all was read. */
   get isAtEnd(): boolean {
     return this.#at >= this.#bytes.length;
+  }
+
+  /** The next value, which must be a BLOB, as a view. */
+  blob(): Uint8Array {
+    const from = this.#at + 5;
+    this.#at = from + this.#view.getUint32(this.#at + 1, true);
+    return this.#bytes.subarray(from, this.#at);
   }
 
   /** The next value. BLOBs are copies. */

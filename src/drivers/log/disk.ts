@@ -42,7 +42,7 @@ export interface LogDisk {
 export interface LogFile {
   /** Its size when it was opened. */
   readonly bytes: number;
-  /** Reads `length` bytes from `offset` on, or fewer at the end of the file. */
+  /** Reads `length` bytes from `offset` on, or fewer at the end of the file; the bytes are the caller's. */
   read(offset: number, length: number): Uint8Array;
   /** Writes all of `bytes`, whose owner must leave them alone until that has ended. */
   write(offset: number, bytes: Uint8Array): Wait;

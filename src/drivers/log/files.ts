@@ -2,6 +2,7 @@
  * The log's files on a real disk.
  * @module
  */
+import { freeBuffer } from "../../base/codec/free.ts";
 import { exists, syncDirectory } from "../../base/worker/files.ts";
 import type { LogDisk, LogFile } from "./disk.ts";
 import { SECTOR_BYTES } from "./format.ts";
@@ -56,8 +57,8 @@ export class FileDisk implements LogDisk {
     const path = this.pathOf(name);
     const size = Math.ceil(bytes / SECTOR_BYTES) * SECTOR_BYTES;
     const file = await Deno.open(path, { write: true, create: true, truncate: true });
+    const zeros = new Uint8Array(Math.min(size, 256 * 1024));
     try {
-      const zeros = new Uint8Array(Math.min(size, 1024 * 1024));
       for (let written = 0; written < size;) {
         written += await file.write(zeros.subarray(0, Math.min(zeros.length, size - written)));
       }
@@ -67,6 +68,7 @@ export class FileDisk implements LogDisk {
       throw error;
     } finally {
       file.close();
+      freeBuffer(zeros);
     }
   }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { crc32c } from "../../base/codec/crc32c.ts";
+import { freeBuffer } from "../../base/codec/free.ts";
 import type { LogDisk, LogFile } from "./disk.ts";
 import { BATCH_HEADER_BYTES, decodeBatchHeader, decodeSegmentHeader } from "./format.ts";
 import { damage, HEADER_BYTES_MAX } from "./recovery.ts";
@@ -82,17 +83,19 @@ export class LogScrub {
     const rest = file.bytes - offset;
     if (body) {
       const bytes = file.read(offset, Math.min(left, body.left));
+      const { length } = bytes;
       body.crc = crc32c(bytes, body.crc);
-      body.left -= bytes.length;
-      if (bytes.length === 0 || body.left === 0 && body.crc !== body.wanted) {
+      freeBuffer(bytes);
+      body.left -= length;
+      if (length === 0 || body.left === 0 && body.crc !== body.wanted) {
         throw this.#damage(segment.name, offset, `batch ${segment.next.number} is damaged`);
       }
       if (body.left === 0) {
         segment.next = body.link;
         segment.body = undefined;
       }
-      segment.offset += bytes.length;
-      return bytes.length;
+      segment.offset += length;
+      return length;
     }
     if (!segment.isTail) {
       const header = decodeBatchHeader(file.read(offset, Math.min(rest, BATCH_HEADER_BYTES)));
@@ -108,8 +111,10 @@ export class LogScrub {
     if (bytes.some((byte) => byte !== 0)) {
       throw this.#damage(segment.name, offset, `batch ${segment.next.number}, or what follows the last, is damaged`);
     }
-    segment.offset += bytes.length;
-    return Math.max(1, bytes.length);
+    const { length } = bytes;
+    freeBuffer(bytes);
+    segment.offset += length;
+    return Math.max(1, length);
   }
 
   #end({ number, next, file }: Open): void {

@@ -260,4 +260,6 @@ export interface LeaderInfo {
   readonly addr: string;
   /** URL of its HTTP API; empty while it has not been heard. */
   readonly apiUrl: string;
+  /** Whether it takes writes from this node, which then answers its clients itself (relay.ts). @default {false} */
+  readonly takesProposals?: boolean;
 }

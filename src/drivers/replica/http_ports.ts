@@ -4,13 +4,15 @@
  * @module
  */
 import { RefusedError } from "../../core/raft/proposal.ts";
-import type { Replica } from "./replica.ts";
+import type { Relay } from "./relay.ts";
+import type { RefusedWhy, Replica } from "./replica.ts";
 import { Callee, Caller, type DescribedError, type Methods } from "../../base/worker/channel.ts";
 import { describeFailure } from "./call_failure.ts";
-import { movedWith, NotSentError, outdated, RemoteError, type RpcAnswer, type RpcClient } from "../transport/rpc.ts";
+import { NotSentError, outdated, RemoteError, type RpcAnswer, type RpcClient } from "../transport/rpc.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { withTimeout } from "../../base/worker/with_timeout.ts";
-import { unpack } from "../../base/codec/packed.ts";
+import { freeBuffer } from "../../base/codec/free.ts";
+import { movedWith, unpack } from "../../base/codec/packed.ts";
 import { renderFlags } from "../../core/sql/render_options.ts";
 import type {
   Confirmation,
@@ -28,7 +30,6 @@ import type {
 } from "./api.ts";
 import type { Waiter } from "../../core/sql/exchange.ts";
 import type { FromWriter } from "../sqlite/api.ts";
-import type { Refusal } from "../../core/raft/effects.ts";
 import { OPERATION, type Rpc } from "../transport/wire.ts";
 import { DecodeError } from "../../base/codec/cursor.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
@@ -38,18 +39,19 @@ const WRITER_STATUS_MS = 1000;
 /** Operations of other nodes that an HTTP Worker does at a time. */
 const SERVED_MAX = 8192;
 
-const REFUSED_CODES: Partial<Record<Refusal | "not_committed" | "behind", Refused["code"]>> = {
+const REFUSED_CODES: Partial<Record<RefusedWhy, Refused["code"]>> = {
   not_committed: "not_committed",
   behind: "behind",
   queue_full: "queue_full",
   too_large: "too_large",
   storage_full: "storage_full",
+  unknown: "unknown",
 };
 
 const REFUSED_TEXTS: Record<Refused["code"], string> = {
   not_leader: "not leader",
   not_committed: "leadership lost while committing log",
-  unknown: "outcome unknown",
+  unknown: "the leader was lost before it told what became of the write: it may or may not have taken effect",
   queue_full: "too many writes are waiting: try again later",
   behind:
     "the database is busy with an earlier write, and committed ones wait behind it: nothing was written, try again later",
@@ -77,6 +79,7 @@ export interface NodeParts {
 /** Surroundings. */
 export interface HttpPortsParts {
   readonly replica: Replica;
+  readonly relay: Relay;
   readonly cluster: Cluster;
   readonly rpc: RpcClient;
   readonly node: NodeParts;
@@ -123,8 +126,8 @@ export class HttpPorts {
     for (const { port } of this.#lines) port.postMessage(message);
   }
 
-  /** A write that did not happen. */
-  refused(waiter: Waiter, why: Refusal | "not_committed" | "behind"): void {
+  /** A write that has no result. */
+  refused(waiter: Waiter, why: RefusedWhy): void {
     const code = REFUSED_CODES[why] ?? "not_leader";
     const waiting = this.#refused.get(waiter.port);
     const item = { ref: waiter.ref, code, message: REFUSED_TEXTS[code] };
@@ -154,12 +157,13 @@ export class HttpPorts {
   #propose(port: number, { refs, render, bodies }: Proposals): void {
     // Copies, unless it came alone: an entry outlives its batch in memory, and must not keep the whole of it.
     const isAlone = refs.length === 1;
-    this.#parts.replica.propose(
-      unpack(bodies).map((body, at) => ({
-        body: isAlone ? body : body.slice(),
-        waiter: { port, ref: refs[at], options: renderFlags(render[at]) },
-      })),
-    );
+    const proposals = unpack(bodies).map((body, at) => ({
+      body: isAlone ? body : body.slice(),
+      asker: { port, ref: refs[at], options: renderFlags(render[at]) },
+    }));
+    const left = this.#parts.relay.forward(proposals);
+    if (left.length > 0) this.#parts.replica.propose(left);
+    if (!isAlone) freeBuffer(bodies.bytes);
   }
 
   /** One round confirms all reads that came together, if a lease does not. */
@@ -175,7 +179,8 @@ export class HttpPorts {
     return {
       confirm: (params) => this.#confirm(params),
       forward: async (params, { over, transfer }) => {
-        const forwarded = await this.#forward(params, over);
+        // A copy of its own, of which the connection took one.
+        const forwarded = await this.#forward(params, over).finally(() => freeBuffer(params.call.body));
         transfer.push(...movedWith(forwarded.answer.body));
         return forwarded;
       },

@@ -30,7 +30,8 @@ import { LogStore } from "../log/store.ts";
 import { MemberFile } from "../cluster/member_file.ts";
 import { NodeState } from "../../base/worker/node_state.ts";
 import { Pool } from "../cluster/pool.ts";
-import { PeerStream } from "../transport/peer.ts";
+import { Peers } from "./peers.ts";
+import { Relay } from "./relay.ts";
 import { ClusterSecret } from "../transport/secret.ts";
 import { keepPromise } from "./promise.ts";
 import { Reaper } from "../cluster/reaper.ts";
@@ -48,8 +49,6 @@ const ELECTION_TICKS = DEFAULT_OPTIONS.electionTicks;
 const WRITER_CLOSE_MS = 5000;
 /** Longest answer to a piece of a snapshot. */
 const BULK_ANSWER_BYTES_MAX = 1024 * 1024;
-/** Streams to removed members stay this long, so that they hear of their removal (M9). */
-const REMOVED_STREAM_MS = 10_000;
 
 /** Tells the supervisor. */
 export interface NodeEvents {
@@ -75,7 +74,8 @@ export class ReplicaNode {
   /** As it is now: certificates are renewed. */
   #tls: NodeTls | undefined;
   #listener: Listener | undefined;
-  readonly #peers = new Map<NodeId, PeerStream>();
+  readonly #peers: Peers;
+  readonly #relay: Relay;
   readonly #incarnation = crypto.randomUUID();
   /** The secret of the cluster, which may be renewed. */
   readonly secret: ClusterSecret | undefined;
@@ -125,6 +125,7 @@ export class ReplicaNode {
       self: { id: options.nodeId, addr: options.advertisedAddr, apiUrl: options.apiUrl },
       addrOf: (id) => this.#addrOf(id) ?? this.#met.get(id)?.addr,
       apiUrlOf: (id) => this.#met.get(id)?.apiUrl,
+      takesProposals: (id) => this.#met.get(id)?.takesProposals ?? false,
       tell: (leader) => this.#http.broadcast({ k: "leader", leader }),
     });
     this.#discovery = discovery && new Discovery(discovery);
@@ -137,6 +138,8 @@ export class ReplicaNode {
     });
     this.#lease = keepPromise(options.directory, options.leaseReads ? Math.floor(options.heartbeatTimeoutMs) : 0);
     this.#replica = this.#makeReplica(writer, applied);
+    this.#peers = this.#makePeers();
+    this.#relay = this.#makeRelay();
     this.#rpc = this.#client(options.forwardBytesMax * 2 + 1024 * 1024);
     const snapshotClient = new SnapshotClient(snapshots, events.wantSnapshots);
     this.#snapshots = this.#makeSnapshots(snapshotClient);
@@ -178,6 +181,7 @@ export class ReplicaNode {
     });
     this.#http = new HttpPorts(http, {
       replica: this.#replica,
+      relay: this.#relay,
       cluster: this.#cluster,
       rpc: this.#rpc,
       node: this,
@@ -219,7 +223,8 @@ export class ReplicaNode {
       applied,
       events: {
         send: (message, entries) => this.#send(message, entries),
-        refused: (waiter, why) => this.#http.refused(waiter, why),
+        refused: (asker, why) => "peer" in asker ? this.#relay.refuse(asker, why) : this.#http.refused(asker, why),
+        placed: (term, places) => this.#relay.placed(term, places),
         onRole: (role) => this.#onRole(role),
         onConfig: (config) => this.#onConfig(config),
         fatal: (error) => this.#events.fatal(error),
@@ -298,6 +303,7 @@ export class ReplicaNode {
       onHello: (caller) => this.#meet(caller),
       ...(this.#pool ? { onGossip: (connection, first) => this.#onGossip(connection, first) } : {}),
       onMessages: (messages, caller) => this.#onMessages(messages, caller),
+      relay: this.#relay,
       onCall: (rpc, caller, over) =>
         this.#snapshots.answer(rpc, caller.id) ?? this.#divergence.answer(rpc, caller.id) ??
           this.#verification.answer(rpc, caller.id) ??
@@ -338,6 +344,7 @@ export class ReplicaNode {
       sqlite: this.#sqlite,
       incarnation: this.#incarnation,
       ...(this.#lease && { promiseMs: this.#lease.promiseMs }),
+      ...(this.#options.checksJoins ? {} : { takesProposals: true }),
     };
   }
 
@@ -355,17 +362,9 @@ export class ReplicaNode {
 
   /** A request goes to the disk that the configuration names, a reply to the one that asked; what names disks itself, to any. */
   #send(message: OutgoingMessage, entries: readonly Entry[]): void {
-    const stream = this.#peer(message.to);
+    const stream = this.#peers.to(message.to);
     const disk = isReply(message) ? this.#callers.get(message.to) : this.#disks.get(message.to);
     if (stream && (stream.storageId === disk || isForAnyDisk(message))) stream.send(message, entries);
-  }
-
-  /** The stream to a node, by the configuration's address or, for a node that is not in it, by the one it called from. */
-  #peer(id: NodeId): PeerStream | undefined {
-    const known = this.#peers.get(id);
-    if (known) return known;
-    const addr = this.#addrOf(id) ?? this.#met.get(id)?.addr;
-    return addr === undefined || id === this.#options.nodeId ? undefined : this.#openPeer(id, addr);
   }
 
   /** A member's address according to gossip: it may have moved while there was no leader to record it. */
@@ -374,54 +373,56 @@ export class ReplicaNode {
     return member && (this.#pool?.addrOf(id) ?? member.addr);
   }
 
-  #openPeer(id: NodeId, addr: string): PeerStream {
-    const stream = new PeerStream(
-      addr,
-      {
+  #makePeers(): Peers {
+    const { nodeId, electionTimeoutMs, connectTimeoutMs } = this.#options;
+    return new Peers({
+      self: nodeId,
+      addrOf: ({ id, addr }) => this.#pool?.addrOf(id) ?? addr,
+      find: (id) => this.#addrOf(id) ?? this.#met.get(id)?.addr,
+      isNeeded: (id) => this.#member(id) !== undefined || this.#leader.id === id,
+      options: (id) => ({
         id,
         hello: () => this.#hello("raft"),
         secret: this.secret,
         trust: () => this.#tls?.trust,
-        backoffMsMax: this.#options.electionTimeoutMs / 2,
-        timeoutMs: Math.min(this.#options.connectTimeoutMs, this.#options.electionTimeoutMs),
-      },
-      {
-        onDown: () => this.#replica.input({ k: "linkDown", peer: id }),
+        backoffMsMax: electionTimeoutMs / 2,
+        timeoutMs: Math.min(connectTimeoutMs, electionTimeoutMs),
+      }),
+      events: (id) => ({
+        onDown: () => {
+          this.#relay.lost(id);
+          this.#replica.input({ k: "linkDown", peer: id });
+        },
         onRefused: () => this.#replica.input({ k: "refused", peer: id }),
         onHello: (hello) => this.#meet(hello),
         log: this.#events.log,
-      },
-    );
-    this.#peers.set(id, stream);
-    return stream;
+      }),
+    });
+  }
+
+  #makeRelay(): Relay {
+    return new Relay({
+      takesProposals: !this.#options.checksJoins,
+      isMember: ({ id, storageId }) => this.#member(id)?.storageId === storageId,
+      leader: () => this.leader()?.takesProposals ? this.#leader.id ?? undefined : undefined,
+      send: (to, frame) => this.#peers.to(to)?.sendRelayed(frame) ?? false,
+      propose: (proposals) => this.#replica.propose(proposals),
+      place: (waiter, id) => this.#replica.place(waiter, id),
+      refused: (waiter, why) => this.#http.refused(waiter, why),
+    });
   }
 
   #onConfig(config: Config): void {
-    for (const { id, storageId, addr: configured } of config.members) {
-      this.#disks.set(id, storageId);
-      if (id === this.#options.nodeId) continue;
-      const addr = this.#pool?.addrOf(id) ?? configured;
-      const stream = this.#peers.get(id);
-      if (stream?.addr === addr) continue;
-      stream?.close();
-      this.#openPeer(id, addr);
-    }
-    for (const id of this.#peers.keys()) {
-      if (!config.members.some((member) => member.id === id)) setTimeout(() => this.#dropPeer(id), REMOVED_STREAM_MS);
-    }
+    for (const { id, storageId } of config.members) this.#disks.set(id, storageId);
+    this.#peers.follow(config.members);
     this.#memberFile.write(config);
     this.#http.broadcast({ k: "members", members: config.members });
     this.#leader.update();
   }
 
-  #dropPeer(id: NodeId): void {
-    if (this.#member(id) || this.#leader.id === id) return;
-    this.#peers.get(id)?.close();
-    this.#peers.delete(id);
-  }
-
   #onRole({ role, term, leader, why }: NonNullable<Effects["role"]>): void {
     const changed = this.#leader.set(leader);
+    if (changed) this.#relay.leaderChanged(leader);
     const { nodeId, advertisedAddr, apiUrl } = this.#options;
     this.#discovery?.lead(role === "leader" ? { id: nodeId, apiAddr: apiUrl, addr: advertisedAddr } : null);
     if (role === "leader") {
@@ -485,7 +486,7 @@ export class ReplicaNode {
     clearInterval(this.#ticker);
     this.#replica.stop();
     this.#state.leaderKnown = false;
-    for (const stream of this.#peers.values()) stream.close();
+    this.#peers.close();
   }
 
   /** Becomes part of a cluster; see {@linkcode boot}. */
@@ -540,7 +541,7 @@ export class ReplicaNode {
       agreement: this.#divergence.agreement,
       nodes_reaped_ok: this.#reaper.reaped,
       ...(this.#discovery ? { disco: this.#discovery.status } : {}),
-      peers: [...this.#peers].map(([id, stream]) => ({ id, addr: stream.addr, connected: stream.connected })),
+      peers: this.#peers.status(),
     };
   }
 
@@ -565,7 +566,7 @@ export class ReplicaNode {
     this.#replica.stop();
     this.#pool?.close();
     this.#listener?.close();
-    for (const part of [...this.#peers.values(), this.#snapshots, this.#reaper, this.#divergence, this.#rpc]) {
+    for (const part of [this.#peers, this.#snapshots, this.#reaper, this.#divergence, this.#rpc]) {
       part.close();
     }
     await Promise.all([this.#log.close(), this.#memberFile.flush()]);

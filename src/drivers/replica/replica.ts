@@ -14,13 +14,14 @@
 import { invariant } from "../../invariant.ts";
 import type { ConfigChange, Core, Effects, Input, Refusal } from "../../core/raft/effects.ts";
 import { LostEntriesError } from "../../core/raft/lost_entries.ts";
-import type { Config, Entry, Index, Message, NodeId, OutgoingMessage, Term } from "../../core/raft/message.ts";
+import type { Config, Entry, EntryId, Index, Message, NodeId, OutgoingMessage, Term } from "../../core/raft/message.ts";
 import { RefusedError } from "../../core/raft/proposal.ts";
 import { stampCommand } from "../../core/sql/command.ts";
 import { buffersOf } from "../../base/codec/packed.ts";
 import { type ApplyEntry, packEntries, type Waiter } from "../../core/sql/exchange.ts";
 import type { FromWriter, ToWriter } from "../sqlite/api.ts";
 import { ApplyLag } from "./apply_lag.ts";
+import { CommitWaits, PlacedWaiters } from "./waiters.ts";
 import { LeaderContact } from "./leader_contact.ts";
 import type { LogStore } from "../log/store.ts";
 import { readClocks } from "../../base/worker/clock.ts";
@@ -38,18 +39,33 @@ export const APPLY_BYTES_MAX = 16 * 1024 * 1024;
 /** Entries committed and not yet applied, above which proposals are refused (F5). */
 export const UNAPPLIED_ENTRIES_MAX = 20_000;
 
-/** A write that wants its result. */
-export interface WaitingProposal {
-  readonly body: Uint8Array;
-  readonly waiter: Waiter;
+/** Another node that took a write from a client (relay.ts). */
+export interface RemoteAsker {
+  readonly peer: NodeId;
+  /** Its own number for the write. */
+  readonly ref: number;
 }
+
+/** Who wants to know what becomes of a write: a client of this node, or of another one. */
+export type Asker = Waiter | RemoteAsker;
+
+/** A write that wants its result. */
+export interface WaitingProposal<A extends Asker = Asker> {
+  readonly body: Uint8Array;
+  readonly asker: A;
+}
+
+/** Why a write has no result; `unknown` is the only case in which it may have happened (X6). */
+export type RefusedWhy = Refusal | "not_committed" | "behind" | "unknown";
 
 /** Callbacks of the replica to its surroundings. */
 export interface ReplicaEvents {
   /** Sends a message to another node, or drops it. */
   send(message: OutgoingMessage, entries: readonly Entry[]): void;
-  /** A write that has no result and why: it is certain that it did not happen. */
-  refused(waiter: Waiter, why: Refusal | "not_committed" | "behind"): void;
+  /** A write that has no result, and why. */
+  refused(asker: Asker, why: RefusedWhy): void;
+  /** Writes of other nodes have their places in the log; called before their entries leave. */
+  placed(term: Term, places: readonly { readonly asker: RemoteAsker; readonly index: Index }[]): void;
   onRole(role: NonNullable<Effects["role"]>): void;
   onConfig(config: Config): void;
   /** A peer needs entries that the log no longer has. */
@@ -57,11 +73,6 @@ export interface ReplicaEvents {
   /** This node must not go on. */
   fatal(error: Error): void;
   log(line: string): void;
-}
-
-interface Placed {
-  readonly term: Term;
-  readonly waiter: Waiter;
 }
 
 /** Entries on their way to the writer. */
@@ -87,8 +98,9 @@ export class Replica {
   #proposalBytes = 0;
   /** Proposals of the last batch: more than one means that several clients write at once. */
   #lastProposals = 0;
-  readonly #asked = new Map<number, Waiter>();
-  readonly #placed = new Map<Index, Placed>();
+  readonly #asked = new Map<number, Asker>();
+  readonly #placed = new PlacedWaiters((waiter) => this.#events.refused(waiter, "not_committed"));
+  readonly #commitWaits = new CommitWaits();
   readonly #answers = new Map<number, { resolve(index: Index): void; reject(error: Error): void }>();
   readonly #indexWaits: { readonly index: Index; readonly kind: "commit" | "applied"; resolve(): void }[] = [];
   #gated: { readonly after: number; readonly m: OutgoingMessage }[] = [];
@@ -178,11 +190,11 @@ export class Replica {
     const isBehind = sinceMs > 0 && Date.now() - sinceMs > BEHIND_MS && !this.#isStorageFull;
     for (const proposal of proposals) {
       if (this.#proposalBytes > PROPOSAL_BYTES_MAX || unapplied > UNAPPLIED_ENTRIES_MAX) {
-        this.#events.refused(proposal.waiter, "queue_full");
+        this.#events.refused(proposal.asker, "queue_full");
         continue;
       }
       if (isBehind) {
-        this.#events.refused(proposal.waiter, "behind");
+        this.#events.refused(proposal.asker, "behind");
         continue;
       }
       this.#proposals.push(proposal);
@@ -289,9 +301,9 @@ export class Replica {
   #stepProposals(): void {
     const now = Date.now();
     this.#lastProposals = this.#proposals.length;
-    const items = this.#proposals.map(({ body, waiter }) => {
+    const items = this.#proposals.map(({ body, asker }) => {
       const ref = this.#nextRef++;
-      this.#asked.set(ref, waiter);
+      this.#asked.set(ref, asker);
       stampCommand(body, { timeMs: now, seed: { hi: randomWord(), lo: randomWord() }, maxSteps: this.#maxSteps });
       return { ref, body };
     });
@@ -306,6 +318,7 @@ export class Replica {
       this.#state.commit = effects.commit;
       this.#noteCommit();
       this.#wake("commit", effects.commit);
+      for (const peer of this.#commitWaits.due(effects.commit)) this.input({ k: "tellCommit", peer });
     }
     this.#state.confirmedMs = effects.confirmedMs ?? 0;
     if (effects.lease) this.#state.lease = effects.lease;
@@ -318,11 +331,11 @@ export class Replica {
       this.isInstalling = true;
     }
     if (effects.persist) this.#log.persist(effects.persist); // entries are in the log's memory from here on
+    if (effects.proposals.length > 0) this.#placeAll(effects.proposals);
     for (const { m, after } of effects.send) {
       if (after === 0) this.#send(m);
       else this.#gated.push({ after, m });
     }
-    for (const answer of effects.proposals) this.#place(answer);
     for (const answer of [...effects.answers, ...effects.reads]) this.#answer(answer);
     if (effects.role) this.#setRole(effects.role);
     const contactMs = this.#contact.committed(this.#state.term, this.#commit);
@@ -354,12 +367,30 @@ export class Replica {
     this.#events.send(m, entries);
   }
 
-  #place({ ref, id, why }: Effects["proposals"][number]): void {
-    const waiter = this.#asked.get(ref);
-    this.#asked.delete(ref);
-    if (!waiter) return;
-    if (id) this.#placed.set(id.index, { term: id.term, waiter });
-    else this.#events.refused(waiter, why ?? "not_leader");
+  #placeAll(proposals: Effects["proposals"]): void {
+    const places: { asker: RemoteAsker; index: Index }[] = [];
+    let term = 0;
+    for (const { ref, id, why } of proposals) {
+      const asker = this.#asked.get(ref);
+      this.#asked.delete(ref);
+      if (!asker) continue;
+      if (!id) this.#events.refused(asker, why ?? "not_leader");
+      else if ("peer" in asker) {
+        places.push({ asker, index: id.index });
+        this.#commitWaits.add(asker.peer, id.index);
+        term = id.term;
+      } else this.place(asker, id);
+    }
+    if (places.length === 0) return;
+    // Set before anybody can hear of it: who reads here then waits for it (app/database/freshness.ts).
+    this.#state.placedElsewhere = places[places.length - 1].index;
+    this.#events.placed(term, places);
+  }
+
+  /** The entry with a client's write has a place: its result is that of the entry, when it is applied. */
+  place(waiter: Waiter, id: EntryId): void {
+    if (id.index <= this.#posted) this.#events.refused(waiter, "unknown"); // it came with a snapshot
+    else this.#placed.add(waiter, id);
   }
 
   #answer(
@@ -422,7 +453,7 @@ export class Replica {
       let bytes = 0;
       const out: ApplyEntry[] = entries.map(({ index, term, kind, body }) => {
         bytes += body.length;
-        const waiter = this.#takeWaiter(index, term);
+        const waiter = this.#placed.take(index, term);
         return waiter ? { index, term, kind, body, waiter } : { index, term, kind, body };
       });
       this.#posted = entries[entries.length - 1].index;
@@ -433,16 +464,6 @@ export class Replica {
       const message: ToWriter = { k: "apply", entries: packEntries(out) };
       this.#writer.postMessage(message, buffersOf(message.entries.bodies));
     }
-  }
-
-  /** X1: an entry of another term in a waiter's place means that its own was never committed. */
-  #takeWaiter(index: Index, term: Term): Waiter | undefined {
-    const placed = this.#placed.get(index);
-    if (!placed) return undefined;
-    this.#placed.delete(index);
-    if (placed.term === term) return placed.waiter;
-    this.#events.refused(placed.waiter, "not_committed");
-    return undefined;
   }
 
   /** A question that is not part of the log. */
@@ -481,7 +502,7 @@ export class Replica {
     this.#postedBytes = 0;
     this.#noteApplied();
     this.#state.appliedTerm = this.#core.status().appliedTerm;
-    for (const at of this.#placed.keys()) if (at <= index) this.#placed.delete(at);
+    this.#placed.forgetUpTo(index);
     this.#wake("applied", index);
     this.#pumpApply();
   }

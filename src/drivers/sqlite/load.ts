@@ -6,6 +6,7 @@
  * A file that is damaged, not a database or in another encoding is an error of the entry, the same on every replica.
  * @module
  */
+import { freeBuffer } from "../../base/codec/free.ts";
 import { LOAD_TABLE, type LoadStep } from "../../core/sql/load_step.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
 import { identifierText } from "../../core/sql/tokenizer.ts";
@@ -100,6 +101,7 @@ function writeParts(database: Database, path: string, { id, size }: { id: string
       if (have === 0 && !startsWithMagic(data)) throw new StatementError("invalid SQLite data");
       for (let written = 0; written < data.length;) written += file.writeSync(data.subarray(written));
       have += data.length;
+      freeBuffer(data); // a copy of its own
     }
   } finally {
     statement?.finalize();

@@ -20,7 +20,7 @@
 import { renderFailure } from "../../core/sql/failure.ts";
 import type { BoundStatement } from "../../core/sql/command.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
-import type { ReadRequest, ReadResult } from "../../core/sql/exchange.ts";
+import type { DecodedRead, ReadResult } from "../../core/sql/exchange.ts";
 import { type ResultText, TextBuilder } from "../../core/sql/result_text.ts";
 import { isReadStatement, refusal } from "./authorizer.ts";
 import { Control, UNLIMITED } from "../libsqlite/control.ts";
@@ -58,7 +58,7 @@ export interface ReaderOptions {
 
 /** A request on its way. */
 interface Run {
-  readonly request: ReadRequest;
+  readonly request: DecodedRead;
   /** When it must end, on the clock of `performance.now()`. */
   readonly deadlineMs: number;
   readonly room: Room;
@@ -100,7 +100,7 @@ export class Reader {
   }
 
   /** Answers one request. */
-  read(request: ReadRequest): ReadResult {
+  read(request: DecodedRead): ReadResult {
     return this.readAll([request])[0] ?? { ref: request.ref, results: "[]", error: "no result" };
   }
 
@@ -108,7 +108,7 @@ export class Reader {
    * Answers several requests from one snapshot.
    * @throws {Error} On an error of the environment: the reader is of no further use.
    */
-  readAll(requests: readonly ReadRequest[]): readonly ReadResult[] {
+  readAll(requests: readonly DecodedRead[]): readonly ReadResult[] {
     this.#begin.run();
     try {
       const version = this.#schemaVersion.all()[0]?.[0];
@@ -133,7 +133,7 @@ export class Reader {
     runOnce(this.#database, "SELECT 1 FROM sqlite_schema LIMIT 1");
   }
 
-  #answer(request: ReadRequest): ReadResult {
+  #answer(request: DecodedRead): ReadResult {
     this.#control.ticket.current = request.ref;
     this.#control.timeoutMs = UNLIMITED;
     const deadlineMs = request.timeoutMs > 0 ? performance.now() + request.timeoutMs : Infinity;

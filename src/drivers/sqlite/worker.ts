@@ -10,6 +10,7 @@
  * @module
  */
 
+import { freeBuffer } from "../../base/codec/free.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { type ApplyEntry, packOutcomes, transferOf, unpackEntries } from "../../core/sql/exchange.ts";
 import type { CatalogChanged, CheckpointRule, FromWriter, OpenWriter, Outcomes, ToWriter } from "./api.ts";
@@ -186,6 +187,8 @@ class WriterWorker {
       case "apply":
         for (const entry of unpackEntries(message.entries)) this.#waiting.push(entry);
         this.#work();
+        // What waits on holds views of it; no value of an entry outlives its application.
+        if (this.#waiting.length === 0) freeBuffer(message.entries.bodies.bytes);
         break;
       case "status":
         this.#say({ k: "status", ref: message.ref, status: this.#machine.status() });

@@ -8,6 +8,7 @@ import { ByteWriter, DecodeError } from "../../base/codec/cursor.ts";
 import type { Conn, TlsTrust } from "../../base/net/conn.ts";
 import { connectTo } from "../../base/net/tls.ts";
 import { splitAddress } from "../../base/codec/address.ts";
+import { freeBuffer } from "../../base/codec/free.ts";
 import { type Frame, FrameDecoder } from "../../base/codec/frame.ts";
 import type { RecordOpener, RecordSealer } from "./record.ts";
 
@@ -117,7 +118,7 @@ export class Connection {
         const bytes = this.#writing.view();
         if (this.#records) { for (const record of this.#records.sealer.seal(bytes)) await this.#write(record); }
         else await this.#write(bytes);
-        if (this.#writing.length > KEPT_BYTES) this.#writing = new ByteWriter(16 * 1024);
+        if (this.#writing.length > KEPT_BYTES) freeBuffer(this.#writing.take());
         else this.#writing.clear();
       }
     } catch {

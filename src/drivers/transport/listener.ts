@@ -22,6 +22,7 @@ import {
   type Rpc,
   writeRpc,
 } from "./wire.ts";
+import { decodePlacements, decodeProposals, type Placements, type ProposedWrite } from "./proposal_frames.ts";
 import { RemoteError, type RpcAnswer } from "./rpc.ts";
 import { challengeCaller } from "./handshake.ts";
 import type { ClusterSecret } from "./secret.ts";
@@ -42,6 +43,16 @@ const CLIENT_CALLS: readonly string[] = [OPERATION, "http", "meta"];
 /** Marks the answer to an HTTP request that came to the wrong port. */
 export const WRONG_PORT_HEADER = "X-Muster-Cluster-Port";
 
+/** Takes what comes beside the messages of Raft. */
+export interface RelayHandlers {
+  /** Writes of another node, for the leader. */
+  onProposals(writes: readonly ProposedWrite[], caller: Hello): void;
+  /** The leader's answer to writes of this node. */
+  onPlacements(placements: Placements, caller: Hello): void;
+  /** A Raft stream of a node has ended. */
+  onStreamEnd(caller: Hello): void;
+}
+
 /** Handlers of the listener's connections. */
 export interface ListenerHandlers {
   /** This node's description of itself. */
@@ -58,6 +69,8 @@ export interface ListenerHandlers {
   /** Connections at a time. @default {CONNECTIONS_MAX} */
   readonly connectionsMax?: number;
   onMessages(messages: readonly Message[], caller: Hello): void;
+  /** Present where writes are taken to the leader beside the messages of Raft. */
+  readonly relay?: RelayHandlers;
   /** Answers a call, unless it is `over` before; a thrown {@linkcode RemoteError} is sent back with its facts. */
   onCall(rpc: Rpc, caller: Hello, over: Promise<void>): Promise<RpcAnswer>;
   log(line: string): void;
@@ -211,14 +224,19 @@ export class Listener {
       for (let frame: Frame | undefined; (frame = await connection.read()) !== undefined;) {
         const messages: Message[] = [];
         for (let next: Frame | undefined = frame; next !== undefined; next = connection.readNow()) {
+          if (next.kind === FRAME.proposals) this.#handlers.relay?.onProposals(decodeProposals(next.payload), caller);
+          else if (next.kind === FRAME.placed) {
+            this.#handlers.relay?.onPlacements(decodePlacements(next.payload), caller);
+          }
           const message = decodeRaftMessage(next.kind, next.payload, caller.promiseMs);
           if (message && message.from === caller.id) messages.push(message);
         }
         if (connection.closed) return;
-        this.#handlers.onMessages(messages, caller);
+        if (messages.length > 0) this.#handlers.onMessages(messages, caller);
       }
     } finally {
       if (this.#streams.get(caller.id) === connection) this.#streams.delete(caller.id);
+      this.#handlers.relay?.onStreamEnd(caller);
     }
   }
 

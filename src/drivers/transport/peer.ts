@@ -10,6 +10,7 @@ import { openStream } from "./rpc.ts";
 import { type Hello, HELLO_BYTES_MAX, writeRaftMessage } from "./wire.ts";
 import type { Entry, OutgoingMessage } from "../../core/raft/message.ts";
 import type { TlsTrust } from "../../base/net/conn.ts";
+import { type RelayFrame, writePlacements, writeProposals } from "./proposal_frames.ts";
 import type { ClusterSecret } from "./secret.ts";
 
 /** Callbacks to the owner of a peer stream. */
@@ -118,6 +119,14 @@ export class PeerStream {
   /** Sends a message, or drops it. */
   send(message: OutgoingMessage, entries: readonly Entry[]): void {
     this.#connection?.send((writer) => writeRaftMessage(writer, message, entries));
+  }
+
+  /** Sends writes, or the answer to some. @returns false where they were dropped. */
+  sendRelayed(frame: RelayFrame): boolean {
+    return this.#connection?.send((writer) => {
+      if (frame.k === "proposals") writeProposals(writer, frame.writes);
+      else writePlacements(writer, frame.placements);
+    }) ?? false;
   }
 
   /** Stops for good. */

@@ -79,14 +79,6 @@ export interface RpcAnswer {
   readonly onSent?: () => void;
 }
 
-/** A shorter body is copied between Workers, which is quicker than to move it. */
-const MOVED_BYTES_MIN = 64 * 1024;
-
-/** The buffers that a body of a call or an answer moves with: its frame was made for it alone (codec/frame.ts). */
-export function movedWith({ length, buffer }: Uint8Array): ArrayBuffer[] {
-  return length >= MOVED_BYTES_MIN && buffer instanceof ArrayBuffer ? [buffer] : [];
-}
-
 /** Limits of a call. */
 export interface CallOptions {
   /** For connecting, and again for the answer. */

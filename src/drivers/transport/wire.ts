@@ -5,7 +5,8 @@
  *     hello    JSON of the caller: who it is, what the stream is for
  *     challenge and proof, in a cluster that has a shared secret (secret.ts); after them everything goes in records (record.ts)
  *     welcome  JSON of the answerer, or refused: a text, after which the connection closes
- *     on a "raft" stream: Raft messages, one direction only; replies come on the receiver's own stream
+ *     on a "raft" stream: Raft messages, one direction only; replies come on the receiver's own stream; beside them writes
+ *     for the leader (proposal_frames.ts)
  *     on an "rpc" stream: call and reply, matched by number, JSON head and binary body
  *
  * Decoding is bounded and throws {@linkcode DecodeError} for anything else. Pure.
@@ -44,6 +45,9 @@ export const FRAME = {
   cancel: 6,
   challenge: 7,
   proof: 8,
+  /** See proposal_frames.ts. */
+  proposals: 9,
+  placed: 10,
 } as const;
 
 /** A node's description of itself at the start of a stream, in both directions. */
@@ -67,6 +71,8 @@ export interface Hello {
   readonly keys?: readonly string[];
   /** This process's promise to leaders it hears, in ms (R10); missing from older versions, which promise nothing. */
   readonly promiseMs?: number;
+  /** Whether this node, when it leads, takes writes from others (proposal_frames.ts); missing from older versions. */
+  readonly takesProposals?: boolean;
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
@@ -131,6 +137,7 @@ export function decodeHello(payload: Uint8Array): Hello {
     ...(object.number !== undefined && { number: textField(object, "number") }),
     ...(object.keys !== undefined && { keys: textsField(object, "keys") }),
     ...(object.promiseMs !== undefined && { promiseMs: numberField(object, "promiseMs") }),
+    ...(object.takesProposals === true && { takesProposals: true }),
   };
 }
 

@@ -37,7 +37,7 @@ import { clusterSecretOf, openPortWarning, secretsOf } from "./cluster_secret.ts
 import { type Part, runHere } from "./here.ts";
 import { discoveryAddrs, revokeSpentRights, type Scope } from "./permissions.ts";
 import { ServiceManager } from "./service_manager.ts";
-import { spawn } from "./spawn.ts";
+import { lineTo, spawn } from "./spawn.ts";
 import { UploaderParts } from "./uploader.ts";
 import type { UploadPlans } from "./uploads.ts";
 import { API_VERSION, VERSION } from "./version.ts";
@@ -308,6 +308,7 @@ export class Node {
       else if (data.k === "stopped") this.#stopped.http.resolve();
       else if (data.k === "wantReader") this.#addReader();
       else if (data.k === "wantBackups") this.#tellHttp({ k: "backups", port: this.#connectBackups() });
+      else if (data.k === "wantParser") this.#tellHttp({ k: "parser", port: lineTo(this.#spawn("parser")) });
       else if (data.k === "restored") this.#uploader?.noteRestored();
       else tasks.take(data);
     });
@@ -358,7 +359,7 @@ export class Node {
   }
 
   #tellHttp(message: ToHttpWorker): void {
-    const ports = message.k === "reader" ? [message.line.port] : message.k === "backups" ? [message.port] : [];
+    const ports = message.k === "reader" ? [message.line.port] : "port" in message ? [message.port] : [];
     this.#http.postMessage(message, ports);
   }
 

@@ -22,6 +22,7 @@ export const ROLES = [
   "snapshot",
   "backup",
   "http",
+  "parser",
   "discovery",
   "membership",
   "nameserver",
@@ -82,6 +83,8 @@ export function permissionsOf(role: Role, scope: Scope): Deno.PermissionOptionsO
       const addrs = [...scope.httpAddrs, ...scope.httpsAddrs];
       return { ...nothing, net: addrs.length > 0 && addrs };
     }
+    case "parser": // bytes in, bytes out
+      return nothing;
     case "membership": // any address, as with the replica
       return { ...nothing, net: true, read: [scope.gossipDirectory], write: [scope.gossipDirectory] };
     case "nameserver": // any address: the runtime asks for a right to each address that an answer over UDP goes to

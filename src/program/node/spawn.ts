@@ -5,13 +5,15 @@
 import type { LogLevel } from "../../base/worker/log.ts";
 import { permissionsOf, type Role, type Scope } from "./permissions.ts";
 
-const MODULES: Readonly<Record<Role, URL>> = {
+/** The modules of the Workers, which no import leads to: whoever compiles the program has to include them. */
+export const WORKER_MODULES: Readonly<Record<Role, URL>> = {
   replica: new URL("../../drivers/replica/worker.ts", import.meta.url),
   sqlite: new URL("../../drivers/sqlite/worker.ts", import.meta.url),
   reader: new URL("../../drivers/sqlite/reader_worker.ts", import.meta.url),
   backup: new URL("../../drivers/backup/worker.ts", import.meta.url),
   snapshot: new URL("../../drivers/sqlite/snapshot_worker.ts", import.meta.url),
   http: new URL("../../api/server/worker.ts", import.meta.url),
+  parser: new URL("../../api/rqlite/parser_worker.ts", import.meta.url),
   membership: new URL("../../app/agent/worker.ts", import.meta.url),
   nameserver: new URL("../../api/nameserver/worker.ts", import.meta.url),
   uploader: new URL("../../drivers/uploader/worker.ts", import.meta.url),
@@ -20,7 +22,7 @@ const MODULES: Readonly<Record<Role, URL>> = {
 
 /** Starts the Worker of `role`; `onDeath` is told when it ends by an error; see rpc/log.ts for `logLevel`. */
 export function spawn(role: Role, scope: Scope, onDeath: (message: string) => void, logLevel?: LogLevel): Worker {
-  const worker = new Worker(MODULES[role], {
+  const worker = new Worker(WORKER_MODULES[role], {
     type: "module",
     name: logLevel === undefined ? role : `${role}@${logLevel}`,
     deno: { permissions: permissionsOf(role, scope) },
@@ -30,4 +32,11 @@ export function spawn(role: Role, scope: Scope, onDeath: (message: string) => vo
     onDeath(`the ${role} Worker died: ${event.message}`);
   });
   return worker;
+}
+
+/** The other end of a line to a Worker, which gets its own end as its first message. */
+export function lineTo(worker: Worker): MessagePort {
+  const { port1, port2 } = new MessageChannel();
+  worker.postMessage({ port: port1 }, [port1]);
+  return port2;
 }

@@ -6,7 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Readers, READERS_MAX, readersMaxOf } from "../../../src/app/database/readers.ts";
 import { AnswerBudget, READ_ANSWERS_BYTES_MAX } from "../../../src/base/worker/answer_budget.ts";
 import { Ticket, TICKET_BYTES } from "../../../src/base/worker/ticket.ts";
-import { packReadResults, type ReadRequest, type ReadResult, unpackReads } from "../../../src/core/sql/exchange.ts";
+import { type DecodedRead, packReadResults, type ReadResult, unpackReads } from "../../../src/core/sql/exchange.ts";
 import type { ToReader } from "../../../src/drivers/sqlite/api.ts";
 
 const OPTIONS: RenderOptions = {
@@ -23,7 +23,7 @@ class FakeReader {
   readonly #port: MessagePort;
   readonly #shared = new SharedArrayBuffer(TICKET_BYTES);
   readonly #words = new Int32Array(this.#shared);
-  readonly #batches: ReadRequest[][] = [];
+  readonly #batches: DecodedRead[][] = [];
   #wake: () => void = () => {};
 
   constructor(readers: Readers) {
@@ -39,7 +39,7 @@ class FakeReader {
   }
 
   /** The next batch; the reader is at its first request from then on. */
-  async next(): Promise<ReadRequest[]> {
+  async next(): Promise<DecodedRead[]> {
     while (this.#batches.length === 0) await new Promise<void>((resolve) => this.#wake = resolve);
     const batch = this.#batches.shift() ?? [];
     this.ticket.current = batch[0].ref;
@@ -51,7 +51,7 @@ class FakeReader {
     while (this.#words[1] !== this.ticket.current) await new Promise((resolve) => setTimeout(resolve, 1));
   }
 
-  answer(batch: readonly ReadRequest[], rest: Partial<ReadResult> = {}): void {
+  answer(batch: readonly DecodedRead[], rest: Partial<ReadResult> = {}): void {
     this.ticket.current = 0;
     const results = batch.map(({ ref, statements }) => ({ ref, results: statements[0].parts[0].sql, ...rest }));
     this.#port.postMessage({ k: "results", results: packReadResults(results) });
@@ -62,12 +62,12 @@ class FakeReader {
   }
 }
 
-function request(sql: string, timeoutMs = 60_000): Omit<ReadRequest, "ref"> {
+function request(sql: string, timeoutMs = 60_000): Omit<DecodedRead, "ref"> {
   const statements = [{ parts: [{ sql, verb: "SELECT", parameterCount: 0 }], positional: [], named: null }];
   return { statements, transaction: false, options: OPTIONS, timeoutMs, onlyIfReadOnly: false };
 }
 
-const textsOf = (batch: readonly ReadRequest[]) => batch.map(({ statements }) => statements[0].parts[0].sql);
+const textsOf = (batch: readonly DecodedRead[]) => batch.map(({ statements }) => statements[0].parts[0].sql);
 
 async function withReaders(
   count: number,

@@ -40,6 +40,7 @@ Deno.test("Replica tells since when entries wait, and the leader's clock once th
     events: {
       send: () => {},
       refused: () => {},
+      placed: () => {},
       onRole: () => {},
       onConfig: () => {},
       needSnapshot: () => {},
@@ -63,7 +64,7 @@ Deno.test("Replica tells since when entries wait, and the leader's clock once th
     });
     await replica.confirmLeadership();
     assertEquals([state.role, state.confirmedMs, state.appliedTerm], ["leader", Infinity, 0]);
-    replica.propose([{ body: BODY, waiter: { port: 1, ref: 1, options: renderFlags(0) } }]);
+    replica.propose([{ body: BODY, asker: { port: 1, ref: 1, options: renderFlags(0) } }]);
     const { index, term } = await command;
     assertEquals([state.leaderAppendedMs, state.appliedTerm, state.applied], [0, 0, 0], "it is not applied yet");
     assert(state.waitingSinceMs >= startedMs && state.waitingSinceMs <= Date.now());

@@ -215,6 +215,8 @@ export class Scenario {
         return this.#step(node, { k: "snapshotSent", peer: id, index: second === "failed" ? null : Number(second) });
       case "linkdown":
         return this.#step(node, { k: "linkDown", peer: id });
+      case "tellcommit":
+        return this.#step(node, { k: "tellCommit", peer: id });
       case "refused":
         return this.#step(node, { k: "refused", peer: id });
       case "bootstrap": {

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/asser
 import fc from "fast-check";
 import { DecodeError } from "../../../src/base/codec/cursor.ts";
 import {
+  type BoundStatement,
   type Command,
   decodeCommand,
   encodeCommand,
@@ -26,7 +27,7 @@ const statement = fc.record({
   named: fc.option(fc.dictionary(fc.string(), value)),
 });
 
-const command: fc.Arbitrary<Command> = fc.record({
+const command: fc.Arbitrary<Command & { readonly statements: readonly BoundStatement[] }> = fc.record({
   kind: fc.constantFrom("execute", "request", "query"),
   transaction: fc.boolean(),
   statements: fc.array(statement),

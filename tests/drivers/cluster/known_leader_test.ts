@@ -17,6 +17,7 @@ function knows(): { leader: KnownLeader; addrs: Map<string, string>; urls: Map<s
     self: SELF,
     addrOf: (id) => addrs.get(id),
     apiUrlOf: (id) => urls.get(id),
+    takesProposals: () => false,
     tell: (info) => void told.push(info),
   });
   return { leader, addrs, urls, told };

@@ -43,6 +43,7 @@ Deno.test("Replica ends with damage, and sends nothing, when its leader remember
       events: {
         send: (m) => sent.push(m),
         refused: () => {},
+        placed: () => {},
         onRole: () => {},
         onConfig: () => {},
         needSnapshot: () => {},

@@ -54,6 +54,7 @@ async function withReplica(
     events: {
       send() {},
       refused() {},
+      placed() {},
       onRole() {},
       onConfig() {},
       fatal() {},

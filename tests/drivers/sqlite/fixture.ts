@@ -13,7 +13,7 @@ import {
 } from "../../../src/core/sql/command.ts";
 import { splitStatements } from "../../../src/core/sql/statement.ts";
 import type { SqlValue } from "../../../src/core/sql/value.ts";
-import type { ApplyEntry, Outcome, ReadRequest } from "../../../src/core/sql/exchange.ts";
+import type { ApplyEntry, DecodedRead, Outcome } from "../../../src/core/sql/exchange.ts";
 import type { RenderOptions } from "../../../src/core/sql/render_options.ts";
 import { openStateMachine, type StateMachine } from "../../../src/drivers/sqlite/state_machine.ts";
 
@@ -62,7 +62,7 @@ export function entry(index: number, statements: readonly Sql[], options: EntryO
 }
 
 /** A read request. */
-export function read(statements: readonly Sql[], rest: Partial<ReadRequest> = {}): ReadRequest {
+export function read(statements: readonly Sql[], rest: Partial<DecodedRead> = {}): DecodedRead {
   return {
     ref: 1,
     statements: statements.map(bind),

@@ -30,6 +30,7 @@ const OWN: Record<Role, (keyof typeof NOTHING)[]> = {
   reader: ["read", "write", "library"],
   snapshot: ["read", "write", "library"],
   backup: ["read", "write", "library"],
+  parser: [],
   http: ["connect"], // to its own address, which a right to listen there includes
   membership: ["read", "write", "connect", "listen", "resolve"],
   nameserver: ["connect", "listen", "resolve"],
