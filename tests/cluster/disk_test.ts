@@ -206,6 +206,16 @@ Deno.test("a write that needs more than the disk holds waits for room; a start a
         "[+]node ok\n[+]disk full: no space left on the disk of the log, writes are refused\n" +
         "[+]disk full: no space left on the disk of the database, writes are refused\n[+]leader does not exist",
       ]);
+      const { leader, open, disk_full: full, fsm_index: index } = await node.status("store") as Record<string, unknown>;
+      assertEquals([open, leader, full], [false, { node_id: "", addr: "" }, { log: true, database: true }]);
+      assert(Number(index) > 5, "the entries of the table and of five rows are applied");
+      assertEquals(await node.status("store.ready"), false);
+      for (const path of ["/debug/vars", "/snapshot", "/nodes"]) {
+        const method = path === "/snapshot" ? "POST" : "GET";
+        const answer = await fetch(`${node.url}${path}`, { method, signal: AbortSignal.timeout(5000) });
+        const text = await answer.text();
+        assertEquals(answer.status, { "/debug/vars": 200, "/snapshot": 500, "/nodes": 503 }[path], `${path}: ${text}`);
+      }
       await Deno.remove(`${root}/filler`);
       const grow = ["-o", "remount,size=700m", root];
       assertEquals((await new Deno.Command("mount", { args: grow }).output()).success, true);

@@ -91,6 +91,9 @@ Deno.test("a snapshot is a checkpoint: the counter, the last index and the list 
       .map((name) => http[name] - before[name]);
     assertEquals(grown, [2, 1, 3, 1, 1]);
     assert(memstats.rss > 10_000_000 && memstats.heap_used > 0);
+    assert(store.fsm_apply_duration_us > 0 && store.fsm_apply_duration_us < 5_000_000);
+    const { db } = await vars(node);
+    assert(db.checkpoints >= 1 && db.checkpointed_pages > 0 && db.checkpoint_errors === 0);
     await node.stop();
 
     const again = start(place);

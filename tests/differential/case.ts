@@ -12,6 +12,8 @@ export interface Call {
   readonly body?: Uint8Array;
   /** @default {"application/json"} where there is a body */
   readonly contentType?: string;
+  /** Name and password, with a colon between them. */
+  readonly user?: string;
 }
 
 /** Part of an answer, as far as it is compared. */

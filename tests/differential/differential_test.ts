@@ -4,6 +4,7 @@
  */
 import { BODIES } from "./bodies.ts";
 import type { Theme } from "./case.ts";
+import { AUTH_FILE, DOCUMENTED, DOCUMENTED_USERS } from "./documented.ts";
 import { ENDPOINTS } from "./endpoints.ts";
 import { ERRORS } from "./errors.ts";
 import { FOLLOWERS } from "./followers.ts";
@@ -54,4 +55,16 @@ Deno.test({
   name: "a follower answers as one of rqlite does",
   ignore: !HAS_RQLITE,
   fn: (t) => compare(t, Pair.startFollowers(), [FOLLOWERS]),
+});
+
+Deno.test({
+  name: "muster answers the examples of rqlite's documentation as rqlite does",
+  ignore: !HAS_RQLITE,
+  fn: (t) => compare(t, Pair.start(), DOCUMENTED),
+});
+
+Deno.test({
+  name: "a node with users answers as one of rqlite does",
+  ignore: !HAS_RQLITE,
+  fn: (t) => compare(t, Pair.start(AUTH_FILE), [DOCUMENTED_USERS]),
 });

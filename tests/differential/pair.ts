@@ -12,7 +12,7 @@ import { type Rqlite, startRqlite, startRqliteCluster } from "../harness/rqlite.
 
 /**
  * Headers that are compared. The others are the servers' own (Date, Content-Length) or differ by version: rqlite 8 sends
- * no X-RQLITE-SERVED-BY.
+ * no X-RQLITE-SERVED-BY and no WWW-Authenticate.
  */
 const HEADERS = [
   "access-control-allow-credentials",
@@ -20,7 +20,6 @@ const HEADERS = [
   "access-control-allow-methods",
   "access-control-allow-origin",
   "location",
-  "www-authenticate",
   "x-content-type-options",
 ];
 const REQUEST_MS = 10_000;
@@ -60,12 +59,17 @@ export class Pair {
     this.#sides = sides;
   }
 
-  /** Starts both and waits until they are ready. */
-  static async start(): Promise<Pair> {
+  /**
+   * Starts both and waits until they are ready.
+   * @param authFile Text of an auth file for both, where `*` may do whatever a theme's preparation needs.
+   */
+  static async start(authFile?: string): Promise<Pair> {
     const root = await Deno.makeTempDir({ prefix: "muster-differential-" });
-    const muster = NodeProcess.start(nodePlace(root, "1"));
+    const flags = authFile === undefined ? [] : ["-auth", `${root}/auth.json`];
+    if (authFile !== undefined) await Deno.writeTextFile(`${root}/auth.json`, authFile);
+    const muster = NodeProcess.start(nodePlace(root, "1"), flags);
     try {
-      const rqlite = await startRqlite(root, "1");
+      const rqlite = await startRqlite(root, "1", flags);
       await muster.ready();
       return new Pair({ root, muster: sideOf(muster), rqlite: sideOf(rqlite), nodes: [muster, rqlite] });
     } catch (error) {
@@ -210,10 +214,11 @@ async function objectsOf(url: string): Promise<[string, string][]> {
   return values ?? [];
 }
 
-async function send(url: string, { method, path, body, contentType }: Call): Promise<Answer> {
-  const headers: Record<string, string> = body === undefined
-    ? {}
-    : { "Content-Type": contentType ?? "application/json" };
+async function send(url: string, { method, path, body, contentType, user }: Call): Promise<Answer> {
+  const headers: Record<string, string> = {
+    ...(body === undefined ? {} : { "Content-Type": contentType ?? "application/json" }),
+    ...(user === undefined ? {} : { Authorization: `Basic ${btoa(user)}` }),
+  };
   const response = await fetch(`${url}${path}`, {
     method,
     headers,
@@ -236,6 +241,7 @@ function normalised({ status, contentType, headers, body }: Answer, addresses: S
     .replace(/,\s*"error_v2": ?\{\s*"message": ?"(?:[^"\\]|\\.)*"(?:,\s*"sqlite": ?\{[^}]*\})?\s*\}/g, "")
     .replace(/"time_s":( ?)"[^"]*"/g, `"time_s":$1«time»`)
     .replaceAll("\ufffd", "\\ufffd") // the same character, written in two ways
+    .replace(/"sequence_number":( ?)[0-9]+/g, `"sequence_number":$1«number»`)
     .replace(/"raft_index":( ?)[0-9]+/g, `"raft_index":$1«index»`);
   let where = headers;
   for (const [address, name] of addresses) {

@@ -78,7 +78,7 @@ export interface ConnectionParts {
   };
   readonly heads: ResponseHeads;
   /** Requests under way, of all connections, and bytes of their large bodies. */
-  readonly counters: { running: number; body_bytes: number };
+  readonly counters: { running: number; body_bytes: number; request_timeouts: number };
   /** Whether the body of a request for `target` is taken as it comes. */
   takesStream(target: string): boolean;
   /** Answers a request; never throws. */
@@ -326,6 +326,7 @@ export class ClientConnection {
   #expire(): void {
     const late = this.#isExpired ? undefined : this.#late;
     this.#isExpired = true;
+    if (late) this.#parts.counters.request_timeouts++;
     if (late) this.#lastWord(late()).then(() => this.#close());
     else this.#close();
   }

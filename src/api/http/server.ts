@@ -15,6 +15,7 @@ import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Dependencies of the server. */
 export interface ServerParts extends Omit<ConnectionParts, "heads"> {
+  readonly counters: ConnectionParts["counters"] & { num_conn_rejected: number };
   readonly options: ConnectionParts["options"] & {
     readonly version: string;
     readonly allowOrigin: string;
@@ -101,6 +102,7 @@ async function accept(
     if (connections.size >= parts.options.connectionsMax && !dismissIdle(connections)) {
       const text =
         `too many connections (${parts.options.connectionsMax}, the limit set by -http-max-conns): try again later`;
+      parts.counters.num_conn_rejected++;
       connection.refuse(new HttpError(503, text, { retryAfter: 1 }));
       continue;
     }

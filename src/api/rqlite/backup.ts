@@ -17,7 +17,8 @@ export interface BackupParts extends LeaderParts, Pick<Sources, "backups"> {
   readonly options: LeaderParts["options"] & { readonly advertisedAddr: string };
 }
 
-const FORMATS: Readonly<Record<string, BackupOptions["format"]>> = { binary: "wal", delete: "delete", sql: "sql" };
+/** Any other `fmt`, and none, is a file in WAL mode, as in rqlite. */
+const FORMATS: ReadonlyMap<string, BackupOptions["format"]> = new Map([["delete", "delete"], ["sql", "sql"]]);
 const TYPES: Readonly<Record<BackupOptions["format"], string>> = {
   wal: "application/octet-stream",
   delete: "application/octet-stream",
@@ -44,21 +45,22 @@ export async function handleBackup(request: HttpRequest, parts: BackupParts): Pr
   const { length, pieces, servedBy } = await opened.catch((error) => {
     throw withStatus(error, "openBackup", parts);
   });
+  if (isElsewhere) counters.remote_backups++;
   return {
     status: 200,
     body: "",
-    contentType: options.isCompressed ? "application/gzip" : TYPES[options.format],
+    contentType: TYPES[options.format], // rqlite's, also where the body is compressed
     servedBy,
     stream: { ...(length === undefined ? {} : { length }), pieces: () => pieces },
   };
 }
 
 function backupOptions({ params }: HttpRequest): BackupOptions {
-  const format = FORMATS[(params.get("fmt") || "binary").toLowerCase()];
+  const format = FORMATS.get((params.get("fmt") ?? "").toLowerCase()) ?? "wal";
   const isVacuumed = params.has("vacuum");
-  if (format === undefined || isVacuumed && format !== "wal") throw new HttpError(500, "invalid backup format");
-  const tables = (params.get("tables") ?? "").split(",").map((name) => name.trim()).filter((name) => name !== "");
-  if (tables.length > 0 && format !== "sql") throw new HttpError(400, "tables can only be chosen with fmt=sql");
+  if (isVacuumed && format !== "wal") throw new HttpError(500, "invalid backup format");
+  const listed = format === "sql" ? params.get("tables") ?? "" : ""; // a file has all of them
+  const tables = listed.split(",").map((name) => name.trim()).filter((name) => name !== "");
   const isCompressed = params.has("compress");
   return { format, isVacuumed, isCompressed, ...(tables.length > 0 ? { tables } : {}) };
 }

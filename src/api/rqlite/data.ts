@@ -15,7 +15,7 @@ import type { HttpResponse } from "../http/problem.ts";
 import { type HttpRequest, textOf } from "../http/request.ts";
 import { decodeStatements, sqlText } from "./body.ts";
 import type { LargeBodies } from "./large_bodies.ts";
-import { type LeaderParts, operate } from "./leadership.ts";
+import { countRemote, type LeaderParts, operate } from "./leadership.ts";
 
 /** Dependencies of the data endpoints. */
 export interface DataParts extends LeaderParts {
@@ -70,7 +70,11 @@ async function answered(
 ): Promise<HttpResponse> {
   const statements = given instanceof Promise ? await given : given;
   parts.counters[`${name}_stmts_rx`] += countOf(statements);
-  const { result, servedBy } = await operate(request, parts, name, dataRequest(request, statements));
+  const { result, servedBy, from } = await operate(request, parts, name, dataRequest(request, statements));
+  // What has an index went through the log, and so through the leader, also where this node has the outcome itself.
+  const isPlacedElsewhere = from === "" && result.index !== undefined &&
+    parts.replica.leader?.id !== parts.options.nodeId;
+  if (isPlacedElsewhere) countRemote(parts, name);
   return frame(result, request, { answers: parts.answers, servedBy });
 }
 

@@ -24,11 +24,22 @@ import { laterText } from "../http/route.ts";
 /** Operations that rqlite's API uses. */
 export type RqliteOperations = DataOperations & ClusterOperations;
 
+type RemoteCounter = Extract<keyof Counters, `remote_${string}`>;
+
+/** Counters of operations that other nodes have done for this one's clients; the second of those that failed. */
+const REMOTE: ReadonlyMap<keyof RqliteOperations, readonly [done: RemoteCounter, failed?: RemoteCounter]> = new Map([
+  ["execute", ["remote_executions", "remote_executions_failed"]],
+  ["query", ["remote_queries", "remote_queries_failed"]],
+  ["request", ["remote_requests", "remote_requests_failed"]],
+  ["loadText", ["remote_loads"]],
+  ["remove", ["remote_remove_node"]],
+]);
+
 /** Dependencies of forwarding. */
 export interface LeaderParts {
   readonly operations: Runner<RqliteOperations>;
   readonly replica: Pick<ReplicaClient, "leader">;
-  readonly counters: Pick<Counters, "leader_not_found">;
+  readonly counters: Pick<Counters, "leader_not_found" | RemoteCounter>;
   readonly options: {
     readonly nodeId: string;
     /** Present in an agent; one that is no server keeps no data. */
@@ -78,17 +89,29 @@ export async function operate<K extends keyof RqliteOperations>(
   const isOnlyHere = request.params.has("redirect");
   const { whenOver } = request;
   try {
-    return await parts.operations.run(name, params, {
+    const done = await parts.operations.run(name, params, {
       by: clientOf(request),
       timeoutMs,
       retries,
       whenOver,
       isOnlyHere,
     });
+    if (done.from !== "") countRemote(parts, name);
+    return done;
   } catch (error) {
     if (error instanceof NotLeaderError) throw redirected(request, parts);
+    if (error instanceof RemoteFailure || error instanceof ForwardError) count(parts, REMOTE.get(name)?.[1]);
     throw withStatus(error, name, parts);
   }
+}
+
+/** Counts an operation that needed another node. */
+export function countRemote(parts: LeaderParts, name: keyof RqliteOperations): void {
+  count(parts, REMOTE.get(name)?.[0]);
+}
+
+function count({ counters }: LeaderParts, name: RemoteCounter | undefined): void {
+  if (name !== undefined) counters[name]++;
 }
 
 /** Sends the client to the leader. */

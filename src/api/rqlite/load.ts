@@ -18,13 +18,14 @@ import { HttpError, type HttpResponse } from "../http/problem.ts";
 import { type HttpRequest, textOf } from "../http/request.ts";
 import { sqlText } from "./body.ts";
 import { type DataParts, handleText } from "./data.ts";
+import type { Counters } from "../../app/database/counters.ts";
 import { clientOf, isClientAgent, redirected, withStatus } from "./leadership.ts";
 
 /** Dependencies of loading. */
 export interface LoadParts extends DataParts {
   readonly database: Pick<Database, "load">;
   readonly replica: Pick<ReplicaClient, "leader" | "members" | "call">;
-  readonly counters: DataParts["counters"] & { loads: number; boots: number };
+  readonly counters: DataParts["counters"] & Pick<Counters, "loads" | "boots" | "done">;
   readonly options: DataParts["options"] & {
     /** Bytes of SQL text. */
     readonly bodyBytesMax: number;
@@ -57,6 +58,7 @@ export async function handleLoad(request: HttpRequest, parts: LoadParts): Promis
     if (error instanceof LoadError) throw new RequestError(error.message);
     throw error instanceof RefusedError ? withStatus(error, "loadStep", parts) : error;
   });
+  if (leader.id !== options.nodeId) counters.remote_loads++;
   return { status: 200, body: `{"results":[]}`, servedBy: options.advertisedAddr };
 }
 
@@ -72,6 +74,7 @@ export async function handleBoot(request: HttpRequest, parts: LoadParts): Promis
   try {
     await loadFile(body.pieces(), (step) => parts.database.load(step, limitOfStep(step)));
     await replica.call("snapshot", { trailing: BOOT_TRAILING, timeoutMs: BOOT_MS });
+    parts.counters.done.store.num_boots++;
   } catch (error) {
     if (error instanceof LoadError) throw new HttpError(400, error.message);
     throw new HttpError(503, messageOf(error));

@@ -20,7 +20,7 @@ import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Dependencies of the cluster endpoints. */
 export interface NodesParts extends LeaderParts {
-  readonly replica: Pick<ReplicaClient, "leader" | "call">;
+  readonly replica: Pick<ReplicaClient, "leader" | "call" | "isOpen">;
   readonly answers: AnswerBudget;
   readonly state: NodeState;
   readonly readers: Readers;
@@ -55,6 +55,7 @@ function nodeText(
 /** `GET /nodes`. */
 export async function handleNodes(request: HttpRequest, parts: NodesParts): Promise<HttpResponse> {
   const { params } = request;
+  if (!parts.replica.isOpen()) throw new HttpError(503, "store nodes: store not open");
   const { result: all, servedBy, from } = await operate(request, parts, "nodes", { timeoutMs: params.timeoutMs });
   const elsewhere = from === "" ? {} : { servedBy };
   const shown = all.filter(({ voter }) => voter || params.has("nonvoters")).sort((a, b) => a.id < b.id ? -1 : 1);

@@ -3,6 +3,7 @@
  * others are acknowledged with a sequence number.
  * @module
  */
+import type { Counters } from "../../app/database/counters.ts";
 import { NoLeaderError, QueueWaitError, unwrapped } from "../../app/database/errors.ts";
 import type { BoundStatement } from "../../core/sql/command.ts";
 import type { HttpResponse } from "../http/problem.ts";
@@ -14,7 +15,9 @@ import { operate } from "./leadership.ts";
 
 /** Dependencies of queued writes. */
 export interface QueueParts extends DataParts {
-  readonly counters: DataParts["counters"] & { queued_executions: number; queued_executions_wait_timeout: number };
+  readonly counters:
+    & DataParts["counters"]
+    & Pick<Counters, "queued_executions" | "queued_executions_wait" | "queued_executions_wait_timeout">;
 }
 
 /** `POST /db/execute?queue`: a client agent has a server queue it. */
@@ -30,7 +33,9 @@ export async function handleQueued(request: HttpRequest, parts: QueueParts): Pro
     timeoutMs: params.timeoutMs,
     takesLeaderless: params.has("noleader"),
   };
+  parts.counters.executions++;
   parts.counters.queued_executions++;
+  if (write.waits) parts.counters.queued_executions_wait++;
   const { result: sequence, servedBy, from } = await operate(request, parts, "enqueue", write).catch((error) => {
     if (unwrapped(error) instanceof QueueWaitError) parts.counters.queued_executions_wait_timeout++;
     throw error;

@@ -14,7 +14,7 @@ import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Dependencies of these endpoints. */
 export interface SnapshotParts extends LeaderParts {
-  readonly counters: LeaderParts["counters"] & Pick<Counters, "user_snapshots" | "user_reaps">;
+  readonly counters: LeaderParts["counters"] & Pick<Counters, "user_snapshots" | "user_reaps" | "done">;
 }
 
 /** Entries that stay in the log where the request names no number: rqlite's default. */
@@ -27,7 +27,12 @@ export async function handleSnapshot(request: HttpRequest, parts: SnapshotParts)
   if (asked < 0) throw new HttpError(400, "trailing_logs is not a valid integer");
   parts.counters.user_snapshots++;
   const params = { trailing: asked || TRAILING_LOGS, timeoutMs: TIMEOUT_MS };
-  const { result: { done } } = await operate(request, parts, "snapshot", params);
+  const { store } = parts.counters.done;
+  const { result: { done } } = await operate(request, parts, "snapshot", params).catch((error) => {
+    store.num_user_snapshots_failed++;
+    throw error;
+  });
+  store.num_user_snapshots++;
   return { status: done ? 200 : 204, body: "" };
 }
 

@@ -16,11 +16,12 @@ import { json } from "./nodes.ts";
 import type { HttpResponse } from "../http/problem.ts";
 import type { HttpOptions, TlsFacts } from "../server/api.ts";
 import type { HttpRequest } from "../http/request.ts";
-import type { UploaderClient } from "../../app/database/auto_restore.ts";
+import type { AutoRestore, UploaderClient } from "../../app/database/auto_restore.ts";
+import type { Backups } from "../../app/database/backups.ts";
 import type { Catalog } from "../../app/agent/catalog.ts";
 import type { Counters } from "../../app/database/counters.ts";
 import type { Readers } from "../../app/database/readers.ts";
-import type { ReplicaClient } from "../../app/database/replica_client.ts";
+import { type ReplicaClient, ReplicaError } from "../../app/database/replica_client.ts";
 import type { Users } from "../../app/users/users.ts";
 import type { WriteQueue } from "../../app/database/write_queue.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
@@ -37,6 +38,8 @@ export interface StatusParts {
   readonly counters: Counters;
   readonly users: Users | undefined;
   readonly uploader: UploaderClient | undefined;
+  readonly restore: Pick<AutoRestore, "counters"> | undefined;
+  readonly backups: Pick<Backups, "made" | "lastMs">;
   /** When certificates expire, RFC 3339. */
   readonly expiry: { readonly http: string | undefined; readonly node: string | undefined };
   readonly answers: AnswerBudget;
@@ -91,7 +94,7 @@ async function statusOf(parts: StatusParts): Promise<Section> {
   const { options, counters } = parts;
   counters.num_status++;
   const now = Date.now();
-  const replica: Section = await parts.replica.call("status", {});
+  const replica = await told(parts.replica.call("status", {}));
   return {
     ...options.facts,
     ...(parts.expiry.node === undefined
@@ -115,7 +118,7 @@ async function statusOf(parts: StatusParts): Promise<Section> {
         }
         : { enabled: "false" },
       cluster: { timeout: formatDuration(30_000), local_node_addr: options.clusterAddr },
-      counters: { ...counters },
+      counters: clientsOf(parts),
       queue: { _default: queueOf(parts.queue) },
       readers: parts.readers.status(),
       writes_pending: parts.replica.pending,
@@ -126,8 +129,26 @@ async function statusOf(parts: StatusParts): Promise<Section> {
       https: String(options.bindAddrs.length === 0 && options.tlsAddrs.length > 0),
     },
     store: await storeOf(replica, parts),
-    ...(replica.disco === undefined ? {} : { disco: replica.disco }),
+    ...(replica?.disco === undefined ? {} : { disco: replica.disco }),
+    ...(parts.backups.lastMs === 0 ? {} : { last_backup_time: timeText(parts.backups.lastMs) }),
     ...await uploadsOf(parts),
+  };
+}
+
+/** Counters of clients' requests, rqlite's two names of some included: the newer and the older. */
+function clientsOf({ counters: { done: _, ...counters }, queue: { counters: queue } }: StatusParts): Section {
+  return {
+    ...counters,
+    authOK: counters.auth_ok,
+    authFail: counters.auth_fail,
+    boot: counters.boots,
+    queued_executions_num_stmts_rx: queue.statements_rx,
+    queued_executions_num_stmts_tx: queue.statements_tx,
+    queued_executions_ok: queue.batches_ok,
+    queued_executions_failed: queue.batches_failed,
+    queued_executions_no_leader: queue.no_leader,
+    queued_executions_not_leader: queue.not_leader,
+    queued_executions_unknown_outcome: queue.unknown_outcome,
   };
 }
 
@@ -148,9 +169,20 @@ function queueOf({ options, sequence, size }: WriteQueue): Section {
   };
 }
 
-async function storeOf(replica: Section, parts: StatusParts): Promise<Section> {
+/** What the replica says; undefined where it is not open. */
+async function told<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (error instanceof ReplicaError && error.code === "not_open") return undefined;
+    throw error;
+  }
+}
+
+async function storeOf(replica: Section | undefined, parts: StatusParts): Promise<Section> {
   const { options, state, replica: client } = parts;
   const [bytes, readerPragmas] = await Promise.all([parts.directorySize(), pragmasOfReader(parts)]);
+  if (replica === undefined) return closedStore(parts, bytes, readerPragmas);
   const last = replica.lastSnapshot as { index: number; term: number; ms: number };
   const core = replica.core as CoreStatus;
   const leader = client.leader;
@@ -163,6 +195,7 @@ async function storeOf(replica: Section, parts: StatusParts): Promise<Section> {
     addr: options.clusterAddr,
     leader: { node_id: leader?.id ?? "", addr: leader?.addr ?? "" },
     ready: state.ready,
+    disk_full: state.full,
     nodes: core.config.members.map(({ id, addr, role }) => ({
       id,
       addr,
@@ -175,9 +208,34 @@ async function storeOf(replica: Section, parts: StatusParts): Promise<Section> {
     fsm_update_time: timeText(replica.appliedMs as number),
     leader_appended_at_time: timeText(state.leaderAppendedMs),
     // The database is its own snapshot, as of the last checkpoint.
-    snapshot_store: { snapshots: last.index === 0 ? [] : [`${last.term}-${last.index}-${last.ms}`] },
+    snapshot_store: snapshotStoreOf(last, String((replica.sqlite3 as Section).path ?? "")),
     sqlite3: sqliteOf(replica.sqlite3 as Section, readerPragmas, parts),
     ...(replica.settings as Section),
+  };
+}
+
+/** Where the snapshots are: the database itself, if there is one. */
+function snapshotStoreOf(last: { index: number; term: number; ms: number }, path: string): Section {
+  const dir = path.slice(0, Math.max(0, path.lastIndexOf("/")));
+  if (last.index === 0) return { dir, db_path: "", snapshots: [] };
+  return { dir, db_path: path, snapshots: [`${last.term}-${last.index}-${last.ms}`] };
+}
+
+/** What is known of a node whose log is not open: its database is, and is as it was when the node ended. */
+function closedStore({ options, state }: StatusParts, bytes: number, readerPragmas: Section | undefined): Section {
+  return {
+    ...options.storeFacts.store,
+    open: false,
+    dir_size: bytes,
+    dir_size_friendly: friendlySize(bytes),
+    node_id: options.nodeId,
+    addr: options.clusterAddr,
+    leader: { node_id: "", addr: "" },
+    ready: false,
+    disk_full: state.full,
+    fsm_index: state.applied,
+    db_applied_index: state.applied,
+    ...(readerPragmas && { sqlite3: { pragmas: { ro: readerPragmas } } }),
   };
 }
 
@@ -194,7 +252,14 @@ function sqliteOf(writer: Section, readerPragmas: Section | undefined, { readers
     ...writer,
     pragmas,
     conn_pool_stats: {
-      ro: { max_open_connections: max, open_connections: open, in_use: busy, idle: open - busy },
+      ro: {
+        max_open_connections: max,
+        open_connections: open,
+        in_use: busy,
+        idle: open - busy,
+        wait_count: readers.waits.count,
+        wait_duration: Math.round(readers.waits.ms * 1e6), // in ns, as rqlite has it
+      },
       rw: { max_open_connections: 1, open_connections: 1, in_use: writing, idle: 1 - writing },
     },
     ...writingOf(activity?.work),
@@ -289,22 +354,48 @@ function secondsUntil(notAfter: string | undefined): number | undefined {
   return notAfter === undefined ? undefined : Math.floor((Date.parse(notAfter) - Date.now()) / 1000);
 }
 
+/** Where none was asked for. */
+const NOTHING_RESTORED = { num_auto_restores: 0, num_auto_restores_failed: 0, num_auto_restores_skipped: 0 };
+
+/** rqlite's objects are statements. */
+function queueCounters({ statements_rx, statements_tx, num_timeout }: WriteQueue["counters"]): Section {
+  return { statements_rx, statements_tx, objects_rx: statements_rx, objects_tx: statements_tx, num_timeout };
+}
+
+/** Statements and checkpoints: of the writer, and of the readers as far as clients asked them. */
+function databaseCounters({ activity, counters: { done: { db } } }: StatusParts): Section {
+  if (activity === undefined) return { ...db };
+  const { apply_duration_us: _, ...counts } = activity.counts.all;
+  return {
+    ...counts,
+    queries: counts.queries + db.queries,
+    query_transactions: counts.query_transactions + db.query_transactions,
+  };
+}
+
 /** `GET /debug/vars`. */
 export async function handleVars(request: HttpRequest, parts: StatusParts): Promise<HttpResponse> {
   const { counters } = parts;
-  const replica: Section = await parts.replica.call("counters", {});
+  const replica: Section | undefined = await told(parts.replica.call("counters", {}));
   const groups: Section = {
-    http: { ...counters, blocking: parts.catalog.waiting },
+    http: { ...clientsOf(parts), blocking: parts.catalog.waiting },
     readers: parts.readers.status(),
     ...replica,
+    cluster: { ...replica?.cluster as Section, ...counters.done.cluster },
+    db: databaseCounters(parts),
     store: {
-      ...replica.store as Section,
+      ...replica?.store as Section,
+      leader_changes_observed: (replica?.store as Section | undefined)?.leader_changes,
+      ...counters.done.store,
+      fsm_apply_duration_us: parts.activity?.counts.all.apply_duration_us,
+      num_backups: parts.backups.made,
+      ...(parts.restore?.counters ?? NOTHING_RESTORED),
       num_auto_vacuums: counters.auto_vacuums,
       num_auto_vacuums_failed: counters.auto_vacuums_failed,
       num_auto_optimizes: counters.auto_optimizes,
       num_auto_optimizes_failed: counters.auto_optimizes_failed,
     },
-    queue: { ...parts.queue.counters },
+    queue: queueCounters(parts.queue.counters),
     tls: { http_expires_in_s: secondsUntil(parts.expiry.http), node_expires_in_s: secondsUntil(parts.expiry.node) },
     memstats: memoryOf(Deno.memoryUsage()),
     ...await uploadsOf(parts, { withDestination: false }),

@@ -97,6 +97,7 @@ async function open(message: OpenHttp): Promise<void> {
     expiry: { http: options.tls?.notAfter, node: options.nodeNotAfter },
     directorySize: () => supervisor.call("directorySize", {}),
   };
+  replica.isOpen = () => isClientAgent(message) || parts.state.isOpen;
   replica.onDatabaseReplaced = () => (readers.reopen(), catalog.replaced());
   replica.onCatalogChanged = () => catalog.changed();
   if (agent) openAgent(made, agent);

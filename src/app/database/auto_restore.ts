@@ -86,6 +86,8 @@ export interface AutoRestoreParts {
 export class AutoRestore {
   /** Whether it is over. */
   isOver = false;
+  /** How it ended. */
+  readonly counters = { num_auto_restores: 0, num_auto_restores_failed: 0, num_auto_restores_skipped: 0 };
   readonly #parts: AutoRestoreParts;
   #isStopped = false;
   /** When anything happened last, by the monotonic clock, and the applied index then. */
@@ -116,12 +118,12 @@ export class AutoRestore {
     if (!state.ready) return;
     const isCurrent = state.appliedTerm === state.term;
     const holdsData = state.changed === 0 ? false : await hasTables().catch(() => undefined); // which may be known soon
-    if (holdsData) return this.#end("the database holds data: nothing is restored by this node");
+    if (holdsData) return this.#skip("the database holds data: nothing is restored by this node");
     if (state.isLeader && isCurrent && holdsData === false) {
       log("restoring the database, as this node leads");
       await this.#restore(state.term);
     } else if (!state.isLeader && performance.now() - this.#moved.atMs > timeoutMs) {
-      this.#end("another node leads, and restores nothing");
+      this.#skip("another node leads, and restores nothing");
     }
   }
 
@@ -129,6 +131,7 @@ export class AutoRestore {
     const { state, download, log, continuesOnFailure } = this.#parts;
     try {
       const bytes = await loadFile(download(), (step) => this.#load(step));
+      this.counters.num_auto_restores++;
       this.#end(`restored the database from ${bytes} bytes`);
     } catch (error) {
       const reason = messageOf(error);
@@ -136,6 +139,7 @@ export class AutoRestore {
       if (!state.isLeader || state.term !== term) {
         return log(`the restore was given up, as this node did not lead any more: ${reason}`, "warn");
       }
+      this.counters.num_auto_restores_failed++;
       if (!continuesOnFailure) throw new Error(`Cannot restore the database: ${reason}`);
       log(`could not restore the database, and goes on without: ${reason}`, "error");
       this.isOver = true;
@@ -145,6 +149,11 @@ export class AutoRestore {
   async #load(step: LoadStep): Promise<void> {
     if (this.#isStopped) throw new Error("the node shuts down");
     await this.#parts.load(step, step.k === "install" ? INSTALL_MS : PART_MS);
+  }
+
+  #skip(line: string): void {
+    this.counters.num_auto_restores_skipped++;
+    this.#end(line);
   }
 
   #end(line: string): void {

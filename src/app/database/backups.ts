@@ -16,6 +16,10 @@ export interface BackupInPieces {
 
 /** Makes backups. */
 export class Backups {
+  /** Backups that were begun. */
+  made = 0;
+  /** When the last one had been taken to its end, wall clock in ms; 0: none. */
+  lastMs = 0;
   /** Present once the Worker runs. */
   readonly #caller = Promise.withResolvers<Caller<BackupMethods>>();
   readonly #wake: () => void;
@@ -42,15 +46,20 @@ export class Backups {
     this.#isAwake = true;
     const caller = await this.#caller.promise;
     const { id, length } = await caller.call("open", options);
-    return { length, pieces: piecesOf(caller, id) };
+    this.made++;
+    return { length, pieces: piecesOf(caller, id, () => this.lastMs = Date.now()) };
   }
 }
 
-async function* piecesOf(caller: Caller<BackupMethods>, id: number): AsyncGenerator<Uint8Array> {
+async function* piecesOf(
+  caller: Caller<BackupMethods>,
+  id: number,
+  onEnd: () => void,
+): AsyncGenerator<Uint8Array> {
   try {
     for (;;) {
       const piece = await caller.call("read", { id });
-      if (!piece) return;
+      if (!piece) return onEnd();
       yield piece;
     }
   } finally {

@@ -28,15 +28,74 @@ export function newCounters(): Counters {
     backups: 0,
     loads: 0,
     queued_executions: 0,
+    queued_executions_wait: 0,
     queued_executions_wait_timeout: 0,
     boots: 0,
     auto_vacuums: 0,
     auto_vacuums_failed: 0,
     auto_optimizes: 0,
     auto_optimizes_failed: 0,
+    remote_executions: 0,
+    remote_executions_failed: 0,
+    remote_queries: 0,
+    remote_queries_failed: 0,
+    remote_requests: 0,
+    remote_requests_failed: 0,
+    remote_backups: 0,
+    remote_loads: 0,
+    remote_remove_node: 0,
+    num_conn_rejected: 0,
+    request_timeouts: 0,
     running: 0,
     body_bytes: 0,
+    done: newDone(),
   };
+}
+
+function newDone(): DoneCounters {
+  return {
+    cluster: {
+      num_execute_req: 0,
+      num_query_req: 0,
+      num_request_req: 0,
+      num_load_req: 0,
+      num_backup_req: 0,
+      num_remove_node_req: 0,
+    },
+    store: {
+      num_loads: 0,
+      num_boots: 0,
+      num_user_snapshots: 0,
+      num_user_snapshots_failed: 0,
+      auto_vacuum_duration: 0,
+    },
+    db: { queries: 0, query_transactions: 0 },
+  };
+}
+
+/** Counters of what was done, by group of `/debug/vars`. */
+export interface DoneCounters {
+  /** Operations that other nodes asked for. */
+  readonly cluster: {
+    num_execute_req: number;
+    num_query_req: number;
+    num_request_req: number;
+    /** Steps of a load, or SQL texts. */
+    num_load_req: number;
+    num_backup_req: number;
+    num_remove_node_req: number;
+  };
+  readonly store: {
+    /** SQLite files that were loaded while this node led. */
+    num_loads: number;
+    num_boots: number;
+    num_user_snapshots: number;
+    num_user_snapshots_failed: number;
+    /** Of the last one, in ms. */
+    auto_vacuum_duration: number;
+  };
+  /** Statements of reads, and reads that are transactions. */
+  readonly db: { queries: number; query_transactions: number };
 }
 
 /** The counters for `/debug/vars` and `/status`. */
@@ -77,10 +136,46 @@ export interface Counters {
   backups: number;
   loads: number;
   queued_executions: number;
+  /** Those that wait to be written. */
+  queued_executions_wait: number;
   queued_executions_wait_timeout: number;
   boots: number;
+  /** Requests to `/db/execute` that another node has answered. */
+  remote_executions: number;
+  /** Those that could not be forwarded, or failed as a whole. */
+  remote_executions_failed: number;
+  remote_queries: number;
+  remote_queries_failed: number;
+  remote_requests: number;
+  remote_requests_failed: number;
+  remote_backups: number;
+  remote_loads: number;
+  remote_remove_node: number;
+  /** Clients that were turned away at the limit of connections. */
+  num_conn_rejected: number;
+  /** Clients that were too slow with a request: 408. */
+  request_timeouts: number;
   /** Requests under way. */
   running: number;
   /** Bytes of large bodies in memory. */
   body_bytes: number;
+  /** In groups of their own. */
+  readonly done: DoneCounters;
+}
+
+const SERVED: ReadonlyMap<string, keyof DoneCounters["cluster"]> = new Map([
+  ["execute", "num_execute_req"],
+  ["batch", "num_execute_req"],
+  ["query", "num_query_req"],
+  ["request", "num_request_req"],
+  ["loadText", "num_load_req"],
+  ["loadStep", "num_load_req"],
+  ["openBackup", "num_backup_req"],
+  ["remove", "num_remove_node_req"],
+]);
+
+/** Counts an operation that another node asks for, where rqlite counts it. */
+export function countServed({ cluster }: Pick<DoneCounters, "cluster">, operation: string): void {
+  const name = SERVED.get(operation);
+  if (name !== undefined) cluster[name]++;
 }

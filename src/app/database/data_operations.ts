@@ -7,6 +7,7 @@
  */
 import { DecodeError } from "../../base/codec/cursor.ts";
 import { finite, flag, oneOf, optional, otherwise, record, text, whole } from "../../base/codec/shape.ts";
+import type { Counters } from "./counters.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { type BoundStatement, decodeCommand, encodeCommand } from "../../core/sql/command.ts";
 import { LOAD_PART_BYTES_MAX, type LoadStep } from "../../core/sql/load_step.ts";
@@ -261,6 +262,7 @@ export interface DataParts {
   readonly answers: AnswerBudget;
   readonly replica: Pick<ReplicaClient, "leader">;
   readonly queue: Pick<WriteQueue, "put" | "written">;
+  readonly counters: Pick<Counters, "done">;
 }
 
 /** Does the operations about data on this node. */
@@ -271,7 +273,10 @@ export function dataImplementations(parts: DataParts): Implementations<DataOpera
     query: (request, { whenOver }) => database.query(request, whenOver),
     request: (request, { whenOver }) => database.request(request, whenOver),
     loadText: (request) => database.execute(request),
-    loadStep: (step) => database.load(step, limitOfStep(step)),
+    loadStep: async (step) => {
+      await database.load(step, limitOfStep(step));
+      if (step.k === "install") parts.counters.done.store.num_loads++;
+    },
     batch: (batch) => writeHere(parts, batch),
     enqueue: (write) => enqueue(parts, write),
   };

@@ -201,6 +201,9 @@ export class Database {
       readers.read({ statements, transaction, options: request.options, timeoutMs, onlyIfReadOnly }, whenOver);
     const result = await (isConfirmed ? run() : this.#confirmed(level, request.linearizableTimeoutMs, run));
     if (result?.writes) return "writes";
+    const { db } = this.#parts.counters.done;
+    db.queries += countOf(statements);
+    if (transaction) db.query_transactions++;
     return result ?? { results: timedOut(request) };
   }
 

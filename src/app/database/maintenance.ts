@@ -26,7 +26,7 @@ export interface MaintenanceParts {
   readonly answers: AnswerBudget;
   readonly counters: Pick<
     Counters,
-    "auto_vacuums" | "auto_vacuums_failed" | "auto_optimizes" | "auto_optimizes_failed"
+    "auto_vacuums" | "auto_vacuums_failed" | "auto_optimizes" | "auto_optimizes_failed" | "done"
   >;
   log(line: string): void;
 }
@@ -85,8 +85,10 @@ export async function vacuumIfLeader(parts: MaintenanceParts): Promise<void> {
   const started = performance.now();
   try {
     await executeOwn(parts, "VACUUM");
+    const durationMs = Math.round(performance.now() - started);
     counters.auto_vacuums++;
-    log(`automatic VACUUM done in ${Math.round(performance.now() - started)} ms`);
+    counters.done.store.auto_vacuum_duration = durationMs;
+    log(`automatic VACUUM done in ${durationMs} ms`);
   } catch (error) {
     counters.auto_vacuums_failed++;
     log(`automatic VACUUM failed, the next one is due in its time: ${messageOf(error)}`);

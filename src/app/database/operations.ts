@@ -26,7 +26,7 @@ import type { LogLevel } from "../../base/worker/log.ts";
 import { PART_LENGTH } from "../../core/sql/result_text.ts";
 import type { Forward, Forwarded, PeerMessage } from "../../drivers/replica/api.ts";
 import type { Users } from "../users/users.ts";
-import type { Counters } from "./counters.ts";
+import { type Counters, countServed } from "./counters.ts";
 import {
   BusyError,
   FORWARD_CODES,
@@ -48,7 +48,7 @@ export interface OperationsParts {
   readonly replica: Pick<ReplicaClient, "call" | "leader">;
   readonly state: Pick<NodeState, "isLeader">;
   readonly answers: AnswerBudget;
-  readonly counters: Pick<Counters, "forwarded" | "served" | "leader_not_found" | "auth_ok" | "auth_fail">;
+  readonly counters: Pick<Counters, "forwarded" | "served" | "leader_not_found" | "auth_ok" | "auth_fail" | "done">;
   /** Absent where everybody may do everything. */
   readonly users: Users | undefined;
   readonly options: {
@@ -225,6 +225,7 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
       }
       const refusal = await this.#refusal(this.#table[name], call.by);
       if (refusal) throw refusal;
+      countServed(this.#parts.counters.done, name);
       return await this.#serveCall(name, { call, message, over });
     } catch (error) {
       return this.#failed(error);

@@ -79,6 +79,8 @@ interface Job {
   /** Resolves when the client has left; undefined once it is watched, and where nobody can tell. */
   whenOver: (() => Promise<void>) | undefined;
   isOver: boolean;
+  /** Whether all readers were busy when it came. */
+  mustWait: boolean;
   /** How often its answer has found no room, and when that began. */
   roomless: number;
   roomlessSinceMs: number;
@@ -100,6 +102,8 @@ interface Reader {
 
 /** All readers. */
 export class Readers {
+  /** Reads that have waited for a reader, and how long together. */
+  readonly waits = { count: 0, ms: 0 };
   readonly #readers: Reader[] = [];
   /** By reference, which a request gets anew when it is handed over again. */
   readonly #jobs = new Map<number, Job>();
@@ -167,7 +171,8 @@ export class Readers {
     return new Promise((resolve, reject) => {
       const startedMs = performance.now();
       const deadlineMs = request.timeoutMs > 0 ? startedMs + request.timeoutMs : Infinity;
-      const fresh = { level: 0, isOver: false, roomless: 0, roomlessSinceMs: 0, promised: 0 };
+      const mustWait = this.#readers.every(({ jobs }) => jobs.length > 0);
+      const fresh = { level: 0, isOver: false, mustWait, roomless: 0, roomlessSinceMs: 0, promised: 0 };
       this.#wait({ request, startedMs, deadlineMs, resolve, reject, whenOver, ...fresh });
       this.#schedule();
       this.#watch ??= setInterval(() => this.#look(), LOOK_MS);
@@ -251,6 +256,11 @@ export class Readers {
     const requests: ReadRequest[] = [];
     for (const job of jobs) {
       if (job.isOver) continue; // ended while it waited
+      if (job.mustWait) {
+        this.waits.count++;
+        this.waits.ms += now - job.startedMs;
+        job.mustWait = false;
+      }
       const ref = this.#nextRef;
       this.#nextRef = ref % REF_MAX + 1;
       this.#jobs.set(ref, job);

@@ -70,6 +70,8 @@ export class ReplicaClient {
   onCatalogChanged: () => void = () => {};
   /** Called when it becomes known who leads, or unknown. */
   onLeader: () => void = () => {};
+  /** Whether the replica answers calls: not on a node whose log waits for room on its disk. @default {always} */
+  isOpen: () => boolean = () => true;
   /** The clocks as the replica has them. */
   readonly clock = new RemoteClock();
   /** The leader according to the last message. */
@@ -200,12 +202,16 @@ export class ReplicaClient {
     });
   }
 
-  /** Asks the replica. An answer that nobody waits for any more need not come, and is a failure if it has not. */
+  /**
+   * Asks the replica. An answer that nobody waits for any more need not come, and is a failure if it has not.
+   * @throws {ReplicaError} When it refuses or fails, or is not open.
+   */
   call<M extends keyof ReplicaMethods>(
     method: M,
     params: ReplicaMethods[M]["params"],
     options?: CallOptions,
   ): Promise<ReplicaMethods[M]["result"]> {
+    if (!this.isOpen()) return Promise.reject(new ReplicaError("store not open", "not_open"));
     return this.#caller.call(method, params, options);
   }
 

@@ -47,8 +47,20 @@ export class WriteQueue {
   readonly options: WriteQueueOptions;
   readonly #write: WriteBatch;
   readonly #log: (line: string) => void;
-  /** Statements that were taken and written, and batches that left because their time was up. */
-  readonly counters = { statements_rx: 0, statements_tx: 0, num_timeout: 0 };
+  /**
+   * Statements that were taken and written, and batches that left because their time was up; attempts to write a batch that
+   * succeeded and failed, and for want of what.
+   */
+  readonly counters = {
+    statements_rx: 0,
+    statements_tx: 0,
+    num_timeout: 0,
+    batches_ok: 0,
+    batches_failed: 0,
+    no_leader: 0,
+    not_leader: 0,
+    unknown_outcome: 0,
+  };
   #waiting: Queued[] = [];
   /** Requests that wait for their write, by sequence number. */
   readonly #waiters = new Map<bigint, PromiseWithResolvers<void>>();
@@ -153,8 +165,10 @@ export class WriteQueue {
         const { hasFailed } = await this.#write(statements, { transaction: isTransaction });
         if (hasFailed && isTransaction && batch.length > 1) return await this.#writeEach(batch);
         this.counters.statements_tx += statements.length;
+        this.counters.batches_ok++;
         return undefined;
       } catch (error) {
+        this.#countFailure(error);
         if (error instanceof RequestError && error.outcome === "unknown") {
           this.#log(`the outcome of ${batch.length} queued writes is unknown: ${error.message}`);
           return error;
@@ -167,6 +181,14 @@ export class WriteQueue {
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }
+  }
+
+  #countFailure(error: unknown): void {
+    const { counters } = this;
+    counters.batches_failed++;
+    if (error instanceof RequestError && error.outcome === "unknown") counters.unknown_outcome++;
+    else if (error instanceof NotLeaderError) counters.not_leader++;
+    else if (error instanceof NoLeaderError || error instanceof RequestError && error.leaderless) counters.no_leader++;
   }
 
   /** A batch that cannot be written as a whole: its requests, one by one; one that cannot either is left out. */

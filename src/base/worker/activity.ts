@@ -5,9 +5,12 @@
  *     f64 commits that may have changed the catalog
  * @module
  */
+import { WRITER_COUNTS_BYTES, WriterCounts } from "./writer_counts.ts";
 
-/** Bytes of the record. */
-export const ACTIVITY_BYTES = 40;
+const FIELDS = 5;
+
+/** Bytes of the record, with what the writer has done behind it. */
+export const ACTIVITY_BYTES = FIELDS * 8 + WRITER_COUNTS_BYTES;
 
 /** The kinds of work, in the order of their numbers; `none` first. */
 const KINDS = ["none", "entries", "vacuum", "load"] as const;
@@ -26,12 +29,15 @@ export interface Work {
 
 /** The record. */
 export class Activity {
+  /** What the writer has done so far. */
+  readonly counts: WriterCounts;
   readonly #fields: Float64Array;
   readonly #stepsLeft: BigInt64Array;
 
   /** @param offset Of the record in `shared`, a multiple of eight. */
   constructor(shared: SharedArrayBuffer, offset: number) {
-    this.#fields = new Float64Array(shared, offset, ACTIVITY_BYTES / 8);
+    this.#fields = new Float64Array(shared, offset, FIELDS);
+    this.counts = new WriterCounts(shared, offset + FIELDS * 8);
     this.#stepsLeft = new BigInt64Array(shared, 0, 1);
   }
 

@@ -26,6 +26,7 @@ const FIELDS = [
   "fullLog",
   "fullDatabase",
   "placedElsewhere",
+  "open",
 ] as const;
 type Field = typeof FIELDS[number];
 
@@ -182,6 +183,14 @@ export class NodeState {
   set full({ log, database }: { readonly log: boolean; readonly database: boolean }) {
     this.#set("fullLog", log ? 1 : 0);
     this.#set("fullDatabase", database ? 1 : 0);
+  }
+
+  /** Whether the log is open and the node takes part, or is about to; until then the replica answers nothing. */
+  get isOpen(): boolean {
+    return this.#get("open") === 1;
+  }
+  set isOpen(open: boolean) {
+    this.#set("open", open ? 1 : 0);
   }
 
   /** Whether the database is open and what was committed before the start is applied. */

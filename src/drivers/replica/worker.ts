@@ -59,6 +59,8 @@ const log = logger("store");
 
 async function run(open: ReplicaOpen, { applied, tainted, sqlite }: WriterReady): Promise<void> {
   const { options, writer } = open;
+  const shared = new NodeState(open.state);
+  shared.applied = applied; // what reads see while the log is not open yet
   const recovered = await withRoom(open, () => recoverByFile({ options, writer, applied, fatal: fail, log }));
   node = await withRoom(open, () =>
     new ReplicaNode({ ...open, sqlite }, recovered, {
@@ -66,6 +68,7 @@ async function run(open: ReplicaOpen, { applied, tainted, sqlite }: WriterReady)
       wantSnapshots: () => tell({ k: "wantSnapshots" }),
       log,
     }));
+  shared.isOpen = true;
   node.noteSpace("database", isDatabaseFull ? "full" : "ok");
   await node.listen();
   tellListening();

@@ -183,6 +183,8 @@ export class Executor {
   readonly #statementSavepoint: Statement;
   readonly #statementRelease: Statement;
   readonly #statementRollback: Statement;
+  /** Statements that have failed in the last command. */
+  failures = 0;
   #facts: SchemaFacts | undefined;
   /** Whether the request that runs has switched foreign keys on or off for itself. */
   #hasOwnForeignKeys = false;
@@ -266,11 +268,13 @@ export class Executor {
     if (isAtomic) this.#savepoint.run();
     const texts = new TextBuilder(run.room.takeText);
     texts.add("[");
+    this.failures = 0;
     let isFirst = true;
     let number = 0;
     for (const statement of command.statements) {
       const { text, hasFailed } = this.#runElement(run, statement, number);
       number += statement.parts.length;
+      if (hasFailed) this.failures++;
       if (options !== null) {
         if (!isFirst) texts.add(",");
         texts.append(text);

@@ -24,6 +24,7 @@
  * @module
  */
 
+import type { WriterCount } from "../../base/worker/writer_counts.ts";
 import { type Failure, renderFailure } from "../../core/sql/failure.ts";
 import { invariant } from "../../invariant.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
@@ -78,12 +79,21 @@ interface Work {
   readonly command: StampedCommand | null;
   /** Why it could not be decoded. */
   readonly error?: string;
+  /** Statements that failed when it ran. */
+  failures?: number;
 }
 
 /** Bytes of long results, beyond which no further entry joins a transaction. */
 const ANSWERED_BYTES_MAX = 4 * 1024 * 1024;
 /** Statements, beyond which no further entry joins: while the next ones run, clients get their answers and send more. */
 const ANSWERED_STATEMENTS_MAX = 500;
+
+/** How statements are counted, and requests that are transactions. */
+const COUNTED: Readonly<Record<"execute" | "query" | "request", readonly [WriterCount, WriterCount]>> = {
+  execute: ["executions", "execute_transactions"],
+  query: ["queries", "query_transactions"],
+  request: ["requests", "request_transactions"],
+};
 
 const NOTHING_DOOMED: Doomed = new Map();
 /** Texts that are known to need a transaction of their own. */
@@ -168,6 +178,7 @@ export class StateMachine {
    * @throws {Error} On an error of the environment: the state machine must be closed, the node stopped.
    */
   apply(entries: readonly ApplyEntry[]): void {
+    const startedMs = performance.now();
     let batch: Work[] = [];
     let bytes = 0;
     let next = this.applied + 1;
@@ -190,6 +201,9 @@ export class StateMachine {
       bytes += entry.body.length;
     }
     this.#applyBatch(batch);
+    if (entries.length > 0) {
+      this.#control.activity.counts.set("apply_duration_us", Math.round((performance.now() - startedMs) * 1000));
+    }
   }
 
   /** Version and options of SQLite, see {@linkcode identityOf}. */
@@ -213,9 +227,24 @@ export class StateMachine {
    */
   checkpoint(mode: "PASSIVE" | "TRUNCATE"): Checkpoint {
     const before = this.applied;
-    const moved = checkpoint(this.#database, mode);
+    const moved = this.#timedCheckpoint(mode);
     if (moved.isComplete) this.durable = before;
     return moved;
+  }
+
+  #timedCheckpoint(mode: "PASSIVE" | "TRUNCATE"): Checkpoint {
+    const { counts } = this.#control.activity;
+    const startedMs = performance.now();
+    try {
+      const moved = checkpoint(this.#database, mode);
+      counts.add("checkpoints");
+      counts.add("checkpointed_pages", Math.max(0, moved.moved));
+      counts.set("checkpoint_duration_ms", Math.round(performance.now() - startedMs));
+      return moved;
+    } catch (error) {
+      counts.add("checkpoint_errors");
+      throw error;
+    }
   }
 
   /** Closes the connections. */
@@ -297,7 +326,8 @@ export class StateMachine {
   }
 
   /** Runs an entry inside the open transaction. */
-  #run({ entry, command, error }: Work, { doomed, isSolitary, steps }: Attempt): Outcome {
+  #run(work: Work, { doomed, isSolitary, steps }: Attempt): Outcome {
+    const { entry, command, error } = work;
     if (command !== null) this.#timeMs = Math.max(this.#timeMs, command.timeMs);
     this.#advance.run([BigInt(entry.index), BigInt(entry.term), this.#timeMs]);
     let results: ResultText = "[]";
@@ -306,6 +336,7 @@ export class StateMachine {
     if (command !== null) {
       this.#executor.beginEntry(command, this.#timeMs, steps);
       results = this.#executor.execute(command, { options: entry.waiter?.options ?? null, doomed, isSolitary });
+      work.failures = this.#executor.failures;
     }
     this.digest.keep(entry.index);
     const outcome = { ref: entry.waiter?.ref ?? 0, index: entry.index, results };
@@ -431,6 +462,7 @@ export class StateMachine {
     const last = batch.at(-1);
     if (last === undefined) return;
     this.#control.activity.end();
+    for (const work of batch) this.#count(work);
     const isOfCatalog = batch.some(({ command }) => command?.isSystem || command?.kind === "load");
     if (isOfCatalog) this.#control.activity.noteCatalogChange();
     this.applied = last.entry.index;
@@ -447,6 +479,15 @@ export class StateMachine {
     if (isOfCatalog) this.#options.onCatalogChanged?.(); // before whoever wrote it can ask
     for (const [port, list] of byPort) this.#options.deliver(port, list);
     this.#options.onApplied?.(this.applied, this.appliedTerm);
+  }
+
+  #count({ command, failures = 0 }: Work): void {
+    if (command === null || command.isSystem || command.kind === "load") return;
+    const { counts } = this.#control.activity;
+    const [statements, transactions] = COUNTED[command.kind];
+    counts.add(statements, command.statements.length);
+    if (command.transaction) counts.add(transactions);
+    if (command.kind !== "query") counts.add("execution_errors", failures);
   }
 
   /** Whether an entry is known to need a transaction of its own; others say so when they run. */

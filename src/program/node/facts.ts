@@ -17,6 +17,7 @@ export function machineFacts(
   return {
     build: {
       version: API_VERSION,
+      branch: "unknown",
       commit: "unknown",
       build_time: "unknown",
       compiler_toolchain: "deno",

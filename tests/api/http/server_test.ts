@@ -189,7 +189,7 @@ Deno.test("the server takes chunked bodies, waits for 100-continue, and sends no
   }));
 
 Deno.test("the server says 413, 431, 400 and 408 when a client goes beyond its limits", () =>
-  serving(async (port) => {
+  serving(async (port, { counters }) => {
     assertMatch(
       await exchange(port, `POST /db/execute HTTP/1.1\r\n${CLOSE}Content-Length: 100001\r\n\r\nxxxx`),
       /413 [\s\S]*larger than 100000 bytes, the limit set by -http-max-body/,
@@ -203,6 +203,7 @@ Deno.test("the server says 413, 431, 400 and 408 when a client goes beyond its l
       await exchange(port, `POST /db/execute HTTP/1.1\r\n${CLOSE}Content-Length: 10\r\n\r\n[`),
       /408 [\s\S]*did not arrive within 0\.3 seconds/,
     );
+    assertEquals(counters.request_timeouts, 1);
   }));
 
 /** Asks until there is an answer other than the refusal of a connection; fails after 30 s. */
@@ -221,6 +222,7 @@ Deno.test("the server refuses connections above its limit with a word, and takes
     await soon("all connections are in use", () => counters.running === 3);
     assertMatch(await exchange(port), /503 [\s\S]*too many connections \(3, the limit set by -http-max-conns\)/);
     for (const conn of open) conn.close();
+    assert(counters.num_conn_rejected >= 1);
     assertMatch(await untilServed(port), /404/);
   }));
 

@@ -164,7 +164,7 @@ Deno.test("/status has what holds on this node, and a part of it by its path; /d
   assertEquals(store.nodes, [{ id: "1", addr: "h:2", suffrage: "voter" }]);
   assertEquals([store.raft.state, store.raft.fsm_pending, store.raft.num_peers], ["Leader", 1, 0]);
   assertEquals(store.raft.latest_configuration, "[{Suffrage:Voter ID:1 Address:h:2}]");
-  assertEquals(store.snapshot_store, { snapshots: ["2-4-5"] });
+  assertEquals(store.snapshot_store, { dir: "", db_path: "", snapshots: ["2-4-5"] });
   assertEquals(store.sqlite3.pragmas.ro.journal_mode, "wal");
   assertEquals(store.apply_timeout, "10s");
   assertEquals([http.auth, http.tls.enabled, http.allow_origin], ["disabled", "false", "https://a.example"]);
@@ -180,7 +180,9 @@ Deno.test("/status has what holds on this node, and a part of it by its path; /d
   assertEquals([vars.http.queries, vars.http.blocking], [1, 0]);
   assertEquals([vars.store.num_snapshots, vars.store.num_auto_vacuums], [2, 0]);
   assert(vars.memstats.rss > 0);
-  assertEquals(await node.json("GET", "/debug/vars?key=cluster"), { cluster: { num_join_req: 1 } });
+  const counted = await node.json("GET", "/debug/vars?key=cluster");
+  assertEquals([counted.cluster.num_join_req, counted.cluster.num_execute_req], [1, 0]);
+  assertEquals([vars.http.authOK, vars.http.authFail, vars.db.queries], [vars.http.auth_ok, 0, 1]);
 });
 
 Deno.test("snapshots, comparisons and reaps report what was done", async () => {
@@ -203,6 +205,8 @@ Deno.test("snapshots, comparisons and reaps report what was done", async () => {
   assertEquals([failed.status, failed.text], [503, "no majority\n"]);
   assertEquals(await node.json("POST", "/reap"), { snapshots_reaped: 0, wals_checkpointed: 0 });
   assertEquals([node.services.counters.user_snapshots, node.services.counters.user_reaps], [3, 1]);
+  const { num_user_snapshots: taken, num_user_snapshots_failed: failedOnes } = node.services.counters.done.store;
+  assertEquals([taken, failedOnes], [2, 1]);
 });
 
 Deno.test("a backup is loaded again, as text and as a file; what is none is refused", async () => {
@@ -212,12 +216,15 @@ Deno.test("a backup is loaded again, as text and as a file; what is none is refu
   assertEquals([dump.status, dump.contentType, dump.servedBy], [200, "application/sql", "h:1"]);
   assertMatch(dump.text, /CREATE TABLE t\(a\);[\s\S]*INSERT INTO "?t"? VALUES\(1\)/);
   assertEquals((await node.send("GET", "/db/backup?fmt=sql&tables=none")).text.includes("INSERT"), false);
-  assertEquals((await node.send("GET", "/db/backup?tables=t")).text, "tables can only be chosen with fmt=sql\n");
-  assertEquals((await node.send("GET", "/db/backup?fmt=x")).text, "invalid backup format\n");
-  assertEquals((await node.send("GET", "/db/backup?fmt=sql&compress")).contentType, "application/gzip");
+  assertEquals((await node.send("GET", "/db/backup?tables=t")).contentType, "application/octet-stream");
+  assertEquals((await node.send("GET", "/db/backup?fmt=x")).contentType, "application/octet-stream");
+  assertEquals((await node.send("GET", "/db/backup?fmt=sql&compress")).contentType, "application/sql");
+  assertEquals((await node.send("GET", "/db/backup?fmt=sql&vacuum")).text, "invalid backup format\n");
 
   const file = await bytesOf(node, "/db/backup?fmt=delete");
   assertEquals(new TextDecoder().decode(file.subarray(0, 15)), "SQLite format 3");
+  const { made, lastMs } = node.services.backups;
+  assert(made === 6 && Date.now() - lastMs < 60_000, `${made} backups, ${lastMs}`);
   await node.json("POST", "/db/execute", ["DELETE FROM t"]);
   const count = async () => (await node.json("GET", "/db/query?q=SELECT+count(*)+FROM+t")).results[0].values[0][0];
   const loaded = await node.send("POST", "/db/load", file, { contentType: "application/octet-stream" });

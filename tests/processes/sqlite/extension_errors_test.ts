@@ -79,6 +79,27 @@ Deno.test("a write that an extension lets fail with any code of SQLite is undone
     assertEquals(replicas[0].machine.digest.value, replicas[1].machine.digest.value);
   }));
 
+Deno.test("a function that reports SQLITE_ROW as its error holds a write up to the limit of steps, and a read for a moment", () =>
+  withReplicas(([replica], path, extension) => {
+    const statements = ["CREATE TABLE t(a)", "INSERT INTO t VALUES(fails(100))", "INSERT INTO t VALUES(1)"];
+    let texts = "";
+    const machine = openStateMachine(`${path}-2`, {
+      foreignKeys: false,
+      library: { path: bundledLibrary(), extensions: [extension] },
+      deliver: (_, outcomes) => texts = outcomes.map(({ results }) => wholeText(results)).join(),
+    });
+    machine.apply([{ ...entry(1, statements, { maxSteps: 1_000_000 }), waiter: { port: 1, ref: 1, options: PLAIN } }]);
+    machine.close();
+    assertMatch(texts, /^\[\{\},\{"error":"statement exceeded its limit of 1000000 steps/);
+    replica.run(["CREATE TABLE t(a)"]);
+    const reader = openReader(path, {
+      foreignKeys: false,
+      library: { path: bundledLibrary(), extensions: [extension] },
+    });
+    assertMatch(wholeText(reader.read(read(["SELECT fails(100)"])).results), /^\[\{"error":"/);
+    reader.close();
+  }));
+
 Deno.test("a read that an extension lets fail fails, beside others that succeed", () =>
   withReplicas(([replica], path, extension) => {
     replica.run(["CREATE TABLE t(a)", "INSERT INTO t VALUES(1)"]);
