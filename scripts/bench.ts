@@ -233,7 +233,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   if (options === "list") {
-    console.log(measurements(20).map(({ id, title }) => `${id.padEnd(18)} ${title}`).join("\n"));
+    console.log(measurements(20).map(({ id, title }) => `${id.padEnd(20)} ${title}`).join("\n"));
     return 0;
   }
   if (options.systems.includes(RQLITE) && !HAS_RQLITE) {

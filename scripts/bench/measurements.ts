@@ -97,10 +97,13 @@ export function measurements(dataMb: number): Measurement[] {
     write(3, 1, { aim: 800, aimP50Ms: 1.2, aimRatio: 1 }),
     write(3, 32, { aim: 7500, aimRatio: 3 }),
     write(3, 128, { aim: 12_500, aimRatio: 5 }),
+    throughFollower(),
     read("none", 30_000),
     read("weak", 30_000),
     read("linearizable", 30_000),
     read("strong", 15_000),
+    read("linearizable", 15_000, 3),
+    read("strong", 8000, 3),
     bulk(),
     memory("memory/loaded", "resident memory after this load", undefined),
     startEmpty(),
@@ -124,6 +127,19 @@ function write(
   };
 }
 
+function throughFollower(): Measurement {
+  return {
+    id: "write/follower",
+    title: "INSERT through a follower, 3 nodes, 32 connections",
+    unit: "/s",
+    nodes: 3,
+    aim: 6000,
+    aimRatio: 3,
+    run: (site) =>
+      insertLoad(site, { name: "writes", body: insertOne("writes"), rows: 1, connections: 32, at: "follower" }),
+  };
+}
+
 function bulk(): Measurement {
   return {
     id: "bulk",
@@ -141,15 +157,28 @@ function bulk(): Measurement {
   };
 }
 
-/** Load that inserts rows, at the leader. Afterwards as many rows must be there as were acknowledged. */
+/** A load that inserts rows. */
+interface InsertLoad {
+  /** The table. */
+  readonly name: string;
+  readonly body: string;
+  /** Rows of a request. */
+  readonly rows: number;
+  readonly connections: number;
+  /** The node that gets the requests. @default {"leader"} */
+  readonly at?: "leader" | "follower";
+}
+
+/** Load that inserts rows. Afterwards as many rows must be there as were acknowledged. */
 async function insertLoad(
   { nodes, generator, seconds, root }: Site,
-  { name, body, rows, connections }: { name: string; body: string; rows: number; connections: number },
+  { name, body, rows, connections, at = "leader" }: InsertLoad,
 ): Promise<Sample> {
   const leader = await leaderAmong(nodes);
+  const asked = at === "leader" ? leader : nodes.find((node) => node !== leader) ?? leader;
   const path = rows === 1 ? "/db/execute" : "/db/execute?transaction";
   const before = await lastId(leader, name);
-  const load = { url: leader.url + path, bodies: [body], connections, seconds };
+  const load = { url: asked.url + path, bodies: [body], connections, seconds };
   const result = await generator.run(load, root);
   const acknowledged = (result.requests - Math.min(result.failures, result.requests)) * rows;
   const missing = Math.max(0, acknowledged - (await lastId(leader, name) - before));
@@ -167,20 +196,21 @@ async function lastId(leader: BenchNode, name: string): Promise<number> {
   return Number(rows[0]?.[0] ?? 0);
 }
 
-function read(level: string, aim: number): Measurement {
+/** Reads, at the leader. */
+function read(level: string, aim: number, nodes: 1 | 3 = 1): Measurement {
   const bodies = Array.from(
     { length: POINT_REQUESTS },
     (_, at) => JSON.stringify([["SELECT * FROM points WHERE id = ?", 1 + at * 7919 % POINTS]]), // spread, not random
   );
   return {
-    id: `read/${level}`,
-    title: `SELECT, ${level}, 1 node, ${READ_CONNECTIONS} connections`,
+    id: nodes === 1 ? `read/${level}` : `read/${nodes}/${level}`,
+    title: `SELECT, ${level}, ${count(nodes, "node")}, ${READ_CONNECTIONS} connections`,
     unit: "/s",
-    nodes: 1,
+    nodes,
     aim,
     aimRatio: 2,
-    async run({ nodes: [node], generator, seconds, root }) {
-      const url = `${node.url}/db/query?level=${level}`;
+    async run({ nodes: all, generator, seconds, root }) {
+      const url = `${(await leaderAmong(all)).url}/db/query?level=${level}`;
       const { perSecond, ...rest } = await generator.run({ url, bodies, connections: READ_CONNECTIONS, seconds }, root);
       return { value: perSecond, ...rest };
     },

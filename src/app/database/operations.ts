@@ -154,21 +154,20 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
     params: M[K]["params"],
     options: RunOptions,
   ): Promise<Done<M[K]["result"]>> {
-    const { advertisedAddr, agent } = this.#parts.options;
-    const { state, replica: { leader }, counters } = this.#parts;
+    const { state, replica: { leader }, options: { advertisedAddr, agent } } = this.#parts;
     const { isForLeader, isProposal } = this.#table[name];
-    let servedBy = advertisedAddr;
     if (options.to !== undefined || agent?.isServer === false) return await this.#ask(name, params, options);
-    if (!state.isLeader && isForLeader?.(params)) {
+    const isProposed = !state.isLeader && isProposal?.(params);
+    if (isProposed || !state.isLeader && isForLeader?.(params)) {
       if (options.isOnlyHere) throw new NotLeaderError();
-      if (!leader?.takesProposals || !isProposal?.(params)) return await this.#ask(name, params, options);
-      // The leader's word as well: it gives the write its place.
-      servedBy = leader.apiUrl.replace(/^\w+:\/\//, "");
-      counters.forwarded++;
+      if (!isProposed || !leader?.takesProposals) return await this.#ask(name, params, options);
     }
     try {
       const result = await this.#implementations[name](params, options);
-      return { result, servedBy, from: "" };
+      if (isProposed) this.#parts.counters.forwarded++;
+      // The leader has given the write its place.
+      const servedBy = isProposed && leader ? leader.apiUrl.replace(/^\w+:\/\//, "") : "";
+      return { result, servedBy: servedBy || advertisedAddr, from: "" };
     } catch (error) {
       if (!(error instanceof NotLeaderError) || options.isOnlyHere) throw error;
       return await this.#ask(name, params, options);

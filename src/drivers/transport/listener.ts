@@ -220,6 +220,7 @@ export class Listener {
   async #serveRaft(connection: Connection, caller: Hello): Promise<void> {
     this.#streams.get(caller.id)?.close();
     this.#streams.set(caller.id, connection);
+    this.#handlers.relay?.onStreamEnd(caller); // what came before it on another one, or was dropped for want of one, is over
     try {
       for (let frame: Frame | undefined; (frame = await connection.read()) !== undefined;) {
         const messages: Message[] = [];

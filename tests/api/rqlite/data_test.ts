@@ -143,6 +143,37 @@ Deno.test("bodies that are no statements, pragmas that harm, and wrong parameter
     assertEquals((await node.send("OPTIONS", "/db/execute")).status, 200);
   }));
 
+Deno.test("a follower whose leader takes that proposes writes, and answers from its own database", () =>
+  withTable(async (node) => {
+    node.lead({ ...OTHER, takesProposals: true });
+    const asked: unknown[] = [];
+    node.replica.forward = ({ call: { head } }) => {
+      asked.push(head.operation);
+      return answerOf({}, "[{}]");
+    };
+    const insert = await node.send("POST", "/db/execute?raft_index", [INSERT]);
+    assertMatch(insert.text, /^\{"results":\[\{"last_insert_id":2,"rows_affected":1\}\],"raft_index":\d+\}$/);
+    assertEquals(insert.servedBy, "o:1", "the leader gave it its place");
+    for (const level of ["none", "weak", "strong"]) {
+      const { text, servedBy } = await node.send("POST", `/db/request?level=${level}`, [
+        "SELECT count(*) FROM t",
+        INSERT,
+      ]);
+      assertMatch(text, /"rows_affected":1/, level);
+      assertEquals(servedBy, "o:1");
+      const moved = await node.send("POST", `/db/request?redirect&level=${level}`, [INSERT]);
+      assertEquals([moved.status, moved.location], [301, `http://o:1/db/request?redirect&level=${level}`]);
+    }
+    const strong = await node.json("GET", "/db/query?level=strong&q=SELECT+count(*)+FROM+t");
+    assertEquals(strong.results[0].values, [[5]]);
+    assertEquals(asked, [], "nothing was asked of the leader");
+    await node.send("GET", "/db/query?q=SELECT+1");
+    await node.send("POST", "/db/request", ["SELECT 1"]);
+    assertEquals(asked, ["query", "request"], "reads that only the leader can answer are");
+    const here = await node.send("GET", "/db/query?level=none&q=SELECT+1");
+    assertEquals(here.servedBy, "h:1");
+  }));
+
 Deno.test("a follower hands writes and confirmed reads to the leader, once, or redirects", () =>
   withTable(async (node) => {
     node.lead(OTHER);
