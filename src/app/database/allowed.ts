@@ -1,5 +1,5 @@
 /**
- * What clients may run, and with which names. Pure.
+ * The rules for statements of clients: which are refused, and the names that tables have for them. Pure.
  * @module
  */
 import { mayNeedNames, withStoredNames } from "../../core/catalog/names.ts";

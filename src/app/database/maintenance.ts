@@ -1,5 +1,5 @@
 /**
- * What the node that leads does to the database at intervals, through the log and so once for all nodes: VACUUM
+ * Maintenance of the database at intervals, by the node that leads, through the log and so once for all nodes: VACUUM
  * (`-auto-vacuum-int`), which gives back the space of deleted rows, and ANALYZE (`-auto-optimize-int`, see
  * auto_optimize.ts). Writes wait meanwhile, as for any such statement.
  * @module

@@ -1,5 +1,5 @@
 /**
- * What connections, listeners and TLS look like to those who use them, whatever they are made of.
+ * The interfaces of connections, listeners and TLS, whatever they are made of.
  * @module
  */
 

@@ -1,5 +1,5 @@
 /**
- * What the writer has done since it started, in shared memory that other Workers read. The names are those of rqlite's
+ * Counters of the writer since its start, in shared memory that other Workers read. The names are those of rqlite's
  * counters, in the group `db` of `/debug/vars`.
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What blocking queries watch, by name: a whole table, as `services`, or the rows of a table that have a value in a column,
+ * The names that blocking queries watch: a whole table, as `services`, or the rows of a table that have a value in a column,
  * as `services/name/web`. The catalog keeps the log index of the last change under each of these names, deletions
  * included, and a read gives the greatest of those that it watches (C6.3). Letters of ASCII count alike in both cases, as the
  * names of nodes do. Pure.

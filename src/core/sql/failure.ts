@@ -1,5 +1,5 @@
 /**
- * What became of a statement that failed, and how its result shows it: rqlite's `error` and `error_v2`. Pure.
+ * The failure of a statement, and how its result shows it: rqlite's `error` and `error_v2`. Pure.
  * @module
  */
 import type { ErrorForm } from "./render_options.ts";

@@ -1,6 +1,6 @@
 /**
- * What is to be restored, as it comes from its store: unpacked where it begins as gzip does, and given up when nothing comes for
- * too long.
+ * A backup on its way from its store: it is unpacked where it begins as gzip does, and given up when nothing comes for too
+ * long.
  * @module
  */
 import { formatDuration } from "../../base/codec/duration.ts";

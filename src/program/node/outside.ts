@@ -1,6 +1,5 @@
 /**
- * What configurations refer to outside of themselves: files and environment variables, read before the process gives up the
- * rights to do so.
+ * Files and environment variables that configurations refer to, read before the process gives up the rights to do so.
  * @module
  */
 import { ConfigError } from "../../base/codec/fields.ts";
