@@ -6,8 +6,9 @@
 import type { Counters } from "../../app/database/counters.ts";
 import type { Answer, DataRequest } from "../../app/database/database.ts";
 import { HeldAnswer, takeText } from "../../app/database/held_answer.ts";
+import { freeBuffer } from "../../base/codec/free.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
-import { type BoundStatement, countOf, type Statements } from "../../core/sql/command.ts";
+import { type BoundStatement, countOf, type EncodedStatements, type Statements } from "../../core/sql/command.ts";
 import { countedBytes, PART_LENGTH } from "../../core/sql/result_text.ts";
 import { indent } from "../http/json.ts";
 import type { Params } from "../http/params.ts";
@@ -62,13 +63,38 @@ export function handleRequest(request: HttpRequest, parts: DataParts): Promise<H
 }
 
 /** Runs statements, here or where only they can be run, and frames their results. */
-async function answered(
+function answered(
   request: HttpRequest,
   parts: DataParts,
   name: "execute" | "query" | "request",
-  given: Statements | Promise<Statements>,
+  statements: Statements | Promise<EncodedStatements>,
 ): Promise<HttpResponse> {
-  const statements = given instanceof Promise ? await given : given;
+  return statements instanceof Promise
+    ? answeredLarge(request, parts, name, statements)
+    : answeredAtHand(request, parts, name, statements);
+}
+
+/** The same for those of a large body, whose bytes are not left to the garbage collector. */
+async function answeredLarge(
+  request: HttpRequest,
+  parts: DataParts,
+  name: "execute" | "query" | "request",
+  parsed: Promise<EncodedStatements>,
+): Promise<HttpResponse> {
+  const statements = await parsed;
+  try {
+    return await answeredAtHand(request, parts, name, statements);
+  } finally {
+    freeBuffer(statements.command);
+  }
+}
+
+async function answeredAtHand(
+  request: HttpRequest,
+  parts: DataParts,
+  name: "execute" | "query" | "request",
+  statements: Statements,
+): Promise<HttpResponse> {
   parts.counters[`${name}_stmts_rx`] += countOf(statements);
   const { result, servedBy, from } = await operate(request, parts, name, dataRequest(request, statements));
   // What has an index went through the log, and so through the leader, also where this node has the outcome itself.
@@ -104,7 +130,7 @@ function statementsIn(
   request: HttpRequest,
   { largeBodies }: Pick<DataParts, "largeBodies">,
   { plainText }: { plainText: boolean },
-): Statements | Promise<Statements> {
+): Statements | Promise<EncodedStatements> {
   const { body } = request;
   if (!largeBodies?.takes(body)) return statementsOf(request, { plainText });
   return largeBodies.parse({ bytes: body, isText: isSqlText(request, plainText) });

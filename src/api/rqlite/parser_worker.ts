@@ -5,6 +5,7 @@
 import { allowedStatements, mayAllRead } from "../../app/database/allowed.ts";
 import { RequestError } from "../../app/database/errors.ts";
 import { Callee, type DescribedError } from "../../base/worker/channel.ts";
+import { freeBuffer } from "../../base/codec/free.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import { workerScope } from "../../base/worker/worker_scope.ts";
 import { encodeCommand, type EncodedStatements } from "../../core/sql/command.ts";
@@ -17,6 +18,7 @@ const scope = workerScope<{ readonly port: MessagePort }, never>();
 
 function parse({ bytes, isText }: LargeBody): EncodedStatements {
   const text = textOf(bytes);
+  freeBuffer(bytes); // it came for this alone
   const statements = allowedStatements(isText ? sqlText(text) : decodeStatements(text));
   const command = encodeCommand({ kind: "execute", transaction: false, statements });
   return { command, count: statements.length, mayBeRead: mayAllRead(statements) };
