@@ -3,7 +3,7 @@
  * costs nothing for the others.
  * @module
  */
-import { watchedTable } from "../../core/catalog/watch.ts";
+import { watchedTables } from "../../core/catalog/watch.ts";
 import { tooManyWait, WAITING_MAX } from "./waits.ts";
 
 /** The watch of one query: it notices each change of what it watches from the moment on when it was made. */
@@ -64,7 +64,7 @@ export class Watches {
   /** These tables have changed, nobody knows where. */
   tablesChanged(tables: ReadonlySet<string>): void {
     for (const [name, notes] of this.#byName) {
-      if (tables.has(watchedTable(name))) { for (const note of notes) note(); }
+      if (watchedTables(name).some((table) => tables.has(table))) { for (const note of notes) note(); }
     }
   }
 
