@@ -37,6 +37,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "app/users": [],
   "app/database": ["app/users"],
   "app/agent": ["app/users", "app/database"],
+  "app/services": ["app/users", "app/database", "app/agent"],
   "api/http": [],
   "api/rqlite": ["api/http"],
   "api/consul": ["api/http"],

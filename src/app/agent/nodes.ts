@@ -7,7 +7,6 @@
  */
 import type { CatalogNode } from "../../core/dns/answer.ts";
 import type { Runner } from "../database/operations.ts";
-import type { CatalogAccess } from "./anti_entropy.ts";
 import type { Catalog, CatalogRow } from "./catalog.ts";
 import type { CatalogOperations } from "./catalog_operations.ts";
 import type { CatalogQuery } from "./catalog_query.ts";
@@ -69,7 +68,7 @@ export class LocalNodes implements NodeSource {
   }
 
   async #read(): Promise<CatalogView> {
-    const { rows: [nodeRows, serverRows] } = await this.#catalog.read([], [
+    const { rows: [nodeRows, serverRows] } = await this.#catalog.read([
       { sql: "SELECT name, id, address, meta FROM _muster_nodes ORDER BY name" },
       { sql: "SELECT node FROM _muster_services WHERE name = 'consul' COLLATE NOCASE ORDER BY node, id" },
     ]);
@@ -121,12 +120,4 @@ export class RemoteNodes implements NodeSource {
     const params = { query, consistency: "stale", index: 0, waitMs: 0 } as const;
     return (await this.#runner.run("catalogRead", params, ASKED)).result.rows;
   }
-}
-
-/** An agent's way to the catalog for what it says of itself. */
-export function catalogAccess(nodes: NodeSource, runner: Runner<CatalogOperations>): CatalogAccess {
-  return {
-    node: (name) => nodes.node(name),
-    register: async (node) => void await runner.run("register", node, ASKED),
-  };
 }

@@ -17,11 +17,18 @@ export interface Watch {
 /** All watches. */
 export class Watches {
   readonly #byName = new Map<string, Set<() => void>>();
+  /** Names that are watched, by the table that they begin with. */
+  readonly #tables = new Map<string, number>();
   #size = 0;
 
   /** Watches under way. */
   get size(): number {
     return this.#size;
+  }
+
+  /** Whether anything of a table is watched; `prefix` is its name and a slash. */
+  hasAny(prefix: string): boolean {
+    return (this.#tables.get(prefix) ?? 0) > 0;
   }
 
   /**
@@ -74,14 +81,24 @@ export class Watches {
   }
 
   #at(name: string): Set<() => void> {
-    const known = this.#byName.get(name) ?? new Set();
-    this.#byName.set(name, known);
-    return known;
+    const known = this.#byName.get(name);
+    if (known) return known;
+    const made = new Set<() => void>();
+    this.#byName.set(name, made);
+    this.#count(name, 1);
+    return made;
   }
 
   #leave(name: string, note: () => void): void {
     const notes = this.#byName.get(name);
     notes?.delete(note);
-    if (notes?.size === 0) this.#byName.delete(name);
+    if (notes?.size !== 0) return;
+    this.#byName.delete(name);
+    this.#count(name, -1);
+  }
+
+  #count(name: string, change: number): void {
+    const table = name.slice(0, name.indexOf("/") + 1);
+    this.#tables.set(table, (this.#tables.get(table) ?? 0) + change);
   }
 }

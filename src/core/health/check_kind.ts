@@ -14,12 +14,15 @@ export interface CheckTls {
 
 /** A check that is critical unless its status is updated through the API within `ttlMs`. */
 export interface TtlKind {
+  /** Tells the kinds apart. */
   readonly k: "ttl";
+  /** Longest time between two updates, in milliseconds. */
   readonly ttlMs: number;
 }
 
 /** A check that runs a program: exit code 0 is passing, 1 warning, any other critical. */
 export interface ScriptKind {
+  /** Tells the kinds apart. */
   readonly k: "script";
   /** Program and arguments; with `shell` one string alone. */
   readonly args: readonly string[];
@@ -29,12 +32,15 @@ export interface ScriptKind {
 
 /** A check that sends an HTTP request: 2xx is passing, 429 warning, any other status critical. */
 export interface HttpKind extends CheckTls {
+  /** Tells the kinds apart. */
   readonly k: "http";
+  /** `http:` or `https:`. */
   readonly url: string;
-  /** @default {"GET"} */
+  /** Method of the request. @default {"GET"} */
   readonly method: string;
   /** Values by name of the header. */
   readonly headers: Readonly<Record<string, readonly string[]>>;
+  /** Body of the request; may be empty. */
   readonly body: string;
   /** Whether a redirect is the answer itself, and not followed. */
   readonly disableRedirects: boolean;
@@ -42,14 +48,17 @@ export interface HttpKind extends CheckTls {
 
 /** A check that connects. */
 export interface TcpKind extends CheckTls {
+  /** Tells the kinds apart. */
   readonly k: "tcp";
   /** `host:port`. */
   readonly address: string;
+  /** Whether the connection is to be TLS. */
   readonly useTls: boolean;
 }
 
 /** A check that sends a datagram: passing unless the port is unreachable. */
 export interface UdpKind {
+  /** Tells the kinds apart. */
   readonly k: "udp";
   /** `host:port`. */
   readonly address: string;
@@ -57,25 +66,29 @@ export interface UdpKind {
 
 /** A check that asks the standard health service of gRPC. */
 export interface GrpcKind extends CheckTls {
+  /** Tells the kinds apart. */
   readonly k: "grpc";
   /** `host:port`. */
   readonly address: string;
   /** Name of the service to ask for; empty: the server as a whole. */
   readonly service: string;
+  /** Whether the connection is to be TLS. */
   readonly useTls: boolean;
 }
 
 /** A check that sends a ping of HTTP/2. */
 export interface H2PingKind extends CheckTls {
+  /** Tells the kinds apart. */
   readonly k: "h2ping";
   /** `host:port`. */
   readonly address: string;
-  /** @default {true} */
+  /** Whether the connection is to be TLS. @default {true} */
   readonly useTls: boolean;
 }
 
 /** A check that has the status of another service, or of another node. */
 export interface AliasKind {
+  /** Tells the kinds apart. */
   readonly k: "alias";
   /** Name of the node; empty: this one. */
   readonly node: string;
@@ -85,6 +98,7 @@ export interface AliasKind {
 
 /** A check of the catalog that no agent runs. */
 export interface NoKind {
+  /** Tells the kinds apart. */
   readonly k: "none";
 }
 

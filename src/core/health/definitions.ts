@@ -17,12 +17,15 @@ import { OUTPUT_BYTES } from "./output.ts";
 export interface CheckDefinition {
   /** Unique on its node. */
   readonly id: string;
+  /** For people. */
   readonly name: string;
+  /** What it is for; may be empty. */
   readonly notes: string;
   /** ID of the service that it belongs to; empty: it is a check of the node. */
   readonly serviceId: string;
   /** Status before the first result; undefined: critical. */
   readonly status: CheckStatus | undefined;
+  /** What it does. */
   readonly kind: CheckKind;
   /** Time between the end of a run and the next run, at least a second; 0 for kinds that do not run. */
   readonly intervalMs: number;
@@ -42,7 +45,9 @@ export interface CheckDefinition {
 
 /** Where a service is for those who use one network. */
 export interface ServiceAddress {
+  /** IP address or host name. */
   readonly address: string;
+  /** 0: it has none. */
   readonly port: number;
 }
 
@@ -50,15 +55,19 @@ export interface ServiceAddress {
 export interface ServiceDefinition {
   /** Unique on its agent. */
   readonly id: string;
+  /** By which it is found, shared by all its instances. */
   readonly name: string;
+  /** What tells its instances apart for those who look for one. */
   readonly tags: readonly string[];
   /** Empty: the address of the node. */
   readonly address: string;
   /** 0: it has none. */
   readonly port: number;
+  /** Pairs for those who look for an instance. */
   readonly meta: Readonly<Record<string, string>>;
   /** Weights for SRV records, by the status of the service. @default {1 and 1} */
   readonly weights: { readonly passing: number; readonly warning: number };
+  /** Other addresses, by tag. */
   readonly taggedAddresses: Readonly<Record<string, ServiceAddress>>;
   /** Whether tags that others set in the catalog are kept. */
   readonly enableTagOverride: boolean;

@@ -1,0 +1,266 @@
+/**
+ * The operations about keys and sessions that agents ask of servers, and servers of the leader (C7.4 to C7.6, C10).
+ *
+ * Operations on keys are one command of the log, with their conditions: they are done in one place in the order of all
+ * writes, or not at all.
+ * @module
+ */
+import { DecodeError } from "../../base/codec/cursor.ts";
+import { parseDuration } from "../../base/codec/duration.ts";
+import { anyObject, finite, listOf, oneOf, record, type Shape, text, variants, whole } from "../../base/codec/shape.ts";
+import { type CatalogWrite, guard } from "../../core/catalog/catalog.ts";
+import { entryOf, KV_VERBS, type KvOp, kvWrites } from "../../core/catalog/kv.ts";
+import { NOW } from "../../core/catalog/catalog.ts";
+import { OperationError } from "../database/errors.ts";
+import { type Implementations, jsonCodec, jsonOperation, type OperationTable } from "../database/operation.ts";
+import type { Agent } from "./agent.ts";
+import { type Catalog, type CatalogRow, ConflictError } from "./catalog.ts";
+import { expectToLead, plainName, readOperation } from "./catalog_operations.ts";
+import { type KvQuery, kvQuery, type SessionQuery, sessionQuery } from "./catalog_query.ts";
+import { type CatalogFound, type CatalogReadParts, type CatalogReadRequest, readCatalog } from "./catalog_read.ts";
+import { whileInConflict } from "./registration.ts";
+import type { SessionTimers } from "./session_timers.ts";
+
+/** Operations in one command. */
+export const OPS_MAX = 128;
+/** Characters of a key. */
+export const KEY_CHARS_MAX = 4096;
+/** Bytes of a value, whatever an agent allows. */
+const VALUE_BYTES_MAX = 64 * 1024 * 1024;
+
+/** What operations on keys came to. */
+export type KvOutcome =
+  /** Rows of each operation that has a result. */
+  | { readonly k: "done"; readonly results: readonly (readonly CatalogRow[])[] }
+  /** Nothing was done: a condition of this operation does not hold. */
+  | { readonly k: "conflict"; readonly at: number; readonly reason: string };
+
+/** A session to be. */
+export interface NewSession {
+  readonly name: string;
+  readonly node: string;
+  readonly lockDelayMs: number;
+  readonly behavior: "release" | "delete";
+  /** Go's text; empty: it ends with its node or a check alone. */
+  readonly ttl: string;
+  readonly nodeChecks: readonly string[];
+  readonly serviceChecks: readonly string[];
+}
+
+/** These operations. */
+export interface KeyOperations {
+  readonly kvRead: { readonly params: CatalogReadRequest<KvQuery>; readonly result: CatalogFound<KvQuery> };
+  readonly kvApply: { readonly params: { readonly ops: readonly KvOp[] }; readonly result: KvOutcome };
+  readonly sessionRead: {
+    readonly params: CatalogReadRequest<SessionQuery>;
+    readonly result: CatalogFound<SessionQuery>;
+  };
+  readonly sessionCreate: { readonly params: NewSession; readonly result: { readonly id: string } };
+  readonly sessionDestroy: { readonly params: { readonly id: string }; readonly result: { readonly isDone: true } };
+  /** The session, whose time begins anew; none where there is no such session. */
+  readonly sessionRenew: {
+    readonly params: { readonly id: string };
+    readonly result: { readonly rows: readonly CatalogRow[] };
+  };
+}
+
+const base64: Shape<Uint8Array> = (value, where) => {
+  const found = text(VALUE_BYTES_MAX * 4 / 3)(value, where);
+  try {
+    return Uint8Array.fromBase64(found);
+  } catch {
+    throw new DecodeError(`Expected ${where} to be base64`);
+  }
+};
+
+/** A whole number of 64 bits without a sign, as text. */
+const unsigned: Shape<bigint> = (value, where) => {
+  if (typeof value === "string" && /^\d{1,20}$/.test(value)) return BigInt.asUintN(64, BigInt(value));
+  throw new DecodeError(`Expected ${where} to be a whole number as text`);
+};
+
+const kvOp: Shape<KvOp> = record({
+  verb: oneOf(...KV_VERBS),
+  key: text(KEY_CHARS_MAX),
+  value: base64,
+  flags: unsigned,
+  index: unsigned,
+  session: plainName,
+});
+const opsFields = record({ ops: listOf(kvOp, OPS_MAX) });
+const rows = listOf<CatalogRow>(anyObject, 1_000_000);
+const outcome: Shape<KvOutcome> = variants<KvOutcome>({
+  done: record({ k: oneOf("done"), results: listOf(rows, OPS_MAX) }),
+  conflict: record({ k: oneOf("conflict"), at: whole(), reason: text(KEY_CHARS_MAX * 4) }),
+});
+const newSession: Shape<NewSession> = record({
+  name: plainName,
+  node: plainName,
+  lockDelayMs: finite,
+  behavior: oneOf("release", "delete"),
+  ttl: plainName,
+  nodeChecks: listOf(plainName, OPS_MAX),
+  serviceChecks: listOf(plainName, OPS_MAX),
+});
+const byId = record({ id: plainName });
+
+/** These operations, and how they travel. */
+export const KEY_OPERATIONS: OperationTable<KeyOperations> = {
+  kvRead: readOperation("kv-read", kvQuery),
+  kvApply: {
+    permissions: ["kv-write"],
+    isForLeader: () => true,
+    mayWrite: true,
+    params: {
+      encode: ({ ops }) => ({
+        value: {
+          ops: ops.map((op) => ({
+            ...op,
+            value: op.value.toBase64(),
+            flags: String(op.flags),
+            index: String(op.index),
+          })),
+        },
+        body: new Uint8Array(),
+      }),
+      decode: ({ value }) => opsFields(value, "the message"),
+    },
+    result: jsonCodec(outcome),
+  },
+  sessionRead: readOperation("session-read", sessionQuery),
+  sessionCreate: jsonOperation(["session-write"], newSession, byId),
+  sessionDestroy: jsonOperation(["session-write"], byId, record({ isDone: (): true => true })),
+  sessionRenew: jsonOperation(["session-write"], byId, record({ rows })),
+};
+
+/** What these operations work with. */
+export interface KeyParts extends CatalogReadParts {
+  readonly agent: Agent | undefined;
+  readonly timers: SessionTimers;
+}
+
+/** Does these operations on this node. */
+export function keyImplementations(parts: KeyParts): Implementations<KeyOperations> {
+  const { catalog, timers } = parts;
+  const most = () => parts.agent?.options.queryTimeMs.most ?? 0;
+  return {
+    kvRead: (request, { whenOver }) =>
+      readCatalog(parts, { ...request, waitMs: Math.min(request.waitMs, most()) }, whenOver),
+    async kvApply({ ops }) {
+      expectToLead(parts);
+      return await applyOps(catalog, ops);
+    },
+    sessionRead: (request, { whenOver }) =>
+      readCatalog(parts, { ...request, waitMs: Math.min(request.waitMs, most()) }, whenOver),
+    async sessionCreate(session) {
+      expectToLead(parts);
+      const id = crypto.randomUUID();
+      await whileInConflict(() => createSession(catalog, id, session));
+      timers.renew(id, parseDuration(session.ttl) ?? 0);
+      return { id };
+    },
+    async sessionDestroy({ id }) {
+      expectToLead(parts);
+      await catalog.write([endOfSession(id)]);
+      timers.forget(id);
+      return { isDone: true };
+    },
+    async sessionRenew({ id }) {
+      expectToLead(parts);
+      const { rows: [found] } = await catalog.read([{
+        sql: "SELECT * FROM _muster_sessions WHERE id = ?",
+        positional: [id],
+      }]);
+      for (const { ttl } of found) timers.renew(id, parseDuration(String(ttl)) ?? 0);
+      return { rows: found };
+    },
+  };
+}
+
+/** The write that ends a session; what follows from that, the tables know. */
+export function endOfSession(id: string): CatalogWrite {
+  return { sql: "DELETE FROM _muster_sessions WHERE id = ?", positional: [id] };
+}
+
+async function applyOps(catalog: Catalog, ops: readonly KvOp[]): Promise<KvOutcome> {
+  const all = ops.map(kvWrites);
+  /** For each statement the place of its operation. */
+  const places = all.flatMap(({ writes }, at) => writes.map(() => at));
+  try {
+    const results = await catalog.write(all.flatMap(({ writes }) => writes));
+    const lastOf = all.map((_, at) => places.lastIndexOf(at));
+    return { k: "done", results: all.flatMap(({ hasResults }, at) => hasResults ? [results[lastOf[at]]] : []) };
+  } catch (error) {
+    if (!(error instanceof ConflictError)) throw error;
+    const at = places[error.at];
+    const reason = await reasonOf(catalog, ops[at], error.at - places.indexOf(at));
+    return { k: "conflict", at, reason };
+  }
+}
+
+/** Why a condition of an operation did not hold, in Consul's words (C7.6); `nth` counts its conditions. */
+async function reasonOf(catalog: Catalog, { verb, key, index, session }: KvOp, nth: number): Promise<string> {
+  const { rows: [[found]] } = await catalog.read([entryOf(key)]);
+  switch (verb) {
+    case "cas":
+      return `failed to set key "${key}", index is stale`;
+    case "delete-cas":
+      return `failed to delete key "${key}", index is stale`;
+    case "lock":
+      if (nth === 0) return `invalid session "${session}"`;
+      return `failed to lock key "${key}", ${nth === 1 ? "lock is already held" : "due to lock delay"}`;
+    case "unlock":
+      return `failed to unlock key "${key}", lock isn't held, or is held by another session`;
+    case "check-not-exists":
+      return `key "${key}" exists`;
+    case "check-index":
+      return found
+        ? `failed index check for key "${key}", current modify index ${found.modify_index} != ${index}`
+        : `failed to check index, key "${key}" doesn't exist`;
+    case "check-session":
+      return found
+        ? `failed session check for key "${key}", current session "${found.session}" != "${session}"`
+        : `failed to check session, key "${key}" doesn't exist`;
+    default:
+      return `key "${key}" doesn't exist`;
+  }
+}
+
+/** @throws {OperationError} When its node, or a check, is not there or not well. */
+async function createSession(catalog: Catalog, id: string, session: NewSession): Promise<void> {
+  const { name, node, lockDelayMs, behavior, ttl, nodeChecks, serviceChecks } = session;
+  const checks = [...new Set([...nodeChecks, ...serviceChecks])];
+  const { rows: [[known], states] } = await catalog.read([
+    { sql: "SELECT name FROM _muster_nodes WHERE name = ?", positional: [node] },
+    { sql: "SELECT id, status FROM _muster_checks WHERE node = ?", positional: [node] },
+  ]);
+  if (!known) throw new OperationError("Missing node registration");
+  const byId = new Map(states.map(({ id, status }) => [String(id), String(status)]));
+  for (const check of checks) {
+    if (!byId.has(check)) throw new OperationError(`Missing check '${check}' registration`);
+    if (byId.get(check) === "critical") throw new OperationError(`Check '${check}' is in critical state`);
+  }
+  await catalog.write([
+    guard("EXISTS(SELECT 1 FROM _muster_nodes WHERE name = ?)", [node]),
+    ...checks.map((check) =>
+      guard("EXISTS(SELECT 1 FROM _muster_checks WHERE node = ? AND id = ? AND status <> 'critical')", [node, check])
+    ),
+    {
+      sql: `INSERT INTO _muster_sessions VALUES(?, ?, ?, ?, ?, ?, ?, ?, ${NOW}, ${NOW})`,
+      positional: [
+        id,
+        name,
+        String(known.name),
+        BigInt(Math.round(lockDelayMs)),
+        behavior,
+        ttl,
+        JSON.stringify(nodeChecks),
+        JSON.stringify(serviceChecks),
+      ],
+    },
+    ...checks.map((check) => ({
+      sql: "INSERT INTO _muster_session_checks VALUES(?, ?, ?)",
+      positional: [id, node, check],
+    })),
+  ]);
+}
