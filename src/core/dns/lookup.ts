@@ -29,12 +29,21 @@ export function lookupOf(
   { domains, datacenter }: { readonly domains: readonly Name[]; readonly datacenter: string },
 ): Lookups {
   const lower = name.map((label) => label.toLowerCase());
-  const domain = domains.find((one) => one.every((label, at) => lower[lower.length - one.length + at] === label));
+  const domain = domains.filter((one) => endsWith(lower, one)).reduce<Name | undefined>(longer, undefined);
   if (!domain) {
     const address = addressOfReverse(name);
     return { lookup: address ? { k: "reverse", address } : { k: "outside" }, domain: domains[0] };
   }
   return { lookup: within(name.slice(0, name.length - domain.length), datacenter), domain };
+}
+
+function endsWith(name: Name, end: Name): boolean {
+  return end.every((label, at) => name[name.length - end.length + at] === label);
+}
+
+/** The longer of two domains: one of them may lie below the other. */
+function longer(one: Name | undefined, other: Name): Name {
+  return one && one.length >= other.length ? one : other;
 }
 
 function within(labels: Name, datacenter: string): Lookup {

@@ -60,6 +60,21 @@ Deno.test("lookupOf() reads from the right: domain, datacenter, keyword, name wi
   for (const [text, expected] of cases) assertEquals(look(text), expected, text);
 });
 
+Deno.test("of two domains that a name is in, the longer one counts, wherever it stands in the list", () => {
+  const ends = [["consul"], ["test", "consul"]];
+  for (const domains of [ends, ends.toReversed()]) {
+    for (const text of ["n.node.consul", "n.node.dc-test.consul", "n.node.test.consul", "n.node.dc-test.test.consul"]) {
+      const { lookup, domain } = lookupOf(text.split("."), { domains, datacenter: "dc-test" });
+      assertEquals(lookup, { k: "node", name: "n" }, text);
+      assertEquals(domain, text.includes("test.consul") && !text.includes("dc-test.consul") ? ends[1] : ends[0], text);
+    }
+    assertEquals(lookupOf(["test", "consul"], { domains, datacenter: "dc1" }).lookup, { k: "zone" });
+    assertEquals(lookupOf(["n", "node", "notconsul"], { domains, datacenter: "dc1" }).lookup, { k: "outside" });
+    const reverse = lookupOf(["1", "2", "0", "192", "in-addr", "arpa"], { domains, datacenter: "dc1" });
+    assertEquals(reverse.domain, domains[0], "the primary one");
+  }
+});
+
 Deno.test("addresses are read as text, as hexadecimal digits and from reverse names", () => {
   assertEquals([...parseIp("10.0.0.255") ?? []], [10, 0, 0, 255]);
   assertEquals([...parseIp("2001:db8::1") ?? []], [0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
