@@ -17,11 +17,12 @@ import {
   type CatalogNode,
   nameOf,
   noSuchName,
+  noSuchRecord,
   refusal,
   type Zone,
 } from "../../core/dns/answer.ts";
 import { parseIp } from "../../base/codec/ip.ts";
-import { lookupOf } from "../../core/dns/lookup.ts";
+import { lookupOf, partsAbove } from "../../core/dns/lookup.ts";
 import {
   type Answer,
   decodeQuery,
@@ -81,6 +82,8 @@ export class NameServer {
   readonly #log: (line: string) => void;
   readonly #ownHosts: string[] = [];
   readonly #known = new KnownAnswers();
+  /** Names above those of nodes, and the nodes that they were made of. */
+  #above: { readonly nodes?: readonly CatalogNode[]; readonly parts: ReadonlySet<string> } = { parts: new Set() };
   #settings: NameServerSettings;
   #underWay = 0;
   #connections = 0;
@@ -269,7 +272,8 @@ export class NameServer {
       switch (lookup.k) {
         case "node": {
           const node = await this.#catalog.node(lookup.name);
-          return node ? answerNode(question, node, zone) : noSuchName(zone);
+          if (node) return answerNode(question, node, zone);
+          return await this.#isAboveNode(lookup.name) ? noSuchRecord(zone) : noSuchName(zone);
         }
         case "address":
           return answerAddress(question, lookup.address, zone);
@@ -280,6 +284,8 @@ export class NameServer {
         }
         case "zone":
           return answerZone(question, shuffled(await this.#catalog.servers()), zone);
+        case "above":
+          return noSuchRecord(zone);
         case "nothing":
           return noSuchName(zone);
       }
@@ -287,6 +293,13 @@ export class NameServer {
       this.#log(`the catalog could not be asked: ${messageOf(error)}`);
       return refusal(recursion, RCODE.SERVFAIL);
     }
+  }
+
+  /** Whether a node's name ends in a dot and this name. */
+  async #isAboveNode(name: string): Promise<boolean> {
+    const nodes = await this.#catalog.nodes();
+    if (this.#above.nodes !== nodes) this.#above = { nodes, parts: partsAbove(nodes.map((node) => node.name)) };
+    return this.#above.parts.has(name.toLowerCase());
   }
 
   /** The answer of an upstream server; SERVFAIL where none answers; undefined where there is none. */

@@ -65,6 +65,11 @@ export function noSuchName(zone: Zone): Answer {
   return answer(zone, { rcode: RCODE.NXDOMAIN, authority: [soaRecord(zone)] });
 }
 
+/** There is such a name, without records of the type. */
+export function noSuchRecord(zone: Zone): Answer {
+  return found(zone, []);
+}
+
 /** An answer without records and with a code. */
 export function refusal(zone: Pick<Zone, "recursionAvailable">, rcode: number): Answer {
   return {

@@ -153,6 +153,18 @@ Deno.test("several records come in random order, each time", () => {
   }, catalog);
 });
 
+Deno.test("a name above that of a node exists without records", () => {
+  const dotted = { name: "rack7.Beta", address: "192.0.2.7", meta: {} };
+  const catalog = { ...CATALOG, node: () => Promise.resolve(undefined), nodes: () => Promise.resolve([ALPHA, dotted]) };
+  return withServer(async ({ udp }) => {
+    for (const [name, rcode] of [["beta.node.consul", RCODE.NOERROR], ["eta.node.consul", RCODE.NXDOMAIN]] as const) {
+      const answer = read(await udp(query(name, TYPE.A)));
+      assertEquals([answer.rcode, answer.counts.slice(0, 2)], [rcode, [0, 1]], `${name}: the SOA alone`);
+    }
+    assertEquals(read(await udp(query("node.consul", TYPE.A))).rcode, RCODE.NOERROR);
+  }, catalog);
+});
+
 Deno.test("what there is not, and what cannot be answered, has its code", () =>
   withServer(async ({ udp, tcp }, said) => {
     const code = async (...args: Parameters<typeof query>) => read(await udp(query(...args))).rcode;

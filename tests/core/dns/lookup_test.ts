@@ -10,7 +10,7 @@ import {
   noSuchName,
   type Zone,
 } from "../../../src/core/dns/answer.ts";
-import { type Lookup, lookupOf } from "../../../src/core/dns/lookup.ts";
+import { type Lookup, lookupOf, partsAbove } from "../../../src/core/dns/lookup.ts";
 import { type Answer, RCODE, TYPE } from "../../../src/core/dns/message.ts";
 
 const DOMAINS = { domains: [["consul"], ["muster"], ["alt", "example"]], datacenter: "dc1" };
@@ -46,7 +46,10 @@ Deno.test("lookupOf() reads from the right: domain, datacenter, keyword, name wi
     ["node.node.alt.example", { k: "node", name: "node" }],
     ["x.node.dc2.consul", { k: "nothing" }],
     ["x.node.dc1.more.consul", { k: "nothing" }],
-    ["node.consul", { k: "nothing" }],
+    ["_tcp.consul", { k: "nothing" }],
+    ["node.dc2.consul", { k: "nothing" }],
+    ["virtual.consul", { k: "nothing" }],
+    ["dc.dc.consul", { k: "nothing" }],
     ["x.consul", { k: "nothing" }],
     ["web.service.consul", { k: "nothing" }],
     ["c0000201.addr.consul", { k: "address", address: Uint8Array.of(192, 0, 2, 1) }],
@@ -60,6 +63,15 @@ Deno.test("lookupOf() reads from the right: domain, datacenter, keyword, name wi
   for (const [text, expected] of cases) assertEquals(look(text), expected, text);
 });
 
+Deno.test("names above others exist: a resolver that asks label by label goes on (RFC 8020, RFC 9156)", () => {
+  const above = ["node", "service", "query", "addr", "dc1", "dc", "dc1.dc", "node.dc1", "service.dc1.dc"];
+  for (const text of above) assertEquals(look(`${text}.consul`), { k: "above" }, text);
+  const domains = [["consul"], ["east", "coast", "consul"]];
+  const { lookup, domain } = lookupOf(["Coast", "consul"], { domains, datacenter: "dc1" });
+  assertEquals([lookup, domain], [{ k: "above" }, domains[0]], "above another domain");
+  assertEquals([...partsAbove(["rack7.Beta", "plain", "a.b.c"])].sort(), ["b.c", "beta", "c"]);
+});
+
 Deno.test("of two domains that a name is in, the longer one counts, wherever it stands in the list", () => {
   const ends = [["consul"], ["test", "consul"]];
   for (const domains of [ends, ends.toReversed()]) {
@@ -69,6 +81,7 @@ Deno.test("of two domains that a name is in, the longer one counts, wherever it 
       assertEquals(domain, text.includes("test.consul") && !text.includes("dc-test.consul") ? ends[1] : ends[0], text);
     }
     assertEquals(lookupOf(["test", "consul"], { domains, datacenter: "dc1" }).lookup, { k: "zone" });
+    assertEquals(lookupOf(["consul"], { domains, datacenter: "dc1" }).lookup, { k: "zone" });
     assertEquals(lookupOf(["n", "node", "notconsul"], { domains, datacenter: "dc1" }).lookup, { k: "outside" });
     const reverse = lookupOf(["1", "2", "0", "192", "in-addr", "arpa"], { domains, datacenter: "dc1" });
     assertEquals(reverse.domain, domains[0], "the primary one");
