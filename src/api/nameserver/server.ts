@@ -22,7 +22,7 @@ import {
   type Zone,
 } from "../../core/dns/answer.ts";
 import { parseIp } from "../../base/codec/ip.ts";
-import { lookupOf, partsAbove } from "../../core/dns/lookup.ts";
+import { lookupOf, type Lookups, partsAbove } from "../../core/dns/lookup.ts";
 import {
   type Answer,
   decodeQuery,
@@ -34,11 +34,13 @@ import {
   type Name,
   PLAIN_UDP_BYTES,
   type Query,
+  type Question,
   RCODE,
   TCP_BYTES_MAX,
   TYPE,
 } from "../../core/dns/message.ts";
 import type { CatalogView } from "../../app/agent/nodes.ts";
+import { Aliases } from "./aliases.ts";
 import type { NameServerSettings, OpenNameServer } from "./api.ts";
 import { KnownAnswers } from "./known_answers.ts";
 import { readExactly } from "../../base/net/read_exactly.ts";
@@ -82,6 +84,7 @@ export class NameServer {
   readonly #log: (line: string) => void;
   readonly #ownHosts: string[] = [];
   readonly #known = new KnownAnswers();
+  readonly #aliases: Record<Protocol, Aliases>;
   /** Names above those of nodes, and the nodes that they were made of. */
   #above: { readonly nodes?: readonly CatalogNode[]; readonly parts: ReadonlySet<string> } = { parts: new Set() };
   #settings: NameServerSettings;
@@ -100,6 +103,20 @@ export class NameServer {
     this.#datacenter = options.datacenter;
     this.#log = log;
     this.#settings = this.#usable(options.settings);
+    this.#aliases = { udp: this.#aliasesBy("udp"), tcp: this.#aliasesBy("tcp") };
+  }
+
+  #aliasesBy(protocol: Protocol): Aliases {
+    return new Aliases({
+      own: async (question) => {
+        const found = lookupOf(question.name, { domains: this.#domains, datacenter: this.#datacenter });
+        if (found.lookup.k === "outside" || found.lookup.k === "reverse") return undefined;
+        return (await this.#answerOwn(question, found)).answers;
+      },
+      upstream: async (query) => {
+        return this.#settings.recursors.length > 0 ? await askRecursors(query, protocol, this.#settings) : undefined;
+      },
+    });
   }
 
   /** Begins to answer; until then questions wait. */
@@ -265,33 +282,43 @@ export class NameServer {
     if (opcode !== 0 || question.type === TYPE.AXFR) return refusal(recursion, RCODE.NOTIMP);
     if (edns && edns.version !== 0) return refusal(recursion, RCODE.BADVERS);
     if (question.class !== CLASS_IN && question.class !== CLASS_ANY) return refusal(recursion, RCODE.REFUSED);
-    const { lookup, domain } = lookupOf(question.name, { domains: this.#domains, datacenter: this.#datacenter });
-    if (lookup.k === "outside") return await this.#askUpstream(bytes, protocol) ?? refusal(recursion, RCODE.REFUSED);
-    const zone = this.#zone(domain);
+    const found = lookupOf(question.name, { domains: this.#domains, datacenter: this.#datacenter });
     try {
-      switch (lookup.k) {
-        case "node": {
-          const node = await this.#catalog.node(lookup.name);
-          if (node) return answerNode(question, node, zone);
-          return await this.#isAboveNode(lookup.name) ? noSuchRecord(zone) : noSuchName(zone);
-        }
-        case "address":
-          return answerAddress(question, lookup.address, zone);
-        case "reverse": {
-          const nodes = (await this.#catalog.nodes()).filter(({ address }) => isAt(address, lookup.address));
-          const upstream = nodes.length === 0 ? await this.#askUpstream(bytes, protocol) : undefined;
-          return upstream ?? answerReverse(question, nodes, zone);
-        }
-        case "zone":
-          return answerZone(question, shuffled(await this.#catalog.servers()), zone);
-        case "above":
-          return noSuchRecord(zone);
-        case "nothing":
-          return noSuchName(zone);
+      if (found.lookup.k === "outside") {
+        return await this.#askUpstream(bytes, protocol) ?? refusal(recursion, RCODE.REFUSED);
       }
+      if (found.lookup.k === "reverse") {
+        const { address: wanted } = found.lookup;
+        const nodes = (await this.#catalog.nodes()).filter(({ address }) => isAt(address, wanted));
+        const upstream = nodes.length === 0 ? await this.#askUpstream(bytes, protocol) : undefined;
+        return upstream ?? answerReverse(question, nodes, this.#zone(found.domain));
+      }
+      const answer = await this.#answerOwn(question, found);
+      if (answer.answers.at(-1)?.type !== TYPE.CNAME) return answer;
+      return { ...answer, answers: await this.#aliases[protocol].followed(question, answer.answers) };
     } catch (error) {
       this.#log(`the catalog could not be asked: ${messageOf(error)}`);
       return refusal(recursion, RCODE.SERVFAIL);
+    }
+  }
+
+  /** What the catalog says of a name in the domains. */
+  async #answerOwn(question: Question, { lookup, domain }: Lookups): Promise<Answer> {
+    const zone = this.#zone(domain);
+    switch (lookup.k) {
+      case "node": {
+        const node = await this.#catalog.node(lookup.name);
+        if (node) return answerNode(question, node, zone);
+        return await this.#isAboveNode(lookup.name) ? noSuchRecord(zone) : noSuchName(zone);
+      }
+      case "address":
+        return answerAddress(question, lookup.address, zone);
+      case "zone":
+        return answerZone(question, shuffled(await this.#catalog.servers()), zone);
+      case "above":
+        return noSuchRecord(zone);
+      default:
+        return noSuchName(zone);
     }
   }
 

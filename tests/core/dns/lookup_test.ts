@@ -115,6 +115,10 @@ Deno.test("a node answers its address, its texts, all, or that it has no such re
   assertEquals(texts.map((text) => new TextDecoder().decode(text)), ["rack=a=1", "v"]);
   const named = answerNode(ask("n.node.consul", A), { name: "n", address: "host.example", meta: {} }, ZONE);
   assertEquals(shape(named), [0, [TYPE.CNAME], [], []]);
+  for (const type of [AAAA, TXT, ANY, MX, TYPE.CNAME]) {
+    const answer = answerNode(ask("n.node.consul", type), { ...node, address: "host.example" }, ZONE);
+    assertEquals(shape(answer), [0, [TYPE.CNAME], [], [TXT, TXT]], `an alias answers type ${type}`);
+  }
   const long = answerNode(ask("n.node.consul", TXT), { ...node, meta: { k: "x".repeat(400) } }, ZONE);
   assertEquals(long.answers.flatMap((record) => record.type === TXT ? record.texts.map(({ length }) => length) : []), [
     255,
