@@ -45,6 +45,7 @@ import type { NameServerSettings, OpenNameServer } from "./api.ts";
 import { KnownAnswers } from "./known_answers.ts";
 import { readExactly } from "../../base/net/read_exactly.ts";
 import { askRecursors, type Protocol } from "./recursor.ts";
+import { openUdp, type UdpSocket } from "./udp_sockets.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Queries under way; more are dropped, as UDP may do. */
@@ -76,11 +77,12 @@ export interface CatalogSource {
 
 /** An open name server. */
 export class NameServer {
-  readonly #udp: Deno.DatagramConn[] = [];
+  readonly #udp: UdpSocket[] = [];
   readonly #tcp: Deno.TcpListener[] = [];
   readonly #catalog: CatalogSource;
   readonly #domains: readonly Name[];
   readonly #datacenter: string;
+  readonly #machine: readonly string[];
   readonly #log: (line: string) => void;
   readonly #ownHosts: string[] = [];
   readonly #known = new KnownAnswers();
@@ -88,6 +90,7 @@ export class NameServer {
   /** Names above those of nodes, and the nodes that they were made of. */
   #above: { readonly nodes?: readonly CatalogNode[]; readonly parts: ReadonlySet<string> } = { parts: new Set() };
   #settings: NameServerSettings;
+  #hasWarned = false;
   #underWay = 0;
   #connections = 0;
   readonly #open = new Set<Deno.TcpConn>();
@@ -97,6 +100,7 @@ export class NameServer {
    * @throws {Error} Naming the first address that it cannot have.
    */
   constructor(options: Omit<OpenNameServer, "k" | "lookups">, catalog: CatalogSource, log: (line: string) => void) {
+    this.#machine = options.machine;
     for (const addr of options.addrs) this.#bind(addr);
     this.#catalog = catalog;
     this.#domains = options.domains.map((domain) => nameOf(domain) ?? []);
@@ -130,7 +134,7 @@ export class NameServer {
       const { hostname, port } = splitAddress(addr);
       const tcp = Deno.listen({ hostname, port });
       this.#tcp.push(tcp);
-      this.#udp.push(Deno.listenDatagram({ transport: "udp", hostname, port: tcp.addr.port }));
+      this.#udp.push(...openUdp(hostname, tcp.addr.port, this.#machine));
       this.#ownHosts.push(hostname);
     } catch (error) {
       this.close();
@@ -163,10 +167,11 @@ export class NameServer {
     const { hostname, port } = splitAddress(addr);
     if (port !== this.port) return false;
     const isAny = this.#ownHosts.some((own) => own === "0.0.0.0" || own === "::");
-    return this.#ownHosts.includes(hostname) || isAny && /^127\.|^::1$|^localhost$/.test(hostname);
+    const isOfMachine = /^127\.|^::1$|^localhost$/.test(hostname) || this.#machine.includes(hostname);
+    return this.#ownHosts.includes(hostname) || isAny && isOfMachine;
   }
 
-  async #serveUdp(udp: Deno.DatagramConn): Promise<void> {
+  async #serveUdp({ conn: udp, mayMisanswer }: UdpSocket): Promise<void> {
     const buffer = new Uint8Array(UDP_QUERY_BYTES_MAX);
     for (;;) {
       let received: [Uint8Array, Deno.Addr];
@@ -177,6 +182,7 @@ export class NameServer {
         continue; // the last answer was refused by its receiver
       }
       const [bytes, from] = received;
+      if (mayMisanswer) this.#warnOfAddress();
       const known = this.#knownAnswer(bytes);
       if (known) {
         udp.send(known, from).catch(() => {}); // the asker is gone, or this server is
@@ -187,6 +193,16 @@ export class NameServer {
         if (answer) await udp.send(answer, from);
       }).catch(() => {}); // the asker is gone, or this server is
     }
+  }
+
+  /** Says once that the machine has an address that is not in the list. */
+  #warnOfAddress(): void {
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
+    this.#log(
+      "a question over UDP came to an address that was not known when the agent started: its answer may leave from " +
+        "another one, and be dropped by the asker. Restart the agent, or name the address in -client",
+    );
   }
 
   /** A ready answer, if there is one. */
@@ -351,7 +367,7 @@ export class NameServer {
 
   /** Stops listening and closes everything. */
   close(): void {
-    for (const socket of [...this.#tcp, ...this.#udp]) socket.close();
+    for (const socket of [...this.#tcp, ...this.#udp.map(({ conn }) => conn)]) socket.close();
     for (const conn of this.#open) close(conn);
   }
 }

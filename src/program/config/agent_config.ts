@@ -70,7 +70,7 @@ export function agentSetup(
     domain: domains(settings)[0],
     isServer,
   });
-  const agent = agentConfig(settings, { isDev, isServer, clients, hostname: machine.hostname, tls: tls.tls });
+  const agent = agentConfig(settings, { isDev, isServer, clients, machine, tls: tls.tls, own: [bind, advertise] });
   return {
     agent,
     config: {
@@ -234,17 +234,19 @@ function clientAddrs(text: string): string[] {
 
 function agentConfig(
   settings: Settings,
-  { isDev, isServer, clients, hostname, tls }: {
+  { isDev, isServer, clients, machine, tls, own }: {
     isDev: boolean;
     isServer: boolean;
     clients: readonly string[];
-    hostname: string;
+    machine: Machine;
     tls: AgentTls;
+    /** The addresses bound to and told to others: of this machine, unless they are translated. */
+    own: readonly string[];
   },
 ): AgentConfig {
   const dnsPort = settings.number("ports.dns", PORT.dns);
   return {
-    nodeName: settings.text("node_name", hostname),
+    nodeName: settings.text("node_name", machine.hostname),
     datacenter: datacenterOf(settings),
     tls,
     isServer,
@@ -258,6 +260,7 @@ function agentConfig(
     encryptionKey: settings.text("encrypt"),
     domains: domains(settings),
     dnsAddrs: dnsPort < 0 ? [] : clients.map((host) => joinAddress(host, dnsPort)),
+    machine: [...new Set([...machine.interfaces.map(({ address }) => address), ...own])],
     dns: dnsSettings(settings),
     leaveOnTerminate: settings.flag("leave_on_terminate", !isServer),
     skipLeaveOnInterrupt: settings.flag("skip_leave_on_interrupt", isServer),

@@ -56,7 +56,7 @@ async function withServer(
   settings = SETTINGS,
 ): Promise<void> {
   const said: string[] = [];
-  const options = { addrs: ["127.0.0.1:0"], domains: ["consul.", "muster."], datacenter: "dc1", settings };
+  const options = { addrs: ["127.0.0.1:0"], domains: ["consul.", "muster."], machine: [], datacenter: "dc1", settings };
   const server = new NameServer(options, catalog, (line) => said.push(line));
   server.start();
   const { port } = server;
@@ -269,7 +269,7 @@ Deno.test("what there is not, and what cannot be answered, has its code", () =>
 
 Deno.test("NameServer names the address that it cannot have, and does not ask itself", () => {
   const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const options = { domains: ["consul."], datacenter: "dc1", settings: SETTINGS };
+  const options = { domains: ["consul."], machine: [], datacenter: "dc1", settings: SETTINGS };
   try {
     const addr = `127.0.0.1:${taken.addr.port}`;
     assertThrows(
@@ -285,4 +285,28 @@ Deno.test("NameServer names the address that it cannot have, and does not ask it
   server.settings = { ...SETTINGS, recursors: [`127.0.0.1:${server.port}`] };
   server.close();
   assertMatch(said.join(), /^the upstream server 127\.0\.0\.1:\d+ is this agent itself: it is not asked$/);
+});
+
+Deno.test("an answer over UDP leaves from the address that was asked, also where all are listened at", async () => {
+  const machine = ["127.0.0.1", "127.0.0.51", "192.0.2.77", "fe80::1"]; // the third is not there
+  const said: string[] = [];
+  const options = { addrs: ["0.0.0.0:0"], machine, domains: ["consul."], datacenter: "dc1", settings: SETTINGS };
+  const server = new NameServer(options, CATALOG, (line) => said.push(line));
+  server.start();
+  const udp = Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: 0 });
+  const ask = async (hostname: string) => {
+    await udp.send(query("alpha.node.consul", TYPE.A), { transport: "udp", hostname, port: server.port });
+    const [answer, from] = await udp.receive();
+    return [from.transport === "udp" && from.hostname, read(answer).text.includes(BYTES)];
+  };
+  try {
+    for (const hostname of ["127.0.0.1", "127.0.0.51"]) assertEquals(await ask(hostname), [hostname, true]);
+    assertEquals(said, []);
+    for (let nth = 0; nth < 2; nth++) assertEquals((await ask("127.0.0.60"))[1], true);
+    assertEquals(said.length, 1, "said once");
+    assertMatch(said[0], /^a question over UDP came to an address that was not known when the agent started/);
+  } finally {
+    udp.close();
+    server.close();
+  }
 });
