@@ -32,7 +32,12 @@ function tuned<T extends object>(base: T, tuning: Tuning): T {
  */
 export function coreOptions(
   config: MembershipConfig,
-  { local, restored, cipher }: { local: Endpoint; restored: SerfOptions["restored"]; cipher: Cipher | undefined },
+  { local, restored, cipher, keepKeys }: {
+    local: Endpoint;
+    restored: SerfOptions["restored"];
+    cipher: Cipher | undefined;
+    keepKeys: SerfOptions["keepKeys"];
+  },
 ): CoreOptions {
   const { name, tags, tuning = {}, delegateProtocol = DELEGATE_MAX, resolveConflicts = true } = config;
   if (name === "" || name.length > NAME_CHARACTERS_MAX) {
@@ -67,6 +72,7 @@ export function coreOptions(
     admission: config.admission && admissionOf(config.admission),
     restored,
     resolveConflicts,
+    keepKeys,
   };
 }
 
