@@ -4,9 +4,9 @@
  * @module
  */
 import { messageOf } from "../../base/codec/error_text.ts";
-import { syncDirectory } from "../../base/worker/files.ts";
-import type { Keyring } from "../../core/swim/keyring.ts";
-import { decodeKeyringFile, encodeKeyringFile } from "../../core/swim/key_text.ts";
+import { exists, syncDirectory } from "../../base/worker/files.ts";
+import { Keyring, sameBytes } from "../../core/swim/keyring.ts";
+import { decodeKeyringFile, decodeKeyText, encodeKeyringFile } from "../../core/swim/key_text.ts";
 import {
   decodeSnapshot,
   encodeSnapshot,
@@ -18,6 +18,8 @@ import {
 
 /** Name of the keyring file. */
 const KEYRING = "keyring.json";
+/** Name of an empty file beside a keyring that was begun with a configured key and has met no other member yet. */
+const UNPROVEN = "keyring.unproven";
 /** Name of the snapshot. */
 const SNAPSHOT = "members.snapshot";
 /** Longest file that is read. */
@@ -91,6 +93,45 @@ export function writeKeyring(directory: string, keyring: Keyring): void {
   replace(directory, KEYRING, encodeKeyringFile(keyring));
 }
 
+/** The keys that a node starts with, and where they are from. */
+export interface StartKeys {
+  /** Undefined for a pool without encryption. */
+  readonly keyring: Keyring | undefined;
+  /** `kept`: by an earlier start; `new`: the configured one, which is still to be written. */
+  readonly from: "kept" | "new" | "nowhere";
+  /** Whether the configured key is another than the primary one, and is not used. */
+  readonly isOther: boolean;
+}
+
+/**
+ * The keys that a node starts with. A keyring of an earlier start wins over the configured key, as that may have been
+ * replaced since; but not one with which the node has never met another member: the key in it may have been wrong.
+ * @throws {KeyringError} When a key or the keyring cannot be used.
+ */
+export function startKeys(directory: string | undefined, encryptionKey: string | undefined): StartKeys {
+  const kept = directory === undefined ? undefined : readKeyring(directory);
+  const given = encryptionKey === undefined ? undefined : new Keyring([decodeKeyText(encryptionKey)]);
+  const isOther = kept !== undefined && given !== undefined && !sameBytes(kept.primary, given.primary);
+  if (given && (!kept || isOther && readIfThere(`${directory}/${UNPROVEN}`) !== undefined)) {
+    return { keyring: given, from: "new", isOther: false };
+  }
+  return { keyring: kept, from: kept ? "kept" : "nowhere", isOther };
+}
+
+/**
+ * Begins a keyring with a key that has not proved right yet.
+ * @throws {Error} When it cannot be written.
+ */
+export function beginKeyring(directory: string, keyring: Keyring): void {
+  replace(directory, UNPROVEN, "");
+  writeKeyring(directory, keyring);
+}
+
+/** Whether a keyring is kept there. */
+export function hasKeyring(directory: string): boolean {
+  return exists(`${directory}/${KEYRING}`);
+}
+
 /** Told of a file that cannot be written, once, and once more when it is written again. */
 export interface FileReport {
   onError(error: unknown): void;
@@ -103,15 +144,23 @@ export class KeyringFile {
   readonly #report: FileReport;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isBehind = false;
+  #isProven = false;
 
   constructor(directory: string, report: FileReport) {
     this.#directory = directory;
     this.#report = report;
   }
 
+  /** The keys have proved right: another member has been met by them, or they were changed on purpose. */
+  prove(): void {
+    if (!this.#isProven) removeIfThere(`${this.#directory}/${UNPROVEN}`);
+    this.#isProven = true;
+  }
+
   /** Writes the keys; the reason where that fails. */
   keep(keyring: Keyring): string | undefined {
     clearTimeout(this.#timer);
+    this.prove();
     try {
       writeKeyring(this.#directory, keyring);
     } catch (error) {

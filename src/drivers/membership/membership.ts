@@ -80,7 +80,7 @@ export class Membership {
    */
   static async start(config: MembershipConfig, parts: MembershipParts = {}): Promise<Membership> {
     if (config.directory !== undefined) Deno.mkdirSync(config.directory, { recursive: true });
-    return new Membership(config, await cipherOf(config), parts);
+    return new Membership(config, await cipherOf(config, (line) => parts.log?.(line, "warn")), parts);
   }
 
   private constructor(
@@ -154,6 +154,7 @@ export class Membership {
   #remember(type: SerfEvent["type"], { name, addr, port }: MemberRecord): void {
     if (type === "member-join" || type === "member-update") {
       this.#snapshot?.add({ k: "alive", name, address: joinAddress(addr, port) });
+      if (name !== this.#config.name) this.#keyringFile?.prove();
     }
     if (type === "member-leave" || type === "member-failed") this.#snapshot?.add({ k: "not-alive", name });
   }

@@ -2,7 +2,14 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { encodeKeyText } from "../../../src/core/swim/key_text.ts";
 import { Keyring } from "../../../src/core/swim/keyring.ts";
-import { KeyringFile, readKeyring, SnapshotFile } from "../../../src/drivers/membership/files.ts";
+import {
+  beginKeyring,
+  hasKeyring,
+  KeyringFile,
+  readKeyring,
+  SnapshotFile,
+  startKeys,
+} from "../../../src/drivers/membership/files.ts";
 import { Membership } from "../../../src/drivers/membership/membership.ts";
 
 /** Something that is in the way of each new file of that name, as a full disk is. */
@@ -130,3 +137,39 @@ Deno.test("an operation on keys that could not be kept is answered as failed, wi
       await node.close();
     }
   }));
+
+Deno.test("a kept keyring wins over another key, unless no other member was ever met by it", () =>
+  withDirectory(async (directory) => {
+    const key = (fill: number) => encodeKeyText(new Uint8Array(32).fill(fill));
+    const start = (text?: string) => {
+      const { keyring, from, isOther } = startKeys(directory, text);
+      return [keyring?.primary[0], from, isOther];
+    };
+    assertEquals([start(), start(key(1)), hasKeyring(directory)], [
+      [undefined, "nowhere", false],
+      [1, "new", false],
+      false,
+    ]);
+    const { keyring } = startKeys(directory, key(1));
+    if (keyring) beginKeyring(directory, keyring);
+    assertEquals([start(), start(key(1)), hasKeyring(directory)], [[1, "kept", false], [1, "kept", false], true]);
+    assertEquals(start(key(2)), [2, "new", false], "the first key may have been wrong");
+    const one = await startNode(directory, "one", key(2));
+    const two = await startNode(undefined, "two", key(2));
+    const { port } = one.node.local;
+    assertEquals((await two.node.join([`127.0.0.1:${port}`])).joined, 1);
+    await Promise.all([one.node.close(), two.node.close()]);
+    assertEquals([start(), start(key(1)), start(key(2))], [[2, "kept", false], [2, "kept", true], [2, "kept", false]]);
+    const again = await startNode(directory, "one", key(1));
+    await again.node.close();
+    assertEquals(again.said, ["WARNING: LAN keyring exists but -encrypt given, using keyring"]);
+    assertEquals(one.said, []);
+  }));
+
+async function startNode(directory: string | undefined, name: string, encryptionKey: string) {
+  const address = { host: "127.0.0.1", port: 0 };
+  const config = { name, bind: address, advertise: address, tags: {}, encryptionKey, ...(directory && { directory }) };
+  const said: string[] = [];
+  const log = (line: string, level: string) => level === "warn" ? void said.push(line) : undefined;
+  return { node: await Membership.start(config, { log }), said };
+}
