@@ -4,7 +4,7 @@
  * for loopback addresses, and the token in them, to the proxy.
  * @module
  */
-import { parseIp } from "../../base/codec/ip.ts";
+import { isLoopback, parseIp } from "../../base/codec/ip.ts";
 
 /** Variables that the runtime reads by itself; Go knows no `all_proxy`. */
 const VARIABLES = ["http_proxy", "https_proxy", "no_proxy", "all_proxy"].flatMap((name) => [name.toUpperCase(), name]);
@@ -15,18 +15,10 @@ export function proxyFor(url: URL, variable: (name: string) => string | undefine
   const proxy = either(url.protocol === "https:" ? "https_proxy" : "http_proxy");
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1").toLowerCase();
   const port = url.port || (url.protocol === "https:" ? "443" : "80");
-  if (proxy === "" || isLoopback(host)) return undefined;
+  if (proxy === "" || host === "localhost" || isLoopback(host)) return undefined;
   const entries = either("no_proxy").split(",").map((entry) => entry.trim().toLowerCase()).filter(Boolean);
   if (entries.some((entry) => isExcepted(entry, host, port))) return undefined;
   return /^[a-z][a-z0-9+.-]*:\/\//i.test(proxy) ? proxy : `http://${proxy}`;
-}
-
-function isLoopback(host: string): boolean {
-  const bytes = parseIp(host);
-  if (!bytes) return host === "localhost";
-  if (bytes.length === 4) return bytes[0] === 127;
-  const isMapped = bytes.subarray(0, 10).every((byte) => byte === 0) && bytes[10] === 0xff && bytes[11] === 0xff;
-  return isMapped && bytes[12] === 127 || bytes.every((byte, at) => byte === (at === 15 ? 1 : 0));
 }
 
 /** One entry of `no_proxy`: `*`, an address, a range of them, a domain with or without a dot in front; with a port or not. */
