@@ -34,6 +34,8 @@ export interface OpenNameServer {
   readonly k: "open";
   /** Each `host:port`, of UDP and TCP. */
   readonly addrs: readonly string[];
+  /** Addresses of this machine, which a wildcard among `addrs` stands for. */
+  readonly machine: readonly string[];
   /** The primary domain first, each ending in a dot, lower case. */
   readonly domains: readonly string[];
   readonly datacenter: string;

@@ -17,11 +17,12 @@ import {
   type CatalogNode,
   nameOf,
   noSuchName,
+  noSuchRecord,
   refusal,
   type Zone,
 } from "../../core/dns/answer.ts";
 import { parseIp } from "../../base/codec/ip.ts";
-import { lookupOf } from "../../core/dns/lookup.ts";
+import { lookupOf, type Lookups, partsAbove } from "../../core/dns/lookup.ts";
 import {
   type Answer,
   decodeQuery,
@@ -33,15 +34,18 @@ import {
   type Name,
   PLAIN_UDP_BYTES,
   type Query,
+  type Question,
   RCODE,
   TCP_BYTES_MAX,
   TYPE,
 } from "../../core/dns/message.ts";
 import type { CatalogView } from "../../app/agent/nodes.ts";
+import { Aliases } from "./aliases.ts";
 import type { NameServerSettings, OpenNameServer } from "./api.ts";
 import { KnownAnswers } from "./known_answers.ts";
 import { readExactly } from "../../base/net/read_exactly.ts";
 import { askRecursors, type Protocol } from "./recursor.ts";
+import { openUdp, type UdpSocket } from "./udp_sockets.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Queries under way; more are dropped, as UDP may do. */
@@ -73,15 +77,20 @@ export interface CatalogSource {
 
 /** An open name server. */
 export class NameServer {
-  readonly #udp: Deno.DatagramConn[] = [];
+  readonly #udp: UdpSocket[] = [];
   readonly #tcp: Deno.TcpListener[] = [];
   readonly #catalog: CatalogSource;
   readonly #domains: readonly Name[];
   readonly #datacenter: string;
+  readonly #machine: readonly string[];
   readonly #log: (line: string) => void;
   readonly #ownHosts: string[] = [];
   readonly #known = new KnownAnswers();
+  readonly #aliases: Record<Protocol, Aliases>;
+  /** Names above those of nodes, and the nodes that they were made of. */
+  #above: { readonly nodes?: readonly CatalogNode[]; readonly parts: ReadonlySet<string> } = { parts: new Set() };
   #settings: NameServerSettings;
+  #hasWarned = false;
   #underWay = 0;
   #connections = 0;
   readonly #open = new Set<Deno.TcpConn>();
@@ -91,12 +100,27 @@ export class NameServer {
    * @throws {Error} Naming the first address that it cannot have.
    */
   constructor(options: Omit<OpenNameServer, "k" | "lookups">, catalog: CatalogSource, log: (line: string) => void) {
+    this.#machine = options.machine;
     for (const addr of options.addrs) this.#bind(addr);
     this.#catalog = catalog;
     this.#domains = options.domains.map((domain) => nameOf(domain) ?? []);
     this.#datacenter = options.datacenter;
     this.#log = log;
     this.#settings = this.#usable(options.settings);
+    this.#aliases = { udp: this.#aliasesBy("udp"), tcp: this.#aliasesBy("tcp") };
+  }
+
+  #aliasesBy(protocol: Protocol): Aliases {
+    return new Aliases({
+      own: async (question) => {
+        const found = lookupOf(question.name, { domains: this.#domains, datacenter: this.#datacenter });
+        if (found.lookup.k === "outside" || found.lookup.k === "reverse") return undefined;
+        return (await this.#answerOwn(question, found)).answers;
+      },
+      upstream: async (query) => {
+        return this.#settings.recursors.length > 0 ? await askRecursors(query, protocol, this.#settings) : undefined;
+      },
+    });
   }
 
   /** Begins to answer; until then questions wait. */
@@ -110,7 +134,7 @@ export class NameServer {
       const { hostname, port } = splitAddress(addr);
       const tcp = Deno.listen({ hostname, port });
       this.#tcp.push(tcp);
-      this.#udp.push(Deno.listenDatagram({ transport: "udp", hostname, port: tcp.addr.port }));
+      this.#udp.push(...openUdp(hostname, tcp.addr.port, this.#machine));
       this.#ownHosts.push(hostname);
     } catch (error) {
       this.close();
@@ -143,10 +167,11 @@ export class NameServer {
     const { hostname, port } = splitAddress(addr);
     if (port !== this.port) return false;
     const isAny = this.#ownHosts.some((own) => own === "0.0.0.0" || own === "::");
-    return this.#ownHosts.includes(hostname) || isAny && /^127\.|^::1$|^localhost$/.test(hostname);
+    const isOfMachine = /^127\.|^::1$|^localhost$/.test(hostname) || this.#machine.includes(hostname);
+    return this.#ownHosts.includes(hostname) || isAny && isOfMachine;
   }
 
-  async #serveUdp(udp: Deno.DatagramConn): Promise<void> {
+  async #serveUdp({ conn: udp, mayMisanswer }: UdpSocket): Promise<void> {
     const buffer = new Uint8Array(UDP_QUERY_BYTES_MAX);
     for (;;) {
       let received: [Uint8Array, Deno.Addr];
@@ -157,6 +182,7 @@ export class NameServer {
         continue; // the last answer was refused by its receiver
       }
       const [bytes, from] = received;
+      if (mayMisanswer) this.#warnOfAddress();
       const known = this.#knownAnswer(bytes);
       if (known) {
         udp.send(known, from).catch(() => {}); // the asker is gone, or this server is
@@ -167,6 +193,16 @@ export class NameServer {
         if (answer) await udp.send(answer, from);
       }).catch(() => {}); // the asker is gone, or this server is
     }
+  }
+
+  /** Says once that the machine has an address that is not in the list. */
+  #warnOfAddress(): void {
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
+    this.#log(
+      "a question over UDP came to an address that was not known when the agent started: its answer may leave from " +
+        "another one, and be dropped by the asker. Restart the agent, or name the address in -client",
+    );
   }
 
   /** A ready answer, if there is one. */
@@ -262,31 +298,51 @@ export class NameServer {
     if (opcode !== 0 || question.type === TYPE.AXFR) return refusal(recursion, RCODE.NOTIMP);
     if (edns && edns.version !== 0) return refusal(recursion, RCODE.BADVERS);
     if (question.class !== CLASS_IN && question.class !== CLASS_ANY) return refusal(recursion, RCODE.REFUSED);
-    const { lookup, domain } = lookupOf(question.name, { domains: this.#domains, datacenter: this.#datacenter });
-    if (lookup.k === "outside") return await this.#askUpstream(bytes, protocol) ?? refusal(recursion, RCODE.REFUSED);
-    const zone = this.#zone(domain);
+    const found = lookupOf(question.name, { domains: this.#domains, datacenter: this.#datacenter });
     try {
-      switch (lookup.k) {
-        case "node": {
-          const node = await this.#catalog.node(lookup.name);
-          return node ? answerNode(question, node, zone) : noSuchName(zone);
-        }
-        case "address":
-          return answerAddress(question, lookup.address, zone);
-        case "reverse": {
-          const nodes = (await this.#catalog.nodes()).filter(({ address }) => isAt(address, lookup.address));
-          const upstream = nodes.length === 0 ? await this.#askUpstream(bytes, protocol) : undefined;
-          return upstream ?? answerReverse(question, nodes, zone);
-        }
-        case "zone":
-          return answerZone(question, shuffled(await this.#catalog.servers()), zone);
-        case "nothing":
-          return noSuchName(zone);
+      if (found.lookup.k === "outside") {
+        return await this.#askUpstream(bytes, protocol) ?? refusal(recursion, RCODE.REFUSED);
       }
+      if (found.lookup.k === "reverse") {
+        const { address: wanted } = found.lookup;
+        const nodes = (await this.#catalog.nodes()).filter(({ address }) => isAt(address, wanted));
+        const upstream = nodes.length === 0 ? await this.#askUpstream(bytes, protocol) : undefined;
+        return upstream ?? answerReverse(question, nodes, this.#zone(found.domain));
+      }
+      const answer = await this.#answerOwn(question, found);
+      if (answer.answers.at(-1)?.type !== TYPE.CNAME) return answer;
+      return { ...answer, answers: await this.#aliases[protocol].followed(question, answer.answers) };
     } catch (error) {
       this.#log(`the catalog could not be asked: ${messageOf(error)}`);
       return refusal(recursion, RCODE.SERVFAIL);
     }
+  }
+
+  /** What the catalog says of a name in the domains. */
+  async #answerOwn(question: Question, { lookup, domain }: Lookups): Promise<Answer> {
+    const zone = this.#zone(domain);
+    switch (lookup.k) {
+      case "node": {
+        const node = await this.#catalog.node(lookup.name);
+        if (node) return answerNode(question, node, zone);
+        return await this.#isAboveNode(lookup.name) ? noSuchRecord(zone) : noSuchName(zone);
+      }
+      case "address":
+        return answerAddress(question, lookup.address, zone);
+      case "zone":
+        return answerZone(question, shuffled(await this.#catalog.servers()), zone);
+      case "above":
+        return noSuchRecord(zone);
+      default:
+        return noSuchName(zone);
+    }
+  }
+
+  /** Whether a node's name ends in a dot and this name. */
+  async #isAboveNode(name: string): Promise<boolean> {
+    const nodes = await this.#catalog.nodes();
+    if (this.#above.nodes !== nodes) this.#above = { nodes, parts: partsAbove(nodes.map((node) => node.name)) };
+    return this.#above.parts.has(name.toLowerCase());
   }
 
   /** The answer of an upstream server; SERVFAIL where none answers; undefined where there is none. */
@@ -311,7 +367,7 @@ export class NameServer {
 
   /** Stops listening and closes everything. */
   close(): void {
-    for (const socket of [...this.#tcp, ...this.#udp]) socket.close();
+    for (const socket of [...this.#tcp, ...this.#udp.map(({ conn }) => conn)]) socket.close();
     for (const conn of this.#open) close(conn);
   }
 }

@@ -32,6 +32,30 @@ export function parseIp(text: string): Uint8Array | undefined {
   return parseIpv6(text.replace(/%.*$/, ""));
 }
 
+/** Whether a text is an IPv6 address. */
+export function isIpv6(text: string): boolean {
+  return parseIp(text)?.length === 16;
+}
+
+/** Whether a text is an address of the machine itself. */
+export function isLoopback(text: string): boolean {
+  const bytes = parseIp(text);
+  if (!bytes) return false;
+  if (bytes.length === 4) return bytes[0] === 127;
+  const isMapped = MAPPED.every((byte, at) => bytes[at] === byte);
+  return isMapped && bytes[12] === 127 || bytes.every((byte, at) => byte === (at === 15 ? 1 : 0));
+}
+
+/** Whether a text is an address of a network that is not reached from everywhere, in Consul's sense: of a link, too. */
+export function isPrivate(text: string): boolean {
+  const bytes = parseIp(text);
+  if (!bytes) return false;
+  const [a, b] = bytes;
+  if (bytes.length === 16) return isLoopback(text) || (a & 0xfe) === 0xfc || a === 0xfe && (b & 0xc0) === 0x80;
+  return a === 10 || a === 127 || a === 100 && b >= 64 && b < 128 || a === 169 && b === 254 ||
+    a === 172 && b >= 16 && b < 32 || a === 192 && b === 168;
+}
+
 function parseIpv6(text: string): Uint8Array | undefined {
   const tail = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(text);
   if (tail) {

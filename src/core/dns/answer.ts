@@ -65,6 +65,11 @@ export function noSuchName(zone: Zone): Answer {
   return answer(zone, { rcode: RCODE.NXDOMAIN, authority: [soaRecord(zone)] });
 }
 
+/** There is such a name, without records of the type. */
+export function noSuchRecord(zone: Zone): Answer {
+  return found(zone, []);
+}
+
 /** An answer without records and with a code. */
 export function refusal(zone: Pick<Zone, "recursionAvailable">, rcode: number): Answer {
   return {
@@ -88,15 +93,13 @@ export function answerNode(question: Question, node: CatalogNode, zone: Zone): A
   const { name, type } = question;
   const addresses = addressRecords(name, node.address, zone);
   const texts = textRecords(name, node.meta, zone);
+  // A host name in the place of the address is an alias, which answers every type (RFC 1034 §3.6.2).
+  const isAlias = addresses.some((record) => record.type === TYPE.CNAME);
+  if (isAlias) return found(zone, addresses, zone.nodeMetaTxt || type === TYPE.TXT || type === TYPE.ANY ? texts : []);
   if (type === TYPE.ANY) return found(zone, [...addresses, ...texts]);
   if (type === TYPE.TXT) return found(zone, texts);
-  const wanted = addresses.filter((record) => record.type === type || isAlias(record, type));
+  const wanted = addresses.filter((record) => record.type === type);
   return found(zone, limited(wanted, zone), zone.nodeMetaTxt ? texts : []);
-}
-
-/** A host name in the place of an address answers every question for addresses. */
-function isAlias(record: DnsRecord, type: number): boolean {
-  return record.type === TYPE.CNAME && (type === TYPE.A || type === TYPE.AAAA);
 }
 
 function limited(records: readonly DnsRecord[], { aRecordLimit }: Zone): readonly DnsRecord[] {

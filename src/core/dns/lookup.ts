@@ -12,6 +12,7 @@ export type Lookup =
   | { readonly k: "address"; readonly address: Uint8Array }
   | { readonly k: "reverse"; readonly address: Uint8Array }
   | { readonly k: "zone" }
+  | { readonly k: "above" } // no records of its own, but names below it
   | { readonly k: "nothing" } // in the domain, and nothing that could be there
   | { readonly k: "outside" };
 
@@ -21,6 +22,8 @@ export interface Lookups {
   readonly domain: Name;
 }
 
+/** Keywords that names are looked up below; below the others of Consul there is nothing here. */
+const ABOVE_NAMES = ["node", "service", "query", "addr"];
 const KEYWORDS = ["node", "service", "query", "addr", "connect", "virtual", "ingress"];
 
 /** Reads a name. Domains are lower case, the primary one first. */
@@ -29,22 +32,50 @@ export function lookupOf(
   { domains, datacenter }: { readonly domains: readonly Name[]; readonly datacenter: string },
 ): Lookups {
   const lower = name.map((label) => label.toLowerCase());
-  const domain = domains.find((one) => one.every((label, at) => lower[lower.length - one.length + at] === label));
+  const domain = domains.filter((one) => endsWith(lower, one)).reduce<Name | undefined>(longer, undefined);
   if (!domain) {
     const address = addressOfReverse(name);
     return { lookup: address ? { k: "reverse", address } : { k: "outside" }, domain: domains[0] };
   }
-  return { lookup: within(name.slice(0, name.length - domain.length), datacenter), domain };
+  const lookup = within(name.slice(0, name.length - domain.length), datacenter);
+  const isAbove = lookup.k === "nothing" && domains.some((one) => one.length > lower.length && endsWith(one, lower));
+  return { lookup: isAbove ? { k: "above" } : lookup, domain };
+}
+
+/**
+ * Names that end in a dot and more labels: what stands behind the first dot, and so on. In lower case.
+ *
+ * A resolver that asks label by label (RFC 9156) gives up on `rack7.beta.node.consul` if `beta.node.consul` is said not
+ * to exist (RFC 8020), although no node has that name.
+ */
+export function partsAbove(names: Iterable<string>): ReadonlySet<string> {
+  const above = new Set<string>();
+  for (const name of names) {
+    for (let dot = name.indexOf("."); dot >= 0; dot = name.indexOf(".", dot + 1)) {
+      above.add(name.slice(dot + 1).toLowerCase());
+    }
+  }
+  return above;
+}
+
+function endsWith(name: Name, end: Name): boolean {
+  return end.every((label, at) => name[name.length - end.length + at] === label);
+}
+
+/** The longer of two domains: one of them may lie below the other. */
+function longer(one: Name | undefined, other: Name): Name {
+  return one && one.length >= other.length ? one : other;
 }
 
 function within(labels: Name, datacenter: string): Lookup {
   if (labels.length === 0) return { k: "zone" };
   const lower = labels.map((label) => label.toLowerCase());
   const at = lower.findLastIndex((label) => KEYWORDS.includes(label));
-  if (at < 1) return { k: "nothing" };
   const behind = lower.slice(at + 1);
+  if (at < 0 && behind.length === 1 && behind[0] === "dc") return { k: "above" }; // of DATACENTER.dc
   if (behind.length === 2 && behind[1] === "dc") behind.pop();
   if (behind.length > 1 || behind.length === 1 && behind[0] !== datacenter) return { k: "nothing" };
+  if (at < 1) return at < 0 || ABOVE_NAMES.includes(lower[at]) ? { k: "above" } : { k: "nothing" };
   if (lower[at] === "node") return { k: "node", name: labels.slice(0, at).join(".") };
   if (lower[at] !== "addr" || at !== 1) return { k: "nothing" };
   const address = hexBytes(labels[0]);

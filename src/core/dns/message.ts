@@ -160,7 +160,8 @@ export function decodeQuery(bytes: Uint8Array): Query {
   };
 }
 
-function need(bytes: Uint8Array, at: number, count: number): void {
+/** @throws {DnsFormatError} When there are fewer than `count` bytes at a place. */
+export function need(bytes: Uint8Array, at: number, count: number): void {
   if (at + count > bytes.length) throw new DnsFormatError(`Expected ${count} more bytes at ${at}`);
 }
 
@@ -187,8 +188,11 @@ function readRecord(bytes: Uint8Array, view: DataView, cursor: { at: number }): 
   return { udpBytes, version };
 }
 
-/** Reads a name, following pointers, which must lead back; the cursor ends behind the name. */
-function readName(bytes: Uint8Array, cursor: { at: number }): Name {
+/**
+ * Reads a name, following pointers, which must lead back; the cursor ends behind the name.
+ * @throws {DnsFormatError} When there is none.
+ */
+export function readName(bytes: Uint8Array, cursor: { at: number }): Name {
   const labels: string[] = [];
   let at = cursor.at;
   let lowest = at;
@@ -289,7 +293,9 @@ export function encodeAnswer(query: Query, answer: Answer, fit: Fit): Uint8Array
   message.u16(query.id).u16(0).u16(1).u16(0).u16(0).u16(0);
   message.name(question.name).u16(question.type).u16(question.class);
   const roomMax = fit.bytesMax - (edns ? optBytes(edns) : 0);
-  const answers = answer.answers.slice(0, fit.answersMax);
+  // A chain of aliases is of no use without its end: its links do not count.
+  const links = answer.answers.filter(({ type }) => type === TYPE.CNAME).length;
+  const answers = answer.answers.slice(0, links + fit.answersMax);
   const counts = [answers, answer.authority, answer.additional].map((records) => {
     let count = 0;
     for (const record of records) {

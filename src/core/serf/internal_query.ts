@@ -104,7 +104,10 @@ export class InternalQueries {
     if (payload[0] !== SERF.keyRequest) throw new DecodeError("not a key request");
     const { key } = decode(KEY_REQUEST, payload, 1);
     keyring[operation](key);
+    const why = this.#state.options.keepKeys?.(keyring);
     this.#state.tell({ type: "keyring" });
+    // The change holds while the node runs; who asked must know that it is not there after a restart.
+    if (why !== undefined) throw new KeyringError(why);
     return done;
   }
 

@@ -8,6 +8,7 @@ import { BroadcastQueue } from "../swim/broadcast.ts";
 import type { Cipher } from "../swim/cipher.ts";
 import { CoordinateClient, type NetworkCoordinate } from "./coordinate.ts";
 import { LamportClock } from "./lamport.ts";
+import type { Keyring } from "../swim/keyring.ts";
 import { type SwimNode, VSN } from "../swim/node_table.ts";
 import type { SerfConfig } from "../swim/profile.ts";
 import { Swim } from "../swim/swim.ts";
@@ -89,6 +90,8 @@ export interface SerfOptions {
   readonly restored: RestoredClocks | undefined;
   /** Shut down when the pool says that the name is another's. */
   readonly resolveConflicts: boolean;
+  /** Keeps changed keys over a restart, before the change is answered; the reason where it cannot. */
+  readonly keepKeys?: ((keyring: Keyring) => string | undefined) | undefined;
 }
 
 /** An intent about a member that is not known yet. */

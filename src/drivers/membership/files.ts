@@ -3,9 +3,10 @@
  * Both are replaced whole, by renaming; the snapshot grows line by line in between, and a torn end is disregarded.
  * @module
  */
-import { syncDirectory } from "../../base/worker/files.ts";
-import type { Keyring } from "../../core/swim/keyring.ts";
-import { decodeKeyringFile, encodeKeyringFile } from "../../core/swim/key_text.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
+import { exists, syncDirectory } from "../../base/worker/files.ts";
+import { Keyring, sameBytes } from "../../core/swim/keyring.ts";
+import { decodeKeyringFile, decodeKeyText, encodeKeyringFile } from "../../core/swim/key_text.ts";
 import {
   decodeSnapshot,
   encodeSnapshot,
@@ -17,6 +18,8 @@ import {
 
 /** Name of the keyring file. */
 const KEYRING = "keyring.json";
+/** Name of an empty file beside a keyring that was begun with a configured key and has met no other member yet. */
+const UNPROVEN = "keyring.unproven";
 /** Name of the snapshot. */
 const SNAPSHOT = "members.snapshot";
 /** Longest file that is read. */
@@ -25,6 +28,8 @@ const FILE_BYTES_MAX = 64 * 1024 * 1024;
 const SECRET_MODE = 0o600;
 /** Interval between flushes: writes of this last period may be lost if the process is killed. */
 const FLUSH_MS = 500;
+/** Pause between two attempts to write a file that could not be written. */
+const RETRY_MS = 5000;
 
 function readIfThere(path: string): string | undefined {
   try {
@@ -38,17 +43,31 @@ function readIfThere(path: string): string | undefined {
   }
 }
 
+/** @throws {Error} Naming the file; what was there before stays, and nothing takes up room beside it. */
 function replace(directory: string, name: string, text: string): void {
   const temporary = `${directory}/${name}.new`;
-  const file = Deno.openSync(temporary, { create: true, truncate: true, write: true, mode: SECRET_MODE });
   try {
-    writeAll(file, text);
-    file.syncSync();
-  } finally {
-    file.close();
+    const file = Deno.openSync(temporary, { create: true, truncate: true, write: true, mode: SECRET_MODE });
+    try {
+      writeAll(file, text);
+      file.syncSync();
+    } finally {
+      file.close();
+    }
+    Deno.renameSync(temporary, `${directory}/${name}`);
+    syncDirectory(directory);
+  } catch (error) {
+    removeIfThere(temporary);
+    throw new Error(`Cannot write ${directory}/${name}: ${messageOf(error)}`, { cause: error });
   }
-  Deno.renameSync(temporary, `${directory}/${name}`);
-  syncDirectory(directory);
+}
+
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // it was not made, or cannot be removed: then the next attempt says why
+  }
 }
 
 function writeAll(file: Deno.FsFile, text: string): number {
@@ -66,33 +85,128 @@ export function readKeyring(directory: string): Keyring | undefined {
   return text === undefined ? undefined : decodeKeyringFile(text);
 }
 
-/** Writes the keyring. */
+/**
+ * Writes the keyring.
+ * @throws {Error} When it cannot be written.
+ */
 export function writeKeyring(directory: string, keyring: Keyring): void {
   replace(directory, KEYRING, encodeKeyringFile(keyring));
 }
 
-/** The snapshot file, being written. */
+/** The keys that a node starts with, and where they are from. */
+export interface StartKeys {
+  /** Undefined for a pool without encryption. */
+  readonly keyring: Keyring | undefined;
+  /** `kept`: by an earlier start; `new`: the configured one, which is still to be written. */
+  readonly from: "kept" | "new" | "nowhere";
+  /** Whether the configured key is another than the primary one, and is not used. */
+  readonly isOther: boolean;
+}
+
+/**
+ * The keys that a node starts with. A keyring of an earlier start wins over the configured key, as that may have been
+ * replaced since; but not one with which the node has never met another member: the key in it may have been wrong.
+ * @throws {KeyringError} When a key or the keyring cannot be used.
+ */
+export function startKeys(directory: string | undefined, encryptionKey: string | undefined): StartKeys {
+  const kept = directory === undefined ? undefined : readKeyring(directory);
+  const given = encryptionKey === undefined ? undefined : new Keyring([decodeKeyText(encryptionKey)]);
+  const isOther = kept !== undefined && given !== undefined && !sameBytes(kept.primary, given.primary);
+  if (given && (!kept || isOther && readIfThere(`${directory}/${UNPROVEN}`) !== undefined)) {
+    return { keyring: given, from: "new", isOther: false };
+  }
+  return { keyring: kept, from: kept ? "kept" : "nowhere", isOther };
+}
+
+/**
+ * Begins a keyring with a key that has not proved right yet.
+ * @throws {Error} When it cannot be written.
+ */
+export function beginKeyring(directory: string, keyring: Keyring): void {
+  replace(directory, UNPROVEN, "");
+  writeKeyring(directory, keyring);
+}
+
+/** Whether a keyring is kept there. */
+export function hasKeyring(directory: string): boolean {
+  return exists(`${directory}/${KEYRING}`);
+}
+
+/** Told of a file that cannot be written, once, and once more when it is written again. */
+export interface FileReport {
+  onError(error: unknown): void;
+  onRecovery(): void;
+}
+
+/** The keyring file of a running node: what could not be written is tried again. */
+export class KeyringFile {
+  readonly #directory: string;
+  readonly #report: FileReport;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isBehind = false;
+  #isProven = false;
+
+  constructor(directory: string, report: FileReport) {
+    this.#directory = directory;
+    this.#report = report;
+  }
+
+  /** The keys have proved right: another member has been met by them, or they were changed on purpose. */
+  prove(): void {
+    if (!this.#isProven) removeIfThere(`${this.#directory}/${UNPROVEN}`);
+    this.#isProven = true;
+  }
+
+  /** Writes the keys; the reason where that fails. */
+  keep(keyring: Keyring): string | undefined {
+    clearTimeout(this.#timer);
+    this.prove();
+    try {
+      writeKeyring(this.#directory, keyring);
+    } catch (error) {
+      if (!this.#isBehind) this.#report.onError(error);
+      this.#isBehind = true;
+      this.#timer = setTimeout(() => this.keep(keyring), RETRY_MS);
+      return messageOf(error);
+    }
+    if (this.#isBehind) this.#report.onRecovery();
+    this.#isBehind = false;
+    return undefined;
+  }
+
+  /** Tries no more. */
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+/**
+ * The snapshot file, being written. After a failed write it is behind: nothing more is appended, as the end may be torn,
+ * and all of it is written anew as soon as there is room.
+ */
 export class SnapshotFile {
   readonly #directory: string;
   readonly #snapshot: Snapshot;
-  readonly #onError: (error: unknown) => void;
+  readonly #rejoinAfterLeave: boolean;
+  readonly #report: FileReport;
   #file: Deno.FsFile | undefined;
   #bytes = 0;
   #pending = "";
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #isBehind = false;
+  #hasLeft = false;
+  #isClosed = false;
 
   /**
-   * Opens it, and writes it anew.
-   * @param onError Told when writing fails; gossip goes on without.
+   * Opens it, and writes it anew; gossip goes on without where it cannot be written.
+   * @throws {Error} When it cannot be read.
    */
-  constructor(
-    directory: string,
-    { rejoinAfterLeave, onError }: { rejoinAfterLeave: boolean; onError: (error: unknown) => void },
-  ) {
+  constructor(directory: string, { rejoinAfterLeave, ...report }: { rejoinAfterLeave: boolean } & FileReport) {
     this.#directory = directory;
-    this.#onError = onError;
+    this.#report = report;
+    this.#rejoinAfterLeave = rejoinAfterLeave;
     this.#snapshot = decodeSnapshot(readIfThere(`${directory}/${SNAPSHOT}`) ?? "", { rejoinAfterLeave });
-    this.#compact();
+    this.#write(() => this.#compact());
   }
 
   /** The snapshot from the file, with all changes since. */
@@ -103,38 +217,56 @@ export class SnapshotFile {
   /** Adds a line, soon to be written. */
   add(line: SnapshotLine): void {
     const { alive } = this.#snapshot;
+    this.#hasLeft = line.k === "leave" || this.#hasLeft && line.k !== "alive";
     if (line.k === "alive") alive.set(line.name, line.address);
     else if (line.k === "not-alive") alive.delete(line.name);
     else if (line.k === "clocks") this.#snapshot.clocks = line.clocks;
-    this.#pending += encodeSnapshotLine(line);
-    this.#timer ??= setTimeout(() => this.flush(), FLUSH_MS);
+    else if (!this.#rejoinAfterLeave) alive.clear();
+    if (!this.#isBehind) this.#pending += encodeSnapshotLine(line);
+    this.#timer ??= setTimeout(() => this.flush(), this.#isBehind ? RETRY_MS : FLUSH_MS);
   }
 
   /** Writes what waits. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    try {
-      if (this.#file) this.#bytes += writeAll(this.#file, this.#pending);
+    this.#write(() => {
+      if (this.#isBehind || !this.#file) return this.#compact();
+      this.#bytes += writeAll(this.#file, this.#pending);
       this.#pending = "";
       if (isCompactionDue(this.#bytes, this.#snapshot.alive.size)) this.#compact();
+    });
+  }
+
+  #write(work: () => void): void {
+    const wasBehind = this.#isBehind;
+    try {
+      work();
+      this.#isBehind = false;
+      if (wasBehind) this.#report.onRecovery();
     } catch (error) {
-      this.#pending = "";
-      this.#onError(error);
+      this.#isBehind = true;
+      this.#pending = ""; // the whole will be written
+      if (!wasBehind) this.#report.onError(error);
+      // Who has left must not go back by an old file; to remove it takes no room.
+      if (this.#hasLeft && !this.#rejoinAfterLeave) removeIfThere(`${this.#directory}/${SNAPSHOT}`);
+      if (!this.#isClosed) this.#timer ??= setTimeout(() => this.flush(), RETRY_MS);
     }
   }
 
   #compact(): void {
+    const text = encodeSnapshot(this.#snapshot) + (this.#hasLeft ? encodeSnapshotLine({ k: "leave" }) : "");
+    replace(this.#directory, SNAPSHOT, text);
     this.#file?.close();
     this.#file = undefined;
-    const text = encodeSnapshot(this.#snapshot);
-    replace(this.#directory, SNAPSHOT, text);
-    this.#bytes = text.length;
     this.#file = Deno.openSync(`${this.#directory}/${SNAPSHOT}`, { append: true });
+    this.#bytes = text.length;
+    this.#pending = "";
   }
 
   /** Writes what waits, and closes. */
   close(): void {
+    this.#isClosed = true;
     this.flush();
     this.#file?.close();
     this.#file = undefined;

@@ -11,6 +11,7 @@ import type { SerfEvent } from "../../core/serf/state.ts";
 import { pushPull } from "../../core/swim/spread.ts";
 import type { KeyOperation } from "../../core/serf/internal_query.ts";
 import { decodeKeyText } from "../../core/swim/key_text.ts";
+import type { Keyring } from "../../core/swim/keyring.ts";
 import { joinAddress } from "../../base/codec/address.ts";
 import type { LogLevel } from "../../core/swim/effect.ts";
 import type {
@@ -28,7 +29,7 @@ import type {
 import type { ByteStream } from "../../base/net/byte_stream.ts";
 import { Coalescer } from "./coalescer.ts";
 import { Engine } from "./engine.ts";
-import { SnapshotFile, writeKeyring } from "./files.ts";
+import { type FileReport, KeyringFile, SnapshotFile } from "./files.ts";
 import { resolveJoinAddress } from "./join_address.ts";
 import { LimitedLog } from "../../base/worker/log_limit.ts";
 import type { Cipher } from "../../core/swim/cipher.ts";
@@ -61,6 +62,7 @@ export class Membership {
   readonly #streams: StreamService;
   readonly #sockets: Sockets;
   readonly #snapshot: SnapshotFile | undefined;
+  readonly #keyringFile: KeyringFile | undefined;
   readonly #coalescer: Coalescer;
   readonly #log: LimitedLog;
   readonly #onKeys: (keys: readonly Uint8Array[]) => void;
@@ -78,7 +80,7 @@ export class Membership {
    */
   static async start(config: MembershipConfig, parts: MembershipParts = {}): Promise<Membership> {
     if (config.directory !== undefined) Deno.mkdirSync(config.directory, { recursive: true });
-    return new Membership(config, await cipherOf(config), parts);
+    return new Membership(config, await cipherOf(config, (line) => parts.log?.(line, "warn")), parts);
   }
 
   private constructor(
@@ -91,9 +93,8 @@ export class Membership {
     this.#log = new LimitedLog((level, text) => log(text, level));
     const { directory, rejoinAfterLeave = false } = config;
     if (directory !== undefined) {
-      const onError = (error: unknown) =>
-        this.#log.write("error", `the snapshot cannot be written: ${error}`, performance.now());
-      this.#snapshot = new SnapshotFile(directory, { rejoinAfterLeave, onError });
+      this.#snapshot = new SnapshotFile(directory, { rejoinAfterLeave, ...this.#reportOf("snapshot") });
+      this.#keyringFile = new KeyringFile(directory, this.#reportOf("keyring"));
     }
     this.#coalescer = new Coalescer({ members: config.coalesceMembers, users: config.coalesceUserEvents }, onEvent);
     const profile = SWIM_PROFILES[config.profile ?? "lan"];
@@ -101,7 +102,9 @@ export class Membership {
     this.#sockets = bindSockets(config.bind, config.ownListener ?? true);
     try {
       const { local } = this.#sockets;
-      this.#engine = new Engine(coreOptions(config, { local, restored: this.#snapshot?.snapshot.clocks, cipher }), {
+      const keepKeys = (keyring: Keyring) => this.#keyringFile?.keep(keyring);
+      const surroundings = { local, restored: this.#snapshot?.snapshot.clocks, cipher, keepKeys };
+      this.#engine = new Engine(coreOptions(config, surroundings), {
         socket: this.#sockets.udp,
         log: this.#log,
         onEvent: (event) => this.#onEvent(event),
@@ -110,6 +113,7 @@ export class Membership {
       });
     } catch (error) {
       this.#closeSockets();
+      this.#snapshot?.close();
       throw error;
     }
     this.#streams.engine = this.#engine;
@@ -150,6 +154,7 @@ export class Membership {
   #remember(type: SerfEvent["type"], { name, addr, port }: MemberRecord): void {
     if (type === "member-join" || type === "member-update") {
       this.#snapshot?.add({ k: "alive", name, address: joinAddress(addr, port) });
+      if (name !== this.#config.name) this.#keyringFile?.prove();
     }
     if (type === "member-leave" || type === "member-failed") this.#snapshot?.add({ k: "not-alive", name });
   }
@@ -178,18 +183,23 @@ export class Membership {
   }
 
   #onKeyring(): void {
-    const { directory } = this.#config;
     const keyring = this.#engine.serf.state.cipher?.keyring;
     if (!keyring) return;
     // It takes milliseconds, and a key that was added is used once all members have it.
     import("./aes_gcm.ts").then(({ prepareAesGcm }) => prepareAesGcm(keyring));
     this.#onKeys(keyring.keys);
-    if (directory === undefined) return;
-    try {
-      writeKeyring(directory, keyring);
-    } catch (error) {
-      this.#log.write("error", `the keyring cannot be written: ${error}`, performance.now());
-    }
+  }
+
+  #reportOf(file: "snapshot" | "keyring"): FileReport {
+    return {
+      onError: (error) =>
+        this.#log.write(
+          "error",
+          `the ${file} is not up to date, and is tried again: ${messageOf(error)}`,
+          performance.now(),
+        ),
+      onRecovery: () => this.#log.write("info", `the ${file} is written again`, performance.now()),
+    };
   }
 
   /** Calls on remembered members, in random order, until one answers. */
@@ -353,6 +363,7 @@ export class Membership {
     this.#closeSockets();
     this.#coalescer.close();
     this.#snapshot?.close();
+    this.#keyringFile?.close();
     await Promise.all([reading, this.#accepting]);
   }
 }

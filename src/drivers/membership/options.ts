@@ -4,14 +4,12 @@
  */
 import type { Cipher } from "../../core/swim/cipher.ts";
 import { parseIp } from "../../base/codec/ip.ts";
-import { decodeKeyText } from "../../core/swim/key_text.ts";
-import { Keyring } from "../../core/swim/keyring.ts";
 import { SERF_DEFAULTS, type SerfConfig, SWIM_PROFILES, type SwimConfig } from "../../core/swim/profile.ts";
 import type { SerfOptions } from "../../core/serf/state.ts";
 import { DELEGATE_MAX, DELEGATE_MIN, versionBytes } from "../../core/swim/version.ts";
 import { admissionOf } from "./admission.ts";
 import type { Endpoint, MembershipConfig, Tuning } from "./api.ts";
-import { readKeyring, writeKeyring } from "./files.ts";
+import { beginKeyring, startKeys } from "./files.ts";
 
 const NAME_CHARACTERS_MAX = 128;
 const LABEL_BYTES_MAX = 255;
@@ -32,7 +30,12 @@ function tuned<T extends object>(base: T, tuning: Tuning): T {
  */
 export function coreOptions(
   config: MembershipConfig,
-  { local, restored, cipher }: { local: Endpoint; restored: SerfOptions["restored"]; cipher: Cipher | undefined },
+  { local, restored, cipher, keepKeys }: {
+    local: Endpoint;
+    restored: SerfOptions["restored"];
+    cipher: Cipher | undefined;
+    keepKeys: SerfOptions["keepKeys"];
+  },
 ): CoreOptions {
   const { name, tags, tuning = {}, delegateProtocol = DELEGATE_MAX, resolveConflicts = true } = config;
   if (name === "" || name.length > NAME_CHARACTERS_MAX) {
@@ -67,18 +70,23 @@ export function coreOptions(
     admission: config.admission && admissionOf(config.admission),
     restored,
     resolveConflicts,
+    keepKeys,
   };
 }
 
 /**
  * Reads or begins the keyring; undefined for a pool without encryption, which is spared the memory of the cipher, too.
+ * @param warn Told, in Consul's words, of a configured key that is not used.
  * @throws {KeyringError} When a key or the keyring cannot be used.
  */
-export async function cipherOf({ directory, encryptionKey }: MembershipConfig): Promise<Cipher | undefined> {
-  const kept = directory === undefined ? undefined : readKeyring(directory);
-  const keyring = kept ?? (encryptionKey === undefined ? undefined : new Keyring([decodeKeyText(encryptionKey)]));
+export async function cipherOf(
+  { directory, encryptionKey }: MembershipConfig,
+  warn: (line: string) => void,
+): Promise<Cipher | undefined> {
+  const { keyring, from, isOther } = startKeys(directory, encryptionKey);
+  if (isOther) warn("WARNING: LAN keyring exists but -encrypt given, using keyring");
   if (!keyring) return undefined;
-  if (!kept && directory !== undefined) writeKeyring(directory, keyring);
+  if (from === "new" && directory !== undefined) beginKeyring(directory, keyring);
   const { aesGcm, prepareAesGcm } = await import("./aes_gcm.ts");
   await prepareAesGcm(keyring);
   return { keyring, aead: aesGcm, randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)) };

@@ -9,9 +9,11 @@ import { Node, NodeFailure } from "../node/node.ts";
 import { JoinError } from "../node/pool.ts";
 import { readUsers, UsersError } from "../node/users.ts";
 import { VERSION } from "../node/version.ts";
+import { hasKeyring } from "../../drivers/membership/files.ts";
 import { logger, setLogLevel } from "../../base/worker/log.ts";
 import { AGENT_FLAGS } from "../config/agent_flags.ts";
-import { type AgentSetup, agentSetup, type Machine } from "../config/agent_config.ts";
+import type { Machine } from "../config/addresses.ts";
+import { type AgentSetup, agentSetup } from "../config/agent_config.ts";
 import { describeFlags, Flags, UsageError } from "../config/flags.ts";
 import { nodeDefaults } from "./serve.ts";
 import { Settings, SettingsError } from "../config/settings.ts";
@@ -200,7 +202,7 @@ function banner(nodeId: string, { agent, config }: AgentSetup): string {
       }, gRPC: -1, gRPC-TLS: -1, DNS: ${portOf(agent.dnsAddrs[0])})`,
     ],
     ["Cluster Addr", `${hostOf(config.clusterAdvertisedAddr)} (LAN: ${portOf(config.clusterAdvertisedAddr)}, WAN: -1)`],
-    ["Gossip Encryption", String(agent.encryptionKey !== "")],
+    ["Gossip Encryption", String(agent.encryptionKey !== "" || hasKeyring(`${config.dataDirectory}/gossip`))],
     ["Auto-Encrypt-TLS", "false"],
   ];
   const width = Math.max(...lines.map(([name]) => name.length)) + 5;

@@ -3,6 +3,7 @@
  * @module
  */
 import type { Flags, FlagSpec } from "../config/flags.ts";
+import { httpClient, proxyFor } from "./proxy.ts";
 import { tlsFetch } from "./tls_fetch.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
@@ -53,9 +54,18 @@ export class ApiError extends Error {
   override readonly name = "ApiError";
 }
 
+/** An address of an agent, and how requests get there. */
+interface Way {
+  /** Origin of its URLs. */
+  readonly base: string;
+  /** Address of the proxy that is asked instead. */
+  readonly proxy: string | undefined;
+  readonly client: Deno.HttpClient;
+}
+
 /** A way to an agent. */
 export class AgentApi {
-  readonly #bases: readonly string[];
+  readonly #ways: readonly Way[];
   readonly #headers: Readonly<Record<string, string>>;
   /** With certificates of the operator's own. */
   readonly #tlsFetch: ReturnType<typeof tlsFetch> | undefined;
@@ -63,15 +73,17 @@ export class AgentApi {
   /** @throws {ApiError} When the address or the token cannot be used. */
   constructor(flags: Flags) {
     const given = flags.string("http-addr") || Deno.env.get("MUSTER_HTTP_ADDR") || Deno.env.get("CONSUL_HTTP_ADDR");
-    this.#bases = (given ? [given] : ADDRESSES).map(baseUrl);
-    this.#tlsFetch = tlsFetchOf(flags);
+    this.#ways = (given ? [given] : ADDRESSES).map(wayTo);
+    this.#tlsFetch = tlsFetchOf(flags, this.#ways[0].proxy);
     const token = tokenOf(flags);
     this.#headers = token === "" ? {} : { "X-Consul-Token": token };
   }
 
-  #fetch(url: string, init: RequestInit): Promise<Response> {
-    const send = url.startsWith("https:") && this.#tlsFetch ? this.#tlsFetch : fetch;
-    return send(url, { ...init, headers: this.#headers });
+  #fetch({ base, client }: Way, path: string, init: RequestInit): Promise<Response> {
+    const url = base + path;
+    const withHeaders = { ...init, headers: this.#headers };
+    if (url.startsWith("https:") && this.#tlsFetch) return this.#tlsFetch(url, withHeaders);
+    return fetch(url, { ...withHeaders, client });
   }
 
   /**
@@ -80,23 +92,28 @@ export class AgentApi {
    */
   async send(method: string, path: string, body?: string | Uint8Array<ArrayBuffer>): Promise<Response> {
     let failure: unknown;
-    for (const base of this.#bases) {
+    for (const way of this.#ways) {
       let response: Response;
       try {
         const signal = AbortSignal.timeout(TIMEOUT_MS);
-        response = await this.#fetch(base + path, { method, signal, ...(body ? { body } : {}) });
+        response = await this.#fetch(way, path, { method, signal, ...(body ? { body } : {}) });
       } catch (error) {
         failure = error;
         if (isUnsent(error)) continue;
         break;
       }
       if (response.ok) return response;
-      const text = (await response.text()).trim();
-      throw new ApiError(`Unexpected response code: ${response.status} (${text})`);
+      throw await unexpected(response, way);
     }
+    throw new ApiError(
+      `${this.#whyOf(failure)}; is an agent running there? -http-addr or MUSTER_HTTP_ADDR says where it is`,
+    );
+  }
+
+  /** Why no answer came, and the proxy that was asked for it. */
+  #whyOf(failure: unknown): string {
     const cause = failure instanceof Error && failure.cause instanceof Error ? failure.cause : failure;
-    const why = messageOf(cause);
-    throw new ApiError(`${why}; is an agent running there? -http-addr or MUSTER_HTTP_ADDR says where it is`);
+    return `${messageOf(cause)}${byProxy(this.#ways[0])}`;
   }
 
   /**
@@ -105,9 +122,9 @@ export class AgentApi {
    */
   async stream(method: string, path: string, body?: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<Response> {
     let failure: unknown;
-    for (const base of this.#bases.toReversed()) {
+    for (const way of this.#ways.toReversed()) {
       try {
-        const response = await this.#fetch(base + path, { method, ...(body ? { body } : {}) });
+        const response = await this.#fetch(way, path, { method, ...(body ? { body } : {}) });
         if (response.ok) return response;
         throw new ApiError(`the node answers ${response.status}: ${(await response.text()).trim()}`);
       } catch (error) {
@@ -116,8 +133,9 @@ export class AgentApi {
       }
     }
     if (failure instanceof ApiError) throw failure;
-    const cause = failure instanceof Error && failure.cause instanceof Error ? failure.cause : failure;
-    throw new ApiError(`${messageOf(cause)}; is a node running there? -http-addr or MUSTER_HTTP_ADDR says where it is`);
+    throw new ApiError(
+      `${this.#whyOf(failure)}; is a node running there? -http-addr or MUSTER_HTTP_ADDR says where it is`,
+    );
   }
 
   /** Gets JSON; what it holds is for the caller to look at. */
@@ -143,19 +161,41 @@ export class AgentApi {
   async *follow(path: string, signal: AbortSignal): AsyncGenerator<string> {
     let response: Response | undefined;
     let failure: unknown;
-    for (const base of this.#bases) {
-      response ??= await this.#fetch(base + path, { signal }).catch((error) => {
+    for (const way of this.#ways) {
+      response ??= await this.#fetch(way, path, { signal }).catch((error) => {
         failure = error;
         return undefined;
       });
     }
-    if (!response) throw new ApiError(messageOf(failure));
-    if (!response.ok) {
-      throw new ApiError(`Unexpected response code: ${response.status} (${(await response.text()).trim()})`);
-    }
+    if (!response) throw new ApiError(this.#whyOf(failure));
+    if (!response.ok) throw await unexpected(response, this.#ways[0]);
     const decoder = new TextDecoder();
     for await (const chunk of response.body ?? []) yield decoder.decode(chunk, { stream: true });
   }
+}
+
+function wayTo(address: string): Way {
+  const base = baseUrl(address);
+  const proxy = proxyFor(new URL(base), (name) => Deno.env.get(name));
+  try {
+    return { base, proxy, client: httpClient(proxy) };
+  } catch (error) {
+    throw new ApiError(`Cannot use the proxy ${withoutPassword(proxy ?? "")} for ${base}: ${messageOf(error)}`);
+  }
+}
+
+/** Tells of the proxy between here and the agent: its answers look like the agent's. */
+function byProxy({ proxy }: Way): string {
+  return proxy === undefined ? "" : ` (asked through the proxy ${withoutPassword(proxy)} of the environment)`;
+}
+
+function withoutPassword(url: string): string {
+  return url.replace(/\/\/[^@/]*@/, "//");
+}
+
+async function unexpected(response: Response, way: Way): Promise<ApiError> {
+  const text = (await response.text()).trim();
+  return new ApiError(`Unexpected response code: ${response.status} (${text})${byProxy(way)}`);
 }
 
 /** Whether no connection could be made: in the runtime's words, as it has no class for it. */
@@ -175,7 +215,7 @@ function baseUrl(address: string): string {
 }
 
 /** A way to `https:` with the certificates of the flags and the environment; undefined where they name none. */
-function tlsFetchOf(flags: Flags): ReturnType<typeof tlsFetch> | undefined {
+function tlsFetchOf(flags: Flags, proxy: string | undefined): ReturnType<typeof tlsFetch> | undefined {
   const named = (name: string, variable: string) => flags.string(name) || Deno.env.get(variable) || "";
   const pem = (file: string) => file === "" ? undefined : Deno.readTextFileSync(file);
   try {
@@ -187,7 +227,8 @@ function tlsFetchOf(flags: Flags): ReturnType<typeof tlsFetch> | undefined {
     const serverName = named("tls-server-name", "CONSUL_TLS_SERVER_NAME");
     if ((cert === undefined) !== (key === undefined)) throw new Error("-client-cert and -client-key belong together");
     if (ca.length === 0 && cert === undefined && serverName === "") return undefined;
-    return tlsFetch({ ca, identity: cert !== undefined && key !== undefined ? { cert, key } : undefined, serverName });
+    const identity = cert !== undefined && key !== undefined ? { cert, key } : undefined;
+    return tlsFetch({ ca, identity, serverName, proxy });
   } catch (error) {
     throw new ApiError(`Cannot use the certificates: ${messageOf(error)}`);
   }

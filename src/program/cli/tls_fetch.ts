@@ -6,6 +6,7 @@
 import { Agent, request } from "node:https";
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
+import { httpClient } from "./proxy.ts";
 
 /** How an agent is known, and what it is shown. */
 export interface TlsSettings {
@@ -15,16 +16,18 @@ export interface TlsSettings {
   readonly identity: { readonly cert: string; readonly key: string } | undefined;
   /** Name to expect in the agent's certificate; empty: that of the address. */
   readonly serverName: string;
+  /** Proxy to reach it by; undefined: none. */
+  readonly proxy: string | undefined;
 }
 
 const NO_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 
 /** What `fetch` does, for `https:` and under the settings. */
 export function tlsFetch(
-  { ca, identity, serverName }: TlsSettings,
+  { ca, identity, serverName, proxy }: TlsSettings,
 ): (url: string, init: RequestInit) => Promise<Response> {
   if (ca.length === 0 && serverName === "") {
-    const client = Deno.createHttpClient(identity ?? {}); // which trusts as the runtime was told to
+    const client = httpClient(proxy, identity); // which trusts as the runtime was told to
     return (url, init) => fetch(url, { ...init, client });
   }
   return (url, { method = "GET", headers, body, signal }) =>

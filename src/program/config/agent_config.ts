@@ -3,11 +3,13 @@
  * @module
  */
 import { joinAddress } from "../../base/codec/address.ts";
+import { addressesOf, AddressReader, isAnyAddress, type Machine } from "./addresses.ts";
 import { agentTls } from "./agent_tls.ts";
 import type { AgentConfig, AgentTls, GossipTuning, NodeConfig } from "./config.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import { localServices } from "./local_services.ts";
 import { type Settings, SettingsError } from "./settings.ts";
+import { isTemplate } from "./sockaddr.ts";
 
 /** Ports by default (C2.1). */
 const PORT = { http: 8500, dns: 8600, cluster: 8301 };
@@ -19,18 +21,11 @@ const WRITE_BYTES_MAX = 512 * 1024;
 const SESSION_TTL_MS_MIN = 10_000;
 const RECONNECT_TIMEOUT_MS = 72 * 3_600_000;
 const RECONNECT_TIMEOUT_MS_MIN = 8 * 3_600_000;
-const ANY = ["0.0.0.0", "::", "[::]"];
 const DOMAIN = /^\.?[\w-]{1,63}(\.[\w-]{1,63}){0,8}\.?$/;
 /** Retry-join by a cloud's own catalog. */
 const PROVIDER = /(?:^|\s)provider=(\S+)/;
 /** Words that an alternative domain cannot begin with. */
 const KEYWORDS = ["service", "connect", "node", "query", "addr"];
-
-/** Facts about the machine that a configuration depends on. */
-export interface Machine {
-  readonly hostname: string;
-  readonly interfaces: readonly { readonly name: string; readonly family: string; readonly address: string }[];
-}
 
 /** A configuration and what an operator should know of it. */
 export interface AgentSetup {
@@ -60,10 +55,9 @@ export function agentSetup(
   check(settings, { isDev, isServer });
   const dataDirectory = isDev ? devDirectory : settings.text("data_dir");
   if (dataDirectory === "" && !validateOnly) throw new SettingsError("data_dir cannot be empty");
-  const bind = isDev && !settings.has("bind_addr") ? "127.0.0.1" : settings.text("bind_addr", "0.0.0.0");
-  const advertise = advertised(settings.text("advertise_addr"), bind, machine);
+  const reader = new AddressReader(machine, validateOnly);
+  const { bind, advertise, clients } = addressesOf(settings, reader, { isDev, machine });
   const port = settings.number("ports.serf_lan", PORT.cluster);
-  const clients = clientAddrs(settings.text("client_addr", "127.0.0.1"));
   const httpPort = settings.number("ports.http", PORT.http);
   const httpsPort = settings.number("ports.https", -1);
   const isVoter = !settings.flag("read_replica", false);
@@ -74,7 +68,8 @@ export function agentSetup(
     domain: domains(settings)[0],
     isServer,
   });
-  const agent = agentConfig(settings, { isDev, isServer, clients, hostname: machine.hostname, tls: tls.tls });
+  const own = [bind, advertise];
+  const agent = agentConfig(settings, { isDev, isServer, clients, machine, tls: tls.tls, own, reader });
   return {
     agent,
     config: {
@@ -85,7 +80,7 @@ export function agentSetup(
       httpAddrs: httpPort < 0 ? [] : clients.map((host) => joinAddress(host, httpPort)),
       httpsAddrs: httpsPort < 0 ? [] : clients.map((host) => joinAddress(host, httpsPort)),
       httpAdvertisedAddr: joinAddress(
-        ANY.includes(clients[0]) ? advertise : clients[0],
+        isAnyAddress(clients[0]) ? advertise : clients[0],
         Math.max(httpPort < 0 ? httpsPort : httpPort, 0),
       ),
       authFile: settings.text("auth"),
@@ -211,72 +206,36 @@ function base64Length(text: string): number {
   }
 }
 
-/** Without brackets, and IPv6 in the one form in which gossip tells it: addresses are compared as texts. */
-function plainAddress(text: string): string {
-  const bare = text.replace(/^\[(.*)\]$/, "$1");
-  if (!bare.includes(":")) return bare;
-  return URL.parse(`http://[${bare}]`)?.hostname.slice(1, -1) ?? bare;
-}
-
-/** The address told to others: given, or bound to, or the machine's only private one. */
-function advertised(given: string, bind: string, machine: Machine): string {
-  if (given !== "") {
-    if (ANY.includes(given)) throw new SettingsError("Advertise address cannot be 0.0.0.0, :: or [::]");
-    return plainAddress(given);
-  }
-  if (!ANY.includes(bind)) return plainAddress(bind);
-  const addresses = machine.interfaces.filter(({ family, address }) => family === "IPv4" && isPrivate(address));
-  const real = addresses.filter(({ address }) => !address.startsWith("127."));
-  const found = new Set((real.length > 0 ? real : addresses).map(({ address }) => address));
-  if (found.size > 1) {
-    throw new SettingsError(
-      "Multiple private IPv4 addresses found. Please configure one with 'bind' and/or 'advertise'.",
-    );
-  }
-  const [address] = found;
-  if (address === undefined) throw new SettingsError("No private IPv4 address found");
-  return address;
-}
-
-function isPrivate(address: string): boolean {
-  const [a, b] = address.split(".").map(Number);
-  return a === 10 || a === 127 || a === 100 && b >= 64 && b < 128 || a === 169 && b === 254 ||
-    a === 172 && b >= 16 && b < 32 || a === 192 && b === 168;
-}
-
-/** Addresses for clients, separated by blanks. */
-function clientAddrs(text: string): string[] {
-  const addrs = text.trim().split(/\s+/);
-  if (addrs.some((addr) => addr.startsWith("unix:"))) throw new SettingsError("DNS address cannot be a unix socket");
-  return [...new Set(addrs.map((addr) => addr.replace(/^\[(.*)\]$/, "$1")))];
-}
-
 function agentConfig(
   settings: Settings,
-  { isDev, isServer, clients, hostname, tls }: {
+  { isDev, isServer, clients, machine, tls, own, reader }: {
     isDev: boolean;
     isServer: boolean;
     clients: readonly string[];
-    hostname: string;
+    machine: Machine;
     tls: AgentTls;
+    /** The addresses bound to and told to others: of this machine, unless they are translated. */
+    own: readonly string[];
+    reader: AddressReader;
   },
 ): AgentConfig {
   const dnsPort = settings.number("ports.dns", PORT.dns);
   return {
-    nodeName: settings.text("node_name", hostname),
+    nodeName: settings.text("node_name", machine.hostname),
     datacenter: datacenterOf(settings),
     tls,
     isServer,
     bootstrap: isDev || settings.flag("bootstrap", false),
     meta: settings.map("node_meta"),
-    startJoin: settings.texts("start_join"),
-    retryJoin: settings.texts("retry_join"),
+    startJoin: joinAddresses(settings, reader, "start_join"),
+    retryJoin: joinAddresses(settings, reader, "retry_join"),
     retryIntervalMs: settings.durationMs("retry_interval", RETRY_INTERVAL_MS),
     retryMax: settings.number("retry_max", 0),
     rejoinAfterLeave: settings.flag("rejoin_after_leave", false),
     encryptionKey: settings.text("encrypt"),
     domains: domains(settings),
     dnsAddrs: dnsPort < 0 ? [] : clients.map((host) => joinAddress(host, dnsPort)),
+    machine: [...new Set([...machine.interfaces.map(({ address }) => address), ...own])],
     dns: dnsSettings(settings),
     leaveOnTerminate: settings.flag("leave_on_terminate", !isServer),
     skipLeaveOnInterrupt: settings.flag("skip_leave_on_interrupt", isServer),
@@ -295,6 +254,11 @@ function agentConfig(
     local: localServices(settings),
     gossip: gossipTuning(settings),
   };
+}
+
+/** Addresses to join, of which each may be a template. */
+function joinAddresses(settings: Settings, reader: AddressReader, key: string): string[] {
+  return settings.texts(key).flatMap((text) => isTemplate(text) ? reader.list(key, text) : [text]);
 }
 
 function datacenterOf(settings: Settings): string {

@@ -41,6 +41,8 @@ export interface AgentConfig {
   readonly domains: readonly string[];
   /** `host:port` of the name server, one for each client address; empty for none. */
   readonly dnsAddrs: readonly string[];
+  /** IP addresses of this machine at the start, and the one that it is told by. */
+  readonly machine: readonly string[];
   /** Settings of the name server. */
   readonly dns: NameServerSettings;
   /** Whether SIGTERM is a graceful leave. */

@@ -28,6 +28,16 @@ export function parseHcl(text: string): { [key: string]: HclValue } {
   return body;
 }
 
+/**
+ * Reads a file of HCL, which may hold JSON instead: as in version 1 of the language, a brace as its first character
+ * decides.
+ * @throws {SyntaxError} When it is neither.
+ */
+export function parseHclOrJson(text: string): unknown {
+  const body = text.trimStart();
+  return body.startsWith("{") ? JSON.parse(body) : parseHcl(text);
+}
+
 class Parser {
   readonly #text: string;
   #at = 0;

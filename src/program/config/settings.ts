@@ -7,7 +7,7 @@
 import { AGENT_FLAGS } from "./agent_flags.ts";
 import { parseDuration } from "../../base/codec/duration.ts";
 import type { Flags } from "./flags.ts";
-import { parseHcl } from "./hcl.ts";
+import { parseHclOrJson } from "./hcl.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 /** A configuration that cannot be used; the message says where and what was expected. */
@@ -220,7 +220,7 @@ export class Settings {
     let parsed: unknown;
     try {
       const text = Deno.readTextFileSync(path);
-      parsed = path.endsWith(".hcl") ? parseHcl(text) : JSON.parse(text);
+      parsed = path.endsWith(".hcl") ? parseHclOrJson(text) : JSON.parse(text);
     } catch (error) {
       throw new SettingsError(`Error parsing ${path}: ${messageOf(error)}`);
     }

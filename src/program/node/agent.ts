@@ -82,6 +82,7 @@ export class AgentParts {
     const open: OpenNameServer = {
       k: "open",
       addrs: agent.dnsAddrs,
+      machine: agent.machine,
       domains: agent.domains,
       datacenter: agent.datacenter,
       settings: agent.dns,

@@ -6,8 +6,7 @@
 import { createHmac } from "node:crypto";
 import { splitAddress } from "../../base/codec/address.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
-import { decodeKeyText } from "../../core/swim/key_text.ts";
-import { readKeyring } from "../../drivers/membership/files.ts";
+import { startKeys } from "../../drivers/membership/files.ts";
 import type { SecretOptions } from "../../drivers/transport/secret.ts";
 import type { NodeConfig } from "../config/config.ts";
 
@@ -15,7 +14,7 @@ import type { NodeConfig } from "../config/config.ts";
 const LENGTH_MIN = 16;
 
 /**
- * The secrets that a node starts with. A keyring of earlier wins over the configured key of the gossip, as it does there.
+ * The secrets that a node starts with. Those of an agent are made of the keys that its gossip starts with.
  * @throws {Error} Naming the file, when it cannot be used.
  */
 export function clusterSecretOf(
@@ -23,9 +22,8 @@ export function clusterSecretOf(
   gossipDirectory: string,
 ): SecretOptions {
   if (clusterSecretFile !== "") return { texts: [readSecret(clusterSecretFile)], isOptional };
-  const kept = agent && readKeyring(gossipDirectory);
-  const configured = agent && agent.encryptionKey !== "" ? [decodeKeyText(agent.encryptionKey)] : [];
-  return { texts: secretsOf(kept?.keys ?? configured), isOptional };
+  const keyring = agent && startKeys(gossipDirectory, agent.encryptionKey || undefined).keyring;
+  return { texts: secretsOf(keyring?.keys ?? []), isOptional };
 }
 
 /** The secrets that belong to the keys of the gossip; who knows a secret does not know the key. */

@@ -37,7 +37,7 @@ async function ask(port: number): Promise<Uint8Array> {
 
 Deno.test("a name server does not ask itself", async () => {
   const lines: string[] = [];
-  const options = { addrs: ["127.0.0.1:0"], domains: ["consul."], datacenter: "dc1", settings: SETTINGS };
+  const options = { addrs: ["127.0.0.1:0"], domains: ["consul."], machine: [], datacenter: "dc1", settings: SETTINGS };
   const server = new NameServer(options, NOBODY, (line) => lines.push(line));
   server.start();
   server.settings = { ...SETTINGS, recursors: [`127.0.0.1:${server.port}`] };
@@ -50,7 +50,7 @@ Deno.test("an answer counts when it comes from the server that was asked", async
   const upstream = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const { port } = upstream.addr as Deno.NetAddr; // it is UDP
   const other = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.2", port });
-  const options = { addrs: ["127.0.0.1:0"], domains: ["consul."], datacenter: "dc1" };
+  const options = { addrs: ["127.0.0.1:0"], domains: ["consul."], machine: [], datacenter: "dc1" };
   const settings = { ...SETTINGS, recursors: [`127.0.0.1:${port}`] };
   const server = new NameServer({ ...options, settings }, NOBODY, () => {});
   server.start();

@@ -4,7 +4,7 @@ import type { NameServerSettings } from "../../../src/api/nameserver/api.ts";
 import { type CatalogSource, NameServer } from "../../../src/api/nameserver/server.ts";
 import type { CatalogView } from "../../../src/app/agent/nodes.ts";
 import { readExactly } from "../../../src/base/net/read_exactly.ts";
-import { RCODE, TYPE } from "../../../src/core/dns/message.ts";
+import { decodeQuery, type DnsRecord, encodeAnswer, RCODE, TYPE } from "../../../src/core/dns/message.ts";
 
 const SETTINGS: NameServerSettings = {
   nodeTtl: 7,
@@ -53,9 +53,10 @@ async function withServer(
     said: string[],
   ) => Promise<void>,
   catalog = CATALOG,
+  settings = SETTINGS,
 ): Promise<void> {
   const said: string[] = [];
-  const options = { addrs: ["127.0.0.1:0"], domains: ["consul.", "muster."], datacenter: "dc1", settings: SETTINGS };
+  const options = { addrs: ["127.0.0.1:0"], domains: ["consul.", "muster."], machine: [], datacenter: "dc1", settings };
   const server = new NameServer(options, catalog, (line) => said.push(line));
   server.start();
   const { port } = server;
@@ -153,6 +154,98 @@ Deno.test("several records come in random order, each time", () => {
   }, catalog);
 });
 
+Deno.test("a name above that of a node exists without records", () => {
+  const dotted = { name: "rack7.Beta", address: "192.0.2.7", meta: {} };
+  const catalog = { ...CATALOG, node: () => Promise.resolve(undefined), nodes: () => Promise.resolve([ALPHA, dotted]) };
+  return withServer(async ({ udp }) => {
+    for (const [name, rcode] of [["beta.node.consul", RCODE.NOERROR], ["eta.node.consul", RCODE.NXDOMAIN]] as const) {
+      const answer = read(await udp(query(name, TYPE.A)));
+      assertEquals([answer.rcode, answer.counts.slice(0, 2)], [rcode, [0, 1]], `${name}: the SOA alone`);
+    }
+    assertEquals(read(await udp(query("node.consul", TYPE.A))).rcode, RCODE.NOERROR);
+  }, catalog);
+});
+
+/** A catalog of nodes whose addresses are given. */
+function catalogOf(addresses: Readonly<Record<string, string>>): CatalogSource {
+  const node = (name: string) =>
+    Object.hasOwn(addresses, name) ? { name, address: addresses[name], meta: {} } : undefined;
+  return { ...CATALOG, node: (name) => Promise.resolve(node(name)), nodes: () => Promise.resolve([]) };
+}
+
+Deno.test("an alias is followed in the own domains, three deep, without running in circles", () => {
+  const chain = {
+    one: "alpha.node.consul",
+    two: "one.node.muster",
+    three: "two.node.consul",
+    four: "three.node.consul",
+  };
+  const others = { self: "self.node.consul", hex: "c0000201.addr.consul", gone: "none.node.consul", out: "web.test" };
+  const catalog = catalogOf({ alpha: "192.0.2.1", ...chain, ...others });
+  return withServer(async ({ udp, tcp }) => {
+    const count = async (name: string, type: number = TYPE.A) => {
+      const answer = read(await udp(query(`${name}.node.consul`, type)));
+      return [answer.rcode, answer.counts[0], answer.text.includes(BYTES)];
+    };
+    assertEquals(await count("one"), [0, 2, true]);
+    assertEquals(
+      await count("three"),
+      [0, 4, true],
+      "the links of the chain do not count against the limit of answers",
+    );
+    assertEquals(await count("four"), [0, 4, false], "too long");
+    assertEquals(await count("hex"), [0, 2, true]);
+    assertEquals(await count("one", TYPE.AAAA), [0, 1, false]);
+    assertEquals(await count("one", TYPE.CNAME), [0, 1, false], "an alias was asked for, and nothing behind it");
+    for (const name of ["self", "gone", "out"]) assertEquals(await count(name), [0, 1, false], name);
+    assertEquals(read((await tcp(query("one.node.consul", TYPE.A)))[0]).counts[0], 2);
+  }, catalog);
+});
+
+Deno.test("an alias that leads outside is followed by the upstream servers, which may lead back", async () => {
+  const upstream = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const { port } = upstream.addr.transport === "udp" ? upstream.addr : { port: 0 };
+  const asked: string[] = [];
+  const answering = (async () => {
+    for await (const [bytes, from] of upstream) {
+      const { name } = decodeQuery(bytes).question;
+      asked.push(name.join("."));
+      if (name[0] === "silent") continue;
+      const records: Record<string, DnsRecord[]> = {
+        web: [
+          { name, ttl: 9, type: TYPE.CNAME, target: ["host", "test"] },
+          { name: ["host", "test"], ttl: 9, type: TYPE.A, address: Uint8Array.of(10, 9, 8, 7) },
+        ],
+        back: [{ name, ttl: 9, type: TYPE.CNAME, target: ["alpha", "node", "consul"] }],
+      };
+      const parts = { isAuthoritative: false, recursionAvailable: true, authority: [], additional: [] };
+      const answer = { ...parts, rcode: records[name[0]] ? 0 : 3, answers: records[name[0]] ?? [] };
+      const fit = { bytesMax: 512, answersMax: Infinity, marksTruncation: true, compresses: true };
+      await upstream.send(encodeAnswer(decodeQuery(bytes), answer, fit), from);
+    }
+  })();
+  const aliases = { ext: "web.up.test", back: "back.test", none: "none.test", silent: "silent.test" };
+  const settings = { ...SETTINGS, recursors: [`127.0.0.1:${port}`], recursorTimeoutMs: 50 };
+  try {
+    await withServer(
+      async ({ udp }) => {
+        const ask = async (name: string) => read(await udp(query(`${name}.node.consul`, TYPE.A)));
+        const ext = await ask("ext");
+        assertEquals([ext.counts[0], ext.text.includes("\x0a\x09\x08\x07")], [3, true]);
+        const back = await ask("back");
+        assertEquals([back.counts[0], back.text.includes(BYTES)], [3, true]);
+        assertEquals([(await ask("none")).counts[0], (await ask("silent")).counts[0]], [1, 1]);
+        assertEquals(asked, ["web.up.test", "back.test", "none.test", "silent.test"]);
+      },
+      catalogOf({ alpha: "192.0.2.1", ...aliases }),
+      settings,
+    );
+  } finally {
+    upstream.close();
+    await answering;
+  }
+});
+
 Deno.test("what there is not, and what cannot be answered, has its code", () =>
   withServer(async ({ udp, tcp }, said) => {
     const code = async (...args: Parameters<typeof query>) => read(await udp(query(...args))).rcode;
@@ -176,7 +269,7 @@ Deno.test("what there is not, and what cannot be answered, has its code", () =>
 
 Deno.test("NameServer names the address that it cannot have, and does not ask itself", () => {
   const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const options = { domains: ["consul."], datacenter: "dc1", settings: SETTINGS };
+  const options = { domains: ["consul."], machine: [], datacenter: "dc1", settings: SETTINGS };
   try {
     const addr = `127.0.0.1:${taken.addr.port}`;
     assertThrows(
@@ -192,4 +285,28 @@ Deno.test("NameServer names the address that it cannot have, and does not ask it
   server.settings = { ...SETTINGS, recursors: [`127.0.0.1:${server.port}`] };
   server.close();
   assertMatch(said.join(), /^the upstream server 127\.0\.0\.1:\d+ is this agent itself: it is not asked$/);
+});
+
+Deno.test("an answer over UDP leaves from the address that was asked, also where all are listened at", async () => {
+  const machine = ["127.0.0.1", "127.0.0.51", "192.0.2.77", "fe80::1"]; // the third is not there
+  const said: string[] = [];
+  const options = { addrs: ["0.0.0.0:0"], machine, domains: ["consul."], datacenter: "dc1", settings: SETTINGS };
+  const server = new NameServer(options, CATALOG, (line) => said.push(line));
+  server.start();
+  const udp = Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: 0 });
+  const ask = async (hostname: string) => {
+    await udp.send(query("alpha.node.consul", TYPE.A), { transport: "udp", hostname, port: server.port });
+    const [answer, from] = await udp.receive();
+    return [from.transport === "udp" && from.hostname, read(answer).text.includes(BYTES)];
+  };
+  try {
+    for (const hostname of ["127.0.0.1", "127.0.0.51"]) assertEquals(await ask(hostname), [hostname, true]);
+    assertEquals(said, []);
+    for (let nth = 0; nth < 2; nth++) assertEquals((await ask("127.0.0.60"))[1], true);
+    assertEquals(said.length, 1, "said once");
+    assertMatch(said[0], /^a question over UDP came to an address that was not known when the agent started/);
+  } finally {
+    udp.close();
+    server.close();
+  }
 });

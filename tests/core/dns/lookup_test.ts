@@ -10,7 +10,7 @@ import {
   noSuchName,
   type Zone,
 } from "../../../src/core/dns/answer.ts";
-import { type Lookup, lookupOf } from "../../../src/core/dns/lookup.ts";
+import { type Lookup, lookupOf, partsAbove } from "../../../src/core/dns/lookup.ts";
 import { type Answer, RCODE, TYPE } from "../../../src/core/dns/message.ts";
 
 const DOMAINS = { domains: [["consul"], ["muster"], ["alt", "example"]], datacenter: "dc1" };
@@ -46,7 +46,10 @@ Deno.test("lookupOf() reads from the right: domain, datacenter, keyword, name wi
     ["node.node.alt.example", { k: "node", name: "node" }],
     ["x.node.dc2.consul", { k: "nothing" }],
     ["x.node.dc1.more.consul", { k: "nothing" }],
-    ["node.consul", { k: "nothing" }],
+    ["_tcp.consul", { k: "nothing" }],
+    ["node.dc2.consul", { k: "nothing" }],
+    ["virtual.consul", { k: "nothing" }],
+    ["dc.dc.consul", { k: "nothing" }],
     ["x.consul", { k: "nothing" }],
     ["web.service.consul", { k: "nothing" }],
     ["c0000201.addr.consul", { k: "address", address: Uint8Array.of(192, 0, 2, 1) }],
@@ -58,6 +61,31 @@ Deno.test("lookupOf() reads from the right: domain, datacenter, keyword, name wi
     ["1.2.0.192.in-addr.arpa", { k: "reverse", address: Uint8Array.of(192, 0, 2, 1) }],
   ];
   for (const [text, expected] of cases) assertEquals(look(text), expected, text);
+});
+
+Deno.test("names above others exist: a resolver that asks label by label goes on (RFC 8020, RFC 9156)", () => {
+  const above = ["node", "service", "query", "addr", "dc1", "dc", "dc1.dc", "node.dc1", "service.dc1.dc"];
+  for (const text of above) assertEquals(look(`${text}.consul`), { k: "above" }, text);
+  const domains = [["consul"], ["east", "coast", "consul"]];
+  const { lookup, domain } = lookupOf(["Coast", "consul"], { domains, datacenter: "dc1" });
+  assertEquals([lookup, domain], [{ k: "above" }, domains[0]], "above another domain");
+  assertEquals([...partsAbove(["rack7.Beta", "plain", "a.b.c"])].sort(), ["b.c", "beta", "c"]);
+});
+
+Deno.test("of two domains that a name is in, the longer one counts, wherever it stands in the list", () => {
+  const ends = [["consul"], ["test", "consul"]];
+  for (const domains of [ends, ends.toReversed()]) {
+    for (const text of ["n.node.consul", "n.node.dc-test.consul", "n.node.test.consul", "n.node.dc-test.test.consul"]) {
+      const { lookup, domain } = lookupOf(text.split("."), { domains, datacenter: "dc-test" });
+      assertEquals(lookup, { k: "node", name: "n" }, text);
+      assertEquals(domain, text.includes("test.consul") && !text.includes("dc-test.consul") ? ends[1] : ends[0], text);
+    }
+    assertEquals(lookupOf(["test", "consul"], { domains, datacenter: "dc1" }).lookup, { k: "zone" });
+    assertEquals(lookupOf(["consul"], { domains, datacenter: "dc1" }).lookup, { k: "zone" });
+    assertEquals(lookupOf(["n", "node", "notconsul"], { domains, datacenter: "dc1" }).lookup, { k: "outside" });
+    const reverse = lookupOf(["1", "2", "0", "192", "in-addr", "arpa"], { domains, datacenter: "dc1" });
+    assertEquals(reverse.domain, domains[0], "the primary one");
+  }
 });
 
 Deno.test("addresses are read as text, as hexadecimal digits and from reverse names", () => {
@@ -87,6 +115,10 @@ Deno.test("a node answers its address, its texts, all, or that it has no such re
   assertEquals(texts.map((text) => new TextDecoder().decode(text)), ["rack=a=1", "v"]);
   const named = answerNode(ask("n.node.consul", A), { name: "n", address: "host.example", meta: {} }, ZONE);
   assertEquals(shape(named), [0, [TYPE.CNAME], [], []]);
+  for (const type of [AAAA, TXT, ANY, MX, TYPE.CNAME]) {
+    const answer = answerNode(ask("n.node.consul", type), { ...node, address: "host.example" }, ZONE);
+    assertEquals(shape(answer), [0, [TYPE.CNAME], [], [TXT, TXT]], `an alias answers type ${type}`);
+  }
   const long = answerNode(ask("n.node.consul", TXT), { ...node, meta: { k: "x".repeat(400) } }, ZONE);
   assertEquals(long.answers.flatMap((record) => record.type === TXT ? record.texts.map(({ length }) => length) : []), [
     255,

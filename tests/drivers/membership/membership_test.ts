@@ -270,7 +270,8 @@ Deno.test("the log lets so many lines through, and counts the rest", () => {
 Deno.test("the snapshot file stays small and keeps who is alive (K36)", async () => {
   const directory = await Deno.makeTempDir({ prefix: "muster-snapshot-" });
   const errors: unknown[] = [];
-  const open = () => new SnapshotFile(directory, { rejoinAfterLeave: false, onError: (error) => errors.push(error) });
+  const open = () =>
+    new SnapshotFile(directory, { rejoinAfterLeave: false, onError: (error) => errors.push(error), onRecovery() {} });
   try {
     const file = open();
     for (let at = 0; at < 20_000; at++) {

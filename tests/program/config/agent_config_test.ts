@@ -1,6 +1,7 @@
 /** An agent's settings: files, flags, rules and words (C3.1, C5.1). */
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
-import { type AgentSetup, agentSetup, type Machine } from "../../../src/program/config/agent_config.ts";
+import type { Machine } from "../../../src/program/config/addresses.ts";
+import { type AgentSetup, agentSetup } from "../../../src/program/config/agent_config.ts";
 import { AGENT_FLAGS } from "../../../src/program/config/agent_flags.ts";
 import { Flags, UsageError } from "../../../src/program/config/flags.ts";
 import { nodeDefaults } from "../../../src/program/cli/serve.ts";
@@ -12,6 +13,17 @@ function machine(...addresses: string[]): Machine {
   return {
     hostname: "host-1",
     interfaces: [LOOPBACK, ...addresses.map((address) => ({ name: "e", family: "IPv4", address }))],
+  };
+}
+
+/** A machine with interfaces, each `NAME ADDRESS`. */
+function on(...interfaces: string[]): Machine {
+  return {
+    hostname: "host-1",
+    interfaces: interfaces.map((text) => {
+      const [name, address] = text.split(" ");
+      return { name, address, family: address.includes(":") ? "IPv6" : "IPv4" };
+    }),
   };
 }
 
@@ -109,6 +121,28 @@ Deno.test("what is wrong is told in Consul's words", () => {
       hostname: "h",
       interfaces: [{ name: "e", family: "IPv4", address: "8.8.8.8" }],
     }],
+    [["-data-dir=d"], /^No private IPv4 address found$/, on("lo 127.0.0.1", "eth0 198.51.100.1")],
+    [
+      ["-data-dir=d", "-bind=::"],
+      /^No public IPv6 address found$/,
+      on("lo ::1", "e fe80::1", "e fd00::2", "e 10.0.0.1"),
+    ],
+    [
+      ["-data-dir=d", "-bind=[::]"],
+      /^Multiple public IPv6 addresses found\. Please configure one/,
+      on("e 2a02::1", "e 2a02::2"),
+    ],
+    [
+      ["-data-dir=d", '-bind={{ GetInterfaceIP "e9" }}'],
+      /^bind_addr: no address found by \{\{ GetInterfaceIP "e9" \}\}$/,
+    ],
+    [["-data-dir=d", "-client={{ GetSomething }}"], /^client_addr: Cannot use "GetSomething"/],
+    [
+      ["-data-dir=d", "-bind={{ GetPrivateIPs }}"],
+      /^bind_addr cannot contain multiple addresses$/,
+      machine("10.0.0.1", "10.0.0.2"),
+    ],
+    [["-data-dir=d", "-client="], /^client_addr cannot be empty$/],
     [["-data-dir=d", "-advertise=0.0.0.0"], /^Advertise address cannot be 0\.0\.0\.0, :: or \[::\]$/],
     [["-data-dir=d", "-bootstrap-expect=3"], /^'bootstrap_expect > 0' requires 'server = true'$/],
     [["-data-dir=d", "-bootstrap"], /^'bootstrap = true' requires 'server = true'$/],
@@ -129,6 +163,36 @@ Deno.test("what is wrong is told in Consul's words", () => {
     const error = assertThrows(() => setup(args, on), SettingsError, undefined, args.join(" "));
     assertMatch(error.message, message);
   }
+});
+
+Deno.test("templates find the addresses to bind to, to tell, to serve clients and to join, in flags and files", () =>
+  withFiles({
+    "a.hcl": `advertise_addr = "{{ GetInterfaceIP \\"eth1\\" }}"\nclient_addr = "127.0.0.1 {{ GetPrivateIPs }}"`,
+  }, (directory) => {
+    const args = [
+      "-data-dir=d",
+      `-config-dir=${directory}`,
+      '-retry-join={{ GetInterfaceIP "eth0" }}',
+      "-retry-join=x",
+    ];
+    const { config, agent } = setup(
+      [...args, '-bind={{ GetAllInterfaces | include "name" "eth0" | attr "address" }}'],
+      on("lo 127.0.0.1", "eth0 10.0.0.1", "eth1 10.0.0.2"),
+    );
+    assertEquals([config.clusterAddr, config.clusterAdvertisedAddr], ["10.0.0.1:8301", "10.0.0.2:8301"]);
+    assertEquals(config.httpAddrs, ["127.0.0.1:8500", "10.0.0.1:8500", "10.0.0.2:8500"]);
+    assertEquals(agent.retryJoin, ["10.0.0.1", "x"]);
+    assertEquals(agent.machine, ["127.0.0.1", "10.0.0.1", "10.0.0.2"]);
+  }));
+
+Deno.test("a loopback interface does not count beside others, and :: tells others the public IPv6 address", () => {
+  const at = (bind: string, where: Machine) =>
+    setup(["-data-dir=d", `-bind=${bind}`], where).config.clusterAdvertisedAddr;
+  assertEquals(at("0.0.0.0", on("lo 127.0.0.1", "lo 10.1.0.254", "eth0 10.1.1.20")), "10.1.1.20:8301");
+  assertEquals(at("0.0.0.0", on("lo 127.0.0.1", "lo ::1")), "127.0.0.1:8301");
+  assertEquals(at("0.0.0.0", on("a 10.1.1.20", "b 10.1.1.20")), "10.1.1.20:8301");
+  const both = on("lo ::1", "eth0 10.1.1.20", "eth0 2A02:DB8:9:0:0:0:0:1", "eth0 fe80::1", "eth0 fd00::1");
+  assertEquals([at("::", both), at("0.0.0.0", both)], ["[2a02:db8:9::1]:8301", "10.1.1.20:8301"]);
 });
 
 Deno.test("one private address is taken, another interface's public one is not; loopback only where there is nothing else", () => {

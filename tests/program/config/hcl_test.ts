@@ -1,6 +1,6 @@
 /** HCL as Consul's configuration files use it. */
 import { assertEquals, assertThrows } from "@std/assert";
-import { HclError, parseHcl } from "../../../src/program/config/hcl.ts";
+import { HclError, parseHcl, parseHclOrJson } from "../../../src/program/config/hcl.ts";
 
 Deno.test("parseHcl() reads settings, blocks, lists and comments", () => {
   assertEquals(
@@ -75,5 +75,18 @@ Deno.test("parseHcl() names the line of what it cannot read", () => {
   for (const [text, message] of faults) {
     const error = assertThrows(() => parseHcl(text), HclError, undefined, text);
     assertEquals(message.test(error.message), true, `${text}: ${error.message}`);
+  }
+});
+
+Deno.test("a file of HCL may hold JSON, whose faults are then those of JSON", () => {
+  assertEquals(parseHclOrJson('\n\t {"data_dir": "/x", "ports": {"dns": 8653}, "retry_join": ["a", "b"]}\n'), {
+    data_dir: "/x",
+    ports: { dns: 8653 },
+    retry_join: ["a", "b"],
+  });
+  assertEquals(parseHclOrJson('\ufeff{"server": true}'), { server: true });
+  assertEquals(parseHclOrJson("server = true"), { server: true });
+  for (const text of ['{"a": {"b": 1 "c": 2}}', '{"a": 1', '{"a": 1} b = 2', "{a = 1}"]) {
+    assertThrows(() => parseHclOrJson(text), SyntaxError, undefined, text);
   }
 });
