@@ -21,6 +21,7 @@ import { SessionTimers } from "../../app/agent/session_timers.ts";
 import { Reconciler } from "../../app/agent/reconciler.ts";
 import type { Agent } from "../../app/agent/agent.ts";
 import { EventLog } from "../../app/agent/event_log.ts";
+import { FollowedReads } from "../../app/agent/followed_reads.ts";
 import { LocalNodes, type NodeSource, RemoteNodes } from "../../app/agent/nodes.ts";
 import { nodeOperations } from "../../app/agent/node_operations.ts";
 import { mayJoin, Users } from "../../app/users/users.ts";
@@ -143,7 +144,7 @@ function openAgent(
   agent: Agent,
   timers: SessionTimers,
 ): void {
-  const nodes = agent.options.isServer ? new LocalNodes(catalog) : new RemoteNodes(operations);
+  const nodes = agent.options.isServer ? new LocalNodes(catalog) : new RemoteNodes(new FollowedReads(operations));
   nodeSource = nodes;
   if (agent.options.isServer) {
     const reconciler = new Reconciler({ agent, catalog, state, log });
@@ -219,9 +220,7 @@ export function serve(line: WorkerScope<ToHttpWorker, FromHttpWorker>): void {
     else if (data.k === "backups") services?.backups.connect(data.port);
     else if (data.k === "parser") services?.largeBodies?.connect(data.port);
     else if (data.k === "lookups") {
-      if (services && nodeSource) {
-        answerLookups(data.port, nodeSource, services.catalog);
-      }
+      if (nodeSource) answerLookups(data.port, nodeSource);
     } else if (data.k === "names") startNameServer(data.port);
     else if (data.k === "users") services?.users?.replace(data.users);
     else if (data.k === "agent") renewAgent(data);

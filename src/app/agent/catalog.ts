@@ -86,8 +86,6 @@ export interface CatalogParts {
 export class Catalog {
   /** Reads that several ask for alike. Another database counts as a change when the readers have it. */
   readonly shared = new SharedReads<CatalogRead>(() => `${this.#parts.activity?.catalogChanges} ${this.#changes}`);
-  /** Called at each change. */
-  onChange: () => void = () => {};
   readonly #parts: CatalogParts;
   readonly #watches = new Watches();
   /** Whether the tables were seen to be of this program's version, or a newer one. */
@@ -174,7 +172,6 @@ export class Catalog {
   /** Something of it may have changed. */
   changed(): void {
     this.#changes++;
-    this.onChange();
     if (this.#watches.size > 0) this.#tell();
   }
 
@@ -188,7 +185,6 @@ export class Catalog {
   /** Has everybody look again. */
   wakeAll(): void {
     this.#changes++;
-    this.onChange();
     this.#watches.allChanged();
   }
 
@@ -217,11 +213,6 @@ export class Catalog {
     } finally {
       this.#isTelling = false;
     }
-  }
-
-  /** Changes that this node has heard of. */
-  get changes(): number {
-    return this.#changes;
   }
 
   /**

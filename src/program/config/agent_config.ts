@@ -2,6 +2,7 @@
  * From an agent's settings to the one configuration of a node, with Consul's rules and words (C3.1).
  * @module
  */
+import { parseDuration } from "../../base/codec/duration.ts";
 import { joinAddress } from "../../base/codec/address.ts";
 import { addressesOf, AddressReader, isAnyAddress, type Machine } from "./addresses.ts";
 import { agentTls } from "./agent_tls.ts";
@@ -300,6 +301,8 @@ function dnsSettings(settings: Settings): AgentConfig["dns"] {
   );
   return {
     nodeTtl: seconds("dns_config.node_ttl", 0),
+    serviceTtl: serviceTtls(settings),
+    onlyPassing: settings.flag("dns_config.only_passing", false),
     udpAnswerLimit: settings.number("dns_config.udp_answer_limit", 3),
     aRecordLimit: settings.number("dns_config.a_record_limit", 0),
     enableTruncate: settings.flag("dns_config.enable_truncate", false),
@@ -315,6 +318,19 @@ function dnsSettings(settings: Settings): AgentConfig["dns"] {
       minTtl: settings.number("dns_config.soa.min_ttl", 0),
     },
   };
+}
+
+/** Seconds by the name or the pattern of services. */
+function serviceTtls(settings: Settings): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(settings.map("dns_config.service_ttl")).map(([name, text]) => {
+      const ms = parseDuration(text);
+      if (ms === undefined || ms < 0) {
+        throw new SettingsError(`dns_config.service_ttl of ${JSON.stringify(name)} is no duration: ${text}`);
+      }
+      return [name, Math.round(ms / 1000)];
+    }),
+  );
 }
 
 function gossipTuning(settings: Settings): GossipTuning {

@@ -57,6 +57,8 @@ const GOSSIP: Block = {
 };
 const DNS: Block = {
   node_ttl: "duration",
+  only_passing: "flag",
+  service_ttl: "texts by name",
   udp_answer_limit: "number",
   a_record_limit: "number",
   enable_truncate: "flag",
@@ -65,7 +67,7 @@ const DNS: Block = {
   recursor_timeout: "duration",
   recursor_strategy: "text",
   soa: { refresh: "number", retry: "number", expire: "number", min_ttl: "number" },
-  ...laterKeys("allow_stale max_stale service_ttl only_passing use_cache cache_max_age prefer_namespace"),
+  ...laterKeys("allow_stale max_stale use_cache cache_max_age prefer_namespace"),
 };
 
 /** Keys of every part of the block `tls`. */
