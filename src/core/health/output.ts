@@ -37,6 +37,12 @@ export class OutputTail {
     this.#length = kept + added.length;
   }
 
+  /** Forgets everything. */
+  clear(): void {
+    this.#length = 0;
+    this.#total = 0;
+  }
+
   /** What is kept, beginning with a whole character; how much is missing is said before it. */
   toString(): string {
     const isCut = this.#total > this.#length;

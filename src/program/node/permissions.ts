@@ -1,8 +1,8 @@
 /**
  * The permissions of each Worker, as data. A permission that a row does not name is denied.
  *
- * The http, discovery and nameserver Workers read nothing, the SQLite Workers have no network, the replica sees only its own folder. `import` and
- * `run` are granted to none. The environment is closed to all. Only the SQLite Workers load native code, and only their
+ * The http, discovery and nameserver Workers read nothing, the SQLite Workers have no network, the replica sees only its own folder. `import` is
+ * granted to none, `run` only to the Worker of checks, where the operator has allowed scripts. The environment is closed to all. Only the SQLite Workers load native code, and only their
  * library; none of them has the network.
  *
  * SQLite extensions need no row: SQLite itself opens their files, as native code, which is outside the sandbox.
@@ -27,6 +27,7 @@ export const ROLES = [
   "membership",
   "nameserver",
   "uploader",
+  "checks",
 ] as const;
 
 /** A Worker of a node. */
@@ -52,6 +53,8 @@ export interface Scope {
   readonly discoveryAddrs: readonly string[] | "any";
   /** What automatic backups may reach: `host:port` each, and directories. */
   readonly uploads: { readonly net: readonly string[]; readonly directories: readonly string[] };
+  /** Whether checks may run programs. */
+  readonly runsScripts: boolean;
 }
 
 /** The table. */
@@ -93,6 +96,8 @@ export function permissionsOf(role: Role, scope: Scope): Deno.PermissionOptionsO
       const [net, files] = [scope.uploads.net, scope.uploads.directories].map((all) => all.length > 0 && [...all]);
       return { ...nothing, net, read: files, write: files };
     }
+    case "checks": // any address and any program, as the operator names them; a program has the rights of the user
+      return { ...nothing, net: true, run: scope.runsScripts };
     case "discovery":
       return { ...nothing, net: scope.discoveryAddrs === "any" ? true : [...scope.discoveryAddrs] };
   }
