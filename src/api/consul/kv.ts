@@ -5,7 +5,8 @@
 import { rawInteger } from "../../base/codec/raw_json.ts";
 import type { CatalogRow } from "../../app/agent/catalog.ts";
 import type { KvQuery } from "../../app/agent/catalog_query.ts";
-import { KEY_CHARS_MAX, type KvOutcome } from "../../app/agent/key_operations.ts";
+import { KEY_CHARS_MAX } from "../../app/agent/key_operations.ts";
+import type { TxnOutcome } from "../../app/agent/txn.ts";
 import type { KvOp } from "../../core/catalog/kv.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
@@ -130,7 +131,7 @@ async function applied(request: HttpRequest, parts: OperateParts, op: KvOp): Pro
   return { ...v1Json(isDone(done.result), request), ...elsewhere(done) };
 }
 
-function isDone(outcome: KvOutcome): boolean {
+function isDone(outcome: TxnOutcome): boolean {
   if (outcome.k === "done") return true;
   if (outcome.reason.startsWith("invalid session")) throw new HttpError(500, outcome.reason);
   return false;

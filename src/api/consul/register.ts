@@ -5,7 +5,7 @@
  */
 import { DEFINITION_CHARS_MAX, OUTPUT_CHARS_MAX } from "../../app/agent/catalog_operations.ts";
 import { catalogCheck, catalogService } from "../../app/services/definition_rows.ts";
-import type { CatalogCheck, Registration } from "../../app/agent/registration.ts";
+import type { CatalogCheck, CatalogService, NodeRegistration, Registration } from "../../app/agent/registration.ts";
 import { decodeCheck, decodeService } from "../../core/health/definitions.ts";
 import { DefinitionError } from "../../core/health/definition_fields.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
@@ -37,28 +37,48 @@ function registrationOf(body: Record<string, unknown>): Registration {
   const skipsNode = body.SkipNodeUpdate === true;
   if (name === "") throw new HttpError(500, "Must provide node");
   if (address === "" && !skipsNode) throw new HttpError(500, "Must provide address if SkipNodeUpdate is not set");
-  const id = textIn(body, "ID");
-  if (id !== "" && !UUID.test(id)) throw new HttpError(500, `Bad node ID: ${JSON.stringify(id)} is not a UUID`);
   const given = Array.isArray(body.Checks) ? body.Checks : [];
   return {
-    node: {
-      name,
-      address,
-      id,
-      taggedAddresses: isMissing(body.TaggedAddresses) ? undefined : textsIn(body, "TaggedAddresses"),
-      meta: textsIn(body, "NodeMeta"),
-    },
+    node: nodeOf({ ...body, Meta: body.NodeMeta }),
     skipsNode,
-    services: isMissing(body.Service) ? [] : [catalogService(decoded(() => decodeService(body.Service, CATALOG)))],
+    services: isMissing(body.Service) ? [] : [serviceOf(body.Service)],
     checks: [...isMissing(body.Check) ? [] : [body.Check], ...given].map((check) => checkOf(check, name)),
   };
+}
+
+/**
+ * A node as the catalog takes it.
+ * @throws {HttpError} When it cannot be used.
+ */
+export function nodeOf(body: Record<string, unknown>): NodeRegistration {
+  const id = textIn(body, "ID");
+  if (id !== "" && !UUID.test(id)) throw new HttpError(500, `Bad node ID: ${JSON.stringify(id)} is not a UUID`);
+  return {
+    name: textIn(body, "Node"),
+    address: textIn(body, "Address"),
+    id,
+    taggedAddresses: isMissing(body.TaggedAddresses) ? undefined : textsIn(body, "TaggedAddresses"),
+    meta: textsIn(body, "Meta"),
+  };
+}
+
+/**
+ * A service as the catalog takes it.
+ * @throws {HttpError} When it cannot be used.
+ */
+export function serviceOf(value: unknown): CatalogService {
+  return catalogService(decoded(() => decodeService(value, CATALOG)));
 }
 
 function isMissing(value: unknown): boolean {
   return value === undefined || value === null;
 }
 
-function checkOf(value: unknown, node: string): CatalogCheck {
+/**
+ * A check as the catalog takes it.
+ * @throws {HttpError} When it cannot be used.
+ */
+export function checkOf(value: unknown, node: string): CatalogCheck {
   const { Node = node, Output = "", Definition }: Record<string, unknown> = anyObject(value);
   if (typeof Node === "string" && Node !== "" && Node.toLowerCase() !== node.toLowerCase()) {
     throw new HttpError(500, `check node "${Node.slice(0, 255)}" does not match node "${node}"`);

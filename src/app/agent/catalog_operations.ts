@@ -123,7 +123,8 @@ const pairs: Shape<Record<string, string>> = (value, where) => {
   return found;
 };
 
-const registration: Shape<NodeRegistration> = record({
+/** A node. */
+export const nodeFields: Shape<NodeRegistration> = record({
   name: plainName,
   address: plainName,
   id: plainName,
@@ -131,7 +132,8 @@ const registration: Shape<NodeRegistration> = record({
   meta: pairs,
 });
 
-const service: Shape<CatalogService> = record({
+/** A service of a node. */
+export const serviceFields: Shape<CatalogService> = record({
   id: plainName,
   name: plainName,
   tags: listOf(text(TAG_CHARS_MAX), TAGS_MAX),
@@ -145,7 +147,8 @@ const service: Shape<CatalogService> = record({
   socketPath: text(NOTES_CHARS_MAX),
 });
 
-const check: Shape<CatalogCheck> = record({
+/** A check of a node. */
+export const checkFields: Shape<CatalogCheck> = record({
   id: plainName,
   name: plainName,
   status: oneOf("passing", "warning", "critical"),
@@ -212,15 +215,15 @@ const writing = <T>(permission: "catalog-write" | "operator-write", params: Shap
 /** These operations, and how they travel. */
 export const CATALOG_OPERATIONS: OperationTable<CatalogOperations> = {
   catalogRead: readOperation("catalog-read", catalogQuery),
-  register: { ...writing("catalog-write", registration), isForNodes: true },
+  register: { ...writing("catalog-write", nodeFields), isForNodes: true },
   registerAll: {
     ...writing(
       "catalog-write",
       record({
-        node: registration,
+        node: nodeFields,
         skipsNode: flag,
-        services: listOf(service, ROWS_MAX),
-        checks: listOf(check, ROWS_MAX),
+        services: listOf(serviceFields, ROWS_MAX),
+        checks: listOf(checkFields, ROWS_MAX),
       }),
     ),
     isForNodes: true,

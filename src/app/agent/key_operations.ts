@@ -9,16 +9,31 @@ import { DecodeError } from "../../base/codec/cursor.ts";
 import { parseDuration } from "../../base/codec/duration.ts";
 import { anyObject, finite, listOf, oneOf, record, type Shape, text, variants, whole } from "../../base/codec/shape.ts";
 import { type CatalogWrite, guard } from "../../core/catalog/catalog.ts";
-import { entryOf, KV_VERBS, type KvOp, kvWrites } from "../../core/catalog/kv.ts";
+import { KV_VERBS, type KvOp } from "../../core/catalog/kv.ts";
 import { NOW } from "../../core/catalog/catalog.ts";
 import { OperationError } from "../database/errors.ts";
-import { type Implementations, jsonCodec, jsonOperation, type OperationTable } from "../database/operation.ts";
+import {
+  type Implementations,
+  jsonCodec,
+  jsonOperation,
+  type Operation,
+  type OperationTable,
+} from "../database/operation.ts";
 import type { Agent } from "./agent.ts";
-import { type Catalog, type CatalogRow, ConflictError } from "./catalog.ts";
-import { expectToLead, plainName, readOperation } from "./catalog_operations.ts";
+import type { Permission } from "../users/permission.ts";
+import type { Catalog, CatalogRow } from "./catalog.ts";
+import {
+  checkFields,
+  expectToLead,
+  nodeFields,
+  plainName,
+  readOperation,
+  serviceFields,
+} from "./catalog_operations.ts";
 import { type KvQuery, kvQuery, type SessionQuery, sessionQuery } from "./catalog_query.ts";
 import { type CatalogFound, type CatalogReadParts, type CatalogReadRequest, readCatalog } from "./catalog_read.ts";
 import { whileInConflict } from "./registration.ts";
+import { applyTxn, ROW_VERBS, type TxnOp, type TxnOutcome } from "./txn.ts";
 import type { SessionTimers } from "./session_timers.ts";
 
 /** Operations in one command. */
@@ -27,13 +42,6 @@ export const OPS_MAX = 128;
 export const KEY_CHARS_MAX = 4096;
 /** Bytes of a value, whatever an agent allows. */
 const VALUE_BYTES_MAX = 64 * 1024 * 1024;
-
-/** What operations on keys came to. */
-export type KvOutcome =
-  /** Rows of each operation that has a result. */
-  | { readonly k: "done"; readonly results: readonly (readonly CatalogRow[])[] }
-  /** Nothing was done: a condition of this operation does not hold. */
-  | { readonly k: "conflict"; readonly at: number; readonly reason: string };
 
 /** A session to be. */
 export interface NewSession {
@@ -50,7 +58,9 @@ export interface NewSession {
 /** These operations. */
 export interface KeyOperations {
   readonly kvRead: { readonly params: CatalogReadRequest<KvQuery>; readonly result: CatalogFound<KvQuery> };
-  readonly kvApply: { readonly params: { readonly ops: readonly KvOp[] }; readonly result: KvOutcome };
+  readonly kvApply: { readonly params: { readonly ops: readonly KvOp[] }; readonly result: TxnOutcome };
+  /** Operations that are not on keys alone. */
+  readonly txnApply: { readonly params: { readonly ops: readonly TxnOp[] }; readonly result: TxnOutcome };
   readonly sessionRead: {
     readonly params: CatalogReadRequest<SessionQuery>;
     readonly result: CatalogFound<SessionQuery>;
@@ -88,9 +98,18 @@ const kvOp: Shape<KvOp> = record({
   session: plainName,
 });
 const opsFields = record({ ops: listOf(kvOp, OPS_MAX) });
+const rowFields = { verb: oneOf(...ROW_VERBS), index: unsigned };
+const txnOp: Shape<TxnOp> = variants<TxnOp>({
+  kv: record({ k: oneOf("kv"), op: kvOp }),
+  node: record({ k: oneOf("node"), ...rowFields, node: nodeFields }),
+  service: record({ k: oneOf("service"), ...rowFields, node: plainName, service: serviceFields }),
+  check: record({ k: oneOf("check"), ...rowFields, node: plainName, check: checkFields }),
+  session: record({ k: oneOf("session"), id: plainName }),
+});
+const txnFields = record({ ops: listOf(txnOp, OPS_MAX) });
 const rows = listOf<CatalogRow>(anyObject, 1_000_000);
-const outcome: Shape<KvOutcome> = variants<KvOutcome>({
-  done: record({ k: oneOf("done"), results: listOf(rows, OPS_MAX) }),
+const outcome: Shape<TxnOutcome> = variants<TxnOutcome>({
+  done: record({ k: oneOf("done"), results: listOf(record({ at: whole(), rows }), OPS_MAX) }),
   conflict: record({ k: oneOf("conflict"), at: whole(), reason: text(KEY_CHARS_MAX * 4) }),
 });
 const newSession: Shape<NewSession> = record({
@@ -104,29 +123,38 @@ const newSession: Shape<NewSession> = record({
 });
 const byId = record({ id: plainName });
 
-/** These operations, and how they travel. */
-export const KEY_OPERATIONS: OperationTable<KeyOperations> = {
-  kvRead: readOperation("kv-read", kvQuery),
-  kvApply: {
-    permissions: ["kv-write"],
+/** What JSON holds of a value with whole numbers of 64 bits and bytes. */
+function plain(value: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(
+      value,
+      (_, one) => typeof one === "bigint" ? String(one) : one instanceof Uint8Array ? one.toBase64() : one,
+    ),
+  );
+}
+
+/** Operations in one entry of the log. */
+function applying<Ops>(
+  permissions: readonly Permission[],
+  ops: Shape<{ readonly ops: readonly Ops[] }>,
+): Operation<{ readonly ops: readonly Ops[] }, TxnOutcome> {
+  return {
+    permissions,
     isForLeader: () => true,
     mayWrite: true,
     params: {
-      encode: ({ ops }) => ({
-        value: {
-          ops: ops.map((op) => ({
-            ...op,
-            value: op.value.toBase64(),
-            flags: String(op.flags),
-            index: String(op.index),
-          })),
-        },
-        body: new Uint8Array(),
-      }),
-      decode: ({ value }) => opsFields(value, "the message"),
+      encode: (params) => ({ value: plain(params), body: new Uint8Array() }),
+      decode: ({ value }) => ops(value, "the message"),
     },
     result: jsonCodec(outcome),
-  },
+  };
+}
+
+/** These operations, and how they travel. */
+export const KEY_OPERATIONS: OperationTable<KeyOperations> = {
+  kvRead: readOperation("kv-read", kvQuery),
+  kvApply: applying(["kv-write"], opsFields),
+  txnApply: applying(["kv-write", "catalog-write", "session-write"], txnFields),
   sessionRead: readOperation("session-read", sessionQuery),
   sessionCreate: jsonOperation(["session-write"], newSession, byId),
   sessionDestroy: jsonOperation(["session-write"], byId, record({ isDone: (): true => true })),
@@ -148,7 +176,11 @@ export function keyImplementations(parts: KeyParts): Implementations<KeyOperatio
       readCatalog(parts, { ...request, waitMs: Math.min(request.waitMs, most()) }, whenOver),
     async kvApply({ ops }) {
       expectToLead(parts);
-      return await applyOps(catalog, ops);
+      return await applyTxn(catalog, "", ops.map((op) => ({ k: "kv", op })));
+    },
+    async txnApply({ ops }) {
+      expectToLead(parts);
+      return await applyTxn(catalog, parts.agent?.options.datacenter ?? "", ops);
     },
     sessionRead: (request, { whenOver }) =>
       readCatalog(parts, { ...request, waitMs: Math.min(request.waitMs, most()) }, whenOver),
@@ -180,50 +212,6 @@ export function keyImplementations(parts: KeyParts): Implementations<KeyOperatio
 /** The write that ends a session; what follows from that, the tables know. */
 export function endOfSession(id: string): CatalogWrite {
   return { sql: "DELETE FROM _muster_sessions WHERE id = ?", positional: [id] };
-}
-
-async function applyOps(catalog: Catalog, ops: readonly KvOp[]): Promise<KvOutcome> {
-  const all = ops.map(kvWrites);
-  /** For each statement the place of its operation. */
-  const places = all.flatMap(({ writes }, at) => writes.map(() => at));
-  try {
-    const results = await catalog.write(all.flatMap(({ writes }) => writes));
-    const lastOf = all.map((_, at) => places.lastIndexOf(at));
-    return { k: "done", results: all.flatMap(({ hasResults }, at) => hasResults ? [results[lastOf[at]]] : []) };
-  } catch (error) {
-    if (!(error instanceof ConflictError)) throw error;
-    const at = places[error.at];
-    const reason = await reasonOf(catalog, ops[at], error.at - places.indexOf(at));
-    return { k: "conflict", at, reason };
-  }
-}
-
-/** Why a condition of an operation did not hold, in Consul's words (C7.6); `nth` counts its conditions. */
-async function reasonOf(catalog: Catalog, { verb, key, index, session }: KvOp, nth: number): Promise<string> {
-  const { rows: [[found]] } = await catalog.read([entryOf(key)]);
-  switch (verb) {
-    case "cas":
-      return `failed to set key "${key}", index is stale`;
-    case "delete-cas":
-      return `failed to delete key "${key}", index is stale`;
-    case "lock":
-      if (nth === 0) return `invalid session "${session}"`;
-      return `failed to lock key "${key}", ${nth === 1 ? "lock is already held" : "due to lock delay"}`;
-    case "unlock":
-      return `failed to unlock key "${key}", lock isn't held, or is held by another session`;
-    case "check-not-exists":
-      return `key "${key}" exists`;
-    case "check-index":
-      return found
-        ? `failed index check for key "${key}", current modify index ${found.modify_index} != ${index}`
-        : `failed to check index, key "${key}" doesn't exist`;
-    case "check-session":
-      return found
-        ? `failed session check for key "${key}", current session "${found.session}" != "${session}"`
-        : `failed to check session, key "${key}" doesn't exist`;
-    default:
-      return `key "${key}" doesn't exist`;
-  }
 }
 
 /** @throws {OperationError} When its node, or a check, is not there or not well. */

@@ -5,7 +5,7 @@
  */
 import { type CatalogWrite, expectRow, NOW, remove, upsert } from "../../core/catalog/catalog.ts";
 import { OperationError } from "../database/errors.ts";
-import { type Catalog, ConflictError, SERF_HEALTH } from "./catalog.ts";
+import { type Catalog, type CatalogRow, ConflictError, SERF_HEALTH } from "./catalog.ts";
 
 /** The description of a node. */
 export interface NodeRegistration {
@@ -99,7 +99,7 @@ export async function whileInConflict<T>(work: () => Promise<T>): Promise<T> {
 
 /** The writes for the node itself, which fail when it has changed since it was looked at. @throws {NameTakenError} */
 async function nodeWrites(catalog: Catalog, datacenter: string, registration: Registration): Promise<CatalogWrite[]> {
-  const { node: { name, address, id, taggedAddresses, meta }, skipsNode } = registration;
+  const { node: { name, id }, skipsNode } = registration;
   const { rows: [[known], [alive], others] } = await catalog.read([
     { sql: "SELECT * FROM _muster_nodes WHERE name = ?", positional: [name] },
     {
@@ -119,23 +119,32 @@ async function nodeWrites(catalog: Catalog, datacenter: string, registration: Re
   }
   const holder = others.find(({ status }) => status === "passing");
   if (holder) throw new NameTakenError(`Node ID ${id} is reserved by node ${holder.name} (${holder.address})`);
+  return [
+    expectRow("nodes", { name }, BigInt(Number(known?.modify_index ?? 0))),
+    ...others.flatMap((other) => removals({ node: String(other.name), service: "", check: "" })), // it was renamed
+    upsert("nodes", ["name"], nodeRow(registration.node, datacenter, known)),
+  ];
+}
+
+/** A node as a row; what it does not say stays as it is known. */
+export function nodeRow(
+  { name, address, id, taggedAddresses, meta }: NodeRegistration,
+  datacenter: string,
+  known: CatalogRow | undefined,
+): Readonly<Record<string, string>> {
   const own: Record<string, string> = known ? JSON.parse(String(known.meta)) : {};
   const kept = Object.entries(own).filter(([key]) => key.startsWith("consul-"));
   const family = address.includes(":") ? "ipv6" : "ipv4";
   const tagged = { lan: address, [`lan_${family}`]: address, ...taggedAddresses };
   const isWhereItWas = known?.address === address && taggedAddresses === undefined;
-  return [
-    expectRow("nodes", { name }, BigInt(Number(known?.modify_index ?? 0))),
-    ...others.flatMap((other) => removals({ node: String(other.name), service: "", check: "" })), // it was renamed
-    upsert("nodes", ["name"], {
-      name,
-      id: id || String(known?.id ?? ""),
-      address,
-      datacenter,
-      tagged_addresses: isWhereItWas ? String(known.tagged_addresses) : sortedJson(tagged),
-      meta: sortedJson({ ...meta, ...Object.fromEntries(kept) }),
-    }),
-  ];
+  return {
+    name,
+    id: id || String(known?.id ?? ""),
+    address,
+    datacenter,
+    tagged_addresses: isWhereItWas ? String(known.tagged_addresses) : sortedJson(tagged),
+    meta: sortedJson({ ...meta, ...Object.fromEntries(kept) }),
+  };
 }
 
 async function serviceWrites(catalog: Catalog, { node, services, checks }: Registration): Promise<CatalogWrite[]> {

@@ -14,3 +14,12 @@ declare global {
 export function rawInteger(value: bigint): unknown {
   return JSON.rawJSON(String(value));
 }
+
+/** As `JSON.parse`, but whole numbers that a JavaScript number cannot hold are the texts of their digits. */
+export function parseExact(text: string): unknown {
+  const exact = (_: string, value: unknown, context?: { readonly source?: string }) =>
+    typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value)
+      ? context?.source ?? value
+      : value;
+  return JSON.parse(text, exact);
+}
