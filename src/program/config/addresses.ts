@@ -3,7 +3,8 @@
  * rules and words (C3.1, C3.12). Pure.
  * @module
  */
-import { isIpv6, isLoopback, isPrivate } from "../../base/codec/ip.ts";
+import { joinAddress } from "../../base/codec/address.ts";
+import { isIpv6, isLoopback, isPrivate, parseIp } from "../../base/codec/ip.ts";
 import type { Settings } from "./settings.ts";
 import { SettingsError } from "./settings.ts";
 import { expandTemplate, type InterfaceAddress, isTemplate, TemplateError } from "./sockaddr.ts";
@@ -77,6 +78,22 @@ export function addressesOf(settings: Settings, reader: AddressReader, { isDev, 
     advertise: advertised(given, bind, machine),
     clients: [...new Set(clients.map((addr) => addr.replace(/^\[(.*)\]$/, "$1")))],
   };
+}
+
+/**
+ * The `host:port` of an upstream DNS server, whose port is 53 unless it is given.
+ * @throws {SettingsError} When it is neither an IP address nor a host name.
+ */
+export function recursorAddress(text: string): string {
+  const plain = text.replace(/^\[(.*)\]$/, "$1");
+  if (parseIp(plain)) return joinAddress(plain, 53);
+  const [, host, port = "53"] = /^(.*?)(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const name = (host ?? "").replace(/^\[(.*)\]$/, "$1");
+  const isName = name.length < 254 && /^(?=.*[A-Za-z])[\w-]{1,63}(\.[\w-]{1,63})*\.?$/.test(name);
+  if ((isName || parseIp(name)) && Number(port) > 0 && Number(port) <= 65_535) return joinAddress(name, Number(port));
+  throw new SettingsError(
+    `recursors: ${JSON.stringify(text)} is no address: expected an IP address or a host name, with a port or not`,
+  );
 }
 
 /** Whether an address stands for all of the machine. */

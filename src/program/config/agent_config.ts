@@ -3,7 +3,7 @@
  * @module
  */
 import { joinAddress } from "../../base/codec/address.ts";
-import { addressesOf, AddressReader, isAnyAddress, type Machine } from "./addresses.ts";
+import { addressesOf, AddressReader, isAnyAddress, type Machine, recursorAddress } from "./addresses.ts";
 import { agentTls } from "./agent_tls.ts";
 import type { AgentConfig, AgentTls, GossipTuning, NodeConfig } from "./config.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
@@ -270,9 +270,7 @@ function dnsSettings(settings: Settings): AgentConfig["dns"] {
   if (strategy !== "sequential" && strategy !== "random") {
     throw new SettingsError(`dns_config.recursor_strategy: expected sequential or random, found ${strategy}`);
   }
-  const recursors = settings.texts("recursors").map((addr) =>
-    /^[^:]+:\d+$|^\[.*\]:\d+$/.test(addr) ? addr : `${addr}:53`
-  );
+  const recursors = settings.texts("recursors").map(recursorAddress);
   return {
     nodeTtl: seconds("dns_config.node_ttl", 0),
     udpAnswerLimit: settings.number("dns_config.udp_answer_limit", 3),

@@ -5,6 +5,7 @@
  * @module
  */
 import { AGENT_FLAGS } from "./agent_flags.ts";
+import { ENDED_KEYS } from "./consul_keys.ts";
 import { parseDuration } from "../../base/codec/duration.ts";
 import type { Flags } from "./flags.ts";
 import { parseHclOrJson } from "./hcl.ts";
@@ -202,6 +203,7 @@ export class Settings {
         const where = { path: `${path}: ${key}`, warnings: this.warnings };
         merge(this.#values, key, checked(where, value, KEYS[key]));
       } else if (LATER.has(key)) this.warnings.push(`${path}: "${key}" ${NO_EFFECT}`);
+      else if (ENDED_KEYS.has(key)) throw new SettingsError(`${path}: ${key} is not supported: ${ENDED_KEYS.get(key)}`);
       else throw new SettingsError(`${path}: invalid config key ${key}`);
     }
   }
