@@ -6,6 +6,25 @@
  */
 import { main } from "./src/program/cli/main.ts";
 
+export type { AgentLimits } from "./src/app/agent/agent.ts";
+export type { FileDefinitions } from "./src/app/services/api.ts";
+export type { LocalOptions, ScriptPolicy } from "./src/app/services/local_state.ts";
+export type { CheckDefinition, ServiceAddress, ServiceDefinition } from "./src/core/health/definitions.ts";
+export type { CheckStatus } from "./src/core/health/aggregate.ts";
+export type {
+  AliasKind,
+  CheckKind,
+  CheckTls,
+  GrpcKind,
+  H2PingKind,
+  HttpKind,
+  IntervalKind,
+  NoKind,
+  ScriptKind,
+  TcpKind,
+  TtlKind,
+  UdpKind,
+} from "./src/core/health/check_kind.ts";
 export type { WriteQueueOptions } from "./src/app/database/write_queue.ts";
 export { main };
 export { type AgentConfig, type AgentTls, type GossipTuning, type NodeConfig } from "./src/program/config/config.ts";

@@ -6,6 +6,7 @@ import type { HttpOptions } from "../../src/api/server/api.ts";
 import type { Services } from "../../src/api/server/services.ts";
 import type { Agent, AgentOptions } from "../../src/app/agent/agent.ts";
 import { Catalog } from "../../src/app/agent/catalog.ts";
+import { SessionTimers } from "../../src/app/agent/session_timers.ts";
 import { nodeOperations } from "../../src/app/agent/node_operations.ts";
 import { EventLog } from "../../src/app/agent/event_log.ts";
 import { Backups } from "../../src/app/database/backups.ts";
@@ -93,13 +94,15 @@ export function fakeServices(
   const database = new Database(parts);
   const catalog = new Catalog(parts);
   const queue = new WriteQueue(parts.options.writeQueue, (...batch) => writeBatch(operations, ...batch), () => {});
-  const operations = nodeOperations({ ...parts, database, queue, catalog, agent: pool, backups });
+  const timers = new SessionTimers({ catalog, state: parts.state, log: parts.log });
+  const operations = nodeOperations({ ...parts, database, queue, catalog, agent: pool, backups, timers });
   const { port2: replica } = channels[0];
   return {
     ends: { replica, writer: channels[1].port2, pool: channels[2].port2 },
     services: {
       uploader: undefined,
       restore: undefined,
+      local: undefined,
       ...parts,
       database,
       backups,
@@ -131,6 +134,7 @@ function agentOf(line: MessagePort, options: Partial<AgentOptions>): Agent {
       meta: {},
       tls: { https: NO_TLS, calls: NO_TLS },
       queryTimeMs: { standard: 300_000, most: 600_000 },
+      limits: { kvValueBytes: 524_288, txnBytes: 524_288, sessionTtlMs: 10_000 },
       ...options,
     },
     pool: new PoolClient(line),

@@ -8,8 +8,8 @@ import { PoolError } from "../../drivers/membership/client.ts";
 import type { Fields } from "./filter.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
-import type { Agent, TlsFacts } from "../../app/agent/agent.ts";
-import type { AgentParts, ConsulParts } from "./parts.ts";
+import type { TlsFacts } from "../../app/agent/agent.ts";
+import { agentOf, type AgentParts, type ConsulParts } from "./parts.ts";
 import { agentStats, type StatsParts } from "./stats.ts";
 import { chosen, DONE, v1Json } from "./respond.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
@@ -31,12 +31,6 @@ const MEMBER_FIELDS: Fields = {
   DelegateMax: "number",
   DelegateCur: "number",
 };
-
-/** The agent; 404 in a node without one. */
-export function agentOf({ agent }: AgentParts): Agent {
-  if (!agent) throw new HttpError(404, "this node is not an agent: start it with muster agent");
-  return agent;
-}
 
 /** A member as the API shows it. */
 export function memberJson(member: MemberRecord): Record<string, unknown> {

@@ -7,8 +7,8 @@ import { Pattern } from "../../base/codec/pattern.ts";
 import { type CarriedEvent, EVENT_PREFIX, type UserEvent } from "../../app/agent/event_log.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
-import { agentOf, poolProblem } from "./agent.ts";
-import type { AgentParts } from "./parts.ts";
+import { poolProblem } from "./agent.ts";
+import { agentOf, type AgentParts } from "./parts.ts";
 import { blockingWaitMs, v1Json } from "./respond.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 

@@ -9,8 +9,10 @@ import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Type of a field: string, number, boolean, list of strings, or map of strings. */
 export type FieldKind = "text" | "number" | "flag" | "texts" | "map";
-/** Fields of an object, by name. */
-export type Fields = Readonly<Record<string, FieldKind>>;
+/** Fields of an object, by name; a field may be an object itself, or a list of objects, of which one is to match. */
+export interface Fields {
+  readonly [name: string]: FieldKind | Fields;
+}
 /** Whether an object is chosen. */
 export type Predicate = (value: Readonly<Record<string, unknown>>) => boolean;
 
@@ -36,7 +38,8 @@ interface Token {
 interface Selector {
   readonly path: string;
   readonly kind: FieldKind;
-  get(value: Readonly<Record<string, unknown>>): unknown;
+  /** All values of it: several where it lies in a list. */
+  get(value: Readonly<Record<string, unknown>>): readonly unknown[];
 }
 
 function tokensOf(text: string): Token[] {
@@ -145,8 +148,8 @@ class Parser {
       return isNegated ? (value) => !holds(value) : holds;
     }
     const selector = this.#selector();
-    if (this.#take("is", "not", "empty")) return (value) => !isEmpty(selector.get(value));
-    if (this.#take("is", "empty")) return (value) => isEmpty(selector.get(value));
+    if (this.#take("is", "not", "empty")) return (value) => !selector.get(value).every(isEmpty);
+    if (this.#take("is", "empty")) return (value) => selector.get(value).every(isEmpty);
     if (this.#take("==")) return equal(selector, this.#value());
     if (this.#take("!=")) return not(equal(selector, this.#value()));
     if (this.#take("contains")) return containing(selector, this.#value());
@@ -163,27 +166,32 @@ class Parser {
     return token.text;
   }
 
-  /** `Name`, and for an entry of a map `.key` or `["key"]`. */
+  /** `Name`, `Object.Name`, and for an entry of a map `.key` or `["key"]`. */
   #selector(): Selector {
+    const names: string[] = [];
+    let kind: FieldKind | Fields = this.#fields;
+    do {
+      const name = this.#name(kind);
+      names.push(name);
+      kind = kind[name];
+    } while (typeof kind !== "string" && this.#take("."));
+    const path = names.join(".");
+    if (typeof kind !== "string") throw new FilterError(`${path} has parts: ${Object.keys(kind).join(", ")}`);
+    const key = this.#key();
+    if (key === undefined) return { path, kind, get: (value) => valuesAt(value, names) };
+    if (kind !== "map") throw new FilterError(`${path} has no part ${key}`);
+    return { path: `${path}.${key}`, kind: "text", get: (value) => valuesAt(value, [...names, key]) };
+  }
+
+  /** The name of one of these fields. */
+  #name(fields: Fields): string {
     const token = this.#tokens[this.#at];
     if (token?.kind !== "word") throw this.#expected("a field");
-    const name = token.text;
-    if (!Object.hasOwn(this.#fields, name)) {
-      throw new FilterError(`there is no field ${name}: expected one of ${Object.keys(this.#fields).join(", ")}`);
+    if (!Object.hasOwn(fields, token.text)) {
+      throw new FilterError(`there is no field ${token.text}: expected one of ${Object.keys(fields).join(", ")}`);
     }
     this.#at++;
-    const kind = this.#fields[name];
-    const key = this.#key();
-    if (key === undefined) return { path: name, kind, get: (value) => value[name] };
-    if (kind !== "map") throw new FilterError(`${name} has no part ${key}`);
-    return {
-      path: `${name}.${key}`,
-      kind: "text",
-      get: (value) => {
-        const map = value[name];
-        return typeof map === "object" && map !== null ? new Map(Object.entries(map)).get(key) : undefined;
-      },
-    };
+    return token.text;
   }
 
   #key(): string | undefined {
@@ -199,6 +207,14 @@ function not(predicate: Predicate): Predicate {
   return (value) => !predicate(value);
 }
 
+/** What stands at a path; in a list of objects, in each of them. */
+function valuesAt(value: unknown, [name, ...rest]: readonly string[]): readonly unknown[] {
+  if (name === undefined) return [value];
+  if (Array.isArray(value)) return value.flatMap((one) => valuesAt(one, [name, ...rest]));
+  const isThere = typeof value === "object" && value !== null && Object.hasOwn(value, name);
+  return isThere ? valuesAt(new Map(Object.entries(value)).get(name), rest) : [undefined];
+}
+
 /** Whether a value is empty; a missing value is. */
 function isEmpty(value: unknown): boolean {
   if (Array.isArray(value)) return value.length === 0;
@@ -210,7 +226,7 @@ function equal({ path, kind, get }: Selector, wanted: string): Predicate {
   if (kind === "texts" || kind === "map") {
     throw new FilterError(`${path} holds several values: expected in or contains`);
   }
-  if (kind === "text") return (value) => get(value) === wanted;
+  if (kind === "text") return (value) => get(value).includes(wanted);
   if (kind === "number" && !/^-?\d+(\.\d+)?$/.test(wanted)) {
     throw new FilterError(`${path} is a number, which ${wanted} is not`);
   }
@@ -218,17 +234,17 @@ function equal({ path, kind, get }: Selector, wanted: string): Predicate {
     throw new FilterError(`${path} is true or false, which ${wanted} is not`);
   }
   const typed = kind === "number" ? Number(wanted) : wanted === "true";
-  return (value) => get(value) === typed;
+  return (value) => get(value).includes(typed);
 }
 
 /** A list has an item, a map a key, a text a part. */
 function containing({ path, kind, get }: Selector, item: string): Predicate {
   if (kind === "number" || kind === "flag") throw new FilterError(`${path} holds one value: expected == or !=`);
-  return (value) => {
-    const all = get(value);
-    if (typeof all === "string" || Array.isArray(all)) return all.includes(item);
-    return typeof all === "object" && all !== null && Object.hasOwn(all, item);
-  };
+  return (value) =>
+    get(value).some((all) => {
+      if (typeof all === "string" || Array.isArray(all)) return all.includes(item);
+      return typeof all === "object" && all !== null && Object.hasOwn(all, item);
+    });
 }
 
 function matching({ path, kind, get }: Selector, text: string): Predicate {
@@ -239,8 +255,5 @@ function matching({ path, kind, get }: Selector, text: string): Predicate {
   } catch (error) {
     throw new FilterError(`${text} is no pattern: ${messageOf(error)}`);
   }
-  return (value) => {
-    const found = get(value);
-    return typeof found === "string" && pattern.matches(found);
-  };
+  return (value) => get(value).some((found) => typeof found === "string" && pattern.matches(found));
 }

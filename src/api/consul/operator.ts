@@ -5,9 +5,9 @@
 import type { KeyResult } from "../../drivers/membership/api.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import { type HttpRequest, textOf } from "../http/request.ts";
-import { agentOf, poolProblem } from "./agent.ts";
+import { poolProblem } from "./agent.ts";
 import { DONE, elsewhere, operate, v1Json } from "./respond.ts";
-import type { AgentParts, OperateParts } from "./parts.ts";
+import { agentOf, type AgentParts, type OperateParts } from "./parts.ts";
 
 /** `GET /v1/status/leader`: its cluster address, empty where none is known. */
 export async function statusLeader(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {

@@ -3,89 +3,117 @@
  * agents. Rows that a live agent or gossip registers are restored automatically.
  * @module
  */
-import { isPlainName, META_CHARS_MAX, META_PAIRS_MAX, NAME_CHARS_MAX } from "../../app/agent/catalog_operations.ts";
+import { DEFINITION_CHARS_MAX, OUTPUT_CHARS_MAX } from "../../app/agent/catalog_operations.ts";
+import { catalogCheck, catalogService } from "../../app/services/definition_rows.ts";
+import type { CatalogCheck, CatalogService, NodeRegistration, Registration } from "../../app/agent/registration.ts";
+import { decodeCheck, decodeService } from "../../core/health/definitions.ts";
+import { DefinitionError } from "../../core/health/definition_fields.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
-import { type HttpRequest, textOf } from "../http/request.ts";
-import { agentOf } from "./agent.ts";
-import type { AgentParts, OperateParts } from "./parts.ts";
+import type { HttpRequest } from "../http/request.ts";
+import { bodyOf, checkDatacenter, textIn, textsIn } from "./body.ts";
+import { agentOf, type OperateParts } from "./parts.ts";
 import { elsewhere, operate, v1Json } from "./respond.ts";
-import { messageOf } from "../../base/codec/error_text.ts";
 
-/** A body of JSON, as texts and objects by name. */
-function bodyOf(request: HttpRequest): Record<string, unknown> {
-  let body: unknown;
-  try {
-    body = JSON.parse(textOf(request.body));
-  } catch (error) {
-    throw new HttpError(400, `Request decode failed: ${messageOf(error)}`);
-  }
-  if (typeof body !== "object" || body === null || Array.isArray(body)) {
-    throw new HttpError(400, "Request decode failed: expected an object");
-  }
-  return Object.fromEntries(Object.entries(body));
-}
+const CATALOG = { isCatalog: true };
+const UUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 
-function text(body: Record<string, unknown>, name: string): string {
-  const value = body[name];
-  if (value === undefined || value === null) return "";
-  if (typeof value !== "string") throw new HttpError(400, `Request decode failed: expected "${name}" to be a text`);
-  if (!isPlainName(value)) {
-    const most = `at most ${NAME_CHARS_MAX} characters, none of them a control character`;
-    throw new HttpError(400, `Request decode failed: expected "${name}" to have ${most}`);
-  }
-  return value;
-}
-
-function texts(body: Record<string, unknown>, name: string): Record<string, string> {
-  const value = body[name] ?? {};
-  const entries = typeof value === "object" && value !== null ? Object.entries(value) : [];
-  if (!entries.every(([, one]) => typeof one === "string")) {
-    throw new HttpError(400, `Request decode failed: expected "${name}" to hold texts by name`);
-  }
-  if (entries.length > META_PAIRS_MAX) throw new HttpError(400, `Invalid ${name}: more than ${META_PAIRS_MAX} pairs`);
-  if (entries.some(([key, one]) => key.length > META_CHARS_MAX || String(one).length > META_CHARS_MAX)) {
-    throw new HttpError(400, `Invalid ${name}: a key or value is longer than ${META_CHARS_MAX} characters`);
-  }
-  return Object.fromEntries(entries.map(([key, one]) => [key, String(one)]));
-}
-
-/** There is one datacenter. */
-function checkDatacenter(body: Record<string, unknown>, parts: AgentParts): void {
-  const asked = text(body, "Datacenter").toLowerCase();
-  if (asked !== "" && asked !== agentOf(parts).options.datacenter) throw new HttpError(500, "No path to datacenter");
-}
-
-/** `PUT /v1/catalog/register`; services and checks are not supported yet. */
+/** `PUT /v1/catalog/register`: a node, a service of it, and checks of either. */
 export async function register(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
   const body = bodyOf(request);
-  const name = text(body, "Node");
-  const address = text(body, "Address");
-  if (name === "") throw new HttpError(500, "Must provide node");
-  if (address === "") throw new HttpError(500, "Must provide address if SkipNodeUpdate is not set");
-  for (const key of ["Service", "Check", "Checks"]) {
-    if (body[key] !== undefined && body[key] !== null) {
-      throw new HttpError(501, `registering a ${key} is not supported yet`);
-    }
-  }
-  checkDatacenter(body, parts);
-  const node = {
-    name,
-    address,
-    id: text(body, "ID"),
-    taggedAddresses: body.TaggedAddresses === undefined ? undefined : texts(body, "TaggedAddresses"),
-    meta: texts(body, "NodeMeta"),
-  };
-  const done = await operate(request, parts, "register", node);
+  const registration = registrationOf(body);
+  checkDatacenter(body, agentOf(parts).options.datacenter);
+  const { node, services, checks, skipsNode } = registration;
+  const isNodeAlone = services.length + checks.length === 0 && !skipsNode;
+  const done = isNodeAlone // servers of an earlier version know no more
+    ? await operate(request, parts, "register", node)
+    : await operate(request, parts, "registerAll", registration);
   return { ...v1Json(true, request), ...elsewhere(done) };
+}
+
+/** @throws {HttpError} When it cannot be registered. */
+function registrationOf(body: Record<string, unknown>): Registration {
+  const name = textIn(body, "Node");
+  const address = textIn(body, "Address");
+  const skipsNode = body.SkipNodeUpdate === true;
+  if (name === "") throw new HttpError(500, "Must provide node");
+  if (address === "" && !skipsNode) throw new HttpError(500, "Must provide address if SkipNodeUpdate is not set");
+  const given = Array.isArray(body.Checks) ? body.Checks : [];
+  return {
+    node: nodeOf({ ...body, Meta: body.NodeMeta }),
+    skipsNode,
+    services: isMissing(body.Service) ? [] : [serviceOf(body.Service)],
+    checks: [...isMissing(body.Check) ? [] : [body.Check], ...given].map((check) => checkOf(check, name)),
+  };
+}
+
+/**
+ * A node as the catalog takes it.
+ * @throws {HttpError} When it cannot be used.
+ */
+export function nodeOf(body: Record<string, unknown>): NodeRegistration {
+  const id = textIn(body, "ID");
+  if (id !== "" && !UUID.test(id)) throw new HttpError(500, `Bad node ID: ${JSON.stringify(id)} is not a UUID`);
+  return {
+    name: textIn(body, "Node"),
+    address: textIn(body, "Address"),
+    id,
+    taggedAddresses: isMissing(body.TaggedAddresses) ? undefined : textsIn(body, "TaggedAddresses"),
+    meta: textsIn(body, "Meta"),
+  };
+}
+
+/**
+ * A service as the catalog takes it.
+ * @throws {HttpError} When it cannot be used.
+ */
+export function serviceOf(value: unknown): CatalogService {
+  return catalogService(decoded(() => decodeService(value, CATALOG)));
+}
+
+function isMissing(value: unknown): boolean {
+  return value === undefined || value === null;
+}
+
+/**
+ * A check as the catalog takes it.
+ * @throws {HttpError} When it cannot be used.
+ */
+export function checkOf(value: unknown, node: string): CatalogCheck {
+  const { Node = node, Output = "", Definition }: Record<string, unknown> = anyObject(value);
+  if (typeof Node === "string" && Node !== "" && Node.toLowerCase() !== node.toLowerCase()) {
+    throw new HttpError(500, `check node "${Node.slice(0, 255)}" does not match node "${node}"`);
+  }
+  const definition = JSON.stringify(anyObject(Definition ?? {}));
+  if (typeof Output !== "string" || Output.length > OUTPUT_CHARS_MAX || definition.length > DEFINITION_CHARS_MAX) {
+    throw new HttpError(400, "Request decode failed: the output or the definition of a check is too long");
+  }
+  const check = decoded(() => decodeCheck(value, CATALOG));
+  return { ...catalogCheck(check, { status: check.status ?? "critical", output: Output }), definition };
+}
+
+function anyObject(value: unknown): Record<string, unknown> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return Object.fromEntries(Object.entries(value));
+  }
+  throw new HttpError(400, "Request decode failed: expected a check to be an object");
+}
+
+function decoded<T>(decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    if (error instanceof DefinitionError) throw new HttpError(400, error.message);
+    throw error;
+  }
 }
 
 /** `PUT /v1/catalog/deregister`: a node with all that belongs to it, one of its services, or one of its checks. */
 export async function deregister(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
   const body = bodyOf(request);
-  const node = text(body, "Node");
-  const [service, check] = [text(body, "ServiceID"), text(body, "CheckID")];
+  const node = textIn(body, "Node");
+  const [service, check] = [textIn(body, "ServiceID"), textIn(body, "CheckID")];
   if (node === "") throw new HttpError(500, "Must provide node");
-  checkDatacenter(body, parts);
+  checkDatacenter(body, agentOf(parts).options.datacenter);
   const done = await operate(request, parts, "deregister", { node, service, check });
   return { ...v1Json(true, request), ...elsewhere(done) };
 }

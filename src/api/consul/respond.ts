@@ -6,9 +6,8 @@
 import { parseDuration } from "../../base/codec/duration.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import type { CatalogRead } from "../../app/agent/catalog.ts";
-import type { CatalogOperations } from "../../app/agent/catalog_operations.ts";
 import type { CatalogQuery } from "../../app/agent/catalog_query.ts";
-import type { CatalogReadRequest } from "../../app/agent/catalog_read.ts";
+import type { CatalogFound, CatalogReadRequest } from "../../app/agent/catalog_read.ts";
 import {
   BusyError,
   ForwardError,
@@ -25,7 +24,7 @@ import { compileFilter, type Fields, FilterError } from "./filter.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { laterText } from "../http/route.ts";
-import type { AgentParts, OperateParts } from "./parts.ts";
+import type { AgentParts, ConsulOperations, OperateParts } from "./parts.ts";
 
 const PLAIN = "text/plain; charset=utf-8";
 /** Beyond the wait itself, for a query that another node answers. */
@@ -109,7 +108,7 @@ function unanswered({ code, message }: ForwardError): HttpError {
 }
 
 /** How a read of replicated state is to be done. */
-function modeOf(request: HttpRequest, parts: AgentParts): Omit<CatalogReadRequest, "query"> {
+function modeOf(request: HttpRequest, parts: AgentParts): ReadMode {
   const { params } = request;
   const isStale = params.has("stale");
   const isConsistent = params.has("consistent");
@@ -134,7 +133,7 @@ export function blockingWaitMs({ params }: HttpRequest, { agent }: AgentParts): 
 }
 
 /**
- * Answers a read of replicated state: here when stale or leading, by the leader otherwise, for a client agent by a server;
+ * Answers a read of the catalog: here when stale or leading, by the leader otherwise, for a client agent by a server;
  * at once, or when its index is above the one that the request names.
  * @param show What is shown of the rows of each statement of the query.
  */
@@ -144,9 +143,25 @@ export async function v1Read(
   query: CatalogQuery,
   show: (...rows: CatalogRead["rows"]) => unknown,
 ): Promise<HttpResponse> {
+  const { rows, head } = await v1Found(
+    request,
+    parts,
+    (mode, waitMs) => operate(request, parts, "catalogRead", { query, ...mode }, waitMs),
+  );
+  return { ...head, body: textOnce(rows, request, () => jsonText(show(...rows), request)) };
+}
+
+/** How a read is to be done. */
+export type ReadMode = Omit<CatalogReadRequest, "query">;
+
+/** What a read of replicated state found, and the head of its answer; `read` does it, and may wait for `waitMs`. */
+export async function v1Found(
+  request: HttpRequest,
+  parts: AgentParts,
+  read: (mode: ReadMode, waitMs: number) => Promise<Done<CatalogFound>>,
+): Promise<{ rows: CatalogRead["rows"]; head: Omit<HttpResponse, "body"> }> {
   const mode = modeOf(request, parts);
-  const waitMs = mode.index > 0 ? mode.waitMs : 0;
-  const done = await operate(request, parts, "catalogRead", { query, ...mode }, waitMs);
+  const done = await read(mode, mode.index > 0 ? mode.waitMs : 0);
   const { result } = done;
   const headers = {
     "X-Consul-Index": String(result.index),
@@ -155,8 +170,7 @@ export async function v1Read(
     "X-Consul-Effective-Consistency": mode.consistency === "default" ? "leader" : mode.consistency,
     "Vary": "Accept-Encoding",
   };
-  const body = textOnce(result.rows, request, () => jsonText(show(...result.rows), request));
-  return { status: 200, body, headers, ...elsewhere(done) };
+  return { rows: result.rows, head: { status: 200, headers, ...elsewhere(done) } };
 }
 
 /** The last text that was made of rows, and the target that asked for it: rows that are shared are shown once. */
@@ -171,13 +185,13 @@ function textOnce(rows: CatalogRead["rows"], { target }: HttpRequest, show: () =
 }
 
 /** Does an operation for a client, which may wait for `waitMs`, here or elsewhere; another node is told when the client leaves. */
-export async function operate<K extends keyof CatalogOperations>(
+export async function operate<K extends keyof ConsulOperations>(
   request: HttpRequest,
   parts: OperateParts,
   name: K,
-  params: CatalogOperations[K]["params"],
+  params: ConsulOperations[K]["params"],
   waitMs = 0,
-): Promise<Done<CatalogOperations[K]["result"]>> {
+): Promise<Done<ConsulOperations[K]["result"]>> {
   const { authorization, address, whenOver } = request;
   return await parts.operations.run(name, params, {
     by: { k: "client", authorization, address },

@@ -9,12 +9,18 @@ import type { HttpRequest } from "../http/request.ts";
 import { type Handler, refusalOf, type Route, routeOf } from "../http/route.ts";
 import type { Permission } from "../../app/users/permission.ts";
 import * as agent from "./agent.ts";
+import * as checks from "./agent_checks.ts";
+import * as services from "./agent_services.ts";
 import * as catalog from "./catalog.ts";
 import * as events from "./events.ts";
 import * as operator from "./operator.ts";
+import * as health from "./health.ts";
+import * as kv from "./kv.ts";
+import * as sessions from "./sessions.ts";
 import * as register from "./register.ts";
+import { txn } from "./txn.ts";
 import { v1Problem } from "./respond.ts";
-import type { ConsulParts } from "./parts.ts";
+import { agentOf, type ConsulParts } from "./parts.ts";
 
 /** A route of this API. */
 interface V1Route extends Route<ConsulParts> {
@@ -40,7 +46,7 @@ const GET = ["GET", "HEAD"];
 const PUT = ["PUT"];
 const ANY_KEY = ["GET", "POST", "PUT", "DELETE"];
 
-/** All paths with their permissions (C6.6). */
+/** All paths with their permissions (C6.6); one path may stand there again for other methods. */
 export const ROUTES: readonly V1Route[] = [
   route("/v1/agent/self", GET, "agent-read", agent.self),
   filtered(route("/v1/agent/members", GET, "agent-read", agent.members)),
@@ -49,6 +55,21 @@ export const ROUTES: readonly V1Route[] = [
   route("/v1/agent/force-leave/", PUT, "operator-write", agent.forceLeave),
   route("/v1/agent/reload", PUT, "agent-write", agent.reload),
   route("/v1/agent/monitor", GET, "agent-read", agent.monitor),
+  filtered(route("/v1/agent/services", GET, "agent-read", services.services)),
+  route("/v1/agent/service/register", PUT, "service-write", services.register),
+  route("/v1/agent/service/deregister/", PUT, "service-write", services.deregister),
+  route("/v1/agent/service/maintenance/", PUT, "service-write", services.serviceMaintenance),
+  route("/v1/agent/service/", GET, "agent-read", services.service),
+  route("/v1/agent/maintenance", PUT, "service-write", services.nodeMaintenance),
+  route("/v1/agent/health/service/id/", GET, "agent-read", services.healthById),
+  route("/v1/agent/health/service/name/", GET, "agent-read", services.healthByName),
+  filtered(route("/v1/agent/checks", GET, "agent-read", checks.checks)),
+  route("/v1/agent/check/register", PUT, "service-write", checks.register),
+  route("/v1/agent/check/deregister/", PUT, "service-write", checks.deregister),
+  route("/v1/agent/check/pass/", PUT, "service-write", checks.updateTo("passing")),
+  route("/v1/agent/check/warn/", PUT, "service-write", checks.updateTo("warning")),
+  route("/v1/agent/check/fail/", PUT, "service-write", checks.updateTo("critical")),
+  route("/v1/agent/check/update/", PUT, "service-write", checks.update),
   route("/v1/event/fire/", PUT, "event-write", events.fire),
   route("/v1/event/list", GET, "event-read", events.list),
   route("/v1/operator/keyring", ANY_KEY, "keyring", operator.keyring),
@@ -60,8 +81,20 @@ export const ROUTES: readonly V1Route[] = [
   filtered(route("/v1/catalog/service/", GET, "catalog-read", catalog.service)),
   route("/v1/catalog/register", PUT, "catalog-write", register.register),
   route("/v1/catalog/deregister", PUT, "catalog-write", register.deregister),
-  filtered(route("/v1/health/node/", GET, "catalog-read", catalog.nodeChecks)),
-  filtered(route("/v1/health/state/", GET, "catalog-read", catalog.checksInState)),
+  filtered(route("/v1/health/node/", GET, "catalog-read", health.ofNode)),
+  filtered(route("/v1/health/checks/", GET, "catalog-read", health.ofService)),
+  filtered(route("/v1/health/state/", GET, "catalog-read", health.inState)),
+  filtered(route("/v1/health/service/", GET, "catalog-read", health.service)),
+  route("/v1/kv/", GET, "kv-read", kv.read),
+  route("/v1/kv/", PUT, "kv-write", kv.write),
+  route("/v1/kv/", ["DELETE"], "kv-write", kv.remove),
+  route("/v1/txn", PUT, "kv-write", txn),
+  route("/v1/session/create", PUT, "session-write", sessions.create),
+  route("/v1/session/destroy/", PUT, "session-write", sessions.destroy),
+  route("/v1/session/renew/", PUT, "session-write", sessions.renew),
+  route("/v1/session/info/", GET, "session-read", sessions.info),
+  route("/v1/session/node/", GET, "session-read", sessions.ofNode),
+  route("/v1/session/list", GET, "session-read", sessions.list),
   route("/v1/status/leader", GET, "status", operator.statusLeader),
   route("/v1/status/peers", GET, "status", operator.statusPeers),
   route("/v1/operator/raft/configuration", GET, "operator-read", operator.raftConfiguration),
@@ -72,19 +105,24 @@ export const ROUTES: readonly V1Route[] = [
 /** Answers a request below `/v1/`; never throws. */
 export async function routeV1(request: HttpRequest, parts: ConsulParts): Promise<HttpResponse> {
   try {
-    const { options } = agent.agentOf(parts);
+    const { options } = agentOf(parts);
     const asked = request.target.split("?", 1)[0];
-    const route = routeOf(ROUTES, asked);
-    if (!route) throw new HttpError(404, "");
+    const clean = cleanPath(asked);
+    if (clean !== asked) return { status: 301, body: "", location: clean + request.target.slice(asked.length) };
+    const first = routeOf(ROUTES, asked);
+    if (!first) throw new HttpError(404, "");
+    const all = ROUTES.filter(({ path }) => path === first.path);
+    const methods = all.flatMap(({ methods }) => methods);
     if (request.method === "OPTIONS") {
-      return { status: 200, body: "", headers: { Allow: ["OPTIONS", ...route.methods].join(",") } };
+      return { status: 200, body: "", headers: { Allow: ["OPTIONS", ...methods].join(",") } };
     }
+    const route = all.find(({ methods }) => methods.includes(request.method)) ?? first;
     const checking = refusalOf(route, request, parts);
     const refusal = checking && await checking;
     if (refusal) throw new RefusedError(refusal);
     if (!route.methods.includes(request.method)) {
       const response = v1Problem(new HttpError(405, `method ${request.method} not allowed`), parts.log);
-      return { ...response, headers: { Allow: route.methods.join(",") } };
+      return { ...response, headers: { Allow: methods.join(",") } };
     }
     checkDatacenter(request, options.datacenter);
     // An answer without support for filters must not look as if it had been filtered.
@@ -95,6 +133,17 @@ export async function routeV1(request: HttpRequest, parts: ConsulParts): Promise
   } catch (error) {
     return v1Problem(agent.poolProblem(error), parts.log);
   }
+}
+
+/** Without empty parts, `.` and `..`: a path has one spelling. */
+function cleanPath(path: string): string {
+  if (!/\/(?:\/|\.{1,2}(?:\/|$))/.test(path)) return path;
+  const parts: string[] = [];
+  for (const part of path.split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "" && part !== ".") parts.push(part);
+  }
+  return `/${parts.join("/")}${/\/\.{0,2}$/.test(path) ? "/" : ""}`;
 }
 
 function checkDatacenter({ params }: HttpRequest, own: string): void {

@@ -4,11 +4,16 @@
  */
 import type { CatalogView } from "../../app/agent/nodes.ts";
 import type { CatalogNode } from "../../core/dns/answer.ts";
+import type { ServiceInstance } from "../../core/dns/service_answer.ts";
 
 /** Settings of the answers (`dns_config`, C8.8). Seconds, unless the name says otherwise. */
 export interface NameServerSettings {
   /** Time to live of what is said of nodes. */
   readonly nodeTtl: number;
+  /** The same of services, by name, by `prefix*`, or for `*`. */
+  readonly serviceTtl: Readonly<Record<string, number>>;
+  /** Whether instances with a warning are left out as well. */
+  readonly onlyPassing: boolean;
   /** Most answers over UDP without EDNS. */
   readonly udpAnswerLimit: number;
   /** Most addresses in an answer; 0: any number. */
@@ -66,6 +71,10 @@ export interface CatalogMethods {
   nodes: { params: Record<string, never>; result: readonly CatalogNode[] };
   /** Those that are servers of the cluster. */
   servers: { params: Record<string, never>; result: readonly CatalogNode[] };
+  /** Instances of a service, whatever their health. */
+  service: { params: { name: string }; result: readonly ServiceInstance[] };
+  /** Instances of all services. */
+  services: { params: Record<string, never>; result: readonly ServiceInstance[] };
 }
 
 /** To the name server: the view that it was given is not current any more. */

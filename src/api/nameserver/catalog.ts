@@ -2,12 +2,13 @@
  * The catalog for the name server, through a port: stale reads of this agent, so that names resolve without a leader.
  *
  * A server agent, which holds the catalog, hands out all of it once, and says when that is not current any more: a name
- * then costs no message. A client agent asks a server for each name.
+ * then costs no message. A client agent knows the names that it was asked for.
  * @module
  */
 import { Caller, type ToCaller } from "../../base/worker/channel.ts";
 import type { CatalogView } from "../../app/agent/nodes.ts";
 import type { CatalogNode } from "../../core/dns/answer.ts";
+import type { ServiceInstance } from "../../core/dns/service_answer.ts";
 import type { CatalogChanged, CatalogMethods } from "./api.ts";
 import type { CatalogSource } from "./server.ts";
 
@@ -49,6 +50,16 @@ export class CatalogByPort implements CatalogSource {
   async servers(): Promise<readonly CatalogNode[]> {
     const view = this.#current ?? await this.#asked();
     return view ? view.servers : await this.#askKept("servers");
+  }
+
+  async service(name: string): Promise<readonly ServiceInstance[]> {
+    const view = this.#current ?? await this.#asked();
+    return view ? view.services.get(name.toLowerCase()) ?? [] : await this.#caller.call("service", { name });
+  }
+
+  async services(): Promise<readonly ServiceInstance[]> {
+    const view = this.#current ?? await this.#asked();
+    return view ? [...view.services.values()].flat() : await this.#caller.call("services", {});
   }
 
   #asked(): Promise<CatalogView | undefined> {

@@ -39,6 +39,7 @@ import {
   TCP_BYTES_MAX,
   TYPE,
 } from "../../core/dns/message.ts";
+import { answerService, healthyInstances, type ServiceInstance } from "../../core/dns/service_answer.ts";
 import type { CatalogView } from "../../app/agent/nodes.ts";
 import { Aliases } from "./aliases.ts";
 import type { NameServerSettings, OpenNameServer } from "./api.ts";
@@ -73,6 +74,10 @@ export interface CatalogSource {
   node(name: string): Promise<CatalogNode | undefined>;
   nodes(): Promise<readonly CatalogNode[]>;
   servers(): Promise<readonly CatalogNode[]>;
+  /** Instances of a service, whatever their health; none where there is no such service. */
+  service(name: string): Promise<readonly ServiceInstance[]>;
+  /** Instances of all services. */
+  services(): Promise<readonly ServiceInstance[]>;
 }
 
 /** An open name server. */
@@ -304,10 +309,10 @@ export class NameServer {
         return await this.#askUpstream(bytes, protocol) ?? refusal(recursion, RCODE.REFUSED);
       }
       if (found.lookup.k === "reverse") {
-        const { address: wanted } = found.lookup;
-        const nodes = (await this.#catalog.nodes()).filter(({ address }) => isAt(address, wanted));
-        const upstream = nodes.length === 0 ? await this.#askUpstream(bytes, protocol) : undefined;
-        return upstream ?? answerReverse(question, nodes, this.#zone(found.domain));
+        const own = await this.#at(found.lookup.address);
+        const isKnown = own.nodes.length + own.services.length > 0;
+        const upstream = isKnown ? undefined : await this.#askUpstream(bytes, protocol);
+        return upstream ?? answerReverse(question, own, this.#zone(found.domain));
       }
       const answer = await this.#answerOwn(question, found);
       if (answer.answers.at(-1)?.type !== TYPE.CNAME) return answer;
@@ -327,6 +332,12 @@ export class NameServer {
         if (node) return answerNode(question, node, zone);
         return await this.#isAboveNode(lookup.name) ? noSuchRecord(zone) : noSuchName(zone);
       }
+      case "service": {
+        const { tag, name } = lookup;
+        const { onlyPassing } = this.#settings;
+        const instances = healthyInstances(await this.#catalog.service(name), { tag, onlyPassing });
+        return answerService(question, shuffled(instances), zone);
+      }
       case "address":
         return answerAddress(question, lookup.address, zone);
       case "zone":
@@ -336,6 +347,14 @@ export class NameServer {
       default:
         return noSuchName(zone);
     }
+  }
+
+  /** What is at an address: nodes, or else names of services. */
+  async #at(wanted: Uint8Array): Promise<{ nodes: readonly CatalogNode[]; services: readonly string[] }> {
+    const nodes = (await this.#catalog.nodes()).filter(({ address }) => isAt(address, wanted));
+    if (nodes.length > 0) return { nodes, services: [] };
+    const found = (await this.#catalog.services()).filter(({ address }) => isAt(address, wanted));
+    return { nodes, services: [...new Set(found.map(({ service }) => service))] };
   }
 
   /** Whether a node's name ends in a dot and this name. */
@@ -352,11 +371,12 @@ export class NameServer {
   }
 
   #zone(domain: Name): Zone {
-    const { nodeTtl, nodeMetaTxt, aRecordLimit, recursors, soa } = this.#settings;
+    const { nodeTtl, serviceTtl, nodeMetaTxt, aRecordLimit, recursors, soa } = this.#settings;
     return {
       domain,
       datacenter: this.#datacenter,
       nodeTtl,
+      serviceTtl,
       nodeMetaTxt,
       aRecordLimit,
       recursionAvailable: recursors.length > 0,

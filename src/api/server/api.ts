@@ -5,6 +5,8 @@
 
 import type { ToCallee, ToCaller } from "../../base/worker/channel.ts";
 import type { AgentOptions, SupervisorTask } from "../../app/agent/agent.ts";
+import type { FileDefinitions, OpenLocal } from "../../app/services/api.ts";
+import type { KeptKind } from "../../app/services/local_state.ts";
 import type { User } from "../../app/users/user.ts";
 import type { WriteQueueOptions } from "../../app/database/write_queue.ts";
 import type { TlsServer } from "../../base/net/conn.ts";
@@ -38,6 +40,8 @@ export interface OpenHttp {
   readonly restore?: RestoreOptions;
   /** The line to the membership Worker, with {@linkcode HttpOptions.agent}. */
   readonly membership?: MessagePort;
+  /** The agent's own services, with {@linkcode HttpOptions.agent}. */
+  readonly local?: OpenLocal;
 }
 
 /** How a new cluster begins with a backup (app/database/auto_restore.ts). */
@@ -109,6 +113,15 @@ export type SupervisorMethods =
   & {
     /** Bytes of all files in the data directory. */
     readonly directorySize: { readonly params: Record<string, never>; readonly result: number };
+    /** Keeps a definition of a service or check on disk, or forgets it. */
+    readonly keepDefinition: {
+      readonly params: { readonly kind: KeptKind; readonly id: string; readonly text: string };
+      readonly result: void;
+    };
+    readonly forgetDefinition: {
+      readonly params: { readonly kind: KeptKind; readonly id: string };
+      readonly result: void;
+    };
   };
 
 /** Supervisor → HTTP Worker. */
@@ -123,7 +136,8 @@ export type ToHttpWorker =
   | { readonly k: "lookups"; readonly port: MessagePort } // the name server calls CatalogMethods (api/nameserver/api.ts)
   | { readonly k: "names"; readonly port: MessagePort } // serve DNS, too; carries what a name server's Worker is told
   | { readonly k: "users"; readonly users: readonly User[] } // the auth file, anew
-  | { readonly k: "meta"; readonly meta: Readonly<Record<string, string>> } // what describes this agent, anew
+  | { readonly k: "checks"; readonly port: MessagePort } // the line to the Worker that runs checks
+  | { readonly k: "agent"; readonly meta: Readonly<Record<string, string>>; readonly files: FileDefinitions } // anew
   | ToCaller
   | { readonly k: "shutdown" };
 
@@ -133,6 +147,7 @@ export type FromHttpWorker =
   | { readonly k: "wantReader" } // slow reads wait
   | { readonly k: "wantBackups" } // the backup Worker is to be started
   | { readonly k: "wantParser" } // a Worker that reads large bodies is to be started; it ends by itself
+  | { readonly k: "wantChecks" } // the Worker that runs checks is to be started
   | { readonly k: "restored" } // or there is nothing to be restored: see OpenHttp.restore
   | ToCallee<SupervisorMethods>
   | { readonly k: "stopped" }

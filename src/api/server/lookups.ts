@@ -2,20 +2,20 @@
  * Answers the name server's calls to the catalog, and tells it once when what it holds is not current any more.
  * @module
  */
-import type { Catalog } from "../../app/agent/catalog.ts";
 import { LocalNodes, type NodeSource } from "../../app/agent/nodes.ts";
 import { Callee, type ToCallee } from "../../base/worker/channel.ts";
 import type { CatalogChanged, CatalogMethods } from "../nameserver/api.ts";
 
 /** Serves a name server through its port, from now on. */
-export function answerLookups(port: MessagePort, source: NodeSource, catalog: Catalog): void {
+export function answerLookups(port: MessagePort, source: NodeSource): void {
   let holdsView = false;
-  catalog.onChange = () => {
+  const tell = () => {
     if (!holdsView) return;
     holdsView = false;
     const message: CatalogChanged = { k: "changed" };
     port.postMessage(message);
   };
+  if (source instanceof LocalNodes) source.onChange = tell;
   const callee = new Callee<CatalogMethods>(port, {
     view: () => {
       if (!(source instanceof LocalNodes)) return undefined;
@@ -25,6 +25,8 @@ export function answerLookups(port: MessagePort, source: NodeSource, catalog: Ca
     node: ({ name }) => source.node(name),
     nodes: () => source.nodes(),
     servers: () => source.servers(),
+    service: ({ name }) => source.service(name),
+    services: () => source.services(),
   });
   port.onmessage = ({ data }: MessageEvent<ToCallee<CatalogMethods>>) => callee.take(data);
 }

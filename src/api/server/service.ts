@@ -12,16 +12,17 @@ import { NodeState } from "../../base/worker/node_state.ts";
 import type { WorkerScope } from "../../base/worker/worker_scope.ts";
 import { Caller } from "../../base/worker/channel.ts";
 import type { FromHttpWorker, OpenHttp, SupervisorMethods, ToHttpWorker } from "./api.ts";
-import { AntiEntropy } from "../../app/agent/anti_entropy.ts";
 import { Catalog } from "../../app/agent/catalog.ts";
 import { PoolClient } from "../../drivers/membership/client.ts";
 import { Readers } from "../../app/database/readers.ts";
 import { ReplicaClient } from "../../app/database/replica_client.ts";
 import { logger } from "../../base/worker/log.ts";
+import { SessionTimers } from "../../app/agent/session_timers.ts";
 import { Reconciler } from "../../app/agent/reconciler.ts";
 import type { Agent } from "../../app/agent/agent.ts";
 import { EventLog } from "../../app/agent/event_log.ts";
-import { catalogAccess, LocalNodes, type NodeSource, RemoteNodes } from "../../app/agent/nodes.ts";
+import { FollowedReads } from "../../app/agent/followed_reads.ts";
+import { LocalNodes, type NodeSource, RemoteNodes } from "../../app/agent/nodes.ts";
 import { nodeOperations } from "../../app/agent/node_operations.ts";
 import { mayJoin, Users } from "../../app/users/users.ts";
 import { AutoRestore, hasTables, UploaderClient } from "../../app/database/auto_restore.ts";
@@ -33,6 +34,7 @@ import { Database } from "../../app/database/database.ts";
 import { type HttpServer, serveHttp } from "../http/server.ts";
 import { answerLookups } from "./lookups.ts";
 import { isClientAgent } from "../rqlite/leadership.ts";
+import { OwnServices } from "./own_services.ts";
 import { route, takesStream } from "./router.ts";
 import { LargeBodies } from "../rqlite/large_bodies.ts";
 import type { Services } from "./services.ts";
@@ -44,7 +46,7 @@ const SHUTDOWN_MS = 5000;
 /** The line to the supervisor; there is one HTTP in a thread. */
 let scope: Pick<WorkerScope<ToHttpWorker, FromHttpWorker>, "postMessage"> = { postMessage() {} };
 let services: Services | undefined;
-let antiEntropy: AntiEntropy | undefined;
+let own: OwnServices | undefined;
 /** Source of nodes for the name server. */
 let nodeSource: NodeSource | undefined;
 let server: HttpServer | undefined;
@@ -77,7 +79,8 @@ async function open(message: OpenHttp): Promise<void> {
   const agent = agentOf(message);
   const database = new Database(parts);
   const queue = new WriteQueue(options.writeQueue, (...batch) => writeBatch(operations, ...batch), log);
-  const operations = nodeOperations({ ...parts, catalog, agent, database, queue });
+  const timers = new SessionTimers({ catalog, state: parts.state, log });
+  const operations = nodeOperations({ ...parts, catalog, agent, database, queue, timers });
   const uploader = message.uploader && new UploaderClient(message.uploader);
   const restore = message.restore && uploader && new AutoRestore({
     ...message.restore,
@@ -88,19 +91,28 @@ async function open(message: OpenHttp): Promise<void> {
     log: logger("downloader"),
   });
   const data = { ...parts, database, uploader, restore };
+  own = agent && message.local && new OwnServices({
+    open: message.local,
+    agent,
+    operations,
+    supervisor,
+    wantChecks: () => scope.postMessage({ k: "wantChecks" }),
+    log,
+  });
   const made: Services = {
     ...data,
     operations,
     queue,
     catalog,
     agent,
+    local: own?.local,
     expiry: { http: options.tls?.notAfter, node: options.nodeNotAfter },
     directorySize: () => supervisor.call("directorySize", {}),
   };
   replica.isOpen = () => isClientAgent(message) || parts.state.isOpen;
   replica.onDatabaseReplaced = () => (readers.reopen(), catalog.replaced());
   replica.onCatalogChanged = () => catalog.changed();
-  if (agent) openAgent(made, agent);
+  if (agent) openAgent(made, agent, timers);
   restore?.run().then(
     () => restore.isOver && scope.postMessage({ k: "restored" }),
     (error) => scope.postMessage({ k: "failed", message: messageOf(error) }),
@@ -109,7 +121,11 @@ async function open(message: OpenHttp): Promise<void> {
   const skipped: Skipped = new Set();
   repeatEvery(options.autoOptimizeMs, () => optimizeIfLeader(made, skipped));
   services = made;
-  const { bindAddrs, tlsAddrs } = options;
+  await listen(made);
+}
+
+async function listen(made: Services): Promise<void> {
+  const { bindAddrs, tlsAddrs } = made.options;
   if (bindAddrs.length + tlsAddrs.length === 0) return scope.postMessage({ k: "listening", port: 0 }); // -http-port=-1
   try {
     server = await serveHttp({ ...made, takesStream, route: (request) => route(request, made) });
@@ -123,14 +139,19 @@ async function open(message: OpenHttp): Promise<void> {
 }
 
 /** Starts an agent's own tasks. On a server that leads, one of them keeps the catalog in step with the pool. */
-function openAgent({ catalog, operations, state, replica }: Services, agent: Agent): void {
-  const nodes = agent.options.isServer ? new LocalNodes(catalog) : new RemoteNodes(operations);
+function openAgent(
+  { catalog, operations, state, replica }: Services,
+  agent: Agent,
+  timers: SessionTimers,
+): void {
+  const nodes = agent.options.isServer ? new LocalNodes(catalog) : new RemoteNodes(new FollowedReads(operations));
   nodeSource = nodes;
   if (agent.options.isServer) {
     const reconciler = new Reconciler({ agent, catalog, state, log });
     replica.onLeader = () => (reconciler.soon(), catalog.wakeAll());
+    timers.start();
   }
-  antiEntropy = new AntiEntropy({ agent, access: catalogAccess(nodes, operations), log });
+  own?.start();
 }
 
 const supervisor = new Caller<SupervisorMethods>(
@@ -162,12 +183,13 @@ function renew(tls: TlsServer): void {
   }
 }
 
-/** Metadata of this node, anew: the catalog is to say so, too. */
-function setMeta(meta: Readonly<Record<string, string>>): void {
+/** Metadata of this node and definitions of its services, anew: the catalog is to say so, too. */
+async function renewAgent({ meta, files }: Extract<ToHttpWorker, { k: "agent" }>): Promise<void> {
   const agent = services?.agent;
   if (!agent) return;
   agent.options = { ...agent.options, meta };
-  antiEntropy?.soon();
+  own?.soon();
+  await own?.replace(files);
 }
 
 /** Loaded where it is wanted, in client agents alone. */
@@ -180,6 +202,7 @@ async function shutdown(): Promise<void> {
   services?.restore?.stop();
   await services?.queue.close(SHUTDOWN_MS / 2);
   await Promise.race([server?.shutdown(), new Promise((resolve) => setTimeout(resolve, SHUTDOWN_MS))]);
+  own?.close();
   services?.readers.close();
   services?.largeBodies?.close();
   scope.postMessage({ k: "stopped" });
@@ -197,12 +220,11 @@ export function serve(line: WorkerScope<ToHttpWorker, FromHttpWorker>): void {
     else if (data.k === "backups") services?.backups.connect(data.port);
     else if (data.k === "parser") services?.largeBodies?.connect(data.port);
     else if (data.k === "lookups") {
-      if (services && nodeSource) {
-        answerLookups(data.port, nodeSource, services.catalog);
-      }
+      if (nodeSource) answerLookups(data.port, nodeSource);
     } else if (data.k === "names") startNameServer(data.port);
     else if (data.k === "users") services?.users?.replace(data.users);
-    else if (data.k === "meta") setMeta(data.meta);
+    else if (data.k === "agent") renewAgent(data);
+    else if (data.k === "checks") own?.connect(data.port);
     else if (data.k === "answer") supervisor.settle(data);
     else shutdown();
   };

@@ -12,6 +12,7 @@ import type { Counters } from "../../app/database/counters.ts";
 import type { Database } from "../../app/database/database.ts";
 import type { Readers } from "../../app/database/readers.ts";
 import type { ReplicaClient } from "../../app/database/replica_client.ts";
+import type { LocalState } from "../../app/services/local_state.ts";
 import type { Users } from "../../app/users/users.ts";
 import type { WriteQueue } from "../../app/database/write_queue.ts";
 import type { Activity } from "../../base/worker/activity.ts";
@@ -45,6 +46,8 @@ export interface Services {
   readonly catalog: Catalog;
   /** Present in an agent (`muster agent`). */
   readonly agent: Agent | undefined;
+  /** Its services and checks; present with it. */
+  readonly local: LocalState | undefined;
   readonly counters: Counters;
   /** Absent where everybody may do everything. */
   readonly users: Users | undefined;

@@ -15,6 +15,16 @@ export interface TlsFacts {
   readonly verifiesName: boolean;
 }
 
+/** Limits of what clients may write. */
+export interface AgentLimits {
+  /** Bytes of the value of a key. @default {524288} */
+  readonly kvValueBytes: number;
+  /** Bytes of a transaction. @default {524288} */
+  readonly txnBytes: number;
+  /** Shortest time to live of a session, in milliseconds. @default {10000} */
+  readonly sessionTtlMs: number;
+}
+
 /** An agent's description of itself. */
 export interface AgentOptions {
   readonly nodeName: string;
@@ -28,6 +38,7 @@ export interface AgentOptions {
   readonly tls: { readonly https: TlsFacts; readonly calls: TlsFacts };
   /** How long a blocking query waits that does not say, and how long one waits at most. */
   readonly queryTimeMs: { readonly standard: number; readonly most: number };
+  readonly limits: AgentLimits;
 }
 
 /** Tasks of the supervisor. */

@@ -7,7 +7,8 @@ import { PLAIN_RENDERING, type RenderOptions } from "../../core/sql/render_optio
 import { takeText } from "../database/held_answer.ts";
 import type { CatalogWrite } from "../../core/catalog/catalog.ts";
 import { CATALOG_VERSION, migration, VERSION_QUERY } from "../../core/catalog/schema.ts";
-import { CHANGES_QUERY, indexQuery, VERSION_NAME } from "../../core/catalog/watch.ts";
+import { CHANGED_KEYS_QUERY, watchNamesOfKey } from "../../core/catalog/kv.ts";
+import { CHANGES_QUERY, VERSION_NAME } from "../../core/catalog/watch.ts";
 import { type BoundStatement, encodeCommand } from "../../core/sql/command.ts";
 import { splitStatements } from "../../core/sql/statement.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
@@ -20,6 +21,8 @@ import { SharedReads } from "./shared_reads.ts";
 import { type Watch, Watches } from "./watches.ts";
 
 const OPTIONS: RenderOptions = { ...PLAIN_RENDERING, associative: true };
+/** Of reads that nobody waits for a change of. */
+const NO_INDEX: CatalogStatement = { sql: "SELECT 1 AS value" };
 const READ_TIMEOUT_MS = 10_000;
 const WRITE_TIMEOUT_MS = 10_000;
 
@@ -49,9 +52,12 @@ export class CatalogError extends OperationError {
 export class ConflictError extends Error {
   /** Always `ConflictError`. */
   override readonly name = "ConflictError";
+  /** The place of the guard among the writes. */
+  readonly at: number;
 
-  constructor() {
+  constructor(at: number) {
     super("the catalog has changed meanwhile: nothing was written");
+    this.at = at;
   }
 }
 
@@ -80,8 +86,6 @@ export interface CatalogParts {
 export class Catalog {
   /** Reads that several ask for alike. Another database counts as a change when the readers have it. */
   readonly shared = new SharedReads<CatalogRead>(() => `${this.#parts.activity?.catalogChanges} ${this.#changes}`);
-  /** Called at each change. */
-  onChange: () => void = () => {};
   readonly #parts: CatalogParts;
   readonly #watches = new Watches();
   /** Whether the tables were seen to be of this program's version, or a newer one. */
@@ -97,11 +101,11 @@ export class Catalog {
 
   /**
    * Runs reads in one transaction, here.
-   * @param watched What the index is of.
+   * @param index Reads their index, as `value`; see core/catalog/watch.ts.
    * @throws {CatalogError} When it takes too long or fails.
    */
-  async read(watched: readonly string[], reads: readonly CatalogStatement[]): Promise<CatalogRead> {
-    return parseRead(await this.#text([indexQuery(watched), ...reads]), reads.length);
+  async read(reads: readonly CatalogStatement[], index: CatalogStatement = NO_INDEX): Promise<CatalogRead> {
+    return parseRead(await this.#text([index, ...reads]), reads.length);
   }
 
   /** Rows of each statement; undefined where there are no tables yet. @throws {CatalogError} */
@@ -124,12 +128,13 @@ export class Catalog {
 
   /**
    * Writes through the log; on the leader. All or nothing.
+   * @returns Rows of each statement.
    * @throws {ConflictError} When a guard among the writes did not hold.
    * @throws {CatalogError} When it was refused, or nothing was heard of it in time.
    */
-  async write(writes: readonly CatalogWrite[]): Promise<void> {
-    await this.bringUpToDate();
-    await this.#command(writes);
+  async write(writes: readonly CatalogWrite[]): Promise<CatalogRow[][]> {
+    if (!this.#isCurrent) await this.bringUpToDate();
+    return await this.#command(writes);
   }
 
   /**
@@ -150,7 +155,7 @@ export class Catalog {
     }
   }
 
-  async #command(writes: readonly CatalogWrite[]): Promise<void> {
+  async #command(writes: readonly CatalogWrite[]): Promise<CatalogRow[][]> {
     const statements = writes.map(bound);
     const body = encodeCommand({ kind: "request", transaction: true, isSystem: true, statements });
     const result = await this.#parts.replica.write(body, OPTIONS, WRITE_TIMEOUT_MS);
@@ -158,15 +163,15 @@ export class Catalog {
     if (result.k === "refused") throw new CatalogError(result.refused.message);
     const parsed: StatementResult[] = JSON.parse(takeText(result.outcome.results, this.#parts.answers));
     const failed = parsed.findIndex(({ error }) => error !== undefined);
-    if (failed >= 0 && writes[failed]?.isGuard) throw new ConflictError();
+    if (failed >= 0 && writes[failed]?.isGuard) throw new ConflictError(failed);
     const fault = result.outcome.error ?? parsed[failed]?.error;
     if (fault !== undefined) throw new CatalogError(fault);
+    return parsed.map(({ rows }) => rows ?? []);
   }
 
   /** Something of it may have changed. */
   changed(): void {
     this.#changes++;
-    this.onChange();
     if (this.#watches.size > 0) this.#tell();
   }
 
@@ -180,7 +185,6 @@ export class Catalog {
   /** Has everybody look again. */
   wakeAll(): void {
     this.#changes++;
-    this.onChange();
     this.#watches.allChanged();
   }
 
@@ -191,9 +195,14 @@ export class Catalog {
     try {
       for (let seen = -1; seen !== this.#changes;) {
         seen = this.#changes;
-        const [rows] = await this.#run([{ sql: CHANGES_QUERY, positional: [BigInt(this.#toldTo)] }]) ?? [[]];
+        const positional = [BigInt(this.#toldTo)];
+        const [rows] = await this.#run([{ sql: CHANGES_QUERY, positional }]) ?? [[]];
         const changed = rows.filter(({ name }) => name !== VERSION_NAME);
         const names = changed.map(({ name }) => String(name));
+        if (names.includes("kv") && this.#watches.hasAny("kv/")) {
+          const [keys] = await this.#run([{ sql: CHANGED_KEYS_QUERY, positional }]) ?? [[]];
+          for (const { key } of keys) this.#watches.changed(watchNamesOfKey(String(key)));
+        }
         this.#toldTo = Math.max(this.#toldTo, ...changed.map(({ value }) => Number(value)));
         // Tables of version 1 do not tell where.
         if (changed.length === rows.length) this.#watches.tablesChanged(new Set(names));
@@ -204,11 +213,6 @@ export class Catalog {
     } finally {
       this.#isTelling = false;
     }
-  }
-
-  /** Changes that this node has heard of. */
-  get changes(): number {
-    return this.#changes;
   }
 
   /**

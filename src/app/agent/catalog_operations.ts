@@ -24,12 +24,14 @@ import {
   jsonCodec,
   jsonOperation,
   NOTHING,
+  type Operation,
   type OperationTable,
 } from "../database/operation.ts";
 import type { ReplicaClient } from "../database/replica_client.ts";
+import type { Permission } from "../users/permission.ts";
 import type { Agent } from "./agent.ts";
 import { parseRead } from "./catalog.ts";
-import { catalogQuery, planOf } from "./catalog_query.ts";
+import { type AnyQuery, type CatalogQuery, catalogQuery, planOf } from "./catalog_query.ts";
 import {
   type CatalogFound,
   type CatalogReadParts,
@@ -37,7 +39,15 @@ import {
   CONSISTENCIES,
   readCatalog,
 } from "./catalog_read.ts";
-import { deregister, type Deregistration, type NodeRegistration, registerNode } from "./registration.ts";
+import {
+  type CatalogCheck,
+  type CatalogService,
+  deregister,
+  type Deregistration,
+  type NodeRegistration,
+  register,
+  type Registration,
+} from "./registration.ts";
 
 /** A server of the Raft configuration, with what gossip knows of it. */
 export interface RaftServer {
@@ -52,8 +62,14 @@ export interface RaftServer {
 
 /** The operations about the catalog and the Raft cluster. */
 export interface CatalogOperations {
-  readonly catalogRead: { readonly params: CatalogReadRequest; readonly result: CatalogFound };
+  readonly catalogRead: {
+    readonly params: CatalogReadRequest<CatalogQuery>;
+    readonly result: CatalogFound<CatalogQuery>;
+  };
+  /** Of a node alone. */
   readonly register: { readonly params: NodeRegistration; readonly result: void };
+  /** Of a node with services and checks. */
+  readonly registerAll: { readonly params: Registration; readonly result: void };
   readonly deregister: { readonly params: Deregistration; readonly result: void };
   /** Cluster addresses of the leader, empty where none is known, and of the voters. */
   readonly raftPeers: {
@@ -77,6 +93,13 @@ export const META_PAIRS_MAX = 64;
 export const META_CHARS_MAX = 512;
 /** Characters of a name, an address or an id. */
 export const NAME_CHARS_MAX = 255;
+export const TAGS_MAX = 256;
+export const TAG_CHARS_MAX = 255;
+export const NOTES_CHARS_MAX = 4096;
+export const OUTPUT_CHARS_MAX = 64 * 1024;
+export const DEFINITION_CHARS_MAX = 64 * 1024;
+/** Services, and checks, of one registration. */
+export const ROWS_MAX = 1000;
 const SERVERS_MAX = 10_000;
 // deno-lint-ignore no-control-regex -- control characters are what it looks for
 const CONTROL = /[\x00-\x1f\x7f]/;
@@ -86,7 +109,8 @@ export function isPlainName(value: string): boolean {
   return value.length <= NAME_CHARS_MAX && !CONTROL.test(value);
 }
 
-const plainName: Shape<string> = (value, where) => {
+/** A name, an address or an id. */
+export const plainName: Shape<string> = (value, where) => {
   if (typeof value === "string" && isPlainName(value)) return value;
   throw new DecodeError(
     `Expected ${where} to be at most ${NAME_CHARS_MAX} characters, none of them a control character`,
@@ -99,7 +123,8 @@ const pairs: Shape<Record<string, string>> = (value, where) => {
   return found;
 };
 
-const registration: Shape<NodeRegistration> = record({
+/** A node. */
+export const nodeFields: Shape<NodeRegistration> = record({
   name: plainName,
   address: plainName,
   id: plainName,
@@ -107,28 +132,70 @@ const registration: Shape<NodeRegistration> = record({
   meta: pairs,
 });
 
-const readFields = record({
-  query: catalogQuery,
-  consistency: oneOf(...CONSISTENCIES),
-  index: whole(),
-  waitMs: finite,
+/** A service of a node. */
+export const serviceFields: Shape<CatalogService> = record({
+  id: plainName,
+  name: plainName,
+  tags: listOf(text(TAG_CHARS_MAX), TAGS_MAX),
+  address: plainName,
+  port: whole(65_535),
+  meta: pairs,
+  taggedAddresses: mapOf(record({ address: plainName, port: whole(65_535) }), META_PAIRS_MAX),
+  weights: record({ passing: whole(65_535), warning: whole(65_535) }),
+  enableTagOverride: flag,
+  kind: plainName,
+  socketPath: text(NOTES_CHARS_MAX),
 });
-const foundFields = record({ query: catalogQuery, isLeaderKnown: flag, lastContactMs: finite });
+
+/** A check of a node. */
+export const checkFields: Shape<CatalogCheck> = record({
+  id: plainName,
+  name: plainName,
+  status: oneOf("passing", "warning", "critical"),
+  notes: text(NOTES_CHARS_MAX),
+  output: text(OUTPUT_CHARS_MAX),
+  serviceId: plainName,
+  type: plainName,
+  interval: plainName,
+  timeout: plainName,
+  definition: text(DEFINITION_CHARS_MAX),
+});
+
+/** The fields of a read with queries of a kind. */
+function readFields<Query>(query: Shape<Query>): Shape<CatalogReadRequest<Query>> {
+  return record({ query, consistency: oneOf(...CONSISTENCIES), index: whole(), waitMs: finite });
+}
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Rows travel as the text that a reader has rendered. */
-const FOUND: Codec<CatalogFound> = {
-  encode: ({ text, isLeaderKnown, lastContactMs, query }) => ({
-    value: { query, isLeaderKnown, lastContactMs },
-    body: encoder.encode(text),
-  }),
-  decode({ value, body }) {
-    const { query, ...facts } = foundFields(value, "the result");
-    return { ...parseRead(decoder.decode(body), planOf(query).statements.length), ...facts, query };
-  },
-};
+/** What was found travels as the text that a reader has rendered. */
+function foundCodec<Query extends AnyQuery>(query: Shape<Query>): Codec<CatalogFound<Query>> {
+  const fields = record({ query, isLeaderKnown: flag, lastContactMs: finite });
+  return {
+    encode: ({ text, isLeaderKnown, lastContactMs, query }) => ({
+      value: { query, isLeaderKnown, lastContactMs },
+      body: encoder.encode(text),
+    }),
+    decode({ value, body }) {
+      const { query, ...facts } = fields(value, "the result");
+      return { ...parseRead(decoder.decode(body), planOf(query).statements.length), ...facts, query };
+    },
+  };
+}
+
+/** A read of replicated state. */
+export function readOperation<Query extends AnyQuery>(
+  permission: Permission,
+  query: Shape<Query>,
+): Operation<CatalogReadRequest<Query>, CatalogFound<Query>> {
+  return {
+    permissions: [permission],
+    isForNodes: true,
+    params: jsonCodec(readFields(query)),
+    result: foundCodec(query),
+  };
+}
 
 const server: Shape<RaftServer> = record({
   id: text(1024),
@@ -147,9 +214,24 @@ const writing = <T>(permission: "catalog-write" | "operator-write", params: Shap
 
 /** These operations, and how they travel. */
 export const CATALOG_OPERATIONS: OperationTable<CatalogOperations> = {
-  catalogRead: { permissions: ["catalog-read"], isForNodes: true, params: jsonCodec(readFields), result: FOUND },
-  register: { ...writing("catalog-write", registration), isForNodes: true },
-  deregister: writing("catalog-write", record({ node: plainName, service: plainName, check: plainName })),
+  catalogRead: readOperation("catalog-read", catalogQuery),
+  register: { ...writing("catalog-write", nodeFields), isForNodes: true },
+  registerAll: {
+    ...writing(
+      "catalog-write",
+      record({
+        node: nodeFields,
+        skipsNode: flag,
+        services: listOf(serviceFields, ROWS_MAX),
+        checks: listOf(checkFields, ROWS_MAX),
+      }),
+    ),
+    isForNodes: true,
+  },
+  deregister: {
+    ...writing("catalog-write", record({ node: plainName, service: plainName, check: plainName })),
+    isForNodes: true,
+  },
   raftPeers: jsonOperation(
     ["status"],
     record({}),
@@ -181,7 +263,11 @@ export function catalogImplementations(parts: CatalogParts): Implementations<Cat
     },
     async register(node) {
       expectToLead(parts);
-      await registerNode(catalog, agentOf(parts).options.datacenter, node);
+      await register(catalog, agentOf(parts).options.datacenter, { node, skipsNode: false, services: [], checks: [] });
+    },
+    async registerAll(registration) {
+      expectToLead(parts);
+      await register(catalog, agentOf(parts).options.datacenter, registration);
     },
     async deregister(what) {
       expectToLead(parts);
@@ -206,7 +292,7 @@ function agentOf({ agent }: CatalogParts): Agent {
 }
 
 /** @throws {NotLeaderError} Elsewhere than on the leader. */
-function expectToLead({ state }: CatalogParts): void {
+export function expectToLead({ state }: Pick<CatalogParts, "state">): void {
   if (!state.isLeader) throw new NotLeaderError();
 }
 

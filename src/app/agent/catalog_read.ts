@@ -8,14 +8,14 @@ import { NoLeaderError, NotLeaderError, OperationError } from "../database/error
 import { isConfirmedLeader } from "../database/freshness.ts";
 import type { ReplicaClient } from "../database/replica_client.ts";
 import type { Catalog, CatalogRead } from "./catalog.ts";
-import { type CatalogQuery, planOf } from "./catalog_query.ts";
+import { type AnyQuery, planOf } from "./catalog_query.ts";
 
 /** Consistency of a read, as in Consul. */
 export const CONSISTENCIES = ["default", "stale", "consistent"] as const;
 
 /** A read of the catalog. */
-export interface CatalogReadRequest {
-  readonly query: CatalogQuery;
+export interface CatalogReadRequest<Query = AnyQuery> {
+  readonly query: Query;
   /** `stale`: on any node; `default`: on the leader; `consistent`: on the leader once a majority has confirmed it. */
   readonly consistency: typeof CONSISTENCIES[number];
   /** The asker knows the state up to here, and waits for another one; 0: none. */
@@ -25,9 +25,9 @@ export interface CatalogReadRequest {
 }
 
 /** What was found, and how fresh it is. */
-export interface CatalogFound extends CatalogRead {
+export interface CatalogFound<Query = AnyQuery> extends CatalogRead {
   /** The query that it answers: it says how many results there are. */
-  readonly query: CatalogQuery;
+  readonly query: Query;
   readonly isLeaderKnown: boolean;
   /** Time since the leader was heard; 0 on the leader. */
   readonly lastContactMs: number;
@@ -53,11 +53,11 @@ const CONFIRM_MS = 10_000;
  * @throws {OperationError} When it cannot be read.
  * @throws {import("../database/errors.ts").TooManyWaitError} When as many wait as may.
  */
-export async function readCatalog(
+export async function readCatalog<Query extends AnyQuery>(
   parts: CatalogReadParts,
-  request: CatalogReadRequest,
+  request: CatalogReadRequest<Query>,
   whenOver?: () => Promise<void>,
-): Promise<CatalogFound> {
+): Promise<CatalogFound<Query>> {
   const { state, replica, catalog } = parts;
   const { consistency, index, query } = request;
   if (consistency !== "stale") {
@@ -70,12 +70,11 @@ export async function readCatalog(
   return { ...found, query, isLeaderKnown: replica.leader !== null, lastContactMs };
 }
 
-/** One reading serves all that ask for the same until the catalog changes. */
-function sharedRead(catalog: Catalog, query: CatalogQuery): Promise<CatalogRead> {
-  return catalog.shared.get(JSON.stringify(query), () => {
-    const { watched, statements } = planOf(query);
-    return catalog.read(watched, statements);
-  });
+/** One reading serves all that ask for the same until the catalog changes, unless it is large. */
+function sharedRead(catalog: Catalog, query: AnyQuery): Promise<CatalogRead> {
+  const { statements, index, isShared } = planOf(query);
+  const read = () => catalog.read(statements, index);
+  return isShared ? catalog.shared.get(JSON.stringify(query), read) : read();
 }
 
 async function confirm(replica: CatalogReadParts["replica"]): Promise<void> {

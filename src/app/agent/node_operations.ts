@@ -21,18 +21,24 @@ import {
   type CatalogOperations,
   type CatalogParts,
 } from "./catalog_operations.ts";
+import { KEY_OPERATIONS, keyImplementations, type KeyOperations, type KeyParts } from "./key_operations.ts";
 
 /** Everything that nodes ask of each other for their clients. */
-export interface NodeOperations extends DataOperations, ClusterOperations, CatalogOperations {}
+export interface NodeOperations extends DataOperations, ClusterOperations, CatalogOperations, KeyOperations {}
 
 /** What the operations of a node work with. */
-export type NodeParts = OperationsParts & DataParts & ClusterParts & CatalogParts;
+export type NodeParts = OperationsParts & DataParts & ClusterParts & CatalogParts & KeyParts;
 
 /** The operations of a node. */
 export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
   return new Operations<NodeOperations>(
     parts,
-    { ...dataOperations(parts.answers), ...CLUSTER_OPERATIONS, ...CATALOG_OPERATIONS },
-    { ...dataImplementations(parts), ...clusterImplementations(parts), ...catalogImplementations(parts) },
+    { ...dataOperations(parts.answers), ...CLUSTER_OPERATIONS, ...CATALOG_OPERATIONS, ...KEY_OPERATIONS },
+    {
+      ...dataImplementations(parts),
+      ...clusterImplementations(parts),
+      ...catalogImplementations(parts),
+      ...keyImplementations(parts),
+    },
   );
 }

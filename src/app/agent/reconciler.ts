@@ -9,6 +9,7 @@
  */
 import type { MemberRecord } from "../../drivers/membership/api.ts";
 import { type CatalogWrite, remove, upsert } from "../../core/catalog/catalog.ts";
+import { forgetDeleted, hasForgettable } from "../../core/catalog/kv.ts";
 import { forgetGone } from "../../core/catalog/watch.ts";
 import { type Catalog, type CatalogRow, SERF_HEALTH } from "./catalog.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
@@ -25,6 +26,8 @@ const RETRY_MS = 2000;
 /** Watched names of nodes and services that are gone, and such names for each node that is there. */
 const GONE_NAMES_MAX = 10_000;
 const NAMES_PER_NODE = 10;
+/** What remembers a deleted key is kept for so long (C10). */
+const TOMBSTONE_MS = 15 * 60_000;
 /** Rows written by one entry of the log at most. */
 const WRITES_MAX = 500;
 
@@ -83,7 +86,7 @@ export class Reconciler {
     const { agent, catalog } = this.#parts;
     await catalog.bringUpToDate();
     const members = await agent.pool.members();
-    const { rows: [nodes, services, checks, known, [{ names }]] } = await catalog.read([], [
+    const { rows: [nodes, services, checks, known, [{ names }]] } = await catalog.read([
       { sql: "SELECT * FROM _muster_nodes" },
       { sql: "SELECT * FROM _muster_services WHERE id = 'consul'" },
       { sql: `SELECT * FROM _muster_checks WHERE id = '${SERF_HEALTH}'` },
@@ -99,6 +102,15 @@ export class Reconciler {
     const writes = catalogWrites(members, found, agent.options);
     for (let at = 0; at < writes.length; at += WRITES_MAX) await catalog.write(writes.slice(at, at + WRITES_MAX));
     if (Number(names) > GONE_NAMES_MAX + NAMES_PER_NODE * nodes.length) await catalog.write(forgetGone());
+    await this.#forgetDeleted();
+  }
+
+  /** Forgets keys that were deleted long ago. */
+  async #forgetDeleted(): Promise<void> {
+    const { catalog } = this.#parts;
+    const beforeMs = Date.now() - TOMBSTONE_MS;
+    const { rows: [[{ found }]] } = await catalog.read([hasForgettable(beforeMs)]);
+    if (Number(found) > 0) await catalog.write(forgetDeleted(beforeMs));
   }
 }
 
@@ -152,11 +164,14 @@ export function catalogWrites(
 
 /**
  * Members by the name that the catalog and DNS know them by, in lower case. Where several share one, which gossip takes for
- * two names, one that is up has it, and it keeps it (C9.5).
+ * two names, one that is up has it, and it keeps it (C9.5). A node that was renamed is there under its new name alone.
  */
 function holders(members: readonly MemberRecord[], { nodes }: Found): Map<string, MemberRecord> {
   const held = new Map<string, MemberRecord>();
+  const alive = new Map(members.filter(({ status }) => status === "alive").map(({ name, tags }) => [tags.id, name]));
   for (const member of members) {
+    const { tags: { id }, status, name } = member;
+    if (status !== "alive" && id !== undefined && (alive.get(id) ?? name) !== name) continue; // it has another name now
     const key = member.name.toLowerCase();
     const rank = ({ status, tags }: MemberRecord) =>
       (status === "alive" ? 2 : 0) + (tags.id !== undefined && tags.id === nodes.get(key)?.id ? 1 : 0);

@@ -3,7 +3,7 @@
  * costs nothing for the others.
  * @module
  */
-import { watchedTable } from "../../core/catalog/watch.ts";
+import { watchedTables } from "../../core/catalog/watch.ts";
 import { tooManyWait, WAITING_MAX } from "./waits.ts";
 
 /** The watch of one query: it notices each change of what it watches from the moment on when it was made. */
@@ -17,11 +17,18 @@ export interface Watch {
 /** All watches. */
 export class Watches {
   readonly #byName = new Map<string, Set<() => void>>();
+  /** Names that are watched, by the table that they begin with. */
+  readonly #tables = new Map<string, number>();
   #size = 0;
 
   /** Watches under way. */
   get size(): number {
     return this.#size;
+  }
+
+  /** Whether anything of a table is watched; `prefix` is its name and a slash. */
+  hasAny(prefix: string): boolean {
+    return (this.#tables.get(prefix) ?? 0) > 0;
   }
 
   /**
@@ -64,7 +71,7 @@ export class Watches {
   /** These tables have changed, nobody knows where. */
   tablesChanged(tables: ReadonlySet<string>): void {
     for (const [name, notes] of this.#byName) {
-      if (tables.has(watchedTable(name))) { for (const note of notes) note(); }
+      if (watchedTables(name).some((table) => tables.has(table))) { for (const note of notes) note(); }
     }
   }
 
@@ -74,14 +81,24 @@ export class Watches {
   }
 
   #at(name: string): Set<() => void> {
-    const known = this.#byName.get(name) ?? new Set();
-    this.#byName.set(name, known);
-    return known;
+    const known = this.#byName.get(name);
+    if (known) return known;
+    const made = new Set<() => void>();
+    this.#byName.set(name, made);
+    this.#count(name, 1);
+    return made;
   }
 
   #leave(name: string, note: () => void): void {
     const notes = this.#byName.get(name);
     notes?.delete(note);
-    if (notes?.size === 0) this.#byName.delete(name);
+    if (notes?.size !== 0) return;
+    this.#byName.delete(name);
+    this.#count(name, -1);
+  }
+
+  #count(name: string, change: number): void {
+    const table = name.slice(0, name.indexOf("/") + 1);
+    this.#tables.set(table, (this.#tables.get(table) ?? 0) + change);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The cluster's own replicated tables: the catalog of nodes, services and checks, and the members of the gossip pool as
- * the leader sees them. They lie in the user's database, so that one transaction, one log and one snapshot carry both;
+ * The cluster's own replicated tables: the catalog of nodes, services and checks, the members of the gossip pool as
+ * the leader sees them, keys with their values, and sessions. They lie in the user's database, so that one transaction, one log and one snapshot carry both;
  * everybody may read them as `muster.nodes` and so on, only the cluster writes them. Pure.
  *
  * Each row carries the log index that made it and the one that changed it last; `_muster_index` holds the index of the last
@@ -13,17 +13,20 @@
  */
 
 /** Tables that are readable as `muster.NAME`. */
-export const CATALOG_TABLES: readonly string[] = ["nodes", "services", "checks", "members"];
+export const CATALOG_TABLES: readonly string[] = ["nodes", "services", "checks", "members", "kv", "sessions"];
 /** Names of the cluster's own tables begin so. */
 export const CATALOG_PREFIX = "_muster_";
 
 /** Index of the entry that is being applied: the first thing that each entry writes is its own index. */
 export const NOW = "(SELECT applied FROM _muster WHERE id = 0)";
 
-/** A write of the catalog: SQL and its parameters, for a command that is `isSystem`. */
+/** The time of the entry that is being applied, by the leader's clock, in milliseconds since 1970. */
+export const NOW_MS = "CAST(round(unixepoch('subsec') * 1000) AS INTEGER)";
+
+/** A write of the catalog: SQL and its parameters, for a command that is `isSystem`. A read among writes sees what they did. */
 export interface CatalogWrite {
   readonly sql: string;
-  readonly positional: readonly (string | bigint)[];
+  readonly positional: readonly (string | bigint | Uint8Array)[];
   /** It fails, and nothing of its command is done, unless a condition holds. */
   readonly isGuard?: true;
 }

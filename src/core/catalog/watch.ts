@@ -11,8 +11,14 @@ import { CATALOG_PREFIX, type CatalogWrite } from "./catalog.ts";
 export const WATCHED: Readonly<Record<string, readonly string[]>> = {
   nodes: ["name", "id"],
   services: ["node", "name"],
-  checks: ["node"],
+  checks: ["node", "service_name"],
 };
+/** What is seen of a service with its nodes and all their checks is watched as if it were a table. */
+export const HEALTH_OF_SERVICE = { table: "health", column: "name" };
+/** The tables that it is seen in. */
+const TABLES_OF_HEALTH = ["nodes", "services", "checks"];
+/** Tables of version 1 do not say where they changed, those of version 2 say nothing of these. */
+const SINCE_VERSION_THREE = ["health/", "checks/service_name/"];
 
 /** Under this name stands the version of the schema, which is no index. */
 export const VERSION_NAME = "version";
@@ -27,22 +33,24 @@ export function watchNameSql(table: string, column: string, value: string): stri
   return `'${table}/${column}/' || lower(${value})`;
 }
 
-/** The table of a name: where the indices of single values are not kept yet, its own stands for them. */
-export function watchedTable(name: string): string {
-  return name.split("/", 1)[0];
+/** The tables of a name: where the indices of single values are not kept yet, theirs stand for them. */
+export function watchedTables(name: string): readonly string[] {
+  const [table] = name.split("/", 1);
+  return table === HEALTH_OF_SERVICE.table ? TABLES_OF_HEALTH : [table];
 }
 
 /** A statement for the index of what is watched, as `value`. */
 export function indexQuery(watched: readonly string[]): { sql: string; positional: readonly string[] } {
   const list = (names: readonly string[]) => names.map(() => "?").join(", ");
-  const tables = [...new Set(watched.map(watchedTable))];
+  const tables = [...new Set(watched.flatMap(watchedTables))];
+  const sinceVersion = watched.some((name) => SINCE_VERSION_THREE.some((one) => name.startsWith(one))) ? 3 : 2;
   const index = `${CATALOG_PREFIX}index`;
   return {
     sql:
       `SELECT coalesce(max(value), 1) AS value FROM ${index} WHERE name IN (${list(watched)}) OR name IN (${
         list(tables)
       }) ` +
-      `AND NOT EXISTS(SELECT 1 FROM ${index} WHERE name = '${VERSION_NAME}')`,
+      `AND NOT EXISTS(SELECT 1 FROM ${index} WHERE name = '${VERSION_NAME}' AND value >= ${sinceVersion})`,
     positional: [...watched, ...tables],
   };
 }
@@ -56,11 +64,13 @@ export const CHANGES_QUERY =
  * such a value hears of its end.
  */
 export function forgetGone(): CatalogWrite[] {
-  return Object.entries(WATCHED).flatMap(([table, columns]) =>
-    columns.map((column) => ({
-      sql: `DELETE FROM ${CATALOG_PREFIX}index WHERE name GLOB '${table}/${column}/*' AND name NOT IN ` +
-        `(SELECT ${watchNameSql(table, column, column)} FROM ${CATALOG_PREFIX}${table})`,
-      positional: [],
-    }))
-  );
+  const forget = (table: string, column: string, source = table) => ({
+    sql: `DELETE FROM ${CATALOG_PREFIX}index WHERE name GLOB '${table}/${column}/*' AND name NOT IN ` +
+      `(SELECT ${watchNameSql(table, column, column)} FROM ${CATALOG_PREFIX}${source})`,
+    positional: [],
+  });
+  return [
+    ...Object.entries(WATCHED).flatMap(([table, columns]) => columns.map((column) => forget(table, column))),
+    forget(HEALTH_OF_SERVICE.table, HEALTH_OF_SERVICE.column, "services"),
+  ];
 }

@@ -20,6 +20,8 @@ export interface Zone {
   readonly domain: Name;
   readonly datacenter: string;
   readonly nodeTtl: number;
+  /** By name of the service, by `prefix*`, or for `*`. */
+  readonly serviceTtl: Readonly<Record<string, number>>;
   readonly nodeMetaTxt: boolean;
   /** Most addresses in an answer; 0: any number. */
   readonly aRecordLimit: number;
@@ -32,7 +34,8 @@ const TEXT_BYTES_MAX = 255;
 /** Name servers in an answer. */
 const SERVERS_MAX = 3;
 
-function answer(zone: Zone, parts: Partial<Answer>): Answer {
+/** An answer of the zone. */
+export function answer(zone: Zone, parts: Partial<Answer>): Answer {
   return {
     rcode: RCODE.NOERROR,
     isAuthoritative: true,
@@ -83,7 +86,7 @@ export function refusal(zone: Pick<Zone, "recursionAvailable">, rcode: number): 
 }
 
 /** An answer, or the word that the name has no record of the type. */
-function found(zone: Zone, answers: readonly DnsRecord[], additional: readonly DnsRecord[] = []): Answer {
+export function found(zone: Zone, answers: readonly DnsRecord[], additional: readonly DnsRecord[] = []): Answer {
   if (answers.length > 0) return answer(zone, { answers, additional });
   return answer(zone, { authority: [soaRecord(zone)], additional });
 }
@@ -102,11 +105,13 @@ export function answerNode(question: Question, node: CatalogNode, zone: Zone): A
   return found(zone, limited(wanted, zone), zone.nodeMetaTxt ? texts : []);
 }
 
-function limited(records: readonly DnsRecord[], { aRecordLimit }: Zone): readonly DnsRecord[] {
+/** As many as an answer may have. */
+export function limited(records: readonly DnsRecord[], { aRecordLimit }: Zone): readonly DnsRecord[] {
   return aRecordLimit > 0 ? records.slice(0, aRecordLimit) : records;
 }
 
-function addressRecords(name: Name, address: string, zone: Zone): DnsRecord[] {
+/** The record of an address, or an alias where it is a host name. */
+export function addressRecords(name: Name, address: string, zone: Zone): DnsRecord[] {
   const bytes = parseIp(address);
   if (bytes) return [{ name, ttl: zone.nodeTtl, ...addressData(bytes) }];
   const target = nameOf(address);
@@ -125,7 +130,7 @@ export function nameOf(text: string): Name | undefined {
 }
 
 /** Pairs as RFC 1464 writes them; under `rfc1035-` the value alone. */
-function textRecords(name: Name, meta: Readonly<Record<string, string>>, zone: Zone): DnsRecord[] {
+export function textRecords(name: Name, meta: Readonly<Record<string, string>>, zone: Zone): DnsRecord[] {
   return Object.entries(meta).map(([key, value]) => {
     const text = key.startsWith("rfc1035-") ? value : `${key.replace(/[`=]/g, "`$&")}=${value}`;
     const bytes = new TextEncoder().encode(text);
@@ -144,19 +149,23 @@ export function answerAddress({ name, type }: Question, address: Uint8Array, zon
   return isAsked ? found(zone, [record]) : found(zone, [], [record]);
 }
 
-/** Names of the nodes at an address. */
-export function answerReverse({ name, type }: Question, nodes: readonly CatalogNode[], zone: Zone): Answer {
-  if (nodes.length === 0) return noSuchName(zone);
+/** Names of the nodes at an address, or else of the services. */
+export function answerReverse(
+  { name, type }: Question,
+  { nodes, services }: { readonly nodes: readonly CatalogNode[]; readonly services: readonly string[] },
+  zone: Zone,
+): Answer {
+  if (nodes.length + services.length === 0) return noSuchName(zone);
   if (type !== TYPE.PTR && type !== TYPE.ANY) return found(zone, []);
-  const records = nodes.flatMap((node): DnsRecord[] => {
-    const target = nodeName(node, zone);
-    return target ? [{ name, ttl: 0, type: TYPE.PTR, target }] : [];
+  const targets = nodes.length > 0 ? nodes.map((node) => nodeName(node, zone)) : services.map((service) => {
+    const labels = nameOf(service);
+    return labels && [...labels, "service", zone.datacenter, ...zone.domain];
   });
-  return found(zone, records);
+  return found(zone, targets.flatMap((target) => target ? [{ name, ttl: 0, type: TYPE.PTR, target }] : []));
 }
 
 /** The full name of a node; undefined where it is unfit for DNS. */
-function nodeName({ name }: CatalogNode, { domain, datacenter }: Zone): Name | undefined {
+export function nodeName({ name }: CatalogNode, { domain, datacenter }: Zone): Name | undefined {
   const labels = nameOf(name);
   return labels && [...labels, "node", datacenter, ...domain];
 }

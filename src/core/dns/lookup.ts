@@ -1,6 +1,6 @@
 /**
  * Parses a queried name (C8.1). From the right it has the domain, the datacenter if there is one, and the keyword; the
- * rest is the name of the node, which may contain dots. Pure.
+ * rest is the name of the node, which may contain dots, or the name of a service with a tag before it. Pure.
  * @module
  */
 import { addressOfReverse, hexBytes } from "./address.ts";
@@ -9,6 +9,10 @@ import type { Name } from "./message.ts";
 /** The object of a query. */
 export type Lookup =
   | { readonly k: "node"; readonly name: string }
+  /** Instances of a service; an empty tag: whatever their tags. */
+  | { readonly k: "service"; readonly name: string; readonly tag: string }
+  /** A prepared query. */
+  | { readonly k: "query"; readonly name: string }
   | { readonly k: "address"; readonly address: Uint8Array }
   | { readonly k: "reverse"; readonly address: Uint8Array }
   | { readonly k: "zone" }
@@ -72,12 +76,36 @@ function within(labels: Name, datacenter: string): Lookup {
   const lower = labels.map((label) => label.toLowerCase());
   const at = lower.findLastIndex((label) => KEYWORDS.includes(label));
   const behind = lower.slice(at + 1);
+  if (at < 0 && isUnderscored(lower)) { // RFC 2782 knows no keyword
+    const inService = within([...labels.slice(0, 2), "service", ...labels.slice(2)], datacenter);
+    return inService.k === "service" ? inService : { k: "nothing" };
+  }
+  if (at < 0 && behind[0].startsWith("_") && behind.length <= 2) {
+    return within(["_", "service", ...behind.slice(1)], datacenter);
+  }
   if (at < 0 && behind.length === 1 && behind[0] === "dc") return { k: "above" }; // of DATACENTER.dc
   if (behind.length === 2 && behind[1] === "dc") behind.pop();
   if (behind.length > 1 || behind.length === 1 && behind[0] !== datacenter) return { k: "nothing" };
   if (at < 1) return at < 0 || ABOVE_NAMES.includes(lower[at]) ? { k: "above" } : { k: "nothing" };
   if (lower[at] === "node") return { k: "node", name: labels.slice(0, at).join(".") };
+  if (["service", "query"].includes(lower[at]) && at === 1 && lower[0].startsWith("_")) return { k: "above" };
+  if (lower[at] === "service") return serviceLookup(labels.slice(0, at));
+  if (lower[at] === "query") return { k: "query", name: serviceLookup(labels.slice(0, at)).name };
   if (lower[at] !== "addr" || at !== 1) return { k: "nothing" };
   const address = hexBytes(labels[0]);
   return address ? { k: "address", address } : { k: "nothing" };
+}
+
+/** Whether a name begins as RFC 2782 has it: `_SERVICE._PROTOCOL`. */
+function isUnderscored([service = "", protocol = ""]: Name): boolean {
+  return service.length > 1 && service.startsWith("_") && protocol.length > 1 && protocol.startsWith("_");
+}
+
+/** `[TAG.]NAME`, or `_NAME._TAG`, where the protocols stand for no tag at all. */
+function serviceLookup(labels: Name): Extract<Lookup, { k: "service" }> {
+  if (labels.length === 2 && isUnderscored(labels)) {
+    const [name, tag] = labels.map((label) => label.slice(1));
+    return { k: "service", name, tag: ["tcp", "udp"].includes(tag.toLowerCase()) ? "" : tag };
+  }
+  return { k: "service", name: labels[labels.length - 1], tag: labels.slice(0, -1).join(".") };
 }

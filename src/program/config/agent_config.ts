@@ -2,11 +2,13 @@
  * From an agent's settings to the one configuration of a node, with Consul's rules and words (C3.1).
  * @module
  */
+import { parseDuration } from "../../base/codec/duration.ts";
 import { joinAddress } from "../../base/codec/address.ts";
 import { addressesOf, AddressReader, isAnyAddress, type Machine, recursorAddress } from "./addresses.ts";
 import { agentTls } from "./agent_tls.ts";
 import type { AgentConfig, AgentTls, GossipTuning, NodeConfig } from "./config.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
+import { localServices } from "./local_services.ts";
 import { type Settings, SettingsError } from "./settings.ts";
 import { isTemplate } from "./sockaddr.ts";
 
@@ -15,6 +17,9 @@ const PORT = { http: 8500, dns: 8600, cluster: 8301 };
 const RETRY_INTERVAL_MS = 30_000;
 /** Waits of blocking queries (C6.3). */
 const QUERY_TIME_MS = { standard: 300_000, most: 600_000 };
+/** A value, and a transaction (C7.4, C7.6). */
+const WRITE_BYTES_MAX = 512 * 1024;
+const SESSION_TTL_MS_MIN = 10_000;
 const RECONNECT_TIMEOUT_MS = 72 * 3_600_000;
 const RECONNECT_TIMEOUT_MS_MIN = 8 * 3_600_000;
 const DOMAIN = /^\.?[\w-]{1,63}(\.[\w-]{1,63}){0,8}\.?$/;
@@ -131,13 +136,28 @@ function checkNumbers(settings: Settings): void {
     }
   }
   const names = ["udp_answer_limit", "a_record_limit", "soa.refresh", "soa.retry", "soa.expire", "soa.min_ttl"];
-  for (const key of ["retry_max", ...names.map((name) => `dns_config.${name}`)]) {
+  for (
+    const key of [
+      "retry_max",
+      "limits.kv_max_value_size",
+      "limits.txn_max_req_len",
+      ...names.map((name) => `dns_config.${name}`),
+    ]
+  ) {
     if (settings.number(key, 0) < 0) throw new SettingsError(`${key} cannot be negative`);
   }
   if (settings.durationMs("dns_config.node_ttl", 0) < 0) {
     throw new SettingsError("dns_config.node_ttl cannot be negative");
   }
-  for (const key of ["retry_interval", "dns_config.recursor_timeout", "default_query_time", "max_query_time"]) {
+  for (
+    const key of [
+      "retry_interval",
+      "dns_config.recursor_timeout",
+      "default_query_time",
+      "max_query_time",
+      "session_ttl_min",
+    ]
+  ) {
     if (settings.durationMs(key, 1) <= 0) throw new SettingsError(`${key} must be positive`);
   }
   for (const key of ["domain", "alt_domain"]) {
@@ -227,6 +247,12 @@ function agentConfig(
       standard: settings.durationMs("default_query_time", QUERY_TIME_MS.standard),
       most: settings.durationMs("max_query_time", QUERY_TIME_MS.most),
     },
+    limits: {
+      kvValueBytes: settings.number("limits.kv_max_value_size", WRITE_BYTES_MAX),
+      txnBytes: settings.number("limits.txn_max_req_len", WRITE_BYTES_MAX),
+      sessionTtlMs: settings.durationMs("session_ttl_min", SESSION_TTL_MS_MIN),
+    },
+    local: localServices(settings),
     gossip: gossipTuning(settings),
   };
 }
@@ -273,6 +299,8 @@ function dnsSettings(settings: Settings): AgentConfig["dns"] {
   const recursors = settings.texts("recursors").map(recursorAddress);
   return {
     nodeTtl: seconds("dns_config.node_ttl", 0),
+    serviceTtl: serviceTtls(settings),
+    onlyPassing: settings.flag("dns_config.only_passing", false),
     udpAnswerLimit: settings.number("dns_config.udp_answer_limit", 3),
     aRecordLimit: settings.number("dns_config.a_record_limit", 0),
     enableTruncate: settings.flag("dns_config.enable_truncate", false),
@@ -288,6 +316,19 @@ function dnsSettings(settings: Settings): AgentConfig["dns"] {
       minTtl: settings.number("dns_config.soa.min_ttl", 0),
     },
   };
+}
+
+/** Seconds by the name or the pattern of services. */
+function serviceTtls(settings: Settings): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(settings.map("dns_config.service_ttl")).map(([name, text]) => {
+      const ms = parseDuration(text);
+      if (ms === undefined || ms < 0) {
+        throw new SettingsError(`dns_config.service_ttl of ${JSON.stringify(name)} is no duration: ${text}`);
+      }
+      return [name, Math.round(ms / 1000)];
+    }),
+  );
 }
 
 function gossipTuning(settings: Settings): GossipTuning {

@@ -5,6 +5,9 @@
  */
 import type { NameServerSettings } from "../../api/nameserver/api.ts";
 import type { TlsVersion } from "../../base/net/conn.ts";
+import type { FileDefinitions } from "../../app/services/api.ts";
+import type { LocalOptions } from "../../app/services/local_state.ts";
+import type { AgentLimits } from "../../app/agent/agent.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import type { WriteQueueOptions } from "../../app/database/write_queue.ts";
 
@@ -54,6 +57,10 @@ export interface AgentConfig {
   readonly reconnectTimeoutMs: number;
   /** How long a blocking query waits that does not say, and how long one waits at most. */
   readonly queryTimeMs: { readonly standard: number; readonly most: number };
+  /** Limits of what clients may write. */
+  readonly limits: AgentLimits;
+  /** Its own services and checks, in files, and how they are run. */
+  readonly local: { readonly options: LocalOptions; readonly files: FileDefinitions };
   /** Differences from Consul's own settings of gossip in a LAN. */
   readonly gossip: GossipTuning;
 }

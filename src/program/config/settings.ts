@@ -17,8 +17,18 @@ export class SettingsError extends Error {
   override readonly name = "SettingsError";
 }
 
-/** Type of a setting. `secret` is a string that no message shows. */
-type Kind = "text" | "secret" | "texts" | "number" | "flag" | "duration" | "texts by name" | "later" | Block;
+/** Type of a setting. `secret` is a string that no message shows, `objects` one object or a list of them. */
+type Kind =
+  | "text"
+  | "secret"
+  | "texts"
+  | "number"
+  | "flag"
+  | "duration"
+  | "texts by name"
+  | "objects"
+  | "later"
+  | Block;
 /** Keys within a block. */
 interface Block {
   readonly [key: string]: Kind;
@@ -48,6 +58,8 @@ const GOSSIP: Block = {
 };
 const DNS: Block = {
   node_ttl: "duration",
+  only_passing: "flag",
+  service_ttl: "texts by name",
   udp_answer_limit: "number",
   a_record_limit: "number",
   enable_truncate: "flag",
@@ -56,7 +68,7 @@ const DNS: Block = {
   recursor_timeout: "duration",
   recursor_strategy: "text",
   soa: { refresh: "number", retry: "number", expire: "number", min_ttl: "number" },
-  ...laterKeys("allow_stale max_stale service_ttl only_passing use_cache cache_max_age prefer_namespace"),
+  ...laterKeys("allow_stale max_stale use_cache cache_max_age prefer_namespace"),
 };
 
 /** Keys of every part of the block `tls`. */
@@ -82,7 +94,14 @@ const KEYS: Block = {
   bind_addr: "text",
   bootstrap: "flag",
   bootstrap_expect: "number",
+  check: "objects",
+  check_output_max_size: "number",
+  check_update_interval: "duration",
+  checks: "objects",
   client_addr: "text",
+  discard_check_output: "flag",
+  enable_local_script_checks: "flag",
+  enable_script_checks: "flag",
   cluster_name: "text",
   cluster_secret_file: "text",
   cluster_secret_optional: "flag",
@@ -94,6 +113,14 @@ const KEYS: Block = {
   encrypt: "secret",
   gossip_lan: GOSSIP,
   leave_on_terminate: "flag",
+  limits: {
+    kv_max_value_size: "number",
+    txn_max_req_len: "number",
+    ...laterKeys(
+      "http_max_conns_per_client https_handshake_timeout request_limits rpc_client_timeout rpc_handshake_timeout " +
+        "rpc_max_burst rpc_max_conns_per_client rpc_rate",
+    ),
+  },
   log_level: "text",
   max_query_time: "duration",
   node_id: "text",
@@ -111,6 +138,9 @@ const KEYS: Block = {
   retry_join: "texts",
   retry_max: "number",
   server: "flag",
+  service: "objects",
+  services: "objects",
+  session_ttl_min: "duration",
   skip_leave_on_interrupt: "flag",
   start_join: "texts",
   tls: {
@@ -126,13 +156,13 @@ const KEYS: Block = {
 /** Keys of Consul that have no effect here, or not yet. */
 const LATER: ReadonlySet<string> = new Set(
   ("acl addresses advertise_addr_wan advertise_reconnect_timeout auto_reload_config autopilot " +
-    "check check_output_max_size check_update_interval checks config_entries connect disable_anonymous_signature " +
+    "config_entries connect disable_anonymous_signature " +
     "disable_coordinates disable_host_node_id disable_keyring_file disable_remote_exec disable_update_check " +
-    "discard_check_output enable_debug enable_local_script_checks enable_script_checks enable_syslog encrypt_verify_incoming " +
-    "encrypt_verify_outgoing gossip_wan http_config limits log_file log_json log_rotate_bytes log_rotate_duration " +
+    "enable_debug enable_syslog encrypt_verify_incoming " +
+    "encrypt_verify_outgoing gossip_wan http_config log_file log_json log_rotate_bytes log_rotate_duration " +
     "log_rotate_max_files non_voting_server performance primary_datacenter protocol raft_logstore raft_protocol " +
     "raft_snapshot_interval raft_snapshot_threshold raft_trailing_logs reconnect_timeout_wan retry_interval_wan " +
-    "retry_join_wan retry_max_wan rpc segments serf_lan serf_wan server_rejoin_age_max service services session_ttl_min " +
+    "retry_join_wan retry_max_wan rpc segments serf_lan serf_wan server_rejoin_age_max " +
     "start_join_wan syslog_facility telemetry tls_prefer_server_cipher_suites translate_wan_addrs ui ui_config ui_dir unix_sockets use_streaming_backend watches")
     .split(" "),
 );
@@ -254,6 +284,14 @@ export class Settings {
     return Array.isArray(value) ? value.filter((one) => typeof one === "string") : [];
   }
 
+  /** The objects of several keys. */
+  objects(...keys: readonly string[]): readonly Readonly<Record<string, unknown>>[] {
+    return keys.flatMap((key) => {
+      const value = this.#at(key);
+      return Array.isArray(value) ? value.filter(isObject) : [];
+    });
+  }
+
   /** A duration in ms. */
   durationMs(key: string, otherwise: number): number {
     const value = this.#at(key);
@@ -329,6 +367,10 @@ function checked(where: Where, value: unknown, kind: Kind): unknown {
     case "texts":
       if (typeof value === "string") return [value];
       return Array.isArray(value) && value.every((one) => typeof one === "string") ? value : fail("a list of texts");
+    case "objects": {
+      const list = Array.isArray(value) ? value : [value];
+      return list.every(isObject) ? list : fail("an object, or a list of objects");
+    }
     case "texts by name":
       if (Array.isArray(value) && value.length === 1) value = value[0];
       return isObject(value) && Object.values(value).every((one) => typeof one === "string")

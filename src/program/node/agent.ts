@@ -3,7 +3,6 @@
  * pool.
  * @module
  */
-import type { AgentOptions } from "../../app/agent/agent.ts";
 import type { FromPool, OpenPool, RelayOpen, ToPool } from "../../app/agent/api.ts";
 import type { ToHttpWorker } from "../../api/server/api.ts";
 import type { NodeTls } from "../../base/net/conn.ts";
@@ -154,36 +153,4 @@ function lineInto(http: Part): Part {
   const message: ToHttpWorker = { k: "names", port: port2 };
   http.postMessage(message, [port2]);
   return partAt(port1);
-}
-
-/** Options of an agent for HTTP, without its keys. */
-export function agentOptions(config: NodeConfig, agent: AgentConfig, nodeId: string): AgentOptions {
-  const { nodeName, datacenter, isServer, bootstrap, meta, queryTimeMs, tls: { isOutgoing, serverName } } = agent;
-  return {
-    nodeId,
-    nodeName,
-    datacenter,
-    isServer,
-    bootstrap,
-    meta,
-    queryTimeMs,
-    tls: {
-      https: {
-        caPath: config.httpCaCert,
-        certFile: config.httpCert,
-        minVersion: config.httpTlsVersion,
-        verifiesIncoming: config.httpVerifiesClients,
-        verifiesOutgoing: false,
-        verifiesName: false,
-      },
-      calls: {
-        caPath: config.nodeCaCert,
-        certFile: config.nodeCert,
-        minVersion: config.nodeTlsVersion,
-        verifiesIncoming: config.nodeVerifiesClients,
-        verifiesOutgoing: isOutgoing,
-        verifiesName: serverName !== "",
-      },
-    },
-  };
 }

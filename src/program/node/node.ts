@@ -25,17 +25,20 @@ import type { OpenBackups } from "../../drivers/backup/api.ts";
 import { ACTIVITY, Control, TICKET } from "../../drivers/libsqlite/control.ts";
 import { bundledLibrary, requireLibrary, type SqliteLibrary } from "../../drivers/libsqlite/library.ts";
 import { type LogLevel, setLogLevel } from "../../base/worker/log.ts";
-import { agentOptions, AgentParts } from "./agent.ts";
+import { AgentParts } from "./agent.ts";
 import { discoveryUse } from "./discovery.ts";
 import { Certificates, notAfterOf } from "./certificates.ts";
 import { type AgentConfig, apiUrlOf, type NodeConfig } from "../config/config.ts";
 import { noteDamage } from "./damage.ts";
 import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
 import { type ExtensionFile, installExtensions } from "./extensions.ts";
-import { machineFacts, sizeOf, storeFacts } from "./facts.ts";
+import { sizeOf } from "./facts.ts";
+import { httpOptions } from "./http_options.ts";
+import { DefinitionFiles } from "./kept_definitions.ts";
 import { clusterSecretOf, openPortWarning, secretsOf } from "./cluster_secret.ts";
 import { type Part, runHere } from "./here.ts";
 import { discoveryAddrs, revokeSpentRights, type Scope } from "./permissions.ts";
+import { NodeFailure } from "./node_failure.ts";
 import { ServiceManager } from "./service_manager.ts";
 import { lineTo, spawn } from "./spawn.ts";
 import { UploaderParts } from "./uploader.ts";
@@ -53,19 +56,7 @@ const WRITER_GRACE_MS = 2000;
 const SHUTDOWN_MS = 15_000;
 const DATABASE = "db.sqlite";
 
-/** The node cannot go on. */
-export class NodeFailure extends Error {
-  /** Always `NodeFailure`. */
-  override readonly name = "NodeFailure";
-  /** For the process. */
-  readonly exitCode: number;
-
-  /** A failure for the operator; `exitCode` is the process's. */
-  constructor(message: string, exitCode = 1) {
-    super(message);
-    this.exitCode = exitCode;
-  }
-}
+export { NodeFailure };
 
 /** Files read for a node before it drops the permission to read them. */
 export interface NodeInputs {
@@ -111,6 +102,9 @@ export class Node {
   /** Of Workers to come. */
   #logLevel: LogLevel | undefined;
   #isLeaving = false;
+  /** Whether the Worker of checks is still to start. */
+  #keepsChecks: boolean;
+  readonly #definitions: DefinitionFiles;
   /** The first reader: it loads while the log is read, and has no database yet. */
   #idleReader: Worker | undefined;
   readonly #writerControl = new Control();
@@ -145,8 +139,10 @@ export class Node {
         log,
       })
     );
+    this.#keepsChecks = config.agent !== undefined;
     this.#manager = new ServiceManager(log);
     this.#directory = openDataDirectory(dataDirectory, nodeId, { rejoinsDamaged });
+    this.#definitions = new DefinitionFiles(this.#directory.path);
     this.#secret = orFail(() => clusterSecretOf(config, this.#directory.gossip));
     const warning = openPortWarning(config, this.#secret);
     if (warning !== undefined) log(warning);
@@ -163,6 +159,7 @@ export class Node {
       gossipDirectory: this.#directory.gossip,
       sqliteLibrary: library,
       uploads: uploads?.reach ?? { net: [], directories: [] },
+      runsScripts: config.agent !== undefined && config.agent.local.options.scripts !== "none",
     };
     const state = new SharedArrayBuffer(NODE_STATE_BYTES);
     const writerToHttp = new MessageChannel();
@@ -181,7 +178,7 @@ export class Node {
     this.#http = this.#startHttp({ state, replica: httpToReplica.port1, writer: writerToHttp.port2, users });
     if (isServer) this.#idleReader = this.#spawn("reader");
     else this.#listening.replica.resolve();
-    revokeSpentRights({ isClient: !isServer, keepsNet: !isServer || this.#manager.isPresent });
+    revokeSpentRights(this.#rights());
     this.#serveWhenOpen();
   }
 
@@ -191,9 +188,8 @@ export class Node {
     await Promise.all([replica.promise, http.promise, this.#agent?.listening()]);
     this.#tellHttp({ k: "serve" });
     this.#agent?.serve();
-    if (!this.#manager.isPresent) return;
     await this.#manager.tellReady();
-    if (this.#replica) Deno.permissions.revokeSync({ name: "net" });
+    revokeSpentRights(this.#rights());
   }
 
   #onNodeTls(tls: NodeTls): void {
@@ -301,6 +297,8 @@ export class Node {
       leave: () => this.leave(),
       reload: () => this.onReload(),
       directorySize: () => sizeOf(this.#directory.path),
+      keepDefinition: ({ kind, id, text }) => this.#definitions.keep(kind, id, text),
+      forgetDefinition: ({ kind, id }) => this.#definitions.forget(kind, id),
     });
     worker.addEventListener("message", ({ data }: MessageEvent<FromHttpWorker>) => {
       if (data.k === "failed") this.#fail(new NodeFailure(data.message));
@@ -309,6 +307,7 @@ export class Node {
       else if (data.k === "wantReader") this.#addReader();
       else if (data.k === "wantBackups") this.#tellHttp({ k: "backups", port: this.#connectBackups() });
       else if (data.k === "wantParser") this.#tellHttp({ k: "parser", port: lineTo(this.#spawn("parser")) });
+      else if (data.k === "wantChecks") this.#startChecks();
       else if (data.k === "restored") this.#uploader?.noteRestored();
       else tasks.take(data);
     });
@@ -322,32 +321,15 @@ export class Node {
       ...(this.#replica ? { activity: { shared: this.#writerControl.shared, at: ACTIVITY } } : {}),
       ...(this.#agent ? { membership: this.#agent.lines.http } : {}),
       ...this.#uploader?.forHttp,
-      options: {
-        nodeId: this.#directory.nodeId,
-        ...(config.agent ? { agent: agentOptions(config, config.agent, this.#directory.nodeId) } : {}),
-        version: API_VERSION,
-        bindAddrs: this.#scope.httpAddrs,
-        tlsAddrs: this.#scope.httpsAddrs,
-        advertisedAddr: config.httpAdvertisedAddr,
-        clusterAddr: config.clusterAdvertisedAddr,
-        isVoter: config.isVoter,
-        allowOrigin: config.httpAllowOrigin,
-        ...(this.#certificates.http ? { tls: this.#certificates.http } : {}),
-        nodeNotAfter: this.#certificates.node && notAfterOf(this.#certificates.node),
-        bodyBytesMax: config.httpBodyBytesMax,
-        requestsMax: config.httpRequestsMax,
-        connectionsMax: config.httpConnectionsMax,
-        bodyTimeoutMs: config.httpBodyTimeoutMs,
-        queryTimeoutMs: config.queryTimeoutMs,
-        writeQueue: config.writeQueue,
-        readersMax: readersMaxOf(config.readersMax),
-        autoVacuumMs: config.autoVacuumMs,
-        autoOptimizeMs: config.autoOptimizeMs,
-        heartbeatTimeoutMs: config.heartbeatTimeoutMs,
-        facts: machineFacts(config, this.#directory, this.#library.extensions),
-        storeFacts: storeFacts(config, this.#directory, this.#library.extensions),
+      options: httpOptions({
+        config,
+        directory: this.#directory,
+        scope: this.#scope,
+        certificates: this.#certificates,
+        extensions: this.#library.extensions,
         startedMs: this.#startedMs,
-      },
+      }),
+      ...(config.agent ? { local: { ...config.agent.local, kept: this.#definitions.read(this.#log) } } : {}),
     };
     const optional = [open.membership, open.uploader].filter((port) => port !== undefined);
     worker.postMessage(open, [replica, writer, ...optional]);
@@ -356,6 +338,22 @@ export class Node {
     if (this.#agent) worker.postMessage(lookups, [port1]);
     this.#agent?.startNameServer(port2, worker);
     return worker;
+  }
+
+  /** The Worker of checks: the last to get the right to the network, and to run programs. */
+  #startChecks(): void {
+    this.#tellHttp({ k: "checks", port: lineTo(this.#spawn("checks")) });
+    this.#keepsChecks = false;
+    revokeSpentRights(this.#rights());
+  }
+
+  #rights(): Parameters<typeof revokeSpentRights>[0] {
+    const isClient = this.#config.agent?.isServer === false;
+    return {
+      isClient,
+      keepsNet: isClient || this.#manager.isTelling || this.#keepsChecks,
+      keepsRun: this.#scope.runsScripts && this.#keepsChecks,
+    };
   }
 
   #tellHttp(message: ToHttpWorker): void {
@@ -561,11 +559,11 @@ export class Node {
   onReload: () => Promise<void> = () => Promise.resolve();
 
   /** Takes into use what may change while an agent runs. */
-  reload({ dns, logLevel, meta }: Pick<AgentConfig, "dns" | "logLevel" | "meta">): void {
+  reload({ dns, logLevel, meta, local }: Pick<AgentConfig, "dns" | "logLevel" | "meta" | "local">): void {
     this.#logLevel = logLevel;
     setLogLevel(logLevel);
     this.#agent?.setDns(dns);
-    this.#tellHttp({ k: "meta", meta });
+    this.#tellHttp({ k: "agent", meta, files: local.files });
   }
 
   /** Takes another state of the auth file into use; only in a node that was started with one. */

@@ -1,13 +1,14 @@
 /**
  * The permissions of each Worker, as data. A permission that a row does not name is denied.
  *
- * The http, discovery and nameserver Workers read nothing, the SQLite Workers have no network, the replica sees only its own folder. `import` and
- * `run` are granted to none. The environment is closed to all. Only the SQLite Workers load native code, and only their
+ * The http, discovery and nameserver Workers read nothing, the SQLite Workers have no network, the replica sees only its own folder. `import` is
+ * granted to none, `run` only to the Worker of checks, where the operator has allowed scripts. The environment is closed to all. Only the SQLite Workers load native code, and only their
  * library; none of them has the network.
  *
  * SQLite extensions need no row: SQLite itself opens their files, as native code, which is outside the sandbox.
  *
- * A client agent has no Workers (see here.ts): it has the rights of its process, which keeps the network.
+ * A client agent has no Worker but that of its checks (see here.ts): the rest has the rights of its process, which keeps the
+ * network.
  * @module
  */
 
@@ -27,6 +28,7 @@ export const ROLES = [
   "membership",
   "nameserver",
   "uploader",
+  "checks",
 ] as const;
 
 /** A Worker of a node. */
@@ -52,6 +54,8 @@ export interface Scope {
   readonly discoveryAddrs: readonly string[] | "any";
   /** What automatic backups may reach: `host:port` each, and directories. */
   readonly uploads: { readonly net: readonly string[]; readonly directories: readonly string[] };
+  /** Whether checks may run programs. */
+  readonly runsScripts: boolean;
 }
 
 /** The table. */
@@ -93,6 +97,8 @@ export function permissionsOf(role: Role, scope: Scope): Deno.PermissionOptionsO
       const [net, files] = [scope.uploads.net, scope.uploads.directories].map((all) => all.length > 0 && [...all]);
       return { ...nothing, net, read: files, write: files };
     }
+    case "checks": // any address and any program, as the operator names them; a program has the rights of the user
+      return { ...nothing, net: true, run: scope.runsScripts };
     case "discovery":
       return { ...nothing, net: scope.discoveryAddrs === "any" ? true : [...scope.discoveryAddrs] };
   }
@@ -113,13 +119,21 @@ export function discoveryAddrs(options: DiscoveryOptions): readonly string[] | "
   }
 }
 
-/**
- * The Workers that use the network run, and the machine is known: from here on this thread may only read and write; that of a
- * client agent has no Workers and uses the network itself. One that has to tell the service manager keeps it until that is done.
- */
-export function revokeSpentRights({ isClient, keepsNet }: { isClient: boolean; keepsNet: boolean }): void {
-  for (const name of ["sys", "env", "run"] as const) Deno.permissions.revokeSync({ name });
+/** Rights that this thread still has a use for. */
+export interface KeptRights {
+  /** A client agent has no Workers but that of checks, and uses the network itself. */
+  readonly isClient: boolean;
+  /** For a Worker that is still to start, or the service manager. */
+  readonly keepsNet: boolean;
+  /** For checks that run programs. */
+  readonly keepsRun: boolean;
+}
+
+/** The Workers run, and the machine is known: from here on this thread may only read and write, and what it still needs. */
+export function revokeSpentRights({ isClient, keepsNet, keepsRun }: KeptRights): void {
+  for (const name of ["sys", "env"] as const) Deno.permissions.revokeSync({ name });
   // A Worker gets at most what this thread has: the library stays open to it until the last SQLite Worker has started.
   if (isClient) Deno.permissions.revokeSync({ name: "ffi" });
+  if (!keepsRun) Deno.permissions.revokeSync({ name: "run" });
   if (!keepsNet) Deno.permissions.revokeSync({ name: "net" });
 }

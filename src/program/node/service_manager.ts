@@ -11,14 +11,15 @@ const SOCKET = "NOTIFY_SOCKET";
 export class ServiceManager {
   readonly #path = Deno.env.get(SOCKET) ?? "";
   readonly #log: (line: string) => void;
+  #hasTold = false;
 
   constructor(log: (line: string) => void) {
     this.#log = log;
   }
 
-  /** Whether there is one. */
-  get isPresent(): boolean {
-    return this.#path !== "";
+  /** Whether there is one that is still to be told. */
+  get isTelling(): boolean {
+    return this.#path !== "" && !this.#hasTold;
   }
 
   /** Tells it that the process is ready. A failure is logged: nothing else depends on it. */
@@ -33,6 +34,7 @@ export class ServiceManager {
     } catch (error) {
       this.#log(`the service manager at ${this.#path} cannot be told of the start: ${messageOf(error)}`);
     } finally {
+      this.#hasTold = true;
       Deno.removeSync(directory, { recursive: true });
     }
   }

@@ -17,6 +17,7 @@ export const WORKER_MODULES: Readonly<Record<Role, URL>> = {
   membership: new URL("../../app/agent/worker.ts", import.meta.url),
   nameserver: new URL("../../api/nameserver/worker.ts", import.meta.url),
   uploader: new URL("../../drivers/uploader/worker.ts", import.meta.url),
+  checks: new URL("../../drivers/checks/worker.ts", import.meta.url),
   discovery: new URL("../../drivers/discovery/worker.ts", import.meta.url),
 };
 

@@ -86,12 +86,22 @@ Deno.test("a registration replaces the one before, unless the name is that of an
     const { Node } = await node.json("GET", "/v1/catalog/node/alpha");
     assertEquals([Node.Address, Node.TaggedAddresses.lan, Node.Meta], ["192.0.2.9", "192.0.2.9", {}]);
     const reserved = `Node name ALPHA is reserved by node ${ID} with name alpha (192.0.2.9)`;
-    assertEquals(await put({ Node: "ALPHA", Address: "192.0.2.7", ID: "another" }), [500, reserved]);
+    assertEquals(await put({ Node: "ALPHA", Address: "192.0.2.7", ID: ID.replaceAll("1", "9") }), [500, reserved]);
+    const another = `Node ID ${ID} is reserved by node alpha (192.0.2.9)`;
+    assertEquals(await put({ Node: "beta", Address: "192.0.2.7", ID }), [500, another]);
+    assertEquals(await put({ Node: "beta", Address: "192.0.2.7", ID: "x" }), [500, 'Bad node ID: "x" is not a UUID']);
     assertEquals(await put({ Address: "192.0.2.7" }), [500, "Must provide node"]);
     assertEquals(await put({ Node: "x" }), [500, "Must provide address if SkipNodeUpdate is not set"]);
-    assertEquals(await put({ Node: "x", Address: "y", Service: {} }), [
-      501,
-      "registering a Service is not supported yet",
+    assertEquals(await put({ Node: "x", Address: "y", Service: {} }), [400, "Missing service name"]);
+    const ofOther = { Node: "y", CheckID: "c", Name: "c" };
+    assertEquals(await put({ Node: "x", Address: "y", Check: ofOther }), [
+      500,
+      'check node "y" does not match node "x"',
+    ]);
+    const ofMissing = { CheckID: "c", Name: "c", ServiceID: "none" };
+    assertEquals(await put({ Node: "x", Address: "y", Checks: [ofMissing] }), [
+      500,
+      "Unknown service ID 'none' for check ID 'c'",
     ]);
     assertEquals(await put({ Node: "x", Address: "y", Datacenter: "dc9" }), [500, "No path to datacenter"]);
     for (

@@ -9,7 +9,7 @@ const nodeAt = (address: string) => ({ name: "Alpha", address, meta: {} });
 
 function viewOf(address: string): CatalogView {
   const node = nodeAt(address);
-  return { nodes: [node], servers: [node], byName: new Map([["alpha", node]]) };
+  return { nodes: [node], servers: [node], byName: new Map([["alpha", node]]), services: new Map() };
 }
 
 /** A catalog behind a port, played by `methods`; missing ones are not expected to be called. */
@@ -24,6 +24,8 @@ async function withCatalog(
     node: unexpected,
     nodes: unexpected,
     servers: unexpected,
+    service: unexpected,
+    services: unexpected,
     ...methods,
   });
   port1.onmessage = ({ data }: MessageEvent<ToCallee<CatalogMethods>>) => callee.take(data);

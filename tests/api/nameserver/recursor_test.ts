@@ -5,6 +5,8 @@ import type { NameServerSettings } from "../../../src/api/nameserver/api.ts";
 
 const SETTINGS: NameServerSettings = {
   nodeTtl: 0,
+  serviceTtl: {},
+  onlyPassing: false,
   udpAnswerLimit: 3,
   aRecordLimit: 0,
   enableTruncate: false,
@@ -20,6 +22,8 @@ const NOBODY = {
   nodes: () => Promise.resolve([]),
   current: undefined,
   servers: () => Promise.resolve([]),
+  service: () => Promise.resolve([]),
+  services: () => Promise.resolve([]),
 };
 /** `example.com A`, id 0x1234. */
 const QUERY = Uint8Array.from(

@@ -2,12 +2,15 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import type { NameServerSettings } from "../../../src/api/nameserver/api.ts";
 import { type CatalogSource, NameServer } from "../../../src/api/nameserver/server.ts";
+import type { ServiceInstance } from "../../../src/core/dns/service_answer.ts";
 import type { CatalogView } from "../../../src/app/agent/nodes.ts";
 import { readExactly } from "../../../src/base/net/read_exactly.ts";
 import { decodeQuery, type DnsRecord, encodeAnswer, RCODE, TYPE } from "../../../src/core/dns/message.ts";
 
 const SETTINGS: NameServerSettings = {
   nodeTtl: 7,
+  serviceTtl: {},
+  onlyPassing: false,
   udpAnswerLimit: 3,
   aRecordLimit: 0,
   enableTruncate: true,
@@ -20,6 +23,16 @@ const SETTINGS: NameServerSettings = {
 };
 const ALPHA = { name: "alpha", address: "192.0.2.1", meta: { rack: "r1" } };
 const SIX = { name: "six", address: "2001:db8::6", meta: {} };
+const instance = (address: string, status: ServiceInstance["status"], tags: string[] = []): ServiceInstance => ({
+  service: "web",
+  node: ALPHA,
+  address,
+  port: 80,
+  tags,
+  status,
+  weights: { passing: 10, warning: 1 },
+});
+const WEB = [instance("", "passing", ["v1"]), instance("192.0.2.9", "warning"), instance("192.0.2.10", "critical")];
 const CATALOG: CatalogSource = {
   current: undefined,
   node: (name) =>
@@ -28,6 +41,8 @@ const CATALOG: CatalogSource = {
     ),
   nodes: () => Promise.resolve([ALPHA, SIX]),
   servers: () => Promise.resolve([ALPHA]),
+  service: (name) => Promise.resolve(name.toLowerCase() === "web" ? WEB : []),
+  services: () => Promise.resolve(WEB),
 };
 
 function query(name: string, type: number, { opcode = 0, edns = -1, dnsClass = 1 } = {}): Uint8Array {
@@ -104,6 +119,25 @@ Deno.test("names of nodes and addresses are answered over UDP and TCP alike", ()
     assertEquals(read(await udp(query("consul", TYPE.SOA))).counts[0], 1);
   }));
 
+Deno.test("services answer by their healthy instances, in a new order each time (C8.3)", () =>
+  withServer(async ({ udp }) => {
+    const countOf = async (name: string, type: number) => {
+      const { rcode, counts } = read(await udp(query(name, type)));
+      return [rcode, counts[0]];
+    };
+    assertEquals(await countOf("web.service.consul", TYPE.A), [0, 2]);
+    assertEquals(await countOf("v1.web.service.consul", TYPE.A), [0, 1]);
+    assertEquals(await countOf("V1.WEB.service.dc1.consul", TYPE.SRV), [0, 1]);
+    assertEquals(await countOf("_web._tcp.consul", TYPE.SRV), [0, 2]);
+    assertEquals(await countOf("_web._v1.service.consul", TYPE.SRV), [0, 1]);
+    assertEquals(await countOf("v2.web.service.consul", TYPE.A), [3, 0]);
+    assertEquals(await countOf("web.service.consul", TYPE.AAAA), [0, 0]);
+    assertEquals(await countOf("none.service.consul", TYPE.A), [3, 0]);
+    const orders = new Set<string>();
+    for (let nth = 0; nth < 64; nth++) orders.add(read(await udp(query("web.service.consul", TYPE.A))).text.slice(20));
+    assertEquals(orders.size, 2);
+  }));
+
 /** A catalog that is at hand, and how often it was looked at. */
 class CatalogAtHand implements CatalogSource {
   current: CatalogView | undefined;
@@ -115,7 +149,12 @@ class CatalogAtHand implements CatalogSource {
 
   change(address: string): void {
     const nodes = [{ ...ALPHA, address }, SIX, { ...SIX, name: "seven" }];
-    this.current = { nodes, servers: nodes, byName: new Map(nodes.map((node) => [node.name, node])) };
+    this.current = {
+      nodes,
+      servers: nodes,
+      byName: new Map(nodes.map((node) => [node.name, node])),
+      services: new Map(),
+    };
   }
 
   node(name: string) {
@@ -123,6 +162,8 @@ class CatalogAtHand implements CatalogSource {
     return Promise.resolve(this.current?.byName.get(name));
   }
 
+  service = () => Promise.resolve([]);
+  services = () => Promise.resolve([]);
   nodes = () => Promise.resolve(this.current?.nodes ?? []);
   servers = () => (this.asked++, Promise.resolve(this.current?.servers ?? []));
 }

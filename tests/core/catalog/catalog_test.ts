@@ -6,13 +6,14 @@ import { CATALOG_VERSION, migration, VERSION_QUERY } from "../../../src/core/cat
 import { CHANGES_QUERY, forgetGone, indexQuery, watchName } from "../../../src/core/catalog/watch.ts";
 import { bind, PLAIN } from "../../drivers/sqlite/fixture.ts";
 import { encodeCommand, stampCommand } from "../../../src/core/sql/command.ts";
+import type { SqlValue } from "../../../src/core/sql/value.ts";
 import { openStateMachine, type StateMachine } from "../../../src/drivers/sqlite/state_machine.ts";
 
 const ROW = { name: "n", id: "i", address: "1.1.1.1", datacenter: "dc1", tagged_addresses: "{}", meta: "{}" };
 
 /** A state machine that applies one entry after the other, as the cluster's own or a client's. */
 function machineOf(): {
-  run(isSystem: boolean, ...sql: [string, ...(string | bigint)[]][]): string;
+  run(isSystem: boolean, ...sql: [string, ...SqlValue[]][]): string;
   machine: StateMachine;
 } {
   let index = 0;
@@ -34,7 +35,7 @@ function machineOf(): {
   };
 }
 
-function write({ sql, positional }: CatalogWrite): [string, ...(string | bigint)[]] {
+function write({ sql, positional }: CatalogWrite): [string, ...SqlValue[]] {
   return [sql, ...positional];
 }
 
@@ -100,6 +101,8 @@ Deno.test("a change is noted under the names that see it, and no others", () => 
     watchName("services", "name", "db"),
     watchName("services", "node", "n"),
     watchName("checks", "node", "n"),
+    watchName("health", "name", "web"),
+    watchName("health", "name", "db"),
   ];
   /** The names that change. */
   const changedBy = (...writes: CatalogWrite[]): string[] => {
@@ -113,24 +116,37 @@ Deno.test("a change is noted under the names that see it, and no others", () => 
     assertEquals(told.map(([name]) => name).filter((name) => names.includes(name)).sort(), [...changed].sort());
     return changed;
   };
-  const [nodes, services, checks, n, , web, db, ofNode, checked] = names;
+  const [nodes, services, checks, n, , web, db, ofNode, checked, healthOfWeb, healthOfDb] = names;
   assertEquals(changedBy(upsert("nodes", ["name"], ROW)), [nodes, n]);
-  assertEquals(changedBy(upsert("services", ["node", "id"], SERVICE)), [services, web, ofNode]);
+  assertEquals(changedBy(upsert("services", ["node", "id"], SERVICE)), [services, web, ofNode, healthOfWeb]);
   assertEquals(changedBy(upsert("services", ["node", "id"], SERVICE)), []);
-  assertEquals(changedBy(upsert("checks", ["node", "id"], CHECK)), [checks, checked]);
-  assertEquals(changedBy(upsert("nodes", ["name"], { ...ROW, address: "2.2.2.2" })), [nodes, n, web]);
-  assertEquals(changedBy(upsert("services", ["node", "id"], { ...SERVICE, name: "db" })), [services, web, db, ofNode]);
-  assertEquals(changedBy(remove("services", { node: "N" })), [services, db, ofNode]);
+  assertEquals(changedBy(upsert("checks", ["node", "id"], CHECK)), [checks, checked, healthOfWeb]);
+  const ofDb = { ...CHECK, id: "db", service_id: "2", service_name: "DB" };
+  assertEquals(changedBy(upsert("checks", ["node", "id"], ofDb)), [checks, checked]);
+  assertEquals(changedBy(upsert("nodes", ["name"], { ...ROW, address: "2.2.2.2" })), [nodes, n, web, healthOfWeb]);
+  assertEquals(changedBy(upsert("services", ["node", "id"], { ...SERVICE, name: "db" })), [
+    services,
+    web,
+    db,
+    ofNode,
+    healthOfWeb,
+    healthOfDb,
+  ]);
+  assertEquals(changedBy(remove("checks", { node: "n", id: "db" })), [checks, checked, healthOfDb]);
+  assertEquals(changedBy(remove("services", { node: "N" })), [services, db, ofNode, healthOfDb]);
   assertEquals(changedBy(...forgetGone()), []);
   const left: [string, number][] = JSON.parse(run(false, [CHANGES_QUERY, 0n]))[0].values;
   assertEquals(left.map(([name]) => name).sort(), [
     "checks",
     "checks/node/n",
+    "checks/service_name/",
+    "kv",
     "members",
     "nodes",
     "nodes/id/i",
     "nodes/name/n",
     "services",
+    "sessions",
     "version",
   ]);
   machine.close();

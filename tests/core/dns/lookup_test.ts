@@ -18,6 +18,7 @@ const ZONE: Zone = {
   domain: ["consul"],
   datacenter: "dc1",
   nodeTtl: 5,
+  serviceTtl: {},
   nodeMetaTxt: true,
   aRecordLimit: 0,
   recursionAvailable: false,
@@ -46,12 +47,20 @@ Deno.test("lookupOf() reads from the right: domain, datacenter, keyword, name wi
     ["node.node.alt.example", { k: "node", name: "node" }],
     ["x.node.dc2.consul", { k: "nothing" }],
     ["x.node.dc1.more.consul", { k: "nothing" }],
-    ["_tcp.consul", { k: "nothing" }],
     ["node.dc2.consul", { k: "nothing" }],
     ["virtual.consul", { k: "nothing" }],
     ["dc.dc.consul", { k: "nothing" }],
     ["x.consul", { k: "nothing" }],
-    ["web.service.consul", { k: "nothing" }],
+    ["web.service.consul", { k: "service", name: "web", tag: "" }],
+    ["v1.0.Web.service.dc1.consul", { k: "service", name: "Web", tag: "v1.0" }],
+    ["_web._tcp.service.consul", { k: "service", name: "web", tag: "" }],
+    ["_web._UDP.dc1.consul", { k: "service", name: "web", tag: "" }],
+    ["_web._v1.consul", { k: "service", name: "web", tag: "v1" }],
+    ["_web._v1.dc1.dc.consul", { k: "service", name: "web", tag: "v1" }],
+    ["_web._tcp.dc2.consul", { k: "nothing" }],
+    ["_web._tcp.x.y.consul", { k: "nothing" }],
+    ["near.query.consul", { k: "query", name: "near" }],
+    ["_near._tcp.query.consul", { k: "query", name: "near" }],
     ["c0000201.addr.consul", { k: "address", address: Uint8Array.of(192, 0, 2, 1) }],
     ["c00002.addr.consul", { k: "nothing" }],
     ["consul", { k: "zone" }],
@@ -64,7 +73,20 @@ Deno.test("lookupOf() reads from the right: domain, datacenter, keyword, name wi
 });
 
 Deno.test("names above others exist: a resolver that asks label by label goes on (RFC 8020, RFC 9156)", () => {
-  const above = ["node", "service", "query", "addr", "dc1", "dc", "dc1.dc", "node.dc1", "service.dc1.dc"];
+  const above = [
+    "node",
+    "service",
+    "query",
+    "addr",
+    "dc1",
+    "dc",
+    "dc1.dc",
+    "node.dc1",
+    "service.dc1.dc",
+    "_tcp",
+    "_tcp.dc1",
+  ];
+  above.push("_tcp.service", "_udp.query");
   for (const text of above) assertEquals(look(`${text}.consul`), { k: "above" }, text);
   const domains = [["consul"], ["east", "coast", "consul"]];
   const { lookup, domain } = lookupOf(["Coast", "consul"], { domains, datacenter: "dc1" });
@@ -133,8 +155,13 @@ Deno.test("unknown names, addresses, reverse names and the zone have their answe
   assertEquals(shape(answerAddress(ask("0a000001.addr.consul", A), v4, ZONE)), [0, [A], [], []]);
   assertEquals(shape(answerAddress(ask("0a000001.addr.consul", AAAA), v4, ZONE)), [0, [], [SOA], [A]]);
   const node = { name: "n", address: "10.0.0.1", meta: {} };
-  assertEquals(shape(answerReverse(ask("x.arpa", PTR), [node], ZONE)), [0, [PTR], [], []]);
-  assertEquals(shape(answerReverse(ask("x.arpa", PTR), [], ZONE)), [RCODE.NXDOMAIN, [], [SOA], []]);
+  assertEquals(shape(answerReverse(ask("x.arpa", PTR), { nodes: [node], services: [] }, ZONE)), [0, [PTR], [], []]);
+  assertEquals(shape(answerReverse(ask("x.arpa", PTR), { nodes: [], services: [] }, ZONE)), [
+    RCODE.NXDOMAIN,
+    [],
+    [SOA],
+    [],
+  ]);
   const servers = [node, { ...node, name: "under_score" }, { ...node, name: "m" }];
   assertEquals(shape(answerZone(ask("consul", SOA), servers, ZONE)), [0, [SOA], [NS, NS], [A, A]]);
   assertEquals(shape(answerZone(ask("consul", NS), servers, ZONE)), [0, [NS, NS], [], [A, A]]);

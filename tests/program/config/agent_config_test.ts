@@ -86,9 +86,9 @@ Deno.test("files come in order, then flags: the last value wins, lists are joine
     assertEquals([agent.dnsAddrs, config.httpAddrs], [[], ["127.0.0.1:3"]]);
     assertEquals(agent.meta, { p: "1", q: "2:3" });
     assertEquals(agent.reconnectTimeoutMs, 9 * 3_600_000);
-    assertEquals(warnings.length, 2);
-    assertMatch(warnings[0], /b\.hcl: "service" has no effect in this version/);
-    assertMatch(warnings[1], /skipping file .*note\.txt/);
+    assertEquals(agent.local.files.services.map(({ name }) => name), ["web"]);
+    assertEquals(warnings.length, 1);
+    assertMatch(warnings[0], /skipping file .*note\.txt/);
   }));
 
 Deno.test("files and directories count in the order in which they are named", () =>
@@ -285,11 +285,11 @@ Deno.test("keys within blocks that have no effect yet are named, those of the zo
       dns_config { allow_stale = true service_ttl { "*" = "5s" } soa { min_ttl = 60 refresh = 7 } }`,
   }, (directory) => {
     const { agent, warnings } = setup(["-data-dir=d", `-config-dir=${directory}`]);
+    assertEquals(agent.dns.serviceTtl, { "*": 5 });
     assertEquals(agent.dns.soa, { refresh: 7, retry: 600, expire: 86_400, minTtl: 60 });
     assertEquals(warnings.map((line) => line.replace(/^.*: /, "")), [
       '"grpc" has no effect in this version',
       '"allow_stale" has no effect in this version',
-      '"service_ttl" has no effect in this version',
       "there is no gossip between datacenters yet",
     ]);
   }));

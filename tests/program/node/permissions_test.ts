@@ -35,6 +35,7 @@ const OWN: Record<Role, (keyof typeof NOTHING)[]> = {
   membership: ["read", "write", "connect", "listen", "resolve"],
   nameserver: ["connect", "listen", "resolve"],
   uploader: ["read", "write", "connect"], // to its store, in its directory
+  checks: ["connect", "listen", "resolve"], // and run, where scripts are allowed
   discovery: ["connect"], // to the servers that the configuration names
 };
 
@@ -76,6 +77,7 @@ for (const role of ROLES) {
         discoveryAddrs: [`127.0.0.1:${listener.addr.port}`],
         uploads: { net: [`127.0.0.1:${listener.addr.port}`], directories: [`${root}/uploads`] },
         sqliteLibrary: bundledLibrary(),
+        runsScripts: false,
       };
       for (const name of ["raft", "sqlite", "gossip", "uploads", "elsewhere"]) {
         await Deno.mkdir(`${root}/${name}`);
@@ -98,7 +100,7 @@ for (const role of ROLES) {
       assertEquals([elsewhere.read, elsewhere.write], ["denied", "denied"]);
       assertEquals(
         elsewhere.connect,
-        ["replica", "membership", "nameserver"].includes(role) ? "allowed" : "denied",
+        ["replica", "membership", "nameserver", "checks"].includes(role) ? "allowed" : "denied",
       );
     } finally {
       listener.close();
@@ -116,6 +118,7 @@ Deno.test("the http Worker may listen at the addresses of HTTP and of HTTPS, and
     uploads: { net: [], directories: [] },
     discoveryAddrs: [],
     sqliteLibrary: "/nowhere",
+    runsScripts: false,
   };
   const netOf = (httpAddrs: string[], httpsAddrs: string[]) =>
     permissionsOf("http", { ...scope, httpAddrs, httpsAddrs }).net;
@@ -133,6 +136,7 @@ Deno.test("the discovery Worker that asks the system's name servers may use the 
     httpAddrs: ["127.0.0.1:1"],
     httpsAddrs: [],
     sqliteLibrary: bundledLibrary(),
+    runsScripts: false,
   };
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const file = await Deno.makeTempFile({ prefix: "muster-permissions-" });
@@ -162,6 +166,7 @@ Deno.test("the uploader Worker has no network where backups go to a directory, a
     httpsAddrs: [],
     discoveryAddrs: [],
     sqliteLibrary: bundledLibrary(),
+    runsScripts: false,
   };
   const root = await Deno.makeTempDir({ prefix: "muster-permissions-" });
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -184,4 +189,19 @@ Deno.test("the uploader Worker has no network where backups go to a directory, a
     listener.close();
     await Deno.remove(root, { recursive: true });
   }
+});
+
+Deno.test("the checks Worker may run programs where scripts are allowed, and has no other right for that", () => {
+  const scope = {
+    raftDirectory: "/nowhere",
+    sqliteDirectory: "/nowhere",
+    gossipDirectory: "/nowhere",
+    uploads: { net: [], directories: [] },
+    httpAddrs: [],
+    httpsAddrs: [],
+    discoveryAddrs: [],
+    sqliteLibrary: "/nowhere",
+  };
+  const [without, allowed] = [false, true].map((runsScripts) => permissionsOf("checks", { ...scope, runsScripts }));
+  assertEquals([without.run, allowed], [false, { ...without, run: true }]);
 });

@@ -15,6 +15,7 @@ for (const role of ROLES) {
       discoveryAddrs: [],
       uploads: { net: [], directories: [] },
       sqliteLibrary: directory,
+      runsScripts: false,
     };
     try {
       const message = await new Promise<string>((resolve) => {

@@ -1,0 +1,152 @@
+/**
+ * `/v1/txn`: several operations in one entry of the log, all or none (C7.6).
+ * @module
+ */
+import type { CatalogRow } from "../../app/agent/catalog.ts";
+import { OPS_MAX } from "../../app/agent/key_operations.ts";
+import { ROW_VERBS, type TxnOp, type TxnOutcome } from "../../app/agent/txn.ts";
+import { isReadOnly, KV_VERBS, type KvOp } from "../../core/catalog/kv.ts";
+import type { Done } from "../../app/database/operations.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
+import { parseExact } from "../../base/codec/raw_json.ts";
+import { HttpError, type HttpResponse } from "../http/problem.ts";
+import { type HttpRequest, textOf } from "../http/request.ts";
+import { entryJson } from "./kv.ts";
+import { agentOf, type OperateParts } from "./parts.ts";
+import { checkOf, nodeOf, serviceOf } from "./register.ts";
+import { elsewhere, operate, v1Json } from "./respond.ts";
+import { checkJson, nodeJson, serviceJson } from "./show.ts";
+
+/** Operations whose results show no value. */
+const READING = ["get", "get-or-empty", "get-tree"];
+
+/** `PUT /v1/txn`. */
+export async function txn(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
+  const most = agentOf(parts).options.limits.txnBytes;
+  if (request.body.length > most) {
+    const see = "See limits.txn_max_req_len of the agent's configuration.";
+    throw new HttpError(413, `Request body(${request.body.length} bytes) too large, max size: ${most} bytes. ${see}`);
+  }
+  const ops = opsOf(request);
+  const keys = ops.flatMap((op) => op.k === "kv" ? [op.op] : []);
+  const done: Done<TxnOutcome> = keys.length === ops.length
+    ? await operate(request, parts, "kvApply", { ops: keys })
+    : await operate(request, parts, "txnApply", { ops });
+  const { result: outcome } = done;
+  if (outcome.k === "conflict") {
+    const errors = [{ OpIndex: outcome.at, What: outcome.reason }];
+    return { ...v1Json({ Results: null, Errors: errors }, request), status: 409, ...elsewhere(done) };
+  }
+  const results = outcome.results.flatMap(({ at, rows }) => rows.map((row) => shown(ops[at], row)));
+  // Reads alone could have been answered by any server: a client that looks for these headers finds them.
+  const headers = isReadOnly(keys) && keys.length === ops.length
+    ? { "X-Consul-KnownLeader": "true", "X-Consul-LastContact": "0" }
+    : undefined;
+  return {
+    ...v1Json({ Results: results, Errors: null }, request),
+    ...(headers ? { headers } : {}),
+    ...elsewhere(done),
+  };
+}
+
+/** A result, by the kind of its operation. */
+function shown(op: TxnOp, row: CatalogRow): Record<string, unknown> {
+  switch (op.k) {
+    case "kv":
+      return { KV: READING.includes(op.op.verb) ? entryJson(row) : { ...entryJson(row), Value: null } };
+    case "node":
+      return { Node: nodeJson(row) };
+    case "service":
+      return { Service: serviceJson(row) };
+    default:
+      return { Check: checkJson(row) };
+  }
+}
+
+function opsOf({ body }: HttpRequest): TxnOp[] {
+  let list: unknown;
+  try {
+    list = parseExact(textOf(body));
+  } catch (error) {
+    throw new HttpError(400, `Failed to parse body: ${messageOf(error)}`);
+  }
+  if (!Array.isArray(list)) throw new HttpError(400, "Failed to parse body: expected a list of operations");
+  if (list.length > OPS_MAX) {
+    throw new HttpError(413, `Transaction contains too many operations (${list.length} > ${OPS_MAX})`);
+  }
+  return list.map(opOf);
+}
+
+function opOf(value: unknown): TxnOp {
+  const [[kind, given], ...others] = Object.entries(object(value)).filter(([, one]) => one !== null);
+  if (others.length > 0) throw new HttpError(400, "Failed to parse body: expected one kind in each operation");
+  const op = object(given);
+  switch (kind.toLowerCase()) {
+    case "kv":
+      return { k: "kv", op: kvOp(op) };
+    case "node":
+      return { k: "node", ...rowOp(op, op.Node, "node"), node: nodeOf(object(op.Node)) };
+    case "service":
+      return { k: "service", ...rowOp(op, op.Service, "service"), node: text(op.Node), service: serviceOf(op.Service) };
+    case "check": {
+      const check = object(op.Check);
+      const node = text(check.Node);
+      return { k: "check", ...rowOp(op, check, "check"), node, check: checkOf(check, node) };
+    }
+    case "session":
+      if (text(op.Verb) !== "delete") throw new HttpError(400, `unknown session verb "${text(op.Verb)}"`);
+      return { k: "session", id: text(object(op.Session).ID) };
+    default:
+      throw new HttpError(400, `Failed to parse body: ${kind.slice(0, 64)} is no kind of operation`);
+  }
+}
+
+function kvOp(op: Record<string, unknown>): KvOp {
+  const verb = KV_VERBS.find((one) => one === op.Verb);
+  if (!verb) throw new HttpError(400, `unknown KV verb "${text(op.Verb).slice(0, 64)}"`);
+  return {
+    verb,
+    key: text(op.Key),
+    value: bytes(op.Value),
+    flags: whole(op.Flags),
+    index: whole(op.Index),
+    session: text(op.Session),
+  };
+}
+
+function rowOp(op: Record<string, unknown>, row: unknown, kind: string): Pick<TxnOp & { k: "node" }, "verb" | "index"> {
+  const verb = ROW_VERBS.find((one) => one === op.Verb);
+  if (!verb) throw new HttpError(400, `unknown ${kind} verb "${text(op.Verb).slice(0, 64)}"`);
+  return { verb, index: whole(object(row).ModifyIndex) };
+}
+
+function object(value: unknown): Record<string, unknown> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value) && Object.keys(value).length > 0) {
+    return Object.fromEntries(Object.entries(value));
+  }
+  throw new HttpError(400, "Failed to parse body: expected an object");
+}
+
+function text(value: unknown): string {
+  if (value === undefined || value === null) return "";
+  if (typeof value === "string" && value.length <= 4096) return value;
+  throw new HttpError(400, "Failed to parse body: expected a text");
+}
+
+function bytes(value: unknown): Uint8Array {
+  if (value === undefined || value === null) return new Uint8Array();
+  try {
+    return Uint8Array.fromBase64(String(value));
+  } catch {
+    throw new HttpError(400, "Failed to parse body: expected a value in base64");
+  }
+}
+
+/** A number of JSON is exact up to 2^53 alone; a larger one may come as a text. */
+function whole(value: unknown): bigint {
+  if (value === undefined || value === null) return 0n;
+  const isWhole = typeof value === "number" && Number.isInteger(value) && value >= 0 ||
+    typeof value === "string" && /^\d{1,20}$/.test(value);
+  if (!isWhole) throw new HttpError(400, "Failed to parse body: expected a whole number");
+  return BigInt.asUintN(64, BigInt(value));
+}

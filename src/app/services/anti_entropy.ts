@@ -1,0 +1,208 @@
+/**
+ * Keeps the catalog in step with what this agent says of itself (C9.8): its description, its services, their checks. Gossip
+ * reports that a node is up, the node itself registers the rest.
+ *
+ * It compares the catalog with its own state at once after a change, when it or a server joins or leaves, and about once a
+ * minute, less often in large pools; and writes the differences both ways: what is missing or different is registered, what
+ * this agent does not know is deregistered. Two comparisons never overlap, so that an older one cannot undo a newer.
+ * What cannot be written is tried again, more and more seldom.
+ * @module
+ */
+import type { LogLevel } from "../../base/worker/log.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
+import type { Agent } from "../agent/agent.ts";
+import { type CatalogRow, SERF_HEALTH } from "../agent/catalog.ts";
+import { ROWS_MAX } from "../agent/catalog_operations.ts";
+import { checkRow, type NodeRegistration, type Registration, serviceRow } from "../agent/registration.ts";
+import { catalogCheck, catalogService } from "./definition_rows.ts";
+import type { LocalCheck, LocalService, LocalState } from "./local_state.ts";
+
+const PERIOD_MS = 60_000;
+/** Part of the period that is added at random. */
+const STAGGER = 0.25;
+/** Pools up to this size are looked at once in a period; each doubling of the size adds one. */
+const POOL_SIZE = 128;
+/** Changes come in groups. */
+const GATHER_MS = 20;
+const POOL_GATHER_MS = 500;
+const RETRY_MS = { first: 250, most: 15_000 };
+/** The service that stands for a server of the cluster: the leader's to keep. */
+const SERVERS_OWN = "consul";
+
+/** The catalog as an agent reaches it: in its own database, or through a server. Each method rejects with a reason for people. */
+export interface CatalogAccess {
+  /** An agent as the leader's catalog has it; no node where there is none. */
+  agent(name: string): Promise<KnownAgent>;
+  register(node: NodeRegistration): Promise<void>;
+  registerAll(registration: Registration): Promise<void>;
+  /** Takes out a service, or a check. */
+  deregister(node: string, what: { readonly service: string } | { readonly check: string }): Promise<void>;
+}
+
+/** An agent in the catalog. */
+export interface KnownAgent {
+  readonly node: { readonly address: string; readonly meta: Readonly<Record<string, string>> } | undefined;
+  readonly services: readonly CatalogRow[];
+  readonly checks: readonly CatalogRow[];
+}
+
+/** Dependencies of anti-entropy. */
+export interface AntiEntropyParts {
+  readonly agent: Agent;
+  readonly local: LocalState;
+  readonly access: CatalogAccess;
+  log(line: string, level?: LogLevel): void;
+}
+
+/** Keeps the catalog in step with one agent. */
+export class AntiEntropy {
+  readonly #parts: AntiEntropyParts;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #dueMs = Infinity;
+  #isBusy = false;
+  /** Something changed while it was busy. */
+  #isBehind = false;
+  #retryMs = RETRY_MS.first;
+
+  constructor(parts: AntiEntropyParts) {
+    this.#parts = parts;
+    const own = parts.agent.options.nodeName;
+    parts.agent.pool.onEvent((event) => {
+      if (!("members" in event)) return;
+      // In a pool of hundreds not every agent may ask for every other one that comes.
+      if (event.members.some(({ name, tags }) => name === own || tags.role === "consul")) this.#in(POOL_GATHER_MS);
+    });
+    parts.local.onChange = (ms) => this.#in(Math.max(ms, GATHER_MS));
+    this.soon();
+  }
+
+  /** Looks at once. */
+  soon(): void {
+    this.#in(GATHER_MS);
+  }
+
+  #in(ms: number): void {
+    if (this.#isBusy && ms <= GATHER_MS) this.#isBehind = true;
+    const dueMs = performance.now() + ms;
+    if (dueMs >= this.#dueMs) return;
+    clearTimeout(this.#timer);
+    this.#dueMs = dueMs;
+    this.#timer = setTimeout(() => this.#run(), ms);
+  }
+
+  async #run(): Promise<void> {
+    this.#dueMs = Infinity;
+    if (this.#isBusy) return this.#in(GATHER_MS);
+    this.#isBusy = true;
+    this.#isBehind = false;
+    let isDone = false;
+    try {
+      isDone = await this.#sync();
+    } catch (error) {
+      this.#parts.log(`failed to sync remote state: ${messageOf(error)}`, "warn");
+    }
+    this.#isBusy = false;
+    if (this.#isBehind) return this.soon();
+    if (!isDone) return this.#retry();
+    this.#retryMs = RETRY_MS.first;
+    this.#in(await this.#period());
+  }
+
+  #retry(): void {
+    this.#in(this.#retryMs * (1 + Math.random() * STAGGER));
+    this.#retryMs = Math.min(2 * this.#retryMs, RETRY_MS.most);
+  }
+
+  async #period(): Promise<number> {
+    const { length } = await this.#parts.agent.pool.members().catch(() => []);
+    const scale = 1 + Math.max(0, Math.ceil(Math.log2(Math.max(1, length) / POOL_SIZE)));
+    return PERIOD_MS * scale * (1 + Math.random() * STAGGER);
+  }
+
+  /** Whether the catalog now says what this agent says. */
+  async #sync(): Promise<boolean> {
+    const { agent: { options: { nodeName } }, access } = this.#parts;
+    const known = await access.agent(nodeName);
+    if (!known.node) return false; // the leader registers it first
+    await this.#syncNode(known.node);
+    await this.#deregister(known);
+    await this.#register(known);
+    return true;
+  }
+
+  async #syncNode(node: NonNullable<KnownAgent["node"]>): Promise<void> {
+    const { agent: { options: { nodeName: name, nodeId: id, meta } }, access } = this.#parts;
+    const own = Object.entries(node.meta).filter(([key]) => !key.startsWith("consul-"));
+    const isSame = own.length === Object.keys(meta).length && own.every(([key, value]) => meta[key] === value);
+    if (!isSame) await access.register({ name, id, address: node.address, taggedAddresses: undefined, meta });
+  }
+
+  /** Takes out what this agent does not know. */
+  async #deregister({ services, checks }: KnownAgent): Promise<void> {
+    const { agent: { options: { nodeName } }, access, local, log } = this.#parts;
+    const gone = services.map(({ id }) => String(id)).filter((id) => id !== SERVERS_OWN && !local.services.has(id));
+    for (const service of gone) {
+      await access.deregister(nodeName, { service });
+      log(`Deregistered service: service=${service}`);
+    }
+    for (const { id, service_id: service } of checks) {
+      const check = String(id);
+      const isOthers = check === SERF_HEALTH || service === SERVERS_OWN;
+      if (isOthers || local.checks.has(check) || gone.includes(String(service))) continue;
+      await access.deregister(nodeName, { check });
+      log(`Deregistered check: check=${check}`);
+    }
+  }
+
+  /** Writes what is missing or different. */
+  async #register(known: KnownAgent): Promise<void> {
+    const { local, log } = this.#parts;
+    const services = [...local.services.values()].filter((service) => !this.#isKnownService(service, known.services));
+    const checks = [...local.checks.values()].filter((check) => !this.#isKnownCheck(check, known.checks));
+    for (let at = 0; at < services.length; at += ROWS_MAX) {
+      const some = services.slice(at, at + ROWS_MAX).map(({ definition }) => catalogService(definition));
+      await this.#registerAll({ services: some, checks: [] });
+      for (const { id } of some) log(`Synced service: service=${id}`);
+    }
+    for (let at = 0; at < checks.length; at += ROWS_MAX) {
+      const some = checks.slice(at, at + ROWS_MAX);
+      await this.#registerAll({ services: [], checks: some.map((check) => catalogCheck(check.definition, check)) });
+      for (const { definition: { id } } of some) local.noteSynced(id);
+      log(`Synced checks: ${some.map(({ definition: { id } }) => id).slice(0, 10).join(", ")}`, "debug");
+    }
+  }
+
+  async #registerAll(rows: Pick<Registration, "services" | "checks">): Promise<void> {
+    const { agent: { options: { nodeName: name, nodeId: id } }, access } = this.#parts;
+    const node = { name, id, address: "", taggedAddresses: undefined, meta: {} };
+    await access.registerAll({ node, skipsNode: true, ...rows });
+  }
+
+  /** Whether the catalog has a service as it is. Its tags may be others' to set. */
+  #isKnownService({ definition }: LocalService, rows: readonly CatalogRow[]): boolean {
+    const { agent: { options: { nodeName } }, local } = this.#parts;
+    const row = rows.find(({ id }) => id === definition.id);
+    if (!row) return false;
+    const tags: string[] = JSON.parse(String(row.tags));
+    const takesTags = definition.enableTagOverride && JSON.stringify(tags) !== JSON.stringify(definition.tags);
+    if (takesTags) local.adoptTags(definition.id, tags);
+    const own = catalogService(takesTags ? { ...definition, tags } : definition);
+    return isSameRow(serviceRow(nodeName, own), row);
+  }
+
+  /** Whether the catalog has a check as it is, or with an output that is new enough. */
+  #isKnownCheck(check: LocalCheck, rows: readonly CatalogRow[]): boolean {
+    const { agent: { options: { nodeName } }, local } = this.#parts;
+    const { definition } = check;
+    const row = rows.find(({ id }) => id === definition.id);
+    if (!row) return false;
+    const name = local.services.get(definition.serviceId)?.definition.name ?? "";
+    const { output, ...rest } = checkRow(nodeName, catalogCheck(definition, check), name);
+    return isSameRow(rest, row) && (output === row.output || !local.isOutputDue(check));
+  }
+}
+
+/** Whether a row of the catalog has these values; names of nodes in whatever case. */
+function isSameRow({ node: _, ...wanted }: Readonly<Record<string, string | bigint>>, row: CatalogRow): boolean {
+  return Object.entries(wanted).every(([column, value]) => String(row[column]) === String(value));
+}

@@ -1,0 +1,25 @@
+/**
+ * Numbers of JSON that a JavaScript number cannot hold: an integer of 64 bits as it stands (ECMA-262, JSON.rawJSON).
+ * @module
+ */
+
+declare global {
+  interface JSON {
+    /** Not in the compiler's library yet. */
+    rawJSON(text: string): unknown;
+  }
+}
+
+/** A value that `JSON.stringify` writes as the digits of `value`. */
+export function rawInteger(value: bigint): unknown {
+  return JSON.rawJSON(String(value));
+}
+
+/** As `JSON.parse`, but whole numbers that a JavaScript number cannot hold are the texts of their digits. */
+export function parseExact(text: string): unknown {
+  const exact = (_: string, value: unknown, context?: { readonly source?: string }) =>
+    typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value)
+      ? context?.source ?? value
+      : value;
+  return JSON.parse(text, exact);
+}

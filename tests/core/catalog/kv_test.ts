@@ -1,0 +1,167 @@
+/** Keys and sessions as the log applies them: conditions, indices, tombstones, and locks that end with their sessions. */
+import { assertEquals, assertMatch, assertNotMatch } from "@std/assert";
+import { type CatalogWrite, remove, upsert } from "../../../src/core/catalog/catalog.ts";
+import {
+  CHANGED_KEYS_QUERY,
+  entriesUnder,
+  forgetDeleted,
+  indexOfKey,
+  indexOfPrefix,
+  type KvOp,
+  kvWrites,
+  namesUnder,
+  watchNamesOfKey,
+} from "../../../src/core/catalog/kv.ts";
+import { migration } from "../../../src/core/catalog/schema.ts";
+import { encodeCommand, stampCommand } from "../../../src/core/sql/command.ts";
+import { wholeText } from "../../../src/core/sql/result_text.ts";
+import type { SqlValue } from "../../../src/core/sql/value.ts";
+import { openStateMachine } from "../../../src/drivers/sqlite/state_machine.ts";
+import { bind, PLAIN } from "../../drivers/sqlite/fixture.ts";
+
+const START_MS = 1_700_000_000_000;
+
+/** A catalog with a node `n`, its check `c` and a session on both; entries have the time `at.ms`. */
+function catalogOf() {
+  const at = { ms: START_MS };
+  let index = 0;
+  let results = "";
+  const machine = openStateMachine(":memory:", {
+    foreignKeys: false,
+    deliver: (_, outcomes) => results = wholeText(outcomes[0].results),
+  });
+  const command = (isSystem: boolean, sql: [string, ...SqlValue[]][]): string => {
+    const body = encodeCommand({ kind: "request", transaction: true, isSystem, statements: sql.map(bind) });
+    stampCommand(body, { timeMs: at.ms, seed: { hi: 1, lo: 2 }, maxSteps: 1e9 });
+    index++;
+    machine.apply([{ index, term: 1, kind: "command", body, waiter: { port: 1, ref: 1, options: PLAIN } }]);
+    return results;
+  };
+  const write = (...writes: readonly CatalogWrite[]): string =>
+    command(true, writes.map(({ sql, positional }) => [sql, ...positional]));
+  const read = ({ sql, positional = [] }: { sql: string; positional?: readonly SqlValue[] }): unknown[][] =>
+    JSON.parse(command(false, [[sql, ...positional]]))[0].values ?? [];
+  write(...migration(0));
+  write(
+    upsert("nodes", ["name"], {
+      name: "n",
+      id: "i",
+      address: "1.1.1.1",
+      datacenter: "dc1",
+      tagged_addresses: "{}",
+      meta: "{}",
+    }),
+    check("passing"),
+  );
+  return { at, write, read, machine, index: () => index };
+}
+
+function check(status: string): CatalogWrite {
+  const texts = { notes: "", output: "", service_id: "", service_name: "", type: "" };
+  return upsert("checks", ["node", "id"], { node: "n", id: "c", name: "c", status, ...texts });
+}
+
+function session(id: string, behavior = "release", delayMs = 15_000n): CatalogWrite[] {
+  return [
+    {
+      sql: "INSERT INTO _muster_sessions VALUES(?, '', 'n', ?, ?, '', '[]', '[]', 1, 1)",
+      positional: [id, delayMs, behavior],
+    },
+    { sql: "INSERT INTO _muster_session_checks VALUES(?, 'N', 'c')", positional: [id] },
+  ];
+}
+
+const EMPTY = { value: new Uint8Array(), flags: 0n, index: 0n, session: "" };
+
+function op(verb: KvOp["verb"], key: string, more: Partial<KvOp> & { text?: string } = {}): readonly CatalogWrite[] {
+  const { text, ...rest } = more;
+  const value = text === undefined ? EMPTY.value : new TextEncoder().encode(text);
+  return kvWrites({ verb, key, ...EMPTY, value, ...rest }).writes;
+}
+
+const FAILED = /^\[.*"error"/;
+const ROW = { sql: "SELECT CAST(value AS TEXT), flags, session, lock_index, modify_index FROM _muster_kv" };
+
+Deno.test("a key that stays as it is keeps its index; compare-and-set and delete-cas hold it to one", () => {
+  const { write, read, machine } = catalogOf();
+  assertNotMatch(write(...op("cas", "a", { text: "x", flags: 2n ** 64n - 1n })), FAILED);
+  const [[value, flags, , , created]] = read(ROW);
+  assertEquals([value, flags], ["x", -1]);
+  assertMatch(write(...op("cas", "a", { text: "y" })), FAILED);
+  write(...op("set", "a", { text: "x", flags: 2n ** 64n - 1n }));
+  assertEquals(read(ROW)[0][4], created);
+  assertMatch(write(...op("delete-cas", "a", { index: 0n })), FAILED);
+  assertMatch(write(...op("delete-cas", "a", { index: 9999n })), FAILED);
+  assertNotMatch(write(...op("cas", "a", { text: "z", index: BigInt(Number(created)) })), FAILED);
+  const [[, , , , changed]] = read(ROW);
+  assertNotMatch(write(...op("delete-cas", "a", { index: BigInt(Number(changed)) })), FAILED);
+  assertNotMatch(write(...op("delete-cas", "a", { index: 5n })), FAILED); // there is nothing to lose
+  assertEquals(read(ROW), []);
+  machine.close();
+});
+
+Deno.test("prefixes: a deletion raises the index, forgetting it does not lower it, odd characters sort and bound", () => {
+  const { at, write, read, machine, index } = catalogOf();
+  const keys = ["a", "a/", "a/b", "a/\u{10ffff}", "a/\u{10ffff}x", "a0", "a\ud7ff", "b\ud7ff", "b\ue000", ""];
+  for (const key of keys.slice(0, -1)) write(...op("set", key, { text: key }));
+  const names = (prefix: string) => read(namesUnder(prefix)).map(([name]) => name);
+  assertEquals(names("a/"), ["a/", "a/b", "a/\u{10ffff}", "a/\u{10ffff}x"]);
+  assertEquals(names("a/\u{10ffff}"), ["a/\u{10ffff}", "a/\u{10ffff}x"]);
+  assertEquals(names("b\ud7ff"), ["b\ud7ff"]);
+  assertEquals(names("").length, 9);
+  const value = (statement: { sql: string; positional: readonly string[] }) => read(statement)[0][0];
+  const before = value(indexOfPrefix("a/"));
+  write(...op("delete", "a/b"));
+  const deleted = index();
+  assertEquals(value(indexOfPrefix("a/")), deleted);
+  assertEquals(value(indexOfPrefix("b")) === deleted, false);
+  assertEquals(read({ sql: CHANGED_KEYS_QUERY, positional: [BigInt(deleted - 1)] }), [["a/b"]]);
+  at.ms += 1000;
+  write(...forgetDeleted(at.ms));
+  assertEquals(read({ sql: "SELECT count(*) FROM _muster_tombstones" }), [[0]]);
+  assertEquals(Number(value(indexOfPrefix("a/"))) >= deleted && deleted > Number(before), true);
+  write(...op("delete-tree", "a/"));
+  assertEquals(names("a"), ["a", "a0", "a\ud7ff"]);
+  assertEquals(
+    value(indexOfKey("missing")),
+    value({ sql: "SELECT value FROM _muster_index WHERE name = 'kv'", positional: [] }),
+  );
+  assertEquals(read(entriesUnder("a0"))[0].slice(0, 3), ["a0", "0", ""]);
+  assertEquals(watchNamesOfKey("ab"), ["kv/key/ab", "kv/prefix/", "kv/prefix/a", "kv/prefix/ab"]);
+  machine.close();
+});
+
+Deno.test("a lock has one holder; it is free in the entry that ends the session, and for others after the delay alone", () => {
+  const { at, write, read, machine } = catalogOf();
+  write(...session("one"), ...session("two"));
+  const take = (session: string) => !FAILED.test(write(...op("lock", "k", { text: session, session })));
+  assertEquals(take("nobody"), false);
+  assertEquals([take("one"), take("two"), take("one")], [true, false, true]);
+  assertEquals(read(ROW)[0].slice(0, 4), ["one", 0, "one", 1]);
+  assertMatch(write(...op("unlock", "k", { session: "two" })), FAILED);
+  assertNotMatch(write(...op("unlock", "k", { session: "one", text: "free" })), FAILED);
+  assertEquals(read(ROW)[0].slice(0, 4), ["free", 0, "", 1]);
+  assertEquals(take("two"), true); // given back: no delay
+  assertEquals(read(ROW)[0].slice(2, 4), ["two", 2]);
+  write(check("critical"));
+  assertEquals(read({ sql: "SELECT count(*) FROM _muster_sessions" }), [[0]]);
+  assertEquals(read(ROW)[0].slice(2, 4), ["", 2]);
+  write(check("passing"), ...session("three"));
+  at.ms += 14_999;
+  assertEquals(take("three"), false);
+  at.ms += 1;
+  assertEquals(take("three"), true);
+  machine.close();
+});
+
+Deno.test("sessions end with their node, and those that delete take their keys along", () => {
+  const { write, read, machine } = catalogOf();
+  write(...session("kept", "delete", 0n));
+  write(...op("lock", "k", { session: "kept" }), ...op("set", "other", { text: "x" }));
+  write(remove("checks", { node: "n" }), remove("nodes", { name: "N" }));
+  assertEquals(read({ sql: "SELECT key FROM _muster_kv" }), [["other"]]);
+  assertEquals(read({ sql: "SELECT count(*) FROM _muster_session_checks" }), [[0]]);
+  assertEquals(read({ sql: "SELECT key FROM _muster_tombstones" }), [["k"]]);
+  assertEquals(read({ sql: "SELECT count(*) FROM _muster_lock_delays" }), [[0]]);
+  machine.close();
+});
