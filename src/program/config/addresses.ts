@@ -21,7 +21,8 @@ export interface Machine {
 export interface Addresses {
   readonly bind: string;
   readonly advertise: string;
-  readonly clients: readonly string[];
+  /** Where clients are served: by HTTP, HTTPS and DNS. */
+  readonly clients: Readonly<Record<"http" | "https" | "dns", readonly string[]>>;
 }
 
 /** Reads settings whose values may be templates. */
@@ -70,14 +71,28 @@ export function addressesOf(settings: Settings, reader: AddressReader, { isDev, 
     ? "127.0.0.1"
     : reader.one("bind_addr", settings.text("bind_addr", "0.0.0.0"));
   const [given = ""] = reader.list("advertise_addr", settings.text("advertise_addr"));
-  const clients = reader.list("client_addr", settings.text("client_addr", "127.0.0.1"));
-  if (clients.length === 0) throw new SettingsError("client_addr cannot be empty");
-  if (clients.some((addr) => addr.startsWith("unix:"))) throw new SettingsError("DNS address cannot be a unix socket");
+  const all = clientAddresses(reader, "client_addr", settings.text("client_addr", "127.0.0.1"));
+  const clientsBy = (name: "http" | "https" | "dns") => {
+    const key = `addresses.${name}`;
+    return settings.text(key) === "" ? all : clientAddresses(reader, key, settings.text(key));
+  };
   return {
     bind,
     advertise: advertised(given, bind, machine),
-    clients: [...new Set(clients.map((addr) => addr.replace(/^\[(.*)\]$/, "$1")))],
+    clients: { http: clientsBy("http"), https: clientsBy("https"), dns: clientsBy("dns") },
   };
+}
+
+function clientAddresses(reader: AddressReader, key: string, text: string): string[] {
+  const addrs = reader.list(key, text);
+  if (addrs.length === 0) throw new SettingsError(`${key} cannot be empty`);
+  if (addrs.some((addr) => addr.startsWith("unix:"))) {
+    const isOfHttp = key.startsWith("addresses.http");
+    throw new SettingsError(
+      isOfHttp ? `${key}: unix sockets are not supported` : "DNS address cannot be a unix socket",
+    );
+  }
+  return [...new Set(addrs.map((addr) => addr.replace(/^\[(.*)\]$/, "$1")))];
 }
 
 /**
