@@ -54,6 +54,7 @@ const { code } = await new Deno.Command(deno ?? Deno.execPath(), {
     "--allow-write",
     "--allow-net",
     "--allow-env",
+    "--allow-run", // given up at the start, unless checks may run programs
     "--allow-sys=hostname,networkInterfaces",
     "--unstable-worker-options",
     "--unstable-net",

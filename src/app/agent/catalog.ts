@@ -172,7 +172,7 @@ export class Catalog {
   /** Something of it may have changed. */
   changed(): void {
     this.#changes++;
-    if (this.#watches.size > 0) this.#tell();
+    if (!this.#watches.isEmpty) this.#tell();
   }
 
   /** Another database has taken the place of this one. */
@@ -216,11 +216,11 @@ export class Catalog {
   }
 
   /**
-   * Watches something from now on.
+   * Watches something from now on; the node for itself with `isOwn`.
    * @throws {import("../database/errors.ts").TooManyWaitError} When as many watch as may.
    */
-  watch(names: readonly string[]): Watch {
-    return this.#watches.watch(names);
+  watch(names: readonly string[], isOwn = false): Watch {
+    return this.#watches.watch(names, isOwn);
   }
 
   /** Blocking queries under way. */

@@ -62,7 +62,7 @@ export class LocalNodes implements NodeSource {
   }
 
   async #follow(): Promise<void> {
-    const watch = this.#catalog.watch(TABLES);
+    const watch = this.#catalog.watch(TABLES, true);
     for (;;) {
       await watch.next(WATCH_MS);
       this.#view = undefined;

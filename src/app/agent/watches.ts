@@ -21,7 +21,12 @@ export class Watches {
   readonly #tables = new Map<string, number>();
   #size = 0;
 
-  /** Watches under way. */
+  /** Whether nobody watches anything. */
+  get isEmpty(): boolean {
+    return this.#byName.size === 0;
+  }
+
+  /** Watches of clients under way. */
   get size(): number {
     return this.#size;
   }
@@ -33,17 +38,19 @@ export class Watches {
 
   /**
    * Watches names.
+   * @param isOwn Whether the node watches for itself, which no limit holds.
    * @throws {TooManyWaitError} When as many watch as may.
    */
-  watch(names: readonly string[]): Watch {
-    if (this.#size >= WAITING_MAX) throw tooManyWait();
+  watch(names: readonly string[], isOwn = false): Watch {
+    const weight = isOwn ? 0 : 1;
+    if (this.#size + weight > WAITING_MAX) throw tooManyWait();
     let hasChanged = false;
     let wake: (() => void) | undefined;
     const note = () => {
       hasChanged = true;
       wake?.();
     };
-    this.#size++;
+    this.#size += weight;
     for (const name of names) this.#at(name).add(note);
     return {
       next: async (ms, over) => {
@@ -57,7 +64,7 @@ export class Watches {
         hasChanged = false;
       },
       end: () => {
-        this.#size--;
+        this.#size -= weight;
         for (const name of names) this.#leave(name, note);
       },
     };

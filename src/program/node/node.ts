@@ -37,7 +37,7 @@ import { httpOptions } from "./http_options.ts";
 import { DefinitionFiles } from "./kept_definitions.ts";
 import { clusterSecretOf, openPortWarning, secretsOf } from "./cluster_secret.ts";
 import { type Part, runHere } from "./here.ts";
-import { discoveryAddrs, revokeSpentRights, type Scope } from "./permissions.ts";
+import { discoveryAddrs, revokeSpentRights, runsScripts, type Scope } from "./permissions.ts";
 import { NodeFailure } from "./node_failure.ts";
 import { ServiceManager } from "./service_manager.ts";
 import { lineTo, spawn } from "./spawn.ts";
@@ -159,7 +159,7 @@ export class Node {
       gossipDirectory: this.#directory.gossip,
       sqliteLibrary: library,
       uploads: uploads?.reach ?? { net: [], directories: [] },
-      runsScripts: config.agent !== undefined && config.agent.local.options.scripts !== "none",
+      runsScripts: orFail(() => runsScripts(config.agent)),
     };
     const state = new SharedArrayBuffer(NODE_STATE_BYTES);
     const writerToHttp = new MessageChannel();

@@ -13,6 +13,7 @@
  */
 
 import { joinAddress } from "../../base/codec/address.ts";
+import type { AgentConfig } from "../config/config.ts";
 import type { DiscoveryOptions } from "../../drivers/discovery/api.ts";
 
 /** The Workers of a node. */
@@ -117,6 +118,16 @@ export function discoveryAddrs(options: DiscoveryOptions): readonly string[] | "
     case "etcd-kv":
       return options.endpoints.map(({ hostname, port }) => joinAddress(hostname, port));
   }
+}
+
+/**
+ * Whether the checks of an agent may run programs.
+ * @throws {Error} When they are to, and this process may not.
+ */
+export function runsScripts(agent: AgentConfig | undefined): boolean {
+  if (agent === undefined || agent.local.options.scripts === "none") return false;
+  if (Deno.permissions.querySync({ name: "run" }).state === "granted") return true;
+  throw new Error("checks that run programs are enabled, and this process may run none: start it with --allow-run");
 }
 
 /** Rights that this thread still has a use for. */
