@@ -145,7 +145,9 @@ export function catalogWrites(
     if (member.status === "left" && member.name !== nodeName) continue;
     present.add(key);
     put("nodes", ["name"], found.nodes.get(key), nodeRow(member, datacenter, found.nodes.get(key)));
-    if (member.tags.role === "consul") put("services", ["node", "id"], found.services.get(key), serviceRow(member));
+    const service = found.services.get(key);
+    if (member.tags.role === "consul") put("services", ["node", "id"], service, serviceRow(member));
+    else if (service?.name === "consul") writes.push(remove("services", { node: String(service.node), id: "consul" }));
     put("checks", ["node", "id"], found.checks.get(key), checkRow(member));
   }
   for (const [key, { name }] of found.nodes) {

@@ -1,6 +1,7 @@
 /**
- * The log of a process: one line per event on standard error, with the part it comes from and the local time, as rqlite
- * writes it: `[store] 2026/11/22 09:30:00 this node is now Leader …`. Every line also goes to the Workers of this process
+ * The log of a process: one line per event with the part it comes from. A node of `muster serve` writes to standard error
+ * with the local time, as rqlite does: `[store] 2026/11/22 09:30:00 this node is now Leader …`. An agent writes to standard
+ * output, after its banner, in Consul's layout: `2026-11-22T09:30:00.000Z [INFO]  agent: …`. Every line also goes to the Workers of this process
  * that listen, for `muster monitor`; one that is slow to listen loses lines. Secrets have no place in it.
  * @module
  */
@@ -38,6 +39,14 @@ function levelOfName(name: unknown): LogLevel {
   return LOG_LEVELS.find((one) => one === level) ?? "debug";
 }
 
+/** Whether this thread belongs to an agent: its Workers have a level in their names. */
+let isOfAgent = String(threadName()).includes("@");
+
+/** Has this thread log as an agent does. */
+export function logAsAgent(): void {
+  isOfAgent = true;
+}
+
 /** Sets the level of the process: of this thread and of the Workers that run; later ones have theirs by their name. */
 export function setLogLevel(level: LogLevel): void {
   least = level;
@@ -60,10 +69,13 @@ export function shareLog(): void {
 export function logger(part: string): (line: string, level?: LogLevel) => void {
   return (line, level = "info") => {
     const at = new Date();
-    if (LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(least)) console.error(`[${part}] ${timestamp(at)} ${line}`);
+    const message: LogLine = { atMs: at.getTime(), level, part, line };
+    if (LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(least)) {
+      if (isOfAgent) console.log(agentLine(message));
+      else console.error(`[${part}] ${timestamp(at)} ${line}`);
+    }
     if (!isWorker() && !isShared) return;
     channel ??= new BroadcastChannel(CHANNEL);
-    const message: LogLine = { atMs: at.getTime(), level, part, line };
     channel.postMessage(message);
   };
 }
@@ -101,6 +113,11 @@ export async function* logLines(over: Promise<void>, keptMax = 1024): AsyncGener
 /** The supervisor's own lines are few, and a channel there would keep a process alive that has ended its work. */
 function isWorker(): boolean {
   return "WorkerGlobalScope" in globalThis;
+}
+
+/** Consul's layout, with the levels in one column. */
+function agentLine({ atMs, level, part, line }: LogLine): string {
+  return `${new Date(atMs).toISOString()} ${`[${level.toUpperCase()}]`.padEnd(7)} ${part}: ${line}`;
 }
 
 /** Local time as Go's `log` writes it, in seconds. */

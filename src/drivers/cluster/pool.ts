@@ -1,6 +1,6 @@
 /**
  * The gossip pool as Raft uses it (C9.6, C9.7). It gives the addresses of servers for joining or bootstrapping a
- * cluster and the new address of a server that moved; the leader removes a server that left. A failed server stays a
+ * cluster and the new address of a server that moved; the leader removes a server that left or came back as a client. A failed server stays a
  * member: only an operator or a reaping flag removes it.
  *
  * Gossip is advice. A node that answers at an address must prove its id and disk before a Raft message counts (B2), so
@@ -45,6 +45,8 @@ export class Pool {
   readonly #progress: Progress;
   readonly #membership: Caller<MembershipMethods>;
   #servers: readonly MemberRecord[] = [];
+  /** Members that are up and no servers, by their ids: one of them may have been a server before. */
+  #clients: ReadonlyMap<string, MemberRecord> = new Map();
   /** Ids of members that the pool has forgotten: failed or gone for longer than the reconnect timeout. */
   readonly #reaped = new Set<string>();
   readonly #timer: ReturnType<typeof setInterval>;
@@ -90,6 +92,8 @@ export class Pool {
     const members = await this.#membership.call("members", {}); // cannot fail
     const before = this.#servers.map((member) => `${member.tags.id} ${member.status} ${addrOf(member)}`).join();
     this.#servers = members.filter(({ tags }) => tags.role === "consul" && tags.id !== undefined);
+    const others = members.filter(({ tags, status }) => tags.role !== "consul" && status === "alive");
+    this.#clients = new Map(others.map((member) => [member.tags.id ?? "", member]));
     if (this.#servers.map((member) => `${member.tags.id} ${member.status} ${addrOf(member)}`).join() !== before) {
       this.#parts.onMoved();
     }
@@ -127,14 +131,14 @@ export class Pool {
     const known = this.#servers.filter(({ tags }) => tags.id === id);
     const now = known.find(({ status }) => status === "alive");
     if (now && addrOf(now) !== addr) await this.#parts.readdress(id, addrOf(now));
-    else if (
-      !now && id !== this.#parts.nodeId &&
-      (known.some(({ status }) => status === "left") || known.length === 0 && this.#reaped.has(id))
-    ) {
-      this.#parts.log(`server "${known[0]?.name ?? "?"}" (${id}) has left the pool: it is removed from the cluster`);
-      await this.#parts.remove(id);
-      this.#reaped.delete(id);
-    }
+    if (now || id === this.#parts.nodeId) return;
+    const client = this.#clients.get(id);
+    const hasLeft = known.some(({ status }) => status === "left") || known.length === 0 && this.#reaped.has(id);
+    if (!client && !hasLeft) return;
+    const why = client ? "has come back as a client" : "has left the pool";
+    this.#parts.log(`server "${(client ?? known[0])?.name ?? "?"}" (${id}) ${why}: it is removed from the cluster`);
+    await this.#parts.remove(id);
+    this.#reaped.delete(id);
   }
 
   /** Looks no more. */

@@ -38,6 +38,8 @@ export interface Endpoint {
 export interface JoinResult {
   /** Addresses that answered. */
   readonly joined: number;
+  /** Those of them that are not this node itself. */
+  readonly others: number;
   /** One text for each address that did not. */
   readonly errors: readonly string[];
 }
@@ -177,6 +179,8 @@ export interface MembershipConfig {
   readonly bind: Endpoint;
   /** Address announced to the others. @default {bind} */
   readonly advertise?: Endpoint;
+  /** Addresses of this machine: at all of them a node is reached that is bound to a wildcard. */
+  readonly machine?: readonly string[];
   /** At most 512 bytes together. */
   readonly tags: Readonly<Record<string, string>>;
   /** @default {"lan"} */

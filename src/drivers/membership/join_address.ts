@@ -2,7 +2,7 @@
  * Addresses to join (G4.8): `host`, `host:port`, `[v6]:port`, a bare IPv6 address, `name/` in front.
  * @module
  */
-import { formatIp, parseIp } from "../../base/codec/ip.ts";
+import { formatIp, isLoopback, parseIp } from "../../base/codec/ip.ts";
 import type { Endpoint } from "./api.ts";
 
 /** Addresses of one name that are tried. */
@@ -35,4 +35,15 @@ export async function resolveJoinAddress(text: string, defaultPort: number): Pro
   const { lookup } = await import("node:dns/promises"); // takes memory that most agents, given addresses, never need
   const found = await lookup(host, { all: true });
   return found.slice(0, ADDRESSES_MAX).map(({ address }) => ({ host: address, port }));
+}
+
+/** Whether a node is itself at an address, by where it listens and what it tells others. */
+export function isOwnAddress(
+  to: Endpoint,
+  { local, advertise, machine = [] }: { local: Endpoint; advertise?: Endpoint; machine?: readonly string[] },
+): boolean {
+  const isAt = (host: string, port: number) => port === to.port && parseIp(host)?.join() === parseIp(to.host)?.join();
+  if (isAt(local.host, local.port) || advertise && isAt(advertise.host, advertise.port || local.port)) return true;
+  const isWildcard = parseIp(local.host)?.every((byte) => byte === 0) ?? false;
+  return isWildcard && to.port === local.port && (isLoopback(to.host) || machine.some((host) => isAt(host, to.port)));
 }

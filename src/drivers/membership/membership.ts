@@ -30,7 +30,7 @@ import type { ByteStream } from "../../base/net/byte_stream.ts";
 import { Coalescer } from "./coalescer.ts";
 import { Engine } from "./engine.ts";
 import { type FileReport, KeyringFile, SnapshotFile } from "./files.ts";
-import { resolveJoinAddress } from "./join_address.ts";
+import { isOwnAddress, resolveJoinAddress } from "./join_address.ts";
 import { LimitedLog } from "../../base/worker/log_limit.ts";
 import type { Cipher } from "../../core/swim/cipher.ts";
 import { cipherOf, coreOptions } from "./options.ts";
@@ -208,7 +208,7 @@ export class Membership {
     for (const { one: [name, address] } of order) {
       if (this.#isClosed) return;
       this.#log.write("info", `Attempting re-join to previously known node: ${name}: ${address}`, performance.now());
-      if ((await this.join([address], { replay: true })).joined > 0) return;
+      if ((await this.join([address], { replay: true })).others > 0) return;
     }
     if (known.length > 0) this.#log.write("warn", "Failed to re-join any previously known node", performance.now());
   }
@@ -230,6 +230,9 @@ export class Membership {
   async join(addresses: readonly string[], { replay = false } = {}): Promise<JoinResult> {
     const errors: string[] = [];
     let joined = 0;
+    let others = 0;
+    const { advertise, machine } = this.#config;
+    const own = { local: this.local, ...(advertise && { advertise }), ...(machine && { machine }) };
     const { state } = this.#engine.serf;
     if (!replay) this.#joinsWithoutReplay++;
     state.ignoresOldEvents = this.#joinsWithoutReplay > 0;
@@ -239,8 +242,10 @@ export class Membership {
           const error = await new Promise<string | undefined>((resolve) =>
             this.#engine.turn(({ state: { net } }) => pushPull(net, { to, join: true }, resolve))
           );
-          if (error === undefined) joined++;
-          else errors.push(`Failed to join ${joinAddress(to.host, to.port)}: ${error}`);
+          if (error === undefined) {
+            joined++;
+            if (!isOwnAddress(to, own)) others++;
+          } else errors.push(`Failed to join ${joinAddress(to.host, to.port)}: ${error}`);
         }
       } catch (error) {
         errors.push(`Failed to join ${address}: ${messageOf(error)}`);
@@ -250,7 +255,7 @@ export class Membership {
     if (!replay) this.#joinsWithoutReplay--;
     state.ignoresOldEvents = this.#joinsWithoutReplay > 0;
     if (joined > 0) this.#engine.turn((serf, nowMs) => serf.joined(nowMs));
-    return { joined, errors };
+    return { joined, others, errors };
   }
 
   /** Leaves; resolves when the others were told and had time to hear it. The node answers until {@linkcode close}. */

@@ -10,7 +10,7 @@ import { JoinError } from "../node/pool.ts";
 import { readUsers, UsersError } from "../node/users.ts";
 import { VERSION } from "../node/version.ts";
 import { hasKeyring } from "../../drivers/membership/files.ts";
-import { logger, setLogLevel } from "../../base/worker/log.ts";
+import { logAsAgent, logger, setLogLevel } from "../../base/worker/log.ts";
 import { AGENT_FLAGS } from "../config/agent_flags.ts";
 import type { Machine } from "../config/addresses.ts";
 import { type AgentSetup, agentSetup } from "../config/agent_config.ts";
@@ -98,6 +98,7 @@ interface Start {
 async function run(start: Start): Promise<number> {
   const { settings, setup } = setupOf(start);
   const { config } = setup;
+  logAsAgent();
   setLogLevel(setup.agent.logLevel);
   for (const warning of setup.warnings) log(warning, "warn");
   console.log("==> Starting Muster agent...");

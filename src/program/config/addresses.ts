@@ -3,7 +3,8 @@
  * rules and words (C3.1, C3.12). Pure.
  * @module
  */
-import { isIpv6, isLoopback, isPrivate } from "../../base/codec/ip.ts";
+import { joinAddress } from "../../base/codec/address.ts";
+import { isIpv6, isLoopback, isPrivate, parseIp } from "../../base/codec/ip.ts";
 import type { Settings } from "./settings.ts";
 import { SettingsError } from "./settings.ts";
 import { expandTemplate, type InterfaceAddress, isTemplate, TemplateError } from "./sockaddr.ts";
@@ -20,7 +21,8 @@ export interface Machine {
 export interface Addresses {
   readonly bind: string;
   readonly advertise: string;
-  readonly clients: readonly string[];
+  /** Where clients are served: by HTTP, HTTPS and DNS. */
+  readonly clients: Readonly<Record<"http" | "https" | "dns", readonly string[]>>;
 }
 
 /** Reads settings whose values may be templates. */
@@ -69,14 +71,44 @@ export function addressesOf(settings: Settings, reader: AddressReader, { isDev, 
     ? "127.0.0.1"
     : reader.one("bind_addr", settings.text("bind_addr", "0.0.0.0"));
   const [given = ""] = reader.list("advertise_addr", settings.text("advertise_addr"));
-  const clients = reader.list("client_addr", settings.text("client_addr", "127.0.0.1"));
-  if (clients.length === 0) throw new SettingsError("client_addr cannot be empty");
-  if (clients.some((addr) => addr.startsWith("unix:"))) throw new SettingsError("DNS address cannot be a unix socket");
+  const all = clientAddresses(reader, "client_addr", settings.text("client_addr", "127.0.0.1"));
+  const clientsBy = (name: "http" | "https" | "dns") => {
+    const key = `addresses.${name}`;
+    return settings.text(key) === "" ? all : clientAddresses(reader, key, settings.text(key));
+  };
   return {
     bind,
     advertise: advertised(given, bind, machine),
-    clients: [...new Set(clients.map((addr) => addr.replace(/^\[(.*)\]$/, "$1")))],
+    clients: { http: clientsBy("http"), https: clientsBy("https"), dns: clientsBy("dns") },
   };
+}
+
+function clientAddresses(reader: AddressReader, key: string, text: string): string[] {
+  const addrs = reader.list(key, text);
+  if (addrs.length === 0) throw new SettingsError(`${key} cannot be empty`);
+  if (addrs.some((addr) => addr.startsWith("unix:"))) {
+    const isOfHttp = key.startsWith("addresses.http");
+    throw new SettingsError(
+      isOfHttp ? `${key}: unix sockets are not supported` : "DNS address cannot be a unix socket",
+    );
+  }
+  return [...new Set(addrs.map((addr) => addr.replace(/^\[(.*)\]$/, "$1")))];
+}
+
+/**
+ * The `host:port` of an upstream DNS server, whose port is 53 unless it is given.
+ * @throws {SettingsError} When it is neither an IP address nor a host name.
+ */
+export function recursorAddress(text: string): string {
+  const plain = text.replace(/^\[(.*)\]$/, "$1");
+  if (parseIp(plain)) return joinAddress(plain, 53);
+  const [, host, port = "53"] = /^(.*?)(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const name = (host ?? "").replace(/^\[(.*)\]$/, "$1");
+  const isName = name.length < 254 && /^(?=.*[A-Za-z])[\w-]{1,63}(\.[\w-]{1,63})*\.?$/.test(name);
+  if ((isName || parseIp(name)) && Number(port) > 0 && Number(port) <= 65_535) return joinAddress(name, Number(port));
+  throw new SettingsError(
+    `recursors: ${JSON.stringify(text)} is no address: expected an IP address or a host name, with a port or not`,
+  );
 }
 
 /** Whether an address stands for all of the machine. */

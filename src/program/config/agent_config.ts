@@ -4,11 +4,19 @@
  */
 import { parseDuration } from "../../base/codec/duration.ts";
 import { joinAddress } from "../../base/codec/address.ts";
-import { addressesOf, AddressReader, isAnyAddress, type Machine } from "./addresses.ts";
+import {
+  type Addresses,
+  addressesOf,
+  AddressReader,
+  isAnyAddress,
+  type Machine,
+  recursorAddress,
+} from "./addresses.ts";
 import { agentTls } from "./agent_tls.ts";
 import type { AgentConfig, AgentTls, GossipTuning, NodeConfig } from "./config.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import { localServices } from "./local_services.ts";
+import { refuseUnsafe } from "./refused_settings.ts";
 import { type Settings, SettingsError } from "./settings.ts";
 import { isTemplate } from "./sockaddr.ts";
 
@@ -54,6 +62,7 @@ export function agentSetup(
 ): AgentSetup {
   const isServer = isDev || settings.flag("server", false);
   check(settings, { isDev, isServer });
+  refuseUnsafe(settings);
   const dataDirectory = isDev ? devDirectory : settings.text("data_dir");
   if (dataDirectory === "" && !validateOnly) throw new SettingsError("data_dir cannot be empty");
   const reader = new AddressReader(machine, validateOnly);
@@ -70,6 +79,7 @@ export function agentSetup(
     isServer,
   });
   const own = [bind, advertise];
+  const [httpHost] = httpPort < 0 ? clients.https : clients.http;
   const agent = agentConfig(settings, { isDev, isServer, clients, machine, tls: tls.tls, own, reader });
   return {
     agent,
@@ -78,10 +88,10 @@ export function agentSetup(
       ...tls.config,
       dataDirectory,
       nodeId: settings.text("node_id"),
-      httpAddrs: httpPort < 0 ? [] : clients.map((host) => joinAddress(host, httpPort)),
-      httpsAddrs: httpsPort < 0 ? [] : clients.map((host) => joinAddress(host, httpsPort)),
+      httpAddrs: httpPort < 0 ? [] : clients.http.map((host) => joinAddress(host, httpPort)),
+      httpsAddrs: httpsPort < 0 ? [] : clients.https.map((host) => joinAddress(host, httpsPort)),
       httpAdvertisedAddr: joinAddress(
-        isAnyAddress(clients[0]) ? advertise : clients[0],
+        isAnyAddress(httpHost) ? advertise : httpHost,
         Math.max(httpPort < 0 ? httpsPort : httpPort, 0),
       ),
       authFile: settings.text("auth"),
@@ -212,7 +222,7 @@ function agentConfig(
   { isDev, isServer, clients, machine, tls, own, reader }: {
     isDev: boolean;
     isServer: boolean;
-    clients: readonly string[];
+    clients: Addresses["clients"];
     machine: Machine;
     tls: AgentTls;
     /** The addresses bound to and told to others: of this machine, unless they are translated. */
@@ -235,7 +245,7 @@ function agentConfig(
     rejoinAfterLeave: settings.flag("rejoin_after_leave", false),
     encryptionKey: settings.text("encrypt"),
     domains: domains(settings),
-    dnsAddrs: dnsPort < 0 ? [] : clients.map((host) => joinAddress(host, dnsPort)),
+    dnsAddrs: dnsPort < 0 ? [] : clients.dns.map((host) => joinAddress(host, dnsPort)),
     machine: [...new Set([...machine.interfaces.map(({ address }) => address), ...own])],
     dns: dnsSettings(settings),
     leaveOnTerminate: settings.flag("leave_on_terminate", !isServer),
@@ -296,9 +306,7 @@ function dnsSettings(settings: Settings): AgentConfig["dns"] {
   if (strategy !== "sequential" && strategy !== "random") {
     throw new SettingsError(`dns_config.recursor_strategy: expected sequential or random, found ${strategy}`);
   }
-  const recursors = settings.texts("recursors").map((addr) =>
-    /^[^:]+:\d+$|^\[.*\]:\d+$/.test(addr) ? addr : `${addr}:53`
-  );
+  const recursors = settings.texts("recursors").map(recursorAddress);
   return {
     nodeTtl: seconds("dns_config.node_ttl", 0),
     serviceTtl: serviceTtls(settings),

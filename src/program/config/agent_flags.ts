@@ -3,6 +3,7 @@
  * each one sets. Data.
  * @module
  */
+import { ENDED_FLAGS } from "./consul_keys.ts";
 import type { FlagSpec } from "./flags.ts";
 import { AUTH_HELP, CLUSTER_NAME_HELP, LEASE_READS_HELP, SECRET_HELP, SECRET_OPTIONAL_HELP } from "./serve_flags.ts";
 
@@ -143,4 +144,13 @@ export const AGENT_FLAGS: readonly AgentFlag[] = [
   later("syslog", "bool", "", "false", "Log to syslog"),
   later("protocol", "int", "", "2", "Version of the protocol between agents"),
   later("raft-protocol", "int", "", "3", "Version of Raft's protocol"),
+  ...ENDED_FLAGS.map(({ name, kind, reason }): AgentFlag => ({
+    name,
+    kind,
+    key: "",
+    value: kind === "bool" ? "false" : "",
+    help: "Of Consul before version 1.0",
+    supported: false,
+    reason,
+  })),
 ];

@@ -5,6 +5,7 @@
  * @module
  */
 import { AGENT_FLAGS } from "./agent_flags.ts";
+import { ENDED_KEYS, FOREIGN_KEYS, KEY_ALIASES } from "./consul_keys.ts";
 import { parseDuration } from "../../base/codec/duration.ts";
 import type { Flags } from "./flags.ts";
 import { parseHclOrJson } from "./hcl.ts";
@@ -46,6 +47,7 @@ const PORTS: Block = {
   serf_wan: "number",
   server: "number",
   ...laterKeys("grpc grpc_tls sidecar_min_port sidecar_max_port expose_min_port expose_max_port"),
+  ...laterKeys("proxy_min_port proxy_max_port"),
 };
 const GOSSIP: Block = {
   gossip_interval: "duration",
@@ -86,6 +88,7 @@ const TLS_CALLS: Block = { ...TLS, verify_outgoing: "flag", verify_server_hostna
 /** Keys and their kinds. */
 const KEYS: Block = {
   ...TLS_CALLS,
+  addresses: { dns: "text", http: "text", https: "text", ...laterKeys("grpc grpc_tls") },
   advertise_addr: "text",
   alt_domain: "text",
   auth: "text",
@@ -143,8 +146,8 @@ const KEYS: Block = {
   skip_leave_on_interrupt: "flag",
   start_join: "texts",
   tls: {
-    defaults: TLS_CALLS,
-    https: { ...TLS, ...laterKeys("verify_outgoing") },
+    defaults: { ...TLS_CALLS, ...laterKeys("use_auto_cert") },
+    https: { ...TLS, ...laterKeys("verify_outgoing verify_server_hostname use_auto_cert") },
     internal_rpc: { ...TLS_CALLS, ...laterKeys("use_auto_cert") },
     ...laterKeys("grpc enable_agent_tls_for_checks"),
   },
@@ -154,12 +157,12 @@ const KEYS: Block = {
 
 /** Keys of Consul that have no effect here, or not yet. */
 const LATER: ReadonlySet<string> = new Set(
-  ("acl addresses advertise_addr_wan advertise_reconnect_timeout auto_reload_config autopilot " +
+  ("acl advertise_addr_wan advertise_reconnect_timeout auto_reload_config autopilot " +
     "config_entries connect disable_anonymous_signature " +
     "disable_coordinates disable_host_node_id disable_keyring_file disable_remote_exec disable_update_check " +
     "enable_debug enable_syslog encrypt_verify_incoming " +
     "encrypt_verify_outgoing gossip_wan http_config log_file log_json log_rotate_bytes log_rotate_duration " +
-    "log_rotate_max_files non_voting_server performance primary_datacenter protocol raft_logstore raft_protocol " +
+    "log_rotate_max_files performance primary_datacenter protocol raft_logstore raft_protocol " +
     "raft_snapshot_interval raft_snapshot_threshold raft_trailing_logs reconnect_timeout_wan retry_interval_wan " +
     "retry_join_wan retry_max_wan rpc segments serf_lan serf_wan server_rejoin_age_max " +
     "start_join_wan syslog_facility telemetry tls_prefer_server_cipher_suites translate_wan_addrs ui ui_config ui_dir unix_sockets use_streaming_backend watches")
@@ -227,12 +230,17 @@ export class Settings {
       throw new SettingsError(`Error parsing ${path}: ${messageOf(error)}`);
     }
     if (!isObject(parsed)) throw new SettingsError(`Error parsing ${path}: expected an object of settings`);
-    for (const [key, value] of Object.entries(parsed)) {
+    for (const [given, value] of settingsIn(parsed)) {
+      const key = keyOf(given, (name) => Object.hasOwn(KEYS, name) || LATER.has(name) || FOREIGN_KEYS.has(name));
       if (Object.hasOwn(KEYS, key)) {
         const where = { path: `${path}: ${key}`, warnings: this.warnings };
         merge(this.#values, key, checked(where, value, KEYS[key]));
-      } else if (LATER.has(key)) this.warnings.push(`${path}: "${key}" ${NO_EFFECT}`);
-      else throw new SettingsError(`${path}: invalid config key ${key}`);
+      } else if (LATER.has(key) || FOREIGN_KEYS.has(key)) {
+        this.warnings.push(`${path}: "${key}" ${NO_EFFECT}`);
+        merge(this.#values, key, foreignBlock(value)); // some of them are refused
+      } else if (ENDED_KEYS.has(key)) {
+        throw new SettingsError(`${path}: ${key} is not supported: ${ENDED_KEYS.get(key)}`);
+      } else throw new SettingsError(`${path}: invalid config key ${key}`);
     }
   }
 
@@ -325,6 +333,24 @@ function merge(target: Record<string, unknown>, key: string, value: unknown): vo
   } else target[key] = value;
 }
 
+/** Settings of an object; what is `null` is not set, as in Consul. */
+function settingsIn(object: Record<string, unknown>): [key: string, value: unknown][] {
+  return Object.entries(object).filter(([, value]) => value !== null);
+}
+
+/** A block of Consul that is not checked, with its keys in lower case. */
+function foreignBlock(value: unknown): unknown {
+  const block = Array.isArray(value) && value.length === 1 ? value[0] : value; // a block of HCL
+  if (!isObject(block)) return value;
+  return Object.fromEntries(settingsIn(block).map(([key, inner]) => [key.toLowerCase(), inner]));
+}
+
+/** The key that is meant: as in Consul, letter case does not matter, and some have two names. */
+function keyOf(given: string, isKnown: (name: string) => boolean): string {
+  const lower = given.toLowerCase();
+  return KEY_ALIASES.get(lower) ?? (isKnown(lower) ? lower : given);
+}
+
 /** Place of a value, and the list for warnings about ignored settings. */
 interface Where {
   readonly path: string;
@@ -332,7 +358,11 @@ interface Where {
 }
 
 function checkedBlock({ path, warnings }: Where, block: Record<string, unknown>, kinds: Block): unknown {
-  const known = Object.entries(block).filter(([key]) => {
+  const settings = settingsIn(block).map(([given, value]): [string, unknown] => [
+    keyOf(given, (name) => Object.hasOwn(kinds, name)),
+    value,
+  ]);
+  const known = settings.filter(([key]) => {
     if (!Object.hasOwn(kinds, key)) throw new SettingsError(`${path}: invalid config key ${key}`);
     if (kinds[key] === "later") warnings.push(`${path}: "${key}" ${NO_EFFECT}`);
     return kinds[key] !== "later";

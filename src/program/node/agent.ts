@@ -126,7 +126,8 @@ export class AgentParts {
    */
   async join(): Promise<void> {
     await this.#opened.promise;
-    await joinAtStart(this.#pool, this.#options.agent, { signal: this.#stopping.signal, log: this.#options.log });
+    const { agent, config: { bootstrapExpect }, log } = this.#options;
+    await joinAtStart(this.#pool, { agent, bootstrapExpect, signal: this.#stopping.signal, log });
   }
 
   /** Leaves the pool; resolves when the others were told. */

@@ -33,6 +33,7 @@ export function membershipConfig(config: NodeConfig, agent: AgentConfig, directo
     name: agent.nodeName,
     bind: { host: bind.hostname, port: bind.port },
     advertise: { host: advertise.hostname, port: advertise.port },
+    machine: agent.machine,
     tags: tagsOf(config, agent, { nodeId: directory.nodeId, port: advertise.port }),
     profile: agent.isDev ? "local" : "lan",
     tuning: { ...agent.gossip, reconnectTimeoutMs: agent.reconnectTimeoutMs },
@@ -66,25 +67,39 @@ function tagsOf(
 }
 
 /**
- * Joins at the start, as the configuration says: resolves when nothing more is to be tried.
+ * Joins at the start, as the configuration says: resolves when nothing more is to be tried. An agent that has reached only
+ * itself has not joined, unless it is the one server that forms a cluster alone.
  * @throws {JoinError} When a start-join found nobody, or the attempts of retry-join are used up.
  */
 export async function joinAtStart(
   pool: PoolClient,
-  agent: AgentConfig,
-  { signal, log }: { signal: AbortSignal; log: (line: string) => void },
+  { agent, bootstrapExpect, signal, log }: {
+    agent: Pick<AgentConfig, "bootstrap" | "startJoin" | "retryJoin" | "retryIntervalMs" | "retryMax">;
+    bootstrapExpect: number;
+    signal: AbortSignal;
+    log: (line: string) => void;
+  },
 ): Promise<void> {
   const { startJoin, retryJoin, retryIntervalMs, retryMax } = agent;
+  const mayBeAlone = agent.bootstrap || bootstrapExpect === 1;
+  const join = async (addresses: readonly string[]) => {
+    const { joined, others, errors } = await pool.call("join", { addresses });
+    const isAlone = joined > 0 && others === 0 && !mayBeAlone && !await hasOthers(pool);
+    return {
+      joined: isAlone ? 0 : joined,
+      errors: isAlone ? ["only this node itself has answered", ...errors] : errors,
+    };
+  };
   if (startJoin.length > 0) {
     log(`(LAN) joining: lan_addresses=[${startJoin.join(", ")}]`);
-    const { joined, errors } = await pool.call("join", { addresses: startJoin });
+    const { joined, errors } = await join(startJoin);
     if (joined === 0) throw new JoinError(`Error joining the pool: ${errors.join("; ")}`);
     log(`(LAN) joined: number_of_nodes=${joined}`);
   }
   if (retryJoin.length === 0) return;
   log(`Joining cluster...: cluster=LAN addresses=[${retryJoin.join(", ")}]`);
   for (let attempt = 1; !signal.aborted; attempt++) {
-    const { joined, errors } = await pool.call("join", { addresses: retryJoin });
+    const { joined, errors } = await join(retryJoin);
     if (joined > 0) return log(`Join cluster completed. Synced with initial agents: cluster=LAN num_agents=${joined}`);
     if (retryMax > 0 && attempt >= retryMax) throw new JoinError("max join LAN retry exhausted, exiting");
     // Nodes that are started together find each other at once; who is alone does not knock every second for ever.
@@ -93,4 +108,9 @@ export async function joinAtStart(
     log(`Join cluster failed, will retry: cluster=LAN retry_interval=${waitMs / 1000}s error="${why}"`);
     await pause(waitMs, signal);
   }
+}
+
+/** Whether another member is up: it may have joined this one. */
+async function hasOthers(pool: PoolClient): Promise<boolean> {
+  return (await pool.members()).filter(({ status }) => status === "alive").length > 1;
 }

@@ -70,7 +70,9 @@ Deno.test("joins, leaves and reloads are carried out, and their failures told", 
   const joined: unknown[] = [];
   node.pool.join = ({ addresses }) => {
     joined.push(...addresses);
-    return addresses[0] === "gone" ? { joined: 0, errors: ["gone: refused"] } : { joined: 1, errors: [] };
+    return addresses[0] === "gone"
+      ? { joined: 0, others: 0, errors: ["gone: refused"] }
+      : { joined: 1, others: 1, errors: [] };
   };
   const put = async (path: string) => {
     const { status, text } = await node.send("PUT", path);

@@ -97,3 +97,13 @@ Deno.test("of two members whose names differ in case alone, one that is up has t
   const writes = catalogWrites([member("A_b", "failed"), second], before, OWN);
   assertEquals(said(writes).slice(0, 2), ["+members a_B", "+nodes a_B"]);
 });
+
+Deno.test("a server that comes back as a client loses its service, and no other one", () => {
+  const before = after([member("me", "alive", "consul"), member("Two", "alive", "consul")]);
+  const pool = [member("me", "alive", "consul"), member("two", "alive")];
+  const writes = catalogWrites(pool, before, OWN).filter(({ sql }) => sql.includes("_services"));
+  assertEquals([said(writes), writes[0].positional], [["-services Two"], ["Two", "consul"]]);
+  const byHand = new Map([["two", { node: "two", id: "consul", name: "bridge" }]]);
+  const found = { ...after(pool), services: new Map([...after(pool).services, ...byHand]) };
+  assertEquals(catalogWrites(pool, found, OWN), []);
+});

@@ -121,6 +121,22 @@ Deno.test("the leader gives servers that moved their new address and removes tho
     );
   }));
 
+Deno.test("the leader removes a server that has come back as a client: it votes no more, and is needed for no majority", () =>
+  withPool(0, async (bench) => {
+    bench.status = status("leader", [["1", "a:8300"], ["2", "b:8300"], ["3", "c:8300"]]);
+    const client = (id: string, state: MemberRecord["status"]) => ({
+      ...server(id, "c", state),
+      tags: { role: "node", id },
+    });
+    bench.members = [server("1", "a"), server("2", "b"), client("3", "failed")];
+    await bench.pool.serverAddrs();
+    assertEquals(bench.done, ["moved"], "one that is not there may come back as either");
+    bench.members = [server("1", "a"), server("2", "b"), client("3", "alive")];
+    await bench.pool.serverAddrs();
+    await until("it is removed", () => bench.done.includes("remove 3") || undefined);
+    assertEquals(bench.done[1], 'server "s3" (3) has come back as a client: it is removed from the cluster');
+  }));
+
 Deno.test("Reaper removes voters and non-voters that were not heard for their time, while this node leads", async () => {
   const removed: string[] = [];
   const log: string[] = [];

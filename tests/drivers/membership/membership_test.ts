@@ -16,7 +16,7 @@ import { Coalescer } from "../../../src/drivers/membership/coalescer.ts";
 import { PortStream } from "../../../src/base/net/byte_stream.ts";
 import { LimitedLog } from "../../../src/base/worker/log_limit.ts";
 import { Membership } from "../../../src/drivers/membership/membership.ts";
-import { splitJoinAddress } from "../../../src/drivers/membership/join_address.ts";
+import { isOwnAddress, splitJoinAddress } from "../../../src/drivers/membership/join_address.ts";
 import { formatIp, parseIp } from "../../../src/base/codec/ip.ts";
 import { OurNode } from "../../harness/our_node.ts";
 
@@ -88,7 +88,7 @@ Deno.test("calls through a port: results, errors, events, answers of queries, a 
       assertEquals(await call("join", { addresses: [other.address] }), {
         k: "answer",
         ref: 1,
-        result: { joined: 1, errors: [] },
+        result: { joined: 1, others: 1, errors: [] },
       });
       await other.sees("w", "alive");
       const { port1: second, port2: handed } = new MessageChannel();
@@ -256,6 +256,20 @@ Deno.test("addresses: what can be joined, and IPv6 as text", () => {
   for (const text of ["", "1.2.3", "1.2.3.256", ":::", "1::2::3", "12345::", "g::"]) {
     assertEquals(parseIp(text), undefined);
   }
+});
+
+Deno.test("a node knows its own addresses", () => {
+  const to = (host: string, port = 8301) => ({ host, port });
+  const bound = { local: to("127.0.0.51"), advertise: to("203.0.113.9", 9000) };
+  assertEquals([isOwnAddress(to("127.0.0.51"), bound), isOwnAddress(to("203.0.113.9", 9000), bound)], [true, true]);
+  for (const other of [to("127.0.0.51", 1), to("127.0.0.52"), to("203.0.113.9"), to("::1")]) {
+    assertEquals(isOwnAddress(other, bound), false, other.host);
+  }
+  const anywhere = { local: to("::"), machine: ["10.0.0.1", "2001:db8::1"] };
+  for (const host of ["10.0.0.1", "2001:DB8:0::1", "127.0.0.1", "::1"]) {
+    assertEquals([isOwnAddress(to(host), anywhere), isOwnAddress(to(host, 1), anywhere)], [true, false], host);
+  }
+  assertEquals(isOwnAddress(to("10.0.0.2"), anywhere), false);
 });
 
 Deno.test("the log lets so many lines through, and counts the rest", () => {

@@ -142,6 +142,9 @@ Deno.test("what is wrong is told in Consul's words", () => {
       /^bind_addr cannot contain multiple addresses$/,
       machine("10.0.0.1", "10.0.0.2"),
     ],
+    [["-data-dir=d", "-recursor=not an address"], /^recursors: "not an address" is no address: expected an IP address/],
+    [["-data-dir=d", "-recursor=8.8.8.8:0"], /is no address/],
+    [["-data-dir=d", "-recursor=8.8.8.888"], /is no address/],
     [["-data-dir=d", "-client="], /^client_addr cannot be empty$/],
     [["-data-dir=d", "-advertise=0.0.0.0"], /^Advertise address cannot be 0\.0\.0\.0, :: or \[::\]$/],
     [["-data-dir=d", "-bootstrap-expect=3"], /^'bootstrap_expect > 0' requires 'server = true'$/],
@@ -184,6 +187,44 @@ Deno.test("templates find the addresses to bind to, to tell, to serve clients an
     assertEquals(agent.retryJoin, ["10.0.0.1", "x"]);
     assertEquals(agent.machine, ["127.0.0.1", "10.0.0.1", "10.0.0.2"]);
   }));
+
+Deno.test("recursors are IP addresses and host names, with a port or not", () => {
+  const given = [
+    "8.8.8.8",
+    "8.8.8.8:5353",
+    "::1",
+    "[::1]",
+    "[::1]:54",
+    "2001:db8::1",
+    "localhost",
+    "dns.example.com:54",
+  ];
+  const { agent } = setup(["-data-dir=d", ...given.map((one) => `-recursor=${one}`)]);
+  assertEquals(agent.dns.recursors, [
+    "8.8.8.8:53",
+    "8.8.8.8:5353",
+    "[::1]:53",
+    "[::1]:53",
+    "[::1]:54",
+    "[2001:db8::1]:53",
+    "localhost:53",
+    "dns.example.com:54",
+  ]);
+});
+
+Deno.test("flags and keys of the service that ended in 2017 are refused with what takes their place", () => {
+  const ended = /not supported: .*ended in 2017: -retry-join \(retry_join\) takes its place/;
+  for (const flag of ["-atlas-join", "-atlas=user/name", "-atlas-token=x", "-atlas-endpoint=y"]) {
+    const error = assertThrows(() => setup(["-data-dir=d", flag]), UsageError);
+    assertMatch(error.message, ended);
+  }
+  for (const key of ["atlas_join", "atlas_infrastructure", "atlas_acl_token"]) {
+    withFiles({ "f.json": JSON.stringify({ [key]: "x" }) }, (directory) => {
+      const error = assertThrows(() => setup(["-data-dir=d", `-config-dir=${directory}`]), SettingsError);
+      assertMatch(error.message, new RegExp(`f\\.json: ${key} is ${ended.source}`));
+    });
+  }
+});
 
 Deno.test("a loopback interface does not count beside others, and :: tells others the public IPv6 address", () => {
   const at = (bind: string, where: Machine) =>

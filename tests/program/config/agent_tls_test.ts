@@ -91,7 +91,7 @@ Deno.test("settings that do not go together, or that cannot be done, are refused
     [`${ALL} tls { internal_rpc { tls_cipher_suites = "X" } }`, "tls.internal_rpc: tls_cipher_suites is not supported"],
     [`${ALL} auto_encrypt { tls = true }`, "auto_encrypt.tls is not supported"],
     [`${ALL} auto_encrypt { allow_tls = true }`, "auto_encrypt.allow_tls is not supported"],
-    [`tls { https { verify_server_hostname = true } }`, "invalid config key verify_server_hostname"],
+    [`tls { https { verify_hostname = true } }`, "invalid config key verify_hostname"],
   ];
   for (const [text, why] of faults) assertThrows(() => read(text), SettingsError, why, text);
 });
@@ -99,12 +99,13 @@ Deno.test("settings that do not go together, or that cannot be done, are refused
 Deno.test("what has no effect is named", () => {
   const { warnings } = settingsOf(
     `tls_prefer_server_cipher_suites = true auto_encrypt { dns_san = ["a"] }
-     tls { grpc { use_auto_cert = true } https { verify_outgoing = true } }`,
+     tls { grpc { use_auto_cert = true } https { verify_outgoing = true verify_server_hostname = true } }`,
   );
   assertEquals(warnings.map((line) => line.replace(/^.*: /, "")), [
     '"tls_prefer_server_cipher_suites" has no effect in this version',
     '"dns_san" has no effect in this version',
     '"grpc" has no effect in this version',
     '"verify_outgoing" has no effect in this version',
+    '"verify_server_hostname" has no effect in this version',
   ]);
 });
