@@ -52,6 +52,7 @@ export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
       ...clusterImplementations(parts),
       ...catalogImplementations(parts),
       ...keyImplementations(parts),
+      ...snapshotImplementations(parts),
     },
   );
 }
