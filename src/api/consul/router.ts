@@ -18,6 +18,9 @@ import * as health from "./health.ts";
 import * as kv from "./kv.ts";
 import * as sessions from "./sessions.ts";
 import * as register from "./register.ts";
+import * as config from "./config.ts";
+import * as near from "./near.ts";
+import * as query from "./query.ts";
 import * as snapshot from "./snapshot.ts";
 import { txn } from "./txn.ts";
 import { v1Problem } from "./respond.ts";
@@ -91,6 +94,17 @@ export const ROUTES: readonly V1Route[] = [
   route("/v1/kv/", ["DELETE"], "kv-write", kv.remove),
   route("/v1/snapshot", GET, "operator-write", snapshot.save),
   route("/v1/snapshot", PUT, "operator-write", snapshot.restore),
+  route("/v1/query", GET, "query-read", query.list),
+  route("/v1/query", ["POST"], "query-write", query.create),
+  route("/v1/query/", GET, "query-read", query.read),
+  route("/v1/query/", PUT, "query-write", query.update),
+  route("/v1/query/", ["DELETE"], "query-write", query.remove),
+  route("/v1/config", PUT, "operator-write", config.write),
+  route("/v1/config/", GET, "operator-read", config.read),
+  route("/v1/config/", ["DELETE"], "operator-write", config.remove),
+  route("/v1/coordinate/datacenters", GET, "catalog-read", near.datacenters),
+  route("/v1/coordinate/nodes", GET, "catalog-read", (request, parts) => near.coordinates(request, parts, "")),
+  route("/v1/coordinate/node/", GET, "catalog-read", near.coordinates),
   route("/v1/txn", PUT, "kv-write", txn),
   route("/v1/session/create", PUT, "session-write", sessions.create),
   route("/v1/session/destroy/", PUT, "session-write", sessions.destroy),

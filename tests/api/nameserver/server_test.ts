@@ -43,6 +43,7 @@ const CATALOG: CatalogSource = {
   servers: () => Promise.resolve([ALPHA]),
   service: (name) => Promise.resolve(name.toLowerCase() === "web" ? WEB : []),
   services: () => Promise.resolve(WEB),
+  query: (name) => Promise.resolve(name === "near" ? { instances: [WEB[0]], ttl: 9 } : undefined),
 };
 
 function query(name: string, type: number, { opcode = 0, edns = -1, dnsClass = 1 } = {}): Uint8Array {
@@ -133,6 +134,8 @@ Deno.test("services answer by their healthy instances, in a new order each time 
     assertEquals(await countOf("v2.web.service.consul", TYPE.A), [3, 0]);
     assertEquals(await countOf("web.service.consul", TYPE.AAAA), [0, 0]);
     assertEquals(await countOf("none.service.consul", TYPE.A), [3, 0]);
+    assertEquals(await countOf("near.query.consul", TYPE.A), [0, 1]);
+    assertEquals(await countOf("far.query.consul", TYPE.A), [3, 0]);
     const orders = new Set<string>();
     for (let nth = 0; nth < 64; nth++) orders.add(read(await udp(query("web.service.consul", TYPE.A))).text.slice(20));
     assertEquals(orders.size, 2);
@@ -164,6 +167,7 @@ class CatalogAtHand implements CatalogSource {
 
   service = () => Promise.resolve([]);
   services = () => Promise.resolve([]);
+  query = () => Promise.resolve(undefined);
   nodes = () => Promise.resolve(this.current?.nodes ?? []);
   servers = () => (this.asked++, Promise.resolve(this.current?.servers ?? []));
 }
