@@ -25,6 +25,8 @@ export interface ConsulParts {
   readonly options: {
     readonly nodeId: string;
     readonly version: string;
+    /** Advertised cluster address. */
+    readonly clusterAddr: string;
     /** Facts about the machine and the program. */
     readonly facts: Readonly<Record<string, unknown>>;
   };
@@ -58,7 +60,7 @@ export function agentOf({ agent }: AgentParts): Agent {
 }
 
 /** The services and checks of the agent; 404 in a node without one. */
-export function localOf({ local }: LocalParts): LocalState {
+export function localOf({ local }: Pick<ConsulParts, "local">): LocalState {
   if (!local) throw new HttpError(404, "this node is not an agent: start it with muster agent");
   return local;
 }

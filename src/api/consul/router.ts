@@ -23,7 +23,7 @@ import * as near from "./near.ts";
 import * as query from "./query.ts";
 import * as snapshot from "./snapshot.ts";
 import { txn } from "./txn.ts";
-import { v1Problem } from "./respond.ts";
+import { v1Json, v1Problem } from "./respond.ts";
 import { agentOf, type ConsulParts } from "./parts.ts";
 
 /** A route of this API. */
@@ -53,6 +53,11 @@ const ANY_KEY = ["GET", "POST", "PUT", "DELETE"];
 /** All paths with their permissions (C6.6); one path may stand there again for other methods. */
 export const ROUTES: readonly V1Route[] = [
   route("/v1/agent/self", GET, "agent-read", agent.self),
+  route("/v1/agent/version", GET, "agent-read", agent.version),
+  route("/v1/agent/connect/", [...GET, "PUT", "POST"], "agent-read", agent.mesh),
+  route("/v1/connect/", [...GET, "PUT", "POST", "DELETE"], "operator-read", agent.mesh),
+  route("/v1/discovery-chain/", [...GET, "POST"], "catalog-read", agent.mesh),
+  route("/v1/acl/", [...GET, "PUT", "POST", "DELETE"], "operator-read", agent.acl),
   filtered(route("/v1/agent/members", GET, "agent-read", agent.members)),
   route("/v1/agent/join/", PUT, "agent-write", agent.join),
   route("/v1/agent/leave", PUT, "agent-write", agent.leave),
@@ -88,6 +93,9 @@ export const ROUTES: readonly V1Route[] = [
   filtered(route("/v1/health/node/", GET, "catalog-read", health.ofNode)),
   filtered(route("/v1/health/checks/", GET, "catalog-read", health.ofService)),
   filtered(route("/v1/health/state/", GET, "catalog-read", health.inState)),
+  filtered(route("/v1/health/connect/", GET, "catalog-read", (request) => v1Json([], request))),
+  filtered(route("/v1/health/ingress/", GET, "catalog-read", (request) => v1Json([], request))),
+  filtered(route("/v1/catalog/connect/", GET, "catalog-read", (request) => v1Json([], request))),
   filtered(route("/v1/health/service/", GET, "catalog-read", health.service)),
   route("/v1/kv/", GET, "kv-read", kv.read),
   route("/v1/kv/", PUT, "kv-write", kv.write),
@@ -114,6 +122,8 @@ export const ROUTES: readonly V1Route[] = [
   route("/v1/session/list", GET, "session-read", sessions.list),
   route("/v1/status/leader", GET, "status", operator.statusLeader),
   route("/v1/status/peers", GET, "status", operator.statusPeers),
+  route("/v1/operator/autopilot/configuration", GET, "operator-read", operator.autopilotConfiguration),
+  route("/v1/operator/autopilot/health", GET, "operator-read", operator.autopilotHealth),
   route("/v1/operator/raft/configuration", GET, "operator-read", operator.raftConfiguration),
   route("/v1/operator/raft/peer", ["DELETE"], "operator-write", operator.raftRemovePeer),
   route("/v1/operator/raft/transfer-leader", ["POST", "PUT"], "operator-write", operator.raftTransfer),
