@@ -7,7 +7,7 @@ import type { Services } from "../../src/api/server/services.ts";
 import type { Agent, AgentOptions } from "../../src/app/agent/agent.ts";
 import { Catalog } from "../../src/app/agent/catalog.ts";
 import { SessionTimers } from "../../src/app/agent/session_timers.ts";
-import { nodeOperations } from "../../src/app/agent/node_operations.ts";
+import { nodeOperations } from "../../src/app/services/node_operations.ts";
 import { EventLog } from "../../src/app/agent/event_log.ts";
 import { Backups } from "../../src/app/database/backups.ts";
 import { newCounters } from "../../src/app/database/counters.ts";

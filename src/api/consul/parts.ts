@@ -8,6 +8,7 @@ import type { CatalogOperations } from "../../app/agent/catalog_operations.ts";
 import type { KeyOperations } from "../../app/agent/key_operations.ts";
 import { HttpError } from "../http/problem.ts";
 import type { LocalState } from "../../app/services/local_state.ts";
+import type { SnapshotOperations } from "../../app/services/snapshot_operations.ts";
 import type { Runner } from "../../app/database/operations.ts";
 import type { Counters } from "../../app/database/counters.ts";
 import type { ReplicaClient } from "../../app/database/replica_client.ts";
@@ -16,7 +17,7 @@ import type { LogLevel } from "../../base/worker/log.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 
 /** The operations behind `/v1`. */
-export interface ConsulOperations extends CatalogOperations, KeyOperations {}
+export interface ConsulOperations extends CatalogOperations, KeyOperations, SnapshotOperations {}
 
 /** The services of a node. */
 export interface ConsulParts {

@@ -18,6 +18,7 @@ import * as health from "./health.ts";
 import * as kv from "./kv.ts";
 import * as sessions from "./sessions.ts";
 import * as register from "./register.ts";
+import * as snapshot from "./snapshot.ts";
 import { txn } from "./txn.ts";
 import { v1Problem } from "./respond.ts";
 import { agentOf, type ConsulParts } from "./parts.ts";
@@ -88,6 +89,8 @@ export const ROUTES: readonly V1Route[] = [
   route("/v1/kv/", GET, "kv-read", kv.read),
   route("/v1/kv/", PUT, "kv-write", kv.write),
   route("/v1/kv/", ["DELETE"], "kv-write", kv.remove),
+  route("/v1/snapshot", GET, "operator-write", snapshot.save),
+  route("/v1/snapshot", PUT, "operator-write", snapshot.restore),
   route("/v1/txn", PUT, "kv-write", txn),
   route("/v1/session/create", PUT, "session-write", sessions.create),
   route("/v1/session/destroy/", PUT, "session-write", sessions.destroy),

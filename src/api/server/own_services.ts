@@ -49,6 +49,7 @@ export class OwnServices {
       remoteStatus: (node, service) => remoteStatus(operations, node, service),
       log,
     });
+    agent.events.services = () => [...this.local.services.values()].map(({ definition }) => definition);
     this.#runner.onResult = ({ id, status, output }) => this.local.setStatus(id, status, output);
   }
 

@@ -23,7 +23,7 @@ import type { Agent } from "../../app/agent/agent.ts";
 import { EventLog } from "../../app/agent/event_log.ts";
 import { FollowedReads } from "../../app/agent/followed_reads.ts";
 import { LocalNodes, type NodeSource, RemoteNodes } from "../../app/agent/nodes.ts";
-import { nodeOperations } from "../../app/agent/node_operations.ts";
+import { nodeOperations } from "../../app/services/node_operations.ts";
 import { mayJoin, Users } from "../../app/users/users.ts";
 import { AutoRestore, hasTables, UploaderClient } from "../../app/database/auto_restore.ts";
 import { Backups } from "../../app/database/backups.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Agent } from "../../app/agent/agent.ts";
-import type { NodeOperations } from "../../app/agent/node_operations.ts";
+import type { NodeOperations } from "../../app/services/node_operations.ts";
 import type { Operations } from "../../app/database/operations.ts";
 import type { Catalog } from "../../app/agent/catalog.ts";
 import type { AutoRestore, UploaderClient } from "../../app/database/auto_restore.ts";

@@ -30,6 +30,8 @@ export type CarriedEvent = Pick<UserEvent, "ID" | "Payload" | "NodeFilter" | "Se
 
 /** The events that this agent has seen. */
 export class EventLog {
+  /** The services of this agent, against which events' filters are held. */
+  services: () => Iterable<{ readonly name: string; readonly tags: readonly string[] }> = () => [];
   readonly #nodeName: string;
   #events: UserEvent[] = [];
   readonly #waits = new Waits();
@@ -43,7 +45,7 @@ export class EventLog {
   take(event: MembershipEvent): void {
     if (event.type !== "user" || !event.name.startsWith(EVENT_PREFIX)) return;
     const carried = decodeCarried(event.payload);
-    if (!carried || !isFor(this.#nodeName, carried.NodeFilter)) return;
+    if (!carried || !matches(carried.NodeFilter, this.#nodeName) || !this.#hasService(carried)) return;
     const one: UserEvent = {
       ...carried,
       Name: event.name.slice(EVENT_PREFIX.length),
@@ -52,6 +54,15 @@ export class EventLog {
     };
     this.#events = [...this.#events.slice(-(EVENTS_MAX - 1)), one];
     this.#waits.wake();
+  }
+
+  #hasService({ ServiceFilter, TagFilter }: CarriedEvent): boolean {
+    if (ServiceFilter === "") return true;
+    for (const { name, tags } of this.services()) {
+      const hasTag = TagFilter === "" || tags.some((tag) => matches(TagFilter, tag));
+      if (hasTag && matches(ServiceFilter, name)) return true;
+    }
+    return false;
   }
 
   /** Events of a name, or all; oldest first. */
@@ -65,10 +76,10 @@ export class EventLog {
   }
 }
 
-function isFor(nodeName: string, filter: string): boolean {
+function matches(filter: string, text: string): boolean {
   if (filter === "") return true;
   try {
-    return new Pattern(filter).matches(nodeName);
+    return new Pattern(filter).matches(text);
   } catch {
     return false; // the sender checks it; another version may know other patterns
   }

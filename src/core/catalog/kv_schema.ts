@@ -1,5 +1,5 @@
 /**
- * The tables of keys and sessions, and the triggers that tie them to the catalog (C10): a session ends with its node, with
+ * The tables of keys and sessions, of what else the cluster keeps for clients, and the triggers that tie them to the catalog (C10): a session ends with its node, with
  * a check that it is bound to, or when that check is critical, and what it held is free in the same entry of the log. So no
  * replica ever sees a lock whose session is gone. Pure.
  *
@@ -8,6 +8,7 @@
  * @module
  */
 import { CATALOG_PREFIX, NOW, NOW_MS } from "./catalog.ts";
+import { STAGED_TABLE } from "./snapshot.ts";
 
 const KV = `${CATALOG_PREFIX}kv`;
 const SESSIONS = `${CATALOG_PREFIX}sessions`;
@@ -16,6 +17,10 @@ const SESSION_CHECKS = `${CATALOG_PREFIX}session_checks`;
 const TOMBSTONES = `${CATALOG_PREFIX}tombstones`;
 /** Until when a key cannot be locked, ms since 1970. */
 const LOCK_DELAYS = `${CATALOG_PREFIX}lock_delays`;
+/** Prepared queries, each with its definition as JSON; one of a session ends with it. */
+const QUERIES = `${CATALOG_PREFIX}queries`;
+/** Entries of configuration for all, as JSON, by kind and name. */
+const CONFIG_ENTRIES = `${CATALOG_PREFIX}config_entries`;
 const INDEX = `${CATALOG_PREFIX}index`;
 
 /** Under this name stands the greatest index of a tombstone that was forgotten: no index of a prefix is below it. */
@@ -33,7 +38,8 @@ const boundTo = (node: string, check: string) =>
 
 /** The statements that make them. */
 export const KV_SCHEMA: readonly string[] = [
-  `INSERT OR IGNORE INTO ${INDEX} VALUES('kv', ${NOW}), ('sessions', ${NOW}), ('${FORGOTTEN_NAME}', 0)`,
+  `INSERT OR IGNORE INTO ${INDEX} VALUES('kv', ${NOW}), ('sessions', ${NOW}), ('queries', ${NOW}), ` +
+  `('config_entries', ${NOW}), ('${FORGOTTEN_NAME}', 0)`,
   `CREATE TABLE ${KV}(key TEXT NOT NULL PRIMARY KEY, value BLOB NOT NULL, flags INTEGER NOT NULL, session TEXT NOT NULL, ` +
   "lock_index INTEGER NOT NULL, create_index INTEGER NOT NULL, modify_index INTEGER NOT NULL)",
   `CREATE INDEX ${KV}_changed ON ${KV}(modify_index)`,
@@ -49,8 +55,16 @@ export const KV_SCHEMA: readonly string[] = [
   `CREATE TABLE ${SESSION_CHECKS}(session TEXT NOT NULL, node TEXT NOT NULL COLLATE NOCASE, check_id TEXT NOT NULL, ` +
   "PRIMARY KEY (session, node, check_id)) WITHOUT ROWID",
   `CREATE INDEX ${SESSION_CHECKS}_check ON ${SESSION_CHECKS}(node, check_id)`,
+  `CREATE TABLE ${QUERIES}(id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL COLLATE NOCASE, session TEXT NOT NULL, ` +
+  "body TEXT NOT NULL, create_index INTEGER NOT NULL, modify_index INTEGER NOT NULL) WITHOUT ROWID",
+  `CREATE UNIQUE INDEX ${QUERIES}_name ON ${QUERIES}(name) WHERE name <> ''`,
+  `CREATE TABLE ${CONFIG_ENTRIES}(kind TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, ` +
+  "create_index INTEGER NOT NULL, modify_index INTEGER NOT NULL, PRIMARY KEY (kind, name)) WITHOUT ROWID",
+  STAGED_TABLE,
   ...noted(KV),
   ...noted(SESSIONS),
+  ...noted(QUERIES),
+  ...noted(CONFIG_ENTRIES),
   `CREATE TRIGGER ${KV}_gone AFTER DELETE ON ${KV} BEGIN ` +
   `INSERT OR REPLACE INTO ${TOMBSTONES} VALUES(OLD.key, ${NOW}, ${NOW_MS}); END`,
   `CREATE TRIGGER ${CATALOG_PREFIX}checks_critical AFTER UPDATE ON ${CATALOG_PREFIX}checks ` +
@@ -64,5 +78,6 @@ export const KV_SCHEMA: readonly string[] = [
   `WHERE session = OLD.id AND session <> '' AND OLD.lock_delay_ms > 0; ` +
   `DELETE FROM ${KV} WHERE session = OLD.id AND session <> '' AND OLD.behavior = 'delete'; ` +
   `UPDATE ${KV} SET session = '', modify_index = ${NOW} WHERE session = OLD.id AND session <> ''; ` +
+  `DELETE FROM ${QUERIES} WHERE session = OLD.id AND session <> ''; ` +
   `DELETE FROM ${SESSION_CHECKS} WHERE session = OLD.id; END`,
 ];

@@ -64,11 +64,13 @@ async function kill(child: Deno.ChildProcess): Promise<void> {
   await child.status;
 }
 
+/** Where nothing of the group is left, this does nothing. Windows has no groups: the program alone is killed. */
 function signalGroup(child: Deno.ChildProcess, signal: Deno.Signal): void {
   try {
-    Deno.kill(-child.pid, signal);
+    if (Deno.build.os === "windows") child.kill(signal);
+    else Deno.kill(-child.pid, signal);
   } catch {
-    // There is no process in the group any more.
+    // All of them have ended.
   }
 }
 

@@ -1,9 +1,10 @@
 /**
  * The permissions of each Worker, as data. A permission that a row does not name is denied.
  *
- * The http, discovery and nameserver Workers read nothing, the SQLite Workers have no network, the replica sees only its own folder. `import` is
- * granted to none, `run` only to the Worker of checks, where the operator has allowed scripts. The environment is closed to all. Only the SQLite Workers load native code, and only their
- * library; none of them has the network.
+ * The http, discovery and nameserver Workers read nothing, the SQLite Workers have no network, the replica sees only its own
+ * folder. `import` is granted to none, `run` only to the Worker of checks, where the operator has allowed scripts. The
+ * environment is closed to all. Only the SQLite Workers load native code, and only their library; none of them has the
+ * network.
  *
  * SQLite extensions need no row: SQLite itself opens their files, as native code, which is outside the sandbox.
  *

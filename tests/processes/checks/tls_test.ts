@@ -48,7 +48,7 @@ async function withRoot(work: (root: string) => Promise<void>): Promise<void> {
   const root = await Deno.makeTempDir({ prefix: "muster-checks-" });
   try {
     await authority(root);
-    await certificate(root, "server", "-host", "127.0.0.1");
+    await certificate(root, "server", "-host", "127.0.0.1", "-host", "server.example");
     await work(root);
   } finally {
     await Deno.remove(root, { recursive: true });
@@ -119,7 +119,7 @@ Deno.test({
 });
 
 /** The peer of h2peer.go: its addresses without TLS and with it. */
-async function withGo(work: (plain: string, secure: string) => Promise<void>): Promise<void> {
+async function withGo(work: (plain: string, secure: string, root: string) => Promise<void>): Promise<void> {
   await withRoot(async (root) => {
     const source = new URL("h2peer.go", import.meta.url).pathname;
     const build = await new Deno.Command("go", { args: ["build", "-o", `${root}/h2peer`, source] }).output();
@@ -131,7 +131,7 @@ async function withGo(work: (plain: string, secure: string) => Promise<void>): P
     while (printed.split("\n").length < 3) printed += (await reader.read()).value ?? "";
     const [plain, secure] = printed.split("\n").map((port) => `127.0.0.1:${port}`);
     try {
-      await work(plain, secure);
+      await work(plain, secure, root);
     } finally {
       peer.kill();
       await reader.cancel();
@@ -161,5 +161,36 @@ Deno.test({
       assertMatch(await h2ping(secure, true, STRICT), /^Error Failed to dial to .*certificate|UnknownIssuer/i);
       assertMatch(await h2ping(secure, false, SKIP), /^Error HTTP2 ping failed: /);
       assertMatch(await h2ping(plain, true, SKIP), /^Error Failed to dial to /);
+    }),
+});
+
+/** What strict_child.ts prints, with the authority of `root` among the trusted ones. */
+async function saidStrictly(root: string, address: string, name: string): Promise<string[]> {
+  const child = new URL("strict_child.ts", import.meta.url).pathname;
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--lock=deno.dev.lock", "--no-check", "--allow-net", child, address, name],
+    cwd: new URL("../../..", import.meta.url).pathname,
+    env: { DENO_CERT: `${root}/muster-ca.pem` },
+    stderr: "inherit",
+  }).output();
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+Deno.test({
+  name: "checks over TLS verify the certificate by the host, or by the name that they are told",
+  ignore: !HAS_GO,
+  ...LATE,
+  fn: () =>
+    withGo(async (_, secure, root) => {
+      const byHost = [
+        `TCP+TLS connect ${secure}: Success`,
+        "HTTP2 ping was successful",
+        `gRPC check ${secure}: success`,
+      ];
+      assertEquals(await saidStrictly(root, secure, ""), byHost);
+      assertEquals(await saidStrictly(root, secure, "server.example"), byHost);
+      for (const output of await saidStrictly(root, secure, "other.example")) {
+        assertMatch(output, /^Error .*other\.example/);
+      }
     }),
 });

@@ -147,3 +147,22 @@ Deno.test("the checks Worker runs no program where scripts are not allowed, and 
   assertEquals(script.status, "critical");
   assert(script.output.includes("run"), script.output);
 });
+
+Deno.test("the checks Worker ends its programs when it is closed, and stops those of checks that are stopped", async () => {
+  using worker = new ChecksWorker(true);
+  const [stopped, closed] = ["6", "7"].map((digit) => `sleep ${digit}${Math.floor(Math.random() * 1e6)}`);
+  worker.start("stopped", { k: "script", args: stopped.split(" ") });
+  worker.start("closed", { k: "script", args: [`${closed}; true`], shell: "/bin/sh" });
+  while (await processes(stopped) < 1 || await processes(closed) < 2) { /* until they run, the second in a shell */ }
+  worker.tell({ k: "stop", id: "stopped" });
+  while (await processes(stopped) > 0) { /* until it has ended */ }
+  assertEquals(await processes(closed), 2);
+  worker.tell({ k: "close" });
+  while (await processes(closed) > 0) { /* until they have ended */ }
+});
+
+/** Processes whose command line has `word`. */
+async function processes(word: string): Promise<number> {
+  const { stdout } = await new Deno.Command("ps", { args: ["-eo", "args"] }).output();
+  return new TextDecoder().decode(stdout).split("\n").filter((args) => args.includes(word)).length;
+}

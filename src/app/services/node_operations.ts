@@ -14,31 +14,45 @@ import {
   dataOperations,
   type DataParts,
 } from "../database/data_operations.ts";
+import {
+  SNAPSHOT_OPERATIONS,
+  snapshotImplementations,
+  type SnapshotOperations,
+  type SnapshotParts,
+} from "./snapshot_operations.ts";
 import { Operations, type OperationsParts } from "../database/operations.ts";
 import {
   CATALOG_OPERATIONS,
   catalogImplementations,
   type CatalogOperations,
   type CatalogParts,
-} from "./catalog_operations.ts";
-import { KEY_OPERATIONS, keyImplementations, type KeyOperations, type KeyParts } from "./key_operations.ts";
+} from "../agent/catalog_operations.ts";
+import { KEY_OPERATIONS, keyImplementations, type KeyOperations, type KeyParts } from "../agent/key_operations.ts";
 
 /** Everything that nodes ask of each other for their clients. */
-export interface NodeOperations extends DataOperations, ClusterOperations, CatalogOperations, KeyOperations {}
+export interface NodeOperations
+  extends DataOperations, ClusterOperations, CatalogOperations, KeyOperations, SnapshotOperations {}
 
 /** What the operations of a node work with. */
-export type NodeParts = OperationsParts & DataParts & ClusterParts & CatalogParts & KeyParts;
+export type NodeParts = OperationsParts & DataParts & ClusterParts & CatalogParts & KeyParts & SnapshotParts;
 
 /** The operations of a node. */
 export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
   return new Operations<NodeOperations>(
     parts,
-    { ...dataOperations(parts.answers), ...CLUSTER_OPERATIONS, ...CATALOG_OPERATIONS, ...KEY_OPERATIONS },
+    {
+      ...dataOperations(parts.answers),
+      ...CLUSTER_OPERATIONS,
+      ...CATALOG_OPERATIONS,
+      ...KEY_OPERATIONS,
+      ...SNAPSHOT_OPERATIONS,
+    },
     {
       ...dataImplementations(parts),
       ...clusterImplementations(parts),
       ...catalogImplementations(parts),
       ...keyImplementations(parts),
+      ...snapshotImplementations(parts),
     },
   );
 }
