@@ -337,7 +337,11 @@ export class NameServer {
       case "service": {
         const { tag, name } = lookup;
         const { onlyPassing } = this.#settings;
-        const instances = healthyInstances(await this.#catalog.service(name), { tag, onlyPassing });
+        const all = await this.#catalog.service(name);
+        const instances = healthyInstances(all, { tag, onlyPassing });
+        const others = instances.length > 0 ? [] : healthyInstances(all, { tag: "", onlyPassing });
+        // The tag "v1.2" is below "2": that name exists, too.
+        if (partsAbove(others.flatMap(({ tags }) => tags)).has(tag.toLowerCase())) return noSuchRecord(zone);
         return answerService(question, shuffled(instances), zone);
       }
       case "query": {

@@ -199,15 +199,28 @@ Deno.test("several records come in random order, each time", () => {
   }, catalog);
 });
 
-Deno.test("a name above that of a node exists without records", () => {
+Deno.test("a name above that of a node, or above a tag, exists without records", () => {
   const dotted = { name: "rack7.Beta", address: "192.0.2.7", meta: {} };
-  const catalog = { ...CATALOG, node: () => Promise.resolve(undefined), nodes: () => Promise.resolve([ALPHA, dotted]) };
+  const tagged = [instance("192.0.2.9", "passing", ["V1.2"]), instance("192.0.2.9", "critical", ["a.b"])];
+  const catalog = {
+    ...CATALOG,
+    node: () => Promise.resolve(undefined),
+    nodes: () => Promise.resolve([ALPHA, dotted]),
+    service: () => Promise.resolve(tagged),
+  };
   return withServer(async ({ udp }) => {
-    for (const [name, rcode] of [["beta.node.consul", RCODE.NOERROR], ["eta.node.consul", RCODE.NXDOMAIN]] as const) {
+    const cases = [
+      ["beta.node.consul", RCODE.NOERROR],
+      ["eta.node.consul", RCODE.NXDOMAIN],
+      ["2.web.service.consul", RCODE.NOERROR],
+      ["b.web.service.consul", RCODE.NXDOMAIN],
+    ] as const;
+    for (const [name, rcode] of cases) {
       const answer = read(await udp(query(name, TYPE.A)));
       assertEquals([answer.rcode, answer.counts.slice(0, 2)], [rcode, [0, 1]], `${name}: the SOA alone`);
     }
     assertEquals(read(await udp(query("node.consul", TYPE.A))).rcode, RCODE.NOERROR);
+    assertEquals(read(await udp(query("v1.2.web.service.consul", TYPE.A))).counts[0], 1);
   }, catalog);
 });
 
