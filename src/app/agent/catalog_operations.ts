@@ -16,7 +16,6 @@ import {
   text,
   whole,
 } from "../../base/codec/shape.ts";
-import { DEFAULT_OPTIONS } from "../../core/raft/options.ts";
 import type { CoreStatus } from "../../core/raft/effects.ts";
 import { NotLeaderError, OperationError } from "../database/errors.ts";
 import {
@@ -333,12 +332,13 @@ async function raftConfiguration(
   return { servers, index: core.config.at };
 }
 
-async function raftServers(parts: CatalogParts): Promise<{ core: CoreStatus; servers: RaftServer[] }> {
-  const [{ core: value }, members] = await Promise.all([
-    parts.replica.call("status", {}),
-    agentOf(parts).pool.members(),
-  ]);
-  const core = value as CoreStatus; // the replica's own word
+async function raftServers(
+  parts: CatalogParts,
+): Promise<{ core: CoreStatus; contacts: Readonly<Record<string, number>>; servers: RaftServer[] }> {
+  const [status, members] = await Promise.all([parts.replica.call("status", {}), agentOf(parts).pool.members()]);
+  // The replica's own words.
+  const core = status.core as CoreStatus;
+  const contacts = status.contacts as Readonly<Record<string, number>>;
   const names = new Map(members.map(({ name, tags }) => [tags.id, name]));
   const matches = new Map(core.progress.map(({ id, match }) => [id, match]));
   const servers = core.config.members.map(({ id, addr, role }) => ({
@@ -349,17 +349,15 @@ async function raftServers(parts: CatalogParts): Promise<{ core: CoreStatus; ser
     isVoter: role === "voter",
     lastIndex: id === core.id ? core.last.index : matches.get(id) ?? 0,
   }));
-  return { core, servers };
+  return { core, contacts, servers };
 }
 
 async function raftHealth(parts: CatalogParts): Promise<RaftHealth> {
   expectToLead(parts);
-  const { core, servers } = await raftServers(parts);
-  const tickMs = parts.options.heartbeatTimeoutMs / DEFAULT_OPTIONS.electionTicks;
-  const heard = new Map(core.progress.map(({ id, ticksSinceHeard }) => [id, ticksSinceHeard * tickMs]));
+  const { core, contacts, servers } = await raftServers(parts);
   return {
     term: core.term,
-    servers: servers.map((one) => ({ ...one, lastContactMs: one.isLeader ? 0 : heard.get(one.id) })),
+    servers: servers.map((one) => ({ ...one, lastContactMs: one.isLeader ? 0 : contacts[one.id] })),
   };
 }
 

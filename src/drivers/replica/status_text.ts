@@ -20,6 +20,12 @@ export function lastContact(
   return `${ticksSinceLeader * heartbeatTimeoutMs / DEFAULT_OPTIONS.electionTicks}ms`;
 }
 
+/** On the leader: since when each peer was heard, in milliseconds. */
+export function contacts({ progress }: CoreStatus, { heartbeatTimeoutMs }: ReplicaOptions): Record<string, number> {
+  const tickMs = heartbeatTimeoutMs / DEFAULT_OPTIONS.electionTicks;
+  return Object.fromEntries(progress.map(({ id, ticksSinceHeard }) => [id, Math.round(ticksSinceHeard * tickMs)]));
+}
+
 /** What the node was told: the times that govern elections, proposals and reaping, as rqlite shows them, and the cluster's name. */
 export function settingsOf(
   { applyTimeoutMs, heartbeatTimeoutMs, electionTimeoutMs, reapVoterMs, reapNonVoterMs, clusterName }: ReplicaOptions,
