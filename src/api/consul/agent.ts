@@ -9,10 +9,10 @@ import type { Fields } from "./filter.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import type { TlsFacts } from "../../app/agent/agent.ts";
-import { coordJson } from "./near.ts";
 import { agentOf, type AgentParts, type ConsulParts, localOf } from "./parts.ts";
 import { agentStats, type StatsParts } from "./stats.ts";
 import { chosen, DONE, v1Json } from "./respond.ts";
+import { coordJson } from "./show.ts";
 import { joinAddress, splitAddress } from "../../base/codec/address.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 

@@ -9,6 +9,7 @@ import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { agentOf, type AgentParts } from "./parts.ts";
 import { v1Json } from "./respond.ts";
+import { coordJson } from "./show.ts";
 
 /** Sorts by distance, what is not known at the end; as it was where the request asks for nobody's neighbours. */
 export type Sort = <T>(list: readonly T[], nameOf: (one: T) => string) => readonly T[];
@@ -54,9 +55,4 @@ export async function coordinates(request: HttpRequest, parts: AgentParts, name:
 /** `GET /v1/coordinate/datacenters`: there is one, and no pool of several. */
 export function datacenters(request: HttpRequest, parts: AgentParts): HttpResponse {
   return v1Json([{ Datacenter: agentOf(parts).options.datacenter, AreaID: "wan", Coordinates: [] }], request);
-}
-
-/** A coordinate as the API shows it. */
-export function coordJson({ vec, error, adjustment, height }: Coordinate): Record<string, unknown> {
-  return { Vec: vec, Error: error, Adjustment: adjustment, Height: height };
 }
