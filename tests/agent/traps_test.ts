@@ -134,8 +134,12 @@ Deno.test("an agent whose servers are gone says so, keeps taking services, and h
     assertEquals(await put(client, "/v1/agent/service/register", { Name: "early", Check: { TTL: "60s" } }), "");
     assertEquals(await put(client, "/v1/agent/check/pass/service:early"), "");
     await passing(server, "early", 1);
+    const ready = async () => (await client.http("GET", "/readyz?sync&timeout=1s")).status;
+    assertEquals(await ready(), 200);
+    assertEquals(await client.get("/status?key=store.servers"), [server.addr]);
     await server.stop("SIGKILL");
     await client.sees("server", "failed");
+    assertEquals(await ready(), 503);
     const paths = ["/v1/catalog/nodes", "/v1/kv/x", "/v1/health/service/early", "/v1/session/list"];
     const answers = await Promise.all(paths.map(async (path) => ({ path, ...await client.http("GET", path) })));
     for (const { path, status, text, headers } of answers) {
@@ -146,7 +150,7 @@ Deno.test("an agent whose servers are gone says so, keeps taking services, and h
     assertEquals((await client.get("/v1/agent/members")).length, 2);
     assertEquals(await put(client, "/v1/agent/service/register", { Name: "late" }), "");
     assertEquals(await put(client, "/v1/agent/service/deregister/early"), "");
-    const back = start(server.place, "-server", "-bootstrap-expect=1");
+    const back = start(server.place, "-server", "-bootstrap-expect=1", `-retry-join=${client.addr}`);
     await back.up();
     await passing(back, "late", 1);
     await until("early is gone", async () => (await back.get("/v1/catalog/service/early")).length === 0 || undefined);

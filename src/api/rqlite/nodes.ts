@@ -132,12 +132,12 @@ export async function handleReadyz(request: HttpRequest, parts: NodesParts): Pro
   const unready = isRestoring ? ": waiting for the automatic restore" : storeFault(parts.state, Date.now());
   if (unready !== undefined) return answer(503, `[+]store not ready${unready}`);
   lines.push("[+]store ok");
+  if (parts.options.agent?.isServer === false) return answer(200); // a client agent has no log and no database
   if (params.has("sync")) {
     const { error } = await parts.replica.call("caughtUp", { timeoutMs: params.timeoutMs });
     if (error !== undefined) return answer(503, `[+]sync ${error}`);
     lines.push("[+]sync ok");
   }
-  if (parts.options.agent?.isServer === false) return answer(200); // a client agent has no database
   const fault = await databaseFault(parts);
   return fault === undefined ? answer(200, "[+]db ok") : answer(503, `[+]db not ok: (${fault})`);
 }

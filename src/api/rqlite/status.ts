@@ -12,6 +12,7 @@ import { PLAIN_RENDERING } from "../../core/sql/render_options.ts";
 import { splitStatements } from "../../core/sql/statement.ts";
 import { takeText } from "../../app/database/held_answer.ts";
 import { stringify } from "../http/json.ts";
+import { isClientAgent } from "./leadership.ts";
 import { json } from "./nodes.ts";
 import type { HttpResponse } from "../http/problem.ts";
 import type { HttpOptions, TlsFacts } from "../server/api.ts";
@@ -52,6 +53,8 @@ export interface StatusParts {
     readonly allowOrigin: string;
     readonly advertisedAddr: string;
     readonly clusterAddr: string;
+    /** Present in an agent. */
+    readonly agent?: { readonly isServer: boolean };
     /** Present for HTTPS. */
     readonly tls?: TlsFacts;
     /** Facts that do not change while the node runs. */
@@ -128,7 +131,7 @@ async function statusOf(parts: StatusParts): Promise<Section> {
       api_addr: options.advertisedAddr,
       https: String(options.bindAddrs.length === 0 && options.tlsAddrs.length > 0),
     },
-    store: await storeOf(replica, parts),
+    store: isClientAgent(parts) ? relayOf(replica, parts) : await storeOf(replica, parts),
     ...(replica?.disco === undefined ? {} : { disco: replica.disco }),
     ...(parts.backups.lastMs === 0 ? {} : { last_backup_time: timeText(parts.backups.lastMs) }),
     ...await uploadsOf(parts),
@@ -211,6 +214,16 @@ async function storeOf(replica: Section | undefined, parts: StatusParts): Promis
     snapshot_store: snapshotStoreOf(last, String((replica.sqlite3 as Section).path ?? "")),
     sqlite3: sqliteOf(replica.sqlite3 as Section, readerPragmas, parts),
     ...(replica.settings as Section),
+  };
+}
+
+/** A client agent has no store: it passes on what it is asked for. */
+function relayOf(replica: Section | undefined, { options, replica: { leader } }: StatusParts): Section {
+  return {
+    open: false,
+    node_id: options.nodeId,
+    leader: { node_id: leader?.id ?? "", addr: leader?.addr ?? "" },
+    servers: replica?.servers ?? [],
   };
 }
 
