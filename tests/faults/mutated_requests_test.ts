@@ -1,6 +1,7 @@
 /**
- * Mutated requests against every route of both APIs, with right, wrong and no credentials: each ends, none is answered 500
- * without a reason or by an error that was not expected, and the node goes on with bounded memory.
+ * Mutated requests against every route of both APIs, with right, wrong and no credentials: at a server and at a client
+ * agent: each ends, none is answered 500 without a reason or by an error that was not expected, and both go on with bounded
+ * memory.
  *
  * `MUTATED_REQUESTS` is their number, `MUTATED_SEED` where they begin; a failure names the request, which
  * `MUTATED_REQUESTS=1 MUTATED_FIRST=…` sends alone.
@@ -96,6 +97,24 @@ async function residentBytes(agent: AgentProcess): Promise<number> {
   return Number(/VmRSS:\s*(\d+)/.exec(new TextDecoder().decode(stdout))?.[1]) * 1024;
 }
 
+/** What is written and registered through the client agent is there, and the log of the server says so. */
+async function stillRight(client: AgentProcess, server: AgentProcess): Promise<void> {
+  const Authorization = basic(ROOT.username, ROOT.password);
+  const call = async (agent: AgentProcess, method: string, path: string, body?: string) => {
+    const response = await fetch(agent.url + path, { method, headers: { Authorization }, body: body ?? null });
+    const text = await response.text();
+    assertEquals(response.status, 200, `${path}: ${text}`);
+    return text;
+  };
+  assertEquals(await call(client, "PUT", "/v1/kv/after", "all"), "true");
+  assertEquals(await call(server, "GET", "/v1/kv/after?raw"), "all");
+  await call(client, "PUT", "/v1/agent/maintenance?enable=false");
+  await call(client, "PUT", "/v1/agent/service/register", JSON.stringify({ Name: "after", Port: 7 }));
+  await until("it is there", async () => {
+    return JSON.parse(await call(server, "GET", "/v1/health/service/after")).length === 1 || undefined;
+  });
+}
+
 Deno.test({
   name: "mutated requests to every route are answered or closed, none by an unexpected error, and the node goes on",
   ignore: Deno.build.os !== "linux",
@@ -106,8 +125,10 @@ Deno.test({
       const users = [{ ...ROOT, perms: ["all"] }, { username: "*", perms: ["agent-read", "status"] }];
       Deno.writeTextFileSync(auth, JSON.stringify(users));
       const agent = start(agentPlace(root, "one"), "-server", "-bootstrap-expect=1", `-auth=${auth}`);
-      await agent.up();
+      const client = start(agentPlace(root, "client"), `-retry-join=${agent.addr}`, `-auth=${auth}`);
+      await Promise.all([agent.up(), client.up()]);
       await until("it leads", () => agent.leader());
+      await client.sees("one", "alive");
       const execute = async (sql: string) => {
         const response = await fetch(`${agent.url}/db/request`, {
           method: "POST",
@@ -123,7 +144,7 @@ Deno.test({
         while (next < FIRST + COUNT) {
           const nth = next++;
           try {
-            await attempt(agent, nth, statuses);
+            await attempt(nth % 2 === 0 ? agent : client, nth, statuses);
           } catch (error) {
             const sent = printable(new Mutator(SEED, nth).next()?.bytes ?? new Uint8Array());
             throw new Error(`MUTATED_SEED=${SEED} MUTATED_FIRST=${nth}: ${error}\n${sent}`);
@@ -131,15 +152,18 @@ Deno.test({
         }
       }));
       console.log([...statuses].sort(([a = 0], [b = 0]) => a - b).map((pair) => pair.join(": ")).join(", "));
-      assert(agent.running);
+      assert(agent.running && client.running);
       const { status, text } = await until("a plain request", async () => {
         const answer = await execute("SELECT 1 AS one");
         return answer.status === 200 ? answer : undefined;
       });
       assertEquals([status, text], [200, '{"results":[{"columns":["one"],"types":["integer"],"values":[[1]]}]}']);
-      const resident = await residentBytes(agent);
-      console.log(`${resident} bytes of memory`);
-      assert(resident < RSS_MAX);
-      assertEquals(faultIn(agent.log), undefined);
+      await stillRight(client, agent);
+      for (const one of [agent, client]) {
+        const resident = await residentBytes(one);
+        console.log(`${one.place.name}: ${resident} bytes of memory`);
+        assert(resident < RSS_MAX);
+        assertEquals(faultIn(one.log), undefined);
+      }
     }),
 });

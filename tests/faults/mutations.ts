@@ -7,6 +7,7 @@ import { ROUTES as V1_ROUTES } from "../../src/api/consul/router.ts";
 import { ROUTES } from "../../src/api/rqlite/router.ts";
 import { basic, bearer } from "../../src/app/users/credentials.ts";
 import { Random } from "../harness/random.ts";
+import { SERVICE_SAMPLES } from "./service_samples.ts";
 
 /** The user who may do everything. */
 export const ROOT = { username: "root", password: "a-s3cret", token: "c0ffee00-1111-2222-3333-444444444444" } as const;
@@ -80,6 +81,7 @@ const SAMPLES: Readonly<Record<string, readonly Omit<Sample, "path" | "method">[
   "/v1/catalog/register": [{ body: NODE }, { body: SERVICE }],
   "/v1/catalog/deregister": [{ body: { Node: "n1", ServiceID: "s1" } }],
   "/v1/health/state/": [{ params: [["filter", 'Status == "passing"']] }],
+  ...SERVICE_SAMPLES,
   "/v1/operator/raft/peer": [{ params: [["id", "nobody"]] }, { params: [["address", "127.0.0.1:1"]] }],
   "/v1/operator/raft/transfer-leader": [{ params: [["id", "nobody"]] }],
 };
