@@ -36,8 +36,11 @@ import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Longest wait for the writer's status. */
 const WRITER_STATUS_MS = 1000;
-/** Operations of other nodes that an HTTP Worker does at a time. */
-const SERVED_MAX = 8192;
+/**
+ * Operations of other nodes that an HTTP Worker does at a time. Up to 10,000 of them may be blocking queries, which last for
+ * minutes (WAITING_MAX of app/agent/waits.ts): the others are for writes and registrations, which they must not keep out.
+ */
+const SERVED_MAX = 10_000 + 8192;
 
 const REFUSED_CODES: Partial<Record<RefusedWhy, Refused["code"]>> = {
   not_committed: "not_committed",
