@@ -151,6 +151,9 @@ Deno.test("a transaction is done as a whole or not at all, and says what was in 
       assertEquals([status, body], [409, { Results: null, Errors: [{ OpIndex: 1, What }] }]);
     }
     assertEquals((await server.http("GET", "/v1/kv/undone")).status, 404);
+    const empty = await txn(kv("get-or-empty", "none"), kv("get-or-empty", "b"));
+    const values = empty.body.Results.map(({ KV }: { KV: Record<string, unknown> }) => [KV.Key, KV.Value]);
+    assertEquals(values, [["none", null], ["b", btoa("two")]]);
     const Node = { Node: "by-hand", Address: "192.0.2.7" };
     const Service = { ID: "s", Service: "db", Port: 1 };
     const Check = { Node: "by-hand", CheckID: "c", Name: "c", ServiceID: "s", Status: "passing" };

@@ -49,7 +49,9 @@ export async function txn(request: HttpRequest, parts: OperateParts): Promise<Ht
     const errors = [{ OpIndex: outcome.at, What: outcome.reason }];
     return { ...v1Json({ Results: null, Errors: errors }, request), status: 409, ...elsewhere(done) };
   }
-  const results = outcome.results.flatMap(({ at, rows }) => rows.map((row) => shown(ops[at], row)));
+  const results = outcome.results.flatMap(({ at, rows }) =>
+    rows.length === 0 ? emptyResult(ops[at]) : rows.map((row) => shown(ops[at], row))
+  );
   // Reads alone could have been answered by any server: a client that looks for these headers finds them.
   const headers = isReadOnly(keys) && keys.length === ops.length
     ? { "X-Consul-KnownLeader": "true", "X-Consul-LastContact": "0" }
@@ -59,6 +61,12 @@ export async function txn(request: HttpRequest, parts: OperateParts): Promise<Ht
     ...(headers ? { headers } : {}),
     ...elsewhere(done),
   };
+}
+
+/** `get-or-empty` of a key that is not there shows it without a value; other operations show nothing. */
+function emptyResult(op: TxnOp): Record<string, unknown>[] {
+  if (op.k !== "kv" || op.op.verb !== "get-or-empty") return [];
+  return [{ KV: { LockIndex: 0, Key: op.op.key, Flags: 0, Value: null, CreateIndex: 0, ModifyIndex: 0 } }];
 }
 
 /** A result, by the kind of its operation. */
