@@ -10,7 +10,7 @@ import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import type { TlsFacts } from "../../app/agent/agent.ts";
 import { agentOf, type AgentParts, type ConsulParts, localOf } from "./parts.ts";
-import { agentStats, type StatsParts } from "./stats.ts";
+import { agentStats, consulVersion, type StatsParts } from "./stats.ts";
 import { chosen, DONE, v1Json } from "./respond.ts";
 import { coordJson } from "./show.ts";
 import { joinAddress, splitAddress } from "../../base/codec/address.ts";
@@ -64,7 +64,7 @@ export async function self(request: HttpRequest, parts: StatsParts): Promise<Htt
       NodeID: options.nodeId,
       Server: options.isServer,
       Revision: "",
-      Version: parts.options.version,
+      Version: consulVersion(parts.options),
       BuildDate: "",
     },
     DebugConfig: debugConfig(parts),
@@ -100,13 +100,13 @@ function debugConfig(parts: StatsParts): Record<string, unknown> {
     ServerMode: isServer,
     ServerPort: port,
     TLS: { HTTPS: tlsJson(tls.https), InternalRPC: tlsJson(tls.calls) },
-    Version: parts.options.version,
+    Version: consulVersion(parts.options),
   };
 }
 
 /** `GET /v1/agent/version`. */
 export function version(request: HttpRequest, { options }: StatsParts): HttpResponse {
-  return v1Json({ SHA: "", BuildDate: "", HumanVersion: options.version, FIPS: "" }, request);
+  return v1Json({ SHA: "", BuildDate: "", HumanVersion: consulVersion(options), FIPS: "" }, request);
 }
 
 /** Paths of the mesh, as Consul answers them where it is off. */

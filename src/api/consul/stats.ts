@@ -11,6 +11,18 @@ export type StatsParts = Pick<ConsulParts, "agent" | "local" | "options" | "repl
 /** Sections, each with its figures; every value is a text. */
 export type Stats = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
+/** The Consul whose API this is. */
+const CONSUL_VERSION = "1.22.0";
+
+/**
+ * The version that an agent tells: that of the Consul whose API it has, with muster's own as build metadata. Programs compare
+ * it with what they need: Nomad places no task with services where it is not a version from 1.8.0 on.
+ */
+export function consulVersion({ version }: { readonly version: string }): string {
+  const own = /\(muster (.+)\)$/.exec(version)?.[1];
+  return own === undefined ? CONSUL_VERSION : `${CONSUL_VERSION}+muster.${own}`;
+}
+
 /** The figures of this agent. */
 export async function agentStats(parts: StatsParts): Promise<Stats> {
   const { agent, options } = parts;
