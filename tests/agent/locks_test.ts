@@ -15,7 +15,7 @@ import { Random } from "../harness/random.ts";
 const SECONDS = Number(Deno.env.get("LOCK_SECONDS") ?? 12);
 const SEED = Number(Deno.env.get("LOCK_SEED") ?? Math.floor(Math.random() * 2 ** 32));
 const HOLDERS = 4;
-const REQUEST_MS = 4000;
+const REQUEST_MS = 8000;
 const HELD_MS_MAX = 1500;
 const KEY = "locks/one";
 
@@ -138,7 +138,7 @@ async function torment(
       seat[seat.indexOf(victim)] = restart(victim);
     } else {
       Deno.kill(victim.pid, "SIGSTOP");
-      await delay(random.between(500, 5000));
+      await delay(random.between(500, 4000));
       Deno.kill(victim.pid, "SIGCONT");
     }
   }
