@@ -52,6 +52,23 @@ export const SERVER_FLAGS: readonly FlagSpec[] = [
 export class ApiError extends Error {
   /** Always `ApiError`. */
   override readonly name = "ApiError";
+  /** Status of the answer; undefined when there was none. */
+  readonly status: number | undefined;
+
+  /** @param message For people. */
+  constructor(message: string, status?: number) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** How a request is sent. */
+export interface Asking {
+  readonly body?: string | Uint8Array<ArrayBuffer>;
+  /** Gives the request up. */
+  readonly signal?: AbortSignal;
+  /** Time limit. @default {60 s} */
+  readonly timeoutMs?: number;
 }
 
 /** An address of an agent, and how requests get there. */
@@ -91,18 +108,33 @@ export class AgentApi {
    * @throws {ApiError} When nobody answers, or the answer is an error.
    */
   async send(method: string, path: string, body?: string | Uint8Array<ArrayBuffer>): Promise<Response> {
+    return await this.ask(method, path, { body });
+  }
+
+  /**
+   * The same with a limit of its own.
+   * @param others Statuses of answers that are no errors to the caller.
+   * @throws {ApiError} When nobody answers, or the answer is an error.
+   */
+  async ask(
+    method: string,
+    path: string,
+    { body, signal, timeoutMs = TIMEOUT_MS }: Asking = {},
+    others: readonly number[] = [],
+  ): Promise<Response> {
     let failure: unknown;
     for (const way of this.#ways) {
       let response: Response;
       try {
-        const signal = AbortSignal.timeout(TIMEOUT_MS);
-        response = await this.#fetch(way, path, { method, signal, ...(body ? { body } : {}) });
+        const limit = AbortSignal.timeout(timeoutMs);
+        const given = { method, signal: signal ? AbortSignal.any([signal, limit]) : limit };
+        response = await this.#fetch(way, path, { ...given, ...(body ? { body } : {}) });
       } catch (error) {
         failure = error;
         if (isUnsent(error)) continue;
         break;
       }
-      if (response.ok) return response;
+      if (response.ok || others.includes(response.status)) return response;
       throw await unexpected(response, way);
     }
     throw new ApiError(
@@ -195,7 +227,7 @@ function withoutPassword(url: string): string {
 
 async function unexpected(response: Response, way: Way): Promise<ApiError> {
   const text = (await response.text()).trim();
-  return new ApiError(`Unexpected response code: ${response.status} (${text})${byProxy(way)}`);
+  return new ApiError(`Unexpected response code: ${response.status} (${text})${byProxy(way)}`, response.status);
 }
 
 /** Whether no connection could be made: in the runtime's words, as it has no class for it. */

@@ -7,6 +7,7 @@ import { AGENT_FLAGS } from "../config/agent_flags.ts";
 import { BACKUP_COMMANDS } from "./backup_commands.ts";
 import { CLUSTER_COMMANDS } from "./cluster_commands.ts";
 import { type Command, helpOf, runCommand } from "./command.ts";
+import { KV_COMMANDS } from "./kv_commands.ts";
 import { POOL_COMMANDS } from "./pool_commands.ts";
 import { serve, SERVE_HELP } from "./serve.ts";
 import { describeFlags } from "../config/flags.ts";
@@ -19,6 +20,7 @@ const COMMANDS: readonly Command[] = [
   ...BACKUP_COMMANDS,
   ...POOL_COMMANDS,
   ...CLUSTER_COMMANDS,
+  ...KV_COMMANDS,
   ...TLS_COMMANDS,
   ...USER_COMMANDS,
 ];
@@ -77,6 +79,13 @@ export async function main(args: readonly string[]): Promise<number> {
     default: {
       const found = commandOf(args);
       if (found) return await runCommand(found.command, found.rest);
+      const group = groupOf(args);
+      if (group) {
+        // As Consul, which takes a group without a command for a mistake.
+        if (asksForHelp(args)) console.log(group);
+        else console.error(group);
+        return asksForHelp(args) ? 0 : 1;
+      }
       console.error(`unknown command "${args.filter((arg) => !arg.startsWith("-")).join(" ")}"\n\n${HELP}`);
       return 2;
     }
@@ -90,6 +99,13 @@ function commandOf(args: readonly string[]): { command: Command; rest: readonly 
     if (words.every((word, at) => args[at] === word)) return { command, rest: args.slice(words.length) };
   }
   return undefined;
+}
+
+/** Help on all commands that begin with a word, such as `kv`; undefined where none does. */
+function groupOf([word]: readonly string[]): string | undefined {
+  const group = COMMANDS.filter(({ name }) => name.startsWith(`${word} `));
+  if (group.length === 0) return undefined;
+  return `Usage: muster ${word} COMMAND [flags] [arguments]\n\nCommands:\n${summaries(group)}`;
 }
 
 function asksForHelp(args: readonly string[]): boolean {
@@ -116,6 +132,11 @@ function help(topics: readonly string[]): number {
       const found = commandOf(topics);
       if (found) {
         console.log(helpOf(found.command));
+        return 0;
+      }
+      const group = groupOf(topics);
+      if (group) {
+        console.log(group);
         return 0;
       }
       console.error(`unknown command "${topic}"\n\n${HELP}`);

@@ -1,0 +1,116 @@
+/**
+ * Commands about keys, over real processes (C3.6).
+ */
+import { assertEquals, assertMatch } from "@std/assert";
+import { agentPlace, type AgentProcess, withAgents } from "../harness/agents.ts";
+import { musterCommand, until } from "../harness/processes.ts";
+
+type Start = (place: ReturnType<typeof agentPlace>, ...flags: string[]) => AgentProcess;
+
+/** A server that leads. */
+async function leader(root: string, start: Start, ...flags: string[]): Promise<AgentProcess> {
+  const server = start(agentPlace(root, "server"), "-server", "-bootstrap-expect=1", ...flags);
+  await server.up();
+  await until("it leads", () => server.leader());
+  await until("it is in the catalog", async () => (await server.get("/v1/catalog/nodes")).length === 1 || undefined);
+  return server;
+}
+
+/** Runs a command that is to end well; its output. */
+async function run(agent: AgentProcess, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await agent.muster(...args);
+  assertEquals([code, stderr.trim()], [0, ""], args.join(" "));
+  return stdout;
+}
+
+/** Runs a command that is to fail; its exit code and what it says. */
+async function failed(agent: AgentProcess, ...args: string[]): Promise<string> {
+  const { code, stderr } = await agent.muster(...args);
+  return `${code} ${stderr.trim()}`;
+}
+
+/** Starts a command beside the test; its output can be read. */
+function started(agent: AgentProcess, args: readonly string[], stdin: "null" | "piped" = "null"): Deno.ChildProcess {
+  const { command, args: before } = musterCommand();
+  const env = { MUSTER_HTTP_ADDR: `${agent.place.host}:${agent.place.httpPort}` };
+  return new Deno.Command(command, { args: [...before, ...args], env, stdin, stdout: "piped", stderr: "piped" })
+    .spawn();
+}
+
+Deno.test("kv get, put, delete, export and import do as Consul's (C3.6)", () =>
+  withAgents(async (root, start) => {
+    const server = await leader(root, start);
+    assertEquals(await run(server, "kv", "put", "app/a", "one"), "Success! Data written to: app/a\n");
+    assertEquals(await run(server, "kv", "get", "app/a"), "one\n");
+    await run(server, "kv", "put", "-flags=18446744073709551615", "-base64", "app/b//../c d", "dHdv");
+    const shown = await run(server, "kv", "get", "-recurse", "-detailed", "app/");
+    const first =
+      "CreateIndex {6}\\d+\nFlags {12}0\nKey {14}app/a\nLockIndex {8}0\nModifyIndex {6}\\d+\nSession {10}-\n" +
+      "Value {12}one\n\n";
+    assertMatch(shown, new RegExp(`^${first}CreateIndex[^]*Flags {12}18446744073709551615\n[^]*Value {12}two\n$`));
+    assertEquals(await run(server, "kv", "get", "-recurse", "-base64", "app"), "app/a:b25l\napp/b//../c d:dHdv\n");
+    assertEquals(await run(server, "kv", "get", "-keys", "app/"), "app/a\napp/b/\n");
+    assertEquals(await run(server, "kv", "get", "-keys", "-separator=", "app/"), "app/a\napp/b//../c d\n");
+    assertEquals(await run(server, "kv", "get", "-recurse", "none"), "");
+    assertEquals(await failed(server, "kv", "get", "none"), "1 Error! No key exists at: none");
+    assertEquals(await failed(server, "kv", "get"), "1 Error! Missing KEY argument");
+    assertEquals(await failed(server, "kv", "get", "a", "b"), "1 Too many arguments (expected 1, got 2)");
+    assertMatch(
+      await failed(server, "kv", "put", "-flags=x", "a"),
+      /^1 invalid value "x" for flag -flags: parse error/,
+    );
+
+    const [{ ModifyIndex: index }] = await server.get("/v1/kv/app/a");
+    const stale = ["-cas", `-modify-index=${index - 1}`, "app/a"];
+    assertEquals(await failed(server, "kv", "put", ...stale, "x"), "1 Error! Did not write to app/a: CAS failed");
+    assertEquals(await failed(server, "kv", "put", "-cas", "app/a"), "1 Error! Did not write to app/a: CAS failed");
+    assertEquals(await failed(server, "kv", "delete", ...stale), "1 Error! Did not delete key app/a: CAS failed");
+    await run(server, "kv", "put", "-cas", `-modify-index=${index}`, "app/a", "three");
+    assertMatch(
+      await failed(server, "kv", "delete", "-modify-index=1", "a"),
+      /^1 Cannot specify -modify-index without/,
+    );
+    assertEquals(
+      await failed(server, "kv", "delete", "-cas", "-modify-index=1", "-recurse", "a"),
+      "1 Cannot specify both -cas and -recurse!",
+    );
+
+    const session = JSON.parse((await server.http("PUT", "/v1/session/create", "{}")).text).ID;
+    const other = JSON.parse((await server.http("PUT", "/v1/session/create", "{}")).text).ID;
+    const lock = async (flag: string, id: string) => {
+      const { code, stdout, stderr } = await server.muster("kv", "put", flag, `-session=${id}`, "lock", "x");
+      return `${code} ${(stdout + stderr).trim()}`;
+    };
+    assertEquals(await lock("-acquire", session), "0 Success! Lock acquired on: lock");
+    assertEquals(await lock("-acquire", other), "1 Error! Did not acquire lock");
+    assertEquals(await lock("-release", other), "1 Error! Did not release lock");
+    assertEquals(await lock("-release", session), "0 Success! Lock released on: lock");
+    assertMatch(await lock("-acquire", "none"), /^1 Error! Failed writing data: .*invalid session/);
+    assertMatch(await failed(server, "kv", "put", "-acquire", "lock"), /^1 Error! Missing -session/);
+
+    // Bytes that are no text come out as they went in.
+    const bytes = new Uint8Array([0, 255, 254, 10, 13, 128]);
+    await Deno.writeFile(`${root}/bytes`, bytes);
+    await run(server, "kv", "put", "app/bytes", `@${root}/bytes`);
+    assertEquals(await started(server, ["kv", "get", "app/bytes"]).stdout.bytes(), new Uint8Array([...bytes, 10]));
+    const piped = started(server, ["kv", "put", "app/piped", "-"], "piped");
+    const writer = piped.stdin.getWriter();
+    await writer.write(new TextEncoder().encode("from standard input"));
+    await writer.close();
+    assertEquals((await piped.output()).code, 0);
+    assertEquals((await server.http("GET", "/v1/kv/app/piped?raw")).text, "from standard input");
+
+    const before = await run(server, "kv", "export", "app/");
+    assertMatch(before, /^\[\n\t\{\n\t\t"key": "app\/a",\n\t\t"flags": 0,\n\t\t"value": "dGhyZWU="\n\t\},/);
+    await Deno.writeTextFile(`${root}/export.json`, before);
+    assertEquals(await run(server, "kv", "delete", "-recurse", "app/"), "Success! Deleted keys with prefix: app/\n");
+    assertEquals(await run(server, "kv", "export", "app/"), "[]\n");
+    assertMatch(await run(server, "kv", "import", `@${root}/export.json`), /^Imported: app\/a\nImported: app\/b\/\//);
+    assertEquals(await run(server, "kv", "export", "app/"), before);
+    await run(server, "kv", "import", "-prefix=copy", `@${root}/export.json`);
+    assertEquals(await run(server, "kv", "get", "copy/app/a"), "three\n");
+    assertMatch(await failed(server, "kv", "import", "{"), /^1 Cannot unmarshal data: /);
+    assertEquals(await failed(server, "kv", "import"), "1 Error! Missing DATA argument");
+    assertEquals(await run(server, "kv", "delete", "app/a"), "Success! Deleted key: app/a\n");
+    assertMatch(await failed(server, "kv"), /^1 Usage: muster kv COMMAND/);
+  }));
