@@ -1,5 +1,5 @@
 /**
- * Commands about keys, over real processes (C3.6).
+ * Commands about keys and services, over real processes (C3.6 to C3.8, C3.10).
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { agentPlace, type AgentProcess, withAgents } from "../harness/agents.ts";
@@ -113,4 +113,98 @@ Deno.test("kv get, put, delete, export and import do as Consul's (C3.6)", () =>
     assertEquals(await failed(server, "kv", "import"), "1 Error! Missing DATA argument");
     assertEquals(await run(server, "kv", "delete", "app/a"), "Success! Deleted key: app/a\n");
     assertMatch(await failed(server, "kv"), /^1 Usage: muster kv COMMAND/);
+  }));
+
+Deno.test("services are registered by file and by flags, listed, put into maintenance and deregistered (C3.7, C3.8, C3.10)", () =>
+  withAgents(async (root, start) => {
+    const server = await leader(root, start);
+    await Deno.writeTextFile(
+      `${root}/web.hcl`,
+      `service { name = "web" port = 80 tags = ["v1"] meta { a = "b" } check { ttl = "60s" status = "passing" } }
+       services { ID = "web-2" Name = "web" Port = 81 }`,
+    );
+    const registered = "Registered service: web\nRegistered service: web\n";
+    const more = ["-tag=v2", "-meta=c=d", "-address=192.0.2.1", "-tagged-address=wan=[2001:db8::1]:8080"];
+    assertEquals(await run(server, "services", "register", ...more, `${root}/web.hcl`), registered);
+    const { web, "web-2": second } = await server.get("/v1/agent/services");
+    assertEquals([web.Port, web.Tags, web.Meta], [80, ["v1", "v2"], { a: "b", c: "d" }]);
+    assertEquals(web.TaggedAddresses.wan, { Address: "2001:db8::1", Port: 8080 });
+    assertEquals([second.Port, second.Tags, second.Address], [81, ["v2"], "192.0.2.1"]);
+    assertEquals((await server.get("/v1/agent/checks"))["service:web"].Status, "passing");
+    await run(server, "services", "register", "-name=db", "-id=db-1", "-port=5432");
+    assertEquals((await server.get("/v1/agent/service/db-1")).Service, "db");
+    await Deno.writeTextFile(`${root}/bad.json`, `{"service":{"nme":"typo"}}`);
+    assertMatch(await failed(server, "services", "register", `${root}/bad.json`), /^1 Error: .*nme/);
+    assertEquals(
+      await failed(server, "services", "register"),
+      "1 Service registration requires at least one argument or flags.",
+    );
+    assertEquals(
+      await failed(server, "services", "register", "-name=x", `${root}/web.hcl`),
+      "1 Service registration requires arguments or -id, not both.",
+    );
+    assertMatch(
+      await failed(server, "services", "register", "-name=x", "-meta=y"),
+      /^1 invalid value "y" for flag -meta/,
+    );
+    assertMatch(
+      await failed(server, "services", "register", "-name=x", "-port=80000"),
+      /^1 Error: /,
+    );
+
+    await until("they are in the catalog", async () => {
+      return Object.keys(await server.get("/v1/catalog/services")).length === 3 || undefined;
+    });
+    assertEquals(await run(server, "catalog", "services", "-tags"), "consul      \ndb          \nweb         v1,v2\n");
+    assertEquals(
+      await run(server, "catalog", "services", "-node=server", "-tags"),
+      "consul      \ndb          \nweb         v1,v2\n",
+    );
+    const none = "No services match the given query - try expanding your search.\n";
+    assertEquals((await server.muster("catalog", "services", "-node=none")).stderr, none);
+    assertEquals((await server.muster("catalog", "services", "-node-meta=none=x")).stderr, none);
+    assertMatch(await run(server, "catalog", "nodes", "-service=web", "-near=_agent"), /^Node .*\nserver .*\n$/);
+    assertMatch(await run(server, "catalog", "nodes", "-filter=Node == server"), /\nserver /);
+    const nobody = await server.muster("catalog", "nodes", "-filter=Node == none");
+    assertEquals([nobody.code, nobody.stderr.trim()], [
+      0,
+      "No nodes match the given query - try expanding your search.",
+    ]);
+    assertMatch(await run(server, "members", "-filter=Tags.role == consul"), /\nserver /);
+    assertEquals((await server.muster("members", "-filter=Name == none")).code, 2);
+    assertMatch(await failed(server, "members", "-filter=Nmae == x"), /^1 Error retrieving members: .*no field Nmae/);
+
+    assertEquals(await run(server, "maint"), "");
+    assertEquals(await run(server, "maint", "-enable", "-reason=new disks"), "Node maintenance is now enabled\n");
+    const ofService = ["-service=web-2"];
+    assertEquals(
+      await run(server, "maint", "-enable", ...ofService),
+      'Service maintenance is now enabled for "web-2"\n',
+    );
+    const listed = await run(server, "maint");
+    assertMatch(listed, /Node:\n {2}Name: {3}server\n {2}Reason: new disks\n\n/);
+    assertMatch(listed, /Service:\n {2}ID: {5}web-2\n {2}Reason: Maintenance mode is enabled/);
+    assertEquals(await run(server, "maint", "-disable"), "Node maintenance is now disabled\n");
+    assertMatch(await run(server, "maint", "-disable", ...ofService), /now disabled for "web-2"/);
+    assertEquals(await run(server, "maint"), "");
+    assertEquals(
+      await failed(server, "maint", "-enable", "-disable"),
+      "1 Only one of -enable or -disable may be provided",
+    );
+    assertEquals(await failed(server, "maint", "-reason=x"), "1 Reason may only be provided with -enable");
+    assertEquals(await failed(server, "maint", ...ofService), "1 Service requires either -enable or -disable");
+    assertMatch(
+      await failed(server, "maint", "-enable", "-service=none"),
+      /^1 Error enabling service maintenance: .*404 .*none/,
+    );
+
+    const removed = "Deregistered service: web\nDeregistered service: web-2\n";
+    assertEquals(await run(server, "services", "deregister", `${root}/web.hcl`), removed);
+    assertEquals(await run(server, "services", "deregister", "-id=db-1"), "Deregistered service: db-1\n");
+    assertEquals(await server.get("/v1/agent/services"), {});
+    assertMatch(
+      await failed(server, "services", "deregister", "-id=db-1"),
+      /^1 Error deregistering service "db-1": .*404/,
+    );
+    assertMatch(await failed(server, "services", "deregister"), /^1 Service deregistration requires at least one/);
   }));

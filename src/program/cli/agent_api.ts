@@ -286,9 +286,9 @@ function tokenOf(flags: Flags): string {
 }
 
 /** The query string for the flags of servers, with a `?` in front; empty for none. */
-export function serverQuery(flags: Flags, more: Readonly<Record<string, string>> = {}): string {
-  const parts = Object.entries(more).filter(([, value]) => value !== "").map(([name, value]) =>
-    `${name}=${encodeURIComponent(value)}`
+export function serverQuery(flags: Flags, more: Readonly<Record<string, string | readonly string[]>> = {}): string {
+  const parts = Object.entries(more).flatMap(([name, value]) =>
+    [value].flat().filter((one) => one !== "").map((one) => `${name}=${encodeURIComponent(one)}`)
   );
   if (flags.bool("stale")) parts.push("stale");
   if (flags.string("datacenter") !== "") parts.push(`dc=${encodeURIComponent(flags.string("datacenter"))}`);
@@ -303,8 +303,7 @@ export function text(value: unknown, name: string): string {
 
 /** A field of an object from outside. */
 export function fieldOf(value: unknown, name: string): unknown {
-  if (typeof value !== "object" || value === null) return undefined;
-  return Object.entries(value).find(([key]) => key === name)?.[1];
+  return entries(value).find(([key]) => key === name)?.[1];
 }
 
 /** A list from outside; empty where it is none. */
@@ -312,17 +311,21 @@ export function list(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** Pairs of an object from outside, sorted by name, values as text. */
-export function pairs(value: unknown): [name: string, value: string][] {
-  if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value).map(([name, one]): [string, string] => [name, String(one)]).sort(([a], [b]) =>
-    a < b ? -1 : 1
-  );
+/** Fields of an object from outside; none where it is no object. */
+export function entries(value: unknown): [name: string, value: unknown][] {
+  return typeof value === "object" && value !== null ? Object.entries(value) : [];
 }
 
-/** Columns left-aligned, padded to the widest cell, two spaces between. */
-export function table(rows: readonly (readonly string[])[]): string {
+/** Pairs of an object from outside, sorted by name, values as text. */
+export function pairs(value: unknown): [name: string, value: string][] {
+  return entries(value).map(([name, one]): [string, string] => [name, String(one)]).sort(([a], [b]) => a < b ? -1 : 1);
+}
+
+/** Columns left-aligned, padded to the widest cell, `gap` spaces between. */
+export function table(rows: readonly (readonly string[])[], gap = 2): string {
   const widths = rows[0].map((_, at) => Math.max(...rows.map((row) => row[at].length)));
-  return rows.map((row) => row.map((cell, at) => at === row.length - 1 ? cell : cell.padEnd(widths[at])).join("  "))
+  return rows.map((row) =>
+    row.map((cell, at) => at === row.length - 1 ? cell : cell.padEnd(widths[at])).join(" ".repeat(gap))
+  )
     .join("\n");
 }

@@ -52,6 +52,29 @@ export function textFlag(name: string, help: string, value = ""): FlagSpec {
   return { name, kind: "string", value, help, supported: true };
 }
 
+/** A flag with a text that may be given several times. */
+export function textsFlag(name: string, help: string): FlagSpec {
+  return { name, kind: "strings", value: "", help, supported: true };
+}
+
+/** A flag with a whole number. */
+export function intFlag(name: string, help: string, value = 0): FlagSpec {
+  return { name, kind: "int", value: String(value), help, supported: true };
+}
+
+/** Pairs of `key=value` by their keys. @throws {UsageError} When one is none. */
+export function pairsOf(flags: Flags, name: string): Record<string, string> {
+  return Object.fromEntries(
+    flags.all(name).map((pair) => {
+      const at = pair.indexOf("=");
+      if (at < 1) {
+        throw new UsageError(`invalid value "${pair}" for flag -${name}: missing "=" value in argument: ${pair}`);
+      }
+      return [pair.slice(0, at), pair.slice(at + 1)];
+    }),
+  );
+}
+
 /** All flags of a command. */
 function flagsOf({ flags, isLocal }: Command): readonly FlagSpec[] {
   return isLocal ? flags : [...flags, ...API_FLAGS];

@@ -12,6 +12,7 @@ import { POOL_COMMANDS } from "./pool_commands.ts";
 import { serve, SERVE_HELP } from "./serve.ts";
 import { describeFlags } from "../config/flags.ts";
 import { SERVE_FLAGS } from "../config/serve_flags.ts";
+import { SERVICE_COMMANDS } from "./service_commands.ts";
 import { TLS_COMMANDS } from "./tls_commands.ts";
 import { USER_COMMANDS } from "./user_commands.ts";
 import { versionLine } from "../node/version.ts";
@@ -21,6 +22,7 @@ const COMMANDS: readonly Command[] = [
   ...POOL_COMMANDS,
   ...CLUSTER_COMMANDS,
   ...KV_COMMANDS,
+  ...SERVICE_COMMANDS,
   ...TLS_COMMANDS,
   ...USER_COMMANDS,
 ];

@@ -42,6 +42,7 @@ const members: Command = {
   flags: [
     boolFlag("detailed", "Show the tags of each member"),
     textFlag("status", "Pattern that a member's status must match", ".*"),
+    textFlag("filter", "Expression that selects members, such as 'Tags.role == consul'"),
     boolFlag("wan", "The pool of servers of all datacenters"),
   ],
   async run({ flags, api }: Call) {
@@ -51,7 +52,9 @@ const members: Command = {
     } catch (error) {
       throw new CommandError(`Failed to compile status regexp: ${messageOf(error)}`);
     }
-    const path = `/v1/agent/members${flags.bool("wan") ? "?wan=1" : ""}`;
+    const query = new URLSearchParams(flags.bool("wan") ? { wan: "1" } : {});
+    if (flags.string("filter") !== "") query.set("filter", flags.string("filter"));
+    const path = `/v1/agent/members?${query}`;
     const all = list(await told("Error retrieving members", () => api().get(path)));
     const shown = all.filter((member) => pattern.matches(statusOf(member))).sort(byRoleAndName);
     if (shown.length === 0) return 2;
