@@ -71,6 +71,14 @@ export interface Asking {
   readonly timeoutMs?: number;
 }
 
+/** A whole answer. */
+export interface Answer {
+  readonly status: number;
+  /** Of the state that it shows; `0` where it has none. */
+  readonly index: string;
+  readonly text: string;
+}
+
 /** An address of an agent, and how requests get there. */
 interface Way {
   /** Origin of its URLs. */
@@ -140,6 +148,20 @@ export class AgentApi {
     throw new ApiError(
       `${this.#whyOf(failure)}; is an agent running there? -http-addr or MUSTER_HTTP_ADDR says where it is`,
     );
+  }
+
+  /**
+   * The same with the whole answer.
+   * @throws {ApiError} When nobody answers, the answer breaks off, or it is an error.
+   */
+  async askText(method: string, path: string, asking: Asking = {}, others: readonly number[] = []): Promise<Answer> {
+    const response = await this.ask(method, path, asking, others);
+    try {
+      const { status, headers } = response;
+      return { status, index: headers.get("x-consul-index") ?? "0", text: await response.text() };
+    } catch (error) {
+      throw new ApiError(this.#whyOf(error));
+    }
   }
 
   /** Why no answer came, and the proxy that was asked for it. */

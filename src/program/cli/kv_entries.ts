@@ -5,7 +5,7 @@
  */
 import { messageOf } from "../../base/codec/error_text.ts";
 import { parseExact } from "../../base/codec/raw_json.ts";
-import { type AgentApi, type Asking, list, text } from "./agent_api.ts";
+import { type AgentApi, ApiError, type Asking, list, text } from "./agent_api.ts";
 import type { FlagSpec } from "../config/flags.ts";
 import { UsageError } from "../config/flags.ts";
 
@@ -44,10 +44,13 @@ export function withoutSlash(key: string): string {
 
 /** Reads entries; a key that is not there is an empty list. */
 export async function readEntries(api: AgentApi, target: string, asking: Asking = {}): Promise<KvAnswer> {
-  const response = await api.ask("GET", target, asking, [404]);
-  const answer = await response.text();
-  const entries = response.status === 404 ? [] : list(parseExact(answer)).map(entryOf);
-  return { entries, index: response.headers.get("x-consul-index") ?? "0" };
+  const { status, index, text: answer } = await api.askText("GET", target, asking, [404]);
+  if (status === 404) return { entries: [], index };
+  try {
+    return { entries: list(parseExact(answer)).map(entryOf), index };
+  } catch (error) {
+    throw new ApiError(`the answer is not that of an agent (${messageOf(error)}): is http-addr right?`);
+  }
 }
 
 function entryOf(shown: unknown): KvEntry {
@@ -69,8 +72,8 @@ export async function change(
   target: string,
   asking: Asking = {},
 ): Promise<boolean> {
-  const response = await api.ask(method, target, asking);
-  return (await response.text()).includes("true");
+  const answer = await api.askText(method, target, asking);
+  return answer.text.includes("true");
 }
 
 /** A flag with an unsigned number of 64 bits. */

@@ -8,6 +8,7 @@ import { BACKUP_COMMANDS } from "./backup_commands.ts";
 import { CLUSTER_COMMANDS } from "./cluster_commands.ts";
 import { type Command, helpOf, runCommand } from "./command.ts";
 import { KV_COMMANDS } from "./kv_commands.ts";
+import { LOCK_COMMANDS } from "./lock_command.ts";
 import { POOL_COMMANDS } from "./pool_commands.ts";
 import { serve, SERVE_HELP } from "./serve.ts";
 import { describeFlags } from "../config/flags.ts";
@@ -22,6 +23,7 @@ const COMMANDS: readonly Command[] = [
   ...POOL_COMMANDS,
   ...CLUSTER_COMMANDS,
   ...KV_COMMANDS,
+  ...LOCK_COMMANDS,
   ...SERVICE_COMMANDS,
   ...TLS_COMMANDS,
   ...USER_COMMANDS,
