@@ -1,5 +1,5 @@
 /**
- * Commands about keys and services, over real processes (C3.6 to C3.8, C3.10).
+ * Commands about keys, services and watches, over real processes (C3.6 to C3.8, C3.10).
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { agentPlace, type AgentProcess, withAgents } from "../harness/agents.ts";
@@ -207,4 +207,56 @@ Deno.test("services are registered by file and by flags, listed, put into mainte
       /^1 Error deregistering service "db-1": .*404/,
     );
     assertMatch(await failed(server, "services", "deregister"), /^1 Service deregistration requires at least one/);
+  }));
+
+Deno.test("watch prints each kind of state, and runs its child at each change (C3.10)", () =>
+  withAgents(async (root, start) => {
+    const server = await leader(root, start);
+    const shown = async (...args: string[]) => JSON.parse(await run(server, "watch", ...args));
+    assertEquals(await shown("-type=key", "-key=w/a"), null);
+    await run(server, "kv", "put", "w/a", "one");
+    assertMatch(await run(server, "watch", "-type=key", "-key=w/a"), /^\{\n {4}"Key": "w\/a",\n/);
+    assertEquals((await shown("-type=keyprefix", "-prefix=w/"))[0].Value, btoa("one"));
+    assertEquals(await shown("-type=services"), { consul: [] });
+    assertEquals((await shown("-type=nodes"))[0].Node, "server");
+    assertEquals((await shown("-type=service", "-service=consul", "-passingonly=true"))[0].Service.Service, "consul");
+    assertEquals((await shown("-type=checks", "-state=passing"))[0].CheckID, "serfHealth");
+    assertEquals(await shown("-type=checks", "-service=none"), []);
+    assertEquals(await shown("-type=event", "-name=none"), []);
+    assertMatch(await failed(server, "watch"), /^1 Watch type must be specified/);
+    assertEquals(await failed(server, "watch", "-type=x"), "1 Unsupported watch type: x");
+
+    const lines = async (name: string) => {
+      return (await Deno.readTextFile(`${root}/${name}`).catch(() => "")).split("\n").slice(0, -1);
+    };
+    const child = (name: string) => `echo "$CONSUL_INDEX $(cat)" >> ${root}/${name}`;
+    const keys = started(server, ["watch", "-type=keyprefix", "-prefix=w/", child("keys")]);
+    const events = started(server, ["watch", "-type=event", "-name=deploy", child("events")]);
+    await until(
+      "both have begun",
+      async () => (await lines("keys")).length + (await lines("events")).length === 2 || undefined,
+    );
+    await run(server, "kv", "put", "other", "x");
+    await run(server, "kv", "put", "w/b", "two");
+    await until("it changes", async () => (await lines("keys")).length === 2 || undefined);
+    await run(server, "kv", "delete", "-recurse", "w/");
+    await until("it changes again", async () => (await lines("keys")).length === 3 || undefined);
+    const seen = (await lines("keys")).map((line) => line.split(" "));
+    const [{ Key, ModifyIndex }] = JSON.parse(seen[1][1]).slice(-1);
+    assertEquals([Key, String(ModifyIndex)], ["w/b", seen[1][0]]);
+    assertEquals(seen[2][1], "null");
+    for (const payload of ["1", "2"]) {
+      await run(server, "event", "-name=deploy", payload);
+      await until("the event", async () => (await lines("events")).length === 1 + Number(payload) || undefined);
+    }
+    const payloads = (await lines("events")).map((line) => JSON.parse(line.slice(line.indexOf(" "))))
+      .map((list: { Payload: string }[]) => list.map(({ Payload }) => atob(Payload)));
+    assertEquals(payloads, [[], ["1"], ["2"]]);
+    keys.kill("SIGINT");
+    events.kill("SIGTERM");
+    assertEquals([(await keys.output()).code, (await events.output()).code], [0, 0]);
+
+    const wrong = await started(server, ["watch", "-shell=false", "-type=nodes", "/bin/sh", "-c", "exit 3"]).output();
+    assertEquals(wrong.code, 1);
+    assertMatch(new TextDecoder().decode(wrong.stderr), /Error executing handler: exit status 3/);
   }));

@@ -158,7 +158,8 @@ export class AgentApi {
     const response = await this.ask(method, path, asking, others);
     try {
       const { status, headers } = response;
-      return { status, index: headers.get("x-consul-index") ?? "0", text: await response.text() };
+      const index = headers.get("x-consul-index") ?? "";
+      return { status, index: /^\d{1,20}$/.test(index) ? index : "0", text: await response.text() };
     } catch (error) {
       throw new ApiError(this.#whyOf(error));
     }

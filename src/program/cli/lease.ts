@@ -7,6 +7,7 @@
  * stopped when the session may end.
  * @module
  */
+import { pause } from "../../base/worker/backoff.ts";
 import { type AgentApi, ApiError, text } from "./agent_api.ts";
 
 /** Time to live of a session, as Go's library has it. */
@@ -111,16 +112,4 @@ export class Lease {
       if (!(error instanceof ApiError)) throw error;
     }
   }
-}
-
-/** Resolves after a time, or when the signal is aborted. */
-export async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted || ms <= 0) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  const onAbort = () => resolve();
-  signal.addEventListener("abort", onAbort);
-  await promise;
-  signal.removeEventListener("abort", onAbort);
-  clearTimeout(timer);
 }

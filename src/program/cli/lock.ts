@@ -6,9 +6,10 @@
  * that key is gone, and whoever looks takes it off the list. The flags of the keys tell the two apart.
  * @module
  */
+import { pause } from "../../base/worker/backoff.ts";
 import { type AgentApi, ApiError, entries, fieldOf } from "./agent_api.ts";
 import { change, type KvAnswer, type KvEntry, kvPath, readEntries } from "./kv_entries.ts";
-import { type Lease, pause } from "./lease.ts";
+import type { Lease } from "./lease.ts";
 
 const LOCK_FLAGS = 0x2ddccbc058a50c18n;
 const SEMAPHORE_FLAGS = 0xe0f69a2baa414de0n;

@@ -16,6 +16,7 @@ import { SERVE_FLAGS } from "../config/serve_flags.ts";
 import { SERVICE_COMMANDS } from "./service_commands.ts";
 import { TLS_COMMANDS } from "./tls_commands.ts";
 import { USER_COMMANDS } from "./user_commands.ts";
+import { WATCH_COMMANDS } from "./watch_command.ts";
 import { versionLine } from "../node/version.ts";
 
 const COMMANDS: readonly Command[] = [
@@ -27,6 +28,7 @@ const COMMANDS: readonly Command[] = [
   ...SERVICE_COMMANDS,
   ...TLS_COMMANDS,
   ...USER_COMMANDS,
+  ...WATCH_COMMANDS,
 ];
 
 function summaries(commands: readonly Command[]): string {
