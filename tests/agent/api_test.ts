@@ -126,7 +126,7 @@ async function refusals(server: AgentProcess, client: AgentProcess): Promise<voi
   await client.http("PUT", "/v1/catalog/deregister", `{"Node":"url"}`);
 
   const reserved = "Node name CLIENT is reserved by node ID with name client (127.0.0.1)";
-  assertEquals(await put({ Node: "CLIENT", Address: address, ID: "another" }), [500, reserved]);
+  assertEquals(await put({ Node: "CLIENT", Address: address, ID: crypto.randomUUID() }), [500, reserved]);
   assertEquals(await put({ Node: "x", Address: address, Datacenter: "dc9" }), [500, "No path to datacenter"]);
   assertEquals((await put({ Node: "nul\0x", Address: address }))[0], 400);
   assertEquals((await put({ Node: "x".repeat(300), Address: address }))[0], 400);

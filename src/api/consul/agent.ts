@@ -9,9 +9,11 @@ import type { Fields } from "./filter.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import type { TlsFacts } from "../../app/agent/agent.ts";
-import { agentOf, type AgentParts, type ConsulParts } from "./parts.ts";
+import { agentOf, type AgentParts, type ConsulParts, localOf } from "./parts.ts";
 import { agentStats, type StatsParts } from "./stats.ts";
 import { chosen, DONE, v1Json } from "./respond.ts";
+import { coordJson } from "./show.ts";
+import { joinAddress, splitAddress } from "../../base/codec/address.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Numbers of the states of a member (C7.1.2). */
@@ -65,17 +67,56 @@ export async function self(request: HttpRequest, parts: StatsParts): Promise<Htt
       Version: parts.options.version,
       BuildDate: "",
     },
-    DebugConfig: { TLS: { HTTPS: tlsJson(options.tls.https), InternalRPC: tlsJson(options.tls.calls) } },
-    Coord: coordinate && {
-      Vec: coordinate.vec,
-      Error: coordinate.error,
-      Adjustment: coordinate.adjustment,
-      Height: coordinate.height,
-    },
+    DebugConfig: debugConfig(parts),
+    Coord: coordinate && coordJson(coordinate),
     Member: own && memberJson(own),
     Stats: await agentStats(parts),
     Meta: options.meta,
   }, request);
+}
+
+/** What clients read of an agent's configuration. */
+function debugConfig(parts: StatsParts): Record<string, unknown> {
+  const { options: { tls, datacenter, nodeName, nodeId, isServer, bootstrap, meta } } = agentOf(parts);
+  const { hostname, port } = splitAddress(parts.options.clusterAddr);
+  const checks = localOf(parts).options;
+  return {
+    ACLsEnabled: false,
+    AdvertiseAddrLAN: hostname,
+    AdvertiseAddrWAN: hostname,
+    Bootstrap: bootstrap,
+    CheckOutputMaxSize: checks.outputBytesMax,
+    CheckUpdateInterval: `${checks.updateIntervalMs / 1000}s`,
+    ConnectEnabled: false,
+    Datacenter: datacenter,
+    EnableLocalScriptChecks: checks.scripts !== "none",
+    EnableRemoteScriptChecks: checks.scripts === "all",
+    NodeID: nodeId,
+    NodeMeta: meta,
+    NodeName: nodeName,
+    PrimaryDatacenter: datacenter,
+    SerfAdvertiseAddrLAN: `tcp://${joinAddress(hostname, port)}`,
+    SerfPortLAN: port,
+    ServerMode: isServer,
+    ServerPort: port,
+    TLS: { HTTPS: tlsJson(tls.https), InternalRPC: tlsJson(tls.calls) },
+    Version: parts.options.version,
+  };
+}
+
+/** `GET /v1/agent/version`. */
+export function version(request: HttpRequest, { options }: StatsParts): HttpResponse {
+  return v1Json({ SHA: "", BuildDate: "", HumanVersion: options.version, FIPS: "" }, request);
+}
+
+/** Paths of the mesh, as Consul answers them where it is off. */
+export function mesh(): HttpResponse {
+  throw new HttpError(500, "Connect must be enabled in order to use this endpoint");
+}
+
+/** Paths of the access control lists, as Consul answers them where they are off: users are muster's own (docs/users.md). */
+export function acl(): HttpResponse {
+  throw new HttpError(401, "ACL support disabled");
 }
 
 /** As Consul has it: the paths of files, and never a key. */

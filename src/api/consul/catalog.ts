@@ -6,14 +6,9 @@ import type { CatalogQuery } from "../../app/agent/catalog_query.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import type { AgentParts, OperateParts } from "./parts.ts";
-import { chosen, v1Json, v1Read } from "./respond.ts";
+import { nearest } from "./near.ts";
+import { chosen, hasTags, repeated, v1Json, v1Read, wantedMeta } from "./respond.ts";
 import { INSTANCE_FIELDS, instanceJson, NODE_FIELDS, nodeJson, SERVICE_FIELDS, serviceJson } from "./show.ts";
-
-/** All values of a parameter. */
-export function repeated({ target }: HttpRequest, name: string): string[] {
-  const mark = target.indexOf("?");
-  return mark < 0 ? [] : new URLSearchParams(target.slice(mark)).getAll(name);
-}
 
 /** `GET /v1/catalog/datacenters`. */
 export function datacenters(request: HttpRequest, { agent }: AgentParts): HttpResponse {
@@ -23,19 +18,11 @@ export function datacenters(request: HttpRequest, { agent }: AgentParts): HttpRe
 /** `GET /v1/catalog/nodes`, `?node-meta=key:value` repeatable. */
 export async function nodes(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
   const isWanted = wantedMeta(request);
+  const sorted = await nearest(request, parts);
   return await v1Read(request, parts, { k: "nodes" }, (found) => {
     const all = found.map(nodeJson).filter(({ Meta }) => isWanted(Meta));
-    return chosen(all, request, NODE_FIELDS);
+    return chosen(sorted(all, ({ Node }) => Node), request, NODE_FIELDS);
   });
-}
-
-/** Whether the metadata of a node is what the request asks for (`?node-meta=key:value`, repeatable). */
-export function wantedMeta(request: HttpRequest): (meta: Readonly<Record<string, string>>) => boolean {
-  const wanted = repeated(request, "node-meta").map((pair) => {
-    const [key] = pair.split(":", 1);
-    return [key, pair.slice(key.length + 1)];
-  });
-  return (meta) => wanted.every(([key, value]) => meta[key] === value);
 }
 
 /** `GET /v1/catalog/node/NAME`. */
@@ -83,16 +70,11 @@ export async function service(request: HttpRequest, parts: OperateParts, name: s
   if (name === "") throw new HttpError(400, "Missing service name");
   const tags = repeated(request, "tag");
   const isWanted = wantedMeta(request);
+  const sorted = await nearest(request, parts);
   return await v1Read(request, parts, { k: "service", name }, (list) => {
     const all = list.map(instanceJson).filter(({ ServiceTags, NodeMeta }) =>
       isWanted(NodeMeta) && hasTags(ServiceTags, tags)
     );
-    return chosen(all, request, INSTANCE_FIELDS);
+    return chosen(sorted(all, ({ Node }) => Node), request, INSTANCE_FIELDS);
   });
-}
-
-/** Whether all tags are there, in whatever case. */
-export function hasTags(tags: readonly string[], wanted: readonly string[]): boolean {
-  const lower = tags.map((tag) => tag.toLowerCase());
-  return wanted.every((tag) => lower.includes(tag.toLowerCase()));
 }

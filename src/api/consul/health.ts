@@ -6,9 +6,9 @@ import type { CatalogRow } from "../../app/agent/catalog.ts";
 import type { CatalogQuery } from "../../app/agent/catalog_query.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
-import { hasTags, repeated, wantedMeta } from "./catalog.ts";
 import type { OperateParts } from "./parts.ts";
-import { chosen, v1Read } from "./respond.ts";
+import { nearest } from "./near.ts";
+import { chosen, hasTags, repeated, v1Read, wantedMeta } from "./respond.ts";
 import { CHECK_FIELDS, checkJson, HEALTH_FIELDS, healthJson } from "./show.ts";
 
 const STATES = ["any", "passing", "warning", "critical"];
@@ -46,12 +46,13 @@ export async function service(request: HttpRequest, parts: OperateParts, name: s
   const tags = repeated(request, "tag");
   const isWanted = wantedMeta(request);
   const mustPass = asksForPassing(request);
+  const sorted = await nearest(request, parts);
   return await v1Read(request, parts, { k: "health", name }, (instances, checks) => {
     const all = healthJson(instances, checks).filter(({ Node, Service, Checks }) =>
       isWanted(Node.Meta) && hasTags(Service.Tags, tags) &&
       (!mustPass || Checks.every(({ Status }) => Status === "passing"))
     );
-    return chosen(all, request, HEALTH_FIELDS);
+    return chosen(sorted(all, ({ Node }) => Node.Node), request, HEALTH_FIELDS);
   });
 }
 

@@ -40,6 +40,58 @@ export async function raftConfiguration(request: HttpRequest, parts: OperatePart
   return { ...v1Json(shown, request), ...elsewhere(done) };
 }
 
+/** A server is well that answered within this time, and lacks no more entries than this. */
+const HEALTHY = { lastContactMs: 200, entries: 250 };
+
+/** `GET /v1/operator/autopilot/configuration`: what muster does, in Consul's words; there is nothing to be set. */
+export function autopilotConfiguration(request: HttpRequest, parts: AgentParts): HttpResponse {
+  agentOf(parts);
+  return v1Json({
+    CleanupDeadServers: false, // a failed server stays a member until it leaves, is forgotten, or is removed
+    LastContactThreshold: `${HEALTHY.lastContactMs}ms`,
+    MaxTrailingLogs: HEALTHY.entries,
+    MinQuorum: 0,
+    ServerStabilizationTime: "0s", // one that has caught up votes
+    RedundancyZoneTag: "",
+    DisableUpgradeMigration: true,
+    UpgradeVersionTag: "",
+    CreateIndex: 1,
+    ModifyIndex: 1,
+  }, request);
+}
+
+/** `GET /v1/operator/autopilot/health`: 429 unless all servers are well. */
+export async function autopilotHealth(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
+  const done = await operate(request, parts, "raftHealth", {});
+  const { servers, term } = done.result;
+  const members = await agentOf(parts).pool.members();
+  const last = Math.max(...servers.map(({ lastIndex }) => lastIndex));
+  const shown = servers.map(({ id, name, addr, isLeader, isVoter, lastIndex, lastContactMs }) => {
+    const member = members.find(({ tags }) => tags.id === id);
+    const isWell = member?.status === "alive" && lastContactMs !== undefined &&
+      lastContactMs <= HEALTHY.lastContactMs && last - lastIndex <= HEALTHY.entries;
+    return {
+      ID: id,
+      Name: name ?? "(unknown)",
+      Address: addr,
+      SerfStatus: member?.status ?? "none",
+      Version: (member?.tags.build ?? "").split(":")[0],
+      Leader: isLeader,
+      LastContact: lastContactMs === undefined ? "0s" : `${lastContactMs}ms`,
+      LastTerm: term,
+      LastIndex: lastIndex,
+      Healthy: isWell,
+      Voter: isVoter,
+    };
+  });
+  const voters = shown.filter(({ Voter }) => Voter);
+  const well = voters.filter(({ Healthy }) => Healthy).length;
+  const tolerance = Math.max(0, well - (Math.floor(voters.length / 2) + 1));
+  const isWell = shown.every(({ Healthy }) => Healthy);
+  const body = { Healthy: isWell, FailureTolerance: tolerance, Servers: shown };
+  return { ...v1Json(body, request), status: isWell ? 200 : 429, ...elsewhere(done) };
+}
+
 /** `DELETE /v1/operator/raft/peer?id=` or `?address=`. */
 export async function raftRemovePeer(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
   const id = request.params.get("id") ?? "";

@@ -8,6 +8,7 @@ import type { CatalogOperations } from "../../app/agent/catalog_operations.ts";
 import type { KeyOperations } from "../../app/agent/key_operations.ts";
 import { HttpError } from "../http/problem.ts";
 import type { LocalState } from "../../app/services/local_state.ts";
+import type { DocumentOperations } from "../../app/services/document_operations.ts";
 import type { SnapshotOperations } from "../../app/services/snapshot_operations.ts";
 import type { Runner } from "../../app/database/operations.ts";
 import type { Counters } from "../../app/database/counters.ts";
@@ -17,13 +18,15 @@ import type { LogLevel } from "../../base/worker/log.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 
 /** The operations behind `/v1`. */
-export interface ConsulOperations extends CatalogOperations, KeyOperations, SnapshotOperations {}
+export interface ConsulOperations extends CatalogOperations, KeyOperations, SnapshotOperations, DocumentOperations {}
 
 /** The services of a node. */
 export interface ConsulParts {
   readonly options: {
     readonly nodeId: string;
     readonly version: string;
+    /** Advertised cluster address. */
+    readonly clusterAddr: string;
     /** Facts about the machine and the program. */
     readonly facts: Readonly<Record<string, unknown>>;
   };
@@ -57,7 +60,7 @@ export function agentOf({ agent }: AgentParts): Agent {
 }
 
 /** The services and checks of the agent; 404 in a node without one. */
-export function localOf({ local }: LocalParts): LocalState {
+export function localOf({ local }: Pick<ConsulParts, "local">): LocalState {
   if (!local) throw new HttpError(404, "this node is not an agent: start it with muster agent");
   return local;
 }

@@ -148,7 +148,9 @@ export async function v1Read(
     parts,
     (mode, waitMs) => operate(request, parts, "catalogRead", { query, ...mode }, waitMs),
   );
-  return { ...head, body: textOnce(rows, request, () => jsonText(show(...rows), request)) };
+  const text = () => jsonText(show(...rows), request);
+  // Distances change while the rows stay.
+  return { ...head, body: request.params.has("near") ? text() : textOnce(rows, request, text) };
 }
 
 /** How a read is to be done. */
@@ -206,4 +208,25 @@ export function elsewhere(
   { servedBy, from }: Pick<Done<unknown>, "servedBy" | "from">,
 ): Pick<HttpResponse, "servedBy"> {
   return from === "" ? {} : { servedBy };
+}
+
+/** All values of a parameter. */
+export function repeated({ target }: HttpRequest, name: string): string[] {
+  const mark = target.indexOf("?");
+  return mark < 0 ? [] : new URLSearchParams(target.slice(mark)).getAll(name);
+}
+
+/** Whether the metadata of a node is what the request asks for (`?node-meta=key:value`, repeatable). */
+export function wantedMeta(request: HttpRequest): (meta: Readonly<Record<string, string>>) => boolean {
+  const wanted = repeated(request, "node-meta").map((pair) => {
+    const [key] = pair.split(":", 1);
+    return [key, pair.slice(key.length + 1)];
+  });
+  return (meta) => wanted.every(([key, value]) => meta[key] === value);
+}
+
+/** Whether all tags are there, in whatever case. */
+export function hasTags(tags: readonly string[], wanted: readonly string[]): boolean {
+  const lower = tags.map((tag) => tag.toLowerCase());
+  return wanted.every((tag) => lower.includes(tag.toLowerCase()));
 }

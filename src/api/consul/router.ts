@@ -18,9 +18,12 @@ import * as health from "./health.ts";
 import * as kv from "./kv.ts";
 import * as sessions from "./sessions.ts";
 import * as register from "./register.ts";
+import * as config from "./config.ts";
+import * as near from "./near.ts";
+import * as query from "./query.ts";
 import * as snapshot from "./snapshot.ts";
 import { txn } from "./txn.ts";
-import { v1Problem } from "./respond.ts";
+import { v1Json, v1Problem } from "./respond.ts";
 import { agentOf, type ConsulParts } from "./parts.ts";
 
 /** A route of this API. */
@@ -50,6 +53,11 @@ const ANY_KEY = ["GET", "POST", "PUT", "DELETE"];
 /** All paths with their permissions (C6.6); one path may stand there again for other methods. */
 export const ROUTES: readonly V1Route[] = [
   route("/v1/agent/self", GET, "agent-read", agent.self),
+  route("/v1/agent/version", GET, "agent-read", agent.version),
+  route("/v1/agent/connect/", [...GET, "PUT", "POST"], "agent-read", agent.mesh),
+  route("/v1/connect/", [...GET, "PUT", "POST", "DELETE"], "operator-read", agent.mesh),
+  route("/v1/discovery-chain/", [...GET, "POST"], "catalog-read", agent.mesh),
+  route("/v1/acl/", [...GET, "PUT", "POST", "DELETE"], "operator-read", agent.acl),
   filtered(route("/v1/agent/members", GET, "agent-read", agent.members)),
   route("/v1/agent/join/", PUT, "agent-write", agent.join),
   route("/v1/agent/leave", PUT, "agent-write", agent.leave),
@@ -85,12 +93,26 @@ export const ROUTES: readonly V1Route[] = [
   filtered(route("/v1/health/node/", GET, "catalog-read", health.ofNode)),
   filtered(route("/v1/health/checks/", GET, "catalog-read", health.ofService)),
   filtered(route("/v1/health/state/", GET, "catalog-read", health.inState)),
+  filtered(route("/v1/health/connect/", GET, "catalog-read", (request) => v1Json([], request))),
+  filtered(route("/v1/health/ingress/", GET, "catalog-read", (request) => v1Json([], request))),
+  filtered(route("/v1/catalog/connect/", GET, "catalog-read", (request) => v1Json([], request))),
   filtered(route("/v1/health/service/", GET, "catalog-read", health.service)),
   route("/v1/kv/", GET, "kv-read", kv.read),
   route("/v1/kv/", PUT, "kv-write", kv.write),
   route("/v1/kv/", ["DELETE"], "kv-write", kv.remove),
   route("/v1/snapshot", GET, "operator-write", snapshot.save),
   route("/v1/snapshot", PUT, "operator-write", snapshot.restore),
+  route("/v1/query", GET, "query-read", query.list),
+  route("/v1/query", ["POST"], "query-write", query.create),
+  route("/v1/query/", GET, "query-read", query.read),
+  route("/v1/query/", PUT, "query-write", query.update),
+  route("/v1/query/", ["DELETE"], "query-write", query.remove),
+  route("/v1/config", PUT, "operator-write", config.write),
+  route("/v1/config/", GET, "operator-read", config.read),
+  route("/v1/config/", ["DELETE"], "operator-write", config.remove),
+  route("/v1/coordinate/datacenters", GET, "catalog-read", near.datacenters),
+  route("/v1/coordinate/nodes", GET, "catalog-read", (request, parts) => near.coordinates(request, parts, "")),
+  route("/v1/coordinate/node/", GET, "catalog-read", near.coordinates),
   route("/v1/txn", PUT, "kv-write", txn),
   route("/v1/session/create", PUT, "session-write", sessions.create),
   route("/v1/session/destroy/", PUT, "session-write", sessions.destroy),
@@ -100,6 +122,8 @@ export const ROUTES: readonly V1Route[] = [
   route("/v1/session/list", GET, "session-read", sessions.list),
   route("/v1/status/leader", GET, "status", operator.statusLeader),
   route("/v1/status/peers", GET, "status", operator.statusPeers),
+  route("/v1/operator/autopilot/configuration", GET, "operator-read", operator.autopilotConfiguration),
+  route("/v1/operator/autopilot/health", GET, "operator-read", operator.autopilotHealth),
   route("/v1/operator/raft/configuration", GET, "operator-read", operator.raftConfiguration),
   route("/v1/operator/raft/peer", ["DELETE"], "operator-write", operator.raftRemovePeer),
   route("/v1/operator/raft/transfer-leader", ["POST", "PUT"], "operator-write", operator.raftTransfer),

@@ -4,6 +4,7 @@
  * @module
  */
 import type { CatalogRow } from "../../app/agent/catalog.ts";
+import type { Coordinate } from "../../drivers/membership/api.ts";
 import type { Fields } from "./filter.ts";
 
 /** Fields of a node that a filter may name. */
@@ -204,4 +205,9 @@ export function healthJson(instances: readonly CatalogRow[], checks: readonly Ca
     Checks: (byNode.get(text(row.node).toLowerCase()) ?? [])
       .filter(({ service_id: id }) => id === "" || id === row.id).map(checkJson),
   }));
+}
+
+/** A coordinate as the API shows it. */
+export function coordJson({ vec, error, adjustment, height }: Coordinate): Record<string, unknown> {
+  return { Vec: vec, Error: error, Adjustment: adjustment, Height: height };
 }

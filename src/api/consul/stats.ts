@@ -6,7 +6,7 @@ import type { CoreStatus } from "../../core/raft/effects.ts";
 import type { ConsulParts } from "./parts.ts";
 
 /** Sources of the figures. */
-export type StatsParts = Pick<ConsulParts, "agent" | "options" | "replica" | "state">;
+export type StatsParts = Pick<ConsulParts, "agent" | "local" | "options" | "replica" | "state">;
 
 /** Sections, each with its figures; every value is a text. */
 export type Stats = Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -18,7 +18,7 @@ export async function agentStats(parts: StatsParts): Promise<Stats> {
   const [gossip, members] = await Promise.all([agent.pool.call("stats", {}), agent.pool.members()]);
   const servers = members.filter(({ tags, status }) => tags.role === "consul" && status === "alive");
   const common: Stats = {
-    agent: { check_monitors: "0", check_ttls: "0", checks: "0", services: "0" },
+    agent: ownServices(parts),
     build: { prerelease: "", revision: "", version: options.version, version_metadata: "" },
     runtime: runtime(options.facts),
     serf_lan: gossip,
@@ -38,6 +38,16 @@ export async function agentStats(parts: StatsParts): Promise<Stats> {
       server: "true",
     },
     raft: await raft(parts),
+  };
+}
+
+function ownServices({ local }: StatsParts): Record<string, string> {
+  const checks = [...local?.checks.values() ?? []];
+  return {
+    check_monitors: String(checks.filter(({ definition }) => definition.intervalMs > 0).length),
+    check_ttls: String(checks.filter(({ definition }) => definition.kind.k === "ttl").length),
+    checks: String(checks.length),
+    services: String(local?.services.size ?? 0),
   };
 }
 

@@ -61,6 +61,14 @@ export type FromNameServer =
   | { readonly k: "listening" }
   | { readonly k: "failed"; readonly message: string };
 
+/** What a prepared query has found. */
+export interface QueryInstances {
+  /** In the order in which they are answered. */
+  readonly instances: readonly ServiceInstance[];
+  /** Time to live, in seconds; undefined: that of the service. */
+  readonly ttl: number | undefined;
+}
+
 /** Calls from the name server to the catalog. An error gives the reason for a missing answer. */
 export interface CatalogMethods {
   /** All of it, current until {@linkcode CatalogChanged}; undefined where the agent does not hold it. */
@@ -73,6 +81,8 @@ export interface CatalogMethods {
   servers: { params: Record<string, never>; result: readonly CatalogNode[] };
   /** Instances of a service, whatever their health. */
   service: { params: { name: string }; result: readonly ServiceInstance[] };
+  /** What a prepared query finds; undefined where there is none of the name. */
+  query: { params: { name: string }; result: QueryInstances | undefined };
   /** Instances of all services. */
   services: { params: Record<string, never>; result: readonly ServiceInstance[] };
 }

@@ -9,7 +9,7 @@ import { Caller, type ToCaller } from "../../base/worker/channel.ts";
 import type { CatalogView } from "../../app/agent/nodes.ts";
 import type { CatalogNode } from "../../core/dns/answer.ts";
 import type { ServiceInstance } from "../../core/dns/service_answer.ts";
-import type { CatalogChanged, CatalogMethods } from "./api.ts";
+import type { CatalogChanged, CatalogMethods, QueryInstances } from "./api.ts";
 import type { CatalogSource } from "./server.ts";
 
 const TIMEOUT_MS = 5000;
@@ -55,6 +55,10 @@ export class CatalogByPort implements CatalogSource {
   async service(name: string): Promise<readonly ServiceInstance[]> {
     const view = this.#current ?? await this.#asked();
     return view ? view.services.get(name.toLowerCase()) ?? [] : await this.#caller.call("service", { name });
+  }
+
+  query(name: string): Promise<QueryInstances | undefined> {
+    return this.#caller.call("query", { name });
   }
 
   async services(): Promise<readonly ServiceInstance[]> {

@@ -42,7 +42,7 @@ import {
 import { answerService, healthyInstances, type ServiceInstance } from "../../core/dns/service_answer.ts";
 import type { CatalogView } from "../../app/agent/nodes.ts";
 import { Aliases } from "./aliases.ts";
-import type { NameServerSettings, OpenNameServer } from "./api.ts";
+import type { NameServerSettings, OpenNameServer, QueryInstances } from "./api.ts";
 import { KnownAnswers } from "./known_answers.ts";
 import { readExactly } from "../../base/net/read_exactly.ts";
 import { askRecursors, type Protocol } from "./recursor.ts";
@@ -76,6 +76,8 @@ export interface CatalogSource {
   servers(): Promise<readonly CatalogNode[]>;
   /** Instances of a service, whatever their health; none where there is no such service. */
   service(name: string): Promise<readonly ServiceInstance[]>;
+  /** What a prepared query finds; undefined where there is none of the name. */
+  query(name: string): Promise<QueryInstances | undefined>;
   /** Instances of all services. */
   services(): Promise<readonly ServiceInstance[]>;
 }
@@ -335,8 +337,18 @@ export class NameServer {
       case "service": {
         const { tag, name } = lookup;
         const { onlyPassing } = this.#settings;
-        const instances = healthyInstances(await this.#catalog.service(name), { tag, onlyPassing });
+        const all = await this.#catalog.service(name);
+        const instances = healthyInstances(all, { tag, onlyPassing });
+        const others = instances.length > 0 ? [] : healthyInstances(all, { tag: "", onlyPassing });
+        // The tag "v1.2" is below "2": that name exists, too.
+        if (partsAbove(others.flatMap(({ tags }) => tags)).has(tag.toLowerCase())) return noSuchRecord(zone);
         return answerService(question, shuffled(instances), zone);
+      }
+      case "query": {
+        const found = await this.#catalog.query(lookup.name);
+        if (!found) return noSuchName(zone);
+        const { instances, ttl } = found;
+        return answerService(question, instances, ttl === undefined ? zone : { ...zone, serviceTtl: { "*": ttl } });
       }
       case "address":
         return answerAddress(question, lookup.address, zone);

@@ -2,12 +2,23 @@
  * Answers the name server's calls to the catalog, and tells it once when what it holds is not current any more.
  * @module
  */
-import { LocalNodes, type NodeSource } from "../../app/agent/nodes.ts";
+import { instancesOf, LocalNodes, type NodeSource } from "../../app/agent/nodes.ts";
+import { executeQuery, type QueryReads } from "../../app/services/prepared_query.ts";
+import { parseDuration } from "../../base/codec/duration.ts";
+import { nearestTo } from "../consul/near.ts";
+import type { Services } from "./services.ts";
 import { Callee, type ToCallee } from "../../base/worker/channel.ts";
-import type { CatalogChanged, CatalogMethods } from "../nameserver/api.ts";
+import type { CatalogChanged, CatalogMethods, QueryInstances } from "../nameserver/api.ts";
+
+/** Longest wait for a server. */
+const TIMEOUT_MS = 5000;
 
 /** Serves a name server through its port, from now on. */
-export function answerLookups(port: MessagePort, source: NodeSource): void {
+export function answerLookups(
+  port: MessagePort,
+  source: NodeSource,
+  query: (name: string) => Promise<QueryInstances | undefined>,
+): void {
   let holdsView = false;
   const tell = () => {
     if (!holdsView) return;
@@ -27,6 +38,33 @@ export function answerLookups(port: MessagePort, source: NodeSource): void {
     servers: () => source.servers(),
     service: ({ name }) => source.service(name),
     services: () => source.services(),
+    query: ({ name }) => query(name),
   });
   port.onmessage = ({ data }: MessageEvent<ToCallee<CatalogMethods>>) => callee.take(data);
+}
+
+/** Executes prepared queries for the name server of an agent: stale, as names are. */
+export function queryInstances(
+  { operations, agent }: Pick<Services, "operations" | "agent">,
+): (name: string) => Promise<QueryInstances | undefined> {
+  const asked = { by: { k: "node" }, timeoutMs: TIMEOUT_MS, retries: 0 } as const;
+  const mode = { consistency: "stale", index: 0, waitMs: 0 } as const;
+  const reads: QueryReads = {
+    query: async (query) => (await operations.run("queryRead", { query, ...mode }, asked)).result.rows[0],
+    catalog: async (query) => (await operations.run("catalogRead", { query, ...mode }, asked)).result.rows,
+  };
+  return async (name) => {
+    const found = await executeQuery(reads, name);
+    if (!found) return undefined;
+    const { definition: { near, ttl, ignoredChecks }, checks } = found;
+    const counted = checks.filter(({ id }) => !ignoredChecks.includes(String(id)));
+    const instances = shuffled(instancesOf(found.instances, counted));
+    const sorted = near === "" ? instances : (await nearestTo(near, { agent }))(instances, ({ node }) => node.name);
+    const ms = parseDuration(ttl);
+    return { instances: sorted, ttl: ttl === "" || ms === undefined ? undefined : Math.round(ms / 1000) };
+  };
+}
+
+function shuffled<T>(list: readonly T[]): T[] {
+  return list.map((one) => ({ one, at: Math.random() })).sort((a, b) => a.at - b.at).map(({ one }) => one);
 }

@@ -32,7 +32,7 @@ import { WriteQueue } from "../../app/database/write_queue.ts";
 import { newCounters } from "../../app/database/counters.ts";
 import { Database } from "../../app/database/database.ts";
 import { type HttpServer, serveHttp } from "../http/server.ts";
-import { answerLookups } from "./lookups.ts";
+import { answerLookups, queryInstances } from "./lookups.ts";
 import { isClientAgent } from "../rqlite/leadership.ts";
 import { OwnServices } from "./own_services.ts";
 import { route, takesStream } from "./router.ts";
@@ -220,7 +220,7 @@ export function serve(line: WorkerScope<ToHttpWorker, FromHttpWorker>): void {
     else if (data.k === "backups") services?.backups.connect(data.port);
     else if (data.k === "parser") services?.largeBodies?.connect(data.port);
     else if (data.k === "lookups") {
-      if (nodeSource) answerLookups(data.port, nodeSource);
+      if (nodeSource && services) answerLookups(data.port, nodeSource, queryInstances(services));
     } else if (data.k === "names") startNameServer(data.port);
     else if (data.k === "users") services?.users?.replace(data.users);
     else if (data.k === "agent") renewAgent(data);

@@ -60,6 +60,15 @@ export interface RaftServer {
   readonly lastIndex: number;
 }
 
+/** The servers as the leader sees them. */
+export interface RaftHealth {
+  readonly term: number;
+  readonly servers: readonly (RaftServer & {
+    /** Since its last answer; 0 for the leader; undefined: it gave none. */
+    readonly lastContactMs?: number | undefined;
+  })[];
+}
+
 /** The operations about the catalog and the Raft cluster. */
 export interface CatalogOperations {
   readonly catalogRead: {
@@ -80,6 +89,8 @@ export interface CatalogOperations {
     readonly params: { readonly isStale: boolean };
     readonly result: { readonly servers: readonly RaftServer[]; readonly index: number };
   };
+  /** The servers as the leader sees them. */
+  readonly raftHealth: { readonly params: Record<string, never>; readonly result: RaftHealth };
   /** Takes a server out of the cluster, by its id or, if that is empty, by its cluster address. */
   readonly raftRemovePeer: { readonly params: { readonly id: string; readonly addr: string }; readonly result: void };
   /** Hands leadership over, to the server of an id or, if that is empty, to any. */
@@ -197,13 +208,18 @@ export function readOperation<Query extends AnyQuery>(
   };
 }
 
-const server: Shape<RaftServer> = record({
+const serverFields = {
   id: text(1024),
   name: optional(text(1024)),
   addr: text(1024),
   isLeader: flag,
   isVoter: flag,
   lastIndex: whole(),
+};
+const server: Shape<RaftServer> = record(serverFields);
+const health: Shape<RaftHealth> = record({
+  term: whole(),
+  servers: listOf(record({ ...serverFields, lastContactMs: optional(finite) }), SERVERS_MAX),
 });
 
 const writing = <T>(permission: "catalog-write" | "operator-write", params: Shape<T>) => ({
@@ -242,6 +258,7 @@ export const CATALOG_OPERATIONS: OperationTable<CatalogOperations> = {
     record({ isStale: flag }),
     record({ servers: listOf(server, SERVERS_MAX), index: whole() }),
   ),
+  raftHealth: jsonOperation(["operator-read"], record({}), health),
   raftRemovePeer: writing("operator-write", record({ id: text(1024), addr: text(1024) })),
   raftTransfer: writing("operator-write", record({ to: text(1024) })),
 };
@@ -278,6 +295,7 @@ export function catalogImplementations(parts: CatalogParts): Implementations<Cat
       voters: replica.members.filter(({ role }) => role === "voter").map(({ addr }) => addr),
     }),
     raftConfiguration: ({ isStale }) => raftConfiguration(parts, isStale),
+    raftHealth: () => raftHealth(parts),
     raftRemovePeer: (params) => raftRemovePeer(parts, params),
     async raftTransfer({ to }) {
       expectToLead(parts);
@@ -310,11 +328,17 @@ async function raftConfiguration(
   isStale: boolean,
 ): Promise<CatalogOperations["raftConfiguration"]["result"]> {
   if (!isStale) expectToLead(parts);
-  const [{ core: value }, members] = await Promise.all([
-    parts.replica.call("status", {}),
-    agentOf(parts).pool.members(),
-  ]);
-  const core = value as CoreStatus; // the replica's own word
+  const { core, servers } = await raftServers(parts);
+  return { servers, index: core.config.at };
+}
+
+async function raftServers(
+  parts: CatalogParts,
+): Promise<{ core: CoreStatus; contacts: Readonly<Record<string, number>>; servers: RaftServer[] }> {
+  const [status, members] = await Promise.all([parts.replica.call("status", {}), agentOf(parts).pool.members()]);
+  // The replica's own words.
+  const core = status.core as CoreStatus;
+  const contacts = status.contacts as Readonly<Record<string, number>>;
   const names = new Map(members.map(({ name, tags }) => [tags.id, name]));
   const matches = new Map(core.progress.map(({ id, match }) => [id, match]));
   const servers = core.config.members.map(({ id, addr, role }) => ({
@@ -325,7 +349,16 @@ async function raftConfiguration(
     isVoter: role === "voter",
     lastIndex: id === core.id ? core.last.index : matches.get(id) ?? 0,
   }));
-  return { servers, index: core.config.at };
+  return { core, contacts, servers };
+}
+
+async function raftHealth(parts: CatalogParts): Promise<RaftHealth> {
+  expectToLead(parts);
+  const { core, contacts, servers } = await raftServers(parts);
+  return {
+    term: core.term,
+    servers: servers.map((one) => ({ ...one, lastContactMs: one.isLeader ? 0 : contacts[one.id] })),
+  };
 }
 
 async function raftRemovePeer(parts: CatalogParts, { id, addr }: { id: string; addr: string }): Promise<void> {

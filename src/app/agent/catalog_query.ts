@@ -51,8 +51,20 @@ export type SessionQuery =
   /** Those of a node. */
   | { readonly k: "nodeSessions"; readonly name: string };
 
+/** A read of prepared queries. */
+export type PreparedQuery =
+  | { readonly k: "queries" }
+  /** One, by its id or its name; else the template with the longest name that the name begins with. */
+  | { readonly k: "query"; readonly name: string };
+
+/** A read of entries of configuration for all. */
+export type ConfigQuery =
+  /** Those of a kind; an empty one: all. */
+  | { readonly k: "configEntries"; readonly kind: string }
+  | { readonly k: "configEntry"; readonly kind: string; readonly name: string };
+
 /** Any read. */
-export type AnyQuery = CatalogQuery | KvQuery | SessionQuery;
+export type AnyQuery = CatalogQuery | KvQuery | SessionQuery | PreparedQuery | ConfigQuery;
 
 /** Characters of a name in a path. */
 const NAME_LENGTH_MAX = 64 * 1024;
@@ -83,6 +95,18 @@ export const sessionQuery: Shape<SessionQuery> = variants<SessionQuery>({
   session: record({ k: oneOf("session"), id: name }),
   sessions: record({ k: oneOf("sessions") }),
   nodeSessions: record({ k: oneOf("nodeSessions"), name }),
+});
+
+/** Checks a read of prepared queries that another node makes. */
+export const preparedQuery: Shape<PreparedQuery> = variants<PreparedQuery>({
+  queries: record({ k: oneOf("queries") }),
+  query: record({ k: oneOf("query"), name }),
+});
+
+/** Checks a read of entries of configuration that another node makes. */
+export const configQuery: Shape<ConfigQuery> = variants<ConfigQuery>({
+  configEntries: record({ k: oneOf("configEntries"), kind: name }),
+  configEntry: record({ k: oneOf("configEntry"), kind: name, name }),
 });
 
 /** How a query is read. */
@@ -126,6 +150,23 @@ export function planOf(query: AnyQuery): CatalogPlan {
     case "nodeSessions": {
       const sql = `${SESSIONS} WHERE node = ? ORDER BY create_index, id`;
       return shared(["sessions"], { sql, positional: [query.name] });
+    }
+    case "queries":
+      return shared(["queries"], { sql: "SELECT * FROM _muster_queries ORDER BY create_index, id" });
+    case "query":
+      return shared(["queries"], {
+        sql: "SELECT *, id = ?1 OR name = ?1 AS is_exact FROM _muster_queries WHERE id = ?1 OR name = ?1 OR " +
+          "json_extract(body, '$.Template.Type') = 'name_prefix_match' AND " +
+          "lower(substr(?1, 1, length(name))) = lower(name) ORDER BY is_exact DESC, length(name) DESC LIMIT 1",
+        positional: [query.name],
+      });
+    case "configEntries": {
+      const sql = "SELECT * FROM _muster_config_entries WHERE ? IN ('', kind) ORDER BY kind, name";
+      return shared(["config_entries"], { sql, positional: [query.kind] });
+    }
+    case "configEntry": {
+      const sql = "SELECT * FROM _muster_config_entries WHERE kind = ? AND name = ?";
+      return shared(["config_entries"], { sql, positional: [query.kind, query.name] });
     }
     default:
       return catalogPlan(query);

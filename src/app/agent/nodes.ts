@@ -191,16 +191,18 @@ export class RemoteNodes implements NodeSource {
 
   async service(name: string): Promise<readonly ServiceInstance[]> {
     const [rows, checks] = await this.#reads.rows({ k: "health", name });
-    return instancesOf(rows, new Statuses(checks));
+    return instancesOf(rows, checks);
   }
 
   async services(): Promise<readonly ServiceInstance[]> {
     const [rows] = await this.#reads.rows({ k: "services", watchesNodes: true });
-    return instancesOf(rows, new Statuses([]));
+    return instancesOf(rows, []);
   }
 }
 
-function instancesOf(rows: readonly CatalogRow[], statuses: Statuses): ServiceInstance[] {
+/** Instances of services, with their nodes, and the checks that say how they are. */
+export function instancesOf(rows: readonly CatalogRow[], checks: readonly CatalogRow[]): ServiceInstance[] {
+  const statuses = new Statuses(checks);
   return rows.map((row) => {
     const node = nodeOfRow({ name: row.node_name, address: row.node_address, meta: row.node_meta });
     return instanceOf(row, node, statuses);

@@ -20,6 +20,12 @@ import {
   type SnapshotOperations,
   type SnapshotParts,
 } from "./snapshot_operations.ts";
+import {
+  DOCUMENT_OPERATIONS,
+  documentImplementations,
+  type DocumentOperations,
+  type DocumentParts,
+} from "./document_operations.ts";
 import { Operations, type OperationsParts } from "../database/operations.ts";
 import {
   CATALOG_OPERATIONS,
@@ -31,10 +37,17 @@ import { KEY_OPERATIONS, keyImplementations, type KeyOperations, type KeyParts }
 
 /** Everything that nodes ask of each other for their clients. */
 export interface NodeOperations
-  extends DataOperations, ClusterOperations, CatalogOperations, KeyOperations, SnapshotOperations {}
+  extends DataOperations, ClusterOperations, CatalogOperations, KeyOperations, SnapshotOperations, DocumentOperations {}
 
 /** What the operations of a node work with. */
-export type NodeParts = OperationsParts & DataParts & ClusterParts & CatalogParts & KeyParts & SnapshotParts;
+export type NodeParts =
+  & OperationsParts
+  & DataParts
+  & ClusterParts
+  & CatalogParts
+  & KeyParts
+  & SnapshotParts
+  & DocumentParts;
 
 /** The operations of a node. */
 export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
@@ -46,6 +59,7 @@ export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
       ...CATALOG_OPERATIONS,
       ...KEY_OPERATIONS,
       ...SNAPSHOT_OPERATIONS,
+      ...DOCUMENT_OPERATIONS,
     },
     {
       ...dataImplementations(parts),
@@ -53,6 +67,7 @@ export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
       ...catalogImplementations(parts),
       ...keyImplementations(parts),
       ...snapshotImplementations(parts),
+      ...documentImplementations(parts),
     },
   );
 }

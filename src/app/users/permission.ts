@@ -27,6 +27,8 @@ export const PERMISSIONS = {
   "kv-write": "write, lock and delete keys",
   "session-read": "read sessions",
   "session-write": "make, renew and end sessions",
+  "query-read": "read and execute prepared queries",
+  "query-write": "make, change and delete prepared queries",
   "event-read": "list events",
   "event-write": "fire events",
   "operator-read": "read the Raft configuration",

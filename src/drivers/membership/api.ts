@@ -237,6 +237,8 @@ export interface MembershipMethods {
   stats: { params: Record<string, never>; result: Readonly<Record<string, string>> };
   /** Of this node, or the last one heard of another; null where none is known. */
   coordinate: { params: { name?: string }; result: Coordinate | null };
+  /** All that are known, by name. */
+  coordinates: { params: Record<string, never>; result: Readonly<Record<string, Coordinate>> };
   /** Ends at once, without leaving. */
   close: { params: Record<string, never>; result: null };
 }

@@ -28,6 +28,7 @@ function methodsOf(membership: Membership, tell: (message: FromMembership) => vo
     keysList: (request) => membership.keys("list", request),
     stats: () => membership.stats(),
     coordinate: ({ name }) => membership.coordinate(name) ?? null,
+    coordinates: () => membership.coordinates(),
     close: () => nothing(membership.close()),
   };
 }

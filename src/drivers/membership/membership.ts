@@ -341,6 +341,12 @@ export class Membership {
     return statsOf(this.#engine);
   }
 
+  /** All network coordinates that are known, by name. */
+  coordinates(): Readonly<Record<string, Coordinate>> {
+    const { coordinates, coordinatesOfOthers } = this.#engine.serf.state;
+    return { ...Object.fromEntries(coordinatesOfOthers), [this.#config.name]: coordinates.own };
+  }
+
   /** This node's network coordinate, or the last one heard of another. */
   coordinate(name = this.#config.name): Coordinate | undefined {
     const { coordinates, coordinatesOfOthers } = this.#engine.serf.state;

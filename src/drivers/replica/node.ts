@@ -39,7 +39,7 @@ import { Replica } from "./replica.ts";
 import { RpcClient } from "../transport/rpc.ts";
 import { SnapshotClient } from "./snapshot_client.ts";
 import { Snapshots } from "./snapshots.ts";
-import { countersOf, lastContact, settingsOf } from "./status_text.ts";
+import { contactsOf, countersOf, settingsOf } from "./status_text.ts";
 import { Verification, VERIFY_TIMEOUT_MS } from "./verification.ts";
 import { type Hello, PROTOCOL_VERSION } from "../transport/wire.ts";
 
@@ -525,12 +525,12 @@ export class ReplicaNode {
 
   /** For `/status`. */
   status(): Record<string, unknown> {
-    const status = this.#replica.status();
+    const core = this.#replica.status();
     return {
-      core: status,
+      core,
       isShutDown: this.#isShutDown,
       leader: this.leader(),
-      lastContact: lastContact(status, this.#options),
+      ...contactsOf(core, this.#options),
       voter: this.#member(this.#options.nodeId)?.role === "voter",
       leaseReads: this.#options.leaseReads ? this.#replica.hasLease ? "lease held" : "on" : "off",
       settings: settingsOf(this.#options),

@@ -10,8 +10,18 @@ import type { ReplicaOptions } from "./api.ts";
 import type { Replica } from "./replica.ts";
 import type { Snapshots } from "./snapshots.ts";
 
-/** Since when the leader was heard: 0 on the leader itself, `never` where none is known. */
-export function lastContact(
+/** Since when the leader was heard, and on the leader since when each peer was, by id, in milliseconds. */
+export function contactsOf(
+  status: CoreStatus,
+  options: ReplicaOptions,
+): { lastContact: number | string; contacts: Record<string, number> } {
+  const tickMs = options.heartbeatTimeoutMs / DEFAULT_OPTIONS.electionTicks;
+  const heard = status.progress.map(({ id, ticksSinceHeard }) => [id, Math.round(ticksSinceHeard * tickMs)]);
+  return { lastContact: lastContact(status, options), contacts: Object.fromEntries(heard) };
+}
+
+/** 0 on the leader itself, `never` where none is known. */
+function lastContact(
   { role, leader, ticksSinceLeader }: CoreStatus,
   { heartbeatTimeoutMs }: ReplicaOptions,
 ): number | string {

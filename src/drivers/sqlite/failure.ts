@@ -141,9 +141,14 @@ export function resultMessage(error: unknown, limits: Limits): string | null {
   }
 }
 
+/** The system's number for a disk without room. */
+const ENOSPC = 28;
+
 /** Whether the disk of the database or of the temporary files is full. */
 export function isDiskFull(error: unknown): boolean {
   if (error instanceof Error && "code" in error && error.code === "ENOSPC") return true; // by the runtime, not by SQLite
+  // The index of the WAL, which a database that was closed does not have, is made by another call of the system.
+  if (error instanceof SqliteError && primaryCode(error) === IOERR && error.io.errno === ENOSPC) return true;
   return primaryCode(error) === FULL && causeOf(error) === "environment";
 }
 

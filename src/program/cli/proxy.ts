@@ -45,6 +45,16 @@ function isWithin(host: string, network: string, bits: number): boolean {
   });
 }
 
+/**
+ * Has no request of this process for its own machine go to a proxy, from a Worker either: the store of backups may be
+ * there. For before the first request.
+ */
+export function keepLoopbackDirect(): void {
+  if (!VARIABLES.some((name) => Deno.env.get(name))) return;
+  const given = Deno.env.get("NO_PROXY") || Deno.env.get("no_proxy") || "";
+  Deno.env.set("NO_PROXY", [given, "localhost", "127.0.0.0/8", "::1"].filter((one) => one !== "").join(","));
+}
+
 /** A client that uses this proxy, or none at all, whatever the environment says. */
 export function httpClient(
   proxy: string | undefined,

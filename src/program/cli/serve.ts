@@ -11,6 +11,7 @@ import { Node, NodeFailure } from "../node/node.ts";
 import type { TlsVersion } from "../../base/net/conn.ts";
 import { logger } from "../../base/worker/log.ts";
 import { joinAuthorizationOf, readUsers, UsersError } from "../node/users.ts";
+import { keepLoopbackDirect } from "./proxy.ts";
 import { versionLine } from "../node/version.ts";
 
 /** Help of the command. */
@@ -187,6 +188,7 @@ const log = logger("muster");
 /** Runs a node until a signal or a failure. */
 async function run(config: NodeConfig): Promise<number> {
   let node: Node;
+  keepLoopbackDirect();
   // Only where it is asked for: what reads its configuration takes several MB of memory.
   const discovery = config.discoMode === "" ? undefined : await import("../node/discovery.ts");
   const usesUploads = config.autoBackup !== "" || config.autoRestore !== "";

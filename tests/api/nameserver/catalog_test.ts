@@ -26,6 +26,7 @@ async function withCatalog(
     servers: unexpected,
     service: unexpected,
     services: unexpected,
+    query: unexpected,
     ...methods,
   });
   port1.onmessage = ({ data }: MessageEvent<ToCallee<CatalogMethods>>) => callee.take(data);

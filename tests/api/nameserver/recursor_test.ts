@@ -24,6 +24,7 @@ const NOBODY = {
   servers: () => Promise.resolve([]),
   service: () => Promise.resolve([]),
   services: () => Promise.resolve([]),
+  query: () => Promise.resolve(undefined),
 };
 /** `example.com A`, id 0x1234. */
 const QUERY = Uint8Array.from(

@@ -43,6 +43,7 @@ const CATALOG: CatalogSource = {
   servers: () => Promise.resolve([ALPHA]),
   service: (name) => Promise.resolve(name.toLowerCase() === "web" ? WEB : []),
   services: () => Promise.resolve(WEB),
+  query: (name) => Promise.resolve(name === "near" ? { instances: [WEB[0]], ttl: 9 } : undefined),
 };
 
 function query(name: string, type: number, { opcode = 0, edns = -1, dnsClass = 1 } = {}): Uint8Array {
@@ -133,6 +134,8 @@ Deno.test("services answer by their healthy instances, in a new order each time 
     assertEquals(await countOf("v2.web.service.consul", TYPE.A), [3, 0]);
     assertEquals(await countOf("web.service.consul", TYPE.AAAA), [0, 0]);
     assertEquals(await countOf("none.service.consul", TYPE.A), [3, 0]);
+    assertEquals(await countOf("near.query.consul", TYPE.A), [0, 1]);
+    assertEquals(await countOf("far.query.consul", TYPE.A), [3, 0]);
     const orders = new Set<string>();
     for (let nth = 0; nth < 64; nth++) orders.add(read(await udp(query("web.service.consul", TYPE.A))).text.slice(20));
     assertEquals(orders.size, 2);
@@ -164,6 +167,7 @@ class CatalogAtHand implements CatalogSource {
 
   service = () => Promise.resolve([]);
   services = () => Promise.resolve([]);
+  query = () => Promise.resolve(undefined);
   nodes = () => Promise.resolve(this.current?.nodes ?? []);
   servers = () => (this.asked++, Promise.resolve(this.current?.servers ?? []));
 }
@@ -195,15 +199,28 @@ Deno.test("several records come in random order, each time", () => {
   }, catalog);
 });
 
-Deno.test("a name above that of a node exists without records", () => {
+Deno.test("a name above that of a node, or above a tag, exists without records", () => {
   const dotted = { name: "rack7.Beta", address: "192.0.2.7", meta: {} };
-  const catalog = { ...CATALOG, node: () => Promise.resolve(undefined), nodes: () => Promise.resolve([ALPHA, dotted]) };
+  const tagged = [instance("192.0.2.9", "passing", ["V1.2"]), instance("192.0.2.9", "critical", ["a.b"])];
+  const catalog = {
+    ...CATALOG,
+    node: () => Promise.resolve(undefined),
+    nodes: () => Promise.resolve([ALPHA, dotted]),
+    service: () => Promise.resolve(tagged),
+  };
   return withServer(async ({ udp }) => {
-    for (const [name, rcode] of [["beta.node.consul", RCODE.NOERROR], ["eta.node.consul", RCODE.NXDOMAIN]] as const) {
+    const cases = [
+      ["beta.node.consul", RCODE.NOERROR],
+      ["eta.node.consul", RCODE.NXDOMAIN],
+      ["2.web.service.consul", RCODE.NOERROR],
+      ["b.web.service.consul", RCODE.NXDOMAIN],
+    ] as const;
+    for (const [name, rcode] of cases) {
       const answer = read(await udp(query(name, TYPE.A)));
       assertEquals([answer.rcode, answer.counts.slice(0, 2)], [rcode, [0, 1]], `${name}: the SOA alone`);
     }
     assertEquals(read(await udp(query("node.consul", TYPE.A))).rcode, RCODE.NOERROR);
+    assertEquals(read(await udp(query("v1.2.web.service.consul", TYPE.A))).counts[0], 1);
   }, catalog);
 });
 

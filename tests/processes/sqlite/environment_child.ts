@@ -90,6 +90,25 @@ const SCENARIOS: Readonly<Record<string, (folder: string) => Fate>> = {
     });
     return fate ?? opened;
   },
+  /** A database that was closed has no index of its WAL, which a start has to make. */
+  "open WAL": (folder) => {
+    const database = open(`${folder}/db`);
+    runOnce(database, "PRAGMA journal_mode = WAL");
+    runOnce(database, "CREATE TABLE t(a)");
+    database.close();
+    using filler = Deno.openSync(`${folder}/filler`, { create: true, write: true });
+    for (const size of [4096, 1]) {
+      try {
+        for (;;) filler.writeSync(new Uint8Array(size));
+      } catch {
+        // the disk is full
+      }
+    }
+    const again = open(`${folder}/db`);
+    const fate = fateOf(() => runOnce(again, "PRAGMA schema_version"));
+    again.close();
+    return fate;
+  },
   sort: (folder) => {
     const database = open(`${folder}/db`);
     const fate = sort(database);

@@ -66,6 +66,13 @@ Deno.test(
         assert(fate.io.file === file || file === "database" && fate.io.file === "wal", fate.io.file); // its journal, too
         assertEquals([fate.isDiskFull, fate.isAboutTemporaryFile], [true, false]);
       }
+      const start = await inShell("open WAL", folder, small, NAMESPACE);
+      assertEquals([start.code & 0xff, start.io.errno, start.cause, start.isDiskFull], [
+        10,
+        ENOSPC,
+        "environment",
+        true,
+      ]);
       const copy = await inShell("back up", folder, small, NAMESPACE);
       assertEquals([copy.code, copy.io.errno, copy.cause, copy.isDiskFull], [13, ENOSPC, "environment", true]);
       const fate = await inShell("sort", folder, small, NAMESPACE);

@@ -1,7 +1,7 @@
 /** The proxy of the environment: Go's rules, and that nothing for this machine goes to it (C3.11). */
 import { assertEquals, assertRejects } from "@std/assert";
 import { AgentApi, API_FLAGS, ApiError } from "../../../src/program/cli/agent_api.ts";
-import { proxyFor } from "../../../src/program/cli/proxy.ts";
+import { keepLoopbackDirect, proxyFor } from "../../../src/program/cli/proxy.ts";
 import { Flags } from "../../../src/program/config/flags.ts";
 
 function ask(url: string, variables: Readonly<Record<string, string>>): string | undefined {
@@ -47,7 +47,10 @@ Deno.test("proxyFor() keeps requests for this machine, and what no_proxy names, 
   }
 });
 
-Deno.test("AgentApi sends a request for this machine, and its token, to no proxy, and names one that was asked", async () => {
+// A command keeps its client to the end of the process.
+Deno.test("AgentApi sends a request for this machine, and its token, to no proxy, and names one that was asked", {
+  sanitizeResources: false,
+}, async () => {
   const seen: string[] = [];
   const answers = (answer: Response) => (request: Request) => {
     seen.push(`${new URL(request.url).hostname} ${request.headers.get("x-consul-token")}`);
@@ -72,5 +75,33 @@ Deno.test("AgentApi sends a request for this machine, and its token, to no proxy
   } finally {
     if (before === undefined) Deno.env.delete("http_proxy");
     else Deno.env.set("http_proxy", before);
+  }
+});
+
+Deno.test("keepLoopbackDirect() adds this machine to what needs no proxy, if there is one", () => {
+  const names = [
+    "http_proxy",
+    "HTTP_PROXY",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+  ];
+  const before = names.map((name) => [name, Deno.env.get(name)] as const);
+  try {
+    for (const name of names) Deno.env.delete(name);
+    keepLoopbackDirect();
+    assertEquals(Deno.env.get("NO_PROXY"), undefined);
+    Deno.env.set("https_proxy", "http://p");
+    Deno.env.set("no_proxy", "example.com");
+    keepLoopbackDirect();
+    assertEquals(Deno.env.get("NO_PROXY"), "example.com,localhost,127.0.0.0/8,::1");
+  } finally {
+    for (const [name, value] of before) {
+      if (value === undefined) Deno.env.delete(name);
+      else Deno.env.set(name, value);
+    }
   }
 });
