@@ -3,7 +3,17 @@
  * words and exit codes (C3.7, C3.9, C3.10).
  * @module
  */
-import { type AgentApi, entries, fieldOf, list, pairs, SERVER_FLAGS, serverQuery, table, text } from "./agent_api.ts";
+import {
+  type AgentApi,
+  entries,
+  fieldOf,
+  list,
+  pairs,
+  SERVER_FLAGS,
+  serverQuery,
+  table,
+  text,
+} from "../client/agent_api.ts";
 import { agentSetup } from "../config/agent_config.ts";
 import { boolFlag, type Call, type Command, CommandError, pairsOf, textFlag, textsFlag, told } from "./command.ts";
 import type { Flags } from "../config/flags.ts";

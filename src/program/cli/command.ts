@@ -2,7 +2,7 @@
  * The interface of client commands, and the function that runs them.
  * @module
  */
-import { AgentApi, API_FLAGS, ApiError } from "./agent_api.ts";
+import { AgentApi, API_FLAGS, ApiError } from "../client/agent_api.ts";
 import { describeFlags, Flags, type FlagSpec, UsageError } from "../config/flags.ts";
 
 /** A command that speaks to an agent, or to nobody. */

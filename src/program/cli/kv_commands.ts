@@ -4,9 +4,18 @@
  */
 import { parseExact, rawInteger } from "../../base/codec/raw_json.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
-import { SERVER_FLAGS, serverQuery, text } from "./agent_api.ts";
+import { SERVER_FLAGS, serverQuery, text } from "../client/agent_api.ts";
 import { boolFlag, type Call, type Command, CommandError, textFlag, told } from "./command.ts";
-import { change, dataOf, type KvEntry, kvPath, readEntries, wholeFlag, wholeOf, withoutSlash } from "./kv_entries.ts";
+import {
+  change,
+  dataOf,
+  type KvEntry,
+  kvPath,
+  readEntries,
+  wholeFlag,
+  wholeOf,
+  withoutSlash,
+} from "../client/kv_entries.ts";
 
 /** Spaces between the names and the values of `-detailed`. */
 const DETAIL_GAP = 6;

@@ -7,11 +7,11 @@
  * @module
  */
 import { messageOf } from "../../base/codec/error_text.ts";
-import { ApiError, SERVER_FLAGS } from "./agent_api.ts";
+import { ApiError, SERVER_FLAGS } from "../client/agent_api.ts";
 import { askedToEnd, Child, failureOf } from "./child.ts";
 import { boolFlag, type Call, type Command, CommandError, intFlag, textFlag, told } from "./command.ts";
-import { GRACE_MS, Lease } from "./lease.ts";
-import { type Claim, claimOf, LockError } from "./lock.ts";
+import { GRACE_MS, Lease } from "../client/lease.ts";
+import { type Claim, claimOf, LockError } from "../client/lock.ts";
 import type { FlagSpec } from "../config/flags.ts";
 
 const durationFlag = (name: string, help: string): FlagSpec => ({

@@ -4,7 +4,7 @@
  * @module
  */
 import { Pattern } from "../../base/codec/pattern.ts";
-import { AgentApi, ApiError, fieldOf, list, pairs, table, text } from "./agent_api.ts";
+import { AgentApi, ApiError, fieldOf, list, pairs, table, text } from "../client/agent_api.ts";
 import { boolFlag, type Call, type Command, CommandError, textFlag, told } from "./command.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 

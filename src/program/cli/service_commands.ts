@@ -6,7 +6,7 @@
 import { messageOf } from "../../base/codec/error_text.ts";
 import { isMaintenance, NODE_MAINTENANCE } from "../../core/health/aggregate.ts";
 import { decodeService, definitionText, type ServiceDefinition } from "../../core/health/definitions.ts";
-import { entries, fieldOf, text } from "./agent_api.ts";
+import { entries, fieldOf, text } from "../client/agent_api.ts";
 import {
   boolFlag,
   type Call,
