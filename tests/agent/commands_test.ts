@@ -1,5 +1,5 @@
 /**
- * Commands about keys, services and watches, over real processes (C3.6 to C3.8, C3.10).
+ * Commands about keys, services, watches and snapshots, over real processes (C3.6 to C3.8, C3.10).
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { agentPlace, type AgentProcess, withAgents } from "../harness/agents.ts";
@@ -259,4 +259,54 @@ Deno.test("watch prints each kind of state, and runs its child at each change (C
     const wrong = await started(server, ["watch", "-shell=false", "-type=nodes", "/bin/sh", "-c", "exit 3"]).output();
     assertEquals(wrong.code, 1);
     assertMatch(new TextDecoder().decode(wrong.stderr), /Error executing handler: exit status 3/);
+  }));
+
+Deno.test("a snapshot is saved, verified, inspected and restored (C3.10, C7.7)", () =>
+  withAgents(async (root, start) => {
+    const server = await leader(root, start);
+    for (const [key, value] of [["app/a/x", "one"], ["app/a/y", "two"], ["b", "three"]]) {
+      await run(server, "kv", "put", key, value);
+    }
+    const file = `${root}/state.snap`;
+    assertMatch(await run(server, "snapshot", "save", file), /^Saved and verified snapshot to index \d+\n$/);
+    assertEquals((await Deno.stat(file)).mode ?? 0, 0o100600);
+    await run(server, "snapshot", "save", "-stale", "-append-filename=node,dc", file);
+    const names = [...Deno.readDirSync(root)].map(({ name }) => name).filter((name) => name.startsWith("state"));
+    assertEquals(names.sort(), ["state-dc1-server.snap", "state.snap"]);
+    const pretty = await run(server, "snapshot", "inspect", "-kvdetails", file);
+    assertMatch(
+      pretty,
+      /^ ID {11}\S+\n Size {9}\d+\n Index {8}\d+\n Term {9}\d+\n Version {6}1\n\n Type +Count +Size +\n ----/,
+    );
+    assertMatch(
+      pretty,
+      /\n KVS +3 +\d+B +\n[^]*\n Total +\S+ +\n\n Key Name +Count +Size +\n[^]*\n app\/a +2 +\d+B +\n/,
+    );
+    const json = JSON.parse(await run(server, "snapshot", "inspect", "-format=json", file));
+    assertEquals(json.Stats.map(({ Name }: { Name: string }) => Name), ["Register", "KVS"]);
+    assertEquals([json.Meta.Version, json.StatsKV, json.TotalSizeKV], [1, null, 0]);
+
+    await run(server, "kv", "delete", "-recurse", "app/");
+    await run(server, "kv", "put", "later", "x");
+    assertEquals(await run(server, "snapshot", "restore", file), "Restored snapshot\n");
+    assertEquals(await run(server, "kv", "get", "-recurse"), "app/a/x:one\napp/a/y:two\nb:three\n");
+
+    const damaged = await Deno.readFile(file);
+    damaged[damaged.length >> 1] ^= 0xff;
+    await Deno.writeFile(`${root}/damaged.snap`, damaged);
+    assertMatch(
+      await failed(server, "snapshot", "inspect", `${root}/damaged.snap`),
+      /^1 Error reading snapshot: failed to /,
+    );
+    assertMatch(
+      await failed(server, "snapshot", "restore", `${root}/damaged.snap`),
+      /^1 Error restoring snapshot: .*400/,
+    );
+    assertMatch(await failed(server, "snapshot", "restore", `${root}/none`), /^1 Error opening snapshot file: /);
+    assertMatch(
+      await failed(server, "snapshot", "save", `${root}/none/x`),
+      /^1 Error writing unverified snapshot file: /,
+    );
+    assertEquals(await failed(server, "snapshot", "save"), "1 Missing FILE argument");
+    assertEquals(await failed(server, "snapshot", "inspect", "a", "b"), "1 Too many arguments (expected 1, got 2)");
   }));

@@ -14,6 +14,7 @@ import { serve, SERVE_HELP } from "./serve.ts";
 import { describeFlags } from "../config/flags.ts";
 import { SERVE_FLAGS } from "../config/serve_flags.ts";
 import { SERVICE_COMMANDS } from "./service_commands.ts";
+import { SNAPSHOT_COMMANDS } from "./snapshot_commands.ts";
 import { TLS_COMMANDS } from "./tls_commands.ts";
 import { USER_COMMANDS } from "./user_commands.ts";
 import { WATCH_COMMANDS } from "./watch_command.ts";
@@ -26,6 +27,7 @@ const COMMANDS: readonly Command[] = [
   ...KV_COMMANDS,
   ...LOCK_COMMANDS,
   ...SERVICE_COMMANDS,
+  ...SNAPSHOT_COMMANDS,
   ...TLS_COMMANDS,
   ...USER_COMMANDS,
   ...WATCH_COMMANDS,
