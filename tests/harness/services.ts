@@ -123,7 +123,8 @@ export function fakeServices(
   };
 }
 
-function agentOf(line: MessagePort, options: Partial<AgentOptions>): Agent {
+/** An agent whose pool is asked through `line`. */
+export function agentOf(line: MessagePort, options: Partial<AgentOptions>): Agent {
   return {
     options: {
       nodeName: "n",

@@ -78,6 +78,7 @@ export class OwnServices {
 
   /** Ends timers and checks. */
   close(): void {
+    this.#antiEntropy?.close();
     this.local.close();
     this.#runner.close();
   }

@@ -63,6 +63,7 @@ export class AntiEntropy {
   /** Something changed while it was busy. */
   #isBehind = false;
   #retryMs = RETRY_MS.first;
+  #isClosed = false;
 
   constructor(parts: AntiEntropyParts) {
     this.#parts = parts;
@@ -81,7 +82,14 @@ export class AntiEntropy {
     this.#in(GATHER_MS);
   }
 
+  /** Looks no more. */
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+  }
+
   #in(ms: number): void {
+    if (this.#isClosed) return;
     if (this.#isBusy && ms <= GATHER_MS) this.#isBehind = true;
     const dueMs = performance.now() + ms;
     if (dueMs >= this.#dueMs) return;
@@ -159,16 +167,16 @@ export class AntiEntropy {
     const { local, log } = this.#parts;
     const services = [...local.services.values()].filter((service) => !this.#isKnownService(service, known.services));
     const checks = [...local.checks.values()].filter((check) => !this.#isKnownCheck(check, known.checks));
-    for (let at = 0; at < services.length; at += ROWS_MAX) {
-      const some = services.slice(at, at + ROWS_MAX).map(({ definition }) => catalogService(definition));
-      await this.#registerAll({ services: some, checks: [] });
-      for (const { id } of some) log(`Synced service: service=${id}`);
-    }
-    for (let at = 0; at < checks.length; at += ROWS_MAX) {
-      const some = checks.slice(at, at + ROWS_MAX);
-      await this.#registerAll({ services: [], checks: some.map((check) => catalogCheck(check.definition, check)) });
-      for (const { definition: { id } } of some) local.noteSynced(id);
-      log(`Synced checks: ${some.map(({ definition: { id } }) => id).slice(0, 10).join(", ")}`, "debug");
+    for (const part of parted(services, checks)) {
+      await this.#registerAll({
+        services: part.services.map(({ definition }) => catalogService(definition)),
+        checks: part.checks.map((check) => catalogCheck(check.definition, check)),
+      });
+      for (const { definition: { id } } of part.services) log(`Synced service: service=${id}`);
+      for (const { definition: { id }, output } of part.checks) {
+        local.noteSynced(id, output);
+        log(`Synced check: check=${id}`, "debug");
+      }
     }
   }
 
@@ -200,6 +208,34 @@ export class AntiEntropy {
     const { output, ...rest } = checkRow(nodeName, catalogCheck(definition, check), name);
     return isSameRow(rest, row) && (output === row.output || !local.isOutputDue(check));
   }
+}
+
+/** What one registration writes. */
+interface Part {
+  readonly services: LocalService[];
+  readonly checks: LocalCheck[];
+}
+
+/**
+ * Services and checks in as few registrations as their limit allows. A service comes with its checks: without them everybody
+ * would be sent to an instance that may not serve yet.
+ */
+function parted(services: readonly LocalService[], checks: readonly LocalCheck[]): Part[] {
+  const parts: Part[] = [];
+  let part: Part | undefined;
+  const add = (service: LocalService | undefined, some: readonly LocalCheck[]) => {
+    if (!part || part.services.length >= ROWS_MAX || part.checks.length + some.length > ROWS_MAX) {
+      part = { services: [], checks: [] };
+      parts.push(part);
+    }
+    if (service) part.services.push(service);
+    part.checks.push(...some);
+  };
+  const ids = new Set(services.map(({ definition }) => definition.id));
+  const byService = Map.groupBy(checks, ({ definition: { serviceId } }) => ids.has(serviceId) ? serviceId : "");
+  for (const service of services) add(service, byService.get(service.definition.id) ?? []);
+  for (const check of byService.get("") ?? []) add(undefined, [check]);
+  return parts;
 }
 
 /** Whether a row of the catalog has these values; names of nodes in whatever case. */

@@ -331,10 +331,10 @@ export class LocalState {
     return outputSinceMs !== undefined && performance.now() - outputSinceMs >= this.#parts.options.updateIntervalMs;
   }
 
-  /** The catalog has the output of a check. */
-  noteSynced(id: string): void {
+  /** The catalog has this output of a check. */
+  noteSynced(id: string, output: string): void {
     const check = this.#checks.get(id);
-    if (check) this.#checks.set(id, { ...check, outputSinceMs: undefined });
+    if (check?.output === output) this.#checks.set(id, { ...check, outputSinceMs: undefined });
   }
 
   /** Tags that others have set in the catalog (C9.8). */
