@@ -310,3 +310,45 @@ Deno.test("a snapshot is saved, verified, inspected and restored (C3.10, C7.7)",
     assertEquals(await failed(server, "snapshot", "save"), "1 Missing FILE argument");
     assertEquals(await failed(server, "snapshot", "inspect", "a", "b"), "1 Too many arguments (expected 1, got 2)");
   }));
+
+Deno.test("rtt, autopilot, exec, version and the name consul (C3.9, C3.10, C3.13)", () =>
+  withAgents(async (root, start) => {
+    const server = await leader(root, start);
+    assertMatch(
+      await run(server, "rtt", "SERVER"),
+      /^Estimated SERVER <-> server rtt: \d+\.\d{3} ms \(using LAN coordinates\)\n$/,
+    );
+    assertEquals(await failed(server, "rtt", "none"), '1 Could not find a coordinate for node "none"');
+    assertMatch(await failed(server, "rtt"), /^1 One or two node names must be specified\n\nmuster rtt: /);
+    assertMatch(
+      await run(server, "operator", "autopilot", "get-config"),
+      /^CleanupDeadServers = \w+\n[^]*UpgradeVersionTag = ""\n$/,
+    );
+    await until(
+      "it is well",
+      async () => (await server.http("GET", "/v1/operator/autopilot/health")).status === 200 || undefined,
+    );
+    const state = await run(server, "operator", "autopilot", "state");
+    assertMatch(
+      state,
+      /^Healthy: {22}true\nFailure Tolerance: {12}0\nLeader: {23}([0-9a-f-]{36})\nVoters:\n {3}\1\nServers:\n {3}\1\n/,
+    );
+    assertMatch(state, /\n {6}Name: {12}server\n[^]*\n {6}Status: {10}leader\n {6}Node Type: {7}voter\n/);
+    const { Leader, Servers } = JSON.parse(await run(server, "operator", "autopilot", "state", "-format=json"));
+    assertEquals(Servers[Leader].Name, "server");
+    assertMatch(await failed(server, "exec", "ls"), /^1 exec is not supported: /);
+    assertMatch(await run(server, "version", "-format=json"), /^\{\n {3}"Version": "\d/);
+    assertMatch(await failed(server, "version", "-format=x"), /^1 Unknown format: x/);
+
+    const { command, args } = musterCommand();
+    const consul = async (...words: string[]) => {
+      const line = ["-c", 'exec -a /usr/bin/consul "$0" "$@"', command, ...args, ...words];
+      const { code, stdout, stderr } = await new Deno.Command("bash", { args: line, stdin: "null" }).output();
+      return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
+    };
+    assertMatch((await consul("version")).stdout, /^Consul v/);
+    assertMatch((await consul("kv", "get", "-h")).stdout, /\nUsage: consul kv get /);
+    const alone = await consul();
+    assertEquals(alone.code, 127);
+    assertMatch(alone.stderr, /Usage: consul COMMAND/);
+  }));

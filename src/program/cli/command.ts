@@ -2,6 +2,7 @@
  * The interface of client commands, and the function that runs them.
  * @module
  */
+import { named } from "./program_name.ts";
 import { AgentApi, API_FLAGS, ApiError } from "../client/agent_api.ts";
 import { describeFlags, Flags, type FlagSpec, UsageError } from "../config/flags.ts";
 
@@ -83,8 +84,8 @@ function flagsOf({ flags, isLocal }: Command): readonly FlagSpec[] {
 /** The help of a command. */
 export function helpOf(command: Command): string {
   const flags = flagsOf(command);
-  return `muster ${command.name}: ${command.summary}\n\nUsage: muster ${command.name} ${command.usage}\n` +
-    (flags.length === 0 ? "" : `\nFlags:\n${describeFlags(flags)}`);
+  const text = `muster ${command.name}: ${command.summary}\n\nUsage: muster ${command.name} ${command.usage}\n`;
+  return named(text) + (flags.length === 0 ? "" : `\nFlags:\n${describeFlags(flags)}`);
 }
 
 /** Runs a command; resolves to the exit code. */
@@ -99,7 +100,7 @@ export async function runCommand(command: Command, args: readonly string[]): Pro
       return 0;
     }
     if (error instanceof UsageError) {
-      console.error(`${error.message}\nRun "muster ${command.name} -help" for the flags.`);
+      console.error(`${error.message}\n${named(`Run "muster ${command.name} -help" for the flags.`)}`);
       return 1;
     }
     if (error instanceof CommandError) {

@@ -4,12 +4,14 @@
  */
 import { agent, AGENT_HELP } from "./agent.ts";
 import { AGENT_FLAGS } from "../config/agent_flags.ts";
+import { AUTOPILOT_COMMANDS } from "./autopilot_commands.ts";
 import { BACKUP_COMMANDS } from "./backup_commands.ts";
 import { CLUSTER_COMMANDS } from "./cluster_commands.ts";
 import { type Command, helpOf, runCommand } from "./command.ts";
 import { KV_COMMANDS } from "./kv_commands.ts";
 import { LOCK_COMMANDS } from "./lock_command.ts";
 import { POOL_COMMANDS } from "./pool_commands.ts";
+import { named, programName } from "./program_name.ts";
 import { serve, SERVE_HELP } from "./serve.ts";
 import { describeFlags } from "../config/flags.ts";
 import { SERVE_FLAGS } from "../config/serve_flags.ts";
@@ -18,9 +20,10 @@ import { SNAPSHOT_COMMANDS } from "./snapshot_commands.ts";
 import { TLS_COMMANDS } from "./tls_commands.ts";
 import { USER_COMMANDS } from "./user_commands.ts";
 import { WATCH_COMMANDS } from "./watch_command.ts";
-import { versionLine } from "../node/version.ts";
+import { versionCommand } from "./version_command.ts";
 
 const COMMANDS: readonly Command[] = [
+  ...AUTOPILOT_COMMANDS,
   ...BACKUP_COMMANDS,
   ...POOL_COMMANDS,
   ...CLUSTER_COMMANDS,
@@ -34,7 +37,9 @@ const COMMANDS: readonly Command[] = [
 ];
 
 function summaries(commands: readonly Command[]): string {
-  return commands.map(({ name, summary }) => `  ${name.padEnd(29)} ${summary}`).join("\n");
+  return commands.toSorted((a, b) => a.name < b.name ? -1 : 1).map(({ name, summary }) =>
+    `  ${name.padEnd(29)} ${summary}`
+  ).join("\n");
 }
 
 const HELP = `muster: a replicated SQLite database whose nodes find each other
@@ -73,14 +78,15 @@ export async function main(args: readonly string[]): Promise<number> {
     case "-version":
     case "--version":
     case "-v":
-      if (asksForHelp(rest)) console.log("muster version: print the version\n\nUsage: muster version");
-      else console.log(versionLine());
-      return 0;
+      return await runCommand(versionCommand, rest);
     case undefined:
+      if (programName() === "consul") return unknown("");
+      console.log(HELP);
+      return 0;
     case "-h":
     case "-help":
     case "--help":
-      console.log(HELP);
+      console.log(named(HELP));
       return 0;
     case "help":
       return help(rest);
@@ -94,10 +100,15 @@ export async function main(args: readonly string[]): Promise<number> {
         else console.error(group);
         return asksForHelp(args) ? 0 : 1;
       }
-      console.error(`unknown command "${args.filter((arg) => !arg.startsWith("-")).join(" ")}"\n\n${HELP}`);
-      return 2;
+      return unknown(`unknown command "${args.filter((arg) => !arg.startsWith("-")).join(" ")}"\n\n`);
     }
   }
+}
+
+/** Shows the help for what is no command. */
+function unknown(words: string): number {
+  console.error(words + named(HELP));
+  return programName() === "consul" ? 127 : 2;
 }
 
 /** The client command that the arguments begin with; of several words, the longest first. */
@@ -113,7 +124,7 @@ function commandOf(args: readonly string[]): { command: Command; rest: readonly 
 function groupOf([word]: readonly string[]): string | undefined {
   const group = COMMANDS.filter(({ name }) => name.startsWith(`${word} `));
   if (group.length === 0) return undefined;
-  return `Usage: muster ${word} COMMAND [flags] [arguments]\n\nCommands:\n${summaries(group)}`;
+  return named(`Usage: muster ${word} COMMAND [flags] [arguments]\n\nCommands:\n${summaries(group)}`);
 }
 
 function asksForHelp(args: readonly string[]): boolean {
@@ -124,17 +135,17 @@ function help(topics: readonly string[]): number {
   const [topic] = topics;
   switch (topic) {
     case "serve":
-      console.log(SERVE_HELP + describeFlags(SERVE_FLAGS));
+      console.log(named(SERVE_HELP) + describeFlags(SERVE_FLAGS));
       return 0;
     case "agent":
-      console.log(AGENT_HELP + describeFlags(AGENT_FLAGS));
+      console.log(named(AGENT_HELP) + describeFlags(AGENT_FLAGS));
       return 0;
     case "version":
-      console.log("muster version: print the version\n\nUsage: muster version");
+      console.log(helpOf(versionCommand));
       return 0;
     case undefined:
     case "help":
-      console.log(HELP);
+      console.log(named(HELP));
       return 0;
     default: {
       const found = commandOf(topics);
@@ -147,8 +158,7 @@ function help(topics: readonly string[]): number {
         console.log(group);
         return 0;
       }
-      console.error(`unknown command "${topic}"\n\n${HELP}`);
-      return 2;
+      return unknown(`unknown command "${topic}"\n\n`);
     }
   }
 }
