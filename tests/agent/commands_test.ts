@@ -92,7 +92,8 @@ Deno.test("kv get, put, delete, export and import do as Consul's (C3.6)", () =>
     const bytes = new Uint8Array([0, 255, 254, 10, 13, 128]);
     await Deno.writeFile(`${root}/bytes`, bytes);
     await run(server, "kv", "put", "app/bytes", `@${root}/bytes`);
-    assertEquals(await started(server, ["kv", "get", "app/bytes"]).stdout.bytes(), new Uint8Array([...bytes, 10]));
+    const { stdout } = await started(server, ["kv", "get", "app/bytes"]).output();
+    assertEquals(stdout, new Uint8Array([...bytes, 10]));
     const piped = started(server, ["kv", "put", "app/piped", "-"], "piped");
     const writer = piped.stdin.getWriter();
     await writer.write(new TextEncoder().encode("from standard input"));
