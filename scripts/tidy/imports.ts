@@ -45,7 +45,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "api/server": ["api/http", "api/rqlite", "api/consul", "api/nameserver"],
   "program/config": [],
   "program/node": ["program/config"],
-  "program/cli": ["program/config", "program/node"],
+  "program/client": ["program/config"],
+  "program/cli": ["program/config", "program/node", "program/client"],
 };
 
 /** An import, as it stands in a file. */
