@@ -22,6 +22,10 @@ export interface AgentConfig {
   readonly isServer: boolean;
   /** Found a cluster alone, without asking anybody. */
   readonly bootstrap: boolean;
+  /** Port of the gossip for the others. */
+  readonly gossipPort: number;
+  /** A second address for traffic between servers, by which this one is known (`ports.server`); empty: none. */
+  readonly serverAddr: string;
   /** Metadata in the catalog. */
   readonly meta: Readonly<Record<string, string>>;
   /** Members to join through at the start; it fails where none of them answers. */

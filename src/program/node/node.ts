@@ -431,7 +431,7 @@ export class Node {
         nodeId: this.#directory.nodeId,
         storageId: this.#directory.storageId,
         directory: this.#directory.raft,
-        bindAddr: config.clusterAddr,
+        bindAddrs: [config.clusterAddr, ...config.agent?.serverAddr ? [config.agent.serverAddr] : []],
         advertisedAddr: config.clusterAdvertisedAddr,
         apiUrl: apiUrlOf(config),
         version: API_VERSION,
