@@ -48,6 +48,38 @@ export async function install(command: string, args: readonly string[], options?
   }
 }
 
+/** A virtual environment of Python with pinned packages: `pip` is the system's, so that Debian needs no further package. */
+export async function pythonWith(root: string, requirements: string): Promise<string> {
+  const folder = `${root}/python`;
+  await run("python3", ["-m", "venv", "--without-pip", folder]);
+  const python = `${folder}/bin/python`;
+  const file = pathOf(requirements);
+  await install("python3", ["-m", "pip", "--python", python, "install", "--quiet", "--requirement", file]);
+  return python;
+}
+
+/** A copy of a folder beside this file with `client.js` and the packages that its lock file pins. */
+export async function nodeFolder(root: string, name: string): Promise<string> {
+  const folder = `${root}/${name}`;
+  await Deno.mkdir(folder);
+  for (const file of ["package.json", "package-lock.json", "client.js"]) {
+    await Deno.copyFile(pathOf(`${name}/${file}`), `${folder}/${file}`);
+  }
+  await install("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: folder });
+  return folder;
+}
+
+/** Whether there is a Go compiler. In CI there has to be one: without it the test fails. */
+export function hasGo(client: string): boolean {
+  if (Deno.env.get("CI") === "true") return true;
+  try {
+    return new Deno.Command("go", { args: ["version"], stdout: "null", stderr: "null" }).outputSync().success;
+  } catch {
+    console.error(`LEFT OUT: the test of ${client}, as there is no Go compiler (Debian: golang-go)`);
+    return false;
+  }
+}
+
 /** Runs a client with the addresses of a leader, a follower and a node with users as its last arguments. */
 export type RunClient = (command: string, args: readonly string[], options?: ProgramOptions) => Promise<void>;
 

@@ -7,7 +7,7 @@ import { decodeCheck } from "../../core/health/definitions.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { localCheckJson, locally } from "./agent_services.ts";
-import { bodyOf } from "./body.ts";
+import { bodyOf, fieldNames } from "./body.ts";
 import { localOf, type LocalParts } from "./parts.ts";
 import { chosen, DONE, v1Json } from "./respond.ts";
 import { CHECK_FIELDS } from "./show.ts";
@@ -45,7 +45,7 @@ export function updateTo(status: CheckStatus) {
 
 /** `PUT /v1/agent/check/update/ID`, with status and output in its body. */
 export async function update(request: HttpRequest, parts: LocalParts, id: string): Promise<HttpResponse> {
-  const { Status, Output = "" } = bodyOf(request);
+  const { Status, Output = "" } = bodyOf(request, fieldNames("Status Output"));
   if (typeof Status !== "string" || !isCheckStatus(Status)) {
     throw new HttpError(400, `Invalid check status: '${typeof Status === "string" ? Status.slice(0, 255) : ""}'`);
   }

@@ -7,11 +7,39 @@ import { messageOf } from "../../base/codec/error_text.ts";
 import { HttpError } from "../http/problem.ts";
 import { type HttpRequest, textOf } from "../http/request.ts";
 
+/** Names of fields as Consul writes them, with those within each. */
+export interface FieldNames {
+  readonly [name: string]: FieldNames;
+}
+
+/** {@linkcode FieldNames} without fields within them, from names separated by blanks. */
+export function fieldNames(names: string): FieldNames {
+  return Object.fromEntries(names.split(" ").map((name) => [name, {}]));
+}
+
+/**
+ * A value of JSON with its fields named as in `names`. Consul reads names in any case, and some clients write them in lower
+ * case. A field that has its exact name wins; fields that are not in `names` stay as they are.
+ */
+export function withNames(value: unknown, names: FieldNames): unknown {
+  if (Array.isArray(value)) return value.map((one) => withNames(one, names));
+  if (typeof value !== "object" || value === null) return value;
+  const exact = new Map(Object.keys(names).map((name) => [name.toLowerCase(), name]));
+  const fields = Object.entries(value);
+  const known = new Set(fields.map(([key]) => key));
+  return Object.fromEntries(fields.flatMap(([key, one]) => {
+    const name = exact.get(key.toLowerCase());
+    if (name === undefined) return [[key, one]];
+    return name !== key && known.has(name) ? [] : [[name, withNames(one, names[name])]];
+  }));
+}
+
 /**
  * A body of JSON, as texts and objects by name.
+ * @param names Fields that are taken in any case.
  * @throws {HttpError} 400 when it is something else.
  */
-export function bodyOf(request: HttpRequest): Record<string, unknown> {
+export function bodyOf(request: HttpRequest, names: FieldNames = {}): Record<string, unknown> {
   let body: unknown;
   try {
     body = JSON.parse(textOf(request.body));
@@ -21,7 +49,7 @@ export function bodyOf(request: HttpRequest): Record<string, unknown> {
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw new HttpError(400, "Request decode failed: expected an object");
   }
-  return Object.fromEntries(Object.entries(body));
+  return Object.fromEntries(Object.entries(Object(withNames(body, names))));
 }
 
 /**

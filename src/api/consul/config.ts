@@ -7,7 +7,7 @@ import type { CatalogRow } from "../../app/agent/catalog.ts";
 import { DOCUMENT_CHARS_MAX } from "../../app/services/document_operations.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
-import { bodyOf, textIn } from "./body.ts";
+import { bodyOf, fieldNames, textIn } from "./body.ts";
 import type { OperateParts } from "./parts.ts";
 import { elsewhere, operate, v1Found, v1Json } from "./respond.ts";
 
@@ -15,7 +15,7 @@ const KINDS = ["service-defaults", "proxy-defaults"];
 
 /** `PUT /v1/config`, `?cas=`. */
 export async function write(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
-  const { CreateIndex: _, ModifyIndex: __, ...body } = bodyOf(request);
+  const { CreateIndex: _, ModifyIndex: __, ...body } = bodyOf(request, fieldNames("Kind Name CreateIndex ModifyIndex"));
   const [kind, name] = [textIn(body, "Kind"), textIn(body, "Name")];
   if (!KINDS.includes(kind)) {
     throw new HttpError(400, `invalid config entry kind: ${kind}: without a mesh there are ${KINDS.join(" and ")}`);

@@ -6,6 +6,7 @@ import type { KeyResult } from "../../drivers/membership/api.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import { type HttpRequest, textOf } from "../http/request.ts";
 import { poolProblem } from "./agent.ts";
+import { fieldNames, withNames } from "./body.ts";
 import { DONE, elsewhere, operate, v1Json } from "./respond.ts";
 import { agentOf, type AgentParts, type OperateParts } from "./parts.ts";
 
@@ -134,7 +135,7 @@ export async function keyring(request: HttpRequest, parts: AgentParts): Promise<
 function keyOf(request: HttpRequest): string {
   let key: unknown;
   try {
-    ({ Key: key } = JSON.parse(textOf(request.body)));
+    ({ Key: key } = Object(withNames(JSON.parse(textOf(request.body)), fieldNames("Key"))));
   } catch {
     // reported below
   }

@@ -7,7 +7,7 @@ import { definitionOf, executeQuery, filledIn } from "../../app/services/prepare
 import type { CatalogRow } from "../../app/agent/catalog.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
-import { bodyOf, textIn } from "./body.ts";
+import { bodyOf, fieldNames, textIn } from "./body.ts";
 import { nearestTo } from "./near.ts";
 import { agentOf, type OperateParts } from "./parts.ts";
 import { DONE, elsewhere, operate, v1Found, v1Json } from "./respond.ts";
@@ -15,6 +15,15 @@ import { healthJson } from "./show.ts";
 
 const EXECUTE = "/execute";
 const EXPLAIN = "/explain";
+const FIELDS = {
+  ...fieldNames("ID Name Session Token CreateIndex ModifyIndex"),
+  Service: {
+    ...fieldNames("Service OnlyPassing Near Tags NodeMeta ServiceMeta IgnoreCheckIDs Connect"),
+    Failover: fieldNames("NearestN Datacenters"),
+  },
+  DNS: fieldNames("TTL"),
+  Template: fieldNames("Type Regexp RemoveEmptyTags"),
+};
 const AT_ONCE = { index: 0, waitMs: 0 } as const;
 
 /** `POST /v1/query`. */
@@ -35,7 +44,7 @@ export async function remove(request: HttpRequest, parts: OperateParts, id: stri
 
 /** The query in a body. */
 function documentOf(request: HttpRequest): { name: string; session: string; body: string } {
-  const given = bodyOf(request);
+  const given = bodyOf(request, FIELDS);
   const { ID: _, CreateIndex: __, ModifyIndex: ___, ...body } = given;
   const definition = definitionOf(body);
   const template = body.Template;

@@ -10,16 +10,20 @@ import { decodeCheck, decodeService } from "../../core/health/definitions.ts";
 import { DefinitionError } from "../../core/health/definition_fields.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
-import { bodyOf, checkDatacenter, textIn, textsIn } from "./body.ts";
+import { bodyOf, checkDatacenter, fieldNames, textIn, textsIn, withNames } from "./body.ts";
 import { agentOf, type OperateParts } from "./parts.ts";
 import { elsewhere, operate, v1Json } from "./respond.ts";
 
 const CATALOG = { isCatalog: true };
+const FIELDS = fieldNames(
+  "Datacenter ID Node Address TaggedAddresses NodeMeta Service ServiceID Check CheckID Checks SkipNodeUpdate",
+);
+const CHECK_FIELDS = fieldNames("Node Output Definition");
 const UUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 
 /** `PUT /v1/catalog/register`: a node, a service of it, and checks of either. */
 export async function register(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
-  const body = bodyOf(request);
+  const body = bodyOf(request, FIELDS);
   const registration = registrationOf(body);
   checkDatacenter(body, agentOf(parts).options.datacenter);
   const { node, services, checks, skipsNode } = registration;
@@ -79,7 +83,7 @@ function isMissing(value: unknown): boolean {
  * @throws {HttpError} When it cannot be used.
  */
 export function checkOf(value: unknown, node: string): CatalogCheck {
-  const { Node = node, Output = "", Definition }: Record<string, unknown> = anyObject(value);
+  const { Node = node, Output = "", Definition }: Record<string, unknown> = anyObject(withNames(value, CHECK_FIELDS));
   if (typeof Node === "string" && Node !== "" && Node.toLowerCase() !== node.toLowerCase()) {
     throw new HttpError(500, `check node "${Node.slice(0, 255)}" does not match node "${node}"`);
   }
@@ -109,7 +113,7 @@ function decoded<T>(decode: () => T): T {
 
 /** `PUT /v1/catalog/deregister`: a node with all that belongs to it, one of its services, or one of its checks. */
 export async function deregister(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
-  const body = bodyOf(request);
+  const body = bodyOf(request, FIELDS);
   const node = textIn(body, "Node");
   const [service, check] = [textIn(body, "ServiceID"), textIn(body, "CheckID")];
   if (node === "") throw new HttpError(500, "Must provide node");

@@ -9,13 +9,17 @@ import { SERF_HEALTH } from "../../app/agent/catalog.ts";
 import type { NewSession } from "../../app/agent/key_operations.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
-import { bodyOf, checkDatacenter, textIn } from "./body.ts";
+import { bodyOf, checkDatacenter, fieldNames, textIn } from "./body.ts";
 import { agentOf, type OperateParts } from "./parts.ts";
 import { elsewhere, operate, v1Found, v1Json } from "./respond.ts";
 
 const NS_PER_MS = 1_000_000;
 const LOCK_DELAY_MS = { standard: 15_000, most: 60_000 };
 const TTL_MS_MAX = 24 * 3_600_000;
+const FIELDS = {
+  ...fieldNames("Datacenter Name Node LockDelay Behavior TTL NodeChecks Checks"),
+  ServiceChecks: fieldNames("ID"),
+};
 /** As a whole number, a lock delay below this is meant in seconds. */
 const SECONDS_BELOW = 1000;
 
@@ -28,7 +32,7 @@ export async function create(request: HttpRequest, parts: OperateParts): Promise
 
 function sessionOf(request: HttpRequest, parts: OperateParts): NewSession {
   const { options } = agentOf(parts);
-  const body = request.body.length === 0 ? {} : bodyOf(request);
+  const body = request.body.length === 0 ? {} : bodyOf(request, FIELDS);
   checkDatacenter(body, options.datacenter);
   const behavior = textIn(body, "Behavior") || "release";
   if (behavior !== "release" && behavior !== "delete") {

@@ -11,11 +11,23 @@ import { messageOf } from "../../base/codec/error_text.ts";
 import { parseExact } from "../../base/codec/raw_json.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import { type HttpRequest, textOf } from "../http/request.ts";
+import { type FieldNames, fieldNames, withNames } from "./body.ts";
 import { entryJson } from "./kv.ts";
 import { agentOf, type OperateParts } from "./parts.ts";
 import { checkOf, nodeOf, serviceOf } from "./register.ts";
 import { elsewhere, operate, v1Json } from "./respond.ts";
 import { checkJson, nodeJson, serviceJson } from "./show.ts";
+
+const NODE_FIELDS = fieldNames("ID Node Address TaggedAddresses Meta ModifyIndex");
+const ROW_FIELDS = fieldNames("Node ModifyIndex");
+/** Fields of the operations, by their kind. */
+const FIELDS: Readonly<Record<string, FieldNames>> = {
+  kv: fieldNames("Verb Key Value Flags Index Session"),
+  node: { ...fieldNames("Verb"), Node: NODE_FIELDS },
+  service: { ...fieldNames("Verb Node"), Service: ROW_FIELDS },
+  check: { ...fieldNames("Verb"), Check: ROW_FIELDS },
+  session: { ...fieldNames("Verb"), Session: fieldNames("ID") },
+};
 
 /** Operations whose results show no value. */
 const READING = ["get", "get-or-empty", "get-tree"];
@@ -80,7 +92,7 @@ function opsOf({ body }: HttpRequest): TxnOp[] {
 function opOf(value: unknown): TxnOp {
   const [[kind, given], ...others] = Object.entries(object(value)).filter(([, one]) => one !== null);
   if (others.length > 0) throw new HttpError(400, "Failed to parse body: expected one kind in each operation");
-  const op = object(given);
+  const op = object(withNames(given, FIELDS[kind.toLowerCase()] ?? {}));
   switch (kind.toLowerCase()) {
     case "kv":
       return { k: "kv", op: kvOp(op) };

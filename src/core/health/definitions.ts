@@ -135,7 +135,7 @@ export function decodeService(value: unknown, options: DecodeOptions = {}): Serv
     address,
     port: fields.whole("port", { max: PORT_MAX }),
     meta: metaOf(fields),
-    weights: weightsOf(fields, strict),
+    weights: weightsOf(fields, strict, isCatalog),
     taggedAddresses: taggedAddressesOf(fields, strict),
     enableTagOverride: fields.flag("enable_tag_override"),
     kind: fields.word("kind", NAME_CHARACTERS_MAX),
@@ -278,16 +278,16 @@ function metaOf(fields: DefinitionFields): Record<string, string> {
   }));
 }
 
-function weightsOf(fields: DefinitionFields, strict: boolean): ServiceDefinition["weights"] {
+/** The catalog's clients in Go send zeros where no weights were set. */
+function weightsOf(fields: DefinitionFields, strict: boolean, isCatalog: boolean): ServiceDefinition["weights"] {
   const given = fields.value("weights") ?? {};
   const weights = new DefinitionFields(given, { known: "passing warning", ignored: "" }, {
     where: "the weights of the service",
     strict,
   });
-  return {
-    passing: weights.whole("passing", { min: 1, max: WEIGHT_MAX, otherwise: 1 }),
-    warning: weights.whole("warning", { max: WEIGHT_MAX, otherwise: 1 }),
-  };
+  const passing = weights.whole("passing", { min: isCatalog ? 0 : 1, max: WEIGHT_MAX, otherwise: 1 });
+  const warning = weights.whole("warning", { max: WEIGHT_MAX, otherwise: 1 });
+  return passing > 0 ? { passing, warning } : { passing: 1, warning: Math.max(1, warning) };
 }
 
 function taggedAddressesOf(fields: DefinitionFields, strict: boolean): Record<string, ServiceAddress> {

@@ -375,3 +375,11 @@ Deno.test("decodeService() and decodeCheck() throw nothing but a DefinitionError
     }
   }));
 });
+
+Deno.test("decodeService() takes weights of zero from the catalog, as Go's clients send them where none were set", () => {
+  const weights = (Weights: unknown, isCatalog = true) =>
+    decodeService({ Service: "s", Name: "s", Weights }, { isCatalog }).weights;
+  assertEquals(weights({ Passing: 0, Warning: 0 }), { passing: 1, warning: 1 });
+  assertEquals(weights({ Passing: 5, Warning: 0 }), { passing: 5, warning: 0 });
+  assertThrows(() => weights({ Passing: 0, Warning: 0 }, false), DefinitionError);
+});

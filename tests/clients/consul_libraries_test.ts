@@ -1,0 +1,31 @@
+/**
+ * Client libraries of Consul work with muster as their documentation shows them, through a client agent and a server: Go's
+ * `api`, npm's `consul`, and `py-consul` for Python.
+ */
+import { withAgentPair } from "./agent_pair.ts";
+import { hasGo, install, nodeFolder, pathOf, pythonWith } from "./clients.ts";
+
+/** The module names the version of Go that it needs: an older one fetches it like a module. */
+const TOOLCHAIN = { GOTOOLCHAIN: "auto" };
+
+Deno.test({
+  name: "Go's api: keys, locks, semaphores, sessions, services, watches, events, queries, the cluster, snapshots",
+  ignore: !hasGo("Go's library of Consul"),
+  fn: () =>
+    withAgentPair(async (root, runClient) => {
+      const client = `${root}/consul-client`;
+      await install("go", ["build", "-o", client, "."], { cwd: pathOf("consul-go"), env: TOOLCHAIN });
+      await runClient(client, []);
+    }),
+});
+
+Deno.test("npm's consul: keys, sessions, services, the catalog, watches, agents, queries", () =>
+  withAgentPair(async (root, runClient) => {
+    await runClient("node", ["client.js"], { cwd: await nodeFolder(root, "consul-js") });
+  }));
+
+Deno.test("py-consul: keys, sessions, services, the catalog, the cluster, queries, snapshots, coroutines", () =>
+  withAgentPair(async (root, runClient) => {
+    const python = await pythonWith(root, "python/consul-requirements.txt");
+    await runClient(python, [pathOf("python/consul_client.py")]);
+  }));
