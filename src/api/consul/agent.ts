@@ -64,10 +64,10 @@ export async function self(request: HttpRequest, parts: StatsParts): Promise<Htt
       NodeID: options.nodeId,
       Server: options.isServer,
       Revision: "",
-      Version: parts.options.version,
+      Version: buildOf(own),
       BuildDate: "",
     },
-    DebugConfig: debugConfig(parts),
+    DebugConfig: debugConfig(parts, buildOf(own)),
     Coord: coordinate && coordJson(coordinate),
     Member: own && memberJson(own),
     Stats: await agentStats(parts),
@@ -76,7 +76,7 @@ export async function self(request: HttpRequest, parts: StatsParts): Promise<Htt
 }
 
 /** What clients read of an agent's configuration. */
-function debugConfig(parts: StatsParts): Record<string, unknown> {
+function debugConfig(parts: StatsParts, version: string): Record<string, unknown> {
   const { options: { tls, datacenter, nodeName, nodeId, isServer, bootstrap, meta } } = agentOf(parts);
   const { hostname, port } = splitAddress(parts.options.clusterAddr);
   const checks = localOf(parts).options;
@@ -100,13 +100,20 @@ function debugConfig(parts: StatsParts): Record<string, unknown> {
     ServerMode: isServer,
     ServerPort: port,
     TLS: { HTTPS: tlsJson(tls.https), InternalRPC: tlsJson(tls.calls) },
-    Version: parts.options.version,
+    Version: version,
   };
 }
 
+/** Version of the program, as the pool shows it: `0.1.0`. Clients read it as one of semantic versioning. */
+export function buildOf(own: MemberRecord | undefined): string {
+  return own?.tags.build?.split(":")[0] ?? "";
+}
+
 /** `GET /v1/agent/version`. */
-export function version(request: HttpRequest, { options }: StatsParts): HttpResponse {
-  return v1Json({ SHA: "", BuildDate: "", HumanVersion: options.version, FIPS: "" }, request);
+export async function version(request: HttpRequest, parts: StatsParts): Promise<HttpResponse> {
+  const { options, pool } = agentOf(parts);
+  const own = (await pool.members()).find(({ name }) => name === options.nodeName);
+  return v1Json({ SHA: "", BuildDate: "", HumanVersion: buildOf(own), FIPS: "" }, request);
 }
 
 /** Paths of the mesh, as Consul answers them where it is off. */

@@ -17,9 +17,11 @@ export async function agentStats(parts: StatsParts): Promise<Stats> {
   if (!agent) return {};
   const [gossip, members] = await Promise.all([agent.pool.call("stats", {}), agent.pool.members()]);
   const servers = members.filter(({ tags, status }) => tags.role === "consul" && status === "alive");
+  const own = members.find(({ name }) => name === agent.options.nodeName);
+  const version = own?.tags.build?.split(":")[0] ?? "";
   const common: Stats = {
     agent: ownServices(parts),
-    build: { prerelease: "", revision: "", version: options.version, version_metadata: "" },
+    build: { prerelease: "", revision: "", version, version_metadata: "" },
     runtime: runtime(options.facts),
     serf_lan: gossip,
   };
