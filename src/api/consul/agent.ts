@@ -10,7 +10,7 @@ import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import type { TlsFacts } from "../../app/agent/agent.ts";
 import { agentOf, type AgentParts, type ConsulParts, localOf } from "./parts.ts";
-import { agentStats, type StatsParts } from "./stats.ts";
+import { agentStats, buildOf, type StatsParts } from "./stats.ts";
 import { chosen, DONE, v1Json } from "./respond.ts";
 import { coordJson } from "./show.ts";
 import { joinAddress, splitAddress } from "../../base/codec/address.ts";
@@ -102,11 +102,6 @@ function debugConfig(parts: StatsParts, version: string): Record<string, unknown
     TLS: { HTTPS: tlsJson(tls.https), InternalRPC: tlsJson(tls.calls) },
     Version: version,
   };
-}
-
-/** Version of the program, as the pool shows it: `0.1.0`. Clients read it as one of semantic versioning. */
-export function buildOf(own: MemberRecord | undefined): string {
-  return own?.tags.build?.split(":")[0] ?? "";
 }
 
 /** `GET /v1/agent/version`. */
