@@ -6,7 +6,7 @@ import { messageOf } from "../../base/codec/error_text.ts";
 import { formatDuration } from "../../base/codec/duration.ts";
 import { follow, type Followed } from "../../app/agent/follow.ts";
 import { type AgentApi, SERVER_FLAGS } from "../client/agent_api.ts";
-import { askedToEnd, Child, failureOf } from "./child.ts";
+import { askedToEnd, Child, failureOf } from "../client/child.ts";
 import { boolFlag, type Call, type Command, CommandError, helpOf, textFlag } from "./command.ts";
 import type { Flags } from "../config/flags.ts";
 import { WatchError, type WatchQuery, watchQuery } from "../config/watch.ts";

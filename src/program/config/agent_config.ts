@@ -15,6 +15,7 @@ import {
 import { agentTls } from "./agent_tls.ts";
 import type { AgentConfig, AgentTls, GossipTuning, NodeConfig } from "./config.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
+import { watchDefinitions } from "./watches.ts";
 import { localServices } from "./local_services.ts";
 import { refuseUnsafe } from "./refused_settings.ts";
 import { type Settings, SettingsError } from "./settings.ts";
@@ -263,6 +264,7 @@ function agentConfig(
       sessionTtlMs: settings.durationMs("session_ttl_min", SESSION_TTL_MS_MIN),
     },
     local: localServices(settings),
+    watches: watchDefinitions(settings),
     gossip: gossipTuning(settings),
   };
 }
