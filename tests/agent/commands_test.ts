@@ -271,9 +271,9 @@ Deno.test("a snapshot is saved, verified, inspected and restored (C3.10, C7.7)",
     const file = `${root}/state.snap`;
     assertMatch(await run(server, "snapshot", "save", file), /^Saved and verified snapshot to index \d+\n$/);
     assertEquals((await Deno.stat(file)).mode ?? 0, 0o100600);
-    await run(server, "snapshot", "save", "-stale", "-append-filename=node,dc", file);
+    await run(server, "snapshot", "save", "-stale", "-append-filename=node,dc,version", file);
     const names = [...Deno.readDirSync(root)].map(({ name }) => name).filter((name) => name.startsWith("state"));
-    assertEquals(names.sort(), ["state-dc1-server.snap", "state.snap"]);
+    assertMatch(names.sort().join(" "), /^state-\d+\.\d+\.\d+-dc1-server\.snap state\.snap$/);
     const pretty = await run(server, "snapshot", "inspect", "-kvdetails", file);
     assertMatch(
       pretty,
@@ -338,7 +338,11 @@ Deno.test("rtt, autopilot, exec, version and the name consul (C3.9, C3.10, C3.13
     const { Leader, Servers } = JSON.parse(await run(server, "operator", "autopilot", "state", "-format=json"));
     assertEquals(Servers[Leader].Name, "server");
     assertMatch(await failed(server, "exec", "ls"), /^1 exec is not supported: /);
-    assertMatch(await run(server, "version", "-format=json"), /^\{\n {3}"Version": "\d/);
+    const { Version } = JSON.parse(await run(server, "version", "-format=json"));
+    const { Config, DebugConfig, Stats } = await server.get("/v1/agent/self");
+    const { HumanVersion } = await server.get("/v1/agent/version");
+    const versions = [Config.Version, DebugConfig.Version, Stats.build.version, HumanVersion];
+    assertEquals(versions, [Version, Version, Version, Version]);
     assertMatch(await failed(server, "version", "-format=x"), /^1 Unknown format: x/);
 
     const { command, args } = musterCommand();

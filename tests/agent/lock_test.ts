@@ -160,6 +160,17 @@ Deno.test("a child is ended before its session can end when the agent does not a
     Deno.kill(server.pid, "SIGCONT");
     await endOf(hanging);
 
+    // The command itself is killed: nobody would renew the session.
+    const killed = lock(server, ["other", beating(`${root}/killed`)]);
+    await until("the child runs", async () => (await lines(`${root}/killed`)).length > 0 || undefined);
+    killed.kill("SIGKILL");
+    const killedMs = Date.now();
+    await endOf(killed);
+    await until("the child ends", async () => {
+      return Date.now() - Number((await lines(`${root}/killed`)).at(-1)) > 1000 || undefined;
+    });
+    assert(Number((await lines(`${root}/killed`)).at(-1)) - killedMs < 8000);
+
     const gone = lock(server, ["-monitor-retry=1", "-n=2", "slots", `date > ${root}/gone; sleep 60`]);
     await until("the child runs", async () => (await lines(`${root}/gone`)).length > 0 || undefined);
     await server.stop("SIGKILL");

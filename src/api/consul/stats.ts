@@ -3,6 +3,7 @@
  * @module
  */
 import type { CoreStatus } from "../../core/raft/effects.ts";
+import type { MemberRecord } from "../../drivers/membership/api.ts";
 import type { ConsulParts } from "./parts.ts";
 
 /** Sources of the figures. */
@@ -17,9 +18,10 @@ export async function agentStats(parts: StatsParts): Promise<Stats> {
   if (!agent) return {};
   const [gossip, members] = await Promise.all([agent.pool.call("stats", {}), agent.pool.members()]);
   const servers = members.filter(({ tags, status }) => tags.role === "consul" && status === "alive");
+  const own = members.find(({ name }) => name === agent.options.nodeName);
   const common: Stats = {
     agent: ownServices(parts),
-    build: { prerelease: "", revision: "", version: options.version, version_metadata: "" },
+    build: { prerelease: "", revision: "", version: buildOf(own), version_metadata: "" },
     runtime: runtime(options.facts),
     serf_lan: gossip,
   };
@@ -39,6 +41,11 @@ export async function agentStats(parts: StatsParts): Promise<Stats> {
     },
     raft: await raft(parts),
   };
+}
+
+/** Version of the program, as the pool shows it: `0.1.0`. Clients read it as one of semantic versioning. */
+export function buildOf(own: MemberRecord | undefined): string {
+  return own?.tags.build?.split(":")[0] ?? "";
 }
 
 function ownServices({ local }: StatsParts): Record<string, string> {

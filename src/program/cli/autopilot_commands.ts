@@ -2,7 +2,7 @@
  * The commands `operator autopilot get-config` and `state` (C3.9).
  * @module
  */
-import { fieldOf, list, SERVER_FLAGS, serverQuery, text } from "../client/agent_api.ts";
+import { answerIn, fieldOf, list, SERVER_FLAGS, serverQuery, text } from "../client/agent_api.ts";
 import { type Call, type Command, CommandError, textFlag, told } from "./command.ts";
 
 const getConfig: Command = {
@@ -33,7 +33,7 @@ const state: Command = {
     const path = `/v1/operator/autopilot/health${serverQuery(flags)}`;
     // 429 is the answer when a server is not well.
     const answer = await told("Error querying Autopilot state", () => api().askText("GET", path, {}, [429]));
-    const shown = stateOf(JSON.parse(answer.text));
+    const shown = stateOf(answerIn(answer.text, JSON.parse));
     console.log(format === "json" ? JSON.stringify(shown, undefined, 4) : pretty(shown));
     return 0;
   },

@@ -4,7 +4,7 @@
  */
 import { parseExact, rawInteger } from "../../base/codec/raw_json.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
-import { SERVER_FLAGS, serverQuery, text } from "../client/agent_api.ts";
+import { answerIn, list, SERVER_FLAGS, serverQuery, text } from "../client/agent_api.ts";
 import { boolFlag, type Call, type Command, CommandError, textFlag, told } from "./command.ts";
 import {
   change,
@@ -39,9 +39,9 @@ const get: Command = {
     if (key === "" && !isList && !isTree) throw new CommandError(MISSING_KEY);
     if (isList) {
       const query = serverQuery(flags, { separator: flags.string("separator") });
-      const response = await api().ask("GET", withFlag(kvPath(key) + query, "keys"), {}, [404]);
-      const names = response.status === 404 ? [] : await response.json();
-      for (const name of Array.isArray(names) ? names : []) console.log(String(name));
+      const { text: answer } = await api().askState(withFlag(kvPath(key) + query, "keys"));
+      const names: unknown = answerIn(answer ?? "[]", JSON.parse);
+      for (const name of list(names)) console.log(String(name));
       return 0;
     }
     const target = kvPath(key) + serverQuery(flags);

@@ -152,7 +152,13 @@ async function whileHeld(run: Run, over: AbortSignal): Promise<number> {
   say("Starting handler");
   let child: Child;
   try {
-    child = new Child({ args, isShell: flags.bool("shell"), env: { CONSUL_LOCK_HELD: "true" }, stdin });
+    child = new Child({
+      args,
+      isShell: flags.bool("shell"),
+      env: { CONSUL_LOCK_HELD: "true" },
+      stdin,
+      isGuarded: true,
+    });
   } catch (error) {
     console.error(`Error starting handler: ${messageOf(error)}`);
     return 2;

@@ -87,13 +87,8 @@ function states(api: AgentApi, query: WatchQuery, signal: AbortSignal): AsyncGen
     async ask(known) {
       const waiting = `${query.target.includes("?") ? "&" : "?"}index=${known}&wait=${WAIT_MS / 1000}s`;
       const target = known === "0" ? query.target : query.target + waiting;
-      const { status, index, text } = await api.askText(
-        "GET",
-        target,
-        { signal, timeoutMs: WAIT_MS + LATE_MS },
-        [404],
-      );
-      return { index, value: query.shown(status === 404 ? undefined : text, known) };
+      const { index, text } = await api.askState(target, { signal, timeoutMs: WAIT_MS + LATE_MS });
+      return { index, value: query.shown(text, known) };
     },
     onError: (error, pauseMs) => {
       console.error(`Watch errored: ${messageOf(error)}; retry in ${formatDuration(pauseMs)}`);

@@ -165,6 +165,19 @@ export class AgentApi {
     }
   }
 
+  /**
+   * Reads a state that may not be there.
+   * @returns Its text; undefined where there is none, which is 404 without a word. Of a path that is not there, a node that is no
+   * agent has words.
+   * @throws {ApiError} As `askText` does.
+   */
+  async askState(path: string, asking: Asking = {}): Promise<{ index: string; text: string | undefined }> {
+    const { status, index, text } = await this.askText("GET", path, asking, [404]);
+    if (status !== 404) return { index, text };
+    if (text.trim() === "") return { index, text: undefined };
+    throw new ApiError(`Unexpected response code: 404 (${text.trim()})`, status);
+  }
+
   /** Why no answer came, and the proxy that was asked for it. */
   #whyOf(failure: unknown): string {
     const cause = failure instanceof Error && failure.cause instanceof Error ? failure.cause : failure;
@@ -203,13 +216,8 @@ export class AgentApi {
    * @throws {ApiError} When nobody answers, the answer is an error, or it is no JSON.
    */
   async json(method: string, path: string, body?: string): Promise<unknown> {
-    const response = await this.send(method, path, body);
-    try {
-      return await response.json();
-    } catch (error) {
-      const why = messageOf(error);
-      throw new ApiError(`the answer is not that of an agent (${why}): is http-addr right?`);
-    }
+    const { text } = await this.askText(method, path, { body });
+    return answerIn(text, JSON.parse);
   }
 
   /** Follows what the agent sends until it ends, or `signal` is aborted; no time limit. */
@@ -226,6 +234,15 @@ export class AgentApi {
     if (!response.ok) throw await unexpected(response, this.#ways[0]);
     const decoder = new TextDecoder();
     for await (const chunk of response.body ?? []) yield decoder.decode(chunk, { stream: true });
+  }
+}
+
+/** What `read` makes of an answer. @throws {ApiError} When it fails. */
+export function answerIn<T>(text: string, read: (text: string) => T): T {
+  try {
+    return read(text);
+  } catch (error) {
+    throw new ApiError(`the answer is not that of an agent (${messageOf(error)}): is http-addr right?`);
   }
 }
 

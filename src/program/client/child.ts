@@ -4,6 +4,13 @@
  * @module
  */
 
+/**
+ * Ends a group when this process dies without a word, as by SIGKILL: then its end of the pipe closes, and `read` fails. Nothing
+ * else could: a group of its own outlives its parent.
+ */
+const GUARD = 'read -r word && exit; kill -s TERM -- "-$1"; left=5; while [ $left -gt 0 ] && kill -s 0 -- "-$1"; do ' +
+  'sleep 1; left=$((left - 1)); done; kill -s KILL -- "-$1"';
+
 /** Between two looks whether anything of the group is left. */
 const LOOK_MS = 50;
 
@@ -16,6 +23,8 @@ export interface ChildSettings {
   readonly env: Readonly<Record<string, string>>;
   /** `inherit`: that of this process; bytes: these. */
   readonly stdin: "inherit" | "null" | Uint8Array<ArrayBuffer>;
+  /** Whether it is ended when this process is killed. @default {false} */
+  readonly isGuarded?: boolean;
 }
 
 /** A program that runs, with the output of this one. */
@@ -26,7 +35,7 @@ export class Child {
   readonly #hasGroup: boolean;
 
   /** Starts it. @throws {Error} When it cannot be started. */
-  constructor({ args, isShell, env, stdin }: ChildSettings) {
+  constructor({ args, isShell, env, stdin, isGuarded = false }: ChildSettings) {
     const [program, ...rest] = isShell ? [Deno.env.get("SHELL") || "/bin/sh", "-c", args.join(" ")] : args;
     // In a group of its own a program cannot read from the terminal.
     this.#hasGroup = Deno.build.os !== "windows" && !(stdin === "inherit" && Deno.stdin.isTerminal());
@@ -39,12 +48,23 @@ export class Child {
       detached: this.#hasGroup,
     }).spawn();
     this.status = this.#process.status;
+    if (isGuarded && this.#hasGroup) this.#guard().catch(() => {}); // a system without a shell has none
     if (typeof stdin !== "string") this.#feed(stdin).catch(() => {}); // it need not read what it is given
   }
 
   async #feed(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     const writer = this.#process.stdin.getWriter();
     await writer.write(bytes);
+    await writer.close();
+  }
+
+  async #guard(): Promise<void> {
+    const args = ["-c", GUARD, "sh", String(this.pid)];
+    const streams = { stdin: "piped", stdout: "null", stderr: "null" } as const;
+    const guard = new Deno.Command("/bin/sh", { args, ...streams, detached: true }).spawn();
+    const writer = guard.stdin.getWriter();
+    await this.status;
+    await writer.write(new TextEncoder().encode("ended\n"));
     await writer.close();
   }
 

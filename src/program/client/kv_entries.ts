@@ -5,7 +5,7 @@
  */
 import { messageOf } from "../../base/codec/error_text.ts";
 import { parseExact } from "../../base/codec/raw_json.ts";
-import { type AgentApi, ApiError, type Asking, list, text } from "./agent_api.ts";
+import { type AgentApi, answerIn, type Asking, list, text } from "./agent_api.ts";
 import type { FlagSpec } from "../config/flags.ts";
 import { UsageError } from "../config/flags.ts";
 
@@ -44,13 +44,9 @@ export function withoutSlash(key: string): string {
 
 /** Reads entries; a key that is not there is an empty list. */
 export async function readEntries(api: AgentApi, target: string, asking: Asking = {}): Promise<KvAnswer> {
-  const { status, index, text: answer } = await api.askText("GET", target, asking, [404]);
-  if (status === 404) return { entries: [], index };
-  try {
-    return { entries: list(parseExact(answer)).map(entryOf), index };
-  } catch (error) {
-    throw new ApiError(`the answer is not that of an agent (${messageOf(error)}): is http-addr right?`);
-  }
+  const { index, text: answer } = await api.askState(target, asking);
+  if (answer === undefined) return { entries: [], index };
+  return { entries: answerIn(answer, (text) => list(parseExact(text)).map(entryOf)), index };
 }
 
 function entryOf(shown: unknown): KvEntry {
