@@ -25,6 +25,8 @@ export type {
   TtlKind,
   UdpKind,
 } from "./src/core/health/check_kind.ts";
+export type { WatchDefinition, WatchHandler } from "./src/program/config/watches.ts";
+export type { WatchKeys } from "./src/program/config/watch.ts";
 export type { WriteQueueOptions } from "./src/app/database/write_queue.ts";
 export { main };
 export { type AgentConfig, type AgentTls, type GossipTuning, type NodeConfig } from "./src/program/config/config.ts";

@@ -1,6 +1,7 @@
 /**
- * Shows two agents that find each other, on this machine: each alone at first, one join, the members, names by DNS and HTTP,
- * SQL through the client, a graceful leave, a death, a return. Each step prints the command that a person would type.
+ * Shows two agents that find each other, on this machine: a service in a file, each agent alone at first, one join, the
+ * members, names by DNS and HTTP, SQL through the client, a graceful leave, a death, a return, and health checks that fail.
+ * Each step prints the command that a person would type.
  *
  *     deno task story [--no-wait]
  *
@@ -15,7 +16,7 @@ import { messageOf } from "../src/base/codec/error_text.ts";
 
 const USAGE = `Usage: deno task story [--no-wait]
 
-Two agents on this machine that find each other. Waits for Ctrl-C at the end; with --no-wait it does not.`;
+Two agents on this machine that find each other, their services and checks. Waits for Ctrl-C at the end; with --no-wait it does not.`;
 
 function title(text: string): void {
   console.log(`\n── ${text}`);
@@ -32,17 +33,76 @@ async function show(agent: AgentProcess, ...args: string[]): Promise<void> {
 async function lookUp(agent: AgentProcess, name: string): Promise<string> {
   const { host, dnsPort } = agent.place;
   console.log(`\n$ dig @${host} -p ${dnsPort} ${name}`);
-  const answer = await dig(agent.place, name, "+noall", "+answer", "+comments");
+  const answer = await dig(agent.place, ...name.split(" "), "+noall", "+answer", "+comments");
   const shown = answer.split("\n").filter((line) => /status:|\sIN\s/.test(line)).join("\n");
   console.log(shown);
   return shown;
 }
 
+/** Shows a request to the HTTP API and what it answers. */
+async function curl(agent: AgentProcess, path: string): Promise<unknown> {
+  console.log(`\n$ curl '${agent.url}${path}'`);
+  const answer = await agent.get(path);
+  console.log(JSON.stringify(answer));
+  return answer;
+}
+
+/** Writes a file of configuration. */
+function define(directory: string, name: string, definition: unknown): void {
+  const text = JSON.stringify(definition);
+  console.log(`\n$ echo '${text}' > ${directory}/${name}`);
+  Deno.mkdirSync(directory, { recursive: true });
+  Deno.writeTextFileSync(`${directory}/${name}`, text);
+}
+
+/** A service in a file, found by DNS and HTTP. */
+async function tellOfServices(root: string, start: StartAgent): Promise<AgentProcess> {
+  title("A service in a file, before there is any cluster");
+  const files = `${root}/consul.d`;
+  define(files, "web.json", { service: { name: "web", tags: ["rails"], port: 80 } });
+  const place = agentPlace(root, "agent-one", "127.0.0.2");
+  const one = start(
+    place,
+    "-server",
+    "-bootstrap-expect=1",
+    `-config-dir=${files}`,
+    "-enable-local-script-checks",
+  );
+  await one.up();
+  await until("the service", async () => (await one.get("/v1/catalog/service/web?stale")).length === 1 || undefined);
+  await until("its name", async () => (await dig(place, "web.service.consul", "+short")) !== "" || undefined);
+  await lookUp(one, "web.service.consul");
+  await lookUp(one, "rails.web.service.consul SRV");
+  await curl(one, "/v1/catalog/service/web");
+  await curl(one, "/v1/health/service/web?passing");
+  return one;
+}
+
+/** Checks, of a node and of a service, one of which fails. */
+async function tellOfChecks(root: string, one: AgentProcess): Promise<void> {
+  title("Health checks: one of the machine, one of the service, which nobody serves");
+  const files = `${root}/consul.d`;
+  define(files, "ping.json", { check: { name: "ping", args: ["/bin/sh", "-c", "true"], interval: "1s" } });
+  const check = { tcp: "127.0.0.2:1", interval: "1s" };
+  define(files, "web.json", { service: { name: "web", tags: ["rails"], port: 80, check } });
+  await show(one, "reload");
+  await until("they have run", async () => {
+    const critical: { Output: string }[] = await one.get("/v1/health/state/critical");
+    return critical.length === 1 && critical[0].Output !== "" || undefined;
+  });
+  await curl(one, "/v1/health/state/critical");
+  await until(
+    "its name is gone",
+    async () => (await dig(one.place, "web.service.consul", "+short")) === "" || undefined,
+  );
+  await lookUp(one, "web.service.consul");
+}
+
 async function tell(root: string, start: StartAgent) {
+  const one = await tellOfServices(root, start);
   title("A server, agent-one, and a client, agent-two: nobody has told them of each other");
-  const one = start(agentPlace(root, "agent-one", "127.0.0.2"), "-server", "-bootstrap-expect=1");
   let two = start(agentPlace(root, "agent-two", "127.0.0.3"));
-  await Promise.all([one.up(), two.up()]);
+  await two.up();
   await show(one, "members");
   await show(two, "members");
 
@@ -93,6 +153,8 @@ async function tell(root: string, start: StartAgent) {
   two = start(two.place);
   await one.sees("agent-two", "alive");
   await show(one, "members");
+
+  await tellOfChecks(root, one);
   return { one, two };
 }
 

@@ -45,7 +45,9 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "api/server": ["api/http", "api/rqlite", "api/consul", "api/nameserver"],
   "program/config": [],
   "program/node": ["program/config"],
-  "program/cli": ["program/config", "program/node"],
+  "program/watches": ["program/config", "program/client"],
+  "program/client": ["program/config"],
+  "program/cli": ["program/config", "program/node", "program/client"],
 };
 
 /** An import, as it stands in a file. */

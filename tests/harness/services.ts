@@ -7,6 +7,7 @@ import type { Services } from "../../src/api/server/services.ts";
 import type { Agent, AgentOptions } from "../../src/app/agent/agent.ts";
 import { Catalog } from "../../src/app/agent/catalog.ts";
 import { SessionTimers } from "../../src/app/agent/session_timers.ts";
+import { LocalState } from "../../src/app/services/local_state.ts";
 import { nodeOperations } from "../../src/app/services/node_operations.ts";
 import { EventLog } from "../../src/app/agent/event_log.ts";
 import { Backups } from "../../src/app/database/backups.ts";
@@ -96,13 +97,14 @@ export function fakeServices(
   const queue = new WriteQueue(parts.options.writeQueue, (...batch) => writeBatch(operations, ...batch), () => {});
   const timers = new SessionTimers({ catalog, state: parts.state, log: parts.log });
   const operations = nodeOperations({ ...parts, database, queue, catalog, agent: pool, backups, timers });
+  const local = pool && localOf(pool);
   const { port2: replica } = channels[0];
   return {
     ends: { replica, writer: channels[1].port2, pool: channels[2].port2 },
     services: {
       uploader: undefined,
       restore: undefined,
-      local: undefined,
+      local,
       ...parts,
       database,
       backups,
@@ -115,12 +117,27 @@ export function fakeServices(
       directorySize: () => Promise.resolve(0),
     },
     close() {
+      local?.close();
       for (const { port1, port2 } of channels) {
         port1.close();
         port2.close();
       }
     },
   };
+}
+
+/** The services of an agent, which are kept nowhere; no check runs. */
+function localOf({ options, events }: Agent): LocalState {
+  const local = new LocalState({
+    options: { scripts: "none", outputBytesMax: 4096, discardsOutput: false, updateIntervalMs: 300_000 },
+    nodeName: options.nodeName,
+    store: { keep: () => Promise.resolve(), forget: () => Promise.resolve() },
+    runner: { start() {}, stop() {} },
+    remoteStatus: () => Promise.resolve(undefined),
+    log() {},
+  });
+  events.services = () => [...local.services.values()].map(({ definition }) => definition);
+  return local;
 }
 
 /** An agent whose pool is asked through `line`. */

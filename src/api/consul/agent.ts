@@ -10,7 +10,7 @@ import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import type { TlsFacts } from "../../app/agent/agent.ts";
 import { agentOf, type AgentParts, type ConsulParts, localOf } from "./parts.ts";
-import { agentStats, consulVersion, type StatsParts } from "./stats.ts";
+import { agentStats, buildOf, type StatsParts } from "./stats.ts";
 import { chosen, DONE, v1Json } from "./respond.ts";
 import { coordJson } from "./show.ts";
 import { joinAddress, splitAddress } from "../../base/codec/address.ts";
@@ -64,10 +64,10 @@ export async function self(request: HttpRequest, parts: StatsParts): Promise<Htt
       NodeID: options.nodeId,
       Server: options.isServer,
       Revision: "",
-      Version: consulVersion(parts.options),
+      Version: buildOf(own),
       BuildDate: "",
     },
-    DebugConfig: debugConfig(parts),
+    DebugConfig: debugConfig(parts, buildOf(own)),
     Coord: coordinate && coordJson(coordinate),
     Member: own && memberJson(own),
     Stats: await agentStats(parts),
@@ -76,7 +76,7 @@ export async function self(request: HttpRequest, parts: StatsParts): Promise<Htt
 }
 
 /** What clients read of an agent's configuration. */
-function debugConfig(parts: StatsParts): Record<string, unknown> {
+function debugConfig(parts: StatsParts, version: string): Record<string, unknown> {
   const { options: { tls, datacenter, nodeName, nodeId, isServer, bootstrap, meta } } = agentOf(parts);
   const { hostname, port } = splitAddress(parts.options.clusterAddr);
   const checks = localOf(parts).options;
@@ -100,13 +100,15 @@ function debugConfig(parts: StatsParts): Record<string, unknown> {
     ServerMode: isServer,
     ServerPort: port,
     TLS: { HTTPS: tlsJson(tls.https), InternalRPC: tlsJson(tls.calls) },
-    Version: consulVersion(parts.options),
+    Version: version,
   };
 }
 
 /** `GET /v1/agent/version`. */
-export function version(request: HttpRequest, { options }: StatsParts): HttpResponse {
-  return v1Json({ SHA: "", BuildDate: "", HumanVersion: consulVersion(options), FIPS: "" }, request);
+export async function version(request: HttpRequest, parts: StatsParts): Promise<HttpResponse> {
+  const { options, pool } = agentOf(parts);
+  const own = (await pool.members()).find(({ name }) => name === options.nodeName);
+  return v1Json({ SHA: "", BuildDate: "", HumanVersion: buildOf(own), FIPS: "" }, request);
 }
 
 /** Paths of the mesh, as Consul answers them where it is off. */

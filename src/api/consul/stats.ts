@@ -3,6 +3,7 @@
  * @module
  */
 import type { CoreStatus } from "../../core/raft/effects.ts";
+import type { MemberRecord } from "../../drivers/membership/api.ts";
 import type { ConsulParts } from "./parts.ts";
 
 /** Sources of the figures. */
@@ -11,27 +12,16 @@ export type StatsParts = Pick<ConsulParts, "agent" | "local" | "options" | "repl
 /** Sections, each with its figures; every value is a text. */
 export type Stats = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
-/** The Consul whose API this is. */
-const CONSUL_VERSION = "1.22.0";
-
-/**
- * The version that an agent tells: that of the Consul whose API it has, with muster's own as build metadata. Programs compare
- * it with what they need: Nomad places no task with services where it is not a version from 1.8.0 on.
- */
-export function consulVersion({ version }: { readonly version: string }): string {
-  const own = /\(muster (.+)\)$/.exec(version)?.[1];
-  return own === undefined ? CONSUL_VERSION : `${CONSUL_VERSION}+muster.${own}`;
-}
-
 /** The figures of this agent. */
 export async function agentStats(parts: StatsParts): Promise<Stats> {
   const { agent, options } = parts;
   if (!agent) return {};
   const [gossip, members] = await Promise.all([agent.pool.call("stats", {}), agent.pool.members()]);
   const servers = members.filter(({ tags, status }) => tags.role === "consul" && status === "alive");
+  const own = members.find(({ name }) => name === agent.options.nodeName);
   const common: Stats = {
     agent: ownServices(parts),
-    build: { prerelease: "", revision: "", version: options.version, version_metadata: "" },
+    build: { prerelease: "", revision: "", version: buildOf(own), version_metadata: "" },
     runtime: runtime(options.facts),
     serf_lan: gossip,
   };
@@ -51,6 +41,11 @@ export async function agentStats(parts: StatsParts): Promise<Stats> {
     },
     raft: await raft(parts),
   };
+}
+
+/** Version of the program, as the pool shows it: `0.1.0`. Clients read it as one of semantic versioning. */
+export function buildOf(own: MemberRecord | undefined): string {
+  return own?.tags.build?.split(":")[0] ?? "";
 }
 
 function ownServices({ local }: StatsParts): Record<string, string> {

@@ -21,6 +21,10 @@ export class CatalogByPort implements CatalogSource {
   readonly #caller: Caller<CatalogMethods>;
   readonly #kept = new Map<string, { readonly untilMs: number; readonly value: Promise<readonly CatalogNode[]> }>();
   #current: CatalogView | undefined;
+  /** The agent does not hold the catalog. */
+  #holdsNone = false;
+  /** Another one after each change of what a client agent knows. */
+  #token = {};
   /** What the agent says when it is asked for all of it; asked anew after a change. */
   #view: Promise<CatalogView | undefined> | undefined;
 
@@ -28,13 +32,19 @@ export class CatalogByPort implements CatalogSource {
   constructor(port: MessagePort) {
     this.#caller = new Caller(port, { callee: "the catalog", timeoutMs: TIMEOUT_MS });
     port.onmessage = ({ data }: MessageEvent<ToCaller | CatalogChanged>) => {
-      if (data.k === "changed") this.#view = this.#current = undefined;
+      if (data.k === "changed") this.#forget();
       else this.#caller.settle(data);
     };
   }
 
-  get current(): CatalogView | undefined {
-    return this.#current;
+  get state(): unknown {
+    return this.#holdsNone ? this.#token : this.#current;
+  }
+
+  #forget(): void {
+    this.#token = {};
+    this.#kept.clear();
+    this.#view = this.#current = undefined;
   }
 
   async node(name: string): Promise<CatalogNode | undefined> {
@@ -67,12 +77,16 @@ export class CatalogByPort implements CatalogSource {
   }
 
   #asked(): Promise<CatalogView | undefined> {
+    if (this.#holdsNone) return Promise.resolve(undefined);
     if (this.#view) return this.#view;
     const asked = this.#caller.call("view", {});
     this.#view = asked;
     // A change while the answer was under way may be missing in it: then it is not kept.
     asked.then(
-      (view) => this.#view === asked && (this.#current = view),
+      (view) => {
+        if (this.#view === asked) this.#current = view;
+        this.#holdsNone = view === undefined;
+      },
       () => this.#view === asked && (this.#view = undefined),
     );
     return asked;

@@ -40,7 +40,6 @@ import {
   TYPE,
 } from "../../core/dns/message.ts";
 import { answerService, healthyInstances, type ServiceInstance } from "../../core/dns/service_answer.ts";
-import type { CatalogView } from "../../app/agent/nodes.ts";
 import { Aliases } from "./aliases.ts";
 import type { NameServerSettings, OpenNameServer, QueryInstances } from "./api.ts";
 import { KnownAnswers } from "./known_answers.ts";
@@ -68,8 +67,8 @@ const UDP_QUERY_BYTES_MAX = 4096;
 
 /** Asks the catalog. */
 export interface CatalogSource {
-  /** All of it, as long as that is current; undefined where it is not at hand. The same object until it changes. */
-  readonly current: CatalogView | undefined;
+  /** The same until something changes of what it answers from memory; undefined where nothing is at hand. */
+  readonly state: unknown;
   /** Undefined where there is none; throws when it cannot be told. */
   node(name: string): Promise<CatalogNode | undefined>;
   nodes(): Promise<readonly CatalogNode[]>;
@@ -93,6 +92,8 @@ export class NameServer {
   readonly #log: (line: string) => void;
   readonly #ownHosts: string[] = [];
   readonly #known = new KnownAnswers();
+  /** Answers that are made of what {@linkcode CatalogSource.state} stands for, and of nothing else. */
+  readonly #lasting = new WeakSet<Answer>();
   readonly #aliases: Record<Protocol, Aliases>;
   /** Names above those of nodes, and the nodes that they were made of. */
   #above: { readonly nodes?: readonly CatalogNode[]; readonly parts: ReadonlySet<string> } = { parts: new Set() };
@@ -214,9 +215,9 @@ export class NameServer {
 
   /** A ready answer, if there is one. */
   #knownAnswer(query: Uint8Array): Uint8Array | undefined {
-    const { current } = this.#catalog;
-    if (!current) return undefined;
-    this.#known.validFor(current, unixSeconds());
+    const { state } = this.#catalog;
+    if (state === undefined) return undefined;
+    this.#known.validFor(state, unixSeconds());
     return this.#known.find(query);
   }
 
@@ -269,12 +270,14 @@ export class NameServer {
     const id = idOf(bytes);
     try {
       const query = decodeQuery(bytes);
-      const { current } = this.#catalog;
+      const { state } = this.#catalog;
       const outcome = await this.#resolve(query, bytes, protocol);
       if (outcome instanceof Uint8Array) return outcome;
       const answer = encodeAnswer(query, outcome, this.#fit(query, protocol));
-      const isCurrent = current !== undefined && current === this.#catalog.current;
-      if (isCurrent && protocol === "udp" && isFixed(outcome)) this.#known.keep(bytes, answer);
+      const isCurrent = state !== undefined && state === this.#catalog.state;
+      if (isCurrent && protocol === "udp" && this.#lasting.has(outcome)) {
+        this.#known.keep(bytes, answer, hasOrder(outcome));
+      }
       return answer;
     } catch (error) {
       if (error instanceof DnsFormatError) return id === undefined ? undefined : encodeFailure(id, RCODE.FORMERR);
@@ -317,7 +320,9 @@ export class NameServer {
         return upstream ?? answerReverse(question, own, this.#zone(found.domain));
       }
       const answer = await this.#answerOwn(question, found);
-      if (answer.answers.at(-1)?.type !== TYPE.CNAME) return answer;
+      const isWhole = answer.answers.at(-1)?.type !== TYPE.CNAME;
+      if (isWhole && found.lookup.k !== "query") this.#lasting.add(answer);
+      if (isWhole) return answer;
       return { ...answer, answers: await this.#aliases[protocol].followed(question, answer.answers) };
     } catch (error) {
       this.#log(`the catalog could not be asked: ${messageOf(error)}`);
@@ -409,9 +414,9 @@ function isAt(address: string, wanted: Uint8Array): boolean {
   return bytes?.length === wanted.length && bytes.every((byte, at) => byte === wanted[at]);
 }
 
-/** Whether it is the same each time: several records come in random order, and upstream servers may say something else. */
-function isFixed({ isAuthoritative, answers, authority }: Answer): boolean {
-  return isAuthoritative && answers.length + authority.length <= 1;
+/** Whether it is one of several orders of the same records. */
+function hasOrder({ answers, authority }: Answer): boolean {
+  return answers.length > 1 || authority.length > 1;
 }
 
 function unixSeconds(): number {

@@ -20,13 +20,12 @@ export function answerLookups(
   query: (name: string) => Promise<QueryInstances | undefined>,
 ): void {
   let holdsView = false;
-  const tell = () => {
-    if (!holdsView) return;
+  source.onChange = () => {
+    if (source instanceof LocalNodes && !holdsView) return;
     holdsView = false;
     const message: CatalogChanged = { k: "changed" };
     port.postMessage(message);
   };
-  if (source instanceof LocalNodes) source.onChange = tell;
   const callee = new Callee<CatalogMethods>(port, {
     view: () => {
       if (!(source instanceof LocalNodes)) return undefined;

@@ -33,6 +33,8 @@ interface Followed {
 
 /** The reads of one agent. */
 export class FollowedReads {
+  /** Called when something of what is followed has changed, or is followed no more. */
+  onChange: () => void = () => {};
   readonly #runner: Runner<CatalogOperations>;
   readonly #followed = new Map<string, Followed>();
 
@@ -53,7 +55,10 @@ export class FollowedReads {
     if (this.#followed.size >= FOLLOWED_MAX) return rows;
     const followed: Followed = { rows, askedMs: performance.now() };
     this.#followed.set(key, followed);
-    this.#follow(query, followed, first).catch(() => {}).finally(() => this.#followed.delete(key));
+    this.#follow(query, followed, first).catch(() => {}).finally(() => {
+      this.#followed.delete(key);
+      this.onChange();
+    });
     return rows;
   }
 
@@ -62,8 +67,10 @@ export class FollowedReads {
     let { index } = await first;
     while (performance.now() - followed.askedMs < IDLE_MS) {
       const found = await this.#read(query, index, WAIT_MS);
+      if (found.index === index) continue;
       index = found.index;
       followed.rows = Promise.resolve(found.rows);
+      this.onChange();
     }
   }
 

@@ -13,6 +13,8 @@ import type { FollowedReads } from "./followed_reads.ts";
 
 /** A source for looking up nodes and services. Its methods reject if the answer is not known. */
 export interface NodeSource {
+  /** Called when something has changed. */
+  onChange: () => void;
   /** By name or id; undefined where there is none. */
   node(name: string): Promise<CatalogNode | undefined>;
   nodes(): Promise<readonly CatalogNode[]>;
@@ -169,10 +171,12 @@ function instanceOf(row: CatalogRow, node: CatalogNode, statuses: Statuses): Ser
 
 /** The nodes and services as a server tells them. */
 export class RemoteNodes implements NodeSource {
+  onChange: () => void = () => {};
   readonly #reads: FollowedReads;
 
   constructor(reads: FollowedReads) {
     this.#reads = reads;
+    reads.onChange = () => this.onChange();
   }
 
   async node(name: string): Promise<CatalogNode | undefined> {

@@ -312,15 +312,16 @@ export class LocalState {
     const kept = options.discardsOutput ? "" : output;
     if (check.status === status && check.output === kept) return;
     const isOutputAlone = check.status === status;
+    const isFirst = check.output === ""; // of which nobody has seen one yet: it does not wait
     const now = performance.now();
     this.#checks.set(id, {
       ...check,
       status,
       output: kept,
       criticalSinceMs: status === "critical" ? check.criticalSinceMs ?? now : undefined,
-      outputSinceMs: isOutputAlone ? check.outputSinceMs ?? now : undefined,
+      outputSinceMs: !isOutputAlone ? undefined : isFirst ? -Infinity : check.outputSinceMs ?? now,
     });
-    if (isOutputAlone) return this.onChange(options.updateIntervalMs);
+    if (isOutputAlone) return this.onChange(isFirst ? 0 : options.updateIntervalMs);
     if (status !== "passing") log(`Check is now ${status}: check=${id}`, "warn");
     this.#updateAliases(false);
     this.#changed();

@@ -14,8 +14,8 @@ export interface ReplicaOptions {
   readonly storageId: string;
   /** Directory of the log. */
   readonly directory: string;
-  /** Cluster address to listen on, `host:port`. */
-  readonly bindAddr: string;
+  /** Cluster addresses to listen on, `host:port`. */
+  readonly bindAddrs: readonly string[];
   /** Cluster address for the others. */
   readonly advertisedAddr: string;
   /** URL of the HTTP API for clients, for example `http://localhost:4001`. */

@@ -295,7 +295,7 @@ export class ReplicaNode {
 
   /** Opens the cluster port. @throws {Error} Naming its address, when it cannot. */
   async listen(): Promise<void> {
-    this.#listener = await Listener.open(this.#options.bindAddr, {
+    this.#listener = await Listener.open(this.#options.bindAddrs, {
       hello: () => this.#hello("rpc"),
       secret: this.secret,
       tls: this.#tls,

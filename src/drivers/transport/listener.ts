@@ -78,7 +78,7 @@ export interface ListenerHandlers {
 
 /** The open cluster port. */
 export class Listener {
-  readonly #listener: Listening;
+  readonly #listeners: readonly Listening[];
   #accepted: ClientCheck | undefined;
   readonly #handlers: ListenerHandlers;
   readonly #open = new Set<Connection>();
@@ -88,20 +88,28 @@ export class Listener {
   readonly #streams = new Map<string, Connection>();
   #strangers = 0;
 
-  /** @throws {Error} Naming the address, when it cannot listen there. */
-  static async open(addr: string, handlers: ListenerHandlers): Promise<Listener> {
-    try {
-      return new Listener(await listenAt(addr, handlers.tls?.server, (line) => handlers.log(line)), handlers);
-    } catch (error) {
-      throw new Error(`cannot listen on cluster address ${addr}: ${messageOf(error)}`);
+  /**
+   * Listens at some addresses, all of which take the same.
+   * @throws {Error} Naming the address, when it cannot listen there.
+   */
+  static async open(addrs: readonly string[], handlers: ListenerHandlers): Promise<Listener> {
+    const listeners: Listening[] = [];
+    for (const addr of addrs) {
+      try {
+        listeners.push(await listenAt(addr, handlers.tls?.server, (line) => handlers.log(line)));
+      } catch (error) {
+        for (const listener of listeners) listener.close();
+        throw new Error(`cannot listen on cluster address ${addr}: ${messageOf(error)}`);
+      }
     }
+    return new Listener(listeners, handlers);
   }
 
-  private constructor(listener: Listening, handlers: ListenerHandlers) {
-    this.#listener = listener;
+  private constructor(listeners: readonly Listening[], handlers: ListenerHandlers) {
+    this.#listeners = listeners;
     this.#handlers = handlers;
     this.#accepted = handlers.tls?.server?.clients;
-    this.#accept();
+    for (const listener of listeners) this.#accept(listener);
   }
 
   /**
@@ -110,15 +118,15 @@ export class Listener {
    */
   renew({ server }: NodeTls): void {
     if (!server) return;
-    this.#listener.renew(server);
+    for (const listener of this.#listeners) listener.renew(server);
     if (sameCheck(server.clients, this.#accepted)) return;
     this.#accepted = server.clients;
     // Whoever was let in by another authority has to show a certificate anew.
     for (const connection of this.#open) connection.close();
   }
 
-  async #accept(): Promise<void> {
-    for await (const conn of connectionsOf(this.#listener, (line) => this.#handlers.log(line))) {
+  async #accept(listener: Listening): Promise<void> {
+    for await (const conn of connectionsOf(listener, (line) => this.#handlers.log(line))) {
       const connection = new Connection(conn, HELLO_BYTES_MAX); // a stranger takes little memory
       const { connectionsMax = CONNECTIONS_MAX } = this.#handlers;
       if (this.#open.size >= connectionsMax && !this.#dismissSilent()) {
@@ -290,7 +298,7 @@ export class Listener {
 
   /** Stops listening and closes everything. */
   close(): void {
-    this.#listener.close();
+    for (const listener of this.#listeners) listener.close();
     for (const connection of this.#open) connection.close();
   }
 }

@@ -15,6 +15,7 @@ import { AGENT_FLAGS } from "../config/agent_flags.ts";
 import type { Machine } from "../config/addresses.ts";
 import { type AgentSetup, agentSetup } from "../config/agent_config.ts";
 import { describeFlags, Flags, UsageError } from "../config/flags.ts";
+import { named } from "./program_name.ts";
 import { nodeDefaults } from "./serve.ts";
 import { Settings, SettingsError } from "../config/settings.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
@@ -62,7 +63,7 @@ export async function agent(args: readonly string[]): Promise<number> {
 
 function usage(error: unknown): number {
   if (error instanceof UsageError && error.message === "help") {
-    console.log(AGENT_HELP + describeFlags(AGENT_FLAGS));
+    console.log(named(AGENT_HELP) + describeFlags(AGENT_FLAGS));
     return 0;
   }
   if (error instanceof UsageError) console.error(`${error.message}\nRun "muster agent -help" for the flags.`);
@@ -202,7 +203,7 @@ function banner(nodeId: string, { agent, config }: AgentSetup): string {
         portOf(config.httpsAddrs[0])
       }, gRPC: -1, gRPC-TLS: -1, DNS: ${portOf(agent.dnsAddrs[0])})`,
     ],
-    ["Cluster Addr", `${hostOf(config.clusterAdvertisedAddr)} (LAN: ${portOf(config.clusterAdvertisedAddr)}, WAN: -1)`],
+    ["Cluster Addr", `${hostOf(config.clusterAdvertisedAddr)} (LAN: ${agent.gossipPort}, WAN: -1)`],
     ["Gossip Encryption", String(agent.encryptionKey !== "" || hasKeyring(`${config.dataDirectory}/gossip`))],
     ["Auto-Encrypt-TLS", "false"],
   ];

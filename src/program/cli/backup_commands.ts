@@ -4,7 +4,7 @@
  * @module
  */
 import { messageOf } from "../../base/codec/error_text.ts";
-import { type AgentApi } from "./agent_api.ts";
+import { type AgentApi } from "../client/agent_api.ts";
 import { boolFlag, type Call, type Command, CommandError, textFlag, told } from "./command.ts";
 import { describe, inspectDatabase, isDatabaseFile } from "./database_file.ts";
 import { Progress, thousands } from "./progress.ts";

@@ -3,13 +3,26 @@
  * words and exit codes (C3.7, C3.9, C3.10).
  * @module
  */
-import { fieldOf, list, pairs, SERVER_FLAGS, serverQuery, table, text } from "./agent_api.ts";
+import {
+  type AgentApi,
+  entries,
+  fieldOf,
+  list,
+  pairs,
+  SERVER_FLAGS,
+  serverQuery,
+  table,
+  text,
+} from "../client/agent_api.ts";
 import { agentSetup } from "../config/agent_config.ts";
-import { boolFlag, type Call, type Command, CommandError, textFlag, told } from "./command.ts";
+import { boolFlag, type Call, type Command, CommandError, pairsOf, textFlag, textsFlag, told } from "./command.ts";
+import type { Flags } from "../config/flags.ts";
 import { nodeDefaults } from "./serve.ts";
 import { Settings, SettingsError } from "../config/settings.ts";
 
 const ID_SHOWN = 8;
+/** Spaces between services and their tags. */
+const TAGS_GAP = 6;
 
 const catalogNodes: Command = {
   name: "catalog nodes",
@@ -17,43 +30,41 @@ const catalogNodes: Command = {
   usage: "[flags]",
   flags: [
     boolFlag("detailed", "Show whole ids, addresses and metadata"),
-    textFlag("near", "Node to sort by the distance from; of no effect"),
-    {
-      name: "node-meta",
-      kind: "strings",
-      value: "",
-      help: "key=value that a node must have; repeatable",
-      supported: true,
-    },
+    textFlag("filter", "Expression that selects nodes"),
+    textFlag("near", "Node to sort by the distance from; _agent for that of the agent"),
+    textsFlag("node-meta", "key=value that a node must have; repeatable"),
     textFlag("service", "Service that must run on a node"),
     ...SERVER_FLAGS,
   ],
   async run({ flags, api }: Call) {
     const service = flags.string("service");
-    const meta = flags.all("node-meta").map((pair) => `node-meta=${encodeURIComponent(pair.replace("=", ":"))}`).join(
-      "&",
-    );
     const path = service === "" ? "/v1/catalog/nodes" : `/v1/catalog/service/${encodeURIComponent(service)}`;
-    const query = serverQuery(flags);
-    const target = path + (meta === "" ? query : query === "" ? `?${meta}` : `${query}&${meta}`);
-    const nodes = list(await told("Error listing nodes", () => api().get(target)));
+    const near = flags.string("near");
+    const query = { filter: flags.string("filter"), near, "node-meta": nodeMeta(flags) };
+    const found = list(await told("Error listing nodes", () => api().get(path + serverQuery(flags, query))));
+    const nodes = [...new Map(found.map((one) => [text(one, "Node"), one])).values()]; // of several instances on one
     if (nodes.length === 0) {
       console.error("No nodes match the given query - try expanding your search.");
       return 0;
     }
+    if (near === "") nodes.sort((a, b) => (text(a, "Node") < text(b, "Node") ? -1 : 1));
     console.log(table(nodeRows(nodes, flags.bool("detailed"))));
     return 0;
   },
 };
 
+/** Metadata that nodes must have, as the API wants it. */
+function nodeMeta(flags: Flags): string[] {
+  return Object.entries(pairsOf(flags, "node-meta")).map(([key, value]) => `${key}:${value}`);
+}
+
 function nodeRows(nodes: readonly unknown[], isDetailed: boolean): string[][] {
-  const sorted = [...nodes].sort((a, b) => (text(a, "Node") < text(b, "Node") ? -1 : 1));
   const joined = (value: unknown) => pairs(value).map(([name, one]) => `${name}=${one}`).join(", ");
   if (!isDetailed) {
     const header = ["Node", "ID", "Address", "DC"];
     return [
       header,
-      ...sorted.map((node) => [
+      ...nodes.map((node) => [
         text(node, "Node"),
         text(node, "ID").slice(0, ID_SHOWN),
         text(node, "Address"),
@@ -63,7 +74,7 @@ function nodeRows(nodes: readonly unknown[], isDetailed: boolean): string[][] {
   }
   return [
     ["Node", "ID", "Address", "DC", "TaggedAddresses", "Meta"],
-    ...sorted.map((node) => [
+    ...nodes.map((node) => [
       ...["Node", "ID", "Address", "Datacenter"].map((name) => text(node, name)),
       joined(fieldOf(node, "TaggedAddresses")),
       joined(fieldOf(node, "Meta") ?? fieldOf(node, "NodeMeta")),
@@ -75,16 +86,36 @@ const catalogServices: Command = {
   name: "catalog services",
   summary: "list the names of the services of the catalog",
   usage: "[flags]",
-  flags: [boolFlag("tags", "Show the tags of each"), ...SERVER_FLAGS],
+  flags: [
+    textFlag("node", "Name of the node whose services to list"),
+    textsFlag("node-meta", "key=value that the node of a service must have; repeatable"),
+    boolFlag("tags", "Show the tags of each"),
+    ...SERVER_FLAGS,
+  ],
   async run({ flags, api }: Call) {
-    const found = await told("Error listing services", () => api().get(`/v1/catalog/services${serverQuery(flags)}`));
-    const names = pairs(found).map(([name]) => name);
+    const services = await told("Error listing services", () => tagsByService(flags, api()));
+    const names = [...services.keys()].sort();
     if (names.length === 0) console.error("No services match the given query - try expanding your search.");
     else if (!flags.bool("tags")) console.log(names.join("\n"));
-    else console.log(table(names.map((name) => [name, list(fieldOf(found, name)).join(",")])));
+    else console.log(table(names.map((name) => [name, [...services.get(name) ?? []].sort().join(",")]), TAGS_GAP));
     return 0;
   },
 };
+
+async function tagsByService(flags: Flags, api: AgentApi): Promise<Map<string, Set<string>>> {
+  const node = flags.string("node");
+  const query = serverQuery(flags, { "node-meta": nodeMeta(flags) });
+  const path = node === "" ? "/v1/catalog/services" : `/v1/catalog/node/${encodeURIComponent(node)}`;
+  const found = await api.get(path + query);
+  const all: readonly [name: string, tags: unknown][] = node === ""
+    ? entries(found)
+    : entries(fieldOf(found, "Services")).map(([, one]) => [text(one, "Service"), fieldOf(one, "Tags")]);
+  const services = new Map<string, Set<string>>();
+  for (const [name, tags] of all) {
+    services.set(name, new Set([...services.get(name) ?? [], ...list(tags).map(String)]));
+  }
+  return services;
+}
 
 const catalogDatacenters: Command = {
   name: "catalog datacenters",

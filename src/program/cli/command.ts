@@ -2,7 +2,8 @@
  * The interface of client commands, and the function that runs them.
  * @module
  */
-import { AgentApi, API_FLAGS, ApiError } from "./agent_api.ts";
+import { named } from "./program_name.ts";
+import { AgentApi, API_FLAGS, ApiError } from "../client/agent_api.ts";
 import { describeFlags, Flags, type FlagSpec, UsageError } from "../config/flags.ts";
 
 /** A command that speaks to an agent, or to nobody. */
@@ -52,6 +53,29 @@ export function textFlag(name: string, help: string, value = ""): FlagSpec {
   return { name, kind: "string", value, help, supported: true };
 }
 
+/** A flag with a text that may be given several times. */
+export function textsFlag(name: string, help: string): FlagSpec {
+  return { name, kind: "strings", value: "", help, supported: true };
+}
+
+/** A flag with a whole number. */
+export function intFlag(name: string, help: string, value = 0): FlagSpec {
+  return { name, kind: "int", value: String(value), help, supported: true };
+}
+
+/** Pairs of `key=value` by their keys. @throws {UsageError} When one is none. */
+export function pairsOf(flags: Flags, name: string): Record<string, string> {
+  return Object.fromEntries(
+    flags.all(name).map((pair) => {
+      const at = pair.indexOf("=");
+      if (at < 1) {
+        throw new UsageError(`invalid value "${pair}" for flag -${name}: missing "=" value in argument: ${pair}`);
+      }
+      return [pair.slice(0, at), pair.slice(at + 1)];
+    }),
+  );
+}
+
 /** All flags of a command. */
 function flagsOf({ flags, isLocal }: Command): readonly FlagSpec[] {
   return isLocal ? flags : [...flags, ...API_FLAGS];
@@ -60,8 +84,8 @@ function flagsOf({ flags, isLocal }: Command): readonly FlagSpec[] {
 /** The help of a command. */
 export function helpOf(command: Command): string {
   const flags = flagsOf(command);
-  return `muster ${command.name}: ${command.summary}\n\nUsage: muster ${command.name} ${command.usage}\n` +
-    (flags.length === 0 ? "" : `\nFlags:\n${describeFlags(flags)}`);
+  const text = `muster ${command.name}: ${command.summary}\n\nUsage: muster ${command.name} ${command.usage}\n`;
+  return named(text) + (flags.length === 0 ? "" : `\nFlags:\n${describeFlags(flags)}`);
 }
 
 /** Runs a command; resolves to the exit code. */
@@ -76,7 +100,7 @@ export async function runCommand(command: Command, args: readonly string[]): Pro
       return 0;
     }
     if (error instanceof UsageError) {
-      console.error(`${error.message}\nRun "muster ${command.name} -help" for the flags.`);
+      console.error(`${error.message}\n${named(`Run "muster ${command.name} -help" for the flags.`)}`);
       return 1;
     }
     if (error instanceof CommandError) {

@@ -4,27 +4,42 @@
  */
 import { agent, AGENT_HELP } from "./agent.ts";
 import { AGENT_FLAGS } from "../config/agent_flags.ts";
+import { AUTOPILOT_COMMANDS } from "./autopilot_commands.ts";
 import { BACKUP_COMMANDS } from "./backup_commands.ts";
 import { CLUSTER_COMMANDS } from "./cluster_commands.ts";
 import { type Command, helpOf, runCommand } from "./command.ts";
+import { KV_COMMANDS } from "./kv_commands.ts";
+import { LOCK_COMMANDS } from "./lock_command.ts";
 import { POOL_COMMANDS } from "./pool_commands.ts";
+import { named, programName } from "./program_name.ts";
 import { serve, SERVE_HELP } from "./serve.ts";
 import { describeFlags } from "../config/flags.ts";
 import { SERVE_FLAGS } from "../config/serve_flags.ts";
+import { SERVICE_COMMANDS } from "./service_commands.ts";
+import { SNAPSHOT_COMMANDS } from "./snapshot_commands.ts";
 import { TLS_COMMANDS } from "./tls_commands.ts";
 import { USER_COMMANDS } from "./user_commands.ts";
-import { versionLine } from "../node/version.ts";
+import { WATCH_COMMANDS } from "./watch_command.ts";
+import { versionCommand } from "./version_command.ts";
 
 const COMMANDS: readonly Command[] = [
+  ...AUTOPILOT_COMMANDS,
   ...BACKUP_COMMANDS,
   ...POOL_COMMANDS,
   ...CLUSTER_COMMANDS,
+  ...KV_COMMANDS,
+  ...LOCK_COMMANDS,
+  ...SERVICE_COMMANDS,
+  ...SNAPSHOT_COMMANDS,
   ...TLS_COMMANDS,
   ...USER_COMMANDS,
+  ...WATCH_COMMANDS,
 ];
 
 function summaries(commands: readonly Command[]): string {
-  return commands.map(({ name, summary }) => `  ${name.padEnd(29)} ${summary}`).join("\n");
+  return commands.toSorted((a, b) => a.name < b.name ? -1 : 1).map(({ name, summary }) =>
+    `  ${name.padEnd(29)} ${summary}`
+  ).join("\n");
 }
 
 const HELP = `muster: a replicated SQLite database whose nodes find each other
@@ -63,24 +78,37 @@ export async function main(args: readonly string[]): Promise<number> {
     case "-version":
     case "--version":
     case "-v":
-      if (asksForHelp(rest)) console.log("muster version: print the version\n\nUsage: muster version");
-      else console.log(versionLine());
-      return 0;
+      return await runCommand(versionCommand, rest);
     case undefined:
+      if (programName() === "consul") return unknown("");
+      console.log(HELP);
+      return 0;
     case "-h":
     case "-help":
     case "--help":
-      console.log(HELP);
+      console.log(named(HELP));
       return 0;
     case "help":
       return help(rest);
     default: {
       const found = commandOf(args);
       if (found) return await runCommand(found.command, found.rest);
-      console.error(`unknown command "${args.filter((arg) => !arg.startsWith("-")).join(" ")}"\n\n${HELP}`);
-      return 2;
+      const group = groupOf(args);
+      if (group) {
+        // As Consul, which takes a group without a command for a mistake.
+        if (asksForHelp(args)) console.log(group);
+        else console.error(group);
+        return asksForHelp(args) ? 0 : 1;
+      }
+      return unknown(`unknown command "${args.filter((arg) => !arg.startsWith("-")).join(" ")}"\n\n`);
     }
   }
+}
+
+/** Shows the help for what is no command. */
+function unknown(words: string): number {
+  console.error(words + named(HELP));
+  return programName() === "consul" ? 127 : 2;
 }
 
 /** The client command that the arguments begin with; of several words, the longest first. */
@@ -92,6 +120,13 @@ function commandOf(args: readonly string[]): { command: Command; rest: readonly 
   return undefined;
 }
 
+/** Help on all commands that begin with a word, such as `kv`; undefined where none does. */
+function groupOf([word]: readonly string[]): string | undefined {
+  const group = COMMANDS.filter(({ name }) => name.startsWith(`${word} `));
+  if (group.length === 0) return undefined;
+  return named(`Usage: muster ${word} COMMAND [flags] [arguments]\n\nCommands:\n${summaries(group)}`);
+}
+
 function asksForHelp(args: readonly string[]): boolean {
   return args.some((arg) => /^--?h(elp)?$/.test(arg));
 }
@@ -100,17 +135,17 @@ function help(topics: readonly string[]): number {
   const [topic] = topics;
   switch (topic) {
     case "serve":
-      console.log(SERVE_HELP + describeFlags(SERVE_FLAGS));
+      console.log(named(SERVE_HELP) + describeFlags(SERVE_FLAGS));
       return 0;
     case "agent":
-      console.log(AGENT_HELP + describeFlags(AGENT_FLAGS));
+      console.log(named(AGENT_HELP) + describeFlags(AGENT_FLAGS));
       return 0;
     case "version":
-      console.log("muster version: print the version\n\nUsage: muster version");
+      console.log(helpOf(versionCommand));
       return 0;
     case undefined:
     case "help":
-      console.log(HELP);
+      console.log(named(HELP));
       return 0;
     default: {
       const found = commandOf(topics);
@@ -118,8 +153,12 @@ function help(topics: readonly string[]): number {
         console.log(helpOf(found.command));
         return 0;
       }
-      console.error(`unknown command "${topic}"\n\n${HELP}`);
-      return 2;
+      const group = groupOf(topics);
+      if (group) {
+        console.log(group);
+        return 0;
+      }
+      return unknown(`unknown command "${topic}"\n\n`);
     }
   }
 }

@@ -1,11 +1,12 @@
 /**
  * Commands about the gossip pool: `join`, `members`, `leave`, `force-leave`, `info`, `event`, `keygen`, `keyring`,
- * `monitor`, `reload`, with Consul's words and exit codes (C3.2 to C3.5, C3.10).
+ * `monitor`, `reload`, `rtt`, with Consul's words and exit codes (C3.2 to C3.5, C3.10).
  * @module
  */
+import { distance, type NetworkCoordinate } from "../../core/serf/coordinate.ts";
 import { Pattern } from "../../base/codec/pattern.ts";
-import { AgentApi, ApiError, fieldOf, list, pairs, table, text } from "./agent_api.ts";
-import { boolFlag, type Call, type Command, CommandError, textFlag, told } from "./command.ts";
+import { AgentApi, ApiError, fieldOf, list, pairs, table, text } from "../client/agent_api.ts";
+import { boolFlag, type Call, type Command, CommandError, helpOf, textFlag, told } from "./command.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Words for the numbers of a member's state. */
@@ -42,6 +43,7 @@ const members: Command = {
   flags: [
     boolFlag("detailed", "Show the tags of each member"),
     textFlag("status", "Pattern that a member's status must match", ".*"),
+    textFlag("filter", "Expression that selects members, such as 'Tags.role == consul'"),
     boolFlag("wan", "The pool of servers of all datacenters"),
   ],
   async run({ flags, api }: Call) {
@@ -51,7 +53,9 @@ const members: Command = {
     } catch (error) {
       throw new CommandError(`Failed to compile status regexp: ${messageOf(error)}`);
     }
-    const path = `/v1/agent/members${flags.bool("wan") ? "?wan=1" : ""}`;
+    const query = new URLSearchParams(flags.bool("wan") ? { wan: "1" } : {});
+    if (flags.string("filter") !== "") query.set("filter", flags.string("filter"));
+    const path = `/v1/agent/members?${query}`;
     const all = list(await told("Error retrieving members", () => api().get(path)));
     const shown = all.filter((member) => pattern.matches(statusOf(member))).sort(byRoleAndName);
     if (shown.length === 0) return 2;
@@ -300,9 +304,59 @@ const reload: Command = {
   },
 };
 
+const rtt: Command = {
+  name: "rtt",
+  summary: "estimate the round-trip time between two nodes",
+  usage: "[flags] NODE1 [NODE2]\n\nNames as `members` shows them; NODE2 is that of the agent if it is left out.",
+  flags: [boolFlag("wan", "Between servers of several datacenters: not supported")],
+  async run({ flags, args, api }: Call) {
+    if (args.length < 1 || args.length > 2) {
+      throw new CommandError(`One or two node names must be specified\n\n${helpOf(rtt)}`);
+    }
+    if (flags.bool("wan")) throw new CommandError("There are no WAN coordinates: muster has no pool of datacenters");
+    const [first, second = await ownName(api)] = args;
+    const nodes = list(await told("Error getting coordinates", () => api().get("/v1/coordinate/nodes")));
+    const [from, to] = [first, second].map((name) => coordinateOf(name, nodes));
+    const ms = (distance(from, to) * 1000).toFixed(3);
+    console.log(`Estimated ${first} <-> ${second} rtt: ${ms} ms (using LAN coordinates)`);
+    return 0;
+  },
+};
+
+async function ownName(api: Call["api"]): Promise<string> {
+  const self = await told("Unable to look up agent info", () => api().get("/v1/agent/self"));
+  return text(fieldOf(self, "Config"), "NodeName");
+}
+
+/** @throws {CommandError} When the agent has heard of none. */
+function coordinateOf(name: string, nodes: readonly unknown[]): NetworkCoordinate {
+  const node = nodes.find((one) => text(one, "Node").toLowerCase() === name.toLowerCase());
+  const shown = fieldOf(node, "Coord");
+  const vec = list(fieldOf(shown, "Vec")).map(Number);
+  const [error, adjustment, height] = ["Error", "Adjustment", "Height"].map((one) => Number(text(shown, one)));
+  if (vec.length === 0) throw new CommandError(`Could not find a coordinate for node ${JSON.stringify(name)}`);
+  return { vec, error, adjustment, height };
+}
+
+const exec: Command = {
+  name: "exec",
+  summary: "run a command on many nodes: not supported",
+  usage: "",
+  flags: [],
+  isLocal: true,
+  run() {
+    throw new CommandError(
+      "exec is not supported: no agent of muster runs commands for others (in Consul: disable_remote_exec = true, its default).\n" +
+        "Have the nodes follow an event instead: `muster watch -type=event -name=NAME CHILD` on each of them, and then\n" +
+        "`muster event -name=NAME`.",
+    );
+  },
+};
+
 /** Commands about the pool. */
 export const POOL_COMMANDS: readonly Command[] = [
   event,
+  exec,
   forceLeave,
   info,
   join,
@@ -312,4 +366,5 @@ export const POOL_COMMANDS: readonly Command[] = [
   members,
   monitor,
   reload,
+  rtt,
 ];

@@ -11,7 +11,7 @@ import { Node, NodeFailure } from "../node/node.ts";
 import type { TlsVersion } from "../../base/net/conn.ts";
 import { logger } from "../../base/worker/log.ts";
 import { joinAuthorizationOf, readUsers, UsersError } from "../node/users.ts";
-import { keepLoopbackDirect } from "./proxy.ts";
+import { keepLoopbackDirect } from "../client/proxy.ts";
 import { versionLine } from "../node/version.ts";
 
 /** Help of the command. */

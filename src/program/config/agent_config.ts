@@ -15,6 +15,7 @@ import {
 import { agentTls } from "./agent_tls.ts";
 import type { AgentConfig, AgentTls, GossipTuning, NodeConfig } from "./config.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
+import { watchDefinitions } from "./watches.ts";
 import { localServices } from "./local_services.ts";
 import { refuseUnsafe } from "./refused_settings.ts";
 import { type Settings, SettingsError } from "./settings.ts";
@@ -80,7 +81,18 @@ export function agentSetup(
   });
   const own = [bind, advertise];
   const [httpHost] = httpPort < 0 ? clients.https : clients.http;
-  const agent = agentConfig(settings, { isDev, isServer, clients, machine, tls: tls.tls, own, reader });
+  const serverPort = isServer ? Math.max(0, settings.number("ports.server", 0)) : 0;
+  const agent = agentConfig(settings, {
+    gossipPort: port,
+    serverAddr: serverPort === 0 || serverPort === port ? "" : joinAddress(bind, serverPort),
+    isDev,
+    isServer,
+    clients,
+    machine,
+    tls: tls.tls,
+    own,
+    reader,
+  });
   return {
     agent,
     config: {
@@ -96,7 +108,7 @@ export function agentSetup(
       ),
       authFile: settings.text("auth"),
       clusterAddr: joinAddress(bind, port),
-      clusterAdvertisedAddr: joinAddress(advertise, port),
+      clusterAdvertisedAddr: joinAddress(advertise, serverPort || port),
       isVoter,
       bootstrapExpect: isServer ? expect : 0,
       bootstrapTimeoutMs: Infinity,
@@ -138,7 +150,7 @@ function check(settings: Settings, { isDev, isServer }: { isDev: boolean; isServ
 
 /** Ports that nobody can listen at, and figures that make no sense below nothing. */
 function checkNumbers(settings: Settings): void {
-  for (const [name, least] of [["http", -1], ["https", -1], ["dns", -1], ["serf_lan", 0]] as const) {
+  for (const [name, least] of [["http", -1], ["https", -1], ["dns", -1], ["serf_lan", 0], ["server", -1]] as const) {
     const port = settings.number(`ports.${name}`, 0);
     if (port < least || port > 65_535) {
       const none = least < 0 ? ", or -1 for none" : "";
@@ -219,7 +231,9 @@ function base64Length(text: string): number {
 
 function agentConfig(
   settings: Settings,
-  { isDev, isServer, clients, machine, tls, own, reader }: {
+  { gossipPort, serverAddr, isDev, isServer, clients, machine, tls, own, reader }: {
+    gossipPort: number;
+    serverAddr: string;
     isDev: boolean;
     isServer: boolean;
     clients: Addresses["clients"];
@@ -236,6 +250,8 @@ function agentConfig(
     datacenter: datacenterOf(settings),
     tls,
     isServer,
+    gossipPort,
+    serverAddr,
     bootstrap: isDev || settings.flag("bootstrap", false),
     meta: settings.map("node_meta"),
     startJoin: joinAddresses(settings, reader, "start_join"),
@@ -263,6 +279,7 @@ function agentConfig(
       sessionTtlMs: settings.durationMs("session_ttl_min", SESSION_TTL_MS_MIN),
     },
     local: localServices(settings),
+    watches: watchDefinitions(settings),
     gossip: gossipTuning(settings),
   };
 }

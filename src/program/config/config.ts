@@ -5,6 +5,7 @@
  */
 import type { NameServerSettings } from "../../api/nameserver/api.ts";
 import type { TlsVersion } from "../../base/net/conn.ts";
+import type { WatchDefinition } from "./watches.ts";
 import type { FileDefinitions } from "../../app/services/api.ts";
 import type { LocalOptions } from "../../app/services/local_state.ts";
 import type { AgentLimits } from "../../app/agent/agent.ts";
@@ -21,6 +22,10 @@ export interface AgentConfig {
   readonly isServer: boolean;
   /** Found a cluster alone, without asking anybody. */
   readonly bootstrap: boolean;
+  /** Port of the gossip for the others. */
+  readonly gossipPort: number;
+  /** A second address for traffic between servers, by which this one is known (`ports.server`); empty: none. */
+  readonly serverAddr: string;
   /** Metadata in the catalog. */
   readonly meta: Readonly<Record<string, string>>;
   /** Members to join through at the start; it fails where none of them answers. */
@@ -61,6 +66,8 @@ export interface AgentConfig {
   readonly limits: AgentLimits;
   /** Its own services and checks, in files, and how they are run. */
   readonly local: { readonly options: LocalOptions; readonly files: FileDefinitions };
+  /** What it follows, and what handles the changes. */
+  readonly watches: readonly WatchDefinition[];
   /** Differences from Consul's own settings of gossip in a LAN. */
   readonly gossip: GossipTuning;
 }

@@ -153,6 +153,7 @@ const KEYS: Block = {
   },
   verify_incoming_https: "flag",
   verify_incoming_rpc: "flag",
+  watches: "objects",
 };
 
 /** Keys of Consul that have no effect here, or not yet. */
@@ -165,7 +166,7 @@ const LATER: ReadonlySet<string> = new Set(
     "log_rotate_max_files performance primary_datacenter protocol raft_logstore raft_protocol " +
     "raft_snapshot_interval raft_snapshot_threshold raft_trailing_logs reconnect_timeout_wan retry_interval_wan " +
     "retry_join_wan retry_max_wan rpc segments serf_lan serf_wan server_rejoin_age_max " +
-    "start_join_wan syslog_facility telemetry tls_prefer_server_cipher_suites translate_wan_addrs ui ui_config ui_dir unix_sockets use_streaming_backend watches")
+    "start_join_wan syslog_facility telemetry tls_prefer_server_cipher_suites translate_wan_addrs ui ui_config ui_dir unix_sockets use_streaming_backend")
     .split(" "),
 );
 

@@ -8,7 +8,9 @@ import type { ToHttpWorker } from "../../api/server/api.ts";
 import type { NodeTls } from "../../base/net/conn.ts";
 import { PoolClient } from "../../drivers/membership/client.ts";
 import type { FromNameServer, NameServerSettings, OpenNameServer, ToNameServer } from "../../api/nameserver/api.ts";
-import type { AgentConfig, NodeConfig } from "../config/config.ts";
+import { type AgentConfig, apiUrlOf, type NodeConfig } from "../config/config.ts";
+import type { WatchDefinition } from "../config/watches.ts";
+import type { ToWatches } from "../watches/api.ts";
 import type { DataDirectory } from "./data_directory.ts";
 import { type Part, partAt } from "./here.ts";
 import type { Role } from "./permissions.ts";
@@ -37,6 +39,8 @@ export class AgentParts {
   readonly #stopping = new AbortController();
   readonly #membership: Part;
   #nameServer: Part | undefined;
+  /** Present with watches at the start. */
+  readonly #watches: Part | undefined;
   /** Lines to the membership Worker: for HTTP, and in a server for the replica. */
   readonly lines: { readonly http: MessagePort; readonly replica: MessagePort | undefined };
 
@@ -53,6 +57,7 @@ export class AgentParts {
     });
     this.lines = { http: http.port1, replica: replica?.port1 };
     this.#membership = options.spawn("membership");
+    if (agent.watches.length > 0) this.#watches = options.spawn("watches");
     this.#membership.addEventListener("message", ({ data }: MessageEvent<FromPool>) => {
       if (data.k === "opened") this.#opened.resolve();
       else if (data.k === "keys") options.onKeys(data.keys);
@@ -100,6 +105,18 @@ export class AgentParts {
   serve(): void {
     const message: ToNameServer = { k: "serve" };
     this.#nameServer?.postMessage(message);
+    if (this.#watches) this.setWatches(this.#options.agent.watches);
+  }
+
+  /** Follows other things from now on. */
+  setWatches(watches: readonly WatchDefinition[]): void {
+    const { config, log } = this.#options;
+    if (!this.#watches) {
+      if (watches.length > 0) log("there were no watches at the start: new ones take effect after a restart");
+      return;
+    }
+    const message: ToWatches = { k: "follow", url: apiUrlOf(config), watches };
+    this.#watches.postMessage(message);
   }
 
   /** In a client agent: takes other certificates for the way to the servers into use. */
@@ -144,6 +161,7 @@ export class AgentParts {
     const closing: ToNameServer = { k: "close" };
     this.#nameServer?.postMessage(closing);
     this.#nameServer?.terminate();
+    this.#watches?.terminate();
   }
 }
 

@@ -37,7 +37,7 @@ import { httpOptions } from "./http_options.ts";
 import { DefinitionFiles } from "./kept_definitions.ts";
 import { clusterSecretOf, openPortWarning, secretsOf } from "./cluster_secret.ts";
 import { type Part, runHere } from "./here.ts";
-import { discoveryAddrs, revokeSpentRights, runsScripts, type Scope } from "./permissions.ts";
+import { discoveryAddrs, revokeSpentRights, runsHandlers, runsScripts, type Scope } from "./permissions.ts";
 import { NodeFailure } from "./node_failure.ts";
 import { ServiceManager } from "./service_manager.ts";
 import { lineTo, spawn } from "./spawn.ts";
@@ -160,6 +160,7 @@ export class Node {
       sqliteLibrary: library,
       uploads: uploads?.reach ?? { net: [], directories: [] },
       runsScripts: orFail(() => runsScripts(config.agent)),
+      runsHandlers: orFail(() => runsHandlers(config.agent)),
     };
     const state = new SharedArrayBuffer(NODE_STATE_BYTES);
     const writerToHttp = new MessageChannel();
@@ -430,7 +431,7 @@ export class Node {
         nodeId: this.#directory.nodeId,
         storageId: this.#directory.storageId,
         directory: this.#directory.raft,
-        bindAddr: config.clusterAddr,
+        bindAddrs: [config.clusterAddr, ...config.agent?.serverAddr ? [config.agent.serverAddr] : []],
         advertisedAddr: config.clusterAdvertisedAddr,
         apiUrl: apiUrlOf(config),
         version: API_VERSION,
@@ -559,10 +560,11 @@ export class Node {
   onReload: () => Promise<void> = () => Promise.resolve();
 
   /** Takes into use what may change while an agent runs. */
-  reload({ dns, logLevel, meta, local }: Pick<AgentConfig, "dns" | "logLevel" | "meta" | "local">): void {
+  reload({ dns, logLevel, meta, local, watches }: AgentConfig): void {
     this.#logLevel = logLevel;
     setLogLevel(logLevel);
     this.#agent?.setDns(dns);
+    this.#agent?.setWatches(watches);
     this.#tellHttp({ k: "agent", meta, files: local.files });
   }
 

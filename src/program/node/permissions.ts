@@ -31,6 +31,7 @@ export const ROLES = [
   "nameserver",
   "uploader",
   "checks",
+  "watches",
 ] as const;
 
 /** A Worker of a node. */
@@ -58,6 +59,8 @@ export interface Scope {
   readonly uploads: { readonly net: readonly string[]; readonly directories: readonly string[] };
   /** Whether checks may run programs. */
   readonly runsScripts: boolean;
+  /** Whether watches have programs handle a change. */
+  readonly runsHandlers: boolean;
 }
 
 /** The table. */
@@ -101,6 +104,8 @@ export function permissionsOf(role: Role, scope: Scope): Deno.PermissionOptionsO
     }
     case "checks": // any address and any program, as the operator names them; a program has the rights of the user
       return { ...nothing, net: true, run: scope.runsScripts };
+    case "watches": // the agent itself, and what handlers there are
+      return { ...nothing, net: true, run: scope.runsHandlers, env: scope.runsHandlers && ["SHELL"] };
     case "discovery":
       return { ...nothing, net: scope.discoveryAddrs === "any" ? true : [...scope.discoveryAddrs] };
   }
@@ -129,6 +134,16 @@ export function runsScripts(agent: AgentConfig | undefined): boolean {
   if (agent === undefined || agent.local.options.scripts === "none") return false;
   if (Deno.permissions.querySync({ name: "run" }).state === "granted") return true;
   throw new Error("checks that run programs are enabled, and this process may run none: start it with --allow-run");
+}
+
+/**
+ * Whether the watches of an agent run programs.
+ * @throws {Error} When they are to, and this process may not.
+ */
+export function runsHandlers(agent: AgentConfig | undefined): boolean {
+  if (!agent?.watches.some(({ handler }) => handler.k === "script")) return false;
+  if (Deno.permissions.querySync({ name: "run" }).state === "granted") return true;
+  throw new Error("watches have programs as handlers, and this process may run none: start it with --allow-run");
 }
 
 /** Rights that this thread still has a use for. */

@@ -32,7 +32,7 @@ export function membershipConfig(config: NodeConfig, agent: AgentConfig, directo
   return {
     name: agent.nodeName,
     bind: { host: bind.hostname, port: bind.port },
-    advertise: { host: advertise.hostname, port: advertise.port },
+    advertise: { host: advertise.hostname, port: agent.gossipPort },
     machine: agent.machine,
     tags: tagsOf(config, agent, { nodeId: directory.nodeId, port: advertise.port }),
     profile: agent.isDev ? "local" : "lan",

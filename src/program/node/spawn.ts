@@ -18,6 +18,7 @@ export const WORKER_MODULES: Readonly<Record<Role, URL>> = {
   nameserver: new URL("../../api/nameserver/worker.ts", import.meta.url),
   uploader: new URL("../../drivers/uploader/worker.ts", import.meta.url),
   checks: new URL("../../drivers/checks/worker.ts", import.meta.url),
+  watches: new URL("../watches/worker.ts", import.meta.url),
   discovery: new URL("../../drivers/discovery/worker.ts", import.meta.url),
 };
 

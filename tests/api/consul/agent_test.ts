@@ -106,6 +106,7 @@ Deno.test("an event is fired with its filters, and the list waits for the next",
     fired.push({ name, payload });
     return null;
   };
+  await node.send("PUT", "/v1/agent/service/register", { Name: "web", Tags: ["v1"] });
   const event = await node.json("PUT", "/v1/event/fire/deploy?node=^n$&service=web&tag=v1", "1.2.3");
   assertEquals([event.Name, event.Payload, event.NodeFilter, event.LTime], ["deploy", "MS4yLjM=", "^n$", 0]);
   const payload = JSON.parse(new TextDecoder().decode(fired[0].payload));
@@ -127,6 +128,8 @@ Deno.test("an event is fired with its filters, and the list waits for the next",
   if (!events) throw new Error("this is no agent");
   events.take(told(fired[0].name, payload));
   events.take(told(fired[0].name, { ...payload, NodeFilter: "other" }));
+  events.take(told(fired[0].name, { ...payload, ServiceFilter: "db" }));
+  events.take(told(fired[0].name, { ...payload, TagFilter: "v2" }));
   events.take(told("serf-event", payload));
   events.take(told(fired[0].name, 1));
   const list = await node.send("GET", "/v1/event/list?name=deploy");

@@ -43,16 +43,16 @@ Deno.test("CatalogByPort asks once for all of it, and anew after a change", () =
   let asked = 0;
   const view = () => viewOf(`192.0.2.${++asked}`);
   return withCatalog({ view }, async (catalog, change) => {
-    assertEquals(catalog.current, undefined);
+    assertEquals(catalog.state, undefined);
     const both = await Promise.all([catalog.node("ALPHA"), catalog.node("none")]);
     assertEquals(both, [nodeAt("192.0.2.1"), undefined]);
     assertEquals([await catalog.nodes(), await catalog.servers(), asked], [[nodeAt("192.0.2.1")], [
       nodeAt("192.0.2.1"),
     ], 1]);
-    const { current } = catalog;
-    assertEquals([current?.nodes, catalog.current === current], [[nodeAt("192.0.2.1")], true]);
+    const { state: current } = catalog;
+    assertEquals([current !== undefined, catalog.state === current], [true, true]);
     change();
-    while (catalog.current) await new Promise((resolve) => setTimeout(resolve, 0));
+    while (catalog.state) await new Promise((resolve) => setTimeout(resolve, 0));
     assertEquals([await catalog.node("alpha"), asked], [nodeAt("192.0.2.2"), 2]);
   });
 });
@@ -67,17 +67,20 @@ Deno.test("CatalogByPort does not keep what was under way at a change", () => {
     change();
     answer.resolve(viewOf("192.0.2.1"));
     assertEquals(await first, nodeAt("192.0.2.1"));
-    assertEquals(catalog.current, undefined);
+    assertEquals(catalog.state, undefined);
   });
 });
 
 Deno.test("CatalogByPort asks for each name where the agent holds no catalog", () => {
   const node = ({ name }: { name: string }) => name === "alpha" ? nodeAt("192.0.2.9") : undefined;
   const parts = { view: () => undefined, node, nodes: () => [nodeAt("192.0.2.9")], servers: () => [] };
-  return withCatalog(parts, async (catalog) => {
+  return withCatalog(parts, async (catalog, change) => {
     assertEquals([await catalog.node("alpha"), await catalog.node("none")], [nodeAt("192.0.2.9"), undefined]);
     assertEquals([await catalog.nodes(), await catalog.servers()], [[nodeAt("192.0.2.9")], []]);
-    assertEquals(catalog.current, undefined);
+    const { state } = catalog;
+    assertEquals([state !== undefined, catalog.state === state], [true, true]);
+    change();
+    while (catalog.state === state) await new Promise((resolve) => setTimeout(resolve, 0));
   });
 });
 

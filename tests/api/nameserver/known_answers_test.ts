@@ -49,7 +49,7 @@ Deno.test("KnownAnswers forgets at another state, in another second, and when it
 Deno.test("KnownAnswers keeps a bounded number of short ones", () => {
   const answers = known();
   answers.keep(new Uint8Array(513), query(1, 1));
-  answers.keep(query(1, 5), new Uint8Array(513));
+  answers.keep(query(1, 5), new Uint8Array(4097));
   assertEquals([answers.find(new Uint8Array(513)), answers.find(query(1, 5))], [undefined, undefined]);
   const many = Array.from({ length: 20_000 }, (_, nth) => query(1, nth >> 8, nth & 255, 1));
   for (const one of many) answers.keep(one, query(1, one[2], one[3]));
@@ -57,4 +57,20 @@ Deno.test("KnownAnswers keeps a bounded number of short ones", () => {
   assertEquals(found.every((answer, nth) => !answer || answer[2] === nth >> 8 && answer[3] === (nth & 255)), true);
   const count = found.filter((answer) => answer).length;
   assertEquals([count > 1000, count <= 4096], [true, true], `${count} of 20,000 are kept`);
+});
+
+Deno.test("KnownAnswers wants 64 orders of an answer, and then gives one by chance", () => {
+  let dice = 0;
+  const answers = new KnownAnswers(() => dice);
+  answers.validFor(STATE, 1);
+  for (let nth = 0; nth < 64; nth++) {
+    assertEquals(answers.find(query(1, 7)), undefined);
+    answers.keep(query(1, 7), query(1, nth), true);
+  }
+  assertEquals(answers.find(query(2, 7)), query(2, 0));
+  dice = 0.999;
+  assertEquals(answers.find(query(3, 7)), query(3, 63));
+  const large = Array.from({ length: 1100 }, (_, nth) => query(1, 9, nth >> 8, nth & 255));
+  for (const one of large) answers.keep(one, new Uint8Array(4000), true);
+  assertEquals(answers.find(large[0]) !== undefined, true, "there is no room for more orders");
 });

@@ -20,7 +20,7 @@ const SETTINGS: NameServerSettings = {
 const NOBODY = {
   node: () => Promise.resolve(undefined),
   nodes: () => Promise.resolve([]),
-  current: undefined,
+  state: undefined,
   servers: () => Promise.resolve([]),
   service: () => Promise.resolve([]),
   services: () => Promise.resolve([]),

@@ -167,12 +167,18 @@ Deno.test("an output alone may wait, a status goes at once; outputs can be throw
   await withState(async ({ state, changes }) => {
     await state.addCheck(decodeCheck({ Name: "c", TCP: "a:1", Interval: "1s" }), "request");
     changes.length = 0;
+    const isDue = () => {
+      const check = state.checks.get("c");
+      return check !== undefined && state.isOutputDue(check);
+    };
+    state.setStatus("c", "critical", "the first");
+    assertEquals([changes, isDue()], [[0], true]);
+    state.noteSynced("c", "the first");
     state.setStatus("c", "critical", "one");
-    assertEquals(changes, [60_000]);
-    const check = state.checks.get("c");
-    assertEquals(check && state.isOutputDue(check), false);
+    assertEquals([changes, isDue()], [[0, 60_000], false]);
+    state.noteSynced("c", "another");
     state.setStatus("c", "passing", "two");
-    assertEquals(changes, [60_000, 0]);
+    assertEquals(changes, [0, 60_000, 0]);
     state.setStatus("gone", "passing", "late"); // its result was under way
     assertEquals(state.checks.size, 1);
   });

@@ -11,7 +11,7 @@ const HELLO: Hello = { ...STRANGER, id: "1" };
 Deno.test("the connection that is silent for longest makes room, and none whose caller waits for an answer", async () => {
   const addr = `127.0.0.1:${freePort()}`;
   const answers: (() => void)[] = [];
-  const listener = await Listener.open(addr, {
+  const listener = await Listener.open([addr], {
     hello: () => HELLO,
     refuse: () => undefined,
     onHello: () => {},

@@ -28,7 +28,7 @@ async function withListener(
 ): Promise<void> {
   const addr = `127.0.0.1:${freePort()}`;
   const [calls, lines]: string[][] = [[], []];
-  const listener = await Listener.open(addr, {
+  const listener = await Listener.open([addr], {
     hello: () => STRANGER,
     secret,
     refuse: () => undefined,

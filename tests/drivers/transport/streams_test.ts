@@ -17,7 +17,7 @@ Deno.test("heartbeats and small calls pass a snapshot that nobody takes: each ha
   const released = Promise.withResolvers<void>();
   const heard = Promise.withResolvers<readonly Message[]>();
   const connections: string[] = [];
-  const listener = await Listener.open(addr, {
+  const listener = await Listener.open([addr], {
     hello: () => hello("b", "rpc"),
     refuse: () => undefined,
     onHello: ({ purpose }) => void connections.push(purpose),

@@ -44,7 +44,12 @@ class ChecksWorker implements Disposable {
   #wake = () => {};
 
   constructor(runsScripts: boolean) {
-    this.#worker = spawn("checks", { ...SCOPE, runsScripts }, (message) => this.#deaths.push(message), "error");
+    this.#worker = spawn(
+      "checks",
+      { ...SCOPE, runsScripts, runsHandlers: false },
+      (message) => this.#deaths.push(message),
+      "error",
+    );
     this.#port = lineTo(this.#worker);
     this.#port.onmessage = ({ data }: MessageEvent<FromChecks>) => {
       this.results.push(...data.results);

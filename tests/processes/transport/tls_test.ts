@@ -37,7 +37,7 @@ async function withPort(
   };
   const addr = `127.0.0.1:${freePort()}`;
   const lines: string[] = [];
-  const listener = await Listener.open(addr, {
+  const listener = await Listener.open([addr], {
     tls,
     hello: () => HELLO,
     refuse: () => undefined,

@@ -36,6 +36,7 @@ const OWN: Record<Role, (keyof typeof NOTHING)[]> = {
   nameserver: ["connect", "listen", "resolve"],
   uploader: ["read", "write", "connect"], // to its store, in its directory
   checks: ["connect", "listen", "resolve"], // and run, where scripts are allowed
+  watches: ["connect", "listen", "resolve"], // and run, where a program is the handler
   discovery: ["connect"], // to the servers that the configuration names
 };
 
@@ -78,6 +79,7 @@ for (const role of ROLES) {
         uploads: { net: [`127.0.0.1:${listener.addr.port}`], directories: [`${root}/uploads`] },
         sqliteLibrary: bundledLibrary(),
         runsScripts: false,
+        runsHandlers: false,
       };
       for (const name of ["raft", "sqlite", "gossip", "uploads", "elsewhere"]) {
         await Deno.mkdir(`${root}/${name}`);
@@ -100,7 +102,7 @@ for (const role of ROLES) {
       assertEquals([elsewhere.read, elsewhere.write], ["denied", "denied"]);
       assertEquals(
         elsewhere.connect,
-        ["replica", "membership", "nameserver", "checks"].includes(role) ? "allowed" : "denied",
+        ["replica", "membership", "nameserver", "checks", "watches"].includes(role) ? "allowed" : "denied",
       );
     } finally {
       listener.close();
@@ -119,6 +121,7 @@ Deno.test("the http Worker may listen at the addresses of HTTP and of HTTPS, and
     discoveryAddrs: [],
     sqliteLibrary: "/nowhere",
     runsScripts: false,
+    runsHandlers: false,
   };
   const netOf = (httpAddrs: string[], httpsAddrs: string[]) =>
     permissionsOf("http", { ...scope, httpAddrs, httpsAddrs }).net;
@@ -137,6 +140,7 @@ Deno.test("the discovery Worker that asks the system's name servers may use the 
     httpsAddrs: [],
     sqliteLibrary: bundledLibrary(),
     runsScripts: false,
+    runsHandlers: false,
   };
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const file = await Deno.makeTempFile({ prefix: "muster-permissions-" });
@@ -167,6 +171,7 @@ Deno.test("the uploader Worker has no network where backups go to a directory, a
     discoveryAddrs: [],
     sqliteLibrary: bundledLibrary(),
     runsScripts: false,
+    runsHandlers: false,
   };
   const root = await Deno.makeTempDir({ prefix: "muster-permissions-" });
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -202,6 +207,10 @@ Deno.test("the checks Worker may run programs where scripts are allowed, and has
     discoveryAddrs: [],
     sqliteLibrary: "/nowhere",
   };
-  const [without, allowed] = [false, true].map((runsScripts) => permissionsOf("checks", { ...scope, runsScripts }));
+  const [without, allowed] = [false, true].map((runsScripts) =>
+    permissionsOf("checks", { ...scope, runsScripts, runsHandlers: false })
+  );
   assertEquals([without.run, allowed], [false, { ...without, run: true }]);
+  const watches = (runsHandlers: boolean) => permissionsOf("watches", { ...scope, runsScripts: false, runsHandlers });
+  assertEquals(watches(true), { ...watches(false), run: true, env: ["SHELL"] });
 });

@@ -16,6 +16,7 @@ for (const role of ROLES) {
       uploads: { net: [], directories: [] },
       sqliteLibrary: directory,
       runsScripts: false,
+      runsHandlers: false,
     };
     try {
       const message = await new Promise<string>((resolve) => {

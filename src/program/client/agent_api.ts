@@ -52,6 +52,31 @@ export const SERVER_FLAGS: readonly FlagSpec[] = [
 export class ApiError extends Error {
   /** Always `ApiError`. */
   override readonly name = "ApiError";
+  /** Status of the answer; undefined when there was none. */
+  readonly status: number | undefined;
+
+  /** @param message For people. */
+  constructor(message: string, status?: number) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** How a request is sent. */
+export interface Asking {
+  readonly body?: string | Uint8Array<ArrayBuffer>;
+  /** Gives the request up. */
+  readonly signal?: AbortSignal;
+  /** Time limit. @default {60 s} */
+  readonly timeoutMs?: number;
+}
+
+/** A whole answer. */
+export interface Answer {
+  readonly status: number;
+  /** Of the state that it shows; `0` where it has none. */
+  readonly index: string;
+  readonly text: string;
 }
 
 /** An address of an agent, and how requests get there. */
@@ -91,23 +116,66 @@ export class AgentApi {
    * @throws {ApiError} When nobody answers, or the answer is an error.
    */
   async send(method: string, path: string, body?: string | Uint8Array<ArrayBuffer>): Promise<Response> {
+    return await this.ask(method, path, { body });
+  }
+
+  /**
+   * The same with a limit of its own.
+   * @param others Statuses of answers that are no errors to the caller.
+   * @throws {ApiError} When nobody answers, or the answer is an error.
+   */
+  async ask(
+    method: string,
+    path: string,
+    { body, signal, timeoutMs = TIMEOUT_MS }: Asking = {},
+    others: readonly number[] = [],
+  ): Promise<Response> {
     let failure: unknown;
     for (const way of this.#ways) {
       let response: Response;
       try {
-        const signal = AbortSignal.timeout(TIMEOUT_MS);
-        response = await this.#fetch(way, path, { method, signal, ...(body ? { body } : {}) });
+        const limit = AbortSignal.timeout(timeoutMs);
+        const given = { method, signal: signal ? AbortSignal.any([signal, limit]) : limit };
+        response = await this.#fetch(way, path, { ...given, ...(body ? { body } : {}) });
       } catch (error) {
         failure = error;
         if (isUnsent(error)) continue;
         break;
       }
-      if (response.ok) return response;
+      if (response.ok || others.includes(response.status)) return response;
       throw await unexpected(response, way);
     }
     throw new ApiError(
       `${this.#whyOf(failure)}; is an agent running there? -http-addr or MUSTER_HTTP_ADDR says where it is`,
     );
+  }
+
+  /**
+   * The same with the whole answer.
+   * @throws {ApiError} When nobody answers, the answer breaks off, or it is an error.
+   */
+  async askText(method: string, path: string, asking: Asking = {}, others: readonly number[] = []): Promise<Answer> {
+    const response = await this.ask(method, path, asking, others);
+    try {
+      const { status, headers } = response;
+      const index = headers.get("x-consul-index") ?? "";
+      return { status, index: /^\d{1,20}$/.test(index) ? index : "0", text: await response.text() };
+    } catch (error) {
+      throw new ApiError(this.#whyOf(error));
+    }
+  }
+
+  /**
+   * Reads a state that may not be there.
+   * @returns Its text; undefined where there is none, which is 404 without a word. Of a path that is not there, a node that is no
+   * agent has words.
+   * @throws {ApiError} As `askText` does.
+   */
+  async askState(path: string, asking: Asking = {}): Promise<{ index: string; text: string | undefined }> {
+    const { status, index, text } = await this.askText("GET", path, asking, [404]);
+    if (status !== 404) return { index, text };
+    if (text.trim() === "") return { index, text: undefined };
+    throw new ApiError(`Unexpected response code: 404 (${text.trim()})`, status);
   }
 
   /** Why no answer came, and the proxy that was asked for it. */
@@ -148,13 +216,8 @@ export class AgentApi {
    * @throws {ApiError} When nobody answers, the answer is an error, or it is no JSON.
    */
   async json(method: string, path: string, body?: string): Promise<unknown> {
-    const response = await this.send(method, path, body);
-    try {
-      return await response.json();
-    } catch (error) {
-      const why = messageOf(error);
-      throw new ApiError(`the answer is not that of an agent (${why}): is http-addr right?`);
-    }
+    const { text } = await this.askText(method, path, { body });
+    return answerIn(text, JSON.parse);
   }
 
   /** Follows what the agent sends until it ends, or `signal` is aborted; no time limit. */
@@ -171,6 +234,15 @@ export class AgentApi {
     if (!response.ok) throw await unexpected(response, this.#ways[0]);
     const decoder = new TextDecoder();
     for await (const chunk of response.body ?? []) yield decoder.decode(chunk, { stream: true });
+  }
+}
+
+/** What `read` makes of an answer. @throws {ApiError} When it fails. */
+export function answerIn<T>(text: string, read: (text: string) => T): T {
+  try {
+    return read(text);
+  } catch (error) {
+    throw new ApiError(`the answer is not that of an agent (${messageOf(error)}): is http-addr right?`);
   }
 }
 
@@ -195,7 +267,7 @@ function withoutPassword(url: string): string {
 
 async function unexpected(response: Response, way: Way): Promise<ApiError> {
   const text = (await response.text()).trim();
-  return new ApiError(`Unexpected response code: ${response.status} (${text})${byProxy(way)}`);
+  return new ApiError(`Unexpected response code: ${response.status} (${text})${byProxy(way)}`, response.status);
 }
 
 /** Whether no connection could be made: in the runtime's words, as it has no class for it. */
@@ -254,9 +326,9 @@ function tokenOf(flags: Flags): string {
 }
 
 /** The query string for the flags of servers, with a `?` in front; empty for none. */
-export function serverQuery(flags: Flags, more: Readonly<Record<string, string>> = {}): string {
-  const parts = Object.entries(more).filter(([, value]) => value !== "").map(([name, value]) =>
-    `${name}=${encodeURIComponent(value)}`
+export function serverQuery(flags: Flags, more: Readonly<Record<string, string | readonly string[]>> = {}): string {
+  const parts = Object.entries(more).flatMap(([name, value]) =>
+    [value].flat().filter((one) => one !== "").map((one) => `${name}=${encodeURIComponent(one)}`)
   );
   if (flags.bool("stale")) parts.push("stale");
   if (flags.string("datacenter") !== "") parts.push(`dc=${encodeURIComponent(flags.string("datacenter"))}`);
@@ -271,8 +343,7 @@ export function text(value: unknown, name: string): string {
 
 /** A field of an object from outside. */
 export function fieldOf(value: unknown, name: string): unknown {
-  if (typeof value !== "object" || value === null) return undefined;
-  return Object.entries(value).find(([key]) => key === name)?.[1];
+  return entries(value).find(([key]) => key === name)?.[1];
 }
 
 /** A list from outside; empty where it is none. */
@@ -280,17 +351,21 @@ export function list(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** Pairs of an object from outside, sorted by name, values as text. */
-export function pairs(value: unknown): [name: string, value: string][] {
-  if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value).map(([name, one]): [string, string] => [name, String(one)]).sort(([a], [b]) =>
-    a < b ? -1 : 1
-  );
+/** Fields of an object from outside; none where it is no object. */
+export function entries(value: unknown): [name: string, value: unknown][] {
+  return typeof value === "object" && value !== null ? Object.entries(value) : [];
 }
 
-/** Columns left-aligned, padded to the widest cell, two spaces between. */
-export function table(rows: readonly (readonly string[])[]): string {
+/** Pairs of an object from outside, sorted by name, values as text. */
+export function pairs(value: unknown): [name: string, value: string][] {
+  return entries(value).map(([name, one]): [string, string] => [name, String(one)]).sort(([a], [b]) => a < b ? -1 : 1);
+}
+
+/** Columns left-aligned, padded to the widest cell, `gap` spaces between. */
+export function table(rows: readonly (readonly string[])[], gap = 2): string {
   const widths = rows[0].map((_, at) => Math.max(...rows.map((row) => row[at].length)));
-  return rows.map((row) => row.map((cell, at) => at === row.length - 1 ? cell : cell.padEnd(widths[at])).join("  "))
+  return rows.map((row) =>
+    row.map((cell, at) => at === row.length - 1 ? cell : cell.padEnd(widths[at])).join(" ".repeat(gap))
+  )
     .join("\n");
 }

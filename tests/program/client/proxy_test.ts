@@ -1,7 +1,7 @@
 /** The proxy of the environment: Go's rules, and that nothing for this machine goes to it (C3.11). */
 import { assertEquals, assertRejects } from "@std/assert";
-import { AgentApi, API_FLAGS, ApiError } from "../../../src/program/cli/agent_api.ts";
-import { keepLoopbackDirect, proxyFor } from "../../../src/program/cli/proxy.ts";
+import { AgentApi, API_FLAGS, ApiError } from "../../../src/program/client/agent_api.ts";
+import { keepLoopbackDirect, proxyFor } from "../../../src/program/client/proxy.ts";
 import { Flags } from "../../../src/program/config/flags.ts";
 
 function ask(url: string, variables: Readonly<Record<string, string>>): string | undefined {
