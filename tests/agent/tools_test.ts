@@ -103,7 +103,7 @@ async function registrator(client: AgentProcess): Promise<void> {
 /** Instances from the catalog and their health are asked for one after the other and matched by their place in the list. */
 async function traefik(client: AgentProcess, server: AgentProcess): Promise<void> {
   for (const [at, agent] of [client, server, client, server].entries()) {
-    const Tags = [`traefik.enable=true`, "traefik.http.routers.web.rule=Host(`a.test`)"];
+    const Tags = [`traefik.enable=true`, `traefik.http.routers.web.rule=${"Host(`a.test`) || ".repeat(40)}Path(\`/\`)`];
     await registered(agent, { ID: `w${9 - at}`, Name: "traefik-web", Tags, Port: at + 1 });
   }
   const tag = "tag=traefik.enable%3Dtrue";

@@ -105,7 +105,7 @@ export const META_CHARS_MAX = 512;
 /** Characters of a name, an address or an id. */
 export const NAME_CHARS_MAX = 255;
 export const TAGS_MAX = 256;
-export const TAG_CHARS_MAX = 255;
+export const TAG_CHARS_MAX = 4096;
 export const NOTES_CHARS_MAX = 4096;
 export const OUTPUT_CHARS_MAX = 64 * 1024;
 export const DEFINITION_CHARS_MAX = 64 * 1024;

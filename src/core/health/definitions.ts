@@ -95,6 +95,8 @@ export interface DecodeOptions {
 const NAME_CHARACTERS_MAX = 255;
 const NOTES_CHARACTERS_MAX = 4096;
 const TAGS_MAX = 256;
+/** Whole rules for proxies stand in tags. */
+const TAG_CHARACTERS_MAX = 4096;
 const CHECKS_MAX = 64;
 const META = { pairsMax: 64, keyCharactersMax: 128, valueCharactersMax: 512 };
 const PORT_MAX = 65_535;
@@ -131,7 +133,7 @@ export function decodeService(value: unknown, options: DecodeOptions = {}): Serv
   const decoded = {
     id,
     name,
-    tags: fields.texts("tags", { countMax: TAGS_MAX, charactersMax: NAME_CHARACTERS_MAX }),
+    tags: fields.texts("tags", { countMax: TAGS_MAX, charactersMax: TAG_CHARACTERS_MAX }),
     address,
     port: fields.whole("port", { max: PORT_MAX }),
     meta: metaOf(fields),

@@ -161,7 +161,7 @@ Deno.test("decodeService() says of a malformed field what was expected", () => {
     [{ name: "a", port: "80" }, 'Expected "port" of the service to be a whole number from 0 to 65535'],
     [
       { name: "a", tags: Array(257).fill("t") },
-      'Expected "tags" of the service to be a list of at most 256 strings of at most 255 characters',
+      'Expected "tags" of the service to be a list of at most 256 strings of at most 4096 characters',
     ],
     [{ name: "a", meta: { b: 1 } }, 'Expected "meta" of the service to hold strings by name'],
     [
