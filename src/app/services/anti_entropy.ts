@@ -15,7 +15,7 @@ import { type CatalogRow, SERF_HEALTH } from "../agent/catalog.ts";
 import { ROWS_MAX } from "../agent/catalog_operations.ts";
 import { checkRow, type NodeRegistration, type Registration, serviceRow } from "../agent/registration.ts";
 import { catalogCheck, catalogService } from "./definition_rows.ts";
-import type { LocalCheck, LocalService, LocalState } from "./local_state.ts";
+import { type LocalCheck, type LocalService, type LocalState, SERVERS_OWN } from "./local_state.ts";
 
 const PERIOD_MS = 60_000;
 /** Part of the period that is added at random. */
@@ -26,8 +26,6 @@ const POOL_SIZE = 128;
 const GATHER_MS = 20;
 const POOL_GATHER_MS = 500;
 const RETRY_MS = { first: 250, most: 15_000 };
-/** The service that stands for a server of the cluster: the leader's to keep. */
-const SERVERS_OWN = "consul";
 
 /** The catalog as an agent reaches it: in its own database, or through a server. Each method rejects with a reason for people. */
 export interface CatalogAccess {

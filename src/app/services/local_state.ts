@@ -9,6 +9,7 @@
  */
 import { messageOf } from "../../base/codec/error_text.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
+import { SERF_HEALTH } from "../agent/catalog.ts";
 import {
   aggregateStatus,
   type CheckStatus,
@@ -101,6 +102,8 @@ export class LocalRefusal extends Error {
   override readonly name = "LocalRefusal";
 }
 
+/** ID of the service that stands for a server of the cluster. */
+export const SERVERS_OWN = "consul";
 /** Services, and checks, of one agent. */
 const COUNT_MAX = 10_000;
 /** How often critical checks are looked at that end their service, and aliases of other agents' services. */
@@ -162,6 +165,7 @@ export class LocalState {
    * @throws {LocalRefusal} When a check of it may not run, or there are too many.
    */
   async addService(service: ServiceDefinition, source: Source, { replacesChecks = false } = {}): Promise<void> {
+    if (service.id === SERVERS_OWN) throw reserved("service", service.id);
     for (const check of service.checks) this.#expectAllowed(check, source);
     if (this.#services.size >= COUNT_MAX && !this.#services.has(service.id)) throw tooMany("services");
     const kept = this.checksOf(service.id).filter(({ definition: { id } }) => !isMaintenance(id));
@@ -394,6 +398,7 @@ export class LocalState {
 
   #expectAllowed(check: CheckDefinition, source: Source): void {
     const { scripts } = this.#parts.options;
+    if (check.id === SERF_HEALTH) throw reserved("check", check.id);
     if (!isScript(check) || scripts === "all" || scripts === "local" && source === "file") return;
     throw new LocalRefusal(
       source === "file"
@@ -522,6 +527,11 @@ function unknownCheck(id: string): UnknownIdError {
   return new UnknownIdError(
     `Unknown check ID ${JSON.stringify(id)}. Ensure that the check ID is passed, not the check name.`,
   );
+}
+
+/** What the leader keeps in the catalog is nobody else's to say. */
+function reserved(what: string, id: string): LocalRefusal {
+  return new LocalRefusal(`the ${what} ID ${JSON.stringify(id)} is the cluster's own: use another one`);
 }
 
 function tooMany(what: string): LocalRefusal {

@@ -59,6 +59,9 @@ Deno.test("what came by request is on disk before it is answered, and off it bef
     await assertRejects(() => state.removeCheck("mem"), UnknownIdError, `Unknown check ID "mem"`);
     const orphan = decodeCheck({ Name: "c", TTL: "1m", ServiceID: "none" });
     await assertRejects(() => state.addCheck(orphan, "request"), UnknownIdError, `ServiceID "none" does not exist`);
+    const health = decodeCheck({ CheckID: "serfHealth", Name: "x", TTL: "1m" });
+    await assertRejects(() => state.addCheck(health, "request"), LocalRefusal, "the cluster's own");
+    await assertRejects(() => state.addService(service("consul"), "request"), LocalRefusal, "the cluster's own");
   }));
 
 Deno.test("what cannot be kept is not there", () =>
