@@ -6,6 +6,7 @@
  */
 import { main } from "./src/program/cli/main.ts";
 
+export type { AutopilotConfig } from "./src/app/agent/autopilot.ts";
 export type { AgentLimits } from "./src/app/agent/agent.ts";
 export type { FileDefinitions } from "./src/app/services/api.ts";
 export type { LocalOptions, ScriptPolicy } from "./src/app/services/local_state.ts";

@@ -8,6 +8,7 @@ import type { Agent, AgentOptions } from "../../src/app/agent/agent.ts";
 import { Catalog } from "../../src/app/agent/catalog.ts";
 import { SessionTimers } from "../../src/app/agent/session_timers.ts";
 import { LocalState } from "../../src/app/services/local_state.ts";
+import { AUTOPILOT_DEFAULTS } from "../../src/app/agent/autopilot.ts";
 import { nodeOperations } from "../../src/app/services/node_operations.ts";
 import { EventLog } from "../../src/app/agent/event_log.ts";
 import { Backups } from "../../src/app/database/backups.ts";
@@ -153,6 +154,7 @@ export function agentOf(line: MessagePort, options: Partial<AgentOptions>): Agen
       tls: { https: NO_TLS, calls: NO_TLS },
       queryTimeMs: { standard: 300_000, most: 600_000 },
       limits: { kvValueBytes: 524_288, txnBytes: 524_288, sessionTtlMs: 10_000 },
+      autopilot: AUTOPILOT_DEFAULTS,
       ...options,
     },
     pool: new PoolClient(line),

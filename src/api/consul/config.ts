@@ -17,9 +17,7 @@ const KINDS = ["service-defaults", "proxy-defaults"];
 export async function write(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
   const { CreateIndex: _, ModifyIndex: __, ...body } = bodyOf(request, fieldNames("Kind Name CreateIndex ModifyIndex"));
   const [kind, name] = [textIn(body, "Kind"), textIn(body, "Name")];
-  if (!KINDS.includes(kind)) {
-    throw new HttpError(400, `invalid config entry kind: ${kind}: without a mesh there are ${KINDS.join(" and ")}`);
-  }
+  checkKind(kind);
   if (name === "") throw new HttpError(400, "Name is required");
   const text = JSON.stringify(body);
   if (text.length > DOCUMENT_CHARS_MAX) {
@@ -35,6 +33,7 @@ export async function write(request: HttpRequest, parts: OperateParts): Promise<
 export async function read(request: HttpRequest, parts: OperateParts, rest: string): Promise<HttpResponse> {
   const [kind, ...names] = rest.split("/");
   const name = names.join("/");
+  checkKind(kind);
   const query = name === "" ? { k: "configEntries", kind } as const : { k: "configEntry", kind, name } as const;
   const { rows: [rows], head } = await v1Found(
     request,
@@ -51,8 +50,14 @@ export async function read(request: HttpRequest, parts: OperateParts, rest: stri
 /** `DELETE /v1/config/KIND/NAME`. */
 export async function remove(request: HttpRequest, parts: OperateParts, rest: string): Promise<HttpResponse> {
   const [kind, ...names] = rest.split("/");
+  checkKind(kind);
   const done = await operate(request, parts, "configDelete", { kind, name: names.join("/") });
   return { ...v1Json({}, request), ...elsewhere(done) };
+}
+
+function checkKind(kind: string): void {
+  if (KINDS.includes(kind)) return;
+  throw new HttpError(400, `invalid config entry kind: ${kind}: without a mesh there are ${KINDS.join(" and ")}`);
 }
 
 function shown(row: CatalogRow): Record<string, unknown> {

@@ -2,11 +2,15 @@
  * `/v1/status` and `/v1/operator`: the Raft cluster and the keys of the pool (C7.7).
  * @module
  */
+import { DecodeError } from "../../base/codec/cursor.ts";
+import { AUTOPILOT_ENTRY, type AutopilotConfig, autopilotConfig, autopilotJson } from "../../app/agent/autopilot.ts";
+import type { CatalogRow } from "../../app/agent/catalog.ts";
 import type { KeyResult } from "../../drivers/membership/api.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import { type HttpRequest, textOf } from "../http/request.ts";
 import { poolProblem } from "./agent.ts";
 import { fieldNames, withNames } from "./body.ts";
+import { bodyOf } from "./body.ts";
 import { DONE, elsewhere, operate, v1Json } from "./respond.ts";
 import { agentOf, type AgentParts, type OperateParts } from "./parts.ts";
 
@@ -41,36 +45,58 @@ export async function raftConfiguration(request: HttpRequest, parts: OperatePart
   return { ...v1Json(shown, request), ...elsewhere(done) };
 }
 
-/** A server is well that answered within this time, and lacks no more entries than this. */
-const HEALTHY = { lastContactMs: 200, entries: 250 };
+const AT_ONCE = { consistency: "default", index: 0, waitMs: 0 } as const;
 
-/** `GET /v1/operator/autopilot/configuration`: what muster does, in Consul's words; there is nothing to be set. */
-export function autopilotConfiguration(request: HttpRequest, parts: AgentParts): HttpResponse {
-  agentOf(parts);
-  return v1Json({
-    CleanupDeadServers: false, // a failed server stays a member until it leaves, is forgotten, or is removed
-    LastContactThreshold: `${HEALTHY.lastContactMs}ms`,
-    MaxTrailingLogs: HEALTHY.entries,
-    MinQuorum: 0,
-    ServerStabilizationTime: "0s", // one that has caught up votes
-    RedundancyZoneTag: "",
-    DisableUpgradeMigration: true,
-    UpgradeVersionTag: "",
-    CreateIndex: 1,
-    ModifyIndex: 1,
-  }, request);
+/** The settings about servers, and the row that they stand in. */
+async function autopilotOf(
+  request: HttpRequest,
+  parts: OperateParts,
+): Promise<{ config: AutopilotConfig; row: CatalogRow | undefined }> {
+  const query = { k: "configEntry", ...AUTOPILOT_ENTRY } as const;
+  const { result: { rows: [[row]] } } = await operate(request, parts, "configRead", { query, ...AT_ONCE });
+  const { autopilot } = agentOf(parts).options;
+  return { config: row ? autopilotConfig(JSON.parse(String(row.body))) : autopilot, row };
+}
+
+/** `GET /v1/operator/autopilot/configuration`. */
+export async function autopilotConfiguration(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
+  const { config, row } = await autopilotOf(request, parts);
+  const indices = { CreateIndex: Number(row?.create_index ?? 1), ModifyIndex: Number(row?.modify_index ?? 1) };
+  return v1Json({ ...autopilotJson(config), ...indices }, request);
+}
+
+/** `PUT /v1/operator/autopilot/configuration`, `?cas=`: what the body does not name stays. */
+export async function setAutopilotConfiguration(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
+  const cas = request.params.get("cas");
+  if (cas !== undefined && !/^\d{1,15}$/.test(cas)) throw new HttpError(400, "Invalid cas: expected a whole number");
+  const { config: before, row } = await autopilotOf(request, parts);
+  let config: AutopilotConfig;
+  try {
+    config = autopilotConfig(bodyOf(request), before);
+  } catch (error) {
+    if (error instanceof DecodeError) throw new HttpError(400, `Error parsing autopilot config: ${error.message}`);
+    throw error;
+  }
+  // Without an entry there is the standard, whose index is 1.
+  const expected = cas === "1" && !row ? "0" : cas;
+  const body = JSON.stringify(autopilotJson(config));
+  const done = await operate(request, parts, "configPut", { ...AUTOPILOT_ENTRY, body, cas: expected });
+  return { ...v1Json(done.result.isDone, request), ...elsewhere(done) };
 }
 
 /** `GET /v1/operator/autopilot/health`: 429 unless all servers are well. */
 export async function autopilotHealth(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
-  const done = await operate(request, parts, "raftHealth", {});
+  const [done, { config }] = await Promise.all([
+    operate(request, parts, "raftHealth", {}),
+    autopilotOf(request, parts),
+  ]);
   const { servers, term } = done.result;
   const members = await agentOf(parts).pool.members();
   const last = Math.max(...servers.map(({ lastIndex }) => lastIndex));
   const shown = servers.map(({ id, name, addr, isLeader, isVoter, lastIndex, lastContactMs }) => {
     const member = members.find(({ tags }) => tags.id === id);
     const isWell = member?.status === "alive" && lastContactMs !== undefined &&
-      lastContactMs <= HEALTHY.lastContactMs && last - lastIndex <= HEALTHY.entries;
+      lastContactMs <= config.lastContactMs && last - lastIndex <= config.trailingLogs;
     return {
       ID: id,
       Name: name ?? "(unknown)",

@@ -123,6 +123,7 @@ export const ROUTES: readonly V1Route[] = [
   route("/v1/status/leader", GET, "status", operator.statusLeader),
   route("/v1/status/peers", GET, "status", operator.statusPeers),
   route("/v1/operator/autopilot/configuration", GET, "operator-read", operator.autopilotConfiguration),
+  route("/v1/operator/autopilot/configuration", PUT, "operator-write", operator.setAutopilotConfiguration),
   route("/v1/operator/autopilot/health", GET, "operator-read", operator.autopilotHealth),
   route("/v1/operator/raft/configuration", GET, "operator-read", operator.raftConfiguration),
   route("/v1/operator/raft/peer", ["DELETE"], "operator-write", operator.raftRemovePeer),

@@ -147,7 +147,7 @@ function openAgent(
   const nodes = agent.options.isServer ? new LocalNodes(catalog) : new RemoteNodes(new FollowedReads(operations));
   nodeSource = nodes;
   if (agent.options.isServer) {
-    const reconciler = new Reconciler({ agent, catalog, state, log });
+    const reconciler = new Reconciler({ agent, catalog, state, replica, log });
     replica.onLeader = () => (reconciler.soon(), catalog.wakeAll());
     timers.start();
   }

@@ -3,6 +3,7 @@
  * @module
  */
 import type { PoolClient } from "../../drivers/membership/client.ts";
+import type { AutopilotConfig } from "./autopilot.ts";
 import type { EventLog } from "./event_log.ts";
 
 /** TLS of an agent's HTTPS, or of calls between agents; empty paths where there is none. */
@@ -39,6 +40,8 @@ export interface AgentOptions {
   /** How long a blocking query waits that does not say, and how long one waits at most. */
   readonly queryTimeMs: { readonly standard: number; readonly most: number };
   readonly limits: AgentLimits;
+  /** The care for servers, until the cluster has settings of its own. */
+  readonly autopilot: AutopilotConfig;
 }
 
 /** Tasks of the supervisor. */

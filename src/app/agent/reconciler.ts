@@ -14,13 +14,17 @@ import { forgetGone } from "../../core/catalog/watch.ts";
 import { type Catalog, type CatalogRow, SERF_HEALTH } from "./catalog.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
+import type { ReplicaClient } from "../database/replica_client.ts";
 import type { Agent } from "./agent.ts";
+import { AUTOPILOT_DEFAULTS, AUTOPILOT_ENTRY, autopilotConfig, deadServer } from "./autopilot.ts";
 import { sortedJson } from "./registration.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 const PERIOD_MS = 60_000;
 /** Events come in groups: a pool of hundreds starts at once. */
 const GATHER_MS = 100;
+/** Longest wait for the removal of a server. */
+const REMOVE_MS = 10_000;
 /** After a failure. */
 const RETRY_MS = 2000;
 /** Watched names of nodes and services that are gone, and such names for each node that is there. */
@@ -36,6 +40,7 @@ export interface ReconcilerParts {
   readonly agent: Agent;
   readonly catalog: Catalog;
   readonly state: NodeState;
+  readonly replica: Pick<ReplicaClient, "call" | "members">;
   log(line: string, level?: LogLevel): void;
 }
 
@@ -103,6 +108,25 @@ export class Reconciler {
     for (let at = 0; at < writes.length; at += WRITES_MAX) await catalog.write(writes.slice(at, at + WRITES_MAX));
     if (Number(names) > GONE_NAMES_MAX + NAMES_PER_NODE * nodes.length) await catalog.write(forgetGone());
     await this.#forgetDeleted();
+    await this.#cleanUp(members);
+  }
+
+  /** Takes a failed server out of the cluster when that is safer (autopilot.ts). */
+  async #cleanUp(members: readonly MemberRecord[]): Promise<void> {
+    const { catalog, replica, log } = this.#parts;
+    const { kind, name } = AUTOPILOT_ENTRY;
+    const { rows: [[entry]] } = await catalog.read([{
+      sql: "SELECT body FROM _muster_config_entries WHERE kind = ? AND name = ?",
+      positional: [kind, name],
+    }]);
+    const config = entry ? autopilotConfig(JSON.parse(String(entry.body))) : AUTOPILOT_DEFAULTS;
+    const voters = replica.members.filter(({ role }) => role === "voter").map(({ id }) => id);
+    const id = deadServer(voters, members, config);
+    if (id === undefined) return;
+    log(
+      `server "${members.find(({ tags }) => tags.id === id)?.name}" (${id}) has failed and was replaced: it is removed`,
+    );
+    await replica.call("remove", { id, timeoutMs: REMOVE_MS });
   }
 
   /** Forgets keys that were deleted long ago. */

@@ -1,5 +1,5 @@
 /**
- * The commands `operator autopilot get-config` and `state` (C3.9).
+ * The commands `operator autopilot get-config`, `set-config` and `state` (C3.9).
  * @module
  */
 import { answerIn, fieldOf, list, SERVER_FLAGS, serverQuery, text } from "../client/agent_api.ts";
@@ -21,6 +21,44 @@ const getConfig: Command = {
     return 0;
   },
 };
+
+/** Flags of `set-config`, each with the field that it sets. */
+const SETTINGS: readonly [flag: string, field: string, help: string][] = [
+  [
+    "cleanup-dead-servers",
+    "CleanupDeadServers",
+    "true or false: remove a failed server when another has taken its place",
+  ],
+  ["last-contact-threshold", "LastContactThreshold", "A server that was heard later is not well, such as 200ms"],
+  ["max-trailing-logs", "MaxTrailingLogs", "A server that lacks more entries of the log is not well"],
+  ["min-quorum", "MinQuorum", "Servers that are left at least when a failed one is removed"],
+  [
+    "server-stabilization-time",
+    "ServerStabilizationTime",
+    "Kept and shown; a server votes as soon as it has caught up",
+  ],
+];
+
+const setConfig: Command = {
+  name: "operator autopilot set-config",
+  summary: "change how servers are looked after",
+  usage: "[flags]\n\nExample:\n  muster operator autopilot set-config -cleanup-dead-servers=false",
+  flags: [...SETTINGS.map(([name, , help]) => textFlag(name, help)), ...SERVER_FLAGS],
+  async run({ flags, api }: Call) {
+    const given = SETTINGS.filter(([name]) => flags.string(name) !== "");
+    const body = Object.fromEntries(given.map(([name, field]) => [field, valueOf(flags.string(name))]));
+    const path = `/v1/operator/autopilot/configuration${serverQuery(flags)}`;
+    await told("Error setting Autopilot configuration", () => api().send("PUT", path, JSON.stringify(body)));
+    console.log("Configuration updated!");
+    return 0;
+  },
+};
+
+/** As JSON has it: durations are texts. */
+function valueOf(text: string): string | number | boolean {
+  if (text === "true" || text === "false") return text === "true";
+  return /^\d+$/.test(text) ? Number(text) : text;
+}
 
 const state: Command = {
   name: "operator autopilot state",
@@ -118,4 +156,4 @@ function pretty({ Healthy, FailureTolerance, Leader, Voters, Servers }: State): 
 }
 
 /** Commands about the care for servers. */
-export const AUTOPILOT_COMMANDS: readonly Command[] = [getConfig, state];
+export const AUTOPILOT_COMMANDS: readonly Command[] = [getConfig, setConfig, state];

@@ -12,6 +12,7 @@ import {
   type Machine,
   recursorAddress,
 } from "./addresses.ts";
+import { AUTOPILOT_DEFAULTS } from "../../app/agent/autopilot.ts";
 import { agentTls } from "./agent_tls.ts";
 import type { AgentConfig, AgentTls, GossipTuning, NodeConfig } from "./config.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
@@ -277,6 +278,13 @@ function agentConfig(
       kvValueBytes: settings.number("limits.kv_max_value_size", WRITE_BYTES_MAX),
       txnBytes: settings.number("limits.txn_max_req_len", WRITE_BYTES_MAX),
       sessionTtlMs: settings.durationMs("session_ttl_min", SESSION_TTL_MS_MIN),
+    },
+    autopilot: {
+      cleansUp: settings.flag("autopilot.cleanup_dead_servers", AUTOPILOT_DEFAULTS.cleansUp),
+      lastContactMs: settings.durationMs("autopilot.last_contact_threshold", AUTOPILOT_DEFAULTS.lastContactMs),
+      trailingLogs: settings.number("autopilot.max_trailing_logs", AUTOPILOT_DEFAULTS.trailingLogs),
+      minQuorum: settings.number("autopilot.min_quorum", AUTOPILOT_DEFAULTS.minQuorum),
+      stabilizationMs: settings.durationMs("autopilot.server_stabilization_time", AUTOPILOT_DEFAULTS.stabilizationMs),
     },
     local: localServices(settings),
     watches: watchDefinitions(settings),

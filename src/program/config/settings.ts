@@ -93,6 +93,14 @@ const KEYS: Block = {
   alt_domain: "text",
   auth: "text",
   auto_encrypt: { tls: "flag", allow_tls: "flag", ...laterKeys("dns_san ip_san") },
+  autopilot: {
+    cleanup_dead_servers: "flag",
+    last_contact_threshold: "duration",
+    max_trailing_logs: "number",
+    min_quorum: "number",
+    server_stabilization_time: "duration",
+    ...laterKeys("disable_upgrade_migration redundancy_zone_tag upgrade_version_tag"),
+  },
   bind_addr: "text",
   bootstrap: "flag",
   bootstrap_expect: "number",
@@ -158,7 +166,7 @@ const KEYS: Block = {
 
 /** Keys of Consul that have no effect here, or not yet. */
 const LATER: ReadonlySet<string> = new Set(
-  ("acl advertise_addr_wan advertise_reconnect_timeout auto_reload_config autopilot " +
+  ("acl advertise_addr_wan advertise_reconnect_timeout auto_reload_config " +
     "config_entries connect disable_anonymous_signature " +
     "disable_coordinates disable_host_node_id disable_keyring_file disable_remote_exec disable_update_check " +
     "enable_debug enable_syslog encrypt_verify_incoming " +

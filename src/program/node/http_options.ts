@@ -58,8 +58,17 @@ export function httpOptions(
 
 /** Options of an agent for HTTP, without its keys. */
 function agentOptions(config: NodeConfig, agent: AgentConfig, nodeId: string): AgentOptions {
-  const { nodeName, datacenter, isServer, bootstrap, meta, queryTimeMs, limits, tls: { isOutgoing, serverName } } =
-    agent;
+  const {
+    nodeName,
+    datacenter,
+    isServer,
+    bootstrap,
+    meta,
+    queryTimeMs,
+    limits,
+    autopilot,
+    tls: { isOutgoing, serverName },
+  } = agent;
   return {
     nodeId,
     nodeName,
@@ -69,6 +78,7 @@ function agentOptions(config: NodeConfig, agent: AgentConfig, nodeId: string): A
     meta,
     queryTimeMs,
     limits,
+    autopilot,
     tls: {
       https: {
         caPath: config.httpCaCert,
