@@ -1,7 +1,9 @@
 /**
  * Commands about keys, services, watches and snapshots, over real processes (C3.6 to C3.8, C3.10).
  */
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { parseTar } from "nanotar";
+import { gunzipSync } from "node:zlib";
 import { agentPlace, type AgentProcess, withAgents } from "../harness/agents.ts";
 import { musterCommand, until } from "../harness/processes.ts";
 
@@ -341,8 +343,10 @@ Deno.test("rtt, autopilot, exec, version and the name consul (C3.9, C3.10, C3.13
     const { Version } = JSON.parse(await run(server, "version", "-format=json"));
     const { Config, DebugConfig, Stats } = await server.get("/v1/agent/self");
     const { HumanVersion } = await server.get("/v1/agent/version");
-    const versions = [Config.Version, DebugConfig.Version, Stats.build.version, HumanVersion];
-    assertEquals(versions, [Version, Version, Version, Version]);
+    assertEquals([Stats.build.version, HumanVersion], [Version, Version]);
+    // Clients compare these with the version of Consul that they need.
+    const api = `1.22.0+muster.${Version}`;
+    assertEquals([Config.Version, DebugConfig.Version], [api, api]);
     assertMatch(await failed(server, "version", "-format=x"), /^1 Unknown format: x/);
 
     const { command, args } = musterCommand();
@@ -356,4 +360,40 @@ Deno.test("rtt, autopilot, exec, version and the name consul (C3.9, C3.10, C3.13
     const alone = await consul();
     assertEquals(alone.code, 127);
     assertMatch(alone.stderr, /Usage: consul COMMAND/);
+  }));
+
+Deno.test("debug collects figures and the log, in an archive or a directory (C3.10)", () =>
+  withAgents(async (root, start) => {
+    const server = await leader(root, start);
+    await server.http("PUT", "/v1/kv/secret", "hidden-value");
+    const archive = `${root}/one`;
+    const told = await run(server, "debug", "-duration=3s", "-interval=1s", `-output=${archive}`);
+    assertMatch(
+      told,
+      /^==> Starting debugger and capturing static information...\n {5}Agent Version: '1\.22\.0\+muster/,
+    );
+    assertMatch(told, new RegExp(`Saved debug archive: ${archive}.tar.gz\n$`));
+    const packed = await Deno.readFile(`${archive}.tar.gz`);
+    const files = new Map(parseTar(gunzipSync(packed)).map(({ name, text }) => [name, text]));
+    const names = [...files.keys()];
+    assert(names.includes("one/agent.json") && names.includes("one/members.json") && names.includes("one/muster.log"));
+    const statuses = names.filter((name) => /^one\/\d{4}-.*Z\/status\.json$/.test(name));
+    assert(statuses.length >= 2, names.join(" "));
+    for (const name of statuses) assertEquals(typeof JSON.parse(files.get(name) ?? "").store, "object");
+    for (const [name, text] of files) assert(!text.includes("hidden-value"), name);
+
+    const directory = `${root}/two`;
+    const words = [
+      "debug",
+      "-duration=1s",
+      "-interval=1s",
+      "-capture=members",
+      "-archive=false",
+      `-output=${directory}`,
+    ];
+    assertMatch(await run(server, ...words), /Saved debug directory: /);
+    assertEquals([...Deno.readDirSync(directory)].map(({ name }) => name), ["members.json"]);
+    assertMatch(await failed(server, ...words), /^1 Cannot write .*two: /);
+    assertMatch(await failed(server, "debug", "-capture=x"), /^1 Unknown capture "x": expected agent, members, /);
+    assertEquals(await failed(server, "debug", "-interval=0s"), "1 interval must be longer than 1s");
   }));

@@ -197,7 +197,7 @@ async function terraform(client: AgentProcess): Promise<void> {
 async function nomad(client: AgentProcess): Promise<void> {
   const { Config, Stats } = await client.get("/v1/agent/self");
   // Compared as a semantic version; "ent" in its metadata would be the paid edition.
-  assertMatch(Config.Version, /^\d+\.\d+\.\d+$/);
+  assertMatch(Config.Version, /^1\.22\.0\+muster\.\d+\.\d+\.\d+$/); // semver >= 1.8.0
   assertEquals(typeof Stats, "object");
   assertEquals((await client.http("GET", "/v1/namespaces")).status, 404, "no namespaces: this is not the paid edition");
   const ID = "_nomad-task-6a1c2c1e-group-web-web-http";

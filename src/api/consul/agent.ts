@@ -10,7 +10,7 @@ import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import type { TlsFacts } from "../../app/agent/agent.ts";
 import { agentOf, type AgentParts, type ConsulParts, localOf } from "./parts.ts";
-import { agentStats, buildOf, type StatsParts } from "./stats.ts";
+import { agentStats, apiVersion, buildOf, type StatsParts } from "./stats.ts";
 import { chosen, DONE, v1Json } from "./respond.ts";
 import { coordJson } from "./show.ts";
 import { joinAddress, splitAddress } from "../../base/codec/address.ts";
@@ -64,10 +64,10 @@ export async function self(request: HttpRequest, parts: StatsParts): Promise<Htt
       NodeID: options.nodeId,
       Server: options.isServer,
       Revision: "",
-      Version: buildOf(own),
+      Version: apiVersion(own),
       BuildDate: "",
     },
-    DebugConfig: debugConfig(parts, buildOf(own)),
+    DebugConfig: debugConfig(parts, apiVersion(own)),
     Coord: coordinate && coordJson(coordinate),
     Member: own && memberJson(own),
     Stats: await agentStats(parts),

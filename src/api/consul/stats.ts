@@ -43,6 +43,17 @@ export async function agentStats(parts: StatsParts): Promise<Stats> {
   };
 }
 
+/** The newest version of Consul whose API this is. */
+const API_VERSION = "1.22.0";
+
+/**
+ * What clients compare with the version that they need (Nomad places no job with services below 1.8.0): the version of
+ * Consul whose API this is, with that of the program behind it: `1.22.0+muster.0.1.0`.
+ */
+export function apiVersion(own: MemberRecord | undefined): string {
+  return `${API_VERSION}+muster.${buildOf(own)}`;
+}
+
 /** Version of the program, as the pool shows it: `0.1.0`. Clients read it as one of semantic versioning. */
 export function buildOf(own: MemberRecord | undefined): string {
   return own?.tags.build?.split(":")[0] ?? "";

@@ -44,8 +44,8 @@ export class CommandError extends Error {
 }
 
 /** A boolean flag. */
-export function boolFlag(name: string, help: string): FlagSpec {
-  return { name, kind: "bool", value: "false", help, supported: true };
+export function boolFlag(name: string, help: string, value = false): FlagSpec {
+  return { name, kind: "bool", value: String(value), help, supported: true };
 }
 
 /** A flag with a text. */
@@ -61,6 +61,11 @@ export function textsFlag(name: string, help: string): FlagSpec {
 /** A flag with a whole number. */
 export function intFlag(name: string, help: string, value = 0): FlagSpec {
   return { name, kind: "int", value: String(value), help, supported: true };
+}
+
+/** A flag with a duration, such as `30s`. */
+export function durationFlag(name: string, help: string, value = "0s"): FlagSpec {
+  return { name, kind: "duration", value, help, supported: true };
 }
 
 /** Pairs of `key=value` by their keys. @throws {UsageError} When one is none. */

@@ -9,18 +9,9 @@
 import { messageOf } from "../../base/codec/error_text.ts";
 import { ApiError, SERVER_FLAGS } from "../client/agent_api.ts";
 import { askedToEnd, Child, failureOf } from "../client/child.ts";
-import { boolFlag, type Call, type Command, CommandError, intFlag, textFlag, told } from "./command.ts";
+import { boolFlag, type Call, type Command, CommandError, durationFlag, intFlag, textFlag, told } from "./command.ts";
 import { GRACE_MS, Lease } from "../client/lease.ts";
 import { type Claim, claimOf, LockError } from "../client/lock.ts";
-import type { FlagSpec } from "../config/flags.ts";
-
-const durationFlag = (name: string, help: string): FlagSpec => ({
-  name,
-  kind: "duration",
-  value: "0s",
-  help,
-  supported: true,
-});
 
 /** Everything that the command goes by. */
 interface Run {

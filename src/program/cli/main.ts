@@ -8,6 +8,7 @@ import { AUTOPILOT_COMMANDS } from "./autopilot_commands.ts";
 import { BACKUP_COMMANDS } from "./backup_commands.ts";
 import { CLUSTER_COMMANDS } from "./cluster_commands.ts";
 import { type Command, helpOf, runCommand } from "./command.ts";
+import { DEBUG_COMMANDS } from "./debug_command.ts";
 import { KV_COMMANDS } from "./kv_commands.ts";
 import { LOCK_COMMANDS } from "./lock_command.ts";
 import { POOL_COMMANDS } from "./pool_commands.ts";
@@ -27,6 +28,7 @@ const COMMANDS: readonly Command[] = [
   ...BACKUP_COMMANDS,
   ...POOL_COMMANDS,
   ...CLUSTER_COMMANDS,
+  ...DEBUG_COMMANDS,
   ...KV_COMMANDS,
   ...LOCK_COMMANDS,
   ...SERVICE_COMMANDS,

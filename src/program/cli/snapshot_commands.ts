@@ -56,7 +56,7 @@ async function named(path: string, parts: string, api: AgentApi): Promise<string
   const config = fieldOf(self, "Config");
   const isLeader = text(fieldOf(fieldOf(self, "Stats"), "consul"), "leader") === "true";
   const values: Readonly<Record<string, string>> = {
-    version: text(config, "Version"),
+    version: text(fieldOf(fieldOf(self, "Stats"), "build"), "version"),
     dc: text(config, "Datacenter"),
     node: text(config, "NodeName"),
     status: isLeader ? "leader" : "follower",
