@@ -134,7 +134,10 @@ Deno.test("nodes that expect different numbers, or have one id, form no cluster 
     const expecting = two.map((place, at) => start(place, [`-bootstrap-expect=${at + 2}`, join]));
     await expecting[0].says(/-bootstrap-expect 3, not 2: start all nodes with the same number/);
     await expecting[1].says(/-bootstrap-expect 2, not 3: start all nodes with the same number/);
-    for (const node of expecting) assertEquals(await node.leader(), undefined);
+    for (const node of expecting) {
+      await node.says(/service listening on /);
+      assertEquals(await node.leader(), undefined);
+    }
     await expecting[1].stop();
     const agreeing = start(two[1], ["-bootstrap-expect=2", join]);
     await Promise.all([expecting[0].ready(), agreeing.ready()]);
@@ -146,6 +149,7 @@ Deno.test("nodes that expect different numbers, or have one id, form no cluster 
     const [first, second] = twins.map((place) => start(place, flags));
     for (const node of [first, second]) {
       await node.says(/both have the id "twin": give each its own -node-id/);
+      await node.says(/service listening on /);
       assertEquals(await node.leader(), undefined);
     }
   }));
