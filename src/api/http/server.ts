@@ -59,7 +59,7 @@ export async function serveHttp(parts: ServerParts): Promise<HttpServer> {
   const heads = new ResponseHeads({ version, allowOrigin, hasUsers: parts.users !== undefined });
   let accepted = parts.options.tls?.clients;
   return {
-    port: listeners[0].addr.port,
+    port: listeners.find(({ port }) => port > 0)?.port ?? 0,
     start() {
       for (const listener of listeners) accept(listener, { ...parts, heads }, { connections, deadlines });
     },

@@ -17,6 +17,11 @@ export function splitAddress(addr: string): { readonly hostname: string; readonl
   return { hostname: hostname === "" ? "0.0.0.0" : hostname, port };
 }
 
+/** Path of the Unix socket in `unix://PATH`; undefined for an address of another kind. */
+export function socketPath(addr: string): string | undefined {
+  return addr.startsWith("unix://") ? addr.slice("unix://".length) : undefined;
+}
+
 /** The text of an address: the inverse of {@linkcode splitAddress}. */
 export function joinAddress(hostname: string, port: number): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;

@@ -72,7 +72,8 @@ export interface NodeTls {
 
 /** An open port. */
 export interface Listening {
-  readonly addr: Deno.NetAddr;
+  /** 0: a Unix socket, which has none. */
+  readonly port: number;
   /** The next connection. With TLS, its handshake may be part of the first read or write. */
   accept(): Promise<Conn>;
   /**

@@ -74,7 +74,7 @@ export async function listenMutually(
   server.on("error", (error) => log(`accepting a TLS connection failed: ${messageOf(error)}`));
   const bound = server.address();
   return {
-    addr: { transport: "tcp", hostname, port: bound !== null && typeof bound === "object" ? bound.port : port },
+    port: bound !== null && typeof bound === "object" ? bound.port : port,
     accept: () => verified.next(),
     renew(renewed) {
       server.setSecureContext(settingsOf(renewed));

@@ -28,7 +28,7 @@ export function listenShared(addr: string, identity: TlsServer, log: (line: stri
   const refused = refusalLog(log);
   let current = identity;
   return {
-    addr: listener.addr,
+    port: listener.addr.port,
     async accept() {
       const conn = await listener.accept();
       conn.setNoDelay(true);

@@ -7,12 +7,12 @@
 import { pause } from "../worker/backoff.ts";
 import { messageOf } from "../codec/error_text.ts";
 import type { Conn, Listening, TlsIdentity, TlsServer, TlsTrust } from "./conn.ts";
-import { splitAddress } from "../codec/address.ts";
+import { socketPath, splitAddress } from "../codec/address.ts";
 
 const ACCEPT_PAUSE_MS = 100;
 
 /**
- * Listens at `host:port`.
+ * Listens at `host:port` or `unix://PATH`; the latter has no TLS.
  * @throws {Error} When it cannot, for example as somebody else listens there.
  */
 export async function listenAt(
@@ -20,6 +20,11 @@ export async function listenAt(
   tls: TlsServer | undefined,
   log: (line: string) => void,
 ): Promise<Listening> {
+  const path = socketPath(addr);
+  if (path !== undefined) {
+    const { listenAtSocket } = await import("./unix_socket.ts");
+    return await listenAtSocket(path, log);
+  }
   if (tls?.sharesPort) {
     const { listenShared } = await import("./shared_port.ts");
     return listenShared(addr, tls, log);
@@ -42,8 +47,8 @@ class PlainListening implements Listening {
     this.#listener = listener;
   }
 
-  get addr(): Deno.NetAddr {
-    return this.#listener.addr;
+  get port(): number {
+    return this.#listener.addr.port;
   }
 
   accept(): Promise<Conn> {
@@ -70,8 +75,8 @@ class TlsListening implements Listening {
     this.#listener = listenWith(at, tls);
   }
 
-  get addr(): Deno.NetAddr {
-    return this.#listener.addr;
+  get port(): number {
+    return this.#listener.addr.port;
   }
 
   async accept(): Promise<Conn> {

@@ -18,6 +18,7 @@ import { describeFlags, Flags, UsageError } from "../config/flags.ts";
 import { named } from "./program_name.ts";
 import { nodeDefaults } from "./serve.ts";
 import { Settings, SettingsError } from "../config/settings.ts";
+import { socketPath } from "../../base/codec/address.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Help of the command. */
@@ -124,7 +125,7 @@ async function live(node: Node, config: NodeConfig, { agent: { isServer } }: Age
   try {
     const joined = node.join().then(() => new Promise<never>(() => {}));
     log("Consul agent running!");
-    const place = apiUrlOf(config) || "no address: -http-port=-1";
+    const place = apiUrlOf(config) || config.httpAddrs[0] || "no address: -http-port=-1";
     if (isServer) node.clustered().then(() => log(`SQL and HTTP at ${place}`), () => {});
     const end = await Promise.race([signal, node.failed(), joined, node.left().then(() => "leave" as const)]);
     return await stop(node, end, config);
@@ -188,7 +189,8 @@ async function reload(node: Node, start: Start, authFile: string): Promise<void>
 
 function banner(nodeId: string, { agent, config }: AgentSetup): string {
   const portOf = (addr: string | undefined) => addr === undefined ? "-1" : addr.slice(addr.lastIndexOf(":") + 1);
-  const hostOf = (addr: string) => addr.slice(0, addr.lastIndexOf(":"));
+  const isPort = (addr: string) => socketPath(addr) === undefined;
+  const hostOf = (addr: string) => isPort(addr) ? addr.slice(0, addr.lastIndexOf(":")) : addr;
   const addrs = [config.httpAddrs, config.httpsAddrs, agent.dnsAddrs].find((list) => list.length > 0) ?? [];
   const lines: [string, string][] = [
     ["Version", `'${VERSION}'`],
@@ -199,7 +201,7 @@ function banner(nodeId: string, { agent, config }: AgentSetup): string {
     ["Server", `${agent.isServer} (Bootstrap: ${agent.bootstrap})`],
     [
       "Client Addr",
-      `[${addrs.map(hostOf).join(" ")}] (HTTP: ${portOf(config.httpAddrs[0])}, HTTPS: ${
+      `[${addrs.map(hostOf).join(" ")}] (HTTP: ${portOf(config.httpAddrs.find(isPort))}, HTTPS: ${
         portOf(config.httpsAddrs[0])
       }, gRPC: -1, gRPC-TLS: -1, DNS: ${portOf(agent.dnsAddrs[0])})`,
     ],

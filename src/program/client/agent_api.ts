@@ -5,6 +5,7 @@
 import type { Flags, FlagSpec } from "../config/flags.ts";
 import { httpClient, proxyFor } from "./proxy.ts";
 import { tlsFetch } from "./tls_fetch.ts";
+import { socketPath } from "../../base/codec/address.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Default addresses of an agent and of a node of `muster serve`. */
@@ -25,7 +26,7 @@ export const API_FLAGS: readonly FlagSpec[] = [
     "http-addr",
     "",
     "Address of the agent; MUSTER_HTTP_ADDR and CONSUL_HTTP_ADDR say it, too (default 127.0.0.1:8500). " +
-      "https://, or CONSUL_HTTP_SSL=true, for HTTPS",
+      "https://, or CONSUL_HTTP_SSL=true, for HTTPS; unix://PATH for a Unix socket",
   ),
   flag("token", "", "Token to send with the request; also CONSUL_HTTP_TOKEN"),
   flag("token-file", "", "File that holds the token; also CONSUL_HTTP_TOKEN_FILE"),
@@ -247,6 +248,10 @@ export function answerIn<T>(text: string, read: (text: string) => T): T {
 }
 
 function wayTo(address: string): Way {
+  const path = socketPath(address);
+  if (path !== undefined) {
+    return { base: "http://localhost", proxy: undefined, client: httpClient({ transport: "unix", path }) };
+  }
   const base = baseUrl(address);
   const proxy = proxyFor(new URL(base), (name) => Deno.env.get(name));
   try {
@@ -278,7 +283,6 @@ function isUnsent(error: unknown): boolean {
 }
 
 function baseUrl(address: string): string {
-  if (address.startsWith("unix://")) throw new ApiError(`unix sockets are not supported yet: ${address}`);
   const isTls = /^(1|t|true)$/i.test(Deno.env.get("CONSUL_HTTP_SSL") ?? "");
   const withScheme = /^https?:\/\//.test(address) ? address : `${isTls ? "https" : "http"}://${address}`;
   const url = URL.parse(withScheme);

@@ -55,16 +55,19 @@ export function keepLoopbackDirect(): void {
   Deno.env.set("NO_PROXY", [given, "localhost", "127.0.0.0/8", "::1"].filter((one) => one !== "").join(","));
 }
 
-/** A client that uses this proxy, or none at all, whatever the environment says. */
+/** A client that uses this proxy, by its URL, or none at all, whatever the environment says. */
 export function httpClient(
-  proxy: string | undefined,
+  proxy: string | Deno.Proxy | undefined,
   identity?: { readonly cert: string; readonly key: string },
 ): Deno.HttpClient {
   // The runtime reads the variables when a client is made, and has no option to leave them aside.
   const kept = VARIABLES.map((name) => [name, Deno.env.get(name)] as const);
   for (const [name, value] of kept) if (value !== undefined) Deno.env.delete(name);
   try {
-    return Deno.createHttpClient({ ...identity, ...(proxy === undefined ? {} : { proxy: { url: proxy } }) });
+    return Deno.createHttpClient({
+      ...identity,
+      ...(proxy !== undefined && { proxy: typeof proxy === "string" ? { url: proxy } : proxy }),
+    });
   } finally {
     for (const [name, value] of kept) if (value !== undefined) Deno.env.set(name, value);
   }

@@ -3,7 +3,7 @@
  * rules and words (C3.1, C3.12). Pure.
  * @module
  */
-import { joinAddress } from "../../base/codec/address.ts";
+import { joinAddress, socketPath } from "../../base/codec/address.ts";
 import { isIpv6, isLoopback, isPrivate, parseIp } from "../../base/codec/ip.ts";
 import type { Settings } from "./settings.ts";
 import { SettingsError } from "./settings.ts";
@@ -86,12 +86,13 @@ export function addressesOf(settings: Settings, reader: AddressReader, { isDev, 
 function clientAddresses(reader: AddressReader, key: string, text: string): string[] {
   const addrs = reader.list(key, text);
   if (addrs.length === 0) throw new SettingsError(`${key} cannot be empty`);
-  if (addrs.some((addr) => addr.startsWith("unix:"))) {
-    const isOfHttp = key.startsWith("addresses.http");
+  const socket = addrs.find((addr) => addr.startsWith("unix:"));
+  if (socket !== undefined && key !== "addresses.http") {
     throw new SettingsError(
-      isOfHttp ? `${key}: unix sockets are not supported` : "DNS address cannot be a unix socket",
+      key === "addresses.https" ? `${key}: a unix socket has no TLS` : "DNS address cannot be a unix socket",
     );
   }
+  if (socket !== undefined && !socketPath(socket)) throw new SettingsError(`${key}: expected unix://PATH`);
   return [...new Set(addrs.map((addr) => addr.replace(/^\[(.*)\]$/, "$1")))];
 }
 

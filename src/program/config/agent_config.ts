@@ -3,7 +3,7 @@
  * @module
  */
 import { parseDuration } from "../../base/codec/duration.ts";
-import { joinAddress } from "../../base/codec/address.ts";
+import { joinAddress, socketPath } from "../../base/codec/address.ts";
 import {
   type Addresses,
   addressesOf,
@@ -81,7 +81,9 @@ export function agentSetup(
     isServer,
   });
   const own = [bind, advertise];
-  const [httpHost] = httpPort < 0 ? clients.https : clients.http;
+  const [httpHost = advertise] = (httpPort < 0 ? clients.https : clients.http).filter((host) =>
+    socketPath(host) === undefined
+  );
   const serverPort = isServer ? Math.max(0, settings.number("ports.server", 0)) : 0;
   const agent = agentConfig(settings, {
     gossipPort: port,
@@ -101,7 +103,9 @@ export function agentSetup(
       ...tls.config,
       dataDirectory,
       nodeId: settings.text("node_id"),
-      httpAddrs: httpPort < 0 ? [] : clients.http.map((host) => joinAddress(host, httpPort)),
+      httpAddrs: httpPort < 0
+        ? []
+        : clients.http.map((host) => socketPath(host) === undefined ? joinAddress(host, httpPort) : host),
       httpsAddrs: httpsPort < 0 ? [] : clients.https.map((host) => joinAddress(host, httpsPort)),
       httpAdvertisedAddr: joinAddress(
         isAnyAddress(httpHost) ? advertise : httpHost,

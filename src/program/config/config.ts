@@ -3,6 +3,7 @@
  * each part the few values that it uses. Pure.
  * @module
  */
+import { socketPath } from "../../base/codec/address.ts";
 import type { NameServerSettings } from "../../api/nameserver/api.ts";
 import type { TlsVersion } from "../../base/net/conn.ts";
 import type { WatchDefinition } from "./watches.ts";
@@ -260,7 +261,7 @@ function split(addr: string): { host: string; port: string } | undefined {
 function addressFault(
   { httpAddrs, httpsAddrs, httpAdvertisedAddr, clusterAddr, clusterAdvertisedAddr }: NodeConfig,
 ): string | undefined {
-  const bindAddrs = [...httpAddrs, ...httpsAddrs];
+  const bindAddrs = [...httpAddrs, ...httpsAddrs].filter((addr) => socketPath(addr) === undefined);
   if (bindAddrs.includes(clusterAddr)) return "HTTP and Raft addresses must differ";
   if ([...bindAddrs, httpAdvertisedAddr].some((addr) => addr.startsWith("http"))) {
     return "HTTP options should not include protocol (http:// or https://)";
@@ -340,9 +341,9 @@ function tlsFault(config: NodeConfig): string | undefined {
   return undefined;
 }
 
-/** URL of the HTTP API for clients; empty for a node without one. */
+/** URL of the HTTP API for clients; empty for a node without one, or at Unix sockets alone. */
 export function apiUrlOf({ httpAddrs, httpsAddrs, httpAdvertisedAddr }: NodeConfig): string {
-  if (httpAddrs.length > 0) return `http://${httpAdvertisedAddr}`;
+  if (httpAddrs.some((addr) => socketPath(addr) === undefined)) return `http://${httpAdvertisedAddr}`;
   return httpsAddrs.length > 0 ? `https://${httpAdvertisedAddr}` : "";
 }
 

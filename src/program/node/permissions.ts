@@ -13,7 +13,7 @@
  * @module
  */
 
-import { joinAddress } from "../../base/codec/address.ts";
+import { joinAddress, socketPath } from "../../base/codec/address.ts";
 import type { AgentConfig } from "../config/config.ts";
 import type { DiscoveryOptions } from "../../drivers/discovery/api.ts";
 
@@ -63,6 +63,12 @@ export interface Scope {
   readonly runsHandlers: boolean;
 }
 
+/** Whether this runtime wants Unix sockets among the rights to the network: those before 2.9 do not know them there. */
+function namesSockets(): boolean {
+  const [major, minor] = Deno.version.deno.split(".").map(Number);
+  return major > 2 || major === 2 && minor >= 9;
+}
+
 /** The table. */
 export function permissionsOf(role: Role, scope: Scope): Deno.PermissionOptionsObject {
   const nothing = {
@@ -90,7 +96,12 @@ export function permissionsOf(role: Role, scope: Scope): Deno.PermissionOptionsO
       };
     case "http": {
       const addrs = [...scope.httpAddrs, ...scope.httpsAddrs];
-      return { ...nothing, net: addrs.length > 0 && addrs };
+      const ports = addrs.filter((addr) => socketPath(addr) === undefined);
+      // To listen at a Unix socket is to make a file, and to remove it at the end.
+      const sockets = addrs.map(socketPath).filter((path) => path !== undefined);
+      const files = sockets.length > 0 && sockets;
+      const net = namesSockets() ? [...ports, ...sockets.map((path) => `unix:${path}`)] : ports;
+      return { ...nothing, net: net.length > 0 && net, read: files, write: files };
     }
     case "parser": // bytes in, bytes out
       return nothing;

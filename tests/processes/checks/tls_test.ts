@@ -76,7 +76,7 @@ Deno.test({
         }
       })().catch(() => {}); // the listener is closed
       try {
-        const address = `127.0.0.1:${listening.addr.port}`;
+        const address = `127.0.0.1:${listening.port}`;
         assertMatch(
           await tcp(address, STRICT),
           new RegExp(`^Error dial tcp ${address}: .*(?:certificate|UnknownIssuer)`),

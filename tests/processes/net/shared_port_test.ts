@@ -51,7 +51,7 @@ async function withPort(
     }
   })();
   try {
-    const at = { hostname: "127.0.0.1", port: listening.addr.port };
+    const at = { hostname: "127.0.0.1", port: listening.port };
     await work({ at, listening, caCert, own, log, seen, accepted }, root);
   } finally {
     listening.close();

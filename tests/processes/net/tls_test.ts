@@ -12,7 +12,7 @@ async function withServer(tls: TlsServer, work: (port: number) => Promise<void>)
     }
   })();
   try {
-    await work(listening.addr.port);
+    await work(listening.port);
   } finally {
     listening.close();
   }

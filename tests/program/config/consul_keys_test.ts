@@ -106,8 +106,14 @@ Deno.test("a part of the API has its own address, so that it is not open where a
   );
   assertEquals([config.httpAddrs, agent.dnsAddrs], [["127.0.0.1:1", "10.0.0.1:1"], ["0.0.0.0:8600"]]);
   assertEquals(config.httpAdvertisedAddr, "127.0.0.1:1");
-  const unix = assertThrows(() => setup(`{"addresses": {"http": "unix:///run/a"}}`), SettingsError);
-  assertEquals(unix.message, "addresses.http: unix sockets are not supported");
+  const sockets = setup(`{"addresses": {"http": "unix:///run/a 10.0.0.1"}, "ports": {"http": 1}}`).config;
+  assertEquals([sockets.httpAddrs, sockets.httpAdvertisedAddr], [["unix:///run/a", "10.0.0.1:1"], "10.0.0.1:1"]);
+  const faults = [
+    [`{"addresses": {"http": "unix://"}}`, "addresses.http: expected unix://PATH"],
+    [`{"addresses": {"https": "unix:///run/a"}}`, "addresses.https: a unix socket has no TLS"],
+    [`{"addresses": {"dns": "unix:///run/a"}}`, "DNS address cannot be a unix socket"],
+  ];
+  for (const [file, message] of faults) assertEquals(assertThrows(() => setup(file), SettingsError).message, message);
 });
 
 Deno.test("what an operator relies on for safety, and is not done here, is refused", () => {

@@ -1,7 +1,7 @@
 /**
  * Each Worker may do what its row says and nothing else: every right is tried in a Worker with that row.
  */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { permissionsOf, type Role, ROLES } from "../../../src/program/node/permissions.ts";
 import { bundledLibrary } from "../../../src/drivers/libsqlite/library.ts";
 import type { Probe } from "./probe_worker.ts";
@@ -128,6 +128,10 @@ Deno.test("the http Worker may listen at the addresses of HTTP and of HTTPS, and
   assertEquals(netOf(["a:1"], ["b:2"]), ["a:1", "b:2"]);
   assertEquals(netOf([], ["b:2"]), ["b:2"]);
   assertEquals(netOf([], []), false);
+  const atSocket = permissionsOf("http", { ...scope, httpAddrs: ["unix:///run/a", "a:1"], httpsAddrs: [] });
+  assertEquals([atSocket.read, atSocket.write], [["/run/a"], ["/run/a"]]);
+  // What the runtime calls the socket among the rights to the network, if it does.
+  assert(["a:1", "a:1,unix:/run/a"].includes(String(atSocket.net)), String(atSocket.net));
 });
 
 Deno.test("the discovery Worker that asks the system's name servers may use the network, and nothing else", async () => {
