@@ -1,7 +1,7 @@
 /**
  * Torments a real cluster on this machine while clients use it, and checks every answer they got.
  *
- *     deno task chaos --minutes N [--nodes 3|5] [--seed S] [--faults LIST] [--leases] [--keep]
+ *     deno task chaos --minutes N [--nodes 3|5] [--seed S] [--faults LIST] [--leases] [--agents] [--keep]
  *
  * The same seed draws the same faults; what they meet depends on the machine. Progress goes to stderr, the report to
  * stdout. MUSTER_BINARY names an executable to torment instead of the source. Exits 0 when all is well, 1 when anything
@@ -23,6 +23,7 @@ const USAGE = `Usage: deno task chaos --minutes N [flags]
   --seed S         whole number that the faults are drawn from (default: another one each time)
   --faults LIST    of ${FAULT_KINDS.join(",")} (default: all)
   --leases         answer linearizable reads by leases (-raft-lease-reads)
+  --agents         the nodes are servers of a pool of agents, and clients also use keys and locks; no membership faults
   --keep           keep the histories and the nodes' logs, also when all is well
   --help           show this
 
@@ -35,8 +36,8 @@ function readOptions(args: readonly string[]): Options {
   const unknown: string[] = [];
   const flags = parseArgs([...args], {
     string: ["minutes", "nodes", "seed", "faults"],
-    boolean: ["keep", "leases"],
-    default: { nodes: "3", seed: String(Math.floor(Math.random() * 1_000_000)), faults: FAULT_KINDS.join() },
+    boolean: ["agents", "keep", "leases"],
+    default: { nodes: "3", seed: String(Math.floor(Math.random() * 1_000_000)) },
     unknown: (name: string) => void unknown.push(name),
   });
   if (unknown.length > 0) throw new UsageError(`Cannot understand ${unknown.join(" ")}`);
@@ -50,12 +51,15 @@ function readOptions(args: readonly string[]): Options {
   if (flags.seed === "" || !Number.isSafeInteger(seed) || seed < 0) {
     throw new UsageError(`Cannot take --seed: it must be a whole number, not "${flags.seed}"`);
   }
-  const names = flags.faults.split(",");
-  const kinds = FAULT_KINDS.filter((kind) => names.includes(kind));
+  const { agents, leases, keep } = flags;
+  const possible = FAULT_KINDS.filter((kind) => !agents || kind !== "membership");
+  const names = (flags.faults ?? possible.join()).split(",");
+  const kinds = possible.filter((kind) => names.includes(kind));
   if (kinds.length !== names.length) {
-    throw new UsageError(`Cannot take --faults: each must be one of ${FAULT_KINDS.join(", ")}, not "${flags.faults}"`);
+    throw new UsageError(`Cannot take --faults: each must be one of ${possible.join(", ")}, not "${flags.faults}"`);
   }
-  return { seconds: minutes * 60, nodes, seed, kinds, leases: flags.leases, keep: flags.keep };
+  if (agents && leases) throw new UsageError("Cannot take --leases together with --agents");
+  return { seconds: minutes * 60, nodes, seed, kinds, leases, agents, keep };
 }
 
 /** Runs; resolves to the exit code. */

@@ -35,7 +35,8 @@ export interface ChaosNode {
   /** Of its HTTP API. */
   readonly url: string;
   readonly place: NodePlace;
-  readonly flags: readonly string[];
+  /** Its command line. */
+  readonly args: readonly string[];
   readonly wrapper: readonly string[];
   process: NodeProcess | undefined;
   /** The output of its ended processes, and of the one before. */
@@ -51,6 +52,34 @@ export interface ClusterOptions {
   readonly lastDirectory: string;
   /** Whether linearizable reads are answered by leases. */
   readonly leases: boolean;
+  /** Whether the nodes are servers of a pool of agents. */
+  readonly agents: boolean;
+}
+
+/** Command line of a server of a pool of agents. */
+function agentArgs(place: NodePlace, founders: readonly NodePlace[]): string[] {
+  const { host = "127.0.0.1", id, httpPort, clusterPort, directory } = place;
+  return [
+    "agent",
+    "-server",
+    `-node=${id}`,
+    `-bootstrap-expect=${founders.length}`,
+    `-bind=${host}`,
+    `-client=${host}`,
+    `-serf-lan-port=${clusterPort}`,
+    `-http-port=${httpPort}`,
+    "-dns-port=-1",
+    `-data-dir=${directory}`,
+    "-retry-interval=1s",
+    ...founders.map((founder) => `-retry-join=${clusterAddrOf(founder)}`),
+  ];
+}
+
+/** Command line of a node. */
+function serveArgs(place: NodePlace, flags: readonly string[]): string[] {
+  const { host = "127.0.0.1", id, httpPort, directory } = place;
+  const address = `${host}:${httpPort}`;
+  return ["serve", "-node-id", id, "-raft-addr", clusterAddrOf(place), "-http-addr", address, ...flags, directory];
 }
 
 /** The nodes, and one more that comes and goes. */
@@ -63,7 +92,7 @@ export class ChaosCluster {
   #mayEnd: ChaosNode | undefined;
   #isClosed = false;
 
-  constructor({ root, count, network, lastDirectory, leases }: ClusterOptions) {
+  constructor({ root, count, network, lastDirectory, leases, agents }: ClusterOptions) {
     const places = Array.from({ length: count + 1 }, (_, at): NodePlace => {
       const place = nodePlace(root, String(at + 1));
       const directory = at === count - 1 ? lastDirectory : place.directory;
@@ -79,7 +108,9 @@ export class ChaosCluster {
         id: place.id,
         url: `http://${address}`,
         place,
-        flags: ["-http-addr", address, ...flags, ...(leases ? ["-raft-lease-reads"] : [])],
+        args: agents
+          ? agentArgs(place, founders)
+          : serveArgs(place, [...flags, ...(leases ? ["-raft-lease-reads"] : [])]),
         wrapper: network?.wrapper(at) ?? [],
         process: undefined,
         log: "",
@@ -93,7 +124,7 @@ export class ChaosCluster {
   start(node: ChaosNode): void {
     if (this.#isClosed) throw new Error("Cannot start a node: the cluster is closed");
     if (node.process?.running) return;
-    const process = NodeProcess.start(node.place, node.flags, { wrapper: node.wrapper });
+    const process = NodeProcess.startWith(node.place, node.args, { wrapper: node.wrapper });
     node.process = process;
     process.whenEnded().then(({ code, signal }) => {
       node.log = (node.log + process.log).slice(-400_000);

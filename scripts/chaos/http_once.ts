@@ -26,12 +26,21 @@ export class NoAnswerError extends Error {
   override readonly name = "NoAnswerError";
 }
 
+/** Posts JSON; see {@linkcode requestOnce}. */
+export function postOnce(url: string, body: string, timeoutMs: number): Promise<Answer> {
+  return requestOnce("POST", url, { body, timeoutMs });
+}
+
 /**
- * Posts JSON to a URL with an address for a host.
+ * Sends a request to a URL with an address for a host.
  * @throws {NotSentError}
  * @throws {NoAnswerError}
  */
-export async function postOnce(url: string, body: string, timeoutMs: number): Promise<Answer> {
+export async function requestOnce(
+  method: string,
+  url: string,
+  { body, timeoutMs }: { readonly body: string; readonly timeoutMs: number },
+): Promise<Answer> {
   const { hostname, port, host, pathname, search } = new URL(url);
   let connection: Deno.TcpConn | undefined;
   let isLate = false;
@@ -47,7 +56,7 @@ export async function postOnce(url: string, body: string, timeoutMs: number): Pr
     }
     if (isLate) throw new NotSentError("no connection in time");
     const content = new TextEncoder().encode(body);
-    const head = `POST ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\n` +
+    const head = `${method} ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\n` +
       `Content-Length: ${content.length}\r\nConnection: close${HEAD_END}`;
     try {
       await writeAll(connection, new TextEncoder().encode(head));

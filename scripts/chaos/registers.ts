@@ -112,11 +112,14 @@ export class Registers {
         return await send("/db/execute?x", [
           ["UPDATE registers SET v = ? WHERE k = ? AND v = ?", request.value, key, request.expected],
         ]);
+      case "delete":
+        return await send("/db/execute?x", [["DELETE FROM registers WHERE k = ?", key]]);
     }
   }
 }
 
 function answerOf({ kind }: RegisterRequest, { values, rows_affected }: StatementResult): RegisterAnswer {
+  if (kind === "delete") return true;
   if (kind === "read") {
     const value = values?.[0]?.[0];
     return value === undefined ? null : String(value);

@@ -15,7 +15,7 @@ export function renderReport(report: ChaosReport): string {
   const kinds = [...tally.kinds].sort(([a], [b]) => a < b ? -1 : 1);
   const injected = options.kinds.map((kind) => `${kind} ${faults.get(kind) ?? 0}`).join(", ");
   return [
-    `${options.nodes} nodes, ${seconds.toFixed(0)} s, seed ${options.seed}`,
+    `${options.nodes} ${options.agents ? "agents" : "nodes"}, ${seconds.toFixed(0)} s, seed ${options.seed}`,
     "",
     table(
       ["operation", "done", "not done", "unknown"],
@@ -35,6 +35,9 @@ export function renderReport(report: ChaosReport): string {
     `Longest time without an acknowledged write: ${duration(longestGapMs)}`,
     `Checked: ${thousands(checked.keys)} registers (${checked.undecided} undecided), ` +
     `${thousands(checked.witnessed)} operations against the log, ${thousands(checked.transactions)} transactions`,
+    ...(checked.tenures === undefined
+      ? []
+      : [`Checked: ${thousands(checked.agentKeys ?? 0)} keys, ${thousands(checked.tenures)} tenures of locks`]),
     ...(keptAt === undefined ? [] : [`Histories: ${keptAt}`]),
     ...violations.slice(0, VIOLATIONS_MAX).map((violation) => `\nVIOLATION: ${violation}`),
     ...(violations.length > VIOLATIONS_MAX ? [`\n… ${violations.length} in all`] : []),

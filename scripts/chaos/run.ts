@@ -6,14 +6,16 @@
 import { send } from "./client.ts";
 import { ChaosCluster, type ChaosNode } from "./cluster.ts";
 import { inject, type Stage } from "./faults.ts";
+import { Keys } from "./keys.ts";
 import { Lists, LISTS_SCHEMA } from "./lists.ts";
+import { Locks } from "./locks.ts";
 import { Network } from "./network.ts";
 import { Registers, REGISTERS_SCHEMA } from "./registers.ts";
 import { describeFault, type FaultKind, schedule } from "./schedule.ts";
 import { SmallDisk } from "./small_disk.ts";
 import { Tally } from "./tally.ts";
-import { type Checked, checkHistories, compareNodes, readAll } from "./verdict.ts";
-import { pause } from "./workload.ts";
+import { type Checked, checkHistories, checkKeys, compareNodes, readAll } from "./verdict.ts";
+import { pause, type WorkloadOptions } from "./workload.ts";
 import { messageOf } from "../../src/base/codec/error_text.ts";
 
 const PROGRESS_MS = 5000;
@@ -30,6 +32,8 @@ export interface ChaosOptions {
   readonly kinds: readonly FaultKind[];
   /** Whether linearizable reads are answered by leases (`-raft-lease-reads`). */
   readonly leases: boolean;
+  /** Whether the nodes are servers of a pool of agents, whose keys and locks are used as well. */
+  readonly agents: boolean;
   /** Keeps the histories and the nodes' logs in any case. */
   readonly keep: boolean;
   /** Takes lines of progress. */
@@ -53,6 +57,15 @@ export interface ChaosReport {
   readonly keptAt: string | undefined;
 }
 
+/** The clients at work. */
+interface Load {
+  readonly registers: Registers;
+  readonly lists: Lists;
+  /** Of agents. */
+  readonly keys: Keys | undefined;
+  readonly locks: Locks | undefined;
+}
+
 /** A run, from its start to its clearing up. */
 export class ChaosRun {
   readonly #options: ChaosOptions;
@@ -73,12 +86,10 @@ export class ChaosRun {
   /** Runs. @throws {Error} When the cluster did not even start, or the run was closed meanwhile. */
   async run(): Promise<ChaosReport> {
     const cluster = await this.#start();
-    const { seed } = this.#options;
     const started = performance.now();
     const tally = new Tally(started);
     const clients = { urls: cluster.nodes.map(({ url }) => url), tally };
-    const registers = new Registers(clients, { seed, process: 1 });
-    const lists = new Lists(clients, { seed, process: 101 });
+    const load = this.#load(clients);
     const progress = setInterval(() => this.#progress(started, tally), PROGRESS_MS);
     try {
       await this.#injectAll(cluster, started);
@@ -87,14 +98,13 @@ export class ChaosRun {
       this.#violations.push(`the cluster did not recover: ${messageOf(error)}`);
     } finally {
       clearInterval(progress);
-      await Promise.all([registers.stop(), lists.stop()]);
+      await Promise.all(Object.values(load).map((clients) => clients?.stop()));
     }
     const ended = performance.now();
     const longestGapMs = tally.longestGapMs(ended);
     this.#options.say("all healed; reading everything");
-    await this.#readBack(cluster, registers, lists);
-    this.#options.say(`checking ${registers.operations.length} operations, ${lists.transactions.length} transactions`);
-    const checked = checkHistories(registers.operations, lists.transactions);
+    await this.#readBack(cluster, load);
+    const checked = this.#check(load);
     this.#violations.push(...cluster.unexpected, ...checked.violations);
     const isKept = this.#options.keep || this.#violations.length > 0;
     return {
@@ -106,8 +116,28 @@ export class ChaosRun {
       missing: this.#missing,
       checked,
       violations: this.#violations,
-      keptAt: isKept ? await this.#keep(cluster, registers, lists) : undefined,
+      keptAt: isKept ? await this.#keep(cluster, load) : undefined,
     };
+  }
+
+  #load(clients: WorkloadOptions): Load {
+    const { seed, agents } = this.#options;
+    return {
+      registers: new Registers(clients, { seed, process: 1 }),
+      lists: new Lists(clients, { seed, process: 101 }),
+      keys: agents ? new Keys(clients, { seed, process: 201 }) : undefined,
+      locks: agents ? new Locks(clients, { seed, process: 301 }) : undefined,
+    };
+  }
+
+  #check({ registers, lists, keys, locks }: Load): Checked {
+    const [operations, transactions] = [registers.operations, lists.transactions];
+    this.#options.say(`checking ${operations.length} operations, ${transactions.length} transactions`);
+    const checked = checkHistories(operations, transactions);
+    if (keys === undefined || locks === undefined) return checked;
+    this.#options.say(`checking ${keys.operations.length} operations on keys, ${locks.operations.length} on locks`);
+    const ofKeys = checkKeys(keys.operations, locks.operations);
+    return { ...checked, ...ofKeys, violations: [...checked.violations, ...ofKeys.violations, ...keys.faults] };
   }
 
   /** Ends and removes all that was started; also in the middle of a run. */
@@ -122,11 +152,11 @@ export class ChaosRun {
   }
 
   async #start(): Promise<ChaosCluster> {
-    const { nodes, leases, say } = this.#options;
+    const { nodes, leases, agents, say } = this.#options;
     this.#making = this.#make();
     const root = await this.#making;
     const lastDirectory = this.#disk ? `${this.#disk.path}/data` : `${root}/${nodes}`;
-    const cluster = new ChaosCluster({ root, count: nodes, network: this.#network, lastDirectory, leases });
+    const cluster = new ChaosCluster({ root, count: nodes, network: this.#network, lastDirectory, leases, agents });
     this.#cluster = cluster;
     if (this.#isClosed) throw new Error("The run was closed"); // while the network was made
     say(`starting ${nodes} nodes${this.#network ? ", each in a network namespace" : ""}`);
@@ -188,27 +218,31 @@ export class ChaosRun {
   }
 
   /** Adds the data that all nodes hold to the histories, as one last read. */
-  async #readBack(cluster: ChaosCluster, registers: Registers, lists: Lists): Promise<void> {
+  async #readBack(cluster: ChaosCluster, { registers, lists, keys }: Load): Promise<void> {
     try {
       await cluster.settled();
       const from = performance.now();
-      const content = await readAll(cluster.nodes[0], "linearizable");
+      const { agents } = this.#options;
+      const content = await readAll(cluster.nodes[0], "linearizable", agents);
       const time = [from, performance.now()] as const;
       registers.addLastRead(content.registers, time);
       lists.addLastRead(content.lists, time);
-      this.#violations.push(...await compareNodes(cluster));
+      keys?.addLastRead(content.keys, time);
+      this.#violations.push(...await compareNodes(cluster, agents));
     } catch (error) {
       if (this.#isClosed) throw error;
       this.#violations.push(`the nodes could not be read: ${messageOf(error)}`);
     }
   }
 
-  async #keep(cluster: ChaosCluster, registers: Registers, lists: Lists): Promise<string> {
+  async #keep(cluster: ChaosCluster, { registers, lists, keys, locks }: Load): Promise<string> {
     const directory = await Deno.makeTempDir({ prefix: "muster-chaos-kept-" });
     const write = (name: string, value: unknown) =>
       Deno.writeTextFile(`${directory}/${name}.json`, JSON.stringify(value, undefined, 1));
     await write("registers", registers.operations);
     await write("lists", lists.transactions);
+    if (keys) await write("keys", keys.operations);
+    if (locks) await write("locks", locks.operations);
     await write("violations", this.#violations);
     if (this.#options.keep) {
       const text = ({ log, process }: ChaosNode) => log + (process?.running ? process.log : "");

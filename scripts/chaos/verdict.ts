@@ -8,11 +8,16 @@ import { checkLinearizability, explainViolation } from "../../tests/harness/hist
 import { checkListAppend, explainAnomaly, type Transaction } from "../../tests/harness/history/list_append.ts";
 import { checkLogWitness } from "../../tests/harness/history/log_witness.ts";
 import type { RegisterOperation } from "../../tests/harness/history/register.ts";
+import { checkLocks, type LockOperation } from "../../tests/harness/history/locks.ts";
 import { send } from "./client.ts";
+import { LOCK_DELAY_MS } from "./locks.ts";
 import type { ChaosCluster, ChaosNode } from "./cluster.ts";
 
 const READ_MS_MAX = 30_000;
 const UNDECIDED_MAX = 0.01;
+/** A session's end may take as long as an election to be committed. */
+const LOCK_SLACK_MS = 1000;
+const KEYS_QUERY = "SELECT key, CAST(value AS TEXT), modify_index, lock_index, session FROM muster.kv ORDER BY key";
 
 type Rows = readonly (readonly unknown[])[];
 
@@ -20,6 +25,8 @@ type Rows = readonly (readonly unknown[])[];
 export interface Content {
   readonly registers: Rows;
   readonly lists: Rows;
+  /** Keys of agents: key, value, modify index, lock index, session. */
+  readonly keys: Rows;
 }
 
 /** Result of the checkers. */
@@ -31,25 +38,34 @@ export interface Checked {
   /** Operations that the log was a witness for. */
   readonly witnessed: number;
   readonly transactions: number;
+  /** Keys of `/v1/kv`. */
+  readonly agentKeys?: number;
+  /** Times that a session held a lock. */
+  readonly tenures?: number;
   /** The violations found, each described in one text. */
   readonly violations: readonly string[];
 }
 
 /** Reads everything at a node. Reads are safe to repeat. */
-export async function readAll(node: ChaosNode, level: "none" | "linearizable"): Promise<Content> {
+export async function readAll(
+  node: ChaosNode,
+  level: "none" | "linearizable",
+  hasKeys: boolean,
+): Promise<Content> {
   return await until(`everything from node ${node.id}`, async () => {
     const reply = await send(`${node.url}/db/query?transaction&level=${level}&linearizable_timeout=5s`, [
       "SELECT k, v FROM registers ORDER BY k",
       "SELECT k, v FROM lists ORDER BY k",
+      ...(hasKeys ? [KEYS_QUERY] : []),
     ], READ_MS_MAX);
     if (reply.outcome !== "done") throw new Error(reply.reason);
-    const [registers, lists] = reply.results.map(({ values }) => values ?? []);
-    return { registers, lists };
+    const [registers, lists, keys = []] = reply.results.map(({ values }) => values ?? []);
+    return { registers, lists, keys };
   }, READ_MS_MAX);
 }
 
 /** Waits until all nodes have applied the same, and compares what they hold; returns how they differ. */
-export async function compareNodes(cluster: ChaosCluster): Promise<string[]> {
+export async function compareNodes(cluster: ChaosCluster, hasKeys: boolean): Promise<string[]> {
   const index = await until("the same applied index everywhere", async () => {
     const [first, ...others] = await Promise.all(cluster.nodes.map((node) => cluster.status(node)));
     const applied = first?.store.raft.applied_index;
@@ -60,7 +76,7 @@ export async function compareNodes(cluster: ChaosCluster): Promise<string[]> {
   });
   const [first, ...others] = await Promise.all(cluster.nodes.map(async (node) => ({
     id: node.id,
-    text: JSON.stringify(await readAll(node, "none")),
+    text: JSON.stringify(await readAll(node, "none", hasKeys)),
   })));
   return others.filter(({ text }) => text !== first.text).map(({ id, text }) =>
     `nodes ${first.id} and ${id} differ at index ${index}: ${difference(first.text, text)}`
@@ -94,4 +110,19 @@ export function checkHistories(
     transactions: transactions.length,
     violations: texts,
   };
+}
+
+/** Lets the checkers look at the histories of keys and locks. */
+export function checkKeys(
+  operations: readonly RegisterOperation[],
+  locks: readonly LockOperation[],
+): Required<Pick<Checked, "agentKeys" | "tenures" | "violations">> {
+  const { keys, violations, undecided } = checkLinearizability(operations);
+  const { tenures, faults } = checkLocks(locks, { delay: LOCK_DELAY_MS, slack: LOCK_SLACK_MS });
+  const texts = [
+    ...violations.map((violation) => `/v1/kv: ${explainViolation(violation)}`),
+    ...faults.map((fault) => `locks: ${fault}`),
+  ];
+  if (undecided.length > keys * UNDECIDED_MAX) texts.push(`${undecided.length} of ${keys} keys are undecided`);
+  return { agentKeys: keys, tenures, violations: texts };
 }

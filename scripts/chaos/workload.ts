@@ -1,10 +1,11 @@
 /**
- * Common part of both workloads: clients that send one request after the other, each to any node, until they are
+ * Common part of all workloads: clients that send one request after the other, each to any node, until they are
  * stopped.
  * @module
  */
 import type { Random } from "../../tests/harness/random.ts";
 import { type Reply, send } from "./client.ts";
+import { type KeyReply, requestKeys } from "./key_client.ts";
 import type { Tally } from "./tally.ts";
 
 const SERVER_TIMEOUT = "timeout=2s&linearizable_timeout=2s";
@@ -19,6 +20,8 @@ export interface Client {
   readonly random: Random;
   /** Sends statements to any node. @param path With its first parameter. */
   send(path: string, statements: readonly unknown[]): Promise<Reply>;
+  /** Sends a request about keys or sessions to any node. */
+  request(method: string, path: string, body?: string): Promise<KeyReply>;
 }
 
 /** The nodes that clients send to, and the counters. */
@@ -28,7 +31,7 @@ export interface WorkloadOptions {
 }
 
 /** A request of a client, from its draw to its place in the history. */
-export type Turn = (client: Client) => Promise<Reply>;
+export type Turn = (client: Client) => Promise<Pick<Reply, "outcome">>;
 
 /** Clients at work. */
 export class Clients {
@@ -41,6 +44,8 @@ export class Clients {
         process,
         random,
         send: (path, statements) => this.#send(urls, random, path, statements),
+        request: (method, path, body = "") =>
+          requestKeys(method, `${random.pick(urls) ?? ""}${path}`, { body, timeoutMs: CLIENT_MS_MAX }),
       };
       while (!this.#isStopped) {
         const { outcome } = await turn(client);

@@ -7,8 +7,9 @@ import { renderReport } from "../../scripts/chaos/report.ts";
 import { NoAnswerError, NotSentError, postOnce } from "../../scripts/chaos/http_once.ts";
 import { ChaosRun } from "../../scripts/chaos/run.ts";
 import { describeFault, FAULT_KINDS, schedule } from "../../scripts/chaos/schedule.ts";
-import { checkHistories } from "../../scripts/chaos/verdict.ts";
+import { checkHistories, checkKeys } from "../../scripts/chaos/verdict.ts";
 import { WRONG_LISTS, WRONG_REGISTERS, WRONG_WITNESS } from "../harness/history/canned.ts";
+import type { LockOperation } from "../harness/history/locks.ts";
 import { until } from "../harness/processes.ts";
 
 const SECONDS = 35;
@@ -34,6 +35,7 @@ Deno.test("answers under every kind of fault fit one order, and all nodes hold t
     seed,
     kinds: FAULT_KINDS,
     leases: false,
+    agents: false,
     keep: false,
     say: (line) => console.error(line),
   });
@@ -85,6 +87,17 @@ Deno.test("chaos: wrong histories end in violations", () => {
   for (const { operations } of [...WRONG_REGISTERS, ...WRONG_WITNESS]) {
     assert(checkHistories(operations, []).violations.length > 0);
   }
+  for (const { operations } of WRONG_REGISTERS) assert(checkKeys(operations, []).violations.length > 0);
+  const acquired = (session: string, at: number): LockOperation => ({
+    process: at,
+    invokedAt: at,
+    returnedAt: at + 1,
+    request: { key: 1, kind: "acquire", session },
+    outcome: "done",
+    answer: true,
+  });
+  assertEquals(checkKeys([], [acquired("a", 1)]), { agentKeys: 0, tenures: 1, violations: [] });
+  assert(checkKeys([], [acquired("a", 1), acquired("b", 3)]).violations.length > 0);
   for (const { operations } of WRONG_LISTS) assert(checkHistories([], operations).violations.length > 0);
 });
 
@@ -138,6 +151,8 @@ Deno.test("chaos: --help says how, wrong usage exits 2", async () => {
     [["--minutes", "1", "--nodes", "4"], /Cannot take --nodes/],
     [["--minutes", "1", "--seed", "x"], /Cannot take --seed/],
     [["--minutes", "1", "--faults", "kill,fire"], /Cannot take --faults/],
+    [["--minutes", "1", "--agents", "--faults", "membership"], /Cannot take --faults/],
+    [["--minutes", "1", "--agents", "--leases"], /Cannot take --leases/],
     [["--minutes", "1", "--fast"], /Cannot understand --fast/],
   ];
   await Promise.all(wrong.map(async ([args, message]) => {

@@ -174,7 +174,7 @@ export class NodeProcess {
     flags: readonly string[] = [],
     options: StartOptions = {},
   ): NodeProcess {
-    const args = [
+    return NodeProcess.startWith(place, [
       "serve",
       "-node-id",
       place.id,
@@ -184,7 +184,11 @@ export class NodeProcess {
       clusterAddrOf(place),
       ...flags,
       place.directory,
-    ];
+    ], options);
+  }
+
+  /** Starts a node by a whole command line; does not wait. */
+  static startWith(place: NodePlace, args: readonly string[], options: StartOptions = {}): NodeProcess {
     const { isThread = IN_THREADS, env } = options;
     const child = isThread ? startThread(args, env) : spawnServer(args, options);
     return new NodeProcess(place, child, options);

@@ -12,6 +12,8 @@ import type { Catalog } from "./catalog.ts";
 
 /** How often the times are looked at. */
 const TICK_MS = 500;
+/** How often it is looked whether there are any: a session that begins meanwhile lasts longer than that. */
+const IDLE_MS = 2500;
 /** Times of a session before it is ended. */
 const TIMES = 2;
 /** Sessions ended by one entry of the log at most. */
@@ -40,7 +42,7 @@ export class SessionTimers {
   start(): void {
     const again = async () => {
       await this.#tick();
-      setTimeout(again, TICK_MS);
+      setTimeout(again, this.#endsMs.size > 0 ? TICK_MS : IDLE_MS);
     };
     setTimeout(again, TICK_MS);
   }

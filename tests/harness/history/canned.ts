@@ -25,8 +25,10 @@ const write = (process: number, time: Time, value: string, key = 1): RegisterOpe
   operation(process, time, { key, kind: "write", value }, true);
 const append = (process: number, time: Time, value: string): RegisterOperation =>
   operation(process, time, { key: 1, kind: "append", value }, true);
-const cas = (process: number, time: Time, expected: string, value: string, answer: boolean): RegisterOperation =>
+const cas = (process: number, time: Time, expected: string | null, value: string, answer: boolean): RegisterOperation =>
   operation(process, time, { key: 1, kind: "cas", expected, value }, answer);
+const remove = (process: number, time: Time): RegisterOperation =>
+  operation(process, time, { key: 1, kind: "delete" }, true);
 const unknown = ({ answer: _, ...rest }: RegisterOperation): RegisterOperation => ({
   ...rest,
   returnedAt: Infinity,
@@ -59,6 +61,17 @@ export const RIGHT_REGISTERS: readonly Canned<RegisterOperation>[] = [
       cas(3, [4, 5], "a", "c", false),
       append(1, [7, 8], "d"),
       read(2, [9, 10], "bd"),
+    ],
+  },
+  {
+    name: "deleted, and made anew where there is none",
+    operations: [
+      write(1, [1, 2], "a"),
+      remove(2, [3, 4]),
+      read(3, [5, 6], null),
+      cas(1, [7, 8], null, "b", true),
+      cas(2, [9, 10], null, "c", false),
+      read(3, [11, 12], "b"),
     ],
   },
   {
@@ -103,6 +116,10 @@ export const WRONG_REGISTERS: readonly Canned<RegisterOperation>[] = [
   {
     name: "a compare-and-set that failed without reason",
     operations: [write(1, [1, 2], "a"), cas(2, [3, 4], "a", "b", false)],
+  },
+  {
+    name: "a deleted value that comes back",
+    operations: [write(1, [1, 2], "a"), remove(2, [3, 4]), read(3, [5, 6], "a")],
   },
   { name: "an append twice", operations: [append(1, [1, 2], "a"), read(2, [3, 4], "aa")] },
   { name: "an append lost", operations: [append(1, [1, 2], "a"), append(2, [3, 4], "b"), read(2, [5, 6], "b")] },

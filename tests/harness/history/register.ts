@@ -1,5 +1,6 @@
 /**
- * The model of a register: one text, absent at first, that is read, written, compared-and-set and appended to. Pure.
+ * The model of a register: one text, absent at first, that is read, written, compared-and-set,
+ * appended to and deleted. Pure.
  * @module
  */
 import { type Operation, relevant } from "./history.ts";
@@ -8,13 +9,14 @@ import { type Operation, relevant } from "./history.ts";
 export type RegisterRequest =
   | { readonly key: number; readonly kind: "read" }
   | { readonly key: number; readonly kind: "write"; readonly value: string }
-  | { readonly key: number; readonly kind: "cas"; readonly expected: string; readonly value: string }
-  | { readonly key: number; readonly kind: "append"; readonly value: string };
+  | { readonly key: number; readonly kind: "cas"; readonly expected: Content; readonly value: string }
+  | { readonly key: number; readonly kind: "append"; readonly value: string }
+  | { readonly key: number; readonly kind: "delete" };
 
 /** Content of a register; null before the first write. */
 export type Content = string | null;
 
-/** A read's content, whether a compare-and-set took place, true for writes and appends. */
+/** A read's content, whether a compare-and-set took place, true for writes, appends and deletions. */
 export type RegisterAnswer = Content | boolean;
 
 /** An operation on a register. */
@@ -31,6 +33,8 @@ export function applyRegister(state: Content, request: RegisterRequest): { answe
       return state === request.expected ? { answer: true, next: request.value } : { answer: false, next: state };
     case "append":
       return { answer: true, next: (state ?? "") + request.value };
+    case "delete":
+      return { answer: true, next: null };
   }
 }
 
@@ -48,8 +52,8 @@ export function relevantToRegisters(operations: readonly RegisterOperation[]): R
 /** An operation in one line. */
 export function describeRegisterOperation(operation: RegisterOperation): string {
   const { process, request, outcome, answer, invokedAt, returnedAt, index, note } = operation;
-  const what = request.kind === "read"
-    ? "read"
+  const what = request.kind === "read" || request.kind === "delete"
+    ? request.kind
     : request.kind === "cas"
     ? `cas ${JSON.stringify(request.expected)} → ${JSON.stringify(request.value)}`
     : `${request.kind} ${JSON.stringify(request.value)}`;
