@@ -51,6 +51,15 @@ Deno.test("keys are written, read, listed, watched and deleted, through any agen
       "SELECT key, CAST(value AS TEXT) FROM muster.kv WHERE key LIKE 'app/%' ORDER BY key",
     ]);
     assertEquals(rows, [["app/a", "three"], ["app/b/c", "two"]]);
+    // The tables of the catalog go together with one's own, on any agent.
+    await client.sql("CREATE TABLE owners (node TEXT, owner TEXT)", "INSERT INTO owners VALUES ('server', 'ann')");
+    const join = () =>
+      client.sql(
+        `SELECT o.owner, s.name, k.key FROM owners o JOIN muster.services s USING (node)
+        JOIN muster.kv k ON k.key = 'app/a' JOIN muster.checks c ON c.node = o.node AND c.status = 'passing'`,
+      );
+    const joined = await until("the server is in the catalog", async () => (await join())[0]);
+    assertEquals(joined, ["ann", "consul", "app/a"]);
 
     // A change below a prefix wakes whoever waits for it, deletions too; another one does not.
     const index = Number((await client.http("GET", "/v1/kv/app/?recurse")).headers.get("x-consul-index"));
