@@ -177,5 +177,8 @@ Deno.test("a transaction is done as a whole or not at all, and says what was in 
     assertEquals(await client.get("/v1/health/service/db"), []);
     assertEquals((await txn(...Array.from({ length: 129 }, () => kv("get", "a")))).status, 413);
     assertMatch((await txn(kv("what", "a"))).body, /unknown KV verb "what"/);
+    for (const op of [{ KV: null }, { KV: { Verb: "get", Key: "a" }, Session: {} }]) {
+      assertEquals((await txn(op)).body, "Failed to parse body: expected one kind in each operation");
+    }
     assertEquals((await client.http("PUT", "/v1/txn", "{")).status, 400);
   }));

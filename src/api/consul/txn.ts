@@ -98,8 +98,9 @@ function opsOf({ body }: HttpRequest): TxnOp[] {
 }
 
 function opOf(value: unknown): TxnOp {
-  const [[kind, given], ...others] = Object.entries(object(value)).filter(([, one]) => one !== null);
-  if (others.length > 0) throw new HttpError(400, "Failed to parse body: expected one kind in each operation");
+  const kinds = Object.entries(object(value)).filter(([, one]) => one !== null);
+  if (kinds.length !== 1) throw new HttpError(400, "Failed to parse body: expected one kind in each operation");
+  const [[kind, given]] = kinds;
   const op = object(withNames(given, FIELDS[kind.toLowerCase()] ?? {}));
   switch (kind.toLowerCase()) {
     case "kv":
