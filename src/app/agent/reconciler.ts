@@ -12,6 +12,7 @@ import { type CatalogWrite, remove, upsert } from "../../core/catalog/catalog.ts
 import { forgetDeleted, hasForgettable } from "../../core/catalog/kv.ts";
 import { forgetGone } from "../../core/catalog/watch.ts";
 import { type Catalog, type CatalogRow, SERF_HEALTH } from "./catalog.ts";
+import { Alarm } from "../../base/worker/alarm.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import type { ReplicaClient } from "../database/replica_client.ts";
@@ -47,32 +48,22 @@ export interface ReconcilerParts {
 /** Keeps the catalog in step with the pool while this node leads. */
 export class Reconciler {
   readonly #parts: ReconcilerParts;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #dueMs = Infinity;
+  readonly #alarm = new Alarm(() => this.#run());
   #isBusy = false;
 
   constructor(parts: ReconcilerParts) {
     this.#parts = parts;
     parts.agent.pool.onEvent(() => this.soon());
-    this.#schedule(GATHER_MS);
+    this.#alarm.within(GATHER_MS);
   }
 
   /** Something has changed. */
   soon(): void {
-    this.#schedule(GATHER_MS);
-  }
-
-  #schedule(ms: number): void {
-    const dueMs = performance.now() + ms;
-    if (dueMs >= this.#dueMs) return;
-    clearTimeout(this.#timer);
-    this.#dueMs = dueMs;
-    this.#timer = setTimeout(() => this.#run(), ms);
+    this.#alarm.within(GATHER_MS);
   }
 
   async #run(): Promise<void> {
-    this.#dueMs = Infinity;
-    if (this.#isBusy) return this.#schedule(GATHER_MS);
+    if (this.#isBusy) return this.#alarm.within(GATHER_MS);
     this.#isBusy = true;
     let nextMs = PERIOD_MS;
     try {
@@ -83,7 +74,7 @@ export class Reconciler {
       if (this.#parts.state.isLeader) this.#parts.log(`failed to reconcile the catalog: ${why}`, "warn");
     } finally {
       this.#isBusy = false;
-      this.#schedule(nextMs);
+      this.#alarm.within(nextMs);
     }
   }
 

@@ -8,6 +8,7 @@
  * What cannot be written is tried again, more and more seldom.
  * @module
  */
+import { Alarm } from "../../base/worker/alarm.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import type { Agent } from "../agent/agent.ts";
@@ -55,8 +56,7 @@ export interface AntiEntropyParts {
 /** Keeps the catalog in step with one agent. */
 export class AntiEntropy {
   readonly #parts: AntiEntropyParts;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #dueMs = Infinity;
+  readonly #alarm = new Alarm(() => this.#run());
   #isBusy = false;
   /** Something changed while it was busy. */
   #isBehind = false;
@@ -83,21 +83,16 @@ export class AntiEntropy {
   /** Looks no more. */
   close(): void {
     this.#isClosed = true;
-    clearTimeout(this.#timer);
+    this.#alarm.clear();
   }
 
   #in(ms: number): void {
     if (this.#isClosed) return;
     if (this.#isBusy && ms <= GATHER_MS) this.#isBehind = true;
-    const dueMs = performance.now() + ms;
-    if (dueMs >= this.#dueMs) return;
-    clearTimeout(this.#timer);
-    this.#dueMs = dueMs;
-    this.#timer = setTimeout(() => this.#run(), ms);
+    this.#alarm.within(ms);
   }
 
   async #run(): Promise<void> {
-    this.#dueMs = Infinity;
     if (this.#isBusy) return this.#in(GATHER_MS);
     this.#isBusy = true;
     this.#isBehind = false;

@@ -10,6 +10,7 @@
 import { messageOf } from "../../base/codec/error_text.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import { SERF_HEALTH } from "../agent/catalog.ts";
+import { Waits } from "../agent/waits.ts";
 import {
   aggregateStatus,
   type CheckStatus,
@@ -123,7 +124,7 @@ export class LocalState {
   /** Of TTL checks. */
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
   /** Requests that wait for a change of the services. */
-  readonly #waiting = new Set<() => void>();
+  readonly #waits = new Waits();
   readonly #scans: ReturnType<typeof setInterval>[];
   /** Keeping and forgetting happens in the order of the changes. */
   #storing: Promise<unknown> = Promise.resolve();
@@ -376,18 +377,12 @@ export class LocalState {
     this.#changed();
   }
 
-  /** Resolves at a change of services or checks, after `ms`, or when the wait is `over`. */
+  /**
+   * Resolves at a change of services or checks, after `ms`, or when the wait is `over`.
+   * @throws {TooManyWaitError} When as many wait as may.
+   */
   async untilChange(ms: number, over?: Promise<void>): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const wake = () => {
-        clearTimeout(timer);
-        this.#waiting.delete(wake);
-        resolve();
-      };
-      const timer = setTimeout(wake, ms);
-      this.#waiting.add(wake);
-      over?.then(wake);
-    });
+    await this.#waits.until(ms, over);
   }
 
   /** Ends all timers. */
@@ -480,7 +475,7 @@ export class LocalState {
   }
 
   #changed(): void {
-    for (const wake of this.#waiting) wake();
+    this.#waits.wake();
     this.onChange(0);
   }
 
