@@ -163,6 +163,15 @@ export const RIGHT_WITNESS: readonly Canned<RegisterOperation>[] = [
       at(3, cas(1, [7, 8], "b", "c", true)),
     ],
   },
+  {
+    name: "a write that is read before its index is told, and before an unknown write",
+    operations: [
+      at(1, write(1, [1, 8], "a")),
+      read(2, [2, 3], "a"),
+      unknown(write(2, [4, 5], "b")),
+      at(2, write(3, [6, 7], "a", 2)),
+    ],
+  },
 ];
 
 /** Answers that do not. */
