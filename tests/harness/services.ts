@@ -12,6 +12,11 @@ import { AUTOPILOT_DEFAULTS } from "../../src/app/agent/autopilot.ts";
 import { nodeOperations } from "../../src/app/services/node_operations.ts";
 import { EventLog } from "../../src/app/agent/event_log.ts";
 import { Backups } from "../../src/app/database/backups.ts";
+import { MemberEvents } from "../../src/app/metrics/member_events.ts";
+import { RequestCounts } from "../../src/api/http/request_counts.ts";
+import { countedFamilies } from "../../src/api/metrics/prometheus.ts";
+import { DnsCounts } from "../../src/base/worker/dns_counts.ts";
+import { Intervals } from "../../src/core/metrics/intervals.ts";
 import { newCounters } from "../../src/app/database/counters.ts";
 import { writeBatch } from "../../src/app/database/data_operations.ts";
 import { Database } from "../../src/app/database/database.ts";
@@ -25,6 +30,7 @@ import { PoolClient } from "../../src/drivers/membership/client.ts";
 const OPTIONS: HttpOptions = {
   nodeId: "1",
   version: "v0",
+  programVersion: "0.1.0",
   bindAddrs: ["127.0.0.1:0"],
   tlsAddrs: [],
   advertisedAddr: "h:1",
@@ -90,6 +96,9 @@ export function fakeServices(
     readers: new Readers(() => {}, answers),
     answers,
     counters: newCounters(),
+    requests: new RequestCounts(),
+    dns: pool && new DnsCounts(),
+    memberEvents: pool && new MemberEvents(),
     users,
     log: () => {},
   };
@@ -100,23 +109,26 @@ export function fakeServices(
   const operations = nodeOperations({ ...parts, database, queue, catalog, agent: pool, backups, timers });
   const local = pool && localOf(pool);
   const { port2: replica } = channels[0];
+  const services: Services = {
+    uploader: undefined,
+    restore: undefined,
+    local,
+    ...parts,
+    database,
+    backups,
+    largeBodies: undefined,
+    operations,
+    queue,
+    catalog,
+    agent: pool,
+    expiry: { http: undefined, node: undefined },
+    intervals: new Intervals(() => countedFamilies(services), Date.now()),
+    directorySize: () => Promise.resolve(0),
+    databaseSizes: () => Promise.resolve({ databaseBytes: 0, walBytes: 0 }),
+  };
   return {
     ends: { replica, writer: channels[1].port2, pool: channels[2].port2 },
-    services: {
-      uploader: undefined,
-      restore: undefined,
-      local,
-      ...parts,
-      database,
-      backups,
-      largeBodies: undefined,
-      operations,
-      queue,
-      catalog,
-      agent: pool,
-      expiry: { http: undefined, node: undefined },
-      directorySize: () => Promise.resolve(0),
-    },
+    services,
     close() {
       local?.close();
       for (const { port1, port2 } of channels) {

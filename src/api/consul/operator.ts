@@ -3,7 +3,13 @@
  * @module
  */
 import { DecodeError } from "../../base/codec/cursor.ts";
-import { AUTOPILOT_ENTRY, type AutopilotConfig, autopilotConfig, autopilotJson } from "../../app/agent/autopilot.ts";
+import {
+  AUTOPILOT_ENTRY,
+  type AutopilotConfig,
+  autopilotConfig,
+  autopilotJson,
+  serversHealth,
+} from "../../app/agent/autopilot.ts";
 import type { CatalogRow } from "../../app/agent/catalog.ts";
 import type { KeyResult } from "../../drivers/membership/api.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
@@ -90,31 +96,22 @@ export async function autopilotHealth(request: HttpRequest, parts: OperateParts)
     operate(request, parts, "raftHealth", {}),
     autopilotOf(request, parts),
   ]);
-  const { servers, term } = done.result;
+  const { term } = done.result;
   const members = await agentOf(parts).pool.members();
-  const last = Math.max(...servers.map(({ lastIndex }) => lastIndex));
-  const shown = servers.map(({ id, name, addr, isLeader, isVoter, lastIndex, lastContactMs }) => {
-    const member = members.find(({ tags }) => tags.id === id);
-    const isWell = member?.status === "alive" && lastContactMs !== undefined &&
-      lastContactMs <= config.lastContactMs && last - lastIndex <= config.trailingLogs;
-    return {
-      ID: id,
-      Name: name ?? "(unknown)",
-      Address: addr,
-      SerfStatus: member?.status ?? "none",
-      Version: (member?.tags.build ?? "").split(":")[0],
-      Leader: isLeader,
-      LastContact: lastContactMs === undefined ? "0s" : `${lastContactMs}ms`,
-      LastTerm: term,
-      LastIndex: lastIndex,
-      Healthy: isWell,
-      Voter: isVoter,
-    };
-  });
-  const voters = shown.filter(({ Voter }) => Voter);
-  const well = voters.filter(({ Healthy }) => Healthy).length;
-  const tolerance = Math.max(0, well - (Math.floor(voters.length / 2) + 1));
-  const isWell = shown.every(({ Healthy }) => Healthy);
+  const { servers, isWell, tolerance } = serversHealth(done.result.servers, members, config);
+  const shown = servers.map(({ id, name, addr, isLeader, isVoter, lastIndex, lastContactMs, member, isWell }) => ({
+    ID: id,
+    Name: name ?? "(unknown)",
+    Address: addr,
+    SerfStatus: member?.status ?? "none",
+    Version: (member?.tags.build ?? "").split(":")[0],
+    Leader: isLeader,
+    LastContact: lastContactMs === undefined ? "0s" : `${lastContactMs}ms`,
+    LastTerm: term,
+    LastIndex: lastIndex,
+    Healthy: isWell,
+    Voter: isVoter,
+  }));
   const body = { Healthy: isWell, FailureTolerance: tolerance, Servers: shown };
   return { ...v1Json(body, request), status: isWell ? 200 : 429, ...elsewhere(done) };
 }

@@ -26,6 +26,7 @@ import { type BodyStream, HttpError, type HttpResponse, problem } from "./proble
 import { type ConnectionOption, LENGTH_BYTES_MAX, putHead, type ResponseHeads } from "./response_head.ts";
 import { IncomingBody } from "./incoming_body.ts";
 import type { HttpRequest } from "./request.ts";
+import type { RequestCount } from "./request_counts.ts";
 
 /** Time for a request line and its headers. */
 export const HEAD_TIMEOUT_MS = 10_000;
@@ -66,6 +67,14 @@ function cutShort(): HttpError {
   return new HttpError(400, "the request's body ends before its length");
 }
 
+/** Where a request goes, as its head says. */
+export interface Endpoint {
+  /** Whether the body is taken as it comes. */
+  readonly isStream: boolean;
+  /** Counts the request. */
+  readonly count: RequestCount;
+}
+
 /** Dependencies of a connection. */
 export interface ConnectionParts {
   readonly options: {
@@ -79,8 +88,10 @@ export interface ConnectionParts {
   readonly heads: ResponseHeads;
   /** Requests under way, of all connections, and bytes of their large bodies. */
   readonly counters: { running: number; body_bytes: number; request_timeouts: number };
-  /** Whether the body of a request for `target` is taken as it comes. */
-  takesStream(target: string): boolean;
+  /** Where a request goes that begins so. */
+  endpointOf(head: Pick<RequestHead, "method" | "target">): Endpoint;
+  /** Counts a request that was answered before it was read in full. */
+  noteRefused(status: number): void;
   /** Answers a request; never throws. */
   route(request: Omit<HttpRequest, "params">): Promise<HttpResponse>;
   log(line: string): void;
@@ -100,6 +111,8 @@ export class ClientConnection {
   #late: (() => HttpError) | undefined;
   #isExpired = false;
   #knownHead: KnownHead | undefined;
+  /** Of the last head: clients of one kind send the same one again. */
+  #knownEndpoint: { readonly head: RequestHead; readonly endpoint: Endpoint } | undefined;
   /** Of the request under way, counted among those of all. */
   #bodyBytes = 0;
   #buffer = new Uint8Array(16 * 1024);
@@ -171,9 +184,11 @@ export class ClientConnection {
     let held: HeldAnswer | undefined;
     try {
       const startedMs = performance.now();
-      const incoming = this.#parts.takesStream(head.target) ? this.#incoming(head) : undefined;
+      const { isStream, count } = this.#endpointOf(head);
+      const incoming = isStream ? this.#incoming(head) : undefined;
       const body = incoming ?? this.#bodyAtHand(head) ?? await this.#readBody(head);
       const response = await this.#answer(head, body, startedMs);
+      count.answered(response.status, performance.now() - startedMs);
       held = response.held;
       if (response.stream && head.method !== "HEAD") {
         return await this.#respondStream(response, response.stream, head);
@@ -191,6 +206,13 @@ export class ClientConnection {
       this.#busy = false;
       this.#endWait = undefined;
     }
+  }
+
+  #endpointOf(head: RequestHead): Endpoint {
+    if (this.#knownEndpoint?.head === head) return this.#knownEndpoint.endpoint;
+    const endpoint = this.#parts.endpointOf(head);
+    this.#knownEndpoint = { head, endpoint };
+    return endpoint;
   }
 
   /** Resolves when there is nobody to wait for any more: the client has left, or the server is to stop. */
@@ -221,6 +243,7 @@ export class ClientConnection {
         method,
         target,
         contentType: headers.get("content-type") ?? "",
+        accept: headers.get("accept") ?? "",
         authorization: authorizationOf(headers),
         address: this.#address,
         proof: this.#proof,
@@ -419,6 +442,7 @@ export class ClientConnection {
   }
 
   async #lastWord(error: HttpError): Promise<void> {
+    this.#parts.noteRefused(error.status);
     try {
       await this.#respond(problem(error, this.#parts.log), { method: "", connection: "close" });
       await this.#conn.closeWrite();

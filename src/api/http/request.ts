@@ -12,6 +12,8 @@ export interface HttpRequest {
   readonly target: string;
   readonly params: Params;
   readonly contentType: string;
+  /** Value of the header, empty for none. @default {""} */
+  readonly accept?: string;
   /** Value of the header, or the token of `X-Consul-Token` or the query as a bearer token; empty for none. */
   readonly authorization: string;
   /** IP address of the client; empty where it is not known. */

@@ -47,6 +47,8 @@ export interface OpenNameServer {
   readonly settings: NameServerSettings;
   /** Carries calls of {@linkcode CatalogMethods}. */
   readonly lookups: MessagePort;
+  /** Takes what is counted (src/base/worker/dns_counts.ts). @default {memory of its own} */
+  readonly counts?: SharedArrayBuffer;
 }
 
 /** To the Worker. */

@@ -43,6 +43,7 @@ import { answerService, healthyInstances, type ServiceInstance } from "../../cor
 import { Aliases } from "./aliases.ts";
 import type { NameServerSettings, OpenNameServer, QueryInstances } from "./api.ts";
 import { KnownAnswers } from "./known_answers.ts";
+import { DnsCounts } from "../../base/worker/dns_counts.ts";
 import { readExactly } from "../../base/net/read_exactly.ts";
 import { askRecursors, type Protocol } from "./recursor.ts";
 import { openUdp, type UdpSocket } from "./udp_sockets.ts";
@@ -92,6 +93,7 @@ export class NameServer {
   readonly #log: (line: string) => void;
   readonly #ownHosts: string[] = [];
   readonly #known = new KnownAnswers();
+  readonly #counts: DnsCounts;
   /** Answers that are made of what {@linkcode CatalogSource.state} stands for, and of nothing else. */
   readonly #lasting = new WeakSet<Answer>();
   readonly #aliases: Record<Protocol, Aliases>;
@@ -109,6 +111,7 @@ export class NameServer {
    */
   constructor(options: Omit<OpenNameServer, "k" | "lookups">, catalog: CatalogSource, log: (line: string) => void) {
     this.#machine = options.machine;
+    this.#counts = new DnsCounts(options.counts);
     for (const addr of options.addrs) this.#bind(addr);
     this.#catalog = catalog;
     this.#domains = options.domains.map((domain) => nameOf(domain) ?? []);
@@ -193,10 +196,14 @@ export class NameServer {
       if (mayMisanswer) this.#warnOfAddress();
       const known = this.#knownAnswer(bytes);
       if (known) {
+        this.#counts.note(known);
         udp.send(known, from).catch(() => {}); // the asker is gone, or this server is
         continue;
       }
-      if (this.#underWay >= QUERIES_MAX) continue;
+      if (this.#underWay >= QUERIES_MAX) {
+        this.#counts.note(undefined);
+        continue;
+      }
       this.#answer(bytes.slice(), "udp").then(async (answer) => {
         if (answer) await udp.send(answer, from);
       }).catch(() => {}); // the asker is gone, or this server is
@@ -264,8 +271,14 @@ export class NameServer {
     }
   }
 
-  /** The bytes of the answer; undefined where there is to be none. */
+  /** The bytes of the answer, which is counted; undefined where there is to be none. */
   async #answer(bytes: Uint8Array, protocol: Protocol): Promise<Uint8Array | undefined> {
+    const answer = await this.#answerTo(bytes, protocol);
+    this.#counts.note(answer);
+    return answer;
+  }
+
+  async #answerTo(bytes: Uint8Array, protocol: Protocol): Promise<Uint8Array | undefined> {
     this.#underWay++;
     const id = idOf(bytes);
     try {

@@ -5,6 +5,7 @@
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { type GuardParts, laterText, type Refusal, refusalOf, type Route, routeOf } from "../http/route.ts";
+import { handleMetrics, type MetricsParts } from "../metrics/prometheus.ts";
 import { type AnalyzeParts, handleAnalyze } from "./analyze.ts";
 import { type BackupParts, handleBackup } from "./backup.ts";
 import { type DataParts, handleExecute, handleQuery, handleRequest } from "./data.ts";
@@ -22,6 +23,7 @@ export type RqliteParts =
   & QueueParts
   & LoadParts
   & DataParts
+  & MetricsParts
   & NodesParts
   & SnapshotParts
   & StatusParts
@@ -64,6 +66,7 @@ export const ROUTES: readonly RqliteRoute[] = [
   { ...at("/leader", BOTH), permissions: ["leader-ops"], handler: handleLeader },
   { ...under("/readyz", GET), permissions: ["ready"], handler: handleReadyz },
   { ...under("/remove", ["DELETE"]), permissions: ["remove"], handler: handleRemove },
+  { ...at("/metrics", GET), permissions: ["status"], handler: handleMetrics },
   { ...at("/debug/vars", []), permissions: ["status"], handler: handleVars },
   { ...under("/db/backup", GET), permissions: ["backup"], handler: handleBackup },
   { ...under("/db/load", POST), permissions: ["load"], isStream: true, handler: handleLoad },

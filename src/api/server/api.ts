@@ -7,6 +7,7 @@ import type { ToCallee, ToCaller } from "../../base/worker/channel.ts";
 import type { AgentOptions, SupervisorTask } from "../../app/agent/agent.ts";
 import type { FileDefinitions, OpenLocal } from "../../app/services/api.ts";
 import type { KeptKind } from "../../app/services/local_state.ts";
+import type { DatabaseSizes } from "../../app/metrics/sqlite.ts";
 import type { User } from "../../app/users/user.ts";
 import type { WriteQueueOptions } from "../../app/database/write_queue.ts";
 import type { TlsServer } from "../../base/net/conn.ts";
@@ -40,6 +41,8 @@ export interface OpenHttp {
   readonly restore?: RestoreOptions;
   /** The line to the membership Worker, with {@linkcode HttpOptions.agent}. */
   readonly membership?: MessagePort;
+  /** What the name server counts (src/base/worker/dns_counts.ts), with {@linkcode HttpOptions.agent}. */
+  readonly dns?: SharedArrayBuffer;
   /** The agent's own services, with {@linkcode HttpOptions.agent}. */
   readonly local?: OpenLocal;
 }
@@ -61,7 +64,10 @@ export interface HttpOptions {
   readonly nodeId: string;
   /** Present in an agent. */
   readonly agent?: AgentOptions;
+  /** As rqlite's clients read it. */
   readonly version: string;
+  /** Version of the program, `0.1.0`. */
+  readonly programVersion: string;
   /** Addresses of plain HTTP; there may be none. */
   readonly bindAddrs: readonly string[];
   /** Addresses of HTTPS, with `tls`. */
@@ -113,6 +119,8 @@ export type SupervisorMethods =
   & {
     /** Bytes of all files in the data directory. */
     readonly directorySize: { readonly params: Record<string, never>; readonly result: number };
+    /** Bytes of the database's files. */
+    readonly databaseSizes: { readonly params: Record<string, never>; readonly result: DatabaseSizes };
     /** Keeps a definition of a service or check on disk, or forgets it. */
     readonly keepDefinition: {
       readonly params: { readonly kind: KeptKind; readonly id: string; readonly text: string };

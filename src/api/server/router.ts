@@ -2,11 +2,13 @@
  * Routes a request to its API: the parameters are checked first, on every request, then the path. It needs no socket.
  * @module
  */
-import { routeV1 } from "../consul/router.ts";
+import { ROUTES as V1_ROUTES, routeV1 } from "../consul/router.ts";
 import { bearer } from "../../app/users/credentials.ts";
+import type { Endpoint } from "../http/connection.ts";
 import { Params } from "../http/params.ts";
 import { HttpError, type HttpResponse, problem } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
+import { OTHER, type RequestCounts } from "../http/request_counts.ts";
 import { routeOf } from "../http/route.ts";
 import { routeRqlite, ROUTES } from "../rqlite/router.ts";
 import type { Services } from "./services.ts";
@@ -14,10 +16,14 @@ import type { Services } from "./services.ts";
 /** Health checks of an agent ask for its root. */
 const GREETING: HttpResponse = { status: 200, body: "Consul Agent\n", contentType: "text/plain; charset=utf-8" };
 
-/** Whether the body of a request for `target` is taken as it comes. */
-export function takesStream(target: string): boolean {
+/** Where a request goes that begins so: a route of one of the two APIs, or none. */
+export function endpointOf(
+  { method, target }: Pick<HttpRequest, "method" | "target">,
+  requests: RequestCounts,
+): Endpoint {
   const path = target.split("?", 1)[0];
-  return path !== "/" && !path.startsWith("/v1/") && routeOf(ROUTES, path)?.isStream === true;
+  const route = path.startsWith("/v1/") ? routeOf(V1_ROUTES, path) : routeOf(ROUTES, path);
+  return { isStream: route?.isStream === true, count: requests.of(method, route?.path ?? OTHER) };
 }
 
 /** Answers a request; never throws. */

@@ -8,6 +8,7 @@ import { optimizeIfLeader, type Skipped } from "../../app/database/auto_optimize
 import { repeatEvery, vacuumIfLeader } from "../../app/database/maintenance.ts";
 import { Activity } from "../../base/worker/activity.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
+import { DnsCounts } from "../../base/worker/dns_counts.ts";
 import { NodeState } from "../../base/worker/node_state.ts";
 import type { WorkerScope } from "../../base/worker/worker_scope.ts";
 import { Caller } from "../../base/worker/channel.ts";
@@ -29,13 +30,17 @@ import { AutoRestore, hasTables, UploaderClient } from "../../app/database/auto_
 import { Backups } from "../../app/database/backups.ts";
 import { writeBatch } from "../../app/database/data_operations.ts";
 import { WriteQueue } from "../../app/database/write_queue.ts";
+import { MemberEvents } from "../../app/metrics/member_events.ts";
 import { newCounters } from "../../app/database/counters.ts";
 import { Database } from "../../app/database/database.ts";
+import { INTERVAL_MS, Intervals } from "../../core/metrics/intervals.ts";
+import { RequestCounts } from "../http/request_counts.ts";
+import { countedFamilies } from "../metrics/prometheus.ts";
 import { type HttpServer, serveHttp } from "../http/server.ts";
 import { answerLookups, queryInstances } from "./lookups.ts";
 import { isClientAgent } from "../rqlite/leadership.ts";
 import { OwnServices } from "./own_services.ts";
-import { route, takesStream } from "./router.ts";
+import { endpointOf, route } from "./router.ts";
 import { LargeBodies } from "../rqlite/large_bodies.ts";
 import type { Services } from "./services.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
@@ -72,24 +77,20 @@ async function open(message: OpenHttp): Promise<void> {
     backups: new Backups(() => scope.postMessage({ k: "wantBackups" })),
     largeBodies: isClientAgent(message) ? undefined : new LargeBodies(() => scope.postMessage({ k: "wantParser" })),
     counters: newCounters(),
+    requests: new RequestCounts(),
+    dns: message.dns && new DnsCounts(message.dns),
     users,
     log,
   };
   const catalog = new Catalog(parts);
-  const agent = agentOf(message);
+  const memberEvents = message.membership && new MemberEvents();
+  const agent = agentOf(message, memberEvents);
   const database = new Database(parts);
   const queue = new WriteQueue(options.writeQueue, (...batch) => writeBatch(operations, ...batch), log);
   const timers = new SessionTimers({ catalog, state: parts.state, log });
   const operations = nodeOperations({ ...parts, catalog, agent, database, queue, timers });
   const uploader = message.uploader && new UploaderClient(message.uploader);
-  const restore = message.restore && uploader && new AutoRestore({
-    ...message.restore,
-    state: parts.state,
-    hasTables: () => hasTables(parts),
-    load: (step, timeoutMs) => database.load(step, timeoutMs),
-    download: () => uploader.download(),
-    log: logger("downloader"),
-  });
+  const restore = uploader && restoreOf(message, { ...parts, database, uploader });
   const data = { ...parts, database, uploader, restore };
   own = agent && message.local && new OwnServices({
     open: message.local,
@@ -105,9 +106,12 @@ async function open(message: OpenHttp): Promise<void> {
     queue,
     catalog,
     agent,
+    memberEvents,
+    intervals: new Intervals(() => countedFamilies(made), Date.now()),
     local: own?.local,
     expiry: { http: options.tls?.notAfter, node: options.nodeNotAfter },
     directorySize: () => supervisor.call("directorySize", {}),
+    databaseSizes: () => supervisor.call("databaseSizes", {}),
   };
   replica.isOpen = () => isClientAgent(message) || parts.state.isOpen;
   replica.onDatabaseReplaced = () => (readers.reopen(), catalog.replaced());
@@ -124,11 +128,30 @@ async function open(message: OpenHttp): Promise<void> {
   await listen(made);
 }
 
+function restoreOf(
+  { restore }: OpenHttp,
+  parts: Pick<Services, "state" | "readers" | "answers" | "database"> & { readonly uploader: UploaderClient },
+): AutoRestore | undefined {
+  return restore && new AutoRestore({
+    ...restore,
+    state: parts.state,
+    hasTables: () => hasTables(parts),
+    load: (step, timeoutMs) => parts.database.load(step, timeoutMs),
+    download: () => parts.uploader.download(),
+    log: logger("downloader"),
+  });
+}
+
 async function listen(made: Services): Promise<void> {
   const { bindAddrs, tlsAddrs } = made.options;
   if (bindAddrs.length + tlsAddrs.length === 0) return scope.postMessage({ k: "listening", port: 0 }); // -http-port=-1
   try {
-    server = await serveHttp({ ...made, takesStream, route: (request) => route(request, made) });
+    server = await serveHttp({
+      ...made,
+      endpointOf: (head) => endpointOf(head, made.requests),
+      noteRefused: (status) => made.requests.noteRefused(status),
+      route: (request) => route(request, made),
+    });
     for (const addr of bindAddrs) log(`service listening on ${addr}`);
     for (const addr of tlsAddrs) log(`service listening on ${addr} (HTTPS)`);
     scope.postMessage({ k: "listening", port: server.port });
@@ -140,7 +163,7 @@ async function listen(made: Services): Promise<void> {
 
 /** Starts an agent's own tasks. On a server that leads, one of them keeps the catalog in step with the pool. */
 function openAgent(
-  { catalog, operations, state, replica }: Services,
+  { catalog, operations, state, replica, intervals }: Services,
   agent: Agent,
   timers: SessionTimers,
 ): void {
@@ -152,6 +175,7 @@ function openAgent(
     timers.start();
   }
   own?.start();
+  Deno.unrefTimer(Number(setInterval(() => intervals.end(Date.now()), INTERVAL_MS)));
 }
 
 const supervisor = new Caller<SupervisorMethods>(
@@ -159,11 +183,14 @@ const supervisor = new Caller<SupervisorMethods>(
   { callee: "the supervisor" },
 );
 
-function agentOf({ options, membership }: OpenHttp): Agent | undefined {
+function agentOf({ options, membership }: OpenHttp, counts: MemberEvents | undefined): Agent | undefined {
   if (!options.agent || !membership) return undefined;
   const pool = new PoolClient(membership);
   const events = new EventLog(options.agent.nodeName);
-  pool.onEvent((event) => events.take(event));
+  pool.onEvent((event) => {
+    events.take(event);
+    counts?.take(event);
+  });
   return {
     options: options.agent,
     pool,

@@ -19,6 +19,11 @@ import type { Activity } from "../../base/worker/activity.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
+import type { DnsCounts } from "../../base/worker/dns_counts.ts";
+import type { Intervals } from "../../core/metrics/intervals.ts";
+import type { MemberEvents } from "../../app/metrics/member_events.ts";
+import type { DatabaseSizes } from "../../app/metrics/sqlite.ts";
+import type { RequestCounts } from "../http/request_counts.ts";
 import type { LargeBodies } from "../rqlite/large_bodies.ts";
 import type { HttpOptions } from "./api.ts";
 
@@ -49,11 +54,19 @@ export interface Services {
   /** Its services and checks; present with it. */
   readonly local: LocalState | undefined;
   readonly counters: Counters;
+  readonly requests: RequestCounts;
+  /** What the name server counts; present in an agent, as is the next one. */
+  readonly dns: DnsCounts | undefined;
+  readonly memberEvents: MemberEvents | undefined;
+  /** For `/v1/agent/metrics`. */
+  readonly intervals: Intervals;
   /** Absent where everybody may do everything. */
   readonly users: Users | undefined;
   /** When the certificates of HTTPS and of the traffic between nodes expire, RFC 3339; undefined where there is none. */
   readonly expiry: { http: string | undefined; node: string | undefined };
   /** Bytes of all files in the data directory. */
   directorySize(): Promise<number>;
+  /** Bytes of the database's files. */
+  databaseSizes(): Promise<DatabaseSizes>;
   log(line: string, level?: LogLevel): void;
 }

@@ -1,5 +1,6 @@
 /**
- * The care for servers (C9.9): what may be set about it, and which failed server the leader takes out of the cluster. Pure.
+ * The care for servers (C9.9): what may be set about it, which failed server the leader takes out of the cluster, and
+ * which are well. Pure.
  *
  * A failed server is taken out when the cluster is safer without it: when the voters are an even number, one fewer has the
  * same majority to lose. So it goes once another one has taken its place, and not before; when it comes back, it joins
@@ -84,6 +85,46 @@ function duration(value: unknown, name: string): number | undefined {
   const ms = typeof value === "number" ? value / 1e6 : typeof value === "string" ? parseDuration(value) : undefined;
   if (ms !== undefined && ms >= 0) return ms;
   throw new DecodeError(`Expected ${name} to be a duration such as "10s"`);
+}
+
+/** A server, as far as its health goes. */
+export interface WatchedServer {
+  readonly id: string;
+  readonly isVoter: boolean;
+  readonly lastIndex: number;
+  /** Since when the leader has not heard it; undefined: never. */
+  readonly lastContactMs?: number | undefined;
+}
+
+/** The health of all servers. */
+export interface ServersHealth<Server> {
+  readonly servers: readonly (Server & { readonly member: MemberRecord | undefined; readonly isWell: boolean })[];
+  /** Whether all are well. */
+  readonly isWell: boolean;
+  /** Voters that may fail before there is no majority. */
+  readonly tolerance: number;
+}
+
+/** The health of servers, by their leader and the pool. */
+export function serversHealth<Server extends WatchedServer>(
+  servers: readonly Server[],
+  members: readonly MemberRecord[],
+  { lastContactMs: contactMsMax, trailingLogs }: AutopilotConfig,
+): ServersHealth<Server> {
+  const last = Math.max(...servers.map(({ lastIndex }) => lastIndex));
+  const seen = servers.map((server) => {
+    const member = members.find(({ tags }) => tags.id === server.id);
+    const { lastContactMs, lastIndex } = server;
+    const isHeard = lastContactMs !== undefined && lastContactMs <= contactMsMax;
+    return { ...server, member, isWell: member?.status === "alive" && isHeard && last - lastIndex <= trailingLogs };
+  });
+  const voters = seen.filter(({ isVoter }) => isVoter);
+  const well = voters.filter(({ isWell }) => isWell).length;
+  return {
+    servers: seen,
+    isWell: seen.every(({ isWell }) => isWell),
+    tolerance: Math.max(0, well - (Math.floor(voters.length / 2) + 1)),
+  };
 }
 
 /** The id of the server that is to be taken out; undefined: none is. */

@@ -304,7 +304,7 @@ export function catalogImplementations(parts: CatalogParts): Implementations<Cat
   };
 }
 
-function agentOf({ agent }: CatalogParts): Agent {
+function agentOf({ agent }: Pick<CatalogParts, "agent">): Agent {
   if (!agent) throw new OperationError("this node is not an agent: start it with muster agent");
   return agent;
 }
@@ -333,7 +333,7 @@ async function raftConfiguration(
 }
 
 async function raftServers(
-  parts: CatalogParts,
+  parts: Pick<CatalogParts, "agent" | "replica">,
 ): Promise<{ core: CoreStatus; contacts: Readonly<Record<string, number>>; servers: RaftServer[] }> {
   const [status, members] = await Promise.all([parts.replica.call("status", {}), agentOf(parts).pool.members()]);
   // The replica's own words.
@@ -352,7 +352,11 @@ async function raftServers(
   return { core, contacts, servers };
 }
 
-async function raftHealth(parts: CatalogParts): Promise<RaftHealth> {
+/**
+ * The servers as this node sees them, which has to lead.
+ * @throws {NotLeaderError} Elsewhere.
+ */
+export async function raftHealth(parts: Pick<CatalogParts, "agent" | "replica" | "state">): Promise<RaftHealth> {
   expectToLead(parts);
   const { core, contacts, servers } = await raftServers(parts);
   return {

@@ -21,6 +21,7 @@ import type {
   ToHttp,
 } from "../../drivers/replica/api.ts";
 import type { Member } from "../../core/raft/message.ts";
+import { Histogram } from "../../base/worker/histogram.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { type Outcome, unpackOutcomes } from "../../core/sql/exchange.ts";
 import { dropResults, type HeldAnswer } from "./held_answer.ts";
@@ -76,6 +77,8 @@ export class ReplicaClient {
   readonly clock = new RemoteClock();
   /** The leader according to the last message. */
   leader: LeaderInfo | null = null;
+  /** From the proposal of a write until its result was there; of those that have one. */
+  readonly times = new Histogram();
   /** Servers of the configuration in force. */
   members: readonly Member[] = [];
   readonly #replica: MessagePort;
@@ -122,12 +125,14 @@ export class ReplicaClient {
   write(body: Uint8Array, options: RenderOptions, timeoutMs: number): Promise<WriteResult | undefined> {
     return new Promise((resolve) => {
       const ref = this.#nextRef++;
+      const startedMs = performance.now();
       const limit = this.#deadlines.start(timeoutMs, () => {
         this.#writes.delete(ref);
         resolve(undefined);
       });
       this.#writes.set(ref, (result) => {
         this.#deadlines.remove(limit);
+        if (result.k === "done") this.times.observe(performance.now() - startedMs);
         resolve(result);
       });
       this.#outbox.push({ ref, body, render: renderBits(options) });

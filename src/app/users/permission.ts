@@ -12,7 +12,7 @@ export const PERMISSIONS = {
   "backup": "/db/backup",
   "snapshot": "/snapshot, /reap, /verify",
   "remove": "/remove",
-  "status": "/status, /nodes, /debug/vars, /v1/status",
+  "status": "/status, /nodes, /metrics, /debug/vars, /v1/status",
   "ready": "/readyz",
   "leader-ops": "/leader",
   "ui": "/console, which is not there yet",

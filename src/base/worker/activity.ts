@@ -2,15 +2,16 @@
  * The writer's activity, in shared memory that other Workers read: while it runs a statement it answers no messages.
  *
  *     f64 kind | f64 index | f64 since | f64 steps at the beginning, of which those left are the first i64 of the memory
- *     f64 commits that may have changed the catalog
+ *     f64 commits that may have changed the catalog | what the writer has done | histogram of applications
  * @module
  */
+import { Histogram, HISTOGRAM_BYTES } from "./histogram.ts";
 import { WRITER_COUNTS_BYTES, WriterCounts } from "./writer_counts.ts";
 
 const FIELDS = 5;
 
-/** Bytes of the record, with what the writer has done behind it. */
-export const ACTIVITY_BYTES = FIELDS * 8 + WRITER_COUNTS_BYTES;
+/** Bytes of the record. */
+export const ACTIVITY_BYTES = FIELDS * 8 + WRITER_COUNTS_BYTES + HISTOGRAM_BYTES;
 
 /** The kinds of work, in the order of their numbers; `none` first. */
 const KINDS = ["none", "entries", "vacuum", "load"] as const;
@@ -31,6 +32,8 @@ export interface Work {
 export class Activity {
   /** What the writer has done so far. */
   readonly counts: WriterCounts;
+  /** How long it took to apply entries that were handed over together. */
+  readonly applications: Histogram;
   readonly #fields: Float64Array;
   readonly #stepsLeft: BigInt64Array;
 
@@ -38,6 +41,7 @@ export class Activity {
   constructor(shared: SharedArrayBuffer, offset: number) {
     this.#fields = new Float64Array(shared, offset, FIELDS);
     this.counts = new WriterCounts(shared, offset + FIELDS * 8);
+    this.applications = new Histogram(shared, offset + FIELDS * 8 + WRITER_COUNTS_BYTES);
     this.#stepsLeft = new BigInt64Array(shared, 0, 1);
   }
 

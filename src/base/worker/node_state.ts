@@ -1,9 +1,11 @@
 /**
  * The state that every part of a node reads often: role, term, commit and applied index. It lies in shared memory, and
- * only the replica writes it, so a weak read sends no messages. Numbers are doubles: indices are safe integers.
+ * only the replica writes it, so a weak read sends no messages. Numbers are doubles: indices are safe integers. The
+ * replica's figures for metrics lie behind it.
  * @module
  */
 import type { Lease } from "./lease.ts";
+import { REPLICA_COUNTS_BYTES, ReplicaCounts } from "./replica_counts.ts";
 
 const ROLES = ["follower", "precandidate", "candidate", "leader"] as const;
 /** A node's part in its term. */
@@ -34,15 +36,18 @@ type Field = typeof FIELDS[number];
 const AT = Object.freeze(Object.fromEntries(FIELDS.map((field, at) => [field, at]))) as Readonly<Record<Field, number>>;
 
 /** Bytes of shared memory that a {@linkcode NodeState} needs. */
-export const NODE_STATE_BYTES = FIELDS.length * 8;
+export const NODE_STATE_BYTES = FIELDS.length * 8 + REPLICA_COUNTS_BYTES;
 
 /** A view of the shared state; single values are read and written whole. */
 export class NodeState {
+  /** What the replica has counted and timed so far. */
+  readonly counts: ReplicaCounts;
   readonly #values: Float64Array;
 
   /** @param memory Shared memory of {@linkcode NODE_STATE_BYTES}. */
   constructor(memory: SharedArrayBuffer) {
-    this.#values = new Float64Array(memory);
+    this.#values = new Float64Array(memory, 0, FIELDS.length);
+    this.counts = new ReplicaCounts(memory, FIELDS.length * 8);
   }
 
   #get(field: Field): number {

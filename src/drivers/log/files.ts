@@ -4,6 +4,7 @@
  */
 import { freeBuffer } from "../../base/codec/free.ts";
 import { exists, syncDirectory } from "../../base/worker/files.ts";
+import { Histogram } from "../../base/worker/histogram.ts";
 import type { LogDisk, LogFile } from "./disk.ts";
 import { SECTOR_BYTES } from "./format.ts";
 import type { Wait } from "./task.ts";
@@ -17,11 +18,15 @@ const INLINE_SYNC_MS_MAX = 5;
 /** A directory of the machine's file system. */
 export class FileDisk implements LogDisk {
   readonly #directory: string;
-  readonly #pace = new Pace();
+  readonly #pace: Pace;
 
-  /** @param directory Must exist. */
-  constructor(directory: string) {
+  /**
+   * @param directory Must exist.
+   * @param syncs Takes the time of each sync of a file.
+   */
+  constructor(directory: string, syncs: Histogram = new Histogram()) {
     this.#directory = directory;
+    this.#pace = new Pace(syncs);
   }
 
   pathOf(name: string): string {
@@ -114,12 +119,18 @@ export class FileDisk implements LogDisk {
 /** Recent time of a sync: rises at once, falls slowly; so one slow sync makes the next ones go to the background. */
 class Pace {
   #syncMs = 0;
+  readonly #all: Histogram;
+
+  constructor(all: Histogram) {
+    this.#all = all;
+  }
 
   get isQuick(): boolean {
     return this.#syncMs < INLINE_SYNC_MS_MAX;
   }
 
   add(elapsedMs: number): void {
+    this.#all.observe(elapsedMs);
     this.#syncMs = elapsedMs > this.#syncMs ? elapsedMs : this.#syncMs * 0.9 + elapsedMs * 0.1;
   }
 }

@@ -444,6 +444,11 @@ export class LogStore {
     for (const { name } of dropped) this.#disk.remove(name);
   }
 
+  /** Number of segments. */
+  get segmentCount(): number {
+    return this.#segments.length;
+  }
+
   /** Bytes of all segments. */
   get bytes(): number {
     return this.#segments.reduce((sum, segment) => sum + segment.bytes, 0);

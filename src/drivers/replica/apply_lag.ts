@@ -1,7 +1,9 @@
 /**
- * Measures how long committed entries have waited to be applied by the database. Pure.
+ * Measures how long entries wait: those that this node proposes as the leader until they are committed, and committed ones
+ * until the database has applied them. Pure, but for the histogram that it fills.
  * @module
  */
+import type { Histogram } from "../../base/worker/histogram.ts";
 import type { Index } from "../../core/raft/message.ts";
 
 /** Commits that follow one another within this time count as one, from its beginning. */
@@ -48,5 +50,50 @@ export class ApplyLag {
   /** Since when the oldest one waits; 0 where none does. */
   get sinceMs(): number {
     return this.#marks[0]?.sinceMs ?? 0;
+  }
+}
+
+/** Batches of proposals whose commit is measured at a time; of more than these, the later ones are left out. */
+const BATCHES_MAX = 64;
+
+/** How long the entries that were proposed together took to be committed. */
+export class CommitTimes {
+  readonly #times: Histogram;
+  /** A ring: the last index of each batch, and when it was proposed. */
+  readonly #last = new Float64Array(BATCHES_MAX);
+  readonly #sinceMs = new Float64Array(BATCHES_MAX);
+  #first = 0;
+  #size = 0;
+
+  /** @param times Takes each time that was measured. */
+  constructor(times: Histogram) {
+    this.#times = times;
+  }
+
+  /** Entries up to `last` were proposed at a time of the monotonic clock. */
+  proposed(last: Index, sinceMs: number): void {
+    if (this.#size === BATCHES_MAX) return;
+    const at = (this.#first + this.#size++) % BATCHES_MAX;
+    this.#last[at] = last;
+    this.#sinceMs[at] = sinceMs;
+  }
+
+  /** Whether entries up to `commit` were waited for. */
+  isDue(commit: Index): boolean {
+    return this.#size > 0 && this.#last[this.#first] <= commit;
+  }
+
+  /** Entries up to `commit` are committed. */
+  committed(commit: Index, nowMs: number): void {
+    while (this.isDue(commit)) {
+      this.#times.observe(nowMs - this.#sinceMs[this.#first]);
+      this.#first = (this.#first + 1) % BATCHES_MAX;
+      this.#size--;
+    }
+  }
+
+  /** This node leads no more: what becomes of its proposals is not measured. */
+  clear(): void {
+    this.#size = 0;
   }
 }

@@ -129,7 +129,7 @@ export class ReplicaNode {
       tell: (leader) => this.#http.broadcast({ k: "leader", leader }),
     });
     this.#discovery = discovery && new Discovery(discovery);
-    this.#log = LogStore.open(new FileDisk(options.directory), { identity, applied }, {
+    this.#log = LogStore.open(new FileDisk(options.directory, this.#state.counts.syncs), { identity, applied }, {
       onPersisted: (ticket) => this.#replica.persisted(ticket),
       onSpace: (space) => this.noteSpace("log", space),
       onInstall: (base) => this.#snapshots.adopt(base.index),
@@ -513,6 +513,8 @@ export class ReplicaNode {
   /** For `/debug/vars`: what happened in this life of the node. */
   counters(): Record<string, Record<string, number>> {
     return countersOf({
+      options: this.#options,
+      log: this.#log,
       cluster: this.#cluster.counters,
       snapshots: this.#snapshots,
       replica: this.#replica,
@@ -566,9 +568,7 @@ export class ReplicaNode {
     this.#replica.stop();
     this.#pool?.close();
     this.#listener?.close();
-    for (const part of [this.#peers, this.#snapshots, this.#reaper, this.#divergence, this.#rpc]) {
-      part.close();
-    }
+    for (const part of [this.#peers, this.#snapshots, this.#reaper, this.#divergence, this.#rpc]) part.close();
     await Promise.all([this.#log.close(), this.#memberFile.flush()]);
     await this.#closeWriter();
     if (failure) throw failure;

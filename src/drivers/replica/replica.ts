@@ -20,7 +20,7 @@ import { stampCommand } from "../../core/sql/command.ts";
 import { buffersOf } from "../../base/codec/packed.ts";
 import { type ApplyEntry, packEntries, type Waiter } from "../../core/sql/exchange.ts";
 import type { FromWriter, ToWriter } from "../sqlite/api.ts";
-import { ApplyLag } from "./apply_lag.ts";
+import { ApplyLag, CommitTimes } from "./apply_lag.ts";
 import { CommitWaits, PlacedWaiters } from "./waiters.ts";
 import { LeaderContact } from "./leader_contact.ts";
 import type { LogStore } from "../log/store.ts";
@@ -118,6 +118,9 @@ export class Replica {
   isInstalling = false;
   #posts: Post[] = [];
   readonly #lag: ApplyLag;
+  readonly #commitTimes: CommitTimes;
+  /** When the last batch was proposed, by the monotonic clock. */
+  #proposedMs = 0;
   readonly #contact: LeaderContact;
   #stopped = false;
   /** What happened in this life of the node, for `/debug/vars` and `/status`. */
@@ -152,6 +155,7 @@ export class Replica {
     this.#state.appliedTerm = appliedTerm;
     this.#state.commit = commit;
     this.#lag = new ApplyLag(parts.applied);
+    this.#commitTimes = new CommitTimes(parts.state.counts.commits);
     this.#contact = new LeaderContact(parts.tickMs, Date.now());
     this.#noteCommit();
     this.#schedule(); // a node that is the only voter has something to do before any input comes
@@ -300,6 +304,7 @@ export class Replica {
 
   #stepProposals(): void {
     const now = Date.now();
+    this.#proposedMs = performance.now();
     this.#lastProposals = this.#proposals.length;
     const items = this.#proposals.map(({ body, asker }) => {
       const ref = this.#nextRef++;
@@ -317,6 +322,7 @@ export class Replica {
       this.#commit = effects.commit;
       this.#state.commit = effects.commit;
       this.#noteCommit();
+      if (this.#commitTimes.isDue(effects.commit)) this.#commitTimes.committed(effects.commit, performance.now());
       this.#wake("commit", effects.commit);
       for (const peer of this.#commitWaits.due(effects.commit)) this.input({ k: "tellCommit", peer });
     }
@@ -370,7 +376,9 @@ export class Replica {
   #placeAll(proposals: Effects["proposals"]): void {
     const places: { asker: RemoteAsker; index: Index }[] = [];
     let term = 0;
+    let last = 0;
     for (const { ref, id, why } of proposals) {
+      last = id?.index ?? last;
       const asker = this.#asked.get(ref);
       this.#asked.delete(ref);
       if (!asker) continue;
@@ -381,6 +389,7 @@ export class Replica {
         term = id.term;
       } else this.place(asker, id);
     }
+    if (last > 0) this.#commitTimes.proposed(last, this.#proposedMs);
     if (places.length === 0) return;
     // Set before anybody can hear of it: who reads here then waits for it (app/database/freshness.ts).
     this.#state.placedElsewhere = places[places.length - 1].index;
@@ -406,6 +415,9 @@ export class Replica {
   }
 
   #setRole(role: NonNullable<Effects["role"]>): void {
+    const isNew = role.role !== this.#state.role || role.term !== this.#state.term;
+    if (role.role === "candidate" && isNew) this.#state.counts.noteElection();
+    if (role.role !== "leader") this.#commitTimes.clear();
     this.#state.role = role.role;
     this.#state.term = role.term;
     this.#state.leaderKnown = role.leader !== null;

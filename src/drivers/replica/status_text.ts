@@ -6,6 +6,7 @@ import type { Cluster } from "../cluster/cluster.ts";
 import { formatDuration } from "../../base/codec/duration.ts";
 import type { CoreStatus } from "../../core/raft/effects.ts";
 import { DEFAULT_OPTIONS } from "../../core/raft/raft.ts";
+import type { LogStore } from "../log/store.ts";
 import type { ReplicaOptions } from "./api.ts";
 import type { Replica } from "./replica.ts";
 import type { Snapshots } from "./snapshots.ts";
@@ -46,6 +47,8 @@ export function settingsOf(
 
 /** What is counted. */
 export interface Counted {
+  readonly options: ReplicaOptions;
+  readonly log: Pick<LogStore, "bytes" | "segmentCount">;
   readonly cluster: Cluster["counters"];
   readonly snapshots: Pick<Snapshots, "status" | "taken">;
   readonly replica: Pick<Replica, "status" | "counters">;
@@ -59,11 +62,12 @@ export interface Counted {
 
 /** The groups of `/debug/vars` that the replica has, with rqlite's names where it has the same. */
 export function countersOf(
-  { cluster, snapshots, replica, reaped, leaderChanges, stepdowns, startedAt }: Counted,
+  { options, log, cluster, snapshots, replica, reaped, leaderChanges, stepdowns, startedAt }: Counted,
 ): Record<string, Record<string, number>> {
   const { num_join_req, ...joins } = cluster;
   const { sent, installed, log_cuts } = snapshots.status();
-  const { dropped, term, commit, applied } = replica.status();
+  const core = replica.status();
+  const { dropped, term, commit, applied, last, config } = core;
   return {
     cluster: { num_join_req, num_stepdown_req: stepdowns },
     store: {
@@ -82,6 +86,11 @@ export function countersOf(
       term,
       commit_index: commit,
       applied_index: applied,
+      last_index: last.index,
+      servers: config.members.length,
+      voters: config.members.filter(({ role }) => role === "voter").length,
     },
+    log: { bytes: log.bytes, segments: log.segmentCount },
+    contact_ms: contactsOf(core, options).contacts,
   };
 }

@@ -202,7 +202,9 @@ export class StateMachine {
     }
     this.#applyBatch(batch);
     if (entries.length > 0) {
-      this.#control.activity.counts.set("apply_duration_us", Math.round((performance.now() - startedMs) * 1000));
+      const elapsedMs = performance.now() - startedMs;
+      this.#control.activity.applications.observe(elapsedMs);
+      this.#control.activity.counts.set("apply_duration_us", Math.round(elapsedMs * 1000));
     }
   }
 

@@ -6,6 +6,7 @@
 import type { FromPool, OpenPool, RelayOpen, ToPool } from "../../app/agent/api.ts";
 import type { ToHttpWorker } from "../../api/server/api.ts";
 import type { NodeTls } from "../../base/net/conn.ts";
+import { DNS_COUNTS_BYTES } from "../../base/worker/dns_counts.ts";
 import { PoolClient } from "../../drivers/membership/client.ts";
 import type { FromNameServer, NameServerSettings, OpenNameServer, ToNameServer } from "../../api/nameserver/api.ts";
 import { type AgentConfig, apiUrlOf, type NodeConfig } from "../config/config.ts";
@@ -38,6 +39,8 @@ export class AgentParts {
   readonly #hasNames = Promise.withResolvers<void>();
   readonly #stopping = new AbortController();
   readonly #membership: Part;
+  /** What the name server counts, for HTTP. */
+  readonly dnsCounts = new SharedArrayBuffer(DNS_COUNTS_BYTES);
   #nameServer: Part | undefined;
   /** Present with watches at the start. */
   readonly #watches: Part | undefined;
@@ -92,6 +95,7 @@ export class AgentParts {
       datacenter: agent.datacenter,
       settings: agent.dns,
       lookups,
+      counts: this.dnsCounts,
     };
     line.postMessage(open, [lookups]);
   }

@@ -2,6 +2,7 @@
  * Facts about the machine and the program for `/status`, gathered once before the supervisor drops its permissions.
  * @module
  */
+import type { DatabaseSizes } from "../../app/metrics/sqlite.ts";
 import type { NodeConfig } from "../config/config.ts";
 import { formatDuration } from "../../base/codec/duration.ts";
 import type { DataDirectory } from "./data_directory.ts";
@@ -82,6 +83,14 @@ export async function sizeOf(directory: string): Promise<number> {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   return bytes;
+}
+
+/** Bytes of a database's file and of its WAL; 0 for one that is not there. */
+export async function databaseSizes(path: string): Promise<DatabaseSizes> {
+  const [databaseBytes, walBytes] = await Promise.all(
+    [path, `${path}-wal`].map((file) => Deno.lstat(file).then(({ size }) => size, () => 0)),
+  );
+  return { databaseBytes, walBytes };
 }
 
 function interfaces(): Record<string, { addresses: { address: string }[]; hardware_address: string }> {

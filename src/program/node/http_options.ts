@@ -10,7 +10,7 @@ import { type Certificates, notAfterOf } from "./certificates.ts";
 import type { DataDirectory } from "./data_directory.ts";
 import { machineFacts, storeFacts } from "./facts.ts";
 import type { Scope } from "./permissions.ts";
-import { API_VERSION } from "./version.ts";
+import { API_VERSION, VERSION } from "./version.ts";
 
 /** Sources of the options. */
 export interface HttpOptionsParts {
@@ -32,6 +32,7 @@ export function httpOptions(
     nodeId: directory.nodeId,
     ...(config.agent ? { agent: agentOptions(config, config.agent, directory.nodeId) } : {}),
     version: API_VERSION,
+    programVersion: VERSION.slice(1),
     bindAddrs: scope.httpAddrs,
     tlsAddrs: scope.httpsAddrs,
     advertisedAddr: config.httpAdvertisedAddr,

@@ -32,7 +32,7 @@ import { type AgentConfig, apiUrlOf, type NodeConfig } from "../config/config.ts
 import { noteDamage } from "./damage.ts";
 import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
 import { type ExtensionFile, installExtensions } from "./extensions.ts";
-import { sizeOf } from "./facts.ts";
+import { databaseSizes, sizeOf } from "./facts.ts";
 import { httpOptions } from "./http_options.ts";
 import { DefinitionFiles } from "./kept_definitions.ts";
 import { clusterSecretOf, openPortWarning, secretsOf } from "./cluster_secret.ts";
@@ -298,6 +298,7 @@ export class Node {
       leave: () => this.leave(),
       reload: () => this.onReload(),
       directorySize: () => sizeOf(this.#directory.path),
+      databaseSizes: () => databaseSizes(`${this.#directory.sqlite}/${DATABASE}`),
       keepDefinition: ({ kind, id, text }) => this.#definitions.keep(kind, id, text),
       forgetDefinition: ({ kind, id }) => this.#definitions.forget(kind, id),
     });
@@ -320,7 +321,7 @@ export class Node {
       writer,
       ...(users ? { users } : {}),
       ...(this.#replica ? { activity: { shared: this.#writerControl.shared, at: ACTIVITY } } : {}),
-      ...(this.#agent ? { membership: this.#agent.lines.http } : {}),
+      ...(this.#agent ? { membership: this.#agent.lines.http, dns: this.#agent.dnsCounts } : {}),
       ...this.#uploader?.forHttp,
       options: httpOptions({
         config,

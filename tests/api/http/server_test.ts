@@ -4,7 +4,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { ClientConnection, HEAD_TIMEOUT_MS } from "../../../src/api/http/connection.ts";
 import { ResponseHeads } from "../../../src/api/http/response_head.ts";
-import { route, takesStream } from "../../../src/api/server/router.ts";
+import { endpointOf, route } from "../../../src/api/server/router.ts";
 import type { Services } from "../../../src/api/server/services.ts";
 import { serveHttp, type ServerParts } from "../../../src/api/http/server.ts";
 import { fakeServices } from "../../harness/services.ts";
@@ -14,7 +14,8 @@ async function serving(work: (port: number, parts: ServerParts & Services) => Pr
   const { services, close } = fakeServices();
   const serverParts: ServerParts & Services = {
     ...services,
-    takesStream,
+    endpointOf: (head) => endpointOf(head, services.requests),
+    noteRefused: (status) => services.requests.noteRefused(status),
     route: (request) => route(request, services),
   };
   const server = await serveHttp(serverParts);

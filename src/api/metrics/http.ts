@@ -1,0 +1,49 @@
+/**
+ * Metrics of the HTTP server (docs/metrics.md).
+ * @module
+ */
+import type { Counters } from "../../app/database/counters.ts";
+import { counter, type Family, gauge, histogram, type Point } from "../../core/metrics/family.ts";
+import type { RequestCounts } from "../http/request_counts.ts";
+
+/** Sources of these metrics. */
+export interface HttpMetricsParts {
+  readonly requests: RequestCounts;
+  readonly counters: Pick<Counters, "running" | "auth_fail" | "num_conn_rejected">;
+}
+
+/** The figures now. */
+export function httpFamilies({ requests, counters }: HttpMetricsParts): Family[] {
+  const { all } = requests;
+  return [
+    counter(
+      "muster_http_requests_total",
+      "Requests by endpoint, method and status",
+      all.flatMap(({ endpoint, method, codes }) => byCode(codes, { endpoint, method })),
+    ),
+    histogram(
+      "muster_http_request_duration_seconds",
+      "Time from the head of a request until its answer was ready to be sent, waits of blocking queries included",
+      all.filter(({ codes }) => codes.size > 0).map(({ endpoint, method, times }) => ({
+        labels: { endpoint, method },
+        times,
+      })),
+    ),
+    gauge("muster_http_requests_in_flight", "Requests under way", counters.running),
+    counter(
+      "muster_http_requests_refused_total",
+      "Requests that were answered before they were read in full, by status: malformed, too large, too slow, one too many",
+      byCode(requests.refused),
+    ),
+    counter("muster_http_connections_rejected_total", "Connections above the limit", counters.num_conn_rejected),
+    counter(
+      "muster_auth_failures_total",
+      "Requests without a known user, or without the permission",
+      counters.auth_fail,
+    ),
+  ];
+}
+
+function byCode(codes: ReadonlyMap<number, number>, labels: Record<string, string> = {}): Point[] {
+  return [...codes].map(([code, value]) => ({ labels: { ...labels, code: String(code) }, value }));
+}
