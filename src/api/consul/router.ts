@@ -22,12 +22,16 @@ import * as config from "./config.ts";
 import * as near from "./near.ts";
 import * as query from "./query.ts";
 import * as snapshot from "./snapshot.ts";
+import { agentMetrics, type ConsulMetricsParts } from "../metrics/consul.ts";
 import { txn } from "./txn.ts";
 import { v1Json, v1Problem } from "./respond.ts";
 import { agentOf, type ConsulParts } from "./parts.ts";
 
+/** Dependencies of all handlers of this API. */
+export type V1Parts = ConsulParts & ConsulMetricsParts;
+
 /** A route of this API. */
-interface V1Route extends Route<ConsulParts> {
+interface V1Route extends Route<V1Parts> {
   /** Whether it takes `filter`. */
   readonly isFiltered?: boolean;
 }
@@ -37,7 +41,7 @@ const route = (
   path: string,
   methods: readonly string[],
   permission: Permission,
-  handler: Handler<ConsulParts>,
+  handler: Handler<V1Parts>,
 ): V1Route => ({
   path,
   isPrefix: path.endsWith("/"),
@@ -63,6 +67,7 @@ export const ROUTES: readonly V1Route[] = [
   route("/v1/agent/leave", PUT, "agent-write", agent.leave),
   route("/v1/agent/force-leave/", PUT, "operator-write", agent.forceLeave),
   route("/v1/agent/reload", PUT, "agent-write", agent.reload),
+  route("/v1/agent/metrics", GET, "agent-read", agentMetrics),
   route("/v1/agent/monitor", GET, "agent-read", agent.monitor),
   filtered(route("/v1/agent/services", GET, "agent-read", services.services)),
   route("/v1/agent/service/register", PUT, "service-write", services.register),
@@ -131,7 +136,7 @@ export const ROUTES: readonly V1Route[] = [
 ];
 
 /** Answers a request below `/v1/`; never throws. */
-export async function routeV1(request: HttpRequest, parts: ConsulParts): Promise<HttpResponse> {
+export async function routeV1(request: HttpRequest, parts: V1Parts): Promise<HttpResponse> {
   try {
     const { options } = agentOf(parts);
     const asked = request.target.split("?", 1)[0];

@@ -11,6 +11,7 @@ import { withTimeout } from "../../base/worker/with_timeout.ts";
 import type { Family } from "../../core/metrics/family.ts";
 import { agentFamilies, type AgentMetricsParts, autopilotFamilies, catalogFamilies, poolFamilies } from "./agent.ts";
 import { processFamilies, type ProcessParts } from "./process.ts";
+import { backupFamilies, type BackupParts } from "./backups.ts";
 import { raftFamilies, type RaftParts, replicaFamilies } from "./raft.ts";
 import { databaseFamilies, sqliteFamilies, type SqliteParts } from "./sqlite.ts";
 
@@ -18,7 +19,7 @@ import { databaseFamilies, sqliteFamilies, type SqliteParts } from "./sqlite.ts"
 const ANSWER_MS = 1000;
 
 /** Sources of the metrics. */
-export type NodeMetricsParts = RaftParts & SqliteParts & AgentMetricsParts & ProcessParts;
+export type NodeMetricsParts = RaftParts & SqliteParts & AgentMetricsParts & ProcessParts & BackupParts;
 
 /** What is at hand: all counters and histograms, and some gauges. */
 export function familiesAtHand(parts: NodeMetricsParts, nowMs: number): Family[] {
@@ -31,6 +32,7 @@ export async function nodeFamilies(parts: NodeMetricsParts, nowMs: number): Prom
   const { agent, state } = parts;
   const asked = [
     ...(hasData(parts) ? [replicaFamilies(parts), databaseFamilies(parts)] : []),
+    ...(parts.uploader ? [backupFamilies(parts.uploader)] : []),
     ...(agent ? [poolFamilies(agent)] : []),
     ...(agent && hasData(parts) ? [catalogFamilies(parts)] : []),
     ...(agent && state.isLeader ? [autopilotFamilies(agent, parts)] : []),

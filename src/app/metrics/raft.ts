@@ -41,6 +41,12 @@ export function raftFamilies({ state, replica }: RaftParts, nowMs: number): Fami
       state.waitingSinceMs === 0 ? 0 : Math.max(0, nowMs - state.waitingSinceMs) / 1000,
     ),
     counter("muster_raft_elections_total", "Elections for which this node was a candidate", counts.elections),
+    counter("muster_raft_elections_won_total", "Terms in which this node led", counts.won),
+    counter(
+      "muster_raft_proposals_total",
+      "Commands that this node, as the leader, has given a place in the log",
+      counts.proposals,
+    ),
     histogram(
       "muster_raft_commit_duration_seconds",
       "Time from the proposal of entries until they are committed, by batch; on the leader",

@@ -10,7 +10,7 @@
  * @module
  */
 import { BOUNDS_MS } from "../../base/worker/histogram.ts";
-import type { Family, HistogramFamily, Labels } from "./family.ts";
+import type { Family, HistogramFamily, Labels, SummaryFamily } from "./family.ts";
 
 /** A format. */
 export type Format = "prometheus" | "openmetrics";
@@ -38,6 +38,8 @@ function encodeFamily(family: Family, format: Format): string {
   const unit = isOpen ? UNIT.exec(base)?.[1] : undefined;
   const samples = family.kind === "histogram"
     ? histogramLines(family)
+    : family.kind === "summary"
+    ? summaryLines(family)
     : family.points.map(({ labels, value }) => line(name, labels, value));
   return [
     `# HELP ${base} ${escapeHelp(help, isOpen)}\n`,
@@ -57,6 +59,13 @@ function histogramLines({ name, points }: HistogramFamily): string[] {
       line(`${name}_count`, labels, count),
     ];
   });
+}
+
+function summaryLines({ name, points }: SummaryFamily): string[] {
+  return points.flatMap(({ labels, times: { observed: { sum, count } } }) => [
+    line(`${name}_sum`, labels, sum),
+    line(`${name}_count`, labels, count),
+  ]);
 }
 
 function line(name: string, labels: Labels = {}, value: number): string {

@@ -47,8 +47,14 @@ export interface HistogramFamily extends Named {
   readonly points: readonly Times[];
 }
 
+/** Number and sum of durations, in ms: as Consul shows them. */
+export interface SummaryFamily extends Named {
+  readonly kind: "summary";
+  readonly points: readonly Times[];
+}
+
 /** All numbers of one name. One without points has nothing to show now. */
-export type Family = CounterFamily | GaugeFamily | HistogramFamily;
+export type Family = CounterFamily | GaugeFamily | HistogramFamily | SummaryFamily;
 
 /** A value; one that is not known now; or one for each set of labels. */
 export type Values = number | boolean | undefined | readonly Point[];

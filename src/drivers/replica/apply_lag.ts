@@ -1,9 +1,9 @@
 /**
  * Measures how long entries wait: those that this node proposes as the leader until they are committed, and committed ones
- * until the database has applied them. Pure, but for the histogram that it fills.
+ * until the database has applied them. Pure, but for the figures that it keeps.
  * @module
  */
-import type { Histogram } from "../../base/worker/histogram.ts";
+import type { ReplicaCounts } from "../../base/worker/replica_counts.ts";
 import type { Index } from "../../core/raft/message.ts";
 
 /** Commits that follow one another within this time count as one, from its beginning. */
@@ -58,20 +58,21 @@ const BATCHES_MAX = 64;
 
 /** How long the entries that were proposed together took to be committed. */
 export class CommitTimes {
-  readonly #times: Histogram;
+  readonly #counts: ReplicaCounts;
   /** A ring: the last index of each batch, and when it was proposed. */
   readonly #last = new Float64Array(BATCHES_MAX);
   readonly #sinceMs = new Float64Array(BATCHES_MAX);
   #first = 0;
   #size = 0;
 
-  /** @param times Takes each time that was measured. */
-  constructor(times: Histogram) {
-    this.#times = times;
+  /** @param counts Takes what is counted and measured. */
+  constructor(counts: ReplicaCounts) {
+    this.#counts = counts;
   }
 
-  /** Entries up to `last` were proposed at a time of the monotonic clock. */
-  proposed(last: Index, sinceMs: number): void {
+  /** Some entries, the last of them at `last`, were proposed at a time of the monotonic clock. */
+  proposed(count: number, last: Index, sinceMs: number): void {
+    this.#counts.noteProposals(count);
     if (this.#size === BATCHES_MAX) return;
     const at = (this.#first + this.#size++) % BATCHES_MAX;
     this.#last[at] = last;
@@ -86,7 +87,7 @@ export class CommitTimes {
   /** Entries up to `commit` are committed. */
   committed(commit: Index, nowMs: number): void {
     while (this.isDue(commit)) {
-      this.#times.observe(nowMs - this.#sinceMs[this.#first]);
+      this.#counts.commits.observe(nowMs - this.#sinceMs[this.#first]);
       this.#first = (this.#first + 1) % BATCHES_MAX;
       this.#size--;
     }

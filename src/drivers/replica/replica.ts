@@ -155,7 +155,7 @@ export class Replica {
     this.#state.appliedTerm = appliedTerm;
     this.#state.commit = commit;
     this.#lag = new ApplyLag(parts.applied);
-    this.#commitTimes = new CommitTimes(parts.state.counts.commits);
+    this.#commitTimes = new CommitTimes(parts.state.counts);
     this.#contact = new LeaderContact(parts.tickMs, Date.now());
     this.#noteCommit();
     this.#schedule(); // a node that is the only voter has something to do before any input comes
@@ -377,8 +377,10 @@ export class Replica {
     const places: { asker: RemoteAsker; index: Index }[] = [];
     let term = 0;
     let last = 0;
+    let placed = 0;
     for (const { ref, id, why } of proposals) {
-      last = id?.index ?? last;
+      if (id) last = id.index;
+      if (id) placed++;
       const asker = this.#asked.get(ref);
       this.#asked.delete(ref);
       if (!asker) continue;
@@ -389,7 +391,7 @@ export class Replica {
         term = id.term;
       } else this.place(asker, id);
     }
-    if (last > 0) this.#commitTimes.proposed(last, this.#proposedMs);
+    if (placed > 0) this.#commitTimes.proposed(placed, last, this.#proposedMs);
     if (places.length === 0) return;
     // Set before anybody can hear of it: who reads here then waits for it (app/database/freshness.ts).
     this.#state.placedElsewhere = places[places.length - 1].index;
@@ -417,6 +419,7 @@ export class Replica {
   #setRole(role: NonNullable<Effects["role"]>): void {
     const isNew = role.role !== this.#state.role || role.term !== this.#state.term;
     if (role.role === "candidate" && isNew) this.#state.counts.noteElection();
+    if (role.role === "leader" && isNew) this.#state.counts.noteWon();
     if (role.role !== "leader") this.#commitTimes.clear();
     this.#state.role = role.role;
     this.#state.term = role.term;
