@@ -12,7 +12,7 @@
  * @module
  */
 
-/** Upper bounds of the buckets, in ms. None is a whole number of seconds but those that have to be. */
+/** Upper bounds of the buckets, in ms. */
 export const BOUNDS_MS: readonly number[] = Object.freeze([
   0.1,
   0.25,

@@ -11,7 +11,11 @@ import { boolFlag, type Call, type Command, CommandError, durationFlag, textFlag
 
 /** What may be captured: once at the start, and again at each interval. */
 const STATIC: Readonly<Record<string, string>> = { agent: "/v1/agent/self", members: "/v1/agent/members" };
-const REPEATED: Readonly<Record<string, string>> = { status: "/status", autopilot: "/v1/operator/autopilot/health" };
+const REPEATED: Readonly<Record<string, string>> = {
+  status: "/status",
+  metrics: "/v1/agent/metrics",
+  autopilot: "/v1/operator/autopilot/health",
+};
 const CAPTURES = [...Object.keys(STATIC), ...Object.keys(REPEATED), "logs"];
 /** Characters of the log that are kept. */
 const LOG_MAX = 32 * 1024 * 1024;

@@ -327,3 +327,15 @@ Deno.test("large bodies are counted: one that finds no room is refused, and late
     assertMatch(await exchange(port, chunked, "2\r\n[]\r\n", "0\r\n\r\n"), /^HTTP\/1\.1 400 [\s\S]*no statements/);
     assertEquals(counters.body_bytes, 0);
   }));
+
+Deno.test("the server counts requests by route, method and status, and those that it does not read", () =>
+  serving(async (port, { requests }) => {
+    const twice = "GET /readyz?noleader HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2);
+    await exchange(port, `${twice}BREW /secret/path HTTP/1.1\r\n${CLOSE}\r\n`);
+    await exchange(port, `PUT /v1/kv/secret?cas=1 HTTP/1.1\r\n${CLOSE}Content-Length: 200000\r\n\r\n`);
+    const counted = requests.all.map(({ method, endpoint, codes, times: { observed } }) =>
+      [method, endpoint, ...codes, observed.count].join(" ")
+    );
+    assertEquals(counted, ["GET /readyz 200,2 2", "other other 404,1 1", "PUT /v1/kv/ 0"]);
+    assertEquals([...requests.refused], [[413, 1]]);
+  }));

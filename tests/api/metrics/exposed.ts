@@ -3,6 +3,7 @@
  * the pool answer as such a node's do.
  */
 import { allFamilies } from "../../../src/api/metrics/prometheus.ts";
+import { Activity, ACTIVITY_BYTES } from "../../../src/base/worker/activity.ts";
 import type { Family } from "../../../src/core/metrics/family.ts";
 import type { CoreStatus } from "../../../src/core/raft/effects.ts";
 import type { MemberRecord } from "../../../src/drivers/membership/api.ts";
@@ -56,7 +57,12 @@ const UPLOADS = {
   last_upload_bytes: 1024,
 };
 
-/** Its metrics, with automatic backups. */
+/** Its metrics, with requests, a writer and automatic backups: each has something to show. */
 export async function exposed(node: LocalNode): Promise<Family[]> {
-  return await allFamilies({ ...node.services, uploader: { status: () => Promise.resolve({ uploader: UPLOADS }) } });
+  const { services } = node;
+  services.requests.of("GET", "/readyz").answered(200, 1);
+  services.requests.noteRefused(408);
+  const activity = new Activity(new SharedArrayBuffer(8 + ACTIVITY_BYTES), 8);
+  const uploader = { status: () => Promise.resolve({ uploader: UPLOADS }) };
+  return await allFamilies({ ...services, activity, uploader });
 }
