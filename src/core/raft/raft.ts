@@ -216,6 +216,16 @@ class RaftCore implements Core {
     if (s.commit > this.#reportedCommit) effects.commit = this.#reportedCommit = s.commit;
   }
 
+  get restTicks(): number {
+    const s = this.#state;
+    if (s.check !== undefined || s.transfer !== undefined) return 1;
+    const lead = leadership(s);
+    if (lead === undefined) return Math.max(1, s.timer.timeout - s.timer.elapsed);
+    const isCalm = s.log.tickets.oldestIssuedAt === undefined &&
+      lead.peers.every((peer) => peer.state === "replicate" && peer.commitSent >= Math.min(peer.match, s.commit));
+    return isCalm ? Math.max(1, s.options.heartbeatTicks - lead.heartbeatElapsed) : 1;
+  }
+
   status(): CoreStatus {
     const s = this.#state;
     return {

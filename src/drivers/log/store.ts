@@ -246,6 +246,11 @@ export class LogStore {
     return this.#writing;
   }
 
+  /** Whether everything is written and sealed. */
+  get isAtRest(): boolean {
+    return !this.#writing && this.#isSealed;
+  }
+
   /** To be called once a tick: seals the last batch when none has followed it (D5), and reads old ones again (D11). */
   tick(): void {
     if (this.#closed) return;

@@ -128,3 +128,24 @@ Deno.test("a leader that is a majority by itself needs nobody", () => {
   node.step({ k: "tick" });
   assertEquals([node.core.status().role, node.confirmedMs], ["leader", Infinity]);
 });
+
+Deno.test("nothing is sent before the tick that restTicks names, at which there is something to do", () => {
+  const node = new Node(["a", "b"]);
+  const ticksUntilSent = (): number => {
+    const { restTicks } = node.core;
+    node.sent = [];
+    for (let ticks = 1; ticks < restTicks; ticks++) node.step({ k: "tick" });
+    assertEquals(node.sent, []);
+    node.step({ k: "tick" });
+    assert(node.sent.length > 0);
+    return restTicks;
+  };
+  assert(ticksUntilSent() >= DEFAULT_OPTIONS.electionTicks, "a follower sleeps until it campaigns");
+  node.lead();
+  node.accept(nextRound(node).round);
+  node.accept(nextRound(node).round);
+  for (let round = 0; round < 3; round++) {
+    node.echo(nextRound(node).round);
+    assertEquals(ticksUntilSent(), DEFAULT_OPTIONS.heartbeatTicks, "a leader at rest sleeps until its heartbeats");
+  }
+});
