@@ -43,6 +43,8 @@ import { onRead, serveReads } from "./read_index.ts";
 import { onGone, onMarks, onRecall, startCheck, tickCheck, tickMark, whileChecked } from "./recall.ts";
 import {
   advanceCommit,
+  heartbeatInterval,
+  isAtRest,
   onAppendReply,
   onHeartbeatReply,
   onLinkDown,
@@ -221,9 +223,7 @@ class RaftCore implements Core {
     if (s.check !== undefined || s.transfer !== undefined) return 1;
     const lead = leadership(s);
     if (lead === undefined) return Math.max(1, s.timer.timeout - s.timer.elapsed);
-    const isCalm = s.log.tickets.oldestIssuedAt === undefined &&
-      lead.peers.every((peer) => peer.state === "replicate" && peer.commitSent >= Math.min(peer.match, s.commit));
-    return isCalm ? Math.max(1, s.options.heartbeatTicks - lead.heartbeatElapsed) : 1;
+    return isAtRest(s, lead) ? Math.max(1, heartbeatInterval(s, lead) - lead.heartbeatElapsed) : 1;
   }
 
   status(): CoreStatus {
@@ -321,7 +321,7 @@ function tick(s: RaftState): void {
   if (leadership(s) !== lead) return;
   tickPeers(s, lead);
   promoteLearner(s, lead);
-  if (++lead.heartbeatElapsed < s.options.heartbeatTicks) return;
+  if (++lead.heartbeatElapsed < heartbeatInterval(s, lead)) return;
   if (s.clock !== undefined) startRound(s, lead);
   sendHeartbeats(s, lead);
 }

@@ -146,6 +146,24 @@ Deno.test("nothing is sent before the tick that restTicks names, at which there 
   node.accept(nextRound(node).round);
   for (let round = 0; round < 3; round++) {
     node.echo(nextRound(node).round);
-    assertEquals(ticksUntilSent(), DEFAULT_OPTIONS.heartbeatTicks, "a leader at rest sleeps until its heartbeats");
+    assertEquals(ticksUntilSent(), 2 * DEFAULT_OPTIONS.heartbeatTicks, "a leader at rest sleeps until its heartbeats");
   }
+});
+
+Deno.test("a leader at rest sends half as many heartbeats, one with a peer that lacks something all (L12)", () => {
+  const node = new Node(["a", "b"]);
+  const ticksUntilHeartbeat = (): number => {
+    const { nowMs } = node;
+    nextRound(node);
+    return (node.nowMs - nowMs) / 50;
+  };
+  node.lead();
+  nextRound(node);
+  assertEquals(ticksUntilHeartbeat(), DEFAULT_OPTIONS.heartbeatTicks, "b has not acknowledged anything");
+  node.accept(nextRound(node).round);
+  node.accept(nextRound(node).round);
+  nextRound(node);
+  assertEquals(ticksUntilHeartbeat(), 2 * DEFAULT_OPTIONS.heartbeatTicks);
+  node.step({ k: "propose", items: [{ ref: 9, body: new Uint8Array(8) }] });
+  assertEquals(ticksUntilHeartbeat(), DEFAULT_OPTIONS.heartbeatTicks, "b lacks an entry");
 });
