@@ -10,7 +10,7 @@
 import type { Index, Message, Term } from "../../core/raft/message.ts";
 
 /** A process that makes no tick for longer than this was suspended: at rest it makes one every four ticks. */
-const SILENT_TICKS_MAX = 5;
+const SILENT_TICKS_MAX = 6;
 
 /** The leader's word, until this node has committed what it calls committed. */
 interface Word {

@@ -468,6 +468,7 @@ export class ReplicaNode {
   #ticked(): void {
     this.#log.tick();
     this.#checkReady();
+    this.#divergence.look();
     if (this.#options.stopWhenRemoved) this.#stopIfRemoved();
   }
 
