@@ -350,9 +350,11 @@ export class LogStore {
   /** Starts the next segment; its header and its name are durable before anything is written behind them. */
   *#rotate(batch: LogWrite, bytes: number): Work {
     const started = this.#disk.nowMs();
+    // Now, as a truncation may be asked for while this goes on, which is not on the disk then.
+    const previous = batch.install?.base ?? this.#idAt((batch.truncateFrom ?? this.#batches.last + 1) - 1);
+    const config = batch.install?.config ?? this.configAt(previous.index);
     this.#prepareSpare();
     yield this.#spare;
-    const previous = batch.install?.base ?? this.#idAt((batch.truncateFrom ?? this.#batches.last + 1) - 1);
     const firstIndex = previous.index + 1;
     const header = encodeSegmentHeader({
       identity: this.#identity,
@@ -363,7 +365,7 @@ export class LogStore {
       chain: this.#chain,
       hard: batch.install && batch.hard ? batch.hard : this.#hard,
       commit: Math.min(batch.commit, previous.index), // what it promises is durable before the batch is
-      config: batch.install?.config ?? this.configAt(previous.index),
+      config,
       isRestart: batch.install !== undefined,
     });
     const needed = header.length + bytes;
