@@ -40,7 +40,7 @@ import { isPlausible } from "./message_check.ts";
 import { takeMessages, takeWrite } from "./outbox.ts";
 import { onPropose } from "./proposal.ts";
 import { onRead, serveReads } from "./read_index.ts";
-import { onGone, onMarks, onRecall, startCheck, tickCheck, tickMark, whileChecked } from "./recall.ts";
+import { onGone, onMarks, onRecall, startCheck, tickCheck, tickMark, ticksToMark, whileChecked } from "./recall.ts";
 import {
   advanceCommit,
   heartbeatInterval,
@@ -220,10 +220,12 @@ class RaftCore implements Core {
 
   get restTicks(): number {
     const s = this.#state;
-    if (s.check !== undefined || s.transfer !== undefined) return 1;
     const lead = leadership(s);
-    if (lead === undefined) return Math.max(1, s.timer.timeout - s.timer.elapsed);
-    return isAtRest(s, lead) ? Math.max(1, heartbeatInterval(s, lead) - lead.heartbeatElapsed) : 1;
+    if (s.check !== undefined || s.transfer !== undefined || lead && !isAtRest(s, lead)) return 1;
+    const ticks = lead
+      ? Math.min(heartbeatInterval(s, lead) - lead.heartbeatElapsed, s.options.electionTicks - lead.quorumElapsed)
+      : s.timer.timeout - s.timer.elapsed;
+    return Math.max(1, Math.min(ticks, ticksToMark(s)));
   }
 
   status(): CoreStatus {

@@ -140,9 +140,10 @@ export function sendHeartbeats(s: RaftState, lead: Leadership): void {
   }
 }
 
-/** Whether every peer has everything and knows that it is committed, and the disk has nothing to do. */
+/** Whether every peer has everything and knows that it is committed, the disk has nothing to do, and nobody is learning. */
 export function isAtRest(s: RaftState, lead: Leadership): boolean {
   return s.transfer === undefined && s.log.tickets.oldestIssuedAt === undefined && s.commit === s.log.last &&
+    !s.storageFull && !s.configs.current.members.some(({ role }) => role === "learner") &&
     lead.peers.every((peer) => peer.state === "replicate" && peer.match === s.commit && peer.commitSent >= s.commit);
 }
 
