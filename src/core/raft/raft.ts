@@ -221,7 +221,7 @@ class RaftCore implements Core {
   get restTicks(): number {
     const s = this.#state;
     const lead = leadership(s);
-    if (s.check !== undefined || s.transfer !== undefined || lead && !isAtRest(s, lead)) return 1;
+    if (s.check !== undefined || lead && !isAtRest(s, lead)) return 1;
     const ticks = lead
       ? Math.min(heartbeatInterval(s, lead) - lead.heartbeatElapsed, s.options.electionTicks - lead.quorumElapsed)
       : s.timer.timeout - s.timer.elapsed;

@@ -455,11 +455,20 @@ const REST: readonly Bug[] = [
   {
     id: "35c",
     title: "a leader rests while it transfers its leadership (I17)",
-    symptom: "a transfer takes the longest time that it may",
-    file: "src/core/raft/raft.ts",
-    find: "s.check !== undefined || s.transfer !== undefined || lead",
-    replace: "s.check !== undefined || lead",
-    caught: swarm(20),
+    symptom: "a transfer takes longer",
+    file: "src/core/raft/replication.ts",
+    find: "return s.transfer === undefined && s.log.tickets",
+    replace: "return s.log.tickets",
+    caught: swarm(100),
+  },
+  {
+    id: "35d",
+    title: "a leader rests while a learner is to be promoted (I17)",
+    symptom: "a node becomes a voter late",
+    file: "src/core/raft/replication.ts",
+    find: '!s.configs.current.members.some(({ role }) => role === "learner")',
+    replace: "true",
+    caught: swarm(100),
   },
 ];
 
