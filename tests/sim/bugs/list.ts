@@ -439,8 +439,8 @@ const REST: readonly Bug[] = [
     title: "a leader rests beyond its heartbeat (I17)",
     symptom: "followers campaign against a leader that is well",
     file: "src/core/raft/raft.ts",
-    find: "heartbeatInterval(s, lead) - lead.heartbeatElapsed)",
-    replace: "heartbeatInterval(s, lead) + 1 - lead.heartbeatElapsed)",
+    find: "heartbeatInterval(s, lead) - lead.heartbeatElapsed,",
+    replace: "heartbeatInterval(s, lead) + 1 - lead.heartbeatElapsed,",
     caught: swarm(20),
   },
   {
