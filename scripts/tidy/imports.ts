@@ -23,6 +23,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "core/serf": ["core/swim"],
   "core/dns": [],
   "core/health": [],
+  "core/rendezvous": [],
   "drivers/log": [],
   "drivers/transport": [],
   "drivers/cluster": ["drivers/log", "drivers/transport"],
@@ -42,12 +43,14 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "api/rqlite": ["api/http"],
   "api/consul": ["api/http"],
   "api/nameserver": [],
+  "api/rendezvous": [],
   "api/server": ["api/http", "api/rqlite", "api/consul", "api/nameserver"],
   "program/config": [],
-  "program/node": ["program/config"],
+  "program/node": ["program/config", "program/rendezvous"],
   "program/watches": ["program/config", "program/client"],
+  "program/rendezvous": ["program/config"],
   "program/client": ["program/config"],
-  "program/cli": ["program/config", "program/node", "program/client"],
+  "program/cli": ["program/config", "program/node", "program/client", "program/rendezvous"],
 };
 
 /** An import, as it stands in a file. */
