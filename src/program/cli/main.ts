@@ -13,6 +13,7 @@ import { KV_COMMANDS } from "./kv_commands.ts";
 import { LOCK_COMMANDS } from "./lock_command.ts";
 import { POOL_COMMANDS } from "./pool_commands.ts";
 import { named, programName } from "./program_name.ts";
+import { RUN_COMMANDS } from "./run_command.ts";
 import { serve, SERVE_HELP } from "./serve.ts";
 import { describeFlags } from "../config/flags.ts";
 import { SERVE_FLAGS } from "../config/serve_flags.ts";
@@ -31,6 +32,7 @@ const COMMANDS: readonly Command[] = [
   ...DEBUG_COMMANDS,
   ...KV_COMMANDS,
   ...LOCK_COMMANDS,
+  ...RUN_COMMANDS,
   ...SERVICE_COMMANDS,
   ...SNAPSHOT_COMMANDS,
   ...TLS_COMMANDS,
