@@ -180,10 +180,8 @@ export class ServiceLease {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       const after = formatDuration(lease.deregisterAfterMs);
-      say(
-        `Cannot deregister service ${this.#name}: ${error.message}. ` +
-          `The agent does it by itself, ${after} after the end of the lease`,
-      );
+      const itself = `the agent itself does once the lease was critical for ${after}`;
+      if (this.#renewed > 0) say(`Cannot deregister service ${this.#name}, which ${itself}: ${error.message}`);
       return false;
     }
   }
