@@ -6,6 +6,7 @@
 import { formatDuration } from "../../base/codec/duration.ts";
 import { DefinitionError } from "../../core/health/definition_fields.ts";
 import { checkIds, decodeService } from "../../core/health/definitions.ts";
+import type { ApiError } from "../client/agent_api.ts";
 import { CHECK_FORMS, checkFieldsOf } from "../client/check_spec.ts";
 import { isRestartReason, RESTART_REASONS, type RestartPolicy } from "../client/restart.ts";
 import { leaseId, ServiceLease, type ServiceLeaseSettings } from "../client/service_lease.ts";
@@ -72,7 +73,8 @@ const run: Command = {
       try {
         return await supervise({ args, env, restart, drainMs, killAfterMs, lease, signals, say });
       } finally {
-        await lease.end();
+        const failure = await lease.end();
+        if (failure) say(leftWords(settings, failure));
       }
     } finally {
       signals.stop();
@@ -83,6 +85,12 @@ const run: Command = {
 /** To standard error, which the program has too. */
 function say(words: string): void {
   console.error(`muster run: ${words}`);
+}
+
+/** What is to be known where the agent could not be told of the end. */
+function leftWords({ service, lease }: ServiceLeaseSettings, { message }: ApiError): string {
+  const itself = `the agent itself does once the lease was critical for ${formatDuration(lease.deregisterAfterMs)}`;
+  return `Cannot deregister service ${JSON.stringify(service.id)}, which ${itself}: ${message}`;
 }
 
 /** The service with its checks, and its lease. */

@@ -11,7 +11,6 @@
  * (5) Requests are sent one after the other, so that none undoes a later one.
  * @module
  */
-import { formatDuration } from "../../base/codec/duration.ts";
 import { pause } from "../../base/worker/backoff.ts";
 import { type CheckDefinition, definitionText, type ServiceDefinition } from "../../core/health/definitions.ts";
 import { type AgentApi, ApiError } from "./agent_api.ts";
@@ -54,7 +53,8 @@ export function leaseId(serviceId: string): string {
 export class ServiceLease {
   readonly #settings: ServiceLeaseSettings;
   readonly #over = new AbortController();
-  #state: State = { isUp: false, note: "starting" };
+  /** undefined: nothing is to be said of it yet. */
+  #state: State | undefined;
   /** How often the checks had to be registered anew, and of those the last time that the agent has done so. */
   #renewals = 1;
   #renewed = 0;
@@ -62,7 +62,7 @@ export class ServiceLease {
   #news = new AbortController();
   #isMissed = false;
   #keeping: Promise<void> = Promise.resolve();
-  #ending: Promise<boolean> | undefined;
+  #ending: Promise<ApiError | undefined> | undefined;
 
   private constructor(settings: ServiceLeaseSettings) {
     this.#settings = settings;
@@ -95,11 +95,11 @@ export class ServiceLease {
     this.#set({ isUp: false, note });
   }
 
-  /** Deregisters it, once; whether that worked. What could not be reached ends by itself. */
-  end(): Promise<boolean> {
-    this.#ending ??= this.#deregister().then((isDone) => {
-      if (!isDone) this.#ending = undefined;
-      return isDone;
+  /** Deregisters the service, unless that is done. Resolves to the reason why the agent may still have it; undefined: it has not. */
+  end(): Promise<ApiError | undefined> {
+    this.#ending ??= this.#deregister().then((failure) => {
+      if (failure) this.#ending = undefined;
+      return failure;
     });
     return this.#ending;
   }
@@ -122,10 +122,10 @@ export class ServiceLease {
   }
 
   /** Tells the agent how the service is; whether it has got that. */
-  async #tell(state: State): Promise<boolean> {
+  async #tell(state: State | undefined): Promise<boolean> {
     try {
       if (this.#renewed < this.#renewals) await this.#register();
-      if (!await this.#update(state)) {
+      if (state && !await this.#update(state)) {
         await this.#register();
         await this.#update(state);
       }
@@ -169,20 +169,17 @@ export class ServiceLease {
     return status !== 404;
   }
 
-  async #deregister(): Promise<boolean> {
-    const { api, service, lease, say } = this.#settings;
+  async #deregister(): Promise<ApiError | undefined> {
+    const { api, service } = this.#settings;
     this.#over.abort();
     await this.#keeping;
     try {
       const path = `/v1/agent/service/deregister/${encodeURIComponent(service.id)}`;
       await api.askText("PUT", path, { timeoutMs: DEREGISTER_MS }, [404]);
-      return true;
+      return undefined;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      const after = formatDuration(lease.deregisterAfterMs);
-      const itself = `the agent itself does once the lease was critical for ${after}`;
-      if (this.#renewed > 0) say(`Cannot deregister service ${this.#name}, which ${itself}: ${error.message}`);
-      return false;
+      return this.#renewed > 0 ? error : undefined; // one that it never had, it need not forget
     }
   }
 
