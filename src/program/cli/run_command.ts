@@ -35,7 +35,8 @@ const run: Command = {
     "Starts PROGRAM, registers it as a service and deregisters it when it has ended, however that comes. PROGRAM gets\n" +
     "MUSTER_SERVICE_NAME, MUSTER_SERVICE_ID, MUSTER_SERVICE_PORT and MUSTER_HTTP_ADDR (the agent) in its environment.\n" +
     "On SIGTERM or SIGINT the service is deregistered, and after -drain PROGRAM gets the signal; a second signal ends\n" +
-    "the wait. Other signals are handed on. The exit code is that of PROGRAM, 128 and the number of a signal that ends it.\n\n" +
+    "the wait. Other signals are handed on. The exit code is that of PROGRAM; 128 and the number of a signal that ends\n" +
+    "it.\n\n" +
     "Example:\n  muster run -name=web -port=8080 -check=http:/healthz -drain=5s -- ./web",
   flags: [
     textFlag("name", "Name of the service"),

@@ -4,7 +4,8 @@
  * (1) The service has a TTL check of its own, the lease, which this process renews. When nobody does any more, as after
  * SIGKILL, the lease is critical after its time to live, so that nobody finds the service, and the agent deregisters it some
  * time later.
- * (2) The lease is critical from the start, and after a restart of the agent's machine: it is passing only by word of this process.
+ * (2) The lease is registered as critical, and passes only by word of this process, each time for its time to live: also on a
+ * machine that has died and started again.
  * (3) The other checks are taken out and registered anew whenever the service goes down, and at the start. So they are critical
  * until each has seen the new process: what it saw of the one before says nothing about it.
  * (4) An agent that has forgotten the service is given it again. One that does not answer is asked again and again.
@@ -95,7 +96,10 @@ export class ServiceLease {
     this.#set({ isUp: false, note });
   }
 
-  /** Deregisters the service, unless that is done. Resolves to the reason why the agent may still have it; undefined: it has not. */
+  /**
+   * Deregisters the service, unless that is done.
+   * @returns Why the agent may still have it; undefined: it has not.
+   */
   end(): Promise<ApiError | undefined> {
     this.#ending ??= this.#deregister().then((failure) => {
       if (failure) this.#ending = undefined;
