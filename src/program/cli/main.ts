@@ -14,6 +14,7 @@ import { LOCK_COMMANDS } from "./lock_command.ts";
 import { POOL_COMMANDS } from "./pool_commands.ts";
 import { named, programName } from "./program_name.ts";
 import { RENDEZVOUS_COMMANDS, RENDEZVOUS_FLAGS, RENDEZVOUS_HELP } from "./rendezvous_commands.ts";
+import { RUN_COMMANDS } from "./run_command.ts";
 import { serve, SERVE_HELP } from "./serve.ts";
 import { describeFlags } from "../config/flags.ts";
 import { SERVE_FLAGS } from "../config/serve_flags.ts";
@@ -33,6 +34,7 @@ const COMMANDS: readonly Command[] = [
   ...KV_COMMANDS,
   ...LOCK_COMMANDS,
   ...RENDEZVOUS_COMMANDS,
+  ...RUN_COMMANDS,
   ...SERVICE_COMMANDS,
   ...SNAPSHOT_COMMANDS,
   ...TLS_COMMANDS,

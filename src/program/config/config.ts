@@ -84,6 +84,7 @@ export interface AgentConfig {
 export interface AtlasSettings {
   /** `USER/NAME`. */
   readonly infrastructure: string;
+  /** Of the infrastructure. */
   readonly token: string;
   /** URLs of it, each without a slash at its end: the next one is asked when one does not answer. */
   readonly endpoints: readonly string[];
@@ -97,8 +98,9 @@ export interface AtlasSettings {
 export interface RendezvousSettings {
   /** `host:port`. */
   readonly addr: string;
-  /** Paths; empty for plain HTTP. */
+  /** Path of the certificate; empty for plain HTTP. */
   readonly certFile: string;
+  /** Path of its key. */
   readonly keyFile: string;
 }
 

@@ -15,10 +15,15 @@ const JOINED_MAX = 16;
 /** Time to say goodbye. */
 const GOODBYE_MS = 2000;
 
-/** A Worker. */
-export type Line = Pick<Worker, "postMessage" | "terminate"> & {
-  addEventListener(type: "message", listener: (event: MessageEvent) => void): void;
-};
+/** The Worker. */
+export interface Line {
+  /** Sends to it. */
+  postMessage(message: ToRendezvous): void;
+  /** Hears from it. */
+  addEventListener(type: "message", listener: (event: MessageEvent<FromRendezvous>) => void): void;
+  /** Ends it. */
+  terminate(): void;
+}
 
 /** Surroundings. */
 export interface RendezvousPartsOptions {
