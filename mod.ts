@@ -30,7 +30,14 @@ export type { WatchDefinition, WatchHandler } from "./src/program/config/watches
 export type { WatchKeys } from "./src/program/config/watch.ts";
 export type { WriteQueueOptions } from "./src/app/database/write_queue.ts";
 export { main };
-export { type AgentConfig, type AgentTls, type GossipTuning, type NodeConfig } from "./src/program/config/config.ts";
+export {
+  type AgentConfig,
+  type AgentTls,
+  type AtlasSettings,
+  type GossipTuning,
+  type NodeConfig,
+  type RendezvousSettings,
+} from "./src/program/config/config.ts";
 export { type NameServerSettings } from "./src/api/nameserver/api.ts";
 export { type TlsVersion } from "./src/base/net/conn.ts";
 export { type LogLevel } from "./src/base/worker/log.ts";

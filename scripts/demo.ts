@@ -14,7 +14,7 @@ import { clusterFlags, interruption, leaderOf, nodePlace, NodeProcess, until } f
 import { loadCities, showQueries } from "./demo/queries.ts";
 import { loseLeader, regain, showSame } from "./demo/failover.ts";
 import { duration, table } from "./terminal/table.ts";
-import { thousands } from "../src/program/cli/progress.ts";
+import { thousands } from "../src/program/client/progress.ts";
 import { messageOf } from "../src/base/codec/error_text.ts";
 
 const USAGE = `Usage: deno task demo [--no-wait]

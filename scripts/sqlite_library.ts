@@ -16,9 +16,19 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { LIBRARIES } from "../src/drivers/libsqlite/library.ts";
-import { definitions, fetched, LIBRARY, prepareSources, run, sha256 } from "./sqlite/source.ts";
+import {
+  COMPILER_OPTIONS,
+  COMPILER_PACKAGE,
+  definitions,
+  fetched,
+  LIBRARY,
+  prepareSources,
+  run,
+  sha256,
+  SOURCES_SUM,
+  sourcesSum,
+} from "./sqlite/source.ts";
 
-const COMPILER_PACKAGE = "ziglang==0.17.1";
 const SUMS = `${LIBRARY}/SHA256SUMS`;
 
 type Library = typeof LIBRARIES[number];
@@ -46,12 +56,7 @@ async function build(work: string, { os, target, file }: Library, output: string
     "cc",
     "-target",
     target,
-    "-O2",
-    "-g0",
-    "-s",
-    "-shared",
-    "-fno-sanitize=undefined",
-    "-ffp-contract=off", // what is computed is the same on every processor
+    ...COMPILER_OPTIONS,
     ...(os === "windows" ? [] : ["-fPIC"]),
     ...definitions(os),
     ...(flags.option ?? []),
@@ -85,6 +90,7 @@ try {
       sums += `${await sha256(await Deno.readFile(output))}  ${library.file}\n`;
     }
     await Deno.writeTextFile(SUMS, sums);
+    await Deno.writeTextFile(SOURCES_SUM, `${await sourcesSum()}\n`);
   }
 } finally {
   await Deno.remove(work, { recursive: true });

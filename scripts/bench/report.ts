@@ -3,7 +3,7 @@
  * @module
  */
 import { type Cell, duration, table } from "../terminal/table.ts";
-import { thousands } from "../../src/program/cli/progress.ts";
+import { thousands } from "../../src/program/client/progress.ts";
 import { type Machine, median } from "./machine.ts";
 import { isRate, type Measurement, type Sample, type Unit } from "./measurements.ts";
 import type { System } from "./systems.ts";

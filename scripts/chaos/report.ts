@@ -3,7 +3,7 @@
  * @module
  */
 import { duration, table } from "../terminal/table.ts";
-import { thousands } from "../../src/program/cli/progress.ts";
+import { thousands } from "../../src/program/client/progress.ts";
 import type { ChaosReport } from "./run.ts";
 
 const REASONS_MAX = 12;

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { leaderOf, type NodeProcess, until } from "../../tests/harness/processes.ts";
 import { duration, table } from "../terminal/table.ts";
-import { thousands } from "../../src/program/cli/progress.ts";
+import { thousands } from "../../src/program/client/progress.ts";
 import { CITIES_INSERT } from "./cities.ts";
 
 const PAUSE_MS = 20;

@@ -4,7 +4,7 @@
  */
 import { type NodeProcess, until } from "../../tests/harness/processes.ts";
 import { type Cell, duration, table } from "../terminal/table.ts";
-import { Progress, thousands } from "../../src/program/cli/progress.ts";
+import { Progress, thousands } from "../../src/program/client/progress.ts";
 import { CITIES_INSERT, CITIES_SCHEMA, type City, countryName, readCities } from "./cities.ts";
 
 const ROWS_PER_REQUEST = 1000;

@@ -3,17 +3,33 @@
  * compiled. Used to build the library, and by the tests of the native part.
  * @module
  */
-import { patched } from "./patches.ts";
+import { patched, PATCHES, PROLOGUE } from "./patches.ts";
 
 const SOURCE_PACKAGE = "better-sqlite3@12.11.1";
 /** Of its sqlite3.c: SQLite 3.53.2. */
 const SOURCE_SHA256 = "60d2f39a3726cd6b9021da6f4e868608d66fbb6528a9f513dc8ffcc640493422";
+/** The compiler, from PyPI. */
+export const COMPILER_PACKAGE = "ziglang==0.17.1";
+/** Options of the compiler that are the same everywhere; the result is the same to the byte each time. */
+export const COMPILER_OPTIONS = [
+  "-O2",
+  "-g0",
+  "-s",
+  "-shared",
+  "-fno-sanitize=undefined",
+  "-ffp-contract=off", // what is computed is the same on every processor
+];
 /** Attempts to fetch a package. */
 const FETCH_ATTEMPTS = 4;
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 /** The folder of the native part and the libraries. */
 export const LIBRARY = `${ROOT}src/drivers/libsqlite/library`;
+
+/** Where the sum of what the libraries were made of is kept. */
+export const SOURCES_SUM = `${LIBRARY}/SOURCES.sha256`;
+
+const NATIVE_PART = ["muster.c", "muster.h"];
 
 /** After what rqlite's own SQLite reports (`PRAGMA compile_options`), and what muster needs beyond that. */
 const OPTIONS = [
@@ -80,6 +96,18 @@ export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
 }
 
 /**
+ * Sum of all that decides what the libraries are: SQLite's source and its changes, the native part, the compiler and its
+ * options. It is kept beside the libraries (`SOURCES.sha256`), so that a change without a build is found in no time.
+ */
+export async function sourcesSum(): Promise<string> {
+  const options = ["linux", "darwin", "windows"].map(definitions);
+  const changes = PATCHES.map(({ find, replace, count }) => [find, replace, count]);
+  const native = await Promise.all(NATIVE_PART.map((name) => Deno.readTextFile(`${LIBRARY}/${name}`)));
+  const all = [SOURCE_SHA256, PROLOGUE, changes, native, COMPILER_PACKAGE, COMPILER_OPTIONS, options];
+  return await sha256(new TextEncoder().encode(JSON.stringify(all)));
+}
+
+/**
  * Puts the sources into the folder where they are built, by names without a path: these end up in the library.
  * @param folder Where sqlite3.c and sqlite3.h lie. @default Those that belong to muster are fetched.
  */
@@ -93,5 +121,5 @@ export async function prepareSources(work: string, folder?: string): Promise<voi
   }
   await Deno.writeTextFile(`${work}/sqlite3.c`, patched(await Deno.readTextFile(`${folder}/sqlite3.c`)));
   await Deno.copyFile(`${folder}/sqlite3.h`, `${work}/sqlite3.h`);
-  for (const name of ["muster.c", "muster.h"]) await Deno.copyFile(`${LIBRARY}/${name}`, `${work}/${name}`);
+  for (const name of NATIVE_PART) await Deno.copyFile(`${LIBRARY}/${name}`, `${work}/${name}`);
 }

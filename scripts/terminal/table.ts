@@ -3,7 +3,7 @@
  * @module
  */
 
-import { thousands } from "../../src/program/cli/progress.ts";
+import { thousands } from "../../src/program/client/progress.ts";
 
 /** The content of a cell: text, or a number that is shown with separators of thousands. */
 export type Cell = string | number;

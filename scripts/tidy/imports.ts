@@ -24,6 +24,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "core/dns": [],
   "core/health": [],
   "core/metrics": [],
+  "core/rendezvous": [],
   "drivers/log": [],
   "drivers/transport": [],
   "drivers/cluster": ["drivers/log", "drivers/transport"],
@@ -45,12 +46,14 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "api/rqlite": ["api/http", "api/metrics"],
   "api/consul": ["api/http", "api/metrics"],
   "api/nameserver": [],
+  "api/rendezvous": [],
   "api/server": ["api/http", "api/metrics", "api/rqlite", "api/consul", "api/nameserver"],
   "program/config": [],
-  "program/node": ["program/config"],
+  "program/node": ["program/config", "program/rendezvous"],
   "program/watches": ["program/config", "program/client"],
+  "program/rendezvous": ["program/config"],
   "program/client": ["program/config"],
-  "program/cli": ["program/config", "program/node", "program/client"],
+  "program/cli": ["program/config", "program/node", "program/client", "program/rendezvous"],
 };
 
 /** An import, as it stands in a file. */

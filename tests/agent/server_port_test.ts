@@ -14,6 +14,7 @@ Deno.test("a server with a port of its own for servers is known by it, and found
     await until("they lead", () => two.leader());
     const peers = async () => (await two.get("/v1/status/peers?stale")).sort();
     const addr = (at: number) => `127.0.0.1:${at}`;
+    await until("both are known", async () => (await peers()).length === 2 || undefined);
     assertEquals(await peers(), [addr(port), addr(places[1].port)].sort());
     const ports = async () =>
       (await two.get("/v1/catalog/service/consul")).map(({ ServicePort }: { ServicePort: number }) => ServicePort)

@@ -5,7 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { clusterFlags, nodePlace, NodeProcess, startCluster, until, withNodes } from "../harness/processes.ts";
 
-const SECONDS = Number(Deno.env.get("MUSTER_KILL_SECONDS") ?? 30);
+const SECONDS = Number(Deno.env.get("MUSTER_KILL_SECONDS") ?? 20);
 const CLIENTS = 8;
 
 /** Clients that insert numbered rows until told to stop, each at any node that answers. */

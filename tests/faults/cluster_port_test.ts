@@ -98,7 +98,8 @@ Deno.test({
               id: peer.id,
               storageId: peer.storageId,
             } as const;
-            const { connection } = await dial(leader, purpose);
+            // Each takes the place of the member's own stream, which may take it back before the welcome is read.
+            const { connection } = await until("a stream", () => dial(leader, purpose));
             connection.send((writer) => writeRaftMessage(writer, message, []));
             await connection.drained();
             connection.close();

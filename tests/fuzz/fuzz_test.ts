@@ -5,7 +5,7 @@ import { fastDirectory } from "../harness/fuzz/run.ts";
 
 const KINDS_ON = selectedKinds({});
 /** How long the random run goes on. */
-const RANDOM_MS = Number(Deno.env.get("MUSTER_FUZZ_SECONDS") ?? "60") * 1000;
+const RANDOM_MS = Number(Deno.env.get("MUSTER_FUZZ_SECONDS") ?? "20") * 1000;
 /** Rounds that are the same each time. */
 const FIXED_SEEDS = [1, 2, 3, 5, 8, 13, 21, 34, 55, 89];
 

@@ -36,13 +36,17 @@ export function freePort(): number {
   }
 }
 
+/** Time between two looks of {@linkcode until}, which grows with the time waited: each may be a request to a busy node. */
+const [LOOK_MS_MIN, LOOK_MS_MAX] = [10, 100];
+
 /** Waits until `check` gives something; fails with `what` and the last error after `timeoutMs`. */
 export async function until<T>(
   what: string,
   check: () => Promise<T | undefined> | T | undefined,
   timeoutMs = 30_000,
 ): Promise<T> {
-  const deadline = performance.now() + timeoutMs;
+  const startedMs = performance.now();
+  const deadline = startedMs + timeoutMs;
   let last: unknown;
   while (performance.now() < deadline) {
     try {
@@ -52,7 +56,8 @@ export async function until<T>(
     } catch (error) {
       last = error;
     }
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    const lookMs = Math.min(LOOK_MS_MAX, LOOK_MS_MIN + (performance.now() - startedMs) / 10);
+    await new Promise((resolve) => setTimeout(resolve, lookMs));
   }
   throw new Error(`${what} did not happen within ${timeoutMs} ms${last === undefined ? "" : `: ${last}`}`);
 }

@@ -1,9 +1,10 @@
 /**
- * The invariants of src/core/raft/RULES.md, checked at every event against a shadow of what the whole cluster did: I1 to I10
- * and the reads. It sees messages, writes and effects, never the inside of a core.
+ * The invariants of src/core/raft/RULES.md, checked at every event against a shadow of what the whole cluster did: I1 to I10,
+ * I17 and the reads. It sees messages, writes and effects, never the inside of a core.
  * @module
  */
 import type { Config, Entry, HardState, Index, NodeId, OutgoingMessage, Term } from "../../src/core/raft/message.ts";
+import type { Effects } from "../../src/core/raft/effects.ts";
 import type { Disk, Snapshot } from "./disk.ts";
 
 /** A broken invariant: the run's finding. */
@@ -234,6 +235,12 @@ export class Checker {
   leaseServed(node: NodeId, term: Term): void {
     const newest = this.#committedTerm;
     check(newest <= term, `R10: ${node} serves a read by its lease of ${term} though ${newest} has committed`);
+  }
+
+  /** I17: ticks before the one that has work to do, as the core had said. */
+  rested(node: NodeId, { send, persist, apply, role, commit, config, needSnapshot }: Effects): void {
+    const hasWork = send.length + needSnapshot.length > 0 || [persist, apply, role, commit, config].some(Boolean);
+    check(!hasWork, `I17: ${node} has work to do at a tick of rest`);
   }
 
   /** I11, in its simple form: a read sees every write acknowledged before it was asked for. */

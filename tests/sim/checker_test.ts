@@ -155,3 +155,12 @@ Deno.test("Checker finds a read by a lease whose term is over (R10)", () => {
   checker.leaseServed("b", 1);
   assertThrows(() => checker.leaseServed("b", 0), SimFailure, "R10: b serves a read by its lease of 0 though 1");
 });
+
+Deno.test("Checker finds work at a tick of rest (I17)", () => {
+  const { checker } = cluster([]);
+  const none = { send: [], reads: [], proposals: [], answers: [], needSnapshot: [] };
+  checker.rested("b", none);
+  for (const work of [{ commit: 1 }, { apply: { from: 1, to: 1 } }, { needSnapshot: ["a"] }]) {
+    assertThrows(() => checker.rested("b", { ...none, ...work }), SimFailure, "I17: b has work to do");
+  }
+});

@@ -102,6 +102,8 @@ export class SimNode {
   #isUnsure = false;
   #gated: { readonly m: OutgoingMessage; readonly after: number }[] = [];
   #waiting = new Map<Index, Term>();
+  /** Ticks until the next one that may have work to do, as the core said. */
+  #restTicks = 1;
 
   constructor(
     readonly id: NodeId,
@@ -137,6 +139,7 @@ export class SimNode {
     this.role = undefined;
     this.promise = options.lease;
     this.core = createCore(boot, options, random);
+    this.#restTicks = 1;
     this.#isUnsure = true;
     this.#noteSure();
   }
@@ -266,6 +269,10 @@ export class SimNode {
     }
     this.#noteSure();
     const effects = core.drain();
+    if (inbox.length > 0 && inbox.length < this.#restTicks && inbox.every(({ k }) => k === "tick")) {
+      this.#restTicks -= inbox.length;
+      this.checker.rested(this.id, effects);
+    } else this.#restTicks = core.restTicks;
     this.world.coverage.drained(this, effects);
     this.#carryOut(effects);
   }

@@ -8,7 +8,7 @@ import { MARKS } from "./coverage.ts";
 import { isProfileName, PROFILES } from "./profile.ts";
 
 /** Seeds of one test run: about half a minute on one core. */
-const SEEDS = 400;
+const SEEDS = 250;
 const FIRST_SEED = 1;
 /** Every so many of them is run twice. */
 const REPEATED = 100;
@@ -52,7 +52,7 @@ Deno.test("a cluster keeps its invariants and recovers when anything may fail", 
 
 Deno.test("a cluster keeps its invariants with the seeds that once broke one", () => {
   for (const seed of CORPUS) runSeed(seed);
-  runSeed(381, { profile: "leases" });
+  for (const seed of [215, 381]) runSeed(seed, { profile: "leases" });
   for (const seed of [2_000_535, 2_000_927]) runSeed(seed, { profile: "files" });
 });
 

@@ -89,6 +89,8 @@ export interface LocalStateParts {
   /** The worst status of a service, or of a node, that is not this agent's; undefined: it is not known. */
   remoteStatus(node: string, service: string): Promise<CheckStatus | undefined>;
   log(line: string, level?: LogLevel): void;
+  /** How often critical checks are looked at that end their service. @default {30000} */
+  readonly scanMs?: number;
 }
 
 /** There is no service or check of this id. */
@@ -107,8 +109,8 @@ export class LocalRefusal extends Error {
 export const SERVERS_OWN = "consul";
 /** Services, and checks, of one agent. */
 const COUNT_MAX = 10_000;
-/** How often critical checks are looked at that end their service, and aliases of other agents' services. */
 const SCAN_MS = 30_000;
+/** How often aliases of other agents' services are looked at. */
 const ALIAS_MS = 10_000;
 const NO_REASON = "Maintenance mode is enabled for this {}, but no reason was provided. " +
   "This is a default message.";
@@ -132,7 +134,7 @@ export class LocalState {
   constructor(parts: LocalStateParts) {
     this.#parts = parts;
     this.#scans = [
-      setInterval(() => this.#endCritical(), SCAN_MS),
+      setInterval(() => this.#endCritical(), parts.scanMs ?? SCAN_MS),
       setInterval(() => this.#updateAliases(true), ALIAS_MS),
     ];
     for (const scan of this.#scans) Deno.unrefTimer(Number(scan));

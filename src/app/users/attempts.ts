@@ -55,12 +55,13 @@ function isMapped(bytes: Uint8Array): boolean {
   return bytes.subarray(0, 10).every((byte) => byte === 0) && bytes[10] === 0xff && bytes[11] === 0xff;
 }
 
-/** Leaky buckets by name. */
-class Buckets {
+/** Leaky buckets by name; what is kept is bounded. */
+export class Buckets {
   readonly #limit: AttemptLimit;
   /** Attempts that count, as of a time; the one that was used last stands last. */
   readonly #levels = new Map<string, { readonly level: number; readonly atMs: number }>();
 
+  /** @param limit How much each bucket takes. */
   constructor(limit: AttemptLimit) {
     this.#limit = limit;
   }
@@ -75,6 +76,7 @@ class Buckets {
     return Math.max(0, this.#level(name, nowMs) + 1 - this.#limit.count) * this.#limit.everyMs;
   }
 
+  /** Puts in, or takes out with a negative count. */
   add(name: string, count: number, nowMs: number): void {
     const level = Math.max(0, this.#level(name, nowMs) + count);
     this.#levels.delete(name);

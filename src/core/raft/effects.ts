@@ -126,6 +126,8 @@ export interface Core {
   drain(): Effects;
   /** Plain data for `/status`, metrics and checkers. */
   status(): CoreStatus;
+  /** Ticks until the next one that may have work to do, if nothing else happens; those before it may be stepped late. */
+  readonly restTicks: number;
 }
 
 /** A picture of the core. */

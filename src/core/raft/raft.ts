@@ -40,9 +40,11 @@ import { isPlausible } from "./message_check.ts";
 import { takeMessages, takeWrite } from "./outbox.ts";
 import { onPropose } from "./proposal.ts";
 import { onRead, serveReads } from "./read_index.ts";
-import { onGone, onMarks, onRecall, startCheck, tickCheck, tickMark, whileChecked } from "./recall.ts";
+import { onGone, onMarks, onRecall, startCheck, tickCheck, tickMark, ticksToMark, whileChecked } from "./recall.ts";
 import {
   advanceCommit,
+  heartbeatInterval,
+  isAtRest,
   onAppendReply,
   onHeartbeatReply,
   onLinkDown,
@@ -216,6 +218,16 @@ class RaftCore implements Core {
     if (s.commit > this.#reportedCommit) effects.commit = this.#reportedCommit = s.commit;
   }
 
+  get restTicks(): number {
+    const s = this.#state;
+    const lead = leadership(s);
+    if (s.check !== undefined || lead && !isAtRest(s, lead)) return 1;
+    const ticks = lead
+      ? Math.min(heartbeatInterval(s, lead) - lead.heartbeatElapsed, s.options.electionTicks - lead.quorumElapsed)
+      : s.timer.timeout - s.timer.elapsed;
+    return Math.max(1, Math.min(ticks, ticksToMark(s)));
+  }
+
   status(): CoreStatus {
     const s = this.#state;
     return {
@@ -311,7 +323,7 @@ function tick(s: RaftState): void {
   if (leadership(s) !== lead) return;
   tickPeers(s, lead);
   promoteLearner(s, lead);
-  if (++lead.heartbeatElapsed < s.options.heartbeatTicks) return;
+  if (++lead.heartbeatElapsed < heartbeatInterval(s, lead)) return;
   if (s.clock !== undefined) startRound(s, lead);
   sendHeartbeats(s, lead);
 }

@@ -58,13 +58,24 @@ function ownMark(s: RaftState): Mark {
 
 /** A tick's part of a node that takes part: tells its mark. */
 export function tickMark(s: RaftState): void {
-  const { electionTicks, heartbeatTicks } = s.options;
-  const { now } = s.timer;
-  if (!s.options.recall || now % heartbeatTicks !== 0) return;
+  if (!s.options.recall || s.timer.now % s.options.heartbeatTicks !== 0) return;
   const mark = ownMark(s);
-  if (now % electionTicks >= heartbeatTicks && s.toldMark !== undefined && isSame(mark, s.toldMark)) return;
+  if (isTold(s, mark)) return;
   s.toldMark = mark;
   for (const { id } of s.configs.current.members) if (id !== s.id) tell(s, id, mark);
+}
+
+/** Whether nobody needs to hear of a mark again in this election timeout. */
+function isTold(s: RaftState, mark: Mark): boolean {
+  const { electionTicks, heartbeatTicks } = s.options;
+  return s.timer.now % electionTicks >= heartbeatTicks && s.toldMark !== undefined && isSame(mark, s.toldMark);
+}
+
+/** Ticks until the next one that may tell this node's mark. */
+export function ticksToMark(s: RaftState): number {
+  if (!s.options.recall) return Infinity;
+  const interval = isTold(s, ownMark(s)) ? s.options.electionTicks : s.options.heartbeatTicks;
+  return interval - s.timer.now % interval;
 }
 
 function isSame(a: Mark, b: Mark): boolean {

@@ -140,6 +140,22 @@ export function sendHeartbeats(s: RaftState, lead: Leadership): void {
   }
 }
 
+/** Whether every peer has everything and knows that it is committed, the disk has nothing to do, and nobody is learning. */
+export function isAtRest(s: RaftState, lead: Leadership): boolean {
+  return s.transfer === undefined && s.log.tickets.oldestIssuedAt === undefined && s.commit === s.log.last &&
+    !s.storageFull && !s.configs.current.members.some(({ role }) => role === "learner") &&
+    lead.peers.every((peer) => peer.state === "replicate" && peer.match === s.commit && peer.commitSent >= s.commit);
+}
+
+/**
+ * Ticks between heartbeats. A leader at rest sends half as many, since each wakes up all nodes; a follower still hears five
+ * in an election timeout (L12).
+ */
+export function heartbeatInterval(s: RaftState, lead: Leadership): number {
+  const { heartbeatTicks, electionTicks } = s.options;
+  return electionTicks >= 10 * heartbeatTicks && isAtRest(s, lead) ? 2 * heartbeatTicks : heartbeatTicks;
+}
+
 /** A tick's part in replication: peers that are replicating hear of a new commit index by themselves (C4). */
 export function tickPeers(s: RaftState, lead: Leadership): void {
   for (const peer of lead.peers) {

@@ -23,6 +23,7 @@ import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Membership and configuration are compared this often, besides at each event. */
 const COMPARE_MS = 2000;
+const LOOKS_PER_REFRESH = 10;
 
 /** Surroundings. */
 export interface PoolParts {
@@ -50,6 +51,7 @@ export class Pool {
   /** Ids of members that the pool has forgotten: failed or gone for longer than the reconnect timeout. */
   readonly #reaped = new Set<string>();
   readonly #timer: ReturnType<typeof setInterval>;
+  #looks = 0;
   #isBusy = false;
 
   constructor(parts: PoolParts) {
@@ -60,7 +62,7 @@ export class Pool {
       if (data.k === "answer") this.#membership.settle(data);
       else if (data.k === "event") this.#onEvent(data.event);
     };
-    this.#timer = setInterval(() => this.#refresh(), COMPARE_MS);
+    this.#timer = setInterval(() => this.#look(), COMPARE_MS);
     this.#refresh();
   }
 
@@ -86,6 +88,12 @@ export class Pool {
   handOver(remote: string, port: MessagePort): void {
     const message: ToMembership = { k: "stream", remote, port };
     this.#parts.port.postMessage(message, [port]);
+  }
+
+  /** The pool tells of every change, so a leader that waits for something need not ask for all members each time. */
+  async #look(): Promise<void> {
+    if (++this.#looks % LOOKS_PER_REFRESH === 0) await this.#refresh();
+    else if (this.#parts.status().role === "leader") await this.#amend();
   }
 
   async #refresh(): Promise<void> {

@@ -246,6 +246,11 @@ export class LogStore {
     return this.#writing;
   }
 
+  /** Whether everything is written and sealed. */
+  get isAtRest(): boolean {
+    return !this.#writing && this.#isSealed;
+  }
+
   /** To be called once a tick: seals the last batch when none has followed it (D5), and reads old ones again (D11). */
   tick(): void {
     if (this.#closed) return;
@@ -345,9 +350,11 @@ export class LogStore {
   /** Starts the next segment; its header and its name are durable before anything is written behind them. */
   *#rotate(batch: LogWrite, bytes: number): Work {
     const started = this.#disk.nowMs();
+    // Now, as a truncation may be asked for while this goes on, which is not on the disk then.
+    const previous = batch.install?.base ?? this.#idAt((batch.truncateFrom ?? this.#batches.last + 1) - 1);
+    const config = batch.install?.config ?? this.configAt(previous.index);
     this.#prepareSpare();
     yield this.#spare;
-    const previous = batch.install?.base ?? this.#idAt((batch.truncateFrom ?? this.#batches.last + 1) - 1);
     const firstIndex = previous.index + 1;
     const header = encodeSegmentHeader({
       identity: this.#identity,
@@ -358,7 +365,7 @@ export class LogStore {
       chain: this.#chain,
       hard: batch.install && batch.hard ? batch.hard : this.#hard,
       commit: Math.min(batch.commit, previous.index), // what it promises is durable before the batch is
-      config: batch.install?.config ?? this.configAt(previous.index),
+      config,
       isRestart: batch.install !== undefined,
     });
     const needed = header.length + bytes;
@@ -444,14 +451,9 @@ export class LogStore {
     for (const { name } of dropped) this.#disk.remove(name);
   }
 
-  /** Number of segments. */
-  get segmentCount(): number {
-    return this.#segments.length;
-  }
-
-  /** Bytes of all segments. */
-  get bytes(): number {
-    return this.#segments.reduce((sum, segment) => sum + segment.bytes, 0);
+  /** What all segments take together. */
+  get size(): { readonly bytes: number; readonly segments: number } {
+    return { bytes: this.#segments.reduce((sum, { bytes }) => sum + bytes, 0), segments: this.#segments.length };
   }
 
   /** Has a spare segment made, unless there is one or it is being made. */

@@ -36,23 +36,31 @@ export interface DivergenceParts {
 export class Divergence {
   readonly #parts: DivergenceParts;
   readonly #progress: Progress;
-  readonly #timer: ReturnType<typeof setInterval>;
+  #dueMs = performance.now() + COMPARE_MS;
   /** The entry to compare next: applied here a while ago, so that the others have it too. */
   #next: Index = 0;
   #compared: Index = 0;
   #isBusy = false;
+  #isClosed = false;
   #agreement: { index: Index; nodes: number; at: Date } | undefined;
 
   constructor(parts: DivergenceParts) {
     this.#parts = parts;
     this.#progress = new Progress(parts.log);
-    this.#timer = setInterval(() => this.#compare(), COMPARE_MS);
   }
 
   /** The last comparison in which all that answered agreed, for `/status`. */
   get agreement(): Record<string, unknown> | null {
     const last = this.#agreement;
     return last ? { index: last.index, nodes: last.nodes, at: last.at.toISOString() } : null;
+  }
+
+  /** To be called every now and then: compares when it is time. */
+  look(): void {
+    const now = performance.now();
+    if (now < this.#dueMs || this.#isClosed) return;
+    this.#dueMs = now + COMPARE_MS;
+    this.#compare();
   }
 
   async #compare(): Promise<void> {
@@ -137,7 +145,7 @@ export class Divergence {
 
   /** Compares no more. */
   close(): void {
-    clearInterval(this.#timer);
+    this.#isClosed = true;
   }
 }
 

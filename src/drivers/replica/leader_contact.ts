@@ -9,8 +9,8 @@
  */
 import type { Index, Message, Term } from "../../core/raft/message.ts";
 
-/** A process that misses more ticks than these was suspended. */
-const MISSED_TICKS_MAX = 2;
+/** A process that makes no tick for longer than this was suspended: at rest it makes one every four ticks. */
+const SILENT_TICKS_MAX = 6;
 
 /** The leader's word, until this node has committed what it calls committed. */
 interface Word {
@@ -59,6 +59,6 @@ export class LeaderContact {
   }
 
   #wasSuspended(nowMs: number): boolean {
-    return Math.abs(nowMs - this.#tickedMs) > (1 + MISSED_TICKS_MAX) * this.#tickMs;
+    return Math.abs(nowMs - this.#tickedMs) > SILENT_TICKS_MAX * this.#tickMs;
   }
 }

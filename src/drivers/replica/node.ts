@@ -37,6 +37,7 @@ import { keepPromise } from "./promise.ts";
 import { Reaper } from "../cluster/reaper.ts";
 import { Replica } from "./replica.ts";
 import { RpcClient } from "../transport/rpc.ts";
+import { Ticker } from "../../base/worker/ticker.ts";
 import { SnapshotClient } from "./snapshot_client.ts";
 import { Snapshots } from "./snapshots.ts";
 import { contactsOf, countersOf, settingsOf } from "./status_text.ts";
@@ -102,7 +103,7 @@ export class ReplicaNode {
   /** Index that the database held at the start. */
   readonly #startedAt: number;
   #onWriterClosed: (() => void) | undefined;
-  #ticker: ReturnType<typeof setInterval> | undefined;
+  readonly #ticker: Ticker;
 
   /**
    * @param sqlite Version and options of this node's SQLite.
@@ -137,6 +138,8 @@ export class ReplicaNode {
       log: events.log,
     });
     this.#lease = keepPromise(options.directory, options.leaseReads ? Math.floor(options.heartbeatTimeoutMs) : 0);
+    const tickMs = options.heartbeatTimeoutMs / ELECTION_TICKS;
+    this.#ticker = new Ticker({ tickMs, ticksMax: ELECTION_TICKS, onDue: () => this.#replica.receive([]) });
     this.#replica = this.#makeReplica(writer, applied);
     this.#peers = this.#makePeers();
     this.#relay = this.#makeRelay();
@@ -192,7 +195,6 @@ export class ReplicaNode {
     this.#memberFile = new MemberFile(options.directory, events.log);
     this.#tls = options.tls;
     this.#onConfig(this.#replica.status().config);
-    this.#startTicking();
   }
 
   #makeReplica(writer: MessagePort, applied: number): Replica {
@@ -218,10 +220,12 @@ export class ReplicaNode {
       log: this.#log,
       writer,
       maxSteps: this.#options.maxSteps,
+      ticker: this.#ticker,
       tickMs: this.#options.heartbeatTimeoutMs / ELECTION_TICKS,
       state: this.#state,
       applied,
       events: {
+        ticked: () => this.#ticked(),
         send: (message, entries) => this.#send(message, entries),
         refused: (asker, why) => "peer" in asker ? this.#relay.refuse(asker, why) : this.#http.refused(asker, why),
         placed: (term, places) => this.#relay.placed(term, places),
@@ -461,18 +465,11 @@ export class ReplicaNode {
     if (self && self.role !== "learner") this.#state.ready = true;
   }
 
-  #startTicking(): void {
-    const tickMs = this.#options.heartbeatTimeoutMs / ELECTION_TICKS;
-    let due = performance.now() + tickMs;
-    this.#ticker = setInterval(() => {
-      const now = performance.now();
-      const missed = Math.min(Math.floor((now - due) / tickMs) + 1, ELECTION_TICKS);
-      for (let i = 0; i < missed; i++) this.#replica.input({ k: "tick" });
-      due = Math.max(due + missed * tickMs, now);
-      this.#log.tick();
-      this.#checkReady();
-      if (this.#options.stopWhenRemoved) this.#stopIfRemoved();
-    }, tickMs);
+  #ticked(): void {
+    this.#log.tick();
+    this.#checkReady();
+    this.#divergence.look();
+    if (this.#options.stopWhenRemoved) this.#stopIfRemoved();
   }
 
   /** `-raft-remove-shutdown`: a node that was taken out takes no part any more; HTTP goes on answering. */
@@ -483,7 +480,7 @@ export class ReplicaNode {
     if (!this.#wasMember || !(isRemoved || !isIn && config.at <= commit)) return;
     this.#events.log("this node was removed from its cluster: Raft is shut down, as -raft-remove-shutdown says");
     this.#isShutDown = true;
-    clearInterval(this.#ticker);
+    this.#ticker.stop();
     this.#replica.stop();
     this.#state.leaderKnown = false;
     this.#peers.close();
@@ -536,7 +533,7 @@ export class ReplicaNode {
       voter: this.#member(this.#options.nodeId)?.role === "voter",
       leaseReads: this.#options.leaseReads ? this.#replica.hasLease ? "lease held" : "on" : "off",
       settings: settingsOf(this.#options),
-      log: { persisted: this.#log.persisted, bytes: this.#log.bytes, scrubs: this.#log.scrubs },
+      log: { persisted: this.#log.persisted, bytes: this.#log.size.bytes, scrubs: this.#log.scrubs },
       snapshots: this.#snapshots.status(),
       lastSnapshot: this.#snapshots.last,
       appliedMs: this.#replica.appliedMs,
@@ -564,7 +561,7 @@ export class ReplicaNode {
         new Promise((resolve) => setTimeout(resolve, this.#options.electionTimeoutMs * 2)),
       ]);
     }
-    clearInterval(this.#ticker);
+    this.#ticker.stop();
     this.#replica.stop();
     this.#pool?.close();
     this.#listener?.close();

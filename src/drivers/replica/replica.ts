@@ -27,6 +27,7 @@ import type { LogStore } from "../log/store.ts";
 import { readClocks } from "../../base/worker/clock.ts";
 import { leaseHolds, NO_LEASE } from "../../base/worker/lease.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
+import type { Ticker } from "../../base/worker/ticker.ts";
 
 /** Writes are refused while a committed entry has waited for longer than this to be applied. */
 const BEHIND_MS = 5000;
@@ -36,6 +37,8 @@ export const PROPOSAL_BYTES_MAX = 64 * 1024 * 1024;
 export const APPLY_ENTRIES_MAX = 4096;
 /** Payload bytes handed to the writer and not yet applied. */
 export const APPLY_BYTES_MAX = 16 * 1024 * 1024;
+/** Longest time without a tick. A longer one means that the process was suspended (leader_contact.ts). */
+const REST_TICKS_MAX = 4;
 /** Entries committed and not yet applied, above which proposals are refused (F5). */
 export const UNAPPLIED_ENTRIES_MAX = 20_000;
 
@@ -70,6 +73,8 @@ export interface ReplicaEvents {
   onConfig(config: Config): void;
   /** A peer needs entries that the log no longer has. */
   needSnapshot(peer: NodeId): void;
+  /** Ticks have passed. */
+  ticked(): void;
   /** This node must not go on. */
   fatal(error: Error): void;
   log(line: string): void;
@@ -92,6 +97,7 @@ export class Replica {
   readonly #writer: MessagePort;
   readonly #state: NodeState;
   readonly #events: ReplicaEvents;
+  readonly #ticker: Pick<Ticker, "take" | "wakeAfter">;
   #inputs: Input[] = [];
   #turnDue = false;
   #proposals: WaitingProposal[] = [];
@@ -138,6 +144,7 @@ export class Replica {
       applied: Index;
       events: ReplicaEvents;
       maxSteps: number;
+      ticker: Pick<Ticker, "take" | "wakeAfter">;
       /** Time between two ticks. */
       tickMs: number;
     },
@@ -148,6 +155,7 @@ export class Replica {
     this.#writer = parts.writer;
     this.#state = parts.state;
     this.#events = parts.events;
+    this.#ticker = parts.ticker;
     this.#applied = this.#posted = this.#applyTo = parts.applied;
     const { commit, appliedTerm } = this.#core.status();
     this.#commit = commit;
@@ -174,12 +182,11 @@ export class Replica {
   /** Takes an input; the turn comes when the current event is done. */
   input(input: Input): void {
     if (input.k === "storage") this.#isStorageFull = input.state === "full"; // which is refused for that
-    if (input.k === "tick") this.#contact.ticked(Date.now());
     this.#inputs.push(input);
     this.#schedule();
   }
 
-  /** Takes messages of one stream, in order. */
+  /** Takes messages of one stream, in order; none: the ticks that have passed are stepped. */
   receive(messages: readonly Message[]): void {
     this.#contact.heard(messages, Date.now());
     for (const m of messages) this.#inputs.push({ k: "message", m });
@@ -289,9 +296,12 @@ export class Replica {
     if (this.#stopped) return;
     const inputs = this.#inputs;
     this.#inputs = [];
+    const ticks = this.#ticker.take();
+    if (ticks > 0) this.#contact.ticked(Date.now());
     try {
       // After the inputs were taken: none of them arrived later than this.
       this.#core.step({ k: "clock", now: readClocks() });
+      for (let count = 0; count < ticks; count++) this.#core.step({ k: "tick" });
       for (const input of inputs) this.#core.step(input);
     } catch (error) {
       if (!(error instanceof LostEntriesError)) throw error;
@@ -300,6 +310,8 @@ export class Replica {
     }
     if (this.#proposals.length > 0 && !this.#log.busy) this.#stepProposals();
     this.#carryOut(this.#core.drain());
+    if (ticks > 0) this.#events.ticked();
+    this.#ticker.wakeAfter(this.#log.isAtRest ? Math.min(this.#core.restTicks, REST_TICKS_MAX) : 1);
   }
 
   #stepProposals(): void {

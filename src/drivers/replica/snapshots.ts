@@ -137,12 +137,12 @@ export class Snapshots {
   /** Cuts the log behind what the database holds durably (S2); the core hears of it before anything else happens. */
   #cut(durable: Index, keepBytes: number): boolean {
     const { log, replica, note } = this.#parts;
-    const pinned = log.bytes > PINNED_BYTES_MAX ? Infinity : this.#sender.pinned;
+    const pinned = log.size.bytes > PINNED_BYTES_MAX ? Infinity : this.#sender.pinned;
     const base = log.cut(Math.min(durable, pinned), { keepBytes });
     if (!base) return false;
     this.#cuts++;
     replica.input({ k: "compacted", index: base.index });
-    note(`cut the log: it begins after index ${base.index} now and has ${log.bytes} bytes`);
+    note(`cut the log: it begins after index ${base.index} now and has ${log.size.bytes} bytes`);
     return true;
   }
 

@@ -48,7 +48,7 @@ export function settingsOf(
 /** What is counted. */
 export interface Counted {
   readonly options: ReplicaOptions;
-  readonly log: Pick<LogStore, "bytes" | "segmentCount">;
+  readonly log: Pick<LogStore, "size">;
   readonly cluster: Cluster["counters"];
   readonly snapshots: Pick<Snapshots, "status" | "taken">;
   readonly replica: Pick<Replica, "status" | "counters">;
@@ -90,7 +90,7 @@ export function countersOf(
       servers: config.members.length,
       voters: config.members.filter(({ role }) => role === "voter").length,
     },
-    log: { bytes: log.bytes, segments: log.segmentCount },
+    log: { ...log.size },
     contact_ms: contactsOf(core, options).contacts,
   };
 }

@@ -52,7 +52,11 @@ export async function agent(args: readonly string[]): Promise<number> {
     flags = Flags.parse(args, AGENT_FLAGS);
     if (flags.bool("dev")) devDirectory = Deno.makeTempDirSync({ prefix: "muster-dev-" });
     // Asked for once: the running process gives up the right to ask.
-    const machine = { hostname: Deno.hostname(), interfaces: Deno.networkInterfaces() };
+    const machine = {
+      hostname: Deno.hostname(),
+      interfaces: Deno.networkInterfaces(),
+      atlasToken: Deno.env.get("ATLAS_TOKEN") ?? "",
+    };
     if (flags.rest.length > 0) throw new SettingsError(`Unexpected extra arguments: [${flags.rest.join(" ")}]`);
     return await run({ flags, devDirectory, machine });
   } catch (error) {

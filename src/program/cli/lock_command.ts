@@ -8,10 +8,11 @@
  */
 import { messageOf } from "../../base/codec/error_text.ts";
 import { ApiError, SERVER_FLAGS } from "../client/agent_api.ts";
-import { askedToEnd, Child, failureOf } from "../client/child.ts";
+import { Child, failureOf } from "../client/child.ts";
 import { boolFlag, type Call, type Command, CommandError, durationFlag, intFlag, textFlag, told } from "./command.ts";
 import { GRACE_MS, Lease } from "../client/lease.ts";
 import { type Claim, claimOf, LockError } from "../client/lock.ts";
+import { askedToEnd } from "../client/signals.ts";
 
 /** Everything that the command goes by. */
 interface Run {

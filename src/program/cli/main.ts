@@ -13,6 +13,8 @@ import { KV_COMMANDS } from "./kv_commands.ts";
 import { LOCK_COMMANDS } from "./lock_command.ts";
 import { POOL_COMMANDS } from "./pool_commands.ts";
 import { named, programName } from "./program_name.ts";
+import { RENDEZVOUS_COMMANDS, RENDEZVOUS_FLAGS, RENDEZVOUS_HELP } from "./rendezvous_commands.ts";
+import { RUN_COMMANDS } from "./run_command.ts";
 import { serve, SERVE_HELP } from "./serve.ts";
 import { describeFlags } from "../config/flags.ts";
 import { SERVE_FLAGS } from "../config/serve_flags.ts";
@@ -31,6 +33,8 @@ const COMMANDS: readonly Command[] = [
   ...DEBUG_COMMANDS,
   ...KV_COMMANDS,
   ...LOCK_COMMANDS,
+  ...RENDEZVOUS_COMMANDS,
+  ...RUN_COMMANDS,
   ...SERVICE_COMMANDS,
   ...SNAPSHOT_COMMANDS,
   ...TLS_COMMANDS,
@@ -51,6 +55,7 @@ Usage: muster COMMAND [flags] [arguments]
 Commands:
   serve      run a node that serves SQL over HTTP and replicates it
   agent      run a member of a pool of nodes that find each other, as consul agent does
+  rendezvous help agents find each other that know nothing but a URL and a token
   version    print the version
   help       print help, also: muster help COMMAND
 
@@ -76,6 +81,10 @@ export async function main(args: readonly string[]): Promise<number> {
       return await serve(rest);
     case "agent":
       return await agent(rest);
+    case "rendezvous":
+      if (rest[0] === "token") return await client(args);
+      if (asksForHelp(rest)) return help(args);
+      return await agent([...RENDEZVOUS_FLAGS, ...rest]);
     case "version":
     case "-version":
     case "--version":
@@ -92,19 +101,23 @@ export async function main(args: readonly string[]): Promise<number> {
       return 0;
     case "help":
       return help(rest);
-    default: {
-      const found = commandOf(args);
-      if (found) return await runCommand(found.command, found.rest);
-      const group = groupOf(args);
-      if (group) {
-        // As Consul, which takes a group without a command for a mistake.
-        if (asksForHelp(args)) console.log(group);
-        else console.error(group);
-        return asksForHelp(args) ? 0 : 1;
-      }
-      return unknown(`unknown command "${args.filter((arg) => !arg.startsWith("-")).join(" ")}"\n\n`);
-    }
+    default:
+      return await client(args);
   }
+}
+
+/** Runs a client command. */
+async function client(args: readonly string[]): Promise<number> {
+  const found = commandOf(args);
+  if (found) return await runCommand(found.command, found.rest);
+  const group = groupOf(args);
+  if (group) {
+    // As Consul, which takes a group without a command for a mistake.
+    if (asksForHelp(args)) console.log(group);
+    else console.error(group);
+    return asksForHelp(args) ? 0 : 1;
+  }
+  return unknown(`unknown command "${args.filter((arg) => !arg.startsWith("-")).join(" ")}"\n\n`);
 }
 
 /** Shows the help for what is no command. */
@@ -142,6 +155,10 @@ function help(topics: readonly string[]): number {
     case "agent":
       console.log(named(AGENT_HELP) + describeFlags(AGENT_FLAGS));
       return 0;
+    case "rendezvous":
+      if (topics.length > 1) return clientHelp(topics);
+      console.log(named(RENDEZVOUS_HELP));
+      return 0;
     case "version":
       console.log(helpOf(versionCommand));
       return 0;
@@ -149,18 +166,15 @@ function help(topics: readonly string[]): number {
     case "help":
       console.log(named(HELP));
       return 0;
-    default: {
-      const found = commandOf(topics);
-      if (found) {
-        console.log(helpOf(found.command));
-        return 0;
-      }
-      const group = groupOf(topics);
-      if (group) {
-        console.log(group);
-        return 0;
-      }
-      return unknown(`unknown command "${topic}"\n\n`);
-    }
+    default:
+      return clientHelp(topics);
   }
+}
+
+function clientHelp(topics: readonly string[]): number {
+  const found = commandOf(topics);
+  const text = found ? helpOf(found.command) : groupOf(topics);
+  if (text === undefined) return unknown(`unknown command "${topics[0]}"\n\n`);
+  console.log(text);
+  return 0;
 }

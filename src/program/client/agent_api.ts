@@ -91,6 +91,8 @@ interface Way {
 
 /** A way to an agent. */
 export class AgentApi {
+  /** The agent's, as `-http-addr` takes it; of the default ones the first. */
+  readonly address: string;
   readonly #ways: readonly Way[];
   readonly #headers: Readonly<Record<string, string>>;
   /** With certificates of the operator's own. */
@@ -99,6 +101,7 @@ export class AgentApi {
   /** @throws {ApiError} When the address or the token cannot be used. */
   constructor(flags: Flags) {
     const given = flags.string("http-addr") || Deno.env.get("MUSTER_HTTP_ADDR") || Deno.env.get("CONSUL_HTTP_ADDR");
+    this.address = given || ADDRESSES[0];
     this.#ways = (given ? [given] : ADDRESSES).map(wayTo);
     this.#tlsFetch = tlsFetchOf(flags, this.#ways[0].proxy);
     const token = tokenOf(flags);

@@ -74,9 +74,19 @@ export class Child {
 
   /** Sends a signal to all of it. @returns Whether anything was there. */
   signal(name: Deno.Signal): boolean {
+    if (!this.#hasGroup) return this.tell(name);
     try {
-      if (this.#hasGroup) Deno.kill(-this.pid, name);
-      else this.#process.kill(name);
+      Deno.kill(-this.pid, name);
+      return true;
+    } catch {
+      return false; // it has ended
+    }
+  }
+
+  /** Sends a signal to the program alone, and not to what it has started. @returns Whether it was there. */
+  tell(name: Deno.Signal): boolean {
+    try {
+      this.#process.kill(name);
       return true;
     } catch {
       return false; // it has ended
@@ -105,19 +115,4 @@ export class Child {
 export function failureOf({ success, code, signal }: Deno.CommandStatus): string | undefined {
   if (success) return undefined;
   return signal === null ? `exit status ${code}` : `signal: ${signal}`;
-}
-
-/** Resolves to the first of the signals that ask a command to end; `stop()` ends listening. */
-export function askedToEnd(): { readonly asked: Promise<Deno.Signal>; stop(): void } {
-  // SIGHUP too: the terminal takes this process with it, but not a child in a group of its own.
-  const names: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM", "SIGHUP"];
-  const { promise, resolve } = Promise.withResolvers<Deno.Signal>();
-  const listeners = names.map((name) => [name, () => resolve(name)] as const);
-  for (const [name, heard] of listeners) Deno.addSignalListener(name, heard);
-  return {
-    asked: promise,
-    stop() {
-      for (const [name, heard] of listeners) Deno.removeSignalListener(name, heard);
-    },
-  };
 }

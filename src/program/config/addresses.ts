@@ -14,6 +14,8 @@ const ANY = ["0.0.0.0", "::", "[::]"];
 /** Facts about the machine that a configuration depends on. */
 export interface Machine {
   readonly hostname: string;
+  /** Token of a rendezvous from the environment. */
+  readonly atlasToken?: string;
   readonly interfaces: readonly (InterfaceAddress & { readonly family: string })[];
 }
 

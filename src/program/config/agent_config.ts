@@ -21,6 +21,7 @@ import { localServices } from "./local_services.ts";
 import { refuseUnsafe } from "./refused_settings.ts";
 import { type Settings, SettingsError } from "./settings.ts";
 import { isTemplate } from "./sockaddr.ts";
+import { atlasSettings, rendezvousSettings } from "./rendezvous.ts";
 
 /** Ports by default (C2.1). */
 const PORT = { http: 8500, dns: 8600, cluster: 8301 };
@@ -263,6 +264,8 @@ function agentConfig(
     retryJoin: joinAddresses(settings, reader, "retry_join"),
     retryIntervalMs: settings.durationMs("retry_interval", RETRY_INTERVAL_MS),
     retryMax: settings.number("retry_max", 0),
+    atlas: atlasSettings(settings, machine.atlasToken ?? ""),
+    rendezvous: rendezvousSettings(settings, isServer),
     rejoinAfterLeave: settings.flag("rejoin_after_leave", false),
     encryptionKey: settings.text("encrypt"),
     domains: domains(settings),

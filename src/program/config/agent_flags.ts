@@ -3,7 +3,6 @@
  * each one sets. Data.
  * @module
  */
-import { ENDED_FLAGS } from "./consul_keys.ts";
 import type { FlagSpec } from "./flags.ts";
 import { AUTH_HELP, CLUSTER_NAME_HELP, LEASE_READS_HELP, SECRET_HELP, SECRET_OPTIONAL_HELP } from "./serve_flags.ts";
 
@@ -69,6 +68,51 @@ export const AGENT_FLAGS: readonly AgentFlag[] = [
   now("retry-join", "strings", "retry_join", "", "The same, tried until one answers; repeatable"),
   now("retry-interval", "duration", "retry_interval", "30s", "Pause between two attempts of -retry-join"),
   now("retry-max", "int", "retry_max", "0", "Maximum attempts of -retry-join; 0: no limit"),
+  now(
+    "atlas",
+    "string",
+    "atlas_infrastructure",
+    "",
+    "Infrastructure to announce this agent in, USER/NAME (docs/rendezvous.md)",
+  ),
+  now("atlas-join", "bool", "atlas_join", "false", "Join the agents that are announced there"),
+  now(
+    "atlas-token",
+    "string",
+    "atlas_token",
+    "",
+    "Token of the infrastructure; better in ATLAS_TOKEN, which others cannot read",
+  ),
+  now(
+    "atlas-endpoint",
+    "string",
+    "atlas_endpoint",
+    "",
+    "URL of the rendezvous, such as https://meet.example.com:8504, or several with commas",
+  ),
+  now(
+    "atlas-ca-file",
+    "string",
+    "atlas_ca_file",
+    "",
+    "Certificate of the authority of its HTTPS, if it is a private one",
+  ),
+  now(
+    "rendezvous",
+    "bool",
+    "rendezvous.enabled",
+    "false",
+    "A server is a rendezvous, too, as muster rendezvous is one",
+  ),
+  now("rendezvous-addr", "string", "rendezvous.addr", "0.0.0.0:8504", "Address that the rendezvous listens on"),
+  now(
+    "rendezvous-cert-file",
+    "string",
+    "rendezvous.cert_file",
+    "",
+    "Certificate of the rendezvous: it then speaks HTTPS",
+  ),
+  now("rendezvous-key-file", "string", "rendezvous.key_file", "", "Key of the certificate"),
   now("rejoin", "bool", "rejoin_after_leave", "false", "Rejoin the pool even after a graceful leave"),
   now("encrypt", "string", "encrypt", "", "Key of the gossip, base64 of 32 bytes (muster keygen); stored once given"),
   now("auth", "string", "auth", "", AUTH_HELP),
@@ -150,13 +194,4 @@ export const AGENT_FLAGS: readonly AgentFlag[] = [
   later("syslog", "bool", "", "false", "Log to syslog"),
   later("protocol", "int", "", "2", "Version of the protocol between agents"),
   later("raft-protocol", "int", "", "3", "Version of Raft's protocol"),
-  ...ENDED_FLAGS.map(({ name, kind, reason }): AgentFlag => ({
-    name,
-    kind,
-    key: "",
-    value: kind === "bool" ? "false" : "",
-    help: "Of Consul before version 1.0",
-    supported: false,
-    reason,
-  })),
 ];

@@ -38,6 +38,10 @@ export interface AgentConfig {
   readonly retryIntervalMs: number;
   /** Attempts; 0: without end. */
   readonly retryMax: number;
+  /** The rendezvous that this agent is announced at. */
+  readonly atlas: AtlasSettings | undefined;
+  /** The rendezvous that this server is. */
+  readonly rendezvous: RendezvousSettings | undefined;
   /** Go back to the pool even after having left it. */
   readonly rejoinAfterLeave: boolean;
   /** Base64; empty for none. */
@@ -74,6 +78,30 @@ export interface AgentConfig {
   readonly watches: readonly WatchDefinition[];
   /** Differences from Consul's own settings of gossip in a LAN. */
   readonly gossip: GossipTuning;
+}
+
+/** Announcement at a rendezvous. */
+export interface AtlasSettings {
+  /** `USER/NAME`. */
+  readonly infrastructure: string;
+  /** Of the infrastructure. */
+  readonly token: string;
+  /** URLs of it, each without a slash at its end: the next one is asked when one does not answer. */
+  readonly endpoints: readonly string[];
+  /** Path of the certificate of its authority; empty: one of the system's. */
+  readonly caFile: string;
+  /** Whether the others are joined. */
+  readonly joins: boolean;
+}
+
+/** A rendezvous for other agents. */
+export interface RendezvousSettings {
+  /** `host:port`. */
+  readonly addr: string;
+  /** Path of the certificate; empty for plain HTTP. */
+  readonly certFile: string;
+  /** Path of its key. */
+  readonly keyFile: string;
 }
 
 /** What an agent expects of the servers that it calls, beside the certificates in {@linkcode NodeConfig}. */

@@ -3,26 +3,6 @@
  * @module
  */
 
-/** Of the hosted service by which agents of Consul 0.5 to 0.9 found each other. */
-const ATLAS = "the service that it used ended in 2017: -retry-join (retry_join) takes its place";
-
-/** Flags of Consul that are gone for good, with the kind of their value. */
-export const ENDED_FLAGS: readonly {
-  readonly name: string;
-  readonly kind: "bool" | "string";
-  readonly reason: string;
-}[] = [
-  { name: "atlas", kind: "string", reason: ATLAS },
-  { name: "atlas-join", kind: "bool", reason: ATLAS },
-  { name: "atlas-token", kind: "string", reason: ATLAS },
-  { name: "atlas-endpoint", kind: "string", reason: ATLAS },
-];
-
-/** Keys of configuration files that are gone for good, and why. */
-export const ENDED_KEYS: ReadonlyMap<string, string> = new Map(
-  ["atlas_join", "atlas_infrastructure", "atlas_token", "atlas_acl_token", "atlas_endpoint"].map((key) => [key, ATLAS]),
-);
-
 /**
  * Keys of Consul 1.14 to 1.22 of parts that are not here: they are named at the start as without effect. What stands in
  * them is not looked at.
@@ -33,6 +13,7 @@ export const FOREIGN_KEYS: ReadonlySet<string> = new Set([
   ..."acl_enable_key_list_policy acl_master_token acl_replication_token acl_token acl_ttl enable_acl_replication".split(
     " ",
   ),
+  "atlas_acl_token", // of the hosted service of Consul 0.5
   // Mesh, peering, the cloud
   ..."auto_config cloud config_entries connect default_intention_policy discovery_max_stale".split(" "),
   ..."enable_central_service_config peering primary_gateways primary_gateways_interval xds".split(" "),

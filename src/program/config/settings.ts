@@ -5,7 +5,7 @@
  * @module
  */
 import { AGENT_FLAGS } from "./agent_flags.ts";
-import { ENDED_KEYS, FOREIGN_KEYS, KEY_ALIASES } from "./consul_keys.ts";
+import { FOREIGN_KEYS, KEY_ALIASES } from "./consul_keys.ts";
 import { parseDuration } from "../../base/codec/duration.ts";
 import type { Flags } from "./flags.ts";
 import { parseHclOrJson } from "./hcl.ts";
@@ -91,6 +91,11 @@ const KEYS: Block = {
   addresses: { dns: "text", http: "text", https: "text", ...laterKeys("grpc grpc_tls") },
   advertise_addr: "text",
   alt_domain: "text",
+  atlas_ca_file: "text",
+  atlas_endpoint: "text",
+  atlas_infrastructure: "text",
+  atlas_join: "flag",
+  atlas_token: "secret",
   auth: "text",
   auto_encrypt: { tls: "flag", allow_tls: "flag", ...laterKeys("dns_san ip_san") },
   autopilot: {
@@ -144,6 +149,7 @@ const KEYS: Block = {
   recursors: "texts",
   rejoin_after_leave: "flag",
   rejoin_damaged: "flag",
+  rendezvous: { enabled: "flag", addr: "text", cert_file: "text", key_file: "text" },
   retry_interval: "duration",
   retry_join: "texts",
   retry_max: "number",
@@ -247,8 +253,6 @@ export class Settings {
       } else if (LATER.has(key) || FOREIGN_KEYS.has(key)) {
         this.warnings.push(`${path}: "${key}" ${NO_EFFECT}`);
         merge(this.#values, key, foreignBlock(value)); // some of them are refused
-      } else if (ENDED_KEYS.has(key)) {
-        throw new SettingsError(`${path}: ${key} is not supported: ${ENDED_KEYS.get(key)}`);
       } else throw new SettingsError(`${path}: invalid config key ${key}`);
     }
   }

@@ -15,7 +15,9 @@ import type { ToWatches } from "../watches/api.ts";
 import type { DataDirectory } from "./data_directory.ts";
 import { type Part, partAt } from "./here.ts";
 import type { Role } from "./permissions.ts";
+import { orFail } from "./node_failure.ts";
 import { joinAtStart, membershipConfig } from "./pool.ts";
+import { RendezvousParts } from "../rendezvous/parts.ts";
 
 /** Options and callbacks from the node. */
 export interface AgentPartsOptions {
@@ -44,6 +46,7 @@ export class AgentParts {
   #nameServer: Part | undefined;
   /** Present with watches at the start. */
   readonly #watches: Part | undefined;
+  readonly #rendezvous: RendezvousParts | undefined;
   /** Lines to the membership Worker: for HTTP, and in a server for the replica. */
   readonly lines: { readonly http: MessagePort; readonly replica: MessagePort | undefined };
 
@@ -66,10 +69,24 @@ export class AgentParts {
       else if (data.k === "keys") options.onKeys(data.keys);
       else options.fail(data.message);
     });
+    const { advertise = { host: "", port: 0 }, ...rest } = membershipConfig(config, agent, directory);
+    if (agent.atlas || agent.rendezvous) {
+      this.#rendezvous = orFail(() =>
+        new RendezvousParts({
+          agent,
+          pool: this.#pool,
+          gossip: advertise,
+          apiUrl: apiUrlOf(config),
+          spawn: () => options.spawn("rendezvous"),
+          fail: options.fail,
+          log: options.log,
+        })
+      );
+    }
     const ports = [own.port2, http.port2, ...(replica ? [replica.port2] : [])];
     const open: OpenPool = {
       k: "open",
-      config: membershipConfig(config, agent, directory),
+      config: { ...rest, advertise },
       ports,
       ...(relay ? { relay: { ...relay, nodeId: directory.nodeId } } : {}),
     };
@@ -110,6 +127,7 @@ export class AgentParts {
     const message: ToNameServer = { k: "serve" };
     this.#nameServer?.postMessage(message);
     if (this.#watches) this.setWatches(this.#options.agent.watches);
+    this.#rendezvous?.start();
   }
 
   /** Follows other things from now on. */
@@ -154,12 +172,14 @@ export class AgentParts {
   /** Leaves the pool; resolves when the others were told. */
   async leave(): Promise<void> {
     this.#stopping.abort();
+    await this.#rendezvous?.close();
     await this.#pool.call("leave", {});
   }
 
   /** Ends without leaving. */
   async close(): Promise<void> {
     this.#stopping.abort();
+    await this.#rendezvous?.close();
     await this.#pool.call("close", {}).catch(() => {}); // it is to be gone in any case
     this.#membership.terminate();
     const closing: ToNameServer = { k: "close" };

@@ -38,7 +38,7 @@ import { DefinitionFiles } from "./kept_definitions.ts";
 import { clusterSecretOf, openPortWarning, secretsOf } from "./cluster_secret.ts";
 import { type Part, runHere } from "./here.ts";
 import { discoveryAddrs, revokeSpentRights, runsHandlers, runsScripts, type Scope } from "./permissions.ts";
-import { NodeFailure } from "./node_failure.ts";
+import { NodeFailure, orFail } from "./node_failure.ts";
 import { ServiceManager } from "./service_manager.ts";
 import { lineTo, spawn } from "./spawn.ts";
 import { UploaderParts } from "./uploader.ts";
@@ -572,15 +572,6 @@ export class Node {
   /** Takes another state of the auth file into use; only in a node that was started with one. */
   setUsers(users: readonly User[]): void {
     this.#tellHttp({ k: "users", users });
-  }
-}
-
-/** Turns an error that the operator has to fix into a failure of the node. */
-function orFail<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw new NodeFailure(messageOf(error));
   }
 }
 

@@ -2,6 +2,7 @@
  * Why a node cannot go on.
  * @module
  */
+import { messageOf } from "../../base/codec/error_text.ts";
 
 /** The node cannot go on. */
 export class NodeFailure extends Error {
@@ -14,5 +15,14 @@ export class NodeFailure extends Error {
   constructor(message: string, exitCode = 1) {
     super(message);
     this.exitCode = exitCode;
+  }
+}
+
+/** Turns an error that the operator has to fix into a failure of the node. */
+export function orFail<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new NodeFailure(messageOf(error));
   }
 }

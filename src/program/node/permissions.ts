@@ -32,6 +32,7 @@ export const ROLES = [
   "uploader",
   "checks",
   "watches",
+  "rendezvous",
 ] as const;
 
 /** A Worker of a node. */
@@ -117,6 +118,8 @@ export function permissionsOf(role: Role, scope: Scope): Deno.PermissionOptionsO
       return { ...nothing, net: true, run: scope.runsScripts };
     case "watches": // the agent itself, and what handlers there are
       return { ...nothing, net: true, run: scope.runsHandlers, env: scope.runsHandlers && ["SHELL"] };
+    case "rendezvous": // agents come from anywhere, and the operator names the place
+      return { ...nothing, net: true };
     case "discovery":
       return { ...nothing, net: scope.discoveryAddrs === "any" ? true : [...scope.discoveryAddrs] };
   }

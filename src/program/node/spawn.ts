@@ -19,6 +19,7 @@ export const WORKER_MODULES: Readonly<Record<Role, URL>> = {
   uploader: new URL("../../drivers/uploader/worker.ts", import.meta.url),
   checks: new URL("../../drivers/checks/worker.ts", import.meta.url),
   watches: new URL("../watches/worker.ts", import.meta.url),
+  rendezvous: new URL("../rendezvous/worker.ts", import.meta.url),
   discovery: new URL("../../drivers/discovery/worker.ts", import.meta.url),
 };
 

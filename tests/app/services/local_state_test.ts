@@ -16,7 +16,11 @@ async function withState(
   work: (
     parts: { state: LocalState; kept: Map<string, string>; running: Set<string>; changes: number[] },
   ) => Promise<void>,
-  { options = {}, store }: { options?: Partial<LocalOptions>; store?: Partial<DefinitionStore> } = {},
+  { options = {}, store, scanMs }: {
+    options?: Partial<LocalOptions>;
+    store?: Partial<DefinitionStore>;
+    scanMs?: number;
+  } = {},
 ): Promise<void> {
   const kept = new Map<string, string>();
   const running = new Set<string>();
@@ -31,6 +35,7 @@ async function withState(
     runner: { start: ({ id }) => running.add(id), stop: (id) => running.delete(id) },
     remoteStatus: (node) => Promise.resolve(node === "there" ? "warning" : undefined),
     log() {},
+    scanMs,
   });
   const changes: number[] = [];
   state.onChange = (ms) => changes.push(ms);
@@ -142,6 +147,25 @@ Deno.test("a TTL check that nobody updates is critical; only such a check is upd
     assertThrows(() => state.update("tcp", "passing", ""), LocalRefusal, "does not have associated TTL");
     assertThrows(() => state.update("none", "passing", ""), UnknownIdError);
   }));
+
+Deno.test("a service whose check was critical for too long is deregistered, here and on disk; others stay", () =>
+  withState(async ({ state, kept }) => {
+    const soon = (name: string, ttl: string) => {
+      const one = service(name, { Check: { TTL: ttl, DeregisterCriticalServiceAfter: "1m" } });
+      return { ...one, checks: one.checks.map((check) => ({ ...check, deregisterAfterMs: 20 })) };
+    };
+    await state.addService(soon("renewed", "1m"), "request");
+    state.update("service:renewed", "passing", "");
+    await state.addService(service("patient", { Check: { TTL: "1ms" } }), "request");
+    const isGone = Promise.withResolvers<void>();
+    state.onChange = () => !state.services.has("lost") && isGone.resolve();
+    await state.addService(soon("lost", "10ms"), "request");
+    state.update("service:lost", "passing", "");
+    await isGone.promise;
+    assertEquals([...state.services.keys()], ["renewed", "patient"]);
+    await state.removeService("patient"); // which is forgotten after the others
+    assertEquals([...kept.keys()].sort(), ["checks/service:renewed", "services/renewed", "states/service:renewed"]);
+  }, { scanMs: 5 }));
 
 Deno.test("an alias has the worst status of what it stands for, here or on another node", () =>
   withState(async ({ state }) => {

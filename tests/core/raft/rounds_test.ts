@@ -128,3 +128,47 @@ Deno.test("a leader that is a majority by itself needs nobody", () => {
   node.step({ k: "tick" });
   assertEquals([node.core.status().role, node.confirmedMs], ["leader", Infinity]);
 });
+
+Deno.test("nothing is sent before the tick that restTicks names, and a node at rest wakes up seldom", () => {
+  const node = new Node(["a", "b"]);
+  /** How often a node wakes up until something is sent, and the ticks that pass. */
+  const wakeUps = (): { count: number; ticks: number } => {
+    node.sent = [];
+    for (let count = 1, ticks = 0;; count++) {
+      const { restTicks } = node.core;
+      for (let at = 1; at < restTicks; at++) node.step({ k: "tick" });
+      assertEquals(node.sent, []);
+      node.step({ k: "tick" });
+      ticks += restTicks;
+      if (node.sent.length > 0) return { count, ticks };
+    }
+  };
+  const { electionTicks, heartbeatTicks } = DEFAULT_OPTIONS;
+  assert(wakeUps().ticks >= electionTicks, "a follower campaigns then");
+  node.lead();
+  node.accept(nextRound(node).round);
+  node.accept(nextRound(node).round);
+  for (let round = 0; round < 3; round++) {
+    node.echo(nextRound(node).round);
+    const { count, ticks } = wakeUps();
+    assert(count <= 2 && ticks === 2 * heartbeatTicks, `${count} wake-ups in ${ticks} ticks`);
+  }
+});
+
+Deno.test("a leader at rest sends half as many heartbeats, one with a peer that lacks something all (L12)", () => {
+  const node = new Node(["a", "b"]);
+  const ticksUntilHeartbeat = (): number => {
+    const { nowMs } = node;
+    nextRound(node);
+    return (node.nowMs - nowMs) / 50;
+  };
+  node.lead();
+  nextRound(node);
+  assertEquals(ticksUntilHeartbeat(), DEFAULT_OPTIONS.heartbeatTicks, "b has not acknowledged anything");
+  node.accept(nextRound(node).round);
+  node.accept(nextRound(node).round);
+  nextRound(node);
+  assertEquals(ticksUntilHeartbeat(), 2 * DEFAULT_OPTIONS.heartbeatTicks);
+  node.step({ k: "propose", items: [{ ref: 9, body: new Uint8Array(8) }] });
+  assertEquals(ticksUntilHeartbeat(), DEFAULT_OPTIONS.heartbeatTicks, "b lacks an entry");
+});

@@ -3,6 +3,7 @@
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { FileDisk } from "../../../src/drivers/log/files.ts";
+import type { LogDisk } from "../../../src/drivers/log/disk.ts";
 import { LogStore, type LogStoreOptions, type LogWrite } from "../../../src/drivers/log/store.ts";
 import { LogDamageError, readLogBase } from "../../../src/drivers/log/recovery.ts";
 import { BATCH_HEADER_BYTES, decodeSegmentHeader, SECTOR_BYTES } from "../../../src/drivers/log/format.ts";
@@ -26,12 +27,16 @@ interface Opened {
   }): Promise<void>;
 }
 
-function open(directory: string, options: Partial<LogStoreOptions> = {}): Opened {
+function open(
+  directory: string,
+  options: Partial<LogStoreOptions> = {},
+  disk: LogDisk = new FileDisk(directory),
+): Opened {
   const waiting = new Map<number, () => void>();
   const lines: string[] = [];
   const installed: EntryId[] = [];
   let ticket = 0;
-  const store = LogStore.open(new FileDisk(directory), {
+  const store = LogStore.open(disk, {
     identity: IDENTITY,
     applied: 0,
     segmentBytes: SEGMENT_BYTES,
@@ -602,6 +607,45 @@ Deno.test("a new segment's header promises no commit of the batch behind it, whi
     assertEquals(again.store.recovered.last.index, 1);
     await again.store.close();
   }));
+
+/** A disk on which something happens when a segment is made. */
+class WatchedDisk extends FileDisk {
+  onMake: (() => void) | undefined;
+
+  override makeZeros(name: string, bytes: number): Promise<void> {
+    this.onMake?.();
+    this.onMake = undefined;
+    return super.makeZeros(name, bytes);
+  }
+}
+
+Deno.test("a new segment's header knows nothing of a truncation that is asked for while the segment is made", async () => {
+  for (const last of [3, 5]) {
+    await inDirectory(async (directory) => {
+      const disk = new WatchedDisk(directory);
+      const { store, write } = open(directory, {}, disk);
+      store.setConfig(config(1));
+      const superseded: Entry = { ...entry(4, 1), kind: "config", body: encodeConfig(config(4)) };
+      await write({ entries: [entry(1, 1), entry(2, 1), entry(3, 1), superseded], term: 1, commit: 1 });
+      let truncated: Promise<void> | undefined;
+      disk.onMake = () => {
+        const entries = [2, 3, 4, 5].filter((index) => index <= last).map((index) => entry(index, 2, `new ${index}`));
+        store.setConfig(config(1));
+        truncated = write({ truncateFrom: 2, entries, term: 2, commit: 1 });
+      };
+      await store.rotate();
+      await truncated;
+      await store.close();
+      const path = `${directory}/${segments(directory)[1]}`;
+      const header = decodeSegmentHeader(Deno.readFileSync(path))?.header;
+      assertEquals([header?.previous, header?.config], [{ index: 4, term: 1 }, config(4)]);
+      const again = open(directory, { applied: 1 });
+      assertEquals(again.store.recovered.last, { index: last, term: 2 });
+      assertEquals(again.store.recovered.configs.map(({ at }) => at), []);
+      await again.store.close();
+    });
+  }
+});
 
 Deno.test("an installation that a crash cut short before the old segments were gone is finished at the next start", () =>
   inDirectory(async (directory) => {

@@ -38,6 +38,7 @@ async function withReplica(
   const core: Core = {
     step() {},
     status: () => real.status(),
+    restTicks: 1,
     drain() {
       taken.resolve();
       return { ...NO_EFFECTS, ...waiting.shift() };
@@ -48,11 +49,13 @@ async function withReplica(
     log,
     writer: port1,
     maxSteps: 1,
+    ticker: { take: () => 0, wakeAfter() {} },
     tickMs: 50,
     applied: 0,
     state: new NodeState(new SharedArrayBuffer(NODE_STATE_BYTES)),
     events: {
       send() {},
+      ticked() {},
       refused() {},
       placed() {},
       onRole() {},

@@ -212,18 +212,38 @@ Deno.test("recursors are IP addresses and host names, with a port or not", () =>
   ]);
 });
 
-Deno.test("flags and keys of the service that ended in 2017 are refused with what takes their place", () => {
-  const ended = /not supported: .*ended in 2017: -retry-join \(retry_join\) takes its place/;
-  for (const flag of ["-atlas-join", "-atlas=user/name", "-atlas-token=x", "-atlas-endpoint=y"]) {
-    const error = assertThrows(() => setup(["-data-dir=d", flag]), UsageError);
-    assertMatch(error.message, ended);
-  }
-  for (const key of ["atlas_join", "atlas_infrastructure", "atlas_acl_token"]) {
-    withFiles({ "f.json": JSON.stringify({ [key]: "x" }) }, (directory) => {
-      const error = assertThrows(() => setup(["-data-dir=d", `-config-dir=${directory}`]), SettingsError);
-      assertMatch(error.message, new RegExp(`f\\.json: ${key} is ${ended.source}`));
-    });
-  }
+Deno.test("flags and keys of Consul 0.5 name a rendezvous, and say what is missing", () => {
+  const all = ["-data-dir=d", "-atlas-join", "-atlas=user/name", "-atlas-token=x", "-atlas-endpoint=https://a.test:1/"];
+  const atlas = { infrastructure: "user/name", token: "x", endpoints: ["https://a.test:1"], caFile: "", joins: true };
+  assertEquals(setup(all).agent.atlas, atlas);
+  assertEquals(setup(["-data-dir=d"]).agent.atlas, undefined);
+  withFiles({
+    "f.json": JSON.stringify({
+      atlas_join: true,
+      atlas_infrastructure: "user/name",
+      atlas_token: "x",
+      atlas_endpoint: "https://a.test:1",
+      atlas_acl_token: "of no use",
+    }),
+  }, (directory) => assertEquals(setup(["-data-dir=d", `-config-dir=${directory}`]).agent.atlas, atlas));
+  const without = (name: string) => all.filter((flag) => !flag.startsWith(name));
+  const wrong: [string[], RegExp][] = [
+    [without("-atlas="), /atlas_join needs atlas_infrastructure/],
+    [without("-atlas-token"), /needs a token: ATLAS_TOKEN/],
+    [without("-atlas-endpoint"), /needs -atlas-endpoint=URL .* ended in 2017, and "muster rendezvous"/],
+    [[...all, "-atlas=user"], /must be USER\/NAME/],
+    [[...all, "-atlas=../name"], /must be USER\/NAME/],
+    [[...all, "-atlas-endpoint=a.test"], /must be a URL/],
+    [["-data-dir=d", "-rendezvous"], /requires 'server = true'/],
+    [["-data-dir=d", "-server", "-rendezvous", "-rendezvous-addr=x"], /must be HOST:PORT/],
+    [["-data-dir=d", "-server", "-rendezvous", "-rendezvous-cert-file=x"], /go together/],
+  ];
+  for (const [flags, message] of wrong) assertMatch(assertThrows(() => setup(flags), SettingsError).message, message);
+  assertEquals(setup(["-data-dir=d", "-server", "-rendezvous"]).agent.rendezvous, {
+    addr: "0.0.0.0:8504",
+    certFile: "",
+    keyFile: "",
+  });
 });
 
 Deno.test("a loopback interface does not count beside others, and :: tells others the public IPv6 address", () => {

@@ -37,6 +37,7 @@ const OWN: Record<Role, (keyof typeof NOTHING)[]> = {
   uploader: ["read", "write", "connect"], // to its store, in its directory
   checks: ["connect", "listen", "resolve"], // and run, where scripts are allowed
   watches: ["connect", "listen", "resolve"], // and run, where a program is the handler
+  rendezvous: ["connect", "listen", "resolve"],
   discovery: ["connect"], // to the servers that the configuration names
 };
 
@@ -102,7 +103,9 @@ for (const role of ROLES) {
       assertEquals([elsewhere.read, elsewhere.write], ["denied", "denied"]);
       assertEquals(
         elsewhere.connect,
-        ["replica", "membership", "nameserver", "checks", "watches"].includes(role) ? "allowed" : "denied",
+        ["replica", "membership", "nameserver", "checks", "watches", "rendezvous"].includes(role)
+          ? "allowed"
+          : "denied",
       );
     } finally {
       listener.close();

@@ -433,6 +433,45 @@ const SNAPSHOTS: readonly Bug[] = [
   },
 ];
 
+const REST: readonly Bug[] = [
+  {
+    id: "35",
+    title: "a leader rests beyond its heartbeat (I17)",
+    symptom: "followers campaign against a leader that is well",
+    file: "src/core/raft/raft.ts",
+    find: "heartbeatInterval(s, lead) - lead.heartbeatElapsed,",
+    replace: "heartbeatInterval(s, lead) + 1 - lead.heartbeatElapsed,",
+    caught: swarm(20),
+  },
+  {
+    id: "35b",
+    title: "a leader rests while a peer has not heard of a commit (I17)",
+    symptom: "a write through a follower is answered a heartbeat late",
+    file: "src/core/raft/replication.ts",
+    find: " && peer.commitSent >= s.commit);",
+    replace: ");",
+    caught: swarm(20),
+  },
+  {
+    id: "35c",
+    title: "a leader rests while it transfers its leadership (I17)",
+    symptom: "a transfer takes longer",
+    file: "src/core/raft/replication.ts",
+    find: "return s.transfer === undefined && s.log.tickets",
+    replace: "return s.log.tickets",
+    caught: swarm(100),
+  },
+  {
+    id: "35d",
+    title: "a leader rests while a learner is to be promoted (I17)",
+    symptom: "a node becomes a voter late",
+    file: "src/core/raft/replication.ts",
+    find: '!s.configs.current.members.some(({ role }) => role === "learner")',
+    replace: "true",
+    caught: swarm(100),
+  },
+];
+
 const AROUND: readonly Bug[] = [
   {
     id: "16",
@@ -561,6 +600,15 @@ const CHECKERS: readonly Bug[] = [
     replace: "check(newest <= term || newest > term,",
     caught: CHECKER_TEST,
   },
+  {
+    id: "c13",
+    title: "checker: work at a tick of rest is accepted (I17)",
+    symptom: "the simulation is blind",
+    file: CHECKER,
+    find: "check(!hasWork,",
+    replace: "check(!hasWork || hasWork,",
+    caught: CHECKER_TEST,
+  },
 ];
 
 /** All bugs, in the order of their numbers. */
@@ -570,6 +618,7 @@ export const BUGS: readonly Bug[] = [
   ...LEASES,
   ...MEMBERSHIP,
   ...SNAPSHOTS,
+  ...REST,
   ...LOG_BUGS,
   ...AROUND,
   ...CHECKERS,

@@ -58,7 +58,7 @@ export async function catchBug(bug: Bug): Promise<Caught> {
   const { code, output } = await inCopy(bug, (copy) => execute(command(bug, copy), { isShown: false }));
   const elapsedMs = performance.now() - started;
   const failure = /^FAILED: seed (\d+), .*, (\S+)$/m.exec(output);
-  if (failure !== null) {
+  if (failure !== null && !output.includes("LibraryError")) {
     const seed = Number(failure[1]);
     // A seed that fails anyway shows nothing about the bug.
     if (!passes(bug, seed)) return { isCaught: false, seed, what: "fails without the bug, too", elapsedMs };
@@ -126,7 +126,8 @@ function command(bug: Bug, copy: string, batch?: BatchOptions): Deno.Command {
   }
   const { first = 1, seeds = 100, profile = "swarm" } = caught.by === "simulation" ? caught : {};
   const wanted: BatchOptions = { ...(batch ?? { first, seeds, profile, stop: true }), bug: bug.id };
-  const args = ["run", "--no-prompt", "--no-check", "--no-config", "--no-lock", "tests/sim/bugs/mutant.ts"];
+  const library = "--allow-ffi=src/drivers/libsqlite/library"; // for the real state machine
+  const args = ["run", "--no-prompt", "--no-check", "--no-config", "--no-lock", library, "tests/sim/bugs/mutant.ts"];
   return new Deno.Command(Deno.execPath(), { args: [...args, JSON.stringify(wanted)], ...options });
 }
 

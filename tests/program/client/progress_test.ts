@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { Progress, thousands } from "../../../src/program/cli/progress.ts";
+import { Progress, thousands } from "../../../src/program/client/progress.ts";
 
 /** What a progress writes to a terminal or a file. */
 function written(isTerminal: boolean, work: (progress: Progress) => void): string {
