@@ -3,7 +3,7 @@
  * @module
  */
 import { named } from "./program_name.ts";
-import { AgentApi, API_FLAGS, ApiError } from "../client/agent_api.ts";
+import { AgentApi, API_FLAGS, ApiError } from "./agent_api.ts";
 import { describeFlags, Flags, type FlagSpec, UsageError } from "../config/flags.ts";
 
 /** A command that speaks to an agent, or to nobody. */
