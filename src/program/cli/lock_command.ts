@@ -9,7 +9,16 @@
 import { messageOf } from "../../base/codec/error_text.ts";
 import { ApiError, SERVER_FLAGS } from "../client/agent_api.ts";
 import { Child, failureOf } from "../client/child.ts";
-import { boolFlag, type Call, type Command, CommandError, durationFlag, intFlag, textFlag, told } from "../client/command.ts";
+import {
+  boolFlag,
+  type Call,
+  type Command,
+  CommandError,
+  durationFlag,
+  intFlag,
+  textFlag,
+  told,
+} from "../client/command.ts";
 import { fenceToken } from "../client/fence.ts";
 import { GRACE_MS, Lease } from "../client/lease.ts";
 import { type Claim, claimOf, LockError } from "../client/lock.ts";

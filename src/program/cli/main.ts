@@ -19,6 +19,7 @@ import { serve, SERVE_HELP } from "./serve.ts";
 import { describeFlags } from "../config/flags.ts";
 import { SERVE_FLAGS } from "../config/serve_flags.ts";
 import { SERVICE_COMMANDS } from "./service_commands.ts";
+import { SHELL_COMMANDS } from "./shell_commands.ts";
 import { SNAPSHOT_COMMANDS } from "./snapshot_commands.ts";
 import { TLS_COMMANDS } from "./tls_commands.ts";
 import { USER_COMMANDS } from "./user_commands.ts";
@@ -36,6 +37,7 @@ const COMMANDS: readonly Command[] = [
   ...RENDEZVOUS_COMMANDS,
   ...RUN_COMMANDS,
   ...SERVICE_COMMANDS,
+  ...SHELL_COMMANDS,
   ...SNAPSHOT_COMMANDS,
   ...TLS_COMMANDS,
   ...USER_COMMANDS,
