@@ -88,7 +88,7 @@ export class Session implements CommandSession {
       this.#pending += (this.isPending ? "\n" : "") + line;
       if (isComplete(this.#pending)) await this.flush(signal);
     } catch (error) {
-      this.#fail(error);
+      this.#fail(messageOf(error));
     }
   }
 
@@ -100,13 +100,13 @@ export class Session implements CommandSession {
     try {
       await this.run(statement, signal);
     } catch (error) {
-      this.#fail(error);
+      this.#fail(signal?.aborted ? "cancelled; a write may have been done" : messageOf(error));
     }
   }
 
-  #fail(error: unknown): void {
+  #fail(why: string): void {
     this.errors++;
-    this.#parts.writeError(`Error: ${messageOf(error)}\n`);
+    this.#parts.writeError(`Error: ${why}\n`);
   }
 
   async #command(text: string): Promise<void> {
