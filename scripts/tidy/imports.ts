@@ -53,7 +53,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "program/watches": ["program/config", "program/client"],
   "program/rendezvous": ["program/config"],
   "program/client": ["program/config"],
-  "program/cli": ["program/config", "program/node", "program/client", "program/rendezvous"],
+  "program/shell": ["program/config", "program/client"],
+  "program/cli": ["program/config", "program/node", "program/client", "program/rendezvous", "program/shell"],
 };
 
 /** An import, as it stands in a file. */

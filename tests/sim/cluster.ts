@@ -165,7 +165,8 @@ class Cluster implements World {
       note: (node, text) => this.note(node, text),
       promiseOf: (node) => this.reads.promiseOf(node),
       starting: (node) => this.#diskFaults.starting(node),
-      noteWitnesses: (node) => noteWitnesses(node, this.#nodes),
+      // A node that starts behind a cut link hears nobody, and may go on with the first word after it is healed.
+      noteWitnesses: (node) => noteWitnesses(node, isHeardByAll(this.#profile) ? this.#nodes : []),
       repair: (node) => this.#members.rejoin(node, () => this.#diskFaults.repaired(node)),
     });
     this.#diskFaults = new DiskFaults({
@@ -301,7 +302,7 @@ class Cluster implements World {
   }
 
   accepted(node: SimNode): void {
-    if (node.disk.isRestored && isHeardByAll(this.#profile)) checkAccepted(node, this.#nodes);
+    if (node.disk.isRestored) checkAccepted(node, this.#nodes);
   }
 
   ends(node: SimNode, error: DiskError | Stopped): void {

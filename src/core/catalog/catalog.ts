@@ -13,7 +13,7 @@
  */
 
 /** Tables that are readable as `muster.NAME`. */
-export const CATALOG_TABLES: readonly string[] = ["nodes", "services", "checks", "members", "kv", "sessions"];
+export const CATALOG_TABLES: readonly string[] = ["nodes", "services", "checks", "members", "kv", "sessions", "fences"];
 /** Names of the cluster's own tables begin so. */
 export const CATALOG_PREFIX = "_muster_";
 

@@ -21,6 +21,8 @@ const LOCK_DELAYS = `${CATALOG_PREFIX}lock_delays`;
 const QUERIES = `${CATALOG_PREFIX}queries`;
 /** Entries of configuration for all, as JSON, by kind and name. */
 const CONFIG_ENTRIES = `${CATALOG_PREFIX}config_entries`;
+/** The token of each lock: the index of the log entry in which it was last acquired, which only grows. */
+const FENCES = `${CATALOG_PREFIX}fences`;
 const INDEX = `${CATALOG_PREFIX}index`;
 
 /** Under this name stands the greatest index of a tombstone that was forgotten: no index of a prefix is below it. */
@@ -80,4 +82,20 @@ export const KV_SCHEMA: readonly string[] = [
   `UPDATE ${KV} SET session = '', modify_index = ${NOW} WHERE session = OLD.id AND session <> ''; ` +
   `DELETE FROM ${QUERIES} WHERE session = OLD.id AND session <> ''; ` +
   `DELETE FROM ${SESSION_CHECKS} WHERE session = OLD.id; END`,
+];
+
+const fenced = (event: string, condition: string) =>
+  `CREATE TRIGGER ${KV}_fenced_${event.split(" ")[0].toLowerCase()} AFTER ${event} ON ${KV} WHEN ${condition} ` +
+  `BEGIN INSERT OR REPLACE INTO ${FENCES} VALUES(NEW.key, ${NOW}); END`;
+
+/** The tokens of locks, which a write may demand (fence.ts); those of locks that are held begin with the next index. */
+export const FENCE_SCHEMA: readonly string[] = [
+  `CREATE TABLE ${FENCES}(key TEXT NOT NULL PRIMARY KEY, token INTEGER NOT NULL) WITHOUT ROWID`,
+  `INSERT INTO ${FENCES} SELECT key, ${NOW} FROM ${KV} WHERE session <> ''`,
+  fenced("INSERT", "NEW.session <> ''"),
+  fenced("UPDATE OF session", "NEW.session <> '' AND NEW.session <> OLD.session"),
+  `CREATE TRIGGER ${KV}_unfenced_update AFTER UPDATE OF session ON ${KV} WHEN NEW.session = '' AND OLD.session <> '' ` +
+  `BEGIN DELETE FROM ${FENCES} WHERE key = OLD.key; END`,
+  `CREATE TRIGGER ${KV}_unfenced_delete AFTER DELETE ON ${KV} WHEN OLD.session <> '' ` +
+  `BEGIN DELETE FROM ${FENCES} WHERE key = OLD.key; END`,
 ];

@@ -5,7 +5,7 @@
  * `PRAGMA table_list` are without the cluster's own tables, so that clients which list, copy or drop all tables meet none
  * but the user's. Left as they are: views and triggers, as their text is stored and shown, in dumps, too, and nobody would
  * find what he wrote; and statements that ask for both rowids and all columns (`SELECT rowid, *`) of the schema table, as
- * what stands in for it would show its rowid among all columns.
+ * what stands in for it would show its rowid among all columns. `muster_fence(LOCK, TOKEN)` is written out (fence.ts).
  *
  * This happens before a statement goes into the log: all replicas run the same text, whatever their version.
  * @module
@@ -14,6 +14,7 @@ import { parsePragma } from "../sql/pragma.ts";
 import type { SqlPart } from "../sql/statement.ts";
 import { identifierName, Tokenizer } from "../sql/tokenizer.ts";
 import { CATALOG_PREFIX, CATALOG_TABLES } from "./catalog.ts";
+import { FENCE_FUNCTION, fenceSql } from "./fence.ts";
 
 interface Token {
   readonly text: string;
@@ -56,7 +57,7 @@ const STAND_INS_WITH_ROWIDS: typeof STAND_INS = new Map([
 
 /** Whether a text may name what is called otherwise in the database: quick, and true of some texts that do not. */
 export function mayNeedNames(sql: string): boolean {
-  return /muster["`\]]?\s*\.|sqlite_(?:master|schema)|table_list/i.test(sql);
+  return /muster["`\]]?\s*\.|sqlite_(?:master|schema)|table_list|muster_fence/i.test(sql);
 }
 
 /** A statement with the names that the database has; as it is, where it has no others. */
@@ -71,7 +72,23 @@ export function withStoredNames(part: SqlPart): SqlPart {
   return sql === part.sql ? part : { ...part, sql };
 }
 
-function resolved(sql: string, { hidesOwn }: { hidesOwn: boolean }): string {
+/** Calls of the fence function in one statement that are written out; further ones are unknown to SQLite. */
+const FENCE_CALLS_MAX = 16;
+
+/** The text with the calls of the fence function written out. */
+function fenced(sql: string): string {
+  if (!sql.toLowerCase().includes(FENCE_FUNCTION)) return sql;
+  for (let count = 0; count < FENCE_CALLS_MAX; count++) {
+    const call = fenceCall(tokensOf(sql));
+    if (call === undefined) break;
+    const [lock, token] = call.arguments.map(({ from, to }) => sql.slice(from, to).trim());
+    sql = sql.slice(0, call.start) + fenceSql(lock, token) + sql.slice(call.end);
+  }
+  return sql;
+}
+
+function resolved(given: string, { hidesOwn }: { hidesOwn: boolean }): string {
+  const sql = fenced(given);
   const tokens = tokensOf(sql);
   const hasRowids = tokens.some(({ name }) => ROWID_NAMES.has(name));
   const hides = hidesOwn && !(hasRowids && tokens.some((_, at) => isAllColumns(tokens, at)));
@@ -90,6 +107,35 @@ function resolved(sql: string, { hidesOwn }: { hidesOwn: boolean }): string {
     at = last;
   }
   return out + sql.slice(copied);
+}
+
+/** A call of the fence function with two arguments; places in the text. */
+interface FenceCall {
+  readonly start: number;
+  readonly end: number;
+  readonly arguments: readonly { readonly from: number; readonly to: number }[];
+}
+
+/** The first call; what is no call of two arguments is left to SQLite, which knows no such function. */
+function fenceCall(tokens: readonly Token[]): FenceCall | undefined {
+  for (const [at, { name, start }] of tokens.entries()) {
+    if (name !== FENCE_FUNCTION || tokens[at + 1]?.text !== "(" || tokens[at - 1]?.text === ".") continue;
+    const found: { from: number; to: number }[] = [];
+    let from = tokens[at + 1].end;
+    for (let last = at + 2, depth = 1; last < tokens.length; last++) {
+      const { text, start: to, end } = tokens[last];
+      if (text === "(") depth++;
+      if (text === ")") depth--;
+      if (depth > 1 || depth === 1 && text !== ",") continue;
+      if (to > from && last > at + 2) found.push({ from, to });
+      from = end;
+      if (depth === 0) {
+        if (found.length === 2) return { start, end, arguments: found };
+        break;
+      }
+    }
+  }
+  return undefined;
 }
 
 /** What stands for a name. */

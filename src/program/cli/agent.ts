@@ -15,7 +15,7 @@ import { AGENT_FLAGS } from "../config/agent_flags.ts";
 import type { Machine } from "../config/addresses.ts";
 import { type AgentSetup, agentSetup } from "../config/agent_config.ts";
 import { describeFlags, Flags, UsageError } from "../config/flags.ts";
-import { named } from "./program_name.ts";
+import { named } from "../client/program_name.ts";
 import { nodeDefaults } from "./serve.ts";
 import { Settings, SettingsError } from "../config/settings.ts";
 import { socketPath } from "../../base/codec/address.ts";

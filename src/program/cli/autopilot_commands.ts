@@ -3,7 +3,7 @@
  * @module
  */
 import { answerIn, fieldOf, list, SERVER_FLAGS, serverQuery, text } from "../client/agent_api.ts";
-import { type Call, type Command, CommandError, textFlag, told } from "./command.ts";
+import { type Call, type Command, CommandError, textFlag, told } from "../client/command.ts";
 
 const getConfig: Command = {
   name: "operator autopilot get-config",

@@ -5,8 +5,8 @@
  */
 import { messageOf } from "../../base/codec/error_text.ts";
 import { type AgentApi } from "../client/agent_api.ts";
-import { boolFlag, type Call, type Command, CommandError, textFlag, told } from "./command.ts";
-import { describe, inspectDatabase, isDatabaseFile } from "./database_file.ts";
+import { boolFlag, type Call, type Command, CommandError, textFlag, told } from "../client/command.ts";
+import { describe, inspectDatabase, isDatabaseFile } from "../client/database_file.ts";
 import { Progress, thousands } from "../client/progress.ts";
 
 const FORMATS = ["binary", "delete", "sql"];

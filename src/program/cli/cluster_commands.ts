@@ -15,7 +15,16 @@ import {
   text,
 } from "../client/agent_api.ts";
 import { agentSetup } from "../config/agent_config.ts";
-import { boolFlag, type Call, type Command, CommandError, pairsOf, textFlag, textsFlag, told } from "./command.ts";
+import {
+  boolFlag,
+  type Call,
+  type Command,
+  CommandError,
+  pairsOf,
+  textFlag,
+  textsFlag,
+  told,
+} from "../client/command.ts";
 import type { Flags } from "../config/flags.ts";
 import { nodeDefaults } from "./serve.ts";
 import { Settings, SettingsError } from "../config/settings.ts";

@@ -7,7 +7,16 @@ import { createTar, type TarFileInput } from "nanotar";
 import { gzipSync } from "node:zlib";
 import { messageOf } from "../../base/codec/error_text.ts";
 import { type AgentApi, ApiError, fieldOf, text } from "../client/agent_api.ts";
-import { boolFlag, type Call, type Command, CommandError, durationFlag, textFlag, textsFlag, told } from "./command.ts";
+import {
+  boolFlag,
+  type Call,
+  type Command,
+  CommandError,
+  durationFlag,
+  textFlag,
+  textsFlag,
+  told,
+} from "../client/command.ts";
 
 /** What may be captured: once at the start, and again at each interval. */
 const STATIC: Readonly<Record<string, string>> = { agent: "/v1/agent/self", members: "/v1/agent/members" };

@@ -5,7 +5,7 @@
 import { parseExact, rawInteger } from "../../base/codec/raw_json.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import { answerIn, list, SERVER_FLAGS, serverQuery, text } from "../client/agent_api.ts";
-import { boolFlag, type Call, type Command, CommandError, textFlag, told } from "./command.ts";
+import { boolFlag, type Call, type Command, CommandError, textFlag, told } from "../client/command.ts";
 import {
   change,
   dataOf,

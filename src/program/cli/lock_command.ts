@@ -9,7 +9,17 @@
 import { messageOf } from "../../base/codec/error_text.ts";
 import { ApiError, SERVER_FLAGS } from "../client/agent_api.ts";
 import { Child, failureOf } from "../client/child.ts";
-import { boolFlag, type Call, type Command, CommandError, durationFlag, intFlag, textFlag, told } from "./command.ts";
+import {
+  boolFlag,
+  type Call,
+  type Command,
+  CommandError,
+  durationFlag,
+  intFlag,
+  textFlag,
+  told,
+} from "../client/command.ts";
+import { fenceToken } from "../client/fence.ts";
 import { GRACE_MS, Lease } from "../client/lease.ts";
 import { type Claim, claimOf, LockError } from "../client/lock.ts";
 import { askedToEnd } from "../client/signals.ts";
@@ -147,7 +157,7 @@ async function whileHeld(run: Run, over: AbortSignal): Promise<number> {
     child = new Child({
       args,
       isShell: flags.bool("shell"),
-      env: { CONSUL_LOCK_HELD: "true" },
+      env: { CONSUL_LOCK_HELD: "true", ...await fenceOf(run) },
       stdin,
       isGuarded: true,
     });
@@ -169,6 +179,13 @@ async function whileHeld(run: Run, over: AbortSignal): Promise<number> {
   const isKilled = await child.end(GRACE_MS);
   say(isKilled ? `Killing child pid ${child.pid}` : "Child terminated");
   return 0;
+}
+
+/** What a program needs to have its writes refused once the lock is lost. */
+async function fenceOf({ call, claim: { fencedKey } }: Run): Promise<Record<string, string>> {
+  if (fencedKey === undefined) return {};
+  const token = await fenceToken(call.api(), fencedKey);
+  return token === undefined ? {} : { MUSTER_LOCK_KEY: fencedKey, MUSTER_LOCK_TOKEN: token };
 }
 
 async function released<T>(prefix: string, work: () => Promise<T>): Promise<T> {

@@ -7,18 +7,19 @@ import { AGENT_FLAGS } from "../config/agent_flags.ts";
 import { AUTOPILOT_COMMANDS } from "./autopilot_commands.ts";
 import { BACKUP_COMMANDS } from "./backup_commands.ts";
 import { CLUSTER_COMMANDS } from "./cluster_commands.ts";
-import { type Command, helpOf, runCommand } from "./command.ts";
+import { type Command, helpOf, runCommand } from "../client/command.ts";
 import { DEBUG_COMMANDS } from "./debug_command.ts";
 import { KV_COMMANDS } from "./kv_commands.ts";
 import { LOCK_COMMANDS } from "./lock_command.ts";
 import { POOL_COMMANDS } from "./pool_commands.ts";
-import { named, programName } from "./program_name.ts";
+import { named, programName } from "../client/program_name.ts";
 import { RENDEZVOUS_COMMANDS, RENDEZVOUS_FLAGS, RENDEZVOUS_HELP } from "./rendezvous_commands.ts";
 import { RUN_COMMANDS } from "./run_command.ts";
 import { serve, SERVE_HELP } from "./serve.ts";
 import { describeFlags } from "../config/flags.ts";
 import { SERVE_FLAGS } from "../config/serve_flags.ts";
 import { SERVICE_COMMANDS } from "./service_commands.ts";
+import { SHELL_COMMANDS } from "./shell_commands.ts";
 import { SNAPSHOT_COMMANDS } from "./snapshot_commands.ts";
 import { TLS_COMMANDS } from "./tls_commands.ts";
 import { USER_COMMANDS } from "./user_commands.ts";
@@ -36,6 +37,7 @@ const COMMANDS: readonly Command[] = [
   ...RENDEZVOUS_COMMANDS,
   ...RUN_COMMANDS,
   ...SERVICE_COMMANDS,
+  ...SHELL_COMMANDS,
   ...SNAPSHOT_COMMANDS,
   ...TLS_COMMANDS,
   ...USER_COMMANDS,

@@ -6,7 +6,7 @@
 import { distance, type NetworkCoordinate } from "../../core/serf/coordinate.ts";
 import { Pattern } from "../../base/codec/pattern.ts";
 import { AgentApi, ApiError, fieldOf, list, pairs, table, text } from "../client/agent_api.ts";
-import { boolFlag, type Call, type Command, CommandError, helpOf, textFlag, told } from "./command.ts";
+import { boolFlag, type Call, type Command, CommandError, helpOf, textFlag, told } from "../client/command.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Words for the numbers of a member's state. */

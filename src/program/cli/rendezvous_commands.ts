@@ -8,8 +8,8 @@ import { change, kvPath, readEntries } from "../client/kv_entries.ts";
 import { SERVER_FLAGS, serverQuery } from "../client/agent_api.ts";
 import { UsageError } from "../config/flags.ts";
 import { sha256, TOKENS_PREFIX } from "../rendezvous/registry.ts";
-import type { Call, Command } from "./command.ts";
-import { CommandError } from "./command.ts";
+import type { Call, Command } from "../client/command.ts";
+import { CommandError } from "../client/command.ts";
 
 const TOKEN_BYTES = 32;
 /** Characters of a token's sum that `list` shows and `revoke` takes. */

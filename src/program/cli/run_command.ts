@@ -23,7 +23,7 @@ import {
   textFlag,
   textsFlag,
   told,
-} from "./command.ts";
+} from "../client/command.ts";
 
 /** The least time to live of a lease: a third of it is the time for a request. */
 const TTL_MS_MIN = 1000;

@@ -17,7 +17,7 @@ import {
   textFlag,
   textsFlag,
   told,
-} from "./command.ts";
+} from "../client/command.ts";
 import type { Flags } from "../config/flags.ts";
 import { Settings } from "../config/settings.ts";
 

@@ -5,7 +5,7 @@
 import { messageOf } from "../../base/codec/error_text.ts";
 import { openSnapshot, type SnapshotArchive, SnapshotFileError } from "../../app/services/snapshot_archive.ts";
 import { type AgentApi, fieldOf, SERVER_FLAGS, serverQuery, text } from "../client/agent_api.ts";
-import { boolFlag, type Call, type Command, CommandError, intFlag, textFlag, told } from "./command.ts";
+import { boolFlag, type Call, type Command, CommandError, intFlag, textFlag, told } from "../client/command.ts";
 
 /** Time that a snapshot may take on its way. */
 const TRANSFER_MS = 600_000;

@@ -7,7 +7,7 @@ import { parseIp } from "../../base/codec/ip.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import type { FlagSpec } from "../config/flags.ts";
 import type { Attribute, Certificate, Forge, PrivateKey, PublicKey } from "./node_forge.d.ts";
-import { type Call, type Command, CommandError, textFlag } from "./command.ts";
+import { type Call, type Command, CommandError, textFlag } from "../client/command.ts";
 
 const KEY_BITS = 2048;
 const DAY_MS = 86_400_000;

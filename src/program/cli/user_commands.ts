@@ -3,7 +3,7 @@
  * @module
  */
 import { hashPassword } from "../../app/users/password.ts";
-import { type Call, type Command, CommandError } from "./command.ts";
+import { type Call, type Command, CommandError } from "../client/command.ts";
 
 const BYTES_MAX = 4096;
 const LINE_FEED = 10;

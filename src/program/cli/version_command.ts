@@ -4,8 +4,8 @@
  */
 import config from "../../../deno.json" with { type: "json" };
 import { versionLine } from "../node/version.ts";
-import { type Call, type Command, CommandError, textFlag } from "./command.ts";
-import { type ProgramName, programName } from "./program_name.ts";
+import { type Call, type Command, CommandError, textFlag } from "../client/command.ts";
+import { type ProgramName, programName } from "../client/program_name.ts";
 
 /** Versions of the gossip protocol: the one that is spoken, and those that are understood. */
 const PROTOCOL = { Default: 2, Min: 2, Max: 3 };

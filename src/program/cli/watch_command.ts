@@ -8,7 +8,7 @@ import { follow, type Followed } from "../../app/agent/follow.ts";
 import { type AgentApi, SERVER_FLAGS } from "../client/agent_api.ts";
 import { Child, failureOf } from "../client/child.ts";
 import { askedToEnd } from "../client/signals.ts";
-import { boolFlag, type Call, type Command, CommandError, helpOf, textFlag } from "./command.ts";
+import { boolFlag, type Call, type Command, CommandError, helpOf, textFlag } from "../client/command.ts";
 import type { Flags } from "../config/flags.ts";
 import { WatchError, type WatchQuery, watchQuery } from "../config/watch.ts";
 

@@ -45,6 +45,8 @@ export interface ClaimSettings {
 
 /** Something that few may hold. */
 export interface Claim {
+  /** The key whose token a write may demand (fence.ts); undefined where several hold it. */
+  readonly fencedKey: string | undefined;
   /** What the session is like that holds it. */
   readonly session: { readonly behavior: "release" | "delete"; readonly isBoundToNode: boolean };
   /**
@@ -122,12 +124,13 @@ function nextIndex(before: string, { index }: KvAnswer): string {
 
 class KeyLock implements Claim {
   readonly session = { behavior: "release", isBoundToNode: true } as const;
+  readonly fencedKey: string;
   readonly #keys: Keys;
   readonly #key: string;
 
   constructor(settings: ClaimSettings) {
     this.#keys = new Keys(settings);
-    this.#key = `${settings.prefix}/.lock`;
+    this.#key = this.fencedKey = `${settings.prefix}/.lock`;
   }
 
   async acquire({ id }: Lease, signal: AbortSignal): Promise<boolean> {
@@ -189,6 +192,7 @@ class Semaphore implements Claim {
    * can tell by its clock, and gossip that takes the node for failed has no say.
    */
   readonly session = { behavior: "delete", isBoundToNode: false } as const;
+  readonly fencedKey = undefined;
   readonly #keys: Keys;
   readonly #prefix: string;
   readonly #limit: number;

@@ -73,6 +73,7 @@ export function agentSetup(
   const port = settings.number("ports.serf_lan", PORT.cluster);
   const httpPort = settings.number("ports.http", PORT.http);
   const httpsPort = settings.number("ports.https", -1);
+  const sqlPort = settings.number("ports.sql", -1);
   const isVoter = !settings.flag("read_replica", false);
   const expect = settings.number("bootstrap_expect", 0);
   const tls = agentTls(settings, {
@@ -82,9 +83,7 @@ export function agentSetup(
     isServer,
   });
   const own = [bind, advertise];
-  const [httpHost = advertise] = (httpPort < 0 ? clients.https : clients.http).filter((host) =>
-    socketPath(host) === undefined
-  );
+  const [httpHost = advertise] = (httpPort < 0 ? clients.https : clients.http).filter((host) => !isSocket(host));
   const serverPort = isServer ? Math.max(0, settings.number("ports.server", 0)) : 0;
   const agent = agentConfig(settings, {
     gossipPort: port,
@@ -104,9 +103,12 @@ export function agentSetup(
       ...tls.config,
       dataDirectory,
       nodeId: settings.text("node_id"),
-      httpAddrs: httpPort < 0
-        ? []
-        : clients.http.map((host) => socketPath(host) === undefined ? joinAddress(host, httpPort) : host),
+      httpAddrs: [
+        ...(httpPort < 0 ? [] : clients.http.map((host) => isSocket(host) ? host : joinAddress(host, httpPort))),
+        ...(sqlPort < 0
+          ? []
+          : clients.http.filter((host) => !isSocket(host)).map((host) => joinAddress(host, sqlPort))),
+      ],
       httpsAddrs: httpsPort < 0 ? [] : clients.https.map((host) => joinAddress(host, httpsPort)),
       httpAdvertisedAddr: joinAddress(
         isAnyAddress(httpHost) ? advertise : httpHost,
@@ -156,7 +158,12 @@ function check(settings: Settings, { isDev, isServer }: { isDev: boolean; isServ
 
 /** Ports that nobody can listen at, and figures that make no sense below nothing. */
 function checkNumbers(settings: Settings): void {
-  for (const [name, least] of [["http", -1], ["https", -1], ["dns", -1], ["serf_lan", 0], ["server", -1]] as const) {
+  for (
+    const [name, least] of [["http", -1], ["https", -1], ["dns", -1], ["serf_lan", 0], ["server", -1], [
+      "sql",
+      -1,
+    ]] as const
+  ) {
     const port = settings.number(`ports.${name}`, 0);
     if (port < least || port > 65_535) {
       const none = least < 0 ? ", or -1 for none" : "";
@@ -297,6 +304,10 @@ function agentConfig(
     watches: watchDefinitions(settings),
     gossip: gossipTuning(settings),
   };
+}
+
+function isSocket(host: string): boolean {
+  return socketPath(host) !== undefined;
 }
 
 /** Addresses to join, of which each may be a template. */

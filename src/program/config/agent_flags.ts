@@ -128,6 +128,7 @@ export const AGENT_FLAGS: readonly AgentFlag[] = [
     "-1",
     "Port of the HTTPS API, beside -http-port; -1: none. Its certificate is a setting (docs/tls.md)",
   ),
+  now("sql-port", "int", "ports.sql", "-1", "Second port of the HTTP API, such as 4001 for rqlite's clients; -1: none"),
   now("serf-lan-port", "int", "ports.serf_lan", "8301", "Port for traffic between nodes, TCP and UDP"),
   now("recursor", "strings", "recursors", "", "DNS server for names outside of the domains; repeatable"),
   now("dev", "bool", "", "false", "Run a server on 127.0.0.1 that stores nothing"),

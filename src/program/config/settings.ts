@@ -46,6 +46,7 @@ const PORTS: Block = {
   serf_lan: "number",
   serf_wan: "number",
   server: "number",
+  sql: "number",
   ...laterKeys("grpc grpc_tls sidecar_min_port sidecar_max_port expose_min_port expose_max_port"),
   ...laterKeys("proxy_min_port proxy_max_port"),
 };

@@ -12,8 +12,10 @@ import {
   namesUnder,
   watchNamesOfKey,
 } from "../../../src/core/catalog/kv.ts";
+import { withStoredNames } from "../../../src/core/catalog/names.ts";
 import { migration } from "../../../src/core/catalog/schema.ts";
 import { encodeCommand, stampCommand } from "../../../src/core/sql/command.ts";
+import { splitStatements } from "../../../src/core/sql/statement.ts";
 import { wholeText } from "../../../src/core/sql/result_text.ts";
 import type { SqlValue } from "../../../src/core/sql/value.ts";
 import { openStateMachine } from "../../../src/drivers/sqlite/state_machine.ts";
@@ -151,6 +153,40 @@ Deno.test("a lock has one holder; it is free in the entry that ends the session,
   assertEquals(take("three"), false);
   at.ms += 1;
   assertEquals(take("three"), true);
+  machine.close();
+});
+
+Deno.test("muster_fence() holds while the lock is held by the token that acquired it, and fails with a reason", () => {
+  const { write, read, machine, index } = catalogOf();
+  const fence = (token: number): string => {
+    const [{ values, error }] = JSON.parse(write({
+      sql: withStoredNames(splitStatements("SELECT muster_fence('k', ?)")[0]).sql,
+      positional: [BigInt(token)],
+    }));
+    return error ?? JSON.stringify(values);
+  };
+  const lost = /bad JSON path: 'lock "k" is lost: \d+ is not the token that holds it'/;
+  write(...session("one"), ...session("two"));
+  assertMatch(fence(1), lost);
+  write(...op("lock", "k", { session: "one" }));
+  const first = index();
+  assertEquals(read({ sql: "SELECT key, token FROM _muster_fences" }), [["k", first]]);
+  assertEquals([fence(first), lost.test(fence(first + 1))], ["[[1]]", true]);
+  write(...op("lock", "k", { session: "one", text: "again" }));
+  write(...op("set", "k", { text: "a value" }));
+  assertEquals(fence(first), "[[1]]", "the same holder keeps its token");
+  write(...op("unlock", "k", { session: "one" }));
+  assertMatch(fence(first), lost);
+  write(...op("lock", "k", { session: "two" }));
+  const second = index();
+  assertEquals([fence(second), lost.test(fence(first))], ["[[1]]", true]);
+  write(...op("delete", "k"));
+  assertMatch(fence(second), lost);
+  write(...op("lock", "k", { session: "one" }));
+  const third = Number(read({ sql: "SELECT token FROM _muster_fences" })[0][0]);
+  assertEquals([third > second, fence(third)], [true, "[[1]]"], "it grows though the key was deleted");
+  write(remove("sessions", { id: "one" }));
+  assertMatch(fence(third), lost);
   machine.close();
 });
 

@@ -26,6 +26,23 @@ Deno.test("withStoredNames() finds the tables by the schema's name, wherever a t
   for (const [text, expected] of cases) assertEquals(stored(text), expected);
 });
 
+Deno.test("withStoredNames() writes muster_fence() out, each argument once and in its place", () => {
+  const written = (lock: string, token: string) => stored(`SELECT muster_fence(${lock}, ${token})`);
+  for (const [lock, token] of [["'a'", "?"], ["?", "?"], ["lower(?1)", "max(1, 2)"], ["(SELECT k FROM t)", ":token"]]) {
+    const text = written(lock, token);
+    assertEquals(text.split(`(${lock}) AS muster_lock, (${token}) AS muster_token`).length, 2, text);
+    assertEquals(text.includes("muster_fence("), false);
+  }
+  for (const other of ["SELECT muster_fence('a')", "SELECT muster_fence(1, 2, 3)", "SELECT 'muster_fence(1, 2)'"]) {
+    assertEquals(stored(other), other);
+  }
+  for (const other of ["SELECT muster_fence(,)", "SELECT muster_fence(1,2", "SELECT t.muster_fence(1, 2)"]) {
+    assertEquals(stored(other), other);
+  }
+  const many = stored(`SELECT ${"muster_fence(1, 2), ".repeat(20)}3`);
+  assertEquals(many.split("muster_fence(").length - 1, 4, "what is too many is left to SQLite, which knows none");
+});
+
 Deno.test("withStoredNames() hides the cluster's own tables from whoever lists tables, however he asks", () => {
   const database = new Database(":memory:", { readOnly: false, foreignKeys: false });
   try {

@@ -1,6 +1,6 @@
 /** The name by which the program is called (C3.13). */
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
-import { named, programNameIn } from "../../../src/program/cli/program_name.ts";
+import { named, programNameIn } from "../../../src/program/client/program_name.ts";
 import { versionText } from "../../../src/program/cli/version_command.ts";
 
 Deno.test("programNameIn() knows links and copies named consul", () => {

@@ -32,7 +32,7 @@ const FILES: readonly Bug[] = [
     file: STORE,
     find: "this.#untilSpace(() => new Task(this.#writeDurably(file, 0, header)));",
     replace: "this.#untilSpace(() => file.write(0, header));",
-    caught: files(100, 1001),
+    caught: files(20, 1571),
   },
   {
     id: "28b",

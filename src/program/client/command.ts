@@ -3,7 +3,7 @@
  * @module
  */
 import { named } from "./program_name.ts";
-import { AgentApi, API_FLAGS, ApiError } from "../client/agent_api.ts";
+import { AgentApi, API_FLAGS, ApiError } from "./agent_api.ts";
 import { describeFlags, Flags, type FlagSpec, UsageError } from "../config/flags.ts";
 
 /** A command that speaks to an agent, or to nobody. */
@@ -17,6 +17,8 @@ export interface Command {
   /** Its own; those of the API are added where it speaks to an agent. */
   readonly flags: readonly FlagSpec[];
   readonly isLocal?: boolean;
+  /** Whether flags may stand behind its first argument, too. */
+  readonly takesFlagsBehind?: boolean;
   /** Resolves to the exit code. */
   run(call: Call): Promise<number> | number;
 }
@@ -93,12 +95,20 @@ export function helpOf(command: Command): string {
   return named(text) + (flags.length === 0 ? "" : `\nFlags:\n${describeFlags(flags)}`);
 }
 
+function parsed(command: Command, args: readonly string[]): { flags: Flags; rest: readonly string[] } {
+  const flags = Flags.parse(args, flagsOf(command));
+  const [first, ...behind] = flags.rest;
+  if (!command.takesFlagsBehind || behind.length === 0) return { flags, rest: flags.rest };
+  const all = Flags.parse([...args.slice(0, args.length - flags.rest.length), ...behind], flagsOf(command));
+  return { flags: all, rest: [first, ...all.rest] };
+}
+
 /** Runs a command; resolves to the exit code. */
 export async function runCommand(command: Command, args: readonly string[]): Promise<number> {
   try {
-    const flags = Flags.parse(args, flagsOf(command));
+    const { flags, rest } = parsed(command, args);
     let api: AgentApi | undefined;
-    return await command.run({ flags, args: flags.rest, api: () => api ??= new AgentApi(flags) });
+    return await command.run({ flags, args: rest, api: () => api ??= new AgentApi(flags) });
   } catch (error) {
     if (error instanceof UsageError && error.message === "help") {
       console.log(helpOf(command));

@@ -1,0 +1,188 @@
+/**
+ * A session of the shell: statements go to the node, commands that begin with a dot are carried out here. A statement ends
+ * with a semicolon and may take several lines; what is left at the end is run, too. An error is told, and the session goes
+ * on. Input and output are the caller's.
+ * @module
+ */
+import { messageOf } from "../../base/codec/error_text.ts";
+import { splitStatements } from "../../core/sql/statement.ts";
+import { Tokenizer } from "../../core/sql/tokenizer.ts";
+import type { AgentApi } from "../client/agent_api.ts";
+import { COMMANDS, type CommandSession, type DotCommand, type SessionSettings } from "./dot_commands.ts";
+import { render } from "./modes.ts";
+import { parseResults, type Result, RESULT_PARAMETERS } from "./results.ts";
+
+/** Where a session reads and writes. */
+export interface SessionParts {
+  readonly api: AgentApi;
+  /** Takes what is shown, with its line breaks. */
+  write(text: string): void;
+  /** Takes errors. */
+  writeError(text: string): void;
+}
+
+/** A session. */
+export class Session implements CommandSession {
+  readonly settings: SessionSettings = {
+    mode: "column",
+    hasHeader: true,
+    nullText: undefined,
+    table: "tab",
+    timer: false,
+    changes: false,
+    level: "",
+  };
+  readonly #parts: SessionParts;
+  #write: (text: string) => void;
+  /** Lines of a statement that is not complete. */
+  #pending = "";
+  #isOver = false;
+  /** Errors so far. */
+  errors = 0;
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts;
+    this.#write = parts.write;
+  }
+
+  get api(): AgentApi {
+    return this.#parts.api;
+  }
+
+  /** Whether a statement goes on in the next line. */
+  get isPending(): boolean {
+    return this.#pending !== "";
+  }
+
+  /** Whether the session was left. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Leaves the session. */
+  leave(): void {
+    this.#isOver = true;
+  }
+
+  /** Forgets a statement that is not complete. */
+  forget(): void {
+    this.#pending = "";
+  }
+
+  /** Shows a text. */
+  say(text: string): void {
+    this.#write(`${text}\n`);
+  }
+
+  /** Has what is shown from now on go elsewhere; undefined: to where the session writes. */
+  redirect(write: ((text: string) => void) | undefined): void {
+    this.#write = write ?? this.#parts.write;
+  }
+
+  /** Takes a line. */
+  async take(line: string, signal?: AbortSignal): Promise<void> {
+    const text = line.trim();
+    if (!this.isPending && text === "") return;
+    try {
+      if (!this.isPending && /^(\.|(quit|exit)$)/i.test(text)) return await this.#command(text);
+      this.#pending += (this.isPending ? "\n" : "") + line;
+      if (isComplete(this.#pending)) await this.flush(signal);
+    } catch (error) {
+      this.#fail(messageOf(error));
+    }
+  }
+
+  /** Runs what is left of a statement. */
+  async flush(signal?: AbortSignal): Promise<void> {
+    const statement = this.#pending.trim();
+    this.#pending = "";
+    if (statement === "") return;
+    try {
+      await this.run(statement, signal);
+    } catch (error) {
+      this.#fail(signal?.aborted ? "cancelled; a write may have been done" : messageOf(error));
+    }
+  }
+
+  #fail(why: string): void {
+    this.errors++;
+    this.#parts.writeError(`Error: ${why}\n`);
+  }
+
+  async #command(text: string): Promise<void> {
+    const [name, ...args] = wordsOf(text.toLowerCase() === "quit" || text.toLowerCase() === "exit" ? `.${text}` : text);
+    const found = commandOf(name.slice(1).toLowerCase());
+    if (found === undefined) throw new Error(`unknown command ${name}: .help lists them`);
+    await found.run(this, args);
+  }
+
+  /**
+   * Runs statements, one after the other, and shows what they come to.
+   * @throws {Error} When the node cannot be asked, or one of them fails.
+   */
+  async run(sql: string, signal?: AbortSignal): Promise<void> {
+    const { level } = this.settings;
+    const target = `/db/request?${RESULT_PARAMETERS}${level === "" ? "" : `&level=${level}`}`;
+    for (const statement of splitStatements(sql)) {
+      const body = new TextEncoder().encode(JSON.stringify([statement.sql]));
+      const { text } = await this.api.askText("POST", target, { body, signal });
+      const { results, seconds } = parseResults(text);
+      for (const result of results) this.show(result, seconds);
+    }
+  }
+
+  /** The rows of one query. @throws {Error} When it fails. */
+  async query(sql: string, ...parameters: readonly (string | number)[]): Promise<Extract<Result, { k: "rows" }>> {
+    const body = new TextEncoder().encode(JSON.stringify([[sql, ...parameters]]));
+    const { text } = await this.api.askText("POST", `/db/query?${RESULT_PARAMETERS}`, { body });
+    const [result] = parseResults(text).results;
+    if (result?.k === "rows") return result;
+    throw new Error(result?.k === "error" ? result.message : "the node answered no rows");
+  }
+
+  /** Shows a result. @throws {Error} When it is an error. */
+  show(result: Result, seconds?: number): void {
+    const { timer, changes, mode, ...style } = this.settings;
+    if (result.k === "error") throw new Error(result.message);
+    if (result.k === "rows") {
+      const text = render(mode, result, styleOf(style));
+      if (text !== "") this.say(text);
+      if (timer && seconds !== undefined) this.say(`Run Time: ${seconds.toFixed(6)} seconds`);
+      return;
+    }
+    const time = timer && seconds !== undefined ? ` (${seconds.toFixed(6)} sec)` : "";
+    const { rowsAffected, lastInsertId } = result;
+    this.say(`${rowsAffected} ${rowsAffected > 1 ? "rows" : "row"} affected${time}`);
+    if (changes) this.say(`last insert ID: ${lastInsertId}`);
+  }
+}
+
+function styleOf({ hasHeader, nullText, table }: Pick<SessionSettings, "hasHeader" | "nullText" | "table">) {
+  return { hasHeader, table, ...(nullText === undefined ? {} : { nullText }) };
+}
+
+/** A command by its name, or the only one that begins so. */
+function commandOf(name: string): DotCommand | undefined {
+  const all = COMMANDS.filter((one) => one.name.startsWith(name));
+  return COMMANDS.find((one) => one.name === name) ?? (all.length === 1 ? all[0] : undefined);
+}
+
+/** Words of a command; those in quotes may have blanks. */
+export function wordsOf(text: string): [string, ...string[]] {
+  const [first = "", ...rest] = [...text.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(([, a, b, c]) => a ?? b ?? c);
+  return [first, ...rest];
+}
+
+/** Whether a text ends with a semicolon that is no part of a text, a comment or the body of a trigger. */
+export function isComplete(text: string): boolean {
+  const tokenizer = new Tokenizer(text);
+  const words: string[] = [];
+  let last = "";
+  while (tokenizer.next()) {
+    last = text.slice(tokenizer.start, tokenizer.end);
+    words.push(last.toUpperCase());
+  }
+  if (last !== ";") return false;
+  const begin = words.findIndex((word, at) => word === "TRIGGER" && words.slice(0, at).includes("CREATE"));
+  return begin < 0 || words.at(-2) === "END" && words.at(-3) === ";" || !words.includes("BEGIN", begin);
+}
