@@ -6,7 +6,7 @@
  * The seed, counting from 1, at which the simulation met each, and the invariant that broke; "assertion" is the core's own:
  *
  *     1    1 I7      5      1 assertion   8       3 I11   11     4 I9          15    94 I6          21     4 liveness
- *     2    1 I8      6   1379 L5          9     339 I11   11b    4 I9          19     8 assertion   21b    4 liveness
+ *     2    1 I8      6   3697 I3          9     339 I11   11b    4 I9          19     8 assertion   21b    4 liveness
  *     2b   4 I8      7    289 assertion   9b   3741 I11 e 12     7 assertion   19c    8 assertion   22     3 S6
  *     3    1 I8      7c   352 assertion                   13b   38 I3
  *     4    1 I7                                           14     1 I12
@@ -103,7 +103,7 @@ const CONSENSUS: readonly Bug[] = [
     file: "src/core/raft/follower.ts",
     find: "commitTo(s, Math.min(m.commit, match));",
     replace: "commitTo(s, Math.min(m.commit, s.log.last));",
-    caught: swarm(20, 1371),
+    caught: swarm(20, 3690),
   },
   {
     id: "7",
