@@ -21,6 +21,8 @@ import { localServices } from "./local_services.ts";
 import { refuseUnsafe } from "./refused_settings.ts";
 import { type Settings, SettingsError } from "./settings.ts";
 import { isTemplate } from "./sockaddr.ts";
+import { parseProvider, type ProviderOptions } from "../../core/provider/provider.ts";
+import { isProviderString, ProviderError } from "../../core/provider/provider_string.ts";
 import { atlasSettings, rendezvousSettings } from "./rendezvous.ts";
 
 /** Ports by default (C2.1). */
@@ -34,8 +36,6 @@ const SESSION_TTL_MS_MIN = 10_000;
 const RECONNECT_TIMEOUT_MS = 72 * 3_600_000;
 const RECONNECT_TIMEOUT_MS_MIN = 8 * 3_600_000;
 const DOMAIN = /^\.?[\w-]{1,63}(\.[\w-]{1,63}){0,8}\.?$/;
-/** Retry-join by a cloud's own catalog. */
-const PROVIDER = /(?:^|\s)provider=(\S+)/;
 /** Words that an alternative domain cannot begin with. */
 const KEYWORDS = ["service", "connect", "node", "query", "addr"];
 
@@ -197,12 +197,8 @@ function checkNumbers(settings: Settings): void {
 }
 
 function checkLists(settings: Settings): void {
-  for (const address of [...settings.texts("retry_join"), ...settings.texts("start_join")]) {
-    const provider = PROVIDER.exec(address)?.[1];
-    if (provider === undefined) continue;
-    throw new SettingsError(
-      `retry_join: provider "${provider}" is not supported: give addresses or names of members (a DNS name may stand for many)`,
-    );
+  if (settings.texts("start_join").some(isProviderString)) {
+    throw new SettingsError("start_join takes addresses and names: a provider is for retry_join (-retry-join)");
   }
   const key = settings.text("encrypt");
   if (key !== "" && ![16, 24, 32].includes(base64Length(key))) {
@@ -261,7 +257,9 @@ function agentConfig(
     bootstrap: isDev || settings.flag("bootstrap", false),
     meta: settings.map("node_meta"),
     startJoin: joinAddresses(settings, reader, "start_join"),
-    retryJoin: joinAddresses(settings, reader, "retry_join"),
+    retryJoin: joinAddresses(settings, reader, "retry_join").filter((text) => !isProviderString(text)),
+    providers: providersOf(settings),
+    kubernetes: machine.kubernetes ?? { host: "", port: "" },
     retryIntervalMs: settings.durationMs("retry_interval", RETRY_INTERVAL_MS),
     retryMax: settings.number("retry_max", 0),
     atlas: atlasSettings(settings, machine.atlasToken ?? ""),
@@ -297,6 +295,16 @@ function agentConfig(
     watches: watchDefinitions(settings),
     gossip: gossipTuning(settings),
   };
+}
+
+/** The entries of retry_join that are to be looked up. */
+function providersOf(settings: Settings): ProviderOptions[] {
+  try {
+    return settings.texts("retry_join").map(parseProvider).filter((options) => options !== undefined);
+  } catch (error) {
+    if (error instanceof ProviderError) throw new SettingsError(`retry_join: ${error.message}`);
+    throw error;
+  }
 }
 
 /** Addresses to join, of which each may be a template. */

@@ -3,6 +3,8 @@
  * each part the few values that it uses. Pure.
  * @module
  */
+import type { ProviderOptions } from "../../core/provider/provider.ts";
+import type { ApiEnvironment } from "../../drivers/provider/k8s_access.ts";
 import { socketPath } from "../../base/codec/address.ts";
 import type { NameServerSettings } from "../../api/nameserver/api.ts";
 import type { TlsVersion } from "../../base/net/conn.ts";
@@ -34,6 +36,10 @@ export interface AgentConfig {
   readonly startJoin: readonly string[];
   /** The same, tried until one answers. */
   readonly retryJoin: readonly string[];
+  /** Where members are looked up for retry-join, besides. */
+  readonly providers: readonly ProviderOptions[];
+  /** Address of the API of Kubernetes in the environment of a pod. */
+  readonly kubernetes: ApiEnvironment;
   /** Longest pause between two attempts. */
   readonly retryIntervalMs: number;
   /** Attempts; 0: without end. */

@@ -16,6 +16,8 @@ import { type Part, partAt } from "./here.ts";
 import type { Role } from "./permissions.ts";
 import { orFail } from "./node_failure.ts";
 import { joinAtStart, membershipConfig } from "./pool.ts";
+import { ProviderParts } from "./providers.ts";
+import type { ProviderOptions } from "../../core/provider/provider.ts";
 import { RendezvousParts } from "../rendezvous/parts.ts";
 
 /** Options and callbacks from the node. */
@@ -44,6 +46,8 @@ export class AgentParts {
   /** Present with watches at the start. */
   readonly #watches: Part | undefined;
   readonly #rendezvous: RendezvousParts | undefined;
+  /** Present where retry-join has a provider. */
+  readonly #providers: ProviderParts | undefined;
   /** Lines to the membership Worker: for HTTP, and in a server for the replica. */
   readonly lines: { readonly http: MessagePort; readonly replica: MessagePort | undefined };
 
@@ -67,6 +71,9 @@ export class AgentParts {
       else options.fail(data.message);
     });
     const { advertise = { host: "", port: 0 }, ...rest } = membershipConfig(config, agent, directory);
+    if (agent.providers.length > 0) {
+      this.#providers = new ProviderParts(agent.kubernetes, options.spawn("provider"));
+    }
     if (agent.atlas || agent.rendezvous) {
       this.#rendezvous = orFail(() =>
         new RendezvousParts({
@@ -162,12 +169,16 @@ export class AgentParts {
   async join(): Promise<void> {
     await this.#opened.promise;
     const { agent, config: { bootstrapExpect }, log } = this.#options;
-    await joinAtStart(this.#pool, { agent, bootstrapExpect, signal: this.#stopping.signal, log });
+    const { signal } = this.#stopping;
+    const lookUp = (provider: ProviderOptions) => this.#providers?.lookUp(provider) ?? Promise.resolve([]);
+    await joinAtStart(this.#pool, { agent, bootstrapExpect, lookUp, signal, log });
+    this.#providers?.joined();
   }
 
   /** Leaves the pool; resolves when the others were told. */
   async leave(): Promise<void> {
     this.#stopping.abort();
+    this.#providers?.close();
     await this.#rendezvous?.close();
     await this.#pool.call("leave", {});
   }
@@ -175,6 +186,7 @@ export class AgentParts {
   /** Ends without leaving. */
   async close(): Promise<void> {
     this.#stopping.abort();
+    this.#providers?.close();
     await this.#rendezvous?.close();
     await this.#pool.call("close", {}).catch(() => {}); // it is to be gone in any case
     this.#membership.terminate();

@@ -152,7 +152,15 @@ Deno.test("what is wrong is told in Consul's words", () => {
     [["-data-dir=d", "-server", "-bootstrap", "-bootstrap-expect=1"], /mutually exclusive$/],
     [["-dev", "-bootstrap-expect=1"], /not allowed in dev mode$/],
     [["-data-dir=d", "-encrypt=abc"], /^encrypt has invalid key: /],
-    [["-data-dir=d", "-retry-join=provider=aws tag_key=x"], /provider "aws" is not supported/],
+    [
+      ["-data-dir=d", "-retry-join=provider=aws tag_key=x"],
+      /^retry_join: provider "aws" is not supported: known are mdns/,
+    ],
+    [
+      ["-data-dir=d", "-retry-join=provider=k8s zone=x"],
+      /^retry_join: provider "k8s" has no key "zone": known are name/,
+    ],
+    [["-data-dir=d", "-join=provider=k8s"], /^start_join takes addresses and names: a provider is for retry_join/],
     [
       ["-data-dir=d", "-alt-domain=node.example"],
       /^alt_domain cannot start with \{service,connect,node,query,addr,dc1\}$/,

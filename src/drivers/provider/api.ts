@@ -1,0 +1,31 @@
+/**
+ * The messages of the Worker that looks up members to join, and answers others that look for this one. Types only.
+ *
+ * The access to an API holds a token or a key: it is handed to the Worker and to nobody else, and no part of the program
+ * prints it.
+ * @module
+ */
+import type { ToCallee, ToCaller } from "../../base/worker/channel.ts";
+import type { K8sOptions } from "../../core/provider/provider.ts";
+import type { HttpServer } from "../discovery/api.ts";
+
+/** The way to the API of Kubernetes. */
+export interface K8sAccess {
+  readonly server: HttpServer;
+  /** Path that the API's own paths follow, such as `/k8s/clusters/c-1` behind a proxy; usually empty. */
+  readonly prefix: string;
+  /** Bearer token; empty for none. */
+  readonly token: string;
+}
+
+/** Methods of the Worker. */
+export interface ProviderMethods {
+  /** Addresses of the pods, `host` or `host:port`. */
+  k8s: { params: { options: K8sOptions; access: K8sAccess }; result: readonly string[] };
+}
+
+/** To the Worker. */
+export type ToProvider = ToCallee<ProviderMethods>;
+
+/** From the Worker. */
+export type FromProvider = ToCaller;

@@ -1,0 +1,87 @@
+/**
+ * The providers of retry-join: a Worker that asks them, and the files that it needs, which this thread reads anew for each
+ * lookup, as tokens are rotated and files are replaced.
+ * @module
+ */
+import { Caller } from "../../base/worker/channel.ts";
+import type { K8sOptions, ProviderOptions } from "../../core/provider/provider.ts";
+import type { FromProvider, K8sAccess, ProviderMethods, ToProvider } from "../../drivers/provider/api.ts";
+import { accessOfKubeconfig, accessOfPod, type ApiEnvironment } from "../../drivers/provider/k8s_access.ts";
+import { readTextFile, systemCertificates } from "../config/outside.ts";
+
+/** A file of access to an API: of a kubeconfig with many clusters, say. */
+const FILE_BYTES_MAX = 1024 * 1024;
+
+/** The Worker. */
+export interface ProviderLine {
+  /** Sends to it. */
+  postMessage(message: ToProvider): void;
+  /** Hears from it. */
+  addEventListener(type: "message", listener: (event: MessageEvent<FromProvider>) => void): void;
+  /** Ends it. */
+  terminate(): void;
+}
+
+/** The Worker, and what it is asked. */
+export class ProviderParts {
+  readonly #environment: ApiEnvironment;
+  readonly #worker: ProviderLine;
+  readonly #caller: Caller<ProviderMethods>;
+  readonly #closed = Promise.withResolvers<readonly string[]>();
+
+  /** @param worker Owned from now on. */
+  constructor(environment: ApiEnvironment, worker: ProviderLine) {
+    this.#environment = environment;
+    this.#worker = worker;
+    this.#caller = new Caller<ProviderMethods>(worker, { callee: "the lookup of members" });
+    worker.addEventListener("message", ({ data }: MessageEvent<FromProvider>) => this.#caller.settle(data));
+  }
+
+  /**
+   * Addresses that a provider knows now.
+   * @throws {Error} When it does not answer, or its files cannot be read.
+   */
+  async lookUp(options: ProviderOptions): Promise<readonly string[]> {
+    return await Promise.race([this.#ask(options), this.#closed.promise]);
+  }
+
+  async #ask(options: ProviderOptions): Promise<readonly string[]> {
+    if (options.provider === "mdns") throw new Error("it is not there yet");
+    return await this.#caller.call("k8s", { options, access: await accessOf(options, this.#environment) });
+  }
+
+  /** The agent has joined: nothing more is looked up. */
+  joined(): void {
+    this.close();
+  }
+
+  /** Ends; a lookup under way knows nobody. */
+  close(): void {
+    this.#closed.resolve([]);
+    this.#worker.terminate();
+  }
+}
+
+/** @throws {Error} When a file cannot be read or used. */
+async function accessOf({ kubeconfig }: K8sOptions, environment: ApiEnvironment): Promise<K8sAccess> {
+  if (kubeconfig === "") return accessOfPod(environment, (path) => textOf(path, "provider=k8s"));
+  const directory = kubeconfig.replace(/[^/]*$/, "");
+  return accessOfKubeconfig(await parsedYaml(kubeconfig), {
+    read: (path) => textOf(path.startsWith("/") ? path : directory + path, "kubeconfig"),
+    systemCertificates: () => systemCertificates(""),
+  });
+}
+
+async function parsedYaml(path: string): Promise<unknown> {
+  const { parse } = await import("@std/yaml/parse"); // takes memory that most agents never need
+  const text = textOf(path, "kubeconfig");
+  try {
+    return parse(text);
+  } catch {
+    throw new Error(`${path} is no YAML`); // the parser's own message shows a part of the file, which may be a token
+  }
+}
+
+function textOf(path: string, forKey: string): string {
+  return readTextFile(path, { forKey, bytesMax: FILE_BYTES_MAX });
+}
