@@ -21,6 +21,7 @@ import { localServices } from "./local_services.ts";
 import { refuseUnsafe } from "./refused_settings.ts";
 import { type Settings, SettingsError } from "./settings.ts";
 import { isTemplate } from "./sockaddr.ts";
+import { linksOf } from "../../core/provider/link.ts";
 import { parseProvider, type ProviderOptions } from "../../core/provider/provider.ts";
 import { isProviderString, ProviderError } from "../../core/provider/provider_string.ts";
 import { atlasSettings, rendezvousSettings } from "./rendezvous.ts";
@@ -81,7 +82,7 @@ export function agentSetup(
     domain: domains(settings)[0],
     isServer,
   });
-  const own = [bind, advertise];
+  const own = { bind, advertise };
   const [httpHost = advertise] = (httpPort < 0 ? clients.https : clients.http).filter((host) =>
     socketPath(host) === undefined
   );
@@ -242,7 +243,7 @@ function agentConfig(
     machine: Machine;
     tls: AgentTls;
     /** The addresses bound to and told to others: of this machine, unless they are translated. */
-    own: readonly string[];
+    own: Pick<Addresses, "bind" | "advertise">;
     reader: AddressReader;
   },
 ): AgentConfig {
@@ -258,8 +259,11 @@ function agentConfig(
     meta: settings.map("node_meta"),
     startJoin: joinAddresses(settings, reader, "start_join"),
     retryJoin: joinAddresses(settings, reader, "retry_join").filter((text) => !isProviderString(text)),
-    providers: providersOf(settings),
-    kubernetes: machine.kubernetes ?? { host: "", port: "" },
+    providers: {
+      entries: providersOf(settings),
+      kubernetes: machine.kubernetes ?? { host: "", port: "" },
+      links: linksOf(machine.interfaces, isAnyAddress(own.bind) ? own.advertise : own.bind),
+    },
     retryIntervalMs: settings.durationMs("retry_interval", RETRY_INTERVAL_MS),
     retryMax: settings.number("retry_max", 0),
     atlas: atlasSettings(settings, machine.atlasToken ?? ""),
@@ -268,7 +272,7 @@ function agentConfig(
     encryptionKey: settings.text("encrypt"),
     domains: domains(settings),
     dnsAddrs: dnsPort < 0 ? [] : clients.dns.map((host) => joinAddress(host, dnsPort)),
-    machine: [...new Set([...machine.interfaces.map(({ address }) => address), ...own])],
+    machine: [...new Set([...machine.interfaces.map(({ address }) => address), ...Object.values(own)])],
     dns: dnsSettings(settings),
     leaveOnTerminate: settings.flag("leave_on_terminate", !isServer),
     skipLeaveOnInterrupt: settings.flag("skip_leave_on_interrupt", isServer),

@@ -8,6 +8,7 @@ import type { ToHttpWorker } from "../../api/server/api.ts";
 import type { NodeTls } from "../../base/net/conn.ts";
 import { PoolClient } from "../../drivers/membership/client.ts";
 import type { FromNameServer, NameServerSettings, OpenNameServer, ToNameServer } from "../../api/nameserver/api.ts";
+import { splitAddress } from "../../base/codec/address.ts";
 import { type AgentConfig, apiUrlOf, type NodeConfig } from "../config/config.ts";
 import type { WatchDefinition } from "../config/watches.ts";
 import type { ToWatches } from "../watches/api.ts";
@@ -71,8 +72,8 @@ export class AgentParts {
       else options.fail(data.message);
     });
     const { advertise = { host: "", port: 0 }, ...rest } = membershipConfig(config, agent, directory);
-    if (agent.providers.length > 0) {
-      this.#providers = new ProviderParts(agent.kubernetes, options.spawn("provider"));
+    if (agent.providers.entries.length > 0) {
+      this.#providers = new ProviderParts(agent.providers, options.spawn("provider"));
     }
     if (agent.atlas || agent.rendezvous) {
       this.#rendezvous = orFail(() =>
@@ -168,10 +169,12 @@ export class AgentParts {
    */
   async join(): Promise<void> {
     await this.#opened.promise;
-    const { agent, config: { bootstrapExpect }, log } = this.#options;
+    const { agent, config, directory, log } = this.#options;
     const { signal } = this.#stopping;
+    const { hostname: host } = splitAddress(config.clusterAdvertisedAddr);
+    this.#providers?.announce({ node: agent.nodeName, id: directory.nodeId, host, port: agent.gossipPort });
     const lookUp = (provider: ProviderOptions) => this.#providers?.lookUp(provider) ?? Promise.resolve([]);
-    await joinAtStart(this.#pool, { agent, bootstrapExpect, lookUp, signal, log });
+    await joinAtStart(this.#pool, { agent, bootstrapExpect: config.bootstrapExpect, lookUp, signal, log });
     this.#providers?.joined();
   }
 

@@ -105,11 +105,11 @@ export async function joinAtStart(
     if (joined === 0) throw new JoinError(`Error joining the pool: ${errors.join("; ")}`);
     log(`(LAN) joined: number_of_nodes=${joined}`);
   }
-  const entries = [...retryJoin, ...providers.map(({ text }) => text)];
+  const entries = [...retryJoin, ...providers.entries.map(({ text }) => text)];
   if (entries.length === 0) return;
   log(`Joining cluster...: cluster=LAN addresses=[${entries.join(", ")}]`);
   for (let attempt = 1; !signal.aborted; attempt++) {
-    const addresses = [...retryJoin, ...await lookUpAll(providers, lookUp, log)];
+    const addresses = [...retryJoin, ...await lookUpAll(providers.entries, lookUp, log)];
     if (signal.aborted) return;
     const { joined, errors } = addresses.length === 0 ? NOBODY : await join(addresses);
     if (joined > 0) return log(`Join cluster completed. Synced with initial agents: cluster=LAN num_agents=${joined}`);

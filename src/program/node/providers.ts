@@ -4,9 +4,11 @@
  * @module
  */
 import { Caller } from "../../base/worker/channel.ts";
-import type { K8sOptions, ProviderOptions } from "../../core/provider/provider.ts";
+import type { Self } from "../../core/provider/mdns.ts";
+import type { K8sOptions, MdnsOptions, ProviderOptions } from "../../core/provider/provider.ts";
 import type { FromProvider, K8sAccess, ProviderMethods, ToProvider } from "../../drivers/provider/api.ts";
 import { accessOfKubeconfig, accessOfPod, type ApiEnvironment } from "../../drivers/provider/k8s_access.ts";
+import type { ProviderSettings } from "../config/config.ts";
 import { readTextFile, systemCertificates } from "../config/outside.ts";
 
 /** A file of access to an API: of a kubeconfig with many clusters, say. */
@@ -24,14 +26,14 @@ export interface ProviderLine {
 
 /** The Worker, and what it is asked. */
 export class ProviderParts {
-  readonly #environment: ApiEnvironment;
+  readonly #settings: ProviderSettings;
   readonly #worker: ProviderLine;
   readonly #caller: Caller<ProviderMethods>;
   readonly #closed = Promise.withResolvers<readonly string[]>();
 
   /** @param worker Owned from now on. */
-  constructor(environment: ApiEnvironment, worker: ProviderLine) {
-    this.#environment = environment;
+  constructor(settings: ProviderSettings, worker: ProviderLine) {
+    this.#settings = settings;
     this.#worker = worker;
     this.#caller = new Caller<ProviderMethods>(worker, { callee: "the lookup of members" });
     worker.addEventListener("message", ({ data }: MessageEvent<FromProvider>) => this.#caller.settle(data));
@@ -46,13 +48,26 @@ export class ProviderParts {
   }
 
   async #ask(options: ProviderOptions): Promise<readonly string[]> {
-    if (options.provider === "mdns") throw new Error("it is not there yet");
-    return await this.#caller.call("k8s", { options, access: await accessOf(options, this.#environment) });
+    const { links, kubernetes } = this.#settings;
+    if (options.provider === "mdns") return await this.#caller.call("mdns", { options, links });
+    return await this.#caller.call("k8s", { options, access: await accessOf(options, kubernetes) });
   }
 
-  /** The agent has joined: nothing more is looked up. */
+  get #services(): readonly MdnsOptions[] {
+    return this.#settings.entries.filter((options) => options.provider === "mdns");
+  }
+
+  /** Has others find this agent, where a provider is for that. */
+  announce(self: Self): void {
+    const services = this.#services;
+    if (services.length > 0) {
+      this.#worker.postMessage({ k: "announce", self, services, links: this.#settings.links });
+    }
+  }
+
+  /** The agent has joined: nothing more is looked up. Others may still look for this one. */
   joined(): void {
-    this.close();
+    if (this.#services.length === 0) this.close();
   }
 
   /** Ends; a lookup under way knows nobody. */

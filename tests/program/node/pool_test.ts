@@ -40,7 +40,7 @@ async function join(
   const callee = new Callee<MembershipMethods>(port2, methods);
   port2.onmessage = ({ data }: MessageEvent<ToCallee<MembershipMethods>>) => callee.take(data);
   const provider = lookUp && parseProvider("provider=mdns");
-  const providers = provider ? [provider] : [];
+  const providers = { entries: provider ? [provider] : [], kubernetes: { host: "", port: "" }, links: [] };
   const agent = { bootstrap, startJoin, retryJoin, providers, retryMax, retryIntervalMs: 1 };
   try {
     const { signal } = new AbortController();
