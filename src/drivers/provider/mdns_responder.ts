@@ -4,6 +4,7 @@
  * more to single ones; who is not answered asks again.
  * @module
  */
+import { pause } from "../../base/worker/backoff.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import { DnsFormatError } from "../../core/dns/message.ts";
 import {
@@ -41,20 +42,23 @@ class Budget {
 }
 
 /**
- * Answers on a link for as long as the Worker runs.
+ * Answers on a link, until the function that it resolves to is called.
  * @throws {Error} When it cannot listen there.
  */
 export async function answerOn(
   link: Link,
   announcements: readonly Announcement[],
   log: (line: string) => void,
-): Promise<void> {
+): Promise<() => void> {
   const socket = await listenToGroup(link);
   const budgets = { single: new Budget(RATES.single), group: new Budget(RATES.group) };
   let complaint = "";
-  const reply = async (work: Promise<void>) => {
+  const over = new AbortController();
+  const reply = async (send: () => Promise<void>) => {
+    await pause(DELAY_MS.least + Math.random() * (DELAY_MS.most - DELAY_MS.least), over.signal);
+    if (over.signal.aborted) return;
     try {
-      await work;
+      await send();
     } catch (error) {
       const text = messageOf(error);
       if (text !== complaint) log(`mdns: cannot answer on ${link.name}: ${text}`);
@@ -70,11 +74,12 @@ export async function answerOn(
     const isSingle = isLegacy || message.questions.every(({ wantsUnicast }) => wantsUnicast);
     if (!budgets[isSingle ? "single" : "group"].spend(performance.now())) return;
     const answer = encodeMdnsAnswer(found, isLegacy ? message : undefined);
-    setTimeout(
-      () => reply(isSingle ? sendTo(socket, answer, from) : sendToGroup(link, answer)),
-      DELAY_MS.least + Math.random() * (DELAY_MS.most - DELAY_MS.least),
-    );
+    reply(() => isSingle ? sendTo(socket, answer, from) : sendToGroup(link, answer));
   });
+  return () => {
+    over.abort();
+    socket.close();
+  };
 }
 
 /**

@@ -8,8 +8,8 @@
  *
  * SQLite extensions need no row: SQLite itself opens their files, as native code, which is outside the sandbox.
  *
- * A client agent has no Worker but that of its checks (see here.ts): the rest has the rights of its process, which keeps the
- * network.
+ * A client agent has no Workers but those of its checks, watches, rendezvous and providers (see here.ts): the rest has the
+ * rights of its process, which keeps the network.
  * @module
  */
 

@@ -196,6 +196,16 @@ Deno.test("templates find the addresses to bind to, to tell, to serve clients an
     assertEquals(agent.machine, ["127.0.0.1", "10.0.0.1", "10.0.0.2"]);
   }));
 
+Deno.test("entries of retry-join with a provider are looked up, on the network that the agent is bound to", () => {
+  const args = ["-data-dir=d", "-retry-join=x", "-retry-join=provider=mdns timeout=1s", "-retry-join=provider=k8s"];
+  const { agent } = setup([...args, "-bind=10.0.0.2", "-advertise=192.0.2.1"], on("a 10.0.0.1", "b 10.0.0.2"));
+  assertEquals(agent.retryJoin, ["x"]);
+  assertEquals(agent.providers.entries.map(({ text }) => text), ["provider=mdns timeout=1s", "provider=k8s"]);
+  assertEquals(agent.providers.links.map(({ name, source }) => [name, source]), [["b", "10.0.0.2"]]);
+  const { links } = setup([...args, "-advertise=10.0.0.1"], on("a 10.0.0.1", "b 10.0.0.2")).agent.providers;
+  assertEquals(links.map(({ name }) => name), ["a"]);
+});
+
 Deno.test("recursors are IP addresses and host names, with a port or not", () => {
   const given = [
     "8.8.8.8",
