@@ -27,6 +27,8 @@ export interface ProviderLine {
 /** The Worker, and what it is asked. */
 export class ProviderParts {
   readonly #settings: ProviderSettings;
+  /** By which others find this agent. */
+  readonly #services: readonly MdnsOptions[];
   readonly #worker: ProviderLine;
   readonly #caller: Caller<ProviderMethods>;
   readonly #closed = Promise.withResolvers<readonly string[]>();
@@ -34,6 +36,7 @@ export class ProviderParts {
   /** @param worker Owned from now on. */
   constructor(settings: ProviderSettings, worker: ProviderLine) {
     this.#settings = settings;
+    this.#services = settings.entries.filter((options) => options.provider === "mdns");
     this.#worker = worker;
     this.#caller = new Caller<ProviderMethods>(worker, { callee: "the lookup of members" });
     worker.addEventListener("message", ({ data }: MessageEvent<FromProvider>) => this.#caller.settle(data));
@@ -53,16 +56,11 @@ export class ProviderParts {
     return await this.#caller.call("k8s", { options, access: await accessOf(options, kubernetes) });
   }
 
-  get #services(): readonly MdnsOptions[] {
-    return this.#settings.entries.filter((options) => options.provider === "mdns");
-  }
-
   /** Has others find this agent, where a provider is for that. */
   announce(self: Self): void {
     const services = this.#services;
-    if (services.length > 0) {
-      this.#worker.postMessage({ k: "announce", self, services, links: this.#settings.links });
-    }
+    if (services.length === 0) return;
+    this.#worker.postMessage({ k: "announce", self, services, links: this.#settings.links });
   }
 
   /** The agent has joined: nothing more is looked up. Others may still look for this one. */
