@@ -36,8 +36,12 @@ export {
   type AtlasSettings,
   type GossipTuning,
   type NodeConfig,
+  type ProviderSettings,
   type RendezvousSettings,
 } from "./src/program/config/config.ts";
+export type { K8sOptions, MdnsOptions, ProviderOptions } from "./src/core/provider/provider.ts";
+export type { Link } from "./src/core/provider/link.ts";
+export type { ApiEnvironment } from "./src/drivers/provider/k8s_access.ts";
 export { type NameServerSettings } from "./src/api/nameserver/api.ts";
 export { type TlsVersion } from "./src/base/net/conn.ts";
 export { type LogLevel } from "./src/base/worker/log.ts";

@@ -49,17 +49,28 @@ export function decodeAnswers(bytes: Uint8Array): readonly DnsRecord[] {
   }
   const records: DnsRecord[] = [];
   for (let left = Math.min(view.getUint16(6), RECORDS_MAX); left > 0; left--) {
-    const name = readName(bytes, cursor);
-    need(bytes, cursor.at, 10);
-    const [type, dnsClass, length] = [0, 2, 8].map((at) => view.getUint16(cursor.at + at));
-    const ttl = view.getUint32(cursor.at + 4);
-    const at = cursor.at + 10;
-    need(bytes, at, length);
-    cursor.at = at + length;
-    const data = dnsClass === CLASS_IN ? dataOf(type, bytes, { at, length }) : undefined;
-    if (data) records.push({ name, ttl, ...data });
+    const record = readRecord(bytes, cursor);
+    if (record) records.push(record);
   }
   return records;
+}
+
+/**
+ * Reads a record; the cursor ends behind it. Undefined for one of a type or class that is of no use here.
+ * @param classMask Bits of the class that count. @default {all}
+ * @throws {DnsFormatError} When there is none.
+ */
+export function readRecord(bytes: Uint8Array, cursor: { at: number }, classMask = 0xffff): DnsRecord | undefined {
+  const name = readName(bytes, cursor);
+  need(bytes, cursor.at, 10);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const [type, dnsClass, length] = [0, 2, 8].map((at) => view.getUint16(cursor.at + at));
+  const ttl = view.getUint32(cursor.at + 4);
+  const at = cursor.at + 10;
+  need(bytes, at, length);
+  cursor.at = at + length;
+  const data = (dnsClass & classMask) === CLASS_IN ? dataOf(type, bytes, { at, length }) : undefined;
+  return data && { name, ttl, ...data };
 }
 
 function dataOf(type: number, bytes: Uint8Array, { at, length }: { at: number; length: number }): DnsData | undefined {

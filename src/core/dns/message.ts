@@ -223,37 +223,44 @@ export function readName(bytes: Uint8Array, cursor: { at: number }): Name {
 }
 
 /** Bytes of a message in the making. */
-class Message {
+export class Message {
   readonly #bytes: number[] = [];
   readonly #names = new Map<string, number>();
   readonly #compresses: boolean;
 
+  /** @param compresses Whether a name may point to an earlier one. */
   constructor(compresses: boolean) {
     this.#compresses = compresses;
   }
 
+  /** Bytes so far. */
   get length(): number {
     return this.#bytes.length;
   }
 
+  /** Appends a byte. */
   u8(value: number): this {
     this.#bytes.push(value & 0xff);
     return this;
   }
 
+  /** Appends 16 bits, big-endian, as all of a message is. */
   u16(value: number): this {
     return this.u8(value >> 8).u8(value);
   }
 
+  /** Appends 32 bits. */
   u32(value: number): this {
     return this.u16(value >>> 16).u16(value & 0xffff);
   }
 
+  /** Appends bytes. */
   raw(bytes: Uint8Array): this {
     for (const byte of bytes) this.#bytes.push(byte);
     return this;
   }
 
+  /** Replaces 16 bits. */
   setU16(at: number, value: number): void {
     this.#bytes[at] = value >> 8 & 0xff;
     this.#bytes[at + 1] = value & 0xff;
@@ -278,7 +285,8 @@ class Message {
     for (const [tail, at] of this.#names) if (at >= length) this.#names.delete(tail);
   }
 
-  bytes(): Uint8Array {
+  /** The message so far. */
+  bytes(): Uint8Array<ArrayBuffer> {
     return Uint8Array.from(this.#bytes);
   }
 }
@@ -353,7 +361,8 @@ function writeOpt(message: Message, { clientSubnet }: Edns, rcode: number): void
   message.u16(4 + echoed.length).u16(CLIENT_SUBNET).u16(echoed.length).raw(echoed);
 }
 
-function writeRecord(message: Message, record: DnsRecord): void {
+/** Appends a record. */
+export function writeRecord(message: Message, record: DnsRecord): void {
   message.name(record.name).u16(record.type).u16(CLASS_IN).u32(record.ttl);
   const lengthAt = message.length;
   message.u16(0);

@@ -10,7 +10,7 @@ import { Agent, request as httpsRequest } from "node:https";
 import { joinAddress } from "../../base/codec/address.ts";
 import type { HttpServer } from "./api.ts";
 
-/** Longest answer taken. */
+/** Longest answer taken, where the request says nothing of it. */
 const ANSWER_BYTES_MAX = 1024 * 1024;
 
 /** A request. */
@@ -20,6 +20,8 @@ export interface Request {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** Longest answer taken. @default {1 MiB} */
+  readonly answerBytesMax?: number;
 }
 
 /** An answer. */
@@ -59,7 +61,10 @@ export async function send(server: HttpServer, request: Request): Promise<Answer
       timer = setTimeout(() => reject(new Error(`no answer within ${server.timeoutMs} ms`)), server.timeoutMs);
       sending.on("socket", (socket) => socket.on("connect", () => connected = true));
       sending.on("error", reject);
-      sending.on("response", (message: IncomingMessage) => receive(message).then(resolve, reject));
+      sending.on(
+        "response",
+        (message: IncomingMessage) => receive(message, request.answerBytesMax).then(resolve, reject),
+      );
       sending.end(request.body);
     });
   } catch (error) {
@@ -84,13 +89,13 @@ function begin({ hostname, port, tls }: HttpServer, { method, path, headers, bod
   });
 }
 
-function receive(message: IncomingMessage): Promise<Answer> {
+function receive(message: IncomingMessage, bytesMax = ANSWER_BYTES_MAX): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = [];
     let length = 0;
     message.on("data", (chunk: Uint8Array) => {
       length += chunk.length;
-      if (length > ANSWER_BYTES_MAX) reject(new Error(`an answer longer than ${ANSWER_BYTES_MAX} bytes`));
+      if (length > bytesMax) reject(new Error(`an answer longer than ${bytesMax} bytes`));
       else chunks.push(chunk);
     });
     message.on("end", () => {

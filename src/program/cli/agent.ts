@@ -56,6 +56,10 @@ export async function agent(args: readonly string[]): Promise<number> {
       hostname: Deno.hostname(),
       interfaces: Deno.networkInterfaces(),
       atlasToken: Deno.env.get("ATLAS_TOKEN") ?? "",
+      kubernetes: {
+        host: Deno.env.get("KUBERNETES_SERVICE_HOST") ?? "",
+        port: Deno.env.get("KUBERNETES_SERVICE_PORT") ?? "",
+      },
     };
     if (flags.rest.length > 0) throw new SettingsError(`Unexpected extra arguments: [${flags.rest.join(" ")}]`);
     return await run({ flags, devDirectory, machine });

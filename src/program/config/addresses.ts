@@ -5,6 +5,7 @@
  */
 import { joinAddress, socketPath } from "../../base/codec/address.ts";
 import { isIpv6, isLoopback, isPrivate, parseIp } from "../../base/codec/ip.ts";
+import type { ApiEnvironment } from "../../drivers/provider/k8s_access.ts";
 import type { Settings } from "./settings.ts";
 import { SettingsError } from "./settings.ts";
 import { expandTemplate, type InterfaceAddress, isTemplate, TemplateError } from "./sockaddr.ts";
@@ -16,6 +17,8 @@ export interface Machine {
   readonly hostname: string;
   /** Token of a rendezvous from the environment. */
   readonly atlasToken?: string;
+  /** Address of the API of Kubernetes, of the environment of a pod. */
+  readonly kubernetes?: ApiEnvironment;
   readonly interfaces: readonly (InterfaceAddress & { readonly family: string })[];
 }
 

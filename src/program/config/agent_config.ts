@@ -21,6 +21,9 @@ import { localServices } from "./local_services.ts";
 import { refuseUnsafe } from "./refused_settings.ts";
 import { type Settings, SettingsError } from "./settings.ts";
 import { isTemplate } from "./sockaddr.ts";
+import { linksOf } from "../../core/provider/link.ts";
+import { parseProvider, type ProviderOptions } from "../../core/provider/provider.ts";
+import { isProviderString, ProviderError } from "../../core/provider/provider_string.ts";
 import { atlasSettings, rendezvousSettings } from "./rendezvous.ts";
 
 /** Ports by default (C2.1). */
@@ -34,8 +37,6 @@ const SESSION_TTL_MS_MIN = 10_000;
 const RECONNECT_TIMEOUT_MS = 72 * 3_600_000;
 const RECONNECT_TIMEOUT_MS_MIN = 8 * 3_600_000;
 const DOMAIN = /^\.?[\w-]{1,63}(\.[\w-]{1,63}){0,8}\.?$/;
-/** Retry-join by a cloud's own catalog. */
-const PROVIDER = /(?:^|\s)provider=(\S+)/;
 /** Words that an alternative domain cannot begin with. */
 const KEYWORDS = ["service", "connect", "node", "query", "addr"];
 
@@ -82,7 +83,7 @@ export function agentSetup(
     domain: domains(settings)[0],
     isServer,
   });
-  const own = [bind, advertise];
+  const own = { bind, advertise };
   const [httpHost = advertise] = (httpPort < 0 ? clients.https : clients.http).filter((host) => !isSocket(host));
   const serverPort = isServer ? Math.max(0, settings.number("ports.server", 0)) : 0;
   const agent = agentConfig(settings, {
@@ -204,12 +205,8 @@ function checkNumbers(settings: Settings): void {
 }
 
 function checkLists(settings: Settings): void {
-  for (const address of [...settings.texts("retry_join"), ...settings.texts("start_join")]) {
-    const provider = PROVIDER.exec(address)?.[1];
-    if (provider === undefined) continue;
-    throw new SettingsError(
-      `retry_join: provider "${provider}" is not supported: give addresses or names of members (a DNS name may stand for many)`,
-    );
+  if (settings.texts("start_join").some(isProviderString)) {
+    throw new SettingsError("start_join takes addresses and names: a provider is for retry_join (-retry-join)");
   }
   const key = settings.text("encrypt");
   if (key !== "" && ![16, 24, 32].includes(base64Length(key))) {
@@ -253,7 +250,7 @@ function agentConfig(
     machine: Machine;
     tls: AgentTls;
     /** The addresses bound to and told to others: of this machine, unless they are translated. */
-    own: readonly string[];
+    own: Pick<Addresses, "bind" | "advertise">;
     reader: AddressReader;
   },
 ): AgentConfig {
@@ -268,7 +265,12 @@ function agentConfig(
     bootstrap: isDev || settings.flag("bootstrap", false),
     meta: settings.map("node_meta"),
     startJoin: joinAddresses(settings, reader, "start_join"),
-    retryJoin: joinAddresses(settings, reader, "retry_join"),
+    retryJoin: joinAddresses(settings, reader, "retry_join").filter((text) => !isProviderString(text)),
+    providers: {
+      entries: providersOf(settings),
+      kubernetes: machine.kubernetes ?? { host: "", port: "" },
+      links: linksOf(machine.interfaces, isAnyAddress(own.bind) ? own.advertise : own.bind),
+    },
     retryIntervalMs: settings.durationMs("retry_interval", RETRY_INTERVAL_MS),
     retryMax: settings.number("retry_max", 0),
     atlas: atlasSettings(settings, machine.atlasToken ?? ""),
@@ -277,7 +279,7 @@ function agentConfig(
     encryptionKey: settings.text("encrypt"),
     domains: domains(settings),
     dnsAddrs: dnsPort < 0 ? [] : clients.dns.map((host) => joinAddress(host, dnsPort)),
-    machine: [...new Set([...machine.interfaces.map(({ address }) => address), ...own])],
+    machine: [...new Set([...machine.interfaces.map(({ address }) => address), ...Object.values(own)])],
     dns: dnsSettings(settings),
     leaveOnTerminate: settings.flag("leave_on_terminate", !isServer),
     skipLeaveOnInterrupt: settings.flag("skip_leave_on_interrupt", isServer),
@@ -308,6 +310,16 @@ function agentConfig(
 
 function isSocket(host: string): boolean {
   return socketPath(host) !== undefined;
+}
+
+/** The entries of retry_join that are to be looked up. */
+function providersOf(settings: Settings): ProviderOptions[] {
+  try {
+    return settings.texts("retry_join").map(parseProvider).filter((options) => options !== undefined);
+  } catch (error) {
+    if (error instanceof ProviderError) throw new SettingsError(`retry_join: ${error.message}`);
+    throw error;
+  }
 }
 
 /** Addresses to join, of which each may be a template. */

@@ -65,7 +65,14 @@ export const AGENT_FLAGS: readonly AgentFlag[] = [
     "",
     "Member to join the pool through at the start; repeatable; it fails if none answers",
   ),
-  now("retry-join", "strings", "retry_join", "", "The same, tried until one answers; repeatable"),
+  now(
+    "retry-join",
+    "strings",
+    "retry_join",
+    "",
+    'The same, tried until one answers; repeatable; or a provider that is asked for members: "provider=mdns" or ' +
+      '"provider=k8s namespace=NAME"',
+  ),
   now("retry-interval", "duration", "retry_interval", "30s", "Pause between two attempts of -retry-join"),
   now("retry-max", "int", "retry_max", "0", "Maximum attempts of -retry-join; 0: no limit"),
   now(

@@ -3,6 +3,9 @@
  * each part the few values that it uses. Pure.
  * @module
  */
+import type { Link } from "../../core/provider/link.ts";
+import type { ProviderOptions } from "../../core/provider/provider.ts";
+import type { ApiEnvironment } from "../../drivers/provider/k8s_access.ts";
 import { socketPath } from "../../base/codec/address.ts";
 import type { NameServerSettings } from "../../api/nameserver/api.ts";
 import type { TlsVersion } from "../../base/net/conn.ts";
@@ -13,6 +16,16 @@ import type { AutopilotConfig } from "../../app/agent/autopilot.ts";
 import type { AgentLimits } from "../../app/agent/agent.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import type { WriteQueueOptions } from "../../app/database/write_queue.ts";
+
+/** Where members are looked up for retry-join, besides the addresses that are given, and what that depends on. */
+export interface ProviderSettings {
+  /** Empty: nowhere. */
+  readonly entries: readonly ProviderOptions[];
+  /** Address of the API of Kubernetes, in the environment of a pod. */
+  readonly kubernetes: ApiEnvironment;
+  /** Networks that multicast DNS is used on. */
+  readonly links: readonly Link[];
+}
 
 /** Configuration of an agent: its part in a gossip pool (C3.1). Times in milliseconds. */
 export interface AgentConfig {
@@ -34,6 +47,8 @@ export interface AgentConfig {
   readonly startJoin: readonly string[];
   /** The same, tried until one answers. */
   readonly retryJoin: readonly string[];
+  /** Where members are looked up for the same, besides. */
+  readonly providers: ProviderSettings;
   /** Longest pause between two attempts. */
   readonly retryIntervalMs: number;
   /** Attempts; 0: without end. */

@@ -22,6 +22,8 @@ export interface InterfaceAddress {
   readonly address: string;
   /** `address/bits`; a single address where it is missing. */
   readonly cidr?: string | null;
+  /** Number of the interface, at IPv6 addresses of the link. */
+  readonly scopeid?: number | null;
 }
 
 interface Entry {

@@ -9,6 +9,7 @@ import type { NodeTls } from "../../base/net/conn.ts";
 import { DNS_COUNTS_BYTES } from "../../base/worker/dns_counts.ts";
 import { PoolClient } from "../../drivers/membership/client.ts";
 import type { FromNameServer, NameServerSettings, OpenNameServer, ToNameServer } from "../../api/nameserver/api.ts";
+import { splitAddress } from "../../base/codec/address.ts";
 import { type AgentConfig, apiUrlOf, type NodeConfig } from "../config/config.ts";
 import type { WatchDefinition } from "../config/watches.ts";
 import type { ToWatches } from "../watches/api.ts";
@@ -17,6 +18,8 @@ import { type Part, partAt } from "./here.ts";
 import type { Role } from "./permissions.ts";
 import { orFail } from "./node_failure.ts";
 import { joinAtStart, membershipConfig } from "./pool.ts";
+import { ProviderParts } from "./providers.ts";
+import type { ProviderOptions } from "../../core/provider/provider.ts";
 import { RendezvousParts } from "../rendezvous/parts.ts";
 
 /** Options and callbacks from the node. */
@@ -47,6 +50,8 @@ export class AgentParts {
   /** Present with watches at the start. */
   readonly #watches: Part | undefined;
   readonly #rendezvous: RendezvousParts | undefined;
+  /** Present where retry-join has a provider. */
+  readonly #providers: ProviderParts | undefined;
   /** Lines to the membership Worker: for HTTP, and in a server for the replica. */
   readonly lines: { readonly http: MessagePort; readonly replica: MessagePort | undefined };
 
@@ -70,6 +75,9 @@ export class AgentParts {
       else options.fail(data.message);
     });
     const { advertise = { host: "", port: 0 }, ...rest } = membershipConfig(config, agent, directory);
+    if (agent.providers.entries.length > 0) {
+      this.#providers = new ProviderParts(agent.providers, options.spawn("provider"));
+    }
     if (agent.atlas || agent.rendezvous) {
       this.#rendezvous = orFail(() =>
         new RendezvousParts({
@@ -165,13 +173,19 @@ export class AgentParts {
    */
   async join(): Promise<void> {
     await this.#opened.promise;
-    const { agent, config: { bootstrapExpect }, log } = this.#options;
-    await joinAtStart(this.#pool, { agent, bootstrapExpect, signal: this.#stopping.signal, log });
+    const { agent, config, directory, log } = this.#options;
+    const { signal } = this.#stopping;
+    const { hostname: host } = splitAddress(config.clusterAdvertisedAddr);
+    this.#providers?.announce({ node: agent.nodeName, id: directory.nodeId, host, port: agent.gossipPort });
+    const lookUp = (provider: ProviderOptions) => this.#providers?.lookUp(provider) ?? Promise.resolve([]);
+    await joinAtStart(this.#pool, { agent, bootstrapExpect: config.bootstrapExpect, lookUp, signal, log });
+    this.#providers?.joined();
   }
 
   /** Leaves the pool; resolves when the others were told. */
   async leave(): Promise<void> {
     this.#stopping.abort();
+    this.#providers?.close();
     await this.#rendezvous?.close();
     await this.#pool.call("leave", {});
   }
@@ -179,6 +193,7 @@ export class AgentParts {
   /** Ends without leaving. */
   async close(): Promise<void> {
     this.#stopping.abort();
+    this.#providers?.close();
     await this.#rendezvous?.close();
     await this.#pool.call("close", {}).catch(() => {}); // it is to be gone in any case
     this.#membership.terminate();

@@ -12,17 +12,8 @@ export { ConfigError };
 import { splitAddress } from "../../base/codec/address.ts";
 import type { NodeConfig } from "../config/config.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
-import { readTextFile, variable } from "./outside.ts";
+import { readTextFile, systemCertificates, variable } from "../config/outside.ts";
 
-/** Paths of the system's trusted certificates. The first existing one is used, as in Go's library. */
-const SYSTEM_CERTIFICATES = [
-  "/etc/ssl/certs/ca-certificates.crt",
-  "/etc/pki/tls/certs/ca-bundle.crt",
-  "/etc/ssl/ca-bundle.pem",
-  "/etc/pki/tls/cacert.pem",
-  "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-  "/etc/ssl/cert.pem",
-];
 const FILE_BYTES_MAX = 4 * 1024 * 1024;
 
 /**
@@ -41,7 +32,7 @@ export function readDiscovery(config: NodeConfig, warn: (line: string) => void):
     variable,
     file: readFile,
     directory: readDirectory,
-    systemCertificates,
+    systemCertificates: () => systemCertificates(variable("SSL_CERT_FILE") ?? ""),
     warn,
   });
   warnOfOldRuntime(options, warn);
@@ -83,19 +74,6 @@ function readDirectory(path: string, forKey: string): string[] {
     if (error instanceof ConfigError) throw error;
     throw new ConfigError(`Cannot read ${path} (${forKey}): ${messageOf(error)}`);
   }
-}
-
-function systemCertificates(): string[] {
-  const named = variable("SSL_CERT_FILE");
-  if (named) return [readFile(named, "SSL_CERT_FILE")];
-  for (const path of SYSTEM_CERTIFICATES) {
-    try {
-      return [Deno.readTextFileSync(path)];
-    } catch {
-      // not this kind of system
-    }
-  }
-  return [];
 }
 
 /** How the replica uses what is found. */

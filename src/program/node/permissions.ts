@@ -8,8 +8,8 @@
  *
  * SQLite extensions need no row: SQLite itself opens their files, as native code, which is outside the sandbox.
  *
- * A client agent has no Worker but that of its checks (see here.ts): the rest has the rights of its process, which keeps the
- * network.
+ * A client agent has no Workers but those of its checks, watches, rendezvous and providers (see here.ts): the rest has the
+ * rights of its process, which keeps the network.
  * @module
  */
 
@@ -33,6 +33,7 @@ export const ROLES = [
   "checks",
   "watches",
   "rendezvous",
+  "provider",
 ] as const;
 
 /** A Worker of a node. */
@@ -119,6 +120,8 @@ export function permissionsOf(role: Role, scope: Scope): Deno.PermissionOptionsO
     case "watches": // the agent itself, and what handlers there are
       return { ...nothing, net: true, run: scope.runsHandlers, env: scope.runsHandlers && ["SHELL"] };
     case "rendezvous": // agents come from anywhere, and the operator names the place
+      return { ...nothing, net: true };
+    case "provider": // the API that a file names at each lookup, or whoever asks on this network; files are read for it
       return { ...nothing, net: true };
     case "discovery":
       return { ...nothing, net: scope.discoveryAddrs === "any" ? true : [...scope.discoveryAddrs] };

@@ -6,6 +6,8 @@
 import { splitAddress } from "../../base/codec/address.ts";
 import type { MembershipConfig } from "../../drivers/membership/api.ts";
 import type { PoolClient } from "../../drivers/membership/client.ts";
+import type { ProviderOptions } from "../../core/provider/provider.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 import { pause } from "../../base/worker/backoff.ts";
 import type { AgentConfig, NodeConfig } from "../config/config.ts";
 import type { DataDirectory } from "./data_directory.ts";
@@ -18,6 +20,11 @@ const VERSIONS = { vsn: "2", vsn_min: "2", vsn_max: "3" };
 
 /** Pause after the first failed attempt of retry-join; it doubles up to the one that is configured. */
 const FIRST_RETRY_MS = 500;
+
+/** Addresses of one provider that are tried at a time. */
+const LOOKED_UP_MAX = 16;
+/** An attempt without addresses. */
+const NOBODY = { joined: 0, errors: [] };
 
 /** The pool is closed to this agent: the process ends with this message. */
 export class JoinError extends Error {
@@ -73,14 +80,16 @@ function tagsOf(
  */
 export async function joinAtStart(
   pool: PoolClient,
-  { agent, bootstrapExpect, signal, log }: {
-    agent: Pick<AgentConfig, "bootstrap" | "startJoin" | "retryJoin" | "retryIntervalMs" | "retryMax">;
+  { agent, bootstrapExpect, lookUp, signal, log }: {
+    agent: Pick<AgentConfig, "bootstrap" | "startJoin" | "retryJoin" | "providers" | "retryIntervalMs" | "retryMax">;
     bootstrapExpect: number;
+    /** Addresses that a provider knows, `host` or `host:port`. */
+    lookUp: (provider: ProviderOptions) => Promise<readonly string[]>;
     signal: AbortSignal;
     log: (line: string) => void;
   },
 ): Promise<void> {
-  const { startJoin, retryJoin, retryIntervalMs, retryMax } = agent;
+  const { startJoin, retryJoin, providers, retryIntervalMs, retryMax } = agent;
   const mayBeAlone = agent.bootstrap || bootstrapExpect === 1;
   const join = async (addresses: readonly string[]) => {
     const { joined, others, errors } = await pool.call("join", { addresses });
@@ -96,10 +105,13 @@ export async function joinAtStart(
     if (joined === 0) throw new JoinError(`Error joining the pool: ${errors.join("; ")}`);
     log(`(LAN) joined: number_of_nodes=${joined}`);
   }
-  if (retryJoin.length === 0) return;
-  log(`Joining cluster...: cluster=LAN addresses=[${retryJoin.join(", ")}]`);
+  const entries = [...retryJoin, ...providers.entries.map(({ text }) => text)];
+  if (entries.length === 0) return;
+  log(`Joining cluster...: cluster=LAN addresses=[${entries.join(", ")}]`);
   for (let attempt = 1; !signal.aborted; attempt++) {
-    const { joined, errors } = await join(retryJoin);
+    const addresses = [...retryJoin, ...await lookUpAll(providers.entries, lookUp, log)];
+    if (signal.aborted) return;
+    const { joined, errors } = addresses.length === 0 ? NOBODY : await join(addresses);
     if (joined > 0) return log(`Join cluster completed. Synced with initial agents: cluster=LAN num_agents=${joined}`);
     if (retryMax > 0 && attempt >= retryMax) throw new JoinError("max join LAN retry exhausted, exiting");
     // Nodes that are started together find each other at once; who is alone does not knock every second for ever.
@@ -108,6 +120,28 @@ export async function joinAtStart(
     log(`Join cluster failed, will retry: cluster=LAN retry_interval=${waitMs / 1000}s error="${why}"`);
     await pause(waitMs, signal);
   }
+}
+
+/**
+ * Addresses that the providers know; of many some, at random, as the pool tells of the rest. A provider that fails is told
+ * in the log and knows none.
+ */
+async function lookUpAll(
+  providers: readonly ProviderOptions[],
+  lookUp: (provider: ProviderOptions) => Promise<readonly string[]>,
+  log: (line: string) => void,
+): Promise<readonly string[]> {
+  const found = await Promise.all(providers.map(async (provider) => {
+    try {
+      const addresses = [...await lookUp(provider)].sort(() => Math.random() - 0.5).slice(0, LOOKED_UP_MAX);
+      if (addresses.length > 0) log(`Discovered servers: cluster=LAN servers="${addresses.join(" ")}"`);
+      return addresses;
+    } catch (error) {
+      log(`Cannot discover address: address="${provider.text}" error="${messageOf(error)}"`);
+      return [];
+    }
+  }));
+  return [...new Set(found.flat())];
 }
 
 /** Whether another member is up: it may have joined this one. */

@@ -9,7 +9,7 @@ import { backupPlan, type PlanParts, reachOf, restorePlan } from "../../drivers/
 import { ConfigError } from "../../base/codec/fields.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import type { NodeConfig } from "../config/config.ts";
-import { readTextFile, variable } from "./outside.ts";
+import { readTextFile, variable } from "../config/outside.ts";
 
 const FILE_BYTES_MAX = 1024 * 1024;
 

@@ -152,7 +152,15 @@ Deno.test("what is wrong is told in Consul's words", () => {
     [["-data-dir=d", "-server", "-bootstrap", "-bootstrap-expect=1"], /mutually exclusive$/],
     [["-dev", "-bootstrap-expect=1"], /not allowed in dev mode$/],
     [["-data-dir=d", "-encrypt=abc"], /^encrypt has invalid key: /],
-    [["-data-dir=d", "-retry-join=provider=aws tag_key=x"], /provider "aws" is not supported/],
+    [
+      ["-data-dir=d", "-retry-join=provider=aws tag_key=x"],
+      /^retry_join: provider "aws" is not supported: known are mdns/,
+    ],
+    [
+      ["-data-dir=d", "-retry-join=provider=k8s zone=x"],
+      /^retry_join: provider "k8s" has no key "zone": known are name/,
+    ],
+    [["-data-dir=d", "-join=provider=k8s"], /^start_join takes addresses and names: a provider is for retry_join/],
     [
       ["-data-dir=d", "-alt-domain=node.example"],
       /^alt_domain cannot start with \{service,connect,node,query,addr,dc1\}$/,
@@ -187,6 +195,16 @@ Deno.test("templates find the addresses to bind to, to tell, to serve clients an
     assertEquals(agent.retryJoin, ["10.0.0.1", "x"]);
     assertEquals(agent.machine, ["127.0.0.1", "10.0.0.1", "10.0.0.2"]);
   }));
+
+Deno.test("entries of retry-join with a provider are looked up, on the network that the agent is bound to", () => {
+  const args = ["-data-dir=d", "-retry-join=x", "-retry-join=provider=mdns timeout=1s", "-retry-join=provider=k8s"];
+  const { agent } = setup([...args, "-bind=10.0.0.2", "-advertise=192.0.2.1"], on("a 10.0.0.1", "b 10.0.0.2"));
+  assertEquals(agent.retryJoin, ["x"]);
+  assertEquals(agent.providers.entries.map(({ text }) => text), ["provider=mdns timeout=1s", "provider=k8s"]);
+  assertEquals(agent.providers.links.map(({ name, source }) => [name, source]), [["b", "10.0.0.2"]]);
+  const { links } = setup([...args, "-advertise=10.0.0.1"], on("a 10.0.0.1", "b 10.0.0.2")).agent.providers;
+  assertEquals(links.map(({ name }) => name), ["a"]);
+});
 
 Deno.test("recursors are IP addresses and host names, with a port or not", () => {
   const given = [

@@ -38,6 +38,7 @@ const OWN: Record<Role, (keyof typeof NOTHING)[]> = {
   checks: ["connect", "listen", "resolve"], // and run, where scripts are allowed
   watches: ["connect", "listen", "resolve"], // and run, where a program is the handler
   rendezvous: ["connect", "listen", "resolve"],
+  provider: ["connect", "listen", "resolve"],
   discovery: ["connect"], // to the servers that the configuration names
 };
 
@@ -103,7 +104,7 @@ for (const role of ROLES) {
       assertEquals([elsewhere.read, elsewhere.write], ["denied", "denied"]);
       assertEquals(
         elsewhere.connect,
-        ["replica", "membership", "nameserver", "checks", "watches", "rendezvous"].includes(role)
+        ["replica", "membership", "nameserver", "checks", "watches", "rendezvous", "provider"].includes(role)
           ? "allowed"
           : "denied",
       );

@@ -3,37 +3,54 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { Callee, type Methods, type ToCallee } from "../../../src/base/worker/channel.ts";
 import type { JoinResult, MembershipMethods } from "../../../src/drivers/membership/api.ts";
 import { PoolClient } from "../../../src/drivers/membership/client.ts";
+import { parseProvider } from "../../../src/core/provider/provider.ts";
 import { joinAtStart, JoinError } from "../../../src/program/node/pool.ts";
 
 const OWN: JoinResult = { joined: 1, others: 0, errors: [] };
 const OTHER: JoinResult = { joined: 2, others: 1, errors: [] };
 const NOBODY: JoinResult = { joined: 0, others: 0, errors: ["Failed to join x"] };
 
+/** Addresses of each attempt of the last call of {@linkcode join}. */
+const asked: string[][] = [];
+
 /** Joins, where the pool answers as `results` say, one after the other, and has `alive` members. */
 async function join(
   results: readonly JoinResult[],
-  { alive = 1, bootstrapExpect = 0, bootstrap = false, startJoin = [], retryJoin = [], retryMax = 0 }: {
+  { alive = 1, bootstrapExpect = 0, bootstrap = false, startJoin = [], retryJoin = [], retryMax = 0, lookUp }: {
     alive?: number;
     bootstrapExpect?: number;
     bootstrap?: boolean;
     startJoin?: string[];
     retryJoin?: string[];
     retryMax?: number;
+    lookUp?: () => Promise<string[]>;
   },
 ): Promise<string[]> {
   const { port1, port2 } = new MessageChannel();
   const left = [...results];
   const lines: string[] = [];
+  asked.length = 0;
   const methods = {
-    join: () => left.shift() ?? OTHER,
+    join: ({ addresses }: { addresses: string[] }) => {
+      asked.push(addresses);
+      return left.shift() ?? OTHER;
+    },
     members: () => Array.from({ length: alive }, () => ({ status: "alive" })),
   } as unknown as Methods<MembershipMethods>;
   const callee = new Callee<MembershipMethods>(port2, methods);
   port2.onmessage = ({ data }: MessageEvent<ToCallee<MembershipMethods>>) => callee.take(data);
-  const agent = { bootstrap, startJoin, retryJoin, retryMax, retryIntervalMs: 1 };
+  const provider = lookUp && parseProvider("provider=mdns");
+  const providers = { entries: provider ? [provider] : [], kubernetes: { host: "", port: "" }, links: [] };
+  const agent = { bootstrap, startJoin, retryJoin, providers, retryMax, retryIntervalMs: 1 };
   try {
     const { signal } = new AbortController();
-    await joinAtStart(new PoolClient(port1), { agent, bootstrapExpect, signal, log: (line) => lines.push(line) });
+    await joinAtStart(new PoolClient(port1), {
+      agent,
+      bootstrapExpect,
+      lookUp: lookUp ?? (() => Promise.reject(new Error("there is no provider"))),
+      signal,
+      log: (line) => lines.push(line),
+    });
     assertEquals(left, [], "no attempt too few");
     return lines;
   } finally {
@@ -62,4 +79,26 @@ Deno.test("a start-join that reaches this node alone fails, and so do the attemp
   assertEquals(error.message, "Error joining the pool: only this node itself has answered");
   const used = await assertRejects(() => join([OWN, OWN], { retryJoin: ["me"], retryMax: 2 }), JoinError);
   assertEquals(used.message, "max join LAN retry exhausted, exiting");
+});
+
+Deno.test("a provider is asked anew for each attempt, beside the addresses; one that fails or knows nobody is told", async () => {
+  const known: (string[] | Error)[] = [new Error("401"), [], ["a:1"], ["a:1", "b"]];
+  const lookUp = () => {
+    const next = known.shift() ?? [];
+    return next instanceof Error ? Promise.reject(next) : Promise.resolve(next);
+  };
+  const lines = await join([OWN, OTHER], { lookUp });
+  assertEquals(asked.map((addresses) => addresses.toSorted()), [["a:1"], ["a:1", "b"]]);
+  assertEquals(lines.slice(0, 4), [
+    "Joining cluster...: cluster=LAN addresses=[provider=mdns]",
+    'Cannot discover address: address="provider=mdns" error="401"',
+    'Join cluster failed, will retry: cluster=LAN retry_interval=0.001s error="No servers to join"',
+    'Join cluster failed, will retry: cluster=LAN retry_interval=0.001s error="No servers to join"',
+  ]);
+  assertEquals(lines.at(-1), "Join cluster completed. Synced with initial agents: cluster=LAN num_agents=2");
+  await join([OTHER], { lookUp, retryJoin: ["x"] });
+  assertEquals(asked, [["x"]]);
+  const many = () => Promise.resolve(Array.from({ length: 100 }, (_, at) => `10.0.0.${at}`));
+  await join([OTHER], { lookUp: many });
+  assertEquals(new Set(asked[0]).size, 16);
 });

@@ -24,3 +24,33 @@ export function readTextFile(path: string, { forKey, bytesMax }: { forKey: strin
     throw new ConfigError(`Cannot read ${path} (${forKey}): ${messageOf(error)}`);
   }
 }
+
+/** Longest file of certificates. */
+const CERTIFICATES_BYTES_MAX = 4 * 1024 * 1024;
+
+/** Paths of the system's trusted certificates. The first existing one is used, as in Go's library. */
+const SYSTEM_CERTIFICATES = [
+  "/etc/ssl/certs/ca-certificates.crt",
+  "/etc/pki/tls/certs/ca-bundle.crt",
+  "/etc/ssl/ca-bundle.pem",
+  "/etc/pki/tls/cacert.pem",
+  "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+  "/etc/ssl/cert.pem",
+];
+
+/**
+ * The certificates that the system trusts.
+ * @param named File to use instead, as `SSL_CERT_FILE` of the environment names one; empty for none.
+ * @throws {ConfigError} When that file cannot be read.
+ */
+export function systemCertificates(named: string): string[] {
+  if (named !== "") return [readTextFile(named, { forKey: "SSL_CERT_FILE", bytesMax: CERTIFICATES_BYTES_MAX })];
+  for (const path of SYSTEM_CERTIFICATES) {
+    try {
+      return [Deno.readTextFileSync(path)];
+    } catch {
+      // not this kind of system
+    }
+  }
+  return [];
+}
