@@ -17,6 +17,7 @@ import { RENDEZVOUS_COMMANDS, RENDEZVOUS_FLAGS, RENDEZVOUS_HELP } from "./rendez
 import { RUN_COMMANDS } from "./run_command.ts";
 import { serve, SERVE_HELP } from "./serve.ts";
 import { describeFlags } from "../config/flags.ts";
+import { suggestion } from "../config/suggestion.ts";
 import { SERVE_FLAGS } from "../config/serve_flags.ts";
 import { SERVICE_COMMANDS } from "./service_commands.ts";
 import { SHELL_COMMANDS } from "./shell_commands.ts";
@@ -43,6 +44,9 @@ const COMMANDS: readonly Command[] = [
   ...USER_COMMANDS,
   ...WATCH_COMMANDS,
 ];
+
+/** Commands that are no client's. */
+const WITH_OWN_FLAGS = ["serve", "agent", "rendezvous", "version", "help"];
 
 function summaries(commands: readonly Command[]): string {
   return commands.toSorted((a, b) => a.name < b.name ? -1 : 1).map(({ name, summary }) =>
@@ -119,7 +123,19 @@ async function client(args: readonly string[]): Promise<number> {
     else console.error(group);
     return asksForHelp(args) ? 0 : 1;
   }
-  return unknown(`unknown command "${args.filter((arg) => !arg.startsWith("-")).join(" ")}"\n\n`);
+  return unknownCommand(args.filter((arg) => !arg.startsWith("-")));
+}
+
+/** Tells what may have been meant, or else what there is. */
+function unknownCommand(words: readonly string[]): number {
+  const names = [...WITH_OWN_FLAGS, ...COMMANDS.map(({ name }) => name)];
+  const firsts = names.map((name) => name.split(" ")[0]);
+  const meant = suggestion(words.slice(0, 3).join(" "), names) ?? suggestion(words.slice(0, 2).join(" "), names) ??
+    suggestion(words[0] ?? "", firsts);
+  const problem = `unknown command "${words.join(" ")}"`;
+  if (meant === undefined || programName() === "consul") return unknown(`${problem}\n\n`);
+  console.error(`${problem}: did you mean "muster ${meant}"?\nRun "muster help" for all commands.`);
+  return 2;
 }
 
 /** Shows the help for what is no command. */
@@ -176,7 +192,7 @@ function help(topics: readonly string[]): number {
 function clientHelp(topics: readonly string[]): number {
   const found = commandOf(topics);
   const text = found ? helpOf(found.command) : groupOf(topics);
-  if (text === undefined) return unknown(`unknown command "${topics[0]}"\n\n`);
+  if (text === undefined) return unknownCommand(topics);
   console.log(text);
   return 0;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { parseDuration } from "../../base/codec/duration.ts";
+import { suggested } from "./suggestion.ts";
 
 /** One flag. */
 export interface FlagSpec {
@@ -76,7 +77,9 @@ export class Flags {
       const [, name, inline] = match;
       const spec = known.get(name);
       if (!spec) {
-        throw new UsageError(name === "h" || name === "help" ? "help" : `flag provided but not defined: -${name}`);
+        if (name === "h" || name === "help") throw new UsageError("help");
+        const names = specs.filter(({ supported }) => supported).map((one) => one.name);
+        throw new UsageError(`flag provided but not defined: -${name}${suggested(name, names, "-")}`);
       }
       let value = inline;
       if (value === undefined && spec.kind === "bool") value = "true";
