@@ -7,7 +7,8 @@ import { AGENT_FLAGS } from "../config/agent_flags.ts";
 import { AUTOPILOT_COMMANDS } from "./autopilot_commands.ts";
 import { BACKUP_COMMANDS } from "./backup_commands.ts";
 import { CLUSTER_COMMANDS } from "./cluster_commands.ts";
-import { type Command, helpOf, runCommand } from "../client/command.ts";
+import { type Command, flagsOf, helpOf, runCommand } from "../client/command.ts";
+import { completionScript, isShell, SHELLS } from "./completion.ts";
 import { DEBUG_COMMANDS } from "./debug_command.ts";
 import { KV_COMMANDS } from "./kv_commands.ts";
 import { LOCK_COMMANDS } from "./lock_command.ts";
@@ -16,7 +17,7 @@ import { named, programName } from "../client/program_name.ts";
 import { RENDEZVOUS_COMMANDS, RENDEZVOUS_FLAGS, RENDEZVOUS_HELP } from "./rendezvous_commands.ts";
 import { RUN_COMMANDS } from "./run_command.ts";
 import { serve, SERVE_HELP } from "./serve.ts";
-import { describeFlags } from "../config/flags.ts";
+import { describeFlags, UsageError } from "../config/flags.ts";
 import { suggestion } from "../config/suggestion.ts";
 import { SERVE_FLAGS } from "../config/serve_flags.ts";
 import { SERVICE_COMMANDS } from "./service_commands.ts";
@@ -45,6 +46,29 @@ const COMMANDS: readonly Command[] = [
   ...WATCH_COMMANDS,
 ];
 
+const completion: Command = {
+  name: "completion",
+  summary: "print a script that completes commands and flags in a shell",
+  usage: `${SHELLS.join("|")}\n\nExample:\n  source <(muster completion bash)`,
+  flags: [],
+  isLocal: true,
+  run({ args: [shell = ""] }) {
+    if (!isShell(shell)) throw new UsageError(`expected one of ${SHELLS.join(", ")}`);
+    const own = [
+      { name: "serve", summary: "run a node that serves SQL over HTTP and replicates it", flags: SERVE_FLAGS },
+      { name: "agent", summary: "run a member of a pool of nodes that find each other", flags: AGENT_FLAGS },
+      { name: "rendezvous", summary: "help agents find each other", flags: AGENT_FLAGS },
+      { name: "version", summary: "print the version", flags: versionCommand.flags },
+      { name: "help", summary: "print help", flags: [] },
+    ];
+    const clients = ALL_COMMANDS.map((command) => ({ ...command, flags: flagsOf(command) }));
+    console.log(completionScript(shell, [...own, ...clients]).trimEnd());
+    return 0;
+  },
+};
+
+const ALL_COMMANDS: readonly Command[] = [...COMMANDS, completion];
+
 /** Commands that are no client's. */
 const WITH_OWN_FLAGS = ["serve", "agent", "rendezvous", "version", "help"];
 
@@ -66,10 +90,10 @@ Commands:
   help       print help, also: muster help COMMAND
 
 Commands that speak to an agent (-http-addr says where it is):
-${summaries(COMMANDS.filter(({ isLocal }) => !isLocal))}
+${summaries(ALL_COMMANDS.filter(({ isLocal }) => !isLocal))}
 
 Commands that speak to nobody:
-${summaries(COMMANDS.filter(({ isLocal }) => isLocal))}
+${summaries(ALL_COMMANDS.filter(({ isLocal }) => isLocal))}
 
 Examples:
   muster serve data                          one node on localhost:4001, its data in ./data
@@ -128,7 +152,7 @@ async function client(args: readonly string[]): Promise<number> {
 
 /** Tells what may have been meant, or else what there is. */
 function unknownCommand(words: readonly string[]): number {
-  const names = [...WITH_OWN_FLAGS, ...COMMANDS.map(({ name }) => name)];
+  const names = [...WITH_OWN_FLAGS, ...ALL_COMMANDS.map(({ name }) => name)];
   const firsts = names.map((name) => name.split(" ")[0]);
   const meant = suggestion(words.slice(0, 3).join(" "), names) ?? suggestion(words.slice(0, 2).join(" "), names) ??
     suggestion(words[0] ?? "", firsts);
@@ -146,7 +170,7 @@ function unknown(words: string): number {
 
 /** The client command that the arguments begin with; of several words, the longest first. */
 function commandOf(args: readonly string[]): { command: Command; rest: readonly string[] } | undefined {
-  for (const command of COMMANDS) {
+  for (const command of ALL_COMMANDS) {
     const words = command.name.split(" ");
     if (words.every((word, at) => args[at] === word)) return { command, rest: args.slice(words.length) };
   }
@@ -155,7 +179,7 @@ function commandOf(args: readonly string[]): { command: Command; rest: readonly 
 
 /** Help on all commands that begin with a word, such as `kv`; undefined where none does. */
 function groupOf([word]: readonly string[]): string | undefined {
-  const group = COMMANDS.filter(({ name }) => name.startsWith(`${word} `));
+  const group = ALL_COMMANDS.filter(({ name }) => name.startsWith(`${word} `));
   if (group.length === 0) return undefined;
   return named(`Usage: muster ${word} COMMAND [flags] [arguments]\n\nCommands:\n${summaries(group)}`);
 }

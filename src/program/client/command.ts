@@ -84,7 +84,7 @@ export function pairsOf(flags: Flags, name: string): Record<string, string> {
 }
 
 /** All flags of a command. */
-function flagsOf({ flags, isLocal }: Command): readonly FlagSpec[] {
+export function flagsOf({ flags, isLocal }: Command): readonly FlagSpec[] {
   return isLocal ? flags : [...flags, ...API_FLAGS];
 }
 
