@@ -2,8 +2,8 @@
  * Proves a change: format, lint, types, documentation, layers, all tests, each with its time. Ends with what failed, repeated
  * where nobody has to look for it, and `N passed, N failed`. Exits 1 when anything failed, after having run everything.
  *
- * The tests run in two lanes side by side: many of them wait for processes, time-outs and elections, so that both lanes take
- * three quarters of the time that they take one after the other. Each lane has ports of its own.
+ * The tests run in three lanes side by side: many of them wait for processes, time-outs and elections, and leave two
+ * processors idle meanwhile. Each lane has ports of its own.
  *
  * @module
  */
@@ -32,20 +32,24 @@ const CHECKS: readonly Step[] = [
   { name: "layers", args: ["run", "--allow-read=src,tests,scripts", "scripts/tidy.ts"] },
 ];
 
-/** Folders of tests in the first lane: they take about as long as all others. */
-const FIRST_LANE = ["cluster", "deploy", "differential", "faults", "fuzz", "sim"];
+/** Folders of tests in the first lanes, which take about as long as all others. */
+const FIRST_LANES = [["cluster", "deploy", "differential", "fuzz"], ["faults", "processes", "drivers"]];
+/** Ports of the first lane; those of the others follow. */
+const [FIRST_PORT, LANE_PORTS] = [10_000, 6000];
 
 function lanes(): Step[] {
   const folders = [...Deno.readDirSync("tests")].filter(({ isDirectory }) => isDirectory).map(({ name }) => name)
     .sort();
-  const others = folders.filter((folder) => !FIRST_LANE.includes(folder));
-  const test = (
-    some: readonly string[],
-  ) => ["test", LOCK, "-P=test", "--no-check", ...some.map((one) => `tests/${one}`)];
-  return [
-    { name: "tests, first lane", args: [...test(FIRST_LANE), ...Deno.args], ports: "10000-19999", mark: "1 " },
-    { name: "tests, second lane", args: [...test(others), ...Deno.args], ports: "20000-29999", mark: "2 " },
-  ];
+  const others = folders.filter((folder) => !FIRST_LANES.flat().includes(folder));
+  return [...FIRST_LANES, others].map((lane, at) => {
+    const port = FIRST_PORT + at * LANE_PORTS;
+    return {
+      name: `tests, lane ${at + 1}`,
+      args: ["test", LOCK, "-P=test", "--no-check", ...lane.map((one) => `tests/${one}`), ...Deno.args],
+      ports: `${port}-${port + LANE_PORTS - 1}`,
+      mark: `${at + 1} `,
+    };
+  });
 }
 
 /** Lines of a failed step that are repeated at the end, at most: the first ones, which name the first error. */

@@ -199,7 +199,8 @@ Deno.test("a write that needs more than the disk holds waits for room; a start a
       await node.says(
         /no space left on the disk of .*: the log needs \d+ bytes to start; .*only answers reads of level none/,
       );
-      assertEquals(await node.row("SELECT count(*) FROM t", "none"), [5]);
+      const count = await until("it answers", () => node.row("SELECT count(*) FROM t", "none"));
+      assertEquals(count, [5]);
       const readyz = await fetch(`${node.url}/readyz`);
       assertEquals([readyz.status, await readyz.text()], [
         503,

@@ -11,7 +11,7 @@ const SQL =
   `WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<${ROWS}) SELECT x, hex(zeroblob(45)) FROM c`;
 /** The bytes of the answer, at least. */
 const ANSWER_BYTES_MIN = ROWS * 90;
-const CLIENTS = 24;
+const CLIENTS = 16;
 
 function targetOf(query: string): string {
   return `/db/query?q=${encodeURIComponent(SQL)}&${query}`;

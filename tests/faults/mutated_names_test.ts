@@ -10,7 +10,7 @@ import { agentPlace, type AgentProcess, dig, withAgents } from "../harness/agent
 import { until } from "../harness/processes.ts";
 import { Random } from "../harness/random.ts";
 
-const COUNT = Number(Deno.env.get("MUTATED_PACKETS") ?? 8000);
+const COUNT = Number(Deno.env.get("MUTATED_PACKETS") ?? 5000);
 const SEED = Number(Deno.env.get("MUTATED_SEED") ?? Math.floor(Math.random() * 2 ** 32));
 /** So many are sent before the next question that must be answered. */
 const BATCH = 500;

@@ -12,7 +12,7 @@ import { agentPlace, type AgentProcess, withAgents } from "../harness/agents.ts"
 import { until } from "../harness/processes.ts";
 import { Mutator, ROOT } from "./mutations.ts";
 
-const COUNT = Number(Deno.env.get("MUTATED_REQUESTS") ?? 10_000);
+const COUNT = Number(Deno.env.get("MUTATED_REQUESTS") ?? 6000);
 const FIRST = Number(Deno.env.get("MUTATED_FIRST") ?? 0);
 const SEED = Number(Deno.env.get("MUTATED_SEED") ?? Math.floor(Math.random() * 2 ** 32));
 const LANES = 24;
