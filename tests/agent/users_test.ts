@@ -66,7 +66,7 @@ Deno.test("agents let tokens in, commands show them, and agents need none among 
     const guarded = start(place("guarded"), join, `-auth=${authFile}`, "-node-meta=role:web");
     const open = start(place("open"), join); // its servers check what it hands on
     for (const agent of [server, guarded, open]) await agent.up();
-    await until("it leads", () => server.leader());
+    for (const agent of [server, guarded, open]) await until("it knows who leads", () => agent.leader());
 
     // A client agent registers its own description in the catalog, and the name server asks without a token.
     const shown = { headers: { "X-Consul-Token": READER } };

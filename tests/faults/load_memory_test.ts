@@ -8,7 +8,7 @@ import { Database, runOnce } from "../../src/drivers/libsqlite/driver.ts";
 import { leaderOf, nodePlace, type NodeProcess, startCluster, until, withNodes } from "../harness/processes.ts";
 import { peakResidentBytes, residentBytes } from "./memory.ts";
 
-const ROWS = 256;
+const ROWS = 192;
 const ROW_BYTES = 1024 * 1024;
 const MIB = 1024 * 1024;
 
@@ -48,7 +48,7 @@ async function assertGrowth(node: NodeProcess, beforeBytes: number, mibMax: numb
 }
 
 Deno.test({
-  name: "a load of 256 MiB and backups of it in every format take a node little memory",
+  name: "a load of 192 MiB and backups of it in every format take a node little memory",
   ignore: Deno.build.os !== "linux",
   fn: () =>
     withNodes(async (root, start) => {
@@ -67,7 +67,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a load of 256 MiB through a follower takes all nodes little memory",
+  name: "a load of 192 MiB through a follower takes all nodes little memory",
   ignore: Deno.build.os !== "linux",
   fn: () =>
     withNodes(async (root, start) => {

@@ -37,7 +37,7 @@ export function freePort(): number {
 }
 
 /** Time between two looks of {@linkcode until}, which grows with the time waited: each may be a request to a busy node. */
-const [LOOK_MS_MIN, LOOK_MS_MAX] = [10, 100];
+const [LOOK_MS_MIN, LOOK_MS_MAX] = [10, 200];
 
 /** Waits until `check` gives something; fails with `what` and the last error after `timeoutMs`. */
 export async function until<T>(
