@@ -209,6 +209,7 @@ func semaphores(client, server *api.Client) {
 	var inside, most int
 	var guard sync.Mutex
 	var all sync.WaitGroup
+	both := make(chan struct{}) // closed when two are inside
 	for nth := range 5 {
 		at := client
 		if nth%2 == 1 {
@@ -223,9 +224,16 @@ func semaphores(client, server *api.Client) {
 			check("acquire", err)
 			guard.Lock()
 			inside++
+			if most < 2 && inside == 2 {
+				close(both)
+			}
 			most = max(most, inside)
 			guard.Unlock()
-			time.Sleep(100 * time.Millisecond)
+			select {
+			case <-both:
+			case <-time.After(patience):
+			}
+			time.Sleep(100 * time.Millisecond) // a third one would be seen
 			guard.Lock()
 			inside--
 			guard.Unlock()
