@@ -41,7 +41,7 @@ SELECT count(*) AS n FROM t`);
     assertEquals([first.code, first.errors.replace(/^.*Permissions in the config file.*\n/m, "")], [0, ""]);
     assertEquals(
       first.out,
-      "0 row affected\n2 rows affected\nid,name\n1,fiona\n2,x;y\nname\nt\nbackup file written successfully\n" +
+      "2 rows affected\nid,name\n1,fiona\n2,x;y\nname\nt\nbackup file written successfully\n" +
         "SQL text file written successfully\nDatabase restored successfully.\nn = 2\n",
     );
     assertEquals(await Deno.readTextFile(`${root}/rows.csv`), "name\nfiona\n");

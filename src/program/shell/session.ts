@@ -12,6 +12,9 @@ import { COMMANDS, type CommandSession, type DotCommand, type SessionSettings } 
 import { render } from "./modes.ts";
 import { parseResults, type Result, RESULT_PARAMETERS } from "./results.ts";
 
+/** Statements that change rows. Of others a node tells the counts of the one before, as rqlite does. */
+const COUNTED: ReadonlySet<string> = new Set(["INSERT", "REPLACE", "UPDATE", "DELETE", "WITH"]);
+
 /** Where a session reads and writes. */
 export interface SessionParts {
   readonly api: AgentApi;
@@ -127,7 +130,9 @@ export class Session implements CommandSession {
       const body = new TextEncoder().encode(JSON.stringify([statement.sql]));
       const { text } = await this.api.askText("POST", target, { body, signal });
       const { results, seconds } = parseResults(text);
-      for (const result of results) this.show(result, seconds);
+      for (const result of results) {
+        if (result.k !== "change" || COUNTED.has(statement.verb)) this.show(result, seconds);
+      }
     }
   }
 
