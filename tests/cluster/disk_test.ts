@@ -193,6 +193,10 @@ Deno.test("a write that needs more than the disk holds waits for room; a start a
       assertEquals(await node.row("SELECT count(*) FROM t", "none"), [5]);
       await node.stop("SIGKILL");
       await sending;
+      // Whether the next segment of the log was ready when the disk was full is a matter of moments.
+      for (const { name } of Deno.readDirSync(`${place.directory}/raft`)) {
+        if (name.startsWith("spare")) Deno.removeSync(`${place.directory}/raft/${name}`);
+      }
       fill(`${root}/filler`);
       node = NodeProcess.start(place);
       await node.says(/no space left on the disk of the database: writes are refused until there is room, reads go on/);
