@@ -1,6 +1,7 @@
 /** The commands shell, sql and status against a node. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { muster } from "../harness/agents.ts";
+import { runWith } from "../harness/peers/process.ts";
 import { musterCommand, nodePlace, withNodes } from "../harness/processes.ts";
 
 Deno.test("shell runs statements of several lines and its own commands; sql prints in any format; status is one screen", () =>
@@ -10,18 +11,7 @@ Deno.test("shell runs statements of several lines and its own commands; sql prin
     const api = `-http-addr=127.0.0.1:${node.place.httpPort}`;
     const shell = async (input: string) => {
       const { command, args } = musterCommand();
-      const child = new Deno.Command(command, {
-        args: [...args, "shell", api],
-        stdin: "piped",
-        stdout: "piped",
-        stderr: "piped",
-      }).spawn();
-      const writer = child.stdin.getWriter();
-      await writer.write(new TextEncoder().encode(input));
-      await writer.close();
-      const { code, stdout, stderr } = await child.output();
-      const decoder = new TextDecoder();
-      return { code, out: decoder.decode(stdout), errors: decoder.decode(stderr) };
+      return await runWith(command, [...args, "shell", api], input);
     };
     const first = await shell(`CREATE TABLE t(id INTEGER PRIMARY KEY, name TEXT);
 INSERT INTO t(name)
@@ -46,6 +36,11 @@ SELECT count(*) AS n FROM t`);
     );
     assertEquals(await Deno.readTextFile(`${root}/rows.csv`), "name\nfiona\n");
     assertMatch(await Deno.readTextFile(`${root}/copy.sql`), /INSERT INTO "?t"? VALUES\(1,'fiona'\)/);
+
+    await Deno.writeTextFile(`${root}/wrong.sql`, "INSERT INTO nope VALUES(1);");
+    const again = await shell(`.backup ${root}/copy.sqlite\n.restore ${root}/wrong.sql\n`);
+    assertEquals(again.out, "");
+    assertMatch(again.errors, /Error: .*copy\.sqlite exists: it is not overwritten\nError: no such table: nope/);
 
     const second = await shell("SELECT nope;\n.nope\n.mode nope\nSELECT 1;\n.quit\nSELECT 2;\n");
     assertEquals(second.code, 1);

@@ -2,6 +2,7 @@
  * `/v1/query`: prepared queries, made, shown and executed (C7.9).
  * @module
  */
+import { shuffled } from "../../base/worker/shuffled.ts";
 import { DOCUMENT_CHARS_MAX } from "../../app/services/document_operations.ts";
 import { definitionOf, executeQuery, filledIn } from "../../app/services/prepared_query.ts";
 import type { CatalogRow } from "../../app/agent/catalog.ts";
@@ -121,8 +122,4 @@ async function execute(request: HttpRequest, parts: OperateParts, name: string):
     Datacenter: agentOf(parts).options.datacenter,
     Failovers: 0,
   }, request);
-}
-
-function shuffled<T>(list: readonly T[]): T[] {
-  return list.map((one) => ({ one, at: Math.random() })).sort((a, b) => a.at - b.at).map(({ one }) => one);
 }

@@ -8,6 +8,7 @@
  * way, connections, their time and their bytes are limited.
  * @module
  */
+import { shuffled } from "../../base/worker/shuffled.ts";
 import { splitAddress } from "../../base/codec/address.ts";
 import {
   answerAddress,
@@ -434,10 +435,6 @@ function hasOrder({ answers, authority }: Answer): boolean {
 
 function unixSeconds(): number {
   return Math.floor(Date.now() / 1000);
-}
-
-function shuffled<T>(list: readonly T[]): T[] {
-  return list.map((one) => ({ one, at: Math.random() })).sort((a, b) => a.at - b.at).map(({ one }) => one);
 }
 
 function close(conn: Deno.TcpConn): void {

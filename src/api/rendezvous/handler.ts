@@ -10,6 +10,7 @@
  * @module
  */
 import { Attempts, Buckets } from "../../app/users/attempts.ts";
+import { boundedText } from "../../base/net/bounded_text.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import {
   type Announcement,
@@ -111,11 +112,8 @@ function decoded(part: string): string {
 }
 
 async function bodyOf(request: Request): Promise<string> {
-  let body = "";
-  for await (const piece of request.body?.pipeThrough(new TextDecoderStream()) ?? []) {
-    body += piece;
-    if (body.length > REQUEST_BYTES_MAX) throw new AnnouncementError(`expected at most ${REQUEST_BYTES_MAX} bytes`);
-  }
+  const body = await boundedText(request.body, REQUEST_BYTES_MAX);
+  if (body === undefined) throw new AnnouncementError(`expected at most ${REQUEST_BYTES_MAX} bytes`);
   return body;
 }
 

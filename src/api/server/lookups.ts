@@ -2,6 +2,7 @@
  * Answers the name server's calls to the catalog, and tells it once when what it holds is not current any more.
  * @module
  */
+import { shuffled } from "../../base/worker/shuffled.ts";
 import { instancesOf, LocalNodes, type NodeSource } from "../../app/agent/nodes.ts";
 import { executeQuery, type QueryReads } from "../../app/services/prepared_query.ts";
 import { parseDuration } from "../../base/codec/duration.ts";
@@ -62,8 +63,4 @@ export function queryInstances(
     const ms = parseDuration(ttl);
     return { instances: sorted, ttl: ttl === "" || ms === undefined ? undefined : Math.round(ms / 1000) };
   };
-}
-
-function shuffled<T>(list: readonly T[]): T[] {
-  return list.map((one) => ({ one, at: Math.random() })).sort((a, b) => a.at - b.at).map(({ one }) => one);
 }

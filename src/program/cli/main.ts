@@ -8,7 +8,7 @@ import { AUTOPILOT_COMMANDS } from "./autopilot_commands.ts";
 import { BACKUP_COMMANDS } from "./backup_commands.ts";
 import { CLUSTER_COMMANDS } from "./cluster_commands.ts";
 import { type Command, flagsOf, helpOf, runCommand } from "../client/command.ts";
-import { completionScript, isShell, SHELLS } from "./completion.ts";
+import { type Completed, completionScript, isShell, SHELLS } from "./completion.ts";
 import { DEBUG_COMMANDS } from "./debug_command.ts";
 import { KV_COMMANDS } from "./kv_commands.ts";
 import { LOCK_COMMANDS } from "./lock_command.ts";
@@ -54,23 +54,30 @@ const completion: Command = {
   isLocal: true,
   run({ args: [shell = ""] }) {
     if (!isShell(shell)) throw new UsageError(`expected one of ${SHELLS.join(", ")}`);
-    const own = [
-      { name: "serve", summary: "run a node that serves SQL over HTTP and replicates it", flags: SERVE_FLAGS },
-      { name: "agent", summary: "run a member of a pool of nodes that find each other", flags: AGENT_FLAGS },
-      { name: "rendezvous", summary: "help agents find each other", flags: AGENT_FLAGS },
-      { name: "version", summary: "print the version", flags: versionCommand.flags },
-      { name: "help", summary: "print help", flags: [] },
-    ];
     const clients = ALL_COMMANDS.map((command) => ({ ...command, flags: flagsOf(command) }));
-    console.log(completionScript(shell, [...own, ...clients]).trimEnd());
+    console.log(completionScript(shell, [...OWN_COMMANDS, ...clients]).trimEnd());
     return 0;
   },
 };
 
 const ALL_COMMANDS: readonly Command[] = [...COMMANDS, completion];
 
-/** Commands that are no client's. */
-const WITH_OWN_FLAGS = ["serve", "agent", "rendezvous", "version", "help"];
+/** Commands that are no client's, in the order of the help. */
+const OWN_COMMANDS: readonly Completed[] = [
+  { name: "serve", summary: "run a node that serves SQL over HTTP and replicates it", flags: SERVE_FLAGS },
+  {
+    name: "agent",
+    summary: "run a member of a pool of nodes that find each other, as consul agent does",
+    flags: AGENT_FLAGS,
+  },
+  {
+    name: "rendezvous",
+    summary: "help agents find each other that know nothing but a URL and a token",
+    flags: AGENT_FLAGS,
+  },
+  { name: "version", summary: "print the version", flags: versionCommand.flags },
+  { name: "help", summary: "print help, also: muster help COMMAND", flags: [] },
+];
 
 function summaries(commands: readonly Command[]): string {
   return commands.toSorted((a, b) => a.name < b.name ? -1 : 1).map(({ name, summary }) =>
@@ -83,11 +90,7 @@ const HELP = `muster: a replicated SQLite database whose nodes find each other
 Usage: muster COMMAND [flags] [arguments]
 
 Commands:
-  serve      run a node that serves SQL over HTTP and replicates it
-  agent      run a member of a pool of nodes that find each other, as consul agent does
-  rendezvous help agents find each other that know nothing but a URL and a token
-  version    print the version
-  help       print help, also: muster help COMMAND
+${OWN_COMMANDS.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`).join("\n")}
 
 Commands that speak to an agent (-http-addr says where it is):
 ${summaries(ALL_COMMANDS.filter(({ isLocal }) => !isLocal))}
@@ -152,7 +155,7 @@ async function client(args: readonly string[]): Promise<number> {
 
 /** Tells what may have been meant, or else what there is. */
 function unknownCommand(words: readonly string[]): number {
-  const names = [...WITH_OWN_FLAGS, ...ALL_COMMANDS.map(({ name }) => name)];
+  const names = [...OWN_COMMANDS, ...ALL_COMMANDS].map(({ name }) => name);
   const firsts = names.map((name) => name.split(" ")[0]);
   const meant = suggestion(words.slice(0, 3).join(" "), names) ?? suggestion(words.slice(0, 2).join(" "), names) ??
     suggestion(words[0] ?? "", firsts);

@@ -9,6 +9,7 @@ import type { PoolClient } from "../../drivers/membership/client.ts";
 import type { ProviderOptions } from "../../core/provider/provider.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import { pause } from "../../base/worker/backoff.ts";
+import { shuffled } from "../../base/worker/shuffled.ts";
 import type { AgentConfig, NodeConfig } from "../config/config.ts";
 import type { DataDirectory } from "./data_directory.ts";
 import { VERSION } from "./version.ts";
@@ -133,7 +134,7 @@ async function lookUpAll(
 ): Promise<readonly string[]> {
   const found = await Promise.all(providers.map(async (provider) => {
     try {
-      const addresses = [...await lookUp(provider)].sort(() => Math.random() - 0.5).slice(0, LOOKED_UP_MAX);
+      const addresses = shuffled(await lookUp(provider)).slice(0, LOOKED_UP_MAX);
       if (addresses.length > 0) log(`Discovered servers: cluster=LAN servers="${addresses.join(" ")}"`);
       return addresses;
     } catch (error) {

@@ -6,6 +6,7 @@
 import { announcementText, type Member, parseMembers, PATH } from "../../core/rendezvous/announcement.ts";
 import { jitter, pause } from "../../base/worker/backoff.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
+import { boundedText } from "../../base/net/bounded_text.ts";
 import type { AtlasConfig } from "./api.ts";
 
 const LEASE_S = 30;
@@ -73,11 +74,8 @@ async function post(
     client,
     signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_MS)]),
   });
-  if (Number(response.headers.get("Content-Length") ?? "0") > ANSWER_BYTES_MAX) {
-    await response.body?.cancel();
-    throw new Error("the answer is too long: is this a rendezvous?");
-  }
-  const text = await response.text();
+  const text = await boundedText(response.body, ANSWER_BYTES_MAX);
+  if (text === undefined) throw new Error("the answer is too long: is this a rendezvous?");
   if (!response.ok) throw new Error(`${response.status} ${text.trim().slice(0, 200)}`);
   return parseMembers(text);
 }

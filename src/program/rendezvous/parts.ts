@@ -5,6 +5,7 @@
  */
 import { joinAddress } from "../../base/codec/address.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
+import { shuffled } from "../../base/worker/shuffled.ts";
 import type { Member } from "../../core/rendezvous/announcement.ts";
 import type { PoolClient } from "../../drivers/membership/client.ts";
 import type { AgentConfig, AtlasSettings, RendezvousSettings } from "../config/config.ts";
@@ -100,8 +101,8 @@ export class RendezvousParts {
       const known = new Set(alive.map(({ addr, port }) => joinAddress(addr, port)));
       const addresses = others.map(({ address }) => address).filter((address) => !known.has(address));
       if (addresses.length === 0) return;
-      addresses.sort(() => Math.random() - 0.5); // so that not everybody asks the same ones
-      const { joined, errors } = await pool.call("join", { addresses: addresses.slice(0, JOINED_MAX) });
+      const some = shuffled(addresses).slice(0, JOINED_MAX); // so that not everybody asks the same ones
+      const { joined, errors } = await pool.call("join", { addresses: some });
       if (joined > 0) log(`Join cluster completed. Synced with initial agents: cluster=LAN num_agents=${joined}`);
       else if (errors.join() !== this.#complaint) log(`Atlas: cannot join yet: ${errors.join("; ")}`);
       this.#complaint = errors.join();

@@ -7,6 +7,7 @@
  *     rendezvous/nodes/USER/NAME/NODE         10.0.0.1:8301
  * @module
  */
+import { boundedText } from "../../base/net/bounded_text.ts";
 import type { Registry } from "../../api/rendezvous/handler.ts";
 import { type Announcement, type Member, MEMBERS_MAX } from "../../core/rendezvous/announcement.ts";
 
@@ -68,10 +69,8 @@ export class KvRegistry implements Registry {
   /** Makes a key one's own: by the session that holds it, after a start, or by a new one. */
   async #take(key: string, address: string, leaseS: number): Promise<void> {
     const [entry] = await this.#entries(key);
-    const candidates = entry?.session ? [entry.session] : [];
-    for (const session of candidates) {
-      if (await this.#renews(session, leaseS) && await this.#holds(key, session, address)) return;
-    }
+    const holder = entry?.session ?? "";
+    if (holder !== "" && await this.#renews(holder, leaseS) && await this.#holds(key, holder, address)) return;
     const session = await this.#newSession(leaseS);
     if (!await this.#holds(key, session, address)) throw new Error(`${key} is held by another session`);
   }
@@ -148,11 +147,8 @@ export class KvRegistry implements Registry {
       ...(body === undefined ? {} : { body }),
       signal: AbortSignal.timeout(REQUEST_MS),
     });
-    if (Number(response.headers.get("Content-Length") ?? "0") > ANSWER_BYTES_MAX) {
-      await response.body?.cancel();
-      throw new Error(`${target}: the answer is too long`);
-    }
-    const text = await response.text();
+    const text = await boundedText(response.body, ANSWER_BYTES_MAX);
+    if (text === undefined) throw new Error(`${target}: the answer is too long`);
     if (!response.ok && response.status !== 404) throw new Error(`${target}: ${response.status} ${text.slice(0, 200)}`);
     return { status: response.status, text };
   }

@@ -27,7 +27,7 @@ export async function describeCluster(api: AgentApi): Promise<string> {
     ["Voters", `${reached.length} of ${voters.length} reachable, ${spare(reached.length, voters.length)}`],
     ["Term", text(raft, "term")],
     ["Log", `committed ${text(raft, "commit_index")}, applied here ${text(raft, "applied_index")}`],
-    ["Database", `${sizeOf(text(store, "db_size") || text(fieldOf(store, "sqlite3"), "db_size"))} on disk`],
+    ["Database", `${sizeOf(text(fieldOf(store, "sqlite3"), "db_size"))} on disk`],
     ["Version", text(fieldOf(status, "build"), "version")],
   ];
   const width = Math.max(...lines.map(([name]) => name.length));

@@ -3,6 +3,7 @@
  * @module
  */
 import { type AgentApi, entries, fieldOf, text as textIn } from "../client/agent_api.ts";
+import { download, exists, load } from "../client/transfer.ts";
 import { describeCluster } from "./cluster_screen.ts";
 import { isMode, type Mode, MODES } from "./modes.ts";
 import type { Result } from "./results.ts";
@@ -108,24 +109,17 @@ function oneArgument(args: readonly string[], what: string): string {
   return args[0];
 }
 
-/** A file that does not exist yet. */
-async function download(session: CommandSession, target: string, path: string): Promise<number> {
-  const response = await session.api.stream("GET", target);
-  using file = await Deno.open(path, { write: true, createNew: true });
-  let bytes = 0;
-  for await (const piece of response.body ?? []) {
-    for (let written = 0; written < piece.length;) written += await file.write(piece.subarray(written));
-    bytes += piece.length;
-  }
-  await file.sync();
-  return bytes;
+/** Writes what a node sends to a file that does not exist yet. */
+async function save(session: CommandSession, target: string, path: string): Promise<void> {
+  if (await exists(path)) throw new Error(`${path} exists: it is not overwritten`);
+  await download(session.api, target, { path, check: () => {} });
 }
 
 /** All, by name. */
 export const COMMANDS: readonly DotCommand[] = [
   command("backup", "FILE", "Write a backup of the database, a SQLite file", async (session, args) => {
     const path = oneArgument(args, "the name of a file that does not exist");
-    await download(session, "/db/backup", path);
+    await save(session, "/db/backup", path);
     session.say("backup file written successfully");
   }),
   toggle("changes", "Whether a change is shown with the last rowid", "changes"),
@@ -146,7 +140,7 @@ export const COMMANDS: readonly DotCommand[] = [
       const [path, tables] = args;
       if (path === undefined || args.length > 2) throw new Error("expected the name of a file that does not exist");
       const chosen = tables === undefined ? "" : `&tables=${encodeURIComponent(tables)}`;
-      await download(session, `/db/backup?fmt=sql${chosen}`, path);
+      await save(session, `/db/backup?fmt=sql${chosen}`, path);
       session.say("SQL text file written successfully");
     },
   ),
@@ -215,9 +209,7 @@ export const COMMANDS: readonly DotCommand[] = [
     "FILE",
     "Replace the database by a SQLite file, or run a file of SQL text",
     async (session, args) => {
-      const file = await Deno.open(oneArgument(args, "the name of a file"));
-      const response = await session.api.stream("POST", "/db/load", file.readable);
-      await response.body?.cancel();
+      await load(session.api, oneArgument(args, "the name of a file"));
       session.say("Database restored successfully.");
     },
   ),

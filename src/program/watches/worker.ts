@@ -7,6 +7,7 @@
 import { follow, type Followed } from "../../app/agent/follow.ts";
 import { formatDuration } from "../../base/codec/duration.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
+import { boundedText } from "../../base/net/bounded_text.ts";
 import { logger } from "../../base/worker/log.ts";
 import { workerScope } from "../../base/worker/worker_scope.ts";
 import { Child, failureOf } from "../client/child.ts";
@@ -34,7 +35,8 @@ async function run({ keys, token, handler }: WatchDefinition, url: string, signa
       headers: token === "" ? {} : { "X-Consul-Token": token },
       signal: AbortSignal.any([signal, AbortSignal.timeout(WAIT_MS + LATE_MS)]),
     });
-    const text = await bounded(response);
+    const text = await boundedText(response.body, ANSWER_BYTES_MAX);
+    if (text === undefined) throw new Error(`an answer of more than ${ANSWER_BYTES_MAX} bytes is too long to watch`);
     if (!response.ok && response.status !== 404) throw new Error(`${response.status} ${text.slice(0, 200)}`);
     const index = response.headers.get("X-Consul-Index") ?? "0";
     return { index, value: query.shown(response.status === 404 ? undefined : text, known) };
@@ -48,13 +50,6 @@ async function run({ keys, token, handler }: WatchDefinition, url: string, signa
       if (!signal.aborted) log(`Watch handler failed: type=${keys.type} error="${messageOf(error)}"`, "error");
     }
   }
-}
-
-async function bounded(response: Response): Promise<string> {
-  const length = Number(response.headers.get("Content-Length") ?? "0");
-  if (length <= ANSWER_BYTES_MAX) return await response.text();
-  await response.body?.cancel();
-  throw new Error(`an answer of ${length} bytes is too long to watch`);
 }
 
 async function handled({ index, value }: Followed, handler: WatchHandler, signal: AbortSignal): Promise<void> {

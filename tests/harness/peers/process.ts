@@ -37,6 +37,22 @@ export async function run(name: string, args: readonly string[]): Promise<string
   return text;
 }
 
+/** Runs a program with a text on stdin; what it says, and its end. */
+export async function runWith(
+  command: string,
+  args: readonly string[],
+  input: string,
+): Promise<{ readonly code: number; readonly success: boolean; readonly out: string; readonly errors: string }> {
+  const child = new Deno.Command(command, { args: [...args], stdin: "piped", stdout: "piped", stderr: "piped" })
+    .spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(input));
+  await writer.close();
+  const { code, success, stdout, stderr } = await child.output();
+  const decoder = new TextDecoder();
+  return { code, success, out: decoder.decode(stdout), errors: decoder.decode(stderr) };
+}
+
 /** A running service. */
 export class ServiceProcess {
   readonly #name: string;

@@ -3,7 +3,7 @@
  * @module
  */
 import { freePort } from "../processes.ts";
-import { findProgram, ServiceProcess } from "./process.ts";
+import { findProgram, runWith, ServiceProcess } from "./process.ts";
 
 /** Whether a test may leave out what needs Prometheus: it is not installed, and this is not CI. */
 export async function lacksPrometheus(): Promise<boolean> {
@@ -19,17 +19,8 @@ export async function lacksPrometheus(): Promise<boolean> {
 
 /** Runs promtool; what it says. @throws {Error} When it finds something wrong. */
 export async function promtool(args: readonly string[], input = ""): Promise<string> {
-  const child = new Deno.Command(await findProgram("promtool"), {
-    args: [...args],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(input));
-  await writer.close();
-  const { success, stdout, stderr } = await child.output();
-  const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  const { success, out, errors } = await runWith(await findProgram("promtool"), args, input);
+  const said = out + errors;
   if (!success) throw new Error(`promtool ${args.join(" ")}:\n${said}`);
   return said;
 }

@@ -1,0 +1,110 @@
+/**
+ * Databases between a node and files: what a node sends is whole and on disk before it is under its name, and a load has
+ * failed if one of its statements has. Long transfers show their progress on a terminal.
+ * @module
+ */
+import { messageOf } from "../../base/codec/error_text.ts";
+import type { AgentApi } from "./agent_api.ts";
+import { Progress, thousands } from "./progress.ts";
+
+/** The first bytes of gzip data. */
+const GZIP = [0x1f, 0x8b];
+
+/** Whether there is something at a path. */
+export async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}
+
+/** Whether a file is compressed by gzip. */
+export async function isCompressed(path: string): Promise<boolean> {
+  using file = await Deno.open(path);
+  const head = new Uint8Array(GZIP.length);
+  await file.read(head);
+  return GZIP.every((byte, at) => head[at] === byte);
+}
+
+/**
+ * Writes what a node sends to a file. It comes under its name when it is whole and `check` is content.
+ * @param check Looks at the file under the name that it has until then.
+ * @returns Its bytes, and what the check says.
+ * @throws {Error} When it breaks off; there is no file then.
+ */
+export async function download<T>(
+  api: AgentApi,
+  target: string,
+  { path, check }: { readonly path: string; readonly check: (part: string) => T },
+): Promise<{ readonly bytes: number; readonly checked: T }> {
+  const part = `${path}.part`;
+  try {
+    const bytes = await downloadPart(api, target, part);
+    const checked = check(part);
+    await Deno.rename(part, path);
+    return { bytes, checked };
+  } catch (error) {
+    await Deno.remove(part).catch(() => {});
+    throw error;
+  }
+}
+
+async function downloadPart(api: AgentApi, target: string, path: string): Promise<number> {
+  const response = await api.stream("GET", target);
+  const length = Number(response.headers.get("content-length") ?? 0);
+  const progress = progressOf(length);
+  const file = await Deno.open(path, { write: true, create: true, truncate: true });
+  let bytes = 0;
+  try {
+    for await (const piece of response.body ?? []) {
+      for (let written = 0; written < piece.length;) written += await file.write(piece.subarray(written));
+      bytes += piece.length;
+      progress?.advance(piece.length);
+    }
+    await file.sync();
+  } catch (error) {
+    throw new Error(`it broke off after ${thousands(bytes)} bytes: ${messageOf(error)}`);
+  } finally {
+    file.close();
+  }
+  progress?.finish();
+  if (length > 0 && bytes !== length) throw new Error(`${bytes} of ${length} bytes have come`);
+  return bytes;
+}
+
+/** Answer of `/db/load`. */
+interface LoadAnswer {
+  readonly error?: string;
+  readonly results?: readonly { readonly error?: string }[];
+}
+
+/**
+ * Has a node load a file: a SQLite file, or SQL text, as it is or compressed by gzip.
+ * @throws {Error} When it cannot be sent, or a statement of it fails.
+ */
+export async function load(api: AgentApi, path: string): Promise<void> {
+  const { size } = await Deno.stat(path);
+  const isPacked = await isCompressed(path);
+  const progress = progressOf(size);
+  const file = await Deno.open(path);
+  const counted = file.readable.pipeThrough(
+    new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+      transform(piece, controller) {
+        progress?.advance(piece.length);
+        controller.enqueue(piece);
+      },
+    }),
+  );
+  const body = isPacked ? counted.pipeThrough(new DecompressionStream("gzip")) : counted;
+  const response = await api.stream("POST", "/db/load", body);
+  progress?.finish();
+  const answer: LoadAnswer = await response.json();
+  const fault = answer.error ?? answer.results?.find(({ error }) => error !== undefined)?.error;
+  if (fault !== undefined) throw new Error(fault);
+}
+
+/** On a terminal alone: a script reads what stands in its output. */
+function progressOf(bytes: number): Progress | undefined {
+  const output = {
+    isTerminal: () => Deno.stderr.isTerminal(),
+    writeSync: (text: Uint8Array) => Deno.stderr.writeSync(text),
+  };
+  return output.isTerminal() && bytes > 0 ? new Progress(bytes, "bytes", output) : undefined;
+}
