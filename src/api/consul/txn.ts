@@ -3,8 +3,8 @@
  * @module
  */
 import type { CatalogRow } from "../../app/agent/catalog.ts";
-import { OPS_MAX } from "../../app/agent/key_operations.ts";
-import { ROW_VERBS, type TxnOp, type TxnOutcome } from "../../app/agent/txn.ts";
+import { OPS_MAX } from "../../app/keys/key_operations.ts";
+import { ROW_VERBS, type TxnOp, type TxnOutcome } from "../../app/keys/txn.ts";
 import { isReadOnly, KV_VERBS, type KvOp } from "../../core/catalog/kv.ts";
 import type { Done } from "../../app/database/operations.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
@@ -12,7 +12,7 @@ import { parseExact } from "../../base/codec/raw_json.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import { type HttpRequest, textOf } from "../http/request.ts";
 import { type FieldNames, fieldNames, withNames } from "./body.ts";
-import { entryJson } from "./kv.ts";
+import { entryJson, ttlOf } from "./kv.ts";
 import { agentOf, type OperateParts } from "./parts.ts";
 import { checkOf, nodeOf, serviceOf } from "./register.ts";
 import { elsewhere, operate, v1Json } from "./respond.ts";
@@ -22,7 +22,7 @@ const NODE_FIELDS = fieldNames("ID Node Address TaggedAddresses Meta ModifyIndex
 const ROW_FIELDS = fieldNames("Node ModifyIndex");
 /** Fields of the operations, by their kind. */
 const FIELDS: Readonly<Record<string, FieldNames>> = {
-  kv: fieldNames("Verb Key Value Flags Index Session"),
+  kv: fieldNames("Verb Key Value Flags Index Session TTL"),
   node: { ...fieldNames("Verb"), Node: NODE_FIELDS },
   service: { ...fieldNames("Verb Node"), Service: ROW_FIELDS },
   check: { ...fieldNames("Verb"), Check: ROW_FIELDS },
@@ -130,7 +130,7 @@ function kvOp(op: Record<string, unknown>): KvOp {
     key: text(op.Key),
     value: bytes(op.Value),
     flags: whole(op.Flags),
-    index: whole(op.Index),
+    index: verb === "expire" ? ttlOf(text(op.TTL)) : whole(op.Index),
     session: text(op.Session),
   };
 }

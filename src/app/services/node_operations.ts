@@ -33,7 +33,7 @@ import {
   type CatalogOperations,
   type CatalogParts,
 } from "../agent/catalog_operations.ts";
-import { KEY_OPERATIONS, keyImplementations, type KeyOperations, type KeyParts } from "../agent/key_operations.ts";
+import { KEY_OPERATIONS, keyImplementations, type KeyOperations, type KeyParts } from "../keys/key_operations.ts";
 
 /** Everything that nodes ask of each other for their clients. */
 export interface NodeOperations

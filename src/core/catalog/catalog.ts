@@ -13,7 +13,16 @@
  */
 
 /** Tables that are readable as `muster.NAME`. */
-export const CATALOG_TABLES: readonly string[] = ["nodes", "services", "checks", "members", "kv", "sessions", "fences"];
+export const CATALOG_TABLES: readonly string[] = [
+  "nodes",
+  "services",
+  "checks",
+  "members",
+  "kv",
+  "kv_history",
+  "sessions",
+  "fences",
+];
 /** Names of the cluster's own tables begin so. */
 export const CATALOG_PREFIX = "_muster_";
 

@@ -5,7 +5,7 @@
  */
 import { type CatalogWrite, expectRow, guard, upsert } from "../../core/catalog/catalog.ts";
 import { entryOf, type KvOp, kvWrites } from "../../core/catalog/kv.ts";
-import { type Catalog, type CatalogRow, ConflictError } from "./catalog.ts";
+import { type Catalog, type CatalogRow, ConflictError } from "../agent/catalog.ts";
 import {
   type CatalogCheck,
   type CatalogService,
@@ -14,7 +14,7 @@ import {
   nodeRow,
   removals,
   serviceRow,
-} from "./registration.ts";
+} from "../agent/registration.ts";
 
 /** Operations on nodes, services and checks, by Consul's names. */
 export const ROW_VERBS = ["set", "cas", "get", "delete", "delete-cas"] as const;
@@ -43,7 +43,7 @@ export type TxnOutcome =
 
 /**
  * Does operations, on the leader.
- * @throws {import("./catalog.ts").CatalogError} When the catalog cannot be written.
+ * @throws {import("../agent/catalog.ts").CatalogError} When the catalog cannot be written.
  */
 export async function applyTxn(catalog: Catalog, datacenter: string, ops: readonly TxnOp[]): Promise<TxnOutcome> {
   const all = ops.map((op) => writesOf(op, datacenter));

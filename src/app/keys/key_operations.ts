@@ -19,9 +19,9 @@ import {
   type Operation,
   type OperationTable,
 } from "../database/operation.ts";
-import type { Agent } from "./agent.ts";
+import type { Agent } from "../agent/agent.ts";
 import type { Permission } from "../users/permission.ts";
-import type { Catalog, CatalogRow } from "./catalog.ts";
+import type { Catalog, CatalogRow } from "../agent/catalog.ts";
 import {
   checkFields,
   expectToLead,
@@ -29,11 +29,17 @@ import {
   plainName,
   readOperation,
   serviceFields,
-} from "./catalog_operations.ts";
-import { type KvQuery, kvQuery, type SessionQuery, sessionQuery } from "./catalog_query.ts";
-import { type CatalogFound, type CatalogReadParts, type CatalogReadRequest, readCatalog } from "./catalog_read.ts";
-import { whileInConflict } from "./registration.ts";
+} from "../agent/catalog_operations.ts";
+import { type KvQuery, kvQuery, type SessionQuery, sessionQuery } from "../agent/catalog_query.ts";
+import {
+  type CatalogFound,
+  type CatalogReadParts,
+  type CatalogReadRequest,
+  readCatalog,
+} from "../agent/catalog_read.ts";
+import { whileInConflict } from "../agent/registration.ts";
 import { applyTxn, ROW_VERBS, type TxnOp, type TxnOutcome } from "./txn.ts";
+import type { KeyTimers } from "./key_timers.ts";
 import type { SessionTimers } from "./session_timers.ts";
 
 /** Operations in one command. */
@@ -165,22 +171,28 @@ export const KEY_OPERATIONS: OperationTable<KeyOperations> = {
 export interface KeyParts extends CatalogReadParts {
   readonly agent: Agent | undefined;
   readonly timers: SessionTimers;
+  readonly keyTimers: KeyTimers;
 }
 
 /** Does these operations on this node. */
 export function keyImplementations(parts: KeyParts): Implementations<KeyOperations> {
-  const { catalog, timers } = parts;
+  const { catalog, timers, keyTimers } = parts;
   const most = () => parts.agent?.options.queryTimeMs.most ?? 0;
+  const applied = async (datacenter: string, ops: readonly TxnOp[]): Promise<TxnOutcome> => {
+    const outcome = await applyTxn(catalog, datacenter, ops);
+    if (ops.some((op) => op.k === "kv" && op.op.verb === "expire")) keyTimers.look();
+    return outcome;
+  };
   return {
     kvRead: (request, { whenOver }) =>
       readCatalog(parts, { ...request, waitMs: Math.min(request.waitMs, most()) }, whenOver),
     async kvApply({ ops }) {
       expectToLead(parts);
-      return await applyTxn(catalog, "", ops.map((op) => ({ k: "kv", op })));
+      return await applied("", ops.map((op) => ({ k: "kv", op })));
     },
     async txnApply({ ops }) {
       expectToLead(parts);
-      return await applyTxn(catalog, parts.agent?.options.datacenter ?? "", ops);
+      return await applied(parts.agent?.options.datacenter ?? "", ops);
     },
     sessionRead: (request, { whenOver }) =>
       readCatalog(parts, { ...request, waitMs: Math.min(request.waitMs, most()) }, whenOver),
