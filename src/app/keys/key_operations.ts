@@ -11,6 +11,8 @@ import { anyObject, finite, listOf, oneOf, record, type Shape, text, variants, w
 import { type CatalogWrite, guard } from "../../core/catalog/catalog.ts";
 import { KV_VERBS, type KvOp } from "../../core/catalog/kv.ts";
 import { NOW } from "../../core/catalog/catalog.ts";
+import { type BoundStatement, encodeCommand } from "../../core/sql/command.ts";
+import { decodeStatements } from "../database/data_operations.ts";
 import { OperationError } from "../database/errors.ts";
 import {
   type Implementations,
@@ -67,6 +69,8 @@ export interface KeyOperations {
   readonly kvApply: { readonly params: { readonly ops: readonly KvOp[] }; readonly result: TxnOutcome };
   /** Operations that are not on keys alone. */
   readonly txnApply: { readonly params: { readonly ops: readonly TxnOp[] }; readonly result: TxnOutcome };
+  /** The same where SQL is among them. */
+  readonly sqlTxnApply: { readonly params: { readonly ops: readonly TxnOp[] }; readonly result: TxnOutcome };
   readonly sessionRead: {
     readonly params: CatalogReadRequest<SessionQuery>;
     readonly result: CatalogFound<SessionQuery>;
@@ -105,12 +109,20 @@ const kvOp: Shape<KvOp> = record({
 });
 const opsFields = record({ ops: listOf(kvOp, OPS_MAX) });
 const rowFields = { verb: oneOf(...ROW_VERBS), index: unsigned };
+/** A client's statement, as a command of his would hold it. */
+const clientStatement: Shape<BoundStatement> = (value, where) => {
+  const [statement, ...others] = decodeStatements(base64(value, where)).statements;
+  if (statement && others.length === 0) return statement;
+  throw new DecodeError(`Expected ${where} to be one statement`);
+};
+
 const txnOp: Shape<TxnOp> = variants<TxnOp>({
   kv: record({ k: oneOf("kv"), op: kvOp }),
   node: record({ k: oneOf("node"), ...rowFields, node: nodeFields }),
   service: record({ k: oneOf("service"), ...rowFields, node: plainName, service: serviceFields }),
   check: record({ k: oneOf("check"), ...rowFields, node: plainName, check: checkFields }),
   session: record({ k: oneOf("session"), id: plainName }),
+  sql: record({ k: oneOf("sql"), statement: clientStatement }),
 });
 const txnFields = record({ ops: listOf(txnOp, OPS_MAX) });
 const rows = listOf<CatalogRow>(anyObject, 1_000_000);
@@ -129,14 +141,21 @@ const newSession: Shape<NewSession> = record({
 });
 const byId = record({ id: plainName });
 
-/** What JSON holds of a value with whole numbers of 64 bits and bytes. */
+/** What JSON holds of a value with whole numbers of 64 bits, bytes and statements. */
 function plain(value: unknown): unknown {
   return JSON.parse(
-    JSON.stringify(
-      value,
-      (_, one) => typeof one === "bigint" ? String(one) : one instanceof Uint8Array ? one.toBase64() : one,
-    ),
+    JSON.stringify(value, (_, one) => {
+      if (typeof one === "bigint") return String(one);
+      if (one instanceof Uint8Array) return one.toBase64();
+      return isStatement(one)
+        ? encodeCommand({ kind: "request", transaction: true, statements: [one] }).toBase64()
+        : one;
+    }),
   );
+}
+
+function isStatement(value: unknown): value is BoundStatement {
+  return typeof value === "object" && value !== null && "parts" in value && "positional" in value;
 }
 
 /** Operations in one entry of the log. */
@@ -161,6 +180,7 @@ export const KEY_OPERATIONS: OperationTable<KeyOperations> = {
   kvRead: readOperation("kv-read", kvQuery),
   kvApply: applying(["kv-write"], opsFields),
   txnApply: applying(["kv-write", "catalog-write", "session-write"], txnFields),
+  sqlTxnApply: applying(["kv-write", "catalog-write", "session-write", "query", "execute"], txnFields),
   sessionRead: readOperation("session-read", sessionQuery),
   sessionCreate: jsonOperation(["session-write"], newSession, byId),
   sessionDestroy: jsonOperation(["session-write"], byId, record({ isDone: (): true => true })),
@@ -191,6 +211,10 @@ export function keyImplementations(parts: KeyParts): Implementations<KeyOperatio
       return await applied("", ops.map((op) => ({ k: "kv", op })));
     },
     async txnApply({ ops }) {
+      expectToLead(parts);
+      return await applied(parts.agent?.options.datacenter ?? "", ops);
+    },
+    async sqlTxnApply({ ops }) {
       expectToLead(parts);
       return await applied(parts.agent?.options.datacenter ?? "", ops);
     },

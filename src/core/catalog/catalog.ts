@@ -40,6 +40,9 @@ export interface CatalogWrite {
   readonly isGuard?: true;
 }
 
+/** Under this name stands the version of commands that all members of the cluster are known to apply, which is no index. */
+export const COMMANDS_NAME = "commands";
+
 /** A condition of the writes that follow in the same command. */
 export function guard(condition: string, positional: CatalogWrite["positional"] = []): CatalogWrite {
   return { sql: `SELECT json(iif(${condition}, '1', 'not so'))`, positional, isGuard: true };

@@ -23,7 +23,7 @@ import {
 } from "../../../src/core/catalog/kv_history.ts";
 import { withStoredNames } from "../../../src/core/catalog/names.ts";
 import { migration } from "../../../src/core/catalog/schema.ts";
-import { encodeCommand, stampCommand } from "../../../src/core/sql/command.ts";
+import { type BoundStatement, encodeCommand, stampCommand } from "../../../src/core/sql/command.ts";
 import { splitStatements } from "../../../src/core/sql/statement.ts";
 import { wholeText } from "../../../src/core/sql/result_text.ts";
 import type { SqlValue } from "../../../src/core/sql/value.ts";
@@ -41,17 +41,18 @@ function catalogOf() {
     foreignKeys: false,
     deliver: (_, outcomes) => results = wholeText(outcomes[0].results),
   });
-  const command = (isSystem: boolean, sql: [string, ...SqlValue[]][]): string => {
-    const body = encodeCommand({ kind: "request", transaction: true, isSystem, statements: sql.map(bind) });
+  const command = (isSystem: boolean, statements: readonly BoundStatement[]): string => {
+    const body = encodeCommand({ kind: "request", transaction: true, isSystem, statements });
     stampCommand(body, { timeMs: at.ms, seed: { hi: 1, lo: 2 }, maxSteps: 1e9 });
     index++;
     machine.apply([{ index, term: 1, kind: "command", body, waiter: { port: 1, ref: 1, options: PLAIN } }]);
     return results;
   };
   const write = (...writes: readonly CatalogWrite[]): string =>
-    command(true, writes.map(({ sql, positional }) => [sql, ...positional]));
+    command(true, writes.map(({ sql, positional }) => bind([sql, ...positional])));
+  const mixed = (...statements: readonly BoundStatement[]): string => command(true, statements);
   const read = ({ sql, positional = [] }: { sql: string; positional?: readonly SqlValue[] }): unknown[][] =>
-    JSON.parse(command(false, [[sql, ...positional]]))[0].values ?? [];
+    JSON.parse(command(false, [bind([sql, ...positional])]))[0].values ?? [];
   write(...migration(0));
   write(
     upsert("nodes", ["name"], {
@@ -64,7 +65,7 @@ function catalogOf() {
     }),
     check("passing"),
   );
-  return { at, write, read, machine, index: () => index };
+  return { at, write, read, mixed, machine, index: () => index };
 }
 
 function check(status: string): CatalogWrite {
@@ -296,5 +297,38 @@ Deno.test("a key that has a time to live is deleted behind it, unless it is writ
   write(...op("set", "c", { text: "x" }), ...op("expire", "c", { index: 1000n }), ...op("set", "c", { text: "x" }));
   write(deleteExpired(at.ms + 5000, 10));
   assertEquals([keys(), read({ sql: NEXT_END })], [["c"], [[null]]], "a write without a time takes it off");
+  machine.close();
+});
+
+Deno.test("a client's statement among the cluster's own may do no more than a client, and fails with all of them", () => {
+  const { write, read, mixed, machine } = catalogOf();
+  const client = (sql: string) => ({ ...bind(sql), isOfClient: true });
+  const own = (sql: string) => bind(sql);
+  const put = own("INSERT INTO _muster_kv VALUES('k', x'', 0, '', 0, 1, 1, 0, 0)");
+  write({ sql: "CREATE TABLE t(a)", positional: [] });
+  assertMatch(mixed(put, client("INSERT INTO t VALUES(1) RETURNING a")), /"values":\[\[1\]\]/);
+  const state = () => [read({ sql: "SELECT a FROM t" }), read({ sql: "SELECT key FROM _muster_kv" })];
+  assertEquals(state(), [[[1]], [["k"]]]);
+  for (
+    const [sql, why] of [
+      ["DELETE FROM _muster_kv", /belongs to the cluster/],
+      ["UPDATE _muster_fences SET token = 1", /belongs to the cluster/],
+      ["DROP TABLE _muster_kv", /belongs to the cluster/],
+      ["COMMIT", /error/],
+      ["INSERT INTO t VALUES(json('{'))", /malformed JSON/],
+      ["INSERT INTO none VALUES(1)", /no such table/],
+    ] as const
+  ) {
+    const found = mixed(own("DELETE FROM _muster_kv"), client("DELETE FROM t"), client(sql));
+    assertMatch(found, why, sql);
+    assertEquals(state(), [[[1]], [["k"]]], `${sql} has undone all`);
+  }
+  // What he has hidden in a trigger is his as well.
+  mixed(client("CREATE TRIGGER hidden AFTER INSERT ON t BEGIN DELETE FROM _muster_kv; END"));
+  assertMatch(
+    mixed(own("UPDATE _muster_kv SET flags = 1"), client("INSERT INTO t VALUES(2)")),
+    /belongs to the cluster/,
+  );
+  assertEquals(state(), [[[1]], [["k"]]]);
   machine.close();
 });
