@@ -18,6 +18,8 @@ import { PoolClient } from "../../drivers/membership/client.ts";
 import { Readers } from "../../app/database/readers.ts";
 import { ReplicaClient } from "../../app/database/replica_client.ts";
 import { logger } from "../../base/worker/log.ts";
+import { ChangeFeed } from "../../app/changes/change_feed.ts";
+import { TableWatches } from "../../app/changes/table_watches.ts";
 import { KeyTimers } from "../../app/keys/key_timers.ts";
 import { SessionTimers } from "../../app/keys/session_timers.ts";
 import { Reconciler } from "../../app/agent/reconciler.ts";
@@ -107,6 +109,7 @@ async function open(message: OpenHttp): Promise<void> {
     operations,
     queue,
     catalog,
+    ...followingOf(catalog, parts.activity),
     agent,
     memberEvents,
     intervals: new Intervals(() => countedFamilies(made), Date.now()),
@@ -116,8 +119,7 @@ async function open(message: OpenHttp): Promise<void> {
     databaseSizes: () => supervisor.call("databaseSizes", {}),
   };
   replica.isOpen = () => isClientAgent(message) || parts.state.isOpen;
-  replica.onDatabaseReplaced = () => (readers.reopen(), catalog.replaced());
-  replica.onCatalogChanged = () => catalog.changed();
+  hearOfChanges(made);
   if (agent) openAgent(made, agent, { sessions: timers, keys: keyTimers });
   restore?.run().then(
     () => restore.isOver && scope.postMessage({ k: "restored" }),
@@ -128,6 +130,19 @@ async function open(message: OpenHttp): Promise<void> {
   repeatEvery(options.autoOptimizeMs, () => optimizeIfLeader(made, skipped));
   services = made;
   await listen(made);
+}
+
+/** What follows the tables of this node. */
+function followingOf(catalog: Catalog, activity: Activity | undefined): Pick<Services, "watches" | "changes"> {
+  const watches = new TableWatches(activity);
+  return { watches, changes: new ChangeFeed({ catalog, watches }) };
+}
+
+/** Has those that watch hear of what the replica and the writer tell. */
+function hearOfChanges({ replica, readers, catalog, watches }: Services): void {
+  replica.onDatabaseReplaced = () => (readers.reopen(), catalog.replaced(), watches.allChanged());
+  replica.onCatalogChanged = () => catalog.changed();
+  replica.onTablesChanged = (tables) => watches.changed(tables);
 }
 
 function restoreOf(

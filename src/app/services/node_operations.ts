@@ -33,11 +33,19 @@ import {
   type CatalogOperations,
   type CatalogParts,
 } from "../agent/catalog_operations.ts";
+import { CHANGE_OPERATIONS, changeImplementations, type ChangeOperations } from "../changes/change_operations.ts";
 import { KEY_OPERATIONS, keyImplementations, type KeyOperations, type KeyParts } from "../keys/key_operations.ts";
 
 /** Everything that nodes ask of each other for their clients. */
 export interface NodeOperations
-  extends DataOperations, ClusterOperations, CatalogOperations, KeyOperations, SnapshotOperations, DocumentOperations {}
+  extends
+    DataOperations,
+    ClusterOperations,
+    CatalogOperations,
+    KeyOperations,
+    SnapshotOperations,
+    DocumentOperations,
+    ChangeOperations {}
 
 /** What the operations of a node work with. */
 export type NodeParts =
@@ -60,6 +68,7 @@ export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
       ...KEY_OPERATIONS,
       ...SNAPSHOT_OPERATIONS,
       ...DOCUMENT_OPERATIONS,
+      ...CHANGE_OPERATIONS,
     },
     {
       ...dataImplementations(parts),
@@ -68,6 +77,7 @@ export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
       ...keyImplementations(parts),
       ...snapshotImplementations(parts),
       ...documentImplementations(parts),
+      ...changeImplementations(parts),
     },
   );
 }
