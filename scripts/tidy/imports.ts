@@ -37,6 +37,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "drivers/discovery": ["core/dns"],
   "drivers/provider": ["drivers/discovery"],
   "drivers/uploader": [],
+  "drivers/cdc": [],
   "drivers/checks": [],
   "app/users": [],
   "app/database": ["app/users"],

@@ -128,6 +128,7 @@ export function fakeServices(
     catalog,
     watches,
     changes,
+    delivery: undefined,
     agent: pool,
     expiry: { http: undefined, node: undefined },
     intervals: new Intervals(() => countedFamilies(services), Date.now()),

@@ -6,7 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import { CHANGE_LOG_OFF, changeLogOn } from "../../../src/core/sql/change_log.ts";
 import { encodeCommand, stampCommand } from "../../../src/core/sql/command.ts";
 import { Random } from "../../harness/random.ts";
-import { Bench, bind, type Sql } from "./fixture.ts";
+import { Bench, bind, type Sql } from "../sqlite/fixture.ts";
 
 const DAY_MS = 1_700_000_000_123;
 
