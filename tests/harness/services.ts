@@ -6,6 +6,7 @@ import type { HttpOptions } from "../../src/api/server/api.ts";
 import type { Services } from "../../src/api/server/services.ts";
 import type { Agent, AgentOptions } from "../../src/app/agent/agent.ts";
 import { Catalog } from "../../src/app/agent/catalog.ts";
+import { LiveQueries } from "../../src/app/changes/live_queries.ts";
 import { ChangeFeed } from "../../src/app/changes/change_feed.ts";
 import { TableWatches } from "../../src/app/changes/table_watches.ts";
 import { KeyTimers } from "../../src/app/keys/key_timers.ts";
@@ -128,6 +129,7 @@ export function fakeServices(
     catalog,
     watches,
     changes,
+    live: new LiveQueries({ ...parts, watches }),
     delivery: undefined,
     agent: pool,
     expiry: { http: undefined, node: undefined },

@@ -34,12 +34,35 @@ const RETRY_MS = 1000;
 /** `GET /db/changes`, `?since=INDEX`, `?tables=`, `?ops=`, `?format=sse`, `?follow=false`. */
 export async function handleChanges(request: HttpRequest, parts: ChangesParts): Promise<HttpResponse> {
   if (isClientAgent(parts)) throw new HttpError(501, "a client agent keeps no data: ask a server");
-  const { params, accept = "" } = request;
-  const isSse = params.get("format") === "sse" || params.get("format") === undefined && accept.includes("event-stream");
   const select = selection(request);
   const since = sinceOf(request) ?? await refusing(() => parts.changes.last());
-  const mayWait = params.get("follow") !== "false";
+  const mayWait = request.params.get("follow") !== "false";
   await refusing(() => parts.changes.read(since));
+  return streamed(request, async function* (isSse, over) {
+    const { changes } = parts;
+    let toldMs = -Infinity;
+    try {
+      for await (const piece of mayWait ? changes.follow(since, over) : [await changes.read(since)]) {
+        const text = rendered(piece.changes, select, isSse);
+        if (text === "" && piece.changes.length > 0 && performance.now() - toldMs < QUIET_MS) continue;
+        toldMs = performance.now();
+        yield text || position(piece.index, isSse);
+      }
+    } catch (error) {
+      if (!(error instanceof ForgottenChangesError || error instanceof NoChangeLogError)) throw error;
+      const text = JSON.stringify({ error: error.message });
+      yield isSse ? `event: error\ndata: ${text}\n\n` : `${text}\n`;
+    }
+  });
+}
+
+/** An answer that goes on: events for browsers where the client asks for them, lines of JSON else. */
+export function streamed(
+  { params, accept = "" }: HttpRequest,
+  pieces: (isSse: boolean, over: Promise<void>) => AsyncIterable<string>,
+): HttpResponse {
+  const format = params.get("format");
+  const isSse = format === "sse" || format === undefined && accept.includes("event-stream");
   return {
     status: 200,
     body: "",
@@ -47,21 +70,8 @@ export async function handleChanges(request: HttpRequest, parts: ChangesParts): 
     headers: { "Cache-Control": "no-store", "X-Accel-Buffering": "no" },
     stream: {
       async *pieces(over) {
-        const { changes } = parts;
         if (isSse) yield `retry: ${RETRY_MS}\n\n`;
-        let toldMs = -Infinity;
-        try {
-          for await (const piece of mayWait ? changes.follow(since, over) : [await changes.read(since)]) {
-            const text = rendered(piece.changes, select, isSse);
-            if (text === "" && piece.changes.length > 0 && performance.now() - toldMs < QUIET_MS) continue;
-            toldMs = performance.now();
-            yield text || position(piece.index, isSse);
-          }
-        } catch (error) {
-          if (!(error instanceof ForgottenChangesError || error instanceof NoChangeLogError)) throw error;
-          const text = JSON.stringify({ error: error.message });
-          yield isSse ? `event: error\ndata: ${text}\n\n` : `${text}\n`;
-        }
+        yield* pieces(isSse, over);
       },
     },
   };

@@ -11,6 +11,7 @@ import { type BackupParts, handleBackup } from "./backup.ts";
 import { type ChangesParts, handleChangeLog, handleChanges } from "./changes.ts";
 import { type DataParts, handleExecute, handleQuery, handleRequest } from "./data.ts";
 import { handleBoot, handleLoad, type LoadParts } from "./load.ts";
+import { handleLive, type LiveParts } from "./live.ts";
 import { isClientAgent } from "./leadership.ts";
 import { handleLeader, handleNodes, handleReadyz, handleRemove, type NodesParts } from "./nodes.ts";
 import { handleQueued, type QueueParts } from "./queue.ts";
@@ -23,6 +24,7 @@ export type RqliteParts =
   & BackupParts
   & ChangesParts
   & QueueParts
+  & LiveParts
   & LoadParts
   & DataParts
   & MetricsParts
@@ -71,6 +73,7 @@ export const ROUTES: readonly RqliteRoute[] = [
   { ...at("/metrics", GET), permissions: ["status"], handler: handleMetrics },
   { ...at("/debug/vars", []), permissions: ["status"], handler: handleVars },
   { ...at("/db/changes", GET), permissions: ["query"], handler: handleChanges },
+  { ...at("/db/live", BOTH), permissions: ["query"], handler: handleLive },
   { ...at("/db/changes/log", ["GET", "PUT", "DELETE"]), permissions: ["load"], handler: handleChangeLog },
   { ...under("/db/backup", GET), permissions: ["backup"], handler: handleBackup },
   { ...under("/db/load", POST), permissions: ["load"], isStream: true, handler: handleLoad },

@@ -21,6 +21,7 @@ import { ReplicaClient } from "../../app/database/replica_client.ts";
 import { logger } from "../../base/worker/log.ts";
 import { Delivery, type DeliveryParts } from "../../app/changes/delivery.ts";
 import type { CdcMethods } from "../../drivers/cdc/api.ts";
+import { LiveQueries } from "../../app/changes/live_queries.ts";
 import { ChangeFeed } from "../../app/changes/change_feed.ts";
 import { TableWatches } from "../../app/changes/table_watches.ts";
 import { KeyTimers } from "../../app/keys/key_timers.ts";
@@ -138,11 +139,12 @@ async function open(message: OpenHttp): Promise<void> {
 /** What follows the tables of this node. */
 function followingOf(
   message: OpenHttp,
-  parts: Pick<Services, "activity" | "state" | "log"> & { readonly catalog: Catalog },
-): Pick<Services, "watches" | "changes" | "delivery"> {
+  parts: Pick<Services, "activity" | "state" | "readers" | "answers"> & { readonly catalog: Catalog },
+): Pick<Services, "watches" | "changes" | "live" | "delivery"> {
   const watches = new TableWatches(parts.activity);
   const changes = new ChangeFeed({ catalog: parts.catalog, watches });
-  return { watches, changes, delivery: deliveryOf(message, { ...parts, changes }) };
+  const live = new LiveQueries({ ...parts, watches });
+  return { watches, changes, live, delivery: deliveryOf(message, { ...parts, changes }) };
 }
 
 function deliveryOf(

@@ -18,7 +18,7 @@ const SCHEMA = "sqlite_master";
 export interface TableWatch {
   /** Waits for changes from now on. */
   reset(): void;
-  /** Watches other tables, in lower case. */
+  /** Watches these tables from now on, in lower case. */
   about(tables: readonly string[]): void;
   /** Resolves when there was a change since the last reset, when the time has passed, or when it is woken. */
   changed(ms: number): Promise<boolean>;
@@ -28,7 +28,8 @@ export interface TableWatch {
 }
 
 interface Watching {
-  tables: ReadonlySet<string>;
+  /** Undefined: all. */
+  tables: ReadonlySet<string> | undefined;
   isChanged: boolean;
   wake: () => void;
 }
@@ -52,7 +53,8 @@ export class TableWatches {
   changed(tables: readonly string[]): void {
     const isAll = tables.includes(ALL) || tables.includes(SCHEMA);
     for (const watching of this.#watching) {
-      if (!isAll && !tables.some((table) => watching.tables.has(table))) continue;
+      const { tables: own } = watching;
+      if (!isAll && own && !tables.some((table) => own.has(table))) continue;
       watching.isChanged = true;
       watching.wake();
     }
@@ -64,14 +66,14 @@ export class TableWatches {
   }
 
   /**
-   * Watches tables, by their names in lower case.
+   * Watches tables, by their names in lower case; all, where none are named.
    * @throws {TooManyWaitError} When as many watch as may.
    */
-  watch(tables: readonly string[]): TableWatch {
+  watch(tables?: readonly string[]): TableWatch {
     if (this.#watching.size >= WATCHES_MAX) {
       throw new TooManyWaitError(`${WATCHES_MAX} streams of changes are open on this node: ask another one`);
     }
-    const watching: Watching = { tables: new Set(tables), isChanged: false, wake: () => {} };
+    const watching: Watching = { tables: tables && new Set(tables), isChanged: false, wake: () => {} };
     this.#watching.add(watching);
     this.#tell();
     return {
