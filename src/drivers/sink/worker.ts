@@ -1,19 +1,19 @@
 /**
- * The Worker that delivers changed rows (Q19.1): to a web server, a file or standard output, and to nothing else. What it says is
- * delivered is: answered with 200 to 299, synced to the disk, or written.
+ * The Worker that delivers changed rows (Q19.1), or metrics (Q20.1): to a web server, a file or standard output, and to nothing
+ * else. What it says is delivered is: answered with 200 to 299, synced to the disk, or written.
  * @module
  */
 import { Callee, type ToCallee } from "../../base/worker/channel.ts";
 import { workerScope } from "../../base/worker/worker_scope.ts";
-import type { CdcMethods, CdcSink, HttpSink, OpenCdc } from "./api.ts";
+import type { HttpSink, OpenSink, Sink, SinkMethods } from "./api.ts";
 
-const scope = workerScope<OpenCdc, never>();
+const scope = workerScope<OpenSink, never>();
 /** Of an answer that says why, so much is shown. */
 const REASON_LENGTH_MAX = 200;
 
 type Deliver = (body: string, timeoutMs: number) => Promise<void>;
 
-function deliverTo(sink: CdcSink): Deliver {
+function deliverTo(sink: Sink): Deliver {
   switch (sink.k) {
     case "stdout":
       return (body) => write(Deno.stdout, `${body}\n`);
@@ -66,6 +66,6 @@ function post({ url, authorization, caCert, cert, key }: HttpSink): Deliver {
 
 scope.onmessage = ({ data: { sink, port } }) => {
   const deliver = deliverTo(sink);
-  const callee = new Callee<CdcMethods>(port, { deliver: ({ body, timeoutMs }) => deliver(body, timeoutMs) });
-  port.onmessage = ({ data }: MessageEvent<ToCallee<CdcMethods>>) => callee.take(data);
+  const callee = new Callee<SinkMethods>(port, { deliver: ({ body, timeoutMs }) => deliver(body, timeoutMs) });
+  port.onmessage = ({ data }: MessageEvent<ToCallee<SinkMethods>>) => callee.take(data);
 };
