@@ -29,16 +29,18 @@ async function write(to: { write(bytes: Uint8Array): Promise<number> }, text: st
   for (let at = 0; at < bytes.length;) at += await to.write(bytes.subarray(at));
 }
 
-/** Each time anew, so that the file may be moved away; what broke off in the middle of a line ends that line first. */
+/**
+ * Each time anew, so that the file may be moved away. Always at its end, whoever else writes to it: the leader before may, as may
+ * another node on the same disk. What broke off in the middle of a line ends that line first.
+ */
 async function append(path: string, text: string): Promise<void> {
-  using file = await Deno.open(path, { read: true, write: true, create: true, mode: 0o640 });
+  using file = await Deno.open(path, { read: true, append: true, create: true, mode: 0o640 });
   const { size } = await file.stat();
   const last = new Uint8Array(1);
   if (size > 0) {
     await file.seek(size - 1, Deno.SeekMode.Start);
     await file.read(last);
   }
-  await file.seek(0, Deno.SeekMode.End);
   await write(file, size > 0 && last[0] !== 0x0a ? `\n${text}` : text);
   await file.sync();
 }
