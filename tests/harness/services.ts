@@ -170,6 +170,7 @@ export function agentOf(line: MessagePort, options: Partial<AgentOptions>): Agen
       ...options,
     },
     pool: new PoolClient(line),
+    wan: undefined,
     events: new EventLog("n"),
     askSupervisor: () => Promise.reject(new Error("there is no supervisor here")),
   };

@@ -18,7 +18,7 @@ import { poolProblem } from "./agent.ts";
 import { fieldNames, withNames } from "./body.ts";
 import { bodyOf } from "./body.ts";
 import { DONE, elsewhere, operate, v1Json } from "./respond.ts";
-import { agentOf, type AgentParts, type OperateParts } from "./parts.ts";
+import { agentOf, type AgentParts, openWan, type OperateParts } from "./parts.ts";
 
 /** `GET /v1/status/leader`: its cluster address, empty where none is known. */
 export async function statusLeader(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
@@ -134,21 +134,29 @@ export async function raftTransfer(request: HttpRequest, parts: OperateParts): P
   return { ...v1Json({ Success: true }, request), ...elsewhere(done) };
 }
 
-/** `/v1/operator/keyring`: GET lists, POST installs, PUT uses, DELETE removes; the pool is asked by gossip. */
+/**
+ * `/v1/operator/keyring`: GET lists, POST installs, PUT uses, DELETE removes; the pools are asked by gossip. The pool of all
+ * datacenters comes first, so that a key that cannot be installed there is in no other.
+ */
 export async function keyring(request: HttpRequest, parts: AgentParts): Promise<HttpResponse> {
   const { pool, options } = agentOf(parts);
+  const wan = await openWan(parts);
+  const pools = [...(wan ? [{ isWan: true, pool: wan }] : []), { isWan: false, pool }];
   const relay = request.params.get("relay-factor") ?? "0";
   if (!/^[0-5]$/.test(relay)) throw new HttpError(400, "Error parsing relay factor: expected 0 to 5");
   const relayFactor = Number(relay);
   try {
     if (request.method === "GET") {
-      const { keys, primaryKeys, members } = accepted(await pool.call("keysList", { relayFactor }));
-      const one = { WAN: false, Datacenter: options.datacenter, Segment: "" };
-      return v1Json([{ ...one, Keys: keys, PrimaryKeys: primaryKeys, NumNodes: members }], request);
+      const lists = await Promise.all(pools.map(async ({ isWan, pool }) => {
+        const { keys, primaryKeys, members } = accepted(await pool.call("keysList", { relayFactor }));
+        const one = { WAN: isWan, Datacenter: options.datacenter, Segment: "" };
+        return { ...one, Keys: keys, PrimaryKeys: primaryKeys, NumNodes: members };
+      }));
+      return v1Json(lists, request);
     }
     const params = { key: keyOf(request), relayFactor };
     const method = request.method === "POST" ? "keysInstall" : request.method === "PUT" ? "keysUse" : "keysRemove";
-    accepted(await pool.call(method, params));
+    for (const { pool } of pools) accepted(await pool.call(method, params));
     return DONE;
   } catch (error) {
     throw poolProblem(error);

@@ -14,6 +14,7 @@ import type { Runner } from "../../app/database/operations.ts";
 import type { Counters } from "../../app/database/counters.ts";
 import type { ReplicaClient } from "../../app/database/replica_client.ts";
 import type { Users } from "../../app/users/users.ts";
+import type { PoolClient } from "../../drivers/membership/client.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 
@@ -57,6 +58,12 @@ export type OperateParts = Pick<ConsulParts, "agent" | "operations">;
 export function agentOf({ agent }: AgentParts): Agent {
   if (!agent) throw new HttpError(404, "this node is not an agent: start it with muster agent");
   return agent;
+}
+
+/** The pool of the servers of all datacenters, where this agent is in it: its port may have been taken. */
+export async function openWan(parts: AgentParts): Promise<PoolClient | undefined> {
+  const { wan } = agentOf(parts);
+  return await wan?.members().then(() => wan, () => undefined);
 }
 
 /** The services and checks of the agent; 404 in a node without one. */

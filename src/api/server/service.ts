@@ -183,7 +183,7 @@ const supervisor = new Caller<SupervisorMethods>(
   { callee: "the supervisor" },
 );
 
-function agentOf({ options, membership }: OpenHttp, counts: MemberEvents | undefined): Agent | undefined {
+function agentOf({ options, membership, wan }: OpenHttp, counts: MemberEvents | undefined): Agent | undefined {
   if (!options.agent || !membership) return undefined;
   const pool = new PoolClient(membership);
   const events = new EventLog(options.agent.nodeName);
@@ -194,6 +194,7 @@ function agentOf({ options, membership }: OpenHttp, counts: MemberEvents | undef
   return {
     options: options.agent,
     pool,
+    wan: wan && new PoolClient(wan),
     events,
     askSupervisor: (task) => supervisor.call(task, {}),
   };

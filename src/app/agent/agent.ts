@@ -52,6 +52,8 @@ export interface Agent {
   /** Its description, which may change while it runs. */
   options: AgentOptions;
   readonly pool: PoolClient;
+  /** The pool of the servers of all datacenters; undefined: this agent is not in it. */
+  readonly wan: PoolClient | undefined;
   readonly events: EventLog;
   /** Has the supervisor do what concerns the whole process; rejects with a reason for people. */
   askSupervisor(what: SupervisorTask): Promise<void>;

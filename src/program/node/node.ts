@@ -321,7 +321,9 @@ export class Node {
       writer,
       ...(users ? { users } : {}),
       ...(this.#replica ? { activity: { shared: this.#writerControl.shared, at: ACTIVITY } } : {}),
-      ...(this.#agent ? { membership: this.#agent.lines.http, dns: this.#agent.dnsCounts } : {}),
+      ...(this.#agent
+        ? { membership: this.#agent.lines.http, wan: this.#agent.lines.wan, dns: this.#agent.dnsCounts }
+        : {}),
       ...this.#uploader?.forHttp,
       options: httpOptions({
         config,
@@ -333,7 +335,7 @@ export class Node {
       }),
       ...(config.agent ? { local: { ...config.agent.local, kept: this.#definitions.read(this.#log) } } : {}),
     };
-    const optional = [open.membership, open.uploader].filter((port) => port !== undefined);
+    const optional = [open.membership, open.wan, open.uploader].filter((port) => port !== undefined);
     worker.postMessage(open, [replica, writer, ...optional]);
     const { port1, port2 } = new MessageChannel();
     const lookups: ToHttpWorker = { k: "lookups", port: port1 };
