@@ -21,6 +21,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "core/catalog": ["core/sql"],
   "core/swim": [],
   "core/serf": ["core/swim"],
+  "core/wan": [],
   "core/dns": [],
   "core/health": [],
   "core/metrics": [],

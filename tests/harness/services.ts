@@ -171,6 +171,7 @@ export function agentOf(line: MessagePort, options: Partial<AgentOptions>): Agen
     },
     pool: new PoolClient(line),
     wan: undefined,
+    router: undefined,
     events: new EventLog("n"),
     askSupervisor: () => Promise.reject(new Error("there is no supervisor here")),
   };

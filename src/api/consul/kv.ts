@@ -26,7 +26,7 @@ export async function read(request: HttpRequest, parts: OperateParts, key: strin
   const { rows: [rows], head } = await v1Found(
     request,
     parts,
-    (mode, waitMs) => operate(request, parts, "kvRead", { query, ...mode }, waitMs),
+    (mode, waitMs) => operate(request, parts, "kvRead", { query, ...mode }, { waitMs }),
   );
   const missing = { ...head, status: 404, body: "", contentType: "" };
   if (isList) {

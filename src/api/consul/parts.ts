@@ -9,17 +9,18 @@ import type { KeyOperations } from "../../app/agent/key_operations.ts";
 import { HttpError } from "../http/problem.ts";
 import type { LocalState } from "../../app/services/local_state.ts";
 import type { DocumentOperations } from "../../app/services/document_operations.ts";
+import type { WanOperations } from "../../app/wan/wan_operations.ts";
 import type { SnapshotOperations } from "../../app/services/snapshot_operations.ts";
 import type { Runner } from "../../app/database/operations.ts";
 import type { Counters } from "../../app/database/counters.ts";
 import type { ReplicaClient } from "../../app/database/replica_client.ts";
 import type { Users } from "../../app/users/users.ts";
-import type { PoolClient } from "../../drivers/membership/client.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 
 /** The operations behind `/v1`. */
-export interface ConsulOperations extends CatalogOperations, KeyOperations, SnapshotOperations, DocumentOperations {}
+export interface ConsulOperations
+  extends CatalogOperations, KeyOperations, SnapshotOperations, DocumentOperations, WanOperations {}
 
 /** The services of a node. */
 export interface ConsulParts {
@@ -58,12 +59,6 @@ export type OperateParts = Pick<ConsulParts, "agent" | "operations">;
 export function agentOf({ agent }: AgentParts): Agent {
   if (!agent) throw new HttpError(404, "this node is not an agent: start it with muster agent");
   return agent;
-}
-
-/** The pool of the servers of all datacenters, where this agent is in it: its port may have been taken. */
-export async function openWan(parts: AgentParts): Promise<PoolClient | undefined> {
-  const { wan } = agentOf(parts);
-  return await wan?.members().then(() => wan, () => undefined);
 }
 
 /** The services and checks of the agent; 404 in a node without one. */

@@ -39,7 +39,7 @@ export async function agentStats(parts: StatsParts): Promise<Stats> {
     consul: {
       acl: "disabled",
       bootstrap: String(agent.options.bootstrap),
-      known_datacenters: "1",
+      known_datacenters: String(agent.router?.names.length ?? 1),
       leader: String(parts.state.isLeader),
       leader_addr: leader?.addr ?? "",
       server: "true",

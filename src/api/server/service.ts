@@ -21,6 +21,7 @@ import { logger } from "../../base/worker/log.ts";
 import { SessionTimers } from "../../app/agent/session_timers.ts";
 import { Reconciler } from "../../app/agent/reconciler.ts";
 import type { Agent } from "../../app/agent/agent.ts";
+import { WanRouter } from "../../app/wan/router.ts";
 import { EventLog } from "../../app/agent/event_log.ts";
 import { FollowedReads } from "../../app/agent/followed_reads.ts";
 import { LocalNodes, type NodeSource, RemoteNodes } from "../../app/agent/nodes.ts";
@@ -37,7 +38,7 @@ import { INTERVAL_MS, Intervals } from "../../core/metrics/intervals.ts";
 import { RequestCounts } from "../http/request_counts.ts";
 import { countedFamilies } from "../metrics/prometheus.ts";
 import { type HttpServer, serveHttp } from "../http/server.ts";
-import { answerLookups, queryInstances } from "./lookups.ts";
+import { answerLookups, otherDatacenters, queryInstances } from "./lookups.ts";
 import { isClientAgent } from "../rqlite/leadership.ts";
 import { OwnServices } from "./own_services.ts";
 import { endpointOf, route } from "./router.ts";
@@ -84,11 +85,11 @@ async function open(message: OpenHttp): Promise<void> {
   };
   const catalog = new Catalog(parts);
   const memberEvents = message.membership && new MemberEvents();
-  const agent = agentOf(message, memberEvents);
+  const agent = agentOf(message, replica, memberEvents);
   const database = new Database(parts);
   const queue = new WriteQueue(options.writeQueue, (...batch) => writeBatch(operations, ...batch), log);
   const timers = new SessionTimers({ catalog, state: parts.state, log });
-  const operations = nodeOperations({ ...parts, catalog, agent, database, queue, timers });
+  const operations = nodeOperations({ ...parts, catalog, agent, elsewhere: agent?.router, database, queue, timers });
   const uploader = message.uploader && new UploaderClient(message.uploader);
   const restore = uploader && restoreOf(message, { ...parts, database, uploader });
   const data = { ...parts, database, uploader, restore };
@@ -183,8 +184,14 @@ const supervisor = new Caller<SupervisorMethods>(
   { callee: "the supervisor" },
 );
 
-function agentOf({ options, membership, wan }: OpenHttp, counts: MemberEvents | undefined): Agent | undefined {
+function agentOf(
+  { options, membership, wan: wanPort }: OpenHttp,
+  replica: ReplicaClient,
+  counts: MemberEvents | undefined,
+): Agent | undefined {
   if (!options.agent || !membership) return undefined;
+  const wan = wanPort && new PoolClient(wanPort);
+  const { datacenter, nodeName } = options.agent;
   const pool = new PoolClient(membership);
   const events = new EventLog(options.agent.nodeName);
   pool.onEvent((event) => {
@@ -194,7 +201,8 @@ function agentOf({ options, membership, wan }: OpenHttp, counts: MemberEvents | 
   return {
     options: options.agent,
     pool,
-    wan: wan && new PoolClient(wan),
+    wan,
+    router: wan && new WanRouter({ datacenter, name: `${nodeName}.${datacenter}`, pool: wan, replica, log }),
     events,
     askSupervisor: (task) => supervisor.call(task, {}),
   };
@@ -248,7 +256,10 @@ export function serve(line: WorkerScope<ToHttpWorker, FromHttpWorker>): void {
     else if (data.k === "backups") services?.backups.connect(data.port);
     else if (data.k === "parser") services?.largeBodies?.connect(data.port);
     else if (data.k === "lookups") {
-      if (nodeSource && services) answerLookups(data.port, nodeSource, queryInstances(services));
+      if (nodeSource && services) {
+        const [others, query] = [otherDatacenters(services), queryInstances(services)];
+        answerLookups(data.port, nodeSource, { others, query });
+      }
     } else if (data.k === "names") startNameServer(data.port);
     else if (data.k === "users") services?.users?.replace(data.users);
     else if (data.k === "agent") renewAgent(data);

@@ -4,6 +4,7 @@
  */
 import type { PoolClient } from "../../drivers/membership/client.ts";
 import type { AutopilotConfig } from "./autopilot.ts";
+import type { WanRouter } from "../wan/router.ts";
 import type { EventLog } from "./event_log.ts";
 
 /** TLS of an agent's HTTPS, or of calls between agents; empty paths where there is none. */
@@ -54,6 +55,8 @@ export interface Agent {
   readonly pool: PoolClient;
   /** The pool of the servers of all datacenters; undefined: this agent is not in it. */
   readonly wan: PoolClient | undefined;
+  /** The way to other datacenters, where there is that pool. */
+  readonly router: WanRouter | undefined;
   readonly events: EventLog;
   /** Has the supervisor do what concerns the whole process; rejects with a reason for people. */
   askSupervisor(what: SupervisorTask): Promise<void>;

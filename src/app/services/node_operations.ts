@@ -34,10 +34,18 @@ import {
   type CatalogParts,
 } from "../agent/catalog_operations.ts";
 import { KEY_OPERATIONS, keyImplementations, type KeyOperations, type KeyParts } from "../agent/key_operations.ts";
+import { WAN_OPERATIONS, wanImplementations, type WanOperations, type WanParts } from "../wan/wan_operations.ts";
 
 /** Everything that nodes ask of each other for their clients. */
 export interface NodeOperations
-  extends DataOperations, ClusterOperations, CatalogOperations, KeyOperations, SnapshotOperations, DocumentOperations {}
+  extends
+    DataOperations,
+    ClusterOperations,
+    CatalogOperations,
+    KeyOperations,
+    SnapshotOperations,
+    DocumentOperations,
+    WanOperations {}
 
 /** What the operations of a node work with. */
 export type NodeParts =
@@ -47,7 +55,8 @@ export type NodeParts =
   & CatalogParts
   & KeyParts
   & SnapshotParts
-  & DocumentParts;
+  & DocumentParts
+  & WanParts;
 
 /** The operations of a node. */
 export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
@@ -60,6 +69,7 @@ export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
       ...KEY_OPERATIONS,
       ...SNAPSHOT_OPERATIONS,
       ...DOCUMENT_OPERATIONS,
+      ...WAN_OPERATIONS,
     },
     {
       ...dataImplementations(parts),
@@ -68,6 +78,7 @@ export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
       ...keyImplementations(parts),
       ...snapshotImplementations(parts),
       ...documentImplementations(parts),
+      ...wanImplementations(parts),
     },
   );
 }

@@ -9,6 +9,7 @@ import type { RefusedWhy, Replica } from "./replica.ts";
 import { Callee, Caller, type DescribedError, type Methods } from "../../base/worker/channel.ts";
 import { describeFailure } from "./call_failure.ts";
 import { NotSentError, outdated, RemoteError, type RpcAnswer, type RpcClient } from "../transport/rpc.ts";
+import type { FarClient } from "../transport/far_client.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { withTimeout } from "../../base/worker/with_timeout.ts";
 import { freeBuffer } from "../../base/codec/free.ts";
@@ -85,6 +86,8 @@ export interface HttpPortsParts {
   readonly relay: Relay;
   readonly cluster: Cluster;
   readonly rpc: RpcClient;
+  /** The way to other datacenters. */
+  readonly far: FarClient;
   readonly node: NodeParts;
   readonly options: ReplicaOptions;
 }
@@ -187,6 +190,7 @@ export class HttpPorts {
         transfer.push(...movedWith(forwarded.answer.body));
         return forwarded;
       },
+      isThere: ({ datacenter, addr, timeoutMs }) => this.#parts.far.isThere(datacenter, addr, timeoutMs),
       nodes: ({ timeoutMs }) => cluster.nodes(timeoutMs),
       remove: async ({ id }) => ({ removed: await cluster.remove(id) }),
       transfer: (params) => this.#transfer(params),
@@ -246,7 +250,15 @@ export class HttpPorts {
     }
   }
 
-  async #forward({ call, timeoutMs, retries, to }: Forward, over: Promise<void>): Promise<Forwarded> {
+  async #forward({ call, timeoutMs, retries, to, datacenter }: Forward, over: Promise<void>): Promise<Forwarded> {
+    if (datacenter !== undefined && to !== undefined) {
+      const options = { timeoutMs, body: call.body, over };
+      try {
+        return { answer: await this.#parts.far.ask(datacenter, to, call.head, options), from: to };
+      } catch (error) {
+        throw outdated(error, to);
+      }
+    }
     for (let attempt = 0;; attempt++) {
       const leader: LeaderInfo | null = this.#parts.node.leader();
       if (to === undefined && (!leader || leader.id === this.#parts.options.nodeId)) throw new NoLeaderError();
@@ -271,6 +283,11 @@ export class HttpPorts {
     if (held === undefined) return answer;
     const message: ToHttp = { k: "sent", held };
     return { ...answer, onSent: () => port.postMessage(message) };
+  }
+
+  /** Ends calls to other datacenters. */
+  close(): void {
+    this.#parts.far.close();
   }
 
   /** Whether a node may join that shows these credentials. */

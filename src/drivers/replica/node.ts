@@ -36,7 +36,8 @@ import { ClusterSecret } from "../transport/secret.ts";
 import { keepPromise } from "./promise.ts";
 import { Reaper } from "../cluster/reaper.ts";
 import { Replica } from "./replica.ts";
-import { RpcClient } from "../transport/rpc.ts";
+import { FarClient, type FarClientOptions } from "../transport/far_client.ts";
+import { RpcClient, type RpcClientOptions } from "../transport/rpc.ts";
 import { Ticker } from "../../base/worker/ticker.ts";
 import { SnapshotClient } from "./snapshot_client.ts";
 import { Snapshots } from "./snapshots.ts";
@@ -143,7 +144,8 @@ export class ReplicaNode {
     this.#replica = this.#makeReplica(writer, applied);
     this.#peers = this.#makePeers();
     this.#relay = this.#makeRelay();
-    this.#rpc = this.#client(options.forwardBytesMax * 2 + 1024 * 1024);
+    const calls = this.#calls(options.forwardBytesMax * 2 + 1024 * 1024);
+    this.#rpc = new RpcClient(calls.hello, calls);
     const snapshotClient = new SnapshotClient(snapshots, events.wantSnapshots);
     this.#snapshots = this.#makeSnapshots(snapshotClient);
     this.#verification = new Verification({
@@ -187,6 +189,7 @@ export class ReplicaNode {
       relay: this.#relay,
       cluster: this.#cluster,
       rpc: this.#rpc,
+      far: new FarClient(calls),
       node: this,
       options,
     });
@@ -238,10 +241,9 @@ export class ReplicaNode {
     });
   }
 
-  #client(frameBytesMax: number): RpcClient {
-    const { connectTimeoutMs } = this.#options;
-    const shared = { secret: this.secret, trust: () => this.#tls?.trust };
-    return new RpcClient(() => this.#hello("rpc"), { frameBytesMax, connectTimeoutMs, ...shared });
+  #calls(frameBytesMax: number): RpcClientOptions & FarClientOptions {
+    const limits = { frameBytesMax, connectTimeoutMs: this.#options.connectTimeoutMs };
+    return { hello: () => this.#hello("rpc"), secret: this.secret, trust: () => this.#tls?.trust, ...limits };
   }
 
   #makeSnapshots(snapshots: SnapshotClient): Snapshots {
@@ -250,7 +252,7 @@ export class ReplicaNode {
       log: this.#log,
       replica: this.#replica,
       startedAt: this.#startedAt,
-      rpc: this.#client(BULK_ANSWER_BYTES_MAX),
+      rpc: new RpcClient(() => this.#hello("rpc"), this.#calls(BULK_ANSWER_BYTES_MAX)),
       compress: this.#options.compressSnapshots,
       leader: () => this.#leader.id,
       addrOf: (peer) => this.#addrOf(peer),
@@ -566,6 +568,7 @@ export class ReplicaNode {
     this.#pool?.close();
     this.#listener?.close();
     for (const part of [this.#peers, this.#snapshots, this.#reaper, this.#divergence, this.#rpc]) part.close();
+    this.#http.close();
     await Promise.all([this.#log.close(), this.#memberFile.flush()]);
     await this.#closeWriter();
     if (failure) throw failure;

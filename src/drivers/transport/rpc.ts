@@ -271,6 +271,20 @@ export class RpcClient {
     channel.calls.clear();
   }
 
+  /** Whether anything has come from `addr` since `sinceMs`, by `performance.now()`. */
+  async hasHeard(addr: string, sinceMs: number): Promise<boolean> {
+    const channel = await this.#channels.get(addr)?.catch(() => undefined);
+    return channel !== undefined && !channel.connection.closed && channel.connection.heardMs > sinceMs;
+  }
+
+  /** Closes the connection to `addr`: calls under way there end unanswered. */
+  async hangUp(addr: string): Promise<void> {
+    const made = this.#channels.get(addr);
+    this.#channels.delete(addr);
+    const channel = await made?.catch(() => undefined);
+    channel?.connection.close();
+  }
+
   /** Closes all connections. */
   close(): void {
     for (const channel of this.#channels.values()) channel.then((open) => open.connection.close(), () => {});

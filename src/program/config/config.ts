@@ -107,11 +107,15 @@ export interface WanSettings {
   readonly advertise: string;
   /** Whether something of it was set: then a port that is not free ends the start. */
   readonly isRequired: boolean;
-  /** As those of the other pool. */
+  /** Servers of other datacenters to join at the start; it fails where none of them answers. */
   readonly startJoin: readonly string[];
+  /** The same, tried until one answers. */
   readonly retryJoin: readonly string[];
+  /** Longest pause between two attempts. */
   readonly retryIntervalMs: number;
+  /** Attempts; 0: without end. */
   readonly retryMax: number;
+  /** Time after which a failed server is forgotten. */
   readonly reconnectTimeoutMs: number;
   /** Differences from Consul's own settings of gossip in a WAN. */
   readonly gossip: GossipTuning;
