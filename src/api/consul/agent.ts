@@ -77,13 +77,13 @@ export async function self(request: HttpRequest, parts: StatsParts): Promise<Htt
 
 /** What clients read of an agent's configuration. */
 function debugConfig(parts: StatsParts, version: string): Record<string, unknown> {
-  const { options: { tls, datacenter, nodeName, nodeId, isServer, bootstrap, meta } } = agentOf(parts);
+  const { options: { tls, datacenter, nodeName, nodeId, isServer, bootstrap, meta, wan } } = agentOf(parts);
   const { hostname, port } = splitAddress(parts.options.clusterAddr);
   const checks = localOf(parts).options;
   return {
     ACLsEnabled: false,
     AdvertiseAddrLAN: hostname,
-    AdvertiseAddrWAN: hostname,
+    AdvertiseAddrWAN: wan?.host ?? hostname,
     Bootstrap: bootstrap,
     CheckOutputMaxSize: checks.outputBytesMax,
     CheckUpdateInterval: `${checks.updateIntervalMs / 1000}s`,
@@ -96,7 +96,9 @@ function debugConfig(parts: StatsParts, version: string): Record<string, unknown
     NodeName: nodeName,
     PrimaryDatacenter: datacenter,
     SerfAdvertiseAddrLAN: `tcp://${joinAddress(hostname, port)}`,
+    ...(wan ? { SerfAdvertiseAddrWAN: `tcp://${joinAddress(wan.host, wan.port)}` } : {}),
     SerfPortLAN: port,
+    SerfPortWAN: wan?.port ?? -1,
     ServerMode: isServer,
     ServerPort: port,
     TLS: { HTTPS: tlsJson(tls.https), InternalRPC: tlsJson(tls.calls) },

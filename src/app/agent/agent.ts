@@ -32,6 +32,8 @@ export interface AgentOptions {
   readonly nodeName: string;
   readonly nodeId: string;
   readonly datacenter: string;
+  /** Address and port in the pool of all datacenters; undefined where the agent is not in it. */
+  readonly wan?: { readonly host: string; readonly port: number } | undefined;
   /** A client agent keeps no data: what is replicated, it asks a server for. */
   readonly isServer: boolean;
   readonly bootstrap: boolean;
