@@ -57,6 +57,8 @@ export class WanRouter implements Elsewhere {
     string,
     { readonly datacenter: string; calls: number; timer: ReturnType<typeof setTimeout> }
   >();
+  /** Datacenters all of whose servers are being asked whether they are there. */
+  readonly #asked = new Set<string>();
   #isReading = false;
   #isStale = false;
 
@@ -204,15 +206,30 @@ export class WanRouter implements Elsewhere {
     const waiting = this.#waiting.get(addr);
     if (!waiting) return;
     const { datacenter } = waiting;
-    const params = { datacenter, addr, timeoutMs: THERE_MS };
-    const isThere = await this.#parts.replica.call("isThere", params).catch(() => true); // this node stops
-    if (!isThere) {
-      this.#datacenters.unreached(addr, performance.now());
+    if (!await this.#isThere(datacenter, addr)) {
       this.#parts.log(`a server of datacenter "${datacenter}" does not answer any more: ${addr}`);
+      this.#askOthers(datacenter, addr);
     }
     if (this.#waiting.get(addr) === waiting) {
       waiting.timer = setTimeout(() => this.#askWhetherThere(addr), ASK_MS);
     }
+  }
+
+  async #isThere(datacenter: string, addr: string): Promise<boolean> {
+    const params = { datacenter, addr, timeoutMs: THERE_MS };
+    const isThere = await this.#parts.replica.call("isThere", params).catch(() => true); // this node stops
+    if (!isThere) this.#datacenters.unreached(addr, performance.now());
+    return isThere;
+  }
+
+  /** Where one server has gone quiet the whole datacenter may have: no request is to find that out for each of them. */
+  #askOthers(datacenter: string, quiet: string): void {
+    if (this.#asked.has(datacenter)) return;
+    this.#asked.add(datacenter);
+    const others = this.#datacenters.serversOf(datacenter).filter(({ addr, isAlive }) => isAlive && addr !== quiet);
+    Promise.all(others.map(({ addr }) => this.#isThere(datacenter, addr))).finally(() =>
+      this.#asked.delete(datacenter)
+    );
   }
 }
 

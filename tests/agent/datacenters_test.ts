@@ -1,0 +1,161 @@
+/**
+ * Three datacenters on loopback addresses: their servers' common pool, requests, names and SQL for another one while its leader is
+ * killed, one that goes quiet and comes back, and one that leaves.
+ */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { type AgentPlace, agentPlace, type AgentProcess, dig, leaderAmong, withAgents } from "../harness/agents.ts";
+import { freePort, until } from "../harness/processes.ts";
+
+const KEY = btoa("of all datacenters: one gossip k");
+/** Within this time a datacenter that is cut off is answered for. */
+const SOON_MS = 15_000;
+
+/** A place with a port in the pool of all datacenters. */
+function serverPlace(root: string, name: string, host: string): AgentPlace {
+  return { ...agentPlace(root, name, host), wanPort: freePort() };
+}
+
+function wanAddr({ host, wanPort }: AgentPlace): string {
+  return `${host}:${wanPort}`;
+}
+
+/** Names and states of the members of the pool of all datacenters, as an agent sees them. */
+async function wanMembers(agent: AgentProcess): Promise<Record<string, string>> {
+  const words = ["none", "alive", "leaving", "left", "failed"];
+  const list: { Name: string; Status: number }[] = await agent.get("/v1/agent/members?wan=1");
+  return Object.fromEntries(list.map(({ Name, Status }) => [Name, words[Status]]));
+}
+
+/** Waits until an agent lists these datacenters. */
+async function knows(agent: AgentProcess, ...names: readonly string[]): Promise<void> {
+  await until(`${agent.place.name} knows ${names}`, async () => {
+    const found: string[] = await agent.get("/v1/catalog/datacenters");
+    return names.length === found.length && names.every((name) => found.includes(name)) || undefined;
+  });
+}
+
+Deno.test("three datacenters: one pool of servers, requests, names and SQL for each other, whatever becomes of one", () =>
+  withAgents(async (root, start) => {
+    const flags = (dc: string) => [`-datacenter=${dc}`, `-encrypt=${KEY}`];
+    const places = {
+      a1: serverPlace(root, "a1", "127.0.1.1"),
+      b1: serverPlace(root, "b1", "127.0.2.1"),
+      c1: serverPlace(root, "c1", "127.0.3.1"),
+    };
+    const a1 = start(places.a1, "-server", "-bootstrap-expect=1", ...flags("dc1"));
+    const toA = `-retry-join=${a1.addr}`;
+    const a2 = start(agentPlace(root, "a2", "127.0.1.2"), toA, ...flags("dc1"));
+    const b1 = start(
+      places.b1,
+      "-server",
+      "-bootstrap-expect=3",
+      ...flags("dc2"),
+      `-retry-join-wan=${wanAddr(places.a1)}`,
+    );
+    const toB = `-retry-join=${b1.addr}`;
+    const others = ["b2", "b3"].map((name, at) =>
+      start(serverPlace(root, name, `127.0.2.${at + 2}`), "-server", "-bootstrap-expect=3", toB, ...flags("dc2"))
+    );
+    const agentTwo = start(agentPlace(root, "agent-two", "127.0.2.9"), toB, ...flags("dc2"));
+    const c1 = start(places.c1, "-server", "-bootstrap-expect=1", ...flags("dc3"));
+    const servers = [a1, b1, ...others, c1];
+    await Promise.all([...servers, a2, agentTwo].map((agent) => agent.up()));
+
+    // One server of each datacenter joins another; their fellows follow.
+    await knows(a1, "dc1", "dc2");
+    const joined = await c1.muster("join", "-wan", wanAddr(places.a1));
+    assertEquals(joined.stdout, "Successfully joined cluster by contacting 1 nodes.\n", joined.stderr);
+    const all = { "a1.dc1": "alive", "b1.dc2": "alive", "b2.dc2": "alive", "b3.dc2": "alive", "c1.dc3": "alive" };
+    for (const server of servers) {
+      await until(`${server.place.name} sees all servers`, async () => {
+        const found = await wanMembers(server);
+        return Object.keys(all).every((name) => found[name] === "alive") || undefined;
+      });
+      assertEquals(await wanMembers(server), all, "and no client agent");
+    }
+    const shown = await c1.muster("members", "-wan");
+    assertMatch(shown.stdout, /^b1\.dc2 +127\.0\.2\.1:\d+ +alive +server +\S+ +2 +dc2 +default +<all>$/m);
+    assertEquals((await a2.muster("members", "-wan")).code, 2, "a client agent is in no such pool");
+    const refused = await a2.muster("join", "-wan", wanAddr(places.b1));
+    assertMatch(refused.stderr, /Must be a server to join WAN cluster/);
+    const keys = (await a1.muster("keyring", "-list")).stdout;
+    for (const pool of ["WAN", "dc1 \\(LAN\\)", "dc2 \\(LAN\\)", "dc3 \\(LAN\\)"]) {
+      assertMatch(keys, new RegExp(`^${pool}:\\n  ${KEY.replace("+", "\\+")} \\[\\d/\\d\\]`, "m"));
+    }
+
+    // Requests, from a server and from a client agent.
+    const dc2 = [b1, ...others];
+    let leader = await leaderAmong(dc2);
+    await until("dc2 has its client", async () => {
+      const nodes: { Node: string }[] = await a1.get("/v1/catalog/nodes?dc=dc2");
+      return nodes.some(({ Node }) => Node === "agent-two") || undefined;
+    });
+    for (const asked of [a1, a2]) {
+      await knows(asked, "dc1", "dc2", "dc3");
+      assertEquals((await asked.http("PUT", "/v1/kv/by?dc=dc2", asked.place.name)).text, "true");
+      assertEquals((await leader.http("GET", "/v1/kv/by?raw")).text, asked.place.name);
+      assertEquals((await asked.http("GET", "/v1/kv/by?raw")).status, 404);
+      const unknown = await asked.http("GET", "/v1/catalog/nodes?dc=dc9");
+      assertEquals([unknown.status, unknown.text], [500, "No path to datacenter"]);
+      assertMatch(await dig(asked.place, "agent-two.node.dc9.consul"), /status: NXDOMAIN/);
+    }
+    const rows = await a2.muster(
+      "sql",
+      "-datacenter=dc2",
+      "-format=csv",
+      "CREATE TABLE t(v); INSERT INTO t VALUES (2)",
+    );
+    assertEquals(rows.code, 0, rows.stderr);
+    const services = { ID: "web", Name: "web", Port: 80 };
+    assertEquals((await agentTwo.http("PUT", "/v1/agent/service/register", JSON.stringify(services))).status, 200);
+    const query = { Name: "near", Service: { Service: "web", Failover: { Datacenters: ["dc3", "dc2"] } } };
+    assertEquals((await a1.http("POST", "/v1/query", JSON.stringify(query))).status, 200);
+    await until("the query fails over", async () => {
+      const found = await a2.get("/v1/query/near/execute");
+      return found.Nodes.length === 1 && found.Datacenter === "dc2" && found.Failovers === 2 || undefined;
+    });
+    assertEquals(await dig(a2.place, "near.query.consul", "+short"), "127.0.2.9");
+    assertEquals(await dig(a1.place, "web.service.dc2.consul", "SRV", "+short"), "1 1 80 agent-two.node.dc2.consul.");
+
+    // The leader of the other datacenter is killed meanwhile.
+    await leader.stop("SIGKILL");
+    for (const asked of [a1, a2]) {
+      assertEquals(await dig(asked.place, "agent-two.node.dc2.consul", "+short"), "127.0.2.9");
+      assertEquals((await asked.http("GET", "/v1/kv/by?raw&dc=dc2")).text, "a2");
+      const { text } = await asked.http("GET", "/db/query?dc=dc2&q=SELECT+v+FROM+t");
+      assertEquals(JSON.parse(text).results[0].values, [[2]], text);
+    }
+
+    // The rest of it goes quiet: the others say so within seconds, and go on.
+    const quiet = dc2.filter((agent) => agent !== leader);
+    const index = (await a1.http("GET", "/v1/kv/by?dc=dc2")).headers.get("x-consul-index");
+    const blocked = a1.http("GET", `/v1/kv/by?dc=dc2&index=${index}&wait=10m`);
+    assertEquals((await a1.http("GET", "/v1/kv/by?raw&dc=dc2")).text, "a2", "beside the one that waits");
+    for (const agent of quiet) Deno.kill(agent.pid, "SIGSTOP");
+    try {
+      const startedMs = performance.now();
+      assertEquals((await a2.http("GET", "/v1/kv/by?dc=dc2")).status, 500);
+      assertEquals((await blocked).status, 500, "a blocking query ends, too");
+      assert(performance.now() - startedMs < SOON_MS);
+      await until("nobody waits for it", async () => {
+        const { text } = await a1.http("GET", "/v1/kv/by?dc=dc2");
+        return text.startsWith("Remote DC has no server currently reachable") || undefined;
+      });
+      assertMatch(await dig(a1.place, "agent-two.node.dc2.consul"), /status: SERVFAIL/);
+      assertEquals((await a1.http("PUT", "/v1/kv/own?dc=dc3", "x")).text, "true");
+      assertEquals((await c1.get("/v1/catalog/nodes?dc=dc1")).length, 2);
+    } finally {
+      for (const agent of quiet) Deno.kill(agent.pid, "SIGCONT");
+    }
+    leader = await leaderAmong(quiet);
+    await until("it is back", async () => (await a1.http("GET", "/v1/kv/by?raw&dc=dc2")).text === "a2" || undefined);
+
+    // One leaves for good.
+    assertEquals((await c1.muster("leave")).code, 0);
+    await until("c1 has left", async () => (await wanMembers(a1))["c1.dc3"] === "left" || undefined);
+    await knows(a1, "dc1", "dc2");
+    assertEquals((await a2.http("GET", "/v1/kv/own?dc=dc3")).text, "No path to datacenter");
+    assertEquals((await a1.muster("force-leave", "-wan", "-prune", `${b1.place.name}.dc9`)).code, 1);
+    assertEquals((await a1.muster("force-leave", "-wan", "-prune", "c1.dc3")).code, 0);
+    await until("c1 is forgotten", async () => (await wanMembers(a1))["c1.dc3"] === undefined || undefined);
+  }, { isThread: false }));
