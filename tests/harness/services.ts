@@ -6,7 +6,8 @@ import type { HttpOptions } from "../../src/api/server/api.ts";
 import type { Services } from "../../src/api/server/services.ts";
 import type { Agent, AgentOptions } from "../../src/app/agent/agent.ts";
 import { Catalog } from "../../src/app/agent/catalog.ts";
-import { SessionTimers } from "../../src/app/agent/session_timers.ts";
+import { KeyTimers } from "../../src/app/keys/key_timers.ts";
+import { SessionTimers } from "../../src/app/keys/session_timers.ts";
 import { LocalState } from "../../src/app/services/local_state.ts";
 import { AUTOPILOT_DEFAULTS } from "../../src/app/agent/autopilot.ts";
 import { nodeOperations } from "../../src/app/services/node_operations.ts";
@@ -109,7 +110,18 @@ export function fakeServices(
   const catalog = new Catalog(parts);
   const queue = new WriteQueue(parts.options.writeQueue, (...batch) => writeBatch(operations, ...batch), () => {});
   const timers = new SessionTimers({ catalog, state: parts.state, log: parts.log });
-  const operations = nodeOperations({ ...parts, database, queue, catalog, agent: pool, elsewhere, backups, timers });
+  const keyTimers = new KeyTimers({ catalog, state: parts.state, log: parts.log });
+  const operations = nodeOperations({
+    ...parts,
+    database,
+    queue,
+    catalog,
+    agent: pool,
+    elsewhere,
+    backups,
+    timers,
+    keyTimers,
+  });
   const local = pool && localOf(pool);
   const { port2: replica } = channels[0];
   const services: Services = {

@@ -18,7 +18,8 @@ import { PoolClient } from "../../drivers/membership/client.ts";
 import { Readers } from "../../app/database/readers.ts";
 import { ReplicaClient } from "../../app/database/replica_client.ts";
 import { logger } from "../../base/worker/log.ts";
-import { SessionTimers } from "../../app/agent/session_timers.ts";
+import { KeyTimers } from "../../app/keys/key_timers.ts";
+import { SessionTimers } from "../../app/keys/session_timers.ts";
 import { Reconciler } from "../../app/agent/reconciler.ts";
 import type { Agent } from "../../app/agent/agent.ts";
 import { WanRouter } from "../../app/wan/router.ts";
@@ -89,7 +90,8 @@ async function open(message: OpenHttp): Promise<void> {
   const database = new Database(parts);
   const queue = new WriteQueue(options.writeQueue, (...batch) => writeBatch(operations, ...batch), log);
   const timers = new SessionTimers({ catalog, state: parts.state, log });
-  const operations = nodeOperations({ ...parts, catalog, agent, elsewhere: agent?.router, database, queue, timers });
+  const keyTimers = new KeyTimers({ catalog, state: parts.state, log });
+  const operations = nodeOperations({ ...parts, catalog, agent, database, queue, timers, keyTimers });
   const uploader = message.uploader && new UploaderClient(message.uploader);
   const restore = uploader && restoreOf(message, { ...parts, database, uploader });
   const data = { ...parts, database, uploader, restore };
@@ -117,7 +119,7 @@ async function open(message: OpenHttp): Promise<void> {
   replica.isOpen = () => isClientAgent(message) || parts.state.isOpen;
   replica.onDatabaseReplaced = () => (readers.reopen(), catalog.replaced());
   replica.onCatalogChanged = () => catalog.changed();
-  if (agent) openAgent(made, agent, timers);
+  if (agent) openAgent(made, agent, { sessions: timers, keys: keyTimers });
   restore?.run().then(
     () => restore.isOver && scope.postMessage({ k: "restored" }),
     (error) => scope.postMessage({ k: "failed", message: messageOf(error) }),
@@ -166,14 +168,14 @@ async function listen(made: Services): Promise<void> {
 function openAgent(
   { catalog, operations, state, replica, intervals }: Services,
   agent: Agent,
-  timers: SessionTimers,
+  timers: { readonly sessions: SessionTimers; readonly keys: KeyTimers },
 ): void {
   const nodes = agent.options.isServer ? new LocalNodes(catalog) : new RemoteNodes(new FollowedReads(operations));
   nodeSource = nodes;
   if (agent.options.isServer) {
     const reconciler = new Reconciler({ agent, catalog, state, replica, log });
-    replica.onLeader = () => (reconciler.soon(), catalog.wakeAll());
-    timers.start();
+    replica.onLeader = () => (reconciler.soon(), catalog.wakeAll(), timers.keys.look());
+    timers.sessions.start();
   }
   own?.start();
   Deno.unrefTimer(Number(setInterval(() => intervals.end(Date.now()), INTERVAL_MS)));

@@ -106,8 +106,8 @@ const REQUEST: Codec<DataRequest> = {
   },
 };
 
-/** @throws {DecodeError} When it is no command of a client. */
-function decodeStatements(body: Uint8Array): Batch {
+/** The statements of a client's command. @throws {DecodeError} When it is none. */
+export function decodeStatements(body: Uint8Array): Batch {
   const { statements, transaction, kind, isSystem } = decodeCommand(body);
   if (kind === "load" || isSystem) throw new DecodeError("Expected the statements of a client");
   return { statements: statements.map(split), transaction };

@@ -33,7 +33,7 @@ import {
   type CatalogOperations,
   type CatalogParts,
 } from "../agent/catalog_operations.ts";
-import { KEY_OPERATIONS, keyImplementations, type KeyOperations, type KeyParts } from "../agent/key_operations.ts";
+import { KEY_OPERATIONS, keyImplementations, type KeyOperations, type KeyParts } from "../keys/key_operations.ts";
 import { WAN_OPERATIONS, wanImplementations, type WanOperations, type WanParts } from "../wan/wan_operations.ts";
 
 /** Everything that nodes ask of each other for their clients. */
@@ -61,7 +61,7 @@ export type NodeParts =
 /** The operations of a node. */
 export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
   return new Operations<NodeOperations>(
-    parts,
+    { elsewhere: parts.agent?.router, ...parts },
     {
       ...dataOperations(parts.answers),
       ...CLUSTER_OPERATIONS,

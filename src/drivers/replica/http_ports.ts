@@ -9,7 +9,7 @@ import type { RefusedWhy, Replica } from "./replica.ts";
 import { Callee, Caller, type DescribedError, type Methods } from "../../base/worker/channel.ts";
 import { describeFailure } from "./call_failure.ts";
 import { NotSentError, outdated, RemoteError, type RpcAnswer, type RpcClient } from "../transport/rpc.ts";
-import type { FarClient } from "../transport/far_client.ts";
+import { FarClient } from "../transport/far_client.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { withTimeout } from "../../base/worker/with_timeout.ts";
 import { freeBuffer } from "../../base/codec/free.ts";
@@ -86,8 +86,6 @@ export interface HttpPortsParts {
   readonly relay: Relay;
   readonly cluster: Cluster;
   readonly rpc: RpcClient;
-  /** The way to other datacenters. */
-  readonly far: FarClient;
   readonly node: NodeParts;
   readonly options: ReplicaOptions;
 }
@@ -105,6 +103,8 @@ export class HttpPorts {
   stepdowns = 0;
   readonly #lines: readonly Line[];
   readonly #parts: HttpPortsParts;
+  /** The way to other datacenters. */
+  readonly #far: FarClient;
   readonly #refused = new Map<number, Refused[]>();
   readonly #writerStatus: ((status: Record<string, unknown>) => void)[] = [];
   /** Index of the one that gets the next operation of another node. */
@@ -113,6 +113,7 @@ export class HttpPorts {
   /** @param ports In the order of the writer's ports 1 and up. */
   constructor(ports: readonly MessagePort[], parts: HttpPortsParts) {
     this.#parts = parts;
+    this.#far = new FarClient(parts.rpc);
     this.#lines = ports.map((port) => ({
       port,
       http: new Caller<HttpMethods>(port, { callee: "HTTP", callsMax: SERVED_MAX, failure: refusal }),
@@ -190,7 +191,7 @@ export class HttpPorts {
         transfer.push(...movedWith(forwarded.answer.body));
         return forwarded;
       },
-      isThere: ({ datacenter, addr, timeoutMs }) => this.#parts.far.isThere(datacenter, addr, timeoutMs),
+      isThere: ({ datacenter, addr, timeoutMs }) => this.#far.isThere(datacenter, addr, timeoutMs),
       nodes: ({ timeoutMs }) => cluster.nodes(timeoutMs),
       remove: async ({ id }) => ({ removed: await cluster.remove(id) }),
       transfer: (params) => this.#transfer(params),
@@ -254,7 +255,7 @@ export class HttpPorts {
     if (datacenter !== undefined && to !== undefined) {
       const options = { timeoutMs, body: call.body, over };
       try {
-        return { answer: await this.#parts.far.ask(datacenter, to, call.head, options), from: to };
+        return { answer: await this.#far.ask(datacenter, to, call.head, options), from: to };
       } catch (error) {
         throw outdated(error, to);
       }
@@ -283,11 +284,6 @@ export class HttpPorts {
     if (held === undefined) return answer;
     const message: ToHttp = { k: "sent", held };
     return { ...answer, onSent: () => port.postMessage(message) };
-  }
-
-  /** Ends calls to other datacenters. */
-  close(): void {
-    this.#parts.far.close();
   }
 
   /** Whether a node may join that shows these credentials. */

@@ -3,6 +3,7 @@
  * to the HTTP Workers and the writer. What each part guarantees stands in its own file; here is only who talks to whom.
  * @module
  */
+import { COMMAND_VERSION } from "../../core/sql/command.ts";
 import { Acquaintances, RecentNodes } from "../transport/acquaintances.ts";
 import { WriterDigests } from "./writer_digests.ts";
 import { createCore, DEFAULT_OPTIONS } from "../../core/raft/raft.ts";
@@ -36,8 +37,7 @@ import { ClusterSecret } from "../transport/secret.ts";
 import { keepPromise } from "./promise.ts";
 import { Reaper } from "../cluster/reaper.ts";
 import { Replica } from "./replica.ts";
-import { FarClient, type FarClientOptions } from "../transport/far_client.ts";
-import { RpcClient, type RpcClientOptions } from "../transport/rpc.ts";
+import { RpcClient } from "../transport/rpc.ts";
 import { Ticker } from "../../base/worker/ticker.ts";
 import { SnapshotClient } from "./snapshot_client.ts";
 import { Snapshots } from "./snapshots.ts";
@@ -144,8 +144,7 @@ export class ReplicaNode {
     this.#replica = this.#makeReplica(writer, applied);
     this.#peers = this.#makePeers();
     this.#relay = this.#makeRelay();
-    const calls = this.#calls(options.forwardBytesMax * 2 + 1024 * 1024);
-    this.#rpc = new RpcClient(calls.hello, calls);
+    this.#rpc = this.#client(options.forwardBytesMax * 2 + 1024 * 1024);
     const snapshotClient = new SnapshotClient(snapshots, events.wantSnapshots);
     this.#snapshots = this.#makeSnapshots(snapshotClient);
     this.#verification = new Verification({
@@ -189,7 +188,6 @@ export class ReplicaNode {
       relay: this.#relay,
       cluster: this.#cluster,
       rpc: this.#rpc,
-      far: new FarClient(calls),
       node: this,
       options,
     });
@@ -241,9 +239,10 @@ export class ReplicaNode {
     });
   }
 
-  #calls(frameBytesMax: number): RpcClientOptions & FarClientOptions {
-    const limits = { frameBytesMax, connectTimeoutMs: this.#options.connectTimeoutMs };
-    return { hello: () => this.#hello("rpc"), secret: this.secret, trust: () => this.#tls?.trust, ...limits };
+  #client(frameBytesMax: number): RpcClient {
+    const { connectTimeoutMs } = this.#options;
+    const shared = { secret: this.secret, trust: () => this.#tls?.trust };
+    return new RpcClient(() => this.#hello("rpc"), { frameBytesMax, connectTimeoutMs, ...shared });
   }
 
   #makeSnapshots(snapshots: SnapshotClient): Snapshots {
@@ -252,7 +251,7 @@ export class ReplicaNode {
       log: this.#log,
       replica: this.#replica,
       startedAt: this.#startedAt,
-      rpc: new RpcClient(() => this.#hello("rpc"), this.#calls(BULK_ANSWER_BYTES_MAX)),
+      rpc: this.#client(BULK_ANSWER_BYTES_MAX),
       compress: this.#options.compressSnapshots,
       leader: () => this.#leader.id,
       addrOf: (peer) => this.#addrOf(peer),
@@ -349,6 +348,7 @@ export class ReplicaNode {
       version,
       sqlite: this.#sqlite,
       incarnation: this.#incarnation,
+      commandVersion: COMMAND_VERSION,
       ...(this.#lease && { promiseMs: this.#lease.promiseMs }),
       ...(this.#options.checksJoins ? {} : { takesProposals: true }),
     };
@@ -541,6 +541,7 @@ export class ReplicaNode {
       appliedMs: this.#replica.appliedMs,
       agreement: this.#divergence.agreement,
       nodes_reaped_ok: this.#reaper.reaped,
+      outdated: this.#met.outdated(core.config.members, this.#options.nodeId, COMMAND_VERSION),
       ...(this.#discovery ? { disco: this.#discovery.status } : {}),
       peers: this.#peers.status(),
     };
@@ -568,7 +569,6 @@ export class ReplicaNode {
     this.#pool?.close();
     this.#listener?.close();
     for (const part of [this.#peers, this.#snapshots, this.#reaper, this.#divergence, this.#rpc]) part.close();
-    this.#http.close();
     await Promise.all([this.#log.close(), this.#memberFile.flush()]);
     await this.#closeWriter();
     if (failure) throw failure;

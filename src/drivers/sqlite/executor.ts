@@ -121,6 +121,8 @@ interface Run {
   readonly options: RenderOptions | null;
   readonly doomed: Doomed;
   readonly room: Room;
+  /** Whether the statement that runs is the cluster's own. */
+  isSystem: boolean;
   /** Whether a read has compiled and now runs: its failure shows in the shape of its result. */
   isReading: boolean;
   /** Whether the request has put off the check of its foreign keys to its end. */
@@ -250,6 +252,7 @@ export class Executor {
       doomed,
       isSolitary,
       room: new Room(this.#parts.answers, { mayWait: false }),
+      isSystem: false,
       isReading: false,
       isDeferring: false,
       changesSchema: false,
@@ -296,6 +299,7 @@ export class Executor {
     const { kind, transaction } = run.command;
     const { parts } = statement;
     if (parts.length === 0) return { text: this.#renderNothing(run), hasFailed: false };
+    run.isSystem = run.command.isSystem === true && statement.isOfClient !== true;
     let number = firstNumber;
     let isPrivate = false;
     try {
@@ -363,7 +367,7 @@ export class Executor {
       return options === null || !isLast ? "" : renderWrite(this.sticky, options.associative, timeSince(startedMs));
     }
 
-    const cache = isPrivate ? this.#private : command.isSystem ? this.#system : this.#replicated;
+    const cache = isPrivate ? this.#private : run.isSystem ? this.#system : this.#replicated;
     const prepared = cache.get(part);
     if (command.kind === "query" && !isPrivate) throw new StatementError(WRITE_IN_QUERY);
     run.isReading = command.kind !== "execute" && isReadStatement(part);

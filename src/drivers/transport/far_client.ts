@@ -7,22 +7,11 @@
  * @module
  */
 import type { TlsTrust } from "../../base/net/conn.ts";
-import { type CallOptions, RemoteError, type RpcAnswer, RpcClient } from "./rpc.ts";
-import type { ClusterSecret } from "./secret.ts";
+import { type CallOptions, RemoteError, type RpcAnswer, type RpcClient } from "./rpc.ts";
 import { type Hello, OPERATION } from "./wire.ts";
 
 /** A server of another datacenter that does not take a connection in this time is not there. */
 const CONNECT_TIMEOUT_MS = 3000;
-
-/** This node as it calls others, and its limits. */
-export interface FarClientOptions {
-  /** This node's description of itself to servers of its own cluster. */
-  hello(): Hello;
-  readonly frameBytesMax: number;
-  readonly secret?: ClusterSecret | undefined;
-  /** Undefined where nodes do not speak TLS. */
-  trust(): TlsTrust | undefined;
-}
 
 /** What is expected of the certificate of a server in `datacenter`, given what is expected in the own one. */
 export function trustIn(datacenter: string, trust: TlsTrust | undefined): TlsTrust | undefined {
@@ -31,11 +20,12 @@ export function trustIn(datacenter: string, trust: TlsTrust | undefined): TlsTru
 
 /** Calls other datacenters; one connection to each server. */
 export class FarClient {
-  readonly #options: FarClientOptions;
+  readonly #rpc: RpcClient;
   readonly #clients = new Map<string, RpcClient>();
 
-  constructor(options: FarClientOptions) {
-    this.#options = options;
+  /** @param rpc Calls servers of the own datacenter; where it is closed, these calls end, too. */
+  constructor(rpc: RpcClient) {
+    this.#rpc = rpc;
   }
 
   /** Asks the server at `addr` for an operation; fails as {@linkcode RpcClient.call} does. */
@@ -61,21 +51,10 @@ export class FarClient {
   #clientFor(datacenter: string): RpcClient {
     const known = this.#clients.get(datacenter);
     if (known) return known;
-    const { hello, frameBytesMax, secret, trust } = this.#options;
-    const client = new RpcClient(() => asClient(hello()), {
-      frameBytesMax,
-      connectTimeoutMs: CONNECT_TIMEOUT_MS,
-      secret,
-      trust: () => trustIn(datacenter, trust()),
-    });
+    const trust = (own: TlsTrust | undefined) => trustIn(datacenter, own);
+    const client = this.#rpc.derived({ hello: asClient, trust, connectTimeoutMs: CONNECT_TIMEOUT_MS });
     this.#clients.set(datacenter, client);
     return client;
-  }
-
-  /** Closes all connections. */
-  close(): void {
-    for (const client of this.#clients.values()) client.close();
-    this.#clients.clear();
   }
 }
 

@@ -2,7 +2,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { FarClient, trustIn } from "../../../src/drivers/transport/far_client.ts";
 import { Listener, type ListenerHandlers } from "../../../src/drivers/transport/listener.ts";
-import { NotSentError, type RpcAnswer, UnansweredError } from "../../../src/drivers/transport/rpc.ts";
+import { NotSentError, type RpcAnswer, RpcClient, UnansweredError } from "../../../src/drivers/transport/rpc.ts";
 import type { Hello } from "../../../src/drivers/transport/wire.ts";
 import { freePort } from "../../harness/processes.ts";
 
@@ -18,6 +18,8 @@ const HELLO: Hello = {
   incarnation: "i",
 };
 
+const LIMITS = { frameBytesMax: 1024 * 1024, connectTimeoutMs: 5000 };
+
 async function withFar(
   onCall: ListenerHandlers["onCall"],
   work: (client: FarClient, addr: string, callers: readonly Hello[]) => Promise<void>,
@@ -32,11 +34,11 @@ async function withFar(
     onCall,
     log() {},
   });
-  const client = new FarClient({ hello: () => HELLO, frameBytesMax: 1024 * 1024, trust: () => undefined });
+  const rpc = new RpcClient(() => HELLO, LIMITS);
   try {
-    await work(client, addr, callers);
+    await work(new FarClient(rpc), addr, callers);
   } finally {
-    client.close();
+    rpc.close();
     listener.close();
   }
 }
@@ -81,9 +83,10 @@ Deno.test("calls that wait for a server that is not there end, and the next one 
 });
 
 Deno.test("where nobody listens, nothing was sent", async () => {
-  const client = new FarClient({ hello: () => HELLO, frameBytesMax: 1024, trust: () => undefined });
+  const rpc = new RpcClient(() => HELLO, LIMITS);
+  const client = new FarClient(rpc);
   const addr = `127.0.0.1:${freePort()}`;
   await assertRejects(() => client.ask("dc2", addr, {}, { timeoutMs: 5000 }), NotSentError);
   assertEquals(await client.isThere("dc2", addr, 5000), false);
-  client.close();
+  rpc.close();
 });
