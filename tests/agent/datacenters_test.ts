@@ -1,10 +1,12 @@
 /**
  * Three datacenters on loopback addresses: their servers' common pool, requests, names and SQL for another one while its leader is
- * killed, one that goes quiet and comes back, and one that leaves.
+ * killed, one that goes quiet and comes back, and one that leaves. And three that are apart, where that is allowed: network
+ * namespaces with a delay between them, of which one is cut off.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type AgentPlace, agentPlace, type AgentProcess, dig, leaderAmong, withAgents } from "../harness/agents.ts";
 import { freePort, until } from "../harness/processes.ts";
+import { Sites, SitesNotAllowedError } from "../harness/sites.ts";
 
 const KEY = btoa("of all datacenters: one gossip k");
 /** Within this time a datacenter that is cut off is answered for. */
@@ -159,3 +161,97 @@ Deno.test("three datacenters: one pool of servers, requests, names and SQL for e
     assertEquals((await a1.muster("force-leave", "-wan", "-prune", "c1.dc3")).code, 0);
     await until("c1 is forgotten", async () => (await wanMembers(a1))["c1.dc3"] === undefined || undefined);
   }, { isThread: false }));
+
+/** Probes of the pool of all datacenters that notice within seconds, as a test does not wait for a minute. */
+const QUICK =
+  `gossip_wan { probe_interval = "1s" probe_timeout = "600ms" suspicion_mult = 2 gossip_interval = "200ms" }`;
+
+Deno.test("three datacenters 50 ms and more apart: the nearest first, a leader killed, one cut off and back", async () => {
+  let sites: Sites;
+  try {
+    sites = await Sites.create([25, 25, 100]);
+  } catch (error) {
+    if (!(error instanceof SitesNotAllowedError)) throw error;
+    return console.log(`NOT TESTED: ${error.message}: ${error.cause}`);
+  }
+  try {
+    await withAgents(async (root, start) => {
+      await Deno.writeTextFile(`${root}/wan.hcl`, QUICK);
+      const place = (site: number, host: number, name: string): AgentPlace => ({
+        ...agentPlace(root, name, sites.host(site, host)),
+        ...{ port: 8301, wanPort: 8302, httpPort: 8500, dnsPort: 8600, wrapper: sites.wrapper(site) },
+      });
+      const agent = (site: number, host: number, name: string, ...flags: string[]) => {
+        const [first, wan] = [sites.host(site, 0), sites.host(0, 0)];
+        const joins = host === 0 ? site === 0 ? [] : [`-retry-join-wan=${wan}`] : [`-retry-join=${first}`];
+        const dc = `-datacenter=${["dc1", "dc2", "afar"][site]}`;
+        return start(place(site, host, name), dc, `-config-file=${root}/wan.hcl`, ...joins, ...flags);
+      };
+      const [a1, a2] = [agent(0, 0, "a1", "-server", "-bootstrap-expect=1"), agent(0, 1, "a2")];
+      const dc2 = [0, 1, 2].map((host) => agent(1, host, `b${host + 1}`, "-server", "-bootstrap-expect=3"));
+      const agentTwo = agent(1, 3, "agent-two");
+      const c1 = agent(2, 0, "c1", "-server", "-bootstrap-expect=1");
+      await Promise.all([a1, a2, ...dc2, agentTwo, c1].map((one) => one.up()));
+
+      // By what the servers have measured of each other, though it is not the order of the names.
+      await until("the nearest comes first", async () => {
+        const names: string[] = await a2.get("/v1/catalog/datacenters");
+        return names.join() === "dc1,dc2,afar" || undefined;
+      });
+      assertMatch((await a1.muster("rtt", "-wan", "b1.dc2")).stdout, /^Estimated b1\.dc2 <-> a1\.dc1 rtt: \d+\.\d+ ms/);
+
+      const leader = await leaderAmong(dc2);
+      await until("dc2 has its client", async () => {
+        return await dig(a1.place, "agent-two.node.dc2.consul", "+short") === agentTwo.place.host || undefined;
+      });
+      assertEquals((await a2.http("PUT", "/v1/kv/by?dc=dc2", "a2")).text, "true");
+      assertEquals((await a2.muster("sql", "-datacenter=dc2", "CREATE TABLE t(v); INSERT INTO t VALUES (2)")).code, 0);
+      const reads = async (asked: AgentProcess) => {
+        assertEquals(await dig(asked.place, "agent-two.node.dc2.consul", "+short"), agentTwo.place.host);
+        assertEquals((await asked.http("GET", "/v1/kv/by?raw&dc=dc2")).text, "a2");
+        const { text } = await asked.http("GET", "/db/query?dc=dc2&q=SELECT+v+FROM+t");
+        assertEquals(JSON.parse(text).results[0].values, [[2]], text);
+      };
+      await leader.stop("SIGKILL");
+      for (const asked of [a1, a2, c1]) await reads(asked);
+
+      await sites.cut(1);
+      const startedMs = performance.now();
+      await Promise.all([a1, a2, c1].map(async (asked) => {
+        assertEquals((await asked.http("GET", "/v1/kv/by?raw&dc=dc2")).status, 500);
+        assertMatch(await dig(asked.place, "agent-two.node.dc2.consul"), /status: SERVFAIL/);
+      }));
+      assert(performance.now() - startedMs < SOON_MS);
+      assertEquals((await c1.http("PUT", "/v1/kv/own?dc=dc1", "x")).text, "true", "the others go on");
+      const left = dc2.filter((one) => one !== leader);
+      assertEquals(
+        (await left[0].http("PUT", "/v1/kv/inside", "x")).text,
+        "true",
+        "and so does the one that is cut off",
+      );
+      assertEquals((await left[0].http("GET", "/v1/kv/own?dc=dc1")).status, 500);
+      const b = left.map(({ place: { name } }) => `${name}.dc2`);
+      await until("gossip says so", async () => {
+        const found = await wanMembers(a1);
+        return b.every((name) => found[name] === "failed") || undefined;
+      });
+      const { text } = await a2.http("GET", "/db/query?dc=dc2&q=SELECT+1");
+      assertMatch(text, /^Remote DC has no server currently reachable/);
+
+      await sites.heal();
+      await until("it is back", async () => {
+        const found = await wanMembers(a1);
+        return b.every((name) => found[name] === "alive") || undefined;
+      }, 90_000);
+      for (const asked of [a1, a2]) {
+        await until(
+          "it answers",
+          async () => (await asked.http("GET", "/v1/kv/inside?raw&dc=dc2")).text === "x" || undefined,
+        );
+        await reads(asked);
+      }
+    }, { isThread: false });
+  } finally {
+    await sites.close();
+  }
+});
