@@ -173,6 +173,7 @@ const event: Command = {
     textFlag("node", "Pattern of the nodes that take it"),
     textFlag("service", "Pattern of the services whose nodes take it"),
     textFlag("tag", "Pattern of those services' tags"),
+    textFlag("datacenter", "Datacenter in whose pool it is fired; that of the agent if not set"),
   ],
   async run({ flags, args, api }: Call) {
     const name = flags.string("name");
@@ -181,8 +182,9 @@ const event: Command = {
       throw new CommandError("Cannot provide tag filter without service filter.");
     }
     if (args.length > 1) throw new CommandError("Too many command line arguments; expected at most one payload");
-    const query = ["node", "service", "tag"].filter((one) => flags.string(one) !== "")
-      .map((one) => `${one}=${encodeURIComponent(flags.string(one))}`).join("&");
+    const names = { node: "node", service: "service", tag: "tag", datacenter: "dc" };
+    const query = Object.entries(names).filter(([flag]) => flags.string(flag) !== "")
+      .map(([flag, name]) => `${name}=${encodeURIComponent(flags.string(flag))}`).join("&");
     const path = `/v1/event/fire/${encodeURIComponent(name)}${query === "" ? "" : `?${query}`}`;
     const fired = await told("Error firing event", () => api().json("PUT", path, args[0]));
     console.log(`Event ID: ${text(fired, "ID")}`);
