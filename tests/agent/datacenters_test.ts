@@ -119,6 +119,13 @@ Deno.test("three datacenters: one pool of servers, requests, names and SQL for e
     assertEquals(await dig(a2.place, "near.query.consul", "+short"), "127.0.2.9");
     assertEquals(await dig(a1.place, "web.service.dc2.consul", "SRV", "+short"), "1 1 80 agent-two.node.dc2.consul.");
 
+    // A blocking query waits there, and is told of a change.
+    const before = (await a2.http("GET", "/v1/kv/by?dc=dc2")).headers.get("x-consul-index");
+    const changed = a2.http("GET", `/v1/kv/by?raw&dc=dc2&index=${before}&wait=5m`);
+    assertEquals((await a1.http("PUT", "/v1/kv/by?dc=dc2", "b")).text, "true");
+    assertEquals((await changed).text, "b");
+    assertEquals((await a2.http("PUT", "/v1/kv/by?dc=dc2", "a2")).text, "true");
+
     // The leader of the other datacenter is killed meanwhile.
     await leader.stop("SIGKILL");
     for (const asked of [a1, a2]) {
@@ -160,6 +167,41 @@ Deno.test("three datacenters: one pool of servers, requests, names and SQL for e
     assertEquals((await a1.muster("force-leave", "-wan", "-prune", `${b1.place.name}.dc9`)).code, 1);
     assertEquals((await a1.muster("force-leave", "-wan", "-prune", "c1.dc3")).code, 0);
     await until("c1 is forgotten", async () => (await wanMembers(a1))["c1.dc3"] === undefined || undefined);
+  }, { isThread: false }));
+
+Deno.test("a server whose port of the pool is taken goes on without it, unless it was told to have it, or had company", () =>
+  withAgents(async (root, start) => {
+    const first = serverPlace(root, "first", "127.0.4.1");
+    const second = serverPlace(root, "second", "127.0.4.2");
+    const flags = ["-server", "-bootstrap-expect=1"];
+    // The port by default, which is somebody else's.
+    const taken = Deno.listen({ hostname: "127.0.4.9", port: 8302 });
+    try {
+      const alone = start({ ...agentPlace(root, "alone", "127.0.4.9"), wanPort: "default" }, ...flags);
+      await alone.up();
+      await alone.says(/there is no pool across datacenters \(-serf-wan-port\): cannot listen for gossip/);
+      assertEquals(await alone.get("/v1/catalog/datacenters"), ["dc1"]);
+      assertEquals((await alone.muster("join", "-wan", "127.0.4.1")).code, 1);
+      const told = start({ ...agentPlace(root, "told", "127.0.4.9"), wanPort: 8302 }, ...flags);
+      assertEquals(await told.ended(), 1);
+      assertMatch(told.log, /Error starting agent: cannot listen for gossip on 127\.0\.4\.9:8302/);
+    } finally {
+      taken.close();
+    }
+    const here = { ...first, wanPort: "default" } as const;
+    let one = start(here, ...flags);
+    const other = start(second, ...flags, "-datacenter=dc2", "-retry-join-wan=127.0.4.1:8302");
+    await Promise.all([one.up(), other.up()]);
+    await knows(one, "dc1", "dc2");
+    await until("it remembers", async () => {
+      const text = await Deno.readTextFile(`${first.directory}/gossip/wan/members.snapshot`);
+      return text.includes("second.dc2") || undefined;
+    });
+    await one.stop("SIGKILL");
+    const late = Deno.listen({ hostname: "127.0.4.1", port: 8302 });
+    one = start(here, ...flags);
+    assertEquals(await one.ended(), 1, one.log);
+    late.close();
   }, { isThread: false }));
 
 /** Probes of the pool of all datacenters that notice within seconds, as a test does not wait for a minute. */

@@ -4,6 +4,7 @@
  * @module
  */
 import type { FromMembership, MembershipConfig, MembershipEvent } from "../../drivers/membership/api.ts";
+import { remembersOthers } from "../../drivers/membership/files.ts";
 import { refuseCalls, serveCalls } from "../../drivers/membership/calls.ts";
 import { Membership } from "../../drivers/membership/membership.ts";
 import { logger } from "../../base/worker/log.ts";
@@ -62,7 +63,10 @@ async function openPool(
   return membership;
 }
 
-/** The pool of all datacenters; undefined where its port is taken and nobody has asked for the pool. */
+/**
+ * The pool of all datacenters; undefined where its port is taken and nobody has asked for the pool, nor had this server
+ * another one beside it.
+ */
 async function openWan(
   { config, ports, isRequired }: OpenWan,
   onKeys: PoolEvents["onKeys"],
@@ -70,7 +74,8 @@ async function openWan(
   try {
     return await openPool(config, ports, { onEvent: () => {}, onKeys });
   } catch (error) {
-    if (isRequired) throw error;
+    const { directory, name } = config;
+    if (isRequired || directory !== undefined && remembersOthers(directory, name)) throw error;
     const why = `there is no pool across datacenters (-serf-wan-port): ${messageOf(error)}`;
     log(why, "warn");
     for (const port of ports) refuseCalls(port, why);

@@ -17,7 +17,7 @@ const join: Command = {
   name: "join",
   summary: "join the agent to a pool through one of its members",
   usage: "[flags] ADDRESS...\n\nExample:\n  muster join 172.20.20.11",
-  flags: [boolFlag("wan", "Join another datacenter's pool")],
+  flags: [boolFlag("wan", "Join servers of another datacenter, in the pool of the servers of all")],
   async run({ flags, args, api }: Call) {
     if (args.length === 0) throw new CommandError("At least one address to join must be specified.");
     let joined = 0;
