@@ -6,6 +6,9 @@ import type { HttpOptions } from "../../src/api/server/api.ts";
 import type { Services } from "../../src/api/server/services.ts";
 import type { Agent, AgentOptions } from "../../src/app/agent/agent.ts";
 import { Catalog } from "../../src/app/agent/catalog.ts";
+import { LiveQueries } from "../../src/app/changes/live_queries.ts";
+import { ChangeFeed } from "../../src/app/changes/change_feed.ts";
+import { TableWatches } from "../../src/app/changes/table_watches.ts";
 import { KeyTimers } from "../../src/app/keys/key_timers.ts";
 import { SessionTimers } from "../../src/app/keys/session_timers.ts";
 import { LocalState } from "../../src/app/services/local_state.ts";
@@ -110,6 +113,8 @@ export function fakeServices(
   const catalog = new Catalog(parts);
   const queue = new WriteQueue(parts.options.writeQueue, (...batch) => writeBatch(operations, ...batch), () => {});
   const timers = new SessionTimers({ catalog, state: parts.state, log: parts.log });
+  const watches = new TableWatches(undefined);
+  const changes = new ChangeFeed({ catalog, watches });
   const keyTimers = new KeyTimers({ catalog, state: parts.state, log: parts.log });
   const operations = nodeOperations({
     ...parts,
@@ -135,6 +140,10 @@ export function fakeServices(
     operations,
     queue,
     catalog,
+    watches,
+    changes,
+    live: new LiveQueries({ ...parts, watches }),
+    delivery: undefined,
     agent: pool,
     expiry: { http: undefined, node: undefined },
     intervals: new Intervals(() => countedFamilies(services), Date.now()),

@@ -3,6 +3,7 @@
  * leader, or redirects the client there where it asks for that (`redirect`). A client agent forwards them to a server.
  * @module
  */
+import type { ChangeOperations } from "../../app/changes/change_operations.ts";
 import type { Asker } from "../../app/database/operation.ts";
 import type { ClusterOperations } from "../../app/database/cluster_operations.ts";
 import type { DataOperations } from "../../app/database/data_operations.ts";
@@ -22,7 +23,7 @@ import type { HttpRequest } from "../http/request.ts";
 import { laterText } from "../http/route.ts";
 
 /** Operations that rqlite's API uses. */
-export type RqliteOperations = DataOperations & ClusterOperations;
+export type RqliteOperations = DataOperations & ClusterOperations & ChangeOperations;
 
 type RemoteCounter = Extract<keyof Counters, `remote_${string}`>;
 

@@ -8,8 +8,10 @@ import { type GuardParts, laterText, type Refusal, refusalOf, type Route, routeO
 import { handleMetrics, type MetricsParts } from "../metrics/prometheus.ts";
 import { type AnalyzeParts, handleAnalyze } from "./analyze.ts";
 import { type BackupParts, handleBackup } from "./backup.ts";
+import { type ChangesParts, handleChangeLog, handleChanges } from "./changes.ts";
 import { type DataParts, handleExecute, handleQuery, handleRequest } from "./data.ts";
 import { handleBoot, handleLoad, type LoadParts } from "./load.ts";
+import { handleLive, type LiveParts } from "./live.ts";
 import { isClientAgent, otherDatacenter } from "./leadership.ts";
 import { handleLeader, handleNodes, handleReadyz, handleRemove, type NodesParts } from "./nodes.ts";
 import { handleQueued, type QueueParts } from "./queue.ts";
@@ -20,7 +22,9 @@ import { handleStatus, handleVars, type StatusParts } from "./status.ts";
 export type RqliteParts =
   & AnalyzeParts
   & BackupParts
+  & ChangesParts
   & QueueParts
+  & LiveParts
   & LoadParts
   & DataParts
   & MetricsParts
@@ -74,6 +78,9 @@ export const ROUTES: readonly RqliteRoute[] = [
   { ...under("/remove", ["DELETE"]), permissions: ["remove"], handler: handleRemove },
   { ...at("/metrics", GET), permissions: ["status"], handler: handleMetrics },
   { ...at("/debug/vars", []), permissions: ["status"], handler: handleVars },
+  { ...at("/db/changes", GET), permissions: ["query"], handler: handleChanges },
+  { ...at("/db/live", BOTH), permissions: ["query"], handler: handleLive },
+  { ...at("/db/changes/log", ["GET", "PUT", "DELETE"]), permissions: ["load"], handler: handleChangeLog },
   { ...under("/db/backup", GET), permissions: ["backup"], handler: handleBackup },
   { ...under("/db/load", POST), permissions: ["load"], isStream: true, handler: handleLoad },
   { ...under("/db/sql", BOTH), permissions: ["query"], handler: handleAnalyze },

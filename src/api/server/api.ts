@@ -3,6 +3,7 @@
  * @module
  */
 
+import type { CdcOptions } from "../../drivers/cdc/api.ts";
 import type { ToCallee, ToCaller } from "../../base/worker/channel.ts";
 import type { AgentOptions, SupervisorTask } from "../../app/agent/agent.ts";
 import type { FileDefinitions, OpenLocal } from "../../app/services/api.ts";
@@ -37,6 +38,8 @@ export interface OpenHttp {
   readonly writer: MessagePort;
   /** The line to the uploader Worker; absent without automatic backups and a restore. */
   readonly uploader?: MessagePort;
+  /** The line to the Worker that delivers changed rows, and how it is to; absent: nowhere. */
+  readonly cdc?: { readonly port: MessagePort; readonly options: CdcOptions };
   /** What is to be restored into a new cluster; absent: nothing. */
   readonly restore?: RestoreOptions;
   /** The line to the membership Worker, with {@linkcode HttpOptions.agent}. */

@@ -11,6 +11,7 @@ import { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { DnsCounts } from "../../base/worker/dns_counts.ts";
 import { NodeState } from "../../base/worker/node_state.ts";
 import type { WorkerScope } from "../../base/worker/worker_scope.ts";
+import { type ToCaller } from "../../base/worker/channel.ts";
 import { Caller } from "../../base/worker/channel.ts";
 import type { FromHttpWorker, OpenHttp, SupervisorMethods, ToHttpWorker } from "./api.ts";
 import { Catalog } from "../../app/agent/catalog.ts";
@@ -18,6 +19,11 @@ import { PoolClient } from "../../drivers/membership/client.ts";
 import { Readers } from "../../app/database/readers.ts";
 import { ReplicaClient } from "../../app/database/replica_client.ts";
 import { logger } from "../../base/worker/log.ts";
+import { Delivery, type DeliveryParts } from "../../app/changes/delivery.ts";
+import type { CdcMethods } from "../../drivers/cdc/api.ts";
+import { LiveQueries } from "../../app/changes/live_queries.ts";
+import { ChangeFeed } from "../../app/changes/change_feed.ts";
+import { TableWatches } from "../../app/changes/table_watches.ts";
 import { KeyTimers } from "../../app/keys/key_timers.ts";
 import { SessionTimers } from "../../app/keys/session_timers.ts";
 import { Reconciler } from "../../app/agent/reconciler.ts";
@@ -108,6 +114,7 @@ async function open(message: OpenHttp): Promise<void> {
     operations,
     queue,
     catalog,
+    ...followingOf(message, { ...parts, catalog }),
     agent,
     memberEvents,
     intervals: new Intervals(() => countedFamilies(made), Date.now()),
@@ -117,8 +124,7 @@ async function open(message: OpenHttp): Promise<void> {
     databaseSizes: () => supervisor.call("databaseSizes", {}),
   };
   replica.isOpen = () => isClientAgent(message) || parts.state.isOpen;
-  replica.onDatabaseReplaced = () => (readers.reopen(), catalog.replaced());
-  replica.onCatalogChanged = () => catalog.changed();
+  hearOfChanges(made);
   if (agent) openAgent(made, agent, { sessions: timers, keys: keyTimers });
   restore?.run().then(
     () => restore.isOver && scope.postMessage({ k: "restored" }),
@@ -129,6 +135,36 @@ async function open(message: OpenHttp): Promise<void> {
   repeatEvery(options.autoOptimizeMs, () => optimizeIfLeader(made, skipped));
   services = made;
   await listen(made);
+}
+
+/** What follows the tables of this node. */
+function followingOf(
+  message: OpenHttp,
+  parts: Pick<Services, "activity" | "state" | "readers" | "answers"> & { readonly catalog: Catalog },
+): Pick<Services, "watches" | "changes" | "live" | "delivery"> {
+  const watches = new TableWatches(parts.activity);
+  const changes = new ChangeFeed({ catalog: parts.catalog, watches });
+  const live = new LiveQueries({ ...parts, watches });
+  return { watches, changes, live, delivery: deliveryOf(message, { ...parts, changes }) };
+}
+
+function deliveryOf(
+  { cdc, options: { nodeId } }: OpenHttp,
+  { catalog, state, changes }: Pick<DeliveryParts, "catalog" | "state" | "changes">,
+): Delivery | undefined {
+  if (!cdc) return undefined;
+  const caller = new Caller<CdcMethods>(cdc.port, { callee: "the Worker that delivers changes" });
+  cdc.port.onmessage = ({ data }: MessageEvent<ToCaller>) => caller.settle(data);
+  const deliver = (body: string, timeoutMs: number) => caller.call("deliver", { body, timeoutMs });
+  return new Delivery({ options: cdc.options, nodeId, catalog, state, changes, deliver, log: logger("cdc") });
+}
+
+/** Has those that watch hear of what the replica and the writer tell, and the delivery of changes begin. */
+function hearOfChanges({ replica, readers, catalog, watches, delivery }: Services): void {
+  replica.onDatabaseReplaced = () => (readers.reopen(), catalog.replaced(), watches.allChanged());
+  replica.onCatalogChanged = () => catalog.changed();
+  replica.onTablesChanged = (tables) => watches.changed(tables);
+  delivery?.run();
 }
 
 function restoreOf(
@@ -237,6 +273,7 @@ async function startNameServer(port: MessagePort): Promise<void> {
 }
 
 async function shutdown(): Promise<void> {
+  services?.delivery?.stop();
   services?.restore?.stop();
   await services?.queue.close(SHUTDOWN_MS / 2);
   await Promise.race([server?.shutdown(), new Promise((resolve) => setTimeout(resolve, SHUTDOWN_MS))]);

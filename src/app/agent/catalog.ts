@@ -161,12 +161,18 @@ export class Catalog {
    */
   async writeWith(writes: readonly (CatalogWrite | BoundStatement)[]): Promise<StatementResult[]> {
     if (!this.#isCurrent) await this.bringUpToDate();
-    if (writes.some(isClients)) await this.#expectNewCommands();
+    if (writes.some(isClients)) await this.expectNewCommands("SQL in a transaction");
     return await this.#command(writes);
   }
 
-  /** Whether all members apply such commands is asked until they do; from then on the catalog knows. */
-  async #expectNewCommands(): Promise<void> {
+  /**
+   * Makes sure that all members know what this version brings; on the leader. They are asked until they do; from then on the
+   * catalog knows.
+   * @param what Needs that.
+   * @throws {CatalogError} Naming those that may not.
+   */
+  async expectNewCommands(what: string): Promise<void> {
+    if (!this.#isCurrent) await this.bringUpToDate();
     if (this.#knowsNewCommands) return;
     const [[known]] = await this.#run([{
       sql: "SELECT value FROM _muster_index WHERE name = ?",
@@ -177,7 +183,7 @@ export class Catalog {
       if (!Array.isArray(outdated) || outdated.length > 0) {
         const which = Array.isArray(outdated) ? outdated.join(", ") : "this one";
         throw new CatalogError(
-          `SQL in a transaction needs all servers to be of this version and to have been seen once; not yet: ${which}`,
+          `${what} needs all servers to be of this version and to have been seen once; not yet: ${which}`,
         );
       }
       const sql = `INSERT OR REPLACE INTO _muster_index VALUES('${COMMANDS_NAME}', ${COMMAND_VERSION})`;

@@ -27,8 +27,37 @@ export interface Elsewhere {
   forward(
     datacenter: string,
     call: PeerMessage,
-    options: { readonly timeoutMs: number; readonly over?: Promise<void> | undefined },
+    options: CrossingOptions,
   ): Promise<Forwarded>;
+}
+
+/** How a request goes to another datacenter. */
+export interface CrossingOptions {
+  readonly timeoutMs: number;
+  /** Resolves when nobody waits for the answer any more. */
+  readonly over?: Promise<void> | undefined;
+  /** Whether it may be sent once more where a server has not answered, as it changes nothing. @default {false} */
+  readonly isRepeatable?: boolean;
+}
+
+/** Operations that change nothing. */
+const READS: ReadonlySet<string> = new Set([
+  "catalogRead",
+  "configRead",
+  "coordinates",
+  "datacenters",
+  "kvRead",
+  "query",
+  "queryRead",
+  "raftConfiguration",
+  "raftHealth",
+  "raftPeers",
+  "sessionRead",
+]);
+
+/** Whether an operation may be done twice without harm. */
+export function isRepeatable(operation: string): boolean {
+  return READS.has(operation);
 }
 
 /** Parameters of {@linkcode ELSEWHERE}. */

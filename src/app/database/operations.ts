@@ -40,7 +40,15 @@ import {
   RequestError,
 } from "./errors.ts";
 import { decodeFailure, encodeFailure, isLeaderless } from "./failure.ts";
-import { ELSEWHERE, type Elsewhere, type ElsewhereParams, elsewhereParams, handedOn } from "./elsewhere.ts";
+import {
+  type CrossingOptions,
+  ELSEWHERE,
+  type Elsewhere,
+  type ElsewhereParams,
+  elsewhereParams,
+  handedOn,
+  isRepeatable,
+} from "./elsewhere.ts";
 import { HeldAnswer } from "./held_answer.ts";
 import type { Asker, Implementations, Operation, OperationTable, OperationTypes } from "./operation.ts";
 import { type ReplicaClient, ReplicaError } from "./replica_client.ts";
@@ -220,13 +228,13 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
     const over = isCancelable ? whenOver?.() : undefined;
     const isServer = this.#parts.options.agent?.isServer !== false;
     const forwarded = isServer
-      ? await this.#cross(datacenter, { head, body }, { timeoutMs, over })
+      ? await this.#cross(datacenter, { head, body }, { timeoutMs, over, isRepeatable: isRepeatable(name) })
       : await this.#forward({ call: { head, body }, timeoutMs: timeoutMs + RELAY_MARGIN_MS, retries }, over);
     return decoded(operation, forwarded);
   }
 
   /** Sends a call to a server of another datacenter. */
-  async #cross(datacenter: string, call: PeerMessage, limits: Parameters<Elsewhere["forward"]>[2]): Promise<Forwarded> {
+  async #cross(datacenter: string, call: PeerMessage, limits: CrossingOptions): Promise<Forwarded> {
     const { elsewhere, counters } = this.#parts;
     if (!elsewhere) throw new OperationError(NO_PATH);
     counters.forwarded++;
@@ -290,8 +298,8 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
     if (from !== undefined) {
       throw new OperationError(`a server of datacenter "${own}" was asked for "${datacenter}": its address has moved`);
     }
-    const { timeoutMs } = call;
-    const { answer } = await this.#cross(datacenter, { head: message.head, body: message.body }, { timeoutMs, over });
+    const limits = { timeoutMs: call.timeoutMs, over, isRepeatable: isRepeatable(operation) };
+    const { answer } = await this.#cross(datacenter, { head: message.head, body: message.body }, limits);
     const known = this.#isName(operation) ? this.#table[operation] : {};
     return this.#handedOn(answer, known);
   }

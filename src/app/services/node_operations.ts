@@ -33,6 +33,7 @@ import {
   type CatalogOperations,
   type CatalogParts,
 } from "../agent/catalog_operations.ts";
+import { CHANGE_OPERATIONS, changeImplementations, type ChangeOperations } from "../changes/change_operations.ts";
 import { KEY_OPERATIONS, keyImplementations, type KeyOperations, type KeyParts } from "../keys/key_operations.ts";
 import { WAN_OPERATIONS, wanImplementations, type WanOperations, type WanParts } from "../wan/wan_operations.ts";
 
@@ -45,6 +46,7 @@ export interface NodeOperations
     KeyOperations,
     SnapshotOperations,
     DocumentOperations,
+    ChangeOperations,
     WanOperations {}
 
 /** What the operations of a node work with. */
@@ -69,6 +71,7 @@ export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
       ...KEY_OPERATIONS,
       ...SNAPSHOT_OPERATIONS,
       ...DOCUMENT_OPERATIONS,
+      ...CHANGE_OPERATIONS,
       ...WAN_OPERATIONS,
     },
     {
@@ -78,6 +81,7 @@ export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
       ...keyImplementations(parts),
       ...snapshotImplementations(parts),
       ...documentImplementations(parts),
+      ...changeImplementations(parts),
       ...wanImplementations(parts),
     },
   );

@@ -2,7 +2,8 @@
  * The way from this server to those of other datacenters: which there are, by the pool of all; who is asked; and what becomes of
  * a request when a link is cut (core/wan/datacenters.ts).
  *
- * - A server that does not take a connection is passed by, and the next one asked; what was sent is not sent again (X2).
+ * - A server that does not take a connection is passed by, and the next one asked. What was sent and not answered is not sent
+ *   again (X2), unless it is a read.
  * - While the other datacenter has no leader, as during an election, a request is held for {@linkcode HOLD_MS} at most.
  * - Where requests wait, their server is asked now and then whether it is there. One that is not ends what waits for it, so
  *   that a cut link is told within seconds, to blocking queries, too.
@@ -15,7 +16,7 @@ import { byDistance, Datacenters, type WanServer } from "../../core/wan/datacent
 import type { Coordinate, MemberRecord } from "../../drivers/membership/api.ts";
 import type { PoolClient } from "../../drivers/membership/client.ts";
 import type { Forwarded, PeerMessage } from "../../drivers/replica/api.ts";
-import type { Elsewhere } from "../database/elsewhere.ts";
+import type { CrossingOptions, Elsewhere } from "../database/elsewhere.ts";
 import { BusyError, OperationError } from "../database/errors.ts";
 import { NO_PATH } from "../database/operations.ts";
 import { type ReplicaClient, ReplicaError } from "../database/replica_client.ts";
@@ -26,6 +27,8 @@ const UNREACHABLE = "Remote DC has no server currently reachable";
 const HOLD_MS = 7000;
 const HOLD_PAUSE_MS = 100;
 const HOLD_PAUSE_MS_MAX = 1600;
+/** A read that a server has left unanswered goes to the next one, if there is one to be found in this time. */
+const REPEAT_MS = 1000;
 /** A server that requests wait for is asked so often whether it is there, and has so long to say so. */
 const ASK_MS = 3000;
 const THERE_MS = 3000;
@@ -113,7 +116,7 @@ export class WanRouter implements Elsewhere {
   async forward(
     datacenter: string,
     call: PeerMessage,
-    { timeoutMs, over }: { readonly timeoutMs: number; readonly over?: Promise<void> | undefined },
+    { timeoutMs, over, isRepeatable = false }: CrossingOptions,
   ): Promise<Forwarded> {
     await this.#known;
     if (!this.#datacenters.begin(datacenter)) {
@@ -122,7 +125,7 @@ export class WanRouter implements Elsewhere {
     const from = this.#parts.datacenter;
     const head = { ...call.head, params: { ...Object(call.head.params), from } };
     try {
-      return await this.#hold({ datacenter, call: { head, body: call.body }, timeoutMs, over });
+      return await this.#hold({ datacenter, call: { head, body: call.body }, timeoutMs, over, isRepeatable });
     } finally {
       this.#datacenters.end(datacenter);
     }
@@ -142,8 +145,9 @@ export class WanRouter implements Elsewhere {
   }
 
   /** Asks one server after the other until one knows a leader. */
-  async #askEach(request: Request, untilMs: number): Promise<Forwarded> {
-    const { datacenter } = request;
+  async #askEach(request: Request, holdUntilMs: number): Promise<Forwarded> {
+    const { datacenter, isRepeatable } = request;
+    let untilMs = holdUntilMs;
     const tried = new Set<string>();
     let leaderless: Forwarded | undefined;
     let why = "";
@@ -157,7 +161,10 @@ export class WanRouter implements Elsewhere {
         if (forwarded.answer.head.leaderless !== true) return forwarded;
         leaderless = forwarded;
       } catch (error) {
-        if (!(error instanceof ReplicaError) || error.code !== "not_sent") throw error;
+        if (!(error instanceof ReplicaError)) throw error;
+        const isRepeated = error.code === "unknown" && isRepeatable;
+        if (error.code !== "not_sent" && !isRepeated) throw error;
+        if (isRepeated) untilMs = Math.max(untilMs, performance.now() + REPEAT_MS); // it has waited, others may be well
         why = `: ${error.message}`;
       }
     }
@@ -239,6 +246,7 @@ interface Request {
   readonly call: PeerMessage;
   readonly timeoutMs: number;
   readonly over: Promise<void> | undefined;
+  readonly isRepeatable: boolean;
 }
 
 /** A member as a server that can be asked; none where its tags do not say where. */

@@ -22,6 +22,7 @@ export const CATALOG_TABLES: readonly string[] = [
   "kv_history",
   "sessions",
   "fences",
+  "changes",
 ];
 /** Names of the cluster's own tables begin so. */
 export const CATALOG_PREFIX = "_muster_";

@@ -30,6 +30,7 @@ import type { SqlPart } from "../../core/sql/statement.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
 import { type Effects, isReadStatement, refusal } from "./authorizer.ts";
 import { type Control, UNLIMITED } from "../libsqlite/control.ts";
+import { ChangeLog } from "../libsqlite/change_log.ts";
 import { Determinism } from "./determinism.ts";
 import type { Digest } from "./digest.ts";
 import {
@@ -185,9 +186,13 @@ export class Executor {
   readonly #statementSavepoint: Statement;
   readonly #statementRelease: Statement;
   readonly #statementRollback: Statement;
+  /** What the entry that runs has changed. */
+  readonly changes: ChangeLog;
   /** Statements that have failed in the last command. */
   failures = 0;
   #facts: SchemaFacts | undefined;
+  readonly #written = new Set<string>();
+  #lastWritten: readonly string[] | undefined;
   /** Whether the request that runs has switched foreign keys on or off for itself. */
   #hasOwnForeignKeys = false;
   #limits: Limits = { steps: 0, valueBytes: STATEMENT_VALUE_BYTES_MAX, tempBytes: 0 };
@@ -197,6 +202,7 @@ export class Executor {
     this.#parts = parts;
     this.#digest = parts.digest;
     this.#database = database;
+    this.changes = new ChangeLog(database);
     this.#determinism = new Determinism(parts.control);
     this.#replicated = new PreparedCache(database, "replicated", parts.control);
     this.#private = new PreparedCache(database, "read", parts.privateControl);
@@ -209,12 +215,29 @@ export class Executor {
     this.#statementRollback = database.prepare("ROLLBACK TO statement");
   }
 
+  /** Notes tables that may have changed. */
+  noteWritten(tables: readonly string[]): void {
+    if (tables === this.#lastWritten) return; // the same statement again
+    this.#lastWritten = tables;
+    for (const table of tables) this.#written.add(table);
+  }
+
+  /** Tables that may have changed since the last call, in lower case; those of transactions that were undone among them. */
+  takeWritten(): readonly string[] {
+    if (this.#written.size === 0) return [];
+    const written = [...this.#written];
+    this.#written.clear();
+    this.#lastWritten = undefined;
+    return written;
+  }
+
   /** Forgets compiled statements and what is known of the schema: after a rollback or VACUUM, it may be another. */
   forgetStatements(): void {
     this.#replicated.clear();
     this.#private.clear();
     this.#system.clear();
     this.#facts = undefined;
+    this.changes.schemaChanged();
   }
 
   /** Facts about the current schema. */
@@ -228,6 +251,7 @@ export class Executor {
    */
   beginEntry(command: StampedCommand, timeMs: number, steps: number): void {
     const { control, privateControl } = this.#parts;
+    if (this.changes.begin(this.facts.hasChangeLog)) this.forgetStatements();
     this.#limits = { ...this.#limits, steps: command.maxSteps };
     this.#determinism.beginEntry(timeMs, command.seed);
     control.valueBytes = STATEMENT_VALUE_BYTES_MAX;
@@ -285,6 +309,7 @@ export class Executor {
       }
       if (!hasFailed || !isAtomic) continue;
       this.#rollbackTo.run();
+      this.changes.discard();
       this.forgetStatements(); // a schema that was changed is the old one again
       break;
     }
@@ -381,8 +406,10 @@ export class Executor {
       prepared.statement.run(values, this.#parts.privateControl);
     } else {
       this.#isolate(run, part, prepared);
+      this.noteWritten(prepared.effects.writes);
       this.#determinism.beginStatement(number);
       run.changesSchema = SCHEMA_VERBS.has(part.verb);
+      if (run.changesSchema) this.changes.settle();
       const time = this.#alone(run, () =>
         this.#noting(step, () => {
           if (showsRows) return this.#renderRows(run, prepared, values, this.#parts.control);
@@ -448,6 +475,7 @@ export class Executor {
   #alone<T>(run: Run, work: () => T): T {
     const { command, isDeferring } = run;
     if (command.transaction || isDeferring || !this.facts.hasDeferredKeys) return work();
+    const { mark } = this.changes;
     this.#statementSavepoint.run();
     let result: T;
     try {
@@ -457,6 +485,7 @@ export class Executor {
       if (this.#database.isTransaction && causeOf(error) === "statement") {
         this.#statementRollback.run();
         this.#statementRelease.run();
+        this.changes.backTo(mark);
       }
       throw error;
     }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { FromPool, OpenPool, OpenWan, RelayOpen, ToPool } from "../../app/agent/api.ts";
-import type { ToHttpWorker } from "../../api/server/api.ts";
+import type { OpenHttp, ToHttpWorker } from "../../api/server/api.ts";
 import type { NodeTls } from "../../base/net/conn.ts";
 import { DNS_COUNTS_BYTES } from "../../base/worker/dns_counts.ts";
 import { PoolClient } from "../../drivers/membership/client.ts";
@@ -129,6 +129,11 @@ export class AgentParts {
     const settings = wanMembershipConfig(config, agent, { directory, wan, encryptionKey });
     const open = { config: settings, ports: [own.port2, http.port2], isRequired: wan.isRequired };
     return { pool: new PoolClient(own.port1), http: http.port1, open };
+  }
+
+  /** What HTTP needs of an agent: lines to its pools, and what the name server counts. */
+  get forHttp(): Pick<OpenHttp, "membership" | "wan" | "dns"> {
+    return { membership: this.lines.http, wan: this.lines.wan, dns: this.dnsCounts };
   }
 
   /**

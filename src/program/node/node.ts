@@ -41,6 +41,8 @@ import { discoveryAddrs, revokeSpentRights, runsHandlers, runsScripts, type Scop
 import { NodeFailure, orFail } from "./node_failure.ts";
 import { ServiceManager } from "./service_manager.ts";
 import { lineTo, spawn } from "./spawn.ts";
+import type { CdcPlan } from "../../drivers/cdc/api.ts";
+import { reachOf } from "../../drivers/cdc/config.ts";
 import { UploaderParts } from "./uploader.ts";
 import type { UploadPlans } from "./uploads.ts";
 import { API_VERSION, VERSION } from "./version.ts";
@@ -64,6 +66,8 @@ export interface NodeInputs {
   readonly discovery?: DiscoveryOptions | undefined;
   /** Automatic backups and the restore (see uploads.ts). */
   readonly uploads?: UploadPlans | undefined;
+  /** Where changed rows are delivered to. */
+  readonly cdc?: CdcPlan | undefined;
   /** The users (see users.ts); undefined if everybody may do everything. */
   readonly users?: readonly User[] | undefined;
   /** SQLite extensions (see extensions.ts). */
@@ -99,6 +103,7 @@ export class Node {
   readonly #agent: AgentParts | undefined;
   /** Present with automatic backups, or a restore that is to come. */
   readonly #uploader: UploaderParts | undefined;
+  readonly #cdc: OpenHttp["cdc"];
   /** Of Workers to come. */
   #logLevel: LogLevel | undefined;
   #isLeaving = false;
@@ -123,7 +128,7 @@ export class Node {
    * @throws {NodeFailure} When the SQLite library cannot be used.
    */
   constructor(config: NodeConfig, inputs: NodeInputs, log: (line: string) => void) {
-    const { discovery, users, uploads, extensions = [] } = inputs;
+    const { discovery, users, uploads, cdc, extensions = [] } = inputs;
     this.#config = config;
     this.#logLevel = config.agent?.logLevel;
     this.#log = log;
@@ -159,6 +164,7 @@ export class Node {
       gossipDirectory: this.#directory.gossip,
       sqliteLibrary: library,
       uploads: uploads?.reach ?? { net: [], directories: [] },
+      cdc: cdc ? reachOf(cdc.sink) : { net: [], files: [] },
       runsScripts: orFail(() => runsScripts(config.agent)),
       runsHandlers: orFail(() => runsHandlers(config.agent)),
     };
@@ -176,6 +182,7 @@ export class Node {
       connectBackups: () => this.#connectBackups(),
       log,
     });
+    this.#cdc = cdc && { port: lineTo(this.#spawn("cdc"), { sink: cdc.sink }), options: cdc.options };
     this.#http = this.#startHttp({ state, replica: httpToReplica.port1, writer: writerToHttp.port2, users });
     if (isServer) this.#idleReader = this.#spawn("reader");
     else this.#listening.replica.resolve();
@@ -321,10 +328,9 @@ export class Node {
       writer,
       ...(users ? { users } : {}),
       ...(this.#replica ? { activity: { shared: this.#writerControl.shared, at: ACTIVITY } } : {}),
-      ...(this.#agent
-        ? { membership: this.#agent.lines.http, wan: this.#agent.lines.wan, dns: this.#agent.dnsCounts }
-        : {}),
+      ...this.#agent?.forHttp,
       ...this.#uploader?.forHttp,
+      ...(this.#cdc ? { cdc: this.#cdc } : {}),
       options: httpOptions({
         config,
         directory: this.#directory,
@@ -335,7 +341,7 @@ export class Node {
       }),
       ...(config.agent ? { local: { ...config.agent.local, kept: this.#definitions.read(this.#log) } } : {}),
     };
-    const optional = [open.membership, open.wan, open.uploader].filter((port) => port !== undefined);
+    const optional = [open.membership, open.wan, open.uploader, open.cdc?.port].filter((port) => port !== undefined);
     worker.postMessage(open, [replica, writer, ...optional]);
     const { port1, port2 } = new MessageChannel();
     const lookups: ToHttpWorker = { k: "lookups", port: port1 };

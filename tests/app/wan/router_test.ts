@@ -89,6 +89,20 @@ Deno.test("one that cannot be reached is passed by; what was sent is not sent ag
   assertEquals(played.asked.length, 1);
 });
 
+Deno.test("a read that was not answered goes to the next server, once to each", async () => {
+  const played = new Played();
+  const unanswered = new ReplicaError("no answer from x:8300", "unknown");
+  played.answer = (forward) =>
+    forward.to === "x:8300" ? Promise.reject(unanswered) : Promise.resolve(answerOf(forward));
+  const read = () => played.router.forward("dc2", CALL, { timeoutMs: 1000, isRepeatable: true });
+  assertEquals((await read()).from, "y:8300");
+  assertEquals(played.asked.map(({ to }) => to), ["x:8300", "y:8300"]);
+  played.answer = () => Promise.reject(unanswered);
+  played.asked.length = 0;
+  await assertRejects(read, OperationError, "Remote DC has no server currently reachable: no answer from x:8300");
+  assertEquals(played.asked.map(({ to }) => to), ["y:8300"]);
+});
+
 Deno.test("while the other datacenter has no leader a request is held, and told so in the end", async () => {
   const played = new Played();
   let answers = 0;
