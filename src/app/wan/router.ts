@@ -139,7 +139,7 @@ export class WanRouter implements Elsewhere {
     for (let pauseMs = HOLD_PAUSE_MS;; pauseMs = Math.min(pauseMs * 2, HOLD_PAUSE_MS_MAX)) {
       const forwarded = await this.#askEach(request, holdUntilMs);
       const isLast = isGone.signal.aborted || performance.now() + pauseMs > holdUntilMs;
-      if (forwarded.answer.head.leaderless !== true || isLast) return forwarded;
+      if (!mayAskAgain(forwarded, request) || isLast) return forwarded;
       await pause(jitter(pauseMs), isGone.signal);
     }
   }
@@ -158,7 +158,7 @@ export class WanRouter implements Elsewhere {
       tried.add(step.addr);
       try {
         const forwarded = await this.#ask(step.addr, request);
-        if (forwarded.answer.head.leaderless !== true) return forwarded;
+        if (!mayAskAgain(forwarded, request)) return forwarded;
         leaderless = forwarded;
       } catch (error) {
         if (!(error instanceof ReplicaError)) throw error;
@@ -247,6 +247,12 @@ interface Request {
   readonly timeoutMs: number;
   readonly over: Promise<void> | undefined;
   readonly isRepeatable: boolean;
+}
+
+/** Whether another server, or the same one soon, may do better: nobody leads there, or the leader died over a read. */
+function mayAskAgain({ answer: { head } }: Forwarded, { isRepeatable }: Request): boolean {
+  const { k, code } = Object(head.failure);
+  return head.leaderless === true || isRepeatable && k === "forward" && code === "unknown";
 }
 
 /** A member as a server that can be asked; none where its tags do not say where. */

@@ -110,6 +110,15 @@ Deno.test("while the other datacenter has no leader a request is held, and told 
   assertEquals(await played.forward("dc2", 5000), "y:8300");
   assertEquals(answers, 4, "both servers, and both again");
   played.answer = (forward) => Promise.resolve(answerOf(forward, { leaderless: true }));
+  // One that died over a read is no reason to fail either; over a write it is.
+  const died = { failure: { k: "forward", message: "no answer from the leader", code: "unknown" } };
+  answers = 0;
+  played.answer = (forward) => Promise.resolve(answerOf(forward, ++answers < 3 ? died : {}));
+  const read = await played.router.forward("dc2", CALL, { timeoutMs: 5000, isRepeatable: true });
+  assertEquals([read.answer.head, answers], [{}, 3]);
+  answers = 0;
+  assertEquals((await played.router.forward("dc2", CALL, { timeoutMs: 5000 })).answer.head, died);
+  played.answer = (forward) => Promise.resolve(answerOf(forward, { leaderless: true }));
   const { answer } = await played.router.forward("dc2", CALL, { timeoutMs: 1 });
   assertEquals(answer.head.leaderless, true);
 });
