@@ -38,6 +38,8 @@ export class FloodJoin {
   readonly #pools: FloodedPools;
   readonly #log: (line: string) => void;
   readonly #timer: ReturnType<typeof setInterval>;
+  /** What was said after the last round. */
+  #told: ReadonlySet<string> = new Set();
   #isJoining = false;
   #isDue = false;
   #isClosed = false;
@@ -66,7 +68,11 @@ export class FloodJoin {
       const addresses = isHere ? missingServers(lan.members(), known) : [];
       if (addresses.length === 0) continue;
       const { errors } = await wan.join(addresses);
-      for (const error of errors) this.#log(`(WAN) could not join a server of this datacenter: ${error}`);
+      // Where a firewall keeps the servers of one datacenter apart at this port, that is told once.
+      for (const error of errors) {
+        if (!this.#told.has(error)) this.#log(`(WAN) could not join a server of this datacenter: ${error}`);
+      }
+      this.#told = new Set(errors);
     }
     this.#isJoining = false;
   }
