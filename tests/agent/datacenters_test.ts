@@ -7,6 +7,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type AgentPlace, agentPlace, type AgentProcess, dig, leaderAmong, withAgents } from "../harness/agents.ts";
 import { freePort, until } from "../harness/processes.ts";
 import { Sites, SitesNotAllowedError } from "../harness/sites.ts";
+import { authority, certificate } from "../harness/tls.ts";
 
 const KEY = btoa("of all datacenters: one gossip k");
 /** Within this time a datacenter that is cut off is answered for. */
@@ -204,6 +205,65 @@ Deno.test("a server whose port of the pool is taken goes on without it, unless i
     one = start(here, ...flags);
     assertEquals(await one.ended(), 1, one.log);
     late.close();
+  }, { isThread: false }));
+
+Deno.test("servers of two datacenters verify each other, and the users of the one that is asked count", () =>
+  withAgents(async (root, start) => {
+    await authority(root);
+    const names = ["dc1", "dc2"];
+    const agents: AgentProcess[] = [];
+    for (const [at, dc] of names.entries()) {
+      await certificate(root, dc, "-host", `server.${dc}.consul`);
+      const settings = {
+        datacenter: dc,
+        encrypt: KEY,
+        tls: {
+          defaults: {
+            ca_file: `${root}/muster-ca.pem`,
+            cert_file: `${root}/${dc}.pem`,
+            key_file: `${root}/${dc}-key.pem`,
+            verify_incoming: true,
+            verify_outgoing: true,
+          },
+          internal_rpc: { verify_server_hostname: true },
+        },
+      };
+      const perms = dc === "dc1" ? ["all"] : ["catalog-read"];
+      const users = [
+        { username: "ann", password: "pw", perms: ["all"] },
+        { username: "bob", password: "pw", perms },
+        { username: "*", perms: ["agent-read"] },
+      ];
+      await Deno.writeTextFile(`${root}/${dc}.json`, JSON.stringify(settings));
+      await Deno.writeTextFile(`${root}/${dc}-users.json`, JSON.stringify(users));
+      const join = at === 0 ? [] : [`-retry-join-wan=${wanAddr(agents[0].place)}`];
+      const flags = [
+        "-server",
+        "-bootstrap-expect=1",
+        `-config-file=${root}/${dc}.json`,
+        `-auth=${root}/${dc}-users.json`,
+      ];
+      agents.push(start(serverPlace(root, dc, `127.0.${5 + at}.1`), ...flags, ...join));
+    }
+    const [one, two] = agents;
+    await Promise.all(agents.map((agent) => agent.up()));
+    const as = async (user: string, method: string, path: string, body?: string) => {
+      const headers = { Authorization: `Basic ${btoa(`${user}:pw`)}` };
+      const answer = await fetch(one.url + path, { method, headers, ...(body === undefined ? {} : { body }) });
+      return { status: answer.status, text: await answer.text() };
+    };
+    await until("ann reads the other catalog", async () => {
+      const { status, text } = await as("ann", "GET", "/v1/catalog/nodes?dc=dc2");
+      return status === 200 && JSON.parse(text)[0]?.Node === "dc2" || undefined;
+    });
+    assertEquals((await as("bob", "GET", "/v1/catalog/nodes?dc=dc2")).status, 200);
+    assertEquals((await as("ann", "PUT", "/v1/kv/a?dc=dc2", "x")).text, "true");
+    assertEquals((await as("bob", "PUT", "/v1/kv/a", "x")).text, "true", "in its own datacenter it may");
+    const { status, text } = await as("bob", "PUT", "/v1/kv/a?dc=dc2", "x");
+    assertEquals([status, text], [403, "Permission denied: user 'bob' lacks permission 'kv-write'"]);
+    assertEquals((await as("bob", "GET", "/db/query?dc=dc2&q=SELECT+1")).status, 401);
+    assertEquals((await as("eve", "GET", "/v1/kv/a?dc=dc2")).status, 401);
+    assertEquals(await dig(one.place, "dc2.node.dc2.consul", "+short"), two.place.host, "names are for everybody");
   }, { isThread: false }));
 
 /** Probes of the pool of all datacenters that notice within seconds, as a test does not wait for a minute. */
