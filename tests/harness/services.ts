@@ -28,7 +28,7 @@ import { Database } from "../../src/app/database/database.ts";
 import { Readers } from "../../src/app/database/readers.ts";
 import { ReplicaClient } from "../../src/app/database/replica_client.ts";
 import { WriteQueue } from "../../src/app/database/write_queue.ts";
-import type { Elsewhere } from "../../src/app/database/elsewhere.ts";
+import type { Elsewhere } from "../../src/app/database/operation.ts";
 import { AnswerBudget } from "../../src/base/worker/answer_budget.ts";
 import { NODE_STATE_BYTES, NodeState } from "../../src/base/worker/node_state.ts";
 import { PoolClient } from "../../src/drivers/membership/client.ts";

@@ -6,7 +6,7 @@
  *   ask the leader (`relayed`).
  * - A node that asks for a client hands on the client's credentials, and the node that does it checks them against its own
  *   users. Only some operations may be asked by a node for itself ({@linkcode Operation.isForNodes}).
- * - An operation for another datacenter goes there through a server of this one (elsewhere.ts).
+ * - An operation for another datacenter goes there through a server of this one (operation.ts).
  * - A failure on another node is thrown here as a {@linkcode RemoteFailure} of the error that was thrown there; that it
  *   could not be asked, or did not answer, as a {@linkcode ForwardError}.
  * - What arrives is decoded before anything is done with it. An answer that cannot be decoded leaves the outcome unknown.
@@ -40,17 +40,21 @@ import {
   RequestError,
 } from "./errors.ts";
 import { decodeFailure, encodeFailure, isLeaderless } from "./failure.ts";
+import { HeldAnswer } from "./held_answer.ts";
 import {
+  type Asker,
   type CrossingOptions,
   ELSEWHERE,
   type Elsewhere,
   type ElsewhereParams,
   elsewhereParams,
   handedOn,
+  type Implementations,
   isRepeatable,
-} from "./elsewhere.ts";
-import { HeldAnswer } from "./held_answer.ts";
-import type { Asker, Implementations, Operation, OperationTable, OperationTypes } from "./operation.ts";
+  type Operation,
+  type OperationTable,
+  type OperationTypes,
+} from "./operation.ts";
 import { type ReplicaClient, ReplicaError } from "./replica_client.ts";
 
 /** Dependencies of all operations. */

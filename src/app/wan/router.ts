@@ -16,7 +16,7 @@ import { byDistance, Datacenters, type WanServer } from "../../core/wan/datacent
 import type { Coordinate, MemberRecord } from "../../drivers/membership/api.ts";
 import type { PoolClient } from "../../drivers/membership/client.ts";
 import type { Forwarded, PeerMessage } from "../../drivers/replica/api.ts";
-import type { CrossingOptions, Elsewhere } from "../database/elsewhere.ts";
+import type { CrossingOptions, Elsewhere } from "../database/operation.ts";
 import { BusyError, OperationError } from "../database/errors.ts";
 import { NO_PATH } from "../database/operations.ts";
 import { type ReplicaClient, ReplicaError } from "../database/replica_client.ts";
