@@ -302,7 +302,10 @@ Deno.test("three datacenters 50 ms and more apart: the nearest first, a leader k
         const names: string[] = await a2.get("/v1/catalog/datacenters");
         return names.join() === "dc1,dc2,afar" || undefined;
       });
-      assertMatch((await a1.muster("rtt", "-wan", "b1.dc2")).stdout, /^Estimated b1\.dc2 <-> a1\.dc1 rtt: \d+\.\d+ ms/);
+      await until("the distance to b1 is known", async () => {
+        const { stdout } = await a1.muster("rtt", "-wan", "b1.dc2");
+        return /^Estimated b1\.dc2 <-> a1\.dc1 rtt: \d+\.\d+ ms/.test(stdout) || undefined;
+      });
 
       const leader = await leaderAmong(dc2);
       await until("dc2 has its client", async () => {

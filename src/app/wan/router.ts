@@ -30,8 +30,8 @@ const HOLD_PAUSE_MS_MAX = 1600;
 /** A read that a server has left unanswered goes to the next one, if there is one to be found in this time. */
 const REPEAT_MS = 1000;
 /** A server that requests wait for is asked so often whether it is there, and has so long to say so. */
-const ASK_MS = 3000;
-const THERE_MS = 3000;
+const ASK_MS = 2000;
+const THERE_MS = 2500;
 
 /** A datacenter with the coordinates of its servers in the pool of all. */
 export interface DatacenterMap {
