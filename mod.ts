@@ -40,6 +40,7 @@ export {
   type NodeConfig,
   type ProviderSettings,
   type RendezvousSettings,
+  type WanSettings,
 } from "./src/program/config/config.ts";
 export type { K8sOptions, MdnsOptions, ProviderOptions } from "./src/core/provider/provider.ts";
 export type { Link } from "./src/core/provider/link.ts";

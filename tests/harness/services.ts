@@ -28,6 +28,7 @@ import { Database } from "../../src/app/database/database.ts";
 import { Readers } from "../../src/app/database/readers.ts";
 import { ReplicaClient } from "../../src/app/database/replica_client.ts";
 import { WriteQueue } from "../../src/app/database/write_queue.ts";
+import type { Elsewhere } from "../../src/app/database/operation.ts";
 import { AnswerBudget } from "../../src/base/worker/answer_budget.ts";
 import { NODE_STATE_BYTES, NodeState } from "../../src/base/worker/node_state.ts";
 import { PoolClient } from "../../src/drivers/membership/client.ts";
@@ -78,13 +79,15 @@ export interface FakeServices {
 export interface FakeOptions extends Partial<Pick<Services, "users">> {
   readonly options?: Partial<HttpOptions>;
   readonly agent?: Partial<AgentOptions> | null;
+  /** The way to other datacenters. @default {none} */
+  readonly elsewhere?: Elsewhere;
   /** Wanted: the backup Worker. */
   wakeBackups?(backups: Backups): void;
 }
 
 /** Services of an agent that is a server. */
 export function fakeServices(
-  { users, options = {}, agent = {}, wakeBackups = () => {} }: FakeOptions = {},
+  { users, options = {}, agent = {}, elsewhere, wakeBackups = () => {} }: FakeOptions = {},
 ): FakeServices {
   const channels = [new MessageChannel(), new MessageChannel(), new MessageChannel()];
   const answers = new AnswerBudget();
@@ -116,7 +119,17 @@ export function fakeServices(
   const watches = new TableWatches(undefined);
   const changes = new ChangeFeed({ catalog, watches });
   const keyTimers = new KeyTimers({ catalog, state: parts.state, log: parts.log });
-  const operations = nodeOperations({ ...parts, database, queue, catalog, agent: pool, backups, timers, keyTimers });
+  const operations = nodeOperations({
+    ...parts,
+    database,
+    queue,
+    catalog,
+    agent: pool,
+    elsewhere,
+    backups,
+    timers,
+    keyTimers,
+  });
   const local = pool && localOf(pool);
   const { port2: replica } = channels[0];
   const services: Services = {
@@ -184,6 +197,8 @@ export function agentOf(line: MessagePort, options: Partial<AgentOptions>): Agen
       ...options,
     },
     pool: new PoolClient(line),
+    wan: undefined,
+    router: undefined,
     events: new EventLog("n"),
     askSupervisor: () => Promise.reject(new Error("there is no supervisor here")),
   };

@@ -9,6 +9,7 @@ import type { KeyOperations } from "../../app/keys/key_operations.ts";
 import { HttpError } from "../http/problem.ts";
 import type { LocalState } from "../../app/services/local_state.ts";
 import type { DocumentOperations } from "../../app/services/document_operations.ts";
+import type { WanOperations } from "../../app/wan/wan_operations.ts";
 import type { SnapshotOperations } from "../../app/services/snapshot_operations.ts";
 import type { Runner } from "../../app/database/operations.ts";
 import type { Counters } from "../../app/database/counters.ts";
@@ -18,7 +19,8 @@ import type { LogLevel } from "../../base/worker/log.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 
 /** The operations behind `/v1`. */
-export interface ConsulOperations extends CatalogOperations, KeyOperations, SnapshotOperations, DocumentOperations {}
+export interface ConsulOperations
+  extends CatalogOperations, KeyOperations, SnapshotOperations, DocumentOperations, WanOperations {}
 
 /** The services of a node. */
 export interface ConsulParts {

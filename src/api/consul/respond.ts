@@ -146,7 +146,7 @@ export async function v1Read(
   const { rows, head } = await v1Found(
     request,
     parts,
-    (mode, waitMs) => operate(request, parts, "catalogRead", { query, ...mode }, waitMs),
+    (mode, waitMs) => operate(request, parts, "catalogRead", { query, ...mode }, { waitMs }),
   );
   const text = () => jsonText(show(...rows), request);
   // Distances change while the rows stay.
@@ -186,13 +186,18 @@ function textOnce(rows: CatalogRead["rows"], { target }: HttpRequest, show: () =
   return text;
 }
 
+/** Name of the datacenter that a request is for; empty: that of this agent. */
+export function datacenterOf({ params }: HttpRequest): string {
+  return (params.get("dc") ?? "").toLowerCase();
+}
+
 /** Does an operation for a client, which may wait for `waitMs`, here or elsewhere; another node is told when the client leaves. */
 export async function operate<K extends keyof ConsulOperations>(
   request: HttpRequest,
   parts: OperateParts,
   name: K,
   params: ConsulOperations[K]["params"],
-  waitMs = 0,
+  { waitMs = 0, datacenter = datacenterOf(request) }: OperateOptions = {},
 ): Promise<Done<ConsulOperations[K]["result"]>> {
   const { authorization, address, whenOver } = request;
   return await parts.operations.run(name, params, {
@@ -200,7 +205,16 @@ export async function operate<K extends keyof ConsulOperations>(
     timeoutMs: waitMs * 1.0625 + FORWARD_MARGIN_MS,
     whenOver,
     isCancelable: waitMs > 0,
+    datacenter,
   });
+}
+
+/** How an operation is done. */
+export interface OperateOptions {
+  /** How long it may wait for something to happen. @default {0} */
+  readonly waitMs?: number;
+  /** @default {the one that the request names} */
+  readonly datacenter?: string;
 }
 
 /** The address of the node that did an operation, where it was another one. */

@@ -30,6 +30,7 @@ import { KeyTimers, type KeyTimersParts } from "../../app/keys/key_timers.ts";
 import { SessionTimers } from "../../app/keys/session_timers.ts";
 import { Reconciler } from "../../app/agent/reconciler.ts";
 import type { Agent } from "../../app/agent/agent.ts";
+import { WanRouter } from "../../app/wan/router.ts";
 import { EventLog } from "../../app/agent/event_log.ts";
 import { FollowedReads } from "../../app/agent/followed_reads.ts";
 import { LocalNodes, type NodeSource, RemoteNodes } from "../../app/agent/nodes.ts";
@@ -46,7 +47,7 @@ import { INTERVAL_MS, Intervals } from "../../core/metrics/intervals.ts";
 import { RequestCounts } from "../http/request_counts.ts";
 import { allFamilies, countedFamilies } from "../metrics/prometheus.ts";
 import { type HttpServer, serveHttp } from "../http/server.ts";
-import { answerLookups, queryInstances } from "./lookups.ts";
+import { answerLookups, otherDatacenters, queryInstances } from "./lookups.ts";
 import { isClientAgent } from "../rqlite/leadership.ts";
 import { OwnServices } from "./own_services.ts";
 import { endpointOf, route } from "./router.ts";
@@ -94,7 +95,7 @@ async function open(message: OpenHttp): Promise<void> {
   };
   const catalog = new Catalog(parts);
   const memberEvents = message.membership && new MemberEvents();
-  const agent = agentOf(message, memberEvents);
+  const agent = agentOf(message, replica, memberEvents);
   const database = new Database(parts);
   const queue = new WriteQueue(options.writeQueue, (...batch) => writeBatch(operations, ...batch), log);
   const clocks = timersOf({ catalog, state: parts.state, log });
@@ -250,8 +251,14 @@ const supervisor = new Caller<SupervisorMethods>(
   { callee: "the supervisor" },
 );
 
-function agentOf({ options, membership }: OpenHttp, counts: MemberEvents | undefined): Agent | undefined {
+function agentOf(
+  { options, membership, wan: wanPort }: OpenHttp,
+  replica: ReplicaClient,
+  counts: MemberEvents | undefined,
+): Agent | undefined {
   if (!options.agent || !membership) return undefined;
+  const wan = wanPort && new PoolClient(wanPort);
+  const { datacenter, nodeName } = options.agent;
   const pool = new PoolClient(membership);
   const events = new EventLog(options.agent.nodeName);
   pool.onEvent((event) => {
@@ -261,6 +268,8 @@ function agentOf({ options, membership }: OpenHttp, counts: MemberEvents | undef
   return {
     options: options.agent,
     pool,
+    wan,
+    router: wan && new WanRouter({ datacenter, name: `${nodeName}.${datacenter}`, pool: wan, replica, log }),
     events,
     askSupervisor: (task) => supervisor.call(task, {}),
   };
@@ -315,7 +324,10 @@ export function serve(line: WorkerScope<ToHttpWorker, FromHttpWorker>): void {
     else if (data.k === "backups") services?.backups.connect(data.port);
     else if (data.k === "parser") services?.largeBodies?.connect(data.port);
     else if (data.k === "lookups") {
-      if (nodeSource && services) answerLookups(data.port, nodeSource, queryInstances(services));
+      if (nodeSource && services) {
+        const [others, query] = [otherDatacenters(services), queryInstances(services)];
+        answerLookups(data.port, nodeSource, { others, query });
+      }
     } else if (data.k === "names") startNameServer(data.port);
     else if (data.k === "users") services?.users?.replace(data.users);
     else if (data.k === "agent") renewAgent(data);

@@ -35,6 +35,7 @@ import {
 } from "../agent/catalog_operations.ts";
 import { CHANGE_OPERATIONS, changeImplementations, type ChangeOperations } from "../changes/change_operations.ts";
 import { KEY_OPERATIONS, keyImplementations, type KeyOperations, type KeyParts } from "../keys/key_operations.ts";
+import { WAN_OPERATIONS, wanImplementations, type WanOperations, type WanParts } from "../wan/wan_operations.ts";
 
 /** Everything that nodes ask of each other for their clients. */
 export interface NodeOperations
@@ -45,7 +46,8 @@ export interface NodeOperations
     KeyOperations,
     SnapshotOperations,
     DocumentOperations,
-    ChangeOperations {}
+    ChangeOperations,
+    WanOperations {}
 
 /** What the operations of a node work with. */
 export type NodeParts =
@@ -55,12 +57,13 @@ export type NodeParts =
   & CatalogParts
   & KeyParts
   & SnapshotParts
-  & DocumentParts;
+  & DocumentParts
+  & WanParts;
 
 /** The operations of a node. */
 export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
   return new Operations<NodeOperations>(
-    parts,
+    { elsewhere: parts.agent?.router, ...parts },
     {
       ...dataOperations(parts.answers),
       ...CLUSTER_OPERATIONS,
@@ -69,6 +72,7 @@ export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
       ...SNAPSHOT_OPERATIONS,
       ...DOCUMENT_OPERATIONS,
       ...CHANGE_OPERATIONS,
+      ...WAN_OPERATIONS,
     },
     {
       ...dataImplementations(parts),
@@ -78,6 +82,7 @@ export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
       ...snapshotImplementations(parts),
       ...documentImplementations(parts),
       ...changeImplementations(parts),
+      ...wanImplementations(parts),
     },
   );
 }

@@ -79,6 +79,9 @@ Deno.test("a call of any shape is answered, and harms nothing (Q10)", async () =
     "catalogRead",
     "register",
     "toString",
+    "elsewhere",
+    "keyring",
+    "datacenters",
   );
   const body = fc.uint8Array({ maxLength: 64 });
   const head = fc.oneof(
@@ -89,6 +92,18 @@ Deno.test("a call of any shape is answered, and harms nothing (Q10)", async () =
       timeoutMs: fc.integer(),
       retries: fc.nat(9),
       params: fc.jsonValue(),
+    }),
+    fc.record({
+      operation: fc.constant("elsewhere"),
+      by: fc.constantFrom(NODE, CLIENT),
+      timeoutMs: fc.constant(1),
+      retries: fc.constant(0),
+      params: fc.record({
+        datacenter: fc.constantFrom("dc1", "dc2", ""),
+        from: fc.constantFrom(undefined, "dc2", 7),
+        operation: fc.oneof(name, fc.jsonValue()),
+        params: fc.jsonValue(),
+      }),
     }),
     fc.record({
       operation: fc.constant("execute"),
