@@ -125,6 +125,8 @@ Deno.test("a call of any shape is answered, and harms nothing (Q10)", async () =
     fc.asyncProperty(head, body, async (head, body) => {
       const { answer } = await node.serve({ call: { head: Object(head), body } });
       const failure = Object(answer.head.failure);
+      // The one that needs no parameters does what it is asked for.
+      if (Object(head).operation === "datacenters" && answer.head.failure === undefined) return;
       assert(typeof failure.message === "string" && failure.message.length > 0, JSON.stringify(answer.head));
     }),
     { numRuns: 300 },
