@@ -122,6 +122,7 @@ function configOf(flags: Flags): NodeConfig {
     autoBackup: flags.string("auto-backup"),
     autoRestore: flags.string("auto-restore"),
     cdcConfig: flags.string("cdc-config"),
+    otlp: otlpOf(flags),
     heartbeatTimeoutMs: flags.durationMs("raft-heartbeat-timeout"),
     electionTimeoutMs: flags.durationMs("raft-election-timeout"),
     leaderLeaseTimeoutMs: flags.durationMs("raft-leader-lease-timeout"),
@@ -185,6 +186,18 @@ export function nodeDefaults(): NodeConfig {
   return configOf(Flags.parse(["data"], SERVE_FLAGS));
 }
 
+function otlpOf(flags: Flags): NodeConfig["otlp"] {
+  return {
+    endpoint: flags.string("otlp-endpoint"),
+    intervalMs: flags.durationMs("otlp-interval"),
+    isInsecure: flags.bool("otlp-insecure"),
+    skipsVerification: flags.bool("otlp-no-verify"),
+    caCert: flags.string("otlp-ca-cert"),
+    cert: flags.string("otlp-cert"),
+    key: flags.string("otlp-key"),
+  };
+}
+
 const log = logger("muster");
 
 /** Runs a node until a signal or a failure. */
@@ -195,6 +208,8 @@ async function run(config: NodeConfig): Promise<number> {
   const discovery = config.discoMode === "" ? undefined : await import("../node/discovery.ts");
   const usesUploads = config.autoBackup !== "" || config.autoRestore !== "";
   const uploads = usesUploads ? await import("../node/uploads.ts") : undefined;
+  const usesSinks = config.cdcConfig !== "" || config.otlp.endpoint !== "";
+  const sinks = usesSinks ? await import("../config/sinks.ts") : undefined;
   try {
     const users = await readUsers(config.authFile);
     const joinAuthorization = joinAuthorizationOf(config.joinAs, users);
@@ -204,7 +219,7 @@ async function run(config: NodeConfig): Promise<number> {
     const read = {
       discovery: discovery?.readDiscovery(config, logger("disco")),
       uploads: uploads?.readUploads(config, logger("uploader")),
-      cdc: config.cdcConfig === "" ? undefined : (await import("../config/cdc.ts")).readCdc(config, logger("cdc")),
+      sinks: sinks?.readSinks(config, logger("cdc")),
       users,
       joinAuthorization,
       extensions: await readExtensions(config.extensionsPath),
