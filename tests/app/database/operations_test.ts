@@ -81,7 +81,6 @@ Deno.test("a call of any shape is answered, and harms nothing (Q10)", async () =
     "toString",
     "elsewhere",
     "keyring",
-    "datacenters",
   );
   const body = fc.uint8Array({ maxLength: 64 });
   const head = fc.oneof(
