@@ -3,6 +3,7 @@
  * not answer.
  */
 import type { HttpOptions } from "../../src/api/server/api.ts";
+import { nodeAccess } from "../../src/api/server/access.ts";
 import type { Services } from "../../src/api/server/services.ts";
 import type { Agent, AgentOptions } from "../../src/app/agent/agent.ts";
 import { Catalog } from "../../src/app/agent/catalog.ts";
@@ -106,7 +107,8 @@ export function fakeServices(
   const catalog = new Catalog(parts);
   const queue = new WriteQueue(parts.options.writeQueue, (...batch) => writeBatch(operations, ...batch), () => {});
   const timers = new SessionTimers({ catalog, state: parts.state, log: parts.log });
-  const operations = nodeOperations({ ...parts, database, queue, catalog, agent: pool, backups, timers });
+  const access = nodeAccess({ ...parts, agent: pool, catalog, operations: () => operations });
+  const operations = nodeOperations({ ...parts, database, queue, catalog, agent: pool, backups, timers, access });
   const local = pool && localOf(pool);
   const { port2: replica } = channels[0];
   const services: Services = {
@@ -121,6 +123,8 @@ export function fakeServices(
     queue,
     catalog,
     agent: pool,
+    access,
+    keepTokens: () => Promise.resolve(),
     expiry: { http: undefined, node: undefined },
     intervals: new Intervals(() => countedFamilies(services), Date.now()),
     directorySize: () => Promise.resolve(0),

@@ -7,7 +7,9 @@ import { distance } from "../../core/serf/coordinate.ts";
 import type { Coordinate } from "../../drivers/membership/api.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
-import { agentOf, type AgentParts } from "./parts.ts";
+import { needsOf } from "../../core/acl/resource.ts";
+import { visible } from "../acl/allowed.ts";
+import { agentOf, type AgentParts, type ConsulParts } from "./parts.ts";
 import { v1Json } from "./respond.ts";
 import { coordJson } from "./show.ts";
 
@@ -40,16 +42,21 @@ function byName(coordinates: Readonly<Record<string, Coordinate>>): Map<string, 
 }
 
 /** `GET /v1/coordinate/nodes`, and `/v1/coordinate/node/NAME`. */
-export async function coordinates(request: HttpRequest, parts: AgentParts, name: string): Promise<HttpResponse> {
-  const all = Object.entries(await agentOf(parts).pool.call("coordinates", {}));
+export async function coordinates(
+  request: HttpRequest,
+  parts: AgentParts & Pick<ConsulParts, "access">,
+  name: string,
+): Promise<HttpResponse> {
+  const known = Object.entries(await agentOf(parts).pool.call("coordinates", {}));
+  const { some: all, headers } = await visible(request, parts, known, ([node]) => needsOf("node", "read", node));
   const some = name === "" ? all : all.filter(([one]) => one.toLowerCase() === name.toLowerCase());
   if (name !== "" && some.length === 0) throw new HttpError(404, "");
-  const shown = some.sort(([a], [b]) => a < b ? -1 : 1).map(([Node, one]) => ({
+  const shown = some.toSorted(([a], [b]) => a < b ? -1 : 1).map(([Node, one]) => ({
     Node,
     Segment: "",
     Coord: coordJson(one),
   }));
-  return { ...v1Json(shown, request), headers: { "X-Consul-Index": "1" } };
+  return { ...v1Json(shown, request), headers: { ...headers, "X-Consul-Index": "1" } };
 }
 
 /** `GET /v1/coordinate/datacenters`: there is one, and no pool of several. */

@@ -13,12 +13,15 @@ import type { SnapshotOperations } from "../../app/services/snapshot_operations.
 import type { Runner } from "../../app/database/operations.ts";
 import type { Counters } from "../../app/database/counters.ts";
 import type { ReplicaClient } from "../../app/database/replica_client.ts";
+import type { Access } from "../../app/acl/access.ts";
+import type { AclOperations } from "../../app/services/acl_operations.ts";
 import type { Users } from "../../app/users/users.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 
 /** The operations behind `/v1`. */
-export interface ConsulOperations extends CatalogOperations, KeyOperations, SnapshotOperations, DocumentOperations {}
+export interface ConsulOperations
+  extends CatalogOperations, KeyOperations, SnapshotOperations, DocumentOperations, AclOperations {}
 
 /** The services of a node. */
 export interface ConsulParts {
@@ -40,6 +43,10 @@ export interface ConsulParts {
   readonly local: LocalState | undefined;
   /** Absent where everybody may do everything. */
   readonly users: Users | undefined;
+  /** Absent where access control is off. */
+  readonly access: Access | undefined;
+  /** Keeps the tokens of the agent, as JSON, over a restart. */
+  keepTokens(text: string): Promise<void>;
   readonly counters: Pick<Counters, "auth_ok" | "auth_fail">;
   log(line: string, level?: LogLevel): void;
 }
@@ -48,7 +55,7 @@ export interface ConsulParts {
 export type AgentParts = Pick<ConsulParts, "agent">;
 
 /** Dependencies of handlers for the services of this agent. */
-export type LocalParts = Pick<ConsulParts, "agent" | "local" | "log">;
+export type LocalParts = Pick<ConsulParts, "agent" | "local" | "log" | "access">;
 
 /** Dependencies of operations that a server does, or the leader. */
 export type OperateParts = Pick<ConsulParts, "agent" | "operations">;

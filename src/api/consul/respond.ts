@@ -21,8 +21,10 @@ import {
 import type { Done } from "../../app/database/operations.ts";
 import { ReplicaError } from "../../app/database/replica_client.ts";
 import { compileFilter, type Fields, FilterError } from "./filter.ts";
+import { FILTERED } from "../acl/filtered.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
+import { NOT_FOUND_TEXT } from "../../core/acl/resource.ts";
 import { laterText } from "../http/route.ts";
 import type { AgentParts, ConsulOperations, OperateParts } from "./parts.ts";
 
@@ -97,6 +99,8 @@ function asHttpError(error: unknown): unknown {
 /** As in Consul, who is known and lacks a permission gets 403. */
 function refused(why: RefusedError["why"]): HttpError {
   if (why.k === "later") return new HttpError(429, laterText(why), { retryAfter: why.seconds });
+  if (why.k === "denied") return new HttpError(403, why.text);
+  if (why.k === "gone") return new HttpError(403, NOT_FOUND_TEXT);
   if (why.k === "unknown") return new HttpError(401, "Permission denied: no valid token or password");
   return new HttpError(403, `Permission denied: user '${why.username}' lacks permission '${why.permission}'`);
 }
@@ -169,6 +173,7 @@ export async function v1Found(
     "X-Consul-Index": String(result.index),
     "X-Consul-KnownLeader": String(result.isLeaderKnown),
     "X-Consul-LastContact": String(result.lastContactMs),
+    ...(result.isFiltered ? FILTERED : {}),
     "X-Consul-Effective-Consistency": mode.consistency === "default" ? "leader" : mode.consistency,
     "Vary": "Accept-Encoding",
   };

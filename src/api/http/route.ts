@@ -4,6 +4,7 @@
  * @module
  */
 import type { Permission } from "../../app/users/permission.ts";
+import type { AccessGuard } from "../../app/database/access_guard.ts";
 import type { Users, Verdict } from "../../app/users/users.ts";
 import type { HttpResponse } from "./problem.ts";
 import type { HttpRequest } from "./request.ts";
@@ -37,6 +38,8 @@ export type Refusal = Exclude<Verdict, { k: "allowed" }>;
 export interface GuardParts {
   /** Absent where everybody may do everything (no `-auth`). */
   readonly users: Users | undefined;
+  /** Absent where access control is off; with it, the permissions are for users of the auth file alone. */
+  readonly access?: AccessGuard | undefined;
   readonly counters: { auth_ok: number; auth_fail: number };
 }
 
@@ -52,8 +55,13 @@ export function routeOf<R extends Pick<Route<never>, "path" | "isPrefix">>(
 export function refusalOf(
   { permissions }: Pick<Route<never>, "permissions">,
   request: HttpRequest,
-  { users, counters }: GuardParts,
+  { users, counters, access }: GuardParts,
 ): Promise<Refusal | undefined> | undefined {
+  if (users && access) {
+    return access.isUser(request.authorization).then((isUser) =>
+      isUser ? checked(users, permissions, request, counters) : undefined
+    );
+  }
   if (users) return checked(users, permissions, request, counters);
   if (permissions.length > 0) counters.auth_ok++;
   return undefined;

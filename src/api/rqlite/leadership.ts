@@ -19,7 +19,8 @@ import type { ReplicaClient } from "../../app/database/replica_client.ts";
 import type { Counters } from "../../app/database/counters.ts";
 import { HttpError } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
-import { laterText } from "../http/route.ts";
+import { NOT_FOUND_TEXT } from "../../core/acl/resource.ts";
+import { laterText, type Refusal } from "../http/route.ts";
 
 /** Operations that rqlite's API uses. */
 export type RqliteOperations = DataOperations & ClusterOperations;
@@ -114,6 +115,11 @@ function count({ counters }: LeaderParts, name: RemoteCounter | undefined): void
   if (name !== undefined) counters[name]++;
 }
 
+/** What a token does not allow, in the words of access control. */
+export function deniedError(why: Extract<Refusal, { k: "denied" | "gone" }>): HttpError {
+  return new HttpError(403, why.k === "denied" ? why.text : NOT_FOUND_TEXT);
+}
+
 /** Sends the client to the leader. */
 export function redirected({ target }: HttpRequest, { replica: { leader }, counters, options }: LeaderParts): Error {
   if (!leader || leader.id === options.nodeId) {
@@ -135,6 +141,7 @@ export function withStatus(error: unknown, name: keyof RqliteOperations, parts: 
 function statusOf(error: Error, name: keyof RqliteOperations, parts: LeaderParts): Error {
   if (error instanceof RefusedError) {
     const { why } = error;
+    if (why.k === "denied" || why.k === "gone") return deniedError(why);
     if (why.k === "later") return new HttpError(429, laterText(why), { retryAfter: why.seconds });
     return new HttpError(401, isClientAgent(parts) ? "" : `remote ${REFUSED_NAMES[name] ?? name} not authorized`);
   }

@@ -121,6 +121,10 @@ export type SupervisorMethods =
     readonly directorySize: { readonly params: Record<string, never>; readonly result: number };
     /** Bytes of the database's files. */
     readonly databaseSizes: { readonly params: Record<string, never>; readonly result: DatabaseSizes };
+    /** Keeps the tokens of the agent, as JSON. */
+    readonly keepTokens: { readonly params: { readonly text: string }; readonly result: void };
+    /** The index in the file that lets access control be bootstrapped again, which is removed; 0: there is none. */
+    readonly takeBootstrapReset: { readonly params: Record<string, never>; readonly result: number };
     /** Keeps a definition of a service or check on disk, or forgets it. */
     readonly keepDefinition: {
       readonly params: { readonly kind: KeptKind; readonly id: string; readonly text: string };

@@ -18,11 +18,13 @@ import { PoolClient } from "../../drivers/membership/client.ts";
 import { Readers } from "../../app/database/readers.ts";
 import { ReplicaClient } from "../../app/database/replica_client.ts";
 import { logger } from "../../base/worker/log.ts";
+import { AclCare } from "../../app/services/acl_care.ts";
 import { SessionTimers } from "../../app/agent/session_timers.ts";
 import { Reconciler } from "../../app/agent/reconciler.ts";
 import type { Agent } from "../../app/agent/agent.ts";
 import { EventLog } from "../../app/agent/event_log.ts";
 import { FollowedReads } from "../../app/agent/followed_reads.ts";
+import { nodeAccess } from "./access.ts";
 import { LocalNodes, type NodeSource, RemoteNodes } from "../../app/agent/nodes.ts";
 import { nodeOperations } from "../../app/services/node_operations.ts";
 import { mayJoin, Users } from "../../app/users/users.ts";
@@ -88,7 +90,8 @@ async function open(message: OpenHttp): Promise<void> {
   const database = new Database(parts);
   const queue = new WriteQueue(options.writeQueue, (...batch) => writeBatch(operations, ...batch), log);
   const timers = new SessionTimers({ catalog, state: parts.state, log });
-  const operations = nodeOperations({ ...parts, catalog, agent, database, queue, timers });
+  const access = nodeAccess({ agent, catalog, state: parts.state, users, operations: () => operations, log });
+  const operations = nodeOperations({ ...parts, catalog, agent, database, queue, timers, access, takeBootstrapReset });
   const uploader = message.uploader && new UploaderClient(message.uploader);
   const restore = uploader && restoreOf(message, { ...parts, database, uploader });
   const data = { ...parts, database, uploader, restore };
@@ -106,12 +109,12 @@ async function open(message: OpenHttp): Promise<void> {
     queue,
     catalog,
     agent,
+    access,
     memberEvents,
     intervals: new Intervals(() => countedFamilies(made), Date.now()),
     local: own?.local,
     expiry: { http: options.tls?.notAfter, node: options.nodeNotAfter },
-    directorySize: () => supervisor.call("directorySize", {}),
-    databaseSizes: () => supervisor.call("databaseSizes", {}),
+    ...asked,
   };
   replica.isOpen = () => isClientAgent(message) || parts.state.isOpen;
   replica.onDatabaseReplaced = () => (readers.reopen(), catalog.replaced());
@@ -127,6 +130,14 @@ async function open(message: OpenHttp): Promise<void> {
   services = made;
   await listen(made);
 }
+
+/** What the supervisor does for handlers. */
+const asked: Pick<Services, "directorySize" | "databaseSizes" | "keepTokens"> = {
+  directorySize: () => supervisor.call("directorySize", {}),
+  databaseSizes: () => supervisor.call("databaseSizes", {}),
+  keepTokens: (text) => supervisor.call("keepTokens", { text }),
+};
+const takeBootstrapReset = () => supervisor.call("takeBootstrapReset", {});
 
 function restoreOf(
   { restore }: OpenHttp,
@@ -163,7 +174,7 @@ async function listen(made: Services): Promise<void> {
 
 /** Starts an agent's own tasks. On a server that leads, one of them keeps the catalog in step with the pool. */
 function openAgent(
-  { catalog, operations, state, replica, intervals }: Services,
+  { catalog, operations, state, replica, intervals, access }: Services,
   agent: Agent,
   timers: SessionTimers,
 ): void {
@@ -171,7 +182,8 @@ function openAgent(
   nodeSource = nodes;
   if (agent.options.isServer) {
     const reconciler = new Reconciler({ agent, catalog, state, replica, log });
-    replica.onLeader = () => (reconciler.soon(), catalog.wakeAll());
+    const care = access && new AclCare({ catalog, state, initialManagement: access.settings.initialManagement, log });
+    replica.onLeader = () => (reconciler.soon(), care?.soon(), catalog.wakeAll());
     timers.start();
   }
   own?.start();

@@ -12,6 +12,7 @@
  */
 import type { Shape } from "../../base/codec/shape.ts";
 import type { Permission } from "../users/permission.ts";
+import type { OperationAcl } from "./access_guard.ts";
 import type { HeldAnswer } from "./held_answer.ts";
 
 /** Parameters or a result, on their way. */
@@ -42,6 +43,8 @@ export interface Codec<T> {
 export interface Operation<Params, Result> {
   /** Permissions that a client needs for it, all of them. */
   readonly permissions: readonly Permission[];
+  /** What a token needs for it, and sees of it, where access control is on. */
+  readonly acl: OperationAcl<Params, Result>;
   /** Whether a node may ask it for itself. @default {false} */
   readonly isForNodes?: boolean;
   /**
@@ -107,6 +110,7 @@ export function jsonOperation<Params, Result>(
   permissions: readonly Permission[],
   params: Shape<Params>,
   result: Shape<Result>,
+  acl: OperationAcl<Params, Result>,
 ): Operation<Params, Result> {
-  return { permissions, params: jsonCodec(params), result: jsonCodec(result) };
+  return { permissions, acl, params: jsonCodec(params), result: jsonCodec(result) };
 }

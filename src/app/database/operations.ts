@@ -6,6 +6,9 @@
  *   ask the leader (`relayed`).
  * - A node that asks for a client hands on the client's credentials, and the node that does it checks them against its own
  *   users. Only some operations may be asked by a node for itself ({@linkcode Operation.isForNodes}).
+ * - With access control, the node that does an operation checks the client's token as well, and leaves out of the result
+ *   what it may not see: after the wait of a read that waits, by the rules that hold then. What another node asks for
+ *   itself is done as for a client without a token.
  * - A failure on another node is thrown here as a {@linkcode RemoteFailure} of the error that was thrown there; that it
  *   could not be asked, or did not answer, as a {@linkcode ForwardError}.
  * - What arrives is decoded before anything is done with it. An answer that cannot be decoded leaves the outcome unknown.
@@ -26,6 +29,7 @@ import type { LogLevel } from "../../base/worker/log.ts";
 import { PART_LENGTH } from "../../core/sql/result_text.ts";
 import type { Forward, Forwarded, PeerMessage } from "../../drivers/replica/api.ts";
 import type { Users } from "../users/users.ts";
+import type { AccessGuard } from "./access_guard.ts";
 import { type Counters, countServed } from "./counters.ts";
 import {
   BusyError,
@@ -40,7 +44,7 @@ import {
 } from "./errors.ts";
 import { decodeFailure, encodeFailure, isLeaderless } from "./failure.ts";
 import { HeldAnswer } from "./held_answer.ts";
-import type { Asker, Implementations, Operation, OperationTable, OperationTypes } from "./operation.ts";
+import type { Asker, Circumstances, Implementations, Operation, OperationTable, OperationTypes } from "./operation.ts";
 import { type ReplicaClient, ReplicaError } from "./replica_client.ts";
 
 /** Dependencies of all operations. */
@@ -51,6 +55,8 @@ export interface OperationsParts {
   readonly counters: Pick<Counters, "forwarded" | "served" | "leader_not_found" | "auth_ok" | "auth_fail" | "done">;
   /** Absent where everybody may do everything. */
   readonly users: Users | undefined;
+  /** Absent where access control is off. */
+  readonly access?: AccessGuard | undefined;
   readonly options: {
     readonly nodeId: string;
     /** Advertised HTTP address. */
@@ -163,7 +169,9 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
       if (!isProposed || !leader?.takesProposals) return await this.#ask(name, params, options);
     }
     try {
-      const result = await this.#implementations[name](params, options);
+      const result = this.#parts.access && options.by.k === "client"
+        ? await this.#guarded(name, params, options, options.by.authorization)
+        : await this.#implementations[name](params, options);
       if (isProposed) this.#parts.counters.forwarded++;
       // The leader has given the write its place.
       const servedBy = isProposed && leader ? leader.apiUrl.replace(/^\w+:\/\//, "") : "";
@@ -172,6 +180,20 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
       if (!(error instanceof NotLeaderError) || options.isOnlyHere) throw error;
       return await this.#ask(name, params, options);
     }
+  }
+
+  /** Does an operation for the token that a client shows. @throws {RefusedError} When that does not allow it. */
+  async #guarded<K extends keyof M & string>(
+    name: K,
+    params: M[K]["params"],
+    circumstances: Circumstances,
+    authorization: string,
+  ): Promise<M[K]["result"]> {
+    const { access } = this.#parts;
+    const { acl } = this.#table[name];
+    if (access) await access.expect(await acl.needs(params, access.read), authorization);
+    const result = await this.#implementations[name](params, circumstances);
+    return access && acl.seen ? acl.seen(result, await access.authorizerOf(authorization), params) : result;
   }
 
   /** Has another node do it. */
@@ -242,7 +264,11 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
     const { params, result } = this.#table[name];
     const decoded = params.decode({ value: call.params, body: message.body });
     try {
-      const found = await this.#implementations[name](decoded, { by: call.by, whenOver: () => over });
+      const circumstances = { by: call.by, whenOver: () => over };
+      const isTrusted = call.by.k === "node" && this.#table[name].acl.isForServers;
+      const found = this.#parts.access && !isTrusted
+        ? await this.#guarded(name, decoded, circumstances, call.by.k === "client" ? call.by.authorization : "")
+        : await this.#implementations[name](decoded, circumstances);
       const { value, body, held } = result.encode(found);
       const answer = { head: { servedBy: this.#parts.options.advertisedAddr, result: value }, body };
       return held ? { answer, held } : { answer };
@@ -269,8 +295,9 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
     { permissions, isForNodes }: Pick<Operation<never, never>, "permissions" | "isForNodes">,
     by: Asker,
   ): Promise<RefusedError | undefined> {
-    const { users, counters } = this.#parts;
+    const { users, counters, access } = this.#parts;
     if (!users || by.k === "node" && isForNodes) return undefined;
+    if (access && by.k === "client" && !await access.isUser(by.authorization)) return undefined; // a token's rules decide
     const verdict = by.k === "node" ? STRANGER : await users.check(permissions, by);
     if (verdict.k === "allowed") {
       counters.auth_ok++;

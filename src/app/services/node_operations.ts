@@ -26,6 +26,7 @@ import {
   type DocumentOperations,
   type DocumentParts,
 } from "./document_operations.ts";
+import { ACL_OPERATIONS, aclImplementations, type AclOperations, type AclParts } from "./acl_operations.ts";
 import { Operations, type OperationsParts } from "../database/operations.ts";
 import {
   CATALOG_OPERATIONS,
@@ -37,7 +38,14 @@ import { KEY_OPERATIONS, keyImplementations, type KeyOperations, type KeyParts }
 
 /** Everything that nodes ask of each other for their clients. */
 export interface NodeOperations
-  extends DataOperations, ClusterOperations, CatalogOperations, KeyOperations, SnapshotOperations, DocumentOperations {}
+  extends
+    DataOperations,
+    ClusterOperations,
+    CatalogOperations,
+    KeyOperations,
+    SnapshotOperations,
+    DocumentOperations,
+    AclOperations {}
 
 /** What the operations of a node work with. */
 export type NodeParts =
@@ -47,7 +55,8 @@ export type NodeParts =
   & CatalogParts
   & KeyParts
   & SnapshotParts
-  & DocumentParts;
+  & DocumentParts
+  & AclParts;
 
 /** The operations of a node. */
 export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
@@ -60,6 +69,7 @@ export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
       ...KEY_OPERATIONS,
       ...SNAPSHOT_OPERATIONS,
       ...DOCUMENT_OPERATIONS,
+      ...ACL_OPERATIONS,
     },
     {
       ...dataImplementations(parts),
@@ -68,6 +78,7 @@ export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
       ...keyImplementations(parts),
       ...snapshotImplementations(parts),
       ...documentImplementations(parts),
+      ...aclImplementations(parts),
     },
   );
 }

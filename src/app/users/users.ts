@@ -58,7 +58,10 @@ export type Verdict =
   | { readonly k: "allowed" }
   | { readonly k: "unknown" } // no credentials, or wrong ones
   | { readonly k: "lacking"; readonly username: string; readonly permission: Permission }
-  | { readonly k: "later"; readonly seconds: number }; // too many attempts
+  | { readonly k: "later"; readonly seconds: number } // too many attempts
+  // Of access control, in whose words:
+  | { readonly k: "denied"; readonly text: string }
+  | { readonly k: "gone" }; // the secret of no token
 
 /** Passwords that are remembered; the oldest are verified again. */
 const VERIFIED_MAX = 1024;
@@ -128,6 +131,15 @@ export class Users {
     const found = new Map<string, User>();
     for (const user of users) if (user.token !== undefined) found.set(await this.#digest(["token", user.token]), user);
     return found;
+  }
+
+  /** Whether credentials name a user of the file, by name or by token, right or wrong: they are no token of anything else. */
+  async isOwn(authorization: string): Promise<boolean> {
+    const credentials = parseCredentials(authorization);
+    if (!credentials) return false;
+    const { byName, byToken } = this.#book;
+    if (credentials.kind === "password") return byName.has(credentials.username);
+    return (await byToken).has(await this.#digest(["token", credentials.token]));
   }
 
   /** Whether who shows this has all of `permissions`. */

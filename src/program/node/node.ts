@@ -28,6 +28,7 @@ import { type LogLevel, setLogLevel } from "../../base/worker/log.ts";
 import { AgentParts } from "./agent.ts";
 import { discoveryUse } from "./discovery.ts";
 import { Certificates, notAfterOf } from "./certificates.ts";
+import { AclFiles } from "../config/acl_files.ts";
 import { type AgentConfig, apiUrlOf, type NodeConfig } from "../config/config.ts";
 import { noteDamage } from "./damage.ts";
 import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
@@ -105,6 +106,7 @@ export class Node {
   /** Whether the Worker of checks is still to start. */
   #keepsChecks: boolean;
   readonly #definitions: DefinitionFiles;
+  readonly #aclFiles: AclFiles;
   /** The first reader: it loads while the log is read, and has no database yet. */
   #idleReader: Worker | undefined;
   readonly #writerControl = new Control();
@@ -143,6 +145,7 @@ export class Node {
     this.#manager = new ServiceManager(log);
     this.#directory = openDataDirectory(dataDirectory, nodeId, { rejoinsDamaged });
     this.#definitions = new DefinitionFiles(this.#directory.path);
+    this.#aclFiles = new AclFiles(this.#directory.path);
     this.#secret = orFail(() => clusterSecretOf(config, this.#directory.gossip));
     const warning = openPortWarning(config, this.#secret);
     if (warning !== undefined) log(warning);
@@ -299,6 +302,8 @@ export class Node {
       reload: () => this.onReload(),
       directorySize: () => sizeOf(this.#directory.path),
       databaseSizes: () => databaseSizes(`${this.#directory.sqlite}/${DATABASE}`),
+      keepTokens: ({ text }) => this.#aclFiles.keepTokens(text),
+      takeBootstrapReset: () => this.#aclFiles.takeReset(this.#log),
       keepDefinition: ({ kind, id, text }) => this.#definitions.keep(kind, id, text),
       forgetDefinition: ({ kind, id }) => this.#definitions.forget(kind, id),
     });
@@ -330,6 +335,7 @@ export class Node {
         certificates: this.#certificates,
         extensions: this.#library.extensions,
         startedMs: this.#startedMs,
+        acl: config.agent?.acl && this.#aclFiles.withKept(config.agent.acl, this.#log),
       }),
       ...(config.agent ? { local: { ...config.agent.local, kept: this.#definitions.read(this.#log) } } : {}),
     };

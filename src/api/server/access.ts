@@ -1,0 +1,66 @@
+/**
+ * The access control of a node, put together: its own database in a server, and the way to servers.
+ * @module
+ */
+import { Access, type AccessParts } from "../../app/acl/access.ts";
+import { AgentTokens } from "../../app/acl/settings.ts";
+import type { Agent } from "../../app/agent/agent.ts";
+import type { Catalog } from "../../app/agent/catalog.ts";
+import type { Runner } from "../../app/database/operations.ts";
+import type { AclOperations } from "../../app/services/acl_operations.ts";
+import type { Users } from "../../app/users/users.ts";
+import type { LogLevel } from "../../base/worker/log.ts";
+import type { NodeState } from "../../base/worker/node_state.ts";
+import { readsOfToken } from "../../core/catalog/acl_schema.ts";
+
+/** What it is made of. */
+export interface NodeAccessParts {
+  readonly agent: Agent | undefined;
+  readonly catalog: Catalog;
+  readonly state: Pick<NodeState, "isLeader">;
+  readonly users: Users | undefined;
+  /** To be asked once the node has operations. */
+  operations(): Runner<AclOperations>;
+  log(line: string, level?: LogLevel): void;
+}
+
+/** Longest wait for another node. */
+const ASK_MS = 5000;
+
+/** The access control of a node; undefined where it is off. */
+export function nodeAccess(parts: NodeAccessParts): Access | undefined {
+  const { agent, users, log } = parts;
+  const settings = agent?.options.acl;
+  if (!agent || !settings) return undefined;
+  const { nodeName, datacenter, isServer } = agent.options;
+  return new Access({
+    settings,
+    tokens: new AgentTokens(settings.tokens),
+    nodeName,
+    datacenter,
+    users,
+    local: isServer ? localOf(parts) : undefined,
+    async ask(authorization, ofLeader) {
+      const by = { k: "client", authorization, address: "" } as const;
+      const { result } = await parts.operations().run("aclResolve", { ofLeader }, {
+        by,
+        timeoutMs: ASK_MS,
+        retries: 0,
+      });
+      return result.token;
+    },
+    log,
+  });
+}
+
+function localOf({ catalog, state }: NodeAccessParts): NonNullable<AccessParts["local"]> {
+  return {
+    // Until the catalog changes one reading serves all requests of a token.
+    token: async (digest) => {
+      const read = () => catalog.read(readsOfToken(digest));
+      return (await catalog.shared.get(`acl token ${digest}`, read)).rows;
+    },
+    rows: async (sql, positional) => (await catalog.read([{ sql, positional }])).rows[0],
+    isLeader: () => state.isLeader,
+  };
+}
