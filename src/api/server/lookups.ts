@@ -3,7 +3,8 @@
  * @module
  */
 import { shuffled } from "../../base/worker/shuffled.ts";
-import { instancesOf, LocalNodes, type NodeSource } from "../../app/agent/nodes.ts";
+import { ownAsker } from "../../app/services/catalog_access.ts";
+import { instancesOf, type NodeSource } from "../../app/agent/nodes.ts";
 import { executeQuery, type QueryReads } from "../../app/services/prepared_query.ts";
 import { parseDuration } from "../../base/codec/duration.ts";
 import { nearestTo } from "../consul/near.ts";
@@ -22,14 +23,14 @@ export function answerLookups(
 ): void {
   let holdsView = false;
   source.onChange = () => {
-    if (source instanceof LocalNodes && !holdsView) return;
+    if (source.view && !holdsView) return;
     holdsView = false;
     const message: CatalogChanged = { k: "changed" };
     port.postMessage(message);
   };
   const callee = new Callee<CatalogMethods>(port, {
     view: () => {
-      if (!(source instanceof LocalNodes)) return undefined;
+      if (!source.view) return undefined;
       holdsView = true; // before it is read: a change meanwhile is told
       return source.view();
     },
@@ -45,13 +46,17 @@ export function answerLookups(
 
 /** Executes prepared queries for the name server of an agent: stale, as names are. */
 export function queryInstances(
-  { operations, agent }: Pick<Services, "operations" | "agent">,
+  { operations, agent, access }: Pick<Services, "operations" | "agent" | "access">,
 ): (name: string) => Promise<QueryInstances | undefined> {
-  const asked = { by: { k: "node" }, timeoutMs: TIMEOUT_MS, retries: 0 } as const;
+  const asked = () => ({
+    by: ownAsker(access?.tokens, access?.tokens.forNames ?? ""),
+    timeoutMs: TIMEOUT_MS,
+    retries: 0,
+  });
   const mode = { consistency: "stale", index: 0, waitMs: 0 } as const;
   const reads: QueryReads = {
-    query: async (query) => (await operations.run("queryRead", { query, ...mode }, asked)).result.rows[0],
-    catalog: async (query) => (await operations.run("catalogRead", { query, ...mode }, asked)).result.rows,
+    query: async (query) => (await operations.run("queryRead", { query, ...mode }, asked())).result.rows[0],
+    catalog: async (query) => (await operations.run("catalogRead", { query, ...mode }, asked())).result.rows,
   };
   return async (name) => {
     const found = await executeQuery(reads, name);

@@ -24,6 +24,8 @@ import { Reconciler } from "../../app/agent/reconciler.ts";
 import type { Agent } from "../../app/agent/agent.ts";
 import { EventLog } from "../../app/agent/event_log.ts";
 import { FollowedReads } from "../../app/agent/followed_reads.ts";
+import { ownAsker } from "../../app/services/catalog_access.ts";
+import { VisibleNodes } from "../../app/services/visible_nodes.ts";
 import { nodeAccess } from "./access.ts";
 import { LocalNodes, type NodeSource, RemoteNodes } from "../../app/agent/nodes.ts";
 import { nodeOperations } from "../../app/services/node_operations.ts";
@@ -41,7 +43,7 @@ import { countedFamilies } from "../metrics/prometheus.ts";
 import { type HttpServer, serveHttp } from "../http/server.ts";
 import { answerLookups, queryInstances } from "./lookups.ts";
 import { isClientAgent } from "../rqlite/leadership.ts";
-import { OwnServices } from "./own_services.ts";
+import { OwnServices, type OwnServicesParts } from "./own_services.ts";
 import { endpointOf, route } from "./router.ts";
 import { LargeBodies } from "../rqlite/large_bodies.ts";
 import type { Services } from "./services.ts";
@@ -95,14 +97,7 @@ async function open(message: OpenHttp): Promise<void> {
   const uploader = message.uploader && new UploaderClient(message.uploader);
   const restore = uploader && restoreOf(message, { ...parts, database, uploader });
   const data = { ...parts, database, uploader, restore };
-  own = agent && message.local && new OwnServices({
-    open: message.local,
-    agent,
-    operations,
-    supervisor,
-    wantChecks: () => scope.postMessage({ k: "wantChecks" }),
-    log,
-  });
+  own = ownServices(message, { agent, operations, tokens: access?.tokens });
   const made: Services = {
     ...data,
     operations,
@@ -129,6 +124,14 @@ async function open(message: OpenHttp): Promise<void> {
   repeatEvery(options.autoOptimizeMs, () => optimizeIfLeader(made, skipped));
   services = made;
   await listen(made);
+}
+
+function ownServices(
+  { local }: OpenHttp,
+  { agent, operations, tokens }: Pick<Services, "agent" | "operations"> & { tokens: OwnServicesParts["tokens"] },
+): OwnServices | undefined {
+  const wantChecks = () => scope.postMessage({ k: "wantChecks" });
+  return agent && local && new OwnServices({ open: local, agent, operations, tokens, supervisor, wantChecks, log });
 }
 
 /** What the supervisor does for handlers. */
@@ -178,8 +181,17 @@ function openAgent(
   agent: Agent,
   timers: SessionTimers,
 ): void {
-  const nodes = agent.options.isServer ? new LocalNodes(catalog) : new RemoteNodes(new FollowedReads(operations));
+  const asker = () => ownAsker(access?.tokens, access?.tokens.forNames ?? "");
+  const remote = () => new RemoteNodes(new FollowedReads(operations, asker));
+  const local = () => access ? new VisibleNodes(new LocalNodes(catalog), access, catalog) : new LocalNodes(catalog);
+  const nodes = agent.options.isServer ? local() : remote();
   nodeSource = nodes;
+  if (access) {
+    access.tokens.onChange = () => {
+      nodes.onChange();
+      own?.soon();
+    };
+  }
   if (agent.options.isServer) {
     const reconciler = new Reconciler({ agent, catalog, state, replica, log });
     const care = access && new AclCare({ catalog, state, initialManagement: access.settings.initialManagement, log });
