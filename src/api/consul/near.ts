@@ -5,13 +5,16 @@
  */
 import { distance } from "../../core/serf/coordinate.ts";
 import type { Coordinate } from "../../drivers/membership/api.ts";
-import { HttpError, type HttpResponse } from "../http/problem.ts";
+import type { HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { needsOf } from "../../core/acl/resource.ts";
 import { visible } from "../acl/allowed.ts";
 import { agentOf, type AgentParts, type ConsulParts } from "./parts.ts";
 import { v1Json } from "./respond.ts";
 import { coordJson } from "./show.ts";
+
+/** There are no coordinates of that node. */
+const NONE: HttpResponse = { status: 404, body: "", contentType: "text/plain; charset=utf-8" };
 
 /** Sorts by distance, what is not known at the end; as it was where the request asks for nobody's neighbours. */
 export type Sort = <T>(list: readonly T[], nameOf: (one: T) => string) => readonly T[];
@@ -50,7 +53,7 @@ export async function coordinates(
   const known = Object.entries(await agentOf(parts).pool.call("coordinates", {}));
   const { some: all, headers } = await visible(request, parts, known, ([node]) => needsOf("node", "read", node));
   const some = name === "" ? all : all.filter(([one]) => one.toLowerCase() === name.toLowerCase());
-  if (name !== "" && some.length === 0) throw new HttpError(404, "");
+  if (name !== "" && some.length === 0) return { ...NONE, headers };
   const shown = some.toSorted(([a], [b]) => a < b ? -1 : 1).map(([Node, one]) => ({
     Node,
     Segment: "",
