@@ -32,6 +32,8 @@ const TOKEN_FIELDS = {
 };
 const POLICY_FIELDS = fieldNames("ID Name Description Rules Datacenters");
 const ROLE_FIELDS = { ...fieldNames("ID Name Description"), ...LINK_FIELDS };
+/** In the place of secrets: whoever changes a token sends back what was shown. */
+const NO_SECRETS = ["<hidden>", "anonymous"];
 /** What there is of Consul's, and not here. */
 const NOT_HERE = ["TemplatedPolicies", "AuthMethod", "Namespace", "Partition"];
 
@@ -161,7 +163,7 @@ function tokenOf(body: Record<string, unknown>): TokenToPut {
   return {
     ...linksOf(body),
     accessor: textIn(body, "AccessorID"),
-    secret: secret === "<hidden>" ? "" : secret,
+    secret: NO_SECRETS.includes(secret) ? "" : secret,
     roles: linkList(body, "Roles"),
     isLocal: body.Local === true,
     isNew: true,

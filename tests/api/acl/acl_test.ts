@@ -167,7 +167,8 @@ Deno.test("the anonymous token is that of those that show none, and can be given
   );
   const { policy } = await client.token(`key_prefix "open/" { policy = "read" }`);
   const anonymous = "/v1/acl/token/00000000-0000-0000-0000-000000000002";
-  await client.json("PUT", anonymous, { Description: "Anonymous Token", Policies: [{ ID: policy }] });
+  const shown = await client.json("GET", anonymous);
+  await client.json("PUT", anonymous, { ...shown, Policies: [{ ID: policy }] });
   assertEquals((await client.send("", "GET", "/v1/kv/open/a?raw")).text, "v");
   assertEquals((await client.send(GONE, "GET", "/v1/kv/open/a?raw")).text, "ACL not found");
   assertEquals((await client.json("GET", anonymous)).Policies.length, 1);
