@@ -142,6 +142,14 @@ async function databases(all: readonly AgentProcess[], { web, strong }: Tokens):
     assertMatch((await query(strong, "SELECT key FROM muster.kv"))[1], /\["a"\]/);
     assertEquals((await ask(agent, sql, "/db/backup"))[0], 403);
   }
+  // A large body is read by another thread, and is looked at all the same.
+  const large = (text: string) =>
+    ask(all[0], sql, "/db/execute", {
+      method: "POST",
+      body: JSON.stringify([text, `SELECT '${"x".repeat(300_000)}'`]),
+    });
+  assertEquals((await large("INSERT INTO t VALUES(1)"))[0], 200);
+  assertMatch((await large("INSERT INTO t SELECT key FROM muster.kv"))[1], /lacks permission 'key:read'/);
 }
 
 /** Commands show the token that they are given. */

@@ -8,10 +8,11 @@ import { secretIn } from "../../app/acl/access.ts";
 import { agentTokenName } from "../../app/acl/settings.ts";
 import type { AclQuery } from "../../app/agent/catalog_query.ts";
 import type { AclWritten, Link, PolicyToPut, RoleToPut, TokenToPut } from "../../app/services/acl_operations.ts";
+import { ACCESSES, NAMED_RESOURCES, PLAIN_RESOURCES } from "../../core/acl/resource.ts";
 import { parseRules, RulesError } from "../../core/acl/rules.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
-import type { HttpRequest } from "../http/request.ts";
-import { bodyOf, fieldNames, textIn } from "../consul/body.ts";
+import { type HttpRequest, textOf } from "../http/request.ts";
+import { bodyOf, fieldNames, textIn, withNames } from "../consul/body.ts";
 import { agentOf, type ConsulParts, type OperateParts } from "../consul/parts.ts";
 import { DONE, elsewhere, operate, v1Found, v1Json } from "../consul/respond.ts";
 import { builtinsIn, policyJson, roleJson, type Shown, tokenJson, withAnonymous } from "./show.ts";
@@ -327,6 +328,34 @@ export async function putRole(request: HttpRequest, parts: AclHandlerParts, id: 
   const done = await operate(request, parts, "aclPutRole", { id, name: textIn(body, "Name"), ...linksOf(body) });
   const { rows } = done.result;
   return { ...v1Json(await roleJson(rows[0][0], rows[1]), request), ...elsewhere(done) };
+}
+
+/** Questions in one request. */
+const QUESTIONS_MAX = 64;
+
+/** `POST /v1/internal/acl/authorize`: what the token of the request may do, asked before it is done. */
+export async function authorize(request: HttpRequest, parts: AclHandlerParts): Promise<HttpResponse> {
+  expectOn(parts);
+  let list: unknown;
+  try {
+    list = JSON.parse(textOf(request.body));
+  } catch {
+    // reported below
+  }
+  if (!Array.isArray(list) || list.length > QUESTIONS_MAX) {
+    throw new HttpError(400, `Failed to decode request body: expected a list of at most ${QUESTIONS_MAX} questions`);
+  }
+  const may = await parts.access?.authorizerOf(request.authorization);
+  const shown = list.map((one) => {
+    const { Resource, Access, Segment = "" } = Object(withNames(one, fieldNames("Resource Access Segment")));
+    const resource = [...NAMED_RESOURCES, ...PLAIN_RESOURCES].find((known) => known === Resource);
+    const access = ACCESSES.find((known) => known === Access);
+    if (!resource || !access || access === "deny" || typeof Segment !== "string") {
+      throw new HttpError(400, "Failed to decode request body: expected Resource, Access and Segment of each question");
+    }
+    return { Resource, Access, Segment, Allow: may?.allows({ resource, access, name: Segment }) ?? false };
+  });
+  return v1Json(shown, request);
 }
 
 /** `PUT /v1/agent/token/NAME`: another token for the agent itself. */

@@ -98,6 +98,7 @@ export const ROUTES: readonly V1Route[] = [
   route("/v1/acl/role/", PUT, "operator-write", "server", acl.putRole),
   route("/v1/acl/role/", ["DELETE"], "operator-write", "server", acl.removeRole),
   route("/v1/acl/", [...GET, "PUT", "POST", "DELETE"], "operator-read", "open", acl.absent),
+  route("/v1/internal/acl/authorize", ["POST", "PUT"], "operator-read", "open", acl.authorize),
   route("/v1/agent/token/", PUT, "agent-write", onAgent("write"), acl.agentToken),
   filtered(route("/v1/agent/members", GET, "agent-read", "filtered", agent.members)),
   route("/v1/agent/join/", PUT, "agent-write", onAgent("write"), agent.join),

@@ -3,6 +3,7 @@
  * @module
  */
 
+import type { AclSettings } from "../../app/acl/settings.ts";
 import type { ToCallee, ToCaller } from "../../base/worker/channel.ts";
 import type { AgentOptions, SupervisorTask } from "../../app/agent/agent.ts";
 import type { FileDefinitions, OpenLocal } from "../../app/services/api.ts";
@@ -149,7 +150,13 @@ export type ToHttpWorker =
   | { readonly k: "names"; readonly port: MessagePort } // serve DNS, too; carries what a name server's Worker is told
   | { readonly k: "users"; readonly users: readonly User[] } // the auth file, anew
   | { readonly k: "checks"; readonly port: MessagePort } // the line to the Worker that runs checks
-  | { readonly k: "agent"; readonly meta: Readonly<Record<string, string>>; readonly files: FileDefinitions } // anew
+  | {
+    readonly k: "agent"; // anew
+    readonly meta: Readonly<Record<string, string>>;
+    readonly files: FileDefinitions;
+    /** Where access control is on. */
+    readonly tokens: AclSettings["tokens"];
+  }
   | ToCaller
   | { readonly k: "shutdown" };
 

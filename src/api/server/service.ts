@@ -235,10 +235,11 @@ function renew(tls: TlsServer): void {
 }
 
 /** Metadata of this node and definitions of its services, anew: the catalog is to say so, too. */
-async function renewAgent({ meta, files }: Extract<ToHttpWorker, { k: "agent" }>): Promise<void> {
+async function renewAgent({ meta, files, tokens }: Extract<ToHttpWorker, { k: "agent" }>): Promise<void> {
   const agent = services?.agent;
   if (!agent) return;
   agent.options = { ...agent.options, meta };
+  services?.access?.tokens.take(tokens);
   own?.soon();
   await own?.replace(files);
 }

@@ -67,6 +67,11 @@ export class AgentTokens {
     this.onChange(name);
   }
 
+  /** Takes others into use, from a file; what that does not name stays. */
+  take(tokens: AclSettings["tokens"]): void {
+    for (const name of AGENT_TOKENS) this.set(name, tokens[name] ?? this.of(name));
+  }
+
   /** For requests that show none. */
   get forRequests(): string {
     return this.of("default");

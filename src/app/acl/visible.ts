@@ -5,7 +5,7 @@
  */
 import type { Authorizer } from "../../core/acl/authorizer.ts";
 import { needs, needsOf } from "../../core/acl/resource.ts";
-import type { Needs, OperationAcl } from "../database/access_guard.ts";
+import type { Needs, OperationAcl, ReadRows } from "../database/access_guard.ts";
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -35,18 +35,18 @@ const PROXY_DEFAULTS = "proxy-defaults";
 /** The rules of a read. */
 export function readAcl<Q extends Query, F extends Found>(): OperationAcl<{ readonly query: Q }, F> {
   return {
-    needs: ({ query }) => needsOfRead(query),
+    needs: ({ query }, read) => needsOfRead(query, read),
     seen: (found, may, { query }) => seenOf(found, may, query),
   };
 }
 
 /** What is refused altogether where it is not allowed; what is filtered needs nothing. */
-function needsOfRead({ k, key = "", kind, name = "" }: Query): Needs {
+function needsOfRead({ k, key = "", kind, name = "" }: Query, read: ReadRows): Needs | Promise<Needs> {
   switch (k) {
     case "key":
       return [needsOf("key", "read", key)];
     case "query":
-      return [needsOf("query", "read", name)];
+      return needsOfPrepared(name, read);
     case "configEntry":
       if (kind === PROXY_DEFAULTS) return [];
       return [kind === SERVICE_DEFAULTS ? needsOf("service", "read", name) : needs("operator", "read")];
@@ -57,6 +57,12 @@ function needsOfRead({ k, key = "", kind, name = "" }: Query): Needs {
     default:
       return [];
   }
+}
+
+/** A query is asked for by its id, too: the rules are about its name. */
+async function needsOfPrepared(asked: string, read: ReadRows): Promise<Needs> {
+  const [row] = await read("SELECT name FROM _muster_queries WHERE id = ?", [asked]);
+  return [needsOf("query", "read", row ? String(row.name) : asked)];
 }
 
 function seenOf<F extends Found>(found: F, may: Authorizer, query: Query): F {
@@ -75,7 +81,7 @@ function seenOf<F extends Found>(found: F, may: Authorizer, query: Query): F {
 
 /** For the rows of each statement of a query, whether they may be seen; undefined: all of them. */
 function testsOf(
-  { k, watchesNodes, name: asked = "" }: Query,
+  { k, watchesNodes }: Query,
   may: Authorizer,
 ): (((row: Row) => boolean) | undefined)[] {
   const isNode = (name: unknown) => may.allows(needsOf("node", "read", String(name)));
@@ -110,7 +116,7 @@ function testsOf(
       return [({ node }) => may.allows(needsOf("session", "read", String(node)))];
     case "query":
     case "queries":
-      return [({ name }) => isQuery(may, String(name), asked)];
+      return [({ name }) => may.allows(needsOf("query", "read", String(name)))];
     case "configEntries":
       return [
         ({ kind, name }) => kind === SERVICE_DEFAULTS ? isService(name) : kind === PROXY_DEFAULTS || isOperator(may),
@@ -122,9 +128,4 @@ function testsOf(
 
 function isOperator(may: Authorizer): boolean {
   return may.allows(needs("operator", "read"));
-}
-
-/** A query without a name is found by its id: by whoever may read all. */
-function isQuery(may: Authorizer, name: string, asked: string): boolean {
-  return may.allows(needsOf("query", "read", name)) && (asked === "" || may.allows(needsOf("query", "read", asked)));
 }

@@ -67,13 +67,29 @@ async function serviceName(read: ReadRows, node: string, id: string): Promise<st
   return row ? String(row.name) : "";
 }
 
+/** What a node needs that is registered by itself. */
+export async function needsOfNode({ name, id }: Pick<NodeLike, "name" | "id">, read: ReadRows): Promise<Needs> {
+  return [name, ...await renamed({ name, id }, read)].map(nodeWrite);
+}
+
+/** Nodes of another name with this id, whose place the node takes: they go with all that ran on them. */
+async function renamed({ name, id }: Pick<NodeLike, "name" | "id">, read: ReadRows): Promise<string[]> {
+  if (id === "") return [];
+  const rows = await read("SELECT name FROM _muster_nodes WHERE id = ? AND name <> ? COLLATE NOCASE", [id, name]);
+  return rows.map((row) => String(row.name));
+}
+
 /** What a registration needs: for a node that it changes, for each service, and for checks what they belong to. */
 export async function needsOfRegistration(
   { node, skipsNode, services, checks }: RegistrationLike,
   read: ReadRows,
 ): Promise<Needs> {
   const found: Need[] = [];
-  if (!skipsNode && await isChanged(node, read)) found.push(nodeWrite(node.name));
+  const isThere = await read("SELECT 1 FROM _muster_nodes WHERE name = ?", [node.name]);
+  // A node that is not there is made in any case.
+  if (isThere.length === 0 || !skipsNode && await isChanged(node, read)) {
+    found.push(nodeWrite(node.name), ...(await renamed(node, read)).map(nodeWrite));
+  }
   for (const { id, name } of services) {
     found.push(serviceWrite(name));
     const before = await serviceName(read, node.name, id);

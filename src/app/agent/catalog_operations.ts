@@ -17,9 +17,9 @@ import {
   whole,
 } from "../../base/codec/shape.ts";
 import type { CoreStatus } from "../../core/raft/effects.ts";
-import { needs, needsOf } from "../../core/acl/resource.ts";
+import { needs } from "../../core/acl/resource.ts";
 import { readAcl } from "../acl/visible.ts";
-import { needsOfDeregistration, needsOfRegistration } from "../acl/write_needs.ts";
+import { needsOfDeregistration, needsOfNode, needsOfRegistration } from "../acl/write_needs.ts";
 import type { OperationAcl } from "../database/access_guard.ts";
 import { NotLeaderError, OperationError } from "../database/errors.ts";
 import {
@@ -244,7 +244,7 @@ const OPERATING = { needs: () => [needs("operator", "write")] };
 export const CATALOG_OPERATIONS: OperationTable<CatalogOperations> = {
   catalogRead: readOperation("catalog-read", catalogQuery),
   register: {
-    ...writing("catalog-write", nodeFields, { needs: ({ name }) => [needsOf("node", "write", name)] }),
+    ...writing("catalog-write", nodeFields, { needs: (node, read) => needsOfNode(node, read) }),
     isForNodes: true,
   },
   registerAll: {

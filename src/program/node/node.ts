@@ -567,12 +567,13 @@ export class Node {
   onReload: () => Promise<void> = () => Promise.resolve();
 
   /** Takes into use what may change while an agent runs. */
-  reload({ dns, logLevel, meta, local, watches }: AgentConfig): void {
+  reload({ dns, logLevel, meta, local, watches, acl }: AgentConfig): void {
     this.#logLevel = logLevel;
     setLogLevel(logLevel);
     this.#agent?.setDns(dns);
     this.#agent?.setWatches(watches);
-    this.#tellHttp({ k: "agent", meta, files: local.files });
+    const tokens = acl ? this.#aclFiles.withKept(acl, this.#log).tokens : {};
+    this.#tellHttp({ k: "agent", meta, files: local.files, tokens });
   }
 
   /** Takes another state of the auth file into use; only in a node that was started with one. */

@@ -67,6 +67,8 @@ const V1: Readonly<Record<string, Sample | readonly Sample[]>> = {
   "PUT /v1/acl/": open("auth-method"),
   "POST /v1/acl/": open("login"),
   "DELETE /v1/acl/": open("x"),
+  "POST /v1/internal/acl/authorize": open("", []),
+  "PUT /v1/internal/acl/authorize": open("", [{ Resource: "key", Access: "read", Segment: "a" }]),
   "PUT /v1/agent/token/": denied("agent", { Token: "x" }),
   "GET /v1/agent/members": empty(),
   "PUT /v1/agent/join/": denied("127.0.0.9"),
