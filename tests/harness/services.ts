@@ -73,13 +73,16 @@ export interface FakeServices {
 export interface FakeOptions extends Partial<Pick<Services, "users">> {
   readonly options?: Partial<HttpOptions>;
   readonly agent?: Partial<AgentOptions> | null;
+  /** The index in the file that lets access control be bootstrapped again. @default {none} */
+  takeBootstrapReset?(): Promise<number>;
   /** Wanted: the backup Worker. */
   wakeBackups?(backups: Backups): void;
 }
 
 /** Services of an agent that is a server. */
 export function fakeServices(
-  { users, options = {}, agent = {}, wakeBackups = () => {} }: FakeOptions = {},
+  { users, options = {}, agent = {}, wakeBackups = () => {}, takeBootstrapReset = () => Promise.resolve(0) }:
+    FakeOptions = {},
 ): FakeServices {
   const channels = [new MessageChannel(), new MessageChannel(), new MessageChannel()];
   const answers = new AnswerBudget();
@@ -108,7 +111,17 @@ export function fakeServices(
   const queue = new WriteQueue(parts.options.writeQueue, (...batch) => writeBatch(operations, ...batch), () => {});
   const timers = new SessionTimers({ catalog, state: parts.state, log: parts.log });
   const access = nodeAccess({ ...parts, agent: pool, catalog, operations: () => operations });
-  const operations = nodeOperations({ ...parts, database, queue, catalog, agent: pool, backups, timers, access });
+  const operations = nodeOperations({
+    ...parts,
+    database,
+    queue,
+    catalog,
+    agent: pool,
+    backups,
+    timers,
+    access,
+    takeBootstrapReset,
+  });
   const local = pool && localOf(pool);
   const { port2: replica } = channels[0];
   const services: Services = {

@@ -59,10 +59,10 @@ export function refusalOf(
 ): Promise<Refusal | undefined> | undefined {
   if (users && access) {
     return access.isUser(request.authorization).then((isUser) =>
-      isUser ? checked(users, permissions, request, counters) : undefined
+      isUser ? checked(users, permissions, request, { counters, mustBeKnown: true }) : undefined
     );
   }
-  if (users) return checked(users, permissions, request, counters);
+  if (users) return checked(users, permissions, request, { counters, mustBeKnown: false });
   if (permissions.length > 0) counters.auth_ok++;
   return undefined;
 }
@@ -71,9 +71,9 @@ async function checked(
   users: Users,
   permissions: readonly Permission[],
   request: HttpRequest,
-  counters: GuardParts["counters"],
+  { counters, mustBeKnown }: { counters: GuardParts["counters"]; mustBeKnown: boolean },
 ): Promise<Refusal | undefined> {
-  const verdict = await users.check(permissions, request);
+  const verdict = await users.check(permissions, request, { mustBeKnown });
   if (verdict.k !== "allowed") {
     counters.auth_fail++;
     return verdict;

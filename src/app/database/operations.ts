@@ -298,7 +298,8 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
     const { users, counters, access } = this.#parts;
     if (!users || by.k === "node" && isForNodes) return undefined;
     if (access && by.k === "client" && !await access.isUser(by.authorization)) return undefined; // a token's rules decide
-    const verdict = by.k === "node" ? STRANGER : await users.check(permissions, by);
+    const mustBeKnown = access !== undefined;
+    const verdict = by.k === "node" ? STRANGER : await users.check(permissions, by, { mustBeKnown });
     if (verdict.k === "allowed") {
       counters.auth_ok++;
       return undefined;

@@ -142,11 +142,15 @@ export class Users {
     return (await byToken).has(await this.#digest(["token", credentials.token]));
   }
 
-  /** Whether who shows this has all of `permissions`. */
-  async check(permissions: readonly Permission[], shown: Shown): Promise<Verdict> {
+  /**
+   * Whether who shows this has all of `permissions`.
+   * @param mustBeKnown Whether credentials have to be right also for what everybody may do: where access control is on,
+   * nobody may do anything by the file but its users.
+   */
+  async check(permissions: readonly Permission[], shown: Shown, { mustBeKnown = false } = {}): Promise<Verdict> {
     const book = this.#book;
     const needed = permissions.filter((permission) => !book.everybody.has(permission));
-    if (needed.length === 0) return ALLOWED;
+    if (needed.length === 0 && !mustBeKnown) return ALLOWED;
     const found = shown.proof?.userOf(shown.authorization, book) ?? await this.#find(book, shown);
     if ("k" in found) return found;
     shown.proof?.note(shown.authorization, found, book);
