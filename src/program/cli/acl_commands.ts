@@ -32,7 +32,7 @@ const ACCESSOR_FLAGS: readonly FlagSpec[] = [
 function print(kind: AclKind, value: unknown, flags: Flags): number {
   const format = flags.string("format");
   if (format !== "pretty" && format !== "json") throw new CommandError(`Unknown format: ${format}`);
-  console.log(formatted(kind, value, { isJson: format === "json", hasMeta: flags.bool("meta") }).trimEnd());
+  console.log(formatted(kind, value, { isJson: format === "json", hasMeta: flags.bool("meta") }).replace(/\n$/, ""));
   return 0;
 }
 
