@@ -9,6 +9,7 @@ import type { Catalog } from "../../app/agent/catalog.ts";
 import type { Runner } from "../../app/database/operations.ts";
 import type { AclOperations } from "../../app/services/acl_operations.ts";
 import type { Users } from "../../app/users/users.ts";
+import type { HttpOptions } from "./api.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 import { readsOfToken } from "../../core/catalog/acl_schema.ts";
@@ -16,6 +17,7 @@ import { readsOfToken } from "../../core/catalog/acl_schema.ts";
 /** What it is made of. */
 export interface NodeAccessParts {
   readonly agent: Agent | undefined;
+  readonly options: Pick<HttpOptions, "acl" | "nodeId">;
   readonly catalog: Catalog;
   readonly state: Pick<NodeState, "isLeader">;
   readonly users: Users | undefined;
@@ -29,10 +31,11 @@ const ASK_MS = 5000;
 
 /** The access control of a node; undefined where it is off. */
 export function nodeAccess(parts: NodeAccessParts): Access | undefined {
-  const { agent, users, log } = parts;
-  const settings = agent?.options.acl;
-  if (!agent || !settings) return undefined;
-  const { nodeName, datacenter, isServer } = agent.options;
+  const { agent, options, users, log } = parts;
+  const settings = agent ? agent.options.acl : options.acl;
+  if (!settings) return undefined;
+  const { nodeName, datacenter, isServer } = agent?.options ??
+    { nodeName: options.nodeId, datacenter: "dc1", isServer: true };
   return new Access({
     settings,
     tokens: new AgentTokens(settings.tokens),

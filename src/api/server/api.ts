@@ -65,6 +65,8 @@ export interface HttpOptions {
   readonly nodeId: string;
   /** Present in an agent. */
   readonly agent?: AgentOptions;
+  /** Access control of a node that is none; absent where it is off. */
+  readonly acl?: AclSettings;
   /** As rqlite's clients read it. */
   readonly version: string;
   /** Version of the program, `0.1.0`. */

@@ -92,7 +92,7 @@ async function open(message: OpenHttp): Promise<void> {
   const database = new Database(parts);
   const queue = new WriteQueue(options.writeQueue, (...batch) => writeBatch(operations, ...batch), log);
   const timers = new SessionTimers({ catalog, state: parts.state, log });
-  const access = nodeAccess({ agent, catalog, state: parts.state, users, operations: () => operations, log });
+  const access = nodeAccess({ ...parts, agent, catalog, operations: () => operations });
   const operations = nodeOperations({ ...parts, catalog, agent, database, queue, timers, access, takeBootstrapReset });
   const uploader = message.uploader && new UploaderClient(message.uploader);
   const restore = uploader && restoreOf(message, { ...parts, database, uploader });

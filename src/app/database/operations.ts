@@ -44,7 +44,7 @@ import {
 } from "./errors.ts";
 import { decodeFailure, encodeFailure, isLeaderless } from "./failure.ts";
 import { HeldAnswer } from "./held_answer.ts";
-import type { Asker, Circumstances, Implementations, Operation, OperationTable, OperationTypes } from "./operation.ts";
+import type { Asker, Implementations, Operation, OperationTable, OperationTypes } from "./operation.ts";
 import { type ReplicaClient, ReplicaError } from "./replica_client.ts";
 
 /** Dependencies of all operations. */
@@ -160,6 +160,22 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
     params: M[K]["params"],
     options: RunOptions,
   ): Promise<Done<M[K]["result"]>> {
+    const { access, options: { agent } } = this.#parts;
+    const { by } = options;
+    if (!access || by.k !== "client" || agent?.isServer === false) return await this.#run(name, params, options);
+    // A server checks what it hands on as well: the leader may have been started without access control.
+    const { acl } = this.#table[name];
+    await access.expect(await acl.needs(params, access.read), by.authorization);
+    const done = await this.#run(name, params, options);
+    if (!acl.seen) return done;
+    return { ...done, result: acl.seen(done.result, await access.authorizerOf(by.authorization), params) };
+  }
+
+  async #run<K extends keyof M & string>(
+    name: K,
+    params: M[K]["params"],
+    options: RunOptions,
+  ): Promise<Done<M[K]["result"]>> {
     const { state, replica: { leader }, options: { advertisedAddr, agent } } = this.#parts;
     const { isForLeader, isProposal } = this.#table[name];
     if (options.to !== undefined || agent?.isServer === false) return await this.#ask(name, params, options);
@@ -169,9 +185,7 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
       if (!isProposed || !leader?.takesProposals) return await this.#ask(name, params, options);
     }
     try {
-      const result = this.#parts.access && options.by.k === "client"
-        ? await this.#guarded(name, params, options, options.by.authorization)
-        : await this.#implementations[name](params, options);
+      const result = await this.#implementations[name](params, options);
       if (isProposed) this.#parts.counters.forwarded++;
       // The leader has given the write its place.
       const servedBy = isProposed && leader ? leader.apiUrl.replace(/^\w+:\/\//, "") : "";
@@ -180,20 +194,6 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
       if (!(error instanceof NotLeaderError) || options.isOnlyHere) throw error;
       return await this.#ask(name, params, options);
     }
-  }
-
-  /** Does an operation for the token that a client shows. @throws {RefusedError} When that does not allow it. */
-  async #guarded<K extends keyof M & string>(
-    name: K,
-    params: M[K]["params"],
-    circumstances: Circumstances,
-    authorization: string,
-  ): Promise<M[K]["result"]> {
-    const { access } = this.#parts;
-    const { acl } = this.#table[name];
-    if (access) await access.expect(await acl.needs(params, access.read), authorization);
-    const result = await this.#implementations[name](params, circumstances);
-    return access && acl.seen ? acl.seen(result, await access.authorizerOf(authorization), params) : result;
   }
 
   /** Has another node do it. */
@@ -261,14 +261,16 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
     name: K,
     { call, message, over }: { call: Call; message: PeerMessage; over: Promise<void> },
   ): Promise<ServedAnswer> {
-    const { params, result } = this.#table[name];
+    const { params, result, acl } = this.#table[name];
     const decoded = params.decode({ value: call.params, body: message.body });
     try {
       const circumstances = { by: call.by, whenOver: () => over };
-      const isTrusted = call.by.k === "node" && this.#table[name].acl.isForServers;
-      const found = this.#parts.access && !isTrusted
-        ? await this.#guarded(name, decoded, circumstances, call.by.k === "client" ? call.by.authorization : "")
-        : await this.#implementations[name](decoded, circumstances);
+      const isTrusted = call.by.k === "node" && acl.isForServers;
+      const access = isTrusted ? undefined : this.#parts.access;
+      const authorization = call.by.k === "client" ? call.by.authorization : "";
+      if (access) await access.expect(await acl.needs(decoded, access.read), authorization);
+      const all = await this.#implementations[name](decoded, circumstances);
+      const found = access && acl.seen ? acl.seen(all, await access.authorizerOf(authorization), decoded) : all;
       const { value, body, held } = result.encode(found);
       const answer = { head: { servedBy: this.#parts.options.advertisedAddr, result: value }, body };
       return held ? { answer, held } : { answer };

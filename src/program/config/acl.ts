@@ -3,6 +3,7 @@
  * @module
  */
 import { type AclSettings, AGENT_TOKENS, DOWN_POLICIES } from "../../app/acl/settings.ts";
+import { UsageError } from "./flags.ts";
 import { type Settings, SettingsError } from "./settings.ts";
 
 const TOKEN_TTL_MS = 30_000;
@@ -31,6 +32,18 @@ export function aclSettings(settings: Settings): AclSettings | undefined {
     initialManagement: settings.text("acl.tokens.initial_management") || settings.text("acl.tokens.master"),
     tokens: Object.fromEntries(given.filter(([, secret]) => secret !== "")),
   };
+}
+
+/** The settings of a node of `muster serve`, whose cluster has agents. @throws {UsageError} When it is no policy. */
+export function serveAcl(defaultPolicy: string): AclSettings | undefined {
+  if (defaultPolicy === "") return undefined;
+  if (defaultPolicy !== "allow" && defaultPolicy !== "deny") {
+    throw new UsageError(
+      `-acl-default-policy must be allow or deny: current value is ${JSON.stringify(defaultPolicy)}`,
+    );
+  }
+  const plain = { keepsTokens: false, initialManagement: "", tokens: {} };
+  return { defaultPolicy, downPolicy: "extend-cache", tokenTtlMs: TOKEN_TTL_MS, ...plain };
 }
 
 function tokenOf(settings: Settings, name: string): string {

@@ -164,6 +164,8 @@ export interface NodeConfig {
   readonly httpAllowOrigin: string;
   /** Path of the file with users and permissions; empty: everybody may do everything. */
   readonly authFile: string;
+  /** Access control of a node that is no agent; undefined where it is off. */
+  readonly acl?: AclSettings | undefined;
   /** Longest request body, in bytes. */
   readonly httpBodyBytesMax: number;
   /** Requests at a time. */

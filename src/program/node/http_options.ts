@@ -33,6 +33,7 @@ export function httpOptions(
   return {
     nodeId: directory.nodeId,
     ...(config.agent ? { agent: { ...agentOptions(config, config.agent, directory.nodeId), acl } } : {}),
+    ...(config.acl ? { acl: config.acl } : {}),
     version: API_VERSION,
     programVersion: VERSION.slice(1),
     bindAddrs: scope.httpAddrs,

@@ -7,7 +7,7 @@ import { AclCare } from "../../../src/app/services/acl_care.ts";
 import { managementBody, tokenRow } from "../../../src/app/services/acl_operations.ts";
 import { Users } from "../../../src/app/users/users.ts";
 import { AclClient, DENY } from "../../harness/acl.ts";
-import { LocalNode, OTHER } from "../../harness/local_node.ts";
+import { answerOf, LocalNode, OTHER } from "../../harness/local_node.ts";
 
 const ID = "11111111-2222-3333-4444-555555555555";
 
@@ -211,4 +211,36 @@ Deno.test("an agent takes another token for itself from whoever may write to it"
   assertEquals((await client.send("", "GET", "/v1/kv/a?raw")).text, "v", "requests without a token have it now");
   assertEquals((await put("default", "")).status, 200);
   assertEquals((await client.send("", "GET", "/v1/kv/a")).status, 403);
+});
+
+Deno.test("a server that does not lead checks what it hands on: the leader may have no access control", async () => {
+  await using node = new LocalNode({ agent: { acl: DENY } });
+  const client = await AclClient.bootstrap(node);
+  const { secret } = await client.token(`key_prefix "a" { policy = "write" }`);
+  node.lead(OTHER);
+  let asked = 0;
+  node.replica.forward = ({ call: { head } }) => {
+    if (head.operation === "aclResolve") {
+      return answerOf(undefined, "", { k: "failed", message: "ACL support disabled" });
+    }
+    asked++;
+    return answerOf({ k: "done", results: [] });
+  };
+  assertEquals((await client.send(secret, "PUT", "/v1/kv/b", "v")).status, 403);
+  assertEquals((await client.send(ID, "PUT", "/v1/kv/a", "v")).text, "ACL not found");
+  assertEquals(asked, 0);
+  assertEquals((await client.send(secret, "PUT", "/v1/kv/a", "v")).text, "true");
+  assertEquals(asked, 1);
+});
+
+Deno.test("a node that is no agent checks tokens for SQL", async () => {
+  await using node = new LocalNode({ agent: null, options: { acl: DENY } });
+  const secret = "s";
+  await node.services.catalog.write([tokenRow("acc", await digestOf(secret), managementBody("m"), 0)]);
+  const query = (authorization: string) => node.send("GET", "/db/query?q=SELECT%201", "", { authorization });
+  assertEquals([(await query("")).status, (await query("Bearer x")).status, (await query(`Bearer ${secret}`)).status], [
+    403,
+    403,
+    200,
+  ]);
 });
