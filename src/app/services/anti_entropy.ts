@@ -140,13 +140,17 @@ export class AntiEntropy {
   /** Whether the catalog now says what this agent says. */
   async #sync(): Promise<boolean> {
     const { agent: { options: { nodeName } }, access } = this.#parts;
-    const known = await access.agent(nodeName);
-    if (!known.node) { // the leader registers it first
-      if (this.#parts.tokens) this.#noteDenied("node", "the agent's token may not read it: see acl.tokens.agent");
+    let found: KnownAgent | undefined;
+    await this.#unlessDenied("the agent's token", async () => void (found = await access.agent(nodeName)));
+    const known = found;
+    const node = known?.node;
+    if (!known || !node) { // the leader registers it first
+      if (known && this.#parts.tokens) {
+        this.#noteDenied("node", "the agent's token may not read it: see acl.tokens.agent");
+      }
       return false;
     }
     this.#denied.delete("node");
-    const { node } = known;
     const isNodeDone = await this.#unlessDenied("node info", () => this.#syncNode(node));
     const isGone = await this.#deregister(known);
     const isThere = await this.#register(known);
