@@ -38,6 +38,10 @@ export function renderReport(report: ChaosReport): string {
     ...(checked.tenures === undefined
       ? []
       : [`Checked: ${thousands(checked.agentKeys ?? 0)} keys, ${thousands(checked.tenures)} tenures of locks`]),
+    ...(checked.fenced === undefined ? [] : [
+      `Checked: ${thousands(checked.fenced.written)} fenced writes, ` +
+      `${thousands(checked.fenced.refused)} refused to who had lost his lock`,
+    ]),
     ...(keptAt === undefined ? [] : [`Histories: ${keptAt}`]),
     ...violations.slice(0, VIOLATIONS_MAX).map((violation) => `\nVIOLATION: ${violation}`),
     ...(violations.length > VIOLATIONS_MAX ? [`\n… ${violations.length} in all`] : []),

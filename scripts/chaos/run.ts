@@ -6,6 +6,7 @@
 import { send } from "./client.ts";
 import { ChaosCluster, type ChaosNode } from "./cluster.ts";
 import { inject, type Stage } from "./faults.ts";
+import { Fences, FENCES_SCHEMA } from "./fences.ts";
 import { Keys } from "./keys.ts";
 import { Lists, LISTS_SCHEMA } from "./lists.ts";
 import { Locks } from "./locks.ts";
@@ -16,6 +17,7 @@ import { SmallDisk } from "./small_disk.ts";
 import { Tally } from "./tally.ts";
 import { type Checked, checkHistories, checkKeys, compareNodes, readAll } from "./verdict.ts";
 import { pause, type WorkloadOptions } from "./workload.ts";
+import { checkFences, type FenceResult } from "../../tests/harness/history/fences.ts";
 import { messageOf } from "../../src/base/codec/error_text.ts";
 
 const PROGRESS_MS = 5000;
@@ -64,6 +66,7 @@ interface Load {
   /** Of agents. */
   readonly keys: Keys | undefined;
   readonly locks: Locks | undefined;
+  readonly fences: Fences | undefined;
 }
 
 /** A run, from its start to its clearing up. */
@@ -78,6 +81,8 @@ export class ChaosRun {
   #disk: SmallDisk | undefined;
   #cluster: ChaosCluster | undefined;
   #isClosed = false;
+  /** Of agents, once all was read. */
+  #fenced: FenceResult | undefined;
 
   constructor(options: ChaosOptions) {
     this.#options = options;
@@ -127,6 +132,7 @@ export class ChaosRun {
       lists: new Lists(clients, { seed, process: 101 }),
       keys: agents ? new Keys(clients, { seed, process: 201 }) : undefined,
       locks: agents ? new Locks(clients, { seed, process: 301 }) : undefined,
+      fences: agents ? new Fences(clients, { seed, process: 401 }) : undefined,
     };
   }
 
@@ -137,7 +143,10 @@ export class ChaosRun {
     if (keys === undefined || locks === undefined) return checked;
     this.#options.say(`checking ${keys.operations.length} operations on keys, ${locks.operations.length} on locks`);
     const ofKeys = checkKeys(keys.operations, locks.operations);
-    return { ...checked, ...ofKeys, violations: [...checked.violations, ...ofKeys.violations, ...keys.faults] };
+    const { faults = [], written = 0, refused = 0 } = this.#fenced ?? {};
+    const ofFences = faults.map((fault) => `fences: ${fault}`);
+    const violations = [...checked.violations, ...ofKeys.violations, ...keys.faults, ...ofFences];
+    return { ...checked, ...ofKeys, fenced: { written, refused }, violations };
   }
 
   /** Ends and removes all that was started; also in the middle of a run. */
@@ -162,7 +171,11 @@ export class ChaosRun {
     say(`starting ${nodes} nodes${this.#network ? ", each in a network namespace" : ""}`);
     for (const node of cluster.nodes) cluster.start(node);
     await cluster.settled();
-    const schema = await send(`${(await cluster.leader()).url}/db/execute?x`, [REGISTERS_SCHEMA, LISTS_SCHEMA], 10_000);
+    const schema = await send(`${(await cluster.leader()).url}/db/execute?x`, [
+      REGISTERS_SCHEMA,
+      LISTS_SCHEMA,
+      FENCES_SCHEMA,
+    ], 10_000);
     if (schema.outcome !== "done") throw new Error(`Cannot make the tables: ${schema.reason}`);
     return cluster;
   }
@@ -218,7 +231,7 @@ export class ChaosRun {
   }
 
   /** Adds the data that all nodes hold to the histories, as one last read. */
-  async #readBack(cluster: ChaosCluster, { registers, lists, keys }: Load): Promise<void> {
+  async #readBack(cluster: ChaosCluster, { registers, lists, keys, fences }: Load): Promise<void> {
     try {
       await cluster.settled();
       const from = performance.now();
@@ -228,6 +241,7 @@ export class ChaosRun {
       registers.addLastRead(content.registers, time);
       lists.addLastRead(content.lists, time);
       keys?.addLastRead(content.keys, time);
+      this.#fenced = fences && checkFences(fences.writes, content.fenced.map(([id]) => Number(id)));
       this.#violations.push(...await compareNodes(cluster, agents));
     } catch (error) {
       if (this.#isClosed) throw error;
@@ -235,7 +249,7 @@ export class ChaosRun {
     }
   }
 
-  async #keep(cluster: ChaosCluster, { registers, lists, keys, locks }: Load): Promise<string> {
+  async #keep(cluster: ChaosCluster, { registers, lists, keys, locks, fences }: Load): Promise<string> {
     const directory = await Deno.makeTempDir({ prefix: "muster-chaos-kept-" });
     const write = (name: string, value: unknown) =>
       Deno.writeTextFile(`${directory}/${name}.json`, JSON.stringify(value, undefined, 1));
@@ -243,6 +257,7 @@ export class ChaosRun {
     await write("lists", lists.transactions);
     if (keys) await write("keys", keys.operations);
     if (locks) await write("locks", locks.operations);
+    if (fences) await write("fences", fences.writes);
     await write("violations", this.#violations);
     if (this.#options.keep) {
       const text = ({ log, process }: ChaosNode) => log + (process?.running ? process.log : "");

@@ -9,7 +9,9 @@ import { checkListAppend, explainAnomaly, type Transaction } from "../../tests/h
 import { checkLogWitness } from "../../tests/harness/history/log_witness.ts";
 import type { RegisterOperation } from "../../tests/harness/history/register.ts";
 import { checkLocks, type LockOperation } from "../../tests/harness/history/locks.ts";
+import type { FenceResult } from "../../tests/harness/history/fences.ts";
 import { send } from "./client.ts";
+import { FENCES_QUERY } from "./fences.ts";
 import { LOCK_DELAY_MS } from "./locks.ts";
 import type { ChaosCluster, ChaosNode } from "./cluster.ts";
 
@@ -27,6 +29,8 @@ export interface Content {
   readonly lists: Rows;
   /** Keys of agents: key, value, modify index, lock index, session. */
   readonly keys: Rows;
+  /** Ids of fenced writes. */
+  readonly fenced: Rows;
 }
 
 /** Result of the checkers. */
@@ -42,6 +46,8 @@ export interface Checked {
   readonly agentKeys?: number;
   /** Times that a session held a lock. */
   readonly tenures?: number;
+  /** Fenced writes that are there, and those of who had lost his lock, which were refused. */
+  readonly fenced?: Omit<FenceResult, "faults">;
   /** The violations found, each described in one text. */
   readonly violations: readonly string[];
 }
@@ -56,11 +62,11 @@ export async function readAll(
     const reply = await send(`${node.url}/db/query?transaction&level=${level}&linearizable_timeout=5s`, [
       "SELECT k, v FROM registers ORDER BY k",
       "SELECT k, v FROM lists ORDER BY k",
-      ...(hasKeys ? [KEYS_QUERY] : []),
+      ...(hasKeys ? [KEYS_QUERY, FENCES_QUERY] : []),
     ], READ_MS_MAX);
     if (reply.outcome !== "done") throw new Error(reply.reason);
-    const [registers, lists, keys = []] = reply.results.map(({ values }) => values ?? []);
-    return { registers, lists, keys };
+    const [registers, lists, keys = [], fenced = []] = reply.results.map(({ values }) => values ?? []);
+    return { registers, lists, keys, fenced };
   }, READ_MS_MAX);
 }
 

@@ -1,5 +1,5 @@
 /**
- * The changes to SQLite's source that the library needs, each as a text that must occur just so often. They do four
+ * The changes to SQLite's source that the library needs, each as a text that must occur just so often. They do five
  * things and no more.
  *
  * (1) Bytes of `sqlite3_randomness()` that end up in data come from `muster_randomness()`, which draws them from the
@@ -12,6 +12,7 @@
  *     a request that is all or nothing, come to the same with ABORT.
  *
  * (4) A fault of SQLite that an ordinary request brings about is mended.
+ * (5) When a statement was undone and its transaction goes on, `muster_undone(STATEMENT)` hears of it.
  *
  * A version of SQLite in which one of them no longer fits is refused by the build: look at it, then mend the text here.
  * @module
@@ -30,7 +31,8 @@ export interface Patch {
 }
 
 /** Declared in front of everything. */
-export const PROLOGUE = "extern int muster_work(long long);\nextern void muster_randomness(int, void*);\n";
+export const PROLOGUE = "extern int muster_work(long long);\nextern void muster_randomness(int, void*);\n" +
+  "extern void muster_undone(void*);\n";
 
 /** All of them, in the order of the amalgamation. */
 export const PATCHES: readonly Patch[] = [
@@ -157,6 +159,12 @@ export const PATCHES: readonly Patch[] = [
       "          if( len<=nIn && memcmp(&zIn[nIn-len],azChar[i],len)==0 ) break;\n        }\n        if( i>=nChar ) break;",
     replace: "          if( len<=nIn && memcmp(&zIn[nIn-len],azChar[i],len)==0 ) break;\n        }\n" +
       "        if( i>=nChar || muster_work(1+i/8) ) break;",
+  },
+  {
+    why: "the rows that a statement changed before it failed, and was undone, are no changes",
+    find: "      rc = sqlite3VdbeCloseStatement(p, eStatementOp);\n",
+    replace: "      rc = sqlite3VdbeCloseStatement(p, eStatementOp);\n" +
+      "      if( eStatementOp==SAVEPOINT_ROLLBACK ) muster_undone(p);\n",
   },
   {
     why: "names made up for the columns of CREATE TABLE … AS where several are alike",

@@ -31,5 +31,9 @@ Deno.test("a server with a port of its own for servers is known by it, and found
       "it is known by its other port",
       async () => (await peers()).includes(addr(places[0].port)) && !(await peers()).includes(addr(port)) || undefined,
     );
-    assertEquals((await one.http("GET", "/v1/kv/a?raw")).text, "x");
+    const read = async () => {
+      const { status, text } = await one.http("GET", "/v1/kv/a?raw");
+      return status === 500 && text === "No cluster leader" ? undefined : text;
+    };
+    assertEquals(await until("it has heard of a leader", read), "x");
   }));

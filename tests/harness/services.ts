@@ -7,7 +7,11 @@ import { nodeAccess } from "../../src/api/server/access.ts";
 import type { Services } from "../../src/api/server/services.ts";
 import type { Agent, AgentOptions } from "../../src/app/agent/agent.ts";
 import { Catalog } from "../../src/app/agent/catalog.ts";
-import { SessionTimers } from "../../src/app/agent/session_timers.ts";
+import { LiveQueries } from "../../src/app/changes/live_queries.ts";
+import { ChangeFeed } from "../../src/app/changes/change_feed.ts";
+import { TableWatches } from "../../src/app/changes/table_watches.ts";
+import { KeyTimers } from "../../src/app/keys/key_timers.ts";
+import { SessionTimers } from "../../src/app/keys/session_timers.ts";
 import { LocalState } from "../../src/app/services/local_state.ts";
 import { AUTOPILOT_DEFAULTS } from "../../src/app/agent/autopilot.ts";
 import { nodeOperations } from "../../src/app/services/node_operations.ts";
@@ -110,6 +114,9 @@ export function fakeServices(
   const catalog = new Catalog(parts);
   const queue = new WriteQueue(parts.options.writeQueue, (...batch) => writeBatch(operations, ...batch), () => {});
   const timers = new SessionTimers({ catalog, state: parts.state, log: parts.log });
+  const watches = new TableWatches(undefined);
+  const changes = new ChangeFeed({ catalog, watches });
+  const keyTimers = new KeyTimers({ catalog, state: parts.state, log: parts.log });
   const access = nodeAccess({ ...parts, agent: pool, catalog, operations: () => operations });
   const operations = nodeOperations({
     ...parts,
@@ -119,6 +126,7 @@ export function fakeServices(
     agent: pool,
     backups,
     timers,
+    keyTimers,
     access,
     takeBootstrapReset,
   });
@@ -135,6 +143,10 @@ export function fakeServices(
     operations,
     queue,
     catalog,
+    watches,
+    changes,
+    live: new LiveQueries({ ...parts, watches }),
+    delivery: undefined,
     agent: pool,
     access,
     keepTokens: () => Promise.resolve(),

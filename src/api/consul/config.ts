@@ -1,8 +1,10 @@
 /**
  * `/v1/config`: entries of configuration for all. Those that say something about services without a mesh are kept and shown;
- * nothing here acts on them (C7.11).
+ * nothing here acts on them (C7.11). One of the kind `kv-history` sets the limits of the history of keys.
  * @module
  */
+import { parseDuration } from "../../base/codec/duration.ts";
+import { HISTORY_ENTRY } from "../../core/catalog/kv_history.ts";
 import type { CatalogRow } from "../../app/agent/catalog.ts";
 import { DOCUMENT_CHARS_MAX } from "../../app/services/document_operations.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
@@ -11,7 +13,7 @@ import { bodyOf, fieldNames, textIn } from "./body.ts";
 import type { OperateParts } from "./parts.ts";
 import { elsewhere, operate, v1Found, v1Json } from "./respond.ts";
 
-const KINDS = ["service-defaults", "proxy-defaults"];
+const KINDS = ["service-defaults", "proxy-defaults", HISTORY_ENTRY.kind];
 
 /** `PUT /v1/config`, `?cas=`. */
 export async function write(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
@@ -19,6 +21,7 @@ export async function write(request: HttpRequest, parts: OperateParts): Promise<
   const [kind, name] = [textIn(body, "Kind"), textIn(body, "Name")];
   checkKind(kind);
   if (name === "") throw new HttpError(400, "Name is required");
+  if (kind === HISTORY_ENTRY.kind) checkHistory(name, body);
   const text = JSON.stringify(body);
   if (text.length > DOCUMENT_CHARS_MAX) {
     throw new HttpError(413, `the entry is longer than ${DOCUMENT_CHARS_MAX} characters`);
@@ -58,6 +61,23 @@ export async function remove(request: HttpRequest, parts: OperateParts, rest: st
 function checkKind(kind: string): void {
   if (KINDS.includes(kind)) return;
   throw new HttpError(400, `invalid config entry kind: ${kind}: without a mesh there are ${KINDS.join(" and ")}`);
+}
+
+/** The limits of the history of keys: unlike the other kinds, the cluster acts on them. */
+function checkHistory(name: string, { Kind: _, Name: __, ...rest }: Record<string, unknown>): void {
+  if (name !== HISTORY_ENTRY.name) throw new HttpError(400, `Name must be ${JSON.stringify(HISTORY_ENTRY.name)}`);
+  for (const [field, value] of Object.entries(rest)) {
+    const isRight = field === "MaxBytes"
+      ? typeof value === "number" && Number.isSafeInteger(value) && value >= 0
+      : field === "MaxAge" && typeof value === "string" && (parseDuration(value) ?? 0) > 0;
+    if (!isRight) {
+      throw new HttpError(
+        400,
+        'Expected MaxBytes, a whole number (0: no history), and MaxAge, a time such as "720h", found ' +
+          JSON.stringify({ [field]: value }).slice(0, 100),
+      );
+    }
+  }
 }
 
 function shown(row: CatalogRow): Record<string, unknown> {

@@ -5,7 +5,7 @@
 import type { Agent } from "../../app/agent/agent.ts";
 import type { Catalog } from "../../app/agent/catalog.ts";
 import type { CatalogOperations } from "../../app/agent/catalog_operations.ts";
-import type { KeyOperations } from "../../app/agent/key_operations.ts";
+import type { KeyOperations } from "../../app/keys/key_operations.ts";
 import { HttpError } from "../http/problem.ts";
 import type { LocalState } from "../../app/services/local_state.ts";
 import type { DocumentOperations } from "../../app/services/document_operations.ts";

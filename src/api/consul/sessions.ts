@@ -6,7 +6,7 @@ import { parseDuration } from "../../base/codec/duration.ts";
 import type { CatalogRow } from "../../app/agent/catalog.ts";
 import type { SessionQuery } from "../../app/agent/catalog_query.ts";
 import { SERF_HEALTH } from "../../app/agent/catalog.ts";
-import type { NewSession } from "../../app/agent/key_operations.ts";
+import type { NewSession } from "../../app/keys/key_operations.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { bodyOf, checkDatacenter, fieldNames, textIn } from "./body.ts";

@@ -3,16 +3,19 @@
  * @module
  */
 import type { CatalogRow } from "../../app/agent/catalog.ts";
-import { OPS_MAX } from "../../app/agent/key_operations.ts";
-import { ROW_VERBS, type TxnOp, type TxnOutcome } from "../../app/agent/txn.ts";
+import { OPS_MAX } from "../../app/keys/key_operations.ts";
+import { ROW_VERBS, type TxnOp, type TxnOutcome } from "../../app/keys/txn.ts";
 import { isReadOnly, KV_VERBS, type KvOp } from "../../core/catalog/kv.ts";
+import { checkStatements } from "../../app/database/allowed.ts";
+import { RequestError } from "../../app/database/errors.ts";
 import type { Done } from "../../app/database/operations.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
-import { parseExact } from "../../base/codec/raw_json.ts";
+import { parseExact, parseRaw } from "../../base/codec/raw_json.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import { type HttpRequest, textOf } from "../http/request.ts";
+import { boundStatement, parseSqlJson } from "../http/sql_body.ts";
 import { type FieldNames, fieldNames, withNames } from "./body.ts";
-import { entryJson } from "./kv.ts";
+import { entryJson, ttlOf } from "./kv.ts";
 import { agentOf, type OperateParts } from "./parts.ts";
 import { checkOf, nodeOf, serviceOf } from "./register.ts";
 import { elsewhere, operate, v1Json } from "./respond.ts";
@@ -22,7 +25,7 @@ const NODE_FIELDS = fieldNames("ID Node Address TaggedAddresses Meta ModifyIndex
 const ROW_FIELDS = fieldNames("Node ModifyIndex");
 /** Fields of the operations, by their kind. */
 const FIELDS: Readonly<Record<string, FieldNames>> = {
-  kv: fieldNames("Verb Key Value Flags Index Session"),
+  kv: fieldNames("Verb Key Value Flags Index Session TTL"),
   node: { ...fieldNames("Verb"), Node: NODE_FIELDS },
   service: { ...fieldNames("Verb Node"), Service: ROW_FIELDS },
   check: { ...fieldNames("Verb"), Check: ROW_FIELDS },
@@ -43,7 +46,7 @@ export async function txn(request: HttpRequest, parts: OperateParts): Promise<Ht
   const keys = ops.flatMap((op) => op.k === "kv" ? [op.op] : []);
   const done: Done<TxnOutcome> = keys.length === ops.length
     ? await operate(request, parts, "kvApply", { ops: keys })
-    : await operate(request, parts, "txnApply", { ops });
+    : await operate(request, parts, ops.some(({ k }) => k === "sql") ? "sqlTxnApply" : "txnApply", { ops });
   const { result: outcome } = done;
   if (outcome.k === "conflict") {
     const errors = [{ OpIndex: outcome.at, What: outcome.reason }];
@@ -78,6 +81,8 @@ function shown(op: TxnOp, row: CatalogRow): Record<string, unknown> {
       return { Node: nodeJson(row) };
     case "service":
       return { Service: serviceJson(row) };
+    case "sql":
+      return { SQL: parseRaw(String(row.result)) };
     default:
       return { Check: checkJson(row) };
   }
@@ -94,7 +99,29 @@ function opsOf({ body }: HttpRequest): TxnOp[] {
   if (list.length > OPS_MAX) {
     throw new HttpError(413, `Transaction contains too many operations (${list.length} > ${OPS_MAX})`);
   }
-  return list.map(opOf);
+  // As SQL has its numbers: 1.0 is none that is whole.
+  const exact = list.some(hasSql) ? parseSqlJson(textOf(body)) : undefined;
+  return list.map((op, at) => hasSql(op) ? sqlOp(Array.isArray(exact) ? exact[at] : undefined) : opOf(op));
+}
+
+function hasSql(op: unknown): boolean {
+  return typeof op === "object" && op !== null && "SQL" in op;
+}
+
+/** `{"SQL": ["UPDATE t SET a = ?", 1]}`, as in a body of `/db/request`. */
+function sqlOp(op: unknown): TxnOp {
+  const { SQL, ...others } = object(op);
+  if (Object.keys(others).length > 0) {
+    throw new HttpError(400, "Failed to parse body: expected one kind in each operation");
+  }
+  const statement = boundStatement(SQL);
+  if (!statement) throw new HttpError(400, "Failed to parse body: expected a statement");
+  try {
+    checkStatements([statement]);
+  } catch (error) {
+    throw error instanceof RequestError ? new HttpError(400, error.message) : error;
+  }
+  return { k: "sql", statement };
 }
 
 function opOf(value: unknown): TxnOp {
@@ -130,7 +157,7 @@ function kvOp(op: Record<string, unknown>): KvOp {
     key: text(op.Key),
     value: bytes(op.Value),
     flags: whole(op.Flags),
-    index: whole(op.Index),
+    index: verb === "expire" ? ttlOf(text(op.TTL)) : whole(op.Index),
     session: text(op.Session),
   };
 }

@@ -244,6 +244,7 @@ export class ClientConnection {
         target,
         contentType: headers.get("content-type") ?? "",
         accept: headers.get("accept") ?? "",
+        lastEventId: headers.get("last-event-id") ?? "",
         authorization: authorizationOf(headers),
         address: this.#address,
         proof: this.#proof,

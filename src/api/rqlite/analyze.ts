@@ -12,7 +12,7 @@ import type { BoundStatement } from "../../core/sql/command.ts";
 import { splitStatements, type SqlPart } from "../../core/sql/statement.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
-import { sqlText } from "./body.ts";
+import { sqlText } from "../http/sql_body.ts";
 import { dataRequest, statementsOf } from "./data.ts";
 import { type LeaderParts, operate } from "./leadership.ts";
 import { json } from "./nodes.ts";

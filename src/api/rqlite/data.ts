@@ -14,7 +14,7 @@ import { indent } from "../http/json.ts";
 import type { Params } from "../http/params.ts";
 import type { HttpResponse } from "../http/problem.ts";
 import { type HttpRequest, textOf } from "../http/request.ts";
-import { decodeStatements, sqlText } from "./body.ts";
+import { decodeStatements, sqlText } from "../http/sql_body.ts";
 import type { LargeBodies } from "./large_bodies.ts";
 import { countRemote, type LeaderParts, operate } from "./leadership.ts";
 

@@ -3,6 +3,7 @@
  * leader, or redirects the client there where it asks for that (`redirect`). A client agent forwards them to a server.
  * @module
  */
+import type { ChangeOperations } from "../../app/changes/change_operations.ts";
 import type { Asker } from "../../app/database/operation.ts";
 import type { ClusterOperations } from "../../app/database/cluster_operations.ts";
 import type { DataOperations } from "../../app/database/data_operations.ts";
@@ -16,6 +17,7 @@ import {
 } from "../../app/database/errors.ts";
 import type { Done, Runner } from "../../app/database/operations.ts";
 import type { ReplicaClient } from "../../app/database/replica_client.ts";
+import type { AccessGuard, Needs } from "../../app/database/access_guard.ts";
 import type { Counters } from "../../app/database/counters.ts";
 import { HttpError } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
@@ -23,7 +25,7 @@ import { NOT_FOUND_TEXT } from "../../core/acl/resource.ts";
 import { laterText, type Refusal } from "../http/route.ts";
 
 /** Operations that rqlite's API uses. */
-export type RqliteOperations = DataOperations & ClusterOperations;
+export type RqliteOperations = DataOperations & ClusterOperations & ChangeOperations;
 
 type RemoteCounter = Extract<keyof Counters, `remote_${string}`>;
 
@@ -38,6 +40,8 @@ const REMOTE: ReadonlyMap<keyof RqliteOperations, readonly [done: RemoteCounter,
 
 /** Dependencies of forwarding. */
 export interface LeaderParts {
+  /** Absent where access control is off. */
+  readonly access?: AccessGuard | undefined;
   readonly operations: Runner<RqliteOperations>;
   readonly replica: Pick<ReplicaClient, "leader">;
   readonly counters: Pick<Counters, "leader_not_found" | RemoteCounter>;
@@ -113,6 +117,23 @@ export function countRemote(parts: LeaderParts, name: keyof RqliteOperations): v
 
 function count({ counters }: LeaderParts, name: RemoteCounter | undefined): void {
   if (name !== undefined) counters[name]++;
+}
+
+/**
+ * Looks at the token of a request once more: that of an answer that goes on for long.
+ * @throws {HttpError} 403 when it does not allow what is needed, or not any more.
+ */
+export async function expectAllowed(
+  { access }: Pick<LeaderParts, "access">,
+  { authorization }: HttpRequest,
+  needs: Needs,
+): Promise<void> {
+  try {
+    if (access) await access.expect(needs, authorization);
+  } catch (error) {
+    const why = error instanceof RefusedError ? error.why : undefined;
+    throw why?.k === "denied" || why?.k === "gone" ? deniedError(why) : error;
+  }
 }
 
 /** What a token does not allow, in the words of access control. */

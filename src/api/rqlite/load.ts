@@ -16,7 +16,7 @@ import { messageOf } from "../../base/codec/error_text.ts";
 import type { BoundStatement } from "../../core/sql/command.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import { type HttpRequest, textOf } from "../http/request.ts";
-import { sqlText } from "./body.ts";
+import { sqlText } from "../http/sql_body.ts";
 import { type DataParts, handleText } from "./data.ts";
 import type { Counters } from "../../app/database/counters.ts";
 import { clientOf, isClientAgent, redirected, withStatus } from "./leadership.ts";

@@ -11,7 +11,7 @@ import { workerScope } from "../../base/worker/worker_scope.ts";
 import { encodeCommand, type EncodedStatements } from "../../core/sql/command.ts";
 import { HttpError } from "../http/problem.ts";
 import { textOf } from "../http/request.ts";
-import { decodeStatements, sqlText } from "./body.ts";
+import { decodeStatements, sqlText } from "../http/sql_body.ts";
 import { HTTP_CODE, type LargeBody, type ParserMethods, REQUEST_CODE, type ToParser } from "./large_bodies.ts";
 
 const scope = workerScope<{ readonly port: MessagePort }, never>();

@@ -8,7 +8,7 @@ import { NoLeaderError, QueueWaitError, unwrapped } from "../../app/database/err
 import type { BoundStatement } from "../../core/sql/command.ts";
 import type { HttpResponse } from "../http/problem.ts";
 import { type HttpRequest, textOf } from "../http/request.ts";
-import { decodeStatements } from "./body.ts";
+import { decodeStatements } from "../http/sql_body.ts";
 import type { DataParts } from "./data.ts";
 import { indent } from "../http/json.ts";
 import { operate } from "./leadership.ts";

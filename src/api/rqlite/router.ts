@@ -12,9 +12,11 @@ import { type GuardParts, laterText, type Refusal, refusalOf, type Route, routeO
 import { handleMetrics, type MetricsParts } from "../metrics/prometheus.ts";
 import { type AnalyzeParts, handleAnalyze } from "./analyze.ts";
 import { type BackupParts, handleBackup } from "./backup.ts";
+import { type ChangesParts, handleChangeLog, handleChanges } from "./changes.ts";
 import { type DataParts, handleExecute, handleQuery, handleRequest } from "./data.ts";
 import { handleBoot, handleLoad, type LoadParts } from "./load.ts";
 import { deniedError, isClientAgent } from "./leadership.ts";
+import { handleLive, type LiveParts } from "./live.ts";
 import { handleLeader, handleNodes, handleReadyz, handleRemove, type NodesParts } from "./nodes.ts";
 import { handleQueued, type QueueParts } from "./queue.ts";
 import { handleReap, handleSnapshot, handleVerify, type SnapshotParts } from "./snapshot.ts";
@@ -24,7 +26,9 @@ import { handleStatus, handleVars, type StatusParts } from "./status.ts";
 export type RqliteParts =
   & AnalyzeParts
   & BackupParts
+  & ChangesParts
   & QueueParts
+  & LiveParts
   & LoadParts
   & DataParts
   & MetricsParts
@@ -87,6 +91,14 @@ export const ROUTES: readonly RqliteRoute[] = [
   { ...under("/remove", ["DELETE"]), permissions: ["remove"], acl: OPERATOR_WRITE, handler: handleRemove },
   { ...at("/metrics", GET), permissions: ["status"], acl: AGENT, handler: handleMetrics },
   { ...at("/debug/vars", []), permissions: ["status"], acl: AGENT, handler: handleVars },
+  { ...at("/db/changes", GET), permissions: ["query"], acl: SQL_READ, handler: handleChanges },
+  { ...at("/db/live", BOTH), permissions: ["query"], acl: SQL_READ, handler: handleLive },
+  {
+    ...at("/db/changes/log", ["GET", "PUT", "DELETE"]),
+    permissions: ["load"],
+    acl: OPERATOR,
+    handler: handleChangeLog,
+  },
   { ...under("/db/backup", GET), permissions: ["backup"], acl: MANAGEMENT, handler: handleBackup },
   { ...under("/db/load", POST), permissions: ["load"], acl: SQL_WRITE, isStream: true, handler: handleLoad },
   { ...under("/db/sql", BOTH), permissions: ["query"], acl: SQL_READ, handler: handleAnalyze },

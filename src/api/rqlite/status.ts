@@ -2,6 +2,7 @@
  * `GET /status` (Q12) and `GET /debug/vars` (Q13.7): what this node knows of itself.
  * @module
  */
+import type { Delivery } from "../../app/changes/delivery.ts";
 import type { Config, Member } from "../../core/raft/message.ts";
 import type { CoreStatus } from "../../core/raft/effects.ts";
 import type { Activity, Work } from "../../base/worker/activity.ts";
@@ -39,6 +40,7 @@ export interface StatusParts {
   readonly counters: Counters;
   readonly users: Users | undefined;
   readonly uploader: UploaderClient | undefined;
+  readonly delivery: Delivery | undefined;
   readonly restore: Pick<AutoRestore, "counters"> | undefined;
   readonly backups: Pick<Backups, "made" | "lastMs">;
   /** When certificates expire, RFC 3339. */
@@ -135,6 +137,7 @@ async function statusOf(parts: StatusParts): Promise<Section> {
     ...(replica?.disco === undefined ? {} : { disco: replica.disco }),
     ...(parts.backups.lastMs === 0 ? {} : { last_backup_time: timeText(parts.backups.lastMs) }),
     ...await uploadsOf(parts),
+    ...(parts.delivery ? { cdc: parts.delivery.status } : {}),
   };
 }
 

@@ -4,6 +4,7 @@
  */
 
 import type { AclSettings } from "../../app/acl/settings.ts";
+import type { CdcOptions } from "../../drivers/cdc/api.ts";
 import type { ToCallee, ToCaller } from "../../base/worker/channel.ts";
 import type { AgentOptions, SupervisorTask } from "../../app/agent/agent.ts";
 import type { FileDefinitions, OpenLocal } from "../../app/services/api.ts";
@@ -38,6 +39,8 @@ export interface OpenHttp {
   readonly writer: MessagePort;
   /** The line to the uploader Worker; absent without automatic backups and a restore. */
   readonly uploader?: MessagePort;
+  /** The line to the Worker that delivers changed rows, and how it is to; absent: nowhere. */
+  readonly cdc?: { readonly port: MessagePort; readonly options: CdcOptions };
   /** What is to be restored into a new cluster; absent: nothing. */
   readonly restore?: RestoreOptions;
   /** The line to the membership Worker, with {@linkcode HttpOptions.agent}. */
@@ -157,7 +160,7 @@ export type ToHttpWorker =
     readonly meta: Readonly<Record<string, string>>;
     readonly files: FileDefinitions;
     /** Where access control is on. */
-    readonly tokens: AclSettings["tokens"];
+    readonly tokens: AclSettings["tokens"] | undefined;
   }
   | ToCaller
   | { readonly k: "shutdown" };

@@ -11,6 +11,7 @@ import { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { DnsCounts } from "../../base/worker/dns_counts.ts";
 import { NodeState } from "../../base/worker/node_state.ts";
 import type { WorkerScope } from "../../base/worker/worker_scope.ts";
+import { type ToCaller } from "../../base/worker/channel.ts";
 import { Caller } from "../../base/worker/channel.ts";
 import type { FromHttpWorker, OpenHttp, SupervisorMethods, ToHttpWorker } from "./api.ts";
 import { Catalog } from "../../app/agent/catalog.ts";
@@ -19,7 +20,13 @@ import { Readers } from "../../app/database/readers.ts";
 import { ReplicaClient } from "../../app/database/replica_client.ts";
 import { logger } from "../../base/worker/log.ts";
 import { AclCare } from "../../app/services/acl_care.ts";
-import { SessionTimers } from "../../app/agent/session_timers.ts";
+import { Delivery, type DeliveryParts } from "../../app/changes/delivery.ts";
+import type { CdcMethods } from "../../drivers/cdc/api.ts";
+import { LiveQueries } from "../../app/changes/live_queries.ts";
+import { ChangeFeed } from "../../app/changes/change_feed.ts";
+import { TableWatches } from "../../app/changes/table_watches.ts";
+import { KeyTimers } from "../../app/keys/key_timers.ts";
+import { SessionTimers } from "../../app/keys/session_timers.ts";
 import { Reconciler } from "../../app/agent/reconciler.ts";
 import type { Agent } from "../../app/agent/agent.ts";
 import { EventLog } from "../../app/agent/event_log.ts";
@@ -92,8 +99,10 @@ async function open(message: OpenHttp): Promise<void> {
   const database = new Database(parts);
   const queue = new WriteQueue(options.writeQueue, (...batch) => writeBatch(operations, ...batch), log);
   const timers = new SessionTimers({ catalog, state: parts.state, log });
+  const keyTimers = new KeyTimers({ catalog, state: parts.state, log });
   const access = nodeAccess({ ...parts, agent, catalog, operations: () => operations });
-  const operations = nodeOperations({ ...parts, catalog, agent, database, queue, timers, access, takeBootstrapReset });
+  const control = { access, takeBootstrapReset };
+  const operations = nodeOperations({ ...parts, catalog, agent, database, queue, timers, keyTimers, ...control });
   const uploader = message.uploader && new UploaderClient(message.uploader);
   const restore = uploader && restoreOf(message, { ...parts, database, uploader });
   const data = { ...parts, database, uploader, restore };
@@ -103,6 +112,7 @@ async function open(message: OpenHttp): Promise<void> {
     operations,
     queue,
     catalog,
+    ...followingOf(message, { ...parts, catalog }),
     agent,
     access,
     memberEvents,
@@ -112,9 +122,8 @@ async function open(message: OpenHttp): Promise<void> {
     ...asked,
   };
   replica.isOpen = () => isClientAgent(message) || parts.state.isOpen;
-  replica.onDatabaseReplaced = () => (readers.reopen(), catalog.replaced());
-  replica.onCatalogChanged = () => catalog.changed();
-  if (agent) openAgent(made, agent, timers);
+  hearOfChanges(made);
+  if (agent) openAgent(made, agent, { sessions: timers, keys: keyTimers });
   restore?.run().then(
     () => restore.isOver && scope.postMessage({ k: "restored" }),
     (error) => scope.postMessage({ k: "failed", message: messageOf(error) }),
@@ -141,6 +150,36 @@ const asked: Pick<Services, "directorySize" | "databaseSizes" | "keepTokens"> = 
   keepTokens: (text) => supervisor.call("keepTokens", { text }),
 };
 const takeBootstrapReset = () => supervisor.call("takeBootstrapReset", {});
+
+/** What follows the tables of this node. */
+function followingOf(
+  message: OpenHttp,
+  parts: Pick<Services, "activity" | "state" | "readers" | "answers"> & { readonly catalog: Catalog },
+): Pick<Services, "watches" | "changes" | "live" | "delivery"> {
+  const watches = new TableWatches(parts.activity);
+  const changes = new ChangeFeed({ catalog: parts.catalog, watches });
+  const live = new LiveQueries({ ...parts, watches });
+  return { watches, changes, live, delivery: deliveryOf(message, { ...parts, changes }) };
+}
+
+function deliveryOf(
+  { cdc, options: { nodeId } }: OpenHttp,
+  { catalog, state, changes }: Pick<DeliveryParts, "catalog" | "state" | "changes">,
+): Delivery | undefined {
+  if (!cdc) return undefined;
+  const caller = new Caller<CdcMethods>(cdc.port, { callee: "the Worker that delivers changes" });
+  cdc.port.onmessage = ({ data }: MessageEvent<ToCaller>) => caller.settle(data);
+  const deliver = (body: string, timeoutMs: number) => caller.call("deliver", { body, timeoutMs });
+  return new Delivery({ options: cdc.options, nodeId, catalog, state, changes, deliver, log: logger("cdc") });
+}
+
+/** Has those that watch hear of what the replica and the writer tell, and the delivery of changes begin. */
+function hearOfChanges({ replica, readers, catalog, watches, delivery }: Services): void {
+  replica.onDatabaseReplaced = () => (readers.reopen(), catalog.replaced(), watches.allChanged());
+  replica.onCatalogChanged = () => catalog.changed();
+  replica.onTablesChanged = (tables) => watches.changed(tables);
+  delivery?.run();
+}
 
 function restoreOf(
   { restore }: OpenHttp,
@@ -179,7 +218,7 @@ async function listen(made: Services): Promise<void> {
 function openAgent(
   { catalog, operations, state, replica, intervals, access }: Services,
   agent: Agent,
-  timers: SessionTimers,
+  timers: { readonly sessions: SessionTimers; readonly keys: KeyTimers },
 ): void {
   const asker = () => ownAsker(access?.tokens, access?.tokens.forNames ?? "");
   const remote = () => new RemoteNodes(new FollowedReads(operations, asker));
@@ -195,8 +234,8 @@ function openAgent(
   if (agent.options.isServer) {
     const reconciler = new Reconciler({ agent, catalog, state, replica, log });
     const care = access && new AclCare({ catalog, state, initialManagement: access.settings.initialManagement, log });
-    replica.onLeader = () => (reconciler.soon(), care?.soon(), catalog.wakeAll());
-    timers.start();
+    replica.onLeader = () => (reconciler.soon(), care?.soon(), catalog.wakeAll(), timers.keys.look());
+    timers.sessions.start();
   }
   own?.start();
   Deno.unrefTimer(Number(setInterval(() => intervals.end(Date.now()), INTERVAL_MS)));
@@ -239,7 +278,7 @@ async function renewAgent({ meta, files, tokens }: Extract<ToHttpWorker, { k: "a
   const agent = services?.agent;
   if (!agent) return;
   agent.options = { ...agent.options, meta };
-  services?.access?.tokens.take(tokens);
+  if (tokens) services?.access?.tokens.take(tokens);
   own?.soon();
   await own?.replace(files);
 }
@@ -251,6 +290,7 @@ async function startNameServer(port: MessagePort): Promise<void> {
 }
 
 async function shutdown(): Promise<void> {
+  services?.delivery?.stop();
   services?.restore?.stop();
   await services?.queue.close(SHUTDOWN_MS / 2);
   await Promise.race([server?.shutdown(), new Promise((resolve) => setTimeout(resolve, SHUTDOWN_MS))]);

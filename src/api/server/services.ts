@@ -5,6 +5,10 @@
 import type { Agent } from "../../app/agent/agent.ts";
 import type { NodeOperations } from "../../app/services/node_operations.ts";
 import type { Operations } from "../../app/database/operations.ts";
+import type { Delivery } from "../../app/changes/delivery.ts";
+import type { LiveQueries } from "../../app/changes/live_queries.ts";
+import type { ChangeFeed } from "../../app/changes/change_feed.ts";
+import type { TableWatches } from "../../app/changes/table_watches.ts";
 import type { Catalog } from "../../app/agent/catalog.ts";
 import type { AutoRestore, UploaderClient } from "../../app/database/auto_restore.ts";
 import type { Backups } from "../../app/database/backups.ts";
@@ -50,6 +54,11 @@ export interface Services {
   /** Counts the bytes of long answers. */
   readonly answers: AnswerBudget;
   readonly catalog: Catalog;
+  readonly watches: TableWatches;
+  readonly changes: ChangeFeed;
+  readonly live: LiveQueries;
+  /** Present where changed rows are delivered to a sink. */
+  readonly delivery: Delivery | undefined;
   /** Present in an agent (`muster agent`). */
   readonly agent: Agent | undefined;
   /** Its services and checks; present with it. */

@@ -44,6 +44,8 @@ export function readAcl<Q extends Query, F extends Found>(): OperationAcl<{ read
 function needsOfRead({ k, key = "", kind, name = "" }: Query, read: ReadRows): Needs | Promise<Needs> {
   switch (k) {
     case "key":
+    case "keyAt":
+    case "keyHistory":
       return [needsOf("key", "read", key)];
     case "query":
       return needsOfPrepared(name, read);
@@ -107,6 +109,9 @@ function testsOf(
     case "agent":
       return [({ name }) => isNode(name), isInstance, isCheck];
     case "key": // which is needed to be asked for at all
+    case "keyAt":
+    case "keyHistory":
+    case "treeAt":
     case "tree":
     case "keys":
       return [isKey];

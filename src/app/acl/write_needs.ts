@@ -4,6 +4,8 @@
  * @module
  */
 import type { KvOp } from "../../core/catalog/kv.ts";
+import { sqlNeeds } from "../../core/acl/sql_needs.ts";
+import { mayRead, type SqlPart } from "../../core/sql/statement.ts";
 import { type Need, needs, needsOf } from "../../core/acl/resource.ts";
 import type { Needs, ReadRows } from "../database/access_guard.ts";
 
@@ -47,7 +49,8 @@ export type OpLike =
     readonly node: string;
     readonly check: { id: string; serviceId: string };
   }
-  | { readonly k: "session"; readonly id: string };
+  | { readonly k: "session"; readonly id: string }
+  | { readonly k: "sql"; readonly statement: { readonly parts: readonly SqlPart[] } };
 
 const READING_VERBS = ["get", "get-or-empty", "get-tree", "check-index", "check-session", "check-not-exists"];
 const TREE_VERBS = ["get-tree", "delete-tree"];
@@ -152,6 +155,10 @@ async function needsOfOp(op: OpLike, read: ReadRows): Promise<Needs> {
       return [needOfKv(op.op)];
     case "session":
       return await needsOfSession(op.id, read);
+    case "sql": {
+      const { parts } = op.statement;
+      return sqlNeeds(parts.every(mayRead) ? "read" : "write", parts);
+    }
     case "node":
       return [needsOf("node", op.verb === "get" ? "read" : "write", op.node.name)];
     case "service": {

@@ -3,13 +3,14 @@
  * log, waited for by blocking queries.
  * @module
  */
+import { parseRaw } from "../../base/codec/raw_json.ts";
 import { PLAIN_RENDERING, type RenderOptions } from "../../core/sql/render_options.ts";
 import { takeText } from "../database/held_answer.ts";
-import type { CatalogWrite } from "../../core/catalog/catalog.ts";
+import { type CatalogWrite, COMMANDS_NAME } from "../../core/catalog/catalog.ts";
 import { CATALOG_VERSION, migration, VERSION_QUERY } from "../../core/catalog/schema.ts";
 import { CHANGED_KEYS_QUERY, watchNamesOfKey } from "../../core/catalog/kv.ts";
 import { CHANGES_QUERY, VERSION_NAME } from "../../core/catalog/watch.ts";
-import { type BoundStatement, encodeCommand } from "../../core/sql/command.ts";
+import { type BoundStatement, COMMAND_VERSION, encodeCommand } from "../../core/sql/command.ts";
 import { splitStatements } from "../../core/sql/statement.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
 import type { Activity } from "../../base/worker/activity.ts";
@@ -61,14 +62,28 @@ export class ConflictError extends Error {
   }
 }
 
+/** A client's statement among the writes has failed: nothing was written. */
+export class StatementError extends Error {
+  /** Always `StatementError`. */
+  override readonly name = "StatementError";
+  /** Its place among the writes. */
+  readonly at: number;
+
+  /** @param message SQLite's. */
+  constructor(at: number, message: string) {
+    super(message);
+    this.at = at;
+  }
+}
+
 /** A statement, and its parameters. */
 export interface CatalogStatement {
   readonly sql: string;
   readonly positional?: readonly SqlValue[];
 }
 
-/** What one statement came to, as it is rendered. */
-interface StatementResult {
+/** What one statement came to, as it is rendered; of a client's, `JSON.stringify` writes it as it was. */
+export interface StatementResult {
   readonly rows?: CatalogRow[];
   readonly error?: string;
 }
@@ -90,6 +105,8 @@ export class Catalog {
   readonly #watches = new Watches();
   /** Whether the tables were seen to be of this program's version, or a newer one. */
   #isCurrent = false;
+  /** Whether the catalog says that all members apply the newest commands. */
+  #knowsNewCommands = false;
   #changes = 0;
   /** Changes up to here have been told to those that watch. */
   #toldTo = 0;
@@ -133,8 +150,46 @@ export class Catalog {
    * @throws {CatalogError} When it was refused, or nothing was heard of it in time.
    */
   async write(writes: readonly CatalogWrite[]): Promise<CatalogRow[][]> {
+    return (await this.writeWith(writes)).map(({ rows }) => rows ?? []);
+  }
+
+  /**
+   * The same for writes among which are statements of a client, which have a client's rights.
+   * @returns The result of each.
+   * @throws {StatementError} When a statement of the client has failed.
+   * @throws {CatalogError} As well where a member of the cluster may not know such commands.
+   */
+  async writeWith(writes: readonly (CatalogWrite | BoundStatement)[]): Promise<StatementResult[]> {
     if (!this.#isCurrent) await this.bringUpToDate();
+    if (writes.some(isClients)) await this.expectNewCommands("SQL in a transaction");
     return await this.#command(writes);
+  }
+
+  /**
+   * Makes sure that all members know what this version brings; on the leader. They are asked until they do; from then on the
+   * catalog knows.
+   * @param what Needs that.
+   * @throws {CatalogError} Naming those that may not.
+   */
+  async expectNewCommands(what: string): Promise<void> {
+    if (!this.#isCurrent) await this.bringUpToDate();
+    if (this.#knowsNewCommands) return;
+    const [[known]] = await this.#run([{
+      sql: "SELECT value FROM _muster_index WHERE name = ?",
+      positional: [COMMANDS_NAME],
+    }]) ?? [[]];
+    if (Number(known?.value ?? 0) < COMMAND_VERSION) {
+      const { outdated } = await this.#parts.replica.call("status", {});
+      if (!Array.isArray(outdated) || outdated.length > 0) {
+        const which = Array.isArray(outdated) ? outdated.join(", ") : "this one";
+        throw new CatalogError(
+          `${what} needs all servers to be of this version and to have been seen once; not yet: ${which}`,
+        );
+      }
+      const sql = `INSERT OR REPLACE INTO _muster_index VALUES('${COMMANDS_NAME}', ${COMMAND_VERSION})`;
+      await this.#command([{ sql, positional: [] }]);
+    }
+    this.#knowsNewCommands = true;
   }
 
   /**
@@ -155,18 +210,21 @@ export class Catalog {
     }
   }
 
-  async #command(writes: readonly CatalogWrite[]): Promise<CatalogRow[][]> {
-    const statements = writes.map(bound);
+  async #command(writes: readonly (CatalogWrite | BoundStatement)[]): Promise<StatementResult[]> {
+    const statements = writes.map((write) => isClients(write) ? { ...write, isOfClient: true } : bound(write));
     const body = encodeCommand({ kind: "request", transaction: true, isSystem: true, statements });
     const result = await this.#parts.replica.write(body, OPTIONS, WRITE_TIMEOUT_MS);
     if (result === undefined) throw new CatalogError("no answer in time: the catalog may or may not have been written");
     if (result.k === "refused") throw new CatalogError(result.refused.message);
-    const parsed: StatementResult[] = JSON.parse(takeText(result.outcome.results, this.#parts.answers));
+    // The replica's own words.
+    const parsed = parseRaw(takeText(result.outcome.results, this.#parts.answers)) as StatementResult[];
     const failed = parsed.findIndex(({ error }) => error !== undefined);
-    if (failed >= 0 && writes[failed]?.isGuard) throw new ConflictError(failed);
+    const write = writes[failed];
+    if (write && "isGuard" in write) throw new ConflictError(failed);
     const fault = result.outcome.error ?? parsed[failed]?.error;
+    if (fault !== undefined && write && isClients(write)) throw new StatementError(failed, fault);
     if (fault !== undefined) throw new CatalogError(fault);
-    return parsed.map(({ rows }) => rows ?? []);
+    return parsed;
   }
 
   /** Something of it may have changed. */
@@ -177,7 +235,7 @@ export class Catalog {
 
   /** Another database has taken the place of this one. */
   replaced(): void {
-    this.#isCurrent = false;
+    this.#isCurrent = this.#knowsNewCommands = false;
     this.#toldTo = 0;
     this.wakeAll();
   }
@@ -247,6 +305,10 @@ function rowsOf(text: string): CatalogRow[][] | undefined {
   if (fault?.startsWith("no such table")) return undefined;
   if (fault !== undefined) throw new CatalogError(fault);
   return parsed.map(({ rows }) => rows ?? []);
+}
+
+function isClients(write: CatalogWrite | BoundStatement): write is BoundStatement {
+  return "parts" in write;
 }
 
 function bound({ sql, positional = [] }: { sql: string; positional?: readonly SqlValue[] }): BoundStatement {

@@ -12,8 +12,9 @@ import {
   watchNameOfPrefix,
 } from "../../core/catalog/kv.ts";
 import { ACL_TABLES, readsOf, readsOfTokens } from "../../core/catalog/acl_schema.ts";
+import { entriesAt, HISTORY_BOUNDS, versionsOf } from "../../core/catalog/kv_history.ts";
 import { HEALTH_OF_SERVICE, indexQuery, watchName } from "../../core/catalog/watch.ts";
-import { flag, oneOf, record, type Shape, text, variants } from "../../base/codec/shape.ts";
+import { flag, oneOf, record, type Shape, text, variants, whole } from "../../base/codec/shape.ts";
 import type { CatalogStatement } from "./catalog.ts";
 
 /** A read. */
@@ -43,7 +44,12 @@ export type KvQuery =
   /** All keys with a prefix, with their values. */
   | { readonly k: "tree"; readonly prefix: string }
   /** Their names alone. */
-  | { readonly k: "keys"; readonly prefix: string };
+  | { readonly k: "keys"; readonly prefix: string }
+  /** A key, or all with a prefix, as they were behind an entry of the log; then the bounds of the history. */
+  | { readonly k: "keyAt"; readonly key: string; readonly at: number }
+  | { readonly k: "treeAt"; readonly prefix: string; readonly at: number }
+  /** All that is known of a key; then the bounds of the history. */
+  | { readonly k: "keyHistory"; readonly key: string };
 
 /** A read of sessions. */
 export type SessionQuery =
@@ -97,6 +103,9 @@ export const kvQuery: Shape<KvQuery> = variants<KvQuery>({
   key: record({ k: oneOf("key"), key: name }),
   tree: record({ k: oneOf("tree"), prefix: name }),
   keys: record({ k: oneOf("keys"), prefix: name }),
+  keyAt: record({ k: oneOf("keyAt"), key: name, at: whole() }),
+  treeAt: record({ k: oneOf("treeAt"), prefix: name, at: whole() }),
+  keyHistory: record({ k: oneOf("keyHistory"), key: name }),
 });
 
 /** Checks a read of sessions that another node makes. */
@@ -159,6 +168,21 @@ export function planOf(query: AnyQuery): CatalogPlan {
       const statement = k === "tree" ? entriesUnder(prefix) : namesUnder(prefix);
       return ofKeys([watchNameOfPrefix(prefix)], indexOfPrefix(prefix), statement);
     }
+    case "keyAt":
+      return ofKeys([watchNameOfKey(query.key)], indexOfKey(query.key), ...[
+        entriesAt(query.key, query.at, { isPrefix: false }),
+        { sql: HISTORY_BOUNDS },
+      ]);
+    case "treeAt":
+      return ofKeys([watchNameOfPrefix(query.prefix)], indexOfPrefix(query.prefix), ...[
+        entriesAt(query.prefix, query.at, { isPrefix: true }),
+        { sql: HISTORY_BOUNDS },
+      ]);
+    case "keyHistory":
+      return ofKeys([watchNameOfKey(query.key)], indexOfKey(query.key), ...[
+        versionsOf(query.key),
+        { sql: HISTORY_BOUNDS },
+      ]);
     case "session":
       return shared(["sessions"], { sql: `${SESSIONS} WHERE id = ?`, positional: [query.id] });
     case "sessions":
@@ -241,8 +265,12 @@ function shared(watched: readonly string[], ...statements: readonly CatalogState
   return { watched, index: indexQuery(watched), statements, isShared: true };
 }
 
-function ofKeys(watched: readonly string[], index: CatalogStatement, statement: CatalogStatement): CatalogPlan {
-  return { watched, index, statements: [statement], isShared: false };
+function ofKeys(
+  watched: readonly string[],
+  index: CatalogStatement,
+  ...statements: readonly CatalogStatement[]
+): CatalogPlan {
+  return { watched, index, statements, isShared: false };
 }
 
 /** Of the checks of a node those count that belong to none of its services. */

@@ -10,6 +10,7 @@
 import type { MemberRecord } from "../../drivers/membership/api.ts";
 import { type CatalogWrite, remove, upsert } from "../../core/catalog/catalog.ts";
 import { forgetDeleted, hasForgettable } from "../../core/catalog/kv.ts";
+import { forgetHistory, hasForgettableHistory, HISTORY_ENTRY } from "../../core/catalog/kv_history.ts";
 import { forgetGone } from "../../core/catalog/watch.ts";
 import { type Catalog, type CatalogRow, SERF_HEALTH } from "./catalog.ts";
 import { Alarm } from "../../base/worker/alarm.ts";
@@ -19,6 +20,7 @@ import type { ReplicaClient } from "../database/replica_client.ts";
 import type { Agent } from "./agent.ts";
 import { AUTOPILOT_DEFAULTS, AUTOPILOT_ENTRY, autopilotConfig, deadServer } from "./autopilot.ts";
 import { sortedJson } from "./registration.ts";
+import { parseDuration } from "../../base/codec/duration.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 const PERIOD_MS = 60_000;
@@ -120,10 +122,25 @@ export class Reconciler {
     await replica.call("remove", { id, timeoutMs: REMOVE_MS });
   }
 
+  /** Forgets of the history of keys what its limits say. */
+  async #forgetHistory(): Promise<void> {
+    const { catalog } = this.#parts;
+    const { kind, name } = HISTORY_ENTRY;
+    const { rows: [[entry]] } = await catalog.read([{
+      sql: "SELECT body ->> '$.MaxAge' AS age FROM _muster_config_entries WHERE kind = ? AND name = ?",
+      positional: [kind, name],
+    }]);
+    const age = entry && parseDuration(String(entry.age));
+    const beforeMs = age ? Date.now() - age : 0;
+    const { rows: [[{ found }]] } = await catalog.read([hasForgettableHistory(beforeMs)]);
+    if (Number(found) > 0) await catalog.write(forgetHistory(beforeMs));
+  }
+
   /** Forgets keys that were deleted long ago. */
   async #forgetDeleted(): Promise<void> {
     const { catalog } = this.#parts;
     const beforeMs = Date.now() - TOMBSTONE_MS;
+    await this.#forgetHistory();
     const { rows: [[{ found }]] } = await catalog.read([hasForgettable(beforeMs)]);
     if (Number(found) > 0) await catalog.write(forgetDeleted(beforeMs));
   }

@@ -115,8 +115,8 @@ const REQUEST: Codec<DataRequest> = {
   },
 };
 
-/** @throws {DecodeError} When it is no command of a client. */
-function decodeStatements(body: Uint8Array): Batch {
+/** The statements of a client's command. @throws {DecodeError} When it is none. */
+export function decodeStatements(body: Uint8Array): Batch {
   const { statements, transaction, kind, isSystem } = decodeCommand(body);
   if (kind === "load" || isSystem) throw new DecodeError("Expected the statements of a client");
   return { statements: statements.map(split), transaction };
@@ -264,7 +264,7 @@ export function dataOperations(answers: AnswerBudget): OperationTable<DataOperat
       isLeaders,
     ),
     loadText: data(["load"], WRITING, { mayWrite }),
-    // The file takes the place of all tables, those of access control, too.
+    // A file may have views that show tables of the cluster.
     loadStep: {
       permissions: ["load"],
       acl: { needs: () => [needs("acl", "write")] },

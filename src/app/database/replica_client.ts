@@ -25,7 +25,7 @@ import { Histogram } from "../../base/worker/histogram.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { type Outcome, unpackOutcomes } from "../../core/sql/exchange.ts";
 import { dropResults, type HeldAnswer } from "./held_answer.ts";
-import type { CatalogChanged, Outcomes } from "../../drivers/sqlite/api.ts";
+import type { CatalogChanged, Outcomes, TablesChanged } from "../../drivers/sqlite/api.ts";
 import { renderBits, type RenderOptions } from "../../core/sql/render_options.ts";
 
 /** A write's result, or why there is none. */
@@ -69,6 +69,8 @@ export class ReplicaClient {
   onDatabaseReplaced: () => void = () => {};
   /** Called when the cluster's own tables may have changed. */
   onCatalogChanged: () => void = () => {};
+  /** Called with the tables that may have changed, while they are watched (Activity). */
+  onTablesChanged: (tables: readonly string[]) => void = () => {};
   /** Called when it becomes known who leads, or unknown. */
   onLeader: () => void = () => {};
   /** Whether the replica answers calls: not on a node whose log waits for room on its disk. @default {always} */
@@ -107,8 +109,9 @@ export class ReplicaClient {
       mayJoin: (shown) => serves.mayJoin(shown),
     });
     ports.replica.onmessage = ({ data }: MessageEvent<ToHttp>) => this.#onReplica(data);
-    ports.writer.onmessage = ({ data }: MessageEvent<Outcomes | CatalogChanged>) => {
+    ports.writer.onmessage = ({ data }: MessageEvent<Outcomes | CatalogChanged | TablesChanged>) => {
       if (data.k === "outcomes") this.#onOutcomes(data);
+      else if (data.k === "tablesChanged") this.onTablesChanged(data.tables);
       else this.onCatalogChanged();
     };
   }

@@ -34,7 +34,8 @@ import {
   type CatalogOperations,
   type CatalogParts,
 } from "../agent/catalog_operations.ts";
-import { KEY_OPERATIONS, keyImplementations, type KeyOperations, type KeyParts } from "../agent/key_operations.ts";
+import { CHANGE_OPERATIONS, changeImplementations, type ChangeOperations } from "../changes/change_operations.ts";
+import { KEY_OPERATIONS, keyImplementations, type KeyOperations, type KeyParts } from "../keys/key_operations.ts";
 
 /** Everything that nodes ask of each other for their clients. */
 export interface NodeOperations
@@ -45,7 +46,8 @@ export interface NodeOperations
     KeyOperations,
     SnapshotOperations,
     DocumentOperations,
-    AclOperations {}
+    AclOperations,
+    ChangeOperations {}
 
 /** What the operations of a node work with. */
 export type NodeParts =
@@ -70,6 +72,7 @@ export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
       ...SNAPSHOT_OPERATIONS,
       ...DOCUMENT_OPERATIONS,
       ...ACL_OPERATIONS,
+      ...CHANGE_OPERATIONS,
     },
     {
       ...dataImplementations(parts),
@@ -79,6 +82,7 @@ export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
       ...snapshotImplementations(parts),
       ...documentImplementations(parts),
       ...aclImplementations(parts),
+      ...changeImplementations(parts),
     },
   );
 }

@@ -18,6 +18,7 @@ import {
 import { indexQuery } from "../../core/catalog/watch.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 import type { Catalog } from "../agent/catalog.ts";
+import type { KeyTimers } from "../keys/key_timers.ts";
 import { expectToLead } from "../agent/catalog_operations.ts";
 import { NotLeaderError, OperationError } from "../database/errors.ts";
 import { type Implementations, NOTHING, type OperationTable } from "../database/operation.ts";
@@ -72,6 +73,7 @@ export const SNAPSHOT_OPERATIONS: OperationTable<SnapshotOperations> = {
 export interface SnapshotParts {
   readonly catalog: Catalog;
   readonly state: NodeState;
+  readonly keyTimers: KeyTimers;
 }
 
 /** Lines of one entry of the log, and their characters. */
@@ -91,6 +93,7 @@ export function snapshotImplementations(parts: SnapshotParts): Implementations<S
     async snapshotRestore({ lines }) {
       expectToLead(parts);
       await restore(catalog, linesOf(lines));
+      parts.keyTimers.look();
     },
   };
 }

@@ -15,6 +15,15 @@ export function rawInteger(value: bigint): unknown {
   return JSON.rawJSON(String(value));
 }
 
+/** As `JSON.parse`, but `JSON.stringify` writes whole numbers that a JavaScript number cannot hold as they were. */
+export function parseRaw(text: string): unknown {
+  const raw = (_: string, value: unknown, context?: { readonly source?: string }) =>
+    typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value)
+      ? JSON.rawJSON(context?.source ?? String(value))
+      : value;
+  return JSON.parse(text, raw);
+}
+
 /** As `JSON.parse`, but whole numbers that a JavaScript number cannot hold are the texts of their digits. */
 export function parseExact(text: string): unknown {
   const exact = (_: string, value: unknown, context?: { readonly source?: string }) =>

@@ -2,13 +2,13 @@
  * The writer's activity, in shared memory that other Workers read: while it runs a statement it answers no messages.
  *
  *     f64 kind | f64 index | f64 since | f64 steps at the beginning, of which those left are the first i64 of the memory
- *     f64 commits that may have changed the catalog | what the writer has done | histogram of applications
+ *     f64 commits that may have changed the catalog | f64 whether somebody watches tables | what the writer has done | histogram of applications
  * @module
  */
 import { Histogram, HISTOGRAM_BYTES } from "./histogram.ts";
 import { WRITER_COUNTS_BYTES, WriterCounts } from "./writer_counts.ts";
 
-const FIELDS = 5;
+const FIELDS = 6;
 
 /** Bytes of the record. */
 export const ACTIVITY_BYTES = FIELDS * 8 + WRITER_COUNTS_BYTES + HISTOGRAM_BYTES;
@@ -71,6 +71,15 @@ export class Activity {
   /** Such commits so far; a reading of the catalog is of now as long as there is no further one. */
   get catalogChanges(): number {
     return this.#fields[4];
+  }
+
+  /** Whether somebody is to be told which tables a COMMIT has changed; who sets it reads after that. */
+  get isWatched(): boolean {
+    return this.#fields[5] > 0;
+  }
+
+  set isWatched(isWatched: boolean) {
+    this.#fields[5] = isWatched ? 1 : 0;
   }
 
   /** The writer's current activity; undefined while it waits. */

@@ -15,7 +15,9 @@ const KEYS: readonly Need[] = [needsAllOf("key", "read")];
 /** By the names of tables without their prefix; others need the operator's right. */
 const TABLES: ReadonlyMap<string, readonly Need[]> = new Map([
   ...["nodes", "services", "checks", "members", "session_checks"].map((name) => [name, CATALOG] as const),
-  ...["kv", "tombstones", "lock_delays", "fences"].map((name) => [name, KEYS] as const),
+  ...["kv", "kv_history", "tombstones", "lock_delays", "fences"].map((name) => [name, KEYS] as const),
+  // Rows of the database's own tables alone: GET /db/changes shows them as well.
+  ["changes", []],
   ["sessions", [needsAllOf("session", "read")]],
   ["queries", [needsAllOf("query", "read")]],
   ["config_entries", [needsAllOf("service", "read"), needs("operator", "read")]],

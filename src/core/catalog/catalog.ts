@@ -13,7 +13,17 @@
  */
 
 /** Tables that are readable as `muster.NAME`. */
-export const CATALOG_TABLES: readonly string[] = ["nodes", "services", "checks", "members", "kv", "sessions", "fences"];
+export const CATALOG_TABLES: readonly string[] = [
+  "nodes",
+  "services",
+  "checks",
+  "members",
+  "kv",
+  "kv_history",
+  "sessions",
+  "fences",
+  "changes",
+];
 /** Names of the cluster's own tables begin so. */
 export const CATALOG_PREFIX = "_muster_";
 
@@ -30,6 +40,9 @@ export interface CatalogWrite {
   /** It fails, and nothing of its command is done, unless a condition holds. */
   readonly isGuard?: true;
 }
+
+/** Under this name stands the version of commands that all members of the cluster are known to apply, which is no index. */
+export const COMMANDS_NAME = "commands";
 
 /** A condition of the writes that follow in the same command. */
 export function guard(condition: string, positional: CatalogWrite["positional"] = []): CatalogWrite {

@@ -1,9 +1,11 @@
 /**
  * Operations on keys as SQL (C7.4, C7.6, C10). Each consists of conditions, which are tried first, and of what it does where
- * they hold; several in one command are all done or none. Pure.
+ * they hold; several in one command are all done or none. A key that is written anew has no time to live, unless it gets one
+ * by `expire` behind that. Pure.
  * @module
  */
 import { CATALOG_PREFIX, type CatalogWrite, guard, NOW, NOW_MS } from "./catalog.ts";
+import { under } from "./key_range.ts";
 import { FORGOTTEN_NAME } from "./kv_schema.ts";
 
 const KV = `${CATALOG_PREFIX}kv`;
@@ -24,6 +26,7 @@ export const KV_VERBS = [
   "delete",
   "delete-tree",
   "delete-cas",
+  "expire",
 ] as const;
 
 /** An operation on a key. What its verb has no use for is empty. */
@@ -34,14 +37,21 @@ export interface KvOp {
   readonly value: Uint8Array;
   /** Unsigned, 64 bits. */
   readonly flags: bigint;
-  /** The modify index that is expected; 0: no such key. */
+  /** The modify index that is expected; 0: no such key. Of `expire`, the time to live in milliseconds. */
   readonly index: bigint;
   readonly session: string;
 }
 
-/** Columns of a key without its value; flags as text, since they have 64 bits. */
-const COLUMNS = "key, CAST(flags AS TEXT) AS flags, session, lock_index, create_index, modify_index";
-const NO_VALUE = `SELECT ${COLUMNS}, NULL AS value FROM ${KV} WHERE key = ?`;
+/** Flags as text, since they have 64 bits. */
+const FLAGS = "CAST(flags AS TEXT) AS flags_text";
+const NO_VALUE = `SELECT key, ${FLAGS}, session, lock_index, create_index, modify_index, expires_ms, NULL AS value ` +
+  `FROM ${KV} WHERE key = ?`;
+/** All columns, as a table of an earlier version has fewer. */
+const ENTRY = `SELECT *, ${FLAGS} FROM ${KV}`;
+
+/** Of an insertion that meets its key: whether it brings nothing new. */
+const UNCHANGED = `(${KV}.value, ${KV}.flags) IS (excluded.value, excluded.flags)`;
+const unlessUnchanged = (column: string) => `${column} = iif(${UNCHANGED}, ${KV}.${column}, excluded.${column})`;
 
 /** Verbs whose result is what stands there, or stood there, with its value. */
 const READING_VERBS: readonly KvOp["verb"][] = ["get", "get-or-empty", "get-tree"];
@@ -73,6 +83,7 @@ function conditions({ verb, key, index, session }: KvOp): CatalogWrite[] {
     case "check-not-exists":
       return [guard(`NOT ${found}`, [key])];
     case "get":
+    case "expire":
       return [guard(found, [key])];
     case "lock":
       return [
@@ -97,29 +108,33 @@ function effects({ verb, key, value, flags, index, session }: KvOp): CatalogWrit
     case "set":
     case "cas": // what stays as it is keeps its index
       return [{
-        sql: `INSERT INTO ${KV}(key, value, flags, session, lock_index, create_index, modify_index) ` +
-          `VALUES(?, ?, ?, '', 0, ${NOW}, ${NOW}) ON CONFLICT(key) DO UPDATE SET value = excluded.value, ` +
-          "flags = excluded.flags, modify_index = excluded.modify_index " +
-          `WHERE (${KV}.value, ${KV}.flags) IS NOT (excluded.value, excluded.flags)`,
+        sql: `INSERT INTO ${KV}(key, value, flags, session, lock_index, create_index, modify_index, modify_ms) ` +
+          `VALUES(?, ?, ?, '', 0, ${NOW}, ${NOW}, ${NOW_MS}) ON CONFLICT(key) DO UPDATE SET value = excluded.value, ` +
+          `flags = excluded.flags, ${["modify_index", "modify_ms"].map(unlessUnchanged).join(", ")}, expires_ms = 0 ` +
+          `WHERE ${KV}.expires_ms > 0 OR NOT ${UNCHANGED}`,
         positional: [key, value, signed],
       }];
     case "lock":
       return [
         { sql: `DELETE FROM ${CATALOG_PREFIX}lock_delays WHERE key = ?`, positional: [key] },
         {
-          sql: `INSERT INTO ${KV}(key, value, flags, session, lock_index, create_index, modify_index) ` +
-            `VALUES(?, ?, ?, ?, 1, ${NOW}, ${NOW}) ON CONFLICT(key) DO UPDATE SET value = excluded.value, ` +
+          sql: `INSERT INTO ${KV}(key, value, flags, session, lock_index, create_index, modify_index, modify_ms) ` +
+            `VALUES(?, ?, ?, ?, 1, ${NOW}, ${NOW}, ${NOW_MS}) ON CONFLICT(key) DO UPDATE SET value = excluded.value, ` +
             "flags = excluded.flags, session = excluded.session, " +
-            `lock_index = ${KV}.lock_index + (${KV}.session <> excluded.session), modify_index = excluded.modify_index ` +
-            `WHERE (${KV}.value, ${KV}.flags, ${KV}.session) IS NOT (excluded.value, excluded.flags, excluded.session)`,
+            `lock_index = ${KV}.lock_index + (${KV}.session <> excluded.session), modify_index = excluded.modify_index, ` +
+            "modify_ms = excluded.modify_ms, expires_ms = 0 " +
+            `WHERE ${KV}.expires_ms > 0 OR ${KV}.session <> excluded.session OR NOT ${UNCHANGED}`,
           positional: [key, value, signed, session],
         },
       ];
     case "unlock":
       return [{
-        sql: `UPDATE ${KV} SET value = ?, flags = ?, session = '', modify_index = ${NOW} WHERE key = ?`,
+        sql: `UPDATE ${KV} SET value = ?, flags = ?, session = '', modify_index = ${NOW}, modify_ms = ${NOW_MS}, ` +
+          "expires_ms = 0 WHERE key = ?",
         positional: [value, signed, key],
       }];
+    case "expire":
+      return [{ sql: `UPDATE ${KV} SET expires_ms = ${NOW_MS} + ? WHERE key = ?`, positional: [index, key] }];
     case "delete":
       return [{ sql: `DELETE FROM ${KV} WHERE key = ?`, positional: [key] }];
     case "delete-cas":
@@ -140,13 +155,13 @@ function resultOf({ verb, key }: KvOp): CatalogWrite {
 
 /** A statement for a key with its value. */
 export function entryOf(key: string): { readonly sql: string; readonly positional: readonly string[] } {
-  return { sql: `SELECT ${COLUMNS}, value FROM ${KV} WHERE key = ?`, positional: [key] };
+  return { sql: `${ENTRY} WHERE key = ?`, positional: [key] };
 }
 
 /** A statement for all keys with a prefix, with their values, sorted. */
 export function entriesUnder(prefix: string): { readonly sql: string; readonly positional: readonly string[] } {
   const { condition, positional } = under(prefix);
-  return { sql: `SELECT ${COLUMNS}, value FROM ${KV} WHERE ${condition} ORDER BY key`, positional };
+  return { sql: `${ENTRY} WHERE ${condition} ORDER BY key`, positional };
 }
 
 /** The same for their names alone. */
@@ -202,27 +217,6 @@ export function hasForgettable(beforeMs: number): { readonly sql: string; readon
       `OR EXISTS(SELECT 1 FROM ${CATALOG_PREFIX}lock_delays WHERE until_ms < ?) AS found`,
     positional: [before, before],
   };
-}
-
-/** The condition of a key with a prefix, by the order of the table's index. */
-function under(prefix: string): { readonly condition: string; readonly positional: readonly string[] } {
-  const end = successor(prefix);
-  return end === undefined
-    ? { condition: "key >= ?", positional: [prefix] }
-    : { condition: "key >= ? AND key < ?", positional: [prefix, end] };
-}
-
-const LAST_CODE_POINT = 0x10ffff;
-const SURROGATES = [0xd800, 0xdfff];
-
-/** The first text behind all that have a prefix, in the order of code points, which is that of UTF-8; undefined: none is. */
-function successor(prefix: string): string | undefined {
-  const points = [...prefix].map((char) => char.codePointAt(0) ?? 0);
-  while (points.at(-1) === LAST_CODE_POINT) points.pop();
-  const last = points.pop();
-  if (last === undefined) return undefined;
-  const next = last + 1 === SURROGATES[0] ? SURROGATES[1] + 1 : last + 1;
-  return String.fromCodePoint(...points, next);
 }
 
 /** The names that a change of a key is known by: its own and those of all its prefixes. */

@@ -38,6 +38,17 @@ const endSessions = (condition: string) => `DELETE FROM ${SESSIONS} WHERE ${cond
 const boundTo = (node: string, check: string) =>
   endSessions(`id IN (SELECT session FROM ${SESSION_CHECKS} WHERE node = ${node} AND check_id = ${check})`);
 
+/** The trigger that does what the end of a session brings; `changed` are the columns that tell of a change of a key. */
+export function endsOfSession(changed: string): string {
+  return `CREATE TRIGGER ${SESSIONS}_gone AFTER DELETE ON ${SESSIONS} BEGIN ` +
+    `INSERT OR REPLACE INTO ${LOCK_DELAYS} SELECT key, ${NOW_MS} + OLD.lock_delay_ms FROM ${KV} ` +
+    `WHERE session = OLD.id AND session <> '' AND OLD.lock_delay_ms > 0; ` +
+    `DELETE FROM ${KV} WHERE session = OLD.id AND session <> '' AND OLD.behavior = 'delete'; ` +
+    `UPDATE ${KV} SET session = '', ${changed} WHERE session = OLD.id AND session <> ''; ` +
+    `DELETE FROM ${QUERIES} WHERE session = OLD.id AND session <> ''; ` +
+    `DELETE FROM ${SESSION_CHECKS} WHERE session = OLD.id; END`;
+}
+
 /** The statements that make them. */
 export const KV_SCHEMA: readonly string[] = [
   `INSERT OR IGNORE INTO ${INDEX} VALUES('kv', ${NOW}), ('sessions', ${NOW}), ('queries', ${NOW}), ` +
@@ -75,13 +86,7 @@ export const KV_SCHEMA: readonly string[] = [
   `BEGIN ${boundTo("OLD.node", "OLD.id")} END`,
   `CREATE TRIGGER ${CATALOG_PREFIX}nodes_gone AFTER DELETE ON ${CATALOG_PREFIX}nodes ` +
   `BEGIN ${endSessions("node = OLD.name")} END`,
-  `CREATE TRIGGER ${SESSIONS}_gone AFTER DELETE ON ${SESSIONS} BEGIN ` +
-  `INSERT OR REPLACE INTO ${LOCK_DELAYS} SELECT key, ${NOW_MS} + OLD.lock_delay_ms FROM ${KV} ` +
-  `WHERE session = OLD.id AND session <> '' AND OLD.lock_delay_ms > 0; ` +
-  `DELETE FROM ${KV} WHERE session = OLD.id AND session <> '' AND OLD.behavior = 'delete'; ` +
-  `UPDATE ${KV} SET session = '', modify_index = ${NOW} WHERE session = OLD.id AND session <> ''; ` +
-  `DELETE FROM ${QUERIES} WHERE session = OLD.id AND session <> ''; ` +
-  `DELETE FROM ${SESSION_CHECKS} WHERE session = OLD.id; END`,
+  endsOfSession(`modify_index = ${NOW}`),
 ];
 
 const fenced = (event: string, condition: string) =>

@@ -48,7 +48,7 @@ const COLUMNS: Readonly<Record<string, readonly string[]>> = {
   ],
   sessions: ["id", "name", "node", "lock_delay_ms", "behavior", "ttl", "node_checks", "service_checks"],
   session_checks: ["session", "node", "check_id"],
-  kv: ["key", "value", "flags", "session", "lock_index"],
+  kv: ["key", "value", "flags", "session", "lock_index", "modify_ms", "expires_ms"],
   queries: ["id", "name", "session", "body"],
   config_entries: ["kind", "name", "body"],
   acl_tokens: ["accessor", "secret", "body", "expires_ms"],
@@ -58,6 +58,8 @@ const COLUMNS: Readonly<Record<string, readonly string[]>> = {
 };
 /** Tables whose rows do not say when they were made and changed. */
 const WITHOUT_INDICES = ["session_checks"];
+/** Columns that snapshots of earlier versions do not have: 0 stands for them. */
+const LATER_COLUMNS = ["modify_ms", "expires_ms"];
 /** Columns of bytes. */
 const BYTES = ["value"];
 
@@ -110,6 +112,7 @@ function fill(table: string, restore: string): CatalogWrite {
   const names = COLUMNS[table];
   const values = names.map((name) => {
     const value = `json_extract(line, '$.row.${name}')`;
+    if (LATER_COLUMNS.includes(name)) return `coalesce(${value}, 0)`;
     return BYTES.includes(name) ? `unhex(${value})` : value;
   });
   const isIndexed = !WITHOUT_INDICES.includes(table);

@@ -4,12 +4,13 @@
  * Integers big-endian; a text is its length in bytes as u32 and UTF-8:
  *   time f64 (ms since 1970) | seed u64 | version u8 | flags u8 | steps f64 | read timeout u32 (ms) | count u32 | statement…
  *   flags:     bits 0–1 kind (0 execute, 1 request, 2 query, 3 load), bit 2 transaction, bit 3 the cluster's own
- *   statement: parts u32 | part… | positional u32 | value… | named u32 (0 none, else count + 1) | (name, value)…
+ *   statement: owner u8 (version 3 alone: 0 as the command, 1 a client) | parts u32 | part… | positional u32 | value… | named u32 (0 none, else count + 1) | (name, value)…
  *   part:      verb (u8 length, ASCII) | parameters u32 | text
  *   value:     tag u8: 0 NULL, 1 i64, 2 f64, 3 text, 4 blob (u32 length), 5 integer in u8
  * (1) Time, seed and steps are zero until the leader stamps them in place, just before it appends the entry: a node that
  *     forwards a command has no say in them. Steps are what the entry may do, counted in steps of SQLite's virtual
- *     machine: every replica ends it at the same place. Version 1 has no steps and no timeout.
+ *     machine: every replica ends it at the same place. Version 1 has no steps and no timeout; version 3 is for commands of
+ *     the cluster's own that hold statements of a client, and is written once all members know it.
  * (2) The statement is stored as split by the node that took it, so that a later version which would split a text
  *     differently still applies an old log as it was applied before.
  * @module
@@ -27,6 +28,8 @@ export interface BoundStatement {
   readonly positional: readonly SqlValue[];
   /** Named parameters by bare name, seen by every part; `null` when there are none. */
   readonly named: Readonly<Record<string, SqlValue>> | null;
+  /** In a command of the cluster's own: it is a client's, and may do no more than in his own. @default {false} */
+  readonly isOfClient?: boolean;
 }
 
 /**
@@ -116,9 +119,13 @@ const STEPS_AT = STAMP_BYTES + 2;
 /** Largest time a stamp may hold: the end of the year 9999, the last that SQLite's date functions know. */
 export const TIME_MS_MAX = 253_402_300_799_999;
 
+/** The newest version that this program knows. */
+export const COMMAND_VERSION = 3;
 const VERSION = 2;
 /** The version without steps and timeout. */
 const VERSION_BEFORE = 1;
+/** The version whose statements say whose they are. */
+const VERSION_WITH_OWNERS = 3;
 const KINDS = ["execute", "request", "query", "load"] as const;
 const TRANSACTION_FLAG = 4;
 const SYSTEM_FLAG = 8;
@@ -151,9 +158,11 @@ export function encodeCommand(command: Command): Uint8Array {
     return bytes;
   }
   if (statements.length > MANY_STATEMENTS) writer.expect(sizeOf(statements));
-  writeHead(writer, command).u32(statements.length);
+  const hasOwners = command.isSystem === true && statements.some(({ isOfClient }) => isOfClient);
+  writeHead(writer, command, hasOwners ? VERSION_WITH_OWNERS : VERSION).u32(statements.length);
   let before: readonly SqlPart[] = [];
-  for (const { parts, positional, named } of statements) {
+  for (const { parts, positional, named, isOfClient } of statements) {
+    if (hasOwners) writer.u8(isOfClient ? 1 : 0);
     if (isSameText(parts, before)) writer.u32(SAME_PARTS);
     else writer.raw(encodeParts(parts));
     before = parts;
@@ -171,10 +180,10 @@ export function encodeCommand(command: Command): Uint8Array {
 }
 
 /** Writes what stands before the statements: as many bytes for every command. */
-function writeHead(writer: ByteWriter, command: Omit<Command, "statements">): ByteWriter {
+function writeHead(writer: ByteWriter, command: Omit<Command, "statements">, version = VERSION): ByteWriter {
   writer.u64(0).u64(0); // the stamp
   const flags = (command.transaction ? TRANSACTION_FLAG : 0) | (command.isSystem ? SYSTEM_FLAG : 0);
-  writer.u8(VERSION).u8(KINDS.indexOf(command.kind) | flags);
+  writer.u8(version).u8(KINDS.indexOf(command.kind) | flags);
   return writer.f64(command.wantedSteps ?? 0).u32(Math.min(Math.max(0, command.readTimeoutMs ?? 0), 0xffff_ffff));
 }
 
@@ -240,7 +249,7 @@ export function stampCommand(body: Uint8Array, { timeMs, seed, maxSteps }: Stamp
   view.setUint32(8, seed.hi);
   view.setUint32(12, seed.lo);
   // One of an earlier version, handed on by a node that was not brought up to date, has no place for it.
-  if (body[STAMP_BYTES] !== VERSION) return;
+  if (body[STAMP_BYTES] < VERSION) return;
   const wanted = view.getFloat64(STEPS_AT);
   view.setFloat64(STEPS_AT, wanted > 0 ? Math.min(wanted, maxSteps) : maxSteps);
 }
@@ -256,17 +265,21 @@ export function decodeCommand(body: Uint8Array): StampedCommand {
   if (!(timeMs >= 0 && timeMs <= TIME_MS_MAX)) throw new DecodeError(`Expected a time of day, found ${timeMs}`);
   const seed = { hi: reader.u32(), lo: reader.u32() };
   const version = reader.u8();
-  if (version !== VERSION && version !== VERSION_BEFORE) {
-    throw new DecodeError(`Expected a command of version ${VERSION}, found ${version}`);
+  if (version < VERSION_BEFORE || version > COMMAND_VERSION) {
+    throw new DecodeError(`Expected a command of version ${COMMAND_VERSION} at most, found ${version}`);
   }
   const flags = reader.u8();
   const kind = KINDS[flags & 3];
   if (kind === undefined || flags > 15) throw new DecodeError(`Expected the flags of a command, found ${flags}`);
-  const maxSteps = version === VERSION ? reader.f64() : MAX_STEPS_DEFAULT;
+  const maxSteps = version >= VERSION ? reader.f64() : MAX_STEPS_DEFAULT;
   if (!(maxSteps >= 0)) throw new DecodeError(`Expected a number of steps, found ${maxSteps}`);
-  const readTimeoutMs = version === VERSION ? reader.u32() : 0;
+  const readTimeoutMs = version >= VERSION ? reader.u32() : 0;
   const statements: BoundStatement[] = [];
-  for (let left = reader.u32(); left > 0; left--) statements.push(decodeStatement(reader, statements.at(-1)?.parts));
+  for (let left = reader.u32(); left > 0; left--) {
+    const isOfClient = version === VERSION_WITH_OWNERS && reader.u8() === 1;
+    const statement = decodeStatement(reader, statements.at(-1)?.parts);
+    statements.push(isOfClient ? { ...statement, isOfClient } : statement);
+  }
   reader.end();
   const transaction = (flags & TRANSACTION_FLAG) !== 0;
   const stamped = { kind, transaction, statements, timeMs, seed, maxSteps, readTimeoutMs };

@@ -62,6 +62,8 @@ export interface ReadRequest {
   readonly timeoutMs: number;
   /** `/db/request`: answer `writes` instead of running when any statement is not read-only. */
   readonly onlyIfReadOnly: boolean;
+  /** Whether the answer is to name the tables that were read. @default {false} */
+  readonly wantsTables?: boolean;
 }
 
 /** Result of a read request. */
@@ -78,6 +80,8 @@ export interface ReadResult {
   readonly isTooLarge?: true;
   /** Top-level error. */
   readonly error?: string;
+  /** Tables and views that the statements read, those behind views as well, in lower case; where it was asked for. */
+  readonly tables?: readonly string[];
 }
 
 const KINDS: readonly ApplyEntry["kind"][] = ["noop", "command", "config"];
@@ -172,6 +176,7 @@ export interface PackedReads {
 }
 
 const ONLY_IF_READ_ONLY = 64;
+const WANTS_TABLES = 128;
 
 /** Packs read requests. */
 export function packReads(requests: readonly ReadRequest[]): PackedReads {
@@ -180,8 +185,8 @@ export function packReads(requests: readonly ReadRequest[]): PackedReads {
     commands: pack(
       requests.map(({ statements, transaction }) => encodeCommand({ kind: "query", transaction, statements })),
     ),
-    flags: requests.map(({ options, onlyIfReadOnly }) =>
-      renderBits(options) | (onlyIfReadOnly ? ONLY_IF_READ_ONLY : 0)
+    flags: requests.map(({ options, onlyIfReadOnly, wantsTables }) =>
+      renderBits(options) | (onlyIfReadOnly ? ONLY_IF_READ_ONLY : 0) | (wantsTables ? WANTS_TABLES : 0)
     ),
     timeoutsMs: requests.map(({ timeoutMs }) => timeoutMs),
   };
@@ -203,6 +208,7 @@ export function unpackReads({ refs, commands, flags, timeoutsMs }: PackedReads):
       options: renderFlags(flags[at]),
       timeoutMs: timeoutsMs[at],
       onlyIfReadOnly: (flags[at] & ONLY_IF_READ_ONLY) > 0,
+      wantsTables: (flags[at] & WANTS_TABLES) > 0,
     };
   });
 }
@@ -219,6 +225,8 @@ export interface PackedReadResults {
   readonly tooLarge: readonly number[];
   /** Position and text of those that failed as a whole. */
   readonly errors: readonly (readonly [number, string])[];
+  /** Position and tables of those that were asked for them. */
+  readonly tables: readonly (readonly [number, readonly string[]])[];
 }
 
 /** Packs read results. */
@@ -230,15 +238,19 @@ export function packReadResults(items: readonly ReadResult[]): PackedReadResults
     late: items.flatMap(({ isLate }, at) => isLate ? [at] : []),
     tooLarge: items.flatMap(({ isTooLarge }, at) => isTooLarge ? [at] : []),
     errors: errorsOf(items),
+    tables: items.flatMap(({ tables }, at) => tables ? [[at, tables] as const] : []),
   };
 }
 
 /** The results again. */
-export function unpackReadResults({ refs, results, writes, late, tooLarge, errors }: PackedReadResults): ReadResult[] {
+export function unpackReadResults(
+  { refs, results, writes, late, tooLarge, errors, tables }: PackedReadResults,
+): ReadResult[] {
   const items: ReadResult[] = refs.map((ref, at) => ({ ref, results: results[at] }));
   for (const at of writes) items[at] = { ...items[at], writes: true };
   for (const at of late) items[at] = { ...items[at], isLate: true };
   for (const at of tooLarge) items[at] = { ...items[at], isTooLarge: true };
   for (const [at, error] of errors) items[at] = { ...items[at], error };
+  for (const [at, names] of tables) items[at] = { ...items[at], tables: names };
   return items;
 }

@@ -291,6 +291,21 @@ export class Database {
     this.#symbols.muster_recount(this.handle);
   }
 
+  /** Records changed rows from now on, or no more (library/muster.h); statements must be compiled anew. */
+  capture(isOn: boolean): void {
+    this.#symbols.muster_capture(this.handle, isOn ? 1 : 0);
+  }
+
+  /** Copies the records of changed rows to `room` where they fit; returns their bytes. */
+  changes(room: Uint8Array<ArrayBuffer> = NOTHING): number {
+    return this.#symbols.muster_changes(this.handle, room, room.length);
+  }
+
+  /** Drops the records behind the first `bytes`. */
+  forgetChanges(bytes: number): void {
+    this.#symbols.muster_forget(this.handle, bytes);
+  }
+
   /** Begins to copy the database into that of another connection; hold a read transaction here meanwhile. */
   backup(target: Database): Backup {
     return new Backup(this, target);

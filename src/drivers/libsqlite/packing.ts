@@ -123,6 +123,11 @@ export class Unpacker {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
+  /** Where the next value begins. */
+  get at(): number {
+    return this.#at;
+  }
+
   /** Whether all was read. */
   get isAtEnd(): boolean {
     return this.#at >= this.#bytes.length;

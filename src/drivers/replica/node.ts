@@ -3,6 +3,7 @@
  * to the HTTP Workers and the writer. What each part guarantees stands in its own file; here is only who talks to whom.
  * @module
  */
+import { COMMAND_VERSION } from "../../core/sql/command.ts";
 import { Acquaintances, RecentNodes } from "../transport/acquaintances.ts";
 import { WriterDigests } from "./writer_digests.ts";
 import { createCore, DEFAULT_OPTIONS } from "../../core/raft/raft.ts";
@@ -347,6 +348,7 @@ export class ReplicaNode {
       version,
       sqlite: this.#sqlite,
       incarnation: this.#incarnation,
+      commandVersion: COMMAND_VERSION,
       ...(this.#lease && { promiseMs: this.#lease.promiseMs }),
       ...(this.#options.checksJoins ? {} : { takesProposals: true }),
     };
@@ -539,6 +541,7 @@ export class ReplicaNode {
       appliedMs: this.#replica.appliedMs,
       agreement: this.#divergence.agreement,
       nodes_reaped_ok: this.#reaper.reaped,
+      outdated: this.#met.outdated(core.config.members, this.#options.nodeId, COMMAND_VERSION),
       ...(this.#discovery ? { disco: this.#discovery.status } : {}),
       peers: this.#peers.status(),
     };

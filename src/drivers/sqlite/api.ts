@@ -84,6 +84,14 @@ export interface CatalogChanged {
   readonly k: "catalogChanged";
 }
 
+/** Writer → every http Worker, while somebody watches tables: those that a COMMIT may have changed. */
+export interface TablesChanged {
+  /** Message kind. */
+  readonly k: "tablesChanged";
+  /** In lower case; `sqlite_master` where the schema has changed, `*` for everything. */
+  readonly tables: readonly string[];
+}
+
 /** A snapshot: a copy of the database as a file, and where in the log it stands. */
 export interface SnapshotPart {
   /** Names this very copy: others of the same index differ in their bytes. */

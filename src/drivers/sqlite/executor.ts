@@ -30,6 +30,7 @@ import type { SqlPart } from "../../core/sql/statement.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
 import { type Effects, isReadStatement, refusal } from "./authorizer.ts";
 import { type Control, UNLIMITED } from "../libsqlite/control.ts";
+import { ChangeLog } from "../libsqlite/change_log.ts";
 import { Determinism } from "./determinism.ts";
 import type { Digest } from "./digest.ts";
 import {
@@ -121,6 +122,8 @@ interface Run {
   readonly options: RenderOptions | null;
   readonly doomed: Doomed;
   readonly room: Room;
+  /** Whether the statement that runs is the cluster's own. */
+  isSystem: boolean;
   /** Whether a read has compiled and now runs: its failure shows in the shape of its result. */
   isReading: boolean;
   /** Whether the request has put off the check of its foreign keys to its end. */
@@ -183,9 +186,13 @@ export class Executor {
   readonly #statementSavepoint: Statement;
   readonly #statementRelease: Statement;
   readonly #statementRollback: Statement;
+  /** What the entry that runs has changed. */
+  readonly changes: ChangeLog;
   /** Statements that have failed in the last command. */
   failures = 0;
   #facts: SchemaFacts | undefined;
+  readonly #written = new Set<string>();
+  #lastWritten: readonly string[] | undefined;
   /** Whether the request that runs has switched foreign keys on or off for itself. */
   #hasOwnForeignKeys = false;
   #limits: Limits = { steps: 0, valueBytes: STATEMENT_VALUE_BYTES_MAX, tempBytes: 0 };
@@ -195,6 +202,7 @@ export class Executor {
     this.#parts = parts;
     this.#digest = parts.digest;
     this.#database = database;
+    this.changes = new ChangeLog(database);
     this.#determinism = new Determinism(parts.control);
     this.#replicated = new PreparedCache(database, "replicated", parts.control);
     this.#private = new PreparedCache(database, "read", parts.privateControl);
@@ -207,12 +215,29 @@ export class Executor {
     this.#statementRollback = database.prepare("ROLLBACK TO statement");
   }
 
+  /** Notes tables that may have changed. */
+  noteWritten(tables: readonly string[]): void {
+    if (tables === this.#lastWritten) return; // the same statement again
+    this.#lastWritten = tables;
+    for (const table of tables) this.#written.add(table);
+  }
+
+  /** Tables that may have changed since the last call, in lower case; those of transactions that were undone among them. */
+  takeWritten(): readonly string[] {
+    if (this.#written.size === 0) return [];
+    const written = [...this.#written];
+    this.#written.clear();
+    this.#lastWritten = undefined;
+    return written;
+  }
+
   /** Forgets compiled statements and what is known of the schema: after a rollback or VACUUM, it may be another. */
   forgetStatements(): void {
     this.#replicated.clear();
     this.#private.clear();
     this.#system.clear();
     this.#facts = undefined;
+    this.changes.schemaChanged();
   }
 
   /** Facts about the current schema. */
@@ -226,6 +251,7 @@ export class Executor {
    */
   beginEntry(command: StampedCommand, timeMs: number, steps: number): void {
     const { control, privateControl } = this.#parts;
+    if (this.changes.begin(this.facts.hasChangeLog)) this.forgetStatements();
     this.#limits = { ...this.#limits, steps: command.maxSteps };
     this.#determinism.beginEntry(timeMs, command.seed);
     control.valueBytes = STATEMENT_VALUE_BYTES_MAX;
@@ -250,6 +276,7 @@ export class Executor {
       doomed,
       isSolitary,
       room: new Room(this.#parts.answers, { mayWait: false }),
+      isSystem: false,
       isReading: false,
       isDeferring: false,
       changesSchema: false,
@@ -282,6 +309,7 @@ export class Executor {
       }
       if (!hasFailed || !isAtomic) continue;
       this.#rollbackTo.run();
+      this.changes.discard();
       this.forgetStatements(); // a schema that was changed is the old one again
       break;
     }
@@ -296,6 +324,7 @@ export class Executor {
     const { kind, transaction } = run.command;
     const { parts } = statement;
     if (parts.length === 0) return { text: this.#renderNothing(run), hasFailed: false };
+    run.isSystem = run.command.isSystem === true && statement.isOfClient !== true;
     let number = firstNumber;
     let isPrivate = false;
     try {
@@ -363,7 +392,7 @@ export class Executor {
       return options === null || !isLast ? "" : renderWrite(this.sticky, options.associative, timeSince(startedMs));
     }
 
-    const cache = isPrivate ? this.#private : command.isSystem ? this.#system : this.#replicated;
+    const cache = isPrivate ? this.#private : run.isSystem ? this.#system : this.#replicated;
     const prepared = cache.get(part);
     if (command.kind === "query" && !isPrivate) throw new StatementError(WRITE_IN_QUERY);
     run.isReading = command.kind !== "execute" && isReadStatement(part);
@@ -377,8 +406,10 @@ export class Executor {
       prepared.statement.run(values, this.#parts.privateControl);
     } else {
       this.#isolate(run, part, prepared);
+      this.noteWritten(prepared.effects.writes);
       this.#determinism.beginStatement(number);
       run.changesSchema = SCHEMA_VERBS.has(part.verb);
+      if (run.changesSchema) this.changes.settle();
       const time = this.#alone(run, () =>
         this.#noting(step, () => {
           if (showsRows) return this.#renderRows(run, prepared, values, this.#parts.control);
@@ -444,6 +475,7 @@ export class Executor {
   #alone<T>(run: Run, work: () => T): T {
     const { command, isDeferring } = run;
     if (command.transaction || isDeferring || !this.facts.hasDeferredKeys) return work();
+    const { mark } = this.changes;
     this.#statementSavepoint.run();
     let result: T;
     try {
@@ -453,6 +485,7 @@ export class Executor {
       if (this.#database.isTransaction && causeOf(error) === "statement") {
         this.#statementRollback.run();
         this.#statementRelease.run();
+        this.changes.backTo(mark);
       }
       throw error;
     }

@@ -7,6 +7,7 @@
  * @module
  */
 import { freeBuffer } from "../../base/codec/free.ts";
+import { CHANGES_TABLE, LOADED_CHANGE } from "../../core/sql/change_log.ts";
 import { LOAD_TABLE, type LoadStep } from "../../core/sql/load_step.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
 import { identifierText } from "../../core/sql/tokenizer.ts";
@@ -176,6 +177,10 @@ function putOwnTables(loaded: Database, own: readonly OwnItem[], { index, term, 
   }
   const row = [BigInt(index), BigInt(term), timeMs, BigInt(digest)];
   change(loaded, `INSERT INTO ${SYSTEM_TABLE}(id, applied, term, time_ms, digest) VALUES(0, ?, ?, ?, ?)`, row);
+  // Whoever follows the changes of rows is to know.
+  if (own.some(({ name }) => name === CHANGES_TABLE)) {
+    change(loaded, LOADED_CHANGE, [BigInt(index), BigInt(Math.round(timeMs))]);
+  }
   runOnce(loaded, "COMMIT");
 }
 

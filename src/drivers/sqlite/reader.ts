@@ -165,12 +165,26 @@ export class Reader {
         isFirst = false;
       }
       texts.add("]");
-      const result = { ref: request.ref, results: texts.finish() };
+      const tables = request.wantsTables ? { tables: this.#tablesOf(request) } : {};
+      const result = { ref: request.ref, results: texts.finish(), ...tables };
       return run.isLate ? { ...result, isLate: true } : result;
     } catch (error) {
       texts.drop();
       throw error;
     }
+  }
+
+  /** Tables and views that the statements of a request read; those that do not compile, none. */
+  #tablesOf({ statements }: DecodedRead): readonly string[] {
+    const tables = new Set<string>();
+    for (const part of statements.flatMap(({ parts }) => parts)) {
+      try {
+        for (const table of this.#prepared.get(part).effects.reads) tables.add(table);
+      } catch (error) {
+        if (this.#messageOf(error) === null) throw error;
+      }
+    }
+    return [...tables];
   }
 
   /** Whether every statement of the string reads, and compiles. */

@@ -28,6 +28,7 @@ import type { WriterCount } from "../../base/worker/writer_counts.ts";
 import { type Failure, renderFailure } from "../../core/sql/failure.ts";
 import { invariant } from "../../invariant.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
+import { CHANGES_TABLE } from "../../core/sql/change_log.ts";
 import { decodeCommand, type StampedCommand } from "../../core/sql/command.ts";
 import { parsePragma } from "../../core/sql/pragma.ts";
 import { type LoadStep, loadStepOf } from "../../core/sql/load_step.ts";
@@ -69,6 +70,8 @@ export interface StateMachineOptions {
   readonly onApplied?: (index: number, term: number) => void;
   /** Told after a COMMIT that may have changed the catalog, before its outcomes. */
   readonly onCatalogChanged?: () => void;
+  /** Told after a COMMIT which tables it may have changed, while somebody watches them, before its outcomes. */
+  readonly onTablesChanged?: (tables: readonly string[]) => void;
   /** Told what an operator should know. */
   readonly warn?: (message: string) => void;
 }
@@ -95,6 +98,10 @@ const COUNTED: Readonly<Record<"execute" | "query" | "request", readonly [Writer
   request: ["requests", "request_transactions"],
 };
 
+/** The log of changes is written beside the statements. */
+const CHANGE_LOG = [CHANGES_TABLE];
+/** Another database has other tables. */
+const ALL_TABLES = ["*"];
 const NOTHING_DOOMED: Doomed = new Map();
 /** Texts that are known to need a transaction of their own. */
 const SOLITARY_TEXTS_MAX = 256;
@@ -339,6 +346,7 @@ export class StateMachine {
       this.#executor.beginEntry(command, this.#timeMs, steps);
       results = this.#executor.execute(command, { options: entry.waiter?.options ?? null, doomed, isSolitary });
       work.failures = this.#executor.failures;
+      if (this.#executor.changes.keep(entry.index, this.#timeMs)) this.#executor.noteWritten(CHANGE_LOG);
     }
     this.digest.keep(entry.index);
     const outcome = { ref: entry.waiter?.ref ?? 0, index: entry.index, results };
@@ -433,6 +441,7 @@ export class StateMachine {
     installParts(this.#database, step, { path: this.#path, library: this.#options.library, position });
     this.digest.keep(index);
     this.#endEntry();
+    this.#executor.noteWritten(ALL_TABLES);
     return { ref: entry.waiter?.ref ?? 0, index, results: "[]" };
   }
 
@@ -453,6 +462,7 @@ export class StateMachine {
   #undo({ sticky, timeMs, digest }: Before): void {
     if (this.#database.isTransaction) runOnce(this.#database, "ROLLBACK");
     this.#executor.sticky = sticky;
+    this.#executor.changes.discard();
     this.#timeMs = timeMs;
     this.digest.value = digest;
     this.#executor.forgetStatements();
@@ -479,8 +489,14 @@ export class StateMachine {
       else list.push(outcome);
     }
     if (isOfCatalog) this.#options.onCatalogChanged?.(); // before whoever wrote it can ask
+    this.#tellTables();
     for (const [port, list] of byPort) this.#options.deliver(port, list);
     this.#options.onApplied?.(this.applied, this.appliedTerm);
+  }
+
+  #tellTables(): void {
+    const tables = this.#executor.takeWritten();
+    if (tables.length > 0 && this.#control.activity.isWatched) this.#options.onTablesChanged?.(tables);
   }
 
   #count({ command, failures = 0 }: Work): void {

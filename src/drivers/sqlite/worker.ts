@@ -13,7 +13,15 @@
 import { freeBuffer } from "../../base/codec/free.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { type ApplyEntry, packOutcomes, transferOf, unpackEntries } from "../../core/sql/exchange.ts";
-import type { CatalogChanged, CheckpointRule, FromWriter, OpenWriter, Outcomes, ToWriter } from "./api.ts";
+import type {
+  CatalogChanged,
+  CheckpointRule,
+  FromWriter,
+  OpenWriter,
+  Outcomes,
+  TablesChanged,
+  ToWriter,
+} from "./api.ts";
 import { adoptStaged, positionOf, type SnapshotPaths, snapshotPaths } from "./snapshot_file.ts";
 import { logger } from "../../base/worker/log.ts";
 import { Ballast, BALLAST_BYTES } from "./ballast.ts";
@@ -94,6 +102,10 @@ class WriterWorker {
         onApplied: () => this.#sayApplied(),
         onCatalogChanged: () => {
           const message: CatalogChanged = { k: "catalogChanged" };
+          for (const port of http) port.postMessage(message);
+        },
+        onTablesChanged: (tables) => {
+          const message: TablesChanged = { k: "tablesChanged", tables };
           for (const port of http) port.postMessage(message);
         },
       });

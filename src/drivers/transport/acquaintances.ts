@@ -2,7 +2,8 @@
  * The nodes that this one has met, with the descriptions that they sent when they connected.
  * @module
  */
-import type { NodeId } from "../../core/raft/message.ts";
+import type { Member, NodeId } from "../../core/raft/message.ts";
+
 import type { Hello } from "./wire.ts";
 
 /** Nodes that are remembered. What says hello under ever new names is no member: the ones met longest ago go first. */
@@ -43,6 +44,12 @@ export class Acquaintances {
   /** A node's description of itself; undefined if the node was never met. */
   get(id: NodeId): Hello | undefined {
     return this.#hellos.get(id);
+  }
+
+  /** The members other than `self` that have not said that they apply commands of a version. */
+  outdated(members: readonly Member[], self: NodeId, commandVersion: number): NodeId[] {
+    const others = members.map(({ id }) => id).filter((id) => id !== self);
+    return others.filter((id) => (this.#hellos.get(id)?.commandVersion ?? 0) < commandVersion);
   }
 
   /** Takes what a node says of itself, and warns where its SQLite is another. */

@@ -73,6 +73,8 @@ export interface Hello {
   readonly promiseMs?: number;
   /** Whether this node, when it leads, takes writes from others (proposal_frames.ts); missing from older versions. */
   readonly takesProposals?: boolean;
+  /** The newest version of commands (core/sql/command.ts) that this node applies; missing from older versions. */
+  readonly commandVersion?: number;
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
@@ -138,6 +140,7 @@ export function decodeHello(payload: Uint8Array): Hello {
     ...(object.keys !== undefined && { keys: textsField(object, "keys") }),
     ...(object.promiseMs !== undefined && { promiseMs: numberField(object, "promiseMs") }),
     ...(object.takesProposals === true && { takesProposals: true }),
+    ...(object.commandVersion !== undefined && { commandVersion: numberField(object, "commandVersion") }),
   };
 }
 

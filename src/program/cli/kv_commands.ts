@@ -1,10 +1,10 @@
 /**
- * The commands `kv get`, `put`, `delete`, `export` and `import`, with Consul's words and exit codes (C3.6).
+ * The commands `kv get`, `put`, `delete`, `export` and `import`, with Consul's words and exit codes (C3.6), and `kv history`.
  * @module
  */
 import { parseExact, rawInteger } from "../../base/codec/raw_json.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
-import { answerIn, list, SERVER_FLAGS, serverQuery, text } from "../client/agent_api.ts";
+import { answerIn, list, SERVER_FLAGS, serverQuery, table, text } from "../client/agent_api.ts";
 import { boolFlag, type Call, type Command, CommandError, textFlag, told } from "../client/command.ts";
 import {
   change,
@@ -30,6 +30,7 @@ const get: Command = {
     boolFlag("detailed", "Show the indices, the flags and the session of each key, too"),
     boolFlag("keys", "Show the names of all keys with the prefix, and no values"),
     boolFlag("recurse", "Show all keys with the prefix"),
+    wholeFlag("at", "Show what was there at this index of the log, as far back as the history reaches; 0: now"),
     textFlag("separator", "Where to cut the names that -keys shows", "/"),
     ...SERVER_FLAGS,
   ],
@@ -37,14 +38,16 @@ const get: Command = {
     const key = prefixIn(args);
     const [isList, isTree] = [flags.bool("keys"), flags.bool("recurse")];
     if (key === "" && !isList && !isTree) throw new CommandError(MISSING_KEY);
+    const index = wholeOf(flags.string("at"), "at");
+    const at: Record<string, string> = index === 0n ? {} : { at: String(index) };
     if (isList) {
-      const query = serverQuery(flags, { separator: flags.string("separator") });
+      const query = serverQuery(flags, { ...at, separator: flags.string("separator") });
       const { text: answer } = await api().askState(withFlag(kvPath(key) + query, "keys"));
       const names: unknown = answerIn(answer ?? "[]", JSON.parse);
       for (const name of list(names)) console.log(String(name));
       return 0;
     }
-    const target = kvPath(key) + serverQuery(flags);
+    const target = kvPath(key) + serverQuery(flags, at);
     const { entries } = await readEntries(api(), isTree ? withFlag(target, "recurse") : target);
     if (!isTree && entries.length === 0) throw new CommandError(`Error! No key exists at: ${key}`);
     const isEncoded = flags.bool("base64");
@@ -77,6 +80,7 @@ function details(entry: KvEntry): string {
     ["LockIndex", String(entry.lockIndex)],
     ["ModifyIndex", String(entry.modifyIndex)],
     ["Session", entry.session || "-"],
+    ...(entry.expireTime === "" ? [] : [["ExpireTime", entry.expireTime] as [string, string]]),
     ["Value", ""],
   ];
   const width = Math.max(...rows.map(([name]) => name.length)) + DETAIL_GAP;
@@ -103,6 +107,7 @@ const put: Command = {
     boolFlag("cas", "Write only if the key was last changed at -modify-index, or with 0 if there is no such key"),
     wholeFlag("modify-index", "Index for -cas"),
     wholeFlag("flags", "A number that is kept with the key, for clients"),
+    textFlag("ttl", "Time to live: the key is deleted so long after its last write, such as 30s"),
     boolFlag("base64", "DATA is in base64"),
     boolFlag("acquire", "Lock the key for -session"),
     boolFlag("release", "Give up the lock that -session has"),
@@ -118,6 +123,8 @@ const put: Command = {
     if (action && session === "") {
       throw new CommandError("Error! Missing -session (required with -acquire and -release)");
     }
+    const ttl = flags.string("ttl");
+    if (ttl !== "") query.ttl = ttl;
     if (isCas) query.cas = String(modifyIndex);
     else if (action) query[action] = session;
     const failed = isCas ? `Error! Did not write to ${key}` : "Error! Failed writing data";
@@ -191,6 +198,49 @@ const remove: Command = {
   },
 };
 
+const history: Command = {
+  name: "kv history",
+  summary: "show what a key held before",
+  usage: "[flags] KEY\n\nThe newest comes first. How much is kept says the entry of configuration kv-history.\n\n" +
+    "Examples:\n  muster kv history app/color\n  muster kv get -at=1234 app/color",
+  flags: [textFlag("format", "pretty or json", "pretty"), ...SERVER_FLAGS],
+  async run({ flags, args, api }: Call) {
+    const key = prefixIn(args);
+    const format = flags.string("format");
+    if (key === "") throw new CommandError(MISSING_KEY);
+    if (format !== "pretty" && format !== "json") throw new CommandError(`Unknown format: ${format}`);
+    const { text: answer } = await api().askState(withFlag(kvPath(key) + serverQuery(flags), "history"));
+    const versions = answerIn(answer ?? "[]", (found) => list(parseExact(found)));
+    if (format === "json") {
+      console.log(JSON.stringify(versions, undefined, "  "));
+      return 0;
+    }
+    if (versions.length === 0) throw new CommandError(`Error! Nothing is known of a key at: ${key}`);
+    const rows = versions.flatMap((version) => {
+      const held = [text(version, "ModifyIndex"), text(version, "ModifyTime") || "-", preview(text(version, "Value"))];
+      const end = [text(version, "EndIndex"), text(version, "EndTime") || "-", "(deleted)"];
+      return text(version, "Deleted") === "true" ? [end, held] : [held];
+    });
+    console.log(table([["Index", "Time", "Value"], ...rows]));
+    return 0;
+  },
+};
+
+/** Characters of a value in the list of versions. */
+const PREVIEW_CHARS_MAX = 60;
+
+/** The beginning of a value in base64, as a line. */
+function preview(encoded: string): string {
+  const bytes = Uint8Array.fromBase64(encoded);
+  let shown: string;
+  try {
+    shown = JSON.stringify(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    return `${bytes.length} bytes`;
+  }
+  return shown.length > PREVIEW_CHARS_MAX ? `${shown.slice(0, PREVIEW_CHARS_MAX)}… (${bytes.length} bytes)` : shown;
+}
+
 const exported: Command = {
   name: "kv export",
   summary: "write all keys with a prefix as JSON",
@@ -257,4 +307,4 @@ async function importedEntries(args: readonly string[]): Promise<readonly unknow
 }
 
 /** Commands about keys. */
-export const KV_COMMANDS: readonly Command[] = [remove, exported, get, imported, put];
+export const KV_COMMANDS: readonly Command[] = [remove, exported, get, history, imported, put];

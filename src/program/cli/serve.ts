@@ -122,6 +122,7 @@ function configOf(flags: Flags): NodeConfig {
     discoConfig: flags.string("disco-config"),
     autoBackup: flags.string("auto-backup"),
     autoRestore: flags.string("auto-restore"),
+    cdcConfig: flags.string("cdc-config"),
     heartbeatTimeoutMs: flags.durationMs("raft-heartbeat-timeout"),
     electionTimeoutMs: flags.durationMs("raft-election-timeout"),
     leaderLeaseTimeoutMs: flags.durationMs("raft-leader-lease-timeout"),
@@ -204,6 +205,7 @@ async function run(config: NodeConfig): Promise<number> {
     const read = {
       discovery: discovery?.readDiscovery(config, logger("disco")),
       uploads: uploads?.readUploads(config, logger("uploader")),
+      cdc: config.cdcConfig === "" ? undefined : (await import("../config/cdc.ts")).readCdc(config, logger("cdc")),
       users,
       joinAuthorization,
       extensions: await readExtensions(config.extensionsPath),

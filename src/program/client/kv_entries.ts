@@ -22,6 +22,8 @@ export interface KvEntry {
   readonly lockIndex: number;
   /** Session that holds the lock; empty: none. */
   readonly session: string;
+  /** When it is deleted, in RFC 3339; empty: it has no time to live. */
+  readonly expireTime: string;
 }
 
 /** Entries, and the index of the answer. */
@@ -58,6 +60,7 @@ function entryOf(shown: unknown): KvEntry {
     modifyIndex: Number(text(shown, "ModifyIndex")),
     lockIndex: Number(text(shown, "LockIndex")),
     session: text(shown, "Session"),
+    expireTime: text(shown, "ExpireTime"),
   };
 }
 

@@ -22,6 +22,13 @@ export class AclFiles {
     this.#directory = directory;
   }
 
+  /** What HTTP asks the supervisor for. */
+  tasks(
+    log: (line: string) => void,
+  ): { keepTokens: (asked: { text: string }) => void; takeBootstrapReset: () => number } {
+    return { keepTokens: ({ text }) => this.keepTokens(text), takeBootstrapReset: () => this.takeReset(log) };
+  }
+
   /** Keeps tokens, as JSON. */
   keepTokens(json: string): void {
     const path = `${this.#directory}/${TOKENS}`;
@@ -48,6 +55,11 @@ export class AclFiles {
       );
       return settings;
     }
+  }
+
+  /** The tokens of settings and those that were kept; undefined where access control is off. */
+  tokensOf(settings: AclSettings | undefined, log: (line: string) => void): AclSettings["tokens"] | undefined {
+    return settings && this.withKept(settings, log).tokens;
   }
 
   /** The index in the file of a reset, which is removed; 0: there is none. */

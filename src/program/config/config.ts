@@ -204,6 +204,8 @@ export interface NodeConfig {
   readonly autoBackup: string;
   /** Path of the configuration of the restore into a new cluster; empty: none. */
   readonly autoRestore: string;
+  /** Where changed rows are delivered to: a URL, `stdout`, or the path of a configuration; empty: nowhere. */
+  readonly cdcConfig: string;
   /** Time without a leader until an election, up to twice that. */
   readonly heartbeatTimeoutMs: number;
   /** At least `heartbeatTimeoutMs`. */

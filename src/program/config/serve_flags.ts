@@ -162,7 +162,12 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
     "",
     "Path of the configuration of the restore into a new cluster (docs/auto_backup.md)",
   ),
-  later("cdc-config", "string", "", "Configuration of change data capture"),
+  now(
+    "cdc-config",
+    "string",
+    "",
+    'Where changed rows are delivered to: a URL, "stdout", or the path of a configuration (docs/changes.md)',
+  ),
   now("write-queue-capacity", "int", "1024", "Capacity of the queue of queued writes"),
   now("write-queue-batch-size", "int", "128", "Queued writes per batch"),
   now("write-queue-timeout", "duration", "50ms", "Longest wait for a batch to fill"),

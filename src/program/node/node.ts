@@ -28,7 +28,6 @@ import { type LogLevel, setLogLevel } from "../../base/worker/log.ts";
 import { AgentParts } from "./agent.ts";
 import { discoveryUse } from "./discovery.ts";
 import { Certificates, notAfterOf } from "./certificates.ts";
-import { AclFiles } from "../config/acl_files.ts";
 import { type AgentConfig, apiUrlOf, type NodeConfig } from "../config/config.ts";
 import { noteDamage } from "./damage.ts";
 import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
@@ -42,6 +41,8 @@ import { discoveryAddrs, revokeSpentRights, runsHandlers, runsScripts, type Scop
 import { NodeFailure, orFail } from "./node_failure.ts";
 import { ServiceManager } from "./service_manager.ts";
 import { lineTo, spawn } from "./spawn.ts";
+import type { CdcPlan } from "../../drivers/cdc/api.ts";
+import { reachOf } from "../../drivers/cdc/config.ts";
 import { UploaderParts } from "./uploader.ts";
 import type { UploadPlans } from "./uploads.ts";
 import { API_VERSION, VERSION } from "./version.ts";
@@ -65,6 +66,8 @@ export interface NodeInputs {
   readonly discovery?: DiscoveryOptions | undefined;
   /** Automatic backups and the restore (see uploads.ts). */
   readonly uploads?: UploadPlans | undefined;
+  /** Where changed rows are delivered to. */
+  readonly cdc?: CdcPlan | undefined;
   /** The users (see users.ts); undefined if everybody may do everything. */
   readonly users?: readonly User[] | undefined;
   /** SQLite extensions (see extensions.ts). */
@@ -100,13 +103,13 @@ export class Node {
   readonly #agent: AgentParts | undefined;
   /** Present with automatic backups, or a restore that is to come. */
   readonly #uploader: UploaderParts | undefined;
+  readonly #cdc: OpenHttp["cdc"];
   /** Of Workers to come. */
   #logLevel: LogLevel | undefined;
   #isLeaving = false;
   /** Whether the Worker of checks is still to start. */
   #keepsChecks: boolean;
   readonly #definitions: DefinitionFiles;
-  readonly #aclFiles: AclFiles;
   /** The first reader: it loads while the log is read, and has no database yet. */
   #idleReader: Worker | undefined;
   readonly #writerControl = new Control();
@@ -125,7 +128,7 @@ export class Node {
    * @throws {NodeFailure} When the SQLite library cannot be used.
    */
   constructor(config: NodeConfig, inputs: NodeInputs, log: (line: string) => void) {
-    const { discovery, users, uploads, extensions = [] } = inputs;
+    const { discovery, users, uploads, cdc, extensions = [] } = inputs;
     this.#config = config;
     this.#logLevel = config.agent?.logLevel;
     this.#log = log;
@@ -145,7 +148,6 @@ export class Node {
     this.#manager = new ServiceManager(log);
     this.#directory = openDataDirectory(dataDirectory, nodeId, { rejoinsDamaged });
     this.#definitions = new DefinitionFiles(this.#directory.path);
-    this.#aclFiles = new AclFiles(this.#directory.path);
     this.#secret = orFail(() => clusterSecretOf(config, this.#directory.gossip));
     const warning = openPortWarning(config, this.#secret);
     if (warning !== undefined) log(warning);
@@ -162,6 +164,7 @@ export class Node {
       gossipDirectory: this.#directory.gossip,
       sqliteLibrary: library,
       uploads: uploads?.reach ?? { net: [], directories: [] },
+      cdc: cdc ? reachOf(cdc.sink) : { net: [], files: [] },
       runsScripts: orFail(() => runsScripts(config.agent)),
       runsHandlers: orFail(() => runsHandlers(config.agent)),
     };
@@ -179,6 +182,7 @@ export class Node {
       connectBackups: () => this.#connectBackups(),
       log,
     });
+    this.#cdc = cdc && { port: lineTo(this.#spawn("cdc"), { sink: cdc.sink }), options: cdc.options };
     this.#http = this.#startHttp({ state, replica: httpToReplica.port1, writer: writerToHttp.port2, users });
     if (isServer) this.#idleReader = this.#spawn("reader");
     else this.#listening.replica.resolve();
@@ -302,8 +306,7 @@ export class Node {
       reload: () => this.onReload(),
       directorySize: () => sizeOf(this.#directory.path),
       databaseSizes: () => databaseSizes(`${this.#directory.sqlite}/${DATABASE}`),
-      keepTokens: ({ text }) => this.#aclFiles.keepTokens(text),
-      takeBootstrapReset: () => this.#aclFiles.takeReset(this.#log),
+      ...this.#definitions.acl.tasks(this.#log),
       keepDefinition: ({ kind, id, text }) => this.#definitions.keep(kind, id, text),
       forgetDefinition: ({ kind, id }) => this.#definitions.forget(kind, id),
     });
@@ -328,6 +331,7 @@ export class Node {
       ...(this.#replica ? { activity: { shared: this.#writerControl.shared, at: ACTIVITY } } : {}),
       ...(this.#agent ? { membership: this.#agent.lines.http, dns: this.#agent.dnsCounts } : {}),
       ...this.#uploader?.forHttp,
+      ...(this.#cdc ? { cdc: this.#cdc } : {}),
       options: httpOptions({
         config,
         directory: this.#directory,
@@ -335,11 +339,11 @@ export class Node {
         certificates: this.#certificates,
         extensions: this.#library.extensions,
         startedMs: this.#startedMs,
-        acl: config.agent?.acl && this.#aclFiles.withKept(config.agent.acl, this.#log),
+        acl: config.agent?.acl && this.#definitions.acl.withKept(config.agent.acl, this.#log),
       }),
       ...(config.agent ? { local: { ...config.agent.local, kept: this.#definitions.read(this.#log) } } : {}),
     };
-    const optional = [open.membership, open.uploader].filter((port) => port !== undefined);
+    const optional = [open.membership, open.uploader, open.cdc?.port].filter((port) => port !== undefined);
     worker.postMessage(open, [replica, writer, ...optional]);
     const { port1, port2 } = new MessageChannel();
     const lookups: ToHttpWorker = { k: "lookups", port: port1 };
@@ -572,8 +576,7 @@ export class Node {
     setLogLevel(logLevel);
     this.#agent?.setDns(dns);
     this.#agent?.setWatches(watches);
-    const tokens = acl ? this.#aclFiles.withKept(acl, this.#log).tokens : {};
-    this.#tellHttp({ k: "agent", meta, files: local.files, tokens });
+    this.#tellHttp({ k: "agent", meta, files: local.files, tokens: this.#definitions.acl.tokensOf(acl, this.#log) });
   }
 
   /** Takes another state of the auth file into use; only in a node that was started with one. */

@@ -30,6 +30,7 @@ export const ROLES = [
   "membership",
   "nameserver",
   "uploader",
+  "cdc",
   "checks",
   "watches",
   "rendezvous",
@@ -59,6 +60,8 @@ export interface Scope {
   readonly discoveryAddrs: readonly string[] | "any";
   /** What automatic backups may reach: `host:port` each, and directories. */
   readonly uploads: { readonly net: readonly string[]; readonly directories: readonly string[] };
+  /** What changed rows may be delivered to: `host:port` each, and files. */
+  readonly cdc: { readonly net: readonly string[]; readonly files: readonly string[] };
   /** Whether checks may run programs. */
   readonly runsScripts: boolean;
   /** Whether watches have programs handle a change. */
@@ -113,6 +116,10 @@ export function permissionsOf(role: Role, scope: Scope): Deno.PermissionOptionsO
       return { ...nothing, net: true };
     case "uploader": { // the store, or the directory, that its configuration names
       const [net, files] = [scope.uploads.net, scope.uploads.directories].map((all) => all.length > 0 && [...all]);
+      return { ...nothing, net, read: files, write: files };
+    }
+    case "cdc": { // the sink that its configuration names
+      const [net, files] = [scope.cdc.net, scope.cdc.files].map((all) => all.length > 0 && [...all]);
       return { ...nothing, net, read: files, write: files };
     }
     case "checks": // any address and any program, as the operator names them; a program has the rights of the user

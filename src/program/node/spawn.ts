@@ -17,6 +17,7 @@ export const WORKER_MODULES: Readonly<Record<Role, URL>> = {
   membership: new URL("../../app/agent/worker.ts", import.meta.url),
   nameserver: new URL("../../api/nameserver/worker.ts", import.meta.url),
   uploader: new URL("../../drivers/uploader/worker.ts", import.meta.url),
+  cdc: new URL("../../drivers/cdc/worker.ts", import.meta.url),
   checks: new URL("../../drivers/checks/worker.ts", import.meta.url),
   watches: new URL("../watches/worker.ts", import.meta.url),
   rendezvous: new URL("../rendezvous/worker.ts", import.meta.url),
@@ -38,9 +39,9 @@ export function spawn(role: Role, scope: Scope, onDeath: (message: string) => vo
   return worker;
 }
 
-/** The other end of a line to a Worker, which gets its own end as its first message. */
-export function lineTo(worker: Worker): MessagePort {
+/** The other end of a line to a Worker, which gets its own end with its first message. */
+export function lineTo(worker: Worker, message: Readonly<Record<string, unknown>> = {}): MessagePort {
   const { port1, port2 } = new MessageChannel();
-  worker.postMessage({ port: port1 }, [port1]);
+  worker.postMessage({ ...message, port: port1 }, [port1]);
   return port2;
 }

@@ -2,7 +2,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { allowedStatements } from "../../../src/app/database/allowed.ts";
 import { RequestError } from "../../../src/app/database/errors.ts";
-import { decodeStatements, sqlText } from "../../../src/api/rqlite/body.ts";
+import { decodeStatements, sqlText } from "../../../src/api/http/sql_body.ts";
 import { LARGE_BODY_BYTES, LargeBodies } from "../../../src/api/rqlite/large_bodies.ts";
 import { HttpError } from "../../../src/api/http/problem.ts";
 import { decodeCommand, encodeCommand } from "../../../src/core/sql/command.ts";

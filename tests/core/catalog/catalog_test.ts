@@ -145,6 +145,7 @@ Deno.test("a change is noted under the names that see it, and no others", () => 
     "checks/service_name/",
     "config_entries",
     "kv",
+    "kv_history",
     "members",
     "nodes",
     "nodes/id/i",

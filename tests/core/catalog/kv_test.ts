@@ -12,9 +12,18 @@ import {
   namesUnder,
   watchNamesOfKey,
 } from "../../../src/core/catalog/kv.ts";
+import {
+  deleteExpired,
+  entriesAt,
+  forgetHistory,
+  HISTORY_BOUNDS,
+  HISTORY_ENTRY,
+  NEXT_END,
+  versionsOf,
+} from "../../../src/core/catalog/kv_history.ts";
 import { withStoredNames } from "../../../src/core/catalog/names.ts";
 import { migration } from "../../../src/core/catalog/schema.ts";
-import { encodeCommand, stampCommand } from "../../../src/core/sql/command.ts";
+import { type BoundStatement, encodeCommand, stampCommand } from "../../../src/core/sql/command.ts";
 import { splitStatements } from "../../../src/core/sql/statement.ts";
 import { wholeText } from "../../../src/core/sql/result_text.ts";
 import type { SqlValue } from "../../../src/core/sql/value.ts";
@@ -32,17 +41,18 @@ function catalogOf() {
     foreignKeys: false,
     deliver: (_, outcomes) => results = wholeText(outcomes[0].results),
   });
-  const command = (isSystem: boolean, sql: [string, ...SqlValue[]][]): string => {
-    const body = encodeCommand({ kind: "request", transaction: true, isSystem, statements: sql.map(bind) });
+  const command = (isSystem: boolean, statements: readonly BoundStatement[]): string => {
+    const body = encodeCommand({ kind: "request", transaction: true, isSystem, statements });
     stampCommand(body, { timeMs: at.ms, seed: { hi: 1, lo: 2 }, maxSteps: 1e9 });
     index++;
     machine.apply([{ index, term: 1, kind: "command", body, waiter: { port: 1, ref: 1, options: PLAIN } }]);
     return results;
   };
   const write = (...writes: readonly CatalogWrite[]): string =>
-    command(true, writes.map(({ sql, positional }) => [sql, ...positional]));
+    command(true, writes.map(({ sql, positional }) => bind([sql, ...positional])));
+  const mixed = (...statements: readonly BoundStatement[]): string => command(true, statements);
   const read = ({ sql, positional = [] }: { sql: string; positional?: readonly SqlValue[] }): unknown[][] =>
-    JSON.parse(command(false, [[sql, ...positional]]))[0].values ?? [];
+    JSON.parse(command(false, [bind([sql, ...positional])]))[0].values ?? [];
   write(...migration(0));
   write(
     upsert("nodes", ["name"], {
@@ -55,7 +65,7 @@ function catalogOf() {
     }),
     check("passing"),
   );
-  return { at, write, read, machine, index: () => index };
+  return { at, write, read, mixed, machine, index: () => index };
 }
 
 function check(status: string): CatalogWrite {
@@ -128,7 +138,7 @@ Deno.test("prefixes: a deletion raises the index, forgetting it does not lower i
     value(indexOfKey("missing")),
     value({ sql: "SELECT value FROM _muster_index WHERE name = 'kv'", positional: [] }),
   );
-  assertEquals(read(entriesUnder("a0"))[0].slice(0, 3), ["a0", "0", ""]);
+  assertEquals(read(entriesUnder("a0"))[0].slice(0, 4), ["a0", btoa("a0"), 0, ""]);
   assertEquals(watchNamesOfKey("ab"), ["kv/key/ab", "kv/prefix/", "kv/prefix/a", "kv/prefix/ab"]);
   machine.close();
 });
@@ -199,5 +209,126 @@ Deno.test("sessions end with their node, and those that delete take their keys a
   assertEquals(read({ sql: "SELECT count(*) FROM _muster_session_checks" }), [[0]]);
   assertEquals(read({ sql: "SELECT key FROM _muster_tombstones" }), [["k"]]);
   assertEquals(read({ sql: "SELECT count(*) FROM _muster_lock_delays" }), [[0]]);
+  machine.close();
+});
+
+Deno.test("the history tells what was there at each index, whatever changed it", () => {
+  const { at, write, read, machine, index } = catalogOf();
+  /** By index, all keys with their values. */
+  const states = new Map<number, string>();
+  const now = () =>
+    JSON.stringify(read({ sql: "SELECT key, CAST(value AS TEXT), session FROM _muster_kv ORDER BY key" }));
+  const done = (...writes: readonly CatalogWrite[]) => {
+    at.ms += 1000;
+    write(...writes);
+    const changed = index();
+    states.set(changed, now());
+  };
+  write(...session("one", "delete", 0n));
+  done(...op("set", "a", { text: "1" }), ...op("set", "b", { text: "b" }));
+  done(...op("set", "a", { text: "2" }), ...op("set", "a", { text: "3" }), ...op("set", "b", { text: "b" }));
+  done(...op("delete", "a"));
+  done(...op("delete", "b"), ...op("set", "b", { text: "anew" }), ...op("set", "a", { text: "again" }));
+  done(...op("lock", "lock", { session: "one", text: "held" }));
+  done(remove("sessions", { id: "one" }));
+  done(...op("delete-tree", ""));
+  for (const [changed, state] of states) {
+    const { sql, positional } = entriesAt("", changed, { isPrefix: true });
+    const found = read({ sql: `SELECT key, CAST(value AS TEXT), session FROM (${sql})`, positional });
+    assertEquals(JSON.stringify(found), state, `at ${changed}`);
+    const one = entriesAt("a", changed, { isPrefix: false });
+    assertEquals(read(one).length, Number(state.includes('"a"')));
+  }
+  const versions = versionsOf("a");
+  const shown = read({
+    sql:
+      `SELECT CAST(value AS TEXT), (modify_ms - ?) / 1000, (end_ms - modify_ms) / 1000, is_deleted FROM (${versions.sql})`,
+    positional: [BigInt(START_MS), ...versions.positional],
+  });
+  assertEquals(shown, [["again", 4, 3, 1], ["3", 2, 1, 1], ["1", 1, 1, 0]]);
+  machine.close();
+});
+
+Deno.test("the history has a limit, the oldest goes first, and it tells since when it is complete", () => {
+  const { at, write, read, machine, index } = catalogOf();
+  const limit = (bytes: number) =>
+    write(upsert("config_entries", ["kind", "name"], { ...HISTORY_ENTRY, body: JSON.stringify({ MaxBytes: bytes }) }));
+  const kept = () => Number(read({ sql: "SELECT count(*) FROM _muster_kv_history" })[0][0]);
+  const since = () => Number(read({ sql: HISTORY_BOUNDS })[0][0]);
+  const first = since();
+  const indices: number[] = [];
+  for (let nth = 0; nth < 20; nth++) {
+    at.ms += 1000;
+    write(...op("set", "k", { text: String(nth).padStart(799, "x") }));
+    indices.push(Number(read({ sql: "SELECT modify_index FROM _muster_kv" })[0][0]));
+  }
+  assertEquals([kept(), since()], [19, first]);
+  limit(5000); // each takes 1000
+  at.ms += 1000;
+  write(...op("set", "k", { text: "the last" }));
+  assertEquals([kept(), since()], [5, indices[15]]);
+  const value = (at: number) => read(entriesAt("k", at, { isPrefix: false })).length;
+  assertEquals([value(indices[14]), value(indices[15]), value(indices[19])], [0, 1, 1]);
+  write(...forgetHistory(at.ms)); // all but the last had ended before
+  assertEquals([kept(), since()], [1, indices[19]]);
+  limit(0);
+  write(...op("delete", "k"));
+  const deleted = index();
+  assertEquals([kept(), since()], [0, deleted], "nothing is known of what was");
+  machine.close();
+});
+
+Deno.test("a key that has a time to live is deleted behind it, unless it is written again", () => {
+  const { at, write, read, machine } = catalogOf();
+  const keys = () => read({ sql: "SELECT key FROM _muster_kv ORDER BY key" }).flat();
+  assertMatch(write(...op("expire", "none", { index: 5000n })), /malformed JSON/, "there is no such key");
+  write(...op("set", "a", { text: "x" }), ...op("expire", "a", { index: 5000n }));
+  write(...op("set", "b", { text: "x" }), ...op("expire", "b", { index: 3000n }));
+  assertEquals(read({ sql: NEXT_END }), [[START_MS + 3000]]);
+  const [before] = read({ sql: "SELECT modify_index FROM _muster_kv WHERE key = 'b'" });
+  at.ms += 2000;
+  write(...op("set", "b", { text: "x" }), ...op("expire", "b", { index: 3000n }));
+  assertEquals(read({ sql: "SELECT modify_index FROM _muster_kv WHERE key = 'b'" }), [before], "nothing has changed");
+  write(deleteExpired(at.ms + 2999, 10));
+  assertEquals(keys(), ["a", "b"]);
+  write(deleteExpired(at.ms + 3000, 1));
+  write(deleteExpired(at.ms + 3000, 1));
+  assertEquals(keys(), []);
+  write(...op("set", "c", { text: "x" }), ...op("expire", "c", { index: 1000n }), ...op("set", "c", { text: "x" }));
+  write(deleteExpired(at.ms + 5000, 10));
+  assertEquals([keys(), read({ sql: NEXT_END })], [["c"], [[null]]], "a write without a time takes it off");
+  machine.close();
+});
+
+Deno.test("a client's statement among the cluster's own may do no more than a client, and fails with all of them", () => {
+  const { write, read, mixed, machine } = catalogOf();
+  const client = (sql: string) => ({ ...bind(sql), isOfClient: true });
+  const own = (sql: string) => bind(sql);
+  const put = own("INSERT INTO _muster_kv VALUES('k', x'', 0, '', 0, 1, 1, 0, 0)");
+  write({ sql: "CREATE TABLE t(a)", positional: [] });
+  assertMatch(mixed(put, client("INSERT INTO t VALUES(1) RETURNING a")), /"values":\[\[1\]\]/);
+  const state = () => [read({ sql: "SELECT a FROM t" }), read({ sql: "SELECT key FROM _muster_kv" })];
+  assertEquals(state(), [[[1]], [["k"]]]);
+  for (
+    const [sql, why] of [
+      ["DELETE FROM _muster_kv", /belongs to the cluster/],
+      ["UPDATE _muster_fences SET token = 1", /belongs to the cluster/],
+      ["DROP TABLE _muster_kv", /belongs to the cluster/],
+      ["COMMIT", /error/],
+      ["INSERT INTO t VALUES(json('{'))", /malformed JSON/],
+      ["INSERT INTO none VALUES(1)", /no such table/],
+    ] as const
+  ) {
+    const found = mixed(own("DELETE FROM _muster_kv"), client("DELETE FROM t"), client(sql));
+    assertMatch(found, why, sql);
+    assertEquals(state(), [[[1]], [["k"]]], `${sql} has undone all`);
+  }
+  // What he has hidden in a trigger is his as well.
+  mixed(client("CREATE TRIGGER hidden AFTER INSERT ON t BEGIN DELETE FROM _muster_kv; END"));
+  assertMatch(
+    mixed(own("UPDATE _muster_kv SET flags = 1"), client("INSERT INTO t VALUES(2)")),
+    /belongs to the cluster/,
+  );
+  assertEquals(state(), [[[1]], [["k"]]]);
   machine.close();
 });

@@ -6,7 +6,9 @@ import {
   type Command,
   decodeCommand,
   encodeCommand,
+  isOfClient,
   MAX_STEPS_DEFAULT,
+  STAMP_BYTES,
   stampCommand,
 } from "../../../src/core/sql/command.ts";
 import { splitStatements } from "../../../src/core/sql/statement.ts";
@@ -109,4 +111,27 @@ Deno.test("decodeCommand() reads what an earlier version has written into the lo
     positional: [7n],
     named: null,
   }]);
+});
+
+Deno.test("decodeCommand() tells a client's statements from the cluster's own, and no node takes such a command from outside", () => {
+  const own = { parts: splitStatements("DELETE FROM a"), positional: [1n], named: null };
+  const command = (isOfClient: boolean) =>
+    encodeCommand({
+      kind: "request",
+      transaction: true,
+      isSystem: true,
+      statements: [own, { ...own, isOfClient }, own],
+    });
+  const [plain, mixed] = [command(false), command(true)];
+  assertEquals([plain[STAMP_BYTES], mixed[STAMP_BYTES]], [2, 3]);
+  for (const body of [plain, mixed]) {
+    stampCommand(body, { timeMs: 5, seed: { hi: 1, lo: 2 }, maxSteps: 7 });
+    assertEquals(isOfClient(body), false);
+    const { statements, maxSteps, isSystem } = decodeCommand(body);
+    assertEquals([maxSteps, isSystem], [7, true]);
+    assertEquals(statements.map(({ isOfClient }) => isOfClient === true), [false, body === mixed, false]);
+    assertEquals(statements.map(({ positional }) => positional), [[1n], [1n], [1n]]);
+  }
+  const client = encodeCommand({ kind: "request", transaction: true, statements: [{ ...own, isOfClient: true }] });
+  assertEquals([client[STAMP_BYTES], isOfClient(client)], [2, true]);
 });

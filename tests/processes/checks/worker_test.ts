@@ -16,6 +16,7 @@ const SCOPE = {
   sqliteDirectory: "/nowhere",
   gossipDirectory: "/nowhere",
   uploads: { net: [], directories: [] },
+  cdc: { net: [], files: [] },
   httpAddrs: [],
   httpsAddrs: [],
   discoveryAddrs: [],

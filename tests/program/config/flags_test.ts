@@ -85,6 +85,7 @@ const GOOD: NodeConfig = {
   discoConfig: "",
   autoBackup: "",
   autoRestore: "",
+  cdcConfig: "",
   heartbeatTimeoutMs: 1000,
   electionTimeoutMs: 1000,
   leaderLeaseTimeoutMs: 0,

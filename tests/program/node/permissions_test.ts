@@ -35,6 +35,7 @@ const OWN: Record<Role, (keyof typeof NOTHING)[]> = {
   membership: ["read", "write", "connect", "listen", "resolve"],
   nameserver: ["connect", "listen", "resolve"],
   uploader: ["read", "write", "connect"], // to its store, in its directory
+  cdc: ["read", "write", "connect"], // to its sink
   checks: ["connect", "listen", "resolve"], // and run, where scripts are allowed
   watches: ["connect", "listen", "resolve"], // and run, where a program is the handler
   rendezvous: ["connect", "listen", "resolve"],
@@ -79,15 +80,21 @@ for (const role of ROLES) {
         gossipDirectory: `${root}/gossip`,
         discoveryAddrs: [`127.0.0.1:${listener.addr.port}`],
         uploads: { net: [`127.0.0.1:${listener.addr.port}`], directories: [`${root}/uploads`] },
+        cdc: { net: [`127.0.0.1:${listener.addr.port}`], files: [`${root}/cdc`] },
         sqliteLibrary: bundledLibrary(),
         runsScripts: false,
         runsHandlers: false,
       };
-      for (const name of ["raft", "sqlite", "gossip", "uploads", "elsewhere"]) {
+      for (const name of ["raft", "sqlite", "gossip", "uploads", "cdc", "elsewhere"]) {
         await Deno.mkdir(`${root}/${name}`);
         await Deno.writeTextFile(`${root}/${name}/file`, "x");
       }
-      const folders: Partial<Record<Role, string>> = { replica: "raft", membership: "gossip", uploader: "uploads" };
+      const folders: Partial<Record<Role, string>> = {
+        replica: "raft",
+        membership: "gossip",
+        uploader: "uploads",
+        cdc: "cdc",
+      };
       const own = folders[role] ?? "sqlite";
       const at = (place: string, port: number): Probe => ({
         read: `${root}/${place}/file`,
@@ -122,6 +129,7 @@ Deno.test("the http Worker may listen at the addresses of HTTP and of HTTPS, and
     sqliteDirectory: "/nowhere",
     gossipDirectory: "/nowhere",
     uploads: { net: [], directories: [] },
+    cdc: { net: [], files: [] },
     discoveryAddrs: [],
     sqliteLibrary: "/nowhere",
     runsScripts: false,
@@ -144,6 +152,7 @@ Deno.test("the discovery Worker that asks the system's name servers may use the 
     sqliteDirectory: "/nowhere",
     gossipDirectory: "/nowhere",
     uploads: { net: [], directories: [] },
+    cdc: { net: [], files: [] },
     httpAddrs: ["127.0.0.1:1"],
     httpsAddrs: [],
     sqliteLibrary: bundledLibrary(),
@@ -171,6 +180,7 @@ Deno.test("the discovery Worker that asks the system's name servers may use the 
 
 Deno.test("the uploader Worker has no network where backups go to a directory, and no file where they go to a store", async () => {
   const scope = {
+    cdc: { net: [], files: [] },
     raftDirectory: "/nowhere",
     sqliteDirectory: "/nowhere",
     gossipDirectory: "/nowhere",
@@ -210,6 +220,7 @@ Deno.test("the checks Worker may run programs where scripts are allowed, and has
     sqliteDirectory: "/nowhere",
     gossipDirectory: "/nowhere",
     uploads: { net: [], directories: [] },
+    cdc: { net: [], files: [] },
     httpAddrs: [],
     httpsAddrs: [],
     discoveryAddrs: [],

@@ -14,6 +14,7 @@ for (const role of ROLES) {
       gossipDirectory: directory,
       discoveryAddrs: [],
       uploads: { net: [], directories: [] },
+      cdc: { net: [], files: [] },
       sqliteLibrary: directory,
       runsScripts: false,
       runsHandlers: false,

@@ -27,6 +27,7 @@
 #define LARGE (128*1024)        /* allocations from here on count as values: no page is as large */
 #define UNIX_EPOCH_MS 210866760000000LL  /* 1970-01-01 as a Julian day, in milliseconds */
 #define EVENTS_MAX (4*1024*1024)
+#define CHANGES_MAX (16*1024*1024) /* bytes of records of changed rows */
 #define KINDS_MAX 8             /* kinds of file that the system's file system has; unix has six */
 
 enum { IDLE, COMPILING, RUNNING };
@@ -49,6 +50,11 @@ struct Muster {
   sqlite3_stmt *pending;        /* has a row that did not fit */
   u8 *events;                   /* the authorizer's, since the last prepare */
   int eventBytes, eventCapacity, lastEvent;
+  sqlite3_stmt *running;        /* begun last */
+  u8 *changes;                  /* records of changed rows */
+  int changeBytes, changeCapacity;
+  int changesBefore;            /* their bytes when the running statement began */
+  int isCut;                    /* ends with the record of what there was no room for */
 };
 
 static _Thread_local Muster *current;
@@ -256,6 +262,78 @@ static int onAuthorize(void *arg, int action, const char *a, const char *b, cons
   return action==SQLITE_PRAGMA && b && !m->mayPragma ? SQLITE_DENY : SQLITE_OK;
 }
 
+/* ---- Records of changed rows ------------------------------------------------------------------------------------ */
+/* Room for n more bytes, from the system: what is recorded is no work of the statement. */
+static u8 *roomFor(Muster *m, i64 n){
+  if( m->changeBytes+n>m->changeCapacity ){
+    i64 capacity = (m->changeBytes+n)*2;
+    u8 *grown = m->changeBytes+n<=CHANGES_MAX ? realloc(m->changes, (size_t)capacity) : 0;
+    if( !grown ) return 0;
+    m->changes = grown;
+    m->changeCapacity = (int)capacity;
+  }
+  return m->changes + m->changeBytes;
+}
+
+static int putBytes(Muster *m, const void *p, i64 n){
+  u8 *out = roomFor(m, n + 5); /* always some left for the last record */
+  if( !out ) return 0;
+  if( n ) memcpy(out, p, (size_t)n);
+  m->changeBytes += (int)n;
+  return 1;
+}
+
+static int widthOf(int tag);
+
+static int putValue(Muster *m, int rc, sqlite3_value *value){
+  int tag = rc==SQLITE_OK && value ? sqlite3_value_type(value) : 0, width = tag ? widthOf(tag) : 0;
+  u8 head[9];
+  i64 v = tag==SQLITE_INTEGER ? sqlite3_value_int64(value) : 0;
+  double d = tag==SQLITE_FLOAT ? sqlite3_value_double(value) : 0;
+  const void *p = width==4 ? sqlite3_value_blob(value) : 0;
+  u32 length = width==4 ? (u32)sqlite3_value_bytes(value) : 0;
+  head[0] = (u8)tag;
+  if( width ) memcpy(head+1, tag==SQLITE_INTEGER ? (void*)&v : width==8 ? (void*)&d : (void*)&length, width);
+  return (p || !length) && putBytes(m, head, 1+width) && putBytes(m, p, length);
+}
+
+static int putChange(Muster *m, sqlite3 *db, int op, const char *table, const i64 *rowids){
+  u32 length = (u32)strlen(table), columns = (u32)sqlite3_preupdate_count(db);
+  sqlite3_value *value;
+  int from = m->changeBytes;
+  u8 code = op==SQLITE_INSERT ? 1 : op==SQLITE_UPDATE ? 2 : 3;
+  if( !putBytes(m, "\0\0\0\0", 4) || !putBytes(m, &code, 1) || !putBytes(m, rowids, 16) ) return 0;
+  if( !putBytes(m, &length, 4) || !putBytes(m, table, length) || !putBytes(m, &columns, 4) ) return 0;
+  for(int before=1; before>=0; before--){
+    if( op==(before ? SQLITE_INSERT : SQLITE_DELETE) ) continue;
+    for(int i=0; i<(int)columns; i++){
+      int rc = before ? sqlite3_preupdate_old(db, i, &value) : sqlite3_preupdate_new(db, i, &value);
+      if( !putValue(m, rc, value) ) return 0;
+    }
+  }
+  length = (u32)(m->changeBytes - from);
+  memcpy(m->changes+from, &length, 4);
+  return 1;
+}
+
+static void onChange(void *arg, sqlite3 *db, int op, const char *base, const char *table, sqlite3_int64 a, sqlite3_int64 b){
+  Muster *m = arg;
+  i64 rowids[2] = { a, b };
+  int from = m->changeBytes;
+  if( m->phase!=RUNNING || m->isCut || strcmp(base, "main") ) return;
+  if( !strncmp(table, "_muster", 7) || !strncmp(table, "sqlite_", 7) ) return;
+  if( putChange(m, db, op, table, rowids) ) return;
+  m->changeBytes = from;
+  m->isCut = 1;
+  if( roomFor(m, 5) ){ memcpy(m->changes+from, "\5\0\0\0\0", 5); m->changeBytes += 5; }
+}
+
+/* Called by SQLite when it has undone what a statement did and goes on with the transaction, see scripts/sqlite/patches.ts. */
+void muster_undone(void *statement){
+  Muster *m = current;
+  if( m && m->running==statement ) muster_forget(m, m->changesBefore);
+}
+
 /* ---- Calls ------------------------------------------------------------------------------------------------------ */
 static void enter(Muster *m, Control *c, int phase){
   c->stop = STOP_NONE;
@@ -324,7 +402,9 @@ int muster_close(Muster *m){
   sqlite3 *db = m->db;
   if( db ) sqlite3_progress_handler(db, 0, 0, 0); /* it lives on while a copy of it is made */
   if( db ) sqlite3_set_authorizer(db, 0, 0);
+  if( db ) sqlite3_preupdate_hook(db, 0, 0);
   sqlite3_free(m->events);
+  free(m->changes);
   sqlite3_free(m);
   return sqlite3_close_v2(db);
 }
@@ -421,6 +501,7 @@ static int enterFor(Muster *m, sqlite3_stmt *s, const u8 *values, int n, sqlite3
   sqlite3_stmt_status(s, SQLITE_STMTSTATUS_VM_STEP, 1);
   begin(&m->meter);
   m->phase = RUNNING;
+  m->running = s; m->changesBefore = m->changeBytes;
   return rc==SQLITE_OK ? SQLITE_ROW : rc;
 }
 
@@ -492,6 +573,23 @@ void muster_reset(Muster *m, sqlite3_stmt *s, Control *c){
 
 int muster_backup_step(Muster *m, sqlite3_backup *b, int pages, Control *c){
   enter(m, c, IDLE); return leave(m, sqlite3_backup_step(b, pages));
+}
+
+void muster_capture(Muster *m, int on){
+  sqlite3_preupdate_hook(m->db, on ? onChange : 0, m);
+  muster_forget(m, 0);
+}
+
+int muster_changes(Muster *m, u8 *out, int capacity){
+  if( m->changeBytes>0 && m->changeBytes<=capacity ) memcpy(out, m->changes, m->changeBytes);
+  return m->changeBytes;
+}
+
+void muster_forget(Muster *m, int bytes){
+  if( bytes<0 || bytes>=m->changeBytes ) return;
+  m->changeBytes = bytes;
+  m->isCut = 0;
+  if( m->changeCapacity>1024*1024 && bytes==0 ){ free(m->changes); m->changes = 0; m->changeCapacity = 0; }
 }
 
 void muster_recount(Muster *m){

@@ -95,6 +95,20 @@ EXPORT void muster_reset(Muster *m, sqlite3_stmt *s, Control *c);
 /* sqlite3_backup_step() of a copy into `m`. */
 EXPORT int muster_backup_step(Muster *m, sqlite3_backup *b, int pages, Control *c);
 
+/* Records from now on the rows of the database "main" that statements change, or no more; what was recorded is dropped.
+** Rows of the cluster's own tables and of SQLite's are left out. Statements must be compiled anew: without records SQLite
+** empties a table without looking at its rows. */
+EXPORT void muster_capture(Muster *m, int on);
+
+/* Copies the records of changed rows; returns their bytes, also where there is no room for them. A record:
+** u32 length of all | u8 op: 1 insert, 2 update, 3 delete | i64 rowid before | i64 rowid after | u32 length, table |
+** u32 columns | the values before, not of an insert | the values after, not of a delete: tag 0 is a column that is not
+** stored. Behind what there was no room for stands one record of five bytes with op 0. */
+EXPORT int muster_changes(Muster *m, u8 *out, int capacity);
+
+/* Drops the records behind the first `bytes`: what they tell of was undone, or was taken. */
+EXPORT void muster_forget(Muster *m, int bytes);
+
 /* Lets the counts of every statement begin from zero, those of virtual tables as well. */
 EXPORT void muster_recount(Muster *m);
 

@@ -1,11 +1,13 @@
 /**
- * Transactions (C7.6): operations on keys, nodes, services, checks and sessions that are done in one entry of the log, all or
- * none. Each is a condition or several, and what it does where they hold.
+ * Transactions (C7.6): operations on keys, nodes, services, checks and sessions, and SQL, that are done in one entry of the
+ * log, all or none. Each is a condition or several, and what it does where they hold.
  * @module
  */
 import { type CatalogWrite, expectRow, guard, upsert } from "../../core/catalog/catalog.ts";
 import { entryOf, type KvOp, kvWrites } from "../../core/catalog/kv.ts";
-import { type Catalog, type CatalogRow, ConflictError } from "./catalog.ts";
+import type { BoundStatement } from "../../core/sql/command.ts";
+import { allowedStatements } from "../database/allowed.ts";
+import { type Catalog, type CatalogRow, ConflictError, StatementError } from "../agent/catalog.ts";
 import {
   type CatalogCheck,
   type CatalogService,
@@ -14,7 +16,7 @@ import {
   nodeRow,
   removals,
   serviceRow,
-} from "./registration.ts";
+} from "../agent/registration.ts";
 
 /** Operations on nodes, services and checks, by Consul's names. */
 export const ROW_VERBS = ["set", "cas", "get", "delete", "delete-cas"] as const;
@@ -32,28 +34,35 @@ export type TxnOp =
   | RowOp & { readonly k: "service"; readonly node: string; readonly service: CatalogService }
   | RowOp & { readonly k: "check"; readonly node: string; readonly check: CatalogCheck }
   /** Ends a session. */
-  | { readonly k: "session"; readonly id: string };
+  | { readonly k: "session"; readonly id: string }
+  /** Runs a client's statement, with a client's rights. */
+  | { readonly k: "sql"; readonly statement: BoundStatement };
 
 /** What operations came to. */
 export type TxnOutcome =
-  /** Rows of each operation that has a result, with its place. */
+  /** Rows of each operation that has a result, with its place; of a statement one, with the JSON text of its result. */
   | { readonly k: "done"; readonly results: readonly { readonly at: number; readonly rows: readonly CatalogRow[] }[] }
   /** Nothing was done: a condition of this operation does not hold. */
   | { readonly k: "conflict"; readonly at: number; readonly reason: string };
 
 /**
  * Does operations, on the leader.
- * @throws {import("./catalog.ts").CatalogError} When the catalog cannot be written.
+ * @throws {import("../agent/catalog.ts").CatalogError} When the catalog cannot be written.
  */
 export async function applyTxn(catalog: Catalog, datacenter: string, ops: readonly TxnOp[]): Promise<TxnOutcome> {
   const all = ops.map((op) => writesOf(op, datacenter));
   /** For each statement the place of its operation. */
   const places = all.flatMap(({ writes }, at) => writes.map(() => at));
   try {
-    const rows = await catalog.write(all.flatMap(({ writes }) => writes));
-    const results = all.flatMap(({ hasResults }, at) => hasResults ? [{ at, rows: rows[places.lastIndexOf(at)] }] : []);
+    const found = await catalog.writeWith(all.flatMap(({ writes }) => writes));
+    const results = all.flatMap(({ hasResults }, at) => {
+      const result = found[places.lastIndexOf(at)];
+      const rows = ops[at].k === "sql" ? [{ result: JSON.stringify(result) }] : result.rows ?? [];
+      return hasResults ? [{ at, rows }] : [];
+    });
     return { k: "done", results };
   } catch (error) {
+    if (error instanceof StatementError) return { k: "conflict", at: places[error.at], reason: error.message };
     if (!(error instanceof ConflictError)) throw error;
     const at = places[error.at];
     return { k: "conflict", at, reason: await reasonOf(catalog, ops[at], error.at - places.indexOf(at)) };
@@ -61,8 +70,13 @@ export async function applyTxn(catalog: Catalog, datacenter: string, ops: readon
 }
 
 /** The statements of an operation; its results are those of the last one, if it has any. */
-function writesOf(op: TxnOp, datacenter: string): { writes: readonly CatalogWrite[]; hasResults: boolean } {
+function writesOf(
+  op: TxnOp,
+  datacenter: string,
+): { writes: readonly (CatalogWrite | BoundStatement)[]; hasResults: boolean } {
   switch (op.k) {
+    case "sql":
+      return { writes: allowedStatements([op.statement]), hasResults: true };
     case "kv":
       return kvWrites(op.op);
     case "session":
@@ -128,6 +142,7 @@ function rowWrites(
 /** Why a condition of an operation did not hold, in Consul's words; `nth` counts its conditions. */
 async function reasonOf(catalog: Catalog, op: TxnOp, nth: number): Promise<string> {
   if (op.k === "kv") return await kvReason(catalog, op.op, nth);
+  if (op.k === "sql") return "the statement failed";
   if (op.k === "session") return `session "${op.id}" cannot be ended`;
   const name = op.k === "node" ? op.node.name : op.k === "service" ? op.service.id : op.check.id;
   if (op.verb === "cas" && nth === 0) return `failed to set ${op.k} "${name}", index is stale`;

@@ -1,7 +1,7 @@
 /** Request bodies and parameters (Q2.5 and Q3). */
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { decodeStatements, sqlText } from "../../../src/api/rqlite/body.ts";
+import { decodeStatements, sqlText } from "../../../src/api/http/sql_body.ts";
 import { indent, stringify } from "../../../src/api/http/json.ts";
 import { Params } from "../../../src/api/http/params.ts";
 import { HttpError } from "../../../src/api/http/problem.ts";

@@ -14,6 +14,8 @@ import { NOW } from "../../core/catalog/catalog.ts";
 import { needsOf } from "../../core/acl/resource.ts";
 import { needOfKv, needsOfSession, needsOfTxn } from "../acl/write_needs.ts";
 import type { OperationAcl, ReadRows } from "../database/access_guard.ts";
+import { type BoundStatement, encodeCommand } from "../../core/sql/command.ts";
+import { decodeStatements } from "../database/data_operations.ts";
 import { OperationError } from "../database/errors.ts";
 import {
   type Implementations,
@@ -22,9 +24,9 @@ import {
   type Operation,
   type OperationTable,
 } from "../database/operation.ts";
-import type { Agent } from "./agent.ts";
+import type { Agent } from "../agent/agent.ts";
 import type { Permission } from "../users/permission.ts";
-import type { Catalog, CatalogRow } from "./catalog.ts";
+import type { Catalog, CatalogRow } from "../agent/catalog.ts";
 import {
   checkFields,
   expectToLead,
@@ -32,11 +34,17 @@ import {
   plainName,
   readOperation,
   serviceFields,
-} from "./catalog_operations.ts";
-import { type KvQuery, kvQuery, type SessionQuery, sessionQuery } from "./catalog_query.ts";
-import { type CatalogFound, type CatalogReadParts, type CatalogReadRequest, readCatalog } from "./catalog_read.ts";
-import { whileInConflict } from "./registration.ts";
+} from "../agent/catalog_operations.ts";
+import { type KvQuery, kvQuery, type SessionQuery, sessionQuery } from "../agent/catalog_query.ts";
+import {
+  type CatalogFound,
+  type CatalogReadParts,
+  type CatalogReadRequest,
+  readCatalog,
+} from "../agent/catalog_read.ts";
+import { whileInConflict } from "../agent/registration.ts";
 import { applyTxn, ROW_VERBS, type TxnOp, type TxnOutcome } from "./txn.ts";
+import type { KeyTimers } from "./key_timers.ts";
 import type { SessionTimers } from "./session_timers.ts";
 
 /** Operations in one command. */
@@ -64,6 +72,8 @@ export interface KeyOperations {
   readonly kvApply: { readonly params: { readonly ops: readonly KvOp[] }; readonly result: TxnOutcome };
   /** Operations that are not on keys alone. */
   readonly txnApply: { readonly params: { readonly ops: readonly TxnOp[] }; readonly result: TxnOutcome };
+  /** The same where SQL is among them. */
+  readonly sqlTxnApply: { readonly params: { readonly ops: readonly TxnOp[] }; readonly result: TxnOutcome };
   readonly sessionRead: {
     readonly params: CatalogReadRequest<SessionQuery>;
     readonly result: CatalogFound<SessionQuery>;
@@ -102,12 +112,20 @@ const kvOp: Shape<KvOp> = record({
 });
 const opsFields = record({ ops: listOf(kvOp, OPS_MAX) });
 const rowFields = { verb: oneOf(...ROW_VERBS), index: unsigned };
+/** A client's statement, as a command of his would hold it. */
+const clientStatement: Shape<BoundStatement> = (value, where) => {
+  const [statement, ...others] = decodeStatements(base64(value, where)).statements;
+  if (statement && others.length === 0) return statement;
+  throw new DecodeError(`Expected ${where} to be one statement`);
+};
+
 const txnOp: Shape<TxnOp> = variants<TxnOp>({
   kv: record({ k: oneOf("kv"), op: kvOp }),
   node: record({ k: oneOf("node"), ...rowFields, node: nodeFields }),
   service: record({ k: oneOf("service"), ...rowFields, node: plainName, service: serviceFields }),
   check: record({ k: oneOf("check"), ...rowFields, node: plainName, check: checkFields }),
   session: record({ k: oneOf("session"), id: plainName }),
+  sql: record({ k: oneOf("sql"), statement: clientStatement }),
 });
 const txnFields = record({ ops: listOf(txnOp, OPS_MAX) });
 const rows = listOf<CatalogRow>(anyObject, 1_000_000);
@@ -126,14 +144,21 @@ const newSession: Shape<NewSession> = record({
 });
 const byId = record({ id: plainName });
 
-/** What JSON holds of a value with whole numbers of 64 bits and bytes. */
+/** What JSON holds of a value with whole numbers of 64 bits, bytes and statements. */
 function plain(value: unknown): unknown {
   return JSON.parse(
-    JSON.stringify(
-      value,
-      (_, one) => typeof one === "bigint" ? String(one) : one instanceof Uint8Array ? one.toBase64() : one,
-    ),
+    JSON.stringify(value, (_, one) => {
+      if (typeof one === "bigint") return String(one);
+      if (one instanceof Uint8Array) return one.toBase64();
+      return isStatement(one)
+        ? encodeCommand({ kind: "request", transaction: true, statements: [one] }).toBase64()
+        : one;
+    }),
   );
+}
+
+function isStatement(value: unknown): value is BoundStatement {
+  return typeof value === "object" && value !== null && "parts" in value && "positional" in value;
 }
 
 /** Operations in one entry of the log. */
@@ -155,15 +180,17 @@ function applying<Ops>(
   };
 }
 
+const OF_TXN = {
+  needs: ({ ops }: { readonly ops: readonly TxnOp[] }, read: ReadRows) => needsOfTxn(ops, read),
+};
 const OF_SESSION = { needs: ({ id }: { readonly id: string }, read: ReadRows) => needsOfSession(id, read) };
 
 /** These operations, and how they travel. */
 export const KEY_OPERATIONS: OperationTable<KeyOperations> = {
   kvRead: readOperation("kv-read", kvQuery),
   kvApply: applying(["kv-write"], opsFields, { needs: ({ ops }) => ops.map(needOfKv) }),
-  txnApply: applying(["kv-write", "catalog-write", "session-write"], txnFields, {
-    needs: ({ ops }, read) => needsOfTxn(ops, read),
-  }),
+  txnApply: applying(["kv-write", "catalog-write", "session-write"], txnFields, OF_TXN),
+  sqlTxnApply: applying(["kv-write", "catalog-write", "session-write", "query", "execute"], txnFields, OF_TXN),
   sessionRead: readOperation("session-read", sessionQuery),
   sessionCreate: jsonOperation(["session-write"], newSession, byId, {
     needs: ({ node }) => [needsOf("session", "write", node)],
@@ -176,22 +203,32 @@ export const KEY_OPERATIONS: OperationTable<KeyOperations> = {
 export interface KeyParts extends CatalogReadParts {
   readonly agent: Agent | undefined;
   readonly timers: SessionTimers;
+  readonly keyTimers: KeyTimers;
 }
 
 /** Does these operations on this node. */
 export function keyImplementations(parts: KeyParts): Implementations<KeyOperations> {
-  const { catalog, timers } = parts;
+  const { catalog, timers, keyTimers } = parts;
   const most = () => parts.agent?.options.queryTimeMs.most ?? 0;
+  const applied = async (datacenter: string, ops: readonly TxnOp[]): Promise<TxnOutcome> => {
+    const outcome = await applyTxn(catalog, datacenter, ops);
+    if (ops.some((op) => op.k === "kv" && op.op.verb === "expire")) keyTimers.look();
+    return outcome;
+  };
   return {
     kvRead: (request, { whenOver }) =>
       readCatalog(parts, { ...request, waitMs: Math.min(request.waitMs, most()) }, whenOver),
     async kvApply({ ops }) {
       expectToLead(parts);
-      return await applyTxn(catalog, "", ops.map((op) => ({ k: "kv", op })));
+      return await applied("", ops.map((op) => ({ k: "kv", op })));
     },
     async txnApply({ ops }) {
       expectToLead(parts);
-      return await applyTxn(catalog, parts.agent?.options.datacenter ?? "", ops);
+      return await applied(parts.agent?.options.datacenter ?? "", ops);
+    },
+    async sqlTxnApply({ ops }) {
+      expectToLead(parts);
+      return await applied(parts.agent?.options.datacenter ?? "", ops);
     },
     sessionRead: (request, { whenOver }) =>
       readCatalog(parts, { ...request, waitMs: Math.min(request.waitMs, most()) }, whenOver),

@@ -9,7 +9,7 @@
 import type { BoundStatement } from "../../core/sql/command.ts";
 import { splitStatements } from "../../core/sql/statement.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
-import { HttpError } from "../http/problem.ts";
+import { HttpError } from "./problem.ts";
 
 /** A JSON value with numbers as SQL has them: bigint for INTEGER, number for REAL. */
 type Json = null | boolean | bigint | number | string | Json[] | { [key: string]: Json };
@@ -56,6 +56,16 @@ function refuseManyValues(text: string): void {
   if (count > VALUES_MAX) {
     throw new HttpError(413, `the request holds more than ${VALUES_MAX} values: split it, or load a SQLite file`);
   }
+}
+
+/** Reads JSON with numbers as SQL has them. @throws {HttpError} 400. */
+export function parseSqlJson(text: string): unknown {
+  return parseJson(text);
+}
+
+/** Reads one element of a body, from {@linkcode parseSqlJson}. @throws {HttpError} 400 with rqlite's words. */
+export function boundStatement(element: unknown): BoundStatement | undefined {
+  return decodeElement(element as Json, splitStatements);
 }
 
 /** Splits texts, of which one often is the same as the one before it: comparing the two costs less than looking it up. */
