@@ -244,3 +244,52 @@ Deno.test("a node that is no agent checks tokens for SQL", async () => {
     200,
   ]);
 });
+
+Deno.test("SQL in a transaction needs what SQL needs, beside what the other operations do", async () => {
+  await using node = new LocalNode({ agent: { acl: DENY } });
+  const client = await AclClient.bootstrap(node);
+  await client.json("POST", "/db/execute", ["CREATE TABLE t(a)"]);
+  node.replica.status = () => ({ outdated: [] });
+  const set = { KV: { Verb: "set", Key: "a", Value: "" } };
+  const outcomes = async (rules: string, ...ops: unknown[]) => {
+    const { secret } = await client.token(rules);
+    return (await client.send(secret, "PUT", "/v1/txn", ops)).status;
+  };
+  const key = `key "a" { policy = "write" }`;
+  const insert = { SQL: ["INSERT INTO t VALUES(1)"] };
+  assertEquals(await outcomes(key, set, insert), 403);
+  assertEquals(await outcomes(`${key} sql = "read"`, set, insert), 403);
+  assertEquals(await outcomes(`sql = "write"`, set, insert), 403);
+  assertEquals(await outcomes(`${key} sql = "write"`, set, insert), 200);
+  assertEquals(await outcomes(`${key} sql = "read"`, set, { SQL: ["SELECT * FROM t"] }), 200);
+  assertEquals(await outcomes(`${key} sql = "write"`, set, { SQL: ["INSERT INTO t SELECT key FROM muster.kv"] }), 403);
+});
+
+Deno.test("a live query is looked at like any other, and ends with its token", async () => {
+  await using node = new LocalNode({ agent: { acl: DENY } });
+  const client = await AclClient.bootstrap(node);
+  const { secret, accessor } = await client.token(`sql = "read"`);
+  const live = (sql: string) =>
+    node.ask("GET", `/db/live?q=${encodeURIComponent(sql)}`, "", { authorization: `Bearer ${secret}` });
+  assertEquals((await live("SELECT * FROM muster.kv")).status, 403);
+  const { status, stream } = await live("SELECT 1");
+  assertEquals(status, 200);
+  await client.json("DELETE", `/v1/acl/token/${accessor}`);
+  let text = "";
+  for await (const piece of stream?.pieces(new Promise(() => {})) ?? []) text += piece;
+  assertEquals(JSON.parse(text), { error: "ACL not found" });
+});
+
+Deno.test("what keys were is shown to whoever may read what they are", async () => {
+  await using node = new LocalNode({ agent: { acl: DENY } });
+  const client = await AclClient.bootstrap(node);
+  await client.json("PUT", "/v1/config", { Kind: "kv-history", Name: "a/", Keep: "1h" }).catch(() => {});
+  for (const key of ["a/1", "b/1"]) await client.json("PUT", `/v1/kv/${key}`, "v");
+  const index = (await client.send(client.root, "GET", "/v1/kv/?keys")).headers?.["X-Consul-Index"];
+  const { secret } = await client.token(`key_prefix "a/" { policy = "read" }`);
+  const then = await client.send(secret, "GET", `/v1/kv/?keys&at=${index}`);
+  assertEquals([then.status, then.text], [200, '["a/1"]']);
+  assertEquals((await client.send(secret, "GET", `/v1/kv/b/1?at=${index}`)).status, 403);
+  assertEquals((await client.send(secret, "GET", "/v1/kv/a/1?history")).status, 200);
+  assertEquals((await client.send(secret, "GET", "/v1/kv/b/1?history")).status, 403);
+});
