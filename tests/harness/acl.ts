@@ -7,6 +7,7 @@ export const DENY: AclSettings = {
   defaultPolicy: "deny",
   downPolicy: "extend-cache",
   tokenTtlMs: 30_000,
+  listsKeys: false,
   keepsTokens: false,
   initialManagement: "",
   tokens: {},

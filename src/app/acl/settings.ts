@@ -37,6 +37,8 @@ export interface AclSettings {
   readonly downPolicy: DownPolicy;
   /** How long a client agent believes what a server told it of a token. @default {30000} */
   readonly tokenTtlMs: number;
+  /** Whether a list of keys needs `list` on its prefix, and not only what may be read is in it. */
+  readonly listsKeys: boolean;
   /** Whether tokens that are set by a request stay over a restart. */
   readonly keepsTokens: boolean;
   /** Secret of a token that the leader makes with all rights; empty for none. */

@@ -13,6 +13,7 @@ type Row = Readonly<Record<string, unknown>>;
 interface Query {
   readonly k: string;
   readonly key?: string;
+  readonly prefix?: string;
   readonly name?: string;
   readonly kind?: string;
   readonly watchesNodes?: boolean;
@@ -41,12 +42,16 @@ export function readAcl<Q extends Query, F extends Found>(): OperationAcl<{ read
 }
 
 /** What is refused altogether where it is not allowed; what is filtered needs nothing. */
-function needsOfRead({ k, key = "", kind, name = "" }: Query, read: ReadRows): Needs | Promise<Needs> {
+function needsOfRead({ k, key = "", prefix = "", kind, name = "" }: Query, read: ReadRows): Needs | Promise<Needs> {
   switch (k) {
     case "key":
     case "keyAt":
     case "keyHistory":
       return [needsOf("key", "read", key)];
+    case "tree":
+    case "keys":
+    case "treeAt":
+      return [{ ...needsOf("key", "list", prefix), isForLists: true }];
     case "query":
       return needsOfPrepared(name, read);
     case "configEntry":

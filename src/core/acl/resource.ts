@@ -30,6 +30,8 @@ export interface Need {
   readonly name?: string;
   /** Whether it is about everything whose name begins so. @default {false} */
   readonly isTree?: boolean;
+  /** Whether it is needed only where lists of keys need a right of their own (`acl.enable_key_list_policy`). @default {false} */
+  readonly isForLists?: boolean;
 }
 
 /** A need of a resource without names. */

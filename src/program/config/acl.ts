@@ -28,6 +28,7 @@ export function aclSettings(settings: Settings): AclSettings | undefined {
     defaultPolicy,
     downPolicy,
     tokenTtlMs,
+    listsKeys: settings.flag("acl.enable_key_list_policy", false),
     keepsTokens: settings.flag("acl.enable_token_persistence", false),
     initialManagement: settings.text("acl.tokens.initial_management") || settings.text("acl.tokens.master"),
     tokens: Object.fromEntries(given.filter(([, secret]) => secret !== "")),
@@ -42,7 +43,7 @@ export function serveAcl(defaultPolicy: string): AclSettings | undefined {
       `-acl-default-policy must be allow or deny: current value is ${JSON.stringify(defaultPolicy)}`,
     );
   }
-  const plain = { keepsTokens: false, initialManagement: "", tokens: {} };
+  const plain = { listsKeys: false, keepsTokens: false, initialManagement: "", tokens: {} };
   return { defaultPolicy, downPolicy: "extend-cache", tokenTtlMs: TOKEN_TTL_MS, ...plain };
 }
 

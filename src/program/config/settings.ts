@@ -101,6 +101,7 @@ const KEYS: Block = {
     enabled: "flag",
     default_policy: "text",
     down_policy: "text",
+    enable_key_list_policy: "flag",
     enable_token_persistence: "flag",
     token_ttl: "duration",
     tokens: {
@@ -115,7 +116,7 @@ const KEYS: Block = {
       replication: "secret",
       ...laterKeys("managed_service_provider"),
     },
-    ...laterKeys("enable_key_list_policy enable_token_replication msp_disable_bootstrap policy_ttl role_ttl"),
+    ...laterKeys("enable_token_replication msp_disable_bootstrap policy_ttl role_ttl"),
   },
   auth: "text",
   auto_encrypt: { tls: "flag", allow_tls: "flag", ...laterKeys("dns_san ip_san") },

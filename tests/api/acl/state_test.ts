@@ -293,3 +293,16 @@ Deno.test("what keys were is shown to whoever may read what they are", async () 
   assertEquals((await client.send(secret, "GET", "/v1/kv/a/1?history")).status, 200);
   assertEquals((await client.send(secret, "GET", "/v1/kv/b/1?history")).status, 403);
 });
+
+Deno.test("where lists of keys need a right of their own, reading what is in them is not enough", async () => {
+  await using node = new LocalNode({ agent: { acl: { ...DENY, listsKeys: true } } });
+  const client = await AclClient.bootstrap(node);
+  await client.json("PUT", "/v1/kv/a/1", "v");
+  const statuses = async (policy: string) => {
+    const { secret } = await client.token(`key_prefix "a/" { policy = "${policy}" }`);
+    const paths = ["a/1", "a/?keys", "a/?recurse", "?keys"];
+    return await Promise.all(paths.map(async (path) => (await client.send(secret, "GET", `/v1/kv/${path}`)).status));
+  };
+  assertEquals(await statuses("read"), [200, 403, 403, 403]);
+  assertEquals(await statuses("list"), [200, 200, 200, 403]);
+});

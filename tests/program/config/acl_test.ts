@@ -25,6 +25,7 @@ Deno.test("acl { … } is read, with the names of before", () => {
     defaultPolicy: "allow",
     downPolicy: "extend-cache",
     tokenTtlMs: 30_000,
+    listsKeys: false,
     keepsTokens: false,
     initialManagement: "",
     tokens: {},
@@ -32,6 +33,7 @@ Deno.test("acl { … } is read, with the names of before", () => {
   assertEquals(
     settingsOf(`acl {
       enabled = true  default_policy = "deny"  down_policy = "async-cache"  token_ttl = "5s"  enable_token_persistence = true
+      enable_key_list_policy = true
       tokens { initial_management = "m"  agent = "a"  default = "d"  agent_recovery = "r"
         config_file_service_registration = "c"  dns = "n"  replication = "p" }
     }`),
@@ -39,6 +41,7 @@ Deno.test("acl { … } is read, with the names of before", () => {
       defaultPolicy: "deny",
       downPolicy: "async-cache",
       tokenTtlMs: 5000,
+      listsKeys: true,
       keepsTokens: true,
       initialManagement: "m",
       tokens: {

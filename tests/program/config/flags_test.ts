@@ -42,7 +42,7 @@ Deno.test("wrong flags are refused in Go's words", () => {
       ["-trace-profile", "file"],
       "not supported: -trace-profile: the runtime has no execution trace as Go has",
     ],
-    [["-cdc-config=x"], "not supported yet: -cdc-config"],
+    [["-otlp-ca-cert=x"], "not supported yet: -otlp-ca-cert"],
     [["-on-disk-path", "x"], "flag provided but not defined: -on-disk-path"],
   ];
   for (const [args, message] of cases) assertEquals(assertThrows(() => parse(...args), UsageError).message, message);
