@@ -12,7 +12,12 @@ import type { HttpRequest } from "../http/request.ts";
 import type { LocalCheck, LocalState } from "../../app/services/local_state.ts";
 import { agentOf, type AgentParts, type ConsulParts, localOf } from "../consul/parts.ts";
 import { bodyOf, fieldNames, textIn } from "../consul/body.ts";
-import { decodeCheck, decodeService } from "../../core/health/definitions.ts";
+import {
+  type CheckDefinition,
+  decodeCheck,
+  decodeService,
+  type ServiceDefinition,
+} from "../../core/health/definitions.ts";
 
 /** What a route of `/v1` does about tokens. Each has a decision: a test walks the table. */
 export type RouteAcl<Parts> =
@@ -89,34 +94,39 @@ function needOfCheckOf(local: LocalState, serviceId: string, parts: AgentParts, 
 
 /** The right to register the service of a body, and to take the place of one with its id. */
 export function onServiceBody(request: HttpRequest, parts: AllowedParts): Needs {
-  const { id, name } = quietly(() => decodeService(bodyOf(request)));
-  const before = localOf(parts).services.get(id)?.definition.name;
-  return [...new Set([name, before ?? name])].map((one) => needsOf("service", "write", one));
+  const local = localOf(parts);
+  let definition: ServiceDefinition;
+  try {
+    definition = decodeService(bodyOf(request));
+  } catch {
+    return onNode(request, parts); // the handler will refuse it: whoever may nothing hears nothing
+  }
+  const { id, name, checks } = definition;
+  const before = local.services.get(id)?.definition.name;
+  // A check may have the id of one that belongs to another service.
+  const taken = checks.map((check) => local.checks.get(check.id)).filter((check) => check !== undefined)
+    .filter((check) => check.definition.serviceId !== id);
+  return [
+    ...[...new Set([name, before ?? name])].map((one) => needsOf("service", "write", one)),
+    ...taken.map((check) => needOfCheck(check, parts, "write")),
+  ];
 }
 
 /** The right to register the check of a body, and to take the place of one with its id. */
 export function onCheckBody(request: HttpRequest, parts: AllowedParts): Needs {
   const local = localOf(parts);
-  const { id, serviceId } = quietly(() => ({ ...decodeCheck(bodyOf(request)) }));
+  let definition: CheckDefinition;
+  try {
+    definition = decodeCheck(bodyOf(request));
+  } catch {
+    return onNode(request, parts);
+  }
+  const { id, serviceId } = definition;
   const before = local.checks.get(id);
   return [
     needOfCheckOf(local, serviceId, parts, "write"),
     ...(before ? [needOfCheck(before, parts, "write")] : []),
   ];
-}
-
-/** A body that the handler will refuse needs the right of the node: whoever may nothing hears nothing. */
-function quietly(read: () => { id: string; name: string; serviceId?: string }): {
-  id: string;
-  name: string;
-  serviceId: string;
-} {
-  try {
-    const { id, name, serviceId = "" } = read();
-    return { id, name, serviceId };
-  } catch {
-    return { id: "", name: "", serviceId: "" };
-  }
 }
 
 /** The token in a body, else the one that the request shows: what is registered is synchronized with it. */

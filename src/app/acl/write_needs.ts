@@ -98,8 +98,10 @@ export async function needsOfRegistration(
     const before = await serviceName(read, node.name, id);
     if (before !== "" && before !== name) found.push(serviceWrite(before));
   }
-  for (const { serviceId } of checks) {
-    const own = services.find(({ id }) => id === serviceId)?.name;
+  for (const { id, serviceId } of checks) {
+    const before = await needOfCheck(node.name, id, read);
+    if (before && before.serviceId !== serviceId) found.push(before.need); // it takes another's place
+    const own = services.find((service) => service.id === serviceId)?.name;
     if (own !== undefined) continue; // needed already
     const name = serviceId === "" ? "" : await serviceName(read, node.name, serviceId);
     found.push(name === "" ? nodeWrite(node.name) : serviceWrite(name));
@@ -107,6 +109,19 @@ export async function needsOfRegistration(
   // A registration of nothing new is still one of the node.
   if (!skipsNode && found.length === 0) found.push(nodeWrite(node.name));
   return found;
+}
+
+/** What a check that is there needs to be written; undefined where there is none. */
+async function needOfCheck(
+  node: string,
+  id: string,
+  read: ReadRows,
+): Promise<{ readonly need: Need; readonly serviceId: string } | undefined> {
+  const sql = "SELECT service_id, service_name FROM _muster_checks WHERE node = ? AND id = ?";
+  const [row] = await read(sql, [node, id]);
+  if (!row) return undefined;
+  const name = String(row.service_name);
+  return { need: name === "" ? nodeWrite(node) : serviceWrite(name), serviceId: String(row.service_id) };
 }
 
 async function isChanged(node: NodeLike, read: ReadRows): Promise<boolean> {

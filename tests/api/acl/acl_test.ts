@@ -214,3 +214,22 @@ Deno.test("a password is taken for a token where no user has the name, as rqlite
   assertEquals((await node.send("GET", "/db/query?q=SELECT%201", "", { authorization })).status, 200);
   assertEquals((await node.send("GET", "/db/query?q=SELECT%201", "")).status, 403);
 });
+
+Deno.test("with default_policy allow everybody may do everything but manage, unless a rule denies it", async () => {
+  await using node = new LocalNode({ agent: { acl: { ...DENY, defaultPolicy: "allow" } } });
+  const client = await AclClient.bootstrap(node);
+  const { secret } = await client.token(`key_prefix "secret/" { policy = "deny" } sql = "deny"`);
+  const status = async (token: string, method: string, path: string, body: unknown = "") =>
+    (await client.send(token, method, path, body)).status;
+  assertEquals(await status("", "PUT", "/v1/kv/secret/a", "v"), 200);
+  assertEquals(await status("", "POST", "/db/execute", ["CREATE TABLE t(a)"]), 200);
+  assertEquals(await status("", "GET", "/db/query?q=SELECT%20*%20FROM%20muster.kv"), 200);
+  for (const path of ["/v1/acl/tokens", "/v1/snapshot", "/db/backup"]) assertEquals(await status("", "GET", path), 403);
+  assertEquals(await status(secret, "PUT", "/v1/kv/other", "v"), 200);
+  assertEquals(await status(secret, "GET", "/v1/kv/secret/a"), 403);
+  assertEquals(await status(secret, "DELETE", "/v1/kv/?recurse"), 403);
+  assertEquals(await status(secret, "DELETE", "/v1/kv/other?recurse"), 200);
+  assertEquals(await status(secret, "GET", "/db/query?q=SELECT%201"), 403);
+  const { headers, text } = await client.send(secret, "GET", "/v1/kv/?keys");
+  assertEquals([text, headers?.["X-Consul-Default-ACL-Policy"]], ["[]", "allow"]);
+});

@@ -83,6 +83,8 @@ const V1: Readonly<Record<string, Sample | readonly Sample[]>> = {
     denied("", { Name: "db" }),
     denied("", { Name: "web", ID: "db2" }),
     denied("", { Name: "consul" }),
+    denied("", { Name: "web", ID: "web4", Check: { CheckID: "taken", TTL: "1h" } }),
+    denied("", { Name: "" }),
   ],
   "PUT /v1/agent/service/deregister/": [forWeb("web2"), denied("db3")],
   "PUT /v1/agent/service/maintenance/": [forWeb("web?enable=false"), denied("db?enable=true")],
@@ -118,6 +120,12 @@ const V1: Readonly<Record<string, Sample | readonly Sample[]>> = {
     denied("", { Node: "n", SkipNodeUpdate: true, Service: { Service: "web", ID: "db2" } }),
     denied("", { Node: "n", SkipNodeUpdate: true, Service: { Service: "db" } }),
     denied("", { Node: "n", SkipNodeUpdate: true, Check: { Name: "x", Status: "passing" } }),
+    denied("", {
+      Node: "n",
+      SkipNodeUpdate: true,
+      Service: { Service: "web", ID: "web4" },
+      Check: { CheckID: "taken", Name: "x", ServiceID: "web4", Status: "passing" },
+    }),
     denied("", { Node: "n", SkipNodeUpdate: true, Check: { Name: "x", ServiceID: "db", Status: "passing" } }),
   ],
   "PUT /v1/catalog/deregister": [
@@ -265,6 +273,9 @@ async function prepared(): Promise<{ node: LocalNode; client: AclClient; weak: s
     await put("/v1/catalog/register", { Node: "n", SkipNodeUpdate: true, Service: { Service, ID } });
   }
   await put("/v1/agent/check/register", { Name: "of-db-too", ServiceID: "db", TTL: "1h" });
+  await put("/v1/agent/check/register", { Name: "taken", ServiceID: "db", TTL: "1h" });
+  const taken = { CheckID: "taken", Name: "x", ServiceID: "db", Status: "passing" };
+  await put("/v1/catalog/register", { Node: "n", SkipNodeUpdate: true, Check: taken });
   await put("/v1/catalog/register", { Node: "gone", Address: "10.0.0.8" });
   assertEquals((await put("/v1/agent/check/register", { Name: "of-node", TTL: "1h" })).status, 200);
   await put("/v1/kv/a", "v");
