@@ -5,6 +5,8 @@ import { VisibleNodes } from "../../../src/app/services/visible_nodes.ts";
 import { LocalNodes } from "../../../src/app/agent/nodes.ts";
 import { AclCare } from "../../../src/app/services/acl_care.ts";
 import { managementBody, tokenRow } from "../../../src/app/services/acl_operations.ts";
+import { encodeCommand } from "../../../src/core/sql/command.ts";
+import { splitStatements } from "../../../src/core/sql/statement.ts";
 import { Users } from "../../../src/app/users/users.ts";
 import { AclClient, DENY } from "../../harness/acl.ts";
 import { answerOf, LocalNode, OTHER } from "../../harness/local_node.ts";
@@ -305,4 +307,41 @@ Deno.test("where lists of keys need a right of their own, reading what is in the
   };
   assertEquals(await statuses("read"), [200, 403, 403, 403]);
   assertEquals(await statuses("list"), [200, 200, 200, 403]);
+});
+
+Deno.test("what another node asks for itself is done as for a client without a token, but for what servers queue", async () => {
+  await using node = new LocalNode({ agent: { acl: DENY } });
+  const client = await AclClient.bootstrap(node);
+  await client.json("PUT", "/v1/catalog/register", { Node: "n", Address: "10.0.0.1" });
+  await client.json("POST", "/db/execute", ["CREATE TABLE t(a)"]);
+  const ask = async (operation: string, params: unknown, by: unknown, body: Uint8Array = new Uint8Array()) => {
+    const head = { operation, by, timeoutMs: 1000, retries: 0, params };
+    const { answer } = await node.serve({ call: { head, body } });
+    return { head: answer.head, text: new TextDecoder().decode(answer.body) };
+  };
+  const nodes = { query: { k: "nodes" }, consistency: "stale", index: 0, waitMs: 0 };
+  const ofNode = await ask("catalogRead", nodes, { k: "node" });
+  assert(!ofNode.text.includes("10.0.0.1") && JSON.stringify(ofNode.head).includes('"isFiltered":true'));
+  const ofClient = await ask("catalogRead", nodes, {
+    k: "client",
+    authorization: `Bearer ${client.root}`,
+    address: "",
+  });
+  assert(ofClient.text.includes("10.0.0.1") && !JSON.stringify(ofClient.head).includes("isFiltered"));
+  const register = { name: "x", address: "10.0.0.2", id: "", meta: {} };
+  assertMatch(
+    JSON.stringify((await ask("register", register, { k: "node" })).head),
+    /anonymous token lacks permission 'node:write'/,
+  );
+  const statements = [{ parts: splitStatements("INSERT INTO t VALUES(1)"), positional: [], named: null }];
+  const batch = encodeCommand({ kind: "execute", transaction: false, statements });
+  const { head: { result } } = await ask("batch", {}, { k: "node" }, batch);
+  assertEquals(result, { hasFailed: false });
+  const query = encodeCommand({
+    kind: "request",
+    transaction: false,
+    statements: [{ ...statements[0], parts: splitStatements("SELECT 1") }],
+  });
+  const refused = await ask("query", { timeoutMs: 1000 }, { k: "node" }, query);
+  assertMatch(JSON.stringify(refused.head), /lacks permission 'sql:read'/);
 });
