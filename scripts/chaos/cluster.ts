@@ -54,6 +54,8 @@ export interface ClusterOptions {
   readonly leases: boolean;
   /** Whether the nodes are servers of a pool of agents. */
   readonly agents: boolean;
+  /** File that changes are delivered to; not by agents. */
+  readonly changes: string;
 }
 
 /** Command line of a server of a pool of agents. */
@@ -92,7 +94,7 @@ export class ChaosCluster {
   #mayEnd: ChaosNode | undefined;
   #isClosed = false;
 
-  constructor({ root, count, network, lastDirectory, leases, agents }: ClusterOptions) {
+  constructor({ root, count, network, lastDirectory, leases, agents, changes }: ClusterOptions) {
     const places = Array.from({ length: count + 1 }, (_, at): NodePlace => {
       const place = nodePlace(root, String(at + 1));
       const directory = at === count - 1 ? lastDirectory : place.directory;
@@ -103,7 +105,7 @@ export class ChaosCluster {
     const all = places.map((place, at): ChaosNode => {
       const { host = "127.0.0.1", httpPort } = place;
       const address = `${host}:${httpPort}`;
-      const flags = at < count ? clusterFlags(founders) : ["-raft-non-voter", ...join];
+      const flags = at < count ? [...clusterFlags(founders), "-cdc-config", changes] : ["-raft-non-voter", ...join];
       return {
         id: place.id,
         url: `http://${address}`,

@@ -42,6 +42,10 @@ export function renderReport(report: ChaosReport): string {
       `Checked: ${thousands(checked.fenced.written)} fenced writes, ` +
       `${thousands(checked.fenced.refused)} refused to who had lost his lock`,
     ]),
+    ...(checked.changes === undefined ? [] : [
+      `Checked: ${thousands(checked.changes.entries)} changes as streams and as they were delivered, ` +
+      `${thousands(checked.changes.again)} delivered again`,
+    ]),
     ...(keptAt === undefined ? [] : [`Histories: ${keptAt}`]),
     ...violations.slice(0, VIOLATIONS_MAX).map((violation) => `\nVIOLATION: ${violation}`),
     ...(violations.length > VIOLATIONS_MAX ? [`\n… ${violations.length} in all`] : []),

@@ -4,6 +4,7 @@
  * @module
  */
 import { send } from "./client.ts";
+import { ChangeStreams } from "./changes.ts";
 import { ChaosCluster, type ChaosNode } from "./cluster.ts";
 import { inject, type Stage } from "./faults.ts";
 import { Fences, FENCES_SCHEMA } from "./fences.ts";
@@ -15,8 +16,10 @@ import { Registers, REGISTERS_SCHEMA } from "./registers.ts";
 import { describeFault, type FaultKind, schedule } from "./schedule.ts";
 import { SmallDisk } from "./small_disk.ts";
 import { Tally } from "./tally.ts";
-import { type Checked, checkHistories, checkKeys, compareNodes, readAll } from "./verdict.ts";
+import { type Checked, checkHistories, checkKeys, compareNodes, type Content, readAll } from "./verdict.ts";
 import { pause, type WorkloadOptions } from "./workload.ts";
+import { until } from "../../tests/harness/processes.ts";
+import { type ChangesResult, checkChanges } from "../../tests/harness/history/changes.ts";
 import { checkFences, type FenceResult } from "../../tests/harness/history/fences.ts";
 import { messageOf } from "../../src/base/codec/error_text.ts";
 
@@ -67,6 +70,8 @@ interface Load {
   readonly keys: Keys | undefined;
   readonly locks: Locks | undefined;
   readonly fences: Fences | undefined;
+  /** Not of agents. */
+  readonly changes: ChangeStreams | undefined;
 }
 
 /** A run, from its start to its clearing up. */
@@ -81,6 +86,7 @@ export class ChaosRun {
   #disk: SmallDisk | undefined;
   #cluster: ChaosCluster | undefined;
   #isClosed = false;
+  #changes: Omit<ChangesResult, "faults"> | undefined;
   /** Of agents, once all was read. */
   #fenced: FenceResult | undefined;
 
@@ -91,10 +97,11 @@ export class ChaosRun {
   /** Runs. @throws {Error} When the cluster did not even start, or the run was closed meanwhile. */
   async run(): Promise<ChaosReport> {
     const cluster = await this.#start();
+    const since = this.#options.agents ? 0 : await this.#changesBegin(cluster);
     const started = performance.now();
     const tally = new Tally(started);
     const clients = { urls: cluster.nodes.map(({ url }) => url), tally };
-    const load = this.#load(clients);
+    const load = this.#load(clients, since);
     const progress = setInterval(() => this.#progress(started, tally), PROGRESS_MS);
     try {
       await this.#injectAll(cluster, started);
@@ -103,7 +110,8 @@ export class ChaosRun {
       this.#violations.push(`the cluster did not recover: ${messageOf(error)}`);
     } finally {
       clearInterval(progress);
-      await Promise.all(Object.values(load).map((clients) => clients?.stop()));
+      const { changes: _, ...clients } = load;
+      await Promise.all(Object.values(clients).map((one) => one?.stop()));
     }
     const ended = performance.now();
     const longestGapMs = tally.longestGapMs(ended);
@@ -125,7 +133,16 @@ export class ChaosRun {
     };
   }
 
-  #load(clients: WorkloadOptions): Load {
+  /** Waits until the changes of rows are kept; returns behind which index they begin. */
+  async #changesBegin(cluster: ChaosCluster): Promise<number> {
+    return await until("a log of changes", async () => {
+      const response = await fetch(`${cluster.nodes[0].url}/db/changes/log`);
+      const { enabled, since }: { enabled: boolean; since: number } = await response.json();
+      return enabled ? since : undefined;
+    });
+  }
+
+  #load(clients: WorkloadOptions, since: number): Load {
     const { seed, agents } = this.#options;
     return {
       registers: new Registers(clients, { seed, process: 1 }),
@@ -133,6 +150,7 @@ export class ChaosRun {
       keys: agents ? new Keys(clients, { seed, process: 201 }) : undefined,
       locks: agents ? new Locks(clients, { seed, process: 301 }) : undefined,
       fences: agents ? new Fences(clients, { seed, process: 401 }) : undefined,
+      changes: agents ? undefined : new ChangeStreams(clients.urls, { seed, since, file: `${this.#root}/changes` }),
     };
   }
 
@@ -140,7 +158,9 @@ export class ChaosRun {
     const [operations, transactions] = [registers.operations, lists.transactions];
     this.#options.say(`checking ${operations.length} operations, ${transactions.length} transactions`);
     const checked = checkHistories(operations, transactions);
-    if (keys === undefined || locks === undefined) return checked;
+    if (keys === undefined || locks === undefined) {
+      return { ...checked, ...(this.#changes ? { changes: this.#changes } : {}) };
+    }
     this.#options.say(`checking ${keys.operations.length} operations on keys, ${locks.operations.length} on locks`);
     const ofKeys = checkKeys(keys.operations, locks.operations);
     const { faults = [], written = 0, refused = 0 } = this.#fenced ?? {};
@@ -165,7 +185,9 @@ export class ChaosRun {
     this.#making = this.#make();
     const root = await this.#making;
     const lastDirectory = this.#disk ? `${this.#disk.path}/data` : `${root}/${nodes}`;
-    const cluster = new ChaosCluster({ root, count: nodes, network: this.#network, lastDirectory, leases, agents });
+    const changes = await changesTo(root);
+    const options = { root, count: nodes, network: this.#network, lastDirectory, leases, agents, changes };
+    const cluster = new ChaosCluster(options);
     this.#cluster = cluster;
     if (this.#isClosed) throw new Error("The run was closed"); // while the network was made
     say(`starting ${nodes} nodes${this.#network ? ", each in a network namespace" : ""}`);
@@ -231,7 +253,7 @@ export class ChaosRun {
   }
 
   /** Adds the data that all nodes hold to the histories, as one last read. */
-  async #readBack(cluster: ChaosCluster, { registers, lists, keys, fences }: Load): Promise<void> {
+  async #readBack(cluster: ChaosCluster, { registers, lists, keys, fences, changes }: Load): Promise<void> {
     try {
       await cluster.settled();
       const from = performance.now();
@@ -243,13 +265,27 @@ export class ChaosRun {
       keys?.addLastRead(content.keys, time);
       this.#fenced = fences && checkFences(fences.writes, content.fenced.map(([id]) => Number(id)));
       this.#violations.push(...await compareNodes(cluster, agents));
+      if (changes) await this.#checkChanges(changes, content, cluster);
     } catch (error) {
       if (this.#isClosed) throw error;
       this.#violations.push(`the nodes could not be read: ${messageOf(error)}`);
     }
   }
 
-  async #keep(cluster: ChaosCluster, { registers, lists, keys, locks, fences }: Load): Promise<string> {
+  async #checkChanges(changes: ChangeStreams, { registers, lists }: Content, cluster: ChaosCluster): Promise<void> {
+    const response = await fetch(`${cluster.nodes[0].url}/db/changes/log`);
+    const { last }: { last: number } = await response.json();
+    await changes.end(last);
+    const results = [...changes.streams, await changes.delivered()].map((one) =>
+      checkChanges(one, { registers, lists })
+    );
+    this.#changes = { entries: results[0].entries, again: results.at(-1)?.again ?? 0 };
+    this.#violations.push(
+      ...results.flatMap(({ faults }, at) => faults.map((fault) => `changes, follower ${at + 1}: ${fault}`)),
+    );
+  }
+
+  async #keep(cluster: ChaosCluster, { registers, lists, keys, locks, fences, changes }: Load): Promise<string> {
     const directory = await Deno.makeTempDir({ prefix: "muster-chaos-kept-" });
     const write = (name: string, value: unknown) =>
       Deno.writeTextFile(`${directory}/${name}.json`, JSON.stringify(value, undefined, 1));
@@ -258,6 +294,7 @@ export class ChaosRun {
     if (keys) await write("keys", keys.operations);
     if (locks) await write("locks", locks.operations);
     if (fences) await write("fences", fences.writes);
+    if (changes) await write("changes", [...changes.streams, await changes.delivered()]);
     await write("violations", this.#violations);
     if (this.#options.keep) {
       const text = ({ log, process }: ChaosNode) => log + (process?.running ? process.log : "");
@@ -281,4 +318,12 @@ export class ChaosRun {
     );
     for (const line of this.#cluster?.unexpected.slice(0, SHOWN_MAX) ?? []) say(`!! ${line}`);
   }
+}
+
+/** A configuration that has changes delivered to a file, as often as they can be. @returns Its path. */
+async function changesTo(root: string): Promise<string> {
+  const path = `${root}/cdc.json`;
+  const plan = { endpoint: `file://${root}/changes`, max_batch_delay: "5ms", transmit_min_backoff: "50ms" };
+  await Deno.writeTextFile(path, JSON.stringify(plan));
+  return path;
 }

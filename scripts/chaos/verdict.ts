@@ -9,6 +9,7 @@ import { checkListAppend, explainAnomaly, type Transaction } from "../../tests/h
 import { checkLogWitness } from "../../tests/harness/history/log_witness.ts";
 import type { RegisterOperation } from "../../tests/harness/history/register.ts";
 import { checkLocks, type LockOperation } from "../../tests/harness/history/locks.ts";
+import type { ChangesResult } from "../../tests/harness/history/changes.ts";
 import type { FenceResult } from "../../tests/harness/history/fences.ts";
 import { send } from "./client.ts";
 import { FENCES_QUERY } from "./fences.ts";
@@ -48,6 +49,8 @@ export interface Checked {
   readonly tenures?: number;
   /** Fenced writes that are there, and those of who had lost his lock, which were refused. */
   readonly fenced?: Omit<FenceResult, "faults">;
+  /** Entries of the log of changes, and those that were delivered again. */
+  readonly changes?: Omit<ChangesResult, "faults">;
   /** The violations found, each described in one text. */
   readonly violations: readonly string[];
 }

@@ -10,6 +10,7 @@ import { Catalog } from "../../src/app/agent/catalog.ts";
 import { LiveQueries } from "../../src/app/changes/live_queries.ts";
 import { ChangeFeed } from "../../src/app/changes/change_feed.ts";
 import { TableWatches } from "../../src/app/changes/table_watches.ts";
+import { SlowStatements } from "../../src/app/database/slow_statements.ts";
 import { KeyTimers } from "../../src/app/keys/key_timers.ts";
 import { SessionTimers } from "../../src/app/keys/session_timers.ts";
 import { LocalState } from "../../src/app/services/local_state.ts";
@@ -47,6 +48,7 @@ const OPTIONS: HttpOptions = {
   connectionsMax: 3,
   bodyTimeoutMs: 300,
   queryTimeoutMs: 1000,
+  slowMs: 0,
   readersMax: 4,
   autoVacuumMs: 0,
   autoOptimizeMs: 0,
@@ -104,6 +106,7 @@ export function fakeServices(
     readers: new Readers(() => {}, answers),
     answers,
     counters: newCounters(),
+    slow: new SlowStatements(0, () => {}),
     requests: new RequestCounts(),
     dns: pool && new DnsCounts(),
     memberEvents: pool && new MemberEvents(),

@@ -1,10 +1,10 @@
 /**
  * What the agent itself decides by the token of a request, for what only it knows: its services, its pool. What is
- * replicated, the operations decide on a server (app/database/access_guard.ts).
+ * replicated, the operations decide on a server (core/acl/guard.ts).
  * @module
  */
 import type { Access } from "../../app/acl/access.ts";
-import type { Needs } from "../../app/database/access_guard.ts";
+import type { Needs } from "../../core/acl/guard.ts";
 import type { Authorizer } from "../../core/acl/authorizer.ts";
 import { type Need, needs, needsOf } from "../../core/acl/resource.ts";
 import { FILTERED } from "./filtered.ts";

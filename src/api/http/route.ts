@@ -4,7 +4,7 @@
  * @module
  */
 import type { Permission } from "../../app/users/permission.ts";
-import type { AccessGuard } from "../../app/database/access_guard.ts";
+import type { AccessGuard } from "../../core/acl/guard.ts";
 import type { Users, Verdict } from "../../app/users/users.ts";
 import type { HttpResponse } from "./problem.ts";
 import type { HttpRequest } from "./request.ts";

@@ -3,17 +3,19 @@
  * @module
  */
 import type { Counters } from "../../app/database/counters.ts";
+import type { SlowStatements } from "../../app/database/slow_statements.ts";
 import { counter, type Family, gauge, histogram, type Point } from "../../core/metrics/family.ts";
 import type { RequestCounts } from "../http/request_counts.ts";
 
 /** Sources of these metrics. */
 export interface HttpMetricsParts {
   readonly requests: RequestCounts;
+  readonly slow: Pick<SlowStatements, "count">;
   readonly counters: Pick<Counters, "running" | "auth_fail" | "num_conn_rejected">;
 }
 
 /** The figures now. */
-export function httpFamilies({ requests, counters }: HttpMetricsParts): Family[] {
+export function httpFamilies({ requests, slow, counters }: HttpMetricsParts): Family[] {
   const { all } = requests;
   return [
     counter(
@@ -36,6 +38,11 @@ export function httpFamilies({ requests, counters }: HttpMetricsParts): Family[]
       byCode(requests.refused),
     ),
     counter("muster_http_connections_rejected_total", "Connections above the limit", counters.num_conn_rejected),
+    counter(
+      "muster_slow_requests_total",
+      "Requests with statements that took longer than -slow-statements",
+      slow.count,
+    ),
     counter(
       "muster_auth_failures_total",
       "Requests without a known user, or without the permission",

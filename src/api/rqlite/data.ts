@@ -7,6 +7,7 @@ import type { Counters } from "../../app/database/counters.ts";
 import type { Answer, DataRequest } from "../../app/database/database.ts";
 import { HeldAnswer, takeText } from "../../app/database/held_answer.ts";
 import { freeBuffer } from "../../base/codec/free.ts";
+import type { SlowStatements } from "../../app/database/slow_statements.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { type BoundStatement, countOf, type EncodedStatements, type Statements } from "../../core/sql/command.ts";
 import { countedBytes, PART_LENGTH } from "../../core/sql/result_text.ts";
@@ -21,6 +22,7 @@ import { countRemote, type LeaderParts, operate } from "./leadership.ts";
 /** Dependencies of the data endpoints. */
 export interface DataParts extends LeaderParts {
   readonly answers: AnswerBudget;
+  readonly slow: SlowStatements;
   /** Absent in a client agent, which does not run what it reads. */
   readonly largeBodies: Pick<LargeBodies, "takes" | "parse"> | undefined;
   readonly counters:
@@ -97,6 +99,7 @@ async function answeredAtHand(
 ): Promise<HttpResponse> {
   parts.counters[`${name}_stmts_rx`] += countOf(statements);
   const { result, servedBy, from } = await operate(request, parts, name, dataRequest(request, statements));
+  parts.slow.note(name, statements, performance.now() - request.startedMs);
   // What has an index went through the log, and so through the leader, also where this node has the outcome itself.
   const isPlacedElsewhere = from === "" && result.index !== undefined &&
     parts.replica.leader?.id !== parts.options.nodeId;

@@ -17,7 +17,7 @@ import {
 } from "../../app/database/errors.ts";
 import type { Done, Runner } from "../../app/database/operations.ts";
 import type { ReplicaClient } from "../../app/database/replica_client.ts";
-import type { AccessGuard, Needs } from "../../app/database/access_guard.ts";
+import type { AccessGuard, Needs } from "../../core/acl/guard.ts";
 import type { Counters } from "../../app/database/counters.ts";
 import { HttpError } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";

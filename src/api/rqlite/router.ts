@@ -2,7 +2,7 @@
  * The paths of rqlite's API as a table.
  * @module
  */
-import type { Needs } from "../../app/database/access_guard.ts";
+import type { Needs } from "../../core/acl/guard.ts";
 import { RefusedError } from "../../app/database/errors.ts";
 import type { Agent } from "../../app/agent/agent.ts";
 import { needs, needsOf } from "../../core/acl/resource.ts";

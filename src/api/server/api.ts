@@ -106,6 +106,8 @@ export interface HttpOptions {
   readonly autoOptimizeMs: number;
   /** Limit of a read where the request names none. @default {60000} */
   readonly queryTimeoutMs: number;
+  /** A request whose statements take so long is told in the log, in ms; 0: none. */
+  readonly slowMs: number;
   /** Reader Workers at most. */
   readonly readersMax: number;
   /** Facts for `/status` that do not change while the node runs. */

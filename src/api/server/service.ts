@@ -25,7 +25,8 @@ import type { CdcMethods } from "../../drivers/cdc/api.ts";
 import { LiveQueries } from "../../app/changes/live_queries.ts";
 import { ChangeFeed } from "../../app/changes/change_feed.ts";
 import { TableWatches } from "../../app/changes/table_watches.ts";
-import { KeyTimers } from "../../app/keys/key_timers.ts";
+import { SlowStatements } from "../../app/database/slow_statements.ts";
+import { KeyTimers, type KeyTimersParts } from "../../app/keys/key_timers.ts";
 import { SessionTimers } from "../../app/keys/session_timers.ts";
 import { Reconciler } from "../../app/agent/reconciler.ts";
 import type { Agent } from "../../app/agent/agent.ts";
@@ -88,6 +89,7 @@ async function open(message: OpenHttp): Promise<void> {
     backups: new Backups(() => scope.postMessage({ k: "wantBackups" })),
     largeBodies: isClientAgent(message) ? undefined : new LargeBodies(() => scope.postMessage({ k: "wantParser" })),
     counters: newCounters(),
+    slow: new SlowStatements(options.slowMs, logger("slow")),
     requests: new RequestCounts(),
     dns: message.dns && new DnsCounts(message.dns),
     users,
@@ -98,11 +100,10 @@ async function open(message: OpenHttp): Promise<void> {
   const agent = agentOf(message, memberEvents);
   const database = new Database(parts);
   const queue = new WriteQueue(options.writeQueue, (...batch) => writeBatch(operations, ...batch), log);
-  const timers = new SessionTimers({ catalog, state: parts.state, log });
-  const keyTimers = new KeyTimers({ catalog, state: parts.state, log });
+  const clocks = timersOf({ catalog, state: parts.state, log });
   const access = nodeAccess({ ...parts, agent, catalog, operations: () => operations });
   const control = { access, takeBootstrapReset };
-  const operations = nodeOperations({ ...parts, catalog, agent, database, queue, timers, keyTimers, ...control });
+  const operations = nodeOperations({ ...parts, catalog, agent, database, queue, ...clocks, ...control });
   const uploader = message.uploader && new UploaderClient(message.uploader);
   const restore = uploader && restoreOf(message, { ...parts, database, uploader });
   const data = { ...parts, database, uploader, restore };
@@ -123,7 +124,7 @@ async function open(message: OpenHttp): Promise<void> {
   };
   replica.isOpen = () => isClientAgent(message) || parts.state.isOpen;
   hearOfChanges(made);
-  if (agent) openAgent(made, agent, { sessions: timers, keys: keyTimers });
+  if (agent) openAgent(made, agent, clocks);
   restore?.run().then(
     () => restore.isOver && scope.postMessage({ k: "restored" }),
     (error) => scope.postMessage({ k: "failed", message: messageOf(error) }),
@@ -150,6 +151,10 @@ const asked: Pick<Services, "directorySize" | "databaseSizes" | "keepTokens"> = 
   keepTokens: (text) => supervisor.call("keepTokens", { text }),
 };
 const takeBootstrapReset = () => supervisor.call("takeBootstrapReset", {});
+
+function timersOf(parts: KeyTimersParts): { readonly timers: SessionTimers; readonly keyTimers: KeyTimers } {
+  return { timers: new SessionTimers(parts), keyTimers: new KeyTimers(parts) };
+}
 
 /** What follows the tables of this node. */
 function followingOf(
@@ -218,7 +223,7 @@ async function listen(made: Services): Promise<void> {
 function openAgent(
   { catalog, operations, state, replica, intervals, access }: Services,
   agent: Agent,
-  timers: { readonly sessions: SessionTimers; readonly keys: KeyTimers },
+  { timers, keyTimers }: ReturnType<typeof timersOf>,
 ): void {
   const asker = () => ownAsker(access?.tokens, access?.tokens.forNames ?? "");
   const remote = () => new RemoteNodes(new FollowedReads(operations, asker));
@@ -234,8 +239,8 @@ function openAgent(
   if (agent.options.isServer) {
     const reconciler = new Reconciler({ agent, catalog, state, replica, log });
     const care = access && new AclCare({ catalog, state, initialManagement: access.settings.initialManagement, log });
-    replica.onLeader = () => (reconciler.soon(), care?.soon(), catalog.wakeAll(), timers.keys.look());
-    timers.sessions.start();
+    replica.onLeader = () => (reconciler.soon(), care?.soon(), catalog.wakeAll(), keyTimers.look());
+    timers.start();
   }
   own?.start();
   Deno.unrefTimer(Number(setInterval(() => intervals.end(Date.now()), INTERVAL_MS)));

@@ -19,6 +19,7 @@ import type { ReplicaClient } from "../../app/database/replica_client.ts";
 import type { LocalState } from "../../app/services/local_state.ts";
 import type { Access } from "../../app/acl/access.ts";
 import type { Users } from "../../app/users/users.ts";
+import type { SlowStatements } from "../../app/database/slow_statements.ts";
 import type { WriteQueue } from "../../app/database/write_queue.ts";
 import type { Activity } from "../../base/worker/activity.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
@@ -50,6 +51,7 @@ export interface Services {
   readonly uploader: UploaderClient | undefined;
   /** Present in a node of a new cluster that is to begin with a backup. */
   readonly restore: AutoRestore | undefined;
+  readonly slow: SlowStatements;
   readonly queue: WriteQueue;
   /** Counts the bytes of long answers. */
   readonly answers: AnswerBudget;

@@ -19,7 +19,7 @@ import { parseRules, type Rule } from "../../core/acl/rules.ts";
 import { ANONYMOUS_SECRET } from "../../core/catalog/acl_schema.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
-import type { AccessGuard, Needs, ReadRows } from "../database/access_guard.ts";
+import type { AccessGuard, Needs, ReadRows } from "../../core/acl/guard.ts";
 import { ForwardError, NoLeaderError, RefusedError, unwrapped } from "../database/errors.ts";
 import { bearer, parseCredentials } from "../users/credentials.ts";
 import type { Users } from "../users/users.ts";

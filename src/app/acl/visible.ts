@@ -5,7 +5,7 @@
  */
 import type { Authorizer } from "../../core/acl/authorizer.ts";
 import { needs, needsOf } from "../../core/acl/resource.ts";
-import type { Needs, OperationAcl, ReadRows } from "../database/access_guard.ts";
+import type { Needs, OperationAcl, ReadRows } from "../../core/acl/guard.ts";
 
 type Row = Readonly<Record<string, unknown>>;
 

@@ -7,7 +7,7 @@ import type { KvOp } from "../../core/catalog/kv.ts";
 import { sqlNeeds } from "../../core/acl/sql_needs.ts";
 import { mayRead, type SqlPart } from "../../core/sql/statement.ts";
 import { type Need, needs, needsOf } from "../../core/acl/resource.ts";
-import type { Needs, ReadRows } from "../database/access_guard.ts";
+import type { Needs, ReadRows } from "../../core/acl/guard.ts";
 
 /** A node as it is registered. */
 interface NodeLike {

@@ -20,7 +20,7 @@ import type { CoreStatus } from "../../core/raft/effects.ts";
 import { needs } from "../../core/acl/resource.ts";
 import { readAcl } from "../acl/visible.ts";
 import { needsOfDeregistration, needsOfNode, needsOfRegistration } from "../acl/write_needs.ts";
-import type { OperationAcl } from "../database/access_guard.ts";
+import type { OperationAcl } from "../../core/acl/guard.ts";
 import { NotLeaderError, OperationError } from "../database/errors.ts";
 import {
   type Codec,

@@ -23,7 +23,7 @@ import { splitStatements, type SqlPart } from "../../core/sql/statement.ts";
 import { needs } from "../../core/acl/resource.ts";
 import { sqlNeeds } from "../../core/acl/sql_needs.ts";
 import type { Permission } from "../users/permission.ts";
-import type { OperationAcl } from "./access_guard.ts";
+import type { OperationAcl } from "../../core/acl/guard.ts";
 import { checkStatements, mayAllRead } from "./allowed.ts";
 import { type Answer, type Database, type DataRequest, LEVELS } from "./database.ts";
 import {

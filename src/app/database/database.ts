@@ -10,6 +10,7 @@
  * does anything: it is then forwarded (operations.ts), or the protocol redirects the client.
  * @module
  */
+import type { SlowStatements } from "./slow_statements.ts";
 import { renderFailure } from "../../core/sql/failure.ts";
 import type { Activity } from "../../base/worker/activity.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
@@ -75,6 +76,7 @@ export interface DatabaseParts {
   readonly readers: Readers;
   readonly answers: AnswerBudget;
   readonly counters: Counters;
+  readonly slow: SlowStatements;
   readonly options: {
     readonly isVoter: boolean;
     /** A leader that no majority has answered for so long may have been replaced. */
@@ -115,7 +117,8 @@ export class Database {
    * @throws {BusyError | RequestError} When it was refused.
    */
   async query(request: DataRequest, whenOver?: WhenOver): Promise<Answer> {
-    const answer = await this.#read(request, allowed(request.statements), { onlyIfReadOnly: false, whenOver });
+    const statements = allowed(this.#parts.slow.shownIn(request.statements));
+    const answer = await this.#read(request, statements, { onlyIfReadOnly: false, whenOver });
     return answer === "writes" ? { results: "[]" } : answer;
   }
 

@@ -12,7 +12,7 @@
  */
 import type { Shape } from "../../base/codec/shape.ts";
 import type { Permission } from "../users/permission.ts";
-import type { OperationAcl } from "./access_guard.ts";
+import type { OperationAcl } from "../../core/acl/guard.ts";
 import type { HeldAnswer } from "./held_answer.ts";
 
 /** Parameters or a result, on their way. */

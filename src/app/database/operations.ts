@@ -29,7 +29,7 @@ import type { LogLevel } from "../../base/worker/log.ts";
 import { PART_LENGTH } from "../../core/sql/result_text.ts";
 import type { Forward, Forwarded, PeerMessage } from "../../drivers/replica/api.ts";
 import type { Users } from "../users/users.ts";
-import type { AccessGuard } from "./access_guard.ts";
+import type { AccessGuard } from "../../core/acl/guard.ts";
 import { type Counters, countServed } from "./counters.ts";
 import {
   BusyError,

@@ -13,7 +13,7 @@ import { KV_VERBS, type KvOp } from "../../core/catalog/kv.ts";
 import { NOW } from "../../core/catalog/catalog.ts";
 import { needsOf } from "../../core/acl/resource.ts";
 import { needOfKv, needsOfSession, needsOfTxn } from "../acl/write_needs.ts";
-import type { OperationAcl, ReadRows } from "../database/access_guard.ts";
+import type { OperationAcl, ReadRows } from "../../core/acl/guard.ts";
 import { type BoundStatement, encodeCommand } from "../../core/sql/command.ts";
 import { decodeStatements } from "../database/data_operations.ts";
 import { OperationError } from "../database/errors.ts";

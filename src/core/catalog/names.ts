@@ -72,6 +72,15 @@ export function withStoredNames(part: SqlPart): SqlPart {
   return sql === part.sql ? part : { ...part, sql };
 }
 
+/**
+ * A statement with other tables of the schema `muster`, each given as the text that is read in its place. They are there for this
+ * statement alone.
+ */
+export function withLocalTables(part: SqlPart, tables: ReadonlyMap<string, string>): SqlPart {
+  const sql = resolved(part.sql, { hidesOwn: false, tables });
+  return sql === part.sql ? part : { ...part, sql };
+}
+
 /** Calls of the fence function in one statement that are written out; further ones are unknown to SQLite. */
 const FENCE_CALLS_MAX = 16;
 
@@ -87,7 +96,10 @@ function fenced(sql: string): string {
   return sql;
 }
 
-function resolved(given: string, { hidesOwn }: { hidesOwn: boolean }): string {
+function resolved(
+  given: string,
+  { hidesOwn, tables }: { hidesOwn: boolean; tables?: ReadonlyMap<string, string> },
+): string {
   const sql = fenced(given);
   const tokens = tokensOf(sql);
   const hasRowids = tokens.some(({ name }) => ROWID_NAMES.has(name));
@@ -96,7 +108,7 @@ function resolved(given: string, { hidesOwn }: { hidesOwn: boolean }): string {
   let out = "";
   let copied = 0;
   for (let at = 0; at < tokens.length; at++) {
-    const found = catalogTable(tokens, at) ?? (hides ? standIn(tokens, at, standIns) : undefined);
+    const found = catalogTable(tokens, at, tables) ?? (hides ? standIn(tokens, at, standIns) : undefined);
     if (found === undefined) continue;
     const { table, name, last } = found;
     const next = tokens[last + 1];
@@ -153,9 +165,15 @@ function isAllColumns(tokens: readonly Token[], at: number): boolean {
 }
 
 /** `muster.nodes` and its like, which begin at `at`. */
-function catalogTable(tokens: readonly Token[], at: number): Found | undefined {
+function catalogTable(
+  tokens: readonly Token[],
+  at: number,
+  tables: ReadonlyMap<string, string> | undefined,
+): Found | undefined {
   const [schema, dot, table] = tokens.slice(at, at + 3);
   if (schema.name !== "muster" || dot?.text !== "." || tokens[at - 1]?.text === ".") return undefined;
+  const local = tables?.get(table?.name ?? "");
+  if (local !== undefined) return { table: local, name: table.name, last: at + 2 };
   const name = CATALOG_TABLES.find((one) => one === table?.name);
   return name === undefined ? undefined : { table: CATALOG_PREFIX + name, name, last: at + 2 };
 }

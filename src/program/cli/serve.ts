@@ -108,6 +108,7 @@ function configOf(flags: Flags): NodeConfig {
     httpConnectionsMax: flags.int("http-max-conns"),
     httpBodyTimeoutMs: flags.durationMs("http-body-timeout"),
     queryTimeoutMs: flags.durationMs("db-query-timeout"),
+    slowMs: flags.durationMs("slow-statements"),
     clusterAddr,
     clusterAdvertisedAddr: flags.string("raft-adv-addr") || clusterAddr,
     isVoter: !flags.bool("raft-non-voter"),

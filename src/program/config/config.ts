@@ -176,6 +176,8 @@ export interface NodeConfig {
   readonly httpBodyTimeoutMs: number;
   /** Limit of a read that names none. */
   readonly queryTimeoutMs: number;
+  /** From how long on a request is told in the log as slow, in ms; 0: none. */
+  readonly slowMs: number;
   /** Bind address for traffic between nodes. */
   readonly clusterAddr: string;
   /** Address of this node for the others. */

@@ -197,6 +197,12 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   now("http-max-requests", "int", "8192", "Maximum number of requests at a time (muster)"),
   now("http-body-timeout", "duration", "60s", "Time for a client to send its body (muster)"),
   now("db-query-timeout", "duration", "60s", "Time limit of a read without db_timeout (muster)"),
+  now(
+    "slow-statements",
+    "duration",
+    "1s",
+    "Time from which on a request is told in the log, and kept in muster.slow_statements; 0: none (muster)",
+  ),
   now("db-max-steps", "int", "4000000000", MAX_STEPS_HELP),
   now("db-max-temp-size", "int", "1073741824", "Maximum size of a read's temporary file in bytes (muster)"),
   now("sqlite-library", "string", "", "SQLite library to use instead of the bundled one (muster)"),

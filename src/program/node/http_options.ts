@@ -49,6 +49,7 @@ export function httpOptions(
     connectionsMax: config.httpConnectionsMax,
     bodyTimeoutMs: config.httpBodyTimeoutMs,
     queryTimeoutMs: config.queryTimeoutMs,
+    slowMs: config.slowMs,
     writeQueue: config.writeQueue,
     readersMax: readersMaxOf(config.readersMax),
     autoVacuumMs: config.autoVacuumMs,

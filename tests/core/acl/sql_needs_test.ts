@@ -43,6 +43,7 @@ Deno.test("SQL needs the right to the database, and to what it names of the clus
     ["SELECT * FROM _muster_index", ["operator:read"]],
     ["SELECT * FROM _muster", ["operator:read"]],
     ["SELECT * FROM muster.other", ["operator:read"]],
+    ["SELECT sql FROM muster.slow_statements", ["operator:read"]],
   ];
   for (const [sql, needs] of cases) assertEquals(more(sql), needs, sql);
 });

@@ -26,7 +26,7 @@ async function build(work: string): Promise<void> {
   const own = [...SANITIZED, "-Wall", "-Wextra", "-Werror", "-I.", `-I${NATIVE}`, "-c"];
   await Promise.all([
     cc("-g", "-O0", "-fsanitize=address", "-fno-omit-frame-pointer", "-w", ...definitions("linux"), "-c", "sqlite3.c"),
-    cc(...own, "muster.c"),
+    cc(...own, ...definitions("linux"), "muster.c"),
     ...programs.map((name) => cc(...own, `${NATIVE}${name}.c`)),
   ]);
   for (const name of programs) {

@@ -42,7 +42,7 @@ Deno.test("wrong flags are refused in Go's words", () => {
       ["-trace-profile", "file"],
       "not supported: -trace-profile: the runtime has no execution trace as Go has",
     ],
-    [["-otlp-ca-cert=x"], "not supported yet: -otlp-ca-cert"],
+    [["-otlp-endpoint=x"], "not supported yet: -otlp-endpoint"],
     [["-on-disk-path", "x"], "flag provided but not defined: -on-disk-path"],
   ];
   for (const [args, message] of cases) assertEquals(assertThrows(() => parse(...args), UsageError).message, message);
@@ -71,6 +71,7 @@ const GOOD: NodeConfig = {
   httpConnectionsMax: 1,
   httpBodyTimeoutMs: 1,
   queryTimeoutMs: 1,
+  slowMs: 1,
   clusterAddr: "localhost:4002",
   clusterAdvertisedAddr: "localhost:4002",
   isVoter: true,

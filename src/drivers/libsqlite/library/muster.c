@@ -263,11 +263,13 @@ static int onAuthorize(void *arg, int action, const char *a, const char *b, cons
 }
 
 /* ---- Records of changed rows ------------------------------------------------------------------------------------ */
-/* Room for n more bytes, from the system: what is recorded is no work of the statement. */
+/* Room for n more bytes, from the system: what is recorded is no work of the statement. The limit is the same whatever
+** was recorded before, and on every machine. */
 static u8 *roomFor(Muster *m, i64 n){
+  if( m->changeBytes+n>CHANGES_MAX ) return 0;
   if( m->changeBytes+n>m->changeCapacity ){
     i64 capacity = (m->changeBytes+n)*2;
-    u8 *grown = m->changeBytes+n<=CHANGES_MAX ? realloc(m->changes, (size_t)capacity) : 0;
+    u8 *grown = realloc(m->changes, (size_t)capacity);
     if( !grown ) return 0;
     m->changes = grown;
     m->changeCapacity = (int)capacity;
@@ -321,7 +323,8 @@ static void onChange(void *arg, sqlite3 *db, int op, const char *base, const cha
   i64 rowids[2] = { a, b };
   int from = m->changeBytes;
   if( m->phase!=RUNNING || m->isCut || strcmp(base, "main") ) return;
-  if( !strncmp(table, "_muster", 7) || !strncmp(table, "sqlite_", 7) ) return;
+  if( !strncmp(table, "_muster", 7) && (table[7]==0 || table[7]=='_') ) return;
+  if( !strncmp(table, "sqlite_", 7) ) return;
   if( putChange(m, db, op, table, rowids) ) return;
   m->changeBytes = from;
   m->isCut = 1;

@@ -90,6 +90,21 @@ static void limit(Control *c){
   if( draw(20)==0 ) c->cancel = draw(2) ? -1 : c->ticket;
 }
 
+/* What is recorded is whole records, end to end. */
+static void checkChanges(Muster *m){
+  int n = muster_changes(m, 0, 0), at = 0;
+  u8 *bytes = malloc(n>0 ? (size_t)n : 1);
+  CHECK( n>=0 && muster_changes(m, bytes, n)==n );
+  while( at<n ){
+    u32 length;
+    CHECK( n-at>=5 );
+    memcpy(&length, bytes+at, 4);
+    CHECK( length>=5 && length<=(u32)(n-at) && bytes[at+4]<=3 && (bytes[at+4]>0 || length==5) );
+    at += (int)length;
+  }
+  free(bytes);
+}
+
 /* A statement in use, and the place of the next. */
 #define STATEMENTS_MAX 12
 static sqlite3_stmt *kept[STATEMENTS_MAX];
@@ -135,6 +150,10 @@ static void oneCall(Muster *m, Control *c){
       muster_error(m, out, capacity);
       if( draw(10)==0 ) muster_config(m, (int)draw(40)+995, (int)draw(3)-1);
       if( draw(10)==0 ) muster_recount(m);
+      if( draw(8)==0 ) muster_capture(m, draw(4)!=0);
+      checkChanges(m);
+      muster_changes(m, out, capacity);
+      if( draw(3)==0 ) muster_forget(m, 0);
       break;
   }
   packEnd(&p);

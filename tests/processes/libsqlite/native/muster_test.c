@@ -377,6 +377,72 @@ static void testBackup(void){
   CHECK( muster_close(target)==SQLITE_OK );
 }
 
+/* The first four bytes of a record are its length, the fifth what was done. */
+static int recordAt(const u8 *bytes, int at, int *op){
+  u32 length;
+  memcpy(&length, bytes+at, 4);
+  *op = bytes[at+4];
+  return (int)length;
+}
+
+static void testChanges(void){
+  Control c;
+  Muster *m = opened(":memory:", &c);
+  u8 bytes[4096];
+  int n, length, op;
+  executed(m, "CREATE TABLE t(a INTEGER PRIMARY KEY CHECK(a<100), b)", &c);
+  executed(m, "INSERT INTO t VALUES(1, 'x')", &c);
+  CHECK( muster_changes(m, bytes, sizeof(bytes))==0 ); /* it was not asked for */
+  muster_capture(m, 1);
+  executed(m, "BEGIN", &c);
+  executed(m, "INSERT INTO t VALUES(2, x'00ff')", &c);
+  n = muster_changes(m, bytes, sizeof(bytes));
+  length = recordAt(bytes, 0, &op);
+  CHECK( n==length && op==1 && n==4+1+16+4+1+4+(1+8)+(1+4+2) );
+  CHECK( !memcmp(bytes+25, "t", 1) && !memcmp(bytes+n-2, "\x00\xff", 2) );
+  memset(bytes, 7, sizeof(bytes));
+  CHECK( muster_changes(m, bytes, n-1)==n && bytes[0]==7 ); /* too little room: nothing is written */
+  CHECK( muster_changes(m, bytes, -5)==n && muster_changes(m, 0, 0)==n );
+  CHECK( executed(m, "INSERT INTO t VALUES(3, 1), (200, 1)", &c)==SQLITE_CONSTRAINT_CHECK );
+  CHECK( muster_changes(m, 0, 0)==n ); /* it was undone */
+  CHECK( executed(m, "INSERT OR FAIL INTO t VALUES(3, 1), (200, 1)", &c)==SQLITE_CONSTRAINT_CHECK );
+  CHECK( muster_changes(m, 0, 0)>n ); /* the first row stays */
+  muster_forget(m, n);
+  CHECK( muster_changes(m, 0, 0)==n );
+  muster_forget(m, n+1); muster_forget(m, -1);
+  CHECK( muster_changes(m, 0, 0)==n );
+  executed(m, "UPDATE t SET b=NULL WHERE a=1", &c);
+  executed(m, "DELETE FROM t", &c); /* row by row */
+  n = muster_changes(m, bytes, sizeof(bytes));
+  int ops = 0;
+  for(int at=0; at<n; at += length){ length = recordAt(bytes, at, &op); ops = ops*10 + op; }
+  CHECK( ops==12333 );
+  executed(m, "COMMIT", &c);
+  muster_forget(m, 0);
+  executed(m, "CREATE TABLE _muster_own(a)", &c);
+  executed(m, "INSERT INTO _muster_own VALUES(1)", &c);
+  executed(m, "CREATE TEMP TABLE here(a)", &c);
+  executed(m, "INSERT INTO here VALUES(1)", &c);
+  CHECK( muster_changes(m, 0, 0)==0 );
+  /* too much: the last record says so, and no further one is kept until it is gone */
+  CHECK( executed(m, "WITH n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<50) "
+    "INSERT INTO t SELECT i, zeroblob(1000000) FROM n", &c)==SQLITE_DONE );
+  n = muster_changes(m, 0, 0);
+  u8 *all = malloc((size_t)n);
+  CHECK( muster_changes(m, all, n)==n && n<=16*1024*1024 );
+  CHECK( recordAt(all, n-5, &op)==5 && op==0 );
+  free(all);
+  executed(m, "DELETE FROM t WHERE a=1", &c);
+  CHECK( muster_changes(m, 0, 0)==n );
+  muster_forget(m, 0);
+  executed(m, "DELETE FROM t WHERE a=2", &c);
+  CHECK( muster_changes(m, 0, 0)>1000000 );
+  muster_capture(m, 0);
+  executed(m, "DELETE FROM t", &c);
+  CHECK( muster_changes(m, 0, 0)==0 );
+  CHECK( muster_close(m)==SQLITE_OK );
+}
+
 /* Many threads open, use and close connections at once, the first of the process among them. */
 static void *threadWork(void *folder){
   char path[4096];
@@ -413,6 +479,7 @@ int main(int argc, char **argv){
   testTemporary(folder);
   testDeterminism();
   testBackup();
+  testChanges();
   puts("every call of the native part holds");
   return 0;
 }

@@ -3,8 +3,8 @@
  * (no `acl.enabled`) there is no guard, and nothing of this is looked at. Types only.
  * @module
  */
-import type { Authorizer } from "../../core/acl/authorizer.ts";
-import type { Need } from "../../core/acl/resource.ts";
+import type { Authorizer } from "./authorizer.ts";
+import type { Need } from "./resource.ts";
 
 /** What is needed: all of these; of those in a list, one. */
 export type Needs = readonly (Need | readonly Need[])[];
@@ -31,12 +31,12 @@ export interface AccessGuard {
   isUser(authorization: string): Promise<boolean>;
   /**
    * Lets those on that have what is needed.
-   * @throws {import("./errors.ts").RefusedError} The others.
+   * @throws {RefusedError} For the others.
    */
   expect(needs: Needs, authorization: string): Promise<void>;
   /**
    * What whoever shows this may do.
-   * @throws {import("./errors.ts").RefusedError} When it is the secret of no token.
+   * @throws {RefusedError} When it is the secret of no token.
    */
   authorizerOf(authorization: string): Promise<Authorizer>;
   readonly read: ReadRows;
