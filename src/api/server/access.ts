@@ -12,7 +12,7 @@ import type { Users } from "../../app/users/users.ts";
 import type { HttpOptions } from "./api.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
-import { readsOfToken } from "../../core/catalog/acl_schema.ts";
+import { BOOTSTRAP_READ, readsOfToken } from "../../core/catalog/acl_schema.ts";
 
 /** What it is made of. */
 export interface NodeAccessParts {
@@ -54,6 +54,20 @@ export function nodeAccess(parts: NodeAccessParts): Access | undefined {
     },
     log,
   });
+}
+
+/** Says it where the cluster keeps tokens and this node looks at none. */
+export async function warnIfOpen(
+  { access, catalog, log }: { readonly access: Access | undefined } & Pick<NodeAccessParts, "catalog" | "log">,
+): Promise<void> {
+  if (access) return;
+  const found = await catalog.read([BOOTSTRAP_READ]).catch(() => undefined); // it is no more than advice
+  if (!found || found.rows[0].length === 0) return;
+  log(
+    "the cluster has access control, and this node was started without: everybody may do everything here " +
+      "(acl.enabled, or -acl-default-policy of muster serve)",
+    "warn",
+  );
 }
 
 function localOf({ catalog, state }: NodeAccessParts): NonNullable<AccessParts["local"]> {

@@ -34,7 +34,7 @@ import { EventLog } from "../../app/agent/event_log.ts";
 import { FollowedReads } from "../../app/agent/followed_reads.ts";
 import { ownAsker } from "../../app/services/catalog_access.ts";
 import { VisibleNodes } from "../../app/services/visible_nodes.ts";
-import { nodeAccess } from "./access.ts";
+import { nodeAccess, warnIfOpen } from "./access.ts";
 import { LocalNodes, type NodeSource, RemoteNodes } from "../../app/agent/nodes.ts";
 import { nodeOperations } from "../../app/services/node_operations.ts";
 import { mayJoin, Users } from "../../app/users/users.ts";
@@ -57,6 +57,8 @@ import { LargeBodies } from "../rqlite/large_bodies.ts";
 import type { Services } from "./services.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
+/** After so long it is known what the cluster keeps. */
+const WARN_MS = 10_000;
 /** In-flight requests get this long at a shutdown. */
 const SHUTDOWN_MS = 5000;
 
@@ -179,11 +181,13 @@ function deliveryOf(
 }
 
 /** Has those that watch hear of what the replica and the writer tell, and the delivery of changes begin. */
-function hearOfChanges({ replica, readers, catalog, watches, delivery }: Services): void {
+function hearOfChanges(made: Services): void {
+  const { replica, readers, catalog, watches, delivery } = made;
   replica.onDatabaseReplaced = () => (readers.reopen(), catalog.replaced(), watches.allChanged());
   replica.onCatalogChanged = () => catalog.changed();
   replica.onTablesChanged = (tables) => watches.changed(tables);
   delivery?.run();
+  if (!isClientAgent(made)) Deno.unrefTimer(Number(setTimeout(() => warnIfOpen(made), WARN_MS)));
 }
 
 function restoreOf(

@@ -1,5 +1,6 @@
 /** What the cluster keeps of access control: the first token and its reset, tokens that end, snapshots; and rules that depend on it. */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { warnIfOpen } from "../../../src/api/server/access.ts";
 import { digestOf } from "../../../src/app/acl/access.ts";
 import { VisibleNodes } from "../../../src/app/services/visible_nodes.ts";
 import { LocalNodes } from "../../../src/app/agent/nodes.ts";
@@ -344,4 +345,22 @@ Deno.test("what another node asks for itself is done as for a client without a t
   });
   const refused = await ask("query", { timeoutMs: 1000 }, { k: "node" }, query);
   assertMatch(JSON.stringify(refused.head), /lacks permission 'sql:read'/);
+});
+
+Deno.test("a node that looks at no tokens says so where the cluster keeps some", async () => {
+  const logged: string[] = [];
+  const log = (line: string) => void logged.push(line);
+  await using open = new LocalNode();
+  const { catalog } = open.services;
+  await warnIfOpen({ access: undefined, catalog, log });
+  await catalog.bringUpToDate();
+  await warnIfOpen({ access: undefined, catalog, log });
+  assertEquals(logged, []);
+  await catalog.write([{ sql: "INSERT INTO _muster_acl_state VALUES('bootstrap', 'x', 1, 1)", positional: [] }]);
+  await warnIfOpen({ access: undefined, catalog, log });
+  assertEquals(logged.length, 1);
+  await using closed = new LocalNode({ agent: { acl: DENY } });
+  await AclClient.bootstrap(closed);
+  await warnIfOpen({ ...closed.services, log });
+  assertEquals(logged.length, 1);
 });
