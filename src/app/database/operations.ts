@@ -115,6 +115,8 @@ export interface ServedAnswer {
 }
 
 const RETRIES = 2;
+/** Longest wait for what the leader has committed, before a refusal. */
+const CATCH_UP_MS = 2000;
 /** Attempts of a node that asks for another one. */
 const RETRIES_MAX = 1000;
 const AUTHORIZATION_LENGTH_MAX = 64 * 1024;
@@ -164,11 +166,34 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
     const { by } = options;
     if (!access || by.k !== "client" || agent?.isServer === false) return await this.#run(name, params, options);
     // A server checks what it hands on as well: the leader may have been started without access control.
-    const { acl } = this.#table[name];
-    await access.expect(await acl.needs(params, access.read), by.authorization);
+    await this.#expectAllowed(access, name, { params, authorization: by.authorization });
     const done = await this.#run(name, params, options);
+    const { acl } = this.#table[name];
     if (!acl.seen) return done;
     return { ...done, result: acl.seen(done.result, await access.authorizerOf(by.authorization), params) };
+  }
+
+  /**
+   * Lets those on whose token allows an operation. What it needs depends on what is there, and a node that does not lead
+   * may be behind: before it refuses, it catches up.
+   * @throws {RefusedError} For the others.
+   */
+  async #expectAllowed<K extends keyof M & string>(
+    access: AccessGuard,
+    name: K,
+    { params, authorization }: { readonly params: M[K]["params"]; readonly authorization: string },
+  ): Promise<void> {
+    const { acl } = this.#table[name];
+    const check = async () => await access.expect(await acl.needs(params, access.read), authorization);
+    try {
+      return await check();
+    } catch (error) {
+      const { state, replica } = this.#parts;
+      if (!(error instanceof RefusedError) || state.isLeader) throw error;
+      const behind = await replica.call("caughtUp", { timeoutMs: CATCH_UP_MS }).catch((reason) => ({ error: reason }));
+      if (behind.error !== undefined) throw error;
+    }
+    await check();
   }
 
   async #run<K extends keyof M & string>(
@@ -268,7 +293,7 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
       const isTrusted = call.by.k === "node" && acl.isForServers;
       const access = isTrusted ? undefined : this.#parts.access;
       const authorization = call.by.k === "client" ? call.by.authorization : "";
-      if (access) await access.expect(await acl.needs(decoded, access.read), authorization);
+      if (access) await this.#expectAllowed(access, name, { params: decoded, authorization });
       const all = await this.#implementations[name](decoded, circumstances);
       const found = access && acl.seen ? acl.seen(all, await access.authorizerOf(authorization), decoded) : all;
       const { value, body, held } = result.encode(found);

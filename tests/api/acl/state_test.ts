@@ -7,6 +7,7 @@ import { LocalNodes } from "../../../src/app/agent/nodes.ts";
 import { AclCare } from "../../../src/app/services/acl_care.ts";
 import { managementBody, tokenRow } from "../../../src/app/services/acl_operations.ts";
 import { encodeCommand } from "../../../src/core/sql/command.ts";
+import { upsert } from "../../../src/core/catalog/catalog.ts";
 import { splitStatements } from "../../../src/core/sql/statement.ts";
 import { Users } from "../../../src/app/users/users.ts";
 import { AclClient, DENY } from "../../harness/acl.ts";
@@ -363,4 +364,22 @@ Deno.test("a node that looks at no tokens says so where the cluster keeps some",
   await AclClient.bootstrap(closed);
   await warnIfOpen({ ...closed.services, log });
   assertEquals(logged.length, 1);
+});
+
+Deno.test("a server that is behind catches up before it refuses what depends on what is there", async () => {
+  await using node = new LocalNode({ agent: { acl: DENY } });
+  const client = await AclClient.bootstrap(node);
+  await client.json("PUT", "/v1/catalog/register", { Node: "n", Address: "10.0.0.1" });
+  const { secret } = await client.token(`service "web" { policy = "write" }`);
+  const deregister = () => client.send(secret, "PUT", "/v1/catalog/deregister", { Node: "n", ServiceID: "web" });
+  node.lead(OTHER);
+  node.replica.forward = () => answerOf(undefined);
+  node.replica.caughtUp = () => ({ error: "it is too far behind" });
+  assertEquals((await deregister()).status, 403, "of a service that nobody knows");
+  const row = { node: "n", id: "web", name: "web", tags: "[]", address: "", port: 1n, meta: "{}" };
+  node.replica.caughtUp = async () => {
+    await node.services.catalog.write([upsert("services", ["node", "id"], row)]); // the log has come
+    return {};
+  };
+  assertEquals((await deregister()).text, "true");
 });
