@@ -38,7 +38,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "drivers/discovery": ["core/dns"],
   "drivers/provider": ["drivers/discovery"],
   "drivers/uploader": [],
-  "drivers/cdc": [],
+  "drivers/sink": [],
   "drivers/checks": [],
   "app/users": [],
   "app/database": ["app/users"],

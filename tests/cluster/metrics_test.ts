@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { dashboardExpressions, ruleExpressions, RULES_FILE } from "../api/metrics/expressions.ts";
 import { lacksPrometheus, Prometheus, promtool } from "../harness/peers/prometheus.ts";
-import { nodePlace, until, withNodes } from "../harness/processes.ts";
+import { freePort, nodePlace, until, withNodes } from "../harness/processes.ts";
 
 const LACKS_PROMETHEUS = await lacksPrometheus();
 
@@ -70,5 +70,50 @@ Deno.test("a node shows what it does at /metrics, and Prometheus takes it", () =
       assertEquals(bad, [], "a node that is well raises no alarm");
     } finally {
       await prometheus.stop();
+    }
+  }));
+
+Deno.test("a node pushes what it counts to a collector, tells when that fails, and goes on (Q20.1)", () =>
+  withNodes(async (root, start) => {
+    const bodies: string[] = [];
+    const state = { fails: false };
+    const collector = Deno.serve({ hostname: "127.0.0.1", port: freePort(), onListen() {} }, async (request) => {
+      const text = await request.text();
+      if (state.fails) return new Response("full", { status: 503 });
+      if (new URL(request.url).pathname === "/v1/metrics") bodies.push(text);
+      return Response.json({});
+    });
+    try {
+      const { port } = collector.addr;
+      const flags = ["-otlp-endpoint", `127.0.0.1:${port}`, "-otlp-insecure", "-otlp-interval", "100ms"];
+      const node = start(nodePlace(root, "1"), flags);
+      await node.ready();
+      await node.execute("CREATE TABLE t(a)");
+      const valueOf = (text: string, name: string) => {
+        const { resourceMetrics: [{ scopeMetrics: [{ metrics }] }] } = JSON.parse(text);
+        return metrics.find((one: { name: string }) => one.name === name)?.sum.dataPoints[0].asDouble;
+      };
+      const proposals = (count: number) =>
+        until(
+          "it is pushed",
+          () =>
+            valueOf(
+                bodies.at(-1) ?? '{"resourceMetrics":[{"scopeMetrics":[{"metrics":[]}]}]}',
+                "muster_raft_proposals_total",
+              ) === count || undefined,
+        );
+      await proposals(1);
+      const { resourceMetrics: [{ resource }] } = JSON.parse(bodies[0]);
+      assertEquals(resource.attributes[2], { key: "service.instance.id", value: { stringValue: "1" } });
+      state.fails = true;
+      await node.says(
+        /the collector http:\/\/127\.0\.0\.1:\d+\/v1\/metrics does not take metrics: it answers 503: full/,
+      );
+      await node.execute("INSERT INTO t VALUES(1)");
+      state.fails = false;
+      await node.says(/takes metrics again/);
+      await proposals(2);
+    } finally {
+      await collector.shutdown();
     }
   }));

@@ -4,7 +4,7 @@
  */
 
 import type { AclSettings } from "../../app/acl/settings.ts";
-import type { CdcOptions } from "../../drivers/cdc/api.ts";
+import type { CdcOptions, OtlpOptions } from "../../drivers/sink/api.ts";
 import type { ToCallee, ToCaller } from "../../base/worker/channel.ts";
 import type { AgentOptions, SupervisorTask } from "../../app/agent/agent.ts";
 import type { FileDefinitions, OpenLocal } from "../../app/services/api.ts";
@@ -41,6 +41,8 @@ export interface OpenHttp {
   readonly uploader?: MessagePort;
   /** The line to the Worker that delivers changed rows, and how it is to; absent: nowhere. */
   readonly cdc?: { readonly port: MessagePort; readonly options: CdcOptions };
+  /** The same for metrics. */
+  readonly otlp?: { readonly port: MessagePort; readonly options: OtlpOptions };
   /** What is to be restored into a new cluster; absent: nothing. */
   readonly restore?: RestoreOptions;
   /** The line to the membership Worker, with {@linkcode HttpOptions.agent}. */

@@ -21,11 +21,12 @@ import { ReplicaClient } from "../../app/database/replica_client.ts";
 import { logger } from "../../base/worker/log.ts";
 import { AclCare } from "../../app/services/acl_care.ts";
 import { Delivery, type DeliveryParts } from "../../app/changes/delivery.ts";
-import type { CdcMethods } from "../../drivers/cdc/api.ts";
+import type { SinkMethods } from "../../drivers/sink/api.ts";
 import { LiveQueries } from "../../app/changes/live_queries.ts";
 import { ChangeFeed } from "../../app/changes/change_feed.ts";
 import { TableWatches } from "../../app/changes/table_watches.ts";
 import { SlowStatements } from "../../app/database/slow_statements.ts";
+import { MetricsPush } from "../../app/metrics/push.ts";
 import { KeyTimers, type KeyTimersParts } from "../../app/keys/key_timers.ts";
 import { SessionTimers } from "../../app/keys/session_timers.ts";
 import { Reconciler } from "../../app/agent/reconciler.ts";
@@ -47,7 +48,7 @@ import { newCounters } from "../../app/database/counters.ts";
 import { Database } from "../../app/database/database.ts";
 import { INTERVAL_MS, Intervals } from "../../core/metrics/intervals.ts";
 import { RequestCounts } from "../http/request_counts.ts";
-import { countedFamilies } from "../metrics/prometheus.ts";
+import { allFamilies, countedFamilies } from "../metrics/prometheus.ts";
 import { type HttpServer, serveHttp } from "../http/server.ts";
 import { answerLookups, queryInstances } from "./lookups.ts";
 import { isClientAgent } from "../rqlite/leadership.ts";
@@ -125,7 +126,7 @@ async function open(message: OpenHttp): Promise<void> {
     ...asked,
   };
   replica.isOpen = () => isClientAgent(message) || parts.state.isOpen;
-  hearOfChanges(made);
+  follow(message, made);
   if (agent) openAgent(made, agent, clocks);
   restore?.run().then(
     () => restore.isOver && scope.postMessage({ k: "restored" }),
@@ -169,24 +170,46 @@ function followingOf(
   return { watches, changes, live, delivery: deliveryOf(message, { ...parts, changes }) };
 }
 
+/** What hands bodies to a sink. */
+function deliverer(port: MessagePort): (body: string, timeoutMs: number) => Promise<void> {
+  const caller = new Caller<SinkMethods>(port, { callee: "the Worker that delivers" });
+  port.onmessage = ({ data }: MessageEvent<ToCaller>) => caller.settle(data);
+  return (body, timeoutMs) => caller.call("deliver", { body, timeoutMs });
+}
+
 function deliveryOf(
   { cdc, options: { nodeId } }: OpenHttp,
-  { catalog, state, changes }: Pick<DeliveryParts, "catalog" | "state" | "changes">,
+  parts: Pick<DeliveryParts, "catalog" | "state" | "changes">,
 ): Delivery | undefined {
   if (!cdc) return undefined;
-  const caller = new Caller<CdcMethods>(cdc.port, { callee: "the Worker that delivers changes" });
-  cdc.port.onmessage = ({ data }: MessageEvent<ToCaller>) => caller.settle(data);
-  const deliver = (body: string, timeoutMs: number) => caller.call("deliver", { body, timeoutMs });
+  const { catalog, state, changes } = parts;
+  const deliver = deliverer(cdc.port);
   return new Delivery({ options: cdc.options, nodeId, catalog, state, changes, deliver, log: logger("cdc") });
 }
 
-/** Has those that watch hear of what the replica and the writer tell, and the delivery of changes begin. */
-function hearOfChanges(made: Services): void {
+/** Has metrics pushed, where they are. */
+function pushMetrics({ otlp, options }: OpenHttp, made: Services): void {
+  if (!otlp) return;
+  const { nodeId, programVersion, startedMs } = options;
+  const resource = {
+    "service.name": "muster",
+    "service.version": programVersion,
+    "service.instance.id": nodeId,
+  };
+  const context = { resource, version: programVersion, startMs: startedMs };
+  const families = () => allFamilies(made);
+  const deliver = deliverer(otlp.port);
+  new MetricsPush({ options: otlp.options, context, families, deliver, log: logger("otlp") }).start();
+}
+
+/** Has those that watch hear of what the replica and the writer tell; deliveries begin. */
+function follow(message: OpenHttp, made: Services): void {
   const { replica, readers, catalog, watches, delivery } = made;
   replica.onDatabaseReplaced = () => (readers.reopen(), catalog.replaced(), watches.allChanged());
   replica.onCatalogChanged = () => catalog.changed();
   replica.onTablesChanged = (tables) => watches.changed(tables);
   delivery?.run();
+  pushMetrics(message, made);
   if (!isClientAgent(made)) Deno.unrefTimer(Number(setTimeout(() => warnIfOpen(made), WARN_MS)));
 }
 

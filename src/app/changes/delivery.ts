@@ -15,7 +15,7 @@ import { pause } from "../../base/worker/backoff.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 import { CHANGE_LOG_BYTES_DEFAULT } from "../../core/sql/change_log.ts";
-import type { CdcOptions } from "../../drivers/cdc/api.ts";
+import type { CdcOptions } from "../../drivers/sink/api.ts";
 import type { Catalog } from "../agent/catalog.ts";
 import {
   type Change,

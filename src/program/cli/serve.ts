@@ -124,6 +124,7 @@ function configOf(flags: Flags): NodeConfig {
     autoBackup: flags.string("auto-backup"),
     autoRestore: flags.string("auto-restore"),
     cdcConfig: flags.string("cdc-config"),
+    otlp: otlpOf(flags),
     heartbeatTimeoutMs: flags.durationMs("raft-heartbeat-timeout"),
     electionTimeoutMs: flags.durationMs("raft-election-timeout"),
     leaderLeaseTimeoutMs: flags.durationMs("raft-leader-lease-timeout"),
@@ -152,12 +153,16 @@ function configOf(flags: Flags): NodeConfig {
     clusterSecretOptional: flags.bool("cluster-secret-optional"),
     autoVacuumMs: flags.durationMs("auto-vacuum-int"),
     autoOptimizeMs: flags.durationMs("auto-optimize-int"),
-    writeQueue: {
-      capacity: flags.int("write-queue-capacity"),
-      batchSize: flags.int("write-queue-batch-size"),
-      timeoutMs: flags.durationMs("write-queue-timeout"),
-      isTransaction: flags.bool("write-queue-tx"),
-    },
+    writeQueue: writeQueueOf(flags),
+  };
+}
+
+function writeQueueOf(flags: Flags): NodeConfig["writeQueue"] {
+  return {
+    capacity: flags.int("write-queue-capacity"),
+    batchSize: flags.int("write-queue-batch-size"),
+    timeoutMs: flags.durationMs("write-queue-timeout"),
+    isTransaction: flags.bool("write-queue-tx"),
   };
 }
 
@@ -187,6 +192,18 @@ export function nodeDefaults(): NodeConfig {
   return configOf(Flags.parse(["data"], SERVE_FLAGS));
 }
 
+function otlpOf(flags: Flags): NodeConfig["otlp"] {
+  return {
+    endpoint: flags.string("otlp-endpoint"),
+    intervalMs: flags.durationMs("otlp-interval"),
+    isInsecure: flags.bool("otlp-insecure"),
+    skipsVerification: flags.bool("otlp-no-verify"),
+    caCert: flags.string("otlp-ca-cert"),
+    cert: flags.string("otlp-cert"),
+    key: flags.string("otlp-key"),
+  };
+}
+
 const log = logger("muster");
 
 /** Runs a node until a signal or a failure. */
@@ -197,6 +214,8 @@ async function run(config: NodeConfig): Promise<number> {
   const discovery = config.discoMode === "" ? undefined : await import("../node/discovery.ts");
   const usesUploads = config.autoBackup !== "" || config.autoRestore !== "";
   const uploads = usesUploads ? await import("../node/uploads.ts") : undefined;
+  const usesSinks = config.cdcConfig !== "" || config.otlp.endpoint !== "";
+  const sinks = usesSinks ? await import("../config/sinks.ts") : undefined;
   try {
     const users = await readUsers(config.authFile);
     const joinAuthorization = joinAuthorizationOf(config.joinAs, users);
@@ -206,7 +225,7 @@ async function run(config: NodeConfig): Promise<number> {
     const read = {
       discovery: discovery?.readDiscovery(config, logger("disco")),
       uploads: uploads?.readUploads(config, logger("uploader")),
-      cdc: config.cdcConfig === "" ? undefined : (await import("../config/cdc.ts")).readCdc(config, logger("cdc")),
+      sinks: sinks?.readSinks(config, logger("cdc")),
       users,
       joinAuthorization,
       extensions: await readExtensions(config.extensionsPath),

@@ -208,6 +208,17 @@ export interface NodeConfig {
   readonly autoRestore: string;
   /** Where changed rows are delivered to: a URL, `stdout`, or the path of a configuration; empty: nowhere. */
   readonly cdcConfig: string;
+  /** The collector that metrics are pushed to; an empty endpoint: none. */
+  readonly otlp: {
+    readonly endpoint: string;
+    readonly intervalMs: number;
+    readonly isInsecure: boolean;
+    readonly skipsVerification: boolean;
+    /** Paths; empty: none. */
+    readonly caCert: string;
+    readonly cert: string;
+    readonly key: string;
+  };
   /** Time without a leader until an election, up to twice that. */
   readonly heartbeatTimeoutMs: number;
   /** At least `heartbeatTimeoutMs`. */

@@ -26,6 +26,16 @@ export class DefinitionFiles implements DefinitionStore {
     this.acl = new AclFiles(directory);
   }
 
+  /** What HTTP asks the supervisor to keep. */
+  tasks(log: (line: string) => void) {
+    return {
+      ...this.acl.tasks(log),
+      keepDefinition: (asked: { kind: KeptKind; id: string; text: string }) =>
+        this.keep(asked.kind, asked.id, asked.text),
+      forgetDefinition: (asked: { kind: KeptKind; id: string }) => this.forget(asked.kind, asked.id),
+    };
+  }
+
   /** Everything that is kept; a file that cannot be read is named by `log`. */
   read(log: (line: string) => void): KeptDefinitions {
     const of = (kind: KeptKind) => textsIn(`${this.#directory}/${FOLDERS[kind]}`, log);

@@ -40,9 +40,9 @@ import { type Part, runHere } from "./here.ts";
 import { discoveryAddrs, revokeSpentRights, runsHandlers, runsScripts, type Scope } from "./permissions.ts";
 import { NodeFailure, orFail } from "./node_failure.ts";
 import { ServiceManager } from "./service_manager.ts";
-import { lineTo, spawn } from "./spawn.ts";
-import type { CdcPlan } from "../../drivers/cdc/api.ts";
-import { reachOf } from "../../drivers/cdc/config.ts";
+import { lineTo, type SinkLines, sinkLines, spawn } from "./spawn.ts";
+import type { SinkPlans } from "../../drivers/sink/api.ts";
+import { reachOf } from "../../drivers/sink/cdc_config.ts";
 import { UploaderParts } from "./uploader.ts";
 import type { UploadPlans } from "./uploads.ts";
 import { API_VERSION, VERSION } from "./version.ts";
@@ -66,8 +66,8 @@ export interface NodeInputs {
   readonly discovery?: DiscoveryOptions | undefined;
   /** Automatic backups and the restore (see uploads.ts). */
   readonly uploads?: UploadPlans | undefined;
-  /** Where changed rows are delivered to. */
-  readonly cdc?: CdcPlan | undefined;
+  /** Where changed rows and metrics are delivered to. */
+  readonly sinks?: SinkPlans | undefined;
   /** The users (see users.ts); undefined if everybody may do everything. */
   readonly users?: readonly User[] | undefined;
   /** SQLite extensions (see extensions.ts). */
@@ -103,7 +103,7 @@ export class Node {
   readonly #agent: AgentParts | undefined;
   /** Present with automatic backups, or a restore that is to come. */
   readonly #uploader: UploaderParts | undefined;
-  readonly #cdc: OpenHttp["cdc"];
+  readonly #sinks: SinkLines;
   /** Of Workers to come. */
   #logLevel: LogLevel | undefined;
   #isLeaving = false;
@@ -128,7 +128,7 @@ export class Node {
    * @throws {NodeFailure} When the SQLite library cannot be used.
    */
   constructor(config: NodeConfig, inputs: NodeInputs, log: (line: string) => void) {
-    const { discovery, users, uploads, cdc, extensions = [] } = inputs;
+    const { discovery, users, uploads, sinks, extensions = [] } = inputs;
     this.#config = config;
     this.#logLevel = config.agent?.logLevel;
     this.#log = log;
@@ -164,7 +164,8 @@ export class Node {
       gossipDirectory: this.#directory.gossip,
       sqliteLibrary: library,
       uploads: uploads?.reach ?? { net: [], directories: [] },
-      cdc: cdc ? reachOf(cdc.sink) : { net: [], files: [] },
+      cdc: reachOf(sinks?.cdc?.sink),
+      otlp: reachOf(sinks?.otlp?.sink),
       runsScripts: orFail(() => runsScripts(config.agent)),
       runsHandlers: orFail(() => runsHandlers(config.agent)),
     };
@@ -182,7 +183,7 @@ export class Node {
       connectBackups: () => this.#connectBackups(),
       log,
     });
-    this.#cdc = cdc && { port: lineTo(this.#spawn("cdc"), { sink: cdc.sink }), options: cdc.options };
+    this.#sinks = sinkLines(sinks, (role) => this.#spawn(role));
     this.#http = this.#startHttp({ state, replica: httpToReplica.port1, writer: writerToHttp.port2, users });
     if (isServer) this.#idleReader = this.#spawn("reader");
     else this.#listening.replica.resolve();
@@ -306,9 +307,7 @@ export class Node {
       reload: () => this.onReload(),
       directorySize: () => sizeOf(this.#directory.path),
       databaseSizes: () => databaseSizes(`${this.#directory.sqlite}/${DATABASE}`),
-      ...this.#definitions.acl.tasks(this.#log),
-      keepDefinition: ({ kind, id, text }) => this.#definitions.keep(kind, id, text),
-      forgetDefinition: ({ kind, id }) => this.#definitions.forget(kind, id),
+      ...this.#definitions.tasks(this.#log),
     });
     worker.addEventListener("message", ({ data }: MessageEvent<FromHttpWorker>) => {
       if (data.k === "failed") this.#fail(new NodeFailure(data.message));
@@ -331,7 +330,7 @@ export class Node {
       ...(this.#replica ? { activity: { shared: this.#writerControl.shared, at: ACTIVITY } } : {}),
       ...(this.#agent ? { membership: this.#agent.lines.http, dns: this.#agent.dnsCounts } : {}),
       ...this.#uploader?.forHttp,
-      ...(this.#cdc ? { cdc: this.#cdc } : {}),
+      ...this.#sinks,
       options: httpOptions({
         config,
         directory: this.#directory,
@@ -343,7 +342,8 @@ export class Node {
       }),
       ...(config.agent ? { local: { ...config.agent.local, kept: this.#definitions.read(this.#log) } } : {}),
     };
-    const optional = [open.membership, open.uploader, open.cdc?.port].filter((port) => port !== undefined);
+    const lines = [open.membership, open.uploader, open.cdc?.port, open.otlp?.port];
+    const optional = lines.filter((port) => port !== undefined);
     worker.postMessage(open, [replica, writer, ...optional]);
     const { port1, port2 } = new MessageChannel();
     const lookups: ToHttpWorker = { k: "lookups", port: port1 };

@@ -31,6 +31,7 @@ export const ROLES = [
   "nameserver",
   "uploader",
   "cdc",
+  "otlp",
   "checks",
   "watches",
   "rendezvous",
@@ -62,6 +63,8 @@ export interface Scope {
   readonly uploads: { readonly net: readonly string[]; readonly directories: readonly string[] };
   /** What changed rows may be delivered to: `host:port` each, and files. */
   readonly cdc: { readonly net: readonly string[]; readonly files: readonly string[] };
+  /** The collector that metrics are pushed to, `host:port`. */
+  readonly otlp: { readonly net: readonly string[] };
   /** Whether checks may run programs. */
   readonly runsScripts: boolean;
   /** Whether watches have programs handle a change. */
@@ -122,6 +125,8 @@ export function permissionsOf(role: Role, scope: Scope): Deno.PermissionOptionsO
       const [net, files] = [scope.cdc.net, scope.cdc.files].map((all) => all.length > 0 && [...all]);
       return { ...nothing, net, read: files, write: files };
     }
+    case "otlp":
+      return { ...nothing, net: [...scope.otlp.net] };
     case "checks": // any address and any program, as the operator names them; a program has the rights of the user
       return { ...nothing, net: true, run: scope.runsScripts };
     case "watches": // the agent itself, and what handlers there are

@@ -3,6 +3,7 @@
  * @module
  */
 import type { LogLevel } from "../../base/worker/log.ts";
+import type { CdcOptions, OtlpOptions, SinkPlans } from "../../drivers/sink/api.ts";
 import { permissionsOf, type Role, type Scope } from "./permissions.ts";
 
 /** The modules of the Workers, which no import leads to: whoever compiles the program has to include them. */
@@ -17,7 +18,8 @@ export const WORKER_MODULES: Readonly<Record<Role, URL>> = {
   membership: new URL("../../app/agent/worker.ts", import.meta.url),
   nameserver: new URL("../../api/nameserver/worker.ts", import.meta.url),
   uploader: new URL("../../drivers/uploader/worker.ts", import.meta.url),
-  cdc: new URL("../../drivers/cdc/worker.ts", import.meta.url),
+  cdc: new URL("../../drivers/sink/worker.ts", import.meta.url),
+  otlp: new URL("../../drivers/sink/worker.ts", import.meta.url),
   checks: new URL("../../drivers/checks/worker.ts", import.meta.url),
   watches: new URL("../watches/worker.ts", import.meta.url),
   rendezvous: new URL("../rendezvous/worker.ts", import.meta.url),
@@ -37,6 +39,21 @@ export function spawn(role: Role, scope: Scope, onDeath: (message: string) => vo
     onDeath(`the ${role} Worker died: ${event.message}`);
   });
   return worker;
+}
+
+/** The lines of HTTP to what delivers for it, and how it is to. */
+export interface SinkLines {
+  readonly cdc?: { readonly port: MessagePort; readonly options: CdcOptions };
+  readonly otlp?: { readonly port: MessagePort; readonly options: OtlpOptions };
+}
+
+/** Starts the Workers that deliver to sinks. */
+export function sinkLines(plans: SinkPlans | undefined, start: (role: "cdc" | "otlp") => Worker): SinkLines {
+  const { cdc, otlp } = plans ?? {};
+  return {
+    ...(cdc ? { cdc: { port: lineTo(start("cdc"), { sink: cdc.sink }), options: cdc.options } } : {}),
+    ...(otlp ? { otlp: { port: lineTo(start("otlp"), { sink: otlp.sink }), options: otlp.options } } : {}),
+  };
 }
 
 /** The other end of a line to a Worker, which gets its own end with its first message. */

@@ -17,6 +17,7 @@ const SCOPE = {
   gossipDirectory: "/nowhere",
   uploads: { net: [], directories: [] },
   cdc: { net: [], files: [] },
+  otlp: { net: [] },
   httpAddrs: [],
   httpsAddrs: [],
   discoveryAddrs: [],

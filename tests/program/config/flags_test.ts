@@ -42,7 +42,7 @@ Deno.test("wrong flags are refused in Go's words", () => {
       ["-trace-profile", "file"],
       "not supported: -trace-profile: the runtime has no execution trace as Go has",
     ],
-    [["-otlp-endpoint=x"], "not supported yet: -otlp-endpoint"],
+    [["-otlp-no-verify"], "not supported yet: -otlp-no-verify"],
     [["-on-disk-path", "x"], "flag provided but not defined: -on-disk-path"],
   ];
   for (const [args, message] of cases) assertEquals(assertThrows(() => parse(...args), UsageError).message, message);
@@ -87,6 +87,15 @@ const GOOD: NodeConfig = {
   autoBackup: "",
   autoRestore: "",
   cdcConfig: "",
+  otlp: {
+    endpoint: "",
+    intervalMs: 1,
+    isInsecure: false,
+    skipsVerification: false,
+    caCert: "",
+    cert: "",
+    key: "",
+  },
   heartbeatTimeoutMs: 1000,
   electionTimeoutMs: 1000,
   leaderLeaseTimeoutMs: 0,

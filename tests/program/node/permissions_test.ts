@@ -36,6 +36,7 @@ const OWN: Record<Role, (keyof typeof NOTHING)[]> = {
   nameserver: ["connect", "listen", "resolve"],
   uploader: ["read", "write", "connect"], // to its store, in its directory
   cdc: ["read", "write", "connect"], // to its sink
+  otlp: ["connect"], // to its collector
   checks: ["connect", "listen", "resolve"], // and run, where scripts are allowed
   watches: ["connect", "listen", "resolve"], // and run, where a program is the handler
   rendezvous: ["connect", "listen", "resolve"],
@@ -81,6 +82,7 @@ for (const role of ROLES) {
         discoveryAddrs: [`127.0.0.1:${listener.addr.port}`],
         uploads: { net: [`127.0.0.1:${listener.addr.port}`], directories: [`${root}/uploads`] },
         cdc: { net: [`127.0.0.1:${listener.addr.port}`], files: [`${root}/cdc`] },
+        otlp: { net: [`127.0.0.1:${listener.addr.port}`] },
         sqliteLibrary: bundledLibrary(),
         runsScripts: false,
         runsHandlers: false,
@@ -130,6 +132,7 @@ Deno.test("the http Worker may listen at the addresses of HTTP and of HTTPS, and
     gossipDirectory: "/nowhere",
     uploads: { net: [], directories: [] },
     cdc: { net: [], files: [] },
+    otlp: { net: [] },
     discoveryAddrs: [],
     sqliteLibrary: "/nowhere",
     runsScripts: false,
@@ -153,6 +156,7 @@ Deno.test("the discovery Worker that asks the system's name servers may use the 
     gossipDirectory: "/nowhere",
     uploads: { net: [], directories: [] },
     cdc: { net: [], files: [] },
+    otlp: { net: [] },
     httpAddrs: ["127.0.0.1:1"],
     httpsAddrs: [],
     sqliteLibrary: bundledLibrary(),
@@ -181,6 +185,7 @@ Deno.test("the discovery Worker that asks the system's name servers may use the 
 Deno.test("the uploader Worker has no network where backups go to a directory, and no file where they go to a store", async () => {
   const scope = {
     cdc: { net: [], files: [] },
+    otlp: { net: [] },
     raftDirectory: "/nowhere",
     sqliteDirectory: "/nowhere",
     gossipDirectory: "/nowhere",
@@ -221,6 +226,7 @@ Deno.test("the checks Worker may run programs where scripts are allowed, and has
     gossipDirectory: "/nowhere",
     uploads: { net: [], directories: [] },
     cdc: { net: [], files: [] },
+    otlp: { net: [] },
     httpAddrs: [],
     httpsAddrs: [],
     discoveryAddrs: [],

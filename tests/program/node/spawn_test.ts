@@ -15,6 +15,7 @@ for (const role of ROLES) {
       discoveryAddrs: [],
       uploads: { net: [], directories: [] },
       cdc: { net: [], files: [] },
+      otlp: { net: [] },
       sqliteLibrary: directory,
       runsScripts: false,
       runsHandlers: false,

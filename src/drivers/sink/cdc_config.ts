@@ -4,7 +4,7 @@
  * @module
  */
 import { ConfigError, Fields, parseJson, type Schema } from "../../base/codec/fields.ts";
-import type { CdcOptions, CdcPlan, CdcSink } from "./api.ts";
+import type { CdcOptions, CdcPlan, Sink } from "./api.ts";
 
 const SCHEMA: Schema = {
   endpoint: "text",
@@ -139,7 +139,7 @@ function withoutPolicy(parsed: unknown): unknown {
 }
 
 /** @throws {ConfigError} When it names no sink. */
-function sinkOf(endpoint: string): CdcSink {
+function sinkOf(endpoint: string): Sink {
   if (endpoint === "stdout") return { k: "stdout" };
   const url = URL.parse(endpoint);
   if (url?.protocol === "file:" && url.host === "" && url.pathname.length > 1) {
@@ -163,7 +163,7 @@ function shown(endpoint: string): string {
   return url.href;
 }
 
-function withTls(sink: CdcSink, fields: Fields, { file }: CdcParts): CdcSink {
+function withTls(sink: Sink, fields: Fields, { file }: CdcParts): Sink {
   const tls = fields.object("tls", TLS);
   if (!tls || sink.k !== "http") return sink;
   const refused = ["insecure_skip_verify", "server_name"].find((name) => tls.has(name) && tls.text(name, "x") !== "");
@@ -181,8 +181,10 @@ function withTls(sink: CdcSink, fields: Fields, { file }: CdcParts): CdcSink {
 }
 
 /** What the Worker may reach. */
-export function reachOf(sink: CdcSink): { readonly net: readonly string[]; readonly files: readonly string[] } {
-  if (sink.k === "stdout") return { net: [], files: [] };
+export function reachOf(
+  sink: Sink | undefined,
+): { readonly net: readonly string[]; readonly files: readonly string[] } {
+  if (!sink || sink.k === "stdout") return { net: [], files: [] };
   if (sink.k === "file") return { net: [], files: [sink.path] };
   const { hostname, port, protocol } = new URL(sink.url);
   return { net: [`${hostname}:${port || (protocol === "https:" ? "443" : "80")}`], files: [] };

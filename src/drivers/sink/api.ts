@@ -1,12 +1,12 @@
 /**
- * The messages of the Worker that delivers changed rows, and what it is told to do. Types only.
+ * The messages of the Workers that deliver to a sink: changed rows, metrics. And what they are told to do. Types only.
  *
  * The plan may hold keys: it is handed to the Worker and to nobody else, and no part of the program prints it.
  * @module
  */
 
 /** Where changes go to. */
-export type CdcSink =
+export type Sink =
   | { readonly k: "stdout" }
   /** A file that lines are added to; absolute. */
   | { readonly k: "file"; readonly path: string }
@@ -27,7 +27,7 @@ export interface HttpSink {
 
 /** What `-cdc-config` says. */
 export interface CdcPlan {
-  readonly sink: CdcSink;
+  readonly sink: Sink;
   readonly options: CdcOptions;
 }
 
@@ -57,15 +57,29 @@ export interface CdcOptions {
   readonly backoffMaxMs: number;
 }
 
+/** How metrics are pushed. */
+export interface OtlpOptions {
+  /** As it is shown. */
+  readonly endpoint: string;
+  readonly intervalMs: number;
+}
+
+/** What is delivered, and where to. */
+export interface SinkPlans {
+  readonly cdc: CdcPlan | undefined;
+  /** Metrics. */
+  readonly otlp: { readonly sink: HttpSink; readonly options: OtlpOptions } | undefined;
+}
+
 /** First message to the Worker. */
-export interface OpenCdc {
-  readonly sink: CdcSink;
-  /** Carries calls of {@linkcode CdcMethods}. */
+export interface OpenSink {
+  readonly sink: Sink;
+  /** Carries calls of {@linkcode SinkMethods}. */
   readonly port: MessagePort;
 }
 
 /** What the Worker can be asked; errors are for people. */
-export interface CdcMethods {
+export interface SinkMethods {
   /** Delivers a batch; resolves when the sink has it. */
   deliver: { params: { readonly body: string; readonly timeoutMs: number }; result: void };
 }

@@ -1,7 +1,7 @@
 /** `-cdc-config`: a sink or a file, in the words of rqlite's documentation and of its program; what is wrong is told. */
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { ConfigError } from "../../../src/base/codec/fields.ts";
-import { cdcPlan, reachOf } from "../../../src/drivers/cdc/config.ts";
+import { cdcPlan, reachOf } from "../../../src/drivers/sink/cdc_config.ts";
 
 const DEFAULTS = {
   serviceId: "",
