@@ -383,3 +383,20 @@ Deno.test("a server that is behind catches up before it refuses what depends on 
   };
   assertEquals((await deregister()).text, "true");
 });
+
+Deno.test("who may read the database may not write it, whichever way the statement comes", async () => {
+  await using node = new LocalNode({ agent: { acl: DENY } });
+  const client = await AclClient.bootstrap(node);
+  await client.json("POST", "/db/execute", ["CREATE TABLE t(a)"]);
+  const { secret } = await client.token(`sql = "read"`);
+  const post = (path: string, ...statements: string[]) => client.send(secret, "POST", path, statements);
+  assertEquals((await post("/db/request", "SELECT * FROM t")).status, 200);
+  for (const path of ["/db/request", "/db/execute", "/db/execute?queue", "/db/execute?queue&wait", "/db/load"]) {
+    assertEquals((await post(path, "INSERT INTO t VALUES(1)")).status, 403, path);
+  }
+  assertEquals((await post("/db/request", "SELECT 1", "INSERT INTO t VALUES(1)")).status, 403);
+  await post("/db/query", "INSERT INTO t VALUES(1) RETURNING a");
+  await client.send(secret, "GET", "/db/query?q=INSERT%20INTO%20t%20VALUES(1)");
+  const { results } = await client.json("GET", "/db/query?q=SELECT%20count(*)%20FROM%20t");
+  assertEquals(results[0].values, [[0]]);
+});
