@@ -1,7 +1,8 @@
 /**
  * muster: a replicated SQLite database whose nodes find each other.
  *
- * As the main module it runs the command line; imported, it offers the same as functions.
+ * As the main module it runs the command line; imported, it offers the same as functions. The client for programs is client/mod.ts,
+ * which needs nothing of this; `connect` is here as well.
  * @module
  */
 import { main } from "./src/program/cli/main.ts";
@@ -32,6 +33,7 @@ export type { WatchDefinition, WatchHandler } from "./src/program/config/watches
 export type { WatchKeys } from "./src/program/config/watch.ts";
 export type { WriteQueueOptions } from "./src/app/database/write_queue.ts";
 export { main };
+export * from "./client/mod.ts";
 export {
   type AgentConfig,
   type AgentTls,
@@ -40,6 +42,7 @@ export {
   type NodeConfig,
   type ProviderSettings,
   type RendezvousSettings,
+  type WanSettings,
 } from "./src/program/config/config.ts";
 export type { K8sOptions, MdnsOptions, ProviderOptions } from "./src/core/provider/provider.ts";
 export type { Link } from "./src/core/provider/link.ts";

@@ -136,7 +136,10 @@ async function refusals(server: AgentProcess, client: AgentProcess): Promise<voi
   const answer = new TextDecoder().decode(curl.stdout);
   assertMatch(answer, /^content-encoding: gzip\r$/im);
   assertEquals(JSON.parse(answer.split("\r\n\r\n")[1]).Config.NodeName, "client");
-  assertEquals((await client.http("PUT", `/v1/agent/join/${server.addr}?wan=1`)).status, 501);
+  assertEquals(
+    (await client.http("PUT", `/v1/agent/join/${server.addr}?wan=1`)).text,
+    "Must be a server to join WAN cluster",
+  );
   assertEquals((await client.http("PUT", "/v1/agent/join/a%0Ab")).status, 400);
   const wan = await client.muster("join", "-wan", server.addr);
   assertEquals([wan.code, wan.stderr.split("\n")[1]], [1, "Failed to join any nodes."]);

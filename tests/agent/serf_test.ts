@@ -1,6 +1,6 @@
 /** A real `serf` process in the pool of agents: it joins a server through its cluster port, which Raft has too, both ways. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { until } from "../harness/processes.ts";
+import { freePort, until } from "../harness/processes.ts";
 import { SerfAgent } from "../harness/serf_agent.ts";
 import { agentPlace, dig, withAgents } from "../harness/agents.ts";
 
@@ -59,3 +59,61 @@ for (const key of [undefined, KEY]) {
       }
     }));
 }
+
+Deno.test("a serf process with the tags of a server is in the pool of all datacenters, one without them is not let in", () =>
+  withAgents(async (root, start) => {
+    const place = { ...agentPlace(root, "server"), wanPort: freePort() };
+    const server = start(place, "-server", "-bootstrap-expect=1", `-encrypt=${KEY}`);
+    await server.up();
+    const wan = `${place.host}:${place.wanPort}`;
+    const tags = {
+      role: "consul",
+      dc: "dc3",
+      id: "x",
+      port: "1",
+      vsn: "2",
+      vsn_min: "2",
+      vsn_max: "3",
+      build: "1.9.0",
+    };
+    const profile = ["-profile=wan"];
+    const one = await SerfAgent.start("one.dc3", { tags, key: KEY, args: profile });
+    const two = await SerfAgent.start("two.dc3", {
+      tags: { ...tags, id: "y" },
+      key: KEY,
+      compression: true,
+      args: profile,
+    });
+    const client = await SerfAgent.start("client.dc3", { tags: { ...tags, role: "node" }, key: KEY, args: profile });
+    try {
+      await one.must("join", wan);
+      assertEquals((await server.muster("join", "-wan", two.address)).code, 0);
+      const states = async () => {
+        const list: { Name: string; Status: number }[] = await server.get("/v1/agent/members?wan=1");
+        return Object.fromEntries(list.map(({ Name, Status }) => [Name, Status]));
+      };
+      const [alive, left] = [1, 3];
+      for (const name of ["one.dc3", "two.dc3"]) {
+        await until(`${name} is seen`, async () => (await states())[name] === alive || undefined);
+      }
+      await Promise.all(
+        [one, two].flatMap((serf) => ["server.dc1", "one.dc3", "two.dc3"].map((name) => serf.sees(name, "alive"))),
+      );
+      const { stdout } = await server.muster("members", "-wan");
+      assertMatch(stdout, /^one\.dc3 +127\.0\.0\.1:\d+ +alive +server +1\.9\.0 +2 +dc3/m);
+      assertEquals(await server.get("/v1/catalog/datacenters"), ["dc1", "dc3"]);
+      const { text } = await server.http("GET", "/v1/catalog/nodes?dc=dc3");
+      assertMatch(text, /^Remote DC has no server currently reachable: Cannot reach 127\.0\.0\.1:1: /);
+
+      await client.run("join", wan);
+      await until("it is refused", () => /Member 'client\.dc3' is not a server/.test(server.log) || undefined);
+      assertEquals((await states())["client.dc3"], undefined);
+      await client.kill();
+      await one.must("leave");
+      await one.ended();
+      await until("it has left", async () => (await states())["one.dc3"] === left || undefined);
+      assertEquals(two.errors(/client\.dc3/), []);
+    } finally {
+      await Promise.all([one, two, client].map((serf) => serf.kill()));
+    }
+  }));

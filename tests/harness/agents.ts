@@ -14,6 +14,8 @@ export interface AgentPlace {
   readonly httpPort: number;
   readonly dnsPort: number;
   readonly directory: string;
+  /** Port of its pool across datacenters; `default`: the one that it has without a setting. @default {it is in none} */
+  readonly wanPort?: number | "default";
   /** Program that gets the command line and replaces itself by it. */
   readonly wrapper?: readonly string[];
 }
@@ -85,6 +87,7 @@ export class AgentProcess {
       `-bind=${place.host}`,
       `-client=${place.host}`,
       `-serf-lan-port=${place.port}`,
+      ...place.wanPort === "default" ? [] : [`-serf-wan-port=${place.wanPort ?? -1}`],
       `-http-port=${place.httpPort}`,
       `-dns-port=${place.dnsPort}`,
       `-data-dir=${place.directory}`,

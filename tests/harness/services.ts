@@ -29,6 +29,7 @@ import { Database } from "../../src/app/database/database.ts";
 import { Readers } from "../../src/app/database/readers.ts";
 import { ReplicaClient } from "../../src/app/database/replica_client.ts";
 import { WriteQueue } from "../../src/app/database/write_queue.ts";
+import type { Elsewhere } from "../../src/app/database/operation.ts";
 import { AnswerBudget } from "../../src/base/worker/answer_budget.ts";
 import { NODE_STATE_BYTES, NodeState } from "../../src/base/worker/node_state.ts";
 import { PoolClient } from "../../src/drivers/membership/client.ts";
@@ -81,13 +82,15 @@ export interface FakeOptions extends Partial<Pick<Services, "users">> {
   readonly agent?: Partial<AgentOptions> | null;
   /** The index in the file that lets access control be bootstrapped again. @default {none} */
   takeBootstrapReset?(): Promise<number>;
+  /** The way to other datacenters. @default {none} */
+  readonly elsewhere?: Elsewhere;
   /** Wanted: the backup Worker. */
   wakeBackups?(backups: Backups): void;
 }
 
 /** Services of an agent that is a server. */
 export function fakeServices(
-  { users, options = {}, agent = {}, wakeBackups = () => {}, takeBootstrapReset = () => Promise.resolve(0) }:
+  { users, options = {}, agent = {}, elsewhere, wakeBackups = () => {}, takeBootstrapReset = () => Promise.resolve(0) }:
     FakeOptions = {},
 ): FakeServices {
   const channels = [new MessageChannel(), new MessageChannel(), new MessageChannel()];
@@ -127,6 +130,7 @@ export function fakeServices(
     queue,
     catalog,
     agent: pool,
+    elsewhere,
     backups,
     timers,
     keyTimers,
@@ -202,6 +206,8 @@ export function agentOf(line: MessagePort, options: Partial<AgentOptions>): Agen
       ...options,
     },
     pool: new PoolClient(line),
+    wan: undefined,
+    router: undefined,
     events: new EventLog("n"),
     askSupervisor: () => Promise.reject(new Error("there is no supervisor here")),
   };

@@ -88,7 +88,7 @@ async function found(request: HttpRequest, parts: AclHandlerParts, query: AclQue
   return await v1Found(
     request,
     parts,
-    (mode, waitMs) => operate(request, parts, "aclRead", { query, ...mode }, waitMs),
+    (mode, waitMs) => operate(request, parts, "aclRead", { query, ...mode }, { waitMs }),
   );
 }
 

@@ -10,7 +10,7 @@ import { type Need, needs, needsOf } from "../../core/acl/resource.ts";
 import { FILTERED } from "./filtered.ts";
 import type { HttpRequest } from "../http/request.ts";
 import type { LocalCheck, LocalState } from "../../app/services/local_state.ts";
-import { agentOf, type AgentParts, type ConsulParts, localOf } from "../consul/parts.ts";
+import { agentOf, type AgentParts, type ConsulParts, datacenterOf, localOf } from "../consul/parts.ts";
 import { bodyOf, fieldNames, textIn } from "../consul/body.ts";
 import {
   type CheckDefinition,
@@ -57,13 +57,19 @@ export const onNode = (_: HttpRequest, parts: AllowedParts): Needs => [needsOf("
 /** A right of an operator. */
 export const onCluster = (access: "read" | "write") => (): Needs => [needs("operator", access)];
 
-/** A right on the keys of the gossip. */
-export const onKeyring = ({ method }: HttpRequest): Needs => [
-  needs("keyring", method === "GET" || method === "HEAD" ? "read" : "write"),
-];
+/** A right on the keys of the gossip; of another datacenter, a server there decides. */
+export const onKeyring = (request: HttpRequest, parts: AllowedParts): Needs =>
+  isElsewhere(request, parts)
+    ? []
+    : [needs("keyring", request.method === "GET" || request.method === "HEAD" ? "read" : "write")];
 
-/** The right to fire an event. */
-export const onEvent = (_: HttpRequest, __: AllowedParts, name: string): Needs => [needsOf("event", "write", name)];
+/** The right to fire an event; in another datacenter, a server there decides. */
+export const onEvent = (request: HttpRequest, parts: AllowedParts, name: string): Needs =>
+  isElsewhere(request, parts) ? [] : [needsOf("event", "write", name)];
+
+function isElsewhere(request: HttpRequest, parts: AllowedParts): boolean {
+  return !["", agentOf(parts).options.datacenter].includes(datacenterOf(request));
+}
 
 /** A right on a service of this agent, by its id; of one that is not there nothing is needed, as nothing is told. */
 export const onServiceId = (access: "read" | "write") => (_: HttpRequest, parts: AllowedParts, id: string): Needs => {

@@ -4,7 +4,7 @@
  */
 import type { MemberRecord } from "../../drivers/membership/api.ts";
 import { LOG_LEVELS, type LogLine, logLines } from "../../base/worker/log.ts";
-import { PoolError } from "../../drivers/membership/client.ts";
+import { type PoolClient, PoolError } from "../../drivers/membership/client.ts";
 import type { Fields } from "./filter.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
@@ -79,13 +79,13 @@ export async function self(request: HttpRequest, parts: StatsParts): Promise<Htt
 
 /** What clients read of an agent's configuration. */
 function debugConfig(parts: StatsParts, version: string): Record<string, unknown> {
-  const { options: { tls, datacenter, nodeName, nodeId, isServer, bootstrap, meta, acl } } = agentOf(parts);
+  const { options: { tls, datacenter, nodeName, nodeId, isServer, bootstrap, meta, acl, wan } } = agentOf(parts);
   const { hostname, port } = splitAddress(parts.options.clusterAddr);
   const checks = localOf(parts).options;
   return {
     ACLsEnabled: acl !== undefined,
     AdvertiseAddrLAN: hostname,
-    AdvertiseAddrWAN: hostname,
+    AdvertiseAddrWAN: wan?.host ?? hostname,
     Bootstrap: bootstrap,
     CheckOutputMaxSize: checks.outputBytesMax,
     CheckUpdateInterval: `${checks.updateIntervalMs / 1000}s`,
@@ -98,7 +98,9 @@ function debugConfig(parts: StatsParts, version: string): Record<string, unknown
     NodeName: nodeName,
     PrimaryDatacenter: datacenter,
     SerfAdvertiseAddrLAN: `tcp://${joinAddress(hostname, port)}`,
+    ...(wan ? { SerfAdvertiseAddrWAN: `tcp://${joinAddress(wan.host, wan.port)}` } : {}),
     SerfPortLAN: port,
+    SerfPortWAN: wan?.port ?? -1,
     ServerMode: isServer,
     ServerPort: port,
     TLS: { HTTPS: tlsJson(tls.https), InternalRPC: tlsJson(tls.calls) },
@@ -138,7 +140,8 @@ export async function members(
   request: HttpRequest,
   parts: AgentParts & Pick<ConsulParts, "access">,
 ): Promise<HttpResponse> {
-  const all = asksForWan(request) ? [] : await agentOf(parts).pool.members();
+  const { pool, wan } = agentOf(parts);
+  const all = await (asksForWan(request) ? wan?.members() ?? [] : pool.members());
   const { some, headers } = await visible(request, parts, all, ({ name }) => needsOf("node", "read", name));
   return { ...v1Json(chosen(some.map(memberJson), request, MEMBER_FIELDS), request), headers };
 }
@@ -147,9 +150,17 @@ function asksForWan({ params }: HttpRequest): boolean {
   return params.has("wan") && params.get("wan") !== "0";
 }
 
-/** Refuses requests for another pool, which must not change this one. */
-function refuseWan(request: HttpRequest): void {
-  if (asksForWan(request)) throw new HttpError(501, "a pool across datacenters (wan) is not supported yet");
+/** The pool that is asked for: of the datacenter, or with `?wan` that of the servers of all. */
+function poolAskedFor(request: HttpRequest, parts: AgentParts): PoolClient {
+  const { pool, wan, options } = agentOf(parts);
+  if (!asksForWan(request)) return pool;
+  if (wan) return wan;
+  throw new HttpError(
+    500,
+    options.isServer
+      ? "There is no pool across datacenters: ports.serf_wan is -1"
+      : "Must be a server to join WAN cluster",
+  );
 }
 
 /** `PUT /v1/agent/join/ADDR`. */
@@ -158,15 +169,16 @@ export async function join(
   parts: Pick<ConsulParts, "agent" | "log">,
   address: string,
 ): Promise<HttpResponse> {
-  refuseWan(request);
+  const pool = poolAskedFor(request, parts);
   if (address === "") throw new HttpError(400, "Missing address to join");
   if (!/^[\x21-\x7e]{1,300}$/.test(address)) {
     throw new HttpError(400, "Invalid address to join: expected IP, host or host:port");
   }
-  parts.log(`(LAN) joining: lan_addresses=[${address}]`);
-  const { joined, errors } = await agentOf(parts).pool.call("join", { addresses: [address] });
+  const kind = asksForWan(request) ? "WAN" : "LAN";
+  parts.log(`(${kind}) joining: ${kind.toLowerCase()}_addresses=[${address}]`);
+  const { joined, errors } = await pool.call("join", { addresses: [address] });
   if (joined === 0) throw new HttpError(500, errors.join("; "));
-  parts.log(`(LAN) joined: number_of_nodes=${joined}`);
+  parts.log(`(${kind}) joined: number_of_nodes=${joined}`);
   return DONE;
 }
 
@@ -188,8 +200,7 @@ export async function reload(_request: HttpRequest, parts: AgentParts): Promise<
 
 /** `PUT /v1/agent/force-leave/NAME`, `?prune`. */
 export async function forceLeave(request: HttpRequest, parts: AgentParts, name: string): Promise<HttpResponse> {
-  refuseWan(request);
-  const { pool } = agentOf(parts);
+  const pool = poolAskedFor(request, parts);
   const known = (await pool.members()).some((member) => member.name === name);
   if (!known) throw new HttpError(500, `agent: No node found with name '${name}'`);
   await pool.call("forceLeave", { name, prune: request.params.has("prune") });

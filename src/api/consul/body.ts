@@ -84,11 +84,7 @@ export function textsIn(body: Record<string, unknown>, name: string): Record<str
   return Object.fromEntries(entries.map(([key, one]) => [key, String(one)]));
 }
 
-/**
- * There is one datacenter.
- * @throws {HttpError} 500 when another one is asked for.
- */
-export function checkDatacenter(body: Record<string, unknown>, own: string): void {
-  const asked = textIn(body, "Datacenter").toLowerCase();
-  if (asked !== "" && asked !== own) throw new HttpError(500, "No path to datacenter");
+/** The datacenter that a body names, or else the request; empty: that of this agent. */
+export function datacenterIn(body: Record<string, unknown>, request: HttpRequest): string {
+  return textIn(body, "Datacenter").toLowerCase() || (request.params.get("dc") ?? "").toLowerCase();
 }

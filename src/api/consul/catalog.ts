@@ -5,14 +5,14 @@
 import type { CatalogQuery } from "../../app/agent/catalog_query.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
-import type { AgentParts, OperateParts } from "./parts.ts";
-import { nearest } from "./near.ts";
+import type { OperateParts } from "./parts.ts";
+import { datacenterMap, nearest } from "./near.ts";
 import { chosen, hasTags, repeated, v1Json, v1Read, wantedMeta } from "./respond.ts";
 import { INSTANCE_FIELDS, instanceJson, NODE_FIELDS, nodeJson, SERVICE_FIELDS, serviceJson } from "./show.ts";
 
-/** `GET /v1/catalog/datacenters`. */
-export function datacenters(request: HttpRequest, { agent }: AgentParts): HttpResponse {
-  return v1Json([agent?.options.datacenter], request);
+/** `GET /v1/catalog/datacenters`: by distance, that of this agent first. */
+export async function datacenters(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
+  return v1Json((await datacenterMap(request, parts)).map(({ name }) => name), request);
 }
 
 /** `GET /v1/catalog/nodes`, `?node-meta=key:value` repeatable. */

@@ -41,7 +41,7 @@ export async function read(request: HttpRequest, parts: OperateParts, rest: stri
   const { rows: [rows], head } = await v1Found(
     request,
     parts,
-    (mode, waitMs) => operate(request, parts, "configRead", { query, ...mode }, waitMs),
+    (mode, waitMs) => operate(request, parts, "configRead", { query, ...mode }, { waitMs }),
   );
   if (name === "") return { ...head, ...v1Json(rows.map(shown), request) };
   if (rows.length === 0) {

@@ -10,12 +10,12 @@ import type { HttpRequest } from "../http/request.ts";
 import { poolProblem } from "./agent.ts";
 import { needsOf } from "../../core/acl/resource.ts";
 import { visible } from "../acl/allowed.ts";
-import { agentOf, type AgentParts, type ConsulParts } from "./parts.ts";
-import { blockingWaitMs, v1Json } from "./respond.ts";
+import { agentOf, type AgentParts, type ConsulParts, datacenterOf, type OperateParts } from "./parts.ts";
+import { blockingWaitMs, operate, v1Json } from "./respond.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 /** `PUT /v1/event/fire/NAME`, the body is the payload. */
-export async function fire(request: HttpRequest, parts: AgentParts, name: string): Promise<HttpResponse> {
+export async function fire(request: HttpRequest, parts: OperateParts, name: string): Promise<HttpResponse> {
   if (name === "") throw new HttpError(400, "Missing name");
   const { params, body } = request;
   const filters = ["node", "service", "tag"].map((key) => params.get(key) ?? "");
@@ -28,13 +28,28 @@ export async function fire(request: HttpRequest, parts: AgentParts, name: string
   const carried: CarriedEvent = { ID: crypto.randomUUID(), Payload, NodeFilter, ServiceFilter, TagFilter };
   const sent = Object.fromEntries(Object.entries(carried).filter(([, value]) => value !== "" && value !== null));
   const payload = new TextEncoder().encode(JSON.stringify(sent));
+  await fireIn(request, parts, { name: EVENT_PREFIX + name, payload });
+  const event: UserEvent = { ...carried, Name: name, Version: 1, LTime: 0 };
+  return v1Json(event, request);
+}
+
+/** Fires an event: this agent does in its own datacenter, a server of another one there. */
+async function fireIn(
+  request: HttpRequest,
+  parts: OperateParts,
+  { name, payload }: { name: string; payload: Uint8Array },
+): Promise<void> {
+  const { pool, options } = agentOf(parts);
+  const datacenter = datacenterOf(request);
+  if (datacenter !== "" && datacenter !== options.datacenter) {
+    await operate(request, parts, "fireEvent", { name, payload: payload.toBase64() });
+    return;
+  }
   try {
-    await agentOf(parts).pool.call("fireEvent", { name: EVENT_PREFIX + name, payload, coalesce: false });
+    await pool.call("fireEvent", { name, payload, coalesce: false });
   } catch (error) {
     throw poolProblem(error);
   }
-  const event: UserEvent = { ...carried, Name: name, Version: 1, LTime: 0 };
-  return v1Json(event, request);
 }
 
 function checkPattern(filter: string): void {

@@ -33,7 +33,7 @@ export async function read(request: HttpRequest, parts: OperateParts, key: strin
   const { rows: [rows, bounds], head } = await v1Found(
     request,
     parts,
-    (mode, waitMs) => operate(request, parts, "kvRead", { query, ...mode }, waitMs),
+    (mode, waitMs) => operate(request, parts, "kvRead", { query, ...mode }, { waitMs }),
   );
   if (at !== undefined) checkBounds(at, bounds[0] ?? {}, { isWhole: isTree || isList || rows.length === 0 });
   const missing = { ...head, status: 404, body: "", contentType: "" };
@@ -77,7 +77,7 @@ async function history(request: HttpRequest, parts: OperateParts, key: string): 
   const { rows: [rows, [bounds]], head } = await v1Found(
     request,
     parts,
-    (mode, waitMs) => operate(request, parts, "kvRead", { query: { k: "keyHistory", key }, ...mode }, waitMs),
+    (mode, waitMs) => operate(request, parts, "kvRead", { query: { k: "keyHistory", key }, ...mode }, { waitMs }),
   );
   const headers = { ...head.headers, "X-Muster-History-Since": String(bounds?.since ?? 0) };
   return { ...head, ...v1Json(rows.map(versionJson), request), headers };

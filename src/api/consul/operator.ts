@@ -18,7 +18,10 @@ import { poolProblem } from "./agent.ts";
 import { fieldNames, withNames } from "./body.ts";
 import { bodyOf } from "./body.ts";
 import { DONE, elsewhere, operate, v1Json } from "./respond.ts";
-import { agentOf, type AgentParts, type OperateParts } from "./parts.ts";
+import { changeKeys, type KeyAction, type KeyChange } from "../../app/wan/wan_operations.ts";
+import { ForwardError } from "../../app/database/errors.ts";
+import { datacenterMap, isOutdated } from "./near.ts";
+import { agentOf, type OperateParts } from "./parts.ts";
 
 /** `GET /v1/status/leader`: its cluster address, empty where none is known. */
 export async function statusLeader(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
@@ -134,23 +137,74 @@ export async function raftTransfer(request: HttpRequest, parts: OperateParts): P
   return { ...v1Json({ Success: true }, request), ...elsewhere(done) };
 }
 
-/** `/v1/operator/keyring`: GET lists, POST installs, PUT uses, DELETE removes; the pool is asked by gossip. */
-export async function keyring(request: HttpRequest, parts: AgentParts): Promise<HttpResponse> {
-  const { pool, options } = agentOf(parts);
+/** Methods of `/v1/operator/keyring`. */
+const KEY_METHODS: Readonly<Record<string, KeyAction>> = { GET: "list", POST: "install", PUT: "use", DELETE: "remove" };
+
+/** A pool of gossip with keys. */
+interface KeyPool {
+  readonly isWan: boolean;
+  readonly datacenter: string;
+}
+
+/**
+ * `/v1/operator/keyring`: GET lists, POST installs, PUT uses, DELETE removes; the pools are asked by gossip: that of all
+ * datacenters, those of each, or with `local-only` that of this one. The first comes first, so that a key that cannot be
+ * installed there is in no other.
+ */
+export async function keyring(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
+  const { options } = agentOf(parts);
   const relay = request.params.get("relay-factor") ?? "0";
   if (!/^[0-5]$/.test(relay)) throw new HttpError(400, "Error parsing relay factor: expected 0 to 5");
-  const relayFactor = Number(relay);
+  const action = KEY_METHODS[request.method] ?? "list";
+  const change = { action, key: action === "list" ? "" : keyOf(request), relayFactor: Number(relay) };
+  const isLocal = request.params.has("local-only") && request.params.get("local-only") !== "false";
+  const others = isLocal ? [] : await otherDatacenters(request, parts);
+  const own = { isWan: false, datacenter: options.datacenter };
+  const pools: KeyPool[] = [
+    ...(isLocal ? [] : [{ ...own, isWan: true }]),
+    own,
+    ...others.map((datacenter) => ({ isWan: false, datacenter })),
+  ];
+  const lists: unknown[] = [];
+  for (const { isWan, datacenter } of pools) {
+    const done = await keysOf(request, parts, { isWan, datacenter }, change);
+    if (!done) continue;
+    const { keys, primaryKeys, members } = accepted(done);
+    const one = { WAN: isWan, Datacenter: datacenter, Segment: "" };
+    lists.push({ ...one, Keys: keys, PrimaryKeys: primaryKeys, NumNodes: members });
+  }
+  return action === "list" ? v1Json(lists, request) : DONE;
+}
+
+async function otherDatacenters(request: HttpRequest, parts: OperateParts): Promise<string[]> {
   try {
-    if (request.method === "GET") {
-      const { keys, primaryKeys, members } = accepted(await pool.call("keysList", { relayFactor }));
-      const one = { WAN: false, Datacenter: options.datacenter, Segment: "" };
-      return v1Json([{ ...one, Keys: keys, PrimaryKeys: primaryKeys, NumNodes: members }], request);
-    }
-    const params = { key: keyOf(request), relayFactor };
-    const method = request.method === "POST" ? "keysInstall" : request.method === "PUT" ? "keysUse" : "keysRemove";
-    accepted(await pool.call(method, params));
-    return DONE;
+    const own = agentOf(parts).options.datacenter;
+    return (await datacenterMap(request, parts)).map(({ name }) => name).filter((name) => name !== own);
   } catch (error) {
+    if (knowsNoOther(error)) return [];
+    throw error;
+  }
+}
+
+/** Whether a client agent has no server, or one of an earlier version: it changes the keys of its own pool. */
+function knowsNoOther(error: unknown): boolean {
+  return error instanceof ForwardError && error.code === "no_servers" || isOutdated(error);
+}
+
+/** Changes the keys of a pool, here where this agent is in it; undefined where there is no such pool. */
+async function keysOf(
+  request: HttpRequest,
+  parts: OperateParts,
+  { isWan, datacenter }: KeyPool,
+  change: Omit<KeyChange, "pool">,
+): Promise<KeyResult | undefined> {
+  const { pool, options } = agentOf(parts);
+  try {
+    if (!isWan && datacenter === options.datacenter) return await changeKeys(pool, change);
+    const params: KeyChange = { pool: isWan ? "wan" : "lan", ...change };
+    return (await operate(request, parts, "keyring", params, { datacenter })).result.done;
+  } catch (error) {
+    if (isWan && knowsNoOther(error)) return undefined;
     throw poolProblem(error);
   }
 }

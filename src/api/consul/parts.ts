@@ -7,8 +7,10 @@ import type { Catalog } from "../../app/agent/catalog.ts";
 import type { CatalogOperations } from "../../app/agent/catalog_operations.ts";
 import type { KeyOperations } from "../../app/keys/key_operations.ts";
 import { HttpError } from "../http/problem.ts";
+import type { HttpRequest } from "../http/request.ts";
 import type { LocalState } from "../../app/services/local_state.ts";
 import type { DocumentOperations } from "../../app/services/document_operations.ts";
+import type { WanOperations } from "../../app/wan/wan_operations.ts";
 import type { SnapshotOperations } from "../../app/services/snapshot_operations.ts";
 import type { Runner } from "../../app/database/operations.ts";
 import type { Counters } from "../../app/database/counters.ts";
@@ -21,7 +23,7 @@ import type { NodeState } from "../../base/worker/node_state.ts";
 
 /** The operations behind `/v1`. */
 export interface ConsulOperations
-  extends CatalogOperations, KeyOperations, SnapshotOperations, DocumentOperations, AclOperations {}
+  extends CatalogOperations, KeyOperations, SnapshotOperations, DocumentOperations, AclOperations, WanOperations {}
 
 /** The services of a node. */
 export interface ConsulParts {
@@ -70,4 +72,9 @@ export function agentOf({ agent }: AgentParts): Agent {
 export function localOf({ local }: Pick<ConsulParts, "local">): LocalState {
   if (!local) throw new HttpError(404, "this node is not an agent: start it with muster agent");
   return local;
+}
+
+/** Name of the datacenter that a request is for; empty: that of this agent. */
+export function datacenterOf({ params }: HttpRequest): string {
+  return (params.get("dc") ?? "").toLowerCase();
 }

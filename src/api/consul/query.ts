@@ -9,8 +9,9 @@ import type { CatalogRow } from "../../app/agent/catalog.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { bodyOf, fieldNames, textIn } from "./body.ts";
-import { nearestTo } from "./near.ts";
-import { agentOf, type ConsulParts, type OperateParts } from "./parts.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
+import { coordinatesIn, datacenterMap, nearestTo } from "./near.ts";
+import { agentOf, type ConsulParts, datacenterOf, type OperateParts } from "./parts.ts";
 import { DONE, elsewhere, operate, v1Found, v1Json } from "./respond.ts";
 import { healthJson } from "./show.ts";
 
@@ -20,15 +21,15 @@ const FIELDS = {
   ...fieldNames("ID Name Session Token CreateIndex ModifyIndex"),
   Service: {
     ...fieldNames("Service OnlyPassing Near Tags NodeMeta ServiceMeta IgnoreCheckIDs Connect"),
-    Failover: fieldNames("NearestN Datacenters"),
+    Failover: { ...fieldNames("NearestN Datacenters"), Targets: fieldNames("Datacenter Peer") },
   },
   DNS: fieldNames("TTL"),
   Template: fieldNames("Type Regexp RemoveEmptyTags"),
 };
 const AT_ONCE = { index: 0, waitMs: 0 } as const;
 
-/** Dependencies of handlers that change queries. */
-type QueryParts = OperateParts & Pick<ConsulParts, "access">;
+/** Dependencies of handlers that change queries, or execute them. */
+type QueryParts = OperateParts & Pick<ConsulParts, "access" | "log">;
 
 /** `POST /v1/query`. */
 export async function create(request: HttpRequest, parts: QueryParts): Promise<HttpResponse> {
@@ -74,19 +75,19 @@ export async function list(request: HttpRequest, parts: OperateParts): Promise<H
   const { rows: [rows], head } = await v1Found(
     request,
     parts,
-    (mode, waitMs) => operate(request, parts, "queryRead", { query: { k: "queries" }, ...mode }, waitMs),
+    (mode, waitMs) => operate(request, parts, "queryRead", { query: { k: "queries" }, ...mode }, { waitMs }),
   );
   return { ...head, ...v1Json(rows.map(shown), request) };
 }
 
 /** `GET /v1/query/ID`, and `/v1/query/ID-OR-NAME/execute` and `explain`. */
-export async function read(request: HttpRequest, parts: OperateParts, rest: string): Promise<HttpResponse> {
+export async function read(request: HttpRequest, parts: QueryParts, rest: string): Promise<HttpResponse> {
   if (rest.endsWith(EXECUTE)) return await execute(request, parts, rest.slice(0, -EXECUTE.length));
   const name = rest.endsWith(EXPLAIN) ? rest.slice(0, -EXPLAIN.length) : rest;
   const { rows: [[row]], head } = await v1Found(
     request,
     parts,
-    (mode, waitMs) => operate(request, parts, "queryRead", { query: { k: "query", name }, ...mode }, waitMs),
+    (mode, waitMs) => operate(request, parts, "queryRead", { query: { k: "query", name }, ...mode }, { waitMs }),
   );
   if (rest.endsWith(EXPLAIN)) {
     if (!row) throw notFound();
@@ -109,7 +110,7 @@ function shown(row: CatalogRow): Record<string, unknown> {
   };
 }
 
-async function execute(request: HttpRequest, parts: OperateParts, name: string): Promise<HttpResponse> {
+async function execute(request: HttpRequest, parts: QueryParts, name: string): Promise<HttpResponse> {
   const { params } = request;
   const limit = params.get("limit") ?? "0";
   if (!/^\d{1,9}$/.test(limit)) throw new HttpError(400, "Invalid limit: expected a whole number");
@@ -117,19 +118,28 @@ async function execute(request: HttpRequest, parts: OperateParts, name: string):
   const mode = { consistency, ...AT_ONCE } as const;
   const found = await executeQuery({
     query: async (query) => (await operate(request, parts, "queryRead", { query, ...mode })).result.rows[0],
-    catalog: async (query) => (await operate(request, parts, "catalogRead", { query, ...mode })).result.rows,
+    catalog: async (query, datacenter) => {
+      return (await operate(request, parts, "catalogRead", { query, ...mode }, { datacenter })).result.rows;
+    },
+    datacenter: datacenterOf(request) || agentOf(parts).options.datacenter,
+    datacenters: async () => (await datacenterMap(request, parts)).map(({ name }) => name),
+    noteFailure: (datacenter, error) =>
+      parts.log(`Failed querying for service in datacenter: datacenter=${datacenter} error=${messageOf(error)}`),
   }, name);
   if (!found) throw notFound();
-  const { definition, instances, checks } = found;
+  const { definition, instances, checks, datacenter, failovers } = found;
   const near = params.get("near") || definition.near;
   const all = healthJson(shuffled(instances), checks);
-  const sorted = near === "" ? all : (await nearestTo(near, parts))(all, ({ Node }) => Node.Node);
+  // Elsewhere nobody is near.
+  const sorted = near === "" || failovers > 0
+    ? all
+    : nearestTo(near, parts, await coordinatesIn(request, parts))(all, ({ Node }) => Node.Node);
   return v1Json({
     Service: definition.service,
     Namespace: "",
     Nodes: Number(limit) > 0 ? sorted.slice(0, Number(limit)) : sorted,
     DNS: { TTL: definition.ttl },
-    Datacenter: agentOf(parts).options.datacenter,
-    Failovers: 0,
+    Datacenter: datacenter,
+    Failovers: failovers,
   }, request);
 }

@@ -10,8 +10,8 @@ import { decodeCheck, decodeService } from "../../core/health/definitions.ts";
 import { DefinitionError } from "../../core/health/definition_fields.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
-import { bodyOf, checkDatacenter, fieldNames, textIn, textsIn, withNames } from "./body.ts";
-import { agentOf, type OperateParts } from "./parts.ts";
+import { bodyOf, datacenterIn, fieldNames, textIn, textsIn, withNames } from "./body.ts";
+import type { OperateParts } from "./parts.ts";
 import { elsewhere, operate, v1Json } from "./respond.ts";
 
 const CATALOG = { isCatalog: true };
@@ -25,12 +25,12 @@ const UUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 export async function register(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
   const body = bodyOf(request, FIELDS);
   const registration = registrationOf(body);
-  checkDatacenter(body, agentOf(parts).options.datacenter);
+  const datacenter = datacenterIn(body, request);
   const { node, services, checks, skipsNode } = registration;
   const isNodeAlone = services.length + checks.length === 0 && !skipsNode;
   const done = isNodeAlone // servers of an earlier version know no more
-    ? await operate(request, parts, "register", node)
-    : await operate(request, parts, "registerAll", registration);
+    ? await operate(request, parts, "register", node, { datacenter })
+    : await operate(request, parts, "registerAll", registration, { datacenter });
   return { ...v1Json(true, request), ...elsewhere(done) };
 }
 
@@ -117,7 +117,7 @@ export async function deregister(request: HttpRequest, parts: OperateParts): Pro
   const node = textIn(body, "Node");
   const [service, check] = [textIn(body, "ServiceID"), textIn(body, "CheckID")];
   if (node === "") throw new HttpError(500, "Must provide node");
-  checkDatacenter(body, agentOf(parts).options.datacenter);
-  const done = await operate(request, parts, "deregister", { node, service, check });
+  const datacenter = datacenterIn(body, request);
+  const done = await operate(request, parts, "deregister", { node, service, check }, { datacenter });
   return { ...v1Json(true, request), ...elsewhere(done) };
 }

@@ -26,7 +26,7 @@ import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { NOT_FOUND_TEXT } from "../../core/acl/resource.ts";
 import { laterText } from "../http/route.ts";
-import type { AgentParts, ConsulOperations, OperateParts } from "./parts.ts";
+import { type AgentParts, type ConsulOperations, datacenterOf, type OperateParts } from "./parts.ts";
 
 const PLAIN = "text/plain; charset=utf-8";
 /** Beyond the wait itself, for a query that another node answers. */
@@ -150,7 +150,7 @@ export async function v1Read(
   const { rows, head } = await v1Found(
     request,
     parts,
-    (mode, waitMs) => operate(request, parts, "catalogRead", { query, ...mode }, waitMs),
+    (mode, waitMs) => operate(request, parts, "catalogRead", { query, ...mode }, { waitMs }),
   );
   const text = () => jsonText(show(...rows), request);
   // Distances change while the rows stay.
@@ -197,7 +197,7 @@ export async function operate<K extends keyof ConsulOperations>(
   parts: OperateParts,
   name: K,
   params: ConsulOperations[K]["params"],
-  waitMs = 0,
+  { waitMs = 0, datacenter = datacenterOf(request) }: OperateOptions = {},
 ): Promise<Done<ConsulOperations[K]["result"]>> {
   const { authorization, address, whenOver } = request;
   return await parts.operations.run(name, params, {
@@ -205,7 +205,16 @@ export async function operate<K extends keyof ConsulOperations>(
     timeoutMs: waitMs * 1.0625 + FORWARD_MARGIN_MS,
     whenOver,
     isCancelable: waitMs > 0,
+    datacenter,
   });
+}
+
+/** How an operation is done. */
+export interface OperateOptions {
+  /** How long it may wait for something to happen. @default {0} */
+  readonly waitMs?: number;
+  /** @default {the one that the request names} */
+  readonly datacenter?: string;
 }
 
 /** The address of the node that did an operation, where it was another one. */

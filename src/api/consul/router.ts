@@ -182,7 +182,7 @@ export const ROUTES: readonly V1Route[] = [
 /** Answers a request below `/v1/`; never throws. */
 export async function routeV1(request: HttpRequest, parts: V1Parts): Promise<HttpResponse> {
   try {
-    const { options } = agentOf(parts);
+    agentOf(parts);
     const asked = request.target.split("?", 1)[0];
     const clean = cleanPath(asked);
     if (clean !== asked) return { status: 301, body: "", location: clean + request.target.slice(asked.length) };
@@ -201,7 +201,6 @@ export async function routeV1(request: HttpRequest, parts: V1Parts): Promise<Htt
       const response = v1Problem(new HttpError(405, `method ${request.method} not allowed`), parts.log);
       return { ...response, headers: { Allow: methods.join(",") } };
     }
-    checkDatacenter(request, options.datacenter);
     // An answer without support for filters must not look as if it had been filtered.
     if (request.params.get("filter") && !route.isFiltered) {
       throw new HttpError(501, "filter expressions are not supported here");
@@ -226,13 +225,6 @@ function cleanPath(path: string): string {
     else if (part !== "" && part !== ".") parts.push(part);
   }
   return `/${parts.join("/")}${/\/\.{0,2}$/.test(path) ? "/" : ""}`;
-}
-
-function checkDatacenter({ params }: HttpRequest, own: string): void {
-  const asked = params.get("dc");
-  if (asked !== undefined && asked !== "" && asked.toLowerCase() !== own) {
-    throw new HttpError(500, "No path to datacenter");
-  }
 }
 
 function decoded(text: string): string {

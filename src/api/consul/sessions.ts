@@ -9,7 +9,7 @@ import { SERF_HEALTH } from "../../app/agent/catalog.ts";
 import type { NewSession } from "../../app/keys/key_operations.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
-import { bodyOf, checkDatacenter, fieldNames, textIn } from "./body.ts";
+import { bodyOf, datacenterIn, fieldNames, textIn } from "./body.ts";
 import { agentOf, type OperateParts } from "./parts.ts";
 import { elsewhere, operate, v1Found, v1Json } from "./respond.ts";
 
@@ -25,15 +25,14 @@ const SECONDS_BELOW = 1000;
 
 /** `PUT /v1/session/create`. */
 export async function create(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
-  const session = sessionOf(request, parts);
-  const done = await operate(request, parts, "sessionCreate", session);
+  const body = request.body.length === 0 ? {} : bodyOf(request, FIELDS);
+  const session = sessionOf(body, parts);
+  const done = await operate(request, parts, "sessionCreate", session, { datacenter: datacenterIn(body, request) });
   return { ...v1Json({ ID: done.result.id }, request), ...elsewhere(done) };
 }
 
-function sessionOf(request: HttpRequest, parts: OperateParts): NewSession {
+function sessionOf(body: Record<string, unknown>, parts: OperateParts): NewSession {
   const { options } = agentOf(parts);
-  const body = request.body.length === 0 ? {} : bodyOf(request, FIELDS);
-  checkDatacenter(body, options.datacenter);
   const behavior = textIn(body, "Behavior") || "release";
   if (behavior !== "release" && behavior !== "delete") {
     throw new HttpError(500, `Invalid Behavior setting '${behavior}'`);
@@ -125,7 +124,7 @@ async function found(request: HttpRequest, parts: OperateParts, query: SessionQu
   const { rows: [rows], head } = await v1Found(
     request,
     parts,
-    (mode, waitMs) => operate(request, parts, "sessionRead", { query, ...mode }, waitMs),
+    (mode, waitMs) => operate(request, parts, "sessionRead", { query, ...mode }, { waitMs }),
   );
   return { ...head, ...v1Json(rows.map(sessionJson), request) };
 }

@@ -16,7 +16,11 @@ export type Stats = Readonly<Record<string, Readonly<Record<string, string>>>>;
 export async function agentStats(parts: StatsParts): Promise<Stats> {
   const { agent, options } = parts;
   if (!agent) return {};
-  const [gossip, members] = await Promise.all([agent.pool.call("stats", {}), agent.pool.members()]);
+  const [gossip, members, wan] = await Promise.all([
+    agent.pool.call("stats", {}),
+    agent.pool.members(),
+    agent.wan?.call("stats", {}).catch(() => undefined), // its port may have been taken
+  ]);
   const servers = members.filter(({ tags, status }) => tags.role === "consul" && status === "alive");
   const own = members.find(({ name }) => name === agent.options.nodeName);
   const common: Stats = {
@@ -24,6 +28,7 @@ export async function agentStats(parts: StatsParts): Promise<Stats> {
     build: { prerelease: "", revision: "", version: buildOf(own), version_metadata: "" },
     runtime: runtime(options.facts),
     serf_lan: gossip,
+    ...(wan ? { serf_wan: wan } : {}),
   };
   const acl = agent.options.acl ? "enabled" : "disabled";
   if (!agent.options.isServer) {
@@ -35,7 +40,7 @@ export async function agentStats(parts: StatsParts): Promise<Stats> {
     consul: {
       acl,
       bootstrap: String(agent.options.bootstrap),
-      known_datacenters: "1",
+      known_datacenters: String(agent.router?.names.length ?? 1),
       leader: String(parts.state.isLeader),
       leader_addr: leader?.addr ?? "",
       server: "true",

@@ -69,22 +69,32 @@ export interface QueryInstances {
   readonly instances: readonly ServiceInstance[];
   /** Time to live, in seconds; undefined: that of the service. */
   readonly ttl: number | undefined;
+  /** Where they are, if it is another datacenter than the own one. */
+  readonly datacenter?: string;
 }
 
-/** Calls from the name server to the catalog. An error gives the reason for a missing answer. */
+/** Code of the error of a call for a datacenter that nobody knows. */
+export type NoDatacenter = "no_datacenter";
+
+/**
+ * Calls from the name server to the catalog, of the own datacenter unless another one is named. An error gives the reason for a
+ * missing answer.
+ */
 export interface CatalogMethods {
   /** All of it, current until {@linkcode CatalogChanged}; undefined where the agent does not hold it. */
   view: { params: Record<string, never>; result: CatalogView | undefined };
   /** A node by its name or id; undefined where there is none. */
-  node: { params: { name: string }; result: CatalogNode | undefined };
+  node: { params: { name: string; datacenter?: string }; result: CatalogNode | undefined };
   /** All nodes. */
-  nodes: { params: Record<string, never>; result: readonly CatalogNode[] };
+  nodes: { params: { datacenter?: string }; result: readonly CatalogNode[] };
+  /** Whether a datacenter is known. */
+  knows: { params: { datacenter: string }; result: boolean };
   /** Those that are servers of the cluster. */
   servers: { params: Record<string, never>; result: readonly CatalogNode[] };
   /** Instances of a service, whatever their health. */
-  service: { params: { name: string }; result: readonly ServiceInstance[] };
+  service: { params: { name: string; datacenter?: string }; result: readonly ServiceInstance[] };
   /** What a prepared query finds; undefined where there is none of the name. */
-  query: { params: { name: string }; result: QueryInstances | undefined };
+  query: { params: { name: string; datacenter?: string }; result: QueryInstances | undefined };
   /** Instances of all services. */
   services: { params: Record<string, never>; result: readonly ServiceInstance[] };
 }

@@ -47,12 +47,14 @@ export class CatalogByPort implements CatalogSource {
     this.#view = this.#current = undefined;
   }
 
-  async node(name: string): Promise<CatalogNode | undefined> {
+  async node(name: string, datacenter?: string): Promise<CatalogNode | undefined> {
+    if (datacenter !== undefined) return await this.#caller.call("node", { name, datacenter });
     const view = this.#current ?? await this.#asked();
     return view ? view.byName.get(name.toLowerCase()) : await this.#caller.call("node", { name });
   }
 
-  async nodes(): Promise<readonly CatalogNode[]> {
+  async nodes(datacenter?: string): Promise<readonly CatalogNode[]> {
+    if (datacenter !== undefined) return await this.#caller.call("nodes", { datacenter });
     const view = this.#current ?? await this.#asked();
     return view ? view.nodes : await this.#askKept("nodes");
   }
@@ -62,13 +64,18 @@ export class CatalogByPort implements CatalogSource {
     return view ? view.servers : await this.#askKept("servers");
   }
 
-  async service(name: string): Promise<readonly ServiceInstance[]> {
+  async service(name: string, datacenter?: string): Promise<readonly ServiceInstance[]> {
+    if (datacenter !== undefined) return await this.#caller.call("service", { name, datacenter });
     const view = this.#current ?? await this.#asked();
     return view ? view.services.get(name.toLowerCase()) ?? [] : await this.#caller.call("service", { name });
   }
 
-  query(name: string): Promise<QueryInstances | undefined> {
-    return this.#caller.call("query", { name });
+  query(name: string, datacenter?: string): Promise<QueryInstances | undefined> {
+    return this.#caller.call("query", { name, ...(datacenter === undefined ? {} : { datacenter }) });
+  }
+
+  knows(datacenter: string): Promise<boolean> {
+    return this.#caller.call("knows", { datacenter });
   }
 
   async services(): Promise<readonly ServiceInstance[]> {

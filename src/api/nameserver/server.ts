@@ -42,7 +42,8 @@ import {
 } from "../../core/dns/message.ts";
 import { answerService, healthyInstances, type ServiceInstance } from "../../core/dns/service_answer.ts";
 import { Aliases } from "./aliases.ts";
-import type { NameServerSettings, OpenNameServer, QueryInstances } from "./api.ts";
+import { CallError } from "../../base/worker/channel.ts";
+import type { NameServerSettings, NoDatacenter, OpenNameServer, QueryInstances } from "./api.ts";
 import { KnownAnswers } from "./known_answers.ts";
 import { DnsCounts } from "../../base/worker/dns_counts.ts";
 import { readExactly } from "../../base/net/read_exactly.ts";
@@ -57,6 +58,7 @@ const CONNECTIONS_MAX = 256;
 const IDLE_MS = 10_000;
 /** Queries of one connection. */
 const QUERIES_PER_CONNECTION = 1000;
+const NO_DATACENTER: NoDatacenter = "no_datacenter";
 const CLASS_IN = 1;
 const CLASS_ANY = 255;
 /** Largest UDP answer, whatever size the asker accepts: a larger one would be fragmented. */
@@ -67,18 +69,20 @@ const UDP_ANSWERS_MAX = 8;
 /** The largest query over UDP that is taken whole. */
 const UDP_QUERY_BYTES_MAX = 4096;
 
-/** Asks the catalog. */
+/** Asks the catalog, of the own datacenter unless another one is named. */
 export interface CatalogSource {
   /** The same until something changes of what it answers from memory; undefined where nothing is at hand. */
   readonly state: unknown;
   /** Undefined where there is none; throws when it cannot be told. */
-  node(name: string): Promise<CatalogNode | undefined>;
-  nodes(): Promise<readonly CatalogNode[]>;
+  node(name: string, datacenter?: string): Promise<CatalogNode | undefined>;
+  nodes(datacenter?: string): Promise<readonly CatalogNode[]>;
+  /** Whether there is another datacenter of that name. */
+  knows(datacenter: string): Promise<boolean>;
   servers(): Promise<readonly CatalogNode[]>;
   /** Instances of a service, whatever their health; none where there is no such service. */
-  service(name: string): Promise<readonly ServiceInstance[]>;
+  service(name: string, datacenter?: string): Promise<readonly ServiceInstance[]>;
   /** What a prepared query finds; undefined where there is none of the name. */
-  query(name: string): Promise<QueryInstances | undefined>;
+  query(name: string, datacenter?: string): Promise<QueryInstances | undefined>;
   /** Instances of all services. */
   services(): Promise<readonly ServiceInstance[]>;
 }
@@ -335,10 +339,12 @@ export class NameServer {
       }
       const answer = await this.#answerOwn(question, found);
       const isWhole = answer.answers.at(-1)?.type !== TYPE.CNAME;
-      if (isWhole && found.lookup.k !== "query") this.#lasting.add(answer);
+      const isOwn = !("datacenter" in found.lookup); // of another datacenter no change is told
+      if (isWhole && isOwn && found.lookup.k !== "query") this.#lasting.add(answer);
       if (isWhole) return answer;
       return { ...answer, answers: await this.#aliases[protocol].followed(question, answer.answers) };
     } catch (error) {
+      if (error instanceof CallError && error.code === NO_DATACENTER) return noSuchName(this.#zone(found.domain));
       this.#log(`the catalog could not be asked: ${messageOf(error)}`);
       return refusal(recursion, RCODE.SERVFAIL);
     }
@@ -346,17 +352,18 @@ export class NameServer {
 
   /** What the catalog says of a name in the domains. */
   async #answerOwn(question: Question, { lookup, domain }: Lookups): Promise<Answer> {
-    const zone = this.#zone(domain);
+    const datacenter = "datacenter" in lookup ? lookup.datacenter : undefined;
+    const zone = this.#zone(domain, datacenter);
     switch (lookup.k) {
       case "node": {
-        const node = await this.#catalog.node(lookup.name);
+        const node = await this.#catalog.node(lookup.name, datacenter);
         if (node) return answerNode(question, node, zone);
-        return await this.#isAboveNode(lookup.name) ? noSuchRecord(zone) : noSuchName(zone);
+        return await this.#isAboveNode(lookup.name, datacenter) ? noSuchRecord(zone) : noSuchName(zone);
       }
       case "service": {
         const { tag, name } = lookup;
         const { onlyPassing } = this.#settings;
-        const all = await this.#catalog.service(name);
+        const all = await this.#catalog.service(name, datacenter);
         const instances = healthyInstances(all, { tag, onlyPassing });
         const others = instances.length > 0 ? [] : healthyInstances(all, { tag: "", onlyPassing });
         // The tag "v1.2" is below "2": that name exists, too.
@@ -364,16 +371,18 @@ export class NameServer {
         return answerService(question, shuffled(instances), zone);
       }
       case "query": {
-        const found = await this.#catalog.query(lookup.name);
+        const found = await this.#catalog.query(lookup.name, datacenter);
         if (!found) return noSuchName(zone);
         const { instances, ttl } = found;
-        return answerService(question, instances, ttl === undefined ? zone : { ...zone, serviceTtl: { "*": ttl } });
+        const there = this.#zone(domain, found.datacenter);
+        return answerService(question, instances, ttl === undefined ? there : { ...there, serviceTtl: { "*": ttl } });
       }
       case "address":
         return answerAddress(question, lookup.address, zone);
       case "zone":
         return answerZone(question, shuffled(await this.#catalog.servers()), zone);
       case "above":
+        if (datacenter !== undefined && !await this.#catalog.knows(datacenter)) return noSuchName(zone);
         return noSuchRecord(zone);
       default:
         return noSuchName(zone);
@@ -389,8 +398,8 @@ export class NameServer {
   }
 
   /** Whether a node's name ends in a dot and this name. */
-  async #isAboveNode(name: string): Promise<boolean> {
-    const nodes = await this.#catalog.nodes();
+  async #isAboveNode(name: string, datacenter: string | undefined): Promise<boolean> {
+    const nodes = await this.#catalog.nodes(datacenter);
     if (this.#above.nodes !== nodes) this.#above = { nodes, parts: partsAbove(nodes.map((node) => node.name)) };
     return this.#above.parts.has(name.toLowerCase());
   }
@@ -401,11 +410,11 @@ export class NameServer {
     return await askRecursors(bytes, protocol, this.#settings) ?? refusal({ recursionAvailable: true }, RCODE.SERVFAIL);
   }
 
-  #zone(domain: Name): Zone {
+  #zone(domain: Name, datacenter = this.#datacenter): Zone {
     const { nodeTtl, serviceTtl, nodeMetaTxt, aRecordLimit, recursors, soa } = this.#settings;
     return {
       domain,
-      datacenter: this.#datacenter,
+      datacenter,
       nodeTtl,
       serviceTtl,
       nodeMetaTxt,

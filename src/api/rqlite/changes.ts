@@ -16,6 +16,7 @@ import {
 } from "../../app/changes/change_feed.ts";
 import { TooManyWaitError } from "../../app/database/errors.ts";
 import { needs } from "../../core/acl/resource.ts";
+import { pause } from "../../base/worker/backoff.ts";
 import { parseRaw } from "../../base/codec/raw_json.ts";
 import { CHANGE_LOG_BYTES_DEFAULT } from "../../core/sql/change_log.ts";
 import { CHANGE_LOG_BYTES_MAX, CHANGE_LOG_BYTES_MIN } from "../../app/changes/change_operations.ts";
@@ -28,6 +29,9 @@ export interface ChangesParts extends LeaderParts {
   readonly changes: ChangeFeed;
 }
 
+/** Longest wait of a node for what the leader has done, and how often it looks. */
+const APPLIED_MS = 5000;
+const LOOK_MS = 20;
 const OPERATIONS = ["insert", "update", "delete"];
 /** A browser that was cut off comes again after so many milliseconds. */
 const RETRY_MS = 1000;
@@ -145,15 +149,26 @@ export async function handleChangeLog(request: HttpRequest, parts: ChangesParts)
   switch (request.method) {
     case "PUT":
       await operate(request, parts, "changesOn", { maxBytes: maxBytesOf(request) });
+      await appliedHere(parts, true);
       break;
     case "DELETE":
       await operate(request, parts, "changesOff", {});
+      await appliedHere(parts, false);
       break;
     default:
       if (isClientAgent(parts)) throw new HttpError(501, "a client agent keeps no data: ask a server");
   }
   if (isClientAgent(parts)) return { status: 200, body: "{}\n" };
   return { status: 200, body: `${JSON.stringify(await parts.changes.status())}\n` };
+}
+
+/** Waits until this node has it as well, so that whoever asked can go on here. */
+async function appliedHere(parts: ChangesParts, isOn: boolean): Promise<void> {
+  if (isClientAgent(parts)) return;
+  for (let left = APPLIED_MS; left > 0; left -= LOOK_MS) {
+    if ((await parts.changes.status()).enabled === isOn) return;
+    await pause(LOOK_MS);
+  }
 }
 
 function maxBytesOf({ body }: HttpRequest): number {

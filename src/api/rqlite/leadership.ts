@@ -48,7 +48,7 @@ export interface LeaderParts {
   readonly options: {
     readonly nodeId: string;
     /** Present in an agent; one that is no server keeps no data. */
-    readonly agent?: { readonly isServer: boolean };
+    readonly agent?: { readonly isServer: boolean; readonly datacenter: string };
   };
 }
 
@@ -69,8 +69,17 @@ const REFUSED_NAMES: Partial<Record<keyof RqliteOperations, string>> = {
 const OF_DATA: readonly string[] = ["execute", "query", "request", "loadText", "loadStep", "enqueue", "openBackup"];
 
 /** Whether this node keeps no data, so that a server answers. */
-export function isClientAgent({ options }: Pick<LeaderParts, "options">): boolean {
+export function isClientAgent({ options }: { options: { agent?: { readonly isServer: boolean } } }): boolean {
   return options.agent?.isServer === false;
+}
+
+/** Another datacenter that a request is for (`dc`); undefined: it is for that of this agent. */
+export function otherDatacenter(
+  { params }: HttpRequest,
+  { options }: Pick<LeaderParts, "options">,
+): string | undefined {
+  const asked = params.get("dc")?.toLowerCase();
+  return options.agent === undefined || asked === "" || asked === options.agent.datacenter ? undefined : asked;
 }
 
 /** The client, as the node that answers it knows it. */
@@ -100,6 +109,7 @@ export async function operate<K extends keyof RqliteOperations>(
       retries,
       whenOver,
       isOnlyHere,
+      datacenter: otherDatacenter(request, parts),
     });
     if (done.from !== "") countRemote(parts, name);
     return done;

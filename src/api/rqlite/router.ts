@@ -15,7 +15,7 @@ import { type BackupParts, handleBackup } from "./backup.ts";
 import { type ChangesParts, handleChangeLog, handleChanges } from "./changes.ts";
 import { type DataParts, handleExecute, handleQuery, handleRequest } from "./data.ts";
 import { handleBoot, handleLoad, type LoadParts } from "./load.ts";
-import { deniedError, isClientAgent } from "./leadership.ts";
+import { deniedError, isClientAgent, otherDatacenter } from "./leadership.ts";
 import { handleLive, type LiveParts } from "./live.ts";
 import { handleLeader, handleNodes, handleReadyz, handleRemove, type NodesParts } from "./nodes.ts";
 import { handleQueued, type QueueParts } from "./queue.ts";
@@ -57,8 +57,14 @@ const AGENT = (_: HttpRequest, { agent }: RqliteParts): Needs => [
 
 /** `POST /db/execute`: at once, or queued. */
 function execute(request: HttpRequest, parts: RqliteParts): Promise<HttpResponse> {
-  return request.params.has("queue") ? handleQueued(request, parts) : handleExecute(request, parts);
+  if (!request.params.has("queue")) return handleExecute(request, parts);
+  if (otherDatacenter(request, parts) !== undefined) throw new HttpError(400, `${ONLY_DATA}, and not queued`);
+  return handleQueued(request, parts);
 }
+
+/** What another datacenter does for this one's clients. */
+const ONLY_DATA = "another datacenter (dc) is for /db/query, /db/execute and /db/request alone";
+const DATA_PATHS = ["/db/execute", "/db/query", "/db/request"];
 
 /** Nodes join over the port between nodes. */
 function joinElsewhere(): HttpResponse {
@@ -137,7 +143,9 @@ async function guarded(
 ): Promise<HttpResponse> {
   const refusal = await refusalOf(route, request, parts);
   if (refusal) throw refused(refusal);
-  const wanted = typeof route.acl === "function" ? route.acl(request, parts) : route.acl;
+  // Another datacenter decides about what is done there.
+  const isElsewhere = DATA_PATHS.includes(route.path) && otherDatacenter(request, parts) !== undefined;
+  const wanted = isElsewhere ? [] : typeof route.acl === "function" ? route.acl(request, parts) : route.acl;
   try {
     await parts.access?.expect(wanted, request.authorization);
   } catch (error) {
@@ -154,6 +162,10 @@ function handled(
   if (refusal) throw refused(refusal);
   const { methods, handler } = route;
   if (methods.length > 0 && !methods.includes(request.method)) throw new HttpError(405, "");
+  // What is meant for another datacenter must not be done in this one.
+  if (!DATA_PATHS.includes(route.path) && otherDatacenter(request, parts) !== undefined) {
+    throw new HttpError(400, ONLY_DATA);
+  }
   return handler(request, parts, rest);
 }
 

@@ -47,6 +47,8 @@ export interface OpenHttp {
   readonly restore?: RestoreOptions;
   /** The line to the membership Worker, with {@linkcode HttpOptions.agent}. */
   readonly membership?: MessagePort;
+  /** The same to the pool of the servers of all datacenters; absent in an agent that is not in it. */
+  readonly wan?: MessagePort | undefined;
   /** What the name server counts (src/base/worker/dns_counts.ts), with {@linkcode HttpOptions.agent}. */
   readonly dns?: SharedArrayBuffer;
   /** The agent's own services, with {@linkcode HttpOptions.agent}. */

@@ -31,6 +31,7 @@ import { KeyTimers, type KeyTimersParts } from "../../app/keys/key_timers.ts";
 import { SessionTimers } from "../../app/keys/session_timers.ts";
 import { Reconciler } from "../../app/agent/reconciler.ts";
 import type { Agent } from "../../app/agent/agent.ts";
+import { WanRouter } from "../../app/wan/router.ts";
 import { EventLog } from "../../app/agent/event_log.ts";
 import { FollowedReads } from "../../app/agent/followed_reads.ts";
 import { ownAsker } from "../../app/services/catalog_access.ts";
@@ -50,7 +51,7 @@ import { INTERVAL_MS, Intervals } from "../../core/metrics/intervals.ts";
 import { RequestCounts } from "../http/request_counts.ts";
 import { allFamilies, countedFamilies } from "../metrics/prometheus.ts";
 import { type HttpServer, serveHttp } from "../http/server.ts";
-import { answerLookups, queryInstances } from "./lookups.ts";
+import { answerLookups, otherDatacenters, queryInstances } from "./lookups.ts";
 import { isClientAgent } from "../rqlite/leadership.ts";
 import { OwnServices, type OwnServicesParts } from "./own_services.ts";
 import { endpointOf, route } from "./router.ts";
@@ -100,7 +101,7 @@ async function open(message: OpenHttp): Promise<void> {
   };
   const catalog = new Catalog(parts);
   const memberEvents = message.membership && new MemberEvents();
-  const agent = agentOf(message, memberEvents);
+  const agent = agentOf(message, replica, memberEvents);
   const database = new Database(parts);
   const queue = new WriteQueue(options.writeQueue, (...batch) => writeBatch(operations, ...batch), log);
   const clocks = timersOf({ catalog, state: parts.state, log });
@@ -278,8 +279,14 @@ const supervisor = new Caller<SupervisorMethods>(
   { callee: "the supervisor" },
 );
 
-function agentOf({ options, membership }: OpenHttp, counts: MemberEvents | undefined): Agent | undefined {
+function agentOf(
+  { options, membership, wan: wanPort }: OpenHttp,
+  replica: ReplicaClient,
+  counts: MemberEvents | undefined,
+): Agent | undefined {
   if (!options.agent || !membership) return undefined;
+  const wan = wanPort && new PoolClient(wanPort);
+  const { datacenter, nodeName } = options.agent;
   const pool = new PoolClient(membership);
   const events = new EventLog(options.agent.nodeName);
   pool.onEvent((event) => {
@@ -289,6 +296,8 @@ function agentOf({ options, membership }: OpenHttp, counts: MemberEvents | undef
   return {
     options: options.agent,
     pool,
+    wan,
+    router: wan && new WanRouter({ datacenter, name: `${nodeName}.${datacenter}`, pool: wan, replica, log }),
     events,
     askSupervisor: (task) => supervisor.call(task, {}),
   };
@@ -344,7 +353,10 @@ export function serve(line: WorkerScope<ToHttpWorker, FromHttpWorker>): void {
     else if (data.k === "backups") services?.backups.connect(data.port);
     else if (data.k === "parser") services?.largeBodies?.connect(data.port);
     else if (data.k === "lookups") {
-      if (nodeSource && services) answerLookups(data.port, nodeSource, queryInstances(services));
+      if (nodeSource && services) {
+        const [others, query] = [otherDatacenters(services), queryInstances(services)];
+        answerLookups(data.port, nodeSource, { others, query });
+      }
     } else if (data.k === "names") startNameServer(data.port);
     else if (data.k === "users") services?.users?.replace(data.users);
     else if (data.k === "agent") renewAgent(data);

@@ -5,6 +5,7 @@
 import type { PoolClient } from "../../drivers/membership/client.ts";
 import type { AclSettings } from "../acl/settings.ts";
 import type { AutopilotConfig } from "./autopilot.ts";
+import type { WanRouter } from "../wan/router.ts";
 import type { EventLog } from "./event_log.ts";
 
 /** TLS of an agent's HTTPS, or of calls between agents; empty paths where there is none. */
@@ -32,6 +33,8 @@ export interface AgentOptions {
   readonly nodeName: string;
   readonly nodeId: string;
   readonly datacenter: string;
+  /** Address and port in the pool of all datacenters; undefined where the agent is not in it. */
+  readonly wan?: { readonly host: string; readonly port: number } | undefined;
   /** A client agent keeps no data: what is replicated, it asks a server for. */
   readonly isServer: boolean;
   readonly bootstrap: boolean;
@@ -55,6 +58,10 @@ export interface Agent {
   /** Its description, which may change while it runs. */
   options: AgentOptions;
   readonly pool: PoolClient;
+  /** The pool of the servers of all datacenters; undefined: this agent is not in it. */
+  readonly wan: PoolClient | undefined;
+  /** The way to other datacenters, where there is that pool. */
+  readonly router: WanRouter | undefined;
   readonly events: EventLog;
   /** Has the supervisor do what concerns the whole process; rejects with a reason for people. */
   askSupervisor(what: SupervisorTask): Promise<void>;

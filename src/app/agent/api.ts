@@ -13,8 +13,19 @@ export interface OpenPool {
   readonly config: MembershipConfig;
   /** Each carries ToMembership in and FromMembership out: answers to its own calls, and every event. */
   readonly ports: readonly MessagePort[];
+  /** The pool of the servers of all datacenters, in a server. */
+  readonly wan?: OpenWan;
   /** In a client agent. */
   readonly relay?: RelayOpen;
+}
+
+/** A server's part in the pool of the servers of all datacenters. */
+export interface OpenWan {
+  readonly config: MembershipConfig;
+  /** As those of the other pool. Where there is no such pool, calls fail. */
+  readonly ports: readonly MessagePort[];
+  /** Whether the agent cannot go on without it; otherwise it goes on where the port is not free. */
+  readonly isRequired: boolean;
 }
 
 /** Dependencies of a client agent's relay. */
@@ -40,5 +51,5 @@ export type ToPool = OpenPool | { readonly k: "tls"; readonly tls: NodeTls } | {
 /** To the supervisor. */
 export type FromPool =
   | { readonly k: "opened" }
-  | { readonly k: "keys"; readonly keys: readonly Uint8Array[] } // those of the gossip have changed
+  | { readonly k: "keys"; readonly pool: "lan" | "wan"; readonly keys: readonly Uint8Array[] } // those of the gossip have changed
   | { readonly k: "failed"; readonly message: string };

@@ -174,9 +174,9 @@ function instanceOf(row: CatalogRow, node: CatalogNode, statuses: Statuses): Ser
 /** The nodes and services as a server tells them. */
 export class RemoteNodes implements NodeSource {
   onChange: () => void = () => {};
-  readonly #reads: FollowedReads;
+  readonly #reads: Pick<FollowedReads, "rows" | "onChange">;
 
-  constructor(reads: FollowedReads) {
+  constructor(reads: Pick<FollowedReads, "rows" | "onChange">) {
     this.#reads = reads;
     reads.onChange = () => this.onChange();
   }

@@ -83,7 +83,7 @@ export class Reconciler {
   async #reconcile(): Promise<void> {
     const { agent, catalog } = this.#parts;
     await catalog.bringUpToDate();
-    const members = await agent.pool.members();
+    const [members, wan = []] = await Promise.all([agent.pool.members(), agent.wan?.members().catch(() => [])]);
     const { rows: [nodes, services, checks, known, [{ names }]] } = await catalog.read([
       { sql: "SELECT * FROM _muster_nodes" },
       { sql: "SELECT * FROM _muster_services WHERE id = 'consul'" },
@@ -97,7 +97,8 @@ export class Reconciler {
       checks: byName(checks, "node"),
       members: byName(known, "name"),
     };
-    const writes = catalogWrites(members, found, agent.options);
+    const wanAddrs = new Map(wan.map(({ name, addr }) => [name, addr]));
+    const writes = catalogWrites(members, found, { ...agent.options, wanAddrs });
     for (let at = 0; at < writes.length; at += WRITES_MAX) await catalog.write(writes.slice(at, at + WRITES_MAX));
     if (Number(names) > GONE_NAMES_MAX + NAMES_PER_NODE * nodes.length) await catalog.write(forgetGone());
     await this.#forgetDeleted();
@@ -160,11 +161,18 @@ function byName(rows: readonly CatalogRow[], column: string): Map<string, Catalo
 
 type Row = Readonly<Record<string, string | bigint>>;
 
+const NO_ADDRS: ReadonlyMap<string, string> = new Map();
+
 /** The writes that make the catalog agree with the pool. */
 export function catalogWrites(
   members: readonly MemberRecord[],
   found: Found,
-  { datacenter, nodeName }: { datacenter: string; nodeName: string },
+  { datacenter, nodeName, wanAddrs = NO_ADDRS }: {
+    datacenter: string;
+    nodeName: string;
+    /** Addresses in the pool of all datacenters, by `NODE.DATACENTER`. */
+    wanAddrs?: ReadonlyMap<string, string>;
+  },
 ): CatalogWrite[] {
   const writes: CatalogWrite[] = [];
   const put = (table: string, keys: readonly string[], known: CatalogRow | undefined, row: Row) => {
@@ -176,7 +184,8 @@ export function catalogWrites(
     put("members", ["name"], found.members.get(key), memberRow(member));
     if (member.status === "left" && member.name !== nodeName) continue;
     present.add(key);
-    put("nodes", ["name"], found.nodes.get(key), nodeRow(member, datacenter, found.nodes.get(key)));
+    const wan = wanAddrs.get(`${member.name}.${datacenter}`);
+    put("nodes", ["name"], found.nodes.get(key), nodeRow(member, { datacenter, wan }, found.nodes.get(key)));
     const service = found.services.get(key);
     if (member.tags.role === "consul") put("services", ["node", "id"], service, serviceRow(member));
     else if (service?.name === "consul") writes.push(remove("services", { node: String(service.node), id: "consul" }));
@@ -217,10 +226,20 @@ function memberRow({ name, addr, port, status, tags }: MemberRecord): Row {
   return { name, address: addr, port: BigInt(port), status, tags: sortedJson(tags) };
 }
 
-/** The row of a node in the catalog. The metadata, which the node itself registers, are kept. */
-function nodeRow({ name, addr, tags }: MemberRecord, datacenter: string, known: CatalogRow | undefined): Row {
-  const family = addr.includes(":") ? "ipv6" : "ipv4";
-  const tagged = { lan: addr, [`lan_${family}`]: addr, wan: addr, [`wan_${family}`]: addr };
+/**
+ * The row of a node in the catalog. The metadata, which the node itself registers, are kept, as is its address for other
+ * datacenters while it is not in their pool.
+ */
+function nodeRow(
+  { name, addr, tags }: MemberRecord,
+  { datacenter, wan }: { datacenter: string; wan: string | undefined },
+  known: CatalogRow | undefined,
+): Row {
+  const kept: Record<string, string> = known?.address === addr
+    ? JSON.parse(String(known.tagged_addresses ?? "{}"))
+    : {};
+  const far = wan ?? kept.wan ?? addr;
+  const tagged = { lan: addr, [`lan_${familyOf(addr)}`]: addr, wan: far, [`wan_${familyOf(far)}`]: far };
   const before: Record<string, string> = known ? JSON.parse(String(known.meta ?? "{}")) : {};
   const meta = { ...before, "consul-network-segment": "", "consul-version": buildOf(tags) };
   return {
@@ -231,6 +250,10 @@ function nodeRow({ name, addr, tags }: MemberRecord, datacenter: string, known: 
     tagged_addresses: sortedJson(tagged),
     meta: sortedJson(meta),
   };
+}
+
+function familyOf(addr: string): "ipv4" | "ipv6" {
+  return addr.includes(":") ? "ipv6" : "ipv4";
 }
 
 function serviceRow({ name, port, tags }: MemberRecord): Row {

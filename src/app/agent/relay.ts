@@ -147,6 +147,7 @@ export class Relay {
       counters: () => ({}),
       status: () => ({ servers: this.#servers }),
       leaderReachable: (params) => this.#reachable(params),
+      isThere: absent("isThere"),
       nodes: absent("nodes"),
       remove: absent("remove"),
       transfer: absent("transfer"),

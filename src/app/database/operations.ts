@@ -9,6 +9,7 @@
  * - With access control, the node that does an operation checks the client's token as well, and leaves out of the result
  *   what it may not see: after the wait of a read that waits, by the rules that hold then. What another node asks for
  *   itself is done as for a client without a token.
+ * - An operation for another datacenter goes there through a server of this one (operation.ts).
  * - A failure on another node is thrown here as a {@linkcode RemoteFailure} of the error that was thrown there; that it
  *   could not be asked, or did not answer, as a {@linkcode ForwardError}.
  * - What arrives is decoded before anything is done with it. An answer that cannot be decoded leaves the outcome unknown.
@@ -44,7 +45,20 @@ import {
 } from "./errors.ts";
 import { decodeFailure, encodeFailure, isLeaderless } from "./failure.ts";
 import { HeldAnswer } from "./held_answer.ts";
-import type { Asker, Implementations, Operation, OperationTable, OperationTypes } from "./operation.ts";
+import {
+  type Asker,
+  type CrossingOptions,
+  ELSEWHERE,
+  type Elsewhere,
+  type ElsewhereParams,
+  elsewhereParams,
+  handedOn,
+  type Implementations,
+  isRepeatable,
+  type Operation,
+  type OperationTable,
+  type OperationTypes,
+} from "./operation.ts";
 import { type ReplicaClient, ReplicaError } from "./replica_client.ts";
 
 /** Dependencies of all operations. */
@@ -62,8 +76,10 @@ export interface OperationsParts {
     /** Advertised HTTP address. */
     readonly advertisedAddr: string;
     /** Present in an agent; one that is no server keeps no data. */
-    readonly agent?: { readonly isServer: boolean };
+    readonly agent?: { readonly isServer: boolean; readonly datacenter: string };
   };
+  /** The way to other datacenters, on a server that is in their pool. */
+  readonly elsewhere?: Elsewhere | undefined;
   log(line: string, level?: LogLevel): void;
 }
 
@@ -82,6 +98,8 @@ export interface RunOptions {
   readonly isOnlyHere?: boolean;
   /** Cluster address of the node that is to do it, whatever this one can. */
   readonly to?: string;
+  /** Datacenter in which it is to be done; empty: that of this node. @default {that of this node} */
+  readonly datacenter?: string | undefined;
 }
 
 /** A result, and where it comes from. */
@@ -117,6 +135,10 @@ export interface ServedAnswer {
 const RETRIES = 2;
 /** Longest wait for what the leader has committed, before a refusal. */
 const CATCH_UP_MS = 2000;
+/** A client agent waits so much longer than the server that asks another datacenter for it, which knows more. */
+const RELAY_MARGIN_MS = 2000;
+/** Consul's words for a datacenter that nobody knows. */
+export const NO_PATH = "No path to datacenter";
 /** Attempts of a node that asks for another one. */
 const RETRIES_MAX = 1000;
 const AUTHORIZATION_LENGTH_MAX = 64 * 1024;
@@ -164,7 +186,11 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
   ): Promise<Done<M[K]["result"]>> {
     const { access, options: { agent } } = this.#parts;
     const { by } = options;
-    if (!access || by.k !== "client" || agent?.isServer === false) return await this.#run(name, params, options);
+    const { datacenter = "" } = options;
+    const isElsewhere = datacenter !== "" && datacenter !== agent?.datacenter; // which decides by its own tokens
+    if (!access || by.k !== "client" || agent?.isServer === false || isElsewhere) {
+      return await this.#run(name, params, options);
+    }
     // A server checks what it hands on as well: the leader may have been started without access control.
     await this.#expectAllowed(access, name, { params, authorization: by.authorization });
     const done = await this.#run(name, params, options);
@@ -203,6 +229,8 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
   ): Promise<Done<M[K]["result"]>> {
     const { state, replica: { leader }, options: { advertisedAddr, agent } } = this.#parts;
     const { isForLeader, isProposal } = this.#table[name];
+    const { datacenter = "" } = options;
+    if (datacenter !== "" && datacenter !== agent?.datacenter) return await this.#askElsewhere(name, params, options);
     if (options.to !== undefined || agent?.isServer === false) return await this.#ask(name, params, options);
     const isProposed = !state.isLeader && isProposal?.(params);
     if (isProposed || !state.isLeader && isForLeader?.(params)) {
@@ -241,6 +269,37 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
     return decoded(operation, await this.#forward({ call: { head, body }, timeoutMs, retries, to }, over));
   }
 
+  /** Has another datacenter do it. */
+  async #askElsewhere<K extends keyof M & string>(
+    name: K,
+    params: M[K]["params"],
+    { by, timeoutMs, retries = RETRIES, whenOver, isCancelable = false, datacenter = "" }: RunOptions,
+  ): Promise<Done<M[K]["result"]>> {
+    const operation = this.#table[name];
+    const { value, body } = operation.params.encode(params);
+    const inner: ElsewhereParams = { datacenter, operation: name, params: value };
+    const limits = { timeoutMs, retries: Math.min(Math.max(0, retries), RETRIES_MAX) };
+    const head = { operation: ELSEWHERE, by: handedOn(by), ...limits, params: inner };
+    const over = isCancelable ? whenOver?.() : undefined;
+    const isServer = this.#parts.options.agent?.isServer !== false;
+    const forwarded = isServer
+      ? await this.#cross(datacenter, { head, body }, { timeoutMs, over, isRepeatable: isRepeatable(name) })
+      : await this.#forward({ call: { head, body }, timeoutMs: timeoutMs + RELAY_MARGIN_MS, retries }, over);
+    return decoded(operation, forwarded);
+  }
+
+  /** Sends a call to a server of another datacenter. */
+  async #cross(datacenter: string, call: PeerMessage, limits: CrossingOptions): Promise<Forwarded> {
+    const { elsewhere, counters } = this.#parts;
+    if (!elsewhere) throw new OperationError(NO_PATH);
+    counters.forwarded++;
+    try {
+      return await elsewhere.forward(datacenter, call, limits);
+    } catch (error) {
+      throw asForwardError(error);
+    }
+  }
+
   /**
    * Sends a call, whose body must not be used any more.
    * @throws {NoLeaderError | ForwardError} When there is no answer.
@@ -265,17 +324,39 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
     this.#parts.counters.served++;
     try {
       const call = callHead(message.head, "the call");
-      const name = call.operation;
-      if (!this.#isName(name)) {
-        throw new DecodeError(`Expected an operation that this version knows, found "${name}": upgrade this node`);
-      }
-      const refusal = await this.#refusal(this.#table[name], call.by);
-      if (refusal) throw refusal;
-      countServed(this.#parts.counters.done, name);
-      return await this.#serveCall(name, { call, message, over });
+      if (call.operation === ELSEWHERE) return await this.#serveElsewhere(call, message, over);
+      return await this.#serveNamed(call, message, over);
     } catch (error) {
       return this.#failed(error);
     }
+  }
+
+  async #serveNamed(call: Call, message: PeerMessage, over: Promise<void>): Promise<ServedAnswer> {
+    const name = call.operation;
+    if (!this.#isName(name)) {
+      throw new DecodeError(`Expected an operation that this version knows, found "${name}": upgrade this node`);
+    }
+    const refusal = await this.#refusal(this.#table[name], call.by);
+    if (refusal) throw refusal;
+    countServed(this.#parts.counters.done, name);
+    return await this.#serveCall(name, { call, message, over });
+  }
+
+  /** Does what another datacenter asks for, or hands on to one what a client agent of this one does. */
+  async #serveElsewhere(call: Call, message: PeerMessage, over: Promise<void>): Promise<ServedAnswer> {
+    const { datacenter, from, operation, params } = elsewhereParams(call.params, "the parameters");
+    const own = this.#parts.options.agent?.datacenter;
+    if (datacenter === own) {
+      // A server of the other datacenter asks as a client agent does: only here is it known who leads.
+      return await this.#serveNamed({ ...call, operation, params, relayed: true }, message, over);
+    }
+    if (from !== undefined) {
+      throw new OperationError(`a server of datacenter "${own}" was asked for "${datacenter}": its address has moved`);
+    }
+    const limits = { timeoutMs: call.timeoutMs, over, isRepeatable: isRepeatable(operation) };
+    const { answer } = await this.#cross(datacenter, { head: message.head, body: message.body }, limits);
+    const known = this.#isName(operation) ? this.#table[operation] : {};
+    return this.#handedOn(answer, known);
   }
 
   #isName(name: string): name is keyof M & string {
@@ -290,7 +371,8 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
     const decoded = params.decode({ value: call.params, body: message.body });
     try {
       const circumstances = { by: call.by, whenOver: () => over };
-      const isTrusted = call.by.k === "node" && acl.isForServers;
+      // What client agents and other datacenters ask is relayed: they are trusted with nothing.
+      const isTrusted = call.by.k === "node" && acl.isForServers && !call.relayed;
       const access = isTrusted ? undefined : this.#parts.access;
       const authorization = call.by.k === "client" ? call.by.authorization : "";
       if (access) await this.#expectAllowed(access, name, { params: decoded, authorization });
@@ -312,9 +394,14 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
     const { relayed: _, ...head } = call;
     const { timeoutMs, retries } = call;
     const { answer } = await this.#forward({ call: { head, body }, timeoutMs, retries });
+    return this.#handedOn(answer, this.#table[name]);
+  }
+
+  /** Another node's answer for a third one, counted while it is long. */
+  #handedOn(answer: PeerMessage, limits: { readonly mayWrite?: boolean }): ServedAnswer {
     const bytes = answer.body.length;
     if (bytes < PART_LENGTH) return { answer };
-    takeRoom(bytes, this.#parts.answers, this.#table[name]);
+    takeRoom(bytes, this.#parts.answers, limits);
     return { answer, held: new HeldAnswer([], this.#parts.answers, bytes) };
   }
 

@@ -36,6 +36,7 @@ import {
 } from "../agent/catalog_operations.ts";
 import { CHANGE_OPERATIONS, changeImplementations, type ChangeOperations } from "../changes/change_operations.ts";
 import { KEY_OPERATIONS, keyImplementations, type KeyOperations, type KeyParts } from "../keys/key_operations.ts";
+import { WAN_OPERATIONS, wanImplementations, type WanOperations, type WanParts } from "../wan/wan_operations.ts";
 
 /** Everything that nodes ask of each other for their clients. */
 export interface NodeOperations
@@ -47,7 +48,8 @@ export interface NodeOperations
     SnapshotOperations,
     DocumentOperations,
     AclOperations,
-    ChangeOperations {}
+    ChangeOperations,
+    WanOperations {}
 
 /** What the operations of a node work with. */
 export type NodeParts =
@@ -58,12 +60,13 @@ export type NodeParts =
   & KeyParts
   & SnapshotParts
   & DocumentParts
-  & AclParts;
+  & AclParts
+  & WanParts;
 
 /** The operations of a node. */
 export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
   return new Operations<NodeOperations>(
-    parts,
+    { elsewhere: parts.agent?.router, ...parts },
     {
       ...dataOperations(parts.answers),
       ...CLUSTER_OPERATIONS,
@@ -73,6 +76,7 @@ export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
       ...DOCUMENT_OPERATIONS,
       ...ACL_OPERATIONS,
       ...CHANGE_OPERATIONS,
+      ...WAN_OPERATIONS,
     },
     {
       ...dataImplementations(parts),
@@ -83,6 +87,7 @@ export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
       ...documentImplementations(parts),
       ...aclImplementations(parts),
       ...changeImplementations(parts),
+      ...wanImplementations(parts),
     },
   );
 }

@@ -20,6 +20,16 @@ export interface QueryDefinition {
   readonly ignoredChecks: readonly string[];
   /** Go's text; empty: that of the name server. */
   readonly ttl: string;
+  /** Where instances are looked for that are not in the own datacenter. */
+  readonly failover: Failover;
+}
+
+/** The datacenters that are asked one after the other until one has an instance. */
+export interface Failover {
+  /** So many of the nearest first. */
+  readonly nearest: number;
+  /** Then these, in their order. */
+  readonly datacenters: readonly string[];
 }
 
 /** What an execution found. */
@@ -29,13 +39,23 @@ export interface QueryFound {
   readonly instances: readonly CatalogRow[];
   /** The checks of all instances. */
   readonly checks: readonly CatalogRow[];
+  /** Where they are. */
+  readonly datacenter: string;
+  /** Other datacenters that were asked. */
+  readonly failovers: number;
 }
 
 /** Reads of the catalog. */
 export interface QueryReads {
   query(query: PreparedQuery): Promise<readonly CatalogRow[]>;
-  /** Rows of each statement. */
-  catalog(query: CatalogQuery): Promise<readonly (readonly CatalogRow[])[]>;
+  /** Rows of each statement, of a datacenter. */
+  catalog(query: CatalogQuery, datacenter: string): Promise<readonly (readonly CatalogRow[])[]>;
+  /** Where the query is. */
+  readonly datacenter: string;
+  /** All datacenters that are known, by distance. */
+  datacenters(): Promise<readonly string[]>;
+  /** Told of a datacenter that could not be asked. */
+  noteFailure(datacenter: string, error: unknown): void;
 }
 
 /** Executes a query by its id or name, or by a template; undefined where there is none. */
@@ -43,9 +63,40 @@ export async function executeQuery(reads: QueryReads, name: string): Promise<Que
   const [row] = await reads.query({ k: "query", name });
   if (!row) return undefined;
   const definition = definitionOf(filledIn(row, name));
-  const [instances, checks] = await reads.catalog({ k: "health", name: definition.service });
+  const own = await instancesIn(reads, definition, reads.datacenter);
+  return own.instances.length > 0 ? { ...own, failovers: 0 } : await failOver(reads, own);
+}
+
+/** What other datacenters have, one after the other; where none has an instance, nothing. */
+async function failOver(reads: QueryReads, own: Omit<QueryFound, "failovers">): Promise<QueryFound> {
+  const { failover: { nearest, datacenters } } = own.definition;
+  if (nearest === 0 && datacenters.length === 0) return { ...own, failovers: 0 };
+  const others = (await reads.datacenters()).filter((one) => one !== reads.datacenter);
+  // Those that nobody knows are left out, as in Consul.
+  const named = datacenters.filter((one) => others.includes(one));
+  let found = own;
+  let failovers = 0;
+  for (const datacenter of new Set([...others.slice(0, nearest), ...named])) {
+    failovers++;
+    try {
+      found = await instancesIn(reads, own.definition, datacenter);
+      if (found.instances.length > 0) break;
+    } catch (error) {
+      reads.noteFailure(datacenter, error);
+    }
+  }
+  return { ...found, failovers };
+}
+
+async function instancesIn(
+  reads: QueryReads,
+  definition: QueryDefinition,
+  datacenter: string,
+): Promise<Omit<QueryFound, "failovers">> {
+  const [instances, checks] = await reads.catalog({ k: "health", name: definition.service }, datacenter);
   const statuses = checks.filter(({ id }) => !definition.ignoredChecks.includes(String(id)));
-  return { definition, instances: instances.filter((one) => isWanted(one, statuses, definition)), checks };
+  const wanted = instances.filter((one) => isWanted(one, statuses, definition));
+  return { definition, instances: wanted, checks, datacenter };
 }
 
 /** The body of a query, in a template with what the name says. */
@@ -87,6 +138,17 @@ export function definitionOf(body: unknown): QueryDefinition {
     serviceMeta: pairs(service.ServiceMeta),
     ignoredChecks: texts(service.IgnoreCheckIDs),
     ttl: typeof ttl === "string" && parseDuration(ttl) !== undefined ? ttl : "",
+    failover: failoverOf(object(service.Failover)),
+  };
+}
+
+/** `Targets`, of newer clients, stand for the datacenters. */
+function failoverOf({ NearestN, Datacenters, Targets }: Record<string, unknown>): Failover {
+  const targets = Array.isArray(Targets) ? Targets.map((one) => text(object(one).Datacenter)) : [];
+  const named = targets.length > 0 ? targets : texts(Datacenters);
+  return {
+    nearest: Number.isSafeInteger(NearestN) ? Math.max(0, Number(NearestN)) : 0,
+    datacenters: named.map((one) => one.toLowerCase()).filter((one) => one !== ""),
   };
 }
 

@@ -6,17 +6,17 @@
 import { addressOfReverse, hexBytes } from "./address.ts";
 import type { Name } from "./message.ts";
 
-/** The object of a query. */
+/** The object of a query. Where it names another datacenter than the own one, it is to be found there. */
 export type Lookup =
-  | { readonly k: "node"; readonly name: string }
+  | { readonly k: "node"; readonly name: string; readonly datacenter?: string }
   /** Instances of a service; an empty tag: whatever their tags. */
-  | { readonly k: "service"; readonly name: string; readonly tag: string }
+  | { readonly k: "service"; readonly name: string; readonly tag: string; readonly datacenter?: string }
   /** A prepared query. */
-  | { readonly k: "query"; readonly name: string }
+  | { readonly k: "query"; readonly name: string; readonly datacenter?: string }
   | { readonly k: "address"; readonly address: Uint8Array }
   | { readonly k: "reverse"; readonly address: Uint8Array }
   | { readonly k: "zone" }
-  | { readonly k: "above" } // no records of its own, but names below it
+  | { readonly k: "above"; readonly datacenter?: string } // no records of its own, but names below it
   | { readonly k: "nothing" } // in the domain, and nothing that could be there
   | { readonly k: "outside" };
 
@@ -42,7 +42,8 @@ export function lookupOf(
     return { lookup: address ? { k: "reverse", address } : { k: "outside" }, domain: domains[0] };
   }
   const lookup = within(name.slice(0, name.length - domain.length), datacenter);
-  const isAbove = lookup.k === "nothing" && domains.some((one) => one.length > lower.length && endsWith(one, lower));
+  const isNothing = lookup.k === "nothing" || lookup.k === "above";
+  const isAbove = isNothing && domains.some((one) => one.length > lower.length && endsWith(one, lower));
   return { lookup: isAbove ? { k: "above" } : lookup, domain };
 }
 
@@ -85,13 +86,15 @@ function within(labels: Name, datacenter: string): Lookup {
   }
   if (at < 0 && behind.length === 1 && behind[0] === "dc") return { k: "above" }; // of DATACENTER.dc
   if (behind.length === 2 && behind[1] === "dc") behind.pop();
-  if (behind.length > 1 || behind.length === 1 && behind[0] !== datacenter) return { k: "nothing" };
-  if (at < 1) return at < 0 || ABOVE_NAMES.includes(lower[at]) ? { k: "above" } : { k: "nothing" };
-  if (lower[at] === "node") return { k: "node", name: labels.slice(0, at).join(".") };
-  if (["service", "query"].includes(lower[at]) && at === 1 && lower[0].startsWith("_")) return { k: "above" };
-  if (lower[at] === "service") return serviceLookup(labels.slice(0, at));
-  if (lower[at] === "query") return { k: "query", name: serviceLookup(labels.slice(0, at)).name };
-  if (lower[at] !== "addr" || at !== 1) return { k: "nothing" };
+  if (behind.length > 1) return { k: "nothing" };
+  const other = behind.length === 1 && behind[0] !== datacenter ? { datacenter: behind[0] } : {};
+  const above: Lookup = { k: "above", ...other };
+  if (at < 1) return at < 0 || ABOVE_NAMES.includes(lower[at]) ? above : { k: "nothing" };
+  if (lower[at] === "node") return { k: "node", name: labels.slice(0, at).join("."), ...other };
+  if (["service", "query"].includes(lower[at]) && at === 1 && lower[0].startsWith("_")) return above;
+  if (lower[at] === "service") return { ...serviceLookup(labels.slice(0, at)), ...other };
+  if (lower[at] === "query") return { k: "query", name: serviceLookup(labels.slice(0, at)).name, ...other };
+  if (lower[at] !== "addr" || at !== 1 || other.datacenter !== undefined) return { k: "nothing" };
   const address = hexBytes(labels[0]);
   return address ? { k: "address", address } : { k: "nothing" };
 }

@@ -18,7 +18,9 @@ export function admissionOf(policy: AdmissionPolicy): Admission {
         if (value !== (own.get(tag) ?? "")) return `Member '${name}' part of wrong ${word(tag)} '${value}'`;
       }
       for (const [tag, value] of Object.entries(policy.requiredTags ?? {})) {
-        if (tags.get(tag) !== value) return `Member '${name}' has ${tag} '${tags.get(tag) ?? ""}', not '${value}'`;
+        if (tags.get(tag) === value) continue;
+        if (tag === "role" && value === "consul") return `Member '${name}' is not a server`;
+        return `Member '${name}' has ${tag} '${tags.get(tag) ?? ""}', not '${value}'`;
       }
       const { uniqueTag } = policy;
       const value = uniqueTag === undefined ? undefined : tags.get(uniqueTag);

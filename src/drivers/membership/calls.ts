@@ -33,6 +33,15 @@ function methodsOf(membership: Membership, tell: (message: FromMembership) => vo
   };
 }
 
+/** Answers every call that comes through `port` by an error: there is no pool behind it. */
+export function refuseCalls(port: MessagePort, why: string): void {
+  port.onmessage = ({ data }: MessageEvent<ToMembership>) => {
+    if (data.k !== "call") return;
+    const answer: FromMembership = { k: "answer", ref: data.ref, error: why };
+    port.postMessage(answer);
+  };
+}
+
 /**
  * Answers the calls that come through `port`, and through the ports of further clients that it brings.
  * @param clients Ports that are told of events; further ones are added.

@@ -127,6 +127,16 @@ export function beginKeyring(directory: string, keyring: Keyring): void {
   writeKeyring(directory, keyring);
 }
 
+/** Whether a snapshot there has another member than `name`; false where none can be read. */
+export function remembersOthers(directory: string, name: string): boolean {
+  try {
+    const { alive } = decodeSnapshot(readIfThere(`${directory}/${SNAPSHOT}`) ?? "", { rejoinAfterLeave: false });
+    return [...alive.keys()].some((one) => one !== name);
+  } catch {
+    return false;
+  }
+}
+
 /** Whether a keyring is kept there. */
 export function hasKeyring(directory: string): boolean {
   return exists(`${directory}/${KEYRING}`);

@@ -124,6 +124,11 @@ export class Membership {
     this.#rejoin(known);
   }
 
+  /** Name of this node. */
+  get name(): string {
+    return this.#config.name;
+  }
+
   /** The address at which this node listens. */
   get local(): Endpoint {
     return this.#sockets.local;

@@ -80,11 +80,13 @@ export function coreOptions(
  * @throws {KeyringError} When a key or the keyring cannot be used.
  */
 export async function cipherOf(
-  { directory, encryptionKey }: MembershipConfig,
+  { directory, encryptionKey, profile }: MembershipConfig,
   warn: (line: string) => void,
 ): Promise<Cipher | undefined> {
   const { keyring, from, isOther } = startKeys(directory, encryptionKey);
-  if (isOther) warn("WARNING: LAN keyring exists but -encrypt given, using keyring");
+  if (isOther) {
+    warn(`WARNING: ${profile === "wan" ? "WAN" : "LAN"} keyring exists but -encrypt given, using keyring`);
+  }
   if (!keyring) return undefined;
   if (from === "new" && directory !== undefined) beginKeyring(directory, keyring);
   const { aesGcm, prepareAesGcm } = await import("./aes_gcm.ts");

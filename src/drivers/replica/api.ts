@@ -129,6 +129,8 @@ export interface Forward {
   readonly retries: number;
   /** Cluster address of the node that is to answer, as an earlier answer had it. @default {the leader, or any server} */
   readonly to?: string | undefined;
+  /** Datacenter of the node that is to answer, with its address. @default {that of this node} */
+  readonly datacenter?: string | undefined;
 }
 
 /** The answer of another node. */
@@ -155,6 +157,8 @@ export interface ReplicaMethods {
   confirm: { params: ReadsToConfirm; result: Confirmation };
   /** Has another node do an operation: the leader, unless the parameters say which. */
   forward: { params: Forward; result: Forwarded };
+  /** Whether a server of another datacenter answers; calls that wait for one that does not end. */
+  isThere: { params: { datacenter: string; addr: string; timeoutMs: number }; result: boolean };
   /** The servers with what they say of themselves, each asked now. */
   nodes: { params: { timeoutMs: number }; result: NodeInfo[] };
   /** Takes a server out of the cluster; on the leader. */

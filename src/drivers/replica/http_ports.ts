@@ -9,6 +9,7 @@ import type { RefusedWhy, Replica } from "./replica.ts";
 import { Callee, Caller, type DescribedError, type Methods } from "../../base/worker/channel.ts";
 import { describeFailure } from "./call_failure.ts";
 import { NotSentError, outdated, RemoteError, type RpcAnswer, type RpcClient } from "../transport/rpc.ts";
+import { FarClient } from "../transport/far_client.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { withTimeout } from "../../base/worker/with_timeout.ts";
 import { freeBuffer } from "../../base/codec/free.ts";
@@ -102,6 +103,8 @@ export class HttpPorts {
   stepdowns = 0;
   readonly #lines: readonly Line[];
   readonly #parts: HttpPortsParts;
+  /** The way to other datacenters. */
+  readonly #far: FarClient;
   readonly #refused = new Map<number, Refused[]>();
   readonly #writerStatus: ((status: Record<string, unknown>) => void)[] = [];
   /** Index of the one that gets the next operation of another node. */
@@ -110,6 +113,7 @@ export class HttpPorts {
   /** @param ports In the order of the writer's ports 1 and up. */
   constructor(ports: readonly MessagePort[], parts: HttpPortsParts) {
     this.#parts = parts;
+    this.#far = new FarClient(parts.rpc);
     this.#lines = ports.map((port) => ({
       port,
       http: new Caller<HttpMethods>(port, { callee: "HTTP", callsMax: SERVED_MAX, failure: refusal }),
@@ -187,6 +191,7 @@ export class HttpPorts {
         transfer.push(...movedWith(forwarded.answer.body));
         return forwarded;
       },
+      isThere: ({ datacenter, addr, timeoutMs }) => this.#far.isThere(datacenter, addr, timeoutMs),
       nodes: ({ timeoutMs }) => cluster.nodes(timeoutMs),
       remove: async ({ id }) => ({ removed: await cluster.remove(id) }),
       transfer: (params) => this.#transfer(params),
@@ -246,7 +251,15 @@ export class HttpPorts {
     }
   }
 
-  async #forward({ call, timeoutMs, retries, to }: Forward, over: Promise<void>): Promise<Forwarded> {
+  async #forward({ call, timeoutMs, retries, to, datacenter }: Forward, over: Promise<void>): Promise<Forwarded> {
+    if (datacenter !== undefined && to !== undefined) {
+      const options = { timeoutMs, body: call.body, over };
+      try {
+        return { answer: await this.#far.ask(datacenter, to, call.head, options), from: to };
+      } catch (error) {
+        throw outdated(error, to);
+      }
+    }
     for (let attempt = 0;; attempt++) {
       const leader: LeaderInfo | null = this.#parts.node.leader();
       if (to === undefined && (!leader || leader.id === this.#parts.options.nodeId)) throw new NoLeaderError();

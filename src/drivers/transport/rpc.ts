@@ -156,6 +156,16 @@ export interface RpcClientOptions {
   trust?(): TlsTrust | undefined;
 }
 
+/** How a client differs from the one that it is derived from. */
+export interface Derivation {
+  /** What it says of this node, given what the other one says. */
+  hello(own: Hello): Hello;
+  /** What it expects of certificates, given what the other one does. */
+  trust(own: TlsTrust | undefined): TlsTrust | undefined;
+  /** Longest wait for a connection; that of the other one if it is shorter. */
+  readonly connectTimeoutMs: number;
+}
+
 /** Calls other nodes; keeps one connection per address. */
 export class RpcClient {
   readonly #hello: () => Hello;
@@ -164,6 +174,7 @@ export class RpcClient {
   readonly #secret: ClusterSecret | undefined;
   readonly #trust: (() => TlsTrust | undefined) | undefined;
   readonly #channels = new Map<string, Promise<Channel>>();
+  readonly #derived: RpcClient[] = [];
   #nextId = 1;
 
   /** @param hello What this node says of itself, asked at each connection. */
@@ -271,9 +282,36 @@ export class RpcClient {
     channel.calls.clear();
   }
 
+  /** A client that calls as another would, with connections of its own; it ends with this one. */
+  derived({ hello, trust, connectTimeoutMs }: Derivation): RpcClient {
+    const client = new RpcClient(() => hello(this.#hello()), {
+      frameBytesMax: this.#frameBytesMax,
+      connectTimeoutMs: Math.min(connectTimeoutMs, this.#connectTimeoutMs),
+      secret: this.#secret,
+      trust: () => trust(this.#trust?.()),
+    });
+    this.#derived.push(client);
+    return client;
+  }
+
+  /** Whether anything has come from `addr` since `sinceMs`, by `performance.now()`. */
+  async hasHeard(addr: string, sinceMs: number): Promise<boolean> {
+    const channel = await this.#channels.get(addr)?.catch(() => undefined);
+    return channel !== undefined && !channel.connection.closed && channel.connection.heardMs > sinceMs;
+  }
+
+  /** Closes the connection to `addr`: calls under way there end unanswered. */
+  async hangUp(addr: string): Promise<void> {
+    const made = this.#channels.get(addr);
+    this.#channels.delete(addr);
+    const channel = await made?.catch(() => undefined);
+    channel?.connection.close();
+  }
+
   /** Closes all connections. */
   close(): void {
     for (const channel of this.#channels.values()) channel.then((open) => open.connection.close(), () => {});
     this.#channels.clear();
+    for (const client of this.#derived) client.close();
   }
 }

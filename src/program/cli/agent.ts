@@ -213,7 +213,10 @@ function banner(nodeId: string, { agent, config }: AgentSetup): string {
         portOf(config.httpsAddrs[0])
       }, gRPC: -1, gRPC-TLS: -1, DNS: ${portOf(agent.dnsAddrs[0])})`,
     ],
-    ["Cluster Addr", `${hostOf(config.clusterAdvertisedAddr)} (LAN: ${agent.gossipPort}, WAN: -1)`],
+    [
+      "Cluster Addr",
+      `${hostOf(config.clusterAdvertisedAddr)} (LAN: ${agent.gossipPort}, WAN: ${agent.wan?.port ?? -1})`,
+    ],
     ["Gossip Encryption", String(agent.encryptionKey !== "" || hasKeyring(`${config.dataDirectory}/gossip`))],
     ["Auto-Encrypt-TLS", "false"],
   ];

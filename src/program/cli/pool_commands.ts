@@ -17,7 +17,7 @@ const join: Command = {
   name: "join",
   summary: "join the agent to a pool through one of its members",
   usage: "[flags] ADDRESS...\n\nExample:\n  muster join 172.20.20.11",
-  flags: [boolFlag("wan", "Join another datacenter's pool")],
+  flags: [boolFlag("wan", "Join servers of another datacenter, in the pool of the servers of all")],
   async run({ flags, args, api }: Call) {
     if (args.length === 0) throw new CommandError("At least one address to join must be specified.");
     let joined = 0;
@@ -173,6 +173,7 @@ const event: Command = {
     textFlag("node", "Pattern of the nodes that take it"),
     textFlag("service", "Pattern of the services whose nodes take it"),
     textFlag("tag", "Pattern of those services' tags"),
+    textFlag("datacenter", "Datacenter in whose pool it is fired; that of the agent if not set"),
   ],
   async run({ flags, args, api }: Call) {
     const name = flags.string("name");
@@ -181,8 +182,9 @@ const event: Command = {
       throw new CommandError("Cannot provide tag filter without service filter.");
     }
     if (args.length > 1) throw new CommandError("Too many command line arguments; expected at most one payload");
-    const query = ["node", "service", "tag"].filter((one) => flags.string(one) !== "")
-      .map((one) => `${one}=${encodeURIComponent(flags.string(one))}`).join("&");
+    const names = { node: "node", service: "service", tag: "tag", datacenter: "dc" };
+    const query = Object.entries(names).filter(([flag]) => flags.string(flag) !== "")
+      .map(([flag, name]) => `${name}=${encodeURIComponent(flags.string(flag))}`).join("&");
     const path = `/v1/event/fire/${encodeURIComponent(name)}${query === "" ? "" : `?${query}`}`;
     const fired = await told("Error firing event", () => api().json("PUT", path, args[0]));
     console.log(`Event ID: ${text(fired, "ID")}`);
@@ -219,7 +221,7 @@ const keyring: Command = {
       help: "Members through which answers come again, 0 to 5",
       supported: true,
     },
-    boolFlag("local-only", "Ask this datacenter alone, which is all there is"),
+    boolFlag("local-only", "This datacenter alone, without the pool of all datacenters"),
   ],
   async run({ flags, api }: Call) {
     const actions = ["install", "use", "remove"].filter((one) => flags.string(one) !== "");
@@ -228,7 +230,11 @@ const keyring: Command = {
     if (actions.length + asks.length === 0) throw new CommandError(`Missing action: see "muster keyring -help"`);
     const relay = flags.int("relay-factor");
     if (relay < 0 || relay > 5) throw new CommandError("Error parsing relay factor: expected 0 to 5");
-    const path = `/v1/operator/keyring${relay > 0 ? `?relay-factor=${relay}` : ""}`;
+    const query = [
+      ...(relay > 0 ? [`relay-factor=${relay}`] : []),
+      ...(flags.bool("local-only") ? ["local-only"] : []),
+    ];
+    const path = `/v1/operator/keyring${query.length > 0 ? `?${query.join("&")}` : ""}`;
     const [action] = actions;
     return action === undefined
       ? await listKeys(api(), path, asks[0])
@@ -307,25 +313,30 @@ const reload: Command = {
 const rtt: Command = {
   name: "rtt",
   summary: "estimate the round-trip time between two nodes",
-  usage: "[flags] NODE1 [NODE2]\n\nNames as `members` shows them; NODE2 is that of the agent if it is left out.",
-  flags: [boolFlag("wan", "Between servers of several datacenters: not supported")],
+  usage:
+    "[flags] NODE1 [NODE2]\n\nNames as `members` shows them, with -wan as `members -wan` does; NODE2 is that of the agent " +
+    "if it is left out.",
+  flags: [boolFlag("wan", "Between servers of several datacenters")],
   async run({ flags, args, api }: Call) {
     if (args.length < 1 || args.length > 2) {
       throw new CommandError(`One or two node names must be specified\n\n${helpOf(rtt)}`);
     }
-    if (flags.bool("wan")) throw new CommandError("There are no WAN coordinates: muster has no pool of datacenters");
-    const [first, second = await ownName(api)] = args;
-    const nodes = list(await told("Error getting coordinates", () => api().get("/v1/coordinate/nodes")));
+    const isWan = flags.bool("wan");
+    const [first, second = await ownName(api, isWan)] = args;
+    const path = `/v1/coordinate/${isWan ? "datacenters" : "nodes"}`;
+    const found = list(await told("Error getting coordinates", () => api().get(path)));
+    const nodes = isWan ? found.flatMap((one) => list(fieldOf(one, "Coordinates"))) : found;
     const [from, to] = [first, second].map((name) => coordinateOf(name, nodes));
     const ms = (distance(from, to) * 1000).toFixed(3);
-    console.log(`Estimated ${first} <-> ${second} rtt: ${ms} ms (using LAN coordinates)`);
+    console.log(`Estimated ${first} <-> ${second} rtt: ${ms} ms (using ${isWan ? "WAN" : "LAN"} coordinates)`);
     return 0;
   },
 };
 
-async function ownName(api: Call["api"]): Promise<string> {
+async function ownName(api: Call["api"], isWan: boolean): Promise<string> {
   const self = await told("Unable to look up agent info", () => api().get("/v1/agent/self"));
-  return text(fieldOf(self, "Config"), "NodeName");
+  const config = fieldOf(self, "Config");
+  return isWan ? `${text(config, "NodeName")}.${text(config, "Datacenter")}` : text(config, "NodeName");
 }
 
 /** @throws {CommandError} When the agent has heard of none. */

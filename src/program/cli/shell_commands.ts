@@ -14,6 +14,7 @@ const FORMAT_FLAGS = [
   textFlag("format", `How rows are shown: ${MODES.join(", ")}`, "column"),
   boolFlag("no-header", "Leave out the names of the columns"),
   textFlag("level", "Read level of queries: none, weak, linearizable, strong or auto", ""),
+  textFlag("datacenter", "Datacenter whose database is asked; that of the agent if not set", ""),
 ];
 
 const encoder = new TextEncoder();
@@ -24,6 +25,7 @@ function sessionOf({ flags, api }: Call, standard: Mode): Session {
   if (!isMode(format)) throw new UsageError(`-format must be one of ${MODES.join(", ")}`);
   const session = new Session({
     api: api(),
+    datacenter: flags.string("datacenter"),
     write: (text) => writeAll(Deno.stdout, text),
     writeError: (text) => writeAll(Deno.stderr, text),
   });

@@ -129,13 +129,20 @@ function plainAddress(text: string): string {
   return URL.parse(`http://[${bare}]`)?.hostname.slice(1, -1) ?? bare;
 }
 
+/**
+ * The address told to others: the given one, or the bound one, or for all of the machine's a third.
+ * @throws {SettingsError} When the given one is no address of one machine.
+ */
+export function advertisedAddress(given: string, bind: string, otherwise: string): string {
+  if (isAnyAddress(given)) throw new SettingsError("Advertise address cannot be 0.0.0.0, :: or [::]");
+  if (given !== "") return plainAddress(given);
+  return isAnyAddress(bind) ? otherwise : plainAddress(bind);
+}
+
 /** The address told to others: given, or bound to, or the machine's only one of its kind. */
 function advertised(given: string, bind: string, machine: Machine): string {
-  if (given !== "") {
-    if (isAnyAddress(given)) throw new SettingsError("Advertise address cannot be 0.0.0.0, :: or [::]");
-    return plainAddress(given);
-  }
-  if (!isAnyAddress(bind)) return plainAddress(bind);
+  const told = advertisedAddress(given, bind, "");
+  if (told !== "") return told;
   const usable = usableAddresses(machine);
   const isV6 = bind !== "0.0.0.0";
   const kind = isV6 ? "public IPv6" : "private IPv4";

@@ -15,16 +15,16 @@ import {
 import { AUTOPILOT_DEFAULTS } from "../../app/agent/autopilot.ts";
 import { aclSettings } from "./acl.ts";
 import { agentTls } from "./agent_tls.ts";
-import type { AgentConfig, AgentTls, GossipTuning, NodeConfig } from "./config.ts";
+import type { AgentConfig, AgentTls, NodeConfig } from "./config.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import { watchDefinitions } from "./watches.ts";
 import { localServices } from "./local_services.ts";
 import { refuseUnsafe } from "./refused_settings.ts";
 import { type Settings, SettingsError } from "./settings.ts";
-import { isTemplate } from "./sockaddr.ts";
 import { linksOf } from "../../core/provider/link.ts";
 import { parseProvider, type ProviderOptions } from "../../core/provider/provider.ts";
 import { isProviderString, ProviderError } from "../../core/provider/provider_string.ts";
+import { gossipTuning, joinAddresses, wanAdvice, wanSettings } from "./wan.ts";
 import { atlasSettings, rendezvousSettings } from "./rendezvous.ts";
 
 /** Ports by default (C2.1). */
@@ -89,6 +89,7 @@ export function agentSetup(
   const serverPort = isServer ? Math.max(0, settings.number("ports.server", 0)) : 0;
   const agent = agentConfig(settings, {
     gossipPort: port,
+    serverPort,
     serverAddr: serverPort === 0 || serverPort === port ? "" : joinAddress(bind, serverPort),
     isDev,
     isServer,
@@ -129,7 +130,12 @@ export function agentSetup(
       clusterSecretOptional: settings.flag("cluster_secret_optional", false),
       agent,
     },
-    warnings: [...settings.warnings, ...tls.warnings, ...advice(settings, { expect, nodeName: agent.nodeName })],
+    warnings: [
+      ...settings.warnings,
+      ...tls.warnings,
+      ...advice(settings, { expect, nodeName: agent.nodeName }),
+      ...wanAdvice(settings, isServer),
+    ],
   };
 }
 
@@ -242,8 +248,9 @@ function base64Length(text: string): number {
 
 function agentConfig(
   settings: Settings,
-  { gossipPort, serverAddr, isDev, isServer, clients, machine, tls, own, reader }: {
+  { gossipPort, serverPort, serverAddr, isDev, isServer, clients, machine, tls, own, reader }: {
     gossipPort: number;
+    serverPort: number;
     serverAddr: string;
     isDev: boolean;
     isServer: boolean;
@@ -306,7 +313,8 @@ function agentConfig(
     acl: aclSettings(settings),
     local: localServices(settings),
     watches: watchDefinitions(settings),
-    gossip: gossipTuning(settings),
+    gossip: gossipTuning(settings, "gossip_lan"),
+    wan: wanSettings(settings, reader, { isServer, ...own, ports: [gossipPort, serverPort] }),
   };
 }
 
@@ -322,11 +330,6 @@ function providersOf(settings: Settings): ProviderOptions[] {
     if (error instanceof ProviderError) throw new SettingsError(`retry_join: ${error.message}`);
     throw error;
   }
-}
-
-/** Addresses to join, of which each may be a template. */
-function joinAddresses(settings: Settings, reader: AddressReader, key: string): string[] {
-  return settings.texts(key).flatMap((text) => isTemplate(text) ? reader.list(key, text) : [text]);
 }
 
 function datacenterOf(settings: Settings): string {
@@ -398,26 +401,6 @@ function serviceTtls(settings: Settings): Record<string, number> {
   );
 }
 
-function gossipTuning(settings: Settings): GossipTuning {
-  const tuning: Record<string, number> = {};
-  const names = {
-    gossipIntervalMs: "gossip_interval",
-    gossipNodes: "gossip_nodes",
-    probeIntervalMs: "probe_interval",
-    probeTimeoutMs: "probe_timeout",
-    retransmitMult: "retransmit_mult",
-    suspicionMult: "suspicion_mult",
-  };
-  for (const [name, key] of Object.entries(names)) {
-    const path = `gossip_lan.${key}`;
-    if (!settings.has(path)) continue;
-    const value = name.endsWith("Ms") ? settings.durationMs(path, 0) : settings.number(path, 0);
-    if (value <= 0) throw new SettingsError(`${path} must be positive`);
-    tuning[name] = value;
-  }
-  return tuning;
-}
-
 function advice(settings: Settings, { expect, nodeName }: { expect: number; nodeName: string }): string[] {
   const lines: string[] = [];
   if (expect === 2) {
@@ -428,9 +411,6 @@ function advice(settings: Settings, { expect, nodeName }: { expect: number; node
     );
   }
   if (expect > 1) lines.push(`bootstrap_expect > 0: expecting ${expect} servers`);
-  if (settings.number("ports.serf_wan", -1) >= 0) {
-    lines.push("ports.serf_wan has no effect: there is no gossip between datacenters yet");
-  }
   if (settings.flag("bootstrap", false)) lines.push("bootstrap = true: do not enable unless necessary");
   if (!/^[A-Za-z0-9-]{1,63}$/.test(nodeName)) {
     lines.push(

@@ -96,6 +96,32 @@ export interface AgentConfig {
   readonly watches: readonly WatchDefinition[];
   /** Differences from Consul's own settings of gossip in a LAN. */
   readonly gossip: GossipTuning;
+  /** The pool of the servers of all datacenters; undefined: it is not in it. */
+  readonly wan: WanSettings | undefined;
+}
+
+/** A server's part in the pool of the servers of all datacenters. Times in milliseconds. */
+export interface WanSettings {
+  /** Port of its gossip. */
+  readonly port: number;
+  /** Address bound to. */
+  readonly bind: string;
+  /** Address told to the others. */
+  readonly advertise: string;
+  /** Whether something of it was set: then a port that is not free ends the start. */
+  readonly isRequired: boolean;
+  /** Servers of other datacenters to join at the start; it fails where none of them answers. */
+  readonly startJoin: readonly string[];
+  /** The same, tried until one answers. */
+  readonly retryJoin: readonly string[];
+  /** Longest pause between two attempts. */
+  readonly retryIntervalMs: number;
+  /** Attempts; 0: without end. */
+  readonly retryMax: number;
+  /** Time after which a failed server is forgotten. */
+  readonly reconnectTimeoutMs: number;
+  /** Differences from Consul's own settings of gossip in a WAN. */
+  readonly gossip: GossipTuning;
 }
 
 /** Announcement at a rendezvous. */
@@ -130,7 +156,7 @@ export interface AgentTls {
   readonly serverName: string;
 }
 
-/** Settings of gossip (`gossip_lan`). */
+/** Settings of gossip (`gossip_lan`, `gossip_wan`). */
 export interface GossipTuning {
   /** Pause between two rounds of gossip. */
   readonly gossipIntervalMs?: number;

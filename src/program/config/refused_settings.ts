@@ -15,6 +15,7 @@ const REFUSED: readonly (readonly [key: string, reason: string])[] = [
   ["http_config.block_endpoints", "no endpoint would be blocked"],
   ["http_config.allow_write_http_from", "writes would be taken from any address"],
   ["serf_lan_allowed_cidrs", "any address could join: use -encrypt, or a firewall"],
+  ["serf_wan_allowed_cidrs", "any address could join: use -encrypt, or a firewall"],
 ];
 
 /** @throws {SettingsError} Naming the first of them that is set. */

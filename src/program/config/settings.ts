@@ -91,6 +91,7 @@ const KEYS: Block = {
   ...TLS_CALLS,
   addresses: { dns: "text", http: "text", https: "text", ...laterKeys("grpc grpc_tls") },
   advertise_addr: "text",
+  advertise_addr_wan: "text",
   alt_domain: "text",
   atlas_ca_file: "text",
   atlas_endpoint: "text",
@@ -149,6 +150,7 @@ const KEYS: Block = {
   domain: "text",
   encrypt: "secret",
   gossip_lan: GOSSIP,
+  gossip_wan: GOSSIP,
   leave_on_terminate: "flag",
   limits: {
     kv_max_value_size: "number",
@@ -168,19 +170,25 @@ const KEYS: Block = {
   raft_lease_reads: "flag",
   read_replica: "flag",
   reconnect_timeout: "duration",
+  reconnect_timeout_wan: "duration",
   recursors: "texts",
   rejoin_after_leave: "flag",
   rejoin_damaged: "flag",
   rendezvous: { enabled: "flag", addr: "text", cert_file: "text", key_file: "text" },
   retry_interval: "duration",
+  retry_interval_wan: "duration",
   retry_join: "texts",
+  retry_join_wan: "texts",
   retry_max: "number",
+  retry_max_wan: "number",
+  serf_wan: "text",
   server: "flag",
   service: "objects",
   services: "objects",
   session_ttl_min: "duration",
   skip_leave_on_interrupt: "flag",
   start_join: "texts",
+  start_join_wan: "texts",
   tls: {
     defaults: { ...TLS_CALLS, ...laterKeys("use_auto_cert") },
     https: { ...TLS, ...laterKeys("verify_outgoing verify_server_hostname use_auto_cert") },
@@ -194,15 +202,15 @@ const KEYS: Block = {
 
 /** Keys of Consul that have no effect here, or not yet. */
 const LATER: ReadonlySet<string> = new Set(
-  ("advertise_addr_wan advertise_reconnect_timeout auto_reload_config " +
+  ("advertise_reconnect_timeout auto_reload_config " +
     "config_entries connect disable_anonymous_signature " +
     "disable_coordinates disable_host_node_id disable_keyring_file disable_remote_exec disable_update_check " +
     "enable_debug enable_syslog encrypt_verify_incoming " +
-    "encrypt_verify_outgoing gossip_wan http_config log_file log_json log_rotate_bytes log_rotate_duration " +
+    "encrypt_verify_outgoing http_config log_file log_json log_rotate_bytes log_rotate_duration " +
     "log_rotate_max_files performance primary_datacenter protocol raft_logstore raft_protocol " +
-    "raft_snapshot_interval raft_snapshot_threshold raft_trailing_logs reconnect_timeout_wan retry_interval_wan " +
-    "retry_join_wan retry_max_wan rpc segments serf_lan serf_wan server_rejoin_age_max " +
-    "start_join_wan syslog_facility telemetry tls_prefer_server_cipher_suites translate_wan_addrs ui ui_config ui_dir unix_sockets use_streaming_backend")
+    "raft_snapshot_interval raft_snapshot_threshold raft_trailing_logs " +
+    "rpc segments serf_lan server_rejoin_age_max " +
+    "syslog_facility telemetry tls_prefer_server_cipher_suites translate_wan_addrs ui ui_config ui_dir unix_sockets use_streaming_backend")
     .split(" "),
 );
 

@@ -3,8 +3,8 @@
  * pool.
  * @module
  */
-import type { FromPool, OpenPool, RelayOpen, ToPool } from "../../app/agent/api.ts";
-import type { ToHttpWorker } from "../../api/server/api.ts";
+import type { FromPool, OpenPool, OpenWan, RelayOpen, ToPool } from "../../app/agent/api.ts";
+import type { OpenHttp, ToHttpWorker } from "../../api/server/api.ts";
 import type { NodeTls } from "../../base/net/conn.ts";
 import { DNS_COUNTS_BYTES } from "../../base/worker/dns_counts.ts";
 import { PoolClient } from "../../drivers/membership/client.ts";
@@ -17,10 +17,14 @@ import type { DataDirectory } from "./data_directory.ts";
 import { type Part, partAt } from "./here.ts";
 import type { Role } from "./permissions.ts";
 import { orFail } from "./node_failure.ts";
-import { joinAtStart, membershipConfig } from "./pool.ts";
+import { type GossipKeys, gossipKeysOf } from "./cluster_secret.ts";
+import { joinAtStart, membershipConfig, wanMembershipConfig } from "./pool.ts";
 import { ProviderParts } from "./providers.ts";
 import type { ProviderOptions } from "../../core/provider/provider.ts";
 import { RendezvousParts } from "../rendezvous/parts.ts";
+
+/** The other datacenters are joined by addresses alone. */
+const NO_PROVIDERS = { entries: [], kubernetes: { host: "", port: "" }, links: [] };
 
 /** Options and callbacks from the node. */
 export interface AgentPartsOptions {
@@ -52,8 +56,15 @@ export class AgentParts {
   readonly #rendezvous: RendezvousParts | undefined;
   /** Present where retry-join has a provider. */
   readonly #providers: ProviderParts | undefined;
-  /** Lines to the membership Worker: for HTTP, and in a server for the replica. */
-  readonly lines: { readonly http: MessagePort; readonly replica: MessagePort | undefined };
+  /** The pool of the servers of all datacenters, where the agent is in one. */
+  readonly #wan: PoolClient | undefined;
+  #keys: GossipKeys;
+  /** Lines to the membership Worker: for HTTP, also to the second pool, and in a server for the replica. */
+  readonly lines: {
+    readonly http: MessagePort;
+    readonly wan: MessagePort | undefined;
+    readonly replica: MessagePort | undefined;
+  };
 
   /** Starts the membership Worker. */
   constructor(options: AgentPartsOptions) {
@@ -66,13 +77,18 @@ export class AgentParts {
     this.#pool.onEvent((event) => {
       if (event.type === "fatal") options.fail(event.reason);
     });
-    this.lines = { http: http.port1, replica: replica?.port1 };
+    this.#keys = gossipKeysOf(agent, directory.gossip);
+    const wan = this.#openWan();
+    this.#wan = wan?.pool;
+    this.lines = { http: http.port1, wan: wan?.http, replica: replica?.port1 };
     this.#membership = options.spawn("membership");
     if (agent.watches.length > 0) this.#watches = options.spawn("watches");
     this.#membership.addEventListener("message", ({ data }: MessageEvent<FromPool>) => {
       if (data.k === "opened") this.#opened.resolve();
-      else if (data.k === "keys") options.onKeys(data.keys);
-      else options.fail(data.message);
+      else if (data.k === "keys") {
+        this.#keys = { ...this.#keys, [data.pool]: data.keys };
+        options.onKeys([...this.#keys.lan, ...this.#keys.wan]);
+      } else options.fail(data.message);
     });
     const { advertise = { host: "", port: 0 }, ...rest } = membershipConfig(config, agent, directory);
     if (agent.providers.entries.length > 0) {
@@ -96,9 +112,28 @@ export class AgentParts {
       k: "open",
       config: { ...rest, advertise },
       ports,
+      ...(wan ? { wan: wan.open } : {}),
       ...(relay ? { relay: { ...relay, nodeId: directory.nodeId } } : {}),
     };
-    this.#membership.postMessage(open, [...ports, ...(relay ? [relay.port] : [])]);
+    this.#membership.postMessage(open, [...ports, ...(wan?.open.ports ?? []), ...(relay ? [relay.port] : [])]);
+  }
+
+  /** The second pool, how it is opened, and the line of HTTP to it. */
+  #openWan(): { pool: PoolClient; http: MessagePort; open: OpenWan } | undefined {
+    const { config, agent, directory } = this.#options;
+    const { wan } = agent;
+    if (!wan) return undefined;
+    const own = new MessageChannel();
+    const http = new MessageChannel();
+    const encryptionKey = agent.encryptionKey || (this.#keys.lan[0]?.toBase64() ?? "");
+    const settings = wanMembershipConfig(config, agent, { directory, wan, encryptionKey });
+    const open = { config: settings, ports: [own.port2, http.port2], isRequired: wan.isRequired };
+    return { pool: new PoolClient(own.port1), http: http.port1, open };
+  }
+
+  /** What HTTP needs of an agent: lines to its pools, and what the name server counts. */
+  get forHttp(): Pick<OpenHttp, "membership" | "wan" | "dns"> {
+    return { membership: this.lines.http, wan: this.lines.wan, dns: this.dnsCounts };
   }
 
   /**
@@ -178,8 +213,24 @@ export class AgentParts {
     const { hostname: host } = splitAddress(config.clusterAdvertisedAddr);
     this.#providers?.announce({ node: agent.nodeName, id: directory.nodeId, host, port: agent.gossipPort });
     const lookUp = (provider: ProviderOptions) => this.#providers?.lookUp(provider) ?? Promise.resolve([]);
-    await joinAtStart(this.#pool, { agent, bootstrapExpect: config.bootstrapExpect, lookUp, signal, log });
-    this.#providers?.joined();
+    const { bootstrapExpect } = config;
+    const joining = joinAtStart(this.#pool, { agent, bootstrapExpect, lookUp, signal, log });
+    await Promise.all([joining.then(() => this.#providers?.joined()), this.#joinWan()]);
+  }
+
+  async #joinWan(): Promise<void> {
+    const { agent: { wan }, log } = this.#options;
+    if (!wan || !this.#wan) return;
+    const agent = { ...wan, bootstrap: false, providers: NO_PROVIDERS };
+    const lookUp = () => Promise.resolve([]);
+    const { signal } = this.#stopping;
+    await joinAtStart(this.#wan, { agent, bootstrapExpect: 0, lookUp, signal, log, cluster: "WAN" });
+  }
+
+  /** Leaves the pool of all datacenters; where nobody else is in it, nobody is to be told. */
+  async #leaveWan(): Promise<void> {
+    const members = await this.#wan?.members().catch(() => []) ?? []; // there may be no such pool
+    if (members.filter(({ status }) => status === "alive").length > 1) await this.#wan?.call("leave", {});
   }
 
   /** Leaves the pool; resolves when the others were told. */
@@ -187,6 +238,7 @@ export class AgentParts {
     this.#stopping.abort();
     this.#providers?.close();
     await this.#rendezvous?.close();
+    await this.#leaveWan();
     await this.#pool.call("leave", {});
   }
 
@@ -195,7 +247,8 @@ export class AgentParts {
     this.#stopping.abort();
     this.#providers?.close();
     await this.#rendezvous?.close();
-    await this.#pool.call("close", {}).catch(() => {}); // it is to be gone in any case
+    // They are to be gone in any case.
+    await Promise.all([this.#pool, this.#wan].map((pool) => pool?.call("close", {}).catch(() => {})));
     this.#membership.terminate();
     const closing: ToNameServer = { k: "close" };
     this.#nameServer?.postMessage(closing);

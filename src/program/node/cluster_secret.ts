@@ -7,8 +7,9 @@ import { createHmac } from "node:crypto";
 import { splitAddress } from "../../base/codec/address.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import { startKeys } from "../../drivers/membership/files.ts";
+import { wanDirectory } from "./pool.ts";
 import type { SecretOptions } from "../../drivers/transport/secret.ts";
-import type { NodeConfig } from "../config/config.ts";
+import type { AgentConfig, NodeConfig } from "../config/config.ts";
 
 /** A shorter secret could be guessed. */
 const LENGTH_MIN = 16;
@@ -22,13 +23,34 @@ export function clusterSecretOf(
   gossipDirectory: string,
 ): SecretOptions {
   if (clusterSecretFile !== "") return { texts: [readSecret(clusterSecretFile)], isOptional };
-  const keyring = agent && startKeys(gossipDirectory, agent.encryptionKey || undefined).keyring;
-  return { texts: secretsOf(keyring?.keys ?? []), isOptional };
+  const { lan, wan } = agent ? gossipKeysOf(agent, gossipDirectory) : NO_KEYS;
+  return { texts: secretsOf([...lan, ...wan]), isOptional };
+}
+
+/** The keys of an agent's pools, the primary one first. */
+export interface GossipKeys {
+  readonly lan: readonly Uint8Array[];
+  /** Of the pool of the servers of all datacenters; by them the servers of another one are known. */
+  readonly wan: readonly Uint8Array[];
+}
+
+const NO_KEYS: GossipKeys = { lan: [], wan: [] };
+
+/** The keys that an agent starts with. A new keyring of the second pool begins with the primary key of the first. */
+export function gossipKeysOf(
+  { encryptionKey, wan }: Pick<AgentConfig, "encryptionKey" | "wan">,
+  gossipDirectory: string,
+): GossipKeys {
+  const lan = startKeys(gossipDirectory, encryptionKey || undefined).keyring?.keys ?? [];
+  const first = encryptionKey || lan[0]?.toBase64();
+  const keyring = wan && startKeys(wanDirectory(gossipDirectory), first).keyring;
+  return { lan, wan: keyring?.keys ?? [] };
 }
 
 /** The secrets that belong to the keys of the gossip; who knows a secret does not know the key. */
 export function secretsOf(gossipKeys: readonly Uint8Array[]): string[] {
-  return gossipKeys.map((key) => createHmac("sha256", key).update("muster cluster secret").digest("base64"));
+  const secrets = gossipKeys.map((key) => createHmac("sha256", key).update("muster cluster secret").digest("base64"));
+  return [...new Set(secrets)];
 }
 
 /** Reads a secret; white space around it does not count. */

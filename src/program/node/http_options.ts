@@ -78,6 +78,7 @@ function agentOptions(config: NodeConfig, agent: AgentConfig, nodeId: string): A
     nodeId,
     nodeName,
     datacenter,
+    wan: agent.wan && { host: agent.wan.advertise, port: agent.wan.port },
     isServer,
     bootstrap,
     meta,

@@ -328,7 +328,7 @@ export class Node {
       writer,
       ...(users ? { users } : {}),
       ...(this.#replica ? { activity: { shared: this.#writerControl.shared, at: ACTIVITY } } : {}),
-      ...(this.#agent ? { membership: this.#agent.lines.http, dns: this.#agent.dnsCounts } : {}),
+      ...this.#agent?.forHttp,
       ...this.#uploader?.forHttp,
       ...this.#sinks,
       options: httpOptions({
@@ -342,7 +342,7 @@ export class Node {
       }),
       ...(config.agent ? { local: { ...config.agent.local, kept: this.#definitions.read(this.#log) } } : {}),
     };
-    const lines = [open.membership, open.uploader, open.cdc?.port, open.otlp?.port];
+    const lines = [open.membership, open.wan, open.uploader, open.cdc?.port, open.otlp?.port];
     const optional = lines.filter((port) => port !== undefined);
     worker.postMessage(open, [replica, writer, ...optional]);
     const { port1, port2 } = new MessageChannel();

@@ -10,7 +10,7 @@ import type { ProviderOptions } from "../../core/provider/provider.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import { pause } from "../../base/worker/backoff.ts";
 import { shuffled } from "../../base/worker/shuffled.ts";
-import type { AgentConfig, NodeConfig } from "../config/config.ts";
+import type { AgentConfig, NodeConfig, WanSettings } from "../config/config.ts";
 import type { DataDirectory } from "./data_directory.ts";
 import { VERSION } from "./version.ts";
 
@@ -55,6 +55,39 @@ export function membershipConfig(config: NodeConfig, agent: AgentConfig, directo
   };
 }
 
+/**
+ * Configuration of a server's second pool, that of the servers of all datacenters: the same, with names that say the
+ * datacenter, the timings of a WAN, and files of its own.
+ * @param encryptionKey Of the first pool, whose key a new keyring begins with; empty for none.
+ */
+export function wanMembershipConfig(
+  config: NodeConfig,
+  agent: AgentConfig,
+  { directory, wan, encryptionKey }: { directory: DataDirectory; wan: WanSettings; encryptionKey: string },
+): MembershipConfig {
+  const { port } = splitAddress(config.clusterAdvertisedAddr);
+  return {
+    name: `${agent.nodeName}.${agent.datacenter}`,
+    bind: { host: wan.bind, port: wan.port },
+    advertise: { host: wan.advertise, port: wan.port },
+    machine: [...agent.machine, wan.advertise],
+    tags: tagsOf(config, agent, { nodeId: directory.nodeId, port }),
+    profile: agent.isDev ? "local" : "wan",
+    tuning: { ...wan.gossip, reconnectTimeoutMs: wan.reconnectTimeoutMs },
+    delegateProtocol: DELEGATE_PROTOCOL,
+    directory: wanDirectory(directory.gossip),
+    rejoinAfterLeave: agent.rejoinAfterLeave,
+    ...(encryptionKey === "" ? {} : { encryptionKey }),
+    admission: { requiredTags: { role: "consul" } },
+    resolveConflicts: false,
+  };
+}
+
+/** Where a server keeps what it remembers of its second pool. */
+export function wanDirectory(gossipDirectory: string): string {
+  return `${gossipDirectory}/wan`;
+}
+
 function tagsOf(
   config: NodeConfig,
   agent: AgentConfig,
@@ -81,13 +114,15 @@ function tagsOf(
  */
 export async function joinAtStart(
   pool: PoolClient,
-  { agent, bootstrapExpect, lookUp, signal, log }: {
+  { agent, bootstrapExpect, lookUp, signal, log, cluster = "LAN" }: {
     agent: Pick<AgentConfig, "bootstrap" | "startJoin" | "retryJoin" | "providers" | "retryIntervalMs" | "retryMax">;
     bootstrapExpect: number;
     /** Addresses that a provider knows, `host` or `host:port`. */
     lookUp: (provider: ProviderOptions) => Promise<readonly string[]>;
     signal: AbortSignal;
     log: (line: string) => void;
+    /** @default {"LAN"} */
+    cluster?: "LAN" | "WAN";
   },
 ): Promise<void> {
   const { startJoin, retryJoin, providers, retryIntervalMs, retryMax } = agent;
@@ -101,24 +136,26 @@ export async function joinAtStart(
     };
   };
   if (startJoin.length > 0) {
-    log(`(LAN) joining: lan_addresses=[${startJoin.join(", ")}]`);
+    log(`(${cluster}) joining: ${cluster.toLowerCase()}_addresses=[${startJoin.join(", ")}]`);
     const { joined, errors } = await join(startJoin);
     if (joined === 0) throw new JoinError(`Error joining the pool: ${errors.join("; ")}`);
-    log(`(LAN) joined: number_of_nodes=${joined}`);
+    log(`(${cluster}) joined: number_of_nodes=${joined}`);
   }
   const entries = [...retryJoin, ...providers.entries.map(({ text }) => text)];
   if (entries.length === 0) return;
-  log(`Joining cluster...: cluster=LAN addresses=[${entries.join(", ")}]`);
+  log(`Joining cluster...: cluster=${cluster} addresses=[${entries.join(", ")}]`);
   for (let attempt = 1; !signal.aborted; attempt++) {
     const addresses = [...retryJoin, ...await lookUpAll(providers.entries, lookUp, log)];
     if (signal.aborted) return;
     const { joined, errors } = addresses.length === 0 ? NOBODY : await join(addresses);
-    if (joined > 0) return log(`Join cluster completed. Synced with initial agents: cluster=LAN num_agents=${joined}`);
-    if (retryMax > 0 && attempt >= retryMax) throw new JoinError("max join LAN retry exhausted, exiting");
+    if (joined > 0) {
+      return log(`Join cluster completed. Synced with initial agents: cluster=${cluster} num_agents=${joined}`);
+    }
+    if (retryMax > 0 && attempt >= retryMax) throw new JoinError(`max join ${cluster} retry exhausted, exiting`);
     // Nodes that are started together find each other at once; who is alone does not knock every second for ever.
     const waitMs = Math.min(retryIntervalMs, FIRST_RETRY_MS * 2 ** Math.min(attempt - 1, 20));
     const why = errors.length === 0 ? "No servers to join" : errors.join("; ");
-    log(`Join cluster failed, will retry: cluster=LAN retry_interval=${waitMs / 1000}s error="${why}"`);
+    log(`Join cluster failed, will retry: cluster=${cluster} retry_interval=${waitMs / 1000}s error="${why}"`);
     await pause(waitMs, signal);
   }
 }

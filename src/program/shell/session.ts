@@ -18,6 +18,8 @@ const COUNTED: ReadonlySet<string> = new Set(["INSERT", "REPLACE", "UPDATE", "DE
 /** Where a session reads and writes. */
 export interface SessionParts {
   readonly api: AgentApi;
+  /** Datacenter whose database is asked; empty: the agent's own. @default {""} */
+  readonly datacenter?: string;
   /** Takes what is shown, with its line breaks. */
   write(text: string): void;
   /** Takes errors. */
@@ -46,6 +48,12 @@ export class Session implements CommandSession {
   constructor(parts: SessionParts) {
     this.#parts = parts;
     this.#write = parts.write;
+  }
+
+  /** The parameter for another datacenter. */
+  get #place(): string {
+    const { datacenter = "" } = this.#parts;
+    return datacenter === "" ? "" : `&dc=${encodeURIComponent(datacenter)}`;
   }
 
   get api(): AgentApi {
@@ -125,7 +133,7 @@ export class Session implements CommandSession {
    */
   async run(sql: string, signal?: AbortSignal): Promise<void> {
     const { level } = this.settings;
-    const target = `/db/request?${RESULT_PARAMETERS}${level === "" ? "" : `&level=${level}`}`;
+    const target = `/db/request?${RESULT_PARAMETERS}${level === "" ? "" : `&level=${level}`}${this.#place}`;
     for (const statement of splitStatements(sql)) {
       const body = new TextEncoder().encode(JSON.stringify([statement.sql]));
       const { text } = await this.api.askText("POST", target, { body, signal });
@@ -139,7 +147,7 @@ export class Session implements CommandSession {
   /** The rows of one query. @throws {Error} When it fails. */
   async query(sql: string, ...parameters: readonly (string | number)[]): Promise<Extract<Result, { k: "rows" }>> {
     const body = new TextEncoder().encode(JSON.stringify([[sql, ...parameters]]));
-    const { text } = await this.api.askText("POST", `/db/query?${RESULT_PARAMETERS}`, { body });
+    const { text } = await this.api.askText("POST", `/db/query?${RESULT_PARAMETERS}${this.#place}`, { body });
     const [result] = parseResults(text).results;
     if (result?.k === "rows") return result;
     throw new Error(result?.k === "error" ? result.message : "the node answered no rows");

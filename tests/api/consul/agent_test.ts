@@ -83,7 +83,10 @@ Deno.test("joins, leaves and reloads are carried out, and their failures told", 
   assertEquals(joined, ["192.0.2.9", "gone"]);
   assertEquals(await put("/v1/agent/join/"), [400, "Missing address to join"]);
   assertEquals((await put("/v1/agent/join/a%0Ab"))[0], 400);
-  assertEquals((await put("/v1/agent/join/x?wan=1"))[0], 501);
+  assertEquals(await put("/v1/agent/join/x?wan=1"), [
+    500,
+    "There is no pool across datacenters: ports.serf_wan is -1",
+  ]);
 
   const left: unknown[] = [];
   node.pool.forceLeave = (params) => {

@@ -27,6 +27,7 @@ async function withCatalog(
     service: unexpected,
     services: unexpected,
     query: unexpected,
+    knows: unexpected,
     ...methods,
   });
   port1.onmessage = ({ data }: MessageEvent<ToCallee<CatalogMethods>>) => callee.take(data);

@@ -25,6 +25,7 @@ const NOBODY = {
   service: () => Promise.resolve([]),
   services: () => Promise.resolve([]),
   query: () => Promise.resolve(undefined),
+  knows: () => Promise.resolve(false),
 };
 /** `example.com A`, id 0x1234. */
 const QUERY = Uint8Array.from(

@@ -1,6 +1,7 @@
 /** The name server over UDP and TCP, with a catalog that the test plays: names, addresses, refusals, rubbish. */
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import type { NameServerSettings } from "../../../src/api/nameserver/api.ts";
+import { CallError } from "../../../src/base/worker/channel.ts";
 import { type CatalogSource, NameServer } from "../../../src/api/nameserver/server.ts";
 import type { ServiceInstance } from "../../../src/core/dns/service_answer.ts";
 import type { CatalogView } from "../../../src/app/agent/nodes.ts";
@@ -33,15 +34,23 @@ const instance = (address: string, status: ServiceInstance["status"], tags: stri
   weights: { passing: 10, warning: 1 },
 });
 const WEB = [instance("", "passing", ["v1"]), instance("192.0.2.9", "warning"), instance("192.0.2.10", "critical")];
+/** Of another datacenter. */
+const FAR = { name: "alpha", address: "198.51.100.7", meta: {} };
 const CATALOG: CatalogSource = {
   state: undefined,
-  node: (name) =>
-    name === "broken" ? Promise.reject(new Error("no leader")) : Promise.resolve(
+  node: (name, datacenter) => {
+    if (datacenter === "dc2") return Promise.resolve(name === "alpha" ? FAR : undefined);
+    if (datacenter === "cut-off") return Promise.reject(new CallError("no server reachable", "failed"));
+    if (datacenter !== undefined) return Promise.reject(new CallError("No path to datacenter", "no_datacenter"));
+    return name === "broken" ? Promise.reject(new Error("no leader")) : Promise.resolve(
       [ALPHA, SIX].find((one) => one.name === name.toLowerCase()),
-    ),
+    );
+  },
+  knows: (datacenter) => Promise.resolve(["dc2", "cut-off"].includes(datacenter)),
   nodes: () => Promise.resolve([ALPHA, SIX]),
   servers: () => Promise.resolve([ALPHA]),
-  service: (name) => Promise.resolve(name.toLowerCase() === "web" ? WEB : []),
+  service: (name, datacenter) =>
+    Promise.resolve(name.toLowerCase() !== "web" ? [] : datacenter === "dc2" ? [{ ...WEB[0], node: FAR }] : WEB),
   services: () => Promise.resolve(WEB),
   query: (name) => Promise.resolve(name === "near" ? { instances: [WEB[0]], ttl: 9 } : undefined),
 };
@@ -141,6 +150,22 @@ Deno.test("services answer by their healthy instances, in a new order each time 
     assertEquals(orders.size, 2);
   }));
 
+Deno.test("names of another datacenter are asked for there; SERVFAIL where it is cut off, NXDOMAIN where there is none", () =>
+  withServer(async ({ udp }) => {
+    const bytes = (address: string) => String.fromCharCode(...address.split(".").map(Number));
+    const found = read(await udp(query("alpha.node.dc2.consul", TYPE.A)));
+    assertEquals([found.rcode, found.counts[0], found.text.includes(bytes(FAR.address))], [0, 1, true]);
+    assertEquals(read(await udp(query("none.node.dc2.consul", TYPE.A))).rcode, 3);
+    assertEquals(read(await udp(query("alpha.node.cut-off.consul", TYPE.A))).rcode, 2);
+    assertEquals(read(await udp(query("alpha.node.dc9.consul", TYPE.A))).rcode, 3);
+    // A resolver that asks label by label goes on below a datacenter, and ends at none.
+    assertEquals(read(await udp(query("node.dc2.consul", TYPE.A))).rcode, 0);
+    assertEquals(read(await udp(query("dc2.consul", TYPE.A))).rcode, 0);
+    assertEquals(read(await udp(query("node.dc9.consul", TYPE.A))).rcode, 3);
+    const service = read(await udp(query("web.service.dc2.consul", TYPE.SRV)));
+    assertEquals([service.rcode, service.counts[0], service.text.includes("\x03dc2")], [0, 1, true]);
+  }));
+
 /** A catalog that is at hand, and how often it was looked at. */
 class CatalogAtHand implements CatalogSource {
   current: CatalogView | undefined;
@@ -168,6 +193,7 @@ class CatalogAtHand implements CatalogSource {
     return Promise.resolve(this.current?.byName.get(name));
   }
 
+  knows = () => Promise.resolve(false);
   service = () => Promise.resolve([]);
   services = () => Promise.resolve([]);
   query = () => Promise.resolve(undefined);

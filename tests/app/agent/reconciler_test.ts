@@ -44,6 +44,24 @@ function after(members: readonly MemberRecord[]): Found {
   return found;
 }
 
+Deno.test("a server has the address that it has in the pool of all datacenters, and keeps it while that is not known", () => {
+  const pool = [member("me", "alive", "consul")];
+  const tagged = (writes: ReturnType<typeof catalogWrites>) => {
+    const write = writes.find(({ sql }) => sql.startsWith("INSERT INTO _muster_nodes"));
+    return write && JSON.parse(String(write.positional.find((value) => String(value).includes('"lan"'))));
+  };
+  const far = { lan: "10.0.0.1", lan_ipv4: "10.0.0.1", wan: "203.0.113.7", wan_ipv4: "203.0.113.7" };
+  const wanAddrs = new Map([["me.dc1", "203.0.113.7"], ["me.dc2", "203.0.113.8"]]);
+  assertEquals(tagged(catalogWrites(pool, EMPTY, { ...OWN, wanAddrs })), far);
+  const known = {
+    ...after(pool),
+    nodes: new Map([["me", { address: "10.0.0.1", tagged_addresses: JSON.stringify(far) }]]),
+  };
+  assertEquals(tagged(catalogWrites(pool, known, OWN)), far);
+  const moved = [{ ...pool[0], addr: "10.0.0.2" }];
+  assertEquals(tagged(catalogWrites(moved, known, OWN)).wan, "10.0.0.2");
+});
+
 Deno.test("a member that is alive is registered with its check, a server with its service too; nothing is written twice", () => {
   const pool = [member("me", "alive", "consul"), member("Two", "alive")];
   assertEquals(said(catalogWrites(pool, EMPTY, OWN)), [

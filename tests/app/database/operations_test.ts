@@ -79,6 +79,8 @@ Deno.test("a call of any shape is answered, and harms nothing (Q10)", async () =
     "catalogRead",
     "register",
     "toString",
+    "elsewhere",
+    "keyring",
   );
   const body = fc.uint8Array({ maxLength: 64 });
   const head = fc.oneof(
@@ -89,6 +91,18 @@ Deno.test("a call of any shape is answered, and harms nothing (Q10)", async () =
       timeoutMs: fc.integer(),
       retries: fc.nat(9),
       params: fc.jsonValue(),
+    }),
+    fc.record({
+      operation: fc.constant("elsewhere"),
+      by: fc.constantFrom(NODE, CLIENT),
+      timeoutMs: fc.constant(1),
+      retries: fc.constant(0),
+      params: fc.record({
+        datacenter: fc.constantFrom("dc1", "dc2", ""),
+        from: fc.constantFrom(undefined, "dc2", 7),
+        operation: fc.oneof(name, fc.jsonValue()),
+        params: fc.jsonValue(),
+      }),
     }),
     fc.record({
       operation: fc.constant("execute"),
@@ -110,6 +124,8 @@ Deno.test("a call of any shape is answered, and harms nothing (Q10)", async () =
     fc.asyncProperty(head, body, async (head, body) => {
       const { answer } = await node.serve({ call: { head: Object(head), body } });
       const failure = Object(answer.head.failure);
+      // The one that needs no parameters does what it is asked for.
+      if (Object(head).operation === "datacenters" && answer.head.failure === undefined) return;
       assert(typeof failure.message === "string" && failure.message.length > 0, JSON.stringify(answer.head));
     }),
     { numRuns: 300 },

@@ -7,6 +7,7 @@ import {
   hasKeyring,
   KeyringFile,
   readKeyring,
+  remembersOthers,
   SnapshotFile,
   startKeys,
 } from "../../../src/drivers/membership/files.ts";
@@ -173,3 +174,21 @@ async function startNode(directory: string | undefined, name: string, encryption
   const log = (line: string, level: string) => level === "warn" ? void said.push(line) : undefined;
   return { node: await Membership.start(config, { log }), said };
 }
+
+Deno.test("a directory remembers others until the node has left them", () =>
+  withDirectory(async (directory) => {
+    assertEquals(remembersOthers(directory, "own"), false, "there is no file");
+    const file = opener(directory).open();
+    file.add({ k: "alive", name: "own", address: "192.0.2.1:8302" });
+    file.flush();
+    assertEquals(remembersOthers(directory, "own"), false);
+    file.add({ k: "alive", name: "other", address: "192.0.2.2:8302" });
+    file.flush();
+    assertEquals(remembersOthers(directory, "own"), true);
+    file.add({ k: "leave" });
+    file.close();
+    assertEquals(remembersOthers(directory, "own"), false);
+    await Deno.remove(`${directory}/members.snapshot`);
+    await Deno.mkdir(`${directory}/members.snapshot`);
+    assertEquals(remembersOthers(directory, "own"), false, "it cannot be read");
+  }));

@@ -10,7 +10,8 @@ import type {
   MembershipEvent,
   ToMembership,
 } from "../../../src/drivers/membership/api.ts";
-import { serveCalls } from "../../../src/drivers/membership/calls.ts";
+import { refuseCalls, serveCalls } from "../../../src/drivers/membership/calls.ts";
+import { PoolClient, PoolError } from "../../../src/drivers/membership/client.ts";
 import { SnapshotFile } from "../../../src/drivers/membership/files.ts";
 import { Coalescer } from "../../../src/drivers/membership/coalescer.ts";
 import { PortStream } from "../../../src/base/net/byte_stream.ts";
@@ -147,6 +148,35 @@ Deno.test("admission: another datacenter and a second node of one id are refused
     await a.sees("d", "alive");
     assertEquals(a.membership.members().map(({ name }) => name).toSorted(), ["a", "d"]);
   });
+});
+
+Deno.test("the pool of all datacenters takes servers of any datacenter, and nobody else (G5.13)", async () => {
+  await withNodes(async (start) => {
+    const admission = { requiredTags: { role: "consul" } };
+    const wan = { admission, profile: "wan", delegateProtocol: 4 } as const;
+    const a = await start("a.dc1", { ...wan, tags: { role: "consul", dc: "dc1" } });
+    const b = await start("b.dc2", { ...wan, tags: { role: "consul", dc: "dc2" } });
+    const client = await start("c.dc1", { ...wan, tags: { role: "node", dc: "dc1" } });
+    await b.join(a.address);
+    await a.sees("b.dc2", "alive");
+    await client.membership.join([a.address]);
+    assertEquals(a.membership.members().map(({ name }) => name).toSorted(), ["a.dc1", "b.dc2"]);
+    const refused = (await a.membership.join([client.address])).errors;
+    assert(refused[0].includes("Member 'c.dc1' is not a server"), refused[0]);
+  });
+});
+
+Deno.test("calls to a pool that is not there fail, and say why", async () => {
+  const { port1, port2 } = new MessageChannel();
+  refuseCalls(port2, "the port is taken");
+  try {
+    const pool = new PoolClient(port1);
+    await assertRejects(() => pool.members(), PoolError, "the port is taken");
+    await assertRejects(() => pool.call("leave", {}), PoolError, "the port is taken");
+  } finally {
+    port1.close();
+    port2.close();
+  }
 });
 
 function hasIpv6(): boolean {

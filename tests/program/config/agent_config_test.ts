@@ -319,7 +319,7 @@ Deno.test("an even number of servers, and a name unfit for DNS, are warned of", 
 
 Deno.test("keys within blocks that have no effect yet are named, those of the zone's SOA are taken", () =>
   withFiles({
-    "a.hcl": `ports { grpc = 8502 serf_wan = 8302 }
+    "a.hcl": `ports { grpc = 8502 }
       dns_config { allow_stale = true service_ttl { "*" = "5s" } soa { min_ttl = 60 refresh = 7 } }`,
   }, (directory) => {
     const { agent, warnings } = setup(["-data-dir=d", `-config-dir=${directory}`]);
@@ -328,7 +328,6 @@ Deno.test("keys within blocks that have no effect yet are named, those of the zo
     assertEquals(warnings.map((line) => line.replace(/^.*: /, "")), [
       '"grpc" has no effect in this version',
       '"allow_stale" has no effect in this version',
-      "there is no gossip between datacenters yet",
     ]);
   }));
 
@@ -363,3 +362,37 @@ Deno.test("flags of Consul that are of no use yet are refused by name, unless th
   assertThrows(() => setup(["-data-dir=d", "-log-json"]), UsageError, "not supported yet: -log-json");
   assertEquals(setup(["-data-dir=d", "-raft-protocol=3", "-log-json=false"]).warnings, []);
 });
+
+Deno.test("a server is in the pool of all datacenters unless its port is -1, a client agent never", () => {
+  const wan = (...flags: string[]) => setup(["-data-dir=d", "-bind=192.0.2.1", ...flags]).agent.wan;
+  const server = wan("-server");
+  assertEquals([server?.port, server?.bind, server?.advertise], [8302, "192.0.2.1", "192.0.2.1"]);
+  assertEquals([server?.isRequired, server?.retryMax, server?.retryIntervalMs], [false, 0, 30_000]);
+  assertEquals(wan(), undefined);
+  assertEquals(wan("-server", "-serf-wan-port=-1"), undefined);
+  const own = wan("-server", "-serf-wan-bind=192.0.2.7", "-serf-wan-port=9302", "-retry-join-wan=192.0.2.9");
+  assertEquals([own?.bind, own?.advertise, own?.port], ["192.0.2.7", "192.0.2.7", 9302]);
+  assertEquals([own?.retryJoin, own?.isRequired], [["192.0.2.9"], true]);
+  assertEquals(wan("-server", "-advertise-wan=203.0.113.4")?.advertise, "203.0.113.4");
+  assertEquals(wan("-server", "-advertise=203.0.113.5")?.advertise, "203.0.113.5");
+  const faults: [flags: string[], message: RegExp][] = [
+    [["-server", "-serf-wan-port=-1", "-join-wan=192.0.2.9"], /without this port no other datacenter/],
+    [["-server", "-serf-wan-port=8301"], /ports.serf_wan must differ/],
+    [["-server", "-serf-wan-port=0"], /ports.serf_wan must be a port from 1/],
+    [["-server", "-advertise-wan=0.0.0.0"], /Advertise address cannot be 0.0.0.0/],
+    [["-retry-interval-wan=0s"], /retry_interval_wan must be positive/],
+    [["-server", "-retry-join-wan=provider=mdns"], /retry_join_wan takes addresses/],
+  ];
+  for (const [flags, message] of faults) assertMatch(assertThrows(() => wan(...flags), SettingsError).message, message);
+});
+
+Deno.test("timings of the pool of all datacenters are those of gossip_wan", () =>
+  withFiles({
+    "a.hcl": `server = true gossip_wan { probe_interval = "2s" suspicion_mult = 5 } reconnect_timeout_wan = "9h"`,
+  }, (directory) => {
+    const { agent: { wan, gossip } } = setup(["-data-dir=d", "-bind=192.0.2.1", `-config-dir=${directory}`]);
+    assertEquals(wan?.gossip, { probeIntervalMs: 2000, suspicionMult: 5 });
+    assertEquals([gossip, wan?.reconnectTimeoutMs], [{}, 9 * 3_600_000]);
+    const { warnings } = setup(["-data-dir=d", "-bind=192.0.2.1", "-retry-join-wan=192.0.2.9"]);
+    assertMatch(warnings.join("\n"), /retry_join_wan has no effect: only servers/);
+  }));
