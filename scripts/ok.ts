@@ -2,7 +2,7 @@
  * Proves a change: format, lint, types, documentation, layers, all tests, each with its time. Ends with what failed, repeated
  * where nobody has to look for it, and `N passed, N failed`. Exits 1 when anything failed, after having run everything.
  *
- * The tests run in three lanes side by side: many of them wait for processes, time-outs and elections, and leave two
+ * The tests run in four lanes side by side: many of them wait for processes, time-outs and elections, and leave two
  * processors idle meanwhile. Each lane has ports of its own.
  *
  * @module
@@ -33,9 +33,9 @@ const CHECKS: readonly Step[] = [
 ];
 
 /** Folders of tests in the first lanes, which take about as long as all others. */
-const FIRST_LANES = [["cluster", "deploy", "differential", "fuzz"], ["faults", "processes", "drivers"]];
+const FIRST_LANES = [["cluster", "deploy", "differential", "fuzz"], ["faults", "processes", "drivers"], ["agent"]];
 /** Ports of the first lane; those of the others follow. */
-const [FIRST_PORT, LANE_PORTS] = [10_000, 6000];
+const [FIRST_PORT, LANE_PORTS] = [10_000, 5500];
 
 function lanes(): Step[] {
   const folders = [...Deno.readDirSync("tests")].filter(({ isDirectory }) => isDirectory).map(({ name }) => name)

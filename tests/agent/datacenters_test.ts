@@ -129,7 +129,8 @@ Deno.test("three datacenters: one pool of servers, requests, names and SQL for e
     assertEquals((await a2.http("PUT", "/v1/kv/by?dc=dc2", "a2")).text, "true");
 
     // The leader of the other datacenter is killed meanwhile.
-    await leader.stop("SIGKILL");
+    const killed = leader;
+    await killed.stop("SIGKILL");
     for (const asked of [a1, a2]) {
       assertEquals(await dig(asked.place, "agent-two.node.dc2.consul", "+short"), "127.0.2.9");
       assertEquals((await asked.http("GET", "/v1/kv/by?raw&dc=dc2")).text, "a2");
@@ -161,6 +162,13 @@ Deno.test("three datacenters: one pool of servers, requests, names and SQL for e
     }
     leader = await leaderAmong(quiet);
     await until("it is back", async () => (await a1.http("GET", "/v1/kv/by?raw&dc=dc2")).text === "a2" || undefined);
+
+    // Who is declared left in its datacenter is so for the others as well.
+    assertEquals((await quiet[0].muster("force-leave", killed.place.name)).code, 0);
+    await until("the killed one is said to leave", async () => {
+      const state = (await wanMembers(a1))[`${killed.place.name}.dc2`];
+      return state === "leaving" || state === "left" || undefined; // by whether it is known that it has failed
+    });
 
     // One leaves for good.
     assertEquals((await c1.muster("leave")).code, 0);

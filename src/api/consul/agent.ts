@@ -203,8 +203,18 @@ export async function forceLeave(request: HttpRequest, parts: AgentParts, name: 
   const pool = poolAskedFor(request, parts);
   const known = (await pool.members()).some((member) => member.name === name);
   if (!known) throw new HttpError(500, `agent: No node found with name '${name}'`);
-  await pool.call("forceLeave", { name, prune: request.params.has("prune") });
+  const prune = request.params.has("prune");
+  await pool.call("forceLeave", { name, prune });
+  if (!asksForWan(request)) await forceLeaveWan(parts, { name, prune });
   return DONE;
+}
+
+/** As in Consul, a server that is declared left is so in the pool of all datacenters as well, where this agent is in it. */
+async function forceLeaveWan(parts: AgentParts, { name, prune }: { name: string; prune: boolean }): Promise<void> {
+  const { wan, options } = agentOf(parts);
+  const members = await wan?.members().catch(() => []) ?? []; // there may be no such pool
+  const there = `${name}.${options.datacenter}`;
+  if (members.some((member) => member.name === there)) await wan?.call("forceLeave", { name: there, prune });
 }
 
 /** `GET /v1/agent/monitor`, `?loglevel=`, `?logjson`: the log as it comes. */

@@ -9,6 +9,7 @@ import type { NodeTls } from "../../base/net/conn.ts";
 import { DNS_COUNTS_BYTES } from "../../base/worker/dns_counts.ts";
 import { PoolClient } from "../../drivers/membership/client.ts";
 import type { FromNameServer, NameServerSettings, OpenNameServer, ToNameServer } from "../../api/nameserver/api.ts";
+import { pause } from "../../base/worker/backoff.ts";
 import { splitAddress } from "../../base/codec/address.ts";
 import { type AgentConfig, apiUrlOf, type NodeConfig } from "../config/config.ts";
 import type { WatchDefinition } from "../config/watches.ts";
@@ -25,6 +26,9 @@ import { RendezvousParts } from "../rendezvous/parts.ts";
 
 /** The other datacenters are joined by addresses alone. */
 const NO_PROVIDERS = { entries: [], kubernetes: { host: "", port: "" }, links: [] };
+
+/** Time in which the other datacenters hear of a leave before this one does. */
+const WAN_FIRST_MS = 4000;
 
 /** Options and callbacks from the node. */
 export interface AgentPartsOptions {
@@ -238,8 +242,11 @@ export class AgentParts {
     this.#stopping.abort();
     this.#providers?.close();
     await this.#rendezvous?.close();
-    await this.#leaveWan();
-    await this.#pool.call("leave", {});
+    // The other datacenters hear of it first; but where they do not answer, this one is not to wait for them.
+    const told = new AbortController();
+    const wan = this.#leaveWan().finally(() => told.abort());
+    await pause(WAN_FIRST_MS, told.signal);
+    await Promise.all([wan, this.#pool.call("leave", {})]);
   }
 
   /** Ends without leaving. */
