@@ -1,10 +1,11 @@
 /**
  * Access control in a pool of agents, two servers and a client: with everything denied by default, a token for one service can do
- * that and nothing else, by HTTP, DNS, SQL and the command line, at whichever agent it is shown.
+ * that and nothing else, by HTTP, DNS, SQL and the command line, at whichever agent it is shown. And two datacenters, each with
+ * tokens of its own.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type AgentPlace, agentPlace, type AgentProcess, dig, withAgents } from "../harness/agents.ts";
-import { until } from "../harness/processes.ts";
+import { freePort, until } from "../harness/processes.ts";
 
 const ACL = `acl { enabled = true  default_policy = "deny"  enable_token_persistence = true }`;
 
@@ -66,6 +67,58 @@ Deno.test("a token for one service can do that and nothing else, by HTTP, DNS, S
     for (const { log } of all) assert(!log.includes(strong) && !log.includes(web));
     await server.stop("SIGTERM");
     await kept(start(serverPlace, ...flags, "-server", "-bootstrap-expect=1"));
+  }));
+
+Deno.test("a datacenter decides by its own tokens what it is asked for by another, about itself alone", () =>
+  withAgents(async (root, start) => {
+    const config = `${root}/acl.hcl`;
+    Deno.writeTextFileSync(config, ACL);
+    const key = btoa("of all datacenters: one gossip k");
+    const flags = (dc: string) => [`-config-file=${config}`, `-datacenter=${dc}`, `-encrypt=${key}`];
+    const server = (name: string, host: string) => ({ ...agentPlace(root, name, host), wanPort: freePort() });
+    const placeA = server("a1", "127.0.1.1");
+    const a1 = start(placeA, "-server", "-bootstrap-expect=1", ...flags("dc1"));
+    const a2 = start(agentPlace(root, "a2", "127.0.1.2"), `-retry-join=${a1.addr}`, ...flags("dc1"));
+    const toA = `-retry-join-wan=${placeA.host}:${placeA.wanPort}`;
+    const b1 = start(server("b1", "127.0.2.1"), "-server", "-bootstrap-expect=1", toA, ...flags("dc2"));
+    for (const agent of [a1, a2, b1]) await agent.up();
+    for (const agent of [a1, a2, b1]) await until("it knows who leads", () => agent.leader());
+    await until("dc2 is known", async () => (await a2.get("/v1/catalog/datacenters")).length === 2 || undefined);
+
+    const { SecretID: strongA } = await acl(a1, "", "bootstrap");
+    const { SecretID: strongB } = await acl(b1, "", "bootstrap");
+    const rules = `key_prefix "x" { policy = "write" } event "e" { policy = "write" } sql = "read"`;
+    // Tokens of another datacenter are made there, by whom it knows.
+    const path = "/v1/acl/policy?dc=dc2";
+    const policy = { method: "PUT", body: JSON.stringify({ Name: "some", Rules: rules }) };
+    assertEquals(await ask(a2, strongA, path, policy), [403, "ACL not found"]);
+    assertEquals((await ask(a2, strongB, path, policy))[0], 200);
+    const made = { method: "PUT", body: JSON.stringify({ Policies: [{ Name: "some" }] }) };
+    const { SecretID: some } = JSON.parse((await ask(a2, strongB, "/v1/acl/token?dc=dc2", made))[1]);
+
+    const put = { method: "PUT", body: "1" };
+    for (const agent of [a1, a2]) {
+      assertEquals(await ask(agent, some, "/v1/kv/x?dc=dc2", put), [200, "true"]);
+      assertEquals((await ask(agent, some, "/v1/kv/y?dc=dc2", put))[0], 403);
+      assertEquals((await ask(agent, "", "/v1/kv/x?dc=dc2", put))[0], 403);
+      assertEquals(await ask(agent, some, "/v1/kv/x", put), [403, "ACL not found"], "it is none of this datacenter");
+      assertEquals((await ask(agent, strongA, "/v1/kv/x?dc=dc2"))[0], 403);
+      assertEquals((await ask(agent, some, "/v1/event/fire/e?dc=dc2", put))[0], 200);
+      assertEquals((await ask(agent, some, "/v1/event/fire/f?dc=dc2", put))[0], 403);
+      assertEquals((await ask(agent, some, "/v1/event/fire/e", put))[0], 403);
+      // The keys of this datacenter's gossip are this one's, whatever the request names.
+      assertEquals((await ask(agent, strongB, "/v1/operator/keyring?dc=dc2"))[0], 403);
+      assertEquals((await ask(agent, strongA, "/v1/operator/keyring?local-only=true"))[0], 200);
+      assertEquals((await ask(agent, strongA, "/v1/operator/keyring"))[0], 403, "and those of dc2 are not");
+      const sql = (token: string, dc: string) => ask(agent, token, `/db/query?q=SELECT+1&dc=${dc}`);
+      assertMatch((await sql(some, "dc2"))[1], /"values":\[\[1\]\]/);
+      assertEquals([(await sql(some, "dc1"))[0], (await sql(strongA, "dc2"))[0], (await sql("", "dc2"))[0]], [
+        403,
+        403,
+        403,
+      ]);
+      assertMatch(await dig(agent.place, "b1.node.dc2.consul"), /status: NXDOMAIN/);
+    }
   }));
 
 interface Tokens {

@@ -57,11 +57,10 @@ export const onNode = (_: HttpRequest, parts: AllowedParts): Needs => [needsOf("
 /** A right of an operator. */
 export const onCluster = (access: "read" | "write") => (): Needs => [needs("operator", access)];
 
-/** A right on the keys of the gossip; of another datacenter, a server there decides. */
-export const onKeyring = (request: HttpRequest, parts: AllowedParts): Needs =>
-  isElsewhere(request, parts)
-    ? []
-    : [needs("keyring", request.method === "GET" || request.method === "HEAD" ? "read" : "write")];
+/** A right on the keys of the gossip; servers of the other datacenters decide about theirs. */
+export const onKeyring = ({ method }: HttpRequest): Needs => [
+  needs("keyring", method === "GET" || method === "HEAD" ? "read" : "write"),
+];
 
 /** The right to fire an event; in another datacenter, a server there decides. */
 export const onEvent = (request: HttpRequest, parts: AllowedParts, name: string): Needs =>
