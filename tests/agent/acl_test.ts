@@ -94,6 +94,8 @@ Deno.test("a datacenter decides by its own tokens what it is asked for by anothe
     assertEquals(await ask(a2, strongA, path, policy), [403, "ACL not found"]);
     assertEquals((await ask(a2, strongB, path, policy))[0], 200);
     const made = { method: "PUT", body: JSON.stringify({ Policies: [{ Name: "some" }] }) };
+    const seen = await a2.muster("acl", "policy", "list", "-datacenter=dc2", `-token=${strongB}`);
+    assertMatch(seen.stdout, /^some:$/m, seen.stderr);
     const { SecretID: some } = JSON.parse((await ask(a2, strongB, "/v1/acl/token?dc=dc2", made))[1]);
 
     const put = { method: "PUT", body: "1" };

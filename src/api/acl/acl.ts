@@ -66,7 +66,7 @@ async function writtenToken({ rows, secret }: AclWritten): Promise<Shown> {
   return await tokenJson(rows[0][0], rows, secret);
 }
 
-/** `GET /v1/acl/replication`: there is one datacenter. */
+/** `GET /v1/acl/replication`: each datacenter has its own tokens. */
 export function replication(request: HttpRequest, parts: AclHandlerParts): HttpResponse {
   expectOn(parts);
   return v1Json({

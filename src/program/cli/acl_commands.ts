@@ -2,7 +2,7 @@
  * The commands `acl bootstrap`, `acl token`, `acl policy`, `acl role` and `acl set-agent-token`, with Consul's flags and output.
  * @module
  */
-import { type AgentApi, list, text } from "../client/agent_api.ts";
+import { AgentApi, list, SERVER_FLAGS, serverQuery, text } from "../client/agent_api.ts";
 import { type AclKind, formatted } from "../client/acl_format.ts";
 import { boolFlag, type Call, type Command, CommandError, textFlag, textsFlag, told } from "../client/command.ts";
 import type { Flags, FlagSpec } from "../config/flags.ts";
@@ -122,7 +122,7 @@ const tokenCreate: Command = {
   flags: [
     ...LINK_FLAGS,
     ...ROLE_FLAGS,
-    boolFlag("local", "Kept and shown: there is one datacenter"),
+    boolFlag("local", "Kept and shown: every token is of its datacenter alone"),
     textFlag("expires-ttl", "Time after which the token ends, from 1m to 24h, such as 12h; empty: never"),
     textFlag("accessor", "AccessorID, a UUID; empty: one that is made"),
     textFlag("secret", "SecretID, a UUID; empty: one that is made"),
@@ -409,20 +409,34 @@ const setAgentToken: Command = {
   },
 };
 
+/** A command that asks the datacenter that its flags name. */
+function ofDatacenter(command: Command): Command {
+  return {
+    ...command,
+    flags: [...command.flags, ...SERVER_FLAGS],
+    async run(call) {
+      const api = new AgentApi(call.flags, serverQuery(call.flags));
+      return await command.run({ ...call, api: () => api });
+    },
+  };
+}
+
 /** Commands about access control. */
 export const ACL_COMMANDS: readonly Command[] = [
-  bootstrap,
-  tokenCreate,
-  tokenRead,
-  tokenList,
-  tokenUpdate,
-  tokenDelete,
-  tokenClone,
-  policyCreate,
-  policyUpdate,
-  ...common("policy"),
-  roleCreate,
-  roleUpdate,
-  ...common("role"),
-  setAgentToken,
+  ...[
+    bootstrap,
+    tokenCreate,
+    tokenRead,
+    tokenList,
+    tokenUpdate,
+    tokenDelete,
+    tokenClone,
+    policyCreate,
+    policyUpdate,
+    ...common("policy"),
+    roleCreate,
+    roleUpdate,
+    ...common("role"),
+  ].map(ofDatacenter),
+  setAgentToken, // of the agent that is asked
 ];

@@ -95,11 +95,16 @@ export class AgentApi {
   readonly address: string;
   readonly #ways: readonly Way[];
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #query: string;
   /** With certificates of the operator's own. */
   readonly #tlsFetch: ReturnType<typeof tlsFetch> | undefined;
 
-  /** @throws {ApiError} When the address or the token cannot be used. */
-  constructor(flags: Flags) {
+  /**
+   * @param query Ends the path of each request, with its `?`; the paths have none then.
+   * @throws {ApiError} When the address or the token cannot be used.
+   */
+  constructor(flags: Flags, query = "") {
+    this.#query = query;
     const given = flags.string("http-addr") || Deno.env.get("MUSTER_HTTP_ADDR") || Deno.env.get("CONSUL_HTTP_ADDR");
     this.address = given || ADDRESSES[0];
     this.#ways = (given ? [given] : ADDRESSES).map(wayTo);
@@ -109,7 +114,7 @@ export class AgentApi {
   }
 
   #fetch({ base, client }: Way, path: string, init: RequestInit): Promise<Response> {
-    const url = base + path;
+    const url = base + path + this.#query;
     const withHeaders = { ...init, headers: this.#headers };
     if (url.startsWith("https:") && this.#tlsFetch) return this.#tlsFetch(url, withHeaders);
     return fetch(url, { ...withHeaders, client });
