@@ -187,7 +187,7 @@ export async function routeV1(request: HttpRequest, parts: V1Parts): Promise<Htt
     const clean = cleanPath(asked);
     if (clean !== asked) return { status: 301, body: "", location: clean + request.target.slice(asked.length) };
     const first = routeOf(ROUTES, asked);
-    if (!first) throw new HttpError(404, "");
+    if (!first) throw new HttpError(404, "no such path: docs/consul.md lists those below /v1/");
     const all = ROUTES.filter(({ path }) => path === first.path);
     const methods = all.flatMap(({ methods }) => methods);
     if (request.method === "OPTIONS") {

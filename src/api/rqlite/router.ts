@@ -115,6 +115,9 @@ export const ROUTES: readonly RqliteRoute[] = [
   { ...at("/join-read-only", POST), permissions: ["join-read-only"], acl: OPERATOR_WRITE, handler: joinElsewhere },
   { ...at("/reap", POST), permissions: ["snapshot"], acl: OPERATOR_WRITE, handler: handleReap },
 ];
+const NO_SUCH_PATH = `no such path: there are ${
+  ROUTES.map(({ path }) => path).join(", ")
+}, and those of Consul below /v1/`;
 
 /**
  * Answers a request of rqlite's API: path, permission and method are checked in this order (Q2.2).
@@ -126,7 +129,7 @@ export function routeRqlite(
   parts: RqliteParts,
 ): HttpResponse | Promise<HttpResponse> {
   const route = routeOf(ROUTES, path);
-  if (!route) throw new HttpError(404, "");
+  if (!route) throw new HttpError(404, NO_SUCH_PATH);
   const rest = path.slice(route.path.length);
   if (parts.access) return guarded(request, { route, rest }, parts);
   const checking = refusalOf(route, request, parts);
@@ -161,7 +164,9 @@ function handled(
 ): HttpResponse | Promise<HttpResponse> {
   if (refusal) throw refused(refusal);
   const { methods, handler } = route;
-  if (methods.length > 0 && !methods.includes(request.method)) throw new HttpError(405, "");
+  if (methods.length > 0 && !methods.includes(request.method)) {
+    throw new HttpError(405, `${request.method} is not for this path: use ${methods.join(" or ")}`);
+  }
   // What is meant for another datacenter must not be done in this one.
   if (!DATA_PATHS.includes(route.path) && otherDatacenter(request, parts) !== undefined) {
     throw new HttpError(400, ONLY_DATA);

@@ -415,7 +415,7 @@ function ofDatacenter(command: Command): Command {
     ...command,
     flags: [...command.flags, ...SERVER_FLAGS],
     async run(call) {
-      const api = new AgentApi(call.flags, serverQuery(call.flags));
+      const api = new AgentApi(call.flags, { query: serverQuery(call.flags) });
       return await command.run({ ...call, api: () => api });
     },
   };

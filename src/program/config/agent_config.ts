@@ -69,7 +69,9 @@ export function agentSetup(
   check(settings, { isDev, isServer });
   refuseUnsafe(settings);
   const dataDirectory = isDev ? devDirectory : settings.text("data_dir");
-  if (dataDirectory === "" && !validateOnly) throw new SettingsError("data_dir cannot be empty");
+  if (dataDirectory === "" && !validateOnly) {
+    throw new SettingsError("data_dir cannot be empty: name a directory with -data-dir, or try it out with -dev");
+  }
   const reader = new AddressReader(machine, validateOnly);
   const { bind, advertise, clients } = addressesOf(settings, reader, { isDev, machine });
   const port = settings.number("ports.serf_lan", PORT.cluster);
