@@ -96,16 +96,19 @@ export class AgentApi {
   readonly address: string;
   readonly #ways: readonly Way[];
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #query: string;
   /** With certificates of the operator's own. */
   readonly #tlsFetch: ReturnType<typeof tlsFetch> | undefined;
   readonly #flags: Flags;
 
   /**
-   * @param address In place of that of the flags and the environment.
+   * @param other.address In place of that of the flags and the environment.
+   * @param other.query Ends the path of each request, with its `?`; the paths have none then.
    * @throws {ApiError} When the address or the token cannot be used.
    */
-  constructor(flags: Flags, address?: string) {
+  constructor(flags: Flags, { address, query = "" }: { readonly address?: string; readonly query?: string } = {}) {
     this.#flags = flags;
+    this.#query = query;
     const given = address || flags.string("http-addr") || Deno.env.get("MUSTER_HTTP_ADDR") ||
       Deno.env.get("CONSUL_HTTP_ADDR");
     const addresses = given ? given.split(",").map((one) => one.trim()).filter((one) => one !== "") : ADDRESSES;
@@ -118,11 +121,11 @@ export class AgentApi {
 
   /** The same at another address. */
   at(address: string): AgentApi {
-    return new AgentApi(this.#flags, address);
+    return new AgentApi(this.#flags, { address, query: this.#query });
   }
 
   #fetch({ base, client }: Way, path: string, init: RequestInit): Promise<Response> {
-    const url = base + path;
+    const url = base + path + this.#query;
     const withHeaders = { ...init, headers: this.#headers };
     if (url.startsWith("https:") && this.#tlsFetch) return this.#tlsFetch(url, withHeaders);
     return fetch(url, { ...withHeaders, client });

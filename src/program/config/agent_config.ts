@@ -13,6 +13,7 @@ import {
   recursorAddress,
 } from "./addresses.ts";
 import { AUTOPILOT_DEFAULTS } from "../../app/agent/autopilot.ts";
+import { aclSettings } from "./acl.ts";
 import { agentTls } from "./agent_tls.ts";
 import type { AgentConfig, AgentTls, NodeConfig } from "./config.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
@@ -311,6 +312,7 @@ function agentConfig(
       minQuorum: settings.number("autopilot.min_quorum", AUTOPILOT_DEFAULTS.minQuorum),
       stabilizationMs: settings.durationMs("autopilot.server_stabilization_time", AUTOPILOT_DEFAULTS.stabilizationMs),
     },
+    acl: aclSettings(settings),
     local: localServices(settings),
     watches: watchDefinitions(settings),
     gossip: gossipTuning(settings, "gossip_lan"),

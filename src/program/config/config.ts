@@ -12,6 +12,7 @@ import type { TlsVersion } from "../../base/net/conn.ts";
 import type { WatchDefinition } from "./watches.ts";
 import type { FileDefinitions } from "../../app/services/api.ts";
 import type { LocalOptions } from "../../app/services/local_state.ts";
+import type { AclSettings } from "../../app/acl/settings.ts";
 import type { AutopilotConfig } from "../../app/agent/autopilot.ts";
 import type { AgentLimits } from "../../app/agent/agent.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
@@ -87,6 +88,8 @@ export interface AgentConfig {
   readonly limits: AgentLimits;
   /** The care for servers, until the cluster has settings of its own. */
   readonly autopilot: AutopilotConfig;
+  /** Access control; undefined where it is off. */
+  readonly acl: AclSettings | undefined;
   /** Its own services and checks, in files, and how they are run. */
   readonly local: { readonly options: LocalOptions; readonly files: FileDefinitions };
   /** What it follows, and what handles the changes. */
@@ -187,6 +190,8 @@ export interface NodeConfig {
   readonly httpAllowOrigin: string;
   /** Path of the file with users and permissions; empty: everybody may do everything. */
   readonly authFile: string;
+  /** Access control of a node that is no agent; undefined where it is off. */
+  readonly acl?: AclSettings | undefined;
   /** Longest request body, in bytes. */
   readonly httpBodyBytesMax: number;
   /** Requests at a time. */
