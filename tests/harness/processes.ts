@@ -5,11 +5,14 @@
 
 import { IN_THREADS, type Running, startThread } from "./thread.ts";
 
-/** How the program is started: from the source, or a binary when MUSTER_BINARY names one. */
-export function musterCommand(): { readonly command: string; readonly args: readonly string[] } {
+/**
+ * How the program is started: from the source, or a binary when MUSTER_BINARY names one.
+ * @param source Directory of another source, with a slash at its end.
+ */
+export function musterCommand(source?: string): { readonly command: string; readonly args: readonly string[] } {
   const binary = Deno.env.get("MUSTER_BINARY");
-  if (binary) return { command: binary, args: [] };
-  const root = new URL("../../", import.meta.url).pathname;
+  if (binary && source === undefined) return { command: binary, args: [] };
+  const root = source ?? new URL("../../", import.meta.url).pathname;
   return { command: Deno.execPath(), args: ["run", `--config=${root}deno.json`, "-P=muster", `${root}mod.ts`] };
 }
 
@@ -134,14 +137,16 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Program that gets the command line as its arguments and replaces itself by it. */
   readonly wrapper?: readonly string[];
+  /** Directory of another source, with a slash at its end. @default {this one} */
+  readonly source?: string;
   /** Certificate of the authority that its HTTPS is to be of, PEM; without one it has HTTP. */
   readonly caCert?: string;
   /** What its clients show, PEM: requests of this harness do so. */
   readonly identity?: { readonly cert: string; readonly key: string };
 }
 
-function spawnServer(args: readonly string[], { env, wrapper = [] }: StartOptions): Running {
-  const { command: program, args: before } = musterCommand();
+function spawnServer(args: readonly string[], { env, source, wrapper = [] }: StartOptions): Running {
+  const { command: program, args: before } = musterCommand(source);
   const [command, ...others] = [...wrapper, program];
   return new Deno.Command(command, {
     args: [...others, ...before, ...args],
