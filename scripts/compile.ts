@@ -4,7 +4,7 @@
  *     deno task compile [--deno PATH]
  *
  * `--deno` names another Deno to compile with, for machines where `deno compile` cannot fetch its base binary: with
- * DENORT_BIN set it needs no download. The SQLite library of this machine is inside.
+ * DENORT_BIN set it needs no download. The SQLite library of this machine and the pages of docs/ are inside.
  *
  * Every package of the lock file would be put into the executable, and into the memory of whoever runs it, those of the
  * tests and the demonstration too: it is compiled with a lock of its own that holds only what the program itself uses.
@@ -62,6 +62,8 @@ const { code } = await new Deno.Command(deno ?? Deno.execPath(), {
     ...WORKERS.flatMap((worker) => ["--include", worker]),
     "--include",
     bundledLibrary().slice(ROOT.length),
+    "--include",
+    "docs",
     "--output",
     "dist/muster",
     "mod.ts",

@@ -30,7 +30,7 @@ Deno.test("bash completes commands, their further words and their flags, and lea
   assertEquals(await offered("muster", "kv", ""), ["get", "put"]);
   assertEquals(await offered("muster", "kv", "get", "-"), ["-raw", "-recurse"]);
   assertEquals(await offered("muster", "kv", "get", "a key", "-rec"), ["-recurse"]);
-  assertEquals(await offered("muster", "agent", "-retry-j"), ["-retry-join"]);
+  assertEquals(await offered("muster", "agent", "-retry-j"), ["-retry-join", "-retry-join-wan"]);
   for (const words of [["kv", "get", "a"], ["nothing", ""], ["kv", "put", "-"], ["kv;id", "$(id)", "-"]]) {
     assertEquals(await offered("muster", ...words), [], words.join(" "));
   }
