@@ -34,9 +34,14 @@ export function docsCommand(commands: () => readonly Described[]): Command {
   };
 }
 
-/** The manual page, dated by SOURCE_DATE_EPOCH (seconds) where that is set, so that packages can be built alike again. */
-export function manualOf(commands: readonly Described[]): string {
-  const epoch = Number(Deno.env.get("SOURCE_DATE_EPOCH") ?? "");
+/**
+ * The manual page.
+ * @param epoch Its date, in seconds. @default {SOURCE_DATE_EPOCH, so that packages can be built alike again, or else now}
+ */
+export function manualOf(
+  commands: readonly Described[],
+  epoch: number = Number(Deno.env.get("SOURCE_DATE_EPOCH") ?? ""),
+): string {
   const at = epoch > 0 && epoch < 1e11 ? new Date(epoch * 1000) : new Date();
   return manPage({
     version: VERSION.slice(1),
