@@ -13,37 +13,15 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { bundledLibrary } from "../src/drivers/libsqlite/library.ts";
-import { WORKER_MODULES } from "../src/program/node/spawn.ts";
+import { lockOfProgram, WORKERS } from "./packages/program_lock.ts";
 
 const { deno } = parseArgs(Deno.args, { string: ["deno"] });
 
 const ROOT = new URL("../", import.meta.url).pathname;
-const WORKERS = Object.values(WORKER_MODULES).map(({ pathname }) => pathname.slice(ROOT.length));
 const LOCK = "dist/deno.lock";
 
-/** Adds the packages, as `name@version`, that a module and all that it imports use. */
-function addPackages(used: Set<string>, module: string): void {
-  const { stdout } = new Deno.Command(Deno.execPath(), { args: ["info", "--json", module] }).outputSync();
-  const { modules, npmPackages } = JSON.parse(new TextDecoder().decode(stdout));
-  const add = (name: string) => {
-    if (used.has(name)) return;
-    used.add(name);
-    npmPackages[name].dependencies.forEach(add);
-  };
-  for (const { npmPackage } of modules) if (npmPackage) add(npmPackage);
-}
-
-function lockOfProgram(): string {
-  const used = new Set<string>();
-  for (const module of ["mod.ts", ...WORKERS]) addPackages(used, module);
-  const isUsed = ([name]: [string, unknown]) => used.has(name.replace(/^npm:/, ""));
-  const { version, specifiers, npm } = JSON.parse(Deno.readTextFileSync("deno.lock"));
-  const [named, locked] = [specifiers, npm].map((all) => Object.fromEntries(Object.entries(all).filter(isUsed)));
-  return JSON.stringify({ version, specifiers: named, npm: locked });
-}
-
 Deno.mkdirSync("dist", { recursive: true });
-Deno.writeTextFileSync(LOCK, lockOfProgram());
+Deno.writeTextFileSync(LOCK, JSON.stringify(await lockOfProgram()));
 const { code } = await new Deno.Command(deno ?? Deno.execPath(), {
   args: [
     "compile",

@@ -15,7 +15,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { type Executable, executableAt, executables, PackageError } from "./platforms.ts";
 import { repositoryText, VERSION } from "./texts.ts";
-import { output, plain, program, sourceEpoch, writeTree } from "./tree.ts";
+import { output, plain, program, sourceEpoch, tarOptions, writeTree } from "./tree.ts";
 
 /** How an image is built. */
 export interface OciOptions {
@@ -165,11 +165,6 @@ async function ownLayer(
   const owner = [`--owner=muster:${uid}`, `--group=muster:${gid}`];
   await output("tar", [...options, ...owner, "-rf", target, "-C", `${folder}/data`, "./muster"]);
   return target;
-}
-
-/** Options for archives that depend on nothing but the files. */
-function tarOptions(epoch: number): string[] {
-  return ["--format=ustar", "--sort=name", `--mtime=@${epoch}`, "--owner=root:0", "--group=root:0"];
 }
 
 function ignoreMissing(error: unknown): void {

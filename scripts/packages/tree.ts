@@ -63,6 +63,11 @@ export async function sourceEpoch(): Promise<number> {
   }
 }
 
+/** Options for archives that depend on nothing but the files. */
+export function tarOptions(epoch: number): string[] {
+  return ["--format=ustar", "--sort=name", `--mtime=@${epoch}`, "--owner=root:0", "--group=root:0"];
+}
+
 /** What a program prints. @throws {PackageError} When it is not there or fails. */
 export async function output(
   command: string,
