@@ -7,6 +7,8 @@
  */
 import { main } from "./src/program/cli/main.ts";
 
+export type { AclSettings, AgentTokenName, DownPolicy } from "./src/app/acl/settings.ts";
+export type { DefaultPolicy } from "./src/core/acl/authorizer.ts";
 export type { AutopilotConfig } from "./src/app/agent/autopilot.ts";
 export type { AgentLimits } from "./src/app/agent/agent.ts";
 export type { FileDefinitions } from "./src/app/services/api.ts";

@@ -6,6 +6,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type AgentPlace, agentPlace, type AgentProcess, dig, leaderAmong, withAgents } from "../harness/agents.ts";
 import { freePort, until } from "../harness/processes.ts";
+import { run } from "../harness/peers/process.ts";
 import { Sites, SitesNotAllowedError } from "../harness/sites.ts";
 import { authority, certificate } from "../harness/tls.ts";
 
@@ -13,9 +14,14 @@ const KEY = btoa("of all datacenters: one gossip k");
 /** Within this time a datacenter that is cut off is answered for. */
 const SOON_MS = 15_000;
 
+/** An address of a datacenter; of this process alone, as some ports are fixed. */
+function host(datacenter: number, agent: number): string {
+  return `127.${16 + Deno.pid % 200}.${datacenter}.${agent}`;
+}
+
 /** A place with a port in the pool of all datacenters. */
-function serverPlace(root: string, name: string, host: string): AgentPlace {
-  return { ...agentPlace(root, name, host), wanPort: freePort() };
+function serverPlace(root: string, name: string, address: string): AgentPlace {
+  return { ...agentPlace(root, name, address), wanPort: freePort() };
 }
 
 function wanAddr({ host, wanPort }: AgentPlace): string {
@@ -41,13 +47,13 @@ Deno.test("three datacenters: one pool of servers, requests, names and SQL for e
   withAgents(async (root, start) => {
     const flags = (dc: string) => [`-datacenter=${dc}`, `-encrypt=${KEY}`];
     const places = {
-      a1: serverPlace(root, "a1", "127.0.1.1"),
-      b1: serverPlace(root, "b1", "127.0.2.1"),
-      c1: serverPlace(root, "c1", "127.0.3.1"),
+      a1: serverPlace(root, "a1", host(1, 1)),
+      b1: serverPlace(root, "b1", host(2, 1)),
+      c1: serverPlace(root, "c1", host(3, 1)),
     };
     const a1 = start(places.a1, "-server", "-bootstrap-expect=1", ...flags("dc1"));
     const toA = `-retry-join=${a1.addr}`;
-    const a2 = start(agentPlace(root, "a2", "127.0.1.2"), toA, ...flags("dc1"));
+    const a2 = start(agentPlace(root, "a2", host(1, 2)), toA, ...flags("dc1"));
     const b1 = start(
       places.b1,
       "-server",
@@ -57,9 +63,9 @@ Deno.test("three datacenters: one pool of servers, requests, names and SQL for e
     );
     const toB = `-retry-join=${b1.addr}`;
     const others = ["b2", "b3"].map((name, at) =>
-      start(serverPlace(root, name, `127.0.2.${at + 2}`), "-server", "-bootstrap-expect=3", toB, ...flags("dc2"))
+      start(serverPlace(root, name, host(2, at + 2)), "-server", "-bootstrap-expect=3", toB, ...flags("dc2"))
     );
-    const agentTwo = start(agentPlace(root, "agent-two", "127.0.2.9"), toB, ...flags("dc2"));
+    const agentTwo = start(agentPlace(root, "agent-two", host(2, 9)), toB, ...flags("dc2"));
     const c1 = start(places.c1, "-server", "-bootstrap-expect=1", ...flags("dc3"));
     const servers = [a1, b1, ...others, c1];
     await Promise.all([...servers, a2, agentTwo].map((agent) => agent.up()));
@@ -77,7 +83,7 @@ Deno.test("three datacenters: one pool of servers, requests, names and SQL for e
       assertEquals(await wanMembers(server), all, "and no client agent");
     }
     const shown = await c1.muster("members", "-wan");
-    assertMatch(shown.stdout, /^b1\.dc2 +127\.0\.2\.1:\d+ +alive +server +\S+ +2 +dc2 +default +<all>$/m);
+    assertMatch(shown.stdout, /^b1\.dc2 +127\.\d+\.2\.1:\d+ +alive +server +\S+ +2 +dc2 +default +<all>$/m);
     assertEquals((await a2.muster("members", "-wan")).code, 2, "a client agent is in no such pool");
     const refused = await a2.muster("join", "-wan", wanAddr(places.b1));
     assertMatch(refused.stderr, /Must be a server to join WAN cluster/);
@@ -117,7 +123,7 @@ Deno.test("three datacenters: one pool of servers, requests, names and SQL for e
       const found = await a2.get("/v1/query/near/execute");
       return found.Nodes.length === 1 && found.Datacenter === "dc2" && found.Failovers === 2 || undefined;
     });
-    assertEquals(await dig(a2.place, "near.query.consul", "+short"), "127.0.2.9");
+    assertEquals(await dig(a2.place, "near.query.consul", "+short"), host(2, 9));
     assertEquals(await dig(a1.place, "web.service.dc2.consul", "SRV", "+short"), "1 1 80 agent-two.node.dc2.consul.");
 
     // A blocking query waits there, and is told of a change.
@@ -132,20 +138,27 @@ Deno.test("three datacenters: one pool of servers, requests, names and SQL for e
     const killed = leader;
     await killed.stop("SIGKILL");
     for (const asked of [a1, a2]) {
-      assertEquals(await dig(asked.place, "agent-two.node.dc2.consul", "+short"), "127.0.2.9");
+      assertEquals(await dig(asked.place, "agent-two.node.dc2.consul", "+short"), host(2, 9));
       assertEquals((await asked.http("GET", "/v1/kv/by?raw&dc=dc2")).text, "a2");
       const { text } = await asked.http("GET", "/db/query?dc=dc2&q=SELECT+v+FROM+t");
       assertEquals(JSON.parse(text).results[0].values, [[2]], text);
     }
 
     // The rest of it goes quiet: the others say so within seconds, and go on.
-    const quiet = dc2.filter((agent) => agent !== leader);
+    const quiet = dc2.filter((agent) => agent !== killed);
+    await leaderAmong(quiet); // a change of the leader ends what waits
     const index = (await a1.http("GET", "/v1/kv/by?dc=dc2")).headers.get("x-consul-index");
     const blocked = a1.http("GET", `/v1/kv/by?dc=dc2&index=${index}&wait=10m`);
     blocked.catch(() => {}); // where the test ends before it
     assertEquals((await a1.http("GET", "/v1/kv/by?raw&dc=dc2")).text, "a2", "beside the one that waits");
     for (const agent of quiet) Deno.kill(agent.pid, "SIGSTOP");
     try {
+      // A busy machine takes its time to stop all threads of a process.
+      for (const { pid } of quiet) {
+        await until("it stands still", async () => {
+          return (await run("ps", ["-o", "stat=", "-p", String(pid)])).startsWith("T") || undefined;
+        });
+      }
       const startedMs = performance.now();
       assertEquals((await a2.http("GET", "/v1/kv/by?dc=dc2")).status, 500);
       assertEquals((await blocked).status, 500, "a blocking query ends, too");
@@ -182,26 +195,26 @@ Deno.test("three datacenters: one pool of servers, requests, names and SQL for e
 
 Deno.test("a server whose port of the pool is taken goes on without it, unless it was told to have it, or had company", () =>
   withAgents(async (root, start) => {
-    const first = serverPlace(root, "first", "127.0.4.1");
-    const second = serverPlace(root, "second", "127.0.4.2");
+    const first = serverPlace(root, "first", host(4, 1));
+    const second = serverPlace(root, "second", host(4, 2));
     const flags = ["-server", "-bootstrap-expect=1"];
     // The port by default, which is somebody else's.
-    const taken = Deno.listen({ hostname: "127.0.4.9", port: 8302 });
+    const taken = Deno.listen({ hostname: host(4, 9), port: 8302 });
     try {
-      const alone = start({ ...agentPlace(root, "alone", "127.0.4.9"), wanPort: "default" }, ...flags);
+      const alone = start({ ...agentPlace(root, "alone", host(4, 9)), wanPort: "default" }, ...flags);
       await alone.up();
       await alone.says(/there is no pool across datacenters \(-serf-wan-port\): cannot listen for gossip/);
       assertEquals(await alone.get("/v1/catalog/datacenters"), ["dc1"]);
-      assertEquals((await alone.muster("join", "-wan", "127.0.4.1")).code, 1);
-      const told = start({ ...agentPlace(root, "told", "127.0.4.9"), wanPort: 8302 }, ...flags);
+      assertEquals((await alone.muster("join", "-wan", host(4, 1))).code, 1);
+      const told = start({ ...agentPlace(root, "told", host(4, 9)), wanPort: 8302 }, ...flags);
       assertEquals(await told.ended(), 1);
-      assertMatch(told.log, /Error starting agent: cannot listen for gossip on 127\.0\.4\.9:8302/);
+      assertMatch(told.log, /Error starting agent: cannot listen for gossip on 127\.\d+\.4\.9:8302/);
     } finally {
       taken.close();
     }
     const here = { ...first, wanPort: "default" } as const;
     let one = start(here, ...flags);
-    const other = start(second, ...flags, "-datacenter=dc2", "-retry-join-wan=127.0.4.1:8302");
+    const other = start(second, ...flags, "-datacenter=dc2", `-retry-join-wan=${host(4, 1)}:8302`);
     await Promise.all([one.up(), other.up()]);
     await knows(one, "dc1", "dc2");
     await until("it remembers", async () => {
@@ -209,7 +222,7 @@ Deno.test("a server whose port of the pool is taken goes on without it, unless i
       return text.includes("second.dc2") || undefined;
     });
     await one.stop("SIGKILL");
-    const late = Deno.listen({ hostname: "127.0.4.1", port: 8302 });
+    const late = Deno.listen({ hostname: host(4, 1), port: 8302 });
     one = start(here, ...flags);
     assertEquals(await one.ended(), 1, one.log);
     late.close();
@@ -251,7 +264,7 @@ Deno.test("servers of two datacenters verify each other, and the users of the on
         `-config-file=${root}/${dc}.json`,
         `-auth=${root}/${dc}-users.json`,
       ];
-      agents.push(start(serverPlace(root, dc, `127.0.${5 + at}.1`), ...flags, ...join));
+      agents.push(start(serverPlace(root, dc, host(5 + at, 1)), ...flags, ...join));
     }
     const [one, two] = agents;
     await Promise.all(agents.map((agent) => agent.up()));

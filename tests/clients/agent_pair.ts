@@ -16,13 +16,18 @@ export type RunConsulClient = (command: string, args: readonly string[], options
 /**
  * Starts the two agents and lets `work` install and run clients in a directory; all is gone afterwards. A client asserts
  * the values that it gets, and says so at its end.
+ * @param configuration Of both agents, in HCL.
  */
 export async function withAgentPair(
   work: (root: string, runClient: RunConsulClient, pair: AgentPair) => Promise<void>,
+  configuration = "",
 ): Promise<void> {
   await withAgents(async (root, start) => {
-    const server = start(agentPlace(root, "server"), "-server", "-bootstrap-expect=1");
-    const client = start(agentPlace(root, "client"), `-retry-join=${server.addr}`);
+    const file = `${root}/both.hcl`;
+    Deno.writeTextFileSync(file, configuration);
+    const both = `-config-file=${file}`;
+    const server = start(agentPlace(root, "server"), both, "-server", "-bootstrap-expect=1");
+    const client = start(agentPlace(root, "client"), both, `-retry-join=${server.addr}`);
     await Promise.all([server.up(), client.up()]);
     await until("it leads", () => server.leader());
     await until("both are in the catalog", async () => {

@@ -19,6 +19,27 @@ Deno.test({
     }),
 });
 
+/** What shows no token may do everything: the program makes tokens that may not. */
+const ACL = `acl {
+  enabled = true
+  default_policy = "deny"
+  tokens {
+    initial_management = "aaaaaaaa-1111-2222-3333-444444444444"
+    default = "aaaaaaaa-1111-2222-3333-444444444444"
+  }
+}`;
+
+Deno.test({
+  name: "Go's api: tokens, policies, roles, and what they allow",
+  ignore: !hasGo("Go's library of Consul"),
+  fn: () =>
+    withAgentPair(async (root, runClient) => {
+      const client = `${root}/consul-client`;
+      await install("go", ["build", "-o", client, "."], { cwd: pathOf("consul-go"), env: TOOLCHAIN });
+      await runClient(client, ["acl"]);
+    }, ACL),
+});
+
 Deno.test("npm's consul: keys, sessions, services, the catalog, watches, agents, queries", () =>
   withAgentPair(async (root, runClient) => {
     await runClient("node", ["client.js"], { cwd: await nodeFolder(root, "consul-js") });

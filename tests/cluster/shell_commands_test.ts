@@ -1,4 +1,5 @@
 /** The commands shell, sql and status against a node. */
+import { DatabaseSync } from "node:sqlite";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { muster } from "../harness/agents.ts";
 import { runWith } from "../harness/peers/process.ts";
@@ -62,4 +63,90 @@ SELECT count(*) AS n FROM t`);
     assertMatch(status.stdout, /Leader +1 at http.*\nVoters +1 of 1 reachable, none more may fail/);
     assertMatch(status.stdout, /│ 1 +│ leader │ yes/);
     assertMatch((await muster(["status", "-http-addr=127.0.0.1:1"])).stderr, /is an agent running there\?/);
+  }));
+
+Deno.test("shell imports CSV and SQLite files, follows a query, and writes what the nodes say of themselves", () =>
+  withNodes(async (root, start) => {
+    const node = start(nodePlace(root, "1"));
+    await node.ready();
+    // At the first of the two addresses nobody listens.
+    const api = `-http-addr=127.0.0.1:${nodePlace(root, "2").httpPort},127.0.0.1:${node.place.httpPort}`;
+    const shell = async (input: string) => {
+      const { command, args } = musterCommand();
+      return await runWith(command, [...args, "shell", api], input);
+    };
+    await Deno.writeTextFile(`${root}/people.csv`, 'name,note\nfiona,"a ""b"", c"\nbob,"two\nlines"\n');
+    await Deno.writeTextFile(`${root}/more.csv`, "carol,\n");
+    await Deno.writeTextFile(`${root}/uneven.csv`, "dan,x\nerin\n");
+    using other = new DatabaseSync(`${root}/other.sqlite`);
+    other.exec(`CREATE TABLE "odd name"(id INTEGER PRIMARY KEY, big, part REAL, bytes BLOB, empty);
+      INSERT INTO "odd name" VALUES(7, 9223372036854775807, 2.0, x'00ff', NULL), (8, -1, 1e300, x'', 'é');
+      CREATE TABLE many(n INTEGER PRIMARY KEY);
+      INSERT INTO many WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 1200) SELECT n FROM r`);
+    const done = await shell(`.mode csv
+.import ${root}/people.csv people
+.import ${root}/more.csv people
+SELECT name, replace(note, char(10), '/') AS note FROM people;
+.import ${root}/other.sqlite
+SELECT id, big, typeof(big) AS a, part, typeof(part) AS b, hex(bytes) AS c, empty FROM "odd name";
+SELECT count(*) AS n, sum(n) AS total FROM many;
+.watch 1 SELECT 1 AS one
+.live SELECT max(n) AS most FROM many
+.extensions
+.reap
+.sysdump ${root}/dump.txt
+`);
+    assertEquals(
+      [done.code, done.out, done.errors.replace(/^.*Permissions in the config file.*\n/m, "")],
+      [
+        0,
+        `2 rows were imported into people
+1 rows were imported into people
+name,note
+fiona,"a ""b"", c"
+bob,two/lines
+carol,
+2 rows were imported into odd name
+1200 rows were imported into many
+id,big,a,part,b,c,empty
+7,9223372036854775807,integer,2,real,00FF,NULL
+8,-1,integer,1e+300,real,,é
+n,total
+1200,720600
+one
+1
+most
+1200
+snapshots reaped: 0, WALs checkpointed: 0
+1 nodes were written to ${root}/dump.txt
+`,
+        "",
+      ],
+    );
+    const dump = await Deno.readTextFile(`${root}/dump.txt`);
+    for (const part of ["/status?pretty", "/nodes?pretty&nonvoters", "/readyz", "/debug/vars", "/metrics"]) {
+      assert(dump.includes(`== node 1, http://127.0.0.1:${node.place.httpPort}${part}\n`), part);
+    }
+    const refused = await shell(`.import ${root}/uneven.csv people
+.import ${root}/more.csv
+.import ${root}/other.sqlite many
+.import ${root}/other.sqlite nope
+.live SELECT nope
+.watch SELECT 1
+.boot ${root}/people.csv
+SELECT count(*) FROM many;`);
+    assertEquals(refused.code, 1);
+    assertMatch(
+      refused.errors,
+      new RegExp(
+        "Error: row 2 has 1 values, the table 2 columns; 0 rows were imported\n" +
+          "Error: expected the name of a table for the rows of a CSV file\n" +
+          "Error: rows 1 to 500 were refused, those before are there: UNIQUE constraint failed: many.n\n" +
+          "Error: there is no such table in it; it has odd name, many\n" +
+          "Error: .*no such column: nope\n" +
+          "Error: expected seconds, 0.1 or more, and a query\n" +
+          "Error: .*\n$",
+      ),
+    );
+    assert(refused.out.includes("1200"));
   }));

@@ -254,12 +254,21 @@ function normalised({ status, contentType, headers, body }: Answer, addresses: S
 /** The difference between two answers, readable; undefined if they are equal. */
 function differenceOf(muster: Answer, rqlite: Answer): string | undefined {
   let text = "";
-  for (const part of ["status", "contentType", "headers", "body"] as const) {
+  const parts = saysMore(muster, rqlite)
+    ? (["status"] as const)
+    : (["status", "contentType", "headers", "body"] as const);
+  for (const part of parts) {
     if (muster[part] === rqlite[part]) continue;
     text += `\n   ${part}\n     muster: ${around(String(muster[part]), String(rqlite[part]))}`;
     text += `\n     rqlite: ${around(String(rqlite[part]), String(muster[part]))}`;
   }
   return text === "" ? undefined : text;
+}
+
+/** Whether a refusal gives advice behind rqlite's words, or where rqlite has none. */
+function saysMore(muster: Answer, rqlite: Answer): boolean {
+  if (rqlite.status < 400) return false;
+  return rqlite.body === "" || muster.body.startsWith(`${rqlite.body.trimEnd()}:`);
 }
 
 /** A text in quotes; of a long one, what lies around the first difference. */

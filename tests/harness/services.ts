@@ -3,6 +3,7 @@
  * not answer.
  */
 import type { HttpOptions } from "../../src/api/server/api.ts";
+import { nodeAccess } from "../../src/api/server/access.ts";
 import type { Services } from "../../src/api/server/services.ts";
 import type { Agent, AgentOptions } from "../../src/app/agent/agent.ts";
 import { Catalog } from "../../src/app/agent/catalog.ts";
@@ -79,6 +80,8 @@ export interface FakeServices {
 export interface FakeOptions extends Partial<Pick<Services, "users">> {
   readonly options?: Partial<HttpOptions>;
   readonly agent?: Partial<AgentOptions> | null;
+  /** The index in the file that lets access control be bootstrapped again. @default {none} */
+  takeBootstrapReset?(): Promise<number>;
   /** The way to other datacenters. @default {none} */
   readonly elsewhere?: Elsewhere;
   /** Wanted: the backup Worker. */
@@ -87,7 +90,8 @@ export interface FakeOptions extends Partial<Pick<Services, "users">> {
 
 /** Services of an agent that is a server. */
 export function fakeServices(
-  { users, options = {}, agent = {}, elsewhere, wakeBackups = () => {} }: FakeOptions = {},
+  { users, options = {}, agent = {}, elsewhere, wakeBackups = () => {}, takeBootstrapReset = () => Promise.resolve(0) }:
+    FakeOptions = {},
 ): FakeServices {
   const channels = [new MessageChannel(), new MessageChannel(), new MessageChannel()];
   const answers = new AnswerBudget();
@@ -119,6 +123,7 @@ export function fakeServices(
   const watches = new TableWatches(undefined);
   const changes = new ChangeFeed({ catalog, watches });
   const keyTimers = new KeyTimers({ catalog, state: parts.state, log: parts.log });
+  const access = nodeAccess({ ...parts, agent: pool, catalog, operations: () => operations });
   const operations = nodeOperations({
     ...parts,
     database,
@@ -129,6 +134,8 @@ export function fakeServices(
     backups,
     timers,
     keyTimers,
+    access,
+    takeBootstrapReset,
   });
   const local = pool && localOf(pool);
   const { port2: replica } = channels[0];
@@ -148,6 +155,8 @@ export function fakeServices(
     live: new LiveQueries({ ...parts, watches }),
     delivery: undefined,
     agent: pool,
+    access,
+    keepTokens: () => Promise.resolve(),
     expiry: { http: undefined, node: undefined },
     intervals: new Intervals(() => countedFamilies(services), Date.now()),
     directorySize: () => Promise.resolve(0),

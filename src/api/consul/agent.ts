@@ -9,6 +9,8 @@ import type { Fields } from "./filter.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import type { TlsFacts } from "../../app/agent/agent.ts";
+import { needsOf } from "../../core/acl/resource.ts";
+import { visible } from "../acl/allowed.ts";
 import { agentOf, type AgentParts, type ConsulParts, localOf } from "./parts.ts";
 import { agentStats, apiVersion, buildOf, type StatsParts } from "./stats.ts";
 import { chosen, DONE, v1Json } from "./respond.ts";
@@ -77,11 +79,11 @@ export async function self(request: HttpRequest, parts: StatsParts): Promise<Htt
 
 /** What clients read of an agent's configuration. */
 function debugConfig(parts: StatsParts, version: string): Record<string, unknown> {
-  const { options: { tls, datacenter, nodeName, nodeId, isServer, bootstrap, meta, wan } } = agentOf(parts);
+  const { options: { tls, datacenter, nodeName, nodeId, isServer, bootstrap, meta, acl, wan } } = agentOf(parts);
   const { hostname, port } = splitAddress(parts.options.clusterAddr);
   const checks = localOf(parts).options;
   return {
-    ACLsEnabled: false,
+    ACLsEnabled: acl !== undefined,
     AdvertiseAddrLAN: hostname,
     AdvertiseAddrWAN: wan?.host ?? hostname,
     Bootstrap: bootstrap,
@@ -118,11 +120,6 @@ export function mesh(): HttpResponse {
   throw new HttpError(500, "Connect must be enabled in order to use this endpoint");
 }
 
-/** Paths of the access control lists, as Consul answers them where they are off: users are muster's own (docs/users.md). */
-export function acl(): HttpResponse {
-  throw new HttpError(401, "ACL support disabled");
-}
-
 /** As Consul has it: the paths of files, and never a key. */
 function tlsJson(facts: TlsFacts): Record<string, unknown> {
   return {
@@ -139,10 +136,14 @@ function tlsJson(facts: TlsFacts): Record<string, unknown> {
 }
 
 /** `GET /v1/agent/members`. */
-export async function members(request: HttpRequest, parts: AgentParts): Promise<HttpResponse> {
+export async function members(
+  request: HttpRequest,
+  parts: AgentParts & Pick<ConsulParts, "access">,
+): Promise<HttpResponse> {
   const { pool, wan } = agentOf(parts);
   const all = await (asksForWan(request) ? wan?.members() ?? [] : pool.members());
-  return v1Json(chosen(all.map(memberJson), request, MEMBER_FIELDS), request);
+  const { some, headers } = await visible(request, parts, all, ({ name }) => needsOf("node", "read", name));
+  return { ...v1Json(chosen(some.map(memberJson), request, MEMBER_FIELDS), request), headers };
 }
 
 function asksForWan({ params }: HttpRequest): boolean {

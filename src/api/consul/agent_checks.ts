@@ -7,24 +7,28 @@ import { decodeCheck } from "../../core/health/definitions.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { localCheckJson, locally } from "./agent_services.ts";
+import { needOfCheck, tokenFor, visible } from "../acl/allowed.ts";
 import { bodyOf, fieldNames } from "./body.ts";
 import { localOf, type LocalParts } from "./parts.ts";
 import { chosen, DONE, v1Json } from "./respond.ts";
 import { CHECK_FIELDS } from "./show.ts";
 
 /** `GET /v1/agent/checks`: by id. */
-export function checks(request: HttpRequest, parts: LocalParts): HttpResponse {
-  const all = [...localOf(parts).checks.values()].map((check) => localCheckJson(check, parts));
-  const some = chosen(all, request, CHECK_FIELDS);
-  return v1Json(Object.fromEntries(some.map((one) => [one.CheckID, one])), request);
+export async function checks(request: HttpRequest, parts: LocalParts): Promise<HttpResponse> {
+  const all = [...localOf(parts).checks.values()];
+  const seen = await visible(request, parts, all, (check) => needOfCheck(check, parts, "read"));
+  const some = chosen(seen.some.map((check) => localCheckJson(check, parts)), request, CHECK_FIELDS);
+  return { ...v1Json(Object.fromEntries(some.map((one) => [one.CheckID, one])), request), headers: seen.headers };
 }
 
 /** `PUT /v1/agent/check/register`. */
 export async function register(request: HttpRequest, parts: LocalParts): Promise<HttpResponse> {
   const local = localOf(parts);
   const body = bodyOf(request);
+  const token = await tokenFor(request, parts);
   await locally(async () => {
-    await local.addCheck(decodeCheck(body, { outputBytesMax: local.options.outputBytesMax }), "request");
+    const check = decodeCheck(body, { outputBytesMax: local.options.outputBytesMax });
+    await local.addCheck(token === "" ? check : { ...check, token }, "request");
   });
   return DONE;
 }

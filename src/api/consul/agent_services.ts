@@ -9,6 +9,8 @@ import { catalogCheck } from "../../app/services/definition_rows.ts";
 import { type LocalCheck, LocalRefusal, type LocalService, UnknownIdError } from "../../app/services/local_state.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
+import { needsOf } from "../../core/acl/resource.ts";
+import { tokenFor, visible } from "../acl/allowed.ts";
 import { bodyOf } from "./body.ts";
 import { agentOf, localOf, type LocalParts } from "./parts.ts";
 import { blockingWaitMs, chosen, DONE, v1Json } from "./respond.ts";
@@ -56,11 +58,13 @@ function localServiceJson({ definition }: LocalService, datacenter: string) {
 }
 
 /** `GET /v1/agent/services`: by id. */
-export function services(request: HttpRequest, parts: LocalParts): HttpResponse {
+export async function services(request: HttpRequest, parts: LocalParts): Promise<HttpResponse> {
   const { datacenter } = agentOf(parts).options;
-  const all = [...localOf(parts).services.values()].map((service) => localServiceJson(service, datacenter));
-  const some = chosen(all, request, SERVICE_FIELDS);
-  return v1Json(Object.fromEntries(some.map((one) => [one.ID, one])), request);
+  const all = [...localOf(parts).services.values()];
+  const seen = await visible(request, parts, all, ({ definition: { name } }) => needsOf("service", "read", name));
+  const shown = seen.some.map((service) => localServiceJson(service, datacenter));
+  const some = chosen(shown, request, SERVICE_FIELDS);
+  return { ...v1Json(Object.fromEntries(some.map((one) => [one.ID, one])), request), headers: seen.headers };
 }
 
 /** `GET /v1/agent/service/ID`: waits while `?hash=` is that of its content. */
@@ -94,8 +98,10 @@ async function hashOf(value: unknown): Promise<string> {
 export async function register(request: HttpRequest, parts: LocalParts): Promise<HttpResponse> {
   const local = localOf(parts);
   const body = bodyOf(request);
+  const token = await tokenFor(request, parts);
   await locally(async () => {
-    const definition = decodeService(body, { outputBytesMax: local.options.outputBytesMax });
+    const decoded = decodeService(body, { outputBytesMax: local.options.outputBytesMax });
+    const definition = token === "" ? decoded : { ...decoded, token };
     adviseOn(definition, parts);
     await local.addService(definition, "request", {
       replacesChecks: request.params.has("replace-existing-checks"),

@@ -8,8 +8,10 @@ import { type CarriedEvent, EVENT_PREFIX, type UserEvent } from "../../app/agent
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { poolProblem } from "./agent.ts";
-import { agentOf, type AgentParts, type OperateParts } from "./parts.ts";
-import { blockingWaitMs, datacenterOf, operate, v1Json } from "./respond.ts";
+import { needsOf } from "../../core/acl/resource.ts";
+import { visible } from "../acl/allowed.ts";
+import { agentOf, type AgentParts, type ConsulParts, datacenterOf, type OperateParts } from "./parts.ts";
+import { blockingWaitMs, operate, v1Json } from "./respond.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 /** `PUT /v1/event/fire/NAME`, the body is the payload. */
@@ -59,7 +61,10 @@ function checkPattern(filter: string): void {
 }
 
 /** `GET /v1/event/list`, `?name=`: blocks only while the index given is that of the last event. */
-export async function list(request: HttpRequest, parts: AgentParts): Promise<HttpResponse> {
+export async function list(
+  request: HttpRequest,
+  parts: AgentParts & Pick<ConsulParts, "access">,
+): Promise<HttpResponse> {
   const { events } = agentOf(parts);
   const name = request.params.get("name") || undefined;
   const known = request.params.get("index") || "0";
@@ -72,7 +77,8 @@ export async function list(request: HttpRequest, parts: AgentParts): Promise<Htt
     await events.untilNext(deadline - performance.now(), over); // which may be one of another name
     found = events.list(name);
   }
-  return { ...v1Json(found, request), headers: { "X-Consul-Index": indexOf(found) } };
+  const { some, headers } = await visible(request, parts, found, ({ Name }) => needsOf("event", "read", Name));
+  return { ...v1Json(some, request), headers: { ...headers, "X-Consul-Index": indexOf(found) } };
 }
 
 /** The halves of the last event's id, combined; 1 for none. */

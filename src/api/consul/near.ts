@@ -5,13 +5,18 @@
  */
 import { distance } from "../../core/serf/coordinate.ts";
 import type { Coordinate } from "../../drivers/membership/api.ts";
-import { HttpError, type HttpResponse } from "../http/problem.ts";
+import type { HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
+import { needsOf } from "../../core/acl/resource.ts";
+import { visible } from "../acl/allowed.ts";
 import { RemoteFailure } from "../../app/database/errors.ts";
 import type { DatacenterMap } from "../../app/wan/router.ts";
-import { agentOf, type AgentParts, type OperateParts } from "./parts.ts";
-import { datacenterOf, operate, v1Json } from "./respond.ts";
+import { agentOf, type AgentParts, type ConsulParts, datacenterOf, type OperateParts } from "./parts.ts";
+import { operate, v1Json } from "./respond.ts";
 import { coordJson } from "./show.ts";
+
+/** There are no coordinates of that node. */
+const NONE: HttpResponse = { status: 404, body: "", contentType: "text/plain; charset=utf-8" };
 
 /** Sorts by distance, what is not known at the end; as it was where the request asks for nobody's neighbours. */
 export type Sort = <T>(list: readonly T[], nameOf: (one: T) => string) => readonly T[];
@@ -48,23 +53,34 @@ export async function coordinatesIn(
   request: HttpRequest,
   parts: OperateParts,
 ): Promise<Readonly<Record<string, Coordinate>>> {
-  const { pool, options } = agentOf(parts);
-  const datacenter = datacenterOf(request);
-  if (datacenter === "" || datacenter === options.datacenter) return await pool.call("coordinates", {});
+  if (!isOther(request, parts)) return await agentOf(parts).pool.call("coordinates", {});
   return (await operate(request, parts, "coordinates", {})).result;
 }
 
+/** Whether a request is for another datacenter than this agent's. */
+function isOther(request: HttpRequest, parts: AgentParts): boolean {
+  const datacenter = datacenterOf(request);
+  return datacenter !== "" && datacenter !== agentOf(parts).options.datacenter;
+}
+
 /** `GET /v1/coordinate/nodes`, and `/v1/coordinate/node/NAME`. */
-export async function coordinates(request: HttpRequest, parts: OperateParts, name: string): Promise<HttpResponse> {
-  const all = Object.entries(await coordinatesIn(request, parts));
+export async function coordinates(
+  request: HttpRequest,
+  parts: OperateParts & Pick<ConsulParts, "access">,
+  name: string,
+): Promise<HttpResponse> {
+  const known = Object.entries(await coordinatesIn(request, parts));
+  // Those of another datacenter are filtered there.
+  const { access } = isOther(request, parts) ? { access: undefined } : parts;
+  const { some: all, headers } = await visible(request, { access }, known, ([node]) => needsOf("node", "read", node));
   const some = name === "" ? all : all.filter(([one]) => one.toLowerCase() === name.toLowerCase());
-  if (name !== "" && some.length === 0) throw new HttpError(404, "");
-  const shown = some.sort(([a], [b]) => a < b ? -1 : 1).map(([Node, one]) => ({
+  if (name !== "" && some.length === 0) return { ...NONE, headers };
+  const shown = some.toSorted(([a], [b]) => a < b ? -1 : 1).map(([Node, one]) => ({
     Node,
     Segment: "",
     Coord: coordJson(one),
   }));
-  return { ...v1Json(shown, request), headers: { "X-Consul-Index": "1" } };
+  return { ...v1Json(shown, request), headers: { ...headers, "X-Consul-Index": "1" } };
 }
 
 /** `GET /v1/coordinate/datacenters`: the servers of each datacenter in the pool of all, by distance. */

@@ -11,8 +11,8 @@ import type { HttpRequest } from "../http/request.ts";
 import { bodyOf, fieldNames, textIn } from "./body.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import { coordinatesIn, datacenterMap, nearestTo } from "./near.ts";
-import { agentOf, type ConsulParts, type OperateParts } from "./parts.ts";
-import { datacenterOf, DONE, elsewhere, operate, v1Found, v1Json } from "./respond.ts";
+import { agentOf, type ConsulParts, datacenterOf, type OperateParts } from "./parts.ts";
+import { DONE, elsewhere, operate, v1Found, v1Json } from "./respond.ts";
 import { healthJson } from "./show.ts";
 
 const EXECUTE = "/execute";
@@ -28,18 +28,18 @@ const FIELDS = {
 };
 const AT_ONCE = { index: 0, waitMs: 0 } as const;
 
-/** Dependencies of an execution. */
-type QueryParts = OperateParts & Pick<ConsulParts, "log">;
+/** Dependencies of handlers that change queries, or execute them. */
+type QueryParts = OperateParts & Pick<ConsulParts, "access" | "log">;
 
 /** `POST /v1/query`. */
-export async function create(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
-  const done = await operate(request, parts, "queryPut", { id: "", ...documentOf(request) });
+export async function create(request: HttpRequest, parts: QueryParts): Promise<HttpResponse> {
+  const done = await operate(request, parts, "queryPut", { id: "", ...documentOf(request, parts) });
   return { ...v1Json({ ID: done.result.id }, request), ...elsewhere(done) };
 }
 
 /** `PUT /v1/query/ID`. */
-export async function update(request: HttpRequest, parts: OperateParts, id: string): Promise<HttpResponse> {
-  return { ...DONE, ...elsewhere(await operate(request, parts, "queryPut", { id, ...documentOf(request) })) };
+export async function update(request: HttpRequest, parts: QueryParts, id: string): Promise<HttpResponse> {
+  return { ...DONE, ...elsewhere(await operate(request, parts, "queryPut", { id, ...documentOf(request, parts) })) };
 }
 
 /** `DELETE /v1/query/ID`. */
@@ -48,12 +48,19 @@ export async function remove(request: HttpRequest, parts: OperateParts, id: stri
 }
 
 /** The query in a body. */
-function documentOf(request: HttpRequest): { name: string; session: string; body: string } {
+function documentOf(
+  request: HttpRequest,
+  { access }: Pick<ConsulParts, "access">,
+): { name: string; session: string; body: string } {
   const given = bodyOf(request, FIELDS);
   const { ID: _, CreateIndex: __, ModifyIndex: ___, ...body } = given;
   const definition = definitionOf(body);
   const template = body.Template;
   const regexp = typeof template === "object" && template !== null && "Regexp" in template ? template.Regexp : "";
+  // It would lie in the database for everybody who may read that.
+  if (access && textIn(body, "Token") !== "") {
+    throw new HttpError(400, "Token is not supported: a query is executed with the token of whoever executes it");
+  }
   if (definition.service === "") throw new HttpError(400, "Must provide a Service name to query");
   if (regexp) throw new HttpError(400, "Template.Regexp is not supported: ${name.prefix} and ${name.suffix} are");
   const text = JSON.stringify(body);

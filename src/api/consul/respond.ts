@@ -21,10 +21,12 @@ import {
 import type { Done } from "../../app/database/operations.ts";
 import { ReplicaError } from "../../app/database/replica_client.ts";
 import { compileFilter, type Fields, FilterError } from "./filter.ts";
+import { FILTERED } from "../acl/filtered.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
+import { NOT_FOUND_TEXT } from "../../core/acl/resource.ts";
 import { laterText } from "../http/route.ts";
-import type { AgentParts, ConsulOperations, OperateParts } from "./parts.ts";
+import { type AgentParts, type ConsulOperations, datacenterOf, type OperateParts } from "./parts.ts";
 
 const PLAIN = "text/plain; charset=utf-8";
 /** Beyond the wait itself, for a query that another node answers. */
@@ -97,6 +99,8 @@ function asHttpError(error: unknown): unknown {
 /** As in Consul, who is known and lacks a permission gets 403. */
 function refused(why: RefusedError["why"]): HttpError {
   if (why.k === "later") return new HttpError(429, laterText(why), { retryAfter: why.seconds });
+  if (why.k === "denied") return new HttpError(403, why.text);
+  if (why.k === "gone") return new HttpError(403, NOT_FOUND_TEXT);
   if (why.k === "unknown") return new HttpError(401, "Permission denied: no valid token or password");
   return new HttpError(403, `Permission denied: user '${why.username}' lacks permission '${why.permission}'`);
 }
@@ -169,6 +173,7 @@ export async function v1Found(
     "X-Consul-Index": String(result.index),
     "X-Consul-KnownLeader": String(result.isLeaderKnown),
     "X-Consul-LastContact": String(result.lastContactMs),
+    ...(result.isFiltered ? FILTERED : {}),
     "X-Consul-Effective-Consistency": mode.consistency === "default" ? "leader" : mode.consistency,
     "Vary": "Accept-Encoding",
   };
@@ -184,11 +189,6 @@ function textOnce(rows: CatalogRead["rows"], { target }: HttpRequest, show: () =
   const text = show();
   shown.set(rows, { target, text });
   return text;
-}
-
-/** Name of the datacenter that a request is for; empty: that of this agent. */
-export function datacenterOf({ params }: HttpRequest): string {
-  return (params.get("dc") ?? "").toLowerCase();
 }
 
 /** Does an operation for a client, which may wait for `waitMs`, here or elsewhere; another node is told when the client leaves. */

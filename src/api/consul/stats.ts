@@ -30,14 +30,15 @@ export async function agentStats(parts: StatsParts): Promise<Stats> {
     serf_lan: gossip,
     ...(wan ? { serf_wan: wan } : {}),
   };
+  const acl = agent.options.acl ? "enabled" : "disabled";
   if (!agent.options.isServer) {
-    return { ...common, consul: { acl: "disabled", known_servers: String(servers.length), server: "false" } };
+    return { ...common, consul: { acl, known_servers: String(servers.length), server: "false" } };
   }
   const { leader } = parts.replica;
   return {
     ...common,
     consul: {
-      acl: "disabled",
+      acl,
       bootstrap: String(agent.options.bootstrap),
       known_datacenters: String(agent.router?.names.length ?? 1),
       leader: String(parts.state.isLeader),

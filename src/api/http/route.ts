@@ -4,6 +4,7 @@
  * @module
  */
 import type { Permission } from "../../app/users/permission.ts";
+import type { AccessGuard } from "../../core/acl/guard.ts";
 import type { Users, Verdict } from "../../app/users/users.ts";
 import type { HttpResponse } from "./problem.ts";
 import type { HttpRequest } from "./request.ts";
@@ -37,6 +38,8 @@ export type Refusal = Exclude<Verdict, { k: "allowed" }>;
 export interface GuardParts {
   /** Absent where everybody may do everything (no `-auth`). */
   readonly users: Users | undefined;
+  /** Absent where access control is off; with it, the permissions are for users of the auth file alone. */
+  readonly access?: AccessGuard | undefined;
   readonly counters: { auth_ok: number; auth_fail: number };
 }
 
@@ -52,9 +55,14 @@ export function routeOf<R extends Pick<Route<never>, "path" | "isPrefix">>(
 export function refusalOf(
   { permissions }: Pick<Route<never>, "permissions">,
   request: HttpRequest,
-  { users, counters }: GuardParts,
+  { users, counters, access }: GuardParts,
 ): Promise<Refusal | undefined> | undefined {
-  if (users) return checked(users, permissions, request, counters);
+  if (users && access) {
+    return access.isUser(request.authorization).then((isUser) =>
+      isUser ? checked(users, permissions, request, { counters, mustBeKnown: true }) : undefined
+    );
+  }
+  if (users) return checked(users, permissions, request, { counters, mustBeKnown: false });
   if (permissions.length > 0) counters.auth_ok++;
   return undefined;
 }
@@ -63,9 +71,9 @@ async function checked(
   users: Users,
   permissions: readonly Permission[],
   request: HttpRequest,
-  counters: GuardParts["counters"],
+  { counters, mustBeKnown }: { counters: GuardParts["counters"]; mustBeKnown: boolean },
 ): Promise<Refusal | undefined> {
-  const verdict = await users.check(permissions, request);
+  const verdict = await users.check(permissions, request, { mustBeKnown });
   if (verdict.k !== "allowed") {
     counters.auth_fail++;
     return verdict;

@@ -6,6 +6,7 @@
  * looked at.
  * @module
  */
+import { messageOf } from "../../base/codec/error_text.ts";
 import type { BoundStatement } from "../../core/sql/command.ts";
 import { splitStatements } from "../../core/sql/statement.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
@@ -18,6 +19,8 @@ const INT64_MAX = 2n ** 63n - 1n;
 const INT64_MIN = -(2n ** 63n);
 /** Digits that a double may not hold exactly, or a number that is no plain integer. False alarms only cost time. */
 const INEXACT = /\d{16}|\d[.eE]/;
+const NO_STATEMENTS =
+  'invalid request: want a list of statements, as in ["SELECT 1"] or [["INSERT INTO t VALUES(?)", 1]]';
 const BLOB_LITERAL = /^\s*[xX]'((?:[0-9a-fA-F]{2})*)'\s*$/;
 
 /**
@@ -27,7 +30,7 @@ const BLOB_LITERAL = /^\s*[xX]'((?:[0-9a-fA-F]{2})*)'\s*$/;
 export function decodeStatements(text: string): BoundStatement[] {
   if (text.length > UNCOUNTED_LENGTH_MAX) refuseManyValues(text);
   const body = parseJson(text);
-  if (!Array.isArray(body)) throw new HttpError(400, "invalid request");
+  if (!Array.isArray(body)) throw new HttpError(400, NO_STATEMENTS);
   if (body.length === 0) throw new HttpError(400, "no statements");
   const statements: BoundStatement[] = [];
   const split = repeatedSplit();
@@ -87,7 +90,7 @@ function decodeElement(element: Json, split: typeof splitStatements): BoundState
   if (typeof element === "string") {
     return element === "" ? undefined : { parts: split(element), positional: [], named: null };
   }
-  if (!Array.isArray(element) || typeof element[0] !== "string") throw new HttpError(400, "invalid request");
+  if (!Array.isArray(element) || typeof element[0] !== "string") throw new HttpError(400, NO_STATEMENTS);
   const sql = element[0];
   const positional: SqlValue[] = [];
   let named: Record<string, SqlValue> | null = null;
@@ -147,12 +150,13 @@ function parseJson(text: string): Json {
     return parseExact(text, exact);
   } catch (error) {
     if (error instanceof HttpError) throw error;
+    const failure = new HttpError(400, `invalid JSON body: ${messageOf(error)}`);
     const end = endOfArray(text);
-    if (end === undefined || end === text.length) throw new HttpError(400, "invalid JSON body");
+    if (end === undefined || end === text.length) throw failure;
     try {
       return parseExact(text.slice(0, end), exact); // what follows the array is ignored, as rqlite does
     } catch (error) {
-      throw error instanceof HttpError ? error : new HttpError(400, "invalid JSON body");
+      throw error instanceof HttpError ? error : failure;
     }
   }
 }

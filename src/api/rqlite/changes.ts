@@ -15,13 +15,14 @@ import {
   QUIET_MS,
 } from "../../app/changes/change_feed.ts";
 import { TooManyWaitError } from "../../app/database/errors.ts";
+import { needs } from "../../core/acl/resource.ts";
 import { pause } from "../../base/worker/backoff.ts";
 import { parseRaw } from "../../base/codec/raw_json.ts";
 import { CHANGE_LOG_BYTES_DEFAULT } from "../../core/sql/change_log.ts";
 import { CHANGE_LOG_BYTES_MAX, CHANGE_LOG_BYTES_MIN } from "../../app/changes/change_operations.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import { type HttpRequest, textOf } from "../http/request.ts";
-import { isClientAgent, type LeaderParts, operate } from "./leadership.ts";
+import { expectAllowed, isClientAgent, type LeaderParts, operate } from "./leadership.ts";
 
 /** Dependencies of these endpoints. */
 export interface ChangesParts extends LeaderParts {
@@ -47,13 +48,15 @@ export async function handleChanges(request: HttpRequest, parts: ChangesParts): 
     let toldMs = -Infinity;
     try {
       for await (const piece of mayWait ? changes.follow(since, over) : [await changes.read(since)]) {
+        await expectAllowed(parts, request, [needs("sql", "read")]);
         const text = rendered(piece.changes, select, isSse);
         if (text === "" && piece.changes.length > 0 && performance.now() - toldMs < QUIET_MS) continue;
         toldMs = performance.now();
         yield text || position(piece.index, isSse);
       }
     } catch (error) {
-      if (!(error instanceof ForgottenChangesError || error instanceof NoChangeLogError)) throw error;
+      const isTold = [ForgottenChangesError, NoChangeLogError, HttpError].some((kind) => error instanceof kind);
+      if (!isTold || !(error instanceof Error)) throw error;
       const text = JSON.stringify({ error: error.message });
       yield isSse ? `event: error\ndata: ${text}\n\n` : `${text}\n`;
     }

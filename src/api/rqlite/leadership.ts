@@ -17,10 +17,12 @@ import {
 } from "../../app/database/errors.ts";
 import type { Done, Runner } from "../../app/database/operations.ts";
 import type { ReplicaClient } from "../../app/database/replica_client.ts";
+import type { AccessGuard, Needs } from "../../core/acl/guard.ts";
 import type { Counters } from "../../app/database/counters.ts";
 import { HttpError } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
-import { laterText } from "../http/route.ts";
+import { NOT_FOUND_TEXT } from "../../core/acl/resource.ts";
+import { laterText, type Refusal } from "../http/route.ts";
 
 /** Operations that rqlite's API uses. */
 export type RqliteOperations = DataOperations & ClusterOperations & ChangeOperations;
@@ -38,6 +40,8 @@ const REMOTE: ReadonlyMap<keyof RqliteOperations, readonly [done: RemoteCounter,
 
 /** Dependencies of forwarding. */
 export interface LeaderParts {
+  /** Absent where access control is off. */
+  readonly access?: AccessGuard | undefined;
   readonly operations: Runner<RqliteOperations>;
   readonly replica: Pick<ReplicaClient, "leader">;
   readonly counters: Pick<Counters, "leader_not_found" | RemoteCounter>;
@@ -125,6 +129,28 @@ function count({ counters }: LeaderParts, name: RemoteCounter | undefined): void
   if (name !== undefined) counters[name]++;
 }
 
+/**
+ * Looks at the token of a request once more: that of an answer that goes on for long.
+ * @throws {HttpError} 403 when it does not allow what is needed, or not any more.
+ */
+export async function expectAllowed(
+  { access }: Pick<LeaderParts, "access">,
+  { authorization }: HttpRequest,
+  needs: Needs,
+): Promise<void> {
+  try {
+    if (access) await access.expect(needs, authorization);
+  } catch (error) {
+    const why = error instanceof RefusedError ? error.why : undefined;
+    throw why?.k === "denied" || why?.k === "gone" ? deniedError(why) : error;
+  }
+}
+
+/** What a token does not allow, in the words of access control. */
+export function deniedError(why: Extract<Refusal, { k: "denied" | "gone" }>): HttpError {
+  return new HttpError(403, why.k === "denied" ? why.text : NOT_FOUND_TEXT);
+}
+
 /** Sends the client to the leader. */
 export function redirected({ target }: HttpRequest, { replica: { leader }, counters, options }: LeaderParts): Error {
   if (!leader || leader.id === options.nodeId) {
@@ -146,6 +172,7 @@ export function withStatus(error: unknown, name: keyof RqliteOperations, parts: 
 function statusOf(error: Error, name: keyof RqliteOperations, parts: LeaderParts): Error {
   if (error instanceof RefusedError) {
     const { why } = error;
+    if (why.k === "denied" || why.k === "gone") return deniedError(why);
     if (why.k === "later") return new HttpError(429, laterText(why), { retryAfter: why.seconds });
     return new HttpError(401, isClientAgent(parts) ? "" : `remote ${REFUSED_NAMES[name] ?? name} not authorized`);
   }

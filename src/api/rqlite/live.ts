@@ -9,13 +9,14 @@ import type { LivePiece, LiveQueries, LiveQuery } from "../../app/changes/live_q
 import { checkStatements } from "../../app/database/allowed.ts";
 import { RequestError, TooManyWaitError } from "../../app/database/errors.ts";
 import { parseDuration } from "../../base/codec/duration.ts";
+import { sqlNeeds } from "../../core/acl/sql_needs.ts";
 import { mayRead } from "../../core/sql/statement.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { sqlText } from "../http/sql_body.ts";
 import { streamed } from "./changes.ts";
 import { dataRequest, statementsOf } from "./data.ts";
-import { isClientAgent, type LeaderParts } from "./leadership.ts";
+import { expectAllowed, isClientAgent, type LeaderParts } from "./leadership.ts";
 
 /** Dependencies of this endpoint. */
 export interface LiveParts extends LeaderParts {
@@ -30,14 +31,19 @@ const INTERVAL_MS_MAX = 3_600_000;
 export async function handleLive(request: HttpRequest, parts: LiveParts): Promise<HttpResponse> {
   if (isClientAgent(parts)) throw new HttpError(501, "a client agent keeps no data: ask a server");
   const query = queryOf(request);
+  const wanted = sqlNeeds("read", query.statement.parts);
+  await expectAllowed(parts, request, wanted);
   const fault = await parts.live.fault(query);
   if (fault !== undefined) throw new HttpError(400, fault);
   const tag = request.lastEventId || (request.params.get("tag") ?? "");
   return streamed(request, async function* (isSse, over) {
     try {
-      for await (const piece of parts.live.follow(query, tag, over)) yield rendered(piece, isSse);
+      for await (const piece of parts.live.follow(query, tag, over)) {
+        await expectAllowed(parts, request, wanted);
+        yield rendered(piece, isSse);
+      }
     } catch (error) {
-      if (!(error instanceof TooManyWaitError)) throw error;
+      if (!(error instanceof TooManyWaitError || error instanceof HttpError)) throw error;
       yield rendered({ k: "error", tag: "", text: JSON.stringify({ error: error.message }) }, isSse);
     }
   });

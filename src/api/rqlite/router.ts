@@ -2,6 +2,10 @@
  * The paths of rqlite's API as a table.
  * @module
  */
+import type { Needs } from "../../core/acl/guard.ts";
+import { RefusedError } from "../../app/database/errors.ts";
+import type { Agent } from "../../app/agent/agent.ts";
+import { needs, needsOf } from "../../core/acl/resource.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { type GuardParts, laterText, type Refusal, refusalOf, type Route, routeOf } from "../http/route.ts";
@@ -11,8 +15,8 @@ import { type BackupParts, handleBackup } from "./backup.ts";
 import { type ChangesParts, handleChangeLog, handleChanges } from "./changes.ts";
 import { type DataParts, handleExecute, handleQuery, handleRequest } from "./data.ts";
 import { handleBoot, handleLoad, type LoadParts } from "./load.ts";
+import { deniedError, isClientAgent, otherDatacenter } from "./leadership.ts";
 import { handleLive, type LiveParts } from "./live.ts";
-import { isClientAgent, otherDatacenter } from "./leadership.ts";
 import { handleLeader, handleNodes, handleReadyz, handleRemove, type NodesParts } from "./nodes.ts";
 import { handleQueued, type QueueParts } from "./queue.ts";
 import { handleReap, handleSnapshot, handleVerify, type SnapshotParts } from "./snapshot.ts";
@@ -31,10 +35,25 @@ export type RqliteParts =
   & NodesParts
   & SnapshotParts
   & StatusParts
-  & GuardParts;
+  & GuardParts
+  & { readonly agent: Agent | undefined };
 
 /** A route of this API. */
-type RqliteRoute = Route<RqliteParts>;
+export interface RqliteRoute extends Route<RqliteParts> {
+  /** What a token needs, where access control is on; the operations behind it need more of their own. */
+  readonly acl: Needs | ((request: HttpRequest, parts: RqliteParts) => Needs);
+}
+
+const SQL_READ: Needs = [needs("sql", "read")];
+const SQL_WRITE: Needs = [needs("sql", "write")];
+/** What has everything in it, or takes its place. */
+const MANAGEMENT: Needs = [needs("acl", "write")];
+const OPERATOR_READ: Needs = [needs("operator", "read")];
+const OPERATOR_WRITE: Needs = [needs("operator", "write")];
+const OPERATOR = ({ method }: HttpRequest): Needs => method === "GET" ? OPERATOR_READ : OPERATOR_WRITE;
+const AGENT = (_: HttpRequest, { agent }: RqliteParts): Needs => [
+  needsOf("agent", "read", agent?.options.nodeName ?? ""),
+];
 
 /** `POST /db/execute`: at once, or queued. */
 function execute(request: HttpRequest, parts: RqliteParts): Promise<HttpResponse> {
@@ -68,29 +87,37 @@ const BOTH = ["GET", "POST"];
 
 /** All paths (Q2.1) with their permissions (Q17.1). */
 export const ROUTES: readonly RqliteRoute[] = [
-  { ...under("/db/execute", POST), permissions: ["execute"], handler: execute },
-  { ...under("/db/query", BOTH), permissions: ["query"], handler: handleQuery },
-  { ...under("/db/request", POST), permissions: ["execute", "query"], handler: handleRequest },
-  { ...under("/status", GET), permissions: ["status"], handler: handleStatus },
-  { ...under("/nodes", GET), permissions: ["status"], handler: handleNodes },
-  { ...at("/leader", BOTH), permissions: ["leader-ops"], handler: handleLeader },
-  { ...under("/readyz", GET), permissions: ["ready"], handler: handleReadyz },
-  { ...under("/remove", ["DELETE"]), permissions: ["remove"], handler: handleRemove },
-  { ...at("/metrics", GET), permissions: ["status"], handler: handleMetrics },
-  { ...at("/debug/vars", []), permissions: ["status"], handler: handleVars },
-  { ...at("/db/changes", GET), permissions: ["query"], handler: handleChanges },
-  { ...at("/db/live", BOTH), permissions: ["query"], handler: handleLive },
-  { ...at("/db/changes/log", ["GET", "PUT", "DELETE"]), permissions: ["load"], handler: handleChangeLog },
-  { ...under("/db/backup", GET), permissions: ["backup"], handler: handleBackup },
-  { ...under("/db/load", POST), permissions: ["load"], isStream: true, handler: handleLoad },
-  { ...under("/db/sql", BOTH), permissions: ["query"], handler: handleAnalyze },
-  { ...at("/boot", POST), permissions: ["load"], isStream: true, handler: boot },
-  { ...at("/snapshot", POST), permissions: ["snapshot"], handler: handleSnapshot },
-  { ...at("/verify", POST), permissions: ["snapshot"], handler: handleVerify },
-  { ...at("/join", POST), permissions: ["join"], handler: joinElsewhere },
-  { ...at("/join-read-only", POST), permissions: ["join-read-only"], handler: joinElsewhere },
-  { ...at("/reap", POST), permissions: ["snapshot"], handler: handleReap },
+  { ...under("/db/execute", POST), permissions: ["execute"], acl: SQL_WRITE, handler: execute },
+  { ...under("/db/query", BOTH), permissions: ["query"], acl: SQL_READ, handler: handleQuery },
+  { ...under("/db/request", POST), permissions: ["execute", "query"], acl: SQL_READ, handler: handleRequest },
+  { ...under("/status", GET), permissions: ["status"], acl: AGENT, handler: handleStatus },
+  { ...under("/nodes", GET), permissions: ["status"], acl: OPERATOR_READ, handler: handleNodes },
+  { ...at("/leader", BOTH), permissions: ["leader-ops"], acl: OPERATOR, handler: handleLeader },
+  { ...under("/readyz", GET), permissions: ["ready"], acl: [], handler: handleReadyz },
+  { ...under("/remove", ["DELETE"]), permissions: ["remove"], acl: OPERATOR_WRITE, handler: handleRemove },
+  { ...at("/metrics", GET), permissions: ["status"], acl: AGENT, handler: handleMetrics },
+  { ...at("/debug/vars", []), permissions: ["status"], acl: AGENT, handler: handleVars },
+  { ...at("/db/changes", GET), permissions: ["query"], acl: SQL_READ, handler: handleChanges },
+  { ...at("/db/live", BOTH), permissions: ["query"], acl: SQL_READ, handler: handleLive },
+  {
+    ...at("/db/changes/log", ["GET", "PUT", "DELETE"]),
+    permissions: ["load"],
+    acl: OPERATOR,
+    handler: handleChangeLog,
+  },
+  { ...under("/db/backup", GET), permissions: ["backup"], acl: MANAGEMENT, handler: handleBackup },
+  { ...under("/db/load", POST), permissions: ["load"], acl: SQL_WRITE, isStream: true, handler: handleLoad },
+  { ...under("/db/sql", BOTH), permissions: ["query"], acl: SQL_READ, handler: handleAnalyze },
+  { ...at("/boot", POST), permissions: ["load"], acl: MANAGEMENT, isStream: true, handler: boot },
+  { ...at("/snapshot", POST), permissions: ["snapshot"], acl: OPERATOR_WRITE, handler: handleSnapshot },
+  { ...at("/verify", POST), permissions: ["snapshot"], acl: OPERATOR_WRITE, handler: handleVerify },
+  { ...at("/join", POST), permissions: ["join"], acl: OPERATOR_WRITE, handler: joinElsewhere },
+  { ...at("/join-read-only", POST), permissions: ["join-read-only"], acl: OPERATOR_WRITE, handler: joinElsewhere },
+  { ...at("/reap", POST), permissions: ["snapshot"], acl: OPERATOR_WRITE, handler: handleReap },
 ];
+const NO_SUCH_PATH = `no such path: there are ${
+  ROUTES.map(({ path }) => path).join(", ")
+}, and those of Consul below /v1/`;
 
 /**
  * Answers a request of rqlite's API: path, permission and method are checked in this order (Q2.2).
@@ -102,12 +129,32 @@ export function routeRqlite(
   parts: RqliteParts,
 ): HttpResponse | Promise<HttpResponse> {
   const route = routeOf(ROUTES, path);
-  if (!route) throw new HttpError(404, "");
-  const checking = refusalOf(route, request, parts);
+  if (!route) throw new HttpError(404, NO_SUCH_PATH);
   const rest = path.slice(route.path.length);
+  if (parts.access) return guarded(request, { route, rest }, parts);
+  const checking = refusalOf(route, request, parts);
   return checking
     ? checking.then((refusal) => handled(request, { route, refusal, rest }, parts))
     : handled(request, { route, refusal: undefined, rest }, parts);
+}
+
+/** The same where access control is on. */
+async function guarded(
+  request: HttpRequest,
+  { route, rest }: { route: RqliteRoute; rest: string },
+  parts: RqliteParts,
+): Promise<HttpResponse> {
+  const refusal = await refusalOf(route, request, parts);
+  if (refusal) throw refused(refusal);
+  // Another datacenter decides about what is done there.
+  const isElsewhere = DATA_PATHS.includes(route.path) && otherDatacenter(request, parts) !== undefined;
+  const wanted = isElsewhere ? [] : typeof route.acl === "function" ? route.acl(request, parts) : route.acl;
+  try {
+    await parts.access?.expect(wanted, request.authorization);
+  } catch (error) {
+    throw error instanceof RefusedError ? refused(error.why) : error;
+  }
+  return await handled(request, { route, refusal, rest }, parts);
 }
 
 function handled(
@@ -117,7 +164,9 @@ function handled(
 ): HttpResponse | Promise<HttpResponse> {
   if (refusal) throw refused(refusal);
   const { methods, handler } = route;
-  if (methods.length > 0 && !methods.includes(request.method)) throw new HttpError(405, "");
+  if (methods.length > 0 && !methods.includes(request.method)) {
+    throw new HttpError(405, `${request.method} is not for this path: use ${methods.join(" or ")}`);
+  }
   // What is meant for another datacenter must not be done in this one.
   if (!DATA_PATHS.includes(route.path) && otherDatacenter(request, parts) !== undefined) {
     throw new HttpError(400, ONLY_DATA);
@@ -125,8 +174,9 @@ function handled(
   return handler(request, parts, rest);
 }
 
-/** A client gets 401 without a body. */
+/** A client gets 401 without a body; whoever shows a token hears what it lacks. */
 function refused(refusal: Refusal): HttpError {
+  if (refusal.k === "denied" || refusal.k === "gone") return deniedError(refusal);
   if (refusal.k === "later") return new HttpError(429, laterText(refusal), { retryAfter: refusal.seconds });
   return new HttpError(401, "");
 }

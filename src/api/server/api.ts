@@ -3,6 +3,7 @@
  * @module
  */
 
+import type { AclSettings } from "../../app/acl/settings.ts";
 import type { CdcOptions, OtlpOptions } from "../../drivers/sink/api.ts";
 import type { ToCallee, ToCaller } from "../../base/worker/channel.ts";
 import type { AgentOptions, SupervisorTask } from "../../app/agent/agent.ts";
@@ -71,6 +72,8 @@ export interface HttpOptions {
   readonly nodeId: string;
   /** Present in an agent. */
   readonly agent?: AgentOptions;
+  /** Access control of a node that is none; absent where it is off. */
+  readonly acl?: AclSettings;
   /** As rqlite's clients read it. */
   readonly version: string;
   /** Version of the program, `0.1.0`. */
@@ -130,6 +133,10 @@ export type SupervisorMethods =
     readonly directorySize: { readonly params: Record<string, never>; readonly result: number };
     /** Bytes of the database's files. */
     readonly databaseSizes: { readonly params: Record<string, never>; readonly result: DatabaseSizes };
+    /** Keeps the tokens of the agent, as JSON. */
+    readonly keepTokens: { readonly params: { readonly text: string }; readonly result: void };
+    /** The index in the file that lets access control be bootstrapped again, which is removed; 0: there is none. */
+    readonly takeBootstrapReset: { readonly params: Record<string, never>; readonly result: number };
     /** Keeps a definition of a service or check on disk, or forgets it. */
     readonly keepDefinition: {
       readonly params: { readonly kind: KeptKind; readonly id: string; readonly text: string };
@@ -154,7 +161,13 @@ export type ToHttpWorker =
   | { readonly k: "names"; readonly port: MessagePort } // serve DNS, too; carries what a name server's Worker is told
   | { readonly k: "users"; readonly users: readonly User[] } // the auth file, anew
   | { readonly k: "checks"; readonly port: MessagePort } // the line to the Worker that runs checks
-  | { readonly k: "agent"; readonly meta: Readonly<Record<string, string>>; readonly files: FileDefinitions } // anew
+  | {
+    readonly k: "agent"; // anew
+    readonly meta: Readonly<Record<string, string>>;
+    readonly files: FileDefinitions;
+    /** Where access control is on. */
+    readonly tokens: AclSettings["tokens"] | undefined;
+  }
   | ToCaller
   | { readonly k: "shutdown" };
 

@@ -3,7 +3,8 @@
  * @module
  */
 import { shuffled } from "../../base/worker/shuffled.ts";
-import { instancesOf, LocalNodes, type NodeSource, RemoteNodes } from "../../app/agent/nodes.ts";
+import { ownAsker } from "../../app/services/catalog_access.ts";
+import { instancesOf, type NodeSource, RemoteNodes } from "../../app/agent/nodes.ts";
 import { executeQuery, type QueryReads } from "../../app/services/prepared_query.ts";
 import { parseDuration } from "../../base/codec/duration.ts";
 import { nearestTo } from "../consul/near.ts";
@@ -36,7 +37,7 @@ export function answerLookups(
 ): void {
   let holdsView = false;
   source.onChange = () => {
-    if (source instanceof LocalNodes && !holdsView) return;
+    if (source.view && !holdsView) return;
     holdsView = false;
     const message: CatalogChanged = { k: "changed" };
     port.postMessage(message);
@@ -44,7 +45,7 @@ export function answerLookups(
   const of = (datacenter: string | undefined) => datacenter === undefined ? source : others.source(datacenter);
   const callee = new Callee<CatalogMethods>(port, {
     view: () => {
-      if (!(source instanceof LocalNodes)) return undefined;
+      if (!source.view) return undefined;
       holdsView = true; // before it is read: a change meanwhile is told
       return source.view();
     },
@@ -66,16 +67,22 @@ function described(error: unknown): DescribedError {
 
 const NO_DATACENTER: NoDatacenter = "no_datacenter";
 
-type LookupParts = Pick<Services, "operations" | "agent" | "log">;
+type LookupParts = Pick<Services, "operations" | "agent" | "access" | "log">;
 
-const ASKED = { by: { k: "node" }, timeoutMs: TIMEOUT_MS, retries: 0 } as const;
+/** Where access control is on, in the name of the agent's token for names. */
+const askedOf = ({ access }: Pick<LookupParts, "access">) => ({
+  by: ownAsker(access?.tokens, access?.tokens.forNames ?? ""),
+  timeoutMs: TIMEOUT_MS,
+  retries: 0,
+});
 const STALE = { consistency: "stale", index: 0, waitMs: 0 } as const;
 
 /** Looks names of other datacenters up by stale reads there, each time anew. */
-export function otherDatacenters({ operations }: LookupParts): OtherDatacenters {
+export function otherDatacenters(parts: LookupParts): OtherDatacenters {
+  const { operations } = parts;
   let names: { readonly untilMs: number; readonly all: Promise<ReadonlySet<string>> } | undefined;
   const read = async () => {
-    const { result } = await operations.run("datacenters", {}, ASKED);
+    const { result } = await operations.run("datacenters", {}, askedOf(parts));
     return new Set(result.map(({ name }) => name));
   };
   return {
@@ -83,7 +90,8 @@ export function otherDatacenters({ operations }: LookupParts): OtherDatacenters 
       new RemoteNodes({
         onChange() {},
         async rows(query) {
-          return (await operations.run("catalogRead", { query, ...STALE }, { ...ASKED, datacenter })).result.rows;
+          return (await operations.run("catalogRead", { query, ...STALE }, { ...askedOf(parts), datacenter })).result
+            .rows;
         },
       }),
     async knows(datacenter) {
@@ -99,15 +107,16 @@ export function queryInstances(
   parts: LookupParts,
 ): (name: string, datacenter: string | undefined) => Promise<QueryInstances | undefined> {
   const { operations, agent } = parts;
+  const asked = () => askedOf(parts);
   const readsIn = (datacenter: string): QueryReads => ({
     query: async (query) => {
-      return (await operations.run("queryRead", { query, ...STALE }, { ...ASKED, datacenter })).result.rows[0];
+      return (await operations.run("queryRead", { query, ...STALE }, { ...asked(), datacenter })).result.rows[0];
     },
     catalog: async (query, where) => {
-      return (await operations.run("catalogRead", { query, ...STALE }, { ...ASKED, datacenter: where })).result.rows;
+      return (await operations.run("catalogRead", { query, ...STALE }, { ...asked(), datacenter: where })).result.rows;
     },
     datacenter,
-    datacenters: async () => (await operations.run("datacenters", {}, ASKED)).result.map(({ name }) => name),
+    datacenters: async () => (await operations.run("datacenters", {}, asked())).result.map(({ name }) => name),
     noteFailure: (where, error) =>
       parts.log(`Failed querying for service in datacenter: datacenter=${where} error=${messageOf(error)}`),
   });

@@ -5,6 +5,7 @@
  */
 import type { Caller } from "../../base/worker/channel.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
+import type { AgentTokens } from "../../app/acl/settings.ts";
 import type { Agent } from "../../app/agent/agent.ts";
 import type { CatalogOperations } from "../../app/agent/catalog_operations.ts";
 import type { Runner } from "../../app/database/operations.ts";
@@ -20,6 +21,8 @@ export interface OwnServicesParts {
   readonly open: OpenLocal;
   readonly agent: Agent;
   readonly operations: Runner<CatalogOperations>;
+  /** Its tokens; absent where access control is off. */
+  readonly tokens: AgentTokens | undefined;
   /** Keeps definitions on disk. */
   readonly supervisor: Pick<Caller<SupervisorMethods>, "call">;
   /** Has the Worker of checks started. */
@@ -35,7 +38,7 @@ export class OwnServices {
   readonly #parts: OwnServicesParts;
 
   constructor(parts: OwnServicesParts) {
-    const { open, agent, operations, supervisor, log } = parts;
+    const { open, agent, operations, supervisor, tokens, log } = parts;
     this.#parts = parts;
     this.#runner = new PortRunner(() => parts.wantChecks());
     this.local = new LocalState({
@@ -46,7 +49,7 @@ export class OwnServices {
         keep: (kind, id, text) => supervisor.call("keepDefinition", { kind, id, text }),
         forget: (kind, id) => supervisor.call("forgetDefinition", { kind, id }),
       },
-      remoteStatus: (node, service) => remoteStatus(operations, node, service),
+      remoteStatus: (node, service) => remoteStatus(operations, { node, service, tokens }),
       log,
     });
     agent.events.services = () => [...this.local.services.values()].map(({ definition }) => definition);
@@ -55,10 +58,11 @@ export class OwnServices {
 
   /** Takes what is in files and what was kept, and tells the catalog of it from then on. */
   async start(): Promise<void> {
-    const { open: { files, kept }, agent, operations, log } = this.#parts;
+    const { open: { files, kept }, agent, operations, tokens, log } = this.#parts;
     await this.replace(files);
     this.local.restore(kept);
-    this.#antiEntropy = new AntiEntropy({ agent, local: this.local, access: catalogAccess(operations), log });
+    const access = catalogAccess(operations, tokens);
+    this.#antiEntropy = new AntiEntropy({ agent, local: this.local, access, tokens, log });
   }
 
   /** Takes other files. */

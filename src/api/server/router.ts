@@ -34,7 +34,10 @@ export async function route(asked: Omit<HttpRequest, "params">, services: Servic
     const params = Params.parse(mark < 0 ? "" : asked.target.slice(mark + 1));
     const path = mark < 0 ? asked.target : asked.target.slice(0, mark);
     const token = params.get("token");
-    const request: HttpRequest = token ? { ...asked, params, authorization: bearer(token) } : { ...asked, params };
+    // What shows no token is the agent's own.
+    const standard = asked.authorization === "" ? services.access?.tokens.forRequests : undefined;
+    const shown = token || standard;
+    const request: HttpRequest = shown ? { ...asked, params, authorization: bearer(shown) } : { ...asked, params };
     if (path.startsWith("/v1/")) return await routeV1(request, services);
     const { agent } = services.options;
     if (path === "/" && agent) return GREETING;

@@ -19,6 +19,7 @@ import { PoolClient } from "../../drivers/membership/client.ts";
 import { Readers } from "../../app/database/readers.ts";
 import { ReplicaClient } from "../../app/database/replica_client.ts";
 import { logger } from "../../base/worker/log.ts";
+import { AclCare } from "../../app/services/acl_care.ts";
 import { Delivery, type DeliveryParts } from "../../app/changes/delivery.ts";
 import type { SinkMethods } from "../../drivers/sink/api.ts";
 import { LiveQueries } from "../../app/changes/live_queries.ts";
@@ -33,6 +34,9 @@ import type { Agent } from "../../app/agent/agent.ts";
 import { WanRouter } from "../../app/wan/router.ts";
 import { EventLog } from "../../app/agent/event_log.ts";
 import { FollowedReads } from "../../app/agent/followed_reads.ts";
+import { ownAsker } from "../../app/services/catalog_access.ts";
+import { VisibleNodes } from "../../app/services/visible_nodes.ts";
+import { nodeAccess, warnIfOpen } from "./access.ts";
 import { LocalNodes, type NodeSource, RemoteNodes } from "../../app/agent/nodes.ts";
 import { nodeOperations } from "../../app/services/node_operations.ts";
 import { mayJoin, Users } from "../../app/users/users.ts";
@@ -49,12 +53,14 @@ import { allFamilies, countedFamilies } from "../metrics/prometheus.ts";
 import { type HttpServer, serveHttp } from "../http/server.ts";
 import { answerLookups, otherDatacenters, queryInstances } from "./lookups.ts";
 import { isClientAgent } from "../rqlite/leadership.ts";
-import { OwnServices } from "./own_services.ts";
+import { OwnServices, type OwnServicesParts } from "./own_services.ts";
 import { endpointOf, route } from "./router.ts";
 import { LargeBodies } from "../rqlite/large_bodies.ts";
 import type { Services } from "./services.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
+/** After so long it is known what the cluster keeps. */
+const WARN_MS = 10_000;
 /** In-flight requests get this long at a shutdown. */
 const SHUTDOWN_MS = 5000;
 
@@ -99,18 +105,13 @@ async function open(message: OpenHttp): Promise<void> {
   const database = new Database(parts);
   const queue = new WriteQueue(options.writeQueue, (...batch) => writeBatch(operations, ...batch), log);
   const clocks = timersOf({ catalog, state: parts.state, log });
-  const operations = nodeOperations({ ...parts, catalog, agent, database, queue, ...clocks });
+  const access = nodeAccess({ ...parts, agent, catalog, operations: () => operations });
+  const control = { access, takeBootstrapReset };
+  const operations = nodeOperations({ ...parts, catalog, agent, database, queue, ...clocks, ...control });
   const uploader = message.uploader && new UploaderClient(message.uploader);
   const restore = uploader && restoreOf(message, { ...parts, database, uploader });
   const data = { ...parts, database, uploader, restore };
-  own = agent && message.local && new OwnServices({
-    open: message.local,
-    agent,
-    operations,
-    supervisor,
-    wantChecks: () => scope.postMessage({ k: "wantChecks" }),
-    log,
-  });
+  own = ownServices(message, { agent, operations, tokens: access?.tokens });
   const made: Services = {
     ...data,
     operations,
@@ -118,12 +119,12 @@ async function open(message: OpenHttp): Promise<void> {
     catalog,
     ...followingOf(message, { ...parts, catalog }),
     agent,
+    access,
     memberEvents,
     intervals: new Intervals(() => countedFamilies(made), Date.now()),
     local: own?.local,
     expiry: { http: options.tls?.notAfter, node: options.nodeNotAfter },
-    directorySize: () => supervisor.call("directorySize", {}),
-    databaseSizes: () => supervisor.call("databaseSizes", {}),
+    ...asked,
   };
   replica.isOpen = () => isClientAgent(message) || parts.state.isOpen;
   follow(message, made);
@@ -138,6 +139,22 @@ async function open(message: OpenHttp): Promise<void> {
   services = made;
   await listen(made);
 }
+
+function ownServices(
+  { local }: OpenHttp,
+  { agent, operations, tokens }: Pick<Services, "agent" | "operations"> & { tokens: OwnServicesParts["tokens"] },
+): OwnServices | undefined {
+  const wantChecks = () => scope.postMessage({ k: "wantChecks" });
+  return agent && local && new OwnServices({ open: local, agent, operations, tokens, supervisor, wantChecks, log });
+}
+
+/** What the supervisor does for handlers. */
+const asked: Pick<Services, "directorySize" | "databaseSizes" | "keepTokens"> = {
+  directorySize: () => supervisor.call("directorySize", {}),
+  databaseSizes: () => supervisor.call("databaseSizes", {}),
+  keepTokens: (text) => supervisor.call("keepTokens", { text }),
+};
+const takeBootstrapReset = () => supervisor.call("takeBootstrapReset", {});
 
 function timersOf(parts: KeyTimersParts): { readonly timers: SessionTimers; readonly keyTimers: KeyTimers } {
   return { timers: new SessionTimers(parts), keyTimers: new KeyTimers(parts) };
@@ -194,6 +211,7 @@ function follow(message: OpenHttp, made: Services): void {
   replica.onTablesChanged = (tables) => watches.changed(tables);
   delivery?.run();
   pushMetrics(message, made);
+  if (!isClientAgent(made)) Deno.unrefTimer(Number(setTimeout(() => warnIfOpen(made), WARN_MS)));
 }
 
 function restoreOf(
@@ -231,15 +249,25 @@ async function listen(made: Services): Promise<void> {
 
 /** Starts an agent's own tasks. On a server that leads, one of them keeps the catalog in step with the pool. */
 function openAgent(
-  { catalog, operations, state, replica, intervals }: Services,
+  { catalog, operations, state, replica, intervals, access }: Services,
   agent: Agent,
   { timers, keyTimers }: ReturnType<typeof timersOf>,
 ): void {
-  const nodes = agent.options.isServer ? new LocalNodes(catalog) : new RemoteNodes(new FollowedReads(operations));
+  const asker = () => ownAsker(access?.tokens, access?.tokens.forNames ?? "");
+  const remote = () => new RemoteNodes(new FollowedReads(operations, asker));
+  const local = () => access ? new VisibleNodes(new LocalNodes(catalog), access, catalog) : new LocalNodes(catalog);
+  const nodes = agent.options.isServer ? local() : remote();
   nodeSource = nodes;
+  if (access) {
+    access.tokens.onChange = () => {
+      nodes.onChange();
+      own?.soon();
+    };
+  }
   if (agent.options.isServer) {
     const reconciler = new Reconciler({ agent, catalog, state, replica, log });
-    replica.onLeader = () => (reconciler.soon(), catalog.wakeAll(), keyTimers.look());
+    const care = access && new AclCare({ catalog, state, initialManagement: access.settings.initialManagement, log });
+    replica.onLeader = () => (reconciler.soon(), care?.soon(), catalog.wakeAll(), keyTimers.look());
     timers.start();
   }
   own?.start();
@@ -287,10 +315,11 @@ function renew(tls: TlsServer): void {
 }
 
 /** Metadata of this node and definitions of its services, anew: the catalog is to say so, too. */
-async function renewAgent({ meta, files }: Extract<ToHttpWorker, { k: "agent" }>): Promise<void> {
+async function renewAgent({ meta, files, tokens }: Extract<ToHttpWorker, { k: "agent" }>): Promise<void> {
   const agent = services?.agent;
   if (!agent) return;
   agent.options = { ...agent.options, meta };
+  if (tokens) services?.access?.tokens.take(tokens);
   own?.soon();
   await own?.replace(files);
 }

@@ -17,6 +17,7 @@ import type { Database } from "../../app/database/database.ts";
 import type { Readers } from "../../app/database/readers.ts";
 import type { ReplicaClient } from "../../app/database/replica_client.ts";
 import type { LocalState } from "../../app/services/local_state.ts";
+import type { Access } from "../../app/acl/access.ts";
 import type { Users } from "../../app/users/users.ts";
 import type { SlowStatements } from "../../app/database/slow_statements.ts";
 import type { WriteQueue } from "../../app/database/write_queue.ts";
@@ -73,6 +74,10 @@ export interface Services {
   readonly intervals: Intervals;
   /** Absent where everybody may do everything. */
   readonly users: Users | undefined;
+  /** Absent where access control is off. */
+  readonly access: Access | undefined;
+  /** Keeps the tokens of the agent, as JSON, over a restart. */
+  keepTokens(text: string): Promise<void>;
   /** When the certificates of HTTPS and of the traffic between nodes expire, RFC 3339; undefined where there is none. */
   readonly expiry: { http: string | undefined; node: string | undefined };
   /** Bytes of all files in the data directory. */

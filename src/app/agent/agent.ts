@@ -3,6 +3,7 @@
  * @module
  */
 import type { PoolClient } from "../../drivers/membership/client.ts";
+import type { AclSettings } from "../acl/settings.ts";
 import type { AutopilotConfig } from "./autopilot.ts";
 import type { WanRouter } from "../wan/router.ts";
 import type { EventLog } from "./event_log.ts";
@@ -45,6 +46,8 @@ export interface AgentOptions {
   readonly limits: AgentLimits;
   /** The care for servers, until the cluster has settings of its own. */
   readonly autopilot: AutopilotConfig;
+  /** Access control; absent where it is off. */
+  readonly acl?: AclSettings | undefined;
 }
 
 /** Tasks of the supervisor. */

@@ -17,6 +17,10 @@ import {
   whole,
 } from "../../base/codec/shape.ts";
 import type { CoreStatus } from "../../core/raft/effects.ts";
+import { needs } from "../../core/acl/resource.ts";
+import { readAcl } from "../acl/visible.ts";
+import { needsOfDeregistration, needsOfNode, needsOfRegistration } from "../acl/write_needs.ts";
+import type { OperationAcl } from "../../core/acl/guard.ts";
 import { NotLeaderError, OperationError } from "../database/errors.ts";
 import {
   type Codec,
@@ -182,10 +186,10 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** What was found travels as the text that a reader has rendered. */
 function foundCodec<Query extends AnyQuery>(query: Shape<Query>): Codec<CatalogFound<Query>> {
-  const fields = record({ query, isLeaderKnown: flag, lastContactMs: finite });
+  const fields = record({ query, isLeaderKnown: flag, lastContactMs: finite, isFiltered: optional(flag) });
   return {
-    encode: ({ text, isLeaderKnown, lastContactMs, query }) => ({
-      value: { query, isLeaderKnown, lastContactMs },
+    encode: ({ text, isLeaderKnown, lastContactMs, query, isFiltered }) => ({
+      value: { query, isLeaderKnown, lastContactMs, ...(isFiltered ? { isFiltered } : {}) },
       body: encoder.encode(text),
     }),
     decode({ value, body }) {
@@ -202,6 +206,7 @@ export function readOperation<Query extends AnyQuery>(
 ): Operation<CatalogReadRequest<Query>, CatalogFound<Query>> {
   return {
     permissions: [permission],
+    acl: readAcl(),
     isForNodes: true,
     params: jsonCodec(readFields(query)),
     result: foundCodec(query),
@@ -222,16 +227,26 @@ const health: Shape<RaftHealth> = record({
   servers: listOf(record({ ...serverFields, lastContactMs: optional(finite) }), SERVERS_MAX),
 });
 
-const writing = <T>(permission: "catalog-write" | "operator-write", params: Shape<T>) => ({
+const writing = <T>(
+  permission: "catalog-write" | "operator-write",
+  params: Shape<T>,
+  acl: OperationAcl<T, void>,
+) => ({
   permissions: [permission],
+  acl,
   params: jsonCodec(params),
   result: NOTHING,
 });
 
+const OPERATING = { needs: () => [needs("operator", "write")] };
+
 /** These operations, and how they travel. */
 export const CATALOG_OPERATIONS: OperationTable<CatalogOperations> = {
   catalogRead: readOperation("catalog-read", catalogQuery),
-  register: { ...writing("catalog-write", nodeFields), isForNodes: true },
+  register: {
+    ...writing("catalog-write", nodeFields, { needs: (node, read) => needsOfNode(node, read) }),
+    isForNodes: true,
+  },
   registerAll: {
     ...writing(
       "catalog-write",
@@ -241,26 +256,31 @@ export const CATALOG_OPERATIONS: OperationTable<CatalogOperations> = {
         services: listOf(serviceFields, ROWS_MAX),
         checks: listOf(checkFields, ROWS_MAX),
       }),
+      { needs: (registration, read) => needsOfRegistration(registration, read) },
     ),
     isForNodes: true,
   },
   deregister: {
-    ...writing("catalog-write", record({ node: plainName, service: plainName, check: plainName })),
+    ...writing("catalog-write", record({ node: plainName, service: plainName, check: plainName }), {
+      needs: needsOfDeregistration,
+    }),
     isForNodes: true,
   },
   raftPeers: jsonOperation(
     ["status"],
     record({}),
     record({ leader: text(1024), voters: listOf(text(1024), SERVERS_MAX) }),
+    { needs: () => [] },
   ),
   raftConfiguration: jsonOperation(
     ["operator-read"],
     record({ isStale: flag }),
     record({ servers: listOf(server, SERVERS_MAX), index: whole() }),
+    { needs: () => [needs("operator", "read")] },
   ),
-  raftHealth: jsonOperation(["operator-read"], record({}), health),
-  raftRemovePeer: writing("operator-write", record({ id: text(1024), addr: text(1024) })),
-  raftTransfer: writing("operator-write", record({ to: text(1024) })),
+  raftHealth: jsonOperation(["operator-read"], record({}), health, { needs: () => [needs("operator", "read")] }),
+  raftRemovePeer: writing("operator-write", record({ id: text(1024), addr: text(1024) }), OPERATING),
+  raftTransfer: writing("operator-write", record({ to: text(1024) }), OPERATING),
 };
 
 /** What these operations work with. */

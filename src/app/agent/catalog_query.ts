@@ -11,6 +11,7 @@ import {
   watchNameOfKey,
   watchNameOfPrefix,
 } from "../../core/catalog/kv.ts";
+import { ACL_TABLES, readsOf, readsOfTokens } from "../../core/catalog/acl_schema.ts";
 import { entriesAt, HISTORY_BOUNDS, versionsOf } from "../../core/catalog/kv_history.ts";
 import { HEALTH_OF_SERVICE, indexQuery, watchName } from "../../core/catalog/watch.ts";
 import { flag, oneOf, record, type Shape, text, variants, whole } from "../../base/codec/shape.ts";
@@ -69,8 +70,16 @@ export type ConfigQuery =
   | { readonly k: "configEntries"; readonly kind: string }
   | { readonly k: "configEntry"; readonly kind: string; readonly name: string };
 
+/** A read of access control; an empty key: all. */
+export type AclQuery =
+  /** Tokens, by the accessor, and the names of all policies and roles. */
+  | { readonly k: "aclTokens"; readonly key: string }
+  /** Policies, or roles, by the id or the name, and the names of all policies. */
+  | { readonly k: "aclPolicies"; readonly key: string }
+  | { readonly k: "aclRoles"; readonly key: string };
+
 /** Any read. */
-export type AnyQuery = CatalogQuery | KvQuery | SessionQuery | PreparedQuery | ConfigQuery;
+export type AnyQuery = CatalogQuery | KvQuery | SessionQuery | PreparedQuery | ConfigQuery | AclQuery;
 
 /** Characters of a name in a path. */
 const NAME_LENGTH_MAX = 64 * 1024;
@@ -116,6 +125,13 @@ export const preparedQuery: Shape<PreparedQuery> = variants<PreparedQuery>({
 export const configQuery: Shape<ConfigQuery> = variants<ConfigQuery>({
   configEntries: record({ k: oneOf("configEntries"), kind: name }),
   configEntry: record({ k: oneOf("configEntry"), kind: name, name }),
+});
+
+/** Checks a read of access control that another node makes. */
+export const aclQuery: Shape<AclQuery> = variants<AclQuery>({
+  aclTokens: record({ k: oneOf("aclTokens"), key: name }),
+  aclPolicies: record({ k: oneOf("aclPolicies"), key: name }),
+  aclRoles: record({ k: oneOf("aclRoles"), key: name }),
 });
 
 /** How a query is read. */
@@ -192,6 +208,12 @@ export function planOf(query: AnyQuery): CatalogPlan {
       const sql = "SELECT * FROM _muster_config_entries WHERE kind = ? AND name = ?";
       return shared(["config_entries"], { sql, positional: [query.kind, query.name] });
     }
+    case "aclTokens":
+      return shared(ACL_TABLES, ...readsOfTokens(query.key));
+    case "aclPolicies":
+      return shared(ACL_TABLES, ...readsOf("acl_policies", query.key));
+    case "aclRoles":
+      return shared(ACL_TABLES, ...readsOf("acl_roles", query.key));
     default:
       return catalogPlan(query);
   }

@@ -31,6 +31,8 @@ export interface CatalogFound<Query = AnyQuery> extends CatalogRead {
   readonly isLeaderKnown: boolean;
   /** Time since the leader was heard; 0 on the leader. */
   readonly lastContactMs: number;
+  /** Whether rows were left out that the asker's token may not see. */
+  readonly isFiltered?: boolean | undefined;
 }
 
 /** Dependencies of reads. */

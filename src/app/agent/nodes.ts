@@ -24,6 +24,8 @@ export interface NodeSource {
   service(name: string): Promise<readonly ServiceInstance[]>;
   /** Instances of all services. */
   services(): Promise<readonly ServiceInstance[]>;
+  /** All of it, where this node holds it: the same object until something changes. */
+  view?(): Promise<CatalogView>;
 }
 
 /** The service that stands for the servers of the cluster. */

@@ -3,6 +3,7 @@
  * @module
  */
 import { record, text, whole } from "../../base/codec/shape.ts";
+import { needs } from "../../core/acl/resource.ts";
 import { CHANGE_LOG_OFF, CHANGE_SINKS_TABLE, changeLogOn } from "../../core/sql/change_log.ts";
 import type { Catalog } from "../agent/catalog.ts";
 import { expectToLead } from "../agent/catalog_operations.ts";
@@ -23,10 +24,17 @@ export const CHANGE_LOG_BYTES_MAX = 64 * 1024 * 1024 * 1024;
 /** Characters of the name of a sink. */
 const SINK_NAME_MAX = 255;
 
+const OPERATING = { needs: () => [needs("operator", "write")] };
+
 /** These operations, and how they travel. */
 export const CHANGE_OPERATIONS: OperationTable<ChangeOperations> = {
-  changesOn: { permissions: ["load"], params: jsonCodec(record({ maxBytes: whole() })), result: NOTHING },
-  changesOff: { permissions: ["load"], params: jsonCodec(record({})), result: NOTHING },
+  changesOn: {
+    permissions: ["load"],
+    acl: OPERATING,
+    params: jsonCodec(record({ maxBytes: whole() })),
+    result: NOTHING,
+  },
+  changesOff: { permissions: ["load"], acl: OPERATING, params: jsonCodec(record({})), result: NOTHING },
 };
 
 /** Does these operations on this node. */

@@ -6,6 +6,7 @@
  */
 import { finite, flag, listOf, oneOf, optional, record, text, whole } from "../../base/codec/shape.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
+import { needs } from "../../core/acl/resource.ts";
 import type { BackupOptions } from "../../drivers/backup/api.ts";
 import type { BackupInPieces, Backups } from "./backups.ts";
 import { BusyError, NoLeaderError, OperationError, unwrapped } from "./errors.ts";
@@ -66,11 +67,14 @@ const PIECE: Codec<Uint8Array> = {
   decode: ({ body }) => body,
 };
 
+/** A backup has all tables, those of keys and of access control, too. */
+const MANAGING = { needs: () => [needs("acl", "write")] };
+
 /** The operations of a backup, and how they travel. */
 export const BACKUP_OPERATIONS: OperationTable<BackupOperations> = {
-  openBackup: jsonOperation(["backup"], requestFields, record({ id: text(64), length: optional(whole()) })),
-  readBackup: { permissions: ["backup"], params: jsonCodec(idFields), result: PIECE },
-  closeBackup: { permissions: ["backup"], params: jsonCodec(idFields), result: NOTHING },
+  openBackup: jsonOperation(["backup"], requestFields, record({ id: text(64), length: optional(whole()) }), MANAGING),
+  readBackup: { permissions: ["backup"], acl: MANAGING, params: jsonCodec(idFields), result: PIECE },
+  closeBackup: { permissions: ["backup"], acl: MANAGING, params: jsonCodec(idFields), result: NOTHING },
 };
 
 /** Dependencies of backups. */

@@ -4,6 +4,7 @@
  */
 import { anyObject, finite, flag, listOf, optional, record, text, whole } from "../../base/codec/shape.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
+import { needs } from "../../core/acl/resource.ts";
 import type { Member } from "../../core/raft/message.ts";
 import type { NodeInfo } from "../../drivers/replica/api.ts";
 import { NotLeaderError, OperationError } from "./errors.ts";
@@ -62,12 +63,21 @@ const node = record({
   error: optional(text(16 * 1024)),
 });
 
+const READING = { needs: () => [needs("operator", "read")] };
+const WRITING = { needs: () => [needs("operator", "write")] };
+
 /** The operations about the cluster, and how they travel. */
 export const CLUSTER_OPERATIONS: OperationTable<ClusterOperations> = {
-  nodes: jsonOperation(["status"], record({ timeoutMs: finite }), listOf(node, NODES_MAX)),
-  remove: { permissions: ["remove"], params: jsonCodec(record({ id, timeoutMs: finite })), result: NOTHING },
+  nodes: jsonOperation(["status"], record({ timeoutMs: finite }), listOf(node, NODES_MAX), READING),
+  remove: {
+    permissions: ["remove"],
+    acl: WRITING,
+    params: jsonCodec(record({ id, timeoutMs: finite })),
+    result: NOTHING,
+  },
   stepDown: {
     permissions: ["leader-ops"],
+    acl: WRITING,
     params: jsonCodec(record({ to: optional(id), timeoutMs: finite, waits: flag })),
     result: NOTHING,
   },
@@ -75,9 +85,10 @@ export const CLUSTER_OPERATIONS: OperationTable<ClusterOperations> = {
     ["snapshot"],
     record({ trailing: whole(), timeoutMs: finite }),
     record({ done: flag }),
+    WRITING,
   ),
-  verify: jsonOperation(["snapshot"], empty, anyObject),
-  reap: jsonOperation(["snapshot"], empty, empty),
+  verify: jsonOperation(["snapshot"], empty, anyObject, WRITING),
+  reap: jsonOperation(["snapshot"], empty, empty, WRITING),
   ...BACKUP_OPERATIONS,
 };
 

@@ -9,12 +9,21 @@ import { DecodeError } from "../../base/codec/cursor.ts";
 import { finite, flag, oneOf, optional, otherwise, record, text, whole } from "../../base/codec/shape.ts";
 import type { Counters } from "./counters.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
-import { type BoundStatement, decodeCommand, encodeCommand } from "../../core/sql/command.ts";
+import {
+  type BoundStatement,
+  decodeCommand,
+  encodeCommand,
+  isEncoded,
+  type Statements,
+} from "../../core/sql/command.ts";
 import { LOAD_PART_BYTES_MAX, type LoadStep } from "../../core/sql/load_step.ts";
 import { PLAIN_RENDERING, renderBits, renderFlags } from "../../core/sql/render_options.ts";
 import { countedBytes, PART_LENGTH } from "../../core/sql/result_text.ts";
-import { splitStatements } from "../../core/sql/statement.ts";
+import { splitStatements, type SqlPart } from "../../core/sql/statement.ts";
+import { needs } from "../../core/acl/resource.ts";
+import { sqlNeeds } from "../../core/acl/sql_needs.ts";
 import type { Permission } from "../users/permission.ts";
+import type { OperationAcl } from "../../core/acl/guard.ts";
 import { checkStatements, mayAllRead } from "./allowed.ts";
 import { type Answer, type Database, type DataRequest, LEVELS } from "./database.ts";
 import {
@@ -211,16 +220,32 @@ const SEQUENCE: Codec<bigint> = {
   },
 };
 
+/** The parts of statements, those that were encoded elsewhere, too. */
+function* partsOf(statements: Statements): Iterable<SqlPart> {
+  const all = isEncoded(statements) ? decodeCommand(statements.command.slice()).statements : statements;
+  for (const { parts } of all) yield* parts;
+}
+
+/** What a request with SQL needs. */
+function needsOfSql(access: (request: DataRequest) => "read" | "write"): OperationAcl<DataRequest, Answer> {
+  return { needs: (request) => sqlNeeds(access(request), partsOf(request.statements)) };
+}
+
+const READING = needsOfSql(() => "read");
+const WRITING = needsOfSql(() => "write");
+
 /** The operations about data, and how they travel. */
 export function dataOperations(answers: AnswerBudget): OperationTable<DataOperations> {
   const always = () => true;
   const data = (
     permissions: readonly Permission[],
+    acl: OperationAcl<DataRequest, Answer>,
     limits: { mayWrite?: boolean },
     isProposal: (request: DataRequest) => boolean = always,
     isForLeader: (request: DataRequest) => boolean = always,
   ) => ({
     permissions,
+    acl,
     ...limits,
     isForLeader,
     isProposal,
@@ -229,19 +254,29 @@ export function dataOperations(answers: AnswerBudget): OperationTable<DataOperat
   });
   const mayWrite = true;
   return {
-    execute: data(["execute"], { mayWrite }),
-    query: data(["query"], {}, isStrong, isLeaders),
+    execute: data(["execute"], WRITING, { mayWrite }),
+    query: data(["query"], READING, {}, isStrong, isLeaders),
     request: data(
       ["execute", "query"],
+      needsOfSql(({ statements }) => mayAllRead(statements) ? "read" : "write"),
       { mayWrite },
       (request) => isStrong(request) || !mayAllRead(request.statements),
       isLeaders,
     ),
-    loadText: data(["load"], { mayWrite }),
-    loadStep: { permissions: ["load"], mayWrite, freesBody: true, params: STEP, result: NOTHING },
+    loadText: data(["load"], WRITING, { mayWrite }),
+    // A file may have views that show tables of the cluster.
+    loadStep: {
+      permissions: ["load"],
+      acl: { needs: () => [needs("acl", "write")] },
+      mayWrite,
+      freesBody: true,
+      params: STEP,
+      result: NOTHING,
+    },
     // Of many clients, each of which was allowed to on its own node.
     batch: {
       permissions: ["execute"],
+      acl: { needs: () => [needs("sql", "write")], isForServers: true },
       isForNodes: true,
       mayWrite,
       isForLeader: always,
@@ -249,7 +284,13 @@ export function dataOperations(answers: AnswerBudget): OperationTable<DataOperat
       params: BATCH,
       result: jsonCodec(failedFields),
     },
-    enqueue: { permissions: ["execute"], mayWrite, params: ENQUEUED, result: SEQUENCE },
+    enqueue: {
+      permissions: ["execute"],
+      acl: { needs: ({ statements }) => sqlNeeds("write", partsOf(statements)) },
+      mayWrite,
+      params: ENQUEUED,
+      result: SEQUENCE,
+    },
   };
 }
 

@@ -79,6 +79,8 @@ const verdict = variants<Exclude<Verdict, { k: "allowed" }>>({
   unknown: record({ k: oneOf("unknown") }),
   lacking: record({ k: oneOf("lacking"), username: message, permission }),
   later: record({ k: oneOf("later"), seconds: whole() }),
+  denied: record({ k: oneOf("denied"), text: message }),
+  gone: record({ k: oneOf("gone") }),
 });
 
 /** A shape whose value becomes an error. */

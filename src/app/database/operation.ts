@@ -21,6 +21,7 @@
 import { optional, record, type Shape, text } from "../../base/codec/shape.ts";
 import type { Forwarded, PeerMessage } from "../../drivers/replica/api.ts";
 import type { Permission } from "../users/permission.ts";
+import type { OperationAcl } from "../../core/acl/guard.ts";
 import type { HeldAnswer } from "./held_answer.ts";
 
 /** Parameters or a result, on their way. */
@@ -51,6 +52,8 @@ export interface Codec<T> {
 export interface Operation<Params, Result> {
   /** Permissions that a client needs for it, all of them. */
   readonly permissions: readonly Permission[];
+  /** What a token needs for it, and sees of it, where access control is on. */
+  readonly acl: OperationAcl<Params, Result>;
   /** Whether a node may ask it for itself. @default {false} */
   readonly isForNodes?: boolean;
   /**
@@ -116,8 +119,9 @@ export function jsonOperation<Params, Result>(
   permissions: readonly Permission[],
   params: Shape<Params>,
   result: Shape<Result>,
+  acl: OperationAcl<Params, Result>,
 ): Operation<Params, Result> {
-  return { permissions, params: jsonCodec(params), result: jsonCodec(result) };
+  return { permissions, acl, params: jsonCodec(params), result: jsonCodec(result) };
 }
 
 /** Name of the operation that carries another one. */

@@ -6,6 +6,9 @@
  *   ask the leader (`relayed`).
  * - A node that asks for a client hands on the client's credentials, and the node that does it checks them against its own
  *   users. Only some operations may be asked by a node for itself ({@linkcode Operation.isForNodes}).
+ * - With access control, the node that does an operation checks the client's token as well, and leaves out of the result
+ *   what it may not see: after the wait of a read that waits, by the rules that hold then. What another node asks for
+ *   itself is done as for a client without a token.
  * - An operation for another datacenter goes there through a server of this one (operation.ts).
  * - A failure on another node is thrown here as a {@linkcode RemoteFailure} of the error that was thrown there; that it
  *   could not be asked, or did not answer, as a {@linkcode ForwardError}.
@@ -27,6 +30,7 @@ import type { LogLevel } from "../../base/worker/log.ts";
 import { PART_LENGTH } from "../../core/sql/result_text.ts";
 import type { Forward, Forwarded, PeerMessage } from "../../drivers/replica/api.ts";
 import type { Users } from "../users/users.ts";
+import type { AccessGuard } from "../../core/acl/guard.ts";
 import { type Counters, countServed } from "./counters.ts";
 import {
   BusyError,
@@ -65,6 +69,8 @@ export interface OperationsParts {
   readonly counters: Pick<Counters, "forwarded" | "served" | "leader_not_found" | "auth_ok" | "auth_fail" | "done">;
   /** Absent where everybody may do everything. */
   readonly users: Users | undefined;
+  /** Absent where access control is off. */
+  readonly access?: AccessGuard | undefined;
   readonly options: {
     readonly nodeId: string;
     /** Advertised HTTP address. */
@@ -127,6 +133,8 @@ export interface ServedAnswer {
 }
 
 const RETRIES = 2;
+/** Longest wait for what the leader has committed, before a refusal. */
+const CATCH_UP_MS = 2000;
 /** A client agent waits so much longer than the server that asks another datacenter for it, which knows more. */
 const RELAY_MARGIN_MS = 2000;
 /** Consul's words for a datacenter that nobody knows. */
@@ -172,6 +180,49 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
   }
 
   async run<K extends keyof M & string>(
+    name: K,
+    params: M[K]["params"],
+    options: RunOptions,
+  ): Promise<Done<M[K]["result"]>> {
+    const { access, options: { agent } } = this.#parts;
+    const { by } = options;
+    const { datacenter = "" } = options;
+    const isElsewhere = datacenter !== "" && datacenter !== agent?.datacenter; // which decides by its own tokens
+    if (!access || by.k !== "client" || agent?.isServer === false || isElsewhere) {
+      return await this.#run(name, params, options);
+    }
+    // A server checks what it hands on as well: the leader may have been started without access control.
+    await this.#expectAllowed(access, name, { params, authorization: by.authorization });
+    const done = await this.#run(name, params, options);
+    const { acl } = this.#table[name];
+    if (!acl.seen) return done;
+    return { ...done, result: acl.seen(done.result, await access.authorizerOf(by.authorization), params) };
+  }
+
+  /**
+   * Lets those on whose token allows an operation. What it needs depends on what is there, and a node that does not lead
+   * may be behind: before it refuses, it catches up.
+   * @throws {RefusedError} For the others.
+   */
+  async #expectAllowed<K extends keyof M & string>(
+    access: AccessGuard,
+    name: K,
+    { params, authorization }: { readonly params: M[K]["params"]; readonly authorization: string },
+  ): Promise<void> {
+    const { acl } = this.#table[name];
+    const check = async () => await access.expect(await acl.needs(params, access.read), authorization);
+    try {
+      return await check();
+    } catch (error) {
+      const { state, replica } = this.#parts;
+      if (!(error instanceof RefusedError) || state.isLeader) throw error;
+      const behind = await replica.call("caughtUp", { timeoutMs: CATCH_UP_MS }).catch((reason) => ({ error: reason }));
+      if (behind.error !== undefined) throw error;
+    }
+    await check();
+  }
+
+  async #run<K extends keyof M & string>(
     name: K,
     params: M[K]["params"],
     options: RunOptions,
@@ -316,10 +367,17 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
     name: K,
     { call, message, over }: { call: Call; message: PeerMessage; over: Promise<void> },
   ): Promise<ServedAnswer> {
-    const { params, result } = this.#table[name];
+    const { params, result, acl } = this.#table[name];
     const decoded = params.decode({ value: call.params, body: message.body });
     try {
-      const found = await this.#implementations[name](decoded, { by: call.by, whenOver: () => over });
+      const circumstances = { by: call.by, whenOver: () => over };
+      // What client agents and other datacenters ask is relayed: they are trusted with nothing.
+      const isTrusted = call.by.k === "node" && acl.isForServers && !call.relayed;
+      const access = isTrusted ? undefined : this.#parts.access;
+      const authorization = call.by.k === "client" ? call.by.authorization : "";
+      if (access) await this.#expectAllowed(access, name, { params: decoded, authorization });
+      const all = await this.#implementations[name](decoded, circumstances);
+      const found = access && acl.seen ? acl.seen(all, await access.authorizerOf(authorization), decoded) : all;
       const { value, body, held } = result.encode(found);
       const answer = { head: { servedBy: this.#parts.options.advertisedAddr, result: value }, body };
       return held ? { answer, held } : { answer };
@@ -351,9 +409,11 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
     { permissions, isForNodes }: Pick<Operation<never, never>, "permissions" | "isForNodes">,
     by: Asker,
   ): Promise<RefusedError | undefined> {
-    const { users, counters } = this.#parts;
+    const { users, counters, access } = this.#parts;
     if (!users || by.k === "node" && isForNodes) return undefined;
-    const verdict = by.k === "node" ? STRANGER : await users.check(permissions, by);
+    if (access && by.k === "client" && !await access.isUser(by.authorization)) return undefined; // a token's rules decide
+    const mustBeKnown = access !== undefined;
+    const verdict = by.k === "node" ? STRANGER : await users.check(permissions, by, { mustBeKnown });
     if (verdict.k === "allowed") {
       counters.auth_ok++;
       return undefined;

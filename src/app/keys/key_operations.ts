@@ -11,6 +11,9 @@ import { anyObject, finite, listOf, oneOf, record, type Shape, text, variants, w
 import { type CatalogWrite, guard } from "../../core/catalog/catalog.ts";
 import { KV_VERBS, type KvOp } from "../../core/catalog/kv.ts";
 import { NOW } from "../../core/catalog/catalog.ts";
+import { needsOf } from "../../core/acl/resource.ts";
+import { needOfKv, needsOfSession, needsOfTxn } from "../acl/write_needs.ts";
+import type { OperationAcl, ReadRows } from "../../core/acl/guard.ts";
 import { type BoundStatement, encodeCommand } from "../../core/sql/command.ts";
 import { decodeStatements } from "../database/data_operations.ts";
 import { OperationError } from "../database/errors.ts";
@@ -162,9 +165,11 @@ function isStatement(value: unknown): value is BoundStatement {
 function applying<Ops>(
   permissions: readonly Permission[],
   ops: Shape<{ readonly ops: readonly Ops[] }>,
+  acl: OperationAcl<{ readonly ops: readonly Ops[] }, TxnOutcome>,
 ): Operation<{ readonly ops: readonly Ops[] }, TxnOutcome> {
   return {
     permissions,
+    acl,
     isForLeader: () => true,
     mayWrite: true,
     params: {
@@ -175,16 +180,23 @@ function applying<Ops>(
   };
 }
 
+const OF_TXN = {
+  needs: ({ ops }: { readonly ops: readonly TxnOp[] }, read: ReadRows) => needsOfTxn(ops, read),
+};
+const OF_SESSION = { needs: ({ id }: { readonly id: string }, read: ReadRows) => needsOfSession(id, read) };
+
 /** These operations, and how they travel. */
 export const KEY_OPERATIONS: OperationTable<KeyOperations> = {
   kvRead: readOperation("kv-read", kvQuery),
-  kvApply: applying(["kv-write"], opsFields),
-  txnApply: applying(["kv-write", "catalog-write", "session-write"], txnFields),
-  sqlTxnApply: applying(["kv-write", "catalog-write", "session-write", "query", "execute"], txnFields),
+  kvApply: applying(["kv-write"], opsFields, { needs: ({ ops }) => ops.map(needOfKv) }),
+  txnApply: applying(["kv-write", "catalog-write", "session-write"], txnFields, OF_TXN),
+  sqlTxnApply: applying(["kv-write", "catalog-write", "session-write", "query", "execute"], txnFields, OF_TXN),
   sessionRead: readOperation("session-read", sessionQuery),
-  sessionCreate: jsonOperation(["session-write"], newSession, byId),
-  sessionDestroy: jsonOperation(["session-write"], byId, record({ isDone: (): true => true })),
-  sessionRenew: jsonOperation(["session-write"], byId, record({ rows })),
+  sessionCreate: jsonOperation(["session-write"], newSession, byId, {
+    needs: ({ node }) => [needsOf("session", "write", node)],
+  }),
+  sessionDestroy: jsonOperation(["session-write"], byId, record({ isDone: (): true => true }), OF_SESSION),
+  sessionRenew: jsonOperation(["session-write"], byId, record({ rows }), OF_SESSION),
 };
 
 /** What these operations work with. */

@@ -6,10 +6,16 @@
  * minute, less often in large pools; and writes the differences both ways: what is missing or different is registered, what
  * this agent does not know is deregistered. Two comparisons never overlap, so that an older one cannot undo a newer.
  * What cannot be written is tried again, more and more seldom.
+ *
+ * Where access control is on, each service is registered with its own token, so that one that is denied does not stop the
+ * others: it is logged once with its reason, and tried again like everything else.
  * @module
  */
 import { Alarm } from "../../base/worker/alarm.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
+import { NOT_FOUND_TEXT } from "../../core/acl/resource.ts";
+import type { AgentTokens } from "../acl/settings.ts";
+import { RefusedError, unwrapped } from "../database/errors.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import type { Agent } from "../agent/agent.ts";
 import { type CatalogRow, SERF_HEALTH } from "../agent/catalog.ts";
@@ -33,9 +39,14 @@ export interface CatalogAccess {
   /** An agent as the leader's catalog has it; no node where there is none. */
   agent(name: string): Promise<KnownAgent>;
   register(node: NodeRegistration): Promise<void>;
-  registerAll(registration: Registration): Promise<void>;
+  /** @param token Empty: none; not looked at where access control is off. */
+  registerAll(registration: Registration, token: string): Promise<void>;
   /** Takes out a service, or a check. */
-  deregister(node: string, what: { readonly service: string } | { readonly check: string }): Promise<void>;
+  deregister(
+    node: string,
+    what: { readonly service: string } | { readonly check: string },
+    token: string,
+  ): Promise<void>;
 }
 
 /** An agent in the catalog. */
@@ -50,6 +61,8 @@ export interface AntiEntropyParts {
   readonly agent: Agent;
   readonly local: LocalState;
   readonly access: CatalogAccess;
+  /** Absent where access control is off. */
+  readonly tokens?: AgentTokens | undefined;
   log(line: string, level?: LogLevel): void;
 }
 
@@ -62,6 +75,10 @@ export class AntiEntropy {
   #isBehind = false;
   #retryMs = RETRY_MS.first;
   #isClosed = false;
+  /** What access control denies, with its reason. */
+  readonly #denied = new Map<string, string>();
+  /** Tokens of services, which end with them. */
+  readonly #lastTokens = new Map<string, string>();
 
   constructor(parts: AntiEntropyParts) {
     this.#parts = parts;
@@ -123,12 +140,63 @@ export class AntiEntropy {
   /** Whether the catalog now says what this agent says. */
   async #sync(): Promise<boolean> {
     const { agent: { options: { nodeName } }, access } = this.#parts;
-    const known = await access.agent(nodeName);
-    if (!known.node) return false; // the leader registers it first
-    await this.#syncNode(known.node);
-    await this.#deregister(known);
-    await this.#register(known);
-    return true;
+    let found: KnownAgent | undefined;
+    await this.#unlessDenied("the agent's token", async () => void (found = await access.agent(nodeName)));
+    const known = found;
+    const node = known?.node;
+    if (!known || !node) { // the leader registers it first
+      if (known && this.#parts.tokens) {
+        this.#noteDenied("node", "the agent's token may not read it: see acl.tokens.agent");
+      }
+      return false;
+    }
+    this.#denied.delete("node");
+    const isNodeDone = await this.#unlessDenied("node info", () => this.#syncNode(node));
+    const isGone = await this.#deregister(known);
+    const isThere = await this.#register(known);
+    return isNodeDone && isGone && isThere;
+  }
+
+  /** Whether access control let it be done. */
+  async #unlessDenied(what: string, work: () => Promise<void>): Promise<boolean> {
+    try {
+      await work();
+      this.#denied.delete(what);
+      return true;
+    } catch (thrown) {
+      const error = unwrapped(thrown);
+      const why = error instanceof RefusedError ? error.why : undefined;
+      if (why?.k !== "denied" && why?.k !== "gone") throw thrown;
+      this.#noteDenied(what, why.k === "denied" ? why.text : NOT_FOUND_TEXT);
+      return false;
+    }
+  }
+
+  /** Logs a denial once. */
+  #noteDenied(what: string, reason: string): void {
+    if (this.#denied.get(what) === reason) return;
+    this.#denied.set(what, reason);
+    this.#parts.log(`update blocked by ACLs: ${what}: ${reason}`, "warn");
+  }
+
+  /** The token for a service. */
+  #tokenOfService({ definition: { token }, source }: Pick<LocalService, "definition" | "source">): string {
+    const { tokens } = this.#parts;
+    if (!tokens) return "";
+    return token ?? ((source === "file" ? tokens.of("config_file_service_registration") : "") || tokens.of("default"));
+  }
+
+  /** The token for checks without a service that is registered with them. */
+  #tokenOfCheck({ definition: { token, serviceId }, source }: Pick<LocalCheck, "definition" | "source">): string {
+    const { tokens, local } = this.#parts;
+    if (!tokens) return "";
+    const service = serviceId === "" ? undefined : local.services.get(serviceId);
+    if (token !== undefined) return token;
+    return service
+      ? this.#tokenOfService(service)
+      : source === "file"
+      ? tokens.of("config_file_service_registration") || tokens.forAgent
+      : tokens.forAgent;
   }
 
   async #syncNode(node: NonNullable<KnownAgent["node"]>): Promise<void> {
@@ -139,44 +207,76 @@ export class AntiEntropy {
   }
 
   /** Takes out what this agent does not know. */
-  async #deregister({ services, checks }: KnownAgent): Promise<void> {
+  async #deregister({ services, checks }: KnownAgent): Promise<boolean> {
     const { agent: { options: { nodeName } }, access, local, log } = this.#parts;
     const gone = services.map(({ id }) => String(id)).filter((id) => id !== SERVERS_OWN && !local.services.has(id));
+    const own = this.#parts.tokens?.forAgent ?? "";
+    let isDone = true;
     for (const service of gone) {
-      await access.deregister(nodeName, { service });
-      log(`Deregistered service: service=${service}`);
+      const token = this.#lastTokens.get(service) ?? own;
+      const isGone = await this.#unlessDenied(`service=${service}`, async () => {
+        try {
+          await access.deregister(nodeName, { service }, token);
+        } catch (error) {
+          if (token === own || !(unwrapped(error) instanceof RefusedError)) throw error;
+          await access.deregister(nodeName, { service }, own); // its own token may be gone as well
+        }
+      });
+      if (isGone) {
+        this.#lastTokens.delete(service);
+        log(`Deregistered service: service=${service}`);
+      }
+      isDone &&= isGone;
     }
     for (const { id, service_id: service } of checks) {
       const check = String(id);
       const isOthers = check === SERF_HEALTH || service === SERVERS_OWN;
       if (isOthers || local.checks.has(check) || gone.includes(String(service))) continue;
-      await access.deregister(nodeName, { check });
-      log(`Deregistered check: check=${check}`);
+      const token = this.#lastTokens.get(String(service)) ?? own;
+      const isGone = await this.#unlessDenied(`check=${check}`, () => access.deregister(nodeName, { check }, token));
+      if (isGone) log(`Deregistered check: check=${check}`);
+      isDone &&= isGone;
     }
+    return isDone;
   }
 
   /** Writes what is missing or different. */
-  async #register(known: KnownAgent): Promise<void> {
-    const { local, log } = this.#parts;
+  async #register(known: KnownAgent): Promise<boolean> {
+    const { local, log, tokens } = this.#parts;
+    let isDone = true;
+    if (tokens) {
+      for (const service of local.services.values()) {
+        this.#lastTokens.set(service.definition.id, this.#tokenOfService(service));
+      }
+    }
     const services = [...local.services.values()].filter((service) => !this.#isKnownService(service, known.services));
     const checks = [...local.checks.values()].filter((check) => !this.#isKnownCheck(check, known.checks));
-    for (const part of parted(services, checks)) {
-      await this.#registerAll({
-        services: part.services.map(({ definition }) => catalogService(definition)),
-        checks: part.checks.map((check) => catalogCheck(check.definition, check)),
-      });
+    for (const part of parted(services, checks, tokens ? 1 : ROWS_MAX)) {
+      const isWritten = await this.#unlessDenied(nameOf(part), () => this.#registerPart(part));
+      isDone &&= isWritten;
+      if (!isWritten) continue;
       for (const { definition: { id } } of part.services) log(`Synced service: service=${id}`);
       for (const { definition: { id }, output } of part.checks) {
         local.noteSynced(id, output);
         log(`Synced check: check=${id}`, "debug");
       }
     }
+    return isDone;
   }
 
-  async #registerAll(rows: Pick<Registration, "services" | "checks">): Promise<void> {
+  async #registerPart({ services, checks }: Part): Promise<void> {
+    const [service, check] = [services.at(0), checks.at(0)];
+    const token = service ? this.#tokenOfService(service) : check ? this.#tokenOfCheck(check) : "";
+    await this.#registerAll({
+      services: services.map(({ definition }) => catalogService(definition)),
+      checks: checks.map((check) => catalogCheck(check.definition, check)),
+    }, token);
+  }
+
+  async #registerAll(rows: Pick<Registration, "services" | "checks">, token: string): Promise<void> {
     const { agent: { options: { nodeName: name, nodeId: id } }, access } = this.#parts;
     const node = { name, id, address: "", taggedAddresses: undefined, meta: {} };
-    await access.registerAll({ node, skipsNode: true, ...rows });
+    await access.registerAll({ node, skipsNode: true, ...rows }, token);
   }
 
   /** Whether the catalog has a service as it is. Its tags may be others' to set. */
@@ -213,11 +313,12 @@ interface Part {
  * Services and checks in as few registrations as their limit allows. A service comes with its checks: without them everybody
  * would be sent to an instance that may not serve yet.
  */
-function parted(services: readonly LocalService[], checks: readonly LocalCheck[]): Part[] {
+function parted(services: readonly LocalService[], checks: readonly LocalCheck[], servicesMax: number): Part[] {
   const parts: Part[] = [];
   let part: Part | undefined;
   const add = (service: LocalService | undefined, some: readonly LocalCheck[]) => {
-    if (!part || part.services.length >= ROWS_MAX || part.checks.length + some.length > ROWS_MAX) {
+    const isAlone = servicesMax === 1; // with a token of its own
+    if (!part || isAlone || part.services.length >= servicesMax || part.checks.length + some.length > ROWS_MAX) {
       part = { services: [], checks: [] };
       parts.push(part);
     }
@@ -229,6 +330,12 @@ function parted(services: readonly LocalService[], checks: readonly LocalCheck[]
   for (const service of services) add(service, byService.get(service.definition.id) ?? []);
   for (const check of byService.get("") ?? []) add(undefined, [check]);
   return parts;
+}
+
+/** What a registration is about, for the log. */
+function nameOf({ services, checks }: Part): string {
+  const [service, check] = [services.at(0), checks.at(0)];
+  return service ? `service=${service.definition.id}` : `check=${check?.definition.id}`;
 }
 
 /** Whether a row of the catalog has these values; names of nodes in whatever case. */

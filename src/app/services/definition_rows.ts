@@ -8,7 +8,7 @@ import type { CheckDefinition, ServiceDefinition } from "../../core/health/defin
 import type { CatalogCheck, CatalogService } from "../agent/registration.ts";
 
 /** A service without its checks. */
-export function catalogService({ checks: _, ...service }: ServiceDefinition): CatalogService {
+export function catalogService({ checks: _, token: __, ...service }: ServiceDefinition): CatalogService {
   return service;
 }
 

@@ -14,6 +14,7 @@ import {
   type CatalogReadRequest,
   readCatalog,
 } from "../agent/catalog_read.ts";
+import { needsOfEntry, needsOfQuery } from "../acl/write_needs.ts";
 import { OperationError } from "../database/errors.ts";
 import { type Implementations, jsonOperation, type OperationTable } from "../database/operation.ts";
 import type { Agent } from "../agent/agent.ts";
@@ -70,15 +71,21 @@ export const DOCUMENT_OPERATIONS: OperationTable<DocumentOperations> = {
     ["query-write"],
     record({ id: plainName, name: plainName, session: plainName, body: document }),
     record({ id: plainName }),
+    { needs: ({ id, name }, read) => needsOfQuery(id, name, read) },
   ),
-  queryDelete: jsonOperation(["query-write"], record({ id: plainName }), done),
+  queryDelete: jsonOperation(["query-write"], record({ id: plainName }), done, {
+    needs: ({ id }, read) => needsOfQuery(id, undefined, read),
+  }),
   configRead: readOperation("operator-read", configQuery),
   configPut: jsonOperation(
     ["operator-write"],
     record({ kind: plainName, name: plainName, body: document, cas: optional(plainName) }),
     done,
+    { needs: (entry) => needsOfEntry(entry) },
   ),
-  configDelete: jsonOperation(["operator-write"], record({ kind: plainName, name: plainName }), done),
+  configDelete: jsonOperation(["operator-write"], record({ kind: plainName, name: plainName }), done, {
+    needs: needsOfEntry,
+  }),
 };
 
 /** What these operations work with. */

@@ -26,6 +26,7 @@ import {
   type DocumentOperations,
   type DocumentParts,
 } from "./document_operations.ts";
+import { ACL_OPERATIONS, aclImplementations, type AclOperations, type AclParts } from "./acl_operations.ts";
 import { Operations, type OperationsParts } from "../database/operations.ts";
 import {
   CATALOG_OPERATIONS,
@@ -46,6 +47,7 @@ export interface NodeOperations
     KeyOperations,
     SnapshotOperations,
     DocumentOperations,
+    AclOperations,
     ChangeOperations,
     WanOperations {}
 
@@ -58,6 +60,7 @@ export type NodeParts =
   & KeyParts
   & SnapshotParts
   & DocumentParts
+  & AclParts
   & WanParts;
 
 /** The operations of a node. */
@@ -71,6 +74,7 @@ export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
       ...KEY_OPERATIONS,
       ...SNAPSHOT_OPERATIONS,
       ...DOCUMENT_OPERATIONS,
+      ...ACL_OPERATIONS,
       ...CHANGE_OPERATIONS,
       ...WAN_OPERATIONS,
     },
@@ -81,6 +85,7 @@ export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
       ...keyImplementations(parts),
       ...snapshotImplementations(parts),
       ...documentImplementations(parts),
+      ...aclImplementations(parts),
       ...changeImplementations(parts),
       ...wanImplementations(parts),
     },

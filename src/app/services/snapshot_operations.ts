@@ -5,6 +5,7 @@
  */
 import { DecodeError } from "../../base/codec/cursor.ts";
 import { record, whole } from "../../base/codec/shape.ts";
+import { needs } from "../../core/acl/resource.ts";
 import type { CatalogWrite } from "../../core/catalog/catalog.ts";
 import {
   forgetStaged,
@@ -38,10 +39,14 @@ export interface SnapshotOperations {
 const facts = record({ index: whole() });
 const NO_BYTES = new Uint8Array();
 
+/** As in Consul, where a snapshot has the tokens. */
+const MANAGING = { needs: () => [needs("acl", "write")] };
+
 /** These operations, and how they travel. */
 export const SNAPSHOT_OPERATIONS: OperationTable<SnapshotOperations> = {
   snapshotSave: {
     permissions: ["operator-write"], // it holds every value of every key
+    acl: MANAGING,
     params: {
       encode: ({ isStale }) => ({ value: { isStale }, body: NO_BYTES }),
       decode: ({ value }) => ({ isStale: JSON.stringify(value) === `{"isStale":true}` }),
@@ -53,6 +58,7 @@ export const SNAPSHOT_OPERATIONS: OperationTable<SnapshotOperations> = {
   },
   snapshotRestore: {
     permissions: ["operator-write"],
+    acl: MANAGING,
     isForLeader: () => true,
     mayWrite: true,
     params: {

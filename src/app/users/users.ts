@@ -58,7 +58,10 @@ export type Verdict =
   | { readonly k: "allowed" }
   | { readonly k: "unknown" } // no credentials, or wrong ones
   | { readonly k: "lacking"; readonly username: string; readonly permission: Permission }
-  | { readonly k: "later"; readonly seconds: number }; // too many attempts
+  | { readonly k: "later"; readonly seconds: number } // too many attempts
+  // Of access control, in whose words:
+  | { readonly k: "denied"; readonly text: string }
+  | { readonly k: "gone" }; // the secret of no token
 
 /** Passwords that are remembered; the oldest are verified again. */
 const VERIFIED_MAX = 1024;
@@ -130,11 +133,24 @@ export class Users {
     return found;
   }
 
-  /** Whether who shows this has all of `permissions`. */
-  async check(permissions: readonly Permission[], shown: Shown): Promise<Verdict> {
+  /** Whether credentials name a user of the file, by name or by token, right or wrong: they are no token of anything else. */
+  async isOwn(authorization: string): Promise<boolean> {
+    const credentials = parseCredentials(authorization);
+    if (!credentials) return false;
+    const { byName, byToken } = this.#book;
+    if (credentials.kind === "password") return byName.has(credentials.username);
+    return (await byToken).has(await this.#digest(["token", credentials.token]));
+  }
+
+  /**
+   * Whether who shows this has all of `permissions`.
+   * @param mustBeKnown Whether credentials have to be right also for what everybody may do: where access control is on,
+   * nobody may do anything by the file but its users.
+   */
+  async check(permissions: readonly Permission[], shown: Shown, { mustBeKnown = false } = {}): Promise<Verdict> {
     const book = this.#book;
     const needed = permissions.filter((permission) => !book.everybody.has(permission));
-    if (needed.length === 0) return ALLOWED;
+    if (needed.length === 0 && !mustBeKnown) return ALLOWED;
     const found = shown.proof?.userOf(shown.authorization, book) ?? await this.#find(book, shown);
     if ("k" in found) return found;
     shown.proof?.note(shown.authorization, found, book);

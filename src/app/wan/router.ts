@@ -182,9 +182,10 @@ export class WanRouter implements Elsewhere {
       this.#datacenters.reached(addr);
       return forwarded;
     } catch (error) {
-      const isUnreached = error instanceof ReplicaError && (error.code === "not_sent" || error.code === "unknown");
-      if (isUnreached) this.#datacenters.unreached(addr, performance.now());
-      else this.#datacenters.reached(addr);
+      const code = error instanceof ReplicaError ? error.code : "";
+      if (code === "not_sent") this.#datacenters.unreached(addr, performance.now());
+      else if (code === "remote") this.#datacenters.reached(addr);
+      else this.#isThere(datacenter, addr); // one slow request says nothing of the server
       throw error;
     } finally {
       this.#release(addr);
@@ -194,12 +195,12 @@ export class WanRouter implements Elsewhere {
   /** While calls wait for a server, it is asked whether it is there. */
   #await(addr: string, datacenter: string): void {
     const known = this.#waiting.get(addr);
-    if (known) known.calls++;
-    else {this.#waiting.set(addr, {
-        datacenter,
-        calls: 1,
-        timer: setTimeout(() => this.#askWhetherThere(addr), ASK_MS),
-      });}
+    if (known) {
+      known.calls++;
+      return;
+    }
+    const timer = setTimeout(() => this.#askWhetherThere(addr), ASK_MS);
+    this.#waiting.set(addr, { datacenter, calls: 1, timer });
   }
 
   #release(addr: string): void {
@@ -225,7 +226,8 @@ export class WanRouter implements Elsewhere {
   async #isThere(datacenter: string, addr: string): Promise<boolean> {
     const params = { datacenter, addr, timeoutMs: THERE_MS };
     const isThere = await this.#parts.replica.call("isThere", params).catch(() => true); // this node stops
-    if (!isThere) this.#datacenters.unreached(addr, performance.now());
+    if (isThere) this.#datacenters.reached(addr);
+    else this.#datacenters.unreached(addr, performance.now());
     return isThere;
   }
 

@@ -5,6 +5,7 @@
  */
 import { DecodeError } from "../../base/codec/cursor.ts";
 import { finite, listOf, mapOf, oneOf, optional, record, type Shape, text, whole } from "../../base/codec/shape.ts";
+import { needs, needsOf } from "../../core/acl/resource.ts";
 import type { Coordinate, KeyResult } from "../../drivers/membership/api.ts";
 import type { PoolClient } from "../../drivers/membership/client.ts";
 import { OperationError } from "../database/errors.ts";
@@ -78,18 +79,28 @@ const keyResult: Shape<KeyResult> = record({
   primaryKeys: counts,
 });
 const NONE = record({});
+/** User events are called so in the gossip (app/agent/event_log.ts). */
+const EVENT_PREFIX = /^consul:event:/;
 
 /** These operations, and how they travel. */
 export const WAN_OPERATIONS: OperationTable<WanOperations> = {
   datacenters: {
-    ...jsonOperation(["catalog-read"], NONE, listOf(datacenter, MEMBERS_MAX)),
+    ...jsonOperation(["catalog-read"], NONE, listOf(datacenter, MEMBERS_MAX), { needs: () => [] }),
     isForNodes: true,
   },
-  coordinates: { ...jsonOperation(["catalog-read"], NONE, mapOf(coordinate, MEMBERS_MAX)), isForNodes: true },
+  coordinates: {
+    ...jsonOperation(["catalog-read"], NONE, mapOf(coordinate, MEMBERS_MAX), {
+      needs: () => [],
+      seen: (all, may) =>
+        Object.fromEntries(Object.entries(all).filter(([name]) => may.allows(needsOf("node", "read", name)))),
+    }),
+    isForNodes: true,
+  },
   fireEvent: jsonOperation(
     ["event-write"],
     record({ name: text(NAME_LENGTH_MAX), payload: text(EVENT_LENGTH_MAX) }),
     NONE,
+    { needs: ({ name }) => [needsOf("event", "write", name.replace(EVENT_PREFIX, ""))] },
   ),
   keyring: jsonOperation(
     ["keyring"],
@@ -100,6 +111,7 @@ export const WAN_OPERATIONS: OperationTable<WanOperations> = {
       relayFactor: whole(5),
     }),
     record({ done: optional(keyResult) }),
+    { needs: ({ action }) => [needs("keyring", action === "list" ? "read" : "write")] },
   ),
 };
 

@@ -25,9 +25,9 @@ export function syncDirectory(path: string): void {
 }
 
 /** Writes a file whole or not at all, and durably. */
-export function writeDurably(directory: string, name: string, text: string): void {
+export function writeDurably(directory: string, name: string, text: string, { mode = 0o666 } = {}): void {
   const temporary = `${directory}/${name}.tmp`;
-  const file = Deno.openSync(temporary, { create: true, truncate: true, write: true });
+  const file = Deno.openSync(temporary, { create: true, truncate: true, write: true, mode });
   try {
     const bytes = new TextEncoder().encode(text);
     for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));

@@ -1,9 +1,10 @@
 /**
- * Copies of the catalog, of keys and of sessions, as lines of JSON, and how one takes the place of what is there (C7.7). Pure.
+ * Copies of the catalog, of keys, of sessions and of access control, as lines of JSON, and how one takes the place of what is there (C7.7). Pure.
  *
  * The first line says what it is, each further one is a row: `{"table":"kv","row":{…}}`, bytes in hexadecimal. A restore writes
  * the lines to a table of their own, in as many entries of the log as it takes; its last entry does all of the rest, so that a
- * restore that is broken off has changed nothing. Rows get the index of that entry: nobody's index goes back.
+ * restore that is broken off has changed nothing. Rows get the index of that entry: nobody's index goes back. Where a copy
+ * has nothing of access control, as one of an earlier version, that stays as it is: its restore locks nobody out.
  * @module
  */
 import { CATALOG_PREFIX, type CatalogWrite, NOW } from "./catalog.ts";
@@ -50,6 +51,10 @@ const COLUMNS: Readonly<Record<string, readonly string[]>> = {
   kv: ["key", "value", "flags", "session", "lock_index", "modify_ms", "expires_ms"],
   queries: ["id", "name", "session", "body"],
   config_entries: ["kind", "name", "body"],
+  acl_tokens: ["accessor", "secret", "body", "expires_ms"],
+  acl_policies: ["id", "name", "body"],
+  acl_roles: ["id", "name", "body"],
+  acl_state: ["name", "value"],
 };
 /** Tables whose rows do not say when they were made and changed. */
 const WITHOUT_INDICES = ["session_checks"];
@@ -90,14 +95,18 @@ export function restoreWrites(restore: string): CatalogWrite[] {
     // Sessions first: what they hold is gone anyway.
     { sql: `DELETE FROM ${CATALOG_PREFIX}sessions`, positional: [] },
     ...tables.filter((table) => table !== "sessions").map((table) => ({
-      sql: `DELETE FROM ${CATALOG_PREFIX}${table}`,
-      positional: [],
+      sql: `DELETE FROM ${CATALOG_PREFIX}${table}${isOfAcl(table) ? ` WHERE ${HAS_ACL}` : ""}`,
+      positional: isOfAcl(table) ? [restore] : [],
     })),
     { sql: `DELETE FROM ${CATALOG_PREFIX}lock_delays`, positional: [] },
     ...SNAPSHOT_TABLES.map((table) => fill(table, restore)),
     { sql: `DELETE FROM ${STAGED}`, positional: [] },
   ];
 }
+
+const isOfAcl = (table: string) => table.startsWith("acl_");
+/** Whether the lines of a restore have any of access control. */
+const HAS_ACL = `EXISTS(SELECT 1 FROM ${STAGED} WHERE restore = ? AND json_extract(line, '$.table') GLOB 'acl_*')`;
 
 function fill(table: string, restore: string): CatalogWrite {
   const names = COLUMNS[table];

@@ -25,6 +25,8 @@ export interface CheckDefinition {
   readonly serviceId: string;
   /** Status before the first result; undefined: critical. */
   readonly status: CheckStatus | undefined;
+  /** Token with which the catalog is told of it; missing: its service's, or the agent's. */
+  readonly token?: string;
   /** What it does. */
   readonly kind: CheckKind;
   /** Time between the end of a run and the next run, at least a second; 0 for kinds that do not run. */
@@ -75,6 +77,8 @@ export interface ServiceDefinition {
   readonly kind: string;
   /** Path of a Unix socket instead of address and port; empty: none. */
   readonly socketPath: string;
+  /** Token with which the catalog is told of it; missing: the agent's. */
+  readonly token?: string;
   /** Its checks; each has its `serviceId`. */
   readonly checks: readonly CheckDefinition[];
 }
@@ -107,16 +111,16 @@ const DEREGISTER_MS_MIN = 60_000;
 const TIMEOUT_MS = { script: 30_000, other: 10_000 };
 const ANY_ADDRESS = ["0.0.0.0", "::", "[::]"];
 
-/** Fields of Consul's enterprise version and of its access control. */
-const FOREIGN = "token namespace partition peer_name";
+/** Fields of Consul's enterprise version. */
+const FOREIGN = "namespace partition peer_name";
 const SERVICE_FIELDS = {
   known:
-    "id name service tags address port meta weights tagged_addresses enable_tag_override kind socket_path check checks",
+    "id name service tags address port meta weights tagged_addresses enable_tag_override kind socket_path token check checks",
   ignored: `${FOREIGN} connect proxy locality ports`,
 };
 const CHECK_FIELDS = {
   known: "id check_id name notes service_id status interval timeout success_before_passing failures_before_warning " +
-    `failures_before_critical deregister_critical_service_after output_max_size definition ${KIND_FIELDS}`,
+    `failures_before_critical deregister_critical_service_after output_max_size definition token ${KIND_FIELDS}`,
   ignored: `${FOREIGN} exposed_port proxy_http proxy_grpc`,
 };
 
@@ -142,6 +146,7 @@ export function decodeService(value: unknown, options: DecodeOptions = {}): Serv
     enableTagOverride: fields.flag("enable_tag_override"),
     kind: fields.word("kind", NAME_CHARACTERS_MAX),
     socketPath: fields.word("socket_path", NOTES_CHARACTERS_MAX),
+    ...tokenIn(fields),
   };
   if (name === "") throw new DefinitionError("Missing service name");
   if (ANY_ADDRESS.includes(address)) throw new DefinitionError("Invalid service address");
@@ -176,6 +181,7 @@ function checkOf(value: unknown, badStatus: string, options: DecodeOptions): Che
     name: outer.word("name", NAME_CHARACTERS_MAX),
     notes: outer.text("notes", NOTES_CHARACTERS_MAX),
     serviceId: outer.word("service_id", NAME_CHARACTERS_MAX),
+    ...tokenIn(outer),
     status: statusOf(status, badStatus),
     kind,
     ...timesOf(fields, kind, isCatalog),
@@ -190,6 +196,12 @@ function checkOf(value: unknown, badStatus: string, options: DecodeOptions): Che
     throw new DefinitionError("Invalid check: FailuresBeforeWarning can't be higher than FailuresBeforeCritical");
   }
   return check;
+}
+
+/** With which the catalog is told of it. */
+function tokenIn(fields: DefinitionFields): { readonly token?: string } {
+  const token = fields.word("token", NAME_CHARACTERS_MAX);
+  return token === "" ? {} : { token };
 }
 
 function statusOf(text: string, badStatus: string): CheckStatus | undefined {
@@ -322,6 +334,7 @@ function serviceFields(service: ServiceDefinition): Record<string, unknown> {
     enable_tag_override: service.enableTagOverride,
     kind,
     socket_path: service.socketPath,
+    ...(service.token === undefined ? {} : { token: service.token }),
     checks: service.checks.map(checkFields),
   };
 }
@@ -334,6 +347,7 @@ function checkFields(check: CheckDefinition): Record<string, unknown> {
     name,
     notes,
     service_id: check.serviceId,
+    ...(check.token === undefined ? {} : { token: check.token }),
     status, // left out where there is none
     ...fields,
     ...(typeof ttl === "number" && { ttl: formatDuration(ttl) }),

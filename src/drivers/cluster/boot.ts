@@ -82,7 +82,9 @@ async function refuseHttp(addr: string): Promise<void> {
     return; // nobody there yet: joining will tell
   }
   if (answer.startsWith("HTTP/") && !answer.includes(WRONG_PORT_HEADER)) {
-    throw new ClusteringError(`join address ${addr} appears to be serving HTTP when it should be Raft`);
+    throw new ClusteringError(
+      `join address ${addr} appears to be serving HTTP when it should be Raft (usually port 4002)`,
+    );
   }
 }
 
@@ -115,14 +117,18 @@ function because(reasons: readonly string[]): string {
 
 async function joinLoop(parts: BootParts, addresses: readonly string[]): Promise<void> {
   const { options, cluster, signal, log } = parts;
+  let reasons = "";
   for (let attempt = 1; attempt <= options.joinAttempts && !signal.aborted; attempt++) {
     const outcome = await cluster.joinOnce(addresses);
     if ("joined" in outcome) {
       log(`successfully joined cluster at ${outcome.joined}`);
       return await untilSettled(parts);
     }
-    log(`failed to join cluster (attempt ${attempt} of ${options.joinAttempts}): ${outcome.reasons.join("; ")}`);
+    reasons = outcome.reasons.join("; ");
+    log(`failed to join cluster (attempt ${attempt} of ${options.joinAttempts}): ${reasons}`);
     if (attempt < options.joinAttempts) await pause(options.joinIntervalMs, signal);
   }
-  if (!signal.aborted) throw new ClusteringError("failed to join cluster: failed to join cluster");
+  if (!signal.aborted) {
+    throw new ClusteringError(`failed to join cluster after ${options.joinAttempts} attempts: ${reasons}`);
+  }
 }

@@ -188,7 +188,7 @@ async function reload(node: Node, start: Start, authFile: string): Promise<void>
     for (const warning of setup.warnings) log(warning, "warn");
     node.reload(setup.agent);
     if (users) node.setUsers(users);
-    log("Configuration reloaded: DNS, log_level, node_meta and the auth file; everything else needs a restart");
+    log("Configuration reloaded: DNS, log_level, node_meta, tokens and the auth file; everything else needs a restart");
   } catch (error) {
     log(`reload failed, the old settings stay: ${messageOf(error)}`, "error");
     throw error;

@@ -2,6 +2,7 @@
  * The command line: one switch on the command's name. Exit codes: 0 done, 1 failed, 2 wrong usage (3: damaged data).
  * @module
  */
+import { ACL_COMMANDS } from "./acl_commands.ts";
 import { agent, AGENT_HELP } from "./agent.ts";
 import { AGENT_FLAGS } from "../config/agent_flags.ts";
 import { AUTOPILOT_COMMANDS } from "./autopilot_commands.ts";
@@ -32,6 +33,7 @@ import { WATCH_COMMANDS } from "./watch_command.ts";
 import { versionCommand } from "./version_command.ts";
 
 const COMMANDS: readonly Command[] = [
+  ...ACL_COMMANDS,
   ...AUTOPILOT_COMMANDS,
   ...BACKUP_COMMANDS,
   ...POOL_COMMANDS,

@@ -3,6 +3,7 @@
  * @module
  */
 import { describeFlags, Flags, UsageError } from "../config/flags.ts";
+import { serveAcl } from "../config/acl.ts";
 import { SERVE_FLAGS } from "../config/serve_flags.ts";
 import { apiUrlOf, configFault, type NodeConfig } from "../config/config.ts";
 import { ExtensionsError, isThere, readExtensions } from "../node/extensions.ts";
@@ -101,6 +102,7 @@ function configOf(flags: Flags): NodeConfig {
     httpAdvertisedAddr: flags.string("http-adv-addr") || httpAddr,
     httpAllowOrigin: flags.string("http-allow-origin"),
     authFile: flags.string("auth"),
+    acl: serveAcl(flags.string("acl-default-policy")),
     httpBodyBytesMax: flags.int("http-max-body"),
     httpRequestsMax: flags.int("http-max-requests"),
     httpConnectionsMax: flags.int("http-max-conns"),
@@ -151,12 +153,16 @@ function configOf(flags: Flags): NodeConfig {
     clusterSecretOptional: flags.bool("cluster-secret-optional"),
     autoVacuumMs: flags.durationMs("auto-vacuum-int"),
     autoOptimizeMs: flags.durationMs("auto-optimize-int"),
-    writeQueue: {
-      capacity: flags.int("write-queue-capacity"),
-      batchSize: flags.int("write-queue-batch-size"),
-      timeoutMs: flags.durationMs("write-queue-timeout"),
-      isTransaction: flags.bool("write-queue-tx"),
-    },
+    writeQueue: writeQueueOf(flags),
+  };
+}
+
+function writeQueueOf(flags: Flags): NodeConfig["writeQueue"] {
+  return {
+    capacity: flags.int("write-queue-capacity"),
+    batchSize: flags.int("write-queue-batch-size"),
+    timeoutMs: flags.durationMs("write-queue-timeout"),
+    isTransaction: flags.bool("write-queue-tx"),
   };
 }
 

@@ -27,12 +27,16 @@ function sessionOf({ flags, api }: Call, standard: Mode): Session {
     api: api(),
     datacenter: flags.string("datacenter"),
     write: (text) => writeAll(Deno.stdout, text),
-    writeError: (text) => writeAll(Deno.stderr, text),
+    writeError: (text) => writeAll(Deno.stderr, Deno.stderr.isTerminal() && !Deno.noColor ? red(text) : text),
   });
   session.settings.mode = format;
   session.settings.hasHeader = !flags.bool("no-header");
   session.settings.level = flags.string("level");
   return session;
+}
+
+function red(line: string): string {
+  return `\x1b[31m${line.trimEnd()}\x1b[0m\n`;
 }
 
 function writeAll(out: { writeSync(bytes: Uint8Array): number }, text: string): void {

@@ -126,6 +126,10 @@ const KINDS: Readonly<Record<string, string>> = {
   kv: "KVS",
   queries: "PreparedQuery",
   config_entries: "ConfigEntry",
+  acl_tokens: "ACLToken",
+  acl_policies: "ACLPolicy",
+  acl_roles: "ACLRole",
+  acl_state: "ACLBootstrap",
 };
 
 const inspect: Command = {

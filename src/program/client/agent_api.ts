@@ -25,7 +25,8 @@ export const API_FLAGS: readonly FlagSpec[] = [
   flag(
     "http-addr",
     "",
-    "Address of the agent; MUSTER_HTTP_ADDR and CONSUL_HTTP_ADDR say it, too (default 127.0.0.1:8500). " +
+    "Address of the agent; MUSTER_HTTP_ADDR and CONSUL_HTTP_ADDR say it, too (default 127.0.0.1:8500). Of several, with " +
+      "commas between, the first where somebody listens is asked. " +
       "https://, or CONSUL_HTTP_SSL=true, for HTTPS; unix://PATH for a Unix socket",
   ),
   flag("token", "", "Token to send with the request; also CONSUL_HTTP_TOKEN"),
@@ -95,21 +96,36 @@ export class AgentApi {
   readonly address: string;
   readonly #ways: readonly Way[];
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #query: string;
   /** With certificates of the operator's own. */
   readonly #tlsFetch: ReturnType<typeof tlsFetch> | undefined;
+  readonly #flags: Flags;
 
-  /** @throws {ApiError} When the address or the token cannot be used. */
-  constructor(flags: Flags) {
-    const given = flags.string("http-addr") || Deno.env.get("MUSTER_HTTP_ADDR") || Deno.env.get("CONSUL_HTTP_ADDR");
-    this.address = given || ADDRESSES[0];
-    this.#ways = (given ? [given] : ADDRESSES).map(wayTo);
+  /**
+   * @param other.address In place of that of the flags and the environment.
+   * @param other.query Ends the path of each request, with its `?`; the paths have none then.
+   * @throws {ApiError} When the address or the token cannot be used.
+   */
+  constructor(flags: Flags, { address, query = "" }: { readonly address?: string; readonly query?: string } = {}) {
+    this.#flags = flags;
+    this.#query = query;
+    const given = address || flags.string("http-addr") || Deno.env.get("MUSTER_HTTP_ADDR") ||
+      Deno.env.get("CONSUL_HTTP_ADDR");
+    const addresses = given ? given.split(",").map((one) => one.trim()).filter((one) => one !== "") : ADDRESSES;
+    this.address = addresses[0] ?? ADDRESSES[0];
+    this.#ways = addresses.map(wayTo);
     this.#tlsFetch = tlsFetchOf(flags, this.#ways[0].proxy);
     const token = tokenOf(flags);
     this.#headers = token === "" ? {} : { "X-Consul-Token": token };
   }
 
+  /** The same at another address. */
+  at(address: string): AgentApi {
+    return new AgentApi(this.#flags, { address, query: this.#query });
+  }
+
   #fetch({ base, client }: Way, path: string, init: RequestInit): Promise<Response> {
-    const url = base + path;
+    const url = base + path + this.#query;
     const withHeaders = { ...init, headers: this.#headers };
     if (url.startsWith("https:") && this.#tlsFetch) return this.#tlsFetch(url, withHeaders);
     return fetch(url, { ...withHeaders, client });

@@ -13,6 +13,7 @@ import {
   recursorAddress,
 } from "./addresses.ts";
 import { AUTOPILOT_DEFAULTS } from "../../app/agent/autopilot.ts";
+import { aclSettings } from "./acl.ts";
 import { agentTls } from "./agent_tls.ts";
 import type { AgentConfig, AgentTls, NodeConfig } from "./config.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
@@ -68,7 +69,9 @@ export function agentSetup(
   check(settings, { isDev, isServer });
   refuseUnsafe(settings);
   const dataDirectory = isDev ? devDirectory : settings.text("data_dir");
-  if (dataDirectory === "" && !validateOnly) throw new SettingsError("data_dir cannot be empty");
+  if (dataDirectory === "" && !validateOnly) {
+    throw new SettingsError("data_dir cannot be empty: name a directory with -data-dir, or try it out with -dev");
+  }
   const reader = new AddressReader(machine, validateOnly);
   const { bind, advertise, clients } = addressesOf(settings, reader, { isDev, machine });
   const port = settings.number("ports.serf_lan", PORT.cluster);
@@ -309,6 +312,7 @@ function agentConfig(
       minQuorum: settings.number("autopilot.min_quorum", AUTOPILOT_DEFAULTS.minQuorum),
       stabilizationMs: settings.durationMs("autopilot.server_stabilization_time", AUTOPILOT_DEFAULTS.stabilizationMs),
     },
+    acl: aclSettings(settings),
     local: localServices(settings),
     watches: watchDefinitions(settings),
     gossip: gossipTuning(settings, "gossip_lan"),

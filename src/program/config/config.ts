@@ -12,6 +12,7 @@ import type { TlsVersion } from "../../base/net/conn.ts";
 import type { WatchDefinition } from "./watches.ts";
 import type { FileDefinitions } from "../../app/services/api.ts";
 import type { LocalOptions } from "../../app/services/local_state.ts";
+import type { AclSettings } from "../../app/acl/settings.ts";
 import type { AutopilotConfig } from "../../app/agent/autopilot.ts";
 import type { AgentLimits } from "../../app/agent/agent.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
@@ -87,6 +88,8 @@ export interface AgentConfig {
   readonly limits: AgentLimits;
   /** The care for servers, until the cluster has settings of its own. */
   readonly autopilot: AutopilotConfig;
+  /** Access control; undefined where it is off. */
+  readonly acl: AclSettings | undefined;
   /** Its own services and checks, in files, and how they are run. */
   readonly local: { readonly options: LocalOptions; readonly files: FileDefinitions };
   /** What it follows, and what handles the changes. */
@@ -187,6 +190,8 @@ export interface NodeConfig {
   readonly httpAllowOrigin: string;
   /** Path of the file with users and permissions; empty: everybody may do everything. */
   readonly authFile: string;
+  /** Access control of a node that is no agent; undefined where it is off. */
+  readonly acl?: AclSettings | undefined;
   /** Longest request body, in bytes. */
   readonly httpBodyBytesMax: number;
   /** Requests at a time. */
@@ -342,6 +347,10 @@ function split(addr: string): { host: string; port: string } | undefined {
   return host.includes(":") && !addr.startsWith("[") ? undefined : { host, port: addr.slice(colon + 1) };
 }
 
+function isPort(text: string | undefined): boolean {
+  return text !== undefined && /^\d{1,5}$/.test(text) && Number(text) <= 65535;
+}
+
 function addressFault(
   { httpAddrs, httpsAddrs, httpAdvertisedAddr, clusterAddr, clusterAdvertisedAddr }: NodeConfig,
 ): string | undefined {
@@ -350,21 +359,26 @@ function addressFault(
   if ([...bindAddrs, httpAdvertisedAddr].some((addr) => addr.startsWith("http"))) {
     return "HTTP options should not include protocol (http:// or https://)";
   }
-  if (!bindAddrs.every(split)) return "HTTP bind address not valid";
+  const wrong = bindAddrs.find((addr) => !isPort(split(addr)?.port));
+  if (wrong !== undefined) return `HTTP bind address not valid: want HOST:PORT as in localhost:4001, not ${wrong}`;
   const httpAdvertised = split(httpAdvertisedAddr);
-  if (!httpAdvertised) return "HTTP advertised HTTP address not valid";
+  if (httpAdvertised === undefined || !isPort(httpAdvertised.port)) {
+    return `HTTP advertised HTTP address not valid: want HOST:PORT, not ${httpAdvertisedAddr}`;
+  }
   if (UNROUTABLE.includes(httpAdvertised.host)) {
     return `advertised HTTP address is not routable (${httpAdvertised.host}), specify it via -http-addr or -http-adv-addr`;
   }
   const cluster = split(clusterAddr);
-  if (!cluster) return "raft bind address not valid";
-  if (!/^\d+$/.test(cluster.port)) return "raft bind port not valid";
+  if (!cluster) return `raft bind address not valid: want HOST:PORT as in localhost:4002, not ${clusterAddr}`;
+  if (!isPort(cluster.port)) return `raft bind port not valid: want a number up to 65535, not ${cluster.port}`;
   const advertised = split(clusterAdvertisedAddr);
-  if (!advertised) return "raft advertised address not valid";
+  if (!advertised) return `raft advertised address not valid: want HOST:PORT, not ${clusterAdvertisedAddr}`;
   if (UNROUTABLE.includes(advertised.host)) {
     return `advertised Raft address is not routable (${advertised.host}), specify it via -raft-addr or -raft-adv-addr`;
   }
-  if (!/^\d+$/.test(advertised.port)) return "raft advertised port is not valid";
+  if (!isPort(advertised.port)) {
+    return `raft advertised port is not valid: want a number up to 65535, not ${advertised.port}`;
+  }
   if (httpAdvertisedAddr === clusterAdvertisedAddr) return "advertised HTTP and Raft addresses must differ";
   return undefined;
 }
@@ -375,7 +389,9 @@ function joinFault(
   if (clusterName.length > CLUSTER_NAME_MAX) return `-cluster-name must have at most ${CLUSTER_NAME_MAX} characters`;
   if (bootstrapExpect > 0 && !isVoter) return "bootstrapping only applicable to voting nodes";
   for (const addr of join) {
-    if (!addr.includes(":")) return `${addr} is an invalid join address`;
+    if (/^https?:/.test(addr) || !isPort(split(addr)?.port)) {
+      return `${addr} is an invalid join address: want HOST:PORT of a node's Raft address, as in localhost:4002`;
+    }
     if (bootstrapExpect === 0 && addr === clusterAdvertisedAddr) {
       return "node cannot join with itself unless bootstrapping";
     }

@@ -152,13 +152,15 @@ export class Flags {
 
 function check({ name, kind }: FlagSpec, value: string): void {
   if (kind === "bool" && !TRUE.includes(value) && !FALSE.includes(value)) {
-    throw new UsageError(`invalid boolean value "${value}" for -${name}: parse error`);
+    throw new UsageError(`invalid boolean value "${value}" for -${name}: parse error: want true or false`);
   }
   if (kind === "int" && !/^[+-]?\d{1,15}$/.test(value)) {
-    throw new UsageError(`invalid value "${value}" for flag -${name}: parse error`);
+    throw new UsageError(`invalid value "${value}" for flag -${name}: parse error: want a whole number`);
   }
   if (kind === "duration" && parseDuration(value) === undefined) {
-    throw new UsageError(`invalid value "${value}" for flag -${name}: parse error`);
+    throw new UsageError(
+      `invalid value "${value}" for flag -${name}: parse error: want a number with its unit, as in 500ms, 5s or 1h`,
+    );
   }
 }
 

@@ -5,12 +5,11 @@
  */
 import { type Settings, SettingsError } from "./settings.ts";
 
-const NO_TOKENS = "there are no ACL tokens: give users and permissions instead (-auth)";
+const OLD_ACLS = "the settings of ACLs are those of Consul 1.4 and later: acl { enabled = true }";
 
 /** Keys, which are refused if they are true, a text that is not empty, or a list that is not empty; and why. */
 const REFUSED: readonly (readonly [key: string, reason: string])[] = [
-  ["acl.enabled", NO_TOKENS],
-  ["acl_datacenter", NO_TOKENS],
+  ["acl_datacenter", OLD_ACLS],
   ["auto_config.enabled", "servers give out no certificates and keys: configure them on each agent"],
   ["disable_keyring_file", "the keys of the gossip are kept in the data directory"],
   ["http_config.block_endpoints", "no endpoint would be blocked"],

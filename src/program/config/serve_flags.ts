@@ -53,6 +53,11 @@ const EXTENSIONS_HELP =
 /** Help of `-auth`. */
 export const AUTH_HELP = "Path of the file with users, passwords and permissions; read again on SIGHUP (docs/users.md)";
 
+/** Help of `-acl-default-policy`. */
+const ACL_HELP =
+  "allow or deny: access control with the tokens of the agents of its cluster is on, and this holds where no " +
+  "rule does; empty: off (muster)";
+
 /** All flags of `serve`. */
 export const SERVE_FLAGS: readonly FlagSpec[] = [
   now("node-id", "string", "", "Unique ID for node; the advertised Raft address if not set. Must never change"),
@@ -205,4 +210,5 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   now("cluster-secret-file", "string", "", SECRET_HELP),
   now("cluster-secret-optional", "bool", "false", SECRET_OPTIONAL_HELP),
   now("raft-lease-reads", "bool", "false", LEASE_READS_HELP),
+  now("acl-default-policy", "string", "", ACL_HELP),
 ];

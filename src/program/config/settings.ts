@@ -8,7 +8,7 @@ import { AGENT_FLAGS } from "./agent_flags.ts";
 import { FOREIGN_KEYS, KEY_ALIASES } from "./consul_keys.ts";
 import { parseDuration } from "../../base/codec/duration.ts";
 import type { Flags } from "./flags.ts";
-import { parseHclOrJson } from "./hcl.ts";
+import { parseHclOrJson } from "../../base/codec/hcl.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 /** A configuration that cannot be used; the message says where and what was expected. */
@@ -98,6 +98,27 @@ const KEYS: Block = {
   atlas_infrastructure: "text",
   atlas_join: "flag",
   atlas_token: "secret",
+  acl: {
+    enabled: "flag",
+    default_policy: "text",
+    down_policy: "text",
+    enable_key_list_policy: "flag",
+    enable_token_persistence: "flag",
+    token_ttl: "duration",
+    tokens: {
+      agent: "secret",
+      agent_master: "secret",
+      agent_recovery: "secret",
+      config_file_service_registration: "secret",
+      default: "secret",
+      dns: "secret",
+      initial_management: "secret",
+      master: "secret",
+      replication: "secret",
+      ...laterKeys("managed_service_provider"),
+    },
+    ...laterKeys("enable_token_replication msp_disable_bootstrap policy_ttl role_ttl"),
+  },
   auth: "text",
   auto_encrypt: { tls: "flag", allow_tls: "flag", ...laterKeys("dns_san ip_san") },
   autopilot: {
@@ -181,7 +202,7 @@ const KEYS: Block = {
 
 /** Keys of Consul that have no effect here, or not yet. */
 const LATER: ReadonlySet<string> = new Set(
-  ("acl advertise_reconnect_timeout auto_reload_config " +
+  ("advertise_reconnect_timeout auto_reload_config " +
     "config_entries connect disable_anonymous_signature " +
     "disable_coordinates disable_host_node_id disable_keyring_file disable_remote_exec disable_update_check " +
     "enable_debug enable_syslog encrypt_verify_incoming " +

@@ -99,9 +99,15 @@ function makeDirectory(path: string): string {
     return Deno.realPathSync(path);
   } catch (error) {
     throw new DataDirectoryError(
-      `Cannot make the data directory ${path}: ${messageOf(error)}`,
+      `Cannot make the data directory ${path}: ${reasonOf(path, error)}`,
     );
   }
+}
+
+function reasonOf(path: string, error: unknown): string {
+  if (error instanceof Deno.errors.AlreadyExists) return "there is a file of that name, or on the way to it";
+  if (error instanceof Deno.errors.NotCapable) return `${path} is not a place for files`;
+  return messageOf(error);
 }
 
 /** Syncs a directory, unless it may be written and not read. */

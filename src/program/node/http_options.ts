@@ -22,15 +22,18 @@ export interface HttpOptionsParts {
   readonly extensions: Parameters<typeof machineFacts>[2];
   /** Start of the process, wall clock in ms. */
   readonly startedMs: number;
+  /** Access control, with the tokens that were kept. */
+  readonly acl: AgentOptions["acl"];
 }
 
 /** The options. */
 export function httpOptions(
-  { config, directory, scope, certificates, extensions, startedMs }: HttpOptionsParts,
+  { config, directory, scope, certificates, extensions, startedMs, acl }: HttpOptionsParts,
 ): HttpOptions {
   return {
     nodeId: directory.nodeId,
-    ...(config.agent ? { agent: agentOptions(config, config.agent, directory.nodeId) } : {}),
+    ...(config.agent ? { agent: { ...agentOptions(config, config.agent, directory.nodeId), acl } } : {}),
+    ...(config.acl ? { acl: config.acl } : {}),
     version: API_VERSION,
     programVersion: VERSION.slice(1),
     bindAddrs: scope.httpAddrs,

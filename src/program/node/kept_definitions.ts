@@ -3,6 +3,7 @@
  * `services` and `checks` in the data directory, and the states of TTL checks below `checks/state`.
  * @module
  */
+import { AclFiles } from "../config/acl_files.ts";
 import { syncDirectory, writeDurably } from "../../base/worker/files.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import type { DefinitionStore, KeptKind } from "../../app/services/local_state.ts";
@@ -16,10 +17,23 @@ const BYTES_MAX = 1024 * 1024;
 
 /** The files below a data directory. */
 export class DefinitionFiles implements DefinitionStore {
+  /** The files of access control beside them. */
+  readonly acl: AclFiles;
   readonly #directory: string;
 
   constructor(directory: string) {
     this.#directory = directory;
+    this.acl = new AclFiles(directory);
+  }
+
+  /** What HTTP asks the supervisor to keep. */
+  tasks(log: (line: string) => void) {
+    return {
+      ...this.acl.tasks(log),
+      keepDefinition: (asked: { kind: KeptKind; id: string; text: string }) =>
+        this.keep(asked.kind, asked.id, asked.text),
+      forgetDefinition: (asked: { kind: KeptKind; id: string }) => this.forget(asked.kind, asked.id),
+    };
   }
 
   /** Everything that is kept; a file that cannot be read is named by `log`. */
@@ -33,7 +47,7 @@ export class DefinitionFiles implements DefinitionStore {
     const name = await fileName(id);
     Deno.mkdirSync(folder, { recursive: true, mode: 0o750 });
     // States change at every heartbeat of a service: after a power loss an older one is as good.
-    if (kind !== "states") return writeDurably(folder, name, text);
+    if (kind !== "states") return writeDurably(folder, name, text, { mode: 0o600 }); // it may have a token
     Deno.writeTextFileSync(`${folder}/${name}.new`, text, { mode: 0o640 });
     Deno.renameSync(`${folder}/${name}.new`, `${folder}/${name}`);
   }

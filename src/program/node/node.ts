@@ -307,8 +307,7 @@ export class Node {
       reload: () => this.onReload(),
       directorySize: () => sizeOf(this.#directory.path),
       databaseSizes: () => databaseSizes(`${this.#directory.sqlite}/${DATABASE}`),
-      keepDefinition: ({ kind, id, text }) => this.#definitions.keep(kind, id, text),
-      forgetDefinition: ({ kind, id }) => this.#definitions.forget(kind, id),
+      ...this.#definitions.tasks(this.#log),
     });
     worker.addEventListener("message", ({ data }: MessageEvent<FromHttpWorker>) => {
       if (data.k === "failed") this.#fail(new NodeFailure(data.message));
@@ -339,6 +338,7 @@ export class Node {
         certificates: this.#certificates,
         extensions: this.#library.extensions,
         startedMs: this.#startedMs,
+        acl: config.agent?.acl && this.#definitions.acl.withKept(config.agent.acl, this.#log),
       }),
       ...(config.agent ? { local: { ...config.agent.local, kept: this.#definitions.read(this.#log) } } : {}),
     };
@@ -571,12 +571,12 @@ export class Node {
   onReload: () => Promise<void> = () => Promise.resolve();
 
   /** Takes into use what may change while an agent runs. */
-  reload({ dns, logLevel, meta, local, watches }: AgentConfig): void {
+  reload({ dns, logLevel, meta, local, watches, acl }: AgentConfig): void {
     this.#logLevel = logLevel;
     setLogLevel(logLevel);
     this.#agent?.setDns(dns);
     this.#agent?.setWatches(watches);
-    this.#tellHttp({ k: "agent", meta, files: local.files });
+    this.#tellHttp({ k: "agent", meta, files: local.files, tokens: this.#definitions.acl.tokensOf(acl, this.#log) });
   }
 
   /** Takes another state of the auth file into use; only in a node that was started with one. */

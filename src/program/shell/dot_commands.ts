@@ -2,61 +2,13 @@
  * The commands of the shell that begin with a dot: those of rqlite's shell, and of SQLite's where they make sense here.
  * @module
  */
-import { type AgentApi, entries, fieldOf, text as textIn } from "../client/agent_api.ts";
+import { entries, fieldOf, text as textIn } from "../client/agent_api.ts";
 import { download, exists, load } from "../client/transfer.ts";
+import { FILE_COMMANDS } from "./file_commands.ts";
+import { FOLLOWING_COMMANDS } from "./following.ts";
+import type { CommandSession, DotCommand } from "./dot_command.ts";
 import { describeCluster } from "./cluster_screen.ts";
-import { isMode, type Mode, MODES } from "./modes.ts";
-import type { Result } from "./results.ts";
-
-/** Settings that commands change. */
-export interface SessionSettings {
-  mode: Mode;
-  hasHeader: boolean;
-  /** In place of NULL; undefined: what the mode has. */
-  nullText: string | undefined;
-  /** Of the mode `insert`. */
-  table: string;
-  /** Whether times are shown. */
-  timer: boolean;
-  /** Whether changes are shown with the last rowid. */
-  changes: boolean;
-  /** Read level of queries; empty: the node's. */
-  level: string;
-}
-
-/** What a command does to its session. */
-export interface CommandSession {
-  readonly settings: SessionSettings;
-  readonly api: AgentApi;
-  /** Whether it was left. */
-  readonly isOver: boolean;
-  /** Leaves it. */
-  leave(): void;
-  /** Shows a line. */
-  say(text: string): void;
-  /** Has what is shown from now on go elsewhere; undefined: back. */
-  redirect(write: ((text: string) => void) | undefined): void;
-  /** Takes a line, as if it had been typed. */
-  take(line: string): Promise<void>;
-  /** Runs a statement that has no semicolon. */
-  flush(): Promise<void>;
-  /** The rows of a query. @throws {Error} When it fails. */
-  query(sql: string, ...parameters: readonly (string | number)[]): Promise<Extract<Result, { k: "rows" }>>;
-  /** Shows a result. @throws {Error} When it is an error. */
-  show(result: Result): void;
-}
-
-/** A command. */
-export interface DotCommand {
-  /** Without the dot. */
-  readonly name: string;
-  /** Its arguments, as the help shows them. */
-  readonly usage: string;
-  /** One line. */
-  readonly help: string;
-  /** Carries it out. @throws {Error} When that fails. */
-  run(session: CommandSession, args: readonly string[]): Promise<void> | void;
-}
+import { isMode, MODES } from "./modes.ts";
 
 const LEVELS = ["none", "weak", "linearizable", "strong", "auto"];
 const IS_USERS_TABLE = "name NOT LIKE 'sqlite!_%' ESCAPE '!'";
@@ -117,6 +69,8 @@ async function save(session: CommandSession, target: string, path: string): Prom
 
 /** All, by name. */
 export const COMMANDS: readonly DotCommand[] = [
+  ...FILE_COMMANDS,
+  ...FOLLOWING_COMMANDS,
   command("backup", "FILE", "Write a backup of the database, a SQLite file", async (session, args) => {
     const path = oneArgument(args, "the name of a file that does not exist");
     await save(session, "/db/backup", path);
@@ -142,6 +96,23 @@ export const COMMANDS: readonly DotCommand[] = [
       const chosen = tables === undefined ? "" : `&tables=${encodeURIComponent(tables)}`;
       await save(session, `/db/backup?fmt=sql${chosen}`, path);
       session.say("SQL text file written successfully");
+    },
+  ),
+  command("extensions", "", "List the extensions of SQLite that are loaded", async (session) => {
+    const names = fieldOf(fieldOf(await session.api.get("/status"), "extensions"), "names");
+    for (const name of Array.isArray(names) ? names : []) session.say(String(name));
+  }),
+  command(
+    "reap",
+    "",
+    "Remove what is left of snapshots, as rqlite does; there is nothing to remove here",
+    async (session) => {
+      const answer = JSON.parse((await session.api.askText("POST", "/reap")).text);
+      session.say(
+        `snapshots reaped: ${textIn(answer, "snapshots_reaped")}, WALs checkpointed: ${
+          textIn(answer, "wals_checkpointed")
+        }`,
+      );
     },
   ),
   command("exit", "", "Leave", (session) => session.leave()),

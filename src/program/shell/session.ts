@@ -4,11 +4,13 @@
  * on. Input and output are the caller's.
  * @module
  */
+import { TextLineStream } from "@std/streams/text-line-stream";
 import { messageOf } from "../../base/codec/error_text.ts";
 import { splitStatements } from "../../core/sql/statement.ts";
 import { Tokenizer } from "../../core/sql/tokenizer.ts";
-import type { AgentApi } from "../client/agent_api.ts";
-import { COMMANDS, type CommandSession, type DotCommand, type SessionSettings } from "./dot_commands.ts";
+import { type AgentApi, fieldOf } from "../client/agent_api.ts";
+import type { CommandSession, DotCommand, SessionSettings } from "./dot_command.ts";
+import { COMMANDS } from "./dot_commands.ts";
 import { render } from "./modes.ts";
 import { parseResults, type Result, RESULT_PARAMETERS } from "./results.ts";
 
@@ -95,7 +97,7 @@ export class Session implements CommandSession {
     const text = line.trim();
     if (!this.isPending && text === "") return;
     try {
-      if (!this.isPending && /^(\.|(quit|exit)$)/i.test(text)) return await this.#command(text);
+      if (!this.isPending && /^(\.|(quit|exit)$)/i.test(text)) return await this.#command(text, signal);
       this.#pending += (this.isPending ? "\n" : "") + line;
       if (isComplete(this.#pending)) await this.flush(signal);
     } catch (error) {
@@ -120,11 +122,11 @@ export class Session implements CommandSession {
     this.#parts.writeError(`Error: ${why}\n`);
   }
 
-  async #command(text: string): Promise<void> {
+  async #command(text: string, signal: AbortSignal | undefined): Promise<void> {
     const [name, ...args] = wordsOf(text.toLowerCase() === "quit" || text.toLowerCase() === "exit" ? `.${text}` : text);
     const found = commandOf(name.slice(1).toLowerCase());
     if (found === undefined) throw new Error(`unknown command ${name}: .help lists them`);
-    await found.run(this, args);
+    await found.run(this, args, signal);
   }
 
   /**
@@ -151,6 +153,36 @@ export class Session implements CommandSession {
     const [result] = parseResults(text).results;
     if (result?.k === "rows") return result;
     throw new Error(result?.k === "error" ? result.message : "the node answered no rows");
+  }
+
+  /** Runs the writes of a request's body in one transaction. @throws {Error} When one fails. */
+  async insert(body: string): Promise<void> {
+    const target = `/db/execute?transaction${this.#place}`;
+    const { text } = await this.api.askText("POST", target, { body: new TextEncoder().encode(body) });
+    const failed = parseResults(text).results.find(({ k }) => k === "error");
+    if (failed?.k === "error") throw new Error(failed.message);
+  }
+
+  /** Tells when the rows of a query have come, and whenever they have changed. @throws {Error} When it fails. */
+  async *follow(sql: string, signal?: AbortSignal): AsyncGenerator<void> {
+    const response = await this.api.stream("GET", `/db/live?q=${encodeURIComponent(sql)}${this.#place}`);
+    const lines = response.body?.pipeThrough(new TextDecoderStream()).pipeThrough<string>(new TextLineStream());
+    const reader = lines?.getReader();
+    const stop = () => void reader?.cancel().catch(() => {});
+    signal?.addEventListener("abort", stop, { once: true });
+    try {
+      for (;;) {
+        const next = await reader?.read();
+        if (!next || next.done) return;
+        const line: unknown = next.value === "" ? {} : JSON.parse(next.value);
+        const failed = fieldOf(line, "error");
+        if (failed !== undefined) throw new Error(String(failed));
+        if (fieldOf(line, "columns") !== undefined || fieldOf(line, "splices") !== undefined) yield;
+      }
+    } finally {
+      signal?.removeEventListener("abort", stop);
+      stop();
+    }
   }
 
   /** Shows a result. @throws {Error} When it is an error. */

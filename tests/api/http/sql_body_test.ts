@@ -88,7 +88,7 @@ Deno.test("decodeStatements() refuses other bodies with rqlite's words", () => {
   ];
   for (const [body, message] of cases) {
     const error = assertThrows(() => decodeStatements(body), HttpError);
-    assertEquals([error.status, error.message], [400, message], body);
+    assertEquals([error.status, error.message.split(":")[0]], [400, message], body);
   }
   assertThrows(() => decodeStatements("[".repeat(200_000) + "]".repeat(200_000)), HttpError);
 });

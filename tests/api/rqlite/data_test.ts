@@ -126,10 +126,10 @@ Deno.test("bodies that are no statements, pragmas that harm, and wrong parameter
   withTable(async (node) => {
     const refused = async (body: string) => {
       const { status, text } = await node.send("POST", "/db/execute", body);
-      return [status, text];
+      return [status, text.split(":")[0]];
     };
-    for (const body of ["", "{"]) assertEquals(await refused(body), [400, "invalid JSON body\n"]);
-    for (const body of ["[1]", "{}", "[[]]", "null"]) assertEquals(await refused(body), [400, "invalid request\n"]);
+    for (const body of ["", "{"]) assertEquals(await refused(body), [400, "invalid JSON body"]);
+    for (const body of ["[1]", "{}", "[[]]", "null"]) assertEquals(await refused(body), [400, "invalid request"]);
     assertEquals(await node.json("POST", "/db/execute", ["PRAGMA journal_mode=delete"]), {
       results: [],
       error: "disallowed pragma",

@@ -126,7 +126,8 @@ Deno.test("a node answers a large request as it answers a small one", () =>
       assertEquals(await post(node, "/db/request", padded(bytes, read)), [200, counted]);
       const failed = await post(node, "/db/execute?transaction", padded(bytes, "INSERT INTO none VALUES(?)"));
       assertEquals([failed[0], JSON.parse(failed[1]).results[0].error], [200, "no such table: none"]);
-      assertEquals(await post(node, "/db/execute", padded(bytes).slice(0, -1)), [400, "invalid JSON body\n"]);
+      const [status, why] = await post(node, "/db/execute", padded(bytes).slice(0, -1));
+      assertEquals([status, String(why).split(":")[0]], [400, "invalid JSON body"]);
       const pragma = padded(bytes, "PRAGMA journal_mode=DELETE; SELECT ?");
       assertEquals(await post(node, "/db/execute", pragma), [200, `{"results":[],"error":"disallowed pragma"}`]);
       const comment = `-- ${"a".repeat(bytes)}\nDELETE FROM none`;

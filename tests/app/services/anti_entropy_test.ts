@@ -3,6 +3,8 @@ import { assertEquals } from "@std/assert";
 import type { CatalogRow } from "../../../src/app/agent/catalog.ts";
 import { checkRow, type Registration, serviceRow } from "../../../src/app/agent/registration.ts";
 import { AntiEntropy, type CatalogAccess } from "../../../src/app/services/anti_entropy.ts";
+import { AgentTokens } from "../../../src/app/acl/settings.ts";
+import { RefusedError, RemoteFailure } from "../../../src/app/database/errors.ts";
 import { LocalState } from "../../../src/app/services/local_state.ts";
 import { decodeCheck, decodeService } from "../../../src/core/health/definitions.ts";
 import { agentOf } from "../../harness/services.ts";
@@ -13,6 +15,10 @@ class FakeCatalog implements CatalogAccess {
   checks: CatalogRow[] = [];
   registrations: Registration[] = [];
   meta: Record<string, string> = { "consul-version": "1" };
+  /** Tokens of registrations, by the service or the check; where access control is on. */
+  readonly tokens = new Map<string, string>();
+  /** A token that may nothing. */
+  readonly weak = "weak";
   /** Calls that fail from now on. */
   failures = 0;
   #woken = () => {};
@@ -35,7 +41,13 @@ class FakeCatalog implements CatalogAccess {
     return Promise.resolve();
   };
 
-  registerAll(registration: Registration) {
+  registerAll(registration: Registration, token: string) {
+    const what = registration.services.at(0)?.id ?? registration.checks.at(0)?.id ?? "";
+    this.tokens.set(what, token);
+    this.#woken();
+    if (token === this.weak) {
+      return Promise.reject(new RemoteFailure(new RefusedError({ k: "denied", text: `no ${what}` }), "s:1"));
+    }
     this.registrations.push(registration);
     const put = (rows: CatalogRow[], row: CatalogRow) => [...rows.filter(({ id }) => id !== row.id), row];
     for (const service of registration.services) this.services = put(this.services, serviceRow("own", service));
@@ -47,7 +59,8 @@ class FakeCatalog implements CatalogAccess {
     return Promise.resolve();
   }
 
-  deregister(_: string, what: { readonly service: string } | { readonly check: string }) {
+  deregister(_: string, what: { readonly service: string } | { readonly check: string }, token: string) {
+    this.tokens.set("service" in what ? `-${what.service}` : `-${what.check}`, token);
     if ("service" in what) this.services = this.services.filter(({ id }) => id !== what.service);
     else this.checks = this.checks.filter(({ id }) => id !== what.check);
     this.#woken();
@@ -65,9 +78,11 @@ class FakeCatalog implements CatalogAccess {
 }
 
 async function withAgent(
-  work: (parts: { catalog: FakeCatalog; local: LocalState; entropy: AntiEntropy }) => Promise<void>,
+  work: (parts: { catalog: FakeCatalog; local: LocalState; entropy: AntiEntropy; logged: string[] }) => Promise<void>,
   meta: Record<string, string> = {},
+  tokens?: AgentTokens,
 ): Promise<void> {
+  const logged: string[] = [];
   const catalog = new FakeCatalog();
   const pool = new MessageChannel(); // which nobody answers
   const agent = agentOf(pool.port1, { nodeName: "own", meta });
@@ -79,9 +94,9 @@ async function withAgent(
     remoteStatus: () => Promise.resolve(undefined),
     log() {},
   });
-  const entropy = new AntiEntropy({ agent, local, access: catalog, log() {} });
+  const entropy = new AntiEntropy({ agent, local, access: catalog, tokens, log: (line) => void logged.push(line) });
   try {
-    await work({ catalog, local, entropy });
+    await work({ catalog, local, entropy, logged });
   } finally {
     entropy.close();
     local.close();
@@ -143,3 +158,31 @@ Deno.test("tags of others stay where a service lets them; metadata are the agent
     await catalog.until(() => catalog.services.find(({ id }) => id === "closed")?.tags === `["a"]`);
     assertEquals(local.services.get("open")?.definition.tags, ["b"]);
   }, { rack: "r1" }));
+
+Deno.test("each service is registered with its token; one that is denied is told once, and stops no other", () =>
+  withAgent(
+    async ({ catalog, local, entropy, logged }) => {
+      const service = (name: string, token?: string) => decodeService({ name, ...(token ? { token } : {}) });
+      await local.replaceFromFiles([service("of-file"), service("own", "o")], []);
+      await local.addService(service("a-denied", catalog.weak), "request");
+      await local.addService(service("plain"), "request");
+      await local.addCheck(decodeCheck({ Name: "mem", TTL: "1m" }), "request");
+      await local.addCheck(decodeCheck({ Name: "of-own", TTL: "1m", ServiceID: "own" }), "request");
+      await catalog.until(() => catalog.services.length === 3 && catalog.checks.length === 2);
+      let tried = 0;
+      const { agent } = catalog;
+      catalog.agent = () => (tried++, agent.call(catalog));
+      await catalog.until(() => tried >= 2);
+      const wanted = { "of-file": "file", own: "o", "a-denied": "weak", plain: "default", mem: "agent" };
+      for (const [what, token] of Object.entries(wanted)) assertEquals(catalog.tokens.get(what), token, what);
+      assertEquals(logged.filter((line) => line.includes("a-denied")), [
+        "update blocked by ACLs: service=a-denied: no a-denied",
+      ]);
+      await local.removeService("own");
+      await catalog.until(() => catalog.services.length === 2);
+      assertEquals(catalog.tokens.get("-own"), "o", "with the token that it had");
+      entropy.soon();
+    },
+    {},
+    new AgentTokens({ default: "default", agent: "agent", config_file_service_registration: "file" }),
+  ));

@@ -46,6 +46,13 @@ func connect(address string) *api.Client {
 }
 
 func main() {
+	if os.Args[1] == "acl" {
+		for _, address := range os.Args[2:] {
+			accessControl(address)
+		}
+		fmt.Println("all as documented")
+		return
+	}
 	client, server := connect(os.Args[1]), connect(os.Args[2])
 	parts := []func(client, server *api.Client){
 		keys, trees, transactions, sessions, locks, semaphores,

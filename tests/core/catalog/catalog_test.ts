@@ -137,6 +137,9 @@ Deno.test("a change is noted under the names that see it, and no others", () => 
   assertEquals(changedBy(...forgetGone()), []);
   const left: [string, number][] = JSON.parse(run(false, [CHANGES_QUERY, 0n]))[0].values;
   assertEquals(left.map(([name]) => name).sort(), [
+    "acl_policies",
+    "acl_roles",
+    "acl_tokens",
     "checks",
     "checks/node/n",
     "checks/service_name/",

@@ -184,8 +184,9 @@ Deno.test("decodeService() says of a malformed field what was expected", () => {
 
 Deno.test("decodeService() refuses unknown fields of files and ignores them in requests; those of the mesh have no effect", () => {
   const plain = decodeService({ name: "a" });
-  const mesh = { connect: { native: true }, proxy: {}, locality: {}, ports: [], token: "secret", Namespace: "default" };
+  const mesh = { connect: { native: true }, proxy: {}, locality: {}, ports: [], Namespace: "default" };
   assertEquals(decodeService({ name: "a", ...mesh }, { strict: true }), plain);
+  assertEquals(decodeService({ name: "a", token: "secret" }, { strict: true }), { ...plain, token: "secret" });
   assertEquals(decodeService({ name: "a", prot: 1 }), plain);
   assertEquals(
     refusal(() => decodeService({ name: "a", prot: 1 }, { strict: true })),

@@ -111,7 +111,7 @@ Deno.test("files and directories count in the order in which they are named", ()
 
 Deno.test("what is wrong is told in Consul's words", () => {
   const faults: [string[], RegExp, Machine?][] = [
-    [[], /^data_dir cannot be empty$/],
+    [[], /^data_dir cannot be empty: name a directory with -data-dir/],
     [
       ["-data-dir=d"],
       /^Multiple private IPv4 addresses found\. Please configure one with 'bind' and\/or 'advertise'\.$/,

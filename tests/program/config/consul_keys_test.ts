@@ -65,7 +65,7 @@ Deno.test("parts that are not here are named as without effect, whatever stands 
     peering { enabled = true }
     connect { enabled = true  ca_config { leaf_cert_ttl = "72h" } }
     license_path = "/etc/license"
-    acl { enabled = false  default_policy = "deny"  tokens { agent = "secret" } }
+    acl { enabled = false  default_policy = "deny"  role_ttl = "1s"  tokens { agent = "secret" } }
     auto_config { enabled = false }
     ports { grpc = 8502  grpc_tls = 8503  proxy_min_port = 1 }
     audit { enabled = true  sink "file" { type = "file" } }
@@ -78,7 +78,7 @@ Deno.test("parts that are not here are named as without effect, whatever stands 
     "peering",
     "connect",
     "license_path",
-    "acl",
+    "role_ttl",
     "auto_config",
     "grpc",
     "grpc_tls",
@@ -118,8 +118,6 @@ Deno.test("a part of the API has its own address, so that it is not open where a
 
 Deno.test("what an operator relies on for safety, and is not done here, is refused", () => {
   const faults: [file: string, message: RegExp][] = [
-    [`{"acl": {"enabled": true}}`, /^acl\.enabled is not supported: there are no ACL tokens/],
-    [`{"ACL": [{"Enabled": true}]}`, /^acl\.enabled is not supported/],
     [`{"acl_datacenter": "dc1"}`, /^acl_datacenter is not supported/],
     [`{"auto_config": {"enabled": true}}`, /^auto_config\.enabled is not supported/],
     [`{"auto_encrypt": {"tls": true}}`, /^auto_encrypt\.tls is not supported/],

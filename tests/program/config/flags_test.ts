@@ -35,9 +35,12 @@ Deno.test("wrong flags are refused in Go's words", () => {
   const cases: [string[], string][] = [
     [["-x"], "flag provided but not defined: -x"],
     [["-node-id"], "flag needs an argument: -node-id"],
-    [["-join-attempts", "x"], `invalid value "x" for flag -join-attempts: parse error`],
-    [["-fk=maybe"], `invalid boolean value "maybe" for -fk: parse error`],
-    [["-join-interval", "5"], `invalid value "5" for flag -join-interval: parse error`],
+    [["-join-attempts", "x"], `invalid value "x" for flag -join-attempts: parse error: want a whole number`],
+    [["-fk=maybe"], `invalid boolean value "maybe" for -fk: parse error: want true or false`],
+    [
+      ["-join-interval", "5"],
+      `invalid value "5" for flag -join-interval: parse error: want a number with its unit, as in 500ms, 5s or 1h`,
+    ],
     [
       ["-trace-profile", "file"],
       "not supported: -trace-profile: the runtime has no execution trace as Go has",
@@ -144,21 +147,29 @@ Deno.test("a configuration is checked with rqlite's texts", () => {
     [{}, undefined],
     [{ httpAddrs: ["localhost:4002"] }, "HTTP and Raft addresses must differ"],
     [{ httpAddrs: ["http://localhost:4001"] }, "HTTP options should not include protocol (http:// or https://)"],
-    [{ httpAddrs: ["localhost"] }, "HTTP bind address not valid"],
-    [{ httpAdvertisedAddr: "localhost" }, "HTTP advertised HTTP address not valid"],
+    [{ httpAddrs: ["localhost"] }, "HTTP bind address not valid: want HOST:PORT as in localhost:4001, not localhost"],
+    [
+      { httpAddrs: ["localhost:80000"] },
+      "HTTP bind address not valid: want HOST:PORT as in localhost:4001, not localhost:80000",
+    ],
+    [{ httpAdvertisedAddr: "localhost" }, "HTTP advertised HTTP address not valid: want HOST:PORT, not localhost"],
     [
       { httpAdvertisedAddr: "0.0.0.0:4001" },
       "advertised HTTP address is not routable (0.0.0.0), specify it via -http-addr or -http-adv-addr",
     ],
-    [{ clusterAddr: "localhost:x" }, "raft bind port not valid"],
+    [{ clusterAddr: "localhost:x" }, "raft bind port not valid: want a number up to 65535, not x"],
     [
       { clusterAdvertisedAddr: "[::]:4002" },
       "advertised Raft address is not routable (::), specify it via -raft-addr or -raft-adv-addr",
     ],
     [{ clusterAdvertisedAddr: "localhost:4001" }, "advertised HTTP and Raft addresses must differ"],
     [{ isVoter: false, bootstrapExpect: 3 }, "bootstrapping only applicable to voting nodes"],
-    [{ join: ["nonsense"] }, "nonsense is an invalid join address"],
-    [{ join: ["http://nonsense"] }, undefined],
+    ...["nonsense", "http://nonsense", "http://localhost:4001", "localhost:x"].map((
+      addr,
+    ): [Partial<NodeConfig>, string] => [
+      { join: [addr] },
+      `${addr} is an invalid join address: want HOST:PORT of a node's Raft address, as in localhost:4002`,
+    ]),
     [{ join: ["localhost:4002"] }, "node cannot join with itself unless bootstrapping"],
     [{ join: ["localhost:4002"], bootstrapExpect: 1 }, undefined],
     [{ httpAddrs: [":4001"], httpAdvertisedAddr: ":4001" }, undefined],

@@ -1,6 +1,6 @@
 /** HCL as Consul's configuration files use it. */
 import { assertEquals, assertThrows } from "@std/assert";
-import { HclError, parseHcl, parseHclOrJson } from "../../../src/program/config/hcl.ts";
+import { HclError, parseHcl, parseHclOrJson } from "../../../src/base/codec/hcl.ts";
 
 Deno.test("parseHcl() reads settings, blocks, lists and comments", () => {
   assertEquals(
