@@ -91,6 +91,12 @@ export async function executables(dist: string): Promise<readonly Executable[]> 
   const names = (await Array.fromAsync(Deno.readDir(dist))).map(({ name }) => name).sort();
   for (const name of names.filter((one) => /^muster(?:-[a-z0-9]+-[a-z0-9]+)?(?:\.exe)?$/.test(one))) {
     const executable = await executableAt(`${dist}/${name}`);
+    const [, told] = /^muster-([a-z0-9]+-[a-z0-9]+)/.exec(name) ?? [];
+    if (told !== undefined && told !== executable.platform.name) {
+      throw new PackageError(
+        `Cannot package ${dist}/${name}: it is for ${executable.platform.name}; compile it again or remove it`,
+      );
+    }
     found.set(executable.platform.name, executable);
   }
   return PLATFORMS.flatMap(({ name }) => found.get(name) ?? []);

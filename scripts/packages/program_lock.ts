@@ -34,7 +34,7 @@ async function addPackages(used: Set<string>, module: string): Promise<void> {
 /** The lock file of the program alone. */
 export async function lockOfProgram(): Promise<Lock> {
   const used = new Set<string>();
-  for (const module of ["mod.ts", ...WORKERS]) await addPackages(used, module);
+  await Promise.all(["mod.ts", ...WORKERS].map((module) => addPackages(used, module)));
   const isUsed = ([name]: [string, unknown]) => used.has(name.replace(/^npm:/, ""));
   const { version, specifiers, npm }: Lock = JSON.parse(await Deno.readTextFile(`${ROOT}deno.lock`));
   return {

@@ -5,7 +5,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { buildDeb, control } from "../../scripts/packages/deb.ts";
 import { executableAt, executables, PackageError, platformOf } from "../../scripts/packages/platforms.ts";
-import { parseHcl } from "../../src/program/config/hcl.ts";
+import { parseHcl } from "../../src/base/codec/hcl.ts";
 import { BINARY, requireBinary } from "../harness/binary.ts";
 import { freePort, until } from "../harness/processes.ts";
 
@@ -134,5 +134,8 @@ Deno.test("only an executable of a known platform is packaged, by what stands in
     elf[18] = 0xb7;
     await Deno.writeFile(`${folder}/muster`, elf);
     assertEquals((await executables(folder)).map(({ platform }) => platform.debian), ["arm64"]);
+    await Deno.writeFile(`${folder}/muster-linux-x64`, elf);
+    const failure = await executables(folder).catch((error) => error);
+    assert(failure instanceof PackageError && failure.message.includes("it is for linux-arm64"), String(failure));
     assertMatch(control({ architecture: "arm64", maintainer: "A <a@b.c>", kilobytes: 7 }), /^Installed-Size: 7$/m);
   }));
