@@ -110,7 +110,8 @@ export async function buildLayout({ path, platform }: Executable, options: OciOp
 /** Builds the image as one file. */
 export async function buildOci(executable: Executable, options: OciOptions): Promise<string> {
   const layout = await buildLayout(executable, options);
-  await output("tar", [...tarOptions(options.epoch), "-cf", `${layout}.tar`, "-C", layout, "."]);
+  const names = [...Deno.readDirSync(layout)].map(({ name }) => name).sort();
+  await output("tar", [...tarOptions(options.epoch), "-cf", `${layout}.tar`, "-C", layout, ...names]);
   await Deno.remove(layout, { recursive: true });
   return `${layout}.tar`;
 }
