@@ -102,7 +102,7 @@ export class Nodes {
   }
 
   /** Asks; the answer is still to be read. @throws As {@linkcode Nodes.ask}. */
-  async open(asking: Asking, timeoutMs = this.#timeoutMs): Promise<Response> {
+  async open(asking: Asking, timeoutMs: number = this.#timeoutMs): Promise<Response> {
     const deadline = performance.now() + timeoutMs;
     let why = "no node was asked";
     for (let attempt = 0;; attempt++) {

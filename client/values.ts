@@ -60,7 +60,7 @@ function realText(value: number): string {
 /** Stands for a number until it is made one: no result has an object with this name. */
 const BIGINT = "\0bigint";
 /** A text, or a whole number of 16 digits or more, which a number may not hold. */
-const TEXT_OR_LARGE = /"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/g;
+const TEXT_OR_LARGE = /"(?:[^"\\]|\\.)*"|(?<![\d.])-?\d{16,}(?![\d.eE])/g;
 
 /** As `JSON.parse`, but whole numbers that a number cannot hold are bigints. */
 export function parseExact(text: string): unknown {

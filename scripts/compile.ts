@@ -1,10 +1,12 @@
 /**
  * Builds `dist/muster`: one executable with the Workers inside and the supervisor's permissions alone.
  *
- *     deno task compile [--deno PATH]
+ *     deno task compile [--deno PATH] [--target TRIPLE]
+ *
+ * `--target` compiles for another platform, such as `aarch64-unknown-linux-gnu`, into `dist/muster-linux-arm64`.
  *
  * `--deno` names another Deno to compile with, for machines where `deno compile` cannot fetch its base binary: with
- * DENORT_BIN set it needs no download. The SQLite library of this machine is inside.
+ * DENORT_BIN set it needs no download. The SQLite library of the platform and the pages of docs/ are inside.
  *
  * Every package of the lock file would be put into the executable, and into the memory of whoever runs it, those of the
  * tests and the demonstration too: it is compiled with a lock of its own that holds only what the program itself uses.
@@ -13,37 +15,24 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { bundledLibrary } from "../src/drivers/libsqlite/library.ts";
-import { WORKER_MODULES } from "../src/program/node/spawn.ts";
+import { PLATFORMS } from "./packages/platforms.ts";
+import { lockOfProgram, WORKERS } from "./packages/program_lock.ts";
 
-const { deno } = parseArgs(Deno.args, { string: ["deno"] });
+const { deno, target } = parseArgs(Deno.args, { string: ["deno", "target"] });
+const platform = PLATFORMS.find(({ triple }) => triple === target);
+if (target !== undefined && platform === undefined) {
+  console.error(`--target ${target}: expected one of ${PLATFORMS.map(({ triple }) => triple).join(", ")}`);
+  Deno.exit(2);
+}
 
 const ROOT = new URL("../", import.meta.url).pathname;
-const WORKERS = Object.values(WORKER_MODULES).map(({ pathname }) => pathname.slice(ROOT.length));
 const LOCK = "dist/deno.lock";
-
-/** Adds the packages, as `name@version`, that a module and all that it imports use. */
-function addPackages(used: Set<string>, module: string): void {
-  const { stdout } = new Deno.Command(Deno.execPath(), { args: ["info", "--json", module] }).outputSync();
-  const { modules, npmPackages } = JSON.parse(new TextDecoder().decode(stdout));
-  const add = (name: string) => {
-    if (used.has(name)) return;
-    used.add(name);
-    npmPackages[name].dependencies.forEach(add);
-  };
-  for (const { npmPackage } of modules) if (npmPackage) add(npmPackage);
-}
-
-function lockOfProgram(): string {
-  const used = new Set<string>();
-  for (const module of ["mod.ts", ...WORKERS]) addPackages(used, module);
-  const isUsed = ([name]: [string, unknown]) => used.has(name.replace(/^npm:/, ""));
-  const { version, specifiers, npm } = JSON.parse(Deno.readTextFileSync("deno.lock"));
-  const [named, locked] = [specifiers, npm].map((all) => Object.fromEntries(Object.entries(all).filter(isUsed)));
-  return JSON.stringify({ version, specifiers: named, npm: locked });
-}
+const EXECUTABLE = platform === undefined
+  ? "dist/muster"
+  : `dist/muster-${platform.name}${platform.os === "windows" ? ".exe" : ""}`;
 
 Deno.mkdirSync("dist", { recursive: true });
-Deno.writeTextFileSync(LOCK, lockOfProgram());
+Deno.writeTextFileSync(LOCK, JSON.stringify(await lockOfProgram()));
 const { code } = await new Deno.Command(deno ?? Deno.execPath(), {
   args: [
     "compile",
@@ -61,12 +50,15 @@ const { code } = await new Deno.Command(deno ?? Deno.execPath(), {
     "--allow-ffi",
     ...WORKERS.flatMap((worker) => ["--include", worker]),
     "--include",
-    bundledLibrary().slice(ROOT.length),
+    bundledLibrary({ ...Deno.build, ...platform }).slice(ROOT.length),
+    "--include",
+    "docs",
     "--output",
-    "dist/muster",
+    EXECUTABLE,
+    ...(target === undefined ? [] : ["--target", target]),
     "mod.ts",
   ],
   stdin: "null",
 }).spawn().status;
-if (code === 0) console.error("built dist/muster; try it: dist/muster serve data");
+if (code === 0) console.error(`built ${EXECUTABLE}${target === undefined ? `; try it: ${EXECUTABLE} serve data` : ""}`);
 Deno.exit(code);

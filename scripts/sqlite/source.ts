@@ -6,8 +6,10 @@
 import { patched, PATCHES, PROLOGUE } from "./patches.ts";
 
 const SOURCE_PACKAGE = "better-sqlite3@12.11.1";
-/** Of its sqlite3.c: SQLite 3.53.2. */
-const SOURCE_SHA256 = "60d2f39a3726cd6b9021da6f4e868608d66fbb6528a9f513dc8ffcc640493422";
+/** The version of SQLite in it. */
+export const SQLITE_VERSION = "3.53.2";
+/** Of its sqlite3.c. */
+export const SOURCE_SHA256 = "60d2f39a3726cd6b9021da6f4e868608d66fbb6528a9f513dc8ffcc640493422";
 /** The compiler, from PyPI. */
 export const COMPILER_PACKAGE = "ziglang==0.17.1";
 /** Options of the compiler that are the same everywhere; the result is the same to the byte each time. */

@@ -64,7 +64,15 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "program/rendezvous": ["program/config"],
   "program/client": ["program/config"],
   "program/shell": ["program/config", "program/client"],
-  "program/cli": ["program/config", "program/node", "program/client", "program/rendezvous", "program/shell"],
+  "program/manual": ["program/config", "program/node", "program/client"],
+  "program/cli": [
+    "program/config",
+    "program/node",
+    "program/client",
+    "program/rendezvous",
+    "program/shell",
+    "program/manual",
+  ],
 };
 
 /** An import, as it stands in a file. */

@@ -14,6 +14,10 @@ Deno.test("parseExact() keeps every whole number of 64 bits, wherever it stands,
     12345678901234567e3,
     1,
   ]);
+  assertEquals(parseExact("[0.0009080521643687141, -1.12345678901234567]"), [
+    0.0009080521643687141,
+    -1.12345678901234567,
+  ]);
   fc.assert(fc.property(fc.jsonValue(), (value) => {
     const json = JSON.stringify(value);
     const plain = JSON.stringify(JSON.parse(json));

@@ -70,7 +70,7 @@ function bashFunction(commands: readonly Completed[]): string {
     `    "${before}") COMPREPLY=($(compgen -W "${[...next].sort().join(" ")}" -- "$cur")) ;;`
   );
   return `_muster() {
-  local cur="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[*]:1:COMP_CWORD-1}"
+  local cur="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[*]:1:$((COMP_CWORD - 1))}"
   COMPREPLY=()
   [[ $cur == -* ]] || case "$before" in
 ${words.join("\n")}

@@ -10,11 +10,14 @@ import { BACKUP_COMMANDS } from "./backup_commands.ts";
 import { CLUSTER_COMMANDS } from "./cluster_commands.ts";
 import { type Command, flagsOf, helpOf, runCommand } from "../client/command.ts";
 import { type Completed, completionScript, isShell, SHELLS } from "./completion.ts";
+import { docsCommand } from "../manual/docs_command.ts";
 import { DEBUG_COMMANDS } from "./debug_command.ts";
 import { KV_COMMANDS } from "./kv_commands.ts";
 import { LOCK_COMMANDS } from "./lock_command.ts";
 import { POOL_COMMANDS } from "./pool_commands.ts";
+import type { Described } from "../manual/man_page.ts";
 import { named, programName } from "../client/program_name.ts";
+import { pageText, topicOf } from "../manual/pages.ts";
 import { RENDEZVOUS_COMMANDS, RENDEZVOUS_FLAGS, RENDEZVOUS_HELP } from "./rendezvous_commands.ts";
 import { RUN_COMMANDS } from "./run_command.ts";
 import { serve, SERVE_HELP } from "./serve.ts";
@@ -62,7 +65,7 @@ const completion: Command = {
   },
 };
 
-const ALL_COMMANDS: readonly Command[] = [...COMMANDS, completion];
+const ALL_COMMANDS: readonly Command[] = [...COMMANDS, completion, docsCommand(everyCommand)];
 
 /** Commands that are no client's, in the order of the help. */
 const OWN_COMMANDS: readonly Completed[] = [
@@ -78,8 +81,30 @@ const OWN_COMMANDS: readonly Completed[] = [
     flags: AGENT_FLAGS,
   },
   { name: "version", summary: "print the version", flags: versionCommand.flags },
-  { name: "help", summary: "print help, also: muster help COMMAND", flags: [] },
+  { name: "help", summary: "print help, also: muster help COMMAND, muster help TOPIC", flags: [] },
 ];
+
+/** Arguments and examples of commands that are no client's. */
+const OWN_USAGE: Readonly<Record<string, string>> = {
+  serve: usageIn(SERVE_HELP),
+  agent: usageIn(AGENT_HELP),
+  rendezvous: usageIn(RENDEZVOUS_HELP),
+  version: versionCommand.usage,
+  help: "[COMMAND|TOPIC]",
+};
+
+/** What a help text says after "Usage: muster NAME", up to its flags. */
+function usageIn(help: string): string {
+  return (/\nUsage: muster \w+ ?([^]*?)(?:\nFlags |$)/.exec(help)?.[1] ?? "").trimEnd();
+}
+
+/** All commands, for the manual page. */
+export function everyCommand(): readonly Described[] {
+  const own = OWN_COMMANDS.map((command) => ({ ...command, usage: OWN_USAGE[command.name] ?? "" }));
+  // A rendezvous takes the flags of an agent, which the page has once.
+  const once = own.map((command) => command.name === "rendezvous" ? { ...command, flags: [] } : command);
+  return [...once, ...ALL_COMMANDS.map((command) => ({ ...command, flags: flagsOf(command) }))];
+}
 
 function summaries(commands: readonly Command[]): string {
   return commands.toSorted((a, b) => a.name < b.name ? -1 : 1).map(({ name, summary }) =>
@@ -148,7 +173,7 @@ async function client(args: readonly string[]): Promise<number> {
   const group = groupOf(args);
   if (group) {
     // As Consul, which takes a group without a command for a mistake.
-    if (asksForHelp(args)) console.log(group);
+    if (asksForHelp(args)) console.log(group + pointer(args));
     else console.error(group);
     return asksForHelp(args) ? 0 : 1;
   }
@@ -197,14 +222,14 @@ function help(topics: readonly string[]): number {
   const [topic] = topics;
   switch (topic) {
     case "serve":
-      console.log(named(SERVE_HELP) + describeFlags(SERVE_FLAGS));
+      console.log(named(SERVE_HELP) + describeFlags(SERVE_FLAGS) + pointer(topics));
       return 0;
     case "agent":
-      console.log(named(AGENT_HELP) + describeFlags(AGENT_FLAGS));
+      console.log(named(AGENT_HELP) + describeFlags(AGENT_FLAGS) + pointer(topics));
       return 0;
     case "rendezvous":
       if (topics.length > 1) return clientHelp(topics);
-      console.log(named(RENDEZVOUS_HELP));
+      console.log(named(RENDEZVOUS_HELP).trimEnd() + pointer(topics));
       return 0;
     case "version":
       console.log(helpOf(versionCommand));
@@ -221,7 +246,15 @@ function help(topics: readonly string[]): number {
 function clientHelp(topics: readonly string[]): number {
   const found = commandOf(topics);
   const text = found ? helpOf(found.command) : groupOf(topics);
-  if (text === undefined) return unknownCommand(topics);
-  console.log(text);
+  const topic = text === undefined && topics.length === 1 ? topicOf(topics[0]) : undefined;
+  if (text !== undefined) console.log(text + pointer(topics));
+  else if (topic !== undefined) console.log(pageText(topic).trimEnd());
+  else return unknownCommand(topics);
   return 0;
+}
+
+/** A line about the page that has the name of a command, to follow its help; nothing in the words of Consul. */
+function pointer([word]: readonly string[]): string {
+  const topic = programName() === "consul" ? undefined : topicOf(word);
+  return topic === undefined ? "" : `\n\nMore: muster docs ${topic}`;
 }
