@@ -105,7 +105,8 @@ async function changeLog(node: NodeProcess): Promise<{ status: number; text: str
   return { status: response.status, text: await response.text() };
 }
 
-for (const order of ["leader first", "leader between", "leader last"] as const) {
+/** When the leader goes on. */
+for (const order of ["leader first", "leader last"] as const) {
   Deno.test(`a cluster that is written to goes to this version node by node: ${order}`, () =>
     withNodes(async (root, start) => {
       const { nodes, restart } = await olderCluster(root, start, await olderSource(root));
@@ -115,7 +116,6 @@ for (const order of ["leader first", "leader between", "leader last"] as const) 
         const [leader, ...others] = await roles(nodes);
         const sequence = {
           "leader first": [leader, ...others],
-          "leader between": [others[0], leader, others[1]],
           "leader last": [...others, leader],
         };
         for (const [step, at] of sequence[order].entries()) {
