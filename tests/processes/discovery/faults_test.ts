@@ -360,6 +360,7 @@ Deno.test("a service that refuses, or is not there, is waited for with a clear l
       const config = { address: consul.address, token: "hunter2", basic_auth: { username: "u", password: "hunter3" } };
       const refused = start(nodePlace(root, "1"), ["-disco-mode=consul-kv", `-disco-config=${JSON.stringify(config)}`]);
       await says(refused, /discovery failed, trying again: key rqlite\/leader of Consul at .*403 Permission denied/);
+      await says(refused, /service listening on/);
       const status = JSON.stringify(await refused.status(""));
       assertMatch(status, /"mode":"consul-kv".*|403/);
       for (const text of [status, refused.log]) assert(!/hunter[23]/.test(text), "no secret is told");
