@@ -33,7 +33,7 @@ const CHECKS: readonly Step[] = [
 ];
 
 /** Folders of tests in the first lanes, which take about as long as all others. */
-const FIRST_LANES = [["cluster", "deploy", "differential"], ["faults", "processes"], ["agent"]];
+const FIRST_LANES = [["cluster", "deploy"], ["faults", "processes"], ["agent"]];
 /** Ports of the first lane; those of the others follow. */
 const [FIRST_PORT, LANE_PORTS] = [10_000, 5500];
 
