@@ -53,26 +53,13 @@ const TABLES = ["nodes", "services", "checks"];
 /** A watch is asked again now and then. */
 const WATCH_MS = 3_600_000;
 
-/** The nodes and services in this node's own catalog. */
-export class LocalNodes implements NodeSource {
+/** A source that answers from a view of all of it. */
+export abstract class HeldNodes implements NodeSource {
   /** Called when the view has changed. */
   onChange: () => void = () => {};
-  readonly #catalog: Catalog;
-  #view: Promise<CatalogView> | undefined;
 
-  constructor(catalog: Catalog) {
-    this.#catalog = catalog;
-    this.#follow();
-  }
-
-  async #follow(): Promise<void> {
-    const watch = this.#catalog.watch(TABLES, true);
-    for (;;) {
-      await watch.next(WATCH_MS);
-      this.#view = undefined;
-      this.onChange();
-    }
-  }
+  /** All of it; the same object until something changes. */
+  abstract view(): Promise<CatalogView>;
 
   async node(name: string): Promise<CatalogNode | undefined> {
     return (await this.view()).byName.get(name.toLowerCase());
@@ -93,9 +80,29 @@ export class LocalNodes implements NodeSource {
   async services(): Promise<readonly ServiceInstance[]> {
     return [...(await this.view()).services.values()].flat();
   }
+}
 
-  /** All of them; the same object until one of them changes. */
-  view(): Promise<CatalogView> {
+/** The nodes and services in this node's own catalog. */
+export class LocalNodes extends HeldNodes {
+  readonly #catalog: Catalog;
+  #view: Promise<CatalogView> | undefined;
+
+  constructor(catalog: Catalog) {
+    super();
+    this.#catalog = catalog;
+    this.#follow();
+  }
+
+  async #follow(): Promise<void> {
+    const watch = this.#catalog.watch(TABLES, true);
+    for (;;) {
+      await watch.next(WATCH_MS);
+      this.#view = undefined;
+      this.onChange();
+    }
+  }
+
+  override view(): Promise<CatalogView> {
     if (this.#view) return this.#view;
     const view = this.#read();
     this.#view = view;

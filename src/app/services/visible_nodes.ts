@@ -6,30 +6,25 @@
 import type { Access } from "../acl/access.ts";
 import { authorizationOf } from "../acl/access.ts";
 import type { Catalog } from "../agent/catalog.ts";
-import type { CatalogView, NodeSource } from "../agent/nodes.ts";
+import { type CatalogView, HeldNodes } from "../agent/nodes.ts";
 import { Authorizer } from "../../core/acl/authorizer.ts";
 import { needsOf } from "../../core/acl/resource.ts";
 import { ACL_TABLES } from "../../core/catalog/acl_schema.ts";
 import type { CatalogNode } from "../../core/dns/answer.ts";
-import type { ServiceInstance } from "../../core/dns/service_answer.ts";
-
-/** A source with all of it at hand. */
-type Source = NodeSource & { view(): Promise<CatalogView> };
 
 /** A watch is asked again now and then. */
 const WATCH_MS = 3_600_000;
 const NOBODY = new Authorizer("", [], "deny");
 
 /** A part of another source. */
-export class VisibleNodes implements NodeSource {
-  /** Called when the view has changed. */
-  onChange: () => void = () => {};
-  readonly #source: Source;
+export class VisibleNodes extends HeldNodes {
+  readonly #source: HeldNodes;
   readonly #access: Access;
   /** The last view, and what it was made of. */
   #last: { readonly of: CatalogView; readonly may: Authorizer; readonly view: CatalogView } | undefined;
 
-  constructor(source: Source, access: Access, catalog: Pick<Catalog, "watch">) {
+  constructor(source: HeldNodes, access: Access, catalog: Pick<Catalog, "watch">) {
+    super();
     this.#source = source;
     this.#access = access;
     source.onChange = () => this.onChange();
@@ -44,27 +39,7 @@ export class VisibleNodes implements NodeSource {
     }
   }
 
-  async node(name: string): Promise<CatalogNode | undefined> {
-    return (await this.view()).byName.get(name.toLowerCase());
-  }
-
-  async nodes(): Promise<readonly CatalogNode[]> {
-    return (await this.view()).nodes;
-  }
-
-  async servers(): Promise<readonly CatalogNode[]> {
-    return (await this.view()).servers;
-  }
-
-  async service(name: string): Promise<readonly ServiceInstance[]> {
-    return (await this.view()).services.get(name.toLowerCase()) ?? [];
-  }
-
-  async services(): Promise<readonly ServiceInstance[]> {
-    return [...(await this.view()).services.values()].flat();
-  }
-
-  async view(): Promise<CatalogView> {
+  override async view(): Promise<CatalogView> {
     const of = await this.#source.view();
     // A token that is gone shows nothing; the others are asked for by name.
     const may = await this.#access.authorizerOf(authorizationOf(this.#access.tokens.forNames)).catch(() => NOBODY);
