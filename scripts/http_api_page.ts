@@ -4,6 +4,7 @@
  * @module
  */
 import { ROUTES as AGENT_ROUTES } from "../src/api/consul/router.ts";
+import { routeOf } from "../src/api/http/route.ts";
 import { ROUTES as DATABASE_ROUTES } from "../src/api/rqlite/router.ts";
 import { AGENT_REQUESTS, DATABASE_REQUESTS, type Request } from "./http_api/requests.ts";
 
@@ -34,16 +35,15 @@ function foundIn(requests: readonly Request[], routes: readonly Route[]): Found[
   const seen = new Set<Route>();
   const found = requests.map(([method, path, summary, parameters = ""]) => {
     const plain = path.replace(/\{\w+\}.*/, "");
-    const takes = routes.filter((route) => (route.isPrefix ? plain.startsWith(route.path) : plain === route.path))
-      .filter(({ methods }) => methods.length === 0 || methods.includes(method));
-    if (takes.length === 0) throw new Error(`no route takes ${method} ${path}`);
-    seen.add(takes[0]);
+    const takes = routeOf(routes.filter(({ methods }) => methods.length === 0 || methods.includes(method)), plain);
+    if (takes === undefined) throw new Error(`no route takes ${method} ${path}`);
+    seen.add(takes);
     return {
       method,
       path,
       summary,
       parameters: [...new Set(parameters.split(" ").filter(Boolean))],
-      permissions: takes[0].permissions,
+      permissions: takes.permissions,
     };
   });
   const missing = routes.find((route) => !seen.has(route));
