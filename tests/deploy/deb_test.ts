@@ -8,6 +8,8 @@ import { executableAt, executables, PackageError, platformOf } from "../../scrip
 import { parseHcl } from "../../src/base/codec/hcl.ts";
 import { BINARY, requireBinary } from "../harness/binary.ts";
 import { freePort, until } from "../harness/processes.ts";
+import { run } from "../clients/clients.ts";
+import { withDirectory } from "../harness/directory.ts";
 
 /** Settings of dpkg for another root, for whoever runs the tests. */
 const DPKG = [
@@ -17,22 +19,6 @@ const DPKG = [
   "--force-bad-path",
   "--log=/dev/null",
 ];
-
-async function run(command: string, ...args: string[]): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(command, { args, stdin: "null" }).output();
-  const decoder = new TextDecoder();
-  assert(success, `${command} ${args.join(" ")}\n${decoder.decode(stdout)}${decoder.decode(stderr)}`);
-  return decoder.decode(stdout);
-}
-
-async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "muster-packages-" });
-  try {
-    await use(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 /** A root that dpkg knows as an empty system. */
 async function emptyRoot(root: string): Promise<void> {
@@ -82,12 +68,12 @@ async function serveFrom(root: string): Promise<void> {
 }
 
 Deno.test("the Debian package is installed, its node serves, and its data outlive a purge", () =>
-  withFolder(async (folder) => {
+  withDirectory(async (folder) => {
     await requireBinary();
     const executable = await executableAt(BINARY);
     const deb = await buildDeb(executable, { out: folder, compression: "none", epoch: 86_400 });
     assertMatch(deb, new RegExp(`/muster_\\d+\\.\\d+\\.\\d+_${executable.platform.debian}\\.deb$`));
-    const listed = (await run("dpkg-deb", "--contents", deb)).trim().split("\n");
+    const listed = (await run("dpkg-deb", ["--contents", deb])).trim().split("\n");
     for (const line of listed) assertMatch(line, /^[-d]rw[-x]r-[-x]r-[-x] root\/root .* 1970-01-02 00:00 /);
     for (const path of ["bin/muster", "share/man/man1/muster.1.gz", "share/fish/vendor_completions.d/muster.fish"]) {
       assert(listed.some((line) => line.endsWith(` ./usr/${path}`)), path);
@@ -95,19 +81,19 @@ Deno.test("the Debian package is installed, its node serves, and its data outliv
 
     const root = `${folder}/root`;
     await emptyRoot(root);
-    await run("dpkg", `--root=${root}`, ...DPKG, "--install", deb);
+    await run("dpkg", [`--root=${root}`, ...DPKG, "--install", deb]);
     assertMatch(
       await Deno.readTextFile(`${root}/etc/passwd`),
       /^muster:[^:]*:\d+:\d+:[^:]*:\/var\/lib\/muster:.*nologin$/m,
     );
     assertEquals((await Deno.stat(`${root}/var/lib/muster`)).mode, 0o40750);
     assertEquals((await Deno.stat(`${root}/etc/muster.d`)).mode, 0o40750);
-    assertEquals(await run("dpkg", `--root=${root}`, "--verify", "muster"), "");
-    assertMatch(await run(`${root}/usr/bin/muster`, "docs", "backup"), /^# Backup/);
+    assertEquals(await run("dpkg", [`--root=${root}`, "--verify", "muster"]), "");
+    assertMatch(await run(`${root}/usr/bin/muster`, ["docs", "backup"]), /^# Backup/);
     await verifyUnits(root);
     await serveFrom(root);
 
-    await run("dpkg", `--root=${root}`, ...DPKG, "--purge", "muster");
+    await run("dpkg", [`--root=${root}`, ...DPKG, "--purge", "muster"]);
     assert((await Deno.stat(`${root}/var/lib/muster`)).isDirectory);
     for (const path of ["usr/bin/muster", "etc/default/muster", "etc/muster.d", "var/lib/muster-agent"]) {
       assertEquals(await Deno.stat(`${root}/${path}`).catch(() => "gone"), "gone", path);
@@ -119,7 +105,7 @@ Deno.test("the settings of the package are accepted as they are installed, and c
 });
 
 Deno.test("only an executable of a known platform is packaged, by what stands in it", () =>
-  withFolder(async (folder) => {
+  withDirectory(async (folder) => {
     const elf = new Uint8Array(64);
     elf.set([0x7f, 0x45, 0x4c, 0x46]);
     for (const [machine, name] of [[0x3e, "linux-x64"], [0xb7, "linux-arm64"], [0x28, undefined]] as const) {

@@ -8,6 +8,7 @@ import { executableAt } from "../../scripts/packages/platforms.ts";
 import { run } from "../clients/clients.ts";
 import { BINARY, requireBinary } from "../harness/binary.ts";
 import { freePort, until } from "../harness/processes.ts";
+import { withDirectory } from "../harness/directory.ts";
 
 const PROGRAM = `
 import { connect } from "muster";
@@ -26,17 +27,8 @@ connect(1);
 console.log(rows);
 `;
 
-async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "muster-npm-test-" });
-  try {
-    await use(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
 Deno.test("npm installs the packages; npx muster runs a node, and programs import the client with its types", () =>
-  withFolder(async (folder) => {
+  withDirectory(async (folder) => {
     await requireBinary();
     const [platform, main] = await buildNpm([await executableAt(BINARY)], { out: folder, epoch: 86_400 });
     const offline = { cwd: folder, env: { npm_config_offline: "true", npm_config_update_notifier: "false" } };
@@ -81,7 +73,7 @@ Deno.test("npm installs the packages; npx muster runs a node, and programs impor
   }));
 
 Deno.test("the command says what to do where its platform's package is missing", () =>
-  withFolder(async (folder) => {
+  withDirectory(async (folder) => {
     await buildNpm([], { out: folder, epoch: 0 });
     const launched = async (platforms: readonly string[]) => {
       const path = `${folder}/npm/muster`;
@@ -99,7 +91,7 @@ Deno.test("the command says what to do where its platform's package is missing",
   }));
 
 Deno.test("JSR would take the client", () =>
-  withFolder(async (folder) => {
+  withDirectory(async (folder) => {
     const jsr = await buildJsr({ out: folder, epoch: 86_400 });
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["publish", "--dry-run", "--allow-dirty", "--no-lock"],

@@ -6,6 +6,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { formula } from "../../scripts/packages/homebrew.ts";
 import { release } from "../../scripts/release.ts";
 import { run } from "../clients/clients.ts";
+import { withDirectory } from "../harness/directory.ts";
 
 /** Homebrew's words, as far as the formula uses them: what it would install, on one platform. */
 const HOMEBREW = `
@@ -31,17 +32,8 @@ function elf(): Uint8Array {
   return bytes;
 }
 
-async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "muster-release-test-" });
-  try {
-    await use(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
 Deno.test("a release has all its files with their sums, and comes out the same twice", () =>
-  withFolder(async (folder) => {
+  withDirectory(async (folder) => {
     const dist = `${folder}/dist`;
     await Deno.mkdir(dist);
     await Deno.writeFile(`${dist}/muster-linux-arm64`, elf());
@@ -84,7 +76,7 @@ Deno.test("a release has all its files with their sums, and comes out the same t
   }));
 
 Deno.test("Ruby reads the formula, and each platform gets its archive", () =>
-  withFolder(async (folder) => {
+  withDirectory(async (folder) => {
     const archives = ["darwin-arm64", "darwin-x64", "linux-arm64", "linux-x64"].map((platform) => ({
       platform,
       file: `${platform}.tar.gz`,

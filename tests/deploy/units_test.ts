@@ -5,6 +5,7 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { freePort, musterCommand, until } from "../harness/processes.ts";
+import { withDirectory } from "../harness/directory.ts";
 
 /** A unit's settings; each may be given several times. */
 type Unit = ReadonlyMap<string, readonly string[]>;
@@ -90,17 +91,8 @@ function goodCodes(unit: Unit): number[] {
   return [0, ...(unit.get("SuccessExitStatus") ?? []).flatMap((codes) => codes.split(" ").map(Number))];
 }
 
-async function withRoot(use: (root: string) => Promise<void>): Promise<void> {
-  const root = await Deno.makeTempDir({ prefix: "muster-units-" });
-  try {
-    await use(root);
-  } finally {
-    await Deno.remove(root, { recursive: true });
-  }
-}
-
 Deno.test("muster.service serves, and stops in order", () =>
-  withRoot(async (root) => {
+  withDirectory(async (root) => {
     const [http, raft] = [freePort(), freePort()];
     const flags = `-http-addr=127.0.0.1:${http} -raft-addr=127.0.0.1:${raft}`;
     const { unit, code } = await withService("muster.service", { root, flags }, async () => {
@@ -117,7 +109,7 @@ Deno.test("muster.service serves, and stops in order", () =>
 
 for (const [kind, role, expected] of [["client", "", 0], ["server", " -server -bootstrap-expect=1", 1]] as const) {
   Deno.test(`muster-agent.service runs a ${kind}, reloads its settings, and stops in order`, () =>
-    withRoot(async (root) => {
+    withDirectory(async (root) => {
       const settings = `${root}/muster.d/settings.json`;
       await Deno.mkdir(`${root}/muster.d`);
       await Deno.writeTextFile(settings, `{"node_name":"unit","node_meta":{"rack":"a"}}`);

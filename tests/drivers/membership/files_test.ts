@@ -12,21 +12,13 @@ import {
   startKeys,
 } from "../../../src/drivers/membership/files.ts";
 import { Membership } from "../../../src/drivers/membership/membership.ts";
+import { withDirectory } from "../../harness/directory.ts";
 
 /** Something that is in the way of each new file of that name, as a full disk is. */
 async function obstruct(directory: string, name: string): Promise<() => Promise<void>> {
   const path = `${directory}/${name}.new`;
   await Deno.mkdir(`${path}/in the way`, { recursive: true });
   return () => Deno.remove(path, { recursive: true });
-}
-
-async function withDirectory(work: (directory: string) => Promise<void>): Promise<void> {
-  const directory = await Deno.makeTempDir({ prefix: "muster-files-" });
-  try {
-    await work(directory);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
 }
 
 function opener(directory: string, rejoinAfterLeave = false) {

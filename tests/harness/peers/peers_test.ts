@@ -9,15 +9,7 @@ import { type Certificates, makeCertificates } from "./certificates.ts";
 import { ConsulKvServer } from "./consul_kv.ts";
 import { dig, DnsServer } from "./dns.ts";
 import { type EtcdServer, startEtcdCluster, withEtcd } from "./etcd.ts";
-
-async function withDirectory(work: (directory: string) => Promise<void>): Promise<void> {
-  const directory = await Deno.makeTempDir({ prefix: "muster-peers-" });
-  try {
-    await work(directory);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
+import { withDirectory } from "../directory.ts";
 
 async function withCertificates(work: (certificates: Certificates) => Promise<void>): Promise<void> {
   await withDirectory(async (directory) => await work(await makeCertificates(directory)));

@@ -11,6 +11,7 @@ import { type KvStore, StoreError } from "../../../src/drivers/discovery/kv_stor
 import { type Certificates, makeCertificates } from "../../harness/peers/certificates.ts";
 import { type ConsulKvOptions, ConsulKvServer } from "../../harness/peers/consul_kv.ts";
 import { startEtcdCluster, withEtcd } from "../../harness/peers/etcd.ts";
+import { withDirectory } from "../../harness/directory.ts";
 
 function at(address: string, tls?: TlsOptions): HttpServer {
   const [hostname, port] = address.split(":");
@@ -50,15 +51,6 @@ async function withConsul(options: ConsulKvOptions, work: (consul: ConsulKvServe
     await work(consul);
   } finally {
     await consul.stop();
-  }
-}
-
-async function withDirectory(work: (directory: string) => Promise<void>): Promise<void> {
-  const directory = await Deno.makeTempDir({ prefix: "muster-store-" });
-  try {
-    await work(directory);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
   }
 }
 

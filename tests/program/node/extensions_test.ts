@@ -3,17 +3,9 @@ import { zipSync } from "fflate";
 import { createTarGzip } from "nanotar";
 import { SUFFIX } from "../../../src/drivers/libsqlite/extension.ts";
 import { ExtensionsError, installExtensions, readExtensions } from "../../../src/program/node/extensions.ts";
+import { withDirectory } from "../../harness/directory.ts";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
-
-async function withDirectory(work: (directory: string) => Promise<void> | void): Promise<void> {
-  const directory = await Deno.makeTempDir({ prefix: "muster-extensions-" });
-  try {
-    await work(directory);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
 
 async function namesIn(...paths: string[]): Promise<string[]> {
   return (await readExtensions(paths)).map(({ name, bytes }) => `${name}=${new TextDecoder().decode(bytes)}`);
