@@ -268,14 +268,20 @@ export async function policy(request: HttpRequest, parts: AclHandlerParts, rest:
   return { ...head, ...v1Json(await policyJson(row), request) };
 }
 
+/** @throws {HttpError} 400 When a body names another id than its path, which is empty for what is new. */
+function expectId(body: ReturnType<typeof bodyOf>, id: string, kind: "policy" | "role"): void {
+  const given = textIn(body, "ID");
+  if (given === "" || given === id) return;
+  if (id === "") throw new HttpError(400, `Cannot specify the ID when creating a new ${kind}`);
+  throw new HttpError(400, `${kind === "policy" ? "Policy" : "Role"} ID in URL and payload do not match`);
+}
+
 /** `PUT /v1/acl/policy`, and `PUT /v1/acl/policy/ID`. */
 export async function putPolicy(request: HttpRequest, parts: AclHandlerParts, id: string): Promise<HttpResponse> {
   expectOn(parts);
   const body = bodyOf(request, POLICY_FIELDS);
   expectKnown(body);
-  const given = textIn(body, "ID");
-  if (id === "" && given !== "") throw new HttpError(400, "Cannot specify the ID when creating a new policy");
-  if (id !== "" && given !== "" && given !== id) throw new HttpError(400, "Policy ID in URL and payload do not match");
+  expectId(body, id, "policy");
   const rules = body.Rules ?? "";
   if (typeof rules !== "string") throw new HttpError(400, "Policy decoding failed: expected Rules to be a text");
   try {
@@ -322,9 +328,7 @@ export async function putRole(request: HttpRequest, parts: AclHandlerParts, id: 
   expectOn(parts);
   const body = bodyOf(request, ROLE_FIELDS);
   expectKnown(body);
-  const given = textIn(body, "ID");
-  if (id === "" && given !== "") throw new HttpError(400, "Cannot specify the ID when creating a new role");
-  if (id !== "" && given !== "" && given !== id) throw new HttpError(400, "Role ID in URL and payload do not match");
+  expectId(body, id, "role");
   const done = await operate(request, parts, "aclPutRole", { id, name: textIn(body, "Name"), ...linksOf(body) });
   const { rows } = done.result;
   return { ...v1Json(await roleJson(rows[0][0], rows[1]), request), ...elsewhere(done) };
