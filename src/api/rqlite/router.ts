@@ -42,6 +42,8 @@ export type RqliteParts =
 export interface RqliteRoute extends Route<RqliteParts> {
   /** What a token needs, where access control is on; the operations behind it need more of their own. */
   readonly acl: Needs | ((request: HttpRequest, parts: RqliteParts) => Needs);
+  /** Whether another datacenter can be asked for it (`dc`). @default {false} */
+  readonly isOfAny?: boolean;
 }
 
 const SQL_READ: Needs = [needs("sql", "read")];
@@ -64,7 +66,6 @@ function execute(request: HttpRequest, parts: RqliteParts): Promise<HttpResponse
 
 /** What another datacenter does for this one's clients. */
 const ONLY_DATA = "another datacenter (dc) is for /db/query, /db/execute and /db/request alone";
-const DATA_PATHS = ["/db/execute", "/db/query", "/db/request"];
 
 /** Nodes join over the port between nodes. */
 function joinElsewhere(): HttpResponse {
@@ -87,9 +88,15 @@ const BOTH = ["GET", "POST"];
 
 /** All paths (Q2.1) with their permissions (Q17.1). */
 export const ROUTES: readonly RqliteRoute[] = [
-  { ...under("/db/execute", POST), permissions: ["execute"], acl: SQL_WRITE, handler: execute },
-  { ...under("/db/query", BOTH), permissions: ["query"], acl: SQL_READ, handler: handleQuery },
-  { ...under("/db/request", POST), permissions: ["execute", "query"], acl: SQL_READ, handler: handleRequest },
+  { ...under("/db/execute", POST), permissions: ["execute"], acl: SQL_WRITE, isOfAny: true, handler: execute },
+  { ...under("/db/query", BOTH), permissions: ["query"], acl: SQL_READ, isOfAny: true, handler: handleQuery },
+  {
+    ...under("/db/request", POST),
+    permissions: ["execute", "query"],
+    acl: SQL_READ,
+    isOfAny: true,
+    handler: handleRequest,
+  },
   { ...under("/status", GET), permissions: ["status"], acl: AGENT, handler: handleStatus },
   { ...under("/nodes", GET), permissions: ["status"], acl: OPERATOR_READ, handler: handleNodes },
   { ...at("/leader", BOTH), permissions: ["leader-ops"], acl: OPERATOR, handler: handleLeader },
@@ -147,7 +154,7 @@ async function guarded(
   const refusal = await refusalOf(route, request, parts);
   if (refusal) throw refused(refusal);
   // Another datacenter decides about what is done there.
-  const isElsewhere = DATA_PATHS.includes(route.path) && otherDatacenter(request, parts) !== undefined;
+  const isElsewhere = route.isOfAny && otherDatacenter(request, parts) !== undefined;
   const wanted = isElsewhere ? [] : typeof route.acl === "function" ? route.acl(request, parts) : route.acl;
   try {
     await parts.access?.expect(wanted, request.authorization);
@@ -163,12 +170,12 @@ function handled(
   parts: RqliteParts,
 ): HttpResponse | Promise<HttpResponse> {
   if (refusal) throw refused(refusal);
-  const { methods, handler } = route;
+  const { methods, handler, isOfAny } = route;
   if (methods.length > 0 && !methods.includes(request.method)) {
     throw new HttpError(405, `${request.method} is not for this path: use ${methods.join(" or ")}`);
   }
   // What is meant for another datacenter must not be done in this one.
-  if (!DATA_PATHS.includes(route.path) && otherDatacenter(request, parts) !== undefined) {
+  if (!isOfAny && otherDatacenter(request, parts) !== undefined) {
     throw new HttpError(400, ONLY_DATA);
   }
   return handler(request, parts, rest);
