@@ -69,9 +69,11 @@ const NO_DATACENTER: NoDatacenter = "no_datacenter";
 
 type LookupParts = Pick<Services, "operations" | "agent" | "access" | "log">;
 
-/** Where access control is on, in the name of the agent's token for names. */
-const askedOf = ({ access }: Pick<LookupParts, "access">) => ({
-  by: ownAsker(access?.tokens, access?.tokens.forNames ?? ""),
+/** Who asks for names: where access control is on, the agent with its token for them. */
+export const nameAsker = ({ access }: Pick<LookupParts, "access">) =>
+  ownAsker(access?.tokens, access?.tokens.forNames ?? "");
+const askedOf = (parts: Pick<LookupParts, "access">) => ({
+  by: nameAsker(parts),
   timeoutMs: TIMEOUT_MS,
   retries: 0,
 });

@@ -34,7 +34,6 @@ import type { Agent } from "../../app/agent/agent.ts";
 import { WanRouter } from "../../app/wan/router.ts";
 import { EventLog } from "../../app/agent/event_log.ts";
 import { FollowedReads } from "../../app/agent/followed_reads.ts";
-import { ownAsker } from "../../app/services/catalog_access.ts";
 import { VisibleNodes } from "../../app/services/visible_nodes.ts";
 import { nodeAccess, warnIfOpen } from "./access.ts";
 import { LocalNodes, type NodeSource, RemoteNodes } from "../../app/agent/nodes.ts";
@@ -51,7 +50,7 @@ import { INTERVAL_MS, Intervals } from "../../core/metrics/intervals.ts";
 import { RequestCounts } from "../http/request_counts.ts";
 import { allFamilies, countedFamilies } from "../metrics/prometheus.ts";
 import { type HttpServer, serveHttp } from "../http/server.ts";
-import { answerLookups, otherDatacenters, queryInstances } from "./lookups.ts";
+import { answerLookups, nameAsker, otherDatacenters, queryInstances } from "./lookups.ts";
 import { isClientAgent } from "../rqlite/leadership.ts";
 import { OwnServices, type OwnServicesParts } from "./own_services.ts";
 import { endpointOf, route } from "./router.ts";
@@ -253,8 +252,7 @@ function openAgent(
   agent: Agent,
   { timers, keyTimers }: ReturnType<typeof timersOf>,
 ): void {
-  const asker = () => ownAsker(access?.tokens, access?.tokens.forNames ?? "");
-  const remote = () => new RemoteNodes(new FollowedReads(operations, asker));
+  const remote = () => new RemoteNodes(new FollowedReads(operations, () => nameAsker({ access })));
   const local = () => access ? new VisibleNodes(new LocalNodes(catalog), access, catalog) : new LocalNodes(catalog);
   const nodes = agent.options.isServer ? local() : remote();
   nodeSource = nodes;
