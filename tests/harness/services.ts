@@ -140,6 +140,7 @@ export function fakeServices(
   const local = pool && localOf(pool);
   const { port2: replica } = channels[0];
   const services: Services = {
+    tracer: undefined,
     uploader: undefined,
     restore: undefined,
     local,

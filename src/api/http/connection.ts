@@ -245,6 +245,7 @@ export class ClientConnection {
         contentType: headers.get("content-type") ?? "",
         accept: headers.get("accept") ?? "",
         lastEventId: headers.get("last-event-id") ?? "",
+        traceparent: headers.get("traceparent") ?? "",
         authorization: authorizationOf(headers),
         address: this.#address,
         proof: this.#proof,

@@ -101,13 +101,14 @@ export async function operate<K extends keyof RqliteOperations>(
 ): Promise<Done<RqliteOperations[K]["result"]>> {
   const { timeoutMs, retries } = request.params;
   const isOnlyHere = request.params.has("redirect");
-  const { whenOver } = request;
+  const { whenOver, span } = request;
   try {
     const done = await parts.operations.run(name, params, {
       by: clientOf(request),
       timeoutMs,
       retries,
       whenOver,
+      span,
       isOnlyHere,
       datacenter: otherDatacenter(request, parts),
     });

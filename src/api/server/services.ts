@@ -18,6 +18,7 @@ import type { Readers } from "../../app/database/readers.ts";
 import type { ReplicaClient } from "../../app/database/replica_client.ts";
 import type { LocalState } from "../../app/services/local_state.ts";
 import type { Access } from "../../app/acl/access.ts";
+import type { Tracer } from "../../app/traces/tracer.ts";
 import type { Users } from "../../app/users/users.ts";
 import type { SlowStatements } from "../../app/database/slow_statements.ts";
 import type { WriteQueue } from "../../app/database/write_queue.ts";
@@ -67,6 +68,8 @@ export interface Services {
   readonly local: LocalState | undefined;
   readonly counters: Counters;
   readonly requests: RequestCounts;
+  /** Present where traces go to a collector. */
+  readonly tracer: Tracer | undefined;
   /** What the name server counts; present in an agent, as is the next one. */
   readonly dns: DnsCounts | undefined;
   readonly memberEvents: MemberEvents | undefined;

@@ -10,6 +10,8 @@
  * does anything: it is then forwarded (operations.ts), or the protocol redirects the client.
  * @module
  */
+import { type ActiveSpan, spanOver } from "../traces/active_span.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 import type { SlowStatements } from "./slow_statements.ts";
 import { renderFailure } from "../../core/sql/failure.ts";
 import type { Activity } from "../../base/worker/activity.ts";
@@ -52,6 +54,8 @@ export interface DataRequest {
   readonly timeoutMs: number;
   /** Longest wait for the word of a majority, in ms. */
   readonly linearizableTimeoutMs: number;
+  /** Present on the node that does it, where the request is traced. */
+  readonly span?: ActiveSpan | undefined;
 }
 
 /** Resolves when nobody waits for the answer any more; asked for reads that take long. */
@@ -160,12 +164,14 @@ export class Database {
     const wantedSteps = kind === "query" ? 0 : dbTimeoutMs * STEPS_PER_MS;
     const body = encodeCommand({ kind, transaction, statements, readTimeoutMs, wantedSteps });
     const limitMs = dbTimeoutMs > 0 ? Math.min(dbTimeoutMs * 2 + WRITE_GRACE_MS, timeoutMs) : timeoutMs;
-    return await this.#propose(body, request.options, limitMs);
+    if (!request.span) return await this.#propose(body, request.options, limitMs);
+    const span = request.span.child("write").set("muster.kind", kind);
+    return await spanOver(span, () => this.#propose(body, request.options, limitMs, span));
   }
 
   /** Puts a command through the log. */
-  async #propose(body: Uint8Array, options: RenderOptions, limitMs: number): Promise<Answer> {
-    const result = await this.#parts.replica.write(body, options, limitMs);
+  async #propose(body: Uint8Array, options: RenderOptions, limitMs: number, span?: ActiveSpan): Promise<Answer> {
+    const result = await this.#parts.replica.write(body, options, limitMs, span?.traceparent);
     if (result === undefined) {
       throw new RequestError(`no result within ${limitMs} ms: the write may or may not have taken effect`, "unknown");
     }
@@ -200,9 +206,11 @@ export class Database {
     if (level === "none" && !isConfirmed && !state.isLeader) throw new RequestError("stale read");
     const { transaction, dbTimeoutMs } = request;
     const timeoutMs = dbTimeoutMs > 0 ? dbTimeoutMs : options.queryTimeoutMs;
-    const run = () =>
+    const { span } = request;
+    const read = () =>
       readers.read({ statements, transaction, options: request.options, timeoutMs, onlyIfReadOnly }, whenOver);
-    const result = await (isConfirmed ? run() : this.#confirmed(level, request.linearizableTimeoutMs, run));
+    const run = span ? () => spanOver(span.child("read").set("muster.level", level), read) : read;
+    const result = await (isConfirmed ? run() : this.#confirmed(level, request, run));
     if (result?.writes) return "writes";
     const { db } = this.#parts.counters.done;
     db.queries += countOf(statements);
@@ -224,12 +232,15 @@ export class Database {
   /** Reads once this leader is confirmed; where it is not, the levels differ in what the client hears. */
   async #confirmed(
     level: "none" | "weak" | "linearizable",
-    timeoutMs: number,
+    { linearizableTimeoutMs, span }: Pick<DataRequest, "linearizableTimeoutMs" | "span">,
     run: () => Promise<ReadResult | undefined>,
   ): Promise<ReadResult | undefined> {
+    const confirming = span?.child("confirm");
+    const confirmed = confirming ? () => (confirming.end(), run()) : run;
     try {
-      return await readLinearizably(this.#parts, timeoutMs, run);
+      return await readLinearizably(this.#parts, linearizableTimeoutMs, confirmed);
     } catch (error) {
+      confirming?.end(messageOf(error));
       if (!(error instanceof ReplicaError)) throw error;
       if (level === "none") throw new RequestError("stale read");
       if (error.code === "not_leader" || error.code === "leadership_lost") throw new NotLeaderError();
