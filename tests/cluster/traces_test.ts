@@ -1,4 +1,5 @@
 /** Traces of requests over several nodes, as a collector sees them. */
+import { agentPlace, withAgents } from "../harness/agents.ts";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { clusterFlags, freePort, leaderOf, nodePlace, NodeProcess, until, withThreads } from "../harness/processes.ts";
 
@@ -129,5 +130,32 @@ Deno.test("a write and reads through a follower are one trace each, with the lea
       const metrics = await (await follower.get("/metrics")).text();
       assertMatch(metrics, /^muster_trace_spans_exported_total [1-9]\d*$/m);
       assertMatch(metrics, /^muster_trace_spans_dropped_total 0$/m);
+    })
+  ));
+
+Deno.test("a request below /v1 is traced from a client agent to the server that does it", () =>
+  withCollector((port, seen) =>
+    withAgents(async (root, start) => {
+      const flags = ["-otlp-endpoint", `127.0.0.1:${port}`, "-otlp-insecure", "-otlp-interval", "1h"];
+      const server = start(agentPlace(root, "server"), "-server", "-bootstrap-expect=1", ...flags);
+      const client = start(agentPlace(root, "client"), `-retry-join=${server.addr}`, ...flags);
+      await Promise.all([server.up(), client.up()]);
+      await until("the client agent knows a leader", () => client.leader());
+      const response = await fetch(`${client.url}/v1/kv/hidden/key?token=secret`, {
+        method: "PUT",
+        body: "hidden value",
+        headers: { traceparent: `00-${traceOf(5)}-${SPAN}-01` },
+      });
+      assertEquals(await response.text(), "true");
+      const [request, forward, serve] = await until("the spans", () => {
+        const own = ["PUT /v1/kv/", "forward", "serve"].map((name) =>
+          seen.find((one) => one.traceId === traceOf(5) && one.name === name)
+        );
+        if (own.includes(undefined)) throw new Error(`only ${seen.map(({ name }) => name).join(", ")}`);
+        return own;
+      });
+      assertEquals([forward?.parentSpanId, serve?.parentSpanId], [request?.spanId, forward?.spanId]);
+      assert(request?.node === forward?.node && forward?.node !== serve?.node);
+      assertEquals(/hidden|secret/.test(JSON.stringify(seen)), false);
     })
   ));

@@ -192,7 +192,8 @@ export function nodeDefaults(): NodeConfig {
   return configOf(Flags.parse(["data"], SERVE_FLAGS));
 }
 
-function otlpOf(flags: Flags): NodeConfig["otlp"] {
+/** Where metrics and traces are pushed to. */
+export function otlpOf(flags: Flags): NodeConfig["otlp"] {
   return {
     endpoint: flags.string("otlp-endpoint"),
     intervalMs: flags.durationMs("otlp-interval"),
