@@ -42,6 +42,7 @@ export const DATABASE_REQUESTS: readonly Request[] = [
   ["DELETE", "/remove", "Remove a node from the cluster", "redirect timeout"],
   ["GET", "/readyz", "Whether the node takes requests", "noleader sync timeout"],
   ["GET", "/metrics", "Metrics for Prometheus"],
+  ["GET", "/metrics/history", "Figures of the last hours, in columns", "since series pretty"],
   ["GET", "/debug/vars", "Counters", "key pretty"],
   ["POST", "/snapshot", "Write a checkpoint and cut the log", "trailing_logs"],
   ["POST", "/verify", "Compare the contents of all nodes", "pretty timeout"],

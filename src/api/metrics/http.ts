@@ -14,7 +14,7 @@ export interface HttpMetricsParts {
   readonly slow: Pick<SlowStatements, "count">;
   /** Present where traces go to a collector. */
   readonly tracer?: Pick<Tracer, "exported" | "dropped"> | undefined;
-  readonly counters: Pick<Counters, "running" | "auth_fail" | "num_conn_rejected">;
+  readonly counters: Pick<Counters, "running" | "connections" | "auth_fail" | "num_conn_rejected">;
 }
 
 /** The figures now. */
@@ -35,6 +35,7 @@ export function httpFamilies({ requests, slow, counters, tracer }: HttpMetricsPa
       })),
     ),
     gauge("muster_http_requests_in_flight", "Requests under way", counters.running),
+    gauge("muster_http_connections", "Open connections of clients", counters.connections),
     counter(
       "muster_http_requests_refused_total",
       "Requests that were answered before they were read in full, by status: malformed, too large, too slow, one too many",

@@ -9,6 +9,7 @@ import { needs, needsOf } from "../../core/acl/resource.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { type GuardParts, laterText, type Refusal, refusalOf, type Route, routeOf } from "../http/route.ts";
+import { handleHistory, type HistoryParts } from "../metrics/history.ts";
 import { handleMetrics, type MetricsParts } from "../metrics/prometheus.ts";
 import { type AnalyzeParts, handleAnalyze } from "./analyze.ts";
 import { type BackupParts, handleBackup } from "./backup.ts";
@@ -32,6 +33,7 @@ export type RqliteParts =
   & LoadParts
   & DataParts
   & MetricsParts
+  & HistoryParts
   & NodesParts
   & SnapshotParts
   & StatusParts
@@ -103,6 +105,7 @@ export const ROUTES: readonly RqliteRoute[] = [
   { ...under("/readyz", GET), permissions: ["ready"], acl: [], handler: handleReadyz },
   { ...under("/remove", ["DELETE"]), permissions: ["remove"], acl: OPERATOR_WRITE, handler: handleRemove },
   { ...at("/metrics", GET), permissions: ["status"], acl: AGENT, handler: handleMetrics },
+  { ...at("/metrics/history", GET), permissions: ["status"], acl: AGENT, handler: handleHistory },
   { ...at("/debug/vars", []), permissions: ["status"], acl: AGENT, handler: handleVars },
   { ...at("/db/changes", GET), permissions: ["query"], acl: SQL_READ, handler: handleChanges },
   { ...at("/db/live", BOTH), permissions: ["query"], acl: SQL_READ, handler: handleLive },

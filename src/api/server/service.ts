@@ -27,6 +27,8 @@ import { ChangeFeed } from "../../app/changes/change_feed.ts";
 import { TableWatches } from "../../app/changes/table_watches.ts";
 import { SlowStatements } from "../../app/database/slow_statements.ts";
 import { Tracer } from "../../app/traces/tracer.ts";
+import { History } from "../../core/metrics/history.ts";
+import { keepHistory } from "../../app/metrics/history_sampler.ts";
 import { MetricsPush } from "../../app/metrics/push.ts";
 import { KeyTimers, type KeyTimersParts } from "../../app/keys/key_timers.ts";
 import { SessionTimers } from "../../app/keys/session_timers.ts";
@@ -49,7 +51,7 @@ import { newCounters } from "../../app/database/counters.ts";
 import { Database } from "../../app/database/database.ts";
 import { INTERVAL_MS, Intervals } from "../../core/metrics/intervals.ts";
 import { RequestCounts } from "../http/request_counts.ts";
-import { allFamilies, countedFamilies } from "../metrics/prometheus.ts";
+import { allFamilies, countedFamilies, historyFamilies } from "../metrics/prometheus.ts";
 import { type HttpServer, serveHttp } from "../http/server.ts";
 import { answerLookups, nameAsker, otherDatacenters, queryInstances } from "./lookups.ts";
 import { isClientAgent } from "../rqlite/leadership.ts";
@@ -116,6 +118,7 @@ async function open(message: OpenHttp): Promise<void> {
   const restore = uploader && restoreOf(message, { ...parts, database, uploader });
   const data = { ...parts, database, uploader, restore };
   own = ownServices(message, { agent, operations, tokens: access?.tokens });
+  const history = new History();
   const made: Services = {
     ...data,
     operations,
@@ -126,6 +129,7 @@ async function open(message: OpenHttp): Promise<void> {
     access,
     memberEvents,
     intervals: new Intervals(() => countedFamilies(made), Date.now()),
+    history,
     local: own?.local,
     expiry: { http: options.tls?.notAfter, node: options.nodeNotAfter },
     ...asked,
@@ -142,6 +146,7 @@ async function open(message: OpenHttp): Promise<void> {
   repeatEvery(options.autoOptimizeMs, () => optimizeIfLeader(made, skipped));
   services = made;
   await listen(made);
+  keepHistory(history, (nowMs) => historyFamilies(made, nowMs));
 }
 
 function ownServices(

@@ -27,6 +27,7 @@ import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 import type { DnsCounts } from "../../base/worker/dns_counts.ts";
+import type { History } from "../../core/metrics/history.ts";
 import type { Intervals } from "../../core/metrics/intervals.ts";
 import type { MemberEvents } from "../../app/metrics/member_events.ts";
 import type { DatabaseSizes } from "../../app/metrics/sqlite.ts";
@@ -75,6 +76,8 @@ export interface Services {
   readonly memberEvents: MemberEvents | undefined;
   /** For `/v1/agent/metrics`. */
   readonly intervals: Intervals;
+  /** For `/metrics/history`. */
+  readonly history: History;
   /** Absent where everybody may do everything. */
   readonly users: Users | undefined;
   /** Absent where access control is off. */

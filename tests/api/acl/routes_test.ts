@@ -219,6 +219,7 @@ const RQLITE: Readonly<Record<string, Sample>> = {
   "GET /readyz": open(),
   "DELETE /remove": denied("", { id: "x" }),
   "GET /metrics": denied(),
+  "GET /metrics/history": denied(),
   "GET /debug/vars": denied(),
   "GET /db/changes": denied(),
   "GET /db/live": denied("?q=SELECT%201"),
