@@ -157,7 +157,7 @@ async function guarded(
   const isElsewhere = route.isOfAny && otherDatacenter(request, parts) !== undefined;
   const wanted = isElsewhere ? [] : typeof route.acl === "function" ? route.acl(request, parts) : route.acl;
   try {
-    await parts.access?.expect(wanted, request.authorization);
+    await parts.access?.expect(wanted, request);
   } catch (error) {
     throw error instanceof RefusedError ? refused(error.why) : error;
   }
