@@ -2,6 +2,7 @@
  * Real agents for tests and the demonstration: processes on loopback addresses and free ports, the command line, `dig`;
  * waited for by what they say, ended and cleaned up whatever happens.
  */
+import { runWith } from "./peers/process.ts";
 import { freePort, Interrupted, musterCommand, until } from "./processes.ts";
 import { IN_THREADS, type Running, startThread } from "./thread.ts";
 
@@ -38,6 +39,17 @@ export async function muster(args: readonly string[], env: Readonly<Record<strin
   if (IN_THREADS) return await endOf(startThread(args, env));
   const { command, args: before } = musterCommand();
   return await finished(command, [...before, ...args], env);
+}
+
+/** The same in a process of its own, with a text on standard input. */
+export async function musterWith(
+  input: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Finished> {
+  const { command, args: before } = musterCommand();
+  const { code, out, errors } = await runWith(command, [...before, ...args], input, env);
+  return { code, stdout: out, stderr: errors };
 }
 
 async function endOf({ status, stdout, stderr }: Running): Promise<Finished> {
@@ -138,6 +150,15 @@ export class AgentProcess {
   /** Runs a client command against it. */
   async muster(...args: string[]): Promise<Finished> {
     return await muster(args, { MUSTER_HTTP_ADDR: `${this.place.host}:${this.place.httpPort}` });
+  }
+
+  /** The same with a text on standard input. */
+  async musterWith(
+    input: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<Finished> {
+    return await musterWith(input, args, { MUSTER_HTTP_ADDR: `${this.place.host}:${this.place.httpPort}`, ...env });
   }
 
   /** Sends a request; the body as text. */

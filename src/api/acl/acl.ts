@@ -190,8 +190,9 @@ async function hashed(password: unknown): Promise<string> {
 /** `PUT /v1/acl/user/password`: another `Password` for the user whose password the request shows. */
 export async function putPassword(request: HttpRequest, parts: AclHandlerParts): Promise<HttpResponse> {
   expectOn(parts);
+  await parts.access?.authorizerOf(request); // a wrong password is none to be changed
   if ((await parts.access?.resolve(request))?.user === undefined) {
-    throw new HttpError(401, "Expected the name and the password of a user of the cluster (HTTP Basic)");
+    throw new HttpError(400, "Expected the name and the password of a user of the cluster (HTTP Basic)");
   }
   const password = await hashed(bodyOf(request, fieldNames("Password")).Password);
   const done = await operate(request, parts, "aclPutPassword", { password });

@@ -3,7 +3,7 @@
  * data, and a client agent asks a server for them.
  * @module
  */
-import { RefusedError } from "../../app/database/errors.ts";
+import { RefusedError, unwrapped } from "../../app/database/errors.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { type Handler, refusalOf, type Route, routeOf } from "../http/route.ts";
@@ -214,8 +214,10 @@ export async function routeV1(request: HttpRequest, parts: V1Parts): Promise<Htt
     if (!access) return await route.handler(request, parts, rest);
     if (typeof route.acl === "function") await access.expect(route.acl(request, parts, rest), request);
     const response = await route.handler(request, parts, rest);
+    if (route.acl !== "open") parts.counters.auth_ok++;
     return { ...response, headers: { ...response.headers, ...defaultPolicyHeader(access.settings.defaultPolicy) } };
   } catch (error) {
+    if (parts.access && unwrapped(error) instanceof RefusedError) parts.counters.auth_fail++;
     return v1Problem(agent.poolProblem(error), parts.log);
   }
 }

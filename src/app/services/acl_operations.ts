@@ -252,7 +252,8 @@ export function aclImplementations(parts: AclParts): Implementations<AclOperatio
     },
     async aclPutPassword({ password }, { by }) {
       const token = await leading().resolveHere(shownBy(by));
-      if (token?.user === undefined) throw new RefusedError({ k: "unknown" });
+      if (!token) throw new RefusedError({ k: "unknown" });
+      if (token.user === undefined) throw new OperationError("a token has no password: expected a user's");
       const row = { name: token.user, accessor: token.accessor, password };
       await store.write([...isUserOf(token.user, token.accessor), upsert("acl_users", ["name"], row)], []);
       return { isDone: true };

@@ -15,6 +15,7 @@ import { roundsOf } from "./password.ts";
 import { keep, keyedDigests, Passwords } from "./passwords.ts";
 import type { Permission } from "./permission.ts";
 import { EVERYBODY, type User } from "./user.ts";
+import type { Verdict } from "./verdict.ts";
 
 /** What a connection has shown last that was right. The connection makes it, and {@linkcode Users} writes and reads it. */
 export class Proof {
@@ -47,16 +48,6 @@ export interface Shown extends Credentials {
   /** Of the connection that it came on; absent where it was forwarded. */
   readonly proof?: Proof;
 }
-
-/** Whether a request may go on. */
-export type Verdict =
-  | { readonly k: "allowed" }
-  | { readonly k: "unknown" } // no credentials, or wrong ones
-  | { readonly k: "lacking"; readonly username: string; readonly permission: Permission }
-  | { readonly k: "later"; readonly seconds: number } // too many attempts
-  // Of access control, in whose words:
-  | { readonly k: "denied"; readonly text: string }
-  | { readonly k: "gone" }; // the secret of no token
 
 /** Tokens that are remembered as wrong. */
 const REJECTED_MAX = 4096;
