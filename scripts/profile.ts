@@ -73,8 +73,8 @@ async function profile({ work, seconds, top }: Options, logs: string): Promise<b
     const after = await Promise.all(nodes.map(metricsOf));
     console.log(`${work.title}: ${Math.round(value)}/s, p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms`);
     if (failures > 0) console.log(`${failures} FAILED: ${firstFailure}`);
+    await Promise.all(nodes.map((node) => node.stop("SIGTERM"))); // they write the rest of their logs
     for (const [at, node] of nodes.entries()) {
-      await node.stop("SIGTERM"); // it writes the rest of its logs
       console.log(`\nnode ${node.id}${node === leader ? ", leader" : ""}`);
       for (const { title, meanMs, count } of stagesBetween(before[at], after[at])) {
         console.log(`  ${meanMs.toFixed(3).padStart(9)} ms × ${count}  ${title}`);
