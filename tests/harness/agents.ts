@@ -19,6 +19,8 @@ export interface AgentPlace {
   readonly wanPort?: number | "default";
   /** Program that gets the command line and replaces itself by it. */
   readonly wrapper?: readonly string[];
+  /** Directory of another source, with a slash at its end. @default {this one} */
+  readonly source?: string;
 }
 
 /** A place with free ports; its data are in `root`. */
@@ -71,8 +73,8 @@ export async function dig(place: AgentPlace, ...args: string[]): Promise<string>
   return stdout.trim();
 }
 
-function spawnAgent({ wrapper = [] }: AgentPlace, args: readonly string[]): Running {
-  const { command: program, args: before } = musterCommand();
+function spawnAgent({ wrapper = [], source }: AgentPlace, args: readonly string[]): Running {
+  const { command: program, args: before } = musterCommand(source);
   const [command, ...others] = [...wrapper, program];
   return new Deno.Command(command, {
     args: [...others, ...before, ...args],
