@@ -148,6 +148,7 @@ export const AGENT_REQUESTS: readonly Request[] = [
   ["GET", "/v1/acl/token/{id}", "Show a token; `self` for that of the request", "dc"],
   ["PUT", "/v1/acl/token/{id}", "Change a token", "dc"],
   ["DELETE", "/v1/acl/token/{id}", "Delete a token", "dc"],
+  ["PUT", "/v1/acl/user/password", "Change the password of the user whose password the request shows", "dc"],
   ["GET", "/v1/acl/policies", "List the policies", "dc"],
   ["PUT", "/v1/acl/policy", "Create a policy", "dc"],
   ["GET", "/v1/acl/policy/{id}", "Show a policy", "dc"],

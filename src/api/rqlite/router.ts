@@ -160,9 +160,12 @@ async function guarded(
   const isElsewhere = route.isOfAny && otherDatacenter(request, parts) !== undefined;
   const wanted = isElsewhere ? [] : typeof route.acl === "function" ? route.acl(request, parts) : route.acl;
   try {
-    await parts.access?.expect(wanted, request.authorization);
+    await parts.access?.expect(wanted, request);
+    if (wanted.length > 0) parts.counters.auth_ok++;
   } catch (error) {
-    throw error instanceof RefusedError ? refused(error.why) : error;
+    if (!(error instanceof RefusedError)) throw error;
+    parts.counters.auth_fail++;
+    throw refused(error.why);
   }
   return await handled(request, { route, refusal, rest }, parts);
 }

@@ -11,7 +11,6 @@
  * @module
  */
 import { type ActiveSpan, spanOver } from "../traces/active_span.ts";
-import { messageOf } from "../../base/codec/error_text.ts";
 import type { SlowStatements } from "./slow_statements.ts";
 import { renderFailure } from "../../core/sql/failure.ts";
 import type { Activity } from "../../base/worker/activity.ts";
@@ -235,18 +234,24 @@ export class Database {
     { linearizableTimeoutMs, span }: Pick<DataRequest, "linearizableTimeoutMs" | "span">,
     run: () => Promise<ReadResult | undefined>,
   ): Promise<ReadResult | undefined> {
-    const confirming = span?.child("confirm");
-    const confirmed = confirming ? () => (confirming.end(), run()) : run;
+    const parts = span ? { ...this.#parts, replica: confirmingIn(span, this.#parts.replica) } : this.#parts;
     try {
-      return await readLinearizably(this.#parts, linearizableTimeoutMs, confirmed);
+      return await readLinearizably(parts, linearizableTimeoutMs, run);
     } catch (error) {
-      confirming?.end(messageOf(error));
       if (!(error instanceof ReplicaError)) throw error;
       if (level === "none") throw new RequestError("stale read");
       if (error.code === "not_leader" || error.code === "leadership_lost") throw new NotLeaderError();
       throw new RequestError(error.message);
     }
   }
+}
+
+/** The same replica, whose confirmations are spans. */
+function confirmingIn(span: ActiveSpan, replica: ReplicaClient): Pick<ReplicaClient, "clock" | "confirmRead"> {
+  return {
+    clock: replica.clock,
+    confirmRead: (timeoutMs, how) => spanOver(span.child("confirm"), () => replica.confirmRead(timeoutMs, how)),
+  };
 }
 
 /**

@@ -32,7 +32,7 @@ import type { Forward, Forwarded, PeerMessage } from "../../drivers/replica/api.
 import type { Users } from "../users/users.ts";
 import { type ActiveSpan, spanOver } from "../traces/active_span.ts";
 import type { Tracer } from "../traces/tracer.ts";
-import type { AccessGuard } from "../../core/acl/guard.ts";
+import type { AccessGuard, Credentials } from "../../core/acl/guard.ts";
 import { type Counters, countServed } from "./counters.ts";
 import {
   BusyError,
@@ -203,11 +203,11 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
       return await this.#run(name, params, options);
     }
     // A server checks what it hands on as well: the leader may have been started without access control.
-    await this.#expectAllowed(access, name, { params, authorization: by.authorization });
+    await this.#expectAllowed(access, name, { params, shown: by });
     const done = await this.#run(name, params, options);
     const { acl } = this.#table[name];
     if (!acl.seen) return done;
-    return { ...done, result: acl.seen(done.result, await access.authorizerOf(by.authorization), params) };
+    return { ...done, result: acl.seen(done.result, await access.authorizerOf(by), params) };
   }
 
   /**
@@ -218,10 +218,10 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
   async #expectAllowed<K extends keyof M & string>(
     access: AccessGuard,
     name: K,
-    { params, authorization }: { readonly params: M[K]["params"]; readonly authorization: string },
+    { params, shown }: { readonly params: M[K]["params"]; readonly shown: Credentials },
   ): Promise<void> {
     const { acl } = this.#table[name];
-    const check = async () => await access.expect(await acl.needs(params, access.read), authorization);
+    const check = async () => await access.expect(await acl.needs(params, access.read), shown);
     try {
       return await check();
     } catch (error) {
@@ -399,10 +399,10 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
       // What client agents and other datacenters ask is relayed: they are trusted with nothing.
       const isTrusted = call.by.k === "node" && acl.isForServers && !call.relayed;
       const access = isTrusted ? undefined : this.#parts.access;
-      const authorization = call.by.k === "client" ? call.by.authorization : "";
-      if (access) await this.#expectAllowed(access, name, { params: decoded, authorization });
+      const shown = call.by.k === "client" ? call.by : NOTHING_SHOWN;
+      if (access) await this.#expectAllowed(access, name, { params: decoded, shown });
       const all = await this.#implementations[name](decoded, circumstances);
-      const found = access && acl.seen ? acl.seen(all, await access.authorizerOf(authorization), decoded) : all;
+      const found = access && acl.seen ? acl.seen(all, await access.authorizerOf(shown), decoded) : all;
       const { value, body, held } = result.encode(found);
       const answer = { head: { servedBy: this.#parts.options.advertisedAddr, result: value }, body };
       return held ? { answer, held } : { answer };
@@ -461,6 +461,8 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
   }
 }
 
+/** Of a node that asks for itself. */
+const NOTHING_SHOWN: Credentials = { authorization: "", address: "" };
 /** A node that asks for itself what only clients may ask. */
 const STRANGER = { k: "unknown" } as const;
 

@@ -42,9 +42,15 @@ export async function runWith(
   command: string,
   args: readonly string[],
   input: string,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly code: number; readonly success: boolean; readonly out: string; readonly errors: string }> {
-  const child = new Deno.Command(command, { args: [...args], stdin: "piped", stdout: "piped", stderr: "piped" })
-    .spawn();
+  const child = new Deno.Command(command, {
+    args: [...args],
+    env: { ...env },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
   const writer = child.stdin.getWriter();
   await writer.write(new TextEncoder().encode(input));
   await writer.close();
