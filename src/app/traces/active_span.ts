@@ -6,7 +6,6 @@
 import type { SpanSource } from "../../base/worker/clock.ts";
 import { formatTraceparent } from "../../core/traces/context.ts";
 import type { AttributeValue, Span, SpanKind } from "../../core/traces/span.ts";
-import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Where spans go that have ended. */
 export interface SpanSink {
@@ -97,7 +96,7 @@ export class ActiveSpan {
   }
 }
 
-/** Ends a span as the work ends that it stands for. */
+/** Ends a span as the work ends that it stands for. Of an error it has the kind alone: texts may repeat what a client has sent. */
 export async function spanOver<T>(span: ActiveSpan | undefined, work: () => Promise<T>): Promise<T> {
   if (!span) return await work();
   try {
@@ -105,7 +104,7 @@ export async function spanOver<T>(span: ActiveSpan | undefined, work: () => Prom
     span.end();
     return result;
   } catch (error) {
-    span.end(messageOf(error));
+    span.end(error instanceof Error ? error.name : "Error");
     throw error;
   }
 }

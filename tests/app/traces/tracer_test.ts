@@ -1,4 +1,5 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { spanOver } from "../../../src/app/traces/active_span.ts";
 import { BATCH_SPANS_MAX, SPANS_MAX, Tracer, type TracerParts } from "../../../src/app/traces/tracer.ts";
 
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -30,6 +31,17 @@ Deno.test("a request is traced if its header says so, and by the rate if it has 
   assertMatch(all.begin("r", "")?.traceId ?? "", /^[0-9a-f]{32}$/);
   assertMatch(all.begin("r", "rubbish")?.traceId ?? "", /^(?!4bf9)[0-9a-f]{32}$/);
   assertEquals(all.begin("r", `00-${TRACE}-${PARENT}-00`), undefined, "whoever asks has decided");
+});
+
+Deno.test("a span ends as its work does, and tells the kind of an error alone", async () => {
+  const { tracer, bodies } = tracerWith();
+  const span = () => tracer.begin("r", `00-${TRACE}-${PARENT}-01`);
+  assertEquals(await spanOver(span(), () => Promise.resolve(7)), 7);
+  assertEquals(await spanOver(undefined, () => Promise.resolve(8)), 8);
+  await assertRejects(() => spanOver(span(), () => Promise.reject(new RangeError("of a secret"))), RangeError);
+  await tracer.close(5000);
+  const { resourceSpans: [{ scopeSpans: [{ spans }] }] } = JSON.parse(bodies[0]);
+  assertEquals(spans.map(({ status }: { status: unknown }) => status), [{}, { code: 2, message: "RangeError" }]);
 });
 
 Deno.test("spans go to the collector together, as OTLP has them", async () => {
