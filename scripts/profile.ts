@@ -64,7 +64,7 @@ async function profile({ work, seconds, top }: Options, logs: string): Promise<b
   const nodes = work.nodes === 0 ? [] : await MUSTER.start(logs, work.nodes);
   Deno.env.delete("DENO_V8_FLAGS");
   try {
-    await prepare(nodes);
+    await prepare(nodes, MUSTER);
     const leader = await leaderAmong(nodes);
     const site = { system: MUSTER, nodes, root: logs, generator: await loadGenerator() };
     await work.run({ ...site, seconds: WARM_SECONDS });

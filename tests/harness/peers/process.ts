@@ -67,6 +67,11 @@ export class ServiceProcess {
   #log = "";
   #hasEnded = false;
 
+  /** Of its process. */
+  get pid(): number {
+    return this.#child.pid;
+  }
+
   private constructor(name: string, child: Deno.ChildProcess) {
     this.#name = name;
     this.#child = child;
