@@ -49,3 +49,42 @@ Deno.test("an agent shows its pool, names and catalog at /metrics, and Consul's 
       assert(names.includes(`consul.${name}`), name);
     }
   }));
+
+Deno.test("a server of agents delivers changes and pushes to a collector, by its configuration file", () =>
+  withAgents(async (root, start) => {
+    const pushed = new Set<string>();
+    const collector = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
+      await request.arrayBuffer();
+      pushed.add(new URL(request.url).pathname);
+      return new Response("{}");
+    });
+    try {
+      const delivered = `${root}/changes.ndjson`;
+      await Deno.writeTextFile(`${root}/cdc.json`, JSON.stringify({ endpoint: `file://${delivered}` }));
+      const config = `${root}/agent.hcl`;
+      await Deno.writeTextFile(
+        config,
+        `cdc_config = "${root}/cdc.json"
+         otlp { endpoint = "127.0.0.1:${collector.addr.port}" insecure = true interval = "200ms" trace_sample_ratio = "1" }`,
+      );
+      const server = start(agentPlace(root, "one"), "-server", "-bootstrap", `-config-file=${config}`);
+      await server.up();
+      await leaderAmong([server]);
+      await server.sql("CREATE TABLE t(n INTEGER PRIMARY KEY)");
+      await until(
+        "the log of changes is there",
+        async () => (await server.get("/db/changes/log")).enabled || undefined,
+      );
+      await server.sql("INSERT INTO t VALUES(7)");
+      await until(
+        "the change is delivered",
+        async () => /"after":\{"n":7\}/.test(await Deno.readTextFile(delivered).catch(() => "")) || undefined,
+      );
+      await until("both kinds are pushed", () => pushed.has("/v1/metrics") && pushed.has("/v1/traces") || undefined);
+      const client = start(agentPlace(root, "two"), "-cdc-config=stdout");
+      await client.says(/-cdc-config is for servers alone/);
+      assertEquals(await client.ended(), 1);
+    } finally {
+      await collector.shutdown();
+    }
+  }));

@@ -16,7 +16,7 @@ import type { Machine } from "../config/addresses.ts";
 import { type AgentSetup, agentSetup } from "../config/agent_config.ts";
 import { describeFlags, Flags, UsageError } from "../config/flags.ts";
 import { named } from "../client/program_name.ts";
-import { nodeDefaults, otlpOf } from "./serve.ts";
+import { nodeDefaults, ratioOf } from "./serve.ts";
 import { ConfigError } from "../../base/codec/fields.ts";
 import { Settings, SettingsError } from "../config/settings.ts";
 import { socketPath } from "../../base/codec/address.ts";
@@ -96,7 +96,25 @@ function setupOf({ flags, devDirectory, machine }: Start): { settings: Settings;
     machine,
     devDirectory,
   });
-  return { settings, setup: { ...setup, config: { ...setup.config, otlp: otlpOf(flags) } } };
+  const cdcConfig = settings.text("cdc_config");
+  if (cdcConfig !== "" && !setup.agent.isServer) throw new SettingsError("-cdc-config is for servers alone");
+  return { settings, setup: { ...setup, config: { ...setup.config, cdcConfig, otlp: otlpOf(settings) } } };
+}
+
+/** Where metrics and traces are pushed to. */
+function otlpOf(settings: Settings): NodeConfig["otlp"] {
+  const text = (key: string) => settings.text(`otlp.${key}`);
+  return {
+    endpoint: text("endpoint"),
+    intervalMs: settings.durationMs("otlp.interval", nodeDefaults().otlp.intervalMs),
+    traceRatio: ratioOf(text("trace_sample_ratio") || "0"),
+    tracesSql: settings.flag("otlp.trace_sql", false),
+    isInsecure: settings.flag("otlp.insecure", false),
+    skipsVerification: settings.flag("otlp.no_verify", false),
+    caCert: text("ca_cert"),
+    cert: text("cert"),
+    key: text("key"),
+  };
 }
 
 /** Flags and surroundings from the start of the process. */
@@ -115,7 +133,8 @@ async function run(start: Start): Promise<number> {
   console.log("==> Starting Muster agent...");
   if (isFile(config.dataDirectory)) throw new SettingsError(`data_dir "${config.dataDirectory}" is not a directory`);
   // Loaded where it is asked for: it takes memory.
-  const sinks = config.otlp.endpoint === "" ? undefined : await import("../config/sinks.ts");
+  const usesSinks = config.cdcConfig !== "" || config.otlp.endpoint !== "";
+  const sinks = usesSinks ? await import("../config/sinks.ts") : undefined;
   const inputs = { users: await readUsers(config.authFile), sinks: sinks?.readSinks(config, log) };
   const node = new Node(config, inputs, log);
   console.log(banner(node.id, setup));

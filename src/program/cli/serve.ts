@@ -192,8 +192,8 @@ export function nodeDefaults(): NodeConfig {
   return configOf(Flags.parse(["data"], SERVE_FLAGS));
 }
 
-/** Where metrics and traces are pushed to. */
-export function otlpOf(flags: Flags): NodeConfig["otlp"] {
+/** Where metrics and traces are pushed to, by flags. */
+function otlpOf(flags: Flags): NodeConfig["otlp"] {
   return {
     endpoint: flags.string("otlp-endpoint"),
     intervalMs: flags.durationMs("otlp-interval"),
@@ -208,7 +208,7 @@ export function otlpOf(flags: Flags): NodeConfig["otlp"] {
 }
 
 /** NaN for what is no number, which is refused where the flag is used. */
-function ratioOf(text: string): number {
+export function ratioOf(text: string): number {
   return text.trim() === "" ? NaN : Number(text);
 }
 

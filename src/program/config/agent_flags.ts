@@ -6,6 +6,7 @@
 import type { FlagSpec } from "./flags.ts";
 import {
   AUTH_HELP,
+  CDC_FLAG,
   CLUSTER_NAME_HELP,
   LEASE_READS_HELP,
   OTLP_FLAGS,
@@ -216,7 +217,8 @@ export const AGENT_FLAGS: readonly AgentFlag[] = [
   now("retry-join-wan", "strings", "retry_join_wan", "", "The same, tried until one answers; repeatable"),
   now("retry-interval-wan", "duration", "retry_interval_wan", "30s", "Pause between two attempts of -retry-join-wan"),
   now("retry-max-wan", "int", "retry_max_wan", "0", "Maximum attempts of -retry-join-wan; 0: no limit"),
-  ...OTLP_FLAGS.map((spec) => ({ ...spec, key: "" })),
+  { ...CDC_FLAG, key: "cdc_config" },
+  ...OTLP_FLAGS.map((spec) => ({ ...spec, key: `otlp.${spec.name.slice("otlp-".length).replaceAll("-", "_")}` })),
   later("ui", "bool", "ui", "false", "Serve the console"),
   later("ui-dir", "string", "", "", "Directory of another console"),
   later("ui-content-path", "string", "", "/ui/", "Path of the console"),

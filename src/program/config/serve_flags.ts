@@ -58,6 +58,14 @@ const ACL_HELP =
   "allow or deny: access control with the tokens of the agents of its cluster is on, and this holds where no " +
   "rule does; empty: off (muster)";
 
+/** Of the delivery of changed rows, which servers of agents have as well. */
+export const CDC_FLAG: FlagSpec = now(
+  "cdc-config",
+  "string",
+  "",
+  'Where changed rows are delivered to: a URL, "stdout", or the path of a configuration (docs/changes.md)',
+);
+
 /** The flags of pushes to a collector, of agents as well. */
 export const OTLP_FLAGS: readonly FlagSpec[] = [
   now(
@@ -185,12 +193,7 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
     "",
     "Path of the configuration of the restore into a new cluster (docs/auto_backup.md)",
   ),
-  now(
-    "cdc-config",
-    "string",
-    "",
-    'Where changed rows are delivered to: a URL, "stdout", or the path of a configuration (docs/changes.md)',
-  ),
+  CDC_FLAG,
   now("write-queue-capacity", "int", "1024", "Capacity of the queue of queued writes"),
   now("write-queue-batch-size", "int", "128", "Queued writes per batch"),
   now("write-queue-timeout", "duration", "50ms", "Longest wait for a batch to fill"),
