@@ -3,7 +3,8 @@
  * where nobody has to look for it, and `N passed, N failed`. Exits 1 when anything failed, after having run everything.
  *
  * The tests run in four lanes side by side: many of them wait for processes, time-outs and elections, and leave two
- * processors idle meanwhile. Each lane has ports of its own.
+ * processors idle meanwhile. A lane that has done one portion of the tests takes the next, so that all end at about the same
+ * time. Each lane has ports of its own.
  *
  * @module
  */
@@ -32,24 +33,53 @@ const CHECKS: readonly Step[] = [
   { name: "layers", args: ["run", "--allow-read=src,tests,scripts", "scripts/tidy.ts"] },
 ];
 
-/** Folders of tests in the first lanes, which take about as long as all others. */
-const FIRST_LANES = [["cluster", "deploy"], ["faults", "processes"], ["agent"]];
+const LANES = 4;
 /** Ports of the first lane; those of the others follow. */
 const [FIRST_PORT, LANE_PORTS] = [10_000, 5500];
 
-function lanes(): Step[] {
-  const folders = [...Deno.readDirSync("tests")].filter(({ isDirectory }) => isDirectory).map(({ name }) => name)
-    .sort();
-  const others = folders.filter((folder) => !FIRST_LANES.flat().includes(folder));
-  return [...FIRST_LANES, others].map((lane, at) => {
-    const port = FIRST_PORT + at * LANE_PORTS;
-    return {
-      name: `tests, lane ${at + 1}`,
-      args: ["test", LOCK, "-P=test", "--no-check", ...lane.map((one) => `tests/${one}`), ...Deno.args],
+/** Folders whose files are portions of their own, as they start many processes. */
+const BY_FILE = ["agent", "cluster", "faults", "processes/discovery"];
+/** What takes longest goes first: nothing long is left for the end. */
+const FIRST = [
+  "deploy",
+  "processes/discovery/faults_test.ts",
+  "clients",
+  "faults/sql_test.ts",
+  "cluster/namesake_test.ts",
+  "agent/datacenters_test.ts",
+  "drivers",
+  "sim",
+  "console",
+  "fuzz",
+];
+
+function entriesOf(folder: string, isWanted: (entry: Deno.DirEntry) => boolean): string[] {
+  const prefix = folder === "" ? "" : `${folder}/`;
+  return [...Deno.readDirSync(`tests/${folder}`)].filter(isWanted).map(({ name }) => prefix + name).sort();
+}
+
+/** The portions of the tests: folders, and files of some; below `tests/`. */
+function portions(): string[] {
+  const isFolder = ({ isDirectory }: Deno.DirEntry) => isDirectory;
+  const folders = entriesOf("", isFolder).filter((folder) => folder !== "fixtures");
+  const all = folders.flatMap((folder) => folder === "processes" ? entriesOf(folder, isFolder) : [folder])
+    .flatMap((folder) =>
+      BY_FILE.includes(folder) ? entriesOf(folder, ({ name }) => name.endsWith("_test.ts")) : [folder]
+    );
+  return [...FIRST.filter((one) => all.includes(one)), ...all.filter((one) => !FIRST.includes(one))];
+}
+
+/** Takes one portion after the other until none is left. */
+async function lane(number: number, waiting: string[]): Promise<void> {
+  const port = FIRST_PORT + (number - 1) * LANE_PORTS;
+  for (let portion = waiting.shift(); portion !== undefined; portion = waiting.shift()) {
+    await run({
+      name: `tests/${portion}, lane ${number}`,
+      args: ["test", LOCK, "-P=test", "--no-check", `tests/${portion}`, ...Deno.args],
       ports: `${port}-${port + LANE_PORTS - 1}`,
-      mark: `${at + 1} `,
-    };
-  });
+      mark: `${number} `,
+    });
+  }
 }
 
 /** Lines of a failed step that are repeated at the end, at most: the first ones, which name the first error. */
@@ -118,7 +148,8 @@ async function checkAll(): Promise<void> {
   for (const check of CHECKS) await run({ ...check, mark: "0 " });
 }
 
-await Promise.all([checkAll(), ...lanes().map(run)]);
+const waiting = portions();
+await Promise.all([checkAll(), ...Array.from({ length: LANES }, (_, at) => lane(at + 1, waiting))]);
 for (const line of failures) console.log(line);
 console.log(`${passed} passed, ${failed} failed`);
 Deno.exit(failed === 0 ? 0 : 1);
