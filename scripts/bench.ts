@@ -15,6 +15,7 @@ import { interruption } from "../tests/harness/processes.ts";
 import { HAS_RQLITE } from "../tests/harness/rqlite.ts";
 import { ETCD, hasEtcd } from "./bench/etcd.ts";
 import { benchDriver } from "./bench/driver.ts";
+import { benchScale, type ScaleOptions } from "./bench/scale.ts";
 import { benchWaits } from "./bench/waits.ts";
 import { type LoadGenerator, loadGenerator } from "./bench/load.ts";
 import { describeMachine } from "./bench/machine.ts";
@@ -43,6 +44,9 @@ const USAGE = `Usage: deno task bench [flags]
   --data MIB       data a node holds when its start is measured (default 20)
   --json FILE      write everything there too
   --driver         measure the SQLite driver alone, in turn with the runtime's node:sqlite
+  --scale          measure how requests fare as things grow; --only chooses among the series
+  --mib-max N      with it, the largest database in MiB (default 1000)
+  --page DIRECTORY with it, write scale.md and its pictures there
   --waits          measure what a change costs while thousands of blocking queries wait (Linux alone)
   --list           show the names of the measurements
   --help           show this`;
@@ -64,15 +68,16 @@ interface Options {
 }
 
 /** Wrong use of the command line. */
-function readOptions(args: readonly string[]): Options | "driver" | "waits" | "list" {
+function readOptions(args: readonly string[]): Options | ScaleOptions | "driver" | "waits" | "list" {
   if (args.includes("--driver")) return "driver";
   if (args.includes("--waits")) return "waits";
   if (args.includes("--list")) return "list";
   const unknown: string[] = [];
   const flags = parseArgs([...args], {
-    string: ["vs", "seconds", "rounds", "only", "data", "json"],
+    string: ["vs", "seconds", "rounds", "only", "data", "json", "mib-max", "page"],
+    boolean: ["scale"],
     collect: ["vs"],
-    default: { seconds: "4", rounds: "3", data: "20", only: "" },
+    default: { seconds: "4", rounds: "3", data: "20", only: "", "mib-max": "1000" },
     unknown: (name: string) => void unknown.push(name),
   });
   if (unknown.length > 0) throw new UsageError(`Cannot understand ${unknown.join(" ")}`);
@@ -81,7 +86,7 @@ function readOptions(args: readonly string[]): Options | "driver" | "waits" | "l
     if (system) return system;
     throw new UsageError(`Cannot compare with "${name}": expected ${OTHERS.map((one) => one.name).join(" or ")}`);
   });
-  const [seconds, rounds, dataMb] = (["seconds", "rounds", "data"] as const).map((name) => {
+  const [seconds, rounds, dataMb, mibMax] = (["seconds", "rounds", "data", "mib-max"] as const).map((name) => {
     const value = Number(flags[name]);
     if (Number.isInteger(value) && value >= 1) return value;
     throw new UsageError(`Cannot take --${name} as it must be a whole number >= 1: current value is "${flags[name]}"`);
@@ -92,6 +97,7 @@ function readOptions(args: readonly string[]): Options | "driver" | "waits" | "l
   } catch (error) {
     throw new UsageError(`Cannot take --only: ${messageOf(error)}`);
   }
+  if (flags.scale) return { seconds, mibMax, pattern, directory: flags.page };
   const all = measurements(dataMb);
   const selected = all.filter(({ id }) => pattern.test(id));
   if (selected.length === 0) {
@@ -248,6 +254,10 @@ async function main(args: readonly string[]): Promise<number> {
   }
   if (options === "list") {
     console.log(measurements(20).map(({ id, title }) => `${id.padEnd(20)} ${title}`).join("\n"));
+    return 0;
+  }
+  if ("mibMax" in options) {
+    await benchScale(options);
     return 0;
   }
   if (options.systems.includes(RQLITE) && !HAS_RQLITE) {

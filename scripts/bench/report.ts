@@ -143,6 +143,11 @@ export function figure(value: number, unit: Unit): string {
   return `${thousands(Math.round(value))}${unit === "/s" ? "" : " "}${unit}`;
 }
 
+/** A figure with three digits that matter. */
+export function figureText(value: number): string {
+  return value >= 100 ? thousands(Math.round(value)) : value.toPrecision(3);
+}
+
 /** Everything, for `--json`: rates per second, times in ms, memory in MB of 1,000,000 bytes, processor in percent of one. */
 export function jsonReport(run: Run, results: readonly Result[]): string {
   const report = {

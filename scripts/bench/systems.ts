@@ -58,6 +58,13 @@ export const RQLITE: System = {
   },
 };
 
+/** Starts a node that joins another one, and waits until it is ready. */
+export async function startNode(root: string, id: string, other: BenchNode): Promise<BenchNode> {
+  const status = await fetch(`${other.url}/status?key=cluster.addr`);
+  const directory = await Deno.makeTempDir({ dir: root, prefix: "muster-" });
+  return await startMuster(nodePlace(directory, id), ["-join", String(await status.json())]);
+}
+
 async function startMuster(place: NodePlace, flags: readonly string[]): Promise<BenchNode> {
   const node = NodeProcess.start(place, flags);
   const stop = async (signal: "SIGKILL" | "SIGTERM" = "SIGKILL") => void await node.stop(signal);

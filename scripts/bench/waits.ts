@@ -35,24 +35,33 @@ async function change(server: AgentProcess): Promise<Cost> {
 
 /** Measures and prints. */
 export async function benchWaits(): Promise<void> {
+  for (const { waiting, medianMs, processorMs } of await costsOfWaiting([0, WAITING])) {
+    const who = waiting === 0 ? "nobody waits" : `${waiting} wait for other nodes`;
+    console.log(`${who}: ${medianMs.toFixed(1)} ms a change (median), ${processorMs.toFixed(1)} ms of a processor`);
+  }
+}
+
+/** What a change costs while so many wait for other nodes. @param counts Rising. */
+export async function costsOfWaiting(counts: readonly number[]): Promise<readonly (Cost & { waiting: number })[]> {
+  const costs: (Cost & { waiting: number })[] = [];
   await withAgents(async (root, start) => {
     const server = start(agentPlace(root, "server"), "-server", "-bootstrap-expect=1");
     await server.up();
     await until("it leads", () => server.leader());
-    const report = ({ medianMs, processorMs }: Cost, who: string) =>
-      console.log(`${who}: ${medianMs.toFixed(1)} ms a change (median), ${processorMs.toFixed(1)} ms of a processor`);
     await change(server); // warms up
-    report(await change(server), "nobody waits");
     const head = (node: number) => `GET /v1/catalog/node/other-${node}?index=1&wait=10m HTTP/1.1\r\nHost: a\r\n\r\n`;
     const connections: Deno.Conn[] = [];
-    for (let node = 0; node < WAITING; node++) {
-      const connection = await Deno.connect({ hostname: server.place.host, port: server.place.httpPort });
-      await connection.write(new TextEncoder().encode(head(node)));
-      connections.push(connection);
-    }
     const vars = async () => (await server.get("/debug/vars")).http.blocking;
-    await until("all wait", async () => await vars() === WAITING || undefined);
-    report(await change(server), `${WAITING} wait for other nodes`);
+    for (const waiting of counts) {
+      while (connections.length < waiting) {
+        const connection = await Deno.connect({ hostname: server.place.host, port: server.place.httpPort });
+        await connection.write(new TextEncoder().encode(head(connections.length)));
+        connections.push(connection);
+      }
+      await until("all wait", async () => await vars() === waiting || undefined);
+      costs.push({ ...await change(server), waiting });
+    }
     for (const connection of connections) connection.close();
   });
+  return costs;
 }
