@@ -139,10 +139,7 @@ export async function tokenFor(request: HttpRequest, { access }: Pick<ConsulPart
   if (!access) return "";
   const given = textIn(bodyOf(request, fieldNames("Token")), "Token");
   if (given !== "") return given;
-  if (await access.isUser(request.authorization)) return "";
-  // A password is for nobody to keep.
-  const isPassword = (await access.resolve(request))?.user !== undefined;
-  const shown = isPassword ? "" : access.secretIn(request.authorization);
+  const shown = await access.secretToKeep(request);
   return shown === access.tokens.forRequests ? "" : shown; // the agent's own may change
 }
 

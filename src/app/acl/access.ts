@@ -136,6 +136,20 @@ export class Access implements AccessGuard {
     return secretIn(authorization);
   }
 
+  /** The secret of a token, where one is shown; empty for a password, which is for nobody to keep, and what may be one. */
+  async secretToKeep(shown: Credentials): Promise<string> {
+    const { authorization } = shown;
+    if (await this.isUser(authorization)) return "";
+    const isSecret = !passwordIn(authorization) || await this.#isSecret(shown);
+    return isSecret ? secretIn(authorization) : "";
+  }
+
+  /** Whether a password is known to be the secret of a token; not while no server can be asked. */
+  async #isSecret(shown: Credentials): Promise<boolean> {
+    const token = await this.resolve(shown);
+    return token !== undefined && token.user === undefined && token.accessor !== "";
+  }
+
   async isUser(authorization: string): Promise<boolean> {
     return await this.#parts.users?.isOwn(authorization) ?? false;
   }

@@ -213,8 +213,15 @@ Deno.test("a client agent has the servers look at a password, with the client's 
   const mary = shown(basic("mary", "right"), "10.1.1.1");
   assertEquals([await verdictOf(access, mary), await verdictOf(access, mary)], ["acc", "acc"]);
   assertEquals(asked, [mary]);
+  assertEquals(await access.secretToKeep(mary), "", "a password is for nobody to keep");
+  token = resolved(ALLOWING);
+  assertEquals(await access.secretToKeep(shown(basic("any", "secret"))), "secret");
+  assertEquals(await access.secretToKeep(shown("Bearer secret")), "secret");
   token = undefined;
   assertEquals(await verdictOf(access, shown(basic("mary", "other"))), "unknown", "it is no other password's answer");
+  const open = new Played({ downPolicy: "allow" });
+  open.answer = down;
+  assertEquals(await open.access.secretToKeep(mary), "", "nobody says whether it is a secret");
   const refused = new Played({}, { ask: () => Promise.reject(new RefusedError({ k: "later", seconds: 5 })) });
   assertEquals(await verdictOf(refused.access, mary), "later");
 });
