@@ -131,11 +131,6 @@ export class Access implements AccessGuard {
     );
   }
 
-  /** See {@linkcode secretIn}. */
-  secretIn(authorization: string): string {
-    return secretIn(authorization);
-  }
-
   /** The secret of a token, where one is shown; empty for a password, which is for nobody to keep, and what may be one. */
   async secretToKeep(shown: Credentials): Promise<string> {
     const { authorization } = shown;
