@@ -54,12 +54,15 @@ class Connection {
 
 async function run({ url, bodies, connections, seconds }: Load): Promise<LoadResult> {
   const { hostname, port, pathname, search, host } = new URL(url);
+  const encoder = new TextEncoder();
+  const head = (method: string) => `${method} ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\n`;
   const requests = bodies.map((body) =>
-    new TextEncoder().encode(
-      `POST ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\n` +
-        `Content-Length: ${new TextEncoder().encode(body).length}\r\n\r\n${body}`,
+    encoder.encode(
+      `${head("POST")}Content-Type: application/json\r\nContent-Length: ${encoder.encode(body).length}\r\n\r\n${body}`,
     )
   );
+  if (requests.length === 0) requests.push(encoder.encode(`${head("GET")}\r\n`));
+
   const latencies: number[] = [];
   let next = 0;
   let failures = 0;

@@ -10,7 +10,7 @@ import { runWrk } from "./wrk.ts";
 export interface Load {
   /** With path and parameters. */
   readonly url: string;
-  /** Bodies of POST requests, sent in turn. */
+  /** Bodies of POST requests, sent in turn; none: GET requests. */
   readonly bodies: readonly string[];
   /** Open at once. */
   readonly connections: number;

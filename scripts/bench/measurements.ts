@@ -4,6 +4,7 @@
  * @module
  */
 import { until } from "../../tests/harness/processes.ts";
+import { agentMeasurements } from "./agent.ts";
 import { putLoad, putPoints, rangeLoad } from "./etcd.ts";
 import type { LoadGenerator } from "./load.ts";
 import { processorSeconds, residentBytes } from "./machine.ts";
@@ -66,6 +67,8 @@ export interface Measurement {
   readonly aimP50Ms?: number;
   /** How many times rqlite muster is to reach in the end. */
   readonly aimRatio?: number;
+  /** Whether no other system has the like. @default {false} */
+  readonly isOfMuster?: boolean;
   /** Measures once. */
   run(site: Site): Promise<Sample>;
   /** The nearest work of a system that keeps keys; missing: there is none. */
@@ -73,7 +76,11 @@ export interface Measurement {
 }
 
 /** How a measurement is taken of a system; undefined where it has nothing like it. */
-export function runOf(measurement: Measurement, { keeps }: System): ((site: Site) => Promise<Sample>) | undefined {
+export function runOf(
+  measurement: Measurement,
+  { name, keeps }: System,
+): ((site: Site) => Promise<Sample>) | undefined {
+  if (measurement.isOfMuster && name !== "muster") return undefined;
   return keeps === "keys" ? measurement.runKeys : measurement.run;
 }
 
@@ -118,6 +125,7 @@ export function measurements(dataMb: number): Measurement[] {
     startEmpty(),
     startWithData(dataMb),
     failover(),
+    ...agentMeasurements(),
   ];
 }
 

@@ -49,7 +49,7 @@ function request()
 end`;
   return `
 local bodies = {${bodies.map((body) => `[==[${body}]==]`).join(",\n")}}
-wrk.method = "POST"
+wrk.method = "${bodies.length === 0 ? "GET" : "POST"}"
 wrk.headers["Content-Type"] = "application/json"
 wrk.body = bodies[1]
 failures, sample = 0, ""
