@@ -55,12 +55,18 @@ async function main(): Promise<void> {
     const index = Deno.readTextFileSync(`${ROOT}console/index.html`).replace("STYLE", styleName).replace(
       "SCRIPT",
       scriptName,
-    );
+    ).replace("  </head>", `${preloads(script)}  </head>`);
     files.set("index.html", new TextEncoder().encode(index));
     await write(files);
   } finally {
     await Deno.remove(outdir, { recursive: true });
   }
+}
+
+/** Has a browser load at once what the script imports at once, rather than when it has read the script. */
+function preloads(script: Uint8Array): string {
+  const found = [...new TextDecoder().decode(script).matchAll(/from"\.\/(chunk-\w+\.js)"/g)];
+  return found.map(([, name]) => `    <link rel="modulepreload" href="${name}">\n`).join("");
 }
 
 async function write(files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>): Promise<void> {
