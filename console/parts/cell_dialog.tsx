@@ -7,6 +7,7 @@ import { useState } from "preact/hooks";
 import { Dialog, tell } from "./dialog.tsx";
 import { copyText } from "./export.ts";
 import { bytesText } from "./format.ts";
+import { Icon } from "./icon.tsx";
 import { fullText, type Kind, kindOf, parseValue, type Value } from "./value.ts";
 
 /** More of a value is not shown, as browsers take long with it; it can be copied. */
@@ -15,12 +16,15 @@ const KINDS: readonly Kind[] = ["text", "integer", "real", "blob", "null"];
 
 /** The window. */
 export function CellDialog(
-  { title, value, onClose, onSave }: {
+  { title, value, onClose, onSave, onRemove, isRemoved = false }: {
     readonly title: string;
     readonly value: Value;
     readonly onClose: () => void;
     /** Absent where it may not be changed. */
     readonly onSave?: ((value: Value) => void) | undefined;
+    /** Deletes the row, or takes that back; absent where that may not be done. */
+    readonly onRemove?: (() => void) | undefined;
+    readonly isRemoved?: boolean;
   },
 ): JSX.Element {
   const text = value === null ? "" : fullText(value);
@@ -66,6 +70,12 @@ export function CellDialog(
         {kind === "null" && <p class="null">NULL</p>}
         {parsed === undefined && <p class="note error" role="alert">This is no {kind}</p>}
         <footer>
+          {onRemove && (
+            <button type="button" class="danger" onClick={onRemove}>
+              <Icon name="trash" /> {isRemoved ? "Keep the row" : "Delete the row"}
+            </button>
+          )}
+          <span class="spacer" />
           <button type="button" onClick={copy}>Copy</button>
           {onSave && !isLong && (
             <button type="submit" class="primary" disabled={parsed === undefined}>

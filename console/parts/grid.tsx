@@ -33,7 +33,7 @@ const ROW_HEIGHT = 28;
 const BEYOND = 12;
 /** Rows whose texts decide how wide columns are. */
 const MEASURED_ROWS = 200;
-const [WIDTH_MIN, WIDTH_MAX, CHARACTER_WIDTH] = [64, 380, 7.4];
+const [WIDTH_MIN, WIDTH_MAX, CHARACTER_WIDTH] = [64, 380, 7.8];
 
 /** Widths of columns in pixels, by the texts of the first rows. */
 function widthsOf(columns: readonly string[], rows: readonly (readonly Value[])[]): readonly number[] {
