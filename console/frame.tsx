@@ -65,7 +65,7 @@ function Top({ onSignIn, onHelp }: { readonly onSignIn: () => void; readonly onH
   const chosen = useStore(theme);
   return (
     <header class="top">
-      <a class="brand" href={linkTo("overview")}>
+      <a class="brand" href={linkTo("overview")} aria-label="muster">
         <svg viewBox="0 0 16 16" width="20" height="20" aria-hidden="true">
           <path d="M8 3.5 3.5 12h9z" />
           <circle cx="8" cy="3.5" r="2.5" />

@@ -170,7 +170,9 @@ function Start(
     <>
       <h1>Data</h1>
       <section class="card" aria-labelledby="diagram-title">
-        <h2 id="diagram-title">{countText(tables.length, "table")}, {countText(keys.length, "foreign key")}</h2>
+        <h2 id="diagram-title">
+          {countText(tables.filter(({ isView }) => !isView).length, "table")}, {countText(keys.length, "foreign key")}
+        </h2>
         <Diagram tables={tables.filter(({ isView }) => !isView)} keys={keys} />
       </section>
       <section class="card" aria-labelledby="tables-title">

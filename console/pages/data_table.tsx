@@ -154,18 +154,21 @@ function Rows({ table, onChanged }: { readonly table: Table; readonly onChanged:
             <Icon name="plus" /> New row
           </button>
         )}
+      </div>
+      {fault !== "" && <p class="note error" role="alert">{fault}</p>}
+      <div class="toolbar rows-line">
+        <span class="muted" role="status">
+          {isReading ? "Reading…" : `${countText(rows.length, "row")}${isAll ? "" : ", more when you scroll"}`}
+          {order.column < 0 && key.length > 0 ? " · newest first" : ""}
+          {canWrite ? " · Enter or a double click opens a cell" : ""}
+        </span>
+        <span class="spacer" />
         <ExportMenu
           columns={table.columns.map(({ name }) => name)}
           rows={rows.map(({ values }) => values)}
           table={table.name}
         />
       </div>
-      {fault !== "" && <p class="note error" role="alert">{fault}</p>}
-      <p class="muted rows-line" role="status">
-        {isReading ? "Reading…" : `${countText(rows.length, "row")}${isAll ? "" : ", more when you scroll"}`}
-        {order.column < 0 && key.length > 0 ? " · newest first" : ""}
-        {canWrite ? " · Enter or a double click opens a cell" : ""}
-      </p>
       <Grid
         label={`Rows of ${table.name}`}
         columns={table.columns.map(({ name }) => name)}

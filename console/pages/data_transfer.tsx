@@ -229,7 +229,7 @@ function LoadDatabase({ onChanged }: { readonly onChanged: () => void }): JSX.El
       <div class="toolbar">
         <input
           type="file"
-          aria-label="SQLite file"
+          aria-label="Database file"
           disabled={isRunning}
           onChange={(event) => {
             load(event.currentTarget.files?.[0]);

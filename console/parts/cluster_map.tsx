@@ -7,6 +7,8 @@ import type { JSX } from "preact";
 import type { ClusterNode, Picture } from "../cluster.ts";
 
 const [WIDTH, HEIGHT] = [520, 260];
+/** A single node needs less room. */
+const LONE_HEIGHT = 130;
 const RADIUS_X = 175;
 const RADIUS_Y = 85;
 const NODE_RADIUS = 15;
@@ -27,7 +29,7 @@ function placed(nodes: readonly ClusterNode[]): readonly Placed[] {
     return {
       node,
       x: WIDTH / 2 + (isAlone ? 0 : Math.cos(angle) * RADIUS_X),
-      y: HEIGHT / 2 - 8 + (isAlone ? 0 : Math.sin(angle) * RADIUS_Y),
+      y: (isAlone ? LONE_HEIGHT : HEIGHT) / 2 - 8 + (isAlone ? 0 : Math.sin(angle) * RADIUS_Y),
     };
   });
 }
@@ -37,7 +39,12 @@ export function ClusterMap({ picture }: { readonly picture: Picture }): JSX.Elem
   const all = placed(picture.nodes);
   const leader = all.find(({ node }) => node.id === picture.leaderId);
   return (
-    <svg class="map" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={describe(picture)}>
+    <svg
+      class="map"
+      viewBox={`0 0 ${WIDTH} ${all.length > 1 ? HEIGHT : LONE_HEIGHT}`}
+      role="img"
+      aria-label={describe(picture)}
+    >
       {all.map((one) =>
         leader && one !== leader && (
           <Line key={one.node.id} from={leader} to={one} ms={distanceOf(picture, leader.node, one.node)} />

@@ -3,7 +3,7 @@
  * @module
  */
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { Store, useStore } from "../store.ts";
 import { Icon } from "./icon.tsx";
 
@@ -17,7 +17,8 @@ export function Dialog(
   },
 ): JSX.Element {
   const element = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Before it is painted: a key may come at once.
+  useLayoutEffect(() => {
     const opened = element.current;
     if (opened && !opened.open) opened.showModal();
     return () => opened?.close();
@@ -27,6 +28,7 @@ export function Dialog(
       ref={element}
       class={isWide ? "dialog wide" : "dialog"}
       aria-label={title}
+      onClose={onClose}
       onCancel={(event) => {
         event.preventDefault();
         onClose();

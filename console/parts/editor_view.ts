@@ -11,6 +11,7 @@ import {
   autocompletion,
   closeBrackets,
   closeBracketsKeymap,
+  closeCompletion,
   completionKeymap,
 } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
@@ -119,7 +120,10 @@ export function mountEditor(host: HTMLElement, { text, schema, onChange, onRun }
         TYPED_OVER,
         placeholder("SELECT …"),
         Prec.highest(
-          keymap.of([{ key: "Mod-Enter", run: () => (onRun(), true) }, { key: "Tab", run: acceptCompletion }]),
+          keymap.of([{ key: "Mod-Enter", run: (target) => (closeCompletion(target), onRun(), true) }, {
+            key: "Tab",
+            run: acceptCompletion,
+          }]),
         ),
         keymap.of([...closeBracketsKeymap, ...completionKeymap, ...historyKeymap, ...defaultKeymap]),
         EditorView.updateListener.of((update) => {

@@ -51,7 +51,13 @@ export function Grid(props: GridProps): JSX.Element {
   const { label, columns, rows, onOpen, onEnd } = props;
   const box = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: 0, height: 400 });
-  const [cell, setCell] = useState<readonly [row: number, column: number]>([0, 0]);
+  const [cell, showCell] = useState<readonly [row: number, column: number]>([0, 0]);
+  // A key may come before the last one is drawn.
+  const latest = useRef(cell);
+  const setCell = (next: readonly [row: number, column: number]) => {
+    latest.current = next;
+    showCell(next);
+  };
   // More rows that come later must not move the columns.
   const measured = rows.length > 0;
   const widths = useMemo(() => widthsOf(columns, rows), [columns.join("\0"), measured]);
@@ -75,16 +81,21 @@ export function Grid(props: GridProps): JSX.Element {
     if (element) setView({ top: element.scrollTop, height: element.clientHeight });
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    const next = moved(event.key, cell, { rows: rows.length, columns: columns.length, page: pageOf(view.height) });
+    const next = moved(event.ctrlKey ? `Ctrl ${event.key}` : event.key, latest.current, {
+      rows: rows.length,
+      columns: columns.length,
+      page: pageOf(view.height),
+    });
     if (next) {
       event.preventDefault();
       setCell(next);
       if (box.current) show(box.current, next, widths);
     } else if (event.key === "Enter" && rows.length > 0) {
       event.preventDefault();
-      onOpen?.(...cell);
+      onOpen?.(...latest.current);
     } else if (event.key === "c" && (event.ctrlKey || event.metaKey) && getSelection()?.isCollapsed !== false) {
-      const value = rows[cell[0]]?.[cell[1]];
+      const [row, column] = latest.current;
+      const value = rows[row]?.[column];
       if (value !== undefined) copyText(fullText(value)).then((isDone) => tell(isDone ? "Copied" : "Cannot copy"));
     }
   };
@@ -144,6 +155,8 @@ function moved(
     PageDown: [page, 0],
     Home: [0, -columns],
     End: [0, columns],
+    "Ctrl Home": [-rows, -columns],
+    "Ctrl End": [rows, columns],
   };
   const step = steps[key];
   if (!step || rows === 0) return undefined;
