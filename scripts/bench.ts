@@ -1,7 +1,7 @@
 /**
- * Measures muster on this machine, alone or in turn with the real rqlite.
+ * Measures muster on this machine, alone or in turn with the real rqlite and the real etcd.
  *
- *     deno task bench [--vs rqlite] [--seconds N] [--rounds N] [--only PATTERN] [--data MIB] [--json FILE]
+ *     deno task bench [--vs rqlite] [--vs etcd] [--seconds N] [--rounds N] [--only PATTERN] [--data MIB] [--json FILE]
  *
  * Phases alternate: muster, rqlite, rqlite, muster, …, so that what else the machine does hits both alike; the figures are
  * medians over the rounds. While one is measured the other's nodes idle. Progress goes to stderr, the table to stdout.
@@ -13,6 +13,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { interruption } from "../tests/harness/processes.ts";
 import { HAS_RQLITE } from "../tests/harness/rqlite.ts";
+import { ETCD, hasEtcd } from "./bench/etcd.ts";
 import { benchDriver } from "./bench/driver.ts";
 import { benchWaits } from "./bench/waits.ts";
 import { type LoadGenerator, loadGenerator } from "./bench/load.ts";
@@ -23,6 +24,7 @@ import {
   type Measurement,
   measurements,
   prepare,
+  runOf,
   type Sample,
   type Site,
 } from "./bench/measurements.ts";
@@ -34,6 +36,7 @@ import { messageOf } from "../src/base/codec/error_text.ts";
 const USAGE = `Usage: deno task bench [flags]
 
   --vs rqlite      measure the real rqlite in turn (Linux on x64 alone)
+  --vs etcd        measure the real etcd in turn: keys in the place of rows (Debian's etcd-server)
   --seconds N      length of a phase (default 4)
   --rounds N       phases of each measurement and system; the figures are their medians (default 3)
   --only PATTERN   only measurements whose name matches this regular expression
@@ -49,6 +52,8 @@ const SETTLE_MS = 3000;
 const WARM_SECONDS = 1;
 const LOG_CHARACTERS = 600;
 const ENDING_MS_MAX = 10_000;
+
+const OTHERS = [RQLITE, ETCD];
 
 interface Options {
   readonly systems: readonly System[];
@@ -66,11 +71,16 @@ function readOptions(args: readonly string[]): Options | "driver" | "waits" | "l
   const unknown: string[] = [];
   const flags = parseArgs([...args], {
     string: ["vs", "seconds", "rounds", "only", "data", "json"],
+    collect: ["vs"],
     default: { seconds: "4", rounds: "3", data: "20", only: "" },
     unknown: (name: string) => void unknown.push(name),
   });
   if (unknown.length > 0) throw new UsageError(`Cannot understand ${unknown.join(" ")}`);
-  if (flags.vs !== undefined && flags.vs !== "rqlite") throw new UsageError(`Cannot compare with "${flags.vs}"`);
+  const others: System[] = flags.vs.map((name: string) => {
+    const system = OTHERS.find((one) => one.name === name);
+    if (system) return system;
+    throw new UsageError(`Cannot compare with "${name}": expected ${OTHERS.map((one) => one.name).join(" or ")}`);
+  });
   const [seconds, rounds, dataMb] = (["seconds", "rounds", "data"] as const).map((name) => {
     const value = Number(flags[name]);
     if (Number.isInteger(value) && value >= 1) return value;
@@ -87,7 +97,7 @@ function readOptions(args: readonly string[]): Options | "driver" | "waits" | "l
   if (selected.length === 0) {
     throw new UsageError(`Cannot find a measurement for "${flags.only}" among ${all.map(({ id }) => id).join(", ")}`);
   }
-  return { systems: flags.vs ? [MUSTER, RQLITE] : [MUSTER], seconds, rounds, selected, jsonPath: flags.json };
+  return { systems: [MUSTER, ...new Set(others)], seconds, rounds, selected, jsonPath: flags.json };
 }
 
 /** Runs the measurements, and ends whatever it has started. */
@@ -125,7 +135,7 @@ class Bench {
       let isPrepared = count === 0;
       for (const measurement of group) {
         if (!isPrepared && !isIdle(measurement)) {
-          for (const started of nodes.values()) await prepare(started);
+          for (const [system, started] of nodes) await prepare(started, system);
           isPrepared = true;
         }
         const result = results.get(measurement);
@@ -148,7 +158,7 @@ class Bench {
     const { rounds, seconds, systems } = this.#options;
     // Nodes that a measurement starts for itself are ended by it, and by `end` when it is interrupted.
     const site = (system: System): Site => ({
-      system: { name: system.name, start: (root, count) => this.#startNodes(system, root, count) },
+      system: { ...system, start: (root, count) => this.#startNodes(system, root, count) },
       nodes: nodes.get(system) ?? [],
       root: this.#root,
       generator: this.#generator,
@@ -160,10 +170,12 @@ class Bench {
         const place = sites.get(system);
         const into = bySystem.get(system.name);
         if (place === undefined || into === undefined || this.#hasEnded) return;
+        const run = runOf(measurement, system);
+        if (!run) continue;
         let said: string;
         try {
-          if (round === 1 && isRate(measurement.unit)) await measurement.run({ ...place, seconds: WARM_SECONDS });
-          const sample = await measurement.run(place);
+          if (round === 1 && isRate(measurement.unit)) await run({ ...place, seconds: WARM_SECONDS });
+          const sample = await run(place);
           into.samples.push(sample);
           said = describe(sample, measurement);
         } catch (error) {
@@ -201,7 +213,9 @@ class Bench {
   }
 
   #progress(text: string): void {
-    const total = this.#options.selected.length * this.#options.rounds * this.#options.systems.length;
+    const { selected, rounds, systems } = this.#options;
+    const taken = selected.flatMap((one) => systems.filter((system) => runOf(one, system) !== undefined));
+    const total = taken.length * rounds;
     this.#phases++;
     const elapsed = (performance.now() - this.#started) / 1000;
     const rest = elapsed / this.#phases * (total - this.#phases);
@@ -238,6 +252,10 @@ async function main(args: readonly string[]): Promise<number> {
   }
   if (options.systems.includes(RQLITE) && !HAS_RQLITE) {
     console.error("Cannot compare with rqlite on this machine: its binary is for Linux on x64");
+    return 1;
+  }
+  if (options.systems.includes(ETCD) && !await hasEtcd()) {
+    console.error("Cannot compare with etcd: install it, on Debian by apt install etcd-server");
     return 1;
   }
   const interrupted = interruption();

@@ -4,6 +4,7 @@
  * @module
  */
 import { until } from "../../tests/harness/processes.ts";
+import { putLoad, putPoints, rangeLoad } from "./etcd.ts";
 import type { LoadGenerator } from "./load.ts";
 import { processorSeconds, residentBytes } from "./machine.ts";
 import { type BenchNode, leaderAmong, send, type System } from "./systems.ts";
@@ -67,6 +68,13 @@ export interface Measurement {
   readonly aimRatio?: number;
   /** Measures once. */
   run(site: Site): Promise<Sample>;
+  /** The nearest work of a system that keeps keys; missing: there is none. */
+  runKeys?(site: Site): Promise<Sample>;
+}
+
+/** How a measurement is taken of a system; undefined where it has nothing like it. */
+export function runOf(measurement: Measurement, { keeps }: System): ((site: Site) => Promise<Sample>) | undefined {
+  return keeps === "keys" ? measurement.runKeys : measurement.run;
 }
 
 /** Whether more is better. */
@@ -74,8 +82,9 @@ export function isRate(unit: Unit): boolean {
   return unit === "/s";
 }
 
-/** Tables and rows that the measurements need. */
-export async function prepare(nodes: readonly BenchNode[]): Promise<void> {
+/** Tables and rows that the measurements need; keys are there when they are written. */
+export async function prepare(nodes: readonly BenchNode[], { keeps }: Pick<System, "keeps">): Promise<void> {
+  if (keeps === "keys") return await putPoints(nodes);
   const leader = await leaderAmong(nodes);
   const schema = ["writes", "bulk", "points"].map((name) =>
     `CREATE TABLE ${name} (id INTEGER PRIMARY KEY, name TEXT, age INTEGER)`
@@ -124,6 +133,7 @@ function write(
     nodes,
     ...aims,
     run: (site) => insertLoad(site, { name: "writes", body: insertOne("writes"), rows: 1, connections }),
+    runKeys: (site) => putLoad(site, connections),
   };
 }
 
@@ -137,6 +147,7 @@ function throughFollower(): Measurement {
     aimRatio: 3,
     run: (site) =>
       insertLoad(site, { name: "writes", body: insertOne("writes"), rows: 1, connections: 32, at: "follower" }),
+    runKeys: (site) => putLoad(site, 32, "follower"),
   };
 }
 
@@ -214,40 +225,48 @@ function read(level: string, aim: number, nodes: 1 | 3 = 1): Measurement {
       const { perSecond, ...rest } = await generator.run({ url, bodies, connections: READ_CONNECTIONS, seconds }, root);
       return { value: perSecond, ...rest };
     },
+    // Reads through the log and reads of a leader that believes it leads are not etcd's.
+    ...(level === "none" || level === "linearizable"
+      ? { runKeys: (site: Site) => rangeLoad(site, READ_CONNECTIONS, level === "none") }
+      : {}),
   };
 }
 
 /** Of the node that has most. */
 function memory(id: string, title: string, aim: number | undefined): Measurement {
+  const run = async ({ nodes }: Site): Promise<Sample> => {
+    const bytes = await Promise.all(nodes.map(({ pid }) => residentBytes(pid)));
+    return { value: Math.max(...bytes) / 1_000_000 };
+  };
   return {
     id,
     title: `${title}, 3 nodes`,
     unit: "MB",
     nodes: 3,
     aim,
-    async run({ nodes }) {
-      const bytes = await Promise.all(nodes.map(({ pid }) => residentBytes(pid)));
-      return { value: Math.max(...bytes) / 1_000_000 };
-    },
+    run,
+    runKeys: run,
   };
 }
 
 /** Of the node that uses most, in percent of one processor. */
 function idleProcessor(): Measurement {
+  const run = async ({ nodes, seconds }: Site): Promise<Sample> => {
+    const started = performance.now();
+    const before = await Promise.all(nodes.map(({ pid }) => processorSeconds(pid)));
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    const after = await Promise.all(nodes.map(({ pid }) => processorSeconds(pid)));
+    const elapsed = (performance.now() - started) / 1000;
+    return { value: Math.max(...after.map((used, at) => used - before[at])) / elapsed * 100 };
+  };
   return {
     id: "processor/idle",
     title: "processor time, idle, 3 nodes",
     unit: "%",
     nodes: 3,
     aim: 1,
-    async run({ nodes, seconds }) {
-      const started = performance.now();
-      const before = await Promise.all(nodes.map(({ pid }) => processorSeconds(pid)));
-      await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-      const after = await Promise.all(nodes.map(({ pid }) => processorSeconds(pid)));
-      const elapsed = (performance.now() - started) / 1000;
-      return { value: Math.max(...after.map((used, at) => used - before[at])) / elapsed * 100 };
-    },
+    run,
+    runKeys: run,
   };
 }
 
@@ -257,19 +276,21 @@ export function isIdle({ id }: Measurement): boolean {
 }
 
 function startEmpty(): Measurement {
+  const run = async ({ system, root }: Site): Promise<Sample> => {
+    const prepared = await Deno.makeTempDir({ dir: root });
+    const started = performance.now();
+    const [node] = await system.start(prepared, 1);
+    const value = performance.now() - started;
+    await node.stop();
+    return { value };
+  };
   return {
     id: "start/empty",
     title: "start to ready, 1 node, no data",
     unit: "ms",
     nodes: 0,
-    async run({ system, root }) {
-      const prepared = await Deno.makeTempDir({ dir: root });
-      const started = performance.now();
-      const [node] = await system.start(prepared, 1);
-      const value = performance.now() - started;
-      await node.stop();
-      return { value };
-    },
+    run,
+    runKeys: run,
   };
 }
 

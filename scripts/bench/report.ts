@@ -55,13 +55,14 @@ export function failuresOf(results: readonly Result[]): number {
 /** The table, with the machine above it. */
 export function renderReport(run: Run, results: readonly Result[]): string {
   const { machine, systems } = run;
-  const isComparison = systems.length > 1;
+  const others = systems.slice(1);
   const failures = failuresOf(results);
   const failed = failures > 0 ? ["failed"] : [];
   const heading = [
     "measurement",
     ...systems.flatMap((name) => [name, "p50", "p99", ...failed]),
-    ...(isComparison ? ["ratio", "aim"] : []),
+    ...others.map((name) => `to ${name}`),
+    ...(others.includes("rqlite") ? ["aim"] : []),
     "at least",
     "reached",
   ];
@@ -75,16 +76,19 @@ export function renderReport(run: Run, results: readonly Result[]): string {
     "",
     failures === 0 ? "No request failed." : `${thousands(failures)} requests or phases failed.`,
     "p50, p99: time to an answer. “at least”: what muster has to reach with two processors and an fdatasync of 0.19 ms.",
-    ...(isComparison
-      ? ["ratio: how many times better than rqlite (its time by muster's, for times); aim: the ratio wanted."]
+    ...(others.length > 0
+      ? [
+        "to …: how many times better than that system (its time by muster's, for times); aim: what is wanted to rqlite.",
+      ]
       : []),
+    ...(others.includes("etcd") ? ["etcd puts and gets keys where the others insert and select rows: less work."] : []),
   ].join("\n");
 }
 
 function row({ measurement, bySystem }: Result, systems: readonly System["name"][], withFailures: boolean): Cell[] {
   const { unit, aim, aimP50Ms, aimRatio } = measurement;
   const summaries = systems.map((name) => summarize(bySystem.get(name)));
-  const [muster, other] = summaries;
+  const [muster, ...others] = summaries;
   const aims = [
     ...(aim === undefined ? [] : [figure(aim, unit)]),
     ...(aimP50Ms === undefined ? [] : [`p50 ${duration(aimP50Ms)}`]),
@@ -97,9 +101,8 @@ function row({ measurement, bySystem }: Result, systems: readonly System["name"]
       summary.p99Ms === undefined ? "–" : duration(summary.p99Ms),
       ...(withFailures ? [summary.failures] : []),
     ]),
-    ...(other === undefined
-      ? []
-      : [ratioText(ratio(muster, other, unit)), aimRatio === undefined ? "–" : `${aimRatio}×`]),
+    ...others.map((other) => ratioText(ratio(muster, other, unit))),
+    ...(systems.includes("rqlite") ? [aimRatio === undefined ? "–" : `${aimRatio}×`] : []),
     aims.length === 0 ? "–" : aims.join(", "),
     aims.length === 0 ? "–" : hasReached(measurement, muster) ? "yes" : "no",
   ];
@@ -148,7 +151,8 @@ export function jsonReport(run: Run, results: readonly Result[]): string {
     results: results.map(({ measurement, bySystem }) => {
       const { id, title, unit, aim, aimP50Ms, aimRatio } = measurement;
       const summaries = new Map([...bySystem].map(([name, samples]) => [name, summarize(samples)]));
-      const [muster, other] = run.systems.map((name) => summaries.get(name));
+      const muster = summaries.get("muster");
+      const others = [...summaries].filter(([name]) => name !== "muster");
       return {
         id,
         title,
@@ -157,7 +161,7 @@ export function jsonReport(run: Run, results: readonly Result[]): string {
         aimP50Ms,
         aimRatio,
         reached: muster && (aim !== undefined || aimP50Ms !== undefined) ? hasReached(measurement, muster) : undefined,
-        ratio: muster && other ? ratio(muster, other, unit) : undefined,
+        ratios: muster && Object.fromEntries(others.map(([name, other]) => [name, ratio(muster, other, unit)])),
         systems: Object.fromEntries(
           [...bySystem].map(([name, samples]) => [name, { ...summaries.get(name), ...samples }]),
         ),

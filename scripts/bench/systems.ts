@@ -1,5 +1,5 @@
 /**
- * The systems that are measured: muster and the real rqlite, started and stopped the same way.
+ * The systems that are measured: muster, the real rqlite and the real etcd (etcd.ts), started and stopped the same way.
  * @module
  */
 import { clusterFlags, type NodePlace, nodePlace, NodeProcess, until } from "../../tests/harness/processes.ts";
@@ -26,7 +26,9 @@ export interface BenchNode {
 /** A system under measurement. */
 export interface System {
   /** For the report. */
-  readonly name: "muster" | "rqlite";
+  readonly name: "muster" | "rqlite" | "etcd";
+  /** What it keeps: tables, asked in SQL, or keys. */
+  readonly keeps: "tables" | "keys";
   /** Starts nodes that form a cluster, below an own directory of `root`, and waits until all are ready. */
   start(root: string, count: number): Promise<BenchNode[]>;
 }
@@ -34,6 +36,7 @@ export interface System {
 /** muster, from the source or the binary that MUSTER_BINARY names. */
 export const MUSTER: System = {
   name: "muster",
+  keeps: "tables",
   async start(root, count) {
     const directory = await Deno.makeTempDir({ dir: root, prefix: "muster-" });
     const places = Array.from({ length: count }, (_, at) => nodePlace(directory, String(at + 1)));
@@ -46,6 +49,7 @@ export const MUSTER: System = {
 /** The real rqlite. */
 export const RQLITE: System = {
   name: "rqlite",
+  keeps: "tables",
   async start(root, count) {
     const directory = await Deno.makeTempDir({ dir: root, prefix: "rqlite-" });
     await rqliteBinary(directory); // so that fetching it is not counted

@@ -4,8 +4,8 @@
  * tokens of its own.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { type AgentPlace, agentPlace, type AgentProcess, dig, withAgents } from "../harness/agents.ts";
-import { freePort, until } from "../harness/processes.ts";
+import { type AgentPlace, agentPlace, type AgentProcess, dig, musterWith, withAgents } from "../harness/agents.ts";
+import { freePort, nodePlace, until, withNodes } from "../harness/processes.ts";
 
 const ACL = `acl { enabled = true  default_policy = "deny"  enable_token_persistence = true }`;
 
@@ -53,6 +53,7 @@ Deno.test("a token for one service can do that and nothing else, by HTTP, DNS, S
     await names(all, { web, strong });
     await databases(all, { web, strong });
     await commands(client, { web, strong });
+    await users(all, strong);
 
     // A token that is gone counts nowhere; the servers hold that at once.
     const { AccessorID } = JSON.parse((await ask(server, web, "/v1/acl/token/self"))[1]);
@@ -219,6 +220,66 @@ async function commands(agent: AgentProcess, { web, strong }: Tokens): Promise<v
   assertEquals(lock.code, 0, lock.stderr);
   assertEquals((await agent.muster("lock", `-token=${web}`, "locks/a", "true")).code, 1);
 }
+
+/** A user shows name and password at any agent, and nobody guesses one. */
+async function users(all: readonly AgentProcess[], strong: string): Promise<void> {
+  const [server, , client] = all;
+  const made = await client.musterWith("old password", [
+    "user",
+    "create",
+    `-token=${strong}`,
+    "-policy-name=sql",
+    "mary",
+  ]);
+  assertEquals(made.code, 0, made.stderr);
+  const statusOf = async (agent: AgentProcess, password: string) => {
+    const headers = { Authorization: `Basic ${btoa(`mary:${password}`)}` };
+    const response = await fetch(`${agent.url}/db/query?q=SELECT+1`, { headers });
+    await response.body?.cancel();
+    return response.status;
+  };
+  for (const agent of all) {
+    assertEquals([await statusOf(agent, "old password"), await statusOf(agent, "wrong")], [200, 401], agent.place.name);
+  }
+  assertMatch((await server.muster("user", "list", `-token=${strong}`)).stdout, /^mary +\S{36} +sql/m);
+  const own = { CONSUL_HTTP_AUTH: "mary:old password" };
+  const changed = await server.musterWith("new password", ["user", "password"], own);
+  assertEquals(changed.code, 0, changed.stderr);
+  for (const agent of [server, client]) {
+    await until("the new one counts", async () => await statusOf(agent, "new password") === 200 || undefined);
+  }
+  assertEquals(await statusOf(server, "old password"), 401);
+  let last = 0;
+  for (let guess = 0; last !== 429; guess++) {
+    assert(guess < 40, "guesses are limited");
+    last = await statusOf(server, `guess ${guess}`);
+  }
+  assertEquals((await server.muster("user", "delete", `-token=${strong}`, "mary")).code, 0);
+  for (const { log } of all) assert(!/(old|new) password/.test(log));
+}
+
+Deno.test("users of a cluster of databases without agents, which keeps them as its other tokens", () =>
+  withNodes(async (root, start) => {
+    const node = start(nodePlace(root, "1"), ["-acl-default-policy=deny"]);
+    await node.ready();
+    const run = async (args: readonly string[], input = "") =>
+      await musterWith(input, args, { MUSTER_HTTP_ADDR: node.url });
+    const { SecretID } = JSON.parse((await run(["acl", "bootstrap", "-format=json"])).stdout);
+    const token = `-token=${SecretID}`;
+    assertEquals((await run(["acl", "policy", "create", "-name=reader", `-rules=sql = "read"`, token])).code, 0);
+    const made = await run(["user", "create", "-policy-name=reader", token, "mary"], "geheim");
+    assertEquals(made.code, 0, made.stderr);
+    const as = async (user: string, path: string, init: RequestInit = {}) => {
+      const headers = { Authorization: `Basic ${btoa(user)}`, "Content-Type": "application/json" };
+      const response = await fetch(node.url + path, { ...init, headers });
+      return [response.status, await response.text()] as const;
+    };
+    assertMatch((await as("mary:geheim", "/db/query?q=SELECT+1"))[1], /"values":\[\[1\]\]/);
+    assertEquals((await as("mary:falsch", "/db/query?q=SELECT+1"))[0], 401);
+    const write = { method: "POST", body: `["CREATE TABLE t(a)"]` };
+    assertMatch((await as("mary:geheim", "/db/execute", write))[1], /lacks permission 'sql:write'/);
+    assertEquals((await as("mary:geheim", "/v1/kv/a"))[0], 404, "it is no agent for that");
+  }));
 
 /** An agent that starts again has the tokens that it was given, in a file that is its owner's alone. */
 async function kept(server: AgentProcess): Promise<void> {

@@ -26,7 +26,7 @@ async function alive(agent: AgentProcess): Promise<number> {
   return Object.values(await agent.members()).filter((status) => status === "alive").length;
 }
 
-Deno.test(`${AGENTS} agents with one URL, name and token form one pool while the rendezvous restarts`, () =>
+Deno.test(`twice ${AGENTS} agents with one URL form a pool for each name while the rendezvous restarts`, () =>
   withAgents(async (root, start) => {
     const seed = Math.floor(Math.random() * 1e6);
     console.log(`seed ${seed}`);
@@ -40,34 +40,41 @@ Deno.test(`${AGENTS} agents with one URL, name and token form one pool while the
     const [token, other] = [await tokenOf(rendezvous, "acme/prod"), await tokenOf(rendezvous, "acme/test")];
 
     const places = Array.from({ length: AGENTS }, (_, at) => agentPlace(root, `node-${at}`));
-    const order = places.map((one) => ({ one, at: random.u32() })).sort((a, b) => a.at - b.at).map(({ one }) => one);
+    const strange = Array.from({ length: AGENTS }, (_, at) => agentPlace(root, `stranger-${at}`));
+    const order = [...places, ...strange].map((one) => ({ one, at: random.u32() })).sort((a, b) => a.at - b.at)
+      .map(({ one }) => one);
     const agents: AgentProcess[] = [];
+    const strangers: AgentProcess[] = [];
     for (const [at, one] of order.entries()) {
-      const isServer = one === places[0];
-      const role = isServer ? ["-server", "-bootstrap-expect=1"] : [];
-      agents.push(start(one, ...role, ...atlas(endpoint, "acme/prod", token)));
-      if (at !== AGENTS / 2) continue;
+      const role = one === places[0] || one === strange[0] ? ["-server", "-bootstrap-expect=1"] : [];
+      const isStranger = strange.includes(one);
+      const given = isStranger ? atlas(endpoint, "acme/test", other) : atlas(endpoint, "acme/prod", token);
+      (isStranger ? strangers : agents).push(start(one, ...role, ...given));
+      if (at !== AGENTS) continue;
       await rendezvous.stop("SIGKILL");
       rendezvous = start(place, ...flags);
     }
-    const stranger = start(agentPlace(root, "stranger"), ...atlas(endpoint, "acme/test", other));
     const refused = start(agentPlace(root, "refused"), ...atlas(endpoint, "acme/prod", other));
     await Promise.all(
-      agents.map((agent) =>
+      [...agents, ...strangers].map((agent) =>
         until(`${agent.place.name} sees all`, async () => await alive(agent) === AGENTS || undefined, 90_000)
       ),
     );
-    await until("the catalog has all", async () => {
-      const [first] = agents;
-      return (await first.get("/v1/catalog/nodes")).length === AGENTS || undefined;
-    });
+    for (const pool of [agents, strangers]) {
+      await until(
+        "the catalog has all",
+        async () => (await pool[0].get("/v1/catalog/nodes")).length === AGENTS || undefined,
+      );
+      const names = pool.map(({ place }) => place.name).sort();
+      for (const agent of pool) assertEquals(Object.keys(await agent.members()).sort(), names, agent.place.name);
+    }
     await until(
       "a wrong token is told",
       () => refused.log.includes("403 this is not a token of acme/prod") || undefined,
     );
     assertMatch(rendezvous.log, /rendezvous: refused 127\.0\.0\.1: not a token of acme\/prod/);
-    assertEquals([await alive(stranger), await alive(refused)], [1, 1]);
-    for (const { log } of [...agents, stranger, refused, rendezvous]) {
+    assertEquals(await alive(refused), 1);
+    for (const { log } of [...agents, ...strangers, refused, rendezvous]) {
       assert(!log.includes(token) && !log.includes(other));
     }
 

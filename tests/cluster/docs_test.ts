@@ -1,4 +1,4 @@
-/** The commands that the documentation shows do what it says: they are run as they stand there. */
+/** The commands that the documentation shows do what it says: they are run as they stand there, and print what it shows. */
 import { assert, assertEquals } from "@std/assert";
 import { agentPlace, withAgents } from "../harness/agents.ts";
 import { musterHere } from "../harness/command_line.ts";
@@ -7,27 +7,42 @@ import { musterCommand, until } from "../harness/processes.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
+/** A block of code of a page, and the block behind it that is marked as its output. */
+interface Block {
+  text: string;
+  output?: string;
+}
+
 /** Blocks of code of a page. */
-async function blocksOf(page: string): Promise<string[]> {
-  const blocks: string[] = [];
-  let isFenced = false;
+async function blocksOf(page: string): Promise<Block[]> {
+  const blocks: Block[] = [];
+  let fence: string | undefined;
   let isOpen = false;
   for (const line of (await Deno.readTextFile(new URL(page, ROOT))).split("\n")) {
     if (line.startsWith("```")) {
-      isFenced = !isFenced;
+      fence = fence === undefined ? line.slice(3) : undefined;
       isOpen = false;
       continue;
     }
-    if (!isFenced && !line.startsWith("    ")) {
+    if (fence === undefined && !line.startsWith("    ")) {
       isOpen = false;
       continue;
     }
-    const text = isFenced ? line : line.slice(4);
-    if (isOpen) blocks[blocks.length - 1] += `\n${text}`;
-    else blocks.push(text);
+    const text = fence === undefined ? line.slice(4) : line;
+    const last = blocks.at(-1);
+    if (fence === "output" && last) last.output = last.output === undefined ? text : `${last.output}\n${text}`;
+    else if (isOpen && last) last.text += `\n${text}`;
+    else blocks.push({ text });
     isOpen = true;
   }
   return blocks;
+}
+
+/** Whether lines are what the page shows: `…` stands for anything there, an empty line between answers for nothing. */
+function isOutput(lines: string, shown: string): boolean {
+  const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const pattern = shown.split("\n").map((line) => line.split("…").map(escaped).join(".*")).join("\n");
+  return new RegExp(`^\\s*${pattern}\\s*$`).test(lines);
 }
 
 async function pages(): Promise<string[]> {
@@ -56,7 +71,7 @@ Deno.test("every command and every flag that the documentation shows is there", 
   let seen = 0;
   for (const page of await pages()) {
     for (const block of await blocksOf(page)) {
-      for (const line of block.replaceAll("\\\n", " ").split("\n")) {
+      for (const line of block.text.replaceAll("\\\n", " ").split("\n")) {
         const [, command] = /^(?:deno task )?muster (?!:)(.*?)(?: +#.*)?$/.exec(line.trim()) ?? [];
         if (command === undefined || /^(help|docs|version)\b| -help\b/.test(command)) continue;
         const own = command.split(/ (?:&&|\||<|--|\.\/) ?/)[0].replace(/'[^']*'|"[^"]*"/g, "TEXT");
@@ -105,6 +120,7 @@ curl() {
   local code=0
   local limit=10; [ "$1" = -N ] && limit=1
   command curl -fsS --max-time $limit "$@" || code=$?
+  echo
   [ $code = 28 ] && [ "$1" = -N ] && return 0   # a stream goes on until it is left
   [ $code = 22 ] && grep -Eq -- "$EXPECTED" <<< "$*" && return 0
   return $code
@@ -124,6 +140,7 @@ Deno.test("requests and commands of the documentation are run as they stand ther
     await Deno.writeTextFile(`${root}/work/web.json`, '{"service": {"name": "web", "port": 80}}');
     await Deno.writeTextFile(`${root}/work/schema.sql`, "CREATE TABLE IF NOT EXISTS s(x);\n");
     let run = 0;
+    let compared = 0;
     for (const page of PAGES) {
       await agent.sql(
         "CREATE TABLE IF NOT EXISTS foo (id INTEGER NOT NULL PRIMARY KEY, name TEXT, age INTEGER)",
@@ -133,7 +150,7 @@ Deno.test("requests and commands of the documentation are run as they stand ther
         "CREATE TABLE IF NOT EXISTS accounts(name, money)",
       );
       if (page === "README.md") await agent.sql("DROP TABLE foo");
-      for (const block of await blocksOf(page)) {
+      for (const { text: block, output } of await blocksOf(page)) {
         if (!/^(curl|muster|deno task muster|[A-Z]+=\$\()/m.test(block) || ELSEWHERE.test(block)) continue;
         await agent.http("PUT", "/v1/agent/service/register", '{"Name": "web", "Port": 80}');
         const index = (await agent.http("GET", "/v1/kv/app/color")).headers.get("X-Consul-Index") ?? "1";
@@ -147,10 +164,14 @@ Deno.test("requests and commands of the documentation are run as they stand ther
         const wrong = /"error": ?"(?!.*token)[^"]*"/.exec(out);
         assert(wrong === null, `${page}:\n${block}\n${wrong?.[0]}`);
         run++;
+        if (output === undefined) continue;
+        const lines = out.split("\n").filter((line) => line.trim() !== "").join("\n");
+        assert(isOutput(lines, output), `${page} shows\n${output}\nand not\n${lines}\nbehind\n${block}`);
+        compared++;
       }
     }
-    console.log(`${run} blocks of the documentation were run`);
-    assert(run >= 20, `only ${run} blocks were run`);
+    console.log(`${run} blocks of the documentation were run, the output of ${compared} was compared`);
+    assert(run >= 20 && compared >= 5, `only ${run} blocks were run, and ${compared} compared`);
   }));
 
 /** Requests that are refused where nobody has made what they speak of. */

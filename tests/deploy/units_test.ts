@@ -4,8 +4,14 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { deadline } from "@std/async/deadline";
 import { freePort, musterCommand, until } from "../harness/processes.ts";
 import { withDirectory } from "../harness/directory.ts";
+
+/** The watchdog's period in the tests. */
+const WATCHDOG_USEC = 300_000;
+/** Whatever is told, is told by then. */
+const TOLD_MS = 60_000;
 
 /** A unit's settings; each may be given several times. */
 type Unit = ReadonlyMap<string, readonly string[]>;
@@ -37,10 +43,12 @@ class ServiceManager {
     this.#socket = Deno.listenDatagram({ transport: "unixpacket", path });
   }
 
-  /** The next of it. */
-  async told(): Promise<string> {
-    const [bytes] = await this.#socket.receive();
-    return new TextDecoder().decode(bytes);
+  /** Waits until a message has this line; those before it are skipped. */
+  async told(line: string): Promise<void> {
+    for (;;) {
+      const [bytes] = await this.#socket.receive();
+      if (new TextDecoder().decode(bytes).split("\n").includes(line)) return;
+    }
   }
 
   close(): void {
@@ -52,18 +60,21 @@ class ServiceManager {
 async function withService(
   name: string,
   { root, flags }: { root: string; flags: string },
-  use: (service: { unit: Unit; pid: number; said: () => string }) => Promise<void>,
+  use: (
+    service: { unit: Unit; pid: number; said: () => string; told: (line: string) => Promise<void> },
+  ) => Promise<void>,
 ): Promise<{ unit: Unit; code: number }> {
   const unit = await readUnit(name);
   const { command, args } = musterCommand();
   const [program, ...words] = wordsOf(one(unit, "ExecStart"), { MUSTER_FLAGS: flags });
   assertEquals(program, "/usr/local/bin/muster");
   assertEquals(one(unit, "Type"), "notify");
+  assert(Number(one(unit, "WatchdogSec")) > 0);
   const manager = new ServiceManager(`${root}/notify`);
   const placed = words.map((word) => word.replace(/\/(?:var\/lib|etc)\//, `${root}/`));
   const child = new Deno.Command(command, {
     args: [...args, ...placed],
-    env: { NOTIFY_SOCKET: manager.path },
+    env: { NOTIFY_SOCKET: manager.path, WATCHDOG_USEC: String(WATCHDOG_USEC) },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -75,11 +86,13 @@ async function withService(
   };
   const output = Promise.all([collect(child.stdout), collect(child.stderr)]);
   try {
-    assertEquals(await manager.told(), "READY=1\n");
-    await use({ unit, pid: child.pid, said: () => said });
+    await deadline(manager.told("READY=1"), TOLD_MS);
+    for (let times = 0; times < 3; times++) await deadline(manager.told("WATCHDOG=1"), TOLD_MS);
+    await use({ unit, pid: child.pid, said: () => said, told: (line) => deadline(manager.told(line), TOLD_MS) });
   } finally {
     child.kill("SIGTERM");
   }
+  await deadline(manager.told("STOPPING=1"), TOLD_MS);
   const { code } = await child.status;
   await output;
   manager.close();
@@ -95,12 +108,13 @@ Deno.test("muster.service serves, and stops in order", () =>
   withDirectory(async (root) => {
     const [http, raft] = [freePort(), freePort()];
     const flags = `-http-addr=127.0.0.1:${http} -raft-addr=127.0.0.1:${raft}`;
-    const { unit, code } = await withService("muster.service", { root, flags }, async () => {
+    const { unit, code } = await withService("muster.service", { root, flags }, async ({ told }) => {
       await until("it is ready", async () => {
         const response = await fetch(`http://127.0.0.1:${http}/readyz`);
         await response.body?.cancel();
         return response.ok || undefined;
       });
+      await told("STATUS=leader");
     });
     assert(goodCodes(unit).includes(code), `exit code ${code}`);
     assertEquals(one(unit, "StateDirectory"), "muster");

@@ -2,6 +2,7 @@
  * Real agents for tests and the demonstration: processes on loopback addresses and free ports, the command line, `dig`;
  * waited for by what they say, ended and cleaned up whatever happens.
  */
+import { runWith } from "./peers/process.ts";
 import { freePort, Interrupted, musterCommand, until } from "./processes.ts";
 import { IN_THREADS, type Running, startThread } from "./thread.ts";
 
@@ -18,6 +19,8 @@ export interface AgentPlace {
   readonly wanPort?: number | "default";
   /** Program that gets the command line and replaces itself by it. */
   readonly wrapper?: readonly string[];
+  /** Directory of another source, with a slash at its end. @default {this one} */
+  readonly source?: string;
 }
 
 /** A place with free ports; its data are in `root`. */
@@ -40,6 +43,17 @@ export async function muster(args: readonly string[], env: Readonly<Record<strin
   return await finished(command, [...before, ...args], env);
 }
 
+/** The same in a process of its own, with a text on standard input. */
+export async function musterWith(
+  input: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Finished> {
+  const { command, args: before } = musterCommand();
+  const { code, out, errors } = await runWith(command, [...before, ...args], input, env);
+  return { code, stdout: out, stderr: errors };
+}
+
 async function endOf({ status, stdout, stderr }: Running): Promise<Finished> {
   const [out, errors, { code }] = await Promise.all([stdout.text(), stderr.text(), status]);
   return { code, stdout: out, stderr: errors };
@@ -59,8 +73,8 @@ export async function dig(place: AgentPlace, ...args: string[]): Promise<string>
   return stdout.trim();
 }
 
-function spawnAgent({ wrapper = [] }: AgentPlace, args: readonly string[]): Running {
-  const { command: program, args: before } = musterCommand();
+function spawnAgent({ wrapper = [], source }: AgentPlace, args: readonly string[]): Running {
+  const { command: program, args: before } = musterCommand(source);
   const [command, ...others] = [...wrapper, program];
   return new Deno.Command(command, {
     args: [...others, ...before, ...args],
@@ -138,6 +152,15 @@ export class AgentProcess {
   /** Runs a client command against it. */
   async muster(...args: string[]): Promise<Finished> {
     return await muster(args, { MUSTER_HTTP_ADDR: `${this.place.host}:${this.place.httpPort}` });
+  }
+
+  /** The same with a text on standard input. */
+  async musterWith(
+    input: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<Finished> {
+    return await musterWith(input, args, { MUSTER_HTTP_ADDR: `${this.place.host}:${this.place.httpPort}`, ...env });
   }
 
   /** Sends a request; the body as text. */

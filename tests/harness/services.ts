@@ -2,6 +2,7 @@
  * The services of a node for the handlers of its APIs, for tests that need no database: the other ends of its ports do
  * not answer.
  */
+import { History } from "../../src/core/metrics/history.ts";
 import type { HttpOptions } from "../../src/api/server/api.ts";
 import { nodeAccess } from "../../src/api/server/access.ts";
 import type { Services } from "../../src/api/server/services.ts";
@@ -146,6 +147,8 @@ export function fakeServices(
   const local = pool && localOf(pool);
   const { port2: replica } = channels[0];
   const services: Services = {
+    tracer: undefined,
+    history: new History(),
     uploader: undefined,
     restore: undefined,
     local,

@@ -86,6 +86,7 @@ export const MARKS = [
   "inputs piled up while a node stood still",
   "stamp older than the one before",
   "real state machine",
+  "read ran ahead of its round",
   "read served by a lease",
   "lease ran out under a read",
   "restarted node kept its promise",

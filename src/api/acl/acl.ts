@@ -1,5 +1,6 @@
 /**
- * `/v1/acl`: tokens, policies and roles, with Consul's fields and texts. The secret of a token is in the answer to the one
+ * `/v1/acl`: tokens, policies and roles, with Consul's fields and texts; a token has a user where `UserName` and `Password`
+ * say so, which are muster's own. A password is hashed here, and only for whoever may set it. The secret of a token is in the answer to the one
  * who makes it and, in `token/self`, to the one who shows it; everywhere else it reads `<hidden>`, as nobody knows it.
  * @module
  */
@@ -7,8 +8,16 @@ import { parseDuration } from "../../base/codec/duration.ts";
 import { secretIn } from "../../app/acl/access.ts";
 import { agentTokenName } from "../../app/acl/settings.ts";
 import type { AclQuery } from "../../app/agent/catalog_query.ts";
-import type { AclWritten, Link, PolicyToPut, RoleToPut, TokenToPut } from "../../app/services/acl_operations.ts";
-import { ACCESSES, NAMED_RESOURCES, PLAIN_RESOURCES } from "../../core/acl/resource.ts";
+import type {
+  AclWritten,
+  Link,
+  PolicyToPut,
+  RoleToPut,
+  TokenToPut,
+  UserToPut,
+} from "../../app/services/acl_operations.ts";
+import { hashPassword, isPasswordHash, passwordFault } from "../../app/users/password.ts";
+import { ACCESSES, NAMED_RESOURCES, needs, PLAIN_RESOURCES } from "../../core/acl/resource.ts";
 import { parseRules, RulesError } from "../../core/acl/rules.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import { type HttpRequest, textOf } from "../http/request.ts";
@@ -28,7 +37,7 @@ const LINK_FIELDS = {
   NodeIdentities: fieldNames("NodeName Datacenter"),
 };
 const TOKEN_FIELDS = {
-  ...fieldNames("AccessorID SecretID Description Local ExpirationTTL ExpirationTime"),
+  ...fieldNames("AccessorID SecretID Description Local ExpirationTTL ExpirationTime UserName Password"),
   ...LINK_FIELDS,
 };
 const POLICY_FIELDS = fieldNames("ID Name Description Rules Datacenters");
@@ -123,9 +132,10 @@ async function self(request: HttpRequest, parts: AclHandlerParts): Promise<HttpR
   expectOn(parts);
   const done = await operate(request, parts, "aclSelf", {});
   const { rows } = done.result;
-  const secret = secretIn(request.authorization);
+  const isPassword = (await parts.access?.resolve(request))?.user !== undefined;
+  const secret = isPassword ? "" : secretIn(request.authorization) || "anonymous";
   const [row] = withAnonymous(rows[0]);
-  return { ...v1Json(await tokenJson(row, rows, secret || "anonymous"), request), ...elsewhere(done) };
+  return { ...v1Json(await tokenJson(row, rows, secret), request), ...elsewhere(done) };
 }
 
 /** `PUT /v1/acl/token`, `PUT /v1/acl/token/ACCESSOR` and `PUT /v1/acl/token/ACCESSOR/clone`. */
@@ -145,8 +155,48 @@ export async function putToken(request: HttpRequest, parts: AclHandlerParts, res
       if (id !== "" && !UUID.test(id)) throw new HttpError(400, `Invalid Token: ${name} is not a valid UUID`);
     }
   }
-  const done = await operate(request, parts, "aclPutToken", token.isNew ? token : { ...token, accessor: rest });
+  const user = await userIn(body, request, parts);
+  const done = await operate(request, parts, "aclPutToken", {
+    ...token,
+    ...(token.isNew ? {} : { accessor: rest }),
+    ...(user ? { user } : {}),
+  });
   return { ...v1Json(await writtenToken(done.result), request), ...elsewhere(done) };
+}
+
+/** The user of a token, as a body names one. */
+async function userIn(
+  body: Record<string, unknown>,
+  request: HttpRequest,
+  parts: AclHandlerParts,
+): Promise<UserToPut | undefined> {
+  if (body.UserName === undefined) {
+    if (body.Password === undefined) return undefined;
+    throw new HttpError(400, "Token decoding failed: expected a UserName beside the Password");
+  }
+  const name = textIn(body, "UserName");
+  if (body.Password === undefined || name === "") return { name, password: "" };
+  await parts.access?.expect([needs("acl", "write")], request);
+  return { name, password: await hashed(body.Password) };
+}
+
+async function hashed(password: unknown): Promise<string> {
+  const fault = passwordFault(password);
+  if (fault !== undefined) throw new HttpError(400, `Password: ${fault}`);
+  const text = String(password);
+  return isPasswordHash(text) ? text : await hashPassword(text);
+}
+
+/** `PUT /v1/acl/user/password`: another `Password` for the user whose password the request shows. */
+export async function putPassword(request: HttpRequest, parts: AclHandlerParts): Promise<HttpResponse> {
+  expectOn(parts);
+  await parts.access?.authorizerOf(request); // a wrong password is none to be changed
+  if ((await parts.access?.resolve(request))?.user === undefined) {
+    throw new HttpError(400, "Expected the name and the password of a user of the cluster (HTTP Basic)");
+  }
+  const password = await hashed(bodyOf(request, fieldNames("Password")).Password);
+  const done = await operate(request, parts, "aclPutPassword", { password });
+  return { ...v1Json(true, request), ...elsewhere(done) };
 }
 
 function tokenOf(body: Record<string, unknown>): TokenToPut {
@@ -349,7 +399,7 @@ export async function authorize(request: HttpRequest, parts: AclHandlerParts): P
   if (!Array.isArray(list) || list.length > QUESTIONS_MAX) {
     throw new HttpError(400, `Failed to decode request body: expected a list of at most ${QUESTIONS_MAX} questions`);
   }
-  const may = await parts.access?.authorizerOf(request.authorization);
+  const may = await parts.access?.authorizerOf(request);
   const shown = list.map((one) => {
     const { Resource, Access, Segment = "" } = Object(withNames(one, fieldNames("Resource Access Segment")));
     const resource = [...NAMED_RESOURCES, ...PLAIN_RESOURCES].find((known) => known === Resource);

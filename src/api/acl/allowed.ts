@@ -4,7 +4,7 @@
  * @module
  */
 import type { Access } from "../../app/acl/access.ts";
-import type { Needs } from "../../core/acl/guard.ts";
+import type { Credentials, Needs } from "../../core/acl/guard.ts";
 import type { Authorizer } from "../../core/acl/authorizer.ts";
 import { type Need, needs, needsOf } from "../../core/acl/resource.ts";
 import { FILTERED } from "./filtered.ts";
@@ -35,13 +35,13 @@ export type AllowedParts = AgentParts & Pick<ConsulParts, "local" | "access">;
 
 /** What of a list a request may see, and the headers that say whether something was left out. */
 export async function visible<T>(
-  { authorization }: Pick<HttpRequest, "authorization">,
+  shown: Credentials,
   { access }: { readonly access: Access | undefined },
   list: readonly T[],
   needOf: (one: T) => Need,
 ): Promise<{ readonly some: readonly T[]; readonly headers: Readonly<Record<string, string>> }> {
   if (!access) return { some: list, headers: {} };
-  const may: Authorizer = await access.authorizerOf(authorization);
+  const may: Authorizer = await access.authorizerOf(shown);
   const some = may.isUnlimited ? list : list.filter((one) => may.allows(needOf(one)));
   return { some, headers: some.length < list.length ? FILTERED : {} };
 }
@@ -139,7 +139,10 @@ export async function tokenFor(request: HttpRequest, { access }: Pick<ConsulPart
   if (!access) return "";
   const given = textIn(bodyOf(request, fieldNames("Token")), "Token");
   if (given !== "") return given;
-  const shown = await access.isUser(request.authorization) ? "" : access.secretIn(request.authorization);
+  if (await access.isUser(request.authorization)) return "";
+  // A password is for nobody to keep.
+  const isPassword = (await access.resolve(request))?.user !== undefined;
+  const shown = isPassword ? "" : access.secretIn(request.authorization);
   return shown === access.tokens.forRequests ? "" : shown; // the agent's own may change
 }
 

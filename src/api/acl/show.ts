@@ -44,6 +44,7 @@ export async function tokenJson(
   return {
     AccessorID: row.accessor,
     SecretID: secret === "" ? row.accessor === ANONYMOUS_ACCESSOR ? "anonymous" : HIDDEN : secret,
+    ...(row.user ? { UserName: row.user } : {}),
     Description: body.description,
     ...linksJson(body, policies),
     ...(body.roles.length === 0 ? {} : { Roles: linked(body.roles, roles) }),

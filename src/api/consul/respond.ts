@@ -199,11 +199,12 @@ export async function operate<K extends keyof ConsulOperations>(
   params: ConsulOperations[K]["params"],
   { waitMs = 0, datacenter = datacenterOf(request) }: OperateOptions = {},
 ): Promise<Done<ConsulOperations[K]["result"]>> {
-  const { authorization, address, whenOver } = request;
+  const { authorization, address, whenOver, span } = request;
   return await parts.operations.run(name, params, {
     by: { k: "client", authorization, address },
     timeoutMs: waitMs * 1.0625 + FORWARD_MARGIN_MS,
     whenOver,
+    span,
     isCancelable: waitMs > 0,
     datacenter,
   });

@@ -3,7 +3,7 @@
  * data, and a client agent asks a server for them.
  * @module
  */
-import { RefusedError } from "../../app/database/errors.ts";
+import { RefusedError, unwrapped } from "../../app/database/errors.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { type Handler, refusalOf, type Route, routeOf } from "../http/route.ts";
@@ -87,6 +87,7 @@ export const ROUTES: readonly V1Route[] = [
   route("/v1/acl/token/", GET, "operator-read", "server", acl.token),
   route("/v1/acl/token/", PUT, "operator-write", "server", acl.putToken),
   route("/v1/acl/token/", ["DELETE"], "operator-write", "server", acl.removeToken),
+  route("/v1/acl/user/password", PUT, "operator-read", "server", acl.putPassword),
   route("/v1/acl/policies", GET, "operator-read", "server", acl.policies),
   route("/v1/acl/policy", PUT, "operator-write", "server", (request, parts) => acl.putPolicy(request, parts, "")),
   route("/v1/acl/policy/", GET, "operator-read", "server", acl.policy),
@@ -179,11 +180,14 @@ export const ROUTES: readonly V1Route[] = [
   route("/v1/operator/raft/transfer-leader", ["POST", "PUT"], "operator-write", "server", operator.raftTransfer),
 ];
 
+const OF_ACL = /^\/v1\/(internal\/)?acl\//;
+
 /** Answers a request below `/v1/`; never throws. */
 export async function routeV1(request: HttpRequest, parts: V1Parts): Promise<HttpResponse> {
   try {
-    agentOf(parts);
     const asked = request.target.split("?", 1)[0];
+    // Tokens and users are for a database without agents as well.
+    if (!parts.access || !OF_ACL.test(asked)) agentOf(parts);
     const clean = cleanPath(asked);
     if (clean !== asked) return { status: 301, body: "", location: clean + request.target.slice(asked.length) };
     const first = routeOf(ROUTES, asked);
@@ -208,10 +212,12 @@ export async function routeV1(request: HttpRequest, parts: V1Parts): Promise<Htt
     const rest = decoded(asked.slice(route.path.length));
     const { access } = parts;
     if (!access) return await route.handler(request, parts, rest);
-    if (typeof route.acl === "function") await access.expect(route.acl(request, parts, rest), request.authorization);
+    if (typeof route.acl === "function") await access.expect(route.acl(request, parts, rest), request);
     const response = await route.handler(request, parts, rest);
+    if (route.acl !== "open") parts.counters.auth_ok++;
     return { ...response, headers: { ...response.headers, ...defaultPolicyHeader(access.settings.defaultPolicy) } };
   } catch (error) {
+    if (parts.access && unwrapped(error) instanceof RefusedError) parts.counters.auth_fail++;
     return v1Problem(agent.poolProblem(error), parts.log);
   }
 }

@@ -247,6 +247,7 @@ export class ClientConnection {
         acceptEncoding: headers.get("accept-encoding") ?? "",
         ifNoneMatch: headers.get("if-none-match") ?? "",
         lastEventId: headers.get("last-event-id") ?? "",
+        traceparent: headers.get("traceparent") ?? "",
         authorization: authorizationOf(headers),
         address: this.#address,
         proof: this.#proof,

@@ -2,6 +2,7 @@
  * A request of a client as handlers see it.
  * @module
  */
+import type { ActiveSpan } from "../../app/traces/active_span.ts";
 import type { Proof } from "../../app/users/users.ts";
 import type { Params } from "./params.ts";
 
@@ -30,6 +31,10 @@ export interface HttpRequest {
   readonly body: Uint8Array;
   /** The body as it comes, on the routes that want it so; to be taken once. */
   readonly incoming?: AsyncIterable<Uint8Array>;
+  /** Value of the header `traceparent`, empty for none. @default {""} */
+  readonly traceparent?: string;
+  /** Present where the request is traced. */
+  readonly span?: ActiveSpan;
   /** When it arrived, in ms of the monotonic clock. */
   readonly startedMs: number;
   /** Resolves when waiting on is of no use: the client has left, or this node stops. Absent in tests. */

@@ -5,7 +5,8 @@
  */
 import type { Permission } from "../../app/users/permission.ts";
 import type { AccessGuard } from "../../core/acl/guard.ts";
-import type { Users, Verdict } from "../../app/users/users.ts";
+import type { Users } from "../../app/users/users.ts";
+import type { Verdict } from "../../app/users/verdict.ts";
 import type { HttpResponse } from "./problem.ts";
 import type { HttpRequest } from "./request.ts";
 

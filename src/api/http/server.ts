@@ -15,7 +15,7 @@ import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Dependencies of the server. */
 export interface ServerParts extends Omit<ConnectionParts, "heads"> {
-  readonly counters: ConnectionParts["counters"] & { num_conn_rejected: number };
+  readonly counters: ConnectionParts["counters"] & { num_conn_rejected: number; connections: number };
   readonly options: ConnectionParts["options"] & {
     readonly version: string;
     readonly allowOrigin: string;
@@ -107,7 +107,11 @@ async function accept(
       continue;
     }
     connections.add(connection);
-    connection.serve().finally(() => connections.delete(connection));
+    parts.counters.connections++;
+    connection.serve().finally(() => {
+      connections.delete(connection);
+      parts.counters.connections--;
+    });
   }
 }
 

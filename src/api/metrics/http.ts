@@ -4,6 +4,7 @@
  */
 import type { Counters } from "../../app/database/counters.ts";
 import type { SlowStatements } from "../../app/database/slow_statements.ts";
+import type { Tracer } from "../../app/traces/tracer.ts";
 import { counter, type Family, gauge, histogram, type Point } from "../../core/metrics/family.ts";
 import type { RequestCounts } from "../http/request_counts.ts";
 
@@ -11,11 +12,13 @@ import type { RequestCounts } from "../http/request_counts.ts";
 export interface HttpMetricsParts {
   readonly requests: RequestCounts;
   readonly slow: Pick<SlowStatements, "count">;
-  readonly counters: Pick<Counters, "running" | "auth_fail" | "num_conn_rejected">;
+  /** Present where traces go to a collector. */
+  readonly tracer?: Pick<Tracer, "exported" | "dropped"> | undefined;
+  readonly counters: Pick<Counters, "running" | "connections" | "auth_fail" | "num_conn_rejected">;
 }
 
 /** The figures now. */
-export function httpFamilies({ requests, slow, counters }: HttpMetricsParts): Family[] {
+export function httpFamilies({ requests, slow, counters, tracer }: HttpMetricsParts): Family[] {
   const { all } = requests;
   return [
     counter(
@@ -32,6 +35,7 @@ export function httpFamilies({ requests, slow, counters }: HttpMetricsParts): Fa
       })),
     ),
     gauge("muster_http_requests_in_flight", "Requests under way", counters.running),
+    gauge("muster_http_connections", "Open connections of clients", counters.connections),
     counter(
       "muster_http_requests_refused_total",
       "Requests that were answered before they were read in full, by status: malformed, too large, too slow, one too many",
@@ -48,6 +52,16 @@ export function httpFamilies({ requests, slow, counters }: HttpMetricsParts): Fa
       "Requests without a known user, or without the permission",
       counters.auth_fail,
     ),
+    ...(tracer
+      ? [
+        counter("muster_trace_spans_exported_total", "Spans that the collector of traces has taken", tracer.exported),
+        counter(
+          "muster_trace_spans_dropped_total",
+          "Spans that found no room in the queue, or that the collector of traces did not take",
+          tracer.dropped,
+        ),
+      ]
+      : []),
   ];
 }
 

@@ -2,7 +2,7 @@
  * `GET /metrics`: all metrics of the node, for Prometheus and what understands its formats (docs/metrics.md).
  * @module
  */
-import { familiesAtHand, nodeFamilies, type NodeMetricsParts } from "../../app/metrics/node.ts";
+import { familiesAtHand, nodeFamilies, type NodeMetricsParts, sampledFamilies } from "../../app/metrics/node.ts";
 import { CONTENT_TYPES, encodeFamilies } from "../../core/metrics/exposition.ts";
 import type { Family } from "../../core/metrics/family.ts";
 import type { HttpResponse } from "../http/problem.ts";
@@ -21,6 +21,11 @@ export async function allFamilies(parts: MetricsParts): Promise<Family[]> {
 /** All counters and histograms, and some gauges: what can be told without asking anybody. */
 export function countedFamilies(parts: MetricsParts): Family[] {
   return [...httpFamilies(parts), ...familiesAtHand(parts, Date.now())];
+}
+
+/** What a node keeps of its last hours is among these. */
+export async function historyFamilies(parts: MetricsParts, nowMs: number): Promise<Family[]> {
+  return [...httpFamilies(parts), ...await sampledFamilies(parts, nowMs)];
 }
 
 /** `GET /metrics`. */

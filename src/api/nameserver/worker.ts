@@ -3,8 +3,10 @@
  * node/permissions.ts).
  * @module
  */
+import { answerPulse } from "../../base/worker/pulse.ts";
 import { workerScope } from "../../base/worker/worker_scope.ts";
 import type { FromNameServer, ToNameServer } from "./api.ts";
 import { serveNames } from "./service.ts";
 
+answerPulse();
 serveNames(workerScope<ToNameServer, FromNameServer>());

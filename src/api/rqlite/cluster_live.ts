@@ -109,9 +109,9 @@ const OF_TOKENS: Partial<Record<Permission, Need>> = {
   "keyring": needs("keyring", "write"),
 };
 
-async function ofToken({ authorization }: HttpRequest, access: Access): Promise<Permission[]> {
+async function ofToken(request: HttpRequest, access: Access): Promise<Permission[]> {
   try {
-    const may = await access.authorizerOf(authorization);
+    const may = await access.authorizerOf(request);
     return ALL.filter((one) => {
       const need = OF_TOKENS[one];
       return need === undefined || may.allows(need);
@@ -120,6 +120,7 @@ async function ofToken({ authorization }: HttpRequest, access: Access): Promise<
     if (!(error instanceof RefusedError)) throw error;
     const { why } = error;
     if (why.k === "denied" || why.k === "gone") throw deniedError(why);
+    if (why.k === "unknown") throw new HttpError(401, "");
     throw why.k === "later" ? new HttpError(429, laterText(why), { retryAfter: why.seconds }) : error;
   }
 }

@@ -7,7 +7,8 @@ import type { Counters } from "../../app/database/counters.ts";
 import type { Answer, DataRequest } from "../../app/database/database.ts";
 import { HeldAnswer, takeText } from "../../app/database/held_answer.ts";
 import { freeBuffer } from "../../base/codec/free.ts";
-import type { SlowStatements } from "../../app/database/slow_statements.ts";
+import { type ActiveSpan, spanOver } from "../../app/traces/active_span.ts";
+import { type SlowStatements, sqlOf } from "../../app/database/slow_statements.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { type BoundStatement, countOf, type EncodedStatements, type Statements } from "../../core/sql/command.ts";
 import { countedBytes, PART_LENGTH } from "../../core/sql/result_text.ts";
@@ -34,6 +35,8 @@ export interface DataParts extends LeaderParts {
   readonly options: LeaderParts["options"] & { readonly advertisedAddr: string };
 }
 
+/** Characters of statements that a span may carry. */
+const SPAN_SQL_LENGTH_MAX = 2000;
 /** Longer answers are not indented. */
 export const PRETTY_LENGTH_MAX = 1024 * 1024;
 
@@ -98,13 +101,20 @@ async function answeredAtHand(
   statements: Statements,
 ): Promise<HttpResponse> {
   parts.counters[`${name}_stmts_rx`] += countOf(statements);
+  if (request.span) describe(request.span, request, statements);
   const { result, servedBy, from } = await operate(request, parts, name, dataRequest(request, statements));
-  parts.slow.note(name, statements, performance.now() - request.startedMs);
+  parts.slow.note(name, statements, performance.now() - request.startedMs, request.span?.traceId);
   // What has an index went through the log, and so through the leader, also where this node has the outcome itself.
   const isPlacedElsewhere = from === "" && result.index !== undefined &&
     parts.replica.leader?.id !== parts.options.nodeId;
   if (isPlacedElsewhere) countRemote(parts, name);
   return frame(result, request, { answers: parts.answers, servedBy });
+}
+
+/** What a span says of a request: its text only where the operator wants that. */
+function describe(span: ActiveSpan, { params }: HttpRequest, statements: Statements): void {
+  span.set("db.system", "sqlite").set("muster.statements", countOf(statements)).set("muster.level", params.level);
+  if (span.showsSql) span.set("db.query.text", sqlOf(statements).slice(0, SPAN_SQL_LENGTH_MAX));
 }
 
 /** Runs the text of a dump: one statement of many parts, whose result is that of the last one. */
@@ -134,9 +144,14 @@ function statementsIn(
   { largeBodies }: Pick<DataParts, "largeBodies">,
   { plainText }: { plainText: boolean },
 ): Statements | Promise<EncodedStatements> {
-  const { body } = request;
-  if (!largeBodies?.takes(body)) return statementsOf(request, { plainText });
-  return largeBodies.parse({ bytes: body, isText: isSqlText(request, plainText) });
+  const { body, span } = request;
+  const parsing = span?.child("parse").set("http.request.body.size", body.length);
+  if (!largeBodies?.takes(body)) {
+    const statements = statementsOf(request, { plainText }); // a malformed one ends the request, whose span says so
+    parsing?.end();
+    return statements;
+  }
+  return spanOver(parsing, () => largeBodies.parse({ bytes: body, isText: isSqlText(request, plainText) }));
 }
 
 /** The database request of an HTTP request: its statements with the options from its parameters. */

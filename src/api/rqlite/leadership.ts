@@ -101,13 +101,14 @@ export async function operate<K extends keyof RqliteOperations>(
 ): Promise<Done<RqliteOperations[K]["result"]>> {
   const { timeoutMs, retries } = request.params;
   const isOnlyHere = request.params.has("redirect");
-  const { whenOver } = request;
+  const { whenOver, span } = request;
   try {
     const done = await parts.operations.run(name, params, {
       by: clientOf(request),
       timeoutMs,
       retries,
       whenOver,
+      span,
       isOnlyHere,
       datacenter: otherDatacenter(request, parts),
     });
@@ -131,17 +132,18 @@ function count({ counters }: LeaderParts, name: RemoteCounter | undefined): void
 
 /**
  * Looks at the token of a request once more: that of an answer that goes on for long.
- * @throws {HttpError} 403 when it does not allow what is needed, or not any more.
+ * @throws {HttpError} 403 when it does not allow what is needed, or not any more; 401 when the password is no more.
  */
 export async function expectAllowed(
   { access }: Pick<LeaderParts, "access">,
-  { authorization }: HttpRequest,
+  request: HttpRequest,
   needs: Needs,
 ): Promise<void> {
   try {
-    if (access) await access.expect(needs, authorization);
+    if (access) await access.expect(needs, request);
   } catch (error) {
     const why = error instanceof RefusedError ? error.why : undefined;
+    if (why?.k === "unknown") throw new HttpError(401, "");
     throw why?.k === "denied" || why?.k === "gone" ? deniedError(why) : error;
   }
 }

@@ -10,6 +10,7 @@ import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { type GuardParts, laterText, type Refusal, refusalOf, type Route, routeOf } from "../http/route.ts";
 import { type ConsoleParts, handleConsole, handleConsoleName, handleRoot } from "../console/page.ts";
+import { handleHistory, type HistoryParts } from "../metrics/history.ts";
 import { handleMetrics, type MetricsParts } from "../metrics/prometheus.ts";
 import { type AnalyzeParts, handleAnalyze } from "./analyze.ts";
 import { type BackupParts, handleBackup } from "./backup.ts";
@@ -36,6 +37,7 @@ export type RqliteParts =
   & LoadParts
   & DataParts
   & MetricsParts
+  & HistoryParts
   & NodesParts
   & SnapshotParts
   & StatusParts
@@ -110,6 +112,7 @@ export const ROUTES: readonly RqliteRoute[] = [
   { ...under("/readyz", GET), permissions: ["ready"], acl: [], handler: handleReadyz },
   { ...under("/remove", ["DELETE"]), permissions: ["remove"], acl: OPERATOR_WRITE, handler: handleRemove },
   { ...at("/metrics", GET), permissions: ["status"], acl: AGENT, handler: handleMetrics },
+  { ...at("/metrics/history", GET), permissions: ["status"], acl: AGENT, handler: handleHistory },
   { ...at("/debug/vars", []), permissions: ["status"], acl: AGENT, handler: handleVars },
   { ...at("/db/changes", GET), permissions: ["query"], acl: SQL_READ, handler: handleChanges },
   { ...at("/db/live", BOTH), permissions: ["query"], acl: SQL_READ, handler: handleLive },
@@ -170,9 +173,12 @@ async function guarded(
   const isElsewhere = route.isOfAny && otherDatacenter(request, parts) !== undefined;
   const wanted = isElsewhere ? [] : typeof route.acl === "function" ? route.acl(request, parts) : route.acl;
   try {
-    await parts.access?.expect(wanted, request.authorization);
+    await parts.access?.expect(wanted, request);
+    if (wanted.length > 0) parts.counters.auth_ok++;
   } catch (error) {
-    throw error instanceof RefusedError ? refused(error.why) : error;
+    if (!(error instanceof RefusedError)) throw error;
+    parts.counters.auth_fail++;
+    throw refused(error.why);
   }
   return await handled(request, { route, refusal, rest }, parts);
 }

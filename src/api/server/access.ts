@@ -12,7 +12,7 @@ import type { Users } from "../../app/users/users.ts";
 import type { HttpOptions } from "./api.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
-import { BOOTSTRAP_READ, readsOfToken } from "../../core/catalog/acl_schema.ts";
+import { BOOTSTRAP_READ, readsOfToken, readsOfUser } from "../../core/catalog/acl_schema.ts";
 
 /** What it is made of. */
 export interface NodeAccessParts {
@@ -43,8 +43,8 @@ export function nodeAccess(parts: NodeAccessParts): Access | undefined {
     datacenter,
     users,
     local: isServer ? localOf(parts) : undefined,
-    async ask(authorization, ofLeader) {
-      const by = { k: "client", authorization, address: "" } as const;
+    async ask({ authorization, address }, ofLeader) {
+      const by = { k: "client", authorization, address } as const;
       const { result } = await parts.operations().run("aclResolve", { ofLeader }, {
         by,
         timeoutMs: ASK_MS,
@@ -77,6 +77,7 @@ function localOf({ catalog, state }: NodeAccessParts): NonNullable<AccessParts["
       const read = () => catalog.read(readsOfToken(digest));
       return (await catalog.shared.get(`acl token ${digest}`, read)).rows;
     },
+    user: async (name) => (await catalog.shared.get(`acl user ${name}`, () => catalog.read(readsOfUser(name)))).rows,
     rows: async (sql, positional) => (await catalog.read([{ sql, positional }])).rows[0],
     isLeader: () => state.isLeader,
   };

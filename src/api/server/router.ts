@@ -12,7 +12,11 @@ import type { HttpRequest } from "../http/request.ts";
 import { OTHER, type RequestCounts } from "../http/request_counts.ts";
 import { routeOf } from "../http/route.ts";
 import { routeRqlite, ROUTES } from "../rqlite/router.ts";
+import type { ActiveSpan } from "../../app/traces/active_span.ts";
 import type { Services } from "./services.ts";
+
+/** A request whose parameters are not read yet. */
+type Asked = Omit<HttpRequest, "params">;
 
 /** Health checks of an agent ask for its root. */
 const GREETING: HttpResponse = { status: 200, body: "Consul Agent\n", contentType: "text/plain; charset=utf-8" };
@@ -33,7 +37,23 @@ function wantsPage({ accept = "" }: Pick<HttpRequest, "accept">, { options }: Pi
 }
 
 /** Answers a request; never throws. */
-export async function route(asked: Omit<HttpRequest, "params">, services: Services): Promise<HttpResponse> {
+export function route(asked: Asked, services: Services): Promise<HttpResponse> {
+  const span = services.tracer?.begin("HTTP request", asked.traceparent ?? "");
+  return span ? answerTraced(asked, services, span) : answer(asked, services);
+}
+
+/** Names routes alone: paths, parameters and headers may hold data and secrets. */
+async function answerTraced(asked: Asked, services: Services, span: ActiveSpan): Promise<HttpResponse> {
+  const { endpoint, method } = endpointOf(asked, services.requests).count;
+  span.rename(`${method} ${endpoint}`).set("http.request.method", method).set("http.route", endpoint);
+  const response = await answer({ ...asked, span }, services);
+  span.set("http.response.status_code", response.status).end(
+    response.status >= 500 ? String(response.status) : undefined,
+  );
+  return response;
+}
+
+async function answer(asked: Asked, services: Services): Promise<HttpResponse> {
   if (asked.method === "OPTIONS" && !asked.target.startsWith("/v1/")) return { status: 200, body: "" };
   try {
     const mark = asked.target.indexOf("?");

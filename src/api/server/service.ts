@@ -28,6 +28,9 @@ import { LiveQueries } from "../../app/changes/live_queries.ts";
 import { ChangeFeed } from "../../app/changes/change_feed.ts";
 import { TableWatches } from "../../app/changes/table_watches.ts";
 import { SlowStatements } from "../../app/database/slow_statements.ts";
+import { Tracer } from "../../app/traces/tracer.ts";
+import { History } from "../../core/metrics/history.ts";
+import { keepHistory } from "../../app/metrics/history_sampler.ts";
 import { MetricsPush } from "../../app/metrics/push.ts";
 import { KeyTimers, type KeyTimersParts } from "../../app/keys/key_timers.ts";
 import { SessionTimers } from "../../app/keys/session_timers.ts";
@@ -50,7 +53,7 @@ import { newCounters } from "../../app/database/counters.ts";
 import { Database } from "../../app/database/database.ts";
 import { INTERVAL_MS, Intervals } from "../../core/metrics/intervals.ts";
 import { RequestCounts } from "../http/request_counts.ts";
-import { allFamilies, countedFamilies } from "../metrics/prometheus.ts";
+import { allFamilies, countedFamilies, historyFamilies } from "../metrics/prometheus.ts";
 import { type HttpServer, serveHttp } from "../http/server.ts";
 import { answerLookups, nameAsker, otherDatacenters, queryInstances } from "./lookups.ts";
 import { isClientAgent } from "../rqlite/leadership.ts";
@@ -64,6 +67,8 @@ import { messageOf } from "../../base/codec/error_text.ts";
 const WARN_MS = 10_000;
 /** In-flight requests get this long at a shutdown. */
 const SHUTDOWN_MS = 5000;
+/** The collector gets this long then for the last spans. */
+const TRACES_MS = 1000;
 
 /** The line to the supervisor; there is one HTTP in a thread. */
 let scope: Pick<WorkerScope<ToHttpWorker, FromHttpWorker>, "postMessage"> = { postMessage() {} };
@@ -84,6 +89,7 @@ async function open(message: OpenHttp): Promise<void> {
     serve: (call, over) => operations.serve(call, over),
     mayJoin: (shown) => mayJoin(users, shown),
   }, answers);
+  const otlp = message.otlp && { ...message.otlp, deliver: deliverer(message.otlp.port) };
   const parts = {
     options,
     state: new NodeState(message.state),
@@ -96,6 +102,7 @@ async function open(message: OpenHttp): Promise<void> {
     counters: newCounters(),
     slow: new SlowStatements(options.slowMs, logger("slow")),
     requests: new RequestCounts(),
+    tracer: tracerOf(message, otlp?.deliver),
     dns: message.dns && new DnsCounts(message.dns),
     users,
     log,
@@ -116,6 +123,7 @@ async function open(message: OpenHttp): Promise<void> {
   const restore = uploader && restoreOf(message, { ...parts, database, uploader });
   const data = { ...parts, database, uploader, restore };
   own = ownServices(message, { agent, operations, tokens: access?.tokens });
+  const history = new History();
   const made: Services = {
     ...data,
     operations,
@@ -126,13 +134,14 @@ async function open(message: OpenHttp): Promise<void> {
     access,
     memberEvents,
     intervals: new Intervals(() => countedFamilies(made), Date.now()),
+    history,
     local: own?.local,
     expiry: shown.expiry,
     picture,
     ...asked,
   };
   replica.isOpen = () => isClientAgent(message) || parts.state.isOpen;
-  follow(message, made);
+  follow(message, made, otlp?.deliver);
   if (agent) openAgent(made, agent, clocks);
   restore?.run().then(
     () => restore.isOver && scope.postMessage({ k: "restored" }),
@@ -143,6 +152,7 @@ async function open(message: OpenHttp): Promise<void> {
   repeatEvery(options.autoOptimizeMs, () => optimizeIfLeader(made, skipped));
   services = made;
   await listen(made);
+  keepHistory(history, (nowMs) => historyFamilies(made, nowMs));
 }
 
 function ownServices(
@@ -178,11 +188,14 @@ function followingOf(
   return { watches, changes, live, delivery: deliveryOf(message, { ...parts, changes }) };
 }
 
+/** Hands a body to a sink; `what` it is, where the sink takes several kinds. */
+type Deliver = (body: string, timeoutMs: number, what?: "traces") => Promise<void>;
+
 /** What hands bodies to a sink. */
-function deliverer(port: MessagePort): (body: string, timeoutMs: number) => Promise<void> {
+function deliverer(port: MessagePort): Deliver {
   const caller = new Caller<SinkMethods>(port, { callee: "the Worker that delivers" });
   port.onmessage = ({ data }: MessageEvent<ToCaller>) => caller.settle(data);
-  return (body, timeoutMs) => caller.call("deliver", { body, timeoutMs });
+  return (body, timeoutMs, what) => caller.call("deliver", { body, timeoutMs, ...(what ? { what } : {}) });
 }
 
 function deliveryOf(
@@ -195,29 +208,44 @@ function deliveryOf(
   return new Delivery({ options: cdc.options, nodeId, catalog, state, changes, deliver, log: logger("cdc") });
 }
 
+/** This node, as a collector knows it. */
+function resourceOf({ nodeId, programVersion }: OpenHttp["options"]): Readonly<Record<string, string>> {
+  return { "service.name": "muster", "service.version": programVersion, "service.instance.id": nodeId };
+}
+
+/** Has traces go to the collector, where there is one. */
+function tracerOf({ otlp, options }: OpenHttp, deliver: Deliver | undefined): Tracer | undefined {
+  if (!otlp || !deliver) return undefined;
+  const { endpoint, traceRatio, showsSql } = otlp.options;
+  return new Tracer({
+    ratio: traceRatio,
+    showsSql,
+    endpoint,
+    resource: resourceOf(options),
+    version: options.programVersion,
+    deliver: (body, timeoutMs) => deliver(body, timeoutMs, "traces"),
+    log: logger("otlp"),
+  });
+}
+
 /** Has metrics pushed, where they are. */
-function pushMetrics({ otlp, options }: OpenHttp, made: Services): void {
-  if (!otlp) return;
-  const { nodeId, programVersion, startedMs } = options;
-  const resource = {
-    "service.name": "muster",
-    "service.version": programVersion,
-    "service.instance.id": nodeId,
-  };
-  const context = { resource, version: programVersion, startMs: startedMs };
+function pushMetrics({ otlp, options }: OpenHttp, made: Services, deliver: Deliver | undefined): void {
+  if (!otlp || !deliver) return;
+  const { programVersion, startedMs } = options;
+  const context = { resource: resourceOf(options), version: programVersion, startMs: startedMs };
   const families = () => allFamilies(made);
-  const deliver = deliverer(otlp.port);
   new MetricsPush({ options: otlp.options, context, families, deliver, log: logger("otlp") }).start();
 }
 
 /** Has those that watch hear of what the replica and the writer tell; deliveries begin. */
-function follow(message: OpenHttp, made: Services): void {
-  const { replica, readers, catalog, watches, delivery } = made;
+function follow(message: OpenHttp, made: Services, deliver: Deliver | undefined): void {
+  const { replica, readers, catalog, watches, delivery, tracer } = made;
+  if (tracer) replica.onSpans = (spans) => spans.forEach((span) => tracer.take(span));
   replica.onDatabaseReplaced = () => (readers.reopen(), catalog.replaced(), watches.allChanged());
   replica.onCatalogChanged = () => catalog.changed();
   replica.onTablesChanged = (tables) => watches.changed(tables);
   delivery?.run();
-  pushMetrics(message, made);
+  pushMetrics(message, made, deliver);
   if (!isClientAgent(made)) Deno.unrefTimer(Number(setTimeout(() => warnIfOpen(made), WARN_MS)));
 }
 
@@ -341,6 +369,7 @@ async function shutdown(): Promise<void> {
   services?.restore?.stop();
   await services?.queue.close(SHUTDOWN_MS / 2);
   await Promise.race([server?.shutdown(), new Promise((resolve) => setTimeout(resolve, SHUTDOWN_MS))]);
+  await services?.tracer?.close(TRACES_MS);
   own?.close();
   services?.readers.close();
   services?.largeBodies?.close();

@@ -19,6 +19,7 @@ import type { Readers } from "../../app/database/readers.ts";
 import type { ReplicaClient } from "../../app/database/replica_client.ts";
 import type { LocalState } from "../../app/services/local_state.ts";
 import type { Access } from "../../app/acl/access.ts";
+import type { Tracer } from "../../app/traces/tracer.ts";
 import type { Users } from "../../app/users/users.ts";
 import type { SlowStatements } from "../../app/database/slow_statements.ts";
 import type { WriteQueue } from "../../app/database/write_queue.ts";
@@ -27,6 +28,7 @@ import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 import type { DnsCounts } from "../../base/worker/dns_counts.ts";
+import type { History } from "../../core/metrics/history.ts";
 import type { Intervals } from "../../core/metrics/intervals.ts";
 import type { MemberEvents } from "../../app/metrics/member_events.ts";
 import type { DatabaseSizes } from "../../app/metrics/sqlite.ts";
@@ -71,11 +73,15 @@ export interface Services {
   readonly local: LocalState | undefined;
   readonly counters: Counters;
   readonly requests: RequestCounts;
+  /** Present where traces go to a collector. */
+  readonly tracer: Tracer | undefined;
   /** What the name server counts; present in an agent, as is the next one. */
   readonly dns: DnsCounts | undefined;
   readonly memberEvents: MemberEvents | undefined;
   /** For `/v1/agent/metrics`. */
   readonly intervals: Intervals;
+  /** For `/metrics/history`. */
+  readonly history: History;
   /** Absent where everybody may do everything. */
   readonly users: Users | undefined;
   /** Absent where access control is off. */

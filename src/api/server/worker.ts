@@ -3,8 +3,10 @@
  * process's only thread (see node/here.ts).
  * @module
  */
+import { answerPulse } from "../../base/worker/pulse.ts";
 import { workerScope } from "../../base/worker/worker_scope.ts";
 import type { FromHttpWorker, ToHttpWorker } from "./api.ts";
 import { serve } from "./service.ts";
 
+answerPulse();
 serve(workerScope<ToHttpWorker, FromHttpWorker>());

@@ -79,6 +79,8 @@ export const ANONYMOUS_BODY: TokenBody = {
 /** What a token comes to. */
 export interface ResolvedToken {
   readonly accessor: string;
+  /** The user whose password was shown; missing where the secret was. */
+  readonly user?: string | undefined;
   /** The texts of its rules. */
   readonly rules: readonly string[];
   /** What holds where no rule does. */
@@ -90,6 +92,7 @@ export interface ResolvedToken {
 /** Checks a resolved token of another node. */
 export const resolvedToken: Shape<ResolvedToken> = record({
   accessor: name,
+  user: optional(name),
   rules: listOf(text(RULES_CHARS_MAX), LINKS_MAX * LINKS_MAX),
   standard: (value: unknown): DefaultPolicy => value === "allow" ? "allow" : "deny",
   expiresMs: otherwise(0, finite),
@@ -117,6 +120,7 @@ export function resolvedOf(
   const isHere = (datacenters: readonly string[]) => datacenters.length === 0 || datacenters.includes(datacenter);
   return {
     accessor: String(row?.accessor ?? ANONYMOUS_ACCESSOR),
+    ...(row?.password === undefined ? {} : { user: String(row.user) }),
     rules: [
       ...BUILTIN_POLICIES.filter(({ id }) => linked.has(id)).map(({ rules }) => rules),
       ...policyRows.map((policy) => bodyOfRow(policy, policyBody)).filter(({ datacenters }) => isHere(datacenters))

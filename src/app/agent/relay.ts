@@ -189,9 +189,10 @@ export class Relay {
     throw failure;
   }
 
-  async #ask(addr: string, { call: { head, body }, timeoutMs }: Forward, over: Promise<void>): Promise<Forwarded> {
+  async #ask(addr: string, { call, timeoutMs }: Forward, over: Promise<void>): Promise<Forwarded> {
+    const { head, body, trace } = call;
     try {
-      return { answer: await this.#rpc.call(addr, OPERATION, head, { timeoutMs, body, over }), from: addr };
+      return { answer: await this.#rpc.call(addr, OPERATION, head, { timeoutMs, body, over, trace }), from: addr };
     } catch (error) {
       throw outdated(error, addr);
     }

@@ -4,8 +4,10 @@
  * node/here.ts).
  * @module
  */
+import { answerPulse } from "../../base/worker/pulse.ts";
 import { workerScope } from "../../base/worker/worker_scope.ts";
 import type { FromPool, ToPool } from "./api.ts";
 import { serve } from "./service.ts";
 
+answerPulse();
 serve(workerScope<ToPool, FromPool>());

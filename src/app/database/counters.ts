@@ -46,6 +46,7 @@ export function newCounters(): Counters {
     remote_remove_node: 0,
     num_conn_rejected: 0,
     request_timeouts: 0,
+    connections: 0,
     running: 0,
     body_bytes: 0,
     done: newDone(),
@@ -155,6 +156,8 @@ export interface Counters {
   num_conn_rejected: number;
   /** Clients that were too slow with a request: 408. */
   request_timeouts: number;
+  /** Open connections of clients. */
+  connections: number;
   /** Requests under way. */
   running: number;
   /** Bytes of large bodies in memory. */

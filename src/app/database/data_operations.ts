@@ -5,6 +5,7 @@
  * The node that gets statements splits them itself: what they are is not taken from another node's word.
  * @module
  */
+import type { ActiveSpan } from "../traces/active_span.ts";
 import { DecodeError } from "../../base/codec/cursor.ts";
 import { finite, flag, oneOf, optional, otherwise, record, text, whole } from "../../base/codec/shape.ts";
 import type { Counters } from "./counters.ts";
@@ -310,10 +311,10 @@ export interface DataParts {
 export function dataImplementations(parts: DataParts): Implementations<DataOperations> {
   const { database } = parts;
   return {
-    execute: (request) => database.execute(request),
-    query: (request, { whenOver }) => database.query(request, whenOver),
-    request: (request, { whenOver }) => database.request(request, whenOver),
-    loadText: (request) => database.execute(request),
+    execute: (request, { span }) => database.execute(traced(request, span)),
+    query: (request, { whenOver, span }) => database.query(traced(request, span), whenOver),
+    request: (request, { whenOver, span }) => database.request(traced(request, span), whenOver),
+    loadText: (request, { span }) => database.execute(traced(request, span)),
     loadStep: async (step) => {
       await database.load(step, limitOfStep(step));
       if (step.k === "install") parts.counters.done.store.num_loads++;
@@ -321,6 +322,10 @@ export function dataImplementations(parts: DataParts): Implementations<DataOpera
     batch: (batch) => writeHere(parts, batch),
     enqueue: (write) => enqueue(parts, write),
   };
+}
+
+function traced(request: DataRequest, span: ActiveSpan | undefined): DataRequest {
+  return span ? { ...request, span } : request;
 }
 
 async function writeHere({ database, answers }: DataParts, batch: Batch): Promise<{ hasFailed: boolean }> {

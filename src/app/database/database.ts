@@ -10,6 +10,7 @@
  * does anything: it is then forwarded (operations.ts), or the protocol redirects the client.
  * @module
  */
+import { type ActiveSpan, spanOver } from "../traces/active_span.ts";
 import type { SlowStatements } from "./slow_statements.ts";
 import { renderFailure } from "../../core/sql/failure.ts";
 import type { Activity } from "../../base/worker/activity.ts";
@@ -52,6 +53,8 @@ export interface DataRequest {
   readonly timeoutMs: number;
   /** Longest wait for the word of a majority, in ms. */
   readonly linearizableTimeoutMs: number;
+  /** Present on the node that does it, where the request is traced. */
+  readonly span?: ActiveSpan | undefined;
 }
 
 /** Resolves when nobody waits for the answer any more; asked for reads that take long. */
@@ -160,12 +163,14 @@ export class Database {
     const wantedSteps = kind === "query" ? 0 : dbTimeoutMs * STEPS_PER_MS;
     const body = encodeCommand({ kind, transaction, statements, readTimeoutMs, wantedSteps });
     const limitMs = dbTimeoutMs > 0 ? Math.min(dbTimeoutMs * 2 + WRITE_GRACE_MS, timeoutMs) : timeoutMs;
-    return await this.#propose(body, request.options, limitMs);
+    if (!request.span) return await this.#propose(body, request.options, limitMs);
+    const span = request.span.child("write").set("muster.kind", kind);
+    return await spanOver(span, () => this.#propose(body, request.options, limitMs, span));
   }
 
   /** Puts a command through the log. */
-  async #propose(body: Uint8Array, options: RenderOptions, limitMs: number): Promise<Answer> {
-    const result = await this.#parts.replica.write(body, options, limitMs);
+  async #propose(body: Uint8Array, options: RenderOptions, limitMs: number, span?: ActiveSpan): Promise<Answer> {
+    const result = await this.#parts.replica.write(body, options, limitMs, span?.traceparent);
     if (result === undefined) {
       throw new RequestError(`no result within ${limitMs} ms: the write may or may not have taken effect`, "unknown");
     }
@@ -200,9 +205,11 @@ export class Database {
     if (level === "none" && !isConfirmed && !state.isLeader) throw new RequestError("stale read");
     const { transaction, dbTimeoutMs } = request;
     const timeoutMs = dbTimeoutMs > 0 ? dbTimeoutMs : options.queryTimeoutMs;
-    const run = () =>
+    const { span } = request;
+    const read = () =>
       readers.read({ statements, transaction, options: request.options, timeoutMs, onlyIfReadOnly }, whenOver);
-    const result = await (isConfirmed ? run() : this.#confirmed(level, request.linearizableTimeoutMs, run));
+    const run = span ? () => spanOver(span.child("read").set("muster.level", level), read) : read;
+    const result = await (isConfirmed ? run() : this.#confirmed(level, request, run));
     if (result?.writes) return "writes";
     const { db } = this.#parts.counters.done;
     db.queries += countOf(statements);
@@ -224,11 +231,12 @@ export class Database {
   /** Reads once this leader is confirmed; where it is not, the levels differ in what the client hears. */
   async #confirmed(
     level: "none" | "weak" | "linearizable",
-    timeoutMs: number,
+    { linearizableTimeoutMs, span }: Pick<DataRequest, "linearizableTimeoutMs" | "span">,
     run: () => Promise<ReadResult | undefined>,
   ): Promise<ReadResult | undefined> {
+    const parts = span ? { ...this.#parts, replica: confirmingIn(span, this.#parts.replica) } : this.#parts;
     try {
-      return await readLinearizably(this.#parts, timeoutMs, run);
+      return await readLinearizably(parts, linearizableTimeoutMs, run);
     } catch (error) {
       if (!(error instanceof ReplicaError)) throw error;
       if (level === "none") throw new RequestError("stale read");
@@ -236,6 +244,14 @@ export class Database {
       throw new RequestError(error.message);
     }
   }
+}
+
+/** The same replica, whose confirmations are spans. */
+function confirmingIn(span: ActiveSpan, replica: ReplicaClient): Pick<ReplicaClient, "clock" | "confirmRead"> {
+  return {
+    clock: replica.clock,
+    confirmRead: (timeoutMs, how) => spanOver(span.child("confirm"), () => replica.confirmRead(timeoutMs, how)),
+  };
 }
 
 /**

@@ -2,7 +2,7 @@
  * Errors of operations. Each protocol has its own way to report them; between nodes they travel as failure.ts says.
  * @module
  */
-import type { Verdict } from "../users/users.ts";
+import type { Verdict } from "../users/verdict.ts";
 
 /** An operation failed as a whole. */
 export class RequestError extends Error {

@@ -8,7 +8,7 @@ import { messageOf } from "../../base/codec/error_text.ts";
 import { DecodeError } from "../../base/codec/cursor.ts";
 import { flag, oneOf, record, type Shape, text, variants, whole } from "../../base/codec/shape.ts";
 import { isPermission, type Permission } from "../users/permission.ts";
-import type { Verdict } from "../users/users.ts";
+import type { Verdict } from "../users/verdict.ts";
 import {
   BusyError,
   FORWARD_CODES,

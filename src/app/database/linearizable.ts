@@ -1,6 +1,7 @@
 /**
- * Linearizable reads on the leader (R1 to R10): a read index is confirmed, and applied, before the transaction is
- * opened (R7).
+ * Linearizable reads on the leader (R1 to R11): a read index is confirmed and applied before the transaction is opened
+ * (R7), or, where all that this leader knows to be committed is applied already, while it runs (R11): the results wait for
+ * the confirmation, of the same term, and are thrown away without it. Nobody is asked where this node is the only voter (R9).
  *
  * It is confirmed by a round of heartbeats, or, with `-raft-lease-reads`, by the leader's lease (R10; raft/lease.ts).
  * The lease lies in memory that this Worker shares with the replica, so no other node is asked. It is checked twice.
@@ -39,6 +40,8 @@ export async function readLinearizably(
 ): Promise<ReadResult | undefined> {
   const { state, counters, replica, answers } = parts;
   const { term } = state;
+  if (showsAll(state) && state.confirmedMs === Infinity) return await run();
+  if (!isCovered(parts) && showsAll(state)) return await readAhead(parts, timeoutMs, run);
   const { byLease } = isCovered(parts) ? { byLease: true } : await replica.confirmRead(timeoutMs, { byRound: false });
   const result = await run();
   if (!byLease || result === undefined || result.writes) return result;
@@ -50,6 +53,32 @@ export async function readLinearizably(
   dropResults(result.results, answers);
   await replica.confirmRead(timeoutMs, { byRound: true });
   return await run();
+}
+
+/** Reads while a round confirms that nobody else has led since before. */
+async function readAhead(
+  { state, replica, answers }: ReadParts,
+  timeoutMs: number,
+  run: () => Promise<ReadResult | undefined>,
+): Promise<ReadResult | undefined> {
+  const { term } = state;
+  const reading = run();
+  const discard = () => void reading.then((result) => result && dropResults(result.results, answers), () => {});
+  try {
+    await replica.confirmRead(timeoutMs, { byRound: true });
+  } catch (error) {
+    discard();
+    throw error;
+  }
+  if (state.term === term) return await reading;
+  // Another node may have led in between, and what it acknowledged may be missing.
+  discard();
+  return await run();
+}
+
+/** Whether the database has everything that was acknowledged so far, if this node has led since its term began (R11). */
+function showsAll({ isLeader, appliedTerm, term, applied, commit }: NodeState): boolean {
+  return isLeader && appliedTerm === term && applied >= commit;
 }
 
 /** Whether a lease holds, and all that it vouches for is applied. In this order: what is acknowledged later is no matter. */

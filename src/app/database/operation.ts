@@ -20,6 +20,7 @@
  */
 import { optional, record, type Shape, text } from "../../base/codec/shape.ts";
 import type { Forwarded, PeerMessage } from "../../drivers/replica/api.ts";
+import type { ActiveSpan } from "../traces/active_span.ts";
 import type { Permission } from "../users/permission.ts";
 import type { OperationAcl } from "../../core/acl/guard.ts";
 import type { HeldAnswer } from "./held_answer.ts";
@@ -88,6 +89,8 @@ export interface Circumstances {
   readonly by: Asker;
   /** Resolves when nobody waits for the result any more; asked for what takes long. */
   readonly whenOver?: (() => Promise<void>) | undefined;
+  /** Present where it is traced. */
+  readonly span?: ActiveSpan | undefined;
 }
 
 /** What does the operations of `M` on this node. Throws a `NotLeaderError`, having done nothing, where only the leader can. */

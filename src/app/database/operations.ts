@@ -30,7 +30,9 @@ import type { LogLevel } from "../../base/worker/log.ts";
 import { PART_LENGTH } from "../../core/sql/result_text.ts";
 import type { Forward, Forwarded, PeerMessage } from "../../drivers/replica/api.ts";
 import type { Users } from "../users/users.ts";
-import type { AccessGuard } from "../../core/acl/guard.ts";
+import { type ActiveSpan, spanOver } from "../traces/active_span.ts";
+import type { Tracer } from "../traces/tracer.ts";
+import type { AccessGuard, Credentials } from "../../core/acl/guard.ts";
 import { type Counters, countServed } from "./counters.ts";
 import {
   BusyError,
@@ -78,6 +80,8 @@ export interface OperationsParts {
     /** Present in an agent; one that is no server keeps no data. */
     readonly agent?: { readonly isServer: boolean; readonly datacenter: string };
   };
+  /** Present where traces go to a collector. */
+  readonly tracer?: Pick<Tracer, "continued"> | undefined;
   /** The way to other datacenters, on a server that is in their pool. */
   readonly elsewhere?: Elsewhere | undefined;
   log(line: string, level?: LogLevel): void;
@@ -100,6 +104,8 @@ export interface RunOptions {
   readonly to?: string;
   /** Datacenter in which it is to be done; empty: that of this node. @default {that of this node} */
   readonly datacenter?: string | undefined;
+  /** Present where it is traced. */
+  readonly span?: ActiveSpan | undefined;
 }
 
 /** A result, and where it comes from. */
@@ -167,6 +173,11 @@ const answerHead = record({
 /** A call, as it was decoded. */
 type Call = ReturnType<typeof callHead>;
 
+/** A call of another node, with its span where it is traced here. */
+interface Served extends PeerMessage {
+  readonly span?: ActiveSpan;
+}
+
 /** All operations of a node. */
 export class Operations<M extends OperationTypes<M>> implements Runner<M> {
   readonly #parts: OperationsParts;
@@ -192,11 +203,11 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
       return await this.#run(name, params, options);
     }
     // A server checks what it hands on as well: the leader may have been started without access control.
-    await this.#expectAllowed(access, name, { params, authorization: by.authorization });
+    await this.#expectAllowed(access, name, { params, shown: by });
     const done = await this.#run(name, params, options);
     const { acl } = this.#table[name];
     if (!acl.seen) return done;
-    return { ...done, result: acl.seen(done.result, await access.authorizerOf(by.authorization), params) };
+    return { ...done, result: acl.seen(done.result, await access.authorizerOf(by), params) };
   }
 
   /**
@@ -207,10 +218,10 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
   async #expectAllowed<K extends keyof M & string>(
     access: AccessGuard,
     name: K,
-    { params, authorization }: { readonly params: M[K]["params"]; readonly authorization: string },
+    { params, shown }: { readonly params: M[K]["params"]; readonly shown: Credentials },
   ): Promise<void> {
     const { acl } = this.#table[name];
-    const check = async () => await access.expect(await acl.needs(params, access.read), authorization);
+    const check = async () => await access.expect(await acl.needs(params, access.read), shown);
     try {
       return await check();
     } catch (error) {
@@ -253,7 +264,7 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
   async #ask<K extends keyof M & string>(
     name: K,
     params: M[K]["params"],
-    { by, timeoutMs, retries = RETRIES, whenOver, isCancelable = false, to }: RunOptions,
+    { by, timeoutMs, retries = RETRIES, whenOver, isCancelable = false, to, span: asking }: RunOptions,
   ): Promise<Done<M[K]["result"]>> {
     const operation = this.#table[name];
     const { value, body } = operation.params.encode(params);
@@ -266,14 +277,16 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
       params: value,
     };
     const over = isCancelable ? whenOver?.() : undefined;
-    return decoded(operation, await this.#forward({ call: { head, body }, timeoutMs, retries, to }, over));
+    const span = asking?.child("forward", "client").set("muster.operation", name);
+    const call = { head, body, trace: span?.traceparent };
+    return decoded(operation, await spanOver(span, () => this.#forward({ call, timeoutMs, retries, to }, over)));
   }
 
   /** Has another datacenter do it. */
   async #askElsewhere<K extends keyof M & string>(
     name: K,
     params: M[K]["params"],
-    { by, timeoutMs, retries = RETRIES, whenOver, isCancelable = false, datacenter = "" }: RunOptions,
+    { by, timeoutMs, retries = RETRIES, whenOver, isCancelable = false, datacenter = "", span: asking }: RunOptions,
   ): Promise<Done<M[K]["result"]>> {
     const operation = this.#table[name];
     const { value, body } = operation.params.encode(params);
@@ -282,10 +295,13 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
     const head = { operation: ELSEWHERE, by: handedOn(by), ...limits, params: inner };
     const over = isCancelable ? whenOver?.() : undefined;
     const isServer = this.#parts.options.agent?.isServer !== false;
-    const forwarded = isServer
-      ? await this.#cross(datacenter, { head, body }, { timeoutMs, over, isRepeatable: isRepeatable(name) })
-      : await this.#forward({ call: { head, body }, timeoutMs: timeoutMs + RELAY_MARGIN_MS, retries }, over);
-    return decoded(operation, forwarded);
+    const span = asking?.child("forward", "client").set("muster.operation", name).set("muster.datacenter", datacenter);
+    const call = { head, body, trace: span?.traceparent };
+    const forwarding = () =>
+      isServer
+        ? this.#cross(datacenter, call, { timeoutMs, over, isRepeatable: isRepeatable(name) })
+        : this.#forward({ call, timeoutMs: timeoutMs + RELAY_MARGIN_MS, retries }, over);
+    return decoded(operation, await spanOver(span, forwarding));
   }
 
   /** Sends a call to a server of another datacenter. */
@@ -322,16 +338,24 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
   /** Does an operation that another node asks for; never rejects. Nobody waits for the answer when it is `over`. */
   async serve(message: PeerMessage, over: Promise<void>): Promise<ServedAnswer> {
     this.#parts.counters.served++;
+    const span = message.trace === undefined ? undefined : this.#parts.tracer?.continued("serve", message.trace);
+    const served = span ? { ...message, span, trace: span.traceparent } : message;
     try {
       const call = callHead(message.head, "the call");
-      if (call.operation === ELSEWHERE) return await this.#serveElsewhere(call, message, over);
-      return await this.#serveNamed(call, message, over);
+      span?.set("muster.operation", call.operation);
+      return await spanOver(
+        span,
+        () =>
+          call.operation === ELSEWHERE
+            ? this.#serveElsewhere(call, served, over)
+            : this.#serveNamed(call, served, over),
+      );
     } catch (error) {
       return this.#failed(error);
     }
   }
 
-  async #serveNamed(call: Call, message: PeerMessage, over: Promise<void>): Promise<ServedAnswer> {
+  async #serveNamed(call: Call, message: Served, over: Promise<void>): Promise<ServedAnswer> {
     const name = call.operation;
     if (!this.#isName(name)) {
       throw new DecodeError(`Expected an operation that this version knows, found "${name}": upgrade this node`);
@@ -343,7 +367,7 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
   }
 
   /** Does what another datacenter asks for, or hands on to one what a client agent of this one does. */
-  async #serveElsewhere(call: Call, message: PeerMessage, over: Promise<void>): Promise<ServedAnswer> {
+  async #serveElsewhere(call: Call, message: Served, over: Promise<void>): Promise<ServedAnswer> {
     const { datacenter, from, operation, params } = elsewhereParams(call.params, "the parameters");
     const own = this.#parts.options.agent?.datacenter;
     if (datacenter === own) {
@@ -354,7 +378,8 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
       throw new OperationError(`a server of datacenter "${own}" was asked for "${datacenter}": its address has moved`);
     }
     const limits = { timeoutMs: call.timeoutMs, over, isRepeatable: isRepeatable(operation) };
-    const { answer } = await this.#cross(datacenter, { head: message.head, body: message.body }, limits);
+    const { head, body, trace } = message;
+    const { answer } = await this.#cross(datacenter, { head, body, trace }, limits);
     const known = this.#isName(operation) ? this.#table[operation] : {};
     return this.#handedOn(answer, known);
   }
@@ -365,19 +390,19 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
 
   async #serveCall<K extends keyof M & string>(
     name: K,
-    { call, message, over }: { call: Call; message: PeerMessage; over: Promise<void> },
+    { call, message, over }: { call: Call; message: Served; over: Promise<void> },
   ): Promise<ServedAnswer> {
     const { params, result, acl } = this.#table[name];
     const decoded = params.decode({ value: call.params, body: message.body });
     try {
-      const circumstances = { by: call.by, whenOver: () => over };
+      const circumstances = { by: call.by, whenOver: () => over, span: message.span };
       // What client agents and other datacenters ask is relayed: they are trusted with nothing.
       const isTrusted = call.by.k === "node" && acl.isForServers && !call.relayed;
       const access = isTrusted ? undefined : this.#parts.access;
-      const authorization = call.by.k === "client" ? call.by.authorization : "";
-      if (access) await this.#expectAllowed(access, name, { params: decoded, authorization });
+      const shown = call.by.k === "client" ? call.by : NOTHING_SHOWN;
+      if (access) await this.#expectAllowed(access, name, { params: decoded, shown });
       const all = await this.#implementations[name](decoded, circumstances);
-      const found = access && acl.seen ? acl.seen(all, await access.authorizerOf(authorization), decoded) : all;
+      const found = access && acl.seen ? acl.seen(all, await access.authorizerOf(shown), decoded) : all;
       const { value, body, held } = result.encode(found);
       const answer = { head: { servedBy: this.#parts.options.advertisedAddr, result: value }, body };
       return held ? { answer, held } : { answer };
@@ -390,10 +415,10 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
   }
 
   /** Has the leader do what a client agent asked this server for; the answer goes on as it is. */
-  async #passOn(name: keyof M & string, call: Call, { body }: PeerMessage): Promise<ServedAnswer> {
+  async #passOn(name: keyof M & string, call: Call, { body, trace }: PeerMessage): Promise<ServedAnswer> {
     const { relayed: _, ...head } = call;
     const { timeoutMs, retries } = call;
-    const { answer } = await this.#forward({ call: { head, body }, timeoutMs, retries });
+    const { answer } = await this.#forward({ call: { head, body, trace }, timeoutMs, retries });
     return this.#handedOn(answer, this.#table[name]);
   }
 
@@ -436,6 +461,8 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
   }
 }
 
+/** Of a node that asks for itself. */
+const NOTHING_SHOWN: Credentials = { authorization: "", address: "" };
 /** A node that asks for itself what only clients may ask. */
 const STRANGER = { k: "unknown" } as const;
 

@@ -21,6 +21,7 @@ import type {
   ToHttp,
 } from "../../drivers/replica/api.ts";
 import type { Member } from "../../core/raft/message.ts";
+import type { Span } from "../../core/traces/span.ts";
 import { Histogram } from "../../base/worker/histogram.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { type Outcome, unpackOutcomes } from "../../core/sql/exchange.ts";
@@ -55,6 +56,14 @@ export interface Serves {
   mayJoin(shown: HttpMethods["mayJoin"]["params"]): Promise<boolean>;
 }
 
+/** A write on its way to the replica. */
+interface ToPropose {
+  readonly ref: number;
+  readonly body: Uint8Array;
+  readonly render: number;
+  readonly trace: string | undefined;
+}
+
 /** A read that waits for its confirmation. */
 interface Read {
   readonly timeoutMs: number;
@@ -71,6 +80,8 @@ export class ReplicaClient {
   onCatalogChanged: () => void = () => {};
   /** Called with the tables that may have changed, while they are watched (Activity). */
   onTablesChanged: (tables: readonly string[]) => void = () => {};
+  /** Called with spans of writes that are traced. */
+  onSpans: (spans: readonly Span[]) => void = () => {};
   /** Called when it becomes known who leads, or unknown. */
   onLeader: () => void = () => {};
   /** Whether the replica answers calls: not on a node whose log waits for room on its disk. @default {always} */
@@ -94,7 +105,9 @@ export class ReplicaClient {
   readonly #reads = new Set<Read>();
   /** Long answers on their way to other nodes. */
   readonly #held = new Map<number, HeldAnswer>();
-  #outbox: { readonly ref: number; readonly body: Uint8Array; readonly render: number }[] = [];
+  #outbox: ToPropose[] = [];
+  /** Whether one of those is traced. */
+  #hasTraced = false;
   #readOutbox: Read[] = [];
   #flushDue = false;
   #nextRef = 1;
@@ -125,9 +138,15 @@ export class ReplicaClient {
 
   /**
    * Hands a command to the log.
+   * @param trace The trace that it belongs to, as a traceparent.
    * @returns undefined when nothing was heard within `timeoutMs`: the outcome is unknown.
    */
-  write(body: Uint8Array, options: RenderOptions, timeoutMs: number): Promise<WriteResult | undefined> {
+  write(
+    body: Uint8Array,
+    options: RenderOptions,
+    timeoutMs: number,
+    trace?: string,
+  ): Promise<WriteResult | undefined> {
     return new Promise((resolve) => {
       const ref = this.#nextRef++;
       const startedMs = performance.now();
@@ -140,7 +159,8 @@ export class ReplicaClient {
         if (result.k === "done") this.times.observe(performance.now() - startedMs);
         resolve(result);
       });
-      this.#outbox.push({ ref, body, render: renderBits(options) });
+      this.#outbox.push({ ref, body, render: renderBits(options), trace });
+      if (trace !== undefined) this.#hasTraced = true;
       this.#schedule();
     });
   }
@@ -187,7 +207,9 @@ export class ReplicaClient {
         refs: items.map(({ ref }) => ref),
         render: items.map(({ render }) => render),
         bodies,
+        ...(this.#hasTraced ? { traces: items.map(({ trace }) => trace) } : {}),
       };
+      this.#hasTraced = false;
       this.#replica.postMessage(message, buffersOf(bodies));
     }
     if (this.#readOutbox.length > 0) {
@@ -258,6 +280,8 @@ export class ReplicaClient {
       case "members":
         this.members = message.members;
         return;
+      case "spans":
+        return this.onSpans(message.spans);
     }
   }
 

@@ -18,7 +18,7 @@ const SQL_LENGTH_MAX = 1000;
 /** Lines in the log a second; what is more is kept all the same. */
 const LINES_PER_SECOND = 5;
 const NAME = "slow_statements";
-const COLUMNS = ["at", "ms", "kind", "sql"];
+const COLUMNS = ["at", "ms", "kind", "sql", "trace_id"];
 
 /** A request that took long. */
 interface SlowStatement {
@@ -27,6 +27,8 @@ interface SlowStatement {
   readonly ms: number;
   readonly kind: string;
   readonly sql: string;
+  /** Null where it was not traced. */
+  readonly traceId: string | null;
 }
 
 /** The slow requests of a node. */
@@ -45,22 +47,24 @@ export class SlowStatements {
     this.#log = log;
   }
 
-  /** Takes note of a request that has ended, if it was slow. */
-  note(kind: string, statements: Statements, ms: number): void {
+  /** Takes note of a request that has ended, if it was slow; and of its trace. */
+  note(kind: string, statements: Statements, ms: number, traceId: string | null = null): void {
     if (ms < this.#thresholdMs) return;
     this.count++;
-    const sql = textOf(statements);
-    this.#kept.push({ at: new Date().toISOString(), ms: Math.round(ms), kind, sql });
+    const sql = sqlOf(statements);
+    this.#kept.push({ at: new Date().toISOString(), ms: Math.round(ms), kind, sql, traceId });
     if (this.#kept.length > KEPT_MAX) this.#kept.shift();
     const second = Math.floor(performance.now() / 1000);
     if (second !== this.#second) [this.#second, this.#lines] = [second, 0];
-    if (++this.#lines <= LINES_PER_SECOND) this.#log(`slow ${kind}, ${formatDuration(Math.round(ms))}: ${sql}`, "warn");
+    if (++this.#lines > LINES_PER_SECOND) return;
+    const trace = traceId === null ? "" : `, trace ${traceId}`;
+    this.#log(`slow ${kind}, ${formatDuration(Math.round(ms))}${trace}: ${sql}`, "warn");
   }
 
   /** Statements of a read with the rows of the table in them, where they name it. */
   shownIn(statements: Statements): Statements {
     if (isEncoded(statements) || !statements.some(namesIt)) return statements;
-    const rows = JSON.stringify(this.#kept.map(({ at, ms, kind, sql }) => [at, ms, kind, sql]));
+    const rows = JSON.stringify(this.#kept.map(({ at, ms, kind, sql, traceId }) => [at, ms, kind, sql, traceId]));
     const columns = COLUMNS.map((name, at) => `value ->> ${at} AS ${name}`);
     const table = `(SELECT ${columns.join(", ")} FROM json_each('${rows.replaceAll("'", "''")}'))`;
     const tables = new Map([[NAME, table]]);
@@ -75,7 +79,8 @@ function namesIt({ parts }: BoundStatement): boolean {
   return parts.some(({ sql }) => sql.toLowerCase().includes(NAME));
 }
 
-function textOf(statements: Statements): string {
+/** The text of the first statements. */
+export function sqlOf(statements: Statements): string {
   if (isEncoded(statements)) return `(${countOf(statements)} statements)`;
   const texts = statements.slice(0, 3).flatMap(({ parts }) => parts.map(({ sql }) => sql));
   const rest = statements.length > 3 ? ` … (${statements.length} statements)` : "";

@@ -41,6 +41,16 @@ export async function nodeFamilies(parts: NodeMetricsParts, nowMs: number): Prom
   return [...familiesAtHand(parts, nowMs), ...(await Promise.all(answers)).flat()];
 }
 
+/** What a node keeps of its last hours: nothing of it needs a statement to be run. */
+export async function sampledFamilies(parts: NodeMetricsParts, nowMs: number): Promise<Family[]> {
+  const asked = [
+    ...(hasData(parts) ? [databaseFamilies(parts)] : []),
+    ...(parts.agent ? [poolFamilies(parts.agent)] : []),
+  ];
+  const answers = asked.map((part) => withTimeout(part, ANSWER_MS, "no answer").catch(() => []));
+  return [...familiesAtHand(parts, nowMs), ...(await Promise.all(answers)).flat()];
+}
+
 /** A client agent has neither log nor database. */
 function hasData({ options: { agent } }: ProcessParts): boolean {
   return agent?.isServer !== false;

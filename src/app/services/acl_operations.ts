@@ -1,8 +1,10 @@
 /**
- * The operations of access control: what a token comes to, and tokens, policies and roles read and changed. Changes are
- * the leader's. A secret is in the answer to the one who makes its token, and nowhere else.
+ * The operations of access control: what a token comes to, and tokens, their users, policies and roles read and changed.
+ * Changes are the leader's. A secret is in the answer to the one who makes its token, and nowhere else; of a password there
+ * is a hash from the node on that heard it.
  * @module
  */
+import { DecodeError } from "../../base/codec/cursor.ts";
 import { finite, flag, listOf, oneOf, optional, record, type Shape, text } from "../../base/codec/shape.ts";
 import { anyObject } from "../../base/codec/shape.ts";
 import { BUILTIN_POLICIES, MANAGEMENT_ID } from "../../core/acl/builtin.ts";
@@ -14,12 +16,15 @@ import {
   BOOTSTRAP_READ,
   isFreeName,
   isFreeSecret,
+  isFreeUser,
   mayBootstrap,
   readsOf,
+  readsOfPassword,
   readsOfTokens,
 } from "../../core/catalog/acl_schema.ts";
 import { type CatalogWrite, guard, remove, upsert } from "../../core/catalog/catalog.ts";
-import { type Access, digestOf, secretIn } from "../acl/access.ts";
+import type { Credentials } from "../../core/acl/guard.ts";
+import { type Access, digestOf } from "../acl/access.ts";
 import {
   ANONYMOUS_BODY,
   bodyOfRow,
@@ -32,6 +37,8 @@ import {
   type TokenBody,
   tokenBody,
 } from "../acl/stored.ts";
+import { isPasswordHash } from "../users/password.ts";
+import { EVERYBODY, isUsername, USERNAME_RULE } from "../users/user.ts";
 import type { Agent } from "../agent/agent.ts";
 import { type Catalog, type CatalogRow, ConflictError } from "../agent/catalog.ts";
 import { expectToLead, plainName, readOperation } from "../agent/catalog_operations.ts";
@@ -74,6 +81,16 @@ export interface TokenToPut extends Links {
   readonly expiresMs: number;
   /** Go's text of the time that it is valid; empty: none. */
   readonly ttl: string;
+  /** Missing: as it was, which of a new token is none. */
+  readonly user?: UserToPut | undefined;
+}
+
+/** Who may show a password in place of a token's secret. */
+export interface UserToPut {
+  /** Empty: nobody. */
+  readonly name: string;
+  /** Hashed (app/users/password.ts); empty: as it was. */
+  readonly password: string;
 }
 
 /** A role to be made or changed. */
@@ -111,6 +128,11 @@ export interface AclOperations {
   readonly aclSelf: { readonly params: Record<string, never>; readonly result: AclRows };
   /** Makes the first token; an empty secret: one that is made. */
   readonly aclBootstrap: { readonly params: { readonly secret: string }; readonly result: AclWritten };
+  /** Another password for the user who asks; hashed. */
+  readonly aclPutPassword: {
+    readonly params: { readonly password: string };
+    readonly result: { readonly isDone: true };
+  };
   readonly aclPutToken: { readonly params: TokenToPut; readonly result: AclWritten };
   readonly aclPutPolicy: { readonly params: PolicyToPut; readonly result: AclRows };
   readonly aclPutRole: { readonly params: RoleToPut; readonly result: AclRows };
@@ -121,6 +143,13 @@ export interface AclOperations {
 }
 
 const empty = record({});
+const done = record({ isDone: (): true => true });
+
+function hashOrNothing(value: unknown, where: string): string {
+  if (value === "" || typeof value === "string" && isPasswordHash(value)) return value;
+  throw new DecodeError(`Expected ${where} to be a hash as muster user hash prints it`);
+}
+
 const link: Shape<Link> = record({ id: plainName, name: plainName });
 const linkFields = {
   description: text(DESCRIPTION_CHARS_MAX),
@@ -138,6 +167,7 @@ const tokenToPut: Shape<TokenToPut> = record({
   isLocal: flag,
   expiresMs: finite,
   ttl: plainName,
+  user: optional(record({ name: plainName, password: hashOrNothing })),
 });
 const policyToPut: Shape<PolicyToPut> = record({
   id: plainName,
@@ -164,13 +194,14 @@ export const ACL_OPERATIONS: OperationTable<AclOperations> = {
   aclRead: readOperation("operator-read", aclQuery),
   aclSelf: jsonOperation([], empty, rowsAlone, OPEN),
   aclBootstrap: jsonOperation(["operator-write"], record({ secret: plainName }), written, OPEN),
+  aclPutPassword: jsonOperation([], record({ password: hashOrNothing }), done, OPEN),
   aclPutToken: jsonOperation(["operator-write"], tokenToPut, written, WRITING),
   aclPutPolicy: jsonOperation(["operator-write"], policyToPut, rowsAlone, WRITING),
   aclPutRole: jsonOperation(["operator-write"], roleToPut, rowsAlone, WRITING),
   aclDelete: jsonOperation(
     ["operator-write"],
     record({ kind: oneOf("token", "policy", "role"), id: plainName }),
-    record({ isDone: (): true => true }),
+    done,
     WRITING,
   ),
 };
@@ -200,7 +231,7 @@ export function aclImplementations(parts: AclParts): Implementations<AclOperatio
   return {
     async aclResolve({ ofLeader }, { by }) {
       if (!parts.access) throw new OperationError(DISABLED);
-      const token = await parts.access.resolveHere(secretOf(by));
+      const token = await parts.access.resolveHere(shownBy(by));
       if (!token && !ofLeader && !parts.state.isLeader) throw new NotLeaderError(); // the leader may know it
       return { token };
     },
@@ -210,7 +241,7 @@ export function aclImplementations(parts: AclParts): Implementations<AclOperatio
     },
     async aclSelf(_, { by }) {
       if (!parts.access) throw new OperationError(DISABLED);
-      const token = await parts.access.resolveHere(secretOf(by));
+      const token = await parts.access.resolveHere(shownBy(by));
       if (!token && !parts.state.isLeader) throw new NotLeaderError();
       if (!token) throw new RefusedError({ k: "gone" });
       return { rows: await store.rows(readsOfTokens(token.accessor)) };
@@ -218,6 +249,14 @@ export function aclImplementations(parts: AclParts): Implementations<AclOperatio
     async aclBootstrap({ secret }) {
       leading();
       return await bootstrap(store, parts, secret);
+    },
+    async aclPutPassword({ password }, { by }) {
+      const token = await leading().resolveHere(shownBy(by));
+      if (!token) throw new RefusedError({ k: "unknown" });
+      if (token.user === undefined) throw new OperationError("a token has no password: expected a user's");
+      const row = { name: token.user, accessor: token.accessor, password };
+      await store.write([...isUserOf(token.user, token.accessor), upsert("acl_users", ["name"], row)], []);
+      return { isDone: true };
     },
     async aclPutToken(token) {
       leading();
@@ -232,7 +271,7 @@ export function aclImplementations(parts: AclParts): Implementations<AclOperatio
       return await putRole(store, role);
     },
     async aclDelete({ kind, id }, { by }) {
-      const own = (await leading().resolveHere(secretOf(by)))?.accessor;
+      const own = (await leading().resolveHere(shownBy(by)))?.accessor;
       if (kind === "token" && id === ANONYMOUS_ACCESSOR) {
         throw new OperationError("Delete operation not permitted on the anonymous token");
       }
@@ -248,8 +287,8 @@ export function aclImplementations(parts: AclParts): Implementations<AclOperatio
   };
 }
 
-function secretOf(by: Asker): string {
-  return by.k === "client" ? secretIn(by.authorization) : "";
+function shownBy(by: Asker): Credentials {
+  return by.k === "client" ? by : { authorization: "", address: "" };
 }
 
 /** The rows of access control, read and written on the leader. */
@@ -368,10 +407,37 @@ async function putToken(store: Store, token: TokenToPut): Promise<AclWritten> {
         ? []
         : [guard("EXISTS(SELECT 1 FROM _muster_acl_tokens WHERE accessor = ?)", [accessor])]),
       tokenRow(accessor, digest, body, expiresMs),
+      ...await userWrites(store, accessor, token.user),
     ],
     [SECRET_TAKEN],
   );
   return { rows: await store.rows(readsOfTokens(accessor)), secret };
+}
+
+/** Holds where a token has this user. */
+function isUserOf(name: string, accessor: string): CatalogWrite[] {
+  return [guard("EXISTS(SELECT 1 FROM _muster_acl_users WHERE name = ? AND accessor = ?)", [name, accessor])];
+}
+
+/** What changes the user of a token. @throws {OperationError} When the name is taken, or a password is missing. */
+async function userWrites(store: Store, accessor: string, user: UserToPut | undefined): Promise<CatalogWrite[]> {
+  if (!user) return [];
+  const { name } = user;
+  if (name === "") return [remove("acl_users", { accessor })];
+  if (accessor === ANONYMOUS_ACCESSOR) throw new OperationError("The anonymous token cannot have a user");
+  if (!isUsername(name) || name === EVERYBODY) throw new OperationError(`Invalid Token: UserName: ${USERNAME_RULE}`);
+  const taken = "SELECT accessor FROM _muster_acl_users WHERE name = ?";
+  const [[other], [before]] = await store.rows([{ sql: taken, positional: [name] }, readsOfPassword(accessor)]);
+  if (other && other.accessor !== accessor) {
+    throw new OperationError(`Invalid Token: a user ${JSON.stringify(name)} already exists`);
+  }
+  const password = user.password || String(before?.password ?? "");
+  if (password === "") throw new OperationError(`Invalid Token: user ${JSON.stringify(name)} needs a Password`);
+  return [
+    isFreeUser(name, accessor),
+    remove("acl_users", { accessor }),
+    upsert("acl_users", ["name"], { name, accessor, password }),
+  ];
 }
 
 /** A token that is there; the anonymous one always is. */

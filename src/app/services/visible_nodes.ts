@@ -4,7 +4,7 @@
  * @module
  */
 import type { Access } from "../acl/access.ts";
-import { authorizationOf } from "../acl/access.ts";
+import { ownCredentials } from "../acl/access.ts";
 import type { Catalog } from "../agent/catalog.ts";
 import { type CatalogView, HeldNodes } from "../agent/nodes.ts";
 import { Authorizer } from "../../core/acl/authorizer.ts";
@@ -42,7 +42,7 @@ export class VisibleNodes extends HeldNodes {
   override async view(): Promise<CatalogView> {
     const of = await this.#source.view();
     // A token that is gone shows nothing; the others are asked for by name.
-    const may = await this.#access.authorizerOf(authorizationOf(this.#access.tokens.forNames)).catch(() => NOBODY);
+    const may = await this.#access.authorizerOf(ownCredentials(this.#access.tokens.forNames)).catch(() => NOBODY);
     if (this.#last?.of === of && this.#last.may === may) return this.#last.view;
     const view = may.isUnlimited ? of : visibleTo(may, of);
     this.#last = { of, may, view };

@@ -4,14 +4,12 @@
  * @module
  */
 import { parse, type ParseError, printParseErrorCode } from "jsonc-parser";
-import { isPasswordHash, looksLikeOtherHash, PASSWORD_PREFIX } from "./password.ts";
+import { passwordFault, SECRET_LENGTH_MAX } from "./password.ts";
 import { type Permission, PERMISSIONS, permissionsOf } from "./permission.ts";
-import { EVERYBODY, type User } from "./user.ts";
+import { EVERYBODY, isUsername, type User, USERNAME_RULE } from "./user.ts";
 
 /** Shorter tokens can be guessed. */
 const TOKEN_LENGTH_MIN = 16;
-const NAME_LENGTH_MAX = 255;
-const SECRET_LENGTH_MAX = 1024;
 const FIELDS = ["username", "password", "perms", "token"];
 
 /** An auth file that cannot be used; the message says where and why. */
@@ -55,9 +53,7 @@ function userOf(entry: unknown, place: string): User {
   if (Object.keys(fields).some((name) => !FIELDS.includes(name))) fail(`expected no fields but ${FIELDS.join(", ")}`);
   const { username } = fields;
   if (typeof username !== "string" || username === "") return fail("expected a username");
-  if (username.length > NAME_LENGTH_MAX || !isLine(username) || username.includes(":")) {
-    return fail(`expected a username of at most ${NAME_LENGTH_MAX} characters, without colons`);
-  }
+  if (!isUsername(username)) return fail(USERNAME_RULE);
   const named = `${place} (${username})`;
   const password = passwordOf(fields.password, named);
   const token = tokenOf(fields.token, named);
@@ -67,22 +63,11 @@ function userOf(entry: unknown, place: string): User {
   return { username, password, token, permissions: permissionsIn(fields.perms, named) };
 }
 
-function isLine(text: string): boolean {
-  return !/\p{Cc}/u.test(text);
-}
-
 function passwordOf(value: unknown, place: string): string | undefined {
   if (value === undefined) return undefined;
-  if (typeof value !== "string" || value === "" || value.length > SECRET_LENGTH_MAX || !isLine(value)) {
-    throw new AuthFileError(`${place}: expected a password of 1 to ${SECRET_LENGTH_MAX} characters`);
-  }
-  if (value.startsWith(PASSWORD_PREFIX) && !isPasswordHash(value)) {
-    throw new AuthFileError(`${place}: expected a password hash as muster user hash prints it`);
-  }
-  if (looksLikeOtherHash(value)) {
-    throw new AuthFileError(`${place}: hashes of this kind are not supported: make one with muster user hash`);
-  }
-  return value;
+  const fault = passwordFault(value);
+  if (fault !== undefined) throw new AuthFileError(`${place}: ${fault}`);
+  return String(value);
 }
 
 function tokenOf(value: unknown, place: string): string | undefined {

@@ -4,13 +4,13 @@
  */
 import { decodeBase64, encodeBase64 } from "../../base/codec/base64.ts";
 
-/** Credentials, not verified yet. */
-export type Credentials =
+/** What credentials are, not verified yet. */
+export type PasswordOrToken =
   | { readonly kind: "password"; readonly username: string; readonly password: string }
   | { readonly kind: "token"; readonly token: string };
 
 /** Reads the value of an Authorization header; undefined where it says nothing that can be used. */
-export function parseCredentials(authorization: string): Credentials | undefined {
+export function parseCredentials(authorization: string): PasswordOrToken | undefined {
   const match = /^(\w+) +(\S+)$/.exec(authorization);
   if (!match) return undefined;
   const scheme = match[1].toLowerCase();

@@ -10,6 +10,8 @@
 export const PASSWORD_PREFIX = "$pbkdf2-sha256$";
 /** Rounds of a new hash (OWASP Password Storage Cheat Sheet, 2023). */
 export const ROUNDS = 600_000;
+/** Characters of a password or a token. */
+export const SECRET_LENGTH_MAX = 1024;
 /** Fewer are refused as too weak, more as they would hold up a login for seconds. */
 const ROUNDS_MIN = 1000;
 const ROUNDS_MAX = 10_000_000;
@@ -31,9 +33,16 @@ export function isPasswordHash(text: string): boolean {
   return decode(text) !== undefined;
 }
 
-/** Whether a text is a hash of an algorithm that is not supported. */
-export function looksLikeOtherHash(text: string): boolean {
-  return !text.startsWith(PASSWORD_PREFIX) && OTHER_HASH.test(text);
+/** Why a value cannot be the password of a user, as it is or hashed; undefined where it can. */
+export function passwordFault(value: unknown): string | undefined {
+  if (typeof value !== "string" || value === "" || value.length > SECRET_LENGTH_MAX || /\p{Cc}/u.test(value)) {
+    return `expected a password of 1 to ${SECRET_LENGTH_MAX} characters`;
+  }
+  if (value.startsWith(PASSWORD_PREFIX) && !isPasswordHash(value)) {
+    return "expected a password hash as muster user hash prints it";
+  }
+  const isOther = !value.startsWith(PASSWORD_PREFIX) && OTHER_HASH.test(value);
+  return isOther ? "hashes of this kind are not supported: make one with muster user hash" : undefined;
 }
 
 /** Rounds of a hash; 0 for a plain password. */

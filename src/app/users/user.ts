@@ -1,11 +1,20 @@
 /**
- * A user, as the auth file has it. Types, and the name of everybody.
+ * A user, as the auth file has it; and the names of users. Pure.
  * @module
  */
 import type { Permission } from "./permission.ts";
 
 /** Stands for everybody, also for clients that show no credentials. */
 export const EVERYBODY = "*";
+
+const NAME_LENGTH_MAX = 255;
+/** What {@linkcode isUsername} holds of, for messages. */
+export const USERNAME_RULE = `expected a username of at most ${NAME_LENGTH_MAX} characters, without colons`;
+
+/** Whether a text can be the name of a user: HTTP Basic has a colon behind it (RFC 7617). */
+export function isUsername(name: string): boolean {
+  return name !== "" && name.length <= NAME_LENGTH_MAX && !/[\p{Cc}:]/u.test(name);
+}
 
 /** A user. */
 export interface User {

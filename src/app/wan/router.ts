@@ -125,7 +125,7 @@ export class WanRouter implements Elsewhere {
     const from = this.#parts.datacenter;
     const head = { ...call.head, params: { ...Object(call.head.params), from } };
     try {
-      return await this.#hold({ datacenter, call: { head, body: call.body }, timeoutMs, over, isRepeatable });
+      return await this.#hold({ datacenter, call: { ...call, head }, timeoutMs, over, isRepeatable });
     } finally {
       this.#datacenters.end(datacenter);
     }
@@ -176,7 +176,7 @@ export class WanRouter implements Elsewhere {
     this.#await(addr, datacenter);
     try {
       // The body moves away, and the next server may need it.
-      const copy = { head: call.head, body: call.body.slice() };
+      const copy = { ...call, body: call.body.slice() };
       const params = { call: copy, timeoutMs, retries: 0, to: addr, datacenter };
       const forwarded = await this.#parts.replica.call("forward", params, { over, transfer: [copy.body.buffer] });
       this.#datacenters.reached(addr);

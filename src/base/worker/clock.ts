@@ -25,3 +25,37 @@ export class RemoteClock {
     return { ms: ms + this.#aheadMs, wallMs };
   }
 }
+
+/** The wall clock may be off by so much before it is followed: its own readings are whole milliseconds. */
+const OFF_MS_MAX = 50;
+
+/**
+ * Ids and times of spans. The Workers of a process read one monotonic clock, so that their spans lie in one order; the wall
+ * clock is followed only where it has been set.
+ */
+export class SpanSource {
+  #originMs = performance.timeOrigin;
+
+  /** Wall clock, in ms since 1970, with fractions. */
+  nowMs(): number {
+    const [ms, wallMs] = [performance.now(), Date.now()];
+    if (Math.abs(this.#originMs + ms - wallMs) > OFF_MS_MAX) this.#originMs = wallMs - ms;
+    return this.#originMs + ms;
+  }
+
+  /** A new id of a trace, 32 hexadecimal digits. */
+  traceId(): string {
+    return hex(16);
+  }
+
+  /** A new id of a span, 16 hexadecimal digits. */
+  spanId(): string {
+    return hex(8);
+  }
+}
+
+function hex(bytes: number): string {
+  let text = "";
+  for (const byte of crypto.getRandomValues(new Uint8Array(bytes))) text += byte.toString(16).padStart(2, "0");
+  return text;
+}

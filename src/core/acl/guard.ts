@@ -25,6 +25,14 @@ export interface OperationAcl<Params, Result> {
   readonly isForServers?: boolean;
 }
 
+/** What a client shows of who it is. */
+export interface Credentials {
+  /** Value of the header `Authorization`; empty for none. */
+  readonly authorization: string;
+  /** Address of the client; empty where it is not known. */
+  readonly address: string;
+}
+
 /** Checks the tokens of clients. */
 export interface AccessGuard {
   /** Whether credentials are those of a user of the auth file, whose permissions decide. */
@@ -33,11 +41,11 @@ export interface AccessGuard {
    * Lets those on that have what is needed.
    * @throws {RefusedError} For the others.
    */
-  expect(needs: Needs, authorization: string): Promise<void>;
+  expect(needs: Needs, shown: Credentials): Promise<void>;
   /**
    * What whoever shows this may do.
-   * @throws {RefusedError} When it is the secret of no token.
+   * @throws {RefusedError} When it is the secret of no token, and the password of no user.
    */
-  authorizerOf(authorization: string): Promise<Authorizer>;
+  authorizerOf(shown: Credentials): Promise<Authorizer>;
   readonly read: ReadRows;
 }

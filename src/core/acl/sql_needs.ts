@@ -21,7 +21,9 @@ const TABLES: ReadonlyMap<string, readonly Need[]> = new Map([
   ["sessions", [needsAllOf("session", "read")]],
   ["queries", [needsAllOf("query", "read")]],
   ["config_entries", [needsAllOf("service", "read"), needs("operator", "read")]],
-  ...["acl_tokens", "acl_policies", "acl_roles", "acl_state"].map((name) => [name, [needs("acl", "read")]] as const),
+  ...["acl_tokens", "acl_policies", "acl_roles", "acl_users", "acl_state"].map((name) =>
+    [name, [needs("acl", "read")]] as const
+  ),
 ]);
 const OTHERS: readonly Need[] = [needs("operator", "read")];
 /** What `muster_fence` is written out as: it tells of one lock whose name and token the statement has already. */

@@ -1,7 +1,7 @@
 /**
- * The tables of access control: tokens, policies, roles, and whether the first token was made. Of the secret of a token
- * there is its SHA-256 alone: secrets are random, so nobody finds one by trying, and whoever reads the tables, a snapshot
- * or a backup cannot use what is there. Links between them are ids in the bodies, as JSON; one that leads nowhere counts
+ * The tables of access control: tokens, policies, roles, users, and whether the first token was made. Of the secret of a
+ * token there is its SHA-256 alone: secrets are random, so nobody finds one by trying, and whoever reads the tables, a
+ * snapshot or a backup cannot use what is there. A user is a name and a hashed password for a token, and goes with it. Links between them are ids in the bodies, as JSON; one that leads nowhere counts
  * as none, so that a deletion is one row. Pure.
  * @module
  */
@@ -10,11 +10,14 @@ import { CATALOG_PREFIX, type CatalogWrite, guard, NOW, NOW_MS } from "./catalog
 const TOKENS = `${CATALOG_PREFIX}acl_tokens`;
 const POLICIES = `${CATALOG_PREFIX}acl_policies`;
 const ROLES = `${CATALOG_PREFIX}acl_roles`;
+const USERS = `${CATALOG_PREFIX}acl_users`;
 const STATE = `${CATALOG_PREFIX}acl_state`;
 const INDEX = `${CATALOG_PREFIX}index`;
 
 /** The tables, by the names that blocking queries watch. */
 export const ACL_TABLES: readonly string[] = ["acl_tokens", "acl_policies", "acl_roles"];
+/** The same of {@linkcode USER_SCHEMA}. */
+const USER_TABLE = "acl_users";
 
 /** Stands in the place of a digest for the token of those that show none. */
 export const ANONYMOUS_SECRET = "anonymous";
@@ -45,6 +48,15 @@ export const ACL_SCHEMA: readonly string[] = [
   ...noted(ROLES),
 ];
 
+/** The statements that make the table of users. */
+export const USER_SCHEMA: readonly string[] = [
+  `INSERT OR IGNORE INTO ${INDEX} VALUES ('${USER_TABLE}', ${NOW})`,
+  `CREATE TABLE ${USERS}(name TEXT NOT NULL PRIMARY KEY, accessor TEXT NOT NULL UNIQUE, password TEXT NOT NULL, ` +
+  `${INDICES}) WITHOUT ROWID`,
+  ...noted(USERS),
+  `CREATE TRIGGER ${TOKENS}_gone AFTER DELETE ON ${TOKENS} BEGIN DELETE FROM ${USERS} WHERE accessor = OLD.accessor; END`,
+];
+
 /** A statement that reads. */
 interface AclRead {
   readonly sql: string;
@@ -55,24 +67,37 @@ const linked = (column: string) => `SELECT j.value FROM found f, json_each(f.bod
 
 /** Reads a token by its digest, the roles and the policies that it has, those of its roles among them. */
 export function readsOfToken(secret: string): readonly AclRead[] {
-  const found = `WITH found AS (SELECT body FROM ${TOKENS} WHERE secret = ?1)`;
+  return readsOfOne(`SELECT * FROM ${TOKENS} WHERE secret = ?1`, secret);
+}
+
+/** Reads the token of a user in the same way; its row has `password` and `user` as well. */
+export function readsOfUser(name: string): readonly AclRead[] {
+  return readsOfOne(
+    `SELECT t.*, u.password, u.name AS user FROM ${USERS} u JOIN ${TOKENS} t USING (accessor) WHERE u.name = ?1`,
+    name,
+  );
+}
+
+function readsOfOne(token: string, key: string): readonly AclRead[] {
+  const found = `WITH found AS (${token})`;
   const roles = `SELECT * FROM ${ROLES} WHERE id IN (${linked("roles")})`;
   return [
-    { sql: `SELECT * FROM ${TOKENS} WHERE secret = ?1`, positional: [secret] },
-    { sql: `${found} ${roles}`, positional: [secret] },
+    { sql: token, positional: [key] },
+    { sql: `${found} ${roles}`, positional: [key] },
     {
       sql: `${found}, roles AS (${roles}) SELECT * FROM ${POLICIES} WHERE id IN (${linked("policies")} UNION ALL ` +
         "SELECT j.value FROM roles r, json_each(r.body, '$.policies') j)",
-      positional: [secret],
+      positional: [key],
     },
   ];
 }
 
-/** Reads all tokens, or one, and the names of all policies and roles. */
+/** Reads all tokens, or one, each with the name of its `user`, and the names of all policies and roles. */
 export function readsOfTokens(accessor: string): readonly AclRead[] {
   return [
     {
-      sql: `SELECT * FROM ${TOKENS} WHERE ?1 IN ('', accessor) ORDER BY create_index, accessor`,
+      sql: `SELECT t.*, u.name AS user FROM ${TOKENS} t LEFT JOIN ${USERS} u USING (accessor) ` +
+        "WHERE ?1 IN ('', t.accessor) ORDER BY t.create_index, t.accessor",
       positional: [accessor],
     },
     { sql: `SELECT id, name FROM ${POLICIES}`, positional: [] },
@@ -84,6 +109,11 @@ export function readsOfTokens(accessor: string): readonly AclRead[] {
 export function readsOf(table: "acl_policies" | "acl_roles", key: string): readonly AclRead[] {
   const sql = `SELECT * FROM ${CATALOG_PREFIX}${table} WHERE ?1 IN ('', id, name) ORDER BY name`;
   return [{ sql, positional: [key] }, { sql: `SELECT id, name FROM ${POLICIES}`, positional: [] }];
+}
+
+/** Reads the hashed password of the user of a token. */
+export function readsOfPassword(accessor: string): AclRead {
+  return { sql: `SELECT name, password FROM ${USERS} WHERE accessor = ?1`, positional: [accessor] };
 }
 
 /** Reads whether the first token was made. */
@@ -101,6 +131,11 @@ export function mayBootstrap(resetIndex: bigint): CatalogWrite {
 /** Holds where no other token has the secret. */
 export function isFreeSecret(secret: string, accessor: string): CatalogWrite {
   return guard(`NOT EXISTS(SELECT 1 FROM ${TOKENS} WHERE secret = ? AND accessor <> ?)`, [secret, accessor]);
+}
+
+/** Holds where no other token has a user of the name. */
+export function isFreeUser(name: string, accessor: string): CatalogWrite {
+  return guard(`NOT EXISTS(SELECT 1 FROM ${USERS} WHERE name = ? AND accessor <> ?)`, [name, accessor]);
 }
 
 /** Holds where no other policy, or role, has the name. */

@@ -4,8 +4,9 @@
  * `muster.nodes` is a table of the catalog by its real name. The schema table, under both of its names, and
  * `PRAGMA table_list` are without the cluster's own tables, so that clients which list, copy or drop all tables meet none
  * but the user's. Left as they are: views and triggers, as their text is stored and shown, in dumps, too, and nobody would
- * find what he wrote; and statements that ask for both rowids and all columns (`SELECT rowid, *`) of the schema table, as
- * what stands in for it would show its rowid among all columns. `muster_fence(LOCK, TOKEN)` is written out (fence.ts).
+ * find what he wrote; and statements that ask for both rowids and all columns of the schema table together with another
+ * table, or in a subquery, as what stands in for it would show its rowid among all columns. Where the schema table is read
+ * alone (`SELECT rowid, * FROM sqlite_master`), the `*` is written out. `muster_fence(LOCK, TOKEN)` is written out (fence.ts).
  *
  * This happens before a statement goes into the log: all replicas run the same text, whatever their version.
  * @module
@@ -41,6 +42,8 @@ const SCHEMA_TABLE = `(SELECT type, name, tbl_name, rootpage, sql FROM main.sqli
 })`;
 /** The same with what a table has besides its columns. */
 const SCHEMA_TABLE_WITH_ROWIDS = SCHEMA_TABLE.replace("sql FROM", "sql, rowid, rowid AS _rowid_, rowid AS oid FROM");
+/** The columns that `*` stands for. */
+const SCHEMA_COLUMNS = ["type", "name", "tbl_name", "rootpage", "sql"];
 const TABLE_LIST = `(SELECT schema, name, type, ncol, wr, strict FROM pragma_table_list WHERE ${isUsers("name")})`;
 
 /** By the names that clients use, what they read in place of it. */
@@ -100,9 +103,13 @@ function resolved(
   given: string,
   { hidesOwn, tables }: { hidesOwn: boolean; tables?: ReadonlyMap<string, string> },
 ): string {
-  const sql = fenced(given);
-  const tokens = tokensOf(sql);
+  let sql = fenced(given);
+  let tokens = tokensOf(sql);
   const hasRowids = tokens.some(({ name }) => ROWID_NAMES.has(name));
+  if (hasRowids && hidesOwn && readsSchemaAlone(tokens)) {
+    sql = withColumns(sql, tokens);
+    tokens = tokensOf(sql);
+  }
   const hides = hidesOwn && !(hasRowids && tokens.some((_, at) => isAllColumns(tokens, at)));
   const standIns = hasRowids ? STAND_INS_WITH_ROWIDS : STAND_INS;
   let out = "";
@@ -117,6 +124,38 @@ function resolved(
     out += sql.slice(copied, tokens[at].start) + (isColumn ? name : `${table}${hasAlias ? "" : ` AS ${name}`}`);
     copied = tokens[last].end;
     at = last;
+  }
+  return out + sql.slice(copied);
+}
+
+/** Words that join another table. */
+const JOINS: ReadonlySet<string> = new Set("CROSS FULL INNER JOIN LEFT NATURAL RIGHT".split(" "));
+
+/** Whether the statement is one SELECT that reads the schema table and nothing else. */
+function readsSchemaAlone(tokens: readonly Token[]): boolean {
+  const places = (word: string) => tokens.flatMap(({ text }, at) => text.toUpperCase() === word ? [at] : []);
+  const [from] = places("FROM");
+  if (places("SELECT").length !== 1 || places("FROM").length !== 1) return false;
+  const found = standIn(tokens, from + 1, STAND_INS_WITH_ROWIDS);
+  if (!found) return false;
+  // Behind it stands its alias, or what ends the list of tables.
+  const rest = tokens.slice(found.last + 1).map(({ text }) => text.toUpperCase());
+  const ending = rest.findIndex((text) => NOT_AN_ALIAS.has(text) || text === ";");
+  const alias = ending < 0 ? rest : rest.slice(0, ending);
+  return !alias.includes(",") && !alias.includes("(") && !(ending >= 0 && JOINS.has(rest[ending]));
+}
+
+/** The text with the columns of the schema table in place of `*`. */
+function withColumns(sql: string, tokens: readonly Token[]): string {
+  let out = "";
+  let copied = 0;
+  for (const [at, { start, end }] of tokens.entries()) {
+    if (!isAllColumns(tokens, at)) continue;
+    const isQualified = tokens[at - 1].text === ".";
+    const table = isQualified ? sql.slice(tokens[at - 2].start, start) : "";
+    out += sql.slice(copied, isQualified ? tokens[at - 2].start : start) +
+      SCHEMA_COLUMNS.map((column) => table + column).join(", ");
+    copied = end;
   }
   return out + sql.slice(copied);
 }

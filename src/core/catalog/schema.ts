@@ -4,19 +4,20 @@
  * Version 1 had the tables and the index of each table. Version 2 has an index for each node and service as well
  * (watch.ts). Version 3 has all that is said of services and checks, an index for the health of each service, keys with
  * their values, and sessions (kv_schema.ts). Version 4 has the tokens of locks, version 5 the history of keys
- * and their times to live (kv_history.ts), version 6 the tables of access control (acl_schema.ts). A leader brings older tables to the newest version by a command of the log, so
+ * and their times to live (kv_history.ts), version 6 the tables of access control, version 7
+ * the users of their tokens (acl_schema.ts). A leader brings older tables to the newest version by a command of the log, so
  * that all replicas change at the same entry, whichever version of the program they run: a version only adds, and whoever
  * knows an older one goes on with it. The command begins with a guard, since another leader may have been quicker.
  * @module
  */
 import { CATALOG_PREFIX, type CatalogWrite, guard, NOW } from "./catalog.ts";
-import { ACL_SCHEMA } from "./acl_schema.ts";
+import { ACL_SCHEMA, USER_SCHEMA } from "./acl_schema.ts";
 import { HISTORY_SCHEMA } from "./kv_history.ts";
 import { FENCE_SCHEMA, KV_SCHEMA } from "./kv_schema.ts";
 import { HEALTH_OF_SERVICE, VERSION_NAME, WATCHED, watchNameSql } from "./watch.ts";
 
 /** The version of this program. */
-export const CATALOG_VERSION = 6;
+export const CATALOG_VERSION = 7;
 
 const INDEX = `${CATALOG_PREFIX}index`;
 
@@ -64,6 +65,7 @@ const STEPS: readonly (readonly string[])[] = [
   FENCE_SCHEMA,
   HISTORY_SCHEMA,
   ACL_SCHEMA,
+  USER_SCHEMA,
 ];
 
 /** Reads the version of the tables that are there, as `version`: 1 where they do not say, NULL where there are none. */

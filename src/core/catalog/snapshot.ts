@@ -52,6 +52,7 @@ const COLUMNS: Readonly<Record<string, readonly string[]>> = {
   queries: ["id", "name", "session", "body"],
   config_entries: ["kind", "name", "body"],
   acl_tokens: ["accessor", "secret", "body", "expires_ms"],
+  acl_users: ["name", "accessor", "password"],
   acl_policies: ["id", "name", "body"],
   acl_roles: ["id", "name", "body"],
   acl_state: ["name", "value"],

@@ -6,6 +6,7 @@ import type { Member, NodeId } from "../../core/raft/message.ts";
 import type { ToCallee, ToCaller } from "../../base/worker/channel.ts";
 import type { NodeTls } from "../../base/net/conn.ts";
 import type { SecretOptions } from "../transport/secret.ts";
+import type { Span } from "../../core/traces/span.ts";
 import type { Packed } from "../../base/codec/packed.ts";
 
 /** How a node is to take part in the cluster; decided by the command line. */
@@ -119,6 +120,8 @@ export interface PeerMessage {
   /** In an answer, `leaderless` is true where nothing was done for want of a leader: another node may be asked. */
   readonly head: Readonly<Record<string, unknown>>;
   readonly body: Uint8Array;
+  /** The trace that it belongs to, as a traceparent. */
+  readonly trace?: string | undefined;
 }
 
 /** An operation on its way to another node. */
@@ -149,6 +152,8 @@ export interface Proposals {
   readonly render: readonly number[];
   /** Encoded commands, not stamped yet. */
   readonly bodies: Packed;
+  /** The traces that they belong to, as traceparents; missing where none is traced. */
+  readonly traces?: readonly (string | undefined)[];
 }
 
 /** Methods of the replica: parameters and result. */
@@ -255,7 +260,8 @@ export type ToHttp =
   | { readonly k: "sent"; readonly held: number } // the long answer of this number has left
   | { readonly k: "databaseReplaced" } // readers have to open it again
   | { readonly k: "leader"; readonly leader: LeaderInfo | null }
-  | { readonly k: "members"; readonly members: readonly Member[] };
+  | { readonly k: "members"; readonly members: readonly Member[] }
+  | { readonly k: "spans"; readonly spans: readonly Span[] }; // of writes that are traced
 
 /** The leader. */
 export interface LeaderInfo {

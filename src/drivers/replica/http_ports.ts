@@ -29,6 +29,7 @@ import type {
   ReplicaOptions,
   ToHttp,
 } from "./api.ts";
+import type { Span } from "../../core/traces/span.ts";
 import type { Waiter } from "../../core/sql/exchange.ts";
 import type { FromWriter } from "../sqlite/api.ts";
 import { OPERATION, type Rpc } from "../transport/wire.ts";
@@ -106,6 +107,7 @@ export class HttpPorts {
   /** The way to other datacenters. */
   readonly #far: FarClient;
   readonly #refused = new Map<number, Refused[]>();
+  readonly #spans: Span[] = [];
   readonly #writerStatus: ((status: Record<string, unknown>) => void)[] = [];
   /** Index of the one that gets the next operation of another node. */
   #nextServer = 0;
@@ -131,6 +133,13 @@ export class HttpPorts {
   /** To every HTTP Worker. */
   broadcast(message: ToHttp): void {
     for (const { port } of this.#lines) port.postMessage(message);
+  }
+
+  /** A span of a write has ended; spans of one turn leave together. */
+  span(span: Span): void {
+    this.#spans.push(span);
+    if (this.#spans.length > 1) return;
+    queueMicrotask(() => this.#post(1, { k: "spans", spans: this.#spans.splice(0) }));
   }
 
   /** A write that has no result. */
@@ -161,15 +170,18 @@ export class HttpPorts {
     }
   }
 
-  #propose(port: number, { refs, render, bodies }: Proposals): void {
+  #propose(port: number, { refs, render, bodies, traces }: Proposals): void {
     // Copies, unless it came alone: an entry outlives its batch in memory, and must not keep the whole of it.
     const isAlone = refs.length === 1;
+    const { replica, relay } = this.#parts;
     const proposals = unpack(bodies).map((body, at) => ({
       body: isAlone ? body : body.slice(),
-      asker: { port, ref: refs[at], options: renderFlags(render[at]) },
+      asker: traces?.[at] === undefined
+        ? { port, ref: refs[at], options: renderFlags(render[at]) }
+        : { port, ref: refs[at], options: renderFlags(render[at]), trace: replica.traces.begin(traces[at]) },
     }));
-    const left = this.#parts.relay.forward(proposals);
-    if (left.length > 0) this.#parts.replica.propose(left);
+    const left = relay.forward(proposals);
+    if (left.length > 0) replica.propose(left);
     if (!isAlone) freeBuffer(bodies.bytes);
   }
 
@@ -253,7 +265,7 @@ export class HttpPorts {
 
   async #forward({ call, timeoutMs, retries, to, datacenter }: Forward, over: Promise<void>): Promise<Forwarded> {
     if (datacenter !== undefined && to !== undefined) {
-      const options = { timeoutMs, body: call.body, over };
+      const options = { timeoutMs, body: call.body, over, trace: call.trace };
       try {
         return { answer: await this.#far.ask(datacenter, to, call.head, options), from: to };
       } catch (error) {
@@ -265,7 +277,8 @@ export class HttpPorts {
       if (to === undefined && (!leader || leader.id === this.#parts.options.nodeId)) throw new NoLeaderError();
       const from = to ?? leader?.addr ?? "";
       try {
-        const answer = await this.#parts.rpc.call(from, OPERATION, call.head, { timeoutMs, body: call.body, over });
+        const { head, body, trace } = call;
+        const answer = await this.#parts.rpc.call(from, OPERATION, head, { timeoutMs, body, over, trace });
         return { answer, from };
       } catch (error) {
         if (!(error instanceof NotSentError) || attempt >= retries) throw outdated(error, from);
@@ -279,8 +292,8 @@ export class HttpPorts {
     if (rpc.method !== OPERATION) throw new RemoteError(`unknown call "${rpc.method}": upgrade this node`);
     const { port, http } = this.#lines[this.#nextServer];
     this.#nextServer = (this.#nextServer + 1) % this.#lines.length;
-    const { head, body } = rpc;
-    const { answer, held } = await http.call("serve", { head, body }, { over, transfer: movedWith(body) });
+    const { head, body, trace } = rpc;
+    const { answer, held } = await http.call("serve", { head, body, trace }, { over, transfer: movedWith(body) });
     if (held === undefined) return answer;
     const message: ToHttp = { k: "sent", held };
     return { ...answer, onSent: () => port.postMessage(message) };

@@ -230,6 +230,7 @@ export class ReplicaNode {
         send: (message, entries) => this.#send(message, entries),
         refused: (asker, why) => "peer" in asker ? this.#relay.refuse(asker, why) : this.#http.refused(asker, why),
         placed: (term, places) => this.#relay.placed(term, places),
+        span: (span) => this.#http.span(span),
         onRole: (role) => this.#onRole(role),
         onConfig: (config) => this.#onConfig(config),
         fatal: (error) => this.#events.fatal(error),
@@ -336,11 +337,10 @@ export class ReplicaNode {
 
   #hello(purpose: Hello["purpose"]): Hello {
     const { nodeId, storageId, advertisedAddr, apiUrl, version } = this.#options;
-    const { clusterId } = this.#replica.status().config;
     return {
       protocol: PROTOCOL_VERSION,
       purpose,
-      clusterId,
+      clusterId: this.#replica.status().config.clusterId,
       id: nodeId,
       storageId,
       addr: advertisedAddr,

@@ -13,11 +13,10 @@
  */
 import { isOfClient } from "../../core/sql/command.ts";
 import type { EntryId, NodeId } from "../../core/raft/message.ts";
-import type { Waiter } from "../../core/sql/exchange.ts";
 import { type Placements, type ProposedWrite, REFUSALS, type RelayFrame } from "../transport/proposal_frames.ts";
 import type { RelayHandlers } from "../transport/listener.ts";
 import type { Hello } from "../transport/wire.ts";
-import type { RefusedWhy, RemoteAsker, WaitingProposal } from "./replica.ts";
+import type { LocalAsker, RefusedWhy, RemoteAsker, WaitingProposal } from "./replica.ts";
 
 /** Writes of this node whose place is not known yet. */
 export const RELAYED_MAX = 8192;
@@ -39,13 +38,13 @@ export interface RelayParts {
   /** Puts writes of another node into the log, while this one leads; otherwise they are refused. */
   propose(proposals: readonly WaitingProposal[]): void;
   /** An entry with the write of a client of this node has its place. */
-  place(waiter: Waiter, id: EntryId): void;
+  place(waiter: LocalAsker, id: EntryId): void;
   /** A write of a client of this node has no result. */
-  refused(waiter: Waiter, why: RefusedWhy): void;
+  refused(waiter: LocalAsker, why: RefusedWhy): void;
 }
 
 interface Pending {
-  readonly waiter: Waiter;
+  readonly waiter: LocalAsker;
   readonly bytes: number;
   readonly leader: NodeId;
 }
@@ -67,11 +66,11 @@ export class Relay implements RelayHandlers {
    * Takes writes of this node's clients to the leader, as many as there is room for.
    * @returns Those that were not taken.
    */
-  forward(proposals: readonly WaitingProposal<Waiter>[]): readonly WaitingProposal<Waiter>[] {
+  forward(proposals: readonly WaitingProposal<LocalAsker>[]): readonly WaitingProposal<LocalAsker>[] {
     const leader = this.#parts.leader();
     if (leader === undefined) return proposals;
     const writes: ProposedWrite[] = [];
-    const left: WaitingProposal<Waiter>[] = [];
+    const left: WaitingProposal<LocalAsker>[] = [];
     for (const proposal of proposals) {
       const { body, asker } = proposal;
       if (this.#pending.size >= RELAYED_MAX || this.#bytes + body.length > RELAYED_BYTES_MAX) {
@@ -82,10 +81,13 @@ export class Relay implements RelayHandlers {
       this.#nextRef = ref % REF_MAX + 1;
       this.#pending.set(ref, { waiter: asker, bytes: body.length, leader });
       this.#bytes += body.length;
-      writes.push({ ref, body });
+      const { trace } = asker;
+      if (trace) trace.isRelayed = true;
+      writes.push(trace ? { ref, body, trace: trace.traceparent } : { ref, body });
     }
     if (writes.length === 0 || this.#parts.send(leader, { k: "proposals", writes })) return left;
     for (const { ref } of writes) this.#remove(ref);
+    for (const { asker: { trace } } of proposals) if (trace) trace.isRelayed = false;
     return proposals;
   }
 
@@ -98,9 +100,9 @@ export class Relay implements RelayHandlers {
   onProposals(writes: readonly ProposedWrite[], caller: Hello): void {
     const isWelcome = this.#parts.takesProposals && this.#parts.isMember(caller);
     const proposals: WaitingProposal[] = [];
-    for (const { ref, body } of writes) {
+    for (const { ref, body, trace } of writes) {
       const asker: RemoteAsker = { peer: caller.id, ref };
-      if (isWelcome && isOfClient(body)) proposals.push({ body, asker });
+      if (isWelcome && isOfClient(body)) proposals.push(trace ? { body, asker, traceparent: trace } : { body, asker });
       else this.refuse(asker, "not_leader");
     }
     if (proposals.length > 0) this.#parts.propose(proposals);
@@ -140,7 +142,7 @@ export class Relay implements RelayHandlers {
     }
   }
 
-  #settle(ref: number, from: NodeId): Waiter | undefined {
+  #settle(ref: number, from: NodeId): LocalAsker | undefined {
     const pending = this.#pending.get(ref);
     if (pending?.leader !== from) return undefined;
     this.#remove(ref);

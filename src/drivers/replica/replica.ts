@@ -20,11 +20,13 @@ import { stampCommand } from "../../core/sql/command.ts";
 import { buffersOf } from "../../base/codec/packed.ts";
 import { type ApplyEntry, packEntries, type Waiter } from "../../core/sql/exchange.ts";
 import type { FromWriter, ToWriter } from "../sqlite/api.ts";
+import { EntryTraces, type WriteTrace } from "../../core/traces/entry_traces.ts";
+import type { Span } from "../../core/traces/span.ts";
 import { ApplyLag, CommitTimes } from "./apply_lag.ts";
 import { CommitWaits, PlacedWaiters } from "./waiters.ts";
 import { LeaderContact } from "./leader_contact.ts";
 import type { LogStore } from "../log/store.ts";
-import { readClocks } from "../../base/worker/clock.ts";
+import { readClocks, SpanSource } from "../../base/worker/clock.ts";
 import { leaseHolds, NO_LEASE } from "../../base/worker/lease.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 import type { Ticker } from "../../base/worker/ticker.ts";
@@ -47,15 +49,25 @@ export interface RemoteAsker {
   readonly peer: NodeId;
   /** Its own number for the write. */
   readonly ref: number;
+  /** Present where the write is traced. */
+  readonly trace?: WriteTrace | undefined;
+}
+
+/** A client of this node. */
+export interface LocalAsker extends Waiter {
+  /** Present where the write is traced. */
+  readonly trace?: WriteTrace | undefined;
 }
 
 /** Who wants to know what becomes of a write: a client of this node, or of another one. */
-export type Asker = Waiter | RemoteAsker;
+export type Asker = LocalAsker | RemoteAsker;
 
 /** A write that wants its result. */
 export interface WaitingProposal<A extends Asker = Asker> {
   readonly body: Uint8Array;
   readonly asker: A;
+  /** Present where another node says that the write is traced. */
+  readonly traceparent?: string | undefined;
 }
 
 /** Why a write has no result; `unknown` is the only case in which it may have happened (X6). */
@@ -69,6 +81,8 @@ export interface ReplicaEvents {
   refused(asker: Asker, why: RefusedWhy): void;
   /** Writes of other nodes have their places in the log; called before their entries leave. */
   placed(term: Term, places: readonly { readonly asker: RemoteAsker; readonly index: Index }[]): void;
+  /** A span of a write that is traced has ended. @default {it is dropped} */
+  span?(span: Span): void;
   onRole(role: NonNullable<Effects["role"]>): void;
   onConfig(config: Config): void;
   /** A peer needs entries that the log no longer has. */
@@ -123,6 +137,8 @@ export class Replica {
   /** A snapshot is about to take the database's place: nothing is handed to it until then. */
   isInstalling = false;
   #posts: Post[] = [];
+  /** Writes that are traced. */
+  readonly traces: EntryTraces;
   readonly #lag: ApplyLag;
   readonly #commitTimes: CommitTimes;
   /** When the last batch was proposed, by the monotonic clock. */
@@ -156,6 +172,7 @@ export class Replica {
     this.#state = parts.state;
     this.#events = parts.events;
     this.#ticker = parts.ticker;
+    this.traces = new EntryTraces(new SpanSource(), (span) => this.#events.span?.(span));
     this.#applied = this.#posted = this.#applyTo = parts.applied;
     const { commit, appliedTerm } = this.#core.status();
     this.#commit = commit;
@@ -208,7 +225,7 @@ export class Replica {
         this.#events.refused(proposal.asker, "behind");
         continue;
       }
-      this.#proposals.push(proposal);
+      this.#proposals.push(proposal.traceparent === undefined ? proposal : traced(this.traces, proposal));
       this.#proposalBytes += proposal.body.length;
     }
     // Under load the messages that wait behind this one belong into the same batch: they are heard first.
@@ -321,6 +338,7 @@ export class Replica {
     const items = this.#proposals.map(({ body, asker }) => {
       const ref = this.#nextRef++;
       this.#asked.set(ref, asker);
+      if (asker.trace) this.traces.proposed(asker.trace);
       stampCommand(body, { timeMs: now, seed: { hi: randomWord(), lo: randomWord() }, maxSteps: this.#maxSteps });
       return { ref, body };
     });
@@ -350,6 +368,7 @@ export class Replica {
     }
     if (effects.persist) this.#log.persist(effects.persist); // entries are in the log's memory from here on
     if (effects.proposals.length > 0) this.#placeAll(effects.proposals);
+    if (!this.traces.isIdle) traceEffects(this.traces, effects);
     for (const { m, after } of effects.send) {
       if (after === 0) this.#send(m);
       else this.#gated.push({ after, m });
@@ -374,6 +393,7 @@ export class Replica {
   }
 
   #noteApplied(): void {
+    if (!this.traces.isIdle) this.traces.applied(this.#applied);
     this.#state.applied = this.#applied;
     this.#lag.applied(this.#applied);
     this.#state.waitingSinceMs = this.#lag.sinceMs;
@@ -398,6 +418,7 @@ export class Replica {
       if (!asker) continue;
       if (!id) this.#events.refused(asker, why ?? "not_leader");
       else if ("peer" in asker) {
+        if (asker.trace) this.traces.placed(asker.trace, id.index, id.term);
         places.push({ asker, index: id.index });
         this.#commitWaits.add(asker.peer, id.index);
         term = id.term;
@@ -411,7 +432,8 @@ export class Replica {
   }
 
   /** The entry with a client's write has a place: its result is that of the entry, when it is applied. */
-  place(waiter: Waiter, id: EntryId): void {
+  place(waiter: LocalAsker, id: EntryId): void {
+    if (waiter.trace) this.traces.placed(waiter.trace, id.index, id.term);
     if (id.index <= this.#posted) this.#events.refused(waiter, "unknown"); // it came with a snapshot
     else this.#placed.add(waiter, id);
   }
@@ -443,6 +465,7 @@ export class Replica {
   persisted(ticket: number): void {
     invariant(ticket >= this.#persisted, `write ${ticket} is not durable before write ${this.#persisted}`);
     this.#persisted = ticket;
+    if (!this.traces.isIdle) this.traces.persisted(ticket);
     const due = this.#gated.filter((message) => message.after <= ticket);
     if (due.length > 0) {
       this.#gated = this.#gated.filter((message) => message.after > ticket);
@@ -540,6 +563,17 @@ export class Replica {
     this.#state.lease = NO_LEASE;
     this.#state.role = "follower";
   }
+}
+
+/** What is written now was placed before, here or by the leader. */
+function traceEffects(traces: EntryTraces, { persist, commit }: Effects): void {
+  const last = persist?.append.at(-1);
+  if (persist && last) traces.written(last.index, persist.ticket);
+  if (commit !== undefined) traces.committed(commit);
+}
+
+function traced(traces: EntryTraces, { body, asker, traceparent }: WaitingProposal): WaitingProposal {
+  return { body, asker: { ...asker, trace: traces.begin(traceparent) } };
 }
 
 function randomWord(): number {

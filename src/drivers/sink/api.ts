@@ -1,5 +1,5 @@
 /**
- * The messages of the Workers that deliver to a sink: changed rows, metrics. And what they are told to do. Types only.
+ * The messages of the Workers that deliver to a sink: changed rows, metrics, traces. And what they are told to do. Types only.
  *
  * The plan may hold keys: it is handed to the Worker and to nobody else, and no part of the program prints it.
  * @module
@@ -17,6 +17,8 @@ export interface HttpSink {
   readonly k: "http";
   /** Without user and password. */
   readonly url: string;
+  /** Where traces go, at a collector; on the same server. */
+  readonly tracesUrl?: string;
   /** Value of the header; empty for none. */
   readonly authorization: string;
   /** PEM of authorities, of the certificate and its key; empty for none. */
@@ -57,17 +59,21 @@ export interface CdcOptions {
   readonly backoffMaxMs: number;
 }
 
-/** How metrics are pushed. */
+/** How metrics and traces are pushed. */
 export interface OtlpOptions {
   /** As it is shown. */
   readonly endpoint: string;
   readonly intervalMs: number;
+  /** Share of the requests without a `traceparent` that are traced, 0 to 1. */
+  readonly traceRatio: number;
+  /** Whether spans carry the text of statements. */
+  readonly showsSql: boolean;
 }
 
 /** What is delivered, and where to. */
 export interface SinkPlans {
   readonly cdc: CdcPlan | undefined;
-  /** Metrics. */
+  /** Metrics and traces. */
   readonly otlp: { readonly sink: HttpSink; readonly options: OtlpOptions } | undefined;
 }
 
@@ -81,5 +87,13 @@ export interface OpenSink {
 /** What the Worker can be asked; errors are for people. */
 export interface SinkMethods {
   /** Delivers a batch; resolves when the sink has it. */
-  deliver: { params: { readonly body: string; readonly timeoutMs: number }; result: void };
+  deliver: {
+    params: {
+      readonly body: string;
+      readonly timeoutMs: number;
+      /** @default {what the sink is for} */
+      readonly what?: "traces";
+    };
+    result: void;
+  };
 }

@@ -1,5 +1,5 @@
 /**
- * Where metrics are pushed to (`-otlp-endpoint` and its fellows): a collector that takes OTLP over HTTP in JSON. Pure.
+ * Where metrics and traces are pushed to (`-otlp-endpoint` and its fellows): a collector that takes OTLP over HTTP in JSON. Pure.
  * @module
  */
 import { ConfigError } from "../../base/codec/fields.ts";
@@ -9,6 +9,7 @@ import type { HttpSink } from "./api.ts";
 const PORT = "4318";
 const GRPC_PORT = "4317";
 const PATH = "/v1/metrics";
+const TRACES_PATH = "/v1/traces";
 
 /** The flags. */
 export interface OtlpFlags {
@@ -41,5 +42,7 @@ export function otlpSink({ endpoint, isInsecure, caCert, cert, key }: OtlpFlags)
   if (!isUrl && url.port === "" && !/:\d+$/.test(endpoint)) url.port = PORT;
   if (url.pathname === "/") url.pathname = PATH;
   if ((cert === "") !== (key === "")) throw new ConfigError("-otlp-cert and -otlp-key go together");
-  return { k: "http", url: url.href, authorization: "", caCert, cert, key };
+  const traces = new URL(url);
+  traces.pathname = `${url.pathname.replace(/\/v1\/metrics\/?$/, "").replace(/\/$/, "")}${TRACES_PATH}`;
+  return { k: "http", url: url.href, tracesUrl: traces.href, authorization: "", caCert, cert, key };
 }

@@ -1,5 +1,5 @@
 /**
- * The Worker that delivers changed rows (Q19.1), or metrics (Q20.1): to a web server, a file or standard output, and to nothing
+ * The Worker that delivers changed rows (Q19.1), or metrics and traces (Q20.1): to a web server, a file or standard output, and to nothing
  * else. What it says is delivered is: answered with 200 to 299, synced to the disk, or written.
  * @module
  */
@@ -11,7 +11,7 @@ const scope = workerScope<OpenSink, never>();
 /** Of an answer that says why, so much is shown. */
 const REASON_LENGTH_MAX = 200;
 
-type Deliver = (body: string, timeoutMs: number) => Promise<void>;
+type Deliver = (body: string, timeoutMs: number, what?: "traces") => Promise<void>;
 
 function deliverTo(sink: Sink): Deliver {
   switch (sink.k) {
@@ -45,7 +45,7 @@ async function append(path: string, text: string): Promise<void> {
   await file.sync();
 }
 
-function post({ url, authorization, caCert, cert, key }: HttpSink): Deliver {
+function post({ url, tracesUrl = url, authorization, caCert, cert, key }: HttpSink): Deliver {
   const client = Deno.createHttpClient({
     ...(caCert === "" ? {} : { caCerts: [caCert] }),
     ...(cert === "" ? {} : { cert, key }),
@@ -54,9 +54,16 @@ function post({ url, authorization, caCert, cert, key }: HttpSink): Deliver {
     "Content-Type": "application/json",
     ...(authorization === "" ? {} : { Authorization: authorization }),
   };
-  return async (body, timeoutMs) => {
+  return async (body, timeoutMs, what) => {
     const signal = AbortSignal.timeout(timeoutMs);
-    const response = await fetch(url, { method: "POST", headers, body, client, signal, redirect: "error" });
+    const response = await fetch(what === "traces" ? tracesUrl : url, {
+      method: "POST",
+      headers,
+      body,
+      client,
+      signal,
+      redirect: "error",
+    });
     if (response.ok) {
       await response.body?.cancel();
       return;
@@ -68,6 +75,8 @@ function post({ url, authorization, caCert, cert, key }: HttpSink): Deliver {
 
 scope.onmessage = ({ data: { sink, port } }) => {
   const deliver = deliverTo(sink);
-  const callee = new Callee<SinkMethods>(port, { deliver: ({ body, timeoutMs }) => deliver(body, timeoutMs) });
+  const callee = new Callee<SinkMethods>(port, {
+    deliver: ({ body, timeoutMs, what }) => deliver(body, timeoutMs, what),
+  });
   port.onmessage = ({ data }: MessageEvent<ToCallee<SinkMethods>>) => callee.take(data);
 };

@@ -31,6 +31,7 @@ import type { SqliteLibrary } from "../libsqlite/library.ts";
 import { causeOf, isDiskFull, isLocked } from "./failure.ts";
 import { DamagedDatabaseError, healTainted, markTainted, openUndamaged, taints } from "./taint.ts";
 import { BATCH_ENTRIES_MAX, openStateMachine, type StateMachine } from "./state_machine.ts";
+import { answerPulse } from "../../base/worker/pulse.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Size of the WAL that calls for a checkpoint whatever the rule says, in bytes (A9). */
@@ -341,6 +342,7 @@ class WriterWorker {
   }
 }
 
+answerPulse();
 self.addEventListener("message", (event: Event) => {
   if (!(event instanceof MessageEvent)) return;
   const message: OpenWriter = event.data;

@@ -23,6 +23,7 @@ import {
   writeRpc,
 } from "./wire.ts";
 import { decodePlacements, decodeProposals, type Placements, type ProposedWrite } from "./proposal_frames.ts";
+import { decodeTraces } from "./trace_frames.ts";
 import { RemoteError, type RpcAnswer } from "./rpc.ts";
 import { challengeCaller } from "./handshake.ts";
 import type { ClusterSecret } from "./secret.ts";
@@ -229,12 +230,16 @@ export class Listener {
     this.#streams.get(caller.id)?.close();
     this.#streams.set(caller.id, connection);
     this.#handlers.relay?.onStreamEnd(caller); // what came before it on another one, or was dropped for want of one, is over
+    let traces: Map<number, string> | undefined;
     try {
       for (let frame: Frame | undefined; (frame = await connection.read()) !== undefined;) {
         const messages: Message[] = [];
         for (let next: Frame | undefined = frame; next !== undefined; next = connection.readNow()) {
-          if (next.kind === FRAME.proposals) this.#handlers.relay?.onProposals(decodeProposals(next.payload), caller);
-          else if (next.kind === FRAME.placed) {
+          if (next.kind === FRAME.traces) traces = decodeTraces(next.payload);
+          else if (next.kind === FRAME.proposals) {
+            this.#handlers.relay?.onProposals(traced(decodeProposals(next.payload), traces), caller);
+            traces = undefined;
+          } else if (next.kind === FRAME.placed) {
             this.#handlers.relay?.onPlacements(decodePlacements(next.payload), caller);
           }
           const message = decodeRaftMessage(next.kind, next.payload, caller.promiseMs);
@@ -252,10 +257,16 @@ export class Listener {
   async #serveRpc(connection: Connection, caller: Hello): Promise<void> {
     const running = new Map<number, () => void>();
     this.#running.set(connection, running);
+    let traces: Map<number, string> | undefined;
     try {
       for (let frame: Frame | undefined; (frame = await connection.read()) !== undefined;) {
-        if (frame.kind === FRAME.call) this.#answer(connection, caller, { rpc: decodeRpc(frame.payload), running });
-        else if (frame.kind === FRAME.cancel) running.get(decodeCancel(frame.payload))?.();
+        if (frame.kind === FRAME.traces) traces = decodeTraces(frame.payload);
+        else if (frame.kind === FRAME.call) {
+          const rpc = decodeRpc(frame.payload);
+          const trace = traces?.get(rpc.id);
+          traces = undefined;
+          this.#answer(connection, caller, { rpc: trace === undefined ? rpc : { ...rpc, trace }, running });
+        } else if (frame.kind === FRAME.cancel) running.get(decodeCancel(frame.payload))?.();
       }
     } finally {
       this.#running.delete(connection);
@@ -301,6 +312,14 @@ export class Listener {
     for (const listener of this.#listeners) listener.close();
     for (const connection of this.#open) connection.close();
   }
+}
+
+/** Writes with the traces that came before them. */
+function traced(
+  writes: readonly ProposedWrite[],
+  traces: ReadonlyMap<number, string> | undefined,
+): readonly ProposedWrite[] {
+  return traces === undefined ? writes : writes.map((write) => ({ ...write, trace: traces.get(write.ref) }));
 }
 
 /** Sends an answer; long ones one after the other. */

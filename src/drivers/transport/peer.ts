@@ -3,6 +3,7 @@
  * matters. Reconnecting backs off with jitter up to half an election timeout (F8).
  * @module
  */
+import type { ByteWriter } from "../../base/codec/cursor.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import { retry } from "../../base/worker/backoff.ts";
 import type { Connection } from "./connection.ts";
@@ -10,7 +11,8 @@ import { openStream } from "./rpc.ts";
 import { type Hello, HELLO_BYTES_MAX, writeRaftMessage } from "./wire.ts";
 import type { Entry, OutgoingMessage } from "../../core/raft/message.ts";
 import type { TlsTrust } from "../../base/net/conn.ts";
-import { type RelayFrame, writePlacements, writeProposals } from "./proposal_frames.ts";
+import { type ProposedWrite, type RelayFrame, writePlacements, writeProposals } from "./proposal_frames.ts";
+import { writeTraces } from "./trace_frames.ts";
 import type { ClusterSecret } from "./secret.ts";
 
 /** Callbacks to the owner of a peer stream. */
@@ -124,7 +126,7 @@ export class PeerStream {
   /** Sends writes, or the answer to some. @returns false where they were dropped. */
   sendRelayed(frame: RelayFrame): boolean {
     return this.#connection?.send((writer) => {
-      if (frame.k === "proposals") writeProposals(writer, frame.writes);
+      if (frame.k === "proposals") writeTraced(writer, frame.writes);
       else writePlacements(writer, frame.placements);
     }) ?? false;
   }
@@ -134,4 +136,11 @@ export class PeerStream {
     this.#stop.abort();
     this.#connection?.close();
   }
+}
+
+/** Writes for the leader, behind their traces. */
+function writeTraced(writer: ByteWriter, writes: readonly ProposedWrite[]): void {
+  const traces = writes.flatMap(({ ref, trace }) => trace === undefined ? [] : [{ ref, trace }]);
+  if (traces.length > 0) writeTraces(writer, traces);
+  writeProposals(writer, writes);
 }

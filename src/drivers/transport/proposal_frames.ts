@@ -17,6 +17,8 @@ export interface ProposedWrite {
   readonly ref: number;
   /** The encoded command, not stamped. */
   readonly body: Uint8Array;
+  /** The trace that it belongs to, which travels in the frame before (trace_frames.ts). */
+  readonly trace?: string | undefined;
 }
 
 /** Why the leader has not taken a write. */

@@ -18,7 +18,8 @@ import {
   writeRpc,
 } from "./wire.ts";
 import { writeFrame } from "../../base/codec/frame.ts";
-import { DecodeError } from "../../base/codec/cursor.ts";
+import { type ByteWriter, DecodeError } from "../../base/codec/cursor.ts";
+import { writeTraces } from "./trace_frames.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import { answerChallenge, offerOf } from "./handshake.ts";
 import { type ClusterSecret, SecretError } from "./secret.ts";
@@ -86,6 +87,8 @@ export interface CallOptions {
   readonly body?: Uint8Array;
   /** Nobody waits for the answer any more: the other node hears of it and may stop. */
   readonly over?: Promise<void>;
+  /** The trace that the call belongs to; a node of an earlier version does not see it. */
+  readonly trace?: string | undefined;
 }
 
 /** Calls that one connection carries at a time. */
@@ -212,7 +215,12 @@ export class RpcClient {
         reject: (error) => (clearTimeout(timer), reject(error)),
       });
       const rpc: Rpc = { id, method, head, body: options.body ?? EMPTY };
-      if (!channel.connection.send((writer) => writeRpc(writer, FRAME.call, rpc))) {
+      const { trace } = options;
+      const write = (writer: ByteWriter) => {
+        if (trace !== undefined) writeTraces(writer, [{ ref: id, trace }]);
+        writeRpc(writer, FRAME.call, rpc);
+      };
+      if (!channel.connection.send(write)) {
         clearTimeout(timer);
         channel.calls.delete(id);
         reject(new NotSentError(`Cannot call ${addr}: it does not take what is sent to it`));

@@ -6,7 +6,7 @@
  *     challenge and proof, in a cluster that has a shared secret (secret.ts); after them everything goes in records (record.ts)
  *     welcome  JSON of the answerer, or refused: a text, after which the connection closes
  *     on a "raft" stream: Raft messages, one direction only; replies come on the receiver's own stream; beside them writes
- *     for the leader (proposal_frames.ts)
+ *     for the leader (proposal_frames.ts), and their traces (trace_frames.ts)
  *     on an "rpc" stream: call and reply, matched by number, JSON head and binary body
  *
  * Decoding is bounded and throws {@linkcode DecodeError} for anything else. Pure.
@@ -48,6 +48,8 @@ export const FRAME = {
   /** See proposal_frames.ts. */
   proposals: 9,
   placed: 10,
+  /** See trace_frames.ts. */
+  traces: 11,
 } as const;
 
 /** A node's description of itself at the start of a stream, in both directions. */
@@ -152,6 +154,8 @@ export interface Rpc {
   readonly method: string;
   readonly head: Readonly<Record<string, unknown>>;
   readonly body: Uint8Array;
+  /** The trace that a call belongs to, which travels in a frame of its own (trace_frames.ts). */
+  readonly trace?: string | undefined;
 }
 
 /** Appends a call or reply. */

@@ -2,6 +2,7 @@
  * The commands `acl bootstrap`, `acl token`, `acl policy`, `acl role` and `acl set-agent-token`, with Consul's flags and output.
  * @module
  */
+import { type Fields, fieldsOf, LINK_FLAGS, linksIn, ROLE_FLAGS } from "../client/acl_links.ts";
 import { AgentApi, list, SERVER_FLAGS, serverQuery, text } from "../client/agent_api.ts";
 import { type AclKind, formatted } from "../client/acl_format.ts";
 import { boolFlag, type Call, type Command, CommandError, textFlag, textsFlag, told } from "../client/command.ts";
@@ -11,17 +12,6 @@ import { messageOf } from "../../base/codec/error_text.ts";
 const FORMAT_FLAGS: readonly FlagSpec[] = [
   textFlag("format", "pretty or json", "pretty"),
   boolFlag("meta", "Show the hash and the indices, too"),
-];
-const LINK_FLAGS: readonly FlagSpec[] = [
-  textFlag("description", "Description"),
-  textsFlag("policy-id", "ID of a policy; may be given several times"),
-  textsFlag("policy-name", "Name of a policy; may be given several times"),
-  textsFlag("service-identity", "NAME, or NAME:DATACENTER,DATACENTER: the rights of an instance of this service"),
-  textsFlag("node-identity", "NAME:DATACENTER: the rights of the agent of this node"),
-];
-const ROLE_FLAGS: readonly FlagSpec[] = [
-  textsFlag("role-id", "ID of a role; may be given several times"),
-  textsFlag("role-name", "Name of a role; may be given several times"),
 ];
 const ACCESSOR_FLAGS: readonly FlagSpec[] = [
   textFlag("accessor-id", "AccessorID of the token; its beginning is enough"),
@@ -34,35 +24,6 @@ function print(kind: AclKind, value: unknown, flags: Flags): number {
   if (format !== "pretty" && format !== "json") throw new CommandError(`Unknown format: ${format}`);
   console.log(formatted(kind, value, { isJson: format === "json", hasMeta: flags.bool("meta") }).replace(/\n$/, ""));
   return 0;
-}
-
-type Fields = Record<string, unknown>;
-
-function fieldsOf(value: unknown): Fields {
-  return typeof value === "object" && value !== null ? Object.fromEntries(Object.entries(value)) : {};
-}
-
-/** What the flags link to, by the fields of the API. */
-function linksIn(flags: Flags, { prefix = "", hasRoles = true } = {}): Fields {
-  const both = (name: string) => [
-    ...flags.all(`${prefix}${name}-id`).map((ID) => ({ ID })),
-    ...flags.all(`${prefix}${name}-name`).map((Name) => ({ Name })),
-  ];
-  return {
-    Policies: both("policy"),
-    ...(hasRoles ? { Roles: both("role") } : {}),
-    ServiceIdentities: flags.all(`${prefix}service-identity`).map((one) => {
-      const [ServiceName, datacenters = ""] = one.split(":");
-      return { ServiceName, ...(datacenters === "" ? {} : { Datacenters: datacenters.split(",") }) };
-    }),
-    NodeIdentities: flags.all(`${prefix}node-identity`).map((one) => {
-      const [NodeName, Datacenter = ""] = one.split(":");
-      if (Datacenter === "") {
-        throw new CommandError(`Malformed -node-identity argument: ${JSON.stringify(one)}: expected NAME:DATACENTER`);
-      }
-      return { NodeName, Datacenter };
-    }),
-  };
 }
 
 /** The whole id of what begins so. */

@@ -16,7 +16,8 @@ import type { Machine } from "../config/addresses.ts";
 import { type AgentSetup, agentSetup } from "../config/agent_config.ts";
 import { describeFlags, Flags, UsageError } from "../config/flags.ts";
 import { named } from "../client/program_name.ts";
-import { nodeDefaults } from "./serve.ts";
+import { nodeDefaults, otlpOf } from "./serve.ts";
+import { ConfigError } from "../../base/codec/fields.ts";
 import { Settings, SettingsError } from "../config/settings.ts";
 import { socketPath } from "../../base/codec/address.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
@@ -84,7 +85,7 @@ function usage(error: unknown): number {
 }
 
 function isStartFailure(error: unknown): error is Error {
-  return [DataDirectoryError, NodeFailure, UsersError].some((kind) => error instanceof kind);
+  return [ConfigError, DataDirectoryError, NodeFailure, UsersError].some((kind) => error instanceof kind);
 }
 
 function setupOf({ flags, devDirectory, machine }: Start): { settings: Settings; setup: AgentSetup } {
@@ -95,7 +96,7 @@ function setupOf({ flags, devDirectory, machine }: Start): { settings: Settings;
     machine,
     devDirectory,
   });
-  return { settings, setup };
+  return { settings, setup: { ...setup, config: { ...setup.config, otlp: otlpOf(flags) } } };
 }
 
 /** Flags and surroundings from the start of the process. */
@@ -113,7 +114,10 @@ async function run(start: Start): Promise<number> {
   for (const warning of setup.warnings) log(warning, "warn");
   console.log("==> Starting Muster agent...");
   if (isFile(config.dataDirectory)) throw new SettingsError(`data_dir "${config.dataDirectory}" is not a directory`);
-  const node = new Node(config, { users: await readUsers(config.authFile) }, log);
+  // Loaded where it is asked for: it takes memory.
+  const sinks = config.otlp.endpoint === "" ? undefined : await import("../config/sinks.ts");
+  const inputs = { users: await readUsers(config.authFile), sinks: sinks?.readSinks(config, log) };
+  const node = new Node(config, inputs, log);
   console.log(banner(node.id, setup));
   const pidFile = settings.text("pid_file");
   node.onReload = () => reload(node, start, config.authFile);

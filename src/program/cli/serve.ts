@@ -193,16 +193,24 @@ export function nodeDefaults(): NodeConfig {
   return configOf(Flags.parse(["data"], SERVE_FLAGS));
 }
 
-function otlpOf(flags: Flags): NodeConfig["otlp"] {
+/** Where metrics and traces are pushed to. */
+export function otlpOf(flags: Flags): NodeConfig["otlp"] {
   return {
     endpoint: flags.string("otlp-endpoint"),
     intervalMs: flags.durationMs("otlp-interval"),
+    traceRatio: ratioOf(flags.string("otlp-trace-sample-ratio")),
+    tracesSql: flags.bool("otlp-trace-sql"),
     isInsecure: flags.bool("otlp-insecure"),
     skipsVerification: flags.bool("otlp-no-verify"),
     caCert: flags.string("otlp-ca-cert"),
     cert: flags.string("otlp-cert"),
     key: flags.string("otlp-key"),
   };
+}
+
+/** NaN for what is no number, which is refused where the flag is used. */
+function ratioOf(text: string): number {
+  return text.trim() === "" ? NaN : Number(text);
 }
 
 const log = logger("muster");

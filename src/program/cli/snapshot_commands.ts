@@ -127,6 +127,7 @@ const KINDS: Readonly<Record<string, string>> = {
   queries: "PreparedQuery",
   config_entries: "ConfigEntry",
   acl_tokens: "ACLToken",
+  acl_users: "ACLUser",
   acl_policies: "ACLPolicy",
   acl_roles: "ACLRole",
   acl_state: "ACLBootstrap",

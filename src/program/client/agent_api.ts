@@ -3,6 +3,7 @@
  * @module
  */
 import type { Flags, FlagSpec } from "../config/flags.ts";
+import { basic } from "../../app/users/credentials.ts";
 import { httpClient, proxyFor } from "./proxy.ts";
 import { tlsFetch } from "./tls_fetch.ts";
 import { socketPath } from "../../base/codec/address.ts";
@@ -29,7 +30,11 @@ export const API_FLAGS: readonly FlagSpec[] = [
       "commas between, the first where somebody listens is asked. " +
       "https://, or CONSUL_HTTP_SSL=true, for HTTPS; unix://PATH for a Unix socket",
   ),
-  flag("token", "", "Token to send with the request; also CONSUL_HTTP_TOKEN"),
+  flag(
+    "token",
+    "",
+    "Token to send with the request; also CONSUL_HTTP_TOKEN. Without one, CONSUL_HTTP_AUTH may have USER:PASSWORD",
+  ),
   flag("token-file", "", "File that holds the token; also CONSUL_HTTP_TOKEN_FILE"),
   flag("ca-file", "", "File with the only CA certificates to trust for https://; also CONSUL_CACERT"),
   flag("ca-path", "", "Directory of CA certificates to trust for https://; also CONSUL_CAPATH"),
@@ -62,6 +67,12 @@ export class ApiError extends Error {
     super(message);
     this.status = status;
   }
+}
+
+/** The header for `USER:PASSWORD`. */
+function basicOf(user: string): string {
+  const [name, ...password] = user.split(":");
+  return basic(name, password.join(":"));
 }
 
 /** How a request is sent. */
@@ -116,7 +127,8 @@ export class AgentApi {
     this.#ways = addresses.map(wayTo);
     this.#tlsFetch = tlsFetchOf(flags, this.#ways[0].proxy);
     const token = tokenOf(flags);
-    this.#headers = token === "" ? {} : { "X-Consul-Token": token };
+    const user = Deno.env.get("CONSUL_HTTP_AUTH") ?? "";
+    this.#headers = token !== "" ? { "X-Consul-Token": token } : user === "" ? {} : { Authorization: basicOf(user) };
   }
 
   /** The same at another address. */

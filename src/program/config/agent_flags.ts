@@ -4,7 +4,14 @@
  * @module
  */
 import type { FlagSpec } from "./flags.ts";
-import { AUTH_HELP, CLUSTER_NAME_HELP, LEASE_READS_HELP, SECRET_HELP, SECRET_OPTIONAL_HELP } from "./serve_flags.ts";
+import {
+  AUTH_HELP,
+  CLUSTER_NAME_HELP,
+  LEASE_READS_HELP,
+  OTLP_FLAGS,
+  SECRET_HELP,
+  SECRET_OPTIONAL_HELP,
+} from "./serve_flags.ts";
 
 /** A flag of the agent. */
 export interface AgentFlag extends FlagSpec {
@@ -209,6 +216,7 @@ export const AGENT_FLAGS: readonly AgentFlag[] = [
   now("retry-join-wan", "strings", "retry_join_wan", "", "The same, tried until one answers; repeatable"),
   now("retry-interval-wan", "duration", "retry_interval_wan", "30s", "Pause between two attempts of -retry-join-wan"),
   now("retry-max-wan", "int", "retry_max_wan", "0", "Maximum attempts of -retry-join-wan; 0: no limit"),
+  ...OTLP_FLAGS.map((spec) => ({ ...spec, key: "" })),
   now("ui", "bool", "ui_config.enabled", "true", "Serve the console, a web page, under /console/"),
   later("ui-dir", "string", "", "", "Directory of another console"),
   now("ui-content-path", "string", "ui_config.content_path", "/ui/", "Path that leads to the console, as in Consul"),

@@ -238,10 +238,14 @@ export interface NodeConfig {
   readonly autoRestore: string;
   /** Where changed rows are delivered to: a URL, `stdout`, or the path of a configuration; empty: nowhere. */
   readonly cdcConfig: string;
-  /** The collector that metrics are pushed to; an empty endpoint: none. */
+  /** The collector that metrics and traces are pushed to; an empty endpoint: none. */
   readonly otlp: {
     readonly endpoint: string;
     readonly intervalMs: number;
+    /** Share of the requests without a `traceparent` that are traced, 0 to 1. */
+    readonly traceRatio: number;
+    /** Whether traces carry the text of statements. */
+    readonly tracesSql: boolean;
     readonly isInsecure: boolean;
     readonly skipsVerification: boolean;
     /** Paths; empty: none. */

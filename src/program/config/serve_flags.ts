@@ -58,6 +58,29 @@ const ACL_HELP =
   "allow or deny: access control with the tokens of the agents of its cluster is on, and this holds where no " +
   "rule does; empty: off (muster)";
 
+/** The flags of pushes to a collector, of agents as well. */
+export const OTLP_FLAGS: readonly FlagSpec[] = [
+  now(
+    "otlp-endpoint",
+    "string",
+    "",
+    "OpenTelemetry collector that metrics and traces are pushed to by HTTP: host:port, or a URL",
+  ),
+  now("otlp-interval", "duration", "30s", "Interval between two pushes"),
+  now(
+    "otlp-trace-sample-ratio",
+    "string",
+    "0",
+    "Share of the requests without a traceparent header that are traced, 0 to 1; those whose header says so always are (muster)",
+  ),
+  now("otlp-trace-sql", "bool", "false", "Have traces carry the text of statements (muster)"),
+  now("otlp-insecure", "bool", "false", "Push without TLS"),
+  later("otlp-no-verify", "bool", "false", "Do not verify the collector's certificate"),
+  now("otlp-ca-cert", "string", "", "CA certificate of the collector"),
+  now("otlp-cert", "string", "", "Certificate for the collector"),
+  now("otlp-key", "string", "", "Private key for the collector"),
+];
+
 /** All flags of `serve`. */
 export const SERVE_FLAGS: readonly FlagSpec[] = [
   now("node-id", "string", "", "Unique ID for node; the advertised Raft address if not set. Must never change"),
@@ -172,13 +195,7 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   now("write-queue-batch-size", "int", "128", "Queued writes per batch"),
   now("write-queue-timeout", "duration", "50ms", "Longest wait for a batch to fill"),
   now("write-queue-tx", "bool", "false", "Write each batch in a transaction"),
-  now("otlp-endpoint", "string", "", "OpenTelemetry collector that metrics are pushed to by HTTP: host:port, or a URL"),
-  now("otlp-interval", "duration", "30s", "Interval between two pushes"),
-  now("otlp-insecure", "bool", "false", "Push without TLS"),
-  later("otlp-no-verify", "bool", "false", "Do not verify the collector's certificate"),
-  now("otlp-ca-cert", "string", "", "CA certificate of the collector"),
-  now("otlp-cert", "string", "", "Certificate for the collector"),
-  now("otlp-key", "string", "", "Private key for the collector"),
+  ...OTLP_FLAGS,
   { ...later("cpu-profile", "string", "", "Path of a CPU profile"), reason: PROFILE_REASON },
   { ...later("mem-profile", "string", "", "Path of a memory profile"), reason: PROFILE_REASON },
   {

@@ -29,13 +29,14 @@ export function readSinks(
 }
 
 function otlpPlan(
-  { endpoint, intervalMs, isInsecure, skipsVerification, caCert, cert, key }: NodeConfig["otlp"],
+  { endpoint, intervalMs, traceRatio, tracesSql, isInsecure, skipsVerification, caCert, cert, key }: NodeConfig["otlp"],
   file: (path: string, forKey: string) => string,
 ): SinkPlans["otlp"] {
   if (skipsVerification) {
     throw new ConfigError("-otlp-no-verify is not supported: name the collector's authority with -otlp-ca-cert");
   }
   if (!(intervalMs >= INTERVAL_MS_MIN)) throw new ConfigError(`-otlp-interval must be ${INTERVAL_MS_MIN}ms or more`);
+  if (!(traceRatio >= 0 && traceRatio <= 1)) throw new ConfigError("-otlp-trace-sample-ratio must be from 0 to 1");
   const read = (path: string, flag: string) => path === "" ? "" : file(path, flag);
   const sink = otlpSink({
     endpoint,
@@ -44,5 +45,5 @@ function otlpPlan(
     cert: read(cert, "-otlp-cert"),
     key: read(key, "-otlp-key"),
   });
-  return { sink, options: { endpoint: sink.url, intervalMs } };
+  return { sink, options: { endpoint: sink.url, intervalMs, traceRatio, showsSql: tracesSql } };
 }

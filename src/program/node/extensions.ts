@@ -6,6 +6,7 @@
  */
 import { messageOf } from "../../base/codec/error_text.ts";
 import { SUFFIX } from "../../drivers/libsqlite/extension.ts";
+import { bundledLibrary, requireLibrary } from "../../drivers/libsqlite/library.ts";
 import { syncDirectory } from "../../base/worker/files.ts";
 
 /** Extensions that cannot be used; the message says which and why. */
@@ -104,4 +105,14 @@ export function installExtensions(files: readonly ExtensionFile[], directory: st
   } catch (error) {
     throw new ExtensionsError(`Cannot write the extensions into ${directory}: ${messageOf(error)}`);
   }
+}
+
+/**
+ * The SQLite library to use: the one at `path`, or the bundled one where that is empty.
+ * @throws {Error} When it cannot be used.
+ */
+export function usableLibrary(path: string): string {
+  const library = path || bundledLibrary();
+  requireLibrary(library);
+  return library;
 }

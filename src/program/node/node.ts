@@ -18,12 +18,12 @@ import type { FromReplica, ToReplica } from "../../drivers/replica/api.ts";
 import type { User } from "../../app/users/user.ts";
 import { readersAtStart, readersMaxOf } from "../../app/database/readers.ts";
 import { Callee } from "../../base/worker/channel.ts";
-import { NODE_STATE_BYTES } from "../../base/worker/node_state.ts";
+import { NODE_STATE_BYTES, NodeState } from "../../base/worker/node_state.ts";
 import type { OpenReader, OpenSnapshot, OpenWriter } from "../../drivers/sqlite/api.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import type { OpenBackups } from "../../drivers/backup/api.ts";
 import { ACTIVITY, Control, TICKET } from "../../drivers/libsqlite/control.ts";
-import { bundledLibrary, requireLibrary, type SqliteLibrary } from "../../drivers/libsqlite/library.ts";
+import type { SqliteLibrary } from "../../drivers/libsqlite/library.ts";
 import { type LogLevel, setLogLevel } from "../../base/worker/log.ts";
 import { AgentParts } from "./agent.ts";
 import { discoveryUse } from "./discovery.ts";
@@ -31,15 +31,15 @@ import { Certificates, notAfterOf } from "./certificates.ts";
 import { type AgentConfig, apiUrlOf, type NodeConfig } from "../config/config.ts";
 import { noteDamage } from "./damage.ts";
 import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
-import { type ExtensionFile, installExtensions } from "./extensions.ts";
+import { type ExtensionFile, installExtensions, usableLibrary } from "./extensions.ts";
 import { DATABASE, fileTasks } from "./facts.ts";
 import { httpOptions } from "./http_options.ts";
 import { DefinitionFiles } from "./kept_definitions.ts";
 import { clusterSecretOf, openPortWarning, secretsOf } from "./cluster_secret.ts";
 import { type Part, runHere } from "./here.ts";
-import { discoveryAddrs, revokeSpentRights, runsHandlers, runsScripts, type Scope } from "./permissions.ts";
+import { anyHost, discoveryAddrs, revokeSpentRights, runsHandlers, runsScripts, type Scope } from "./permissions.ts";
 import { NodeFailure, orFail } from "./node_failure.ts";
-import { ServiceManager } from "./service_manager.ts";
+import { ServiceManager } from "../service_manager/service_manager.ts";
 import { lineTo, type SinkLines, sinkLines, spawn } from "./spawn.ts";
 import type { SinkPlans } from "../../drivers/sink/api.ts";
 import { reachOf } from "../../drivers/sink/cdc_config.ts";
@@ -135,7 +135,7 @@ export class Node {
     const isServer = config.agent?.isServer ?? true;
     const nodeId = config.nodeId || (config.agent ? "" : config.clusterAdvertisedAddr);
     const { dataDirectory, rejoinsDamaged } = config;
-    const library = isServer ? usableLibrary(config.sqliteLibrary) : "";
+    const library = isServer ? orFail(() => usableLibrary(config.sqliteLibrary)) : "";
     this.#certificates = orFail(() =>
       new Certificates(config, {
         onHttp: (tls) => this.#tellHttp({ k: "tls", tls }),
@@ -165,6 +165,7 @@ export class Node {
       uploads: uploads?.reach ?? { net: [], directories: [] },
       cdc: reachOf(sinks?.cdc?.sink),
       otlp: reachOf(sinks?.otlp?.sink),
+      serviceManager: this.#manager.reach,
       runsScripts: orFail(() => runsScripts(config.agent)),
       runsHandlers: orFail(() => runsHandlers(config.agent)),
     };
@@ -186,6 +187,7 @@ export class Node {
     this.#http = this.#startHttp({ state, replica: httpToReplica.port1, writer: writerToHttp.port2, users });
     if (isServer) this.#idleReader = this.#spawn("reader");
     else this.#listening.replica.resolve();
+    this.#manager.open(new NodeState(state), isServer ? () => this.#spawn("notifier") : undefined);
     revokeSpentRights(this.#rights());
     this.#serveWhenOpen();
   }
@@ -196,8 +198,7 @@ export class Node {
     await Promise.all([replica.promise, http.promise, this.#agent?.listening()]);
     this.#tellHttp({ k: "serve" });
     this.#agent?.serve();
-    await this.#manager.tellReady();
-    revokeSpentRights(this.#rights());
+    this.#manager.tellReady();
   }
 
   #onNodeTls(tls: NodeTls): void {
@@ -240,7 +241,9 @@ export class Node {
   }
 
   #spawn(role: Parameters<typeof spawn>[0]): Worker {
-    return spawn(role, this.#scope, (message) => this.#fail(new NodeFailure(message)), this.#logLevel);
+    const worker = spawn(role, this.#scope, (message) => this.#fail(new NodeFailure(message)), this.#logLevel);
+    this.#manager.watch(role, worker, this.#writerControl.activity);
+    return worker;
   }
 
   /** In a Worker, or in this thread. */
@@ -361,7 +364,7 @@ export class Node {
     const isClient = this.#config.agent?.isServer === false;
     return {
       isClient,
-      keepsNet: isClient || this.#manager.isTelling || this.#keepsChecks,
+      keepsNet: isClient || this.#keepsChecks,
       keepsRun: this.#scope.runsScripts && this.#keepsChecks,
     };
   }
@@ -519,6 +522,7 @@ export class Node {
   }
 
   async #shutdown(): Promise<void> {
+    this.#manager.tellStopping();
     this.#tellHttp({ k: "shutdown" });
     this.#endStatements();
     await Promise.all([this.#stopped.http.promise, this.#uploader?.shutdown()]);
@@ -581,17 +585,4 @@ export class Node {
   setUsers(users: readonly User[]): void {
     this.#tellHttp({ k: "users", users });
   }
-}
-
-function usableLibrary(path: string): string {
-  return orFail(() => {
-    const library = path || bundledLibrary();
-    requireLibrary(library);
-    return library;
-  });
-}
-
-/** An address without a host means all of this machine's. */
-function anyHost(addr: string): string {
-  return addr.startsWith(":") ? `0.0.0.0${addr}` : addr;
 }

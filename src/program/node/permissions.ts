@@ -36,6 +36,7 @@ export const ROLES = [
   "watches",
   "rendezvous",
   "provider",
+  "notifier",
 ] as const;
 
 /** A Worker of a node. */
@@ -65,6 +66,8 @@ export interface Scope {
   readonly cdc: { readonly net: readonly string[]; readonly files: readonly string[] };
   /** The collector that metrics are pushed to, `host:port`. */
   readonly otlp: { readonly net: readonly string[] };
+  /** Sockets of the service manager and of the Worker that talks to it, and the directory of the latter. */
+  readonly serviceManager: { readonly sockets: readonly string[]; readonly directory: string };
   /** Whether checks may run programs. */
   readonly runsScripts: boolean;
   /** Whether watches have programs handle a change. */
@@ -135,9 +138,21 @@ export function permissionsOf(role: Role, scope: Scope): Deno.PermissionOptionsO
       return { ...nothing, net: true };
     case "provider": // the API that a file names at each lookup, or whoever asks on this network; files are read for it
       return { ...nothing, net: true };
+    case "notifier": { // an abstract socket has no name that a right could have
+      const { sockets, directory } = scope.serviceManager;
+      const isAbstract = sockets.some((path) => path.startsWith("\0"));
+      const net = isAbstract || (namesSockets() ? sockets.map((path) => `unix:${path}`) : false);
+      const files = [...sockets, directory];
+      return { ...nothing, net, read: files, write: files };
+    }
     case "discovery":
       return { ...nothing, net: scope.discoveryAddrs === "any" ? true : [...scope.discoveryAddrs] };
   }
+}
+
+/** An address without a host means all of this machine's. */
+export function anyHost(addr: string): string {
+  return addr.startsWith(":") ? `0.0.0.0${addr}` : addr;
 }
 
 /** Addresses that the discovery Worker may reach. */
@@ -179,7 +194,7 @@ export function runsHandlers(agent: AgentConfig | undefined): boolean {
 export interface KeptRights {
   /** A client agent has no Workers but that of checks, and uses the network itself. */
   readonly isClient: boolean;
-  /** For a Worker that is still to start, or the service manager. */
+  /** For a Worker that is still to start. */
   readonly keepsNet: boolean;
   /** For checks that run programs. */
   readonly keepsRun: boolean;

@@ -24,6 +24,7 @@ export const WORKER_MODULES: Readonly<Record<Role, URL>> = {
   watches: new URL("../watches/worker.ts", import.meta.url),
   rendezvous: new URL("../rendezvous/worker.ts", import.meta.url),
   provider: new URL("../../drivers/provider/worker.ts", import.meta.url),
+  notifier: new URL("../service_manager/worker.ts", import.meta.url),
   discovery: new URL("../../drivers/discovery/worker.ts", import.meta.url),
 };
 

@@ -65,6 +65,72 @@ Deno.test("tokens are made, read, changed, copied and deleted; a secret is told 
   assertEquals([missing.status, missing.text], [404, "Requested token does not exist: ACL not found"]);
 });
 
+Deno.test("a token has a user: a name and a password, in place of its secret and nowhere to be read", async () => {
+  await using node = new LocalNode({ agent: { acl: DENY } });
+  const client = await AclClient.bootstrap(node);
+  const as = async (user: string, method: string, target: string, body: unknown = "") => {
+    const { status, text } = await node.send(method, target, body, { authorization: `Basic ${btoa(user)}` });
+    return [status, text];
+  };
+  await client.json("PUT", "/v1/acl/policy", { Name: "p", Rules: `key "k" { policy = "write" }` });
+  const mary = { UserName: "mary", Password: "secret of mary", Policies: [{ Name: "p" }] };
+  const made = await client.json("PUT", "/v1/acl/token", mary);
+  assertEquals([made.UserName, made.Password], ["mary", undefined]);
+  const path = `/v1/acl/token/${made.AccessorID}`;
+  assertEquals(await as("mary:secret of mary", "PUT", "/v1/kv/k", "v"), [200, "true"]);
+  assertEquals((await as("mary:secret of mary", "PUT", "/v1/kv/l", "v"))[0], 403);
+  assertEquals(await as("mary:wrong", "PUT", "/v1/kv/k", "v"), [401, "Permission denied: no valid token or password"]);
+  const self = JSON.parse(String((await as("mary:secret of mary", "GET", "/v1/acl/token/self"))[1]));
+  assertEquals([self.UserName, self.SecretID], ["mary", "<hidden>"]);
+
+  // Whoever changes the token and says nothing of the user leaves the user alone.
+  const { UserName: _, ...nameless } = await client.json("GET", path);
+  assertEquals((await client.json("PUT", path, { ...nameless, Description: "d" })).UserName, "mary");
+  assertEquals(await as("mary:secret of mary", "PUT", "/v1/acl/user/password", { Password: "another one" }), [
+    200,
+    "true",
+  ]);
+  assertEquals((await as("mary:secret of mary", "GET", "/v1/kv/k"))[0], 401);
+  assertEquals((await as("mary:another one", "GET", "/v1/kv/k"))[0], 200);
+  assertEquals((await client.json("PUT", path, { ...nameless, UserName: "maria" })).UserName, "maria");
+  assertEquals((await as("mary:another one", "GET", "/v1/kv/k"))[0], 401);
+  assertEquals((await as("maria:another one", "GET", "/v1/kv/k"))[0], 200);
+  const rows = await client.json("GET", "/db/query?q=SELECT%20*%20FROM%20_muster_acl_users");
+  assertMatch(rows.results[0].values[0][2], /^\$pbkdf2-sha256\$600000\$/);
+
+  const refused: [body: unknown, status: number, text: RegExp][] = [
+    [{ UserName: "maria", Password: "x" }, 500, /a user "maria" already exists/],
+    [{ UserName: "eve" }, 500, /needs a Password/],
+    [{ UserName: "a:b", Password: "x" }, 500, /without colons/],
+    [{ UserName: "*", Password: "x" }, 500, /UserName/],
+    [{ UserName: "eve", Password: "" }, 400, /expected a password of 1 to 1024 characters/],
+    [{ UserName: "eve", Password: "$pbkdf2-sha256$1$x" }, 400, /expected a password hash/],
+    [{ Password: "x" }, 400, /expected a UserName/],
+  ];
+  for (const [body, status, text] of refused) {
+    const answer = await client.send(client.root, "PUT", "/v1/acl/token", body);
+    assertEquals(answer.status, status, JSON.stringify(body));
+    assertMatch(answer.text, text);
+  }
+  const { secret } = await client.token(`operator = "write" acl = "read"`);
+  assertEquals((await client.send(secret, "PUT", "/v1/acl/token", { UserName: "eve", Password: "x" })).status, 403);
+  // What a user registers is not synchronized with the password.
+  const { ID } = await client.json("PUT", "/v1/acl/policy", {
+    Name: "web",
+    Rules: `service "web" { policy = "write" }`,
+  });
+  await client.json("PUT", path, { Policies: [{ ID }] });
+  assertEquals((await as("maria:another one", "PUT", "/v1/agent/service/register", { Name: "web" }))[0], 200);
+  assertEquals(node.services.local?.services.get("web")?.definition.token, undefined);
+
+  await client.json("PUT", path, { UserName: "" });
+  assertEquals((await as("maria:another one", "GET", "/v1/kv/k"))[0], 401);
+  await client.json("PUT", path, { UserName: "maria", Password: "third" });
+  assertEquals((await as("maria:third", "GET", "/v1/acl/token/self"))[0], 200);
+  await client.json("DELETE", path);
+  assertEquals((await as("maria:third", "GET", "/v1/acl/token/self"))[0], 403, "the user goes with the token");
+});
+
 Deno.test("the database has no secret, and a token needs the rights of acl", async () => {
   await using node = new LocalNode({ agent: { acl: DENY } });
   const client = await AclClient.bootstrap(node);

@@ -53,6 +53,7 @@ const V1: Readonly<Record<string, Sample | readonly Sample[]>> = {
   "GET /v1/acl/token/": [denied("00000000-0000-0000-0000-000000000002"), open("self")],
   "PUT /v1/acl/token/": [denied("00000000-0000-0000-0000-000000000002", {}), denied(`${ID}/clone`, {})],
   "DELETE /v1/acl/token/": denied(ID),
+  "PUT /v1/acl/user/password": open("", { Password: "p" }), // it is of no token
   "GET /v1/acl/policies": denied(),
   "PUT /v1/acl/policy": denied("", POLICY),
   "GET /v1/acl/policy/": [denied(ID), denied("name/global-management")],
@@ -219,6 +220,7 @@ const RQLITE: Readonly<Record<string, Sample>> = {
   "GET /readyz": open(),
   "DELETE /remove": denied("", { id: "x" }),
   "GET /metrics": denied(),
+  "GET /metrics/history": denied(),
   "GET /debug/vars": denied(),
   "GET /db/changes": denied(),
   "GET /db/live": denied("?q=SELECT%201"),

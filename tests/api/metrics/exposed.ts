@@ -43,6 +43,7 @@ export function leadingServer(): LocalNode {
     status: () => ({ core, contacts: { "2": 50 } }),
   });
   Object.assign(node.pool, { members: () => MEMBERS, stats: () => ({ health_score: "0", dropped: "3" }) });
+  Object.assign(node.services, { tracer: { exported: 2, dropped: 1, begin: () => undefined } });
   node.services.expiry.http = "2027-01-01T00:00:00Z";
   return node;
 }

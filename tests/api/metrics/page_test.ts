@@ -1,6 +1,7 @@
 /** docs/metrics.md, the alert rules and the dashboard name the metrics that there are. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { COUNTERS, GAUGES, LAST_CONTACT, SAMPLES } from "../../../src/api/metrics/consul.ts";
+import { SERIES } from "../../../src/core/metrics/series.ts";
 import { exposed, leadingServer } from "./exposed.ts";
 import { dashboardExpressions, metricsIn, ruleExpressions } from "./expressions.ts";
 
@@ -52,4 +53,10 @@ Deno.test("the alert rules and the dashboard ask for metrics that there are", as
     assert(names.length > 0 || expression.startsWith("up{"), `${where} names no metric: ${expression}`);
     for (const name of names) assert(NAMES.has(name), `${where} asks for ${name}, which is not there`);
   }
+});
+
+Deno.test("docs/metrics.md has every figure of the last hours with its kind and unit", () => {
+  const section = PAGE.slice(PAGE.indexOf("## The last hours"), PAGE.indexOf("## Traces"));
+  const rows = [...section.matchAll(/^\| `([a-z0-9_]+)` +\| (gauge|rate|quantile) +\| (\S+) +\|/gm)];
+  assertEquals(rows.map(([, ...row]) => row), SERIES.map(({ name, kind, unit }) => [name, kind, unit]));
 });

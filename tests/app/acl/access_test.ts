@@ -6,8 +6,11 @@ import type { ResolvedToken, TokenBody } from "../../../src/app/acl/stored.ts";
 import { ForwardError, RefusedError } from "../../../src/app/database/errors.ts";
 import { Users } from "../../../src/app/users/users.ts";
 import { ANONYMOUS_ACCESSOR, needsOf } from "../../../src/core/acl/resource.ts";
+import type { Credentials } from "../../../src/core/acl/guard.ts";
+import { hashPassword } from "../../../src/app/users/password.ts";
 import { DENY } from "../../harness/acl.ts";
 
+const ROUNDS = 1000;
 const KEY = [needsOf("key", "write", "a")];
 const ALLOWING = `key "a" { policy = "write" }`;
 const resolved = (rules = ALLOWING, more: Partial<ResolvedToken> = {}): ResolvedToken => ({
@@ -17,6 +20,9 @@ const resolved = (rules = ALLOWING, more: Partial<ResolvedToken> = {}): Resolved
   expiresMs: 0,
   ...more,
 });
+
+const shown = (authorization: string, address = "10.0.0.1"): Credentials => ({ authorization, address });
+const basic = (name: string, password: string) => `Basic ${btoa(`${name}:${password}`)}`;
 
 /** Access control whose server is played. */
 class Played {
@@ -34,12 +40,13 @@ class Played {
       datacenter: "dc1",
       users: undefined,
       local: undefined,
-      ask: (authorization, ofLeader) => {
+      ask: ({ authorization }, ofLeader) => {
         this.asked++;
         return Promise.try(() => this.answer(authorization.replace("Bearer ", ""), ofLeader));
       },
       log() {},
       nowMs: () => this.nowMs,
+      work: ROUNDS,
       ...more,
     });
   }
@@ -47,7 +54,7 @@ class Played {
   /** Whether a token may write the key. */
   async may(secret: string): Promise<boolean> {
     try {
-      await this.access.expect(KEY, authorizationOf(secret));
+      await this.access.expect(KEY, shown(authorizationOf(secret)));
       return true;
     } catch (error) {
       if (error instanceof RefusedError && error.why.k === "denied") return false;
@@ -121,7 +128,7 @@ async function localOf(
   secret: string,
   rules: string,
   expiresMs = 0,
-): Promise<NonNullable<AccessParts["local"]> & { isLeading: boolean }> {
+): Promise<NonNullable<AccessParts["local"]> & { isLeading: boolean; readonly users: Map<string, string> }> {
   const digest = await digestOf(secret);
   const body: TokenBody = {
     description: "",
@@ -147,11 +154,70 @@ async function localOf(
           ? [[{ accessor: "acc", body: JSON.stringify(body), expires_ms: expiresMs }], [], [policy, elsewhere]]
           : [[], [], []],
       ),
+    /** Users, and the hashes of their passwords; each has this token. */
+    users: new Map<string, string>(),
+    user: async (name: string) => {
+      const [[row], ...links] = await local.token(digest);
+      const password = local.users.get(name);
+      return password === undefined ? [[], [], []] : [[{ ...row, user: name, password }], ...links];
+    },
     rows: () => Promise.resolve([]),
     isLeader: () => local.isLeading,
   };
   return local;
 }
+
+/** What somebody may do, or why nothing. */
+async function verdictOf(access: Access, credentials: Credentials): Promise<string> {
+  try {
+    return (await access.authorizerOf(credentials)).accessor;
+  } catch (error) {
+    if (error instanceof RefusedError) return error.why.k;
+    throw error;
+  }
+}
+
+Deno.test("a user of the cluster shows a password in place of the secret; another one counts at once, guesses are limited", async () => {
+  const local = await localOf("s", ALLOWING);
+  local.users.set("mary", await hashPassword("right", ROUNDS));
+  const { access } = new Played({}, { local });
+  const ask = (name: string, password: string, address?: string) =>
+    verdictOf(access, shown(basic(name, password), address));
+  assertEquals([await ask("mary", "right"), await ask("any", "s")], ["acc", "acc"], "the secret goes before");
+  assertEquals((await access.resolve(shown(basic("mary", "right"))))?.user, "mary");
+  assertEquals((await access.resolve(shown(basic("any", "s"))))?.user, undefined);
+  assertEquals([await ask("mary", "wrong"), await ask("nobody", "right")], ["unknown", "unknown"]);
+  assertEquals(await verdictOf(access, shown("Bearer wrong")), "gone");
+  local.users.set("mary", await hashPassword("new", ROUNDS));
+  assertEquals([await ask("mary", "right"), await ask("mary", "new")], ["unknown", "acc"]);
+  for (let guess = 0; guess < 18; guess++) assertEquals(await ask("mary", `guess ${guess}`), "unknown");
+  assertEquals([await ask("mary", "one more"), await ask("mary", "new")], ["later", "later"]);
+  assertEquals(
+    [await ask("mary", "new", "10.0.0.2"), await ask("any", "s")],
+    ["acc", "acc"],
+    "not elsewhere, not a token",
+  );
+  local.users.delete("mary");
+  assertEquals(await ask("mary", "new", "10.0.0.2"), "unknown");
+});
+
+Deno.test("a client agent has the servers look at a password, with the client's address, and remembers the answer", async () => {
+  const asked: Credentials[] = [];
+  let token: ResolvedToken | undefined = resolved(ALLOWING, { user: "mary" });
+  const { access } = new Played({}, {
+    ask(credentials) {
+      asked.push(credentials);
+      return Promise.resolve(token);
+    },
+  });
+  const mary = shown(basic("mary", "right"), "10.1.1.1");
+  assertEquals([await verdictOf(access, mary), await verdictOf(access, mary)], ["acc", "acc"]);
+  assertEquals(asked, [mary]);
+  token = undefined;
+  assertEquals(await verdictOf(access, shown(basic("mary", "other"))), "unknown", "it is no other password's answer");
+  const refused = new Played({}, { ask: () => Promise.reject(new RefusedError({ k: "later", seconds: 5 })) });
+  assertEquals(await verdictOf(refused.access, mary), "later");
+});
 
 Deno.test("a server knows tokens by its database; one that does not lead asks the leader before it refuses", async () => {
   const local = await localOf("s", "");
@@ -184,7 +250,7 @@ Deno.test("a policy that cannot be read allows nothing, also where everything is
 Deno.test("the recovery token of an agent needs no server", async () => {
   const played = new Played({ tokens: { agent_recovery: "rescue" } });
   played.answer = down;
-  const may = await played.access.authorizerOf(authorizationOf("rescue"));
+  const may = await played.access.authorizerOf(shown(authorizationOf("rescue")));
   assert(may.allows(needsOf("agent", "write", "n")) && !may.allows(needsOf("agent", "write", "other")));
   assert(!may.allows(needsOf("key", "read", "a")));
 });
@@ -194,12 +260,11 @@ Deno.test("a user of the auth file is none of a token, whose rules say nothing o
     { username: "bob", password: "pw", token: "bobs-token", permissions: ["query"] },
   ]);
   const played = new Played({}, { local: await localOf("s", ALLOWING), users });
-  const basic = (name: string, password: string) => `Basic ${btoa(`${name}:${password}`)}`;
   assertEquals(await played.access.isUser(basic("bob", "wrong")), true, "a wrong password is no token");
   assertEquals(await played.access.isUser("Bearer bobs-token"), true);
-  assert((await played.access.authorizerOf("Bearer bobs-token")).isUnlimited, "his permissions decide");
+  assert((await played.access.authorizerOf(shown("Bearer bobs-token"))).isUnlimited, "his permissions decide");
   assertEquals(await played.access.isUser(basic("any", "s")), false);
-  assertEquals((await played.access.authorizerOf(basic("any", "s"))).accessor, "acc");
+  assertEquals((await played.access.authorizerOf(shown(basic("any", "s")))).accessor, "acc");
   assertEquals([await played.access.isUser("Bearer s"), await played.access.isUser("")], [false, false]);
 });
 

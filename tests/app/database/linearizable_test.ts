@@ -61,6 +61,81 @@ Deno.test("readLinearizably() asks the replica without a lease, before its clock
   }
 });
 
+/** A leader of its third term, without a lease, that has applied an entry of that term. */
+function current(): ReturnType<typeof leader> {
+  const services = leader({ hasLease: false });
+  services.state.role = "leader";
+  services.state.appliedTerm = 3;
+  return services;
+}
+
+Deno.test("readLinearizably() reads while a round confirms the leader, and gives nothing before", async () => {
+  const services = current();
+  const confirmed = Promise.withResolvers<{ byLease: boolean }>();
+  const asked = { ...services, replica: { ...services.replica, confirmRead: () => confirmed.promise } };
+  const reads = reader();
+  let given: unknown;
+  const reading = readLinearizably(asked, 1000, reads.run).then((result) => given = result);
+  await new Promise((resolve) => setTimeout(resolve));
+  assertEquals([reads.count, given], [1, undefined]);
+  confirmed.resolve({ byLease: false });
+  assertEquals([await reading, reads.count], [RESULT, 1]);
+});
+
+Deno.test("readLinearizably() reads behind the confirmation where the leader may not show all yet", async () => {
+  for (
+    const lags of [
+      { applied: 6 },
+      { appliedTerm: 2 }, // nothing of its own term is applied: an older leader may have committed more
+      { role: "follower" as const },
+    ]
+  ) {
+    const services = current();
+    Object.assign(services.state, lags);
+    const order: string[] = [];
+    const replica = {
+      ...services.replica,
+      confirmRead: () => Promise.resolve({ byLease: false }).finally(() => void order.push("confirmed")),
+    };
+    await readLinearizably({ ...services, replica }, 1000, reader(() => order.push("read")).run);
+    assertEquals(order, ["confirmed", "read"], JSON.stringify(lags));
+  }
+});
+
+Deno.test("readLinearizably() reads again when another node may have led between the read and its confirmation", async () => {
+  const services = current();
+  const reads = reader();
+  const confirmRead = () => {
+    services.state.term += 2; // lost, and won again
+    return Promise.resolve({ byLease: false });
+  };
+  const again = { ...services, replica: { ...services.replica, confirmRead } };
+  assertEquals([await readLinearizably(again, 1000, reads.run), reads.count], [RESULT, 2]);
+});
+
+Deno.test("readLinearizably() throws away what it has read when this node does not lead, whether that comes or fails later", async () => {
+  for (const isBroken of [false, true]) {
+    const services = current();
+    const read = Promise.withResolvers<typeof RESULT>();
+    const confirmRead = () => Promise.reject(new Error("not leader"));
+    const replica = { ...services.replica, confirmRead };
+    const failing = readLinearizably({ ...services, replica }, 1000, () => read.promise);
+    await assertRejects(() => failing, Error, "not leader");
+    if (isBroken) read.reject(new Error("too many reads"));
+    else read.resolve(RESULT);
+  }
+});
+
+Deno.test("readLinearizably() asks nobody where this node is the only voter, and shows all", async () => {
+  const services = current();
+  services.state.confirmedMs = Infinity;
+  assertEquals(await readLinearizably(services, 1000, reader().run), RESULT);
+  assertEquals(services.asked, []);
+  services.state.applied = 6;
+  await readLinearizably(services, 1000, reader().run);
+  assertEquals(services.asked, [false]);
+});
+
 Deno.test("readLinearizably() throws results away whose lease was gone behind them, and reads again after a round", async () => {
   const ends: ((services: ReturnType<typeof leader>) => void)[] = [
     ({ state }) => state.lease = NO_LEASE,

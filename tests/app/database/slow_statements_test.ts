@@ -27,7 +27,7 @@ Deno.test("a read that names muster.slow_statements finds them, joined and under
   try {
     const slow = new SlowStatements(100, () => {});
     slow.note("query", [bind("SELECT 'it''s'")], 250);
-    slow.note("execute", [bind("DELETE FROM t")], 350);
+    slow.note("execute", [bind("DELETE FROM t")], 350, "4bf9");
     const rows = (sql: string) => {
       const statements = slow.shownIn([bind(sql)]);
       if (isEncoded(statements)) throw new Error("they were given as they are");
@@ -35,12 +35,11 @@ Deno.test("a read that names muster.slow_statements finds them, joined and under
       return JSON.parse(wholeText(results))[0];
     };
     const { columns, values } = rows("SELECT * FROM muster.slow_statements ORDER BY ms DESC");
-    assertEquals(columns, ["at", "ms", "kind", "sql"]);
-    assertEquals(values.map(([, ...rest]: unknown[]) => rest), [[350, "execute", "DELETE FROM t"], [
-      250,
-      "query",
-      "SELECT 'it''s'",
-    ]]);
+    assertEquals(columns, ["at", "ms", "kind", "sql", "trace_id"]);
+    assertEquals(values.map(([, ...rest]: unknown[]) => rest), [
+      [350, "execute", "DELETE FROM t", "4bf9"],
+      [250, "query", "SELECT 'it''s'", null],
+    ]);
     assertMatch(values[0][0], /^20\d\d-.*Z$/);
     assertEquals(rows("SELECT s.kind FROM muster.slow_statements AS s JOIN (SELECT 250 AS n) ON s.ms = n").values, [[
       "query",

@@ -5,7 +5,8 @@ import { assert, assertEquals } from "@std/assert";
 import { basic, bearer } from "../../../src/app/users/credentials.ts";
 import { hashPassword } from "../../../src/app/users/password.ts";
 import type { User } from "../../../src/app/users/user.ts";
-import { Proof, type Shown, Users, type Verdict } from "../../../src/app/users/users.ts";
+import { Proof, type Shown, Users } from "../../../src/app/users/users.ts";
+import type { Verdict } from "../../../src/app/users/verdict.ts";
 
 const ROUNDS = 20_000;
 const hashed = await hashPassword("secret", ROUNDS);

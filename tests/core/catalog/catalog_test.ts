@@ -140,6 +140,7 @@ Deno.test("a change is noted under the names that see it, and no others", () => 
     "acl_policies",
     "acl_roles",
     "acl_tokens",
+    "acl_users",
     "checks",
     "checks/node/n",
     "checks/service_name/",

@@ -51,6 +51,7 @@ Deno.test("withStoredNames() hides the cluster's own tables from whoever lists t
     }
     runOnce(database, "CREATE TRIGGER _muster_nodes_insert AFTER INSERT ON _muster_nodes BEGIN SELECT 1; END");
     const tables = [["t"], ["_musterly"]];
+    const ROW = ["table", "t", "t", 2n, "CREATE TABLE t(a INTEGER PRIMARY KEY, b UNIQUE)"];
     const cases: [string, unknown[][]][] = [
       ["SELECT name FROM sqlite_master WHERE type = 'table'", tables],
       ["SELECT sqlite_schema.name FROM sqlite_schema WHERE sqlite_schema.type='table'", tables],
@@ -74,9 +75,15 @@ Deno.test("withStoredNames() hides the cluster's own tables from whoever lists t
         [1n, 1n, "_musterly"],
       ]],
       ["SELECT count(*) * max(rowid) > 0 FROM sqlite_master WHERE name = '_muster'", [[null]]],
-      ["SELECT rowid > 0, * FROM sqlite_master WHERE name = '_muster'", [
+      ["SELECT rowid > 0, * FROM sqlite_master WHERE name = '_muster'", []],
+      ["SELECT rowid > 0, * FROM sqlite_master WHERE name = 't'", [[1n, ...ROW]]],
+      ["SELECT m.*, m.oid > 0 FROM main.sqlite_schema AS m WHERE m.name = 't' AND m.rowid;", [[...ROW, 1n]]],
+      ["SELECT *, rowid * 0 FROM sqlite_master m ORDER BY m.name DESC LIMIT 1", [[...ROW, 0n]]],
+      ["SELECT count(*), max(rowid) > 0 FROM sqlite_master", [[4n, 1n]]],
+      // Beside another table it is left as it is.
+      ["SELECT m.rowid > 0, m.* FROM sqlite_master m, (SELECT 1) WHERE name = '_muster'", [
         [1n, "table", "_muster", "_muster", 6n, "CREATE TABLE _muster(a INTEGER PRIMARY KEY, b UNIQUE)"],
-      ]], // left as it is
+      ]],
       ['SELECT \'FROM sqlite_master\', "FROM sqlite_master" FROM (SELECT 1 AS "FROM sqlite_master")', [[
         "FROM sqlite_master",
         1n,

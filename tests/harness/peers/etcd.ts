@@ -96,6 +96,11 @@ export class EtcdServer {
     return this.#process?.log ?? "";
   }
 
+  /** Of its process; 0 where there is none. */
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
   /** Whether its process runs. */
   get isRunning(): boolean {
     return this.#process?.isRunning ?? false;

@@ -42,9 +42,15 @@ export async function runWith(
   command: string,
   args: readonly string[],
   input: string,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly code: number; readonly success: boolean; readonly out: string; readonly errors: string }> {
-  const child = new Deno.Command(command, { args: [...args], stdin: "piped", stdout: "piped", stderr: "piped" })
-    .spawn();
+  const child = new Deno.Command(command, {
+    args: [...args],
+    env: { ...env },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
   const writer = child.stdin.getWriter();
   await writer.write(new TextEncoder().encode(input));
   await writer.close();
@@ -60,6 +66,11 @@ export class ServiceProcess {
   readonly #output: Promise<void>;
   #log = "";
   #hasEnded = false;
+
+  /** Of its process. */
+  get pid(): number {
+    return this.#child.pid;
+  }
 
   private constructor(name: string, child: Deno.ChildProcess) {
     this.#name = name;

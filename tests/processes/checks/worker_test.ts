@@ -18,6 +18,7 @@ const SCOPE = {
   uploads: { net: [], directories: [] },
   cdc: { net: [], files: [] },
   otlp: { net: [] },
+  serviceManager: { sockets: [], directory: "/nowhere" },
   httpAddrs: [],
   httpsAddrs: [],
   discoveryAddrs: [],

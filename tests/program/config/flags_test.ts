@@ -94,6 +94,8 @@ const GOOD: NodeConfig = {
   otlp: {
     endpoint: "",
     intervalMs: 1,
+    traceRatio: 0,
+    tracesSql: false,
     isInsecure: false,
     skipsVerification: false,
     caCert: "",

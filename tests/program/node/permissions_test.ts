@@ -41,6 +41,7 @@ const OWN: Record<Role, (keyof typeof NOTHING)[]> = {
   watches: ["connect", "listen", "resolve"], // and run, where a program is the handler
   rendezvous: ["connect", "listen", "resolve"],
   provider: ["connect", "listen", "resolve"],
+  notifier: ["read", "write"], // in its directory; and the socket of the service manager
   discovery: ["connect"], // to the servers that the configuration names
 };
 
@@ -83,11 +84,12 @@ for (const role of ROLES) {
         uploads: { net: [`127.0.0.1:${listener.addr.port}`], directories: [`${root}/uploads`] },
         cdc: { net: [`127.0.0.1:${listener.addr.port}`], files: [`${root}/cdc`] },
         otlp: { net: [`127.0.0.1:${listener.addr.port}`] },
+        serviceManager: { sockets: [`${root}/notify`], directory: `${root}/notifier` },
         sqliteLibrary: bundledLibrary(),
         runsScripts: false,
         runsHandlers: false,
       };
-      for (const name of ["raft", "sqlite", "gossip", "uploads", "cdc", "elsewhere"]) {
+      for (const name of ["raft", "sqlite", "gossip", "uploads", "cdc", "notifier", "elsewhere"]) {
         await Deno.mkdir(`${root}/${name}`);
         await Deno.writeTextFile(`${root}/${name}/file`, "x");
       }
@@ -96,6 +98,7 @@ for (const role of ROLES) {
         membership: "gossip",
         uploader: "uploads",
         cdc: "cdc",
+        notifier: "notifier",
       };
       const own = folders[role] ?? "sqlite";
       const at = (place: string, port: number): Probe => ({
@@ -133,6 +136,7 @@ Deno.test("the http Worker may listen at the addresses of HTTP and of HTTPS, and
     uploads: { net: [], directories: [] },
     cdc: { net: [], files: [] },
     otlp: { net: [] },
+    serviceManager: { sockets: [], directory: "/nowhere" },
     discoveryAddrs: [],
     sqliteLibrary: "/nowhere",
     runsScripts: false,
@@ -157,6 +161,7 @@ Deno.test("the discovery Worker that asks the system's name servers may use the 
     uploads: { net: [], directories: [] },
     cdc: { net: [], files: [] },
     otlp: { net: [] },
+    serviceManager: { sockets: [], directory: "/nowhere" },
     httpAddrs: ["127.0.0.1:1"],
     httpsAddrs: [],
     sqliteLibrary: bundledLibrary(),
@@ -186,6 +191,7 @@ Deno.test("the uploader Worker has no network where backups go to a directory, a
   const scope = {
     cdc: { net: [], files: [] },
     otlp: { net: [] },
+    serviceManager: { sockets: [], directory: "/nowhere" },
     raftDirectory: "/nowhere",
     sqliteDirectory: "/nowhere",
     gossipDirectory: "/nowhere",
@@ -227,6 +233,7 @@ Deno.test("the checks Worker may run programs where scripts are allowed, and has
     uploads: { net: [], directories: [] },
     cdc: { net: [], files: [] },
     otlp: { net: [] },
+    serviceManager: { sockets: [], directory: "/nowhere" },
     httpAddrs: [],
     httpsAddrs: [],
     discoveryAddrs: [],

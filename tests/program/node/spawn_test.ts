@@ -16,6 +16,7 @@ for (const role of ROLES) {
       uploads: { net: [], directories: [] },
       cdc: { net: [], files: [] },
       otlp: { net: [] },
+      serviceManager: { sockets: [`${directory}/notify`], directory },
       sqliteLibrary: directory,
       runsScripts: false,
       runsHandlers: false,
