@@ -116,8 +116,8 @@ async function open(message: OpenHttp): Promise<void> {
   const access = nodeAccess({ ...parts, agent, catalog, operations: () => operations });
   const control = { access, takeBootstrapReset };
   const picture = new LivePicture({ replica, agent, options, operations: () => operations });
-  const shown = { expiry: { http: options.tls?.notAfter, node: options.nodeNotAfter }, disk };
-  const seen = { ...shown, picture: () => picture.picture() };
+  const expiry = { http: options.tls?.notAfter, node: options.nodeNotAfter };
+  const seen = { expiry, disk, picture: () => picture.picture() };
   const operations = nodeOperations({ ...parts, catalog, agent, database, queue, ...clocks, ...control, ...seen });
   const uploader = message.uploader && new UploaderClient(message.uploader);
   const restore = uploader && restoreOf(message, { ...parts, database, uploader });
@@ -136,23 +136,33 @@ async function open(message: OpenHttp): Promise<void> {
     intervals: new Intervals(() => countedFamilies(made), Date.now()),
     history,
     local: own?.local,
-    expiry: shown.expiry,
+    expiry,
     picture,
     ...asked,
   };
   replica.isOpen = () => isClientAgent(message) || parts.state.isOpen;
   follow(message, made, otlp?.deliver);
   if (agent) openAgent(made, agent, clocks);
-  restore?.run().then(
-    () => restore.isOver && scope.postMessage({ k: "restored" }),
-    (error) => scope.postMessage({ k: "failed", message: messageOf(error) }),
-  );
-  repeatEvery(options.autoVacuumMs, () => vacuumIfLeader(made));
-  const skipped: Skipped = new Set();
-  repeatEvery(options.autoOptimizeMs, () => optimizeIfLeader(made, skipped));
+  if (restore) runRestore(restore);
+  tidyUp(made);
   services = made;
   await listen(made);
   keepHistory(history, (nowMs) => historyFamilies(made, nowMs));
+}
+
+function runRestore(restore: AutoRestore): void {
+  restore.run().then(
+    () => restore.isOver && scope.postMessage({ k: "restored" }),
+    (error) => scope.postMessage({ k: "failed", message: messageOf(error) }),
+  );
+}
+
+/** Looks after the database now and then, where this node leads. */
+function tidyUp(made: Services): void {
+  const { autoVacuumMs, autoOptimizeMs } = made.options;
+  repeatEvery(autoVacuumMs, () => vacuumIfLeader(made));
+  const skipped: Skipped = new Set();
+  repeatEvery(autoOptimizeMs, () => optimizeIfLeader(made, skipped));
 }
 
 function ownServices(
