@@ -44,7 +44,7 @@ const { code } = await new Deno.Command(deno ?? Deno.execPath(), {
     "--allow-net",
     "--allow-env",
     "--allow-run", // given up at the start, unless checks may run programs
-    "--allow-sys=hostname,networkInterfaces",
+    "--allow-sys=hostname,networkInterfaces,statfs",
     "--unstable-worker-options",
     "--unstable-net",
     "--allow-ffi",
@@ -53,6 +53,8 @@ const { code } = await new Deno.Command(deno ?? Deno.execPath(), {
     bundledLibrary({ ...Deno.build, ...platform }).slice(ROOT.length),
     "--include",
     "docs",
+    "--include",
+    "src/api/console/page",
     "--output",
     EXECUTABLE,
     ...(target === undefined ? [] : ["--target", target]),

@@ -29,6 +29,7 @@ const CHECKS: readonly Step[] = [
   { name: "format", args: ["fmt", "--check"] },
   { name: "lint", args: ["lint"] },
   { name: "types", args: ["check", LOCK, "mod.ts", "src", "tests", "scripts"] },
+  { name: "types of the console", args: ["check", "--config=console/deno.json", "console/app.tsx"] },
   { name: "documentation", args: ["doc", "--lint", "mod.ts"] },
   { name: "layers", args: ["run", "--allow-read=src,tests,scripts", "scripts/tidy.ts"] },
 ];

@@ -8,6 +8,8 @@ import { nodeAccess } from "../../src/api/server/access.ts";
 import type { Services } from "../../src/api/server/services.ts";
 import type { Agent, AgentOptions } from "../../src/app/agent/agent.ts";
 import { Catalog } from "../../src/app/agent/catalog.ts";
+import { ConsolePage } from "../../src/api/console/page.ts";
+import { LivePicture } from "../../src/app/picture/live_picture.ts";
 import { LiveQueries } from "../../src/app/changes/live_queries.ts";
 import { ChangeFeed } from "../../src/app/changes/change_feed.ts";
 import { TableWatches } from "../../src/app/changes/table_watches.ts";
@@ -125,6 +127,7 @@ export function fakeServices(
   const changes = new ChangeFeed({ catalog, watches });
   const keyTimers = new KeyTimers({ catalog, state: parts.state, log: parts.log });
   const access = nodeAccess({ ...parts, agent: pool, catalog, operations: () => operations });
+  const picture = new LivePicture({ ...parts, agent: pool, operations: () => operations });
   const operations = nodeOperations({
     ...parts,
     database,
@@ -137,6 +140,9 @@ export function fakeServices(
     keyTimers,
     access,
     takeBootstrapReset,
+    expiry: { http: undefined, node: undefined },
+    disk: () => Promise.resolve({ usedBytes: 0 }),
+    picture: () => picture.picture(),
   });
   const local = pool && localOf(pool);
   const { port2: replica } = channels[0];
@@ -155,6 +161,8 @@ export function fakeServices(
     catalog,
     watches,
     changes,
+    picture,
+    console: new ConsolePage(() => Promise.resolve([])),
     live: new LiveQueries({ ...parts, watches }),
     delivery: undefined,
     agent: pool,

@@ -244,6 +244,8 @@ export class ClientConnection {
         target,
         contentType: headers.get("content-type") ?? "",
         accept: headers.get("accept") ?? "",
+        acceptEncoding: headers.get("accept-encoding") ?? "",
+        ifNoneMatch: headers.get("if-none-match") ?? "",
         lastEventId: headers.get("last-event-id") ?? "",
         traceparent: headers.get("traceparent") ?? "",
         authorization: authorizationOf(headers),

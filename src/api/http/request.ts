@@ -15,6 +15,10 @@ export interface HttpRequest {
   readonly contentType: string;
   /** Value of the header, empty for none. @default {""} */
   readonly accept?: string;
+  /** Value of the header, empty for none. @default {""} */
+  readonly acceptEncoding?: string;
+  /** Value of the header, empty for none. @default {""} */
+  readonly ifNoneMatch?: string;
   /** Value of the header `Last-Event-ID`, empty for none. @default {""} */
   readonly lastEventId?: string;
   /** Value of the header, or the token of `X-Consul-Token` or the query as a bearer token; empty for none. */

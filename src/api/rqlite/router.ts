@@ -9,12 +9,14 @@ import { needs, needsOf } from "../../core/acl/resource.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { type GuardParts, laterText, type Refusal, refusalOf, type Route, routeOf } from "../http/route.ts";
+import { type ConsoleParts, handleConsole, handleConsoleName, handleRoot } from "../console/page.ts";
 import { handleHistory, type HistoryParts } from "../metrics/history.ts";
 import { handleMetrics, type MetricsParts } from "../metrics/prometheus.ts";
 import { type AnalyzeParts, handleAnalyze } from "./analyze.ts";
 import { type BackupParts, handleBackup } from "./backup.ts";
 import { type ChangesParts, handleChangeLog, handleChanges } from "./changes.ts";
 import { type DataParts, handleExecute, handleQuery, handleRequest } from "./data.ts";
+import { type ClusterLiveParts, handleClusterLive, handleWhoami, type WhoamiParts } from "./cluster_live.ts";
 import { handleBoot, handleLoad, type LoadParts } from "./load.ts";
 import { deniedError, isClientAgent, otherDatacenter } from "./leadership.ts";
 import { handleLive, type LiveParts } from "./live.ts";
@@ -28,6 +30,8 @@ export type RqliteParts =
   & AnalyzeParts
   & BackupParts
   & ChangesParts
+  & ClusterLiveParts
+  & ConsoleParts
   & QueueParts
   & LiveParts
   & LoadParts
@@ -37,6 +41,7 @@ export type RqliteParts =
   & NodesParts
   & SnapshotParts
   & StatusParts
+  & WhoamiParts
   & GuardParts
   & { readonly agent: Agent | undefined };
 
@@ -87,6 +92,7 @@ const at = (path: string, methods: readonly string[]) => ({ path, isPrefix: fals
 const GET = ["GET"];
 const POST = ["POST"];
 const BOTH = ["GET", "POST"];
+const PAGE = ["GET", "HEAD"];
 
 /** All paths (Q2.1) with their permissions (Q17.1). */
 export const ROUTES: readonly RqliteRoute[] = [
@@ -101,6 +107,7 @@ export const ROUTES: readonly RqliteRoute[] = [
   },
   { ...under("/status", GET), permissions: ["status"], acl: AGENT, handler: handleStatus },
   { ...under("/nodes", GET), permissions: ["status"], acl: OPERATOR_READ, handler: handleNodes },
+  { ...at("/cluster/live", GET), permissions: ["status"], acl: OPERATOR_READ, handler: handleClusterLive },
   { ...at("/leader", BOTH), permissions: ["leader-ops"], acl: OPERATOR, handler: handleLeader },
   { ...under("/readyz", GET), permissions: ["ready"], acl: [], handler: handleReadyz },
   { ...under("/remove", ["DELETE"]), permissions: ["remove"], acl: OPERATOR_WRITE, handler: handleRemove },
@@ -123,6 +130,12 @@ export const ROUTES: readonly RqliteRoute[] = [
   { ...at("/verify", POST), permissions: ["snapshot"], acl: OPERATOR_WRITE, handler: handleVerify },
   { ...at("/join", POST), permissions: ["join"], acl: OPERATOR_WRITE, handler: joinElsewhere },
   { ...at("/join-read-only", POST), permissions: ["join-read-only"], acl: OPERATOR_WRITE, handler: joinElsewhere },
+  // The page is the same for everybody, and asks for a token where one is needed.
+  { ...at("/", []), permissions: ["ui"], acl: [], handler: handleRoot },
+  { ...at("/console", PAGE), permissions: ["ui"], acl: [], handler: handleConsoleName },
+  // Below the page's own path, where browsers send the credentials that it was opened with.
+  { ...at("/console/whoami", GET), permissions: ["ui"], acl: [], handler: handleWhoami },
+  { ...under("/console/", PAGE), permissions: ["ui"], acl: [], handler: handleConsole },
   { ...at("/reap", POST), permissions: ["snapshot"], acl: OPERATOR_WRITE, handler: handleReap },
 ];
 const NO_SUCH_PATH = `no such path: there are ${

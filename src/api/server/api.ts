@@ -9,9 +9,12 @@ import type { ToCallee, ToCaller } from "../../base/worker/channel.ts";
 import type { AgentOptions, SupervisorTask } from "../../app/agent/agent.ts";
 import type { FileDefinitions, OpenLocal } from "../../app/services/api.ts";
 import type { KeptKind } from "../../app/services/local_state.ts";
+import type { DiskFacts } from "../../app/picture/heard.ts";
 import type { DatabaseSizes } from "../../app/metrics/sqlite.ts";
 import type { User } from "../../app/users/user.ts";
 import type { WriteQueueOptions } from "../../app/database/write_queue.ts";
+import type { ConsoleFile } from "../console/files.ts";
+import type { ConsoleOptions } from "../console/page.ts";
 import type { TlsServer } from "../../base/net/conn.ts";
 import type { ReaderLine } from "../../drivers/sqlite/api.ts";
 
@@ -87,6 +90,8 @@ export interface HttpOptions {
   /** Advertised cluster address. */
   readonly clusterAddr: string;
   readonly isVoter: boolean;
+  /** Absent where the console is off. */
+  readonly console?: ConsoleOptions;
   /** A leader that no majority has answered for so long may have been replaced. */
   readonly heartbeatTimeoutMs: number;
   readonly allowOrigin: string;
@@ -133,6 +138,10 @@ export type SupervisorMethods =
     readonly directorySize: { readonly params: Record<string, never>; readonly result: number };
     /** Bytes of the database's files. */
     readonly databaseSizes: { readonly params: Record<string, never>; readonly result: DatabaseSizes };
+    /** The disk of the data directory. */
+    readonly disk: { readonly params: Record<string, never>; readonly result: DiskFacts };
+    /** The files of the console. */
+    readonly consoleFiles: { readonly params: Record<string, never>; readonly result: readonly ConsoleFile[] };
     /** Keeps the tokens of the agent, as JSON. */
     readonly keepTokens: { readonly params: { readonly text: string }; readonly result: void };
     /** The index in the file that lets access control be bootstrapped again, which is removed; 0: there is none. */

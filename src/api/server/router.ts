@@ -4,6 +4,7 @@
  */
 import { ROUTES as V1_ROUTES, routeV1 } from "../consul/router.ts";
 import { bearer } from "../../app/users/credentials.ts";
+import { fromOtherPath } from "../console/page.ts";
 import type { Endpoint } from "../http/connection.ts";
 import { Params } from "../http/params.ts";
 import { HttpError, type HttpResponse, problem } from "../http/problem.ts";
@@ -28,6 +29,11 @@ export function endpointOf(
   const path = target.split("?", 1)[0];
   const route = path.startsWith("/v1/") ? routeOf(V1_ROUTES, path) : routeOf(ROUTES, path);
   return { isStream: route?.isStream === true, count: requests.of(method, route?.path ?? OTHER) };
+}
+
+/** Whether a person has typed the address of an agent: health checks of Consul's users ask for it, too, and expect status 200. */
+function wantsPage({ accept = "" }: Pick<HttpRequest, "accept">, { options }: Pick<Services, "options">): boolean {
+  return options.console !== undefined && accept.includes("text/html");
 }
 
 /** Answers a request; never throws. */
@@ -60,7 +66,9 @@ async function answer(asked: Asked, services: Services): Promise<HttpResponse> {
     const request: HttpRequest = shown ? { ...asked, params, authorization: bearer(shown) } : { ...asked, params };
     if (path.startsWith("/v1/")) return await routeV1(request, services);
     const { agent } = services.options;
-    if (path === "/" && agent) return GREETING;
+    const elsewhere = fromOtherPath(path, services);
+    if (elsewhere) return elsewhere;
+    if (path === "/" && agent && !wantsPage(asked, services)) return GREETING;
     return await routeRqlite(request, path, services);
   } catch (error) {
     if (error instanceof HttpError && error.status === 400) services.counters.bad_requests++;

@@ -22,6 +22,8 @@ import { logger } from "../../base/worker/log.ts";
 import { AclCare } from "../../app/services/acl_care.ts";
 import { Delivery, type DeliveryParts } from "../../app/changes/delivery.ts";
 import type { SinkMethods } from "../../drivers/sink/api.ts";
+import { ConsolePage } from "../console/page.ts";
+import { LivePicture } from "../../app/picture/live_picture.ts";
 import { LiveQueries } from "../../app/changes/live_queries.ts";
 import { ChangeFeed } from "../../app/changes/change_feed.ts";
 import { TableWatches } from "../../app/changes/table_watches.ts";
@@ -113,7 +115,10 @@ async function open(message: OpenHttp): Promise<void> {
   const clocks = timersOf({ catalog, state: parts.state, log });
   const access = nodeAccess({ ...parts, agent, catalog, operations: () => operations });
   const control = { access, takeBootstrapReset };
-  const operations = nodeOperations({ ...parts, catalog, agent, database, queue, ...clocks, ...control });
+  const picture = new LivePicture({ replica, agent, options, operations: () => operations });
+  const expiry = { http: options.tls?.notAfter, node: options.nodeNotAfter };
+  const seen = { expiry, disk, picture: () => picture.picture() };
+  const operations = nodeOperations({ ...parts, catalog, agent, database, queue, ...clocks, ...control, ...seen });
   const uploader = message.uploader && new UploaderClient(message.uploader);
   const restore = uploader && restoreOf(message, { ...parts, database, uploader });
   const data = { ...parts, database, uploader, restore };
@@ -131,22 +136,33 @@ async function open(message: OpenHttp): Promise<void> {
     intervals: new Intervals(() => countedFamilies(made), Date.now()),
     history,
     local: own?.local,
-    expiry: { http: options.tls?.notAfter, node: options.nodeNotAfter },
+    expiry,
+    picture,
     ...asked,
   };
   replica.isOpen = () => isClientAgent(message) || parts.state.isOpen;
   follow(message, made, otlp?.deliver);
   if (agent) openAgent(made, agent, clocks);
-  restore?.run().then(
-    () => restore.isOver && scope.postMessage({ k: "restored" }),
-    (error) => scope.postMessage({ k: "failed", message: messageOf(error) }),
-  );
-  repeatEvery(options.autoVacuumMs, () => vacuumIfLeader(made));
-  const skipped: Skipped = new Set();
-  repeatEvery(options.autoOptimizeMs, () => optimizeIfLeader(made, skipped));
+  if (restore) runRestore(restore);
+  tidyUp(made);
   services = made;
   await listen(made);
   keepHistory(history, (nowMs) => historyFamilies(made, nowMs));
+}
+
+function runRestore(restore: AutoRestore): void {
+  restore.run().then(
+    () => restore.isOver && scope.postMessage({ k: "restored" }),
+    (error) => scope.postMessage({ k: "failed", message: messageOf(error) }),
+  );
+}
+
+/** Looks after the database now and then, where this node leads. */
+function tidyUp(made: Services): void {
+  const { autoVacuumMs, autoOptimizeMs } = made.options;
+  repeatEvery(autoVacuumMs, () => vacuumIfLeader(made));
+  const skipped: Skipped = new Set();
+  repeatEvery(autoOptimizeMs, () => optimizeIfLeader(made, skipped));
 }
 
 function ownServices(
@@ -158,11 +174,13 @@ function ownServices(
 }
 
 /** What the supervisor does for handlers. */
-const asked: Pick<Services, "directorySize" | "databaseSizes" | "keepTokens"> = {
+const asked: Pick<Services, "console" | "directorySize" | "databaseSizes" | "keepTokens"> = {
+  console: new ConsolePage(() => supervisor.call("consoleFiles", {})),
   directorySize: () => supervisor.call("directorySize", {}),
   databaseSizes: () => supervisor.call("databaseSizes", {}),
   keepTokens: (text) => supervisor.call("keepTokens", { text }),
 };
+const disk = () => supervisor.call("disk", {});
 const takeBootstrapReset = () => supervisor.call("takeBootstrapReset", {});
 
 function timersOf(parts: KeyTimersParts): { readonly timers: SessionTimers; readonly keyTimers: KeyTimers } {

@@ -9,6 +9,7 @@ import type { Delivery } from "../../app/changes/delivery.ts";
 import type { LiveQueries } from "../../app/changes/live_queries.ts";
 import type { ChangeFeed } from "../../app/changes/change_feed.ts";
 import type { TableWatches } from "../../app/changes/table_watches.ts";
+import type { LivePicture } from "../../app/picture/live_picture.ts";
 import type { Catalog } from "../../app/agent/catalog.ts";
 import type { AutoRestore, UploaderClient } from "../../app/database/auto_restore.ts";
 import type { Backups } from "../../app/database/backups.ts";
@@ -33,12 +34,15 @@ import type { MemberEvents } from "../../app/metrics/member_events.ts";
 import type { DatabaseSizes } from "../../app/metrics/sqlite.ts";
 import type { RequestCounts } from "../http/request_counts.ts";
 import type { LargeBodies } from "../rqlite/large_bodies.ts";
+import type { ConsolePage } from "../console/page.ts";
 import type { HttpOptions } from "./api.ts";
 
 /** Services of the node for its handlers. */
 export interface Services {
   readonly options: HttpOptions;
   readonly state: NodeState;
+  readonly console: ConsolePage;
+  readonly picture: LivePicture;
   /** The writer's current activity; undefined if there is no writer. */
   readonly activity: Activity | undefined;
   readonly replica: ReplicaClient;

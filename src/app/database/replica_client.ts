@@ -90,6 +90,8 @@ export class ReplicaClient {
   readonly clock = new RemoteClock();
   /** The leader according to the last message. */
   leader: LeaderInfo | null = null;
+  /** When that was heard first, wall clock in ms; 0: not yet. */
+  leaderSinceMs = 0;
   /** From the proposal of a write until its result was there; of those that have one. */
   readonly times = new Histogram();
   /** Servers of the configuration in force. */
@@ -272,6 +274,7 @@ export class ReplicaClient {
       case "databaseReplaced":
         return this.onDatabaseReplaced();
       case "leader":
+        if (this.leader?.id !== message.leader?.id) this.leaderSinceMs = Date.now();
         this.leader = message.leader;
         return this.onLeader();
       case "members":

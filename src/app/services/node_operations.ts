@@ -36,6 +36,12 @@ import {
 } from "../agent/catalog_operations.ts";
 import { CHANGE_OPERATIONS, changeImplementations, type ChangeOperations } from "../changes/change_operations.ts";
 import { KEY_OPERATIONS, keyImplementations, type KeyOperations, type KeyParts } from "../keys/key_operations.ts";
+import {
+  PICTURE_OPERATIONS,
+  pictureImplementations,
+  type PictureOperations,
+  type PictureOperationsParts,
+} from "../picture/picture_operations.ts";
 import { WAN_OPERATIONS, wanImplementations, type WanOperations, type WanParts } from "../wan/wan_operations.ts";
 
 /** Everything that nodes ask of each other for their clients. */
@@ -49,6 +55,7 @@ export interface NodeOperations
     DocumentOperations,
     AclOperations,
     ChangeOperations,
+    PictureOperations,
     WanOperations {}
 
 /** What the operations of a node work with. */
@@ -61,6 +68,7 @@ export type NodeParts =
   & SnapshotParts
   & DocumentParts
   & AclParts
+  & PictureOperationsParts
   & WanParts;
 
 /** The operations of a node. */
@@ -76,6 +84,7 @@ export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
       ...DOCUMENT_OPERATIONS,
       ...ACL_OPERATIONS,
       ...CHANGE_OPERATIONS,
+      ...PICTURE_OPERATIONS,
       ...WAN_OPERATIONS,
     },
     {
@@ -87,6 +96,7 @@ export function nodeOperations(parts: NodeParts): Operations<NodeOperations> {
       ...documentImplementations(parts),
       ...aclImplementations(parts),
       ...changeImplementations(parts),
+      ...pictureImplementations(parts),
       ...wanImplementations(parts),
     },
   );

@@ -100,6 +100,7 @@ function configOf(flags: Flags): NodeConfig {
     httpAddrs: tls.httpCert === "" ? [httpAddr] : [],
     httpsAddrs: tls.httpCert === "" ? [] : [httpAddr],
     httpAdvertisedAddr: flags.string("http-adv-addr") || httpAddr,
+    console: flags.bool("ui"),
     httpAllowOrigin: flags.string("http-allow-origin"),
     authFile: flags.string("auth"),
     acl: serveAcl(flags.string("acl-default-policy")),

@@ -119,6 +119,7 @@ export function agentSetup(
         isAnyAddress(httpHost) ? advertise : httpHost,
         Math.max(httpPort < 0 ? httpsPort : httpPort, 0),
       ),
+      console: settings.flag("ui_config.enabled", settings.flag("ui", true)),
       authFile: settings.text("auth"),
       clusterAddr: joinAddress(bind, port),
       clusterAdvertisedAddr: joinAddress(advertise, serverPort || port),
@@ -273,6 +274,7 @@ function agentConfig(
     gossipPort,
     serverAddr,
     bootstrap: isDev || settings.flag("bootstrap", false),
+    consolePath: consolePath(settings),
     meta: settings.map("node_meta"),
     startJoin: joinAddresses(settings, reader, "start_join"),
     retryJoin: joinAddresses(settings, reader, "retry_join").filter((text) => !isProviderString(text)),
@@ -318,6 +320,15 @@ function agentConfig(
     gossip: gossipTuning(settings, "gossip_lan"),
     wan: wanSettings(settings, reader, { isServer, ...own, ports: [gossipPort, serverPort] }),
   };
+}
+
+/** Where Consul's page is looked for. */
+function consolePath(settings: Settings): string {
+  const path = settings.text("ui_config.content_path", "/ui/");
+  if (!/^\/?[\w.~-]+(\/[\w.~-]+)*\/?$/.test(path) || /^\/?(v1|console)(\/|$)/.test(path)) {
+    throw new SettingsError(`ui_config.content_path: expected a path such as /ui/, found ${JSON.stringify(path)}`);
+  }
+  return `/${path.replace(/^\/|\/$/g, "")}/`;
 }
 
 function isSocket(host: string): boolean {

@@ -42,6 +42,8 @@ export interface AgentConfig {
   readonly gossipPort: number;
   /** A second address for traffic between servers, by which this one is known (`ports.server`); empty: none. */
   readonly serverAddr: string;
+  /** Path of Consul's page, which leads to the console; it begins and ends with a slash. */
+  readonly consolePath: string;
   /** Metadata in the catalog. */
   readonly meta: Readonly<Record<string, string>>;
   /** Members to join through at the start; it fails where none of them answers. */
@@ -186,6 +188,8 @@ export interface NodeConfig {
   readonly httpsAddrs: readonly string[];
   /** HTTP address for clients and other nodes. */
   readonly httpAdvertisedAddr: string;
+  /** Whether it serves the console. */
+  readonly console: boolean;
   /** CORS origin; empty for none. */
   readonly httpAllowOrigin: string;
   /** Path of the file with users and permissions; empty: everybody may do everything. */

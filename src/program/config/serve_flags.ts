@@ -230,5 +230,6 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   now("cluster-secret-file", "string", "", SECRET_HELP),
   now("cluster-secret-optional", "bool", "false", SECRET_OPTIONAL_HELP),
   now("raft-lease-reads", "bool", "false", LEASE_READS_HELP),
+  now("ui", "bool", "true", "Serve the console, a web page, under /console/ (muster)"),
   now("acl-default-policy", "string", "", ACL_HELP),
 ];

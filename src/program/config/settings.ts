@@ -207,6 +207,13 @@ const KEYS: Block = {
     internal_rpc: { ...TLS_CALLS, ...laterKeys("use_auto_cert") },
     ...laterKeys("grpc enable_agent_tls_for_checks"),
   },
+  ui: "flag",
+  ui_config: {
+    enabled: "flag",
+    content_path: "text",
+    ...laterKeys("dir metrics_provider metrics_provider_files metrics_provider_options_json metrics_proxy"),
+    ...laterKeys("dashboard_url_templates hcp_enabled"),
+  },
   verify_incoming_https: "flag",
   verify_incoming_rpc: "flag",
   watches: "objects",
@@ -222,7 +229,7 @@ const LATER: ReadonlySet<string> = new Set(
     "log_rotate_max_files performance primary_datacenter protocol raft_logstore raft_protocol " +
     "raft_snapshot_interval raft_snapshot_threshold raft_trailing_logs " +
     "rpc segments serf_lan server_rejoin_age_max " +
-    "syslog_facility telemetry tls_prefer_server_cipher_suites translate_wan_addrs ui ui_config ui_dir unix_sockets use_streaming_backend")
+    "syslog_facility telemetry tls_prefer_server_cipher_suites translate_wan_addrs ui_dir unix_sockets use_streaming_backend")
     .split(" "),
 );
 

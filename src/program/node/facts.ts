@@ -2,11 +2,19 @@
  * Facts about the machine and the program for `/status`, gathered once before the supervisor drops its permissions.
  * @module
  */
+import { statfs } from "node:fs/promises";
+import { readConsole } from "../../api/console/files.ts";
+import type { SupervisorMethods } from "../../api/server/api.ts";
+import type { DiskFacts } from "../../app/picture/heard.ts";
+import type { Methods } from "../../base/worker/channel.ts";
 import type { DatabaseSizes } from "../../app/metrics/sqlite.ts";
 import type { NodeConfig } from "../config/config.ts";
 import { formatDuration } from "../../base/codec/duration.ts";
 import type { DataDirectory } from "./data_directory.ts";
 import { API_VERSION } from "./version.ts";
+
+/** Name of the database's file. */
+export const DATABASE = "db.sqlite";
 
 /** The parts of `/status` that do not change while the node runs. */
 export function machineFacts(
@@ -83,6 +91,32 @@ export async function sizeOf(directory: string): Promise<number> {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   return bytes;
+}
+
+/**
+ * The disk that a directory is on, for who looks at the cluster: what is free and what it holds in bytes, and the bytes of the
+ * directory's files; undefined where the process may not ask, or the platform does not say.
+ */
+export async function diskOf(directory: string): Promise<DiskFacts> {
+  const usedBytes = await sizeOf(directory);
+  try {
+    const { bavail, bsize, blocks } = await statfs(directory);
+    return { usedBytes, freeBytes: bavail * bsize, totalBytes: blocks * bsize };
+  } catch {
+    return { usedBytes }; // no right to ask: it was started without --allow-sys=statfs
+  }
+}
+
+/** What HTTP asks the supervisor about files. */
+export function fileTasks(
+  { path, sqlite }: Pick<DataDirectory, "path" | "sqlite">,
+): Pick<Methods<SupervisorMethods>, "directorySize" | "databaseSizes" | "disk" | "consoleFiles"> {
+  return {
+    directorySize: () => sizeOf(path),
+    databaseSizes: () => databaseSizes(`${sqlite}/${DATABASE}`),
+    disk: () => diskOf(path),
+    consoleFiles: readConsole,
+  };
 }
 
 /** Bytes of a database's file and of its WAL; 0 for one that is not there. */

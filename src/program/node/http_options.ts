@@ -41,6 +41,7 @@ export function httpOptions(
     advertisedAddr: config.httpAdvertisedAddr,
     clusterAddr: config.clusterAdvertisedAddr,
     isVoter: config.isVoter,
+    ...(config.console ? { console: { otherPath: config.agent?.consolePath ?? "" } } : {}),
     allowOrigin: config.httpAllowOrigin,
     ...(certificates.http ? { tls: certificates.http } : {}),
     nodeNotAfter: certificates.node && notAfterOf(certificates.node),

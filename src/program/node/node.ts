@@ -32,7 +32,7 @@ import { type AgentConfig, apiUrlOf, type NodeConfig } from "../config/config.ts
 import { noteDamage } from "./damage.ts";
 import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
 import { type ExtensionFile, installExtensions, usableLibrary } from "./extensions.ts";
-import { databaseSizes, sizeOf } from "./facts.ts";
+import { DATABASE, fileTasks } from "./facts.ts";
 import { httpOptions } from "./http_options.ts";
 import { DefinitionFiles } from "./kept_definitions.ts";
 import { clusterSecretOf, openPortWarning, secretsOf } from "./cluster_secret.ts";
@@ -56,7 +56,6 @@ const FORWARD_OVERHEAD_BYTES = 64 * 1024;
 const WRITER_GRACE_MS = 2000;
 /** A shutdown that takes longer is cut short: what was acknowledged is on disk in any case. */
 const SHUTDOWN_MS = 15_000;
-const DATABASE = "db.sqlite";
 
 export { NodeFailure };
 
@@ -308,8 +307,7 @@ export class Node {
     const tasks = new Callee<SupervisorMethods>(worker, {
       leave: () => this.leave(),
       reload: () => this.onReload(),
-      directorySize: () => sizeOf(this.#directory.path),
-      databaseSizes: () => databaseSizes(`${this.#directory.sqlite}/${DATABASE}`),
+      ...fileTasks(this.#directory),
       ...this.#definitions.tasks(this.#log),
     });
     worker.addEventListener("message", ({ data }: MessageEvent<FromHttpWorker>) => {

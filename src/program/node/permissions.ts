@@ -202,9 +202,17 @@ export interface KeptRights {
 
 /** The Workers run, and the machine is known: from here on this thread may only read and write, and what it still needs. */
 export function revokeSpentRights({ isClient, keepsNet, keepsRun }: KeptRights): void {
-  for (const name of ["sys", "env"] as const) Deno.permissions.revokeSync({ name });
+  Deno.permissions.revokeSync({ name: "env" });
+  revokeSys(isClient);
   // A Worker gets at most what this thread has: the library stays open to it until the last SQLite Worker has started.
   if (isClient) Deno.permissions.revokeSync({ name: "ffi" });
   if (!keepsRun) Deno.permissions.revokeSync({ name: "run" });
   if (!keepsNet) Deno.permissions.revokeSync({ name: "net" });
+}
+
+/** A node with data goes on asking how full its disk is, where it may; nothing else of the system is of use any more. */
+function revokeSys(isClient: boolean): void {
+  for (const kind of ["hostname", "networkInterfaces"] as const) Deno.permissions.revokeSync({ name: "sys", kind });
+  const hasAll = Deno.permissions.querySync({ name: "sys", kind: "hostname" }).state === "granted";
+  if (isClient || hasAll) Deno.permissions.revokeSync({ name: "sys" });
 }

@@ -238,6 +238,11 @@ const RQLITE: Readonly<Record<string, Sample>> = {
   "POST /join": denied("", {}),
   "POST /join-read-only": denied("", {}),
   "POST /reap": denied(),
+  "GET /cluster/live": denied("?follow=false"),
+  "GET /": open(),
+  "GET /console": open(),
+  "GET /console/": open(),
+  "GET /console/whoami": open(),
 };
 
 /** What a list shows that shows nothing. */

@@ -66,6 +66,7 @@ const GOOD: NodeConfig = {
   httpAddrs: ["localhost:4001"],
   httpsAddrs: [],
   httpAdvertisedAddr: "localhost:4001",
+  console: true,
   httpAllowOrigin: "",
   authFile: "",
   joinAs: "",

@@ -1,0 +1,327 @@
+/**
+ * SQL: an editor, and what came of its statements.
+ * @module
+ */
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { type Column, readTables } from "../database.ts";
+import { CellDialog } from "../parts/cell_dialog.tsx";
+import { tell } from "../parts/dialog.tsx";
+import { Editor } from "../parts/editor.tsx";
+import type { SqlEditor, SqlSchema } from "../parts/editor_view.ts";
+import { copyText, ENDINGS, exported, type Format, FORMATS, saveFile } from "../parts/export.ts";
+import { countText } from "../parts/format.ts";
+import { Grid } from "../parts/grid.tsx";
+import { Icon } from "../parts/icon.tsx";
+import type { KeptEntry, KeptList } from "../parts/kept_list.ts";
+import { Plan } from "../parts/plan.tsx";
+import type { Value } from "../parts/value.ts";
+import { may } from "../session.ts";
+import {
+  type Answered,
+  draft,
+  explain,
+  goLive,
+  LEVELS,
+  type Outcome,
+  outcome,
+  past,
+  run,
+  saved,
+  settings,
+  stop,
+} from "../sql_run.ts";
+import { useStore } from "../store.ts";
+
+const PARAMETERS_EXAMPLE = '[1, "two"] or {"id": 1}';
+
+/** The page. */
+export function SqlPage(): JSX.Element {
+  const text = useStore(draft);
+  const [schema, setSchema] = useState<SqlSchema>({});
+  const [side, setSide] = useState<"" | "history" | "saved">("");
+  const editor = useRef<SqlEditor | undefined>(undefined);
+  const { k } = useStore(outcome);
+  const readSchema = () => {
+    readTables().then((tables) => setSchema(schemaOf(tables)), () => {}); // there is no completion, then
+  };
+  useEffect(readSchema, []);
+  // What is selected, or else all.
+  const wanted = () => editor.current?.selected().trim() || draft.value;
+  const isRunning = k === "running" || k === "live";
+  const start = () => {
+    run(wanted()).then(() => settings.value.isUnlocked && readSchema());
+  };
+  return (
+    <div class="sql-page">
+      <h1 class="visually-hidden">SQL</h1>
+      <div class="sql-main">
+        <div class="toolbar">
+          {isRunning
+            ? (
+              <button type="button" class="danger" onClick={stop}>
+                <Icon name="stop" /> Stop
+              </button>
+            )
+            : (
+              <button type="button" class="primary" onClick={start} title="Ctrl+Enter; runs what is selected, or all">
+                <Icon name="play" /> Run
+              </button>
+            )}
+          <button type="button" disabled={isRunning} onClick={() => explain(wanted())}>
+            <Icon name="plan" /> Plan
+          </button>
+          <button
+            type="button"
+            disabled={isRunning}
+            onClick={() => goLive(wanted())}
+            title="Follow the result as it changes"
+          >
+            <Icon name="live" /> Live
+          </button>
+          <Settings />
+          <span class="spacer" />
+          <button type="button" class="plain" onClick={() => keep(draft.value)}>
+            <Icon name="star" /> Save
+          </button>
+          <button
+            type="button"
+            class="plain"
+            aria-pressed={side === "saved"}
+            onClick={() => setSide(side === "saved" ? "" : "saved")}
+          >
+            Saved
+          </button>
+          <button
+            type="button"
+            class="plain"
+            aria-pressed={side === "history"}
+            onClick={() => setSide(side === "history" ? "" : "history")}
+          >
+            <Icon name="history" /> History
+          </button>
+        </div>
+        <Editor draft={draft} schema={schema} onRun={start} handle={editor} />
+        <Parameters text={text} />
+        <OutcomeView />
+      </div>
+      {side !== "" && (
+        <Side key={side} title={side === "saved" ? "Saved" : "History"} list={side === "saved" ? saved : past} />
+      )}
+    </div>
+  );
+}
+
+function schemaOf(tables: readonly { readonly name: string; readonly columns: readonly Column[] }[]): SqlSchema {
+  return Object.fromEntries(tables.map(({ name, columns }) => [name, columns.map((column) => column.name)]));
+}
+
+function keep(text: string): void {
+  if (text.trim() === "") return;
+  saved.add(text, "");
+  tell("Saved in this browser");
+}
+
+/** Level, transaction, and the lock. */
+function Settings(): JSX.Element {
+  const { level, isUnlocked, isTransaction } = useStore(settings);
+  const set = (more: Partial<typeof settings.value>) => settings.value = { ...settings.value, ...more };
+  return (
+    <>
+      <label title="How current a read must be">
+        Level
+        <select value={level} onChange={(event) => set({ level: event.currentTarget.value })}>
+          {LEVELS.map((one) => <option key={one} value={one}>{one}</option>)}
+        </select>
+      </label>
+      {may("execute") && (
+        <button
+          type="button"
+          class={isUnlocked ? "danger" : ""}
+          aria-pressed={isUnlocked}
+          onClick={() => set({ isUnlocked: !isUnlocked })}
+          title={isUnlocked ? "Statements may write; press to lock" : "Statements may not write; press to unlock"}
+        >
+          <Icon name={isUnlocked ? "unlock" : "lock"} /> {isUnlocked ? "Writes allowed" : "Read-only"}
+        </button>
+      )}
+      {isUnlocked && (
+        <label>
+          <input
+            type="checkbox"
+            checked={isTransaction}
+            onChange={(event) => set({ isTransaction: event.currentTarget.checked })}
+          />
+          One transaction
+        </label>
+      )}
+    </>
+  );
+}
+
+/** The field for parameters, where there seem to be some. */
+function Parameters({ text }: { readonly text: string }): JSX.Element | null {
+  const { parameters } = useStore(settings);
+  if (parameters === "" && !/[?:@$]\w*/.test(text.replaceAll(/'[^']*'/g, ""))) return null;
+  return (
+    <label class="parameters">
+      Parameters
+      <input
+        value={parameters}
+        placeholder={PARAMETERS_EXAMPLE}
+        spellcheck={false}
+        onInput={(event) => settings.value = { ...settings.value, parameters: event.currentTarget.value }}
+      />
+    </label>
+  );
+}
+
+function Side({ title, list }: { readonly title: string; readonly list: KeptList }): JSX.Element {
+  const entries = useStore(list.entries);
+  const [wanted, setWanted] = useState("");
+  const shown = entries.filter(({ text }) => text.toLowerCase().includes(wanted.toLowerCase()));
+  return (
+    <aside class="card side" aria-label={title}>
+      <h2>{title}</h2>
+      <input
+        type="search"
+        aria-label={`Search in ${title.toLowerCase()}`}
+        placeholder="Search"
+        value={wanted}
+        onInput={(event) => setWanted(event.currentTarget.value)}
+      />
+      {shown.length === 0 && <p class="muted">Nothing{wanted === "" ? " yet" : " found"}.</p>}
+      <ul>
+        {shown.map((entry) => <Kept key={entry.text} entry={entry} list={list} />)}
+      </ul>
+    </aside>
+  );
+}
+
+function Kept(
+  { entry: { text, atMs, note }, list }: { readonly entry: KeptEntry; readonly list: KeptList },
+): JSX.Element {
+  return (
+    <li>
+      <button type="button" class="kept" onClick={() => draft.value = text} title="Take into the editor">
+        <code>{text.slice(0, 300)}</code>
+        <span class="muted">{new Date(atMs).toLocaleString()}{note === "" ? "" : ` · ${note}`}</span>
+      </button>
+      <button type="button" class="plain" aria-label="Forget it" onClick={() => list.remove(text)}>
+        <Icon name="close" />
+      </button>
+    </li>
+  );
+}
+
+function OutcomeView(): JSX.Element {
+  const found: Outcome = useStore(outcome);
+  const { k, answers, text, ms } = found;
+  const [at, setAt] = useState(0);
+  const shown = answers[Math.min(at, answers.length - 1)];
+  if (k === "nothing") {
+    return (
+      <p class="muted outcome">Ctrl+Enter runs what is selected, or all statements. Ctrl+Space completes a name.</p>
+    );
+  }
+  if (k === "running") return <p class="muted outcome" role="status">Running…</p>;
+  if (k === "failed") return <p class="note error outcome" role="alert">{text}</p>;
+  return (
+    <div class="outcome">
+      {answers.length > 1 && (
+        <div class="tabs" role="group" aria-label="Statements">
+          {answers.map(({ sql, result }, index) => (
+            <button
+              key={index}
+              type="button"
+              aria-pressed={answers[index] === shown}
+              title={sql}
+              onClick={() => setAt(index)}
+            >
+              {index + 1} · {result.error === "" ? sql.slice(0, 24) : "error"}
+            </button>
+          ))}
+        </div>
+      )}
+      {k === "live" && (
+        <p class="live-line" role="status">
+          <span class="dot" aria-hidden="true" /> Live, changed at {text}
+        </p>
+      )}
+      {shown && (k === "plan" && shown.result.error === ""
+        ? (
+          <div class="card">
+            <Plan result={shown.result} />
+          </div>
+        )
+        : <Answer answered={shown} ms={ms} />)}
+    </div>
+  );
+}
+
+function Answer({ answered: { result }, ms }: { readonly answered: Answered; readonly ms: number }): JSX.Element {
+  const [open, setOpen] = useState<readonly [row: number, column: number] | undefined>();
+  const { columns, rows, error, rowsAffected, seconds } = result;
+  if (error !== "") return <p class="note error" role="alert">{error}</p>;
+  const time = seconds === undefined
+    ? ""
+    : ` · ${(seconds * 1000).toFixed(1)} ms on the node, ${Math.round(ms)} ms in all`;
+  if (columns.length === 0) {
+    return (
+      <p class="note good" role="status">
+        <Icon name="good" />
+        <span>Done{rowsAffected === undefined ? "" : `: ${countText(rowsAffected, "row")} changed`}{time}</span>
+      </p>
+    );
+  }
+  return (
+    <>
+      <div class="toolbar result-line">
+        <span class="muted" role="status">{countText(rows.length, "row")}{ms > 0 ? time : ""}</span>
+        <span class="spacer" />
+        <ExportMenu columns={columns} rows={rows} />
+      </div>
+      <Grid label="Result" columns={columns} rows={rows} onOpen={(row, column) => setOpen([row, column])} />
+      {open && (
+        <CellDialog
+          title={`${columns[open[1]]}, row ${open[0] + 1}`}
+          value={rows[open[0]]?.[open[1]] ?? null}
+          onClose={() => setOpen(undefined)}
+        />
+      )}
+    </>
+  );
+}
+
+/** Copies a result, or keeps it as a file. */
+export function ExportMenu(
+  { columns, rows, table = "result" }: {
+    readonly columns: readonly string[];
+    readonly rows: readonly (readonly Value[])[];
+    readonly table?: string;
+  },
+): JSX.Element {
+  const [format, setFormat] = useState<Format>("CSV");
+  const text = () => exported(format, { columns, rows }, table);
+  return (
+    <>
+      <select
+        aria-label="Format"
+        value={format}
+        onChange={(event) => setFormat(FORMATS.find((one) => one === event.currentTarget.value) ?? "CSV")}
+      >
+        {FORMATS.map((one) => <option key={one} value={one}>{one}</option>)}
+      </select>
+      <button
+        type="button"
+        onClick={() =>
+          copyText(text()).then((isDone) => tell(isDone ? `Copied as ${format}` : "The browser refuses to copy"))}
+      >
+        <Icon name="copy" /> Copy
+      </button>
+      <button type="button" onClick={() => saveFile(`${table}.${ENDINGS[format]}`, new Blob([text()]))}>
+        <Icon name="save" /> File
+      </button>
+    </>
+  );
+}

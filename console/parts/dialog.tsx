@@ -1,0 +1,133 @@
+/**
+ * Windows over the page, messages that go by, and the answer to "are you sure".
+ * @module
+ */
+import type { ComponentChildren, JSX } from "preact";
+import { useLayoutEffect, useRef } from "preact/hooks";
+import { Store, useStore } from "../store.ts";
+import { Icon } from "./icon.tsx";
+
+/** A window that keeps the keyboard until it is closed, by Escape as well. */
+export function Dialog(
+  { title, onClose, children, isWide = false }: {
+    readonly title: string;
+    readonly onClose: () => void;
+    readonly children: ComponentChildren;
+    readonly isWide?: boolean;
+  },
+): JSX.Element {
+  const element = useRef<HTMLDialogElement>(null);
+  // Before it is painted: a key may come at once.
+  useLayoutEffect(() => {
+    const opened = element.current;
+    if (opened && !opened.open) opened.showModal();
+    return () => opened?.close();
+  }, []);
+  return (
+    <dialog
+      ref={element}
+      class={isWide ? "dialog wide" : "dialog"}
+      aria-label={title}
+      onClose={onClose}
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose();
+      }}
+    >
+      <header>
+        <h2>{title}</h2>
+        <button type="button" class="plain" onClick={onClose} aria-label="Close">
+          <Icon name="close" />
+        </button>
+      </header>
+      <div class="dialog-body">{children}</div>
+    </dialog>
+  );
+}
+
+/** A message that goes by. */
+interface Message {
+  readonly text: string;
+  readonly isError: boolean;
+}
+
+const MESSAGE_MS = 5000;
+const messages = new Store<readonly Message[]>([]);
+
+/** Shows a message for some seconds. */
+export function tell(text: string, { isError = false } = {}): void {
+  const message = { text, isError };
+  messages.value = [...messages.value.slice(-3), message];
+  setTimeout(() => messages.value = messages.value.filter((one) => one !== message), MESSAGE_MS);
+}
+
+/** The place of messages. */
+export function Messages(): JSX.Element {
+  return (
+    <div class="messages" role="status" aria-live="polite">
+      {useStore(messages).map(({ text, isError }) => (
+        <p key={text} class={isError ? "message error" : "message"}>{text}</p>
+      ))}
+    </div>
+  );
+}
+
+/** A question that is open. */
+interface Question {
+  readonly title: string;
+  readonly text: string;
+  readonly action: string;
+  /** Commands that do the same. */
+  readonly commands: readonly string[];
+  answer(isYes: boolean): void;
+}
+
+const question = new Store<Question | undefined>(undefined);
+
+/**
+ * Asks before something is done that cannot be undone.
+ * @param action What the button says, such as `Drop the table`.
+ */
+export function confirmed(
+  { title, text, action, commands = [] }: {
+    readonly title: string;
+    readonly text: string;
+    readonly action: string;
+    readonly commands?: readonly string[];
+  },
+): Promise<boolean> {
+  question.value?.answer(false);
+  return new Promise((resolve) => {
+    question.value = {
+      title,
+      text,
+      action,
+      commands,
+      answer(isYes) {
+        question.value = undefined;
+        resolve(isYes);
+      },
+    };
+  });
+}
+
+/** The place of questions. */
+export function Questions(): JSX.Element | null {
+  const open = useStore(question);
+  if (!open) return null;
+  return (
+    <Dialog title={open.title} onClose={() => open.answer(false)}>
+      <p class="pre">{open.text}</p>
+      {open.commands.length > 0 && (
+        <>
+          <p class="muted">The same from a terminal:</p>
+          <pre class="code">{open.commands.join("\n")}</pre>
+        </>
+      )}
+      <footer>
+        <button type="button" onClick={() => open.answer(false)}>Cancel</button>
+        <button type="button" class="danger" onClick={() => open.answer(true)}>{open.action}</button>
+      </footer>
+    </Dialog>
+  );
+}
