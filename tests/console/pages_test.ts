@@ -37,8 +37,8 @@ function assertClean({ faults, asked }: Tab, node: { readonly url: string }): vo
 
 const placeOf = (node: NodeProcess, hash: string) => `${node.url}/console/#/${hash}`;
 
-async function startOne(root: string, start: StartNode, flags: readonly string[] = []): Promise<NodeProcess> {
-  const node = start(nodePlace(root, "one"), flags);
+async function startOne(root: string, start: StartNode): Promise<NodeProcess> {
+  const node = start(nodePlace(root, "one"));
   await node.ready();
   return node;
 }
@@ -79,7 +79,8 @@ Deno.test({
       await hostile(t, browser, node);
     });
     await withNodes(async (root, start) => {
-      await permissions(t, browser, await startWithUsers(root, start));
+      const openToAll = () => startWithUsers(root, start, ["ui", "status"]);
+      await permissions(t, browser, { node: await startWithUsers(root, start), openToAll });
     });
     await withNodes(async (root, start) => {
       await leaderDies(t, browser, await startCluster(root, start));
@@ -323,22 +324,33 @@ async function hostile(t: Deno.TestContext, browser: TestBrowser, node: NodeProc
   });
 }
 
-async function startWithUsers(root: string, start: StartNode): Promise<NodeProcess> {
-  const file = `${root}/auth.json`;
+async function startWithUsers(
+  root: string,
+  start: StartNode,
+  everybody: readonly string[] = [],
+): Promise<NodeProcess> {
+  const name = `users${everybody.length}`;
+  const file = `${root}/${name}.json`;
   await Deno.writeTextFile(
     file,
     JSON.stringify([
       { username: "root", password: "secret", perms: ["all"] },
       { username: "reader", password: "secret", perms: ["ui", "query", "status"] },
       { username: "blind", password: "secret", perms: ["query"] },
-      { username: "*", perms: ["ready"] },
+      { username: "*", perms: ["ready", ...everybody] },
     ]),
   );
-  return await startOne(root, start, ["-auth", file]);
+  const node = start(nodePlace(root, name), ["-auth", file]);
+  await node.ready();
+  return node;
 }
 
 /** Users of the auth file. */
-async function permissions(t: Deno.TestContext, browser: TestBrowser, node: NodeProcess): Promise<void> {
+async function permissions(
+  t: Deno.TestContext,
+  browser: TestBrowser,
+  { node, openToAll }: { readonly node: NodeProcess; readonly openToAll: () => Promise<NodeProcess> },
+): Promise<void> {
   await t.step("the page needs the permission ui, and shows no more than its user may do", async () => {
     for (const [username, status] of [["", 401], ["blind", 401], ["reader", 200]] as const) {
       const headers: Record<string, string> = username === ""
@@ -363,20 +375,26 @@ async function permissions(t: Deno.TestContext, browser: TestBrowser, node: Node
     await page.context().close();
   });
   await t.step("whoever signs in on the page itself sees what that user may do", async () => {
-    const tab = await browser.open(placeOf(node, "overview"), {
-      httpCredentials: { username: "reader", password: "secret" },
-    });
+    // Everybody may see the page and the cluster.
+    const open = (await openToAll()).url;
+    const tab = await browser.open(`${open}/console/`);
     const { page } = tab;
     await page.locator(".map").waitFor();
-    await page.evaluate(
-      `sessionStorage.setItem("muster.credentials", JSON.stringify({ Authorization: "Basic " + btoa("root:secret") }))`,
-    );
-    await page.reload();
+    assertEquals(await page.getByRole("link", { name: "SQL" }).count(), 0);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("textbox", { name: "User" }).fill("root");
+    await page.getByRole("textbox", { name: "Password" }).fill("wrong");
+    await page.getByRole("dialog").getByRole("button", { name: "Sign in" }).click();
+    await page.getByText("There is no such user").waitFor();
+    await page.getByRole("textbox", { name: "Password" }).fill("secret");
+    await page.getByRole("dialog").getByRole("button", { name: "Sign in" }).click();
     await page.getByRole("button", { name: /root · sign out/ }).waitFor();
-    await page.goto(placeOf(node, "data/transfer"));
+    await page.goto(`${open}/console/#/data/transfer`);
     await page.getByRole("button", { name: "SQLite file" }).waitFor();
     assertEquals(await accessibilityFaults(tab), []);
-    assertClean(tab, node);
+    assertClean(tab, { url: open });
+    await page.getByRole("button", { name: /sign out/ }).click();
+    await page.getByRole("button", { name: "Sign in" }).waitFor();
     await page.context().close();
   });
 }
