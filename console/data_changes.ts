@@ -2,7 +2,7 @@
  * Changes of rows that are not made yet, and the statements that make them. What is shown to be run is what is run. Pure.
  * @module
  */
-import type { Table } from "./database.ts";
+import type { Table } from "./table.ts";
 import { kindOf, quoted, sqlLiteral, type Value } from "./parts/value.ts";
 
 /** A row as it was read: its key, and its values by column. */

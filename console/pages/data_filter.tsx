@@ -4,7 +4,7 @@
  */
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import type { Table } from "../database.ts";
+import type { Table } from "../table.ts";
 import { Icon } from "../parts/icon.tsx";
 import { quoted, type Value } from "../parts/value.ts";
 

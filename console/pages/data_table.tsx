@@ -16,7 +16,8 @@ import {
   withEdit,
   withRemoval,
 } from "../data_changes.ts";
-import { send, type Table } from "../database.ts";
+import { send } from "../database.ts";
+import type { Table } from "../table.ts";
 import { CellDialog } from "../parts/cell_dialog.tsx";
 import type { ForeignKey } from "../parts/diagram.tsx";
 import { Dialog, tell } from "../parts/dialog.tsx";
@@ -71,7 +72,12 @@ export function TableView(
           </a>
         </div>
       </div>
-      {isSchema ? <Schema table={table} keys={keys} /> : <Rows table={table} onChanged={onChanged} />}
+      {table.fault !== "" && <p class="note error" role="alert">{table.fault}</p>}
+      {table.fault !== "" && !isSchema
+        ? null
+        : isSchema
+        ? <Schema table={table} keys={keys} />
+        : <Rows table={table} onChanged={onChanged} />}
     </>
   );
 }

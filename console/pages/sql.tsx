@@ -4,12 +4,14 @@
  */
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { type Column, readTables } from "../database.ts";
+import { readTables } from "../database.ts";
+import type { Column } from "../table.ts";
 import { CellDialog } from "../parts/cell_dialog.tsx";
 import { tell } from "../parts/dialog.tsx";
 import { Editor } from "../parts/editor.tsx";
 import type { SqlEditor, SqlSchema } from "../parts/editor_view.ts";
-import { copyText, ENDINGS, exported, type Format, FORMATS, saveFile } from "../parts/export.ts";
+import { copyText, saveFile } from "../parts/clipboard.ts";
+import { ENDINGS, exported, type Format, FORMATS } from "../parts/export.ts";
 import { countText } from "../parts/format.ts";
 import { Grid } from "../parts/grid.tsx";
 import { Icon } from "../parts/icon.tsx";

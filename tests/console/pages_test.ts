@@ -57,6 +57,9 @@ const SHOP = [
   "CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER REFERENCES customers(id), total REAL, paper BLOB)",
   "CREATE INDEX orders_customer ON orders(customer_id)",
   "CREATE TABLE tags (name TEXT, of INTEGER, PRIMARY KEY (name, of)) WITHOUT ROWID",
+  "CREATE TABLE gone (a)",
+  "CREATE VIEW broken AS SELECT a FROM gone",
+  "DROP TABLE gone",
   "CREATE VIEW large AS SELECT * FROM orders WHERE total > 50",
   "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 1000) " +
   "INSERT INTO customers SELECT i, 'Customer ' || i, CASE WHEN i % 3 THEN 'Oslo' END FROM n",
