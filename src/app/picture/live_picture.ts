@@ -176,7 +176,9 @@ export class LivePicture {
       if (isOwn) return { ...base, facts: result, clockAheadMs: 0 };
       return { ...base, facts: result, roundTripMs: this.#shortest(id, tookMs), clockAheadMs: aheadOf(result, tookMs) };
     } catch (error) {
-      return { ...base, error: messageOf(error), clockAheadMs: 0 };
+      const text = messageOf(error);
+      // While a cluster is upgraded, some nodes know of no such question (operations.ts).
+      return { ...base, error: text, isOlder: text.includes('found "nodeFacts"'), clockAheadMs: 0 };
     }
   }
 
