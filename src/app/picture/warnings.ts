@@ -74,7 +74,7 @@ function* clusterWarnings(nodes: readonly PictureNode[], leaderId: string): Gene
       level: "warning",
       node: "",
       title: `${voters.length} voters: an even number`,
-      cause: `A majority is ${quorum}, so that no more nodes may fail than with ${voters.length - 1} voters`,
+      cause: `A majority is ${quorum}, so that no more nodes may fail than with one voter less`,
       nextStep: "Add a voter, or have one be a read replica (-raft-non-voter)",
     };
   }
