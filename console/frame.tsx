@@ -200,6 +200,9 @@ function Help({ pages, onClose }: { readonly pages: readonly Page[]; readonly on
           </div>
         ))}
       </dl>
+      <p class="muted hint">
+        <a href="licenses.txt">Licences of the libraries</a>
+      </p>
     </Dialog>
   );
 }
