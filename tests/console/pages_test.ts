@@ -233,6 +233,12 @@ async function pages(t: Deno.TestContext, browser: TestBrowser, node: NodeProces
     ]);
     const path = await download.path();
     assert(new TextDecoder().decode(await Deno.readFile(path)).startsWith("SQLite format 3"));
+    await node.execute("CREATE TABLE later (a)");
+    await page.getByLabel("Database file").setInputFiles(path);
+    await page.getByRole("dialog", { name: "Replace the whole database?" }).getByText("muster restore").waitFor();
+    await page.getByRole("button", { name: "Replace the database" }).click();
+    await page.getByText("The database is replaced").waitFor();
+    assertEquals(await node.row("SELECT count(*) FROM sqlite_schema WHERE name = 'later'"), [0]);
     assertEquals(await accessibilityFaults(tab), []);
     assertClean(tab, node);
     await page.context().close();
@@ -308,6 +314,11 @@ async function hostile(t: Deno.TestContext, browser: TestBrowser, node: NodeProc
     await page.locator(".grid-row", { hasText: "xxxx" }).locator("[role=gridcell]").nth(1).dblclick();
     await page.getByText("1.0 MiB").waitFor();
     await page.keyboard.press("Escape");
+    const [file] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: "File", exact: true }).click(),
+    ]);
+    assert((await Deno.readTextFile(await file.path())).includes("x".repeat(2 ** 20)), "a file has all of it");
     await page.getByRole("link", { name: "Schema" }).click();
     await page.getByText("<i>x</i>").first().waitFor();
     await page.goto(placeOf(node, "sql"));
