@@ -5,7 +5,7 @@
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { tell } from "./dialog.tsx";
-import { copyText } from "./export.ts";
+import { copyText } from "./clipboard.ts";
 import { cellText, fullText, kindOf, type Value } from "./value.ts";
 
 /** What a grid shows. */
@@ -115,6 +115,7 @@ export function Grid(props: GridProps): JSX.Element {
         <span role="columnheader" class="grid-number" aria-label="Row">#</span>
         {columns.map((name, at) => <Heading key={at} name={name} at={at} props={props} />)}
       </div>
+      {rows.length === 0 && <p class="muted grid-empty">No rows</p>}
       <div class="grid-body" role="rowgroup" style={{ height: `${rows.length * ROW_HEIGHT}px` }}>
         {rows.slice(first, last).map((row, offset) => (
           <Row

@@ -2,6 +2,7 @@
  * The console in a real browser: every page, what hostile content does, who sees what, and that the page keeps to its policy.
  */
 import { assert, assertEquals } from "@std/assert";
+import { agentPlace, type StartAgent, withAgents } from "../harness/agents.ts";
 import axe from "npm:axe-core@4.14.1";
 import { lacksBrowser, type Tab, TestBrowser } from "../harness/browser.ts";
 import {
@@ -29,15 +30,15 @@ async function accessibilityFaults({ page }: Tab): Promise<string[]> {
 }
 
 /** Nothing was reported, and nobody but the node was asked. */
-function assertClean({ faults, asked }: Tab, node: NodeProcess): void {
+function assertClean({ faults, asked }: Tab, node: { readonly url: string }): void {
   assertEquals(faults, []);
   assertEquals(asked.filter((url) => !url.startsWith(`${node.url}/`) && !/^(data|blob):/.test(url)), []);
 }
 
 const placeOf = (node: NodeProcess, hash: string) => `${node.url}/console/#/${hash}`;
 
-async function startOne(root: string, start: StartNode, flags: readonly string[] = []): Promise<NodeProcess> {
-  const node = start(nodePlace(root, "one"), flags);
+async function startOne(root: string, start: StartNode): Promise<NodeProcess> {
+  const node = start(nodePlace(root, "one"));
   await node.ready();
   return node;
 }
@@ -56,6 +57,9 @@ const SHOP = [
   "CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER REFERENCES customers(id), total REAL, paper BLOB)",
   "CREATE INDEX orders_customer ON orders(customer_id)",
   "CREATE TABLE tags (name TEXT, of INTEGER, PRIMARY KEY (name, of)) WITHOUT ROWID",
+  "CREATE TABLE gone (a)",
+  "CREATE VIEW broken AS SELECT a FROM gone",
+  "DROP TABLE gone",
   "CREATE VIEW large AS SELECT * FROM orders WHERE total > 50",
   "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 1000) " +
   "INSERT INTO customers SELECT i, 'Customer ' || i, CASE WHEN i % 3 THEN 'Oslo' END FROM n",
@@ -78,11 +82,13 @@ Deno.test({
       await hostile(t, browser, node);
     });
     await withNodes(async (root, start) => {
-      await permissions(t, browser, await startWithUsers(root, start));
+      const openToAll = () => startWithUsers(root, start, ["ui", "status"]);
+      await permissions(t, browser, { node: await startWithUsers(root, start), openToAll });
     });
     await withNodes(async (root, start) => {
       await leaderDies(t, browser, await startCluster(root, start));
     });
+    await withAgents((root, start) => tokens(t, browser, { root, start }));
   },
 });
 
@@ -227,6 +233,12 @@ async function pages(t: Deno.TestContext, browser: TestBrowser, node: NodeProces
     ]);
     const path = await download.path();
     assert(new TextDecoder().decode(await Deno.readFile(path)).startsWith("SQLite format 3"));
+    await node.execute("CREATE TABLE later (a)");
+    await page.getByLabel("Database file").setInputFiles(path);
+    await page.getByRole("dialog", { name: "Replace the whole database?" }).getByText("muster restore").waitFor();
+    await page.getByRole("button", { name: "Replace the database" }).click();
+    await page.getByText("The database is replaced").waitFor();
+    assertEquals(await node.row("SELECT count(*) FROM sqlite_schema WHERE name = 'later'"), [0]);
     assertEquals(await accessibilityFaults(tab), []);
     assertClean(tab, node);
     await page.context().close();
@@ -302,6 +314,11 @@ async function hostile(t: Deno.TestContext, browser: TestBrowser, node: NodeProc
     await page.locator(".grid-row", { hasText: "xxxx" }).locator("[role=gridcell]").nth(1).dblclick();
     await page.getByText("1.0 MiB").waitFor();
     await page.keyboard.press("Escape");
+    const [file] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: "File", exact: true }).click(),
+    ]);
+    assert((await Deno.readTextFile(await file.path())).includes("x".repeat(2 ** 20)), "a file has all of it");
     await page.getByRole("link", { name: "Schema" }).click();
     await page.getByText("<i>x</i>").first().waitFor();
     await page.goto(placeOf(node, "sql"));
@@ -321,22 +338,33 @@ async function hostile(t: Deno.TestContext, browser: TestBrowser, node: NodeProc
   });
 }
 
-async function startWithUsers(root: string, start: StartNode): Promise<NodeProcess> {
-  const file = `${root}/auth.json`;
+async function startWithUsers(
+  root: string,
+  start: StartNode,
+  everybody: readonly string[] = [],
+): Promise<NodeProcess> {
+  const name = `users${everybody.length}`;
+  const file = `${root}/${name}.json`;
   await Deno.writeTextFile(
     file,
     JSON.stringify([
       { username: "root", password: "secret", perms: ["all"] },
       { username: "reader", password: "secret", perms: ["ui", "query", "status"] },
       { username: "blind", password: "secret", perms: ["query"] },
-      { username: "*", perms: ["ready"] },
+      { username: "*", perms: ["ready", ...everybody] },
     ]),
   );
-  return await startOne(root, start, ["-auth", file]);
+  const node = start(nodePlace(root, name), ["-auth", file]);
+  await node.ready();
+  return node;
 }
 
 /** Users of the auth file. */
-async function permissions(t: Deno.TestContext, browser: TestBrowser, node: NodeProcess): Promise<void> {
+async function permissions(
+  t: Deno.TestContext,
+  browser: TestBrowser,
+  { node, openToAll }: { readonly node: NodeProcess; readonly openToAll: () => Promise<NodeProcess> },
+): Promise<void> {
   await t.step("the page needs the permission ui, and shows no more than its user may do", async () => {
     for (const [username, status] of [["", 401], ["blind", 401], ["reader", 200]] as const) {
       const headers: Record<string, string> = username === ""
@@ -361,20 +389,26 @@ async function permissions(t: Deno.TestContext, browser: TestBrowser, node: Node
     await page.context().close();
   });
   await t.step("whoever signs in on the page itself sees what that user may do", async () => {
-    const tab = await browser.open(placeOf(node, "overview"), {
-      httpCredentials: { username: "reader", password: "secret" },
-    });
+    // Everybody may see the page and the cluster.
+    const open = (await openToAll()).url;
+    const tab = await browser.open(`${open}/console/`);
     const { page } = tab;
     await page.locator(".map").waitFor();
-    await page.evaluate(
-      `sessionStorage.setItem("muster.credentials", JSON.stringify({ Authorization: "Basic " + btoa("root:secret") }))`,
-    );
-    await page.reload();
+    assertEquals(await page.getByRole("link", { name: "SQL" }).count(), 0);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("textbox", { name: "User" }).fill("root");
+    await page.getByRole("textbox", { name: "Password" }).fill("wrong");
+    await page.getByRole("dialog").getByRole("button", { name: "Sign in" }).click();
+    await page.getByText("There is no such user").waitFor();
+    await page.getByRole("textbox", { name: "Password" }).fill("secret");
+    await page.getByRole("dialog").getByRole("button", { name: "Sign in" }).click();
     await page.getByRole("button", { name: /root · sign out/ }).waitFor();
-    await page.goto(placeOf(node, "data/transfer"));
+    await page.goto(`${open}/console/#/data/transfer`);
     await page.getByRole("button", { name: "SQLite file" }).waitFor();
     assertEquals(await accessibilityFaults(tab), []);
-    assertClean(tab, node);
+    assertClean(tab, { url: open });
+    await page.getByRole("button", { name: /sign out/ }).click();
+    await page.getByRole("button", { name: "Sign in" }).waitFor();
     await page.context().close();
   });
 }
@@ -402,4 +436,52 @@ async function leaderDies(t: Deno.TestContext, browser: TestBrowser, nodes: read
     assertClean(tab, witness);
     await page.context().close();
   });
+}
+
+/** Tokens, on a server and on a client agent, which has no data of its own. */
+async function tokens(
+  t: Deno.TestContext,
+  browser: TestBrowser,
+  { root, start }: { readonly root: string; readonly start: StartAgent },
+): Promise<void> {
+  const config = `${root}/acl.hcl`;
+  await Deno.writeTextFile(config, `acl { enabled = true  default_policy = "deny" }`);
+  const server = start(agentPlace(root, "server"), `-config-file=${config}`, "-server", "-bootstrap-expect=1");
+  const client = start(agentPlace(root, "client"), `-config-file=${config}`, `-retry-join=${server.addr}`);
+  const off = start(agentPlace(root, "off"), `-config-file=${config}`, `-retry-join=${server.addr}`, "-ui=false");
+  for (const agent of [server, client, off]) await agent.up();
+  await until("it knows who leads", () => server.leader());
+  const made = await fetch(`${server.url}/v1/acl/bootstrap`, { method: "PUT" });
+  const { SecretID: secret } = await made.json();
+
+  await t.step("an agent greets health checks, and leads a browser from Consul's path to the console", async () => {
+    const greeted = await fetch(`${server.url}/`);
+    assertEquals([greeted.status, await greeted.text()], [200, "Consul Agent\n"]);
+    const away = await fetch(`${off.url}/console/`);
+    await away.body?.cancel();
+    assertEquals(away.status, 404);
+    const tab = await browser.open(`${server.url}/ui/dc1/services`);
+    assertEquals(new URL(tab.page.url()).pathname, "/console/");
+    await tab.page.goto(server.url);
+    assertEquals(new URL(tab.page.url()).pathname, "/console/");
+    await tab.page.context().close();
+  });
+  for (const agent of [server, client]) {
+    await t.step(`a token decides what is shown, at ${agent.place.name}`, async () => {
+      const tab = await browser.open(`${agent.url}/console/`);
+      const { page } = tab;
+      await page.getByLabel("Token").fill("11111111-2222-3333-4444-555555555555");
+      await page.getByRole("button", { name: "Sign in" }).last().click();
+      await page.getByText("ACL not found").waitFor();
+      await page.getByLabel("Token").fill(secret);
+      await page.getByRole("button", { name: "Sign in" }).last().click();
+      await page.locator(".map .leads", { hasText: "server" }).waitFor();
+      await page.goto(`${agent.url}/console/#/sql`);
+      await runSql(tab, "SELECT 6 * 7");
+      await page.getByRole("gridcell", { name: "42" }).waitFor();
+      assertEquals(await accessibilityFaults(tab), []);
+      assertClean(tab, agent);
+      await page.context().close();
+    });
+  }
 }
