@@ -54,7 +54,7 @@ for arg in "$@"; do
         ;;
       h | help | version | fk | http-verify-client | raft-non-voter | raft-remove-shutdown | raft-lease-reads | raft-rejoin-damaged) value=true ;;
       raft-cluster-remove-shutdown | raft-shutdown-stepdown | compress-snap-transport) value=true ;;
-      node-no-verify | node-verify-client | cluster-secret-optional | write-queue-tx | otlp-insecure | otlp-no-verify) value=true ;;
+      node-no-verify | node-verify-client | cluster-secret-optional | write-queue-tx | otlp-insecure | otlp-no-verify | otlp-trace-sql | ui) value=true ;;
       *) continue ;;
     esac
   fi
