@@ -40,8 +40,8 @@ export async function readLinearizably(
 ): Promise<ReadResult | undefined> {
   const { state, counters, replica, answers } = parts;
   const { term } = state;
-  if (showsAll(state) && state.confirmedMs === Infinity) return await run();
-  if (!isCovered(parts) && showsAll(state)) return await readAhead(parts, timeoutMs, run);
+  if (showsAll(state, term) && state.confirmedMs === Infinity) return await run();
+  if (!isCovered(parts) && showsAll(state, term)) return await readAhead(parts, { term, timeoutMs, run });
   const { byLease } = isCovered(parts) ? { byLease: true } : await replica.confirmRead(timeoutMs, { byRound: false });
   const result = await run();
   if (!byLease || result === undefined || result.writes) return result;
@@ -58,11 +58,15 @@ export async function readLinearizably(
 /** Reads while a round confirms that nobody else has led since before. */
 async function readAhead(
   { state, replica, answers }: ReadParts,
-  timeoutMs: number,
-  run: () => Promise<ReadResult | undefined>,
+  { term, timeoutMs, run }: {
+    /** The term that was looked at. */
+    readonly term: number;
+    readonly timeoutMs: number;
+    run(): Promise<ReadResult | undefined>;
+  },
 ): Promise<ReadResult | undefined> {
-  const { term } = state;
   const reading = run();
+  reading.catch(() => {}); // it may fail while nobody waits for it yet
   const discard = () => void reading.then((result) => result && dropResults(result.results, answers), () => {});
   try {
     await replica.confirmRead(timeoutMs, { byRound: true });
@@ -76,8 +80,11 @@ async function readAhead(
   return await run();
 }
 
-/** Whether the database has everything that was acknowledged so far, if this node has led since its term began (R11). */
-function showsAll({ isLeader, appliedTerm, term, applied, commit }: NodeState): boolean {
+/**
+ * Whether the database has everything that was acknowledged so far, if this node leads in `term` from now on (R11). The replica may
+ * change the state meanwhile: what is applied is read before what is committed, and the term before all.
+ */
+function showsAll({ isLeader, appliedTerm, applied, commit }: NodeState, term: number): boolean {
   return isLeader && appliedTerm === term && applied >= commit;
 }
 

@@ -126,6 +126,17 @@ Deno.test("readLinearizably() throws away what it has read when this node does n
   }
 });
 
+Deno.test("readLinearizably() tells of a read that failed before its round had ended, behind the round", async () => {
+  const services = current();
+  const confirmed = Promise.withResolvers<{ byLease: boolean }>();
+  const replica = { ...services.replica, confirmRead: () => confirmed.promise };
+  const failing = readLinearizably({ ...services, replica }, 1000, () => Promise.reject(new Error("too many reads")));
+  // A turn of the event loop in which a failure that nobody has taken would end the process.
+  await new Promise((resolve) => setTimeout(resolve));
+  confirmed.resolve({ byLease: false });
+  await assertRejects(() => failing, Error, "too many reads");
+});
+
 Deno.test("readLinearizably() asks nobody where this node is the only voter, and shows all", async () => {
   const services = current();
   services.state.confirmedMs = Infinity;
