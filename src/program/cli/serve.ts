@@ -60,7 +60,14 @@ export async function serve(args: readonly string[]): Promise<number> {
     console.error(fault);
     return 1;
   }
-  const config = configOf(flags);
+  let config: NodeConfig;
+  try {
+    config = configOf(flags);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(`fatal: ${error.message}`);
+    return 1;
+  }
   const wrong = configFault(config);
   if (wrong !== undefined) {
     console.error(`fatal: ${wrong}`);
@@ -83,8 +90,11 @@ function argumentFault(flags: Flags): string | undefined {
     return `fatal: -sqlite-library: the runtime may not load "${library}": start it with --allow-ffi="${library}"`;
   }
   const [directory, ...others] = flags.rest;
-  if (directory === undefined) return "fatal: data directory path is required";
-  if (others.length > 0) return `arguments after data directory (${directory}) are not accepted (${others.join(" ")})`;
+  if (directory === undefined) return "fatal: data directory path is required, for example: muster serve data";
+  if (others.length > 0) {
+    const advice = others[0].startsWith("-") ? ": flags go before it" : "";
+    return `arguments after data directory (${directory}) are not accepted (${others.join(" ")})${advice}`;
+  }
   const absent = flags.list("extensions-path").find((path) => !isThere(path));
   if (absent !== undefined) return `fatal: extension path does not exist: ${absent}`;
   return undefined;
