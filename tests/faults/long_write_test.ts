@@ -12,19 +12,26 @@ async function post(node: NodeProcess, path: string, statements: readonly string
   });
 }
 
-Deno.test("writes behind one that takes long are refused at once, with the entry that runs, and reads go on", () =>
+Deno.test("writes behind one that takes long, and reads that must see it, are refused at once, with the entry that runs", () =>
   withNodes(async (root, start) => {
     const nodes = await startCluster(root, start);
     const leader = await leaderOf(nodes);
     await leader.execute("CREATE TABLE t(a)");
-    const endless = leader.send("/db/execute?db_timeout=6s&timeout=60s", [ENDLESS], 70_000);
+    // Through a follower, which tells its client of the outcome: then no read of the leader may miss it.
+    const follower = nodes.find((node) => node !== leader) ?? leader;
+    const endless = follower.send("/db/execute?db_timeout=6s&timeout=60s", [ENDLESS], 70_000);
     const { index } = await until("a write that has run for more than a second", async () => {
       const { writing } = await leader.status("store.sqlite3") as { writing?: { since: string; index: number } };
       return writing && Date.now() - Date.parse(writing.since) > 1100 ? writing : undefined;
     });
     for (const node of nodes) {
       for (
-        const [path, sql] of [["/db/execute", "INSERT INTO t VALUES('behind')"], ["/db/query?level=strong", "SELECT 1"]]
+        const [path, sql] of [
+          ["/db/execute", "INSERT INTO t VALUES('behind')"],
+          ["/db/query?level=strong", "SELECT 1"],
+          ["/db/query?level=linearizable", "SELECT 1"],
+          ["/db/query", "SELECT 1"],
+        ]
       ) {
         const response = await post(node, path, [sql]);
         assertEquals([response.status, response.headers.get("retry-after")], [503, "1"]);

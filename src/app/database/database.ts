@@ -203,6 +203,7 @@ export class Database {
       ? isFresh(this.#parts, request.freshness)
       : level === "weak" && isConfirmedLeader(this.#parts);
     if (level === "none" && !isConfirmed && !state.isLeader) throw new RequestError("stale read");
+    if (!isConfirmed) refuseBehindLong(this.#parts); // it would wait until all that is committed is applied
     const { transaction, dbTimeoutMs } = request;
     const timeoutMs = dbTimeoutMs > 0 ? dbTimeoutMs : options.queryTimeoutMs;
     const { span } = request;
