@@ -160,7 +160,7 @@ function Rows({ table, onChanged }: { readonly table: Table; readonly onChanged:
         <span class="muted" role="status">
           {isReading ? "Reading…" : `${countText(rows.length, "row")}${isAll ? "" : ", more when you scroll"}`}
           {order.column < 0 && key.length > 0 ? " · newest first" : ""}
-          {canWrite ? " · Enter or a double click opens a cell" : ""}
+          {canWrite ? " · double click to edit" : ""}
         </span>
         <span class="spacer" />
         <ExportMenu

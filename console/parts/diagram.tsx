@@ -14,7 +14,7 @@ export interface ForeignKey {
   readonly targetColumn: string;
 }
 
-const [WIDTH, GAP_X, GAP_Y, LINE, HEAD] = [210, 90, 28, 20, 28];
+const [WIDTH, GAP_X, GAP_Y, LINE, HEAD] = [200, 62, 28, 20, 28];
 /** Columns of a table that are shown. */
 const COLUMNS_MAX = 14;
 

@@ -115,6 +115,7 @@ export function Grid(props: GridProps): JSX.Element {
         <span role="columnheader" class="grid-number" aria-label="Row">#</span>
         {columns.map((name, at) => <Heading key={at} name={name} at={at} props={props} />)}
       </div>
+      {rows.length === 0 && <p class="muted grid-empty">No rows</p>}
       <div class="grid-body" role="rowgroup" style={{ height: `${rows.length * ROW_HEIGHT}px` }}>
         {rows.slice(first, last).map((row, offset) => (
           <Row

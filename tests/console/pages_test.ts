@@ -2,6 +2,7 @@
  * The console in a real browser: every page, what hostile content does, who sees what, and that the page keeps to its policy.
  */
 import { assert, assertEquals } from "@std/assert";
+import { agentPlace, type StartAgent, withAgents } from "../harness/agents.ts";
 import axe from "npm:axe-core@4.14.1";
 import { lacksBrowser, type Tab, TestBrowser } from "../harness/browser.ts";
 import {
@@ -29,7 +30,7 @@ async function accessibilityFaults({ page }: Tab): Promise<string[]> {
 }
 
 /** Nothing was reported, and nobody but the node was asked. */
-function assertClean({ faults, asked }: Tab, node: NodeProcess): void {
+function assertClean({ faults, asked }: Tab, node: { readonly url: string }): void {
   assertEquals(faults, []);
   assertEquals(asked.filter((url) => !url.startsWith(`${node.url}/`) && !/^(data|blob):/.test(url)), []);
 }
@@ -83,6 +84,7 @@ Deno.test({
     await withNodes(async (root, start) => {
       await leaderDies(t, browser, await startCluster(root, start));
     });
+    await withAgents((root, start) => tokens(t, browser, { root, start }));
   },
 });
 
@@ -402,4 +404,52 @@ async function leaderDies(t: Deno.TestContext, browser: TestBrowser, nodes: read
     assertClean(tab, witness);
     await page.context().close();
   });
+}
+
+/** Tokens, on a server and on a client agent, which has no data of its own. */
+async function tokens(
+  t: Deno.TestContext,
+  browser: TestBrowser,
+  { root, start }: { readonly root: string; readonly start: StartAgent },
+): Promise<void> {
+  const config = `${root}/acl.hcl`;
+  await Deno.writeTextFile(config, `acl { enabled = true  default_policy = "deny" }`);
+  const server = start(agentPlace(root, "server"), `-config-file=${config}`, "-server", "-bootstrap-expect=1");
+  const client = start(agentPlace(root, "client"), `-config-file=${config}`, `-retry-join=${server.addr}`);
+  const off = start(agentPlace(root, "off"), `-config-file=${config}`, `-retry-join=${server.addr}`, "-ui=false");
+  for (const agent of [server, client, off]) await agent.up();
+  await until("it knows who leads", () => server.leader());
+  const made = await fetch(`${server.url}/v1/acl/bootstrap`, { method: "PUT" });
+  const { SecretID: secret } = await made.json();
+
+  await t.step("an agent greets health checks, and leads a browser from Consul's path to the console", async () => {
+    const greeted = await fetch(`${server.url}/`);
+    assertEquals([greeted.status, await greeted.text()], [200, "Consul Agent\n"]);
+    const away = await fetch(`${off.url}/console/`);
+    await away.body?.cancel();
+    assertEquals(away.status, 404);
+    const tab = await browser.open(`${server.url}/ui/dc1/services`);
+    assertEquals(new URL(tab.page.url()).pathname, "/console/");
+    await tab.page.goto(server.url);
+    assertEquals(new URL(tab.page.url()).pathname, "/console/");
+    await tab.page.context().close();
+  });
+  for (const agent of [server, client]) {
+    await t.step(`a token decides what is shown, at ${agent.place.name}`, async () => {
+      const tab = await browser.open(`${agent.url}/console/`);
+      const { page } = tab;
+      await page.getByLabel("Token").fill("11111111-2222-3333-4444-555555555555");
+      await page.getByRole("button", { name: "Sign in" }).last().click();
+      await page.getByText("ACL not found").waitFor();
+      await page.getByLabel("Token").fill(secret);
+      await page.getByRole("button", { name: "Sign in" }).last().click();
+      await page.locator(".map .leads", { hasText: "server" }).waitFor();
+      await page.goto(`${agent.url}/console/#/sql`);
+      await runSql(tab, "SELECT 6 * 7");
+      await page.getByRole("gridcell", { name: "42" }).waitFor();
+      assertEquals(await accessibilityFaults(tab), []);
+      assertClean(tab, agent);
+      await page.context().close();
+    });
+  }
 }

@@ -74,7 +74,7 @@ function nodeOf(
   return {
     ...one,
     roundTripMs: one.roundTripMs === undefined ? undefined : steady(before?.roundTripMs, rounded(one.roundTripMs), {
-      least: 2,
+      least: 1,
       part: 0.4,
     }),
     clockAheadMs: steady(before?.clockAheadMs, Math.round(one.clockAheadMs), { least: 250, part: 0.2 }) ?? 0,

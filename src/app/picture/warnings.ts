@@ -100,7 +100,8 @@ function* nodeWarnings(node: PictureNode): Generator<Warning> {
       node: name,
       title: `${name} does not answer`,
       cause,
-      nextStep: "Start its process, and look at the network between the nodes. If it is gone for good: remove it",
+      nextStep:
+        "Start its process, and look at the network between the nodes. If it is gone for good, remove it: muster docs operations",
     };
   } else if (health === "unready") {
     yield {
