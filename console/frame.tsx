@@ -8,6 +8,7 @@ import { credentials, useCredentials } from "./api.ts";
 import { cluster } from "./cluster.ts";
 import { KEYS, useKeys } from "./keys.ts";
 import { type Page, type PageProps, pagesFor } from "./pages.ts";
+import { Bootstrap } from "./pages/access/bootstrap.tsx";
 import { Dialog, Messages, Questions } from "./parts/dialog.tsx";
 import { Icon } from "./parts/icon.tsx";
 import { linkTo, place } from "./router.ts";
@@ -177,7 +178,14 @@ function Away({ why }: { readonly why: string }): JSX.Element {
 
 function Nothing(): JSX.Element {
   const { signIn, kind, name } = useStore(session);
-  if (signIn.length > 0 && kind !== "user") return <SignIn why="" />;
+  if (signIn.length > 0 && kind !== "user") {
+    return (
+      <>
+        <SignIn why="" />
+        {signIn.includes("token") && <Bootstrap />}
+      </>
+    );
+  }
   return (
     <div class="empty">
       <h1>Nothing to show</h1>
