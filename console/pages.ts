@@ -82,7 +82,7 @@ export const PAGES: readonly Page[] = [
   },
   {
     id: "queries",
-    title: "Prepared queries",
+    title: "Queries",
     icon: "filter",
     key: "q",
     permission: "query-read",

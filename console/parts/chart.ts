@@ -30,6 +30,8 @@ export interface Chart {
 
 /** All drawings show the same time under the cursor. */
 const SYNC = "figures";
+/** Steps of an axis of bytes are powers of two. */
+const BYTE_STEPS = Array.from({ length: 45 }, (_, at) => 2 ** at);
 const FONT = "11px system-ui, sans-serif";
 
 /** A colour as it is now: dark and light have different ones. */
@@ -65,13 +67,20 @@ export function drawChart({ host, lines, unit, height }: ChartOptions): Chart {
       height,
       cursor: { sync: { key: SYNC }, points: { size: 6 }, drag: { x: false, y: false } },
       legend: { live: true },
+      hooks: { setCursor: [() => showLatest()] },
       scales: {
         x: { range: () => [range[0], range[1]] },
         y: { range: (_, least, most) => [Math.min(0, least ?? 0), most > 0 ? most * 1.1 : 1] },
       },
       axes: [
-        { ...axis, values: (_, splits) => splits.map((one) => clockText(one)), space: 64 },
-        { ...axis, size: 62, values: (_, splits) => splits.map((one) => valueText(one, unit)), space: 28 },
+        { ...axis, size: 26, values: (_, splits) => splits.map((one) => clockText(one)), space: 64 },
+        {
+          ...axis,
+          size: 62,
+          values: (_, splits) => splits.map((one) => valueText(one, unit)),
+          space: 28,
+          ...(unit === "By" ? { incrs: BYTE_STEPS } : {}),
+        },
       ],
       series: [
         { label: "At", value: (_, seconds) => seconds === null ? "–" : clockText(seconds, true) },
@@ -87,6 +96,13 @@ export function drawChart({ host, lines, unit, height }: ChartOptions): Chart {
     [[], ...lines.map(() => [])],
     host,
   );
+  // Without a cursor the legend has the latest values.
+  const showLatest = () => {
+    const { data, cursor } = plot;
+    if ((cursor.left ?? -1) >= 0) return;
+    const idxs = data.map((column) => column.findLastIndex((one) => one !== null && one !== undefined));
+    plot.setLegend({ idxs: idxs.map((at) => at < 0 ? null : at) }, false);
+  };
   const resizing = new ResizeObserver(() => {
     if (host.clientWidth > 0 && host.clientWidth !== plot.width) plot.setSize({ width: host.clientWidth, height });
   });
@@ -95,6 +111,7 @@ export function drawChart({ host, lines, unit, height }: ChartOptions): Chart {
     set([times, ...columns], shown) {
       range = shown;
       plot.setData([times.map((one) => one ?? 0), ...columns.map((column) => [...column])]);
+      showLatest();
     },
     close() {
       resizing.disconnect();

@@ -20,6 +20,7 @@ function roleOf({ members }: Catalog, name: string): string {
 }
 
 function tripText({ roundTrips }: Catalog, name: string): string {
+  if (isOwn({ node: name })) return "–";
   const ms = roundTrips.get(name);
   return ms === undefined ? "–" : `${ms < 10 ? ms.toFixed(2) : Math.round(ms)} ms`;
 }
@@ -122,7 +123,12 @@ export function NodePart({ name, catalog }: { readonly name: string; readonly ca
           <bdi>{name}</bdi>
         </h1>
         {node && <Status state={stateOfChecks(own)} />}
-        {node && <span class="muted">{roleOf(catalog, name)}, round trip {tripText(catalog, name)}</span>}
+        {node && (
+          <span class="muted">
+            {roleOf(catalog, name)}
+            {isOwn({ node: name }) ? ", this one" : `, round trip ${tripText(catalog, name)}`}
+          </span>
+        )}
         <span class="spacer" />
         {node && isOwn({ node: name }) && may("service-write") && (
           <button

@@ -4,7 +4,7 @@
  */
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { columnsOf, type Figures, valueText } from "../../consul/history.ts";
+import { columnsOf, type Figures } from "../../consul/history.ts";
 import { type Chart, drawChart } from "../../parts/chart.ts";
 import { useStore } from "../../store.ts";
 import { theme } from "../../theme.ts";
@@ -59,17 +59,9 @@ export function ChartCard(
     chart.current?.set(columnsOf(figures, shown.map(([name]) => name)), [to - spanMs / 1000, to]);
   }, [key, chosen, isDark, figures, spanMs]);
   if (shown.length === 0) return null;
-  const latest = shown.map(([name, label]) =>
-    [label, valueText(figures.series.get(name)?.values.findLast((one) => one !== null), unit)] as const
-  );
   return (
     <figure class="card chart">
-      <figcaption>
-        <strong>{title}</strong>
-        <span class="muted">
-          {latest.map(([label, text]) => shown.length === 1 ? text : `${label} ${text}`).join(", ")}
-        </span>
-      </figcaption>
+      <figcaption>{title}</figcaption>
       <div ref={host} class="chart-host" role="img" aria-label={`${title} over time`} />
     </figure>
   );

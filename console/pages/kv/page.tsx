@@ -22,7 +22,6 @@ export function KvPage({ rest: [part = "", name = ""] }: PageProps): JSX.Element
           <a href={linkTo("kv")} aria-current={part === "" ? "page" : undefined}>
             <Icon name="tree" /> <span>All keys</span>
           </a>
-          <span class="spacer" />
           <button type="button" class="plain" onClick={renew} aria-label="Read again" title="Read again">
             <Icon name="refresh" />
           </button>
