@@ -2,13 +2,15 @@
  * Changes of rows that are not made yet, and the statements that make them. What is shown to be run is what is run. Pure.
  * @module
  */
-import type { Table } from "./database.ts";
+import type { Table } from "./table.ts";
 import { kindOf, quoted, sqlLiteral, type Value } from "./parts/value.ts";
 
 /** A row as it was read: its key, and its values by column. */
 export interface Row {
   readonly key: readonly Value[];
   readonly values: readonly Value[];
+  /** Columns whose values are cut; missing: none. */
+  readonly cut?: readonly boolean[];
 }
 
 /** Changes of a table. */
@@ -90,7 +92,7 @@ export function statementsOf(table: Table, { edited, removed, added }: Changes):
   for (const [key, { row, values }] of edited) {
     if (removed.has(key)) continue;
     const sets = [...values].map(([at, value]) => `${column(at)} = ${sqlLiteral(value)}`).join(", ");
-    const before = [...values.keys()].filter((at) => isComparable(row.values[at]))
+    const before = [...values.keys()].filter((at) => !row.cut?.[at] && isComparable(row.values[at]))
       .map((at) => ` AND ${column(at)} IS ${sqlLiteral(row.values[at])}`).join("");
     statements.push({ sql: `UPDATE ${name} SET ${sets} WHERE ${whereOf(table, row)}${before}`, isOfOneRow: true });
   }

@@ -5,6 +5,7 @@
 import { ApiError, askJson } from "./api.ts";
 import { fieldOf, listOf, numberOf, textOf, toJson } from "./json.ts";
 import { type Value, valueOf } from "./parts/value.ts";
+import type { Column, Table } from "./table.ts";
 
 /** A statement, with its parameters. */
 export interface Statement {
@@ -87,51 +88,43 @@ export async function rowsOf(sql: string, parameters: readonly unknown[] = []): 
   return result.rows;
 }
 
-/** Tables and views, with their columns. */
-export interface Table {
-  readonly name: string;
-  readonly isView: boolean;
-  /** Whether its rows have no rowid. */
-  readonly hasNoRowid: boolean;
-  readonly columns: readonly Column[];
-}
-
-/** A column. */
-export interface Column {
-  readonly name: string;
-  readonly type: string;
-  readonly isRequired: boolean;
-  /** Expression; empty for none. */
-  readonly standard: string;
-  /** Place in the primary key, from 1 on; 0: it is not in it. */
-  readonly keyPlace: number;
-  /** Whether it is computed, and cannot be written. */
-  readonly isGenerated: boolean;
-}
-
-const TABLES = `SELECT l.name, l.type, l.wr, x.name, x.type, x."notnull", x.dflt_value, x.pk, x.hidden
-FROM pragma_table_list l JOIN pragma_table_xinfo(l.name) x
-WHERE l.schema = 'main' AND l.type IN ('table', 'view', 'virtual')
-AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND l.name NOT LIKE '\\_muster%' ESCAPE '\\'
-ORDER BY l.type = 'view', l.name, x.cid`;
+const TABLES =
+  `SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'view', 'virtual')
+AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_muster%' ESCAPE '\\' ORDER BY type = 'view', name`;
+const COLUMNS = `SELECT name, type, "notnull", dflt_value, pk, hidden FROM pragma_table_xinfo(?) ORDER BY cid`;
+/** Statements in one request. */
+const AT_ONCE_MAX = 500;
 
 /** All tables of the database. @throws {ApiError} */
 export async function readTables(): Promise<readonly Table[]> {
-  const tables = new Map<string, Table & { columns: Column[] }>();
-  for (const row of await rowsOf(TABLES)) {
-    const [name, type, wr, column, columnType, notNull, standard, pk, hidden] = row;
-    const key = String(name);
-    const table = tables.get(key) ?? { name: key, isView: type === "view", hasNoRowid: wr === 1, columns: [] };
-    tables.set(key, table);
-    if (hidden === 1) continue; // of a virtual table, for its own use
-    table.columns.push({
-      name: String(column),
-      type: String(columnType ?? ""),
-      isRequired: notNull === 1,
-      standard: standard === null ? "" : String(standard),
-      keyPlace: Number(pk),
-      isGenerated: hidden === 2 || hidden === 3,
-    });
+  const found = await rowsOf(TABLES);
+  const tables: Table[] = [];
+  for (let at = 0; at < found.length; at += AT_ONCE_MAX) {
+    const some = found.slice(at, at + AT_ONCE_MAX);
+    // One by one: a view of a table that is gone has an error in the place of columns.
+    const results = await send(some.map(([name]) => ({ sql: COLUMNS, parameters: [name] })));
+    some.forEach(([name, type, wr], index) =>
+      tables.push({
+        name: String(name),
+        isView: type === "view",
+        hasNoRowid: wr === 1,
+        fault: results[index]?.error ?? "",
+        columns: (results[index]?.rows ?? []).flatMap(columnOf),
+      })
+    );
   }
-  return [...tables.values()];
+  return tables;
+}
+
+/** A column; none for those that a virtual table has for its own use. */
+function columnOf([name, type, notNull, standard, pk, hidden]: readonly Value[]): readonly Column[] {
+  if (hidden === 1) return [];
+  return [{
+    name: String(name),
+    type: String(type ?? ""),
+    isRequired: notNull === 1,
+    standard: standard === null ? "" : String(standard),
+    keyPlace: Number(pk),
+    isGenerated: hidden === 2 || hidden === 3,
+  }];
 }

@@ -124,7 +124,9 @@ function ClusterLine(): JSX.Element | null {
   return (
     <a class={`chip ${level}`} href={linkTo("overview")}>
       <span class="dot" aria-hidden="true" />
-      {leader ? `${leader.name} leads` : "no leader"} · {good} of {picture.nodes.length} healthy
+      <span class="chip-text">
+        {leader ? `${leader.name} leads` : "no leader"} · {good} of {picture.nodes.length} healthy
+      </span>
     </a>
   );
 }
@@ -206,6 +208,9 @@ function Help({ pages, onClose }: { readonly pages: readonly Page[]; readonly on
           </div>
         ))}
       </dl>
+      <p class="muted hint">
+        <a href="licenses.txt">Licences of the libraries</a>
+      </p>
     </Dialog>
   );
 }

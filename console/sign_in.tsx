@@ -15,16 +15,22 @@ export function SignIn({ why, onDone }: { readonly why: string; readonly onDone?
   const [username, setUsername] = useState("");
   const [secret, setSecret] = useState("");
   const isWrong = why !== "" && Object.keys(useStore(credentials)).length > 0;
-  const send = (event: Event) => {
+  const [fault, setFault] = useState("");
+  const send = async (event: Event) => {
     event.preventDefault();
+    setFault("");
     useCredentials(way === "user" ? basicCredentials(username, secret) : { "X-Consul-Token": secret });
-    renewSession();
-    onDone?.();
+    await renewSession();
+    // Where everybody may see the page, who is not known is not refused.
+    if (session.value.kind === "nobody") {
+      useCredentials({});
+      setFault("There is no such user, or it has another password");
+    } else onDone?.();
   };
   return (
     <form class="sign-in" onSubmit={send}>
       {!onDone && <h1>Sign in</h1>}
-      {isWrong && <p class="note error" role="alert">{why}</p>}
+      {(isWrong || fault !== "") && <p class="note error" role="alert">{fault || why}</p>}
       {signIn.length > 1 && (
         <div class="tabs" role="group" aria-label="How to sign in">
           {signIn.map((one) => (
@@ -58,6 +64,7 @@ export function SignIn({ why, onDone }: { readonly why: string; readonly onDone?
         />
       </label>
       <footer>
+        {isWrong && <button type="button" onClick={() => useCredentials({})}>Go on without</button>}
         <button type="submit" class="primary">Sign in</button>
       </footer>
     </form>

@@ -98,6 +98,10 @@ async function begun(text: string, work: (signal: AbortSignal) => Promise<Outcom
     outcome.value = { ...await work(own.signal), ms: performance.now() - startedMs };
   } catch (error) {
     if (own !== running) return; // something else has begun
+    if (own.signal.aborted && outcome.value.k === "live") {
+      outcome.value = { ...outcome.value, k: "done" }; // what it was at last stays
+      return;
+    }
     const why = own.signal.aborted ? "Stopped" : error instanceof Error ? error.message : String(error);
     outcome.value = { ...NOTHING, k: "failed", text: why, ms: performance.now() - startedMs };
   }

@@ -26,6 +26,9 @@ if (target !== undefined && platform === undefined) {
 }
 
 const ROOT = new URL("../", import.meta.url).pathname;
+/** Pages of the documentation, without the pictures, which a terminal does not show. */
+const PAGES = [...Deno.readDirSync(`${ROOT}docs`)].map(({ name }) => name).filter((name) => name.endsWith(".md"))
+  .sort();
 const LOCK = "dist/deno.lock";
 const EXECUTABLE = platform === undefined
   ? "dist/muster"
@@ -51,8 +54,7 @@ const { code } = await new Deno.Command(deno ?? Deno.execPath(), {
     ...WORKERS.flatMap((worker) => ["--include", worker]),
     "--include",
     bundledLibrary({ ...Deno.build, ...platform }).slice(ROOT.length),
-    "--include",
-    "docs",
+    ...PAGES.flatMap((page) => ["--include", `docs/${page}`]),
     "--include",
     "src/api/console/page",
     "--output",

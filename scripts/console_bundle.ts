@@ -1,10 +1,11 @@
 /**
  * `deno task console`: makes the files of the console in `src/api/console/page/` from `console/`, so that nobody who runs
- * muster builds anything. Each but the page itself has a digest of its content in its name; all are compressed, as they are
- * sent. `source.txt` among them has the digest of the source, by which a test sees whether they are still of it.
+ * muster builds anything. Each script and style sheet has a digest of its content in its name; all are compressed, as they are
+ * sent. `licenses.txt` has the licences of what is in them, as they demand; `source.txt` has the digest of the source, by which a test sees whether they are still of it.
  * @module
  */
 import { sourceFiles } from "./tidy/source.ts";
+import { bundledLicenses } from "./console/licenses.ts";
 import { codeDigest } from "./console/source_digest.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
@@ -57,6 +58,7 @@ async function main(): Promise<void> {
       scriptName,
     ).replace("  </head>", `${preloads(script)}  </head>`);
     files.set("index.html", new TextEncoder().encode(index));
+    files.set("licenses.txt", new TextEncoder().encode(await bundledLicenses()));
     await write(files);
   } finally {
     await Deno.remove(outdir, { recursive: true });

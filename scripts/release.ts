@@ -13,6 +13,7 @@ import { buildJsr, buildNpm } from "./packages/npm.ts";
 import { buildOci } from "./packages/oci.ts";
 import { type Executable, executables, PackageError } from "./packages/platforms.ts";
 import { lockOfProgram } from "./packages/program_lock.ts";
+import { consoleLock } from "./console/licenses.ts";
 import { billOfMaterials } from "./packages/sbom.ts";
 import { completions, manual, repositoryText, ROOT, VERSION } from "./packages/texts.ts";
 import { output, plain, program, sourceEpoch, tarOptions, writeTree } from "./packages/tree.ts";
@@ -142,10 +143,11 @@ async function bill(all: readonly Executable[], epoch: number): Promise<string> 
   const sums = await repositoryText("src/drivers/libsqlite/library/SHA256SUMS");
   const own = all.find(({ platform: { os, arch } }) => os === Deno.build.os && arch === Deno.build.arch);
   const said = own === undefined ? "" : await output(own.path, ["version"]);
+  const [program, bundled] = await Promise.all([lockOfProgram(), consoleLock()]);
   return billOfMaterials({
     version: VERSION,
     epoch,
-    lock: await lockOfProgram(),
+    lock: { ...program, npm: { ...program.npm, ...bundled.npm } },
     sqlite: { version: SQLITE_VERSION, sha256: SOURCE_SHA256, changes: PATCHES.map(({ why }) => why) },
     libraries: Object.fromEntries(
       sums.trim().split("\n").map((line) => line.split(/\s+\*?/, 2)).map(([sum, name]) => [name, sum]),

@@ -4,7 +4,8 @@
  */
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { readTables, rowsOf, send, type Table } from "../database.ts";
+import { readTables, rowsOf, send } from "../database.ts";
+import type { Table } from "../table.ts";
 import type { PageProps } from "../pages.ts";
 import { Diagram, type ForeignKey } from "../parts/diagram.tsx";
 import { countText } from "../parts/format.ts";
@@ -192,7 +193,15 @@ function Start(
                   </th>
                   <td class="number">{table.isView ? "–" : counts.get(table.name) ?? "…"}</td>
                   <td class="number">{table.columns.length}</td>
-                  <td>{table.isView ? "view" : table.hasNoRowid ? "without rowid" : "table"}</td>
+                  <td>
+                    {table.fault !== ""
+                      ? "broken view"
+                      : table.isView
+                      ? "view"
+                      : table.hasNoRowid
+                      ? "without rowid"
+                      : "table"}
+                  </td>
                 </tr>
               ))}
             </tbody>

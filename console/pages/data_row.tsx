@@ -4,7 +4,7 @@
  */
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import type { Column, Table } from "../database.ts";
+import type { Column, Table } from "../table.ts";
 import { Dialog } from "../parts/dialog.tsx";
 import { type Kind, parseValue, type Value } from "../parts/value.ts";
 

@@ -4,7 +4,8 @@
  */
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { rowsOf, type Table } from "../database.ts";
+import { rowsOf } from "../database.ts";
+import type { Table } from "../table.ts";
 import type { ForeignKey } from "../parts/diagram.tsx";
 import type { Value } from "../parts/value.ts";
 import { linkTo } from "../router.ts";

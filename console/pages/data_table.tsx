@@ -3,7 +3,7 @@
  * @module
  */
 import type { JSX } from "preact";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError } from "../api.ts";
 import {
   type Changes,
@@ -16,29 +16,23 @@ import {
   withEdit,
   withRemoval,
 } from "../data_changes.ts";
-import { send, type Table } from "../database.ts";
+import type { Filter } from "../data_filter.ts";
+import { type Order, PAGE_ROWS, readRows, readValue } from "../data_rows.ts";
+import { send } from "../database.ts";
+import type { Table } from "../table.ts";
 import { CellDialog } from "../parts/cell_dialog.tsx";
 import type { ForeignKey } from "../parts/diagram.tsx";
 import { Dialog, tell } from "../parts/dialog.tsx";
 import { countText } from "../parts/format.ts";
+import { ExportMenu } from "../parts/export_menu.tsx";
 import { Grid } from "../parts/grid.tsx";
 import { Icon } from "../parts/icon.tsx";
-import { quoted, type Value } from "../parts/value.ts";
+import type { Value } from "../parts/value.ts";
 import { linkTo } from "../router.ts";
 import { may } from "../session.ts";
-import { type Filter, FilterBar, filterSql } from "./data_filter.tsx";
+import { FilterBar } from "./data_filter.tsx";
 import { RowDialog } from "./data_row.tsx";
 import { Schema } from "./data_schema.tsx";
-import { ExportMenu } from "./sql.tsx";
-
-/** Rows that are read at a time. */
-const PAGE_ROWS = 300;
-
-interface Order {
-  /** -1: as they were inserted. */
-  readonly column: number;
-  readonly isDescending: boolean;
-}
 
 const NEWEST: Order = { column: -1, isDescending: true };
 
@@ -71,32 +65,18 @@ export function TableView(
           </a>
         </div>
       </div>
-      {isSchema ? <Schema table={table} keys={keys} /> : <Rows table={table} onChanged={onChanged} />}
+      {table.fault !== "" && <p class="note error" role="alert">{table.fault}</p>}
+      {table.fault !== "" && !isSchema
+        ? null
+        : isSchema
+        ? <Schema table={table} keys={keys} />
+        : <Rows table={table} onChanged={onChanged} />}
     </>
   );
 }
 
-/** The query for rows from a place on. */
-function queryOf(
-  table: Table,
-  { filters, order, offset }: { readonly filters: readonly Filter[]; readonly order: Order; readonly offset: number },
-): { readonly sql: string; readonly parameters: readonly Value[] } {
-  const key = keyOf(table);
-  const { sql: where, parameters } = filterSql(table, filters);
-  const direction = order.isDescending ? "DESC" : "ASC";
-  const by = order.column >= 0
-    ? [`${quoted(table.columns[order.column].name)} ${direction}`, ...key.map((one) => `${one} ${direction}`)]
-    : key.map((one) => `${one} ${direction}`);
-  const columns = [...key, ...table.columns.map(({ name }) => quoted(name))].join(", ");
-  return {
-    sql: `SELECT ${columns} FROM ${quoted(table.name)}${where}${by.length === 0 ? "" : ` ORDER BY ${by.join(", ")}`} ` +
-      `LIMIT ${PAGE_ROWS} OFFSET ${offset}`,
-    parameters,
-  };
-}
-
 function Rows({ table, onChanged }: { readonly table: Table; readonly onChanged: () => void }): JSX.Element {
-  const key = useMemo(() => keyOf(table), [table]);
+  const key = keyOf(table);
   const [rows, setRows] = useState<readonly Row[]>([]);
   const [isAll, setAll] = useState(false);
   const [isReading, setReading] = useState(true);
@@ -108,17 +88,19 @@ function Rows({ table, onChanged }: { readonly table: Table; readonly onChanged:
   const [isAdding, setAdding] = useState(false);
   const canWrite = may("execute") && key.length > 0;
 
+  // A page that was asked for before the filter changed must not come behind the new one.
+  const turn = useRef(0);
   const read = async (before: readonly Row[]) => {
+    const own = before.length === 0 ? ++turn.current : turn.current;
     setReading(true);
     try {
-      const { sql, parameters } = queryOf(table, { filters, order, offset: before.length });
-      const [result] = await send([parameters.length === 0 ? { sql } : { sql, parameters }]);
-      if (result.error !== "") throw new ApiError(200, result.error);
-      const found = result.rows.map((row): Row => ({ key: row.slice(0, key.length), values: row.slice(key.length) }));
+      const found = await readRows(table, { filters, order, offset: before.length });
+      if (own !== turn.current) return;
       setRows([...before, ...found]);
       setAll(found.length < PAGE_ROWS);
       setFault("");
     } catch (error) {
+      if (own !== turn.current) return;
       setFault(error instanceof Error ? error.message : String(error));
       setAll(true);
     }
@@ -165,7 +147,13 @@ function Rows({ table, onChanged }: { readonly table: Table; readonly onChanged:
         <span class="spacer" />
         <ExportMenu
           columns={table.columns.map(({ name }) => name)}
-          rows={rows.map(({ values }) => values)}
+          rows={async () => {
+            const isCut = rows.some(({ cut }) => cut !== undefined);
+            const whole = isCut
+              ? await readRows(table, { filters, order, offset: 0, limit: rows.length, isWhole: true })
+              : rows;
+            return whole.map(({ values }) => values);
+          }}
           table={table.name}
         />
       </div>
@@ -240,11 +228,23 @@ function OpenCell(
   },
 ): JSX.Element {
   const { name, isGenerated } = table.columns[column];
-  if (!changes || !row) return <CellDialog title={name} value={value} onClose={onClose} />;
+  const isEdited = row !== undefined && changes?.edited.get(keyText(row))?.values.has(column);
+  const [whole, setWhole] = useState<{ readonly value: Value } | undefined>(
+    row?.cut?.[column] && !isEdited ? undefined : { value },
+  );
+  useEffect(() => {
+    if (whole || !row) return;
+    readValue(table, row, column).then((found) => setWhole({ value: found }), (error) => {
+      tell(error instanceof Error ? error.message : String(error), { isError: true });
+      onClose();
+    });
+  }, []);
+  if (!whole) return <Dialog title={name} onClose={onClose}>Reading all of it…</Dialog>;
+  if (!changes || !row) return <CellDialog title={name} value={whole.value} onClose={onClose} />;
   return (
     <CellDialog
       title={name}
-      value={value}
+      value={whole.value}
       onClose={onClose}
       onSave={isGenerated ? undefined : (next) => {
         onChanges(withEdit(changes, { row, column, value: next }));

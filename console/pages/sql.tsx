@@ -4,18 +4,18 @@
  */
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { type Column, readTables } from "../database.ts";
+import { readTables } from "../database.ts";
+import type { Column } from "../table.ts";
 import { CellDialog } from "../parts/cell_dialog.tsx";
 import { tell } from "../parts/dialog.tsx";
 import { Editor } from "../parts/editor.tsx";
 import type { SqlEditor, SqlSchema } from "../parts/editor_view.ts";
-import { copyText, ENDINGS, exported, type Format, FORMATS, saveFile } from "../parts/export.ts";
+import { ExportMenu } from "../parts/export_menu.tsx";
 import { countText } from "../parts/format.ts";
 import { Grid } from "../parts/grid.tsx";
 import { Icon } from "../parts/icon.tsx";
 import type { KeptEntry, KeptList } from "../parts/kept_list.ts";
 import { Plan } from "../parts/plan.tsx";
-import type { Value } from "../parts/value.ts";
 import { may } from "../session.ts";
 import {
   type Answered,
@@ -279,7 +279,7 @@ function Answer({ answered: { result }, ms }: { readonly answered: Answered; rea
       <div class="toolbar result-line">
         <span class="muted" role="status">{countText(rows.length, "row")}{ms > 0 ? time : ""}</span>
         <span class="spacer" />
-        <ExportMenu columns={columns} rows={rows} />
+        <ExportMenu columns={columns} rows={() => rows} />
       </div>
       <Grid label="Result" columns={columns} rows={rows} onOpen={(row, column) => setOpen([row, column])} />
       {open && (
@@ -289,39 +289,6 @@ function Answer({ answered: { result }, ms }: { readonly answered: Answered; rea
           onClose={() => setOpen(undefined)}
         />
       )}
-    </>
-  );
-}
-
-/** Copies a result, or keeps it as a file. */
-export function ExportMenu(
-  { columns, rows, table = "result" }: {
-    readonly columns: readonly string[];
-    readonly rows: readonly (readonly Value[])[];
-    readonly table?: string;
-  },
-): JSX.Element {
-  const [format, setFormat] = useState<Format>("CSV");
-  const text = () => exported(format, { columns, rows }, table);
-  return (
-    <>
-      <select
-        aria-label="Format"
-        value={format}
-        onChange={(event) => setFormat(FORMATS.find((one) => one === event.currentTarget.value) ?? "CSV")}
-      >
-        {FORMATS.map((one) => <option key={one} value={one}>{one}</option>)}
-      </select>
-      <button
-        type="button"
-        onClick={() =>
-          copyText(text()).then((isDone) => tell(isDone ? `Copied as ${format}` : "The browser refuses to copy"))}
-      >
-        <Icon name="copy" /> Copy
-      </button>
-      <button type="button" onClick={() => saveFile(`${table}.${ENDINGS[format]}`, new Blob([text()]))}>
-        <Icon name="save" /> File
-      </button>
     </>
   );
 }

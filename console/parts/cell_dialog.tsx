@@ -5,7 +5,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { Dialog, tell } from "./dialog.tsx";
-import { copyText } from "./export.ts";
+import { copyText } from "./clipboard.ts";
 import { bytesText } from "./format.ts";
 import { Icon } from "./icon.tsx";
 import { fullText, type Kind, kindOf, parseValue, type Value } from "./value.ts";

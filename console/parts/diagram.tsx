@@ -3,7 +3,7 @@
  * @module
  */
 import type { JSX } from "preact";
-import type { Table } from "../database.ts";
+import type { Table } from "../table.ts";
 import { goTo } from "../router.ts";
 
 /** A foreign key. */

@@ -18,18 +18,23 @@ export function Dialog(
   },
 ): JSX.Element {
   const element = useRef<HTMLDialogElement>(null);
+  // One that is taken away is closed as well, which nobody has asked for.
+  const isHere = useRef(true);
   // Before it is painted: a key may come at once.
   useLayoutEffect(() => {
     const opened = element.current;
     if (opened && !opened.open) opened.showModal();
-    return () => opened?.close();
+    return () => {
+      isHere.current = false;
+      opened?.close();
+    };
   }, []);
   return (
     <dialog
       ref={element}
       class={isWide ? "dialog wide" : "dialog"}
       aria-label={title}
-      onClose={onClose}
+      onClose={() => isHere.current && onClose()}
       onCancel={(event) => {
         event.preventDefault();
         onClose();

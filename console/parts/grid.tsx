@@ -5,7 +5,7 @@
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { tell } from "./dialog.tsx";
-import { copyText } from "./export.ts";
+import { copyText } from "./clipboard.ts";
 import { cellText, fullText, kindOf, type Value } from "./value.ts";
 
 /** What a grid shows. */

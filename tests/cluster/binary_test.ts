@@ -16,6 +16,10 @@ Deno.test("three nodes run from the executable: cluster, write, kill -9, read", 
         "CREATE TABLE t (id INTEGER PRIMARY KEY, at TEXT DEFAULT CURRENT_TIMESTAMP)",
         "INSERT INTO t(id) VALUES(1)",
       );
+      const page = await leader.get("/console/");
+      assertEquals([page.status, /app-\w+\.js/.test(await page.text())], [200, true], "the console is inside");
+      const [{ disk }] = JSON.parse(await (await leader.get("/cluster/live?follow=false")).text()).nodes;
+      assertEquals(disk.freeBytes > 0, true, "it may ask how full its disk is");
       await leader.stop("SIGKILL");
       const others = nodes.filter((node) => node !== leader);
       await until(

@@ -37,8 +37,8 @@ function assertClean({ faults, asked }: Tab, node: { readonly url: string }): vo
 
 const placeOf = (node: NodeProcess, hash: string) => `${node.url}/console/#/${hash}`;
 
-async function startOne(root: string, start: StartNode, flags: readonly string[] = []): Promise<NodeProcess> {
-  const node = start(nodePlace(root, "one"), flags);
+async function startOne(root: string, start: StartNode): Promise<NodeProcess> {
+  const node = start(nodePlace(root, "one"));
   await node.ready();
   return node;
 }
@@ -57,6 +57,9 @@ const SHOP = [
   "CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER REFERENCES customers(id), total REAL, paper BLOB)",
   "CREATE INDEX orders_customer ON orders(customer_id)",
   "CREATE TABLE tags (name TEXT, of INTEGER, PRIMARY KEY (name, of)) WITHOUT ROWID",
+  "CREATE TABLE gone (a)",
+  "CREATE VIEW broken AS SELECT a FROM gone",
+  "DROP TABLE gone",
   "CREATE VIEW large AS SELECT * FROM orders WHERE total > 50",
   "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 1000) " +
   "INSERT INTO customers SELECT i, 'Customer ' || i, CASE WHEN i % 3 THEN 'Oslo' END FROM n",
@@ -79,7 +82,8 @@ Deno.test({
       await hostile(t, browser, node);
     });
     await withNodes(async (root, start) => {
-      await permissions(t, browser, await startWithUsers(root, start));
+      const openToAll = () => startWithUsers(root, start, ["ui", "status"]);
+      await permissions(t, browser, { node: await startWithUsers(root, start), openToAll });
     });
     await withNodes(async (root, start) => {
       await leaderDies(t, browser, await startCluster(root, start));
@@ -229,6 +233,12 @@ async function pages(t: Deno.TestContext, browser: TestBrowser, node: NodeProces
     ]);
     const path = await download.path();
     assert(new TextDecoder().decode(await Deno.readFile(path)).startsWith("SQLite format 3"));
+    await node.execute("CREATE TABLE later (a)");
+    await page.getByLabel("Database file").setInputFiles(path);
+    await page.getByRole("dialog", { name: "Replace the whole database?" }).getByText("muster restore").waitFor();
+    await page.getByRole("button", { name: "Replace the database" }).click();
+    await page.getByText("The database is replaced").waitFor();
+    assertEquals(await node.row("SELECT count(*) FROM sqlite_schema WHERE name = 'later'"), [0]);
     assertEquals(await accessibilityFaults(tab), []);
     assertClean(tab, node);
     await page.context().close();
@@ -304,6 +314,11 @@ async function hostile(t: Deno.TestContext, browser: TestBrowser, node: NodeProc
     await page.locator(".grid-row", { hasText: "xxxx" }).locator("[role=gridcell]").nth(1).dblclick();
     await page.getByText("1.0 MiB").waitFor();
     await page.keyboard.press("Escape");
+    const [file] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: "File", exact: true }).click(),
+    ]);
+    assert((await Deno.readTextFile(await file.path())).includes("x".repeat(2 ** 20)), "a file has all of it");
     await page.getByRole("link", { name: "Schema" }).click();
     await page.getByText("<i>x</i>").first().waitFor();
     await page.goto(placeOf(node, "sql"));
@@ -323,22 +338,33 @@ async function hostile(t: Deno.TestContext, browser: TestBrowser, node: NodeProc
   });
 }
 
-async function startWithUsers(root: string, start: StartNode): Promise<NodeProcess> {
-  const file = `${root}/auth.json`;
+async function startWithUsers(
+  root: string,
+  start: StartNode,
+  everybody: readonly string[] = [],
+): Promise<NodeProcess> {
+  const name = `users${everybody.length}`;
+  const file = `${root}/${name}.json`;
   await Deno.writeTextFile(
     file,
     JSON.stringify([
       { username: "root", password: "secret", perms: ["all"] },
       { username: "reader", password: "secret", perms: ["ui", "query", "status"] },
       { username: "blind", password: "secret", perms: ["query"] },
-      { username: "*", perms: ["ready"] },
+      { username: "*", perms: ["ready", ...everybody] },
     ]),
   );
-  return await startOne(root, start, ["-auth", file]);
+  const node = start(nodePlace(root, name), ["-auth", file]);
+  await node.ready();
+  return node;
 }
 
 /** Users of the auth file. */
-async function permissions(t: Deno.TestContext, browser: TestBrowser, node: NodeProcess): Promise<void> {
+async function permissions(
+  t: Deno.TestContext,
+  browser: TestBrowser,
+  { node, openToAll }: { readonly node: NodeProcess; readonly openToAll: () => Promise<NodeProcess> },
+): Promise<void> {
   await t.step("the page needs the permission ui, and shows no more than its user may do", async () => {
     for (const [username, status] of [["", 401], ["blind", 401], ["reader", 200]] as const) {
       const headers: Record<string, string> = username === ""
@@ -363,20 +389,26 @@ async function permissions(t: Deno.TestContext, browser: TestBrowser, node: Node
     await page.context().close();
   });
   await t.step("whoever signs in on the page itself sees what that user may do", async () => {
-    const tab = await browser.open(placeOf(node, "overview"), {
-      httpCredentials: { username: "reader", password: "secret" },
-    });
+    // Everybody may see the page and the cluster.
+    const open = (await openToAll()).url;
+    const tab = await browser.open(`${open}/console/`);
     const { page } = tab;
     await page.locator(".map").waitFor();
-    await page.evaluate(
-      `sessionStorage.setItem("muster.credentials", JSON.stringify({ Authorization: "Basic " + btoa("root:secret") }))`,
-    );
-    await page.reload();
+    assertEquals(await page.getByRole("link", { name: "SQL" }).count(), 0);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("textbox", { name: "User" }).fill("root");
+    await page.getByRole("textbox", { name: "Password" }).fill("wrong");
+    await page.getByRole("dialog").getByRole("button", { name: "Sign in" }).click();
+    await page.getByText("There is no such user").waitFor();
+    await page.getByRole("textbox", { name: "Password" }).fill("secret");
+    await page.getByRole("dialog").getByRole("button", { name: "Sign in" }).click();
     await page.getByRole("button", { name: /root · sign out/ }).waitFor();
-    await page.goto(placeOf(node, "data/transfer"));
+    await page.goto(`${open}/console/#/data/transfer`);
     await page.getByRole("button", { name: "SQLite file" }).waitFor();
     assertEquals(await accessibilityFaults(tab), []);
-    assertClean(tab, node);
+    assertClean(tab, { url: open });
+    await page.getByRole("button", { name: /sign out/ }).click();
+    await page.getByRole("button", { name: "Sign in" }).waitFor();
     await page.context().close();
   });
 }

@@ -47,7 +47,7 @@ export class TestBrowser implements AsyncDisposable {
   async open(address: string, options: BrowserContextOptions = {}): Promise<Tab> {
     const context = await this.#browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
     const page = await context.newPage();
-    page.setDefaultTimeout(15_000);
+    page.setDefaultTimeout(30_000);
     const tab: Tab = { page, faults: [], asked: [] };
     page.on("pageerror", (error) => tab.faults.push(`script: ${error.message}`));
     page.on("console", (message) => {

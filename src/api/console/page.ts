@@ -4,8 +4,8 @@
  *
  * - A browser runs nothing but the scripts of this folder, and lets the page speak to this node alone: the policy below has
  *   no exception, so that text from the database could not become a script even if the page had a fault.
- * - Every file but `index.html` has a digest of its content in its name and is kept by browsers for good; `index.html` is
- *   asked for again each time, by its tag.
+ * - A file with a digest of its content in its name is kept by browsers for good; `index.html` is asked for again each time,
+ *   by its tag.
  * @module
  */
 import { acceptsEncodings } from "@std/http/negotiation";
@@ -34,7 +34,7 @@ const TYPES: Readonly<Record<string, string>> = {
   html: "text/html; charset=utf-8",
   js: "text/javascript; charset=utf-8",
   css: "text/css; charset=utf-8",
-  svg: "image/svg+xml",
+  txt: "text/plain; charset=utf-8",
 };
 /** What the page may load and do. `data:` is for the pictures that stand in the style sheet. */
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
@@ -46,6 +46,8 @@ const HEADERS: Readonly<Record<string, string>> = {
   "Cross-Origin-Opener-Policy": "same-origin",
   Vary: "Accept-Encoding",
 };
+/** Names that change with the content. */
+const HAS_DIGEST = /-[0-9A-Z]{8}\.\w+$/;
 const FOREVER = "public, max-age=31536000, immutable";
 
 /** The files of the console, asked for when they are first wanted. */
@@ -63,8 +65,7 @@ export class ConsolePage {
     const file = (await (this.#files ??= this.#load())).get(name || INDEX);
     if (!file) throw new HttpError(404, "the console has no such file: open /console/");
     const { gzip, tag } = file;
-    const isIndex = name === "" || name === INDEX;
-    const headers = { ...HEADERS, ETag: tag, "Cache-Control": isIndex ? "no-cache" : FOREVER };
+    const headers = { ...HEADERS, ETag: tag, "Cache-Control": HAS_DIGEST.test(name) ? FOREVER : "no-cache" };
     if (request.ifNoneMatch && !ifNoneMatch(request.ifNoneMatch, tag)) {
       return { status: 304, body: "", contentType: "", headers };
     }

@@ -4,9 +4,16 @@
  * @module
  */
 import { parseCredentials } from "../../app/users/credentials.ts";
-import { type Permission, PERMISSIONS } from "../../app/users/permission.ts";
+import { isPermission, type Permission, PERMISSIONS } from "../../app/users/permission.ts";
 import type { Users } from "../../app/users/users.ts";
-import { RefusedError, TooManyWaitError } from "../../app/database/errors.ts";
+import {
+  ForwardError,
+  NoLeaderError,
+  OperationError,
+  RefusedError,
+  RemoteFailure,
+  TooManyWaitError,
+} from "../../app/database/errors.ts";
 import type { LivePicture } from "../../app/picture/live_picture.ts";
 import type { Access } from "../../app/acl/access.ts";
 import { type Need, needs, needsOf } from "../../core/acl/resource.ts";
@@ -22,6 +29,17 @@ export interface ClusterLiveParts extends LeaderParts {
   readonly picture: LivePicture;
 }
 
+/** Errors that end the stream with their text; others are faults of this program. */
+const TOLD = [
+  ForwardError,
+  HttpError,
+  NoLeaderError,
+  OperationError,
+  RefusedError,
+  RemoteFailure,
+  TooManyWaitError,
+];
+
 /** `GET /cluster/live`, `?follow=false`, `?format=sse`. */
 export function handleClusterLive(request: HttpRequest, parts: ClusterLiveParts): HttpResponse {
   const wanted = [needs("operator", "read")];
@@ -35,8 +53,7 @@ export function handleClusterLive(request: HttpRequest, parts: ClusterLiveParts)
         if (isOnce) return;
       }
     } catch (error) {
-      const isTold = error instanceof TooManyWaitError || error instanceof HttpError || error instanceof RefusedError;
-      if (!isTold) throw error;
+      if (!(error instanceof Error) || !TOLD.some((kind) => error instanceof kind)) throw error;
       const text = JSON.stringify({ error: error.message });
       yield isSse ? `event: error\ndata: ${text}\n\n` : `${text}\n`;
     }
@@ -62,7 +79,7 @@ interface Caller {
   readonly permissions: readonly Permission[];
 }
 
-const ALL = Object.keys(PERMISSIONS) as Permission[];
+const ALL: readonly Permission[] = Object.keys(PERMISSIONS).filter(isPermission);
 
 /** `GET /console/whoami`. It is below the page's own path, where browsers send the credentials that the page was opened with. */
 export async function handleWhoami(request: HttpRequest, parts: WhoamiParts): Promise<HttpResponse> {

@@ -115,7 +115,7 @@ async function open(message: OpenHttp): Promise<void> {
   const clocks = timersOf({ catalog, state: parts.state, log });
   const access = nodeAccess({ ...parts, agent, catalog, operations: () => operations });
   const control = { access, takeBootstrapReset };
-  const picture = new LivePicture({ replica, agent, options, operations: () => operations });
+  const picture = new LivePicture({ replica, agent, options, log, operations: () => operations });
   const expiry = { http: options.tls?.notAfter, node: options.nodeNotAfter };
   const seen = { expiry, disk, picture: () => picture.picture() };
   const operations = nodeOperations({ ...parts, catalog, agent, database, queue, ...clocks, ...control, ...seen });

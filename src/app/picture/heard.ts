@@ -50,6 +50,8 @@ export interface Heard {
   readonly facts?: NodeFacts | undefined;
   /** Why there are none. */
   readonly error?: string | undefined;
+  /** Whether it answers, but runs a version that says nothing of itself. @default {false} */
+  readonly isOlder?: boolean;
   /** Time until it had answered; undefined for the node itself. */
   readonly roundTripMs?: number | undefined;
   /** How far its clock is ahead of the asking node's; what the way may account for is left out. */
@@ -60,7 +62,7 @@ export interface Heard {
 export type Health = "healthy" | "behind" | "unready" | "unreachable";
 
 /** A server in the picture. */
-export interface PictureNode extends Omit<Heard, "facts" | "error"> {
+export interface PictureNode extends Omit<Heard, "facts" | "error" | "isOlder"> {
   readonly name: string;
   readonly role: "leader" | "follower" | "read replica";
   readonly health: Health;

@@ -25,6 +25,7 @@ export interface LivePictureParts {
   readonly replica: Pick<ReplicaClient, "leader" | "leaderSinceMs" | "members">;
   readonly agent: Agent | undefined;
   readonly options: { readonly nodeId: string };
+  log(line: string): void;
   /** To be asked once the node has operations. */
   operations(): Runner<PictureOperations>;
 }
@@ -132,6 +133,9 @@ export class LivePicture {
         await pause(LOOK_MS);
         await this.#look();
       }
+    } catch (error) {
+      // Nobody waits for this, and the node must not end by it; the next viewer begins anew.
+      this.#parts.log(`the picture of the cluster cannot be made: ${messageOf(error)}`);
     } finally {
       this.#isFollowed = false;
     }
@@ -172,7 +176,9 @@ export class LivePicture {
       if (isOwn) return { ...base, facts: result, clockAheadMs: 0 };
       return { ...base, facts: result, roundTripMs: this.#shortest(id, tookMs), clockAheadMs: aheadOf(result, tookMs) };
     } catch (error) {
-      return { ...base, error: messageOf(error), clockAheadMs: 0 };
+      const text = messageOf(error);
+      // While a cluster is upgraded, some nodes know of no such question (operations.ts).
+      return { ...base, error: text, isOlder: text.includes('found "nodeFacts"'), clockAheadMs: 0 };
     }
   }
 

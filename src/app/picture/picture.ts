@@ -37,6 +37,8 @@ export interface PictureParts {
   readonly nowMs: number;
 }
 
+/** In the place of the version of a node that does not say it. */
+const OLDER = "an older one";
 /** An entry or two are on their way whenever something is written. */
 const LAG_MAX = 1000;
 
@@ -65,12 +67,12 @@ export function pictureOf(parts: PictureParts, before: Picture | undefined): Pic
 }
 
 function nodeOf(
-  { facts, error, ...one }: Heard,
+  { facts, error, isOlder = false, ...one }: Heard,
   { leaderId, commitIndex }: { leaderId: string; commitIndex: number },
   before: PictureNode | undefined,
 ): PictureNode {
   const lag = facts && Math.max(0, commitIndex - facts.appliedIndex);
-  const [health, cause] = healthOf(facts, error, lag);
+  const [health, cause] = isOlder ? (["healthy", ""] as const) : healthOf(facts, error, lag);
   return {
     ...one,
     roundTripMs: one.roundTripMs === undefined ? undefined : steady(before?.roundTripMs, rounded(one.roundTripMs), {
@@ -82,7 +84,7 @@ function nodeOf(
     role: one.id === leaderId ? "leader" : one.isVoter ? "follower" : "read replica",
     health,
     cause,
-    version: facts?.version ?? before?.version ?? "",
+    version: facts?.version ?? (isOlder ? OLDER : before?.version ?? ""),
     apiUrl: facts?.apiUrl ?? before?.apiUrl ?? "",
     lag,
     appliedIndex: facts?.appliedIndex,

@@ -74,7 +74,7 @@ function* clusterWarnings(nodes: readonly PictureNode[], leaderId: string): Gene
       level: "warning",
       node: "",
       title: `${voters.length} voters: an even number`,
-      cause: `A majority is ${quorum}, so that no more nodes may fail than with ${voters.length - 1} voters`,
+      cause: `A majority is ${quorum}, so that no more nodes may fail than with one voter less`,
       nextStep: "Add a voter, or have one be a read replica (-raft-non-voter)",
     };
   }
@@ -101,7 +101,7 @@ function* nodeWarnings(node: PictureNode): Generator<Warning> {
       title: `${name} does not answer`,
       cause,
       nextStep:
-        "Start its process, and look at the network between the nodes. If it is gone for good, remove it: muster docs operations",
+        "Start its process, and look at its log and the network. If it ended with code 3, or is gone for good: muster docs operations",
     };
   } else if (health === "unready") {
     yield {

@@ -257,7 +257,8 @@ async function run(config: NodeConfig): Promise<number> {
       const url = apiUrlOf(config);
       log(`node HTTP API available at ${url}`);
       log(
-        `connect with any rqlite client, for example: rqlite -H ${host} -p ${port}, or curl ${url}/status`,
+        `connect with any rqlite client, for example: rqlite -H ${host} -p ${port}, or curl ${url}/status` +
+          (config.console ? `; or open ${url}/console/ in a browser` : ""),
       );
     }
     const name = await Promise.race([signal, node.failed()]);

@@ -42,6 +42,8 @@ Deno.test("the page has a policy without exceptions, is asked for again by its t
   assertEquals(file.contentType, "text/javascript; charset=utf-8");
   assertEquals(file.headers?.["Content-Encoding"], undefined);
   assert(file.headers?.["Cache-Control"]?.includes("immutable"));
+  const licenses = await handleConsole(request(), parts, "licenses.txt");
+  assertEquals([licenses.contentType, licenses.headers?.["Cache-Control"]], ["text/plain; charset=utf-8", "no-cache"]);
 });
 
 Deno.test("the console has no other files, and none where it is off", async () => {

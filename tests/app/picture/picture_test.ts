@@ -54,6 +54,7 @@ Deno.test("what is wrong with a cluster is a warning with a next step", () => {
   const lost: Heard = { id: "3", addr: "3:1", isVoter: true, clockAheadMs: 0, error: "connection refused" };
   const cases: [string, readonly Heard[], Partial<PictureParts>, string[]][] = [
     ["a node is gone", [heard("1"), heard("2"), lost], {}, ["unreachable 3", "no-spare-voter"]],
+    ["an older node", [heard("1"), heard("2"), { ...lost, isOlder: true }], {}, ["mixed-versions"]],
     ["nobody leads", [heard("1"), heard("2"), heard("3")], { leaderId: "" }, ["no-leader"]],
     ["an even number", [heard("1"), heard("2")], {}, ["even-voters"]],
     ["versions", [heard("1"), heard("2", { version: "2" }), heard("3")], {}, ["mixed-versions"]],
