@@ -4,7 +4,7 @@
  */
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { copyText } from "./export.ts";
+import { copyText } from "./clipboard.ts";
 import { Icon } from "./icon.tsx";
 
 /** A button that copies a text, and says that it has. */

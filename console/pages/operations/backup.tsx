@@ -7,7 +7,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { ask } from "../../api.ts";
 import { curlOf, musterOf } from "../../consul/commands.ts";
 import { Commands } from "../../parts/commands.tsx";
-import { saveFile } from "../../parts/export.ts";
+import { saveFile } from "../../parts/clipboard.ts";
 import { messageOf } from "../../parts/fault.ts";
 import { bytesText } from "../../parts/format.ts";
 import { Icon } from "../../parts/icon.tsx";
