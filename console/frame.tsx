@@ -25,6 +25,7 @@ export function Frame(): JSX.Element {
   const pages = pagesFor(useStore(session));
   const [id = "", ...rest] = useStore(place);
   const page = pages.find((one) => one.id === id) ?? pages[0];
+  const signIns = useSignIns();
   useKeys(pages, () => setHelpOpen(true));
   useEffect(() => {
     document.title = page ? `${page.title} · muster` : "muster";
@@ -40,7 +41,7 @@ export function Frame(): JSX.Element {
           {state === "away" && <Away why={why} />}
           {state === "refused" && <SignIn why={why} />}
           {state === "ready" && !page && <Nothing />}
-          {state === "ready" && page && <Loaded key={page.id} page={page} rest={rest} />}
+          {state === "ready" && page && <Loaded key={`${page.id} ${signIns}`} page={page} rest={rest} />}
         </main>
       </div>
       {isSigningIn && (
@@ -53,6 +54,13 @@ export function Frame(): JSX.Element {
       <Messages />
     </>
   );
+}
+
+/** How often somebody has signed in or out: pages begin anew then, as somebody else sees other things. */
+function useSignIns(): number {
+  const [count, setCount] = useState(0);
+  useEffect(() => credentials.watch(() => setCount((one) => one + 1)), []);
+  return count;
 }
 
 function skip(event: Event): void {
