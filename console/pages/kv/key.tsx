@@ -110,22 +110,26 @@ function KeyValue({ entry }: { readonly entry: Entry }): JSX.Element {
 function KeyFacts(
   { entry: { value, flags, session, lockIndex, createIndex, modifyIndex, expiresMs } }: { readonly entry: Entry },
 ): JSX.Element {
+  const facts: readonly (readonly [title: string, shown: string | number])[] = [
+    ["Size", bytesText(value.length)],
+    ["Changed at index", modifyIndex],
+    ["Created at index", createIndex],
+    ["Flags", flags],
+    ["Expires", expiresMs === undefined ? "never" : `in ${spanText(expiresMs - Date.now())}`],
+    ["Locked so far", lockIndex === 1 ? "once" : `${lockIndex} times`],
+  ];
   return (
     <dl class="pairs key-facts">
-      {([
-        ["Size", bytesText(value.length)],
-        ["Changed at index", modifyIndex],
-        ["Created at index", createIndex],
-        ["Flags", flags],
-        ["Expires", expiresMs === undefined ? "never" : `in ${spanText(expiresMs - Date.now())}`],
-        ["Locked by", session === "" ? "nobody" : <a href={linkTo("sessions")}>{session}</a>],
-        ["Locked so far", `${lockIndex} times`],
-      ] as const).map(([title, shown]) => (
+      {facts.map(([title, shown]) => (
         <div key={title}>
           <dt>{title}</dt>
           <dd>{shown}</dd>
         </div>
       ))}
+      <div>
+        <dt>Locked by</dt>
+        <dd>{session === "" ? "nobody" : <a href={linkTo("sessions")}>{session}</a>}</dd>
+      </div>
     </dl>
   );
 }
