@@ -1,6 +1,6 @@
 /**
- * `deno task console:screenshots`: starts three nodes with some data, then three agents with services, and writes pictures of the console into `docs/images/`,
- * for docs/console.md and for whoever changes how it looks.
+ * `deno task console:screenshots`: starts three nodes with some data, then three agents with services, and writes pictures of the
+ * console into `docs/images/`, for docs/console.md and for whoever changes how it looks.
  * @module
  */
 import { picture, TestBrowser } from "../tests/harness/browser.ts";
