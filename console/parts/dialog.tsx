@@ -87,6 +87,7 @@ interface Question {
   readonly commands: readonly string[];
   /** What has to be typed first; empty: nothing. */
   readonly typed: string;
+  readonly isSafe: boolean;
   answer(isYes: boolean): void;
 }
 
@@ -97,13 +98,15 @@ const question = new Store<Question | undefined>(undefined);
  * @param action What the button says, such as `Drop the table`.
  */
 export function confirmed(
-  { title, text, action, commands = [], typed = "" }: {
+  { title, text, action, commands = [], typed = "", isSafe = false }: {
     readonly title: string;
     readonly text: string;
     readonly action: string;
     readonly commands?: readonly string[];
     /** A word that has to be typed first, where much would be lost. */
     readonly typed?: string;
+    /** Whether nothing is lost by it. @default {false} */
+    readonly isSafe?: boolean;
   },
 ): Promise<boolean> {
   question.value?.answer(false);
@@ -114,6 +117,7 @@ export function confirmed(
       action,
       commands,
       typed,
+      isSafe,
       answer(isYes) {
         question.value = undefined;
         resolve(isYes);
@@ -152,7 +156,9 @@ function OpenQuestion({ open }: { readonly open: Question }): JSX.Element {
         )}
         <footer>
           <button type="button" onClick={() => open.answer(false)}>Cancel</button>
-          <button type="submit" class="danger" disabled={entered.trim() !== open.typed}>{open.action}</button>
+          <button type="submit" class={open.isSafe ? "primary" : "danger"} disabled={entered.trim() !== open.typed}>
+            {open.action}
+          </button>
         </footer>
       </form>
     </Dialog>

@@ -20,6 +20,7 @@ export function Bootstrap(): JSX.Element {
       title: "Make the first token?",
       text: "It may do everything. That works once in a cluster, and not again after somebody has done it.",
       action: "Make the first token",
+      isSafe: true,
       commands: [curlOf("PUT", "v1/acl/bootstrap"), musterOf("acl", "bootstrap")],
     });
     if (!isSure) return;

@@ -71,6 +71,7 @@ export async function maintainService({ id, service }: Instance, isOn: boolean):
       ? `DNS and health queries leave out this instance of ${service} until the maintenance ends. It goes on running.`
       : `This instance of ${service} is found again, if its other checks pass.`,
     action: isOn ? "Begin maintenance" : "End maintenance",
+    isSafe: !isOn,
     commands: [curlOf("PUT", path), musterOf("maint", isOn ? "-enable" : "-disable", `-service=${id}`)],
   });
   if (isSure) await done(path, isOn ? `${id} is in maintenance` : `${id} is back in use`);
@@ -86,6 +87,7 @@ export async function maintainNode(node: string, isOn: boolean): Promise<void> {
         "votes, and answers SQL."
       : `The services of ${node} are found again, if their checks pass.`,
     action: isOn ? "Begin maintenance" : "End maintenance",
+    isSafe: !isOn,
     commands: [curlOf("PUT", path), musterOf("maint", isOn ? "-enable" : "-disable")],
   });
   if (isSure) await done(path, isOn ? `${node} is in maintenance` : `${node} is back in use`);

@@ -37,6 +37,7 @@ export function AgentPart(): JSX.Element {
       text:
         "Services, checks, tokens and log level are taken over from its files; what needs a restart stays as it is.",
       action: "Reload",
+      isSafe: true,
       method: "PUT",
       path: "v1/agent/reload",
       muster: ["reload"],

@@ -6,6 +6,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { askJson } from "../../api.ts";
 import { fieldOf, numberOf, textOf } from "../../json.ts";
+import { tell } from "../../parts/dialog.tsx";
 import { messageOf } from "../../parts/fault.ts";
 import { may } from "../../session.ts";
 import { run } from "./run.ts";
@@ -47,10 +48,11 @@ export function AutopilotPart(): JSX.Element {
     event.preventDefault();
     if (!settings) return;
     const { CreateIndex: _, ModifyIndex: __, ...others } = Object(kept);
-    await run({
+    const response = await run({
       title: "Change how servers are looked after?",
       text: "The settings count for the whole cluster, at once.",
       action: "Save",
+      isSafe: true,
       method: "PUT",
       path: `${PATH}?cas=${numberOf(fieldOf(kept, "ModifyIndex")) ?? 0}`,
       body: {
@@ -69,8 +71,11 @@ export function AutopilotPart(): JSX.Element {
         `-max-trailing-logs=${settings.maxTrailingLogs}`,
         `-min-quorum=${settings.minQuorum}`,
       ],
-      done: "Sent: the settings below are those that count",
+      done: "",
     });
+    if (!response) return;
+    if ((await response.text()).trim() === "true") tell("Saved");
+    else tell("Not saved: somebody has changed them meanwhile, to what is shown now", { isError: true });
     renew();
   };
   return (

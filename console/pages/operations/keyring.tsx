@@ -52,6 +52,7 @@ export function KeyringPart(): JSX.Element {
       title: `${action}?`,
       text,
       action,
+      isSafe: way === "install",
       method,
       path: PATH,
       body: { Key: key },

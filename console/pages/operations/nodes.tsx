@@ -101,6 +101,7 @@ async function handOver(heir: ClusterNode | undefined, { nodes, leaderId }: Pict
     text: `${leader} brings ${heir?.name ?? "the voter that is furthest"} up to date and hands the leadership over. ` +
       "Writes wait for some milliseconds; none is lost.",
     action: "Hand over",
+    isSafe: true,
     method: "POST",
     path: "leader?wait",
     ...(heir ? { body: { id: heir.id } } : {}),

@@ -23,18 +23,21 @@ export interface Operation {
   /** Whether nodes of `muster serve` answer that command, too. @default {false} */
   readonly isForAll?: boolean;
   readonly typed?: string;
-  /** What is said when it is done. */
+  /** Whether nothing is lost by it. @default {false} */
+  readonly isSafe?: boolean;
+  /** What is said when it is done; empty: nothing, as the answer has to be read first. */
   readonly done: string;
 }
 
 /** Asks, and does it. @returns The answer; undefined where it was not done. */
 export async function run(operation: Operation): Promise<Response | undefined> {
-  const { title, text, action, method, path, muster, isForAll = false, typed, done } = operation;
+  const { title, text, action, method, path, muster, isForAll = false, typed, isSafe = false, done } = operation;
   const body = operation.body === undefined ? undefined : JSON.stringify(operation.body);
   const isSure = await confirmed({
     title,
     text,
     action,
+    isSafe,
     ...(typed === undefined ? {} : { typed }),
     commands: [
       curlOf(method, path, body === undefined ? {} : { body }),
@@ -44,7 +47,7 @@ export async function run(operation: Operation): Promise<Response | undefined> {
   if (!isSure) return undefined;
   try {
     const response = await ask(path, { method, ...(body === undefined ? {} : { body }) });
-    tell(done);
+    if (done !== "") tell(done);
     return response;
   } catch (error) {
     tell(messageOf(error), { isError: true });

@@ -39,6 +39,7 @@ export function StoragePart(): JSX.Element {
       text: "Every node reads its whole database and tells a digest of it, all at the same index of the log. " +
         "Writes go on; the disks are busy meanwhile.",
       action: "Compare",
+      isSafe: true,
       method: "POST",
       path: "verify",
       done: "Compared",
@@ -51,6 +52,7 @@ export function StoragePart(): JSX.Element {
       text: "This node makes what it has applied durable in the database's file, and cuts its log before that. " +
         "Nodes do so by themselves; nothing is lost.",
       action: "Write the snapshot",
+      isSafe: true,
       method: "POST",
       path: "snapshot",
       done: "The snapshot is written",
@@ -60,6 +62,7 @@ export function StoragePart(): JSX.Element {
       title: "Reap?",
       text: "rqlite removes old snapshots so. Here there is one, the database itself: nothing happens.",
       action: "Reap",
+      isSafe: true,
       method: "POST",
       path: "reap",
       done: "Done: there was nothing to remove",
