@@ -1,9 +1,8 @@
 /**
  * Figures of the last hours, in columns that can be drawn: what the node tells, what came since, and gaps where nothing came.
- * Pure, but for `readFigures`.
+ * Pure.
  * @module
  */
-import { askJson } from "../api.ts";
 import { fieldOf, listOf, numberOf, textOf } from "../json.ts";
 
 /** A figure over time. */
@@ -38,11 +37,6 @@ export function figuresOf(data: unknown): Figures {
       }]),
     ),
   };
-}
-
-/** Reads figures. @param since A span such as `15m`, or a time in ms. @throws {ApiError} */
-export async function readFigures(since: string, signal: AbortSignal): Promise<Figures> {
-  return figuresOf(await askJson(`metrics/history?since=${since}`, { signal }));
 }
 
 /** What is known, with what came since, without what is older than `spanMs`. */

@@ -66,6 +66,7 @@ export function drawChart({ host, lines, unit, height }: ChartOptions): Chart {
       width: host.clientWidth || 300,
       height,
       cursor: { sync: { key: SYNC }, points: { size: 6 }, drag: { x: false, y: false } },
+      padding: [6, 10, 0, 0],
       legend: { live: true },
       hooks: { setCursor: [() => showLatest()] },
       scales: {

@@ -4,12 +4,15 @@
  */
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
+import { toJson } from "../json.ts";
 import { Dialog } from "./dialog.tsx";
 import { messageOf } from "./fault.ts";
+import { prettyJson } from "./pretty_json.ts";
 
 /** JSON as it is shown to be changed. */
 export function jsonText(value: unknown): string {
-  return JSON.stringify(value, undefined, 2);
+  const text = toJson(value);
+  return prettyJson(text) ?? text;
 }
 
 /** The window. */

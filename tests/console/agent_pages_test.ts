@@ -222,7 +222,7 @@ async function access(t: Deno.TestContext, { tab, agent, open }: Place): Promise
     await open("access");
     await page.getByRole("button", { name: "New token" }).click();
     await page.getByLabel("Description").fill(SCRIPT);
-    await page.getByLabel("app").check();
+    await page.getByRole("checkbox", { name: "app" }).check();
     await assertGood({ tab, agent });
     await page.getByRole("button", { name: "Create" }).click();
     const secret = await page.locator(".secret").innerText();
@@ -230,12 +230,18 @@ async function access(t: Deno.TestContext, { tab, agent, open }: Place): Promise
     await page.locator("tbody tr", { hasText: SCRIPT }).waitFor();
     const self = await fetch(`${agent.url}/v1/acl/token/self`, { headers: { "X-Consul-Token": secret } });
     assertEquals((await self.json()).Policies[0].Name, "app");
+    await open("access/roles");
+    await page.getByRole("button", { name: "New role" }).click();
+    await page.getByLabel("Name").fill("team");
+    await page.getByRole("checkbox", { name: "app" }).check();
+    await page.getByRole("button", { name: "Create" }).click();
+    await page.getByRole("rowheader", { name: "team" }).waitFor();
     await open("access/users");
     await page.getByText("No users yet").waitFor();
     await page.getByRole("button", { name: "New user" }).click();
     await page.getByRole("textbox", { name: "User" }).fill("mary");
     await page.getByRole("textbox", { name: "Password" }).fill("correct horse");
-    await page.getByLabel("app").check();
+    await page.getByRole("checkbox", { name: "app" }).check();
     await page.getByRole("button", { name: "Create" }).click();
     await page.locator("tbody tr", { hasText: "mary" }).waitFor();
     await assertGood({ tab, agent });

@@ -4,7 +4,8 @@
  */
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { type Figures, joined, readFigures } from "../../consul/history.ts";
+import { askJson } from "../../api.ts";
+import { type Figures, figuresOf, joined } from "../../consul/history.ts";
 import { pause } from "../../consul/live.ts";
 import { messageOf } from "../../parts/fault.ts";
 import { session } from "../../session.ts";
@@ -69,6 +70,11 @@ const PARTS: readonly { readonly title: string; readonly groups: readonly Group[
     ],
   },
 ];
+
+/** Reads figures. @param since A span such as `15m`, or a time in ms. @throws {ApiError} */
+async function readFigures(since: string, signal: AbortSignal): Promise<Figures> {
+  return figuresOf(await askJson(`metrics/history?since=${since}`, { signal }));
+}
 
 /** Figures of a span, renewed while they are shown. */
 function useFigures(span: (typeof SPANS)[number]): { readonly figures: Figures | undefined; readonly fault: string } {

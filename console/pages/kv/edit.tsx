@@ -5,7 +5,8 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { ApiError } from "../../api.ts";
-import { bytesOfHex, type Entry, hexOf, readKey, textOfBytes, writeKey } from "../../consul/kv.ts";
+import { type Entry, readKey, writeKey } from "../../consul/kv.ts";
+import { bytesOfHex, hexOf, textOfBytes } from "../../consul/kv_value.ts";
 import { tell } from "../../parts/dialog.tsx";
 import { messageOf } from "../../parts/fault.ts";
 

@@ -4,7 +4,7 @@
  */
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { shownAs, type View, viewsOf } from "../../consul/kv.ts";
+import { shownAs, type View, viewsOf } from "../../consul/kv_value.ts";
 import { CopyButton } from "../../parts/commands.tsx";
 
 /** Bytes in the view that suits them, or another. */
