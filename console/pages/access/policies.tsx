@@ -6,11 +6,13 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { ask, askJson } from "../../api.ts";
 import { type Access, type Policy, policyOf } from "../../consul/acl.ts";
-import { curlOf, musterOf } from "../../consul/commands.ts";
-import { confirmed, Dialog, tell } from "../../parts/dialog.tsx";
+import { Dialog, tell } from "../../parts/dialog.tsx";
 import { messageOf } from "../../parts/fault.ts";
 import { Icon } from "../../parts/icon.tsx";
 import { countText } from "../../parts/format.ts";
+import { TableHead } from "../../parts/table_head.tsx";
+import { TextField } from "../../parts/text_field.tsx";
+import { run } from "../operations/run.ts";
 
 const EXAMPLE = `key_prefix "app/" { policy = "write" }\nservice_prefix "" { policy = "read" }\nsql = "read"\n`;
 /** Policies that are the same in every cluster. */
@@ -31,24 +33,20 @@ export function PoliciesPart(
   const usersOf = ({ id }: Policy) =>
     [...tokens, ...roles].filter((one) => one.policies.some((link) => link.id === id)).length;
   const remove = async (policy: Policy) => {
-    const path = `v1/acl/policy/${policy.id}`;
     const users = usersOf(policy);
-    const isSure = await confirmed({
+    const done = await run({
       title: `Delete the policy ${policy.name}?`,
-      text: `${
-        users === 0
-          ? "No token and no role has it."
-          : `${countText(users, "token or role", "tokens and roles")} lose what it allows, at once.`
-      }`,
+      text: users === 0
+        ? "No token and no role has it."
+        : `${countText(users, "token or role loses", "tokens and roles lose")} what it allows, at once.`,
       action: "Delete the policy",
-      commands: [curlOf("DELETE", path), musterOf("acl", "policy", "delete", `-id=${policy.id}`)],
+      method: "DELETE",
+      path: `v1/acl/policy/${policy.id}`,
+      muster: ["acl", "policy", "delete", `-id=${policy.id}`],
+      isForAll: true,
+      done: "Deleted",
     });
-    if (!isSure) return;
-    await ask(path, { method: "DELETE" }).then(
-      () => tell("Deleted"),
-      (error) => tell(messageOf(error), { isError: true }),
-    );
-    onChanged();
+    if (done) onChanged();
   };
   return (
     <>
@@ -64,32 +62,16 @@ export function PoliciesPart(
       </div>
       <div class="card scroll" tabIndex={0} role="region" aria-label="Policies, scrollable">
         <table class="plain-table">
-          <thead>
-            <tr>
-              {["Name", "Description", "Used by"].map((title) => <th key={title} scope="col">{title}</th>)}
-              <th scope="col">
-                <span class="visually-hidden">Actions</span>
-              </th>
-            </tr>
-          </thead>
+          <TableHead titles={["Name", "Description", "Used by"]} hasActions />
           <tbody>
             {policies.map((policy) => (
-              <tr key={policy.id}>
-                <th scope="row">
-                  <bdi>{policy.name}</bdi>
-                  {isBuiltin(policy) && <span class="tag">built in</span>}
-                </th>
-                <td>
-                  <bdi>{policy.description || "–"}</bdi>
-                </td>
-                <td class="number">{usersOf(policy)}</td>
-                <td class="row-actions">
-                  <button type="button" onClick={() => open(policy)}>{isBuiltin(policy) ? "Show" : "Change"}</button>
-                  {!isBuiltin(policy) && (
-                    <button type="button" class="danger" onClick={() => remove(policy)}>Delete</button>
-                  )}
-                </td>
-              </tr>
+              <PolicyRow
+                key={policy.id}
+                policy={policy}
+                users={usersOf(policy)}
+                onOpen={() => open(policy)}
+                onRemove={() => remove(policy)}
+              />
             ))}
           </tbody>
         </table>
@@ -105,6 +87,32 @@ export function PoliciesPart(
         />
       )}
     </>
+  );
+}
+
+function PolicyRow(
+  { policy, users, onOpen, onRemove }: {
+    readonly policy: Policy;
+    readonly users: number;
+    readonly onOpen: () => void;
+    readonly onRemove: () => void;
+  },
+): JSX.Element {
+  return (
+    <tr>
+      <th scope="row">
+        <bdi>{policy.name}</bdi>
+        {isBuiltin(policy) && <span class="tag">built in</span>}
+      </th>
+      <td>
+        <bdi>{policy.description || "–"}</bdi>
+      </td>
+      <td class="number">{users}</td>
+      <td class="row-actions">
+        <button type="button" onClick={onOpen}>{isBuiltin(policy) ? "Show" : "Change"}</button>
+        {!isBuiltin(policy) && <button type="button" class="danger" onClick={onRemove}>Delete</button>}
+      </td>
+    </tr>
   );
 }
 
@@ -136,27 +144,23 @@ function PolicyForm(
     <Dialog title={isNew ? "New policy" : policy.name} onClose={onClose} isWide>
       <form class="form" onSubmit={save}>
         <div class="fields">
-          <label>
-            Name
-            <input
-              name="name"
-              required
-              readOnly={isFixed}
-              pattern="[A-Za-z0-9_\-]{1,128}"
-              title="Letters, digits, - and _"
-              value={name}
-              onInput={(event) => setName(event.currentTarget.value)}
-            />
-          </label>
-          <label>
-            Description
-            <input
-              name="description"
-              readOnly={isFixed}
-              value={description}
-              onInput={(event) => setDescription(event.currentTarget.value)}
-            />
-          </label>
+          <TextField
+            label="Name"
+            name="name"
+            required
+            readOnly={isFixed}
+            pattern="[A-Za-z0-9_\-]{1,128}"
+            title="Letters, digits, - and _"
+            value={name}
+            onInput={setName}
+          />
+          <TextField
+            label="Description"
+            name="description"
+            readOnly={isFixed}
+            value={description}
+            onInput={setDescription}
+          />
         </div>
         <label>
           Rules

@@ -6,12 +6,14 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { ask } from "../../api.ts";
 import { type Access, type Rights, rightsBody, type Role } from "../../consul/acl.ts";
-import { curlOf, musterOf } from "../../consul/commands.ts";
-import { confirmed, Dialog, tell } from "../../parts/dialog.tsx";
+import { Dialog, tell } from "../../parts/dialog.tsx";
 import { messageOf } from "../../parts/fault.ts";
 import { countText } from "../../parts/format.ts";
 import { Icon } from "../../parts/icon.tsx";
 import { RightsCell, RightsFields } from "./rights.tsx";
+import { TableHead } from "../../parts/table_head.tsx";
+import { TextField } from "../../parts/text_field.tsx";
+import { run } from "../operations/run.ts";
 
 const NOTHING: Role = {
   id: "",
@@ -29,22 +31,20 @@ export function RolesPart(
 ): JSX.Element {
   const [edited, setEdited] = useState<Role | undefined>();
   const remove = async ({ id, name }: Role) => {
-    const path = `v1/acl/role/${id}`;
     const users = access.tokens.filter(({ roles }) => roles.some((link) => link.id === id)).length;
-    const isSure = await confirmed({
+    const done = await run({
       title: `Delete the role ${name}?`,
       text: users === 0
         ? "No token has it."
         : `${countText(users, "token loses", "tokens lose")} what it allows, at once.`,
       action: "Delete the role",
-      commands: [curlOf("DELETE", path), musterOf("acl", "role", "delete", `-id=${id}`)],
+      method: "DELETE",
+      path: `v1/acl/role/${id}`,
+      muster: ["acl", "role", "delete", `-id=${id}`],
+      isForAll: true,
+      done: "Deleted",
     });
-    if (!isSure) return;
-    await ask(path, { method: "DELETE" }).then(
-      () => tell("Deleted"),
-      (error) => tell(messageOf(error), { isError: true }),
-    );
-    onChanged();
+    if (done) onChanged();
   };
   return (
     <>
@@ -63,31 +63,15 @@ export function RolesPart(
       {access.roles.length > 0 && (
         <div class="card scroll" tabIndex={0} role="region" aria-label="Roles, scrollable">
           <table class="plain-table">
-            <thead>
-              <tr>
-                {["Name", "Description", "May do"].map((title) => <th key={title} scope="col">{title}</th>)}
-                <th scope="col">
-                  <span class="visually-hidden">Actions</span>
-                </th>
-              </tr>
-            </thead>
+            <TableHead titles={["Name", "Description", "May do"]} hasActions />
             <tbody>
               {access.roles.map((role) => (
-                <tr key={role.id}>
-                  <th scope="row">
-                    <bdi>{role.name}</bdi>
-                  </th>
-                  <td>
-                    <bdi>{role.description || "–"}</bdi>
-                  </td>
-                  <td>
-                    <RightsCell {...role} />
-                  </td>
-                  <td class="row-actions">
-                    <button type="button" onClick={() => setEdited(role)}>Change</button>
-                    <button type="button" class="danger" onClick={() => remove(role)}>Delete</button>
-                  </td>
-                </tr>
+                <RoleRow
+                  key={role.id}
+                  role={role}
+                  onEdit={() => setEdited(role)}
+                  onRemove={() => remove(role)}
+                />
               ))}
             </tbody>
           </table>
@@ -105,6 +89,28 @@ export function RolesPart(
         />
       )}
     </>
+  );
+}
+
+function RoleRow(
+  { role, onEdit, onRemove }: { readonly role: Role; readonly onEdit: () => void; readonly onRemove: () => void },
+): JSX.Element {
+  return (
+    <tr>
+      <th scope="row">
+        <bdi>{role.name}</bdi>
+      </th>
+      <td>
+        <bdi>{role.description || "–"}</bdi>
+      </td>
+      <td>
+        <RightsCell {...role} />
+      </td>
+      <td class="row-actions">
+        <button type="button" onClick={onEdit}>Change</button>
+        <button type="button" class="danger" onClick={onRemove}>Delete</button>
+      </td>
+    </tr>
   );
 }
 
@@ -137,18 +143,8 @@ function RoleForm(
     <Dialog title={isNew ? "New role" : role.name} onClose={onClose} isWide>
       <form class="form" onSubmit={save}>
         <div class="fields">
-          <label>
-            Name
-            <input name="name" required value={name} onInput={(event) => setName(event.currentTarget.value)} />
-          </label>
-          <label>
-            Description
-            <input
-              name="description"
-              value={description}
-              onInput={(event) => setDescription(event.currentTarget.value)}
-            />
-          </label>
+          <TextField label="Name" name="name" required value={name} onInput={setName} />
+          <TextField label="Description" name="description" value={description} onInput={setDescription} />
         </div>
         <RightsFields access={access} rights={rights} onChange={setRights} hasRoles={false} />
         {fault !== "" && <p class="note error pre" role="alert">{fault}</p>}

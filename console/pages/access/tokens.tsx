@@ -4,16 +4,17 @@
  */
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { ask, askJson } from "../../api.ts";
+import { askJson } from "../../api.ts";
 import { type Access, ANONYMOUS, type Rights, rightsBody, type Token } from "../../consul/acl.ts";
-import { curlOf, musterOf } from "../../consul/commands.ts";
 import { fieldOf, textOf } from "../../json.ts";
-import { confirmed, Dialog, tell } from "../../parts/dialog.tsx";
+import { Dialog, tell } from "../../parts/dialog.tsx";
 import { messageOf } from "../../parts/fault.ts";
 import { Icon } from "../../parts/icon.tsx";
 import { FilterField } from "../../parts/tabs.tsx";
 import { RightsCell, RightsFields } from "./rights.tsx";
 import { Secret } from "./secret.tsx";
+import { TextField } from "../../parts/text_field.tsx";
+import { run } from "../operations/run.ts";
 
 const NOTHING: Token = {
   accessor: "",
@@ -44,19 +45,17 @@ export function TokensPart(
     )
   );
   const remove = async ({ accessor, description, user }: Token) => {
-    const path = `v1/acl/token/${accessor}`;
-    const isSure = await confirmed({
+    const done = await run({
       title: user === "" ? `Delete the token ${description || accessor}?` : `Delete the user ${user}?`,
       text: "Requests with it are refused from then on, on every node. That cannot be undone.",
       action: user === "" ? "Delete the token" : "Delete the user",
-      commands: [curlOf("DELETE", path), musterOf("acl", "token", "delete", `-id=${accessor}`)],
+      method: "DELETE",
+      path: `v1/acl/token/${accessor}`,
+      muster: ["acl", "token", "delete", `-id=${accessor}`],
+      isForAll: true,
+      done: "Deleted",
     });
-    if (!isSure) return;
-    await ask(path, { method: "DELETE" }).then(
-      () => tell("Deleted"),
-      (error) => tell(messageOf(error), { isError: true }),
-    );
-    onChanged();
+    if (done) onChanged();
   };
   return (
     <>
@@ -68,13 +67,7 @@ export function TokensPart(
         </button>
       </div>
       {all.length === 0
-        ? (
-          <div class="empty">
-            <h1>No users yet</h1>
-            <p>A user signs in with a name and a password, and has what the user's token has.</p>
-            <code>muster user create -policy-name=global-management mary</code>
-          </div>
-        )
+        ? <NoUsers />
         : (
           <div class="card scroll" tabIndex={0} role="region" aria-label="Tokens, scrollable">
             <TokenTable tokens={found} onEdit={setEdited} onRemove={remove} />
@@ -100,6 +93,16 @@ export function TokensPart(
         </Dialog>
       )}
     </>
+  );
+}
+
+function NoUsers(): JSX.Element {
+  return (
+    <div class="empty">
+      <h1>No users yet</h1>
+      <p>A user signs in with a name and a password, and has what the user's token has.</p>
+      <code>muster user create -policy-name=global-management mary</code>
+    </div>
   );
 }
 
@@ -188,37 +191,18 @@ function TokenForm(
       <form class="form" onSubmit={save}>
         {isOfUsers && (
           <div class="fields">
-            <label>
-              User
-              <input
-                name="user"
-                required
-                autocomplete="off"
-                value={user}
-                onInput={(event) => setUser(event.currentTarget.value)}
-              />
-            </label>
-            <label>
-              {isNew ? "Password" : "Another password"}
-              <input
-                name="password"
-                type="password"
-                required={isNew}
-                autocomplete="new-password"
-                value={password}
-                onInput={(event) => setPassword(event.currentTarget.value)}
-              />
-            </label>
+            <TextField label="User" name="user" required value={user} onInput={setUser} />
+            <TextField
+              label={isNew ? "Password" : "Another password"}
+              name="password"
+              isSecret
+              required={isNew}
+              value={password}
+              onInput={setPassword}
+            />
           </div>
         )}
-        <label>
-          Description
-          <input
-            name="description"
-            value={description}
-            onInput={(event) => setDescription(event.currentTarget.value)}
-          />
-        </label>
+        <TextField label="Description" name="description" value={description} onInput={setDescription} />
         <RightsFields access={access} rights={rights} onChange={setRights} hasRoles />
         {fault !== "" && <p class="note error pre" role="alert">{fault}</p>}
         <footer>

@@ -13,6 +13,7 @@ import { may } from "../../session.ts";
 import { isOwn, maintainNode } from "./actions.ts";
 import { CheckItem } from "./checks.tsx";
 import { InstanceCard, Pairs } from "./services.tsx";
+import { TableHead } from "../../parts/table_head.tsx";
 
 function roleOf({ members }: Catalog, name: string): string {
   const member = members.get(name);
@@ -44,13 +45,7 @@ export function NodesPart({ catalog }: { readonly catalog: Catalog }): JSX.Eleme
       </div>
       <div class="card scroll" tabIndex={0} role="region" aria-label="Nodes, scrollable">
         <table class="plain-table">
-          <thead>
-            <tr>
-              {["Node", "Health", "Role", "Address", "Round trip", "Services", "Failing checks"].map((title) => (
-                <th key={title} scope="col">{title}</th>
-              ))}
-            </tr>
-          </thead>
+          <TableHead titles={["Node", "Health", "Role", "Address", "Round trip", "Services", "Failing checks"]} />
           <tbody>
             {found.map((node) => (
               <NodeLine

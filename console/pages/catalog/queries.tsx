@@ -13,6 +13,7 @@ import { messageOf } from "../../parts/fault.ts";
 import { Icon } from "../../parts/icon.tsx";
 import { JsonForm, jsonText } from "../../parts/json_form.tsx";
 import { may } from "../../session.ts";
+import { TableHead } from "../../parts/table_head.tsx";
 
 /** A query, and all that it says. */
 interface PreparedQuery {
@@ -124,14 +125,7 @@ function QueryTable(
 ): JSX.Element {
   return (
     <table class="plain-table">
-      <thead>
-        <tr>
-          {["Name", "Service", "Tags", "Id"].map((title) => <th key={title} scope="col">{title}</th>)}
-          <th scope="col">
-            <span class="visually-hidden">Actions</span>
-          </th>
-        </tr>
-      </thead>
+      <TableHead titles={["Name", "Service", "Tags", "Id"]} hasActions />
       <tbody>
         {queries.map((query) => (
           <tr key={query.id}>

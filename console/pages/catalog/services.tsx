@@ -22,6 +22,7 @@ import { linkTo } from "../../router.ts";
 import { may } from "../../session.ts";
 import { deregisterService, isOwn, maintainService } from "./actions.ts";
 import { CheckItem } from "./checks.tsx";
+import { TableHead } from "../../parts/table_head.tsx";
 
 /** A line of the list. */
 interface Line {
@@ -63,13 +64,7 @@ export function ServicesPart({ catalog: { instances, checks } }: { readonly cata
       </div>
       <div class="card scroll" tabIndex={0} role="region" aria-label="Services, scrollable">
         <table class="plain-table">
-          <thead>
-            <tr>
-              {["Service", "Health", "Instances", "Nodes", "Tags"].map((title) => (
-                <th key={title} scope="col">{title}</th>
-              ))}
-            </tr>
-          </thead>
+          <TableHead titles={["Service", "Health", "Instances", "Nodes", "Tags"]} />
           <tbody>
             {found.slice(0, SHOWN_MAX).map(({ name, state, instances, healthy, nodes, tags }) => (
               <tr key={name}>
@@ -182,22 +177,7 @@ export function InstanceCard(
       <div class="toolbar">
         <Status state={isNamed ? worstOf(own.map(({ state }) => state)) : instanceState(instance, checks)} />
         <h2>
-          {isNamed && service !== id
-            ? (
-              <>
-                <a href={linkTo("services", "service", service)}>
-                  <bdi>{service}</bdi>
-                </a>{" "}
-                <span class="muted">{id}</span>
-              </>
-            )
-            : isNamed
-            ? (
-              <a href={linkTo("services", "service", service)}>
-                <bdi>{service}</bdi>
-              </a>
-            )
-            : <bdi>{id}</bdi>}
+          <InstanceName instance={instance} isNamed={isNamed} />
         </h2>
         {!isNamed && (
           <span>
@@ -233,6 +213,20 @@ export function InstanceCard(
         </ul>
       )}
     </section>
+  );
+}
+
+function InstanceName(
+  { instance: { id, service }, isNamed }: { readonly instance: Instance; readonly isNamed: boolean },
+): JSX.Element {
+  if (!isNamed) return <bdi>{id}</bdi>;
+  return (
+    <>
+      <a href={linkTo("services", "service", service)}>
+        <bdi>{service}</bdi>
+      </a>
+      {service !== id && <span class="muted instance-id">{id}</span>}
+    </>
   );
 }
 

@@ -9,6 +9,7 @@ import { type Entry, readKey, writeKey } from "../../consul/kv.ts";
 import { bytesOfHex, hexOf, textOfBytes } from "../../consul/kv_value.ts";
 import { tell } from "../../parts/dialog.tsx";
 import { messageOf } from "../../parts/fault.ts";
+import { TextField } from "../../parts/text_field.tsx";
 
 function draftOf({ value }: Pick<Entry, "value">): string {
   return textOfBytes(value) ?? hexOf(value);
@@ -59,36 +60,17 @@ export function KeyForm({ entry, onDone }: { readonly entry: Entry; readonly onD
         write(base.modifyIndex);
       }}
     >
-      <label>
-        {isHex ? "Value, in hexadecimal" : "Value"}
-        <textarea
-          rows={Math.min(24, Math.max(6, draft.split("\n").length + 1))}
-          dir="auto"
-          spellcheck={false}
-          value={draft}
-          onInput={(event) => setDraft(event.currentTarget.value)}
-        />
-      </label>
+      <ValueField isHex={isHex} draft={draft} onInput={setDraft} />
       <div class="toolbar">
-        <label>
-          Flags{" "}
-          <input
-            inputMode="numeric"
-            pattern="[0-9]{1,20}"
-            value={flags}
-            onInput={(event) => setFlags(event.currentTarget.value)}
-          />
-        </label>
-        <label>
-          Time to live{" "}
-          <input
-            placeholder="for good"
-            pattern="[0-9.]+(ms|s|m|h)"
-            title="Such as 30s, 10m, 24h"
-            value={ttl}
-            onInput={(event) => setTtl(event.currentTarget.value)}
-          />
-        </label>
+        <TextField label="Flags" pattern="[0-9]{1,20}" value={flags} onInput={setFlags} />
+        <TextField
+          label="Time to live"
+          placeholder="for good"
+          pattern="[0-9.]+(ms|s|m|h)"
+          title="Such as 30s, 10m, 24h"
+          value={ttl}
+          onInput={setTtl}
+        />
       </div>
       {theirs && (
         <Conflict
@@ -98,18 +80,49 @@ export function KeyForm({ entry, onDone }: { readonly entry: Entry; readonly onD
           onWrite={() => write(theirs.modifyIndex)}
         />
       )}
-      {!bytes && <p class="note error" role="alert">These are no hexadecimal digits</p>}
-      {fault !== "" && <p class="note error" role="alert">{fault}</p>}
-      {!theirs && entry.modifyIndex > base.modifyIndex && (
-        <p class="note warning" role="status">
-          Somebody has changed this key since you began: saving shows both texts.
-        </p>
-      )}
+      <Notes isWrong={!bytes} fault={fault} isBehind={!theirs && entry.modifyIndex > base.modifyIndex} />
       <footer>
         <button type="button" onClick={onDone}>Cancel</button>
         <button type="submit" class="primary" disabled={!bytes || theirs !== undefined}>Save</button>
       </footer>
     </form>
+  );
+}
+
+function ValueField(
+  { isHex, draft, onInput }: {
+    readonly isHex: boolean;
+    readonly draft: string;
+    readonly onInput: (text: string) => void;
+  },
+): JSX.Element {
+  return (
+    <label>
+      {isHex ? "Value, in hexadecimal" : "Value"}
+      <textarea
+        rows={Math.min(24, Math.max(6, draft.split("\n").length + 1))}
+        dir="auto"
+        spellcheck={false}
+        value={draft}
+        onInput={(event) => onInput(event.currentTarget.value)}
+      />
+    </label>
+  );
+}
+
+function Notes(
+  { isWrong, fault, isBehind }: { readonly isWrong: boolean; readonly fault: string; readonly isBehind: boolean },
+): JSX.Element {
+  return (
+    <>
+      {isWrong && <p class="note error" role="alert">These are no hexadecimal digits</p>}
+      {fault !== "" && <p class="note error" role="alert">{fault}</p>}
+      {isBehind && (
+        <p class="note warning" role="status">
+          Somebody has changed this key since you began: saving shows both texts.
+        </p>
+      )}
+    </>
   );
 }
 

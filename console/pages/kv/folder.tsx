@@ -17,6 +17,7 @@ import { FilterField } from "../../parts/tabs.tsx";
 import { goTo, linkTo } from "../../router.ts";
 import { may } from "../../session.ts";
 import { childrenOf, placeOf } from "./tree.tsx";
+import { TextField } from "../../parts/text_field.tsx";
 
 /** Rows that are drawn, and characters of a value in a row. */
 const SHOWN_MAX = 500;
@@ -210,17 +211,7 @@ function NewKey(
   return (
     <Dialog title={prefix === "" ? "New key" : `New key in ${prefix}`} onClose={onClose}>
       <form class="form" onSubmit={save}>
-        <label>
-          Key
-          <input
-            name="key"
-            required
-            autocomplete="off"
-            spellcheck={false}
-            value={name}
-            onInput={(event) => setName(event.currentTarget.value)}
-          />
-        </label>
+        <TextField label="Key" name="key" required value={name} onInput={setName} />
         <label>
           Value
           <textarea

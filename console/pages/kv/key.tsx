@@ -22,31 +22,9 @@ import { ValueView } from "./value_view.tsx";
 /** The key. */
 export function KeyPart({ name, onChanged }: { readonly name: string; readonly onChanged: () => void }): JSX.Element {
   const { value: entry, fault, status, renew } = useLive(pathOf(name), (data) => entryOf(listOf(data)[0]));
-  const [mode, setMode] = useState<"read" | "edit" | "history">("read");
-  const remove = async (found: Entry) => {
-    const isSure = await confirmed({
-      title: `Delete ${name}?`,
-      text: `The key is deleted, unless somebody changes it meanwhile.${
-        found.session === "" ? "" : " It is locked: the lock is lost with it."
-      } Its history still has what it held.`,
-      action: "Delete the key",
-      commands: [
-        curlOf("DELETE", `${pathOf(name)}?cas=${found.modifyIndex}`),
-        musterOf("kv", "delete", "-cas", `-modify-index=${found.modifyIndex}`, name),
-      ],
-    });
-    if (!isSure) return;
-    try {
-      if (!await deleteKey(found)) return tell("Not deleted: it has changed meanwhile", { isError: true });
-      tell(`${name} is deleted`);
-      onChanged();
-      const folder = name.slice(0, name.lastIndexOf("/") + 1);
-      if (folder === "") goTo("kv");
-      else goTo("kv", "folder", folder);
-    } catch (error) {
-      tell(messageOf(error), { isError: true });
-    }
-  };
+  const [mode, setMode] = useState<"read" | "history">("read");
+  // What the key was when it was opened to be changed: it may be deleted meanwhile, and what was typed must not be lost.
+  const [edited, setEdited] = useState<Entry | undefined>();
   const isMissing = status === 404;
   return (
     <>
@@ -67,10 +45,10 @@ export function KeyPart({ name, onChanged }: { readonly name: string; readonly o
           </button>
         ))}
         <span class="spacer" />
-        {entry && mode === "read" && may("kv-write") && (
+        {entry && mode === "read" && !edited && may("kv-write") && (
           <>
-            <button type="button" class="primary" onClick={() => setMode("edit")}>Edit</button>
-            <button type="button" class="danger" onClick={() => remove(entry)}>
+            <button type="button" class="primary" onClick={() => setEdited(entry)}>Edit</button>
+            <button type="button" class="danger" onClick={() => remove(entry, onChanged)}>
               <Icon name="trash" /> Delete
             </button>
           </>
@@ -78,14 +56,12 @@ export function KeyPart({ name, onChanged }: { readonly name: string; readonly o
       </div>
       {fault !== "" && !isMissing && <p class="note error" role="alert">{fault}</p>}
       {isMissing && mode !== "history" && <p class="note">There is no such key (any more).</p>}
-      {mode === "history"
-        ? <KeyHistory name={name} version={entry?.modifyIndex ?? 0} />
-        : mode === "edit" && entry
+      {mode === "history" ? <KeyHistory name={name} version={entry?.modifyIndex ?? 0} /> : edited
         ? (
           <KeyForm
-            entry={entry}
+            entry={entry ?? edited}
             onDone={() => {
-              setMode("read");
+              setEdited(undefined);
               renew();
             }}
           />
@@ -93,6 +69,33 @@ export function KeyPart({ name, onChanged }: { readonly name: string; readonly o
         : entry && <KeyValue entry={entry} />}
     </>
   );
+}
+
+/** Deletes a key, if that is wanted, and leads to its folder. */
+async function remove(entry: Entry, onChanged: () => void): Promise<void> {
+  const { key, modifyIndex, session } = entry;
+  const isSure = await confirmed({
+    title: `Delete ${key}?`,
+    text: `The key is deleted, unless somebody changes it meanwhile.${
+      session === "" ? "" : " It is locked: the lock is lost with it."
+    } Its history still has what it held.`,
+    action: "Delete the key",
+    commands: [
+      curlOf("DELETE", `${pathOf(key)}?cas=${modifyIndex}`),
+      musterOf("kv", "delete", "-cas", `-modify-index=${modifyIndex}`, key),
+    ],
+  });
+  if (!isSure) return;
+  try {
+    if (!await deleteKey(entry)) return tell("Not deleted: it has changed meanwhile", { isError: true });
+    tell(`${key} is deleted`);
+    onChanged();
+    const folder = key.slice(0, key.lastIndexOf("/") + 1);
+    if (folder === "") goTo("kv");
+    else goTo("kv", "folder", folder);
+  } catch (error) {
+    tell(messageOf(error), { isError: true });
+  }
 }
 
 function KeyValue({ entry }: { readonly entry: Entry }): JSX.Element {

@@ -16,6 +16,7 @@ import { FilterField } from "../../parts/tabs.tsx";
 import { linkTo } from "../../router.ts";
 import { may } from "../../session.ts";
 import { placeOf } from "./tree.tsx";
+import { TableHead } from "../../parts/table_head.tsx";
 
 /** A session. */
 interface KvSession {
@@ -128,16 +129,7 @@ function SessionTable(
 ): JSX.Element {
   return (
     <table class="plain-table">
-      <thead>
-        <tr>
-          {["Session", "Node", "Holds", "At its end", "TTL", "Lock delay", "Ends with"].map((title) => (
-            <th key={title} scope="col">{title}</th>
-          ))}
-          <th scope="col">
-            <span class="visually-hidden">Actions</span>
-          </th>
-        </tr>
-      </thead>
+      <TableHead titles={["Session", "Node", "Holds", "At its end", "TTL", "Lock delay", "Ends with"]} hasActions />
       <tbody>
         {sessions.map((session) => (
           <tr key={session.id}>

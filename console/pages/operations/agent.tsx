@@ -16,21 +16,6 @@ const STATUS: readonly string[] = ["none", "alive", "leaving", "left", "failed"]
 /** The part. */
 export function AgentPart(): JSX.Element {
   const { node } = useStore(session);
-  const [gone, setGone] = useState<readonly { readonly name: string; readonly status: string }[]>([]);
-  const renew = () =>
-    askJson("v1/agent/members").then(
-      (found) =>
-        setGone(
-          listOf(found).map((one) => ({
-            name: textOf(fieldOf(one, "Name")),
-            status: STATUS[numberOf(fieldOf(one, "Status")) ?? 0] ?? "unknown",
-          })).filter(({ status }) => status === "failed"),
-        ),
-      () => {}, // whoever may not see them has none to force
-    );
-  useEffect(() => {
-    renew();
-  }, []);
   const reload = () =>
     run({
       title: `Have ${node} read its configuration again?`,
@@ -55,6 +40,38 @@ export function AgentPart(): JSX.Element {
       typed: node,
       done: `${node} leaves`,
     });
+  return (
+    <section class="card" aria-labelledby="agent-title">
+      <h2 id="agent-title">The agent {node}</h2>
+      <p>Read the configuration again, or leave the pool before the machine goes away.</p>
+      {may("agent-write") && (
+        <div class="toolbar">
+          <button type="button" onClick={reload}>Reload</button>
+          <button type="button" class="danger" onClick={leave}>Leave</button>
+        </div>
+      )}
+      {may("operator-write") && <FailedMembers />}
+    </section>
+  );
+}
+
+/** Members that failed, and may be counted as left. */
+function FailedMembers(): JSX.Element {
+  const [gone, setGone] = useState<readonly { readonly name: string; readonly status: string }[]>([]);
+  const renew = () =>
+    askJson("v1/agent/members").then(
+      (found) =>
+        setGone(
+          listOf(found).map((one) => ({
+            name: textOf(fieldOf(one, "Name")),
+            status: STATUS[numberOf(fieldOf(one, "Status")) ?? 0] ?? "unknown",
+          })).filter(({ status }) => status === "failed"),
+        ),
+      () => {}, // whoever may not see them has none to force
+    );
+  useEffect(() => {
+    renew();
+  }, []);
   const force = async (name: string) => {
     await run({
       title: `Count ${name} as left?`,
@@ -68,18 +85,10 @@ export function AgentPart(): JSX.Element {
     });
     renew();
   };
+  if (gone.length === 0) return <p class="muted hint">No member has failed.</p>;
   return (
-    <section class="card" aria-labelledby="agent-title">
-      <h2 id="agent-title">The agent {node}</h2>
-      <p>Read the configuration again, or leave the pool before the machine goes away.</p>
-      {may("agent-write") && (
-        <div class="toolbar">
-          <button type="button" onClick={reload}>Reload</button>
-          <button type="button" class="danger" onClick={leave}>Leave</button>
-        </div>
-      )}
-      {may("operator-write") && gone.length === 0 && <p class="muted hint">No member has failed.</p>}
-      {may("operator-write") && gone.map(({ name }) => (
+    <>
+      {gone.map(({ name }) => (
         <div key={name} class="toolbar after">
           <strong>
             <bdi>{name}</bdi>
@@ -89,6 +98,6 @@ export function AgentPart(): JSX.Element {
           <button type="button" class="danger" onClick={() => force(name)}>Count as left</button>
         </div>
       ))}
-    </section>
+    </>
   );
 }

@@ -37,7 +37,6 @@ function ringOf(data: unknown): Ring {
 export function KeyringPart(): JSX.Element {
   const [rings, setRings] = useState<readonly Ring[]>([]);
   const [fault, setFault] = useState("");
-  const [entered, setEntered] = useState("");
   const renew = () =>
     askJson(PATH).then((found) => {
       setRings(listOf(found).map(ringOf));
@@ -88,29 +87,32 @@ export function KeyringPart(): JSX.Element {
           ))}
         </ul>
       ))}
-      {fault === "" && (
-        <form
-          class="toolbar after"
-          onSubmit={(event) => {
-            event.preventDefault();
-            change("install", entered);
-          }}
-        >
-          <input
-            class="grows"
-            required
-            spellcheck={false}
-            autocomplete="off"
-            aria-label="New key"
-            placeholder="New key, in base64"
-            value={entered}
-            onInput={(event) => setEntered(event.currentTarget.value)}
-          />
-          <button type="button" onClick={() => setEntered(newKey())}>Make one</button>
-          <button type="submit">Install</button>
-        </form>
-      )}
+      {fault === "" && <InstallForm onInstall={(key) => change("install", key)} />}
     </section>
+  );
+}
+
+function InstallForm({ onInstall }: { readonly onInstall: (key: string) => void }): JSX.Element {
+  const [entered, setEntered] = useState("");
+  const send = (event: Event) => {
+    event.preventDefault();
+    onInstall(entered);
+  };
+  return (
+    <form class="toolbar after" onSubmit={send}>
+      <input
+        class="grows"
+        required
+        spellcheck={false}
+        autocomplete="off"
+        aria-label="New key"
+        placeholder="New key, in base64"
+        value={entered}
+        onInput={(event) => setEntered(event.currentTarget.value)}
+      />
+      <button type="button" onClick={() => setEntered(newKey())}>Make one</button>
+      <button type="submit">Install</button>
+    </form>
   );
 }
 

@@ -8,6 +8,7 @@ import { countText } from "../../parts/format.ts";
 import { may } from "../../session.ts";
 import { useStore } from "../../store.ts";
 import { run } from "./run.ts";
+import { TableHead } from "../../parts/table_head.tsx";
 
 /** The part. */
 export function NodesPart(): JSX.Element {
@@ -38,14 +39,7 @@ function NodeTable({ picture }: { readonly picture: Picture }): JSX.Element {
       </p>
       <div class="scroll" tabIndex={0} role="region" aria-label="Nodes, scrollable">
         <table class="plain-table">
-          <thead>
-            <tr>
-              {["Node", "Role", "Health", "Address"].map((title) => <th key={title} scope="col">{title}</th>)}
-              <th scope="col">
-                <span class="visually-hidden">Actions</span>
-              </th>
-            </tr>
-          </thead>
+          <TableHead titles={["Node", "Role", "Health", "Address"]} hasActions />
           <tbody>
             {nodes.map((node) => (
               <tr key={node.id}>

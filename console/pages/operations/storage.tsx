@@ -9,6 +9,7 @@ import { fieldOf, numberOf, parseJson, textOf } from "../../json.ts";
 import { Icon } from "../../parts/icon.tsx";
 import { useStore } from "../../store.ts";
 import { run } from "./run.ts";
+import { TableHead } from "../../parts/table_head.tsx";
 
 /** What a comparison has found. */
 interface Verdict {
@@ -94,9 +95,7 @@ function VerdictView({ verdict: { index, isEqual, isComplete, digests } }: { rea
           : "Nodes differ"}, at index {index ?? "–"}.
       </p>
       <table class="plain-table">
-        <thead>
-          <tr>{["Node", "Digest"].map((title) => <th key={title} scope="col">{title}</th>)}</tr>
-        </thead>
+        <TableHead titles={["Node", "Digest"]} />
         <tbody>
           {digests.map(([id, digest]) => (
             <tr key={id}>
