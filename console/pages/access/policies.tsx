@@ -12,7 +12,7 @@ import { Icon } from "../../parts/icon.tsx";
 import { countText } from "../../parts/format.ts";
 import { TableHead } from "../../parts/table_head.tsx";
 import { TextField } from "../../parts/text_field.tsx";
-import { run } from "../operations/run.ts";
+import { run } from "../../consul/run.ts";
 
 const EXAMPLE = `key_prefix "app/" { policy = "write" }\nservice_prefix "" { policy = "read" }\nsql = "read"\n`;
 /** Policies that are the same in every cluster. */

@@ -13,7 +13,7 @@ import { Icon } from "../../parts/icon.tsx";
 import { RightsCell, RightsFields } from "./rights.tsx";
 import { TableHead } from "../../parts/table_head.tsx";
 import { TextField } from "../../parts/text_field.tsx";
-import { run } from "../operations/run.ts";
+import { run } from "../../consul/run.ts";
 
 const NOTHING: Role = {
   id: "",

@@ -14,7 +14,7 @@ import { FilterField } from "../../parts/tabs.tsx";
 import { RightsCell, RightsFields } from "./rights.tsx";
 import { Secret } from "./secret.tsx";
 import { TextField } from "../../parts/text_field.tsx";
-import { run } from "../operations/run.ts";
+import { run } from "../../consul/run.ts";
 
 const NOTHING: Token = {
   accessor: "",

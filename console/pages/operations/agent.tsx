@@ -8,7 +8,7 @@ import { askJson } from "../../api.ts";
 import { fieldOf, listOf, numberOf, textOf } from "../../json.ts";
 import { may, session } from "../../session.ts";
 import { useStore } from "../../store.ts";
-import { run } from "./run.ts";
+import { run } from "../../consul/run.ts";
 
 /** Numbers by which serf tells how a member is. */
 const STATUS: readonly string[] = ["none", "alive", "leaving", "left", "failed"];

@@ -9,7 +9,7 @@ import { fieldOf, numberOf, textOf } from "../../json.ts";
 import { tell } from "../../parts/dialog.tsx";
 import { messageOf } from "../../parts/fault.ts";
 import { may } from "../../session.ts";
-import { run } from "./run.ts";
+import { run } from "../../consul/run.ts";
 
 const PATH = "v1/operator/autopilot/configuration";
 

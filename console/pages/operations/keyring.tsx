@@ -8,7 +8,7 @@ import { askJson } from "../../api.ts";
 import { fieldOf, listOf, numberOf, textOf } from "../../json.ts";
 import { CopyButton } from "../../parts/commands.tsx";
 import { messageOf } from "../../parts/fault.ts";
-import { run } from "./run.ts";
+import { run } from "../../consul/run.ts";
 
 const PATH = "v1/operator/keyring";
 const KEY_BYTES = 32;

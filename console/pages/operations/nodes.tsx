@@ -7,7 +7,7 @@ import { cluster, type ClusterNode, type Picture } from "../../cluster.ts";
 import { countText } from "../../parts/format.ts";
 import { may } from "../../session.ts";
 import { useStore } from "../../store.ts";
-import { run } from "./run.ts";
+import { run } from "../../consul/run.ts";
 import { TableHead } from "../../parts/table_head.tsx";
 
 /** The part. */

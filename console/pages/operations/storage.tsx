@@ -8,7 +8,7 @@ import { cluster } from "../../cluster.ts";
 import { fieldOf, numberOf, parseJson, textOf } from "../../json.ts";
 import { Icon } from "../../parts/icon.tsx";
 import { useStore } from "../../store.ts";
-import { run } from "./run.ts";
+import { run } from "../../consul/run.ts";
 import { TableHead } from "../../parts/table_head.tsx";
 
 /** What a comparison has found. */

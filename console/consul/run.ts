@@ -1,12 +1,12 @@
 /**
- * How the buttons of this page work: each asks, says in plain words what happens, and shows the commands that do the same.
+ * How buttons that change something work: each asks, says in plain words what happens, and shows the commands that do the same.
  * @module
  */
-import { ask } from "../../api.ts";
-import { confirmed, tell } from "../../parts/dialog.tsx";
-import { messageOf } from "../../parts/fault.ts";
-import { session } from "../../session.ts";
-import { curlOf, musterOf } from "../../consul/commands.ts";
+import { ask } from "../api.ts";
+import { confirmed, tell } from "../parts/dialog.tsx";
+import { messageOf } from "../parts/fault.ts";
+import { session } from "../session.ts";
+import { curlOf, musterOf } from "./commands.ts";
 
 /** An operation. */
 export interface Operation {
