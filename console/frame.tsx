@@ -192,7 +192,7 @@ function Nothing(): JSX.Element {
     return (
       <>
         <SignIn why="" />
-        {signIn.includes("token") && <Bootstrap />}
+        {kind === "anonymous" && <Bootstrap />}
       </>
     );
   }

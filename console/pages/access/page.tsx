@@ -10,6 +10,8 @@ import type { PageProps } from "../../pages.ts";
 import { messageOf } from "../../parts/fault.ts";
 import { TabLinks } from "../../parts/tabs.tsx";
 import { linkTo } from "../../router.ts";
+import { session } from "../../session.ts";
+import { useStore } from "../../store.ts";
 import { Bootstrap } from "./bootstrap.tsx";
 import { PoliciesPart } from "./policies.tsx";
 import { RolesPart } from "./roles.tsx";
@@ -17,6 +19,7 @@ import { TokensPart } from "./tokens.tsx";
 
 /** The page. */
 export function AccessPage({ rest: [part = ""] }: PageProps): JSX.Element {
+  const { kind } = useStore(session);
   const [access, setAccess] = useState<Access | undefined>();
   const [fault, setFault] = useState("");
   const [isDenied, setDenied] = useState(false);
@@ -48,7 +51,7 @@ export function AccessPage({ rest: [part = ""] }: PageProps): JSX.Element {
           <p>
             Tokens and their rules are shown to whoever has <code>acl = "read"</code>. Sign in with another token.
           </p>
-          <Bootstrap />
+          {kind === "anonymous" && <Bootstrap />}
         </>
       )}
       {!access && fault === "" && <p class="muted">Reading…</p>}
