@@ -62,3 +62,19 @@ export function shownAs(view: View, bytes: Uint8Array): string {
   if (view === "Hex" || text === undefined) return hexLines(bytes);
   return view === "JSON" ? prettyJson(text) ?? text : text;
 }
+
+/** A value as a text to be changed: bytes that are none, as digits. */
+export function draftOf(value: Uint8Array): string {
+  return textOfBytes(value) ?? hexOf(value);
+}
+
+/**
+ * What was made of a draft, as bytes; undefined where it has to be digits, and is none. A field of a page knows one end of a
+ * line alone, so a text whose lines ended by CR and LF gets these back.
+ */
+export function bytesOfDraft(draft: string, before: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
+  const text = textOfBytes(before);
+  if (text === undefined) return bytesOfHex(draft);
+  const hadPairs = text.includes("\r\n") && !/(^|[^\r])\n/.test(text);
+  return new TextEncoder().encode(hadPairs && !draft.includes("\r") ? draft.replaceAll("\n", "\r\n") : draft);
+}

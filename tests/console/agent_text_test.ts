@@ -1,7 +1,7 @@
 /** What the pages of agents make of values and figures. Without a browser. */
 import { assertEquals } from "@std/assert";
 import { columnsOf, type Figures, figuresOf, joined, valueText } from "../../console/consul/history.ts";
-import { bytesOfHex, hexLines, hexOf, shownAs, viewsOf } from "../../console/consul/kv_value.ts";
+import { bytesOfDraft, bytesOfHex, hexLines, hexOf, shownAs, viewsOf } from "../../console/consul/kv_value.ts";
 import { prettyJson } from "../../console/parts/pretty_json.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -30,6 +30,15 @@ Deno.test("bytes are written as digits and read again, and what is none is refus
   assertEquals(bytesOfHex("0"), undefined);
   assertEquals(bytesOfHex("zz"), undefined);
   assertEquals(hexLines(new Uint8Array(40), 32).split("\n").at(-1), "… 8 bytes more");
+});
+
+Deno.test("a text that is changed keeps the ends of its lines", () => {
+  const changed = (draft: string, before: string) => new TextDecoder().decode(bytesOfDraft(draft, bytes(before)));
+  assertEquals(changed("a\nb\nc", "a\r\nb"), "a\r\nb\r\nc");
+  assertEquals(changed("a\r\nb", "a\r\nb"), "a\r\nb");
+  assertEquals(changed("a\nb", "a\nb"), "a\nb");
+  assertEquals(changed("a\nb", "mixed\r\nb\nc"), "a\nb");
+  assertEquals(bytesOfDraft("00 ff", Uint8Array.of(0)), Uint8Array.of(0, 255));
 });
 
 const figures = (nowMs: number, times: readonly number[], writes: readonly (number | null)[]): Figures =>

@@ -6,14 +6,10 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { ApiError } from "../../api.ts";
 import { type Entry, readKey, writeKey } from "../../consul/kv.ts";
-import { bytesOfHex, hexOf, textOfBytes } from "../../consul/kv_value.ts";
+import { bytesOfDraft, draftOf, textOfBytes } from "../../consul/kv_value.ts";
 import { tell } from "../../parts/dialog.tsx";
 import { messageOf } from "../../parts/fault.ts";
 import { TextField } from "../../parts/text_field.tsx";
-
-function draftOf({ value }: Pick<Entry, "value">): string {
-  return textOfBytes(value) ?? hexOf(value);
-}
 
 function ttlOf({ expiresMs }: Entry): string {
   return expiresMs === undefined ? "" : `${Math.max(1, Math.round((expiresMs - Date.now()) / 1000))}s`;
@@ -23,12 +19,12 @@ function ttlOf({ expiresMs }: Entry): string {
 export function KeyForm({ entry, onDone }: { readonly entry: Entry; readonly onDone: () => void }): JSX.Element {
   const [base, setBase] = useState(entry);
   const isHex = textOfBytes(base.value) === undefined;
-  const [draft, setDraft] = useState(draftOf(base));
+  const [draft, setDraft] = useState(draftOf(base.value));
   const [flags, setFlags] = useState(base.flags);
   const [ttl, setTtl] = useState(ttlOf(base));
   const [fault, setFault] = useState("");
   const [theirs, setTheirs] = useState<Entry | undefined>();
-  const bytes = isHex ? bytesOfHex(draft) : new TextEncoder().encode(draft);
+  const bytes = bytesOfDraft(draft, base.value);
   const write = async (cas: number) => {
     if (!bytes) return;
     setFault("");
@@ -48,7 +44,7 @@ export function KeyForm({ entry, onDone }: { readonly entry: Entry; readonly onD
   };
   const take = (found: Entry) => {
     setBase(found);
-    setDraft(draftOf(found));
+    setDraft(draftOf(found.value));
     setFlags(found.flags);
     setTheirs(undefined);
   };
@@ -75,7 +71,7 @@ export function KeyForm({ entry, onDone }: { readonly entry: Entry; readonly onD
       {theirs && (
         <Conflict
           yours={draft}
-          theirs={draftOf(theirs)}
+          theirs={draftOf(theirs.value)}
           onTake={() => take(theirs)}
           onWrite={() => write(theirs.modifyIndex)}
         />
