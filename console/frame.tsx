@@ -8,6 +8,7 @@ import { credentials, useCredentials } from "./api.ts";
 import { cluster } from "./cluster.ts";
 import { KEYS, useKeys } from "./keys.ts";
 import { type Page, type PageProps, pagesFor } from "./pages.ts";
+import { Bootstrap } from "./pages/access/bootstrap.tsx";
 import { Dialog, Messages, Questions } from "./parts/dialog.tsx";
 import { Icon } from "./parts/icon.tsx";
 import { linkTo, place } from "./router.ts";
@@ -24,6 +25,7 @@ export function Frame(): JSX.Element {
   const pages = pagesFor(useStore(session));
   const [id = "", ...rest] = useStore(place);
   const page = pages.find((one) => one.id === id) ?? pages[0];
+  const signIns = useSignIns();
   useKeys(pages, () => setHelpOpen(true));
   useEffect(() => {
     document.title = page ? `${page.title} · muster` : "muster";
@@ -39,7 +41,7 @@ export function Frame(): JSX.Element {
           {state === "away" && <Away why={why} />}
           {state === "refused" && <SignIn why={why} />}
           {state === "ready" && !page && <Nothing />}
-          {state === "ready" && page && <Loaded key={page.id} page={page} rest={rest} />}
+          {state === "ready" && page && <Loaded key={`${page.id} ${signIns}`} page={page} rest={rest} />}
         </main>
       </div>
       {isSigningIn && (
@@ -52,6 +54,13 @@ export function Frame(): JSX.Element {
       <Messages />
     </>
   );
+}
+
+/** How often somebody has signed in or out: pages begin anew then, as somebody else sees other things. */
+function useSignIns(): number {
+  const [count, setCount] = useState(0);
+  useEffect(() => credentials.watch(() => setCount((one) => one + 1)), []);
+  return count;
 }
 
 function skip(event: Event): void {
@@ -179,7 +188,14 @@ function Away({ why }: { readonly why: string }): JSX.Element {
 
 function Nothing(): JSX.Element {
   const { signIn, kind, name } = useStore(session);
-  if (signIn.length > 0 && kind !== "user") return <SignIn why="" />;
+  if (signIn.length > 0 && kind !== "user") {
+    return (
+      <>
+        <SignIn why="" />
+        {kind === "anonymous" && <Bootstrap />}
+      </>
+    );
+  }
   return (
     <div class="empty">
       <h1>Nothing to show</h1>

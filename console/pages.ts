@@ -25,9 +25,14 @@ export interface Page {
   readonly permission: string;
   /** Whether only agents have what it shows. @default {false} */
   readonly isOfAgents?: boolean;
+  /** Whether it is shown, where that takes more than a permission. */
+  isShown?(session: Pick<Session, "signIn" | "kind">): boolean;
   /** Its component: a part of the program of its own, but for the first page. */
   load(): Promise<ComponentType<PageProps>> | ComponentType<PageProps>;
 }
+
+/** Permissions for what the page Operations does. */
+const OPERATIONS = ["leader-ops", "remove", "snapshot", "backup", "load", "operator-write", "agent-write", "keyring"];
 
 /** All pages, in the order of the menu. */
 export const PAGES: readonly Page[] = [
@@ -48,9 +53,75 @@ export const PAGES: readonly Page[] = [
     permission: "query",
     load: () => import("./pages/data.tsx").then(({ DataPage }) => DataPage),
   },
+  {
+    id: "services",
+    title: "Services",
+    icon: "services",
+    key: "v",
+    permission: "catalog-read",
+    isOfAgents: true,
+    load: () => import("./pages/catalog/page.tsx").then(({ CatalogPage }) => CatalogPage),
+  },
+  {
+    id: "kv",
+    title: "Key/value",
+    icon: "tree",
+    key: "k",
+    permission: "kv-read",
+    isOfAgents: true,
+    load: () => import("./pages/kv/page.tsx").then(({ KvPage }) => KvPage),
+  },
+  {
+    id: "sessions",
+    title: "Sessions",
+    icon: "lock",
+    key: "l",
+    permission: "session-read",
+    isOfAgents: true,
+    load: () => import("./pages/kv/sessions.tsx").then(({ SessionsPage }) => SessionsPage),
+  },
+  {
+    id: "queries",
+    title: "Queries",
+    icon: "filter",
+    key: "q",
+    permission: "query-read",
+    isOfAgents: true,
+    load: () => import("./pages/catalog/queries.tsx").then(({ QueriesPage }) => QueriesPage),
+  },
+  {
+    id: "access",
+    title: "Access",
+    icon: "shield",
+    key: "a",
+    permission: "",
+    isShown: ({ signIn }) => signIn.includes("token"),
+    load: () => import("./pages/access/page.tsx").then(({ AccessPage }) => AccessPage),
+  },
+  {
+    id: "operations",
+    title: "Operations",
+    icon: "tools",
+    key: "p",
+    permission: "",
+    isShown: () => OPERATIONS.some(may),
+    load: () => import("./pages/operations/page.tsx").then(({ OperationsPage }) => OperationsPage),
+  },
+  {
+    id: "figures",
+    title: "Figures",
+    icon: "figures",
+    key: "f",
+    permission: "status",
+    load: () => import("./pages/figures/page.tsx").then(({ FiguresPage }) => FiguresPage),
+  },
 ];
 
 /** The pages that are of use to whoever looks. */
-export function pagesFor({ isAgent }: Pick<Session, "isAgent">): readonly Page[] {
-  return PAGES.filter(({ permission, isOfAgents }) => may(permission) && (isAgent || !isOfAgents));
+export function pagesFor({ isAgent, signIn, kind }: Pick<Session, "isAgent" | "signIn" | "kind">): readonly Page[] {
+  const shown = PAGES.filter(({ permission, isOfAgents, isShown }) =>
+    may(permission) && (isAgent || !isOfAgents) && (isShown?.({ signIn, kind }) ?? true)
+  );
+  // Whoever may see nothing else is asked to sign in first.
+  return shown.length === 1 && shown[0].id === "access" && kind !== "token" ? [] : shown;
 }

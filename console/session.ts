@@ -48,18 +48,43 @@ export function may(permission: string): boolean {
   return permission === "" || session.value.permissions.has(permission);
 }
 
+/** What the rules of a token say of names, by the permission that stands for it. */
+const OF_NAMES: Readonly<Record<string, string>> = {
+  "catalog-read": "service",
+  "kv-read": "key",
+  "session-read": "session",
+  "query-read": "query",
+};
+
+/**
+ * Takes away what nobody may do without a token. The node counts a rule about any name as the permission, so that a token with
+ * rules about a few names sees the pages; whoever has no token and may see nothing is to be asked for one instead.
+ */
+async function withoutDenied(permissions: Set<string>): Promise<void> {
+  const questions = Object.values(OF_NAMES).map((Resource) => ({ Resource, Access: "read", Segment: "" }));
+  const body = JSON.stringify(questions);
+  const answers = listOf(await askJson("v1/internal/acl/authorize", { method: "POST", body }).catch(() => []));
+  for (const [permission, resource] of Object.entries(OF_NAMES)) {
+    const answer = answers.find((one) => textOf(fieldOf(one, "Resource")) === resource);
+    if (fieldOf(answer, "Allow") !== true) permissions.delete(permission);
+  }
+}
+
 /** Asks the node who the caller is. */
 export async function renewSession(): Promise<void> {
   try {
     const answer = await askJson("console/whoami");
     const agent = fieldOf(answer, "agent");
     const node = fieldOf(answer, "node");
+    const kind = textOf(fieldOf(answer, "kind"));
+    const permissions = new Set(listOf(fieldOf(answer, "permissions")).map(textOf));
+    if (kind === "anonymous") await withoutDenied(permissions);
     session.value = {
       state: "ready",
       why: "",
-      kind: textOf(fieldOf(answer, "kind")),
+      kind,
       name: textOf(fieldOf(answer, "name")),
-      permissions: new Set(listOf(fieldOf(answer, "permissions")).map(textOf)),
+      permissions,
       signIn: listOf(fieldOf(answer, "sign_in")).map(textOf),
       node: textOf(fieldOf(node, "name")),
       version: textOf(fieldOf(node, "version")),

@@ -1,9 +1,10 @@
 /**
- * `deno task console:screenshots`: starts three nodes with some data, and writes pictures of the console into `docs/images/`,
- * for docs/console.md and for whoever changes how it looks.
+ * `deno task console:screenshots`: starts three nodes with some data, then three agents with services, and writes pictures of the
+ * console into `docs/images/`, for docs/console.md and for whoever changes how it looks.
  * @module
  */
 import { picture, TestBrowser } from "../tests/harness/browser.ts";
+import { agentPictures } from "./console/agent_pictures.ts";
 import { clusterFlags, leaderOf, nodePlace, withNodes } from "../tests/harness/processes.ts";
 
 const IMAGES = new URL("../docs/images/", import.meta.url).pathname;
@@ -78,3 +79,4 @@ await withNodes(async (root, start) => {
   await page.setViewportSize({ width: 390, height: 800 });
   await picture(tab, `${IMAGES}console-narrow.png`);
 });
+await agentPictures(browser, IMAGES);

@@ -3,8 +3,9 @@
  * @module
  */
 import type { ComponentChildren, JSX } from "preact";
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Store, useStore } from "../store.ts";
+import { Commands } from "./commands.tsx";
 import { Icon } from "./icon.tsx";
 
 /** A window that keeps the keyboard until it is closed, by Escape as well. */
@@ -84,6 +85,9 @@ interface Question {
   readonly action: string;
   /** Commands that do the same. */
   readonly commands: readonly string[];
+  /** What has to be typed first; empty: nothing. */
+  readonly typed: string;
+  readonly isSafe: boolean;
   answer(isYes: boolean): void;
 }
 
@@ -94,11 +98,15 @@ const question = new Store<Question | undefined>(undefined);
  * @param action What the button says, such as `Drop the table`.
  */
 export function confirmed(
-  { title, text, action, commands = [] }: {
+  { title, text, action, commands = [], typed = "", isSafe = false }: {
     readonly title: string;
     readonly text: string;
     readonly action: string;
     readonly commands?: readonly string[];
+    /** A word that has to be typed first, where much would be lost. */
+    readonly typed?: string;
+    /** Whether nothing is lost by it. @default {false} */
+    readonly isSafe?: boolean;
   },
 ): Promise<boolean> {
   question.value?.answer(false);
@@ -108,6 +116,8 @@ export function confirmed(
       text,
       action,
       commands,
+      typed,
+      isSafe,
       answer(isYes) {
         question.value = undefined;
         resolve(isYes);
@@ -119,20 +129,38 @@ export function confirmed(
 /** The place of questions. */
 export function Questions(): JSX.Element | null {
   const open = useStore(question);
-  if (!open) return null;
+  return open ? <OpenQuestion key={open.title} open={open} /> : null;
+}
+
+function OpenQuestion({ open }: { readonly open: Question }): JSX.Element {
+  const [entered, setEntered] = useState("");
+  const send = (event: Event) => {
+    event.preventDefault();
+    if (entered.trim() === open.typed) open.answer(true);
+  };
   return (
     <Dialog title={open.title} onClose={() => open.answer(false)}>
-      <p class="pre">{open.text}</p>
-      {open.commands.length > 0 && (
-        <>
-          <p class="muted">The same from a terminal:</p>
-          <pre class="code">{open.commands.join("\n")}</pre>
-        </>
-      )}
-      <footer>
-        <button type="button" onClick={() => open.answer(false)}>Cancel</button>
-        <button type="button" class="danger" onClick={() => open.answer(true)}>{open.action}</button>
-      </footer>
+      <form onSubmit={send}>
+        <p class="pre">{open.text}</p>
+        <Commands commands={open.commands} />
+        {open.typed !== "" && (
+          <label class="typed">
+            Type {open.typed} to go on
+            <input
+              autocomplete="off"
+              spellcheck={false}
+              value={entered}
+              onInput={(event) => setEntered(event.currentTarget.value)}
+            />
+          </label>
+        )}
+        <footer>
+          <button type="button" onClick={() => open.answer(false)}>Cancel</button>
+          <button type="submit" class={open.isSafe ? "primary" : "danger"} disabled={entered.trim() !== open.typed}>
+            {open.action}
+          </button>
+        </footer>
+      </form>
     </Dialog>
   );
 }

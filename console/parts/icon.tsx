@@ -16,6 +16,7 @@ const PATHS = {
   live: "M1.5 8h3l2-5 3 10 2-5h3",
   copy: "M5.5 5.5h8v8h-8zM3 10.5H2.5v-8h8V3",
   save: "M8 2v8M5 7l3 3 3-3M2.5 13.5h11",
+  folder: "M2 4h4.5L8 5.7h6v7.3H2z",
   open: "M8 10V2M5 5l3-3 3 3M2.5 13.5h11",
   plus: "M8 3v10M3 8h10",
   close: "m4 4 8 8M12 4l-8 8",

@@ -1,0 +1,68 @@
+/**
+ * A window with a text to change, such as JSON or rules; what the server says against it is shown below it.
+ * @module
+ */
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { toJson } from "../json.ts";
+import { Dialog } from "./dialog.tsx";
+import { messageOf } from "./fault.ts";
+import { prettyJson } from "./pretty_json.ts";
+
+/** JSON as it is shown to be changed. */
+export function jsonText(value: unknown): string {
+  const text = toJson(value);
+  return prettyJson(text) ?? text;
+}
+
+/** The window. */
+export function JsonForm(
+  { title, label, text, hint, action, onSave, onClose }: {
+    readonly title: string;
+    readonly label: string;
+    readonly text: string;
+    readonly hint?: string;
+    readonly action: string;
+    /** Sends it; what it throws is shown. */
+    readonly onSave: (text: string) => Promise<void>;
+    readonly onClose: () => void;
+  },
+): JSX.Element {
+  const [draft, setDraft] = useState(text);
+  const [fault, setFault] = useState("");
+  const save = async (event: Event) => {
+    event.preventDefault();
+    try {
+      JSON.parse(draft);
+    } catch (error) {
+      return setFault(`This is no JSON: ${messageOf(error)}`);
+    }
+    try {
+      await onSave(draft);
+      onClose();
+    } catch (error) {
+      setFault(messageOf(error));
+    }
+  };
+  return (
+    <Dialog title={title} onClose={onClose} isWide>
+      <form class="form" onSubmit={save}>
+        <label>
+          {label}
+          <textarea
+            rows={Math.min(24, Math.max(10, draft.split("\n").length + 1))}
+            spellcheck={false}
+            value={draft}
+            onInput={(event) => setDraft(event.currentTarget.value)}
+          />
+        </label>
+        {hint && <p class="muted">{hint}</p>}
+        {fault !== "" && <p class="note error pre" role="alert">{fault}</p>}
+        <footer>
+          <button type="button" onClick={onClose}>Cancel</button>
+          <button type="submit" class="primary">{action}</button>
+        </footer>
+      </form>
+    </Dialog>
+  );
+}
