@@ -89,7 +89,11 @@ function statementsOf(text: string, parameters: string): readonly (Statement & {
 }
 
 /** Begins something in the place of what is running. */
-async function begun(text: string, work: (signal: AbortSignal) => Promise<Outcome>): Promise<void> {
+async function begun(
+  text: string,
+  work: (signal: AbortSignal) => Promise<Outcome>,
+  stopped = () => "Stopped",
+): Promise<void> {
   running?.abort();
   const own = running = new AbortController();
   outcome.value = { ...NOTHING, k: "running" };
@@ -102,7 +106,7 @@ async function begun(text: string, work: (signal: AbortSignal) => Promise<Outcom
       outcome.value = { ...outcome.value, k: "done" }; // what it was at last stays
       return;
     }
-    const why = own.signal.aborted ? "Stopped" : error instanceof Error ? error.message : String(error);
+    const why = own.signal.aborted ? stopped() : error instanceof Error ? error.message : String(error);
     outcome.value = { ...NOTHING, k: "failed", text: why, ms: performance.now() - startedMs };
   }
   const { answers, k } = outcome.value;
@@ -114,15 +118,22 @@ async function begun(text: string, work: (signal: AbortSignal) => Promise<Outcom
 /** Runs the statements of a text. */
 export function run(text: string): Promise<void> {
   const { level, isUnlocked, isTransaction, parameters } = settings.value;
+  let writes = false;
+  const stopped = () =>
+    writes
+      ? "Not waited for any longer. A write cannot be taken back: it goes on, on all nodes, until it is done or exceeds " +
+        "its limit of steps, and its outcome is not known here"
+      : "Stopped";
   return begun(text, async (signal) => {
     const statements = statementsOf(text, parameters);
     const writing = statements.find(({ part: { verb } }) => !READ_VERBS.has(verb));
     if (writing && !isUnlocked) {
       throw new InputError(`Read-only: unlock to run ${writing.part.verb || "this"}`);
     }
-    const results = await send(statements, { writes: writing !== undefined, isTransaction, level, signal });
+    writes = writing !== undefined;
+    const results = await send(statements, { writes, isTransaction, level, signal });
     return { ...NOTHING, k: "done", answers: results.map((result, at) => ({ sql: statements[at].sql, result })) };
-  });
+  }, stopped);
 }
 
 /** Shows how SQLite would run the statements. */

@@ -86,7 +86,7 @@ export async function handleWhoami(request: HttpRequest, parts: WhoamiParts): Pr
   const { users, access, options: { nodeId, programVersion, agent } } = parts;
   return json({
     ...await callerOf(request, parts),
-    sign_in: [...(users ? ["user"] : []), ...(access ? ["token"] : [])],
+    sign_in: [...(users || access ? ["user"] : []), ...(access ? ["token"] : [])],
     node: { id: nodeId, name: agent?.nodeName ?? nodeId, version: programVersion },
     agent: agent ? { server: agent.isServer, datacenter: agent.datacenter } : null,
   }, request);
@@ -96,7 +96,12 @@ async function callerOf(request: HttpRequest, { users, access }: WhoamiParts): P
   const credentials = parseCredentials(request.authorization);
   const name = credentials?.kind === "password" ? credentials.username : "";
   if (access && !(users && await access.isUser(request.authorization))) {
-    return { kind: credentials ? "token" : "anonymous", name: "", permissions: await ofToken(request, access) };
+    const token = credentials && await access.resolve(request);
+    if (credentials?.kind === "password" && !token) {
+      return { kind: "nobody", name: "", permissions: await ofToken({ ...request, authorization: "" }, access) };
+    }
+    const kind = token?.user !== undefined ? "user" : credentials ? "token" : "anonymous";
+    return { kind, name: token?.user ?? "", permissions: await ofToken(request, access) };
   }
   if (!users) return { kind: "everybody", name: "", permissions: ALL };
   const verdict = await users.check([], request, { mustBeKnown: true });

@@ -3,6 +3,7 @@
  * @module
  */
 import { finite, flag, listOf, mapOf, optional, record, text, whole } from "../../base/codec/shape.ts";
+import type { Activity } from "../../base/worker/activity.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 import { needs } from "../../core/acl/resource.ts";
 import type { Agent } from "../agent/agent.ts";
@@ -22,6 +23,8 @@ export interface PictureOperations {
 /** What they work with. */
 export interface PictureOperationsParts {
   readonly state: NodeState;
+  /** The writer's; undefined where there is none. */
+  readonly activity: Activity | undefined;
   readonly replica: Pick<ReplicaClient, "leader" | "leaderSinceMs">;
   /** Present in an agent. */
   readonly agent: Agent | undefined;
@@ -111,7 +114,7 @@ function factsOf(parts: PictureOperationsParts, disk: DiskFacts | undefined): No
     term: state.term,
     commitIndex: state.commit,
     appliedIndex: state.applied,
-    fault: faultOf(state.ready, waitingSinceMs === 0 ? 0 : nowMs - waitingSinceMs),
+    fault: faultOf(parts, waitingSinceMs === 0 ? 0 : nowMs - waitingSinceMs),
     fullDisks: [...(full.log ? ["log"] : []), ...(full.database ? ["database"] : [])],
     nowMs,
     startedMs: options.startedMs,
@@ -121,10 +124,12 @@ function factsOf(parts: PictureOperationsParts, disk: DiskFacts | undefined): No
   };
 }
 
-function faultOf(isReady: boolean, waitsMs: number): string | undefined {
-  if (!isReady) return "it is starting, and has not applied yet what was committed before";
+function faultOf({ state, activity }: PictureOperationsParts, waitsMs: number): string | undefined {
+  if (!state.ready) return "it is starting, and has not applied yet what was committed before";
   if (waitsMs <= APPLY_WAIT_MS_MAX) return undefined;
-  return `a committed entry has waited for ${Math.round(waitsMs / 1000)} s to be applied`;
+  const { work } = activity ?? {};
+  const busy = work ? `; the database is busy with entry ${work.index}, after ${work.steps} steps` : "";
+  return `a committed entry has waited for ${Math.round(waitsMs / 1000)} s to be applied${busy}`;
 }
 
 function apiUrlOf({ advertisedAddr, bindAddrs, tlsAddrs }: PictureOperationsParts["options"]): string {

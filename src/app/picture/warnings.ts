@@ -110,7 +110,9 @@ function* nodeWarnings(node: PictureNode): Generator<Warning> {
       node: name,
       title: `${name} is not ready`,
       cause,
-      nextStep: "Look at its log; muster docs troubleshooting",
+      nextStep: cause.includes("busy with entry")
+        ? "Wait: the statement ends by itself at its limit of steps (-db-max-steps), and its client hears of it"
+        : "Look at its log; muster docs troubleshooting",
     };
   } else if (health === "behind") {
     yield {

@@ -512,6 +512,8 @@ export class Cluster {
         const meta = member.id === this.#options.nodeId
           ? { apiUrl: this.#options.apiUrl, version: this.#options.version }
           : (await this.#rpc.call(member.addr, "meta", {}, { timeoutMs })).head;
+        const found = "id" in meta ? textField(meta, "id") : member.id;
+        if (found !== member.id) throw new Error(`node ${JSON.stringify(found)} answers there`);
         return {
           ...base,
           apiAddr: textField(meta, "apiUrl"),

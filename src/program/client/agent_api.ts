@@ -177,9 +177,8 @@ export class AgentApi {
       if (response.ok || others.includes(response.status)) return response;
       throw await unexpected(response, way);
     }
-    throw new ApiError(
-      `${this.#whyOf(failure)}; is an agent running there? -http-addr or MUSTER_HTTP_ADDR says where it is`,
-    );
+    const why = this.#whyOf(failure);
+    throw new ApiError(`${why}; ${adviceOn(why)}`);
   }
 
   /**
@@ -301,8 +300,22 @@ function withoutPassword(url: string): string {
   return url.replace(/\/\/[^@/]*@/, "//");
 }
 
+/** The next step after a request that nobody answered. */
+function adviceOn(why: string): string {
+  if (/UnknownIssuer|invalid peer certificate/.test(why)) return "name the authority of its certificate with -ca-file";
+  if (/invalid HTTP version|InvalidContentType|corrupt message/.test(why)) {
+    return "one end speaks HTTPS and the other HTTP: begin -http-addr with https:// or http:// as the node does";
+  }
+  return "is an agent running there? -http-addr or MUSTER_HTTP_ADDR says where it is";
+}
+
+/** A node says no more to whoever it does not know. */
+const UNAUTHORIZED =
+  "no credentials were shown, wrong ones, or ones that lack the permission: show a token with -token or " +
+  "CONSUL_HTTP_TOKEN, or a user in CONSUL_HTTP_AUTH=NAME:PASSWORD";
+
 async function unexpected(response: Response, way: Way): Promise<ApiError> {
-  const text = (await response.text()).trim();
+  const text = (await response.text()).trim() || (response.status === 401 ? UNAUTHORIZED : "");
   return new ApiError(`Unexpected response code: ${response.status} (${text})${byProxy(way)}`, response.status);
 }
 

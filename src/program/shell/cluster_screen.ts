@@ -54,7 +54,8 @@ function spare(reached: number, voters: number): string {
 }
 
 function firstLine(text: string): string {
-  return text.split("\n").find((line) => line.includes("not ready")) ?? text.split("\n")[0];
+  const lines = text.split("\n");
+  return lines.find((line) => line.includes("not ready") || line.startsWith("[-]")) ?? lines[0];
 }
 
 function sizeOf(bytes: string): string {

@@ -14,6 +14,8 @@ import { COMMANDS } from "./dot_commands.ts";
 import { render } from "./modes.ts";
 import { parseResults, type Result, RESULT_PARAMETERS } from "./results.ts";
 
+/** Statements that only read. */
+const READS: ReadonlySet<string> = new Set(["SELECT", "VALUES", "EXPLAIN"]);
 /** Statements that change rows. Of others a node tells the counts of the one before, as rqlite does. */
 const COUNTED: ReadonlySet<string> = new Set(["INSERT", "REPLACE", "UPDATE", "DELETE", "WITH"]);
 
@@ -135,8 +137,10 @@ export class Session implements CommandSession {
    */
   async run(sql: string, signal?: AbortSignal): Promise<void> {
     const { level } = this.settings;
-    const target = `/db/request?${RESULT_PARAMETERS}${level === "" ? "" : `&level=${level}`}${this.#place}`;
+    const parameters = `${RESULT_PARAMETERS}${level === "" ? "" : `&level=${level}`}${this.#place}`;
     for (const statement of splitStatements(sql)) {
+      // Who may only read may send nothing to /db/request.
+      const target = `/db/${READS.has(statement.verb) ? "query" : "request"}?${parameters}`;
       const body = new TextEncoder().encode(JSON.stringify([statement.sql]));
       const { text } = await this.api.askText("POST", target, { body, signal });
       const { results, seconds } = parseResults(text);
