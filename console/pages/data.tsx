@@ -156,7 +156,7 @@ function Start(
       <div class="empty">
         <h1>No tables yet</h1>
         <p>
-          Make one on the page <a href={linkTo("sql")}>SQL</a>
+          {may("execute") ? "Make one" : "Whoever may write can make one"} on the page <a href={linkTo("sql")}>SQL</a>
           {may("load") && (
             <>
               , or <a href={linkTo("data", "transfer")}>import a file</a>

@@ -130,7 +130,7 @@ function TableBox(
   return (
     <g class="table-box" transform={`translate(${x} ${y})`} onClick={() => goTo("data", "table", table.name)}>
       <rect width={WIDTH} height={height} rx={6} />
-      <text x={10} y={19} class="table-name">{short(table.name, 26)}</text>
+      <text x={10} y={19} class="table-name">{short(table.name, 21)}</text>
       <line x1={0} x2={WIDTH} y1={HEAD} y2={HEAD} />
       {table.columns.slice(0, COLUMNS_MAX).map(({ name, type, keyPlace }, at) => (
         <g key={name} transform={`translate(0 ${HEAD + at * LINE + 16})`}>

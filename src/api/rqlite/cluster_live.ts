@@ -86,7 +86,8 @@ export async function handleWhoami(request: HttpRequest, parts: WhoamiParts): Pr
   const { users, access, options: { nodeId, programVersion, agent } } = parts;
   return json({
     ...await callerOf(request, parts),
-    sign_in: [...(users || access ? ["user"] : []), ...(access ? ["token"] : [])],
+    // Users of the cluster have tokens; most show the token itself.
+    sign_in: [...(users ? ["user"] : []), ...(access ? ["token"] : []), ...(access && !users ? ["user"] : [])],
     node: { id: nodeId, name: agent?.nodeName ?? nodeId, version: programVersion },
     agent: agent ? { server: agent.isServer, datacenter: agent.datacenter } : null,
   }, request);

@@ -83,6 +83,13 @@ Deno.test("a token has a user: a name and a password, in place of its secret and
   const self = JSON.parse(String((await as("mary:secret of mary", "GET", "/v1/acl/token/self"))[1]));
   assertEquals([self.UserName, self.SecretID], ["mary", "<hidden>"]);
 
+  const whoami = async (user: string) => {
+    const { kind, name } = JSON.parse(String((await as(user, "GET", "/console/whoami"))[1]));
+    return [kind, name];
+  };
+  assertEquals(await whoami("mary:secret of mary"), ["user", "mary"]);
+  assertEquals(await whoami("mary:wrong"), ["nobody", ""]);
+
   // Whoever changes the token and says nothing of the user leaves the user alone.
   const { UserName: _, ...nameless } = await client.json("GET", path);
   assertEquals((await client.json("PUT", path, { ...nameless, Description: "d" })).UserName, "mary");
