@@ -115,6 +115,8 @@ export class Readers {
   #waitingCount = 0;
   #watch: ReturnType<typeof setInterval> | undefined;
   #isScheduled = false;
+  /** Reads that were handed over together last. */
+  #lastBatch = 1;
   /** Expected time of a read as its share of a batch, from the last reads. */
   #expectedMs = 0;
   /** Reads that wait for room, and the bytes reserved for reads that no longer wait. */
@@ -184,10 +186,13 @@ export class Readers {
     this.#waitingCount++;
   }
 
-  /** A lone read leaves at once; others once per turn of the event loop, so that what arrives in one turn leaves together. */
+  /**
+   * A lone read leaves at once; others once per turn of the event loop, so that what arrives in one turn leaves together. The first of
+   * many looks like a lone one: it waits where the batch before was of several, as waking a reader costs more than a turn.
+   */
   #schedule(): void {
     if (this.#isScheduled) return;
-    if (this.#jobs.size === 0 && this.#waitingCount === 1) return this.#dispatch();
+    if (this.#jobs.size === 0 && this.#waitingCount === 1 && this.#lastBatch === 1) return this.#dispatch();
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
@@ -273,6 +278,7 @@ export class Readers {
       requests.push({ ...job.request, ref, timeoutMs });
     }
     if (requests.length === 0) return;
+    this.#lastBatch = requests.length;
     reader.current = requests[0].ref;
     reader.handedOverMs = reader.sinceMs = now;
     this.#post(reader, { k: "read", requests: packReads(requests) });

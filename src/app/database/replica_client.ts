@@ -110,6 +110,8 @@ export class ReplicaClient {
   #hasTraced = false;
   #readOutbox: Read[] = [];
   #flushDue = false;
+  /** Writes and reads that left together last. */
+  #lastFlush = 1;
   #nextRef = 1;
 
   constructor(ports: { replica: MessagePort; writer: MessagePort }, serves: Serves, answers: AnswerBudget) {
@@ -188,16 +190,17 @@ export class ReplicaClient {
     });
   }
 
-  /** A lone write leaves at once; others wait for the end of the turn, to leave together. */
+  /** A lone write leaves at once; others wait for the end of the turn, to leave together, and so does the first after several. */
   #schedule(): void {
     if (this.#flushDue) return;
-    if (this.#writes.size + this.#reads.size === 1) return this.#flush();
+    if (this.#writes.size + this.#reads.size === 1 && this.#lastFlush === 1) return this.#flush();
     this.#flushDue = true;
     setImmediate(() => this.#flush());
   }
 
   #flush(): void {
     this.#flushDue = false;
+    this.#lastFlush = this.#outbox.length + this.#readOutbox.length;
     if (this.#outbox.length > 0) {
       const items = this.#outbox;
       this.#outbox = [];
