@@ -11,6 +11,7 @@ const line = (...values: readonly number[]): Line => ({
 Deno.test("bendOf() says until where a rate grows and from where it falls, or how a time grows with the size", () => {
   assertEquals(bendOf(line(100, 99, 101, 95), true), "level");
   assertEquals(bendOf(line(10, 100, 99), true), "grows until 10, then level");
+  assertEquals(bendOf(line(1, 10, 100), true), "grows to the end");
   assertEquals(bendOf(line(10, 100, 99, 40), true), "grows until 10, then level, below 80 % of its best from 1,000 on");
   assertEquals(bendOf(line(1, 10, 100), false), "exponent 1.00 over all, never faster than the size");
   assertEquals(bendOf(line(1, 1, 100), false), "exponent 1.00 over all, faster than the size from 10 on");

@@ -88,7 +88,7 @@ const connections: Measured = {
         size: "connections",
         figure: "requests a second",
         isRate: true,
-        lines: await over(site, [1, 4, 16, 64, 256, 1024, 4000], ["INSERT", "SELECT, none"], async (connections) => [
+        lines: await over(site, [1, 4, 16, 64, 256, 1024, 2000], ["INSERT", "SELECT, none"], async (connections) => [
           await rate(site, node, { path: "/db/execute", bodies: [INSERT], connections }),
           await rate(site, node, { path: "/db/query?level=none", bodies: select, connections }),
         ]),

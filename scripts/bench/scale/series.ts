@@ -46,6 +46,7 @@ function bendOfRate(points: readonly Point[]): string {
   const best = Math.max(...points.map(({ y }) => y));
   const grown = points.findIndex(({ y }) => y >= best * RATE_SHARE);
   const falling = points.findIndex(({ y }, at) => at > grown && y < best * RATE_SHARE);
+  if (grown === points.length - 1) return "grows to the end";
   const until = grown === 0 ? "level" : `grows until ${sizeText(points[grown].x)}, then level`;
   return falling < 0 ? until : `${until}, below 80 % of its best from ${sizeText(points[falling].x)} on`;
 }
