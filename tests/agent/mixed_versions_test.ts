@@ -3,44 +3,22 @@
  * them: nothing that was acknowledged is lost, a lock stays with its holder, services are found all the while.
  */
 import { assert, assertEquals } from "@std/assert";
-import { delay } from "@std/async/delay";
 import { CATALOG_VERSION } from "../../src/core/catalog/schema.ts";
 import { agentPlace, type AgentProcess, dig, leaderAmong, withAgents } from "../harness/agents.ts";
 import { olderSource } from "../harness/older.ts";
 import { until } from "../harness/processes.ts";
+import { SteadyWriter } from "../harness/steady_writer.ts";
 
-/** Writes keys one after the other through whichever agent runs, until it is told to stop. */
-class KeyWriter {
-  readonly acknowledged: string[] = [];
-  #isOver = false;
-  readonly #done: Promise<void>;
+const keyOf = (number: number) => `k/${number}`;
+/** Time for more keys to be written, ms: agents that have just started look for their servers first. */
+const GOING_ON_MS = 60_000;
 
-  constructor(agents: () => readonly AgentProcess[]) {
-    this.#done = this.#run(agents);
-  }
-
-  async #run(agents: () => readonly AgentProcess[]): Promise<void> {
-    for (let number = 1; !this.#isOver; number++) {
-      const running = agents().filter(({ running }) => running);
-      try {
-        const { status, text } = await running[number % running.length].http("PUT", `/v1/kv/k/${number}`, "v");
-        if (status === 200 && text === "true") this.acknowledged.push(`k/${number}`);
-      } catch {
-        await delay(20); // the agent is on its way down, and the outcome unknown
-      }
-    }
-  }
-
-  /** Waits until more has been acknowledged. */
-  async goesOn(): Promise<void> {
-    const before = this.acknowledged.length;
-    await until("keys being written", () => this.acknowledged.length >= before + 20 || undefined, 60_000);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#isOver = true;
-    await this.#done;
-  }
+/** Keys that are written through whichever agent runs. */
+function keyWriter(agents: () => readonly AgentProcess[]): SteadyWriter<AgentProcess> {
+  return new SteadyWriter(agents, async (agent, number) => {
+    const { status, text } = await agent.http("PUT", `/v1/kv/${keyOf(number)}`, "v");
+    return status === 200 && text === "true";
+  });
 }
 
 for (const order of ["servers first, the leader last", "the client first, then the leader"] as const) {
@@ -78,10 +56,10 @@ for (const order of ["servers first, the leader last", "the client first, then t
       assertEquals(await put(`/v1/kv/lock?acquire=${ID}`, "held"), "true");
 
       const acknowledged = await (async () => {
-        await using writer = new KeyWriter(() =>
+        await using writer = keyWriter(() =>
           agents
         );
-        await writer.goesOn();
+        await writer.goesOn(GOING_ON_MS);
         const leader = agents.indexOf(await leaderAmong(agents));
         const others = [0, 1, 2].filter((at) => at !== leader);
         const sequence = order === "servers first, the leader last" ? [...others, leader, 3] : [3, leader, ...others];
@@ -89,14 +67,14 @@ for (const order of ["servers first, the leader last", "the client first, then t
           await agents[at].stop(step === 1 ? "SIGKILL" : "SIGTERM");
           agents[at] = run(at, "this");
           await agents[at].up();
-          await writer.goesOn();
+          await writer.goesOn(GOING_ON_MS);
           for (const agent of agents) {
             await findsWeb(agent);
             assertEquals((await agent.get("/v1/kv/lock"))[0].Session, ID, agent.place.name);
           }
         }
-        await writer.goesOn();
-        return writer.acknowledged;
+        await writer.goesOn(GOING_ON_MS);
+        return writer.acknowledged.map(keyOf);
       })();
       assertEquals(await dig(places[0], "+short", "web.service.consul"), places[3].host);
       const keys = new Set<string>(await client().get("/v1/kv/k/?keys&consistent"));

@@ -3,7 +3,6 @@
  * acknowledged is lost, in whatever order, also when a node goes back meanwhile; what needs all nodes waits until all have it.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { delay } from "@std/async/delay";
 import {
   clusterFlags,
   leaderOf,
@@ -14,41 +13,14 @@ import {
   withNodes,
 } from "../harness/processes.ts";
 import { olderSource } from "../harness/older.ts";
+import { SteadyWriter } from "../harness/steady_writer.ts";
 
-/** Writes rows one after the other to whichever node takes them, until it is told to stop. */
-class Writer {
-  readonly acknowledged: number[] = [];
-  #isOver = false;
-  readonly #done: Promise<void>;
-
-  constructor(nodes: () => readonly NodeProcess[]) {
-    this.#done = this.#run(nodes);
-  }
-
-  async #run(nodes: () => readonly NodeProcess[]): Promise<void> {
-    for (let id = 1; !this.#isOver; id++) {
-      const running = nodes().filter(({ running }) => running);
-      try {
-        const { error, results = [] } = await running[id % running.length].send("/db/execute", [
-          ["INSERT INTO t(id) VALUES(?)", id],
-        ], 5000);
-        if (error === undefined && results[0]?.error === undefined) this.acknowledged.push(id);
-      } catch {
-        await delay(20); // the node is on its way down, and the outcome unknown
-      }
-    }
-  }
-
-  /** Waits until more has been acknowledged. */
-  async goesOn(): Promise<void> {
-    const before = this.acknowledged.length;
-    await until("writes going on", () => this.acknowledged.length >= before + 20 || undefined);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#isOver = true;
-    await this.#done;
-  }
+/** Rows that are written to whichever node takes them. */
+function rowWriter(nodes: () => readonly NodeProcess[]): SteadyWriter<NodeProcess> {
+  return new SteadyWriter(nodes, async (node, id) => {
+    const { error, results = [] } = await node.send("/db/execute", [["INSERT INTO t(id) VALUES(?)", id]], 5000);
+    return error === undefined && results[0]?.error === undefined;
+  });
 }
 
 /** A cluster of the older version, and a way to have one of its nodes run another. */
@@ -86,7 +58,7 @@ for (const order of ["leader first", "leader last"] as const) {
     withNodes(async (root, start) => {
       const { nodes, restart } = await olderCluster(root, start, await olderSource(root));
       const acknowledged = await (async () => {
-        await using writer = new Writer(() => nodes);
+        await using writer = rowWriter(() => nodes);
         await writer.goesOn();
         const [leader, ...others] = await roles(nodes);
         const sequence = {

@@ -148,6 +148,17 @@ function databaseSizes(mibMax: number): number[] {
   return [10, 30, 100, 300, 1000, 3000, 10_000].filter((mib) => mib <= mibMax);
 }
 
+/** Adds rows to those that a node holds until they come to a size; how many there are then. */
+async function filled(node: BenchNode, rows: number, mib: number): Promise<number> {
+  const statement = ["INSERT INTO filled(name) VALUES(?)", "x".repeat(ROW_BYTES)];
+  const request = JSON.stringify(Array.from({ length: ROWS_PER_REQUEST }, () => statement));
+  let held = rows;
+  for (; held * ROW_BYTES < mib * MIB; held += ROWS_PER_REQUEST) {
+    await send(node, "/db/execute?transaction", request, 120_000);
+  }
+  return held;
+}
+
 /** Rates and times of a database as it grows: one cluster is filled from size to size. */
 async function grown(
   site: ScaleSite,
@@ -155,13 +166,9 @@ async function grown(
   figures: (lead: BenchNode, rows: number) => Promise<number[]>,
 ) {
   return await withCluster(site, 1, async ([node]) => {
-    const statement = ["INSERT INTO filled(name) VALUES(?)", "x".repeat(ROW_BYTES)];
-    const request = JSON.stringify(Array.from({ length: ROWS_PER_REQUEST }, () => statement));
     let held = 0;
     return await over(site, databaseSizes(site.mibMax), names, async (mib) => {
-      for (; held * ROW_BYTES < mib * MIB; held += ROWS_PER_REQUEST) {
-        await send(node, "/db/execute?transaction", request, 120_000);
-      }
+      held = await filled(node, held, mib);
       return await figures(node, held);
     });
   });
@@ -209,12 +216,7 @@ async function grownAlone(site: ScaleSite): Promise<Line[]> {
     let second: BenchNode | undefined;
     try {
       await send(node, "/db/execute", JSON.stringify(TABLES));
-      const statement = ["INSERT INTO filled(name) VALUES(?)", "x".repeat(ROW_BYTES)];
-      const request = JSON.stringify(Array.from({ length: ROWS_PER_REQUEST }, () => statement));
-      let held = 0;
-      for (; held * ROW_BYTES < mib * MIB; held += ROWS_PER_REQUEST) {
-        await send(node, "/db/execute?transaction", request, 120_000);
-      }
+      const held = await filled(node, 0, mib);
       await fetch(`${node.url}/snapshot`, { method: "POST" }).then((response) => response.body?.cancel());
       await node.stop("SIGTERM");
       let started = performance.now();

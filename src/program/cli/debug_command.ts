@@ -6,6 +6,7 @@
 import { createTar, type TarFileInput } from "nanotar";
 import { gzipSync } from "node:zlib";
 import { messageOf } from "../../base/codec/error_text.ts";
+import { pause } from "../../base/worker/backoff.ts";
 import { type AgentApi, ApiError, fieldOf, text } from "../client/agent_api.ts";
 import {
   boolFlag,
@@ -131,19 +132,6 @@ async function followLog(api: AgentApi, files: Files, signal: AbortSignal): Prom
     if (!signal.aborted) kept += `(the log ended: ${messageOf(error)})\n`;
   }
   files.set("muster.log", kept);
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
 }
 
 /** What an agent says of itself is nobody else's business: others may not read it. */
