@@ -130,17 +130,19 @@ export function announce<E>(state: SwimState<E>, onFinished?: () => void): void 
   accept(state, node, alive);
 }
 
-/** Somebody could not reach a node (G4.3). */
-export function applySuspect<E>(state: SwimState<E>, suspect: Accusation): void {
+/**
+ * Somebody could not reach a node (G4.3).
+ * @param isRefused This node was told by the suspect's own address that nothing listens there (G4.4).
+ */
+export function applySuspect<E>(state: SwimState<E>, suspect: Accusation, isRefused = false): void {
   const node = state.table.get(suspect.node);
   if (!node || suspect.incarnation < node.incarnation) return;
   const running = state.suspicions.get(node.name);
   if (running) {
-    if (running.confirm(suspect.from)) {
-      broadcastAccusation(state, TYPE.suspect, suspect);
-      armSuspicion(state, node, running);
-    }
-    return;
+    if (running.confirm(suspect.from)) broadcastAccusation(state, TYPE.suspect, suspect);
+    else if (!isRefused) return;
+    if (isRefused) running.isRefused = true;
+    return armSuspicion(state, node, running);
   }
   if (node.state !== STATE.alive) return;
   if (node.name === state.options.name) {
@@ -152,6 +154,7 @@ export function applySuspect<E>(state: SwimState<E>, suspect: Accusation): void 
   setState(state, node, STATE.suspect);
   const bounds = suspicionBounds(state.options.config, state.table.size);
   const suspicion = new Suspicion(suspect.from, state.nowMs, bounds);
+  suspicion.isRefused = isRefused;
   state.suspicions.set(node.name, suspicion);
   armSuspicion(state, node, suspicion);
   followMove(state, node);

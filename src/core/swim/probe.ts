@@ -51,6 +51,7 @@ class Probe<E> {
   #nacksWanted = 0;
   #nacks = 0;
   #reachedByStream = false;
+  #isRefused = false;
 
   constructor(state: SwimState<E>, node: SwimNode) {
     this.#state = state;
@@ -115,6 +116,7 @@ class Probe<E> {
     const timeoutMs = Math.max(1, this.#deadlineMs - state.nowMs);
     state.exchange({ to: endpointOf(this.#node), request, timeoutMs }, (result) => {
       this.#reachedByStream = result.type === "ack" && result.ack.seqNo === this.#seqNo;
+      this.#isRefused = result.type === "failed" && result.isRefused === true;
     });
   }
 
@@ -131,7 +133,8 @@ class Probe<E> {
     const missing = this.#nacksWanted - this.#nacks;
     state.awareness.apply(this.#nacksWanted > 0 ? Math.max(0, missing) : 1);
     state.log("info", `Suspect ${this.#node.name} has failed, no acks received`);
-    applySuspect(state, { incarnation: this.#node.incarnation, node: this.#node.name, from: state.options.name });
+    const accusation = { incarnation: this.#node.incarnation, node: this.#node.name, from: state.options.name };
+    applySuspect(state, accusation, this.#isRefused);
   }
 }
 

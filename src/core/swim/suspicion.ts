@@ -10,6 +10,8 @@ export interface SuspicionBounds {
   readonly minMs: number;
   readonly maxMs: number;
   readonly wanted: number;
+  /** Time of a suspect whose address refuses connections: enough for a restart. No news has to travel for it. */
+  readonly refusedMs: number;
 }
 
 /** Parameters from which the bounds are computed. */
@@ -29,11 +31,14 @@ export function suspicionBounds(
   const minMs = suspicionMult * Math.floor(scale * 1000) / 1000 * probeIntervalMs;
   const confirmers = suspicionMult - 2;
   const wanted = !lifeguard || nodes - 2 < confirmers ? 0 : confirmers;
-  return { minMs, maxMs: suspicionMaxTimeoutMult * minMs, wanted };
+  return { minMs, maxMs: suspicionMaxTimeoutMult * minMs, wanted, refusedMs: suspicionMult * probeIntervalMs };
 }
 
 /** Time a suspect has, from its first accusation: falls from `maxMs` to `minMs` as members confirm. */
-export function suspicionMs(confirmations: number, { minMs, maxMs, wanted }: SuspicionBounds): number {
+export function suspicionMs(
+  confirmations: number,
+  { minMs, maxMs, wanted }: Omit<SuspicionBounds, "refusedMs">,
+): number {
   if (wanted < 1) return minMs;
   const fraction = Math.log(confirmations + 1) / Math.log(wanted + 1);
   return Math.max(minMs, Math.floor(maxMs - fraction * (maxMs - minMs)));
@@ -46,6 +51,8 @@ export class Suspicion {
   /** Names of the accusers; the first one is not a confirmation. */
   readonly #accusers: Set<string>;
   timer: Timer | undefined;
+  /** Confirmations tell a dead suspect from a deaf accuser; an accuser that was refused a connection needs none. */
+  isRefused = false;
 
   constructor(from: string, startedMs: number, bounds: SuspicionBounds) {
     this.#accusers = new Set([from]);
@@ -60,7 +67,7 @@ export class Suspicion {
 
   /** When the suspect is dead, unless it refutes. */
   get dueMs(): number {
-    return this.startedMs + suspicionMs(this.confirmations, this.bounds);
+    return this.startedMs + (this.isRefused ? this.bounds.refusedMs : suspicionMs(this.confirmations, this.bounds));
   }
 
   /** Counts an accusation; true where it was a new one and one that was still wanted. */

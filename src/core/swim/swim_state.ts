@@ -71,7 +71,10 @@ export interface AckHandler {
 }
 
 /** The result of an exchange: the answer, or why there is none. */
-export type ExchangeResult = StreamMessage | { readonly type: "failed"; readonly error: string };
+export type ExchangeResult =
+  | StreamMessage
+  /** `isRefused`: the address answered that nothing listens there. */
+  | { readonly type: "failed"; readonly error: string; readonly isRefused?: boolean };
 
 /** Broadcasts about nodes are one per node; this bounds forged names. */
 const QUEUE_MAX = 1 << 16;

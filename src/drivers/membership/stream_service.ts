@@ -114,7 +114,7 @@ export class StreamService {
       return await this.#read(stream, engine.serf.state.swim.decoder("reply"));
     } catch (error) {
       const cause: unknown = controller.signal.aborted ? controller.signal.reason : error;
-      return { type: "failed", error: messageOf(cause) };
+      return { type: "failed", error: messageOf(cause), isRefused: cause instanceof Deno.errors.ConnectionRefused };
     } finally {
       clearTimeout(timer);
       stream?.close();

@@ -13,6 +13,7 @@ import {
   INDIRECT_PING,
   NACK,
   PING,
+  STATE,
   TYPE,
 } from "../../../src/core/swim/message.ts";
 import { decode, encodeMessage, NO_BYTES } from "../../../src/core/swim/msgpack.ts";
@@ -197,10 +198,15 @@ Deno.test("refute: suspect, dead and alive about ourselves are answered with a h
 
 Deno.test("suspect: confirmations shorten the time, the first accuser is none; refuted by a higher incarnation", () => {
   const config = SWIM_PROFILES.local;
-  assertEquals(suspicionBounds(config, 2), { minMs: 3000, maxMs: 18_000, wanted: 0 });
-  assertEquals(suspicionBounds(config, 3), { minMs: 3000, maxMs: 18_000, wanted: 1 });
+  assertEquals(suspicionBounds(config, 2), { minMs: 3000, maxMs: 18_000, wanted: 0, refusedMs: 3000 });
+  assertEquals(suspicionBounds(config, 3), { minMs: 3000, maxMs: 18_000, wanted: 1, refusedMs: 3000 });
   assertEquals(suspicionBounds({ ...config, lifeguard: false }, 100).wanted, 0);
-  assertEquals(suspicionBounds({ ...config, suspicionMult: 4 }, 100), { minMs: 8000, maxMs: 48_000, wanted: 2 });
+  assertEquals(suspicionBounds({ ...config, suspicionMult: 4 }, 100), {
+    minMs: 8000,
+    maxMs: 48_000,
+    wanted: 2,
+    refusedMs: 4000,
+  });
   assertEquals([0, 1, 2].map((count) => suspicionMs(count, { minMs: 8000, maxMs: 48_000, wanted: 2 })), [
     48_000,
     22_762,
@@ -365,6 +371,33 @@ Deno.test("a probe that fails: indirect pings with the same number, a stream, th
   );
   pool.network.run(20_000);
   assertEquals(us.serf.state.net.awareness.score, 0);
+});
+
+Deno.test("a suspect whose address refuses streams has the time of a restart, without confirmations; one that restarts is alive", () => {
+  const config = { probeIntervalMs: 1000, probeTimeoutMs: 500, suspicionMult: 4 };
+  const timeOf = (refusing: boolean, backAfterMs = Infinity) => {
+    const pool = VirtualPool.formed(12, { swim: config });
+    const [, target, ...others] = pool.members;
+    target.node.isDown = true;
+    pool.network.conditions = { ...pool.network.conditions, streams: refusing };
+    const suspicionOf = (one: typeof target) => one.serf.state.net.suspicions.get("n2");
+    const accuser = () => others.find((one) => suspicionOf(one)?.isRefused === refusing);
+    assert(pool.network.run(20_000, () => accuser() !== undefined));
+    const us = accuser() ?? others[0];
+    const sinceMs = suspicionOf(us)?.startedMs ?? 0;
+    if (backAfterMs < Infinity) {
+      pool.network.run(backAfterMs);
+      target.node.isDown = false;
+    }
+    const state = () => us.serf.state.net.table.get("n2")?.state;
+    pool.network.run(60_000, () => state() !== STATE.suspect);
+    return { state: state(), ms: pool.network.nowMs - sinceMs };
+  };
+  const refused = timeOf(true);
+  assertEquals(refused.state, STATE.dead);
+  assert(refused.ms <= 4001, `${refused.ms} ms`);
+  assert(timeOf(false).ms >= 4310, "4 * log10(12) s at the least");
+  assertEquals(timeOf(true, 2000).state, STATE.alive);
 });
 
 Deno.test("UDP blocked, streams open: nobody is suspected (K6)", () => {

@@ -19,6 +19,12 @@ Deno.test("a crash is suspected within some protocol periods and known to all so
   assert(Math.abs(load(large) - load(small)) < 0.5, message);
 });
 
+Deno.test("of 53 processes ten end at once: machines that refuse their addresses make it known sooner than silent ones", () => {
+  const known = (refusing: boolean) => SEEDS.map((seed) => detectCrash(53, seed, { crashed: 10, refusing }).known);
+  const message = JSON.stringify({ refusing: known(true), silent: known(false) });
+  assert(Math.max(...known(true)) < 14 && sum(known(true)) < sum(known(false)) - SEEDS.length, message);
+});
+
 Deno.test("under 20% loss nobody is thought dead while streams get through", () => {
   for (const seed of SEEDS) {
     const { falseDeaths, suspicions } = accuse(32, { seed, seconds: 60, loss: 0.2 });

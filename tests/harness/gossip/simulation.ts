@@ -97,41 +97,48 @@ function quiet(onLeave: (node: SwimNode) => void): SwimDelegate {
 
 /** The detection of a crash. Seconds from the crash. */
 export interface Detection {
-  /** The first node suspects the dead one. */
+  /** The first node suspects a dead one. */
   readonly suspected: number;
-  /** The first node takes it for dead. */
+  /** The first node takes one for dead. */
   readonly dead: number;
-  /** Everybody does. */
+  /** Everybody takes all of them for dead. */
   readonly known: number;
   readonly packetsPerNodeSecond: number;
   readonly bytesPerNodeSecond: number;
 }
 
-/** Crashes one node of `size`, after 10 idle seconds. */
-export function detectCrash(size: number, seed: number, config?: Partial<SwimConfig>): Detection {
+/**
+ * Crashes nodes of `size` at once, one unless told, after 10 idle seconds. Without `refusing` their addresses answer
+ * nothing, as those of a machine that is gone; with it a connection is refused, as by a machine whose process is gone.
+ */
+export function detectCrash(
+  size: number,
+  seed: number,
+  { config, crashed = 1, refusing = false }: { config?: Partial<SwimConfig>; crashed?: number; refusing?: boolean } = {},
+): Detection {
   const pool = new SimulatedPool(size, { seed, config });
   const { network, nodes } = pool;
   pool.warmUp();
   network.run(10_000);
   const packets = nodes.reduce((sum, node) => sum + node.packets, 0) / size / 10;
   const bytes = nodes.reduce((sum, node) => sum + node.bytes, 0) / size / 10;
-  const knowers = new Set<number>();
+  let known = 0;
   let deadMs = 0;
   let suspectedMs = 0;
   pool.onDead = (observer, subject) => {
-    if (subject !== 0) return;
+    if (subject >= crashed || observer < crashed) return;
     deadMs ||= network.nowMs;
-    knowers.add(observer);
+    known++; // nobody comes back, so each node tells it once
   };
   const crashMs = network.nowMs;
-  nodes[0].isDown = true;
+  if (!refusing) network.conditions = { ...network.conditions, streams: false };
+  for (const node of nodes.slice(0, crashed)) node.isDown = true;
   network.run(60_000, () => {
     if (suspectedMs === 0 && pool.suspicions > 0) suspectedMs = network.nowMs;
     return suspectedMs > 0;
   });
-  if (!network.run(300_000, () => knowers.size === size - 1)) {
-    throw new Error(`only ${knowers.size} of ${size - 1} know`);
-  }
+  const wanted = (size - crashed) * crashed;
+  if (!network.run(300_000, () => known === wanted)) throw new Error(`only ${known} of ${wanted} times known`);
   const seconds = (ms: number) => (ms - crashMs) / 1000;
   return {
     suspected: seconds(suspectedMs),

@@ -162,7 +162,7 @@ export class VirtualNetwork<E> {
     if (!this.conditions.streams || !this.#reaches(node.address, to.host)) return;
     this.#at(this.nowMs + 2 * this.#latency(), () => {
       const target = this.#nodes.get(to.host);
-      if (!target || target.isDown) return report({ type: "failed", error: "refused" });
+      if (!target || target.isDown) return report({ type: "failed", error: "refused", isRefused: true });
       this.#when(target, () =>
         this.turn(target, (swim, nowMs) => {
           const message = swim.decoder("request").push(request);
