@@ -114,7 +114,8 @@ export interface Detection {
 export function detectCrash(
   size: number,
   seed: number,
-  { config, crashed = 1, refusing = false }: { config?: Partial<SwimConfig>; crashed?: number; refusing?: boolean } = {},
+  { config, crashed = 1, refusing = false }: { config?: Partial<SwimConfig>; crashed?: number; refusing?: boolean } =
+    {},
 ): Detection {
   const pool = new SimulatedPool(size, { seed, config });
   const { network, nodes } = pool;
