@@ -3,7 +3,7 @@
  * @module
  */
 import { completionScript, type Shell } from "../../src/program/cli/completion.ts";
-import { everyCommand } from "../../src/program/cli/main.ts";
+import { everyCommand } from "../../src/program/cli/commands.ts";
 import { manualOf } from "../../src/program/manual/docs_command.ts";
 import config from "../../deno.json" with { type: "json" };
 

