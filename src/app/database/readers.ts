@@ -8,8 +8,10 @@
  * Reads have levels (a multilevel feedback queue): all begin at the lowest. One that has run for its level's slice while
  * others wait is ended, and begins again a level higher, where slices are five times as long: what it has computed in vain
  * is a quarter of what it computes then. Lower levels go first, and one reader takes only the two lowest. So a point read
- * waits for some slices of the lowest levels at most, whatever else runs. More readers are started when reads wait for
- * the higher levels.
+ * waits for some slices of the lowest levels at most, whatever else runs.
+ *
+ * A reader takes 10 MB, so there is one to begin with. The second one is started as soon as a read is slow, as many as the
+ * machine has processors when much waits, and more when reads wait for the higher levels.
  *
  * Large answers that are still on their way to their clients are counted (rpc/answer_budget.ts). A read whose answer finds
  * no room ends, and begins again when a whole answer has room; it is refused when that takes too long. Reads with small
@@ -54,10 +56,8 @@ export function readersMaxOf(limit: number): number {
   return limit === 0 ? READERS_MAX : Math.min(limit, READERS_MAX);
 }
 
-/** Readers to begin with, on this machine: a slow one must not be alone. */
-export function readersAtStart(limit: number): number {
-  return Math.min(readersMaxOf(limit), Math.max(2, Math.min(4, navigator.hardwareConcurrency)));
-}
+/** Work that waits and is worth one more reader for good, where the machine has processors for it. */
+const MUCH_MS = 10;
 
 /** A client is watched from here on: most are answered before. */
 const WATCHED_AFTER_MS = 50;
@@ -327,8 +327,8 @@ export class Readers {
     for (const job of this.#roomless) this.#lookAtJob(job, now);
     this.#admit();
     for (const [ref, { isOver }] of this.#jobs) if (isOver) this.#jobs.delete(ref);
-    const isSlow = this.#waiting.some((jobs, level) => level > RESERVED_LEVEL_MAX && jobs.length > 0);
-    if (isSlow && this.#wanted === this.#readers.length && this.#wanted < this.#readersMax) {
+    const hasAll = this.#readers.length === 0 || this.#readers.length >= this.#readersMax;
+    if (!hasAll && this.#wanted === this.#readers.length && this.#needsReader(now)) {
       this.#wanted++;
       this.#wantReader();
     }
@@ -338,6 +338,15 @@ export class Readers {
       clearInterval(this.#watch);
       this.#watch = undefined;
     }
+  }
+
+  /** Whether one more reader is worth its memory. */
+  #needsReader(now: number): boolean {
+    if (this.#waiting.some((jobs, level) => level > RESERVED_LEVEL_MAX && jobs.length > 0)) return true;
+    const isAlone = this.#readers.length === 1;
+    if (isAlone && this.#readers[0].jobs.length > 0 && now - this.#readers[0].sinceMs > SLICES_MS[0]) return true;
+    const isMuch = this.#waiting[0].length * this.#expectedMs > MUCH_MS;
+    return isMuch && this.#readers.length < navigator.hardwareConcurrency;
   }
 
   #lookAt(reader: Reader, now: number): void {

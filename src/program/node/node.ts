@@ -16,7 +16,7 @@ import type { DiscoveryOptions, OpenDiscovery } from "../../drivers/discovery/ap
 import type { FromHttpWorker, OpenHttp, SupervisorMethods, ToHttpWorker } from "../../api/server/api.ts";
 import type { FromReplica, ToReplica } from "../../drivers/replica/api.ts";
 import type { User } from "../../app/users/user.ts";
-import { readersAtStart, readersMaxOf } from "../../app/database/readers.ts";
+import { readersMaxOf } from "../../app/database/readers.ts";
 import { Callee } from "../../base/worker/channel.ts";
 import { NODE_STATE_BYTES, NodeState } from "../../base/worker/node_state.ts";
 import type { OpenReader, OpenSnapshot, OpenWriter } from "../../drivers/sqlite/api.ts";
@@ -216,7 +216,7 @@ export class Node {
   }
 
   #onReplicaListening(): void {
-    for (let missing = readersAtStart(this.#config.readersMax); missing > 0; missing--) this.#addReader();
+    this.#addReader();
     this.#listening.replica.resolve();
   }
 

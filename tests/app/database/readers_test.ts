@@ -8,6 +8,8 @@ import { AnswerBudget, READ_ANSWERS_BYTES_MAX } from "../../../src/base/worker/a
 import { Ticket, TICKET_BYTES } from "../../../src/base/worker/ticket.ts";
 import { type DecodedRead, packReadResults, type ReadResult, unpackReads } from "../../../src/core/sql/exchange.ts";
 import type { ToReader } from "../../../src/drivers/sqlite/api.ts";
+import { delay } from "@std/async/delay";
+import { until } from "../../harness/processes.ts";
 
 const OPTIONS: RenderOptions = {
   associative: false,
@@ -203,4 +205,40 @@ Deno.test("a single reader takes slow reads too, and no other one is asked for",
     readers.close();
     fake.close();
   }
+});
+
+Deno.test("a second reader is asked for when a read is slow or much waits, and not for quick reads", async () => {
+  const withOne = async (work: (readers: Readers, fake: FakeReader) => Promise<void>): Promise<void> => {
+    const fakes: FakeReader[] = [];
+    const readers = new Readers(() => fakes.push(new FakeReader(readers)));
+    fakes.push(new FakeReader(readers));
+    try {
+      await work(readers, fakes[0]);
+    } finally {
+      readers.close();
+      for (const fake of fakes) fake.close();
+    }
+  };
+  const count = (readers: Readers) => readers.status().readers;
+  await withOne(async (readers, fake) => {
+    for (let round = 0; round < 50; round++) {
+      const read = readers.read(request("quick"));
+      fake.answer(await fake.next());
+      await read;
+    }
+    assertEquals(count(readers), 1);
+    const slow = readers.read(request("slow"));
+    const batch = await fake.next();
+    await until("a second reader", () => count(readers) === 2 || undefined);
+    fake.answer(batch);
+    await slow;
+  });
+  await withOne(async (readers, fake) => {
+    for (let one = 0; one < 1000; one++) void readers.read(request("some"));
+    while (count(readers) < Math.min(2, navigator.hardwareConcurrency)) {
+      const batch = await fake.next();
+      await delay(5); // what a batch takes
+      fake.answer(batch);
+    }
+  });
 });
