@@ -87,6 +87,8 @@ export const SYMBOLS = {
   sqlite3_backup_finish: { parameters: ["usize"], result: "i32" },
   sqlite3_backup_remaining: { parameters: ["usize"], result: "i32" },
   sqlite3_backup_pagecount: { parameters: ["usize"], result: "i32" },
+  /** glibc's, which the library is linked to: other C libraries lack it. */
+  malloc_trim: { parameters: ["usize"], result: "i32", optional: true },
 } as const;
 
 /** The functions of the library. */

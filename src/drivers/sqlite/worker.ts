@@ -25,9 +25,10 @@ import type {
 import { adoptStaged, positionOf, type SnapshotPaths, snapshotPaths } from "./snapshot_file.ts";
 import { logger } from "../../base/worker/log.ts";
 import { Ballast, BALLAST_BYTES } from "./ballast.ts";
+import { FreedMemory, MEMORY_LOOK_MS } from "./freed_memory.ts";
 import { Control } from "../libsqlite/control.ts";
 import { ExtensionError } from "../libsqlite/extension.ts";
-import type { SqliteLibrary } from "../libsqlite/library.ts";
+import { openLibrary, type SqliteLibrary } from "../libsqlite/library.ts";
 import { causeOf, isDiskFull, isLocked } from "./failure.ts";
 import { DamagedDatabaseError, healTainted, markTainted, openUndamaged, taints } from "./taint.ts";
 import { BATCH_ENTRIES_MAX, openStateMachine, type StateMachine } from "./state_machine.ts";
@@ -82,6 +83,8 @@ class WriterWorker {
   #isAwaitingRoom = false;
   readonly #library: SqliteLibrary;
   readonly #control: Control;
+  readonly #memory = new FreedMemory();
+  readonly #memoryTimer = setInterval(() => this.#giveMemoryBack(), MEMORY_LOOK_MS);
 
   constructor({ path, foreignKeys, library, control, answers, checkpoint, replica, http }: OpenWriter) {
     this.#library = library;
@@ -305,8 +308,16 @@ class WriterWorker {
     this.#checkpointedAt = this.#machine.applied;
   }
 
+  /** For the whole process: of its Workers, those with SQLite alone can call the C library. */
+  #giveMemoryBack(): void {
+    if (!this.#memory.isDue(Deno.memoryUsage().rss)) return;
+    openLibrary(this.#library.path).malloc_trim?.(0n);
+    this.#memory.given(Deno.memoryUsage().rss);
+  }
+
   #close(): void {
     this.#isClosed = true;
+    clearInterval(this.#memoryTimer);
     this.#guarded(() => {
       // Entries that cannot be applied now are applied at the next start.
       if (!this.#isPaused && !this.#control.ticket.isCancelled) this.#applyRest();

@@ -1,0 +1,25 @@
+/** Memory is given back when it has grown and is at rest, and not again and again where that was in vain. */
+import { assertEquals } from "@std/assert";
+import { FreedMemory } from "../../../src/drivers/sqlite/freed_memory.ts";
+import { openLibrary } from "../../../src/drivers/libsqlite/library.ts";
+
+const MB = 1e6;
+
+Deno.test("memory is given back when it has grown and is at rest", () => {
+  const memory = new FreedMemory();
+  const looks = (...residents: number[]) => residents.map((resident) => memory.isDue(resident * MB));
+  assertEquals(looks(150, 150, 151), [false, false, false], "at rest");
+  assertEquals(looks(400, 500, 450, 250), [false, false, false, false], "under load, and while the heaps shrink");
+  assertEquals(looks(251), [true]);
+  memory.given(160 * MB);
+  assertEquals(looks(160, 161, 185), [false, false, false]);
+  assertEquals(looks(300, 301), [false, true]);
+  memory.given(300 * MB);
+  assertEquals(looks(300, 302, 350), [false, false, false], "what was kept is in use");
+});
+
+Deno.test("the library leads to the allocator of the C library where that can give memory back", () => {
+  const { malloc_trim: trim } = openLibrary();
+  assertEquals(typeof trim, Deno.build.os === "linux" ? "function" : "object");
+  assertEquals([0, 1].includes(trim?.(0n) ?? 0), true);
+});
