@@ -3,8 +3,6 @@
  * `SHA256SUMS`, as Consul has it; the state is this program's own (core/catalog/snapshot.ts).
  * @module
  */
-import { createTar, parseTar } from "nanotar";
-import { gunzipSync, gzipSync } from "fflate";
 import { messageOf } from "../../base/codec/error_text.ts";
 import type { CatalogSnapshot } from "./snapshot_operations.ts";
 
@@ -28,11 +26,18 @@ export interface SnapshotArchive {
   readonly state: Uint8Array;
 }
 
+/** Loaded when they are first used: every server would keep 5 MB for them. */
+async function archivers() {
+  const [{ createTar, parseTar }, { gunzipSync, gzipSync }] = await Promise.all([import("nanotar"), import("fflate")]);
+  return { createTar, parseTar, gunzipSync, gzipSync };
+}
+
 /** Packs a snapshot into a file. */
 export async function packSnapshot({ lines, index }: CatalogSnapshot): Promise<Uint8Array<ArrayBuffer>> {
   const facts = { Version: 1, ID: `${index}-${Date.now()}`, Index: index, Term: 0, Size: lines.length };
   const meta = new TextEncoder().encode(JSON.stringify(facts));
   const sums = `${await sumOf(meta)}  ${META}\n${await sumOf(lines)}  ${STATE}\n`;
+  const { createTar, gzipSync } = await archivers();
   const archive = createTar([
     { name: META, data: meta, attrs: { mode: "600" } },
     { name: STATE, data: lines, attrs: { mode: "600" } },
@@ -46,6 +51,7 @@ export async function packSnapshot({ lines, index }: CatalogSnapshot): Promise<U
  * @throws {SnapshotFileError} When it is no snapshot, or a damaged one.
  */
 export async function openSnapshot(bytes: Uint8Array): Promise<SnapshotArchive> {
+  const { gunzipSync, parseTar } = await archivers();
   const files = new Map<string, Uint8Array>();
   try {
     if (sizeOf(bytes) > BYTES_MAX) throw new Error("it is too large");
