@@ -58,10 +58,13 @@ export class RestartEntry extends Error {
   readonly failure: Failure;
   /** Whether the statement runs only where somebody waits for its result: the other replicas know nothing of it. */
   readonly isPrivate: boolean;
+  /** Whether it has spent all steps of the entry. */
+  readonly isSpent: boolean;
 
   /** Marks the statement as one that fails. */
-  constructor(statementNumber: number, failure: Failure, isPrivate: boolean) {
+  constructor(statementNumber: number, failure: Failure, isPrivate: boolean, isSpent = false) {
     super(failure.message);
+    this.isSpent = isSpent;
     this.statementNumber = statementNumber;
     this.failure = failure;
     this.isPrivate = isPrivate;
@@ -368,7 +371,7 @@ export class Executor {
       const isStopped = error instanceof SqliteError && error.stop !== "none";
       // A schema statement that fails while it runs may leave in memory what is not on disk.
       if (!this.#database.isTransaction || isStopped || run.changesSchema) {
-        throw new RestartEntry(number, failure, false);
+        throw new RestartEntry(number, failure, false, isStopped && error.stop === "steps");
       }
       this.#digest.mix(-1 - number);
       this.#digest.mixText(message);

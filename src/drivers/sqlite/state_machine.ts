@@ -287,23 +287,25 @@ export class StateMachine {
       this.#answers.giveBack(bytes);
       if (isForeseen(error)) throw error;
       if (error instanceof IsolateEntry && error.sql !== "") this.#solitaryTexts.set(error.sql, true);
-      for (const work of batch) this.#applySingly(work);
+      const over = batch[answers.length];
+      const spent = error instanceof RestartEntry && error.isSpent ? error : undefined;
+      for (const work of batch) this.#applySingly(work, work === over ? spent : undefined);
       return;
     }
     this.#finish(batch.slice(0, answers.length), answers);
     this.#applyBatch(batch.slice(answers.length));
   }
 
-  /** Runs an entry in a transaction of its own, again for each statement that destroys it. */
-  #applySingly(work: Work): void {
+  /** Runs an entry in a transaction of its own, again for each statement that destroys it; `spent` has done so already. */
+  #applySingly(work: Work, spent?: RestartEntry): void {
     if (work.command?.kind === "load") return this.#finish([work], [this.#load(work, work.command)]);
     const rewriting = work.command === null ? null : rewritingOf(work.command);
     if (rewriting !== null) return this.#finish([work], [this.#rewrite(work, rewriting)]);
     this.#control.activity.begin("entries", work.entry.index);
     const before = this.#before();
-    const doomed = new Map<number, Failure>();
-    let steps = work.command?.maxSteps ?? 0;
-    let attempts = 0;
+    const doomed = new Map<number, Failure>(spent ? [[spent.statementNumber, spent.failure]] : []);
+    let steps = spent ? 0 : work.command?.maxSteps ?? 0;
+    let attempts = doomed.size;
     for (;;) {
       let bytes = 0;
       try {

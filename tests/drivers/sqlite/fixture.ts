@@ -3,6 +3,7 @@
  * @module
  */
 
+import { Control } from "../../../src/drivers/libsqlite/control.ts";
 import { wholeText } from "../../../src/core/sql/result_text.ts";
 import {
   type BoundStatement,
@@ -82,11 +83,14 @@ export class Bench implements Disposable {
   readonly delivered: { port: number; outcome: Outcome }[] = [];
   /** The indexes that were reported as applied. */
   readonly applied: number[] = [];
+  /** Limits of its statements, and what it is at. */
+  readonly control = new Control();
 
   /** @param path A file, or `:memory:`. */
   constructor(path = ":memory:", foreignKeys = false) {
     this.machine = openStateMachine(path, {
       foreignKeys,
+      control: this.control,
       deliver: (port, outcomes) => {
         for (const outcome of outcomes) this.delivered.push({ port, outcome });
       },

@@ -49,6 +49,27 @@ Deno.test("StateMachine shows SQLite's codes of a failed statement, also of one 
   assertEquals(Object.keys(stopped), ["error_v2"]); // by muster, not by SQLite
 });
 
+Deno.test("StateMachine runs a statement once that exceeds its steps, and all beside it as if it were not there", () => {
+  using bench = new Bench();
+  bench.run(["CREATE TABLE t(a)"]);
+  const begins: number[] = [];
+  const { activity } = bench.control;
+  const noteSteps = activity.noteSteps.bind(activity);
+  activity.noteSteps = (steps) => {
+    begins.push(steps);
+    noteSteps(steps);
+  };
+  const endless = "INSERT INTO t WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x FROM c";
+  const statements = ["INSERT INTO t VALUES(1)", endless, "INSERT INTO t VALUES(2)"];
+  const results = JSON.parse(bench.run(statements, { maxSteps: 1_000_000 }));
+  assertEquals(results.map((result: { error?: string }) => result.error), [
+    undefined,
+    "statement exceeded its limit of 1000000 steps (-db-max-steps, db_timeout)",
+    undefined,
+  ]);
+  assertEquals(begins, [1_000_000, 0], "in the transaction of its batch, and alone with what was known of it");
+});
+
 Deno.test("StateMachine undoes everything but the applied index when a transaction fails", () => {
   using bench = new Bench();
   bench.run([TABLE]);
