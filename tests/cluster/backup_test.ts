@@ -196,6 +196,8 @@ Deno.test("muster backup writes a checked file, muster restore brings it into an
     const damaged = await run(to, "restore", file);
     assertEquals([damaged.code, await to.row(CONTENT)], [1, content]);
     assertMatch(damaged.text, /it is damaged|malformed/);
+    await Deno.writeFile(`${root}/picture.png`, new Uint8Array([0x89, 0x50, 0x4e, 0x47, 0, 1]));
+    assertMatch((await run(to, "restore", `${root}/picture.png`)).text, /is neither a SQLite database nor SQL text/);
     await from.stop("SIGKILL");
     const nobody = await run(from, "backup", `${root}/none`);
     assertEquals(nobody.code, 1);

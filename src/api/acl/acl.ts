@@ -180,11 +180,18 @@ async function userIn(
   return { name, password: await hashed(body.Password) };
 }
 
+/** Fewer characters can be guessed (NIST SP 800-63B, 5.1.1.2). */
+const PASSWORD_LENGTH_MIN = 8;
+
 async function hashed(password: unknown): Promise<string> {
   const fault = passwordFault(password);
   if (fault !== undefined) throw new HttpError(400, `Password: ${fault}`);
   const text = String(password);
-  return isPasswordHash(text) ? text : await hashPassword(text);
+  if (isPasswordHash(text)) return text;
+  if (text.length < PASSWORD_LENGTH_MIN) {
+    throw new HttpError(400, `Password: expected at least ${PASSWORD_LENGTH_MIN} characters`);
+  }
+  return await hashPassword(text);
 }
 
 /** `PUT /v1/acl/user/password`: another `Password` for the user whose password the request shows. */

@@ -81,10 +81,12 @@ export async function handleLeader(request: HttpRequest, parts: NodesParts): Pro
   return { status: 200, body: "", servedBy };
 }
 
+/** The node that a body names. One without the content type of JSON names it as well: another node would lead else. */
 function successorOf(request: HttpRequest): string | undefined {
-  if (request.contentType !== "application/json" || request.body.length === 0) return undefined;
+  const text = textOf(request.body);
+  if (text === "" || request.contentType !== "application/json" && !text.trimStart().startsWith("{")) return undefined;
   try {
-    const { id } = JSON.parse(textOf(request.body));
+    const { id } = JSON.parse(text);
     return typeof id === "string" && id !== "" ? id : undefined;
   } catch (error) {
     throw new HttpError(400, `invalid JSON: ${messageOf(error)}`);

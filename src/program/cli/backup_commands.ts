@@ -5,7 +5,7 @@
  */
 import { messageOf } from "../../base/codec/error_text.ts";
 import { boolFlag, type Call, type Command, CommandError, textFlag } from "../client/command.ts";
-import { describe, inspectDatabase, isDatabaseFile } from "../client/database_file.ts";
+import { describe, inspectDatabase, isDatabaseFile, isTextFile } from "../client/database_file.ts";
 import { thousands } from "../client/progress.ts";
 import { download, exists, isCompressed, load } from "../client/transfer.ts";
 
@@ -53,7 +53,11 @@ const restore: Command = {
   async run({ flags, args, api }: Call) {
     const path = onlyArgument(args, "restore");
     try {
-      const isDatabase = !await isCompressed(path) && isDatabaseFile(path);
+      const isPacked = await isCompressed(path);
+      const isDatabase = !isPacked && isDatabaseFile(path);
+      if (!isPacked && !isDatabase && !isTextFile(path)) {
+        throw new CommandError(`${path} is neither a SQLite database nor SQL text, compressed by gzip or not`);
+      }
       if (isDatabase && !flags.bool("no-check")) console.log(`${path}: ${describe(inspectDatabase(path))}`);
       await load(api(), path);
       console.log("restored");

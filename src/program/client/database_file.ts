@@ -25,6 +25,26 @@ export function isDatabaseFile(path: string): boolean {
   }
 }
 
+/** Bytes of a file that show whether it is text. */
+const TEXT_BYTES = 64 * 1024;
+
+/** Whether a file begins as text does: in UTF-8, without the characters that only binary files have. */
+export function isTextFile(path: string): boolean {
+  const file = Deno.openSync(path);
+  try {
+    const head = new Uint8Array(TEXT_BYTES);
+    const length = file.readSync(head) ?? 0;
+    // A character that the end of the piece cuts is none that is wrong.
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(head.subarray(0, length), { stream: true });
+    return !text.includes("\0");
+  } catch (error) {
+    if (error instanceof TypeError) return false;
+    throw error;
+  } finally {
+    file.close();
+  }
+}
+
 /**
  * Checks a database file with `PRAGMA integrity_check`, and counts what is in it.
  * @throws {Error} What is wrong with it.

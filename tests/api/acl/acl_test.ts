@@ -106,13 +106,14 @@ Deno.test("a token has a user: a name and a password, in place of its secret and
   assertMatch(rows.results[0].values[0][2], /^\$pbkdf2-sha256\$600000\$/);
 
   const refused: [body: unknown, status: number, text: RegExp][] = [
-    [{ UserName: "maria", Password: "x" }, 500, /a user "maria" already exists/],
+    [{ UserName: "maria", Password: "a long word" }, 500, /a user "maria" already exists/],
     [{ UserName: "eve" }, 500, /needs a Password/],
-    [{ UserName: "a:b", Password: "x" }, 500, /without colons/],
-    [{ UserName: "*", Password: "x" }, 500, /UserName/],
+    [{ UserName: "a:b", Password: "a long word" }, 500, /without colons/],
+    [{ UserName: "*", Password: "a long word" }, 500, /UserName/],
+    [{ UserName: "eve", Password: "seven77" }, 400, /^Password: expected at least 8 characters/],
     [{ UserName: "eve", Password: "" }, 400, /expected a password of 1 to 1024 characters/],
     [{ UserName: "eve", Password: "$pbkdf2-sha256$1$x" }, 400, /expected a password hash/],
-    [{ Password: "x" }, 400, /expected a UserName/],
+    [{ Password: "a long word" }, 400, /expected a UserName/],
   ];
   for (const [body, status, text] of refused) {
     const answer = await client.send(client.root, "PUT", "/v1/acl/token", body);
@@ -120,7 +121,10 @@ Deno.test("a token has a user: a name and a password, in place of its secret and
     assertMatch(answer.text, text);
   }
   const { secret } = await client.token(`operator = "write" acl = "read"`);
-  assertEquals((await client.send(secret, "PUT", "/v1/acl/token", { UserName: "eve", Password: "x" })).status, 403);
+  assertEquals(
+    (await client.send(secret, "PUT", "/v1/acl/token", { UserName: "eve", Password: "a long word" })).status,
+    403,
+  );
   // What a user registers is not synchronized with the password.
   const { ID } = await client.json("PUT", "/v1/acl/policy", {
     Name: "web",
@@ -132,10 +136,10 @@ Deno.test("a token has a user: a name and a password, in place of its secret and
 
   await client.json("PUT", path, { UserName: "" });
   assertEquals((await as("maria:another one", "GET", "/v1/kv/k"))[0], 401);
-  await client.json("PUT", path, { UserName: "maria", Password: "third" });
-  assertEquals((await as("maria:third", "GET", "/v1/acl/token/self"))[0], 200);
+  await client.json("PUT", path, { UserName: "maria", Password: "third one" });
+  assertEquals((await as("maria:third one", "GET", "/v1/acl/token/self"))[0], 200);
   await client.json("DELETE", path);
-  assertEquals((await as("maria:third", "GET", "/v1/acl/token/self"))[0], 403, "the user goes with the token");
+  assertEquals((await as("maria:third one", "GET", "/v1/acl/token/self"))[0], 403, "the user goes with the token");
 });
 
 Deno.test("the database has no secret, and a token needs the rights of acl", async () => {

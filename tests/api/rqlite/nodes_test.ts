@@ -62,7 +62,9 @@ Deno.test("leadership is handed over to whom the client names, or refused with r
   };
   assertEquals((await node.send("POST", "/leader?wait", { id: "2" })).status, 200);
   assertEquals((await node.send("POST", "/leader?wait")).status, 200);
-  assertEquals(asked, ["2", undefined]);
+  const form = { contentType: "application/x-www-form-urlencoded" };
+  assertEquals((await node.send("POST", "/leader?wait", { id: "2" }, form)).status, 200, "as curl -d sends it");
+  assertEquals(asked, ["2", undefined, "2"]);
   const refused = async (body: unknown) => {
     const { status, text } = await node.send("POST", "/leader?wait", body);
     return [status, text.trim()];
