@@ -7,7 +7,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { credentials, useCredentials } from "./api.ts";
 import { cluster } from "./cluster.ts";
 import { KEYS, useKeys } from "./keys.ts";
-import { type Page, type PageProps, pagesFor } from "./pages.ts";
+import { type Page, type PageProps, PAGES, pagesFor } from "./pages.ts";
 import { Bootstrap } from "./pages/access/bootstrap.tsx";
 import { Dialog, Messages, Questions } from "./parts/dialog.tsx";
 import { Icon } from "./parts/icon.tsx";
@@ -24,12 +24,12 @@ export function Frame(): JSX.Element {
   const [isHelpOpen, setHelpOpen] = useState(false);
   const pages = pagesFor(useStore(session));
   const [id = "", ...rest] = useStore(place);
-  const page = pages.find((one) => one.id === id) ?? pages[0];
+  const page = id === "" ? pages[0] : pages.find((one) => one.id === id);
   const signIns = useSignIns();
   useKeys(pages, () => setHelpOpen(true));
   useEffect(() => {
     document.title = page ? `${page.title} · muster` : "muster";
-  }, [page]);
+  }, [page?.title]);
   return (
     <>
       <a class="skip" href="#main" onClick={skip}>Skip to the page</a>
@@ -40,7 +40,7 @@ export function Frame(): JSX.Element {
           {state === "loading" && <p class="muted">Asking the node…</p>}
           {state === "away" && <Away why={why} />}
           {state === "refused" && <SignIn why={why} />}
-          {state === "ready" && !page && <Nothing />}
+          {state === "ready" && !page && (pages.length === 0 ? <Nothing /> : <NoPage id={id} pages={pages} />)}
           {state === "ready" && page && <Loaded key={`${page.id} ${signIns}`} page={page} rest={rest} />}
         </main>
       </div>
@@ -74,7 +74,7 @@ function Top({ onSignIn, onHelp }: { readonly onSignIn: () => void; readonly onH
   const chosen = useStore(theme);
   return (
     <header class="top">
-      <a class="brand" href={linkTo("overview")} aria-label="muster">
+      <a class="brand" href={linkTo()} aria-label="muster">
         <svg viewBox="0 0 16 16" width="20" height="20" aria-hidden="true">
           <path d="M8 3.5 3.5 12h9z" />
           <circle cx="8" cy="3.5" r="2.5" />
@@ -200,6 +200,30 @@ function Nothing(): JSX.Element {
     <div class="empty">
       <h1>Nothing to show</h1>
       <p>The user {name} has none of the permissions that a page needs, such as status or query.</p>
+    </div>
+  );
+}
+
+/** For a place that leads to no page of the caller's. */
+function NoPage({ id, pages }: { readonly id: string; readonly pages: readonly Page[] }): JSX.Element {
+  const known = PAGES.find((one) => one.id === id);
+  return (
+    <div class="empty">
+      <h1>{known ? `${known.title} is not available` : "No such page"}</h1>
+      <p>
+        {known ? "This node does not have it, or you may not see it." : (
+          <>
+            The console has no page <bdi>{id}</bdi>.
+          </>
+        )} These are its pages:
+      </p>
+      <ul class="links">
+        {pages.map((page) => (
+          <li key={page.id}>
+            <a href={linkTo(page.id)}>{page.title}</a>
+          </li>
+        ))}
+      </ul>
     </div>
   );
 }

@@ -30,7 +30,7 @@ Deno.test({
       );
       const tab = await browser.open(`${node.url}/console/#/sql`);
       const place = { node, other, tab, open: (hash: string) => tab.page.goto(`${node.url}/console/#/${hash}`) };
-      for (const part of [statements, otherNode]) await part(t, place);
+      for (const part of [statements, otherNode, noPage]) await part(t, place);
     });
   },
 });
@@ -105,5 +105,20 @@ async function otherNode(t: Deno.TestContext, place: Place): Promise<void> {
     await there.getByRole("button", { name: "Run" }).click();
     await there.getByRole("gridcell", { name: "3" }).waitFor();
     await there.close();
+  });
+}
+
+async function noPage(t: Deno.TestContext, place: Place): Promise<void> {
+  const { tab: { page }, open } = place;
+  await t.step("a place that leads nowhere says so, and leads on", async () => {
+    await open("nosuch<b>");
+    await page.getByRole("heading", { name: "No such page" }).waitFor();
+    await page.getByText("The console has no page nosuch<b>.").waitFor();
+    assertEquals(await page.locator(".menu [aria-current]").count(), 0);
+    await assertGood(place);
+    await open("services"); // of agents
+    await page.getByRole("heading", { name: "Services is not available" }).waitFor();
+    await page.locator("main").getByRole("link", { name: "Data" }).click();
+    await page.locator(".table-list").getByRole("link", { name: /notes/ }).waitFor();
   });
 }
