@@ -46,10 +46,13 @@ export class ApiError extends Error {
   /** Always `ApiError`. */
   override readonly name = "ApiError";
   readonly status: number;
+  /** Index of Consul's API, of what is not there; 0: none was told. */
+  readonly index: number;
 
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, index = 0) {
     super(message);
     this.status = status;
+    this.index = index;
   }
 }
 
@@ -93,7 +96,8 @@ export async function ask(path: string, { method = "GET", body, signal }: AskOpt
   }
   if (response.ok) return response;
   const text = (await response.text()).trim();
-  throw new ApiError(response.status, text || wordsOf(response.status));
+  const index = Number(response.headers.get("X-Consul-Index")) || 0;
+  throw new ApiError(response.status, text || wordsOf(response.status), index);
 }
 
 function wordsOf(status: number): string {

@@ -62,14 +62,16 @@ function whileSeen(signal: AbortSignal): { readonly signal: AbortSignal; end(): 
 export interface LiveOptions {
   /** The end. */
   readonly signal: AbortSignal;
+  /** Shortest time between two answers. @default {200} */
+  readonly gapMs?: number;
   /** Gets each answer; what it does is waited for. */
   onData(data: unknown): unknown;
-  /** Gets why it cannot be asked for; it is tried again. */
+  /** Gets why it cannot be asked for; it is tried again. What is not there (404) is waited for as for a change. */
   onFault(error: unknown): void;
 }
 
 /** Asks for something again and again as it changes, until the end. */
-export async function keepLive(path: string, { signal, onData, onFault }: LiveOptions): Promise<void> {
+export async function keepLive(path: string, { signal, onData, onFault, gapMs = GAP_MS }: LiveOptions): Promise<void> {
   let index = 0;
   for (let attempt = 0; !signal.aborted;) {
     await seen(signal);
@@ -84,10 +86,15 @@ export async function keepLive(path: string, { signal, onData, onFault }: LiveOp
       // An index that goes back is that of another log: a snapshot was restored.
       index = found < index || !(found > 0) ? 0 : found;
       attempt = 0;
-      await pause(found > 0 ? GAP_MS : PAUSE_MS[3], signal);
+      await pause(found > 0 ? gapMs : PAUSE_MS[3], signal);
     } catch (error) {
       if (signal.aborted) return;
-      if (!round.signal.aborted) {
+      if (error instanceof ApiError && error.status === 404 && error.index > 0) {
+        if (error.index !== index) onFault(error);
+        index = error.index < index ? 0 : error.index;
+        attempt = 0;
+        await pause(gapMs, signal);
+      } else if (!round.signal.aborted) {
         onFault(error);
         index = 0;
         await pause(PAUSE_MS[Math.min(attempt++, PAUSE_MS.length - 1)], signal);

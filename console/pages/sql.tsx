@@ -15,6 +15,7 @@ import { place, takenQuery } from "../router.ts";
 import { may } from "../session.ts";
 import { AskNode } from "../sql/ask_node.tsx";
 import { OutcomeView } from "../sql/outcome_view.tsx";
+import { WriteLock } from "../sql/write_lock.tsx";
 import { draft, explain, goLive, LEVELS, outcome, past, run, saved, settings, stop, takeOver } from "../sql_run.ts";
 import { useStore } from "../store.ts";
 
@@ -125,18 +126,8 @@ function Settings(): JSX.Element {
         </select>
       </label>
       <AskNode />
-      {may("execute") && (
-        <button
-          type="button"
-          class={isUnlocked ? "danger" : ""}
-          aria-pressed={isUnlocked}
-          onClick={() => set({ isUnlocked: !isUnlocked })}
-          title={isUnlocked ? "Statements may write; press to lock" : "Statements may not write; press to unlock"}
-        >
-          <Icon name={isUnlocked ? "unlock" : "lock"} /> {isUnlocked ? "Writes allowed" : "Read-only"}
-        </button>
-      )}
-      {isUnlocked && (
+      <WriteLock />
+      {isUnlocked && may("execute") && (
         <label>
           <input
             type="checkbox"

@@ -159,8 +159,24 @@ async function keys(t: Deno.TestContext, { tab, agent, send, open }: Place): Pro
     await assertGood({ tab, agent });
   });
   await t.step("a folder is shown with all below it, and deleted", async () => {
-    await send("PUT", "v1/kv/app/deep/bytes", "\u0000\u0001");
     await open("kv/folder/app%2F");
+    await page.locator(".live-sign", { hasText: "live" }).waitFor();
+    await page.locator(".key-tree").getByRole("link", { name: "config" }).waitFor();
+    await send("PUT", "v1/kv/app/deep/bytes", "\u0000\u0001");
+    await page.locator(".key-tree").getByRole("link", { name: "deep/" }).waitFor();
+    await page.locator("tbody tr", { hasText: "deep/" }).waitFor();
+    await page.getByRole("button", { name: "New key" }).click();
+    await page.locator(".live-sign", { hasText: "held" }).waitFor();
+    await page.getByLabel("Key", { exact: true }).fill("half");
+    const told = page.waitForResponse((response) => response.url().includes("keys&separator=/&index="));
+    await send("PUT", "v1/kv/app/elsewhere", "1");
+    await told;
+    assertEquals(await page.locator(".key-tree").getByRole("link", { name: "elsewhere" }).count(), 0);
+    assertEquals(await page.getByLabel("Key", { exact: true }).inputValue(), "half");
+    await page.keyboard.press("Escape");
+    await page.locator(".key-tree").getByRole("link", { name: "elsewhere" }).waitFor();
+    await send("DELETE", "v1/kv/app/elsewhere");
+    await page.locator(".key-tree").getByRole("link", { name: "elsewhere" }).waitFor({ state: "detached" });
     await page.getByLabel("All below, with values").check();
     await page.locator("tbody tr", { hasText: "deep/bytes" }).getByText("00 01").waitFor();
     await assertGood({ tab, agent });
@@ -177,7 +193,10 @@ async function sessions(t: Deno.TestContext, { tab, agent, send, open }: Place):
     await page.getByText("No sessions").waitFor();
     const { ID } = JSON.parse(await send("PUT", "v1/session/create", { Name: "worker", TTL: "1h" }));
     await send("PUT", `v1/kv/locks/job?acquire=${ID}`, "me");
-    await page.getByRole("button", { name: "Read the locks again" }).click();
+    await page.locator("tbody tr", { hasText: "worker" }).getByText("locks/job").waitFor();
+    await send("PUT", `v1/kv/locks/job?release=${ID}`, "me");
+    await page.locator("tbody tr", { hasText: "worker" }).getByText("nothing").waitFor();
+    await send("PUT", `v1/kv/locks/job?acquire=${ID}`, "me");
     await page.locator("tbody tr", { hasText: "worker" }).getByText("locks/job").waitFor();
     await assertGood({ tab, agent });
     await page.getByRole("button", { name: "End worker" }).click();

@@ -367,6 +367,17 @@ async function permissions(
     await page.getByRole("gridcell", { name: "42" }).waitFor();
     await page.goto(placeOf(node, "data/transfer"));
     await page.getByText("You may not back up").waitFor();
+    const made = await fetch(`${node.url}/db/execute`, {
+      method: "POST",
+      headers: { Authorization: `Basic ${btoa("root:secret")}`, "Content-Type": "application/json" },
+      body: JSON.stringify(["CREATE TABLE shown (a)"]),
+    });
+    assertEquals((await made.json()).results[0].error, undefined);
+    await page.getByRole("button", { name: "Read again" }).click();
+    await page.getByRole("link", { name: /shown/ }).click();
+    await page.getByRole("link", { name: "Schema" }).click();
+    await page.getByText("CREATE TABLE shown").waitFor();
+    assertEquals(await page.getByRole("button", { name: /Read-only|Drop|Rename/ }).count(), 0);
     assertClean(tab, node);
     await page.context().close();
   });

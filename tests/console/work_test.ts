@@ -30,7 +30,7 @@ Deno.test({
       );
       const tab = await browser.open(`${node.url}/console/#/sql`);
       const place = { node, other, tab, open: (hash: string) => tab.page.goto(`${node.url}/console/#/${hash}`) };
-      for (const part of [statements, otherNode, noPage]) await part(t, place);
+      for (const part of [statements, otherNode, noPage, tableChanges]) await part(t, place);
     });
   },
 });
@@ -120,5 +120,47 @@ async function noPage(t: Deno.TestContext, place: Place): Promise<void> {
     await page.getByRole("heading", { name: "Services is not available" }).waitFor();
     await page.locator("main").getByRole("link", { name: "Data" }).click();
     await page.locator(".table-list").getByRole("link", { name: /notes/ }).waitFor();
+  });
+}
+
+async function tableChanges(t: Deno.TestContext, place: Place): Promise<void> {
+  const { tab: { page }, node, open } = place;
+  const dialog = page.getByRole("dialog");
+  await t.step("a table is renamed and dropped, once writes are allowed and what happens is said", async () => {
+    await node.execute(
+      `CREATE TABLE "odd ""one" (id INTEGER PRIMARY KEY, note INTEGER REFERENCES notes(id))`,
+      `CREATE INDEX by_note ON "odd ""one"(note)`,
+      `INSERT INTO "odd ""one" VALUES (1, 1)`,
+    );
+    await open("data");
+    await page.getByRole("button", { name: "Read again" }).click();
+    await open(`data/table/${encodeURIComponent('odd "one')}/schema`);
+    await page.getByText("by_note", { exact: true }).waitFor();
+    assertEquals(await page.getByRole("button", { name: "Drop" }).count(), 0);
+    await page.getByRole("button", { name: "Read-only" }).click();
+    await page.getByRole("button", { name: "Rename" }).click();
+    await dialog.getByLabel("New name").fill("notes");
+    await dialog.getByText(`ALTER TABLE "odd ""one" RENAME TO "notes";`).waitFor();
+    await assertGood(place);
+    await dialog.getByRole("button", { name: "Rename the table" }).click();
+    await dialog.getByRole("alert").getByText("already another table").waitFor();
+    await dialog.getByLabel("New name").fill("even");
+    await dialog.getByRole("button", { name: "Rename the table" }).click();
+    await page.getByRole("heading", { name: "even" }).waitFor();
+    assertEquals(await node.row("SELECT count(*) FROM even"), [1]);
+
+    await page.getByRole("button", { name: "Drop" }).click();
+    await dialog.getByText("The table goes with its 1 row and with the index by_note").waitFor();
+    await dialog.getByText("/db/execute").waitFor();
+    assertEquals(await dialog.getByRole("button", { name: "Drop the table" }).isDisabled(), true);
+    await dialog.getByLabel("Type drop to go on").fill("drop");
+    await assertGood(place);
+    await dialog.getByRole("button", { name: "Drop the table" }).click();
+    await page.locator(".table-list").getByRole("link", { name: /even/ }).waitFor({ state: "detached" });
+    assertEquals(await node.row("SELECT count(*) FROM sqlite_schema WHERE name = 'even'"), [0]);
+    await page.locator(".table-list").getByRole("link", { name: /notes/ }).click();
+    await page.getByRole("link", { name: "Schema" }).click();
+    await page.getByRole("button", { name: "Writes allowed" }).click();
+    await page.getByRole("button", { name: "Drop" }).waitFor({ state: "detached" });
   });
 }

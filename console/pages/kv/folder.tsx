@@ -7,6 +7,7 @@ import { useEffect, useState } from "preact/hooks";
 import { ApiError, ask, askJson } from "../../api.ts";
 import { curlOf, musterOf } from "../../consul/commands.ts";
 import { countBelow, type Entry, entryOf, pathOf, writeKey } from "../../consul/kv.ts";
+import { useEditing } from "../../consul/kv_watch.tsx";
 import { hexOf, textOfBytes } from "../../consul/kv_value.ts";
 import { listOf } from "../../json.ts";
 import { confirmed, Dialog, tell } from "../../parts/dialog.tsx";
@@ -52,6 +53,7 @@ export function FolderPart(
   const [isDeep, setDeep] = useState(false);
   const [isAdding, setAdding] = useState(false);
   const [wanted, setWanted] = useState("");
+  useEditing(isAdding);
   const remove = async () => {
     try {
       const count = await countBelow(prefix);

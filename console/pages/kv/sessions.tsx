@@ -6,6 +6,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { ask, askJson } from "../../api.ts";
 import { curlOf } from "../../consul/commands.ts";
+import { LiveSign, useKvChanges } from "../../consul/kv_watch.tsx";
 import { useLive } from "../../consul/live.ts";
 import { rowsOf } from "../../database.ts";
 import { fieldOf, listOf, numberOf, textOf } from "../../json.ts";
@@ -63,10 +64,14 @@ export function SessionsPage(): JSX.Element {
   const { value: sessions, fault } = useLive("v1/session/list", (data) => listOf(data).map(sessionOf));
   const [locks, setLocks] = useState<ReadonlyMap<string, readonly string[]>>(new Map());
   const [wanted, setWanted] = useState("");
-  const renewLocks = () => readLocks().then(setLocks, () => {}); // they are shown as unknown
+  const changes = useKvChanges();
   useEffect(() => {
-    renewLocks();
-  }, [sessions]);
+    let isHere = true;
+    readLocks().then((found) => isHere && setLocks(found), () => {}); // they are shown as unknown
+    return () => {
+      isHere = false; // what was asked for later counts
+    };
+  }, [sessions, changes.version]);
   const end = async ({ id, name, node, behavior }: KvSession) => {
     const held = locks.get(id) ?? [];
     const path = `v1/session/destroy/${encodeURIComponent(id)}`;
@@ -109,7 +114,7 @@ export function SessionsPage(): JSX.Element {
         <>
           <div class="toolbar page-bar">
             <FilterField label="Find a session" value={wanted} onInput={setWanted} />
-            <button type="button" onClick={renewLocks}>Read the locks again</button>
+            <LiveSign changes={changes} />
           </div>
           <div class="card scroll" tabIndex={0} role="region" aria-label="Sessions, scrollable">
             <SessionTable sessions={found} locks={locks} onEnd={end} />
