@@ -12,6 +12,9 @@ export type Credentials = Readonly<Record<string, string>>;
 /** What the user has signed in with. It is kept for as long as the tab is open, and nowhere else. */
 export const credentials = new Store<Credentials>(keptCredentials());
 
+/** Counts refusals (401, 403): whoever has signed in may have lost what they signed in with. */
+export const refusals = new Store(0);
+
 const KEPT = "muster.credentials";
 
 function keptCredentials(): Credentials {
@@ -96,6 +99,7 @@ export async function ask(path: string, { method = "GET", body, signal }: AskOpt
   }
   if (response.ok) return response;
   const text = (await response.text()).trim();
+  if (response.status === 401 || response.status === 403) refusals.value++;
   const index = Number(response.headers.get("X-Consul-Index")) || 0;
   throw new ApiError(response.status, text || wordsOf(response.status), index);
 }

@@ -9,10 +9,10 @@ import { cluster } from "./cluster.ts";
 import { KEYS, useKeys } from "./keys.ts";
 import { type Page, type PageProps, PAGES, pagesFor } from "./pages.ts";
 import { Bootstrap } from "./pages/access/bootstrap.tsx";
-import { Dialog, Messages, Questions } from "./parts/dialog.tsx";
+import { Dialog, Messages, Questions, withdrawQuestion } from "./parts/dialog.tsx";
 import { Icon } from "./parts/icon.tsx";
 import { linkTo, place } from "./router.ts";
-import { renewSession, session } from "./session.ts";
+import { forgotten, renewSession, session } from "./session.ts";
 import { SignIn } from "./sign_in.tsx";
 import { useStore } from "./store.ts";
 import { nextTheme, theme } from "./theme.ts";
@@ -25,7 +25,9 @@ export function Frame(): JSX.Element {
   const pages = pagesFor(useStore(session));
   const [id = "", ...rest] = useStore(place);
   const page = id === "" ? pages[0] : pages.find((one) => one.id === id);
-  const signIns = useSignIns();
+  // Pages begin anew for somebody else, who sees other things.
+  const round = useStore(forgotten);
+  useEffect(withdrawQuestion, [round]);
   useKeys(pages, () => setHelpOpen(true));
   useEffect(() => {
     document.title = page ? `${page.title} · muster` : "muster";
@@ -41,7 +43,7 @@ export function Frame(): JSX.Element {
           {state === "away" && <Away why={why} />}
           {state === "refused" && <SignIn why={why} />}
           {state === "ready" && !page && (pages.length === 0 ? <Nothing /> : <NoPage id={id} pages={pages} />)}
-          {state === "ready" && page && <Loaded key={`${page.id} ${signIns}`} page={page} rest={rest} />}
+          {state === "ready" && page && <Loaded key={`${page.id} ${round}`} page={page} rest={rest} />}
         </main>
       </div>
       {isSigningIn && (
@@ -54,13 +56,6 @@ export function Frame(): JSX.Element {
       <Messages />
     </>
   );
-}
-
-/** How often somebody has signed in or out: pages begin anew then, as somebody else sees other things. */
-function useSignIns(): number {
-  const [count, setCount] = useState(0);
-  useEffect(() => credentials.watch(() => setCount((one) => one + 1)), []);
-  return count;
 }
 
 function skip(event: Event): void {
@@ -180,7 +175,7 @@ function Loaded({ page, rest }: PageProps & { readonly page: Page }): JSX.Elemen
 
 function Away({ why }: { readonly why: string }): JSX.Element {
   useEffect(() => {
-    const timer = setInterval(renewSession, 2000);
+    const timer = setInterval(() => renewSession(), 2000);
     return () => clearInterval(timer);
   }, []);
   return <p class="note error" role="alert">{why}. Trying again…</p>;

@@ -8,6 +8,7 @@ import { bodyOf, type Result, resultOf, send, type Statement } from "./database.
 import { fieldOf, listOf, numberOf, parseJson, textOf } from "./json.ts";
 import { KeptList } from "./parts/kept_list.ts";
 import { valueOf } from "./parts/value.ts";
+import { forgotten } from "./session.ts";
 import { Store } from "./store.ts";
 
 /** Read consistency, as the API calls it. */
@@ -73,6 +74,12 @@ export function takeOver(query: URLSearchParams): void {
 
 const READ_VERBS: ReadonlySet<string> = new Set(["SELECT", "VALUES", "EXPLAIN", "PRAGMA"]);
 let running: AbortController | undefined;
+
+forgotten.watch(() => {
+  stop();
+  outcome.value = NOTHING;
+  settings.value = { ...settings.value, isUnlocked: false };
+});
 
 /** Ends what is running, on the node as well. */
 export function stop(): void {

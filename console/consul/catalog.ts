@@ -11,7 +11,7 @@ import { askJson } from "../api.ts";
 import { fieldOf, listOf, numberOf, textOf } from "../json.ts";
 import { messageOf } from "../parts/fault.ts";
 import { type State, stateOf, worstOf } from "../parts/status.tsx";
-import { session } from "../session.ts";
+import { forgotten, session } from "../session.ts";
 import { Store, useStore } from "../store.ts";
 import { keepLive, pause } from "./live.ts";
 
@@ -79,8 +79,7 @@ export interface Catalog {
   readonly fault: string;
 }
 
-/** The catalog. */
-export const catalog = new Store<Catalog>({
+const NOTHING: Catalog = {
   isRead: false,
   nodes: [],
   instances: [],
@@ -89,7 +88,12 @@ export const catalog = new Store<Catalog>({
   members: new Map(),
   roundTrips: new Map(),
   fault: "",
-});
+};
+
+/** The catalog. */
+export const catalog = new Store<Catalog>(NOTHING);
+
+forgotten.watch(() => catalog.value = NOTHING);
 
 /** Changes of one check that are remembered, and checks of which any are. */
 const CHANGES_MAX = 50;

@@ -477,4 +477,55 @@ async function tokens(
       await page.context().close();
     });
   }
+  await revocation(t, browser, { url: server.url, secret });
+}
+
+/** What becomes of the page when the token that it was signed in with changes, or goes. */
+async function revocation(
+  t: Deno.TestContext,
+  browser: TestBrowser,
+  { url, secret }: { readonly url: string; readonly secret: string },
+): Promise<void> {
+  const send = async (method: string, path: string, body?: unknown) => {
+    const response = await fetch(`${url}/v1/${path}`, {
+      method,
+      headers: { "X-Consul-Token": secret },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    assert(response.ok, `${path}: ${response.status}`);
+    return await response.json();
+  };
+  await t.step(
+    "a page notices when its policy changes and when its token is gone, and shows nothing more",
+    async () => {
+      const Rules = `sql = "read"  operator = "read"  key_prefix "" { policy = "read" }`;
+      const policy = await send("PUT", "acl/policy", { Name: "look", Rules });
+      const token = await send("PUT", "acl/token", { Policies: [{ ID: policy.ID }] });
+      const tab = await browser.open(`${url}/console/#/sql`);
+      const { page } = tab;
+      const signIn = async () => {
+        await page.getByLabel("Token").fill(token.SecretID);
+        await page.getByRole("button", { name: "Sign in" }).last().click();
+      };
+      await signIn();
+      await page.locator(".cm-content").waitFor();
+      await runSql(tab, "SELECT 'for your eyes'");
+      await page.getByRole("gridcell", { name: "for your eyes" }).waitFor();
+      await send("PUT", `acl/policy/${policy.ID}`, { Name: "look", Rules: `key_prefix "" { policy = "read" }` });
+      await page.getByRole("heading", { name: "SQL is not available" }).waitFor();
+      await page.locator(".menu").getByRole("link", { name: "Key/value" }).waitFor();
+      assertEquals(await page.locator(".menu").getByRole("link", { name: /SQL|Overview|Data/ }).count(), 0);
+      assertEquals(await page.locator(".chip").count(), 0, "the state of the cluster is not shown any more");
+      await page.goto(`${url}/console/#/kv`);
+      await page.getByText("No keys yet").waitFor();
+      await page.getByRole("button", { name: /sign out/ }).waitFor();
+      await send("DELETE", `acl/token/${token.AccessorID}`);
+      await page.getByText("You are not signed in any more").waitFor();
+      await page.getByRole("heading", { name: "Sign in" }).waitFor();
+      assertEquals(await page.locator(".menu a, .key-tree, .node-name").count(), 0);
+      assertEquals(await accessibilityFaults(tab), []);
+      assertClean(tab, { url });
+      await page.context().close();
+    },
+  );
 }
