@@ -3,6 +3,7 @@
  * the page, so that it works behind a reverse proxy that serves the node below a path.
  * @module
  */
+import { inDatacenter } from "./consul/datacenter.ts";
 import { parseJson } from "./json.ts";
 import { Store } from "./store.ts";
 
@@ -67,9 +68,9 @@ export interface AskOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The address of something of the API, such as `db/query`. */
+/** The address of something of the API, such as `db/query`; of the datacenter that is shown. */
 export function addressOf(path: string): string {
-  return new URL(`../${path}`, document.baseURI).href;
+  return new URL(`../${inDatacenter(path)}`, document.baseURI).href;
 }
 
 /**

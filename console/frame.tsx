@@ -6,6 +6,8 @@ import type { ComponentType, JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { credentials, useCredentials } from "./api.ts";
 import { cluster } from "./cluster.ts";
+import { datacenter } from "./consul/datacenter.ts";
+import { DatacenterChooser } from "./consul/datacenter_chooser.tsx";
 import { KEYS, useKeys } from "./keys.ts";
 import { type Page, type PageProps, PAGES, pagesFor } from "./pages.ts";
 import { Bootstrap } from "./pages/access/bootstrap.tsx";
@@ -27,7 +29,8 @@ export function Frame(): JSX.Element {
   const page = id === "" ? pages[0] : pages.find((one) => one.id === id);
   // Pages begin anew for somebody else, who sees other things.
   const round = useStore(forgotten);
-  useEffect(withdrawQuestion, [round]);
+  const shownDatacenter = useStore(datacenter);
+  useEffect(withdrawQuestion, [round, shownDatacenter]);
   useKeys(pages, () => setHelpOpen(true));
   useEffect(() => {
     document.title = page ? `${page.title} · muster` : "muster";
@@ -35,7 +38,7 @@ export function Frame(): JSX.Element {
   return (
     <>
       <a class="skip" href="#main" onClick={skip}>Skip to the page</a>
-      <Top onSignIn={() => setSigningIn(true)} onHelp={() => setHelpOpen(true)} />
+      <Top page={page} onSignIn={() => setSigningIn(true)} onHelp={() => setHelpOpen(true)} />
       <div class="body">
         <Menu pages={pages} current={page} />
         <main id="main" tabIndex={-1}>
@@ -43,7 +46,13 @@ export function Frame(): JSX.Element {
           {state === "away" && <Away why={why} />}
           {state === "refused" && <SignIn why={why} />}
           {state === "ready" && !page && (pages.length === 0 ? <Nothing /> : <NoPage id={id} pages={pages} />)}
-          {state === "ready" && page && <Loaded key={`${page.id} ${round}`} page={page} rest={rest} />}
+          {state === "ready" && page && (
+            <Loaded
+              key={`${page.id} ${round} ${page.isForDatacenters ? shownDatacenter : ""}`}
+              page={page}
+              rest={rest}
+            />
+          )}
         </main>
       </div>
       {isSigningIn && (
@@ -63,7 +72,13 @@ function skip(event: Event): void {
   document.getElementById("main")?.focus();
 }
 
-function Top({ onSignIn, onHelp }: { readonly onSignIn: () => void; readonly onHelp: () => void }): JSX.Element {
+function Top(
+  { page, onSignIn, onHelp }: {
+    readonly page: Page | undefined;
+    readonly onSignIn: () => void;
+    readonly onHelp: () => void;
+  },
+): JSX.Element {
   const { name, kind, node, signIn, state } = useStore(session);
   const isSignedIn = Object.keys(useStore(credentials)).length > 0;
   const chosen = useStore(theme);
@@ -81,6 +96,7 @@ function Top({ onSignIn, onHelp }: { readonly onSignIn: () => void; readonly onH
       {state === "ready" && <span class="muted node-name" title="The node that answers">{node}</span>}
       <ClusterLine />
       <span class="spacer" />
+      {page?.isForDatacenters && <DatacenterChooser />}
       <button type="button" class="plain" onClick={onHelp} title="Keys (?)" aria-label="Keys">
         <span class="glyph" aria-hidden="true">?</span>
       </button>

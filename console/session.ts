@@ -3,6 +3,7 @@
  * @module
  */
 import { ApiError, askJson, type Credentials, credentials, refusals } from "./api.ts";
+import { datacenter } from "./consul/datacenter.ts";
 import { fieldOf, listOf, textOf } from "./json.ts";
 import { Store } from "./store.ts";
 
@@ -95,6 +96,11 @@ async function askSession(): Promise<Session> {
 /** Counts how often what is shown became somebody else's, or no longer the caller's: it is forgotten then. */
 export const forgotten = new Store(0);
 
+function forget(): void {
+  datacenter.value = "";
+  forgotten.value++;
+}
+
 /** What the caller had signed in with when it was good last. */
 let good: Credentials | undefined;
 
@@ -108,7 +114,7 @@ function take(next: Session): void {
   if (isSame(before, next)) return;
   session.value = next;
   const isOther = before.state === "ready" && next.state !== "away";
-  if (isOther) forgotten.value++;
+  if (isOther) forget();
 }
 
 /**
@@ -168,6 +174,6 @@ export function watchSession(): void {
 }
 
 credentials.watch(() => {
-  forgotten.value++;
+  forget();
   renewSession();
 });

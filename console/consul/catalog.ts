@@ -13,6 +13,7 @@ import { messageOf } from "../parts/fault.ts";
 import { type State, stateOf, worstOf } from "../parts/status.tsx";
 import { forgotten, session } from "../session.ts";
 import { Store, useStore } from "../store.ts";
+import { datacenter } from "./datacenter.ts";
 import { keepLive, pause } from "./live.ts";
 
 /** A node of the catalog. */
@@ -93,7 +94,7 @@ const NOTHING: Catalog = {
 /** The catalog. */
 export const catalog = new Store<Catalog>(NOTHING);
 
-forgotten.watch(() => catalog.value = NOTHING);
+for (const other of [forgotten, datacenter]) other.watch(() => catalog.value = NOTHING);
 
 /** Changes of one check that are remembered, and checks of which any are. */
 const CHANGES_MAX = 50;

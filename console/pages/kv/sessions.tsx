@@ -6,6 +6,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { ask, askJson } from "../../api.ts";
 import { curlOf } from "../../consul/commands.ts";
+import { datacenter } from "../../consul/datacenter.ts";
 import { LiveSign, useKvChanges } from "../../consul/kv_watch.tsx";
 import { useLive } from "../../consul/live.ts";
 import { rowsOf } from "../../database.ts";
@@ -49,7 +50,10 @@ function sessionOf(data: unknown): KvSession {
  * @throws {ApiError}
  */
 async function readLocks(): Promise<ReadonlyMap<string, readonly string[]>> {
-  const found = await rowsOf("SELECT session, key FROM muster.kv WHERE session <> '' ORDER BY key").then(
+  const asked = datacenter.value === ""
+    ? rowsOf("SELECT session, key FROM muster.kv WHERE session <> '' ORDER BY key")
+    : Promise.reject(new Error("the database is that of this datacenter"));
+  const found = await asked.then(
     (rows) => rows.map(([session, key]) => [String(session), String(key)] as const),
     async () =>
       listOf(await askJson("v1/kv/?recurse").catch(() => []))
