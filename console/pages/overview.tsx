@@ -140,7 +140,7 @@ function NextSteps(): JSX.Element {
       )}
       {may("backup") && (
         <li>
-          <a href={linkTo("data", "transfer")}>Back up the database</a>
+          <a href={linkTo("operations")}>Back up the database</a>
           <span class="muted">
             <code>muster backup FILE</code>
           </span>

@@ -272,7 +272,7 @@ async function access(t: Deno.TestContext, { tab, agent, open }: Place): Promise
   });
 }
 
-async function operations(t: Deno.TestContext, { tab, agent, open }: Place): Promise<void> {
+async function operations(t: Deno.TestContext, { tab, agent, send, open }: Place): Promise<void> {
   const { page } = tab;
   await t.step("operations say what they do, and do it", async () => {
     await open("operations");
@@ -297,11 +297,37 @@ async function operations(t: Deno.TestContext, { tab, agent, open }: Place): Pro
     await assertGood({ tab, agent });
     await replace.click();
     await page.getByText("The database is replaced").waitFor();
+    await snapshot({ tab, send });
     await page.getByRole("button", { name: "Leave" }).click();
     await page.getByRole("dialog").getByText("muster leave").waitFor();
     await page.keyboard.press("Escape");
     await assertGood({ tab, agent });
   });
+}
+
+/** What agents keep goes out as a file, and comes back. */
+async function snapshot({ tab: { page }, send }: Pick<Place, "tab" | "send">): Promise<void> {
+  await send("PUT", "v1/kv/before", "kept");
+  const [file] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("button", { name: "Save a snapshot" }).click(),
+  ]);
+  await send("PUT", "v1/kv/after", "not kept");
+  await page.getByLabel("Snapshot to restore").setInputFiles({
+    name: "bad.snap",
+    mimeType: "",
+    buffer: Buffer.from("x"),
+  });
+  await page.getByLabel("Type replace to go on").fill("replace");
+  await page.getByRole("button", { name: "Replace them" }).click();
+  await page.getByRole("alert").waitFor();
+  await page.getByLabel("Snapshot to restore").setInputFiles(await file.path());
+  await page.getByRole("dialog").getByText("muster snapshot restore").waitFor();
+  await page.getByLabel("Type replace to go on").fill("replace");
+  await page.getByRole("button", { name: "Replace them" }).click();
+  await page.getByText("Catalog and keys are restored").waitFor();
+  const keys: string[] = JSON.parse(await send("GET", "v1/kv/?keys"));
+  assertEquals([keys.includes("before"), keys.includes("after")], [true, false]);
 }
 
 async function figures(t: Deno.TestContext, { tab, agent, open }: Place): Promise<void> {

@@ -209,6 +209,7 @@ async function pages(t: Deno.TestContext, browser: TestBrowser, node: NodeProces
     await page.locator(".grid-row", { hasText: `a "quoted", one` }).waitFor();
     assertEquals(await node.row("SELECT count(*), count(text) FROM imported"), [2, 1]);
     await page.goBack();
+    await page.getByRole("link", { name: "Back up", exact: true }).click();
     const [download] = await Promise.all([
       page.waitForEvent("download"),
       page.getByRole("button", { name: "SQLite file" }).click(),
@@ -216,8 +217,9 @@ async function pages(t: Deno.TestContext, browser: TestBrowser, node: NodeProces
     const path = await download.path();
     assert(new TextDecoder().decode(await Deno.readFile(path)).startsWith("SQLite format 3"));
     await node.execute("CREATE TABLE later (a)");
-    await page.getByLabel("Database file").setInputFiles(path);
+    await page.getByLabel("File to restore").setInputFiles(path);
     await page.getByRole("dialog", { name: "Replace the whole database?" }).getByText("muster restore").waitFor();
+    await page.getByLabel("Type replace to go on").fill("replace");
     await page.getByRole("button", { name: "Replace the database" }).click();
     await page.getByText("The database is replaced").waitFor();
     assertEquals(await node.row("SELECT count(*) FROM sqlite_schema WHERE name = 'later'"), [0]);
@@ -396,7 +398,7 @@ async function permissions(
     await page.getByRole("textbox", { name: "Password" }).fill("secret");
     await page.getByRole("dialog").getByRole("button", { name: "Sign in" }).click();
     await page.getByRole("button", { name: /root · sign out/ }).waitFor();
-    await page.goto(`${open}/console/#/data/transfer`);
+    await page.goto(`${open}/console/#/operations`);
     await page.getByRole("button", { name: "SQLite file" }).waitFor();
     assertEquals(await accessibilityFaults(tab), []);
     assertClean(tab, { url: open });
