@@ -50,10 +50,10 @@ export class ApiError extends Error {
   /** Always `ApiError`. */
   override readonly name = "ApiError";
   readonly status: number;
-  /** Index of Consul's API, of what is not there; 0: none was told. */
-  readonly index: number;
+  /** Index of Consul's API, of what is not there; null: none was told. */
+  readonly index: string | null;
 
-  constructor(status: number, message: string, index = 0) {
+  constructor(status: number, message: string, index: string | null = null) {
     super(message);
     this.status = status;
     this.index = index;
@@ -101,8 +101,7 @@ export async function ask(path: string, { method = "GET", body, signal }: AskOpt
   if (response.ok) return response;
   const text = (await response.text()).trim();
   if (response.status === 401 || response.status === 403) refusals.value++;
-  const index = Number(response.headers.get("X-Consul-Index")) || 0;
-  throw new ApiError(response.status, text || wordsOf(response.status), index);
+  throw new ApiError(response.status, text || wordsOf(response.status), response.headers.get("X-Consul-Index"));
 }
 
 function wordsOf(status: number): string {

@@ -55,6 +55,7 @@ const OF_NAMES: Readonly<Record<string, string>> = {
   "kv-read": "key",
   "session-read": "session",
   "query-read": "query",
+  "event-read": "event",
 };
 
 /**

@@ -8,7 +8,7 @@ import { Store } from "../store.ts";
 export const datacenter = new Store("");
 
 /** Paths of the API that another datacenter may be asked for; the list of datacenters is that of the node. */
-const FOR_ANY = /^v1\/(catalog|health|kv|session|query|coordinate|config|event\/fire)(\/|\?|$)/;
+const FOR_ANY = /^v1\/(catalog|health|kv|session|query|coordinate|config)(\/|\?|$)/;
 const OWN = /^v1\/catalog\/datacenters/;
 
 /** A path of the API, for the datacenter that is shown. */

@@ -17,12 +17,14 @@ export function jsonText(value: unknown): string {
 
 /** The window. */
 export function JsonForm(
-  { title, label, text, hint, action, onSave, onClose }: {
+  { title, label, text, hint, action, isReadOnly = false, onSave, onClose }: {
     readonly title: string;
     readonly label: string;
     readonly text: string;
     readonly hint?: string;
     readonly action: string;
+    /** Whether it is shown alone. @default {false} */
+    readonly isReadOnly?: boolean;
     /** Sends it; what it throws is shown. */
     readonly onSave: (text: string) => Promise<void>;
     readonly onClose: () => void;
@@ -52,6 +54,7 @@ export function JsonForm(
           <textarea
             rows={Math.min(24, Math.max(10, draft.split("\n").length + 1))}
             spellcheck={false}
+            readOnly={isReadOnly}
             value={draft}
             onInput={(event) => setDraft(event.currentTarget.value)}
           />
@@ -59,8 +62,8 @@ export function JsonForm(
         {hint && <p class="muted">{hint}</p>}
         {fault !== "" && <p class="note error pre" role="alert">{fault}</p>}
         <footer>
-          <button type="button" onClick={onClose}>Cancel</button>
-          <button type="submit" class="primary">{action}</button>
+          <button type="button" onClick={onClose}>{isReadOnly ? "Close" : "Cancel"}</button>
+          {!isReadOnly && <button type="submit" class="primary">{action}</button>}
         </footer>
       </form>
     </Dialog>

@@ -34,7 +34,9 @@ Deno.test({
       await until("it knows who leads", () => agent.leader());
       const tab = await browser.open(`${agent.url}/console/#/access`);
       const place = { agent, tab, ...await firstToken(t, { agent, tab }) };
-      for (const part of [services, keys, sessions, queries, access, operations, figures]) await part(t, place);
+      for (const part of [services, keys, sessions, queries, configuration, events, access, operations, figures]) {
+        await part(t, place);
+      }
     });
   },
 });
@@ -225,6 +227,65 @@ async function queries(t: Deno.TestContext, { tab, agent, open }: Place): Promis
   });
 }
 
+async function configuration(t: Deno.TestContext, { tab, agent, send, open }: Place): Promise<void> {
+  const { page } = tab;
+  await t.step("an entry of configuration is made, changed unless somebody else has, and deleted", async () => {
+    await open("config");
+    await page.getByText("There is none.").nth(2).waitFor();
+    await assertGood({ tab, agent });
+    await page.getByRole("button", { name: "New entry: Defaults of services" }).click();
+    await page.getByLabel("Definition").fill(`{"Kind": "service-defaults", "Name": ""}`);
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("alert").getByText("Name is required").waitFor();
+    const entry = (protocol: string) => JSON.stringify({ Kind: "service-defaults", Name: "web", Protocol: protocol });
+    await page.getByLabel("Definition").fill(entry(SCRIPT));
+    await page.getByRole("button", { name: "Save" }).click();
+    const row = page.locator("tbody tr", { hasText: "web" });
+    await row.getByText("<script>").waitFor();
+    await assertGood({ tab, agent });
+    await row.getByRole("button", { name: "Change" }).click();
+    await send("PUT", "v1/config", entry("grpc"));
+    await row.getByText("grpc").waitFor();
+    await page.getByLabel("Definition").fill(entry("tcp"));
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("alert").getByText("somebody has changed the entry").waitFor();
+    await page.keyboard.press("Escape");
+    await row.getByRole("button", { name: "Delete" }).click();
+    await page.getByRole("dialog").getByText("v1/config/service-defaults/web").waitFor();
+    await page.getByRole("button", { name: "Delete the entry" }).click();
+    await row.waitFor({ state: "detached" });
+  });
+}
+
+async function events(t: Deno.TestContext, { tab, agent, send, open }: Place): Promise<void> {
+  const { page } = tab;
+  await t.step("an event is fired, and those of others are seen as they come", async () => {
+    await open("events");
+    await page.getByText("No events").waitFor();
+    await assertGood({ tab, agent });
+    await page.getByRole("button", { name: "Fire an event" }).click();
+    await page.getByRole("textbox", { name: "Name", exact: true }).fill("deploy");
+    await page.getByRole("textbox", { name: "Payload" }).fill(SCRIPT);
+    await page.getByLabel("Services like").fill("(");
+    await page.getByRole("button", { name: "Fire", exact: true }).click();
+    await page.getByRole("alert").getByText("Invalid filter").waitFor();
+    await page.getByLabel("Services like").fill("api");
+    await page.getByRole("dialog").getByText("muster event -name=deploy -service=api").waitFor();
+    await assertGood({ tab, agent });
+    await page.getByRole("button", { name: "Fire", exact: true }).click();
+    const row = page.locator("tbody tr", { hasText: "deploy" });
+    await row.getByText("<script>").waitFor();
+    await row.getByText("service api").waitFor();
+    await send("PUT", "v1/event/fire/theirs", "\u0000\u0001");
+    await page.locator("tbody tr").first().getByText("00 01").waitFor();
+    const asked = tab.asked.length;
+    await send("PUT", "v1/event/fire/last", "1");
+    await page.locator("tbody tr").first().getByText("last").waitFor();
+    assert(tab.asked.length - asked < 5, "what has not changed is waited for");
+    await assertGood({ tab, agent });
+  });
+}
+
 async function access(t: Deno.TestContext, { tab, agent, open }: Place): Promise<void> {
   const { page } = tab;
   await t.step("policies, tokens and users are made", async () => {
@@ -298,6 +359,18 @@ async function operations(t: Deno.TestContext, { tab, agent, send, open }: Place
     await replace.click();
     await page.getByText("The database is replaced").waitFor();
     await snapshot({ tab, send });
+    await page.getByText("Add a node").click();
+    await page.getByText(`-retry-join=${agent.addr}`).waitFor();
+    await page.getByLabel("Agent to join").fill("127.0.0.1:1");
+    await page.getByRole("button", { name: "Join" }).click();
+    await page.getByRole("dialog").getByText("muster join 127.0.0.1:1").waitFor();
+    await assertGood({ tab, agent });
+    await page.getByRole("dialog").getByRole("button", { name: "Join" }).click();
+    await page.locator(".message.error").waitFor();
+    await page.getByLabel("Agent to join").fill(agent.addr);
+    await page.getByRole("button", { name: "Join" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Join" }).click();
+    await page.getByText(`one has joined ${agent.addr}`).waitFor();
     await page.getByRole("button", { name: "Leave" }).click();
     await page.getByRole("dialog").getByText("muster leave").waitFor();
     await page.keyboard.press("Escape");
@@ -344,7 +417,7 @@ async function figures(t: Deno.TestContext, { tab, agent, open }: Place): Promis
     await assertGood({ tab, agent });
     await page.emulateMedia({ colorScheme: "dark" });
     await page.setViewportSize({ width: 380, height: 700 });
-    for (const hash of ["figures", "operations", "services", "services/checks", "kv", "access"]) {
+    for (const hash of ["figures", "operations", "services", "services/checks", "kv", "config", "events", "access"]) {
       await open(hash);
       await page.locator(hash === "figures" ? "canvas" : "main h1, main .empty").first().waitFor();
       await assertGood({ tab, agent });
