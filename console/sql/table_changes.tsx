@@ -9,8 +9,9 @@ import { curlOf, musterOf } from "../consul/commands.ts";
 import { bodyOf, rowsOf, send } from "../database.ts";
 import { Commands } from "../parts/commands.tsx";
 import type { ForeignKey } from "../parts/diagram.tsx";
-import { confirmed, Dialog, tell } from "../parts/dialog.tsx";
+import { confirmed, tell } from "../parts/dialog.tsx";
 import { messageOf } from "../parts/fault.ts";
+import { FormDialog } from "../parts/form_dialog.tsx";
 import { countText } from "../parts/format.ts";
 import { Icon } from "../parts/icon.tsx";
 import { TextField } from "../parts/text_field.tsx";
@@ -119,35 +120,29 @@ function RenameDialog(
   },
 ): JSX.Element {
   const [next, setNext] = useState(name);
-  const [fault, setFault] = useState("");
   const sql = `ALTER TABLE ${quoted(name)} RENAME TO ${quoted(next)}`;
-  const save = async (event: Event) => {
-    event.preventDefault();
-    try {
-      await write(sql);
-      tell(`${name} is now ${next}`);
-      onClose();
-      onChanged();
-      goTo("data", "table", next, "schema");
-    } catch (error) {
-      setFault(messageOf(error));
-    }
+  const save = async () => {
+    await write(sql);
+    tell(`${name} is now ${next}`);
+    onClose();
+    onChanged();
+    goTo("data", "table", next, "schema");
   };
   return (
-    <Dialog title={`Rename the table ${name}`} onClose={onClose}>
-      <form class="form" onSubmit={save}>
-        <TextField label="New name" name="table" required value={next} onInput={setNext} />
-        <p class="pre">
-          {"SQLite writes the new name into the table's indexes, triggers, foreign keys and views. Programs that use the old " +
-            `name fail from then on.\n\n${sql};`}
-        </p>
-        <Commands commands={commandsOf(sql)} />
-        {fault !== "" && <p class="note error" role="alert">{fault}</p>}
-        <footer>
-          <button type="button" onClick={onClose}>Cancel</button>
-          <button type="submit" class="danger" disabled={next === "" || next === name}>Rename the table</button>
-        </footer>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={`Rename the table ${name}`}
+      action="Rename the table"
+      isDanger
+      isDisabled={next === "" || next === name}
+      onSave={save}
+      onClose={onClose}
+    >
+      <TextField label="New name" name="table" required value={next} onInput={setNext} />
+      <p class="pre">
+        {"SQLite writes the new name into the table's indexes, triggers, foreign keys and views. Programs that use the old " +
+          `name fail from then on.\n\n${sql};`}
+      </p>
+      <Commands commands={commandsOf(sql)} />
+    </FormDialog>
   );
 }

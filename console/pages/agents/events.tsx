@@ -11,8 +11,8 @@ import { hexOf, textOfBytes } from "../../consul/kv_value.ts";
 import { useLive } from "../../consul/live.ts";
 import { fieldOf, listOf, textOf } from "../../json.ts";
 import { Commands } from "../../parts/commands.tsx";
-import { Dialog, tell } from "../../parts/dialog.tsx";
-import { messageOf } from "../../parts/fault.ts";
+import { tell } from "../../parts/dialog.tsx";
+import { FormDialog } from "../../parts/form_dialog.tsx";
 import { bytesText } from "../../parts/format.ts";
 import { Icon } from "../../parts/icon.tsx";
 import { TableHead } from "../../parts/table_head.tsx";
@@ -150,52 +150,39 @@ function commandsOf(draft: Draft): readonly string[] {
 
 function FireForm({ onClose }: { readonly onClose: () => void }): JSX.Element {
   const [draft, setDraft] = useState(EMPTY);
-  const [fault, setFault] = useState("");
   const set = (more: Partial<Draft>) => setDraft({ ...draft, ...more });
-  const fire = async (event: Event) => {
-    event.preventDefault();
-    try {
-      await ask(pathOf(draft), { method: "PUT", ...(draft.payload === "" ? {} : { body: new Blob([draft.payload]) }) });
-      tell(`${draft.name} is fired`);
-      onClose();
-    } catch (error) {
-      setFault(messageOf(error));
-    }
+  const fire = async () => {
+    await ask(pathOf(draft), { method: "PUT", ...(draft.payload === "" ? {} : { body: new Blob([draft.payload]) }) });
+    tell(`${draft.name} is fired`);
+    onClose();
   };
   return (
-    <Dialog title="Fire an event" onClose={onClose}>
-      <form class="form" onSubmit={fire}>
-        <p>
-          All agents hear of it, in no certain order; watches of those that it is for run. It cannot be called back.
-        </p>
-        <TextField label="Name" name="event" required value={draft.name} onInput={(name) => set({ name })} />
-        <label>
-          Payload
-          <textarea
-            rows={3}
-            dir="auto"
-            spellcheck={false}
-            value={draft.payload}
-            onInput={(event) => set({ payload: event.currentTarget.value })}
-          />
-        </label>
-        <div class="fields">
-          <TextField label="Nodes like" placeholder="all" value={draft.node} onInput={(node) => set({ node })} />
-          <TextField
-            label="Services like"
-            placeholder="all"
-            value={draft.service}
-            onInput={(service) => set({ service })}
-          />
-          <TextField label="Tags like" placeholder="all" value={draft.tag} onInput={(tag) => set({ tag })} />
-        </div>
-        <Commands commands={commandsOf(draft)} />
-        {fault !== "" && <p class="note error" role="alert">{fault}</p>}
-        <footer>
-          <button type="button" onClick={onClose}>Cancel</button>
-          <button type="submit" class="primary">Fire</button>
-        </footer>
-      </form>
-    </Dialog>
+    <FormDialog title="Fire an event" action="Fire" onSave={fire} onClose={onClose}>
+      <p>
+        All agents hear of it, in no certain order; watches of those that it is for run. It cannot be called back.
+      </p>
+      <TextField label="Name" name="event" required value={draft.name} onInput={(name) => set({ name })} />
+      <label>
+        Payload
+        <textarea
+          rows={3}
+          dir="auto"
+          spellcheck={false}
+          value={draft.payload}
+          onInput={(event) => set({ payload: event.currentTarget.value })}
+        />
+      </label>
+      <div class="fields">
+        <TextField label="Nodes like" placeholder="all" value={draft.node} onInput={(node) => set({ node })} />
+        <TextField
+          label="Services like"
+          placeholder="all"
+          value={draft.service}
+          onInput={(service) => set({ service })}
+        />
+        <TextField label="Tags like" placeholder="all" value={draft.tag} onInput={(tag) => set({ tag })} />
+      </div>
+      <Commands commands={commandsOf(draft)} />
+    </FormDialog>
   );
 }
