@@ -72,25 +72,27 @@ export function SqlPage(): JSX.Element {
           </button>
           <Settings />
           <span class="spacer" />
-          <button type="button" class="plain" onClick={() => keep(draft.value)}>
-            <Icon name="star" /> Save
-          </button>
-          <button
-            type="button"
-            class="plain"
-            aria-pressed={side === "saved"}
-            onClick={() => setSide(side === "saved" ? "" : "saved")}
-          >
-            Saved
-          </button>
-          <button
-            type="button"
-            class="plain"
-            aria-pressed={side === "history"}
-            onClick={() => setSide(side === "history" ? "" : "history")}
-          >
-            <Icon name="history" /> History
-          </button>
+          <span class="toolbar">
+            <button type="button" class="plain" onClick={() => keep(draft.value)}>
+              <Icon name="star" /> Save
+            </button>
+            <button
+              type="button"
+              class="plain"
+              aria-pressed={side === "saved"}
+              onClick={() => setSide(side === "saved" ? "" : "saved")}
+            >
+              Saved
+            </button>
+            <button
+              type="button"
+              class="plain"
+              aria-pressed={side === "history"}
+              onClick={() => setSide(side === "history" ? "" : "history")}
+            >
+              <Icon name="history" /> History
+            </button>
+          </span>
         </div>
         <Editor draft={draft} schema={schema} onRun={start} handle={editor} />
         <Parameters text={text} />

@@ -112,7 +112,7 @@ function AddNode({ picture: { nodes, leaderId } }: { readonly picture: Picture }
         it is a read replica. Its addresses must be such that the others reach it; the secrets of the cluster are given
         to it as to them.
       </p>
-      <Commands commands={[command]} />
+      <Commands title="On the machine of the new node:" commands={[command]} />
     </details>
   );
 }
