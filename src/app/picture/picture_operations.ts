@@ -5,6 +5,7 @@
 import { finite, flag, listOf, mapOf, optional, record, text, whole } from "../../base/codec/shape.ts";
 import type { Activity } from "../../base/worker/activity.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
+import { withTimeout } from "../../base/worker/with_timeout.ts";
 import { needs } from "../../core/acl/resource.ts";
 import type { Agent } from "../agent/agent.ts";
 import { type Implementations, jsonOperation, type OperationTable } from "../database/operation.ts";
@@ -48,6 +49,8 @@ export interface PictureOperationsParts {
 const DISK_MS = 15_000;
 /** A node whose database is behind with what is committed for longer than this is not ready. */
 const APPLY_WAIT_MS_MAX = 5000;
+/** A replica that is busy must not have its node look as if it did not answer. */
+const DIFFERING_MS = 500;
 const PICTURE_LENGTH_MAX = 4 * 1024 * 1024;
 const NAME_LENGTH_MAX = 1024;
 const NODES_MAX = 10_000;
@@ -96,8 +99,7 @@ export function factsTeller(parts: PictureOperationsParts): () => Promise<NodeFa
   return async () => {
     const now = performance.now();
     if (!disk || now - disk.atMs > DISK_MS) disk = { atMs: now, facts: parts.disk().catch(() => undefined) };
-    // Who does not lead compares nothing. One that cannot tell has found nothing.
-    const found = parts.state.isLeader ? await parts.replica.call("differing", {}).catch(() => null) : null;
+    const found = await foundDiffering(parts);
     const busyWith = busyWork(parts);
     return {
       ...factsOf(parts, await disk.facts),
@@ -105,6 +107,12 @@ export function factsTeller(parts: PictureOperationsParts): () => Promise<NodeFa
       ...(found ? { differing: found } : {}),
     };
   };
+}
+
+/** Replicas whose data differ. Who does not lead compares nothing, and who cannot tell now is asked again soon. */
+async function foundDiffering({ state, replica }: PictureOperationsParts): Promise<NodeFacts["differing"] | null> {
+  if (!state.isLeader) return null;
+  return await withTimeout(replica.call("differing", {}), DIFFERING_MS, "busy").catch(() => null);
 }
 
 function factsOf(parts: PictureOperationsParts, disk: DiskFacts | undefined): NodeFacts {
