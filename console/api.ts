@@ -3,6 +3,7 @@
  * the page, so that it works behind a reverse proxy that serves the node below a path.
  * @module
  */
+import { inDatacenter } from "./consul/datacenter.ts";
 import { parseJson } from "./json.ts";
 import { Store } from "./store.ts";
 
@@ -11,6 +12,9 @@ export type Credentials = Readonly<Record<string, string>>;
 
 /** What the user has signed in with. It is kept for as long as the tab is open, and nowhere else. */
 export const credentials = new Store<Credentials>(keptCredentials());
+
+/** Counts refusals (401, 403): whoever has signed in may have lost what they signed in with. */
+export const refusals = new Store(0);
 
 const KEPT = "muster.credentials";
 
@@ -46,10 +50,13 @@ export class ApiError extends Error {
   /** Always `ApiError`. */
   override readonly name = "ApiError";
   readonly status: number;
+  /** Index of Consul's API, of what is not there; null: none was told. */
+  readonly index: string | null;
 
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, index: string | null = null) {
     super(message);
     this.status = status;
+    this.index = index;
   }
 }
 
@@ -61,9 +68,9 @@ export interface AskOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The address of something of the API, such as `db/query`. */
+/** The address of something of the API, such as `db/query`; of the datacenter that is shown. */
 export function addressOf(path: string): string {
-  return new URL(`../${path}`, document.baseURI).href;
+  return new URL(`../${inDatacenter(path)}`, document.baseURI).href;
 }
 
 /**
@@ -93,7 +100,8 @@ export async function ask(path: string, { method = "GET", body, signal }: AskOpt
   }
   if (response.ok) return response;
   const text = (await response.text()).trim();
-  throw new ApiError(response.status, text || wordsOf(response.status));
+  if (response.status === 401 || response.status === 403) refusals.value++;
+  throw new ApiError(response.status, text || wordsOf(response.status), response.headers.get("X-Consul-Index"));
 }
 
 function wordsOf(status: number): string {

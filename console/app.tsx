@@ -5,7 +5,7 @@
 import { render } from "preact";
 import { followCluster } from "./cluster.ts";
 import { Frame } from "./frame.tsx";
-import { renewSession } from "./session.ts";
+import { renewSession, watchSession } from "./session.ts";
 
 const root = document.getElementById("app");
 if (root) {
@@ -13,4 +13,5 @@ if (root) {
   render(<Frame />, root);
 }
 renewSession();
+watchSession();
 followCluster();

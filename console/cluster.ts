@@ -56,8 +56,10 @@ export interface Cluster {
   readonly fault: string;
 }
 
+const NOTHING: Cluster = { picture: undefined, fault: "" };
+
 /** The cluster. */
-export const cluster = new Store<Cluster>({ picture: undefined, fault: "" });
+export const cluster = new Store<Cluster>(NOTHING);
 
 const PAUSE_MS = [500, 1000, 2000, 5000];
 
@@ -115,7 +117,10 @@ let following: AbortController | undefined;
 function renew(): void {
   following?.abort();
   following = undefined;
-  if (document.hidden || session.value.state !== "ready" || !may("status")) return;
+  const { state } = session.value;
+  // Who may not see it (any more) is not shown the last one; a node that is away comes back.
+  if (state === "refused" || (state === "ready" && !may("status"))) cluster.value = NOTHING;
+  if (document.hidden || state !== "ready" || !may("status")) return;
   following = new AbortController();
   keepFollowing(following.signal);
 }

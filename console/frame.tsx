@@ -6,13 +6,15 @@ import type { ComponentType, JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { credentials, useCredentials } from "./api.ts";
 import { cluster } from "./cluster.ts";
+import { datacenter } from "./consul/datacenter.ts";
+import { DatacenterChooser } from "./consul/datacenter_chooser.tsx";
 import { KEYS, useKeys } from "./keys.ts";
-import { type Page, type PageProps, pagesFor } from "./pages.ts";
+import { type Page, type PageProps, PAGES, pagesFor } from "./pages.ts";
 import { Bootstrap } from "./pages/access/bootstrap.tsx";
-import { Dialog, Messages, Questions } from "./parts/dialog.tsx";
+import { Dialog, Messages, Questions, withdrawQuestion } from "./parts/dialog.tsx";
 import { Icon } from "./parts/icon.tsx";
 import { linkTo, place } from "./router.ts";
-import { renewSession, session } from "./session.ts";
+import { forgotten, renewSession, session } from "./session.ts";
 import { SignIn } from "./sign_in.tsx";
 import { useStore } from "./store.ts";
 import { nextTheme, theme } from "./theme.ts";
@@ -24,24 +26,33 @@ export function Frame(): JSX.Element {
   const [isHelpOpen, setHelpOpen] = useState(false);
   const pages = pagesFor(useStore(session));
   const [id = "", ...rest] = useStore(place);
-  const page = pages.find((one) => one.id === id) ?? pages[0];
-  const signIns = useSignIns();
+  const page = id === "" ? pages[0] : pages.find((one) => one.id === id);
+  // Pages begin anew for somebody else, who sees other things.
+  const round = useStore(forgotten);
+  const shownDatacenter = useStore(datacenter);
+  useEffect(withdrawQuestion, [round, shownDatacenter]);
   useKeys(pages, () => setHelpOpen(true));
   useEffect(() => {
     document.title = page ? `${page.title} · muster` : "muster";
-  }, [page]);
+  }, [page?.title]);
   return (
     <>
       <a class="skip" href="#main" onClick={skip}>Skip to the page</a>
-      <Top onSignIn={() => setSigningIn(true)} onHelp={() => setHelpOpen(true)} />
+      <Top page={page} onSignIn={() => setSigningIn(true)} onHelp={() => setHelpOpen(true)} />
       <div class="body">
         <Menu pages={pages} current={page} />
         <main id="main" tabIndex={-1}>
           {state === "loading" && <p class="muted">Asking the node…</p>}
           {state === "away" && <Away why={why} />}
           {state === "refused" && <SignIn why={why} />}
-          {state === "ready" && !page && <Nothing />}
-          {state === "ready" && page && <Loaded key={`${page.id} ${signIns}`} page={page} rest={rest} />}
+          {state === "ready" && !page && (pages.length === 0 ? <Nothing /> : <NoPage id={id} pages={pages} />)}
+          {state === "ready" && page && (
+            <Loaded
+              key={`${page.id} ${round} ${page.isForDatacenters ? shownDatacenter : ""}`}
+              page={page}
+              rest={rest}
+            />
+          )}
         </main>
       </div>
       {isSigningIn && (
@@ -56,25 +67,24 @@ export function Frame(): JSX.Element {
   );
 }
 
-/** How often somebody has signed in or out: pages begin anew then, as somebody else sees other things. */
-function useSignIns(): number {
-  const [count, setCount] = useState(0);
-  useEffect(() => credentials.watch(() => setCount((one) => one + 1)), []);
-  return count;
-}
-
 function skip(event: Event): void {
   event.preventDefault(); // what stands behind # is the place
   document.getElementById("main")?.focus();
 }
 
-function Top({ onSignIn, onHelp }: { readonly onSignIn: () => void; readonly onHelp: () => void }): JSX.Element {
+function Top(
+  { page, onSignIn, onHelp }: {
+    readonly page: Page | undefined;
+    readonly onSignIn: () => void;
+    readonly onHelp: () => void;
+  },
+): JSX.Element {
   const { name, kind, node, signIn, state } = useStore(session);
   const isSignedIn = Object.keys(useStore(credentials)).length > 0;
   const chosen = useStore(theme);
   return (
     <header class="top">
-      <a class="brand" href={linkTo("overview")} aria-label="muster">
+      <a class="brand" href={linkTo()} aria-label="muster">
         <svg viewBox="0 0 16 16" width="20" height="20" aria-hidden="true">
           <path d="M8 3.5 3.5 12h9z" />
           <circle cx="8" cy="3.5" r="2.5" />
@@ -86,6 +96,7 @@ function Top({ onSignIn, onHelp }: { readonly onSignIn: () => void; readonly onH
       {state === "ready" && <span class="muted node-name" title="The node that answers">{node}</span>}
       <ClusterLine />
       <span class="spacer" />
+      {page?.isForDatacenters && <DatacenterChooser />}
       <button type="button" class="plain" onClick={onHelp} title="Keys (?)" aria-label="Keys">
         <span class="glyph" aria-hidden="true">?</span>
       </button>
@@ -180,7 +191,7 @@ function Loaded({ page, rest }: PageProps & { readonly page: Page }): JSX.Elemen
 
 function Away({ why }: { readonly why: string }): JSX.Element {
   useEffect(() => {
-    const timer = setInterval(renewSession, 2000);
+    const timer = setInterval(() => renewSession(), 2000);
     return () => clearInterval(timer);
   }, []);
   return <p class="note error" role="alert">{why}. Trying again…</p>;
@@ -200,6 +211,30 @@ function Nothing(): JSX.Element {
     <div class="empty">
       <h1>Nothing to show</h1>
       <p>The user {name} has none of the permissions that a page needs, such as status or query.</p>
+    </div>
+  );
+}
+
+/** For a place that leads to no page of the caller's. */
+function NoPage({ id, pages }: { readonly id: string; readonly pages: readonly Page[] }): JSX.Element {
+  const known = PAGES.find((one) => one.id === id);
+  return (
+    <div class="empty">
+      <h1>{known ? `${known.title} is not available` : "No such page"}</h1>
+      <p>
+        {known ? "This node does not have it, or you may not see it." : (
+          <>
+            The console has no page <bdi>{id}</bdi>.
+          </>
+        )} These are its pages:
+      </p>
+      <ul class="links">
+        {pages.map((page) => (
+          <li key={page.id}>
+            <a href={linkTo(page.id)}>{page.title}</a>
+          </li>
+        ))}
+      </ul>
     </div>
   );
 }

@@ -25,6 +25,8 @@ export interface Page {
   readonly permission: string;
   /** Whether only agents have what it shows. @default {false} */
   readonly isOfAgents?: boolean;
+  /** Whether it can show another datacenter. @default {false} */
+  readonly isForDatacenters?: boolean;
   /** Whether it is shown, where that takes more than a permission. */
   isShown?(session: Pick<Session, "signIn" | "kind">): boolean;
   /** Its component: a part of the program of its own, but for the first page. */
@@ -60,6 +62,7 @@ export const PAGES: readonly Page[] = [
     key: "v",
     permission: "catalog-read",
     isOfAgents: true,
+    isForDatacenters: true,
     load: () => import("./pages/catalog/page.tsx").then(({ CatalogPage }) => CatalogPage),
   },
   {
@@ -69,6 +72,7 @@ export const PAGES: readonly Page[] = [
     key: "k",
     permission: "kv-read",
     isOfAgents: true,
+    isForDatacenters: true,
     load: () => import("./pages/kv/page.tsx").then(({ KvPage }) => KvPage),
   },
   {
@@ -78,6 +82,7 @@ export const PAGES: readonly Page[] = [
     key: "l",
     permission: "session-read",
     isOfAgents: true,
+    isForDatacenters: true,
     load: () => import("./pages/kv/sessions.tsx").then(({ SessionsPage }) => SessionsPage),
   },
   {
@@ -87,7 +92,27 @@ export const PAGES: readonly Page[] = [
     key: "q",
     permission: "query-read",
     isOfAgents: true,
+    isForDatacenters: true,
     load: () => import("./pages/catalog/queries.tsx").then(({ QueriesPage }) => QueriesPage),
+  },
+  {
+    id: "config",
+    title: "Configuration",
+    icon: "document",
+    key: "c",
+    permission: "operator-read",
+    isOfAgents: true,
+    isForDatacenters: true,
+    load: () => import("./pages/agents/config.tsx").then(({ ConfigPage }) => ConfigPage),
+  },
+  {
+    id: "events",
+    title: "Events",
+    icon: "event",
+    key: "e",
+    permission: "event-read",
+    isOfAgents: true,
+    load: () => import("./pages/agents/events.tsx").then(({ EventsPage }) => EventsPage),
   },
   {
     id: "access",

@@ -8,10 +8,11 @@ import { bodyOf, type Result, resultOf, send, type Statement } from "./database.
 import { fieldOf, listOf, numberOf, parseJson, textOf } from "./json.ts";
 import { KeptList } from "./parts/kept_list.ts";
 import { valueOf } from "./parts/value.ts";
+import { forgotten } from "./session.ts";
 import { Store } from "./store.ts";
 
 /** Read consistency, as the API calls it. */
-export const LEVELS = ["none", "weak", "linearizable", "strong"] as const;
+export const LEVELS = ["auto", "none", "weak", "linearizable", "strong"] as const;
 
 /** How statements are run. */
 export interface RunSettings {
@@ -36,9 +37,13 @@ export interface Outcome {
   /** Why nothing was run, or how a live query goes. */
   readonly text: string;
   readonly ms: number;
+  /** Statements that were sent: behind one that fails in a transaction the others have no result. */
+  readonly count: number;
+  /** Whether either all statements count or none. */
+  readonly isTransaction: boolean;
 }
 
-const NOTHING: Outcome = { k: "nothing", answers: [], text: "", ms: 0 };
+const NOTHING: Outcome = { k: "nothing", answers: [], text: "", ms: 0, count: 0, isTransaction: false };
 
 /** The text in the editor: it stays there while other pages are looked at. */
 export const draft = new Store("");
@@ -56,8 +61,25 @@ export const past = new KeptList("history", 200);
 /** What somebody has kept. */
 export const saved = new KeptList("saved", 200);
 
+/**
+ * Takes a statement from the address of the page into the editor, and the level: so another node's console hands them over.
+ * Nothing is run by it, as anybody may have made a link.
+ */
+export function takeOver(query: URLSearchParams): void {
+  const text = query.get("q");
+  if (text !== null) draft.value = text;
+  const level = LEVELS.find((one) => one === query.get("level"));
+  if (level) settings.value = { ...settings.value, level };
+}
+
 const READ_VERBS: ReadonlySet<string> = new Set(["SELECT", "VALUES", "EXPLAIN", "PRAGMA"]);
 let running: AbortController | undefined;
+
+forgotten.watch(() => {
+  stop();
+  outcome.value = NOTHING;
+  settings.value = { ...settings.value, isUnlocked: false };
+});
 
 /** Ends what is running, on the node as well. */
 export function stop(): void {
@@ -132,7 +154,8 @@ export function run(text: string): Promise<void> {
     }
     writes = writing !== undefined;
     const results = await send(statements, { writes, isTransaction, level, signal });
-    return { ...NOTHING, k: "done", answers: results.map((result, at) => ({ sql: statements[at].sql, result })) };
+    const answers = results.map((result, at) => ({ sql: statements[at].sql, result }));
+    return { ...NOTHING, k: "done", answers, count: statements.length, isTransaction: writes && isTransaction };
   }, stopped);
 }
 
@@ -143,7 +166,8 @@ export function explain(text: string): Promise<void> {
     const statements = statementsOf(text, parameters);
     const asked = statements.map((one) => ({ ...one, sql: `EXPLAIN QUERY PLAN ${one.sql}` }));
     const results = await send(asked, { level, signal });
-    return { ...NOTHING, k: "plan", answers: results.map((result, at) => ({ sql: statements[at].sql, result })) };
+    const answers = results.map((result, at) => ({ sql: statements[at].sql, result }));
+    return { ...NOTHING, k: "plan", answers, count: statements.length };
   });
 }
 

@@ -3,8 +3,9 @@
  * console into `docs/images/`, for docs/console.md and for whoever changes how it looks.
  * @module
  */
-import { picture, TestBrowser } from "../tests/harness/browser.ts";
+import { TestBrowser } from "../tests/harness/browser.ts";
 import { agentPictures } from "./console/agent_pictures.ts";
+import { takePicture } from "./console/take_picture.ts";
 import { clusterFlags, leaderOf, nodePlace, withNodes } from "../tests/harness/processes.ts";
 
 const IMAGES = new URL("../docs/images/", import.meta.url).pathname;
@@ -48,35 +49,39 @@ await withNodes(async (root, start) => {
   const open = (hash: string) => page.goto(`${witness.url}/console/#/${hash}`);
   await page.locator(".map .node.healthy").nth(2).waitFor();
   await page.waitForTimeout(6000); // round trips are the shortest of several
-  await picture(tab, `${IMAGES}console-overview.png`);
+  await takePicture(tab, `${IMAGES}console-overview.png`);
 
   await open("sql");
   await page.locator(".cm-content").click();
   await page.keyboard.insertText(QUERY);
   await page.keyboard.press("Control+Enter");
   await page.locator(".grid-row").first().waitFor();
-  await picture(tab, `${IMAGES}console-sql.png`);
+  await takePicture(tab, `${IMAGES}console-sql.png`);
   await page.getByRole("button", { name: "Plan" }).click();
   await page.locator(".plan").waitFor();
-  await picture(tab, `${IMAGES}console-plan.png`);
+  await takePicture(tab, `${IMAGES}console-plan.png`);
 
   await open("data");
   await page.locator(".diagram .reference").first().waitFor();
   await page.locator(".count", { hasText: "2,400" }).first().waitFor();
-  await picture(tab, `${IMAGES}console-data.png`);
+  await takePicture(tab, `${IMAGES}console-data.png`);
   await open("data/table/customers");
-  await page.locator(".grid-row").first().getByText("Customer 2400").dblclick();
+  await page.getByLabel("Column").selectOption("name"); // few rows: a page of them is a large picture
+  await page.getByLabel("Value").fill("customer 239");
+  await page.getByRole("button", { name: "Filter" }).click();
+  await page.getByText("11 rows").waitFor();
+  await page.locator(".grid-row").first().getByText("Customer 2399").dblclick();
   await page.getByRole("textbox", { name: "Value" }).last().fill("Ada Lovelace");
   await page.getByRole("button", { name: "Take over" }).click();
-  await picture(tab, `${IMAGES}console-rows.png`);
+  await takePicture(tab, `${IMAGES}console-rows.png`);
 
   await leader.stop("SIGKILL");
   await page.emulateMedia({ colorScheme: "dark" });
   await open("overview");
   await page.locator(".map .node.unreachable").waitFor();
   await page.locator(".map .node.leads.healthy").waitFor();
-  await picture(tab, `${IMAGES}console-leader-lost.png`);
+  await takePicture(tab, `${IMAGES}console-leader-lost.png`);
   await page.setViewportSize({ width: 390, height: 800 });
-  await picture(tab, `${IMAGES}console-narrow.png`);
+  await takePicture(tab, `${IMAGES}console-narrow.png`);
 });
 await agentPictures(browser, IMAGES);

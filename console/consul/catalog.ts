@@ -11,8 +11,9 @@ import { askJson } from "../api.ts";
 import { fieldOf, listOf, numberOf, textOf } from "../json.ts";
 import { messageOf } from "../parts/fault.ts";
 import { type State, stateOf, worstOf } from "../parts/status.tsx";
-import { session } from "../session.ts";
+import { forgotten, session } from "../session.ts";
 import { Store, useStore } from "../store.ts";
+import { datacenter } from "./datacenter.ts";
 import { keepLive, pause } from "./live.ts";
 
 /** A node of the catalog. */
@@ -79,8 +80,7 @@ export interface Catalog {
   readonly fault: string;
 }
 
-/** The catalog. */
-export const catalog = new Store<Catalog>({
+const NOTHING: Catalog = {
   isRead: false,
   nodes: [],
   instances: [],
@@ -89,7 +89,12 @@ export const catalog = new Store<Catalog>({
   members: new Map(),
   roundTrips: new Map(),
   fault: "",
-});
+};
+
+/** The catalog. */
+export const catalog = new Store<Catalog>(NOTHING);
+
+for (const other of [forgotten, datacenter]) other.watch(() => catalog.value = NOTHING);
 
 /** Changes of one check that are remembered, and checks of which any are. */
 const CHANGES_MAX = 50;

@@ -3,6 +3,7 @@
  * @module
  */
 import { addressOf, credentials } from "../api.ts";
+import { datacenter } from "./datacenter.ts";
 
 /** A word for a shell. */
 export function quotedWord(word: string): string {
@@ -27,5 +28,8 @@ export function curlOf(method: string, path: string, { body, file }: { body?: st
 
 /** A command of muster at this node. */
 export function musterOf(...words: readonly string[]): string {
-  return ["muster", ...words.map(quotedWord), `-http-addr=${quotedWord(addressOf("").replace(/\/$/, ""))}`].join(" ");
+  const isElsewhere = datacenter.value !== "" && words[0] === "kv";
+  const place = isElsewhere ? [`-datacenter=${quotedWord(datacenter.value)}`] : [];
+  return ["muster", ...words.map(quotedWord), ...place, `-http-addr=${quotedWord(addressOf("").replace(/\/$/, ""))}`]
+    .join(" ");
 }

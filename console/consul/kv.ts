@@ -23,7 +23,8 @@ export interface Entry {
   readonly isDeleted: boolean;
 }
 
-function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
+/** Bytes that stand in base64. */
+export function bytesOfBase64(base64: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(atob(base64), (one) => one.charCodeAt(0));
 }
 
@@ -37,7 +38,7 @@ export function entryOf(data: unknown): Entry {
   const number = (name: string) => numberOf(fieldOf(data, name)) ?? 0;
   return {
     key: textOf(fieldOf(data, "Key")),
-    value: bytesOf(textOf(fieldOf(data, "Value"))),
+    value: bytesOfBase64(textOf(fieldOf(data, "Value"))),
     flags: String(fieldOf(data, "Flags") ?? 0),
     session: textOf(fieldOf(data, "Session")),
     lockIndex: number("LockIndex"),

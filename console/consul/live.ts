@@ -14,6 +14,11 @@ const PAUSE_MS = [500, 1000, 2000, 5000, 10_000];
 /** Shortest time between two answers, so that what changes all the time does not keep the page busy. */
 const GAP_MS = 200;
 
+/** The index of an answer, exactly: that of events is a digest of 64 bits. 0: it has none. */
+function indexOf(text: string | null): bigint {
+  return text !== null && /^\d{1,20}$/.test(text) ? BigInt(text) : 0n;
+}
+
 /** A time that passes, or an end that comes before. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
@@ -62,34 +67,42 @@ function whileSeen(signal: AbortSignal): { readonly signal: AbortSignal; end(): 
 export interface LiveOptions {
   /** The end. */
   readonly signal: AbortSignal;
+  /** Shortest time between two answers. @default {200} */
+  readonly gapMs?: number;
   /** Gets each answer; what it does is waited for. */
   onData(data: unknown): unknown;
-  /** Gets why it cannot be asked for; it is tried again. */
+  /** Gets why it cannot be asked for; it is tried again. What is not there (404) is waited for as for a change. */
   onFault(error: unknown): void;
 }
 
 /** Asks for something again and again as it changes, until the end. */
-export async function keepLive(path: string, { signal, onData, onFault }: LiveOptions): Promise<void> {
-  let index = 0;
+export async function keepLive(path: string, { signal, onData, onFault, gapMs = GAP_MS }: LiveOptions): Promise<void> {
+  let index = 0n;
   for (let attempt = 0; !signal.aborted;) {
     await seen(signal);
     const round = whileSeen(signal);
     try {
-      const waits = index > 0 ? `${path.includes("?") ? "&" : "?"}index=${index}&wait=${WAIT}` : "";
+      const waits = index > 0n ? `${path.includes("?") ? "&" : "?"}index=${index}&wait=${WAIT}` : "";
       const response = await ask(`${path}${waits}`, { signal: round.signal });
-      const found = Number(response.headers.get("X-Consul-Index"));
+      const found = indexOf(response.headers.get("X-Consul-Index"));
       const data = parseJson(await response.text());
       if (signal.aborted) return;
       if (found !== index) await onData(data);
       // An index that goes back is that of another log: a snapshot was restored.
-      index = found < index || !(found > 0) ? 0 : found;
+      index = found < index ? 0n : found;
       attempt = 0;
-      await pause(found > 0 ? GAP_MS : PAUSE_MS[3], signal);
+      await pause(found > 0n ? gapMs : PAUSE_MS[3], signal);
     } catch (error) {
       if (signal.aborted) return;
-      if (!round.signal.aborted) {
+      const missing = error instanceof ApiError && error.status === 404 ? indexOf(error.index) : 0n;
+      if (missing > 0n) {
+        if (missing !== index) onFault(error);
+        index = missing < index ? 0n : missing;
+        attempt = 0;
+        await pause(gapMs, signal);
+      } else if (!round.signal.aborted) {
         onFault(error);
-        index = 0;
+        index = 0n;
         await pause(PAUSE_MS[Math.min(attempt++, PAUSE_MS.length - 1)], signal);
       }
     } finally {

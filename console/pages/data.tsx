@@ -126,7 +126,7 @@ function TableList(
         </li>
         <li>
           <a href={linkTo("data", "transfer")} aria-current={part === "transfer" ? "page" : undefined}>
-            <Icon name="save" /> <span>Import and export</span>
+            <Icon name="save" /> <span>Import and back up</span>
           </a>
         </li>
         {shown.map((table) => (

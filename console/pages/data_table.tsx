@@ -30,6 +30,7 @@ import { Icon } from "../parts/icon.tsx";
 import type { Value } from "../parts/value.ts";
 import { linkTo } from "../router.ts";
 import { may } from "../session.ts";
+import { TableChanges } from "../sql/table_changes.tsx";
 import { FilterBar } from "./data_filter.tsx";
 import { RowDialog } from "./data_row.tsx";
 import { Schema } from "./data_schema.tsx";
@@ -64,6 +65,12 @@ export function TableView(
             Schema
           </a>
         </div>
+        {isSchema && (
+          <>
+            <span class="spacer" />
+            <TableChanges table={table} keys={keys} onChanged={onChanged} />
+          </>
+        )}
       </div>
       {table.fault !== "" && <p class="note error" role="alert">{table.fault}</p>}
       {table.fault !== "" && !isSchema

@@ -1,19 +1,16 @@
 /**
- * The ways in and out: a backup, a CSV file into a table, a SQLite file in the place of the database.
+ * The ways in and out: a CSV file into a table, and links to backups of the whole database.
  * @module
  */
 import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { parse } from "@std/csv/parse";
-import { ask } from "../api.ts";
 import { send } from "../database.ts";
 import type { Table } from "../table.ts";
-import { confirmed, tell } from "../parts/dialog.tsx";
-import { saveFile } from "../parts/clipboard.ts";
+import { tell } from "../parts/dialog.tsx";
 import { bytesText, countText } from "../parts/format.ts";
-import { Icon } from "../parts/icon.tsx";
 import { quoted, type Value } from "../parts/value.ts";
-import { goTo } from "../router.ts";
+import { goTo, linkTo } from "../router.ts";
 import { may } from "../session.ts";
 
 /** Rows of one request: a file becomes several transactions, which is said. */
@@ -27,54 +24,33 @@ export function Transfer(
 ): JSX.Element {
   return (
     <>
-      <h1>Import and export</h1>
-      {may("backup") && <Backup />}
+      <h1>Import and back up</h1>
       {may("execute") && <ImportCsv tables={tables} onChanged={onChanged} />}
-      {may("load") && <LoadDatabase onChanged={onChanged} />}
+      {(may("backup") || may("load")) && <Others />}
       {!may("backup") && !may("execute") && !may("load") && <p class="muted">You may not back up, and not write.</p>}
     </>
   );
 }
 
-function Backup(): JSX.Element {
-  const [isRunning, setRunning] = useState(false);
-  const [isVacuumed, setVacuumed] = useState(false);
-  const save = async (format: "sqlite" | "sql") => {
-    setRunning(true);
-    try {
-      const options = [
-        ...(format === "sql" ? ["fmt=sql"] : []),
-        ...(isVacuumed && format === "sqlite" ? ["vacuum"] : []),
-      ];
-      const content = await (await ask(`db/backup?${options.join("&")}`)).blob();
-      const stamp = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
-      saveFile(`muster-${stamp}.${format}`, content);
-      tell(`Backed up: ${bytesText(content.size)}`);
-    } catch (error) {
-      tell(error instanceof Error ? error.message : String(error), { isError: true });
-    }
-    setRunning(false);
-  };
+/** The ways that stand on the page Operations. */
+function Others(): JSX.Element {
   return (
-    <section class="card" aria-labelledby="backup-title">
-      <h2 id="backup-title">Back up</h2>
-      <p>A copy of the whole database as it is on the leader now. Nodes go on working meanwhile.</p>
-      <div class="toolbar">
-        <button type="button" class="primary" disabled={isRunning} onClick={() => save("sqlite")}>
-          <Icon name="save" /> SQLite file
-        </button>
-        <button type="button" disabled={isRunning} onClick={() => save("sql")}>
-          <Icon name="save" /> SQL
-        </button>
-        <label>
-          <input type="checkbox" checked={isVacuumed} onChange={(event) => setVacuumed(event.currentTarget.checked)} />
-          Without free pages (VACUUM)
-        </label>
-        {isRunning && <span class="muted" role="status">Copying…</span>}
-      </div>
-      <p class="muted hint">
-        From a terminal: <code>muster backup FILE</code>, or <code>curl -o FILE ADDRESS/db/backup</code>
-      </p>
+    <section class="card" aria-labelledby="others-title">
+      <h2 id="others-title">The whole database</h2>
+      <ul class="links">
+        {may("backup") && (
+          <li>
+            <a href={linkTo("operations")}>Back up</a>
+            <span class="muted">a SQLite file or SQL text, on the page Operations</span>
+          </li>
+        )}
+        {may("load") && (
+          <li>
+            <a href={linkTo("operations")}>Restore</a>
+            <span class="muted">a SQLite file in the place of the database, on the page Operations</span>
+          </li>
+        )}
+      </ul>
     </section>
   );
 }
@@ -194,52 +170,4 @@ async function written(statements: Parameters<typeof send>[0]): Promise<void> {
   const results = await send(statements, { writes: true, isTransaction: true });
   const failed = results.find(({ error }) => error !== "");
   if (failed) throw new Error(failed.error);
-}
-
-function LoadDatabase({ onChanged }: { readonly onChanged: () => void }): JSX.Element {
-  const [isRunning, setRunning] = useState(false);
-  const [fault, setFault] = useState("");
-  const load = async (file: File | undefined) => {
-    if (!file) return;
-    const isSure = await confirmed({
-      title: "Replace the whole database?",
-      text: `Every table of this cluster is replaced by what ${file.name} (${bytesText(file.size)}) has. ` +
-        "There is no way back but a backup.",
-      action: "Replace the database",
-      commands: [
-        `muster restore ${file.name}`,
-        `curl -T ${file.name} -H 'Content-Type: application/octet-stream' -X POST ADDRESS/db/load`,
-      ],
-    });
-    if (!isSure) return;
-    setRunning(true);
-    try {
-      await ask("db/load", { method: "POST", body: file });
-      tell("The database is replaced");
-      setFault("");
-      onChanged();
-    } catch (error) {
-      setFault(error instanceof Error ? error.message : String(error));
-    }
-    setRunning(false);
-  };
-  return (
-    <section class="card" aria-labelledby="load-title">
-      <h2 id="load-title">Load a SQLite file</h2>
-      <p>It takes the place of the whole database, on all nodes. Back up before.</p>
-      <div class="toolbar">
-        <input
-          type="file"
-          aria-label="Database file"
-          disabled={isRunning}
-          onChange={(event) => {
-            load(event.currentTarget.files?.[0]);
-            event.currentTarget.value = ""; // the same file may be chosen again
-          }}
-        />
-        {isRunning && <span class="muted" role="status">Loading…</span>}
-      </div>
-      {fault !== "" && <p class="note error" role="alert">{fault}</p>}
-    </section>
-  );
 }

@@ -74,7 +74,7 @@ function Facts({ picture, now }: { readonly picture: Picture; readonly now: numb
       spare < 0,
     ],
     ["Log", String(picture.commitIndex ?? "–"), `last committed entry, term ${picture.term ?? "–"}`],
-    ["Data", bytesText(leader?.usedBytes), "on the leader's disk"],
+    ["Data directory", bytesText(leader?.usedBytes), "the leader's Raft log, snapshots and database"],
   ];
   return (
     <dl class="facts">
@@ -140,7 +140,7 @@ function NextSteps(): JSX.Element {
       )}
       {may("backup") && (
         <li>
-          <a href={linkTo("data", "transfer")}>Back up the database</a>
+          <a href={linkTo("operations")}>Back up the database</a>
           <span class="muted">
             <code>muster backup FILE</code>
           </span>
@@ -216,7 +216,10 @@ function Disk({ node: { usedBytes, freeBytes, totalBytes } }: { readonly node: C
   if (freeBytes === undefined || !totalBytes) return <>{bytesText(usedBytes)}</>;
   const part = 1 - freeBytes / totalBytes;
   return (
-    <span class="disk" title={`The data take ${bytesText(usedBytes)}; the disk has ${bytesText(totalBytes)}`}>
+    <span
+      class="disk"
+      title={`The data directory takes ${bytesText(usedBytes)}; the disk has ${bytesText(totalBytes)}`}
+    >
       <meter min={0} max={1} high={0.9} value={part} aria-label="Part of the disk that is used" />
       {bytesText(freeBytes)} free
     </span>

@@ -6,31 +6,17 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { readTables } from "../database.ts";
 import type { Column } from "../table.ts";
-import { CellDialog } from "../parts/cell_dialog.tsx";
 import { tell } from "../parts/dialog.tsx";
 import { Editor } from "../parts/editor.tsx";
 import type { SqlEditor, SqlSchema } from "../parts/editor_view.ts";
-import { ExportMenu } from "../parts/export_menu.tsx";
-import { countText } from "../parts/format.ts";
-import { Grid } from "../parts/grid.tsx";
 import { Icon } from "../parts/icon.tsx";
 import type { KeptEntry, KeptList } from "../parts/kept_list.ts";
-import { Plan } from "../parts/plan.tsx";
+import { place, takenQuery } from "../router.ts";
 import { may } from "../session.ts";
-import {
-  type Answered,
-  draft,
-  explain,
-  goLive,
-  LEVELS,
-  type Outcome,
-  outcome,
-  past,
-  run,
-  saved,
-  settings,
-  stop,
-} from "../sql_run.ts";
+import { AskNode } from "../sql/ask_node.tsx";
+import { OutcomeView } from "../sql/outcome_view.tsx";
+import { WriteLock } from "../sql/write_lock.tsx";
+import { draft, explain, goLive, LEVELS, outcome, past, run, saved, settings, stop, takeOver } from "../sql_run.ts";
 import { useStore } from "../store.ts";
 
 const PARAMETERS_EXAMPLE = '[1, "two"] or {"id": 1}';
@@ -46,6 +32,11 @@ export function SqlPage(): JSX.Element {
     readTables().then((tables) => setSchema(schemaOf(tables)), () => {}); // there is no completion, then
   };
   useEffect(readSchema, []);
+  useEffect(() => {
+    const take = () => takeOver(takenQuery());
+    take();
+    return place.watch(take);
+  }, []);
   // What is selected, or else all.
   const wanted = () => editor.current?.selected().trim() || draft.value;
   const isRunning = k === "running" || k === "live";
@@ -81,25 +72,27 @@ export function SqlPage(): JSX.Element {
           </button>
           <Settings />
           <span class="spacer" />
-          <button type="button" class="plain" onClick={() => keep(draft.value)}>
-            <Icon name="star" /> Save
-          </button>
-          <button
-            type="button"
-            class="plain"
-            aria-pressed={side === "saved"}
-            onClick={() => setSide(side === "saved" ? "" : "saved")}
-          >
-            Saved
-          </button>
-          <button
-            type="button"
-            class="plain"
-            aria-pressed={side === "history"}
-            onClick={() => setSide(side === "history" ? "" : "history")}
-          >
-            <Icon name="history" /> History
-          </button>
+          <span class="toolbar">
+            <button type="button" class="plain" onClick={() => keep(draft.value)}>
+              <Icon name="star" /> Save
+            </button>
+            <button
+              type="button"
+              class="plain"
+              aria-pressed={side === "saved"}
+              onClick={() => setSide(side === "saved" ? "" : "saved")}
+            >
+              Saved
+            </button>
+            <button
+              type="button"
+              class="plain"
+              aria-pressed={side === "history"}
+              onClick={() => setSide(side === "history" ? "" : "history")}
+            >
+              <Icon name="history" /> History
+            </button>
+          </span>
         </div>
         <Editor draft={draft} schema={schema} onRun={start} handle={editor} />
         <Parameters text={text} />
@@ -134,18 +127,9 @@ function Settings(): JSX.Element {
           {LEVELS.map((one) => <option key={one} value={one}>{one}</option>)}
         </select>
       </label>
-      {may("execute") && (
-        <button
-          type="button"
-          class={isUnlocked ? "danger" : ""}
-          aria-pressed={isUnlocked}
-          onClick={() => set({ isUnlocked: !isUnlocked })}
-          title={isUnlocked ? "Statements may write; press to lock" : "Statements may not write; press to unlock"}
-        >
-          <Icon name={isUnlocked ? "unlock" : "lock"} /> {isUnlocked ? "Writes allowed" : "Read-only"}
-        </button>
-      )}
-      {isUnlocked && (
+      <AskNode />
+      <WriteLock />
+      {isUnlocked && may("execute") && (
         <label>
           <input
             type="checkbox"
@@ -211,84 +195,5 @@ function Kept(
         <Icon name="close" />
       </button>
     </li>
-  );
-}
-
-function OutcomeView(): JSX.Element {
-  const found: Outcome = useStore(outcome);
-  const { k, answers, text, ms } = found;
-  const [at, setAt] = useState(0);
-  const shown = answers[Math.min(at, answers.length - 1)];
-  if (k === "nothing") {
-    return (
-      <p class="muted outcome">Ctrl+Enter runs what is selected, or all statements. Ctrl+Space completes a name.</p>
-    );
-  }
-  if (k === "running") return <p class="muted outcome" role="status">Running…</p>;
-  if (k === "failed") return <p class="note error outcome" role="alert">{text}</p>;
-  return (
-    <div class="outcome">
-      {answers.length > 1 && (
-        <div class="tabs" role="group" aria-label="Statements">
-          {answers.map(({ sql, result }, index) => (
-            <button
-              key={index}
-              type="button"
-              aria-pressed={answers[index] === shown}
-              title={sql}
-              onClick={() => setAt(index)}
-            >
-              {index + 1} · {result.error === "" ? sql.slice(0, 24) : "error"}
-            </button>
-          ))}
-        </div>
-      )}
-      {k === "live" && (
-        <p class="live-line" role="status">
-          <span class="dot" aria-hidden="true" /> Live, changed at {text}
-        </p>
-      )}
-      {shown && (k === "plan" && shown.result.error === ""
-        ? (
-          <div class="card">
-            <Plan result={shown.result} />
-          </div>
-        )
-        : <Answer answered={shown} ms={ms} />)}
-    </div>
-  );
-}
-
-function Answer({ answered: { result }, ms }: { readonly answered: Answered; readonly ms: number }): JSX.Element {
-  const [open, setOpen] = useState<readonly [row: number, column: number] | undefined>();
-  const { columns, rows, error, rowsAffected, seconds } = result;
-  if (error !== "") return <p class="note error" role="alert">{error}</p>;
-  const time = seconds === undefined
-    ? ""
-    : ` · ${(seconds * 1000).toFixed(1)} ms on the node, ${Math.round(ms)} ms in all`;
-  if (columns.length === 0) {
-    return (
-      <p class="note good" role="status">
-        <Icon name="good" />
-        <span>Done{rowsAffected === undefined ? "" : `: ${countText(rowsAffected, "row")} changed`}{time}</span>
-      </p>
-    );
-  }
-  return (
-    <>
-      <div class="toolbar result-line">
-        <span class="muted" role="status">{countText(rows.length, "row")}{ms > 0 ? time : ""}</span>
-        <span class="spacer" />
-        <ExportMenu columns={columns} rows={() => rows} />
-      </div>
-      <Grid label="Result" columns={columns} rows={rows} onOpen={(row, column) => setOpen([row, column])} />
-      {open && (
-        <CellDialog
-          title={`${columns[open[1]]}, row ${open[0] + 1}`}
-          value={rows[open[0]]?.[open[1]] ?? null}
-          onClose={() => setOpen(undefined)}
-        />
-      )}
-    </>
   );
 }

@@ -19,12 +19,18 @@ export function CopyButton({ text, label = "Copy" }: { readonly text: string; re
 }
 
 /** Commands, one in a line. */
-export function Commands({ commands }: { readonly commands: readonly string[] }): JSX.Element | null {
+export function Commands(
+  { commands, title = "The same from a terminal:" }: {
+    readonly commands: readonly string[];
+    /** What is said before them. */
+    readonly title?: string;
+  },
+): JSX.Element | null {
   if (commands.length === 0) return null;
   const text = commands.join("\n");
   return (
     <div class="commands">
-      <p class="muted">The same from a terminal:</p>
+      <p class="muted">{title}</p>
       <pre class="code" tabIndex={0} aria-label="Commands">{text}</pre>
       <CopyButton text={text} label={commands.length > 1 ? "Copy the commands" : "Copy the command"} />
     </div>

@@ -93,6 +93,11 @@ interface Question {
 
 const question = new Store<Question | undefined>(undefined);
 
+/** Takes away a question that is open: what it is about is not the caller's any more. */
+export function withdrawQuestion(): void {
+  question.value?.answer(false);
+}
+
 /**
  * Asks before something is done that cannot be undone.
  * @param action What the button says, such as `Drop the table`.

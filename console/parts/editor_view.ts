@@ -15,11 +15,12 @@ import {
   completionKeymap,
 } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
-import { sql, SQLite } from "@codemirror/lang-sql";
+import { sql, SQLDialect } from "@codemirror/lang-sql";
 import { bracketMatching, HighlightStyle, syntaxHighlighting } from "@codemirror/language";
 import { Compartment, EditorState, Prec } from "@codemirror/state";
 import { drawSelection, EditorView, keymap, lineNumbers, placeholder } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
+import { FUNCTIONS, KEYWORDS, TYPES } from "../sql/words.ts";
 
 /** Tables with their columns. */
 export type SqlSchema = Readonly<Record<string, readonly string[]>>;
@@ -69,9 +70,27 @@ const THEME = EditorView.theme({
   ".cm-tooltip-autocomplete ul li[aria-selected]": { backgroundColor: "var(--accent-back)", color: "var(--accent)" },
 });
 
+/** The library's own SQLite has the words of the SQL standard, and the commands of SQLite's shell, besides SQLite's. */
+const SQLITE = SQLDialect.define({
+  keywords: KEYWORDS,
+  types: TYPES,
+  builtin: FUNCTIONS,
+  operatorChars: "*+-%<>!=&|/~",
+  identifierQuotes: '`"',
+  specialVar: "@:?$",
+});
+
+const OF_FUNCTIONS: ReadonlySet<string> = new Set(FUNCTIONS.split(" "));
+
+/** Keywords are completed in upper case, functions as SQLite's documentation writes them. */
+function completionOf(label: string, type: string) {
+  const name = label.toLowerCase();
+  return OF_FUNCTIONS.has(name) ? { label: name, type: "function", boost: -1 } : { label, type, boost: -1 };
+}
+
 function language(schema: SqlSchema) {
   const tables = Object.fromEntries(Object.entries(schema).map(([name, columns]) => [name, [...columns]]));
-  return sql({ dialect: SQLite, schema: tables, upperCaseKeywords: true });
+  return sql({ dialect: SQLITE, schema: tables, upperCaseKeywords: true, keywordCompletion: completionOf });
 }
 
 /**

@@ -5,8 +5,8 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { toJson } from "../json.ts";
-import { Dialog } from "./dialog.tsx";
 import { messageOf } from "./fault.ts";
+import { FormDialog } from "./form_dialog.tsx";
 import { prettyJson } from "./pretty_json.ts";
 
 /** JSON as it is shown to be changed. */
@@ -17,52 +17,42 @@ export function jsonText(value: unknown): string {
 
 /** The window. */
 export function JsonForm(
-  { title, label, text, hint, action, onSave, onClose }: {
+  { title, label, text, hint, action, isReadOnly = false, onSave, onClose }: {
     readonly title: string;
     readonly label: string;
     readonly text: string;
     readonly hint?: string;
     readonly action: string;
+    /** Whether it is shown alone. @default {false} */
+    readonly isReadOnly?: boolean;
     /** Sends it; what it throws is shown. */
     readonly onSave: (text: string) => Promise<void>;
     readonly onClose: () => void;
   },
 ): JSX.Element {
   const [draft, setDraft] = useState(text);
-  const [fault, setFault] = useState("");
-  const save = async (event: Event) => {
-    event.preventDefault();
+  const save = async () => {
     try {
       JSON.parse(draft);
     } catch (error) {
-      return setFault(`This is no JSON: ${messageOf(error)}`);
+      throw new Error(`This is no JSON: ${messageOf(error)}`);
     }
-    try {
-      await onSave(draft);
-      onClose();
-    } catch (error) {
-      setFault(messageOf(error));
-    }
+    await onSave(draft);
+    onClose();
   };
   return (
-    <Dialog title={title} onClose={onClose} isWide>
-      <form class="form" onSubmit={save}>
-        <label>
-          {label}
-          <textarea
-            rows={Math.min(24, Math.max(10, draft.split("\n").length + 1))}
-            spellcheck={false}
-            value={draft}
-            onInput={(event) => setDraft(event.currentTarget.value)}
-          />
-        </label>
-        {hint && <p class="muted">{hint}</p>}
-        {fault !== "" && <p class="note error pre" role="alert">{fault}</p>}
-        <footer>
-          <button type="button" onClick={onClose}>Cancel</button>
-          <button type="submit" class="primary">{action}</button>
-        </footer>
-      </form>
-    </Dialog>
+    <FormDialog title={title} action={action} isWide isFixed={isReadOnly} onSave={save} onClose={onClose}>
+      <label>
+        {label}
+        <textarea
+          rows={Math.min(24, Math.max(10, draft.split("\n").length + 1))}
+          spellcheck={false}
+          readOnly={isReadOnly}
+          value={draft}
+          onInput={(event) => setDraft(event.currentTarget.value)}
+        />
+      </label>
+      {hint && <p class="muted">{hint}</p>}
+    </FormDialog>
   );
 }

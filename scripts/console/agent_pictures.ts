@@ -3,8 +3,9 @@
  * @module
  */
 import { agentPlace, type AgentProcess, withAgents } from "../../tests/harness/agents.ts";
-import { picture, type Tab, type TestBrowser } from "../../tests/harness/browser.ts";
+import { type Tab, type TestBrowser } from "../../tests/harness/browser.ts";
 import { until } from "../../tests/harness/processes.ts";
+import { takePicture } from "./take_picture.ts";
 
 /** How long there is load before the figures are drawn: they have a sample every ten seconds. */
 const LOAD_MS = 180_000;
@@ -89,26 +90,26 @@ async function pages(
   const load = keepBusy(agent, send);
   await open("services");
   await page.locator("tbody tr").first().getByText("payments").waitFor();
-  await picture(tab, `${folder}console-services.png`);
+  await takePicture(tab, `${folder}console-services.png`);
   await open("services/service/payments");
   await page.getByText("connection refused").waitFor();
-  await picture(tab, `${folder}console-service.png`);
+  await takePicture(tab, `${folder}console-service.png`);
   await open("kv/key/app%2Fconfig");
   await page.locator("pre.value").waitFor();
   await page.locator(".key-tree").getByText("color").waitFor();
-  await picture(tab, `${folder}console-key.png`);
+  await takePicture(tab, `${folder}console-key.png`);
   await open("access");
   await page.getByText("web on lisbon").waitFor();
-  await picture(tab, `${folder}console-access.png`);
+  await takePicture(tab, `${folder}console-access.png`);
   await open("operations");
   await page.getByRole("button", { name: "Let it lead" }).first().click();
   await page.getByRole("dialog").waitFor();
-  await picture(tab, `${folder}console-operations.png`);
+  await takePicture(tab, `${folder}console-operations.png`);
   await page.keyboard.press("Escape");
   await load;
   await open("figures");
   await page.locator("canvas").nth(10).waitFor();
-  await picture(tab, `${folder}console-figures.png`);
+  await takePicture(tab, `${folder}console-figures.png`);
 }
 
 /** Writes and reads for a while, more and less. */

@@ -34,6 +34,11 @@ Deno.test("a replica whose database was changed behind its back stops with exit 
       /the database of node "\d" differs from that of the majority, as of index \d+: this node stops/,
     );
     await leader.says(/REPLICAS DIFFER after index \d+/);
+    const { nodes: differing } = await leader.status("store.raft.differing") as { nodes: string[] };
+    assertEquals(differing, [victim.place.id]);
+    const picture = await (await fetch(`${leader.url}/cluster/live?follow=false`)).json();
+    const found = picture.warnings.find(({ code }: { code: string }) => code === "replicas-differ");
+    assertEquals([found.level, found.nodes], ["error", [victim.place.id]]);
 
     await leader.execute("UPDATE t SET v = v + 1");
     const later = Number(await leader.status("store.raft.applied_index"));

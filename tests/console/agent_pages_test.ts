@@ -34,7 +34,9 @@ Deno.test({
       await until("it knows who leads", () => agent.leader());
       const tab = await browser.open(`${agent.url}/console/#/access`);
       const place = { agent, tab, ...await firstToken(t, { agent, tab }) };
-      for (const part of [services, keys, sessions, queries, access, operations, figures]) await part(t, place);
+      for (const part of [services, keys, sessions, queries, configuration, events, access, operations, figures]) {
+        await part(t, place);
+      }
     });
   },
 });
@@ -159,8 +161,24 @@ async function keys(t: Deno.TestContext, { tab, agent, send, open }: Place): Pro
     await assertGood({ tab, agent });
   });
   await t.step("a folder is shown with all below it, and deleted", async () => {
-    await send("PUT", "v1/kv/app/deep/bytes", "\u0000\u0001");
     await open("kv/folder/app%2F");
+    await page.locator(".live-sign", { hasText: "live" }).waitFor();
+    await page.locator(".key-tree").getByRole("link", { name: "config" }).waitFor();
+    await send("PUT", "v1/kv/app/deep/bytes", "\u0000\u0001");
+    await page.locator(".key-tree").getByRole("link", { name: "deep/" }).waitFor();
+    await page.locator("tbody tr", { hasText: "deep/" }).waitFor();
+    await page.getByRole("button", { name: "New key" }).click();
+    await page.locator(".live-sign", { hasText: "held" }).waitFor();
+    await page.getByLabel("Key", { exact: true }).fill("half");
+    const told = page.waitForResponse((response) => response.url().includes("keys&separator=/&index="));
+    await send("PUT", "v1/kv/app/elsewhere", "1");
+    await told;
+    assertEquals(await page.locator(".key-tree").getByRole("link", { name: "elsewhere" }).count(), 0);
+    assertEquals(await page.getByLabel("Key", { exact: true }).inputValue(), "half");
+    await page.keyboard.press("Escape");
+    await page.locator(".key-tree").getByRole("link", { name: "elsewhere" }).waitFor();
+    await send("DELETE", "v1/kv/app/elsewhere");
+    await page.locator(".key-tree").getByRole("link", { name: "elsewhere" }).waitFor({ state: "detached" });
     await page.getByLabel("All below, with values").check();
     await page.locator("tbody tr", { hasText: "deep/bytes" }).getByText("00 01").waitFor();
     await assertGood({ tab, agent });
@@ -177,7 +195,10 @@ async function sessions(t: Deno.TestContext, { tab, agent, send, open }: Place):
     await page.getByText("No sessions").waitFor();
     const { ID } = JSON.parse(await send("PUT", "v1/session/create", { Name: "worker", TTL: "1h" }));
     await send("PUT", `v1/kv/locks/job?acquire=${ID}`, "me");
-    await page.getByRole("button", { name: "Read the locks again" }).click();
+    await page.locator("tbody tr", { hasText: "worker" }).getByText("locks/job").waitFor();
+    await send("PUT", `v1/kv/locks/job?release=${ID}`, "me");
+    await page.locator("tbody tr", { hasText: "worker" }).getByText("nothing").waitFor();
+    await send("PUT", `v1/kv/locks/job?acquire=${ID}`, "me");
     await page.locator("tbody tr", { hasText: "worker" }).getByText("locks/job").waitFor();
     await assertGood({ tab, agent });
     await page.getByRole("button", { name: "End worker" }).click();
@@ -203,6 +224,65 @@ async function queries(t: Deno.TestContext, { tab, agent, open }: Place): Promis
     await page.getByRole("dialog").getByText("consul on one").waitFor();
     await assertGood({ tab, agent });
     await page.keyboard.press("Escape");
+  });
+}
+
+async function configuration(t: Deno.TestContext, { tab, agent, send, open }: Place): Promise<void> {
+  const { page } = tab;
+  await t.step("an entry of configuration is made, changed unless somebody else has, and deleted", async () => {
+    await open("config");
+    await page.getByText("There is none.").nth(2).waitFor();
+    await assertGood({ tab, agent });
+    await page.getByRole("button", { name: "New entry: Defaults of services" }).click();
+    await page.getByLabel("Definition").fill(`{"Kind": "service-defaults", "Name": ""}`);
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("alert").getByText("Name is required").waitFor();
+    const entry = (protocol: string) => JSON.stringify({ Kind: "service-defaults", Name: "web", Protocol: protocol });
+    await page.getByLabel("Definition").fill(entry(SCRIPT));
+    await page.getByRole("button", { name: "Save" }).click();
+    const row = page.locator("tbody tr", { hasText: "web" });
+    await row.getByText("<script>").waitFor();
+    await assertGood({ tab, agent });
+    await row.getByRole("button", { name: "Change" }).click();
+    await send("PUT", "v1/config", entry("grpc"));
+    await row.getByText("grpc").waitFor();
+    await page.getByLabel("Definition").fill(entry("tcp"));
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("alert").getByText("somebody has changed the entry").waitFor();
+    await page.keyboard.press("Escape");
+    await row.getByRole("button", { name: "Delete" }).click();
+    await page.getByRole("dialog").getByText("v1/config/service-defaults/web").waitFor();
+    await page.getByRole("button", { name: "Delete the entry" }).click();
+    await row.waitFor({ state: "detached" });
+  });
+}
+
+async function events(t: Deno.TestContext, { tab, agent, send, open }: Place): Promise<void> {
+  const { page } = tab;
+  await t.step("an event is fired, and those of others are seen as they come", async () => {
+    await open("events");
+    await page.getByText("No events").waitFor();
+    await assertGood({ tab, agent });
+    await page.getByRole("button", { name: "Fire an event" }).click();
+    await page.getByRole("textbox", { name: "Name", exact: true }).fill("deploy");
+    await page.getByRole("textbox", { name: "Payload" }).fill(SCRIPT);
+    await page.getByLabel("Services like").fill("(");
+    await page.getByRole("button", { name: "Fire", exact: true }).click();
+    await page.getByRole("alert").getByText("Invalid filter").waitFor();
+    await page.getByLabel("Services like").fill("api");
+    await page.getByRole("dialog").getByText("muster event -name=deploy -service=api").waitFor();
+    await assertGood({ tab, agent });
+    await page.getByRole("button", { name: "Fire", exact: true }).click();
+    const row = page.locator("tbody tr", { hasText: "deploy" });
+    await row.getByText("<script>").waitFor();
+    await row.getByText("service api").waitFor();
+    await send("PUT", "v1/event/fire/theirs", "\u0000\u0001");
+    await page.locator("tbody tr").first().getByText("00 01").waitFor();
+    const asked = tab.asked.length;
+    await send("PUT", "v1/event/fire/last", "1");
+    await page.locator("tbody tr").first().getByText("last").waitFor();
+    assert(tab.asked.length - asked < 5, "what has not changed is waited for");
+    await assertGood({ tab, agent });
   });
 }
 
@@ -253,7 +333,7 @@ async function access(t: Deno.TestContext, { tab, agent, open }: Place): Promise
   });
 }
 
-async function operations(t: Deno.TestContext, { tab, agent, open }: Place): Promise<void> {
+async function operations(t: Deno.TestContext, { tab, agent, send, open }: Place): Promise<void> {
   const { page } = tab;
   await t.step("operations say what they do, and do it", async () => {
     await open("operations");
@@ -278,11 +358,49 @@ async function operations(t: Deno.TestContext, { tab, agent, open }: Place): Pro
     await assertGood({ tab, agent });
     await replace.click();
     await page.getByText("The database is replaced").waitFor();
+    await snapshot({ tab, send });
+    await page.getByText("Add a node").click();
+    await page.getByText(`-retry-join=${agent.addr}`).waitFor();
+    await page.getByLabel("Agent to join").fill("127.0.0.1:1");
+    await page.getByRole("button", { name: "Join" }).click();
+    await page.getByRole("dialog").getByText("muster join 127.0.0.1:1").waitFor();
+    await assertGood({ tab, agent });
+    await page.getByRole("dialog").getByRole("button", { name: "Join" }).click();
+    await page.locator(".message.error").waitFor();
+    await page.getByLabel("Agent to join").fill(agent.addr);
+    await page.getByRole("button", { name: "Join" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Join" }).click();
+    await page.getByText(`one has joined ${agent.addr}`).waitFor();
     await page.getByRole("button", { name: "Leave" }).click();
     await page.getByRole("dialog").getByText("muster leave").waitFor();
     await page.keyboard.press("Escape");
     await assertGood({ tab, agent });
   });
+}
+
+/** What agents keep goes out as a file, and comes back. */
+async function snapshot({ tab: { page }, send }: Pick<Place, "tab" | "send">): Promise<void> {
+  await send("PUT", "v1/kv/before", "kept");
+  const [file] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("button", { name: "Save a snapshot" }).click(),
+  ]);
+  await send("PUT", "v1/kv/after", "not kept");
+  await page.getByLabel("Snapshot to restore").setInputFiles({
+    name: "bad.snap",
+    mimeType: "",
+    buffer: Buffer.from("x"),
+  });
+  await page.getByLabel("Type replace to go on").fill("replace");
+  await page.getByRole("button", { name: "Replace them" }).click();
+  await page.getByRole("alert").waitFor();
+  await page.getByLabel("Snapshot to restore").setInputFiles(await file.path());
+  await page.getByRole("dialog").getByText("muster snapshot restore").waitFor();
+  await page.getByLabel("Type replace to go on").fill("replace");
+  await page.getByRole("button", { name: "Replace them" }).click();
+  await page.getByText("Catalog and keys are restored").waitFor();
+  const keys: string[] = JSON.parse(await send("GET", "v1/kv/?keys"));
+  assertEquals([keys.includes("before"), keys.includes("after")], [true, false]);
 }
 
 async function figures(t: Deno.TestContext, { tab, agent, open }: Place): Promise<void> {
@@ -299,7 +417,7 @@ async function figures(t: Deno.TestContext, { tab, agent, open }: Place): Promis
     await assertGood({ tab, agent });
     await page.emulateMedia({ colorScheme: "dark" });
     await page.setViewportSize({ width: 380, height: 700 });
-    for (const hash of ["figures", "operations", "services", "services/checks", "kv", "access"]) {
+    for (const hash of ["figures", "operations", "services", "services/checks", "kv", "config", "events", "access"]) {
       await open(hash);
       await page.locator(hash === "figures" ? "canvas" : "main h1, main .empty").first().waitFor();
       await assertGood({ tab, agent });

@@ -209,6 +209,7 @@ async function pages(t: Deno.TestContext, browser: TestBrowser, node: NodeProces
     await page.locator(".grid-row", { hasText: `a "quoted", one` }).waitFor();
     assertEquals(await node.row("SELECT count(*), count(text) FROM imported"), [2, 1]);
     await page.goBack();
+    await page.getByRole("link", { name: "Back up", exact: true }).click();
     const [download] = await Promise.all([
       page.waitForEvent("download"),
       page.getByRole("button", { name: "SQLite file" }).click(),
@@ -216,8 +217,9 @@ async function pages(t: Deno.TestContext, browser: TestBrowser, node: NodeProces
     const path = await download.path();
     assert(new TextDecoder().decode(await Deno.readFile(path)).startsWith("SQLite format 3"));
     await node.execute("CREATE TABLE later (a)");
-    await page.getByLabel("Database file").setInputFiles(path);
+    await page.getByLabel("File to restore").setInputFiles(path);
     await page.getByRole("dialog", { name: "Replace the whole database?" }).getByText("muster restore").waitFor();
+    await page.getByLabel("Type replace to go on").fill("replace");
     await page.getByRole("button", { name: "Replace the database" }).click();
     await page.getByText("The database is replaced").waitFor();
     assertEquals(await node.row("SELECT count(*) FROM sqlite_schema WHERE name = 'later'"), [0]);
@@ -367,6 +369,17 @@ async function permissions(
     await page.getByRole("gridcell", { name: "42" }).waitFor();
     await page.goto(placeOf(node, "data/transfer"));
     await page.getByText("You may not back up").waitFor();
+    const made = await fetch(`${node.url}/db/execute`, {
+      method: "POST",
+      headers: { Authorization: `Basic ${btoa("root:secret")}`, "Content-Type": "application/json" },
+      body: JSON.stringify(["CREATE TABLE shown (a)"]),
+    });
+    assertEquals((await made.json()).results[0].error, undefined);
+    await page.getByRole("button", { name: "Read again" }).click();
+    await page.getByRole("link", { name: /shown/ }).click();
+    await page.getByRole("link", { name: "Schema" }).click();
+    await page.getByText("CREATE TABLE shown").waitFor();
+    assertEquals(await page.getByRole("button", { name: /Read-only|Drop|Rename/ }).count(), 0);
     assertClean(tab, node);
     await page.context().close();
   });
@@ -385,7 +398,7 @@ async function permissions(
     await page.getByRole("textbox", { name: "Password" }).fill("secret");
     await page.getByRole("dialog").getByRole("button", { name: "Sign in" }).click();
     await page.getByRole("button", { name: /root · sign out/ }).waitFor();
-    await page.goto(`${open}/console/#/data/transfer`);
+    await page.goto(`${open}/console/#/operations`);
     await page.getByRole("button", { name: "SQLite file" }).waitFor();
     assertEquals(await accessibilityFaults(tab), []);
     assertClean(tab, { url: open });
@@ -466,4 +479,55 @@ async function tokens(
       await page.context().close();
     });
   }
+  await revocation(t, browser, { url: server.url, secret });
+}
+
+/** What becomes of the page when the token that it was signed in with changes, or goes. */
+async function revocation(
+  t: Deno.TestContext,
+  browser: TestBrowser,
+  { url, secret }: { readonly url: string; readonly secret: string },
+): Promise<void> {
+  const send = async (method: string, path: string, body?: unknown) => {
+    const response = await fetch(`${url}/v1/${path}`, {
+      method,
+      headers: { "X-Consul-Token": secret },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    assert(response.ok, `${path}: ${response.status}`);
+    return await response.json();
+  };
+  await t.step(
+    "a page notices when its policy changes and when its token is gone, and shows nothing more",
+    async () => {
+      const Rules = `sql = "read"  operator = "read"  key_prefix "" { policy = "read" }`;
+      const policy = await send("PUT", "acl/policy", { Name: "look", Rules });
+      const token = await send("PUT", "acl/token", { Policies: [{ ID: policy.ID }] });
+      const tab = await browser.open(`${url}/console/#/sql`);
+      const { page } = tab;
+      const signIn = async () => {
+        await page.getByLabel("Token").fill(token.SecretID);
+        await page.getByRole("button", { name: "Sign in" }).last().click();
+      };
+      await signIn();
+      await page.locator(".cm-content").waitFor();
+      await runSql(tab, "SELECT 'for your eyes'");
+      await page.getByRole("gridcell", { name: "for your eyes" }).waitFor();
+      await send("PUT", `acl/policy/${policy.ID}`, { Name: "look", Rules: `key_prefix "" { policy = "read" }` });
+      await page.getByRole("heading", { name: "SQL is not available" }).waitFor();
+      await page.locator(".menu").getByRole("link", { name: "Key/value" }).waitFor();
+      assertEquals(await page.locator(".menu").getByRole("link", { name: /SQL|Overview|Data/ }).count(), 0);
+      assertEquals(await page.locator(".chip").count(), 0, "the state of the cluster is not shown any more");
+      await page.goto(`${url}/console/#/kv`);
+      await page.getByText("No keys yet").waitFor();
+      await page.getByRole("button", { name: /sign out/ }).waitFor();
+      await send("DELETE", `acl/token/${token.AccessorID}`);
+      await page.getByText("You are not signed in any more").waitFor();
+      await page.getByRole("heading", { name: "Sign in" }).waitFor();
+      assertEquals(await page.locator(".menu a, .key-tree, .node-name").count(), 0);
+      assertEquals(await accessibilityFaults(tab), []);
+      assertClean(tab, { url });
+      await page.context().close();
+    },
+  );
 }

@@ -6,8 +6,9 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { ask, askJson } from "../../api.ts";
 import { type Access, type Policy, policyOf } from "../../consul/acl.ts";
-import { Dialog, tell } from "../../parts/dialog.tsx";
+import { tell } from "../../parts/dialog.tsx";
 import { messageOf } from "../../parts/fault.ts";
+import { FormDialog } from "../../parts/form_dialog.tsx";
 import { Icon } from "../../parts/icon.tsx";
 import { countText } from "../../parts/format.ts";
 import { TableHead } from "../../parts/table_head.tsx";
@@ -126,59 +127,53 @@ function PolicyForm(
   const [name, setName] = useState(policy.name);
   const [description, setDescription] = useState(policy.description);
   const [rules, setRules] = useState(policy.rules);
-  const [fault, setFault] = useState("");
   const isNew = policy.id === "";
   const isFixed = isBuiltin(policy);
-  const save = async (event: Event) => {
-    event.preventDefault();
+  const save = async () => {
     const body = JSON.stringify({ Name: name, Description: description, Rules: rules });
-    try {
-      await ask(`v1/acl/policy${isNew ? "" : `/${policy.id}`}`, { method: "PUT", body });
-      tell(isNew ? "Created" : "Saved");
-      onSaved();
-    } catch (error) {
-      setFault(messageOf(error));
-    }
+    await ask(`v1/acl/policy${isNew ? "" : `/${policy.id}`}`, { method: "PUT", body });
+    tell(isNew ? "Created" : "Saved");
+    onSaved();
   };
   return (
-    <Dialog title={isNew ? "New policy" : policy.name} onClose={onClose} isWide>
-      <form class="form" onSubmit={save}>
-        <div class="fields">
-          <TextField
-            label="Name"
-            name="name"
-            required
-            readOnly={isFixed}
-            pattern="[A-Za-z0-9_\-]{1,128}"
-            title="Letters, digits, - and _"
-            value={name}
-            onInput={setName}
-          />
-          <TextField
-            label="Description"
-            name="description"
-            readOnly={isFixed}
-            value={description}
-            onInput={setDescription}
-          />
-        </div>
-        <label>
-          Rules
-          <textarea
-            name="rules"
-            rows={12}
-            readOnly={isFixed}
-            spellcheck={false}
-            value={rules}
-            onInput={(event) => setRules(event.currentTarget.value)}
-          />
-        </label>
-        {fault !== "" && <p class="note error pre" role="alert">{fault}</p>}
-        <footer>
-          <button type="button" onClick={onClose}>{isFixed ? "Close" : "Cancel"}</button>
-          {!isFixed && <button type="submit" class="primary">{isNew ? "Create" : "Save"}</button>}
-        </footer>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={isNew ? "New policy" : policy.name}
+      action={isNew ? "Create" : "Save"}
+      isWide
+      isFixed={isFixed}
+      onSave={save}
+      onClose={onClose}
+    >
+      <div class="fields">
+        <TextField
+          label="Name"
+          name="name"
+          required
+          readOnly={isFixed}
+          pattern="[A-Za-z0-9_\-]{1,128}"
+          title="Letters, digits, - and _"
+          value={name}
+          onInput={setName}
+        />
+        <TextField
+          label="Description"
+          name="description"
+          readOnly={isFixed}
+          value={description}
+          onInput={setDescription}
+        />
+      </div>
+      <label>
+        Rules
+        <textarea
+          name="rules"
+          rows={12}
+          readOnly={isFixed}
+          spellcheck={false}
+          value={rules}
+          onInput={(event) => setRules(event.currentTarget.value)}
+        />
+      </label>
+    </FormDialog>
   );
 }

@@ -6,8 +6,8 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { ask } from "../../api.ts";
 import { type Access, type Rights, rightsBody, type Role } from "../../consul/acl.ts";
-import { Dialog, tell } from "../../parts/dialog.tsx";
-import { messageOf } from "../../parts/fault.ts";
+import { tell } from "../../parts/dialog.tsx";
+import { FormDialog } from "../../parts/form_dialog.tsx";
 import { countText } from "../../parts/format.ts";
 import { Icon } from "../../parts/icon.tsx";
 import { RightsCell, RightsFields } from "./rights.tsx";
@@ -125,34 +125,27 @@ function RoleForm(
   const [name, setName] = useState(role.name);
   const [description, setDescription] = useState(role.description);
   const [rights, setRights] = useState<Rights>(role);
-  const [fault, setFault] = useState("");
   const isNew = role.id === "";
-  const save = async (event: Event) => {
-    event.preventDefault();
+  const save = async () => {
     const { Roles: _, ...links } = rightsBody(rights);
     const body = JSON.stringify({ Name: name, Description: description, ...links });
-    try {
-      await ask(`v1/acl/role${isNew ? "" : `/${role.id}`}`, { method: "PUT", body });
-      tell(isNew ? "Created" : "Saved");
-      onSaved();
-    } catch (error) {
-      setFault(messageOf(error));
-    }
+    await ask(`v1/acl/role${isNew ? "" : `/${role.id}`}`, { method: "PUT", body });
+    tell(isNew ? "Created" : "Saved");
+    onSaved();
   };
   return (
-    <Dialog title={isNew ? "New role" : role.name} onClose={onClose} isWide>
-      <form class="form" onSubmit={save}>
-        <div class="fields">
-          <TextField label="Name" name="name" required value={name} onInput={setName} />
-          <TextField label="Description" name="description" value={description} onInput={setDescription} />
-        </div>
-        <RightsFields access={access} rights={rights} onChange={setRights} hasRoles={false} />
-        {fault !== "" && <p class="note error pre" role="alert">{fault}</p>}
-        <footer>
-          <button type="button" onClick={onClose}>Cancel</button>
-          <button type="submit" class="primary">{isNew ? "Create" : "Save"}</button>
-        </footer>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={isNew ? "New role" : role.name}
+      action={isNew ? "Create" : "Save"}
+      isWide
+      onSave={save}
+      onClose={onClose}
+    >
+      <div class="fields">
+        <TextField label="Name" name="name" required value={name} onInput={setName} />
+        <TextField label="Description" name="description" value={description} onInput={setDescription} />
+      </div>
+      <RightsFields access={access} rights={rights} onChange={setRights} hasRoles={false} />
+    </FormDialog>
   );
 }

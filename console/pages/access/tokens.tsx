@@ -8,7 +8,7 @@ import { askJson } from "../../api.ts";
 import { type Access, ANONYMOUS, type Rights, rightsBody, type Token } from "../../consul/acl.ts";
 import { fieldOf, textOf } from "../../json.ts";
 import { Dialog, tell } from "../../parts/dialog.tsx";
-import { messageOf } from "../../parts/fault.ts";
+import { FormDialog } from "../../parts/form_dialog.tsx";
 import { Icon } from "../../parts/icon.tsx";
 import { FilterField } from "../../parts/tabs.tsx";
 import { RightsCell, RightsFields } from "./rights.tsx";
@@ -167,49 +167,42 @@ function TokenForm(
   const [description, setDescription] = useState(token.description);
   const [user, setUser] = useState(token.user);
   const [password, setPassword] = useState("");
-  const [fault, setFault] = useState("");
   const isNew = token.accessor === "";
-  const save = async (event: Event) => {
-    event.preventDefault();
+  const save = async () => {
     const body = JSON.stringify({
       Description: description,
       ...rightsBody(rights),
       ...(isOfUsers ? { UserName: user } : {}),
       ...(password === "" ? {} : { Password: password }),
     });
-    try {
-      const made = await askJson(`v1/acl/token${isNew ? "" : `/${token.accessor}`}`, { method: "PUT", body });
-      tell(isNew ? "Created" : "Saved");
-      onSaved(isNew && !isOfUsers ? textOf(fieldOf(made, "SecretID")) : "");
-    } catch (error) {
-      setFault(messageOf(error));
-    }
+    const made = await askJson(`v1/acl/token${isNew ? "" : `/${token.accessor}`}`, { method: "PUT", body });
+    tell(isNew ? "Created" : "Saved");
+    onSaved(isNew && !isOfUsers ? textOf(fieldOf(made, "SecretID")) : "");
   };
   const kind = isOfUsers ? "user" : "token";
   return (
-    <Dialog title={isNew ? `New ${kind}` : `Change the ${kind}`} onClose={onClose} isWide>
-      <form class="form" onSubmit={save}>
-        {isOfUsers && (
-          <div class="fields">
-            <TextField label="User" name="user" required value={user} onInput={setUser} />
-            <TextField
-              label={isNew ? "Password" : "Another password"}
-              name="password"
-              isSecret
-              required={isNew}
-              value={password}
-              onInput={setPassword}
-            />
-          </div>
-        )}
-        <TextField label="Description" name="description" value={description} onInput={setDescription} />
-        <RightsFields access={access} rights={rights} onChange={setRights} hasRoles />
-        {fault !== "" && <p class="note error pre" role="alert">{fault}</p>}
-        <footer>
-          <button type="button" onClick={onClose}>Cancel</button>
-          <button type="submit" class="primary">{isNew ? "Create" : "Save"}</button>
-        </footer>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={isNew ? `New ${kind}` : `Change the ${kind}`}
+      action={isNew ? "Create" : "Save"}
+      isWide
+      onSave={save}
+      onClose={onClose}
+    >
+      {isOfUsers && (
+        <div class="fields">
+          <TextField label="User" name="user" required value={user} onInput={setUser} />
+          <TextField
+            label={isNew ? "Password" : "Another password"}
+            name="password"
+            isSecret
+            required={isNew}
+            value={password}
+            onInput={setPassword}
+          />
+        </div>
+      )}
+      <TextField label="Description" name="description" value={description} onInput={setDescription} />
+      <RightsFields access={access} rights={rights} onChange={setRights} hasRoles />
+    </FormDialog>
   );
 }

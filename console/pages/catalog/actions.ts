@@ -5,13 +5,14 @@
 import { ask } from "../../api.ts";
 import { type Check, type Instance } from "../../consul/catalog.ts";
 import { curlOf, musterOf } from "../../consul/commands.ts";
+import { datacenter } from "../../consul/datacenter.ts";
 import { confirmed, tell } from "../../parts/dialog.tsx";
 import { messageOf } from "../../parts/fault.ts";
 import { session } from "../../session.ts";
 
 /** Whether something belongs to the agent that serves the page. */
 export function isOwn({ node }: { readonly node: string }): boolean {
-  return node === session.value.node;
+  return datacenter.value === "" && node === session.value.node;
 }
 
 async function done(path: string, text: string, body?: unknown): Promise<void> {

@@ -5,6 +5,7 @@
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { byNode, type Catalog, type CatalogNode, type Check, keyOf, NODE_MAINTENANCE } from "../../consul/catalog.ts";
+import { datacenter } from "../../consul/datacenter.ts";
 import { Icon } from "../../parts/icon.tsx";
 import { byState, Status, worstOf } from "../../parts/status.tsx";
 import { FilterField } from "../../parts/tabs.tsx";
@@ -16,6 +17,7 @@ import { InstanceCard, Pairs } from "./services.tsx";
 import { TableHead } from "../../parts/table_head.tsx";
 
 function roleOf({ members }: Catalog, name: string): string {
+  if (datacenter.value !== "") return "–"; // gossip tells of this datacenter
   const member = members.get(name);
   return member === undefined ? "external" : member.isServer ? "server" : "client";
 }

@@ -106,6 +106,7 @@ export function QueriesPage(): JSX.Element {
           text={jsonText(edited === "new" ? EXAMPLE : edited.definition)}
           hint="As of Consul's API: Service, Tags, NodeMeta, OnlyPassing, Near, Failover, DNS, Template."
           action="Save"
+          isReadOnly={!may("query-write")}
           onSave={save}
           onClose={() => setEdited(undefined)}
         />

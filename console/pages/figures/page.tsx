@@ -63,7 +63,10 @@ const PARTS: readonly { readonly title: string; readonly groups: readonly Group[
     groups: [
       { title: "Memory", names: [["memory_bytes", "resident"]] },
       { title: "Processor", names: [["cpu", "cores"]] },
-      { title: "Files", names: [["database_bytes", "database"], ["wal_bytes", "WAL"]] },
+      {
+        title: "Database file, without the Raft log",
+        names: [["database_bytes", "database"], ["wal_bytes", "its WAL"]],
+      },
       { title: "Members", names: [["gossip_alive", "alive"], ["gossip_failed", "failed"]] },
       { title: "Doubt of its own health", names: [["gossip_health_score", "score"]] },
       { title: "Events of gossip", names: [["gossip_events", "events"]] },

@@ -7,10 +7,12 @@ import { useEffect, useState } from "preact/hooks";
 import { ApiError, ask, askJson } from "../../api.ts";
 import { curlOf, musterOf } from "../../consul/commands.ts";
 import { countBelow, type Entry, entryOf, pathOf, writeKey } from "../../consul/kv.ts";
+import { useEditing } from "../../consul/kv_watch.tsx";
 import { hexOf, textOfBytes } from "../../consul/kv_value.ts";
 import { listOf } from "../../json.ts";
-import { confirmed, Dialog, tell } from "../../parts/dialog.tsx";
+import { confirmed, tell } from "../../parts/dialog.tsx";
 import { messageOf } from "../../parts/fault.ts";
+import { FormDialog } from "../../parts/form_dialog.tsx";
 import { bytesText, countText } from "../../parts/format.ts";
 import { Icon } from "../../parts/icon.tsx";
 import { FilterField } from "../../parts/tabs.tsx";
@@ -52,6 +54,7 @@ export function FolderPart(
   const [isDeep, setDeep] = useState(false);
   const [isAdding, setAdding] = useState(false);
   const [wanted, setWanted] = useState("");
+  useEditing(isAdding);
   const remove = async () => {
     try {
       const count = await countBelow(prefix);
@@ -194,41 +197,33 @@ function NewKey(
 ): JSX.Element {
   const [name, setName] = useState("");
   const [text, setText] = useState("");
-  const [fault, setFault] = useState("");
-  const save = async (event: Event) => {
-    event.preventDefault();
+  const save = async () => {
     const key = `${prefix}${name}`;
-    try {
-      const isDone = await writeKey(key, new TextEncoder().encode(text), { cas: 0, flags: "0", ttl: "" });
-      if (!isDone) return setFault(`There is a key ${key} already: open it to change it`);
-      onChanged();
-      onClose();
-      goTo("kv", key.endsWith("/") ? "folder" : "key", key);
-    } catch (error) {
-      setFault(messageOf(error));
-    }
+    const isDone = await writeKey(key, new TextEncoder().encode(text), { cas: 0, flags: "0", ttl: "" });
+    if (!isDone) throw new Error(`There is a key ${key} already: open it to change it`);
+    onChanged();
+    onClose();
+    goTo("kv", key.endsWith("/") ? "folder" : "key", key);
   };
   return (
-    <Dialog title={prefix === "" ? "New key" : `New key in ${prefix}`} onClose={onClose}>
-      <form class="form" onSubmit={save}>
-        <TextField label="Key" name="key" required value={name} onInput={setName} />
-        <label>
-          Value
-          <textarea
-            rows={6}
-            dir="auto"
-            spellcheck={false}
-            value={text}
-            onInput={(event) => setText(event.currentTarget.value)}
-          />
-        </label>
-        <p class="muted">A slash makes folders. A key that ends in one is a folder without a value.</p>
-        {fault !== "" && <p class="note error" role="alert">{fault}</p>}
-        <footer>
-          <button type="button" onClick={onClose}>Cancel</button>
-          <button type="submit" class="primary">Create</button>
-        </footer>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={prefix === "" ? "New key" : `New key in ${prefix}`}
+      action="Create"
+      onSave={save}
+      onClose={onClose}
+    >
+      <TextField label="Key" name="key" required value={name} onInput={setName} />
+      <label>
+        Value
+        <textarea
+          rows={6}
+          dir="auto"
+          spellcheck={false}
+          value={text}
+          onInput={(event) => setText(event.currentTarget.value)}
+        />
+      </label>
+      <p class="muted">A slash makes folders. A key that ends in one is a folder without a value.</p>
+    </FormDialog>
   );
 }

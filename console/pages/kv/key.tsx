@@ -6,6 +6,7 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { curlOf, musterOf } from "../../consul/commands.ts";
 import { deleteKey, type Entry, entryOf, pathOf } from "../../consul/kv.ts";
+import { useEditing } from "../../consul/kv_watch.tsx";
 import { useLive } from "../../consul/live.ts";
 import { listOf } from "../../json.ts";
 import { confirmed, tell } from "../../parts/dialog.tsx";
@@ -25,6 +26,7 @@ export function KeyPart({ name, onChanged }: { readonly name: string; readonly o
   const [mode, setMode] = useState<"read" | "history">("read");
   // What the key was when it was opened to be changed: it may be deleted meanwhile, and what was typed must not be lost.
   const [edited, setEdited] = useState<Entry | undefined>();
+  useEditing(edited !== undefined);
   const isMissing = status === 404;
   return (
     <>

@@ -4,6 +4,7 @@
  */
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
+import { LiveSign, useKvChanges } from "../../consul/kv_watch.tsx";
 import type { PageProps } from "../../pages.ts";
 import { Icon } from "../../parts/icon.tsx";
 import { linkTo } from "../../router.ts";
@@ -13,8 +14,10 @@ import { Branch } from "./tree.tsx";
 
 /** The page. */
 export function KvPage({ rest: [part = "", name = ""] }: PageProps): JSX.Element {
-  const [version, setVersion] = useState(0);
-  const renew = () => setVersion((one) => one + 1);
+  const [own, setOwn] = useState(0);
+  const renew = () => setOwn((one) => one + 1);
+  const changes = useKvChanges();
+  const version = own + changes.version;
   return (
     <div class="data-page">
       <nav class="card table-list key-tree" aria-label="Keys">
@@ -22,9 +25,7 @@ export function KvPage({ rest: [part = "", name = ""] }: PageProps): JSX.Element
           <a href={linkTo("kv")} aria-current={part === "" ? "page" : undefined}>
             <Icon name="tree" /> <span>All keys</span>
           </a>
-          <button type="button" class="plain" onClick={renew} aria-label="Read again" title="Read again">
-            <Icon name="refresh" />
-          </button>
+          <LiveSign changes={changes} />
         </div>
         <Branch prefix="" current={name} version={version} />
       </nav>

@@ -6,6 +6,8 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { ask, askJson } from "../../api.ts";
 import { curlOf } from "../../consul/commands.ts";
+import { datacenter } from "../../consul/datacenter.ts";
+import { LiveSign, useKvChanges } from "../../consul/kv_watch.tsx";
 import { useLive } from "../../consul/live.ts";
 import { rowsOf } from "../../database.ts";
 import { fieldOf, listOf, numberOf, textOf } from "../../json.ts";
@@ -48,7 +50,10 @@ function sessionOf(data: unknown): KvSession {
  * @throws {ApiError}
  */
 async function readLocks(): Promise<ReadonlyMap<string, readonly string[]>> {
-  const found = await rowsOf("SELECT session, key FROM muster.kv WHERE session <> '' ORDER BY key").then(
+  const asked = datacenter.value === ""
+    ? rowsOf("SELECT session, key FROM muster.kv WHERE session <> '' ORDER BY key")
+    : Promise.reject(new Error("the database is that of this datacenter"));
+  const found = await asked.then(
     (rows) => rows.map(([session, key]) => [String(session), String(key)] as const),
     async () =>
       listOf(await askJson("v1/kv/?recurse").catch(() => []))
@@ -63,10 +68,14 @@ export function SessionsPage(): JSX.Element {
   const { value: sessions, fault } = useLive("v1/session/list", (data) => listOf(data).map(sessionOf));
   const [locks, setLocks] = useState<ReadonlyMap<string, readonly string[]>>(new Map());
   const [wanted, setWanted] = useState("");
-  const renewLocks = () => readLocks().then(setLocks, () => {}); // they are shown as unknown
+  const changes = useKvChanges();
   useEffect(() => {
-    renewLocks();
-  }, [sessions]);
+    let isHere = true;
+    readLocks().then((found) => isHere && setLocks(found), () => {}); // they are shown as unknown
+    return () => {
+      isHere = false; // what was asked for later counts
+    };
+  }, [sessions, changes.version]);
   const end = async ({ id, name, node, behavior }: KvSession) => {
     const held = locks.get(id) ?? [];
     const path = `v1/session/destroy/${encodeURIComponent(id)}`;
@@ -109,7 +118,7 @@ export function SessionsPage(): JSX.Element {
         <>
           <div class="toolbar page-bar">
             <FilterField label="Find a session" value={wanted} onInput={setWanted} />
-            <button type="button" onClick={renewLocks}>Read the locks again</button>
+            <LiveSign changes={changes} />
           </div>
           <div class="card scroll" tabIndex={0} role="region" aria-label="Sessions, scrollable">
             <SessionTable sessions={found} locks={locks} onEnd={end} />

@@ -28,6 +28,22 @@ export function AgentPart(): JSX.Element {
       muster: ["reload"],
       done: "Reloaded",
     });
+  const [address, setAddress] = useState("");
+  const join = (event: Event) => {
+    event.preventDefault();
+    return run({
+      title: `Have ${node} join ${address}?`,
+      text:
+        `${node} gossips with the agent at ${address}, and both pools become one: all agents of both know each other ` +
+        "then. Servers of two clusters that have data of their own must not be brought together.",
+      action: "Join",
+      isSafe: true,
+      method: "PUT",
+      path: `v1/agent/join/${encodeURIComponent(address)}`,
+      muster: ["join", address],
+      done: `${node} has joined ${address}`,
+    }).then((response) => response && setAddress(""));
+  };
   const leave = () =>
     run({
       title: `Have ${node} leave?`,
@@ -43,9 +59,26 @@ export function AgentPart(): JSX.Element {
   return (
     <section class="card" aria-labelledby="agent-title">
       <h2 id="agent-title">The agent {node}</h2>
-      <p>Read the configuration again, or leave the pool before the machine goes away.</p>
+      <p>
+        Join the pool of another agent, read the configuration again, or leave the pool before the machine goes away.
+      </p>
       {may("agent-write") && (
-        <div class="toolbar">
+        <form class="toolbar after" onSubmit={join}>
+          <label>
+            Agent to join
+            <input
+              required
+              placeholder="HOST or HOST:PORT of its gossip"
+              spellcheck={false}
+              value={address}
+              onInput={(event) => setAddress(event.currentTarget.value)}
+            />
+          </label>
+          <button type="submit">Join</button>
+        </form>
+      )}
+      {may("agent-write") && (
+        <div class="toolbar after">
           <button type="button" onClick={reload}>Reload</button>
           <button type="button" class="danger" onClick={leave}>Leave</button>
         </div>

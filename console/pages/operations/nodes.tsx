@@ -4,8 +4,9 @@
  */
 import type { JSX } from "preact";
 import { cluster, type ClusterNode, type Picture } from "../../cluster.ts";
+import { Commands } from "../../parts/commands.tsx";
 import { countText } from "../../parts/format.ts";
-import { may } from "../../session.ts";
+import { may, session } from "../../session.ts";
 import { useStore } from "../../store.ts";
 import { run } from "../../consul/run.ts";
 import { TableHead } from "../../parts/table_head.tsx";
@@ -16,11 +17,18 @@ export function NodesPart(): JSX.Element {
   return (
     <section class="card" aria-labelledby="nodes-title">
       <h2 id="nodes-title">Leader and nodes</h2>
-      {picture ? <NodeTable picture={picture} /> : (
-        <p class="muted">
-          {may("status") ? "Looking at the cluster…" : "The nodes are shown to whoever has the permission status."}
-        </p>
-      )}
+      {picture
+        ? (
+          <>
+            <NodeTable picture={picture} />
+            <AddNode picture={picture} />
+          </>
+        )
+        : (
+          <p class="muted">
+            {may("status") ? "Looking at the cluster…" : "The nodes are shown to whoever has the permission status."}
+          </p>
+        )}
     </section>
   );
 }
@@ -84,6 +92,28 @@ function NodeTable({ picture }: { readonly picture: Picture }): JSX.Element {
         </div>
       )}
     </>
+  );
+}
+
+/** How a node is added: it joins by itself when it is started. */
+function AddNode({ picture: { nodes, leaderId } }: { readonly picture: Picture }): JSX.Element {
+  const { isAgent, datacenter } = useStore(session);
+  const first = nodes.find(({ id }) => id === leaderId) ?? nodes[0];
+  const join = isAgent ? `-retry-join=${first?.addr ?? ""}` : `-join ${nodes.map(({ addr }) => addr).join(",")}`;
+  const command = isAgent
+    ? `muster agent -server -datacenter=${datacenter} -node=NAME -bind=HOST -data-dir=DIRECTORY ${join}`
+    : `muster serve -node-id ID -http-addr HOST:4001 -raft-addr HOST:4002 ${join} DIRECTORY`;
+  return (
+    <details class="after">
+      <summary>Add a node</summary>
+      <p>
+        A node joins when it is started, as a voter. With <code>{isAgent ? "-read-replica" : "-raft-non-voter"}</code>
+        {" "}
+        it is a read replica. Its addresses must be such that the others reach it; the secrets of the cluster are given
+        to it as to them.
+      </p>
+      <Commands title="On the machine of the new node:" commands={[command]} />
+    </details>
   );
 }
 

@@ -11,7 +11,14 @@ import { BackupPart } from "./backup.tsx";
 import { KeyringPart } from "./keyring.tsx";
 import { NodesPart } from "./nodes.tsx";
 import { RestorePart } from "./restore.tsx";
+import { SnapshotPart } from "./snapshot.tsx";
 import { StoragePart } from "./storage.tsx";
+
+/** Whether the caller may save and restore what agents keep: of a token that takes the right to change tokens. */
+function maySnapshot(): boolean {
+  const { isAgent, signIn } = session.value;
+  return isAgent && may("operator-write") && (!signIn.includes("token") || may("backup"));
+}
 
 /** The page. */
 export function OperationsPage(): JSX.Element {
@@ -23,6 +30,7 @@ export function OperationsPage(): JSX.Element {
       <div class="operation-parts">
         {may("backup") && <BackupPart />}
         {may("load") && <RestorePart />}
+        {maySnapshot() && <SnapshotPart />}
         {may("snapshot") && <StoragePart />}
         {isAgent && (may("agent-write") || may("operator-write")) && <AgentPart />}
         {isAgent && may("operator-read") && <AutopilotPart />}

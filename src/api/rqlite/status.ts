@@ -346,6 +346,7 @@ function raftOf(core: CoreStatus, replica: Section): Section {
     log_size_friendly: friendlySize(bytes),
     snapshots: replica.snapshots,
     last_agreement: replica.agreement,
+    differing: replica.differing,
     peers: replica.peers,
     progress: core.progress,
     takes_part: !core.isUnsure,

@@ -144,6 +144,7 @@ export class Relay {
         transfer.push(...movedWith(forwarded.answer.body));
         return forwarded;
       },
+      differing: () => null,
       counters: () => ({}),
       status: () => ({ servers: this.#servers }),
       leaderReachable: (params) => this.#reachable(params),

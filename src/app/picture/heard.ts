@@ -29,6 +29,10 @@ export interface NodeFacts {
   readonly appliedIndex: number;
   /** Why it is not ready to answer; undefined where it is. */
   readonly fault?: string | undefined;
+  /** The entry that its database works on for so long that others wait; undefined for none. */
+  readonly busyWith?: { readonly index: number; readonly steps: number } | undefined;
+  /** Replicas whose data differ, of a leader that has found any: see drivers/replica/divergence.ts. */
+  readonly differing?: { readonly index: number; readonly nodes: readonly string[] } | undefined;
   /** Disks that were full when they were last written to. */
   readonly fullDisks: readonly string[];
   /** Its wall clock, in ms. */

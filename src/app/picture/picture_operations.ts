@@ -5,6 +5,7 @@
 import { finite, flag, listOf, mapOf, optional, record, text, whole } from "../../base/codec/shape.ts";
 import type { Activity } from "../../base/worker/activity.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
+import { withTimeout } from "../../base/worker/with_timeout.ts";
 import { needs } from "../../core/acl/resource.ts";
 import type { Agent } from "../agent/agent.ts";
 import { type Implementations, jsonOperation, type OperationTable } from "../database/operation.ts";
@@ -25,7 +26,7 @@ export interface PictureOperationsParts {
   readonly state: NodeState;
   /** The writer's; undefined where there is none. */
   readonly activity: Activity | undefined;
-  readonly replica: Pick<ReplicaClient, "leader" | "leaderSinceMs">;
+  readonly replica: Pick<ReplicaClient, "leader" | "leaderSinceMs" | "call">;
   /** Present in an agent. */
   readonly agent: Agent | undefined;
   /** When certificates expire, RFC 3339. */
@@ -48,8 +49,11 @@ export interface PictureOperationsParts {
 const DISK_MS = 15_000;
 /** A node whose database is behind with what is committed for longer than this is not ready. */
 const APPLY_WAIT_MS_MAX = 5000;
+/** A replica that is busy must not have its node look as if it did not answer. */
+const DIFFERING_MS = 500;
 const PICTURE_LENGTH_MAX = 4 * 1024 * 1024;
 const NAME_LENGTH_MAX = 1024;
+const NODES_MAX = 10_000;
 const READING = { needs: () => [needs("operator", "read")], isForServers: true };
 
 const empty = record({});
@@ -65,6 +69,8 @@ const facts = record({
   commitIndex: index,
   appliedIndex: index,
   fault: optional(text(NAME_LENGTH_MAX)),
+  busyWith: optional(record({ index, steps: finite })),
+  differing: optional(record({ index, nodes: listOf(text(NAME_LENGTH_MAX), NODES_MAX) })),
   fullDisks: listOf(text(64), 4),
   nowMs: finite,
   startedMs: finite,
@@ -93,13 +99,25 @@ export function factsTeller(parts: PictureOperationsParts): () => Promise<NodeFa
   return async () => {
     const now = performance.now();
     if (!disk || now - disk.atMs > DISK_MS) disk = { atMs: now, facts: parts.disk().catch(() => undefined) };
-    return factsOf(parts, await disk.facts);
+    const found = await foundDiffering(parts);
+    const busyWith = busyWork(parts);
+    return {
+      ...factsOf(parts, await disk.facts),
+      ...(busyWith ? { busyWith } : {}),
+      ...(found ? { differing: found } : {}),
+    };
   };
+}
+
+/** Replicas whose data differ. Who does not lead compares nothing, and who cannot tell now is asked again soon. */
+async function foundDiffering({ state, replica }: PictureOperationsParts): Promise<NodeFacts["differing"] | null> {
+  if (!state.isLeader) return null;
+  return await withTimeout(replica.call("differing", {}), DIFFERING_MS, "busy").catch(() => null);
 }
 
 function factsOf(parts: PictureOperationsParts, disk: DiskFacts | undefined): NodeFacts {
   const { state, replica, agent, expiry, options } = parts;
-  const { full, waitingSinceMs } = state;
+  const { full } = state;
   const nowMs = Date.now();
   const certificates: Record<string, string> = {};
   if (expiry.http !== undefined) certificates.HTTPS = expiry.http;
@@ -114,7 +132,7 @@ function factsOf(parts: PictureOperationsParts, disk: DiskFacts | undefined): No
     term: state.term,
     commitIndex: state.commit,
     appliedIndex: state.applied,
-    fault: faultOf(parts, waitingSinceMs === 0 ? 0 : nowMs - waitingSinceMs),
+    fault: faultOf(parts, waitsMs(parts)),
     fullDisks: [...(full.log ? ["log"] : []), ...(full.database ? ["database"] : [])],
     nowMs,
     startedMs: options.startedMs,
@@ -124,12 +142,24 @@ function factsOf(parts: PictureOperationsParts, disk: DiskFacts | undefined): No
   };
 }
 
-function faultOf({ state, activity }: PictureOperationsParts, waitsMs: number): string | undefined {
+/** How long a committed entry has waited to be applied; 0: none waits. */
+function waitsMs({ state: { waitingSinceMs } }: PictureOperationsParts): number {
+  return waitingSinceMs === 0 ? 0 : Date.now() - waitingSinceMs;
+}
+
+/** What the database works on while others have to wait too long. */
+function busyWork(parts: PictureOperationsParts): NodeFacts["busyWith"] {
+  const work = parts.activity?.work;
+  if (!work || !parts.state.ready || waitsMs(parts) <= APPLY_WAIT_MS_MAX) return undefined;
+  return { index: work.index, steps: work.steps };
+}
+
+function faultOf({ state, activity }: PictureOperationsParts, waitedMs: number): string | undefined {
   if (!state.ready) return "it is starting, and has not applied yet what was committed before";
-  if (waitsMs <= APPLY_WAIT_MS_MAX) return undefined;
+  if (waitedMs <= APPLY_WAIT_MS_MAX) return undefined;
   const { work } = activity ?? {};
   const busy = work ? `; the database is busy with entry ${work.index}, after ${work.steps} steps` : "";
-  return `a committed entry has waited for ${Math.round(waitsMs / 1000)} s to be applied${busy}`;
+  return `a committed entry has waited for ${Math.round(waitedMs / 1000)} s to be applied${busy}`;
 }
 
 function apiUrlOf({ advertisedAddr, bindAddrs, tlsAddrs }: PictureOperationsParts["options"]): string {

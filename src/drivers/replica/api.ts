@@ -174,6 +174,8 @@ export interface ReplicaMethods {
   snapshot: { params: { trailing: number; timeoutMs: number }; result: { done: boolean } };
   /** Compares the content of all replicas; see verification.ts. */
   verify: { params: Record<string, never>; result: Record<string, unknown> };
+  /** Replicas whose data differ, as the leader has found out. */
+  differing: { params: Record<string, never>; result: Differing | null };
   /** For `/debug/vars`, by group. */
   counters: { params: Record<string, never>; result: Record<string, Record<string, number>> };
   /** For `/status`. */
@@ -182,6 +184,14 @@ export interface ReplicaMethods {
   leaderReachable: { params: { timeoutMs: number }; result: { error?: string } };
   /** Waits until this node has applied what the leader had committed, as of its last word. */
   caughtUp: { params: { timeoutMs: number }; result: { error?: string } };
+}
+
+/** What the leader has found out of replicas whose data differ. */
+export interface Differing {
+  /** After which entry they did. */
+  readonly index: number;
+  /** Ids of the nodes that differ from the majority; none: there is no majority. */
+  readonly nodes: readonly string[];
 }
 
 /** Methods of an HTTP Worker. */

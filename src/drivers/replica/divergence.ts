@@ -9,6 +9,7 @@ import type { Index, Member, NodeId } from "../../core/raft/message.ts";
 import { Progress } from "../cluster/progress.ts";
 import type { RpcAnswer, RpcClient } from "../transport/rpc.ts";
 import { numberField, type Rpc } from "../transport/wire.ts";
+import type { Differing } from "./api.ts";
 
 const COMPARE_MS = 1000;
 const CALL_TIMEOUT_MS = 2000;
@@ -43,16 +44,30 @@ export class Divergence {
   #isBusy = false;
   #isClosed = false;
   #agreement: { index: Index; nodes: number; at: Date } | undefined;
+  #differing: Differing | undefined;
 
   constructor(parts: DivergenceParts) {
     this.#parts = parts;
     this.#progress = new Progress(parts.log);
   }
 
-  /** The last comparison in which all that answered agreed, for `/status`. */
-  get agreement(): Record<string, unknown> | null {
+  /** For `/status`: the last comparison in which all that answered agreed, and who differs. */
+  get status(): { readonly agreement: Record<string, unknown> | null; readonly differing: Differing | null } {
     const last = this.#agreement;
-    return last ? { index: last.index, nodes: last.nodes, at: last.at.toISOString() } : null;
+    const agreement = last ? { index: last.index, nodes: last.nodes, at: last.at.toISOString() } : null;
+    return { agreement, differing: this.differing };
+  }
+
+  /**
+   * The replicas that differed when they were last compared: one that stopped because of it is remembered until it is
+   * removed, or agrees again.
+   */
+  get differing(): Differing | null {
+    const { role, config: { members } } = this.#parts.status();
+    if (!this.#differing || role !== "leader") return null;
+    const { index, nodes } = this.#differing;
+    const left = nodes.filter((id) => members.some((member) => member.id === id));
+    return nodes.length > 0 && left.length === 0 ? null : { index, nodes: left };
   }
 
   /** To be called every now and then: compares when it is time. */
@@ -92,9 +107,13 @@ export class Divergence {
     const [right] = [...votes].find(([, count]) => count * 2 > voters) ?? [];
     const wrong = members.filter((_, at) => digests[at] !== null && digests[at] !== right);
     if (right === undefined) {
-      if (votes.size > 1) this.#alarm(index, members, digests);
+      if (votes.size > 1) {
+        this.#alarm(index, members, digests);
+        this.#differing = { index, nodes: [] };
+      }
       return;
     }
+    this.#note(index, wrong, members.filter((_, at) => digests[at] === right));
     if (wrong.length === 0) {
       this.#agreement = { index, nodes: digests.filter((digest) => digest !== null).length, at: new Date() };
       return;
@@ -106,6 +125,15 @@ export class Divergence {
           () => {},
         );}
     }
+  }
+
+  /** Remembers who differs from the majority. */
+  #note(index: Index, wrong: readonly Member[], right: readonly Member[]): void {
+    const before = this.#differing?.nodes.filter((id) => right.every((member) => member.id !== id)) ?? [];
+    const nodes = [...new Set([...before, ...wrong.map(({ id }) => id)])];
+    if (nodes.length === 0) this.#differing = undefined;
+    else if (wrong.length > 0 || !this.#differing) this.#differing = { index, nodes };
+    else this.#differing = { ...this.#differing, nodes };
   }
 
   /** Another node's digest; null where it has none, or does not answer now. */

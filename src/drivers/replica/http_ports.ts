@@ -11,6 +11,7 @@ import { describeFailure } from "./call_failure.ts";
 import { NotSentError, outdated, RemoteError, type RpcAnswer, type RpcClient } from "../transport/rpc.ts";
 import { FarClient } from "../transport/far_client.ts";
 import type { Cluster } from "../cluster/cluster.ts";
+import type { Divergence } from "./divergence.ts";
 import { withTimeout } from "../../base/worker/with_timeout.ts";
 import { freeBuffer } from "../../base/codec/free.ts";
 import { movedWith, unpack } from "../../base/codec/packed.ts";
@@ -87,6 +88,7 @@ export interface HttpPortsParts {
   readonly relay: Relay;
   readonly cluster: Cluster;
   readonly rpc: RpcClient;
+  readonly divergence: Pick<Divergence, "differing">;
   readonly node: NodeParts;
   readonly options: ReplicaOptions;
 }
@@ -211,6 +213,7 @@ export class HttpPorts {
         done: await withTimeout(node.snapshot(trailing), timeoutMs, "timeout"),
       }),
       verify: () => node.verify(),
+      differing: () => this.#parts.divergence.differing,
       counters: () => node.counters(),
       status: async () => ({ ...node.status(), sqlite3: await this.#askWriter() }),
       leaderReachable: (params) => this.#leaderReachable(params),

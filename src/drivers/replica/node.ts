@@ -147,14 +147,14 @@ export class ReplicaNode {
     this.#rpc = this.#client(options.forwardBytesMax * 2 + 1024 * 1024);
     const snapshotClient = new SnapshotClient(snapshots, events.wantSnapshots);
     this.#snapshots = this.#makeSnapshots(snapshotClient);
+    const told = { fatal: events.fatal, log: events.log };
     this.#verification = new Verification({
       nodeId: options.nodeId,
       replica: this.#replica,
       snapshots: snapshotClient,
       rpc: this.#rpc,
       status: () => this.#replica.status(),
-      fatal: events.fatal,
-      log: events.log,
+      ...told,
     });
     this.#cluster = new Cluster({
       options,
@@ -172,8 +172,7 @@ export class ReplicaNode {
       applied: () => this.#replica.applied,
       own: (index) => this.#digests.at(index),
       rpc: this.#rpc,
-      fatal: events.fatal,
-      log: events.log,
+      ...told,
     });
     this.#reaper = new Reaper({
       voterMs: options.reapVoterMs,
@@ -188,6 +187,7 @@ export class ReplicaNode {
       relay: this.#relay,
       cluster: this.#cluster,
       rpc: this.#rpc,
+      divergence: this.#divergence,
       node: this,
       options,
     });
@@ -539,7 +539,7 @@ export class ReplicaNode {
       snapshots: this.#snapshots.status(),
       lastSnapshot: this.#snapshots.last,
       appliedMs: this.#replica.appliedMs,
-      agreement: this.#divergence.agreement,
+      ...this.#divergence.status,
       nodes_reaped_ok: this.#reaper.reaped,
       outdated: this.#met.outdated(core.config.members, this.#options.nodeId, COMMAND_VERSION),
       ...(this.#discovery ? { disco: this.#discovery.status } : {}),

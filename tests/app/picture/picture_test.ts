@@ -34,7 +34,7 @@ function parts(all: readonly Heard[], more: Partial<PictureParts> = {}): Picture
 }
 
 const codes = (all: readonly Heard[], more: Partial<PictureParts> = {}) =>
-  pictureOf(parts(all, more), undefined).warnings.map(({ code, node }) => node === "" ? code : `${code} ${node}`);
+  pictureOf(parts(all, more), undefined).warnings.map(({ code, nodes }) => [code, ...nodes].join(" "));
 
 Deno.test("a healthy cluster has a leader and no warnings", () => {
   const picture = pictureOf(
@@ -59,9 +59,14 @@ Deno.test("what is wrong with a cluster is a warning with a next step", () => {
     ["an even number", [heard("1"), heard("2")], {}, ["even-voters"]],
     ["versions", [heard("1"), heard("2", { version: "2" }), heard("3")], {}, ["mixed-versions"]],
     ["a slow node", [heard("1", { commitIndex: 5000 }), heard("2"), heard("3")], {}, [
-      "behind 1",
-      "behind 2",
-      "behind 3",
+      "behind 1 2 3",
+    ]],
+    ["replicas that differ", [heard("1", { differing: { index: 9, nodes: ["3"] } }), heard("2"), lost], {}, [
+      "replicas-differ 3",
+      "no-spare-voter",
+    ]],
+    ["no majority", [heard("1", { differing: { index: 9, nodes: [] } }), heard("2"), heard("3")], {}, [
+      "replicas-differ",
     ]],
     ["a clock", [heard("1"), heard("2", {}, { clockAheadMs: -5000 }), heard("3")], {}, ["clock-skew 2"]],
     ["a full disk", [heard("1", { fullDisks: ["log"] })], {}, ["not-ready 1"]],
@@ -77,6 +82,48 @@ Deno.test("what is wrong with a cluster is a warning with a next step", () => {
       assertEquals([nextStep === "", cause === ""], [false, false], name);
     }
   }
+});
+
+Deno.test("what is wrong with several nodes is one warning that names them, with the cause of each", () => {
+  const gone = (id: string, error: string): Heard => ({ id, addr: `${id}:1`, isVoter: true, clockAheadMs: 0, error });
+  const warningsOf = (...all: readonly Heard[]) =>
+    pictureOf(parts(all), undefined).warnings.map(({ code, title, cause }) => [code, title, cause]);
+  assertEquals(
+    warningsOf(heard("1"), heard("2"), heard("3"), gone("4", "refused"), gone("5", "refused"))[0],
+    ["unreachable", "4 and 5 do not answer", "refused"],
+  );
+  assertEquals(
+    warningsOf(
+      heard("1"),
+      heard("2"),
+      heard("3"),
+      heard("6"),
+      gone("4", "late"),
+      gone("5", "refused"),
+      gone("7", "late"),
+    )[
+      0
+    ],
+    ["unreachable", "4, 5 and 7 do not answer", "4 and 7: late; 5: refused"],
+  );
+  const soon = { HTTPS: "2026-01-03T00:00:00Z" };
+  assertEquals(
+    warningsOf(heard("1", { certificates: soon }), heard("2", { certificates: soon }), heard("3")),
+    [[
+      "certificate-expires",
+      "Certificates of 1 and 2 expire soon",
+      `That for HTTPS expires in 2 days: it is valid until ${soon.HTTPS}`,
+    ]],
+  );
+});
+
+Deno.test("a node that is busy with a statement is to be waited for, whatever the cause says", () => {
+  const stepOf = (more: Partial<NodeFacts>) => pictureOf(parts([heard("1", more)]), undefined).warnings[0].nextStep;
+  assertEquals(
+    stepOf({ fault: "it waits", busyWith: { index: 7, steps: 100 } }).startsWith("Wait: the statement"),
+    true,
+  );
+  assertEquals(stepOf({ fault: "the database is busy with entry 7" }).startsWith("Look at the log"), true);
 });
 
 Deno.test("figures that move a little leave the picture as it is", () => {
