@@ -2,7 +2,7 @@
  * The texts that packages share, made from the commands: manual page, completions, the units of systemd.
  * @module
  */
-import { completionScript, type Shell } from "../../src/program/cli/completion.ts";
+import { completionScript, type Shell } from "../../src/program/manual/completion.ts";
 import { everyCommand } from "../../src/program/cli/commands.ts";
 import { manualOf } from "../../src/program/manual/docs_command.ts";
 import config from "../../deno.json" with { type: "json" };

@@ -25,7 +25,7 @@ import type {
 import { adoptStaged, positionOf, type SnapshotPaths, snapshotPaths } from "./snapshot_file.ts";
 import { logger } from "../../base/worker/log.ts";
 import { Ballast, BALLAST_BYTES } from "./ballast.ts";
-import { FreedMemory, MEMORY_LOOK_MS } from "./freed_memory.ts";
+import { FreedMemory, MEMORY_LOOK_MS } from "../libsqlite/freed_memory.ts";
 import { Control } from "../libsqlite/control.ts";
 import { ExtensionError } from "../libsqlite/extension.ts";
 import { openLibrary, type SqliteLibrary } from "../libsqlite/library.ts";

@@ -3,6 +3,7 @@
  * and exit codes are those of C3.1.
  * @module
  */
+import { AGENT_HELP } from "../manual/program_help.ts";
 import { apiUrlOf, type NodeConfig } from "../config/config.ts";
 import { DataDirectoryError } from "../node/data_directory.ts";
 import { Node, NodeFailure } from "../node/node.ts";
@@ -16,30 +17,11 @@ import type { Machine } from "../config/addresses.ts";
 import { type AgentSetup, agentSetup } from "../config/agent_config.ts";
 import { describeFlags, Flags, UsageError } from "../config/flags.ts";
 import { named } from "../client/program_name.ts";
-import { nodeDefaults, ratioOf } from "./serve.ts";
+import { nodeDefaults, ratioOf } from "../config/serve_config.ts";
 import { ConfigError } from "../../base/codec/fields.ts";
 import { Settings, SettingsError } from "../config/settings.ts";
 import { socketPath } from "../../base/codec/address.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
-
-/** Help of the command. */
-export const AGENT_HELP = `muster agent: run a member of a pool of nodes that find each other
-
-A client agent, or with -server a server, which keeps the data, SQL included. Any member's address is enough to join.
-
-Usage: muster agent [flags]
-
-Examples:
-  muster agent -server -bootstrap-expect=1 -data-dir=/tmp/one -node=agent-one -bind=172.20.20.10
-                                            the first server
-  muster agent -data-dir=/tmp/two -node=agent-two -bind=172.20.20.11 -join=172.20.20.10
-                                            a client that joins it
-  muster agent -server -bootstrap-expect=3 -data-dir=data -bind=10.0.0.1 -retry-join=servers.example.com
-                                            one of three servers, found by a DNS name
-  muster agent -dev                         a server to try things with, which keeps nothing
-
-Flags (those of consul agent; one dash or two, -flag value or -flag=value):
-`;
 
 /** A graceful leave that takes longer is cut short. */
 const LEAVE_MS = 15_000;

@@ -26,7 +26,7 @@ import {
   told,
 } from "../client/command.ts";
 import type { Flags } from "../config/flags.ts";
-import { nodeDefaults } from "./serve.ts";
+import { nodeDefaults } from "../config/serve_config.ts";
 import { Settings, SettingsError } from "../config/settings.ts";
 
 const ID_SHOWN = 8;

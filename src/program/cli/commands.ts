@@ -3,14 +3,13 @@
  * @module
  */
 import { ACL_COMMANDS } from "./acl_commands.ts";
-import { AGENT_HELP } from "./agent.ts";
+import { AGENT_HELP, SERVE_HELP } from "../manual/program_help.ts";
 import { AGENT_FLAGS } from "../config/agent_flags.ts";
 import { AUTOPILOT_COMMANDS } from "./autopilot_commands.ts";
-import { asksForHelp } from "./main.ts";
 import { BACKUP_COMMANDS } from "./backup_commands.ts";
 import { CLUSTER_COMMANDS } from "./cluster_commands.ts";
 import { type Command, flagsOf, helpOf, runCommand } from "../client/command.ts";
-import { type Completed, completionScript, isShell, SHELLS } from "./completion.ts";
+import { type Completed, completionScript, isShell, SHELLS } from "../manual/completion.ts";
 import { docsCommand } from "../manual/docs_command.ts";
 import { DEBUG_COMMANDS } from "./debug_command.ts";
 import { KV_COMMANDS } from "./kv_commands.ts";
@@ -21,8 +20,7 @@ import { named, programName } from "../client/program_name.ts";
 import { pageText, topicOf } from "../manual/pages.ts";
 import { RENDEZVOUS_COMMANDS, RENDEZVOUS_HELP } from "./rendezvous_commands.ts";
 import { RUN_COMMANDS } from "./run_command.ts";
-import { SERVE_HELP } from "./serve.ts";
-import { describeFlags, UsageError } from "../config/flags.ts";
+import { asksForHelp, describeFlags, UsageError } from "../config/flags.ts";
 import { suggestion } from "../config/suggestion.ts";
 import { SERVE_FLAGS } from "../config/serve_flags.ts";
 import { SERVICE_COMMANDS } from "./service_commands.ts";

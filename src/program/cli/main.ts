@@ -4,6 +4,7 @@
  * A program that stays loads its own modules alone: those of all other commands would take 10 MB of its memory.
  * @module
  */
+import { asksForHelp } from "../config/flags.ts";
 
 /** Runs a command line; resolves to the process's exit code. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -28,9 +29,4 @@ export async function main(args: readonly string[]): Promise<number> {
   }
   const { command } = await import("./commands.ts");
   return await command(args);
-}
-
-/** Whether a command line asks for help. */
-export function asksForHelp(args: readonly string[]): boolean {
-  return args.some((arg) => /^--?h(elp)?$/.test(arg));
 }

@@ -182,3 +182,8 @@ export function describeFlags(specs: readonly FlagSpec[]): string {
     }`;
   }).join("\n");
 }
+
+/** Whether a command line asks for help. */
+export function asksForHelp(args: readonly string[]): boolean {
+  return args.some((arg) => /^--?h(elp)?$/.test(arg));
+}

@@ -1,7 +1,7 @@
 /** What a shell completes, with the script that the program prints, in a real bash and a real zsh. */
 import { assert, assertEquals } from "@std/assert";
 import { AGENT_FLAGS } from "../../../src/program/config/agent_flags.ts";
-import { completionScript, isShell, SHELLS } from "../../../src/program/cli/completion.ts";
+import { completionScript, isShell, SHELLS } from "../../../src/program/manual/completion.ts";
 
 const flag = (
   name: string,

@@ -4,7 +4,7 @@ import type { Machine } from "../../../src/program/config/addresses.ts";
 import { type AgentSetup, agentSetup } from "../../../src/program/config/agent_config.ts";
 import { AGENT_FLAGS } from "../../../src/program/config/agent_flags.ts";
 import { Flags, UsageError } from "../../../src/program/config/flags.ts";
-import { nodeDefaults } from "../../../src/program/cli/serve.ts";
+import { nodeDefaults } from "../../../src/program/config/serve_config.ts";
 import { Settings, SettingsError } from "../../../src/program/config/settings.ts";
 
 const LOOPBACK = { name: "lo", family: "IPv4", address: "127.0.0.1" };

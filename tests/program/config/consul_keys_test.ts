@@ -3,7 +3,7 @@ import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { agentSetup } from "../../../src/program/config/agent_config.ts";
 import { AGENT_FLAGS } from "../../../src/program/config/agent_flags.ts";
 import { Flags } from "../../../src/program/config/flags.ts";
-import { nodeDefaults } from "../../../src/program/cli/serve.ts";
+import { nodeDefaults } from "../../../src/program/config/serve_config.ts";
 import { Settings, SettingsError } from "../../../src/program/config/settings.ts";
 
 /** The keys of Consul 1.14 to 1.22 at the top level. */

@@ -1,6 +1,6 @@
 /** Memory is given back when it has grown and is at rest, and not again and again where that was in vain. */
 import { assertEquals } from "@std/assert";
-import { FreedMemory } from "../../../src/drivers/sqlite/freed_memory.ts";
+import { FreedMemory } from "../../../src/drivers/libsqlite/freed_memory.ts";
 import { openLibrary } from "../../../src/drivers/libsqlite/library.ts";
 
 const MB = 1e6;
