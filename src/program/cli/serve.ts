@@ -8,6 +8,7 @@ import { SERVE_FLAGS } from "../config/serve_flags.ts";
 import { apiUrlOf, configFault, type NodeConfig } from "../config/config.ts";
 import { ExtensionsError, isThere, readExtensions } from "../node/extensions.ts";
 import { DataDirectoryError } from "../node/data_directory.ts";
+import { withHttpsAddresses } from "../node/https_addresses.ts";
 import { Node, NodeFailure } from "../node/node.ts";
 import type { TlsVersion } from "../../base/net/conn.ts";
 import { logger } from "../../base/worker/log.ts";
@@ -249,7 +250,7 @@ async function run(config: NodeConfig): Promise<number> {
       joinAuthorization,
       extensions: await readExtensions(config.extensionsPath),
     };
-    node = new Node(config, read, log);
+    node = new Node(await withHttpsAddresses(config), read, log);
   } catch (error) {
     const isForeseen = error instanceof DataDirectoryError || error instanceof NodeFailure ||
       error instanceof UsersError || error instanceof ExtensionsError ||
