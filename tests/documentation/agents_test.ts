@@ -1,18 +1,6 @@
-/** What the documentation does with agents: pools, datacenters, services. */
-import { assertMatch, assertStringIncludes } from "@std/assert";
+/** What the documentation does with agents: pools, providers, datacenters. */
+import { WEB } from "../harness/documentation/programs.ts";
 import { scenario } from "../harness/documentation/scenario.ts";
-
-/** A program that serves at the port of its service. */
-const WEB = `#!/usr/bin/env python3
-import http.server, os
-
-class Answer(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200)
-        self.end_headers()
-
-http.server.HTTPServer(("127.0.0.1", int(os.environ["MUSTER_SERVICE_PORT"])), Answer).serve_forever()
-`;
 
 Deno.test("docs/consul.md", () =>
   scenario("docs/consul.md", {
@@ -66,26 +54,4 @@ Deno.test("docs/datacenters.md", () =>
     await page.shell("muster sql -datacenter=dc2 'CREATE TABLE t(x); INSERT INTO t VALUES(1)'");
     await page.run("muster members -wan", { until: { "catalog nodes": /^b /m, dig: /10\.0\.2\.1/ } });
     await page.run("curl localhost:8500/v1/query");
-  }));
-
-Deno.test("docs/services.md", () =>
-  scenario("docs/services.md", { places: [["10.0.0.5", "127.10.0.5"]] }, async (page) => {
-    await page.write("config/web.json", page.shown('{\n  "service"'));
-    await page.shell(
-      "muster agent -server -bootstrap-expect=1 -data-dir=agent -node=one -bind=10.0.0.5 -config-dir=config",
-    );
-    assertStringIncludes(await page.shell("curl localhost:8500/v1/agent/services"), '"v1"');
-    await page.run("curl -X PUT localhost:8500/v1/agent/service/register");
-    await page.write("web", WEB);
-    await page.run("muster run");
-    await page.shell("curl 'localhost:8500/v1/health/service/web?passing'", { until: { passing: /"web-8080"/ } });
-    await page.shell(
-      'curl -X PUT localhost:8500/v1/agent/service/register -d \'{"Name": "web", "Port": 80, "Tags": ["v1"]}\'',
-    );
-    await page.run("dig", { until: { "v1.web": /one\.node/ } });
-    await page.run("muster maint");
-    await page.shell("muster maint -disable");
-    await page.run("curl -X POST localhost:8500/v1/query", { until: { "web-near.query": /10\.0/ } });
-    await page.stop("muster run", "SIGTERM");
-    assertMatch(await page.shell("curl localhost:8500/v1/agent/services"), /"web"/);
   }));

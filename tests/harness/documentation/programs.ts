@@ -11,6 +11,18 @@ import { ROOT } from "./blocks.ts";
 /** Time that a request may take; one with `-N` goes on until it is ended. */
 const REQUEST_SECONDS = 30;
 
+/** `./web` of the documentation, which serves at the port of its service. */
+export const WEB = `#!/usr/bin/env python3
+import http.server, os
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+
+http.server.HTTPServer(("127.0.0.1", int(os.environ["MUSTER_SERVICE_PORT"])), Answer).serve_forever()
+`;
+
 /** Where SQLite's own shell is not installed: what the documentation does with it. */
 const SQLITE = `exec python3 -c '
 import sqlite3, sys
