@@ -19,7 +19,6 @@ export async function withHttpsAddresses(config: NodeConfig): Promise<NodeConfig
 
 async function resolved(addr: string): Promise<string> {
   const { hostname, port } = splitAddress(addr);
-  if (hostname === "") return addr;
   const { lookup } = await import("node:dns/promises"); // takes memory that most nodes never need
   try {
     return joinAddress((await lookup(hostname)).address, port);
