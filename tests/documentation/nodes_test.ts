@@ -74,7 +74,7 @@ Deno.test("docs/metrics.md", () =>
     await page.stopAll();
 
     const requests: string[] = [];
-    const collector = Deno.serve(
+    await using _collector = Deno.serve(
       { hostname: "127.0.0.1", port: page.port(4318), onListen: () => {} },
       async (request) => {
         requests.push(new URL(request.url).pathname);
@@ -88,7 +88,6 @@ Deno.test("docs/metrics.md", () =>
     });
     await until("a trace", () => requests.includes("/v1/traces") || undefined);
     await page.stopAll();
-    await collector.shutdown();
   }));
 
 Deno.test("docs/client.md", () =>

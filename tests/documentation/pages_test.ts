@@ -1,7 +1,16 @@
 /** Every command, every flag and every block of commands that the documentation shows is there, and run by a test. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import config from "../../deno.json" with { type: "json" };
 import { musterHere } from "../harness/command_line.ts";
-import { type Block, blocksOf, commandsOf, isOutput, pages, parseBlocks } from "../harness/documentation/blocks.ts";
+import {
+  type Block,
+  blocksOf,
+  commandsOf,
+  isOutput,
+  pages,
+  parseBlocks,
+  ROOT,
+} from "../harness/documentation/blocks.ts";
 import { EXCEPTIONS } from "../harness/documentation/exceptions.ts";
 import { isException } from "../harness/documentation/scenario.ts";
 
@@ -10,39 +19,55 @@ async function allBlocks(): Promise<Block[]> {
   return blocks.flat();
 }
 
+/** Lines of commands: those of blocks, and those that a sentence has in it. */
+async function commandLines(): Promise<{ readonly page: string; readonly line: string }[]> {
+  const found = (await allBlocks()).flatMap(({ page, text }) =>
+    text.replaceAll("\\\n", " ").split("\n").map((line) => ({ page, line: line.trim() }))
+  );
+  for (const page of await pages()) {
+    const prose = (await Deno.readTextFile(new URL(page, ROOT))).replace(/^```[^]*?^```$/gm, "");
+    for (const [, code] of prose.matchAll(/`((?:deno task|muster) [^`]+)`/g)) {
+      found.push({ page, line: code.replace(/\s+/g, " ") });
+    }
+  }
+  return found;
+}
+
+/** The help of a command, by the words of its line, as far as they name one; empty where there is none. */
+async function helpOf(words: readonly string[], helps: Map<string, string>): Promise<string> {
+  for (let count = Math.min(3, words.length); count > 0; count--) {
+    const name = words.slice(0, count).join(" ");
+    const known = helps.get(name);
+    const { code, stdout } = known === undefined
+      ? await musterHere(["help", ...words.slice(0, count)])
+      : { code: 0, stdout: known };
+    const help = code === 0 ? stdout : "";
+    helps.set(name, help);
+    if (help !== "") return help;
+  }
+  return "";
+}
+
 Deno.test("every command and every flag that the documentation shows is there", async () => {
   const helps = new Map<string, string>();
-  const helpOf = async (words: readonly string[]): Promise<string> => {
-    for (let count = Math.min(3, words.length); count > 0; count--) {
-      const name = words.slice(0, count).join(" ");
-      const known = helps.get(name);
-      const { code, stdout } = known === undefined
-        ? await musterHere(["help", ...words.slice(0, count)])
-        : { code: 0, stdout: known };
-      const help = code === 0 ? stdout : "";
-      helps.set(name, help);
-      if (help !== "") return help;
-    }
-    return "";
-  };
+  const tasks = Object.keys(config.tasks);
   let seen = 0;
-  for (const { page, text } of await allBlocks()) {
-    for (const line of text.replaceAll("\\\n", " ").split("\n")) {
-      const [, command] = /^(?:deno task )?muster (?!:)(.*?)(?: +#.*)?$/.exec(line.trim()) ?? [];
-      if (command === undefined || /^(help|docs|version)\b| -help\b/.test(command)) continue;
-      const own = command.split(/ (?:&&|\||<|--|\.\/) ?/)[0].replace(/'[^']*'|"[^"]*"/g, "TEXT");
-      const words = own.split(/ +/);
-      const agents = words[0] === "rendezvous" ? await helpOf(["agent"]) : ""; // whose flags it has as well
-      const help = agents + await helpOf(words.filter((word) => /^[a-z-]+$/.test(word)));
-      assert(help !== "", `${page} has a command that there is not: ${line}`);
-      for (const word of words.filter((word) => /^--?[a-z]/.test(word))) {
-        const flag = word.replace(/^--?/, "").split("=")[0];
-        assert(
-          new RegExp(`^ *-${flag}\\b`, "m").test(help),
-          `${page} has a flag that there is not, -${flag}: ${line}`,
-        );
-        seen++;
-      }
+  for (const { page, line } of await commandLines()) {
+    const task = /^(?:npx --yes deno@\S+|deno) task ([\w:-]+)/.exec(line)?.[1];
+    assert(task === undefined || tasks.includes(task), `${page} has a task that there is not: ${line}`);
+    const [, command] = /^(?:deno task )?muster (?!:)(.*?)(?: +#.*)?$/.exec(line) ?? [];
+    // What stands for any command or argument is in capitals.
+    if (command === undefined || /^(help|docs|version|[A-Z]+)\b| -help\b/.test(command)) continue;
+    const own = command.split(/ (?:&&|\||<|--|\.\/) ?/)[0].replace(/'[^']*'|"[^"]*"/g, "TEXT");
+    const words = own.split(/ +/);
+    const agents = words[0] === "rendezvous" ? await helpOf(["agent"], helps) : ""; // whose flags it has as well
+    const help = agents + await helpOf(words.filter((word) => /^[a-z-]+$/.test(word)), helps);
+    assert(help !== "", `${page} has a command that there is not: ${line}`);
+    for (const word of words.filter((word) => /^--?[a-z]/.test(word))) {
+      const flag = word.replace(/^--?/, "").split("=")[0];
+      const isThere = new RegExp(`^ *-${flag}\\b`, "m").test(help);
+      assert(isThere, `${page} has a flag that there is not, -${flag}: ${line}`);
+      seen++;
     }
   }
   assert(seen > 60, `only ${seen} flags were found in the documentation`);

@@ -61,7 +61,7 @@ Deno.test("docs/changes.md", () =>
     await page.stopAll();
 
     const deliveries: string[] = [];
-    const hook = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
+    await using hook = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
       deliveries.push(await request.text());
       return new Response();
     });
@@ -88,7 +88,6 @@ Deno.test("docs/changes.md", () =>
     await page.ready();
     await page.shell("muster sql 'CREATE TABLE users(id INTEGER PRIMARY KEY, name)'");
     await next();
-    await hook.shutdown();
 
     await page.shell("muster serve data");
     await page.shell("muster sql \"INSERT INTO players VALUES('Ann', 80), ('Bob', 60)\"");

@@ -90,7 +90,7 @@ export class Shell {
   /** Ends a program in the background by a signal, or by SIGKILL when that takes too long; its exit code. */
   async stop({ command, pid }: Background, signal: Deno.Signal): Promise<number> {
     await this.#ask(`kill -s ${signal.slice(3)} ${pid}; echo`, command);
-    const killing = setTimeout(() => Deno.kill(pid, "SIGKILL"), END_MS_MAX);
+    const killing = setTimeout(() => endNow(pid), END_MS_MAX);
     try {
       return Number(await this.#ask(`wait ${pid}; echo $?`, command));
     } finally {
@@ -100,24 +100,21 @@ export class Shell {
 
   /** Ends it with all that still runs. */
   async close(): Promise<void> {
-    try {
-      Deno.kill(-this.#bash.pid, "SIGKILL");
-    } catch {
-      // nothing is left of it
-    }
+    endNow(-this.#bash.pid);
     await this.#bash.status;
     await this.#input.abort().catch(() => {});
     await this.#answers.cancel();
-    await until("the end of what the shell has started", () => isGone(this.#bash.pid) || undefined);
+    await until("the end of what the shell has started", () => !endNow(-this.#bash.pid) || undefined);
   }
 }
 
-/** Whether a group of processes is no more. */
-function isGone(group: number): boolean {
+/** Kills a process, or the group with the negative id; whether it was there. */
+function endNow(pid: number): boolean {
   try {
-    Deno.kill(-group, "SIGKILL");
-    return false;
-  } catch {
+    Deno.kill(pid, "SIGKILL");
     return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }
