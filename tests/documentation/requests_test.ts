@@ -1,29 +1,17 @@
-/** Requests and client commands of the documentation do what it says, at one agent that is also a node with SQL. */
+/** Requests of the documentation do what it says: SQL, backups, changes of rows. */
+import { startOne } from "../harness/documentation/one_agent.ts";
+import { scenario } from "../harness/documentation/scenario.ts";
 import { until } from "../harness/processes.ts";
-import { type Page, scenario } from "../harness/documentation/scenario.ts";
-
-/** Starts an agent that serves at the ports of `muster serve`, too, with the tables that the examples speak of. */
-async function start(page: Page): Promise<void> {
-  await page.shell("muster agent -server -bootstrap-expect=1 -data-dir=agent -node=one -sql-port=4001");
-  await page.shell(`muster sql '
-    CREATE TABLE foo(id INTEGER NOT NULL PRIMARY KEY, name TEXT, age INTEGER);
-    INSERT INTO foo(name, age) VALUES("fiona", 20);
-    CREATE TABLE t(x);
-    INSERT INTO t VALUES(1);
-    CREATE TABLE jobs(id INTEGER PRIMARY KEY, done);
-    CREATE TABLE players(name, score);
-    CREATE TABLE accounts(name, money)'`);
-}
 
 Deno.test("docs/api.md", () =>
   scenario("docs/api.md", {}, async (page) => {
-    await start(page);
+    await startOne(page);
     await page.runRest();
   }));
 
 Deno.test("docs/http-api.md, docs/flags.md, docs/console.md", async () => {
   await scenario("docs/http-api.md", {}, async (page) => {
-    await start(page);
+    await startOne(page);
     await page.runRest();
   });
   await scenario("docs/flags.md", {}, (page) => page.runRest());
@@ -35,7 +23,7 @@ Deno.test("docs/http-api.md, docs/flags.md, docs/console.md", async () => {
 
 Deno.test("docs/backup.md", () =>
   scenario("docs/backup.md", {}, async (page) => {
-    await start(page);
+    await startOne(page);
     const tables = ["foo", "t", "jobs", "players", "accounts"];
     const drop = `muster sql '${tables.map((table) => `DROP TABLE ${table}`).join("; ")}'`;
     await page.runRest({ before: { "@dump.sql": () => page.shell(drop) } });
@@ -96,49 +84,3 @@ Deno.test("docs/changes.md", () =>
     await page.shell("muster sql \"UPDATE players SET score = 70 WHERE name = 'Bob'\"");
     await page.says("db/live", /"splices":\[\{"at":1,"delete":1,"insert":\[\["Bob",70\]\]\}\]/);
   }));
-
-Deno.test("docs/kv.md", () =>
-  scenario("docs/kv.md", {}, async (page) => {
-    await start(page);
-    await page.write("report.sh", '#!/bin/sh\necho "report under $MUSTER_LOCK_KEY"\n');
-    await page.run("curl -X PUT localhost:8500/v1/kv/app/color");
-    const index = /"ModifyIndex":(\d+)/.exec(await page.shell("curl localhost:8500/v1/kv/app/color"))?.[1] ?? "";
-    await page.run("muster kv history", { replace: [["at=1234", `at=${index}`]] });
-    await page.run("curl -X PUT localhost:8500/v1/config");
-    await page.run("ID=$(curl");
-
-    // Locks that are held, and their tokens.
-    const session = /"ID":"([^"]+)"/.exec(await page.shell("curl -X PUT localhost:8500/v1/session/create"))?.[1];
-    for (const key of ["lock", "jobs", "a"]) {
-      await page.shell(`curl -X PUT "localhost:8500/v1/kv/${key}?acquire=${session}" -d me`);
-    }
-    const tokens = await page.shell("muster sql 'SELECT key, token FROM muster.fences' -format csv");
-    const tokenOf = (key: string) => new RegExp(`^${key},(\\d+)`, "m").exec(tokens)?.[1] ?? "";
-    await page.run("curl 'localhost:8500/db/query", { replace: [["1234", tokenOf("lock")]] });
-    await page.run("muster lock");
-    await page.run("curl -X PUT localhost:8500/v1/txn", { replace: [["42", tokenOf("a")]] });
-    await page.run("curl -X PUT localhost:8500/v1/txn", { replace: [["1234", tokenOf("jobs")]] });
-  }));
-
-Deno.test("docs/operations.md, docs/troubleshooting.md", async () => {
-  await scenario("docs/operations.md", {}, async (page) => {
-    await start(page);
-    await page.runRest();
-  });
-  await scenario("docs/troubleshooting.md", { api: 4001 }, async (page) => {
-    await page.shell("muster serve -node-id 1 data");
-    await page.runRest();
-  });
-});
-
-Deno.test("docs/sql.md, docs/shell.md", async () => {
-  await scenario("docs/sql.md", {}, async (page) => {
-    await start(page);
-    await page.runRest();
-  });
-  await scenario("docs/shell.md", {}, async (page) => {
-    await start(page);
-    await page.write("schema.sql", "CREATE TABLE IF NOT EXISTS s(x);\n");
-    await page.runRest();
-  });
-});
