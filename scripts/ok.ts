@@ -39,7 +39,7 @@ const LANES = 4;
 const [FIRST_PORT, LANE_PORTS] = [10_000, 5500];
 
 /** Folders whose files are portions of their own, as they start many processes. */
-const BY_FILE = ["agent", "cluster", "faults", "processes/discovery"];
+const BY_FILE = ["agent", "cluster", "documentation", "faults", "processes/discovery"];
 /** What takes longest goes first: nothing long is left for the end. */
 const FIRST = [
   "deploy",

@@ -2,12 +2,13 @@
 import { assert, assertEquals } from "@std/assert";
 import { muster } from "../harness/agents.ts";
 import { musterHere } from "../harness/command_line.ts";
+import { blocksOf } from "../harness/documentation/blocks.ts";
 import { nodePlace, withNodes } from "../harness/processes.ts";
 
 /** The lines of the page that show what muster says. */
 async function pageLines(): Promise<string[]> {
-  const page = await Deno.readTextFile(new URL("../../docs/troubleshooting.md", import.meta.url));
-  return page.split("\n").filter((line) => line.startsWith("    ")).map((line) => line.trim());
+  const blocks = await blocksOf("docs/troubleshooting.md");
+  return blocks.filter(({ kind }) => kind === "text").flatMap(({ text }) => text.split("\n"));
 }
 
 /** A line with what differs from place to place taken out. */
