@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { nodeDefaults } from "../../../src/program/cli/serve.ts";
+import { nodeDefaults } from "../../../src/program/config/serve_config.ts";
 import { withHttpsAddresses } from "../../../src/program/node/https_addresses.ts";
 import { NodeFailure } from "../../../src/program/node/node_failure.ts";
 
