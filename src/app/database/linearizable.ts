@@ -66,18 +66,24 @@ async function readAhead(
   },
 ): Promise<ReadResult | undefined> {
   const reading = run();
-  reading.catch(() => {}); // it may fail while nobody waits for it yet
-  const discard = () => void reading.then((result) => result && dropResults(result.results, answers), () => {});
+  reading.catch(ignore); // it may fail while nobody waits for it yet
   try {
-    await replica.confirmRead(timeoutMs, { byRound: true });
+    await replica.confirmRead(timeoutMs, BY_ROUND);
   } catch (error) {
-    discard();
+    discard(reading, answers);
     throw error;
   }
   if (state.term === term) return await reading;
   // Another node may have led in between, and what it acknowledged may be missing.
-  discard();
+  discard(reading, answers);
   return await run();
+}
+
+const BY_ROUND = { byRound: true };
+const ignore = () => {};
+
+function discard(reading: Promise<ReadResult | undefined>, answers: AnswerBudget): void {
+  reading.then((result) => result && dropResults(result.results, answers), ignore);
 }
 
 /**

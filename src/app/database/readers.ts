@@ -30,6 +30,8 @@ import { BusyError } from "./errors.ts";
 
 /** Requests of one batch. */
 export const BATCH_MAX = 64;
+/** Fewer reads are not worth waking a reader for before all of their turn have come. */
+const PORTION_MIN = 16;
 /** Pause between two looks at what runs. */
 const LOOK_MS = 10;
 /** Work that is worth waking one more reader for. */
@@ -115,6 +117,9 @@ export class Readers {
   #waitingCount = 0;
   #watch: ReturnType<typeof setInterval> | undefined;
   #isScheduled = false;
+  /** Reads that came in the last turn of the event loop, and in this one. */
+  #lastTurn = 0;
+  #thisTurn = 0;
   /** Reads that were handed over together last. */
   #lastBatch = 1;
   /** Expected time of a read as its share of a batch, from the last reads. */
@@ -189,13 +194,20 @@ export class Readers {
   /**
    * A lone read leaves at once; others once per turn of the event loop, so that what arrives in one turn leaves together. The first of
    * many looks like a lone one: it waits where the batch before was of several, as waking a reader costs more than a turn.
+   * Where many come in a turn, a reader that is idle begins with the first half while the other half is received.
    */
   #schedule(): void {
-    if (this.#isScheduled) return;
+    if (this.#isScheduled) {
+      const isPortion = ++this.#thisTurn % Math.max(PORTION_MIN, this.#lastTurn >> 1) === 0;
+      if (isPortion && this.#jobs.size === 0) this.#dispatch();
+      return;
+    }
     if (this.#jobs.size === 0 && this.#waitingCount === 1 && this.#lastBatch === 1) return this.#dispatch();
+    this.#thisTurn = 1;
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
+      this.#lastTurn = this.#thisTurn;
       this.#dispatch();
     });
   }

@@ -64,12 +64,16 @@ interface ToPropose {
   readonly trace: string | undefined;
 }
 
-/** A read that waits for its confirmation. */
-interface Read {
+/** How a read was confirmed. */
+type Confirmation = { readonly byLease: boolean };
+
+/** Reads that wait for one confirmation: those of one turn of the event loop with equal limits. */
+interface Reads {
   readonly timeoutMs: number;
   readonly byRound: boolean;
-  resolve(how: { readonly byLease: boolean }): void;
-  reject(error: Error): void;
+  readonly confirmed: Promise<Confirmation>;
+  readonly resolve: (how: Confirmation) => void;
+  readonly reject: (error: Error) => void;
 }
 
 /** The replica, seen from HTTP. */
@@ -102,13 +106,15 @@ export class ReplicaClient {
   readonly #answers: AnswerBudget;
   readonly #writes = new Map<number, (result: WriteResult) => void>();
   readonly #deadlines = new Deadlines();
-  readonly #reads = new Set<Read>();
+  readonly #reads = new Set<Reads>();
   /** Long answers on their way to other nodes. */
   readonly #held = new Map<number, HeldAnswer>();
   #outbox: ToPropose[] = [];
   /** Whether one of those is traced. */
   #hasTraced = false;
-  #readOutbox: Read[] = [];
+  #readOutbox: Reads[] = [];
+  /** Reads of those. */
+  #readsDue = 0;
   #flushDue = false;
   /** Writes and reads that left together last. */
   #lastFlush = 1;
@@ -171,23 +177,26 @@ export class ReplicaClient {
    * Resolves when what is committed now, by word of a quorum, is applied here.
    * @param byRound Whether the quorum is to be asked now; otherwise a lease may do, of which the result tells.
    */
-  confirmRead(timeoutMs: number, { byRound } = { byRound: true }): Promise<{ readonly byLease: boolean }> {
-    return new Promise((resolve, reject) => {
-      const limit = this.#deadlines.start(timeoutMs, () => {
-        this.#reads.delete(read);
-        reject(new ReplicaError("timeout waiting for fsm", "failed"));
-      });
-      const clear = () => this.#deadlines.remove(limit);
-      const read: Read = {
-        timeoutMs,
-        byRound,
-        resolve: (how) => (clear(), resolve(how)),
-        reject: (error) => (clear(), reject(error)),
-      };
-      this.#reads.add(read);
-      this.#readOutbox.push(read);
-      this.#schedule();
+  confirmRead(timeoutMs: number, { byRound } = { byRound: true }): Promise<Confirmation> {
+    this.#readsDue++;
+    for (const reads of this.#readOutbox) { // one, or few
+      if (reads.timeoutMs === timeoutMs && reads.byRound === byRound) return reads.confirmed;
+    }
+    const { promise: confirmed, resolve, reject } = Promise.withResolvers<Confirmation>();
+    const limit = this.#deadlines.start(timeoutMs, () => {
+      if (this.#reads.delete(reads)) reject(new ReplicaError("timeout waiting for fsm", "failed"));
     });
+    const reads: Reads = {
+      timeoutMs,
+      byRound,
+      confirmed,
+      resolve: (how) => (this.#deadlines.remove(limit), resolve(how)),
+      reject: (error) => (this.#deadlines.remove(limit), reject(error)),
+    };
+    this.#reads.add(reads);
+    this.#readOutbox.push(reads);
+    this.#schedule();
+    return confirmed;
   }
 
   /** A lone write leaves at once; others wait for the end of the turn, to leave together, and so does the first after several. */
@@ -200,7 +209,7 @@ export class ReplicaClient {
 
   #flush(): void {
     this.#flushDue = false;
-    this.#lastFlush = this.#outbox.length + this.#readOutbox.length;
+    this.#lastFlush = this.#outbox.length + this.#readsDue;
     if (this.#outbox.length > 0) {
       const items = this.#outbox;
       this.#outbox = [];
@@ -218,12 +227,13 @@ export class ReplicaClient {
     if (this.#readOutbox.length > 0) {
       const reads = this.#readOutbox;
       this.#readOutbox = [];
+      this.#readsDue = 0;
       this.#confirm(reads);
     }
   }
 
   /** One call for all: each has its own time limit here. */
-  #confirm(reads: readonly Read[]): void {
+  #confirm(reads: readonly Reads[]): void {
     const confirmed = this.#caller.call("confirm", {
       timeoutMs: Math.max(...reads.map(({ timeoutMs }) => timeoutMs)),
       byRound: reads.some(({ byRound }) => byRound),

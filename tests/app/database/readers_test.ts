@@ -242,3 +242,22 @@ Deno.test("a second reader is asked for when a read is slow or much waits, and n
     }
   });
 });
+
+Deno.test("of many reads of one turn, an idle reader begins with the first half while the others come", () =>
+  withReaders(1, async (readers, [fake]) => {
+    const turn = (count: number) => Promise.all(Array.from({ length: count }, () => readers.read(request("one"))));
+    const sizes: number[] = [];
+    const answerAll = async (count: number) => {
+      for (let left = count; left > 0;) {
+        const batch = await fake.next();
+        sizes.push(batch.length);
+        left -= batch.length;
+        fake.answer(batch);
+      }
+    };
+    // The first of them leaves alone, as nobody knows yet that others follow.
+    await Promise.all([turn(40), answerAll(40)]);
+    await Promise.all([turn(40), answerAll(40)]);
+    await Promise.all([turn(10), answerAll(10)]);
+    assertEquals(sizes, [1, 39, 19, 21, 10]);
+  }));
