@@ -2,6 +2,7 @@
  * The cluster endpoints: `/nodes`, `/leader`, `/readyz`, `/remove` (Q13.1 to Q13.7).
  * @module
  */
+import type { Delivery } from "../../app/changes/delivery.ts";
 import { PLAIN_RENDERING } from "../../core/sql/render_options.ts";
 import type { Counters } from "../../app/database/counters.ts";
 import { takeText } from "../../app/database/held_answer.ts";
@@ -25,6 +26,7 @@ export interface NodesParts extends LeaderParts {
   readonly state: NodeState;
   readonly readers: Readers;
   readonly restore: AutoRestore | undefined;
+  readonly delivery: Pick<Delivery, "hasBegun"> | undefined;
   readonly counters: LeaderParts["counters"] & Pick<Counters, "num_readyz">;
   readonly options: LeaderParts["options"] & {
     readonly agent?: { readonly isServer: boolean };
@@ -131,7 +133,11 @@ export async function handleReadyz(request: HttpRequest, parts: NodesParts): Pro
   if (reachable.error !== undefined) return answer(503, `[+]leader not contactable: ${reachable.error}`);
   lines.push("[+]leader ok");
   const isRestoring = parts.restore?.isOver === false;
-  const unready = isRestoring ? ": waiting for the automatic restore" : storeFault(parts.state, Date.now());
+  const unready = isRestoring
+    ? ": waiting for the automatic restore"
+    : parts.delivery?.hasBegun === false
+    ? ": waiting for the log of changes"
+    : storeFault(parts.state, Date.now());
   if (unready !== undefined) return answer(503, `[+]store not ready${unready}`);
   lines.push("[+]store ok");
   if (parts.options.agent?.isServer === false) return answer(200); // a client agent has no log and no database

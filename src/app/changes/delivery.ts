@@ -5,6 +5,7 @@
  * - How far the delivery is stands in the replicated state, at most an interval behind: a new leader goes on from there, and
  *   may deliver some again. Whoever gets them drops an index that it has seen.
  * - A batch that the sink does not take is tried again and again, and nothing overtakes it.
+ * - A node is not ready before the log of changes is kept: what is acknowledged from then on is delivered.
  * - The log of changes holds what is not delivered, up to its limit. What was forgotten before it was delivered is told to the
  *   sink as an event with `error`, and in the node's log.
  * @module
@@ -30,6 +31,10 @@ import { keepChanges, noteDelivered } from "./change_operations.ts";
 const SINK = "cdc";
 /** How often a node that does not lead looks whether it does. */
 const LEADER_LOOK_MS = 500;
+/** The same while the node is not ready because of it. */
+const FIRST_LOOK_MS = 50;
+/** A node is ready after so long, even if the log of changes could not be begun. */
+const BEGIN_MS_MAX = 10_000;
 /** Until a failure other than the sink's is tried again. */
 const RETRY_MS = 1000;
 /** A sink that fails is told of in the log, and then again after so long. */
@@ -65,6 +70,8 @@ interface Selected {
 export class Delivery {
   /** So far. */
   readonly counts: DeliveryCounts = { delivered: 0, batches: 0, failures: 0, dropped: 0 };
+  /** Whether the log of changes is kept, or there is no use in waiting for it. */
+  hasBegun = false;
   readonly #parts: DeliveryParts;
   readonly #stopping = new AbortController();
   readonly #over = Promise.withResolvers<void>();
@@ -97,17 +104,32 @@ export class Delivery {
   async run(): Promise<void> {
     const { state, log } = this.#parts;
     const { signal } = this.#stopping;
+    const limit = setTimeout(() => this.hasBegun = true, BEGIN_MS_MAX);
+    Deno.unrefTimer(limit);
     while (!signal.aborted) {
       if (!state.isLeader) {
-        await pause(LEADER_LOOK_MS, signal);
+        await this.#look();
+        await pause(this.hasBegun ? LEADER_LOOK_MS : FIRST_LOOK_MS, signal);
         continue;
       }
       try {
         await this.#lead();
       } catch (error) {
         if (state.isLeader && !signal.aborted) log(`changes cannot be delivered: ${messageOf(error)}`, "warn");
+        this.hasBegun = true;
         await pause(RETRY_MS, signal);
       }
+    }
+    clearTimeout(limit);
+  }
+
+  /** Looks whether the leader keeps the log of changes. */
+  async #look(): Promise<void> {
+    if (this.hasBegun) return;
+    try {
+      this.hasBegun = (await this.#parts.changes.status()).enabled === true;
+    } catch {
+      // the database is not open yet
     }
   }
 
@@ -125,6 +147,7 @@ export class Delivery {
   async #lead(): Promise<void> {
     const { catalog, changes, options: { watermarkIntervalMs } } = this.#parts;
     this.#mark = this.#noted = await this.#begin();
+    this.hasBegun = true;
     const noting = setInterval(() => this.#note().catch(() => {}), watermarkIntervalMs); // it is told anew
     try {
       while (this.#isWanted) {
@@ -138,8 +161,7 @@ export class Delivery {
       if (this.#parts.state.isLeader) await this.#note();
     } catch (error) {
       if (!(error instanceof NoChangeLogError)) throw error;
-      await keepChanges(catalog, CHANGE_LOG_BYTES_DEFAULT);
-      this.#mark = await changes.last();
+      this.#mark = await this.#begin();
     } finally {
       clearInterval(noting);
     }
@@ -148,11 +170,12 @@ export class Delivery {
   /** Where to go on: behind what was delivered, or at the beginning of a log that was made for this. */
   async #begin(): Promise<number> {
     const { catalog, changes } = this.#parts;
-    const { enabled, sinks, since } = await changes.status();
-    if (!enabled) {
+    let status = await changes.status();
+    if (!status.enabled) {
       await keepChanges(catalog, CHANGE_LOG_BYTES_DEFAULT);
-      return await changes.last();
+      status = await changes.status();
     }
+    const { sinks, since } = status;
     const known = typeof sinks === "object" && sinks !== null ? Object.entries(sinks) : [];
     const delivered = known.find(([name]) => name === this.#name)?.[1];
     return Number(delivered ?? since);
