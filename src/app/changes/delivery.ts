@@ -145,7 +145,7 @@ export class Delivery {
 
   /** Delivers as long as this node leads. */
   async #lead(): Promise<void> {
-    const { catalog, changes, options: { watermarkIntervalMs } } = this.#parts;
+    const { watermarkIntervalMs } = this.#parts.options;
     this.#mark = this.#noted = await this.#begin();
     this.hasBegun = true;
     const noting = setInterval(() => this.#note().catch(() => {}), watermarkIntervalMs); // it is told anew
