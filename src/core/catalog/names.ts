@@ -13,7 +13,7 @@
  */
 import { parsePragma } from "../sql/pragma.ts";
 import type { SqlPart } from "../sql/statement.ts";
-import { identifierName, Tokenizer } from "../sql/tokenizer.ts";
+import { identifierName, identifierText, Tokenizer } from "../sql/tokenizer.ts";
 import { CATALOG_PREFIX, CATALOG_TABLES } from "./catalog.ts";
 import { FENCE_FUNCTION, fenceSql } from "./fence.ts";
 
@@ -94,7 +94,8 @@ function fenced(sql: string): string {
     const call = fenceCall(tokensOf(sql));
     if (call === undefined) break;
     const [lock, token] = call.arguments.map(({ from, to }) => sql.slice(from, to).trim());
-    sql = sql.slice(0, call.start) + fenceSql(lock, token) + sql.slice(call.end);
+    const alias = call.isColumn ? ` AS ${identifierText(sql.slice(call.start, call.end))}` : "";
+    sql = sql.slice(0, call.start) + fenceSql(lock, token) + alias + sql.slice(call.end);
   }
   return sql;
 }
@@ -164,8 +165,12 @@ function withColumns(sql: string, tokens: readonly Token[]): string {
 interface FenceCall {
   readonly start: number;
   readonly end: number;
+  /** Whether it is the first column of a SELECT, whose name is its text. */
+  readonly isColumn: boolean;
   readonly arguments: readonly { readonly from: number; readonly to: number }[];
 }
+
+const BEHIND_COLUMN: ReadonlySet<string> = new Set([";", ",", ")", "FROM", "WHERE"]);
 
 /** The first call; what is no call of two arguments is left to SQLite, which knows no such function. */
 function fenceCall(tokens: readonly Token[]): FenceCall | undefined {
@@ -181,7 +186,9 @@ function fenceCall(tokens: readonly Token[]): FenceCall | undefined {
       if (to > from && last > at + 2) found.push({ from, to });
       from = end;
       if (depth === 0) {
-        if (found.length === 2) return { start, end, arguments: found };
+        const next = tokens[last + 1]?.text.toUpperCase() ?? ";";
+        const isColumn = tokens[at - 1]?.text.toUpperCase() === "SELECT" && BEHIND_COLUMN.has(next);
+        if (found.length === 2) return { start, end, isColumn, arguments: found };
         break;
       }
     }
