@@ -267,18 +267,18 @@ Deno.test("users of a cluster of databases without agents, which keeps them as i
     const { SecretID } = JSON.parse((await run(["acl", "bootstrap", "-format=json"])).stdout);
     const token = `-token=${SecretID}`;
     assertEquals((await run(["acl", "policy", "create", "-name=reader", `-rules=sql = "read"`, token])).code, 0);
-    const made = await run(["user", "create", "-policy-name=reader", token, "mary"], "geheim");
+    const made = await run(["user", "create", "-policy-name=reader", token, "mary"], "geheimnis");
     assertEquals(made.code, 0, made.stderr);
     const as = async (user: string, path: string, init: RequestInit = {}) => {
       const headers = { Authorization: `Basic ${btoa(user)}`, "Content-Type": "application/json" };
       const response = await fetch(node.url + path, { ...init, headers });
       return [response.status, await response.text()] as const;
     };
-    assertMatch((await as("mary:geheim", "/db/query?q=SELECT+1"))[1], /"values":\[\[1\]\]/);
+    assertMatch((await as("mary:geheimnis", "/db/query?q=SELECT+1"))[1], /"values":\[\[1\]\]/);
     assertEquals((await as("mary:falsch", "/db/query?q=SELECT+1"))[0], 401);
     const write = { method: "POST", body: `["CREATE TABLE t(a)"]` };
-    assertMatch((await as("mary:geheim", "/db/execute", write))[1], /lacks permission 'sql:write'/);
-    assertEquals((await as("mary:geheim", "/v1/kv/a"))[0], 404, "it is no agent for that");
+    assertMatch((await as("mary:geheimnis", "/db/execute", write))[1], /lacks permission 'sql:write'/);
+    assertEquals((await as("mary:geheimnis", "/v1/kv/a"))[0], 404, "it is no agent for that");
   }));
 
 /** An agent that starts again has the tokens that it was given, in a file that is its owner's alone. */

@@ -1,8 +1,8 @@
 /** The source of an older version, from the history of the repository. */
 import { assert } from "@std/assert";
 
-/** The version before: what was released last. */
-const OLDER = "493e4931";
+/** Versions that were released, by the numbers of the releases before this one. */
+const RELEASED = ["5b2667efc6fff38a0b2a3d0ee4e2597ddd0f856a", "493e493959fa38281da3a65465fb7588cca8f2d9"] as const;
 
 async function git(...args: string[]): Promise<{ readonly ok: boolean; readonly bytes: Uint8Array<ArrayBuffer> }> {
   const { success, stdout } = await new Deno.Command("git", {
@@ -13,11 +13,12 @@ async function git(...args: string[]): Promise<{ readonly ok: boolean; readonly 
   return { ok: success, bytes: stdout };
 }
 
-/** The older source, unpacked; where the history does not reach back so far, the oldest that there is. */
-export async function olderSource(root: string): Promise<string> {
-  const { ok } = await git("cat-file", "-e", `${OLDER}^{commit}`);
-  const oldest = new TextDecoder().decode((await git("rev-list", "--max-count=200", "HEAD")).bytes).trim().split("\n");
-  const commit = ok ? OLDER : oldest[oldest.length - 1];
+/**
+ * The source of a release before this one, unpacked: the last one, or the one before that. Versions in between were never
+ * released, and another release need not understand their data.
+ */
+export async function olderSource(root: string, release: "last" | "before that" = "last"): Promise<string> {
+  const commit = RELEASED[release === "last" ? 0 : 1];
   const archive = await git("archive", "--format=tar", commit);
   assert(archive.ok, "git archive failed: this test needs the history of the source");
   await Deno.writeFile(`${root}/older.tar`, archive.bytes);
