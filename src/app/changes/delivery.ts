@@ -202,8 +202,9 @@ export class Delivery {
         const more = await changes.read(piece.index);
         waiting = [...waiting, ...more.changes.map((change) => this.#select(change))];
       }
-      for (let at = 0; at < waiting.length && this.#isWanted; at += batchMax) {
-        await this.#send(waiting.slice(at, at + batchMax));
+      for (let at = 0; at < waiting.length; at += batchMax) {
+        // What was not sent must not be overtaken, should this node lead again a moment later.
+        if (!this.#isWanted || !await this.#send(waiting.slice(at, at + batchMax))) return;
       }
       // What was read beyond the piece is read again otherwise.
       if (waiting.length > piece.changes.length) return;
@@ -225,12 +226,16 @@ export class Delivery {
     return { index, text: `{"index":${index},"commit_timestamp":${timeMs},"events":${text}}` };
   }
 
-  /** Hands a batch to the sink until it takes it; the index of the last counts as delivered then. */
-  async #send(batch: readonly Selected[]): Promise<void> {
+  /**
+   * Hands a batch to the sink until it takes it; the index of the last counts as delivered then.
+   * @returns false: nobody wants it from here any more.
+   */
+  async #send(batch: readonly Selected[]): Promise<boolean> {
     const texts = batch.flatMap(({ text }) => text === undefined ? [] : [text]);
     const last = batch.at(-1)?.index ?? 0;
-    if (texts.length > 0 && !await this.#deliver(texts)) return;
+    if (texts.length > 0 && !await this.#deliver(texts)) return false;
     this.#mark = Math.max(this.#mark, last);
+    return true;
   }
 
   /** Whether the sink has taken it, or it was dropped; false: nobody wants it from here any more. */
