@@ -78,7 +78,11 @@ Deno.test("the story: two agents, one member each; join; both see both; DNS answ
     two = start(place, `-join=${one.addr}`);
     await one.sees("agent-two", "alive");
 
-    // Killed, it fails, and its name still resolves.
+    // Killed, it fails, and its name still resolves. It writes down whom it knows within half a second.
+    await until(
+      "it remembers the other one",
+      () => Deno.readTextFileSync(`${place.directory}/gossip/members.snapshot`).includes("agent-one") || undefined,
+    );
     await two.stop("SIGKILL");
     await one.sees("agent-two", "failed");
     await until("its check is critical", async () => {
