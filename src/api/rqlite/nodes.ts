@@ -132,12 +132,7 @@ export async function handleReadyz(request: HttpRequest, parts: NodesParts): Pro
   const reachable = await parts.replica.call("leaderReachable", { timeoutMs: params.timeoutMs });
   if (reachable.error !== undefined) return answer(503, `[+]leader not contactable: ${reachable.error}`);
   lines.push("[+]leader ok");
-  const isRestoring = parts.restore?.isOver === false;
-  const unready = isRestoring
-    ? ": waiting for the automatic restore"
-    : parts.delivery?.hasBegun === false
-    ? ": waiting for the log of changes"
-    : storeFault(parts.state, Date.now());
+  const unready = beginning(parts) ?? storeFault(parts.state, Date.now());
   if (unready !== undefined) return answer(503, `[+]store not ready${unready}`);
   lines.push("[+]store ok");
   if (parts.options.agent?.isServer === false) return answer(200); // a client agent has no log and no database
@@ -148,6 +143,12 @@ export async function handleReadyz(request: HttpRequest, parts: NodesParts): Pro
   }
   const fault = await databaseFault(parts);
   return fault === undefined ? answer(200, "[+]db ok") : answer(503, `[+]db not ok: (${fault})`);
+}
+
+/** What a new cluster begins with, while that is not over. */
+function beginning({ restore, delivery }: Pick<NodesParts, "restore" | "delivery">): string | undefined {
+  if (restore?.isOver === false) return ": waiting for the automatic restore";
+  return delivery?.hasBegun === false ? ": waiting for the log of changes" : undefined;
 }
 
 /** The disks that are full: the node answers reads, and is as ready as it is. */

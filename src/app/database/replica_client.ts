@@ -224,8 +224,9 @@ export class ReplicaClient {
    * among several a round more costs more than that gains.
    */
   #flushPortion(): void {
+    if (!this.#flushDue) return; // it has left alone
     const isDue = ++this.#thisTurn % Math.max(PORTION_MIN, this.#lastTurn >> 1) === 0;
-    if (isDue && this.#flushDue && this.members.filter(({ role }) => role === "voter").length === 1) this.#flush();
+    if (isDue && this.members.filter(({ role }) => role === "voter").length === 1) this.#flush();
   }
 
   #flush(): void {

@@ -14,34 +14,30 @@ export interface Inspection {
   readonly others: number;
 }
 
-/** Whether a file begins as a database does. */
-export function isDatabaseFile(path: string): boolean {
-  const file = Deno.openSync(path);
-  try {
-    const head = new Uint8Array(16);
-    return file.readSync(head) === head.length && new TextDecoder().decode(head) === "SQLite format 3\0";
-  } finally {
-    file.close();
-  }
-}
-
 /** Bytes of a file that show whether it is text. */
 const TEXT_BYTES = 64 * 1024;
 
+/** The first bytes of a file, so many at most. */
+function headOf(path: string, bytesMax: number): Uint8Array {
+  using file = Deno.openSync(path);
+  const head = new Uint8Array(bytesMax);
+  return head.subarray(0, file.readSync(head) ?? 0);
+}
+
+/** Whether a file begins as a database does. */
+export function isDatabaseFile(path: string): boolean {
+  return new TextDecoder().decode(headOf(path, 16)) === "SQLite format 3\0";
+}
+
 /** Whether a file begins as text does: in UTF-8, without the characters that only binary files have. */
 export function isTextFile(path: string): boolean {
-  const file = Deno.openSync(path);
   try {
-    const head = new Uint8Array(TEXT_BYTES);
-    const length = file.readSync(head) ?? 0;
     // A character that the end of the piece cuts is none that is wrong.
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(head.subarray(0, length), { stream: true });
-    return !text.includes("\0");
+    const decoder = new TextDecoder("utf-8", { fatal: true });
+    return !decoder.decode(headOf(path, TEXT_BYTES), { stream: true }).includes("\0");
   } catch (error) {
     if (error instanceof TypeError) return false;
     throw error;
-  } finally {
-    file.close();
   }
 }
 
