@@ -55,7 +55,7 @@ Deno.test("docs/changes.md", () =>
     });
     const url = `http://127.0.0.1:${hook.addr.port}/changes`;
     await page.write("/etc/muster/cdc.json", JSON.stringify({ endpoint: url, service_id: "file" }));
-    // Rows that are changed before the leader has begun with its delivery are not delivered.
+    // A node takes writes before it is ready; rows that are changed before it keeps the log of changes are not delivered.
     const isDelivered = async () => {
       const before = deliveries.length;
       await until("a delivery", async () => {
