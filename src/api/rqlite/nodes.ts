@@ -7,7 +7,7 @@ import { PLAIN_RENDERING } from "../../core/sql/render_options.ts";
 import type { Counters } from "../../app/database/counters.ts";
 import { takeText } from "../../app/database/held_answer.ts";
 import type { NodeInfo } from "../../drivers/replica/api.ts";
-import type { NodeState } from "../../base/worker/node_state.ts";
+import { APPLY_WAIT_MS_MAX, type NodeState } from "../../base/worker/node_state.ts";
 import { formatDuration } from "../../base/codec/duration.ts";
 import { escapeHtml, indent, stringify } from "../http/json.ts";
 import { type LeaderParts, operate } from "./leadership.ts";
@@ -32,9 +32,6 @@ export interface NodesParts extends LeaderParts {
     readonly agent?: { readonly isServer: boolean };
   };
 }
-
-/** A node whose database is behind with what is committed for longer than this is not ready. */
-const APPLY_WAIT_MS_MAX = 5000;
 
 /** A JSON answer, indented where asked. */
 export function json(value: unknown, request: HttpRequest): HttpResponse {

@@ -4,7 +4,7 @@
  */
 import { finite, flag, listOf, mapOf, optional, record, text, whole } from "../../base/codec/shape.ts";
 import type { Activity } from "../../base/worker/activity.ts";
-import type { NodeState } from "../../base/worker/node_state.ts";
+import { APPLY_WAIT_MS_MAX, type NodeState } from "../../base/worker/node_state.ts";
 import { withTimeout } from "../../base/worker/with_timeout.ts";
 import { needs } from "../../core/acl/resource.ts";
 import type { Agent } from "../agent/agent.ts";
@@ -47,8 +47,6 @@ export interface PictureOperationsParts {
 
 /** How long a look at the disk holds: it goes through all files. */
 const DISK_MS = 15_000;
-/** A node whose database is behind with what is committed for longer than this is not ready. */
-const APPLY_WAIT_MS_MAX = 5000;
 /** A replica that is busy must not have its node look as if it did not answer. */
 const DIFFERING_MS = 500;
 const PICTURE_LENGTH_MAX = 4 * 1024 * 1024;

@@ -211,6 +211,11 @@ function* machineWarnings({ name: node, disk, clockAheadMs }: PictureNode): Gene
   }
 }
 
+function expiry(days: number): string {
+  if (days < 0) return "expired";
+  return days === 0 ? "expires today" : `expires in ${days} ${days === 1 ? "day" : "days"}`;
+}
+
 function* certificateWarnings(
   { name: node }: PictureNode,
   facts: NodeFacts | undefined,
@@ -219,11 +224,6 @@ function* certificateWarnings(
   for (const [use, notAfter] of Object.entries(facts?.certificates ?? {})) {
     const days = Math.floor((Date.parse(notAfter) - nowMs) / DAY_MS);
     if (!(days < EXPIRY_DAYS)) continue;
-    const when = days < 0
-      ? "expired"
-      : days === 0
-      ? "expires today"
-      : `expires in ${days} ${days === 1 ? "day" : "days"}`;
     yield {
       code: "certificate-expires",
       level: days < 0 ? "error" : "warning",
@@ -232,7 +232,7 @@ function* certificateWarnings(
         isOne
           ? `A certificate of ${names} ${days < 0 ? "has expired" : "expires soon"}`
           : `Certificates of ${names} ${days < 0 ? "have expired" : "expire soon"}`,
-      cause: `That for ${use} ${when}: it is valid until ${notAfter}`,
+      cause: `That for ${use} ${expiry(days)}: it is valid until ${notAfter}`,
       nextStep: "Put a new one in its place and send SIGHUP: muster docs tls",
     };
   }

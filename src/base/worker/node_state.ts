@@ -7,6 +7,9 @@
 import type { Lease } from "./lease.ts";
 import { REPLICA_COUNTS_BYTES, ReplicaCounts } from "./replica_counts.ts";
 
+/** A node whose database is behind with what is committed for longer than this is not ready. */
+export const APPLY_WAIT_MS_MAX = 5000;
+
 const ROLES = ["follower", "precandidate", "candidate", "leader"] as const;
 /** A node's part in its term. */
 export type Role = typeof ROLES[number];
