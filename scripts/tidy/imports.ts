@@ -36,6 +36,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "drivers/libsqlite": [],
   "drivers/sqlite": ["drivers/libsqlite"],
   "drivers/backup": ["drivers/libsqlite", "drivers/sqlite"],
+  "drivers/snapshot": ["drivers/libsqlite", "drivers/sqlite"],
   "drivers/membership": [],
   "drivers/discovery": ["core/dns"],
   "drivers/provider": ["drivers/discovery"],

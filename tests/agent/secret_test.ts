@@ -10,7 +10,7 @@ import { STRANGER } from "../harness/stranger.ts";
 
 /** Says hello at a cluster port, with what belongs to a key of the gossip. */
 async function knock(addr: string, key?: string, text?: string): Promise<string> {
-  const texts = text !== undefined ? [text] : key === undefined ? [] : secretsOf([decodeKeyText(key)]);
+  const texts = text !== undefined ? [text] : key === undefined ? [] : await secretsOf([decodeKeyText(key)]);
   const { connection, peer } = await openStream(addr, STRANGER, {
     timeoutMs: 10_000,
     frameBytesMax: 1024,
@@ -57,7 +57,10 @@ Deno.test("with -encrypt the cluster port asks for a secret, which follows the k
     );
     for (const agent of [one, two, client, again]) {
       for (const key of [old, fresh]) {
-        assertEquals([agent.log.includes(key), agent.log.includes(secretsOf([decodeKeyText(key)])[0])], [false, false]);
+        assertEquals([agent.log.includes(key), agent.log.includes((await secretsOf([decodeKeyText(key)]))[0])], [
+          false,
+          false,
+        ]);
       }
     }
   }));

@@ -10,6 +10,7 @@ import type { Runner } from "../../app/database/operations.ts";
 import type { AclOperations } from "../../app/services/acl_operations.ts";
 import type { Users } from "../../app/users/users.ts";
 import type { HttpOptions } from "./api.ts";
+import type { Activity } from "../../base/worker/activity.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 import { BOOTSTRAP_READ, readsOfToken, readsOfUser } from "../../core/catalog/acl_schema.ts";
@@ -56,11 +57,13 @@ export function nodeAccess(parts: NodeAccessParts): Access | undefined {
   });
 }
 
-/** Says it where the cluster keeps tokens and this node looks at none. */
+/** Says it where the cluster keeps tokens and this node looks at none. Nothing is read where there is no catalog. */
 export async function warnIfOpen(
-  { access, catalog, log }: { readonly access: Access | undefined } & Pick<NodeAccessParts, "catalog" | "log">,
+  { access, activity, catalog, log }:
+    & { readonly access: Access | undefined; readonly activity: Activity | undefined }
+    & Pick<NodeAccessParts, "catalog" | "log">,
 ): Promise<void> {
-  if (access) return;
+  if (access || activity?.catalogChanges === 0) return;
   const found = await catalog.read([BOOTSTRAP_READ]).catch(() => undefined); // it is no more than advice
   if (!found || found.rows[0].length === 0) return;
   log(

@@ -10,8 +10,9 @@
  * is a quarter of what it computes then. Lower levels go first, and one reader takes only the two lowest. So a point read
  * waits for some slices of the lowest levels at most, whatever else runs.
  *
- * A reader takes 10 MB, so there is one to begin with. The second one is started as soon as a read is slow, as many as the
- * machine has processors when much waits, and more when reads wait for the higher levels.
+ * A reader takes 10 MB, so the first one is started for the first read: a node that is only written to, or that follows and
+ * is asked nothing, needs none. The second one is started as soon as a read is slow, as many as the machine has processors
+ * when much waits, and more when reads wait for the higher levels.
  *
  * Large answers that are still on their way to their clients are counted (rpc/answer_budget.ts). A read whose answer finds
  * no room ends, and begins again when a whole answer has room; it is refused when that takes too long. Reads with small
@@ -182,6 +183,7 @@ export class Readers {
       const fresh = { level: 0, isOver: false, mustWait, roomless: 0, roomlessSinceMs: 0, promised: 0 };
       this.#wait({ request, startedMs, deadlineMs, resolve, reject, whenOver, ...fresh });
       this.#schedule();
+      if (this.#wanted === 0) this.#want();
       this.#watch ??= setInterval(() => this.#look(), LOOK_MS);
     });
   }
@@ -339,17 +341,19 @@ export class Readers {
     for (const job of this.#roomless) this.#lookAtJob(job, now);
     this.#admit();
     for (const [ref, { isOver }] of this.#jobs) if (isOver) this.#jobs.delete(ref);
-    const hasAll = this.#readers.length === 0 || this.#readers.length >= this.#readersMax;
-    if (!hasAll && this.#wanted === this.#readers.length && this.#needsReader(now)) {
-      this.#wanted++;
-      this.#wantReader();
-    }
+    const hasAll = this.#readers.length >= this.#readersMax;
+    if (!hasAll && this.#wanted === this.#readers.length && this.#needsReader(now)) this.#want();
     this.#dispatch();
     const isIdle = this.#jobs.size === 0 && this.#waitingCount === 0 && this.#roomless.length === 0;
     if (isIdle && this.#readers.every(({ jobs }) => jobs.length === 0)) {
       clearInterval(this.#watch);
       this.#watch = undefined;
     }
+  }
+
+  #want(): void {
+    this.#wanted++;
+    this.#wantReader();
   }
 
   /** Whether one more reader is worth its memory. */

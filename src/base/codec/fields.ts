@@ -5,7 +5,6 @@
  * @module
  */
 import { parseDuration } from "./duration.ts";
-import { parse, type ParseError, printParseErrorCode } from "jsonc-parser";
 
 const NS_PER_MS = 1_000_000;
 
@@ -128,22 +127,6 @@ function isOf(value: unknown, kind: FieldKind): boolean {
 
 function durationMsOf(value: unknown): number | undefined {
   return typeof value === "string" ? parseDuration(value) : typeof value === "number" ? value / NS_PER_MS : undefined;
-}
-
-/**
- * Reads JSON.
- * @throws {ConfigError} With line and column of the first fault, and nothing of the text.
- */
-export function parseJson(text: string, where: string): unknown {
-  const errors: ParseError[] = [];
-  const value: unknown = parse(text, errors, { disallowComments: true, allowTrailingComma: false });
-  const [first] = errors;
-  if (!first) return value;
-  const before = text.slice(0, first.offset).split("\n");
-  const what = printParseErrorCode(first.error).replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
-  throw new ConfigError(
-    `${where}: not valid JSON at line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}: ${what}`,
-  );
 }
 
 /** Replaces `$VAR` and `${VAR}` as Go's os.Expand does: unset variables vanish, a `$` before anything else stays. */

@@ -68,7 +68,10 @@ export class Activity {
     this.#fields[4]++;
   }
 
-  /** Such commits so far; a reading of the catalog is of now as long as there is no further one. */
+  /**
+   * Such commits so far, and a catalog that was there at the start as the first; 0: there is none. A reading of the catalog is of
+   * now as long as there is no further one.
+   */
   get catalogChanges(): number {
     return this.#fields[4];
   }

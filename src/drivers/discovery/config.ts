@@ -20,7 +20,8 @@ import type {
   SrvOptions,
   TlsOptions,
 } from "./api.ts";
-import { ConfigError, Fields, parseJson, type Schema } from "../../base/codec/fields.ts";
+import { ConfigError, Fields, type Schema } from "../../base/codec/fields.ts";
+import { parseJson } from "../../base/codec/json_text.ts";
 import { parseIp } from "../../base/codec/ip.ts";
 
 /** The ways of discovery. */

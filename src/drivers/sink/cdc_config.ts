@@ -3,7 +3,8 @@
  * rqlite's documentation and its program have them. Pure.
  * @module
  */
-import { ConfigError, Fields, parseJson, type Schema } from "../../base/codec/fields.ts";
+import { ConfigError, Fields, type Schema } from "../../base/codec/fields.ts";
+import { parseJson } from "../../base/codec/json_text.ts";
 import type { CdcOptions, CdcPlan, Sink } from "./api.ts";
 
 const SCHEMA: Schema = {
@@ -178,14 +179,4 @@ function withTls(sink: Sink, fields: Fields, { file }: CdcParts): Sink {
     throw new ConfigError(`-cdc-config: tls: "cert_file" and "key_file" go together`);
   }
   return { ...sink, caCert, cert, key };
-}
-
-/** What the Worker may reach. */
-export function reachOf(
-  sink: Sink | undefined,
-): { readonly net: readonly string[]; readonly files: readonly string[] } {
-  if (!sink || sink.k === "stdout") return { net: [], files: [] };
-  if (sink.k === "file") return { net: [], files: [sink.path] };
-  const { hostname, port, protocol } = new URL(sink.url);
-  return { net: [`${hostname}:${port || (protocol === "https:" ? "443" : "80")}`], files: [] };
 }

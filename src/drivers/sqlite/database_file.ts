@@ -6,6 +6,7 @@
  * @module
  */
 
+import { CATALOG_PREFIX } from "../../core/catalog/catalog.ts";
 import { SYSTEM_TABLE } from "./authorizer.ts";
 import { type Database, runOnce } from "../libsqlite/driver.ts";
 import { isNotDatabase } from "./failure.ts";
@@ -56,6 +57,11 @@ export function prepareDatabase(database: Database, path: string): void {
       "(id INTEGER PRIMARY KEY CHECK(id = 0), applied INTEGER NOT NULL, term INTEGER NOT NULL, " +
       "time_ms REAL NOT NULL, digest INTEGER)",
   );
+}
+
+/** Whether the database has tables of the cluster's own beside the one of its position. */
+export function hasCatalog(database: Database): boolean {
+  return runOnce(database, `SELECT 1 FROM sqlite_schema WHERE name GLOB '${CATALOG_PREFIX}*' LIMIT 1`).length > 0;
 }
 
 /** The first statement of a connection that reads the file tells whether it is one. */

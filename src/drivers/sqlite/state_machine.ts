@@ -37,7 +37,7 @@ import { TextCache } from "../../core/sql/text_cache.ts";
 import type { ApplyEntry, Outcome } from "../../core/sql/exchange.ts";
 import { isVacuumInto, SYSTEM_TABLE } from "./authorizer.ts";
 import { Control } from "../libsqlite/control.ts";
-import { type Checkpoint, checkpoint, prepareDatabase } from "./database_file.ts";
+import { type Checkpoint, checkpoint, hasCatalog, prepareDatabase } from "./database_file.ts";
 import { Digest } from "./digest.ts";
 import { Database, runOnce, SqliteError, type Statement } from "../libsqlite/driver.ts";
 import type { SqliteLibrary } from "../libsqlite/library.ts";
@@ -127,6 +127,8 @@ export class StateMachine {
   durable = 0;
   /** Whether the disk was full when it was opened. */
   hasNoRoom = false;
+  /** Whether it held a catalog then. */
+  readonly hasCatalog: boolean;
   readonly #path: string;
   readonly #options: StateMachineOptions;
   readonly #database: Database;
@@ -153,6 +155,7 @@ export class StateMachine {
     this.#database = new Database(path, { readOnly: false, foreignKeys, ...(library ? { library } : {}) });
     this.#database.configure("stablePlans", true);
     prepareDatabase(this.#database, path);
+    this.hasCatalog = hasCatalog(this.#database);
     this.#executor = new Executor(this.#database, {
       control: this.#control,
       privateControl: new Control(),

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { crc32 } from "node:zlib";
+import { crc32 } from "../../base/codec/crc32.ts";
 import { friendlySize } from "../../base/codec/size_text.ts";
 import { type Database, runOnce } from "../libsqlite/driver.ts";
 
@@ -67,7 +67,7 @@ export function identityOf(database: Database): string {
   const [[version, source]] = runOnce(database, "SELECT sqlite_version(), sqlite_source_id()");
   const options = runOnce(database, "PRAGMA compile_options").map(([option]) => String(option));
   const text = options.filter((option) => !BUILD_OPTIONS.test(option)).join(" ");
-  const build = `${String(source).slice(20, 30)}, options ${crc32(text).toString(16)}`;
+  const build = `${String(source).slice(20, 30)}, options ${sumOf(text)}`;
   return `${version} (${build}${extensionsOf(database)})`;
 }
 
@@ -80,7 +80,11 @@ function extensionsOf(database: Database): string {
     "SELECT DISTINCT name, narg FROM pragma_function_list WHERE builtin = 0 ORDER BY 1, 2",
   );
   const added = [...functions, ...[...database.extensionModules].sort()].join(" ");
-  return `, extensions ${names.join(" ")} ${crc32(added).toString(16)}`;
+  return `, extensions ${names.join(" ")} ${sumOf(added)}`;
+}
+
+function sumOf(text: string): string {
+  return crc32(new TextEncoder().encode(text)).toString(16);
 }
 
 function fileName(path: string): string {

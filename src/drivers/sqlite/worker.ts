@@ -114,8 +114,10 @@ class WriterWorker {
         },
       });
     this.#open = () => {
-      this.#control.activity.noteCatalogChange(); // another database may hold another one
-      return openUndamaged(path, openMachine, library);
+      const machine = openUndamaged(path, openMachine, library);
+      const { activity } = this.#control;
+      if (machine.hasCatalog || activity.catalogChanges > 0) activity.noteCatalogChange(); // another one may hold another
+      return machine;
     };
     this.#tainted = healTainted(path, library);
     this.#ballast = new Ballast(`${path.slice(0, path.lastIndexOf("/"))}/ballast`);

@@ -5,7 +5,8 @@
  * muster adds to rqlite's keys: `keep`, and the type `file` and `timestamp` for a restore.
  * @module
  */
-import { ConfigError, expandVariables, Fields, parseJson, type Schema } from "../../base/codec/fields.ts";
+import { ConfigError, expandVariables, Fields, type Schema } from "../../base/codec/fields.ts";
+import { parseJson } from "../../base/codec/json_text.ts";
 import type {
   BackupPlan,
   Destination,

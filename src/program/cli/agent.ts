@@ -6,7 +6,6 @@
 import { AGENT_HELP } from "../manual/program_help.ts";
 import { apiUrlOf, type NodeConfig } from "../config/config.ts";
 import { DataDirectoryError } from "../node/data_directory.ts";
-import { withHttpsAddresses } from "../node/https_addresses.ts";
 import { Node, NodeFailure } from "../node/node.ts";
 import { JoinError } from "../node/pool.ts";
 import { readUsers, UsersError } from "../node/users.ts";
@@ -119,7 +118,7 @@ async function run(start: Start): Promise<number> {
   const usesSinks = config.cdcConfig !== "" || config.otlp.endpoint !== "";
   const sinks = usesSinks ? await import("../config/sinks.ts") : undefined;
   const inputs = { users: await readUsers(config.authFile), sinks: sinks?.readSinks(config, log) };
-  const node = new Node(await withHttpsAddresses(config), inputs, log);
+  const node = await Node.start(config, inputs, log);
   console.log(banner(node.id, setup));
   const pidFile = settings.text("pid_file");
   node.onReload = () => reload(node, start, config.authFile);

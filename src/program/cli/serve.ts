@@ -9,7 +9,6 @@ import { SERVE_FLAGS } from "../config/serve_flags.ts";
 import { apiUrlOf, configFault, type NodeConfig } from "../config/config.ts";
 import { ExtensionsError, isThere, readExtensions } from "../node/extensions.ts";
 import { DataDirectoryError } from "../node/data_directory.ts";
-import { withHttpsAddresses } from "../node/https_addresses.ts";
 import { Node, NodeFailure } from "../node/node.ts";
 import { logger } from "../../base/worker/log.ts";
 import { joinAuthorizationOf, readUsers, UsersError } from "../node/users.ts";
@@ -105,7 +104,7 @@ async function run(config: NodeConfig): Promise<number> {
       joinAuthorization,
       extensions: await readExtensions(config.extensionsPath),
     };
-    node = new Node(await withHttpsAddresses(config), read, log);
+    node = await Node.start(config, read, log);
   } catch (error) {
     const isForeseen = error instanceof DataDirectoryError || error instanceof NodeFailure ||
       error instanceof UsersError || error instanceof ExtensionsError ||

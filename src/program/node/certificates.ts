@@ -3,7 +3,8 @@
  * renewed ones come into use without a restart, and told of before they expire.
  * @module
  */
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
+import { invariant } from "../../invariant.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import type { TlsFacts } from "../../api/server/api.ts";
 import type { NodeTls, TlsIdentity, TlsServer } from "../../base/net/conn.ts";
@@ -16,6 +17,14 @@ const DAY_MS = 86_400_000;
 const MUTUAL_SINCE = { major: 2, minor: 9 };
 /** A certificate that expires within this time is warned of, once a day. */
 const WARN_DAYS = 30;
+
+/** What reads certificates; it takes 2 MB, so it is loaded where there are some. */
+let x509: Pick<typeof import("node:crypto"), "createPrivateKey" | "X509Certificate"> | undefined;
+
+function reading(): NonNullable<typeof x509> {
+  invariant(x509 !== undefined, "certificates are read by Certificates.read()");
+  return x509;
+}
 
 /**
  * Reads a certificate and its key.
@@ -34,7 +43,7 @@ function readIdentity(cert: string, key: string): TlsIdentity {
 /** @throws {Error} Naming the file, when it holds no key. */
 function belongs(certificate: X509Certificate, key: string, path: string): boolean {
   try {
-    return certificate.checkPrivateKey(createPrivateKey(key));
+    return certificate.checkPrivateKey(reading().createPrivateKey(key));
   } catch (error) {
     throw new Error(`${path} holds no private key in PEM: ${messageOf(error)}`);
   }
@@ -82,7 +91,7 @@ function readPem(path: string): string {
 
 function parsed(pem: string, path: string): X509Certificate {
   try {
-    return new X509Certificate(pem);
+    return new (reading().X509Certificate)(pem);
   } catch (error) {
     throw new Error(`${path} holds no certificate in PEM: ${messageOf(error)}`);
   }
@@ -94,7 +103,6 @@ export interface CertificateUsers {
   onHttp(tls: TlsServer): void;
   /** The cluster port. */
   onNode(tls: NodeTls): void;
-  log(line: string): void;
 }
 
 /** All certificates of a node, as its configuration names them. */
@@ -104,28 +112,47 @@ export class Certificates {
   /** Of the traffic between nodes, as it was at the start; undefined: plain TCP. */
   readonly node: NodeTls | undefined;
 
-  /** @throws {Error} Naming the file that cannot be used. */
-  constructor(config: NodeConfig, { onHttp, onNode, log }: CertificateUsers) {
+  #users: CertificateUsers | undefined;
+
+  /**
+   * Reads those that are configured.
+   * @throws {Error} Naming the file that cannot be used.
+   */
+  static async read(config: NodeConfig, log: (line: string) => void): Promise<Certificates> {
+    if (config.httpCert !== "" || hasNodeTls(config)) x509 = await import("node:crypto");
+    return new Certificates(config, log);
+  }
+
+  private constructor(config: NodeConfig, log: (line: string) => void) {
     const { httpCert, httpKey, httpCaCert, nodeCert, nodeKey, nodeCaCert, agent } = config;
     if (httpCert !== "") {
       const watched = new Watched([httpCert, httpKey, httpCaCert], {
         read: () => readHttp(config),
         notAfter: (tls) => tls.notAfter,
-        onRenewed: onHttp,
+        onRenewed: (tls) => this.#users?.onHttp(tls),
         log,
       });
       this.http = { ...watched.value, certFile: httpCert, keyFile: httpKey };
     }
-    if (nodeCert !== "" || agent?.tls.isOutgoing) {
+    if (hasNodeTls(config)) {
       const watched = new Watched([nodeCert, nodeKey, nodeCaCert], {
         read: () => agent ? readAgent(config, agent) : readNode(config),
         notAfter: notAfterOf,
-        onRenewed: onNode,
+        onRenewed: (tls) => this.#users?.onNode(tls),
         log,
       });
       this.node = watched.value;
     }
   }
+
+  /** From now on renewed ones go to `users`. */
+  watch(users: CertificateUsers): void {
+    this.#users = users;
+  }
+}
+
+function hasNodeTls({ nodeCert, agent }: NodeConfig): boolean {
+  return nodeCert !== "" || agent?.tls.isOutgoing === true;
 }
 
 /** When the certificate for traffic between nodes expires; undefined where there is none. */

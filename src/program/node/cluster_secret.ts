@@ -3,28 +3,28 @@
  * has a protected cluster port without a further setting. Warns if nothing protects that port.
  * @module
  */
-import { createHmac } from "node:crypto";
 import { splitAddress } from "../../base/codec/address.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import { startKeys } from "../../drivers/membership/files.ts";
+import { gossipDirectory } from "./data_directory.ts";
 import { wanDirectory } from "./pool.ts";
 import type { SecretOptions } from "../../drivers/transport/secret.ts";
 import type { AgentConfig, NodeConfig } from "../config/config.ts";
 
 /** A shorter secret could be guessed. */
 const LENGTH_MIN = 16;
+const LABEL = new TextEncoder().encode("muster cluster secret");
 
 /**
  * The secrets that a node starts with. Those of an agent are made of the keys that its gossip starts with.
  * @throws {Error} Naming the file, when it cannot be used.
  */
-export function clusterSecretOf(
-  { agent, clusterSecretFile, clusterSecretOptional: isOptional }: NodeConfig,
-  gossipDirectory: string,
-): SecretOptions {
+export async function clusterSecretOf(
+  { agent, dataDirectory, clusterSecretFile, clusterSecretOptional: isOptional }: NodeConfig,
+): Promise<SecretOptions> {
   if (clusterSecretFile !== "") return { texts: [readSecret(clusterSecretFile)], isOptional };
-  const { lan, wan } = agent ? gossipKeysOf(agent, gossipDirectory) : NO_KEYS;
-  return { texts: secretsOf([...lan, ...wan]), isOptional };
+  const { lan, wan } = agent ? gossipKeysOf(agent, gossipDirectory(dataDirectory)) : NO_KEYS;
+  return { texts: await secretsOf([...lan, ...wan]), isOptional };
 }
 
 /** The keys of an agent's pools, the primary one first. */
@@ -39,18 +39,23 @@ const NO_KEYS: GossipKeys = { lan: [], wan: [] };
 /** The keys that an agent starts with. A new keyring of the second pool begins with the primary key of the first. */
 export function gossipKeysOf(
   { encryptionKey, wan }: Pick<AgentConfig, "encryptionKey" | "wan">,
-  gossipDirectory: string,
+  directory: string,
 ): GossipKeys {
-  const lan = startKeys(gossipDirectory, encryptionKey || undefined).keyring?.keys ?? [];
+  const lan = startKeys(directory, encryptionKey || undefined).keyring?.keys ?? [];
   const first = encryptionKey || lan[0]?.toBase64();
-  const keyring = wan && startKeys(wanDirectory(gossipDirectory), first).keyring;
+  const keyring = wan && startKeys(wanDirectory(directory), first).keyring;
   return { lan, wan: keyring?.keys ?? [] };
 }
 
 /** The secrets that belong to the keys of the gossip; who knows a secret does not know the key. */
-export function secretsOf(gossipKeys: readonly Uint8Array[]): string[] {
-  const secrets = gossipKeys.map((key) => createHmac("sha256", key).update("muster cluster secret").digest("base64"));
-  return [...new Set(secrets)];
+export async function secretsOf(gossipKeys: readonly Uint8Array[]): Promise<string[]> {
+  return [...new Set(await Promise.all(gossipKeys.map(secretOf)))];
+}
+
+async function secretOf(gossipKey: Uint8Array): Promise<string> {
+  const hmac = { name: "HMAC", hash: "SHA-256" };
+  const key = await crypto.subtle.importKey("raw", new Uint8Array(gossipKey), hmac, false, ["sign"]);
+  return new Uint8Array(await crypto.subtle.sign(hmac, key, LABEL)).toBase64();
 }
 
 /** Reads a secret; white space around it does not count. */

@@ -35,6 +35,11 @@ export interface DataDirectory {
   release(): void;
 }
 
+/** The directory of the gossip in a data directory. */
+export function gossipDirectory(dataDirectory: string): string {
+  return `${dataDirectory}/gossip`;
+}
+
 /**
  * Opens `path` for the node `nodeId`; empty: the one it has, or a new random one.
  * @param rejoinsDamaged Whether data that were found damaged are set aside (see damage.ts).
@@ -48,7 +53,7 @@ export function openDataDirectory(path: string, nodeId: string, { rejoinsDamaged
     const raft = makeDirectory(`${absolute}/raft`);
     const sqlite = makeDirectory(`${absolute}/sqlite`);
     const known = readNodeFile(`${absolute}/node.json`);
-    const gossip = makeDirectory(`${absolute}/gossip`);
+    const gossip = makeDirectory(gossipDirectory(absolute));
     const id = nodeId || known?.nodeId || crypto.randomUUID();
     if (known && known.nodeId !== id) {
       throw new DataDirectoryError(

@@ -4,7 +4,6 @@
  * @module
  */
 import type { DiscoveryOptions } from "../../drivers/discovery/api.ts";
-import type { DiscoveryUse } from "../../drivers/replica/api.ts";
 import { discoveryOptions, MODES } from "../../drivers/discovery/config.ts";
 import { ConfigError, expandVariables } from "../../base/codec/fields.ts";
 
@@ -74,11 +73,4 @@ function readDirectory(path: string, forKey: string): string[] {
     if (error instanceof ConfigError) throw error;
     throw new ConfigError(`Cannot read ${path} (${forKey}): ${messageOf(error)}`);
   }
-}
-
-/** How the replica uses what is found. */
-export function discoveryUse(options: DiscoveryOptions): DiscoveryUse {
-  return "deadAfterMs" in options
-    ? { kind: "register", deadAfterMs: options.deadAfterMs }
-    : { kind: "addresses", deadAfterMs: 0 };
 }

@@ -2,7 +2,6 @@
  * Facts about the machine and the program for `/status`, gathered once before the supervisor drops its permissions.
  * @module
  */
-import { statfs } from "node:fs/promises";
 import { readConsole } from "../../api/console/files.ts";
 import type { SupervisorMethods } from "../../api/server/api.ts";
 import type { DiskFacts } from "../../app/picture/heard.ts";
@@ -99,6 +98,7 @@ export async function sizeOf(directory: string): Promise<number> {
  */
 export async function diskOf(directory: string): Promise<DiskFacts> {
   const usedBytes = await sizeOf(directory);
+  const { statfs } = await import("node:fs/promises"); // takes 2 MB, and is asked for by those who look
   try {
     const { bavail, bsize, blocks } = await statfs(directory);
     return { usedBytes, freeBytes: bavail * bsize, totalBytes: blocks * bsize };

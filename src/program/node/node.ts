@@ -16,6 +16,7 @@ import type { DiscoveryOptions, OpenDiscovery } from "../../drivers/discovery/ap
 import type { FromHttpWorker, OpenHttp, SupervisorMethods, ToHttpWorker } from "../../api/server/api.ts";
 import type { FromReplica, ToReplica } from "../../drivers/replica/api.ts";
 import type { User } from "../../app/users/user.ts";
+import { discoveryUse } from "../../drivers/discovery/use.ts";
 import { readersMaxOf } from "../../app/database/readers.ts";
 import { Callee } from "../../base/worker/channel.ts";
 import { NODE_STATE_BYTES, NodeState } from "../../base/worker/node_state.ts";
@@ -26,7 +27,6 @@ import { ACTIVITY, Control, TICKET } from "../../drivers/libsqlite/control.ts";
 import type { SqliteLibrary } from "../../drivers/libsqlite/library.ts";
 import { type LogLevel, setLogLevel } from "../../base/worker/log.ts";
 import { AgentParts } from "./agent.ts";
-import { discoveryUse } from "./discovery.ts";
 import { Certificates, notAfterOf } from "./certificates.ts";
 import { type AgentConfig, apiUrlOf, type NodeConfig } from "../config/config.ts";
 import { noteDamage } from "./damage.ts";
@@ -37,12 +37,20 @@ import { httpOptions } from "./http_options.ts";
 import { DefinitionFiles } from "./kept_definitions.ts";
 import { clusterSecretOf, openPortWarning, secretsOf } from "./cluster_secret.ts";
 import { type Part, runHere } from "./here.ts";
-import { anyHost, discoveryAddrs, revokeSpentRights, runsHandlers, runsScripts, type Scope } from "./permissions.ts";
+import {
+  anyHost,
+  discoveryAddrs,
+  revokeSpentRights,
+  runsHandlers,
+  runsScripts,
+  type Scope,
+  sinkReach,
+} from "./permissions.ts";
+import { withHttpsAddresses } from "./https_addresses.ts";
 import { NodeFailure, orFail } from "./node_failure.ts";
 import { ServiceManager } from "../service_manager/service_manager.ts";
 import { lineTo, type SinkLines, sinkLines, spawn } from "./spawn.ts";
 import type { SinkPlans } from "../../drivers/sink/api.ts";
-import { reachOf } from "../../drivers/sink/cdc_config.ts";
 import { UploaderParts } from "./uploader.ts";
 import type { UploadPlans } from "./uploads.ts";
 import { API_VERSION, VERSION } from "./version.ts";
@@ -75,6 +83,9 @@ export interface NodeInputs {
   readonly joinAuthorization?: string;
 }
 
+/** What is read before anything starts. */
+type ReadInputs = NodeInputs & { readonly certificates: Certificates; readonly secret: SecretOptions };
+
 /** A running node. */
 export class Node {
   readonly #config: NodeConfig;
@@ -106,11 +117,10 @@ export class Node {
   /** Of Workers to come. */
   #logLevel: LogLevel | undefined;
   #isLeaving = false;
+  #newestGossipKeys: readonly Uint8Array[] = [];
   /** Whether the Worker of checks is still to start. */
   #keepsChecks: boolean;
   readonly #definitions: DefinitionFiles;
-  /** The first reader: it loads while the log is read, and has no database yet. */
-  #idleReader: Worker | undefined;
   readonly #writerControl = new Control();
   readonly #readerControls: Control[] = [];
   readonly #answers = new AnswerBudget();
@@ -124,9 +134,17 @@ export class Node {
   /**
    * Starts everything.
    * @throws {import("./data_directory.ts").DataDirectoryError} When the data directory cannot be used.
-   * @throws {NodeFailure} When the SQLite library cannot be used.
+   * @throws {NodeFailure} When a certificate, the cluster's secret or the SQLite library cannot be used.
    */
-  constructor(config: NodeConfig, inputs: NodeInputs, log: (line: string) => void) {
+  static async start(config: NodeConfig, inputs: NodeInputs, log: (line: string) => void): Promise<Node> {
+    const [certificates, secret] = await Promise.all([Certificates.read(config, log), clusterSecretOf(config)])
+      .catch((error) => {
+        throw new NodeFailure(messageOf(error));
+      });
+    return new Node(await withHttpsAddresses(config), { ...inputs, certificates, secret }, log);
+  }
+
+  private constructor(config: NodeConfig, inputs: ReadInputs, log: (line: string) => void) {
     const { discovery, users, uploads, sinks, extensions = [] } = inputs;
     this.#config = config;
     this.#logLevel = config.agent?.logLevel;
@@ -136,18 +154,16 @@ export class Node {
     const nodeId = config.nodeId || (config.agent ? "" : config.clusterAdvertisedAddr);
     const { dataDirectory, rejoinsDamaged } = config;
     const library = isServer ? orFail(() => usableLibrary(config.sqliteLibrary)) : "";
-    this.#certificates = orFail(() =>
-      new Certificates(config, {
-        onHttp: (tls) => this.#tellHttp({ k: "tls", tls }),
-        onNode: (tls) => this.#onNodeTls(tls),
-        log,
-      })
-    );
+    this.#certificates = inputs.certificates;
+    this.#certificates.watch({
+      onHttp: (tls) => this.#tellHttp({ k: "tls", tls }),
+      onNode: (tls) => this.#onNodeTls(tls),
+    });
     this.#keepsChecks = config.agent !== undefined;
     this.#manager = new ServiceManager(log);
     this.#directory = openDataDirectory(dataDirectory, nodeId, { rejoinsDamaged });
     this.#definitions = new DefinitionFiles(this.#directory.path);
-    this.#secret = orFail(() => clusterSecretOf(config, this.#directory.gossip));
+    this.#secret = inputs.secret;
     const warning = openPortWarning(config, this.#secret);
     if (warning !== undefined) log(warning);
     this.#library = {
@@ -163,8 +179,8 @@ export class Node {
       gossipDirectory: this.#directory.gossip,
       sqliteLibrary: library,
       uploads: uploads?.reach ?? { net: [], directories: [] },
-      cdc: reachOf(sinks?.cdc?.sink),
-      otlp: reachOf(sinks?.otlp?.sink),
+      cdc: sinkReach(sinks?.cdc?.sink),
+      otlp: sinkReach(sinks?.otlp?.sink),
       serviceManager: this.#manager.reach,
       runsScripts: orFail(() => runsScripts(config.agent)),
       runsHandlers: orFail(() => runsHandlers(config.agent)),
@@ -185,8 +201,7 @@ export class Node {
     });
     this.#sinks = sinkLines(sinks, (role) => this.#spawn(role));
     this.#http = this.#startHttp({ state, replica: httpToReplica.port1, writer: writerToHttp.port2, users });
-    if (isServer) this.#idleReader = this.#spawn("reader");
-    else this.#listening.replica.resolve();
+    if (!isServer) this.#listening.replica.resolve();
     this.#manager.open(new NodeState(state), isServer ? () => this.#spawn("notifier") : undefined);
     revokeSpentRights(this.#rights());
     this.#serveWhenOpen();
@@ -208,16 +223,13 @@ export class Node {
   }
 
   /** A secret in a file stays. */
-  #onGossipKeys(keys: readonly Uint8Array[]): void {
+  async #onGossipKeys(keys: readonly Uint8Array[]): Promise<void> {
     if (this.#config.clusterSecretFile !== "") return;
-    const texts = secretsOf(keys);
+    this.#newestGossipKeys = keys;
+    const texts = await secretsOf(keys);
+    if (this.#newestGossipKeys !== keys) return; // newer ones have come meanwhile
     if (this.#replica) this.#tellReplica({ k: "secret", texts });
     else this.#agent?.setSecrets(texts);
-  }
-
-  #onReplicaListening(): void {
-    this.#addReader();
-    this.#listening.replica.resolve();
   }
 
   #startAgent(agent: AgentConfig, state: SharedArrayBuffer, http: MessagePort): AgentParts {
@@ -277,8 +289,9 @@ export class Node {
     writer.postMessage(open, [port1, http]);
   }
 
-  /** Starts a reader and hands HTTP the line to it. */
-  #addReader(): void {
+  /** Starts a reader and hands HTTP the line to it. It is asked for by a read, and finds a database once the replica listens. */
+  async #addReader(): Promise<void> {
+    await this.#listening.replica.promise;
     const { port1, port2 } = new MessageChannel();
     const control = new Control();
     this.#readerControls.push(control);
@@ -292,9 +305,7 @@ export class Node {
       tempBytesMax: this.#config.tempBytesMax,
       port: port1,
     };
-    const reader = this.#idleReader ?? this.#spawn("reader");
-    this.#idleReader = undefined;
-    reader.postMessage(open, [port1]);
+    this.#spawn("reader").postMessage(open, [port1]);
     this.#revokeLibrary();
     this.#tellHttp({ k: "reader", line: { port: port2, control: control.shared, ticketAt: TICKET } });
   }
@@ -423,7 +434,7 @@ export class Node {
     const worker = this.#spawn("replica");
     worker.addEventListener("message", ({ data }: MessageEvent<FromReplica>) => {
       if (data.k === "failed") this.#onReplicaFailed(data);
-      else if (data.k === "listening") this.#onReplicaListening();
+      else if (data.k === "listening") this.#listening.replica.resolve();
       else if (data.k === "wantSnapshots") this.#startSnapshots();
       else if (data.k === "clustered") this.#clustered.resolve();
       else if (data.k === "stopped") this.#stopped.replica.resolve();

@@ -15,6 +15,7 @@
 
 import { joinAddress, socketPath } from "../../base/codec/address.ts";
 import type { AgentConfig } from "../config/config.ts";
+import type { Sink } from "../../drivers/sink/api.ts";
 import type { DiscoveryOptions } from "../../drivers/discovery/api.ts";
 
 /** The Workers of a node. */
@@ -153,6 +154,16 @@ export function permissionsOf(role: Role, scope: Scope): Deno.PermissionOptionsO
 /** An address without a host means all of this machine's. */
 export function anyHost(addr: string): string {
   return addr.startsWith(":") ? `0.0.0.0${addr}` : addr;
+}
+
+/** What the Worker of a sink may reach. */
+export function sinkReach(
+  sink: Sink | undefined,
+): { readonly net: readonly string[]; readonly files: readonly string[] } {
+  if (!sink || sink.k === "stdout") return { net: [], files: [] };
+  if (sink.k === "file") return { net: [], files: [sink.path] };
+  const { hostname, port, protocol } = new URL(sink.url);
+  return { net: [`${hostname}:${port || (protocol === "https:" ? "443" : "80")}`], files: [] };
 }
 
 /** Addresses that the discovery Worker may reach. */

@@ -12,7 +12,7 @@ export const WORKER_MODULES: Readonly<Record<Role, URL>> = {
   sqlite: new URL("../../drivers/sqlite/worker.ts", import.meta.url),
   reader: new URL("../../drivers/sqlite/reader_worker.ts", import.meta.url),
   backup: new URL("../../drivers/backup/worker.ts", import.meta.url),
-  snapshot: new URL("../../drivers/sqlite/snapshot_worker.ts", import.meta.url),
+  snapshot: new URL("../../drivers/snapshot/worker.ts", import.meta.url),
   http: new URL("../../api/server/worker.ts", import.meta.url),
   parser: new URL("../../api/rqlite/parser_worker.ts", import.meta.url),
   membership: new URL("../../app/agent/worker.ts", import.meta.url),

@@ -353,12 +353,13 @@ Deno.test("a node that looks at no tokens says so where the cluster keeps some",
   const log = (line: string) => void logged.push(line);
   await using open = new LocalNode();
   const { catalog } = open.services;
-  await warnIfOpen({ access: undefined, catalog, log });
+  const activity = undefined; // what the writer tells is no part of this test
+  await warnIfOpen({ access: undefined, activity, catalog, log });
   await catalog.bringUpToDate();
-  await warnIfOpen({ access: undefined, catalog, log });
+  await warnIfOpen({ access: undefined, activity, catalog, log });
   assertEquals(logged, []);
   await catalog.write([{ sql: "INSERT INTO _muster_acl_state VALUES('bootstrap', 'x', 1, 1)", positional: [] }]);
-  await warnIfOpen({ access: undefined, catalog, log });
+  await warnIfOpen({ access: undefined, activity, catalog, log });
   assertEquals(logged.length, 1);
   await using closed = new LocalNode({ agent: { acl: DENY } });
   await AclClient.bootstrap(closed);

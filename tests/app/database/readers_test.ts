@@ -207,6 +207,24 @@ Deno.test("a single reader takes slow reads too, and no other one is asked for",
   }
 });
 
+Deno.test("the first reader is asked for by the first read, once, and answers all that have waited for it", async () => {
+  let wanted = 0;
+  const readers = new Readers(() => wanted++);
+  assertEquals([readers.status().readers, wanted], [0, 0]);
+  const reads = [readers.read(request("one")), readers.read(request("two")), readers.read(request("late", 1))];
+  assertEquals(await reads[2], undefined); // its time has passed meanwhile
+  const fake = new FakeReader(readers);
+  try {
+    const batch = await fake.next();
+    assertEquals(textsOf(batch), ["one", "two"]);
+    fake.answer(batch);
+    assertEquals([(await reads[0])?.results, (await reads[1])?.results, wanted], ["one", "two", 1]);
+  } finally {
+    readers.close();
+    fake.close();
+  }
+});
+
 Deno.test("a second reader is asked for when a read is slow or much waits, and not for quick reads", async () => {
   const withOne = async (work: (readers: Readers, fake: FakeReader) => Promise<void>): Promise<void> => {
     const fakes: FakeReader[] = [];

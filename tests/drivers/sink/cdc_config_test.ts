@@ -1,7 +1,8 @@
 /** `-cdc-config`: a sink or a file, in the words of rqlite's documentation and of its program; what is wrong is told. */
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { ConfigError } from "../../../src/base/codec/fields.ts";
-import { cdcPlan, reachOf } from "../../../src/drivers/sink/cdc_config.ts";
+import { cdcPlan } from "../../../src/drivers/sink/cdc_config.ts";
+import { sinkReach } from "../../../src/program/node/permissions.ts";
 
 const DEFAULTS = {
   serviceId: "",
@@ -39,9 +40,9 @@ Deno.test("cdcPlan() takes a URL, stdout or a file; secrets of the URL are not i
     },
     options: { ...DEFAULTS, endpoint: "https://hooks.example/in" },
   });
-  assertEquals(reachOf(plan("https://hooks.example/in").sink), { net: ["hooks.example:443"], files: [] });
-  assertEquals(reachOf(plan("http://[::1]:8080/in").sink), { net: ["[::1]:8080"], files: [] });
-  assertEquals(reachOf(plan({ endpoint: "file:///var/log/changes" }).sink), { net: [], files: ["/var/log/changes"] });
+  assertEquals(sinkReach(plan("https://hooks.example/in").sink), { net: ["hooks.example:443"], files: [] });
+  assertEquals(sinkReach(plan("http://[::1]:8080/in").sink), { net: ["[::1]:8080"], files: [] });
+  assertEquals(sinkReach(plan({ endpoint: "file:///var/log/changes" }).sink), { net: [], files: ["/var/log/changes"] });
 });
 
 Deno.test("cdcPlan() takes durations and policies in both spellings", () => {

@@ -3,7 +3,8 @@ import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { contentHash } from "../../../src/drivers/sqlite/content_hash.ts";
 import { Database, STORED_BYTES_MAX, VALUE_BYTES_MAX } from "../../../src/drivers/libsqlite/driver.ts";
-import { copyDatabase, snapshotPaths } from "../../../src/drivers/sqlite/snapshot_file.ts";
+import { copyDatabase } from "../../../src/drivers/snapshot/transfer.ts";
+import { snapshotPaths } from "../../../src/drivers/sqlite/snapshot_file.ts";
 import { Bench } from "./fixture.ts";
 
 const SCHEMA = `

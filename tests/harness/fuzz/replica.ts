@@ -14,15 +14,14 @@ import { Tokenizer } from "../../../src/core/sql/tokenizer.ts";
 import { contentHash } from "../../../src/drivers/sqlite/content_hash.ts";
 import { Database, runOnce } from "../../../src/drivers/libsqlite/driver.ts";
 import {
-  adoptStaged,
   beginIncoming,
   copyDatabase,
   dropCopy,
   readCopy,
-  snapshotPaths,
   stageIncoming,
   writeIncoming,
-} from "../../../src/drivers/sqlite/snapshot_file.ts";
+} from "../../../src/drivers/snapshot/transfer.ts";
+import { adoptStaged, snapshotPaths } from "../../../src/drivers/sqlite/snapshot_file.ts";
 import { openStateMachine, type StateMachine } from "../../../src/drivers/sqlite/state_machine.ts";
 import type { Item } from "./case.ts";
 

@@ -3,26 +3,25 @@
  * `read` and `write` on the folder of the database and nothing else; what takes long here holds up nothing else.
  * @module
  */
-import { damaged, DamagedDatabaseError } from "./taint.ts";
+import { damaged, DamagedDatabaseError } from "../sqlite/taint.ts";
 import { Callee, type DescribedError, type Methods, type ToCallee } from "../../base/worker/channel.ts";
 import { workerScope } from "../../base/worker/worker_scope.ts";
-import { SYSTEM_TABLE } from "./authorizer.ts";
-import { contentHash } from "./content_hash.ts";
+import { SYSTEM_TABLE } from "../sqlite/authorizer.ts";
+import { contentHash } from "../sqlite/content_hash.ts";
 import { Database, runOnce, STORED_BYTES_MAX } from "../libsqlite/driver.ts";
-import { causeOf } from "./failure.ts";
-import type { OpenSnapshot, SnapshotMethods } from "./api.ts";
+import { causeOf } from "../sqlite/failure.ts";
+import type { OpenSnapshot, SnapshotMethods } from "../sqlite/api.ts";
 import {
   beginIncoming,
   copyDatabase,
   dropCopy,
   packPiece,
   readCopy,
-  type SnapshotPaths,
-  snapshotPaths,
   stageIncoming,
   unpackPiece,
   writeIncoming,
-} from "./snapshot_file.ts";
+} from "./transfer.ts";
+import { type SnapshotPaths, snapshotPaths } from "../sqlite/snapshot_file.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 /** All of them block: one ends before the next begins, so that no piece is written while another one is. */

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { zstdCompressSync } from "node:zlib";
-import { packPiece, PIECE_BYTES_MAX, unpackPiece } from "../../../src/drivers/sqlite/snapshot_file.ts";
+import { packPiece, PIECE_BYTES_MAX, unpackPiece } from "../../../src/drivers/snapshot/transfer.ts";
 
 Deno.test("a piece of a snapshot is compressed where it is to be and gets shorter, and comes back as it was", () => {
   const text = new TextEncoder().encode("all work and no play ".repeat(1000));
