@@ -8,15 +8,14 @@
  * `--deno` names another Deno to compile with, for machines where `deno compile` cannot fetch its base binary: with
  * DENORT_BIN set it needs no download. The SQLite library of the platform and the pages of docs/ are inside.
  *
- * Every package of the lock file would be put into the executable, and into the memory of whoever runs it, those of the
- * tests and the demonstration too: it is compiled with a lock of its own that holds only what the program itself uses.
+ * It is compiled from the program as few scripts (packages/bundle.ts), which holds what the program itself uses and nothing that
+ * the tests do.
  *
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
-import { bundledLibrary } from "../src/drivers/libsqlite/library.ts";
+import { bundleProgram } from "./packages/bundle.ts";
 import { PLATFORMS } from "./packages/platforms.ts";
-import { lockOfProgram, WORKERS } from "./packages/program_lock.ts";
 
 const { deno, target } = parseArgs(Deno.args, { string: ["deno", "target"] });
 const platform = PLATFORMS.find(({ triple }) => triple === target);
@@ -26,22 +25,18 @@ if (target !== undefined && platform === undefined) {
 }
 
 const ROOT = new URL("../", import.meta.url).pathname;
-/** Pages of the documentation, without the pictures, which a terminal does not show. */
-const PAGES = [...Deno.readDirSync(`${ROOT}docs`)].map(({ name }) => name).filter((name) => name.endsWith(".md"))
-  .sort();
-const LOCK = "dist/deno.lock";
+const SCRIPTS = `${ROOT}dist/program`;
 const EXECUTABLE = platform === undefined
   ? "dist/muster"
   : `dist/muster-${platform.name}${platform.os === "windows" ? ".exe" : ""}`;
 
-Deno.mkdirSync("dist", { recursive: true });
-Deno.writeTextFileSync(LOCK, JSON.stringify(await lockOfProgram()));
+const { main, included } = await bundleProgram(SCRIPTS, platform);
 const { code } = await new Deno.Command(deno ?? Deno.execPath(), {
   args: [
     "compile",
     "--no-check",
-    "--lock",
-    LOCK,
+    "--no-lock",
+    "--no-config",
     "--allow-read",
     "--allow-write",
     "--allow-net",
@@ -51,17 +46,13 @@ const { code } = await new Deno.Command(deno ?? Deno.execPath(), {
     "--unstable-worker-options",
     "--unstable-net",
     "--allow-ffi",
-    ...WORKERS.flatMap((worker) => ["--include", worker]),
-    "--include",
-    bundledLibrary({ ...Deno.build, ...platform }).slice(ROOT.length),
-    ...PAGES.flatMap((page) => ["--include", `docs/${page}`]),
-    "--include",
-    "src/api/console/page",
+    ...included.flatMap((path) => ["--include", path]),
     "--output",
-    EXECUTABLE,
+    ROOT + EXECUTABLE,
     ...(target === undefined ? [] : ["--target", target]),
-    "mod.ts",
+    main,
   ],
+  cwd: SCRIPTS,
   stdin: "null",
 }).spawn().status;
 if (code === 0) console.error(`built ${EXECUTABLE}${target === undefined ? `; try it: ${EXECUTABLE} serve data` : ""}`);

@@ -98,12 +98,15 @@ interface Import {
 
 const IMPORT = /(?:import|export)\s+(type\s+)?(?:[^;"']*?\sfrom\s+)?"(\.[^"]+)"|import\("(\.[^"]+)"\)/g;
 
+/** What every floor may use. */
+const EVERYBODYS: ReadonlySet<string> = new Set(["src/invariant.ts", "src/root.ts"]);
+
 /** Faults of all imports together; sources by path. */
 export function importFaults(sources: ReadonlyMap<string, string>): string[] {
   const graph = new Map([...sources].map(([path, text]) => [path, importsOf(path, text)]));
   const faults: string[] = [];
   for (const [path, imports] of graph) {
-    if (path !== "src/invariant.ts" && ROOMS[roomOf(path)] === undefined) {
+    if (!EVERYBODYS.has(path) && ROOMS[roomOf(path)] === undefined) {
       faults.push(`${path}: src/${roomOf(path)} is no room: see scripts/tidy/imports.ts`);
     }
     for (const one of imports) if (!isAllowed(path, one)) faults.push(`${path}: may not import ${one.target}`);
@@ -136,7 +139,7 @@ function roomOf(path: string): string {
 
 function isAllowed(path: string, { target, isType }: Import): boolean {
   const [from, to] = [roomOf(path), roomOf(target)];
-  if (from === to || target === "src/invariant.ts") return true;
+  if (from === to || EVERYBODYS.has(target)) return true;
   const [here, there] = [from, to].map((room) => FLOORS.indexOf(room.split("/")[0]));
   if (here !== there) return there < here;
   return ROOMS[from]?.includes(to) || isType && target.endsWith("/api.ts");

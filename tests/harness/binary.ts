@@ -12,7 +12,7 @@ const TOOLCHAIN_SCRIPT = new URL("../../../shared/tools/denort.sh", import.meta.
 export const BINARY = `${ROOT}dist/muster`;
 
 /** What it is made of. */
-const SOURCES = ["src", "client", "docs", "mod.ts", "deno.json", "deno.lock", "scripts/compile.ts"];
+const SOURCES = ["src", "client", "docs", "mod.ts", "deno.json", "deno.lock", "scripts/compile.ts", "scripts/packages"];
 
 /** The toolchain is downloaded: the registry may be out of reach for a moment. */
 const TOOLCHAIN_ATTEMPTS = 4;

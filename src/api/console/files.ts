@@ -4,6 +4,8 @@
  * @module
  */
 
+import { ROOT } from "../../root.ts";
+
 /** A file of the console. */
 export interface ConsoleFile {
   /** Such as `app-3F2A81B0.js`. */
@@ -12,7 +14,7 @@ export interface ConsoleFile {
   readonly gzip: Uint8Array;
 }
 
-const FOLDER = new URL("page/", import.meta.url);
+const FOLDER = new URL("src/api/console/page/", ROOT);
 const ENDING = ".gz";
 
 /** Reads all of them; none where the folder is not there: somebody may run a copy of the source without it. */

@@ -2,7 +2,6 @@
  * Routes a request to its API: the parameters are checked first, on every request, then the path. It needs no socket.
  * @module
  */
-import { ROUTES as V1_ROUTES, routeV1 } from "../consul/router.ts";
 import { bearer } from "../../app/users/credentials.ts";
 import { fromOtherPath } from "../console/page.ts";
 import type { Endpoint } from "../http/connection.ts";
@@ -21,13 +20,21 @@ type Asked = Omit<HttpRequest, "params">;
 /** Health checks of an agent ask for its root. */
 const GREETING: HttpResponse = { status: 200, body: "Consul Agent\n", contentType: "text/plain; charset=utf-8" };
 
+/** The API of agents, once it is loaded: it takes 2 MB of memory, and of a database without agents hardly anybody asks for it. */
+let v1: typeof import("../consul/router.ts") | undefined;
+
+/** Loads it: in an agent before its first request, elsewhere with that one, which is counted as any other path. */
+export async function loadV1(): Promise<void> {
+  v1 ??= await import("../consul/router.ts");
+}
+
 /** Where a request goes that begins so: a route of one of the two APIs, or none. */
 export function endpointOf(
   { method, target }: Pick<HttpRequest, "method" | "target">,
   requests: RequestCounts,
 ): Endpoint {
   const path = target.split("?", 1)[0];
-  const route = path.startsWith("/v1/") ? routeOf(V1_ROUTES, path) : routeOf(ROUTES, path);
+  const route = path.startsWith("/v1/") ? routeOf(v1?.ROUTES ?? [], path) : routeOf(ROUTES, path);
   return { isStream: route?.isStream === true, count: requests.of(method, route?.path ?? OTHER) };
 }
 
@@ -38,6 +45,7 @@ function wantsPage({ accept = "" }: Pick<HttpRequest, "accept">, { options }: Pi
 
 /** Answers a request; never throws. */
 export function route(asked: Asked, services: Services): Promise<HttpResponse> {
+  if (!v1 && asked.target.startsWith("/v1/")) return loadV1().then(() => route(asked, services));
   const span = services.tracer?.begin("HTTP request", asked.traceparent ?? "");
   return span ? answerTraced(asked, services, span) : answer(asked, services);
 }
@@ -64,7 +72,7 @@ async function answer(asked: Asked, services: Services): Promise<HttpResponse> {
     const standard = asked.authorization === "" ? services.access?.tokens.forRequests : undefined;
     const shown = token || standard;
     const request: HttpRequest = shown ? { ...asked, params, authorization: bearer(shown) } : { ...asked, params };
-    if (path.startsWith("/v1/")) return await routeV1(request, services);
+    if (v1 && path.startsWith("/v1/")) return await v1.routeV1(request, services);
     const { agent } = services.options;
     const elsewhere = fromOtherPath(path, services);
     if (elsewhere) return elsewhere;

@@ -58,7 +58,7 @@ import { type HttpServer, serveHttp } from "../http/server.ts";
 import { answerLookups, nameAsker, otherDatacenters, queryInstances } from "./lookups.ts";
 import { isClientAgent } from "../rqlite/leadership.ts";
 import { OwnServices, type OwnServicesParts } from "./own_services.ts";
-import { endpointOf, route } from "./router.ts";
+import { endpointOf, loadV1, route } from "./router.ts";
 import { LargeBodies } from "../rqlite/large_bodies.ts";
 import type { Services } from "./services.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
@@ -146,6 +146,7 @@ async function open(message: OpenHttp): Promise<void> {
   if (restore) runRestore(restore);
   tidyUp(made);
   services = made;
+  if (agent) await loadV1();
   await listen(made);
   keepHistory(history, (nowMs) => historyFamilies(made, nowMs));
 }

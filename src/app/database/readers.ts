@@ -27,6 +27,7 @@ import { Ticket } from "../../base/worker/ticket.ts";
 import { packReads, type ReadRequest, type ReadResult, unpackReadResults } from "../../core/sql/exchange.ts";
 import type { FromReader, ReaderLine, ToReader } from "../../drivers/sqlite/api.ts";
 import { dropResults } from "./held_answer.ts";
+import { READERS_MAX } from "../../drivers/sqlite/readers_max.ts";
 import { BusyError } from "./errors.ts";
 
 /** Requests of one batch. */
@@ -51,14 +52,6 @@ const RESERVED_LEVEL_MAX = 1;
 const ROOM_BYTES = 64 * 1024 * 1024;
 /** A read that has waited for room for so long is refused. */
 export const ROOM_TIMEOUT_MS = 10_000;
-/** Readers that are started at most, whatever `-db-max-ro-conns` says. */
-export const READERS_MAX = 4;
-
-/** Readers that are started at most where `-db-max-ro-conns` is `limit`; 0: no limit. */
-export function readersMaxOf(limit: number): number {
-  return limit === 0 ? READERS_MAX : Math.min(limit, READERS_MAX);
-}
-
 /** Work that waits and is worth one more reader for good, where the machine has processors for it. */
 const MUCH_MS = 10;
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ROOT } from "../../root.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Path of the library for this machine: beside the sources, or inside the executable. */
@@ -15,7 +16,7 @@ export function bundledLibrary({ os, arch } = Deno.build): string {
         "-sqlite-library PATH",
     );
   }
-  const url = new URL(`./library/${name}`, import.meta.url);
+  const url = new URL(`src/drivers/libsqlite/library/${name}`, ROOT);
   return url.protocol === "file:" && os !== "windows"
     ? decodeURIComponent(url.pathname)
     : decodeURIComponent(url.pathname.replace(/^\/([A-Za-z]:)/, "$1"));

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { ROOT } from "../../root.ts";
+
 /** A page of the documentation. */
 export interface Page {
   /** The file's name without `.md`. */
@@ -12,7 +14,7 @@ export interface Page {
   readonly title: string;
 }
 
-const DOCS = new URL("../../../docs/", import.meta.url);
+const DOCS = new URL("docs/", ROOT);
 
 /** The topics in the order of the alphabet; none where the folder is not there. */
 export function topics(): readonly string[] {

@@ -17,7 +17,7 @@ import type { FromHttpWorker, OpenHttp, SupervisorMethods, ToHttpWorker } from "
 import type { FromReplica, ToReplica } from "../../drivers/replica/api.ts";
 import type { User } from "../../app/users/user.ts";
 import { discoveryUse } from "../../drivers/discovery/use.ts";
-import { readersMaxOf } from "../../app/database/readers.ts";
+import { readersMaxOf } from "../../drivers/sqlite/readers_max.ts";
 import { Callee } from "../../base/worker/channel.ts";
 import { NODE_STATE_BYTES, NodeState } from "../../base/worker/node_state.ts";
 import type { OpenReader, OpenSnapshot, OpenWriter } from "../../drivers/sqlite/api.ts";
@@ -26,16 +26,16 @@ import type { OpenBackups } from "../../drivers/backup/api.ts";
 import { ACTIVITY, Control, TICKET } from "../../drivers/libsqlite/control.ts";
 import type { SqliteLibrary } from "../../drivers/libsqlite/library.ts";
 import { type LogLevel, setLogLevel } from "../../base/worker/log.ts";
-import { AgentParts } from "./agent.ts";
-import { Certificates, notAfterOf } from "./certificates.ts";
+import type { AgentParts } from "./agent.ts";
+import { notAfterOf } from "./certificates.ts";
 import { type AgentConfig, apiUrlOf, type NodeConfig } from "../config/config.ts";
 import { noteDamage } from "./damage.ts";
 import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
-import { type ExtensionFile, installExtensions, usableLibrary } from "./extensions.ts";
+import { installExtensions, usableLibrary } from "./extensions.ts";
 import { DATABASE, fileTasks } from "./facts.ts";
 import { httpOptions } from "./http_options.ts";
 import { DefinitionFiles } from "./kept_definitions.ts";
-import { clusterSecretOf, openPortWarning, secretsOf } from "./cluster_secret.ts";
+import { openPortWarning, secretsOf } from "./cluster_secret.ts";
 import { type Part, runHere } from "./here.ts";
 import {
   anyHost,
@@ -46,15 +46,12 @@ import {
   type Scope,
   sinkReach,
 } from "./permissions.ts";
-import { withHttpsAddresses } from "./https_addresses.ts";
+import { type NodeInputs, type ReadInputs, readInputs, withHttpsAddresses } from "./inputs.ts";
 import { NodeFailure, orFail } from "./node_failure.ts";
 import { ServiceManager } from "../service_manager/service_manager.ts";
 import { lineTo, type SinkLines, sinkLines, spawn } from "./spawn.ts";
-import type { SinkPlans } from "../../drivers/sink/api.ts";
 import { UploaderParts } from "./uploader.ts";
-import type { UploadPlans } from "./uploads.ts";
 import { API_VERSION, VERSION } from "./version.ts";
-import type { SecretOptions } from "../../drivers/transport/secret.ts";
 import type { NodeTls } from "../../base/net/conn.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
@@ -67,24 +64,7 @@ const SHUTDOWN_MS = 15_000;
 
 export { NodeFailure };
 
-/** Files read for a node before it drops the permission to read them. */
-export interface NodeInputs {
-  /** How it finds the other nodes (see discovery.ts). */
-  readonly discovery?: DiscoveryOptions | undefined;
-  /** Automatic backups and the restore (see uploads.ts). */
-  readonly uploads?: UploadPlans | undefined;
-  /** Where changed rows and metrics are delivered to. */
-  readonly sinks?: SinkPlans | undefined;
-  /** The users (see users.ts); undefined if everybody may do everything. */
-  readonly users?: readonly User[] | undefined;
-  /** SQLite extensions (see extensions.ts). */
-  readonly extensions?: readonly ExtensionFile[];
-  /** Credentials to join with (see users.ts); empty for none. */
-  readonly joinAuthorization?: string;
-}
-
-/** What is read before anything starts. */
-type ReadInputs = NodeInputs & { readonly certificates: Certificates; readonly secret: SecretOptions };
+type Inputs = ReadInputs & { readonly agentModule: typeof import("./agent.ts") | undefined };
 
 /** A running node. */
 export class Node {
@@ -95,9 +75,8 @@ export class Node {
   readonly #library: SqliteLibrary;
   readonly #log: (line: string) => void;
   readonly #startedMs = Date.now();
-  readonly #secret: SecretOptions;
+  readonly #inputs: Inputs;
   readonly #manager: ServiceManager;
-  readonly #certificates: Certificates;
   readonly #failed = Promise.withResolvers<never>();
   readonly #left = Promise.withResolvers<void>();
   readonly #clustered = Promise.withResolvers<void>();
@@ -137,16 +116,15 @@ export class Node {
    * @throws {NodeFailure} When a certificate, the cluster's secret or the SQLite library cannot be used.
    */
   static async start(config: NodeConfig, inputs: NodeInputs, log: (line: string) => void): Promise<Node> {
-    const [certificates, secret] = await Promise.all([Certificates.read(config, log), clusterSecretOf(config)])
-      .catch((error) => {
-        throw new NodeFailure(messageOf(error));
-      });
-    return new Node(await withHttpsAddresses(config), { ...inputs, certificates, secret }, log);
+    const read = await readInputs(config, inputs, log);
+    const agentModule = config.agent && await import("./agent.ts"); // it takes memory
+    return new Node(await withHttpsAddresses(config), { ...read, agentModule }, log);
   }
 
-  private constructor(config: NodeConfig, inputs: ReadInputs, log: (line: string) => void) {
+  private constructor(config: NodeConfig, inputs: Inputs, log: (line: string) => void) {
     const { discovery, users, uploads, sinks, extensions = [] } = inputs;
     this.#config = config;
+    this.#inputs = inputs;
     this.#logLevel = config.agent?.logLevel;
     this.#log = log;
     this.#failed.promise.catch(() => {}); // whoever waits for the node hears of it
@@ -154,8 +132,7 @@ export class Node {
     const nodeId = config.nodeId || (config.agent ? "" : config.clusterAdvertisedAddr);
     const { dataDirectory, rejoinsDamaged } = config;
     const library = isServer ? orFail(() => usableLibrary(config.sqliteLibrary)) : "";
-    this.#certificates = inputs.certificates;
-    this.#certificates.watch({
+    inputs.certificates.watch({
       onHttp: (tls) => this.#tellHttp({ k: "tls", tls }),
       onNode: (tls) => this.#onNodeTls(tls),
     });
@@ -163,8 +140,7 @@ export class Node {
     this.#manager = new ServiceManager(log);
     this.#directory = openDataDirectory(dataDirectory, nodeId, { rejoinsDamaged });
     this.#definitions = new DefinitionFiles(this.#directory.path);
-    this.#secret = inputs.secret;
-    const warning = openPortWarning(config, this.#secret);
+    const warning = openPortWarning(config, inputs.secret);
     if (warning !== undefined) log(warning);
     this.#library = {
       path: library,
@@ -232,8 +208,8 @@ export class Node {
     else this.#agent?.setSecrets(texts);
   }
 
-  #startAgent(agent: AgentConfig, state: SharedArrayBuffer, http: MessagePort): AgentParts {
-    return new AgentParts({
+  #startAgent(agent: AgentConfig, state: SharedArrayBuffer, http: MessagePort): AgentParts | undefined {
+    return this.#inputs.agentModule && new this.#inputs.agentModule.AgentParts({
       config: this.#config,
       agent,
       directory: this.#directory,
@@ -242,8 +218,8 @@ export class Node {
         state,
         apiUrl: apiUrlOf(this.#config),
         version: VERSION,
-        clusterSecret: this.#secret,
-        tls: this.#certificates.node,
+        clusterSecret: this.#inputs.secret,
+        tls: this.#inputs.certificates.node,
       },
       spawn: (role) => role === "membership" ? this.#start(role) : this.#spawn(role),
       onKeys: (keys) => this.#onGossipKeys(keys),
@@ -347,7 +323,7 @@ export class Node {
         config,
         directory: this.#directory,
         scope: this.#scope,
-        certificates: this.#certificates,
+        certificates: this.#inputs.certificates,
         extensions: this.#library.extensions,
         startedMs: this.#startedMs,
         acl: config.agent?.acl && this.#definitions.acl.withKept(config.agent.acl, this.#log),
@@ -477,8 +453,8 @@ export class Node {
         connectTimeoutMs: config.connectTimeoutMs,
         compressSnapshots: config.compressSnapshots,
         clusterName: config.clusterName,
-        clusterSecret: this.#secret,
-        ...(this.#certificates.node ? { tls: this.#certificates.node } : {}),
+        clusterSecret: this.#inputs.secret,
+        ...(this.#inputs.certificates.node ? { tls: this.#inputs.certificates.node } : {}),
         stopWhenRemoved: config.stopWhenRemoved,
         reapVoterMs: config.reapVoterMs,
         reapNonVoterMs: config.reapNonVoterMs,

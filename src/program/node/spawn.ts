@@ -4,28 +4,29 @@
  */
 import type { LogLevel } from "../../base/worker/log.ts";
 import type { CdcOptions, OtlpOptions, SinkPlans } from "../../drivers/sink/api.ts";
+import { moduleAt } from "../../root.ts";
 import { permissionsOf, type Role, type Scope } from "./permissions.ts";
 
 /** The modules of the Workers, which no import leads to: whoever compiles the program has to include them. */
 export const WORKER_MODULES: Readonly<Record<Role, URL>> = {
-  replica: new URL("../../drivers/replica/worker.ts", import.meta.url),
-  sqlite: new URL("../../drivers/sqlite/worker.ts", import.meta.url),
-  reader: new URL("../../drivers/sqlite/reader_worker.ts", import.meta.url),
-  backup: new URL("../../drivers/backup/worker.ts", import.meta.url),
-  snapshot: new URL("../../drivers/snapshot/worker.ts", import.meta.url),
-  http: new URL("../../api/server/worker.ts", import.meta.url),
-  parser: new URL("../../api/rqlite/parser_worker.ts", import.meta.url),
-  membership: new URL("../../app/agent/worker.ts", import.meta.url),
-  nameserver: new URL("../../api/nameserver/worker.ts", import.meta.url),
-  uploader: new URL("../../drivers/uploader/worker.ts", import.meta.url),
-  cdc: new URL("../../drivers/sink/worker.ts", import.meta.url),
-  otlp: new URL("../../drivers/sink/worker.ts", import.meta.url),
-  checks: new URL("../../drivers/checks/worker.ts", import.meta.url),
-  watches: new URL("../watches/worker.ts", import.meta.url),
-  rendezvous: new URL("../rendezvous/worker.ts", import.meta.url),
-  provider: new URL("../../drivers/provider/worker.ts", import.meta.url),
-  notifier: new URL("../service_manager/worker.ts", import.meta.url),
-  discovery: new URL("../../drivers/discovery/worker.ts", import.meta.url),
+  replica: moduleAt("src/drivers/replica/worker"),
+  sqlite: moduleAt("src/drivers/sqlite/worker"),
+  reader: moduleAt("src/drivers/sqlite/reader_worker"),
+  backup: moduleAt("src/drivers/backup/worker"),
+  snapshot: moduleAt("src/drivers/snapshot/worker"),
+  http: moduleAt("src/api/server/worker"),
+  parser: moduleAt("src/api/rqlite/parser_worker"),
+  membership: moduleAt("src/app/agent/worker"),
+  nameserver: moduleAt("src/api/nameserver/worker"),
+  uploader: moduleAt("src/drivers/uploader/worker"),
+  cdc: moduleAt("src/drivers/sink/worker"),
+  otlp: moduleAt("src/drivers/sink/worker"),
+  checks: moduleAt("src/drivers/checks/worker"),
+  watches: moduleAt("src/program/watches/worker"),
+  rendezvous: moduleAt("src/program/rendezvous/worker"),
+  provider: moduleAt("src/drivers/provider/worker"),
+  notifier: moduleAt("src/program/service_manager/worker"),
+  discovery: moduleAt("src/drivers/discovery/worker"),
 };
 
 /** Starts the Worker of `role`; `onDeath` is told when it ends by an error; see rpc/log.ts for `logLevel`. */

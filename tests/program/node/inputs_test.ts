@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { nodeDefaults } from "../../../src/program/config/serve_config.ts";
-import { withHttpsAddresses } from "../../../src/program/node/https_addresses.ts";
+import { withHttpsAddresses } from "../../../src/program/node/inputs.ts";
 import { NodeFailure } from "../../../src/program/node/node_failure.ts";
 
 Deno.test("names to serve HTTPS at are looked up where clients need a certificate, and nowhere else", async () => {
