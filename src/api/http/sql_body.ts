@@ -19,6 +19,7 @@ const INT64_MAX = 2n ** 63n - 1n;
 const INT64_MIN = -(2n ** 63n);
 /** Digits that a double may not hold exactly, or a number that is no plain integer. False alarms only cost time. */
 const INEXACT = /\d{16}|\d[.eE]/;
+const BEGINNING_LENGTH = 512;
 const NO_STATEMENTS =
   'invalid request: want a list of statements, as in ["SELECT 1"] or [["INSERT INTO t VALUES(?)", 1]]';
 const BLOB_LITERAL = /^\s*[xX]'((?:[0-9a-fA-F]{2})*)'\s*$/;
@@ -145,31 +146,38 @@ function describe(value: Json): string {
 }
 
 function parseJson(text: string): Json {
-  const exact = INEXACT.test(text);
   try {
-    return parseExact(text, exact);
+    return parseExact(text);
   } catch (error) {
     if (error instanceof HttpError) throw error;
     const failure = new HttpError(400, `invalid JSON body: ${messageOf(error)}`);
     const end = endOfArray(text);
     if (end === undefined || end === text.length) throw failure;
     try {
-      return parseExact(text.slice(0, end), exact); // what follows the array is ignored, as rqlite does
+      return parseExact(text.slice(0, end)); // what follows the array is ignored, as rqlite does
     } catch (error) {
       throw error instanceof HttpError ? error : failure;
     }
   }
 }
 
-function parseExact(text: string, exact: boolean): Json {
-  if (exact) {
-    return JSON.parse(
-      text,
-      (_key, value, context?: { source?: string }) =>
-        typeof value === "number" ? numberOf(context?.source ?? String(value)) : value,
-    );
+/** Looking for numbers in a long text takes as long as parsing it: where it begins without, it may have none at all. */
+function parseExact(text: string): Json {
+  if (!INEXACT.test(text.slice(0, BEGINNING_LENGTH))) {
+    const value: unknown = JSON.parse(text);
+    if (isPlain(value)) return value;
+    if (!INEXACT.test(text)) return integers(value);
   }
-  return integers(JSON.parse(text));
+  return JSON.parse(
+    text,
+    (_key, value, context?: { source?: string }) =>
+      typeof value === "number" ? numberOf(context?.source ?? String(value)) : value,
+  );
+}
+
+/** Whether a value consists of texts alone, in arrays or not. */
+function isPlain(value: unknown): value is Json {
+  return typeof value === "string" || Array.isArray(value) && value.every(isPlain);
 }
 
 function numberOf(source: string): bigint | number {

@@ -122,13 +122,19 @@ export class Control {
   }
 
   /** `sqlite3_changes64()` after the last call. */
-  get changes(): bigint {
-    return this.#view.getBigInt64(CHANGES, true);
+  get changes(): number | bigint {
+    return this.#integer(CHANGES);
   }
 
   /** `sqlite3_last_insert_rowid()` after the last call. */
-  get lastInsertRowid(): bigint {
-    return this.#view.getBigInt64(ROWID, true);
+  get lastInsertRowid(): number | bigint {
+    return this.#integer(ROWID);
+  }
+
+  /** A number where it is exact: a bigint for each row would take longer than much of what is done with it. */
+  #integer(at: number): number | bigint {
+    const value = this.#words[at / 4 + 1] * 0x1_0000_0000 + (this.#words[at / 4] >>> 0);
+    return Number.isSafeInteger(value) ? value : this.#view.getBigInt64(at, true);
   }
 
   /** Handle of the statement that was prepared last; 0 for none. */

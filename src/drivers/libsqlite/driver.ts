@@ -76,12 +76,12 @@ export interface ResultColumn {
   readonly declaredType: string | null;
 }
 
-/** Effects of a write; valid until the next call with the same control. */
+/** Effects of a write; valid until the next call with the same control. Beyond 2^53 they are bigints. */
 export interface Changes {
   /** `sqlite3_changes64` after the statement. */
-  readonly changes: bigint;
+  readonly changes: number | bigint;
   /** `sqlite3_last_insert_rowid` after the statement. */
-  readonly lastInsertRowid: bigint;
+  readonly lastInsertRowid: number | bigint;
 }
 
 /** Something that a statement does, as SQLite's authorizer is told while it compiles (sqlite.org/c3ref/set_authorizer.html). */

@@ -32,12 +32,11 @@ export class Digest {
     this.#high = Math.imul(this.#high ^ this.#low ^ (value >>> 16), 0x85ebca6b) & 0xFFFFF;
   }
 
-  /** Takes in 64 bits. */
-  mixBig(value: bigint): void {
-    const number = Number(value);
-    if (Number.isSafeInteger(number)) { // the same numbers, without a bigint for each step
-      this.mix(number | 0);
-      return this.mix(Math.floor(number / 0x1_0000_0000) | 0);
+  /** Takes in 64 bits; a number is one that is exact. */
+  mixInteger(value: number | bigint): void {
+    if (typeof value === "number") { // the same, without a bigint for each step
+      this.mix(value | 0);
+      return this.mix(Math.floor(value / 0x1_0000_0000) | 0);
     }
     this.mix(Number(BigInt.asIntN(32, value)));
     this.mix(Number(BigInt.asIntN(32, value >> 32n)));

@@ -17,10 +17,12 @@
  * (4) What depends on where a transaction ends, or changes what a connection keeps in mind of the schema (virtual tables,
  *     the schema itself, the planner's statistics, keys whose check a request has put off), runs in a transaction of its
  *     own entry: {@linkcode IsolateEntry}.
+ * (5) A bulk request repeats one text a thousand times. What was found out about a write holds for the next one with the
+ *     same text: it only runs. It has no rows to show, so its way is the same on every replica.
  * @module
  */
 
-import { type Failure, renderFailure } from "../../core/sql/failure.ts";
+import { renderFailure } from "../../core/sql/failure.ts";
 import type { BoundStatement, StampedCommand } from "../../core/sql/command.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { isOn, parsePragma, REQUEST_PRAGMAS } from "../../core/sql/pragma.ts";
@@ -41,73 +43,23 @@ import {
   SqliteError,
   type Statement,
 } from "../libsqlite/driver.ts";
-import { causeOf, failureOf, type Limits, resultMessage, StatementError } from "./failure.ts";
+import {
+  causeOf,
+  type Doomed,
+  DoomedError,
+  failureOf,
+  IsolateEntry,
+  type Limits,
+  RestartEntry,
+  resultMessage,
+  StatementError,
+  WRITE_IN_QUERY,
+} from "./failure.ts";
 import { unpackRows } from "../libsqlite/packing.ts";
-import { ParameterCursor, type Prepared, PreparedCache } from "./prepared.ts";
-import { QueryRenderer, RenderError, renderWrite, Room, type TimeText } from "./render.ts";
+import { KEPT_TEXT_LENGTH_MAX, ParameterCursor, type Prepared, PreparedCache } from "./prepared.ts";
+import { QueryRenderer, RenderError, renderWrite, Room, type Sticky, timeSince, type TimeText } from "./render.ts";
 import { readSchemaFacts, type SchemaFacts } from "./schema_facts.ts";
 import { excusedMessage } from "./soundness.ts";
-
-/** The entry must be run again, in a transaction of its own, with one statement marked as failed. */
-export class RestartEntry extends Error {
-  /** Always `RestartEntry`. */
-  override readonly name = "RestartEntry";
-  /** Number of the statement within the entry. */
-  readonly statementNumber: number;
-  /** What to report for it. */
-  readonly failure: Failure;
-  /** Whether the statement runs only where somebody waits for its result: the other replicas know nothing of it. */
-  readonly isPrivate: boolean;
-  /** Whether it has spent all steps of the entry. */
-  readonly isSpent: boolean;
-
-  /** Marks the statement as one that fails. */
-  constructor(statementNumber: number, failure: Failure, isPrivate: boolean, isSpent = false) {
-    super(failure.message);
-    this.isSpent = isSpent;
-    this.statementNumber = statementNumber;
-    this.failure = failure;
-    this.isPrivate = isPrivate;
-  }
-}
-
-/** The entry must be run in a transaction of its own; `sql` is why. */
-export class IsolateEntry extends Error {
-  /** Always `IsolateEntry`. */
-  override readonly name = "IsolateEntry";
-  /** The statement; empty where the entry as a whole is why. */
-  readonly sql: string;
-
-  /** @param sql Text of the statement. */
-  constructor(sql: string) {
-    super("the entry needs a transaction of its own");
-    this.sql = sql;
-  }
-}
-
-/** A statement has failed before in this entry. */
-class DoomedError extends StatementError {
-  readonly failure: Failure;
-
-  constructor(failure: Failure) {
-    super(failure.message);
-    this.failure = failure;
-  }
-}
-
-/** Statements known to fail, by number, with their errors. */
-export type Doomed = ReadonlyMap<number, Failure>;
-
-/** rqlite's last insert id and rows affected, which keep their values until the next write sets them. */
-export interface Sticky {
-  /** Rowid of the last insert. */
-  readonly lastInsertId: bigint;
-  /** Rows changed by the last INSERT, UPDATE or DELETE. */
-  readonly rowsAffected: bigint;
-}
-
-/** The error of a write where only reads are allowed. */
-export const WRITE_IN_QUERY = "attempt to change database via query operation";
 
 /** Bytes that the large values of one statement may take together, on every node alike. */
 export const STATEMENT_VALUE_BYTES_MAX = 256 * 1024 * 1024;
@@ -133,6 +85,14 @@ interface Run {
   isDeferring: boolean;
   /** Whether a statement has begun to change the schema. */
   changesSchema: boolean;
+  /** The element before, where one with the same text may follow it by a shorter way (5). */
+  repeated: Repeated | undefined;
+}
+
+/** A write that was looked at and has run. */
+interface Repeated {
+  readonly parts: BoundStatement["parts"];
+  readonly prepared: Prepared;
 }
 
 /** How an entry is to be run. */
@@ -173,7 +133,7 @@ export interface ExecutorParts {
 /** Runs commands on one connection. */
 export class Executor {
   /** Kept for rendering alone; SQL sees normalised values. Restored by whoever runs an entry again. */
-  sticky: Sticky = { lastInsertId: 0n, rowsAffected: 0n };
+  sticky: Sticky = { lastInsertId: 0, rowsAffected: 0 };
   /** Whether what the connection has in mind may be other than what is stored: the schema must be read anew. */
   hasStaleSchema = false;
   readonly #database: Database;
@@ -283,6 +243,7 @@ export class Executor {
       isReading: false,
       isDeferring: false,
       changesSchema: false,
+      repeated: undefined,
     };
     try {
       return this.#run(run);
@@ -306,8 +267,11 @@ export class Executor {
       number += statement.parts.length;
       if (hasFailed) this.failures++;
       if (options !== null) {
-        if (!isFirst) texts.add(",");
-        texts.append(text);
+        if (typeof text === "string") texts.add(isFirst ? text : `,${text}`);
+        else {
+          if (!isFirst) texts.add(",");
+          texts.append(text);
+        }
         isFirst = false;
       }
       if (!hasFailed || !isAtomic) continue;
@@ -326,6 +290,10 @@ export class Executor {
   #runElement(run: Run, statement: BoundStatement, firstNumber: number): { text: ResultText; hasFailed: boolean } {
     const { kind, transaction } = run.command;
     const { parts } = statement;
+    if (run.repeated?.parts === parts && takesAll(statement)) {
+      return this.#repeat(run, run.repeated, statement, firstNumber);
+    }
+    run.repeated = undefined;
     if (parts.length === 0) return { text: this.#renderNothing(run), hasFailed: false };
     run.isSystem = run.command.isSystem === true && statement.isOfClient !== true;
     let number = firstNumber;
@@ -341,10 +309,45 @@ export class Executor {
         number = firstNumber + at;
         text = this.#runPart(run, { part, number, isLast: at === parts.length - 1, isPrivate }, cursor);
       }
+      if (run.command.statements.length > 1) run.repeated = this.#repeatable(run, parts);
       return { text, hasFailed: false };
     } catch (error) {
       return this.#fail(run, error, { number, isPrivate });
     }
+  }
+
+  /** What a write with the same text can do without (5). */
+  #repeatable({ command, doomed, isDeferring }: Run, parts: BoundStatement["parts"]): Repeated | undefined {
+    const [{ verb, sql }] = parts;
+    if (parts.length > 1 || !CHANGING_VERBS.has(verb) || sql.length > KEPT_TEXT_LENGTH_MAX) return undefined;
+    if (doomed.size > 0 || command.isSystem || command.kind === "query") return undefined;
+    const { virtualTables, hasDeferredKeys } = this.facts;
+    if (virtualTables.size > 0 || hasDeferredKeys && !command.transaction && !isDeferring) return undefined;
+    const prepared = this.#replicated.get(parts[0]);
+    const isPlain = prepared.columns.length === 0 && prepared.names.length === 0 && !prepared.effects.writesStatistics;
+    return isPlain ? { parts, prepared } : undefined;
+  }
+
+  #repeat(
+    run: Run,
+    { prepared: { statement } }: Repeated,
+    { positional }: BoundStatement,
+    number: number,
+  ): { text: string; hasFailed: boolean } {
+    const { control } = this.#parts;
+    const { options } = run;
+    const startedMs = options?.timings === true ? performance.now() : 0;
+    this.#determinism.beginStatement(number);
+    try {
+      statement.run(positional, control);
+    } catch (error) {
+      run.repeated = undefined;
+      this.#keep(control);
+      return this.#fail(run, error, { number, isPrivate: false });
+    }
+    this.#noteChange(number, control);
+    const text = options === null ? "" : renderWrite(this.sticky, options.associative, timeSince(startedMs));
+    return { text, hasFailed: false };
   }
 
   /**
@@ -565,28 +568,31 @@ export class Executor {
   }
 
   /** Takes over what a write did. The writer sets the rowid to 0 before each entry (A3), so 0 means: none was inserted. */
-  #note({ part, number }: Step, { changes, lastInsertRowid: rowid }: Control): void {
-    if (!CHANGING_VERBS.has(part.verb)) return;
+  #note({ part, number }: Step, control: Control): void {
+    if (CHANGING_VERBS.has(part.verb)) this.#noteChange(number, control);
+  }
+
+  #noteChange(number: number, { changes, lastInsertRowid: rowid }: Control): void {
     this.#digest.mix(number);
-    this.#digest.mixBig(changes);
-    this.#digest.mixBig(rowid);
+    this.#digest.mixInteger(changes);
+    this.#digest.mixInteger(rowid);
     this.#keep({ changes, lastInsertRowid: rowid });
   }
 
   #keep({ changes, lastInsertRowid: rowid }: Changes): void {
     this.sticky = {
-      lastInsertId: rowid === 0n ? this.sticky.lastInsertId : rowid,
+      lastInsertId: rowid === 0 ? this.sticky.lastInsertId : rowid,
       rowsAffected: changes,
     };
   }
 }
 
+/** Whether the only part of an element takes all of its values in their order. */
+function takesAll({ parts, positional, named }: BoundStatement): boolean {
+  return named === null && positional.length === parts[0].parameterCount;
+}
+
 /** Whether a failure is shown as a read without rows. */
 function showsNoRows({ command, options, isReading }: Run): boolean {
   return options?.associative === true && (command.kind === "query" || isReading);
-}
-
-/** The `time` field for what began at `startedMs`, or nothing when that is 0. */
-export function timeSince(startedMs: number): TimeText {
-  return startedMs === 0 ? "" : `,"time":${(performance.now() - startedMs) / 1000}`;
 }

@@ -21,6 +21,61 @@ export class StatementError extends Error {
   override readonly name = "StatementError";
 }
 
+/** The entry must be run again, in a transaction of its own, with one statement marked as failed. */
+export class RestartEntry extends Error {
+  /** Always `RestartEntry`. */
+  override readonly name = "RestartEntry";
+  /** Number of the statement within the entry. */
+  readonly statementNumber: number;
+  /** What to report for it. */
+  readonly failure: Failure;
+  /** Whether the statement runs only where somebody waits for its result: the other replicas know nothing of it. */
+  readonly isPrivate: boolean;
+  /** Whether it has spent all steps of the entry. */
+  readonly isSpent: boolean;
+
+  /** Marks the statement as one that fails. */
+  constructor(statementNumber: number, failure: Failure, isPrivate: boolean, isSpent = false) {
+    super(failure.message);
+    this.isSpent = isSpent;
+    this.statementNumber = statementNumber;
+    this.failure = failure;
+    this.isPrivate = isPrivate;
+  }
+}
+
+/** The entry must be run in a transaction of its own; `sql` is why. */
+export class IsolateEntry extends Error {
+  /** Always `IsolateEntry`. */
+  override readonly name = "IsolateEntry";
+  /** The statement; empty where the entry as a whole is why. */
+  readonly sql: string;
+
+  /** @param sql Text of the statement. */
+  constructor(sql: string) {
+    super("the entry needs a transaction of its own");
+    this.sql = sql;
+  }
+}
+
+/** A statement has failed before in this entry. */
+export class DoomedError extends StatementError {
+  /** How. */
+  readonly failure: Failure;
+
+  /** @param failure How it has failed. */
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
+
+/** Statements known to fail, by number, with their errors. */
+export type Doomed = ReadonlyMap<number, Failure>;
+
+/** The error of a write where only reads are allowed. */
+export const WRITE_IN_QUERY = "attempt to change database via query operation";
+
 /** The cause of an error. */
 export type Cause = "statement" | "environment" | "damage" | "cancelled";
 

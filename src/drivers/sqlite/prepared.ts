@@ -18,7 +18,7 @@ import { type Shape, shapeOf } from "./render.ts";
 /** Statements kept by a connection, in each of two generations. */
 const STATEMENTS_MAX = 256;
 /** Longer texts are compiled and forgotten. */
-const KEPT_TEXT_LENGTH_MAX = 4096;
+export const KEPT_TEXT_LENGTH_MAX = 4096;
 
 /** A compiled statement and what is known about it. */
 export class Prepared {

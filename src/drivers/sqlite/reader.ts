@@ -27,11 +27,18 @@ import { Control, UNLIMITED } from "../libsqlite/control.ts";
 import { BUSY_TIMEOUT_MS } from "./database_file.ts";
 import { Database, runOnce, SqliteError, type Statement } from "../libsqlite/driver.ts";
 import type { SqliteLibrary } from "../libsqlite/library.ts";
-import { timeSince, WRITE_IN_QUERY } from "./executor.ts";
-import { causeOf, failureOf, isReadOnly, type Limits, resultMessage, StatementError } from "./failure.ts";
+import {
+  causeOf,
+  failureOf,
+  isReadOnly,
+  type Limits,
+  resultMessage,
+  StatementError,
+  WRITE_IN_QUERY,
+} from "./failure.ts";
 import { ParameterCursor, PreparedCache } from "./prepared.ts";
 import { unpackRows } from "../libsqlite/packing.ts";
-import { NoRoomError, QueryRenderer, RenderError, Room } from "./render.ts";
+import { NoRoomError, QueryRenderer, RenderError, Room, timeSince } from "./render.ts";
 import { excusedMessage } from "./soundness.ts";
 
 /** Bytes that the large values of a read may take together. */

@@ -280,16 +280,29 @@ export class QueryRenderer {
   }
 }
 
+/** rqlite's last insert id and rows affected, which keep their values until the next write sets them. */
+export interface Sticky {
+  /** Rowid of the last insert. */
+  readonly lastInsertId: number | bigint;
+  /** Rows changed by the last INSERT, UPDATE or DELETE. */
+  readonly rowsAffected: number | bigint;
+}
+
 /** A write's result; zero values are left out. */
 export function renderWrite(
-  { lastInsertId, rowsAffected }: { readonly lastInsertId: bigint; readonly rowsAffected: bigint },
+  { lastInsertId, rowsAffected }: Sticky,
   associative: boolean,
   time: TimeText,
 ): string {
   const rest = associative ? `${time},"rows":null` : time;
-  if (lastInsertId === 0n) {
-    return rowsAffected === 0n ? `{${rest.slice(1)}}` : `{"rows_affected":${rowsAffected}${rest}}`;
+  if (lastInsertId === 0) {
+    return rowsAffected === 0 ? `{${rest.slice(1)}}` : `{"rows_affected":${rowsAffected}${rest}}`;
   }
   const id = `{"last_insert_id":${lastInsertId}`;
-  return rowsAffected === 0n ? `${id}${rest}}` : `${id},"rows_affected":${rowsAffected}${rest}}`;
+  return rowsAffected === 0 ? `${id}${rest}}` : `${id},"rows_affected":${rowsAffected}${rest}}`;
+}
+
+/** The `time` field for what began at `startedMs`, or nothing when that is 0. */
+export function timeSince(startedMs: number): TimeText {
+  return startedMs === 0 ? "" : `,"time":${(performance.now() - startedMs) / 1000}`;
 }

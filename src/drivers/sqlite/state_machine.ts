@@ -41,10 +41,10 @@ import { type Checkpoint, checkpoint, hasCatalog, prepareDatabase } from "./data
 import { Digest } from "./digest.ts";
 import { Database, runOnce, SqliteError, type Statement } from "../libsqlite/driver.ts";
 import type { SqliteLibrary } from "../libsqlite/library.ts";
-import { type Doomed, Executor, IsolateEntry, RestartEntry, SCHEMA_VERBS, type Sticky } from "./executor.ts";
-import { causeOf, failureOf, isDiskFull } from "./failure.ts";
+import { Executor, SCHEMA_VERBS } from "./executor.ts";
+import { causeOf, type Doomed, failureOf, isDiskFull, IsolateEntry, RestartEntry } from "./failure.ts";
 import { dropParts, installParts, keepPart } from "./load.ts";
-import { renderWrite } from "./render.ts";
+import { renderWrite, type Sticky } from "./render.ts";
 import { describeWriter, identityOf } from "./status.ts";
 import { DecodeError } from "../../base/codec/cursor.ts";
 import { messageOf } from "../../base/codec/error_text.ts";

@@ -50,6 +50,15 @@ Deno.test("decodeStatements() gives every int64 back, by position and by name", 
   }));
 });
 
+Deno.test("decodeStatements() binds numbers alike wherever they stand in a long body", () => {
+  const before = Array.from({ length: 200 }, (_, at) => `"INSERT INTO t VALUES('${"x".repeat(at % 7)}')"`).join();
+  for (const number of ["12", "9007199254740993", "1.5", "-0", "1e3"]) {
+    const statements = bound(`[${before}, ["x", ${number}]]`);
+    assertEquals([statements.length, statements.at(-1)], [201, bound(`[["x", ${number}]]`)[0]]);
+  }
+  assertEquals(bound(`[${before}]`).length, 200);
+});
+
 Deno.test("decodeStatements() binds blobs from x'…' and from arrays of bytes", () => {
   assertEquals(bound(`[["x", "x'DEAD'", " X'be' ", "x''", [222, 173], [], "x'zz'", "x'abc'"]]`), [[
     [

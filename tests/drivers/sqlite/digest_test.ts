@@ -8,8 +8,7 @@ Deno.test("Digest.value is a whole number below 2^52 that its setter restores", 
   fc.assert(
     fc.property(fc.array(fc.oneof(fc.integer(), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }))), (values) => {
       const digest = new Digest();
-      const mix = (into: Digest, value: number | bigint) =>
-        typeof value === "bigint" ? into.mixBig(value) : into.mix(value);
+      const mix = (into: Digest, value: number | bigint) => into.mixInteger(value);
       for (const value of values) mix(digest, value);
       assert(Number.isSafeInteger(digest.value) && digest.value >= 0 && digest.value < 2 ** 52);
       const restored = new Digest();
@@ -17,6 +16,22 @@ Deno.test("Digest.value is a whole number below 2^52 that its setter restores", 
       for (const value of values) [mix(digest, value), mix(restored, value)];
       assertEquals(restored.value, digest.value);
     }),
+  );
+});
+
+Deno.test("Digest.mixInteger() comes to the same for a number and the bigint of it", () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(fc.maxSafeInteger(), fc.constantFrom(0, -1, 2 ** 31, -(2 ** 31), 2 ** 32, 2 ** 53 - 1)),
+      (value) => {
+        const digests = [value, BigInt(value)].map((one) => {
+          const digest = new Digest();
+          digest.mixInteger(one);
+          return digest.value;
+        });
+        assertEquals(digests[0], digests[1]);
+      },
+    ),
   );
 });
 
