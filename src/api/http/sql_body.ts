@@ -30,13 +30,13 @@ const BLOB_LITERAL = /^\s*[xX]'((?:[0-9a-fA-F]{2})*)'\s*$/;
  */
 export function decodeStatements(text: string): BoundStatement[] {
   if (text.length > UNCOUNTED_LENGTH_MAX) refuseManyValues(text);
-  const body = parseJson(text);
+  const { value: body, areWhole } = parseJson(text);
   if (!Array.isArray(body)) throw new HttpError(400, NO_STATEMENTS);
   if (body.length === 0) throw new HttpError(400, "no statements");
   const statements: BoundStatement[] = [];
   const split = repeatedSplit();
   for (const element of body) {
-    const statement = decodeElement(element, split);
+    const statement = decodeElement(element, split, areWhole);
     if (statement) statements.push(statement);
   }
   return statements;
@@ -64,12 +64,13 @@ function refuseManyValues(text: string): void {
 
 /** Reads JSON with numbers as SQL has them. @throws {HttpError} 400. */
 export function parseSqlJson(text: string): unknown {
-  return parseJson(text);
+  const { value, areWhole } = parseJson(text);
+  return areWhole ? integers(value) : value;
 }
 
 /** Reads one element of a body, from {@linkcode parseSqlJson}. @throws {HttpError} 400 with rqlite's words. */
 export function boundStatement(element: unknown): BoundStatement | undefined {
-  return decodeElement(element as Json, splitStatements);
+  return decodeElement(element as Json, splitStatements, false);
 }
 
 /** Splits texts, of which one often is the same as the one before it: comparing the two costs less than looking it up. */
@@ -87,7 +88,17 @@ export function sqlText(text: string): BoundStatement[] {
   return text === "" ? [] : [{ parts: splitStatements(text), positional: [], named: null }];
 }
 
-function decodeElement(element: Json, split: typeof splitStatements): BoundStatement | undefined {
+/** JSON that was read; whole numbers are bigints, unless `areWhole` says that all numbers are. */
+interface ParsedBody {
+  readonly value: Json;
+  readonly areWhole: boolean;
+}
+
+function decodeElement(
+  element: Json,
+  split: typeof splitStatements,
+  areWhole: boolean,
+): BoundStatement | undefined {
   if (typeof element === "string") {
     return element === "" ? undefined : { parts: split(element), positional: [], named: null };
   }
@@ -99,14 +110,16 @@ function decodeElement(element: Json, split: typeof splitStatements): BoundState
     const parameter = element[at];
     if (typeof parameter === "object" && parameter !== null && !Array.isArray(parameter)) {
       named ??= Object.create(null) as Record<string, SqlValue>;
-      for (const [name, value] of Object.entries(parameter)) named[name] = bind(value);
-    } else positional.push(bind(parameter));
+      for (const [name, value] of Object.entries(parameter)) named[name] = bind(value, areWhole);
+    } else positional.push(bind(parameter, areWhole));
   }
   return sql === "" ? undefined : { parts: split(sql), positional, named };
 }
 
-function bind(value: Json): SqlValue {
+function bind(value: Json, areWhole: boolean): SqlValue {
   switch (typeof value) {
+    case "number":
+      return areWhole ? BigInt(value) : value;
     case "boolean":
       return value ? 1n : 0n;
     case "string": {
@@ -115,7 +128,7 @@ function bind(value: Json): SqlValue {
     }
     case "object":
       if (value === null) return null;
-      if (Array.isArray(value)) return blobOf(value);
+      if (Array.isArray(value)) return blobOf(value, areWhole);
       throw new HttpError(400, "unsupported type map[string]interface {}");
     default:
       return value;
@@ -128,9 +141,9 @@ function fromHex(hex: string): Uint8Array {
   return bytes;
 }
 
-function blobOf(values: readonly Json[]): Uint8Array {
+function blobOf(values: readonly Json[], areWhole: boolean): Uint8Array {
   return Uint8Array.from(values, (value) => {
-    if (typeof value !== "bigint" || value < 0n || value > 255n) {
+    if (typeof value !== "bigint" && !(areWhole && typeof value === "number") || value < 0 || value > 255) {
       throw new HttpError(400, `unsupported type ${describe(value)}`);
     }
     return Number(value);
@@ -145,7 +158,7 @@ function describe(value: Json): string {
   return typeof value === "object" ? "map[string]interface {}" : String(value);
 }
 
-function parseJson(text: string): Json {
+function parseJson(text: string): ParsedBody {
   try {
     return parseExact(text);
   } catch (error) {
@@ -162,21 +175,21 @@ function parseJson(text: string): Json {
 }
 
 /** Looking for numbers in a long text takes as long as parsing it: where it begins without, it may have none at all. */
-function parseExact(text: string): Json {
+function parseExact(text: string): ParsedBody {
   if (!INEXACT.test(text.slice(0, BEGINNING_LENGTH))) {
-    const value: unknown = JSON.parse(text);
-    if (isPlain(value)) return value;
-    if (!INEXACT.test(text)) return integers(value);
+    const value: Json = JSON.parse(text);
+    if (isPlain(value) || !INEXACT.test(text)) return { value, areWhole: true };
   }
-  return JSON.parse(
+  const value: Json = JSON.parse(
     text,
     (_key, value, context?: { source?: string }) =>
       typeof value === "number" ? numberOf(context?.source ?? String(value)) : value,
   );
+  return { value, areWhole: false };
 }
 
 /** Whether a value consists of texts alone, in arrays or not. */
-function isPlain(value: unknown): value is Json {
+function isPlain(value: Json): boolean {
   return typeof value === "string" || Array.isArray(value) && value.every(isPlain);
 }
 

@@ -3,10 +3,11 @@
  * @module
  */
 
-const TABLES: readonly Uint32Array[] = makeTables();
+// Signed, as all bit operations are: unsigned numbers beyond 2^31 take twice as long.
+const TABLES: readonly Int32Array[] = makeTables();
 
-function makeTables(): Uint32Array[] {
-  const tables = Array.from({ length: 8 }, () => new Uint32Array(256));
+function makeTables(): Int32Array[] {
+  const tables = Array.from({ length: 8 }, () => new Int32Array(256));
   for (let byte = 0; byte < 256; byte++) {
     let crc = byte;
     for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82F63B78 : crc >>> 1;
@@ -28,7 +29,7 @@ const [T0, T1, T2, T3, T4, T5, T6, T7] = TABLES;
  * @param seed Checksum of what came before. @default {0}
  */
 export function crc32c(bytes: Uint8Array, seed = 0): number {
-  let crc = ~seed >>> 0;
+  let crc = ~seed;
   let i = 0;
   for (const end = bytes.length - 7; i < end; i += 8) {
     const low = crc ^ (bytes[i] | bytes[i + 1] << 8 | bytes[i + 2] << 16 | bytes[i + 3] << 24);

@@ -252,10 +252,39 @@ export class ByteReader {
     }
   }
 
+  /** Where the next byte is read. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** Passes over some bytes. */
+  skip(count: number): void {
+    this.#take(count);
+  }
+
+  /** Passes over a u32 length and that much UTF-8; whether it was that. */
+  skipText(): boolean {
+    const length = this.u32();
+    const from = this.#take(length);
+    for (let at = from; at < this.#offset; at++) {
+      if (this.#bytes[at] >= 0x80) return isUtf8(this.#bytes.subarray(from, this.#offset));
+    }
+    return true;
+  }
+
   /** Asserts that nothing is left. */
   end(): void {
     if (this.remaining > 0) {
       throw new DecodeError(`Expected the end at offset ${this.#offset}: ${this.remaining} bytes follow`);
     }
+  }
+}
+
+function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    utf8Decoder.decode(bytes);
+    return true;
+  } catch {
+    return false;
   }
 }

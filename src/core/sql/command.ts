@@ -32,6 +32,43 @@ export interface BoundStatement {
   readonly isOfClient?: boolean;
 }
 
+/** Values as an encoded command has them, between two places in its bytes. */
+export interface EncodedValues {
+  readonly bytes: Uint8Array;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The tags of encoded values. */
+export const VALUE_TAG = { null: 0, integer: 1, real: 2, text: 3, blob: 4, byte: 5 } as const;
+
+/** An element with the text of the one before it. Its values are read when they are asked for: those of a bulk are handed on as they are. */
+export class RepeatedStatement implements BoundStatement, EncodedValues {
+  /** Always `null`. */
+  readonly named = null;
+  readonly parts: readonly SqlPart[];
+  readonly bytes: Uint8Array;
+  readonly from: number;
+  readonly to: number;
+  /** Number of values. */
+  readonly count: number;
+
+  /** The values between `from` and `to` are whole, and were looked at. */
+  constructor(parts: readonly SqlPart[], bytes: Uint8Array, from: number, to: number, count: number) {
+    this.parts = parts;
+    this.bytes = bytes;
+    this.from = from;
+    this.to = to;
+    this.count = count;
+  }
+
+  /** The values, read anew. */
+  get positional(): readonly SqlValue[] {
+    const reader = new ByteReader(this.bytes.subarray(this.from, this.to));
+    return Array.from({ length: this.count }, () => decodeValue(reader));
+  }
+}
+
 /**
  * Statements that were encoded and judged elsewhere: those of a large request. No further one is kept in memory as
  * objects, which take many times as much.
@@ -133,6 +170,7 @@ const SYSTEM_FLAG = 8;
 const SAME_PARTS = 0xffff_ffff;
 /** Texts up to this length are decoded byte by byte where they are ASCII, which is quicker than asking the decoder. */
 const SHORT_TEXT_BYTES_MAX = 24;
+const NO_TEXT = "Expected text in UTF-8";
 /** Keeps a leading U+FEFF: it is part of the client's text. */
 const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -226,13 +264,13 @@ function encodePart(writer: ByteWriter, part: SqlPart): void {
 }
 
 function encodeValue(writer: ByteWriter, value: SqlValue): void {
-  if (value === null) writer.u8(0);
+  if (value === null) writer.u8(VALUE_TAG.null);
   else if (typeof value === "bigint") {
-    if (value >= 0n && value < 256n) writer.u8(5).u8(Number(value));
-    else writer.u8(1).i64(value);
-  } else if (typeof value === "number") writer.u8(2).f64(value);
-  else if (typeof value === "string") writer.u8(3).string(value);
-  else writer.u8(4).bytes(value);
+    if (value >= 0n && value < 256n) writer.u8(VALUE_TAG.byte).u8(Number(value));
+    else writer.u8(VALUE_TAG.integer).i64(value);
+  } else if (typeof value === "number") writer.u8(VALUE_TAG.real).f64(value);
+  else if (typeof value === "string") writer.u8(VALUE_TAG.text).string(value);
+  else writer.u8(VALUE_TAG.blob).bytes(value);
 }
 
 /** Whether an encoded command is one of a client, to be taken from a node that got it: not the cluster's own, nor a step of a load. */
@@ -256,9 +294,10 @@ export function stampCommand(body: Uint8Array, { timeMs, seed, maxSteps }: Stamp
 
 /**
  * Decodes a command. BLOBs are views of `body`.
+ * @param keepsValues Whether elements with the text of the one before them are {@linkcode RepeatedStatement}s.
  * @throws {DecodeError} When the bytes are not an encoded command.
  */
-export function decodeCommand(body: Uint8Array): StampedCommand {
+export function decodeCommand(body: Uint8Array, keepsValues = false): StampedCommand {
   const reader = new ByteReader(body);
   const timeMs = reader.f64();
   // Not NaN, not beyond what the date functions can say: checked here, so that no statement meets it.
@@ -277,8 +316,8 @@ export function decodeCommand(body: Uint8Array): StampedCommand {
   const statements: BoundStatement[] = [];
   for (let left = reader.u32(); left > 0; left--) {
     const isOfClient = version === VERSION_WITH_OWNERS && reader.u8() === 1;
-    const statement = decodeStatement(reader, statements.at(-1)?.parts);
-    statements.push(isOfClient ? { ...statement, isOfClient } : statement);
+    const statement = decodeStatement(reader, statements.at(-1)?.parts, keepsValues ? body : undefined);
+    statements.push(isOfClient ? ofClient(statement) : statement);
   }
   reader.end();
   const transaction = (flags & TRANSACTION_FLAG) !== 0;
@@ -286,19 +325,32 @@ export function decodeCommand(body: Uint8Array): StampedCommand {
   return flags & SYSTEM_FLAG ? { ...stamped, isSystem: true } : stamped;
 }
 
+function ofClient({ parts, positional, named }: BoundStatement): BoundStatement {
+  return { parts, positional, named, isOfClient: true };
+}
+
 // No array is sized by a count from the bytes: every element takes at least one byte, so a false count runs out of them.
-function decodeStatement(reader: ByteReader, before: readonly SqlPart[] | undefined): BoundStatement {
+function decodeStatement(
+  reader: ByteReader,
+  before: readonly SqlPart[] | undefined,
+  kept: Uint8Array | undefined,
+): BoundStatement {
   const parts = decodeParts(reader, before);
+  const count = reader.u32();
+  const from = reader.offset;
   const positional: SqlValue[] = [];
-  for (let left = reader.u32(); left > 0; left--) positional.push(decodeValue(reader));
+  const isKept = kept !== undefined && parts === before;
+  if (isKept) { for (let left = count; left > 0; left--) passValue(reader); }
+  else for (let left = count; left > 0; left--) positional.push(decodeValue(reader));
+  const repeated = isKept ? new RepeatedStatement(parts, kept, from, reader.offset, count) : undefined;
   const namedCount = reader.u32();
-  if (namedCount === 0) return { parts, positional, named: null };
+  if (namedCount === 0) return repeated ?? { parts, positional, named: null };
   const named: Record<string, SqlValue> = Object.create(null); // a parameter may be called __proto__
   for (let left = namedCount - 1; left > 0; left--) {
     const name = decodeText(reader.bytes());
     named[name] = decodeValue(reader);
   }
-  return { parts, positional, named };
+  return { parts, positional: repeated?.positional ?? positional, named };
 }
 
 function decodeParts(reader: ByteReader, before: readonly SqlPart[] | undefined): readonly SqlPart[] {
@@ -346,7 +398,7 @@ function decodeText(bytes: Uint8Array): string {
   try {
     return utf8Decoder.decode(bytes);
   } catch {
-    throw new DecodeError("Expected text in UTF-8");
+    throw new DecodeError(NO_TEXT);
   }
 }
 
@@ -373,18 +425,39 @@ function isSame({ text: knownText, part }: KnownPart, verb: Uint8Array, count: n
 function decodeValue(reader: ByteReader): SqlValue {
   const tag = reader.u8();
   switch (tag) {
-    case 0:
+    case VALUE_TAG.null:
       return null;
-    case 1:
+    case VALUE_TAG.integer:
       return reader.i64();
-    case 2:
+    case VALUE_TAG.real:
       return reader.f64();
-    case 3:
+    case VALUE_TAG.text:
       return decodeText(reader.bytes());
-    case 4:
+    case VALUE_TAG.blob:
       return reader.bytes();
-    case 5:
+    case VALUE_TAG.byte:
       return BigInt(reader.u8());
+    default:
+      throw new DecodeError(`Expected the tag of a value, found ${tag}`);
+  }
+}
+
+/** Passes over a value; finds the faults that {@linkcode decodeValue} finds. */
+function passValue(reader: ByteReader): void {
+  const tag = reader.u8();
+  switch (tag) {
+    case VALUE_TAG.null:
+      return;
+    case VALUE_TAG.integer:
+    case VALUE_TAG.real:
+      return reader.skip(8);
+    case VALUE_TAG.text:
+      if (reader.skipText()) return;
+      throw new DecodeError(NO_TEXT);
+    case VALUE_TAG.blob:
+      return reader.skip(reader.u32());
+    case VALUE_TAG.byte:
+      return reader.skip(1);
     default:
       throw new DecodeError(`Expected the tag of a value, found ${tag}`);
   }

@@ -14,6 +14,7 @@
  * @module
  */
 
+import type { EncodedValues } from "../../core/sql/command.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
 import { Control, type FileKind, type Stop } from "./control.ts";
 import { ExtensionError, LOAD_EXTENSION, loadExtension } from "./extension.ts";
@@ -327,7 +328,7 @@ export class Database {
   }
 
   /** @internal Runs a statement to its end. */
-  run(statement: bigint, values: readonly SqlValue[], control: Control): void {
+  run(statement: bigint, values: readonly SqlValue[] | EncodedValues, control: Control): void {
     this.#refuseNesting();
     const packer = this.#packer;
     const length = packer.pack(values);
@@ -515,7 +516,7 @@ export class Statement {
   }
 
   /** Runs it to its end; its rows go nowhere. */
-  run(values: readonly SqlValue[] = [], control: Control = this.#database.control): Changes {
+  run(values: readonly SqlValue[] | EncodedValues = [], control: Control = this.#database.control): Changes {
     this.#database.run(this.handle, values, control);
     return control;
   }

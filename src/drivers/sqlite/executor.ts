@@ -23,7 +23,7 @@
  */
 
 import { renderFailure } from "../../core/sql/failure.ts";
-import type { BoundStatement, StampedCommand } from "../../core/sql/command.ts";
+import { type BoundStatement, RepeatedStatement, type StampedCommand } from "../../core/sql/command.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { isOn, parsePragma, REQUEST_PRAGMAS } from "../../core/sql/pragma.ts";
 import type { RenderOptions } from "../../core/sql/render_options.ts";
@@ -331,7 +331,7 @@ export class Executor {
   #repeat(
     run: Run,
     { prepared: { statement } }: Repeated,
-    { positional }: BoundStatement,
+    element: BoundStatement,
     number: number,
   ): { text: string; hasFailed: boolean } {
     const { control } = this.#parts;
@@ -339,7 +339,7 @@ export class Executor {
     const startedMs = options?.timings === true ? performance.now() : 0;
     this.#determinism.beginStatement(number);
     try {
-      statement.run(positional, control);
+      statement.run(element instanceof RepeatedStatement ? element : element.positional, control);
     } catch (error) {
       run.repeated = undefined;
       this.#keep(control);
@@ -588,8 +588,9 @@ export class Executor {
 }
 
 /** Whether the only part of an element takes all of its values in their order. */
-function takesAll({ parts, positional, named }: BoundStatement): boolean {
-  return named === null && positional.length === parts[0].parameterCount;
+function takesAll(statement: BoundStatement): boolean {
+  const count = statement instanceof RepeatedStatement ? statement.count : statement.positional.length;
+  return statement.named === null && count === statement.parts[0].parameterCount;
 }
 
 /** Whether a failure is shown as a read without rows. */

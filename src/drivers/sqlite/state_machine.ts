@@ -546,7 +546,7 @@ const NO_ATTEMPT: Attempt = { doomed: NOTHING_DOOMED, isSolitary: true, steps: 0
 function workOf(entry: ApplyEntry): Work {
   if (entry.kind !== "command") return { entry, command: null };
   try {
-    return { entry, command: decodeCommand(entry.body) };
+    return { entry, command: decodeCommand(entry.body, true) };
   } catch (error) {
     return {
       entry,

@@ -78,6 +78,30 @@ Deno.test("a bulk of one text comes to the same as one in which each text is ano
   );
 });
 
+Deno.test("a bulk stores values of every type as they are", () => {
+  const value = fc.oneof(
+    fc.constant(null),
+    fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+    fc.constantFrom(0n, 127n, 128n, 255n, 256n, -1n),
+    fc.double({ noNaN: true }),
+    fc.string({ unit: "grapheme", maxLength: 100 }),
+    fc.uint8Array({ maxLength: 100 }),
+  );
+  fc.assert(
+    fc.property(fc.array(value, { minLength: 2, maxLength: 8 }), (values) => {
+      const shown = [false, true].map((isVaried) => {
+        using bench = new Bench();
+        const sql = "INSERT INTO t VALUES(?)";
+        bench.run(["CREATE TABLE t(a)"]);
+        bench.run(values.map((one, at) => [isVaried ? varied(sql, at) : sql, one]));
+        return bench.rows("SELECT typeof(a), quote(a), hex(a) FROM t ORDER BY rowid");
+      });
+      assertEquals(shown[0], shown[1]);
+      assertEquals((shown[0] as unknown[]).length, values.length);
+    }),
+  );
+});
+
 Deno.test("of a bulk that exceeds its steps, the same statements fail whether their texts are the same or not", () => {
   const counting =
     "INSERT INTO t SELECT count(*) FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 5000) SELECT n FROM c)";
