@@ -97,6 +97,7 @@ function decodes(bytes: Uint8Array): void {
   try {
     decodeCommand(bytes);
   } catch (error) {
+    assertInstanceOf(error, DecodeError);
   }
 }
 
