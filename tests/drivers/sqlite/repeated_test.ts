@@ -29,6 +29,7 @@ const WRITES: readonly string[] = [
   "INSERT INTO t(b) VALUES(?)",
   "INSERT INTO t(b) VALUES(2)",
   "INSERT INTO t(b, c) VALUES(?, random())",
+  "INSERT INTO t(b, c) VALUES(?, changes() || ',' || total_changes() || ',' || last_insert_rowid())",
   "INSERT OR IGNORE INTO t(b) VALUES(?)",
   "REPLACE INTO t(b) VALUES(?)",
   "UPDATE t SET c = c || 'x' WHERE b = ?",
