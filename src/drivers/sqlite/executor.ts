@@ -416,8 +416,8 @@ export class Executor {
       this.#determinism.beginStatement(number);
       run.changesSchema = SCHEMA_VERBS.has(part.verb);
       if (run.changesSchema) this.changes.settle();
-      const time = this.#alone(run, () =>
-        this.#noting(step, () => {
+      const time = this.#noting(step, () =>
+        this.#alone(run, () => {
           if (showsRows) return this.#renderRows(run, prepared, values, this.#parts.control);
           prepared.statement.run(values, this.#parts.control);
           return null;

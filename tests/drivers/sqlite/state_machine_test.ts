@@ -432,3 +432,32 @@ Deno.test("StateMachine protects what is behind a full-text index", () => {
   assertEquals(bench.rows("SELECT a FROM ft WHERE ft MATCH 'world'"), [["hello world"]]);
   assertMatch(bench.run(["INSERT INTO ft_data VALUES(1, x'00')"]), /may not be modified/);
 });
+
+Deno.test("what a refused deferred key leaves in SQLite's counters shows in later results, in the same request and behind it", () => {
+  const schema = [
+    "CREATE TABLE parent(id INTEGER PRIMARY KEY)",
+    "INSERT INTO parent VALUES(100)",
+    "CREATE TABLE child(id INTEGER PRIMARY KEY, p REFERENCES parent(id) DEFERRABLE INITIALLY DEFERRED)",
+  ];
+  const writes = [
+    "INSERT INTO child VALUES(40, 100)",
+    "INSERT INTO child VALUES(41, 999)",
+    "UPDATE child SET p = p",
+    "INSERT INTO child VALUES(42, 999)",
+    "DELETE FROM child WHERE id = 7",
+  ];
+  using together = new Bench(":memory:", true);
+  together.run(schema);
+  using apart = new Bench(":memory:", true);
+  apart.run(schema);
+  const results = JSON.parse(together.run(writes));
+  assertEquals(writes.flatMap((one) => JSON.parse(apart.run([one]))), results);
+  const failed = { error: "FOREIGN KEY constraint failed" };
+  assertEquals(results, [
+    { last_insert_id: 40, rows_affected: 1 },
+    failed,
+    { last_insert_id: 41, rows_affected: 1 },
+    failed,
+    { last_insert_id: 42 },
+  ]);
+});
