@@ -5,7 +5,8 @@
  * @module
  */
 import { sourceFiles } from "./tidy/source.ts";
-import { bundledLicenses } from "./console/licenses.ts";
+import { consoleLock } from "./console/lock.ts";
+import { licensesOf } from "./packages/licenses.ts";
 import { codeDigest } from "./console/source_digest.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
@@ -58,7 +59,7 @@ async function main(): Promise<void> {
       scriptName,
     ).replace("  </head>", `${preloads(script)}  </head>`);
     files.set("index.html", new TextEncoder().encode(index));
-    files.set("licenses.txt", new TextEncoder().encode(await bundledLicenses()));
+    files.set("licenses.txt", new TextEncoder().encode(await licensesOf(await consoleLock())));
     await write(files);
   } finally {
     await Deno.remove(outdir, { recursive: true });

@@ -13,7 +13,7 @@ import { buildJsr, buildNpm } from "./packages/npm.ts";
 import { buildOci } from "./packages/oci.ts";
 import { type Executable, executables, PackageError } from "./packages/platforms.ts";
 import { lockOfProgram } from "./packages/program_lock.ts";
-import { consoleLock } from "./console/licenses.ts";
+import { consoleLock } from "./console/lock.ts";
 import { billOfMaterials } from "./packages/sbom.ts";
 import { completions, manual, repositoryText, ROOT, VERSION } from "./packages/texts.ts";
 import { output, plain, program, sourceEpoch, tarOptions, writeTree } from "./packages/tree.ts";

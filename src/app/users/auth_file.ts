@@ -3,7 +3,7 @@
  * its content: a message goes to the log. Unlike in rqlite, an entry inherits nothing from the one before it. Pure.
  * @module
  */
-import { parse, type ParseError, printParseErrorCode } from "jsonc-parser";
+import { readJson } from "../../base/codec/json_text.ts";
 import { passwordFault, SECRET_LENGTH_MAX } from "./password.ts";
 import { type Permission, PERMISSIONS, permissionsOf } from "./permission.ts";
 import { EVERYBODY, isUsername, type User, USERNAME_RULE } from "./user.ts";
@@ -23,14 +23,8 @@ export class AuthFileError extends Error {
  * @throws {AuthFileError} When it is no list of users; it repeats nothing of the text but the names of users.
  */
 export function parseAuthFile(text: string): readonly User[] {
-  const errors: ParseError[] = [];
-  const value: unknown = parse(text, errors, { disallowComments: true });
-  const [first] = errors;
-  if (first) {
-    const before = text.slice(0, first.offset).split("\n");
-    const place = `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
-    throw new AuthFileError(`${printParseErrorCode(first.error)} at ${place}`);
-  }
+  const { value, fault } = readJson(text);
+  if (fault) throw new AuthFileError(`${fault.code} at ${fault.place}`);
   if (!Array.isArray(value)) throw new AuthFileError("expected a list of users");
   const users = value.map((entry, at) => userOf(entry, `entry ${at + 1}`));
   checkUnique(users.map(({ username }) => username), (at) => `the username of entry ${at + 1} is taken`);

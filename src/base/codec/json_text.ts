@@ -6,18 +6,32 @@
 import { parse, type ParseError, printParseErrorCode } from "jsonc-parser";
 import { ConfigError } from "./fields.ts";
 
+/** What is wrong first in a text. */
+export interface JsonFault {
+  /** Such as `line 2, column 7`. */
+  readonly place: string;
+  /** The parser's word for it, such as `CommaExpected`. */
+  readonly code: string;
+}
+
+/** Reads JSON without comments, and its first fault. */
+export function readJson(text: string): { readonly value: unknown; readonly fault: JsonFault | undefined } {
+  const errors: ParseError[] = [];
+  const value: unknown = parse(text, errors, { disallowComments: true, allowTrailingComma: false });
+  const [first] = errors;
+  if (!first) return { value, fault: undefined };
+  const before = text.slice(0, first.offset).split("\n");
+  const place = `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
+  return { value, fault: { place, code: printParseErrorCode(first.error) } };
+}
+
 /**
  * Reads JSON.
  * @throws {ConfigError} With line and column of the first fault, and nothing of the text.
  */
 export function parseJson(text: string, where: string): unknown {
-  const errors: ParseError[] = [];
-  const value: unknown = parse(text, errors, { disallowComments: true, allowTrailingComma: false });
-  const [first] = errors;
-  if (!first) return value;
-  const before = text.slice(0, first.offset).split("\n");
-  const what = printParseErrorCode(first.error).replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
-  throw new ConfigError(
-    `${where}: not valid JSON at line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}: ${what}`,
-  );
+  const { value, fault } = readJson(text);
+  if (!fault) return value;
+  const what = fault.code.replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
+  throw new ConfigError(`${where}: not valid JSON at ${fault.place}: ${what}`);
 }

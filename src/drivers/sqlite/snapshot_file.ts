@@ -16,6 +16,7 @@ import { findDamage } from "./soundness.ts";
 
 /** Pages copied at a time: 16 MiB of the usual size. */
 const COPY_PAGES = 4096;
+
 /** A snapshot that cannot be used; the message says why. */
 export class SnapshotError extends Error {
   /** Always `SnapshotError`. */
