@@ -22,6 +22,7 @@ import {
   definitions,
   fetched,
   LIBRARY,
+  linkerOptions,
   prepareSources,
   run,
   sha256,
@@ -66,7 +67,7 @@ async function build(work: string, { os, target, file }: Library, output: string
     file,
     "muster.c",
     "sqlite3.c",
-    ...(os === "linux" ? ["-lpthread", "-lm", "-ldl"] : []),
+    ...linkerOptions(os),
   ], work);
   await Deno.copyFile(`${work}/${file}`, output);
 }

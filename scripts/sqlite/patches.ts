@@ -1,5 +1,5 @@
 /**
- * The changes to SQLite's source that the library needs, each as a text that must occur just so often. They do five
+ * The changes to SQLite's source that the library needs, each as a text that must occur just so often. They do six
  * things and no more.
  *
  * (1) Bytes of `sqlite3_randomness()` that end up in data come from `muster_randomness()`, which draws them from the
@@ -13,6 +13,8 @@
  *
  * (4) A fault of SQLite that an ordinary request brings about is mended.
  * (5) When a statement was undone and its transaction goes on, `muster_undone(STATEMENT)` hears of it.
+ * (6) `muster_deferred(CONNECTION)` says whether deferred foreign keys are violated: it is asked after each statement, and
+ *     `sqlite3_db_status()` takes longer than some steps.
  *
  * A version of SQLite in which one of them no longer fits is refused by the build: look at it, then mend the text here.
  * @module
@@ -170,6 +172,12 @@ export const PATCHES: readonly Patch[] = [
     why: "names made up for the columns of CREATE TABLE … AS where several are alike",
     find: "sqlite3_randomness(sizeof(cnt), &cnt);",
     replace: "muster_randomness(sizeof(cnt), &cnt);",
+  },
+  {
+    why: "whether deferred foreign keys are violated, in few instructions",
+    find: "SQLITE_API int sqlite3_get_autocommit(sqlite3 *db){\n",
+    replace: "int muster_deferred(sqlite3 *db){\n  return db->nDeferredCons>0 || db->nDeferredImmCons>0;\n}\n\n" +
+      "SQLITE_API int sqlite3_get_autocommit(sqlite3 *db){\n",
   },
   {
     why: "ON CONFLICT ROLLBACK and RAISE(ROLLBACK) undo their statement, not the transaction",

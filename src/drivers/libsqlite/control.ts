@@ -55,6 +55,8 @@ export class Control {
   readonly shared: SharedArrayBuffer;
   /** Its bytes, for the native part. */
   readonly bytes: Uint8Array;
+  /** Where they lie in memory, once the driver has asked for it. */
+  address: bigint | undefined;
   /** Which request it is at, and who may end it. */
   readonly ticket: Ticket;
   /** The writer's current activity. */

@@ -16,11 +16,13 @@
 
 import type { EncodedValues } from "../../core/sql/command.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
-import { Control, type FileKind, type Stop } from "./control.ts";
+import { Control } from "./control.ts";
+import { RowTooLargeError, SqliteError } from "./error.ts";
 import { ExtensionError, LOAD_EXTENSION, loadExtension } from "./extension.ts";
 import { bundledLibrary, openLibrary, type SqliteLibrary, type Symbols } from "./library.ts";
 import { Packer, type Row, textOf, unpackRows } from "./packing.ts";
 
+export { RowTooLargeError, SqliteError } from "./error.ts";
 export type { Row } from "./packing.ts";
 
 /**
@@ -97,26 +99,6 @@ export interface Action {
   readonly database: string | null;
 }
 
-/** An error of SQLite. */
-export class SqliteError extends Error {
-  /** Always `SqliteError`. */
-  override readonly name = "SqliteError";
-  /** Extended result code. */
-  readonly code: number;
-  /** Why it was stopped; `none` where it failed by itself. */
-  readonly stop: Stop;
-  /** The operation on a file that failed last meanwhile: SQLite's code (0: none failed), the system's, the file. */
-  readonly io: { readonly code: number; readonly errno: number; readonly file: FileKind };
-
-  /** @param control As the call has left it. */
-  constructor(message: string, code: number, control: Control) {
-    super(message);
-    this.code = code;
-    this.stop = control.stop;
-    this.io = { code: control.ioCode, errno: control.ioErrno, file: control.ioFile };
-  }
-}
-
 /** How to open a database. */
 export interface OpenOptions {
   /** Refuses all writes. */
@@ -145,14 +127,16 @@ export class Database {
   /** Paths of the extensions. */
   readonly extensions: readonly string[];
   readonly #symbols: Symbols;
-  readonly #packer = new Packer();
-  #handle = 0n;
+  readonly #packer: Packer;
+  /** `undefined`: closed. */
+  #handle: bigint | undefined;
   #isTransaction = false;
   /** Those that were not finalized. */
   readonly #statements = new Set<Statement>();
   #hasDeferredViolations = false;
   readonly #rowBytesMax: number;
   #piece = new Uint8Array(PIECE_BYTES);
+  #pieceAddress: bigint;
   /** The statement whose rows are walked. */
   #walking: Statement | null = null;
 
@@ -170,6 +154,8 @@ export class Database {
     this.#rowBytesMax = ROW_VALUES_MAX * valueBytesMax;
     const { path: libraryPath, extensions } = library ?? { path: bundledLibrary(), extensions: [] };
     this.#symbols = openLibrary(libraryPath);
+    this.#packer = new Packer(this.#symbols.muster_address);
+    this.#pieceAddress = this.#symbols.muster_address(this.#piece);
     const out = new BigInt64Array(1);
     const temporary = path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : "";
     const code = this.#symbols.muster_open(
@@ -180,13 +166,13 @@ export class Database {
       new Uint8Array(out.buffer),
     );
     this.control.setRandom(0, 0, 0, 0);
-    this.#handle = out[0];
+    this.#handle = out[0] || undefined;
     if (code !== OK) {
-      const error = this.#handle === 0n ? new SqliteError("out of memory", code, this.control) : this.#error(code);
-      if (this.#handle !== 0n) this.close();
+      const error = this.isOpen ? this.#error(code) : new SqliteError("out of memory", code, this.control);
+      this.close();
       throw error;
     }
-    const connection = this.#symbols.muster_connection(this.#handle);
+    const connection = this.#symbols.muster_connection(this.handle);
     this.#symbols.sqlite3_limit(connection, LIMIT_LENGTH, valueBytesMax);
     this.#symbols.sqlite3_limit(connection, LIMIT_INSTRUCTIONS, INSTRUCTIONS_MAX);
     this.#symbols.sqlite3_limit(connection, LIMIT_ARGUMENTS, ARGUMENTS_MAX);
@@ -223,12 +209,12 @@ export class Database {
 
   /** Whether it was not closed. */
   get isOpen(): boolean {
-    return this.#handle !== 0n;
+    return this.#handle !== undefined;
   }
 
   /** Native handle of the connection. @throws {TypeError} When it was closed. */
   get handle(): bigint {
-    if (this.#handle === 0n) throw new TypeError("The database connection is closed");
+    if (this.#handle === undefined) throw new TypeError("The database connection is closed");
     return this.#handle;
   }
 
@@ -314,10 +300,10 @@ export class Database {
 
   /** Closes the connection and finalizes its statements. */
   close(): void {
-    if (this.#handle === 0n) return;
-    for (const statement of [...this.#statements]) statement.finalize();
     const handle = this.#handle;
-    this.#handle = 0n;
+    if (handle === undefined) return;
+    for (const statement of [...this.#statements]) statement.finalize();
+    this.#handle = undefined;
     this.#symbols.muster_close(handle);
   }
 
@@ -332,7 +318,7 @@ export class Database {
     this.#refuseNesting();
     const packer = this.#packer;
     const length = packer.pack(values);
-    const code = this.#symbols.muster_run(this.handle, statement, packer.bytes, length, control.bytes);
+    const code = this.#symbols.muster_run(this.handle, statement, packer.address, length, this.#addressOf(control));
     this.#sync(control);
     if (code !== DONE) throw this.#error(code, control);
   }
@@ -349,7 +335,7 @@ export class Database {
     let code = ROW;
     try {
       const length = this.#packer.pack(values);
-      code = this.#rows(owner.handle, this.#packer.bytes, length, control);
+      code = this.#rows(owner.handle, this.#packer.address, length, control);
       for (;;) {
         if (code !== ROW && code !== DONE) throw this.#error(code, control);
         if (control.used > 0) yield this.#piece.subarray(0, control.used);
@@ -360,12 +346,12 @@ export class Database {
           throw error;
         }
         this.#fit(control);
-        code = this.#rows(owner.handle, NOTHING, -1, control);
+        code = this.#rows(owner.handle, 0n, -1, control);
       }
     } finally {
       this.#walking = null;
       if (this.#piece.length > KEPT_PIECE_BYTES) this.#resize(PIECE_BYTES);
-      if (code === ROW && this.#handle !== 0n) {
+      if (code === ROW && this.isOpen) {
         this.#symbols.muster_reset(this.handle, owner.handle, this.control.bytes);
       }
     }
@@ -373,16 +359,15 @@ export class Database {
 
   /** Runs a statement whose rows are walked to its end; the rest of them goes nowhere. */
   #finish(statement: bigint, control: Control): number {
-    const code = this.#symbols.muster_run(this.handle, statement, new Uint8Array(0), -1, control.bytes);
+    const code = this.#symbols.muster_run(this.handle, statement, 0n, -1, this.#addressOf(control));
     this.#sync(control);
     if (code !== DONE) throw this.#error(code, control);
     return code;
   }
 
-  #rows(statement: bigint, values: Uint8Array<ArrayBuffer>, length: number, control: Control): number {
-    const { bytes } = control;
-    const piece = this.#piece;
-    const code = this.#symbols.muster_rows(this.handle, statement, values, length, piece, piece.length, bytes);
+  #rows(statement: bigint, values: bigint, length: number, control: Control): number {
+    const [room, roomBytes, shared] = [this.#pieceAddress, this.#piece.length, this.#addressOf(control)];
+    const code = this.#symbols.muster_rows(this.handle, statement, values, length, room, roomBytes, shared);
     this.#sync(control);
     return code;
   }
@@ -397,6 +382,12 @@ export class Database {
   #resize(length: number): void {
     this.#piece.buffer.transfer(0);
     this.#piece = new Uint8Array(length);
+    this.#pieceAddress = this.#symbols.muster_address(this.#piece);
+  }
+
+  /** Asked for once; whoever calls the native part with it keeps the structure. */
+  #addressOf(control: Control): bigint {
+    return control.address ??= this.#symbols.muster_address(control.bytes);
   }
 
   #refuseNesting(): void {
@@ -415,10 +406,10 @@ export class Database {
 
   #error(code: number, control = this.control): SqliteError {
     let bytes = new Uint8Array(1024);
-    const length = this.#symbols.muster_error(this.#handle, bytes, bytes.length);
+    const length = this.#symbols.muster_error(this.handle, bytes, bytes.length);
     if (length > bytes.length) {
       bytes = new Uint8Array(length);
-      this.#symbols.muster_error(this.#handle, bytes, bytes.length);
+      this.#symbols.muster_error(this.handle, bytes, bytes.length);
     }
     return new SqliteError(textOf(bytes, 4, length), code, control);
   }
@@ -465,20 +456,6 @@ export class Backup {
   }
 }
 
-/** A row does not fit into memory. */
-export class RowTooLargeError extends Error {
-  /** Always `RowTooLargeError`. */
-  override readonly name = "RowTooLargeError";
-
-  /**
-   * @param bytes What the row takes.
-   * @param bytesMax What it may take.
-   */
-  constructor(bytes: number, bytesMax: number) {
-    super(`a row of ${bytes} bytes exceeds the limit of ${bytesMax} bytes: select fewer columns or parts of them`);
-  }
-}
-
 /** A prepared statement. */
 export class Statement {
   /** Whether it changes nothing. */
@@ -487,13 +464,14 @@ export class Statement {
   readonly parameterCount: number;
   readonly #database: Database;
   readonly #columnCount: number;
-  #handle: bigint;
+  /** `undefined`: the text held no statement, or it was finalized. */
+  #handle: bigint | undefined;
   #columns: readonly ResultColumn[] | undefined;
 
   /** Use {@linkcode Database.prepare}. */
   constructor(database: Database, control: Control) {
     this.#database = database;
-    this.#handle = control.statement;
+    this.#handle = control.statement || undefined;
     this.#columnCount = control.columns;
     this.parameterCount = control.parameters;
     this.isReadOnly = control.isReadOnly;
@@ -501,12 +479,12 @@ export class Statement {
 
   /** Whether the text held no statement. */
   get isEmpty(): boolean {
-    return this.#handle === 0n;
+    return this.#handle === undefined;
   }
 
   /** Native handle. @throws {TypeError} When it was finalized. */
   get handle(): bigint {
-    if (this.#handle === 0n) throw new TypeError("The statement is finalized");
+    if (this.#handle === undefined) throw new TypeError("The statement is finalized");
     return this.#handle;
   }
 
@@ -548,9 +526,9 @@ export class Statement {
 
   /** Ends it; it cannot be used after that. */
   finalize(): void {
-    if (this.#handle === 0n) return;
+    if (this.#handle === undefined) return;
     this.#database.finalize(this);
-    this.#handle = 0n;
+    this.#handle = undefined;
   }
 
   #readColumns(): readonly ResultColumn[] {

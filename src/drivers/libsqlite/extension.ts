@@ -13,16 +13,16 @@
 export const LOAD_EXTENSION = 1005;
 
 /** Functions of SQLite that only extensions need: a library without them (`-sqlite-library`) serves where there are none. */
-const SYMBOLS = {
+export const EXTENSION_SYMBOLS = {
   sqlite3_load_extension: { parameters: ["usize", "buffer", "buffer", "buffer"], result: "i32" },
   sqlite3_set_errmsg: { parameters: ["usize", "i32", "usize"], result: "i32" },
   sqlite3_free: { parameters: ["usize"], result: "void" },
 } as const;
 
-const opened = new Map<string, Deno.DynamicLibrary<typeof SYMBOLS>["symbols"]>(); // once in a thread, for good
+const opened = new Map<string, Deno.DynamicLibrary<typeof EXTENSION_SYMBOLS>["symbols"]>(); // once in a thread, for good
 
-function symbolsOf(library: string): Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] {
-  const symbols = opened.get(library) ?? Deno.dlopen(library, SYMBOLS).symbols;
+function symbolsOf(library: string): Deno.DynamicLibrary<typeof EXTENSION_SYMBOLS>["symbols"] {
+  const symbols = opened.get(library) ?? Deno.dlopen(library, EXTENSION_SYMBOLS).symbols;
   opened.set(library, symbols);
   return symbols;
 }

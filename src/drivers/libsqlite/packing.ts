@@ -28,15 +28,23 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Packs values, into memory that it uses again and again. */
 export class Packer {
+  readonly #addressOf: (bytes: Uint8Array<ArrayBuffer>) => bigint;
   #bytes = new Uint8Array(256);
   #view = new DataView(this.#bytes.buffer);
+  #address: bigint;
 
-  /** The bytes packed last, with free room behind them; valid until the next call. */
-  get bytes(): Uint8Array<ArrayBuffer> {
-    return this.#bytes;
+  /** @param addressOf Where bytes lie in memory. */
+  constructor(addressOf: (bytes: Uint8Array<ArrayBuffer>) => bigint) {
+    this.#addressOf = addressOf;
+    this.#address = addressOf(this.#bytes);
   }
 
-  /** Packs values to the front of {@linkcode Packer.bytes}. @returns How many bytes they take. */
+  /** Where the values packed last lie; valid until the next call, and as long as the packer is. */
+  get address(): bigint {
+    return this.#address;
+  }
+
+  /** Packs values to {@linkcode Packer.address}. @returns How many bytes they take. */
   pack(values: readonly SqlValue[] | EncodedValues): number {
     return "from" in values ? this.#packEncoded(values) : this.#packValues(values);
   }
@@ -153,6 +161,7 @@ export class Packer {
     freeBuffer(this.#bytes);
     this.#bytes = bytes;
     this.#view = new DataView(this.#bytes.buffer);
+    this.#address = this.#addressOf(this.#bytes);
   }
 }
 

@@ -32,6 +32,8 @@
 
 enum { IDLE, COMPILING, RUNNING };
 
+int muster_deferred(sqlite3 *db); /* SQLite's, see scripts/sqlite/patches.ts */
+
 /* What a statement has used. */
 typedef struct Meter {
   i64 held;                     /* bytes of large allocations; while compiling, of all */
@@ -346,11 +348,9 @@ static void enter(Muster *m, Control *c, int phase){
 }
 static int leave(Muster *m, int rc){
   Control *c = m->c;
-  int deferred = 0, high = 0;
   if( c->stop && m->phase==RUNNING ) rc = SQLITE_INTERRUPT;
   c->autocommit = !m->db || sqlite3_get_autocommit(m->db);
-  if( !c->autocommit ) sqlite3_db_status(m->db, SQLITE_DBSTATUS_DEFERRED_FKS, &deferred, &high, 0);
-  c->deferred = deferred;
+  c->deferred = !c->autocommit && muster_deferred(m->db);
   m->c = 0; m->phase = IDLE; current = 0;
   return rc;
 }
@@ -473,15 +473,15 @@ static int widthOf(int tag){ return tag==SQLITE_NULL ? 0 : tag==SQLITE_INTEGER |
 /* Binds packed values. `keep`: of BLOBs; texts are always copied, as SQLite copies those without a NUL later (3). */
 static int bindAll(sqlite3_stmt *s, const u8 *p, int n, sqlite3_destructor_type keep){
   int rc = SQLITE_OK;
-  sqlite3_reset(s);
-  sqlite3_clear_bindings(s);
+  if( sqlite3_stmt_busy(s) ){ sqlite3_reset(s); sqlite3_clear_bindings(s); } /* otherwise ended() has done so */
   for(int i=1, at=0; at<n && rc==SQLITE_OK; i++){
     int tag = p[at++], width = widthOf(tag);
     u32 length = 0;
     i64 v = 0;
     double d = 0;
     if( tag<SQLITE_INTEGER || tag>SQLITE_NULL || width>n-at ) return SQLITE_MISUSE;
-    if( width ) memcpy(tag==SQLITE_INTEGER ? (void*)&v : width==8 ? (void*)&d : (void*)&length, p+at, width);
+    if( width==8 ){ memcpy(&v, p+at, 8); memcpy(&d, p+at, 8); }
+    if( width==4 ) memcpy(&length, p+at, 4);
     at += width;
     if( length>(u32)(n-at) ) return SQLITE_MISUSE;
     rc = tag==SQLITE_INTEGER ? sqlite3_bind_int64(s, i, v) : tag==SQLITE_FLOAT ? sqlite3_bind_double(s, i, d)
@@ -516,6 +516,8 @@ static int ended(Muster *m, sqlite3_stmt *s, int rc){
   if( s ) sqlite3_clear_bindings(s);
   return leave(m, rc);
 }
+
+const void *muster_address(const void *bytes){ return bytes; }
 
 int muster_run(Muster *m, sqlite3_stmt *s, const u8 *values, int n, Control *c){
   int rc = enterFor(m, s, values, n, SQLITE_STATIC, c);

@@ -81,6 +81,10 @@ EXPORT int muster_columns(sqlite3_stmt *s, u8 *out, int capacity);
 /* Message of the last error, in the same form. */
 EXPORT int muster_error(Muster *m, u8 *out, int capacity);
 
+/* Where bytes lie: a caller that passes the same ones again and again passes their address instead, which is quicker
+** through a foreign function interface. It keeps them meanwhile, and where they are. */
+EXPORT const void *muster_address(const void *bytes);
+
 /* Binds `n` bytes of packed values, or goes on with -1; runs the statement to its end, resets it. Rows go nowhere. */
 EXPORT int muster_run(Muster *m, sqlite3_stmt *s, const u8 *values, int n, Control *c);
 
