@@ -13,3 +13,13 @@ export const ROOT = new URL(isPacked ? "./" : "../", HERE);
 export function moduleAt(path: string): URL {
   return new URL(isPacked ? `${path}.js` : `${path}.ts`, ROOT);
 }
+
+/**
+ * Loads a module that most starts do not need, by its path as for {@linkcode moduleAt}: `load<typeof import("./x.ts")>(…)`. What is
+ * imported by its name, dynamic imports included, the runtime reads and keeps in memory before the program starts: 10 KB a module.
+ * It needs the right to read the module.
+ * @throws {TypeError} When it cannot be loaded.
+ */
+export function load<Module>(path: string): Promise<Module> {
+  return import(moduleAt(path).href);
+}

@@ -9,7 +9,7 @@
  */
 import { bundledLibrary } from "../../src/drivers/libsqlite/library.ts";
 import { licensesOf } from "./licenses.ts";
-import { lockOfProgram, WORKERS } from "./program_lock.ts";
+import { entryModules, lockOfProgram } from "./program_lock.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const PAGE = "src/api/console/page";
@@ -34,8 +34,9 @@ export interface Bundle {
 export async function bundleProgram(folder: string, target: Target = {}): Promise<Bundle> {
   await Deno.remove(folder, { recursive: true }).catch(() => {}); // there is none yet
   await Deno.mkdir(folder, { recursive: true });
+  const entries = await entryModules();
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", "--platform", "deno", "--code-splitting", "--outdir", folder, "mod.ts", ...WORKERS],
+    args: ["bundle", "--platform", "deno", "--code-splitting", "--outdir", folder, "mod.ts", ...entries],
     cwd: ROOT,
     stdin: "null",
   }).output();
@@ -48,8 +49,8 @@ export async function bundleProgram(folder: string, target: Target = {}): Promis
     `${folder}/docs/licenses.md`,
     `# Licences of the packages inside\n\n${FENCE}\n${licenses}${FENCE}\n`,
   );
-  const workers = WORKERS.map((path) => path.replace(/\.ts$/, ".js"));
-  return { main: "mod.js", included: [...workers, library, PAGE, "docs"] };
+  const scripts = entries.map((path) => path.replace(/\.ts$/, ".js"));
+  return { main: "mod.js", included: [...scripts, library, PAGE, "docs"] };
 }
 
 /** Paths of the files of a folder that end so, by name. */

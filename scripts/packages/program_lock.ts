@@ -3,13 +3,31 @@
  * @module
  */
 import { WORKER_MODULES } from "../../src/program/node/spawn.ts";
+import { sourceFiles } from "../tidy/source.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 
 /** Paths of the Workers' modules, from the root of the repository. */
-export const WORKERS: readonly string[] = Object.values(WORKER_MODULES).map(({ pathname }) =>
-  pathname.slice(ROOT.length)
-);
+const WORKERS: readonly string[] = Object.values(WORKER_MODULES).map(({ pathname }) => pathname.slice(ROOT.length));
+
+/** What `load()` names (src/root.ts): the type of a module, and its path. */
+const LOADED = /load<typeof import\("(.+?)"\)>\(\s*"(.+?)"/g;
+
+/**
+ * Paths of the modules that no import by name leads to: those of the Workers, and those that are loaded when they are needed.
+ * @throws {Error} When one is loaded as what it is not.
+ */
+export async function entryModules(): Promise<readonly string[]> {
+  const found = new Set(WORKERS);
+  for (const path of sourceFiles(`${ROOT}src`)) {
+    for (const [text, type, module] of (await Deno.readTextFile(path)).matchAll(LOADED)) {
+      const { pathname } = new URL(type, `file://${path}`);
+      if (pathname !== `${ROOT}${module}.ts`) throw new Error(`${path} loads another module than it says: ${text}`);
+      found.add(`${module}.ts`);
+    }
+  }
+  return [...found].sort();
+}
 
 /** A lock file, as far as it is read here. */
 export interface Lock {
@@ -34,7 +52,7 @@ async function addPackages(used: Set<string>, module: string): Promise<void> {
 /** The lock file of the program alone. */
 export async function lockOfProgram(): Promise<Lock> {
   const used = new Set<string>();
-  await Promise.all(["mod.ts", ...WORKERS].map((module) => addPackages(used, module)));
+  await Promise.all(["mod.ts", ...await entryModules()].map((module) => addPackages(used, module)));
   const isUsed = ([name]: [string, unknown]) => used.has(name.replace(/^npm:/, ""));
   const { version, specifiers, npm }: Lock = JSON.parse(await Deno.readTextFile(`${ROOT}deno.lock`));
   return {

@@ -13,13 +13,12 @@ import { NodeState } from "../../base/worker/node_state.ts";
 import type { WorkerScope } from "../../base/worker/worker_scope.ts";
 import { type ToCaller } from "../../base/worker/channel.ts";
 import { Caller } from "../../base/worker/channel.ts";
+import type { AgentTasks } from "./agent_tasks.ts";
 import type { FromHttpWorker, OpenHttp, SupervisorMethods, ToHttpWorker } from "./api.ts";
 import { Catalog } from "../../app/agent/catalog.ts";
-import { PoolClient } from "../../drivers/membership/client.ts";
 import { Readers } from "../../app/database/readers.ts";
 import { ReplicaClient } from "../../app/database/replica_client.ts";
 import { logger } from "../../base/worker/log.ts";
-import { AclCare } from "../../app/services/acl_care.ts";
 import { Delivery, type DeliveryParts } from "../../app/changes/delivery.ts";
 import type { SinkMethods } from "../../drivers/sink/api.ts";
 import { ConsolePage } from "../console/page.ts";
@@ -34,30 +33,20 @@ import { keepHistory } from "../../app/metrics/history_sampler.ts";
 import { MetricsPush } from "../../app/metrics/push.ts";
 import { KeyTimers, type KeyTimersParts } from "../../app/keys/key_timers.ts";
 import { SessionTimers } from "../../app/keys/session_timers.ts";
-import { Reconciler } from "../../app/agent/reconciler.ts";
-import type { Agent } from "../../app/agent/agent.ts";
-import { WanRouter } from "../../app/wan/router.ts";
-import { EventLog } from "../../app/agent/event_log.ts";
-import { FollowedReads } from "../../app/agent/followed_reads.ts";
-import { VisibleNodes } from "../../app/services/visible_nodes.ts";
 import { nodeAccess, warnIfOpen } from "./access.ts";
-import { LocalNodes, type NodeSource, RemoteNodes } from "../../app/agent/nodes.ts";
 import { nodeOperations } from "../../app/services/node_operations.ts";
 import { mayJoin, Users } from "../../app/users/users.ts";
 import { AutoRestore, hasTables, UploaderClient } from "../../app/database/auto_restore.ts";
 import { Backups } from "../../app/database/backups.ts";
 import { writeBatch } from "../../app/database/data_operations.ts";
 import { WriteQueue } from "../../app/database/write_queue.ts";
-import { MemberEvents } from "../../app/metrics/member_events.ts";
 import { newCounters } from "../../app/database/counters.ts";
 import { Database } from "../../app/database/database.ts";
-import { INTERVAL_MS, Intervals } from "../../core/metrics/intervals.ts";
+import { Intervals } from "../../core/metrics/intervals.ts";
 import { RequestCounts } from "../http/request_counts.ts";
 import { allFamilies, countedFamilies, historyFamilies } from "../metrics/prometheus.ts";
 import { type HttpServer, serveHttp } from "../http/server.ts";
-import { answerLookups, nameAsker, otherDatacenters, queryInstances } from "./lookups.ts";
 import { isClientAgent } from "../rqlite/leadership.ts";
-import { OwnServices, type OwnServicesParts } from "./own_services.ts";
 import { endpointOf, loadV1, route } from "./router.ts";
 import { LargeBodies } from "../rqlite/large_bodies.ts";
 import type { Services } from "./services.ts";
@@ -73,14 +62,13 @@ const TRACES_MS = 1000;
 /** The line to the supervisor; there is one HTTP in a thread. */
 let scope: Pick<WorkerScope<ToHttpWorker, FromHttpWorker>, "postMessage"> = { postMessage() {} };
 let services: Services | undefined;
-let own: OwnServices | undefined;
-/** Source of nodes for the name server. */
-let nodeSource: NodeSource | undefined;
+/** What an agent does beside. */
+let tasks: AgentTasks | undefined;
 let server: HttpServer | undefined;
 
 const log = logger("http");
 
-async function open(message: OpenHttp): Promise<void> {
+async function open(message: OpenHttp, agentTasks?: typeof AgentTasks): Promise<void> {
   const { options } = message;
   const answers = new AnswerBudget(message.answers);
   const readers = new Readers(() => scope.postMessage({ k: "wantReader" }), answers, options.readersMax);
@@ -108,8 +96,8 @@ async function open(message: OpenHttp): Promise<void> {
     log,
   };
   const catalog = new Catalog(parts);
-  const memberEvents = message.membership && new MemberEvents();
-  const agent = agentOf(message, replica, memberEvents);
+  tasks = tasksOf(message, replica, agentTasks);
+  const agent = tasks?.agent;
   const database = new Database(parts);
   const queue = new WriteQueue(options.writeQueue, (...batch) => writeBatch(operations, ...batch), log);
   const clocks = timersOf({ catalog, state: parts.state, log });
@@ -122,7 +110,7 @@ async function open(message: OpenHttp): Promise<void> {
   const uploader = message.uploader && new UploaderClient(message.uploader);
   const restore = uploader && restoreOf(message, { ...parts, database, uploader });
   const data = { ...parts, database, uploader, restore };
-  own = ownServices(message, { agent, operations, tokens: access?.tokens });
+  const local = tasks?.prepareServices({ operations, tokens: access?.tokens });
   const history = new History();
   const made: Services = {
     ...data,
@@ -132,21 +120,20 @@ async function open(message: OpenHttp): Promise<void> {
     ...followingOf(message, { ...parts, catalog }),
     agent,
     access,
-    memberEvents,
+    memberEvents: tasks?.memberEvents,
     intervals: new Intervals(() => countedFamilies(made), Date.now()),
     history,
-    local: own?.local,
+    local,
     expiry,
     picture,
     ...asked,
   };
   replica.isOpen = () => isClientAgent(message) || parts.state.isOpen;
   follow(message, made, otlp?.deliver);
-  if (agent) openAgent(made, agent, clocks);
+  tasks?.start(made, clocks);
   if (restore) runRestore(restore);
   tidyUp(made);
   services = made;
-  if (agent) await loadV1();
   await listen(made);
   keepHistory(history, (nowMs) => historyFamilies(made, nowMs));
 }
@@ -164,14 +151,6 @@ function tidyUp(made: Services): void {
   repeatEvery(autoVacuumMs, () => vacuumIfLeader(made));
   const skipped: Skipped = new Set();
   repeatEvery(autoOptimizeMs, () => optimizeIfLeader(made, skipped));
-}
-
-function ownServices(
-  { local }: OpenHttp,
-  { agent, operations, tokens }: Pick<Services, "agent" | "operations"> & { tokens: OwnServicesParts["tokens"] },
-): OwnServices | undefined {
-  const wantChecks = () => scope.postMessage({ k: "wantChecks" });
-  return agent && local && new OwnServices({ open: local, agent, operations, tokens, supervisor, wantChecks, log });
 }
 
 /** What the supervisor does for handlers. */
@@ -293,59 +272,20 @@ async function listen(made: Services): Promise<void> {
   }
 }
 
-/** Starts an agent's own tasks. On a server that leads, one of them keeps the catalog in step with the pool. */
-function openAgent(
-  { catalog, operations, state, replica, intervals, access }: Services,
-  agent: Agent,
-  { timers, keyTimers }: ReturnType<typeof timersOf>,
-): void {
-  const remote = () => new RemoteNodes(new FollowedReads(operations, () => nameAsker({ access })));
-  const local = () => access ? new VisibleNodes(new LocalNodes(catalog), access, catalog) : new LocalNodes(catalog);
-  const nodes = agent.options.isServer ? local() : remote();
-  nodeSource = nodes;
-  if (access) {
-    access.tokens.onChange = () => {
-      nodes.onChange();
-      own?.soon();
-    };
-  }
-  if (agent.options.isServer) {
-    const reconciler = new Reconciler({ agent, catalog, state, replica, log });
-    const care = access && new AclCare({ catalog, state, initialManagement: access.settings.initialManagement, log });
-    replica.onLeader = () => (reconciler.soon(), care?.soon(), catalog.wakeAll(), keyTimers.look());
-    timers.start();
-  }
-  own?.start();
-  Deno.unrefTimer(Number(setInterval(() => intervals.end(Date.now()), INTERVAL_MS)));
-}
-
 const supervisor = new Caller<SupervisorMethods>(
   { postMessage: (message) => scope.postMessage(message) },
   { callee: "the supervisor" },
 );
 
-function agentOf(
-  { options, membership, wan: wanPort }: OpenHttp,
+function tasksOf(
+  message: OpenHttp,
   replica: ReplicaClient,
-  counts: MemberEvents | undefined,
-): Agent | undefined {
-  if (!options.agent || !membership) return undefined;
-  const wan = wanPort && new PoolClient(wanPort);
-  const { datacenter, nodeName } = options.agent;
-  const pool = new PoolClient(membership);
-  const events = new EventLog(options.agent.nodeName);
-  pool.onEvent((event) => {
-    events.take(event);
-    counts?.take(event);
-  });
-  return {
-    options: options.agent,
-    pool,
-    wan,
-    router: wan && new WanRouter({ datacenter, name: `${nodeName}.${datacenter}`, pool: wan, replica, log }),
-    events,
-    askSupervisor: (task) => supervisor.call(task, {}),
-  };
+  Tasks: typeof AgentTasks | undefined,
+): AgentTasks | undefined {
+  const { options: { agent }, membership } = message;
+  const wantChecks = () => scope.postMessage({ k: "wantChecks" });
+  return Tasks && agent && membership &&
+    new Tasks(agent, { ...message, membership }, { replica, supervisor, wantChecks, log });
 }
 
 /** Takes a new certificate into use. */
@@ -357,16 +297,6 @@ function renew(tls: TlsServer): void {
   } catch (error) {
     log(`the new certificate of HTTPS cannot be used, the one before stays: ${messageOf(error)}`, "error");
   }
-}
-
-/** Metadata of this node and definitions of its services, anew: the catalog is to say so, too. */
-async function renewAgent({ meta, files, tokens }: Extract<ToHttpWorker, { k: "agent" }>): Promise<void> {
-  const agent = services?.agent;
-  if (!agent) return;
-  agent.options = { ...agent.options, meta };
-  if (tokens) services?.access?.tokens.take(tokens);
-  own?.soon();
-  await own?.replace(files);
 }
 
 /** Loaded where it is wanted, in client agents alone. */
@@ -381,33 +311,44 @@ async function shutdown(): Promise<void> {
   await services?.queue.close(SHUTDOWN_MS / 2);
   await Promise.race([server?.shutdown(), new Promise((resolve) => setTimeout(resolve, SHUTDOWN_MS))]);
   await services?.tracer?.close(TRACES_MS);
-  own?.close();
+  tasks?.close();
   services?.readers.close();
   services?.largeBodies?.close();
   scope.postMessage({ k: "stopped" });
 }
 
-/** Does what the line says. */
+/** What an agent needs beside the database, loaded before anything else is done. */
+async function loadAgent(): Promise<typeof AgentTasks> {
+  const [{ AgentTasks }] = await Promise.all([import("./agent_tasks.ts"), loadV1()]);
+  return AgentTasks;
+}
+
+function take(data: Exclude<ToHttpWorker, { k: "open" }>): void {
+  if (data.k === "serve") server?.start();
+  else if (data.k === "tls") renew(data.tls);
+  else if (data.k === "nodeTls") { if (services) services.expiry.node = data.notAfter; }
+  else if (data.k === "reader") services?.readers.add(data.line);
+  else if (data.k === "backups") services?.backups.connect(data.port);
+  else if (data.k === "parser") services?.largeBodies?.connect(data.port);
+  else if (data.k === "lookups") tasks?.answerLookups(data.port);
+  else if (data.k === "names") startNameServer(data.port);
+  else if (data.k === "users") services?.users?.replace(data.users);
+  else if (data.k === "agent") tasks?.renew(data);
+  else if (data.k === "checks") tasks?.connectChecks(data.port);
+  else if (data.k === "answer") supervisor.settle(data);
+  else shutdown();
+}
+
+/** Does what the line says, in order: in an agent, once its tasks are loaded. */
 export function serve(line: WorkerScope<ToHttpWorker, FromHttpWorker>): void {
   scope = line;
+  let loaded: Promise<typeof AgentTasks> | undefined;
   line.onmessage = ({ data }) => {
-    if (data.k === "open") open(data);
-    else if (data.k === "serve") server?.start();
-    else if (data.k === "tls") renew(data.tls);
-    else if (data.k === "nodeTls") { if (services) services.expiry.node = data.notAfter; }
-    else if (data.k === "reader") services?.readers.add(data.line);
-    else if (data.k === "backups") services?.backups.connect(data.port);
-    else if (data.k === "parser") services?.largeBodies?.connect(data.port);
-    else if (data.k === "lookups") {
-      if (nodeSource && services) {
-        const [others, query] = [otherDatacenters(services), queryInstances(services)];
-        answerLookups(data.port, nodeSource, { others, query });
-      }
-    } else if (data.k === "names") startNameServer(data.port);
-    else if (data.k === "users") services?.users?.replace(data.users);
-    else if (data.k === "agent") renewAgent(data);
-    else if (data.k === "checks") own?.connect(data.port);
-    else if (data.k === "answer") supervisor.settle(data);
-    else shutdown();
+    if (data.k === "open") {
+      if (data.options.agent) loaded = loadAgent();
+      if (loaded) loaded.then((agentTasks) => open(data, agentTasks));
+      else open(data);
+    } else if (loaded) loaded.then(() => take(data));
+    else take(data);
   };
 }

@@ -11,6 +11,7 @@ import { JoinError } from "../node/pool.ts";
 import { readUsers, UsersError } from "../node/users.ts";
 import { VERSION } from "../node/version.ts";
 import { hasKeyring } from "../../drivers/membership/files.ts";
+import { load } from "../../root.ts";
 import { logAsAgent, logger, setLogLevel } from "../../base/worker/log.ts";
 import { AGENT_FLAGS } from "../config/agent_flags.ts";
 import type { Machine } from "../config/addresses.ts";
@@ -116,7 +117,7 @@ async function run(start: Start): Promise<number> {
   if (isFile(config.dataDirectory)) throw new SettingsError(`data_dir "${config.dataDirectory}" is not a directory`);
   // Loaded where it is asked for: it takes memory.
   const usesSinks = config.cdcConfig !== "" || config.otlp.endpoint !== "";
-  const sinks = usesSinks ? await import("../config/sinks.ts") : undefined;
+  const sinks = usesSinks ? await load<typeof import("../config/sinks.ts")>("src/program/config/sinks") : undefined;
   const inputs = { users: await readUsers(config.authFile), sinks: sinks?.readSinks(config, log) };
   const node = await Node.start(config, inputs, log);
   console.log(banner(node.id, setup));

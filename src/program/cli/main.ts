@@ -4,6 +4,7 @@
  * A program that stays loads its own modules alone: those of all other commands would take 10 MB of its memory.
  * @module
  */
+import { load } from "../../root.ts";
 import { asksForHelp } from "../config/flags.ts";
 
 /** Runs a command line; resolves to the process's exit code. */
@@ -11,22 +12,22 @@ export async function main(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
   switch (name) {
     case "serve": {
-      const { serve } = await import("./serve.ts");
+      const { serve } = await load<typeof import("./serve.ts")>("src/program/cli/serve");
       return await serve(rest);
     }
     case "agent": {
-      const { agent } = await import("./agent.ts");
+      const { agent } = await load<typeof import("./agent.ts")>("src/program/cli/agent");
       return await agent(rest);
     }
     case "rendezvous":
       if (rest[0] !== "token" && !asksForHelp(rest)) {
         const [{ agent }, { RENDEZVOUS_FLAGS }] = await Promise.all([
-          import("./agent.ts"),
-          import("./rendezvous_commands.ts"),
+          load<typeof import("./agent.ts")>("src/program/cli/agent"),
+          load<typeof import("./rendezvous_commands.ts")>("src/program/cli/rendezvous_commands"),
         ]);
         return await agent([...RENDEZVOUS_FLAGS, ...rest]);
       }
   }
-  const { command } = await import("./commands.ts");
+  const { command } = await load<typeof import("./commands.ts")>("src/program/cli/commands");
   return await command(args);
 }

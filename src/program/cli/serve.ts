@@ -10,6 +10,7 @@ import { apiUrlOf, configFault, type NodeConfig } from "../config/config.ts";
 import { ExtensionsError, isThere, readExtensions } from "../node/extensions.ts";
 import { DataDirectoryError } from "../node/data_directory.ts";
 import { Node, NodeFailure } from "../node/node.ts";
+import { load } from "../../root.ts";
 import { logger } from "../../base/worker/log.ts";
 import { joinAuthorizationOf, readUsers, UsersError } from "../node/users.ts";
 import { keepLoopbackDirect } from "../client/proxy.ts";
@@ -85,11 +86,13 @@ async function run(config: NodeConfig): Promise<number> {
   let node: Node;
   keepLoopbackDirect();
   // Only where it is asked for: what reads its configuration takes several MB of memory.
-  const discovery = config.discoMode === "" ? undefined : await import("../node/discovery.ts");
+  const discovery = config.discoMode === ""
+    ? undefined
+    : await load<typeof import("../node/discovery.ts")>("src/program/node/discovery");
   const usesUploads = config.autoBackup !== "" || config.autoRestore !== "";
-  const uploads = usesUploads ? await import("../node/uploads.ts") : undefined;
+  const uploads = usesUploads ? await load<typeof import("../node/uploads.ts")>("src/program/node/uploads") : undefined;
   const usesSinks = config.cdcConfig !== "" || config.otlp.endpoint !== "";
-  const sinks = usesSinks ? await import("../config/sinks.ts") : undefined;
+  const sinks = usesSinks ? await load<typeof import("../config/sinks.ts")>("src/program/config/sinks") : undefined;
   try {
     const users = await readUsers(config.authFile);
     const joinAuthorization = joinAuthorizationOf(config.joinAs, users);

@@ -5,6 +5,7 @@
  * requests are read in the thread that gossips and with the permissions of the process.
  * @module
  */
+import { load } from "../../root.ts";
 import { shareLog } from "../../base/worker/log.ts";
 import type { WorkerScope } from "../../base/worker/worker_scope.ts";
 
@@ -22,8 +23,8 @@ export interface Part {
 const SERVICES: Readonly<
   Record<"http" | "membership", () => Promise<{ serve(line: WorkerScope<never, never>): void }>>
 > = {
-  http: () => import("../../api/server/service.ts"),
-  membership: () => import("../../app/agent/service.ts"),
+  http: () => load<typeof import("../../api/server/service.ts")>("src/api/server/service"),
+  membership: () => load<typeof import("../../app/agent/service.ts")>("src/app/agent/service"),
 };
 
 /** Runs a part in this thread; what is said to it before it is loaded waits. `onDeath` is told when it cannot be loaded. */

@@ -18,6 +18,7 @@ import type { FromReplica, ToReplica } from "../../drivers/replica/api.ts";
 import type { User } from "../../app/users/user.ts";
 import { discoveryUse } from "../../drivers/discovery/use.ts";
 import { readersMaxOf } from "../../drivers/sqlite/readers_max.ts";
+import { load } from "../../root.ts";
 import { Callee } from "../../base/worker/channel.ts";
 import { NODE_STATE_BYTES, NodeState } from "../../base/worker/node_state.ts";
 import type { OpenReader, OpenSnapshot, OpenWriter } from "../../drivers/sqlite/api.ts";
@@ -117,7 +118,7 @@ export class Node {
    */
   static async start(config: NodeConfig, inputs: NodeInputs, log: (line: string) => void): Promise<Node> {
     const read = await readInputs(config, inputs, log);
-    const agentModule = config.agent && await import("./agent.ts"); // it takes memory
+    const agentModule = config.agent && await load<typeof import("./agent.ts")>("src/program/node/agent");
     return new Node(await withHttpsAddresses(config), { ...read, agentModule }, log);
   }
 

@@ -6,6 +6,7 @@
 import { basic, bearer } from "../../app/users/credentials.ts";
 import { isPasswordHash } from "../../app/users/password.ts";
 import type { User } from "../../app/users/user.ts";
+import { load } from "../../root.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 /** The auth file cannot be used; the message says why, and repeats none of its secrets. */
@@ -21,7 +22,9 @@ export class UsersError extends Error {
 export async function readUsers(path: string): Promise<readonly User[] | undefined> {
   if (path === "") return undefined;
   // Only where it is asked for: what tells the place of a fault takes memory.
-  const { AuthFileError, parseAuthFile } = await import("../../app/users/auth_file.ts");
+  const { AuthFileError, parseAuthFile } = await load<typeof import("../../app/users/auth_file.ts")>(
+    "src/app/users/auth_file",
+  );
   let text: string;
   try {
     text = Deno.readTextFileSync(path);
