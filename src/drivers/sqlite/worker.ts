@@ -39,6 +39,8 @@ import { messageOf } from "../../base/codec/error_text.ts";
 const CHECKPOINT_WAL_BYTES = 32 * 1024 * 1024;
 /** Least time between two checkpoints: one that a long reader keeps from its end is not tried again at once. */
 const CHECKPOINT_PAUSE_MS = 1000;
+/** Least time between two syncs of the WAL beside the transactions. */
+const SYNC_PAUSE_MS = 100;
 /** The ballast is made when the start is over. */
 const BALLAST_DELAY_MS = 500;
 /** Pause between two attempts to make the ballast where there was no room for it. */
@@ -76,6 +78,8 @@ class WriterWorker {
   readonly #rule: CheckpointRule;
   #checkpointedMs = performance.now();
   #checkpointedAt = 0;
+  #isSyncing = false;
+  #syncedMs = 0;
   /** Attempts at what could not be applied for want of room, or for a lock of another process. */
   #attempts = 0;
   #isPaused = false;
@@ -293,8 +297,11 @@ class WriterWorker {
 
   #checkpointIfDue(): void {
     this.#batches++;
-    const sinceMs = performance.now() - this.#checkpointedMs;
-    if (sinceMs < CHECKPOINT_PAUSE_MS || this.#batches % BATCHES_PER_LOOK !== 0) return;
+    if (this.#batches % BATCHES_PER_LOOK !== 0) return;
+    const nowMs = performance.now();
+    if (!this.#isSyncing && nowMs - this.#syncedMs >= SYNC_PAUSE_MS) this.#syncBeside(nowMs);
+    const sinceMs = nowMs - this.#checkpointedMs;
+    if (sinceMs < CHECKPOINT_PAUSE_MS) return;
     const { entries, walBytes, intervalMs } = this.#rule;
     const wal = Deno.statSync(this.#walPath).size;
     const isDue = this.#machine.applied - this.#checkpointedAt >= entries || walBytes > 0 && wal >= walBytes;
@@ -302,6 +309,21 @@ class WriterWorker {
     const before = this.#machine.durable;
     this.#checkpoint();
     if (this.#machine.durable !== before) this.#sayApplied();
+  }
+
+  /**
+   * Has the WAL written to the disk beside the transactions, little by little: a checkpoint, which does the same before
+   * anything else, would have all of it to do at once, and writes and the log's syncs would wait for 40 ms.
+   */
+  async #syncBeside(nowMs: number): Promise<void> {
+    this.#isSyncing = true;
+    this.#syncedMs = nowMs;
+    const failure = await syncFile(this.#walPath);
+    this.#isSyncing = false;
+    if (failure === undefined || this.#isClosed) return;
+    this.#guarded(() => {
+      throw failure; // what could not be written may be lost, and no later sync need say so
+    });
   }
 
   #checkpoint(): void {
@@ -352,6 +374,23 @@ class WriterWorker {
       this.#say({ k: "failed", message, isDamage: false });
       throw error;
     }
+  }
+}
+
+/**
+ * Makes the content of a WAL durable, on another thread. SQLite holds no locks on it, which its being closed would end.
+ * @returns Why it may not be. That there is no room is said by SQLite, and that it cannot be opened is no harm.
+ */
+async function syncFile(path: string): Promise<Error | undefined> {
+  const file = await Deno.open(path, { read: true, write: true }).catch(() => undefined);
+  try {
+    await file?.syncData();
+  } catch (error) {
+    if (!isDiskFull(error)) {
+      return new Error(`Cannot write "${path}" to the disk: ${messageOf(error)}`, { cause: error });
+    }
+  } finally {
+    file?.close();
   }
 }
 

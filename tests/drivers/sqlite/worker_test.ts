@@ -116,3 +116,51 @@ Deno.test("the writer and reader Workers serve with nothing but their folder", {
   reader.terminate();
   Deno.removeSync(dir, { recursive: true });
 });
+
+Deno.test(
+  "a WAL that cannot be made durable beside the writes ends the writer",
+  { ignore: !mayReadSource },
+  async () => {
+    const dir = Deno.makeTempDirSync();
+    const path = `${dir}/db.sqlite`;
+    const replica = new MessageChannel();
+    const fromWriter = new Inbox<FromWriter>(replica.port1);
+    const writer = spawn("worker.ts", dir);
+    const died = new Promise<string>((resolve) =>
+      writer.onerror = (event) => {
+        event.preventDefault();
+        resolve(event.message);
+      }
+    );
+    const open: OpenWriter = {
+      k: "open",
+      path,
+      foreignKeys: false,
+      library: { path: LIBRARY, extensions: [] },
+      control: new Control().shared,
+      answers: new AnswerBudget().shared,
+      checkpoint: CHECKPOINT,
+      replica: replica.port2,
+      http: [],
+    };
+    writer.postMessage(open, [replica.port2]);
+    await fromWriter.find((message) => message.k === "ready");
+    const tell = (message: ToWriter) => replica.port1.postMessage(message);
+    tell({ k: "apply", entries: packEntries([entry(1, ["CREATE TABLE t(a)"])]) });
+    await fromWriter.find((message) => message.k === "applied");
+    Deno.removeSync(`${path}-wal`); // SQLite still writes to the file that it has open
+    Deno.symlinkSync("/dev/null", `${path}-wal`); // which cannot be synced
+    for (let index = 2;; index++) {
+      tell({ k: "apply", entries: packEntries([entry(index, ["INSERT INTO t VALUES(1)"])]) });
+      const said = await fromWriter.find((message) => message.k === "applied" || message.k === "failed");
+      if (said.k === "applied") continue;
+      assertEquals(said, { k: "failed", message: said.message, isDamage: false });
+      assert(said.message.includes(`Cannot write "${path}-wal" to the disk: `), said.message);
+      break;
+    }
+    assert((await died).includes("Cannot write"));
+    replica.port1.close();
+    writer.terminate();
+    Deno.removeSync(dir, { recursive: true });
+  },
+);
