@@ -1,5 +1,5 @@
 /**
- * The changes to SQLite's source that the library needs, each as a text that must occur just so often. They do six
+ * The changes to SQLite's source that the library needs, each as a text that must occur just so often. They do seven
  * things and no more.
  *
  * (1) Bytes of `sqlite3_randomness()` that end up in data come from `muster_randomness()`, which draws them from the
@@ -15,6 +15,8 @@
  * (5) When a statement was undone and its transaction goes on, `muster_undone(STATEMENT)` hears of it.
  * (6) `muster_deferred(CONNECTION)` says whether deferred foreign keys are violated: it is asked after each statement, and
  *     `sqlite3_db_status()` takes longer than some steps.
+ * (7) The authorizer hears of every table that a statement reads, also where a join takes its columns by USING or NATURAL
+ *     alone: rights, live queries and what must be alike on every replica depend on it.
  *
  * A version of SQLite in which one of them no longer fits is refused by the build: look at it, then mend the text here.
  * @module
@@ -172,6 +174,12 @@ export const PATCHES: readonly Patch[] = [
     why: "names made up for the columns of CREATE TABLE … AS where several are alike",
     find: "sqlite3_randomness(sizeof(cnt), &cnt);",
     replace: "muster_randomness(sizeof(cnt), &cnt);",
+  },
+  {
+    why: "a table whose columns are read by USING or NATURAL alone is read",
+    find: "    if( pItem->colUsed==0 && pItem->zName!=0 ){\n      const char *zDb;\n",
+    replace:
+      '    if( pItem->colUsed!=0 && pItem->fg.isSubquery==0 && pItem->pSTab && pItem->pSTab->pSchema ){\n      int iOwn = sqlite3SchemaToIndex(db, pItem->pSTab->pSchema);\n      if( iOwn>=0 ) sqlite3AuthCheck(pParse, SQLITE_READ, pItem->pSTab->zName, "", db->aDb[iOwn].zDbSName);\n    }\n    if( pItem->colUsed==0 && pItem->zName!=0 ){\n      const char *zDb;\n',
   },
   {
     why: "whether deferred foreign keys are violated, in few instructions",

@@ -195,6 +195,9 @@ async function databases(all: readonly AgentProcess[], { web, strong }: Tokens):
     assertEquals((await query(sql, "SELECT * FROM t"))[0], 200);
     assertMatch((await query(sql, "SELECT * FROM muster.kv"))[1], /lacks permission 'key:read'/);
     assertMatch((await execute(sql, "INSERT INTO t SELECT name FROM main._muster_services"))[1], /'node:read'/);
+    const joined = "FROM (SELECT 'x' AS name, 1 AS a) JOIN main._muster_services USING (name)";
+    assertMatch((await execute(sql, `INSERT INTO t SELECT a ${joined}`))[1], /'node:read'/);
+    assertMatch((await query(sql, `SELECT a ${joined}`))[1], /'node:read'/);
     assertMatch((await query(strong, "SELECT key FROM muster.kv"))[1], /\["a"\]/);
     assertEquals((await ask(agent, sql, "/db/backup"))[0], 403);
   }

@@ -155,6 +155,30 @@ Deno.test("Statement tells its columns, its parameters and whether it only reads
   });
 });
 
+Deno.test("Database is told of every table that a statement reads, whatever its joins", () => {
+  withDatabase((database) => {
+    database.prepare("CREATE TABLE t(a, b)").run();
+    database.prepare("CREATE TABLE u(a, c)").run();
+    for (
+      const sql of [
+        "SELECT t.b FROM t JOIN u USING (a)",
+        "SELECT b FROM t NATURAL JOIN u",
+        "SELECT b FROM t LEFT JOIN u AS x USING (a)",
+        "SELECT b FROM t FULL JOIN u USING (a)",
+        "SELECT count(*) FROM t JOIN u USING (a)",
+        "DELETE FROM t WHERE rowid IN (SELECT t.rowid FROM t JOIN u USING (a))",
+        "UPDATE t SET b = 1 FROM (SELECT t.a AS k FROM t NATURAL JOIN u) WHERE a = k",
+        "WITH c AS (SELECT b FROM t JOIN u USING (a)) SELECT * FROM c",
+      ]
+    ) {
+      database.prepare(sql);
+      const reads = database.actions().filter(({ action, database }) => action === 20 && database === "main");
+      const tables = new Set(reads.map(({ first }) => first));
+      assert(tables.has("t") && tables.has("u"), sql);
+    }
+  });
+});
+
 Deno.test("Database keeps what the statement that was compiled last would do", () => {
   withDatabase((database) => {
     database.prepare("CREATE TABLE t(a, b)").run();

@@ -21,6 +21,13 @@ const LOGS: Readonly<Record<string, Log>> = {
     [["CREATE VIRTUAL TABLE b USING rtree(id, x0, x1)", "INSERT INTO b VALUES(NULL, 2, 3), (NULL, 21, 35)"]],
     [["INSERT INTO b(id, x0, x1) SELECT NULL, x0, x1 FROM b LIMIT 5"]],
   ],
+  "a full-text index is read by USING alone": [
+    [["CREATE TABLE t2(c2)"]],
+    [["CREATE VIRTUAL TABLE f5 USING fts5(c2, content=)"]],
+    [["INSERT INTO f5(f5, rank) VALUES('secure-delete', 1)"]],
+    [["SELECT a.c2 FROM t2 a JOIN f5 USING (c2)"]],
+    [["INSERT INTO f5(f5) VALUES('delete-all')"]],
+  ],
   "an ALTER fails half way": [
     [["CREATE TABLE t1(c0, c1, c2, c3)", "CREATE TABLE t4(id)"]],
     [["CREATE TRIGGER r5 INSERT ON t1 BEGIN SELECT new.c3; END"]],
