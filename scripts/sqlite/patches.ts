@@ -16,7 +16,7 @@
  * (6) `muster_deferred(CONNECTION)` says whether deferred foreign keys are violated: it is asked after each statement, and
  *     `sqlite3_db_status()` takes longer than some steps.
  * (7) The authorizer hears of every table that a statement reads, also where a join takes its columns by USING or NATURAL
- *     alone: rights, live queries and what must be alike on every replica depend on it.
+ *     alone: live queries, and what must be alike on every replica, depend on it.
  *
  * A version of SQLite in which one of them no longer fits is refused by the build: look at it, then mend the text here.
  * @module
