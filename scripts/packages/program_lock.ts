@@ -1,5 +1,6 @@
 /**
- * The packages of the lock file that the program itself uses, without those of the tests and the demonstration.
+ * The program's modules that no import by name leads to, and the packages of the lock file that it uses, without those of
+ * the tests and the demonstration.
  * @module
  */
 import { WORKER_MODULES } from "../../src/program/node/spawn.ts";
@@ -7,18 +8,15 @@ import { sourceFiles } from "../tidy/source.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 
-/** Paths of the Workers' modules, from the root of the repository. */
-const WORKERS: readonly string[] = Object.values(WORKER_MODULES).map(({ pathname }) => pathname.slice(ROOT.length));
-
 /** What `load()` names (src/root.ts): the type of a module, and its path. */
 const LOADED = /load<typeof import\("(.+?)"\)>\(\s*"(.+?)"/g;
 
 /**
- * Paths of the modules that no import by name leads to: those of the Workers, and those that are loaded when they are needed.
+ * Paths from the root of the repository, of the modules that no import by name leads to: those of the Workers, and those that are loaded when they are needed.
  * @throws {Error} When one is loaded as what it is not.
  */
 export async function entryModules(): Promise<readonly string[]> {
-  const found = new Set(WORKERS);
+  const found = new Set(Object.values(WORKER_MODULES).map(({ pathname }) => pathname.slice(ROOT.length)));
   for (const path of sourceFiles(`${ROOT}src`)) {
     for (const [text, type, module] of (await Deno.readTextFile(path)).matchAll(LOADED)) {
       const { pathname } = new URL(type, `file://${path}`);

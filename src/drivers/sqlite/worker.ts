@@ -241,7 +241,7 @@ class WriterWorker {
       this.#guarded(() => {
         try {
           this.#machine.apply(entries);
-          this.#checkpointIfDue();
+          this.#lookAfterWal();
         } catch (error) {
           if (!this.#mayTryAgain(error)) throw error;
           this.#waiting.unshift(...entries.filter(({ index }) => index > this.#machine.applied));
@@ -295,7 +295,7 @@ class WriterWorker {
     }, ROOM_LOOK_MS);
   }
 
-  #checkpointIfDue(): void {
+  #lookAfterWal(): void {
     this.#batches++;
     if (this.#batches % BATCHES_PER_LOOK !== 0) return;
     const nowMs = performance.now();

@@ -50,6 +50,21 @@ function spawn(file: string, dir: string): Worker {
 const LIBRARY = bundledLibrary();
 const CHECKPOINT = { entries: 8192, walBytes: 0, intervalMs: 10_000 };
 
+/** What the writer and a reader are told alike. */
+const opening = (path: string) => ({
+  k: "open" as const,
+  path,
+  foreignKeys: false,
+  library: { path: LIBRARY, extensions: [] },
+  control: new Control().shared,
+  answers: new AnswerBudget().shared,
+});
+
+function openWriter(writer: Worker, { path, ...ports }: Pick<OpenWriter, "path" | "replica" | "http">): void {
+  const open: OpenWriter = { ...opening(path), checkpoint: CHECKPOINT, ...ports };
+  writer.postMessage(open, [ports.replica, ...ports.http]);
+}
+
 Deno.test("the writer and reader Workers serve with nothing but their folder", { ignore: !mayReadSource }, async () => {
   const dir = Deno.makeTempDirSync();
   const path = `${dir}/db.sqlite`;
@@ -58,18 +73,7 @@ Deno.test("the writer and reader Workers serve with nothing but their folder", {
   const fromWriter = new Inbox<FromWriter>(replica.port1);
   const outcomes = new Inbox<Outcomes>(http.port1);
   const writer = spawn("worker.ts", dir);
-  const open: OpenWriter = {
-    k: "open",
-    path,
-    foreignKeys: false,
-    library: { path: LIBRARY, extensions: [] },
-    control: new Control().shared,
-    answers: new AnswerBudget().shared,
-    checkpoint: CHECKPOINT,
-    replica: replica.port2,
-    http: [http.port2],
-  };
-  writer.postMessage(open, [replica.port2, http.port2]);
+  openWriter(writer, { path, replica: replica.port2, http: [http.port2] });
   const ready = await fromWriter.find((message) => message.k === "ready");
   assertEquals([ready.applied, ready.term], [0, 0]);
 
@@ -87,16 +91,7 @@ Deno.test("the writer and reader Workers serve with nothing but their folder", {
   const channel = new MessageChannel();
   const fromReader = new Inbox<FromReader>(channel.port1);
   const reader = spawn("reader_worker.ts", dir);
-  const openReader: OpenReader = {
-    k: "open",
-    path,
-    foreignKeys: false,
-    library: { path: LIBRARY, extensions: [] },
-    control: new Control().shared,
-    answers: new AnswerBudget().shared,
-    tempBytesMax: 1024 * 1024,
-    port: channel.port2,
-  };
+  const openReader: OpenReader = { ...opening(path), tempBytesMax: 1024 * 1024, port: channel.port2 };
   reader.postMessage(openReader, [channel.port2]);
   await fromReader.find((message) => message.k === "ready");
   const ask: ToReader = { k: "read", requests: packReads([read(["SELECT a FROM t"])]) };
@@ -132,18 +127,7 @@ Deno.test(
         resolve(event.message);
       }
     );
-    const open: OpenWriter = {
-      k: "open",
-      path,
-      foreignKeys: false,
-      library: { path: LIBRARY, extensions: [] },
-      control: new Control().shared,
-      answers: new AnswerBudget().shared,
-      checkpoint: CHECKPOINT,
-      replica: replica.port2,
-      http: [],
-    };
-    writer.postMessage(open, [replica.port2]);
+    openWriter(writer, { path, replica: replica.port2, http: [] });
     await fromWriter.find((message) => message.k === "ready");
     const tell = (message: ToWriter) => replica.port1.postMessage(message);
     tell({ k: "apply", entries: packEntries([entry(1, ["CREATE TABLE t(a)"])]) });

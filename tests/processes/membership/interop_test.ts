@@ -74,6 +74,11 @@ async function eventReaches(
   });
 }
 
+/** Waits until a member that leaves has left, or failed: its intent may pass `node` by (G4.7). */
+async function isGone(node: OurNode, name: string): Promise<void> {
+  await until(`${name} is gone`, () => ["left", "failed"].includes(node.member(name)?.status ?? "") || undefined);
+}
+
 const VARIANTS = [
   { name: "plain", serf: {}, ours: {} },
   { name: "compressed", serf: { compression: true }, ours: { compression: true } },
@@ -154,13 +159,13 @@ for (const variant of VARIANTS) {
 
       await r2.must("leave");
       // Real's intent may pass ours by, and then it failed for ours as it would for real.
-      await until("r2 is gone", () => ["left", "failed"].includes(o1.member("r2")?.status ?? "") || undefined);
+      await isGone(o1, "r2");
       await o2.membership.leave();
       await r1.sees("o2", "left");
       await r1.logs(/EventMemberLeave.*: o2/);
       await until("o1 is alone with r1", () => o1.member("o2")?.status === "left" || undefined);
       await r1.must("leave"); // real gossips to those that have left as well, and may pass ours by once more
-      await until("r1 is gone", () => ["left", "failed"].includes(o1.member("r1")?.status ?? "") || undefined);
+      await isGone(o1, "r1");
     });
   });
 
@@ -227,7 +232,7 @@ Deno.test("real killed and restarted, ours killed and restarted; reconnecting bo
       return o1.member("o2") === undefined || undefined;
     });
     await again.must("leave"); // it still gossips to the dead one, and may pass ours by
-    await until("r1 is gone", () => ["left", "failed"].includes(o1.member("r1")?.status ?? "") || undefined);
+    await isGone(o1, "r1");
   });
 });
 
