@@ -6,26 +6,37 @@
 
 /** Pause between two looks at the process's memory. */
 export const MEMORY_LOOK_MS = 10_000;
-/** Growth over the least resident memory that is worth the work. */
+/** A change of the resident memory since it was last given back that is worth the work. */
 const GROWTH = 1.2;
+const SHRINKAGE = 0.9;
 /** Memory that changes by no more between two looks is at rest. */
 const AT_REST = 0.02;
+/**
+ * Times that it is given back after such a change, a look apart: a Worker at rest collects its garbage some ten seconds
+ * later, and what that frees stays with the allocator, where nobody sees it.
+ */
+const TIMES = 3;
 
 /** Decides on the resident memory of the process, in bytes, once per {@linkcode MEMORY_LOOK_MS}. */
 export class FreedMemory {
-  #least = Infinity;
+  /** What was left when it was last given back; before that, what there was at the first look. */
+  #kept: number | undefined;
   #last = 0;
+  #times = 0;
 
-  /** Whether to give memory back now: it has grown, and is at rest. */
+  /** Whether to give memory back now: it has changed much, and is at rest. */
   isDue(resident: number): boolean {
     const isAtRest = Math.abs(resident - this.#last) <= this.#last * AT_REST;
     this.#last = resident;
-    this.#least = Math.min(this.#least, resident);
-    return isAtRest && resident > this.#least * GROWTH;
+    this.#kept ??= resident;
+    // Less than there was: a heap has shrunk, and what it held outside of it may still be with the allocator.
+    if (resident > this.#kept * GROWTH || resident < this.#kept * SHRINKAGE) this.#times = TIMES;
+    return isAtRest && this.#times > 0;
   }
 
-  /** It was given back, and so much is left: all of that is in use. */
+  /** It was given back, and so much is left. */
   given(resident: number): void {
-    this.#last = this.#least = resident;
+    this.#times--;
+    this.#last = this.#kept = resident;
   }
 }

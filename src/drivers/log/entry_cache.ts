@@ -80,9 +80,12 @@ export class EntryCache {
     freeBuffer(body);
   }
 
-  /** Drops the oldest entries beyond the limit, as far as they are durable. */
-  shrink(persisted: Index): void {
-    while (this.#bytes > this.#bytesMax && this.#first <= persisted) {
+  /**
+   * Drops the oldest entries beyond the limit, as far as they are durable.
+   * @param bytesMax @default {the one it was made with}
+   */
+  shrink(persisted: Index, bytesMax: number = this.#bytesMax): void {
+    while (this.#bytes > bytesMax && this.#first <= persisted) {
       const entry = this.#entries[this.#head];
       if (!entry) return;
       this.#entries[this.#head++] = undefined;

@@ -11,11 +11,23 @@ Deno.test("memory is given back when it has grown and is at rest", () => {
   assertEquals(looks(150, 150, 151), [false, false, false], "at rest");
   assertEquals(looks(400, 500, 450, 250), [false, false, false, false], "under load, and while the heaps shrink");
   assertEquals(looks(251), [true]);
+  memory.given(220 * MB);
+  assertEquals(looks(220), [true], "what was collected meanwhile");
   memory.given(160 * MB);
-  assertEquals(looks(160, 161, 185), [false, false, false]);
+  assertEquals(looks(160), [true]);
+  memory.given(160 * MB);
+  assertEquals(looks(160, 161, 185), [false, false, false], "what was kept is in use");
   assertEquals(looks(300, 301), [false, true]);
-  memory.given(300 * MB);
-  assertEquals(looks(300, 302, 350), [false, false, false], "what was kept is in use");
+});
+
+Deno.test("memory is given back when a load ends under which that was in vain", () => {
+  const memory = new FreedMemory();
+  assertEquals([110, 440, 441].map((resident) => memory.isDue(resident * MB)), [false, false, true]);
+  for (let more = 3; more > 0; more--) {
+    memory.given(440 * MB);
+    assertEquals(memory.isDue(442 * MB), more > 1, `${more} times`);
+  }
+  assertEquals([441, 443, 203, 203].map((resident) => memory.isDue(resident * MB)), [false, false, false, true]);
 });
 
 Deno.test("the library leads to the allocator of the C library where that can give memory back", () => {

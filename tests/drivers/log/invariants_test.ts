@@ -1,7 +1,8 @@
 /** What the log must never be told to write stops the node before it reaches the disk. */
 import { assertEquals, assertThrows } from "@std/assert";
 import { FileDisk } from "../../../src/drivers/log/files.ts";
-import { LogStore, type LogWrite } from "../../../src/drivers/log/store.ts";
+import type { LogWrite } from "../../../src/drivers/log/log_write.ts";
+import { LogStore } from "../../../src/drivers/log/store.ts";
 import { InvariantError } from "../../../src/invariant.ts";
 
 const WRITE: LogWrite & { ticket: number } = { ticket: 2, append: [], commit: 2 };

@@ -4,7 +4,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { FileDisk } from "../../../src/drivers/log/files.ts";
 import type { LogDisk } from "../../../src/drivers/log/disk.ts";
-import { LogStore, type LogStoreOptions, type LogWrite } from "../../../src/drivers/log/store.ts";
+import type { LogWrite } from "../../../src/drivers/log/log_write.ts";
+import { LogStore, type LogStoreOptions } from "../../../src/drivers/log/store.ts";
 import { LogDamageError, readLogBase } from "../../../src/drivers/log/recovery.ts";
 import { BATCH_HEADER_BYTES, decodeSegmentHeader, SECTOR_BYTES } from "../../../src/drivers/log/format.ts";
 import { encodeConfig } from "../../../src/core/raft/configuration.ts";
@@ -407,6 +408,39 @@ Deno.test("LogStore seals its last batch when none follows for a tick, once, and
     for (let tick = 0; tick < 5; tick++) await tickOnce(second.store);
     await second.store.close();
     assertEquals(writtenBytes(directory), sealed);
+  }));
+
+Deno.test("LogStore at rest holds little of its entries in memory, and reads them from the disk", () =>
+  inDirectory(async (directory) => {
+    class Clocked extends FileDisk {
+      ms = 0;
+      override nowMs(): number {
+        return this.ms;
+      }
+    }
+    const disk = new Clocked(directory);
+    const { store, write } = open(directory, { segmentBytes: 1024 * 1024 }, disk);
+    const sizes = [60_000, 50_000, 40_000];
+    const entries = sizes.map((bytes, at) => entry(at + 1, 1, `${at}`.repeat(bytes)));
+    await write({ entries, term: 1 });
+    const isHeld = () => sizes.map((bytes, at) => store.bytesOf(at + 1) === bytes); // exact in memory alone
+    const tickAt = (ms: number) => {
+      disk.ms = ms;
+      store.tick();
+    };
+    tickAt(1000);
+    tickAt(2000); // which seals the batch
+    while (!store.isAtRest) await new Promise((resolve) => setTimeout(resolve, 1));
+    tickAt(3000);
+    tickAt(8000);
+    assertEquals(isHeld(), [true, true, true]);
+    tickAt(8001);
+    assertEquals(isHeld(), [false, false, true]);
+    assertEquals(texts(store.read(1, 3, Infinity)).map((text) => text.length), sizes);
+    await write({ entries: [entry(4, 1, "x".repeat(70_000))] });
+    tickAt(70_000);
+    assertEquals(store.bytesOf(4), 70_000);
+    await store.close();
   }));
 
 Deno.test("recovery stops at a lost last batch that a seal vouches for, however torn the seal is", () =>
