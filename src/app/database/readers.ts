@@ -352,8 +352,9 @@ export class Readers {
   /** Whether one more reader is worth its memory. */
   #needsReader(now: number): boolean {
     if (this.#waiting.some((jobs, level) => level > RESERVED_LEVEL_MAX && jobs.length > 0)) return true;
-    const isAlone = this.#readers.length === 1;
-    if (isAlone && this.#readers[0].jobs.length > 0 && now - this.#readers[0].sinceMs > SLICES_MS[0]) return true;
+    const [first, ...others] = this.#readers;
+    const isAtSlowRead = first?.jobs.length > 0 && first.current > 0 && now - first.sinceMs > SLICES_MS[0];
+    if (isAtSlowRead && others.length === 0) return true; // where it is still starting, it is not at a read
     const isMuch = this.#waiting[0].length * this.#expectedMs > MUCH_MS;
     return isMuch && this.#readers.length < navigator.hardwareConcurrency;
   }

@@ -246,6 +246,11 @@ Deno.test("a second reader is asked for when a read is slow or much waits, and n
       await read;
     }
     assertEquals(count(readers), 1);
+    const first = readers.read(request("first"));
+    for (let looks = 0; looks < 5; looks++) await delay(10);
+    assertEquals(count(readers), 1, "it has not begun: it is starting, or the machine is busy");
+    fake.answer(await fake.next());
+    await first;
     const slow = readers.read(request("slow"));
     const batch = await fake.next();
     await until("a second reader", () => count(readers) === 2 || undefined);
