@@ -12,7 +12,7 @@ const SHRINKAGE = 0.9;
 /** Memory that changes by no more between two looks is at rest. */
 const AT_REST = 0.02;
 /**
- * Times that it is given back after such a change, a look apart: a Worker at rest collects its garbage some ten seconds
+ * Times that it is given back after such a change, and after the start, a look apart: a Worker at rest collects its garbage some ten seconds
  * later, and what that frees stays with the allocator, where nobody sees it.
  */
 const TIMES = 3;
@@ -22,7 +22,7 @@ export class FreedMemory {
   /** What was left when it was last given back; before that, what there was at the first look. */
   #kept: number | undefined;
   #last = 0;
-  #times = 0;
+  #times = TIMES; // a start that had to compile the program leaves 15 MB
 
   /** Whether to give memory back now: it has changed much, and is at rest. */
   isDue(resident: number): boolean {
