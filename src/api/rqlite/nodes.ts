@@ -6,7 +6,7 @@ import type { Delivery } from "../../app/changes/delivery.ts";
 import { PLAIN_RENDERING } from "../../core/sql/render_options.ts";
 import type { Counters } from "../../app/database/counters.ts";
 import { takeText } from "../../app/database/held_answer.ts";
-import type { NodeInfo } from "../../drivers/replica/api.ts";
+import { NO_LEADER, type NodeInfo } from "../../drivers/replica/api.ts";
 import { APPLY_WAIT_MS_MAX, type NodeState } from "../../base/worker/node_state.ts";
 import { formatDuration } from "../../base/codec/duration.ts";
 import { escapeHtml, indent, stringify } from "../http/json.ts";
@@ -125,7 +125,7 @@ export async function handleReadyz(request: HttpRequest, parts: NodesParts): Pro
   });
   if (params.has("noleader")) return answer(200);
   lines.push(...fullLines(parts.state));
-  if (!parts.replica.leader) return answer(503, "[+]leader does not exist");
+  if (!parts.replica.leader) return answer(503, `[+]leader does not exist${await whyNone(parts, params.timeoutMs)}`);
   const reachable = await parts.replica.call("leaderReachable", { timeoutMs: params.timeoutMs });
   if (reachable.error !== undefined) return answer(503, `[+]leader not contactable: ${reachable.error}`);
   lines.push("[+]leader ok");
@@ -140,6 +140,13 @@ export async function handleReadyz(request: HttpRequest, parts: NodesParts): Pro
   }
   const fault = await databaseFault(parts);
   return fault === undefined ? answer(200, "[+]db ok") : answer(503, `[+]db not ok: (${fault})`);
+}
+
+/** Why no leader is known; empty where there is no more to say. */
+async function whyNone({ replica }: NodesParts, timeoutMs: number): Promise<string> {
+  if (!replica.isOpen) return "";
+  const { error } = await replica.call("leaderReachable", { timeoutMs });
+  return error === undefined || error === NO_LEADER ? "" : `: ${error}`;
 }
 
 /** What a new cluster begins with, while that is not over. */

@@ -6,10 +6,18 @@
  */
 import { jitter, pause } from "../../base/worker/backoff.ts";
 import { bootLoop } from "./boot_loop.ts";
-import { type BootParts, ClusteringError, entryAddresses, untilSettled, untilSettledFor } from "./boot_parts.ts";
+import {
+  type BootParts,
+  ClusteringError,
+  entryAddresses,
+  hasMembers,
+  untilSettled,
+  untilSettledFor,
+} from "./boot_parts.ts";
 import { splitAddress } from "../../base/codec/address.ts";
 import { WRONG_PORT_HEADER } from "../transport/listener.ts";
 import { Progress } from "./progress.ts";
+import { REMOVED } from "./removal.ts";
 import { registerLoop } from "./register_loop.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
@@ -17,25 +25,25 @@ const PROBE_TIMEOUT_MS = 2000;
 /** A node that is in a cluster looks for its leader this often at most, and at least every {@linkcode RESUME_MS_MAX}. */
 const RESUME_MS = 1000;
 const RESUME_MS_MAX = 8000;
+/** Pause between two looks at what has come from the leader. */
+const COMMIT_LOOK_MS = 50;
+/** Times that a leader is asked what it has committed. */
+const COMMIT_TRIES = 10;
 
 /**
  * Resolves when this node knows the leader of its cluster.
  * @throws {ClusteringError} When that is impossible or takes longer than the flags allow.
  */
 export async function boot(parts: BootParts): Promise<void> {
+  if (hasMembers(parts)) return await resume(parts);
+  await enter(parts);
+  parts.removal.placed();
+}
+
+/** A node without a cluster. */
+async function enter(parts: BootParts): Promise<void> {
   const { options, cluster, log } = parts;
-  const isMember = parts.memberCount() > 0;
   if (!options.tls) await Promise.all(options.join.map(refuseHttp));
-  if (isMember) {
-    const isExplicit = options.join.length > 0 && options.bootstrapExpect === 0 && !options.discovery;
-    if (isExplicit && parts.isAlone()) {
-      throw new ClusteringError(
-        "node is the only node in a single-node cluster, joining other clusters not supported: start it without -join, " +
-          "or with another data directory to join with nothing",
-      );
-    }
-    return await resume(parts);
-  }
   if (options.rejoin.length > 0) {
     log(`this node's data were set aside as damaged: it joins the cluster again, through ${options.rejoin.join(", ")}`);
     return await joinLoop(parts, options.rejoin);
@@ -90,25 +98,66 @@ async function refuseHttp(addr: string): Promise<void> {
 
 /** In a cluster already: says where it is now, as long as nobody has heard; never gives up. */
 async function resume(parts: BootParts): Promise<void> {
-  const { options, cluster, signal } = parts;
-  if (options.join.length > 0 || options.discovery) {
-    parts.log(
-      "this node is part of a cluster already: join, bootstrap and discovery flags are not needed for it any more",
+  const { options, log } = parts;
+  if (!options.tls) await Promise.all(options.join.map(refuseHttp));
+  const isExplicit = options.join.length > 0 && options.bootstrapExpect === 0 && !options.discovery;
+  if (isExplicit && parts.membership().config.members.every(({ id }) => id === options.nodeId)) {
+    throw new ClusteringError(
+      "node is the only node in a single-node cluster, joining other clusters not supported: start it without -join, " +
+        "or with another data directory to join with nothing",
     );
   }
-  const progress = new Progress(parts.log);
+  if (options.join.length > 0 || options.discovery) {
+    log(
+      "this node is part of a cluster already: join, bootstrap and discovery flags matter only if it was removed from it",
+    );
+  }
   await untilSettledFor(parts, 200);
+  await askUntilSettled(parts, new Progress(log));
+  // The rest may take as long as all that the node has missed: nobody who waits for its part in the cluster waits for that.
+  void joinIfRemoved(parts);
+}
+
+/** Has the leader hear of this node until it is settled. */
+async function askUntilSettled(parts: BootParts, progress: Progress): Promise<void> {
+  const { options, cluster, signal } = parts;
   for (let waitMs = RESUME_MS; !parts.settled() && !signal.aborted; waitMs = Math.min(waitMs * 1.5, RESUME_MS_MAX)) {
     try {
       const others = (await entryAddresses(parts)).filter((addr) => addr !== options.advertisedAddr);
       const outcome = await cluster.joinOnce(others);
       const reasons = "reasons" in outcome ? outcome.reasons : [];
-      if (!parts.settled()) progress.say(`waiting for a leader of this node's cluster${because(reasons)}`);
+      if (parts.settled()) return;
+      if (others.length === 0 && parts.removal.isOutOf(parts.membership())) progress.say(REMOVED);
+      else progress.say(`waiting for a leader of this node's cluster${because(reasons)}`);
     } catch (error) {
       progress.say(`waiting for a leader of this node's cluster (${messageOf(error)})`);
     }
     await untilSettledFor(parts, jitter(waitMs));
   }
+}
+
+/**
+ * A node that was removed while it was down may hear from a leader first, and of its removal afterwards. It belongs to the cluster when
+ * it has all that was committed at the start, and belongs to it then; until that it asks to be taken in again.
+ */
+async function joinIfRemoved(parts: BootParts): Promise<void> {
+  const { signal, log } = parts;
+  const progress = new Progress(log);
+  for (let tries = 0; tries < COMMIT_TRIES && !signal.aborted; tries++) {
+    try {
+      const commit = await parts.leaderCommit(PROBE_TIMEOUT_MS);
+      while (parts.membership().commit < commit && parts.settled() && !signal.aborted) {
+        await pause(COMMIT_LOOK_MS, signal);
+      }
+      if (parts.settled()) break;
+      tries = 0;
+    } catch {
+      // it has just stepped down, or is of a version that does not tell
+    }
+    if (parts.settled()) await pause(RESUME_MS, signal);
+    else await askUntilSettled(parts, progress);
+  }
+  parts.removal.placed();
 }
 
 function because(reasons: readonly string[]): string {

@@ -5,7 +5,14 @@
  * @module
  */
 import { jitter } from "../../base/worker/backoff.ts";
-import { type BootParts, ClusteringError, entryAddresses, untilSettled, untilSettledFor } from "./boot_parts.ts";
+import {
+  type BootParts,
+  ClusteringError,
+  entryAddresses,
+  hasMembers,
+  untilSettled,
+  untilSettledFor,
+} from "./boot_parts.ts";
 import type { Probed } from "./probed.ts";
 import { Progress } from "./progress.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
@@ -26,7 +33,7 @@ export async function bootLoop(parts: BootParts): Promise<void> {
   for (let round = 0; !signal.aborted; round++) {
     if (parts.settled()) return log("boot operation marked done: a leader is known");
     if (performance.now() > deadline) throw new ClusteringError("boot timeout");
-    if (parts.memberCount() > 0) progress.say("this node is in a cluster: waiting for its leader");
+    if (hasMembers(parts)) progress.say("this node is in a cluster: waiting for its leader");
     else if (await enter(parts, progress)) return await untilSettled(parts);
     await untilSettledFor(parts, jitter(round < QUICK_ROUNDS ? QUICK_ROUND_MS : ROUND_MS));
   }
@@ -53,7 +60,7 @@ async function enter(parts: BootParts, progress: Progress): Promise<boolean> {
     progress.say(`there is a cluster; waiting for it to take this node in (${outcome.reasons.join("; ")})`);
   } else if (options.isVoter) {
     const awaited = await cluster.notify(probed);
-    if (parts.memberCount() === 0) progress.say(awaitedText(parts, awaited));
+    if (!hasMembers(parts)) progress.say(awaitedText(parts, awaited));
   } else {
     progress.say(`waiting for a cluster to join${awaitedOf(probed.filter(({ state }) => state !== "idle"))}`);
   }

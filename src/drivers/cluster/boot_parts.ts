@@ -4,9 +4,11 @@
  */
 import type { ReplicaOptions } from "../replica/api.ts";
 import { pause } from "../../base/worker/backoff.ts";
+import type { Index } from "../../core/raft/message.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Discovery } from "./discovery.ts";
 import type { Pool } from "./pool.ts";
+import type { Membership, Removal } from "./removal.ts";
 
 /** The node cannot become part of a cluster: the process ends with this message. */
 export class ClusteringError extends Error {
@@ -26,10 +28,14 @@ export interface BootParts {
   readonly discovery: Discovery | undefined;
   /** Present in a node that gossips. */
   readonly pool: Pool | undefined;
-  /** Members of the stored configuration; 0 for a new node. */
-  memberCount(): number;
-  /** Whether there is no member but this node. */
-  isAlone(): boolean;
+  /** What this node knows of its cluster; without members in a new node. */
+  membership(): Membership;
+  readonly removal: Pick<Removal, "isOutOf" | "placed">;
+  /**
+   * The leader's commit index as of now.
+   * @throws {Error} When no leader is known, or it does not say.
+   */
+  leaderCommit(timeoutMs: number): Promise<Index>;
   /** Whether a leader is known, and has this node at its present address. */
   settled(): boolean;
   /** Ends the waiting at a shutdown. */
@@ -51,6 +57,11 @@ export async function entryAddresses({ options, discovery, pool }: BootParts): P
       return found ? [found.record.addr] : [];
     }
   }
+}
+
+/** Whether this node is part of a cluster, or was. */
+export function hasMembers(parts: Pick<BootParts, "membership">): boolean {
+  return parts.membership().config.members.length > 0;
 }
 
 /** Waits until the node knows its leader, or is to stop. */

@@ -9,6 +9,9 @@ import type { SecretOptions } from "../transport/secret.ts";
 import type { Span } from "../../core/traces/span.ts";
 import type { Packed } from "../../base/codec/packed.ts";
 
+/** Said where no leader is known, and nothing more. */
+export const NO_LEADER = "no leader";
+
 /** How a node is to take part in the cluster; decided by the command line. */
 export interface ReplicaOptions {
   readonly nodeId: NodeId;

@@ -7,10 +7,12 @@ import { RefusedError } from "../../core/raft/proposal.ts";
 import type { Relay } from "./relay.ts";
 import type { RefusedWhy, Replica } from "./replica.ts";
 import { Callee, Caller, type DescribedError, type Methods } from "../../base/worker/channel.ts";
+import type { Index } from "../../core/raft/message.ts";
 import { describeFailure } from "./call_failure.ts";
 import { NotSentError, outdated, RemoteError, type RpcAnswer, type RpcClient } from "../transport/rpc.ts";
 import { FarClient } from "../transport/far_client.ts";
 import type { Cluster } from "../cluster/cluster.ts";
+import { type Removal, REMOVED } from "../cluster/removal.ts";
 import type { Divergence } from "./divergence.ts";
 import { withTimeout } from "../../base/worker/with_timeout.ts";
 import { freeBuffer } from "../../base/codec/free.ts";
@@ -30,6 +32,7 @@ import type {
   ReplicaOptions,
   ToHttp,
 } from "./api.ts";
+import { NO_LEADER } from "./api.ts";
 import type { Span } from "../../core/traces/span.ts";
 import type { Waiter } from "../../core/sql/exchange.ts";
 import type { FromWriter } from "../sqlite/api.ts";
@@ -89,6 +92,7 @@ export interface HttpPortsParts {
   readonly cluster: Cluster;
   readonly rpc: RpcClient;
   readonly divergence: Pick<Divergence, "differing">;
+  readonly removal: Pick<Removal, "isOut">;
   readonly node: NodeParts;
   readonly options: ReplicaOptions;
 }
@@ -240,7 +244,7 @@ export class HttpPorts {
 
   async #leaderReachable({ timeoutMs }: { timeoutMs: number }): Promise<{ error?: string }> {
     const leader = this.#parts.node.leader();
-    if (!leader) return { error: "no leader" };
+    if (!leader) return { error: this.#parts.removal.isOut ? REMOVED : NO_LEADER };
     try {
       // One that leads may have been cut off, or suspended: only the others know whether it still does.
       if (leader.id !== this.#parts.options.nodeId) await this.#parts.rpc.call(leader.addr, "meta", {}, { timeoutMs });
@@ -252,18 +256,27 @@ export class HttpPorts {
   }
 
   async #caughtUp({ timeoutMs }: { timeoutMs: number }): Promise<{ error?: string }> {
-    const leader = this.#parts.node.leader();
-    if (!leader) return { error: "no leader" };
     try {
-      const { commit } = leader.id === this.#parts.options.nodeId
-        ? this.#parts.replica.status()
-        : (await this.#parts.rpc.call(leader.addr, "meta", {}, { timeoutMs })).head;
-      if (typeof commit !== "number") throw new DecodeError(`Expected "commit" to be a number`);
+      const commit = await this.leaderCommit(timeoutMs);
       await withTimeout(this.#parts.replica.untilApplied(commit), timeoutMs, "timeout waiting for apply");
       return {};
     } catch (error) {
       return { error: messageOf(error) };
     }
+  }
+
+  /**
+   * The leader's commit index as of now.
+   * @throws {Error} When no leader is known, or it does not answer with one.
+   */
+  async leaderCommit(timeoutMs: number): Promise<Index> {
+    const leader = this.#parts.node.leader();
+    if (!leader) throw new Error(NO_LEADER);
+    const { commit } = leader.id === this.#parts.options.nodeId
+      ? this.#parts.replica.status()
+      : (await this.#parts.rpc.call(leader.addr, "meta", {}, { timeoutMs })).head;
+    if (typeof commit !== "number") throw new DecodeError(`Expected "commit" to be a number`);
+    return commit;
   }
 
   async #forward({ call, timeoutMs, retries, to, datacenter }: Forward, over: Promise<void>): Promise<Forwarded> {
@@ -333,6 +346,6 @@ function refusal(message: string, code: string): RemoteError {
 function described(error: unknown): DescribedError {
   if (error instanceof NoLeaderError) return { error: error.message, code: "no_leader" };
   if (error instanceof RefusedError) return { error: error.message, code: error.why };
-  const isLeaderless = error instanceof RemoteError && ["not leader", "no leader"].includes(error.message);
+  const isLeaderless = error instanceof RemoteError && ["not leader", NO_LEADER].includes(error.message);
   return isLeaderless ? { error: error.message, code: "not_leader" } : describeFailure(error);
 }

@@ -36,6 +36,7 @@ import { Relay } from "./relay.ts";
 import { ClusterSecret } from "../transport/secret.ts";
 import { keepPromise } from "./promise.ts";
 import { Reaper } from "../cluster/reaper.ts";
+import { Removal, REMOVED } from "../cluster/removal.ts";
 import { Replica } from "./replica.ts";
 import { RpcClient } from "../transport/rpc.ts";
 import { Ticker } from "../../base/worker/ticker.ts";
@@ -98,8 +99,7 @@ export class ReplicaNode {
   /** The parts that the disk has no room for. */
   readonly #full = new Set<"log" | "database">();
   readonly #leader: KnownLeader;
-  /** Whether this node has been part of a cluster in this life. */
-  #wasMember = false;
+  readonly #removal: Removal;
   #isShutDown = false;
   /** Index that the database held at the start. */
   readonly #startedAt: number;
@@ -123,6 +123,7 @@ export class ReplicaNode {
     this.#events = events;
     this.#state = new NodeState(state);
     const identity = { nodeId: options.nodeId, storageId: options.storageId };
+    this.#removal = new Removal(identity);
     this.#leader = new KnownLeader({
       self: { id: options.nodeId, addr: options.advertisedAddr, apiUrl: options.apiUrl },
       addrOf: (id) => this.#addrOf(id) ?? this.#met.get(id)?.addr,
@@ -188,6 +189,7 @@ export class ReplicaNode {
       cluster: this.#cluster,
       rpc: this.#rpc,
       divergence: this.#divergence,
+      removal: this.#removal,
       node: this,
       options,
     });
@@ -471,15 +473,12 @@ export class ReplicaNode {
     this.#log.tick();
     this.#checkReady();
     this.#divergence.look();
-    if (this.#options.stopWhenRemoved) this.#stopIfRemoved();
+    if (this.#removal.isNew(this.#replica.status())) this.#onRemoved();
   }
 
-  /** `-raft-remove-shutdown`: a node that was taken out takes no part any more; HTTP goes on answering. */
-  #stopIfRemoved(): void {
-    const { config, commit, isRemoved } = this.#replica.status();
-    const isIn = this.#member(this.#options.nodeId)?.storageId === this.#options.storageId;
-    if (isIn) this.#wasMember = true;
-    if (!this.#wasMember || !(isRemoved || !isIn && config.at <= commit)) return;
+  /** With `-raft-remove-shutdown` a node that was taken out takes no part any more; HTTP goes on answering. */
+  #onRemoved(): void {
+    if (!this.#options.stopWhenRemoved) return this.#events.log(REMOVED);
     this.#events.log("this node was removed from its cluster: Raft is shut down, as -raft-remove-shutdown says");
     this.#isShutDown = true;
     this.#ticker.stop();
@@ -496,8 +495,9 @@ export class ReplicaNode {
       cluster: this.#cluster,
       discovery: this.#discovery,
       pool: this.#pool,
-      memberCount: () => this.#replica.status().config.members.length,
-      isAlone: () => this.#replica.status().config.members.every(({ id }) => id === options.nodeId),
+      membership: () => this.#replica.status(),
+      removal: this.#removal,
+      leaderCommit: (timeoutMs) => this.#http.leaderCommit(timeoutMs),
       settled: () => this.leader() !== null && this.#member(options.nodeId)?.addr === options.advertisedAddr,
       signal: this.#stopping.signal,
       log: this.#events.log,

@@ -1,5 +1,5 @@
 /** Ways into a cluster with a cluster that the test plays: which one the flags and the data lead to, and what is told. */
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { ReplicaOptions } from "../../../src/drivers/replica/api.ts";
 import type { LeaderRecord } from "../../../src/drivers/discovery/api.ts";
 import { boot } from "../../../src/drivers/cluster/boot.ts";
@@ -28,6 +28,9 @@ interface World {
   readonly options?: Partial<ReplicaOptions>;
   readonly members?: number;
   readonly isAlone?: boolean;
+  readonly isOut?: boolean;
+  /** This node's commit indices, one by one, of which the leader has 7; at -1 it hears no leader any more. @default {[7]} */
+  readonly commits?: readonly number[];
   /** Answers to joins, one by one; the last one stays. */
   readonly joins?: readonly ({ joined: string } | { reasons: string[] })[];
   readonly probes?: readonly Probed["state"][];
@@ -48,8 +51,16 @@ async function booted(world: World): Promise<{ calls: Calls; log: string[] }> {
   const join = next(world.joins ?? [{ joined: "a:2" }]);
   const probe = next(world.probes ?? ["idle"]);
   const answers = new Map(Object.entries(world.discovery ?? {}).map(([name, list]) => [name, next(list)]));
+  const placed = Promise.withResolvers<void>();
+  const commit = next(world.commits ?? [7]);
   let isSettled = false;
+  let isBooted = false;
   let asked = 0;
+  const commitNow = () => {
+    const index = commit();
+    if (index < 0) [isSettled, asked] = [false, -Infinity];
+    return index;
+  };
   const cluster = {
     ready: ["1"],
     bootstrapAlone: () => {
@@ -85,21 +96,29 @@ async function booted(world: World): Promise<{ calls: Calls; log: string[] }> {
     cluster,
     discovery: world.discovery && discovery,
     pool: { serverAddrs: () => Promise.resolve(["p:1"]) },
-    memberCount: () => world.members ?? 0,
-    isAlone: () => world.isAlone ?? false,
-    settled: () => isSettled || ++asked > (world.settledAfter ?? Infinity),
+    membership: () => {
+      const members = Array.from(
+        { length: world.members ?? 0 },
+        (_, at) => ({ id: `${at + (world.isAlone ? 1 : 2)}` }),
+      );
+      return { config: { members }, commit: isBooted ? commitNow() : 0 };
+    },
+    removal: { isOutOf: () => world.isOut ?? false, placed: placed.resolve },
+    leaderCommit: () => Promise.resolve(7),
+    settled: () => isSettled ||= ++asked > (world.settledAfter ?? Infinity),
     signal: new AbortController().signal,
     log: (line: string) => log.push(line),
   };
-  await boot(parts as unknown as BootParts);
+  const booting = boot(parts as unknown as BootParts);
+  isBooted = true;
+  await booting;
+  await placed.promise;
   return { calls, log };
 }
 
 Deno.test("a new node alone starts a cluster, unless it is no voter or expects others", async () => {
-  assertEquals(await booted({}), {
-    calls: ["bootstrapAlone"],
-    log: ["no cluster to join: starting one of this node alone"],
-  });
+  const { calls, log } = await booted({});
+  assertEquals([calls, log], [["bootstrapAlone"], ["no cluster to join: starting one of this node alone"]]);
   assertEquals((await booted({ options: { bootstrapAlone: true, join: ["a:1"] } })).log, [
     "starting a cluster of this node alone, as -bootstrap says",
   ]);
@@ -109,13 +128,12 @@ Deno.test("a new node alone starts a cluster, unless it is no voter or expects o
 
 Deno.test("a new node joins through the addresses that it is given, as often as it may", async () => {
   const options = { join: ["127.0.0.1:1"] };
-  assertEquals(await booted({ options, joins: [{ reasons: ["no leader"] }, { joined: "127.0.0.1:1" }] }), {
-    calls: ["join 127.0.0.1:1", "join 127.0.0.1:1"],
-    log: [
-      "failed to join cluster (attempt 1 of 2): no leader",
-      "successfully joined cluster at 127.0.0.1:1",
-    ],
-  });
+  const second = await booted({ options, joins: [{ reasons: ["no leader"] }, { joined: "127.0.0.1:1" }] });
+  assertEquals(second.calls, ["join 127.0.0.1:1", "join 127.0.0.1:1"]);
+  assertEquals(second.log, [
+    "failed to join cluster (attempt 1 of 2): no leader",
+    "successfully joined cluster at 127.0.0.1:1",
+  ]);
   const refused = () => booted({ options, joins: [{ reasons: ["no leader"] }] });
   await assertRejects(refused, ClusteringError, "failed to join cluster");
   const { calls, log } = await booted({ options: { rejoin: ["b:1"] } });
@@ -139,12 +157,23 @@ Deno.test("a node of a cluster resumes: it says where it is until its leader is 
   const { calls, log } = await booted({ members: 3, options: { join: ["127.0.0.1:1"], bootstrapExpect: 3 } });
   assertEquals(calls, ["join 127.0.0.1:1"]);
   assertEquals(log, [
-    "this node is part of a cluster already: join, bootstrap and discovery flags are not needed for it any more",
+    "this node is part of a cluster already: join, bootstrap and discovery flags matter only if it was removed from it",
   ]);
   const waiting = await booted({ members: 3, joins: [{ reasons: ["a:1: refused"] }], settledAfter: 40 });
   assertEquals(waiting.log, ["waiting for a leader of this node's cluster (a:1: refused)"]);
   const alone = () => booted({ members: 1, isAlone: true, options: { join: ["127.0.0.1:1"] } });
   await assertRejects(alone, ClusteringError, "node is the only node in a single-node cluster");
+});
+
+Deno.test("a node that was removed while it was down asks to be taken in again, also where it has heard a leader first", async () => {
+  const options = { join: ["127.0.0.1:1"], bootstrapExpect: 3 };
+  const stays = await booted({ members: 3, options, settledAfter: 1, commits: [5, 6, 7] });
+  assertEquals(stays.calls, []);
+  const removed = await booted({ members: 3, options, settledAfter: 1, commits: [5, 6, -1, 7] });
+  assertEquals(removed.calls, ["join 127.0.0.1:1"]);
+  const left = await booted({ members: 3, isOut: true, joins: [{ reasons: [] }], settledAfter: 40 });
+  assertEquals(left.log.length, 1);
+  assertStringIncludes(left.log[0], "this node was removed from its cluster; to take it in again");
 });
 
 Deno.test("nodes that expect each other look for a cluster first, and tell each other that they are ready otherwise", async () => {
