@@ -16,7 +16,8 @@
  * (6) `muster_deferred(CONNECTION)` says whether deferred foreign keys are violated: it is asked after each statement, and
  *     `sqlite3_db_status()` takes longer than some steps.
  * (7) The authorizer hears of every table that a statement reads, also where a join takes its columns by USING or NATURAL
- *     alone: live queries, and what must be alike on every replica, depend on it.
+ *     alone, and of every function, also of those in the DEFAULT of a column: live queries, and what must be alike on every
+ *     replica, depend on it.
  *
  * A version of SQLite in which one of them no longer fits is refused by the build: look at it, then mend the text here.
  * @module
@@ -180,6 +181,33 @@ export const PATCHES: readonly Patch[] = [
     find: "    if( pItem->colUsed==0 && pItem->zName!=0 ){\n      const char *zDb;\n",
     replace:
       '    if( pItem->colUsed!=0 && pItem->fg.isSubquery==0 && pItem->pSTab && pItem->pSTab->pSchema ){\n      int iOwn = sqlite3SchemaToIndex(db, pItem->pSTab->pSchema);\n      if( iOwn>=0 ) sqlite3AuthCheck(pParse, SQLITE_READ, pItem->pSTab->zName, "", db->aDb[iOwn].zDbSName);\n    }\n    if( pItem->colUsed==0 && pItem->zName!=0 ){\n      const char *zDb;\n',
+  },
+  {
+    why: "a function in the DEFAULT of a column is called",
+    find:
+      '      if( pDef==0 || pDef->xFinalize!=0 ){\n        sqlite3ErrorMsg(pParse, "unknown function: %#T()", pExpr);\n' +
+      "        break;\n      }\n",
+    replace:
+      '      if( pDef==0 || pDef->xFinalize!=0 ){\n        sqlite3ErrorMsg(pParse, "unknown function: %#T()", pExpr);\n' +
+      "        break;\n      }\n      sqlite3AuthCheck(pParse, SQLITE_FUNCTION, 0, pDef->zName, 0);\n",
+  },
+  {
+    why: "each parameter with a name is looked for among all before it",
+    find: "  if( pIn==0 ) return 0;\n  mx = pIn[1];\n  i = 2;\n  do{\n    const char *z = (const char*)&pIn[i+2];\n",
+    replace:
+      "  if( pIn==0 ) return 0;\n  mx = pIn[1];\n  i = 2;\n  if( muster_work(mx/32) ) return 0;\n  do{\n    const char *z = (const char*)&pIn[i+2];\n",
+  },
+  {
+    why: "the number of an FTS5 cursor, which is a value of its table, counted the cursors of the connection",
+    find: "      pCsr->pNext = pGlobal->pCsr;\n      pGlobal->pCsr = pCsr;\n      pCsr->iCsrId = ++pGlobal->iNextId;\n",
+    replace:
+      "      pCsr->iCsrId = pGlobal->pCsr ? pGlobal->pCsr->iCsrId+1 : 1; /* the newest, and thus the largest, is in front */\n" +
+      "      pCsr->pNext = pGlobal->pCsr;\n      pGlobal->pCsr = pCsr;\n",
+  },
+  {
+    why: "the blocks that a connection has read are a value of an FTS5 table",
+    find: "    pCsr->iSpecial = sqlite3Fts5IndexReads(pTab->p.pIndex);\n",
+    replace: "    pCsr->iSpecial = 0*sqlite3Fts5IndexReads(pTab->p.pIndex);\n",
   },
   {
     why: "whether deferred foreign keys are violated, in few instructions",

@@ -8,7 +8,7 @@
  */
 import { messageOf } from "../../base/codec/error_text.ts";
 import type { BoundStatement } from "../../core/sql/command.ts";
-import { splitStatements } from "../../core/sql/statement.ts";
+import { splitStatements, type SqlPart, STATEMENTS_MAX, TooManyStatementsError } from "../../core/sql/statement.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
 import { HttpError } from "./problem.ts";
 
@@ -70,22 +70,38 @@ export function parseSqlJson(text: string): unknown {
 
 /** Reads one element of a body, from {@linkcode parseSqlJson}. @throws {HttpError} 400 with rqlite's words. */
 export function boundStatement(element: unknown): BoundStatement | undefined {
-  return decodeElement(element as Json, splitStatements, false);
+  return decodeElement(element as Json, split, false);
+}
+
+/** @throws {HttpError} 413. */
+function split(sql: string): readonly SqlPart[] {
+  try {
+    return splitStatements(sql);
+  } catch (error) {
+    throw error instanceof TooManyStatementsError ? new HttpError(413, error.message) : error;
+  }
 }
 
 /** Splits texts, of which one often is the same as the one before it: comparing the two costs less than looking it up. */
-function repeatedSplit(): typeof splitStatements {
+function repeatedSplit(): typeof split {
   let before = "";
-  let parts = splitStatements(before);
+  let parts = split(before);
+  let count = 0;
   return (sql) => {
-    if (sql !== before) parts = splitStatements(before = sql);
+    if (sql !== before) {
+      parts = split(before = sql);
+      count += parts.length;
+      if (count > STATEMENTS_MAX) {
+        throw new HttpError(413, `the request holds more than ${STATEMENTS_MAX} statements: split it`);
+      }
+    }
     return parts;
   };
 }
 
 /** One SQL text without parameters; an empty one has no statement, one that holds none has an empty result. */
 export function sqlText(text: string): BoundStatement[] {
-  return text === "" ? [] : [{ parts: splitStatements(text), positional: [], named: null }];
+  return text === "" ? [] : [{ parts: split(text), positional: [], named: null }];
 }
 
 /** JSON that was read; whole numbers are bigints, unless `areWhole` says that all numbers are. */
@@ -96,11 +112,11 @@ interface ParsedBody {
 
 function decodeElement(
   element: Json,
-  split: typeof splitStatements,
+  splitText: typeof split,
   areWhole: boolean,
 ): BoundStatement | undefined {
   if (typeof element === "string") {
-    return element === "" ? undefined : { parts: split(element), positional: [], named: null };
+    return element === "" ? undefined : { parts: splitText(element), positional: [], named: null };
   }
   if (!Array.isArray(element) || typeof element[0] !== "string") throw new HttpError(400, NO_STATEMENTS);
   const sql = element[0];
@@ -113,7 +129,7 @@ function decodeElement(
       for (const [name, value] of Object.entries(parameter)) named[name] = bind(value, areWhole);
     } else positional.push(bind(parameter, areWhole));
   }
-  return sql === "" ? undefined : { parts: split(sql), positional, named };
+  return sql === "" ? undefined : { parts: splitText(sql), positional, named };
 }
 
 function bind(value: Json, areWhole: boolean): SqlValue {

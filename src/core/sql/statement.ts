@@ -121,11 +121,25 @@ class PartBuilder {
   }
 }
 
+/** Statements of one text. */
+export const STATEMENTS_MAX = 2_000_000;
+
 const splitCache = new TextCache<readonly SqlPart[]>(CACHED_TEXTS_MAX); // a memo of a pure function, bounded
+
+/** A text holds more statements than are split at a time; each takes a hundred bytes, besides its text. */
+export class TooManyStatementsError extends Error {
+  /** Always `TooManyStatementsError`. */
+  override readonly name = "TooManyStatementsError";
+
+  constructor() {
+    super(`the text holds more than ${STATEMENTS_MAX} statements: split it`);
+  }
+}
 
 /**
  * Splits a string of SQL at its semicolons; empty statements and comments are dropped. The result is shared with later
  * calls for the same text.
+ * @throws {TooManyStatementsError} When there are more than {@linkcode STATEMENTS_MAX}.
  */
 export function splitStatements(sql: string): readonly SqlPart[] {
   const cached = splitCache.get(sql);
@@ -137,6 +151,7 @@ export function splitStatements(sql: string): readonly SqlPart[] {
     if (!builder.take(tokens)) continue;
     const part = builder.finish(sql);
     if (part !== null) parts.push(part);
+    if (parts.length > STATEMENTS_MAX) throw new TooManyStatementsError();
     builder = new PartBuilder();
   }
   const last = builder.finish(sql);
@@ -151,7 +166,7 @@ export function splitStatements(sql: string): readonly SqlPart[] {
  */
 export function parameterNames(sql: string): readonly (string | null)[] {
   const names: (string | null)[] = [];
-  let hasName = false;
+  const known = new Set<string>();
   let count = 0;
   const tokens = new Tokenizer(sql);
   while (tokens.next()) {
@@ -161,12 +176,12 @@ export function parameterNames(sql: string): readonly (string | null)[] {
       count++;
     } else if (token.charCodeAt(0) === 63) {
       count = Math.max(count, Math.min(Number(token.slice(1)), PARAMETER_NUMBER_MAX));
-    } else if (!names.includes(token)) {
+    } else if (!known.has(token)) {
       names[count++] = token;
-      hasName = true;
+      known.add(token);
     }
   }
-  return hasName ? Array.from({ length: count }, (_, at) => names[at] ?? null) : [];
+  return known.size > 0 ? Array.from({ length: count }, (_, at) => names[at] ?? null) : [];
 }
 
 /** Whether the statement may be read-only, judged by its verb; SQLite has the last word where it runs. */

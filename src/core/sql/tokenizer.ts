@@ -11,6 +11,8 @@ export type TokenKind = "word" | "quoted" | "string" | "number" | "blob" | "para
 
 const TAB = 9;
 const NEWLINE = 10;
+const VERTICAL_TAB = 0x0b;
+const BYTE_ORDER_MARK = 0xfeff;
 const FORM_FEED = 12;
 const RETURN = 13;
 const SPACE = 32;
@@ -42,8 +44,13 @@ function isDigitCode(code: number): boolean {
   return code >= 48 && code <= 57;
 }
 
+/** A vertical tab is one only behind another (`sqlite3GetToken()`). */
 function isSpaceCode(code: number): boolean {
   return code === SPACE || code === NEWLINE || code === TAB || code === RETURN || code === FORM_FEED;
+}
+
+function isFurtherSpace(code: number): boolean {
+  return isSpaceCode(code) || code === VERTICAL_TAB;
 }
 
 /** Walks over the tokens of a text; after `next()` returned true, `kind`, `start` and `end` describe the token. */
@@ -92,7 +99,10 @@ export class Tokenizer {
     let at = from;
     while (at < text.length) {
       const code = text.charCodeAt(at);
-      if (isSpaceCode(code) || code === 0xfeff) {
+      if (isSpaceCode(code)) {
+        at++;
+        while (isFurtherSpace(text.charCodeAt(at))) at++;
+      } else if (code === BYTE_ORDER_MARK) {
         at++;
       } else if (code === DASH && text.charCodeAt(at + 1) === DASH) {
         const newline = text.indexOf("\n", at + 2);
@@ -190,7 +200,7 @@ export class Tokenizer {
       if (isWordCode(code)) {
         length++;
       } else if (code === OPEN && length > 0) {
-        while (at < text.length && !isSpaceCode(text.charCodeAt(at)) && text.charCodeAt(at) !== CLOSE) at++;
+        while (at < text.length && !isFurtherSpace(text.charCodeAt(at)) && text.charCodeAt(at) !== CLOSE) at++;
         if (text.charCodeAt(at) === CLOSE) at++;
         break;
       } else if (code === COLON && text.charCodeAt(at + 1) === COLON) {

@@ -16,6 +16,7 @@ import {
   SCHEMA_PRAGMAS,
   STORED_PRAGMAS,
 } from "../../core/sql/pragma.ts";
+import { isVacuumInto } from "../../core/sql/rewriting.ts";
 import type { SqlPart } from "../../core/sql/statement.ts";
 import { identifierName, Tokenizer } from "../../core/sql/tokenizer.ts";
 import type { Action } from "../libsqlite/driver.ts";
@@ -139,15 +140,6 @@ export function refusal(part: SqlPart, mode: "replicated" | "read"): string | nu
   }
   if (name === "optimize") return "PRAGMA optimize is not supported: what it does depends on the node; use ANALYZE";
   return `PRAGMA ${name} is not supported in replicated statements: it concerns one connection or one node`;
-}
-
-/** Whether the text is a VACUUM with INTO. */
-export function isVacuumInto(sql: string): boolean {
-  const tokens = new Tokenizer(sql);
-  while (tokens.next()) {
-    if (tokens.word() === "INTO") return true;
-  }
-  return false;
 }
 
 /** Whether a statement changes nothing and may run where nothing is written: judged by its verb and pragma. */
@@ -285,6 +277,21 @@ function replicatedReason(
     default:
       return null;
   }
+}
+
+/** Whether virtual tables of a module are about the node's own file or connection. */
+export function isNodeModule(module: string): boolean {
+  return NODE_TABLES.has(module.toLowerCase());
+}
+
+/** The module of a `CREATE VIRTUAL TABLE … USING module`, or `null`. */
+export function virtualModuleOf(sql: string): string | null {
+  const tokens = new Tokenizer(sql);
+  if (!tokens.next() || tokens.word() !== "CREATE" || !tokens.next() || tokens.word() !== "VIRTUAL") return null;
+  while (tokens.next()) {
+    if (tokens.word() === "USING") return tokens.next() ? identifierName(tokens.token()) : null;
+  }
+  return null;
 }
 
 /** Why the new name of `ALTER TABLE … RENAME TO name` is refused: SQLite's authorizer is not told of it. */

@@ -12,9 +12,9 @@ import { LOAD_TABLE, type LoadStep } from "../../core/sql/load_step.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
 import { identifierText } from "../../core/sql/tokenizer.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
-import { Database, type Row, runOnce, STORED_BYTES_MAX } from "../libsqlite/driver.ts";
+import { Database, type Row, runOnce, SqliteError, STORED_BYTES_MAX } from "../libsqlite/driver.ts";
 import type { SqliteLibrary } from "../libsqlite/library.ts";
-import { isOwnName, SYSTEM_TABLE } from "./authorizer.ts";
+import { isNodeModule, isOwnName, SYSTEM_TABLE, virtualModuleOf } from "./authorizer.ts";
 import { causeOf, StatementError } from "./failure.ts";
 import { removeDatabase } from "./snapshot_file.ts";
 import { headerFault } from "../libsqlite/header.ts";
@@ -22,6 +22,8 @@ import { findDamage } from "./soundness.ts";
 
 /** The first bytes of every database file. */
 const MAGIC = "SQLite format 3\0";
+/** What SQLite itself makes. */
+const SQLITES_OWN = /^(?:index sqlite_autoindex_.*|table sqlite_(?:sequence|stat[1-4]))$/s;
 /** Pages copied at a time. */
 const COPY_PAGES = 4096;
 
@@ -119,12 +121,16 @@ function startsWithMagic(bytes: Uint8Array): boolean {
   return [...MAGIC].every((char, at) => bytes[at] === char.charCodeAt(0));
 }
 
-/** Reports damage as that of the loaded file, which concerns its sender and not this node's database. */
+/**
+ * Reports damage as that of the loaded file, which concerns its sender and not this node's database; and what SQLite says of the file
+ * while no operation on a file has failed, as that it can only be read: this node has just made it.
+ */
 function aboutFile(work: () => void): void {
   try {
     work();
   } catch (error) {
-    if (causeOf(error) !== "damage") throw error;
+    const isOfFile = error instanceof SqliteError && causeOf(error) === "environment" && error.io.code === 0;
+    if (causeOf(error) !== "damage" && !isOfFile) throw error;
     throw new StatementError(`the file that was loaded is damaged: ${messageOf(error)}`);
   }
 }
@@ -139,13 +145,46 @@ function prepare(loaded: Database, database: Database): void {
   if (encoding !== "UTF-8") {
     throw new StatementError(`the file that was loaded has encoding ${encoding}: UTF-8 is needed`);
   }
-  for (const [name] of runOnce(loaded, "SELECT name FROM sqlite_schema WHERE type = 'table'")) {
-    if (isOwnName(String(name))) runOnce(loaded, `DROP TABLE ${identifierText(String(name))}`);
-  }
+  refuseReservedNames(loaded);
+  refuseNodeTables(loaded);
+  dropOwn(loaded);
   const [[wanted], [has]] = [database, loaded].map((one) => runOnce(one, "PRAGMA page_size")[0] ?? []);
   if (wanted === has) return;
   runOnce(loaded, `PRAGMA page_size = ${wanted}`);
   runOnce(loaded, "VACUUM");
+}
+
+/** What has a name of SQLite's own and is nothing of SQLite's: once the real one is made, the schema cannot be read any more. */
+function refuseReservedNames(loaded: Database): void {
+  const reserved = "SELECT type, name FROM sqlite_schema WHERE name LIKE 'sqlite\\_%' ESCAPE '\\'";
+  for (const [type, name] of runOnce(loaded, reserved)) {
+    if (SQLITES_OWN.test(`${type} ${name}`)) continue;
+    throw new StatementError(
+      `the file that was loaded is damaged: it has a ${type} named ${name}, which is reserved for SQLite`,
+    );
+  }
+}
+
+/** Virtual tables about the node's own file or connection have other rows on each node. */
+function refuseNodeTables(loaded: Database): void {
+  for (
+    const [name, sql] of runOnce(loaded, "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND rootpage = 0")
+  ) {
+    const module = virtualModuleOf(String(sql));
+    if (module === null || !isNodeModule(module)) continue;
+    throw new StatementError(
+      `the file that was loaded has ${name}, a virtual table of ${module}: it describes one node`,
+    );
+  }
+}
+
+/** Removes what has a name of the cluster's own, whatever it is: tables first, as the most goes with them. */
+function dropOwn(loaded: Database): void {
+  for (const kind of ["table", "view", "index", "trigger"]) {
+    for (const [name] of runOnce(loaded, `SELECT name FROM sqlite_schema WHERE type = '${kind}'`)) {
+      if (isOwnName(String(name))) runOnce(loaded, `DROP ${kind} ${identifierText(String(name))}`);
+    }
+  }
 }
 
 /** One of the cluster's own tables, index or trigger. */

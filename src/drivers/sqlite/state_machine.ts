@@ -30,12 +30,11 @@ import { invariant } from "../../invariant.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { CHANGES_TABLE } from "../../core/sql/change_log.ts";
 import { decodeCommand, type StampedCommand } from "../../core/sql/command.ts";
-import { parsePragma } from "../../core/sql/pragma.ts";
 import { type LoadStep, loadStepOf } from "../../core/sql/load_step.ts";
 import { countedBytes, type ResultText } from "../../core/sql/result_text.ts";
 import { TextCache } from "../../core/sql/text_cache.ts";
 import type { ApplyEntry, Outcome } from "../../core/sql/exchange.ts";
-import { isVacuumInto, SYSTEM_TABLE } from "./authorizer.ts";
+import { SYSTEM_TABLE } from "./authorizer.ts";
 import { Control } from "../libsqlite/control.ts";
 import { type Checkpoint, checkpoint, hasCatalog, prepareDatabase } from "./database_file.ts";
 import { Digest } from "./digest.ts";
@@ -47,6 +46,8 @@ import { dropParts, installParts, keepPart } from "./load.ts";
 import { renderWrite, type Sticky } from "./render.ts";
 import { describeWriter, identityOf } from "./status.ts";
 import { DecodeError } from "../../base/codec/cursor.ts";
+import { excusedMessage } from "./soundness.ts";
+import { isNone, isVacuum, rewritingOf } from "../../core/sql/rewriting.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Entries in one SQLite transaction at most. */
@@ -288,7 +289,7 @@ export class StateMachine {
     } catch (error) {
       this.#undo(before);
       this.#answers.giveBack(bytes);
-      if (isForeseen(error)) throw error;
+      if (isForeseen(error) && causeOf(error) !== "damage") throw error; // whose damage it is, each entry alone tells
       if (error instanceof IsolateEntry && error.sql !== "") this.#solitaryTexts.set(error.sql, true);
       const over = batch[answers.length];
       const spent = error instanceof RestartEntry && error.isSpent ? error : undefined;
@@ -311,29 +312,37 @@ export class StateMachine {
     let attempts = doomed.size;
     for (;;) {
       let bytes = 0;
+      let outcome: Outcome | undefined;
       try {
         this.#begin.run();
-        const outcome = this.#run(work, { doomed, isSolitary: true, steps });
+        outcome = this.#run(work, { doomed, isSolitary: true, steps });
         bytes = countedBytes(outcome.results);
         this.#commitWithDigest();
         this.#endEntry();
         return this.#finish([work], [outcome]);
       } catch (error) {
         this.#undo(before);
-        this.#answers.giveBack(bytes);
         if (error instanceof RestartEntry) {
+          this.#answers.giveBack(bytes);
           invariant(!doomed.has(error.statementNumber), "a statement marked as failed has run");
           doomed.set(error.statementNumber, error.failure);
           if (error.isPrivate) continue; // the budget and the attempts are the same on every replica
           steps = Math.max(0, this.#control.steps);
           attempts++;
           if (attempts >= ATTEMPTS_MAX && work.command) doomRest(work.command, doomed, error.statementNumber);
-        } else if (isForeseen(error)) {
-          throw error;
         } else {
           // COMMIT checks deferred keys, and the modules of virtual tables work in it. Whatever it is, it is the entry's.
-          const message = error instanceof SqliteError ? error.message : `internal error: ${String(error)}`;
-          return this.#finish([work], [this.#refuse(work, message)]);
+          const message = isForeseen(error)
+            ? excusedMessage(error, this.#database)
+            : error instanceof SqliteError
+            ? error.message
+            : `internal error: ${String(error)}`;
+          if (message === null) throw error;
+          const refused = this.#refuse(work, message);
+          // A request that came to nothing by itself says why: the module of a table that it had made does not know that it is gone.
+          if (outcome && wasUndone(work)) return this.#finish([work], [{ ...outcome, ref: refused.ref }]);
+          this.#answers.giveBack(bytes);
+          return this.#finish([work], [refused]);
         }
       }
     }
@@ -399,8 +408,9 @@ export class StateMachine {
       // From none to some and back takes a VACUUM; what the pragma asks for holds in this connection until then.
       if (!isVacuum(sql) && (before === 0n) !== isNone(sql)) this.#runFreely("VACUUM");
     } catch (error) {
-      if (causeOf(error) !== "statement" || !(error instanceof Error)) throw error;
-      results = renderFailure(failureOf(error, error.message), { hasRows: false, errors: options?.errors ?? "both" });
+      const message = causeOf(error) === "statement" ? messageOf(error) : excusedMessage(error, this.#database);
+      if (message === null) throw error;
+      results = renderFailure(failureOf(error, message), { hasRows: false, errors: options?.errors ?? "both" });
     }
     this.#executor.hasStaleSchema = true;
     this.#endEntry();
@@ -533,6 +543,11 @@ export class StateMachine {
   }
 }
 
+/** Whether a request that is all or nothing has failed, and was undone when it ran. */
+function wasUndone({ command, failures = 0 }: Work): boolean {
+  return command !== null && command.transaction && command.kind !== "query" && failures > 0;
+}
+
 /** How an entry is run. */
 interface Attempt {
   readonly doomed: Doomed;
@@ -568,25 +583,6 @@ function doomRest({ statements }: StampedCommand, doomed: Map<number, Failure>, 
   for (let number = last + 1; number < count; number++) {
     doomed.set(number, { message: TOO_MANY_ATTEMPTS });
   }
-}
-
-function isVacuum(sql: string): boolean {
-  return parsePragma(sql) === null;
-}
-
-/** Whether a `PRAGMA auto_vacuum` asks for none, as SQLite reads its value. */
-function isNone(sql: string): boolean {
-  const value = parsePragma(sql)?.value ?? "";
-  return !["FULL", "INCREMENTAL", "1", "2"].includes(value);
-}
-
-/** The text of a command that is a lone VACUUM of this database or a lone `PRAGMA auto_vacuum = …`, or `null`. */
-function rewritingOf({ statements, transaction, kind }: StampedCommand): string | null {
-  const part = statements.length === 1 && statements[0]?.parts.length === 1 ? statements[0].parts[0] : undefined;
-  if (part === undefined || transaction || kind === "query") return null;
-  if (part.verb === "VACUUM") return isVacuumInto(part.sql) ? null : part.sql;
-  const pragma = part.verb === "PRAGMA" ? parsePragma(part.sql) : null;
-  return pragma?.name === "auto_vacuum" && pragma.hasValue ? part.sql : null;
 }
 
 /**

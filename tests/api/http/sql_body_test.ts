@@ -163,6 +163,16 @@ Deno.test("stringify() sorts keys and escapes as Go does; indent() changes no to
   );
 });
 
+Deno.test("a body of too many statements is refused before they take memory, in one text or in several", () => {
+  const text = "a;".repeat(2_000_001);
+  const several = Array.from({ length: 3 }, (_, at) => `${"a;".repeat(700_000)}${at}`);
+  for (const body of [JSON.stringify([text]), JSON.stringify(several)]) {
+    const error = assertThrows(() => decodeStatements(body), HttpError, "more than 2000000 statements");
+    assertEquals(error.status, 413);
+  }
+  assertEquals(assertThrows(() => sqlText(text), HttpError).status, 413);
+});
+
 Deno.test("a body with more values than memory should hold is refused before it is parsed; texts do not count", () => {
   const many = `[["INSERT INTO t VALUES(?)"${",1".repeat(2_000_001)}]]`;
   assertThrows(() => decodeStatements(many), HttpError, "holds more than 2000000 values");

@@ -16,6 +16,16 @@ Deno.test("splitStatements() drops empty statements, comments and the semicolons
   assertEquals(texts(" /* unterminated ; SELECT 1"), []);
 });
 
+Deno.test("splitStatements() takes a vertical tab for a blank behind another one alone, as SQLite does", () => {
+  assertEquals(
+    splitStatements(" \u000bWITH \u000ba(b) AS (SELECT 1)\n\u000b \u000bDELETE FROM c").map(({ verb }) => verb),
+    [
+      "DELETE",
+    ],
+  );
+  assertEquals(splitStatements("\u000bSELECT 1").map(({ verb }) => verb), [""]);
+});
+
 Deno.test("splitStatements() keeps semicolons inside strings, names, blobs and comments", () => {
   const sql = `INSERT INTO "a;b" VALUES(';''', [;], \`;\`\`\`, x';', /* ; */ "x"";")`;
   assertEquals(texts(`${sql};SELECT 1`), [sql, "SELECT 1"]);
@@ -61,6 +71,11 @@ Deno.test("parameterNames() names parameters by number", () => {
   assertEquals(parameterNames("SELECT ?, :a, ?, @b, :a"), [null, ":a", null, "@b"]);
   assertEquals(parameterNames("SELECT ?3, ?"), []);
   assertEquals(parameterNames("SELECT ?3, :a"), [null, null, null, ":a"]);
+});
+
+Deno.test("parameterNames() takes a statement with as many names as there may be", () => {
+  const names = Array.from({ length: 32_766 }, (_, at) => `:a${at}`);
+  assertEquals(parameterNames(`SELECT ${names.join()},${names.join()}`), names);
 });
 
 Deno.test("isDisallowedPragma() sees every form and place", () => {

@@ -73,6 +73,19 @@ const LOGS: Readonly<Record<string, Log>> = {
     [["INSERT INTO f9(f9, rank) VALUES('rank', 'bm25(2.0)')"]],
     [["SELECT 1 FROM f9", "INSERT INTO f9(f9) VALUES('delete-all')"], { kind: "request" }],
   ],
+  "the cursor of a full-text index, and what it has read, are values of its table": [
+    [["CREATE VIRTUAL TABLE f5 USING fts5(a)", "CREATE TABLE seen(k, v)", "INSERT INTO f5 VALUES('x'), ('x y')"]],
+    [["INSERT INTO seen SELECT 'a', f5 FROM f5 WHERE f5 MATCH 'x'"]],
+    [["INSERT INTO seen SELECT 'b', f5 FROM f5 WHERE f5 MATCH '*id'"]],
+    [["INSERT INTO seen SELECT 'c', f5 FROM f5 WHERE f5 MATCH '*reads'"]],
+    [["INSERT INTO seen SELECT bm25(m), bm25(n) FROM f5 m, f5 n WHERE m MATCH 'x' AND n MATCH 'y'"]],
+    [["INSERT INTO seen SELECT 'd', f5 FROM f5 WHERE f5 MATCH 'y'"]],
+  ],
+  "functions of the node stand in the DEFAULT of columns": [
+    [["CREATE TABLE d(a, c DEFAULT (total_changes()), e DEFAULT (sqlite_version()))"]],
+    [["INSERT INTO d(a) VALUES(1)", "INSERT INTO d(a, c, e) VALUES(1, 2, 3)"]],
+    [["CREATE TABLE g(a, b DEFAULT (upper('x')))", "INSERT INTO g(a) VALUES(1)"]],
+  ],
   "ANALYZE goes through the tables in their order": [
     [["CREATE TABLE t1(c0 REFERENCES t1, c1)", "CREATE TABLE t2(id INTEGER PRIMARY KEY AUTOINCREMENT, c0)"]],
     [["INSERT INTO t1 VALUES(1,1)", "INSERT INTO t2(c0) VALUES(1)"]],

@@ -1,9 +1,24 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import { wholeText } from "../../../src/core/sql/result_text.ts";
 import { Bench, entry, PLAIN } from "./fixture.ts";
 import { Database, runOnce } from "../../../src/drivers/libsqlite/driver.ts";
 
 const TABLE = "CREATE TABLE t(id INTEGER PRIMARY KEY, name TEXT UNIQUE, age INTEGER)";
 const OK = (id: number, rows = 1) => `{"last_insert_id":${id},"rows_affected":${rows}}`;
+
+Deno.test("a request that fails as a whole says why, also where it had made a virtual table", () => {
+  for (const module of ["fts5", "fts4", "rtree"]) {
+    using bench = new Bench();
+    const made = `CREATE VIRTUAL TABLE f USING ${module}(a${module === "rtree" ? ", b, c" : ""})`;
+    const { results, error } = bench.outcome([made, "INSERT INTO f DEFAULT VALUES", "SELECT nosuch"], {
+      kind: "request",
+      transaction: true,
+    });
+    assertEquals([error, JSON.parse(wholeText(results)).at(-1).error], [undefined, "no such column: nosuch"], module);
+    assertEquals(bench.rows("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'f%'"), [[0]]);
+    assertEquals(bench.run([made]), bench.run(["CREATE TABLE t(a)"]), "it can be made");
+  }
+});
 
 Deno.test("StateMachine reports writes with sticky fields, zero ones left out", () => {
   using bench = new Bench();
@@ -159,6 +174,8 @@ Deno.test("StateMachine keeps the names of the cluster's tables from views, virt
   for (
     const sql of [
       "ALTER TABLE t RENAME TO _muster_x",
+      "ALTER TABLE t RENAME \u000bTO _muster_x",
+      "ALTER TABLE t RENAME TO\n\u000b_muster_x",
       'alter table main."t" rename to "_MUSTER_x"',
       "/* RENAME TO u */ ALTER TABLE t RENAME TO [_muster_y]",
       "ALTER TABLE rename RENAME TO _muster_z",
