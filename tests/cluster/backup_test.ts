@@ -115,6 +115,44 @@ Deno.test("a dump and a file, loaded through a follower, make the same database 
     assertEquals((await leader.row("SELECT count(*) FROM sqlite_schema WHERE name = 'half'"))[0], 0);
   }));
 
+Deno.test("what SQL text cannot hold is refused by its name before anything is sent; the rest of it is written", () =>
+  withNodes(async (root, start) => {
+    const node = start(nodePlace(root, "1"));
+    await node.ready();
+    for (
+      const sql of [
+        "CREATE TABLE t(a)",
+        "INSERT INTO t VALUES(CAST(x'ff41' AS TEXT))",
+        "CREATE VIRTUAL TABLE ft USING fts5(a)",
+        "CREATE VIRTUAL TABLE words USING fts5vocab(ft, row)",
+        "INSERT INTO ft(rowid, a) VALUES(7, 'seven')",
+        "CREATE VIEW v AS SELECT a FROM t",
+        "CREATE TRIGGER tr INSTEAD OF INSERT ON v BEGIN INSERT INTO t VALUES(new.a); END",
+        "CREATE VIRTUAL TABLE bare USING fts5(a, content='')",
+      ]
+    ) await node.execute(sql);
+    const dump = await backup(node, "?fmt=sql");
+    await node.execute("INSERT INTO bare(rowid, a) VALUES(1, 'x')");
+    for (const query of ["?fmt=sql", "?fmt=sql&compress"]) {
+      for (let count = 0; count < 5; count++) { // more than may be open at a time
+        const refused = await fetch(`${node.url}/db/backup${query}`);
+        assertEquals(refused.status, 500);
+        assertMatch(await refused.text(), /^table bare cannot be written as SQL text: .*; a binary backup has it/);
+      }
+    }
+    const others = new TextDecoder().decode(await backup(node, "?fmt=sql&tables=t,ft,words"));
+    assertMatch(others, /INSERT INTO "t" VALUES\(CAST\(x'ff41' AS TEXT\)\);/);
+    for (const item of ["VIEW v", "TABLE t", "TABLE words", "TABLE ft", "TABLE bare"]) {
+      await node.execute(`DROP ${item}`);
+    }
+    assertEquals((await load(node, dump)).includes("error"), false);
+    await node.execute("INSERT INTO v VALUES('new')");
+    const [rows, found] = await node.row(
+      "SELECT (SELECT group_concat(hex(a)) FROM t), (SELECT rowid FROM ft('seven'))",
+    );
+    assertEquals([rows, found], ["FF41,6E6577", 7]);
+  }));
+
 /** How many tables hold what has come of a load: the cluster's own tables are hidden from queries that do not ask so. */
 const LOADING = "SELECT count(*) FROM (SELECT rowid, * FROM sqlite_schema) WHERE name = '_muster_load'";
 

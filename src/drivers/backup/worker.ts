@@ -25,17 +25,19 @@ interface OpenBackup {
   readonly isEmpty: boolean;
   /** Path of its temporary file, if it has one. */
   readonly file: string;
+  /** The database, where it is read while it is handed out. */
+  readonly database: Database | undefined;
 }
 
 /** The database and library that backups are made with. */
 type Source = Pick<OpenBackups, "path" | "library">;
 
 function openBackup(source: Source, file: string, options: BackupOptions): OpenBackup {
-  const { pieces, length, isEmpty } = options.format === "sql"
-    ? { pieces: textPieces(source, options.tables), length: undefined, isEmpty: false }
-    : filePieces(source, file, options);
-  if (!options.isCompressed) return { pieces: pieces[Symbol.asyncIterator](), length, isEmpty, file };
-  return { pieces: compressed(pieces)[Symbol.asyncIterator](), length: undefined, isEmpty, file };
+  const { pieces, length, isEmpty, database } = options.format === "sql"
+    ? { ...openText(source, options.tables), length: undefined, isEmpty: false }
+    : { ...filePieces(source, file, options), database: undefined };
+  if (!options.isCompressed) return { pieces: pieces[Symbol.asyncIterator](), length, isEmpty, file, database };
+  return { pieces: compressed(pieces)[Symbol.asyncIterator](), length: undefined, isEmpty, file, database };
 }
 
 function filePieces(
@@ -61,16 +63,26 @@ async function* readPieces(path: string): AsyncGenerator<Uint8Array<ArrayBuffer>
   }
 }
 
-async function* textPieces(
+/** @throws {Error} When the database cannot be written as text. */
+function openText(
   { path, library }: Source,
   tables: readonly string[] | undefined,
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+): { pieces: AsyncIterable<Uint8Array<ArrayBuffer>>; database: Database } {
   const options = { readOnly: true, foreignKeys: false, library, valueBytesMax: STORED_BYTES_MAX };
   const database = new Database(path, options);
-  const writer = new ByteWriter(2 * PIECE_BYTES);
   try {
     runOnce(database, "BEGIN");
-    for (const text of dumpSql(database, tables)) {
+    return { pieces: textPieces(database, dumpSql(database, tables)), database };
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+async function* textPieces(database: Database, texts: Iterable<Uint8Array>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const writer = new ByteWriter(2 * PIECE_BYTES);
+  try {
+    for (const text of texts) {
       writer.raw(text);
       if (writer.length < PIECE_BYTES) continue;
       yield writer.copy();
@@ -116,8 +128,13 @@ function methodsOf(source: Source, directory: string): Methods<BackupMethods> {
     async close({ id }) {
       const backup = backups.get(id);
       backups.delete(id);
-      await backup?.pieces.return?.();
-      if (backup) removeDatabase(backup.file);
+      if (!backup) return;
+      try {
+        await backup.pieces.return?.();
+      } finally {
+        backup.database?.close();
+        removeDatabase(backup.file);
+      }
     },
   };
 }
