@@ -35,10 +35,9 @@ export function dumpSql(database: Database, tables?: readonly string[]): Generat
 
 function partsOf(database: Database, schema: Schema, tables: readonly Table[]): Part[] {
   const parts: Part[] = ["PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\n"];
-  // An index whose text is in a table finds it by rowid.
-  const keepsRowids = tables.some(({ module }) => module && contentOf(module));
+  const keepsRowids = keepingRowids(tables);
   for (const table of tables.filter(({ module }) => !module)) {
-    const rows = ordinaryRows(database, table, keepsRowids);
+    const rows = ordinaryRows(database, table, keepsRowids(table));
     checkRows(database, rows);
     parts.push(statementOf(table), { table: table.name, rows });
   }
@@ -51,6 +50,14 @@ function partsOf(database: Database, schema: Schema, tables: readonly Table[]): 
   for (const item of [...schema.triggers, ...schema.indexes]) parts.push(statementOf(item));
   if (schema.hasStatistics) parts.push("ANALYZE;\n");
   return [...parts, "COMMIT;\n"];
+}
+
+/** An index whose text is in a table finds it by rowid; where it is in a view, that may be of any table. */
+function keepingRowids(tables: readonly Table[]): (table: Table) => boolean {
+  const contents = new Set(tables.map(({ module }) => module && contentOf(module)?.toLowerCase()).filter(Boolean));
+  const ordinary = new Set(tables.filter(({ module }) => !module).map(({ name }) => name.toLowerCase()));
+  const areTables = [...contents].every((name) => name && ordinary.has(name));
+  return ({ name }) => !areTables || contents.has(name.toLowerCase());
 }
 
 /** Those of the tables that are written: others, where the text is loaded, keep their counts. */

@@ -146,6 +146,24 @@ Deno.test("an index over a table has the rows that it had, by their rowids; what
   }
 });
 
+Deno.test("rowids that are no column are written where an index may find rows by them, and nowhere else", () => {
+  const statements = [
+    "CREATE TABLE t(a)",
+    "CREATE TABLE other(a)",
+    "INSERT INTO t VALUES(1)",
+    "INSERT INTO other VALUES(1)",
+  ];
+  const view = "CREATE VIEW v AS SELECT rowid AS id, a FROM other";
+  const written = (content: string) =>
+    dumpOf([...statements, view, `CREATE VIRTUAL TABLE ft USING fts5(a, content=${content})`]).match(/INSERT INTO .*/g);
+  assertEquals(written("T"), [`INSERT INTO "t"(rowid,"a") VALUES(1,1);`, `INSERT INTO "other" VALUES(1);`]);
+  assertEquals(written("v, content_rowid=id")?.[1], `INSERT INTO "other"(rowid,"a") VALUES(1,1);`);
+  assertEquals(dumpOf(statements).match(/INSERT INTO .*/g), [
+    `INSERT INTO "t" VALUES(1);`,
+    `INSERT INTO "other" VALUES(1);`,
+  ]);
+});
+
 Deno.test("tables that show an index are made and not written", () =>
   assertSame(
     [
