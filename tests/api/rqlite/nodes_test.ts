@@ -125,7 +125,10 @@ Deno.test("/readyz says which part is not ready", async () => {
   node.replica.leaderReachable = () => ({ error: "refused" });
   assertEquals(await ready(), [503, "[+]node ok\n[+]leader not contactable: refused"]);
   node.lead(null);
+  node.replica.leaderReachable = () => ({ error: "no leader" });
   assertEquals(await ready(), [503, "[+]node ok\n[+]leader does not exist"]);
+  node.replica.leaderReachable = () => ({ error: "this node was removed" });
+  assertEquals(await ready(), [503, "[+]node ok\n[+]leader does not exist: this node was removed"]);
   assertEquals(await ready("?noleader"), [200, "[+]node ok"]);
 });
 
