@@ -199,6 +199,7 @@ function defaultValue(context: Context, type: ValueType, isStrict: boolean): str
     if ((isFree || type === "int") && draw.kind("random", 0.25)) {
       return isFree ? draw.pick(["(random())", "(hex(randomblob(4)))"]) : "(random())";
     }
+    if (isFree && draw.chance(0.02)) return draw.pick(["(total_changes())", "(sqlite_version())"]);
     const value = valueOf(draw, type);
     return draw.chance(0.7)
       ? `(${literal(value ?? 1n)})`

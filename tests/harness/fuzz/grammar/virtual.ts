@@ -291,9 +291,9 @@ function useFullText(context: Context, table: Table): string {
     [
       1,
       () =>
-        `INSERT INTO ${
-          model.anyTable(draw).name
-        } SELECT rowid FROM ${table.name} WHERE ${table.name} MATCH 'w1 OR w2 OR w3' LIMIT 5`,
+        `INSERT INTO ${model.anyTable(draw).name} SELECT ${
+          draw.pick(["rowid", table.name])
+        } FROM ${table.name} WHERE ${table.name} MATCH ${draw.pick(["'w1 OR w2 OR w3'", "'*id'", "'*reads'"])} LIMIT 5`,
     ],
   ])();
 }
