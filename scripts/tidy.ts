@@ -16,6 +16,9 @@ const IMPURE =
 const SPAWN = "src/program/node/spawn.ts";
 const BANNED_NAMES = ["util", "utils", "helpers", "common", "types", "constants"];
 
+/** A method as the callback: it gets the index as its second argument, which may mean something else to it. */
+const BARE_METHOD = /\.forEach\([\w#]+(?:\.[\w#]+)+\)/;
+
 /** The faults that a single file shows. */
 function* faultsOf(path: string, text: string): Generator<string> {
   const name = path.slice(path.lastIndexOf("/") + 1, -3);
@@ -24,6 +27,8 @@ function* faultsOf(path: string, text: string): Generator<string> {
   for (const [at, line] of lines.entries()) {
     const impure = PURE.test(path) ? IMPURE.exec(line) : null;
     if (impure) yield `${path}:${at + 1}: a pure core must not use ${impure[0].trim()}`;
+    const bare = BARE_METHOD.exec(line);
+    if (bare) yield `${path}:${at + 1}: ${bare[0]} hands an index on as well: name the argument`;
     if (path !== SPAWN && line.includes("new Worker(")) {
       yield `${path}:${at + 1}: Workers are started in ${SPAWN} alone`;
     }

@@ -34,19 +34,20 @@ const EXPECTED: Readonly<Record<FieldKind, string>> = {
 export class Fields {
   readonly #values: ReadonlyMap<string, unknown>;
   readonly #where: string;
-  readonly #warnings: string[];
+  readonly #warn: (line: string) => void;
 
-  /** @param where Place for messages, for example `-disco-config: TLS`. */
-  constructor(value: unknown, schema: Schema, { where, warnings }: { where: string; warnings: string[] }) {
+  /**
+   * @param where Place for messages, for example `-disco-config: TLS`.
+   * @param warn Told of what is ignored, a line at a time and nothing else: a log's second parameter is a level.
+   */
+  constructor(value: unknown, schema: Schema, { where, warn }: { where: string; warn: (line: string) => void }) {
     if (!isObject(value)) throw new ConfigError(`${where}: expected an object`);
     const names = new Map(Object.keys(schema).map((name) => [name.toLowerCase(), name]));
     const values = new Map<string, unknown>();
     for (const [key, content] of Object.entries(value)) {
       const name = names.get(key.toLowerCase());
       if (name === undefined) {
-        warnings.push(
-          `${where}: unknown key "${key.slice(0, 64)}" is ignored; known are ${[...names.values()].join(", ")}`,
-        );
+        warn(`${where}: unknown key "${key.slice(0, 64)}" is ignored; known are ${[...names.values()].join(", ")}`);
       } else if (content !== null) {
         if (!isOf(content, schema[name])) {
           throw new ConfigError(`${where}: "${name}" must be ${EXPECTED[schema[name]]}`);
@@ -56,7 +57,7 @@ export class Fields {
     }
     this.#values = values;
     this.#where = where;
-    this.#warnings = warnings;
+    this.#warn = warn;
   }
 
   /** Whether the field is there. */
@@ -98,7 +99,7 @@ export class Fields {
   /** An object within; undefined when absent. */
   object(name: string, schema: Schema): Fields | undefined {
     if (!this.#values.has(name)) return undefined;
-    return new Fields(this.#values.get(name), schema, { where: `${this.#where}: ${name}`, warnings: this.#warnings });
+    return new Fields(this.#values.get(name), schema, { where: `${this.#where}: ${name}`, warn: this.#warn });
   }
 }
 

@@ -80,6 +80,12 @@ export function logger(part: string): (line: string, level?: LogLevel) => void {
   };
 }
 
+/** Writes warnings under the name of a part; it takes nothing but the line, so that it can be handed on as a callback. */
+export function warner(part: string): (line: string) => void {
+  const log = logger(part);
+  return (line) => log(line, "warn");
+}
+
 /**
  * The lines of this process's Workers from now on, until the walk is left.
  * @param over Ends the walk when it resolves, also while no line comes.

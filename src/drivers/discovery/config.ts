@@ -62,22 +62,18 @@ const REQUEST_TIMEOUT_MS = 5000;
  */
 export function discoveryOptions(input: ConfigInput, parts: ConfigParts): DiscoveryOptions {
   const value = input.text.trim() === "" ? undefined : parseJson(input.text, WHERE);
-  const warnings: string[] = [];
-  const fields = (schema: Schema) => new Fields(value ?? {}, schema, { where: WHERE, warnings });
-  const options = (() => {
-    switch (input.mode) {
-      case "dns":
-        return dnsOptions(fields({ name: "text", port: "integer", server: "texts" }), input, parts);
-      case "dns-srv":
-        return srvOptions(fields({ name: "text", service: "text", server: "texts" }));
-      case "consul-kv":
-        return consulOptions(fields(CONSUL), { ...input, hasConfig: value !== undefined }, parts);
-      case "etcd-kv":
-        return etcdOptions(fields(ETCD), { ...input, hasConfig: value !== undefined }, parts);
-    }
-  })();
-  warnings.forEach(parts.warn);
-  return options;
+  const warn = (line: string) => parts.warn(line);
+  const fields = (schema: Schema) => new Fields(value ?? {}, schema, { where: WHERE, warn });
+  switch (input.mode) {
+    case "dns":
+      return dnsOptions(fields({ name: "text", port: "integer", server: "texts" }), input, parts);
+    case "dns-srv":
+      return srvOptions(fields({ name: "text", service: "text", server: "texts" }));
+    case "consul-kv":
+      return consulOptions(fields(CONSUL), { ...input, hasConfig: value !== undefined }, parts);
+    case "etcd-kv":
+      return etcdOptions(fields(ETCD), { ...input, hasConfig: value !== undefined }, parts);
+  }
 }
 
 function dnsOptions(fields: Fields, { clusterPort }: ConfigInput, { variable }: ConfigParts): DnsOptions {
@@ -194,7 +190,7 @@ function consulAuth(fields: Fields, fromVariable: string | undefined): Credentia
 
 function consulTls(fields: Fields, parts: ConfigParts): TlsOptions {
   const given = fields.object("tls_config", TLS) ??
-    new Fields({}, TLS, { where: `${WHERE}: tls_config`, warnings: [] });
+    new Fields({}, TLS, { where: `${WHERE}: tls_config`, warn: () => {} });
   const { variable } = parts;
   const verify = variable("CONSUL_HTTP_SSL_VERIFY");
   return tlsOptions(given, parts, {
@@ -309,7 +305,7 @@ function etcdTls(fields: Fields, listed: readonly string[], parts: ConfigParts):
   const schema: Schema = { ...TLS, ServerName: "text", InsecureSkipVerify: "boolean" };
   const given = fields.object("TLS", schema);
   if (!given && !listed.some((text) => text.startsWith("https://"))) return undefined;
-  const from = given ?? new Fields({}, schema, { where: `${WHERE}: TLS`, warnings: [] });
+  const from = given ?? new Fields({}, schema, { where: `${WHERE}: TLS`, warn: () => {} });
   return tlsOptions(from, parts, {
     serverName: from.text("ServerName") || from.text("address"),
     insecure: from.boolean("InsecureSkipVerify") || from.boolean("insecure_skip_verify"),

@@ -73,12 +73,10 @@ export function isSink(value: string): boolean {
 export function cdcPlan(value: string, parts: CdcParts): CdcPlan {
   if (isSink(value)) return { sink: sinkOf(value), options: { ...DEFAULTS, endpoint: shown(value) } };
   const where = "-cdc-config";
-  const warnings: string[] = [];
   const text = parts.file(value, where);
   const parsed = parseJson(text, where);
   const policy = policyOf(parsed, where);
-  const fields = new Fields(withoutPolicy(parsed), SCHEMA, { where, warnings });
-  warnings.forEach(parts.warn);
+  const fields = new Fields(withoutPolicy(parsed), SCHEMA, { where, warn: (line) => parts.warn(line) });
   const endpoint = fields.text("endpoint");
   if (endpoint === "") throw new ConfigError(`${where}: "endpoint" is missing: a URL, "stdout", or "file:///PATH"`);
   return {

@@ -113,14 +113,12 @@ interface Context {
 }
 
 function planOf<T>(text: string, schema: Schema, { where, parts }: Context, make: (fields: Fields) => T): T {
-  const warnings: string[] = [];
-  const fields = new Fields(parseJson(expandVariables(text, parts.variable), where), schema, { where, warnings });
+  const warn = (line: string) => parts.warn(line);
+  const fields = new Fields(parseJson(expandVariables(text, parts.variable), where), schema, { where, warn });
   if (fields.number("version", VERSION_MAX) > VERSION_MAX) {
     throw new ConfigError(`${where}: invalid version: "version" must be ${VERSION_MAX}`);
   }
-  const plan = make(fields);
-  warnings.forEach(parts.warn);
-  return plan;
+  return make(fields);
 }
 
 function destinationOf(fields: Fields, context: Context): Destination {
@@ -214,7 +212,7 @@ function gcsDestination(sub: Fields, { where, parts }: Context): GcsDestination 
 
 function serviceAccount(text: string, where: string): ServiceAccount {
   const place = `${where}: credentials_path`;
-  const fields = new Fields(parseJson(text, place), ACCOUNT, { where: place, warnings: [] }); // it has keys for other uses
+  const fields = new Fields(parseJson(text, place), ACCOUNT, { where: place, warn: () => {} }); // it has keys for other uses
   const account = {
     email: required(fields, "client_email", place),
     keyId: fields.text("private_key_id"),

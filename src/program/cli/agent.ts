@@ -12,7 +12,7 @@ import { readUsers, UsersError } from "../node/users.ts";
 import { VERSION } from "../node/version.ts";
 import { hasKeyring } from "../../drivers/membership/files.ts";
 import { load } from "../../root.ts";
-import { logAsAgent, logger, setLogLevel } from "../../base/worker/log.ts";
+import { logAsAgent, logger, setLogLevel, warner } from "../../base/worker/log.ts";
 import { AGENT_FLAGS } from "../config/agent_flags.ts";
 import type { Machine } from "../config/addresses.ts";
 import { type AgentSetup, agentSetup } from "../config/agent_config.ts";
@@ -118,7 +118,7 @@ async function run(start: Start): Promise<number> {
   // Loaded where it is asked for: it takes memory.
   const usesSinks = config.cdcConfig !== "" || config.otlp.endpoint !== "";
   const sinks = usesSinks ? await load<typeof import("../config/sinks.ts")>("src/program/config/sinks") : undefined;
-  const inputs = { users: await readUsers(config.authFile), sinks: sinks?.readSinks(config, log) };
+  const inputs = { users: await readUsers(config.authFile), sinks: sinks?.readSinks(config, warner("agent")) };
   const node = await Node.start(config, inputs, log);
   console.log(banner(node.id, setup));
   const pidFile = settings.text("pid_file");

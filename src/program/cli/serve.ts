@@ -11,7 +11,7 @@ import { ExtensionsError, isThere, readExtensions } from "../node/extensions.ts"
 import { DataDirectoryError } from "../node/data_directory.ts";
 import { Node, NodeFailure } from "../node/node.ts";
 import { load } from "../../root.ts";
-import { logger } from "../../base/worker/log.ts";
+import { logger, warner } from "../../base/worker/log.ts";
 import { joinAuthorizationOf, readUsers, UsersError } from "../node/users.ts";
 import { keepLoopbackDirect } from "../client/proxy.ts";
 import { versionLine } from "../node/version.ts";
@@ -100,9 +100,9 @@ async function run(config: NodeConfig): Promise<number> {
       log(`-join-as ${config.joinAs}: the auth file has no such user, this node joins without credentials`, "warn");
     }
     const read = {
-      discovery: discovery?.readDiscovery(config, logger("disco")),
-      uploads: uploads?.readUploads(config, logger("uploader")),
-      sinks: sinks?.readSinks(config, logger("cdc")),
+      discovery: discovery?.readDiscovery(config, warner("disco")),
+      uploads: uploads?.readUploads(config, warner("uploader")),
+      sinks: sinks?.readSinks(config, warner("cdc")),
       users,
       joinAuthorization,
       extensions: await readExtensions(config.extensionsPath),
