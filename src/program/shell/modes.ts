@@ -53,9 +53,9 @@ const RENDERERS: Readonly<Record<Mode, (rows: Rows, style: Style) => string>> = 
   column: framed({ across: "-", down: "|", cross: "+", betweenRows: true, nullText: "<nil>" }),
   table: framed({ across: "-", down: "|", cross: "+", betweenRows: false, nullText: "" }),
   box,
-  csv: separated(",", (text) => /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text, "NULL"),
-  tabs: separated("\t", (text) => text.replaceAll("\t", " "), ""),
-  list: separated("|", shown, ""),
+  csv: separated(",", (text) => /^$|[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text),
+  tabs: separated("\t", (text) => text.replaceAll("\t", " ")),
+  list: separated("|", shown),
   json,
   line,
   markdown,
@@ -129,14 +129,12 @@ function box(rows: Rows, style: Style): string {
   return [rule("┌", "┬", "┐"), ...heading, ...body.map(text), rule("└", "┴", "┘")].join("\n");
 }
 
-function separated(
-  separator: string,
-  quoted: (text: string) => string,
-  standardNull: string,
-): (rows: Rows, style: Style) => string {
-  return ({ columns, rows }, { hasHeader = true, nullText = standardNull }) =>
-    [...(hasHeader ? [columns] : []), ...rows.map((row) => row.map((value) => textOf(value, nullText)))]
-      .map((row) => row.map(quoted).join(separator)).join("\n");
+/** As in sqlite3, NULL is an empty field, which differs from an empty text where that is in quotes. */
+function separated(separator: string, quoted: (text: string) => string): (rows: Rows, style: Style) => string {
+  return ({ columns, rows }, { hasHeader = true, nullText = "" }) => {
+    const field = (value: Value) => value === null && nullText === "" ? "" : quoted(textOf(value, nullText));
+    return [...(hasHeader ? [columns] : []), ...rows].map((row) => row.map(field).join(separator)).join("\n");
+  };
 }
 
 function json({ columns, rows }: Rows): string {

@@ -195,7 +195,8 @@ export class Session implements CommandSession {
     if (result.k === "error") throw new Error(result.message);
     if (result.k === "rows") {
       const text = render(mode, result, styleOf(style));
-      if (text !== "") this.say(text);
+      const isLine = result.rows.length > 0 && result.columns.length > 0; // of one empty field, maybe
+      if (text !== "" || isLine) this.say(text);
       if (timer && seconds !== undefined) this.say(`Run Time: ${seconds.toFixed(6)} seconds`);
       return;
     }

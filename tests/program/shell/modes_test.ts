@@ -30,7 +30,9 @@ Deno.test("render() shows rows in each mode as the shells of SQLite and rqlite d
     ),
   );
   assertEquals(render("table", two).split("\n").length, 6);
-  assertEquals(render("csv", two), "id,name\n1,fiona\n2,NULL");
+  assertEquals(render("csv", two), "id,name\n1,fiona\n2,");
+  assertEquals(render("csv", two, { nullText: "NULL" }), "id,name\n1,fiona\n2,NULL");
+  assertEquals(render("csv", { columns: ["a", "b"], rows: [[null, ""]] }), 'a,b\n,""', "as in sqlite3");
   assertEquals(render("csv", two, { hasHeader: false, nullText: "" }), "1,fiona\n2,");
   assertEquals(render("tabs", two), "id\tname\n1\tfiona\n2\t");
   assertEquals(render("list", two), "id|name\n1|fiona\n2|");
