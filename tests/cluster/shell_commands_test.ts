@@ -52,7 +52,7 @@ SELECT count(*) AS n FROM t`);
     assert(second.out.includes("| 1 |") && !second.out.includes("| 2 |"));
 
     const sql = async (...args: string[]) => await muster(["sql", api, ...args]);
-    assertEquals((await sql("SELECT id FROM t; SELECT NULL", "-format=csv", "-no-header")).stdout, "1\n2\nNULL\n");
+    assertEquals((await sql("SELECT id FROM t; SELECT NULL", "-format=csv", "-no-header")).stdout, "1\n2\n\n");
     assertEquals(JSON.parse((await sql("-format=json", "SELECT 9223372036854775807 AS big")).stdout), [
       { big: "9223372036854775807" },
     ]);
@@ -77,12 +77,13 @@ Deno.test("shell imports CSV and SQLite files, follows a query, and writes what 
     };
     await Deno.writeTextFile(`${root}/people.csv`, 'name,note\nfiona,"a ""b"", c"\nbob,"two\nlines"\n');
     await Deno.writeTextFile(`${root}/more.csv`, "carol,\n");
-    await Deno.writeTextFile(`${root}/uneven.csv`, "dan,x\nerin\n");
+    await Deno.writeTextFile(`${root}/uneven.csv`, 'dan,"x\ny"\n\nerin\n');
     using other = new DatabaseSync(`${root}/other.sqlite`);
     other.exec(`CREATE TABLE "odd name"(id INTEGER PRIMARY KEY, big, part REAL, bytes BLOB, empty);
       INSERT INTO "odd name" VALUES(7, 9223372036854775807, 2.0, x'00ff', NULL), (8, -1, 1e300, x'', 'é');
       CREATE TABLE many(n INTEGER PRIMARY KEY);
-      INSERT INTO many WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 1200) SELECT n FROM r`);
+      INSERT INTO many WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 1200) SELECT n FROM r;
+      CREATE TABLE bounds(part REAL); INSERT INTO bounds VALUES(9e999), (-9e999)`);
     const done = await shell(`.mode csv
 .import ${root}/people.csv people
 .import ${root}/more.csv people
@@ -90,6 +91,7 @@ SELECT name, replace(note, char(10), '/') AS note FROM people;
 .import ${root}/other.sqlite
 SELECT id, big, typeof(big) AS a, part, typeof(part) AS b, hex(bytes) AS c, empty FROM "odd name";
 SELECT count(*) AS n, sum(n) AS total FROM many;
+SELECT part = 9e999 AS high, part = -9e999 AS low, typeof(part) AS kind FROM bounds;
 .watch 1 SELECT 1 AS one
 .live SELECT max(n) AS most FROM many
 .extensions
@@ -105,14 +107,18 @@ SELECT count(*) AS n, sum(n) AS total FROM many;
 name,note
 fiona,"a ""b"", c"
 bob,two/lines
-carol,
+carol,""
 2 rows were imported into odd name
 1200 rows were imported into many
+2 rows were imported into bounds
 id,big,a,part,b,c,empty
-7,9223372036854775807,integer,2,real,00FF,NULL
-8,-1,integer,1e+300,real,,é
+7,9223372036854775807,integer,2,real,00FF,
+8,-1,integer,1e+300,real,"",é
 n,total
 1200,720600
+high,low,kind
+1,0,real
+0,1,real
 one
 1
 most
@@ -139,14 +145,50 @@ SELECT count(*) FROM many;`);
     assertMatch(
       refused.errors,
       new RegExp(
-        "Error: row 2 has 1 values, the table 2 columns; 0 rows were imported\n" +
+        "Error: line 4 has 1 values, the table 2 columns; nothing was imported\n" +
           "Error: expected the name of a table for the rows of a CSV file\n" +
-          "Error: rows 1 to 500 were refused, those before are there: UNIQUE constraint failed: many.n\n" +
-          "Error: there is no such table in it; it has odd name, many\n" +
+          "Error: rows 1 to 500 were refused, nothing was imported: UNIQUE constraint failed: many.n\n" +
+          "Error: there is no such table in it; it has odd name, many, bounds\n" +
           "Error: .*no such column: nope\n" +
           "Error: expected seconds, 0.1 or more, and a query\n" +
           "Error: .*\n$",
       ),
     );
     assert(refused.out.includes("1200"));
+  }));
+
+Deno.test("shell imports a CSV file that was put right into a table that is as new as at the first try", () =>
+  withNodes(async (root, start) => {
+    const node = start(nodePlace(root, "1"));
+    await node.ready();
+    const { command, args } = musterCommand();
+    const shell = (input: string) =>
+      runWith(command, [...args, "shell", `-http-addr=127.0.0.1:${node.place.httpPort}`], input);
+    const write = (text: string) => Deno.writeTextFile(`${root}/new.csv`, text);
+    const rows = Array.from({ length: 501 }, (_, at) => `${at},x\n`).join("");
+    const faults: readonly (readonly [text: string, why: string])[] = [
+      ["id,name\n1,fiona\n2\n", "line 3 has 1 values, the table 2 columns; nothing was imported"],
+      ['id,name\n1,"a\nb"\n\n2,c"d"\n', 'line 5 begins a row that is no CSV: bare " in non-quoted-field'],
+      ["id,id\n1,fiona\n", "lines 2 to 2 were refused, nothing was imported: duplicate column name: id"],
+      ["id,id\n", "new was refused, nothing was imported: duplicate column name: id"],
+    ];
+    for (const [text, why] of faults) {
+      await write(text);
+      const failed = await shell(`.import ${root}/new.csv new\n.tables new`);
+      assert(failed.errors.includes(`Error: ${why}\n`), failed.errors);
+      assertEquals(failed.out.includes("new"), false, text);
+    }
+    await write("id,name\n1,fiona\n2,bob\n");
+    const done = await shell(`.import ${root}/new.csv new\n.mode csv\nSELECT * FROM new;`);
+    assertEquals(done.out, "2 rows were imported into new\nid,name\n1,fiona\n2,bob\n");
+    await write(`id,name\n${rows}9\n`);
+    const half = await shell(`.import ${root}/new.csv half\n.mode csv\nSELECT count(*) FROM half;`);
+    assert(
+      half.errors.includes("line 503 has 1 values, the table 2 columns; the 500 rows before are there"),
+      half.errors,
+    );
+    assertEquals(half.out, "count(*)\n500\n");
+    await write("id,name\n");
+    const empty = await shell(`.import ${root}/new.csv empty\n.mode csv\nSELECT name FROM pragma_table_info('empty');`);
+    assertEquals(empty.out, "0 rows were imported into empty\nname\nid\nname\n");
   }));

@@ -2,7 +2,6 @@
  * The commands of the shell that read files, or write what all nodes say: import, boot, a dump of the system.
  * @module
  */
-import { CsvParseStream } from "@std/csv/parse-stream";
 import { identifierText } from "../../core/sql/tokenizer.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
 import { bundledLibrary } from "../../drivers/libsqlite/library.ts";
@@ -10,6 +9,7 @@ import { Database, runOnce } from "../../drivers/libsqlite/driver.ts";
 import { entries, fieldOf, text as textIn } from "../client/agent_api.ts";
 import { Progress } from "../client/progress.ts";
 import { exists } from "../client/transfer.ts";
+import { csvRows } from "./csv_file.ts";
 import type { CommandSession, DotCommand } from "./dot_command.ts";
 
 /** Rows of one request: one transaction of the cluster. */
@@ -68,7 +68,10 @@ interface Import {
   readonly signal: AbortSignal | undefined;
 }
 
-/** As in sqlite3: the first line has the names of the columns where the table is new, and is a row where it is there. */
+/**
+ * As in sqlite3: the first line has the names of the columns where the table is new, and is a row where it is there. A new table
+ * is made with its first rows or not at all, so that a file which is put right finds it as new as before.
+ */
 async function importCsv(session: CommandSession, { path, table = "", signal }: Import): Promise<void> {
   const file = await Deno.open(path);
   const { size } = await file.stat();
@@ -79,37 +82,29 @@ async function importCsv(session: CommandSession, { path, table = "", signal }: 
       controller.enqueue(piece);
     },
   });
-  const lines = file.readable.pipeThrough(counting).pipeThrough(new TextDecoderStream()).pipeThrough(
-    new CsvParseStream(),
-  );
-  let columns = (await session.query("SELECT name FROM pragma_table_info(?)", table)).rows.map(([name]) =>
-    String(name)
-  );
-  const isNew = columns.length === 0;
-  const rows = rowsOf(lines, async (first) => {
-    if (!isNew) return;
-    columns = [...first];
-    const named = columns.map((name) => `${identifierText(name)} TEXT`).join(", ");
-    await session.run(`CREATE TABLE ${identifierText(table)} (${named})`);
-  }, isNew);
-  const count = await insert(session, { table, columns: () => columns.length, rows, signal });
+  const there = await session.query("SELECT count(*) FROM pragma_table_info(?)", table);
+  let columns = Number(there.rows[0]?.[0] ?? 0);
+  let create: string | undefined;
+  const rows = async function* (): AsyncGenerator<Row> {
+    for await (const { line, values } of csvRows(file.readable.pipeThrough(counting))) {
+      if (columns > 0) yield { at: line, values };
+      else {
+        columns = values.length;
+        const named = values.map((name) => `${identifierText(name)} TEXT`).join(", ");
+        create = `CREATE TABLE ${identifierText(table)} (${named})`;
+      }
+    }
+  };
+  const count = await insert(session, {
+    table,
+    create: () => create,
+    columns: () => columns,
+    rows: rows(),
+    unit: "line",
+    signal,
+  });
   progress?.finish();
   session.say(`${count} rows were imported into ${table}`);
-}
-
-/** The rows of a CSV file; the first is told, and left out where it has the names. */
-async function* rowsOf(
-  lines: AsyncIterable<unknown>,
-  onFirst: (row: readonly string[]) => Promise<void>,
-  isNames: boolean,
-): AsyncGenerator<readonly string[]> {
-  let isFirst = true;
-  for await (const found of lines) {
-    const line = Array.isArray(found) ? found.map(String) : [];
-    if (isFirst) await onFirst(line);
-    if (!(isFirst && isNames)) yield line;
-    isFirst = false;
-  }
 }
 
 async function importSqlite(session: CommandSession, { path, table, signal }: Import): Promise<void> {
@@ -129,17 +124,17 @@ async function importSqlite(session: CommandSession, { path, table, signal }: Im
     }
     const there = (await session.query("SELECT name FROM sqlite_master WHERE type = 'table'")).rows.flat().map(String);
     for (const { name, sql } of wanted) {
-      if (!there.includes(name)) await session.run(sql);
       const total = Number(runOnce(database, `SELECT count(*) FROM ${identifierText(name)}`)[0][0]);
       const progress = progressOf(total, "rows");
       const statement = database.prepare(`SELECT * FROM ${identifierText(name)}`);
       try {
-        const rows = statement.iterate([]);
         const columns = statement.columns().length;
         const count = await insert(session, {
           table: name,
+          create: () => there.includes(name) ? undefined : sql,
           columns: () => columns,
-          rows,
+          rows: numbered(statement.iterate([])),
+          unit: "row",
           signal,
           onRows: (some) => progress?.advance(some),
         });
@@ -154,51 +149,78 @@ async function importSqlite(session: CommandSession, { path, table, signal }: Im
   }
 }
 
+function* numbered(rows: Iterable<readonly SqlValue[]>): Generator<Row> {
+  let at = 0;
+  for (const values of rows) yield { at: ++at, values };
+}
+
+/** A row, and its number or its line. */
+interface Row {
+  readonly at: number;
+  readonly values: readonly SqlValue[];
+}
+
 /** Rows on their way into a table. */
 interface Insertion {
   readonly table: string;
+  /** The statement that makes the table, once rows have come; undefined where it is there. */
+  create(): string | undefined;
   columns(): number;
-  readonly rows: Iterable<readonly SqlValue[]> | AsyncIterable<readonly SqlValue[]>;
+  readonly rows: Iterable<Row> | AsyncIterable<Row>;
+  /** What a row is known by. */
+  readonly unit: "row" | "line";
   readonly signal: AbortSignal | undefined;
   onRows?(count: number): void;
 }
 
-/** Inserts rows, some hundred in one transaction. @throws {Error} Naming the row, when one is refused: those before stay. */
-async function insert(session: CommandSession, { table, columns, rows, signal, onRows }: Insertion): Promise<number> {
+/**
+ * Inserts rows, some hundred in one transaction; the first makes the table where it is new.
+ * @throws {Error} Naming the row, when one is refused: those before stay.
+ */
+async function insert(session: CommandSession, insertion: Insertion): Promise<number> {
+  const { table, rows, unit, signal } = insertion;
   let batch: string[] = [];
+  let places: number[] = [];
   let length = 0;
   let count = 0;
+  let isThere = false;
+  const imported = () => count === 0 ? "nothing was imported" : `the ${count} rows before are there`;
   const send = async () => {
-    if (batch.length === 0) return;
+    const create = isThere ? undefined : insertion.create();
+    if (batch.length === 0 && create === undefined) return;
     signal?.throwIfAborted();
-    const first = count + 1;
-    await session.insert(`[${batch.join(",")}]`).catch((error) => {
-      throw new Error(
-        `rows ${first} to ${first + batch.length - 1} were refused, those before are there: ${error.message}`,
-      );
+    const body = `[${[...(create === undefined ? [] : [JSON.stringify(create)]), ...batch].join(",")}]`;
+    await session.insert(body).catch((error) => {
+      const [first = 0] = places;
+      const refused = places.length === 0 ? `${table} was` : `${unit}s ${first} to ${places.at(-1)} were`;
+      throw new Error(`${refused} refused, ${imported()}: ${error.message}`);
     });
+    isThere = true;
     count += batch.length;
-    onRows?.(batch.length);
-    batch = [];
-    length = 0;
+    insertion.onRows?.(batch.length);
+    [batch, places, length] = [[], [], 0];
   };
-  for await (const row of rows) {
-    const wanted = columns();
-    if (row.length !== wanted) {
-      throw new Error(
-        `row ${
-          count + batch.length + 1
-        } has ${row.length} values, the table ${wanted} columns; ${count} rows were imported`,
-      );
+  for await (const { at, values } of rows) {
+    const wanted = insertion.columns();
+    if (values.length !== wanted) {
+      throw new Error(`${unit} ${at} has ${values.length} values, the table ${wanted} columns; ${imported()}`);
     }
-    const text = JSON.stringify(`INSERT INTO ${identifierText(table)} VALUES(${row.map(() => "?").join(",")})`);
-    const line = `[${[text, ...row.map(parameterText)].join(",")}]`;
+    const line = statementOf(table, values);
     batch.push(line);
+    places.push(at);
     length += line.length;
     if (batch.length >= ROWS || length >= LENGTH_MAX) await send();
   }
   await send();
   return count;
+}
+
+/** The statement for a row, with its parameters. Infinity is no number of JSON: it stands in the text, as SQLite reads it. */
+function statementOf(table: string, values: readonly SqlValue[]): string {
+  const fitsJson = (value: SqlValue) => typeof value !== "number" || Number.isFinite(value);
+  const marks = values.map((value) => fitsJson(value) ? "?" : Number(value) > 0 ? "9e999" : "-9e999");
+  const sql = `INSERT INTO ${identifierText(table)} VALUES(${marks.join(",")})`;
+  return `[${[JSON.stringify(sql), ...values.filter(fitsJson).map(parameterText)].join(",")}]`;
 }
 
 /** A parameter in the body of a request: numbers as they are, bytes as a list. */
