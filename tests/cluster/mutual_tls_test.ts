@@ -1,5 +1,6 @@
 /** Ports that ask for certificates: who is let in, who is not, and what the log says of it. */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { muster } from "../harness/agents.ts";
 import { clusterFlags, leaderOf, nodePlace, type NodeProcess, withNodes } from "../harness/processes.ts";
 import { authority, certificate, httpsFlags, identity, nodeFlags } from "../harness/tls.ts";
 
@@ -180,3 +181,28 @@ async function handshake(port: number, ...options: string[]): Promise<boolean> {
   return /Cipher is [A-Z0-9]/.test(new TextDecoder().decode(stdout)) &&
     !/Cipher is \(NONE\)/.test(new TextDecoder().decode(stdout));
 }
+
+Deno.test("commands without a certificate, or with one of another authority, are told which flags show one", () =>
+  withNodes(async (root, start) => {
+    const caCert = await authority(root);
+    for (const name of ["1", "client"]) await certificate(root, name);
+    await Deno.mkdir(`${root}/other`);
+    await authority(`${root}/other`);
+    await certificate(`${root}/other`, "client");
+    const node = start(nodePlace(root, "1"), mutualHttp(root, "1"), {
+      caCert,
+      identity: await identity(root, "client"),
+    });
+    await node.ready();
+    const api = ["-http-addr", `https://127.0.0.1:${node.place.httpPort}`, "-ca-file", `${root}/muster-ca.pem`];
+    const shown = (path: string) => ["-client-cert", `${path}/client.pem`, "-client-key", `${path}/client-key.pem`];
+    const none = /; the node may ask for a certificate: show one with -client-cert and -client-key$/m;
+    for (const args of [["status"], ["members"], ["sql", "SELECT 1"], ["backup", `${root}/copy`]]) {
+      assertMatch((await muster([args[0], ...api, ...args.slice(1)])).stderr, none);
+    }
+    assertMatch(
+      (await muster(["status", ...api, ...shown(`${root}/other`)])).stderr,
+      /; the node may not take the certificate of -client-cert: it needs one of an authority in its -http-ca-cert$/m,
+    );
+    assertMatch((await muster(["status", ...api, ...shown(root)])).stdout, /^Node +1, ready$/m);
+  }));

@@ -27,7 +27,7 @@ export const API_FLAGS: readonly FlagSpec[] = [
     "http-addr",
     "",
     "Address of the agent; MUSTER_HTTP_ADDR and CONSUL_HTTP_ADDR say it, too (default 127.0.0.1:8500). Of several, with " +
-      "commas between, the first where somebody listens is asked. " +
+      "commas between, the first where somebody listens is asked. NAME:PASSWORD@ before it is a user. " +
       "https://, or CONSUL_HTTP_SSL=true, for HTTPS; unix://PATH for a Unix socket",
   ),
   flag(
@@ -96,9 +96,21 @@ export interface Answer {
 interface Way {
   /** Origin of its URLs. */
   readonly base: string;
+  /** The header for the user in the address, who counts before that of the environment; undefined without one. */
+  readonly authorization: string | undefined;
   /** Address of the proxy that is asked instead. */
   readonly proxy: string | undefined;
   readonly client: Deno.HttpClient;
+}
+
+/** What another agent than that of the flags is asked by. */
+export interface OtherAgent {
+  /** In place of that of the flags and the environment. */
+  readonly address?: string;
+  /** Ends the path of each request, with its `?`; the paths have none then. */
+  readonly query?: string;
+  /** The header for its user, where the address names none. */
+  readonly authorization?: string;
 }
 
 /** A way to an agent. */
@@ -111,20 +123,21 @@ export class AgentApi {
   /** With certificates of the operator's own. */
   readonly #tlsFetch: ReturnType<typeof tlsFetch> | undefined;
   readonly #flags: Flags;
+  readonly #other: OtherAgent;
+  /** Whether nothing says where the agent is. */
+  readonly #isDefault: boolean;
 
-  /**
-   * @param other.address In place of that of the flags and the environment.
-   * @param other.query Ends the path of each request, with its `?`; the paths have none then.
-   * @throws {ApiError} When the address or the token cannot be used.
-   */
-  constructor(flags: Flags, { address, query = "" }: { readonly address?: string; readonly query?: string } = {}) {
+  /** @throws {ApiError} When the address or the token cannot be used. */
+  constructor(flags: Flags, other: OtherAgent = {}) {
     this.#flags = flags;
-    this.#query = query;
-    const given = address || flags.string("http-addr") || Deno.env.get("MUSTER_HTTP_ADDR") ||
+    this.#other = other;
+    this.#query = other.query ?? "";
+    const given = other.address || flags.string("http-addr") || Deno.env.get("MUSTER_HTTP_ADDR") ||
       Deno.env.get("CONSUL_HTTP_ADDR");
     const addresses = given ? given.split(",").map((one) => one.trim()).filter((one) => one !== "") : ADDRESSES;
     this.address = addresses[0] ?? ADDRESSES[0];
-    this.#ways = addresses.map(wayTo);
+    this.#isDefault = !given;
+    this.#ways = addresses.map((one) => wayTo(one, other.authorization));
     this.#tlsFetch = tlsFetchOf(flags, this.#ways[0].proxy);
     const token = tokenOf(flags);
     const user = Deno.env.get("CONSUL_HTTP_AUTH") ?? "";
@@ -133,12 +146,14 @@ export class AgentApi {
 
   /** The same at another address. */
   at(address: string): AgentApi {
-    return new AgentApi(this.#flags, { address, query: this.#query });
+    const { authorization } = this.#ways[0];
+    return new AgentApi(this.#flags, { ...this.#other, address, ...(authorization ? { authorization } : {}) });
   }
 
-  #fetch({ base, client }: Way, path: string, init: RequestInit): Promise<Response> {
+  #fetch({ base, client, authorization }: Way, path: string, init: RequestInit): Promise<Response> {
     const url = base + path + this.#query;
-    const withHeaders = { ...init, headers: this.#headers };
+    const headers = authorization === undefined ? this.#headers : { ...this.#headers, Authorization: authorization };
+    const withHeaders = { ...init, headers };
     if (url.startsWith("https:") && this.#tlsFetch) return this.#tlsFetch(url, withHeaders);
     return fetch(url, { ...withHeaders, client });
   }
@@ -177,8 +192,7 @@ export class AgentApi {
       if (response.ok || others.includes(response.status)) return response;
       throw await unexpected(response, way);
     }
-    const why = this.#whyOf(failure);
-    throw new ApiError(`${why}; ${adviceOn(why)}`);
+    throw new ApiError(this.#adviceOn(failure, "agent", this.#ways));
   }
 
   /**
@@ -215,6 +229,20 @@ export class AgentApi {
     return `${messageOf(cause)}${byProxy(this.#ways[0])}`;
   }
 
+  /** Why no answer came in the end, where else it was tried, and the next step. */
+  #adviceOn(failure: unknown, what: "agent" | "node", tried: readonly Way[]): string {
+    const why = this.#whyOf(failure);
+    const before = isUnsent(failure) ? tried.slice(0, -1).map(({ base }) => new URL(base).host) : [];
+    const standard = (host: string) => host === ADDRESSES[0] ? "an agent" : "a node of muster serve";
+    const places = before.map((host) => this.#isDefault ? `${host}, where ${standard(host)} is by default` : host);
+    const others = places.length === 0 ? "" : `, nor does anybody answer at ${places.join(", ")}`;
+    const shows = Boolean(this.#flags.string("client-cert") || Deno.env.get("CONSUL_CLIENT_CERT"));
+    const isTls = this.#ways.some(({ base }) => base.startsWith("https:"));
+    const advice = (isTls ? certificateAdvice(why, shows) : undefined) ?? protocolAdvice(why) ??
+      `is ${what === "agent" ? "an agent" : "a node"} running there? -http-addr or MUSTER_HTTP_ADDR says where it is`;
+    return `${why}${others}; ${advice}`;
+  }
+
   /**
    * Sends a request whose body or answer is long: its time is not limited, and a node of `muster serve` comes first.
    * @throws {ApiError} When nobody answers, or the answer is an error.
@@ -232,9 +260,7 @@ export class AgentApi {
       }
     }
     if (failure instanceof ApiError) throw failure;
-    throw new ApiError(
-      `${this.#whyOf(failure)}; is a node running there? -http-addr or MUSTER_HTTP_ADDR says where it is`,
-    );
+    throw new ApiError(this.#adviceOn(failure, "node", this.#ways.toReversed()));
   }
 
   /** Gets JSON; what it holds is for the caller to look at. */
@@ -277,15 +303,18 @@ export function answerIn<T>(text: string, read: (text: string) => T): T {
   }
 }
 
-function wayTo(address: string): Way {
+function wayTo(address: string, otherwise: string | undefined): Way {
   const path = socketPath(address);
   if (path !== undefined) {
-    return { base: "http://localhost", proxy: undefined, client: httpClient({ transport: "unix", path }) };
+    const client = httpClient({ transport: "unix", path });
+    return { base: "http://localhost", authorization: otherwise, proxy: undefined, client };
   }
-  const base = baseUrl(address);
+  const url = urlOf(address);
+  const base = url.origin;
+  const authorization = userOf(url) ?? otherwise;
   const proxy = proxyFor(new URL(base), (name) => Deno.env.get(name));
   try {
-    return { base, proxy, client: httpClient(proxy) };
+    return { base, authorization, proxy, client: httpClient(proxy) };
   } catch (error) {
     throw new ApiError(`Cannot use the proxy ${withoutPassword(proxy ?? "")} for ${base}: ${messageOf(error)}`);
   }
@@ -300,19 +329,27 @@ function withoutPassword(url: string): string {
   return url.replace(/\/\/[^@/]*@/, "//");
 }
 
-/** The next step after a request that nobody answered. */
-function adviceOn(why: string): string {
+/** The next step where a connection by TLS ended early: a server says no more to a client whose certificate it does not take. */
+function certificateAdvice(why: string, shows: boolean): string | undefined {
+  if (!/socket hang up|ECONNRESET|connection reset|close_notify|alert|handshake failure/i.test(why)) return undefined;
+  return shows
+    ? "the node may not take the certificate of -client-cert: it needs one of an authority in its -http-ca-cert"
+    : "the node may ask for a certificate: show one with -client-cert and -client-key";
+}
+
+/** The next step where the two ends do not understand each other. */
+function protocolAdvice(why: string): string | undefined {
   if (/UnknownIssuer|invalid peer certificate/.test(why)) return "name the authority of its certificate with -ca-file";
   if (/invalid HTTP version|InvalidContentType|corrupt message/.test(why)) {
     return "one end speaks HTTPS and the other HTTP: begin -http-addr with https:// or http:// as the node does";
   }
-  return "is an agent running there? -http-addr or MUSTER_HTTP_ADDR says where it is";
+  return undefined;
 }
 
 /** A node says no more to whoever it does not know. */
 const UNAUTHORIZED =
   "no credentials were shown, wrong ones, or ones that lack the permission: show a token with -token or " +
-  "CONSUL_HTTP_TOKEN, or a user in CONSUL_HTTP_AUTH=NAME:PASSWORD";
+  "CONSUL_HTTP_TOKEN, or a user in CONSUL_HTTP_AUTH=NAME:PASSWORD or before the address, NAME:PASSWORD@HOST:PORT";
 
 async function unexpected(response: Response, way: Way): Promise<ApiError> {
   const text = (await response.text()).trim() || (response.status === 401 ? UNAUTHORIZED : "");
@@ -326,12 +363,25 @@ function isUnsent(error: unknown): boolean {
   return messageOf(cause).includes("client error (Connect)");
 }
 
-function baseUrl(address: string): string {
+function urlOf(address: string): URL {
   const isTls = /^(1|t|true)$/i.test(Deno.env.get("CONSUL_HTTP_SSL") ?? "");
   const withScheme = /^https?:\/\//.test(address) ? address : `${isTls ? "https" : "http"}://${address}`;
   const url = URL.parse(withScheme);
-  if (!url) throw new ApiError(`Cannot use "${address}" as the address of an agent: expected host:port`);
-  return url.origin;
+  if (url) return url;
+  const shown = address.replace(/^(https?:\/\/)?.*@/s, "$1"); // without a password
+  throw new ApiError(`Cannot use "${shown}" as the address of an agent: expected host:port`);
+}
+
+/** The header for the user in an address. @throws {ApiError} When it cannot be read; without a password. */
+function userOf({ username, password, host }: URL): string | undefined {
+  if (username === "" && password === "") return undefined;
+  try {
+    return basic(decodeURIComponent(username), decodeURIComponent(password));
+  } catch {
+    throw new ApiError(
+      `Cannot read the user in the address of ${host}: write a % in it as %25, or use CONSUL_HTTP_AUTH=NAME:PASSWORD`,
+    );
+  }
 }
 
 /** A way to `https:` with the certificates of the flags and the environment; undefined where they name none. */
