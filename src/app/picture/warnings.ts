@@ -107,7 +107,7 @@ function* clusterWarnings(nodes: readonly PictureNode[], leaderId: string): Gene
       code: "no-leader",
       level: "error",
       nodes: [],
-      title: "No node leads: writes wait",
+      title: "No node leads: writes are refused",
       cause: reached.length < quorum
         ? `${reached.length} of ${voters.length} voters answer, and an election needs ${quorum}`
         : "an election is under way",

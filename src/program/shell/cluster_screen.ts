@@ -22,8 +22,11 @@ export async function describeCluster(api: AgentApi): Promise<string> {
   const voters = all.filter((node) => fieldOf(node, "voter") === true);
   const reached = voters.filter((node) => fieldOf(node, "reachable") === true);
   const lines: [string, string][] = [
-    ["Node", `${text(store, "node_id")}, ${ready.status === 200 ? "ready" : firstLine(ready.text)}`],
-    ["Leader", leader === undefined ? "none: writes wait" : `${text(leader, "id")} at ${text(leader, "api_addr")}`],
+    ["Node", `${text(store, "node_id")}, ${ready.status === 200 ? "ready" : unreadyOf(ready.text)}`],
+    [
+      "Leader",
+      leader === undefined ? "none: writes are refused" : `${text(leader, "id")} at ${text(leader, "api_addr")}`,
+    ],
     ["Voters", `${reached.length} of ${voters.length} reachable, ${spare(reached.length, voters.length)}`],
     ["Term", text(raft, "term")],
     ["Log", `committed ${text(raft, "commit_index")}, applied here ${text(raft, "applied_index")}`],
@@ -49,13 +52,14 @@ export async function describeCluster(api: AgentApi): Promise<string> {
 /** How many more nodes may fail. */
 function spare(reached: number, voters: number): string {
   const more = reached - (Math.floor(voters / 2) + 1);
-  if (more < 0) return "no majority: writes wait";
+  if (more < 0) return "no majority: writes are refused";
   return more === 0 ? "none more may fail" : `${more} more may fail`;
 }
 
-function firstLine(text: string): string {
-  const lines = text.split("\n");
-  return lines.find((line) => line.includes("not ready") || line.startsWith("[-]")) ?? lines[0];
+/** Why a node is not ready: the last line of what it says, behind those of what is well. */
+function unreadyOf(text: string): string {
+  const last = text.trimEnd().split("\n").at(-1) ?? "";
+  return `not ready: ${last.replace(/^\[[+-]\]/, "")}`;
 }
 
 function sizeOf(bytes: string): string {
