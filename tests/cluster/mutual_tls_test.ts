@@ -194,6 +194,9 @@ Deno.test("commands without a certificate, or with one of another authority, are
       identity: await identity(root, "client"),
     });
     await node.ready();
+    await node.says(
+      new RegExp(`for example: rqlite -s https -H 127\\.0\\.0\\.1 -p ${node.place.httpPort}, or curl https:`),
+    );
     const api = ["-http-addr", `https://127.0.0.1:${node.place.httpPort}`, "-ca-file", `${root}/muster-ca.pem`];
     const shown = (path: string) => ["-client-cert", `${path}/client.pem`, "-client-key", `${path}/client-key.pem`];
     const none = /; the node may ask for a certificate: show one with -client-cert and -client-key$/m;

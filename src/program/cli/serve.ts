@@ -123,9 +123,10 @@ async function run(config: NodeConfig): Promise<number> {
     if (first === "clustered") {
       const [host, port] = splitLast(config.httpAdvertisedAddr);
       const url = apiUrlOf(config);
+      const scheme = url.startsWith("https:") ? " -s https" : ""; // the client's own is http
       log(`node HTTP API available at ${url}`);
       log(
-        `connect with any rqlite client, for example: rqlite -H ${host} -p ${port}, or curl ${url}/status` +
+        `connect with any rqlite client, for example: rqlite${scheme} -H ${host} -p ${port}, or curl ${url}/status` +
           (config.console ? `; or open ${url}/console/ in a browser` : ""),
       );
     }
