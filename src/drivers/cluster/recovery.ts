@@ -14,6 +14,7 @@ import { clusterIdOf } from "./cluster.ts";
 import { FileDisk } from "../log/files.ts";
 import { LogStore } from "../log/store.ts";
 import { joinPath } from "../log/path.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
 
 const APPLY_BYTES = 4 * 1024 * 1024;
 
@@ -22,6 +23,9 @@ export class RecoveryError extends Error {
   /** Always `RecoveryError`. */
   override readonly name = "RecoveryError";
 }
+
+/** The text is no JSON; where that shows is for whoever has an operator's file. */
+class NotJsonError extends RecoveryError {}
 
 /** A member as the file names it. */
 export interface Peer {
@@ -39,7 +43,7 @@ export function parsePeers(text: string): Peer[] {
   try {
     value = JSON.parse(text);
   } catch {
-    throw new RecoveryError("it is not JSON");
+    throw new NotJsonError("it is not JSON");
   }
   if (!Array.isArray(value)) throw new RecoveryError("expected a list of members");
   const peers = value.map((item: unknown, at): Peer => {
@@ -136,7 +140,18 @@ async function configOf(path: string, text: string, { old, at }: { old: Config; 
   try {
     return await recoveredConfig(parsePeers(text), old, at);
   } catch (error) {
+    if (error instanceof NotJsonError) await refuseJson(path, text);
     throw error instanceof RecoveryError ? new RecoveryError(`${path}: ${error.message}`) : error;
+  }
+}
+
+/** Says where a text is no JSON. @throws {RecoveryError} */
+async function refuseJson(path: string, text: string): Promise<void> {
+  const { parseJson } = await import("../../base/codec/json_text.ts"); // which takes memory that a node never needs
+  try {
+    parseJson(text, path);
+  } catch (error) {
+    throw new RecoveryError(messageOf(error));
   }
 }
 

@@ -99,6 +99,9 @@ Deno.test("recoverByFile() applies the whole log, writes the new configuration, 
     const parts = { options, writer, applied: 1, fatal() {}, log: (line: string) => log.push(line) };
     await writeLog(directory);
     assertEquals(await recoverByFile(parts), 1, "without a file nothing is done");
+    await Deno.writeTextFile(`${directory}/peers.json`, '[\n  {"id": "1", "address": "h:9"},\n]\n');
+    const comma = `${directory}/peers.json: not valid JSON at line 3, column 1: value expected`;
+    await assertRejects(() => recoverByFile(parts), RecoveryError, comma);
     await Deno.writeTextFile(`${directory}/peers.json`, "[]");
     await assertRejects(() => recoverByFile(parts), RecoveryError, `${directory}/peers.json: at least one member`);
     await Deno.writeTextFile(`${directory}/peers.json`, JSON.stringify([ONE]));
