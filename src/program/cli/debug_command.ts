@@ -6,6 +6,7 @@
 import { createTar, type TarFileInput } from "nanotar";
 import { gzipSync } from "node:zlib";
 import { messageOf } from "../../base/codec/error_text.ts";
+import { formatDuration } from "../../base/codec/duration.ts";
 import { pause } from "../../base/worker/backoff.ts";
 import { type AgentApi, ApiError, fieldOf, text } from "../client/agent_api.ts";
 import {
@@ -48,7 +49,10 @@ const debug: Command = {
     const [durationMs, intervalMs] = [flags.durationMs("duration"), flags.durationMs("interval")];
     if (durationMs < 1_000) throw new CommandError("duration must be longer than 1s");
     if (intervalMs < 1_000) throw new CommandError("interval must be longer than 1s");
-    if (intervalMs > durationMs) throw new CommandError("duration must not be shorter than the interval");
+    if (intervalMs > durationMs) {
+      const [duration, interval] = [formatDuration(durationMs), formatDuration(intervalMs)];
+      throw new CommandError(`-duration ${duration} must not be shorter than -interval ${interval}`);
+    }
     const captures = capturesOf(flags.all("capture"));
     const name = flags.string("output") || `muster-debug-${Math.floor(Date.now() / 1000)}`;
     const isArchive = flags.bool("archive");
