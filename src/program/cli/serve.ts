@@ -6,9 +6,9 @@ import { SERVE_HELP } from "../manual/program_help.ts";
 import { describeFlags, Flags, UsageError } from "../config/flags.ts";
 import { configOf } from "../config/serve_config.ts";
 import { SERVE_FLAGS } from "../config/serve_flags.ts";
-import { apiUrlOf, configFault, type NodeConfig } from "../config/config.ts";
+import { apiUrlOf, configFault, newClusterFault, type NodeConfig } from "../config/config.ts";
 import { ExtensionsError, isThere, readExtensions } from "../node/extensions.ts";
-import { DataDirectoryError } from "../node/data_directory.ts";
+import { DataDirectoryError, isNewDirectory } from "../node/data_directory.ts";
 import { Node, NodeFailure } from "../node/node.ts";
 import { load } from "../../root.ts";
 import { logger, warner } from "../../base/worker/log.ts";
@@ -47,7 +47,7 @@ export async function serve(args: readonly string[]): Promise<number> {
     console.error(`fatal: ${error.message}`);
     return 1;
   }
-  const wrong = configFault(config);
+  const wrong = configFault(config) ?? (isNewDirectory(config.dataDirectory) ? newClusterFault(config) : undefined);
   if (wrong !== undefined) {
     console.error(`fatal: ${wrong}`);
     return 1;

@@ -16,6 +16,9 @@ export class DataDirectoryError extends Error {
 /** Version of the layout. */
 export const DIRECTORY_FORMAT_VERSION = 1;
 
+/** Says whose directory it is. */
+const NODE_FILE = "node.json";
+
 /** An opened data directory. */
 export interface DataDirectory {
   readonly path: string;
@@ -52,7 +55,7 @@ export function openDataDirectory(path: string, nodeId: string, { rejoinsDamaged
     if (rejoinsDamaged) replaceDamaged(absolute);
     const raft = makeDirectory(`${absolute}/raft`);
     const sqlite = makeDirectory(`${absolute}/sqlite`);
-    const known = readNodeFile(`${absolute}/node.json`);
+    const known = readNodeFile(`${absolute}/${NODE_FILE}`);
     const gossip = makeDirectory(gossipDirectory(absolute));
     const id = nodeId || known?.nodeId || crypto.randomUUID();
     if (known && known.nodeId !== id) {
@@ -77,6 +80,15 @@ export function openDataDirectory(path: string, nodeId: string, { rejoinsDamaged
   } catch (error) {
     lock.close();
     throw error;
+  }
+}
+
+/** Whether no node has had the directory yet, or it is not there; false where that cannot be seen: opening it says why. */
+export function isNewDirectory(path: string): boolean {
+  try {
+    return !exists(`${path}/${NODE_FILE}`);
+  } catch {
+    return false;
   }
 }
 
@@ -169,6 +181,6 @@ function readNodeFile(path: string): { nodeId: string; storageId: string; rejoin
 function writeNodeFile(directory: string, nodeId: string, rejoin: readonly string[] = []): string {
   const storageId = crypto.randomUUID();
   const content = { format: DIRECTORY_FORMAT_VERSION, nodeId, storageId, ...(rejoin.length > 0 ? { rejoin } : {}) };
-  writeDurably(directory, "node.json", `${JSON.stringify(content, null, 2)}\n`);
+  writeDurably(directory, NODE_FILE, `${JSON.stringify(content, null, 2)}\n`);
   return storageId;
 }
