@@ -61,7 +61,7 @@ function Facts({ picture, now }: { readonly picture: Picture; readonly now: numb
       "Leader",
       leader?.name ?? "none",
       leader === undefined
-        ? "writes wait"
+        ? "writes are refused"
         : picture.leaderSinceMs === undefined
         ? ""
         : `for ${spanText(now - picture.leaderSinceMs)}, since ${timeText(picture.leaderSinceMs)}`,
@@ -70,7 +70,7 @@ function Facts({ picture, now }: { readonly picture: Picture; readonly now: numb
     [
       "Voters",
       `${healthy.length} of ${voters.length}`,
-      spare < 0 ? "no majority: writes wait" : spare === 0 ? "none may fail" : `${spare} more may fail`,
+      spare < 0 ? "no majority: writes are refused" : spare === 0 ? "none may fail" : `${spare} more may fail`,
       spare < 0,
     ],
     ["Log", String(picture.commitIndex ?? "–"), `last committed entry, term ${picture.term ?? "–"}`],
