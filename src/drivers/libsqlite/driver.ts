@@ -337,8 +337,10 @@ export class Database {
       const length = this.#packer.pack(values);
       code = this.#rows(owner.handle, this.#packer.address, length, control);
       for (;;) {
-        if (code !== ROW && code !== DONE) throw this.#error(code, control);
+        const error = code === ROW || code === DONE ? undefined : this.#error(code, control);
+        // Those before an error, too: how many come at a time depends on what was read before.
         if (control.used > 0) yield this.#piece.subarray(0, control.used);
+        if (error) throw error;
         if (code === DONE) return;
         if (control.needed > this.#rowBytesMax) {
           const error = new RowTooLargeError(control.needed, this.#rowBytesMax);

@@ -63,6 +63,27 @@ const VALUES: readonly (readonly [SqlValue, SqlValue?])[] = [
   [new Uint8Array(5_000_000).fill(7)],
 ];
 
+Deno.test("Statement gives the rows before an error, however many come at a time", () => {
+  withDatabase((database) => {
+    runOnce(database, "CREATE TABLE t(v)");
+    for (const bytes of [10, 5000, 500_000]) {
+      runOnce(database, "DELETE FROM t");
+      runOnce(database, `INSERT INTO t VALUES(printf('%.*c', ${bytes}, 'x')), (2), (3)`);
+      const statement = database.prepare("SELECT v, json_extract(iif(v = 3, '{', '{}'), '$') FROM t");
+      let count = 0;
+      assertThrows(
+        () => {
+          for (const _ of statement.iterate()) count++;
+        },
+        SqliteError,
+        "malformed JSON",
+      );
+      assertEquals(count, 2, `a row of ${bytes} bytes in front`);
+      statement.finalize();
+    }
+  });
+});
+
 Deno.test("Statement takes and gives values of every type, exactly", () => {
   withDatabase((database) => {
     const echo = database.prepare("SELECT ?, typeof(?1), length(CAST(?1 AS BLOB))");
