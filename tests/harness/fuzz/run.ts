@@ -18,7 +18,8 @@ const KEPT_SHARE = 0.6;
  * Reports of virtual tables in an integrity check that count as no damage: some are made of healthy tables, some come from
  * faults of their modules that are alike on every replica (FTS5 with `detail=none` and `secure-delete`).
  */
-const OWN_VERDICT = /unable to validate the inverted index|malformed inverted index|fts5: checksum mismatch/;
+const OWN_VERDICT =
+  /unable to validate the inverted index|malformed inverted index|fts5: (?:checksum mismatch|corruption found)/;
 /**
  * An index that lacks an entry is a fault of SQLite's own, alike on every replica: `INSERT INTO t(c) VALUES(json_patch(1,1))`
  * enters an index on `json_object('a', c)` as JSON within JSON, and is looked for there as text (3.40 to 3.53 at least).
