@@ -44,6 +44,43 @@ const FILES: readonly Hostile[] = [
     ],
     refused: /it has a view named sqlite_sequence, which is reserved for SQLite/,
   },
+  ...([
+    ["type = 'INDEX' WHERE name = 'i'", /a row of type ."INDEX/],
+    ["name = 'I' WHERE name = 'i'", /the index I has the text of something else/],
+    ["tbl_name = 'T' WHERE name = 't'", /the table t belongs to ."T/],
+    ["name = 'T', tbl_name = 'T' WHERE name = 't'", /the index i belongs to ."t|has the text of something else/],
+    ["type = 'TABLE' WHERE name = 't'", /a row of type ."TABLE/],
+    ["type = 'TRIGGER' WHERE type = 'trigger'", /a row of type ."TRIGGER/],
+    ["rootpage = 2 WHERE name = 'f'", /the table f has root page 2/],
+  ] as const).map(([change, refused]): Hostile => ({
+    name: `a schema in which ${change}`,
+    statements: [
+      "CREATE TABLE t(a)",
+      "CREATE INDEX i ON T(a)",
+      "CREATE TRIGGER _muster_q AFTER INSERT ON T BEGIN SELECT 1; END",
+      "CREATE VIRTUAL TABLE f USING fts5(a)",
+      "PRAGMA writable_schema = ON",
+      `UPDATE sqlite_schema SET ${change}`,
+    ],
+    refused,
+  })),
+  {
+    name: "names of all kinds, as SQLite writes them",
+    statements: [
+      'CREATE TABLE IF NOT EXISTS main."a ""b"(x, "y z")',
+      'CREATE UNIQUE INDEX IF NOT EXISTS [i j] ON "A ""B"("y z")',
+      "CREATE VIEW IF NOT EXISTS 'v''w' AS SELECT 1",
+      'CREATE TRIGGER IF NOT EXISTS `t ``u` AFTER INSERT ON "A ""b" BEGIN SELECT 1; END',
+      'CREATE VIRTUAL TABLE IF NOT EXISTS "f g" USING "fts5"(x)',
+      'ALTER TABLE "a ""b" RENAME TO "if"',
+      'ALTER TABLE "if" RENAME COLUMN x TO "not"',
+      "CREATE TABLE p(a TEXT PRIMARY KEY, b ANY UNIQUE) WITHOUT ROWID, STRICT",
+    ],
+    then: [['INSERT INTO "if" VALUES(1, 2)', /"rows_affected":1/], ["DROP INDEX [i j]", /results/], [
+      "VACUUM",
+      /results/,
+    ]],
+  },
   {
     name: "what SQLite makes itself",
     statements: [

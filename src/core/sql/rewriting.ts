@@ -11,10 +11,10 @@ export function isVacuum(sql: string): boolean {
   return parsePragma(sql) === null;
 }
 
-/** Whether a `PRAGMA auto_vacuum` asks for none, as SQLite reads its value. */
+/** Whether a `PRAGMA auto_vacuum` asks for none, as SQLite reads its value: a word, or the number that it begins with. */
 export function isNone(sql: string): boolean {
   const value = parsePragma(sql)?.value ?? "";
-  return !["FULL", "INCREMENTAL", "1", "2"].includes(value);
+  return value !== "FULL" && value !== "INCREMENTAL" && value !== "+" && !/^0*[12](?!\d)/.test(value);
 }
 
 /** The text of a command that is a lone VACUUM of this database or a lone `PRAGMA auto_vacuum = …`, or `null`. */

@@ -284,16 +284,6 @@ export function isNodeModule(module: string): boolean {
   return NODE_TABLES.has(module.toLowerCase());
 }
 
-/** The module of a `CREATE VIRTUAL TABLE … USING module`, or `null`. */
-export function virtualModuleOf(sql: string): string | null {
-  const tokens = new Tokenizer(sql);
-  if (!tokens.next() || tokens.word() !== "CREATE" || !tokens.next() || tokens.word() !== "VIRTUAL") return null;
-  while (tokens.next()) {
-    if (tokens.word() === "USING") return tokens.next() ? identifierName(tokens.token()) : null;
-  }
-  return null;
-}
-
 /** Why the new name of `ALTER TABLE … RENAME TO name` is refused: SQLite's authorizer is not told of it. */
 export function reasonAgainstName(sql: string): string | null {
   const tokens = new Tokenizer(sql);

@@ -459,7 +459,7 @@ export class Executor {
   /** Refuses to run beside other entries what must not (4). */
   #isolate(run: Run, { sql, verb }: SqlPart, { effects }: Prepared): void {
     const touchesPlans = effects.writesStatistics || SCHEMA_VERBS.has(verb);
-    const touchesVirtual = effects.makesVirtualTable || this.#isAboutVirtual(effects.writes);
+    const touchesVirtual = effects.makesVirtualTable || this.#isAboutVirtual([...effects.writes, ...effects.reads]);
     this.#noteReads(effects);
     if (!touchesPlans && !touchesVirtual) return;
     if (!run.isSolitary) throw new IsolateEntry(sql);
@@ -472,7 +472,7 @@ export class Executor {
     return virtualTables.size > 0 && tables.some((table) => virtualTables.has(table));
   }
 
-  /** The module of a virtual table remembers what it has read, which may show in what it writes later. */
+  /** A module counts steps, and remembers what it has read, from one statement to the next. */
   #noteReads({ reads }: Effects): void {
     if (this.#isAboutVirtual(reads)) this.hasStaleSchema = true;
   }

@@ -8,13 +8,14 @@
  */
 import { freeBuffer } from "../../base/codec/free.ts";
 import { CHANGES_TABLE, LOADED_CHANGE } from "../../core/sql/change_log.ts";
+import { schemaFault, type SchemaRow, virtualModuleOf } from "../../core/sql/loaded_schema.ts";
 import { LOAD_TABLE, type LoadStep } from "../../core/sql/load_step.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
 import { identifierText } from "../../core/sql/tokenizer.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import { Database, type Row, runOnce, SqliteError, STORED_BYTES_MAX } from "../libsqlite/driver.ts";
 import type { SqliteLibrary } from "../libsqlite/library.ts";
-import { isNodeModule, isOwnName, SYSTEM_TABLE, virtualModuleOf } from "./authorizer.ts";
+import { isNodeModule, isOwnName, SYSTEM_TABLE } from "./authorizer.ts";
 import { causeOf, StatementError } from "./failure.ts";
 import { removeDatabase } from "./snapshot_file.ts";
 import { headerFault } from "../libsqlite/header.ts";
@@ -22,8 +23,6 @@ import { findDamage } from "./soundness.ts";
 
 /** The first bytes of every database file. */
 const MAGIC = "SQLite format 3\0";
-/** What SQLite itself makes. */
-const SQLITES_OWN = /^(?:index sqlite_autoindex_.*|table sqlite_(?:sequence|stat[1-4]))$/s;
 /** Pages copied at a time. */
 const COPY_PAGES = 4096;
 
@@ -145,8 +144,7 @@ function prepare(loaded: Database, database: Database): void {
   if (encoding !== "UTF-8") {
     throw new StatementError(`the file that was loaded has encoding ${encoding}: UTF-8 is needed`);
   }
-  refuseReservedNames(loaded);
-  refuseNodeTables(loaded);
+  refuseSchema(loaded);
   dropOwn(loaded);
   const [[wanted], [has]] = [database, loaded].map((one) => runOnce(one, "PRAGMA page_size")[0] ?? []);
   if (wanted === has) return;
@@ -154,23 +152,24 @@ function prepare(loaded: Database, database: Database): void {
   runOnce(loaded, "VACUUM");
 }
 
-/** What has a name of SQLite's own and is nothing of SQLite's: once the real one is made, the schema cannot be read any more. */
-function refuseReservedNames(loaded: Database): void {
-  const reserved = "SELECT type, name FROM sqlite_schema WHERE name LIKE 'sqlite\\_%' ESCAPE '\\'";
-  for (const [type, name] of runOnce(loaded, reserved)) {
-    if (SQLITES_OWN.test(`${type} ${name}`)) continue;
-    throw new StatementError(
-      `the file that was loaded is damaged: it has a ${type} named ${name}, which is reserved for SQLite`,
-    );
-  }
-}
-
-/** Virtual tables about the node's own file or connection have other rows on each node. */
-function refuseNodeTables(loaded: Database): void {
-  for (
-    const [name, sql] of runOnce(loaded, "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND rootpage = 0")
-  ) {
-    const module = virtualModuleOf(String(sql));
+/**
+ * Refuses what SQLite itself would not have written, and virtual tables about the node's own file or connection, which have other
+ * rows on each node.
+ */
+function refuseSchema(loaded: Database): void {
+  const rows = runOnce(loaded, "SELECT type, name, tbl_name, ifnull(rootpage, 0), sql FROM sqlite_schema").map((
+    [type, name, table, root, sql],
+  ): SchemaRow => ({
+    type: String(type),
+    name: String(name),
+    table: String(table),
+    root: Number(root),
+    sql: sql === null ? undefined : String(sql),
+  }));
+  const fault = schemaFault(rows);
+  if (fault !== undefined) throw new StatementError(`the file that was loaded is damaged: ${fault}`);
+  for (const { name, sql = "" } of rows) {
+    const module = virtualModuleOf(sql);
     if (module === null || !isNodeModule(module)) continue;
     throw new StatementError(
       `the file that was loaded has ${name}, a virtual table of ${module}: it describes one node`,

@@ -404,6 +404,8 @@ export class StateMachine {
     this.#control.activity.noteSteps(this.#control.steps);
     try {
       const before = runOnce(this.#database, "PRAGMA auto_vacuum")[0]?.[0];
+      // What this connection was asked for earlier would take effect in a VACUUM: what the file says is the same everywhere.
+      runOnce(this.#database, `PRAGMA auto_vacuum = ${before}`);
       this.#runFreely(sql);
       // From none to some and back takes a VACUUM; what the pragma asks for holds in this connection until then.
       if (!isVacuum(sql) && (before === 0n) !== isNone(sql)) this.#runFreely("VACUUM");

@@ -81,6 +81,27 @@ const LOGS: Readonly<Record<string, Log>> = {
     [["INSERT INTO seen SELECT bm25(m), bm25(n) FROM f5 m, f5 n WHERE m MATCH 'x' AND n MATCH 'y'"]],
     [["INSERT INTO seen SELECT 'd', f5 FROM f5 WHERE f5 MATCH 'y'"]],
   ],
+  "a full-text index is read within a budget, by writes and by queries before them": [
+    [["CREATE VIRTUAL TABLE f USING fts5(a)", "CREATE VIRTUAL TABLE g USING fts4(a)", "CREATE TABLE s(v)"]],
+    [["INSERT INTO f WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x < 300) SELECT 'w ' || x FROM c"]],
+    [["INSERT INTO g SELECT a FROM f"]],
+    ...[77, 270, 140, 77, 270].flatMap((rows): Log => [
+      [[`SELECT a FROM f LIMIT ${rows}`], { kind: "query" }],
+      [[`INSERT INTO s SELECT a FROM f LIMIT ${rows}`], { maxSteps: 3000 }],
+      [[`INSERT INTO s SELECT offsets(g) FROM g WHERE g MATCH 'w' LIMIT ${rows}`], { maxSteps: 3000 }],
+      [[`INSERT INTO s SELECT snippet(g) FROM g WHERE g MATCH 'w' LIMIT ${rows}`], { maxSteps: 3000 }],
+    ]),
+  ],
+  "auto_vacuum is asked for in other words, and a VACUUM follows": [
+    [["CREATE TABLE t(a)", "CREATE INDEX i ON t(a)"]],
+    ...["+1", "01", "'1x'", "3", "abc", "-1"].flatMap((value, at): Log => [
+      [[`PRAGMA auto_vacuum = ${value}`]],
+      [["CREATE TABLE IF NOT EXISTS u(b)"]],
+      [["VACUUM"]],
+      [[`CREATE TABLE s${at} AS SELECT name, rootpage FROM sqlite_schema`]],
+      [["PRAGMA auto_vacuum = NONE"]],
+    ]),
+  ],
   "functions of the node stand in the DEFAULT of columns": [
     [["CREATE TABLE d(a, c DEFAULT (total_changes()), e DEFAULT (sqlite_version()))"]],
     [["INSERT INTO d(a) VALUES(1)", "INSERT INTO d(a, c, e) VALUES(1, 2, 3)"]],
