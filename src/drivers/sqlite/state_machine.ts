@@ -382,10 +382,13 @@ export class StateMachine {
     this.#commit.run();
   }
 
-  /** Counts an entry that came to nothing, without its effects. */
-  #refuse(work: Work, error: string): Outcome {
+  /**
+   * Counts an entry that came to nothing, without its effects.
+   * @param same What is the same of the error on every replica. @default {all of it}
+   */
+  #refuse(work: Work, error: string, same = error): Outcome {
     this.#begin.run();
-    this.digest.mixText(error);
+    this.digest.mixText(same);
     const outcome = this.#run({ entry: work.entry, command: null }, NO_ATTEMPT);
     this.#commitWithDigest();
     return { ...outcome, error };
@@ -444,7 +447,8 @@ export class StateMachine {
     } catch (error) {
       this.#undo(before);
       if (!(error instanceof DecodeError) && causeOf(error) !== "statement") throw error;
-      return this.#refuse(work, messageOf(error));
+      // In a damaged file SQLite may read past the end of a page, and report what lies there in memory.
+      return this.#refuse(work, messageOf(error), "load");
     }
   }
 
