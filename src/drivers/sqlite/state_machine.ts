@@ -382,10 +382,7 @@ export class StateMachine {
     this.#commit.run();
   }
 
-  /**
-   * Counts an entry that came to nothing, without its effects.
-   * @param same What is the same of the error on every replica. @default {all of it}
-   */
+  /** Counts an entry that came to nothing, without its effects. `same`: what of the error is alike on every replica. */
   #refuse(work: Work, error: string, same = error): Outcome {
     this.#begin.run();
     this.digest.mixText(same);
