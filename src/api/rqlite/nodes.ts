@@ -144,7 +144,7 @@ export async function handleReadyz(request: HttpRequest, parts: NodesParts): Pro
 
 /** Why no leader is known; empty where there is no more to say. */
 async function whyNone({ replica }: NodesParts, timeoutMs: number): Promise<string> {
-  if (!replica.isOpen) return "";
+  if (!replica.isOpen()) return "";
   const { error } = await replica.call("leaderReachable", { timeoutMs });
   return error === undefined || error === NO_LEADER ? "" : `: ${error}`;
 }

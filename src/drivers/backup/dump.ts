@@ -1,7 +1,7 @@
 /**
  * A database as SQL text that makes it again: in a transaction, ordinary tables each with its rows, then views, virtual tables
- * with theirs, triggers and indexes, each in the order in which they were made, so that all are there before what needs them
- * and triggers run in the order they had. Tables that the cluster keeps for itself are no part of it.
+ * with theirs, triggers and indexes; ordinary tables by name, the others in the order in which they were made, so that all are
+ * there before what needs them and triggers run in the order they had. Tables that the cluster keeps for itself are no part of it.
  *
  * Values of generated columns are left out. The text is UTF-8 whatever the values are. What SQL text cannot hold is an error
  * before any of it is there.

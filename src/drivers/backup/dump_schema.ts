@@ -30,9 +30,9 @@ export interface Module {
   readonly options: ReadonlyMap<string, string>;
 }
 
-/** What a dump is made of, each in the order in which it was made. */
+/** What a dump is made of, each in the order in which it was made but for ordinary tables. */
 export interface Schema {
-  /** Ordinary and virtual tables, without those that hold the virtual ones. */
+  /** Ordinary tables by name, as rqlite has them, then virtual ones, without those that hold them. */
   readonly tables: readonly Table[];
   readonly views: readonly Item[];
   readonly triggers: readonly Item[];
@@ -59,8 +59,10 @@ export function readSchema(database: Database): Schema {
     // Named like one: the users' own, which is the content of the index.
     if (module && contentOf(module)) shadows.delete(`${name}_content`);
   }
+  const tables = all.filter(({ name }) => !shadows.has(name));
+  const ordinary = tables.filter(({ module }) => !module).sort((one, other) => one.name < other.name ? -1 : 1);
   return {
-    tables: all.filter(({ name }) => !shadows.has(name)),
+    tables: [...ordinary, ...tables.filter(({ module }) => module)],
     views: items.filter(({ type }) => type === "view"),
     triggers: items.filter(({ type }) => type === "trigger"),
     indexes: items.filter(({ type }) => type === "index"),

@@ -156,11 +156,11 @@ Deno.test("rowids that are no column are written where an index may find rows by
   const view = "CREATE VIEW v AS SELECT rowid AS id, a FROM other";
   const written = (content: string) =>
     dumpOf([...statements, view, `CREATE VIRTUAL TABLE ft USING fts5(a, content=${content})`]).match(/INSERT INTO .*/g);
-  assertEquals(written("T"), [`INSERT INTO "t"(rowid,"a") VALUES(1,1);`, `INSERT INTO "other" VALUES(1);`]);
-  assertEquals(written("v, content_rowid=id")?.[1], `INSERT INTO "other"(rowid,"a") VALUES(1,1);`);
+  assertEquals(written("T"), [`INSERT INTO "other" VALUES(1);`, `INSERT INTO "t"(rowid,"a") VALUES(1,1);`]);
+  assertEquals(written("v, content_rowid=id")?.[0], `INSERT INTO "other"(rowid,"a") VALUES(1,1);`);
   assertEquals(dumpOf(statements).match(/INSERT INTO .*/g), [
-    `INSERT INTO "t" VALUES(1);`,
     `INSERT INTO "other" VALUES(1);`,
+    `INSERT INTO "t" VALUES(1);`,
   ]);
 });
 
