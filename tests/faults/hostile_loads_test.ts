@@ -4,7 +4,8 @@
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { Database, runOnce } from "../../src/drivers/libsqlite/driver.ts";
-import { nodePlace, type NodeProcess, withNodes } from "../harness/processes.ts";
+import { nodePlace, withNodes } from "../harness/processes.ts";
+import { post } from "./file_requests.ts";
 
 interface Hostile {
   readonly name: string;
@@ -120,12 +121,6 @@ async function makeFile(path: string, { statements, bytes }: Hostile): Promise<U
   const file = await Deno.readFile(path);
   bytes?.(file);
   return file;
-}
-
-async function post(node: NodeProcess, path: string, body: BodyInit): Promise<string> {
-  const type = typeof body === "string" ? "application/json" : "application/octet-stream";
-  const response = await fetch(node.url + path, { method: "POST", body, headers: { "Content-Type": type } });
-  return await response.text();
 }
 
 Deno.test("files that are hostile end no node, and stop neither writes nor loads", () =>

@@ -4,7 +4,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { Database, runOnce } from "../../src/drivers/libsqlite/driver.ts";
-import { nodePlace, type NodeProcess, withNodes } from "../harness/processes.ts";
+import { nodePlace, withNodes } from "../harness/processes.ts";
+import { post } from "./file_requests.ts";
 import { Random } from "../harness/random.ts";
 
 const SEED = Number(Deno.env.get("MUTATED_SEED") ?? Math.floor(Math.random() * 2 ** 32));
@@ -69,12 +70,6 @@ function mutate(file: Uint8Array<ArrayBuffer>, random: Random): Uint8Array<Array
     bytes[at] = random.pick([0, 255, bytes[at] ^ 1 << random.below(8), random.below(256)]) ?? 0;
   }
   return bytes;
-}
-
-async function post(node: NodeProcess, path: string, body: Uint8Array<ArrayBuffer> | string): Promise<string> {
-  const type = typeof body === "string" ? "application/json" : "application/octet-stream";
-  const response = await fetch(node.url + path, { method: "POST", body, headers: { "Content-Type": type } });
-  return await response.text();
 }
 
 Deno.test("database files with changed bytes are loaded or refused, and the node goes on whatever is done with them", () =>

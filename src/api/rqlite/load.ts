@@ -7,6 +7,7 @@
  * or commit transactions are left out.
  * @module
  */
+import { concat } from "../../base/codec/concat.ts";
 import { loadSteps } from "../../app/database/data_operations.ts";
 import type { Database } from "../../app/database/database.ts";
 import { LoadError, RefusedError, RequestError } from "../../app/database/errors.ts";
@@ -145,14 +146,4 @@ class Peeked {
     }
     return concat(pieces);
   }
-}
-
-function concat(pieces: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }

@@ -25,8 +25,7 @@ const SQLITES_OWN = /^(?:index sqlite_autoindex_.*|table sqlite_(?:sequence|stat
 interface Made {
   readonly kind: string;
   readonly name: string;
-  /** Of a virtual table. */
-  readonly module: string | undefined;
+  readonly isVirtual: boolean;
 }
 
 /** What is wrong with the rows; undefined where SQLite may have written them. */
@@ -49,7 +48,7 @@ function rowFault(row: SchemaRow, tables: ReadonlySet<string>): string | undefin
   if (sql === undefined) return type === "index" ? undefined : `the ${type} ${name} has no text`;
   const made = madeBy(sql);
   if (made?.kind !== type || made.name !== name) return `the ${type} ${name} has the text of something else`;
-  const isStored = type === "index" || type === "table" && made.module === undefined;
+  const isStored = type === "index" || type === "table" && !made.isVirtual;
   return isStored === root > 0 ? undefined : `the ${type} ${name} has root page ${root}`;
 }
 
@@ -63,7 +62,7 @@ function madeBy(sql: string): Made | undefined {
   if (isVirtual || kind === "UNIQUE") kind = next();
   if (!tokens.next()) return undefined;
   const name = identifierName(tokens.token());
-  return { kind: kind.toLowerCase(), name, module: isVirtual ? virtualModuleOf(sql) ?? "" : undefined };
+  return { kind: kind.toLowerCase(), name, isVirtual };
 }
 
 /** The module of a `CREATE VIRTUAL TABLE … USING module`, or `null`. */

@@ -5,6 +5,7 @@
  * SQL text as UTF-8 loses the other.
  * @module
  */
+import { concat } from "../../base/codec/concat.ts";
 
 const QUOTE = 0x27;
 const CAST_BEFORE = "CAST(x'";
@@ -38,7 +39,7 @@ export function validLiterals(literals: Uint8Array): Uint8Array {
     parts.push(literals.subarray(at, start), isUtf8(text) ? text : castOf(text));
     at = end;
   }
-  return joined(parts);
+  return concat(parts);
 }
 
 /** Where a quoted piece ends, in which a doubled quote stands for itself. */
@@ -76,14 +77,4 @@ export function isUtf8(bytes: Uint8Array): boolean {
     }
   }
   return true;
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
