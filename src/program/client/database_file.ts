@@ -4,7 +4,8 @@
  */
 import { messageOf } from "../../base/codec/error_text.ts";
 import { identifierText } from "../../core/sql/tokenizer.ts";
-import { Database, runOnce, STORED_BYTES_MAX } from "../../drivers/libsqlite/driver.ts";
+import { Database, runOnce, SqliteError, STORED_BYTES_MAX } from "../../drivers/libsqlite/driver.ts";
+import { findDamage } from "../../drivers/sqlite/soundness.ts";
 
 /** Facts about a database file. */
 export interface Inspection {
@@ -42,14 +43,14 @@ export function isTextFile(path: string): boolean {
 }
 
 /**
- * Checks a database file with `PRAGMA integrity_check`, and counts what is in it.
+ * Checks a database file as a node checks what it loads, and counts what is in it.
  * @throws {Error} What is wrong with it.
  */
 export function inspectDatabase(path: string): Inspection {
   const database = new Database(path, { readOnly: true, foreignKeys: false, valueBytesMax: STORED_BYTES_MAX });
   try {
-    const [verdict] = runOnce(database, "PRAGMA integrity_check(1)")[0] ?? [];
-    if (verdict !== "ok") throw new Error(`it is damaged: ${verdict}`);
+    const damage = findDamage(database);
+    if (damage !== undefined) throw new Error(`it is damaged: ${damage}`);
     const names = runOnce(
       database,
       "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'virtual') AND name NOT GLOB 'sqlite_*' " +
@@ -57,7 +58,7 @@ export function inspectDatabase(path: string): Inspection {
     );
     const tables = names.map(([name]) => ({
       name: String(name),
-      rows: Number(runOnce(database, `SELECT count(*) FROM ${identifierText(String(name))}`)[0]?.[0] ?? 0n),
+      rows: rowsOf(database, String(name)),
     }));
     const [others] =
       runOnce(database, "SELECT count(*) FROM sqlite_schema WHERE type <> 'table' AND sql IS NOT NULL")[0] ??
@@ -68,6 +69,16 @@ export function inspectDatabase(path: string): Inspection {
   } finally {
     database.close();
     for (const side of ["-wal", "-shm"]) removeIfEmpty(`${path}${side}`);
+  }
+}
+
+/** Rows of a table; 0 where it cannot say: a virtual table may lack what it reads. */
+function rowsOf(database: Database, table: string): number {
+  try {
+    return Number(runOnce(database, `SELECT count(*) FROM ${identifierText(table)}`)[0]?.[0] ?? 0n);
+  } catch (error) {
+    if (error instanceof SqliteError) return 0;
+    throw error;
   }
 }
 
