@@ -9,8 +9,8 @@
  *     --option -DNAME=VALUE                         one more option for the compiler; may be repeated
  *
  * SQLite's source is the public-domain amalgamation that the npm package `better-sqlite3` ships, changed in the places
- * that scripts/sqlite/patches.ts names; beside it stands src/drivers/libsqlite/library/muster.c (scripts/sqlite/source.ts). The compiler is `zig cc`, from the
- * PyPI package `ziglang`, which crosses to all platforms. Both are pinned, fetched into a temporary folder, and removed.
+ * that scripts/sqlite/patches.ts names; beside it stands what drives it, src/drivers/libsqlite/library/muster.c and
+ * changes.c (scripts/sqlite/source.ts). The compiler is `zig cc`, from the PyPI package `ziglang`, which crosses to all platforms. Both are pinned, fetched into a temporary folder, and removed.
  *
  * @module
  */
@@ -23,6 +23,7 @@ import {
   fetched,
   LIBRARY,
   linkerOptions,
+  NATIVE_SOURCES,
   prepareSources,
   run,
   sha256,
@@ -43,7 +44,7 @@ const flags = parseArgs(Deno.args, {
 if (flags.help) {
   console.log(
     "deno task sqlite-library [--check | --source DIR --output FILE] [--option -DNAME=VALUE]…\n" +
-      "Builds SQLite and what drives it (src/drivers/libsqlite/library/muster.c) for all platforms; --check rebuilds this machine's " +
+      "Builds SQLite and what drives it (src/drivers/libsqlite/library/) for all platforms; --check rebuilds this machine's " +
       "and compares it with the one that is kept; --source takes another SQLite, for this machine.",
   );
   Deno.exit(0);
@@ -65,7 +66,7 @@ async function build(work: string, { os, target, file }: Library, output: string
     "-I.",
     "-o",
     file,
-    "muster.c",
+    ...NATIVE_SOURCES,
     "sqlite3.c",
     ...linkerOptions(os),
   ], work);

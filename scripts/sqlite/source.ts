@@ -52,7 +52,9 @@ export const LIBRARY = `${ROOT}src/drivers/libsqlite/library`;
 /** Where the sum of what the libraries were made of is kept. */
 export const SOURCES_SUM = `${LIBRARY}/SOURCES.sha256`;
 
-const NATIVE_PART = ["muster.c", "muster.h"];
+/** The native part of muster, in C. */
+export const NATIVE_SOURCES = ["muster.c", "changes.c"];
+const NATIVE_PART = [...NATIVE_SOURCES, "muster.h", "connection.h"];
 
 /** After what rqlite's own SQLite reports (`PRAGMA compile_options`), and what muster needs beyond that. */
 const OPTIONS = [

@@ -1,5 +1,5 @@
 /**
- * The limits of a statement and the work it did: a structure shared with the native part (library/muster.c has the same
+ * The limits of a statement and the work it did: a structure shared with the native part (library/muster.h has the same
  * offsets). It lies in shared memory, so that another thread can abort the statement.
  * @module
  */

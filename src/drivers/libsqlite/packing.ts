@@ -1,5 +1,5 @@
 /**
- * Values on their way into the native part and rows on their way out, as bytes (the form is in library/muster.c (3)). Pure.
+ * Values on their way into the native part and rows on their way out, as bytes (the form is in library/muster.h (1)). Pure.
  * @module
  */
 

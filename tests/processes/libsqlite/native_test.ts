@@ -3,7 +3,7 @@
  * and errors, and calls at random from a seed (native/muster_fuzz.c says how to have one again).
  */
 import { assert } from "@std/assert";
-import { definitions, prepareSources, run } from "../../../scripts/sqlite/source.ts";
+import { definitions, NATIVE_SOURCES, prepareSources, run } from "../../../scripts/sqlite/source.ts";
 
 const NATIVE = new URL("./native/", import.meta.url).pathname;
 /** How long the fuzzer runs, in seconds. */
@@ -26,11 +26,13 @@ async function build(work: string): Promise<void> {
   const own = [...SANITIZED, "-Wall", "-Wextra", "-Werror", "-I.", `-I${NATIVE}`, "-c"];
   await Promise.all([
     cc("-g", "-O0", "-fsanitize=address", "-fno-omit-frame-pointer", "-w", ...definitions("linux"), "-c", "sqlite3.c"),
-    cc(...own, ...definitions("linux"), "muster.c"),
+    cc(...own, ...definitions("linux"), ...NATIVE_SOURCES),
     ...programs.map((name) => cc(...own, `${NATIVE}${name}.c`)),
   ]);
   for (const name of programs) {
-    const objects = [`${name}.o`, "muster.o", "sqlite3.o"];
+    const objects = [name, "sqlite3", ...NATIVE_SOURCES.map((file) => file.replace(/\.c$/, ""))].map((one) =>
+      `${one}.o`
+    );
     await cc("-fsanitize=address,undefined", "-o", name, ...objects, "-lpthread", "-lm", "-ldl");
   }
 }

@@ -2,6 +2,7 @@
 ** The native part of muster: what SQLite needs beside it so that TypeScript can drive it through a foreign function
 ** interface (muster.h). It binds, steps and copies rows in one call, counts what a statement does, and tells what has
 ** happened. It decides nothing: limits, policy, judging errors and rendering are TypeScript (driver.ts, failure.ts).
+** Records of changed rows are in changes.c.
 **
 ** A connection is a Muster. While a call runs, the thread's variable `current` points to it, and Muster.c to the
 ** caller's Control, so that code deep inside SQLite (the allocator, the virtual file system, the loops named in
@@ -14,7 +15,7 @@
 ** (3) What a statement may do is the same whether its rows are copied, in however many calls, or go nowhere: some
 **     replicas show them, others do not. So neither binding nor copying counts, and texts are bound in one way alone.
 */
-#include "muster.h"
+#include "connection.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,37 +28,9 @@
 #define LARGE (128*1024)        /* allocations from here on count as values: no page is as large */
 #define UNIX_EPOCH_MS 210866760000000LL  /* 1970-01-01 as a Julian day, in milliseconds */
 #define EVENTS_MAX (4*1024*1024)
-#define CHANGES_MAX (16*1024*1024) /* bytes of records of changed rows */
 #define KINDS_MAX 8             /* kinds of file that the system's file system has; unix has six */
 
-enum { IDLE, COMPILING, RUNNING };
-
 int muster_deferred(sqlite3 *db); /* SQLite's, see scripts/sqlite/patches.ts */
-
-/* What a statement has used. */
-typedef struct Meter {
-  i64 held;                     /* bytes of large allocations; while compiling, of all */
-  i64 work;                     /* units since the last look */
-  u32 epoch;                    /* marks the allocations that count: those of earlier statements do not */
-} Meter;
-
-struct Muster {
-  sqlite3 *db;
-  Control *c;                   /* of the call that runs */
-  double untilMs;               /* when the call must end; 0: no limit */
-  int phase;
-  int mayPragma;                /* PRAGMAs with a value may be compiled, and act */
-  i64 compileLooks;             /* looks left to the compiler */
-  Meter meter;
-  sqlite3_stmt *pending;        /* has a row that did not fit */
-  u8 *events;                   /* the authorizer's, since the last prepare */
-  int eventBytes, eventCapacity, lastEvent;
-  sqlite3_stmt *running;        /* begun last */
-  u8 *changes;                  /* records of changed rows */
-  int changeBytes, changeCapacity;
-  int changesBefore;            /* their bytes when the running statement began */
-  int isCut;                    /* ends with the record of what there was no room for */
-};
 
 static _Thread_local Muster *current;
 static sqlite3_vfs *systemVfs, vfs;
@@ -264,75 +237,6 @@ static int onAuthorize(void *arg, int action, const char *a, const char *b, cons
   return action==SQLITE_PRAGMA && b && !m->mayPragma ? SQLITE_DENY : SQLITE_OK;
 }
 
-/* ---- Records of changed rows ------------------------------------------------------------------------------------ */
-/* Room for n more bytes, from the system: what is recorded is no work of the statement. The limit is the same whatever
-** was recorded before, and on every machine. */
-static u8 *roomFor(Muster *m, i64 n){
-  if( m->changeBytes+n>CHANGES_MAX ) return 0;
-  if( m->changeBytes+n>m->changeCapacity ){
-    i64 capacity = (m->changeBytes+n)*2;
-    u8 *grown = realloc(m->changes, (size_t)capacity);
-    if( !grown ) return 0;
-    m->changes = grown;
-    m->changeCapacity = (int)capacity;
-  }
-  return m->changes + m->changeBytes;
-}
-
-static int putBytes(Muster *m, const void *p, i64 n){
-  u8 *out = roomFor(m, n + 5); /* always some left for the last record */
-  if( !out ) return 0;
-  if( n ) memcpy(out, p, (size_t)n);
-  m->changeBytes += (int)n;
-  return 1;
-}
-
-static int widthOf(int tag);
-
-static int putValue(Muster *m, int rc, sqlite3_value *value){
-  int tag = rc==SQLITE_OK && value ? sqlite3_value_type(value) : 0, width = tag ? widthOf(tag) : 0;
-  u8 head[9];
-  i64 v = tag==SQLITE_INTEGER ? sqlite3_value_int64(value) : 0;
-  double d = tag==SQLITE_FLOAT ? sqlite3_value_double(value) : 0;
-  const void *p = width==4 ? sqlite3_value_blob(value) : 0;
-  u32 length = width==4 ? (u32)sqlite3_value_bytes(value) : 0;
-  head[0] = (u8)tag;
-  if( width ) memcpy(head+1, tag==SQLITE_INTEGER ? (void*)&v : width==8 ? (void*)&d : (void*)&length, width);
-  return (p || !length) && putBytes(m, head, 1+width) && putBytes(m, p, length);
-}
-
-static int putChange(Muster *m, sqlite3 *db, int op, const char *table, const i64 *rowids){
-  u32 length = (u32)strlen(table), columns = (u32)sqlite3_preupdate_count(db);
-  sqlite3_value *value;
-  int from = m->changeBytes;
-  u8 code = op==SQLITE_INSERT ? 1 : op==SQLITE_UPDATE ? 2 : 3;
-  if( !putBytes(m, "\0\0\0\0", 4) || !putBytes(m, &code, 1) || !putBytes(m, rowids, 16) ) return 0;
-  if( !putBytes(m, &length, 4) || !putBytes(m, table, length) || !putBytes(m, &columns, 4) ) return 0;
-  for(int before=1; before>=0; before--){
-    if( op==(before ? SQLITE_INSERT : SQLITE_DELETE) ) continue;
-    for(int i=0; i<(int)columns; i++){
-      int rc = before ? sqlite3_preupdate_old(db, i, &value) : sqlite3_preupdate_new(db, i, &value);
-      if( !putValue(m, rc, value) ) return 0;
-    }
-  }
-  length = (u32)(m->changeBytes - from);
-  memcpy(m->changes+from, &length, 4);
-  return 1;
-}
-
-static void onChange(void *arg, sqlite3 *db, int op, const char *base, const char *table, sqlite3_int64 a, sqlite3_int64 b){
-  Muster *m = arg;
-  i64 rowids[2] = { a, b };
-  int from = m->changeBytes;
-  if( m->phase!=RUNNING || m->isCut || strcmp(base, "main") ) return;
-  if( !strncmp(table, "_muster", 7) && (table[7]==0 || table[7]=='_') ) return;
-  if( !strncmp(table, "sqlite_", 7) ) return;
-  if( putChange(m, db, op, table, rowids) ) return;
-  m->changeBytes = from;
-  m->isCut = 1;
-  if( roomFor(m, 5) ){ memcpy(m->changes+from, "\5\0\0\0\0", 5); m->changeBytes += 5; }
-}
-
 /* Called by SQLite when it has undone what a statement did and goes on with the transaction, see scripts/sqlite/patches.ts. */
 void muster_undone(void *statement){
   Muster *m = current;
@@ -467,9 +371,6 @@ int muster_columns(sqlite3_stmt *s, u8 *out, int capacity){
 
 int muster_error(Muster *m, u8 *out, int capacity){ return clamped(putText(out, capacity, 0, sqlite3_errmsg(m->db))); }
 
-/* Bytes of a value behind its tag, without those of a text or a BLOB. */
-static int widthOf(int tag){ return tag==SQLITE_NULL ? 0 : tag==SQLITE_INTEGER || tag==SQLITE_FLOAT ? 8 : 4; }
-
 /* Binds packed values. `keep`: of BLOBs; texts are always copied, as SQLite copies those without a NUL later (3). */
 static int bindAll(sqlite3_stmt *s, const u8 *p, int n, sqlite3_destructor_type keep){
   int rc = SQLITE_OK;
@@ -578,23 +479,6 @@ void muster_reset(Muster *m, sqlite3_stmt *s, Control *c){
 
 int muster_backup_step(Muster *m, sqlite3_backup *b, int pages, Control *c){
   enter(m, c, IDLE); return leave(m, sqlite3_backup_step(b, pages));
-}
-
-void muster_capture(Muster *m, int on){
-  sqlite3_preupdate_hook(m->db, on ? onChange : 0, m);
-  muster_forget(m, 0);
-}
-
-int muster_changes(Muster *m, u8 *out, int capacity){
-  if( m->changeBytes>0 && m->changeBytes<=capacity ) memcpy(out, m->changes, m->changeBytes);
-  return m->changeBytes;
-}
-
-void muster_forget(Muster *m, int bytes){
-  if( bytes<0 || bytes>=m->changeBytes ) return;
-  m->changeBytes = bytes;
-  m->isCut = 0;
-  if( m->changeCapacity>1024*1024 && bytes==0 ){ free(m->changes); m->changes = 0; m->changeCapacity = 0; }
 }
 
 void muster_recount(Muster *m){

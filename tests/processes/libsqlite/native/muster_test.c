@@ -443,6 +443,28 @@ static void testChanges(void){
   CHECK( muster_close(m)==SQLITE_OK );
 }
 
+/* Texts of a database in UTF-16 are recorded as they are returned: in UTF-8. */
+static void testWideChanges(void){
+  static const char text[] = "\4\0\0\0\xc3\xa4"; /* a length, and the first of the characters */
+  Control c;
+  Muster *m = opened(":memory:", &c);
+  u8 bytes[4096];
+  int n, op;
+  executed(m, "PRAGMA encoding='UTF-16'", &c);
+  executed(m, "CREATE TABLE t(a)", &c);
+  muster_capture(m, 1);
+  executed(m, "INSERT INTO t VALUES('\xc3\xa4zz')", &c);
+  n = muster_changes(m, bytes, sizeof(bytes));
+  CHECK( recordAt(bytes, 0, &op)==n && op==1 && bytes[n-9]==3 );
+  CHECK( !memcmp(bytes+n-8, text, 6) && !memcmp(bytes+n-2, "zz", 2) );
+  muster_forget(m, 0);
+  executed(m, "UPDATE t SET a=''", &c);
+  n = muster_changes(m, bytes, sizeof(bytes));
+  CHECK( recordAt(bytes, 0, &op)==n && op==2 && !memcmp(bytes+n-5, "\3\0\0\0\0", 5) );
+  CHECK( !memcmp(bytes+n-5-8, text, 6) && !memcmp(bytes+n-5-2, "zz", 2) );
+  CHECK( muster_close(m)==SQLITE_OK );
+}
+
 /* Many threads open, use and close connections at once, the first of the process among them. */
 static void *threadWork(void *folder){
   char path[4096];
@@ -480,6 +502,7 @@ int main(int argc, char **argv){
   testDeterminism();
   testBackup();
   testChanges();
+  testWideChanges();
   puts("every call of the native part holds");
   return 0;
 }
