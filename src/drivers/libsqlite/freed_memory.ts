@@ -12,10 +12,11 @@ const SHRINKAGE = 0.9;
 /** Memory that changes by no more between two looks is at rest. */
 const AT_REST = 0.02;
 /**
- * Times that it is given back after such a change, and after the start, a look apart: a Worker at rest collects its garbage some ten seconds
- * later, and what that frees stays with the allocator, where nobody sees it.
+ * Times that it is given back after such a change, and after the start, a look apart: a Worker at rest collects its garbage
+ * some ten seconds later, after ten minutes of load up to forty, and what that frees stays with the allocator, where
+ * nobody sees it.
  */
-const TIMES = 3;
+export const TIMES = 6;
 
 /** Decides on the resident memory of the process, in bytes, once per {@linkcode MEMORY_LOOK_MS}. */
 export class FreedMemory {
