@@ -35,6 +35,8 @@ export interface Item {
   readonly kind: "execute" | "request" | "query" | "noop";
   /** Whether all elements take effect or none. */
   readonly transaction: boolean;
+  /** Whether it is the cluster's own, which nothing is refused to. @default false */
+  readonly isSystem?: boolean;
   /** The leader's time. */
   readonly timeMs: number;
   /** The leader's seed, in two halves. */
@@ -82,7 +84,7 @@ function valueFromJson(value: unknown): SqlValue {
 }
 
 /** A case as JSON text, an entry per line. */
-export function writeCase({ seed, foreignKeys, waiters, items }: Case): string {
+export function writeCase({ items, ...settings }: Case): string {
   const lines = items.map((item) => {
     const elements = item.elements.map(({ sql, positional, named, kinds }) => ({
       sql,
@@ -94,8 +96,7 @@ export function writeCase({ seed, foreignKeys, waiters, items }: Case): string {
     }));
     return "  " + JSON.stringify({ ...item, elements });
   });
-  return `{"seed": ${seed}, "foreignKeys": ${foreignKeys}, "waiters": ${JSON.stringify(waiters)}, "items": [\n` +
-    `${lines.join(",\n")}\n]}\n`;
+  return `${JSON.stringify(settings).slice(0, -1)}, "items": [\n${lines.join(",\n")}\n]}\n`;
 }
 
 /** Reads what {@linkcode writeCase} wrote. */

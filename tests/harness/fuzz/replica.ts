@@ -34,9 +34,9 @@ const ENTRY_STEPS_MAX = 50_000_000;
 /** An entry of the log, made from an item: it stands at `index` for all replicas. */
 export function makeEntry(item: Item, index: number): ApplyEntry {
   if (item.kind === "noop") return { index, term: 1, kind: "noop", body: new Uint8Array(0) };
-  const { kind, transaction, elements, timeMs, seed: [hi, lo] } = item;
+  const { kind, transaction, isSystem = false, elements, timeMs, seed: [hi, lo] } = item;
   const statements = elements.map(({ sql, positional, named }) => ({ parts: splitStatements(sql), positional, named }));
-  const body = encodeCommand({ kind, transaction, statements });
+  const body = encodeCommand({ kind, transaction, isSystem, statements });
   stampCommand(body, { timeMs, seed: { hi, lo }, maxSteps: ENTRY_STEPS_MAX });
   return { index, term: 1, kind: "command", body };
 }

@@ -3,8 +3,12 @@
  * @module
  */
 
-import type { Action, Case, Item } from "./case.ts";
+import { CHANGE_LOG_OFF, changeLogOn } from "../../../src/core/sql/change_log.ts";
+import type { Action, Case, Element, Item } from "./case.ts";
 import type { Draw } from "./grammar/draw.ts";
+
+/** Size of the log of changed rows: some entries' worth, so that it forgets. */
+const CHANGE_LOG_BYTES = 20_000;
 
 /** Renders nothing, plainly, or in one of the other ways. */
 function waitersOf(draw: Draw, count: number): (number | null)[] {
@@ -32,8 +36,26 @@ export interface Unscheduled {
   readonly replicas: number;
 }
 
+/** The cluster keeps a log of changed rows from here on, or no more. */
+function changeLogItem(isOn: boolean, timeMs: number): Item {
+  const elements = (isOn ? changeLogOn(CHANGE_LOG_BYTES) : CHANGE_LOG_OFF)
+    .map((sql): Element => ({ sql, positional: [], named: null, kinds: ["change-log"] }));
+  const common = { timeMs, seed: [0, 0], after: {}, isCompared: false } as const;
+  return { ...common, kind: "request", transaction: true, isSystem: true, elements };
+}
+
+/** Entries of which one begins a log of changed rows, and another one ends it now and then. */
+function withChangeLog(draw: Draw, items: readonly Item[]): readonly Item[] {
+  if (!draw.kind("change-log", 0.3)) return items;
+  const from = draw.below(items.length + 1), to = draw.between(from, items.length * 2);
+  const timeMs = items[from]?.timeMs ?? 0;
+  const end = to < items.length ? [changeLogItem(false, timeMs)] : [];
+  return [...items.slice(0, from), changeLogItem(true, timeMs), ...items.slice(from, to), ...end, ...items.slice(to)];
+}
+
 /** Gives each replica its batches and faults. One more replica joins midway now and then. */
-export function schedule(draw: Draw, { seed, items, replicas }: Unscheduled): Case {
+export function schedule(draw: Draw, { seed, items: given, replicas }: Unscheduled): Case {
+  const items = withChangeLog(draw, given);
   const joiner = draw.kind("snapshot", 0.5) ? replicas : undefined;
   const joinsAt = draw.below(Math.max(1, items.length));
   const isBatched = draw.has("batches");

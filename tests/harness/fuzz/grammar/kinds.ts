@@ -56,6 +56,7 @@ export const KINDS = {
   "bulk": "hundreds of rows in one statement",
   "broken": "texts with a syntax error or names that do not exist",
   "counters": "changes() and last_insert_rowid() as data",
+  "change-log": "a log of changed rows",
   "endless": "statements that never end (off unless asked for)",
   "check-hash": "check: contentHash() works and is equal",
   "check-dump": "check: every stored value is equal, read by a library of its own at the end",
