@@ -10,6 +10,7 @@ import { formatDuration } from "../../base/codec/duration.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import { withLocalTables } from "../../core/catalog/names.ts";
 import { type BoundStatement, countOf, isEncoded, type Statements } from "../../core/sql/command.ts";
+import { textLiteral } from "../../core/sql/tokenizer.ts";
 
 /** Requests that are kept. */
 const KEPT_MAX = 200;
@@ -66,7 +67,7 @@ export class SlowStatements {
     if (isEncoded(statements) || !statements.some(namesIt)) return statements;
     const rows = JSON.stringify(this.#kept.map(({ at, ms, kind, sql, traceId }) => [at, ms, kind, sql, traceId]));
     const columns = COLUMNS.map((name, at) => `value ->> ${at} AS ${name}`);
-    const table = `(SELECT ${columns.join(", ")} FROM json_each('${rows.replaceAll("'", "''")}'))`;
+    const table = `(SELECT ${columns.join(", ")} FROM json_each(${textLiteral(rows)}))`;
     const tables = new Map([[NAME, table]]);
     return statements.map((statement) => ({
       ...statement,

@@ -229,3 +229,8 @@ export function identifierName(token: string): string {
 export function identifierText(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
+
+/** A text without NUL as a literal of SQL. */
+export function textLiteral(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}

@@ -11,7 +11,8 @@ import type { Database } from "../libsqlite/driver.ts";
 import { contentOf, isCounted, readSchema, type Schema, statementOf, type Table } from "./dump_schema.ts";
 import { checkRows, ordinaryRows, rowPieces, type Rows } from "./dump_rows.ts";
 import { virtualRows } from "./dump_virtual.ts";
-import { literalOf, textLiteral } from "./literals.ts";
+import { literalOf } from "./literals.ts";
+import { textLiteral } from "../../core/sql/tokenizer.ts";
 
 /** Text, or a table's rows: a dump is a list of them. */
 type Part = string | { readonly table: string; readonly rows: Rows };

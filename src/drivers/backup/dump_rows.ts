@@ -2,11 +2,11 @@
  * The rows of a table as INSERTs: which columns are written and where their values come from.
  * @module
  */
-import { identifierText } from "../../core/sql/tokenizer.ts";
+import { identifierText, textLiteral } from "../../core/sql/tokenizer.ts";
 import { type Database, runOnce } from "../libsqlite/driver.ts";
 import { Unpacker } from "../libsqlite/packing.ts";
 import type { Table } from "./dump_schema.ts";
-import { literalOf, textLiteral, validLiterals } from "./literals.ts";
+import { literalOf, validLiterals } from "./literals.ts";
 
 /** Rows as they are read and written. */
 export interface Rows {

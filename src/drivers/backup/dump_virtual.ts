@@ -6,11 +6,11 @@
  * @module
  */
 import { messageOf } from "../../base/codec/error_text.ts";
-import { identifierText } from "../../core/sql/tokenizer.ts";
+import { identifierText, textLiteral } from "../../core/sql/tokenizer.ts";
 import { type Database, runOnce } from "../libsqlite/driver.ts";
 import { checkRows, rowidName, type Rows } from "./dump_rows.ts";
 import { contentOf, type Schema, type Table } from "./dump_schema.ts";
-import { literalOf, textLiteral } from "./literals.ts";
+import { literalOf } from "./literals.ts";
 
 /** How a virtual table is written. */
 export interface VirtualRows {

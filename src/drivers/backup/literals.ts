@@ -19,11 +19,6 @@ export function literalOf(expression: string): string {
   return `CASE WHEN ${hasNul} THEN ${bytes} ELSE quote(${expression}) END`;
 }
 
-/** A text as a literal, for texts without a NUL. */
-export function textLiteral(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
-}
-
 /** Literals with commas between them, where those of texts that are not UTF-8 become a CAST; mostly the bytes that were given. */
 export function validLiterals(literals: Uint8Array): Uint8Array {
   if (isUtf8(literals)) return literals;

@@ -5,6 +5,7 @@
  */
 import { createHash, type Hash } from "node:crypto";
 import { ByteWriter } from "../../base/codec/cursor.ts";
+import { identifierText, textLiteral } from "../../core/sql/tokenizer.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
 import { SYSTEM_TABLE } from "./authorizer.ts";
 import { type Database, runOnce } from "../libsqlite/driver.ts";
@@ -45,7 +46,7 @@ function hashTable(
   gathered.string(table.name);
   flush(hash, gathered);
   const statement = database.prepare(
-    `SELECT ${storedColumns(database, table)} FROM ${quote(table.name)} ORDER BY ${orderOf(database, table)}`,
+    `SELECT ${storedColumns(database, table)} FROM ${identifierText(table.name)} ORDER BY ${orderOf(database, table)}`,
   );
   // The driver's packed form is exact: types, lengths and bytes, whatever a text holds.
   for (const piece of statement.pieces()) hash.update(piece);
@@ -54,24 +55,16 @@ function hashTable(
 
 /** The stored columns. A value computed at reading adds no information, and computing it may fail. */
 function storedColumns(database: Database, { name }: { name: string }): string {
-  const columns = runOnce(database, `SELECT name FROM pragma_table_xinfo(${literal(name)}) WHERE hidden <> 2`);
-  return columns.map(([column]) => quote(String(column))).join(", ");
-}
-
-function quote(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
-}
-
-function literal(name: string): string {
-  return `'${name.replaceAll("'", "''")}'`;
+  const columns = runOnce(database, `SELECT name FROM pragma_table_xinfo(${textLiteral(name)}) WHERE hidden <> 2`);
+  return columns.map(([column]) => identifierText(String(column))).join(", ");
 }
 
 /** An order of the rows that is the same on every node: the rowid, by a name that no column has, or the primary key. */
 function orderOf(database: Database, { name, isKeyed }: { name: string; isKeyed: boolean }): string {
-  const columns = runOnce(database, `SELECT name, pk FROM pragma_table_xinfo(${literal(name)})`);
+  const columns = runOnce(database, `SELECT name, pk FROM pragma_table_xinfo(${textLiteral(name)})`);
   if (isKeyed) {
     const keys = columns.filter(([, pk]) => pk !== 0n).sort(([, a], [, b]) => Number(a) - Number(b));
-    return keys.map(([key]) => quote(String(key))).join(", ");
+    return keys.map(([key]) => identifierText(String(key))).join(", ");
   }
   const taken = new Set(columns.map(([column]) => String(column).toLowerCase()));
   return ["rowid", "_rowid_", "oid"].find((alias) => !taken.has(alias)) ?? "1";

@@ -3,6 +3,7 @@
  * mode that has lines, control characters of a value are shown, not sent to the terminal.
  * @module
  */
+import { identifierText, textLiteral } from "../../core/sql/tokenizer.ts";
 import type { Value } from "./results.ts";
 
 /** The modes. */
@@ -198,7 +199,7 @@ function insert({ columns, rows }: Rows, { table = "tab", hasHeader = true }: St
 }
 
 function identifier(name: string): string {
-  return /^[A-Za-z_]\w*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
+  return /^[A-Za-z_]\w*$/.test(name) ? name : identifierText(name);
 }
 
 /** A value as SQL writes it. */
@@ -206,5 +207,5 @@ export function literal(value: Value): string {
   if (value === null) return "NULL";
   if (value instanceof Uint8Array) return `x'${value.toHex()}'`;
   if (typeof value === "boolean") return value ? "1" : "0";
-  return typeof value === "number" ? String(value) : `'${value.replaceAll("'", "''")}'`;
+  return typeof value === "number" ? String(value) : textLiteral(value);
 }

@@ -5,6 +5,7 @@
  */
 
 import { DatabaseSync } from "node:sqlite";
+import { identifierText, textLiteral } from "../../../src/core/sql/tokenizer.ts";
 
 /** Differences shown at most. */
 const SHOWN_MAX = 6;
@@ -42,16 +43,16 @@ export function dumpFile(path: string): string[] {
 }
 
 function dumpTable(all: (sql: string) => unknown[][], name: string, isKeyed: boolean): string[] {
-  const columns = all(`SELECT name FROM pragma_table_xinfo('${name.replaceAll("'", "''")}') WHERE hidden <> 2`);
+  const columns = all(`SELECT name FROM pragma_table_xinfo(${textLiteral(name)}) WHERE hidden <> 2`);
   const names = columns.map(([column]) => String(column));
   const rowid = isKeyed
     ? undefined
     : ["rowid", "_rowid_", "oid"].find((alias) => !names.some((one) => one.toLowerCase() === alias));
-  const quoted = names.map((column) => `"${column.replaceAll('"', '""')}"`);
+  const quoted = names.map(identifierText);
   const terms = quoted.map((column) =>
     `CASE typeof(${column}) WHEN 'text' THEN CAST(${column} AS BLOB) ELSE ${column} END, typeof(${column})`
   );
-  const rows = all(`SELECT ${[...(rowid ? [rowid] : []), ...terms].join(", ")} FROM "${name.replaceAll('"', '""')}"`);
+  const rows = all(`SELECT ${[...(rowid ? [rowid] : []), ...terms].join(", ")} FROM ${identifierText(name)}`);
   const lines = rows.map((row) => `${name} ${row.map(show).join(" | ")}`);
   return isKeyed || rowid === undefined ? lines.sort() : lines;
 }
