@@ -126,6 +126,13 @@ export const PATCHES: readonly Patch[] = [
       "           || (memcmp(zHaystack, zNeedle, nNeedle)!=0 && !muster_work(1+nNeedle/256)))\n    ){",
   },
   {
+    why:
+      "a statement that fails when it has written some rows leaves them in its transaction, where it fails by what SQLite does not count as a failure: " +
+      "a value that no rowid or no STRICT column can be, an aggregate, a virtual table",
+    find: "p->usesStmtJournal = (u8)(pParse->isMultiWrite && pParse->mayAbort);",
+    replace: "p->usesStmtJournal = pParse->isMultiWrite;",
+  },
+  {
     why: "random()",
     find: "sqlite3_randomness(sizeof(r), &r);\n  if( r<0 ){",
     replace: "muster_randomness(sizeof(r), &r);\n  if( r<0 ){",

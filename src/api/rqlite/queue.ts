@@ -29,6 +29,7 @@ export async function handleQueued(request: HttpRequest, parts: QueueParts): Pro
   }
   const write = {
     statements: queuedStatements(request),
+    transaction: params.has("transaction"),
     waits: params.has("wait"),
     timeoutMs: params.timeoutMs,
     takesLeaderless: params.has("noleader"),

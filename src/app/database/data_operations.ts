@@ -52,6 +52,8 @@ export interface Batch {
 /** A write for the queue. */
 export interface Enqueued {
   readonly statements: readonly BoundStatement[];
+  /** Whether all of them take effect or none. */
+  readonly transaction: boolean;
   /** Whether to wait until it is written. */
   readonly waits: boolean;
   /** Longest wait. */
@@ -198,14 +200,11 @@ const BATCH: Codec<Batch> = {
 const enqueuedFields = record({ waits: flag, timeoutMs: finite, takesLeaderless: flag });
 
 const ENQUEUED: Codec<Enqueued> = {
-  encode: ({ statements, ...value }) => ({
+  encode: ({ statements, transaction, ...value }) => ({
     value,
-    body: encodeCommand({ kind: "execute", transaction: false, statements }),
+    body: encodeCommand({ kind: "execute", transaction, statements }),
   }),
-  decode: ({ value, body }) => ({
-    statements: decodeStatements(body).statements,
-    ...enqueuedFields(value, "the parameters"),
-  }),
+  decode: ({ value, body }) => ({ ...decodeStatements(body), ...enqueuedFields(value, "the parameters") }),
 };
 
 const failedFields = record({ hasFailed: flag });
@@ -339,10 +338,10 @@ async function writeHere({ database, answers }: DataParts, batch: Batch): Promis
 
 async function enqueue(
   { replica, queue }: DataParts,
-  { statements, waits, timeoutMs, takesLeaderless }: Enqueued,
+  { statements, transaction, waits, timeoutMs, takesLeaderless }: Enqueued,
 ): Promise<bigint> {
   if (!takesLeaderless && !replica.leader) throw new NoLeaderError();
-  const sequence = queue.put(checkStatements(statements));
+  const sequence = queue.put(checkStatements(statements), { transaction });
   if (waits && !await queue.written(sequence, timeoutMs)) throw new QueueWaitError();
   return sequence;
 }

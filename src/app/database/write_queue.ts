@@ -6,7 +6,8 @@
  *
  * Requests are written in their order. A statement that fails does so alone; with `isTransaction`, in which a batch is
  * one transaction, a batch that fails is written again request by request, so that one bad request does not fail the
- * others. A batch that is refused for the moment (no leader, a full disk) is retried once a second, and later ones wait
+ * others. So that it does not act on others, a request that is a transaction by itself, or that has a PRAGMA, which holds
+ * for the rest of an entry, or a VACUUM, which is refused beside others, is a batch of its own. A batch that is refused for the moment (no leader, a full disk) is retried once a second, and later ones wait
  * behind it. A batch whose outcome is unknown is not retried: it may have been written.
  * @module
  */
@@ -36,8 +37,13 @@ export type WriteBatch = (
 interface Queued {
   readonly sequence: bigint;
   readonly statements: readonly BoundStatement[];
+  readonly transaction: boolean;
+  /** Whether it shares no batch. */
+  readonly isAlone: boolean;
 }
 
+/** Verbs of statements that reach beyond themselves. */
+const LONE_VERBS: ReadonlySet<string> = new Set(["PRAGMA", "VACUUM"]);
 /** Pause before a batch is tried again. */
 const RETRY_MS = 1000;
 const NS_PER_MS = 1_000_000n;
@@ -91,14 +97,15 @@ export class WriteQueue {
    * @returns Its sequence number.
    * @throws {BusyError} When as many wait as may.
    */
-  put(statements: readonly BoundStatement[]): bigint {
+  put(statements: readonly BoundStatement[], { transaction = false } = {}): bigint {
     if (this.#isClosed) throw new BusyError("this node stops");
     if (this.#waiting.length >= this.options.capacity) {
       throw new BusyError(`the write queue is full (${this.options.capacity} requests): try again later`);
     }
     const sequence = this.#next++;
     this.counters.statements_rx += statements.length;
-    this.#waiting.push({ sequence, statements });
+    const isAlone = transaction || statements.some(({ parts }) => parts.some(({ verb }) => LONE_VERBS.has(verb)));
+    this.#waiting.push({ sequence, statements, transaction, isAlone });
     if (this.#waiting.length >= this.options.batchSize) this.#flush();
     else {
       this.#timer ??= setTimeout(() => {
@@ -142,7 +149,7 @@ export class WriteQueue {
     if (this.#isBusy) return;
     this.#isBusy = true;
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.slice(0, this.options.batchSize);
+      const batch = this.#nextBatch();
       const failure = await this.#writeBatch(batch);
       this.#waiting.splice(0, batch.length);
       this.#flushed = batch[batch.length - 1].sequence;
@@ -155,11 +162,17 @@ export class WriteQueue {
     this.#isBusy = false;
   }
 
+  #nextBatch(): Queued[] {
+    const batch = this.#waiting.slice(0, this.options.batchSize);
+    const alone = batch.findIndex(({ isAlone }) => isAlone);
+    return alone < 0 ? batch : batch.slice(0, Math.max(1, alone));
+  }
+
   /** @returns Why the outcome of the batch is unknown, where it is. */
   async #writeBatch(batch: readonly Queued[]): Promise<RequestError | undefined> {
     const statements = batch.flatMap((one) => one.statements);
     if (statements.length === 0) return undefined; // no more than places in the order
-    const { isTransaction } = this.options;
+    const isTransaction = this.options.isTransaction || batch[0].transaction;
     for (let attempt = 1;; attempt++) {
       try {
         const { hasFailed } = await this.#write(statements, { transaction: isTransaction });

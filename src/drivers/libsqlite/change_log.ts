@@ -165,14 +165,15 @@ export class ChangeLog {
   }
 }
 
+/** Undefined: nobody's, or gone by now: with foreign keys on, SQLite deletes the rows of a table that it drops. */
 function readShape(database: Database, table: string): TableShape | undefined {
   const [kind] = all(database, "SELECT type, wr FROM pragma_table_list WHERE schema = 'main' AND name = ?", table);
-  if (kind?.[0] === "shadow") return undefined;
+  if (kind === undefined || kind[0] === "shadow") return undefined;
   const columns = all(database, "SELECT name, type FROM pragma_table_xinfo(?)", table);
   return {
     names: columns.map(([name]) => quote(String(name))),
     areReal: columns.map(([, type]) => isReal(String(type))),
-    hasRowid: kind?.[1] === 0n,
+    hasRowid: kind[1] === 0n,
   };
 }
 

@@ -122,7 +122,7 @@ export function refusal(part: SqlPart, mode: "replicated" | "read"): string | nu
   if (part.verb === "VACUUM") {
     return isVacuumInto(part.sql)
       ? "VACUUM INTO is not supported: it writes a file on the node; use a backup instead"
-      : "VACUUM must be the only statement of its request, without a transaction";
+      : "VACUUM must be the only statement of a request to /db/execute or /db/request, without a transaction";
   }
   if (part.verb !== "PRAGMA") return null;
   const pragma = parsePragma(part.sql);
@@ -135,6 +135,9 @@ export function refusal(part: SqlPart, mode: "replicated" | "read"): string | nu
   }
   if (STORED_PRAGMAS.has(name) || REPLICATED_SCHEMA_PRAGMAS.has(name)) return null;
   if (REQUEST_PRAGMAS.has(name) && hasValue) return null;
+  if (REQUEST_PRAGMAS.has(name)) {
+    return `PRAGMA ${name} without a value is answered by /db/query: here it sets something`;
+  }
   if (name === "auto_vacuum" && hasValue) {
     return "PRAGMA auto_vacuum must be the only statement of its request, without a transaction: it rewrites the database";
   }

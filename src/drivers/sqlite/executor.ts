@@ -5,9 +5,9 @@
  * what is rendered, and how, changes nothing. Statements that only their asker sees (reads outside a transaction, and
  * level strong) do not run at all where nobody asks.
  *
- * (1) Without `transaction` each statement stands alone. SQLite undoes a failing statement by itself, so there is no
- *     savepoint: it would cost more than the INSERT it guards. Where foreign keys are deferred, which SQLite checks at
- *     COMMIT alone, there is one, and they are checked behind each statement.
+ * (1) Without `transaction` each statement stands alone. SQLite (as scripts/sqlite/patches.ts changes it) undoes a failing
+ *     statement by itself; a savepoint would cost more than the INSERT it guards. Where foreign keys are deferred, which
+ *     SQLite checks at COMMIT alone, there is one, and they are checked behind each statement.
  * (2) With it, the first failure rolls back to the command's savepoint and ends the command. A read in it runs to its
  *     end on every replica, as it may fail in any row.
  * (3) A statement that is stopped at a limit, or runs out of memory, destroys the caller's transaction with all that came
@@ -56,8 +56,17 @@ import {
   WRITE_IN_QUERY,
 } from "./failure.ts";
 import { unpackRows } from "../libsqlite/packing.ts";
-import { KEPT_TEXT_LENGTH_MAX, ParameterCursor, type Prepared, PreparedCache } from "./prepared.ts";
-import { QueryRenderer, RenderError, renderWrite, Room, type Sticky, timeSince, type TimeText } from "./render.ts";
+import { KEPT_TEXT_LENGTH_MAX, ParameterCursor, type Prepared, PreparedCache, takesAll } from "./prepared.ts";
+import {
+  QueryRenderer,
+  RenderError,
+  renderNothing,
+  renderWrite,
+  Room,
+  type Sticky,
+  timeSince,
+  type TimeText,
+} from "./render.ts";
 import { readSchemaFacts, type SchemaFacts } from "./schema_facts.ts";
 import { excusedMessage } from "./soundness.ts";
 
@@ -156,13 +165,14 @@ export class Executor {
   #facts: SchemaFacts | undefined;
   readonly #written = new Set<string>();
   #lastWritten: readonly string[] | undefined;
-  /** Whether the request that runs has switched foreign keys on or off for itself. */
-  #hasOwnForeignKeys = false;
+  /** Whether foreign keys are enforced now. */
+  #hasForeignKeys: boolean;
   #limits: Limits = { steps: 0, valueBytes: STATEMENT_VALUE_BYTES_MAX, tempBytes: 0 };
 
   /** Compiles what every entry needs. */
   constructor(database: Database, parts: ExecutorParts) {
     this.#parts = parts;
+    this.#hasForeignKeys = parts.foreignKeys;
     this.#digest = parts.digest;
     this.#database = database;
     this.changes = new ChangeLog(database);
@@ -294,7 +304,7 @@ export class Executor {
       return this.#repeat(run, run.repeated, statement, firstNumber);
     }
     run.repeated = undefined;
-    if (parts.length === 0) return { text: this.#renderNothing(run), hasFailed: false };
+    if (parts.length === 0) return { text: renderNothing(run.options, run.command.kind), hasFailed: false };
     run.isSystem = run.command.isSystem === true && statement.isOfClient !== true;
     let number = firstNumber;
     let isPrivate = false;
@@ -379,9 +389,10 @@ export class Executor {
       this.#digest.mix(-1 - number);
       this.#digest.mixText(message);
     }
-    const { options } = run;
-    const text = options === null ? "" : renderFailure(failure, { hasRows: showsNoRows(run), errors: options.errors });
-    return { text, hasFailed: true };
+    const { options, command, isReading } = run;
+    if (!options) return { text: "", hasFailed: true };
+    const hasRows = options.associative && (command.kind === "query" || isReading); // none, in the shape of a read
+    return { text: renderFailure(failure, { hasRows, errors: options.errors }), hasFailed: true };
   }
 
   #runPart(run: Run, step: Step, cursor: ParameterCursor): ResultText {
@@ -417,13 +428,13 @@ export class Executor {
       run.changesSchema = SCHEMA_VERBS.has(part.verb);
       if (run.changesSchema) this.changes.settle();
       const time = this.#noting(step, () =>
-        this.#alone(run, () => {
+        this.#alone(run, prepared, () => {
           if (showsRows) return this.#renderRows(run, prepared, values, this.#parts.control);
           prepared.statement.run(values, this.#parts.control);
           return null;
         }));
       run.changesSchema = false;
-      this.#note(step, this.#parts.control);
+      if (CHANGING_VERBS.has(part.verb)) this.#noteChange(number, this.#parts.control);
       if (SCHEMA_VERBS.has(part.verb)) this.forgetStatements();
       if (time !== null) return time(timeSince(startedMs));
     }
@@ -438,9 +449,7 @@ export class Executor {
     if (pragma === null || !REQUEST_PRAGMAS.has(pragma.name)) return false;
     if (!run.isSolitary) throw new IsolateEntry(sql);
     if (pragma.name === "foreign_keys") {
-      this.#database.configure("foreignKeys", isOn(pragma.value));
-      this.#hasOwnForeignKeys = true;
-      this.forgetStatements();
+      this.#enforceForeignKeys(isOn(pragma.value));
     } else {
       run.isDeferring = isOn(pragma.value);
       runOnce(this.#database, `PRAGMA defer_foreign_keys = ${run.isDeferring ? "ON" : "OFF"}`);
@@ -450,9 +459,13 @@ export class Executor {
 
   /** Puts back what a request has set for itself; to be called when its transaction has ended. */
   endRequestPragmas(): void {
-    if (!this.#hasOwnForeignKeys) return; // the other one ends with the transaction
-    this.#hasOwnForeignKeys = false;
-    this.#database.configure("foreignKeys", this.#parts.foreignKeys);
+    const { foreignKeys } = this.#parts;
+    if (this.#hasForeignKeys !== foreignKeys) this.#enforceForeignKeys(foreignKeys); // the other ends with the transaction
+  }
+
+  #enforceForeignKeys(isOn: boolean): void {
+    this.#hasForeignKeys = isOn;
+    this.#database.configure("foreignKeys", isOn);
     this.forgetStatements();
   }
 
@@ -477,10 +490,9 @@ export class Executor {
     if (this.#isAboutVirtual(reads)) this.hasStaleSchema = true;
   }
 
-  /** Runs a statement so that a deferred key that it violates undoes it alone (1). */
-  #alone<T>(run: Run, work: () => T): T {
-    const { command, isDeferring } = run;
-    if (command.transaction || isDeferring || !this.facts.hasDeferredKeys) return work();
+  /** Runs a statement so that a deferred key that it violates undoes it alone (1); any other failure is SQLite's to undo. */
+  #alone<T>({ command, isDeferring }: Run, { effects: { writes } }: Prepared, work: () => T): T {
+    if (command.transaction || isDeferring || !this.#mayDefer(writes)) return work();
     const { mark } = this.changes;
     this.#statementSavepoint.run();
     let result: T;
@@ -488,15 +500,23 @@ export class Executor {
       result = work();
       if (this.#database.hasDeferredViolations) throw new StatementError(FOREIGN_KEY_FAILED);
     } catch (error) {
-      if (this.#database.isTransaction && causeOf(error) === "statement") {
-        this.#statementRollback.run();
-        this.#statementRelease.run();
-        this.changes.backTo(mark);
-      }
-      throw error;
+      if (!this.#database.isTransaction || causeOf(error) !== "statement") throw error;
+      const isLeft = !this.#database.hasDeferredViolations;
+      if (!isLeft) this.#statementRollback.run();
+      this.#statementRelease.run();
+      if (isLeft) throw error;
+      this.changes.backTo(mark);
+      throw new StatementError(FOREIGN_KEY_FAILED);
     }
     this.#statementRelease.run();
     return result;
+  }
+
+  /** Whether a write may violate a deferred key: virtual tables have none, nor triggers that reach other tables. */
+  #mayDefer(writes: readonly string[]): boolean {
+    const { hasDeferredKeys, virtualTables } = this.facts;
+    if (!hasDeferredKeys || !this.#hasForeignKeys) return false;
+    return writes.length === 0 || writes.some((table) => !virtualTables.has(table));
   }
 
   /** Runs a statement; if it fails, what it left in SQLite's counters shows in later results, as it does in rqlite's. */
@@ -507,13 +527,6 @@ export class Executor {
       if (CHANGING_VERBS.has(part.verb)) this.#keep(this.#parts.control);
       throw error;
     }
-  }
-
-  /** Result of a text that holds no statement: a comment, white space. */
-  #renderNothing({ command, options }: Run): string {
-    if (options === null) return "";
-    if (!options.associative) return "{}";
-    return command.kind === "execute" ? `{"rows":null}` : `{"rows":[]}`;
   }
 
   /** Rows of a read for its asker. */
@@ -568,10 +581,6 @@ export class Executor {
   }
 
   /** Takes over what a write did. The writer sets the rowid to 0 before each entry (A3), so 0 means: none was inserted. */
-  #note({ part, number }: Step, control: Control): void {
-    if (CHANGING_VERBS.has(part.verb)) this.#noteChange(number, control);
-  }
-
   #noteChange(number: number, { changes, lastInsertRowid: rowid }: Control): void {
     this.#digest.mix(number);
     this.#digest.mixInteger(changes);
@@ -585,15 +594,4 @@ export class Executor {
       rowsAffected: changes,
     };
   }
-}
-
-/** Whether the only part of an element takes all of its values in their order. */
-function takesAll(statement: BoundStatement): boolean {
-  const count = statement instanceof RepeatedStatement ? statement.count : statement.positional.length;
-  return statement.named === null && count === statement.parts[0].parameterCount;
-}
-
-/** Whether a failure is shown as a read without rows. */
-function showsNoRows({ command, options, isReading }: Run): boolean {
-  return options?.associative === true && (command.kind === "query" || isReading);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type BoundStatement } from "../../core/sql/command.ts";
+import { type BoundStatement, RepeatedStatement } from "../../core/sql/command.ts";
 import { explainedPragma, SCHEMA_PRAGMAS } from "../../core/sql/pragma.ts";
 import { parameterNames, type SqlPart } from "../../core/sql/statement.ts";
 import { TextCache } from "../../core/sql/text_cache.ts";
@@ -178,4 +178,10 @@ export class ParameterCursor {
   #byName(name: string): SqlValue | undefined {
     return this.#named !== null && Object.hasOwn(this.#named, name) ? this.#named[name] : undefined;
   }
+}
+
+/** Whether the only part of an element takes all of its values in their order. */
+export function takesAll(statement: BoundStatement): boolean {
+  const count = statement instanceof RepeatedStatement ? statement.count : statement.positional.length;
+  return statement.named === null && count === statement.parts[0].parameterCount;
 }

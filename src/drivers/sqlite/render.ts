@@ -302,6 +302,13 @@ export function renderWrite(
   return rowsAffected === 0 ? `${id}${rest}}` : `${id},"rows_affected":${rowsAffected}${rest}}`;
 }
 
+/** Result of a text that holds no statement, a comment or white space; nothing where nobody waits. */
+export function renderNothing(options: RenderOptions | null, kind: string): string {
+  if (options === null) return "";
+  if (!options.associative) return "{}";
+  return kind === "execute" ? `{"rows":null}` : `{"rows":[]}`;
+}
+
 /** The `time` field for what began at `startedMs`, or nothing when that is 0. */
 export function timeSince(startedMs: number): TimeText {
   return startedMs === 0 ? "" : `,"time":${(performance.now() - startedMs) / 1000}`;

@@ -93,3 +93,26 @@ Deno.test("closing writes what waits and takes nothing more", async () => {
   assertEquals(texts, [["a"]]);
   assertThrows(() => queue.put(statement("b")), BusyError, "stops");
 });
+
+Deno.test("a transaction, a pragma and a VACUUM are written alone, in their place: they hold for no other request", async () => {
+  const written: [string[], boolean][] = [];
+  const write: WriteBatch = (statements, { transaction }) => {
+    written.push([statements.map(({ parts }) => parts[0]?.sql ?? ""), transaction]);
+    return Promise.resolve({ hasFailed: false });
+  };
+  const queue = new WriteQueue({ ...OPTIONS, capacity: 20, batchSize: 20 }, write, () => {});
+  for (const text of ["a", "b", "PRAGMA foreign_keys=ON", "c"]) queue.put(statement(text));
+  queue.put([...statement("d"), ...statement("e")], { transaction: true });
+  queue.put([...statement("f"), ...statement("PRAGMA defer_foreign_keys=ON")]);
+  for (const text of ["vacuum", "g"]) queue.put(statement(text));
+  assertEquals(await queue.written(queue.put(statement("h")), 5000), true);
+  assertEquals(written, [
+    [["a", "b"], false],
+    [["PRAGMA foreign_keys=ON"], false],
+    [["c"], false],
+    [["d", "e"], true],
+    [["f", "PRAGMA defer_foreign_keys=ON"], false],
+    [["vacuum"], false],
+    [["g", "h"], false],
+  ]);
+});

@@ -144,6 +144,24 @@ Deno.test("the log has what triggers, keys and conflicts bring about, and tables
   ]);
 });
 
+Deno.test("a table that is dropped has no events, and what its keys bring about elsewhere has", () => {
+  const bench = new Bench(":memory:", true);
+  using _ = bench;
+  system(bench, changeLogOn(1e6));
+  bench.run([
+    "CREATE TABLE p(id INTEGER PRIMARY KEY)",
+    "CREATE TABLE c(p REFERENCES p ON DELETE SET NULL)",
+    "INSERT INTO p VALUES(1)",
+    "INSERT INTO c VALUES(1)",
+  ]);
+  const before = bench.machine.applied;
+  bench.run(["INSERT INTO p VALUES(2)", "DROP TABLE p"]);
+  assertEquals(changes(bench, before).flatMap(({ events }) => events), [
+    { op: "INSERT", table: "p", new_row_id: 2, after: { id: 2 } },
+    { op: "UPDATE", table: "c", new_row_id: 1, old_row_id: 1, before: { p: 1 }, after: { p: null } },
+  ]);
+});
+
 Deno.test("what was undone is not in the log, and what a statement did before it failed is, where it stays", () => {
   const { bench, done } = logged();
   using _ = bench;
