@@ -1,8 +1,8 @@
 /**
  * Values as literals of SQL, in UTF-8 whatever the texts hold. Pure.
  *
- * A text with a NUL, or one that is not UTF-8, becomes a CAST of its bytes: SQL text cannot hold the one, and whoever reads
- * SQL text as UTF-8 loses the other.
+ * A text with a NUL, with the line break of Windows, or one that is not UTF-8, becomes a CAST of its bytes: SQL text cannot
+ * hold the first, SQLite's shell reads the second as a plain line break, and whoever reads SQL text as UTF-8 loses the last.
  * @module
  */
 import { concat } from "../../base/codec/concat.ts";
@@ -15,8 +15,8 @@ const encoder = new TextEncoder();
 /** SQL that gives an expression's value as SQL; the expression is written more than once. */
 export function literalOf(expression: string): string {
   const bytes = `'CAST(x'''||hex(${expression})||''' AS TEXT)'`;
-  const hasNul = `typeof(${expression})='text' AND instr(${expression},char(0))>0`;
-  return `CASE WHEN ${hasNul} THEN ${bytes} ELSE quote(${expression}) END`;
+  const isFragile = `instr(${expression},char(0))>0 OR instr(${expression},char(13,10))>0`;
+  return `CASE WHEN typeof(${expression})='text' AND (${isFragile}) THEN ${bytes} ELSE quote(${expression}) END`;
 }
 
 /** Literals with commas between them, where those of texts that are not UTF-8 become a CAST; mostly the bytes that were given. */

@@ -244,6 +244,8 @@ Deno.test("texts keep their bytes, whether they are UTF-8, have a NUL, or both",
     "2c27",
     "c3",
     "f4908080",
+    "610d0a62",
+    "0a0d",
   ];
   const rows = texts.map((hex, at) => `(${at}, CAST(x'${hex}' AS TEXT), x'ff00', 'ü''s', 1.5, NULL)`);
   assertSame(
@@ -253,6 +255,11 @@ Deno.test("texts keep their bytes, whether they are UTF-8, have a NUL, or both",
   );
   const dump = dumpOf(["CREATE TABLE t(v)", "INSERT INTO t VALUES('ü'), (CAST(x'ff41' AS TEXT))"]);
   assertMatch(dump, /VALUES\('ü'\);\nINSERT INTO "t" VALUES\(CAST\(x'ff41' AS TEXT\)\);/);
+  // SQLite's shell takes the return in front of a line's end away.
+  assertMatch(
+    dumpOf(["CREATE TABLE t(v)", "INSERT INTO t VALUES('a\r\nb')"]),
+    /VALUES\(CAST\(x'610d0a62' AS TEXT\)\);/i,
+  );
 });
 
 Deno.test("bytes are UTF-8 exactly where a decoder takes them", () => {
