@@ -232,7 +232,7 @@ Deno.test("events, node metadata, info, list-peers, reload, monitor and keys by 
 
 Deno.test("a name or an id twice, another datacenter, another key: refused, and the pool goes on", () =>
   withAgents(async (root, start) => {
-    const [server] = await pair(root, start);
+    const [server, client] = await pair(root, start);
     const other = start(agentPlace(root, "other"), "-datacenter=dc2");
     const locked = start(agentPlace(root, "locked"), `-encrypt=${KEY}`);
     await Promise.all([other.up(), locked.up()]);
@@ -250,9 +250,17 @@ Deno.test("a name or an id twice, another datacenter, another key: refused, and 
     assertEquals((await clone.muster("join", server.addr)).code, 1);
     await server.says(/Member 'clone' has conflicting node ID/);
     assertEquals(Object.keys(await server.members()).sort(), ["client", "server"]);
+    const known = async () => Object.keys(await server.get("/v1/catalog/services")).sort();
+    await client.http("PUT", "/v1/agent/service/register", '{"Name":"web"}');
+    await until("the service", async () => (await known()).includes("web") || undefined);
     const twin = start({ ...agentPlace(root, "client"), directory: `${root}/twin` }, `-retry-join=${server.addr}`);
     await server.says(/Conflicting address for a node: client/);
     assertEquals((await server.members()).client, "alive");
+    await twin.says(/ERROR.*Node name client is reserved by node [0-9a-f-]+ \(127\.0\.0\.1\), which is alive/);
+    await twin.http("PUT", "/v1/agent/service/register", '{"Name":"of-twin"}');
+    const { length } = twin.log;
+    await until("another attempt", () => twin.log.indexOf("reserved", length) > 0 || undefined);
+    assertEquals(await known(), ["consul", "web"]);
     assert(twin.running);
   }));
 

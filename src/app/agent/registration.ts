@@ -112,15 +112,16 @@ async function nodeWrites(catalog: Catalog, datacenter: string, registration: Re
       positional: [id, name],
     },
   ]);
-  if (known && skipsNode) return [];
   if (alive && id !== "" && known?.id !== id) {
     const holder = `node ${known?.id} with name ${known?.name} (${known?.address})`;
     throw new NameTakenError(`Node name ${name} is reserved by ${holder}`);
   }
+  const asFound = expectRow("nodes", { name }, BigInt(Number(known?.modify_index ?? 0)));
+  if (known && skipsNode) return [asFound];
   const holder = others.find(({ status }) => status === "passing");
   if (holder) throw new NameTakenError(`Node ID ${id} is reserved by node ${holder.name} (${holder.address})`);
   return [
-    expectRow("nodes", { name }, BigInt(Number(known?.modify_index ?? 0))),
+    asFound,
     ...others.flatMap((other) => removals({ node: String(other.name), service: "", check: "" })), // it was renamed
     upsert("nodes", ["name"], nodeRow(registration.node, datacenter, known)),
   ];

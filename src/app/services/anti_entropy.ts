@@ -7,6 +7,8 @@
  * this agent does not know is deregistered. Two comparisons never overlap, so that an older one cannot undo a newer.
  * What cannot be written is tried again, more and more seldom.
  *
+ * A node in the catalog that has this agent's name and another id is another agent's: this one leaves it alone, and says so.
+ *
  * Where access control is on, each service is registered with its own token, so that one that is denied does not stop the
  * others: it is logged once with its reason, and tried again like everything else.
  * @module
@@ -20,7 +22,13 @@ import { messageOf } from "../../base/codec/error_text.ts";
 import type { Agent } from "../agent/agent.ts";
 import { type CatalogRow, SERF_HEALTH } from "../agent/catalog.ts";
 import { ROWS_MAX } from "../agent/catalog_operations.ts";
-import { checkRow, type NodeRegistration, type Registration, serviceRow } from "../agent/registration.ts";
+import {
+  checkRow,
+  NameTakenError,
+  type NodeRegistration,
+  type Registration,
+  serviceRow,
+} from "../agent/registration.ts";
 import { catalogCheck, catalogService } from "./definition_rows.ts";
 import { type LocalCheck, type LocalService, type LocalState, SERVERS_OWN } from "./local_state.ts";
 
@@ -51,7 +59,9 @@ export interface CatalogAccess {
 
 /** An agent in the catalog. */
 export interface KnownAgent {
-  readonly node: { readonly address: string; readonly meta: Readonly<Record<string, string>> } | undefined;
+  readonly node:
+    | { readonly id: string; readonly address: string; readonly meta: Readonly<Record<string, string>> }
+    | undefined;
   readonly services: readonly CatalogRow[];
   readonly checks: readonly CatalogRow[];
 }
@@ -117,7 +127,8 @@ export class AntiEntropy {
     try {
       isDone = await this.#sync();
     } catch (error) {
-      this.#parts.log(`failed to sync remote state: ${messageOf(error)}`, "warn");
+      const level = error instanceof NameTakenError ? "error" : "warn";
+      this.#parts.log(`failed to sync remote state: ${messageOf(error)}`, level);
     }
     this.#isBusy = false;
     if (this.#isBehind) return this.soon();
@@ -139,7 +150,7 @@ export class AntiEntropy {
 
   /** Whether the catalog now says what this agent says. */
   async #sync(): Promise<boolean> {
-    const { agent: { options: { nodeName } }, access } = this.#parts;
+    const { agent: { options: { nodeName, nodeId } }, access } = this.#parts;
     let found: KnownAgent | undefined;
     await this.#unlessDenied("the agent's token", async () => void (found = await access.agent(nodeName)));
     const known = found;
@@ -151,6 +162,10 @@ export class AntiEntropy {
       return false;
     }
     this.#denied.delete("node");
+    if (node.id !== nodeId) {
+      expectNoNamesake(known, nodeName);
+      return false; // the leader gives this agent the place of one that is gone
+    }
     const isNodeDone = await this.#unlessDenied("node info", () => this.#syncNode(node));
     const isGone = await this.#deregister(known);
     const isThere = await this.#register(known);
@@ -301,6 +316,19 @@ export class AntiEntropy {
     const { output, ...rest } = checkRow(nodeName, catalogCheck(definition, check), name);
     return isSameRow(rest, row) && (output === row.output || !local.isOutputDue(check));
   }
+}
+
+/**
+ * What is registered by this agent's name is another agent's, and so is not for this one to change.
+ * @throws {NameTakenError} When that one is alive.
+ */
+function expectNoNamesake({ node, checks }: KnownAgent, name: string): void {
+  const isAlive = checks.some(({ id, status }) => id === SERF_HEALTH && status === "passing");
+  if (!node || !isAlive) return;
+  throw new NameTakenError(
+    `Node name ${name} is reserved by node ${node.id} (${node.address}), which is alive: nothing of this agent is in ` +
+      "the catalog; start it with another -node, or stop that one",
+  );
 }
 
 /** What one registration writes. */

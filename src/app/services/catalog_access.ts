@@ -29,7 +29,7 @@ export function catalogAccess(runner: Runner<CatalogOperations>, tokens?: AgentT
       const { result } = await runner.run("catalogRead", { query: { k: "agent", name }, ...AT_ONCE }, own());
       const [[node], services, checks] = result.rows;
       return {
-        node: node && { address: String(node.address), meta: JSON.parse(String(node.meta)) },
+        node: node && { id: String(node.id), address: String(node.address), meta: JSON.parse(String(node.meta)) },
         services,
         checks,
       };

@@ -87,6 +87,8 @@ Deno.test("a registration replaces the one before, unless the name is that of an
     assertEquals([Node.Address, Node.TaggedAddresses.lan, Node.Meta], ["192.0.2.9", "192.0.2.9", {}]);
     const reserved = `Node name ALPHA is reserved by node ${ID} with name alpha (192.0.2.9)`;
     assertEquals(await put({ Node: "ALPHA", Address: "192.0.2.7", ID: ID.replaceAll("1", "9") }), [500, reserved]);
+    const other = { Node: "alpha", ID: ID.replaceAll("1", "9"), SkipNodeUpdate: true, Service: { Service: "x" } };
+    assertEquals(await put(other), [500, reserved.replace("ALPHA", "alpha")]);
     const another = `Node ID ${ID} is reserved by node alpha (192.0.2.9)`;
     assertEquals(await put({ Node: "beta", Address: "192.0.2.7", ID }), [500, another]);
     assertEquals(await put({ Node: "beta", Address: "192.0.2.7", ID: "x" }), [500, 'Bad node ID: "x" is not a UUID']);

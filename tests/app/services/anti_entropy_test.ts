@@ -1,5 +1,5 @@
 /** Anti-entropy against a catalog that is played: what differs is written, both ways, and again after a failure. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import type { CatalogRow } from "../../../src/app/agent/catalog.ts";
 import { checkRow, type Registration, serviceRow } from "../../../src/app/agent/registration.ts";
 import { AntiEntropy, type CatalogAccess } from "../../../src/app/services/anti_entropy.ts";
@@ -15,6 +15,9 @@ class FakeCatalog implements CatalogAccess {
   checks: CatalogRow[] = [];
   registrations: Registration[] = [];
   meta: Record<string, string> = { "consul-version": "1" };
+  /** Whose node it is. */
+  id = "1";
+  reads = 0;
   /** Tokens of registrations, by the service or the check; where access control is on. */
   readonly tokens = new Map<string, string>();
   /** A token that may nothing. */
@@ -24,13 +27,14 @@ class FakeCatalog implements CatalogAccess {
   #woken = () => {};
 
   agent() {
+    this.reads++;
     if (this.failures > 0) {
       this.failures--;
       return Promise.reject(new Error("No cluster leader"));
     }
     queueMicrotask(() => this.#woken());
     return Promise.resolve({
-      node: { address: "10.0.0.1", meta: this.meta },
+      node: { id: this.id, address: "10.0.0.1", meta: this.meta },
       services: this.services,
       checks: this.checks,
     });
@@ -186,3 +190,26 @@ Deno.test("each service is registered with its token; one that is denied is told
     {},
     new AgentTokens({ default: "default", agent: "agent", config_file_service_registration: "file" }),
   ));
+
+Deno.test("what is registered by the agent's name for another id stays as it is, until the leader gives this one the place", () =>
+  withAgent(async ({ catalog, local, entropy, logged }) => {
+    catalog.id = "2";
+    catalog.services = [{ id: "others", name: "others" }];
+    catalog.checks = [{ id: "serfHealth", service_id: "", status: "passing" }];
+    await local.addService(decodeService({ Name: "web" }), "request");
+    await catalog.until(() => logged.length > 1);
+    assertEquals(new Set(logged).size, 1);
+    assertMatch(
+      logged[0],
+      /Node name own is reserved by node 2 \(10\.0\.0\.1\), which is alive: .* start it with another -node/,
+    );
+    assertEquals([ids(catalog.services), catalog.registrations], [["others"], []]);
+
+    catalog.checks = [{ id: "serfHealth", service_id: "", status: "critical" }];
+    const { reads } = catalog;
+    await catalog.until(() => catalog.reads > reads + 1); // the first is done with when the second begins
+    assertEquals([ids(catalog.services), catalog.registrations], [["others"], []]);
+    catalog.id = "1";
+    entropy.soon();
+    await catalog.until(() => ids(catalog.services).join() === "web");
+  }));
