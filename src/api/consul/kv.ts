@@ -100,7 +100,8 @@ function timeJson(ms: unknown): string | null {
   return Number(ms) > 0 ? new Date(Number(ms)).toISOString() : null;
 }
 
-function checkKey(key: string, { mayBeEmpty }: { mayBeEmpty: boolean }): void {
+/** @throws {HttpError} When it cannot be a key. */
+export function checkKey(key: string, { mayBeEmpty }: { mayBeEmpty: boolean }): void {
   if (key === "" && !mayBeEmpty) throw new HttpError(400, "Missing key name");
   if (key.length > KEY_CHARS_MAX) {
     throw new HttpError(400, `Invalid key: it is longer than ${KEY_CHARS_MAX} characters`);
@@ -208,6 +209,6 @@ async function applied(request: HttpRequest, parts: OperateParts, ...ops: KvOp[]
 
 function isDone(outcome: TxnOutcome): boolean {
   if (outcome.k === "done") return true;
-  if (outcome.reason.startsWith("invalid session")) throw new HttpError(500, outcome.reason);
+  if (/^(invalid|missing) session/.test(outcome.reason)) throw new HttpError(500, outcome.reason);
   return false;
 }

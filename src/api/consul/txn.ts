@@ -14,8 +14,8 @@ import { parseExact, parseRaw } from "../../base/codec/raw_json.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import { type HttpRequest, textOf } from "../http/request.ts";
 import { boundStatement, parseSqlJson } from "../http/sql_body.ts";
-import { type FieldNames, fieldNames, withNames } from "./body.ts";
-import { entryJson, ttlOf } from "./kv.ts";
+import { type FieldNames, fieldNames, textIn, withNames } from "./body.ts";
+import { checkKey, entryJson, ttlOf } from "./kv.ts";
 import { agentOf, type OperateParts } from "./parts.ts";
 import { checkOf, nodeOf, serviceOf } from "./register.ts";
 import { elsewhere, operate, v1Json } from "./respond.ts";
@@ -31,6 +31,8 @@ const FIELDS: Readonly<Record<string, FieldNames>> = {
   check: { ...fieldNames("Verb"), Check: ROW_FIELDS },
   session: { ...fieldNames("Verb"), Session: fieldNames("ID") },
 };
+
+const TEXT_CHARS_MAX = 4096;
 
 /** Operations whose results show no value. */
 const READING = ["get", "get-or-empty", "get-tree"];
@@ -135,15 +137,20 @@ function opOf(value: unknown): TxnOp {
     case "node":
       return { k: "node", ...rowOp(op, op.Node, "node"), node: nodeOf(object(op.Node)) };
     case "service":
-      return { k: "service", ...rowOp(op, op.Service, "service"), node: text(op.Node), service: serviceOf(op.Service) };
+      return {
+        k: "service",
+        ...rowOp(op, op.Service, "service"),
+        node: textIn(op, "Node"),
+        service: serviceOf(op.Service),
+      };
     case "check": {
       const check = object(op.Check);
-      const node = text(check.Node);
+      const node = textIn(check, "Node");
       return { k: "check", ...rowOp(op, check, "check"), node, check: checkOf(check, node) };
     }
     case "session":
       if (text(op.Verb) !== "delete") throw new HttpError(400, `unknown session verb "${text(op.Verb)}"`);
-      return { k: "session", id: text(object(op.Session).ID) };
+      return { k: "session", id: textIn(object(op.Session), "ID") };
     default:
       throw new HttpError(400, `Failed to parse body: ${kind.slice(0, 64)} is no kind of operation`);
   }
@@ -152,13 +159,15 @@ function opOf(value: unknown): TxnOp {
 function kvOp(op: Record<string, unknown>): KvOp {
   const verb = KV_VERBS.find((one) => one === op.Verb);
   if (!verb) throw new HttpError(400, `unknown KV verb "${text(op.Verb).slice(0, 64)}"`);
+  const key = typeof op.Key === "string" ? op.Key : text(op.Key);
+  checkKey(key, { mayBeEmpty: true });
   return {
     verb,
-    key: text(op.Key),
+    key,
     value: bytes(op.Value),
     flags: whole(op.Flags),
     index: verb === "expire" ? ttlOf(text(op.TTL)) : whole(op.Index),
-    session: text(op.Session),
+    session: textIn(op, "Session"),
   };
 }
 
@@ -177,8 +186,8 @@ function object(value: unknown): Record<string, unknown> {
 
 function text(value: unknown): string {
   if (value === undefined || value === null) return "";
-  if (typeof value === "string" && value.length <= 4096) return value;
-  throw new HttpError(400, "Failed to parse body: expected a text");
+  if (typeof value === "string" && value.length <= TEXT_CHARS_MAX) return value;
+  throw new HttpError(400, `Failed to parse body: expected a text of at most ${TEXT_CHARS_MAX} characters`);
 }
 
 function bytes(value: unknown): Uint8Array {

@@ -113,18 +113,27 @@ async function nodeWrites(catalog: Catalog, datacenter: string, registration: Re
     },
   ]);
   if (alive && id !== "" && known?.id !== id) {
-    const holder = `node ${known?.id} with name ${known?.name} (${known?.address})`;
-    throw new NameTakenError(`Node name ${name} is reserved by ${holder}`);
+    throw new NameTakenError(nameTaken(name, known));
   }
   const asFound = expectRow("nodes", { name }, BigInt(Number(known?.modify_index ?? 0)));
   if (known && skipsNode) return [asFound];
   const holder = others.find(({ status }) => status === "passing");
-  if (holder) throw new NameTakenError(`Node ID ${id} is reserved by node ${holder.name} (${holder.address})`);
+  if (holder) throw new NameTakenError(idTaken(id, holder));
   return [
     asFound,
     ...others.flatMap((other) => removals({ node: String(other.name), service: "", check: "" })), // it was renamed
     upsert("nodes", ["name"], nodeRow(registration.node, datacenter, known)),
   ];
+}
+
+/** Why a node cannot have a name. */
+export function nameTaken(name: string, holder: CatalogRow | undefined): string {
+  return `Node name ${name} is reserved by node ${holder?.id} with name ${holder?.name} (${holder?.address})`;
+}
+
+/** Why a node cannot have an id. */
+export function idTaken(id: string, holder: CatalogRow | undefined): string {
+  return `Node ID ${id} is reserved by node ${holder?.name} (${holder?.address})`;
 }
 
 /** A node as a row; what it does not say stays as it is known. */
@@ -171,7 +180,7 @@ async function serviceWrites(catalog: Catalog, { node, services, checks }: Regis
 }
 
 /** The service, and its name in its checks. */
-function serviceRows(node: string, service: CatalogService): CatalogWrite[] {
+export function serviceRows(node: string, service: CatalogService): CatalogWrite[] {
   const { id, name } = service;
   return [
     upsert("services", ["node", "id"], serviceRow(node, service)),

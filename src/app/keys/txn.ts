@@ -7,15 +7,17 @@ import { type CatalogWrite, expectRow, guard, upsert } from "../../core/catalog/
 import { entryOf, type KvOp, kvWrites } from "../../core/catalog/kv.ts";
 import type { BoundStatement } from "../../core/sql/command.ts";
 import { allowedStatements } from "../database/allowed.ts";
-import { type Catalog, type CatalogRow, ConflictError, StatementError } from "../agent/catalog.ts";
+import { type Catalog, type CatalogRow, ConflictError, SERF_HEALTH, StatementError } from "../agent/catalog.ts";
 import {
   type CatalogCheck,
   type CatalogService,
   checkRow,
+  idTaken,
+  nameTaken,
   type NodeRegistration,
   nodeRow,
   removals,
-  serviceRow,
+  serviceRows,
 } from "../agent/registration.ts";
 
 /** Operations on nodes, services and checks, by Consul's names. */
@@ -50,6 +52,9 @@ export type TxnOutcome =
  * @throws {import("../agent/catalog.ts").CatalogError} When the catalog cannot be written.
  */
 export async function applyTxn(catalog: Catalog, datacenter: string, ops: readonly TxnOp[]): Promise<TxnOutcome> {
+  const wrong = ops.map(faultOf);
+  const first = wrong.findIndex((fault) => fault !== undefined);
+  if (first >= 0) return { k: "conflict", at: first, reason: wrong[first] ?? "" };
   const all = ops.map((op) => writesOf(op, datacenter));
   /** For each statement the place of its operation. */
   const places = all.flatMap(({ writes }, at) => writes.map(() => at));
@@ -69,6 +74,20 @@ export async function applyTxn(catalog: Catalog, datacenter: string, ops: readon
   }
 }
 
+/** What is wrong with an operation by itself, in Consul's words: it is not proposed. */
+function faultOf(op: TxnOp): string | undefined {
+  if (op.k === "kv") {
+    const { verb, key, session } = op.op;
+    if (key === "" && !verb.endsWith("-tree")) return "Must provide key";
+    if (session === "" && (verb === "lock" || verb === "unlock")) return "missing session";
+  }
+  if (op.k === "node" && op.verb !== "get") {
+    if (op.node.name === "") return "Must provide node";
+    if (op.node.address === "" && !op.verb.startsWith("delete")) return "Must provide address";
+  }
+  return undefined;
+}
+
 /** The statements of an operation; its results are those of the last one, if it has any. */
 function writesOf(
   op: TxnOp,
@@ -83,12 +102,15 @@ function writesOf(
       return { writes: [{ sql: "DELETE FROM _muster_sessions WHERE id = ?", positional: [op.id] }], hasResults: false };
     case "node": {
       const { name } = op.node;
-      const set = [upsert("nodes", ["name"], nodeRow(op.node, datacenter, undefined))];
+      const set = [
+        ...nodeConditions(op.node),
+        upsert("nodes", ["name"], nodeRow(op.node, datacenter, undefined), ["id"]),
+      ];
       return rowWrites(op, "nodes", { name }, { set, remove: removals({ node: name, service: "", check: "" }) });
     }
     case "service": {
       const { node, service } = op;
-      const set = [expectNode(node), upsert("services", ["node", "id"], serviceRow(node, service))];
+      const set = [expectNode(node), ...serviceRows(node, service)];
       const remove = removals({ node, service: service.id, check: "" });
       return rowWrites(op, "services", { node, id: service.id }, { set, remove });
     }
@@ -113,6 +135,22 @@ function writesOf(
 
 function expectNode(name: string): CatalogWrite {
   return guard("EXISTS(SELECT 1 FROM _muster_nodes WHERE name = ?)", [name]);
+}
+
+const ALIVE = "SELECT n.* FROM _muster_nodes n JOIN _muster_checks c ON c.node = n.name " +
+  `AND c.id = '${SERF_HEALTH}' AND c.status = 'passing'`;
+
+/** Finds the node that has a name, or an id, as long as it is alive. */
+function holdersOf({ name, id }: NodeRegistration): { sql: string; positional: string[] }[] {
+  return [
+    { sql: `${ALIVE} WHERE n.name = ? AND n.id <> ?`, positional: [name, id] },
+    { sql: `${ALIVE} WHERE n.id = ? AND n.name <> ?`, positional: [id, name] },
+  ];
+}
+
+function nodeConditions(node: NodeRegistration): CatalogWrite[] {
+  if (node.id === "") return [];
+  return holdersOf(node).map(({ sql, positional }) => guard(`NOT EXISTS(${sql})`, positional));
 }
 
 function rowWrites(
@@ -148,7 +186,13 @@ async function reasonOf(catalog: Catalog, op: TxnOp, nth: number): Promise<strin
   if (op.verb === "cas" && nth === 0) return `failed to set ${op.k} "${name}", index is stale`;
   if (op.verb === "delete-cas") return `failed to delete ${op.k} "${name}", index is stale`;
   if (op.verb === "get") return `${op.k} "${name}" doesn't exist`;
-  return nth <= 1 && op.k !== "node" ? "Missing node registration" : "Missing service registration";
+  if (op.k === "node") return await nodeReason(catalog, op.node, op.verb === "cas" ? nth - 1 : nth);
+  return nth <= 1 ? "Missing node registration" : "Missing service registration";
+}
+
+async function nodeReason(catalog: Catalog, node: NodeRegistration, nth: number): Promise<string> {
+  const { rows: [[byName], [byId]] } = await catalog.read(holdersOf(node));
+  return nth === 0 ? nameTaken(node.name, byName) : idTaken(node.id, byId);
 }
 
 async function kvReason(catalog: Catalog, { verb, key, index, session }: KvOp, nth: number): Promise<string> {

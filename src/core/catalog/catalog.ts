@@ -62,20 +62,28 @@ export function expectRow(
   return guard(`coalesce((${row}), 0) = ?`, [...columns.map((name) => key[name]), modifyIndex]);
 }
 
-/** Inserts a row, or changes it where a value differs: the indices of a row that stays as it is stay, too. */
+/**
+ * Inserts a row, or changes it where a value differs: the indices of a row that stays as it is stay, too.
+ * @param kept Columns that stay as they are where the row has an empty text for them.
+ */
 export function upsert(
   table: string,
   keys: readonly string[],
   row: Readonly<Record<string, string | bigint>>,
+  kept: readonly string[] = [],
 ): CatalogWrite {
   const columns = Object.keys(row);
   const rest = columns.filter((column) => !keys.includes(column));
   const list = (names: readonly string[], prefix = "") => names.map((name) => prefix + name).join(", ");
+  const next = (name: string) =>
+    kept.includes(name)
+      ? `coalesce(nullif(excluded.${name}, ''), ${CATALOG_PREFIX}${table}.${name})`
+      : `excluded.${name}`;
   return {
     sql: `INSERT INTO ${CATALOG_PREFIX}${table}(${list(columns)}, create_index, modify_index) ` +
       `VALUES(${columns.map(() => "?").join(", ")}, ${NOW}, ${NOW}) ON CONFLICT(${list(keys)}) DO UPDATE SET ` +
-      `${rest.map((name) => `${name} = excluded.${name}`).join(", ")}, modify_index = excluded.modify_index ` +
-      `WHERE (${list(rest.map((name) => `${CATALOG_PREFIX}${table}.${name}`))}) IS NOT (${list(rest, "excluded.")})`,
+      `${rest.map((name) => `${name} = ${next(name)}`).join(", ")}, modify_index = excluded.modify_index ` +
+      `WHERE (${list(rest.map((name) => `${CATALOG_PREFIX}${table}.${name}`))}) IS NOT (${list(rest.map(next))})`,
     positional: columns.map((column) => row[column]),
   };
 }
