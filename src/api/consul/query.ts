@@ -4,7 +4,7 @@
  */
 import { shuffled } from "../../base/worker/shuffled.ts";
 import { DOCUMENT_CHARS_MAX } from "../../app/services/document_operations.ts";
-import { definitionOf, executeQuery, filledIn } from "../../app/services/prepared_query.ts";
+import { executeQuery, faultOf, filledIn } from "../../app/services/prepared_query.ts";
 import type { CatalogRow } from "../../app/agent/catalog.ts";
 import { HttpError, type HttpResponse } from "../http/problem.ts";
 import type { HttpRequest } from "../http/request.ts";
@@ -33,13 +33,16 @@ type QueryParts = OperateParts & Pick<ConsulParts, "access" | "log">;
 
 /** `POST /v1/query`. */
 export async function create(request: HttpRequest, parts: QueryParts): Promise<HttpResponse> {
-  const done = await operate(request, parts, "queryPut", { id: "", ...documentOf(request, parts) });
+  const given = bodyOf(request, FIELDS);
+  if (textIn(given, "ID") !== "") throw new HttpError(400, "ID must be empty when creating a new prepared query");
+  const done = await operate(request, parts, "queryPut", { id: "", ...documentOf(given, parts) });
   return { ...v1Json({ ID: done.result.id }, request), ...elsewhere(done) };
 }
 
 /** `PUT /v1/query/ID`. */
 export async function update(request: HttpRequest, parts: QueryParts, id: string): Promise<HttpResponse> {
-  return { ...DONE, ...elsewhere(await operate(request, parts, "queryPut", { id, ...documentOf(request, parts) })) };
+  const document = documentOf(bodyOf(request, FIELDS), parts);
+  return { ...DONE, ...elsewhere(await operate(request, parts, "queryPut", { id, ...document })) };
 }
 
 /** `DELETE /v1/query/ID`. */
@@ -49,19 +52,18 @@ export async function remove(request: HttpRequest, parts: OperateParts, id: stri
 
 /** The query in a body. */
 function documentOf(
-  request: HttpRequest,
+  given: Record<string, unknown>,
   { access }: Pick<ConsulParts, "access">,
 ): { name: string; session: string; body: string } {
-  const given = bodyOf(request, FIELDS);
   const { ID: _, CreateIndex: __, ModifyIndex: ___, ...body } = given;
-  const definition = definitionOf(body);
   const template = body.Template;
   const regexp = typeof template === "object" && template !== null && "Regexp" in template ? template.Regexp : "";
   // It would lie in the database for everybody who may read that.
   if (access && textIn(body, "Token") !== "") {
     throw new HttpError(400, "Token is not supported: a query is executed with the token of whoever executes it");
   }
-  if (definition.service === "") throw new HttpError(400, "Must provide a Service name to query");
+  const fault = faultOf(body);
+  if (fault !== undefined) throw new HttpError(400, fault);
   if (regexp) throw new HttpError(400, "Template.Regexp is not supported: ${name.prefix} and ${name.suffix} are");
   const text = JSON.stringify(body);
   if (text.length > DOCUMENT_CHARS_MAX) {

@@ -142,6 +142,28 @@ export function definitionOf(body: unknown): QueryDefinition {
   };
 }
 
+/** What is wrong with the body of a query, in Consul's words; undefined where nothing is. */
+export function faultOf(body: Record<string, unknown>): string | undefined {
+  const { NearestN } = object(object(body.Service).Failover);
+  const { TTL } = object(body.DNS);
+  if (definitionOf(body).service === "") return "Must provide a Service name to query";
+  if (!isAbsent(NearestN) && !(Number.isSafeInteger(NearestN) && Number(NearestN) >= 0)) {
+    return `Bad NearestN '${short(NearestN)}', must be >= 0`;
+  }
+  if (isAbsent(TTL) || TTL === "") return undefined;
+  const ms = typeof TTL === "string" ? parseDuration(TTL) : undefined;
+  if (ms === undefined) return `Bad DNS TTL '${short(TTL)}'`;
+  return ms < 0 ? `DNS TTL '${short(TTL)}', must be >=0` : undefined;
+}
+
+function isAbsent(value: unknown): boolean {
+  return value === undefined || value === null;
+}
+
+function short(value: unknown): string {
+  return String(typeof value === "object" ? JSON.stringify(value) : value).slice(0, 64);
+}
+
 /** `Targets`, of newer clients, stand for the datacenters. */
 function failoverOf({ NearestN, Datacenters, Targets }: Record<string, unknown>): Failover {
   const targets = Array.isArray(Targets) ? Targets.map((one) => text(object(one).Datacenter)) : [];

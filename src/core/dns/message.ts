@@ -39,6 +39,8 @@ export const EDNS_UDP_BYTES = 4096;
 const CLIENT_SUBNET = 8;
 /** Longest compression pointer. */
 const POINTER_MAX = 0x3fff;
+/** Longest time to live (RFC 2181 §8). */
+const SECONDS_MAX = 2 ** 31 - 1;
 
 /** A message that cannot be decoded as a query. */
 export class DnsFormatError extends Error {
@@ -363,7 +365,7 @@ function writeOpt(message: Message, { clientSubnet }: Edns, rcode: number): void
 
 /** Appends a record. */
 export function writeRecord(message: Message, record: DnsRecord): void {
-  message.name(record.name).u16(record.type).u16(CLASS_IN).u32(record.ttl);
+  message.name(record.name).u16(record.type).u16(CLASS_IN).u32(seconds(record.ttl));
   const lengthAt = message.length;
   message.u16(0);
   writeData(message, record);
@@ -387,7 +389,12 @@ function writeData(message: Message, record: DnsRecord): void {
       for (const label of record.target) message.u8(label.length).raw(Uint8Array.from(label, (c) => c.charCodeAt(0)));
       return void message.u8(0);
     case TYPE.SOA:
-      message.name(record.primary).name(record.mailbox).u32(record.serial).u32(record.refresh).u32(record.retry);
-      message.u32(record.expire).u32(record.minimum);
+      message.name(record.primary).name(record.mailbox).u32(record.serial).u32(seconds(record.refresh));
+      message.u32(seconds(record.retry)).u32(seconds(record.expire)).u32(seconds(record.minimum));
   }
+}
+
+/** A time as a message can hold it (RFC 2181 §8). */
+function seconds(value: number): number {
+  return Math.min(Math.max(0, value), SECONDS_MAX);
 }

@@ -141,6 +141,35 @@ Deno.test("encodeAnswer() fits: surplus goes from the end, TC only where it is w
   assert(packed.length < bare.length);
 });
 
+Deno.test("encodeAnswer() cuts times to what a message can hold: none is negative, none begins anew behind 2^32", () => {
+  const asked = decodeQuery(query("x.node.consul"));
+  const ttlOf = (ttl: number) => {
+    const bytes = encodeAnswer(asked, { ...NOTHING, answers: [{ ...address("x", 1), ttl }] }, FIT);
+    return new DataView(bytes.buffer, bytes.byteOffset).getUint32(bytes.length - 10);
+  };
+  const most = 2 ** 31 - 1;
+  assertEquals([-1, 0, most, most + 1, 2 ** 32 + 1, 359_999_996_400, Infinity].map(ttlOf), [
+    0,
+    0,
+    ...Array(5).fill(most),
+  ]);
+  const soa: DnsRecord = {
+    name: ["consul"],
+    ttl: -1,
+    type: TYPE.SOA,
+    primary: ["ns"],
+    mailbox: ["m"],
+    serial: 1,
+    refresh: 2 ** 33,
+    retry: -1,
+    expire: 2 ** 33,
+    minimum: 2 ** 33,
+  };
+  const bytes = encodeAnswer(asked, { ...NOTHING, authority: [soa] }, FIT);
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  assertEquals([20, 16, 12, 8, 4].map((back) => view.getUint32(bytes.length - back)), [1, most, 0, most, most]);
+});
+
 Deno.test("encodeAnswer() answers EDNS with EDNS, the upper half of the code in it, and the subnet with scope 0", () => {
   const subnet = [0, 8, 0, 7, 0, 1, 24, 9, 192, 0, 2];
   const asked = decodeQuery(query("a.", 1, [...OPT.slice(0, 9), 0, subnet.length, ...subnet]));
