@@ -13,6 +13,8 @@ import { bodyOf, fieldNames, textIn } from "./body.ts";
 import type { OperateParts } from "./parts.ts";
 import { elsewhere, operate, v1Found, v1Json } from "./respond.ts";
 
+/** The one entry of the kind `proxy-defaults`. */
+const PROXY_DEFAULTS_NAME = "global";
 const KINDS = ["service-defaults", "proxy-defaults", HISTORY_ENTRY.kind];
 
 /** `PUT /v1/config`, `?cas=`. */
@@ -20,6 +22,10 @@ export async function write(request: HttpRequest, parts: OperateParts): Promise<
   const { CreateIndex: _, ModifyIndex: __, ...body } = bodyOf(request, fieldNames("Kind Name CreateIndex ModifyIndex"));
   const [kind, name] = [textIn(body, "Kind"), textIn(body, "Name")];
   checkKind(kind);
+  if (kind === "proxy-defaults" && name !== PROXY_DEFAULTS_NAME) {
+    const [given, only] = [name, PROXY_DEFAULTS_NAME].map((one) => JSON.stringify(one));
+    throw new HttpError(400, `invalid name (${given}), only ${only} is supported`);
+  }
   if (name === "") throw new HttpError(400, "Name is required");
   if (kind === HISTORY_ENTRY.kind) checkHistory(name, body);
   const text = JSON.stringify(body);

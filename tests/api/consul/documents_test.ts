@@ -31,3 +31,15 @@ Deno.test("a prepared query that cannot be meant so is refused when it is made, 
   assertEquals(await answer("PUT", `/v1/query/${ID}`, { ...query({ DNS: { TTL: "" } }), ID }), [200, ""]);
   assertEquals((await node.json("GET", "/v1/query")).length, 1);
 });
+
+Deno.test("the defaults of proxies are one entry, and have one name", async () => {
+  await using node = new LocalNode();
+  const put = async (Name: string) => {
+    const { status, text } = await node.send("PUT", "/v1/config", { Kind: "proxy-defaults", Name });
+    return [status, text];
+  };
+  assertEquals(await put("notglobal"), [400, 'invalid name ("notglobal"), only "global" is supported']);
+  assertEquals(await put(""), [400, 'invalid name (""), only "global" is supported']);
+  assertEquals(await put("global"), [200, "true"]);
+  assertEquals((await node.json("GET", "/v1/config/proxy-defaults")).length, 1);
+});
