@@ -67,9 +67,11 @@ export function chosen<T extends Record<string, unknown>>(
 export const DONE: HttpResponse = { status: 200, body: "" };
 
 /** An error as Consul tells it: a plain text. */
-export function v1Problem(thrown: unknown, log: (line: string) => void): HttpResponse {
-  if (thrown instanceof RemoteFailure) return { ...v1Problem(thrown.cause, log), servedBy: thrown.servedBy };
-  const error = asHttpError(thrown);
+export function v1Problem(thrown: unknown, { method, log }: ProblemContext): HttpResponse {
+  if (thrown instanceof RemoteFailure) {
+    return { ...v1Problem(thrown.cause, { method, log }), servedBy: thrown.servedBy };
+  }
+  const error = asHttpError(thrown, method);
   if (error instanceof HttpError) {
     const { status, message, leaderless, retryAfter } = error;
     return {
@@ -84,14 +86,24 @@ export function v1Problem(thrown: unknown, log: (line: string) => void): HttpRes
   return { status: 500, body: messageOf(error), contentType: PLAIN };
 }
 
+/** What was asked that failed. */
+export interface ProblemContext {
+  /** Of the request. */
+  readonly method: string;
+  log(line: string): void;
+}
+
 /** Converts an error of an operation to its HTTP status, if it has one. */
-function asHttpError(error: unknown): unknown {
+function asHttpError(error: unknown, method: string): unknown {
   if (error instanceof NoLeaderError || error instanceof NotLeaderError) {
     return new HttpError(500, NO_LEADER, { leaderless: true });
   }
   if (error instanceof RefusedError) return refused(error.why);
   if (error instanceof ForwardError) return unanswered(error);
   if (error instanceof TooManyWaitError) return new HttpError(429, error.message);
+  // Clients of Consul that watch a lock ask again after 500 alone: a read keeps that.
+  const isRead = method === "GET" || method === "HEAD";
+  if (error instanceof BusyError && !isRead) return new HttpError(503, error.message, { retryAfter: 1 });
   const isForPeople = error instanceof OperationError || error instanceof ReplicaError || error instanceof BusyError;
   return isForPeople ? new HttpError(500, error.message) : error;
 }

@@ -184,6 +184,7 @@ const OF_ACL = /^\/v1\/(internal\/)?acl\//;
 
 /** Answers a request below `/v1/`; never throws. */
 export async function routeV1(request: HttpRequest, parts: V1Parts): Promise<HttpResponse> {
+  const context = { method: request.method, log: parts.log };
   try {
     const asked = request.target.split("?", 1)[0];
     // Tokens and users are for a database without agents as well.
@@ -202,7 +203,7 @@ export async function routeV1(request: HttpRequest, parts: V1Parts): Promise<Htt
     const refusal = checking && await checking;
     if (refusal) throw new RefusedError(refusal);
     if (!route.methods.includes(request.method)) {
-      const response = v1Problem(new HttpError(405, `method ${request.method} not allowed`), parts.log);
+      const response = v1Problem(new HttpError(405, `method ${request.method} not allowed`), context);
       return { ...response, headers: { Allow: methods.join(",") } };
     }
     // An answer without support for filters must not look as if it had been filtered.
@@ -218,7 +219,7 @@ export async function routeV1(request: HttpRequest, parts: V1Parts): Promise<Htt
     return { ...response, headers: { ...response.headers, ...defaultPolicyHeader(access.settings.defaultPolicy) } };
   } catch (error) {
     if (parts.access && unwrapped(error) instanceof RefusedError) parts.counters.auth_fail++;
-    return v1Problem(agent.poolProblem(error), parts.log);
+    return v1Problem(agent.poolProblem(error), context);
   }
 }
 

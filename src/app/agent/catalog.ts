@@ -16,7 +16,8 @@ import type { SqlValue } from "../../core/sql/value.ts";
 import type { Activity } from "../../base/worker/activity.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import type { Readers } from "../database/readers.ts";
-import { OperationError } from "../database/errors.ts";
+import { BusyError, OperationError } from "../database/errors.ts";
+import type { Refused } from "../../drivers/replica/api.ts";
 import type { ReplicaClient } from "../database/replica_client.ts";
 import { SharedReads } from "./shared_reads.ts";
 import { type Watch, Watches } from "./watches.ts";
@@ -26,6 +27,9 @@ const OPTIONS: RenderOptions = { ...PLAIN_RENDERING, associative: true };
 const NO_INDEX: CatalogStatement = { sql: "SELECT 1 AS value" };
 const READ_TIMEOUT_MS = 10_000;
 const WRITE_TIMEOUT_MS = 10_000;
+
+/** Refusals that end by themselves, or when somebody makes room. */
+const BUSY_CODES: readonly Refused["code"][] = ["queue_full", "behind", "storage_full"];
 
 /** The check that speaks for the agent of a node. */
 export const SERF_HEALTH = "serfHealth";
@@ -147,6 +151,7 @@ export class Catalog {
    * Writes through the log; on the leader. All or nothing.
    * @returns Rows of each statement.
    * @throws {ConflictError} When a guard among the writes did not hold.
+   * @throws {BusyError} When it was refused for now.
    * @throws {CatalogError} When it was refused, or nothing was heard of it in time.
    */
   async write(writes: readonly CatalogWrite[]): Promise<CatalogRow[][]> {
@@ -215,7 +220,10 @@ export class Catalog {
     const body = encodeCommand({ kind: "request", transaction: true, isSystem: true, statements });
     const result = await this.#parts.replica.write(body, OPTIONS, WRITE_TIMEOUT_MS);
     if (result === undefined) throw new CatalogError("no answer in time: the catalog may or may not have been written");
-    if (result.k === "refused") throw new CatalogError(result.refused.message);
+    if (result.k === "refused") {
+      const { code, message } = result.refused;
+      throw BUSY_CODES.includes(code) ? new BusyError(message) : new CatalogError(message);
+    }
     // The replica's own words.
     const parsed = parseRaw(takeText(result.outcome.results, this.#parts.answers)) as StatementResult[];
     const failed = parsed.findIndex(({ error }) => error !== undefined);
