@@ -128,7 +128,9 @@ export class ClientConnection {
   #ahead: Promise<number | null> | undefined;
   /** Ends what waits for the sake of the request under way. */
   #endWait: (() => void) | undefined;
-  readonly #whenOver = () => this.#untilOver(() => this.#leftWhileWaiting());
+  /** The client was seen to have left while its request was waiting: there is no true answer, and nobody to read it. */
+  #hasLeft = false;
+  readonly #whenOver = () => this.#untilOver();
 
   /** @param conn Owned from now on. */
   constructor(conn: Conn, parts: ConnectionParts, deadlines: Deadlines) {
@@ -188,8 +190,9 @@ export class ClientConnection {
       const incoming = isStream ? this.#incoming(head) : undefined;
       const body = incoming ?? this.#bodyAtHand(head) ?? await this.#readBody(head);
       const response = await this.#answer(head, body, startedMs);
-      count.answered(response.status, performance.now() - startedMs);
       held = response.held;
+      if (this.#hasLeft && !response.stream) return false;
+      count.answered(response.status, performance.now() - startedMs);
       if (response.stream && head.method !== "HEAD") {
         return await this.#respondStream(response, response.stream, head);
       }
@@ -216,17 +219,18 @@ export class ClientConnection {
   }
 
   /** Resolves when there is nobody to wait for any more: the client has left, or the server is to stop. */
-  #untilOver(left: () => Promise<void>): Promise<void> {
+  #untilOver(): Promise<void> {
     return new Promise((resolve) => {
       this.#endWait = resolve;
       if (this.#finishing) resolve();
-      left().then(resolve, resolve);
+      this.#leftWhileWaiting().then(resolve);
     });
   }
 
   /** Resolves when the client leaves while it waits. Bytes that it sends meanwhile are kept for its next request. */
   async #leftWhileWaiting(): Promise<void> {
-    if (await (this.#ahead ??= this.#read()) !== null) await new Promise(() => {});
+    if (await (this.#ahead ??= this.#read()).catch(() => null) !== null) await new Promise(() => {});
+    this.#hasLeft = true;
   }
 
   async #answer(head: RequestHead, body: Uint8Array | IncomingBody, startedMs: number): Promise<HttpResponse> {

@@ -290,6 +290,18 @@ Deno.test("a client that leaves ends the wait for its answer", () =>
     assertMatch(head, /^HTTP\/1\.1 200 OK[\s\S]*\r\n\r\n$/);
   }));
 
+Deno.test("a client that ends its half of the connection while it waits gets no answer, and its connection is closed", () =>
+  serving(async (port, { counters, requests }) => {
+    const conn = await asking(port, BLOCKING);
+    await soon("the query waits", () => counters.running === 1);
+    await conn.closeWrite();
+    assertEquals(await new Response(conn.readable).text(), "");
+    assertEquals(requests.all.flatMap(({ codes }) => [...codes]), []);
+    const short = await asking(port, "/v1/event/list");
+    await short.closeWrite();
+    assertMatch(await new Response(short.readable).text(), /^HTTP\/1\.1 200 OK/);
+  }));
+
 Deno.test("what a client sends while it waits is answered afterwards, and a server that stops ends the wait", async () => {
   let conn: Deno.TcpConn | undefined;
   await serving(async (port, { counters, agent }) => {
