@@ -11,8 +11,9 @@ import { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { DnsCounts } from "../../base/worker/dns_counts.ts";
 import { NodeState } from "../../base/worker/node_state.ts";
 import type { WorkerScope } from "../../base/worker/worker_scope.ts";
-import { type ToCaller } from "../../base/worker/channel.ts";
-import { Caller } from "../../base/worker/channel.ts";
+import { Caller, CallError, type ToCaller } from "../../base/worker/channel.ts";
+import { DISK_FULL } from "../../base/worker/files.ts";
+import { BusyError } from "../../app/database/errors.ts";
 import type { AgentTasks } from "./agent_tasks.ts";
 import type { FromHttpWorker, OpenHttp, SupervisorMethods, ToHttpWorker } from "./api.ts";
 import { Catalog } from "../../app/agent/catalog.ts";
@@ -274,7 +275,10 @@ async function listen(made: Services): Promise<void> {
 
 const supervisor = new Caller<SupervisorMethods>(
   { postMessage: (message) => scope.postMessage(message) },
-  { callee: "the supervisor" },
+  {
+    callee: "the supervisor",
+    failure: (message, code) => code === DISK_FULL ? new BusyError(message) : new CallError(message, code),
+  },
 );
 
 function tasksOf(

@@ -24,6 +24,9 @@ export function syncDirectory(path: string): void {
   }
 }
 
+/** Code of a failure between Workers: the disk is full. */
+export const DISK_FULL = "disk_full";
+
 /** Writes a file whole or not at all, and durably. */
 export function writeDurably(directory: string, name: string, text: string, { mode = 0o666 } = {}): void {
   const temporary = `${directory}/${name}.tmp`;

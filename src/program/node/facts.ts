@@ -5,7 +5,10 @@
 import { readConsole } from "../../api/console/files.ts";
 import type { SupervisorMethods } from "../../api/server/api.ts";
 import type { DiskFacts } from "../../app/picture/heard.ts";
-import type { Methods } from "../../base/worker/channel.ts";
+import type { DescribedError, Methods } from "../../base/worker/channel.ts";
+import { DISK_FULL } from "../../base/worker/files.ts";
+import { messageOf } from "../../base/codec/error_text.ts";
+import { isNoSpace } from "../../drivers/log/disk.ts";
 import type { DatabaseSizes } from "../../app/metrics/sqlite.ts";
 import type { NodeConfig } from "../config/config.ts";
 import { formatDuration } from "../../base/codec/duration.ts";
@@ -117,6 +120,12 @@ export function fileTasks(
     disk: () => diskOf(path),
     consoleFiles: readConsole,
   };
+}
+
+/** Describes the failure of a task for HTTP, which tells its client of a full disk by a status of its own. */
+export function describeTask(error: unknown): DescribedError {
+  if (!isNoSpace(error)) return { error: messageOf(error) };
+  return { error: "no space left on the disk of this agent: nothing was written; free some space", code: DISK_FULL };
 }
 
 /** Bytes of a database's file and of its WAL; 0 for one that is not there. */

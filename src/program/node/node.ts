@@ -33,7 +33,7 @@ import { type AgentConfig, apiUrlOf, type NodeConfig } from "../config/config.ts
 import { noteDamage } from "./damage.ts";
 import { type DataDirectory, openDataDirectory } from "./data_directory.ts";
 import { installExtensions, usableLibrary } from "./extensions.ts";
-import { DATABASE, fileTasks } from "./facts.ts";
+import { DATABASE, describeTask, fileTasks } from "./facts.ts";
 import { httpOptions } from "./http_options.ts";
 import { DefinitionFiles } from "./kept_definitions.ts";
 import { openPortWarning, secretsOf } from "./cluster_secret.ts";
@@ -297,7 +297,7 @@ export class Node {
       reload: () => this.onReload(),
       ...fileTasks(this.#directory),
       ...this.#definitions.tasks(this.#log),
-    });
+    }, describeTask);
     worker.addEventListener("message", ({ data }: MessageEvent<FromHttpWorker>) => {
       if (data.k === "failed") this.#fail(new NodeFailure(data.message));
       else if (data.k === "listening") this.#listening.http.resolve();
