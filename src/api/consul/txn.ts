@@ -39,13 +39,18 @@ const READING = ["get", "get-or-empty", "get-tree"];
 
 /** `PUT /v1/txn`. */
 export async function txn(request: HttpRequest, parts: OperateParts): Promise<HttpResponse> {
-  const most = agentOf(parts).options.limits.txnBytes;
+  const { txnBytes: most, kvValueBytes } = agentOf(parts).options.limits;
   if (request.body.length > most) {
     const see = "See limits.txn_max_req_len of the agent's configuration.";
     throw new HttpError(413, `Request body(${request.body.length} bytes) too large, max size: ${most} bytes. ${see}`);
   }
   const ops = opsOf(request);
   const keys = ops.flatMap((op) => op.k === "kv" ? [op.op] : []);
+  const large = keys.find(({ value }) => value.length > kvValueBytes);
+  if (large) {
+    const [key, bytes] = [JSON.stringify(large.key), large.value.length];
+    throw new HttpError(413, `Value for key ${key} is too large (${bytes} > ${kvValueBytes} bytes)`);
+  }
   const done: Done<TxnOutcome> = keys.length === ops.length
     ? await operate(request, parts, "kvApply", { ops: keys })
     : await operate(request, parts, ops.some(({ k }) => k === "sql") ? "sqlTxnApply" : "txnApply", { ops });

@@ -79,5 +79,12 @@ Deno.test("a key without a name or too long a one is refused, and nobody locks o
     assertEquals(await txn(kvOp("set", { Key: long })), [400, tooLong]);
     assertEquals((await node.send("PUT", `/v1/kv/${long}`, "")).text, tooLong);
     assertEquals((await txn(kvOp("lock", { Key: "b", Session: "x".repeat(256) })))[0], 400);
+    const { agent } = node.services;
+    if (agent) agent.options = { ...agent.options, limits: { ...agent.options.limits, kvValueBytes: 4 } };
+    assertEquals(await txn(kvOp("set", { Key: "c", Value: value })), [
+      413,
+      'Value for key "c" is too large (5 > 4 bytes)',
+    ]);
+    assertEquals((await node.send("PUT", "/v1/kv/c", "other")).status, 413);
     assertEquals((await node.json("GET", "/v1/kv/?keys")).length, 1);
   }));
