@@ -133,6 +133,20 @@ export const PATCHES: readonly Patch[] = [
     replace: "p->usesStmtJournal = pParse->isMultiWrite;",
   },
   {
+    why:
+      "a statement that the module of a virtual table runs, such as the one that writes what FTS5 has gathered, tells the modules of its savepoint: " +
+      "FTS5 writes what it has gathered then, and so on until the stack is used up, where an index on a table behind it calls for a savepoint",
+    find: "      rc = sqlite3VtabSavepoint(db, SAVEPOINT_BEGIN, p->iStatement-1);\n",
+    replace: "      rc = db->nVdbeExec>1 ? SQLITE_OK : sqlite3VtabSavepoint(db, SAVEPOINT_BEGIN, p->iStatement-1);\n",
+  },
+  {
+    why: "the same, at its end",
+    find:
+      "  if( rc==SQLITE_OK ){\n    if( eOp==SAVEPOINT_ROLLBACK ){\n      rc = sqlite3VtabSavepoint(db, SAVEPOINT_ROLLBACK,",
+    replace:
+      "  if( rc==SQLITE_OK && db->nVdbeExec<=1 ){\n    if( eOp==SAVEPOINT_ROLLBACK ){\n      rc = sqlite3VtabSavepoint(db, SAVEPOINT_ROLLBACK,",
+  },
+  {
     why: "random()",
     find: "sqlite3_randomness(sizeof(r), &r);\n  if( r<0 ){",
     replace: "muster_randomness(sizeof(r), &r);\n  if( r<0 ){",

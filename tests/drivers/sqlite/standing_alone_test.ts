@@ -127,3 +127,18 @@ Deno.test("what OR FAIL leaves is undone where it violates a deferred key", () =
   );
   assertEquals(bench.rows("SELECT id FROM own"), [[5]]);
 });
+
+Deno.test("an index on a table behind a virtual one, which calls for a savepoint at each write, ends no process", () => {
+  const expressions = ["id", "abs(id)", "hex(block)", "id DESC, block"];
+  for (const kind of ["INDEX", "UNIQUE INDEX"]) {
+    for (const expression of expressions) {
+      for (const transaction of [false, true]) {
+        using bench = new Bench();
+        bench.run(["CREATE VIRTUAL TABLE f USING fts5(a)", `CREATE ${kind} shadowed ON f_data(${expression})`]);
+        bench.run(["INSERT OR REPLACE INTO f(rowid, a) VALUES(1, 'x'), (2, 'y')"], { transaction });
+        bench.run(["UPDATE f SET a = 'z' WHERE rowid = 1", "DELETE FROM f WHERE rowid = 2"], { transaction });
+        assertEquals(bench.rows("SELECT rowid FROM f('z')"), [[1]], `${kind} ${expression}`);
+      }
+    }
+  }
+});
