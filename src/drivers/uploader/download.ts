@@ -4,14 +4,13 @@
  * @module
  */
 import { formatDuration } from "../../base/codec/duration.ts";
+import { gunzip, GZIP_MAGIC } from "../../base/net/gunzip.ts";
 import { withTimeout } from "../../base/worker/with_timeout.ts";
 import type { RestorePlan } from "./api.ts";
 import { timestampedOf, timestampedPrefix } from "./retention.ts";
 import type { Store } from "./store.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
-
-const GZIP_MAGIC = [0x1f, 0x8b];
 
 /**
  * The pieces of what `plan` names; whoever stops before the end lets go of it.
@@ -40,9 +39,9 @@ export async function* download(
       if (!piece) break;
       first = joined(first, piece);
     }
-    const whole = ReadableStream.from(allOf(first, read));
+    const whole = allOf(first, read);
     const isPacked = GZIP_MAGIC.every((byte, at) => first[at] === byte);
-    yield* isPacked ? whole.pipeThrough(new DecompressionStream("gzip")) : whole;
+    yield* isPacked ? gunzip(whole) : whole;
   } finally {
     abort.abort(new Error("the download was ended"));
   }
