@@ -1,5 +1,6 @@
 /** Backups and loads on real nodes: what comes out of one cluster goes into another, and nothing is half done. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { concat } from "../../src/base/codec/concat.ts";
 import { Database, runOnce } from "../../src/drivers/libsqlite/driver.ts";
 import { muster } from "../harness/agents.ts";
 import { leaderOf, nodePlace, type NodeProcess, startCluster, until, withNodes } from "../harness/processes.ts";
@@ -240,4 +241,46 @@ Deno.test("muster backup writes a checked file, muster restore brings it into an
     const nobody = await run(from, "backup", `${root}/none`);
     assertEquals(nobody.code, 1);
     assertEquals([...Deno.readDirSync(root)].filter(({ name }) => name.startsWith("none")), []);
+  }));
+
+Deno.test("muster restore refuses what it cannot restore as a whole, and says what is wrong with the file", () =>
+  withNodes(async (root, start) => {
+    const node = start(nodePlace(root, "1"));
+    await node.ready();
+    const restore = async (...args: string[]) => {
+      const { code, stdout, stderr } = await muster(["restore", `-http-addr=${node.url}`, ...args]);
+      return { code, text: stdout + stderr };
+    };
+    const refused = async (why: string, ...args: string[]) => {
+      const { code, text } = await restore(...args);
+      assertEquals([code, text.includes(why)], [1, true], text);
+    };
+    const [open, copy] = [`${root}/open.sqlite`, `${root}/copy.sqlite`];
+    const database = new Database(open, { readOnly: false, foreignKeys: false });
+    runOnce(database, "PRAGMA journal_mode = wal");
+    runOnce(database, "CREATE TABLE t(a)");
+    for (const side of ["", "-wal"]) await Deno.copyFile(open + side, copy + side);
+    database.close();
+    for (const flags of [[], ["-no-check"]]) await refused(`changes in ${copy}-wal would be lost`, ...flags, copy);
+    await Deno.remove(`${copy}-wal`);
+    assertEquals((await restore(copy)).code, 0);
+
+    const write = async (name: string, bytes: Uint8Array) => {
+      await Deno.writeFile(`${root}/${name}`, bytes);
+      return `${root}/${name}`;
+    };
+    const packed = async (bytes: Uint8Array<ArrayBuffer>) => {
+      const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"));
+      return new Uint8Array(await new Response(stream).arrayBuffer());
+    };
+    const bytes = await bigFile(root, 100);
+    const members = concat([await packed(bytes.slice(0, 5000)), await packed(bytes.slice(5000))]);
+    assertEquals((await restore(await write("two.gz", members))).code, 0);
+    assertEquals(await node.row("SELECT count(*) FROM big"), [100]);
+    await refused("cut.gz: the gzip data are damaged or cut short: ", await write("cut.gz", members.slice(0, 50_000)));
+    await refused("nothing.gz: it holds nothing", await write("nothing.gz", await packed(new Uint8Array(0))));
+    await refused("empty is empty", await write("empty", new Uint8Array(0)));
+    await refused("is not an ordinary file", root);
+    await refused("is not an ordinary file", "/dev/zero");
+    assertEquals(await node.row("SELECT count(*) FROM big"), [100]);
   }));

@@ -59,6 +59,7 @@ export async function loadFile(pieces: AsyncIterable<Uint8Array>, doStep: DoLoad
     }
     await Promise.all(underWay);
     if (failure !== undefined) throw failure;
+    if (size === 0) throw new Error("the file is empty"); // which SQLite takes for a database
   } catch (error) {
     // Behind the parts that are under way, which would make the table anew; the next load removes them, too.
     Promise.all(underWay).then(() => doStep({ k: "drop", id })).catch(() => {});

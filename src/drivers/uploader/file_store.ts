@@ -10,6 +10,7 @@
 import { syncDirectory, writeDurably } from "../../base/worker/files.ts";
 import type { FileDestination } from "./api.ts";
 import type { Store, Stored } from "./store.ts";
+import { refuseUnlessWhole } from "./whole_file.ts";
 
 const METADATA = "METADATA.json";
 /** Of the file that a backup is written to before it has its name. */
@@ -66,9 +67,11 @@ export class FileStore implements Store {
     await Deno.remove(`${this.#directory}/${name}`);
   }
 
-  /** Opens a file. */
+  /** Opens a file. @throws {Error} Also where it is a database without the changes that are beside it. */
   async get(name: string): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
-    return (await Deno.open(`${this.#directory}/${name}`)).readable;
+    const path = `${this.#directory}/${name}`;
+    await refuseUnlessWhole(path);
+    return (await Deno.open(path)).readable;
   }
 
   /** Removes what a process left that was killed. */

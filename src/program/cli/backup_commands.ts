@@ -7,7 +7,8 @@ import { messageOf } from "../../base/codec/error_text.ts";
 import { boolFlag, type Call, type Command, CommandError, textFlag } from "../client/command.ts";
 import { describe, inspectDatabase, isDatabaseFile, isTextFile } from "../client/database_file.ts";
 import { thousands } from "../client/progress.ts";
-import { download, exists, isCompressed, load } from "../client/transfer.ts";
+import { checkSource, isCompressed } from "../client/restore_source.ts";
+import { download, exists, load } from "../client/transfer.ts";
 
 const FORMATS = ["binary", "delete", "sql"];
 
@@ -53,6 +54,7 @@ const restore: Command = {
   async run({ flags, args, api }: Call) {
     const path = onlyArgument(args, "restore");
     try {
+      await checkSource(path);
       const isPacked = await isCompressed(path);
       const isDatabase = !isPacked && isDatabaseFile(path);
       if (!isPacked && !isDatabase && !isTextFile(path)) {

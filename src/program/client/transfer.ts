@@ -4,23 +4,14 @@
  * @module
  */
 import { messageOf } from "../../base/codec/error_text.ts";
+import { gunzip } from "../../base/net/gunzip.ts";
 import type { AgentApi } from "./agent_api.ts";
 import { Progress, thousands } from "./progress.ts";
-
-/** The first bytes of gzip data. */
-const GZIP = [0x1f, 0x8b];
+import { checkSource, isCompressed } from "./restore_source.ts";
 
 /** Whether there is something at a path. */
 export async function exists(path: string): Promise<boolean> {
   return await Deno.stat(path).then(() => true, () => false);
-}
-
-/** Whether a file is compressed by gzip. */
-export async function isCompressed(path: string): Promise<boolean> {
-  using file = await Deno.open(path);
-  const head = new Uint8Array(GZIP.length);
-  await file.read(head);
-  return GZIP.every((byte, at) => head[at] === byte);
 }
 
 /**
@@ -77,27 +68,52 @@ interface LoadAnswer {
 
 /**
  * Has a node load a file: a SQLite file, or SQL text, as it is or compressed by gzip.
- * @throws {Error} When it cannot be sent, or a statement of it fails.
+ * @throws {Error} When the file is not fit for it, it cannot be sent, or a statement of it fails.
  */
 export async function load(api: AgentApi, path: string): Promise<void> {
-  const { size } = await Deno.stat(path);
-  const isPacked = await isCompressed(path);
-  const progress = progressOf(size);
-  const file = await Deno.open(path);
-  const counted = file.readable.pipeThrough(
-    new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
-      transform(piece, controller) {
-        progress?.advance(piece.length);
-        controller.enqueue(piece);
-      },
-    }),
-  );
-  const body = isPacked ? counted.pipeThrough(new DecompressionStream("gzip")) : counted;
-  const response = await api.stream("POST", "/db/load", body);
-  progress?.finish();
+  await checkSource(path);
+  const content = new Content(path);
+  const response = await api.stream("POST", "/db/load", ReadableStream.from(content.pieces())).catch((error) => {
+    throw content.failure ?? error;
+  });
   const answer: LoadAnswer = await response.json();
   const fault = answer.error ?? answer.results?.find(({ error }) => error !== undefined)?.error;
   if (fault !== undefined) throw new Error(fault);
+}
+
+/** What a file holds, unpacked. */
+class Content {
+  readonly #path: string;
+  /** Why it could not be read: the request that it was for tells no more than that it has ended. */
+  failure: Error | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  async *pieces(): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    let isEmpty = true;
+    try {
+      const packed = this.#packed();
+      for await (const piece of await isCompressed(this.#path) ? gunzip(packed) : packed) {
+        isEmpty = false;
+        yield piece;
+      }
+      if (isEmpty) throw new Error("it holds nothing");
+    } catch (error) {
+      throw this.failure = new Error(`${this.#path}: ${messageOf(error)}`);
+    }
+  }
+
+  async *#packed(): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    const file = await Deno.open(this.#path);
+    const progress = progressOf((await file.stat()).size);
+    for await (const piece of file.readable) {
+      progress?.advance(piece.length);
+      yield piece;
+    }
+    progress?.finish();
+  }
 }
 
 /** On a terminal alone: a script reads what stands in its output. */

@@ -8,6 +8,7 @@ import { bundledLibrary } from "../../drivers/libsqlite/library.ts";
 import { Database, runOnce } from "../../drivers/libsqlite/driver.ts";
 import { entries, fieldOf, text as textIn } from "../client/agent_api.ts";
 import { Progress } from "../client/progress.ts";
+import { checkSource } from "../client/restore_source.ts";
 import { exists } from "../client/transfer.ts";
 import { csvRows } from "./csv_file.ts";
 import type { CommandSession, DotCommand } from "./dot_command.ts";
@@ -34,6 +35,7 @@ export const FILE_COMMANDS: readonly DotCommand[] = [
     async run(session, args) {
       const [path, ...others] = args;
       if (path === undefined || others.length > 0) throw new Error("expected the name of a SQLite file");
+      await checkSource(path);
       await session.api.askText("POST", "/boot", { body: await Deno.readFile(path), timeoutMs: 3_600_000 });
       session.say("Node booted successfully.");
     },

@@ -91,6 +91,12 @@ Deno.test("AutoRestore fails where the download does, unless the node is to go o
   assertEquals([steps.includes("install"), restore.isOver], [false, true]);
 });
 
+Deno.test("AutoRestore fails where the source is empty, which SQLite would take for a database", async () => {
+  const { restore, steps } = made({ download: () => ReadableStream.from([new Uint8Array(0)]) });
+  await assertRejects(() => restore.run(), Error, "Cannot restore the database: nothing was loaded: the file is empty");
+  assertEquals([steps.includes("install"), restore.counters.num_auto_restores], [false, 0]);
+});
+
 Deno.test("AutoRestore that is stopped ends without a failure, and is not over", async () => {
   const { restore, log } = made({
     async *download() {

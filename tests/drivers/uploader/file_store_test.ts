@@ -52,3 +52,17 @@ Deno.test("FileStore removes what a killed process has left", () =>
     await store.put("db", { pieces: ReadableStream.from([new Uint8Array([1])]), id: "8", signal });
     assertEquals(names(directory), ["METADATA.json", "db", "mine.tmp"]);
   }));
+
+Deno.test("FileStore refuses a database without the changes beside it, in its log or in a journal that is not over", () =>
+  withStore(async (store, directory) => {
+    await Deno.writeTextFile(`${directory}/db`, "SQLite format 3\0");
+    for (const [side, first] of [["-wal", 0x37], ["-journal", 0xd9]] as const) {
+      const path = `${directory}/db${side}`;
+      await Deno.writeFile(path, new Uint8Array([first, 1]));
+      await assertRejects(() => store.get("db"), Error, `changes in ${path} would be lost`);
+      for (const harmless of [[0, 0], []]) {
+        await Deno.writeFile(path, new Uint8Array(harmless));
+        await (await store.get("db")).cancel();
+      }
+    }
+  }));
