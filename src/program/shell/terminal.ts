@@ -7,6 +7,7 @@
 import { createInterface, type Interface } from "node:readline/promises";
 import process from "node:process";
 import { COMMANDS } from "./dot_commands.ts";
+import { Lines } from "./lines.ts";
 import type { Session } from "./session.ts";
 
 const HISTORY_LINES = 1000;
@@ -47,19 +48,20 @@ async function atTerminal(session: Session, prompt: string): Promise<void> {
     completer: (line: string) => completions(session, line),
   });
   let running: AbortController | undefined;
-  let isClosed = false;
-  editor.on("close", () => isClosed = true);
+  const lines = new Lines(editor);
   editor.on("SIGINT", () => {
-    if (running) running.abort();
-    else if (session.isPending || editor.line !== "") {
+    if (running) {
+      lines.forget();
+      running.abort();
+    } else if (session.isPending || editor.line !== "") {
       session.forget();
       editor.write(null, { ctrl: true, name: "u" });
       console.log("^C");
       editor.prompt();
     } else editor.close();
   });
-  while (!isClosed && !session.isOver) {
-    const line = await nextLine(editor, session.isPending ? `${" ".repeat(prompt.length - 2)}> ` : prompt);
+  while (!session.isOver) {
+    const line = await lines.next(session.isPending ? `${" ".repeat(prompt.length - 2)}> ` : prompt);
     if (line === undefined) break;
     running = new AbortController();
     await session.take(line, running.signal);
@@ -68,18 +70,6 @@ async function atTerminal(session: Session, prompt: string): Promise<void> {
   editor.close();
   await keepHistory(path, editor);
   console.log("bye~");
-}
-
-/** The next line; undefined at the end of the input. */
-async function nextLine(editor: Interface, prompt: string): Promise<string | undefined> {
-  const closed = Promise.withResolvers<undefined>();
-  const onClose = () => closed.resolve(undefined);
-  editor.once("close", onClose);
-  try {
-    return await Promise.race([editor.question(prompt), closed.promise]);
-  } finally {
-    editor.off("close", onClose);
-  }
 }
 
 async function completions(session: Session, line: string): Promise<[string[], string]> {
