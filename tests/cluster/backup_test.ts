@@ -280,6 +280,8 @@ Deno.test("muster restore refuses what it cannot restore as a whole, and says wh
     await refused("cut.gz: the gzip data are damaged or cut short: ", await write("cut.gz", members.slice(0, 50_000)));
     await refused("nothing.gz: it holds nothing", await write("nothing.gz", await packed(new Uint8Array(0))));
     await refused("empty is empty", await write("empty", new Uint8Array(0)));
+    const latin = new Uint8Array([...new TextEncoder().encode("CREATE TABLE t(a);\nINSERT INTO t VALUES('"), 0xe9]);
+    await refused("latin.sql.gz: line 2 is not text in UTF-8", await write("latin.sql.gz", await packed(latin)));
     await refused("is not an ordinary file", root);
     await refused("is not an ordinary file", "/dev/zero");
     assertEquals(await node.row("SELECT count(*) FROM big"), [100]);

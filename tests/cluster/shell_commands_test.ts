@@ -178,6 +178,16 @@ Deno.test("shell imports a CSV file that was put right into a table that is as n
       assert(failed.errors.includes(`Error: ${why}\n`), failed.errors);
       assertEquals(failed.out.includes("new"), false, text);
     }
+    await Deno.writeFile(
+      `${root}/new.csv`,
+      new Uint8Array([...new TextEncoder().encode("id,name\n1,"), 0xe9, 0xff, 0x0a]),
+    );
+    const latin = await shell(`.import ${root}/new.csv new\n.read ${root}/new.csv\n.import /dev/zero new\n.tables new`);
+    assertMatch(
+      latin.errors,
+      /Error: line 2 is not text in UTF-8\nError: line 2 is not text in UTF-8\nError: .* is not an ordinary file/,
+    );
+    assertEquals(latin.out.includes("new"), false);
     await write("id,name\n1,fiona\n2,bob\n");
     const done = await shell(`.import ${root}/new.csv new\n.mode csv\nSELECT * FROM new;`);
     assertEquals(done.out, "2 rows were imported into new\nid,name\n1,fiona\n2,bob\n");

@@ -5,9 +5,9 @@
  */
 import { messageOf } from "../../base/codec/error_text.ts";
 import { boolFlag, type Call, type Command, CommandError, textFlag } from "../client/command.ts";
-import { describe, inspectDatabase, isDatabaseFile, isTextFile } from "../client/database_file.ts";
+import { describe, inspectDatabase } from "../client/database_file.ts";
 import { thousands } from "../client/progress.ts";
-import { checkSource, isCompressed } from "../client/restore_source.ts";
+import { checkSource, isCompressed, isDatabaseFile, isTextFile } from "../client/restore_source.ts";
 import { download, exists, load } from "../client/transfer.ts";
 
 const FORMATS = ["binary", "delete", "sql"];
@@ -55,7 +55,7 @@ const restore: Command = {
     const path = onlyArgument(args, "restore");
     try {
       await checkSource(path);
-      const isPacked = await isCompressed(path);
+      const isPacked = isCompressed(path);
       const isDatabase = !isPacked && isDatabaseFile(path);
       if (!isPacked && !isDatabase && !isTextFile(path)) {
         throw new CommandError(`${path} is neither a SQLite database nor SQL text, compressed by gzip or not`);

@@ -2,6 +2,8 @@
  * The commands `shell`, `sql` and `status`, which speak to a node or an agent. Exit codes: 0 done, 1 something failed.
  * @module
  */
+import { messageOf } from "../../base/codec/error_text.ts";
+import { wholeUtf8Text } from "../../base/net/utf8_lines.ts";
 import { boolFlag, type Call, type Command, CommandError, textFlag } from "../client/command.ts";
 import { fieldOf, text } from "../client/agent_api.ts";
 import { UsageError } from "../config/flags.ts";
@@ -57,7 +59,9 @@ const shell: Command = {
     if (Deno.stdin.isTerminal()) {
       console.log(`muster shell, connected to version ${text(build, "version")}. Enter ".help" for usage hints.`);
     }
-    await runSession(session, "muster> ");
+    await runSession(session, "muster> ").catch((error) => {
+      throw new CommandError(`Error: ${messageOf(error)}`);
+    });
     return session.errors > 0 && !Deno.stdin.isTerminal() ? 1 : 0;
   },
 };
@@ -72,10 +76,9 @@ const sql: Command = {
   async run(call: Call) {
     const [given, ...more] = call.args;
     if (given === undefined || more.length > 0) throw new UsageError("expected the statements as one argument, or -");
-    const statements = given === "-" ? await new Response(Deno.stdin.readable).text() : given;
     const session = sessionOf(call, "box");
     try {
-      await session.run(statements);
+      await session.run(given === "-" ? await wholeUtf8Text(Deno.stdin.readable) : given);
     } catch (error) {
       if (error instanceof Error) throw new CommandError(`Error: ${error.message}`);
       throw error;

@@ -15,33 +15,6 @@ export interface Inspection {
   readonly others: number;
 }
 
-/** Bytes of a file that show whether it is text. */
-const TEXT_BYTES = 64 * 1024;
-
-/** The first bytes of a file, so many at most. */
-function headOf(path: string, bytesMax: number): Uint8Array {
-  using file = Deno.openSync(path);
-  const head = new Uint8Array(bytesMax);
-  return head.subarray(0, file.readSync(head) ?? 0);
-}
-
-/** Whether a file begins as a database does. */
-export function isDatabaseFile(path: string): boolean {
-  return new TextDecoder().decode(headOf(path, 16)) === "SQLite format 3\0";
-}
-
-/** Whether a file begins as text does: in UTF-8, without the characters that only binary files have. */
-export function isTextFile(path: string): boolean {
-  try {
-    // A character that the end of the piece cuts is none that is wrong.
-    const decoder = new TextDecoder("utf-8", { fatal: true });
-    return !decoder.decode(headOf(path, TEXT_BYTES), { stream: true }).includes("\0");
-  } catch (error) {
-    if (error instanceof TypeError) return false;
-    throw error;
-  }
-}
-
 /**
  * Checks a database file as a node checks what it loads, and counts what is in it.
  * @throws {Error} What is wrong with it.

@@ -5,9 +5,10 @@
  */
 import { messageOf } from "../../base/codec/error_text.ts";
 import { gunzip } from "../../base/net/gunzip.ts";
+import { Utf8Lines } from "../../base/net/utf8_lines.ts";
 import type { AgentApi } from "./agent_api.ts";
 import { Progress, thousands } from "./progress.ts";
-import { checkSource, isCompressed } from "./restore_source.ts";
+import { checkSource, isCompressed, mayBeDatabase } from "./restore_source.ts";
 
 /** Whether there is something at a path. */
 export async function exists(path: string): Promise<boolean> {
@@ -93,12 +94,16 @@ class Content {
 
   async *pieces(): AsyncGenerator<Uint8Array<ArrayBuffer>> {
     let isEmpty = true;
+    let lines: Utf8Lines | undefined; // of SQL text: a node would take U+FFFD for what is none
     try {
       const packed = this.#packed();
-      for await (const piece of await isCompressed(this.#path) ? gunzip(packed) : packed) {
+      for await (const piece of isCompressed(this.#path) ? gunzip(packed) : packed) {
+        if (isEmpty && !mayBeDatabase(piece)) lines = new Utf8Lines();
+        lines?.take(piece).forEach(() => {});
         isEmpty = false;
         yield piece;
       }
+      lines?.end();
       if (isEmpty) throw new Error("it holds nothing");
     } catch (error) {
       throw this.failure = new Error(`${this.#path}: ${messageOf(error)}`);

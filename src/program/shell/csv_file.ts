@@ -4,6 +4,7 @@
  * @module
  */
 import { CsvParseStream } from "@std/csv/parse-stream";
+import { utf8Text } from "../../base/net/utf8_lines.ts";
 
 /** A row. */
 export interface CsvRow {
@@ -14,11 +15,11 @@ export interface CsvRow {
 
 /**
  * Reads a file.
- * @throws {Error} Where a quote is out of place, with the line that its row begins in.
+ * @throws {Error} Where a quote is out of place, with the line that its row begins in, or the text is not UTF-8.
  */
 export async function* csvRows(bytes: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<CsvRow> {
   const empty = new EmptyLines();
-  const records = bytes.pipeThrough(new TextDecoderStream())
+  const records = ReadableStream.from(utf8Text(bytes))
     .pipeThrough(
       new TransformStream<string, string>({
         transform(text, controller) {

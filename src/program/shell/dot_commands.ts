@@ -2,6 +2,7 @@
  * The commands of the shell that begin with a dot: those of rqlite's shell, and of SQLite's where they make sense here.
  * @module
  */
+import { wholeUtf8Text } from "../../base/net/utf8_lines.ts";
 import { entries, fieldOf, text as textIn } from "../client/agent_api.ts";
 import { download, exists, load } from "../client/transfer.ts";
 import { FILE_COMMANDS } from "./file_commands.ts";
@@ -164,7 +165,8 @@ export const COMMANDS: readonly DotCommand[] = [
   }),
   command("quit", "", "Leave", (session) => session.leave()),
   command("read", "FILE", "Run the statements and commands of a file", async (session, args) => {
-    const content = await Deno.readTextFile(oneArgument(args, "the name of a file"));
+    const path = oneArgument(args, "the name of a file");
+    const content = await wholeUtf8Text((await Deno.open(path)).readable);
     for (const line of content.split("\n")) {
       if (session.isOver) return;
       await session.take(line);

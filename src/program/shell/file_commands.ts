@@ -8,7 +8,7 @@ import { bundledLibrary } from "../../drivers/libsqlite/library.ts";
 import { Database, runOnce } from "../../drivers/libsqlite/driver.ts";
 import { entries, fieldOf, text as textIn } from "../client/agent_api.ts";
 import { Progress } from "../client/progress.ts";
-import { checkSource } from "../client/restore_source.ts";
+import { checkSource, isDatabaseFile, refuseUnlessOrdinary } from "../client/restore_source.ts";
 import { exists } from "../client/transfer.ts";
 import { csvRows } from "./csv_file.ts";
 import type { CommandSession, DotCommand } from "./dot_command.ts";
@@ -17,8 +17,6 @@ import type { CommandSession, DotCommand } from "./dot_command.ts";
 const ROWS = 500;
 /** Characters of their values, about. */
 const LENGTH_MAX = 1024 * 1024;
-/** The first bytes of every SQLite file. */
-const MAGIC = "SQLite format 3\0";
 
 /** These commands. */
 export const FILE_COMMANDS: readonly DotCommand[] = [
@@ -51,16 +49,10 @@ export const FILE_COMMANDS: readonly DotCommand[] = [
 async function importFile(session: CommandSession, args: readonly string[], signal?: AbortSignal): Promise<void> {
   const [path, table, ...others] = args;
   if (path === undefined || others.length > 0) throw new Error("expected the name of a file, and of a table");
-  if (await isSqlite(path)) return await importSqlite(session, { path, table, signal });
+  await refuseUnlessOrdinary(path);
+  if (isDatabaseFile(path)) return await importSqlite(session, { path, table, signal });
   if (table === undefined) throw new Error("expected the name of a table for the rows of a CSV file");
   await importCsv(session, { path, table, signal });
-}
-
-async function isSqlite(path: string): Promise<boolean> {
-  using file = await Deno.open(path);
-  const head = new Uint8Array(MAGIC.length);
-  await file.read(head);
-  return new TextDecoder().decode(head) === MAGIC;
 }
 
 /** What is imported. */

@@ -6,6 +6,7 @@
  */
 import { createInterface, type Interface } from "node:readline/promises";
 import process from "node:process";
+import { utf8Text } from "../../base/net/utf8_lines.ts";
 import { COMMANDS } from "./dot_commands.ts";
 import { Lines } from "./lines.ts";
 import type { Session } from "./session.ts";
@@ -26,7 +27,7 @@ export async function runSession(session: Session, prompt: string): Promise<void
 
 async function fromPipe(session: Session): Promise<void> {
   let rest = "";
-  for await (const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
+  for await (const text of utf8Text(Deno.stdin.readable)) {
     const lines = (rest + text).split("\n");
     rest = lines.pop() ?? "";
     for (const line of lines) {
