@@ -32,3 +32,14 @@ export function parseExact(text: string): unknown {
       : value;
   return JSON.parse(text, exact);
 }
+
+/** As `JSON.parse`, but integers of 64 bits that a JavaScript number cannot hold are bigints. */
+export function parseBig(text: string): unknown {
+  const big = (_: string, value: unknown, context?: { readonly source?: string }) => {
+    const digits = context?.source ?? "";
+    if (typeof value !== "number" || Number.isSafeInteger(value) || !/^-?\d{1,19}$/.test(digits)) return value;
+    const whole = BigInt(digits);
+    return BigInt.asIntN(64, whole) === whole ? whole : value;
+  };
+  return JSON.parse(text, big);
+}

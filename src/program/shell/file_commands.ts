@@ -12,6 +12,7 @@ import { checkSource, isDatabaseFile, refuseUnlessOrdinary } from "../client/res
 import { exists } from "../client/transfer.ts";
 import { csvRows } from "./csv_file.ts";
 import type { CommandSession, DotCommand } from "./dot_command.ts";
+import { realText } from "./modes.ts";
 
 /** Rows of one request: one transaction of the cluster. */
 const ROWS = 500;
@@ -221,7 +222,7 @@ function statementOf(table: string, values: readonly SqlValue[]): string {
 function parameterText(value: SqlValue): string {
   if (value === null) return "null";
   if (typeof value === "bigint") return String(value);
-  if (typeof value === "number") return /[.eE]/.test(String(value)) ? String(value) : `${value}.0`;
+  if (typeof value === "number") return realText(value);
   return value instanceof Uint8Array ? `[${value.join(",")}]` : JSON.stringify(value);
 }
 

@@ -146,8 +146,11 @@ function json({ columns, rows }: Rows): string {
   return `[${objects.join(",\n")}]`;
 }
 
-/** Whole numbers beyond those of JavaScript are texts of digits: they stay texts, as nobody could read them otherwise. */
+/** Whole numbers beyond those of JavaScript are texts of digits, as nobody could read them otherwise. */
 function jsonOf(value: Value): string {
+  if (typeof value === "bigint") {
+    return JSON.stringify(Number.isSafeInteger(Number(value)) ? Number(value) : `${value}`);
+  }
   return JSON.stringify(value instanceof Uint8Array ? value.toBase64() : value);
 }
 
@@ -207,5 +210,12 @@ export function literal(value: Value): string {
   if (value === null) return "NULL";
   if (value instanceof Uint8Array) return `x'${value.toHex()}'`;
   if (typeof value === "boolean") return value ? "1" : "0";
-  return typeof value === "number" ? String(value) : textLiteral(value);
+  if (typeof value === "bigint") return String(value);
+  return typeof value === "number" ? realText(value) : textLiteral(value);
+}
+
+/** A finite real, which reads as one where it is a whole number, too. */
+export function realText(value: number): string {
+  const text = String(value);
+  return /[.e]/.test(text) ? text : `${text}.0`;
 }

@@ -2,11 +2,12 @@
  * The results of statements, as `/db/request` answers them, checked. Pure.
  * @module
  */
-import { parseExact } from "../../base/codec/raw_json.ts";
+import { parseBig } from "../../base/codec/raw_json.ts";
+import type { SqlValue } from "../../core/sql/value.ts";
 import { entries, fieldOf, list } from "../client/agent_api.ts";
 
-/** A value of SQL; whole numbers beyond those of JavaScript come as the text of their digits, bytes as bytes. */
-export type Value = null | number | string | boolean | Uint8Array;
+/** A value of SQL. A node writes an integer and a whole real alike: which of the two a number is goes by the type of its column. */
+export type Value = SqlValue | boolean;
 
 /** What a statement came to. */
 export type Result =
@@ -28,7 +29,7 @@ export const RESULT_PARAMETERS = "timings&blob_array";
  * @throws {Error} When the request as a whole has failed.
  */
 export function parseResults(text: string): Results {
-  const answer = parseExact(text);
+  const answer = parseBig(text);
   const error = fieldOf(answer, "error");
   if (typeof error === "string") throw new Error(error);
   const seconds = fieldOf(answer, "time");
@@ -43,10 +44,11 @@ function resultOf(result: unknown): Result {
   const error = fields.get("error");
   if (typeof error === "string") return { k: "error", message: error };
   if (fields.has("columns")) {
+    const areReal = list(fields.get("types")).map((type) => isReal(String(type)));
     return {
       k: "rows",
       columns: list(fields.get("columns")).map(String),
-      rows: list(fields.get("values")).map((row) => list(row).map(valueOf)),
+      rows: list(fields.get("values")).map((row) => list(row).map((value, at) => valueOf(value, areReal[at] ?? false))),
     };
   }
   return {
@@ -60,8 +62,14 @@ function numberOf(value: unknown): number {
   return typeof value === "number" ? value : 0;
 }
 
-function valueOf(value: unknown): Value {
+/** Whether numbers of a column are reals: by SQLite's rules for declared types (sqlite.org/datatype3.html §3.1). */
+function isReal(type: string): boolean {
+  return /real|floa|doub/i.test(type) && !/int|char|clob|text|blob/i.test(type);
+}
+
+function valueOf(value: unknown, isReal: boolean): Value {
   if (Array.isArray(value)) return Uint8Array.from(value, Number);
-  if (typeof value === "number" || typeof value === "string" || typeof value === "boolean") return value;
-  return null;
+  if (typeof value === "bigint") return isReal ? Number(value) : value;
+  if (typeof value === "number") return isReal || !Number.isSafeInteger(value) ? value : BigInt(value);
+  return typeof value === "string" || typeof value === "boolean" ? value : null;
 }

@@ -5,7 +5,7 @@ import { parseResults } from "../../../src/program/shell/results.ts";
 
 const ROWS = {
   columns: ["id", "name"],
-  rows: [[1, "fiona"], [2, null], [3, 'a"b|<c>,\n\u001b[2J'], ["9223372036854775807", new Uint8Array([0, 255])]],
+  rows: [[1n, "fiona"], [2n, null], [3n, 'a"b|<c>,\n\u001b[2J'], [9223372036854775807n, new Uint8Array([0, 255])]],
 };
 
 Deno.test("render() shows rows in each mode as the shells of SQLite and rqlite do", () => {
@@ -58,6 +58,16 @@ Deno.test("render() lets no value out of its cell, in no mode", () => {
     "INSERT INTO tab(a) VALUES('O''Hara');",
     "INSERT INTO tab(a) VALUES(x'01');",
   ]);
+  assertEquals(
+    render("insert", { columns: ["a"], rows: [[1, 1n, 9007199254740993n, 1e300, 1e20, 0.5, "1"]] }, {
+      hasHeader: false,
+    }),
+    "INSERT INTO tab VALUES(1.0,1,9007199254740993,1e+300,100000000000000000000.0,0.5,'1');",
+  );
+  assertEquals(
+    render("json", { columns: ["a", "b", "c"], rows: [[1n, 9007199254740993n, 1]] }),
+    '[{"a":1,"b":"9007199254740993","c":1}]',
+  );
   assertEquals(JSON.parse(render("json", { columns: ['a"b$&'], rows: [["$&"]] })), [{ 'a"b$&': "$&" }]);
   for (const mode of MODES) render(mode, { columns: [], rows: [] });
   assert(isMode("box") && !isMode("boxes"));
@@ -75,10 +85,14 @@ Deno.test("parseResults() tells rows, changes and errors apart, and keeps whole 
       '{"rows_affected":2,"last_insert_id":7},{"error":"no such table: t"}],"time":0.5}',
   );
   assertEquals(results, [
-    { k: "rows", columns: ["a"], rows: [[new Uint8Array([1, 255])], ["9223372036854775807"], [null]] },
+    { k: "rows", columns: ["a"], rows: [[new Uint8Array([1, 255])], [9223372036854775807n], [null]] },
     { k: "change", rowsAffected: 2, lastInsertId: 7 },
     { k: "error", message: "no such table: t" },
   ]);
   assertEquals(seconds, 0.5);
+  const row = '[1,1,9007199254740993,1e+300,100000000000000000000,"9007199254740993",0.5]';
+  const types = '["real","integer","integer","","DOUBLE PRECISION","text","integer"]';
+  const { results: [typed] } = parseResults(`{"results":[{"columns":[],"types":${types},"values":[${row}]}]}`);
+  assertEquals(typed.k === "rows" && typed.rows, [[1, 1n, 9007199254740993n, 1e300, 1e20, "9007199254740993", 0.5]]);
   assertThrows(() => parseResults('{"results":[],"error":"leader not found"}'), Error, "leader not found");
 });
