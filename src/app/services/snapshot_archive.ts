@@ -4,6 +4,7 @@
  * @module
  */
 import { messageOf } from "../../base/codec/error_text.ts";
+import { GZIP_MAGIC } from "../../base/net/gunzip.ts";
 import type { CatalogSnapshot } from "./snapshot_operations.ts";
 
 const META = "meta.json";
@@ -54,7 +55,8 @@ export async function openSnapshot(bytes: Uint8Array): Promise<SnapshotArchive> 
   const { gunzipSync, parseTar } = await archivers();
   const files = new Map<string, Uint8Array>();
   try {
-    if (sizeOf(bytes) > BYTES_MAX) throw new Error("it is too large");
+    if (GZIP_MAGIC.some((byte, at) => bytes[at] !== byte)) throw new Error("it is not a snapshot");
+    if (sizeOf(bytes) > BYTES_MAX) throw new Error(`it is cut short, or larger than ${BYTES_MAX >> 20} MiB unpacked`);
     for (const { name, data } of parseTar(gunzipSync(bytes))) if (data) files.set(name, data);
   } catch (error) {
     throw new SnapshotFileError(`failed to read snapshot file: ${messageOf(error)}`);
