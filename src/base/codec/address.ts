@@ -13,7 +13,9 @@ export function splitAddress(addr: string): { readonly hostname: string; readonl
   if (colon < 0 || addr.slice(colon + 1) === "" || !Number.isInteger(port) || port < 0 || port > 65535) {
     throw new RangeError(`Cannot use "${addr}" as an address: expected host:port`);
   }
-  const hostname = addr.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
+  const [, bracketed, plain] = /^(?:\[([^[\]]*)\]|([^[\]]*))$/.exec(addr.slice(0, colon)) ?? [];
+  const hostname = bracketed ?? plain;
+  if (hostname === undefined) throw new RangeError(`Cannot use "${addr}" as an address: expected host:port`);
   return { hostname: hostname === "" ? "0.0.0.0" : hostname, port };
 }
 

@@ -351,8 +351,9 @@ export function configFault(config: NodeConfig): string | undefined {
 function split(addr: string): { host: string; port: string } | undefined {
   const colon = addr.lastIndexOf(":");
   if (colon < 0) return undefined;
-  const host = addr.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
-  return host.includes(":") && !addr.startsWith("[") ? undefined : { host, port: addr.slice(colon + 1) };
+  const host = addr.slice(0, colon).replace(/^\[([^[\]]*)\]$/, "$1");
+  const isWrong = /[[\]]/.test(host) || host.includes(":") && !addr.startsWith("[");
+  return isWrong ? undefined : { host, port: addr.slice(colon + 1) };
 }
 
 function isPort(text: string | undefined): boolean {

@@ -126,7 +126,7 @@ Deno.test("splitAddress() takes names, IPv4 and bracketed IPv6, and says what it
   assertEquals(splitAddress("localhost:4001"), { hostname: "localhost", port: 4001 });
   assertEquals(splitAddress("[::1]:80"), { hostname: "::1", port: 80 });
   assertEquals(splitAddress(":4001"), { hostname: "0.0.0.0", port: 4001 });
-  for (const bad of ["localhost", "localhost:", "localhost:x", "a:70000"]) {
+  for (const bad of ["localhost", "localhost:", "localhost:x", "a:70000", "[::1", "[::1:80", "::1]:80", "[[::1]]:80"]) {
     assertThrows(() => splitAddress(bad), RangeError, "expected host:port");
   }
 });
