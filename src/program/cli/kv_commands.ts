@@ -4,7 +4,7 @@
  */
 import { parseExact, rawInteger } from "../../base/codec/raw_json.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
-import { answerIn, list, SERVER_FLAGS, serverQuery, table, text } from "../client/agent_api.ts";
+import { answerIn, SERVER_FLAGS, serverQuery, table, text, wholeList } from "../client/agent_api.ts";
 import { boolFlag, type Call, type Command, CommandError, textFlag, told } from "../client/command.ts";
 import {
   change,
@@ -43,8 +43,8 @@ const get: Command = {
     if (isList) {
       const query = serverQuery(flags, { ...at, separator: flags.string("separator") });
       const { text: answer } = await api().askState(withFlag(kvPath(key) + query, "keys"));
-      const names: unknown = answerIn(answer ?? "[]", JSON.parse);
-      for (const name of list(names)) console.log(String(name));
+      const names = answerIn(answer ?? "[]", (found) => wholeList(JSON.parse(found)));
+      for (const name of names) console.log(String(name));
       return 0;
     }
     const target = kvPath(key) + serverQuery(flags, at);
@@ -210,7 +210,7 @@ const history: Command = {
     if (key === "") throw new CommandError(MISSING_KEY);
     if (format !== "pretty" && format !== "json") throw new CommandError(`Unknown format: ${format}`);
     const { text: answer } = await api().askState(withFlag(kvPath(key) + serverQuery(flags), "history"));
-    const versions = answerIn(answer ?? "[]", (found) => list(parseExact(found)));
+    const versions = answerIn(answer ?? "[]", (found) => wholeList(parseExact(found)));
     if (format === "json") {
       console.log(JSON.stringify(versions, undefined, "  "));
       return 0;

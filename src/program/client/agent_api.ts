@@ -270,11 +270,11 @@ export class AgentApi {
 
   /**
    * Sends a request whose answer is JSON.
-   * @throws {ApiError} When nobody answers, the answer is an error, or it is no JSON.
+   * @throws {ApiError} When nobody answers, the answer is an error, or it is no object or list in JSON.
    */
   async json(method: string, path: string, body?: string): Promise<unknown> {
     const { text } = await this.askText(method, path, { body });
-    return answerIn(text, JSON.parse);
+    return answerIn(text, (text) => objectOf(JSON.parse(text)));
   }
 
   /** Follows what the agent sends until it ends, or `signal` is aborted; no time limit. */
@@ -299,8 +299,20 @@ export function answerIn<T>(text: string, read: (text: string) => T): T {
   try {
     return read(text);
   } catch (error) {
-    throw new ApiError(`the answer is not that of an agent (${messageOf(error)}): is http-addr right?`);
+    throw unlikeAgents(messageOf(error));
   }
+}
+
+/** The results of statements in an answer. @throws {ApiError} When it has none. */
+export function resultsIn(answer: unknown): readonly unknown[] {
+  const results = fieldOf(answer, "results");
+  if (!Array.isArray(results)) throw unlikeAgents("expected results");
+  return results;
+}
+
+/** The error for an answer that is like none of an agent. */
+export function unlikeAgents(why: string): ApiError {
+  return new ApiError(`the answer is not that of an agent (${why}): is http-addr right?`);
 }
 
 function wayTo(address: string, otherwise: string | undefined): Way {
@@ -442,6 +454,18 @@ export function text(value: unknown, name: string): string {
 /** A field of an object from outside. */
 export function fieldOf(value: unknown, name: string): unknown {
   return entries(value).find(([key]) => key === name)?.[1];
+}
+
+/** An object or a list from outside, or null: agents write empty lists so. @throws {TypeError} When it is none. */
+function objectOf(value: unknown): unknown {
+  if (typeof value !== "object") throw new TypeError("expected an object or a list");
+  return value;
+}
+
+/** A list from outside. @throws {TypeError} When it is none. */
+export function wholeList(value: unknown): readonly unknown[] {
+  if (!Array.isArray(value)) throw new TypeError("expected a list");
+  return value;
 }
 
 /** A list from outside; empty where it is none. */

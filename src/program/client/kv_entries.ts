@@ -5,7 +5,7 @@
  */
 import { messageOf } from "../../base/codec/error_text.ts";
 import { parseExact } from "../../base/codec/raw_json.ts";
-import { type AgentApi, answerIn, type Asking, list, text } from "./agent_api.ts";
+import { type AgentApi, answerIn, type Asking, text, wholeList } from "./agent_api.ts";
 import type { FlagSpec } from "../config/flags.ts";
 import { UsageError } from "../config/flags.ts";
 
@@ -48,7 +48,7 @@ export function withoutSlash(key: string): string {
 export async function readEntries(api: AgentApi, target: string, asking: Asking = {}): Promise<KvAnswer> {
   const { index, text: answer } = await api.askState(target, asking);
   if (answer === undefined) return { entries: [], index };
-  return { entries: answerIn(answer, (text) => list(parseExact(text)).map(entryOf)), index };
+  return { entries: answerIn(answer, (text) => wholeList(parseExact(text)).map(entryOf)), index };
 }
 
 function entryOf(shown: unknown): KvEntry {

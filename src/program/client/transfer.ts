@@ -6,7 +6,7 @@
 import { messageOf } from "../../base/codec/error_text.ts";
 import { gunzip } from "../../base/net/gunzip.ts";
 import { Utf8Lines } from "../../base/net/utf8_lines.ts";
-import type { AgentApi } from "./agent_api.ts";
+import { type AgentApi, answerIn, resultsIn, text } from "./agent_api.ts";
 import { Progress, thousands } from "./progress.ts";
 import { checkSource, isCompressed, mayBeDatabase } from "./restore_source.ts";
 
@@ -61,12 +61,6 @@ async function downloadPart(api: AgentApi, target: string, path: string): Promis
   return bytes;
 }
 
-/** Answer of `/db/load`. */
-interface LoadAnswer {
-  readonly error?: string;
-  readonly results?: readonly { readonly error?: string }[];
-}
-
 /**
  * Has a node load a file: a SQLite file, or SQL text, as it is or compressed by gzip.
  * @throws {Error} When the file is not fit for it, it cannot be sent, or a statement of it fails.
@@ -77,8 +71,8 @@ export async function load(api: AgentApi, path: string): Promise<void> {
   const response = await api.stream("POST", "/db/load", ReadableStream.from(content.pieces())).catch((error) => {
     throw content.failure ?? error;
   });
-  const answer: LoadAnswer = await response.json();
-  const fault = answer.error ?? answer.results?.find(({ error }) => error !== undefined)?.error;
+  const answer = answerIn(await response.text(), JSON.parse);
+  const fault = [answer, ...resultsIn(answer)].map((one) => text(one, "error")).find((error) => error !== "");
   if (fault !== undefined) throw new Error(fault);
 }
 

@@ -2,7 +2,7 @@
  * A cluster on one screen, from what one of its nodes says: who leads, how far the others are, versions, disk.
  * @module
  */
-import { type AgentApi, entries, fieldOf, text } from "../client/agent_api.ts";
+import { type AgentApi, entries, fieldOf, text, unlikeAgents } from "../client/agent_api.ts";
 import { render } from "./modes.ts";
 
 const MIB = 2 ** 20;
@@ -16,6 +16,7 @@ export async function describeCluster(api: AgentApi): Promise<string> {
     api.askText("GET", "/readyz", {}, [503]),
   ]);
   const store = fieldOf(status, "store");
+  if (store === undefined) throw unlikeAgents("expected the state of a node");
   const raft = fieldOf(store, "raft");
   const all = entries(nodes).map(([, node]) => node);
   const leader = all.find((node) => fieldOf(node, "leader") === true);

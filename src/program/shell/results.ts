@@ -4,7 +4,7 @@
  */
 import { parseBig } from "../../base/codec/raw_json.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
-import { entries, fieldOf, list } from "../client/agent_api.ts";
+import { answerIn, entries, fieldOf, list, resultsIn } from "../client/agent_api.ts";
 
 /** A value of SQL. A node writes an integer and a whole real alike: which of the two a number is goes by the type of its column. */
 export type Value = SqlValue | boolean;
@@ -29,12 +29,12 @@ export const RESULT_PARAMETERS = "timings&blob_array";
  * @throws {Error} When the request as a whole has failed.
  */
 export function parseResults(text: string): Results {
-  const answer = parseBig(text);
+  const answer = answerIn(text, parseBig);
   const error = fieldOf(answer, "error");
   if (typeof error === "string") throw new Error(error);
   const seconds = fieldOf(answer, "time");
   return {
-    results: list(fieldOf(answer, "results")).map(resultOf),
+    results: resultsIn(answer).map(resultOf),
     seconds: typeof seconds === "number" ? seconds : undefined,
   };
 }

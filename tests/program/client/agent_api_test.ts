@@ -1,7 +1,10 @@
 /** Whom the commands ask, as whom, and what they say when nobody answers. */
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { AgentApi, API_FLAGS, ApiError } from "../../../src/program/client/agent_api.ts";
+import { readEntries } from "../../../src/program/client/kv_entries.ts";
 import { Flags } from "../../../src/program/config/flags.ts";
+import { describeCluster } from "../../../src/program/shell/cluster_screen.ts";
+import { Session } from "../../../src/program/shell/session.ts";
 
 /** Variables that would have their say. */
 const VARIABLES = ["MUSTER_HTTP_ADDR", "CONSUL_HTTP_ADDR", "CONSUL_HTTP_AUTH", "CONSUL_HTTP_SSL"];
@@ -31,6 +34,28 @@ Deno.test("the user in an address is who asks, also at other nodes, and before t
     assertEquals(heard, [basic("bob:p@w:x"), basic("bob:p@w:x"), basic("ann:pw"), null, basic("bob:pw")]);
   } finally {
     Deno.env.delete("CONSUL_HTTP_AUTH");
+    await server.shutdown();
+  }
+});
+
+Deno.test("an answer that is none of an agent is an error, and no empty state", async () => {
+  let answer = "";
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, () => new Response(answer));
+  try {
+    const asked = api(`-http-addr=127.0.0.1:${server.addr.port}`);
+    const session = new Session({ api: asked, write: () => {}, writeError: () => {} });
+    const words = "the answer is not that of an agent (";
+    for (answer of ["null", "1", '"a"', "", "<html>"]) {
+      if (answer !== "null") await assertRejects(() => asked.get("/v1/agent/members"), ApiError, words);
+      await assertRejects(() => describeCluster(asked), ApiError, words);
+      await assertRejects(() => readEntries(asked, "/v1/kv/?recurse"), ApiError, words);
+      await assertRejects(() => session.run("SELECT 1"), ApiError, words);
+    }
+    answer = "{}";
+    await assertRejects(() => describeCluster(asked), ApiError, words);
+    await assertRejects(() => readEntries(asked, "/v1/kv/?recurse"), ApiError, words);
+    await assertRejects(() => session.run("SELECT 1"), ApiError, words);
+  } finally {
     await server.shutdown();
   }
 });

@@ -57,14 +57,14 @@ Deno.test("AgentApi sends a request for this machine, and its token, to no proxy
     return answer.clone();
   };
   const options = { hostname: "127.0.0.1", port: 0, onListen() {} };
-  await using agent = Deno.serve(options, answers(Response.json("here")));
+  await using agent = Deno.serve(options, answers(Response.json(["here"])));
   await using proxy = Deno.serve(options, answers(new Response("denied", { status: 403 })));
   const before = Deno.env.get("http_proxy");
   Deno.env.set("http_proxy", `http://me:hidden@127.0.0.1:${proxy.addr.port}`);
   try {
     const api = (address: string) =>
       new AgentApi(Flags.parse([`-http-addr=${address}`, "-token=very-secret"], API_FLAGS));
-    assertEquals(await api(`127.0.0.1:${agent.addr.port}`).get("/v1/status/leader"), "here");
+    assertEquals(await api(`127.0.0.1:${agent.addr.port}`).get("/v1/status/peers"), ["here"]);
     assertEquals(seen, ["127.0.0.1 very-secret"]);
     const error = await assertRejects(() => api("muster.test:8500").get("/v1/status/leader"), ApiError);
     assertEquals(
