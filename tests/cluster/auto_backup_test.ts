@@ -241,6 +241,6 @@ Deno.test("an upload whose connection breaks leaves no object, is counted, and s
     assertEquals((await wrong.ended()).code, 1);
     assertMatch(wrong.log, /fatal: -auto-backup: "sub" must be an object with access_key_id, /);
     const joining = start(nodePlace(root, "3"), ["-join", node.clusterAddr, "-auto-restore", "x.json"]);
-    assertEquals((await joining.ended()).code, 1);
+    assertEquals((await joining.ended()).code, 2);
     assertMatch(joining.log, /fatal: auto-restoring cannot be used when joining a cluster/);
   }));

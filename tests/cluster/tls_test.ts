@@ -117,13 +117,13 @@ Deno.test("a port with TLS is not shared with another node", () =>
 Deno.test("what is missing of a certificate is said at the start", () =>
   withNodes(async (root, start) => {
     const half = start(nodePlace(root, "1"), ["-http-cert", `${root}/none.pem`]);
-    assertEquals((await half.ended()).code, 1);
+    assertEquals((await half.ended()).code, 2);
     assertMatch(half.log, /either both -http-cert and -http-key must be set, or neither/);
     const none = start(nodePlace(root, "2"), httpsFlags(root, "none"));
     assertEquals((await none.ended()).code, 1);
     assertMatch(none.log, /fatal: cannot read .*none\.pem/);
     const lonely = start(nodePlace(root, "3"), ["-node-ca-cert", `${root}/none.pem`]);
-    assertEquals((await lonely.ended()).code, 1);
+    assertEquals((await lonely.ended()).code, 2);
     assertMatch(lonely.log, /-node-ca-cert needs -node-cert and -node-key/);
     await authority(root);
     const { code, stderr } = await muster(["tls", "ca", "-out", root]);

@@ -28,8 +28,8 @@ import { messageOf } from "../../base/codec/error_text.ts";
 const LEAVE_MS = 15_000;
 const log = logger("agent");
 
-/** Runs the command; resolves to the exit code. */
-export async function agent(args: readonly string[]): Promise<number> {
+/** Runs the command; resolves to the exit code. @param name By which it was called. */
+export async function agent(args: readonly string[], name = "agent"): Promise<number> {
   let flags: Flags;
   let devDirectory = "";
   try {
@@ -48,18 +48,18 @@ export async function agent(args: readonly string[]): Promise<number> {
     if (flags.rest.length > 0) throw new SettingsError(`Unexpected extra arguments: [${flags.rest.join(" ")}]`);
     return await run({ flags, devDirectory, machine });
   } catch (error) {
-    return usage(error);
+    return usage(error, name);
   } finally {
     if (devDirectory !== "") Deno.removeSync(devDirectory, { recursive: true });
   }
 }
 
-function usage(error: unknown): number {
+function usage(error: unknown, name: string): number {
   if (error instanceof UsageError && error.message === "help") {
     console.log(named(AGENT_HELP) + describeFlags(AGENT_FLAGS));
     return 0;
   }
-  if (error instanceof UsageError) console.error(`${error.message}\nRun "muster agent -help" for the flags.`);
+  if (error instanceof UsageError) console.error(`${error.message}\nRun "muster ${name} -help" for the flags.`);
   else if (error instanceof SettingsError) console.error(`==> ${error.message}`);
   else if (isStartFailure(error)) {
     console.error(`==> Error starting agent: ${error.message}`);

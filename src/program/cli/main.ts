@@ -25,7 +25,7 @@ export async function main(args: readonly string[]): Promise<number> {
           load<typeof import("./agent.ts")>("src/program/cli/agent"),
           load<typeof import("./rendezvous_commands.ts")>("src/program/cli/rendezvous_commands"),
         ]);
-        return await agent([...RENDEZVOUS_FLAGS, ...rest]);
+        return await agent([...RENDEZVOUS_FLAGS, ...rest], "rendezvous");
       }
   }
   const { command } = await load<typeof import("./commands.ts")>("src/program/cli/commands");

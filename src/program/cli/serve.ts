@@ -37,6 +37,11 @@ export async function serve(args: readonly string[]): Promise<number> {
   const fault = argumentFault(flags);
   if (fault !== undefined) {
     console.error(fault);
+    return 2;
+  }
+  const lack = surroundingsFault(flags);
+  if (lack !== undefined) {
+    console.error(`fatal: ${lack}`);
     return 1;
   }
   let config: NodeConfig;
@@ -45,12 +50,12 @@ export async function serve(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     console.error(`fatal: ${error.message}`);
-    return 1;
+    return 2;
   }
   const wrong = configFault(config) ?? (isNewDirectory(config.dataDirectory) ? newClusterFault(config) : undefined);
   if (wrong !== undefined) {
     console.error(`fatal: ${wrong}`);
-    return 1;
+    return 2;
   }
   return await run(config);
 }
@@ -63,20 +68,24 @@ function argumentFault(flags: Flags): string | undefined {
     if (flags.int(name) <= 0) return `fatal: -${name} must be greater than 0`;
   }
   if (flags.int("db-max-ro-conns") < 0) return "fatal: -db-max-ro-conns must not be negative";
-  const library = flags.string("sqlite-library");
-  // The writer would be refused it, with the runtime's own message.
-  if (library !== "" && Deno.permissions.querySync({ name: "ffi", path: library }).state !== "granted") {
-    return `fatal: -sqlite-library: the runtime may not load "${library}": start it with --allow-ffi="${library}"`;
-  }
   const [directory, ...others] = flags.rest;
   if (directory === undefined) return "fatal: data directory path is required, for example: muster serve data";
   if (others.length > 0) {
     const advice = others[0].startsWith("-") ? ": flags go before it" : "";
     return `arguments after data directory (${directory}) are not accepted (${others.join(" ")})${advice}`;
   }
-  const absent = flags.list("extensions-path").find((path) => !isThere(path));
-  if (absent !== undefined) return `fatal: extension path does not exist: ${absent}`;
   return undefined;
+}
+
+/** What the flags name and this machine does not have, or does not let the process use. */
+function surroundingsFault(flags: Flags): string | undefined {
+  const library = flags.string("sqlite-library");
+  // The writer would be refused it, with the runtime's own message.
+  if (library !== "" && Deno.permissions.querySync({ name: "ffi", path: library }).state !== "granted") {
+    return `-sqlite-library: the runtime may not load "${library}": start it with --allow-ffi="${library}"`;
+  }
+  const absent = flags.list("extensions-path").find((path) => !isThere(path));
+  return absent === undefined ? undefined : `extension path does not exist: ${absent}`;
 }
 
 const log = logger("muster");

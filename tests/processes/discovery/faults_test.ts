@@ -120,7 +120,7 @@ Deno.test("-join: names, a voter too many, a read replica, one that is found at 
     const single = start(nodePlace(root, "6"), ["-bootstrap-expect=1"]);
     await single.ready();
     const lost = start(nodePlace(root, "8"), ["-bootstrap-expect=3"]);
-    assertEquals((await lost.ended()).code, 1);
+    assertEquals((await lost.ended()).code, 2);
     assertMatch(lost.log, /-bootstrap-expect 3 needs -join or -disco-mode, to find the other nodes by/);
     const one = nodePlace(root, "7");
     const itself = start(one, ["-bootstrap-expect=1", `-join=${clusterAddrOf(one)}`]);
@@ -388,7 +388,7 @@ Deno.test("a service that refuses, or is not there, is waited for with a clear l
     }
   }));
 
-Deno.test("flags that make no sense end the node with exit code 1 and a clear message", () =>
+Deno.test("flags that make no sense end the node with a clear message: exit code 2, or 1 for a fault in -disco-config", () =>
   withNodes(async (root, start) => {
     const file = `${root}/disco.json`;
     await Deno.writeTextFile(file, '{"name": "a",\n  "port": 1,}');
@@ -405,7 +405,7 @@ Deno.test("flags that make no sense end the node with exit code 1 and a clear me
     ];
     await Promise.all(faults.map(async ([flags, message], at) => {
       const node = start(nodePlace(root, String(at)), flags);
-      assertEquals((await node.ended()).code, 1);
+      assertEquals((await node.ended()).code, flags.some((flag) => flag.startsWith("-disco-config")) ? 1 : 2);
       assert(node.log.includes("fatal: ") && node.log.includes(message), `${flags}: ${node.log}`);
     }));
   }));

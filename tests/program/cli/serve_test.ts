@@ -15,7 +15,7 @@ Deno.test("flags that lack a way into a cluster leave no directory, which would 
     ];
     for (const [flag, why] of refused) {
       const { code, stderr } = await musterHere(["serve", ...addrs, flag, directory]);
-      assertEquals([code, stderr], [1, `fatal: clustering failure: ${why}\n`]);
+      assertEquals([code, stderr], [2, `fatal: clustering failure: ${why}\n`]);
       assertEquals(exists(directory), false);
     }
     const node = start(place, ["-node-id=1", "-bootstrap-expect=1", `-join=${clusterAddrOf(place)}`]);

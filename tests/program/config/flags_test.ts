@@ -167,7 +167,7 @@ Deno.test("a configuration is checked with rqlite's texts", () => {
     ],
     [{ clusterAdvertisedAddr: "localhost:4001" }, "advertised HTTP and Raft addresses must differ"],
     [{ isVoter: false, bootstrapExpect: 3 }, "bootstrapping only applicable to voting nodes"],
-    ...["nonsense", "http://nonsense", "http://localhost:4001", "localhost:x"].map((
+    ...["nonsense", "http://nonsense", "http://localhost:4001", "localhost:x", "[::1", "[::1:4002", "::1]:4002"].map((
       addr,
     ): [Partial<NodeConfig>, string] => [
       { join: [addr] },
@@ -194,8 +194,12 @@ Deno.test("help, version and wrong usage have their words and exit codes", async
   assertMatch(unknown.stderr, /unknown command "frobnicate"/);
   assertEquals((await musterHere(["serve", "-x", "d"])).code, 2);
   const noDirectory = await musterHere(["serve"]);
-  assertEquals(noDirectory.code, 1);
+  assertEquals(noDirectory.code, 2);
   assertMatch(noDirectory.stderr, /fatal: data directory path is required/);
   const two = await musterHere(["serve", "a", "b"]);
+  assertEquals(two.code, 2);
   assertMatch(two.stderr, /arguments after data directory \(a\) are not accepted \(b\)/);
+  assertEquals((await musterHere(["serve", "-join-attempts=0", "d"])).code, 2);
+  const rendezvous = await musterHere(["rendezvous", "-nope"]);
+  assertEquals([rendezvous.code, rendezvous.stderr.includes('Run "muster rendezvous -help"')], [1, true]);
 });
