@@ -37,7 +37,7 @@ export interface Patch {
 
 /** Declared in front of everything. */
 export const PROLOGUE = "extern int muster_work(long long);\nextern void muster_randomness(int, void*);\n" +
-  "extern void muster_undone(void*);\n";
+  "extern void muster_undone(void*);\nextern int muster_nest(int, int);\n";
 
 /** All of them, in the order of the amalgamation. */
 export const PATCHES: readonly Patch[] = [
@@ -145,6 +145,42 @@ export const PATCHES: readonly Patch[] = [
       "  if( rc==SQLITE_OK ){\n    if( eOp==SAVEPOINT_ROLLBACK ){\n      rc = sqlite3VtabSavepoint(db, SAVEPOINT_ROLLBACK,",
     replace:
       "  if( rc==SQLITE_OK && db->nVdbeExec<=1 ){\n    if( eOp==SAVEPOINT_ROLLBACK ){\n      rc = sqlite3VtabSavepoint(db, SAVEPOINT_ROLLBACK,",
+  },
+  {
+    why:
+      "views and common table expressions that stand on each other by the thousand, and triggers and foreign keys that bring about each other, " +
+      "use up the stack while they are compiled: both have a depth that is the same on every machine",
+    find: "SQLITE_PRIVATE int sqlite3WalkSelect(Walker *pWalker, Select *p){\n  int rc;\n",
+    replace:
+      "static int walkSelect(Walker*, Select*);\nSQLITE_PRIVATE int sqlite3WalkSelect(Walker *pWalker, Select *p){\n  int rc;\n  muster_nest(0, 1);\n  rc = walkSelect(pWalker, p);\n  muster_nest(0, -1);\n  return rc;\n}\n" +
+      "static int walkSelect(Walker *pWalker, Select *p){\n  int rc;\n",
+  },
+  {
+    why: "the same: the first to go through a query",
+    find: "  if( (selFlags & SF_Expanded)!=0 ){\n    return WRC_Prune;\n  }\n  if( pWalker->eCode ){\n",
+    replace: "  if( (selFlags & SF_Expanded)!=0 ){\n    return WRC_Prune;\n  }\n" +
+      '  if( muster_nest(0, 0)>1200 ){\n    sqlite3ErrorMsg(pParse, "too many levels of views, subqueries and common table expressions");\n    return WRC_Abort;\n  }\n' +
+      "  if( pWalker->eCode ){\n",
+  },
+  {
+    why: "the same: the program of a trigger, or of a foreign key's action",
+    find: "    pPrg = codeRowTrigger(pParse, pTrigger, pTab, orconf);\n",
+    replace:
+      '    if( muster_nest(1, 1)>500 ) sqlite3ErrorMsg(pParse, "too many levels of triggers and foreign keys");\n' +
+      "    else pPrg = codeRowTrigger(pParse, pTrigger, pTab, orconf);\n    muster_nest(1, -1);\n",
+  },
+  {
+    why: "an expression behind COLLATE counts as deep as it is: a limit of its depth is of no use otherwise",
+    find: "      pNew->flags |= EP_Collate|EP_Skip;\n      pExpr = pNew;\n",
+    replace:
+      "      pNew->flags |= EP_Collate|EP_Skip;\n      sqlite3ExprSetHeightAndFlags((Parse*)pParse, pNew);\n      pExpr = pNew;\n",
+  },
+  {
+    why: "each common table expression is compared with all before it",
+    find:
+      '    for(i=0; i<pWith->nCte; i++){\n      if( sqlite3StrICmp(zName, pWith->a[i].zName)==0 ){\n        sqlite3ErrorMsg(pParse, "duplicate WITH',
+    replace:
+      '    (void)muster_work(1 + pWith->nCte/8);\n    for(i=0; i<pWith->nCte; i++){\n      if( sqlite3StrICmp(zName, pWith->a[i].zName)==0 ){\n        sqlite3ErrorMsg(pParse, "duplicate WITH',
   },
   {
     why: "random()",

@@ -243,6 +243,12 @@ void muster_undone(void *statement){
   if( m && m->running==statement ) muster_forget(m, m->changesBefore);
 }
 
+/* How deep a recursion of SQLite's compiler is, by its kind: counted, as the stack's bytes are other ones elsewhere. */
+int muster_nest(int kind, int change){
+  static _Thread_local int depths[2];
+  return depths[kind] += change;
+}
+
 /* ---- Calls ------------------------------------------------------------------------------------------------------ */
 static void enter(Muster *m, Control *c, int phase){
   c->stop = STOP_NONE;
