@@ -270,11 +270,11 @@ export class AgentApi {
 
   /**
    * Sends a request whose answer is JSON.
-   * @throws {ApiError} When nobody answers, the answer is an error, or it is no object or list in JSON.
+   * @throws {ApiError} When nobody answers, the answer is an error, or it is no JSON.
    */
   async json(method: string, path: string, body?: string): Promise<unknown> {
     const { text } = await this.askText(method, path, { body });
-    return answerIn(text, (text) => objectOf(JSON.parse(text)));
+    return answerIn(text, JSON.parse);
   }
 
   /** Follows what the agent sends until it ends, or `signal` is aborted; no time limit. */
@@ -454,12 +454,6 @@ export function text(value: unknown, name: string): string {
 /** A field of an object from outside. */
 export function fieldOf(value: unknown, name: string): unknown {
   return entries(value).find(([key]) => key === name)?.[1];
-}
-
-/** An object or a list from outside, or null: agents write empty lists so. @throws {TypeError} When it is none. */
-function objectOf(value: unknown): unknown {
-  if (typeof value !== "object") throw new TypeError("expected an object or a list");
-  return value;
 }
 
 /** A list from outside. @throws {TypeError} When it is none. */
