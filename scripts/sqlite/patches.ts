@@ -180,7 +180,7 @@ export const PATCHES: readonly Patch[] = [
     find:
       '    for(i=0; i<pWith->nCte; i++){\n      if( sqlite3StrICmp(zName, pWith->a[i].zName)==0 ){\n        sqlite3ErrorMsg(pParse, "duplicate WITH',
     replace:
-      '    (void)muster_work(1 + pWith->nCte/8);\n    for(i=0; i<pWith->nCte; i++){\n      if( sqlite3StrICmp(zName, pWith->a[i].zName)==0 ){\n        sqlite3ErrorMsg(pParse, "duplicate WITH',
+      '    if( muster_work(1 + pWith->nCte/8) ) sqlite3ErrorMsg(pParse, "interrupted");\n    else for(i=0; i<pWith->nCte; i++){\n      if( sqlite3StrICmp(zName, pWith->a[i].zName)==0 ){\n        sqlite3ErrorMsg(pParse, "duplicate WITH',
   },
   {
     why: "random()",
