@@ -4,9 +4,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { CHANGE_LOG_OFF, changeLogOn } from "../../../src/core/sql/change_log.ts";
-import { encodeCommand, stampCommand } from "../../../src/core/sql/command.ts";
 import { Random } from "../../harness/random.ts";
-import { Bench, bind, type Sql } from "../sqlite/fixture.ts";
+import { Bench, type Sql, SYSTEM } from "../sqlite/fixture.ts";
 
 const DAY_MS = 1_700_000_000_123;
 
@@ -28,14 +27,7 @@ interface Change {
 
 /** Runs statements of the cluster's own. */
 function system(bench: Bench, statements: readonly string[]): void {
-  const body = encodeCommand({
-    kind: "request",
-    transaction: true,
-    isSystem: true,
-    statements: statements.map((sql) => bind(sql)),
-  });
-  stampCommand(body, { timeMs: DAY_MS, seed: { hi: 1, lo: 2 }, maxSteps: 1e9 });
-  bench.machine.apply([{ index: bench.machine.applied + 1, term: 1, kind: "command", body }]);
+  bench.run(statements, { ...SYSTEM, timeMs: DAY_MS });
 }
 
 function rowsOf(bench: Bench, sql: string): unknown[][] {
@@ -59,8 +51,9 @@ function changes(bench: Bench, since = 0): Change[] {
 /** A bench with a log, and what it says of the entries that come. */
 function logged(
   maxBytes = 1e6,
+  foreignKeys = false,
 ): { bench: Bench; done: (statements: readonly Sql[], transaction?: boolean) => Event[] } {
-  const bench = new Bench();
+  const bench = new Bench(":memory:", foreignKeys);
   system(bench, changeLogOn(maxBytes));
   const done = (statements: readonly Sql[], transaction = false) => {
     const before = bench.machine.applied;
@@ -145,18 +138,15 @@ Deno.test("the log has what triggers, keys and conflicts bring about, and tables
 });
 
 Deno.test("a table that is dropped has no events, and what its keys bring about elsewhere has", () => {
-  const bench = new Bench(":memory:", true);
+  const { bench, done } = logged(1e6, true);
   using _ = bench;
-  system(bench, changeLogOn(1e6));
   bench.run([
     "CREATE TABLE p(id INTEGER PRIMARY KEY)",
     "CREATE TABLE c(p REFERENCES p ON DELETE SET NULL)",
     "INSERT INTO p VALUES(1)",
     "INSERT INTO c VALUES(1)",
   ]);
-  const before = bench.machine.applied;
-  bench.run(["INSERT INTO p VALUES(2)", "DROP TABLE p"]);
-  assertEquals(changes(bench, before).flatMap(({ events }) => events), [
+  assertEquals(done(["INSERT INTO p VALUES(2)", "DROP TABLE p"]), [
     { op: "INSERT", table: "p", new_row_id: 2, after: { id: 2 } },
     { op: "UPDATE", table: "c", new_row_id: 1, old_row_id: 1, before: { p: 1 }, after: { p: null } },
   ]);

@@ -56,11 +56,20 @@ export interface EntryOptions extends Partial<Omit<Command, "statements">> {
 
 /** A stamped, unaddressed entry. */
 export function entry(index: number, statements: readonly Sql[], options: EntryOptions = {}): ApplyEntry {
-  const { kind = "execute", transaction = false, timeMs = 1_700_000_000_123, maxSteps = MAX_STEPS_DEFAULT } = options;
-  const body = encodeCommand({ kind, transaction, statements: statements.map(bind) });
+  const {
+    kind = "execute",
+    transaction = false,
+    isSystem = false,
+    timeMs = 1_700_000_000_123,
+    maxSteps = MAX_STEPS_DEFAULT,
+  } = options;
+  const body = encodeCommand({ kind, transaction, isSystem, statements: statements.map(bind) });
   stampCommand(body, { timeMs, seed: { hi: 0xdead_beef, lo: index }, maxSteps });
   return { index, term: 1, kind: "command", body };
 }
+
+/** How the cluster's own statements come. */
+export const SYSTEM = { kind: "request", transaction: true, isSystem: true } as const;
 
 /** A read request. */
 export function read(statements: readonly Sql[], rest: Partial<DecodedRead> = {}): DecodedRead {

@@ -5,8 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { changeLogOn } from "../../../src/core/sql/change_log.ts";
-import { encodeCommand, stampCommand } from "../../../src/core/sql/command.ts";
-import { Bench, bind } from "./fixture.ts";
+import { Bench, SYSTEM } from "./fixture.ts";
 
 const SCHEMA = [
   "CREATE TABLE strict(a INT) STRICT",
@@ -80,14 +79,7 @@ function numbersAsText(_key: string, value: unknown): unknown {
 function after(sql: string, schema: readonly string[], foreignKeys: boolean): { tables: unknown; events: number } {
   using bench = new Bench(":memory:", foreignKeys);
   bench.run(schema);
-  const body = encodeCommand({
-    kind: "request",
-    transaction: true,
-    isSystem: true,
-    statements: changeLogOn(1e6).map((one) => bind(one)),
-  });
-  stampCommand(body, { timeMs: 1, seed: { hi: 1, lo: 2 }, maxSteps: 1e9 });
-  bench.machine.apply([{ index: bench.machine.applied + 1, term: 1, kind: "command", body }]);
+  bench.run(changeLogOn(1e6), SYSTEM);
   bench.run(["CREATE TABLE other(a)", "INSERT INTO other VALUES(1)", sql, "INSERT INTO other VALUES(2)"]);
   assertEquals(bench.rows("SELECT a FROM other"), [[1], [2]], sql);
   const tables = JSON.stringify(TABLES.map((table) => bench.rows(`SELECT * FROM ${table}`)), numbersAsText);
