@@ -3,6 +3,7 @@
  * a page has besides, at the edges of letters, becomes the nearest of them.
  * @module
  */
+import { concat } from "../../src/base/codec/concat.ts";
 import { crc32, deflateSync, inflateSync } from "node:zlib";
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -43,22 +44,12 @@ export function pixelsOf(png: Uint8Array): Pixels {
   const [width, height, depth, type, interlaced] = [view.getUint32(16), view.getUint32(20), png[24], png[25], png[28]];
   const step = PIXEL_BYTES[type];
   if (depth !== 8 || !step || interlaced !== 0) throw new Error("Expected RGB or RGBA of eight bits, not interlaced");
-  const bytes = unfiltered(new Uint8Array(inflateSync(joined(parts))), { width: width * step, height, step });
+  const bytes = unfiltered(new Uint8Array(inflateSync(concat(parts))), { width: width * step, height, step });
   const colours = Uint32Array.from({ length: width * height }, (_, at) => {
     const from = at * step;
     return bytes[from] << 16 | bytes[from + 1] << 8 | bytes[from + 2];
   });
   return { width, height, colours };
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 /** Undoes the filters of the lines (§9). */
@@ -116,7 +107,7 @@ function written(
   head.setUint8(9, 3); // a palette
   const lines = new Uint8Array((width + 1) * height); // none of them is filtered
   colours.forEach((colour, at) => lines[at + Math.floor(at / width) + 1] = places.get(colour) ?? 0);
-  return new Uint8Array(joined([
+  return new Uint8Array(concat([
     Uint8Array.from(SIGNATURE),
     chunk("IHDR", new Uint8Array(head.buffer)),
     chunk("PLTE", Uint8Array.from(palette.flatMap((one) => [one >> 16, one >> 8 & 255, one & 255]))),
@@ -126,7 +117,7 @@ function written(
 }
 
 function chunk(name: string, data: Uint8Array): Uint8Array {
-  const bytes = joined([new Uint8Array(4), new TextEncoder().encode(name), data, new Uint8Array(4)]);
+  const bytes = concat([new Uint8Array(4), new TextEncoder().encode(name), data, new Uint8Array(4)]);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, data.length);
   view.setUint32(bytes.length - 4, crc32(bytes.subarray(4, bytes.length - 4)));

@@ -1,4 +1,5 @@
 /** Records: what one end makes the other takes, and nothing else. */
+import { concat } from "../../../src/base/codec/concat.ts";
 import { assertEquals, assertThrows } from "@std/assert";
 import { DecodeError } from "../../../src/base/codec/cursor.ts";
 import { RECORD_BYTES_MAX, RecordOpener, RecordSealer } from "../../../src/drivers/transport/record.ts";
@@ -11,16 +12,6 @@ function recordsOf(...texts: string[]): Uint8Array[] {
   return texts.flatMap((text) => Array.from(sealer.seal(new TextEncoder().encode(text)), (record) => record.slice()));
 }
 
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
-}
-
 /** Everything that an opener believes of `bytes`, until it throws. */
 function opened(bytes: Uint8Array, { key = KEY, step = bytes.length } = {}): string {
   const opener = new RecordOpener(key);
@@ -28,7 +19,7 @@ function opened(bytes: Uint8Array, { key = KEY, step = bytes.length } = {}): str
   for (let at = 0; at < bytes.length; at += step) {
     for (const part of opener.open(bytes.subarray(at, at + step))) proven.push(part.slice());
   }
-  return new TextDecoder().decode(joined(proven));
+  return new TextDecoder().decode(concat(proven));
 }
 
 Deno.test("a stream of records gives the same bytes however it arrives, long ones in several records", () => {
@@ -36,18 +27,18 @@ Deno.test("a stream of records gives the same bytes however it arrives, long one
   const records = recordsOf("first", long, "last");
   assertEquals(records.length, 5);
   for (const step of [1, 11, 12, 13, 4096, 300_000]) {
-    assertEquals(opened(joined(records), { step }), `first${long}last`);
+    assertEquals(opened(concat(records), { step }), `first${long}last`);
   }
 });
 
 Deno.test("a record that was altered anywhere is not believed, nor one under the key of the other direction", () => {
   const [first, second] = recordsOf("first", "second");
-  const bytes = joined([first, second]);
+  const bytes = concat([first, second]);
   for (let at = 0; at < bytes.length; at++) {
     const altered = bytes.slice();
     altered[at] ^= 0x10;
     // A longer length waits for bytes that never come; everything else is noticed at once.
-    const padded = joined([altered, new Uint8Array(RECORD_BYTES_MAX)]);
+    const padded = concat([altered, new Uint8Array(RECORD_BYTES_MAX)]);
     assertThrows(() => opened(padded), DecodeError, "the next record of this session", `byte ${at}`);
   }
   assertThrows(() => opened(bytes, { key: new Uint8Array(32).fill(8) }), DecodeError);
@@ -56,7 +47,7 @@ Deno.test("a record that was altered anywhere is not believed, nor one under the
 Deno.test("records that were repeated, left out or put in another order are not believed", () => {
   const [one, two, three] = recordsOf("one", "two", "three");
   for (const stream of [[one, one], [one, three], [two, one, three], [three], [one, two, two, three]]) {
-    assertThrows(() => opened(joined(stream)), DecodeError, "the next record of this session");
+    assertThrows(() => opened(concat(stream)), DecodeError, "the next record of this session");
   }
-  assertEquals(opened(joined([one, two])), "onetwo");
+  assertEquals(opened(concat([one, two])), "onetwo");
 });
