@@ -9,8 +9,8 @@
  *     --option -DNAME=VALUE                         one more option for the compiler; may be repeated
  *
  * SQLite's source is the public-domain amalgamation that the npm package `better-sqlite3` ships, changed in the places
- * that scripts/sqlite/patches.ts names; beside it stands what drives it, src/drivers/libsqlite/library/muster.c and
- * changes.c (scripts/sqlite/source.ts). The compiler is `zig cc`, from the PyPI package `ziglang`, which crosses to all platforms. Both are pinned, fetched into a temporary folder, and removed.
+ * that scripts/sqlite/patches.ts names; beside it stands what drives it, the C files in src/drivers/libsqlite/library
+ * (scripts/sqlite/source.ts). The compiler is `zig cc`, from the PyPI package `ziglang`, which crosses to all platforms. Both are pinned, fetched into a temporary folder, and removed.
  *
  * @module
  */

@@ -6,7 +6,7 @@
  *     log entry: the same on every replica. Temporary names, salts and the like go on using the system's.
  * (2) A loop that one step of the virtual machine may spend hours in, where SQLite does not look whether it was
  *     interrupted, calls `muster_work(UNITS)` and ends early when that is not zero. What it has computed by then is not
- *     used. A unit is about the work of one step.
+ *     used. A unit is about the work of one step; while a statement compiles, that of comparing two terms.
  * (3) What depends on the host, or reaches beyond its statement, does so no longer: the time zone, and the conflict
  *     clause ROLLBACK, which would undo the other requests that share a transaction. A statement that stands alone, and
  *     a request that is all or nothing, come to the same with ABORT.
@@ -37,7 +37,7 @@ export interface Patch {
 
 /** Declared in front of everything. */
 export const PROLOGUE = "extern int muster_work(long long);\nextern void muster_randomness(int, void*);\n" +
-  "extern void muster_undone(void*);\nextern int muster_nest(int, int);\n";
+  "extern void muster_undone(void*);\nextern int muster_nest(int, int);\nextern int muster_recompile(int);\n";
 
 /** All of them, in the order of the amalgamation. */
 export const PATCHES: readonly Patch[] = [
@@ -102,16 +102,17 @@ export const PATCHES: readonly Patch[] = [
     replace: "  seekResult = ((pOp->p5 & OPFLAG_USESEEKRESULT) && !pC->useRandomRowid ? pC->seekResult : 0);",
   },
   {
-    why: "the same: a step of an aggregate",
-    find: "  (pCtx->pFunc->xSFunc)(pCtx,pCtx->argc,pCtx->argv); /* IMP: R-24505-23230 */\n",
+    why: "the same: a step of an aggregate, when its error was taken, which would stay for the next run otherwise",
+    find: "  assert( pCtx->pOut->flags==MEM_Null );\n  assert( pCtx->skipFlag==0 );\n  break;\n",
     replace:
-      "  (pCtx->pFunc->xSFunc)(pCtx,pCtx->argc,pCtx->argv); /* IMP: R-24505-23230 */\n  if( workOfValues(pCtx->argc, pCtx->argv, 0) ){ rc = SQLITE_INTERRUPT; goto abort_due_to_error; }\n",
+      "  assert( pCtx->pOut->flags==MEM_Null );\n  assert( pCtx->skipFlag==0 );\n  if( workOfValues(pCtx->argc, pCtx->argv, 0) ){ rc = SQLITE_INTERRUPT; goto abort_due_to_error; }\n  break;\n",
   },
   {
-    why: "the same: a function",
-    find: "  (*pCtx->pFunc->xSFunc)(pCtx, pCtx->argc, pCtx->argv);/* IMP: R-24505-23230 */\n",
+    why: "the same: a function, when its error was taken",
+    find:
+      "    sqlite3VdbeDeleteAuxData(db, &p->pAuxData, pCtx->iOp, pOp->p1);\n    pCtx->isError = 0;\n    if( rc ) goto abort_due_to_error;\n  }\n",
     replace:
-      "  (*pCtx->pFunc->xSFunc)(pCtx, pCtx->argc, pCtx->argv);/* IMP: R-24505-23230 */\n  if( workOfValues(pCtx->argc, pCtx->argv, pOut) ){ rc = SQLITE_INTERRUPT; goto abort_due_to_error; }\n",
+      "    sqlite3VdbeDeleteAuxData(db, &p->pAuxData, pCtx->iOp, pOp->p1);\n    pCtx->isError = 0;\n    if( rc ) goto abort_due_to_error;\n  }\n  if( workOfValues(pCtx->argc, pCtx->argv, pOut) ){ rc = SQLITE_INTERRUPT; goto abort_due_to_error; }\n",
   },
   {
     why: "rows of megabytes are sorted in one step",
@@ -180,7 +181,86 @@ export const PATCHES: readonly Patch[] = [
     find:
       '    for(i=0; i<pWith->nCte; i++){\n      if( sqlite3StrICmp(zName, pWith->a[i].zName)==0 ){\n        sqlite3ErrorMsg(pParse, "duplicate WITH',
     replace:
-      '    if( muster_work(1 + pWith->nCte/8) ) sqlite3ErrorMsg(pParse, "interrupted");\n    else for(i=0; i<pWith->nCte; i++){\n      if( sqlite3StrICmp(zName, pWith->a[i].zName)==0 ){\n        sqlite3ErrorMsg(pParse, "duplicate WITH',
+      '    if( muster_work(1 + 2*(i64)pWith->nCte) ) sqlite3ErrorMsg(pParse, "interrupted");\n    else for(i=0; i<pWith->nCte; i++){\n      if( sqlite3StrICmp(zName, pWith->a[i].zName)==0 ){\n        sqlite3ErrorMsg(pParse, "duplicate WITH',
+  },
+  {
+    why:
+      "terms are compared with each other all over the compiler: those of GROUP BY and ORDER BY, windows, constants, aggregates. " +
+      "A hundred kilobytes of them take a minute. Given up, the compiler ends as it does without memory: what it asks for is refused",
+    find: "  assert( !ExprHasProperty(pB, EP_IntValue) );\n  if( pA->u.zToken ){\n",
+    replace:
+      "  assert( !ExprHasProperty(pB, EP_IntValue) );\n  if( muster_work(1) ) return 2;\n  if( pA->u.zToken ){\n",
+  },
+  {
+    why:
+      "a constant is looked for among the first ones only, not among all: hundred thousands of rows of VALUES took a minute to compile",
+    find: "    for(pItem=p->a, i=p->nExpr; i>0; pItem++, i--){\n      if( pItem->fg.reusable\n",
+    replace: "    for(pItem=p->a, i=(p->nExpr<50 ? p->nExpr : 50); i>0; pItem++, i--){\n      if( pItem->fg.reusable\n",
+  },
+  {
+    why: "the same: each node of an expression that is walked through, for the many reasons to do so",
+    find: "  while(1){\n    rc = pWalker->xExprCallback(pWalker, pExpr);\n",
+    replace:
+      "  while(1){\n    if( muster_work(1) ) return WRC_Abort;\n    rc = pWalker->xExprCallback(pWalker, pExpr);\n",
+  },
+  {
+    why: "the same: all terms of WHERE, for each of them that a loop may make use of",
+    find:
+      "  assert( (pLoop->wsFlags & WHERE_AUTO_INDEX)==0 );\n  for(i=pWC->nBase, pTerm=pWC->a; i>0; i--, pTerm++){\n",
+    replace:
+      "  assert( (pLoop->wsFlags & WHERE_AUTO_INDEX)==0 );\n  if( muster_work(1 + pWC->nBase/2) ) return;\n  for(i=pWC->nBase, pTerm=pWC->a; i>0; i--, pTerm++){\n",
+  },
+  {
+    why: "the same: each window function among all of its window",
+    find: "        for(pWin=p->pWin; pWin; pWin=pWin->pNextWin){\n          if( pExpr->y.pWin==pWin ){\n",
+    replace:
+      "        for(pWin=p->pWin; pWin && !muster_work(1); pWin=pWin->pNextWin){\n          if( pExpr->y.pWin==pWin ){\n",
+  },
+  {
+    why: "the same: the number of a parameter among all that have one",
+    find: "  mx = pIn[1];\n  i = 2;\n  do{\n    if( pIn[i]==iVal )",
+    replace: "  mx = pIn[1];\n  i = 2;\n  if( muster_work(1 + mx/8) ) return 0;\n  do{\n    if( pIn[i]==iVal )",
+  },
+  {
+    why: "the same: how it ends",
+    find: "SQLITE_PRIVATE void *sqlite3OomFault(sqlite3 *db){\n",
+    replace:
+      "void muster_give_up(sqlite3 *db){ sqlite3OomFault(db); }\nSQLITE_PRIVATE void *sqlite3OomFault(sqlite3 *db){\n",
+  },
+  {
+    why: "a statement that is compiled anew where it runs has the limits of one that is compiled",
+    find: "  rc = sqlite3LockAndPrepare(db, zSql, -1, prepFlags, p, &pNew, 0);\n",
+    replace:
+      "  {\n    int before = muster_recompile(-1);\n    rc = sqlite3LockAndPrepare(db, zSql, -1, prepFlags, p, &pNew, 0);\n    muster_recompile(before);\n  }\n",
+  },
+  {
+    why:
+      "what a connection works out once and keeps does not count for the statement that happens to be the first: the schema",
+    find: "SQLITE_PRIVATE int sqlite3Init(sqlite3 *db, char **pzErrMsg){\n  int i, rc;\n",
+    replace:
+      "static int initAll(sqlite3*, char**);\nSQLITE_PRIVATE int sqlite3Init(sqlite3 *db, char **pzErrMsg){\n  int rc;\n  muster_nest(2, 1);\n  rc = initAll(db, pzErrMsg);\n  muster_nest(2, -1);\n  return rc;\n}\n" +
+      "static int initAll(sqlite3 *db, char **pzErrMsg){\n  int i, rc;\n",
+  },
+  {
+    why: "the same: a virtual table",
+    find: "    rc = vtabCallConstructor(db, pTab, pMod, pMod->pModule->xConnect, &zErr);\n    if( rc!=SQLITE_OK ){\n",
+    replace:
+      "    muster_nest(2, 1);\n    rc = vtabCallConstructor(db, pTab, pMod, pMod->pModule->xConnect, &zErr);\n    muster_nest(2, -1);\n    if( rc!=SQLITE_OK ){\n",
+  },
+  {
+    why: "the columns of views are worked out anew for each statement: so they count for each, as they may take long",
+    find: "  DbClearProperty(db, idx, DB_UnresetViews);\n}\n",
+    replace:
+      "  DbClearProperty(db, idx, DB_UnresetViews);\n}\nvoid muster_reset_views(sqlite3 *db){\n  int i;\n  for(i=0; i<db->nDb; i++) if( db->aDb[i].pSchema ) sqliteViewResetAll(db, i);\n}\n",
+  },
+  {
+    why:
+      "reading the values of a row leaves them as they are, so that a statement does the same where nobody looks at its rows",
+    find: "SQLITE_API int sqlite3_value_bytes(sqlite3_value *pVal){\n",
+    replace:
+      "sqlite3_value *muster_column(sqlite3_stmt *pStmt, int i){ return (sqlite3_value*)&((Vdbe*)pStmt)->pResultRow[i]; }\n" +
+      "int muster_bytes(sqlite3_value *pVal, const void **pz, u32 *pn, u32 *pnZero){\n  Mem *p = (Mem*)pVal;\n  *pz = p->z;\n  *pn = (u32)p->n;\n  *pnZero = (p->flags & MEM_Zero) ? (u32)p->u.nZero : 0;\n  return p->enc;\n}\n" +
+      "SQLITE_API int sqlite3_value_bytes(sqlite3_value *pVal){\n",
   },
   {
     why: "random()",
@@ -252,7 +332,7 @@ export const PATCHES: readonly Patch[] = [
     why: "each parameter with a name is looked for among all before it",
     find: "  if( pIn==0 ) return 0;\n  mx = pIn[1];\n  i = 2;\n  do{\n    const char *z = (const char*)&pIn[i+2];\n",
     replace:
-      "  if( pIn==0 ) return 0;\n  mx = pIn[1];\n  i = 2;\n  if( muster_work(mx/32) ) return 0;\n  do{\n    const char *z = (const char*)&pIn[i+2];\n",
+      "  if( pIn==0 ) return 0;\n  mx = pIn[1];\n  i = 2;\n  if( muster_work(1 + mx/8) ) return 0;\n  do{\n    const char *z = (const char*)&pIn[i+2];\n",
   },
   {
     why: "the number of an FTS5 cursor, which is a value of its table, counted the cursors of the connection",

@@ -25,9 +25,8 @@
 import { AnswerBudget, READ_ANSWERS_BYTES_MAX } from "../../base/worker/answer_budget.ts";
 import { Ticket } from "../../base/worker/ticket.ts";
 import { packReads, type ReadRequest, type ReadResult, unpackReadResults } from "../../core/sql/exchange.ts";
-import type { FromReader, ReaderLine, ToReader } from "../../drivers/sqlite/api.ts";
+import { type FromReader, type ReaderLine, READERS_MAX, type ToReader } from "../../drivers/sqlite/api.ts";
 import { dropResults } from "./held_answer.ts";
-import { READERS_MAX } from "../../drivers/sqlite/readers_max.ts";
 import { BusyError } from "./errors.ts";
 
 /** Requests of one batch. */

@@ -41,7 +41,7 @@ export const ROW_BYTES_MAX = ROW_VALUES_MAX * VALUE_BYTES_MAX;
 const PIECE_BYTES = 64 * 1024;
 /** Room for more is given back when a statement ends. */
 const KEPT_PIECE_BYTES = 1024 * 1024;
-/** Looks of the compiler before it gives up: some seconds' worth. A thousand steps are between two of them. */
+/** Looks of the compiler before it gives up: some seconds' worth (COMPARISONS in library/muster.c are between two of them). */
 const COMPILE_LOOKS = 2_000n;
 /** Instructions of one statement: of views upon views, say. */
 const INSTRUCTIONS_MAX = 2_000_000;

@@ -1,11 +1,19 @@
 /**
- * The messages of the SQLite Workers; types only. The replica talks to the writer, http Workers talk to readers, and
+ * The messages of the SQLite Workers, and how many of them there are. The replica talks to the writer, http Workers talk to readers, and
  * the writer answers whoever waits for an entry directly, through a port of its own.
  * @module
  */
 
 import type { SqliteLibrary } from "../libsqlite/library.ts";
 import type { PackedEntries, PackedOutcomes, PackedReadResults, PackedReads } from "../../core/sql/exchange.ts";
+
+/** Readers that are started at most, whatever `-db-max-ro-conns` says. */
+export const READERS_MAX = 4;
+
+/** Readers that are started at most where `-db-max-ro-conns` is `limit`; 0: no limit. */
+export function readersMaxOf(limit: number): number {
+  return limit === 0 ? READERS_MAX : Math.min(limit, READERS_MAX);
+}
 
 /** First message to the writer Worker, on its global scope. */
 export interface OpenWriter {
@@ -23,6 +31,8 @@ export interface OpenWriter {
   readonly answers: SharedArrayBuffer;
   /** When a checkpoint is due. */
   readonly checkpoint: CheckpointRule;
+  /** Bytes of each temporary file of a read (`-db-max-temp-size`). */
+  readonly tempBytesMax: number;
   /** Carries {@linkcode ToWriter} in, {@linkcode FromWriter} and the outcomes of port 0 out. */
   readonly replica: MessagePort;
   /** Ports 1 and up: {@linkcode Outcomes} and {@linkcode CatalogChanged} out. */

@@ -30,6 +30,7 @@ import type { RenderOptions } from "../../core/sql/render_options.ts";
 import { type ResultText, TextBuilder } from "../../core/sql/result_text.ts";
 import type { SqlPart } from "../../core/sql/statement.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
+import { type EntryBudget, ReadTime, type RunOptions, type Step } from "./attempt.ts";
 import { type Effects, isReadStatement, refusal } from "./authorizer.ts";
 import { type Control, UNLIMITED } from "../libsqlite/control.ts";
 import { ChangeLog } from "../libsqlite/change_log.ts";
@@ -104,27 +105,6 @@ interface Repeated {
   readonly prepared: Prepared;
 }
 
-/** How an entry is to be run. */
-export interface RunOptions {
-  /** `null` when nobody waits for the results. */
-  readonly options: RenderOptions | null;
-  /** Statements that are known to fail. */
-  readonly doomed: Doomed;
-  /** Whether the transaction holds no other entry. */
-  readonly isSolitary: boolean;
-}
-
-/** One statement of a command. */
-interface Step {
-  readonly part: SqlPart;
-  /** Its number within the command: seeds its random numbers. */
-  readonly number: number;
-  /** Whether its result is the element's. */
-  readonly isLast: boolean;
-  /** Whether only its asker sees what it does. */
-  readonly isPrivate: boolean;
-}
-
 /** Dependencies of an {@linkcode Executor}. */
 export interface ExecutorParts {
   /** Limits, time and randomness of the replicated statements. */
@@ -137,6 +117,8 @@ export interface ExecutorParts {
   readonly digest: Digest;
   /** Whether foreign keys are enforced, unless a request says otherwise. */
   readonly foreignKeys: boolean;
+  /** Bytes of each temporary file of a statement that only its asker sees. */
+  readonly tempBytesMax: number;
 }
 
 /** Runs commands on one connection. */
@@ -160,6 +142,8 @@ export class Executor {
   readonly #statementRollback: Statement;
   /** What the entry that runs has changed. */
   readonly changes: ChangeLog;
+  /** Of what only the asker of the entry sees. */
+  readonly readTime: ReadTime;
   /** Statements that have failed in the last command. */
   failures = 0;
   #facts: SchemaFacts | undefined;
@@ -167,12 +151,15 @@ export class Executor {
   #lastWritten: readonly string[] | undefined;
   /** Whether foreign keys are enforced now. */
   #hasForeignKeys: boolean;
-  #limits: Limits = { steps: 0, valueBytes: STATEMENT_VALUE_BYTES_MAX, tempBytes: 0 };
+  #limits: Limits;
 
   /** Compiles what every entry needs. */
   constructor(database: Database, parts: ExecutorParts) {
     this.#parts = parts;
     this.#hasForeignKeys = parts.foreignKeys;
+    this.#limits = { steps: 0, valueBytes: STATEMENT_VALUE_BYTES_MAX, tempBytes: parts.tempBytesMax };
+    this.readTime = new ReadTime(parts.privateControl);
+    parts.privateControl.tempBytes = parts.tempBytesMax;
     this.#digest = parts.digest;
     this.#database = database;
     this.changes = new ChangeLog(database);
@@ -219,10 +206,14 @@ export class Executor {
   }
 
   /**
-   * Begins an entry: its clock, its seed and its budget, which holds for all attempts to run it.
-   * @param steps Left of the budget.
+   * Begins an entry: its clock, its seed and its budgets, which hold for all attempts to run it.
+   * @param left Steps of the budget, and the time for what only its asker sees, in milliseconds: all of it by default.
    */
-  beginEntry(command: StampedCommand, timeMs: number, steps: number): void {
+  beginEntry(
+    command: StampedCommand,
+    timeMs: number,
+    { steps, readMs = command.readTimeoutMs > 0 ? command.readTimeoutMs : Infinity }: EntryBudget,
+  ): void {
     const { control, privateControl } = this.#parts;
     if (this.changes.begin(this.facts.hasChangeLog)) this.forgetStatements();
     this.#limits = { ...this.#limits, steps: command.maxSteps };
@@ -233,7 +224,7 @@ export class Executor {
     privateControl.nowMs = timeMs;
     privateControl.valueBytes = STATEMENT_VALUE_BYTES_MAX;
     privateControl.steps = command.readTimeoutMs > 0 ? UNLIMITED : command.maxSteps;
-    privateControl.timeoutMs = command.readTimeoutMs > 0 ? command.readTimeoutMs : UNLIMITED;
+    this.readTime.leftMs = readMs;
   }
 
   /**
@@ -317,7 +308,10 @@ export class Executor {
         isPrivate = isReadStatement(part) &&
           (kind === "query" || (!transaction && parts.length === 1 && this.#leavesNoTrace(part)));
         number = firstNumber + at;
-        text = this.#runPart(run, { part, number, isLast: at === parts.length - 1, isPrivate }, cursor);
+        const step = { part, number, isLast: at === parts.length - 1, isPrivate };
+        text = isPrivate
+          ? this.readTime.spend(() => this.#runPart(run, step, cursor))
+          : this.#runPart(run, step, cursor);
       }
       if (run.command.statements.length > 1) run.repeated = this.#repeatable(run, parts);
       return { text, hasFailed: false };
@@ -334,6 +328,7 @@ export class Executor {
     const { virtualTables, hasDeferredKeys } = this.facts;
     if (virtualTables.size > 0 || hasDeferredKeys && !command.transaction && !isDeferring) return undefined;
     const prepared = this.#replicated.get(parts[0]);
+    if (prepared.isCostly) return undefined;
     const isPlain = prepared.columns.length === 0 && prepared.names.length === 0 && !prepared.effects.writesStatistics;
     return isPlain ? { parts, prepared } : undefined;
   }
@@ -379,6 +374,8 @@ export class Executor {
     const failure = error instanceof DoomedError ? error.failure : failureOf(error, message);
     // SQLite takes no more writes then in the transaction, its COMMIT included.
     if (causeOf(error) === "damage") throw new RestartEntry(number, failure, isPrivate);
+    // A read that memory or temporary files do not suffice for undoes the transaction as well.
+    if (isPrivate && !this.#database.isTransaction) throw new RestartEntry(number, failure, isPrivate);
     if (!isPrivate && run.command.kind !== "query") {
       // One that was stopped may have come to its end all the same, with a wrong value somewhere.
       const isStopped = error instanceof SqliteError && error.stop !== "none";
@@ -546,13 +543,15 @@ export class Executor {
   ): (time: TimeText) => ResultText {
     if (options === null) return () => "";
     const renderer = new QueryRenderer(prepared.shape(options.qualifyColumns), options, room);
-    const toTheEnd = control !== this.#parts.privateControl;
+    const isPrivate = control === this.#parts.privateControl;
+    const toTheEnd = !isPrivate;
     let amiss: Error | undefined;
     try {
       for (const piece of prepared.statement.pieces(values, control, { toTheEnd })) {
         if (amiss) continue;
         try {
           for (const row of unpackRows(piece, prepared.columns.length)) renderer.add(row);
+          if (isPrivate) this.readTime.look();
         } catch (error) {
           if (!(error instanceof RenderError)) throw error;
           amiss = error;

@@ -155,6 +155,11 @@ export function causeOf(error: unknown): Cause {
   return error.io.code === 0 ? "statement" : "environment";
 }
 
+/** What a read comes to whose time is over. */
+export const QUERY_TIMEOUT = "query timeout";
+/** Bytes of each temporary file of a read (`-db-max-temp-size`). */
+export const READ_TEMP_BYTES_DEFAULT = 1024 * 1024 * 1024;
+
 /** The limits in force, for the messages of what exceeds them. */
 export interface Limits {
   /** Steps of the virtual machine. */
@@ -184,13 +189,13 @@ export function resultMessage(error: unknown, limits: Limits): string | null {
     case "steps":
       return `statement exceeded its limit of ${limits.steps} steps (-db-max-steps, db_timeout)`;
     case "time":
-      return "query timeout";
+      return QUERY_TIMEOUT;
     case "memory":
       return `statement exceeded its limit of ${limits.valueBytes} bytes for large values`;
     case "temporary":
       return `statement exceeded its limit of ${limits.tempBytes} bytes for a temporary file (-db-max-temp-size)`;
     case "compile":
-      return "statement is too complex: it exceeded the limit of the compiler";
+      return "statement is too complex: it exceeded the limit of the compiler; split it into smaller ones";
     default:
       return error.message;
   }

@@ -30,12 +30,15 @@ export class Prepared {
   readonly names: readonly (string | null)[];
   /** The objects that it reads and writes. */
   readonly effects: Effects;
+  /** Whether compiling it took part of a budget. */
+  readonly isCostly: boolean;
   #plain: Shape | null = null;
   #qualified: Shape | null = null;
 
   /** Takes over a statement that was compiled and judged. */
-  constructor(statement: Statement, sql: string, effects: Effects) {
+  constructor(statement: Statement, sql: string, { effects, isCostly }: Pick<Prepared, "effects" | "isCostly">) {
     this.statement = statement;
+    this.isCostly = isCostly;
     this.columns = statement.columns();
     this.names = parameterNames(sql);
     this.effects = effects;
@@ -54,7 +57,7 @@ export class PreparedCache {
   readonly #mode: GuardMode;
   readonly #control: Control;
   readonly #cache = new TextCache<Prepared>(STATEMENTS_MAX, ({ statement }) => statement.finalize());
-  /** The last statement that was too long to be kept. */
+  /** The last statement that was too long to be kept, or took part of the budget: it does so each time, on every replica. */
   #loose: Prepared | null = null;
 
   /** Starts empty. */
@@ -73,7 +76,7 @@ export class PreparedCache {
     const cached = this.#cache.get(sql);
     if (cached !== undefined) return cached;
     const prepared = this.#compile(part);
-    if (sql.length <= KEPT_TEXT_LENGTH_MAX) this.#cache.set(sql, prepared);
+    if (sql.length <= KEPT_TEXT_LENGTH_MAX && !prepared.isCostly) this.#cache.set(sql, prepared);
     else this.#loose = prepared;
     return prepared;
   }
@@ -99,6 +102,7 @@ export class PreparedCache {
     // SQLite would stop reading at a NUL without a word.
     if (sql.includes("\0")) throw new StatementError("the SQL text holds a NUL character");
     let statement: Statement;
+    const { steps } = this.#control;
     try {
       statement = this.#database.prepare(sql, { mayPragma: mayPragma(sql, verb), control: this.#control });
     } catch (error) {
@@ -109,7 +113,8 @@ export class PreparedCache {
     const actions = this.#database.actions();
     const reason = this.#reasonAgainst(actions, verb) ??
       (verb === "ALTER" && this.#mode === "replicated" ? reasonAgainstName(sql) : null);
-    if (reason === null) return new Prepared(statement, sql, effectsOf(actions));
+    const isCostly = this.#mode !== "read" && this.#control.steps !== steps;
+    if (reason === null) return new Prepared(statement, sql, { effects: effectsOf(actions), isCostly });
     statement.finalize();
     throw new StatementError(reason);
   }

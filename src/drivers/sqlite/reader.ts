@@ -32,6 +32,8 @@ import {
   failureOf,
   isReadOnly,
   type Limits,
+  QUERY_TIMEOUT,
+  READ_TEMP_BYTES_DEFAULT,
   resultMessage,
   StatementError,
   WRITE_IN_QUERY,
@@ -43,11 +45,8 @@ import { excusedMessage } from "./soundness.ts";
 
 /** Bytes that the large values of a read may take together. */
 export const READ_VALUE_BYTES_MAX = 256 * 1024 * 1024;
-/** Bytes of each temporary file of a read (`-db-max-temp-size`). */
-export const READ_TEMP_BYTES_DEFAULT = 1024 * 1024 * 1024;
 /** Rows of this size take much memory while they are rendered. */
 const LARGE_PIECE_BYTES = 1024 * 1024;
-const QUERY_TIMEOUT = "query timeout";
 
 /** How to open a reader. */
 export interface ReaderOptions {

@@ -40,8 +40,9 @@ import { type Checkpoint, checkpoint, hasCatalog, prepareDatabase } from "./data
 import { Digest } from "./digest.ts";
 import { Database, runOnce, SqliteError, type Statement } from "../libsqlite/driver.ts";
 import type { SqliteLibrary } from "../libsqlite/library.ts";
+import { type Attempt, ATTEMPTS_MAX, doomRest, NO_ATTEMPT, NOTHING_DOOMED } from "./attempt.ts";
 import { Executor, SCHEMA_VERBS } from "./executor.ts";
-import { causeOf, type Doomed, failureOf, isDiskFull, IsolateEntry, RestartEntry } from "./failure.ts";
+import { causeOf, failureOf, isDiskFull, IsolateEntry, READ_TEMP_BYTES_DEFAULT, RestartEntry } from "./failure.ts";
 import { dropParts, installParts, keepPart } from "./load.ts";
 import { renderWrite, type Sticky } from "./render.ts";
 import { describeWriter, identityOf } from "./status.ts";
@@ -65,6 +66,8 @@ export interface StateMachineOptions {
   readonly answers?: AnswerBudget;
   /** Whether foreign keys are enforced: the same on every node. */
   readonly foreignKeys: boolean;
+  /** Bytes of each temporary file of a read. @default {READ_TEMP_BYTES_DEFAULT} */
+  readonly tempBytesMax?: number;
   /** Takes the outcomes for one port, in log order, after their COMMIT. */
   readonly deliver: (port: number, outcomes: readonly Outcome[]) => void;
   /** Told after each COMMIT. */
@@ -103,14 +106,8 @@ const COUNTED: Readonly<Record<"execute" | "query" | "request", readonly [Writer
 const CHANGE_LOG = [CHANGES_TABLE];
 /** Another database has other tables. */
 const ALL_TABLES = ["*"];
-const NOTHING_DOOMED: Doomed = new Map();
 /** Texts that are known to need a transaction of their own. */
 const SOLITARY_TEXTS_MAX = 256;
-/** Attempts at one entry; beyond, its statements that have not run yet fail. */
-const ATTEMPTS_MAX = 100;
-const TOO_MANY_ATTEMPTS =
-  `not run: ${ATTEMPTS_MAX} statements of this request have exceeded a limit or failed to change the schema`;
-
 /** State that must be restored when a transaction is run again. */
 interface Before {
   readonly sticky: Sticky;
@@ -163,6 +160,7 @@ export class StateMachine {
       answers: this.#answers,
       digest: this.digest,
       foreignKeys,
+      tempBytesMax: options.tempBytesMax ?? READ_TEMP_BYTES_DEFAULT,
     });
     this.#begin = this.#database.prepare("BEGIN IMMEDIATE");
     this.#commit = this.#database.prepare("COMMIT");
@@ -309,13 +307,14 @@ export class StateMachine {
     const before = this.#before();
     const doomed = new Map<number, Failure>(spent ? [[spent.statementNumber, spent.failure]] : []);
     let steps = spent ? 0 : work.command?.maxSteps ?? 0;
+    let readMs: number | undefined;
     let attempts = doomed.size;
     for (;;) {
       let bytes = 0;
       let outcome: Outcome | undefined;
       try {
         this.#begin.run();
-        outcome = this.#run(work, { doomed, isSolitary: true, steps });
+        outcome = this.#run(work, { doomed, isSolitary: true, steps, readMs });
         bytes = countedBytes(outcome.results);
         this.#commitWithDigest();
         this.#endEntry();
@@ -326,6 +325,7 @@ export class StateMachine {
           this.#answers.giveBack(bytes);
           invariant(!doomed.has(error.statementNumber), "a statement marked as failed has run");
           doomed.set(error.statementNumber, error.failure);
+          readMs = this.#executor.readTime.leftMs;
           if (error.isPrivate) continue; // the budget and the attempts are the same on every replica
           steps = Math.max(0, this.#control.steps);
           attempts++;
@@ -349,7 +349,7 @@ export class StateMachine {
   }
 
   /** Runs an entry inside the open transaction. */
-  #run(work: Work, { doomed, isSolitary, steps }: Attempt): Outcome {
+  #run(work: Work, { doomed, isSolitary, ...budget }: Attempt): Outcome {
     const { entry, command, error } = work;
     if (command !== null) this.#timeMs = Math.max(this.#timeMs, command.timeMs);
     this.#advance.run([BigInt(entry.index), BigInt(entry.term), this.#timeMs]);
@@ -357,7 +357,7 @@ export class StateMachine {
     this.digest.mix(entry.index);
     this.digest.mix(entry.term);
     if (command !== null) {
-      this.#executor.beginEntry(command, this.#timeMs, steps);
+      this.#executor.beginEntry(command, this.#timeMs, budget);
       results = this.#executor.execute(command, { options: entry.waiter?.options ?? null, doomed, isSolitary });
       work.failures = this.#executor.failures;
       if (this.#executor.changes.keep(entry.index, this.#timeMs)) this.#executor.noteWritten(CHANGE_LOG);
@@ -551,15 +551,6 @@ function wasUndone({ command, failures = 0 }: Work): boolean {
   return command !== null && command.transaction && command.kind !== "query" && failures > 0;
 }
 
-/** How an entry is run. */
-interface Attempt {
-  readonly doomed: Doomed;
-  readonly isSolitary: boolean;
-  readonly steps: number;
-}
-
-const NO_ATTEMPT: Attempt = { doomed: NOTHING_DOOMED, isSolitary: true, steps: 0 };
-
 /** An entry that cannot be decoded comes to an error, the same everywhere: it must end no node. */
 function workOf(entry: ApplyEntry): Work {
   if (entry.kind !== "command") return { entry, command: null };
@@ -577,15 +568,6 @@ function workOf(entry: ApplyEntry): Work {
 /** Whether an error is one that is dealt with by whoever drives the state machine. */
 function isForeseen(error: unknown): boolean {
   return error instanceof SqliteError && causeOf(error) !== "statement";
-}
-
-/** Marks all statements behind the last one that failed. */
-function doomRest({ statements }: StampedCommand, doomed: Map<number, Failure>, last: number): void {
-  let count = 0;
-  for (const { parts } of statements) count += parts.length;
-  for (let number = last + 1; number < count; number++) {
-    doomed.set(number, { message: TOO_MANY_ATTEMPTS });
-  }
 }
 
 /**

@@ -90,7 +90,8 @@ class WriterWorker {
   readonly #memory = new FreedMemory();
   readonly #memoryTimer = setInterval(() => this.#giveMemoryBack(), MEMORY_LOOK_MS);
 
-  constructor({ path, foreignKeys, library, control, answers, checkpoint, replica, http }: OpenWriter) {
+  constructor(options: OpenWriter) {
+    const { path, foreignKeys, library, control, answers, checkpoint, tempBytesMax, replica, http } = options;
     this.#library = library;
     this.#control = new Control(control);
     this.#rule = checkpoint;
@@ -103,6 +104,7 @@ class WriterWorker {
         library,
         control: this.#control,
         answers: new AnswerBudget(answers),
+        tempBytesMax,
         deliver: (port, outcomes) => {
           const message: Outcomes = { k: "outcomes", outcomes: packOutcomes(outcomes) };
           (port === 0 ? replica : http[port - 1])?.postMessage(message, transferOf(message.outcomes));

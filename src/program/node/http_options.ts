@@ -4,7 +4,7 @@
  */
 import type { AgentOptions } from "../../app/agent/agent.ts";
 import type { HttpOptions } from "../../api/server/api.ts";
-import { readersMaxOf } from "../../drivers/sqlite/readers_max.ts";
+import { readersMaxOf } from "../../drivers/sqlite/api.ts";
 import type { AgentConfig, NodeConfig } from "../config/config.ts";
 import { type Certificates, notAfterOf } from "./certificates.ts";
 import type { DataDirectory } from "./data_directory.ts";

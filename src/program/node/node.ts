@@ -17,11 +17,10 @@ import type { FromHttpWorker, OpenHttp, SupervisorMethods, ToHttpWorker } from "
 import type { FromReplica, ToReplica } from "../../drivers/replica/api.ts";
 import type { User } from "../../app/users/user.ts";
 import { discoveryUse } from "../../drivers/discovery/use.ts";
-import { readersMaxOf } from "../../drivers/sqlite/readers_max.ts";
 import { load } from "../../root.ts";
 import { Callee } from "../../base/worker/channel.ts";
 import { NODE_STATE_BYTES, NodeState } from "../../base/worker/node_state.ts";
-import type { OpenReader, OpenSnapshot, OpenWriter } from "../../drivers/sqlite/api.ts";
+import { type OpenReader, type OpenSnapshot, type OpenWriter, readersMaxOf } from "../../drivers/sqlite/api.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import type { OpenBackups } from "../../drivers/backup/api.ts";
 import { ACTIVITY, Control, TICKET } from "../../drivers/libsqlite/control.ts";
@@ -260,6 +259,7 @@ export class Node {
         walBytes: this.#config.snapshotWalBytes,
         intervalMs: this.#config.snapshotIntervalMs,
       },
+      tempBytesMax: this.#config.tempBytesMax,
       replica: port1,
       http: [http],
     };

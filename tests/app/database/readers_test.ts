@@ -7,8 +7,7 @@ import { Readers } from "../../../src/app/database/readers.ts";
 import { AnswerBudget, READ_ANSWERS_BYTES_MAX } from "../../../src/base/worker/answer_budget.ts";
 import { Ticket, TICKET_BYTES } from "../../../src/base/worker/ticket.ts";
 import { type DecodedRead, packReadResults, type ReadResult, unpackReads } from "../../../src/core/sql/exchange.ts";
-import { READERS_MAX, readersMaxOf } from "../../../src/drivers/sqlite/readers_max.ts";
-import type { ToReader } from "../../../src/drivers/sqlite/api.ts";
+import { READERS_MAX, readersMaxOf, type ToReader } from "../../../src/drivers/sqlite/api.ts";
 import { delay } from "@std/async/delay";
 import { until } from "../../harness/processes.ts";
 

@@ -60,10 +60,11 @@ export function entry(index: number, statements: readonly Sql[], options: EntryO
     kind = "execute",
     transaction = false,
     isSystem = false,
+    readTimeoutMs = 0,
     timeMs = 1_700_000_000_123,
     maxSteps = MAX_STEPS_DEFAULT,
   } = options;
-  const body = encodeCommand({ kind, transaction, isSystem, statements: statements.map(bind) });
+  const body = encodeCommand({ kind, transaction, isSystem, readTimeoutMs, statements: statements.map(bind) });
   stampCommand(body, { timeMs, seed: { hi: 0xdead_beef, lo: index }, maxSteps });
   return { index, term: 1, kind: "command", body };
 }
@@ -96,9 +97,10 @@ export class Bench implements Disposable {
   readonly control = new Control();
 
   /** @param path A file, or `:memory:`. */
-  constructor(path = ":memory:", foreignKeys = false) {
+  constructor(path = ":memory:", foreignKeys = false, { tempBytesMax }: { readonly tempBytesMax?: number } = {}) {
     this.machine = openStateMachine(path, {
       foreignKeys,
+      ...(tempBytesMax === undefined ? {} : { tempBytesMax }),
       control: this.control,
       deliver: (port, outcomes) => {
         for (const outcome of outcomes) this.delivered.push({ port, outcome });

@@ -21,6 +21,7 @@ struct Muster {
   int phase;
   int mayPragma;                /* PRAGMAs with a value may be compiled, and act */
   i64 compileLooks;             /* looks left to the compiler */
+  i64 compileLooksMax;          /* what it has for a statement */
   Meter meter;
   sqlite3_stmt *pending;        /* has a row that did not fit */
   u8 *events;                   /* the authorizer's, since the last prepare */
@@ -34,5 +35,11 @@ struct Muster {
 
 /* Bytes of a value behind its tag, without those of a text or a BLOB. */
 static inline int widthOf(int tag){ return tag==SQLITE_NULL ? 0 : tag==SQLITE_INTEGER || tag==SQLITE_FLOAT ? 8 : 4; }
+
+/* Binds packed values (values.c). `keep`: of BLOBs; texts are always copied, as SQLite copies those without a NUL later. */
+int muster_bind(sqlite3_stmt *s, const u8 *values, int n, sqlite3_destructor_type keep);
+
+/* Puts the current row at out[at] as far as it fits, and returns where it ends or would end; -1: no memory. */
+i64 muster_put_row(sqlite3_stmt *s, int columns, u8 *out, i64 at, int capacity);
 
 #endif

@@ -2,15 +2,15 @@
 ** The native part of muster: what SQLite needs beside it so that TypeScript can drive it through a foreign function
 ** interface (muster.h). It binds, steps and copies rows in one call, counts what a statement does, and tells what has
 ** happened. It decides nothing: limits, policy, judging errors and rendering are TypeScript (driver.ts, failure.ts).
-** Records of changed rows are in changes.c.
+** Packed values are in values.c, records of changed rows in changes.c.
 **
 ** A connection is a Muster. While a call runs, the thread's variable `current` points to it, and Muster.c to the
 ** caller's Control, so that code deep inside SQLite (the allocator, the virtual file system, the loops named in
 ** scripts/sqlite/patches.ts) finds the statement that it works for.
 **
 ** (1) A statement is stopped between two looks by onProgress(); a look comes after every GRAIN steps of the virtual
-**     machine and after every GRAIN units of work inside one step. Both counts begin at zero with each statement, so
-**     that a budget ends a statement at the same place on every machine.
+**     machine and after every GRAIN units of work inside one step, while it compiles after COMPARISONS of them. The counts
+**     begin at zero with each statement, so that a budget ends a statement at the same place on every machine.
 ** (2) Once stopped, a statement reports SQLITE_INTERRUPT and Control.stop, even where it came to its end.
 ** (3) What a statement may do is the same whether its rows are copied, in however many calls, or go nowhere: some
 **     replicas show them, others do not. So neither binding nor copying counts, and texts are bound in one way alone.
@@ -25,12 +25,18 @@
 #endif
 
 #define GRAIN 1000              /* steps, or units of work, between two looks */
+#define COMPARISONS (256*GRAIN) /* the same while it compiles, where the unit is a comparison of two terms */
+#define LOOK_STEPS (64*GRAIN)   /* of its budget, a statement spends for each look while it compiles */
 #define LARGE (128*1024)        /* allocations from here on count as values: no page is as large */
 #define UNIX_EPOCH_MS 210866760000000LL  /* 1970-01-01 as a Julian day, in milliseconds */
 #define EVENTS_MAX (4*1024*1024)
+enum { NEST_SELECT, NEST_TRIGGER, NEST_ONCE }; /* the last: what a connection works out once does not count */
 #define KINDS_MAX 8             /* kinds of file that the system's file system has; unix has six */
 
-int muster_deferred(sqlite3 *db); /* SQLite's, see scripts/sqlite/patches.ts */
+/* SQLite's, see scripts/sqlite/patches.ts */
+int muster_deferred(sqlite3 *db);
+void muster_give_up(sqlite3 *db);
+void muster_reset_views(sqlite3 *db);
 
 static _Thread_local Muster *current;
 static sqlite3_vfs *systemVfs, vfs;
@@ -57,24 +63,47 @@ static int stopped(Muster *m, int why){
   return 1;
 }
 
+/* How deep a recursion of SQLite's is, by its kind: counted, as the stack's bytes are other ones elsewhere. */
+int muster_nest(int kind, int change){
+  static _Thread_local int depths[NEST_ONCE+1];
+  return depths[kind] += change;
+}
+
 static int onProgress(void *arg){
   Muster *m = arg;
   Control *c = m->c;
   if( !c ) return 0;
   if( c->stop ) return 1;
-  if( m->phase==COMPILING && --m->compileLooks<0 ) return stopped(m, STOP_COMPILE);
-  if( m->phase==RUNNING && (c->steps -= GRAIN)<0 ) return stopped(m, STOP_STEPS);
+  if( muster_nest(NEST_ONCE, 0)==0 ){
+    if( m->phase==COMPILING && --m->compileLooks<0 ) return stopped(m, STOP_COMPILE);
+    if( m->phase!=IDLE && (c->steps -= m->phase==COMPILING ? LOOK_STEPS : GRAIN)<0 ) return stopped(m, STOP_STEPS);
+  }
   if( c->cancel && (c->cancel==-1 || c->cancel==c->ticket) ) return stopped(m, STOP_CANCELLED);
   return m->untilMs>0 && monotonicMs()>m->untilMs ? stopped(m, STOP_TIME) : 0;
 }
 
-/* Called by SQLite's own long loops, see scripts/sqlite/patches.ts. Not zero: return early, the result is not used. */
+/* Called by SQLite's own long loops, see scripts/sqlite/patches.ts. Not zero: return early, the result is not used. The
+** compiler does not always look at what a loop returns; it ends like one without memory, so what it asks for is refused. */
 int muster_work(i64 units){
   Muster *m = current;
+  int grain = m && m->phase==COMPILING ? COMPARISONS : GRAIN;
   if( !m || !m->c ) return 0;
   m->meter.work += units;
-  for(; m->meter.work>=GRAIN; m->meter.work -= GRAIN) if( onProgress(m) ) return 1;
-  return m->c->stop!=STOP_NONE;
+  for(; m->meter.work>=grain && !onProgress(m); m->meter.work -= grain){}
+  if( m->c->stop==STOP_NONE ) return 0;
+  if( m->phase==COMPILING ) muster_give_up(m->db);
+  return 1;
+}
+
+/* A statement that runs is compiled anew, with the limits of one that is compiled. Before it, `phase` is -1; what is
+** returned is passed behind it. */
+int muster_recompile(int phase){
+  Muster *m = current;
+  int before = m ? m->phase : IDLE;
+  if( before==RUNNING ) m->compileLooks = m->compileLooksMax;
+  if( m ) m->phase = phase<0 ? COMPILING : phase;
+  if( m ) m->meter.work = 0;
+  return before;
 }
 
 /* ---- Randomness: xoshiro128** (Blackman and Vigna, 2018) from the statement's own state ------------------------ */
@@ -243,12 +272,6 @@ void muster_undone(void *statement){
   if( m && m->running==statement ) muster_forget(m, m->changesBefore);
 }
 
-/* How deep a recursion of SQLite's compiler is, by its kind: counted, as the stack's bytes are other ones elsewhere. */
-int muster_nest(int kind, int change){
-  static _Thread_local int depths[2];
-  return depths[kind] += change;
-}
-
 /* ---- Calls ------------------------------------------------------------------------------------------------------ */
 static void enter(Muster *m, Control *c, int phase){
   c->stop = STOP_NONE;
@@ -338,11 +361,14 @@ int muster_prepare(Muster *m, const char *sql, int n, int mayPragma, i64 looks, 
   int rc;
   enter(m, c, COMPILING);
   begin(&m->meter);
-  m->mayPragma = mayPragma; m->compileLooks = looks;
+  m->mayPragma = mayPragma; m->compileLooks = m->compileLooksMax = looks;
   m->eventBytes = m->lastEvent = 0;
   memcpy(random, c->random, sizeof(random));
   memcpy(c->random, always, sizeof(always)); /* names that SQLite makes up for columns */
+  muster_reset_views(m->db);
   rc = n<0 ? SQLITE_MISUSE : sqlite3_prepare_v3(m->db, n ? sql : "", n, SQLITE_PREPARE_PERSISTENT, &s, &tail);
+  if( (rc&0xff)==SQLITE_NOMEM && !c->ioCode ) stopped(m, STOP_COMPILE); /* more instructions than there may be */
+  if( c->stop ){ sqlite3_finalize(s); s = 0; rc = SQLITE_INTERRUPT; } /* (2) */
   memcpy(c->random, random, sizeof(random));
   m->meter = meter;
   c->statement = (i64)(intptr_t)s;
@@ -377,29 +403,6 @@ int muster_columns(sqlite3_stmt *s, u8 *out, int capacity){
 
 int muster_error(Muster *m, u8 *out, int capacity){ return clamped(putText(out, capacity, 0, sqlite3_errmsg(m->db))); }
 
-/* Binds packed values. `keep`: of BLOBs; texts are always copied, as SQLite copies those without a NUL later (3). */
-static int bindAll(sqlite3_stmt *s, const u8 *p, int n, sqlite3_destructor_type keep){
-  int rc = SQLITE_OK;
-  if( sqlite3_stmt_busy(s) ){ sqlite3_reset(s); sqlite3_clear_bindings(s); } /* otherwise ended() has done so */
-  for(int i=1, at=0; at<n && rc==SQLITE_OK; i++){
-    int tag = p[at++], width = widthOf(tag);
-    u32 length = 0;
-    i64 v = 0;
-    double d = 0;
-    if( tag<SQLITE_INTEGER || tag>SQLITE_NULL || width>n-at ) return SQLITE_MISUSE;
-    if( width==8 ){ memcpy(&v, p+at, 8); memcpy(&d, p+at, 8); }
-    if( width==4 ) memcpy(&length, p+at, 4);
-    at += width;
-    if( length>(u32)(n-at) ) return SQLITE_MISUSE;
-    rc = tag==SQLITE_INTEGER ? sqlite3_bind_int64(s, i, v) : tag==SQLITE_FLOAT ? sqlite3_bind_double(s, i, d)
-      : tag==SQLITE_NULL ? sqlite3_bind_null(s, i)
-      : tag==SQLITE_TEXT ? sqlite3_bind_text64(s, i, (const char*)p+at, length, SQLITE_TRANSIENT, SQLITE_UTF8)
-      : length==0 ? sqlite3_bind_zeroblob(s, i, 0) : sqlite3_bind_blob64(s, i, p+at, length, keep);
-    at += (int)length;
-  }
-  return rc;
-}
-
 /* Enters a call that begins a statement, binds and counts from zero, or goes on with it. SQLITE_ROW: may be stepped. */
 static int enterFor(Muster *m, sqlite3_stmt *s, const u8 *values, int n, sqlite3_destructor_type keep, Control *c){
   int rc;
@@ -407,7 +410,7 @@ static int enterFor(Muster *m, sqlite3_stmt *s, const u8 *values, int n, sqlite3
   if( !s || n<-1 ) return SQLITE_MISUSE;
   if( n<0 ) return sqlite3_stmt_busy(s) ? SQLITE_ROW : SQLITE_MISUSE; /* it has ended, or never begun */
   if( m->pending==s ) m->pending = 0;
-  rc = bindAll(s, values, n, keep);
+  rc = muster_bind(s, values, n, keep);
   sqlite3_stmt_status(s, SQLITE_STMTSTATUS_VM_STEP, 1);
   begin(&m->meter);
   m->phase = RUNNING;
@@ -432,29 +435,6 @@ int muster_run(Muster *m, sqlite3_stmt *s, const u8 *values, int n, Control *c){
   return ended(m, s, rc);
 }
 
-/* Puts the current row at out[at] as far as it fits, and returns where it ends or would end; -1: no memory. Texts in
-** UTF-8 are read as bytes: as texts, SQLite would copy each for the sake of a NUL behind it. */
-static i64 putRow(sqlite3_stmt *s, int columns, u8 *out, i64 at, int capacity){
-  for(int i=0; i<columns; i++){
-    int tag = sqlite3_column_type(s, i), width = widthOf(tag);
-    i64 v = tag==SQLITE_INTEGER ? sqlite3_column_int64(s, i) : 0;
-    double d = tag==SQLITE_FLOAT ? sqlite3_column_double(s, i) : 0;
-    int isWide = tag==SQLITE_TEXT && sqlite3_value_encoding(sqlite3_column_value(s, i))!=SQLITE_UTF8;
-    const void *p = isWide ? sqlite3_column_text(s, i) : 0;
-    u32 length = width==4 ? (u32)sqlite3_column_bytes(s, i) : 0;
-    int fits = at+1+width+length<=capacity;
-    if( length && fits && !isWide ) p = sqlite3_column_blob(s, i);
-    if( !p && (isWide || (length && fits)) ) return -1;
-    if( fits ){
-      out[at] = (u8)tag;
-      if( width ) memcpy(out+at+1, tag==SQLITE_INTEGER ? (void*)&v : width==8 ? (void*)&d : (void*)&length, width);
-      if( length ) memcpy(out+at+5, p, length);
-    }
-    at += 1 + width + (i64)length;
-  }
-  return at;
-}
-
 int muster_rows(Muster *m, sqlite3_stmt *s, const u8 *values, int n, u8 *out, int capacity, Control *c){
   int columns = sqlite3_column_count(s), isKept = n<0 && m->pending==s;
   int rc = enterFor(m, s, values, n, SQLITE_TRANSIENT, c);
@@ -465,7 +445,7 @@ int muster_rows(Muster *m, sqlite3_stmt *s, const u8 *values, int n, u8 *out, in
     if( c->stop ) break;
     isKept = 0;
     m->phase = IDLE; /* (3) */
-    end = putRow(s, columns, out, at, capacity);
+    end = muster_put_row(s, columns, out, at, capacity);
     m->phase = RUNNING;
     if( end>capacity ){
       m->pending = s;

@@ -66,7 +66,8 @@ EXPORT sqlite3 *muster_connection(Muster *m);
 /* The two-argument forms of sqlite3_db_config(): sets, and returns what holds then; -1: unknown. */
 EXPORT int muster_config(Muster *m, int what, int value);
 
-/* Compiles the first statement of a text; `mayPragma` lets PRAGMAs with a value through, which act at once. */
+/* Compiles the first statement of a text; `mayPragma` lets PRAGMAs with a value through, which act at once. After so many
+** `looks` it gives up; each takes some of Control.steps. What was stopped leaves no statement. */
 EXPORT int muster_prepare(Muster *m, const char *sql, int n, int mayPragma, i64 looks, Control *c);
 
 EXPORT int muster_finalize(Muster *m, sqlite3_stmt *s);

@@ -1,0 +1,96 @@
+/**
+ * Attempts to run an entry: what it has left of its budgets, which hold for all of them, and which of its statements are
+ * known to fail.
+ * @module
+ */
+
+import type { StampedCommand } from "../../core/sql/command.ts";
+import type { Failure } from "../../core/sql/failure.ts";
+import type { RenderOptions } from "../../core/sql/render_options.ts";
+import type { SqlPart } from "../../core/sql/statement.ts";
+import { type Control, UNLIMITED } from "../libsqlite/control.ts";
+import { type Doomed, QUERY_TIMEOUT, StatementError } from "./failure.ts";
+
+/** What an entry has left. */
+export interface EntryBudget {
+  /** Steps of the virtual machine. */
+  readonly steps: number;
+  /** Milliseconds for what only its asker sees. @default All that its request gives. */
+  readonly readMs?: number | undefined;
+}
+
+/** An attempt. */
+export interface Attempt extends EntryBudget {
+  /** Statements that are known to fail. */
+  readonly doomed: Doomed;
+  /** Whether the transaction holds no other entry. */
+  readonly isSolitary: boolean;
+}
+
+/** How an entry is to be run. */
+export interface RunOptions extends Pick<Attempt, "doomed" | "isSolitary"> {
+  /** `null` when nobody waits for the results. */
+  readonly options: RenderOptions | null;
+}
+
+/** One statement of a command. */
+export interface Step {
+  /** Its text. */
+  readonly part: SqlPart;
+  /** Its number within the command: seeds its random numbers. */
+  readonly number: number;
+  /** Whether its result is the element's. */
+  readonly isLast: boolean;
+  /** Whether only its asker sees what it does. */
+  readonly isPrivate: boolean;
+}
+
+/** No statement is known to fail. */
+export const NOTHING_DOOMED: Doomed = new Map();
+/** An entry of which nothing is run. */
+export const NO_ATTEMPT: Attempt = { doomed: NOTHING_DOOMED, isSolitary: true, steps: 0 };
+/** Attempts at one entry; beyond, its statements that have not run yet fail. */
+export const ATTEMPTS_MAX = 100;
+const TOO_MANY_ATTEMPTS =
+  `not run: ${ATTEMPTS_MAX} statements of this request have exceeded a limit or failed to change the schema`;
+
+/** Marks all statements behind the last one that failed. */
+export function doomRest({ statements }: StampedCommand, doomed: Map<number, Failure>, last: number): void {
+  let count = 0;
+  for (const { parts } of statements) count += parts.length;
+  for (let number = last + 1; number < count; number++) {
+    doomed.set(number, { message: TOO_MANY_ATTEMPTS });
+  }
+}
+
+/** The time of an entry's statements that only their asker sees, all together: all writes wait meanwhile. */
+export class ReadTime {
+  /** Milliseconds that are left. */
+  leftMs = Infinity;
+  #untilMs = Infinity;
+  readonly #control: Control;
+
+  /** @param control Limits of these statements. */
+  constructor(control: Control) {
+    this.#control = control;
+  }
+
+  /** Does a piece of work out of it. @throws {StatementError} When none is left. */
+  spend<T>(work: () => T): T {
+    const startedMs = performance.now();
+    this.#untilMs = startedMs + this.leftMs;
+    try {
+      this.look();
+      return work();
+    } finally {
+      this.leftMs -= performance.now() - startedMs;
+    }
+  }
+
+  /** Gives the next call what is left now. @throws {StatementError} When that is nothing. */
+  look(): void {
+    const leftMs = this.#untilMs - performance.now();
+    if (leftMs <= 0) throw new StatementError(QUERY_TIMEOUT);
+    this.#control.timeoutMs = leftMs === Infinity ? UNLIMITED : leftMs;
+  }
+}

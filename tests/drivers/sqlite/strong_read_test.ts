@@ -1,0 +1,91 @@
+/**
+ * Reads that run where the writes do: whatever becomes of one, the writes beside it happen once, and none keeps the writer
+ * longer than its time.
+ */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { Bench, type Sql } from "./fixture.ts";
+
+interface Result {
+  readonly error?: string;
+  readonly values?: unknown[][];
+  readonly rows_affected?: number;
+}
+
+function results(bench: Bench, statements: readonly Sql[], options: Parameters<Bench["run"]>[1]): Result[] {
+  return JSON.parse(bench.run(statements, options));
+}
+
+function withLog(work: (bench: Bench) => void, options: { readonly tempBytesMax?: number } = {}): void {
+  const folder = Deno.makeTempDirSync();
+  try {
+    using bench = new Bench(`${folder}/db.sqlite`, false, options);
+    bench.run(["CREATE TABLE log(m)", "INSERT INTO log VALUES('first')"]);
+    work(bench);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+/** Exceeds what a statement may hold; as it reads the database, SQLite gives the whole transaction up. */
+const HOG = `SELECT ${Array.from({ length: 8 }, (_, at) => `length(hex(zeroblob(30000000)) || ${at} || m)`)} FROM log`;
+/** Takes a temporary file of some megabytes. */
+const SORT = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 30000) " +
+  "SELECT length(q) FROM (SELECT hex(randomblob(500)) q FROM c, log ORDER BY 1 LIMIT 30000) LIMIT 1";
+const ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c, log";
+
+Deno.test("a read for which the memory does not suffice leaves the writes beside it as they are", () => {
+  withLog((bench) => {
+    const [before, read, after] = results(
+      bench,
+      ["INSERT INTO log VALUES('before')", HOG, "INSERT INTO log VALUES('after')"],
+      { kind: "request" },
+    );
+    assertEquals(before.rows_affected, 1);
+    assertStringIncludes(read.error ?? "", "exceeded its limit of 268435456 bytes");
+    assertEquals(after.rows_affected, 1);
+    const [strong] = results(bench, [HOG], { kind: "query" });
+    assertStringIncludes(strong.error ?? "", "exceeded its limit of 268435456 bytes");
+    assertEquals(bench.rows("SELECT m FROM log"), [["first"], ["before"], ["after"]]);
+  });
+});
+
+Deno.test("a read for which its temporary files do not suffice leaves the writes beside it as they are", () => {
+  withLog((bench) => {
+    const [before, read, after] = results(
+      bench,
+      ["INSERT INTO log VALUES('before')", SORT, "INSERT INTO log VALUES('after')"],
+      { kind: "request" },
+    );
+    assertEquals([before.rows_affected, after.rows_affected], [1, 1]);
+    assertStringIncludes(read.error ?? "", "exceeded its limit of 1000000 bytes for a temporary file");
+    assertEquals(bench.rows("SELECT m FROM log"), [["first"], ["before"], ["after"]]);
+  }, { tempBytesMax: 1_000_000 });
+});
+
+Deno.test("the reads of a request share its time", () => {
+  withLog((bench) => {
+    const timeout = { error: "query timeout" };
+    const readTimeoutMs = 200;
+    assertEquals(results(bench, [ENDLESS, "SELECT 1"], { kind: "query", readTimeoutMs }), [timeout, timeout]);
+    const [read, write, late] = results(
+      bench,
+      [ENDLESS, "INSERT INTO log VALUES('beside')", "SELECT 1"],
+      { kind: "request", readTimeoutMs },
+    );
+    assertEquals([read, late], [timeout, timeout]);
+    assertEquals(write.rows_affected, 1);
+    assertEquals(bench.rows("SELECT m FROM log"), [["first"], ["beside"]]);
+  });
+});
+
+Deno.test("the time of a read does not begin anew with each piece of its rows", () => {
+  withLog((bench) => {
+    // A hundred rows, each a piece of its own that takes a fraction of the limit.
+    const slow =
+      "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 100) SELECT hex(zeroblob(40000 + x)), " +
+      "(WITH RECURSIVE d(y) AS (SELECT c.x UNION ALL SELECT y + 1 FROM d WHERE y < 200000) SELECT count(*) FROM d) FROM c";
+    assertEquals(results(bench, [slow], { kind: "query", readTimeoutMs: 700 }), [{ error: "query timeout" }]);
+    const [whole] = results(bench, [slow], { kind: "query" });
+    assert(whole.values?.length === 100);
+  });
+});
