@@ -219,7 +219,7 @@ export const PATCHES: readonly Patch[] = [
   {
     why: "the same: the number of a parameter among all that have one",
     find: "  mx = pIn[1];\n  i = 2;\n  do{\n    if( pIn[i]==iVal )",
-    replace: "  mx = pIn[1];\n  i = 2;\n  if( muster_work(1 + mx/8) ) return 0;\n  do{\n    if( pIn[i]==iVal )",
+    replace: "  mx = pIn[1];\n  i = 2;\n  if( muster_work(1 + mx/16) ) return 0;\n  do{\n    if( pIn[i]==iVal )",
   },
   {
     why: "the same: how it ends",
@@ -332,7 +332,7 @@ export const PATCHES: readonly Patch[] = [
     why: "each parameter with a name is looked for among all before it",
     find: "  if( pIn==0 ) return 0;\n  mx = pIn[1];\n  i = 2;\n  do{\n    const char *z = (const char*)&pIn[i+2];\n",
     replace:
-      "  if( pIn==0 ) return 0;\n  mx = pIn[1];\n  i = 2;\n  if( muster_work(1 + mx/8) ) return 0;\n  do{\n    const char *z = (const char*)&pIn[i+2];\n",
+      "  if( pIn==0 ) return 0;\n  mx = pIn[1];\n  i = 2;\n  if( muster_work(1 + mx/16) ) return 0;\n  do{\n    const char *z = (const char*)&pIn[i+2];\n",
   },
   {
     why: "the number of an FTS5 cursor, which is a value of its table, counted the cursors of the connection",

@@ -7,9 +7,10 @@
 import type { StampedCommand } from "../../core/sql/command.ts";
 import type { Failure } from "../../core/sql/failure.ts";
 import type { RenderOptions } from "../../core/sql/render_options.ts";
+import { invariant } from "../../invariant.ts";
 import type { SqlPart } from "../../core/sql/statement.ts";
 import { type Control, UNLIMITED } from "../libsqlite/control.ts";
-import { type Doomed, QUERY_TIMEOUT, StatementError } from "./failure.ts";
+import { type Doomed, QUERY_TIMEOUT, type RestartEntry, StatementError } from "./failure.ts";
 
 /** What an entry has left. */
 export interface EntryBudget {
@@ -50,16 +51,45 @@ export const NOTHING_DOOMED: Doomed = new Map();
 /** An entry of which nothing is run. */
 export const NO_ATTEMPT: Attempt = { doomed: NOTHING_DOOMED, isSolitary: true, steps: 0 };
 /** Attempts at one entry; beyond, its statements that have not run yet fail. */
-export const ATTEMPTS_MAX = 100;
+const ATTEMPTS_MAX = 100;
 const TOO_MANY_ATTEMPTS =
   `not run: ${ATTEMPTS_MAX} statements of this request have exceeded a limit or failed to change the schema`;
 
-/** Marks all statements behind the last one that failed. */
-export function doomRest({ statements }: StampedCommand, doomed: Map<number, Failure>, last: number): void {
-  let count = 0;
-  for (const { parts } of statements) count += parts.length;
-  for (let number = last + 1; number < count; number++) {
-    doomed.set(number, { message: TOO_MANY_ATTEMPTS });
+/** What the attempts at an entry leave to the next one: an entry begins with all that its command gives. */
+export class Attempts {
+  readonly #command: StampedCommand | null;
+  readonly #doomed = new Map<number, Failure>();
+  #steps: number;
+  #readMs: number | undefined;
+  #count = 0;
+
+  /** @param command `null` for an entry without one. */
+  constructor(command: StampedCommand | null) {
+    this.#command = command;
+    this.#steps = command?.maxSteps ?? 0;
+  }
+
+  /** The next one, in a transaction of its own. */
+  get next(): Attempt {
+    return { doomed: this.#doomed, isSolitary: true, steps: this.#steps, readMs: this.#readMs };
+  }
+
+  /** Takes in how the last one has ended, alone or beside other entries: that makes no difference to an entry. */
+  failed({ statementNumber, failure, isPrivate }: RestartEntry, left: { steps: number; readMs: number }): void {
+    invariant(!this.#doomed.has(statementNumber), "a statement marked as failed has run");
+    this.#doomed.set(statementNumber, failure);
+    this.#readMs = left.readMs;
+    if (isPrivate) return; // the budget and the attempts are the same on every replica
+    this.#steps = Math.max(0, left.steps);
+    this.#count++;
+    if (this.#count >= ATTEMPTS_MAX && this.#command) this.#doomRest(this.#command, statementNumber);
+  }
+
+  /** Marks all statements behind the last one that failed. */
+  #doomRest({ statements }: StampedCommand, last: number): void {
+    let count = 0;
+    for (const { parts } of statements) count += parts.length;
+    for (let number = last + 1; number < count; number++) this.#doomed.set(number, { message: TOO_MANY_ATTEMPTS });
   }
 }
 

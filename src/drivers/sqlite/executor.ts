@@ -381,7 +381,7 @@ export class Executor {
       const isStopped = error instanceof SqliteError && error.stop !== "none";
       // A schema statement that fails while it runs may leave in memory what is not on disk.
       if (!this.#database.isTransaction || isStopped || run.changesSchema) {
-        throw new RestartEntry(number, failure, false, isStopped && error.stop === "steps");
+        throw new RestartEntry(number, failure, false);
       }
       this.#digest.mix(-1 - number);
       this.#digest.mixText(message);

@@ -31,13 +31,10 @@ export class RestartEntry extends Error {
   readonly failure: Failure;
   /** Whether the statement runs only where somebody waits for its result: the other replicas know nothing of it. */
   readonly isPrivate: boolean;
-  /** Whether it has spent all steps of the entry. */
-  readonly isSpent: boolean;
 
   /** Marks the statement as one that fails. */
-  constructor(statementNumber: number, failure: Failure, isPrivate: boolean, isSpent = false) {
+  constructor(statementNumber: number, failure: Failure, isPrivate: boolean) {
     super(failure.message);
-    this.isSpent = isSpent;
     this.statementNumber = statementNumber;
     this.failure = failure;
     this.isPrivate = isPrivate;

@@ -25,7 +25,7 @@
  */
 
 import type { WriterCount } from "../../base/worker/writer_counts.ts";
-import { type Failure, renderFailure } from "../../core/sql/failure.ts";
+import { renderFailure } from "../../core/sql/failure.ts";
 import { invariant } from "../../invariant.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { CHANGES_TABLE } from "../../core/sql/change_log.ts";
@@ -40,7 +40,7 @@ import { type Checkpoint, checkpoint, hasCatalog, prepareDatabase } from "./data
 import { Digest } from "./digest.ts";
 import { Database, runOnce, SqliteError, type Statement } from "../libsqlite/driver.ts";
 import type { SqliteLibrary } from "../libsqlite/library.ts";
-import { type Attempt, ATTEMPTS_MAX, doomRest, NO_ATTEMPT, NOTHING_DOOMED } from "./attempt.ts";
+import { type Attempt, Attempts, NO_ATTEMPT, NOTHING_DOOMED } from "./attempt.ts";
 import { Executor, SCHEMA_VERBS } from "./executor.ts";
 import { causeOf, failureOf, isDiskFull, IsolateEntry, READ_TEMP_BYTES_DEFAULT, RestartEntry } from "./failure.ts";
 import { dropParts, installParts, keepPart } from "./load.ts";
@@ -290,31 +290,33 @@ export class StateMachine {
       if (isForeseen(error) && causeOf(error) !== "damage") throw error; // whose damage it is, each entry alone tells
       if (error instanceof IsolateEntry && error.sql !== "") this.#solitaryTexts.set(error.sql, true);
       const over = batch[answers.length];
-      const spent = error instanceof RestartEntry && error.isSpent ? error : undefined;
-      for (const work of batch) this.#applySingly(work, work === over ? spent : undefined);
+      const attempts = new Attempts(over?.command ?? null);
+      if (error instanceof RestartEntry) attempts.failed(error, this.#left());
+      for (const work of batch) this.#applySingly(work, work === over ? attempts : undefined);
       return;
     }
     this.#finish(batch.slice(0, answers.length), answers);
     this.#applyBatch(batch.slice(answers.length));
   }
 
-  /** Runs an entry in a transaction of its own, again for each statement that destroys it; `spent` has done so already. */
-  #applySingly(work: Work, spent?: RestartEntry): void {
+  /** What the entry that ran has left. */
+  #left(): { steps: number; readMs: number } {
+    return { steps: this.#control.steps, readMs: this.#executor.readTime.leftMs };
+  }
+
+  /** Runs an entry in a transaction of its own, again for each statement that destroys it. */
+  #applySingly(work: Work, attempts = new Attempts(work.command)): void {
     if (work.command?.kind === "load") return this.#finish([work], [this.#load(work, work.command)]);
     const rewriting = work.command === null ? null : rewritingOf(work.command);
     if (rewriting !== null) return this.#finish([work], [this.#rewrite(work, rewriting)]);
     this.#control.activity.begin("entries", work.entry.index);
     const before = this.#before();
-    const doomed = new Map<number, Failure>(spent ? [[spent.statementNumber, spent.failure]] : []);
-    let steps = spent ? 0 : work.command?.maxSteps ?? 0;
-    let readMs: number | undefined;
-    let attempts = doomed.size;
     for (;;) {
       let bytes = 0;
       let outcome: Outcome | undefined;
       try {
         this.#begin.run();
-        outcome = this.#run(work, { doomed, isSolitary: true, steps, readMs });
+        outcome = this.#run(work, attempts.next);
         bytes = countedBytes(outcome.results);
         this.#commitWithDigest();
         this.#endEntry();
@@ -323,13 +325,7 @@ export class StateMachine {
         this.#undo(before);
         if (error instanceof RestartEntry) {
           this.#answers.giveBack(bytes);
-          invariant(!doomed.has(error.statementNumber), "a statement marked as failed has run");
-          doomed.set(error.statementNumber, error.failure);
-          readMs = this.#executor.readTime.leftMs;
-          if (error.isPrivate) continue; // the budget and the attempts are the same on every replica
-          steps = Math.max(0, this.#control.steps);
-          attempts++;
-          if (attempts >= ATTEMPTS_MAX && work.command) doomRest(work.command, doomed, error.statementNumber);
+          attempts.failed(error, this.#left());
         } else {
           // COMMIT checks deferred keys, and the modules of virtual tables work in it. Whatever it is, it is the entry's.
           const message = isForeseen(error)
