@@ -153,7 +153,7 @@ export const PATCHES: readonly Patch[] = [
       "use up the stack while they are compiled: both have a depth that is the same on every machine",
     find: "SQLITE_PRIVATE int sqlite3WalkSelect(Walker *pWalker, Select *p){\n  int rc;\n",
     replace:
-      "static int walkSelect(Walker*, Select*);\nSQLITE_PRIVATE int sqlite3WalkSelect(Walker *pWalker, Select *p){\n  int rc;\n  muster_nest(0, 1);\n  rc = walkSelect(pWalker, p);\n  muster_nest(0, -1);\n  return rc;\n}\n" +
+      "static int walkSelect(Walker*, Select*);\nSQLITE_PRIVATE int sqlite3WalkSelect(Walker *pWalker, Select *p){\n  int rc;\n  if( p && muster_work(32) ) return WRC_Abort;\n  muster_nest(0, 1);\n  rc = walkSelect(pWalker, p);\n  muster_nest(0, -1);\n  return rc;\n}\n" +
       "static int walkSelect(Walker *pWalker, Select *p){\n  int rc;\n",
   },
   {
@@ -215,6 +215,40 @@ export const PATCHES: readonly Patch[] = [
     find: "        for(pWin=p->pWin; pWin; pWin=pWin->pNextWin){\n          if( pExpr->y.pWin==pWin ){\n",
     replace:
       "        for(pWin=p->pWin; pWin && !muster_work(1); pWin=pWin->pNextWin){\n          if( pExpr->y.pWin==pWin ){\n",
+  },
+  {
+    why:
+      "the same: a query in the place of a table, which is put into the one around it; common table expressions double it with each level",
+    find: "  if( !p ) return;\n  pSubst->nSelDepth++;\n",
+    replace: "  if( !p || muster_work(32) ) return;\n  pSubst->nSelDepth++;\n",
+  },
+  {
+    why: "the same: a copy of an expression",
+    find: "  int nToken = -1;       /* Space needed for p->u.zToken.  -1 means unknown */\n",
+    replace: "  int nToken = -1;       /* Space needed for p->u.zToken.  -1 means unknown */\n  muster_work(4);\n",
+  },
+  {
+    why: "the same: a column among all of a table",
+    find: "  /* No lucky match from the hash table.  Do a full search. */\n  i = 0;\n  while( 1 /*exit-by-break*/ ){\n",
+    replace:
+      "  /* No lucky match from the hash table.  Do a full search. */\n  if( muster_work(1 + nCol/16) ) return -1;\n  i = 0;\n  while( 1 /*exit-by-break*/ ){\n",
+  },
+  {
+    why: "the same: a column among all of a join in parentheses",
+    find: "          for(j=0; j<pEList->nExpr; j++){\n            int bRowid = 0;",
+    replace: "          for(j=0; j<pEList->nExpr && !muster_work(1); j++){\n            int bRowid = 0;",
+  },
+  {
+    why: "the same: a name among all that the query gives its results",
+    find: "      for(j=0; j<pEList->nExpr; j++){\n        char *zAs = pEList->a[j].zEName;\n",
+    replace: "      for(j=0; j<pEList->nExpr && !muster_work(1); j++){\n        char *zAs = pEList->a[j].zEName;\n",
+  },
+  {
+    why: "the same: the columns of a foreign key among all of their table",
+    find:
+      "      for(j=0; j<p->nCol; j++){\n        if( sqlite3StrICmp(p->aCol[j].zCnName, pFromCol->a[i].zEName)==0 ){\n",
+    replace:
+      "      for(j=0; j<p->nCol && !muster_work(1); j++){\n        if( sqlite3StrICmp(p->aCol[j].zCnName, pFromCol->a[i].zEName)==0 ){\n",
   },
   {
     why: "the same: the number of a parameter among all that have one",

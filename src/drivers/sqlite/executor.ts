@@ -327,8 +327,8 @@ export class Executor {
     if (doomed.size > 0 || command.isSystem || command.kind === "query") return undefined;
     const { virtualTables, hasDeferredKeys } = this.facts;
     if (virtualTables.size > 0 || hasDeferredKeys && !command.transaction && !isDeferring) return undefined;
-    const prepared = this.#replicated.get(parts[0]);
-    if (prepared.isCostly) return undefined;
+    const prepared = this.#replicated.kept(parts[0]);
+    if (prepared === undefined) return undefined; // compiling it anew would take part of the budget again
     const isPlain = prepared.columns.length === 0 && prepared.names.length === 0 && !prepared.effects.writesStatistics;
     return isPlain ? { parts, prepared } : undefined;
   }

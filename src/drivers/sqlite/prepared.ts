@@ -81,6 +81,11 @@ export class PreparedCache {
     return prepared;
   }
 
+  /** The statement for a text if it is kept; nothing is compiled. */
+  kept({ sql }: SqlPart): Prepared | undefined {
+    return this.#cache.get(sql);
+  }
+
   /** Forgets all: after a change of schema, columns and plans are others. */
   clear(): void {
     this.#cache.clear();

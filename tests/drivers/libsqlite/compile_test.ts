@@ -39,13 +39,26 @@ const SAME_WINDOW = `SELECT ${balanced(Array.from({ length: 60_000 }, () => "sum
 const TERMS = `SELECT 1 FROM t WHERE ${balanced(Array.from({ length: 100_000 }, (_, at) => `a>${at}`), " AND ")}`;
 const PARAMETERS = `SELECT ${balanced(Array.from({ length: 2_000_000 }, (_, at) => `?${at % 30_000 + 1}`), "+")}`;
 
+const NATURAL = `SELECT 1 FROM ${repeated(64, (at) => `wide${at}`, " NATURAL JOIN ")}`;
+const DOUBLED = `WITH k0(a) AS (SELECT 1), ${
+  repeated(17, (at) => `k${at + 1}(a) AS (SELECT x.a FROM k${at} x, k${at} y)`)
+} SELECT * FROM k17`;
+const ALIASES = `SELECT ${repeated(1999, (at) => `a AS x${at}`)} FROM t WHERE ${
+  balanced(Array.from({ length: 400_000 }, () => "x1998"), "+")
+}`;
+const KEYS = `CREATE TABLE keys(${repeated(1990, (at) => `c${at}`)}, ${
+  repeated(900, () => `FOREIGN KEY(${repeated(1990, (at) => `c${1989 - at}`)}) REFERENCES t`)
+})`;
 const INSTRUCTIONS = `INSERT INTO t VALUES ${repeated(300_000, (at) => `(${at}, abs(-${at}), 7)`)}`;
 
 Deno.test("a statement that takes long to compile is given up", () => {
   withDatabase((database) => {
     runOnce(database, "CREATE TABLE t(i INTEGER PRIMARY KEY, a, b)");
     runOnce(database, "CREATE INDEX ta ON t(a)");
-    for (const sql of [WINDOWS, SAME_WINDOW, TERMS, PARAMETERS, INSTRUCTIONS]) {
+    for (let table = 0; table < 64; table++) {
+      runOnce(database, `CREATE TABLE wide${table}(${repeated(2000, (at) => `a${table}_${at}`)})`);
+    }
+    for (const sql of [WINDOWS, SAME_WINDOW, TERMS, PARAMETERS, NATURAL, DOUBLED, ALIASES, KEYS, INSTRUCTIONS]) {
       const error = assertThrows(() => database.prepare(sql), SqliteError);
       assertEquals(error.stop, "compile", sql.slice(0, 60));
       assertEquals(runOnce(database, "SELECT 7"), [[7n]]);

@@ -3,7 +3,7 @@
  * longer than its time.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { Bench, type Sql } from "./fixture.ts";
+import { Bench, entry, type Sql } from "./fixture.ts";
 
 interface Result {
   readonly error?: string;
@@ -60,6 +60,30 @@ Deno.test("a read for which its temporary files do not suffice leaves the writes
     assertStringIncludes(read.error ?? "", "exceeded its limit of 1000000 bytes for a temporary file");
     assertEquals(bench.rows("SELECT m FROM log"), [["first"], ["before"], ["after"]]);
   }, { tempBytesMax: 1_000_000 });
+});
+
+Deno.test("a read that failed for its asker alone leaves the writes behind it what they may cost", () => {
+  withLog((bench) => {
+    withLog((other) => {
+      const sums = Array.from({ length: 300 }, (_, at) => `sum(1) OVER (ORDER BY a + ${at}) AS c${at}`);
+      for (const each of [bench, other]) {
+        each.run(["CREATE TABLE base(a)", `CREATE VIEW costly AS SELECT ${sums} FROM base`]);
+      }
+      // Compiling the write takes part of the budget each time: some of the four have none left.
+      const statements = [HOG, ...Array.from({ length: 4 }, () => "INSERT INTO log SELECT count(c0) FROM costly")];
+      for (let maxSteps = 1_000_000; maxSteps < 60_000_000; maxSteps *= 1.5) {
+        const options = { kind: "request", maxSteps: Math.trunc(maxSteps) } as const;
+        const shown = results(bench, statements, options).slice(1).filter(({ error }) => error === undefined);
+        other.machine.apply([entry(other.machine.applied + 1, statements, options)]);
+        assertEquals(
+          other.machine.digest.value,
+          bench.machine.digest.value,
+          `${maxSteps} steps, ${shown.length} writes`,
+        );
+      }
+      assertEquals(other.rows("SELECT count(*) FROM log"), bench.rows("SELECT count(*) FROM log"));
+    });
+  });
 });
 
 Deno.test("the reads of a request share its time", () => {

@@ -26,7 +26,7 @@
 
 #define GRAIN 1000              /* steps, or units of work, between two looks */
 #define COMPARISONS (128*GRAIN) /* the same while it compiles, where the unit is a comparison of two terms */
-#define LOOK_STEPS (32*GRAIN)   /* of its budget, a statement spends for each look while it compiles */
+#define LOOK_STEPS (64*GRAIN)   /* of its budget, a statement spends for each look while it compiles */
 #define LARGE (128*1024)        /* allocations from here on count as values: no page is as large */
 #define UNIX_EPOCH_MS 210866760000000LL  /* 1970-01-01 as a Julian day, in milliseconds */
 #define EVENTS_MAX (4*1024*1024)
