@@ -6,7 +6,8 @@
  *     log entry: the same on every replica. Temporary names, salts and the like go on using the system's.
  * (2) A loop that one step of the virtual machine may spend hours in, where SQLite does not look whether it was
  *     interrupted, calls `muster_work(UNITS)` and ends early when that is not zero. What it has computed by then is not
- *     used. A unit is about the work of one step; while a statement compiles, that of comparing two terms.
+ *     used. A unit is about the work of one step. The compiler calls `muster_compiling(UNITS)`, of which one is about a
+ *     comparison of two terms.
  * (3) What depends on the host, or reaches beyond its statement, does so no longer: the time zone, and the conflict
  *     clause ROLLBACK, which would undo the other requests that share a transaction. A statement that stands alone, and
  *     a request that is all or nothing, come to the same with ABORT.
@@ -37,7 +38,7 @@ export interface Patch {
 
 /** Declared in front of everything. */
 export const PROLOGUE = "extern int muster_work(long long);\nextern void muster_randomness(int, void*);\n" +
-  "extern void muster_undone(void*);\nextern int muster_nest(int, int);\nextern int muster_recompile(int);\n";
+  "extern void muster_undone(void*);\nextern int muster_nest(int, int);\nextern int muster_compiling(long long);\nextern int muster_recompile(int);\n";
 
 /** All of them, in the order of the amalgamation. */
 export const PATCHES: readonly Patch[] = [
@@ -153,7 +154,7 @@ export const PATCHES: readonly Patch[] = [
       "use up the stack while they are compiled: both have a depth that is the same on every machine",
     find: "SQLITE_PRIVATE int sqlite3WalkSelect(Walker *pWalker, Select *p){\n  int rc;\n",
     replace:
-      "static int walkSelect(Walker*, Select*);\nSQLITE_PRIVATE int sqlite3WalkSelect(Walker *pWalker, Select *p){\n  int rc;\n  if( p && muster_work(32) ) return WRC_Abort;\n  muster_nest(0, 1);\n  rc = walkSelect(pWalker, p);\n  muster_nest(0, -1);\n  return rc;\n}\n" +
+      "static int walkSelect(Walker*, Select*);\nSQLITE_PRIVATE int sqlite3WalkSelect(Walker *pWalker, Select *p){\n  int rc;\n  if( p && muster_compiling(32) ) return WRC_Abort;\n  muster_nest(0, 1);\n  rc = walkSelect(pWalker, p);\n  muster_nest(0, -1);\n  return rc;\n}\n" +
       "static int walkSelect(Walker *pWalker, Select *p){\n  int rc;\n",
   },
   {
@@ -181,7 +182,7 @@ export const PATCHES: readonly Patch[] = [
     find:
       '    for(i=0; i<pWith->nCte; i++){\n      if( sqlite3StrICmp(zName, pWith->a[i].zName)==0 ){\n        sqlite3ErrorMsg(pParse, "duplicate WITH',
     replace:
-      '    if( muster_work(1 + 2*(i64)pWith->nCte) ) sqlite3ErrorMsg(pParse, "interrupted");\n    else for(i=0; i<pWith->nCte; i++){\n      if( sqlite3StrICmp(zName, pWith->a[i].zName)==0 ){\n        sqlite3ErrorMsg(pParse, "duplicate WITH',
+      '    if( muster_compiling(1 + 2*(i64)pWith->nCte) ) sqlite3ErrorMsg(pParse, "interrupted");\n    else for(i=0; i<pWith->nCte; i++){\n      if( sqlite3StrICmp(zName, pWith->a[i].zName)==0 ){\n        sqlite3ErrorMsg(pParse, "duplicate WITH',
   },
   {
     why:
@@ -189,7 +190,7 @@ export const PATCHES: readonly Patch[] = [
       "A hundred kilobytes of them take a minute. Given up, the compiler ends as it does without memory: what it asks for is refused",
     find: "  assert( !ExprHasProperty(pB, EP_IntValue) );\n  if( pA->u.zToken ){\n",
     replace:
-      "  assert( !ExprHasProperty(pB, EP_IntValue) );\n  if( muster_work(1) ) return 2;\n  if( pA->u.zToken ){\n",
+      "  assert( !ExprHasProperty(pB, EP_IntValue) );\n  if( muster_compiling(1) ) return 2;\n  if( pA->u.zToken ){\n",
   },
   {
     why:
@@ -201,59 +202,60 @@ export const PATCHES: readonly Patch[] = [
     why: "the same: each node of an expression that is walked through, for the many reasons to do so",
     find: "  while(1){\n    rc = pWalker->xExprCallback(pWalker, pExpr);\n",
     replace:
-      "  while(1){\n    if( muster_work(1) ) return WRC_Abort;\n    rc = pWalker->xExprCallback(pWalker, pExpr);\n",
+      "  while(1){\n    if( muster_compiling(1) ) return WRC_Abort;\n    rc = pWalker->xExprCallback(pWalker, pExpr);\n",
   },
   {
     why: "the same: all terms of WHERE, for each of them that a loop may make use of",
     find:
       "  assert( (pLoop->wsFlags & WHERE_AUTO_INDEX)==0 );\n  for(i=pWC->nBase, pTerm=pWC->a; i>0; i--, pTerm++){\n",
     replace:
-      "  assert( (pLoop->wsFlags & WHERE_AUTO_INDEX)==0 );\n  if( muster_work(1 + pWC->nBase/2) ) return;\n  for(i=pWC->nBase, pTerm=pWC->a; i>0; i--, pTerm++){\n",
+      "  assert( (pLoop->wsFlags & WHERE_AUTO_INDEX)==0 );\n  if( muster_compiling(1 + pWC->nBase/2) ) return;\n  for(i=pWC->nBase, pTerm=pWC->a; i>0; i--, pTerm++){\n",
   },
   {
     why: "the same: each window function among all of its window",
     find: "        for(pWin=p->pWin; pWin; pWin=pWin->pNextWin){\n          if( pExpr->y.pWin==pWin ){\n",
     replace:
-      "        for(pWin=p->pWin; pWin && !muster_work(1); pWin=pWin->pNextWin){\n          if( pExpr->y.pWin==pWin ){\n",
+      "        for(pWin=p->pWin; pWin && !muster_compiling(1); pWin=pWin->pNextWin){\n          if( pExpr->y.pWin==pWin ){\n",
   },
   {
     why:
       "the same: a query in the place of a table, which is put into the one around it; common table expressions double it with each level",
     find: "  if( !p ) return;\n  pSubst->nSelDepth++;\n",
-    replace: "  if( !p || muster_work(32) ) return;\n  pSubst->nSelDepth++;\n",
+    replace: "  if( !p || muster_compiling(32) ) return;\n  pSubst->nSelDepth++;\n",
   },
   {
     why: "the same: a copy of an expression",
     find: "  int nToken = -1;       /* Space needed for p->u.zToken.  -1 means unknown */\n",
-    replace: "  int nToken = -1;       /* Space needed for p->u.zToken.  -1 means unknown */\n  muster_work(4);\n",
+    replace: "  int nToken = -1;       /* Space needed for p->u.zToken.  -1 means unknown */\n  muster_compiling(4);\n",
   },
   {
     why: "the same: a column among all of a table",
     find: "  /* No lucky match from the hash table.  Do a full search. */\n  i = 0;\n  while( 1 /*exit-by-break*/ ){\n",
     replace:
-      "  /* No lucky match from the hash table.  Do a full search. */\n  if( muster_work(1 + nCol/16) ) return -1;\n  i = 0;\n  while( 1 /*exit-by-break*/ ){\n",
+      "  /* No lucky match from the hash table.  Do a full search. */\n  if( muster_compiling(1 + nCol/16) ) return -1;\n  i = 0;\n  while( 1 /*exit-by-break*/ ){\n",
   },
   {
     why: "the same: a column among all of a join in parentheses",
     find: "          for(j=0; j<pEList->nExpr; j++){\n            int bRowid = 0;",
-    replace: "          for(j=0; j<pEList->nExpr && !muster_work(1); j++){\n            int bRowid = 0;",
+    replace: "          for(j=0; j<pEList->nExpr && !muster_compiling(1); j++){\n            int bRowid = 0;",
   },
   {
     why: "the same: a name among all that the query gives its results",
     find: "      for(j=0; j<pEList->nExpr; j++){\n        char *zAs = pEList->a[j].zEName;\n",
-    replace: "      for(j=0; j<pEList->nExpr && !muster_work(1); j++){\n        char *zAs = pEList->a[j].zEName;\n",
+    replace:
+      "      for(j=0; j<pEList->nExpr && !muster_compiling(1); j++){\n        char *zAs = pEList->a[j].zEName;\n",
   },
   {
     why: "the same: the columns of a foreign key among all of their table",
     find:
       "      for(j=0; j<p->nCol; j++){\n        if( sqlite3StrICmp(p->aCol[j].zCnName, pFromCol->a[i].zEName)==0 ){\n",
     replace:
-      "      for(j=0; j<p->nCol && !muster_work(1); j++){\n        if( sqlite3StrICmp(p->aCol[j].zCnName, pFromCol->a[i].zEName)==0 ){\n",
+      "      for(j=0; j<p->nCol && !muster_compiling(1); j++){\n        if( sqlite3StrICmp(p->aCol[j].zCnName, pFromCol->a[i].zEName)==0 ){\n",
   },
   {
     why: "the same: the number of a parameter among all that have one",
     find: "  mx = pIn[1];\n  i = 2;\n  do{\n    if( pIn[i]==iVal )",
-    replace: "  mx = pIn[1];\n  i = 2;\n  if( muster_work(1 + mx/16) ) return 0;\n  do{\n    if( pIn[i]==iVal )",
+    replace: "  mx = pIn[1];\n  i = 2;\n  if( muster_compiling(1 + mx/16) ) return 0;\n  do{\n    if( pIn[i]==iVal )",
   },
   {
     why: "the same: how it ends",
@@ -290,11 +292,11 @@ export const PATCHES: readonly Patch[] = [
   {
     why:
       "reading the values of a row leaves them as they are, so that a statement does the same where nobody looks at its rows",
-    find: "SQLITE_API int sqlite3_value_bytes(sqlite3_value *pVal){\n",
+    find: "SQLITE_API sqlite3_value *sqlite3_column_value(sqlite3_stmt *pStmt, int i){\n",
     replace:
-      "sqlite3_value *muster_column(sqlite3_stmt *pStmt, int i){ return (sqlite3_value*)&((Vdbe*)pStmt)->pResultRow[i]; }\n" +
+      "sqlite3_value *muster_column(sqlite3_stmt *pStmt, int i){\n  Vdbe *p = (Vdbe*)pStmt;\n  return p->pResultRow && i<p->nResColumn ? (sqlite3_value*)&p->pResultRow[i] : (sqlite3_value*)columnNullValue();\n}\n" +
       "int muster_bytes(sqlite3_value *pVal, const void **pz, u32 *pn, u32 *pnZero){\n  Mem *p = (Mem*)pVal;\n  *pz = p->z;\n  *pn = (u32)p->n;\n  *pnZero = (p->flags & MEM_Zero) ? (u32)p->u.nZero : 0;\n  return p->enc;\n}\n" +
-      "SQLITE_API int sqlite3_value_bytes(sqlite3_value *pVal){\n",
+      "SQLITE_API sqlite3_value *sqlite3_column_value(sqlite3_stmt *pStmt, int i){\n",
   },
   {
     why: "random()",
@@ -366,7 +368,7 @@ export const PATCHES: readonly Patch[] = [
     why: "each parameter with a name is looked for among all before it",
     find: "  if( pIn==0 ) return 0;\n  mx = pIn[1];\n  i = 2;\n  do{\n    const char *z = (const char*)&pIn[i+2];\n",
     replace:
-      "  if( pIn==0 ) return 0;\n  mx = pIn[1];\n  i = 2;\n  if( muster_work(1 + mx/16) ) return 0;\n  do{\n    const char *z = (const char*)&pIn[i+2];\n",
+      "  if( pIn==0 ) return 0;\n  mx = pIn[1];\n  i = 2;\n  if( muster_compiling(1 + mx/16) ) return 0;\n  do{\n    const char *z = (const char*)&pIn[i+2];\n",
   },
   {
     why: "the number of an FTS5 cursor, which is a value of its table, counted the cursors of the connection",

@@ -5,12 +5,13 @@
 #define CONNECTION_H
 #include "muster.h"
 
-enum { IDLE, COMPILING, RUNNING };
+enum { IDLE, COMPILING, RUNNING, RECOMPILING };
 
 /* What a statement has used. */
 typedef struct Meter {
   i64 held;                     /* bytes of large allocations; while compiling, of all */
   i64 work;                     /* units since the last look */
+  i64 comparisons;              /* units of the compiler since the last look */
   u32 epoch;                    /* marks the allocations that count: those of earlier statements do not */
 } Meter;
 

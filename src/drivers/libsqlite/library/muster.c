@@ -9,7 +9,7 @@
 ** scripts/sqlite/patches.ts) finds the statement that it works for.
 **
 ** (1) A statement is stopped between two looks by onProgress(); a look comes after every GRAIN steps of the virtual
-**     machine and after every GRAIN units of work inside one step, while it compiles after COMPARISONS of them. The counts
+**     machine, after every GRAIN units of work inside one step, and after COMPARISONS while it compiles. The counts
 **     begin at zero with each statement, so that a budget ends a statement at the same place on every machine.
 ** (2) Once stopped, a statement reports SQLITE_INTERRUPT and Control.stop, even where it came to its end.
 ** (3) What a statement may do is the same whether its rows are copied, in however many calls, or go nowhere: some
@@ -25,7 +25,7 @@
 #endif
 
 #define GRAIN 1000              /* steps, or units of work, between two looks */
-#define COMPARISONS (128*GRAIN) /* the same while it compiles, where the unit is a comparison of two terms */
+#define COMPARISONS (128*GRAIN) /* of two terms, the unit while a statement compiles, between two looks */
 #define LOOK_STEPS (64*GRAIN)   /* of its budget, a statement spends for each look while it compiles */
 #define LARGE (128*1024)        /* allocations from here on count as values: no page is as large */
 #define UNIX_EPOCH_MS 210866760000000LL  /* 1970-01-01 as a Julian day, in milliseconds */
@@ -69,40 +69,48 @@ int muster_nest(int kind, int change){
   return depths[kind] += change;
 }
 
+static int compiles(const Muster *m){ return m->phase==COMPILING || m->phase==RECOMPILING; }
+
 static int onProgress(void *arg){
   Muster *m = arg;
   Control *c = m->c;
   if( !c ) return 0;
   if( c->stop ) return 1;
   if( muster_nest(NEST_ONCE, 0)==0 ){
-    if( m->phase==COMPILING && --m->compileLooks<0 ) return stopped(m, STOP_COMPILE);
-    if( m->phase!=IDLE && (c->steps -= m->phase==COMPILING ? LOOK_STEPS : GRAIN)<0 ) return stopped(m, STOP_STEPS);
+    if( compiles(m) && --m->compileLooks<0 ) return stopped(m, STOP_COMPILE);
+    if( m->phase!=IDLE && (c->steps -= compiles(m) ? LOOK_STEPS : GRAIN)<0 ) return stopped(m, STOP_STEPS);
   }
   if( c->cancel && (c->cancel==-1 || c->cancel==c->ticket) ) return stopped(m, STOP_CANCELLED);
   return m->untilMs>0 && monotonicMs()>m->untilMs ? stopped(m, STOP_TIME) : 0;
 }
 
-/* Called by SQLite's own long loops, see scripts/sqlite/patches.ts. Not zero: return early, the result is not used. The
-** compiler does not always look at what a loop returns; it ends like one without memory, so what it asks for is refused. */
+/* Called by SQLite's own long loops, see scripts/sqlite/patches.ts. Not zero: return early, the result is not used. */
 int muster_work(i64 units){
   Muster *m = current;
-  int grain = m && m->phase==COMPILING ? COMPARISONS : GRAIN;
   if( !m || !m->c ) return 0;
   m->meter.work += units;
-  for(; m->meter.work>=grain && !onProgress(m); m->meter.work -= grain){}
-  if( m->c->stop==STOP_NONE ) return 0;
-  if( m->phase==COMPILING ) muster_give_up(m->db);
-  return 1;
+  for(; m->meter.work>=GRAIN; m->meter.work -= GRAIN) if( onProgress(m) ) return 1;
+  return m->c->stop!=STOP_NONE;
 }
 
-/* A statement that runs is compiled anew, with the limits of one that is compiled. Before it, `phase` is -1; what is
-** returned is passed behind it. */
+/* The same for those of its compiler, which does not always look at what a loop returns: it ends as it does without memory,
+** all that it asks for is refused. What modules and VACUUM compile for themselves while a statement runs does not count. */
+int muster_compiling(i64 units){
+  Muster *m = current;
+  if( !m || !m->c || !compiles(m) ) return 0;
+  m->meter.comparisons += units;
+  for(; m->meter.comparisons>=COMPARISONS && !onProgress(m); m->meter.comparisons -= COMPARISONS){}
+  if( m->c->stop!=STOP_NONE ) muster_give_up(m->db);
+  return m->c->stop!=STOP_NONE;
+}
+
+/* A statement that runs is compiled anew, with the limits of one that is compiled; what it does was judged before. Before
+** it, `phase` is -1; what is returned is passed behind it. */
 int muster_recompile(int phase){
   Muster *m = current;
   int before = m ? m->phase : IDLE;
-  if( before==RUNNING ) m->compileLooks = m->compileLooksMax;
-  if( m ) m->phase = phase<0 ? COMPILING : phase;
-  if( m ) m->meter.work = 0;
+  if( m && before==RUNNING ){ m->compileLooks = m->compileLooksMax; m->meter.comparisons = 0; }
+  if( m ) m->phase = phase>=0 ? phase : before==RUNNING ? RECOMPILING : before;
   return before;
 }
 
@@ -126,7 +134,7 @@ typedef struct Block { u32 size, epoch; } Block; /* in front of each allocation;
 
 static int isCounted(int n){
   Muster *m = current;
-  return m && m->c && (m->phase==COMPILING || (m->phase==RUNNING && n>=LARGE));
+  return m && m->c && (compiles(m) || (m->phase==RUNNING && n>=LARGE));
 }
 static int mayHold(int n){
   if( !isCounted(n) || n<=current->c->valueBytes - current->meter.held ) return 1;
@@ -154,7 +162,7 @@ static int memSize(void *p){ return (int)((Block*)p)[-1].size; }
 /* Begins to count. */
 static void begin(Meter *meter){
   static u32 epochs;
-  meter->held = meter->work = 0;
+  meter->held = meter->work = meter->comparisons = 0;
   do meter->epoch = __atomic_add_fetch(&epochs, 1, __ATOMIC_RELAXED); while( meter->epoch==0 );
 }
 
