@@ -39,6 +39,8 @@ export interface Item {
   readonly isSystem?: boolean;
   /** The leader's time. */
   readonly timeMs: number;
+  /** Its budget of steps. @default Some seconds' worth */
+  readonly steps?: number;
   /** The leader's seed, in two halves. */
   readonly seed: readonly [hi: number, lo: number];
   /** Elements of the request. */
@@ -133,8 +135,11 @@ export function showCase({ seed, foreignKeys, waiters, items }: Case): string {
     waiters.map((bits) => bits === null ? "nobody" : `bits ${bits}`).join(", "),
   ];
   items.forEach((item, at) => {
-    const { kind, transaction, timeMs, elements, after, isCompared } = item;
-    lines.push(`entry ${at + 1}: ${kind}${transaction ? ", transaction" : ""}, time ${timeMs}, seed ${item.seed}`);
+    const { kind, transaction, timeMs, steps, elements, after, isCompared } = item;
+    const budget = steps === undefined ? "" : `, ${steps} steps`;
+    lines.push(
+      `entry ${at + 1}: ${kind}${transaction ? ", transaction" : ""}, time ${timeMs}, seed ${item.seed}${budget}`,
+    );
     for (const { sql, positional, named } of elements) {
       const values = positional.map(showValue).concat(
         Object.entries(named ?? {}).map(([name, value]) => `${name}=${showValue(value)}`),

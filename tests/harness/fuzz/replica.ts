@@ -34,10 +34,10 @@ const ENTRY_STEPS_MAX = 50_000_000;
 /** An entry of the log, made from an item: it stands at `index` for all replicas. */
 export function makeEntry(item: Item, index: number): ApplyEntry {
   if (item.kind === "noop") return { index, term: 1, kind: "noop", body: new Uint8Array(0) };
-  const { kind, transaction, isSystem = false, elements, timeMs, seed: [hi, lo] } = item;
+  const { kind, transaction, isSystem = false, elements, timeMs, steps = ENTRY_STEPS_MAX, seed: [hi, lo] } = item;
   const statements = elements.map(({ sql, positional, named }) => ({ parts: splitStatements(sql), positional, named }));
   const body = encodeCommand({ kind, transaction, isSystem, statements });
-  stampCommand(body, { timeMs, seed: { hi, lo }, maxSteps: ENTRY_STEPS_MAX });
+  stampCommand(body, { timeMs, seed: { hi, lo }, maxSteps: steps });
   return { index, term: 1, kind: "command", body };
 }
 

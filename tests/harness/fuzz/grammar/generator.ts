@@ -14,6 +14,7 @@ import {
   catalogRead,
   endless,
   explain,
+  long,
   pragma,
   refused,
   reindex,
@@ -49,6 +50,7 @@ const PRODUCTIONS: readonly Weighted<Production>[] = [
   [10, refused],
   [16, catalogRead],
   [6, endless],
+  [14, long],
   [6, reindex],
   [10, explain],
   [12, broken],
@@ -112,7 +114,8 @@ export class Generator {
       const production = kind === "query" && draw.chance(0.85) ? select : undefined;
       return this.#element(production, productions);
     });
-    return { ...rest, kind, transaction, elements };
+    const steps = draw.kind("budget", 0.2) ? { steps: Math.trunc(1000 * 2 ** draw.between(0, 9)) } : {};
+    return { ...rest, ...steps, kind, transaction, elements };
   }
 
   /** Mostly forward, now and then back or far ahead: a leader's clock may be anything. */

@@ -57,6 +57,7 @@ export const KINDS = {
   "broken": "texts with a syntax error or names that do not exist",
   "counters": "changes() and last_insert_rowid() as data",
   "change-log": "a log of changed rows",
+  "budget": "statements of some thousand steps, and entries with few",
   "endless": "statements that never end (off unless asked for)",
   "check-hash": "check: contentHash() works and is equal",
   "check-dump": "check: every stored value is equal, read by a library of its own at the end",

@@ -283,3 +283,22 @@ export function endless({ draw, model }: Context): string | undefined {
     `${counter} SELECT group_concat(x) FROM c`,
   ]);
 }
+
+/** A statement of some thousand steps, with one of few texts: nodes keep it compiled, and run it again. */
+export function long({ draw, model }: Context): string | undefined {
+  if (!draw.kind("budget", 1)) return undefined;
+  const target = model.anyTable(draw);
+  const column = draw.pick(target.columns.filter(({ isGenerated }) => !isGenerated)).name;
+  const rows = draw.pick([100, 1000, 5000]);
+  const counter = `WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT ${rows})`;
+  return draw.pick([
+    `${counter} SELECT count(*), sum(x), group_concat(hex(x)) FROM c`,
+    `${counter} SELECT x, json_array(x) FROM c WHERE x % 100 = 0`,
+    `${counter} SELECT length(replace(group_concat(x), '1', '22')), json_group_array(x) FROM c`,
+    `${counter} SELECT max(y) FROM (SELECT sum(x) OVER (ORDER BY -x) AS y FROM c)`,
+    `INSERT INTO ${target.name}(${column}) ${counter} SELECT x FROM c WHERE x > ${rows - 3}`,
+    `INSERT INTO ${target.name}(${column}) ${counter} SELECT max(x) FROM c RETURNING ${column}`,
+    `UPDATE ${target.name} SET ${column} = (${counter} SELECT max(x) FROM c)`,
+    `DELETE FROM ${target.name} WHERE ${column} = (${counter} SELECT max(x) FROM c)`,
+  ]);
+}
