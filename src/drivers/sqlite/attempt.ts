@@ -93,6 +93,13 @@ export class Attempts {
   }
 }
 
+/** Gives the next call the time that is left until then, on the clock of `performance`. @throws {StatementError} When it is over. */
+export function limitUntil(control: Control, untilMs: number): void {
+  const leftMs = untilMs - performance.now();
+  if (leftMs <= 0) throw new StatementError(QUERY_TIMEOUT);
+  control.timeoutMs = leftMs === Infinity ? UNLIMITED : leftMs;
+}
+
 /** The time of an entry's statements that only their asker sees, all together: all writes wait meanwhile. */
 export class ReadTime {
   /** Milliseconds that are left. */
@@ -119,8 +126,6 @@ export class ReadTime {
 
   /** Gives the next call what is left now. @throws {StatementError} When that is nothing. */
   look(): void {
-    const leftMs = this.#untilMs - performance.now();
-    if (leftMs <= 0) throw new StatementError(QUERY_TIMEOUT);
-    this.#control.timeoutMs = leftMs === Infinity ? UNLIMITED : leftMs;
+    limitUntil(this.#control, this.#untilMs);
   }
 }

@@ -544,10 +544,9 @@ export class Executor {
     if (options === null) return () => "";
     const renderer = new QueryRenderer(prepared.shape(options.qualifyColumns), options, room);
     const isPrivate = control === this.#parts.privateControl;
-    const toTheEnd = !isPrivate;
     let amiss: Error | undefined;
     try {
-      for (const piece of prepared.statement.pieces(values, control, { toTheEnd })) {
+      for (const piece of prepared.statement.pieces(values, control, { toTheEnd: !isPrivate })) {
         if (amiss) continue;
         try {
           for (const row of unpackRows(piece, prepared.columns.length)) renderer.add(row);
@@ -555,7 +554,7 @@ export class Executor {
         } catch (error) {
           if (!(error instanceof RenderError)) throw error;
           amiss = error;
-          if (!toTheEnd) break;
+          if (isPrivate) break;
         }
       }
     } catch (error) {

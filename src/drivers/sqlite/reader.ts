@@ -22,6 +22,7 @@ import type { BoundStatement } from "../../core/sql/command.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import type { DecodedRead, ReadResult } from "../../core/sql/exchange.ts";
 import { type ResultText, TextBuilder } from "../../core/sql/result_text.ts";
+import { limitUntil } from "./attempt.ts";
 import { isReadStatement, refusal } from "./authorizer.ts";
 import { Control, UNLIMITED } from "../libsqlite/control.ts";
 import { BUSY_TIMEOUT_MS } from "./database_file.ts";
@@ -278,10 +279,7 @@ export class Reader {
 
   /** Ends a request whose time is over; gives the next call what is left. */
   #look({ deadlineMs }: Run): void {
-    if (deadlineMs === Infinity) return;
-    const leftMs = deadlineMs - performance.now();
-    if (leftMs <= 0) throw new StatementError(QUERY_TIMEOUT);
-    this.#control.timeoutMs = leftMs;
+    if (deadlineMs !== Infinity) limitUntil(this.#control, deadlineMs);
   }
 }
 

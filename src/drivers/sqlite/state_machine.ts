@@ -108,6 +108,7 @@ const CHANGE_LOG = [CHANGES_TABLE];
 const ALL_TABLES = ["*"];
 /** Texts that are known to need a transaction of their own. */
 const SOLITARY_TEXTS_MAX = 256;
+
 /** State that must be restored when a transaction is run again. */
 interface Before {
   readonly sticky: Sticky;

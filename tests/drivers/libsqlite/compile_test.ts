@@ -2,17 +2,9 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Control } from "../../../src/drivers/libsqlite/control.ts";
 import { Database, runOnce, SqliteError } from "../../../src/drivers/libsqlite/driver.ts";
+import { withDatabase } from "./fixture.ts";
 
 const BUDGET = 1_000_000_000;
-
-function withDatabase(work: (database: Database) => void, path = ":memory:"): void {
-  const database = new Database(path, { readOnly: false, foreignKeys: true });
-  try {
-    work(database);
-  } finally {
-    database.close();
-  }
-}
 
 /** Steps of the budget that compiling a statement takes. */
 function cost(database: Database, sql: string): number {

@@ -3,18 +3,10 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { SqlValue } from "../../../src/core/sql/value.ts";
 import { Control, type Stop, UNLIMITED } from "../../../src/drivers/libsqlite/control.ts";
 import { Database, runOnce, SqliteError, type Statement } from "../../../src/drivers/libsqlite/driver.ts";
+import { withDatabase } from "./fixture.ts";
 import { causeOf } from "../../../src/drivers/sqlite/failure.ts";
 
 const MEBIBYTE = 1024 * 1024;
-
-function withDatabase(work: (database: Database) => void, path = ":memory:"): void {
-  const database = new Database(path, { readOnly: false, foreignKeys: true });
-  try {
-    work(database);
-  } finally {
-    database.close();
-  }
-}
 
 /** Why a statement was stopped; `none` where it came to its end. */
 function stopOf(work: () => unknown): Stop {

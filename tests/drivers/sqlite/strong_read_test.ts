@@ -26,6 +26,16 @@ function withLog(work: (bench: Bench) => void, options: { readonly tempBytesMax?
   }
 }
 
+function failsBetweenWrites(bench: Bench, sql: string, words: string): void {
+  const [before, read, after] = results(
+    bench,
+    ["INSERT INTO log VALUES('before')", sql, "INSERT INTO log VALUES('after')"],
+    { kind: "request" },
+  );
+  assertEquals([before.rows_affected, after.rows_affected], [1, 1]);
+  assertStringIncludes(read.error ?? "", words);
+}
+
 /** Exceeds what a statement may hold; as it reads the database, SQLite gives the whole transaction up. */
 const HOG = `SELECT ${Array.from({ length: 8 }, (_, at) => `length(hex(zeroblob(30000000)) || ${at} || m)`)} FROM log`;
 /** Takes a temporary file of some megabytes. */
@@ -35,14 +45,7 @@ const ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c)
 
 Deno.test("a read for which the memory does not suffice leaves the writes beside it as they are", () => {
   withLog((bench) => {
-    const [before, read, after] = results(
-      bench,
-      ["INSERT INTO log VALUES('before')", HOG, "INSERT INTO log VALUES('after')"],
-      { kind: "request" },
-    );
-    assertEquals(before.rows_affected, 1);
-    assertStringIncludes(read.error ?? "", "exceeded its limit of 268435456 bytes");
-    assertEquals(after.rows_affected, 1);
+    failsBetweenWrites(bench, HOG, "exceeded its limit of 268435456 bytes");
     const [strong] = results(bench, [HOG], { kind: "query" });
     assertStringIncludes(strong.error ?? "", "exceeded its limit of 268435456 bytes");
     assertEquals(bench.rows("SELECT m FROM log"), [["first"], ["before"], ["after"]]);
@@ -51,13 +54,7 @@ Deno.test("a read for which the memory does not suffice leaves the writes beside
 
 Deno.test("a read for which its temporary files do not suffice leaves the writes beside it as they are", () => {
   withLog((bench) => {
-    const [before, read, after] = results(
-      bench,
-      ["INSERT INTO log VALUES('before')", SORT, "INSERT INTO log VALUES('after')"],
-      { kind: "request" },
-    );
-    assertEquals([before.rows_affected, after.rows_affected], [1, 1]);
-    assertStringIncludes(read.error ?? "", "exceeded its limit of 1000000 bytes for a temporary file");
+    failsBetweenWrites(bench, SORT, "exceeded its limit of 1000000 bytes for a temporary file");
     assertEquals(bench.rows("SELECT m FROM log"), [["first"], ["before"], ["after"]]);
   }, { tempBytesMax: 1_000_000 });
 });

@@ -114,7 +114,7 @@ export class Generator {
       const production = kind === "query" && draw.chance(0.85) ? select : undefined;
       return this.#element(production, productions);
     });
-    const steps = draw.kind("budget", 0.2) ? { steps: Math.trunc(1000 * 2 ** draw.between(0, 9)) } : {};
+    const steps = draw.kind("budget", 0.2) ? { steps: 1000 * 2 ** draw.between(0, 9) } : {};
     return { ...rest, ...steps, kind, transaction, elements };
   }
 
