@@ -15,7 +15,7 @@ import type { Member } from "../../src/core/raft/message.ts";
 import { MAX_STEPS_DEFAULT, stampCommand } from "../../src/core/sql/command.ts";
 import { packOutcomes, packReadResults, transferOf, unpackReads } from "../../src/core/sql/exchange.ts";
 import { renderFlags } from "../../src/core/sql/render_options.ts";
-import { Control, TICKET } from "../../src/drivers/libsqlite/control.ts";
+import { Control } from "../../src/drivers/libsqlite/control.ts";
 import { bundledLibrary } from "../../src/drivers/libsqlite/library.ts";
 import type { MembershipMethods } from "../../src/drivers/membership/api.ts";
 import type {
@@ -113,7 +113,7 @@ export class LocalNode implements AsyncDisposable {
       tempBytesMax,
     });
     this.#serveReads();
-    this.services.readers.add({ port: this.#readerLine.port1, control: control.shared, ticketAt: TICKET });
+    this.services.readers.add({ port: this.#readerLine.port1, ticket: control.ticketPlace });
     this.#serveReplica(replica);
     this.#servePool(pool);
     this.lead(SELF);

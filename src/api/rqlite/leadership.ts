@@ -108,6 +108,7 @@ export async function operate<K extends keyof RqliteOperations>(
       timeoutMs,
       retries,
       whenOver,
+      isCancelable: true,
       span,
       isOnlyHere,
       datacenter: otherDatacenter(request, parts),

@@ -16,6 +16,7 @@ import type { WriteQueueOptions } from "../../app/database/write_queue.ts";
 import type { ConsoleFile } from "../console/files.ts";
 import type { ConsoleOptions } from "../console/page.ts";
 import type { TlsServer } from "../../base/net/conn.ts";
+import type { TicketPlace } from "../../base/worker/ticket.ts";
 import type { ReaderLine } from "../../drivers/sqlite/api.ts";
 
 /** The place of a record in shared memory. */
@@ -40,6 +41,8 @@ export interface OpenHttp {
   readonly activity?: ActivityPlace;
   /** Carries the outcomes of writes, straight from the writer. */
   readonly writer: MessagePort;
+  /** The write whose reads the writer runs; missing if there is no writer. */
+  readonly ticket?: TicketPlace;
   /** The line to the uploader Worker; absent without automatic backups and a restore. */
   readonly uploader?: MessagePort;
   /** The line to the Worker that delivers changed rows, and how it is to; absent: nowhere. */

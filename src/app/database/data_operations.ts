@@ -310,10 +310,10 @@ export interface DataParts {
 export function dataImplementations(parts: DataParts): Implementations<DataOperations> {
   const { database } = parts;
   return {
-    execute: (request, { span }) => database.execute(traced(request, span)),
+    execute: (request, { whenOver, span }) => database.execute(traced(request, span), whenOver),
     query: (request, { whenOver, span }) => database.query(traced(request, span), whenOver),
     request: (request, { whenOver, span }) => database.request(traced(request, span), whenOver),
-    loadText: (request, { span }) => database.execute(traced(request, span)),
+    loadText: (request, { whenOver, span }) => database.execute(traced(request, span), whenOver),
     loadStep: async (step) => {
       await database.load(step, limitOfStep(step));
       if (step.k === "install") parts.counters.done.store.num_loads++;

@@ -57,7 +57,7 @@ export interface DataRequest {
   readonly span?: ActiveSpan | undefined;
 }
 
-/** Resolves when nobody waits for the answer any more; asked for reads that take long. */
+/** Resolves when nobody waits for the answer any more; asked where that takes long. */
 export type WhenOver = (() => Promise<void>) | undefined;
 
 /** The answer to a request. */
@@ -110,8 +110,8 @@ export class Database {
    * @throws {NotLeaderError} Elsewhere than on the leader.
    * @throws {BusyError | TooLargeError | RequestError} When it was refused, or its outcome is unknown.
    */
-  execute(request: DataRequest): Promise<Answer> {
-    return this.#write(request, "execute");
+  execute(request: DataRequest, whenOver?: WhenOver): Promise<Answer> {
+    return this.#write(request, { kind: "execute", whenOver });
   }
 
   /**
@@ -133,7 +133,7 @@ export class Database {
     const statements = allowed(request.statements);
     const mayBeRead = request.level !== "strong" && mayAllRead(statements);
     const answer = mayBeRead ? await this.#read(request, statements, { onlyIfReadOnly: true, whenOver }) : "writes";
-    return answer === "writes" ? await this.#write(request, "request", statements) : answer;
+    return answer === "writes" ? await this.#write(request, { kind: "request", whenOver }, statements) : answer;
   }
 
   /**
@@ -152,7 +152,7 @@ export class Database {
   /** Puts statements through the log. */
   async #write(
     request: DataRequest,
-    kind: Command["kind"],
+    { kind, whenOver }: { readonly kind: Command["kind"]; readonly whenOver: WhenOver },
     statements = allowed(request.statements),
   ): Promise<Answer> {
     const { state, options, replica } = this.#parts;
@@ -163,14 +163,20 @@ export class Database {
     const wantedSteps = kind === "query" ? 0 : dbTimeoutMs * STEPS_PER_MS;
     const body = encodeCommand({ kind, transaction, statements, readTimeoutMs, wantedSteps });
     const limitMs = dbTimeoutMs > 0 ? Math.min(dbTimeoutMs * 2 + WRITE_GRACE_MS, timeoutMs) : timeoutMs;
-    if (!request.span) return await this.#propose(body, request.options, limitMs);
+    if (!request.span) return await this.#propose(body, request.options, limitMs, { whenOver });
     const span = request.span.child("write").set("muster.kind", kind);
-    return await spanOver(span, () => this.#propose(body, request.options, limitMs, span));
+    return await spanOver(span, () => this.#propose(body, request.options, limitMs, { whenOver, span }));
   }
 
   /** Puts a command through the log. */
-  async #propose(body: Uint8Array, options: RenderOptions, limitMs: number, span?: ActiveSpan): Promise<Answer> {
-    const result = await this.#parts.replica.write(body, options, limitMs, span?.traceparent);
+  async #propose(
+    body: Uint8Array,
+    options: RenderOptions,
+    limitMs: number,
+    { whenOver, span }: { readonly whenOver?: WhenOver; readonly span?: ActiveSpan } = {},
+  ): Promise<Answer> {
+    const asker = { trace: span?.traceparent, whenOver };
+    const result = await this.#parts.replica.write(body, options, limitMs, asker);
     if (result === undefined) {
       throw new RequestError(`no result within ${limitMs} ms: the write may or may not have taken effect`, "unknown");
     }
@@ -197,7 +203,7 @@ export class Database {
   ): Promise<Answer | "writes"> {
     const { state, readers, options } = this.#parts;
     const level = request.level === "auto" ? options.isVoter ? "weak" : "none" : request.level;
-    if (level === "strong") return await this.#readThroughLog(request, statements);
+    if (level === "strong") return await this.#readThroughLog(request, statements, whenOver);
     if (level !== "none" && !state.isLeader) throw new NotLeaderError();
     const isConfirmed = level === "none"
       ? isFresh(this.#parts, request.freshness)
@@ -219,9 +225,9 @@ export class Database {
   }
 
   /** A read of unknown outcome has changed nothing: the leader that comes next may be asked. */
-  async #readThroughLog(request: DataRequest, statements: Statements): Promise<Answer> {
+  async #readThroughLog(request: DataRequest, statements: Statements, whenOver: WhenOver): Promise<Answer> {
     try {
-      return await this.#write(request, "query", statements);
+      return await this.#write(request, { kind: "query", whenOver }, statements);
     } catch (error) {
       const isUnknown = error instanceof RequestError && error.outcome === "unknown";
       if (isUnknown && !this.#parts.state.isLeader) throw new NotLeaderError();

@@ -408,17 +408,22 @@ export class Operations<M extends OperationTypes<M>> implements Runner<M> {
       return held ? { answer, held } : { answer };
     } catch (error) {
       if (!(error instanceof NotLeaderError) || !call.relayed) throw error;
-      return await this.#passOn(name, call, message);
+      return await this.#passOn(name, call, message, over);
     } finally {
       if (this.#table[name].freesBody) freeBuffer(message.body);
     }
   }
 
   /** Has the leader do what a client agent asked this server for; the answer goes on as it is. */
-  async #passOn(name: keyof M & string, call: Call, { body, trace }: PeerMessage): Promise<ServedAnswer> {
+  async #passOn(
+    name: keyof M & string,
+    call: Call,
+    { body, trace }: PeerMessage,
+    over: Promise<void>,
+  ): Promise<ServedAnswer> {
     const { relayed: _, ...head } = call;
     const { timeoutMs, retries } = call;
-    const { answer } = await this.#forward({ call: { head, body, trace }, timeoutMs, retries });
+    const { answer } = await this.#forward({ call: { head, body, trace }, timeoutMs, retries }, over);
     return this.#handedOn(answer, this.#table[name]);
   }
 

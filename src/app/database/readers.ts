@@ -23,7 +23,7 @@
  * @module
  */
 import { AnswerBudget, READ_ANSWERS_BYTES_MAX } from "../../base/worker/answer_budget.ts";
-import { Ticket } from "../../base/worker/ticket.ts";
+import { Ticket, TICKET_MAX } from "../../base/worker/ticket.ts";
 import { packReads, type ReadRequest, type ReadResult, unpackReadResults } from "../../core/sql/exchange.ts";
 import { type FromReader, type ReaderLine, READERS_MAX, type ToReader } from "../../drivers/sqlite/api.ts";
 import { dropResults } from "./held_answer.ts";
@@ -60,8 +60,6 @@ const WATCHED_AFTER_MS = 50;
 const GRACE_MS = 50;
 /** Requests that wait for a reader. */
 export const WAITING_MAX = 10_000;
-/** References beyond this are used anew: they travel as 31 bits. */
-const REF_MAX = 0x7fff_ffff;
 
 interface Job {
   readonly request: Omit<ReadRequest, "ref">;
@@ -135,10 +133,10 @@ export class Readers {
   }
 
   /** Takes one more reader into use. */
-  add({ port, control, ticketAt }: ReaderLine): void {
+  add({ port, ticket }: ReaderLine): void {
     const reader: Reader = {
       port,
-      ticket: new Ticket(control, ticketAt),
+      ticket: new Ticket(ticket),
       jobs: [],
       handedOverMs: 0,
       current: 0,
@@ -273,7 +271,7 @@ export class Readers {
         job.mustWait = false;
       }
       const ref = this.#nextRef;
-      this.#nextRef = ref % REF_MAX + 1;
+      this.#nextRef = ref % TICKET_MAX + 1;
       this.#jobs.set(ref, job);
       reader.jobs.push(ref);
       // The time that it has waited counts.

@@ -4,11 +4,14 @@
  * Everything that arrives within one turn of the event loop leaves in one message, so messages between Workers carry
  * more under load. Reads that wait for a confirmation share one call. Writes are packed and keep numbers of their own:
  * a command goes to the replica while its outcome comes from the writer, many of them in one message.
+ *
+ * A write that takes long is watched: when its client leaves, what the writer computes for that client alone (a read at
+ * level strong, or beside writes) is ended. What is replicated goes on.
  * @module
  */
 import { type Call, Callee, Caller, type CallOptions } from "../../base/worker/channel.ts";
 import { RemoteClock } from "../../base/worker/clock.ts";
-import { Deadlines } from "../../base/worker/deadlines.ts";
+import { type Deadline, Deadlines } from "../../base/worker/deadlines.ts";
 import { buffersOf, packOwned } from "../../base/codec/packed.ts";
 import type {
   FromHttp,
@@ -22,6 +25,7 @@ import type {
 } from "../../drivers/replica/api.ts";
 import type { Member } from "../../core/raft/message.ts";
 import type { Span } from "../../core/traces/span.ts";
+import { Ticket, TICKET_MAX, type TicketPlace } from "../../base/worker/ticket.ts";
 import { Histogram } from "../../base/worker/histogram.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { type Outcome, unpackOutcomes } from "../../core/sql/exchange.ts";
@@ -56,10 +60,24 @@ export interface Serves {
   mayJoin(shown: HttpMethods["mayJoin"]["params"]): Promise<boolean>;
 }
 
-/** A write on its way to the replica. */
 /** Fewer writes are not worth a transaction and a sync of their own. */
 const PORTION_MIN = 64;
+/** The client of a write is watched from here on: most are answered before. */
+const WATCHED_AFTER_MS = 50;
+/** Pause between two looks whether what is computed is for a client that has left. */
+const LOOK_MS = 10;
 
+/** A write that waits for its outcome. */
+interface Write {
+  readonly startedMs: number;
+  readonly limit: Deadline;
+  readonly resolve: (result: WriteResult | undefined) => void;
+  /** Resolves when the client has left; undefined once it is watched, and where nobody can tell. */
+  whenOver: (() => Promise<void>) | undefined;
+  hasLeft: boolean;
+}
+
+/** A write on its way to the replica. */
 interface ToPropose {
   readonly ref: number;
   readonly body: Uint8Array;
@@ -107,7 +125,11 @@ export class ReplicaClient {
   readonly #caller: Caller<ReplicaMethods>;
   readonly #callee: Callee<HttpMethods>;
   readonly #answers: AnswerBudget;
-  readonly #writes = new Map<number, (result: WriteResult) => void>();
+  /** By number, oldest first. */
+  readonly #writes = new Map<number, Write>();
+  /** The write whose reads the writer runs. */
+  readonly #ticket: Ticket | undefined;
+  #watch: ReturnType<typeof setInterval> | undefined;
   readonly #deadlines = new Deadlines();
   readonly #reads = new Set<Reads>();
   /** Long answers on their way to other nodes. */
@@ -126,8 +148,13 @@ export class ReplicaClient {
   #thisTurn = 0;
   #nextRef = 1;
 
-  constructor(ports: { replica: MessagePort; writer: MessagePort }, serves: Serves, answers: AnswerBudget) {
+  constructor(
+    ports: { readonly replica: MessagePort; readonly writer: MessagePort; readonly ticket?: TicketPlace },
+    serves: Serves,
+    answers: AnswerBudget,
+  ) {
     this.#answers = answers;
+    this.#ticket = ports.ticket && new Ticket(ports.ticket);
     this.#replica = ports.replica;
     this.#caller = new Caller(ports.replica, {
       callee: "the replica",
@@ -152,27 +179,25 @@ export class ReplicaClient {
 
   /**
    * Hands a command to the log.
-   * @param trace The trace that it belongs to, as a traceparent.
+   * @param asker The trace that it belongs to, as a traceparent; and what resolves when the client has left, called for
+   * writes that take long.
    * @returns undefined when nothing was heard within `timeoutMs`: the outcome is unknown.
    */
   write(
     body: Uint8Array,
     options: RenderOptions,
     timeoutMs: number,
-    trace?: string,
+    { trace, whenOver }: { readonly trace?: string | undefined; readonly whenOver?: Write["whenOver"] } = {},
   ): Promise<WriteResult | undefined> {
     return new Promise((resolve) => {
-      const ref = this.#nextRef++;
-      const startedMs = performance.now();
+      const ref = this.#nextRef;
+      this.#nextRef = ref % TICKET_MAX + 1;
       const limit = this.#deadlines.start(timeoutMs, () => {
         this.#writes.delete(ref);
         resolve(undefined);
       });
-      this.#writes.set(ref, (result) => {
-        this.#deadlines.remove(limit);
-        if (result.k === "done") this.times.observe(performance.now() - startedMs);
-        resolve(result);
-      });
+      this.#writes.set(ref, { startedMs: performance.now(), limit, resolve, whenOver, hasLeft: false });
+      if (this.#ticket) this.#watch ??= setInterval(() => this.#look(), LOOK_MS);
       this.#outbox.push({ ref, body, render: renderBits(options), trace });
       if (trace !== undefined) this.#hasTraced = true;
       this.#schedule();
@@ -287,9 +312,29 @@ export class ReplicaClient {
 
   #settle(ref: number, result: WriteResult): void {
     const write = this.#writes.get(ref);
+    if (!write) {
+      if (result.k === "done") dropResults(result.outcome.results, this.#answers); // nobody waits for it
+      return;
+    }
     this.#writes.delete(ref);
-    if (write) write(result);
-    else if (result.k === "done") dropResults(result.outcome.results, this.#answers); // nobody waits for it
+    this.#deadlines.remove(write.limit);
+    if (result.k === "done") this.times.observe(performance.now() - write.startedMs);
+    write.resolve(result);
+  }
+
+  /** Looks for clients that have left, and whether it is for one of them that the writer reads. */
+  #look(): void {
+    const now = performance.now();
+    for (const write of this.#writes.values()) {
+      if (now - write.startedMs < WATCHED_AFTER_MS) break; // the others are younger
+      write.whenOver?.().then(() => write.hasLeft = true);
+      write.whenOver = undefined;
+    }
+    const { current = 0 } = this.#ticket ?? {};
+    if (this.#writes.get(current)?.hasLeft) this.#ticket?.cancel(current);
+    if (this.#writes.size > 0) return;
+    clearInterval(this.#watch);
+    this.#watch = undefined;
   }
 
   #onReplica(message: ToHttp): void {

@@ -6,6 +6,14 @@
 
 /** Bytes of the two words: ticket, cancel. */
 export const TICKET_BYTES = 8;
+/** Tickets are 1 to this one; those that count them begin anew behind it. */
+export const TICKET_MAX = 0x7fff_ffff;
+/** The place of the two words in shared memory. */
+export interface TicketPlace {
+  readonly shared: SharedArrayBuffer;
+  /** Their offset, a multiple of four. */
+  readonly at: number;
+}
 /** In the place of a ticket: whatever runs, and all that follows. */
 const ANY = -1;
 
@@ -13,9 +21,9 @@ const ANY = -1;
 export class Ticket {
   readonly #words: Int32Array;
 
-  /** @param offset Of the two words in `shared`, a multiple of four. */
-  constructor(shared: SharedArrayBuffer, offset: number) {
-    this.#words = new Int32Array(shared, offset, TICKET_BYTES / 4);
+  /** Reads and writes the words at a place. */
+  constructor({ shared, at }: TicketPlace) {
+    this.#words = new Int32Array(shared, at, TICKET_BYTES / 4);
   }
 
   /** Number of the request that is worked for; 0 for none. */
@@ -24,6 +32,7 @@ export class Ticket {
   }
 
   set current(ticket: number) {
+    Atomics.compareExchange(this.#words, 1, ticket, 0); // meant for one that had this number long ago
     Atomics.store(this.#words, 0, ticket);
   }
 

@@ -5,7 +5,7 @@
  */
 
 import { Activity, ACTIVITY_BYTES } from "../../base/worker/activity.ts";
-import { Ticket, TICKET_BYTES } from "../../base/worker/ticket.ts";
+import { Ticket, TICKET_BYTES, type TicketPlace } from "../../base/worker/ticket.ts";
 
 /** Offset of the request that is worked for, and of the one that is to end. */
 export const TICKET = 128;
@@ -70,9 +70,14 @@ export class Control {
     this.bytes = new Uint8Array(this.shared);
     this.#view = new DataView(this.shared);
     this.#words = new Int32Array(this.shared);
-    this.ticket = new Ticket(this.shared, TICKET);
+    this.ticket = new Ticket(this.ticketPlace);
     this.activity = new Activity(this.shared, ACTIVITY);
     if (!shared) this.free();
+  }
+
+  /** Where the ticket lies, for another thread. */
+  get ticketPlace(): TicketPlace {
+    return { shared: this.shared, at: TICKET };
   }
 
   /** Takes all limits away: no budget, no time limit, the system's clock and randomness. */

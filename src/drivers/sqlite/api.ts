@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { TicketPlace } from "../../base/worker/ticket.ts";
 import type { SqliteLibrary } from "../libsqlite/library.ts";
 import type { PackedEntries, PackedOutcomes, PackedReadResults, PackedReads } from "../../core/sql/exchange.ts";
 
@@ -14,6 +15,9 @@ export const READERS_MAX = 4;
 export function readersMaxOf(limit: number): number {
   return limit === 0 ? READERS_MAX : Math.min(limit, READERS_MAX);
 }
+
+/** The number of the first http Worker among the ports that wait for outcomes; it alone ends reads on the writer. */
+export const HTTP_PORT = 1;
 
 /** First message to the writer Worker, on its global scope. */
 export interface OpenWriter {
@@ -27,6 +31,8 @@ export interface OpenWriter {
   readonly library: SqliteLibrary;
   /** Shared with whoever may end what runs; see control.ts. */
   readonly control: SharedArrayBuffer;
+  /** The same for statements that only their asker sees; its tickets are the numbers of the waiters of {@linkcode HTTP_PORT}. */
+  readonly privateControl: SharedArrayBuffer;
   /** Counts the bytes of answers in flight; see rpc/answer_budget.ts. */
   readonly answers: SharedArrayBuffer;
   /** When a checkpoint is due. */
@@ -180,10 +186,8 @@ export interface OpenReader {
 export interface ReaderLine {
   /** Carries {@linkcode ToReader} out and {@linkcode FromReader} in. */
   readonly port: MessagePort;
-  /** Memory with the number of the reader's current request and the number of the request to abort. */
-  readonly control: SharedArrayBuffer;
-  /** Offset of these two words. */
-  readonly ticketAt: number;
+  /** The number of its current request, and of the one to abort. */
+  readonly ticket: TicketPlace;
 }
 
 /** http → reader. */

@@ -51,6 +51,7 @@ import {
   failureOf,
   IsolateEntry,
   type Limits,
+  QUERY_TIMEOUT,
   RestartEntry,
   resultMessage,
   StatementError,
@@ -369,7 +370,10 @@ export class Executor {
     { number, isPrivate }: { number: number; isPrivate: boolean },
   ): { text: string; hasFailed: boolean } {
     if (error instanceof RestartEntry || error instanceof IsolateEntry) throw error;
-    const message = resultMessage(error, this.#limits) ?? excusedMessage(error, this.#database);
+    const isCancelled = isPrivate && causeOf(error) === "cancelled"; // its asker has left, or the node is on its way down
+    const message = isCancelled
+      ? QUERY_TIMEOUT
+      : resultMessage(error, this.#limits) ?? excusedMessage(error, this.#database);
     if (message === null) throw error;
     const failure = error instanceof DoomedError ? error.failure : failureOf(error, message);
     // SQLite takes no more writes then in the transaction, its COMMIT included.

@@ -34,6 +34,7 @@ import { type LoadStep, loadStepOf } from "../../core/sql/load_step.ts";
 import { countedBytes, type ResultText } from "../../core/sql/result_text.ts";
 import { TextCache } from "../../core/sql/text_cache.ts";
 import type { ApplyEntry, Outcome } from "../../core/sql/exchange.ts";
+import { HTTP_PORT } from "./api.ts";
 import { SYSTEM_TABLE } from "./authorizer.ts";
 import { Control } from "../libsqlite/control.ts";
 import { type Checkpoint, checkpoint, hasCatalog, prepareDatabase } from "./database_file.ts";
@@ -62,6 +63,8 @@ export interface StateMachineOptions {
   readonly library?: SqliteLibrary;
   /** Lets another thread abort the running statement. @default {new Control()} */
   readonly control?: Control;
+  /** The same for statements that only their asker sees. @default {new Control()} */
+  readonly privateControl?: Control;
   /** Counts the bytes of answers. @default {new AnswerBudget()} */
   readonly answers?: AnswerBudget;
   /** Whether foreign keys are enforced: the same on every node. */
@@ -133,6 +136,8 @@ export class StateMachine {
   readonly #database: Database;
   /** Of the replicated statements. */
   readonly #control: Control;
+  /** Of those that only their asker sees. */
+  readonly #privateControl: Control;
   readonly #answers: AnswerBudget;
   readonly #executor: Executor;
   readonly #begin: Statement;
@@ -150,6 +155,7 @@ export class StateMachine {
     this.#options = options;
     const { foreignKeys, library } = options;
     this.#control = options.control ?? new Control();
+    this.#privateControl = options.privateControl ?? new Control();
     this.#answers = options.answers ?? new AnswerBudget();
     this.#database = new Database(path, { readOnly: false, foreignKeys, ...(library ? { library } : {}) });
     this.#database.configure("stablePlans", true);
@@ -157,7 +163,7 @@ export class StateMachine {
     this.hasCatalog = hasCatalog(this.#database);
     this.#executor = new Executor(this.#database, {
       control: this.#control,
-      privateControl: new Control(),
+      privateControl: this.#privateControl,
       answers: this.#answers,
       digest: this.digest,
       foreignKeys,
@@ -354,6 +360,7 @@ export class StateMachine {
     this.digest.mix(entry.index);
     this.digest.mix(entry.term);
     if (command !== null) {
+      this.#privateControl.ticket.current = ticketOf(entry);
       this.#executor.beginEntry(command, this.#timeMs, budget);
       results = this.#executor.execute(command, { options: entry.waiter?.options ?? null, doomed, isSolitary });
       work.failures = this.#executor.failures;
@@ -541,6 +548,11 @@ export class StateMachine {
     if (typeof digest === "bigint") this.digest.value = Number(digest);
     this.digest.keep(this.applied);
   }
+}
+
+/** The number by which what only the asker of an entry sees may be ended: one http Worker has it. */
+function ticketOf({ waiter }: ApplyEntry): number {
+  return waiter?.port === HTTP_PORT ? waiter.ref : 0;
 }
 
 /** Whether a request that is all or nothing has failed, and was undone when it ran. */

@@ -91,19 +91,22 @@ class WriterWorker {
   readonly #memoryTimer = setInterval(() => this.#giveMemoryBack(), MEMORY_LOOK_MS);
 
   constructor(options: OpenWriter) {
-    const { path, foreignKeys, library, control, answers, checkpoint, tempBytesMax, replica, http } = options;
+    const { path, foreignKeys, library, checkpoint, tempBytesMax, replica, http } = options;
     this.#library = library;
-    this.#control = new Control(control);
+    this.#control = new Control(options.control);
     this.#rule = checkpoint;
     this.#replica = replica;
     this.#walPath = `${path}-wal`;
     this.#paths = snapshotPaths(path, library);
+    const answers = new AnswerBudget(options.answers);
+    const privateControl = new Control(options.privateControl);
     const openMachine = () =>
       openStateMachine(path, {
         foreignKeys,
         library,
         control: this.#control,
-        answers: new AnswerBudget(answers),
+        privateControl,
+        answers,
         tempBytesMax,
         deliver: (port, outcomes) => {
           const message: Outcomes = { k: "outcomes", outcomes: packOutcomes(outcomes) };

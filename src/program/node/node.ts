@@ -23,7 +23,7 @@ import { NODE_STATE_BYTES, NodeState } from "../../base/worker/node_state.ts";
 import { type OpenReader, type OpenSnapshot, type OpenWriter, readersMaxOf } from "../../drivers/sqlite/api.ts";
 import { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import type { OpenBackups } from "../../drivers/backup/api.ts";
-import { ACTIVITY, Control, TICKET } from "../../drivers/libsqlite/control.ts";
+import { ACTIVITY, Control } from "../../drivers/libsqlite/control.ts";
 import type { SqliteLibrary } from "../../drivers/libsqlite/library.ts";
 import { type LogLevel, setLogLevel } from "../../base/worker/log.ts";
 import type { AgentParts } from "./agent.ts";
@@ -101,6 +101,8 @@ export class Node {
   #keepsChecks: boolean;
   readonly #definitions: DefinitionFiles;
   readonly #writerControl = new Control();
+  /** Of what runs on the writer and only its asker sees. */
+  readonly #privateControl = new Control();
   readonly #readerControls: Control[] = [];
   readonly #answers = new AnswerBudget();
   /** Whether the snapshot Worker is still to start. */
@@ -253,6 +255,7 @@ export class Node {
       foreignKeys: this.#config.foreignKeys,
       library: this.#library,
       control: this.#writerControl.shared,
+      privateControl: this.#privateControl.shared,
       answers: this.#answers.shared,
       checkpoint: {
         entries: this.#config.snapshotEntries,
@@ -284,7 +287,7 @@ export class Node {
     };
     this.#spawn("reader").postMessage(open, [port1]);
     this.#revokeLibrary();
-    this.#tellHttp({ k: "reader", line: { port: port2, control: control.shared, ticketAt: TICKET } });
+    this.#tellHttp({ k: "reader", line: { port: port2, ticket: control.ticketPlace } });
   }
 
   #startHttp(
@@ -316,7 +319,12 @@ export class Node {
       replica,
       writer,
       ...(users ? { users } : {}),
-      ...(this.#replica ? { activity: { shared: this.#writerControl.shared, at: ACTIVITY } } : {}),
+      ...(this.#replica
+        ? {
+          activity: { shared: this.#writerControl.shared, at: ACTIVITY },
+          ticket: this.#privateControl.ticketPlace,
+        }
+        : {}),
       ...this.#agent?.forHttp,
       ...this.#uploader?.forHttp,
       ...this.#sinks,
@@ -520,7 +528,7 @@ export class Node {
 
   /** Reads end at once, a write that runs a little later: it comes again at the next start. */
   #endStatements(): void {
-    for (const control of this.#readerControls) control.ticket.cancelAll();
+    for (const control of [this.#privateControl, ...this.#readerControls]) control.ticket.cancelAll();
     Deno.unrefTimer(Number(setTimeout(() => this.#writerControl.ticket.cancelAll(), WRITER_GRACE_MS)));
   }
 

@@ -31,13 +31,13 @@ class FakeReader {
   constructor(readers: Readers) {
     const { port1, port2 } = new MessageChannel();
     this.#port = port2;
-    this.ticket = new Ticket(this.#shared, 0);
+    this.ticket = new Ticket({ shared: this.#shared, at: 0 });
     port2.onmessage = ({ data }: MessageEvent<ToReader>) => {
       if (data.k !== "read") return;
       this.#batches.push(unpackReads(data.requests));
       this.#wake();
     };
-    readers.add({ port: port1, control: this.#shared, ticketAt: 0 });
+    readers.add({ port: port1, ticket: { shared: this.#shared, at: 0 } });
   }
 
   /** The next batch; the reader is at its first request from then on. */

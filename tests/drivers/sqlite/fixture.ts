@@ -95,6 +95,8 @@ export class Bench implements Disposable {
   readonly applied: number[] = [];
   /** Limits of its statements, and what it is at. */
   readonly control = new Control();
+  /** The same for what only their asker sees. */
+  readonly privateControl = new Control();
 
   /** @param path A file, or `:memory:`. */
   constructor(path = ":memory:", foreignKeys = false, { tempBytesMax }: { readonly tempBytesMax?: number } = {}) {
@@ -102,6 +104,7 @@ export class Bench implements Disposable {
       foreignKeys,
       ...(tempBytesMax === undefined ? {} : { tempBytesMax }),
       control: this.control,
+      privateControl: this.privateControl,
       deliver: (port, outcomes) => {
         for (const outcome of outcomes) this.delivered.push({ port, outcome });
       },

@@ -99,6 +99,24 @@ Deno.test("the reads of a request share its time", () => {
   });
 });
 
+Deno.test("reads that nobody waits for are ended, and the writes beside them happen on every replica", () => {
+  withLog((bench) => {
+    withLog((other) => {
+      const insert = (text: string) => `INSERT INTO log VALUES('${text}')`;
+      const statements = [insert("before"), ENDLESS, insert("after"), ENDLESS];
+      bench.privateControl.ticket.cancelAll();
+      const timeout = { error: "query timeout" };
+      const [before, ended, after, endedToo] = results(bench, statements, { kind: "request" });
+      assertEquals([ended, endedToo], [timeout, timeout]);
+      assertEquals([before.rows_affected, after.rows_affected], [1, 1]);
+      assertEquals(results(bench, [ENDLESS], { kind: "query" }), [timeout]);
+      other.machine.apply([entry(2, statements, { kind: "request" }), entry(3, [ENDLESS], { kind: "query" })]);
+      assertEquals(other.machine.digest.value, bench.machine.digest.value);
+      assertEquals(other.rows("SELECT m FROM log"), [["first"], ["before"], ["after"]]);
+    });
+  });
+});
+
 Deno.test("the time of a read does not begin anew with each piece of its rows", () => {
   withLog((bench) => {
     // A hundred rows, each a piece of its own that takes a fraction of the limit.

@@ -61,7 +61,14 @@ const opening = (path: string) => ({
 });
 
 function openWriter(writer: Worker, { path, ...ports }: Pick<OpenWriter, "path" | "replica" | "http">): void {
-  const open: OpenWriter = { ...opening(path), checkpoint: CHECKPOINT, tempBytesMax: 1024 * 1024, ...ports };
+  const privateControl = new Control().shared;
+  const open: OpenWriter = {
+    ...opening(path),
+    privateControl,
+    checkpoint: CHECKPOINT,
+    tempBytesMax: 1024 * 1024,
+    ...ports,
+  };
   writer.postMessage(open, [ports.replica, ...ports.http]);
 }
 
