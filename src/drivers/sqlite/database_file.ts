@@ -14,8 +14,14 @@ import { isNotDatabase } from "./failure.ts";
 /** Time a connection waits for another's lock, in milliseconds. */
 export const BUSY_TIMEOUT_MS = 5000;
 
-/** Size to which the WAL is cut when it starts over after a checkpoint: its size then tells how much has come since. */
-const WAL_KEPT_BYTES = 4 * 1024 * 1024;
+/** Size of the WAL that calls for a checkpoint whatever the rule says, in bytes (A9). */
+export const CHECKPOINT_WAL_BYTES = 32 * 1024 * 1024;
+/**
+ * The file of a WAL that starts over is cut to this size. Cutting off what the next seconds of a full load write again
+ * would keep every write waiting for 10 ms, each time.
+ */
+const WAL_KEPT_BYTES = CHECKPOINT_WAL_BYTES + 8 * 1024 * 1024;
+const WAL_FRAME_HEADER_BYTES = 24;
 
 /** A database that cannot be used. */
 export class DatabaseFileError extends Error {
@@ -74,8 +80,14 @@ function refuseForeignFile(database: Database, path: string): void {
   }
 }
 
-/** Runs a checkpoint and reads its answer (A10). */
-export function checkpoint(database: Database, mode: "PASSIVE" | "TRUNCATE"): Checkpoint {
+/** Bytes of the frames in the WAL, whatever the length of its file. */
+export function walBytes(database: Database): number {
+  const [pageSize] = runOnce(database, "PRAGMA page_size")[0] ?? [];
+  return checkpoint(database, "NOOP").frames * (Number(pageSize) + WAL_FRAME_HEADER_BYTES);
+}
+
+/** Runs a checkpoint, or only looks (`NOOP`), and reads the answer (A10). */
+export function checkpoint(database: Database, mode: "PASSIVE" | "TRUNCATE" | "NOOP"): Checkpoint {
   const [busy, frames, moved] = runOnce(database, `PRAGMA wal_checkpoint(${mode})`)[0] ?? [];
   if (typeof busy !== "bigint" || typeof frames !== "bigint" || typeof moved !== "bigint") {
     throw new TypeError("Expected three integers from wal_checkpoint");

@@ -37,7 +37,7 @@ import type { ApplyEntry, Outcome } from "../../core/sql/exchange.ts";
 import { HTTP_PORT } from "./api.ts";
 import { SYSTEM_TABLE } from "./authorizer.ts";
 import { Control } from "../libsqlite/control.ts";
-import { type Checkpoint, checkpoint, hasCatalog, prepareDatabase } from "./database_file.ts";
+import { type Checkpoint, checkpoint, hasCatalog, prepareDatabase, walBytes } from "./database_file.ts";
 import { Digest } from "./digest.ts";
 import { Database, runOnce, SqliteError, type Statement } from "../libsqlite/driver.ts";
 import type { SqliteLibrary } from "../libsqlite/library.ts";
@@ -237,6 +237,11 @@ export class StateMachine {
       term: this.appliedTerm,
       durable: this.durable,
     };
+  }
+
+  /** What the WAL holds, in bytes. */
+  get walBytes(): number {
+    return walBytes(this.#database);
   }
 
   /**

@@ -29,14 +29,13 @@ import { FreedMemory, MEMORY_LOOK_MS } from "../libsqlite/freed_memory.ts";
 import { Control } from "../libsqlite/control.ts";
 import { ExtensionError } from "../libsqlite/extension.ts";
 import { openLibrary, type SqliteLibrary } from "../libsqlite/library.ts";
+import { CHECKPOINT_WAL_BYTES } from "./database_file.ts";
 import { causeOf, isDiskFull, isLocked } from "./failure.ts";
 import { DamagedDatabaseError, healTainted, markTainted, openUndamaged, taints } from "./taint.ts";
 import { BATCH_ENTRIES_MAX, openStateMachine, type StateMachine } from "./state_machine.ts";
 import { answerPulse } from "../../base/worker/pulse.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
-/** Size of the WAL that calls for a checkpoint whatever the rule says, in bytes (A9). */
-const CHECKPOINT_WAL_BYTES = 32 * 1024 * 1024;
 /** Least time between two checkpoints: one that a long reader keeps from its end is not tried again at once. */
 const CHECKPOINT_PAUSE_MS = 1000;
 /** Least time between two syncs of the WAL beside the transactions. */
@@ -308,7 +307,7 @@ class WriterWorker {
     const sinceMs = nowMs - this.#checkpointedMs;
     if (sinceMs < CHECKPOINT_PAUSE_MS) return;
     const { entries, walBytes, intervalMs } = this.#rule;
-    const wal = Deno.statSync(this.#walPath).size;
+    const wal = this.#machine.walBytes;
     const isDue = this.#machine.applied - this.#checkpointedAt >= entries || walBytes > 0 && wal >= walBytes;
     if (wal < CHECKPOINT_WAL_BYTES && (sinceMs < intervalMs || !isDue)) return;
     const before = this.#machine.durable;

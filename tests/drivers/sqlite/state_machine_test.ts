@@ -362,6 +362,25 @@ Deno.test("StateMachine moves what a reader lets it, and the rest when that has 
   Deno.removeSync(dir, { recursive: true });
 });
 
+Deno.test("what the WAL holds counts for the next checkpoint, not the length of its file, which is written over", () => {
+  const dir = Deno.makeTempDirSync();
+  const path = `${dir}/db.sqlite`;
+  {
+    using bench = new Bench(path);
+    const file = () => Deno.statSync(`${path}-wal`).size;
+    bench.run(["CREATE TABLE t(a)", ["INSERT INTO t VALUES(zeroblob(?))", 8_000_000]]);
+    const whole = file();
+    assertEquals(bench.machine.walBytes > 8_000_000, true);
+    assert(bench.machine.checkpoint("PASSIVE").isComplete);
+    bench.run([["INSERT INTO t VALUES(?)", 1]]);
+    assert(bench.machine.walBytes < 100_000, `${bench.machine.walBytes} bytes`);
+    assertEquals(file(), whole);
+    bench.machine.checkpoint("TRUNCATE");
+    assertEquals([bench.machine.walBytes, file()], [0, 0]);
+  }
+  Deno.removeSync(dir, { recursive: true });
+});
+
 Deno.test("StateMachine refuses a file that is not SQLite", () => {
   const path = Deno.makeTempFileSync();
   Deno.writeTextFileSync(path, "these are no tables at all ".repeat(100));
