@@ -40,6 +40,9 @@ export interface Patch {
 export const PROLOGUE = "extern int muster_work(long long);\nextern void muster_randomness(int, void*);\n" +
   "extern void muster_undone(void*);\nextern int muster_nest(int, int);\nextern int muster_compiling(long long);\nextern int muster_recompile(int);\n";
 
+/** Recursions whose depth is counted, as the native part numbers them (library/muster.c). */
+const NEST = { select: 0, trigger: 1, once: 2 };
+
 /** All of them, in the order of the amalgamation. */
 export const PATCHES: readonly Patch[] = [
   {
@@ -154,22 +157,22 @@ export const PATCHES: readonly Patch[] = [
       "use up the stack while they are compiled: both have a depth that is the same on every machine",
     find: "SQLITE_PRIVATE int sqlite3WalkSelect(Walker *pWalker, Select *p){\n  int rc;\n",
     replace:
-      "static int walkSelect(Walker*, Select*);\nSQLITE_PRIVATE int sqlite3WalkSelect(Walker *pWalker, Select *p){\n  int rc;\n  if( p && muster_compiling(32) ) return WRC_Abort;\n  muster_nest(0, 1);\n  rc = walkSelect(pWalker, p);\n  muster_nest(0, -1);\n  return rc;\n}\n" +
+      `static int walkSelect(Walker*, Select*);\nSQLITE_PRIVATE int sqlite3WalkSelect(Walker *pWalker, Select *p){\n  int rc;\n  if( p && muster_compiling(32) ) return WRC_Abort;\n  muster_nest(${NEST.select}, 1);\n  rc = walkSelect(pWalker, p);\n  muster_nest(${NEST.select}, -1);\n  return rc;\n}\n` +
       "static int walkSelect(Walker *pWalker, Select *p){\n  int rc;\n",
   },
   {
     why: "the same: the first to go through a query",
     find: "  if( (selFlags & SF_Expanded)!=0 ){\n    return WRC_Prune;\n  }\n  if( pWalker->eCode ){\n",
     replace: "  if( (selFlags & SF_Expanded)!=0 ){\n    return WRC_Prune;\n  }\n" +
-      '  if( muster_nest(0, 0)>1200 ){\n    sqlite3ErrorMsg(pParse, "too many levels of views, subqueries and common table expressions");\n    return WRC_Abort;\n  }\n' +
+      `  if( muster_nest(${NEST.select}, 0)>1200 ){\n    sqlite3ErrorMsg(pParse, "too many levels of views, subqueries and common table expressions");\n    return WRC_Abort;\n  }\n` +
       "  if( pWalker->eCode ){\n",
   },
   {
     why: "the same: the program of a trigger, or of a foreign key's action",
     find: "    pPrg = codeRowTrigger(pParse, pTrigger, pTab, orconf);\n",
     replace:
-      '    if( muster_nest(1, 1)>500 ) sqlite3ErrorMsg(pParse, "too many levels of triggers and foreign keys");\n' +
-      "    else pPrg = codeRowTrigger(pParse, pTrigger, pTab, orconf);\n    muster_nest(1, -1);\n",
+      `    if( muster_nest(${NEST.trigger}, 1)>500 ) sqlite3ErrorMsg(pParse, "too many levels of triggers and foreign keys");\n` +
+      `    else pPrg = codeRowTrigger(pParse, pTrigger, pTab, orconf);\n    muster_nest(${NEST.trigger}, -1);\n`,
   },
   {
     why: "an expression behind COLLATE counts as deep as it is: a limit of its depth is of no use otherwise",
@@ -274,14 +277,14 @@ export const PATCHES: readonly Patch[] = [
       "what a connection works out once and keeps does not count for the statement that happens to be the first: the schema",
     find: "SQLITE_PRIVATE int sqlite3Init(sqlite3 *db, char **pzErrMsg){\n  int i, rc;\n",
     replace:
-      "static int initAll(sqlite3*, char**);\nSQLITE_PRIVATE int sqlite3Init(sqlite3 *db, char **pzErrMsg){\n  int rc;\n  muster_nest(2, 1);\n  rc = initAll(db, pzErrMsg);\n  muster_nest(2, -1);\n  return rc;\n}\n" +
+      `static int initAll(sqlite3*, char**);\nSQLITE_PRIVATE int sqlite3Init(sqlite3 *db, char **pzErrMsg){\n  int rc;\n  muster_nest(${NEST.once}, 1);\n  rc = initAll(db, pzErrMsg);\n  muster_nest(${NEST.once}, -1);\n  return rc;\n}\n` +
       "static int initAll(sqlite3 *db, char **pzErrMsg){\n  int i, rc;\n",
   },
   {
     why: "the same: a virtual table",
     find: "    rc = vtabCallConstructor(db, pTab, pMod, pMod->pModule->xConnect, &zErr);\n    if( rc!=SQLITE_OK ){\n",
     replace:
-      "    muster_nest(2, 1);\n    rc = vtabCallConstructor(db, pTab, pMod, pMod->pModule->xConnect, &zErr);\n    muster_nest(2, -1);\n    if( rc!=SQLITE_OK ){\n",
+      `    muster_nest(${NEST.once}, 1);\n    rc = vtabCallConstructor(db, pTab, pMod, pMod->pModule->xConnect, &zErr);\n    muster_nest(${NEST.once}, -1);\n    if( rc!=SQLITE_OK ){\n`,
   },
   {
     why: "the columns of views are worked out anew for each statement: so they count for each, as they may take long",
