@@ -16,6 +16,7 @@ import {
 } from "./boot_parts.ts";
 import { splitAddress } from "../../base/codec/address.ts";
 import { WRONG_PORT_HEADER } from "../transport/listener.ts";
+import { newClusterFault } from "./new_cluster.ts";
 import { Progress } from "./progress.ts";
 import { REMOVED } from "./removal.ts";
 import { registerLoop } from "./register_loop.ts";
@@ -57,14 +58,8 @@ async function enter(parts: BootParts): Promise<void> {
   if (options.bootstrapExpect > 0 && (options.join.length > 0 || options.discovery)) return await bootLoop(parts);
   if (options.join.length > 0) return await joinLoop(parts, options.join);
   if (options.discovery) return await bootLoop(parts); // a read replica: it joins what the names lead to
-  if (!options.isVoter) {
-    throw new ClusteringError("cannot create a new non-voting node without joining it to an existing cluster");
-  }
-  if (options.bootstrapExpect > 1) {
-    throw new ClusteringError(
-      `-bootstrap-expect ${options.bootstrapExpect} needs -join or -disco-mode, to find the other nodes by`,
-    );
-  }
+  const fault = newClusterFault({ ...options, hasEntry: false });
+  if (fault !== undefined) throw new ClusteringError(fault);
   log("no cluster to join: starting one of this node alone");
   await cluster.bootstrapAlone();
   return await untilSettled(parts);

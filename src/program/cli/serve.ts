@@ -6,7 +6,8 @@ import { SERVE_HELP } from "../manual/program_help.ts";
 import { describeFlags, Flags, UsageError } from "../config/flags.ts";
 import { configOf } from "../config/serve_config.ts";
 import { SERVE_FLAGS } from "../config/serve_flags.ts";
-import { apiUrlOf, configFault, newClusterFault, type NodeConfig } from "../config/config.ts";
+import { apiUrlOf, configFault, type NodeConfig } from "../config/config.ts";
+import { newClusterFault } from "../../drivers/cluster/new_cluster.ts";
 import { ExtensionsError, isThere, readExtensions } from "../node/extensions.ts";
 import { DataDirectoryError, isNewDirectory } from "../node/data_directory.ts";
 import { Node, NodeFailure } from "../node/node.ts";
@@ -52,12 +53,20 @@ export async function serve(args: readonly string[]): Promise<number> {
     console.error(`fatal: ${error.message}`);
     return 2;
   }
-  const wrong = configFault(config) ?? (isNewDirectory(config.dataDirectory) ? newClusterFault(config) : undefined);
+  const wrong = configFault(config) ?? lonelyFault(config);
   if (wrong !== undefined) {
     console.error(`fatal: ${wrong}`);
     return 2;
   }
   return await run(config);
+}
+
+/** Why a node without data cannot become part of a cluster; one that is in a cluster needs none of these flags. */
+function lonelyFault(config: NodeConfig): string | undefined {
+  if (!isNewDirectory(config.dataDirectory)) return undefined;
+  const hasEntry = config.join.length > 0 || config.discoMode !== "";
+  const fault = newClusterFault({ ...config, hasEntry });
+  return fault && `clustering failure: ${fault}`;
 }
 
 function argumentFault(flags: Flags): string | undefined {

@@ -412,22 +412,6 @@ function joinFault(
   return undefined;
 }
 
-/**
- * Why a node that has no data yet cannot become part of a cluster, or undefined; one that is in a cluster needs none of these flags.
- * For before its directory is made, which keeps the node's id from then on. The texts are those of drivers/cluster/boot.ts, which
- * knows of the rest.
- */
-export function newClusterFault(
-  { join, discoMode, isVoter, bootstrapExpect }: Pick<NodeConfig, "join" | "discoMode" | "isVoter" | "bootstrapExpect">,
-): string | undefined {
-  if (join.length > 0 || discoMode !== "") return undefined;
-  if (!isVoter) {
-    return "clustering failure: cannot create a new non-voting node without joining it to an existing cluster";
-  }
-  if (bootstrapExpect <= 1) return undefined;
-  return `clustering failure: -bootstrap-expect ${bootstrapExpect} needs -join or -disco-mode, to find the other nodes by`;
-}
-
 function discoveryFault({ discoMode, bootstrapExpect, isVoter }: NodeConfig): string | undefined {
   switch (discoMode) {
     case "":
