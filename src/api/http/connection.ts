@@ -128,9 +128,11 @@ export class ClientConnection {
   #ahead: Promise<number | null> | undefined;
   /** Ends what waits for the sake of the request under way. */
   #endWait: (() => void) | undefined;
-  /** The client was seen to have left while its request was waiting: there is no true answer, and nobody to read it. */
+  /** The client was seen to have left, or to have ended its half of the connection, while its request was waiting. */
   #hasLeft = false;
-  readonly #whenOver = () => this.#untilOver();
+  /** The request under way is given up then: there is no true answer to it. */
+  #mayGiveUp = false;
+  readonly #whenOver = (isOwed = false) => this.#untilOver(isOwed);
 
   /** @param conn Owned from now on. */
   constructor(conn: Conn, parts: ConnectionParts, deadlines: Deadlines) {
@@ -191,7 +193,7 @@ export class ClientConnection {
       const body = incoming ?? this.#bodyAtHand(head) ?? await this.#readBody(head);
       const response = await this.#answer(head, body, startedMs);
       held = response.held;
-      if (this.#hasLeft && !response.stream) return false;
+      if (this.#hasLeft && this.#mayGiveUp && !response.stream) return false;
       count.answered(response.status, performance.now() - startedMs);
       if (response.stream && head.method !== "HEAD") {
         return await this.#respondStream(response, response.stream, head);
@@ -208,6 +210,7 @@ export class ClientConnection {
       this.#bodyBytes = 0;
       this.#busy = false;
       this.#endWait = undefined;
+      this.#mayGiveUp = false;
     }
   }
 
@@ -219,7 +222,8 @@ export class ClientConnection {
   }
 
   /** Resolves when there is nobody to wait for any more: the client has left, or the server is to stop. */
-  #untilOver(): Promise<void> {
+  #untilOver(isOwed: boolean): Promise<void> {
+    this.#mayGiveUp ||= !isOwed;
     return new Promise((resolve) => {
       this.#endWait = resolve;
       if (this.#finishing) resolve();

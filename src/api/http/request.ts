@@ -2,6 +2,7 @@
  * A request of a client as handlers see it.
  * @module
  */
+import type { WhenOver } from "../../app/database/operation.ts";
 import type { ActiveSpan } from "../../app/traces/active_span.ts";
 import type { Proof } from "../../app/users/users.ts";
 import type { Params } from "./params.ts";
@@ -37,8 +38,8 @@ export interface HttpRequest {
   readonly span?: ActiveSpan;
   /** When it arrived, in ms of the monotonic clock. */
   readonly startedMs: number;
-  /** Resolves when waiting on is of no use: the client has left, or this node stops. Absent in tests. */
-  readonly whenOver?: () => Promise<void>;
+  /** Absent in tests. */
+  readonly whenOver?: WhenOver;
 }
 
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });

@@ -4,7 +4,7 @@
  * @module
  */
 import type { ChangeOperations } from "../../app/changes/change_operations.ts";
-import type { Asker } from "../../app/database/operation.ts";
+import { type Asker, isRepeatable } from "../../app/database/operation.ts";
 import type { ClusterOperations } from "../../app/database/cluster_operations.ts";
 import type { DataOperations } from "../../app/database/data_operations.ts";
 import {
@@ -108,7 +108,7 @@ export async function operate<K extends keyof RqliteOperations>(
       timeoutMs,
       retries,
       whenOver,
-      isCancelable: true,
+      isCancelable: isRepeatable(name),
       span,
       isOnlyHere,
       datacenter: otherDatacenter(request, parts),
@@ -184,6 +184,7 @@ function statusOf(error: Error, name: keyof RqliteOperations, parts: LeaderParts
   if (code === "no_servers") {
     return new HttpError(503, "no servers known: join a pool that has one", { retryAfter: 1 });
   }
+  if (code === "canceled") return new HttpError(503, "this node stops", { retryAfter: 1 });
   const leaderless = code === "not_sent";
   if (!OF_DATA.includes(name)) return new HttpError(500, message, { leaderless });
   return new RequestError(message, code === "unknown" ? "unknown" : "none", { leaderless });

@@ -29,7 +29,8 @@ import { allowed, mayAllRead } from "./allowed.ts";
 import { dropResults } from "./held_answer.ts";
 import { readLinearizably } from "./linearizable.ts";
 import type { Readers } from "./readers.ts";
-import { type ReplicaClient, ReplicaError } from "./replica_client.ts";
+import type { WhenOver } from "./operation.ts";
+import { type ProposalAsker, type ReplicaClient, ReplicaError } from "./replica_client.ts";
 
 /** Read consistency; `auto` is weak on a voter and none elsewhere. */
 export type Level = typeof LEVELS[number];
@@ -56,9 +57,6 @@ export interface DataRequest {
   /** Present on the node that does it, where the request is traced. */
   readonly span?: ActiveSpan | undefined;
 }
-
-/** Resolves when nobody waits for the answer any more; asked where that takes long. */
-export type WhenOver = (() => Promise<void>) | undefined;
 
 /** The answer to a request. */
 export interface Answer {
@@ -152,7 +150,7 @@ export class Database {
   /** Puts statements through the log. */
   async #write(
     request: DataRequest,
-    { kind, whenOver }: { readonly kind: Command["kind"]; readonly whenOver: WhenOver },
+    { kind, whenOver }: { readonly kind: Command["kind"]; readonly whenOver: WhenOver | undefined },
     statements = allowed(request.statements),
   ): Promise<Answer> {
     const { state, options, replica } = this.#parts;
@@ -163,9 +161,13 @@ export class Database {
     const wantedSteps = kind === "query" ? 0 : dbTimeoutMs * STEPS_PER_MS;
     const body = encodeCommand({ kind, transaction, statements, readTimeoutMs, wantedSteps });
     const limitMs = dbTimeoutMs > 0 ? Math.min(dbTimeoutMs * 2 + WRITE_GRACE_MS, timeoutMs) : timeoutMs;
-    if (!request.span) return await this.#propose(body, request.options, limitMs, { whenOver });
+    const asker = { whenOver, isOwed: kind !== "query" };
+    if (!request.span) return await this.#propose(body, request.options, limitMs, asker);
     const span = request.span.child("write").set("muster.kind", kind);
-    return await spanOver(span, () => this.#propose(body, request.options, limitMs, { whenOver, span }));
+    return await spanOver(
+      span,
+      () => this.#propose(body, request.options, limitMs, { ...asker, trace: span.traceparent }),
+    );
   }
 
   /** Puts a command through the log. */
@@ -173,9 +175,8 @@ export class Database {
     body: Uint8Array,
     options: RenderOptions,
     limitMs: number,
-    { whenOver, span }: { readonly whenOver?: WhenOver; readonly span?: ActiveSpan } = {},
+    asker?: ProposalAsker,
   ): Promise<Answer> {
-    const asker = { trace: span?.traceparent, whenOver };
     const result = await this.#parts.replica.write(body, options, limitMs, asker);
     if (result === undefined) {
       throw new RequestError(`no result within ${limitMs} ms: the write may or may not have taken effect`, "unknown");
@@ -199,7 +200,7 @@ export class Database {
   async #read(
     request: DataRequest,
     statements: Statements,
-    { onlyIfReadOnly, whenOver }: { onlyIfReadOnly: boolean; whenOver: WhenOver },
+    { onlyIfReadOnly, whenOver }: { onlyIfReadOnly: boolean; whenOver: WhenOver | undefined },
   ): Promise<Answer | "writes"> {
     const { state, readers, options } = this.#parts;
     const level = request.level === "auto" ? options.isVoter ? "weak" : "none" : request.level;
@@ -225,7 +226,11 @@ export class Database {
   }
 
   /** A read of unknown outcome has changed nothing: the leader that comes next may be asked. */
-  async #readThroughLog(request: DataRequest, statements: Statements, whenOver: WhenOver): Promise<Answer> {
+  async #readThroughLog(
+    request: DataRequest,
+    statements: Statements,
+    whenOver: WhenOver | undefined,
+  ): Promise<Answer> {
     try {
       return await this.#write(request, { kind: "query", whenOver }, statements);
     } catch (error) {

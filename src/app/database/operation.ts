@@ -84,11 +84,17 @@ export type OperationTable<M extends OperationTypes<M>> = {
   readonly [K in keyof M]: Operation<M[K]["params"], M[K]["result"]>;
 };
 
+/**
+ * Resolves when waiting on is of no use: the client has left, or this node stops. A client that has ended its half of the
+ * connection seems to have left; where its answer is owed, as it tells of writes, it gets it all the same.
+ */
+export type WhenOver = (isOwed?: boolean) => Promise<void>;
+
 /** The circumstances of an operation. */
 export interface Circumstances {
   readonly by: Asker;
   /** Resolves when nobody waits for the result any more; asked for what takes long. */
-  readonly whenOver?: (() => Promise<void>) | undefined;
+  readonly whenOver?: WhenOver | undefined;
   /** Present where it is traced. */
   readonly span?: ActiveSpan | undefined;
 }

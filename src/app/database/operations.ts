@@ -60,6 +60,7 @@ import {
   type Operation,
   type OperationTable,
   type OperationTypes,
+  type WhenOver,
 } from "./operation.ts";
 import { type ReplicaClient, ReplicaError } from "./replica_client.ts";
 
@@ -95,7 +96,7 @@ export interface RunOptions {
   /** Further attempts when it certainly did not arrive there. @default {2} */
   readonly retries?: number;
   /** Resolves when nobody waits for the result any more. */
-  readonly whenOver?: (() => Promise<void>) | undefined;
+  readonly whenOver?: WhenOver | undefined;
   /** Whether another node is told then, and need not finish. @default {false} */
   readonly isCancelable?: boolean;
   /** Whether a server that does not lead throws a {@linkcode NotLeaderError} instead of asking the leader. @default {false} */

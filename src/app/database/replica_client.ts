@@ -29,6 +29,7 @@ import { Ticket, TICKET_MAX, type TicketPlace } from "../../base/worker/ticket.t
 import { Histogram } from "../../base/worker/histogram.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { type Outcome, unpackOutcomes } from "../../core/sql/exchange.ts";
+import type { WhenOver } from "./operation.ts";
 import { dropResults, type HeldAnswer } from "./held_answer.ts";
 import type { CatalogChanged, Outcomes, TablesChanged } from "../../drivers/sqlite/api.ts";
 import { renderBits, type RenderOptions } from "../../core/sql/render_options.ts";
@@ -72,9 +73,20 @@ interface Write {
   readonly startedMs: number;
   readonly limit: Deadline;
   readonly resolve: (result: WriteResult | undefined) => void;
-  /** Resolves when the client has left; undefined once it is watched, and where nobody can tell. */
-  whenOver: (() => Promise<void>) | undefined;
+  readonly isOwed: boolean;
+  /** Undefined once the client is watched, and where nobody can tell. */
+  whenOver: WhenOver | undefined;
   hasLeft: boolean;
+}
+
+/** Whoever asks for a write. */
+export interface ProposalAsker {
+  /** The trace that it belongs to, as a traceparent. */
+  readonly trace?: string | undefined;
+  /** Asked for writes that take long. */
+  readonly whenOver?: WhenOver | undefined;
+  /** Whether its answer tells of writes. */
+  readonly isOwed?: boolean;
 }
 
 /** A write on its way to the replica. */
@@ -179,15 +191,13 @@ export class ReplicaClient {
 
   /**
    * Hands a command to the log.
-   * @param asker The trace that it belongs to, as a traceparent; and what resolves when the client has left, called for
-   * writes that take long.
    * @returns undefined when nothing was heard within `timeoutMs`: the outcome is unknown.
    */
   write(
     body: Uint8Array,
     options: RenderOptions,
     timeoutMs: number,
-    { trace, whenOver }: { readonly trace?: string | undefined; readonly whenOver?: Write["whenOver"] } = {},
+    { trace, whenOver, isOwed = false }: ProposalAsker = {},
   ): Promise<WriteResult | undefined> {
     return new Promise((resolve) => {
       const ref = this.#nextRef;
@@ -196,7 +206,7 @@ export class ReplicaClient {
         this.#writes.delete(ref);
         resolve(undefined);
       });
-      this.#writes.set(ref, { startedMs: performance.now(), limit, resolve, whenOver, hasLeft: false });
+      this.#writes.set(ref, { startedMs: performance.now(), limit, resolve, whenOver, isOwed, hasLeft: false });
       if (this.#ticket) this.#watch ??= setInterval(() => this.#look(), LOOK_MS);
       this.#outbox.push({ ref, body, render: renderBits(options), trace });
       if (trace !== undefined) this.#hasTraced = true;
@@ -327,7 +337,7 @@ export class ReplicaClient {
     const now = performance.now();
     for (const write of this.#writes.values()) {
       if (now - write.startedMs < WATCHED_AFTER_MS) break; // the others are younger
-      write.whenOver?.().then(() => write.hasLeft = true);
+      write.whenOver?.(write.isOwed).then(() => write.hasLeft = true);
       write.whenOver = undefined;
     }
     const { current = 0 } = this.#ticket ?? {};
