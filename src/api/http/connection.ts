@@ -11,11 +11,11 @@ import { freeBuffer } from "../../base/codec/free.ts";
 import type { Conn } from "../../base/net/conn.ts";
 import type { Deadline, Deadlines } from "../../base/worker/deadlines.ts";
 import {
+  cachedHead,
   ChunkedDecoder,
   EMPTY_LINE_BYTES_MAX,
   emptyLineBytes,
   HEAD_BYTES_MAX,
-  parseHead,
   type RequestHead,
 } from "./http1.ts";
 import { bearer } from "../../app/users/credentials.ts";
@@ -50,9 +50,6 @@ const CRLF = new TextEncoder().encode("\r\n");
 const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
 const encoder = new TextEncoder();
 
-/** Heads by their text: clients of one kind send the same ones. */
-const headCache = new Map<string, RequestHead>();
-const HEAD_CACHE_MAX = 512;
 /** A head up to this length is remembered by its connection: the next one is likely to be the same, byte for byte. */
 const KNOWN_HEAD_BYTES_MAX = 2048;
 
@@ -589,15 +586,4 @@ function startsWith(bytes: Uint8Array, from: number, to: number, beginning: Uint
   if (to - from < beginning.length) return false;
   for (let at = 0; at < beginning.length; at++) if (bytes[from + at] !== beginning[at]) return false;
   return true;
-}
-
-function cachedHead(text: string): RequestHead {
-  const known = headCache.get(text);
-  if (known) return known;
-  const head = parseHead(text);
-  if (text.length < 2048) {
-    if (headCache.size >= HEAD_CACHE_MAX) headCache.clear();
-    headCache.set(text, head);
-  }
-  return head;
 }

@@ -92,6 +92,24 @@ export function parseHead(text: string): RequestHead {
   };
 }
 
+/** Heads by their text: clients of one kind send the same ones. */
+const headCache = new Map<string, RequestHead>();
+const HEAD_CACHE_MAX = 512;
+/** Longer ones are not kept. */
+const CACHED_HEAD_LENGTH_MAX = 2048;
+
+/** The same as {@linkcode parseHead}; a text that came before is not parsed again. */
+export function cachedHead(text: string): RequestHead {
+  const known = headCache.get(text);
+  if (known) return known;
+  const head = parseHead(text);
+  if (text.length < CACHED_HEAD_LENGTH_MAX) {
+    if (headCache.size >= HEAD_CACHE_MAX) headCache.clear();
+    headCache.set(text, head);
+  }
+  return head;
+}
+
 function parseFields(fields: readonly string[]): Map<string, string> {
   const headers = new Map<string, string>();
   for (const field of fields) {
