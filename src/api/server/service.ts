@@ -78,6 +78,8 @@ async function open(message: OpenHttp, agentTasks?: typeof AgentTasks): Promise<
     serve: (call, over) => operations.serve(call, over),
     mayJoin: (shown) => mayJoin(users, shown),
   }, answers);
+  replica.onMakeWay = () => readers.makeWay();
+  replica.onGoOn = () => readers.goOn();
   const otlp = message.otlp && { ...message.otlp, deliver: deliverer(message.otlp.port) };
   const parts = {
     options,

@@ -18,6 +18,9 @@
  * no room ends, and begins again when a whole answer has room; it is refused when that takes too long. Reads with small
  * answers need no room.
  *
+ * Where reads follow each other without a gap, checkpoints do not come to their end. The writer then has them make way: none
+ * begins, those that are not over in {@linkcode PATIENCE_MS} are ended, and all go on a moment later.
+ *
  * A reader ends a request at its time limit by itself, whatever it computes. A request whose client has left, and one
  * that is not answered a moment behind its limit, is ended from here through the words that a reader shares.
  * @module
@@ -58,6 +61,10 @@ const MUCH_MS = 10;
 const WATCHED_AFTER_MS = 50;
 /** Time in which a reader must notice that a time limit has passed. */
 const GRACE_MS = 50;
+/** Reads that are to make way get so long to come to their end. */
+const PATIENCE_MS = 100;
+/** Reads go on by themselves when the writer, which is busy then, has not said so for this long. */
+const WAY_MS_MAX = 1000;
 /** Requests that wait for a reader. */
 export const WAITING_MAX = 10_000;
 
@@ -93,6 +100,14 @@ interface Reader {
   sinceMs: number;
 }
 
+/** Reads make way for a checkpoint. */
+interface Way {
+  readonly sinceMs: number;
+  readonly resolve: (endedMs: number) => void;
+  /** The longest time that a read had run which was ended for it. */
+  endedMs: number;
+}
+
 /** All readers. */
 export class Readers {
   /** Reads that have waited for a reader, and how long together. */
@@ -118,6 +133,7 @@ export class Readers {
   /** Reads that wait for room, and the bytes reserved for reads that no longer wait. */
   #roomless: Job[] = [];
   #promised = 0;
+  #way: Way | undefined;
   readonly #answers: AnswerBudget;
   #nextRef = 1;
 
@@ -178,6 +194,30 @@ export class Readers {
     });
   }
 
+  /**
+   * Lets no read begin until {@linkcode Readers.goOn}, and ends those that take long: they begin again then.
+   * @returns When none runs, how long the longest of those had run, in milliseconds; 0 for none.
+   */
+  makeWay(): Promise<number> {
+    return new Promise((resolve) => {
+      this.#way = { sinceMs: performance.now(), resolve, endedMs: 0 };
+      this.#watch ??= setInterval(() => this.#look(), LOOK_MS);
+      this.#lookAtWay(this.#way);
+    });
+  }
+
+  /** Lets reads begin again. */
+  goOn(): void {
+    this.#way = undefined;
+    this.#dispatch();
+  }
+
+  #lookAtWay({ sinceMs, resolve, endedMs }: Way): void {
+    if (this.#readers.every(({ jobs }) => jobs.length === 0)) resolve(endedMs);
+    else if (performance.now() - sinceMs > PATIENCE_MS) this.#endReads();
+    if (performance.now() - sinceMs > WAY_MS_MAX) this.goOn();
+  }
+
   #wait(job: Job): void {
     this.#waiting[job.level].push(job);
     this.#waitingCount++;
@@ -206,6 +246,7 @@ export class Readers {
 
   /** Shares what waits among the readers that have nothing to do. */
   #dispatch(): void {
+    if (this.#way) return this.#lookAtWay(this.#way);
     if (this.#waitingCount === 0 || this.#isWorthWaiting(performance.now())) return;
     // A reader that is alone takes them all.
     const isReserved = (reader: Reader) => reader === this.#readers[0] && this.#readersMax > 1;
@@ -322,9 +363,24 @@ export class Readers {
     this.#wait(job);
   }
 
+  /** Has all that run begin again later; whatever a reader is at without a job is ended. */
+  #endReads(): void {
+    const now = performance.now();
+    for (const { jobs, sinceMs } of this.#readers) {
+      for (const ref of jobs) {
+        const job = this.#jobs.get(ref);
+        if (!job) continue;
+        this.#jobs.delete(ref);
+        if (!job.isOver) this.#wait(job);
+        if (this.#way) this.#way.endedMs = Math.max(this.#way.endedMs, now - sinceMs);
+      }
+    }
+  }
+
   /** Looks for slices and time limits that have passed, and for clients that have left. */
   #look(): void {
     const now = performance.now();
+    if (this.#way) this.#lookAtWay(this.#way);
     for (const reader of this.#readers) this.#lookAt(reader, now);
     for (const jobs of this.#waiting) for (const job of jobs) this.#lookAtJob(job, now);
     for (const job of this.#jobs.values()) this.#lookAtJob(job, now);
@@ -334,7 +390,7 @@ export class Readers {
     const hasAll = this.#readers.length >= this.#readersMax;
     if (!hasAll && this.#wanted === this.#readers.length && this.#needsReader(now)) this.#want();
     this.#dispatch();
-    const isIdle = this.#jobs.size === 0 && this.#waitingCount === 0 && this.#roomless.length === 0;
+    const isIdle = !this.#way && this.#jobs.size === 0 && this.#waitingCount === 0 && this.#roomless.length === 0;
     if (isIdle && this.#readers.every(({ jobs }) => jobs.length === 0)) {
       clearInterval(this.#watch);
       this.#watch = undefined;
@@ -364,7 +420,7 @@ export class Readers {
     if (current !== reader.current) {
       reader.current = current;
       reader.sinceMs = now;
-    } else if (job && now - reader.sinceMs > SLICES_MS[job.level]) {
+    } else if (job && !this.#way && now - reader.sinceMs > SLICES_MS[job.level]) {
       this.#moveOn(reader, current, job);
     }
   }

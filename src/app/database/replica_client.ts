@@ -31,7 +31,7 @@ import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { type Outcome, unpackOutcomes } from "../../core/sql/exchange.ts";
 import type { WhenOver } from "./operation.ts";
 import { dropResults, type HeldAnswer } from "./held_answer.ts";
-import type { CatalogChanged, Outcomes, TablesChanged } from "../../drivers/sqlite/api.ts";
+import type { FromWriterToHttp, MadeWay, Outcomes } from "../../drivers/sqlite/api.ts";
 import { renderBits, type RenderOptions } from "../../core/sql/render_options.ts";
 
 /** A write's result, or why there is none. */
@@ -117,6 +117,10 @@ export class ReplicaClient {
   onCatalogChanged: () => void = () => {};
   /** Called with the tables that may have changed, while they are watched (Activity). */
   onTablesChanged: (tables: readonly string[]) => void = () => {};
+  /** Called when no read is to begin; resolves when none runs, to how long those that were ended had run at most, in ms. */
+  onMakeWay: () => Promise<number> = () => Promise.resolve(0);
+  /** Called when reads may begin again. */
+  onGoOn: () => void = () => {};
   /** Called with spans of writes that are traced. */
   onSpans: (spans: readonly Span[]) => void = () => {};
   /** Called when it becomes known who leads, or unknown. */
@@ -177,11 +181,7 @@ export class ReplicaClient {
       mayJoin: (shown) => serves.mayJoin(shown),
     });
     ports.replica.onmessage = ({ data }: MessageEvent<ToHttp>) => this.#onReplica(data);
-    ports.writer.onmessage = ({ data }: MessageEvent<Outcomes | CatalogChanged | TablesChanged>) => {
-      if (data.k === "outcomes") this.#onOutcomes(data);
-      else if (data.k === "tablesChanged") this.onTablesChanged(data.tables);
-      else this.onCatalogChanged();
-    };
+    ports.writer.onmessage = ({ data }: MessageEvent<FromWriterToHttp>) => this.#onWriter(data, ports.writer);
   }
 
   /** Writes under way. */
@@ -314,6 +314,24 @@ export class ReplicaClient {
   ): Promise<ReplicaMethods[M]["result"]> {
     if (!this.isOpen()) return Promise.reject(new ReplicaError("store not open", "not_open"));
     return this.#caller.call(method, params, options);
+  }
+
+  #onWriter(message: FromWriterToHttp, writer: MessagePort): void {
+    switch (message.k) {
+      case "outcomes":
+        return this.#onOutcomes(message);
+      case "tablesChanged":
+        return this.onTablesChanged(message.tables);
+      case "catalogChanged":
+        return this.onCatalogChanged();
+      case "makeWay":
+        return void this.onMakeWay().then((endedMs) => {
+          const made: MadeWay = { k: "madeWay", endedMs };
+          writer.postMessage(made);
+        });
+      case "goOn":
+        return this.onGoOn();
+    }
   }
 
   #onOutcomes({ outcomes }: Outcomes): void {

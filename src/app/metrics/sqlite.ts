@@ -60,7 +60,7 @@ export async function databaseFamilies({ databaseSizes }: Pick<SqliteParts, "dat
     gauge("muster_sqlite_database_bytes", "Bytes of the database's file", databaseBytes),
     gauge(
       "muster_sqlite_wal_bytes",
-      "Bytes of the file of the WAL, which keeps its greatest size until a restart",
+      "Bytes of the file of the WAL, which keeps up to 40 MiB until a restart",
       walBytes,
     ),
   ];

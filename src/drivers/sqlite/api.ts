@@ -41,7 +41,7 @@ export interface OpenWriter {
   readonly tempBytesMax: number;
   /** Carries {@linkcode ToWriter} in, {@linkcode FromWriter} and the outcomes of port 0 out. */
   readonly replica: MessagePort;
-  /** Ports 1 and up: {@linkcode Outcomes} and {@linkcode CatalogChanged} out. */
+  /** Ports 1 and up: {@linkcode FromWriterToHttp} out, {@linkcode MadeWay} in. */
   readonly http: readonly MessagePort[];
 }
 
@@ -107,6 +107,26 @@ export interface TablesChanged {
   /** In lower case; `sqlite_master` where the schema has changed, `*` for everything. */
   readonly tables: readonly string[];
 }
+
+/**
+ * Writer → every http Worker: reads have kept checkpoints from their end for long (A10). None is to begin until `goOn`, which follows
+ * {@linkcode MadeWay}.
+ */
+export interface MakeWay {
+  /** Message kind. */
+  readonly k: "makeWay" | "goOn";
+}
+
+/** http → writer: no read runs. */
+export interface MadeWay {
+  /** Message kind. */
+  readonly k: "madeWay";
+  /** How long the longest of the reads that were ended for it had run, in milliseconds; they begin again. */
+  readonly endedMs: number;
+}
+
+/** Whatever the writer says to an http Worker. */
+export type FromWriterToHttp = Outcomes | CatalogChanged | TablesChanged | MakeWay;
 
 /** A snapshot: a copy of the database as a file, and where in the log it stands. */
 export interface SnapshotPart {

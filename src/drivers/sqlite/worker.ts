@@ -17,6 +17,8 @@ import type {
   CatalogChanged,
   CheckpointRule,
   FromWriter,
+  MadeWay,
+  MakeWay,
   OpenWriter,
   Outcomes,
   TablesChanged,
@@ -40,6 +42,14 @@ import { messageOf } from "../../base/codec/error_text.ts";
 const CHECKPOINT_PAUSE_MS = 1000;
 /** Least time between two syncs of the WAL beside the transactions. */
 const SYNC_PAUSE_MS = 100;
+/** Reads make way for a checkpoint when the WAL is longer than this, or none has come to its end for so long (A10). */
+const CROWDED_WAL_BYTES = 64 * 1024 * 1024;
+const UNFINISHED_MS = 60_000;
+/** Least time until they make way again; longer where something else reads as well, as a backup does. */
+const WAY_PAUSE_MS = 1000;
+const WAY_PAUSE_MS_IN_VAIN = 10_000;
+/** Reads that were ended for it get so many times as long until then. */
+const WAY_PAUSE_FACTOR = 4;
 /** The ballast is made when the start is over. */
 const BALLAST_DELAY_MS = 500;
 /** Pause between two attempts to make the ballast where there was no room for it. */
@@ -77,6 +87,15 @@ class WriterWorker {
   readonly #rule: CheckpointRule;
   #checkpointedMs = performance.now();
   #checkpointedAt = 0;
+  /** When a checkpoint came to its end. */
+  #completedMs = performance.now();
+  /** Http Workers whose reads have not made way yet. */
+  #inTheWay = 0;
+  /** Whether the replica waits for a checkpoint. */
+  #isAsked = false;
+  /** When reads may be asked to make way again. */
+  #wayFromMs = 0;
+  readonly #http: readonly MessagePort[];
   #isSyncing = false;
   #syncedMs = 0;
   /** Attempts at what could not be applied for want of room, or for a lock of another process. */
@@ -95,6 +114,8 @@ class WriterWorker {
     this.#control = new Control(options.control);
     this.#rule = checkpoint;
     this.#replica = replica;
+    this.#http = http;
+    for (const port of http) port.onmessage = ({ data }: MessageEvent<MadeWay>) => this.#takeWay(data);
     this.#walPath = `${path}-wal`;
     this.#paths = snapshotPaths(path, library);
     const answers = new AnswerBudget(options.answers);
@@ -112,14 +133,8 @@ class WriterWorker {
           (port === 0 ? replica : http[port - 1])?.postMessage(message, transferOf(message.outcomes));
         },
         onApplied: () => this.#sayApplied(),
-        onCatalogChanged: () => {
-          const message: CatalogChanged = { k: "catalogChanged" };
-          for (const port of http) port.postMessage(message);
-        },
-        onTablesChanged: (tables) => {
-          const message: TablesChanged = { k: "tablesChanged", tables };
-          for (const port of http) port.postMessage(message);
-        },
+        onCatalogChanged: () => this.#tellHttp({ k: "catalogChanged" }),
+        onTablesChanged: (tables) => this.#tellHttp({ k: "tablesChanged", tables }),
       });
     this.#open = () => {
       const machine = openUndamaged(path, openMachine, library);
@@ -223,8 +238,10 @@ class WriterWorker {
         this.#say({ k: "digest", ref: message.ref, digest: this.#machine.digest.at(message.index) ?? null });
         break;
       case "checkpoint":
-        this.#guarded(() => this.#checkpoint());
-        this.#say({ k: "checkpointed", durable: this.#machine.durable, term: this.#machine.appliedTerm });
+        this.#leniently(() => this.#checkpoint());
+        this.#isAsked = true;
+        if (this.#isComplete || this.#http.length === 0) this.#answerAsked();
+        else if (this.#inTheWay === 0) this.#askForWay();
         break;
       case "adopt":
         this.#adopt();
@@ -310,9 +327,39 @@ class WriterWorker {
     const wal = this.#machine.walBytes;
     const isDue = this.#machine.applied - this.#checkpointedAt >= entries || walBytes > 0 && wal >= walBytes;
     if (wal < CHECKPOINT_WAL_BYTES && (sinceMs < intervalMs || !isDue)) return;
-    const before = this.#machine.durable;
-    this.#checkpoint();
-    if (this.#machine.durable !== before) this.#sayApplied();
+    this.#checkpointAndSay();
+    const isCrowded = wal >= CROWDED_WAL_BYTES || nowMs - this.#completedMs > UNFINISHED_MS;
+    if (isCrowded && this.#inTheWay === 0 && nowMs >= this.#wayFromMs) this.#askForWay();
+  }
+
+  /** Has reads make way, which together never leave a checkpoint alone, so that the WAL would never start over. */
+  #askForWay(): void {
+    this.#inTheWay = this.#http.length;
+    this.#tellHttp({ k: "makeWay" });
+  }
+
+  #takeWay({ endedMs }: MadeWay): void {
+    if (this.#isClosed || --this.#inTheWay > 0) return;
+    this.#leniently(() => this.#checkpointAndSay());
+    this.#tellHttp({ k: "goOn" });
+    const pauseMs = Math.max(WAY_PAUSE_FACTOR * endedMs, this.#isComplete ? WAY_PAUSE_MS : WAY_PAUSE_MS_IN_VAIN);
+    this.#wayFromMs = performance.now() + pauseMs;
+    if (this.#isAsked) this.#answerAsked();
+  }
+
+  /** Tells the replica, which has asked for a checkpoint, how far the database is durable. */
+  #answerAsked(): void {
+    this.#isAsked = false;
+    this.#say({ k: "checkpointed", durable: this.#machine.durable, term: this.#machine.appliedTerm });
+  }
+
+  /** Whether the last checkpoint came to its end. */
+  get #isComplete(): boolean {
+    return this.#completedMs === this.#checkpointedMs;
+  }
+
+  #tellHttp(message: MakeWay | CatalogChanged | TablesChanged): void {
+    for (const port of this.#http) port.postMessage(message);
   }
 
   /**
@@ -331,9 +378,16 @@ class WriterWorker {
   }
 
   #checkpoint(): void {
-    this.#machine.checkpoint("PASSIVE");
+    const { isComplete } = this.#machine.checkpoint("PASSIVE");
     this.#checkpointedMs = performance.now();
     this.#checkpointedAt = this.#machine.applied;
+    if (isComplete) this.#completedMs = this.#checkpointedMs;
+  }
+
+  #checkpointAndSay(): void {
+    const before = this.#machine.durable;
+    this.#checkpoint();
+    if (this.#machine.durable !== before) this.#sayApplied();
   }
 
   /** For the whole process: of its Workers, those with SQLite alone can call the C library. */
@@ -361,6 +415,17 @@ class WriterWorker {
     } catch (error) {
       if (causeOf(error) !== "cancelled" && !isDiskFull(error) && !isLocked(error)) throw error;
     }
+  }
+
+  /** What fails for want of room, or for a lock of another process, comes again. */
+  #leniently(work: () => void): void {
+    this.#guarded(() => {
+      try {
+        work();
+      } catch (error) {
+        if (!this.#mayTryAgain(error)) throw error;
+      }
+    });
   }
 
   #guarded(work: () => void): void {

@@ -103,6 +103,45 @@ Deno.test("Readers have a slow read make way for one that waits, and begin again
     assertEquals((await slow)?.results, "slow");
   }));
 
+Deno.test("Readers make way: what runs comes to its end or begins again later, and nothing begins meanwhile", () =>
+  withReaders(1, async (readers, [fake]) => {
+    assertEquals(await readers.makeWay(), 0);
+    const quick = readers.read(request("quick"));
+    assertEquals(readers.status().waiting, 1);
+    readers.goOn();
+    const first = await fake.next();
+    const shortWay = readers.makeWay();
+    fake.answer(first);
+    assertEquals([await shortWay, (await quick)?.results], [0, "quick"]);
+    readers.goOn();
+
+    const slow = readers.read(request("slow"));
+    const second = await fake.next();
+    let isMade = false;
+    const longWay = readers.makeWay().finally(() => isMade = true);
+    const late = readers.read(request("late"));
+    await fake.cancelled();
+    assertEquals(isMade, false, "it still runs");
+    fake.answer(second, { isLate: true });
+    assert(await longWay > 50, "how long it had run");
+    assertEquals(readers.status().waiting, 2);
+    readers.goOn();
+    for (let answered = 0; answered < 2;) {
+      const batch = await fake.next();
+      fake.answer(batch);
+      answered += batch.length;
+    }
+    assertEquals((await Promise.all([slow, late])).map((result) => result?.results), ["slow", "late"]);
+  }));
+
+Deno.test("Readers that have made way go on by themselves when the writer stays silent", () =>
+  withReaders(1, async (readers, [fake]) => {
+    await readers.makeWay();
+    const read = readers.read(request("read"));
+    fake.answer(await fake.next());
+    assertEquals((await read)?.results, "read");
+  }));
+
 Deno.test("Readers end a read whose client has left", () =>
   withReaders(1, async (readers, [fake]) => {
     const client = Promise.withResolvers<void>();
