@@ -78,8 +78,6 @@ async function open(message: OpenHttp, agentTasks?: typeof AgentTasks): Promise<
     serve: (call, over) => operations.serve(call, over),
     mayJoin: (shown) => mayJoin(users, shown),
   }, answers);
-  replica.onMakeWay = () => readers.makeWay();
-  replica.onGoOn = () => readers.goOn();
   const otlp = message.otlp && { ...message.otlp, deliver: deliverer(message.otlp.port) };
   const parts = {
     options,
@@ -235,6 +233,8 @@ function follow(message: OpenHttp, made: Services, deliver: Deliver | undefined)
   const { replica, readers, catalog, watches, delivery, tracer } = made;
   if (tracer) replica.onSpans = (spans) => spans.forEach((span) => tracer.take(span));
   replica.onDatabaseReplaced = () => (readers.reopen(), catalog.replaced(), watches.allChanged());
+  replica.onMakeWay = () => readers.makeWay();
+  replica.onGoOn = () => readers.goOn();
   replica.onCatalogChanged = () => catalog.changed();
   replica.onTablesChanged = (tables) => watches.changed(tables);
   delivery?.run();
