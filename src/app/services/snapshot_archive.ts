@@ -57,13 +57,14 @@ export async function openSnapshot(bytes: Uint8Array): Promise<SnapshotArchive> 
   try {
     if (GZIP_MAGIC.some((byte, at) => bytes[at] !== byte)) throw new Error("it is not a snapshot");
     if (sizeOf(bytes) > BYTES_MAX) throw new Error(`it is cut short, or larger than ${BYTES_MAX >> 20} MiB unpacked`);
-    for (const { name, data } of parseTar(gunzipSync(bytes))) if (data) files.set(name, data);
+    for (const { name, data } of parseTar(unpacked(() => gunzipSync(bytes)))) if (data) files.set(name, data);
   } catch (error) {
     throw new SnapshotFileError(`failed to read snapshot file: ${messageOf(error)}`);
   }
   const [meta, state, sums] = [files.get(META), files.get(STATE), files.get(SUMS)];
   if (!meta || !state || !sums) {
-    throw new SnapshotFileError(`failed to read snapshot file: expected ${META}, ${STATE} and ${SUMS}`);
+    const expected = `expected ${META}, ${STATE} and ${SUMS}`;
+    throw new SnapshotFileError(`failed to read snapshot file: it is cut short, or not a snapshot: ${expected}`);
   }
   const expected = new Map(
     new TextDecoder().decode(sums).trim().split("\n").map((line) => line.split(/\s+/)).map((
@@ -79,6 +80,14 @@ export async function openSnapshot(bytes: Uint8Array): Promise<SnapshotArchive> 
     return { meta: JSON.parse(new TextDecoder().decode(meta)), state };
   } catch {
     throw new SnapshotFileError(`failed to read snapshot file: ${META} is no JSON`);
+  }
+}
+
+function unpacked(unpack: () => Uint8Array): Uint8Array {
+  try {
+    return unpack();
+  } catch (error) {
+    throw new Error(`it is cut short, or damaged: ${messageOf(error)}`);
   }
 }
 

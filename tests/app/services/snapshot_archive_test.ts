@@ -10,9 +10,8 @@ Deno.test("openSnapshot() has what packSnapshot() was given, and says of another
     const opening = () => openSnapshot(new TextEncoder().encode(bytes));
     await assertRejects(opening, SnapshotFileError, "failed to read snapshot file: it is not a snapshot");
   }
-  await assertRejects(
-    () => openSnapshot(packed.slice(0, -6)),
-    SnapshotFileError,
-    "it is cut short, or larger than 512 MiB",
-  );
+  // Where it is cut, other bytes than its size say how large it is unpacked, by chance too large.
+  for (let missing = 1; missing < packed.length - 2; missing++) {
+    await assertRejects(() => openSnapshot(packed.slice(0, -missing)), SnapshotFileError, "it is cut short, or");
+  }
 });
