@@ -10,7 +10,7 @@ import { type CatalogWrite, COMMANDS_NAME } from "../../core/catalog/catalog.ts"
 import { CATALOG_VERSION, migration, VERSION_QUERY } from "../../core/catalog/schema.ts";
 import { CHANGED_KEYS_QUERY, watchNamesOfKey } from "../../core/catalog/kv.ts";
 import { CHANGES_QUERY, VERSION_NAME } from "../../core/catalog/watch.ts";
-import { type BoundStatement, COMMAND_VERSION, encodeCommand } from "../../core/sql/command.ts";
+import { type BoundStatement, type Command, COMMAND_VERSION } from "../../core/sql/command.ts";
 import { splitStatements } from "../../core/sql/statement.ts";
 import type { SqlValue } from "../../core/sql/value.ts";
 import type { Activity } from "../../base/worker/activity.ts";
@@ -217,8 +217,8 @@ export class Catalog {
 
   async #command(writes: readonly (CatalogWrite | BoundStatement)[]): Promise<StatementResult[]> {
     const statements = writes.map((write) => isClients(write) ? { ...write, isOfClient: true } : bound(write));
-    const body = encodeCommand({ kind: "request", transaction: true, isSystem: true, statements });
-    const result = await this.#parts.replica.write(body, OPTIONS, WRITE_TIMEOUT_MS);
+    const command: Command = { kind: "request", transaction: true, isSystem: true, statements };
+    const result = await this.#parts.replica.write(command, OPTIONS, WRITE_TIMEOUT_MS);
     if (result === undefined) throw new CatalogError("no answer in time: the catalog may or may not have been written");
     if (result.k === "refused") {
       const { code, message } = result.refused;

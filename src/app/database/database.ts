@@ -17,7 +17,7 @@ import type { Activity } from "../../base/worker/activity.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import type { NodeState } from "../../base/worker/node_state.ts";
 import { formatDuration } from "../../base/codec/duration.ts";
-import { type Command, countOf, encodeCommand, type Statements, STEPS_PER_MS } from "../../core/sql/command.ts";
+import { type Command, countOf, type Statements, STEPS_PER_MS } from "../../core/sql/command.ts";
 import type { ReadResult } from "../../core/sql/exchange.ts";
 import { loadCommand, type LoadStep } from "../../core/sql/load_step.ts";
 import { PLAIN_RENDERING, type RenderOptions } from "../../core/sql/render_options.ts";
@@ -142,7 +142,7 @@ export class Database {
    */
   async load(step: LoadStep, timeoutMs: number): Promise<void> {
     if (!this.#parts.state.isLeader) throw new NotLeaderError();
-    const { results, error } = await this.#propose(encodeCommand(loadCommand(step)), PLAIN_RENDERING, timeoutMs);
+    const { results, error } = await this.#propose(loadCommand(step), PLAIN_RENDERING, timeoutMs);
     dropResults(results, this.#parts.answers);
     if (error !== undefined) throw new LoadError(error);
   }
@@ -159,25 +159,25 @@ export class Database {
     const { transaction, dbTimeoutMs, timeoutMs } = request;
     const readTimeoutMs = dbTimeoutMs > 0 ? dbTimeoutMs : options.queryTimeoutMs;
     const wantedSteps = kind === "query" ? 0 : dbTimeoutMs * STEPS_PER_MS;
-    const body = encodeCommand({ kind, transaction, statements, readTimeoutMs, wantedSteps });
+    const command: Command = { kind, transaction, statements, readTimeoutMs, wantedSteps };
     const limitMs = dbTimeoutMs > 0 ? Math.min(dbTimeoutMs * 2 + WRITE_GRACE_MS, timeoutMs) : timeoutMs;
     const asker = { whenOver, isOwed: kind !== "query" };
-    if (!request.span) return await this.#propose(body, request.options, limitMs, asker);
+    if (!request.span) return await this.#propose(command, request.options, limitMs, asker);
     const span = request.span.child("write").set("muster.kind", kind);
     return await spanOver(
       span,
-      () => this.#propose(body, request.options, limitMs, { ...asker, trace: span.traceparent }),
+      () => this.#propose(command, request.options, limitMs, { ...asker, trace: span.traceparent }),
     );
   }
 
   /** Puts a command through the log. */
   async #propose(
-    body: Uint8Array,
+    command: Command,
     options: RenderOptions,
     limitMs: number,
     asker?: ProposalAsker,
   ): Promise<Answer> {
-    const result = await this.#parts.replica.write(body, options, limitMs, asker);
+    const result = await this.#parts.replica.write(command, options, limitMs, asker);
     if (result === undefined) {
       throw new RequestError(`no result within ${limitMs} ms: the write may or may not have taken effect`, "unknown");
     }

@@ -12,7 +12,7 @@
 import { type Call, Callee, Caller, type CallOptions } from "../../base/worker/channel.ts";
 import { RemoteClock } from "../../base/worker/clock.ts";
 import { type Deadline, Deadlines } from "../../base/worker/deadlines.ts";
-import { buffersOf, packOwned } from "../../base/codec/packed.ts";
+import { buffersOf, Packer } from "../../base/codec/packed.ts";
 import type {
   FromHttp,
   HttpMethods,
@@ -30,6 +30,7 @@ import { Histogram } from "../../base/worker/histogram.ts";
 import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
 import { type Outcome, unpackOutcomes } from "../../core/sql/exchange.ts";
 import type { WhenOver } from "./operation.ts";
+import { type Command, putCommand } from "../../core/sql/command.ts";
 import { dropResults, type HeldAnswer } from "./held_answer.ts";
 import type { FromWriterToHttp, MadeWay, Outcomes } from "../../drivers/sqlite/api.ts";
 import { renderBits, type RenderOptions } from "../../core/sql/render_options.ts";
@@ -92,7 +93,6 @@ export interface ProposalAsker {
 /** A write on its way to the replica. */
 interface ToPropose {
   readonly ref: number;
-  readonly body: Uint8Array;
   readonly render: number;
   readonly trace: string | undefined;
 }
@@ -151,6 +151,8 @@ export class ReplicaClient {
   /** Long answers on their way to other nodes. */
   readonly #held = new Map<number, HeldAnswer>();
   #outbox: ToPropose[] = [];
+  /** Their commands. */
+  readonly #commands = new Packer();
   /** Whether one of those is traced. */
   #hasTraced = false;
   #readOutbox: Reads[] = [];
@@ -194,7 +196,7 @@ export class ReplicaClient {
    * @returns undefined when nothing was heard within `timeoutMs`: the outcome is unknown.
    */
   write(
-    body: Uint8Array,
+    command: Command,
     options: RenderOptions,
     timeoutMs: number,
     { trace, whenOver, isOwed = false }: ProposalAsker = {},
@@ -202,13 +204,14 @@ export class ReplicaClient {
     return new Promise((resolve) => {
       const ref = this.#nextRef;
       this.#nextRef = ref % TICKET_MAX + 1;
+      this.#commands.add((writer) => putCommand(writer, command));
       const limit = this.#deadlines.start(timeoutMs, () => {
         this.#writes.delete(ref);
         resolve(undefined);
       });
       this.#writes.set(ref, { startedMs: performance.now(), limit, resolve, whenOver, isOwed, hasLeft: false });
       if (this.#ticket) this.#watch ??= setInterval(() => this.#look(), LOOK_MS);
-      this.#outbox.push({ ref, body, render: renderBits(options), trace });
+      this.#outbox.push({ ref, render: renderBits(options), trace });
       if (trace !== undefined) this.#hasTraced = true;
       this.#schedule();
       this.#flushPortion();
@@ -269,7 +272,7 @@ export class ReplicaClient {
     if (this.#outbox.length > 0) {
       const items = this.#outbox;
       this.#outbox = [];
-      const bodies = packOwned(items.map(({ body }) => body));
+      const bodies = this.#commands.take();
       const message: FromHttp = {
         k: "propose",
         refs: items.map(({ ref }) => ref),

@@ -157,6 +157,11 @@ export class ByteWriter {
     this.#length = 0;
   }
 
+  /** Takes back what was written behind `length`. */
+  truncate(length: number): void {
+    this.#length = Math.min(this.#length, length);
+  }
+
   /** The written bytes as a view of the internal buffer, valid until the next write. */
   view(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);

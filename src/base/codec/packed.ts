@@ -3,7 +3,7 @@
  * tenth of a millisecond per hundred objects; packed, the same content is two objects. Pure.
  * @module
  */
-import { freeBuffer } from "./free.ts";
+import { ByteWriter } from "./cursor.ts";
 
 /** Byte strings laid end to end. */
 export interface Packed {
@@ -26,12 +26,46 @@ export function pack(parts: readonly Uint8Array[]): Packed {
   return { bytes, ends };
 }
 
-/** The same for byte strings that nobody uses any more, each in a buffer of its own: a single one is not copied, others are freed. */
-export function packOwned(parts: readonly Uint8Array[]): Packed {
-  if (parts.length === 1) return { bytes: parts[0], ends: [parts[0].length] };
-  const packed = pack(parts);
-  parts.forEach(freeBuffer);
-  return packed;
+/** More bytes are given away with the buffer they are in. */
+const COPIED_BYTES_MAX = 1024 * 1024;
+
+/** Byte strings that are written end to end: a buffer for each of them would cost more than most of what they are written from. */
+export class Packer {
+  readonly #writer = new ByteWriter(4096);
+  #ends: number[] = [];
+
+  /** Adds what `write` writes; nothing where it throws. */
+  add(write: (writer: ByteWriter) => void): void {
+    const before = this.#writer.length;
+    try {
+      write(this.#writer);
+    } catch (error) {
+      this.#writer.truncate(before);
+      throw error;
+    }
+    this.#ends.push(this.#writer.length);
+  }
+
+  /** What `write` writes of each item; nothing where it throws. */
+  packAll<Item>(items: readonly Item[], write: (writer: ByteWriter, item: Item) => void): Packed {
+    try {
+      for (const item of items) this.add((writer) => write(writer, item));
+    } catch (error) {
+      this.take();
+      throw error;
+    }
+    return this.take();
+  }
+
+  /** All of them, which the caller owns; begins anew. */
+  take(): Packed {
+    const writer = this.#writer;
+    const bytes = writer.length > COPIED_BYTES_MAX ? writer.take() : writer.copy();
+    writer.clear();
+    const ends = this.#ends;
+    this.#ends = [];
+    return { bytes, ends };
+  }
 }
 
 /** More bytes than these are handed over rather than copied, which takes longer for few. */

@@ -187,13 +187,19 @@ const encodedParts = new WeakMap<readonly SqlPart[], Uint8Array>();
 
 /** Encodes a command, unstamped. The caller owns the bytes. */
 export function encodeCommand(command: Command): Uint8Array {
+  scratch.clear();
+  putCommand(scratch, command);
+  return scratch.length > SCRATCH_BYTES_MAX ? scratch.take() : scratch.copy();
+}
+
+/** Writes a command, unstamped. */
+export function putCommand(writer: ByteWriter, command: Command): void {
   const { statements } = command;
-  const writer = scratch;
-  writer.clear();
   if (isEncoded(statements)) {
-    const bytes = statements.command.slice();
-    bytes.set(writeHead(writer, command).view());
-    return bytes;
+    const before = writer.length;
+    const headBytes = writeHead(writer, command).length - before;
+    writer.raw(statements.command.subarray(headBytes));
+    return;
   }
   if (statements.length > MANY_STATEMENTS) writer.expect(sizeOf(statements));
   const hasOwners = command.isSystem === true && statements.some(({ isOfClient }) => isOfClient);
@@ -214,7 +220,6 @@ export function encodeCommand(command: Command): Uint8Array {
     writer.u32(names.length + 1);
     for (const name of names) encodeValue(writer.string(name), named[name] ?? null);
   }
-  return writer.length > SCRATCH_BYTES_MAX ? writer.take() : writer.copy();
 }
 
 /** Writes what stands before the statements: as many bytes for every command. */

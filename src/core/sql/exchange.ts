@@ -7,8 +7,8 @@
  * @module
  */
 
-import { pack, type Packed, unpack } from "../../base/codec/packed.ts";
-import { type BoundStatement, decodeCommand, encodeCommand, type Statements } from "./command.ts";
+import { pack, type Packed, Packer, unpack } from "../../base/codec/packed.ts";
+import { type BoundStatement, decodeCommand, putCommand, type Statements } from "./command.ts";
 import { renderBits, renderFlags, type RenderOptions } from "./render_options.ts";
 import { buffersOf, type ResultText } from "./result_text.ts";
 
@@ -178,13 +178,16 @@ export interface PackedReads {
 const ONLY_IF_READ_ONLY = 64;
 const WANTS_TABLES = 128;
 
+const reads = new Packer();
+
 /** Packs read requests. */
 export function packReads(requests: readonly ReadRequest[]): PackedReads {
+  const commands = reads.packAll(requests, (writer, { statements, transaction }) => {
+    putCommand(writer, { kind: "query", transaction, statements });
+  });
   return {
     refs: requests.map(({ ref }) => ref),
-    commands: pack(
-      requests.map(({ statements, transaction }) => encodeCommand({ kind: "query", transaction, statements })),
-    ),
+    commands,
     flags: requests.map(({ options, onlyIfReadOnly, wantsTables }) =>
       renderBits(options) | (onlyIfReadOnly ? ONLY_IF_READ_ONLY : 0) | (wantsTables ? WANTS_TABLES : 0)
     ),

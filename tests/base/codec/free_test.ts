@@ -1,8 +1,8 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { ByteWriter } from "../../../src/base/codec/cursor.ts";
 import { freeBuffer } from "../../../src/base/codec/free.ts";
 import { FrameDecoder, writeFrame } from "../../../src/base/codec/frame.ts";
-import { packOwned, unpack } from "../../../src/base/codec/packed.ts";
+import { Packer, unpack } from "../../../src/base/codec/packed.ts";
 
 const BYTES = 100_000;
 
@@ -23,12 +23,26 @@ Deno.test("a freed buffer has no bytes, freeing it again does nothing, and small
   assertEquals([small.length, shared.length], [10, BYTES]);
 });
 
-Deno.test("owned byte strings are packed with their content and freed, a single one moves", () => {
-  const parts = [filled(BYTES, 1), filled(3, 2), filled(BYTES, 3)];
-  assertEquals(unpack(packOwned(parts)), [filled(BYTES, 1), filled(3, 2), filled(BYTES, 3)]);
-  assertEquals(parts.map(({ length }) => length), [0, 3, 0]);
-  const alone = filled(BYTES, 4);
-  assertEquals(packOwned([alone]).bytes, alone);
+Deno.test("a packer lays end to end what is written, without what failed, and begins anew", () => {
+  const packer = new Packer();
+  const add = (bytes: Uint8Array) => packer.add((writer) => writer.raw(bytes));
+  const fail = (writer: ByteWriter) => {
+    writer.raw(filled(5, 9));
+    throw new Error("in the midst");
+  };
+  for (const large of [BYTES, 20 * BYTES]) {
+    add(filled(large, 1));
+    assertThrows(() => packer.add(fail), Error, "in the midst");
+    add(filled(3, 2));
+    const packed = packer.take();
+    assertEquals(unpack(packed), [filled(large, 1), filled(3, 2)]);
+    add(filled(10, 3)); // not into what was taken
+    assertEquals([packed.bytes[0], unpack(packer.take())], [1, [filled(10, 3)]]);
+  }
+  assertEquals(packer.take().ends, []);
+  const some = [filled(3, 4), filled(4, 5)];
+  assertThrows(() => packer.packAll(some, (writer, item) => item.length === 3 ? writer.raw(item) : fail(writer)));
+  assertEquals(unpack(packer.packAll(some, (writer, item) => writer.raw(item))), some);
 });
 
 Deno.test("a writer that outgrows its buffer keeps what was written, and frames survive the growth of their decoder", () => {
