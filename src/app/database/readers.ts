@@ -63,7 +63,7 @@ const WATCHED_AFTER_MS = 50;
 const GRACE_MS = 50;
 /** Reads that are to make way get so long to come to their end. */
 const PATIENCE_MS = 100;
-/** Reads go on by themselves when the writer, which is busy then, has not said so for this long. */
+/** Reads go on by themselves when one of them does not end, or the writer is busy, for this long. */
 const WAY_MS_MAX = 1000;
 /** Requests that wait for a reader. */
 export const WAITING_MAX = 10_000;
@@ -215,7 +215,9 @@ export class Readers {
   #lookAtWay({ sinceMs, resolve, endedMs }: Way): void {
     if (this.#readers.every(({ jobs }) => jobs.length === 0)) resolve(endedMs);
     else if (performance.now() - sinceMs > PATIENCE_MS) this.#endReads();
-    if (performance.now() - sinceMs > WAY_MS_MAX) this.goOn();
+    if (performance.now() - sinceMs <= WAY_MS_MAX) return;
+    resolve(endedMs); // a checkpoint may move a part
+    this.goOn();
   }
 
   #wait(job: Job): void {

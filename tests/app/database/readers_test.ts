@@ -142,6 +142,16 @@ Deno.test("Readers that have made way go on by themselves when the writer stays 
     assertEquals((await read)?.results, "read");
   }));
 
+Deno.test("Readers go on when one of them does not make way", () =>
+  withReaders(1, async (readers, [fake]) => {
+    const stuck = readers.read(request("stuck"));
+    const batch = await fake.next();
+    await readers.makeWay();
+    fake.answer(batch, { isLate: true });
+    fake.answer(await fake.next());
+    assertEquals((await stuck)?.results, "stuck");
+  }));
+
 Deno.test("Readers end a read whose client has left", () =>
   withReaders(1, async (readers, [fake]) => {
     const client = Promise.withResolvers<void>();
