@@ -20,6 +20,8 @@ const SLACK_BYTES = 4096;
 const DOUBLED_BYTES_MAX = 4 * 1024 * 1024;
 /** A buffer of this size that was outgrown is freed at once: garbage is collected late (free.ts). */
 const FREED_BYTES_MIN = 64 * 1024;
+/** More bytes than these are given away with the buffer that they are in. */
+const COPIED_BYTES_MAX = 1024 * 1024;
 const utf8Encoder = new TextEncoder();
 const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }); // a U+FEFF is text, too
 
@@ -173,6 +175,14 @@ export class ByteWriter {
     this.#bytes = new Uint8Array(256);
     this.#view = new DataView(this.#bytes.buffer);
     this.#length = 0;
+    return bytes;
+  }
+
+  /** The written bytes, which the caller owns, many in the buffer that they are in, few as a copy of it; starts over. */
+  finish(): Uint8Array {
+    if (this.#length > COPIED_BYTES_MAX) return this.take();
+    const bytes = this.copy();
+    this.clear();
     return bytes;
   }
 

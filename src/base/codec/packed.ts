@@ -26,9 +26,6 @@ export function pack(parts: readonly Uint8Array[]): Packed {
   return { bytes, ends };
 }
 
-/** More bytes are given away with the buffer they are in. */
-const COPIED_BYTES_MAX = 1024 * 1024;
-
 /** Byte strings that are written end to end: a buffer for each of them would cost more than most of what they are written from. */
 export class Packer {
   readonly #writer = new ByteWriter(4096);
@@ -59,12 +56,9 @@ export class Packer {
 
   /** All of them, which the caller owns; begins anew. */
   take(): Packed {
-    const writer = this.#writer;
-    const bytes = writer.length > COPIED_BYTES_MAX ? writer.take() : writer.copy();
-    writer.clear();
     const ends = this.#ends;
     this.#ends = [];
-    return { bytes, ends };
+    return { bytes: this.#writer.finish(), ends };
   }
 }
 

@@ -180,8 +180,6 @@ const scratch = new ByteWriter(4096);
 const MANY_STATEMENTS = 1000;
 const STATEMENT_BYTES = 16;
 const VALUE_BYTES = 10;
-/** A larger command is not copied. */
-const SCRATCH_BYTES_MAX = 1024 * 1024;
 /** Parts as they are encoded, for as long as what split them remembers them: a client sends the same text again and again. */
 const encodedParts = new WeakMap<readonly SqlPart[], Uint8Array>();
 
@@ -189,7 +187,7 @@ const encodedParts = new WeakMap<readonly SqlPart[], Uint8Array>();
 export function encodeCommand(command: Command): Uint8Array {
   scratch.clear();
   putCommand(scratch, command);
-  return scratch.length > SCRATCH_BYTES_MAX ? scratch.take() : scratch.copy();
+  return scratch.finish();
 }
 
 /** Writes a command, unstamped. */
