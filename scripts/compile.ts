@@ -45,6 +45,7 @@ const { code } = await new Deno.Command(deno ?? Deno.execPath(), {
     "--allow-sys=hostname,networkInterfaces,statfs",
     "--unstable-worker-options",
     "--unstable-net",
+    "--v8-flags=--expose-gc", // src/base/worker/heap_at_rest.ts
     "--allow-ffi",
     ...included.flatMap((path) => ["--include", path]),
     "--output",

@@ -14,7 +14,8 @@ const FLOORS = ["base", "core", "drivers", "app", "api", "program"];
 /** All rooms, each with the rooms of its own floor that it may import from. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "base/codec": [],
-  "base/worker": ["base/codec"],
+  "base/shared": [],
+  "base/worker": ["base/codec", "base/shared"],
   "base/net": ["base/codec", "base/worker"],
   "core/raft": [],
   "core/sql": [],

@@ -4,7 +4,7 @@
  * another node.
  * @module
  */
-import { AnswerBudget } from "../../src/base/worker/answer_budget.ts";
+import { AnswerBudget } from "../../src/base/shared/answer_budget.ts";
 import { unpack } from "../../src/base/codec/packed.ts";
 import { Callee, type Methods, type ToCallee } from "../../src/base/worker/channel.ts";
 import type { HttpRequest } from "../../src/api/http/request.ts";

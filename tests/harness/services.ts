@@ -24,7 +24,7 @@ import { Backups } from "../../src/app/database/backups.ts";
 import { MemberEvents } from "../../src/app/metrics/member_events.ts";
 import { RequestCounts } from "../../src/api/http/request_counts.ts";
 import { countedFamilies } from "../../src/api/metrics/prometheus.ts";
-import { DnsCounts } from "../../src/base/worker/dns_counts.ts";
+import { DnsCounts } from "../../src/base/shared/dns_counts.ts";
 import { Intervals } from "../../src/core/metrics/intervals.ts";
 import { newCounters } from "../../src/app/database/counters.ts";
 import { writeBatch } from "../../src/app/database/data_operations.ts";
@@ -33,8 +33,8 @@ import { Readers } from "../../src/app/database/readers.ts";
 import { ReplicaClient } from "../../src/app/database/replica_client.ts";
 import { WriteQueue } from "../../src/app/database/write_queue.ts";
 import type { Elsewhere } from "../../src/app/database/operation.ts";
-import { AnswerBudget } from "../../src/base/worker/answer_budget.ts";
-import { NODE_STATE_BYTES, NodeState } from "../../src/base/worker/node_state.ts";
+import { AnswerBudget } from "../../src/base/shared/answer_budget.ts";
+import { NODE_STATE_BYTES, NodeState } from "../../src/base/shared/node_state.ts";
 import { PoolClient } from "../../src/drivers/membership/client.ts";
 
 const OPTIONS: HttpOptions = {

@@ -3,7 +3,7 @@
  * while (a collection of garbage, a virtual machine on the move) while messages pile up.
  * @module
  */
-import type { ClockReading } from "../../src/base/worker/lease.ts";
+import type { ClockReading } from "../../src/base/shared/lease.ts";
 import type { Coverage } from "./coverage.ts";
 import type { SimNode } from "./node.ts";
 import type { ClockFaults } from "./profile.ts";

@@ -7,7 +7,7 @@ import type { BootState, Core, Effects, Input, LeaseOptions, Options } from "../
 import type { Config, Entry, Index, Message, NodeId, OutgoingMessage, Term } from "../../src/core/raft/message.ts";
 import { LostEntriesError } from "../../src/core/raft/lost_entries.ts";
 import { createCore } from "../../src/core/raft/raft.ts";
-import { type Lease, NO_LEASE } from "../../src/base/worker/lease.ts";
+import { type Lease, NO_LEASE } from "../../src/base/shared/lease.ts";
 import { type Checker, SimFailure } from "./checker.ts";
 import type { Clocks } from "./clocks.ts";
 import type { Coverage } from "./coverage.ts";

@@ -9,7 +9,7 @@
  */
 import type { LeaseOptions } from "../../src/core/raft/effects.ts";
 import type { Index, Message, Term } from "../../src/core/raft/message.ts";
-import { leaseHolds } from "../../src/base/worker/lease.ts";
+import { leaseHolds } from "../../src/base/shared/lease.ts";
 import { type Checker, SimFailure } from "./checker.ts";
 import type { Clocks } from "./clocks.ts";
 import type { Coverage } from "./coverage.ts";

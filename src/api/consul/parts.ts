@@ -19,7 +19,7 @@ import type { Access } from "../../app/acl/access.ts";
 import type { AclOperations } from "../../app/services/acl_operations.ts";
 import type { Users } from "../../app/users/users.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
-import type { NodeState } from "../../base/worker/node_state.ts";
+import type { NodeState } from "../../base/shared/node_state.ts";
 
 /** The operations behind `/v1`. */
 export interface ConsulOperations

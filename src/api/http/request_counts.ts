@@ -3,7 +3,7 @@
  * that a client has sent, and methods are those of the routes, so there is a bounded number of either.
  * @module
  */
-import { Histogram } from "../../base/worker/histogram.ts";
+import { Histogram } from "../../base/shared/histogram.ts";
 
 const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"]);
 /** An endpoint, or a method, that is none of the known ones. */

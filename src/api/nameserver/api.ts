@@ -47,7 +47,7 @@ export interface OpenNameServer {
   readonly settings: NameServerSettings;
   /** Carries calls of {@linkcode CatalogMethods}. */
   readonly lookups: MessagePort;
-  /** Takes what is counted (src/base/worker/dns_counts.ts). @default {memory of its own} */
+  /** Takes what is counted (src/base/shared/dns_counts.ts). @default {memory of its own} */
   readonly counts?: SharedArrayBuffer;
 }
 

@@ -45,7 +45,7 @@ import { Aliases } from "./aliases.ts";
 import { CallError } from "../../base/worker/channel.ts";
 import type { NameServerSettings, NoDatacenter, OpenNameServer, QueryInstances } from "./api.ts";
 import { KnownAnswers } from "./known_answers.ts";
-import { DnsCounts } from "../../base/worker/dns_counts.ts";
+import { DnsCounts } from "../../base/shared/dns_counts.ts";
 import { readExactly } from "../../base/net/read_exactly.ts";
 import { askRecursors, type Protocol } from "./recursor.ts";
 import { openUdp, type UdpSocket } from "./udp_sockets.ts";

@@ -4,9 +4,11 @@
  * @module
  */
 import { answerPulse } from "../../base/worker/pulse.ts";
+import { collectAtRest } from "../../base/worker/heap_at_rest.ts";
 import { workerScope } from "../../base/worker/worker_scope.ts";
 import type { FromNameServer, ToNameServer } from "./api.ts";
 import { serveNames } from "./service.ts";
 
 answerPulse();
+collectAtRest();
 serveNames(workerScope<ToNameServer, FromNameServer>());

@@ -6,7 +6,7 @@
  * @module
  */
 import { takeText } from "../../app/database/held_answer.ts";
-import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
+import type { AnswerBudget } from "../../base/shared/answer_budget.ts";
 import { PLAIN_RENDERING } from "../../core/sql/render_options.ts";
 import type { BoundStatement } from "../../core/sql/command.ts";
 import { splitStatements, type SqlPart } from "../../core/sql/statement.ts";

@@ -9,7 +9,7 @@ import { HeldAnswer, takeText } from "../../app/database/held_answer.ts";
 import { freeBuffer } from "../../base/codec/free.ts";
 import { type ActiveSpan, spanOver } from "../../app/traces/active_span.ts";
 import { type SlowStatements, sqlOf } from "../../app/database/slow_statements.ts";
-import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
+import type { AnswerBudget } from "../../base/shared/answer_budget.ts";
 import { type BoundStatement, countOf, type EncodedStatements, type Statements } from "../../core/sql/command.ts";
 import { countedBytes, PART_LENGTH } from "../../core/sql/result_text.ts";
 import { indent } from "../http/json.ts";

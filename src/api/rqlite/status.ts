@@ -5,8 +5,8 @@
 import type { Delivery } from "../../app/changes/delivery.ts";
 import type { Config, Member } from "../../core/raft/message.ts";
 import type { CoreStatus } from "../../core/raft/effects.ts";
-import type { Activity, Work } from "../../base/worker/activity.ts";
-import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
+import type { Activity, Work } from "../../base/shared/activity.ts";
+import type { AnswerBudget } from "../../base/shared/answer_budget.ts";
 import { formatDuration } from "../../base/codec/duration.ts";
 import { friendlySize } from "../../base/codec/size_text.ts";
 import { PLAIN_RENDERING } from "../../core/sql/render_options.ts";
@@ -26,7 +26,7 @@ import type { Readers } from "../../app/database/readers.ts";
 import { type ReplicaClient, ReplicaError } from "../../app/database/replica_client.ts";
 import type { Users } from "../../app/users/users.ts";
 import type { WriteQueue } from "../../app/database/write_queue.ts";
-import type { NodeState } from "../../base/worker/node_state.ts";
+import type { NodeState } from "../../base/shared/node_state.ts";
 
 /** Sources of the status. */
 export interface StatusParts {

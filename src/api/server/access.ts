@@ -10,9 +10,9 @@ import type { Runner } from "../../app/database/operations.ts";
 import type { AclOperations } from "../../app/services/acl_operations.ts";
 import type { Users } from "../../app/users/users.ts";
 import type { HttpOptions } from "./api.ts";
-import type { Activity } from "../../base/worker/activity.ts";
+import type { Activity } from "../../base/shared/activity.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
-import type { NodeState } from "../../base/worker/node_state.ts";
+import type { NodeState } from "../../base/shared/node_state.ts";
 import { BOOTSTRAP_READ, readsOfToken, readsOfUser } from "../../core/catalog/acl_schema.ts";
 
 /** What it is made of. */

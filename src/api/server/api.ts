@@ -16,7 +16,7 @@ import type { WriteQueueOptions } from "../../app/database/write_queue.ts";
 import type { ConsoleFile } from "../console/files.ts";
 import type { ConsoleOptions } from "../console/page.ts";
 import type { TlsServer } from "../../base/net/conn.ts";
-import type { TicketPlace } from "../../base/worker/ticket.ts";
+import type { TicketPlace } from "../../base/shared/ticket.ts";
 import type { ReaderLine } from "../../drivers/sqlite/api.ts";
 
 /** The place of a record in shared memory. */
@@ -32,12 +32,12 @@ export interface OpenHttp {
   readonly options: HttpOptions;
   /** The users; missing if everybody may do everything. */
   readonly users?: readonly User[];
-  /** Shared memory of the node's state (src/base/worker/node_state.ts). */
+  /** Shared memory of the node's state (src/base/shared/node_state.ts). */
   readonly state: SharedArrayBuffer;
-  /** Counts the bytes of answers in flight (src/base/worker/answer_budget.ts). */
+  /** Counts the bytes of answers in flight (src/base/shared/answer_budget.ts). */
   readonly answers: SharedArrayBuffer;
   readonly replica: MessagePort;
-  /** The place of the writer's activity (src/base/worker/activity.ts); missing if there is no writer. */
+  /** The place of the writer's activity (src/base/shared/activity.ts); missing if there is no writer. */
   readonly activity?: ActivityPlace;
   /** Carries the outcomes of writes, straight from the writer. */
   readonly writer: MessagePort;
@@ -55,7 +55,7 @@ export interface OpenHttp {
   readonly membership?: MessagePort;
   /** The same to the pool of the servers of all datacenters; absent in an agent that is not in it. */
   readonly wan?: MessagePort | undefined;
-  /** What the name server counts (src/base/worker/dns_counts.ts), with {@linkcode HttpOptions.agent}. */
+  /** What the name server counts (src/base/shared/dns_counts.ts), with {@linkcode HttpOptions.agent}. */
   readonly dns?: SharedArrayBuffer;
   /** The agent's own services, with {@linkcode HttpOptions.agent}. */
   readonly local?: OpenLocal;

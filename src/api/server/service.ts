@@ -6,10 +6,10 @@
 import type { TlsServer } from "../../base/net/conn.ts";
 import { optimizeIfLeader, type Skipped } from "../../app/database/auto_optimize.ts";
 import { repeatEvery, vacuumIfLeader } from "../../app/database/maintenance.ts";
-import { Activity } from "../../base/worker/activity.ts";
-import { AnswerBudget } from "../../base/worker/answer_budget.ts";
-import { DnsCounts } from "../../base/worker/dns_counts.ts";
-import { NodeState } from "../../base/worker/node_state.ts";
+import { Activity } from "../../base/shared/activity.ts";
+import { AnswerBudget } from "../../base/shared/answer_budget.ts";
+import { DnsCounts } from "../../base/shared/dns_counts.ts";
+import { NodeState } from "../../base/shared/node_state.ts";
 import type { WorkerScope } from "../../base/worker/worker_scope.ts";
 import { Caller, CallError, type ToCaller } from "../../base/worker/channel.ts";
 import { DISK_FULL } from "../../base/worker/files.ts";

@@ -4,9 +4,11 @@
  * @module
  */
 import { answerPulse } from "../../base/worker/pulse.ts";
+import { collectAtRest } from "../../base/worker/heap_at_rest.ts";
 import { workerScope } from "../../base/worker/worker_scope.ts";
 import type { FromHttpWorker, ToHttpWorker } from "./api.ts";
 import { serve } from "./service.ts";
 
 answerPulse();
+collectAtRest();
 serve(workerScope<ToHttpWorker, FromHttpWorker>());

@@ -3,7 +3,7 @@
  * @module
  */
 import { messageOf } from "../../base/codec/error_text.ts";
-import type { NodeState } from "../../base/worker/node_state.ts";
+import type { NodeState } from "../../base/shared/node_state.ts";
 import { NoLeaderError, NotLeaderError, OperationError } from "../database/errors.ts";
 import { isConfirmedLeader } from "../database/freshness.ts";
 import type { ReplicaClient } from "../database/replica_client.ts";

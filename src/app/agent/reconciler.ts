@@ -14,7 +14,7 @@ import { forgetHistory, hasForgettableHistory, HISTORY_ENTRY } from "../../core/
 import { forgetGone } from "../../core/catalog/watch.ts";
 import { type Catalog, type CatalogRow, SERF_HEALTH } from "./catalog.ts";
 import { Alarm } from "../../base/worker/alarm.ts";
-import type { NodeState } from "../../base/worker/node_state.ts";
+import type { NodeState } from "../../base/shared/node_state.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
 import type { ReplicaClient } from "../database/replica_client.ts";
 import type { Agent } from "./agent.ts";

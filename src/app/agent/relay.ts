@@ -14,7 +14,7 @@ import { describeFailure } from "../../drivers/replica/call_failure.ts";
 import { NotSentError, outdated, RemoteError, RpcClient } from "../../drivers/transport/rpc.ts";
 import { type Hello, OPERATION, PROTOCOL_VERSION } from "../../drivers/transport/wire.ts";
 import { jitter, pause } from "../../base/worker/backoff.ts";
-import { NodeState } from "../../base/worker/node_state.ts";
+import { NodeState } from "../../base/shared/node_state.ts";
 import type { NodeTls } from "../../base/net/conn.ts";
 import { logger } from "../../base/worker/log.ts";
 import type { ClusterSecret } from "../../drivers/transport/secret.ts";

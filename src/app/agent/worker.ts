@@ -5,9 +5,11 @@
  * @module
  */
 import { answerPulse } from "../../base/worker/pulse.ts";
+import { collectAtRest } from "../../base/worker/heap_at_rest.ts";
 import { workerScope } from "../../base/worker/worker_scope.ts";
 import type { FromPool, ToPool } from "./api.ts";
 import { serve } from "./service.ts";
 
 answerPulse();
+collectAtRest();
 serve(workerScope<ToPool, FromPool>());

@@ -14,7 +14,7 @@ import { messageOf } from "../../base/codec/error_text.ts";
 import { parseRaw } from "../../base/codec/raw_json.ts";
 import { pause } from "../../base/worker/backoff.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
-import type { NodeState } from "../../base/worker/node_state.ts";
+import type { NodeState } from "../../base/shared/node_state.ts";
 import { CHANGE_LOG_BYTES_DEFAULT } from "../../core/sql/change_log.ts";
 import type { CdcOptions } from "../../drivers/sink/api.ts";
 import type { Catalog } from "../agent/catalog.ts";

@@ -10,7 +10,7 @@
  */
 import { messageOf } from "../../base/codec/error_text.ts";
 import { parseRaw } from "../../base/codec/raw_json.ts";
-import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
+import type { AnswerBudget } from "../../base/shared/answer_budget.ts";
 import { pause } from "../../base/worker/backoff.ts";
 import { type BoundStatement, encodeCommand } from "../../core/sql/command.ts";
 import type { RenderOptions } from "../../core/sql/render_options.ts";

@@ -4,7 +4,7 @@
  * Whoever resets its watch, reads, and waits then misses nothing: the writer tells of a COMMIT after it is visible.
  * @module
  */
-import type { Activity } from "../../base/worker/activity.ts";
+import type { Activity } from "../../base/shared/activity.ts";
 import { TooManyWaitError } from "../database/errors.ts";
 
 /** Those that may watch at a time. */

@@ -9,7 +9,7 @@ import type { ActiveSpan } from "../traces/active_span.ts";
 import { DecodeError } from "../../base/codec/cursor.ts";
 import { finite, flag, oneOf, optional, otherwise, record, text, whole } from "../../base/codec/shape.ts";
 import type { Counters } from "./counters.ts";
-import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
+import type { AnswerBudget } from "../../base/shared/answer_budget.ts";
 import {
   type BoundStatement,
   decodeCommand,

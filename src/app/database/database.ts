@@ -13,9 +13,9 @@
 import { type ActiveSpan, spanOver } from "../traces/active_span.ts";
 import type { SlowStatements } from "./slow_statements.ts";
 import { renderFailure } from "../../core/sql/failure.ts";
-import type { Activity } from "../../base/worker/activity.ts";
-import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
-import type { NodeState } from "../../base/worker/node_state.ts";
+import type { Activity } from "../../base/shared/activity.ts";
+import type { AnswerBudget } from "../../base/shared/answer_budget.ts";
+import type { NodeState } from "../../base/shared/node_state.ts";
 import { formatDuration } from "../../base/codec/duration.ts";
 import { type Command, countOf, type Statements, STEPS_PER_MS } from "../../core/sql/command.ts";
 import type { ReadResult } from "../../core/sql/exchange.ts";

@@ -7,7 +7,7 @@
  * leader that a follower has.
  * @module
  */
-import type { NodeState } from "../../base/worker/node_state.ts";
+import type { NodeState } from "../../base/shared/node_state.ts";
 
 /** The services that it uses. */
 export interface Standing {

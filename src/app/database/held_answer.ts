@@ -2,7 +2,7 @@
  * A long answer on its way to a client. Its parts are counted until the client has taken them or has left.
  * @module
  */
-import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
+import type { AnswerBudget } from "../../base/shared/answer_budget.ts";
 import { countedBytes, freePart, type ResultText, wholeText } from "../../core/sql/result_text.ts";
 
 const EMPTY: Uint8Array = new Uint8Array(0);

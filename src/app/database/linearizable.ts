@@ -12,10 +12,10 @@
  * @module
  */
 import type { ReadResult } from "../../core/sql/exchange.ts";
-import { leaseHolds } from "../../base/worker/lease.ts";
+import { leaseHolds } from "../../base/shared/lease.ts";
 import { dropResults } from "./held_answer.ts";
-import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
-import type { NodeState } from "../../base/worker/node_state.ts";
+import type { AnswerBudget } from "../../base/shared/answer_budget.ts";
+import type { NodeState } from "../../base/shared/node_state.ts";
 import type { Counters } from "./counters.ts";
 import type { ReplicaClient } from "./replica_client.ts";
 

@@ -4,9 +4,9 @@
  * auto_optimize.ts). Writes wait meanwhile, as for any such statement.
  * @module
  */
-import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
+import type { AnswerBudget } from "../../base/shared/answer_budget.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
-import type { NodeState } from "../../base/worker/node_state.ts";
+import type { NodeState } from "../../base/shared/node_state.ts";
 import { PLAIN_RENDERING } from "../../core/sql/render_options.ts";
 import { type ResultText, wholeText } from "../../core/sql/result_text.ts";
 import { splitStatements } from "../../core/sql/statement.ts";

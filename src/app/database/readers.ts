@@ -25,8 +25,8 @@
  * that is not answered a moment behind its limit, is ended from here through the words that a reader shares.
  * @module
  */
-import { AnswerBudget, READ_ANSWERS_BYTES_MAX } from "../../base/worker/answer_budget.ts";
-import { Ticket, TICKET_MAX } from "../../base/worker/ticket.ts";
+import { AnswerBudget, READ_ANSWERS_BYTES_MAX } from "../../base/shared/answer_budget.ts";
+import { Ticket, TICKET_MAX } from "../../base/shared/ticket.ts";
 import { packReads, type ReadRequest, type ReadResult, unpackReadResults } from "../../core/sql/exchange.ts";
 import { type FromReader, type ReaderLine, READERS_MAX, type ToReader } from "../../drivers/sqlite/api.ts";
 import { dropResults } from "./held_answer.ts";

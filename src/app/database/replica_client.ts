@@ -25,9 +25,9 @@ import type {
 } from "../../drivers/replica/api.ts";
 import type { Member } from "../../core/raft/message.ts";
 import type { Span } from "../../core/traces/span.ts";
-import { Ticket, TICKET_MAX, type TicketPlace } from "../../base/worker/ticket.ts";
-import { Histogram } from "../../base/worker/histogram.ts";
-import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
+import { Ticket, TICKET_MAX, type TicketPlace } from "../../base/shared/ticket.ts";
+import { Histogram } from "../../base/shared/histogram.ts";
+import type { AnswerBudget } from "../../base/shared/answer_budget.ts";
 import { type Outcome, unpackOutcomes } from "../../core/sql/exchange.ts";
 import type { WhenOver } from "./operation.ts";
 import { type Command, putCommand } from "../../core/sql/command.ts";

@@ -7,7 +7,7 @@
 import { messageOf } from "../../base/codec/error_text.ts";
 import { Alarm } from "../../base/worker/alarm.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
-import type { NodeState } from "../../base/worker/node_state.ts";
+import type { NodeState } from "../../base/shared/node_state.ts";
 import { deleteExpired, NEXT_END } from "../../core/catalog/kv_history.ts";
 import type { Catalog } from "../agent/catalog.ts";
 

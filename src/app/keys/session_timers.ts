@@ -7,7 +7,7 @@
 import { parseDuration } from "../../base/codec/duration.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
-import type { NodeState } from "../../base/worker/node_state.ts";
+import type { NodeState } from "../../base/shared/node_state.ts";
 import type { Catalog } from "../agent/catalog.ts";
 
 /** How often the times are looked at. */

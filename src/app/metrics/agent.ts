@@ -3,8 +3,8 @@
  * for servers (docs/metrics.md).
  * @module
  */
-import type { DnsCounts } from "../../base/worker/dns_counts.ts";
-import type { NodeState } from "../../base/worker/node_state.ts";
+import type { DnsCounts } from "../../base/shared/dns_counts.ts";
+import type { NodeState } from "../../base/shared/node_state.ts";
 import { CHECK_STATUSES } from "../../core/health/aggregate.ts";
 import { byLabel, counter, type Family, gauge, type Point } from "../../core/metrics/family.ts";
 import type { MemberRecord, MemberStatus } from "../../drivers/membership/api.ts";

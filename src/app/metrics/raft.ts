@@ -2,7 +2,7 @@
  * Metrics of consensus and of the log (docs/metrics.md).
  * @module
  */
-import type { NodeState } from "../../base/worker/node_state.ts";
+import type { NodeState } from "../../base/shared/node_state.ts";
 import { byLabel, counter, type Family, gauge, histogram } from "../../core/metrics/family.ts";
 import type { ReplicaClient } from "../database/replica_client.ts";
 

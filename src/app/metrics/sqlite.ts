@@ -2,7 +2,7 @@
  * Metrics of the database (docs/metrics.md).
  * @module
  */
-import type { Activity } from "../../base/worker/activity.ts";
+import type { Activity } from "../../base/shared/activity.ts";
 import { counter, type Family, gauge, histogram } from "../../core/metrics/family.ts";
 import type { Counters } from "../database/counters.ts";
 import type { Readers } from "../database/readers.ts";

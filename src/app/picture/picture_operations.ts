@@ -3,8 +3,8 @@
  * @module
  */
 import { finite, flag, listOf, mapOf, optional, record, text, whole } from "../../base/codec/shape.ts";
-import type { Activity } from "../../base/worker/activity.ts";
-import { APPLY_WAIT_MS_MAX, type NodeState } from "../../base/worker/node_state.ts";
+import type { Activity } from "../../base/shared/activity.ts";
+import { APPLY_WAIT_MS_MAX, type NodeState } from "../../base/shared/node_state.ts";
 import { withTimeout } from "../../base/worker/with_timeout.ts";
 import { needs } from "../../core/acl/resource.ts";
 import type { Agent } from "../agent/agent.ts";

@@ -5,7 +5,7 @@
  */
 import { messageOf } from "../../base/codec/error_text.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
-import type { NodeState } from "../../base/worker/node_state.ts";
+import type { NodeState } from "../../base/shared/node_state.ts";
 import { BOOTSTRAP_NAME, HAS_EXPIRED, isFreeSecret, REMOVE_EXPIRED } from "../../core/catalog/acl_schema.ts";
 import { type CatalogWrite, NOW } from "../../core/catalog/catalog.ts";
 import { digestOf } from "../acl/access.ts";

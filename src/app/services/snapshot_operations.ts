@@ -16,7 +16,7 @@ import {
   stagedWrites,
 } from "../../core/catalog/snapshot.ts";
 import { indexQuery } from "../../core/catalog/watch.ts";
-import type { NodeState } from "../../base/worker/node_state.ts";
+import type { NodeState } from "../../base/shared/node_state.ts";
 import type { Catalog } from "../agent/catalog.ts";
 import type { KeyTimers } from "../keys/key_timers.ts";
 import { expectToLead } from "../agent/catalog_operations.ts";

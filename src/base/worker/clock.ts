@@ -3,7 +3,7 @@
  * one means nothing to another without what lies between them.
  * @module
  */
-import type { ClockReading } from "./lease.ts";
+import type { ClockReading } from "../shared/lease.ts";
 
 /** Reads the clocks. */
 export function readClocks(): ClockReading {

@@ -9,7 +9,7 @@
  * thread, has no way to show a histogram that another thread has filled, and takes 190 to 330 ns for an observation.
  * @module
  */
-import { BOUNDS_MS } from "../../base/worker/histogram.ts";
+import { BOUNDS_MS } from "../../base/shared/histogram.ts";
 import type { Family, HistogramFamily, Labels, SummaryFamily } from "./family.ts";
 
 /** A format. */

@@ -5,7 +5,7 @@
  * The values of a label come from a list in the program, or from the servers of the cluster; never from a client.
  * @module
  */
-import type { Histogram } from "../../base/worker/histogram.ts";
+import type { Histogram } from "../../base/shared/histogram.ts";
 
 /** Labels of one number. */
 export type Labels = Readonly<Record<string, string>>;

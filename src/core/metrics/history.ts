@@ -6,7 +6,7 @@
  * A rate or a quantile of the longer step is computed over that step, not from samples of the shorter one.
  * @module
  */
-import { BOUNDS_MS } from "../../base/worker/histogram.ts";
+import { BOUNDS_MS } from "../../base/shared/histogram.ts";
 import { type Reading, SERIES, type Series } from "./series.ts";
 
 /** Time between two samples, and how many are kept, finest first. */

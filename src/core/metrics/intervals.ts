@@ -3,7 +3,7 @@
  * time since the start. Pure, but that it ends the periods of the histograms that it reads.
  * @module
  */
-import type { Extremes, Histogram, Observed } from "../../base/worker/histogram.ts";
+import type { Extremes, Histogram, Observed } from "../../base/shared/histogram.ts";
 import type { Family, Labels } from "./family.ts";
 
 /** Length of an interval. */

@@ -8,7 +8,7 @@
  * are counted here already, in memory that Workers share.
  * @module
  */
-import { BOUNDS_MS } from "../../base/worker/histogram.ts";
+import { BOUNDS_MS } from "../../base/shared/histogram.ts";
 import type { Family, Labels, Point, Times } from "./family.ts";
 
 /** Both are cumulative (AGGREGATION_TEMPORALITY_CUMULATIVE). */

@@ -5,7 +5,7 @@
  * (RULES.md). Pure data.
  * @module
  */
-import type { ClockReading, Lease } from "../../base/worker/lease.ts";
+import type { ClockReading, Lease } from "../../base/shared/lease.ts";
 import type {
   Config,
   Entry,

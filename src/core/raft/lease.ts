@@ -24,7 +24,7 @@
  * right afterwards (rpc/lease.ts); then all rounds are forgotten, and fresh ones have to be answered.
  * @module
  */
-import { areTogether, type ClockReading, CLOCKS_APART_MS_MAX, type Lease, NO_LEASE } from "../../base/worker/lease.ts";
+import { areTogether, type ClockReading, CLOCKS_APART_MS_MAX, type Lease, NO_LEASE } from "../../base/shared/lease.ts";
 import type { NodeId } from "./message.ts";
 import { quorumValue } from "./quorum.ts";
 import { progressOf } from "./replication.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { Activity, ACTIVITY_BYTES } from "../../base/worker/activity.ts";
-import { Ticket, TICKET_BYTES, type TicketPlace } from "../../base/worker/ticket.ts";
+import { Activity, ACTIVITY_BYTES } from "../../base/shared/activity.ts";
+import { Ticket, TICKET_BYTES, type TicketPlace } from "../../base/shared/ticket.ts";
 
 /** Offset of the request that is worked for, and of the one that is to end. */
 export const TICKET = 128;

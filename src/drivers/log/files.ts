@@ -4,7 +4,7 @@
  */
 import { freeBuffer } from "../../base/codec/free.ts";
 import { exists, syncDirectory } from "../../base/worker/files.ts";
-import { Histogram } from "../../base/worker/histogram.ts";
+import { Histogram } from "../../base/shared/histogram.ts";
 import type { LogDisk, LogFile } from "./disk.ts";
 import { SECTOR_BYTES } from "./format.ts";
 import type { Wait } from "./task.ts";

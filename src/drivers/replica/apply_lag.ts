@@ -3,7 +3,7 @@
  * until the database has applied them. Pure, but for the figures that it keeps.
  * @module
  */
-import type { ReplicaCounts } from "../../base/worker/replica_counts.ts";
+import type { ReplicaCounts } from "../../base/shared/replica_counts.ts";
 import type { Index } from "../../core/raft/message.ts";
 
 /** Commits that follow one another within this time count as one, from its beginning. */

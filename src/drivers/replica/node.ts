@@ -29,7 +29,7 @@ import { Listener } from "../transport/listener.ts";
 import { FileDisk } from "../log/files.ts";
 import { LogStore } from "../log/store.ts";
 import { MemberFile } from "../cluster/member_file.ts";
-import { NodeState } from "../../base/worker/node_state.ts";
+import { NodeState } from "../../base/shared/node_state.ts";
 import { Pool } from "../cluster/pool.ts";
 import { Peers } from "./peers.ts";
 import { Relay } from "./relay.ts";

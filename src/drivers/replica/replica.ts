@@ -27,8 +27,8 @@ import { CommitWaits, PlacedWaiters } from "./waiters.ts";
 import { LeaderContact } from "./leader_contact.ts";
 import type { LogStore } from "../log/store.ts";
 import { readClocks, SpanSource } from "../../base/worker/clock.ts";
-import { leaseHolds, NO_LEASE } from "../../base/worker/lease.ts";
-import type { NodeState } from "../../base/worker/node_state.ts";
+import { leaseHolds, NO_LEASE } from "../../base/shared/lease.ts";
+import type { NodeState } from "../../base/shared/node_state.ts";
 import type { Ticker } from "../../base/worker/ticker.ts";
 
 /** Writes are refused while a committed entry has waited for longer than this to be applied. */

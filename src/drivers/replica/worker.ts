@@ -12,15 +12,17 @@ import { ReplicaNode } from "./node.ts";
 import { recoverByFile } from "../cluster/recovery.ts";
 import { isNoSpace } from "../log/disk.ts";
 import { delay } from "@std/async/delay";
-import { NodeState } from "../../base/worker/node_state.ts";
+import { NodeState } from "../../base/shared/node_state.ts";
 import { logger } from "../../base/worker/log.ts";
 import { answerPulse } from "../../base/worker/pulse.ts";
+import { collectAtRest } from "../../base/worker/heap_at_rest.ts";
 import { workerScope } from "../../base/worker/worker_scope.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import type { NodeTls } from "../../base/net/conn.ts";
 
 const scope = workerScope<ToReplica, FromReplica>();
 answerPulse();
+collectAtRest();
 
 /** Exit code for damage that an operator has to look at: systemd must not restart the node into it. */
 const EXIT_DAMAGED = 3;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { TicketPlace } from "../../base/worker/ticket.ts";
+import type { TicketPlace } from "../../base/shared/ticket.ts";
 import type { SqliteLibrary } from "../libsqlite/library.ts";
 import type { PackedEntries, PackedOutcomes, PackedReadResults, PackedReads } from "../../core/sql/exchange.ts";
 

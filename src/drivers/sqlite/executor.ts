@@ -24,7 +24,7 @@
 
 import { renderFailure } from "../../core/sql/failure.ts";
 import { type BoundStatement, RepeatedStatement, type StampedCommand } from "../../core/sql/command.ts";
-import type { AnswerBudget } from "../../base/worker/answer_budget.ts";
+import type { AnswerBudget } from "../../base/shared/answer_budget.ts";
 import { isOn, parsePragma, REQUEST_PRAGMAS } from "../../core/sql/pragma.ts";
 import type { RenderOptions } from "../../core/sql/render_options.ts";
 import { type ResultText, TextBuilder } from "../../core/sql/result_text.ts";

@@ -19,7 +19,7 @@
 
 import { renderFailure } from "../../core/sql/failure.ts";
 import type { BoundStatement } from "../../core/sql/command.ts";
-import { AnswerBudget } from "../../base/worker/answer_budget.ts";
+import { AnswerBudget } from "../../base/shared/answer_budget.ts";
 import type { DecodedRead, ReadResult } from "../../core/sql/exchange.ts";
 import { type ResultText, TextBuilder } from "../../core/sql/result_text.ts";
 import { limitUntil } from "./attempt.ts";

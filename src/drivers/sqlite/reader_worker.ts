@@ -4,7 +4,8 @@
  * @module
  */
 
-import { AnswerBudget } from "../../base/worker/answer_budget.ts";
+import { AnswerBudget } from "../../base/shared/answer_budget.ts";
+import { collectAtRest } from "../../base/worker/heap_at_rest.ts";
 import { packReadResults, transferOf, unpackReads } from "../../core/sql/exchange.ts";
 import type { FromReader, OpenReader, ToReader } from "./api.ts";
 import { Control } from "../libsqlite/control.ts";
@@ -43,6 +44,7 @@ function serve(open: () => Reader, path: string, port: MessagePort): void {
   say(port, { k: "ready" });
 }
 
+collectAtRest();
 self.addEventListener("message", (event: Event) => {
   if (!(event instanceof MessageEvent)) return;
   const { path, foreignKeys, library, control, answers, tempBytesMax, port }: OpenReader = event.data;

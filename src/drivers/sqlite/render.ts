@@ -8,7 +8,7 @@
  */
 
 import { quote } from "../../core/sql/failure.ts";
-import { type AnswerBudget, ANSWERS_BYTES_MAX, READ_ANSWERS_BYTES_MAX } from "../../base/worker/answer_budget.ts";
+import { type AnswerBudget, ANSWERS_BYTES_MAX, READ_ANSWERS_BYTES_MAX } from "../../base/shared/answer_budget.ts";
 import type { RenderOptions } from "../../core/sql/render_options.ts";
 import { type ResultText, type TakeBytes, TextBuilder } from "../../core/sql/result_text.ts";
 import type { SqlValue } from "../../core/sql/value.ts";

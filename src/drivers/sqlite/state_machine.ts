@@ -24,10 +24,10 @@
  * @module
  */
 
-import type { WriterCount } from "../../base/worker/writer_counts.ts";
+import type { WriterCount } from "../../base/shared/writer_counts.ts";
 import { renderFailure } from "../../core/sql/failure.ts";
 import { invariant } from "../../invariant.ts";
-import { AnswerBudget } from "../../base/worker/answer_budget.ts";
+import { AnswerBudget } from "../../base/shared/answer_budget.ts";
 import { CHANGES_TABLE } from "../../core/sql/change_log.ts";
 import { decodeCommand, type StampedCommand } from "../../core/sql/command.ts";
 import { type LoadStep, loadStepOf } from "../../core/sql/load_step.ts";

@@ -11,19 +11,9 @@
  */
 
 import { freeBuffer } from "../../base/codec/free.ts";
-import { AnswerBudget } from "../../base/worker/answer_budget.ts";
+import { AnswerBudget } from "../../base/shared/answer_budget.ts";
 import { type ApplyEntry, packOutcomes, transferOf, unpackEntries } from "../../core/sql/exchange.ts";
-import type {
-  CatalogChanged,
-  CheckpointRule,
-  FromWriter,
-  MadeWay,
-  MakeWay,
-  OpenWriter,
-  Outcomes,
-  TablesChanged,
-  ToWriter,
-} from "./api.ts";
+import type { CheckpointRule, FromWriter, FromWriterToHttp, MadeWay, OpenWriter, Outcomes, ToWriter } from "./api.ts";
 import { adoptStaged, positionOf, type SnapshotPaths, snapshotPaths } from "./snapshot_file.ts";
 import { logger } from "../../base/worker/log.ts";
 import { Ballast, BALLAST_BYTES } from "./ballast.ts";
@@ -36,6 +26,7 @@ import { causeOf, isDiskFull, isLocked } from "./failure.ts";
 import { DamagedDatabaseError, healTainted, markTainted, openUndamaged, taints } from "./taint.ts";
 import { BATCH_ENTRIES_MAX, openStateMachine, type StateMachine } from "./state_machine.ts";
 import { answerPulse } from "../../base/worker/pulse.ts";
+import { collectAtRest } from "../../base/worker/heap_at_rest.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 
 /** Least time between two checkpoints: one that a long reader keeps from its end is not tried again at once. */
@@ -259,15 +250,11 @@ class WriterWorker {
   #work(): void {
     while (this.#waiting.length > 0 && !this.#isEnding && !this.#isPaused) {
       const entries = this.#waiting.splice(0, BATCH_ENTRIES_MAX);
-      this.#guarded(() => {
-        try {
-          this.#machine.apply(entries);
-          this.#lookAfterWal();
-        } catch (error) {
-          if (!this.#mayTryAgain(error)) throw error;
-          this.#waiting.unshift(...entries.filter(({ index }) => index > this.#machine.applied));
-        }
+      const isOver = this.#leniently(() => {
+        this.#machine.apply(entries);
+        this.#lookAfterWal();
       });
+      if (!isOver) this.#waiting.unshift(...entries.filter(({ index }) => index > this.#machine.applied));
     }
   }
 
@@ -358,7 +345,7 @@ class WriterWorker {
     return this.#completedMs === this.#checkpointedMs;
   }
 
-  #tellHttp(message: MakeWay | CatalogChanged | TablesChanged): void {
+  #tellHttp(message: Exclude<FromWriterToHttp, Outcomes>): void {
     for (const port of this.#http) port.postMessage(message);
   }
 
@@ -417,15 +404,18 @@ class WriterWorker {
     }
   }
 
-  /** What fails for want of room, or for a lock of another process, comes again. */
-  #leniently(work: () => void): void {
+  /** Whether it came to its end: what fails for want of room, or for a lock of another process, is to come again. */
+  #leniently(work: () => void): boolean {
+    let isOver = true;
     this.#guarded(() => {
       try {
         work();
       } catch (error) {
         if (!this.#mayTryAgain(error)) throw error;
+        isOver = false;
       }
     });
+    return isOver;
   }
 
   #guarded(work: () => void): void {
@@ -464,6 +454,7 @@ async function syncFile(path: string): Promise<Error | undefined> {
 }
 
 answerPulse();
+collectAtRest();
 self.addEventListener("message", (event: Event) => {
   if (!(event instanceof MessageEvent)) return;
   const message: OpenWriter = event.data;

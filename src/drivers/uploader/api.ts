@@ -80,7 +80,7 @@ export interface RestorePlan {
 /** First message to the Worker. */
 export interface OpenUploader {
   readonly k: "open";
-  /** Shared memory of the node's state (base/worker/node_state.ts). */
+  /** Shared memory of the node's state (base/shared/node_state.ts). */
   readonly state: SharedArrayBuffer;
   readonly backup: BackupPlan | undefined;
   readonly restore: RestorePlan | undefined;

@@ -13,7 +13,7 @@ import { pause } from "../../base/worker/backoff.ts";
 import { formatDuration } from "../../base/codec/duration.ts";
 import { messageOf } from "../../base/codec/error_text.ts";
 import type { LogLevel } from "../../base/worker/log.ts";
-import type { NodeState } from "../../base/worker/node_state.ts";
+import type { NodeState } from "../../base/shared/node_state.ts";
 import type { BackupPlan, UploadCounters } from "./api.ts";
 import { outdated, timestampedName, timestampedOf, timestampedPrefix } from "./retention.ts";
 import type { Store } from "./store.ts";

@@ -6,7 +6,7 @@
  */
 import { Callee, Caller, type Methods, type ToCallee, type ToCaller } from "../../base/worker/channel.ts";
 import { logger } from "../../base/worker/log.ts";
-import { NodeState } from "../../base/worker/node_state.ts";
+import { NodeState } from "../../base/shared/node_state.ts";
 import { workerScope } from "../../base/worker/worker_scope.ts";
 import type { BackupMethods } from "../backup/api.ts";
 import type {

@@ -6,7 +6,7 @@
 import type { FromPool, OpenPool, OpenWan, RelayOpen, ToPool } from "../../app/agent/api.ts";
 import type { OpenHttp, ToHttpWorker } from "../../api/server/api.ts";
 import type { NodeTls } from "../../base/net/conn.ts";
-import { DNS_COUNTS_BYTES } from "../../base/worker/dns_counts.ts";
+import { DNS_COUNTS_BYTES } from "../../base/shared/dns_counts.ts";
 import { PoolClient } from "../../drivers/membership/client.ts";
 import type { FromNameServer, NameServerSettings, OpenNameServer, ToNameServer } from "../../api/nameserver/api.ts";
 import { pause } from "../../base/worker/backoff.ts";

@@ -3,8 +3,8 @@
  * it is, and, with `WatchdogSec=`, at half of that time that its Workers answer.
  * @module
  */
-import type { Activity } from "../../base/worker/activity.ts";
-import type { NodeState } from "../../base/worker/node_state.ts";
+import type { Activity } from "../../base/shared/activity.ts";
+import type { NodeState } from "../../base/shared/node_state.ts";
 import type { FromNotifier, ToNotifier } from "./api.ts";
 import { addressOf, notifier } from "./notifier.ts";
 import { Watchdog, WATCHED, type Watched, writerPatience } from "./watchdog.ts";

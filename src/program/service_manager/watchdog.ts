@@ -10,7 +10,7 @@
  * Readers are not watched: their statements have a time limit of their own.
  * @module
  */
-import type { Activity } from "../../base/worker/activity.ts";
+import type { Activity } from "../../base/shared/activity.ts";
 import type { PulseMessage } from "../../base/worker/pulse.ts";
 
 /** The Workers that must answer. */

@@ -3,7 +3,7 @@
  * the pool answer as such a node's do.
  */
 import { allFamilies } from "../../../src/api/metrics/prometheus.ts";
-import { Activity, ACTIVITY_BYTES } from "../../../src/base/worker/activity.ts";
+import { Activity, ACTIVITY_BYTES } from "../../../src/base/shared/activity.ts";
 import type { Family } from "../../../src/core/metrics/family.ts";
 import type { CoreStatus } from "../../../src/core/raft/effects.ts";
 import type { MemberRecord } from "../../../src/drivers/membership/api.ts";

@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { isConfirmedLeader, isFresh } from "../../../src/app/database/freshness.ts";
 import { storeFault } from "../../../src/api/rqlite/nodes.ts";
-import { NODE_STATE_BYTES, NodeState } from "../../../src/base/worker/node_state.ts";
+import { NODE_STATE_BYTES, NodeState } from "../../../src/base/shared/node_state.ts";
 
 const OPTIONS = { heartbeatTimeoutMs: 1000 };
 const LONG_MS = 60_000;

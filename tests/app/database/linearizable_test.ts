@@ -1,13 +1,13 @@
 /**
  * Linearizable reads: what confirms them, and that a lease is looked at again behind the read.
  */
-import { AnswerBudget } from "../../../src/base/worker/answer_budget.ts";
+import { AnswerBudget } from "../../../src/base/shared/answer_budget.ts";
 import { assertEquals, assertRejects } from "@std/assert";
 import { readLinearizably, type ReadParts } from "../../../src/app/database/linearizable.ts";
 import { newCounters } from "../../../src/app/database/counters.ts";
 import { readClocks, RemoteClock } from "../../../src/base/worker/clock.ts";
-import { type Lease, NO_LEASE } from "../../../src/base/worker/lease.ts";
-import { NODE_STATE_BYTES, NodeState } from "../../../src/base/worker/node_state.ts";
+import { type Lease, NO_LEASE } from "../../../src/base/shared/lease.ts";
+import { NODE_STATE_BYTES, NodeState } from "../../../src/base/shared/node_state.ts";
 
 const RESULT = { ref: 1, results: "[]" };
 

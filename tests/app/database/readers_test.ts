@@ -4,8 +4,8 @@
 import type { RenderOptions } from "../../../src/core/sql/render_options.ts";
 import { assert, assertEquals } from "@std/assert";
 import { Readers } from "../../../src/app/database/readers.ts";
-import { AnswerBudget, READ_ANSWERS_BYTES_MAX } from "../../../src/base/worker/answer_budget.ts";
-import { Ticket, TICKET_BYTES } from "../../../src/base/worker/ticket.ts";
+import { AnswerBudget, READ_ANSWERS_BYTES_MAX } from "../../../src/base/shared/answer_budget.ts";
+import { Ticket, TICKET_BYTES } from "../../../src/base/shared/ticket.ts";
 import { type DecodedRead, packReadResults, type ReadResult, unpackReads } from "../../../src/core/sql/exchange.ts";
 import { READERS_MAX, readersMaxOf, type ToReader } from "../../../src/drivers/sqlite/api.ts";
 import { delay } from "@std/async/delay";

@@ -1,8 +1,8 @@
 /** What a node says of itself for the picture of the cluster. */
 import { assertEquals } from "@std/assert";
 import { factsTeller, type PictureOperationsParts } from "../../../src/app/picture/picture_operations.ts";
-import { Activity, ACTIVITY_BYTES } from "../../../src/base/worker/activity.ts";
-import { NODE_STATE_BYTES, NodeState } from "../../../src/base/worker/node_state.ts";
+import { Activity, ACTIVITY_BYTES } from "../../../src/base/shared/activity.ts";
+import { NODE_STATE_BYTES, NodeState } from "../../../src/base/shared/node_state.ts";
 
 const DIFFERING = { index: 7, nodes: ["2"] };
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { DNS_COUNTS_BYTES, DnsCounts } from "../../../src/base/worker/dns_counts.ts";
+import { DNS_COUNTS_BYTES, DnsCounts } from "../../../src/base/shared/dns_counts.ts";
 
 Deno.test("DnsCounts counts answers by their RCODE, whatever the other bits of its byte are", () => {
   const memory = new SharedArrayBuffer(DNS_COUNTS_BYTES);

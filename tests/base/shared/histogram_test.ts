@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { BOUNDS_MS, Histogram, HISTOGRAM_BYTES } from "../../../src/base/worker/histogram.ts";
+import { BOUNDS_MS, Histogram, HISTOGRAM_BYTES } from "../../../src/base/shared/histogram.ts";
 
 Deno.test("Histogram counts a duration in the first bucket whose bound is not below it", () => {
   const histogram = new Histogram();

@@ -4,7 +4,7 @@ import { createCore, DEFAULT_OPTIONS } from "../../../src/core/raft/raft.ts";
 import { FileDisk } from "../../../src/drivers/log/files.ts";
 import { LogStore } from "../../../src/drivers/log/store.ts";
 import { Replica } from "../../../src/drivers/replica/replica.ts";
-import { NODE_STATE_BYTES, NodeState } from "../../../src/base/worker/node_state.ts";
+import { NODE_STATE_BYTES, NodeState } from "../../../src/base/shared/node_state.ts";
 import { encodeCommand } from "../../../src/core/sql/command.ts";
 import { unpackEntries } from "../../../src/core/sql/exchange.ts";
 import { renderFlags } from "../../../src/core/sql/render_options.ts";

@@ -1,5 +1,5 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
-import { Histogram } from "../../../src/base/worker/histogram.ts";
+import { Histogram } from "../../../src/base/shared/histogram.ts";
 import { counter, type Family, gauge, histogram } from "../../../src/core/metrics/family.ts";
 import {
   type Column,

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Histogram } from "../../../src/base/worker/histogram.ts";
+import { Histogram } from "../../../src/base/shared/histogram.ts";
 import { byLabel, counter, gauge, histogram } from "../../../src/core/metrics/family.ts";
 import { Intervals } from "../../../src/core/metrics/intervals.ts";
 

@@ -9,7 +9,7 @@ import { isDamage } from "../../../src/drivers/replica/damage.ts";
 import { FileDisk } from "../../../src/drivers/log/files.ts";
 import { LogStore } from "../../../src/drivers/log/store.ts";
 import { Replica } from "../../../src/drivers/replica/replica.ts";
-import { NODE_STATE_BYTES, NodeState } from "../../../src/base/worker/node_state.ts";
+import { NODE_STATE_BYTES, NodeState } from "../../../src/base/shared/node_state.ts";
 
 const NOTHING = { index: 0, term: 0 };
 

@@ -1,6 +1,6 @@
 /** How long entries wait to be committed and to be applied. */
 import { assertEquals } from "@std/assert";
-import { REPLICA_COUNTS_BYTES, ReplicaCounts } from "../../../src/base/worker/replica_counts.ts";
+import { REPLICA_COUNTS_BYTES, ReplicaCounts } from "../../../src/base/shared/replica_counts.ts";
 import { ApplyLag, CommitTimes } from "../../../src/drivers/replica/apply_lag.ts";
 
 Deno.test("ApplyLag tells since when the oldest entry waits, while others are applied and committed", () => {

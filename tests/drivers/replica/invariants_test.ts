@@ -5,7 +5,7 @@ import { createCore, DEFAULT_OPTIONS } from "../../../src/core/raft/raft.ts";
 import { LogStore } from "../../../src/drivers/log/store.ts";
 import { FileDisk } from "../../../src/drivers/log/files.ts";
 import { Replica } from "../../../src/drivers/replica/replica.ts";
-import { NODE_STATE_BYTES, NodeState } from "../../../src/base/worker/node_state.ts";
+import { NODE_STATE_BYTES, NodeState } from "../../../src/base/shared/node_state.ts";
 import { InvariantError } from "../../../src/invariant.ts";
 
 type Core = ConstructorParameters<typeof Replica>[0]["core"];

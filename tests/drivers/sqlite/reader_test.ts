@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { AnswerBudget, READ_ANSWERS_BYTES_MAX } from "../../../src/base/worker/answer_budget.ts";
+import { AnswerBudget, READ_ANSWERS_BYTES_MAX } from "../../../src/base/shared/answer_budget.ts";
 import { countedBytes, wholeText } from "../../../src/core/sql/result_text.ts";
 import type { RenderOptions } from "../../../src/core/sql/render_options.ts";
 import { openReader, type Reader } from "../../../src/drivers/sqlite/reader.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { AnswerBudget } from "../../../src/base/worker/answer_budget.ts";
+import { AnswerBudget } from "../../../src/base/shared/answer_budget.ts";
 import { packEntries, packReads, unpackOutcomes } from "../../../src/core/sql/exchange.ts";
 import type {
   FromReader,

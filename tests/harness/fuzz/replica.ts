@@ -5,7 +5,7 @@
  */
 
 import { takeText } from "../../../src/app/database/held_answer.ts";
-import { AnswerBudget } from "../../../src/base/worker/answer_budget.ts";
+import { AnswerBudget } from "../../../src/base/shared/answer_budget.ts";
 import { encodeCommand, stampCommand } from "../../../src/core/sql/command.ts";
 import type { ApplyEntry, Outcome } from "../../../src/core/sql/exchange.ts";
 import { renderFlags } from "../../../src/core/sql/render_options.ts";

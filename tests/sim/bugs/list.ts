@@ -321,7 +321,7 @@ const LEASES: readonly Bug[] = [
     id: "10h",
     title: "nobody notices that the machine was suspended (R10)",
     symptom: "a stale read when it goes on",
-    file: "src/base/worker/lease.ts",
+    file: "src/base/shared/lease.ts",
     find: "return Math.abs(wallMs - ms - skewMs) <= CLOCKS_APART_MS_MAX;",
     replace: "return Math.abs(wallMs - ms - skewMs) <= Infinity;",
     caught: leases(500),
