@@ -53,7 +53,7 @@ export const LIBRARY = `${ROOT}src/drivers/libsqlite/library`;
 export const SOURCES_SUM = `${LIBRARY}/SOURCES.sha256`;
 
 /** The native part of muster, in C. */
-export const NATIVE_SOURCES = ["muster.c", "values.c", "changes.c"];
+export const NATIVE_SOURCES = ["muster.c", "values.c", "changes.c", "threads.c"];
 const NATIVE_PART = [...NATIVE_SOURCES, "muster.h", "connection.h"];
 
 /** After what rqlite's own SQLite reports (`PRAGMA compile_options`), and what muster needs beyond that. */

@@ -83,6 +83,8 @@ export const SYMBOLS = {
   muster_changes: { parameters: ["usize", "buffer", "i32"], result: "i32" },
   muster_forget: { parameters: ["usize", "i32"], result: "void" },
   muster_recount: { parameters: ["usize"], result: "void" },
+  /** Those built before it lack it. */
+  muster_nice: { parameters: ["buffer", "i32"], result: "i32", optional: true },
   sqlite3_limit: { parameters: ["usize", "i32", "i32"], result: "i32" },
   sqlite3_backup_init: { parameters: ["usize", "buffer", "usize", "buffer"], result: "usize" },
   muster_backup_step: { parameters: ["usize", "usize", "i32", "buffer"], result: "i32" },

@@ -18,6 +18,7 @@ import { adoptStaged, positionOf, type SnapshotPaths, snapshotPaths } from "./sn
 import { logger } from "../../base/worker/log.ts";
 import { Ballast, BALLAST_BYTES } from "./ballast.ts";
 import { FreedMemory, MEMORY_LOOK_MS } from "../libsqlite/freed_memory.ts";
+import { lowerHelpers } from "../libsqlite/helper_threads.ts";
 import { Control } from "../libsqlite/control.ts";
 import { ExtensionError } from "../libsqlite/extension.ts";
 import { openLibrary, type SqliteLibrary } from "../libsqlite/library.ts";
@@ -138,6 +139,7 @@ class WriterWorker {
     this.#machine = this.#openWithRoom();
     if (!this.#machine.hasNoRoom) setTimeout(() => this.#fillBallast(), BALLAST_DELAY_MS);
     replica.onmessage = ({ data }: MessageEvent<ToWriter>) => this.#take(data);
+    lowerHelpers(openLibrary(library.path)); // of the whole process, as with memory
     this.#sayReady();
     if (!this.#machine.hasNoRoom) return;
     log(NO_ROOM_AT_START);

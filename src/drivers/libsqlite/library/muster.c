@@ -2,7 +2,7 @@
 ** The native part of muster: what SQLite needs beside it so that TypeScript can drive it through a foreign function
 ** interface (muster.h). It binds, steps and copies rows in one call, counts what a statement does, and tells what has
 ** happened. It decides nothing: limits, policy, judging errors and rendering are TypeScript (driver.ts, failure.ts).
-** Packed values are in values.c, records of changed rows in changes.c.
+** Packed values are in values.c, records of changed rows in changes.c, the priorities of threads in threads.c.
 **
 ** A connection is a Muster. While a call runs, the thread's variable `current` points to it, and Muster.c to the
 ** caller's Control, so that code deep inside SQLite (the allocator, the virtual file system, the loops named in

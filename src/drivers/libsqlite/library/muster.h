@@ -117,4 +117,8 @@ EXPORT void muster_forget(Muster *m, int bytes);
 /* Lets the counts of every statement begin from zero, those of virtual tables as well. */
 EXPORT void muster_recount(Muster *m);
 
+/* Has the threads of the process whose names begin with `name` yield to the others: their nice value is that of the
+** process and `by` more. Returns how many have it now; 0 elsewhere than on Linux. */
+EXPORT int muster_nice(const char *name, int by);
+
 #endif

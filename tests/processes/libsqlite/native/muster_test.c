@@ -484,10 +484,37 @@ static void testThreads(const char *folder){
   for(int i=0; i<6; i++) CHECK( pthread_join(threads[i], 0)==0 );
 }
 
+#ifdef __linux__
+# include <sys/prctl.h>
+# include <sys/resource.h>
+# include <sys/syscall.h>
+# include <unistd.h>
+static int niceOfThread(void){ return getpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid)); }
+/* Names and priorities of Linux belong to the thread that asks. */
+static void *helperWork(void *unused){
+  (void)unused;
+  int before = niceOfThread();
+  CHECK( prctl(PR_SET_NAME, "one of many")==0 );
+  CHECK( muster_nice("two of many", 5)==0 && muster_nice("one of many more", 5)==0 && niceOfThread()==before );
+  CHECK( muster_nice("one of", 5)==1 && niceOfThread()==before+5 );
+  CHECK( muster_nice("one of many", 5)==1 && niceOfThread()==before+5 );
+  return 0;
+}
+static void testNice(void){
+  pthread_t thread;
+  int before = niceOfThread();
+  CHECK( pthread_create(&thread, 0, helperWork, 0)==0 && pthread_join(thread, 0)==0 );
+  CHECK( niceOfThread()==before );
+}
+#else
+static void testNice(void){ CHECK( muster_nice("", 5)==0 ); }
+#endif
+
 int main(int argc, char **argv){
   const char *folder = argc>1 ? argv[1] : ".";
   CHECK( sizeof(Control)==136 && offsetof(Control, statement)==72 && offsetof(Control, cancel)==132 );
   testThreads(folder);
+  testNice();
   testOpen(folder);
   testPrepare();
   testEvents();
