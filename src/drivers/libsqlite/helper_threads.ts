@@ -1,7 +1,7 @@
 /**
  * The threads on which V8 collects garbage and compiles yield to the Workers. On a machine with few processors one of them
- * may have both for the scheduler's whole slice of some 3 ms, and every request would wait: with this, requests at the 99th
- * percentile take a quarter to a third less on two processors, and there are 3 to 7 % more of them.
+ * could have a processor for a whole slice of the scheduler, some 3 ms, for which requests would wait. Measured on two
+ * processors, three nodes: 5 to 10 % more requests of many clients, and a fifth to a third less at the 99th percentile.
  * @module
  */
 import type { Symbols } from "./library.ts";
