@@ -26,7 +26,7 @@ export interface HeapSize {
 /** Decides on the size of a heap, which it is told at equal times. Pure. */
 export class HeapAtRest {
   #last: HeapSize = { heapTotal: 0, heapUsed: 0 };
-  /** All of the heap when it was last collected. */
+  /** The least that all of the heap was since it was last collected. */
   #kept = 0;
   #looks = 0;
 
@@ -35,6 +35,7 @@ export class HeapAtRest {
     const filled = size.heapUsed - this.#last.heapUsed;
     const isAtRest = size.heapTotal === this.#last.heapTotal && filled >= 0 && filled <= AT_REST;
     this.#last = size;
+    this.#kept = Math.min(this.#kept, size.heapTotal);
     this.#looks = isAtRest ? this.#looks + 1 : 0;
     return this.#looks >= LOOKS && size.heapTotal > Math.max(HEAP_MIN, this.#kept * GROWTH);
   }

@@ -24,6 +24,8 @@ Deno.test("a heap that is in use is not collected again until it has grown", () 
   heap.collected({ heapTotal: 85 * MIB, heapUsed: 80 * MIB });
   assertEquals(decisions(heap, [[85, 80], [85, 80], [85, 80], [95, 90], [95, 90], [95, 90]]), Array(6).fill(false));
   assertEquals(decisions(heap, [[110, 90], [110, 90], [110, 90]]), [false, false, true]);
+  heap.collected({ heapTotal: 110 * MIB, heapUsed: 90 * MIB });
+  assertEquals(decisions(heap, [[20, 15], [95, 20], [95, 20], [95, 20]]), [false, false, false, true], "it had shrunk");
 });
 
 Deno.test("the runtime's collector makes a heap small that is full of garbage", async () => {
