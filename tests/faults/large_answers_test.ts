@@ -75,8 +75,8 @@ Deno.test({
         return conn;
       }));
       await until("all room taken", async () => {
-        const { waiting_for_room } = await node.status("http.readers") as Record<string, number>;
-        return waiting_for_room > 0 || undefined;
+        const { waiting_for_room, waiting, running } = await node.status("http.readers") as Record<string, number>;
+        return waiting_for_room > 0 && waiting === 0 && running === 0 || undefined; // nothing else is to give room back
       });
       const response = await fetch(node.url + targetOf("level=none"));
       assertEquals([response.status, response.headers.get("retry-after")], [503, "1"]);
